@@ -1,0 +1,88 @@
+"""The nouns that travel through the house. All are frozen; none can do anything."""
+
+from enum import Enum
+
+from msgspec import Struct
+
+
+class Dialect(Enum):
+    """Which of the two forms of the push protocol a session speaks."""
+
+    V1 = 1
+    V2 = 2
+
+
+class Sample(Struct, frozen=True, gc=False):
+    """The readings of one instant, sparse: an absent reading is unchanged.
+
+    `ts` is Unix seconds on the collector's clock. `readings` is a canonical JSON object in the
+    letters of the protocol. `seq` is None in dialect v1, which numbers nothing: there the store
+    counts. `full` says that `readings` is everything known, not a delta; `bye` that the
+    participant left at `ts`.
+    """
+
+    seq: int | None
+    ts: int
+    readings: bytes
+    full: bool = False
+    bye: bool = False
+
+
+class Push(Struct, frozen=True, gc=False):
+    """What one admitted HTTP body adds to a session.
+
+    `session` is the session's id (24 hex digits). `opens` allows the store to make the session
+    when it does not have it. `samples` ascends by `seq`.
+    """
+
+    session: str
+    conf: str
+    uid: str
+    dialect: Dialect
+    samples: tuple[Sample, ...]
+    opens: bool = True
+
+
+class Receipt(Struct, frozen=True, gc=False):
+    """What the store did with one push; the push is on stable storage when it is returned.
+
+    `ack` is the highest `seq` up to which everything that the browser still held is stored
+    (None in dialect v1). `hole` tells that samples before this push, or inside it, are missing,
+    and that nothing in it fills them in: the browser should send a full sample.
+    """
+
+    ack: int | None
+    hole: bool = False
+
+
+class Refusal(Enum):
+    """Why the store did not take one push of a batch, although it works."""
+
+    UNKNOWN_SESSION = "unknown session"
+    OTHER_OWNER = "the session belongs to another uid or conf"
+
+
+class Session(Struct, frozen=True):
+    """One browser's presence in one conference, with its samples in order of `seq`.
+
+    `began` is the `ts` of the sample that opened it.
+    """
+
+    id: str
+    conf: str
+    uid: str
+    dialect: Dialect
+    began: int
+    samples: tuple[Sample, ...]
+
+
+class SessionFilter(Struct, frozen=True):
+    """Which sessions are meant: those that fit every part that is given.
+
+    `since` (inclusive) and `until` (exclusive) are Unix seconds and speak of `Session.began`.
+    """
+
+    conf: str | None = None
+    uid: str | None = None
+    since: int | None = None
+    until: int | None = None
