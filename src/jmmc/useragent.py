@@ -1,0 +1,27 @@
+"""The User-Agent header: which browser and system it tells of."""
+
+from functools import lru_cache
+
+from ua_parser import parse
+
+
+# 2 ms to parse one unseen; a country's browsers send a few thousand different ones.
+@lru_cache(maxsize=4096)
+def browser_and_system(header: str | None) -> tuple[str | None, str | None]:
+    """Family and major version of browser and system, None for what the header does not tell.
+
+    macOS has no version: every browser there claims 10.15, whatever runs.
+    """
+    if not header:
+        return None, None
+    found = parse(header[:512])
+    browser = found.user_agent and _named(found.user_agent.family, found.user_agent.major)
+    system = None
+    if found.os:
+        mac = found.os.family == "Mac OS X"
+        system = "macOS" if mac else _named(found.os.family, found.os.major)
+    return browser or None, system
+
+
+def _named(family: str, major: str | None) -> str:
+    return f"{family} {major}"[:64] if major else family[:64]

@@ -1,0 +1,243 @@
+"""The small rules: admission, identity, addresses, browsers, throttling."""
+
+import re
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from jmmc.addresses import Proxies, stored_form, throttle_key
+from jmmc.admission import OLDEST_AGE, Admitted, Policy, admit
+from jmmc.errors import Rejected
+from jmmc.identity import CookieSigner, is_session_id, session_of
+from jmmc.model import Dialect
+from jmmc.throttle import Throttle
+from jmmc.useragent import browser_and_system
+from jmmc.wire import Arrived, Envelope
+from tests.builders import CHROME, SID, UID
+
+_NOW = 1_700_000_000.0
+
+
+def _admit(
+    *samples: Arrived, uid: str = UID, conf: str = "room", sid: str | None = SID, **more: Any
+) -> Admitted:
+    pattern = more.pop("pattern", r"[a-z0-9]+")
+    dialect = Dialect.V1 if sid is None else Dialect.V2
+    given = list(samples) or [Arrived(0, 0.0, b"{}")]
+    envelope = Envelope(dialect, uid, conf, sid, given, more.pop("now", None), False, [])
+    return admit(envelope, Policy(pattern), _NOW)
+
+
+def _reason(**wrong: Any) -> str:
+    with pytest.raises(Rejected) as refused:
+        _admit(**wrong)
+    return refused.value.reason
+
+
+@pytest.mark.parametrize("uid", [UID, UID.upper(), "00000000-0000-0000-0000-000000000000"])
+def test_a_uid_is_a_uuid_with_dashes_stored_in_lower_case(uid: str) -> None:
+    assert _admit(uid=uid).push.uid == uid.lower()
+
+
+@pytest.mark.parametrize(
+    "uid",
+    ["", "x", UID.replace("-", ""), "{" + UID + "}", UID + "\n", " " + UID, UID.replace("-", ":")],
+)
+def test_anything_else_is_no_uid(uid: str) -> None:
+    assert _reason(uid=uid) == "bad_uid"
+
+
+@pytest.mark.parametrize("conf", ["", "Room", "room\n", "a b", "r\u00e9union", "a" * 1025])
+def test_the_whole_name_of_a_conference_must_match_the_pattern(conf: str) -> None:
+    assert _reason(conf=conf) == "bad_conf"
+
+
+def test_a_pattern_that_takes_for_ever_is_not_shown_long_names() -> None:
+    assert _reason(conf="a" * 5000, pattern=r"(a+)+b") == "bad_conf"
+
+
+@pytest.mark.parametrize("sid", ["", SID[:-1], SID.upper(), SID + "0", "g" * 32, SID + "\n"])
+def test_a_sid_is_32_lower_case_hex_digits(sid: str) -> None:
+    assert _reason(sid=sid) == "bad_sid"
+
+
+def test_a_push_without_samples_is_empty() -> None:
+    envelope = Envelope(Dialect.V2, UID, "room", SID, [], None, True, [])
+    with pytest.raises(Rejected, match="empty"):
+        admit(envelope, Policy(".*"), _NOW)
+
+
+def test_a_v1_push_without_readings_is_empty() -> None:
+    with pytest.raises(Rejected, match="empty"):
+        _admit(Arrived(None, None, b"{}"), sid=None)
+
+
+@pytest.mark.parametrize("seqs", [(1, 1), (2, 1), (0, 1, 0)])
+def test_samples_ascend(seqs: tuple[int, ...]) -> None:
+    with pytest.raises(Rejected, match="does not ascend"):
+        _admit(*(Arrived(seq, 0.0, b"{}") for seq in seqs))
+
+
+def test_a_sample_is_placed_by_its_age_on_our_clock() -> None:
+    admitted = _admit(Arrived(0, 600.4, b"{}"), Arrived(1, 0.2, b"{}"))
+    assert [it.ts for it in admitted.push.samples] == [1_699_999_400, 1_700_000_000]
+    assert admitted.clamped == 0
+
+
+@pytest.mark.parametrize(("age", "ts"), [(-5.0, _NOW), (1e300, _NOW - OLDEST_AGE)])
+def test_absurd_ages_are_clamped_and_counted(age: float, ts: float) -> None:
+    admitted = _admit(Arrived(0, age, b"{}"))
+    assert (admitted.push.samples[0].ts, admitted.clamped) == (ts, 1)
+
+
+@pytest.mark.parametrize(
+    ("claimed", "ts"),
+    [(_NOW - 20, _NOW - 30), (_NOW - 61, _NOW - 10), (_NOW + 1, _NOW - 10), (None, _NOW - 10)],
+)
+def test_time_spent_on_the_way_is_taken_off_when_the_claim_is_plausible(
+    claimed: float | None, ts: float
+) -> None:
+    assert _admit(Arrived(0, 10.0, b"{}"), now=claimed).push.samples[0].ts == ts
+
+
+def test_a_session_is_named_by_a_digest_from_which_nobody_learns_the_sid() -> None:
+    session = session_of(SID)
+    assert is_session_id(session)
+    assert session not in SID
+    assert session == session_of(SID) != session_of(SID[::-1])
+
+
+@pytest.mark.parametrize("text", ["", "x" * 24, "a" * 23, "a" * 25, "a" * 24 + "\n"])
+def test_an_id_is_24_hex_digits(text: str) -> None:
+    assert not is_session_id(text)
+
+
+def test_a_cookie_that_we_signed_is_read_among_others() -> None:
+    signer = CookieSigner("secret")
+    value = signer.sign("a" * 24)
+    assert signer.read(f"x=1; jmmc_objectId={value}; y=2") == "a" * 24
+
+
+def test_forged_cookies_are_worth_nothing() -> None:
+    signer = CookieSigner("secret")
+    value = signer.sign("a" * 24)
+    forged = [
+        "jmmc_objectId=" + "a" * 24,
+        f"jmmc_objectId={value[:-1]}",
+        f"jmmc_objectId={value.replace('a', 'b', 1)}",
+        f"jmmc_objectId={CookieSigner('other').sign('a' * 24)}",
+        f"jmmc_objectId={signer.sign('not an id')}",
+        f"other={value}",
+        "jmmc_objectId",
+        ";;;=;",
+        "",
+    ]
+    assert [signer.read(it) for it in forged] == [None] * len(forged)
+
+
+@pytest.mark.parametrize(
+    ("peer", "forwarded", "address"),
+    [
+        ("203.0.113.7", None, "203.0.113.7"),
+        ("203.0.113.7", "198.51.100.1", "203.0.113.7"),
+        ("10.0.0.1", "198.51.100.1", "198.51.100.1"),
+        ("10.0.0.1", "6.6.6.6, 198.51.100.1, 10.0.0.2", "198.51.100.1"),
+        ("10.0.0.1", "198.51.100.1:4711", "198.51.100.1"),
+        ("10.0.0.1", "[2001:db8::1]:4711", "2001:db8::1"),
+        ("10.0.0.1", "2001:db8::1", "2001:db8::1"),
+        ("10.0.0.1", "unknown", "10.0.0.1"),
+        ("10.0.0.1", "", "10.0.0.1"),
+        ("10.0.0.1", ", ,", "10.0.0.1"),
+        ("::ffff:10.0.0.1", "::ffff:198.51.100.1", "198.51.100.1"),
+        ("2001:db8::9", None, "2001:db8::9"),
+        (None, "198.51.100.1", None),
+        ("testclient", None, None),
+    ],
+)
+def test_only_trusted_proxies_are_believed(
+    peer: str | None, forwarded: str | None, address: str | None
+) -> None:
+    found = Proxies(["10.0.0.0/8"]).client(peer, forwarded)
+    assert (str(found) if found else None) == address
+
+
+def test_ipv4_is_stored_as_a_number_and_ipv6_as_text() -> None:
+    proxies = Proxies([])
+    four, six = proxies.client("192.0.2.2", None), proxies.client("2001:db8::1", None)
+    assert four and six
+    assert (stored_form(four), stored_form(six)) == (3221225986, "2001:db8::1")
+
+
+def test_a_64_of_ipv6_is_one_sender() -> None:
+    proxies = Proxies([])
+    keys = [
+        throttle_key(address)
+        for text in ("2001:db8::1", "2001:db8::2", "2001:db8:0:1::1", "0.0.0.1", "::1:0:0:0:0")
+        if (address := proxies.client(text, None))
+    ]
+    assert keys[0] == keys[1]
+    assert len(set(keys)) == 4
+
+
+@pytest.mark.parametrize(
+    ("header", "expected"),
+    [
+        (CHROME, ("Chrome 131", "Windows 10")),
+        (
+            "Mozilla/5.0 (X11; Linux x86_64; rv:128.0) Gecko/20100101 Firefox/128.0",
+            ("Firefox 128", "Linux"),
+        ),
+        (
+            "Mozilla/5.0 (iPhone; CPU iPhone OS 17_5 like Mac OS X) AppleWebKit/605.1.15 "
+            "(KHTML, like Gecko) Version/17.5 Mobile/15E148 Safari/604.1",
+            ("Mobile Safari 17", "iOS 17"),
+        ),
+        (
+            "Mozilla/5.0 (Macintosh; Intel Mac OS X 10_15_7) AppleWebKit/605.1.15 "
+            "(KHTML, like Gecko) Version/18.1 Safari/605.1.15",
+            ("Safari 18", "macOS"),
+        ),
+        (CHROME + " Edg/131.0.0.0", ("Edge 131", "Windows 10")),
+        (None, (None, None)),
+        ("", (None, None)),
+    ],
+)
+def test_the_header_tells_family_and_major_version(
+    header: str | None, expected: tuple[str | None, str | None]
+) -> None:
+    assert browser_and_system(header) == expected
+
+
+@given(st.text(max_size=300))
+def test_no_header_breaks_the_reading_of_browsers(header: str) -> None:
+    browser, system = browser_and_system(header)
+    assert all(it is None or re.fullmatch(r".{1,64}", it, re.DOTALL) for it in (browser, system))
+
+
+def test_a_sender_may_send_its_share_at_once_and_then_as_fast_as_it_refills() -> None:
+    throttle = Throttle(60)
+    assert [throttle.wait(1, 0.0) for _ in range(60)] == [0.0] * 60
+    assert throttle.wait(1, 0.0) == pytest.approx(1.0)
+    assert throttle.wait(2, 0.0) == 0.0, "another sender is not concerned"
+    assert throttle.wait(1, 1.0) == 0.0
+    assert throttle.wait(1, 1.0) > 0
+
+
+def test_a_clock_set_back_takes_nothing_away() -> None:
+    throttle = Throttle(60)
+    throttle.wait(1, 1000.0)
+    assert throttle.wait(1, 0.0) == 0.0
+
+
+def test_no_limit_never_makes_anyone_wait() -> None:
+    throttle = Throttle(0)
+    assert all(throttle.wait(1, 0.0) == 0.0 for _ in range(1000))
+
+
+def test_the_memory_for_senders_is_bounded() -> None:
+    throttle = Throttle(60)
+    for sender in range(100_500):
+        throttle.wait(sender, 0.0)
+    assert len(throttle._buckets) == 100_000
