@@ -1,0 +1,57 @@
+"""The contract of a store: written here, once, and held by one test suite for every store."""
+
+from collections.abc import AsyncIterator, Sequence
+from typing import Protocol
+
+from jmmc.model import Push, Receipt, Refusal, Session, SessionFilter
+
+
+class Store(Protocol):
+    """Where sessions live.
+
+    A store may be used by several processes at once. Within a process its methods may be
+    called concurrently, but `append` is only called by the one writer, one batch at a time.
+    Every failure of the driver leaves as `StoreError` with its cause chained.
+    """
+
+    async def open(self) -> None:
+        """Make the store ready, creating or migrating what it needs. Calling it again is free.
+
+        Raises `UnusableStore`, and has changed nothing, when what is there is not ours, damaged,
+        or written by a newer version.
+        """
+        ...
+
+    async def append(self, pushes: Sequence[Push]) -> list[Receipt | Refusal]:
+        """Store a batch and answer each push, in the order given.
+
+        When this returns, every push with a `Receipt` is on stable storage: it survives
+        `kill -9` and, where the disk keeps its word, a power cut. The samples of one push are
+        stored all or none; a (session, seq) is stored once, the first version of it, however
+        often it comes and from whichever process. Samples without `seq` are appended in the
+        order given. When it raises, nothing of the batch was stored.
+        """
+        ...
+
+    async def holds(self, session: str) -> bool:
+        """Whether a session with this id (24 hex digits) is stored."""
+        ...
+
+    def sessions(self, wanted: SessionFilter) -> AsyncIterator[Session]:
+        """The wanted sessions in order of creation, whole, in bounded memory.
+
+        Never waits for `append`, and never shows half a push.
+        """
+        ...
+
+    async def count(self, wanted: SessionFilter) -> int:
+        """How many sessions `sessions` would yield now."""
+        ...
+
+    async def check(self) -> None:
+        """Return when the store can take a write now; raise `StoreError` when it cannot."""
+        ...
+
+    async def close(self) -> None:
+        """Let go of every file and connection. A closed store can be opened again."""
+        ...

@@ -1,0 +1,284 @@
+"""The promises of `jmmc.stores.base.Store`, held by every store."""
+
+import asyncio
+from pathlib import Path
+
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from jmmc.model import Dialect, Receipt, Refusal, Sample, Session, SessionFilter
+from jmmc.stores import Store, open_store
+from tests.builders import UID, push, sample, v1_push
+from tests.stores.conftest import MakeStore
+
+_ALL = SessionFilter()
+_A, _B, _C = ("a" * 24, "b" * 24, "c" * 24)
+
+
+async def _sessions(store: Store, wanted: SessionFilter = _ALL) -> list[Session]:
+    return [it async for it in store.sessions(wanted)]
+
+
+async def _seqs(store: Store) -> list[int | None]:
+    (session,) = await _sessions(store)
+    return [it.seq for it in session.samples]
+
+
+async def test_what_was_appended_is_there_after_reopening(
+    make_store: MakeStore, store: Store
+) -> None:
+    whole = push(
+        session=_A,
+        samples=(sample(0, '{"pid":"x"}'), sample(1, "{}", full=True), sample(2, bye=True)),
+    )
+    await store.append([whole])
+    await store.close()
+    again = make_store()
+    await again.open()
+
+    (session,) = await _sessions(again)
+    assert session == Session(_A, "room", UID, Dialect.V2, whole.samples[0].ts, whole.samples)
+    await again.close()
+
+
+async def test_a_closed_store_can_be_opened_again(store: Store) -> None:
+    await store.append([push(0)])
+    await store.close()
+    await store.open()
+    await store.append([push(1)])
+
+    assert await _seqs(store) == [0, 1]
+
+
+async def test_a_sample_that_comes_twice_is_stored_once_and_confirmed_twice(store: Store) -> None:
+    assert await store.append([push(0, 1)]) == [Receipt(1)]
+    assert await store.append([push(0, 1)]) == [Receipt(1)]
+    assert await store.append([push(0, 1), push(0, 1)]) == [Receipt(1), Receipt(1)]
+
+    assert await _seqs(store) == [0, 1]
+
+
+async def test_the_first_version_of_a_sample_stays(store: Store) -> None:
+    await store.append([push(samples=(sample(0, '{"cq":1}'),))])
+    await store.append([push(samples=(sample(0, '{"cq":2}'),))])
+
+    (session,) = await _sessions(store)
+    assert session.samples[0].readings == b'{"cq":1}'
+
+
+async def test_a_push_that_overlaps_adds_only_what_is_new(store: Store) -> None:
+    await store.append([push(0, 1, 2)])
+    assert await store.append([push(1, 2, 3, 4)]) == [Receipt(4)]
+
+    assert await _seqs(store) == [0, 1, 2, 3, 4]
+
+
+async def test_a_late_resend_is_confirmed_up_to_the_end_of_the_unbroken_run(store: Store) -> None:
+    await store.append([push(0), push(1, 2), push(5)])
+
+    assert await store.append([push(0)]) == [Receipt(2)]
+    assert await store.append([push(3)]) == [Receipt(3)]
+    assert await store.append([push(4)]) == [Receipt(5)]
+
+
+async def test_a_hole_is_confirmed_and_told(store: Store) -> None:
+    await store.append([push(0)])
+
+    assert await store.append([push(2)]) == [Receipt(2, hole=True)]
+    assert await store.append([push(3)]) == [Receipt(3)]
+
+
+async def test_a_hole_inside_a_push_is_told(store: Store) -> None:
+    assert await store.append([push(0, 1, 4)]) == [Receipt(4, hole=True)]
+
+
+async def test_a_full_sample_heals_the_hole_before_it(store: Store) -> None:
+    await store.append([push(0)])
+
+    healed = push(samples=(sample(3, full=True), sample(4)))
+    assert await store.append([healed]) == [Receipt(4)]
+
+
+async def test_a_session_that_the_store_has_never_seen_starts_with_a_hole(store: Store) -> None:
+    assert await store.append([push(7)]) == [Receipt(7, hole=True)]
+
+
+async def test_a_session_belongs_to_its_first_uid_and_conf(store: Store) -> None:
+    await store.append([push(0)])
+
+    stranger = push(1, uid="00000000-0000-0000-0000-000000000000")
+    elsewhere = push(1, conf="other")
+    assert await store.append([stranger, elsewhere]) == [Refusal.OTHER_OWNER] * 2
+    assert await _seqs(store) == [0]
+
+
+async def test_a_push_that_may_not_open_a_session_needs_one(store: Store) -> None:
+    assert await store.append([v1_push()]) == [Refusal.UNKNOWN_SESSION]
+    assert await _sessions(store) == []
+
+
+async def test_samples_without_a_number_are_kept_in_the_order_given(store: Store) -> None:
+    opening = v1_push('{"pid":"x"}', opens=True)
+    await store.append([opening, v1_push('{"cq":1}'), v1_push('{"cq":1}')])
+    await store.append([v1_push('{"cq":2}')])
+
+    (session,) = await _sessions(store)
+    assert session.dialect is Dialect.V1
+    assert [it.seq for it in session.samples] == [None] * 4
+    assert [it.readings for it in session.samples][1:] == [b'{"cq":1}', b'{"cq":1}', b'{"cq":2}']
+
+
+async def test_two_processes_share_a_v1_session_without_losing_a_sample(
+    store: Store, other: Store
+) -> None:
+    await store.append([v1_push('{"cq":0}', opens=True)])
+    for number in range(1, 9):
+        await (store if number % 2 else other).append([v1_push(f'{{"cq":{number}}}')])
+
+    (session,) = await _sessions(store)
+    assert [it.readings for it in session.samples] == [b'{"cq":%d}' % n for n in range(9)]
+
+
+async def test_two_processes_share_a_v2_session_and_see_each_others_samples(
+    store: Store, other: Store
+) -> None:
+    for number in range(8):
+        receipts = await (store if number % 2 else other).append([push(number)])
+        assert receipts == [Receipt(number)], "the other process's samples looked like a hole"
+
+    assert await other.append([push(3)]) == [Receipt(7)]
+    assert await _seqs(store) == list(range(8))
+
+
+async def test_two_processes_may_open_the_same_session(store: Store, other: Store) -> None:
+    answers = await asyncio.gather(store.append([push(0)]), other.append([push(0)]))
+
+    assert answers == [[Receipt(0)], [Receipt(0)]]
+    assert await _seqs(store) == [0]
+
+
+async def test_a_batch_is_answered_in_the_order_given(store: Store) -> None:
+    batch = [push(0, session=_A), v1_push(session=_B), push(5, session=_C), push(1, session=_A)]
+
+    expected = [Receipt(0), Refusal.UNKNOWN_SESSION, Receipt(5, hole=True), Receipt(1)]
+    assert await store.append(batch) == expected
+
+
+async def test_an_empty_batch_is_nothing(store: Store) -> None:
+    assert await store.append([]) == []
+
+
+async def test_a_batch_of_thousands_of_samples_is_stored_whole(store: Store) -> None:
+    batch = [push(*range(200), session=f"{number:024x}") for number in range(12)]
+    await store.append(batch)
+    await store.append([push(*range(200, 400), session=f"{number:024x}") for number in range(12)])
+
+    assert [len(it.samples) for it in await _sessions(store)] == [400] * 12
+
+
+async def test_sessions_come_in_order_of_creation(store: Store) -> None:
+    for session in (_C, _A, _B):
+        await store.append([push(0, session=session)])
+    await store.append([push(1, session=_C)])
+
+    assert [it.id for it in await _sessions(store)] == [_C, _A, _B]
+
+
+async def test_more_sessions_than_are_read_at_a_time_come_out_once_each(store: Store) -> None:
+    ids = [f"{number:024x}" for number in range(120)]
+    await store.append([push(0, 1, session=it) for it in ids])
+
+    sessions = await _sessions(store)
+    assert [it.id for it in sessions] == ids
+    assert all(len(it.samples) == 2 for it in sessions)
+
+
+async def test_filters_choose_sessions_by_conference_browser_and_time(store: Store) -> None:
+    other_uid = "00000000-0000-0000-0000-000000000000"
+    early, late = sample(0, ts=1000), sample(0, ts=2000)
+    await store.append([push(session=_A, samples=(early,))])
+    await store.append([push(session=_B, conf="other", samples=(late,))])
+    await store.append([push(session=_C, uid=other_uid, samples=(late,))])
+
+    async def chosen(**wanted: object) -> list[str]:
+        filter_ = SessionFilter(**wanted)  # type: ignore[arg-type]
+        found = [it.id for it in await _sessions(store, filter_)]
+        assert await store.count(filter_) == len(found)
+        return found
+
+    assert await chosen() == [_A, _B, _C]
+    assert await chosen(conf="room") == [_A, _C]
+    assert await chosen(uid=other_uid) == [_C]
+    assert await chosen(since=2000) == [_B, _C]
+    assert await chosen(until=2000) == [_A]
+    assert await chosen(conf="room", uid=UID, since=0, until=5000) == [_A]
+    assert await chosen(conf="' OR 1=1 --") == []
+
+
+async def test_it_tells_which_sessions_it_holds(store: Store) -> None:
+    await store.append([push(0, session=_A)])
+
+    assert await store.holds(_A)
+    assert not await store.holds(_B)
+
+
+async def test_a_healthy_store_takes_a_write_and_checking_stores_no_session(store: Store) -> None:
+    await store.check()
+
+    assert await _sessions(store) == []
+
+
+async def test_readers_do_not_wait_for_the_writer_nor_see_half_a_push(store: Store) -> None:
+    async def write() -> None:
+        for number in range(0, 200, 2):
+            await store.append([push(number, number + 1)])
+
+    writing = asyncio.create_task(write())
+    while not writing.done():
+        for session in await _sessions(store):
+            assert len(session.samples) % 2 == 0
+    await writing
+    assert len(await _seqs(store)) == 200
+
+
+@settings(
+    max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(
+    st.lists(
+        st.lists(st.tuples(st.integers(0, 9), st.integers(1, 5)), min_size=1, max_size=4),
+        min_size=1,
+        max_size=8,
+    ),
+    st.booleans(),
+)
+async def test_however_pushes_are_resent_mixed_and_doubled_the_session_is_the_same(
+    tmp_path_factory: object, batches: list[list[tuple[int, int]]], reopen: bool
+) -> None:
+    """Any order of any overlapping pushes, over two store objects, is the set of their samples."""
+    folder: Path = tmp_path_factory.mktemp("mixed")  # type: ignore[attr-defined]
+    url = f"sqlite:///{folder}/calls.db"
+    stores = [open_store(url), open_store(url)]
+    expected: set[int] = set()
+    try:
+        for turn, batch in enumerate(batches):
+            store = stores[turn % 2]
+            pushes = [push(*range(first, first + count)) for first, count in batch]
+            receipts = await store.append(pushes)
+            for (first, count), receipt in zip(batch, receipts, strict=True):
+                expected |= set(range(first, first + count))
+                assert isinstance(receipt, Receipt)
+                assert receipt.ack is not None
+                assert receipt.ack >= first + count - 1
+                assert set(range(first, receipt.ack + 1)) <= expected | {
+                    it for f, c in batch for it in range(f, f + c)
+                }
+            if reopen:
+                await store.close()
+        assert await _seqs(stores[0]) == sorted(expected)
+        (session,) = await _sessions(stores[1])
+        assert list(session.samples) == [sample(seq) for seq in sorted(expected)]
+        assert all(isinstance(it, Sample) for it in session.samples)
+    finally:
+        for store in stores:
+            await store.close()
