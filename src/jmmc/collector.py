@@ -1,0 +1,213 @@
+"""The collector: what becomes of a push.
+
+The path of a push: a door hands over the body and what it knows of the sender. `Throttle` may
+turn the sender away. `Codec` makes the bytes an `Envelope`, naming the readings that it dropped.
+`admit` judges uid, conf and sid, places the samples in time, and makes it a `Push`. The `Writer`
+commits that together with all that arrived meanwhile; only then is there an `Accepted`. Wherever
+the path ends early, a `Rejected` leaves it. Each push is counted exactly once, here.
+"""
+
+import logging
+import os
+import time
+from collections.abc import Callable
+from typing import NamedTuple, Protocol
+
+from msgspec.structs import replace
+
+from jmmc.addresses import Address, Proxies, stored_form, throttle_key
+from jmmc.admission import Policy, admit
+from jmmc.counters import Counters
+from jmmc.errors import Rejected
+from jmmc.identity import COOKIE, CookieSigner, is_session_id
+from jmmc.model import Dialect, Push, Receipt, Refusal, Sample
+from jmmc.settings import Settings
+from jmmc.stores import Store
+from jmmc.throttle import Throttle
+from jmmc.useragent import browser_and_system
+from jmmc.wire import Answer, Codec, add_server_readings
+from jmmc.writer import Writer
+
+_log = logging.getLogger(__name__)
+
+
+class Sender(Protocol):
+    """What a door knows of who sent a push: the connection's other end, and three headers."""
+
+    @property
+    def peer(self) -> str | None:
+        """Address of the other end of the connection."""
+
+    @property
+    def forwarded_for(self) -> str | None:
+        """X-Forwarded-For, whoever wrote it."""
+
+    @property
+    def user_agent(self) -> str | None:
+        """User-Agent."""
+
+    @property
+    def cookie(self) -> str | None:
+        """Cookie, as it came."""
+
+
+class Accepted(NamedTuple):
+    """A push that is on stable storage.
+
+    `cookie` is the signed value by which a v1 browser will name the session that it opened.
+    """
+
+    answer: Answer
+    cookie: str | None = None
+
+
+def new_session_id(now: float) -> str:
+    """A random session id that begins with its second, as an ObjectId does."""
+    return int(now).to_bytes(4, "big").hex() + os.urandom(8).hex()
+
+
+class Collector:
+    """Receives pushes and answers once they are stored.
+
+    `secret` signs the cookie of v1. `clock` gives Unix seconds, `new_id` a session id.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        store: Store,
+        *,
+        secret: str,
+        clock: Callable[[], float] = time.time,
+        new_id: Callable[[float], str] = new_session_id,
+    ) -> None:
+        self.settings = settings
+        self.store = store
+        self.counters = Counters()
+        self._clock = clock
+        self._new_id = new_id
+        self._codec = Codec(regions=settings.authorized_regions, addresses=settings.collect_ip)
+        self._policy = Policy(settings.conf_pattern)
+        self._proxies = Proxies(settings.trusted_proxies)
+        self._throttle = Throttle(settings.max_pushes_per_minute)
+        self._signer = CookieSigner(secret)
+        self._writer: Writer | None = None
+
+    async def open(self) -> Writer:
+        """Open the store and start the writer. Free when done already."""
+        if self._writer is None or not self._writer.alive:
+            await self.store.open()
+        # Another request may have come this far while the store was opening.
+        if self._writer is None or not self._writer.alive:
+            self._writer = Writer(self.store, limit=self.settings.queue_limit)
+        return self._writer
+
+    async def close(self) -> None:
+        """Commit what waits, answer it, and close the store."""
+        writer, self._writer = self._writer, None
+        if writer is not None and writer.alive:
+            await writer.close()
+        await self.store.close()
+
+    @property
+    def waiting(self) -> int:
+        """Pushes that wait for their commit."""
+        return 0 if self._writer is None else self._writer.waiting
+
+    async def receive(self, body: bytes, sender: Sender) -> Accepted:
+        """Store one push. Raises `Rejected`; what it raises for was not stored."""
+        try:
+            dropped, push = self._admit(body, sender)
+            writer = self._writer
+            if writer is None or not writer.alive:
+                writer = await self._reopen()
+            accepted = self._confirm(push, await writer.commit(push), dropped)
+        except Rejected as rejected:
+            self.reject(rejected)
+            raise
+        if dropped:
+            self.counters.trimmed += 1
+        else:
+            self.counters.accepted += 1
+        return accepted
+
+    def reject(self, rejected: Rejected) -> None:
+        """Count and log a refusal; also for doors that refuse a body before it is whole."""
+        self.counters.reject(rejected.reason)
+        _log.debug("%s: %s", rejected.reason, rejected.detail)
+
+    async def holds(self, session: str) -> bool:
+        """Whether the session is stored. Raises `ValueError` when the id is not 24 hex digits."""
+        if not is_session_id(session):
+            raise ValueError("expected 24 hex digits")
+        await self.open()
+        return await self.store.holds(session.lower())
+
+    async def check(self) -> None:
+        """Return when the store can take a write now, else raise `StoreError`."""
+        await self.open()
+        await self.store.check()
+
+    def _admit(self, body: bytes, sender: Sender) -> tuple[list[str], Push]:
+        now = self._clock()
+        address = self._proxies.client(sender.peer, sender.forwarded_for)
+        if address is not None and (wait := self._throttle.wait(throttle_key(address), now)):
+            detail = "this address sends too much"
+            raise Rejected("throttled", detail, retry_after=int(wait) + 1)
+        envelope = self._codec.decode(body)
+        push, clamped = admit(envelope, self._policy, now)
+        self.counters.clamped_ages += clamped
+        if push.dialect is Dialect.V1:
+            push = replace(push, session=self._v1_session(push, sender, now))
+        if any(it.full or it.seq == 0 for it in push.samples) or not push.samples[0].seq:
+            samples = tuple(self._completed(it, push, sender, address) for it in push.samples)
+            push = replace(push, samples=samples)
+        return envelope.dropped, push
+
+    def _v1_session(self, push: Push, sender: Sender, now: float) -> str:
+        if push.opens:
+            return self._new_id(now)
+        session = self._signer.read(sender.cookie) if sender.cookie else None
+        if session is None:
+            raise Rejected("no_session", f"no valid {COOKIE} cookie")
+        return session
+
+    def _completed(
+        self, sample: Sample, push: Push, sender: Sender, address: Address | None
+    ) -> Sample:
+        """With what only we know, wherever everything is said: at the start, and when full."""
+        opens = push.opens if sample.seq is None else sample.seq == 0
+        if not (opens or sample.full):
+            return sample
+        browser, system = browser_and_system(sender.user_agent)
+        keep = address is not None and self.settings.collect_ip
+        readings = add_server_readings(
+            sample.readings,
+            address=stored_form(address) if keep and address is not None else None,
+            browser=browser,
+            system=system,
+        )
+        return replace(sample, readings=readings)
+
+    def _confirm(self, push: Push, receipt: Receipt | Refusal, dropped: list[str]) -> Accepted:
+        v1 = push.dialect is Dialect.V1
+        if isinstance(receipt, Refusal):
+            raise Rejected("no_session" if v1 else "bad_sid", receipt.value)
+        if not v1:
+            wish = 2 * self.settings.push_interval if self._crowded() else None
+            now = round(self._clock(), 3)
+            return Accepted(Answer(receipt.ack, now, receipt.hole, wish, dropped))
+        if push.opens:
+            answer = Answer(dropped=dropped, jmmc_objectId=push.session)
+            return Accepted(answer, self._signer.sign(push.session))
+        return Accepted(Answer(dropped=dropped))
+
+    def _crowded(self) -> bool:
+        return self.waiting > self.settings.queue_limit // 2
+
+    async def _reopen(self) -> Writer:
+        try:
+            return await self.open()
+        except Exception as error:
+            _log.error("store_down: %s", error)
+            raise Rejected("store_down", "cannot open the store", retry_after=5) from error

@@ -1,0 +1,242 @@
+"""Every setting, defined once: default, bounds, and the words that operators read.
+
+From a field come its flag (`--push-interval`), its environment variable (`JMMC_PUSH_INTERVAL`), its
+key in a TOML file (`push_interval`), and its line in `docs/settings.md`.
+"""
+
+import difflib
+import re
+import tomllib
+from collections.abc import Mapping
+from ipaddress import ip_network
+from pathlib import Path
+from typing import Annotated, Any, Literal, NamedTuple
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic.fields import FieldInfo
+
+from jmmc.errors import SettingsError
+
+ENVIRONMENT_PREFIX = "JMMC_"
+
+
+def _split(value: object) -> object:
+    """A list from a flag or the environment is separated by commas."""
+    if isinstance(value, str):
+        return [it.strip() for it in value.split(",") if it.strip()]
+    return value
+
+
+def _pattern(value: str) -> str:
+    try:
+        re.compile(value)
+    except re.error as error:
+        raise ValueError(f"a regular expression ({error})") from None
+    return value
+
+
+def _prefix(value: str) -> str:
+    if not re.fullmatch(r"(/[\w.~-]+)+", value):
+        raise ValueError("a path such as /metrics, without a slash at its end")
+    return value
+
+
+def _push_url(value: str) -> str:
+    if re.search(r"\s", value) or not (
+        re.match(r"https?://[^/]", value) or re.fullmatch(r"[\w./~-]+", value)
+    ):
+        raise ValueError("an http or https URL, or a path relative to the script's own URL")
+    return value
+
+
+def _network(value: str) -> str:
+    try:
+        ip_network(value)
+    except ValueError:
+        raise ValueError(f"IP addresses or networks such as 10.0.0.0/8, not {value!r}") from None
+    return value
+
+
+def _origin(value: str) -> str:
+    if value != "*" and not re.fullmatch(r"https?://[^/\s?#]+", value):
+        raise ValueError(f"origins such as https://meet.example.org, or *, not {value!r}")
+    return value
+
+
+_Texts = Annotated[tuple[str, ...], BeforeValidator(_split)]
+_Networks = Annotated[tuple[Annotated[str, AfterValidator(_network)], ...], BeforeValidator(_split)]
+_Origins = Annotated[tuple[Annotated[str, AfterValidator(_origin)], ...], BeforeValidator(_split)]
+
+
+class Settings(BaseModel):
+    """How a collector behaves. Frozen; a bad value raises `SettingsError`."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+
+    host: str = Field("127.0.0.1", min_length=1, description="Address to listen on.")
+    port: int = Field(8080, ge=0, le=65535, description="Port to listen on; 0 picks a free one.")
+    prefix: Annotated[str, AfterValidator(_prefix)] = Field(
+        "/jitsi-meet-metrics-collector", description="Path under which the collector answers."
+    )
+    store: str = Field(
+        "sqlite:///jmmc.db",
+        min_length=1,
+        description="URL of the store: sqlite:///relative.db or sqlite:////absolute.db.",
+    )
+    conf_pattern: Annotated[str, AfterValidator(_pattern)] = Field(
+        r"[^\s\x00-\x1f\x7f/\\<>\"]{1,256}",
+        description=(
+            "Regular expression that the whole name of a conference must match. Jitsi sends names"
+            " in lower case and percent-encoded."
+        ),
+    )
+    authorized_regions: _Texts = Field(
+        (), description="Server regions that may be stored; empty allows any. Comma-separated."
+    )
+    push_url: Annotated[str, AfterValidator(_push_url)] = Field(
+        "push",
+        description=(
+            "Where browsers push to: absolute, or relative to the URL that they loaded the"
+            " script from."
+        ),
+    )
+    secret: str = Field(
+        "",
+        description=(
+            "Signs the session cookie of the ancestor's script. Empty: a random one is made and"
+            " kept beside the SQLite file."
+        ),
+    )
+    push_interval: int = Field(
+        30, ge=1, le=3600, description="Seconds between two pushes of a browser."
+    )
+    sample_interval: int = Field(
+        30,
+        ge=1,
+        le=3600,
+        description="Seconds that one sample sums up; 10 keeps every event that Jitsi raises.",
+    )
+    enabled: bool = Field(True, description="Whether browsers collect at all.")
+    sample_ratio: float = Field(
+        1.0,
+        ge=0,
+        le=1,
+        description="Share of the conferences to collect; each is in or out as a whole.",
+    )
+    collect_ip: bool = Field(
+        True, description="Whether IP addresses and ports are sent and stored."
+    )
+    trusted_proxies: _Networks = Field(
+        ("127.0.0.1/32", "::1/128"),
+        description="Proxies whose X-Forwarded-For counts. Addresses or networks, comma-separated.",
+    )
+    allowed_origins: _Origins = Field(
+        ("*",),
+        description=(
+            "Origins of the Jitsi Meet pages, comma-separated. * lets any page push, without"
+            " credentials; the ancestor's script on another origin needs its own listed."
+        ),
+    )
+    max_body: int = Field(65536, ge=1024, le=16 * 2**20, description="Bytes that a push may have.")
+    body_timeout: float = Field(
+        10, gt=0, le=300, description="Seconds in which the body of a push must arrive."
+    )
+    max_pushes_per_minute: int = Field(
+        6000, ge=0, description="Pushes a minute that one address may send; 0 sets no limit."
+    )
+    queue_limit: int = Field(
+        10_000,
+        ge=1,
+        description="Pushes that may wait for their commit; beyond, browsers are told to wait.",
+    )
+    demo: bool = Field(False, description="Whether to serve the demo page.")
+    log_level: Literal["debug", "info", "warning", "error"] = Field(
+        "info", description="Least severity that is logged."
+    )
+
+    @classmethod
+    def of(cls, **values: Any) -> "Settings":
+        """Settings from keywords. Raises `SettingsError`."""
+        return load_settings(flags=values, environ={}, file=None)
+
+
+class Origin(NamedTuple):
+    """A value and where it was given, in words for the operator."""
+
+    value: object
+    source: str
+
+
+def load_settings(
+    *, flags: Mapping[str, object], environ: Mapping[str, str], file: Path | None
+) -> Settings:
+    """The settings in force: a flag beats the environment, which beats the file, then defaults.
+
+    Raises `SettingsError` with one line that names the setting, where it was given, its value
+    and what is allowed.
+    """
+    return _validated(gather(flags=flags, environ=environ, file=file))
+
+
+def gather(
+    *, flags: Mapping[str, object], environ: Mapping[str, str], file: Path | None
+) -> dict[str, Origin]:
+    """What was given, by setting, with where it was given; not yet validated."""
+    given: dict[str, Origin] = {}
+    if file is not None:
+        for name, value in _read(file).items():
+            given[_known(name, str(file))] = Origin(value, f"{name} in {file}")
+    for variable, text in environ.items():
+        if variable.startswith(ENVIRONMENT_PREFIX):
+            name = variable.removeprefix(ENVIRONMENT_PREFIX).lower()
+            given[_known(name, variable)] = Origin(text, variable)
+    for name, value in flags.items():
+        given[_known(name, name)] = Origin(value, name)
+    return given
+
+
+def environment_name(name: str) -> str:
+    """The environment variable of a setting."""
+    return ENVIRONMENT_PREFIX + name.upper()
+
+
+def default_text(field: FieldInfo) -> str:
+    """A setting's default as one would write it in a flag; empty when there is none."""
+    value = field.default
+    if isinstance(value, bool):
+        return str(value).lower()
+    return ",".join(value) if isinstance(value, tuple) else str(value)
+
+
+def _validated(given: dict[str, Origin]) -> Settings:
+    try:
+        return Settings.model_validate({name: it.value for name, it in given.items()})
+    except ValidationError as error:
+        problem = error.errors(include_url=False)[0]
+        name = str(problem["loc"][0])
+        origin = given[name]
+        shown = "" if name == "secret" else f" = {_shown(origin.value)}"
+        allowed = problem["msg"].removeprefix("Value error, ").removeprefix("Input should be ")
+        raise SettingsError(f"{origin.source}{shown}: expected {allowed}") from None
+
+
+def _shown(value: object) -> str:
+    text = repr(value)
+    return text if len(text) <= 100 else text[:97] + "..."
+
+
+def _read(file: Path) -> dict[str, object]:
+    try:
+        return tomllib.loads(file.read_text("utf-8"))
+    except OSError as error:
+        raise SettingsError(f"{file}: {error.strerror}") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise SettingsError(f"{file}: not TOML: {error}") from error
+
+
+def _known(name: str, source: str) -> str:
+    if name in Settings.model_fields:
+        return name
+    near = difflib.get_close_matches(name, Settings.model_fields, n=1)
+    hint = f"; did you mean {near[0]}?" if near else "; see `jmmc settings`"
+    raise SettingsError(f"{source}: there is no setting {name!r}{hint}")

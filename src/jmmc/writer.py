@@ -1,0 +1,97 @@
+"""The one writer: pushes that wait together are committed together.
+
+A disk confirms a few hundred writes a second, each of any size. So whatever arrives while one
+batch is being committed forms the next batch, and each push is answered after its own commit.
+"""
+
+import asyncio
+import logging
+from collections import deque
+
+from jmmc.errors import Rejected, StoreError
+from jmmc.model import Push, Receipt, Refusal
+from jmmc.stores import Store
+
+_log = logging.getLogger(__name__)
+
+_BATCH = 1000  # Pushes; keeps one commit under 50 ms, and so the answer to /readyz prompt.
+_RETRY_AFTER = 5  # Seconds
+
+
+class Writer:
+    """Commits pushes to a store in batches. Lives in one event loop.
+
+    `limit` is the number of pushes that may wait; the next one is refused at once.
+    """
+
+    def __init__(self, store: Store, *, limit: int) -> None:
+        self._store = store
+        self._limit = limit
+        self._waiting: deque[tuple[Push, asyncio.Future[Receipt | Refusal]]] = deque()
+        self._arrived = asyncio.Event()
+        self._closing = False
+        self._loop = asyncio.get_running_loop()
+        self._task = asyncio.create_task(self._run(), name="jmmc-writer")
+
+    @property
+    def waiting(self) -> int:
+        """Pushes that have not been handed to the store yet."""
+        return len(self._waiting)
+
+    @property
+    def alive(self) -> bool:
+        """Whether the event loop that this writer lives in still runs."""
+        return not self._loop.is_closed() and not self._task.done()
+
+    def commit(self, push: Push) -> "asyncio.Future[Receipt | Refusal]":
+        """A future that is done when `push` is on stable storage, or refused by the store.
+
+        Raises `Rejected` with `busy` when too many are waiting or the writer is closing; the
+        future may raise it with `store_down`. In both cases the push was not stored.
+        """
+        if self._closing:
+            raise Rejected("busy", "shutting down", retry_after=_RETRY_AFTER)
+        if len(self._waiting) >= self._limit:
+            raise Rejected("busy", "too many pushes are waiting", retry_after=_RETRY_AFTER)
+        answer: asyncio.Future[Receipt | Refusal] = self._loop.create_future()
+        self._waiting.append((push, answer))
+        self._arrived.set()
+        return answer
+
+    async def close(self) -> None:
+        """Refuse what comes, commit what waits, and return when that is answered."""
+        self._closing = True
+        self._arrived.set()
+        await self._task
+
+    async def _run(self) -> None:
+        while self._waiting or not self._closing:
+            self._arrived.clear()
+            if not self._waiting:
+                await self._arrived.wait()
+                continue
+            size = min(len(self._waiting), _BATCH)
+            await self._commit_batch([self._waiting.popleft() for _ in range(size)])
+
+    async def _commit_batch(
+        self, batch: list[tuple[Push, "asyncio.Future[Receipt | Refusal]"]]
+    ) -> None:
+        try:
+            receipts = await self._store.append([push for push, _ in batch])
+        except StoreError as error:
+            _log.error("store_down: %d pushes not stored: %s", len(batch), error)
+            self._fail(batch)
+        except BaseException:
+            self._fail(batch)
+            raise
+        else:
+            for (_, answer), receipt in zip(batch, receipts, strict=True):
+                if not answer.done():
+                    answer.set_result(receipt)
+
+    def _fail(self, batch: list[tuple[Push, "asyncio.Future[Receipt | Refusal]"]]) -> None:
+        for _, answer in batch:
+            if not answer.done():
+                answer.set_exception(
+                    Rejected("store_down", "cannot store now", retry_after=_RETRY_AFTER)
+                )
