@@ -1,0 +1,132 @@
+"""What a recorded event says, worked out a second time and from the protocol page alone.
+
+Slow and plain on purpose, and in another language than the script that it judges.
+"""
+
+import ipaddress
+import math
+from collections.abc import Iterable
+from typing import Any
+
+Flat = dict[str, Any]
+
+
+def readings(record: dict[str, Any]) -> Flat | None:
+    """One event as flat readings, unknown ones absent; None before there was a connection."""
+    payload = _without_undefined(record["payload"], set(record["undefined"]), "")
+    me = record["me"]
+    found: Flat = {
+        "cq": _between(payload.get("connectionQuality"), 0, 100),
+        "mer": _between(payload.get("maxEnabledResolution")),
+        "t.sr": payload.get("serverRegion"),
+    }
+    if is_cut(record):
+        return _known(found)
+    for link, way in (("u", "upload"), ("d", "download")):
+        found[f"{link}.bw"] = _between(payload["bandwidth"].get(way))
+        found[f"{link}.ab"] = _between(payload["bitrate"]["audio"].get(way))
+        found[f"{link}.vb"] = _between(payload["bitrate"]["video"].get(way))
+    found["d.pl"] = _between(payload["packetLoss"].get("download"), 0, 100)
+    sizes = list(payload["resolution"].get(me, {}).values())
+    if sizes:
+        largest = max(sizes, key=lambda size: size["height"])
+        found["res.h"], found["res.w"] = largest["height"], largest["width"]
+    rates = payload["framerate"]
+    found["u.fr"] = max(rates.get(me, {}).values(), default=None)
+    received = [rate for who, streams in rates.items() if who != me for rate in streams.values()]
+    found["d.fr"] = max(received, default=None)
+    for codec in payload["codec"].get(me, {}).values():
+        for key, kind in (("cdc.a", "audio"), ("cdc.v", "video")):
+            found[key] = found.get(key) or codec.get(kind)
+    path = payload["transport"][0] if payload["transport"] else {}
+    found["rtt"] = _between(path.get("rtt"))
+    if found["rtt"] is None and not path.get("p2p"):
+        found["rtt"] = _between(payload.get("jvbRTT"))
+    for key, port_key, joined in (("t.ip", "t.p", "ip"), ("t.lip", "t.lp", "localip")):
+        found[key], found[port_key] = _endpoint(path.get(joined))
+    found["t.tp"] = path.get("type")
+    found["t.p2p"] = path.get("p2p")
+    found["t.net"] = path.get("networkType")
+    found["t.lct"] = path.get("localCandidateType")
+    found["t.rct"] = path.get("remoteCandidateType")
+    return _known(found)
+
+
+def is_cut(record: dict[str, Any]) -> bool:
+    """Whether the event tells of no connection at all."""
+    payload = record["payload"]
+    rates = payload["bitrate"]
+    return not payload["transport"] and not rates["upload"] and not rates["download"]
+
+
+def fold(samples: Iterable[dict[str, Any]]) -> list[Flat]:
+    """What holds after each stored sample, events and bookkeeping left out."""
+    state: Flat = {}
+    states = []
+    for sample in samples:
+        if sample.get("full"):
+            state = {}
+        for key, value in flatten(sample).items():
+            state[key] = value
+        states.append(_known(state))
+    return states
+
+
+def flatten(sample: dict[str, Any]) -> Flat:
+    """The readings of a stored sample by path."""
+    flat: Flat = {}
+    for key, value in sample.items():
+        if key in ("ts", "seq", "full", "bye", "ev"):
+            continue
+        if isinstance(value, dict):
+            flat.update({f"{key}.{leaf}": it for leaf, it in value.items()})
+        else:
+            flat[key] = value
+    return flat
+
+
+OWN_OF_THE_STAY = frozenset({"br", "os", "pid", "mid", "n", "vis", "t.rip"})
+"""Readings of who and where, not of the event."""
+
+
+def of_the_call(state: Flat) -> Flat:
+    """Only what the page's events told; numbers rounded as the script sends them."""
+    return {
+        key: round(value, 2) if isinstance(value, float) else value
+        for key, value in state.items()
+        if key not in OWN_OF_THE_STAY
+    }
+
+
+def _without_undefined(value: Any, undefined: set[str], path: str) -> Any:
+    if isinstance(value, list):
+        return [_without_undefined(it, undefined, f"{path}.{i}") for i, it in enumerate(value)]
+    if not isinstance(value, dict):
+        return math.nan if value == "$NaN" else value
+    kept = {}
+    for key, it in value.items():
+        here = f"{path}.{key}" if path else key
+        if here not in undefined:
+            kept[key] = _without_undefined(it, undefined, here)
+    return kept
+
+
+def _between(value: Any, least: float = 0, most: float = 2**53 - 1) -> Any:
+    if value is None or isinstance(value, bool) or not math.isfinite(value):
+        return None
+    return min(max(value, least), most)
+
+
+def _endpoint(joined: str | None) -> tuple[int | str | None, int | None]:
+    address, _, port = (joined or "").rpartition(":")
+    try:
+        parsed = ipaddress.ip_address(address)
+    except ValueError:
+        where: int | str | None = None
+    else:
+        where = int(parsed) if parsed.version == 4 else address
+    return where, int(port) if port.isdigit() else None
+
+
+def _known(flat: Flat) -> Flat:
+    return {key: value for key, value in flat.items() if value is not None}
