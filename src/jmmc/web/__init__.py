@@ -1,0 +1,1 @@
+"""Doors: everything that speaks HTTP."""

@@ -1,0 +1,51 @@
+"""What a page of another origin may do: read the answer to a push, and nothing else."""
+
+from collections.abc import Sequence
+
+from jmmc.web.http import Header
+
+_PREFLIGHT: tuple[Header, ...] = (
+    (b"access-control-allow-methods", b"POST"),
+    (b"access-control-allow-headers", b"content-type"),
+    (b"access-control-max-age", b"86400"),
+)
+
+
+class Cors:
+    """The headers that let pages of the `allowed` origins read our answers.
+
+    A listed origin may send credentials: the script of dialect v1 needs its cookie. `*` stands
+    for every other page, without credentials, which v2 does not need.
+    """
+
+    def __init__(self, allowed: Sequence[str]) -> None:
+        self._any = "*" in allowed
+        listed = {origin.encode() for origin in allowed if origin != "*"}
+        vary = [(b"vary", b"origin")] if listed else []
+        self._none: list[Header] = vary
+        # Without this a page sees the 503 and not how long to wait.
+        exposed = (b"access-control-expose-headers", b"retry-after")
+        self._anonymous: list[Header] = [(b"access-control-allow-origin", b"*"), exposed, *vary]
+        self._listed: dict[bytes, list[Header]] = {
+            origin: [
+                (b"access-control-allow-origin", origin),
+                (b"access-control-allow-credentials", b"true"),
+                exposed,
+                *vary,
+            ]
+            for origin in listed
+        }
+
+    def headers(self, origin: bytes | None) -> list[Header]:
+        """For the answer to a request that came with this Origin header."""
+        if origin is None:
+            return self._none
+        listed = self._listed.get(origin)
+        if listed is not None:
+            return listed
+        return self._anonymous if self._any else self._none
+
+    def preflight(self, origin: bytes | None) -> list[Header]:
+        """For the answer to an OPTIONS request."""
+        headers = self.headers(origin)
+        return headers if headers is self._none else [*headers, *_PREFLIGHT]
