@@ -1,0 +1,5 @@
+"""`python -m jmmc`."""
+
+from jmmc.cli import main
+
+main()

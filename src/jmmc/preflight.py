@@ -1,0 +1,100 @@
+"""What an operator wants to know before going live."""
+
+import json
+import re
+import urllib.error
+import urllib.request
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Literal, NamedTuple
+
+from jmmc.errors import JmmcError
+from jmmc.secret import resolve_secret
+from jmmc.settings import Settings
+from jmmc.stores import Store, open_store
+from jmmc.stores.sqlite import SqliteStore
+from jmmc.web.script import Script
+
+_TYPICAL_NAMES = ("weekly-meeting", "standup2", "r%c3%a9union%20a", "sunnydayswalkfast")
+_SCRIPT_LIMIT = 6 * 1024  # Bytes gzipped: what we promise not to exceed.
+
+
+class Finding(NamedTuple):
+    """One thing looked at. `hint` says what to do when it is not fine."""
+
+    verdict: Literal["ok", "warn", "fail"]
+    what: str
+    hint: str = ""
+
+
+async def inspect(settings: Settings, *, url: str | None = None) -> AsyncIterator[Finding]:
+    """Look at everything that these settings need; with `url`, also at a running collector."""
+    yield Finding("ok", "settings: all values are allowed")
+    yield _conf_pattern(settings)
+    yield _secret(settings)
+    async for finding in _store(settings):
+        yield finding
+    yield _script(settings)
+    if "*" in settings.allowed_origins:
+        hint = "list your Jitsi Meet origin in allowed_origins if only it should push"
+        yield Finding("ok", "origins: any page may push, without credentials", hint)
+    if url is not None:
+        yield _running(url.rstrip("/"))
+
+
+def _conf_pattern(settings: Settings) -> Finding:
+    refused = [it for it in _TYPICAL_NAMES if not re.fullmatch(settings.conf_pattern, it)]
+    if refused:
+        hint = f"their pushes would be refused as bad_conf: {', '.join(refused)}"
+        return Finding("warn", "conf_pattern: refuses names that Jitsi Meet makes", hint)
+    return Finding("ok", "conf_pattern: takes the names that Jitsi Meet makes")
+
+
+def _secret(settings: Settings) -> Finding:
+    try:
+        resolve_secret(settings)
+    except JmmcError as error:
+        return Finding("fail", str(error), "set secret, or make the folder writable")
+    kept = "from the settings" if settings.secret else "kept beside the store"
+    return Finding("ok", f"secret: {kept}")
+
+
+async def _store(settings: Settings) -> AsyncIterator[Finding]:
+    store: Store | None = None
+    try:
+        store = open_store(settings.store)
+        await store.open()
+        await store.check()
+        yield Finding("ok", f"store: {settings.store} takes a write")
+        if isinstance(store, SqliteStore):
+            complaints = await store.verify()
+            if complaints:
+                hint = "restore it from a backup; SQLite says: " + "; ".join(complaints)
+                yield Finding("fail", "store: the file is damaged", hint)
+            else:
+                size = Path(store.path).stat().st_size / 2**20
+                yield Finding("ok", f"store: the file is sound ({size:.1f} MiB)")
+    except JmmcError as error:
+        yield Finding("fail", f"store: {error}", "see docs/settings.md, store")
+    finally:
+        if store is not None:
+            await store.close()
+
+
+def _script(settings: Settings) -> Finding:
+    size = len(Script(settings).gzip.body)
+    verdict: Literal["ok", "warn"] = "ok" if size <= _SCRIPT_LIMIT else "warn"
+    return Finding(verdict, f"script: {size} bytes gzipped, pushes to {settings.push_url!r}")
+
+
+def _running(url: str) -> Finding:
+    try:
+        with urllib.request.urlopen(f"{url}/getClient", timeout=10) as answer:  # noqa: S310
+            kind = answer.headers.get_content_type()
+            if kind != "application/javascript":
+                return Finding("fail", f"{url}/getClient answers {kind}", "is the prefix right?")
+        with urllib.request.urlopen(f"{url}/readyz", timeout=10) as answer:  # noqa: S310
+            status = json.load(answer)["status"]
+    except (OSError, ValueError, KeyError) as error:
+        return Finding("fail", f"{url}: {error}", "is it running, and reachable from here?")
+    return Finding("ok", f"{url}: serves the script and is {status}")

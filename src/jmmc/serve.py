@@ -1,0 +1,97 @@
+"""Runs the server: the only place that knows uvicorn."""
+
+import asyncio
+import gc
+import logging
+import signal
+import socket
+
+import uvicorn
+from rich.console import Console
+
+from jmmc.errors import JmmcError
+from jmmc.settings import Settings
+from jmmc.web.server import create_app
+
+_GRACE = 10  # Seconds that requests under way get when the server is told to stop.
+
+
+class CannotListen(JmmcError):
+    """The address is taken, or not one of this machine's."""
+
+
+def run(settings: Settings) -> None:
+    """Serve until SIGTERM or SIGINT; then answer what waits, and return.
+
+    Raises `CannotListen`, or what opening the store raises, before anything is served.
+    """
+    logging.basicConfig(
+        level=settings.log_level.upper(), format="%(asctime)s %(levelname)s %(name)s %(message)s"
+    )
+    logging.getLogger("uvicorn").setLevel(logging.WARNING)
+    app = create_app(settings)
+    listener = _listen(settings)
+    try:
+        asyncio.run(app.metrics.collector.store.open())  # What cannot work is said at once.
+        _greet(settings, listener.getsockname()[1])
+        server = uvicorn.Server(
+            uvicorn.Config(
+                app,
+                loop="uvloop",
+                http="httptools",
+                lifespan="on",
+                interface="asgi3",
+                access_log=False,
+                log_config=None,
+                server_header=False,
+                proxy_headers=False,
+                timeout_graceful_shutdown=_GRACE,
+            )
+        )
+        _settle_garbage()
+        # uvicorn raises the signal again when it is done; to have been told to stop is success.
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, lambda *_: None)
+        server.run(sockets=[listener])
+    finally:
+        listener.close()
+
+
+def _listen(settings: Settings) -> socket.socket:
+    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
+    listener = socket.socket(family)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((settings.host, settings.port))
+    except OSError as error:
+        listener.close()
+        where = f"{settings.host}:{settings.port}"
+        raise CannotListen(f"cannot listen on {where}: {error.strerror or error}") from error
+    listener.setblocking(False)
+    return listener
+
+
+def _settle_garbage() -> None:
+    """What lives from the start lives to the end: the collector need not look at it again.
+
+    Together with a higher threshold this saves 2 µs of each push, out of 15 of our own.
+    """
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(50_000, 20, 50)
+
+
+def _greet(settings: Settings, port: int) -> None:
+    host = f"[{settings.host}]" if ":" in settings.host else settings.host
+    base = f"http://{host}:{port}"
+    script = f"{base}{settings.prefix}/getClient"
+    console = Console(highlight=False, soft_wrap=True, markup=True)
+    console.print(f"[bold]jmmc[/] collects at [bold]{base}{settings.prefix}[/]")
+    console.print(f"     into {settings.store}")
+    console.print(
+        "\nPut this line into your Jitsi Meet's config.js, with this server's public URL:"
+    )
+    console.print(f"  [cyan]config.analytics = {{ scriptURLs: \\['{script}'] }};[/]")
+    if settings.demo:
+        console.print(f"\nSee data flow at once: [bold]{base}/demo[/]")
+    console.file.flush()
