@@ -1,0 +1,94 @@
+"use strict";
+
+/** What a JitsiConference offers to a script in its page. */
+class Room {
+  constructor(me, joined) {
+    this.me = me;
+    this.joined = joined;
+    this.handlers = new Map();
+    this.participants = 2;
+    this.meeting = "5f0f6c1c-3f9d-4a53-9d0a-0f3c5c7f0001";
+    this.pc = null;
+  }
+  on(name, handler) {
+    this.handlers.set(name, [...(this.handlers.get(name) || []), handler]);
+  }
+  off(name, handler) {
+    this.handlers.set(name, (this.handlers.get(name) || []).filter((it) => it !== handler));
+  }
+  addEventListener(name, handler) { this.on(name, handler); }
+  removeEventListener(name, handler) { this.off(name, handler); }
+  emit(name, ...args) {
+    for (const handler of this.handlers.get(name) || []) handler(...args);
+  }
+  isJoined() { return this.joined; }
+  myUserId() { return this.joined === null ? null : this.me; }
+  getMeetingUniqueId() { return this.meeting; }
+  getParticipantCount() { return this.participants; }
+  getActivePeerConnection() { return this.pc; }
+}
+
+/** What the tests drive. */
+const jitsi = {
+  emitted: [],
+  errors: [],
+  stats: {},
+
+  join(conf, me = "d3c5b4c3", joined = true) {
+    APP.conference.roomName = conf;
+    APP.conference._room = new Room(me, joined);
+    return APP.conference._room;
+  },
+
+  leave() {
+    const room = APP.conference._room;
+    room.joined = null;
+    APP.conference._room = undefined;
+    room.emit("conference.left");
+  },
+
+  /** A recorded payload with its NaN, its undefined fields and its Map, always the same object. */
+  revive(record) {
+    const walk = (value, path) => {
+      if (value === "$NaN") return NaN;
+      if (value === null || typeof value !== "object") return value;
+      if (Array.isArray(value)) return value.map((it, i) => walk(it, path + "." + i));
+      return Object.fromEntries(Object.entries(value).map(([key, it]) => {
+        const here = path ? path + "." + key : key;
+        return [key, record.undefined.includes(here) ? undefined : walk(it, here)];
+      }));
+    };
+    for (const key of Object.keys(this.stats)) delete this.stats[key];
+    Object.assign(this.stats, walk(record.payload, ""));
+    for (const key of record.maps || []) this.stats[key] = new Map();
+    return this.stats;
+  },
+
+  emitStats(record) {
+    const room = APP.conference._room;
+    if (!room) return;
+    this.emitted.push({ wall: Date.now() / 1000, index: record.index });
+    room.emit("cq.local_stats_updated", this.revive(record));
+  },
+
+  /** Emit the records one after the other, `pace` ms apart; done when all are out. */
+  async play(records, pace) {
+    this.done = false;
+    for (const record of records) {
+      this.emitStats(record);
+      await new Promise((resolve) => setTimeout(resolve, pace));
+    }
+    this.done = true;
+  },
+
+  load(url) {
+    const script = document.createElement("script");
+    script.async = true;
+    script.src = url;
+    document.head.appendChild(script);
+  },
+};
+
+window.APP = { conference: { _room: undefined, roomName: undefined } };
+window.addEventListener("error", (event) => jitsi.errors.push(String(event.message)));
+window.addEventListener("unhandledrejection", (event) => jitsi.errors.push(String(event.reason)));

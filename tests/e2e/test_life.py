@@ -1,0 +1,242 @@
+"""Reloads, closed tabs, two tabs, other rooms, outages: nothing of it loses or doubles a sample."""
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from playwright.sync_api import Page
+
+from tests.e2e.conftest import load_script
+from tests.e2e.proxy import Plan, Proxy
+from tests.e2e.truth import assert_sample_for_sample
+from tests.recordings import stats_of
+from tests.servers import Serve
+
+_RECORDS = stats_of("bridge + simulcast + e2eping", "A")
+_ME = _RECORDS[0]["me"]
+_NOTHING_WAITS = "!Object.keys(localStorage).some(key => key.startsWith('jmmc_queue_'))"
+
+Line = Callable[[Plan], Proxy]
+Visit = Callable[..., Page]
+
+
+class Switch:
+    """A line that can be taken down and put back."""
+
+    def __init__(self) -> None:
+        self.up = True
+
+    def __call__(self, _: int) -> str:
+        return "pass" if self.up else "refuse"
+
+
+def _join(page: Page, conf: str, port: int) -> None:
+    page.evaluate("([conf, me]) => void jitsi.join(conf, me)", [conf, _ME])
+    load_script(page, port)
+
+
+def _play(page: Page, records: list[dict[str, Any]]) -> None:
+    page.evaluate("it => jitsi.play(it, 1050)", records)
+
+
+def _wait_until_stored(page: Page) -> None:
+    page.wait_for_function(_NOTHING_WAITS, timeout=30_000)
+
+
+def _sessions(serve: Serve, count: int) -> list[dict[str, Any]]:
+    deadline = time.monotonic() + 20
+    while True:
+        sessions = serve.export()
+        if len(sessions) >= count or time.monotonic() > deadline:
+            assert len(sessions) == count, sessions
+            return sessions
+        time.sleep(0.2)
+
+
+def test_a_tab_that_is_closed_says_goodbye_with_all_that_was_not_confirmed(
+    serve: Serve, line: Line, visit: Visit
+) -> None:
+    page = visit()
+    _join(page, "closing", line(lambda _: "pass").port)
+    _play(page, _RECORDS[:4])
+    emitted = page.evaluate("jitsi.emitted")
+    page.close()
+
+    (session,) = _sessions(serve, 1)
+    deadline = time.monotonic() + 10
+    while not session["m"][-1].get("bye") and time.monotonic() < deadline:
+        (session,) = serve.export()
+    assert session["m"][-1]["bye"] is True
+    assert_sample_for_sample(session, emitted)
+
+
+def test_what_a_reload_interrupts_is_delivered_by_the_next_page_at_its_own_time(
+    serve: Serve, line: Line, visit: Visit
+) -> None:
+    switch = Switch()
+    proxy = line(switch)
+    page = visit()
+    _join(page, "before", proxy.port)
+    _play(page, _RECORDS[:2])
+    switch.up = False
+    _play(page, _RECORDS[2:6])
+    emitted = page.evaluate("jitsi.emitted")
+    page.reload()
+    switch.up = True
+    _join(page, "after", proxy.port)
+    page.wait_for_function("Object.keys(localStorage).length <= 2")
+    _play(page, _RECORDS[:2])
+    _wait_until_stored(page)
+
+    before, after = _sessions(serve, 2)
+    assert (before["conf"], after["conf"]) == ("before", "after")
+    assert before["m"][-1]["bye"] is True
+    assert_sample_for_sample(before, emitted)
+    assert before["uid"] == after["uid"], "the browser is the same"
+
+
+def test_a_tab_closed_during_an_outage_is_delivered_at_the_next_visit(
+    serve: Serve, line: Line, visit: Visit
+) -> None:
+    switch = Switch()
+    switch.up = False
+    proxy = line(switch)
+    page = visit()
+    _join(page, "lost", proxy.port)
+    _play(page, _RECORDS[:3])
+    emitted = page.evaluate("jitsi.emitted")
+    other = visit(beside=page)
+    page.close()
+    switch.up = True
+    load_script(other, proxy.port)
+    _wait_until_stored(other)
+
+    (session,) = _sessions(serve, 1)
+    assert_sample_for_sample(session, emitted)
+
+
+def test_two_tabs_in_two_conferences_stay_apart(serve: Serve, line: Line, visit: Visit) -> None:
+    proxy = line(lambda n: "refuse" if n in (3, 4) else "pass")
+    first = visit()
+    second = visit(beside=first)
+    _join(first, "one", proxy.port)
+    _join(second, "two", proxy.port)
+    for page, records in ((first, _RECORDS[:4]), (second, _RECORDS[4:8])):
+        page.evaluate("it => void jitsi.play(it, 1050)", records)
+    for page in (first, second):
+        page.wait_for_function("jitsi.done")
+    _wait_until_stored(second)
+
+    sessions = {it["conf"]: it for it in _sessions(serve, 2)}
+    assert_sample_for_sample(sessions["one"], first.evaluate("jitsi.emitted"))
+    assert_sample_for_sample(sessions["two"], second.evaluate("jitsi.emitted"))
+
+
+def test_each_stay_in_a_room_is_a_session_of_its_own(
+    serve: Serve, line: Line, visit: Visit
+) -> None:
+    """A rejoin, a breakout room (whose name is a String object), a room replaced in silence."""
+    page = visit()
+    _join(page, "main", line(lambda _: "pass").port)
+    _play(page, _RECORDS[:2])
+    page.evaluate("jitsi.leave()")
+    page.evaluate("me => void jitsi.join(new String('breakout'), me)", _ME)
+    page.wait_for_timeout(1100)
+    _play(page, _RECORDS[2:4])
+    page.evaluate("me => void jitsi.join('main', me)", _ME)  # No event tells of this one.
+    page.wait_for_timeout(1100)
+    _play(page, _RECORDS[4:6])
+    page.evaluate("jitsi.leave()")
+    _wait_until_stored(page)
+
+    sessions = _sessions(serve, 3)
+    assert [it["conf"] for it in sessions] == ["main", "breakout", "main"]
+    emitted = page.evaluate("jitsi.emitted")
+    for number, session in enumerate(sessions):
+        assert session["m"][-1]["bye"] is True
+        assert_sample_for_sample(session, emitted[2 * number : 2 * number + 2])
+
+
+def test_nothing_is_collected_before_the_participant_is_admitted(
+    serve: Serve, line: Line, visit: Visit
+) -> None:
+    """In the lobby the room exists and is not joined."""
+    page = visit()
+    page.evaluate("me => void jitsi.join('lobby', me, false)", _ME)
+    proxy = line(lambda _: "pass")
+    load_script(page, proxy.port)
+    page.wait_for_timeout(2500)
+    assert proxy.log == []
+
+    page.evaluate("APP.conference._room.joined = true")
+    page.wait_for_function("Object.keys(localStorage).length >= 1")
+    _sessions(serve, 1)
+
+
+def test_a_server_that_restarts_or_is_killed_during_the_call_changes_nothing(
+    serve: Serve, line: Line, visit: Visit
+) -> None:
+    page = visit()
+    _join(page, "restarts", line(lambda _: "pass").port)
+    page.evaluate("it => void jitsi.play(it, 1050)", _RECORDS[:9])
+    page.wait_for_function("jitsi.emitted.length >= 3")
+    assert serve.stop() == 0
+    serve.start()
+    page.wait_for_function("jitsi.emitted.length >= 6")
+    serve.stop(9)
+    serve.start()
+    page.wait_for_function("jitsi.done")
+    _wait_until_stored(page)
+
+    (session,) = _sessions(serve, 1)
+    assert_sample_for_sample(session, page.evaluate("jitsi.emitted"))
+
+
+def test_a_server_that_lost_its_store_asks_for_a_full_sample(
+    serve: Serve, line: Line, visit: Visit
+) -> None:
+    page = visit()
+    _join(page, "forgotten", line(lambda _: "pass").port)
+    _play(page, _RECORDS[:3])
+    _wait_until_stored(page)
+    serve.stop()
+    serve.store = serve.store.replace("calls.db", "empty.db")
+    serve.start()
+    _play(page, _RECORDS[3:6])
+    _wait_until_stored(page)
+
+    (session,) = _sessions(serve, 1)
+    full = [it for it in session["m"] if it.get("full")]
+    assert full, session
+    assert full[0]["pid"] == _ME
+    assert full[0]["d"]["ab"] is not None
+
+
+def test_ten_minutes_without_a_server_lose_nothing(tmp_path: Path, visit: Visit) -> None:
+    """Time in the page is sped up; the ages in the push keep the samples' distances."""
+    serve = Serve(tmp_path, "--push-interval", "10", "--sample-interval", "10")
+    switch = Switch()
+    proxy = Proxy(serve.port, switch)
+    try:
+        page = visit()
+        page.clock.install()
+        _join(page, "outage", proxy.port)
+        page.clock.run_for(1000)
+        page.wait_for_function(_NOTHING_WAITS)
+        switch.up = False
+        for number in range(60):
+            page.evaluate("it => jitsi.emitStats(it)", _RECORDS[number % len(_RECORDS)])
+            page.clock.run_for(10_000)
+        emitted = page.evaluate("jitsi.emitted")
+        assert emitted[-1]["wall"] - emitted[0]["wall"] >= 590
+        switch.up = True
+        deadline = time.monotonic() + 40
+        while not page.evaluate(_NOTHING_WAITS) and time.monotonic() < deadline:
+            page.clock.run_for(5000)
+        (session,) = _sessions(serve, 1)
+    finally:
+        proxy.close()
+        serve.close()
+
+    assert_sample_for_sample(session, emitted, sped_up=True)
