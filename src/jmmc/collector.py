@@ -121,7 +121,8 @@ class Collector:
             writer = self._writer
             if writer is None or not writer.alive:
                 writer = await self._reopen()
-            accepted = self._confirm(push, await writer.commit(push), dropped)
+            crowded = writer.waiting > self.settings.queue_limit // 2
+            accepted = self._confirm(push, await writer.commit(push), dropped, crowded)
         except Rejected as rejected:
             self.reject(rejected)
             raise
@@ -189,21 +190,20 @@ class Collector:
         )
         return replace(sample, readings=readings)
 
-    def _confirm(self, push: Push, receipt: Receipt | Refusal, dropped: list[str]) -> Accepted:
+    def _confirm(
+        self, push: Push, receipt: Receipt | Refusal, dropped: list[str], crowded: bool
+    ) -> Accepted:
         v1 = push.dialect is Dialect.V1
         if isinstance(receipt, Refusal):
             raise Rejected("no_session" if v1 else "bad_sid", receipt.value)
         if not v1:
-            wish = 2 * self.settings.push_interval if self._crowded() else None
+            wish = 2 * self.settings.push_interval if crowded else None
             now = round(self._clock(), 3)
             return Accepted(Answer(receipt.ack, now, receipt.hole, wish, dropped))
         if push.opens:
             answer = Answer(dropped=dropped, jmmc_objectId=push.session)
             return Accepted(answer, self._signer.sign(push.session))
         return Accepted(Answer(dropped=dropped))
-
-    def _crowded(self) -> bool:
-        return self.waiting > self.settings.queue_limit // 2
 
     async def _reopen(self) -> Writer:
         try:
