@@ -33,7 +33,6 @@ def run(settings: Settings) -> None:
     listener = _listen(settings)
     try:
         asyncio.run(app.metrics.collector.store.open())  # What cannot work is said at once.
-        _greet(settings, listener.getsockname()[1])
         server = uvicorn.Server(
             uvicorn.Config(
                 app,
@@ -48,10 +47,12 @@ def run(settings: Settings) -> None:
                 timeout_graceful_shutdown=_GRACE,
             )
         )
-        _settle_garbage()
-        # uvicorn raises the signal again when it is done; to have been told to stop is success.
+        # Also for the moments before and after uvicorn listens to signals: it raises them again
+        # when it is done, and to have been told to stop is success.
         for number in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(number, lambda *_: None)
+            signal.signal(number, lambda *_: setattr(server, "should_exit", True))
+        _greet(settings, listener.getsockname()[1])
+        _settle_garbage()
         server.run(sockets=[listener])
     finally:
         listener.close()

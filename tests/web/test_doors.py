@@ -284,10 +284,8 @@ async def test_a_full_queue_refuses_at_once(make: Make, tmp_path: Path) -> None:
 
     app = make(store=Slow(tmp_path / "slow.db"), queue_limit=4)
     sids = [f"{number:032x}" for number in range(12)]
-    waiting = [
-        asyncio.create_task(call(app, "POST", "/push", body(sid=sid))) for sid in sids
-    ]
-    while sum(it.done() for it in waiting) < 7:
+    waiting = [asyncio.create_task(call(app, "POST", "/push", body(sid=sid))) for sid in sids]
+    while sum(it.done() for it in waiting) < 7:  # noqa: ASYNC110 - seven tasks, no one event
         await asyncio.sleep(0.01)
     busy = [it.result() for it in waiting if it.done()]
     assert {(it.status, it.json["error"]) for it in busy} == {(503, "busy")}
@@ -324,9 +322,7 @@ async def test_a_crowded_collector_asks_browsers_to_push_less_often(
 
 async def test_a_sender_beyond_its_share_is_told_when_to_come_back(make: Make) -> None:
     app = make(max_pushes_per_minute=2)
-    answers = [
-        await call(app, "POST", "/push", body(sid=f"{number:032x}")) for number in range(3)
-    ]
+    answers = [await call(app, "POST", "/push", body(sid=f"{number:032x}")) for number in range(3)]
     assert [it.status for it in answers] == [200, 200, 429]
     assert answers[2].json["error"] == "throttled"
     assert 0 < int(answers[2].headers["retry-after"]) <= 60
@@ -431,5 +427,3 @@ async def test_a_sid_known_with_another_uid_is_refused(app: MetricsCollector) ->
     stranger = body(wire_sample(1, {}), uid=UID.replace("a", "b"))
     answer = await call(app, "POST", "/push", stranger)
     assert (answer.status, answer.json["error"]) == (400, "bad_sid")
-
-

@@ -1,0 +1,20 @@
+"""The collector beside a Flask app: `flask --app flask_app run`.
+
+Flask speaks WSGI; a2wsgi runs our ASGI app in a loop of its own.
+"""
+
+from a2wsgi import ASGIMiddleware
+from flask import Flask
+from werkzeug.middleware.dispatcher import DispatcherMiddleware
+
+from jmmc import MetricsCollector
+
+app = Flask(__name__)
+metrics = ASGIMiddleware(MetricsCollector(store="sqlite:///calls.db"))
+app.wsgi_app = DispatcherMiddleware(app.wsgi_app, {"/jitsi-meet-metrics-collector": metrics})
+
+
+@app.get("/")
+def index() -> str:
+    """The host's own page."""
+    return "The host is up."

@@ -1,0 +1,80 @@
+"""The docs are true: what they list is what there is."""
+
+import re
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+import pytest
+
+from jmmc.cli import main
+from jmmc.errors import REASONS
+from jmmc.settings import Settings
+from jmmc.version import __version__
+from jmmc.web.browser import STATUS
+from jmmc.wire import READINGS
+
+ROOT = Path(__file__).parent.parent
+
+
+def _read(name: str) -> str:
+    return (ROOT / name).read_text("utf-8")
+
+
+def test_the_page_of_settings_is_what_the_command_prints() -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "jmmc", "settings", "--markdown"], capture_output=True, check=True
+    )
+    assert _read("docs/settings.md") == done.stdout.decode()
+
+
+@pytest.mark.parametrize("name", Settings.model_fields)
+def test_every_setting_is_described(name: str) -> None:
+    assert f"| `{name}` | `JMMC_{name.upper()}` |" in _read("docs/settings.md")
+    assert Settings.model_fields[name].description
+
+
+@pytest.mark.parametrize("name", main.commands)
+def test_every_command_is_in_the_readme(name: str) -> None:
+    assert f"jmmc {name}" in _read("README.md")
+
+
+@pytest.mark.parametrize("reason", REASONS)
+def test_every_reason_is_in_the_protocol_with_its_status(reason: str) -> None:
+    row = rf"^\| `{reason}` \| {STATUS[reason]} \|"  # type: ignore[index]
+    assert re.search(row, _read("docs/protocol.md"), re.MULTILINE)
+
+
+@pytest.mark.parametrize("path", [*(row.path for row in READINGS), "t.rip"])
+def test_every_reading_is_in_the_protocols_table(path: str) -> None:
+    assert re.search(rf"^\| .*`{re.escape(path)}`", _read("docs/protocol.md"), re.MULTILINE)
+
+
+def test_links_between_pages_lead_somewhere() -> None:
+    for page in [*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md"), *ROOT.glob("examples/*.md")]:
+        for target in re.findall(r"\]\(([^)#]+)\)", page.read_text("utf-8")):
+            if "://" not in target:
+                assert (page.parent / target).exists(), f"{page.name} links to {target}"
+
+
+def test_the_example_in_the_readme_is_python() -> None:
+    (code,) = re.findall(r"```python\n(.*?)```", _read("README.md"), re.DOTALL)
+    compile(code, "README.md", "exec")
+    assert "MetricsCollector(" in code
+
+
+def test_the_changelog_knows_the_version() -> None:
+    assert "## Unreleased" in _read("CHANGELOG.md") or f"## {__version__}" in _read("CHANGELOG.md")
+
+
+def test_ci_runs_the_test_command_of_the_readme() -> None:
+    assert "./run test" in _read("README.md")
+    assert "./run test" in _read(".ci/run")
+
+
+def test_every_library_we_lean_on_is_accounted_for() -> None:
+    project = tomllib.loads(_read("pyproject.toml"))["project"]
+    names = {re.split(r"[>=;]", it)[0] for it in project["dependencies"]}
+    design = _read("docs/design.md").lower()
+    assert {name for name in names if name not in design} == set()
