@@ -1,0 +1,177 @@
+"""What the script reads of a page, against the oracle and against whole reports of browsers."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from tests.client.conftest import Stage
+from tests.oracle import fold, is_cut, of_the_call, readings
+from tests.recordings import reports, stats_events, stats_of
+
+MakeStage = Callable[..., Stage]
+
+_SETUPS = sorted({(it["setup"], it["page"]) for it in stats_events()})
+
+
+@pytest.mark.parametrize(("setup", "page"), _SETUPS)
+def test_every_recorded_event_is_read_as_the_oracle_reads_it(
+    stage: MakeStage, setup: str, page: str
+) -> None:
+    records = stats_of(setup, page)
+    # A breakout room gives the participant a new id: this is about one stay.
+    records = [it for it in records if it["me"] == records[0]["me"]]
+    it = stage(clock=True, sample_interval=10, push_interval=3600)
+    it.join(me=records[0]["me"])
+    expected: list[dict[str, Any]] = []
+    connected = False
+    for record in records:
+        it.emit(record)
+        it.page.clock.run_for(10_000)
+        connected = connected or not is_cut(record)
+        state = of_the_call(readings(record) or {}) if connected else {}
+        if connected and (not expected or expected[-1] != state):
+            expected.append(state)
+    queued = it.page.evaluate(
+        "JSON.parse(Object.entries(localStorage).find(([key]) => key.startsWith('jmmc_queue_'))[1])"
+    )
+    stored = [{**sample["m"], **_marks(sample)} for sample in _all_samples(it, queued["samples"])]
+    states: list[dict[str, Any]] = []
+    for state in map(of_the_call, fold(stored)):
+        if state and (not states or states[-1] != state):
+            states.append(state)
+    assert states == expected
+    assert it.said == []
+
+
+def _marks(sample: dict[str, Any]) -> dict[str, Any]:
+    return {key: True for key in ("full", "bye") if sample.get(key)}
+
+
+def _all_samples(it: Stage, queued: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    by_seq = {sample["seq"]: sample for sample in [*it.samples, *queued]}
+    assert sorted(by_seq) == list(range(len(by_seq)))
+    return [by_seq[seq] for seq in sorted(by_seq)]
+
+
+_PROBE = """
+([before, after, me]) => {
+  const report = (stats) => new Map(stats.map((it) => [it.id, it]));
+  const reports = [report(before), report(after)];
+  APP.conference._room.pc = {
+    peerconnection: { getStats: async () => reports.length > 1 ? reports.shift() : reports[0] },
+  };
+}
+"""
+
+
+def _grown(stats: list[dict[str, Any]], **growth: float) -> list[dict[str, Any]]:
+    """The report ten seconds later: counters have grown by so much in each stream that has them."""
+    later = []
+    for it in stats:
+        grown = {**it, "timestamp": it["timestamp"] + 10_000}
+        for key, amount in growth.items():
+            if key in it:
+                grown[key] = it[key] + amount
+        later.append(grown)
+    return later
+
+
+@pytest.mark.parametrize("report", reports(), ids=[it["who"] for it in reports()])
+def test_the_peer_connection_tells_what_jitsi_does_not(
+    stage: MakeStage, report: dict[str, Any]
+) -> None:
+    """A whole report of each browser; ten seconds later every counter has grown by a known bit."""
+    before = report["stats"]
+    growth = {
+        "packetsSent": 100,
+        "packetsLost": 5,
+        "totalFreezesDuration": 1.0,
+        "totalSamplesReceived": 1000,
+        "concealedSamples": 130,
+        "silentConcealedSamples": 30,
+    }
+    it = stage(clock=True, sample_interval=10, push_interval=10)
+    record = stats_of("bridge + simulcast + e2eping", "A")[3]
+    it.join(me=record["me"])
+    it.page.evaluate(_PROBE, [before, _grown(before, **growth), record["me"]])
+    for _ in range(2):
+        it.emit(record)
+        it.page.wait_for_timeout(50)
+        it.page.clock.run_for(10_000)
+    it.page.clock.run_for(10_000)
+    it.wait_for(3)
+    state = fold([sample["m"] for sample in it.samples])[-1]
+
+    kinds = [it["type"] for it in before]
+    outgoing = kinds.count("outbound-rtp")
+    remote = kinds.count("remote-inbound-rtp")
+    if remote:
+        lost = sum("packetsLost" in it for it in before if it["type"] == "remote-inbound-rtp")
+        assert state["u.pl"] == pytest.approx(100 * 5 * lost / (100 * outgoing), abs=0.01)
+        assert state["u.jit"] >= 0
+    assert state["rtt"] >= 0
+    assert state["d.frz"] == pytest.approx(10, abs=0.01), "one second of ten"
+    assert state["d.cnc"] == pytest.approx(10, abs=0.01), "100 of 1,000 samples were audible"
+    limits = {it.get("qualityLimitationReason") for it in before} - {None}
+    assert ("u.lim" in state) == bool(limits)
+    assert it.said == []
+
+
+def test_a_counter_that_runs_backwards_is_no_negative_loss(stage: MakeStage) -> None:
+    """Firefox counts lost packets below zero."""
+    before = reports()[0]["stats"]
+    it = stage(clock=True, sample_interval=10, push_interval=10)
+    record = stats_of("bridge", "FF")[3]
+    it.join(me=record["me"])
+    it.page.evaluate(_PROBE, [before, _grown(before, packetsLost=-50, packetsSent=10), ""])
+    for _ in range(2):
+        it.emit(record)
+        it.page.wait_for_timeout(50)
+        it.page.clock.run_for(10_000)
+    it.page.clock.run_for(10_000)
+    it.wait_for(2)
+    state = fold([sample["m"] for sample in it.samples])[-1]
+    assert state.get("u.pl", 0) == 0
+
+
+def test_without_access_to_the_peer_connection_nothing_is_invented(stage: MakeStage) -> None:
+    it = stage(clock=True, sample_interval=10, push_interval=10)
+    record = stats_of("bridge + simulcast + e2eping", "A")[3]
+    it.join(me=record["me"])
+    it.emit(record)
+    it.wait_for(2)
+    state = fold([sample["m"] for sample in it.samples])[-1]
+    assert not {"u.pl", "u.jit", "d.jit", "d.frz", "d.cnc", "u.lim"} & set(state)
+
+
+def test_jitsis_own_upload_loss_is_never_sent(stage: MakeStage) -> None:
+    it = stage()
+    record = stats_of("bridge + simulcast + e2eping", "A")[3]
+    it.join(me=record["me"])
+    it.emit(record)
+    it.wait_for(2)
+    assert "pl" not in it.samples[-1]["m"]["u"]
+    assert "pl" in it.samples[-1]["m"]["d"]
+
+
+def test_no_address_is_sent_when_none_may_be(stage: MakeStage) -> None:
+    it = stage(collect_ip=False)
+    record = stats_of("p2p ipv6 only", "A")[4]
+    it.join(me=record["me"])
+    it.emit(record)
+    it.wait_for(2)
+    transport = it.samples[-1]["m"]["t"]
+    assert transport["tp"] == "udp"
+    assert not {"ip", "p", "lip", "lp"} & set(transport)
+
+
+def test_an_ipv6_call_has_its_addresses_and_ports(stage: MakeStage) -> None:
+    it = stage()
+    record = stats_of("p2p ipv6 only", "A")[4]
+    it.join(me=record["me"])
+    it.emit(record)
+    it.wait_for(2)
+    transport = it.samples[-1]["m"]["t"]
+    assert ":" in transport["ip"]
+    assert isinstance(transport["p"], int)
