@@ -27,7 +27,7 @@ class Stage:
         self.pushes: list[dict[str, Any]] = []
         self.reply: Callable[[dict[str, Any]], Answer] = self.confirm
         self.said: list[str] = []
-        page.on("console", lambda message: self.said.append(message.text))
+        page.on("console", lambda message: self._hear(message.text))
         page.on("pageerror", lambda error: self.said.append(str(error)))
         page.route(f"{_ORIGIN}/**", self._serve)
         page.goto(f"{_ORIGIN}/jitsi.html")
@@ -57,11 +57,19 @@ class Stage:
 
     def wait_for(self, count: int) -> None:
         """Wait until so many pushes have come."""
+        self.wait_until(lambda: len(self.pushes) >= count)
+
+    def wait_until(self, happened: Callable[[], bool]) -> None:
         for _ in range(200):
-            if len(self.pushes) >= count:
+            if happened():
                 return
             self.page.wait_for_timeout(25)
-        raise AssertionError(f"{len(self.pushes)} of {count} pushes came: {self.pushes}")
+        raise AssertionError(f"it did not happen; pushes: {self.pushes}")
+
+    def _hear(self, text: str) -> None:
+        # What Chromium says itself of a request that failed; no script can keep it from that.
+        if not text.startswith("Failed to load resource"):
+            self.said.append(text)
 
     @property
     def samples(self) -> list[dict[str, Any]]:
