@@ -474,3 +474,19 @@ def test_an_event_costs_microseconds(stage: MakeStage) -> None:
     )
     print(f"{cost:.0f} µs an event")
     assert cost < 1000
+
+
+def test_what_happens_between_two_ticks_does_not_make_them_one(stage: MakeStage) -> None:
+    """With Jitsi's own interval of ten seconds each tick is a sample, whatever lies between."""
+    it = stage(clock=True, sample_interval=10, push_interval=10)
+    it.join(me=_ME)
+    record = _RECORDS[3]
+    for number in range(6):
+        payload = {**record["payload"], "connectionQuality": number}
+        it.emit({**record, "payload": payload})
+        it.page.clock.run_for(9000)
+        it.raise_event("conference.p2pStatus", None, number % 2 == 0)
+        it.page.clock.run_for(1000)
+        it.page.wait_for_timeout(30)
+    it.wait_until(lambda: sum("cq" in m for m in _readings(it)) >= 6)
+    assert [m["cq"] for m in _readings(it) if "cq" in m] == [0, 1, 2, 3, 4, 5]

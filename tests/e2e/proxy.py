@@ -130,17 +130,19 @@ class Proxy:
         self, head: bytes, body: bytes, writer: asyncio.StreamWriter, _: str
     ) -> None:
         _reader, onward = await asyncio.open_connection("127.0.0.1", self.target)
-        onward.write(head + body[: len(body) // 2])
-        await onward.drain()
-        onward.transport.abort()
+        try:
+            onward.write(head + body[: len(body) // 2])
+            await onward.drain()
+        finally:
+            onward.transport.abort()
         await self.do_refuse(head, body, writer, "")
 
     async def _forward(self, head: bytes, body: bytes) -> bytes:
         reader, onward = await asyncio.open_connection("127.0.0.1", self.target)
         lines = [it for it in head.split(b"\r\n") if not it.lower().startswith(b"connection:")]
-        onward.write(b"\r\n".join([lines[0], b"Connection: close", *lines[1:]]) + body)
-        await onward.drain()
-        answer = await reader.read()
-        onward.close()
-        await onward.wait_closed()
-        return answer
+        try:
+            onward.write(b"\r\n".join([lines[0], b"Connection: close", *lines[1:]]) + body)
+            await onward.drain()
+            return await reader.read()
+        finally:
+            onward.close()

@@ -665,8 +665,9 @@
       }
       if (this.events.length) m.ev = this.events;
       this.events = [];
+      // A sample that no tick is in must not keep the next tick from being one.
+      if (Object.keys(this.sums).length) this.lastSample = when.at;
       this.sums = {};
-      this.lastSample = when.at;
       if (!bye && !full && !Object.keys(m).length) return;
       this.queueUp(m, when, full, bye);
     }
