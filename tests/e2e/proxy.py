@@ -44,21 +44,20 @@ class Proxy:
 
     async def _serve(self, listening: threading.Event) -> None:
         self._stop = asyncio.Event()
-        self._under_way: set[asyncio.Task[None]] = set()
         server = await asyncio.start_server(self._accept, "127.0.0.1", 0)
         self.port = server.sockets[0].getsockname()[1]
         listening.set()
         await self._stop.wait()
         server.close()
-        for task in list(self._under_way):
-            task.cancel()
-        await asyncio.gather(*self._under_way, return_exceptions=True)
-        await asyncio.sleep(0.05)  # Closed connections are let go of in the loop's next turns.
+        # Browsers keep idle connections, and one may be half accepted at this moment.
+        for _ in range(3):
+            tasks = asyncio.all_tasks() - {asyncio.current_task()}
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+            await asyncio.sleep(0.02)
 
     async def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        task = asyncio.current_task()
-        assert task is not None
-        self._under_way.add(task)
         try:
             head = await reader.readuntil(b"\r\n\r\n")
             length = next(
@@ -77,10 +76,11 @@ class Proxy:
             name, _, argument = action.partition(":")
             deed: Callable[..., Coroutine[Any, Any, None]] = getattr(self, f"do_{name}")
             await deed(head, body, writer, argument)
-        except (OSError, asyncio.IncompleteReadError, asyncio.CancelledError):
+        except (OSError, asyncio.IncompleteReadError):
             pass
+        except asyncio.CancelledError:
+            writer.transport.abort()  # What a browser does not read would keep it open.
         finally:
-            self._under_way.discard(task)
             writer.close()
             with suppress(OSError, asyncio.CancelledError):
                 await writer.wait_closed()
@@ -145,4 +145,4 @@ class Proxy:
             await onward.drain()
             return await reader.read()
         finally:
-            onward.close()
+            onward.transport.abort()
