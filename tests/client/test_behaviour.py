@@ -459,7 +459,7 @@ def test_a_conference_is_sampled_as_a_whole(stage: MakeStage) -> None:
 
 
 def test_an_event_costs_microseconds(stage: MakeStage) -> None:
-    """Measured: 40 to 60 µs on 2 cores; the bound leaves room for a busy machine."""
+    """Measured: 62 µs on 2 cores; the bound leaves room for a busy machine."""
     it = stage()
     it.join(me=_ME)
     cost = it.page.evaluate(
