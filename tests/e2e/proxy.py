@@ -27,6 +27,7 @@ class Proxy:
         self.target = target
         self.plan = plan
         self.log: list[str] = []
+        self._lines: set[asyncio.Task[Any]] = set()
         self._loop = asyncio.new_event_loop()
         listening = threading.Event()
         self._thread = threading.Thread(target=self._run, args=(listening,), daemon=True)
@@ -48,16 +49,21 @@ class Proxy:
         self.port = server.sockets[0].getsockname()[1]
         listening.set()
         await self._stop.wait()
-        server.close()
-        # Browsers keep idle connections, and one may be half accepted at this moment.
-        for _ in range(3):
-            tasks = asyncio.all_tasks() - {asyncio.current_task()}
-            for task in tasks:
-                task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
+        # Closed at once, asyncio would leave open what it is half way through accepting.
+        for listener in server.sockets:
+            self._loop.remove_reader(listener.fileno())
+        await asyncio.sleep(0.02)
+        while self._lines:  # Browsers keep idle connections.
+            for line in self._lines:
+                line.cancel()
             await asyncio.sleep(0.02)
+        server.close()
 
     async def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        line = asyncio.current_task()
+        assert line is not None
+        self._lines.add(line)
+        line.add_done_callback(self._lines.discard)
         try:
             head = await reader.readuntil(b"\r\n\r\n")
             length = next(
