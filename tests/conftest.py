@@ -6,6 +6,8 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, sync_playwright
 
+from tests.mongod import Mongod, ReplicaSet
+
 pytest.register_assert_rewrite("tests.e2e.truth", "tests.oracle")
 
 CHROMIUM = "/usr/bin/chromium"
@@ -31,3 +33,20 @@ def browser() -> Iterator[Browser]:
         )
         yield browser
         browser.close()
+
+
+@pytest.fixture(scope="session")
+def mongod(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Mongod]:
+    """One real MongoDB server, that no test stops."""
+    mongod = Mongod(tmp_path_factory.mktemp("mongod"))
+    mongod.start()
+    yield mongod
+    mongod.stop()
+
+
+@pytest.fixture(scope="session")
+def replica_set(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ReplicaSet]:
+    """Three real MongoDB servers, that no test stops."""
+    replica_set = ReplicaSet(tmp_path_factory.mktemp("replica-set"))
+    yield replica_set
+    replica_set.close()

@@ -23,10 +23,14 @@ def free_port() -> int:
 
 
 class Serve:
-    """`jmmc serve` as a process of its own, on one SQLite file; may be killed and started again."""
+    """`jmmc serve` as a process of its own; may be killed and started again.
 
-    def __init__(self, folder: Path, *options: str) -> None:
-        self.store = f"sqlite:///{folder}/calls.db"
+    Its store is one SQLite file, unless `store` is given.
+    """
+
+    def __init__(self, folder: Path, *options: str, store: str = "") -> None:
+        folder.mkdir(exist_ok=True)
+        self.store = store or f"sqlite:///{folder}/calls.db"
         self.port = free_port()
         self.options = options
         self.log = folder / "serve.log"

@@ -42,7 +42,7 @@ CLAIMS: dict[str, str] = {
     "A browser sends one push at a time": "tests/e2e/test_faults.py::"
     "test_what_is_exported_is_what_the_page_emitted",
     "`ts = clock − age`": _RULES + "test_a_sample_is_placed_by_its_age_on_our_clock",  # noqa: RUF001
-    "it would survive `kill -9`": "tests/e2e/test_kill.py::"
+    "it would survive `kill -9`": "tests/faults/test_kill.py::"
     "test_no_acknowledged_sample_is_lost_or_doubled_by_twenty_kills",
     "| `ack` |": _STORE + "test_a_late_resend_is_confirmed_up_to_the_end_of_the_unbroken_run",
     "| `now` | the collector's clock": _SCRIPT + "test_the_servers_clock_is_learned_and_said_back",
@@ -73,6 +73,8 @@ CLAIMS: dict[str, str] = {
     + "test_the_session_cookie_is_for_our_path_and_out_of_scripts_reach",
     "whether the session is stored. 400": _DOORS
     + "test_object_id_tells_whether_a_session_is_stored",
+    "In MongoDB this is one document": "tests/stores/test_mongo.py::"
+    "test_a_short_session_is_one_document_in_the_form_of_the_ancestor",
     "What `jmmc export` writes": "tests/test_command.py::"
     "test_export_writes_the_stored_form_in_order_of_creation",
     "`seq`, `full` and `bye` are in an element": _V1

@@ -14,12 +14,15 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
+from jmmc.copy import Copied, Source
+from jmmc.copy import copy as copy_sessions
 from jmmc.errors import JmmcError, SettingsError, UnusableStore
 from jmmc.export import session_lines
 from jmmc.model import SessionFilter
 from jmmc.preflight import inspect
 from jmmc.settings import Settings, default_text, environment_name, gather, load_settings
 from jmmc.stores import Store, open_store
+from jmmc.stores.ndjson import NdjsonFile
 from jmmc.version import __version__
 
 _Command = Callable[..., Any]
@@ -50,6 +53,14 @@ def _setting_option(name: str, field: FieldInfo) -> Callable[[_Command], _Comman
         metavar=None if field.annotation is bool else "VALUE",
         help=f"{field.description} [default: {default_text(field) or 'none'}]",
     )
+
+
+_collection = click.option(
+    "--collection",
+    default=Settings.model_fields["collection"].default,
+    show_default=True,
+    help="Collection of a MongoDB database.",
+)
 
 
 def _load(config: Path | None, flags: dict[str, object]) -> Settings:
@@ -121,6 +132,7 @@ def settings(config: Path | None, as_json: bool, markdown: bool, **flags: object
 
 @main.command()
 @click.option("--store", "url", required=True, help="URL of the store.")
+@_collection
 @click.option("--what", type=click.Choice(["sessions"]), default="sessions", show_default=True)
 @click.option(
     "--format", "form", type=click.Choice(["ndjson"]), default="ndjson", show_default=True
@@ -132,6 +144,7 @@ def settings(config: Path | None, as_json: bool, markdown: bool, **flags: object
 @click.option("--until", help="Only sessions that began earlier.")
 def export(
     url: str,
+    collection: str,
     what: str,
     form: str,
     output: Path | None,
@@ -146,10 +159,7 @@ def export(
         conf, uid.lower() if uid else None, _moment("--since", since), _moment("--until", until)
     )
     try:
-        store = open_store(url)
-        path = getattr(store, "path", None)
-        if path is not None and not path.exists():
-            raise UnusableStore(f"{path}: no such file")
+        store = _existing_store(url, collection)
         if output is None or str(output) == "-":
             asyncio.run(_write(store, wanted, sys.stdout.buffer))
             sys.stdout.flush()
@@ -160,6 +170,85 @@ def export(
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     except (JmmcError, OSError) as error:
         _fail(error, 1)
+
+
+@main.command()
+@click.argument("source", metavar="SRC")
+@click.argument("target", metavar="DST")
+@_collection
+@click.option("--source-collection", help="Collection of SRC, when it is another.")
+@click.option("--since", help="Only sessions that began then or later (ISO 8601, else UTC).")
+@click.option("--until", help="Only sessions that began earlier.")
+def copy(
+    source: str,
+    target: str,
+    collection: str,
+    source_collection: str | None,
+    since: str | None,
+    until: str | None,
+) -> None:
+    """Copy sessions from SRC, a store's URL or a file with one session a line, to the store DST.
+
+    May be broken off and called again: what is there is not written twice. At the end both sides
+    are counted and compared.
+    """
+    wanted = SessionFilter(since=_moment("--since", since), until=_moment("--until", until))
+    try:
+        if "://" in source:
+            origin: Source = _existing_store(source, source_collection or collection)
+        else:
+            origin = NdjsonFile(source)
+        done = asyncio.run(_copy(origin, open_store(target, collection=collection), wanted))
+    except JmmcError as error:
+        _fail(error, 1)
+    except KeyboardInterrupt:
+        _fail("broken off; the same command goes on where it was", 130)
+    table = Table("", "sessions", "samples", "checksum", box=None, header_style="bold")
+    for name, it in (("read", done.source), ("of these in the target", done.target)):
+        table.add_row(name, f"{it.sessions:,}", f"{it.samples:,}", f"{it.checksum:016x}")
+    console = Console(highlight=False, soft_wrap=True)
+    console.print(table)
+    console.print(f"{done.written:,} samples written, the others were there")
+    if not done.complete:
+        _fail("the target holds other samples under some of these numbers; they were kept", 1)
+
+
+async def _copy(source: Source, target: Store, wanted: SessionFilter) -> Copied:
+    done: Copied | None = None
+    try:
+        await source.open()
+        await target.open()
+        total = await source.count(wanted)
+        with _progress() as progress:
+            task = progress.add_task("copy", total=total)
+            async for done in copy_sessions(source, target, wanted):
+                progress.update(task, completed=done.source.sessions)
+    finally:
+        await source.close()
+        await target.close()
+    assert done is not None
+    return done
+
+
+def _existing_store(url: str, collection: str) -> Store:
+    """A store to read: nothing is made when its file is not there."""
+    store = open_store(url, collection=collection)
+    path = getattr(store, "path", None)
+    if path is not None and not path.exists():
+        raise UnusableStore(f"{path}: no such file")
+    return store
+
+
+def _progress() -> Progress:
+    """A bar on the terminal, never in what is piped on."""
+    console = Console(stderr=True)
+    columns = (
+        TextColumn("sessions"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeRemainingColumn(),
+    )
+    return Progress(*columns, console=console, disable=not console.is_terminal)
 
 
 def _write_whole(store: Store, wanted: SessionFilter, output: Path) -> None:
@@ -174,17 +263,10 @@ def _write_whole(store: Store, wanted: SessionFilter, output: Path) -> None:
 
 
 async def _write(store: Store, wanted: SessionFilter, file: BinaryIO) -> None:
-    console = Console(stderr=True)
-    columns = (
-        TextColumn("sessions"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeRemainingColumn(),
-    )
     try:
         await store.open()
         total = await store.count(wanted)
-        with Progress(*columns, console=console, disable=not console.is_terminal) as progress:
+        with _progress() as progress:
             task = progress.add_task("export", total=total)
             async for line in session_lines(store, wanted):
                 file.write(line)

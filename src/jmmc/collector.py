@@ -17,10 +17,11 @@ from msgspec.structs import replace
 
 from jmmc.addresses import Address, Proxies, stored_form, throttle_key
 from jmmc.admission import Policy, admit
+from jmmc.chores import Chores
 from jmmc.counters import Counters
 from jmmc.errors import Rejected
 from jmmc.identity import COOKIE, CookieSigner, is_session_id
-from jmmc.model import Dialect, Push, Receipt, Refusal, Sample
+from jmmc.model import Condition, Dialect, Push, Receipt, Refusal, Sample
 from jmmc.settings import Settings
 from jmmc.stores import Store
 from jmmc.throttle import Throttle
@@ -92,6 +93,7 @@ class Collector:
         self._throttle = Throttle(settings.max_pushes_per_minute)
         self._signer = CookieSigner(secret)
         self._writer: Writer | None = None
+        self._chores: Chores | None = None
 
     async def open(self) -> Writer:
         """Open the store and start the writer. Free when done already."""
@@ -100,13 +102,18 @@ class Collector:
         # Another request may have come this far while the store was opening.
         if self._writer is None or not self._writer.alive:
             self._writer = Writer(self.store, limit=self.settings.queue_limit)
+            days = self.settings.retention_days
+            self._chores = Chores(self.store, retention_days=days, clock=self._clock)
         return self._writer
 
     async def close(self) -> None:
         """Commit what waits, answer it, and close the store."""
         writer, self._writer = self._writer, None
+        chores, self._chores = self._chores, None
         if writer is not None and writer.alive:
             await writer.close()
+            if chores is not None:
+                await chores.close()
         await self.store.close()
 
     @property
@@ -144,10 +151,10 @@ class Collector:
         await self.open()
         return await self.store.holds(session.lower())
 
-    async def check(self) -> None:
+    async def check(self) -> Condition:
         """Return when the store can take a write now, else raise `StoreError`."""
         await self.open()
-        await self.store.check()
+        return await self.store.check()
 
     def _admit(self, body: bytes, sender: Sender) -> tuple[list[str], Push]:
         now = self._clock()

@@ -1,4 +1,4 @@
-"""The nouns that travel through the house. All are frozen; none can do anything."""
+"""The nouns that travel through the house. All are frozen."""
 
 from enum import Enum
 
@@ -86,3 +86,22 @@ class SessionFilter(Struct, frozen=True):
     uid: str | None = None
     since: int | None = None
     until: int | None = None
+
+    def fits(self, session: Session) -> bool:
+        """Whether the session is meant."""
+        return (
+            self.conf in (None, session.conf)
+            and self.uid in (None, session.uid)
+            and (self.since is None or session.began >= self.since)
+            and (self.until is None or session.began < self.until)
+        )
+
+
+class Condition(Struct, frozen=True):
+    """How a store that takes writes does it.
+
+    `spooled` is the number of bytes that wait on this machine until the database is back; None
+    when everything goes to where it belongs.
+    """
+
+    spooled: int | None = None

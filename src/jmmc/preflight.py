@@ -11,7 +11,7 @@ from typing import Literal, NamedTuple
 from jmmc.errors import JmmcError
 from jmmc.secret import resolve_secret
 from jmmc.settings import Settings
-from jmmc.stores import Store, open_store
+from jmmc.stores import Store, configured_store
 from jmmc.stores.sqlite import SqliteStore
 from jmmc.web.script import Script
 
@@ -55,6 +55,9 @@ def _secret(settings: Settings) -> Finding:
         resolve_secret(settings)
     except JmmcError as error:
         return Finding("fail", str(error), "set secret, or make the folder writable")
+    if not settings.secret and not settings.store.startswith("sqlite"):
+        hint = "set secret: else the ancestor's script loses its session at each restart"
+        return Finding("warn", "secret: made anew at each start", hint)
     kept = "from the settings" if settings.secret else "kept beside the store"
     return Finding("ok", f"secret: {kept}")
 
@@ -62,7 +65,7 @@ def _secret(settings: Settings) -> Finding:
 async def _store(settings: Settings) -> AsyncIterator[Finding]:
     store: Store | None = None
     try:
-        store = open_store(settings.store)
+        store = configured_store(settings, spool=False)
         await store.open()
         await store.check()
         yield Finding("ok", f"store: {settings.store} takes a write")

@@ -11,6 +11,7 @@ from rich.console import Console
 
 from jmmc.errors import JmmcError
 from jmmc.settings import Settings
+from jmmc.stores import Store
 from jmmc.web.server import create_app
 
 _GRACE = 10  # Seconds that requests under way get when the server is told to stop.
@@ -32,7 +33,7 @@ def run(settings: Settings) -> None:
     app = create_app(settings)
     listener = _listen(settings)
     try:
-        asyncio.run(app.metrics.collector.store.open())  # What cannot work is said at once.
+        asyncio.run(_try(app.metrics.collector.store))  # What cannot work is said at once.
         server = uvicorn.Server(
             uvicorn.Config(
                 app,
@@ -56,6 +57,13 @@ def run(settings: Settings) -> None:
         server.run(sockets=[listener])
     finally:
         listener.close()
+
+
+async def _try(store: Store) -> None:
+    try:
+        await store.open()
+    finally:
+        await store.close()
 
 
 def _listen(settings: Settings) -> socket.socket:

@@ -1,6 +1,8 @@
 """Every store, for the one suite that holds them to their contract."""
 
 from collections.abc import AsyncIterator, Callable
+from functools import partial
+from itertools import count
 from pathlib import Path
 
 import pytest
@@ -8,13 +10,26 @@ import pytest
 from jmmc.stores import Store, open_store
 
 MakeStore = Callable[[], Store]
+Place = Callable[[], MakeStore]
+
+_NUMBERS = count()
 
 
-@pytest.fixture(params=["sqlite"])
-def make_store(request: pytest.FixtureRequest, tmp_path: Path) -> MakeStore:
+@pytest.fixture(params=["sqlite", "mongod", "replica set"])
+def place(request: pytest.FixtureRequest, tmp_path: Path) -> Place:
+    """Find a place without data; its result makes store objects there, as processes would."""
+    if request.param == "sqlite":
+        return lambda: partial(open_store, f"sqlite:///{tmp_path}/calls{next(_NUMBERS)}.db")
+    server = request.getfixturevalue(request.param.replace(" ", "_"))
+    return lambda: partial(
+        open_store, server.url, collection=f"{tmp_path.name}-{next(_NUMBERS)}", timeout=20
+    )
+
+
+@pytest.fixture
+def make_store(place: Place) -> MakeStore:
     """Make one more store object on the same data, as another process would."""
-    assert request.param == "sqlite"
-    return lambda: open_store(f"sqlite:///{tmp_path}/calls.db")
+    return place()
 
 
 @pytest.fixture

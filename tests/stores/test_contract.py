@@ -1,15 +1,14 @@
 """The promises of `jmmc.stores.base.Store`, held by every store."""
 
 import asyncio
-from pathlib import Path
 
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from jmmc.model import Dialect, Receipt, Refusal, Sample, Session, SessionFilter
-from jmmc.stores import Store, open_store
+from jmmc.stores import Store
 from tests.builders import UID, push, sample, v1_push
-from tests.stores.conftest import MakeStore
+from tests.stores.conftest import MakeStore, Place
 
 _ALL = SessionFilter()
 _A, _B, _C = ("a" * 24, "b" * 24, "c" * 24)
@@ -119,13 +118,13 @@ async def test_a_push_that_may_not_open_a_session_needs_one(store: Store) -> Non
 
 async def test_samples_without_a_number_are_kept_in_the_order_given(store: Store) -> None:
     opening = v1_push('{"pid":"x"}', opens=True)
-    await store.append([opening, v1_push('{"cq":1}'), v1_push('{"cq":1}')])
+    await store.append([opening, v1_push('{"cq":1}'), v1_push('{"cq":3}')])
     await store.append([v1_push('{"cq":2}')])
 
     (session,) = await _sessions(store)
     assert session.dialect is Dialect.V1
     assert [it.seq for it in session.samples] == [None] * 4
-    assert [it.readings for it in session.samples][1:] == [b'{"cq":1}', b'{"cq":1}', b'{"cq":2}']
+    assert [it.readings for it in session.samples][1:] == [b'{"cq":1}', b'{"cq":3}', b'{"cq":2}']
 
 
 async def test_two_processes_share_a_v1_session_without_losing_a_sample(
@@ -176,9 +175,9 @@ async def test_a_batch_of_thousands_of_samples_is_stored_whole(store: Store) -> 
     assert [len(it.samples) for it in await _sessions(store)] == [400] * 12
 
 
-async def test_sessions_come_in_order_of_creation(store: Store) -> None:
-    for session in (_C, _A, _B):
-        await store.append([push(0, session=session)])
+async def test_sessions_come_in_the_order_in_which_they_began(store: Store) -> None:
+    for session, ts in ((_A, 2000), (_B, 3000), (_C, 1000)):
+        await store.append([push(session=session, samples=(sample(0, ts=ts),))])
     await store.append([push(1, session=_C)])
 
     assert [it.id for it in await _sessions(store)] == [_C, _A, _B]
@@ -213,6 +212,47 @@ async def test_filters_choose_sessions_by_conference_browser_and_time(store: Sto
     assert await chosen(until=2000) == [_A]
     assert await chosen(conf="room", uid=UID, since=0, until=5000) == [_A]
     assert await chosen(conf="' OR 1=1 --") == []
+
+
+async def test_sessions_are_got_by_their_ids_in_the_order_asked_for(store: Store) -> None:
+    await store.append([push(0, 1, session=_A), push(0, session=_B), v1_push(opens=True)])
+
+    found = await store.get([_B, _C, _A])
+    assert [it.id for it in found] == [_B, _A]
+    assert found == [it for wanted in (_B, _A) for it in await _sessions(store) if it.id == wanted]
+    assert await store.get([]) == []
+
+
+async def test_a_long_session_comes_out_whole(store: Store) -> None:
+    for first in range(0, 300, 7):
+        await store.append([push(*range(first, first + 7))])
+
+    (session,) = await _sessions(store)
+    assert list(session.samples) == [sample(seq) for seq in range(301)]
+    assert await store.get([session.id]) == [session]
+    assert await store.count(_ALL) == 1
+
+
+async def test_a_long_v1_session_comes_out_whole_and_in_order(store: Store, other: Store) -> None:
+    await store.append([v1_push('{"cq":0}', opens=True)])
+    for number in range(1, 200):
+        await (store if number % 3 else other).append([v1_push(f'{{"cq":{number}}}')])
+
+    (session,) = await _sessions(store)
+    assert [it.readings for it in session.samples] == [b'{"cq":%d}' % n for n in range(200)]
+
+
+async def test_every_kind_of_reading_comes_out_as_it_went_in(store: Store) -> None:
+    readings = (
+        '{"cq":0,"rtt":12.5,"u":{"bw":null,"ab":9007199254740991},"d":{"pl":3.0},'
+        '"t":{"ip":4294967295,"lip":"2001:db8::1","p2p":false},"ev":["a","$b"],'
+        '"br":"$set é \\u0000"}'
+    )
+    await store.append([push(samples=(sample(0, readings, full=True), sample(1, "{}", bye=True)))])
+
+    (session,) = await _sessions(store)
+    assert session.samples[0] == sample(0, readings, full=True)
+    assert session.samples[1] == sample(1, "{}", bye=True)
 
 
 async def test_it_tells_which_sessions_it_holds(store: Store) -> None:
@@ -250,15 +290,21 @@ async def test_readers_do_not_wait_for_the_writer_nor_see_half_a_push(store: Sto
         min_size=1,
         max_size=8,
     ),
+    st.sampled_from([0, 52, 55, 113]),
     st.booleans(),
 )
 async def test_however_pushes_are_resent_mixed_and_doubled_the_session_is_the_same(
-    tmp_path_factory: object, batches: list[list[tuple[int, int]]], reopen: bool
+    place: Place, batches: list[list[tuple[int, int]]], begin: int, reopen: bool
 ) -> None:
-    """Any order of any overlapping pushes, over two store objects, is the set of their samples."""
-    folder: Path = tmp_path_factory.mktemp("mixed")  # type: ignore[attr-defined]
-    url = f"sqlite:///{folder}/calls.db"
-    stores = [open_store(url), open_store(url)]
+    """Any order of any overlapping pushes, over two store objects, is the set of their samples.
+
+    Also across the end of a document of MongoDB, that has 60 of them.
+    """
+    batches = [[(begin + first, count) for first, count in batch] for batch in batches]
+    make_store = place()
+    stores = [make_store(), make_store()]
+    for store in stores:
+        await store.open()
     expected: set[int] = set()
     try:
         for turn, batch in enumerate(batches):
@@ -275,6 +321,7 @@ async def test_however_pushes_are_resent_mixed_and_doubled_the_session_is_the_sa
                 }
             if reopen:
                 await store.close()
+                await store.open()
         assert await _seqs(stores[0]) == sorted(expected)
         (session,) = await _sessions(stores[1])
         assert list(session.samples) == [sample(seq) for seq in sorted(expected)]

@@ -3,7 +3,7 @@
 from collections.abc import AsyncIterator, Sequence
 from typing import Protocol
 
-from jmmc.model import Push, Receipt, Refusal, Session, SessionFilter
+from jmmc.model import Condition, Push, Receipt, Refusal, Session, SessionFilter
 
 
 class Store(Protocol):
@@ -26,10 +26,13 @@ class Store(Protocol):
         """Store a batch and answer each push, in the order given.
 
         When this returns, every push with a `Receipt` is on stable storage: it survives
-        `kill -9` and, where the disk keeps its word, a power cut. The samples of one push are
-        stored all or none; a (session, seq) is stored once, the first version of it, however
-        often it comes and from whichever process. Samples without `seq` are appended in the
-        order given. When it raises, nothing of the batch was stored.
+        `kill -9` and, where the disk keeps its word, a power cut. A (session, seq) is stored
+        once, the first version of it, however often it comes and from whichever process. Samples
+        without `seq` are appended in the order given; one that equals another of its session in
+        time and readings may be left out.
+
+        When it raises, any part of the batch may have been stored, and no push may be
+        confirmed: it is safe to append it again.
         """
         ...
 
@@ -37,10 +40,15 @@ class Store(Protocol):
         """Whether a session with this id (24 hex digits) is stored."""
         ...
 
-    def sessions(self, wanted: SessionFilter) -> AsyncIterator[Session]:
-        """The wanted sessions in order of creation, whole, in bounded memory.
+    async def get(self, ids: Sequence[str]) -> list[Session]:
+        """The sessions with these ids, whole, in the order asked for; unknown ones are left out."""
+        ...
 
-        Never waits for `append`, and never shows half a push.
+    def sessions(self, wanted: SessionFilter) -> AsyncIterator[Session]:
+        """The wanted sessions by `began`, whole, in bounded memory.
+
+        Never waits for `append`. The samples of one push appear together, or where it has to
+        be split, the earlier ones first.
         """
         ...
 
@@ -48,7 +56,14 @@ class Store(Protocol):
         """How many sessions `sessions` would yield now."""
         ...
 
-    async def check(self) -> None:
+    async def prune(self, before: int) -> int:
+        """Delete sessions that began before `before` (Unix seconds) and have gone quiet since.
+
+        Deletes a bounded number and returns it, 0 when none is left: call it until then.
+        """
+        ...
+
+    async def check(self) -> Condition:
         """Return when the store can take a write now; raise `StoreError` when it cannot."""
         ...
 

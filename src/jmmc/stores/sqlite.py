@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 import msgspec
 
 from jmmc.errors import StoreError, UnusableStore
-from jmmc.model import Dialect, Push, Receipt, Refusal, Sample, Session, SessionFilter
+from jmmc.model import Condition, Dialect, Push, Receipt, Refusal, Sample, Session, SessionFilter
 from jmmc.stores import schema
 
 _T = TypeVar("_T")
@@ -31,6 +31,9 @@ _BUSY_SECONDS = 10.0  # Another process may be committing; its batches take mill
 _HEADS = 100_000  # Sessions remembered; each is about 300 bytes. A forgotten one costs a SELECT.
 _FULL, _BYE = 1, 2
 _EXPORT_SESSIONS = 25  # Read at a time: a day in a room is some 3,000 samples of 400 bytes each.
+_PRUNED = 50  # Sessions a transaction: some 5,000 samples, for which pushes wait 20 ms.
+_LONG_AGO = -(2**62)
+_SESSIONS = "SELECT id, session, conf, uid, dialect, began FROM sessions"
 _ROWS = 1000  # In one statement; SQLite binds 32,766 values at the most.
 
 
@@ -71,12 +74,12 @@ class SqliteStore:
 
     async def sessions(self, wanted: SessionFilter) -> AsyncIterator[Session]:
         """See `Store.sessions`."""
-        last = 0
+        last = (_LONG_AGO, 0)
         while True:
             rows = await self._read_sessions(wanted, after=last)
             if not rows:
                 return
-            last = rows[-1][0]
+            last = (rows[-1][5], rows[-1][0])
             for session in await self._with_samples(rows):
                 yield session
 
@@ -86,9 +89,23 @@ class SqliteStore:
         rows = await self._read(f"SELECT count(*) FROM sessions WHERE {where}", values)
         return int(rows[0][0])
 
-    async def check(self) -> None:
+    async def get(self, ids: Sequence[str]) -> list[Session]:
+        """See `Store.get`."""
+        wanted = msgspec.json.encode(list(ids)).decode()
+        rows = await self._read(
+            f"{_SESSIONS} WHERE session IN (SELECT value FROM json_each(?))", [wanted]
+        )
+        found = {it.id: it for it in await self._with_samples(rows)}
+        return [found[it] for it in ids if it in found]
+
+    async def prune(self, before: int) -> int:
+        """See `Store.prune`."""
+        return await self._writer.run(lambda: self._prune(before))
+
+    async def check(self) -> Condition:
         """See `Store.check`."""
         await self._writer.run(self._check)
+        return Condition()
 
     async def verify(self) -> list[str]:
         """What SQLite's own check of the file complains of, nothing when it is sound.
@@ -168,7 +185,7 @@ class SqliteStore:
     def _append(self, pushes: Sequence[Push]) -> list[Receipt | Refusal]:
         connection = self._open_writer()
         try:
-            with _transaction(connection):
+            with transaction(connection):
                 self._forget_what_others_changed(connection)
                 rows: list[_Row] = []
                 answers = [self._place(connection, push, rows) for push in pushes]
@@ -239,8 +256,23 @@ class SqliteStore:
             self._heads.popitem(last=False)
         return head
 
+    def _prune(self, before: int) -> int:
+        connection = self._open_writer()
+        with transaction(connection):
+            quiet = connection.execute(
+                "SELECT id, session FROM sessions WHERE began < ? AND NOT EXISTS"
+                " (SELECT 1 FROM samples WHERE session = sessions.id AND ts >= ?)"
+                f" ORDER BY began LIMIT {_PRUNED}",
+                [before, before],
+            ).fetchall()
+            for key, session in quiet:
+                connection.execute("DELETE FROM samples WHERE session = ?", [key])
+                connection.execute("DELETE FROM sessions WHERE id = ?", [key])
+                self._heads.pop(session, None)
+        return len(quiet)
+
     def _check(self) -> None:
-        with _transaction(self._open_writer()) as connection:
+        with transaction(self._open_writer()) as connection:
             connection.execute(
                 "INSERT INTO probe (id, at) VALUES (1, unixepoch())"
                 " ON CONFLICT DO UPDATE SET at = excluded.at"
@@ -264,12 +296,12 @@ class SqliteStore:
             lambda: self._open_reader().execute(statement, values).fetchall()
         )
 
-    async def _read_sessions(self, wanted: SessionFilter, *, after: int) -> list[Any]:
+    async def _read_sessions(self, wanted: SessionFilter, *, after: tuple[int, int]) -> list[Any]:
         where, values = _where(wanted)
         return await self._read(
-            f"SELECT id, session, conf, uid, dialect, began FROM sessions"
-            f" WHERE id > ? AND {where} ORDER BY id LIMIT {_EXPORT_SESSIONS}",
-            [after, *values],
+            f"{_SESSIONS} WHERE (began, id) > (?, ?) AND {where}"
+            f" ORDER BY began, id LIMIT {_EXPORT_SESSIONS}",
+            [*after, *values],
         )
 
     async def _with_samples(self, rows: list[Any]) -> Iterator[Session]:
@@ -326,7 +358,8 @@ class _Worker:
 
 
 @contextmanager
-def _transaction(connection: sqlite3.Connection) -> Iterator[sqlite3.Connection]:
+def transaction(connection: sqlite3.Connection) -> Iterator[sqlite3.Connection]:
+    """All or nothing of what is done inside, on stable storage at its end."""
     connection.execute("BEGIN IMMEDIATE")
     try:
         yield connection
@@ -371,23 +404,19 @@ def _where(wanted: SessionFilter) -> tuple[str, list[object]]:
     return " AND ".join(it[0] for it in given) or "1", [it[1] for it in given]
 
 
+def sample_of(dialect: Dialect, seq: int, ts: int, marks: int, readings: str) -> Sample:
+    """The sample that a row of the table holds."""
+    return Sample(
+        None if dialect is Dialect.V1 else seq,
+        ts,
+        readings.encode(),
+        bool(marks & _FULL),
+        bool(marks & _BYE),
+    )
+
+
 def _session(row: Any, samples: Sequence[Any]) -> Session:
     _, session, conf, uid, dialect_number, began = row
     dialect = Dialect(dialect_number)
-    return Session(
-        session,
-        conf,
-        uid,
-        dialect,
-        began,
-        tuple(
-            Sample(
-                None if dialect is Dialect.V1 else seq,
-                ts,
-                readings.encode(),
-                bool(marks & _FULL),
-                bool(marks & _BYE),
-            )
-            for _, seq, ts, marks, readings in samples
-        ),
-    )
+    its = tuple(sample_of(dialect, *it[1:]) for it in samples)
+    return Session(session, conf, uid, dialect, began, its)

@@ -7,7 +7,7 @@ from typing import Any
 from jmmc.collector import Collector
 from jmmc.secret import resolve_secret
 from jmmc.settings import Settings
-from jmmc.stores import Store, open_store
+from jmmc.stores import Store, configured_store
 from jmmc.web.browser import BrowserDoors
 from jmmc.web.http import Door, Message, Receive, Request, Scope, Send, answer_json, encode
 from jmmc.web.ops import OpsDoors
@@ -31,9 +31,9 @@ class MetricsCollector:
             settings = Settings.of(**fields)
         elif fields:
             raise TypeError("give either a Settings or single settings, not both")
-        self.collector = Collector(
-            settings, store or open_store(settings.store), secret=resolve_secret(settings)
-        )
+        if store is None:
+            store = configured_store(settings, spool="spool_dir" in settings.model_fields_set)
+        self.collector = Collector(settings, store, secret=resolve_secret(settings))
         browser, ops = BrowserDoors(self.collector), OpsDoors(self.collector)
         self._doors: dict[str, dict[str, Door]] = {
             "/push": {"POST": browser.push, "OPTIONS": browser.preflight},

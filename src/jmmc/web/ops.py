@@ -28,12 +28,14 @@ class OpsDoors:
         await answer_json(send, 200, encode(content))
 
     async def readyz(self, request: Request, send: Send) -> None:
-        """The store can take a write now."""
+        """The store can take a write now; `spooling` while the database is away."""
         try:
-            await self._collector.check()
+            condition = await self._collector.check()
         except StoreError as error:
             content = {"status": "store_down", "detail": str(error)}
             await answer_json(send, 503, encode(content), [(b"retry-after", b"5")])
         else:
-            content = {"status": "ready", "waiting": str(self._collector.waiting)}
-            await answer_json(send, 200, encode(content))
+            ready: dict[str, object] = {"status": "ready", "waiting": self._collector.waiting}
+            if condition.spooled is not None:
+                ready |= {"status": "spooling", "spooled_bytes": condition.spooled}
+            await answer_json(send, 200, encode(ready))

@@ -10,7 +10,7 @@ from starlette.routing import BaseRoute, Route
 from starlette.types import ASGIApp
 
 from jmmc.settings import Settings
-from jmmc.stores import Store
+from jmmc.stores import Store, configured_store
 from jmmc.web.app import MetricsCollector
 from jmmc.web.demo import demo_routes
 from jmmc.web.http import Receive, Scope, Send
@@ -20,7 +20,7 @@ _OPS_PATHS = frozenset({"/healthz", "/readyz"})
 
 def create_app(settings: Settings, *, store: Store | None = None) -> "Server":
     """The whole server for these settings; raises what `open_store` and the secret raise."""
-    metrics = MetricsCollector(settings, store=store)
+    metrics = MetricsCollector(settings, store=store or configured_store(settings, spool=True))
     routes: list[BaseRoute] = [Route("/", _front(settings))]
     if settings.demo:
         routes += demo_routes(settings, metrics.collector)

@@ -1,0 +1,399 @@
+"""The store on MongoDB: one machine, a replica set, or a cluster."""
+
+import asyncio
+import logging
+from collections import OrderedDict
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from typing import Any
+
+import pymongo
+from bson import ObjectId
+from pymongo import ASCENDING, AsyncMongoClient, IndexModel, UpdateOne, WriteConcern
+from pymongo.asynchronous.collection import AsyncCollection
+from pymongo.errors import (
+    BulkWriteError,
+    ConfigurationError,
+    OperationFailure,
+    PyMongoError,
+    ServerSelectionTimeoutError,
+)
+
+from jmmc.errors import StoreError, UnusableStore
+from jmmc.model import Condition, Dialect, Push, Receipt, Refusal, Session, SessionFilter
+from jmmc.stores.documents import Document, is_session, session_of
+from jmmc.stores.placing import V1_HEAD, V2_HEAD, Head, Placing, document_ids
+
+_log = logging.getLogger(__name__)
+
+_OLDEST = (4, 2)  # The first release that has every command we send.
+_HEADS = 100_000  # Sessions remembered; each is about 300 bytes. A forgotten one costs a query.
+_ROUNDS = 5  # Tries of a batch against other collectors that write to the same sessions.
+_DUPLICATE_KEY = 11000
+_NOT_ALLOWED = frozenset({13, 18})  # Unauthorized, AuthenticationFailed
+_INDEX_PATIENCE = 2.0  # Seconds; a large collection's indexes go on being built behind our back.
+_FOR_EVER = 2**31 - 1  # Seconds: the longest that a TTL index knows, 68 years.
+_READ_SESSIONS = 25  # At a time: a day in a room is some 3,000 samples.
+
+
+class MongoStore:
+    """`Store` on a collection of a running `AsyncMongoClient`, or on the one that a URL names.
+
+    `timeout` (seconds) bounds every operation. Documents older than `retention_days` are
+    removed by MongoDB; 0 keeps them for ever. A collection of the host's stays the host's: its
+    client is not closed here. Its write concern is respected when it has one, else a write is
+    confirmed by the majority, from their journals.
+    """
+
+    def __init__(
+        self,
+        collection: AsyncCollection[Document] | None = None,
+        *,
+        url: str = "",
+        name: str = "metrics-collector",
+        timeout: float = 5.0,
+        retention_days: int = 0,
+    ) -> None:
+        if collection is not None and not isinstance(collection, AsyncCollection):
+            raise TypeError("MongoStore takes a collection of a pymongo.AsyncMongoClient")
+        self._given = collection
+        self._url = url
+        self._name = name
+        self._timeout = timeout
+        self._retention_days = retention_days
+        self._client: AsyncMongoClient[Document] | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._sessions: AsyncCollection[Document] | None = None
+        self._indexing: asyncio.Task[None] | None = None
+        self._heads: OrderedDict[str, Head] = OrderedDict()
+
+    async def open(self) -> None:
+        """See `Store.open`. Raises `StoreError` when no server can be reached."""
+        if self._sessions is not None and self._loop is asyncio.get_running_loop():
+            return
+        client: AsyncMongoClient[Document] | None = None
+        with self._guarded():
+            collection = self._given
+            if collection is None:
+                client = _connect(self._url, self._timeout)
+                collection = _database(client)[self._name]
+            try:
+                await self._inspect(collection)
+                self._indexing = await self._make_indexes(collection)
+            except BaseException:
+                if client is not None:
+                    await client.close()
+                raise
+        if not collection.write_concern.document:
+            durable = WriteConcern("majority", j=True)
+            collection = collection.with_options(write_concern=durable)
+        self._client, self._sessions = client, collection
+        self._loop = asyncio.get_running_loop()
+
+    async def append(self, pushes: Sequence[Push]) -> list[Receipt | Refusal]:
+        """See `Store.append`."""
+        answers: list[Receipt | Refusal | None] = [None] * len(pushes)
+        waiting = list(range(len(pushes)))
+        try:
+            for attempt in range(_ROUNDS):
+                if not waiting:
+                    break
+                waiting = await self._round(pushes, waiting, answers, first=attempt == 0)
+        except BaseException:
+            # What was stored of the batch is not known: nothing remembered may be relied on.
+            for push in pushes:
+                self._heads.pop(push.session, None)
+            raise
+        if waiting:
+            raise StoreError("other collectors keep writing to the same sessions")
+        while len(self._heads) > _HEADS:
+            self._heads.popitem(last=False)
+        return [it for it in answers if it is not None]
+
+    async def holds(self, session: str) -> bool:
+        """See `Store.holds`."""
+        with self._guarded():
+            found = await self._open_collection().find_one(
+                {"_id": ObjectId(session), "s": None}, {"_id": True}
+            )
+        return found is not None
+
+    async def get(self, ids: Sequence[str]) -> list[Session]:
+        """See `Store.get`."""
+        keys = [ObjectId(it) for it in ids]
+        with self._guarded():
+            found = await self._open_collection().find({"_id": {"$in": keys}, "s": None}).to_list()
+        whole = {it.id: it for it in await self._whole(found)}
+        return [whole[it] for it in ids if it in whole]
+
+    async def sessions(self, wanted: SessionFilter) -> AsyncIterator[Session]:
+        """See `Store.sessions`. Documents that are no sessions are skipped and counted in the log.
+
+        Sessions of the ancestor have no date of their own and come first, by `_id`.
+        """
+        skipped = 0
+        page: list[Document] = []
+        cursor = self._open_collection().find(_query(wanted), batch_size=_READ_SESSIONS)
+        cursor = cursor.sort([("at", ASCENDING), ("_id", ASCENDING)])
+        with self._guarded(bounded=False):
+            try:
+                async for document in cursor:
+                    if not is_session(document):
+                        skipped += 1
+                        continue
+                    page.append(document)
+                    if len(page) == _READ_SESSIONS:
+                        for session in await self._whole(page):
+                            yield session
+                        page = []
+                for session in await self._whole(page):
+                    yield session
+            finally:
+                await cursor.close()
+        if skipped:
+            _log.warning("%s: skipped %d documents that are no sessions", self._name, skipped)
+
+    async def count(self, wanted: SessionFilter) -> int:
+        """See `Store.count`."""
+        with self._guarded(bounded=False):
+            return await self._open_collection().count_documents(_query(wanted))
+
+    async def prune(self, before: int) -> int:
+        """See `Store.prune`. MongoDB does it by itself, every minute: nothing is left to do."""
+        return 0
+
+    async def check(self) -> Condition:
+        """See `Store.check`."""
+        with self._guarded():
+            collection = self._open_collection()
+            probe = collection.database.get_collection(
+                f"{collection.name}.probe", write_concern=collection.write_concern
+            )
+            await probe.update_one({"_id": "probe"}, {"$currentDate": {"at": True}}, upsert=True)
+        return Condition()
+
+    async def close(self) -> None:
+        """See `Store.close`."""
+        indexing, self._indexing = self._indexing, None
+        client, self._client = self._client, None
+        self._sessions = None
+        self._heads.clear()
+        if indexing is not None and self._loop is asyncio.get_running_loop():
+            indexing.cancel()
+            await asyncio.gather(indexing, return_exceptions=True)
+        if client is not None and self._loop is asyncio.get_running_loop():
+            await client.close()
+
+    # --- writing ---
+
+    async def _round(
+        self,
+        pushes: Sequence[Push],
+        waiting: Sequence[int],
+        answers: list[Receipt | Refusal | None],
+        *,
+        first: bool,
+    ) -> list[int]:
+        """Try to store the waiting pushes; the indices of those that met another collector's."""
+        with self._guarded():
+            collection = self._open_collection()
+            placing = Placing(self._heads, guess=first)
+            if stale := placing.stale([pushes[it] for it in waiting]):
+                placing.learn(stale, await self._read_heads(collection, stale))
+            for index in waiting:
+                answers[index] = placing.place(index, pushes[index])
+            writes = placing.writes()
+            if not writes:
+                return []
+            upserted: Mapping[int, Any] = {}
+            again: set[int] = set()
+            try:
+                operations = [UpdateOne(it.filter, it.update, it.upsert) for it in writes]
+                done = await collection.bulk_write(operations, ordered=False)
+                upserted = done.upserted_ids or {}
+            except BulkWriteError as error:
+                again = _lost_races(error)
+                upserted = {it["index"]: it["_id"] for it in error.details["upserted"]}
+        for number in upserted:
+            if writes[number].expected:
+                # Somebody has deleted the session: what comes now begins with a hole.
+                for index in writes[number].indices:
+                    if isinstance(answer := answers[index], Receipt) and answer.ack is not None:
+                        answers[index] = Receipt(answer.ack, hole=True)
+        for number in again:
+            self._heads.pop(writes[number].session, None)
+        return sorted({index for number in again for index in writes[number].indices})
+
+    async def _read_heads(
+        self, collection: AsyncCollection[Document], stale: Mapping[str, Sequence[Push]]
+    ) -> list[Document]:
+        v1 = {it: its for it, its in stale.items() if its[0].dialect is Dialect.V1}
+        v2 = {it: its for it, its in stale.items() if it not in v1}
+        found: list[Document] = []
+        if v2:
+            found += await collection.find({"_id": {"$in": document_ids(v2)}}, V2_HEAD).to_list()
+        if v1:
+            keys = [ObjectId(it) for it in v1]
+            query = {"$or": [{"_id": {"$in": keys}}, {"s": {"$in": keys}}]}
+            found += await collection.find(query, V1_HEAD).to_list()
+        return found
+
+    # --- reading ---
+
+    async def _whole(self, firsts: Sequence[Document]) -> list[Session]:
+        """The sessions of their first documents, with the elements of the following ones."""
+        if not firsts:
+            return []
+        following: dict[ObjectId, list[Document]] = {}
+        keys = [it["_id"] for it in firsts]
+        more = self._open_collection().find({"s": {"$in": keys}}).sort("c", ASCENDING)
+        async for document in more:
+            if is_session(document):
+                following.setdefault(document["s"], []).append(document)
+        return [session_of([it, *following.get(it["_id"], ())]) for it in firsts if is_session(it)]
+
+    # --- opening ---
+
+    def _open_collection(self) -> AsyncCollection[Document]:
+        if self._sessions is None:
+            raise StoreError("the store is not open")
+        return self._sessions
+
+    async def _inspect(self, collection: AsyncCollection[Document]) -> None:
+        client = collection.database.client
+        version = (await client.server_info())["versionArray"]
+        if tuple(version[:2]) < _OLDEST:
+            told, oldest = ".".join(map(str, version[:3])), ".".join(map(str, _OLDEST))
+            raise UnusableStore(f"MongoDB {told} is too old: {oldest} or newer is needed")
+        listed = await collection.database.list_collections(filter={"name": collection.name})
+        async for it in listed:
+            if it["type"] != "collection" or it["options"].get("capped"):
+                kind = "capped" if it["options"].get("capped") else it["type"]
+                raise UnusableStore(
+                    f"{collection.full_name}: a plain collection is needed ({kind})"
+                )
+        some = await collection.find_one()
+        if some is not None and not is_session(some):
+            _log.warning(
+                "%s holds documents that are no sessions; they are left alone and skipped",
+                collection.full_name,
+            )
+
+    async def _make_indexes(self, collection: AsyncCollection[Document]) -> asyncio.Task[None]:
+        """Wait for the indexes of a small collection; those of a large one may take their time."""
+        task = asyncio.create_task(self._index(collection), name="jmmc-indexes")
+        await asyncio.wait([task], timeout=_INDEX_PATIENCE)
+        if task.done():
+            task.result()
+        else:
+            _log.info("%s: building indexes while we collect", collection.full_name)
+            task.add_done_callback(_report_indexes)
+        return task
+
+    async def _index(self, collection: AsyncCollection[Document]) -> None:
+        """MongoDB builds indexes beside reads and writes; for those that exist this is free."""
+        lifetime = self._retention_days * 86400 or _FOR_EVER
+        following = {"s": {"$exists": True}}
+        indexes = [
+            IndexModel([("at", ASCENDING), ("_id", ASCENDING)], name="jmmc_at"),
+            IndexModel([("conf", ASCENDING), ("at", ASCENDING)], name="jmmc_conf"),
+            IndexModel([("uid", ASCENDING), ("at", ASCENDING)], name="jmmc_uid"),
+            IndexModel(
+                [("s", ASCENDING), ("c", ASCENDING)],
+                name="jmmc_following",
+                partialFilterExpression=following,
+            ),
+        ]
+        await collection.create_indexes(indexes)
+        expiry = {"name": "jmmc_retention", "expireAfterSeconds": lifetime}
+        if "jmmc_retention" in await collection.index_information():
+            database = collection.database
+            await database.command("collMod", collection.name, index=expiry)
+        else:
+            await collection.create_indexes([IndexModel([("at", ASCENDING)], **expiry)])
+
+    @contextmanager
+    def _guarded(self, *, bounded: bool = True) -> Iterator[None]:
+        """The driver's errors leave as ours; a bounded operation takes `timeout` at the most."""
+        try:
+            with pymongo.timeout(self._timeout if bounded else None):
+                yield
+        except ConfigurationError as error:
+            raise UnusableStore(f"MongoDB: {error}") from error
+        except ServerSelectionTimeoutError as error:
+            raise StoreError(
+                f"MongoDB: no server that takes writes is reachable ({error})"
+            ) from error
+        except OperationFailure as error:
+            if error.code in _NOT_ALLOWED:
+                raise UnusableStore(f"MongoDB does not let this user: {_words(error)}") from error
+            raise StoreError(f"MongoDB: {_words(error)}") from error
+        except PyMongoError as error:
+            raise StoreError(f"MongoDB: {error}") from error
+
+
+def _connect(url: str, timeout: float) -> AsyncMongoClient[Document]:
+    milliseconds = int(timeout * 1000)
+    try:
+        return AsyncMongoClient(
+            url,
+            appname="jmmc",
+            tz_aware=False,
+            serverSelectionTimeoutMS=milliseconds,
+            connectTimeoutMS=milliseconds,
+        )
+    except ValueError as error:
+        raise UnusableStore(f"MongoDB: {error}") from error
+
+
+def _database(client: AsyncMongoClient[Document]) -> Any:
+    try:
+        return client.get_default_database()
+    except ConfigurationError:
+        message = "the URL names no database: mongodb://host/database"
+        raise UnusableStore(message) from None
+
+
+def _query(wanted: SessionFilter) -> Document:
+    """A session's own document. The ancestor's have no `at`: their `_id` tells the second."""
+    query: Document = {"s": None}
+    if wanted.conf is not None:
+        query["conf"] = wanted.conf
+    if wanted.uid is not None:
+        query["uid"] = wanted.uid
+    moments: Document = {}
+    keys: Document = {}
+    for operator, second in (("$gte", wanted.since), ("$lt", wanted.until)):
+        if second is not None:
+            second = min(max(second, 0), 2**32 - 1)
+            moments[operator] = datetime.fromtimestamp(second, UTC)
+            keys[operator] = ObjectId(second.to_bytes(4, "big").hex() + "0" * 16)
+    if moments:
+        query["$or"] = [{"at": moments}, {"at": None, "_id": keys}]
+    return query
+
+
+def _lost_races(error: BulkWriteError) -> set[int]:
+    """The operations that met a document of another collector; raises for any other failure."""
+    for concern in error.details["writeConcernErrors"]:
+        raise StoreError(f"MongoDB did not confirm: {concern.get('errmsg')}") from error
+    for failure in error.details["writeErrors"]:
+        if failure["code"] != _DUPLICATE_KEY:
+            words = f"MongoDB: {failure['errmsg']}"
+            kind = UnusableStore if failure["code"] in _NOT_ALLOWED else StoreError
+            raise kind(words) from error
+    return {failure["index"] for failure in error.details["writeErrors"]}
+
+
+def _words(error: OperationFailure) -> str:
+    details: Mapping[str, Any] = error.details or {}
+    return str(details.get("errmsg") or error)
+
+
+def _report_indexes(task: "asyncio.Task[None]") -> None:
+    if not task.cancelled():
+        if problem := task.exception():
+            _log.error("indexes: %s", problem)
+        else:
+            _log.info("indexes are built")

@@ -1,0 +1,101 @@
+"""Sessions of a file with one document a line: our export, or what `mongoexport` writes."""
+
+import asyncio
+from collections.abc import AsyncIterator, Mapping
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from jmmc.errors import StoreError, UnusableStore
+from jmmc.model import Dialect, Sample, Session, SessionFilter
+
+_LINES = 200  # Read at a time, in a thread.
+_NUMBERS = {"$numberInt": int, "$numberLong": int, "$numberDouble": float}
+
+
+class NdjsonFile:
+    """Reads sessions from the file at `path`, in its order.
+
+    A line that continues a session (`s`) is given as a session of that id with those samples.
+    """
+
+    def __init__(self, path: str | Path) -> None:
+        self.path = Path(path)
+
+    async def open(self) -> None:
+        """Raises `UnusableStore` when there is no such file."""
+        if not self.path.is_file():
+            raise UnusableStore(f"{self.path}: no such file")
+
+    async def count(self, wanted: SessionFilter) -> int:
+        """Lines that fit: a session of several documents counts several times."""
+        return sum([1 async for _ in self.sessions(wanted)])
+
+    async def sessions(self, wanted: SessionFilter) -> AsyncIterator[Session]:
+        """The wanted sessions. Raises `StoreError`, naming the line, for one that is none."""
+        with self.path.open("rb") as file:
+            number = 0
+            while lines := await asyncio.to_thread(lambda: list(islice(file, _LINES))):
+                for line in lines:
+                    number += 1
+                    if not line.strip():
+                        continue
+                    try:
+                        session = _session(_unwrapped(msgspec.json.decode(line)))
+                    except (
+                        msgspec.DecodeError,
+                        UnicodeDecodeError,
+                        TypeError,
+                        ValueError,
+                    ) as error:
+                        raise StoreError(f"{self.path}:{number}: no session: {error}") from error
+                    if wanted.fits(session):
+                        yield session
+
+    async def close(self) -> None:
+        """Nothing is kept open."""
+
+
+def _session(document: Any) -> Session:
+    if not isinstance(document, dict):
+        raise ValueError("not a JSON object")
+    key = document.get("s") or document.get("_id")
+    conf, uid, elements = document.get("conf"), document.get("uid"), document.get("m")
+    if not (isinstance(key, str) and len(key) == 24 and int(key, 16) >= 0):
+        raise ValueError("_id is not 24 hex digits")
+    if not (isinstance(conf, str) and isinstance(uid, str)):
+        raise ValueError("conf and uid must be strings")
+    if not (isinstance(elements, list) and elements):
+        raise ValueError("m must be a list of samples")
+    dialect = Dialect.V2 if document.get("v") == 2 else Dialect.V1
+    samples = tuple(_sample(it, dialect) for it in elements)
+    return Session(key.lower(), conf, uid, dialect, samples[0].ts, samples)
+
+
+def _sample(element: Any, dialect: Dialect) -> Sample:
+    if not isinstance(element, dict) or not isinstance(element.get("ts"), int | float):
+        raise ValueError("a sample without ts")
+    readings = dict(element)
+    ts = int(readings.pop("ts"))
+    seq = readings.pop("seq", None)
+    if dialect is Dialect.V2 and not isinstance(seq, int):
+        raise ValueError("a sample without seq")
+    full, bye = readings.pop("full", False) is True, readings.pop("bye", False) is True
+    return Sample(seq, ts, msgspec.json.encode(readings), full, bye)
+
+
+def _unwrapped(value: Any) -> Any:
+    """Without the wrappers of MongoDB's extended JSON."""
+    if isinstance(value, list):
+        return [_unwrapped(it) for it in value]
+    if not isinstance(value, Mapping):
+        return value
+    if len(value) == 1:
+        ((name, inner),) = value.items()
+        if name in _NUMBERS:
+            return _NUMBERS[name](inner)
+        if name in ("$oid", "$date"):
+            return inner
+    return {name: _unwrapped(it) for name, it in value.items()}

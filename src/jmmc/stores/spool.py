@@ -1,0 +1,256 @@
+"""A store behind a spool: what the database cannot take now waits in a local SQLite file.
+
+While the database is away, pushes are committed to the file and confirmed; from then on all go
+there, in order, until a task has moved everything and the last rest under a lock. Whatever is
+interrupted is done again: the database stores each sample once.
+"""
+
+import asyncio
+import fcntl
+import logging
+from collections.abc import AsyncIterator, Iterable, Sequence
+from itertools import groupby
+from pathlib import Path
+from typing import Any, NamedTuple, TextIO
+
+from msgspec.structs import replace
+
+from jmmc.errors import StoreError, UnusableStore
+from jmmc.model import (
+    Condition,
+    Dialect,
+    Push,
+    Receipt,
+    Refusal,
+    Session,
+    SessionFilter,
+)
+from jmmc.stores.base import Store
+from jmmc.stores.sqlite import SqliteStore, sample_of, transaction
+
+_log = logging.getLogger(__name__)
+
+_MOVED = 500  # Sessions' worth of samples at a time; a move holds up new pushes for 50 ms.
+_REST = 200  # When no more than this many samples are left, they are moved under the lock.
+_PAUSE = 1.0  # Seconds between two looks at whether the database is back.
+
+
+class Waiting(NamedTuple):
+    """Samples of one session in the file, as a push, and the rows that they are in."""
+
+    push: Push
+    key: int
+    seqs: list[int]
+
+
+class SpoolFile(SqliteStore):
+    """The SQLite store, and what it takes to empty it."""
+
+    async def oldest(self, samples: int) -> list[Waiting]:
+        """Samples of the sessions that came first, at most `samples` of them."""
+        rows = await self._read(
+            "SELECT sessions.id, sessions.session, conf, uid, dialect, seq, ts, marks, readings"
+            " FROM samples JOIN sessions ON sessions.id = samples.session"
+            " ORDER BY samples.session, seq LIMIT ?",
+            [samples],
+        )
+        return [_waiting(list(its)) for _, its in groupby(rows, key=lambda row: row[0])]
+
+    async def settle(self, moved: Sequence[Waiting]) -> None:
+        """Delete exactly the samples that were moved, and sessions that have none left."""
+        await self._writer.run(lambda: self._settle(moved))
+
+    async def samples(self) -> int:
+        """How many samples wait."""
+        return int((await self._read("SELECT count(*) FROM samples", []))[0][0])
+
+    async def bytes(self) -> int:
+        """How much of the file is in use; SQLite uses again what is free."""
+        pages = "pragma_page_count(), pragma_freelist_count(), pragma_page_size()"
+        rows = await self._read(f"SELECT * FROM {pages}", [])
+        total, free, size = rows[0]
+        return int((total - free) * size)
+
+    async def shrink(self) -> None:
+        """Give the disk back what an empty file holds."""
+        await self._writer.run(lambda: self._open_writer().execute("VACUUM"))
+        await self._writer.run(
+            lambda: self._open_writer().execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+        )
+
+    def _settle(self, moved: Iterable[Waiting]) -> None:
+        with transaction(self._open_writer()) as connection:
+            for it in moved:
+                connection.executemany(
+                    "DELETE FROM samples WHERE session = ? AND seq = ?",
+                    [(it.key, seq) for seq in it.seqs],
+                )
+                emptied = connection.execute(
+                    "DELETE FROM sessions WHERE id = ? AND NOT EXISTS"
+                    " (SELECT 1 FROM samples WHERE session = sessions.id)",
+                    [it.key],
+                )
+                if emptied.rowcount:
+                    self._heads.pop(it.push.session, None)
+
+
+class SpooledStore:
+    """`Store` that goes to `store`, and to a file in `folder` while that cannot be written.
+
+    `limit` (bytes) bounds the file; beyond, pushes are refused as by a store that is down. The
+    folder belongs to one process at a time.
+    """
+
+    def __init__(self, store: Store, folder: Path, *, limit: int, pause: float = _PAUSE) -> None:
+        self.store = store
+        self.folder = folder
+        self._limit = limit
+        self._pause = pause
+        self._file = SpoolFile(folder / "spool.db")
+        self._lock: TextIO | None = None
+        self._spooling = False
+        self._switching = asyncio.Lock()
+        self._mover: asyncio.Task[None] | None = None
+
+    async def open(self) -> None:
+        """See `Store.open`. A database that is away is no failure: it is waited for.
+
+        Raises `UnusableStore` when the database will never do, or the folder is another's.
+        """
+        self._take_folder()
+        await self._file.open()
+        try:
+            await self.store.open()
+        except UnusableStore:
+            raise
+        except StoreError as error:
+            self._begin_spooling(error)
+        if not self._spooling and await self._file.samples():
+            self._begin_spooling("samples were left by an earlier run")
+        elif self._spooling:
+            self._watch()
+
+    async def append(self, pushes: Sequence[Push]) -> list[Receipt | Refusal]:
+        """See `Store.append`. What is spooled is confirmed, and a full sample asked for.
+
+        The file does not know what the database has of a session.
+        """
+        async with self._switching:
+            if not self._spooling:
+                try:
+                    return await self.store.append(pushes)
+                except StoreError as error:
+                    self._begin_spooling(error)
+            if await self._file.bytes() >= self._limit:
+                raise StoreError(
+                    f"the database is away and the spool is full ({self._limit} bytes)"
+                )
+            return await self._file.append([replace(it, opens=True) for it in pushes])
+
+    async def holds(self, session: str) -> bool:
+        """See `Store.holds`."""
+        return await self._file.holds(session) or await self.store.holds(session)
+
+    async def get(self, ids: Sequence[str]) -> list[Session]:
+        """See `Store.get`. What is in the spool is not seen."""
+        return await self.store.get(ids)
+
+    def sessions(self, wanted: SessionFilter) -> AsyncIterator[Session]:
+        """See `Store.sessions`. What is in the spool is not seen."""
+        return self.store.sessions(wanted)
+
+    async def count(self, wanted: SessionFilter) -> int:
+        """See `Store.count`. What is in the spool is not seen."""
+        return await self.store.count(wanted)
+
+    async def prune(self, before: int) -> int:
+        """See `Store.prune`."""
+        return await self.store.prune(before)
+
+    async def check(self) -> Condition:
+        """See `Store.check`."""
+        if not self._spooling:
+            try:
+                return await self.store.check()
+            except StoreError:
+                pass  # The next push will find out, and be spooled.
+        await self._file.check()
+        spooled = await self._file.bytes()
+        if spooled >= self._limit:
+            raise StoreError("the database is away and the spool is full")
+        return Condition(spooled)
+
+    async def close(self) -> None:
+        """See `Store.close`. What is in the spool waits for the next run."""
+        mover, self._mover = self._mover, None
+        if mover is not None and not mover.get_loop().is_closed():
+            mover.cancel()
+            await asyncio.gather(mover, return_exceptions=True)
+        await self._file.close()
+        await self.store.close()
+        self._spooling = False
+        if self._lock is not None:
+            self._lock.close()
+            self._lock = None
+
+    def _take_folder(self) -> None:
+        if self._lock is not None:
+            return
+        lock = None
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            lock = (self.folder / "lock").open("w")
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            if lock is not None:
+                lock.close()
+            raise UnusableStore(f"spool_dir {self.folder}: another collector uses it") from error
+        except OSError as error:
+            raise UnusableStore(f"spool_dir {self.folder}: {error.strerror}") from error
+        self._lock = lock
+
+    def _begin_spooling(self, why: object) -> None:
+        self._spooling = True
+        _log.warning("spooling to %s: %s", self._file.path, why)
+        self._watch()
+
+    def _watch(self) -> None:
+        if self._mover is None or self._mover.done() or self._mover.get_loop().is_closed():
+            self._mover = asyncio.create_task(self._move(), name="jmmc-spool")
+
+    async def _move(self) -> None:
+        """Wait until the database is back, and move everything."""
+        moved = 0
+        while self._spooling:
+            try:
+                await self.store.open()
+                await self.store.check()
+                while await self._file.samples() > _REST:
+                    moved += await self._move_some()
+                    _log.info("moved %d samples to the database", moved)
+                async with self._switching:
+                    while count := await self._move_some():
+                        moved += count
+                    self._spooling = False
+                    await self._file.shrink()
+            except StoreError as error:
+                _log.warning("the database is not back yet: %s", error)
+                await asyncio.sleep(self._pause)
+        _log.warning("the database is back: moved %d samples from the spool", moved)
+
+    async def _move_some(self) -> int:
+        waiting = await self._file.oldest(_MOVED)
+        if waiting:
+            answers = await self.store.append([it.push for it in waiting])
+            for it, answer in zip(waiting, answers, strict=True):
+                if isinstance(answer, Refusal):
+                    _log.error("session %s: %s", it.push.session, answer.value)
+            await self._file.settle(waiting)
+        return sum(len(it.seqs) for it in waiting)
+
+
+def _waiting(rows: list[Any]) -> Waiting:
+    key, session, conf, uid, dialect_number = rows[0][:5]
+    dialect = Dialect(dialect_number)
+    samples = tuple(sample_of(dialect, *row[5:]) for row in rows)
+    return Waiting(Push(session, conf, uid, dialect, samples), key, [row[5] for row in rows])

