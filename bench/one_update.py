@@ -1,0 +1,37 @@
+"""Ours, but for the group commit: one update a push, as the ancestor does it. For comparison."""
+
+import asyncio
+import sys
+from collections.abc import Sequence
+
+import uvicorn
+
+from jmmc.model import Push, Receipt, Refusal
+from jmmc.settings import Settings
+from jmmc.stores.documents import Document, document_id, element, new_document
+from jmmc.stores.mongo import MongoStore
+from jmmc.web.server import create_app
+
+
+class OneUpdateStore(MongoStore):
+    """Each push of a batch is a command of its own, all of them at the same time."""
+
+    async def append(self, pushes: Sequence[Push]) -> list[Receipt | Refusal]:
+        return list(await asyncio.gather(*map(self._update, pushes)))
+
+    async def _update(self, push: Push) -> Receipt:
+        elements = [element(it) for it in push.samples]
+        update: Document = {
+            "$push": {"m": {"$each": elements}},
+            "$setOnInsert": new_document(push, 0, push.samples[0].ts),
+        }
+        key = {"_id": document_id(push.session, 0)}
+        await self._open_collection().update_one(key, update, upsert=True)
+        return Receipt(push.samples[-1].seq)
+
+
+if __name__ == "__main__":
+    url, port = sys.argv[1:]
+    settings = Settings.of(store=url, max_pushes_per_minute=0, secret="x")
+    app = create_app(settings, store=OneUpdateStore(url=url, name="one-update"))
+    uvicorn.run(app, port=int(port), log_level="error", access_log=False, interface="asgi3")
