@@ -234,3 +234,11 @@ def test_every_command_explains_itself(tmp_path: Path) -> None:
         assert done.returncode == 0
         assert "Usage: " in done.stdout
     assert _jmmc("--version", folder=tmp_path).stdout.startswith("jmmc, version ")
+
+
+@pytest.mark.parametrize("command", [["settings"], ["settings", "--json"], ["check"]])
+def test_the_password_of_a_database_is_never_shown(tmp_path: Path, command: list[str]) -> None:
+    url = "mongodb://me:s3cr3t@127.0.0.1:1/calls"
+    done = _jmmc(*command, "--store", url, "--store-timeout", "0.3", folder=tmp_path)
+    assert "s3cr3t" not in done.stdout + done.stderr
+    assert "--json" not in command or "mongodb://me:***@127.0.0.1:1/calls" in done.stdout

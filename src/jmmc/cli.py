@@ -20,7 +20,14 @@ from jmmc.errors import JmmcError, SettingsError, UnusableStore
 from jmmc.export import session_lines
 from jmmc.model import SessionFilter
 from jmmc.preflight import inspect
-from jmmc.settings import Settings, default_text, environment_name, gather, load_settings
+from jmmc.settings import (
+    Settings,
+    default_text,
+    environment_name,
+    gather,
+    load_settings,
+    without_password,
+)
 from jmmc.stores import Store, open_store
 from jmmc.stores.ndjson import NdjsonFile
 from jmmc.version import __version__
@@ -309,6 +316,8 @@ def _shown(loaded: Settings, name: str) -> object:
     value = getattr(loaded, name)
     if name == "secret":
         return "(set)" if value else "(made at the first start)"
+    if name == "store":
+        return without_password(value)
     return list(value) if isinstance(value, tuple) else value
 
 

@@ -10,7 +10,7 @@ from typing import Literal, NamedTuple
 
 from jmmc.errors import JmmcError
 from jmmc.secret import resolve_secret
-from jmmc.settings import Settings
+from jmmc.settings import Settings, without_password
 from jmmc.stores import Store, configured_store
 from jmmc.stores.sqlite import SqliteStore
 from jmmc.web.script import Script
@@ -68,7 +68,7 @@ async def _store(settings: Settings) -> AsyncIterator[Finding]:
         store = configured_store(settings, spool=False)
         await store.open()
         await store.check()
-        yield Finding("ok", f"store: {settings.store} takes a write")
+        yield Finding("ok", f"store: {without_password(settings.store)} takes a write")
         if isinstance(store, SqliteStore):
             complaints = await store.verify()
             if complaints:

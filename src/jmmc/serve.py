@@ -10,7 +10,7 @@ import uvicorn
 from rich.console import Console
 
 from jmmc.errors import JmmcError
-from jmmc.settings import Settings
+from jmmc.settings import Settings, without_password
 from jmmc.stores import Store
 from jmmc.web.server import create_app
 
@@ -96,7 +96,7 @@ def _greet(settings: Settings, port: int) -> None:
     script = f"{base}{settings.prefix}/getClient"
     console = Console(highlight=False, soft_wrap=True, markup=True)
     console.print(f"[bold]jmmc[/] collects at [bold]{base}{settings.prefix}[/]")
-    console.print(f"     into {settings.store}")
+    console.print(f"     into {without_password(settings.store)}")
     console.print(
         "\nPut this line into your Jitsi Meet's config.js, with this server's public URL:"
     )

@@ -189,6 +189,11 @@ class Settings(BaseModel):
         return load_settings(flags=values, environ={}, file=None)
 
 
+def without_password(url: str) -> str:
+    """A URL that may be shown."""
+    return re.sub(r"(?<=://)([^/@:]*):[^/]*@", r"\1:***@", url)
+
+
 class Origin(NamedTuple):
     """A value and where it was given, in words for the operator."""
 
@@ -250,7 +255,7 @@ def _validated(given: dict[str, Origin]) -> Settings:
 
 
 def _shown(value: object) -> str:
-    text = repr(value)
+    text = repr(without_password(value) if isinstance(value, str) else value)
     return text if len(text) <= 100 else text[:97] + "..."
 
 

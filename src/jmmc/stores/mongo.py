@@ -322,9 +322,8 @@ class MongoStore:
         except ConfigurationError as error:
             raise UnusableStore(f"MongoDB: {error}") from error
         except ServerSelectionTimeoutError as error:
-            raise StoreError(
-                f"MongoDB: no server that takes writes is reachable ({error})"
-            ) from error
+            why = str(error).partition(", Timeout:")[0]  # What follows is for the driver's makers.
+            raise StoreError(f"MongoDB: no server that takes writes: {why}") from error
         except OperationFailure as error:
             if error.code in _NOT_ALLOWED:
                 raise UnusableStore(f"MongoDB does not let this user: {_words(error)}") from error
