@@ -2,43 +2,52 @@
 
 import asyncio
 import logging
+import secrets
 from collections.abc import Callable
 
 from jmmc.errors import StoreError
+from jmmc.fold import SIGNS_OF_LIFE
+from jmmc.settings import Settings
 from jmmc.stores import Store
+from jmmc.summarizer import Summarizer, keep_up
+from jmmc.thresholds import preset
 
 _log = logging.getLogger(__name__)
 
 _DAY = 86_400
-_PERIOD = 3600.0  # Seconds
+_PERIOD = 3600.0  # Seconds between two looks for what is too old.
 _BREATH = 0.2  # Seconds between two deletions, in which pushes are stored.
+_REFRESH = 5.0  # Seconds between two looks for what is new.
 
 
 class Chores:
-    """Deletes what is older than `retention_days`, each hour; 0 keeps everything."""
+    """Keeps summaries up to date, and deletes what is older than `retention_days`."""
 
-    def __init__(self, store: Store, *, retention_days: int, clock: Callable[[], float]) -> None:
+    def __init__(self, store: Store, settings: Settings, clock: Callable[[], float]) -> None:
         self._store = store
-        self._retention_days = retention_days
+        self._retention_days = settings.retention_days
         self._clock = clock
-        self._task = asyncio.create_task(self._run(), name="jmmc-chores")
+        summarizer = summarizer_of(store, settings, clock)
+        self._tasks = [
+            asyncio.create_task(self._delete_what_is_old(), name="jmmc-retention"),
+            asyncio.create_task(keep_up(summarizer, pause=_REFRESH), name="jmmc-summaries"),
+        ]
 
     async def close(self) -> None:
         """Stop at once: a chore that is broken off is done again."""
-        self._task.cancel()
-        await asyncio.gather(self._task, return_exceptions=True)
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
 
-    async def _run(self) -> None:
-        while True:
+    async def _delete_what_is_old(self) -> None:
+        while self._retention_days:
             try:
                 await self._prune()
             except StoreError as error:
-                _log.warning("chores: %s", error)
+                _log.warning("retention: %s", error)
             await asyncio.sleep(_PERIOD)
 
     async def _prune(self) -> None:
-        if not self._retention_days:
-            return
         before = int(self._clock()) - self._retention_days * _DAY
         pruned = 0
         while deleted := await self._store.prune(before):
@@ -46,3 +55,14 @@ class Chores:
             await asyncio.sleep(_BREATH)
         if pruned:
             _log.info("deleted %d sessions older than %d days", pruned, self._retention_days)
+
+
+def summarizer_of(store: Store, settings: Settings, clock: Callable[[], float]) -> Summarizer:
+    """A summarizer of this process, as the settings want it."""
+    return Summarizer(
+        store,
+        preset=preset(settings.quality_preset),
+        lifetime=SIGNS_OF_LIFE * settings.push_interval,
+        clock=clock,
+        holder=secrets.token_hex(8),
+    )

@@ -102,8 +102,7 @@ class Collector:
         # Another request may have come this far while the store was opening.
         if self._writer is None or not self._writer.alive:
             self._writer = Writer(self.store, limit=self.settings.queue_limit)
-            days = self.settings.retention_days
-            self._chores = Chores(self.store, retention_days=days, clock=self._clock)
+            self._chores = Chores(self.store, self.settings, self._clock)
         return self._writer
 
     async def close(self) -> None:

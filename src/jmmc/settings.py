@@ -173,10 +173,20 @@ class Settings(BaseModel):
     max_pushes_per_minute: int = Field(
         6000, ge=0, description="Pushes a minute that one address may send; 0 sets no limit."
     )
+    max_queries_per_minute: int = Field(
+        600, ge=0, description="Questions a minute that one address may ask; 0 sets no limit."
+    )
     queue_limit: int = Field(
         10_000,
         ge=1,
         description="Pushes that may wait for their commit; beyond, browsers are told to wait.",
+    )
+    quality_preset: Literal["jitsi", "teams", "twilio", "pexip"] = Field(
+        "jitsi",
+        description=(
+            "Whose limits tell good from fair and poor; after a change, `jmmc rebuild` judges"
+            " again what is stored."
+        ),
     )
     demo: bool = Field(False, description="Whether to serve the demo page.")
     log_level: Literal["debug", "info", "warning", "error"] = Field(

@@ -19,9 +19,13 @@ def emitted_states(emitted: list[dict[str, Any]]) -> list[tuple[float, dict[str,
 
 
 def assert_sample_for_sample(
-    session: dict[str, Any], emitted: list[dict[str, Any]], *, sped_up: bool = False
+    session: dict[str, Any],
+    emitted: list[dict[str, Any]],
+    *,
+    sped_up: bool = False,
+    tolerance: float = 1,
 ) -> None:
-    """Every event once, in order, with its readings, within a second of its time.
+    """Every event once, in order, with its readings, within a second (`tolerance`) of its time.
 
     A page whose time was `sped_up` lives in another time than the server: then it is the
     distances between the samples that must be right.
@@ -45,4 +49,4 @@ def assert_sample_for_sample(
     assert [state for _, state in told] == [state for _, state in expected]
     shift = told[-1][0] - expected[-1][0] if sped_up else 0
     late = [ts - wall - shift for (ts, _), (wall, _) in zip(told, expected, strict=True)]
-    assert max(map(abs, late)) <= 1, late
+    assert max(map(abs, late)) <= tolerance, late

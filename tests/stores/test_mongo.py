@@ -65,6 +65,7 @@ async def test_a_short_session_is_one_document_in_the_form_of_the_ancestor(
         "uid": UID,
         "v": 2,
         "at": datetime(2023, 11, 14, 22, 13, 20),
+        "d": True,
         "m": [
             {
                 "ts": 1_700_000_000,
@@ -211,6 +212,7 @@ async def test_indexes_are_there_after_the_start(store: MongoStore, raw: Collect
         "jmmc_conf",
         "jmmc_uid",
         "jmmc_following",
+        "jmmc_dirty",
         "jmmc_retention",
     }
 

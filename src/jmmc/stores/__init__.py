@@ -4,9 +4,9 @@ from pathlib import Path
 
 from jmmc.errors import UnusableStore
 from jmmc.settings import Settings
-from jmmc.stores.base import Store
+from jmmc.stores.base import Reports, Store
 
-__all__ = ["Store", "configured_store", "open_store"]
+__all__ = ["Reports", "Store", "configured_store", "open_store"]
 
 
 def configured_store(settings: Settings, *, spool: bool) -> Store:

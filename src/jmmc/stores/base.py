@@ -1,9 +1,11 @@
 """The contract of a store: written here, once, and held by one test suite for every store."""
 
 from collections.abc import AsyncIterator, Sequence
-from typing import Protocol
+from typing import Any, Protocol
 
 from jmmc.model import Condition, Push, Receipt, Refusal, Session, SessionFilter
+from jmmc.rollup import Rollup
+from jmmc.summary import Found, Summary, Wanted
 
 
 class Store(Protocol):
@@ -13,6 +15,10 @@ class Store(Protocol):
     called concurrently, but `append` is only called by the one writer, one batch at a time.
     Every failure of the driver leaves as `StoreError` with its cause chained.
     """
+
+    @property
+    def reports(self) -> "Reports":
+        """What was made of the sessions; usable while the store is open."""
 
     async def open(self) -> None:
         """Make the store ready, creating or migrating what it needs. Calling it again is free.
@@ -69,4 +75,70 @@ class Store(Protocol):
 
     async def close(self) -> None:
         """Let go of every file and connection. A closed store can be opened again."""
+        ...
+
+
+class Reports(Protocol):
+    """Where summaries and rollups live, beside the sessions that they were made of."""
+
+    async def dirty(self, limit: int) -> list[str]:
+        """Ids of sessions with samples that their summary does not know."""
+        ...
+
+    async def overdue(self, before: int, limit: int) -> list[str]:
+        """Ids of sessions that run by their summary, and whose last sample is older than that."""
+        ...
+
+    async def put_summaries(self, summaries: Sequence[Summary]) -> None:
+        """Store or replace summaries. A session with as many samples is not dirty any more."""
+        ...
+
+    async def summaries(
+        self, wanted: Wanted, *, limit: int, after: tuple[int, str] | None = None
+    ) -> list[Summary]:
+        """The newest `limit` summaries by `began` and id; `after` goes on below such a pair."""
+        ...
+
+    async def get_summaries(self, ids: Sequence[str]) -> list[Summary]:
+        """The summaries of these sessions, in any order; unknown ones are left out."""
+        ...
+
+    async def facts(self, columns: Sequence[str], wanted: Wanted) -> list[tuple[Any, ...]]:
+        """Some attributes of every wanted summary, by `began`.
+
+        `columns` are names of `Summary`'s attributes that are plain values, or `series`, which
+        comes as JSON.
+        """
+        ...
+
+    async def count_conferences(self, wanted: Wanted) -> int:
+        """How many different conferences the wanted summaries have."""
+        ...
+
+    async def put_rollups(self, rollups: Sequence[Rollup]) -> None:
+        """Store or replace rollups."""
+        ...
+
+    async def rollups(self, dimension: str, length: int, since: int, until: int) -> list[Rollup]:
+        """The rollups that begin in a window, by `start`."""
+        ...
+
+    async def search(self, text: str, limit: int) -> list[Found]:
+        """Names that have `text` in them; those that begin with it first, then the latest."""
+        ...
+
+    async def put_record(self, kind: str, name: str, content: bytes) -> None:
+        """Store or replace a small JSON object."""
+        ...
+
+    async def records(self, kind: str) -> dict[str, bytes]:
+        """All objects of a kind, by name."""
+        ...
+
+    async def delete_record(self, kind: str, name: str) -> bool:
+        """Delete an object; whether it was there."""
+        ...
+
+    async def lease(self, name: str, holder: str, *, now: int, seconds: int) -> bool:
+        """Take or prolong a lease; False while another holder's has not run out."""
         ...

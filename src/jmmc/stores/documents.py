@@ -3,6 +3,7 @@
 The first document is the session's own, as the ancestor writes it; each of the following ones has
 `SAMPLES` elements of `m` more, the same `conf` and `uid`, and says in `s` whose it is and in `c`
 the how manieth. A document's `_id` follows from session and number, so any collector finds it.
+`d` marks documents with samples that no summary knows yet.
 """
 
 import math

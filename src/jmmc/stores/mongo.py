@@ -23,6 +23,7 @@ from pymongo.errors import (
 from jmmc.errors import StoreError, UnusableStore
 from jmmc.model import Condition, Dialect, Push, Receipt, Refusal, Session, SessionFilter
 from jmmc.stores.documents import Document, is_session, session_of
+from jmmc.stores.mongo_reports import REPORT_INDEXES, MongoReports
 from jmmc.stores.placing import V1_HEAD, V2_HEAD, Head, Placing, document_ids
 
 _log = logging.getLogger(__name__)
@@ -67,13 +68,14 @@ class MongoStore:
         self._sessions: AsyncCollection[Document] | None = None
         self._indexing: asyncio.Task[None] | None = None
         self._heads: OrderedDict[str, Head] = OrderedDict()
+        self.reports = MongoReports(self)
 
     async def open(self) -> None:
         """See `Store.open`. Raises `StoreError` when no server can be reached."""
         if self._sessions is not None and self._loop is asyncio.get_running_loop():
             return
         client: AsyncMongoClient[Document] | None = None
-        with self._guarded():
+        with self.guarded():
             collection = self._given
             if collection is None:
                 client = _connect(self._url, self._timeout)
@@ -113,8 +115,8 @@ class MongoStore:
 
     async def holds(self, session: str) -> bool:
         """See `Store.holds`."""
-        with self._guarded():
-            found = await self._open_collection().find_one(
+        with self.guarded():
+            found = await self.collection().find_one(
                 {"_id": ObjectId(session), "s": None}, {"_id": True}
             )
         return found is not None
@@ -122,8 +124,8 @@ class MongoStore:
     async def get(self, ids: Sequence[str]) -> list[Session]:
         """See `Store.get`."""
         keys = [ObjectId(it) for it in ids]
-        with self._guarded():
-            found = await self._open_collection().find({"_id": {"$in": keys}, "s": None}).to_list()
+        with self.guarded():
+            found = await self.collection().find({"_id": {"$in": keys}, "s": None}).to_list()
         whole = {it.id: it for it in await self._whole(found)}
         return [whole[it] for it in ids if it in whole]
 
@@ -134,9 +136,9 @@ class MongoStore:
         """
         skipped = 0
         page: list[Document] = []
-        cursor = self._open_collection().find(_query(wanted), batch_size=_READ_SESSIONS)
+        cursor = self.collection().find(_query(wanted), batch_size=_READ_SESSIONS)
         cursor = cursor.sort([("at", ASCENDING), ("_id", ASCENDING)])
-        with self._guarded(bounded=False):
+        with self.guarded(bounded=False):
             try:
                 async for document in cursor:
                     if not is_session(document):
@@ -156,8 +158,8 @@ class MongoStore:
 
     async def count(self, wanted: SessionFilter) -> int:
         """See `Store.count`."""
-        with self._guarded(bounded=False):
-            return await self._open_collection().count_documents(_query(wanted))
+        with self.guarded(bounded=False):
+            return await self.collection().count_documents(_query(wanted))
 
     async def prune(self, before: int) -> int:
         """See `Store.prune`. MongoDB does it by itself, every minute: nothing is left to do."""
@@ -165,11 +167,8 @@ class MongoStore:
 
     async def check(self) -> Condition:
         """See `Store.check`."""
-        with self._guarded():
-            collection = self._open_collection()
-            probe = collection.database.get_collection(
-                f"{collection.name}.probe", write_concern=collection.write_concern
-            )
+        with self.guarded():
+            probe = self.collection("probe")
             await probe.update_one({"_id": "probe"}, {"$currentDate": {"at": True}}, upsert=True)
         return Condition()
 
@@ -196,8 +195,8 @@ class MongoStore:
         first: bool,
     ) -> list[int]:
         """Try to store the waiting pushes; the indices of those that met another collector's."""
-        with self._guarded():
-            collection = self._open_collection()
+        with self.guarded():
+            collection = self.collection()
             placing = Placing(self._heads, guess=first)
             if stale := placing.stale([pushes[it] for it in waiting]):
                 placing.learn(stale, await self._read_heads(collection, stale))
@@ -247,7 +246,7 @@ class MongoStore:
             return []
         following: dict[ObjectId, list[Document]] = {}
         keys = [it["_id"] for it in firsts]
-        more = self._open_collection().find({"s": {"$in": keys}}).sort("c", ASCENDING)
+        more = self.collection().find({"s": {"$in": keys}}).sort("c", ASCENDING)
         async for document in more:
             if is_session(document):
                 following.setdefault(document["s"], []).append(document)
@@ -255,10 +254,11 @@ class MongoStore:
 
     # --- opening ---
 
-    def _open_collection(self) -> AsyncCollection[Document]:
+    def collection(self, name: str = "") -> AsyncCollection[Document]:
+        """The collection of the sessions, or the one beside it of that name."""
         if self._sessions is None:
             raise StoreError("the store is not open")
-        return self._sessions
+        return _beside(self._sessions, name) if name else self._sessions
 
     async def _inspect(self, collection: AsyncCollection[Document]) -> None:
         client = collection.database.client
@@ -294,7 +294,7 @@ class MongoStore:
     async def _index(self, collection: AsyncCollection[Document]) -> None:
         """MongoDB builds indexes beside reads and writes; for those that exist this is free."""
         lifetime = self._retention_days * 86400 or _FOR_EVER
-        following = {"s": {"$exists": True}}
+        following, dirty = {"s": {"$exists": True}}, {"d": True}
         indexes = [
             IndexModel([("at", ASCENDING), ("_id", ASCENDING)], name="jmmc_at"),
             IndexModel([("conf", ASCENDING), ("at", ASCENDING)], name="jmmc_conf"),
@@ -304,6 +304,7 @@ class MongoStore:
                 name="jmmc_following",
                 partialFilterExpression=following,
             ),
+            IndexModel([("d", ASCENDING)], name="jmmc_dirty", partialFilterExpression=dirty),
         ]
         await collection.create_indexes(indexes)
         expiry = {"name": "jmmc_retention", "expireAfterSeconds": lifetime}
@@ -312,9 +313,11 @@ class MongoStore:
             await database.command("collMod", collection.name, index=expiry)
         else:
             await collection.create_indexes([IndexModel([("at", ASCENDING)], **expiry)])
+        for name, models in REPORT_INDEXES.items():
+            await _beside(collection, name).create_indexes(models)
 
     @contextmanager
-    def _guarded(self, *, bounded: bool = True) -> Iterator[None]:
+    def guarded(self, *, bounded: bool = True) -> Iterator[None]:
         """The driver's errors leave as ours; a bounded operation takes `timeout` at the most."""
         try:
             with pymongo.timeout(self._timeout if bounded else None):
@@ -330,6 +333,12 @@ class MongoStore:
             raise StoreError(f"MongoDB: {_words(error)}") from error
         except PyMongoError as error:
             raise StoreError(f"MongoDB: {error}") from error
+
+
+def _beside(collection: AsyncCollection[Document], name: str) -> AsyncCollection[Document]:
+    return collection.database.get_collection(
+        f"{collection.name}.{name}", write_concern=collection.write_concern
+    )
 
 
 def _connect(url: str, timeout: float) -> AsyncMongoClient[Document]:

@@ -243,5 +243,6 @@ def _write(growth: _Growth) -> Write:
     else:
         key["m.seq"] = {"$nin": [it["seq"] for it in elements]}
         update = {"$push": {"m": {"$each": elements}}}
+    update["$set"] = {"d": True}
     update["$setOnInsert"] = new_document(push, number, growth.samples[0].ts)
     return Write(push.session, key, update, True, growth.expected, growth.indices)

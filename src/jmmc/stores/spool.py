@@ -8,6 +8,7 @@ interrupted is done again: the database stores each sample once.
 import asyncio
 import fcntl
 import logging
+import sqlite3
 from collections.abc import AsyncIterator, Iterable, Sequence
 from itertools import groupby
 from pathlib import Path
@@ -25,8 +26,9 @@ from jmmc.model import (
     Session,
     SessionFilter,
 )
-from jmmc.stores.base import Store
-from jmmc.stores.sqlite import SqliteStore, sample_of, transaction
+from jmmc.stores.base import Reports, Store
+from jmmc.stores.sqlite import SqliteStore, sample_of
+from jmmc.stores.transaction import transaction
 
 _log = logging.getLogger(__name__)
 
@@ -48,7 +50,7 @@ class SpoolFile(SqliteStore):
 
     async def oldest(self, samples: int) -> list[Waiting]:
         """Samples of the sessions that came first, at most `samples` of them."""
-        rows = await self._read(
+        rows = await self.read(
             "SELECT sessions.id, sessions.session, conf, uid, dialect, seq, ts, marks, readings"
             " FROM samples JOIN sessions ON sessions.id = samples.session"
             " ORDER BY samples.session, seq LIMIT ?",
@@ -58,28 +60,27 @@ class SpoolFile(SqliteStore):
 
     async def settle(self, moved: Sequence[Waiting]) -> None:
         """Delete exactly the samples that were moved, and sessions that have none left."""
-        await self._writer.run(lambda: self._settle(moved))
+        await self.write(lambda connection: self._settle(connection, moved))
 
     async def samples(self) -> int:
         """How many samples wait."""
-        return int((await self._read("SELECT count(*) FROM samples", []))[0][0])
+        return int((await self.read("SELECT count(*) FROM samples", []))[0][0])
 
     async def bytes(self) -> int:
         """How much of the file is in use; SQLite uses again what is free."""
         pages = "pragma_page_count(), pragma_freelist_count(), pragma_page_size()"
-        rows = await self._read(f"SELECT * FROM {pages}", [])
+        rows = await self.read(f"SELECT * FROM {pages}", [])
         total, free, size = rows[0]
         return int((total - free) * size)
 
     async def shrink(self) -> None:
         """Give the disk back what an empty file holds."""
-        await self._writer.run(lambda: self._open_writer().execute("VACUUM"))
-        await self._writer.run(
-            lambda: self._open_writer().execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
-        )
+        await self.write(lambda connection: connection.execute("VACUUM"))
+        checkpoint = "PRAGMA wal_checkpoint(TRUNCATE)"
+        await self.write(lambda connection: connection.execute(checkpoint).fetchall())
 
-    def _settle(self, moved: Iterable[Waiting]) -> None:
-        with transaction(self._open_writer()) as connection:
+    def _settle(self, connection: sqlite3.Connection, moved: Iterable[Waiting]) -> None:
+        with transaction(connection):
             for it in moved:
                 connection.executemany(
                     "DELETE FROM samples WHERE session = ? AND seq = ?",
@@ -90,6 +91,7 @@ class SpoolFile(SqliteStore):
                     " (SELECT 1 FROM samples WHERE session = sessions.id)",
                     [it.key],
                 )
+                connection.execute("DELETE FROM dirty WHERE session = ?", [it.key])
                 if emptied.rowcount:
                     self._heads.pop(it.push.session, None)
 
@@ -111,6 +113,11 @@ class SpooledStore:
         self._spooling = False
         self._switching = asyncio.Lock()
         self._mover: asyncio.Task[None] | None = None
+
+    @property
+    def reports(self) -> Reports:
+        """See `Store.reports`. What is in the spool is not seen."""
+        return self.store.reports
 
     async def open(self) -> None:
         """See `Store.open`. A database that is away is no failure: it is waited for.

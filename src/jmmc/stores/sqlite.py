@@ -6,7 +6,6 @@ import weakref
 from collections import OrderedDict
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from functools import lru_cache
 from itertools import chain, groupby
 from pathlib import Path
@@ -17,6 +16,8 @@ import msgspec
 from jmmc.errors import StoreError, UnusableStore
 from jmmc.model import Condition, Dialect, Push, Receipt, Refusal, Sample, Session, SessionFilter
 from jmmc.stores import schema
+from jmmc.stores.sqlite_reports import SqliteReports
+from jmmc.stores.transaction import transaction
 
 _T = TypeVar("_T")
 _Row = tuple[int, int, int, int, str]
@@ -46,6 +47,7 @@ class SqliteStore:
         self._reader = _Worker("jmmc-sqlite-reader")
         self._heads: OrderedDict[str, _Head] = OrderedDict()
         self._data_version = -1
+        self.reports = SqliteReports(self)
 
     async def open(self) -> None:
         """See `Store.open`."""
@@ -69,7 +71,7 @@ class SqliteStore:
 
     async def holds(self, session: str) -> bool:
         """See `Store.holds`."""
-        found = await self._read("SELECT 1 FROM sessions WHERE session = ?", [session])
+        found = await self.read("SELECT 1 FROM sessions WHERE session = ?", [session])
         return bool(found)
 
     async def sessions(self, wanted: SessionFilter) -> AsyncIterator[Session]:
@@ -86,13 +88,13 @@ class SqliteStore:
     async def count(self, wanted: SessionFilter) -> int:
         """See `Store.count`."""
         where, values = _where(wanted)
-        rows = await self._read(f"SELECT count(*) FROM sessions WHERE {where}", values)
+        rows = await self.read(f"SELECT count(*) FROM sessions WHERE {where}", values)
         return int(rows[0][0])
 
     async def get(self, ids: Sequence[str]) -> list[Session]:
         """See `Store.get`."""
         wanted = msgspec.json.encode(list(ids)).decode()
-        rows = await self._read(
+        rows = await self.read(
             f"{_SESSIONS} WHERE session IN (SELECT value FROM json_each(?))", [wanted]
         )
         found = {it.id: it for it in await self._with_samples(rows)}
@@ -112,8 +114,18 @@ class SqliteStore:
 
         Reads the whole file: some 10 s a gigabyte.
         """
-        rows = await self._read("PRAGMA quick_check(10)", [])
+        rows = await self.read("PRAGMA quick_check(10)", [])
         return [row[0] for row in rows if row[0] != "ok"]
+
+    async def read(self, statement: str, values: Sequence[object]) -> list[Any]:
+        """Rows, from the reader's thread."""
+        return await self._reader.run(
+            lambda: self._open_reader().execute(statement, values).fetchall()
+        )
+
+    async def write(self, deed: Callable[[sqlite3.Connection], _T]) -> _T:
+        """Do something with the writer's connection, in its thread."""
+        return await self._writer.run(lambda: deed(self._open_writer()))
 
     async def close(self) -> None:
         """See `Store.close`."""
@@ -267,6 +279,7 @@ class SqliteStore:
             ).fetchall()
             for key, session in quiet:
                 connection.execute("DELETE FROM samples WHERE session = ?", [key])
+                connection.execute("DELETE FROM dirty WHERE session = ?", [key])
                 connection.execute("DELETE FROM sessions WHERE id = ?", [key])
                 self._heads.pop(session, None)
         return len(quiet)
@@ -291,14 +304,9 @@ class SqliteStore:
             )
         return self._reader.connection
 
-    async def _read(self, statement: str, values: Sequence[object]) -> list[Any]:
-        return await self._reader.run(
-            lambda: self._open_reader().execute(statement, values).fetchall()
-        )
-
     async def _read_sessions(self, wanted: SessionFilter, *, after: tuple[int, int]) -> list[Any]:
         where, values = _where(wanted)
-        return await self._read(
+        return await self.read(
             f"{_SESSIONS} WHERE (began, id) > (?, ?) AND {where}"
             f" ORDER BY began, id LIMIT {_EXPORT_SESSIONS}",
             [*after, *values],
@@ -306,7 +314,7 @@ class SqliteStore:
 
     async def _with_samples(self, rows: list[Any]) -> Iterator[Session]:
         ids = msgspec.json.encode([row[0] for row in rows]).decode()
-        found = await self._read(
+        found = await self.read(
             "SELECT session, seq, ts, marks, readings FROM samples"
             " WHERE session IN (SELECT value FROM json_each(?)) ORDER BY session, seq",
             [ids],
@@ -355,19 +363,6 @@ class _Worker:
             if connection is not None:
                 await asyncio.get_running_loop().run_in_executor(thread, connection.close)
             thread.shutdown(wait=False)
-
-
-@contextmanager
-def transaction(connection: sqlite3.Connection) -> Iterator[sqlite3.Connection]:
-    """All or nothing of what is done inside, on stable storage at its end."""
-    connection.execute("BEGIN IMMEDIATE")
-    try:
-        yield connection
-        connection.execute("COMMIT")
-    except BaseException:
-        if connection.in_transaction:
-            connection.execute("ROLLBACK")
-        raise
 
 
 @lru_cache(maxsize=256)

@@ -11,6 +11,7 @@ from starlette.types import ASGIApp
 
 from jmmc.settings import Settings
 from jmmc.stores import Store, configured_store
+from jmmc.web.api import api_routes
 from jmmc.web.app import MetricsCollector
 from jmmc.web.demo import demo_routes
 from jmmc.web.http import Receive, Scope, Send
@@ -21,7 +22,7 @@ _OPS_PATHS = frozenset({"/healthz", "/readyz"})
 def create_app(settings: Settings, *, store: Store | None = None) -> "Server":
     """The whole server for these settings; raises what `open_store` and the secret raise."""
     metrics = MetricsCollector(settings, store=store or configured_store(settings, spool=True))
-    routes: list[BaseRoute] = [Route("/", _front(settings))]
+    routes: list[BaseRoute] = [Route("/", _front(settings)), *api_routes(metrics.collector)]
     if settings.demo:
         routes += demo_routes(settings, metrics.collector)
     return Server(settings.prefix, metrics, Starlette(routes=routes))

@@ -1,0 +1,167 @@
+"""What questions are answered with: the nouns of the API, of the terminal and of the pages.
+
+Times are Unix seconds; whoever shows them writes UTC. Shares are of time whose grade is known.
+"""
+
+from msgspec import Struct
+
+from jmmc.blame import Blame, wilson
+from jmmc.quality import Spell
+from jmmc.rollup import Part
+from jmmc.summary import Stretch, Summary
+
+
+class Grades(Struct, frozen=True):
+    """Person-seconds by grade, and the shares of those whose grade is known (None of none)."""
+
+    known_seconds: int
+    unknown_seconds: int
+    good_share: float | None
+    fair_share: float | None
+    poor_share: float | None
+
+    @staticmethod
+    def of(good: int, fair: int, poor: int, unknown: int) -> "Grades":
+        """From seconds of each grade."""
+        known = good + fair + poor
+        shares = [round(it / known, 4) if known else None for it in (good, fair, poor)]
+        return Grades(known, unknown, *shares)
+
+
+class Point(Struct, frozen=True):
+    """A step of a series: participants at once on average, and how they fared."""
+
+    start: int
+    participants: float
+    grades: Grades
+
+
+class Now(Struct, frozen=True):
+    """This moment."""
+
+    sessions: int
+    participants: int
+    conferences: int
+    grades: Grades
+
+
+class Overview(Struct, frozen=True):
+    """A window of time. `peak` is the most participants at once, by means of five minutes."""
+
+    since: int
+    until: int
+    now: Now
+    sessions: int
+    conferences: int
+    minutes: int
+    peak: float
+    grades: Grades
+    step: int
+    series: tuple[Point, ...]
+
+
+class Compared(Struct, frozen=True):
+    """One value of a dimension. The interval is of the share of poor time, 95 %.
+
+    The moments of one call are not independent, so its sample size is the number of sessions.
+    """
+
+    value: str
+    sessions: int
+    minutes: int
+    grades: Grades
+    poor_interval: tuple[float, float]
+
+    @staticmethod
+    def of(value: str, sums: Part) -> "Compared":
+        """From the sums of a value."""
+        grades = Grades.of(sums.good, sums.fair, sums.poor, sums.unknown)
+        interval = wilson(grades.poor_share or 0.0, sums.sessions if grades.known_seconds else 0)
+        return Compared(value, sums.sessions, sums.seconds // 60, grades, interval)
+
+
+class Conference(Struct, frozen=True):
+    """A room, over all its meetings in the window."""
+
+    conf: str
+    sessions: int
+    participants: int
+    minutes: int
+    began: int
+    last: int
+    grades: Grades
+
+
+class Meeting(Struct, frozen=True):
+    """People in a room, until it was empty for ten minutes. Its id is that of its first session."""
+
+    id: str
+    conf: str
+    began: int
+    ended: int
+    running: bool
+    sessions: int
+    participants: int
+    peak: int
+    minutes: int
+    grades: Grades
+
+
+class Lane(Struct, frozen=True):
+    """One session of a meeting."""
+
+    session: Summary
+    grade: str
+
+
+class WholeMeeting(Struct, frozen=True):
+    """A meeting with everybody who was there."""
+
+    meeting: Meeting
+    lanes: tuple[Lane, ...]
+
+
+class BlamedSpell(Struct, frozen=True):
+    """A bad spell, and who else was bad then."""
+
+    spell: Spell
+    blame: Blame
+
+
+class WholeSession(Struct, frozen=True):
+    """A session: its summary, its spells, and the curves of its readings.
+
+    `times` are the samples'; each curve has a value for each, None where it is unknown. The
+    sample at `times[i]` holds until the next one.
+    """
+
+    summary: Summary
+    grade: str
+    meeting: str
+    spells: tuple[BlamedSpell, ...]
+    grades: tuple[Stretch, ...]
+    times: tuple[int, ...]
+    curves: dict[str, tuple[float | str | bool | None, ...]]
+    happenings: tuple[tuple[int, str], ...]
+
+
+class Participant(Struct, frozen=True):
+    """A browser over the window: what its sessions come to, and the newest of them."""
+
+    uid: str
+    sessions: int
+    conferences: int
+    minutes: int
+    grades: Grades
+    networks: dict[str, int]
+    browsers: dict[str, int]
+    latest: tuple[Summary, ...]
+
+
+class Usage(Struct, frozen=True):
+    """A day, week or month (UTC): meetings of five minutes and more, and who was there."""
+
+    start: int
+    meetings: int
+    participants: int
+    minutes: int

@@ -1,0 +1,94 @@
+"""Whose fault was it? What was bad at the same time, with the numbers that say so."""
+
+from collections.abc import Iterable, Sequence
+from math import sqrt
+
+from msgspec import Struct
+
+from jmmc.quality import Grade
+from jmmc.summary import Summary
+
+FEWEST = 5
+"""Participants of whom something is known at that time, before anything is said of a group."""
+FEWEST_IN_A_CALL = 3
+"""The same for one conference: two people cannot tell whose line it is."""
+
+_MOST = 0.6  # Share of a group that is bad, for the group to be at fault.
+_LEAD = 0.3  # By how much that share must be above that of everybody else.
+_HALF = 0.5  # Share of the spell for which a participant must be known, or bad.
+_SCOPES = ("conf", "network", "region", "browser")
+
+
+class Scope(Struct, frozen=True):
+    """How many of a group were bad at that time, and of all others. `kind` is a dimension."""
+
+    kind: str
+    value: str
+    bad: int
+    known: int
+    others_bad: int
+    others_known: int
+
+    @property
+    def share(self) -> float:
+        """Share of the group that was bad."""
+        return self.bad / self.known if self.known else 0.0
+
+    @property
+    def share_of_others(self) -> float:
+        """Share of everybody else that was bad."""
+        return self.others_bad / self.others_known if self.others_known else 0.0
+
+
+class Blame(Struct, frozen=True):
+    """`verdict` is `alone`, the kind of the scope that is at fault, `unclear` or `too few`."""
+
+    verdict: str
+    scopes: tuple[Scope, ...]
+
+
+def blame(one: Summary, start: int, end: int, everybody: Iterable[Summary]) -> Blame:
+    """Who else was bad while `one` was, among `everybody` who was there (`one` may be too).
+
+    No group is blamed on fewer than `FEWEST` participants (`FEWEST_IN_A_CALL` for a conference).
+    """
+    there: list[tuple[Summary, bool]] = []
+    for it in everybody:
+        known = _seconds(it, start, end, Grade.GOOD)
+        if it.session != one.session and known >= _HALF * (end - start):
+            there.append((it, _seconds(it, start, end, Grade.FAIR) >= _HALF * known))
+    scopes = tuple(_scope(kind, str(getattr(one, kind)), there) for kind in _SCOPES)
+    call = scopes[0]
+    if call.known >= FEWEST_IN_A_CALL and call.bad == 1:
+        return Blame("alone", scopes)
+    # The narrowest first: a network lies in a region, and a call may be in one network.
+    for kind in ("network", "conf", "region", "browser"):
+        scope = next(it for it in scopes if it.kind == kind)
+        fewest = FEWEST_IN_A_CALL if kind == "conf" else FEWEST
+        enough = scope.value and scope.known >= fewest
+        if enough and scope.share >= _MOST and scope.share - scope.share_of_others >= _LEAD:
+            return Blame(kind, scopes)
+    return Blame("too few" if call.known < FEWEST_IN_A_CALL else "unclear", scopes)
+
+
+def wilson(share: float, n: int) -> tuple[float, float]:
+    """The 95 % interval of a share of `n` independent things (Wilson, 1927); 0..1 for none."""
+    if n <= 0:
+        return (0.0, 1.0)
+    z = 1.96
+    middle = (share + z * z / (2 * n)) / (1 + z * z / n)
+    half = z * sqrt(share * (1 - share) / n + z * z / (4 * n * n)) / (1 + z * z / n)
+    return (round(max(0.0, middle - half), 4), round(min(1.0, middle + half), 4))
+
+
+def _scope(kind: str, value: str, there: Sequence[tuple[Summary, bool]]) -> Scope:
+    """`one` itself is of the group, and bad."""
+    group = [bad for it, bad in there if getattr(it, kind) == value]
+    others = [bad for it, bad in there if getattr(it, kind) != value]
+    return Scope(kind, value, sum(group) + 1, len(group) + 1, sum(others), len(others))
+
+
+def _seconds(summary: Summary, start: int, end: int, least: Grade) -> int:
+    return sum(
+        max(0, min(it.end, end) - max(it.start, start)) for it in summary.lane if it.grade >= least
+    )

@@ -1,0 +1,203 @@
+"""How good a moment was, and why; how good a call was: shares of time, never a plain mean."""
+
+from bisect import bisect_right
+from collections.abc import Iterable, Sequence
+from enum import IntEnum
+from itertools import accumulate
+
+from msgspec import Struct
+
+from jmmc.fold import Span, State
+from jmmc.mos import mos
+from jmmc.thresholds import READINGS_OF, Limit, Preset
+
+VERSION = 1
+"""Of the formulas in here, in `mos` and in `thresholds`: stored with whatever they made."""
+
+_MARGIN = 0.1  # Share of a limit that a reading must be better by before a grade gets better.
+_MINUTE = 60
+_NONE: tuple[str, ...] = ()
+_WORTH = 0.5  # Of a fair second, beside a poor one, in the search for the worst minute.
+
+
+class Grade(IntEnum):
+    """In order of badness; nothing is known of an unknown moment."""
+
+    UNKNOWN = 0
+    GOOD = 1
+    FAIR = 2
+    POOR = 3
+
+
+class Judged(Struct, frozen=True, gc=False):
+    """A stretch of time, its grade, and the reasons when it was not good."""
+
+    start: int
+    end: int
+    grade: Grade
+    reasons: tuple[str, ...] = ()
+
+
+class Spell(Struct, frozen=True, gc=False):
+    """A bad stretch: its worst grade, and how many seconds each reason held."""
+
+    start: int
+    end: int
+    grade: Grade
+    reasons: dict[str, int]
+
+
+class Verdict(Struct, frozen=True):
+    """A call in seconds of each grade, its worst minute (start and badness 0..1), its spells."""
+
+    good: int
+    fair: int
+    poor: int
+    unknown: int
+    worst_minute: tuple[int, float] | None
+    spells: tuple[Spell, ...]
+
+
+def judge(spans: Iterable[Span], preset: Preset) -> list[Judged]:
+    """Each moment's grade. Neighbours with the same grade and reasons are one.
+
+    A reading that has passed a limit counts as beyond it until it is a tenth better, so that a
+    value at the limit does not flicker.
+    """
+    judged: list[Judged] = []
+    levels: dict[str, Grade] = {}
+    for span in spans:
+        grade, reasons = Grade.UNKNOWN, _NONE
+        if span.state is None:
+            levels = {}
+        else:
+            levels, grade, reasons = _judge_moment(span.state, preset, levels)
+        last = judged[-1] if judged else None
+        if last and last.end == span.start and (last.grade, last.reasons) == (grade, reasons):
+            judged[-1] = Judged(last.start, span.end, grade, reasons)
+        else:
+            judged.append(Judged(span.start, span.end, grade, reasons))
+    return judged
+
+
+def verdict(judged: Sequence[Judged]) -> Verdict:
+    """The whole call."""
+    seconds = dict.fromkeys(Grade, 0)
+    for it in judged:
+        seconds[it.grade] += it.end - it.start
+    return Verdict(
+        seconds[Grade.GOOD],
+        seconds[Grade.FAIR],
+        seconds[Grade.POOR],
+        seconds[Grade.UNKNOWN],
+        worst_minute(judged),
+        spells(judged),
+    )
+
+
+def spells(judged: Sequence[Judged]) -> tuple[Spell, ...]:
+    """The runs of moments that were not good."""
+    found: list[Spell] = []
+    for it in judged:
+        if it.grade < Grade.FAIR:
+            continue
+        last = found[-1] if found and found[-1].end == it.start else None
+        reasons = dict(last.reasons) if last else {}
+        for reason in it.reasons:
+            reasons[reason] = reasons.get(reason, 0) + it.end - it.start
+        start, grade = (last.start, max(last.grade, it.grade)) if last else (it.start, it.grade)
+        if last:
+            found.pop()
+        found.append(Spell(start, it.end, grade, reasons))
+    return tuple(found)
+
+
+def worst_minute(judged: Sequence[Judged]) -> tuple[int, float] | None:
+    """Where the worst 60 seconds begin, and how bad they were: 0 all good, 1 all poor.
+
+    None when no moment is known. A call shorter than a minute is taken whole.
+    """
+    if not any(it.grade for it in judged):
+        return None
+    worth = {Grade.POOR: 1.0, Grade.FAIR: _WORTH}
+    edges = [it.start for it in judged] + [judged[-1].end]
+    sums = [0.0, *accumulate(worth.get(it.grade, 0.0) * (it.end - it.start) for it in judged)]
+
+    def until(moment: int) -> float:
+        place = min(bisect_right(edges, moment) - 1, len(judged) - 1)
+        if place < 0:
+            return 0.0
+        part = min(moment, judged[place].end) - judged[place].start
+        return sums[place] + worth.get(judged[place].grade, 0.0) * part
+
+    first, last = edges[0], max(edges[0], edges[-1] - _MINUTE)
+    starts = {min(max(it, first), last) for edge in edges for it in (edge, edge - _MINUTE)}
+    length = min(_MINUTE, edges[-1] - edges[0]) or 1
+    badness, start = max((until(it + length) - until(it), -it) for it in starts)
+    return -start, round(badness / length, 4)
+
+
+def quantiles(weighted: Iterable[tuple[float, int]], shares: Sequence[float]) -> list[float | None]:
+    """Values that the given shares of time (0..1) were at or under; weights are seconds."""
+    ordered = sorted(it for it in weighted if it[1] > 0)
+    if not ordered:
+        return [None] * len(shares)
+    sums = list(accumulate(weight for _, weight in ordered))
+    return [
+        ordered[min(bisect_right(sums, share * sums[-1]), len(ordered) - 1)][0] for share in shares
+    ]
+
+
+def moment_mos(state: State) -> float | None:
+    """The estimate for one moment."""
+    return mos(
+        rtt=_number(state, "rtt"), loss=_number(state, "d.pl"), jitter=_number(state, "d.jit")
+    )
+
+
+def _judge_moment(
+    state: State, preset: Preset, before: dict[str, Grade]
+) -> tuple[dict[str, Grade], Grade, tuple[str, ...]]:
+    if "interrupted" in state:
+        return {}, Grade.POOR, ("interrupted",)
+    levels: dict[str, Grade] = {}
+    for reason, limit in preset.limits.items():
+        values = (
+            [moment_mos(state)]
+            if reason == "mos"
+            else [_number(state, path) for path in READINGS_OF[reason]]
+        )
+        known = [it for it in values if it is not None]
+        if known:
+            worst = min(known) if limit.falling else max(known)
+            levels[reason] = _level(worst, limit, before.get(reason, Grade.UNKNOWN))
+    if not levels:
+        return levels, Grade.UNKNOWN, ()
+    limited = {"cpu": "cpu", "bandwidth": "bandwidth"}.get(str(state.get("u.lim")))
+    if limited:
+        levels[limited] = Grade.FAIR  # The browser itself says that it sends less than it would.
+    grade = max(levels.values())
+    if grade is Grade.GOOD:
+        return levels, grade, ()
+    return levels, grade, tuple(it for it, level in levels.items() if level > Grade.GOOD)
+
+
+def _level(value: float, limit: Limit, before: Grade) -> Grade:
+    for grade, bound in ((Grade.POOR, limit.poor), (Grade.FAIR, limit.fair)):
+        if bound is None:
+            continue
+        held = before >= grade
+        margin = bound * _MARGIN if held else 0.0
+        if limit.falling:
+            if value < bound + margin:
+                return grade
+        elif value > bound - margin:
+            return grade
+    return Grade.GOOD
+
+
+def _number(state: State, path: str) -> float | None:
+    value = state.get(path)
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return None
+    return value

@@ -1,0 +1,379 @@
+"""Every question that may be asked, answered in one place: API, terminal and pages agree."""
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any, Literal, NamedTuple
+
+import msgspec
+
+from jmmc.answers import (
+    BlamedSpell,
+    Compared,
+    Conference,
+    Grades,
+    Lane,
+    Meeting,
+    Now,
+    Overview,
+    Participant,
+    Point,
+    Usage,
+    WholeMeeting,
+    WholeSession,
+)
+from jmmc.blame import blame
+from jmmc.columns import curves
+from jmmc.errors import JmmcError
+from jmmc.fold import fold
+from jmmc.rollup import ALL, DAY, HOUR, Part, by_value, total, windows
+from jmmc.stores import Reports, Store
+from jmmc.summary import BUCKET, DIMENSIONS, Found, Slice, Summary, Wanted
+
+_EMPTY_FOR = 600  # Seconds that a room must be empty for the next meeting to begin.
+_LONG_ENOUGH = 300  # Seconds: shorter meetings are no use of the server, but tries.
+_POINTS = 200  # Of a series, at the most.
+_EVERYBODY = 5000  # Summaries that a blame looks at: those nearest in time.
+_STEPS = (300, 900, 3600, 4 * 3600, DAY, 7 * DAY)
+_SERIES = msgspec.json.Decoder(tuple[Slice, ...])
+
+Period = Literal["day", "week", "month"]
+
+
+class NotFoundError(JmmcError):
+    """There is no such session, meeting or participant."""
+
+
+class Page(NamedTuple):
+    """Some items, and the cursor that goes on after them; None at the end."""
+
+    items: Sequence[Any]
+    after: str | None
+
+
+class Queries:
+    """Answers from one store. `lifetime` as in `fold`; `clock` gives Unix seconds."""
+
+    def __init__(self, store: Store, *, lifetime: float, clock: Callable[[], float]) -> None:
+        self._store = store
+        self._lifetime = lifetime
+        self._clock = clock
+
+    async def overview(self, wanted: Wanted) -> Overview:
+        """Now, and the window of `wanted` (both ends needed): sums, and a series."""
+        since, until = _window(wanted)
+        step = next((it for it in _STEPS if (until - since) / it <= _POINTS), _STEPS[-1])
+        parts = await self._parts(wanted)
+        whole = total(parts, since)
+        at_once = _by_start(parts, BUCKET)
+        points = tuple(
+            Point(
+                it.start,
+                round(it.seconds / max(1, min(it.start + step, until) - max(it.start, since)), 2),
+                Grades.of(it.good, it.fair, it.poor, it.unknown),
+            )
+            for it in _by_start(parts, step)
+        )
+        return Overview(
+            since,
+            until,
+            await self._now(wanted),
+            whole.sessions,
+            await self._reports.count_conferences(wanted),
+            whole.seconds // 60,
+            round(max((it.seconds / BUCKET for it in at_once), default=0.0), 2),
+            Grades.of(whole.good, whole.fair, whole.poor, whole.unknown),
+            step,
+            points,
+        )
+
+    async def compare(self, by: str, wanted: Wanted) -> list[Compared]:
+        """The values of a dimension, the most used first."""
+        if by not in DIMENSIONS:
+            raise ValueError(f"by = {by!r}: expected {', '.join(DIMENSIONS)}")
+        values: dict[str, list[Part]] = {}
+        if _only_window(wanted):
+            for length, since, until in windows(*_window(wanted)):
+                rollups = await self._reports.rollups(by, length, since - since % length, until)
+                for value, parts in by_value(rollups).items():
+                    values.setdefault(value, []).extend(_inside(parts, since, until))
+        else:
+            for began, series, value in await self._reports.facts(("began", "series", by), wanted):
+                values.setdefault(value, []).extend(_parts_of(began, series, *_window(wanted)))
+        compared = [Compared.of(value, total(its, 0)) for value, its in values.items()]
+        compared = [it for it in compared if it.sessions or it.minutes]
+        return sorted(compared, key=lambda it: (-it.minutes, -it.sessions, it.value))
+
+    async def conferences(self, wanted: Wanted, *, limit: int, after: str | None = None) -> Page:
+        """Rooms, the latest first."""
+        columns = ("conf", "uid", "began", "ended", "good", "fair", "poor", "unknown")
+        rooms: dict[str, list[tuple[Any, ...]]] = {}
+        for row in await self._reports.facts(columns, wanted):
+            rooms.setdefault(row[0], []).append(row)
+        found = [_conference(conf, rows) for conf, rows in rooms.items()]
+        found.sort(key=lambda it: (-it.last, it.conf))
+        return _page(found, limit, after, lambda it: f"{it.last}:{it.conf}")
+
+    async def meetings(self, wanted: Wanted) -> list[Meeting]:
+        """The meetings of the window, the latest first."""
+        rows = await self._reports.facts(_MEETING, wanted)
+        rooms: dict[str, list[tuple[Any, ...]]] = {}
+        for row in rows:
+            rooms.setdefault(row[1], []).append(row)
+        found = [_meeting(its) for rows in rooms.values() for its in _split(rows)]
+        return sorted(found, key=lambda it: (-it.began, it.id))
+
+    async def meeting(self, id: str) -> WholeMeeting:  # noqa: A002 - it is the API's name
+        """A meeting, by the id of any of its sessions. Raises `NotFoundError`."""
+        summary = await self._summary(id)
+        rows = await self._reports.facts(_MEETING, Wanted(conf=summary.conf))
+        its = next(its for its in _split(rows) if any(row[0] == id for row in its))
+        summaries = await self._reports.get_summaries([row[0] for row in its])
+        summaries.sort(key=lambda it: (it.began, it.session))
+        return WholeMeeting(_meeting(its), tuple(Lane(it, it.grade) for it in summaries))
+
+    async def sessions(self, wanted: Wanted, *, limit: int, after: str | None = None) -> Page:
+        """Summaries, the newest first."""
+        cursor = None
+        if after is not None:
+            began, _, session = after.partition(":")
+            if not began.lstrip("-").isdigit():
+                raise ValueError(f"cursor = {after!r}: expected what an earlier answer gave")
+            cursor = (int(began), session)
+        found = await self._reports.summaries(wanted, limit=limit + 1, after=cursor)
+        more = (
+            f"{found[limit - 1].began}:{found[limit - 1].session}" if len(found) > limit else None
+        )
+        return Page(found[:limit], more)
+
+    async def session(self, id: str) -> WholeSession:  # noqa: A002 - it is the API's name
+        """A session with its curves. Raises `NotFoundError`.
+
+        The curves are gone when its samples are too old to be kept.
+        """
+        summary = await self._summary(id)
+        around = Wanted(since=summary.began, until=summary.ended + 1)
+        everybody: list[Summary] = []
+        if summary.spells:
+            everybody = await self._reports.summaries(around, limit=_EVERYBODY)
+        spells = tuple(
+            BlamedSpell(it, blame(summary, it.start, it.end, everybody)) for it in summary.spells
+        )
+        rows = await self._reports.facts(_MEETING, Wanted(conf=summary.conf))
+        first = next(its[0][0] for its in _split(rows) if any(row[0] == id for row in its))
+        stored = await self._store.get([id])
+        times, values = curves(stored[0]) if stored else ((), {})
+        happenings = fold(stored[0], lifetime=self._lifetime).happenings if stored else ()
+        return WholeSession(
+            summary,
+            summary.grade,
+            first,
+            spells,
+            summary.lane,
+            times,
+            values,
+            tuple((it.at, it.what) for it in happenings),
+        )
+
+    async def participant(self, uid: str, wanted: Wanted, *, limit: int = 50) -> Participant:
+        """A browser's sessions in the window. Raises `NotFoundError`."""
+        wanted = msgspec.structs.replace(wanted, uid=uid)
+        columns = (
+            "conf",
+            "began",
+            "ended",
+            "good",
+            "fair",
+            "poor",
+            "unknown",
+            "network",
+            "browser",
+        )
+        rows = await self._reports.facts(columns, wanted)
+        if not rows:
+            raise NotFoundError(f"participant {uid}: no session in this time")
+        return Participant(
+            uid,
+            len(rows),
+            len({row[0] for row in rows}),
+            sum(row[2] - row[1] for row in rows) // 60,
+            Grades.of(*(sum(row[column] for row in rows) for column in range(3, 7))),
+            dict(Counter(row[7] for row in rows).most_common()),
+            dict(Counter(row[8] for row in rows).most_common()),
+            tuple(await self._reports.summaries(wanted, limit=limit)),
+        )
+
+    async def usage(self, period: Period, wanted: Wanted) -> list[Usage]:
+        """Meetings of five minutes and more, by the period in which they began (UTC)."""
+        rows = await self._reports.facts((*_MEETING, "uid"), wanted)
+        rooms: dict[str, list[tuple[Any, ...]]] = {}
+        for row in rows:
+            rooms.setdefault(row[1], []).append(row)
+        periods: dict[int, list[list[tuple[Any, ...]]]] = {}
+        for room in rooms.values():
+            for its in _split(room):
+                if max(row[3] for row in its) - its[0][2] >= _LONG_ENOUGH:
+                    periods.setdefault(_period(its[0][2], period), []).append(its)
+        return [
+            Usage(
+                start,
+                len(meetings),
+                len({row[-1] for its in meetings for row in its}),
+                sum(row[3] - row[2] for its in meetings for row in its) // 60,
+            )
+            for start, meetings in sorted(periods.items())
+        ]
+
+    async def search(self, text: str, *, limit: int = 20) -> list[Found]:
+        """Conferences, participants and addresses that have `text` in them."""
+        text = text.strip()
+        return await self._reports.search(text, limit) if text else []
+
+    @property
+    def _reports(self) -> Reports:
+        return self._store.reports
+
+    async def _summary(self, id: str) -> Summary:  # noqa: A002 - it is the API's name
+        found = await self._reports.get_summaries([id])
+        if not found:
+            raise NotFoundError(f"session {id}: not known")
+        return found[0]
+
+    async def _now(self, wanted: Wanted) -> Now:
+        running = msgspec.structs.replace(wanted, since=None, until=None, running=True)
+        rows = await self._reports.facts(("conf", "uid", "series"), running)
+        latest = [its[-1] for row in rows if (its := _SERIES.decode(row[2]))]
+        return Now(
+            len(rows),
+            len({row[1] for row in rows}),
+            len({row[0] for row in rows}),
+            Grades.of(
+                sum(it.good for it in latest),
+                sum(it.fair for it in latest),
+                sum(it.poor for it in latest),
+                sum(it.unknown for it in latest),
+            ),
+        )
+
+    async def _parts(self, wanted: Wanted) -> list[Part]:
+        """The sums of the window, by five minutes."""
+        since, until = _window(wanted)
+        if _only_window(wanted):
+            rollups = await self._reports.rollups(ALL, HOUR, since - since % HOUR, until)
+            return _inside(by_value(rollups).get("", ()), since, until)
+        parts: list[Part] = []
+        for began, series in await self._reports.facts(("began", "series"), wanted):
+            parts += _parts_of(began, series, since, until)
+        return parts
+
+
+_MEETING = (
+    "session",
+    "conf",
+    "began",
+    "ended",
+    "running",
+    "uid",
+    "good",
+    "fair",
+    "poor",
+    "unknown",
+)
+
+
+def _window(wanted: Wanted) -> tuple[int, int]:
+    if wanted.since is None or wanted.until is None or wanted.since >= wanted.until:
+        raise ValueError("since and until are needed, since before until")
+    return wanted.since, wanted.until
+
+
+def _only_window(wanted: Wanted) -> bool:
+    return wanted == Wanted(since=wanted.since, until=wanted.until)
+
+
+def _inside(parts: Iterable[Part], since: int, until: int) -> list[Part]:
+    """Parts that begin in a window, widened to whole five minutes."""
+    return [it for it in parts if since - since % BUCKET <= it.start < until]
+
+
+def _parts_of(began: int, series: str, since: int, until: int) -> list[Part]:
+    slices = [
+        Part(it.start, 0, it.good, it.fair, it.poor, it.unknown) for it in _SERIES.decode(series)
+    ]
+    first = Part(began - began % BUCKET, 1, 0, 0, 0, 0)
+    return _inside([first, *slices], since, until)
+
+
+def _by_start(parts: Iterable[Part], step: int) -> list[Part]:
+    steps: dict[int, list[Part]] = {}
+    for it in parts:
+        steps.setdefault(it.start - it.start % step, []).append(it)
+    return [total(steps[start], start) for start in sorted(steps)]
+
+
+def _conference(conf: str, rows: Sequence[tuple[Any, ...]]) -> Conference:
+    return Conference(
+        conf,
+        len(rows),
+        len({row[1] for row in rows}),
+        sum(row[3] - row[2] for row in rows) // 60,
+        min(row[2] for row in rows),
+        max(row[3] for row in rows),
+        Grades.of(*(sum(row[column] for row in rows) for column in range(4, 8))),
+    )
+
+
+def _split(rows: Sequence[tuple[Any, ...]]) -> list[list[tuple[Any, ...]]]:
+    """The sessions of one room, by `began`, as meetings."""
+    meetings: list[list[tuple[Any, ...]]] = []
+    ended = 0
+    for row in rows:
+        if not meetings or row[2] - ended >= _EMPTY_FOR:
+            meetings.append([])
+            ended = row[3]
+        meetings[-1].append(row)
+        ended = max(ended, row[3])
+    return meetings
+
+
+def _meeting(rows: Sequence[tuple[Any, ...]]) -> Meeting:
+    changes = sorted([(row[2], 1) for row in rows] + [(row[3], -1) for row in rows])
+    peak = present = 0
+    for _, change in changes:
+        present += change
+        peak = max(peak, present)
+    return Meeting(
+        rows[0][0],
+        rows[0][1],
+        rows[0][2],
+        max(row[3] for row in rows),
+        any(row[4] for row in rows),
+        len(rows),
+        len({row[5] for row in rows}),
+        peak,
+        sum(row[3] - row[2] for row in rows) // 60,
+        Grades.of(*(sum(row[column] for row in rows) for column in range(6, 10))),
+    )
+
+
+def _period(moment: int, period: Period) -> int:
+    day = datetime.fromtimestamp(moment - moment % DAY, UTC)
+    if period == "week":
+        day -= timedelta(days=day.weekday())
+    elif period == "month":
+        day = day.replace(day=1)
+    return int(day.timestamp())
+
+
+def _page(
+    items: Sequence[Any], limit: int, after: str | None, cursor: Callable[[Any], str]
+) -> Page:
+    start = 0
+    if after is not None:
+        keys = [cursor(it) for it in items]
+        if after not in keys:
+            raise ValueError(f"cursor = {after!r}: expected what an earlier answer gave")
+        start = keys.index(after) + 1
+    found = items[start : start + limit]
+    more = cursor(found[-1]) if start + limit < len(items) else None
+    return Page(found, more)

@@ -1,0 +1,128 @@
+"""Sums over many sessions, by five minutes and by the value of a dimension; sums of sums agree."""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+from msgspec import Struct
+
+from jmmc.summary import BUCKET, DIMENSIONS, Slice
+
+HOUR, DAY = 3600, 86_400
+ALL = ""
+"""The dimension that has one value: everything."""
+
+
+class Part(Struct, frozen=True, array_like=True, gc=False):
+    """Sums from `start` on: sessions that began, and person-seconds of each grade."""
+
+    start: int
+    sessions: int
+    good: int
+    fair: int
+    poor: int
+    unknown: int
+
+    @property
+    def seconds(self) -> int:
+        """Person-seconds in all."""
+        return self.good + self.fair + self.poor + self.unknown
+
+
+class Rollup(Struct, frozen=True):
+    """One dimension's sums of one hour, in parts of five minutes; or of one day, in one part.
+
+    `length` is `HOUR` or `DAY`.
+    """
+
+    length: int
+    start: int
+    dimension: str
+    values: dict[str, tuple[Part, ...]]
+
+
+class Fact(Struct, frozen=True):
+    """What a rollup takes of a session: when it began, its values by dimension, its slices."""
+
+    began: int
+    values: Mapping[str, str]
+    series: Sequence[Slice]
+
+
+def hour_of(facts: Iterable[Fact], start: int) -> list[Rollup]:
+    """The rollups of the hour that begins at `start`, of all sessions that touch it."""
+    sums: dict[str, dict[str, dict[int, list[int]]]] = {it: {} for it in (ALL, *DIMENSIONS)}
+    for fact in facts:
+        numbers = [
+            (it.start, it.good, it.fair, it.poor, it.unknown)
+            for it in fact.series
+            if start <= it.start < start + HOUR
+        ]
+        began = fact.began - fact.began % BUCKET
+        here = start <= began < start + HOUR
+        for dimension, values in sums.items():
+            value = fact.values[dimension] if dimension else ALL
+            parts = values.setdefault(value, {})
+            for at, good, fair, poor, unknown in numbers:
+                part = parts.setdefault(at, [0, 0, 0, 0, 0])
+                part[1] += good
+                part[2] += fair
+                part[3] += poor
+                part[4] += unknown
+            if here:
+                parts.setdefault(began, [0, 0, 0, 0, 0])[0] += 1
+    return [
+        Rollup(
+            HOUR,
+            start,
+            dimension,
+            {
+                value: tuple(Part(at, *parts[at]) for at in sorted(parts))
+                for value, parts in sorted(values.items())
+                if parts
+            },
+        )
+        for dimension, values in sums.items()
+    ]
+
+
+def day_of(hours: Iterable[Rollup], start: int, dimension: str) -> Rollup:
+    """The rollup of the day that begins at `start` (UTC), of its hours."""
+    totals: dict[str, tuple[Part, ...]] = {
+        value: (total(parts, start),)
+        for value, parts in by_value(it for it in hours if it.dimension == dimension).items()
+    }
+    return Rollup(DAY, start, dimension, totals)
+
+
+def by_value(rollups: Iterable[Rollup]) -> dict[str, list[Part]]:
+    """All parts of some rollups of one dimension, by value."""
+    values: dict[str, list[Part]] = {}
+    for rollup in rollups:
+        for value, parts in rollup.values.items():
+            values.setdefault(value, []).extend(parts)
+    return values
+
+
+def total(parts: Iterable[Part], start: int) -> Part:
+    """The sum of parts, as one that begins at `start`."""
+    sessions = good = fair = poor = unknown = 0
+    for it in parts:
+        sessions += it.sessions
+        good += it.good
+        fair += it.fair
+        poor += it.poor
+        unknown += it.unknown
+    return Part(start, sessions, good, fair, poor, unknown)
+
+
+def windows(since: int, until: int) -> Iterator[tuple[int, int, int]]:
+    """A window as few stretches: (length of the rollups, since, until), whole days by days."""
+    first_day = -(-since // DAY) * DAY
+    last_day = until // DAY * DAY
+    if first_day >= last_day:
+        yield HOUR, since, until
+        return
+    if since < first_day:
+        yield HOUR, since, first_day
+    yield DAY, first_day, last_day
+    if last_day < until:
+        yield HOUR, last_day, until

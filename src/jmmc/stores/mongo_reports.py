@@ -1,0 +1,266 @@
+"""The half of the MongoDB store that keeps what was made of the samples."""
+
+import re
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
+from typing import Any, Protocol
+
+import msgspec
+from bson import ObjectId
+from pymongo import ASCENDING, DESCENDING, IndexModel, ReplaceOne, UpdateOne
+from pymongo.asynchronous.collection import AsyncCollection
+from pymongo.errors import DuplicateKeyError
+
+from jmmc.rollup import Part, Rollup
+from jmmc.stores.documents import Document
+from jmmc.stores.names import names_of
+from jmmc.summary import Found, Summary, Wanted
+
+_COLUMNS = (
+    *("conf", "uid", "began", "ended", "last", "running", "grade"),
+    *("good", "fair", "poor", "unknown"),
+    *("browser", "os", "region", "network", "transport", "codec"),
+)
+_PARTS = msgspec.json.Decoder(dict[str, tuple[Part, ...]])
+_SUMMARY = msgspec.json.Decoder(Summary)
+_DOWN = [("began", DESCENDING), ("_id", DESCENDING)]
+_RUNNING = {"running": True}
+
+REPORT_INDEXES = {
+    "summaries": [
+        IndexModel(_DOWN, name="jmmc_began"),
+        IndexModel([("conf", ASCENDING), *_DOWN], name="jmmc_conf"),
+        IndexModel([("uid", ASCENDING), *_DOWN], name="jmmc_uid"),
+        IndexModel([("length", DESCENDING)], name="jmmc_length"),
+        IndexModel([("last", ASCENDING)], name="jmmc_running", partialFilterExpression=_RUNNING),
+    ],
+    "records": [IndexModel([("kind", ASCENDING)], name="jmmc_kind")],
+}
+"""By the name of the collection."""
+
+
+class _Place(Protocol):
+    """What the store that owns the collection lends us."""
+
+    def collection(self, name: str = "") -> AsyncCollection[Document]:
+        """The collection of the sessions, or another beside it."""
+
+    def guarded(self, *, bounded: bool = True) -> AbstractContextManager[None]:
+        """Bounds what is done inside in time, and gives its errors our names."""
+
+
+class MongoReports:
+    """`Reports` in collections beside that of the sessions: summaries, rollups, names, records."""
+
+    def __init__(self, place: _Place) -> None:
+        self._place = place
+
+    async def dirty(self, limit: int) -> list[str]:
+        """See `Reports.dirty`."""
+        with self._place.guarded():
+            found = self._place.collection().find({"d": True}, {"s": True}, limit=limit)
+            return list({str(it.get("s", it["_id"])): None async for it in found})
+
+    async def overdue(self, before: int, limit: int) -> list[str]:
+        """See `Reports.overdue`."""
+        query = {"running": True, "last": {"$lt": before}}
+        with self._place.guarded():
+            found = self._place.collection("summaries").find(query, {"_id": True}, limit=limit)
+            return [it["_id"] async for it in found]
+
+    async def put_summaries(self, summaries: Sequence[Summary]) -> None:
+        """See `Reports.put_summaries`."""
+        if not summaries:
+            return
+        latest: dict[tuple[str, str], int] = {}
+        for it in summaries:
+            for name in names_of(it):
+                latest[name] = max(it.last, latest.get(name, 0))
+        with self._place.guarded():
+            await self._place.collection("summaries").bulk_write(
+                [ReplaceOne({"_id": it.session}, _document(it), upsert=True) for it in summaries],
+                ordered=False,
+            )
+            await self._place.collection("names").bulk_write(
+                [
+                    UpdateOne(
+                        {"_id": f"{kind} {name}"},
+                        {"$max": {"last": last}, "$set": {"kind": kind, "name": name}},
+                        upsert=True,
+                    )
+                    for (kind, name), last in latest.items()
+                ],
+                ordered=False,
+            )
+            await self._clean({it.session: it.samples for it in summaries})
+
+    async def summaries(
+        self, wanted: Wanted, *, limit: int, after: tuple[int, str] | None = None
+    ) -> list[Summary]:
+        """See `Reports.summaries`."""
+        query = await self._query(wanted)
+        if after is not None:
+            began, session = after
+            lower = [{"began": {"$lt": began}}, {"began": began, "_id": {"$lt": session}}]
+            query.setdefault("$and", []).append({"$or": lower})
+        with self._place.guarded():
+            found = self._place.collection("summaries").find(query, {"whole": True})
+            found = found.sort(_DOWN).limit(limit)
+            return [_SUMMARY.decode(it["whole"]) async for it in found]
+
+    async def get_summaries(self, ids: Sequence[str]) -> list[Summary]:
+        """See `Reports.get_summaries`."""
+        with self._place.guarded():
+            query = {"_id": {"$in": list(ids)}}
+            found = self._place.collection("summaries").find(query, {"whole": True})
+            return [_SUMMARY.decode(it["whole"]) async for it in found]
+
+    async def facts(self, columns: Sequence[str], wanted: Wanted) -> list[tuple[Any, ...]]:
+        """See `Reports.facts`."""
+        names = ["_id" if it == "session" else it for it in columns]
+        query = await self._query(wanted)
+        fields = {"_id": False, **dict.fromkeys(names, True)}
+        if "_id" in names:
+            fields["_id"] = True
+        with self._place.guarded(bounded=False):
+            found = self._place.collection("summaries").find(query, fields)
+            up = [("began", ASCENDING), ("_id", ASCENDING)]
+            rows = await found.sort(up).batch_size(10_000).to_list()
+            return [tuple(row[it] for it in names) for row in rows]
+
+    async def count_conferences(self, wanted: Wanted) -> int:
+        """See `Reports.count_conferences`."""
+        steps: list[Document] = [
+            {"$match": await self._query(wanted)},
+            {"$group": {"_id": "$conf"}},
+            {"$count": "conferences"},
+        ]
+        with self._place.guarded(bounded=False):
+            found = await self._place.collection("summaries").aggregate(steps)
+            counted = await found.to_list()
+        return int(counted[0]["conferences"]) if counted else 0
+
+    async def put_rollups(self, rollups: Sequence[Rollup]) -> None:
+        """See `Reports.put_rollups`."""
+        if not rollups:
+            return
+        operations = []
+        for it in rollups:
+            key = f"{it.dimension} {it.length} {it.start:012}"
+            parts = msgspec.json.encode(it.values)
+            operations.append(ReplaceOne({"_id": key}, {"parts": parts}, upsert=True))
+        with self._place.guarded():
+            await self._place.collection("rollups").bulk_write(operations, ordered=False)
+
+    async def rollups(self, dimension: str, length: int, since: int, until: int) -> list[Rollup]:
+        """See `Reports.rollups`."""
+        first, last = (f"{dimension} {length} {max(it, 0):012}" for it in (since, until))
+        query = {"_id": {"$gte": first, "$lt": last}}
+        with self._place.guarded():
+            found = self._place.collection("rollups").find(query).sort("_id", ASCENDING)
+            return [
+                Rollup(
+                    length, int(it["_id"].rpartition(" ")[2]), dimension, _PARTS.decode(it["parts"])
+                )
+                async for it in found
+            ]
+
+    async def search(self, text: str, limit: int) -> list[Found]:
+        """See `Reports.search`."""
+        text = text.lower()
+        names = self._place.collection("names")
+        beginning = {"name": {"$regex": f"^{re.escape(text)}"}}
+        inside = {
+            "name": {"$regex": f"(?s).{re.escape(text)}", "$not": re.compile(f"^{re.escape(text)}")}
+        }
+        rows: list[Document] = []
+        with self._place.guarded():
+            for query in (beginning, inside):
+                if len(rows) < limit:
+                    found = names.find(query).sort([("last", DESCENDING), ("name", ASCENDING)])
+                    rows += await found.limit(limit - len(rows)).to_list()
+        return [Found(it["kind"], it["name"], it["last"]) for it in rows]
+
+    async def put_record(self, kind: str, name: str, content: bytes) -> None:
+        """See `Reports.put_record`."""
+        record = {"kind": kind, "name": name, "content": content}
+        with self._place.guarded():
+            await self._place.collection("records").replace_one(
+                {"_id": f"{kind} {name}"}, record, upsert=True
+            )
+
+    async def records(self, kind: str) -> dict[str, bytes]:
+        """See `Reports.records`."""
+        with self._place.guarded():
+            found = self._place.collection("records").find({"kind": kind})
+            return {it["name"]: bytes(it["content"]) async for it in found}
+
+    async def delete_record(self, kind: str, name: str) -> bool:
+        """See `Reports.delete_record`."""
+        with self._place.guarded():
+            done = await self._place.collection("records").delete_one({"_id": f"{kind} {name}"})
+        return done.deleted_count > 0
+
+    async def lease(self, name: str, holder: str, *, now: int, seconds: int) -> bool:
+        """See `Reports.lease`."""
+        free = {"$or": [{"holder": holder}, {"until": {"$lte": now}}]}
+        taken = {"$set": {"holder": holder, "until": now + seconds}}
+        with self._place.guarded():
+            try:
+                await self._place.collection("records").update_one(
+                    {"_id": f"lease {name}", **free}, taken, upsert=True
+                )
+            except DuplicateKeyError:
+                return False
+        return True
+
+    async def _clean(self, samples: dict[str, int]) -> None:
+        """Sessions that have just as many samples are not dirty any more; guarded by the size."""
+        sessions = self._place.collection()
+        keys = [ObjectId(it) for it in samples]
+        sizes = {"d": True, "s": True, "n": {"$size": "$m"}}
+        query = {"$or": [{"_id": {"$in": keys}}, {"s": {"$in": keys}}], "m": {"$type": "array"}}
+        documents: dict[str, list[Document]] = {}
+        async for it in sessions.find(query, sizes):
+            documents.setdefault(str(it.get("s", it["_id"])), []).append(it)
+        operations = [
+            UpdateOne({"_id": it["_id"], "m": {"$size": it["n"]}}, {"$unset": {"d": ""}})
+            for session, its in documents.items()
+            if sum(it["n"] for it in its) == samples[session]
+            for it in its
+            if it.get("d")
+        ]
+        if operations:
+            await sessions.bulk_write(operations, ordered=False)
+
+    async def _query(self, wanted: Wanted) -> Document:
+        query: Document = {}
+        for column in ("conf", "uid", "region", "network", "transport", "codec", "grade"):
+            if (value := getattr(wanted, column)) is not None:
+                query[column] = value
+        for column in ("browser", "os"):
+            if (value := getattr(wanted, column)) is not None:
+                query[column] = {"$regex": f"^{re.escape(value)}( |$)"}
+        if wanted.running is not None:
+            query["running"] = wanted.running
+        if wanted.until is not None:
+            query["began"] = {"$lt": wanted.until}
+        if wanted.since is not None:
+            # No session is longer than the longest: so an index on the beginning is enough.
+            with self._place.guarded():
+                longest = await self._place.collection("summaries").find_one(
+                    {}, {"length": True}, sort=[("length", DESCENDING)]
+                )
+            least = wanted.since - (longest["length"] if longest else 0)
+            query["ended"] = {"$gte": wanted.since}
+            query["began"] = {**query.get("began", {}), "$gte": least}
+        return query
+
+
+def _document(summary: Summary) -> Document:
+    document: Document = {it: getattr(summary, it) for it in _COLUMNS}
+    document["_id"] = summary.session
+    document["length"] = summary.ended - summary.began
+    document["series"] = msgspec.json.encode(summary.series).decode()
+    document["whole"] = msgspec.json.encode(summary)
+    return document

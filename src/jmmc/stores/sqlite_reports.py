@@ -1,0 +1,225 @@
+"""The half of the SQLite store that keeps what was made of the samples."""
+
+import sqlite3
+from collections.abc import Callable, Sequence
+from typing import Any, Protocol, TypeVar
+
+import msgspec
+
+from jmmc.rollup import Part, Rollup
+from jmmc.stores.names import names_of
+from jmmc.stores.transaction import transaction
+from jmmc.summary import Found, Summary, Wanted
+
+_T = TypeVar("_T")
+
+_COLUMNS = (
+    *("session", "conf", "uid", "began", "ended", "last", "running", "grade"),
+    *("good", "fair", "poor", "unknown"),
+    *("browser", "os", "region", "network", "transport", "codec"),
+)
+_PARTS = msgspec.json.Decoder(dict[str, tuple[Part, ...]])
+_SUMMARY = msgspec.json.Decoder(Summary)
+
+
+class _File(Protocol):
+    """What the store that owns the file lends us."""
+
+    async def read(self, statement: str, values: Sequence[object]) -> list[Any]:
+        """Rows, from the reader's thread."""
+
+    async def write(self, deed: Callable[[sqlite3.Connection], _T]) -> _T:
+        """Do something in the writer's thread."""
+
+
+class SqliteReports:
+    """`Reports` in the file of an SQLite store."""
+
+    def __init__(self, file: _File) -> None:
+        self._file = file
+
+    async def dirty(self, limit: int) -> list[str]:
+        """See `Reports.dirty`."""
+        rows = await self._file.read(
+            "SELECT sessions.session FROM dirty JOIN sessions ON sessions.id = dirty.session"
+            " LIMIT ?",
+            [limit],
+        )
+        return [row[0] for row in rows]
+
+    async def overdue(self, before: int, limit: int) -> list[str]:
+        """See `Reports.overdue`."""
+        rows = await self._file.read(
+            "SELECT session FROM summaries WHERE running AND last < ? LIMIT ?", [before, limit]
+        )
+        return [row[0] for row in rows]
+
+    async def put_summaries(self, summaries: Sequence[Summary]) -> None:
+        """See `Reports.put_summaries`."""
+        rows = [_row(it) for it in summaries]
+        names = [(kind, name, it.last) for it in summaries for kind, name in names_of(it)]
+        seen = [(it.session, it.samples) for it in summaries]
+        await self._file.write(lambda connection: _put_summaries(connection, rows, names, seen))
+
+    async def summaries(
+        self, wanted: Wanted, *, limit: int, after: tuple[int, str] | None = None
+    ) -> list[Summary]:
+        """See `Reports.summaries`."""
+        where, values = await self._where(wanted)
+        if after is not None:
+            where += " AND (began, session) < (?, ?)"
+            values += after
+        rows = await self._file.read(
+            f"SELECT whole FROM summaries WHERE {where} ORDER BY began DESC, session DESC LIMIT ?",
+            [*values, limit],
+        )
+        return [_SUMMARY.decode(row[0]) for row in rows]
+
+    async def get_summaries(self, ids: Sequence[str]) -> list[Summary]:
+        """See `Reports.get_summaries`."""
+        rows = await self._file.read(
+            "SELECT whole FROM summaries WHERE session IN (SELECT value FROM json_each(?))",
+            [msgspec.json.encode(list(ids)).decode()],
+        )
+        return [_SUMMARY.decode(row[0]) for row in rows]
+
+    async def facts(self, columns: Sequence[str], wanted: Wanted) -> list[tuple[Any, ...]]:
+        """See `Reports.facts`."""
+        where, values = await self._where(wanted)
+        return await self._file.read(
+            f"SELECT {', '.join(columns)} FROM summaries WHERE {where} ORDER BY began, session",
+            values,
+        )
+
+    async def count_conferences(self, wanted: Wanted) -> int:
+        """See `Reports.count_conferences`."""
+        where, values = await self._where(wanted)
+        rows = await self._file.read(
+            f"SELECT count(DISTINCT conf) FROM summaries WHERE {where}", values
+        )
+        return int(rows[0][0])
+
+    async def put_rollups(self, rollups: Sequence[Rollup]) -> None:
+        """See `Reports.put_rollups`."""
+        rows = [
+            (it.dimension, it.length, it.start, msgspec.json.encode(it.values).decode())
+            for it in rollups
+        ]
+        await self._file.write(lambda connection: _put_rollups(connection, rows))
+
+    async def rollups(self, dimension: str, length: int, since: int, until: int) -> list[Rollup]:
+        """See `Reports.rollups`."""
+        rows = await self._file.read(
+            "SELECT start, parts FROM rollups WHERE dimension = ? AND length = ?"
+            " AND start >= ? AND start < ? ORDER BY start",
+            [dimension, length, since, until],
+        )
+        return [Rollup(length, start, dimension, _PARTS.decode(parts)) for start, parts in rows]
+
+    async def search(self, text: str, limit: int) -> list[Found]:
+        """See `Reports.search`."""
+        rows = await self._file.read(
+            "SELECT kind, name, last FROM names WHERE instr(name, ?)"
+            " ORDER BY instr(name, ?) > 1, last DESC, name LIMIT ?",
+            [text.lower(), text.lower(), limit],
+        )
+        return [Found(*row) for row in rows]
+
+    async def put_record(self, kind: str, name: str, content: bytes) -> None:
+        """See `Reports.put_record`."""
+        await self._write(
+            "INSERT INTO records (kind, name, content) VALUES (?, ?, ?)"
+            " ON CONFLICT DO UPDATE SET content = excluded.content",
+            [kind, name, content.decode()],
+        )
+
+    async def records(self, kind: str) -> dict[str, bytes]:
+        """See `Reports.records`."""
+        rows = await self._file.read("SELECT name, content FROM records WHERE kind = ?", [kind])
+        return {name: content.encode() for name, content in rows}
+
+    async def delete_record(self, kind: str, name: str) -> bool:
+        """See `Reports.delete_record`."""
+        deleted = await self._write("DELETE FROM records WHERE kind = ? AND name = ?", [kind, name])
+        return deleted > 0
+
+    async def lease(self, name: str, holder: str, *, now: int, seconds: int) -> bool:
+        """See `Reports.lease`."""
+        content = msgspec.json.encode({"holder": holder, "until": now + seconds}).decode()
+        taken = await self._write(
+            "INSERT INTO records (kind, name, content) VALUES ('lease', ?, ?)"
+            " ON CONFLICT DO UPDATE SET content = excluded.content"
+            " WHERE content ->> 'holder' = ? OR content ->> 'until' <= ?",
+            [name, content, holder, now],
+        )
+        return taken > 0
+
+    async def _where(self, wanted: Wanted) -> tuple[str, list[object]]:
+        parts: list[str] = []
+        values: list[object] = []
+        for column in ("conf", "uid", "region", "network", "transport", "codec", "grade"):
+            if (value := getattr(wanted, column)) is not None:
+                parts.append(f"{column} = ?")
+                values.append(value)
+        for column in ("browser", "os"):
+            if (value := getattr(wanted, column)) is not None:
+                parts.append(f"({column} = ? OR substr({column}, 1, ?) = ?)")
+                values += [value, len(value) + 1, f"{value} "]
+        if wanted.running is not None:
+            parts.append("running" if wanted.running else "NOT running")
+        if wanted.until is not None:
+            parts.append("began < ?")
+            values.append(wanted.until)
+        if wanted.since is not None:
+            # No session is longer than the longest: so an index on the beginning is enough.
+            ((longest,),) = await self._file.read("SELECT max(ended - began) FROM summaries", [])
+            parts.append("ended >= ? AND began >= ?")
+            values += [wanted.since, wanted.since - (longest or 0)]
+        return " AND ".join(parts) or "1", values
+
+    async def _write(self, statement: str, values: Sequence[object]) -> int:
+        return await self._file.write(
+            lambda connection: connection.execute(statement, values).rowcount
+        )
+
+
+def _put_summaries(
+    connection: sqlite3.Connection,
+    rows: Sequence[tuple[object, ...]],
+    names: Sequence[tuple[str, str, int]],
+    seen: Sequence[tuple[str, int]],
+) -> None:
+    marks = ", ".join("?" * (len(_COLUMNS) + 2))
+    with transaction(connection):
+        connection.executemany(
+            f"INSERT OR REPLACE INTO summaries ({', '.join(_COLUMNS)}, series, whole)"
+            f" VALUES ({marks})",
+            rows,
+        )
+        connection.executemany(
+            "INSERT INTO names (kind, name, last) VALUES (?, ?, ?)"
+            " ON CONFLICT DO UPDATE SET last = max(last, excluded.last)",
+            names,
+        )
+        # A sample may have come since the session was read: then it stays dirty.
+        connection.executemany(
+            "DELETE FROM dirty WHERE session = (SELECT id FROM sessions WHERE session = ?1)"
+            " AND (SELECT count(*) FROM samples WHERE session = dirty.session) = ?2",
+            seen,
+        )
+
+
+def _put_rollups(connection: sqlite3.Connection, rows: Sequence[tuple[str, int, int, str]]) -> None:
+    with transaction(connection):
+        connection.executemany(
+            "INSERT OR REPLACE INTO rollups (dimension, length, start, parts) VALUES (?, ?, ?, ?)",
+            rows,
+        )
+
+
+def _row(summary: Summary) -> tuple[object, ...]:
+    return (
+        *(getattr(summary, it) for it in _COLUMNS),
+        msgspec.json.encode(summary.series).decode(),
+        msgspec.json.encode(summary).decode(),
+    )

@@ -1,0 +1,178 @@
+"""Keeps summaries and rollups up to date; what it makes can be made anew at any time."""
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+
+import msgspec
+
+from jmmc.errors import StoreError
+from jmmc.model import Session, SessionFilter
+from jmmc.rollup import ALL, DAY, HOUR, Fact, Rollup, day_of, hour_of
+from jmmc.stores import Store
+from jmmc.summary import DIMENSIONS, Slice, Summary, Wanted, formula_of, summarize
+from jmmc.thresholds import Preset
+
+_log = logging.getLogger(__name__)
+
+_SESSIONS = 500  # In one step: some 30,000 samples, half a second.
+_READ = 20  # Sessions in memory at a time: one may have 20,000 samples.
+_LEASE = 120  # Seconds
+_STALE = "stale hour"
+_SERIES = msgspec.json.Decoder(tuple[Slice, ...])
+_COLUMNS = ("began", "series", *DIMENSIONS)
+
+
+class Summarizer:
+    """Makes summaries of what is new in `store`, and the rollups that they touch.
+
+    `holder` names this process: one at a time does the work. `lifetime` is in seconds, `clock`
+    gives Unix seconds.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        *,
+        preset: Preset,
+        lifetime: float,
+        clock: Callable[[], float],
+        holder: str,
+    ) -> None:
+        self._store = store
+        self._preset = preset
+        self._lifetime = lifetime
+        self._clock = clock
+        self._holder = holder
+
+    async def step(self) -> int:
+        """Summarize some sessions that have changed or ended; how many, 0 when all is done.
+
+        Does nothing while another process holds the lease.
+        """
+        reports = self._store.reports
+        now = self._clock()
+        if not await self.leads():
+            return 0
+        changed = await reports.dirty(_SESSIONS)
+        over = await reports.overdue(int(now - self._lifetime), _SESSIONS)
+        ids = list(dict.fromkeys([*changed, *over]))
+        for start in range(0, len(ids), _READ):
+            await self._refresh(ids[start : start + _READ], now)
+        await self._roll_up(int(hour) for hour in await reports.records(_STALE))
+        return len(ids)
+
+    async def rebuild(self) -> AsyncIterator[int]:
+        """Make everything anew from the samples; yields how many sessions are done.
+
+        Goes on where an earlier call was broken off.
+        """
+        reports = self._store.reports
+        formula = formula_of(self._preset)
+        records = await reports.records("rebuild")
+        since = int(records[formula]) if formula in records else None
+        done = await self._store.count(SessionFilter(until=since)) if since is not None else 0
+        batch: list[Session] = []
+        async for session in self._store.sessions(SessionFilter(since=since)):
+            batch.append(session)
+            if len(batch) >= _SESSIONS:
+                await self._summarize(batch, self._clock())
+                await reports.put_record("rebuild", formula, b"%d" % session.began)
+                done += len(batch)
+                batch = []
+                yield done
+        await self._summarize(batch, self._clock())
+        yield done + len(batch)
+        await self._roll_up(int(hour) for hour in await reports.records(_STALE))
+        await reports.put_record("formula", "current", msgspec.json.encode(formula))
+        await reports.delete_record("rebuild", formula)
+
+    async def formula(self) -> str | None:
+        """By what the summaries were made; None when there are none."""
+        record = (await self._store.reports.records("formula")).get("current")
+        return None if record is None else str(msgspec.json.decode(record))
+
+    async def leads(self) -> bool:
+        """Whether this process is the one that does the work, for the next two minutes."""
+        now = int(self._clock())
+        return await self._store.reports.lease("summaries", self._holder, now=now, seconds=_LEASE)
+
+    async def _refresh(self, ids: Sequence[str], now: float) -> None:
+        reports = self._store.reports
+        sessions = await self._store.get(ids)
+        gone = set(ids) - {it.id for it in sessions}
+        if gone:
+            # Their samples are too old to be kept: what is known of them is all that will be.
+            last_known = await reports.get_summaries(list(gone))
+            await reports.put_summaries(
+                [msgspec.structs.replace(it, running=False, ended=it.last) for it in last_known]
+            )
+        await self._summarize(sessions, now)
+
+    async def _summarize(self, sessions: Sequence[Session], now: float) -> None:
+        """Summaries, after the hours that they touch were noted: a crash forgets none."""
+        if not sessions:
+            return
+        reports = self._store.reports
+        summaries: list[Summary] = []
+        for session in sessions:
+            summaries.append(
+                summarize(session, preset=self._preset, lifetime=self._lifetime, now=now)
+            )
+            await asyncio.sleep(0)  # Pushes come first.
+        before = await reports.get_summaries([it.session for it in summaries])
+        hours = {
+            it.start - it.start % HOUR
+            for summary in (*before, *summaries)
+            for it in summary.series or (Slice(summary.began, 0, 0, 0, 0),)
+        }
+        for hour in hours - {int(it) for it in await reports.records(_STALE)}:
+            await reports.put_record(_STALE, str(hour), b"{}")
+        await reports.put_summaries(summaries)
+
+    async def _roll_up(self, hours: Iterable[int]) -> None:
+        reports = self._store.reports
+        stale = sorted(hours)
+        for hour in stale:
+            wanted = Wanted(since=hour, until=hour + HOUR)
+            rows = await reports.facts(_COLUMNS, wanted)
+            facts = [
+                Fact(row[0], dict(zip(DIMENSIONS, row[2:], strict=True)), _SERIES.decode(row[1]))
+                for row in rows
+            ]
+            await reports.put_rollups(hour_of(facts, hour))
+            await asyncio.sleep(0)
+        for day in sorted({it - it % DAY for it in stale}):
+            days: list[Rollup] = []
+            for dimension in (ALL, *DIMENSIONS):
+                parts = await reports.rollups(dimension, HOUR, day, day + DAY)
+                days.append(day_of(parts, day, dimension))
+            await reports.put_rollups(days)
+        for hour in stale:
+            await reports.delete_record(_STALE, str(hour))
+
+
+async def keep_up(summarizer: Summarizer, *, pause: float) -> None:
+    """Work for ever: at once while there is work, then again after `pause` seconds."""
+    begun = False
+    while True:
+        try:
+            if not begun:
+                begun = await _begin(summarizer)
+            if await summarizer.step() >= _SESSIONS:
+                continue
+        except StoreError as error:
+            _log.warning("summaries: %s", error)
+        await asyncio.sleep(pause)
+
+
+async def _begin(summarizer: Summarizer) -> bool:
+    """Summaries of what was stored before there were any, as by the ancestor."""
+    if not await summarizer.leads():
+        return False
+    if await summarizer.formula() is None:
+        async for done in summarizer.rebuild():
+            await summarizer.leads()
+            if done >= _SESSIONS:
+                _log.info("made summaries of %d sessions", done)
+    return True

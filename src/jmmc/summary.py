@@ -1,0 +1,293 @@
+"""What a session comes to: a page of figures, made from its samples and from nothing else."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from ipaddress import IPv4Address, ip_address, ip_network
+
+from msgspec import Struct
+
+from jmmc.fold import Span, State, Timeline, fold
+from jmmc.model import Session
+from jmmc.quality import VERSION, Grade, Judged, Spell, judge, moment_mos, quantiles, verdict
+from jmmc.thresholds import Preset
+
+BUCKET = 300
+"""Seconds of a slice of `Summary.series`."""
+
+METRICS: Mapping[str, str] = {
+    "quality": "cq",
+    "rtt_ms": "rtt",
+    "down_loss_percent": "d.pl",
+    "up_loss_percent": "u.pl",
+    "down_jitter_ms": "d.jit",
+    "up_jitter_ms": "u.jit",
+    "down_video_kbps": "d.vb",
+    "up_video_kbps": "u.vb",
+    "up_bandwidth_kbps": "u.bw",
+    "down_frozen_percent": "d.frz",
+}
+"""The readings that are summed up in quantiles, by the name that the figure has outside."""
+
+SHARES = (0.05, 0.5, 0.95)
+"""Which quantiles: of time, not of samples."""
+
+DIMENSIONS = ("browser", "os", "region", "network", "transport", "codec")
+"""By what calls are compared."""
+
+
+class Slice(Struct, frozen=True, array_like=True, gc=False):
+    """Seconds of each grade in the five minutes that begin at `start`."""
+
+    start: int
+    good: int
+    fair: int
+    poor: int
+    unknown: int
+
+
+class Stretch(Struct, frozen=True, array_like=True, gc=False):
+    """A stretch of one grade."""
+
+    start: int
+    end: int
+    grade: Grade
+
+
+class Summary(Struct, frozen=True):
+    """One session. Times are Unix seconds, lengths seconds.
+
+    `formula` names the version of the formulas and the preset; `samples` is how many it was made
+    of, `last` the time of the last one. A value of a dimension is the one that held longest, ""
+    when nothing is known.
+    `quantiles` has p5, p50 and p95 by name of the metric, and of `mos`; shares are of known time.
+    """
+
+    session: str
+    conf: str
+    uid: str
+    began: int
+    ended: int
+    last: int
+    running: bool
+    left: bool
+    samples: int
+    holes: int
+    formula: str
+    good: int
+    fair: int
+    poor: int
+    unknown: int
+    worst_minute: tuple[int, float] | None
+    quantiles: dict[str, list[float | None]]
+    reasons: dict[str, int]
+    spells: tuple[Spell, ...]
+    lane: tuple[Stretch, ...]
+    series: tuple[Slice, ...]
+    browser: str
+    os: str
+    region: str
+    network: str
+    transport: str
+    codec: str
+    relay_share: float
+    tcp_share: float
+    p2p_share: float
+    address: str
+    participant: str
+    meeting: str
+
+    @property
+    def known(self) -> int:
+        """Seconds of which the grade is known."""
+        return self.good + self.fair + self.poor
+
+    @property
+    def grade(self) -> str:
+        """The call in a word: poor or fair when a tenth of the known time was, else good."""
+        if not self.known:
+            return "unknown"
+        if self.poor * 10 >= self.known:
+            return "poor"
+        return "fair" if (self.fair + self.poor) * 10 >= self.known else "good"
+
+
+class Wanted(Struct, frozen=True):
+    """Which summaries are meant: those that fit every part that is given.
+
+    `since` and `until` (Unix seconds) mean sessions that were there in between. A browser or
+    system may be given with its version or without.
+    """
+
+    since: int | None = None
+    until: int | None = None
+    conf: str | None = None
+    uid: str | None = None
+    region: str | None = None
+    browser: str | None = None
+    os: str | None = None
+    network: str | None = None
+    transport: str | None = None
+    codec: str | None = None
+    grade: str | None = None
+    running: bool | None = None
+
+
+class Found(Struct, frozen=True):
+    """A name that was searched for: of what `kind`, and when it was last there."""
+
+    kind: str
+    name: str
+    last: int
+
+
+def formula_of(preset: Preset) -> str:
+    """What a summary says of how it was made."""
+    return f"{VERSION}-{preset.name}"
+
+
+def summarize(
+    session: Session, *, preset: Preset, lifetime: float, now: float | None = None
+) -> Summary:
+    """The summary of a session; `lifetime` and `now` as in `fold`."""
+    timeline = fold(session, lifetime=lifetime, now=now)
+    judged = judge(timeline.spans, preset)
+    call = verdict(judged)
+    held = _held(timeline)
+    reasons: dict[str, int] = {}
+    for spell in call.spells:
+        for reason, seconds in spell.reasons.items():
+            reasons[reason] = reasons.get(reason, 0) + seconds
+    known = sum(it.end - it.start for it in timeline.spans if it.state is not None) or 1
+    relay, tcp, p2p = (held.get(it, {}) for it in ("relay", "t.tp", "t.p2p"))
+    address = readable_address(_longest(held, "t.rip"))
+    return Summary(
+        session=session.id,
+        conf=session.conf,
+        uid=session.uid,
+        began=timeline.began,
+        ended=timeline.ended,
+        last=max((it.ts for it in session.samples), default=session.began),
+        running=timeline.running,
+        left=timeline.left,
+        samples=len(session.samples),
+        holes=timeline.holes,
+        formula=formula_of(preset),
+        good=call.good,
+        fair=call.fair,
+        poor=call.poor,
+        unknown=call.unknown,
+        worst_minute=call.worst_minute,
+        quantiles=_quantiles(timeline.spans),
+        reasons=reasons,
+        spells=call.spells,
+        lane=_lane(judged),
+        series=_series(judged),
+        browser=str(_longest(held, "br") or ""),
+        os=str(_longest(held, "os") or ""),
+        region=str(_longest(held, "t.sr") or ""),
+        network=network_of(address),
+        transport=_transport(held),
+        codec=str(_longest(held, "cdc.v") or _longest(held, "cdc.a") or ""),
+        relay_share=round(relay.get(True, 0) / known, 4),
+        tcp_share=round(sum(s for it, s in tcp.items() if "tcp" in str(it)) / known, 4),
+        p2p_share=round(p2p.get(True, 0) / known, 4),
+        address=address,
+        participant=str(_longest(held, "pid") or ""),
+        meeting=str(_longest(held, "mid") or ""),
+    )
+
+
+def network_of(address: str) -> str:
+    """The /24 of an IPv4 address, the /48 of an IPv6 one; "" for what is none."""
+    try:
+        it = ip_address(address.partition("%")[0])
+    except ValueError:
+        return ""
+    return str(ip_network((it, 24 if it.version == 4 else 48), strict=False))
+
+
+def readable_address(stored: object) -> str:
+    """An address as people write it, of the form in which it is stored."""
+    if isinstance(stored, int) and 0 <= stored < 2**32:
+        return str(IPv4Address(stored))
+    return stored if isinstance(stored, str) else ""
+
+
+_HELD = ("br", "os", "pid", "mid", "cdc.a", "cdc.v", "t.sr", "t.rip", "t.tp", "t.p2p")
+
+
+def _held(timeline: Timeline) -> dict[str, dict[object, int]]:
+    """For how long each value of the readings that are not measures held."""
+    held: dict[str, dict[object, int]] = {}
+    for span in timeline.spans:
+        if span.state is None:
+            continue
+        seconds = span.end - span.start
+        for path in _HELD:
+            value = span.state.get(path)
+            if value is not None and not isinstance(value, list):
+                values = held.setdefault(path, {})
+                values[value] = values.get(value, 0) + seconds
+        if "relay" in (span.state.get("t.lct"), span.state.get("t.rct")) or str(
+            span.state.get("t.tp")
+        ).startswith("relay"):
+            values = held.setdefault("relay", {})
+            values[True] = values.get(True, 0) + seconds
+    return held
+
+
+def _longest(held: Mapping[str, Mapping[object, int]], path: str) -> object:
+    values = held.get(path)
+    return max(values.items(), key=lambda it: (it[1], str(it[0])))[0] if values else None
+
+
+def _transport(held: Mapping[str, Mapping[object, int]]) -> str:
+    """In a word: p2p, relay, or the protocol."""
+    protocol = _longest(held, "t.tp")
+    if protocol is None:
+        return ""
+    total = sum(held["t.tp"].values())
+    if held.get("t.p2p", {}).get(True, 0) * 2 > total:
+        return "p2p"
+    if held.get("relay", {}).get(True, 0) * 2 > total:
+        return "relay"
+    return str(protocol)
+
+
+def _quantiles(spans: Sequence[Span]) -> dict[str, list[float | None]]:
+    known = [(it.state, it.end - it.start) for it in spans if it.state is not None]
+    found = {name: quantiles(_weighted(known, path), SHARES) for name, path in METRICS.items()}
+    scores = [(score, s) for state, s in known if (score := moment_mos(state)) is not None]
+    found["mos"] = [None if it is None else round(it, 2) for it in quantiles(scores, SHARES)]
+    return {name: values for name, values in found.items() if values[0] is not None}
+
+
+def _weighted(known: Iterable[tuple[State, int]], path: str) -> list[tuple[float, int]]:
+    found: list[tuple[float, int]] = []
+    for state, seconds in known:
+        value = state.get(path)
+        if isinstance(value, int | float) and not isinstance(value, bool):
+            found.append((value, seconds))
+    return found
+
+
+def _lane(judged: Sequence[Judged]) -> tuple[Stretch, ...]:
+    lane: list[Stretch] = []
+    for it in judged:
+        start = it.start
+        if lane and lane[-1].end == it.start and lane[-1].grade == it.grade:
+            start = lane.pop().start
+        lane.append(Stretch(start, it.end, it.grade))
+    return tuple(lane)
+
+
+def _series(judged: Sequence[Judged]) -> tuple[Slice, ...]:
+    slices: dict[int, list[int]] = {}
+    place = {Grade.GOOD: 0, Grade.FAIR: 1, Grade.POOR: 2, Grade.UNKNOWN: 3}
+    for it in judged:
+        start = it.start
+        while start < it.end:
+            bucket = start - start % BUCKET
+            end = min(it.end, bucket + BUCKET)
+            slices.setdefault(bucket, [0, 0, 0, 0])[place[it.grade]] += end - start
+            start = end
+    return tuple(Slice(start, *slices[start]) for start in sorted(slices))

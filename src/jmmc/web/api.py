@@ -1,0 +1,291 @@
+"""`/api/v1/`: every answer of the query layer, over HTTP."""
+
+import inspect
+import re
+import time
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Any, NamedTuple
+
+import msgspec
+from msgspec import Struct
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import BaseRoute, Route
+
+from jmmc.answers import (
+    Compared,
+    Conference,
+    Meeting,
+    Overview,
+    Participant,
+    Usage,
+    WholeMeeting,
+    WholeSession,
+)
+from jmmc.collector import Collector
+from jmmc.errors import StoreError
+from jmmc.fold import SIGNS_OF_LIFE
+from jmmc.identity import is_session_id
+from jmmc.moments import moment
+from jmmc.plain import encode
+from jmmc.queries import NotFoundError, Page, Queries
+from jmmc.summary import DIMENSIONS, Found, Summary, Wanted
+from jmmc.version import __version__
+from jmmc.web.access import Access
+from jmmc.web.openapi import describe, reference_page
+from jmmc.web.problems import Problem
+
+ROOT = "/api/v1"
+
+_DAY = 86_400
+_FILTERS = ("conf", "uid", "region", "browser", "os", "network", "transport", "codec", "grade")
+
+
+class Parameter(NamedTuple):
+    """What may stand in the query string."""
+
+    name: str
+    description: str
+    schema: dict[str, Any]
+
+
+class Operation(NamedTuple):
+    """One path: what it answers, and by what."""
+
+    path: str
+    summary: str
+    answer: Any
+    ask: Callable[..., Awaitable[Any]]
+    parameters: tuple[Parameter, ...] = ()
+
+
+class PageOf(Struct, frozen=True):
+    """Some items; `next` goes into `cursor` for those that follow, and is null at the end."""
+
+    items: list[Any]
+    next: str | None
+
+
+def _text(name: str, description: str) -> Parameter:
+    return Parameter(name, description, {"type": "string"})
+
+
+_WINDOW = (
+    _text("since", "ISO 8601 (UTC unless it says), or 24h, 7d ago; a day before until by default."),
+    _text("until", "The same; now by default."),
+    *(_text(it, f"Only sessions with this {it}.") for it in _FILTERS),
+)
+_PAGING = (
+    Parameter("limit", "Items an answer.", {"type": "integer", "minimum": 1, "maximum": 500}),
+    _text("cursor", "`next` of the answer before."),
+)
+_PERIODS = ("day", "week", "month")
+
+
+def operations(queries: Queries) -> list[Operation]:
+    """Everything that can be asked."""
+    by = Parameter("by", "The dimension.", {"type": "string", "enum": list(DIMENSIONS)})
+    period = Parameter("period", "Day by default.", {"type": "string", "enum": list(_PERIODS)})
+    text = _text("q", "Part of a conference's name, a participant's uid or an address.")
+
+    async def usage(asked: "Asked") -> list[Usage]:
+        chosen = asked.one_of("period", _PERIODS, "day")
+        return await queries.usage(chosen, asked.wanted)  # type: ignore[arg-type]
+
+    async def conferences(asked: "Asked") -> Page:
+        return await queries.conferences(asked.wanted, limit=asked.limit, after=asked.cursor)
+
+    async def sessions(asked: "Asked") -> Page:
+        return await queries.sessions(asked.wanted, limit=asked.limit, after=asked.cursor)
+
+    async def conference(asked: "Asked", conf: str) -> list[Meeting]:
+        wanted = msgspec.structs.replace(asked.wanted, conf=conf)
+        found = await queries.meetings(wanted)
+        if not found:
+            raise NotFoundError(f"conference {conf}: nobody was there in this time")
+        return found
+
+    return [
+        Operation(
+            "/overview",
+            "Now and a window: how many, for how long, and how they fared.",
+            Overview,
+            lambda asked: queries.overview(asked.wanted),
+            _WINDOW,
+        ),
+        Operation(
+            "/conferences",
+            "Rooms, the latest first.",
+            Conference,
+            conferences,
+            (*_WINDOW, *_PAGING),
+        ),
+        Operation(
+            "/conferences/{conf}", "The meetings in a room.", list[Meeting], conference, _WINDOW
+        ),
+        Operation(
+            "/meetings",
+            "Meetings, the latest first.",
+            list[Meeting],
+            lambda asked: queries.meetings(asked.wanted),
+            _WINDOW,
+        ),
+        Operation(
+            "/meetings/{id}",
+            "A meeting, with everybody's time line and bad spells.",
+            WholeMeeting,
+            lambda asked, id: queries.meeting(_session_id(id)),  # noqa: A006
+        ),
+        Operation(
+            "/sessions", "Sessions, the newest first.", Summary, sessions, (*_WINDOW, *_PAGING)
+        ),
+        Operation(
+            "/sessions/{id}",
+            "A session: its curves, its spells, and who else was bad then.",
+            WholeSession,
+            lambda asked, id: queries.session(_session_id(id)),  # noqa: A006
+        ),
+        Operation(
+            "/participants/{uid}",
+            "All sessions of a browser.",
+            Participant,
+            lambda asked, uid: queries.participant(uid, asked.wanted),
+            _WINDOW,
+        ),
+        Operation(
+            "/compare",
+            "Grades by browser, region, network and the like, with intervals.",
+            list[Compared],
+            lambda asked: queries.compare(asked.one_of("by", DIMENSIONS, None), asked.wanted),
+            (by, *_WINDOW),
+        ),
+        Operation(
+            "/usage", "Meetings, people and minutes a day.", list[Usage], usage, (period, *_WINDOW)
+        ),
+        Operation(
+            "/search",
+            "As one types.",
+            list[Found],
+            lambda asked: queries.search(asked.text("q") or ""),
+            (text,),
+        ),
+    ]
+
+
+class Asked:
+    """The query string of one request, checked. Raises `Problem`."""
+
+    def __init__(self, request: Request, operation: Operation, now: float) -> None:
+        self._given = request.query_params
+        known = {it.name for it in operation.parameters}
+        for name in self._given:
+            if name not in known:
+                raise Problem(
+                    400, f"Unknown parameter {name}", f"known: {', '.join(sorted(known))}"
+                )
+        self._now = now
+
+    @property
+    def wanted(self) -> Wanted:
+        """Filters and window; a day by default."""
+        until = self._moment("until", int(self._now))
+        since = self._moment("since", until - _DAY)
+        filters: dict[str, Any] = {
+            it: value for it in _FILTERS if (value := self._given.get(it)) is not None
+        }
+        return Wanted(since=since, until=until, **filters)
+
+    @property
+    def limit(self) -> int:
+        """Items an answer."""
+        given = self._given.get("limit", "50")
+        if not re.fullmatch(r"\d{1,3}", given) or not 1 <= int(given) <= 500:
+            raise Problem(400, "Bad parameter limit", "expected 1..500")
+        return int(given)
+
+    @property
+    def cursor(self) -> str | None:
+        """Where to go on."""
+        return self._given.get("cursor")
+
+    def text(self, name: str) -> str | None:
+        """A parameter as it came, of at most 200 characters."""
+        value = self._given.get(name)
+        return None if value is None else value[:200]
+
+    def one_of(self, name: str, allowed: Sequence[str], default: str | None) -> str:
+        """A parameter that has few values."""
+        value = self._given.get(name, default)
+        if value not in allowed:
+            raise Problem(400, f"Bad parameter {name}", f"expected {', '.join(allowed)}")
+        return str(value)
+
+    def _moment(self, name: str, default: int) -> int:
+        given = self._given.get(name)
+        try:
+            return default if given is None else moment(given, self._now)
+        except ValueError as error:
+            raise Problem(400, f"Bad parameter {name}", str(error)) from None
+
+
+def api_routes(collector: Collector, *, clock: Callable[[], float] = time.time) -> list[BaseRoute]:
+    """The paths under `/api/v1/`, with their description as OpenAPI and as a page."""
+    lifetime = SIGNS_OF_LIFE * collector.settings.push_interval
+    queries = Queries(collector.store, lifetime=lifetime, clock=clock)
+    access = Access(collector.settings, collector.store.reports)
+    routes: list[BaseRoute] = []
+    all_operations = operations(queries)
+    for operation in all_operations:
+        routes.append(Route(ROOT + operation.path, _door(operation, collector, access, clock)))
+    description = describe(ROOT, __version__, all_operations, PageOf)
+    page = reference_page(description)
+
+    async def openapi(request: Request) -> Response:
+        return Response(msgspec.json.encode(description), media_type="application/json")
+
+    async def reference(request: Request) -> Response:
+        policy = {"content-security-policy": "default-src 'none'; style-src 'unsafe-inline'"}
+        return Response(page, media_type="text/html; charset=utf-8", headers=policy)
+
+    async def unknown(request: Request) -> Response:
+        return Problem(404, "No such path", f"see {ROOT}/").response()
+
+    routes += [
+        Route(f"{ROOT}/openapi.json", openapi),
+        Route(f"{ROOT}/", reference),
+        Route(f"{ROOT}/{{rest:path}}", unknown),
+    ]
+    return routes
+
+
+def _door(
+    operation: Operation, collector: Collector, access: Access, clock: Callable[[], float]
+) -> Callable[[Request], Awaitable[Response]]:
+    names = list(inspect.signature(operation.ask).parameters)[1:]
+
+    async def door(request: Request) -> Response:
+        try:
+            await collector.open()
+            await access.check(request, "read", clock())
+            asked = Asked(request, operation, clock())
+            answer = await operation.ask(asked, *(request.path_params[it] for it in names))
+        except Problem as problem:
+            return problem.response()
+        except NotFoundError as error:
+            return Problem(404, "Not found", str(error)).response()
+        except StoreError as error:
+            return Problem(503, "The store is down", str(error), retry_after=5).response()
+        except ValueError as error:
+            return Problem(400, "Bad question", str(error)).response()
+        if isinstance(answer, Page):
+            answer = PageOf(list(answer.items), answer.after)
+        headers = {"cache-control": "no-store", "x-content-type-options": "nosniff"}
+        return Response(encode(answer), headers=headers, media_type="application/json")
+
+    return door
+
+
+def _session_id(text: str) -> str:
+    if not is_session_id(text):
+        raise Problem(400, "Bad id", "expected 24 hex digits")
+    return text.lower()

@@ -1,0 +1,371 @@
+"""The promises of `Reports`, the summaries and every answer, on every store."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from typing import Any
+
+import pytest
+
+from jmmc.answers import Grades
+from jmmc.model import Dialect, Push, SessionFilter
+from jmmc.queries import NotFoundError, Queries
+from jmmc.rollup import DAY
+from jmmc.simulation import Life, Scenario, simulate
+from jmmc.stores import Store
+from jmmc.summarizer import Summarizer
+from jmmc.summary import DIMENSIONS, Wanted, summarize
+from jmmc.thresholds import preset
+from tests.builders import push, sample, v1_push
+from tests.stores.conftest import MakeStore
+
+_START = 1_789_948_800  # A Monday, 00:00 UTC
+_SCENARIO = Scenario(participants=150, conferences=12, minutes=2880, seed=3, start=_START)
+_LIVES = list(simulate(_SCENARIO))
+_END = _START + 4 * DAY
+_ALL = Wanted(since=_START, until=_END)
+
+
+def _pushed(lives: list[Life]) -> list[Push]:
+    return [
+        Push(it.session.id, it.session.conf, it.session.uid, Dialect.V2, it.session.samples)
+        for it in lives
+    ]
+
+
+class Clock:
+    def __init__(self, now: float) -> None:
+        self.now = now
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def _summarizer(store: Store, now: float = _END, holder: str = "me") -> Summarizer:
+    return Summarizer(store, preset=preset("jitsi"), lifetime=75, clock=Clock(now), holder=holder)
+
+
+async def _all_of(store: Store, now: float = _END) -> None:
+    while await _summarizer(store, now).step():
+        pass
+
+
+@pytest.fixture
+async def filled(store: Store) -> AsyncIterator[Store]:
+    for start in range(0, len(_LIVES), 50):
+        await store.append(_pushed(_LIVES[start : start + 50]))
+    await _all_of(store)
+    yield store
+
+
+def _queries(store: Store, now: float = _END) -> Queries:
+    return Queries(store, lifetime=75, clock=Clock(now))
+
+
+def _expected() -> list[Any]:
+    return [summarize(it.session, preset=preset("jitsi"), lifetime=75, now=_END) for it in _LIVES]
+
+
+async def test_every_session_is_summarized_once_and_then_there_is_nothing_to_do(
+    filled: Store,
+) -> None:
+    found = await filled.reports.summaries(Wanted(), limit=1000)
+    assert sorted(found, key=lambda it: it.session) == sorted(
+        _expected(), key=lambda it: it.session
+    )
+    assert await filled.reports.dirty(10) == []
+    assert await _summarizer(filled).step() == 0
+
+
+async def test_only_what_changed_is_summarized_again(filled: Store) -> None:
+    life = _LIVES[5]
+    last = life.session.samples[-1]
+    more = sample((last.seq or 0) + 1, ts=last.ts + 30, bye=True)
+    await filled.append(
+        [Push(life.session.id, life.session.conf, life.session.uid, Dialect.V2, (more,))]
+    )
+    assert await filled.reports.dirty(10) == [life.session.id]
+    assert await _summarizer(filled).step() == 1
+    (summary,) = await filled.reports.get_summaries([life.session.id])
+    assert summary.samples == len(life.session.samples) + 1
+
+
+async def test_a_sample_that_comes_while_a_session_is_summarized_is_not_forgotten(
+    store: Store,
+) -> None:
+    await store.append([push(0, 1)])
+    (session,) = [it async for it in store.sessions(SessionFilter())]
+    summary = summarize(session, preset=preset("jitsi"), lifetime=75)
+    await store.append([push(2)])
+    await store.reports.put_summaries([summary])
+    assert await store.reports.dirty(10) == [session.id]
+
+
+async def test_a_long_session_is_clean_when_all_its_samples_are_known(store: Store) -> None:
+    await store.append([push(*range(150))])
+    await _all_of(store)
+    assert await store.reports.dirty(10) == []
+    await store.append([push(150)])
+    assert await store.reports.dirty(10) == ["0" * 23 + "1"]
+
+
+async def test_a_v1_session_is_summarized_too(store: Store) -> None:
+    await store.append([v1_push('{"pid":"x","br":"Chrome 98"}', opens=True), v1_push('{"cq":5}')])
+    await _all_of(store)
+    (summary,) = await store.reports.summaries(Wanted(), limit=5)
+    assert (summary.browser, summary.samples) == ("", 2), "both samples are of one second"
+
+
+async def test_a_session_runs_until_its_lifetime_is_over(store: Store) -> None:
+    samples = tuple(sample(n, ts=1000 + 30 * n) for n in range(3))
+    await store.append([push(samples=samples)])
+    await _all_of(store, now=1070)
+    (summary,) = await store.reports.summaries(Wanted(running=True), limit=5)
+    assert (summary.running, summary.ended) == (True, 1070)
+    assert (await _queries(store).overview(Wanted(since=0, until=2000))).now.sessions == 1
+
+    assert await _summarizer(store, now=1135).step() == 0, "not yet"
+    assert await _summarizer(store, now=1136.5).step() == 1
+    (summary,) = await store.reports.summaries(Wanted(), limit=5)
+    assert (summary.running, summary.ended) == (False, 1060)
+    assert await store.reports.overdue(10_000, 5) == []
+
+
+async def test_the_work_is_done_by_one_process_at_a_time(store: Store, other: Store) -> None:
+    await store.append([push(0, 1)])
+    assert await _summarizer(store, now=1000, holder="a").step() == 1
+    await store.append([push(2)])
+    assert await _summarizer(other, now=1001, holder="b").step() == 0, "a has the lease"
+    assert await _summarizer(other, now=1500, holder="b").step() == 1, "a has not come back"
+
+
+async def test_two_processes_that_ask_at_once_do_not_both_get_the_lease(
+    store: Store, other: Store
+) -> None:
+    both = await asyncio.gather(
+        store.reports.lease("x", "a", now=100, seconds=60),
+        other.reports.lease("x", "b", now=100, seconds=60),
+    )
+    assert sorted(both) == [False, True]
+
+
+async def _rollups(store: Store) -> list[Any]:
+    found: list[Any] = []
+    for dimension in ("", *DIMENSIONS):
+        for length in (3600, DAY):
+            found += await store.reports.rollups(dimension, length, _START, _END)
+    return [it for it in found if it.values]
+
+
+async def test_what_is_rebuilt_is_what_was_made_bit_by_bit(filled: Store) -> None:
+    before = await filled.reports.summaries(Wanted(), limit=1000), await _rollups(filled)
+    done = [it async for it in _summarizer(filled).rebuild()]
+    assert done[-1] == len(_LIVES)
+    assert (await filled.reports.summaries(Wanted(), limit=1000), await _rollups(filled)) == before
+    assert await _summarizer(filled).formula() == "1-jitsi"
+
+
+async def test_rollups_are_the_sums_of_the_summaries(filled: Store) -> None:
+    summaries = _expected()
+    overview = await _queries(filled).overview(_ALL)
+    assert overview.sessions == len(_LIVES)
+    assert overview.minutes == sum(it.ended - it.began for it in summaries) // 60
+    grades = ("good", "fair", "poor", "unknown")
+    expected = Grades.of(*(sum(getattr(it, grade) for it in summaries) for grade in grades))
+    assert overview.grades == expected
+    assert overview.conferences == len({it.conf for it in summaries})
+    assert sum(it.grades.known_seconds for it in overview.series) == expected.known_seconds
+
+
+async def test_an_overview_with_a_filter_is_that_of_the_sessions_that_fit(filled: Store) -> None:
+    everything = Wanted(since=_START, until=_END, transport="udp")
+    udp = await _queries(filled).overview(everything)
+    tcp = await _queries(filled).overview(Wanted(since=_START, until=_END, transport="relay"))
+    unknown = await _queries(filled).overview(Wanted(since=_START, until=_END, transport=""))
+    whole = await _queries(filled).overview(_ALL)
+    parts = (udp, tcp, unknown)
+    assert sum(it.sessions for it in parts) == whole.sessions
+    assert sum(it.grades.known_seconds for it in parts) == whole.grades.known_seconds
+
+
+@pytest.mark.parametrize("by", DIMENSIONS)
+async def test_a_comparison_is_the_same_from_rollups_and_from_sessions(
+    filled: Store, by: str
+) -> None:
+    queries = _queries(filled)
+    compared = await queries.compare(by, _ALL)
+    assert sum(it.sessions for it in compared) == len(_LIVES)
+    for one in compared[:3]:
+        one_alone = await queries.compare(by, Wanted(since=_START, until=_END, **{by: one.value}))
+        assert one in one_alone
+    assert all(
+        it.poor_interval[0] <= (it.grades.poor_share or 0) <= it.poor_interval[1] for it in compared
+    )
+
+
+async def test_the_outage_is_seen_where_it_was(filled: Store) -> None:
+    start, end = _SCENARIO.outage_window
+    regions = {
+        it.value: it
+        for it in await _queries(filled).compare("region", Wanted(since=start, until=end))
+    }
+    struck = [it for it in _LIVES if any(t.cause == "interrupted" for t in it.troubles)]
+    assert struck
+    assert (regions.pop("eu-west").grades.poor_share or 0) > 0.5
+    assert all((it.grades.poor_share or 0) < 0.5 for it in regions.values())
+
+
+async def test_a_window_counts_whole_days_and_their_edges_once(filled: Store) -> None:
+    queries = _queries(filled)
+    cut = _START + DAY + 5 * 3600
+    parts = [
+        await queries.compare("browser", Wanted(since=_START - 7200, until=cut)),
+        await queries.compare("browser", Wanted(since=cut, until=_END)),
+    ]
+    whole = await queries.compare("browser", Wanted(since=_START - 7200, until=_END))
+    for one in whole:
+        both = [it for part in parts for it in part if it.value == one.value]
+        assert sum(it.sessions for it in both) == one.sessions
+        assert sum(it.grades.known_seconds for it in both) == one.grades.known_seconds
+
+
+async def test_sessions_are_paged_newest_first_without_gap_or_double(filled: Store) -> None:
+    queries = _queries(filled)
+    seen: list[str] = []
+    after = None
+    while True:
+        page = await queries.sessions(Wanted(), limit=17, after=after)
+        seen += [it.session for it in page.items]
+        after = page.after
+        if after is None:
+            break
+    expected = sorted(((it.session.began, it.session.id) for it in _LIVES), reverse=True)
+    assert seen == [it for _, it in expected]
+    with pytest.raises(ValueError, match="cursor"):
+        await queries.sessions(Wanted(), limit=17, after="nonsense")
+
+
+async def test_filters_narrow_what_is_listed(filled: Store) -> None:
+    summaries = _expected()
+    for name in ("conf", "uid", "region", "network", "browser", "os", "grade", "codec"):
+        value = getattr(summaries[3], name)
+        found = await filled.reports.summaries(Wanted(**{name: value}), limit=1000)
+        assert {it.session for it in found} == {
+            it.session for it in summaries if getattr(it, name) == value
+        }
+    families = await filled.reports.summaries(Wanted(browser="Chrome"), limit=1000)
+    assert {it.browser for it in families} == {"Chrome 131", "Chrome 130"}
+    assert await filled.reports.summaries(Wanted(browser="Chro"), limit=9) == []
+    window = Wanted(since=_START + 40_000, until=_START + 50_000)
+    found = await filled.reports.summaries(window, limit=1000)
+    assert {it.session for it in found} == {
+        it.session for it in summaries if it.ended >= _START + 40_000 and it.began < _START + 50_000
+    }
+
+
+async def test_a_room_has_a_meeting_for_each_time_that_people_came(store: Store) -> None:
+    def stay(number: int, began: int, minutes: int) -> Push:
+        samples = tuple(
+            sample(n, ts=began + 30 * n, bye=n == minutes * 2) for n in range(minutes * 2 + 1)
+        )
+        uid = f"00000000-0000-4000-8000-{number:012}"
+        return push(session=f"{number:024x}", samples=samples, uid=uid)
+
+    monday, later = _START, _START + 7 * DAY
+    await store.append([stay(1, monday, 10), stay(2, monday + 300, 10), stay(3, monday + 1499, 5)])
+    await store.append([stay(4, monday + 1799 + 600, 5), stay(5, later, 30), stay(6, later, 2)])
+    await _all_of(store, now=_START + 8 * DAY)
+    queries = _queries(store)
+    window = Wanted(since=monday, until=later + DAY)
+    meetings = await queries.meetings(window)
+    assert [(it.began - monday, it.sessions, it.peak) for it in meetings] == [
+        (7 * DAY, 2, 2),
+        (2399, 1, 1),
+        (0, 3, 2),
+    ]
+    whole = await queries.meeting(f"{2:024x}")
+    assert whole.meeting == meetings[2]
+    assert [it.session.session for it in whole.lanes] == [f"{n:024x}" for n in (1, 2, 3)]
+    (room,) = (await queries.conferences(window, limit=5)).items
+    assert (room.sessions, room.participants, room.minutes) == (6, 6, 62)
+    week, next_week = await queries.usage("week", window)
+    assert (week.start, week.meetings, week.participants) == (monday, 2, 4)
+    assert (next_week.start, next_week.meetings, next_week.minutes) == (later, 1, 32)
+    assert len(await queries.usage("day", window)) == 2
+    assert len(await queries.usage("month", window)) == 1
+
+
+async def test_a_session_has_its_curves_and_its_spells(filled: Store) -> None:
+    life = next(it for it in _LIVES if it.troubles and it.troubles[0].cause == "rtt")
+    whole = await _queries(filled).session(life.session.id)
+    assert whole.times == tuple(it.ts for it in life.session.samples)
+    spell = whole.spells[0].spell
+    assert (spell.start, spell.end) == (life.troubles[0].start, life.troubles[0].end)
+    assert "rtt" in spell.reasons
+    at = whole.times.index(spell.start)
+    rtt = whole.curves["rtt_ms"][at]
+    assert isinstance(rtt, int | float)
+    assert rtt >= 700
+    assert whole.curves["server_region"][at] == life.region
+
+
+async def test_a_participant_is_all_its_sessions(filled: Store) -> None:
+    uid = _LIVES[0].session.uid
+    its = [it for it in _LIVES if it.session.uid == uid]
+    found = await _queries(filled).participant(uid, _ALL)
+    assert found.sessions == len(its)
+    assert {it.session for it in found.latest} == {it.session.id for it in its}
+
+
+async def test_what_does_not_exist_is_said_not_to(filled: Store) -> None:
+    queries = _queries(filled)
+    for ask in (
+        queries.session("f" * 24),
+        queries.meeting("f" * 24),
+        queries.participant("nobody", _ALL),
+    ):
+        with pytest.raises(NotFoundError):
+            await ask
+    with pytest.raises(ValueError, match="by = 'weather'"):
+        await queries.compare("weather", _ALL)
+    with pytest.raises(ValueError, match="since before until"):
+        await queries.overview(Wanted(since=5, until=5))
+
+
+async def test_names_are_found_as_one_types(filled: Store) -> None:
+    queries = _queries(filled)
+    assert {it.kind for it in await queries.search("room-1")} == {"conference"}
+    found = await queries.search("Réunion")
+    assert found
+    assert all(it.name.startswith("réunion-") for it in found), "shown as people read it"
+    address = (await queries.search("198.18."))[0]
+    assert (address.kind, address.name.startswith("198.18.")) == ("address", True)
+    uid = _LIVES[0].session.uid
+    assert [it.name for it in await queries.search(uid[3:20].upper())] == [uid]
+    assert await queries.search("  ") == []
+    assert await queries.search("%") == []
+    assert await queries.search(".*") == []
+
+
+async def test_records_are_kept_by_kind_and_name(store: Store, other: Store) -> None:
+    await store.reports.put_record("token", "a", b'{"x":1}')
+    await store.reports.put_record("token", "a", b'{"x":2}')
+    await store.reports.put_record("other", "a", b"{}")
+    assert await other.reports.records("token") == {"a": b'{"x":2}'}
+    assert await store.reports.delete_record("token", "a")
+    assert not await store.reports.delete_record("token", "a")
+    assert await other.reports.records("token") == {}
+
+
+async def test_old_sessions_are_deleted_and_their_summaries_stay(make_store: MakeStore) -> None:
+    store = make_store()
+    await store.open()
+    await store.append([push(samples=(sample(0, ts=1000), sample(1, ts=1030)), session="a" * 24)])
+    await store.append([push(samples=(sample(0, ts=9000),), session="b" * 24)])
+    await _all_of(store)
+    while await store.prune(5000):
+        pass
+    left = {it.id async for it in store.sessions(SessionFilter())}
+    if type(store).__name__ == "SqliteStore":
+        assert left == {"b" * 24}
+    assert len(await store.reports.summaries(Wanted(), limit=5)) == 2
+    await store.close()
