@@ -1,17 +1,44 @@
-"""Stored sessions in the stored form of the protocol, as bytes to write."""
+"""What is stored, to take away: sessions as they are, their timelines, their summaries."""
 
 from collections.abc import AsyncIterator
+from typing import Any, Literal
 
 import msgspec
 
+from jmmc.columns import rows
 from jmmc.model import Dialect, Sample, Session, SessionFilter
+from jmmc.moments import iso
 from jmmc.stores import Store
+from jmmc.summary import DIMENSIONS, METRICS, Summary, Wanted
+
+What = Literal["sessions", "timeline", "summaries"]
+
+_PAGE = 500
+_SHARES = ("p5", "p50", "p95")
 
 
 async def session_lines(store: Store, wanted: SessionFilter) -> AsyncIterator[bytes]:
-    """The wanted sessions in order of creation, each as one line of JSON."""
+    """The wanted sessions in order of time, each as one line of JSON."""
     async for session in store.sessions(wanted):
         yield stored_form(session) + b"\n"
+
+
+async def timeline_rows(store: Store, wanted: SessionFilter) -> AsyncIterator[list[dict[str, Any]]]:
+    """One row a sample, all readings carried forward; a session's rows together."""
+    async for session in store.sessions(wanted):
+        yield list(rows(session))
+
+
+async def summary_rows(store: Store, wanted: SessionFilter) -> AsyncIterator[list[dict[str, Any]]]:
+    """One row a session, newest first."""
+    asked = Wanted(since=wanted.since, until=wanted.until, conf=wanted.conf, uid=wanted.uid)
+    after = None
+    while True:
+        found = await store.reports.summaries(asked, limit=_PAGE, after=after)
+        yield [_row(it) for it in found]
+        if len(found) < _PAGE:
+            return
+        after = (found[-1].began, found[-1].session)
 
 
 def stored_form(session: Session) -> bytes:
@@ -35,3 +62,47 @@ def _element(sample: Sample) -> bytes:
     if sample.bye:
         own += b',"bye":true'
     return own + (b"}" if sample.readings == b"{}" else b"," + sample.readings[1:])
+
+
+def _row(summary: Summary) -> dict[str, Any]:
+    worst = summary.worst_minute
+    row: dict[str, Any] = {
+        "session": summary.session,
+        "conference": summary.conf,
+        "participant": summary.uid,
+        "began": summary.began,
+        "ended": summary.ended,
+        "running": summary.running,
+        "left": summary.left,
+        "samples": summary.samples,
+        "holes": summary.holes,
+        "formula": summary.formula,
+        "grade": summary.grade,
+        "good_s": summary.good,
+        "fair_s": summary.fair,
+        "poor_s": summary.poor,
+        "unknown_s": summary.unknown,
+        "worst_minute_began": worst[0] if worst else None,
+        "worst_minute_badness": worst[1] if worst else None,
+        **{it: getattr(summary, it) for it in DIMENSIONS},
+        "relay_share": summary.relay_share,
+        "tcp_share": summary.tcp_share,
+        "p2p_share": summary.p2p_share,
+        "address": summary.address,
+        "participant_id": summary.participant,
+        "meeting_id": summary.meeting,
+        "reasons": " ".join(f"{it}:{seconds}" for it, seconds in summary.reasons.items()),
+    }
+    for name in (*METRICS, "mos"):
+        values = summary.quantiles.get(name, [None] * len(_SHARES))
+        row |= {f"{name}_{share}": it for share, it in zip(_SHARES, values, strict=True)}
+    return row
+
+
+MOMENTS = frozenset({"time", "began", "ended", "worst_minute_began"})
+"""Columns that hold Unix seconds; files have them as time stamps in UTC."""
+
+
+def text_of(name: str, value: Any) -> Any:
+    """A value of a row as a text file has it."""
+    return iso(value) if name in MOMENTS and value is not None else value

@@ -51,6 +51,8 @@ class Scenario(Struct, frozen=True):
         """When the region fails: for ten minutes, or a tenth of a short scenario."""
         length = min(600, self.minutes * 6)
         middle = self.start + self.minutes * 30
+        if self.minutes >= 1440:
+            middle += 11 * 3600 - middle % _DAY  # At night it would strike nobody.
         return middle, middle + length
 
 

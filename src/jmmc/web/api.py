@@ -26,12 +26,17 @@ from jmmc.collector import Collector
 from jmmc.errors import StoreError
 from jmmc.fold import SIGNS_OF_LIFE
 from jmmc.identity import is_session_id
+from jmmc.model import SessionFilter
 from jmmc.moments import moment
 from jmmc.plain import encode
 from jmmc.queries import NotFoundError, Page, Queries
+from jmmc.stores import Store
 from jmmc.summary import DIMENSIONS, Found, Summary, Wanted
+from jmmc.tables import FORMATS, MissingLibrary
+from jmmc.tokens import Scope
 from jmmc.version import __version__
 from jmmc.web.access import Access
+from jmmc.web.exports import WHATS, export_response
 from jmmc.web.openapi import describe, reference_page
 from jmmc.web.problems import Problem
 
@@ -57,6 +62,7 @@ class Operation(NamedTuple):
     answer: Any
     ask: Callable[..., Awaitable[Any]]
     parameters: tuple[Parameter, ...] = ()
+    scope: Scope = "read"
 
 
 class PageOf(Struct, frozen=True):
@@ -82,7 +88,7 @@ _PAGING = (
 _PERIODS = ("day", "week", "month")
 
 
-def operations(queries: Queries) -> list[Operation]:
+def operations(queries: Queries, store: Store) -> list[Operation]:
     """Everything that can be asked."""
     by = Parameter("by", "The dimension.", {"type": "string", "enum": list(DIMENSIONS)})
     period = Parameter("period", "Day by default.", {"type": "string", "enum": list(_PERIODS)})
@@ -91,6 +97,13 @@ def operations(queries: Queries) -> list[Operation]:
     async def usage(asked: "Asked") -> list[Usage]:
         chosen = asked.one_of("period", _PERIODS, "day")
         return await queries.usage(chosen, asked.wanted)  # type: ignore[arg-type]
+
+    async def export(asked: "Asked") -> Response:
+        what = asked.one_of("what", WHATS, "timeline")
+        form = asked.one_of("format", FORMATS, "ndjson")
+        it = asked.wanted
+        wanted = SessionFilter(it.conf, it.uid, it.since, it.until)
+        return export_response(store, wanted, what, form)
 
     async def conferences(asked: "Asked") -> Page:
         return await queries.conferences(asked.wanted, limit=asked.limit, after=asked.cursor)
@@ -169,6 +182,20 @@ def operations(queries: Queries) -> list[Operation]:
             lambda asked: queries.search(asked.text("q") or ""),
             (text,),
         ),
+        Operation(
+            "/export",
+            "What is stored, as a file. Needs a token that may export.",
+            None,
+            export,
+            (
+                Parameter("what", "Timeline by default.", {"type": "string", "enum": list(WHATS)}),
+                Parameter(
+                    "format", "NDJSON by default.", {"type": "string", "enum": list(FORMATS)}
+                ),
+                *(it for it in _WINDOW if it.name in ("since", "until", "conf", "uid")),
+            ),
+            "export",
+        ),
     ]
 
 
@@ -234,7 +261,7 @@ def api_routes(collector: Collector, *, clock: Callable[[], float] = time.time) 
     queries = Queries(collector.store, lifetime=lifetime, clock=clock)
     access = Access(collector.settings, collector.store.reports)
     routes: list[BaseRoute] = []
-    all_operations = operations(queries)
+    all_operations = operations(queries, collector.store)
     for operation in all_operations:
         routes.append(Route(ROOT + operation.path, _door(operation, collector, access, clock)))
     description = describe(ROOT, __version__, all_operations, PageOf)
@@ -266,17 +293,21 @@ def _door(
     async def door(request: Request) -> Response:
         try:
             await collector.open()
-            await access.check(request, "read", clock())
+            await access.check(request, operation.scope, clock())
             asked = Asked(request, operation, clock())
             answer = await operation.ask(asked, *(request.path_params[it] for it in names))
         except Problem as problem:
             return problem.response()
         except NotFoundError as error:
             return Problem(404, "Not found", str(error)).response()
+        except MissingLibrary as error:
+            return Problem(501, "Not installed", str(error)).response()
         except StoreError as error:
             return Problem(503, "The store is down", str(error), retry_after=5).response()
         except ValueError as error:
             return Problem(400, "Bad question", str(error)).response()
+        if isinstance(answer, Response):
+            return answer
         if isinstance(answer, Page):
             answer = PageOf(list(answer.items), answer.after)
         headers = {"cache-control": "no-store", "x-content-type-options": "nosniff"}

@@ -32,7 +32,7 @@ _PROBLEM = {
 
 def describe(root: str, version: str, operations: Sequence[Any], page_of: type) -> dict[str, Any]:
     """The OpenAPI document of some operations; those with a cursor answer pages of their items."""
-    kinds, components = schemas([it.answer for it in operations])
+    kinds, components = schemas([it.answer for it in operations])  # A file's schema is empty.
     components["Problem"] = _PROBLEM
     paths = {
         root + it.path: {"get": _operation(it, kind, page_of)}

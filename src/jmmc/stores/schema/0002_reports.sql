@@ -26,11 +26,11 @@ CREATE TABLE summaries (
     series TEXT NOT NULL,                -- JSON: five minutes each
     whole TEXT NOT NULL                  -- JSON: all of it
 ) STRICT;
-CREATE INDEX summaries_by_began ON summaries (began, conf);
+CREATE INDEX summaries_by_began ON summaries (began, conf, ended);
 CREATE INDEX summaries_by_conf ON summaries (conf, began);
 CREATE INDEX summaries_by_uid ON summaries (uid, began);
 CREATE INDEX summaries_by_length ON summaries (ended - began);
-CREATE INDEX summaries_that_run ON summaries (last) WHERE running;
+CREATE INDEX summaries_that_run ON summaries (began, last) WHERE running;
 
 CREATE TABLE rollups (
     dimension TEXT NOT NULL,

@@ -1,0 +1,165 @@
+"""How long answers take on a store with 100,000 sessions of 30 days, and on one of a tenth of it.
+
+Makes the stores with `jmmc simulate`, if they are not in --folder yet (some minutes). Beside each
+figure stands the naive way: averaging the stored deltas as they are, its time and its answer.
+"""
+
+import argparse
+import asyncio
+import json
+import resource
+import sqlite3
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Any
+
+sys.path.insert(0, str(Path(__file__).parent.parent))
+
+from jmmc.queries import Queries
+from jmmc.stores import Store, open_store
+from jmmc.summary import Wanted
+from tests.mongod import Mongod
+
+_DAY = 86_400
+_ROUNDS = 7
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--folder", type=Path, default=Path("/tmp/jmmc-bench"))
+    parser.add_argument("--sessions", type=int, default=100_000)
+    parser.add_argument("--mongod", action="store_true", help="also on MongoDB")
+    options = parser.parse_args()
+    options.folder.mkdir(exist_ok=True)
+    # The small store has the newest tenth of the time, as dense as the large one.
+    small = _made(options.folder, options.sessions // 10, 3)
+    large = _made(options.folder, options.sessions, 30)
+    asyncio.run(_show(small, large))
+    _naive(large)
+    if options.mongod:
+        _on_mongod(options.folder, large)
+
+
+def _made(folder: Path, sessions: int, days: int) -> str:
+    path = folder / f"{sessions}.db"
+    url = f"sqlite:///{path}"
+    if not path.exists():
+        size = ["--participants", str(sessions), "--conferences", str(max(1, sessions // 20))]
+        _jmmc("simulate", *size, "--minutes", str(days * 1440), "--store", url)
+    return url
+
+
+def _jmmc(*arguments: str) -> None:
+    subprocess.run([sys.executable, "-m", "jmmc", *arguments], check=True)
+
+
+async def _show(small: str, large: str) -> None:
+    print("| | asked | small store | large store | growth |")
+    print("|---|---|---|---|---|")
+    figures = [await _measure(open_store(url)) for url in (small, large)]
+    for name, asked in _ASKED.items():
+        a, b = (it[name] for it in figures)
+        print(f"| {name} | < {asked} ms | {a:.1f} ms | {b:.1f} ms | {b / max(a, 0.01):.2f} x |")
+
+
+_ASKED = {
+    "overview, 30 days": 150,
+    "overview, 1 day": 150,
+    "compare by browser, 30 days": 150,
+    "compare by network, 30 days": 150,
+    "compare by network, 1 day": 150,
+    "compare by region of one browser, 1 day": 150,
+    "meeting": 100,
+    "session": 100,
+    "sessions of one day, 50": 100,
+    "search": 50,
+}
+
+
+async def _measure(store: Store) -> dict[str, float]:
+    await store.open()
+    queries = Queries(store, lifetime=75, clock=time.time)
+    (newest,) = await store.reports.summaries(Wanted(), limit=1)
+    until = newest.began + _DAY - newest.began % _DAY
+    month, day = (Wanted(since=until - it * _DAY, until=until) for it in (30, 1))
+    one = Wanted(since=until - _DAY, until=until, browser="Chrome 131")
+    largest = max(await queries.meetings(day), key=lambda it: it.sessions)
+    asks: list[Callable[[], Awaitable[Any]]] = [
+        lambda: queries.overview(month),
+        lambda: queries.overview(day),
+        lambda: queries.compare("browser", month),
+        lambda: queries.compare("network", month),
+        lambda: queries.compare("network", day),
+        lambda: queries.compare("region", one),
+        lambda: queries.meeting(largest.id),
+        lambda: queries.session(largest.id),
+        lambda: queries.sessions(day, limit=50),
+        lambda: queries.search("room-12"),
+    ]
+    figures = {}
+    for name, ask in zip(_ASKED, asks, strict=True):
+        times = []
+        for _ in range(_ROUNDS):
+            began = time.perf_counter()
+            await ask()
+            times.append((time.perf_counter() - began) * 1000)
+        figures[name] = statistics.median(times)
+    await store.close()
+    return figures
+
+
+def _naive(url: str) -> None:
+    """Means of the stored deltas, as one would aggregate raw documents."""
+    path = url.removeprefix("sqlite:///")
+    with sqlite3.connect(path) as connection:
+        began = time.perf_counter()
+        rows = connection.execute(
+            "SELECT avg(readings ->> '$.cq'), avg(readings ->> '$.rtt'),"
+            " avg((readings ->> '$.cq') < 10) FROM samples WHERE readings ->> '$.cq' IS NOT NULL"
+        ).fetchone()
+        took = time.perf_counter() - began
+        true = connection.execute(
+            "SELECT sum(poor) * 1.0 / sum(good + fair + poor) FROM summaries"
+        ).fetchone()[0]
+        weights = {"quality": 0.0, "rtt_ms": 0.0}
+        seconds = 0
+        for whole, known in connection.execute("SELECT whole, good + fair + poor FROM summaries"):
+            middle = json.loads(whole)["quantiles"]
+            if known and all(it in middle for it in weights):
+                seconds += known
+                for it in weights:
+                    weights[it] += middle[it][1] * known
+    print(f"\nThe naive way: {took:.1f} s for 30 days. Its answers, and those by time:")
+    print("| | naive | by time |")
+    print("|---|---|---|")
+    print(f"| quality | {rows[0]:.1f} | {weights['quality'] / seconds:.1f} |")
+    print(f"| round-trip time, ms | {rows[1]:.1f} | {weights['rtt_ms'] / seconds:.1f} |")
+    print(f"| share that was poor | {rows[2]:.2%} | {true:.2%} |")
+    print(f"\nlargest memory of this process: {_memory():.0f} MB")
+
+
+def _on_mongod(folder: Path, source: str) -> None:
+    mongod = Mongod(folder / "mongod")
+    mongod.start()
+    try:
+        _jmmc("copy", source, mongod.url)
+        _jmmc("rebuild", "--store", mongod.url)
+        figures = asyncio.run(_measure(open_store(mongod.url, timeout=60)))
+    finally:
+        mongod.stop()
+    print("\n| on mongod | |")
+    print("|---|---|")
+    for name, took in figures.items():
+        print(f"| {name} | {took:.1f} ms |")
+
+
+def _memory() -> float:
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,67 @@
+"""What several commands share: options, progress, and how they fail."""
+
+import sys
+import time
+from collections.abc import Callable
+from typing import Any, NoReturn
+
+import click
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+from jmmc.errors import UnusableStore
+from jmmc.moments import moment
+from jmmc.settings import Settings
+from jmmc.stores import Store, open_store
+
+Command = Callable[..., Any]
+
+store_option = click.option(
+    "--store",
+    "url",
+    default=Settings.model_fields["store"].default,
+    show_default=True,
+    envvar="JMMC_STORE",
+    show_envvar=True,
+    help="URL of the store.",
+)
+collection_option = click.option(
+    "--collection",
+    default=Settings.model_fields["collection"].default,
+    show_default=True,
+    envvar="JMMC_COLLECTION",
+    help="Collection of a MongoDB database.",
+)
+json_option = click.option("--json", "as_json", is_flag=True, help="JSON, for scripts.")
+
+
+def fail(problem: object, code: int) -> NoReturn:
+    """Say what is wrong, in a line, and end."""
+    click.echo(f"jmmc: {problem}", err=True)
+    sys.exit(code)
+
+
+def instant(option: str, text: str | None) -> int | None:
+    """A time that an option gives; ends the command when it is none."""
+    if text is None:
+        return None
+    try:
+        return moment(text, time.time())
+    except ValueError as error:
+        fail(f"{option} = {error}", 2)
+
+
+def existing_store(url: str, collection: str) -> Store:
+    """A store to read: nothing is made when its file is not there."""
+    store = open_store(url, collection=collection)
+    path = getattr(store, "path", None)
+    if path is not None and not path.exists():
+        raise UnusableStore(f"{path}: no such file")
+    return store
+
+
+def progress_bar(what: str) -> Progress:
+    """A bar on the terminal, never in what is piped on."""
+    console = Console(stderr=True)
+    columns = (TextColumn(what), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    return Progress(*columns, console=console, disable=not console.is_terminal)

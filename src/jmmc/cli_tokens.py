@@ -1,0 +1,75 @@
+"""`jmmc token`: who may read over the API."""
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import click
+from rich.console import Console
+from rich.table import Table
+
+from jmmc import tokens
+from jmmc.cli_parts import collection_option, existing_store, fail, store_option
+from jmmc.errors import JmmcError
+from jmmc.moments import iso
+from jmmc.stores import Reports
+from jmmc.tokens import SCOPES
+
+
+@click.group()
+def token() -> None:
+    """Bearer tokens for the API."""
+
+
+@token.command()
+@click.argument("name")
+@store_option
+@collection_option
+@click.option(
+    "--scope",
+    "scopes",
+    type=click.Choice(SCOPES),
+    multiple=True,
+    default=["read"],
+    show_default=True,
+    help="May be given several times.",
+)
+def create(name: str, url: str, collection: str, scopes: tuple[Any, ...]) -> None:
+    """Make a token and print it: this is the only time that it is shown."""
+    click.echo(_with(url, collection, lambda it: tokens.create(it, name, scopes, int(time.time()))))
+
+
+@token.command("list")
+@store_option
+@collection_option
+def list_(url: str, collection: str) -> None:
+    """List the tokens: what they may do, not what they are."""
+    table = Table("token", "may", "made", box=None, header_style="bold")
+    for it in _with(url, collection, tokens.tokens):
+        table.add_row(it.name, ", ".join(it.scopes), iso(it.created))
+    Console(highlight=False).print(table)
+
+
+@token.command()
+@click.argument("name")
+@store_option
+@collection_option
+def revoke(name: str, url: str, collection: str) -> None:
+    """Delete a token: from now on it opens nothing."""
+    _with(url, collection, lambda it: tokens.revoke(it, name))
+
+
+def _with(url: str, collection: str, deed: Callable[[Reports], Awaitable[Any]]) -> Any:
+    async def run() -> Any:
+        store = existing_store(url, collection)
+        try:
+            await store.open()
+            return await deed(store.reports)
+        finally:
+            await store.close()
+
+    try:
+        return asyncio.run(run())
+    except JmmcError as error:
+        fail(error, 1)

@@ -1,0 +1,342 @@
+"""The API: what it answers, to whom, and how it says no."""
+
+import asyncio
+import csv
+import io
+import json
+import re
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import pyarrow.parquet
+import pytest
+
+from jmmc import tokens
+from jmmc.model import Dialect, Push
+from jmmc.settings import Settings
+from jmmc.simulation import Scenario, simulate
+from jmmc.stores import Store, open_store
+from jmmc.summarizer import Summarizer
+from jmmc.thresholds import preset
+from jmmc.web.server import Server, create_app
+from tests.builders import Answer, call
+
+_START = 1_789_948_800
+_SCENARIO = Scenario(participants=60, conferences=6, minutes=600, seed=5, start=_START)
+_LIVES = list(simulate(_SCENARIO))
+_WINDOW = "since=2026-09-21&until=2026-09-23"
+
+
+@pytest.fixture
+async def store(tmp_path: Path) -> AsyncIterator[Store]:
+    store = open_store(f"sqlite:///{tmp_path}/calls.db")
+    await store.open()
+    await store.append(
+        [
+            Push(it.session.id, it.session.conf, it.session.uid, Dialect.V2, it.session.samples)
+            for it in _LIVES
+        ]
+    )
+    summarizer = Summarizer(
+        store, preset=preset("jitsi"), lifetime=75, clock=lambda: _START + 999_999, holder="x"
+    )
+    async for _ in summarizer.rebuild():
+        pass
+    yield store
+    await store.close()
+
+
+@pytest.fixture
+async def app(store: Store) -> AsyncIterator[Server]:
+    app = create_app(Settings.of(secret="x"), store=store)
+    yield app
+    await app.metrics.close()
+
+
+async def _get(app: Server, path: str, **more: Any) -> Answer:
+    return await call(app, "GET", f"/api/v1{path}", client="127.0.0.1", **more)
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        f"/overview?{_WINDOW}",
+        f"/conferences?{_WINDOW}&limit=3",
+        f"/conferences/{_LIVES[0].session.conf.replace('%', '%25')}?{_WINDOW}",
+        f"/meetings?{_WINDOW}",
+        f"/meetings/{_LIVES[3].session.id}",
+        f"/sessions?{_WINDOW}&browser=Chrome",
+        f"/sessions/{_LIVES[3].session.id}",
+        f"/participants/{_LIVES[3].session.uid}?{_WINDOW}",
+        *(f"/compare?{_WINDOW}&by={it}" for it in ("browser", "os", "region", "network", "codec")),
+        f"/usage?{_WINDOW}&period=week",
+        "/search?q=room",
+    ],
+)
+async def test_every_path_answers_json_with_times_in_iso(app: Server, path: str) -> None:
+    answer = await _get(app, path)
+    assert answer.status == 200, answer.body
+    assert answer.headers["content-type"] == "application/json"
+    assert answer.headers["cache-control"] == "no-store"
+    text = answer.body.decode()
+    assert answer.json
+    assert "2026-09-2" in text or "/compare" in path
+    assert not re.search(r":17899\d{5}\b", text), "a time as a number"
+
+
+async def test_the_answer_is_the_truth(app: Server) -> None:
+    overview = (await _get(app, f"/overview?{_WINDOW}")).json
+    assert overview["sessions"] == 60
+    assert overview["conferences"] == len({it.session.conf for it in _LIVES})
+    life = next(it for it in _LIVES if it.troubles)
+    session = (await _get(app, f"/sessions/{life.session.id}")).json
+    assert [it["spell"]["grade"] for it in session["spells"]]
+    assert session["summary"]["region"] == life.region
+    assert session["grades"][0]["grade"] == "unknown"
+    assert len(session["times"]) == len(life.session.samples)
+
+
+async def test_pages_are_followed_by_their_cursor(app: Server) -> None:
+    seen: list[str] = []
+    cursor = ""
+    while True:
+        answer = (await _get(app, f"/sessions?{_WINDOW}&limit=25{cursor}")).json
+        seen += [it["session"] for it in answer["items"]]
+        if answer["next"] is None:
+            break
+        cursor = f"&cursor={answer['next']}"
+    assert len(seen) == len(set(seen)) == 60
+
+
+@pytest.mark.parametrize(
+    ("path", "status", "words"),
+    [
+        ("/overview?since=yesterday", 400, "expected a date or time"),
+        ("/overview?since=2026-09-23&until=2026-09-22", 400, "since before until"),
+        ("/overview?weather=bad", 400, "Unknown parameter weather"),
+        ("/sessions?limit=0", 400, "1..500"),
+        ("/sessions?cursor=x", 400, "cursor"),
+        ("/compare?by=weather", 400, "expected browser"),
+        ("/usage?period=hour", 400, "expected day"),
+        ("/sessions/xyz", 400, "24 hex digits"),
+        ("/sessions/" + "f" * 24, 404, "not known"),
+        ("/meetings/" + "f" * 24, 404, "not known"),
+        ("/participants/nobody", 404, "nobody"),
+        ("/conferences/none", 404, "nobody was there"),
+        ("/nothing", 404, "No such path"),
+        ("/export?what=sessions&format=csv", 400, "ndjson only"),
+        ("/export?format=xls", 400, "expected ndjson"),
+    ],
+)
+async def test_what_is_wrong_is_said_as_a_problem(
+    app: Server, path: str, status: int, words: str
+) -> None:
+    answer = await _get(app, path)
+    assert answer.status == status
+    assert answer.headers["content-type"] == "application/problem+json"
+    assert words in f"{answer.json['title']} {answer.json['detail']}"
+
+
+async def test_another_method_is_refused(app: Server) -> None:
+    answer = await call(app, "POST", "/api/v1/overview", client="127.0.0.1")
+    assert answer.status == 405
+
+
+async def test_without_a_token_only_this_machine_may_ask(app: Server) -> None:
+    assert (await call(app, "GET", "/api/v1/overview", client="127.0.0.1")).status == 200
+    assert (await call(app, "GET", "/api/v1/overview", client="::1")).status == 200
+    far = await call(app, "GET", "/api/v1/overview", client="203.0.113.9")
+    assert far.status == 403
+    assert "jmmc token create" in far.json["detail"]
+    proxied = {"x-forwarded-for": "203.0.113.9"}
+    through = await call(app, "GET", "/api/v1/overview", client="127.0.0.1", headers=proxied)
+    assert through.status == 403, "a proxy on this machine speaks for others"
+
+
+async def test_with_a_token_it_is_needed_everywhere(app: Server, store: Store) -> None:
+    secret = await tokens.create(store.reports, "ops", ["read"], 0)
+    assert (await _get(app, "/overview")).status == 401
+    assert (await _get(app, "/overview")).headers["www-authenticate"] == "Bearer"
+
+    async def ask(path: str, token: str) -> int:
+        headers = {"authorization": f"Bearer {token}"}
+        return (
+            await call(app, "GET", f"/api/v1{path}", client="203.0.113.9", headers=headers)
+        ).status
+
+    assert await ask("/overview", secret) == 200
+    assert await ask("/overview", secret + "x") == 401
+    assert await ask("/export", secret) == 403
+    taker = await tokens.create(store.reports, "taker", ["read", "export"], 0)
+    assert len((await _file(app, f"{_WINDOW}&what=summaries", taker)).splitlines()) == 60
+    await tokens.revoke(store.reports, "ops")
+    assert await ask("/overview", secret) == 401
+
+
+async def test_tokens_are_stored_as_digests_only(store: Store) -> None:
+    secret = await tokens.create(store.reports, "ops", ["read"], 7)
+    records = await store.reports.records("token")
+    assert secret not in json.dumps([[key, it.decode()] for key, it in records.items()])
+    with pytest.raises(tokens.TokenError, match="already"):
+        await tokens.create(store.reports, "ops", ["read"], 7)
+    with pytest.raises(tokens.TokenError, match="no token"):
+        await tokens.revoke(store.reports, "none")
+
+
+async def test_guessing_tokens_is_slowed_down(app: Server, store: Store) -> None:
+    await tokens.create(store.reports, "ops", ["read"], 0)
+    headers = {"authorization": "Bearer wrong"}
+    statuses = [
+        (await call(app, "GET", "/api/v1/overview", client="203.0.113.9", headers=headers)).status
+        for _ in range(30)
+    ]
+    assert statuses[0] == 401
+    assert statuses[-1] == 429
+
+
+async def test_too_many_questions_are_refused(store: Store) -> None:
+    app = create_app(Settings.of(secret="x", max_queries_per_minute=5), store=store)
+    answers = [await _get(app, "/search?q=a") for _ in range(20)]
+    assert answers[0].status == 200
+    assert answers[-1].status == 429
+    assert int(answers[-1].headers["retry-after"]) >= 1
+    await app.metrics.close()
+
+
+async def test_the_api_describes_itself(app: Server) -> None:
+    description = (await _get(app, "/openapi.json")).json
+    assert description["openapi"] == "3.1.0"
+    assert "/api/v1/sessions/{id}" in description["paths"]
+    began = description["components"]["schemas"]["Summary"]["properties"]["began"]
+    assert began == {"type": "string", "format": "date-time"}
+    page = await _get(app, "/")
+    assert "GET /api/v1/overview" in page.body.decode()
+    assert "default-src 'none'" in page.headers["content-security-policy"]
+
+
+def _fits(value: Any, schema: dict[str, Any], components: dict[str, Any], where: str) -> None:
+    if "$ref" in schema:
+        schema = components[schema["$ref"].rpartition("/")[2]]
+    if "anyOf" in schema:
+        errors = []
+        for one in schema["anyOf"]:
+            try:
+                return _fits(value, one, components, where)
+            except AssertionError as error:
+                errors.append(str(error))
+        raise AssertionError(f"{where}: {errors}")
+    names = schema.get("type", [])
+    kinds: dict[str, Any] = {
+        "object": dict,
+        "array": list,
+        "string": str,
+        "integer": int,
+        "number": (int, float),
+        "boolean": bool,
+        "null": type(None),
+    }
+    allowed = tuple(kinds[it] for it in ([names] if isinstance(names, str) else names))
+    assert not allowed or isinstance(value, allowed), f"{where}: {value!r} is no {names}"
+    if isinstance(value, dict) and "properties" in schema:
+        assert set(value) == set(schema["properties"]), where
+        for name, it in value.items():
+            _fits(it, schema["properties"][name], components, f"{where}.{name}")
+    if isinstance(value, list) and "items" in schema:
+        for it in value:
+            _fits(it, schema["items"], components, f"{where}[]")
+    return None
+
+
+@pytest.mark.parametrize(
+    ("path", "query"),
+    [
+        ("/overview", _WINDOW),
+        ("/conferences", _WINDOW),
+        ("/meetings/{id}", ""),
+        ("/sessions", _WINDOW),
+        ("/sessions/{id}", ""),
+        ("/compare", f"{_WINDOW}&by=browser"),
+        ("/usage", _WINDOW),
+        ("/search", "q=room"),
+    ],
+)
+async def test_answers_fit_the_description(app: Server, path: str, query: str) -> None:
+    description = (await _get(app, "/openapi.json")).json
+    life = next(it for it in _LIVES if it.troubles)
+    answer = await _get(app, path.replace("{id}", life.session.id) + (f"?{query}" if query else ""))
+    operation = description["paths"][f"/api/v1{path}"]["get"]
+    schema = operation["responses"]["200"]["content"]["application/json"]["schema"]
+    _fits(answer.json, schema, description["components"]["schemas"], path)
+
+
+async def _file(app: Server, query: str, token: str = "") -> bytes:
+    body: list[bytes] = []
+    scope = {
+        "type": "http",
+        "method": "GET",
+        "path": "/api/v1/export",
+        "query_string": query.encode(),
+        "headers": [(b"authorization", f"Bearer {token}".encode())] if token else [],
+        "client": ("127.0.0.1", 1),
+        "root_path": "",
+    }
+
+    async def receive() -> dict[str, Any]:
+        await asyncio.sleep(3600)
+        return {"type": "http.disconnect"}
+
+    async def send(message: dict[str, Any]) -> None:
+        body.append(message.get("body", b""))
+
+    await app(scope, receive, send)  # type: ignore[arg-type]
+    return b"".join(body)
+
+
+async def test_timelines_are_exported_in_every_format_alike(app: Server) -> None:
+    samples = sum(len(it.session.samples) for it in _LIVES)
+    lines = [json.loads(it) for it in (await _file(app, _WINDOW)).splitlines()]
+    assert len(lines) == samples
+    rows = list(csv.DictReader(io.StringIO((await _file(app, f"{_WINDOW}&format=csv")).decode())))
+    table = pyarrow.parquet.read_table(io.BytesIO(await _file(app, f"{_WINDOW}&format=parquet")))
+    assert list(lines[0]) == list(rows[0]) == table.column_names
+    columns = table.to_pydict()
+    for number, line in enumerate(lines):
+        for name in ("rtt_ms", "up_bitrate_video_kbps", "quality"):
+            assert columns[name][number] == line[name]
+            assert rows[number][name] == ("" if line[name] is None else str(line[name]))
+        assert (
+            f"{columns['time'][number]:%Y-%m-%dT%H:%M:%SZ}" == line["time"] == rows[number]["time"]
+        )
+    assert {it["server_region"] for it in lines[:40]} - {None} <= {it.region for it in _LIVES}
+
+
+async def test_a_steady_value_stands_in_every_row(app: Server) -> None:
+    life = max(_LIVES, key=lambda it: len(it.session.samples))
+    query = f"{_WINDOW}&uid={life.session.uid}"
+    lines = [json.loads(it) for it in (await _file(app, query)).splitlines()]
+    its = [it for it in lines if it["session"] == life.session.id]
+    assert all(it["browser"] == life.browser for it in its)
+    assert all(it["up_bitrate_audio_kbps"] in (32, None) for it in its)
+
+
+async def test_summaries_are_exported_with_units_in_their_names(app: Server) -> None:
+    text = (await _file(app, f"{_WINDOW}&what=summaries&format=csv")).decode()
+    rows = list(csv.DictReader(io.StringIO(text)))
+    assert len(rows) == 60
+    for row in rows:
+        parts = [int(row[it]) for it in ("good_s", "fair_s", "poor_s", "unknown_s")]
+        assert row["samples"].isdigit()
+        assert sum(parts) % 30 == 0
+
+
+async def test_a_name_that_a_spreadsheet_would_run_is_only_a_name(
+    store: Store, app: Server
+) -> None:
+    samples = _LIVES[0].session.samples
+    conf = "=cmd|'/c calc'!a1"
+    await store.append([Push("e" * 24, conf, _LIVES[0].session.uid, Dialect.V2, samples)])
+    text = (await _file(app, f"{_WINDOW}&format=csv")).decode()
+    found = {it["conference"] for it in csv.DictReader(io.StringIO(text))}
+    assert f"'{conf}" in found
+    assert conf not in found
