@@ -1,0 +1,171 @@
+"""The terminal answers as the API does: report, sessions, show, and what fills the store."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pyarrow.parquet
+import pytest
+
+from jmmc.simulation import Scenario, simulate
+from tests.servers import Serve
+
+_SEED = ["--participants", "80", "--conferences", "8", "--minutes", "300", "--seed", "4"]
+_START = "2026-09-21T08:00"
+_LIVES = list(simulate(Scenario(80, 8, 300, 4, 1_789_977_600)))
+_WINDOW = ["--since", "2026-09-21", "--until", "2026-09-22"]
+
+
+def _jmmc(*arguments: str, folder: Path, **environ: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "jmmc", *arguments],
+        cwd=folder,
+        env={**os.environ, "COLUMNS": "160", **environ},
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A store in the working directory, under the name that is the default."""
+    folder = tmp_path_factory.mktemp("simulated")
+    done = _jmmc("simulate", *_SEED, "--start", _START, folder=folder)
+    assert done.returncode == 0, done.stderr
+    assert "80 sessions in" in done.stdout
+    (folder / "said").write_text(done.stdout)
+    return folder
+
+
+def _json(folder: Path, *arguments: str) -> Any:
+    done = _jmmc(*arguments, "--json", folder=folder)
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout)
+
+
+def test_a_report_shows_what_was_simulated(folder: Path) -> None:
+    answer = _json(folder, "report", *_WINDOW, "--by", "region")
+    assert answer["overview"]["sessions"] == 80
+    assert sum(it["sessions"] for it in answer["compare"]) == 80
+    # A session shorter than its first reading has no region.
+    told = {it["value"] for it in answer["compare"]} - {""}
+    assert told == {it.region for it in _LIVES}
+    text = _jmmc("report", *_WINDOW, "--by", "region", folder=folder).stdout
+    assert "80 sessions in" in text
+    assert "eu-central" in text
+
+
+def test_the_truth_that_was_printed_is_what_is_answered(folder: Path) -> None:
+    """Bad time by region, to the percent: a region is known from the second sample on."""
+    said = (folder / "said").read_text()
+    answer = _json(folder, "report", *_WINDOW, "--by", "region")
+    for it in answer["compare"]:
+        if it["value"]:
+            lines = [text for text in said.splitlines() if text.endswith("was bad")]
+            (line,) = [text for text in lines if text.split()[0] == it["value"]]
+            truth = float(line.split()[1].rstrip("%")) / 100
+            grades = it["grades"]
+            assert 1 - grades["good_share"] == pytest.approx(truth, abs=0.01)
+
+
+def test_sessions_are_listed_and_shown(folder: Path) -> None:
+    listed = _json(folder, "sessions", *_WINDOW, "--grade", "poor")["items"]
+    assert listed
+    assert {it["poor"] > 0 for it in listed} == {True}
+    text = _jmmc("sessions", *_WINDOW, "--limit", "5", folder=folder).stdout
+    assert "more than 5" in text
+    one = listed[0]["session"]
+    whole = _json(folder, "show", one)
+    assert whole["summary"]["session"] == one
+    assert whole["spells"]
+    text = _jmmc("show", one.upper(), folder=folder).stdout
+    assert "at fault:" in text
+    assert "○ poor" in text
+
+
+def test_what_is_rebuilt_by_another_preset_is_judged_anew(folder: Path) -> None:
+    before = _json(folder, "report", *_WINDOW)["overview"]["grades"]
+    done = _jmmc("rebuild", "--quality-preset", "teams", folder=folder)
+    assert "80 sessions judged by teams" in done.stdout
+    teams = _json(folder, "report", *_WINDOW)["overview"]["grades"]
+    assert teams != before
+    _jmmc("rebuild", folder=folder)
+    assert _json(folder, "report", *_WINDOW)["overview"]["grades"] == before
+
+
+def test_timelines_are_written_by_day(folder: Path, tmp_path: Path) -> None:
+    days = tmp_path / "days"
+    options = ["--what", "timeline", "--format", "parquet", "--partition", "day", "-o", str(days)]
+    assert _jmmc("export", *options, folder=folder).returncode == 0
+    table = pyarrow.parquet.read_table(days)
+    assert table.num_rows == sum(len(it.session.samples) for it in _LIVES)
+    assert [it.name for it in days.iterdir()] == ["day=2026-09-21"]
+
+
+def test_summaries_are_written_as_csv(folder: Path) -> None:
+    done = _jmmc("export", "--what", "summaries", "--format", "csv", folder=folder)
+    lines = done.stdout.splitlines()
+    assert len(lines) == 81
+    assert lines[0].startswith("session,conference,participant,began,ended,")
+
+
+def test_tokens_are_made_listed_and_revoked(folder: Path) -> None:
+    made = _jmmc("token", "create", "grafana", "--scope", "read", folder=folder).stdout.strip()
+    assert made.startswith("jmmc_")
+    assert "grafana" in _jmmc("token", "list", folder=folder).stdout
+    assert "already" in _jmmc("token", "create", "grafana", folder=folder).stderr
+    assert _jmmc("token", "revoke", "grafana", folder=folder).returncode == 0
+    assert "grafana" not in _jmmc("token", "list", folder=folder).stdout
+    assert "no token" in _jmmc("token", "revoke", "grafana", folder=folder).stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["report", "--since", "soon"], "expected a date or time"),
+        (["report", "--since", "2026-01-02", "--until", "2026-01-01"], "since before until"),
+        (["show", "f" * 24], "not known"),
+        (["report", "--store", "sqlite:///none.db"], "no such file"),
+        (["rebuild", "--store", "sqlite:///none.db"], "no such file"),
+        (["export", "--what", "sessions", "--format", "csv"], "nested"),
+        (["export", "--partition", "day", "--what", "timeline"], "needs"),
+    ],
+)
+def test_what_cannot_be_done_is_said_in_a_line(
+    folder: Path, arguments: list[str], words: str
+) -> None:
+    done = _jmmc(*arguments, folder=folder)
+    assert done.returncode in (1, 2)
+    assert words in done.stderr
+    assert len(done.stderr.strip().splitlines()) == 1
+
+
+def test_simulated_browsers_push_through_a_collector(tmp_path: Path) -> None:
+    serve = Serve(tmp_path)
+    options = ["--participants", "12", "--conferences", "2", "--minutes", "20", "--seed", "1"]
+    done = _jmmc("simulate", "--url", serve.url, "--speed", "400", *options, folder=tmp_path)
+    assert done.returncode == 0, done.stderr
+    exported = serve.export()
+    lives = list(simulate(Scenario(12, 2, 20, 1, 0)))
+    assert sorted(len(it["m"]) for it in exported) == sorted(
+        len(it.session.samples) for it in lives
+    )
+    assert serve.stop() == 0
+    overview = _json(tmp_path, "report", "--since", "1h", "--store", serve.store)["overview"]
+    assert overview["sessions"] <= 12
+
+
+def test_a_collector_keeps_its_summaries_up_to_date_by_itself(tmp_path: Path) -> None:
+    serve = Serve(tmp_path)
+    options = ["--participants", "6", "--conferences", "1", "--minutes", "10", "--seed", "1"]
+    _jmmc("simulate", "--url", serve.url, "--speed", "300", *options, folder=tmp_path)
+    for _ in range(40):
+        overview = _json(tmp_path, "report", "--since", "1h", "--store", serve.store)["overview"]
+        if overview["sessions"] == 6:
+            break
+    assert overview["sessions"] == 6
+    serve.close()

@@ -1,0 +1,200 @@
+"""A session's page of figures, and who is to blame."""
+
+from typing import Any
+
+import msgspec
+import pytest
+
+from jmmc.blame import FEWEST, blame, wilson
+from jmmc.model import Dialect, Sample, Session
+from jmmc.moments import iso, moment
+from jmmc.quality import Grade
+from jmmc.rollup import DAY, HOUR, Part, total, windows
+from jmmc.summary import Slice, Stretch, Summary, Wanted, network_of, readable_address, summarize
+from jmmc.thresholds import preset
+from tests.builders import UID
+
+_JITSI = preset("jitsi")
+
+
+def _session(*samples: tuple[int, dict[str, Any]], began: int = 900, **last: bool) -> Session:
+    made = [Sample(n, began + at, msgspec.json.encode(m)) for n, (at, m) in enumerate(samples)]
+    if last:
+        made[-1] = msgspec.structs.replace(made[-1], **last)
+    return Session("a" * 24, "room", UID, Dialect.V2, began, tuple(made))
+
+
+def _summary(*samples: tuple[int, dict[str, Any]], began: int = 900) -> Summary:
+    return summarize(_session(*samples, began=began, bye=True), preset=_JITSI, lifetime=75)
+
+
+def test_a_steady_hour_outweighs_ten_bad_minutes() -> None:
+    """Stored once, and twenty times: the mean of what is stored would be 25 % good."""
+    good = {"cq": 100, "rtt": 20}
+    steady = [(30 * n, good if n == 0 else {}) for n in range(120)]
+    bad = [(3600 + 30 * n, {"cq": 5 + n % 2}) for n in range(21)]
+    it = _summary(*steady, *bad)
+    assert (it.good, it.poor, it.unknown) == (3600, 600, 0)
+    assert it.grade == "poor", "a tenth of the time and more"
+    assert it.quantiles["quality"] == [5, 100, 100]
+    assert it.quantiles["rtt_ms"] == [20, 20, 20]
+    assert it.reasons == {"quality": 600}
+
+
+def test_time_is_cut_into_five_minutes_of_the_clock() -> None:
+    it = _summary((0, {"cq": 100}), *((30 * n, {}) for n in range(1, 21)), began=1000)
+    assert it.series == (
+        Slice(900, 200, 0, 0, 0),
+        Slice(1200, 300, 0, 0, 0),
+        Slice(1500, 100, 0, 0, 0),
+    )
+    assert sum(s.good for s in it.series) == it.good
+
+
+def test_what_held_longest_is_what_a_session_is_compared_by() -> None:
+    first = {"br": "Chrome 131", "os": "Windows 11", "cq": 90}
+    first["t"] = {"sr": "eu", "tp": "udp", "rip": 3221225986}
+    it = _summary(
+        (0, first),
+        (30, {"t": {"tp": "tcp", "lct": "relay"}}),
+        (60, {}),
+        (90, {"t": {"tp": "udp", "lct": "host"}, "cdc": {"a": "opus"}}),
+        (100, {}),
+    )
+    assert (it.browser, it.os, it.region) == ("Chrome 131", "Windows 11", "eu")
+    assert (it.transport, it.codec) == ("relay", "opus")
+    assert (it.address, it.network) == ("192.0.2.2", "192.0.2.0/24")
+    assert (it.relay_share, it.tcp_share) == (0.6, 0.6)
+
+
+@pytest.mark.parametrize(
+    ("address", "network"),
+    [
+        ("198.18.3.77", "198.18.3.0/24"),
+        ("2001:db8:1:2::5", "2001:db8:1::/48"),
+        ("fe80::1%eth0", "fe80::/48"),
+        ("", ""),
+        ("x", ""),
+    ],
+)
+def test_a_network_is_a_prefix_of_the_address(address: str, network: str) -> None:
+    assert network_of(address) == network
+
+
+def test_a_stored_address_is_shown_as_people_write_it() -> None:
+    assert readable_address(3221225986) == "192.0.2.2"
+    assert readable_address("2001:db8::1") == "2001:db8::1"
+    assert readable_address(2**33) == readable_address(None) == readable_address([]) == ""
+
+
+@pytest.mark.parametrize(
+    ("parts", "grade"),
+    [((90, 9, 1), "fair"), ((95, 4, 1), "good"), ((80, 9, 11), "poor"), ((0, 0, 0), "unknown")],
+)
+def test_a_call_in_a_word(parts: tuple[int, int, int], grade: str) -> None:
+    good, fair, poor = parts
+    it = msgspec.structs.replace(_person(0), good=good, fair=fair, poor=poor)
+    assert it.grade == grade
+
+
+def _person(number: int, *, bad: bool = False, **dimensions: str) -> Summary:
+    """Somebody who was there from 1000 to 2000, bad from 1400 to 1600 or not at all."""
+    base = _summary((0, {"cq": 100}), (30, {}))
+    lane = [Stretch(1000, 1400, Grade.GOOD)]
+    lane.append(Stretch(1400, 1600, Grade.POOR if bad else Grade.GOOD))
+    lane.append(Stretch(1600, 2000, Grade.GOOD))
+    places = {"conf": "room", "network": "n", "region": "r", "browser": "b", **dimensions}
+    return msgspec.structs.replace(base, session=f"{number:024}", lane=tuple(lane), **places)
+
+
+_ME = _person(0, bad=True, conf="mine", network="192.0.2.0/24", region="eu", browser="Chrome 131")
+
+
+def _others(count: int, *, bad: bool = False, first: int = 100, **more: str) -> list[Summary]:
+    return [
+        _person(first + n, bad=bad, **{"conf": f"c{n}", "network": f"n{n}", "region": "us", **more})
+        for n in range(count)
+    ]
+
+
+@pytest.mark.parametrize(
+    ("everybody", "verdict"),
+    [
+        (_others(3, conf="mine"), "alone"),
+        (_others(3, conf="mine", bad=True) + _others(20, first=300), "conf"),
+        (_others(6, network="192.0.2.0/24", bad=True) + _others(20, first=300), "network"),
+        (_others(9, region="eu", bad=True) + _others(20, first=300), "region"),
+        (_others(9, browser="Chrome 131", bad=True) + _others(20, first=300), "browser"),
+        (_others(3, region="eu", bad=True) + _others(20, first=300), "too few"),
+        (_others(1, conf="mine", bad=True), "too few"),
+        (_others(30, bad=True), "too few"),
+        (_others(2, conf="mine", bad=True) + _others(40, bad=True, first=300), "unclear"),
+        ([], "too few"),
+    ],
+)
+def test_whose_fault_it_was(everybody: list[Summary], verdict: str) -> None:
+    it = blame(_ME, 1400, 1600, [_ME, *everybody])
+    assert it.verdict == verdict
+    for scope in it.scopes:
+        assert 1 <= scope.bad <= scope.known
+        assert scope.known + scope.others_known == len(everybody) + 1
+
+
+def test_who_was_not_there_is_not_counted() -> None:
+    elsewhen = [
+        msgspec.structs.replace(it, lane=(Stretch(5000, 6000, Grade.POOR),)) for it in _others(9)
+    ]
+    unknown = [
+        msgspec.structs.replace(it, lane=(Stretch(1000, 2000, Grade.UNKNOWN),)) for it in _others(9)
+    ]
+    it = blame(_ME, 1400, 1600, elsewhen + unknown)
+    assert all(scope.known == 1 and scope.others_known == 0 for scope in it.scopes)
+    assert FEWEST > 1
+
+
+def test_an_interval_narrows_with_the_sample_and_never_leaves_zero_to_one() -> None:
+    assert wilson(0.5, 0) == (0.0, 1.0)
+    assert wilson(0.5, 10) == (0.2366, 0.7634)
+    assert wilson(0.5, 1000) == (0.4691, 0.5309)
+    for share in (0.0, 1.0, 0.03):
+        low, high = wilson(share, 7)
+        assert 0 <= low <= share <= high <= 1
+
+
+def test_a_window_is_read_by_days_where_it_can_be() -> None:
+    assert list(windows(DAY, 3 * DAY)) == [(DAY, DAY, 3 * DAY)]
+    assert list(windows(5, HOUR)) == [(HOUR, 5, HOUR)]
+    assert list(windows(DAY - 5, 2 * DAY + 7)) == [
+        (HOUR, DAY - 5, DAY),
+        (DAY, DAY, 2 * DAY),
+        (HOUR, 2 * DAY, 2 * DAY + 7),
+    ]
+    parts = [Part(0, 1, 2, 3, 4, 5), Part(300, 1, 1, 1, 1, 1)]
+    assert total(parts, 7) == Part(7, 2, 3, 4, 5, 6)
+
+
+@pytest.mark.parametrize(
+    ("text", "second"),
+    [
+        ("1970-01-02", 86_400),
+        ("1970-01-01T01:00", 3600),
+        ("1970-01-01T01:00+01:00", 0),
+        ("now", 1_000_000),
+        ("90m", 1_000_000 - 5400),
+        ("2d", 1_000_000 - 2 * 86_400),
+        ("1w", 1_000_000 - 7 * 86_400),
+    ],
+)
+def test_moments_are_understood_as_people_write_them(text: str, second: int) -> None:
+    assert moment(text, 1_000_000) == second
+    assert moment(iso(second), 0) == second
+
+
+@pytest.mark.parametrize("text", ["", "soon", "3y", "2026-13-01", "-1d", "99999999d"])
+def test_what_is_no_moment_is_told(text: str) -> None:
+    with pytest.raises(ValueError, match="expected a date or time"):
+        moment(text, 0)
+
+
+def test_nothing_is_wanted_by_default() -> None:
+    assert Wanted() == Wanted(since=None, until=None, running=None)
