@@ -165,3 +165,39 @@ class Usage(Struct, frozen=True):
     meetings: int
     participants: int
     minutes: int
+
+
+class Tile(Struct, frozen=True):
+    """A meeting that runs: how its people are at this moment, by grade."""
+
+    meeting: str
+    conf: str
+    began: int
+    people: int
+    good: int
+    fair: int
+    poor: int
+    unknown: int
+    reasons: tuple[str, ...]
+
+
+class Place(Struct, frozen=True):
+    """A value of a dimension: of how many people there now, how many are bad."""
+
+    dimension: str
+    value: str
+    people: int
+    bad: int
+
+
+class Live(Struct, frozen=True):
+    """This moment: all who are there, their meetings (worst first), and where it is bad."""
+
+    at: int
+    people: int
+    good: int
+    fair: int
+    poor: int
+    unknown: int
+    tiles: tuple[Tile, ...]
+    places: tuple[Place, ...]

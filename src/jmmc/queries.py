@@ -13,6 +13,7 @@ from jmmc.answers import (
     Conference,
     Grades,
     Lane,
+    Live,
     Meeting,
     Now,
     Overview,
@@ -26,6 +27,7 @@ from jmmc.blame import blame
 from jmmc.columns import curves
 from jmmc.errors import JmmcError
 from jmmc.fold import fold
+from jmmc.live import live
 from jmmc.rollup import ALL, DAY, HOUR, Part, by_value, total, windows
 from jmmc.stores import Reports, Store
 from jmmc.summary import BUCKET, DIMENSIONS, Found, Slice, Summary, Wanted
@@ -86,6 +88,12 @@ class Queries:
             step,
             points,
         )
+
+    async def live(self) -> Live:
+        """This moment."""
+        rows = await self._reports.facts(("session",), Wanted(running=True))
+        running = await self._reports.get_summaries([row[0] for row in rows])
+        return live(running, int(self._clock()))
 
     async def compare(self, by: str, wanted: Wanted) -> list[Compared]:
         """The values of a dimension, the most used first."""

@@ -15,6 +15,7 @@ from starlette.routing import BaseRoute, Route
 from jmmc.answers import (
     Compared,
     Conference,
+    Live,
     Meeting,
     Overview,
     Participant,
@@ -125,6 +126,12 @@ def operations(queries: Queries, store: Store) -> list[Operation]:
             Overview,
             lambda asked: queries.overview(asked.wanted),
             _WINDOW,
+        ),
+        Operation(
+            "/live",
+            "This moment: running meetings, the worst first, and where it is bad.",
+            Live,
+            lambda asked: queries.live(),
         ),
         Operation(
             "/conferences",

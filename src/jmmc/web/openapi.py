@@ -134,6 +134,8 @@ def _kind(schema: dict[str, Any]) -> str:
         return " or ".join(_kind(it) for it in schema["anyOf"])
     if schema.get("type") == "array":
         return f"list of {_kind(schema['items'])}" if "items" in schema else "list"
+    if "items" in schema.get("properties", {}):
+        return f"pages of {_kind(schema['properties']['items']['items'])}"
     if "enum" in schema:
         return ", ".join(schema["enum"])
     kind = schema.get("format") or schema.get("type") or "anything"
@@ -142,7 +144,7 @@ def _kind(schema: dict[str, Any]) -> str:
 
 def _linked(schema: dict[str, Any]) -> str:
     text = escape(_kind(schema))
-    inner = schema.get("items", schema)
+    inner = schema.get("properties", {}).get("items", schema).get("items", schema)
     if "$ref" in inner:
         name = escape(inner["$ref"].rpartition("/")[2])
         return text.replace(name, f'<a href="#{name}">{name}</a>')
