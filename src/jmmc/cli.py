@@ -16,6 +16,7 @@ from jmmc.cli_answers import report, sessions, show
 from jmmc.cli_data import copy, export, rebuild, simulate
 from jmmc.cli_parts import fail
 from jmmc.cli_tokens import token
+from jmmc.cli_users import user
 from jmmc.errors import JmmcError, SettingsError
 from jmmc.preflight import inspect
 from jmmc.settings import (
@@ -154,5 +155,5 @@ def _shown(loaded: Settings, name: str) -> object:
     return list(value) if isinstance(value, tuple) else value
 
 
-for _one in (export, copy, simulate, rebuild, report, sessions, show, token):
+for _one in (export, copy, simulate, rebuild, report, sessions, show, token, user):
     main.add_command(_one)

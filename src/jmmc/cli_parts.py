@@ -1,20 +1,22 @@
 """What several commands share: options, progress, and how they fail."""
 
+import asyncio
 import sys
 import time
-from collections.abc import Callable
-from typing import Any, NoReturn
+from collections.abc import Awaitable, Callable
+from typing import Any, NoReturn, TypeVar
 
 import click
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from jmmc.errors import UnusableStore
+from jmmc.errors import JmmcError, UnusableStore
 from jmmc.moments import moment
 from jmmc.settings import Settings
-from jmmc.stores import Store, open_store
+from jmmc.stores import Reports, Store, open_store
 
 Command = Callable[..., Any]
+_Answer = TypeVar("_Answer")
 
 store_option = click.option(
     "--store",
@@ -58,6 +60,25 @@ def existing_store(url: str, collection: str) -> Store:
     if path is not None and not path.exists():
         raise UnusableStore(f"{path}: no such file")
     return store
+
+
+def with_reports(
+    url: str, collection: str, deed: Callable[[Reports], Awaitable[_Answer]]
+) -> _Answer:
+    """Do something with what a store keeps beside its sessions; ends the command when it fails."""
+
+    async def run() -> _Answer:
+        store = existing_store(url, collection)
+        try:
+            await store.open()
+            return await deed(store.reports)
+        finally:
+            await store.close()
+
+    try:
+        return asyncio.run(run())
+    except JmmcError as error:
+        fail(error, 1)
 
 
 def progress_bar(what: str) -> Progress:

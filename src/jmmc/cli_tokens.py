@@ -1,8 +1,6 @@
 """`jmmc token`: who may read over the API."""
 
-import asyncio
 import time
-from collections.abc import Awaitable, Callable
 from typing import Any
 
 import click
@@ -10,10 +8,8 @@ from rich.console import Console
 from rich.table import Table
 
 from jmmc import tokens
-from jmmc.cli_parts import collection_option, existing_store, fail, store_option
-from jmmc.errors import JmmcError
+from jmmc.cli_parts import collection_option, store_option, with_reports
 from jmmc.moments import iso
-from jmmc.stores import Reports
 from jmmc.tokens import SCOPES
 
 
@@ -37,7 +33,9 @@ def token() -> None:
 )
 def create(name: str, url: str, collection: str, scopes: tuple[Any, ...]) -> None:
     """Make a token and print it: this is the only time that it is shown."""
-    click.echo(_with(url, collection, lambda it: tokens.create(it, name, scopes, int(time.time()))))
+    click.echo(
+        with_reports(url, collection, lambda it: tokens.create(it, name, scopes, int(time.time())))
+    )
 
 
 @token.command("list")
@@ -46,7 +44,7 @@ def create(name: str, url: str, collection: str, scopes: tuple[Any, ...]) -> Non
 def list_(url: str, collection: str) -> None:
     """List the tokens: what they may do, not what they are."""
     table = Table("token", "may", "made", box=None, header_style="bold")
-    for it in _with(url, collection, tokens.tokens):
+    for it in with_reports(url, collection, tokens.tokens):
         table.add_row(it.name, ", ".join(it.scopes), iso(it.created))
     Console(highlight=False).print(table)
 
@@ -57,19 +55,4 @@ def list_(url: str, collection: str) -> None:
 @collection_option
 def revoke(name: str, url: str, collection: str) -> None:
     """Delete a token: from now on it opens nothing."""
-    _with(url, collection, lambda it: tokens.revoke(it, name))
-
-
-def _with(url: str, collection: str, deed: Callable[[Reports], Awaitable[Any]]) -> Any:
-    async def run() -> Any:
-        store = existing_store(url, collection)
-        try:
-            await store.open()
-            return await deed(store.reports)
-        finally:
-            await store.close()
-
-    try:
-        return asyncio.run(run())
-    except JmmcError as error:
-        fail(error, 1)
+    with_reports(url, collection, lambda it: tokens.revoke(it, name))

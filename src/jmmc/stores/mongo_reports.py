@@ -32,7 +32,11 @@ REPORT_INDEXES = {
         IndexModel([("conf", ASCENDING), *_DOWN], name="jmmc_conf"),
         IndexModel([("uid", ASCENDING), *_DOWN], name="jmmc_uid"),
         IndexModel([("length", DESCENDING)], name="jmmc_length"),
-        IndexModel([("last", ASCENDING)], name="jmmc_running", partialFilterExpression=_RUNNING),
+        IndexModel(
+            [*_DOWN, ("last", ASCENDING)],
+            name="jmmc_running",
+            partialFilterExpression=_RUNNING,
+        ),
     ],
     "records": [IndexModel([("kind", ASCENDING)], name="jmmc_kind")],
 }

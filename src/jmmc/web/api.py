@@ -262,11 +262,12 @@ class Asked:
             raise Problem(400, f"Bad parameter {name}", str(error)) from None
 
 
-def api_routes(collector: Collector, *, clock: Callable[[], float] = time.time) -> list[BaseRoute]:
+def api_routes(
+    collector: Collector, access: Access, *, clock: Callable[[], float] = time.time
+) -> list[BaseRoute]:
     """The paths under `/api/v1/`, with their description as OpenAPI and as a page."""
     lifetime = SIGNS_OF_LIFE * collector.settings.push_interval
     queries = Queries(collector.store, lifetime=lifetime, clock=clock)
-    access = Access(collector.settings, collector.store.reports)
     routes: list[BaseRoute] = []
     all_operations = operations(queries, collector.store)
     for operation in all_operations:

@@ -33,7 +33,8 @@ class MetricsCollector:
             raise TypeError("give either a Settings or single settings, not both")
         if store is None:
             store = configured_store(settings, spool="spool_dir" in settings.model_fields_set)
-        self.collector = Collector(settings, store, secret=resolve_secret(settings))
+        self.secret = resolve_secret(settings)
+        self.collector = Collector(settings, store, secret=self.secret)
         browser, ops = BrowserDoors(self.collector), OpsDoors(self.collector)
         self._doors: dict[str, dict[str, Door]] = {
             "/push": {"POST": browser.push, "OPTIONS": browser.preflight},

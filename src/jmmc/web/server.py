@@ -1,20 +1,20 @@
 """The app that `jmmc serve` runs: the collector under its prefix, and a few pages of its own."""
 
-from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 from starlette.applications import Starlette
-from starlette.requests import Request
-from starlette.responses import RedirectResponse, Response
-from starlette.routing import BaseRoute, Route
+from starlette.routing import BaseRoute
 from starlette.types import ASGIApp
 
 from jmmc.settings import Settings
 from jmmc.stores import Store, configured_store
+from jmmc.web.access import Access
 from jmmc.web.api import api_routes
 from jmmc.web.app import MetricsCollector
 from jmmc.web.demo import demo_routes
 from jmmc.web.http import Receive, Scope, Send
+from jmmc.web.pages import page_routes
+from jmmc.web.signin import SignIn
 
 _OPS_PATHS = frozenset({"/healthz", "/readyz"})
 
@@ -22,7 +22,12 @@ _OPS_PATHS = frozenset({"/healthz", "/readyz"})
 def create_app(settings: Settings, *, store: Store | None = None) -> "Server":
     """The whole server for these settings; raises what `open_store` and the secret raise."""
     metrics = MetricsCollector(settings, store=store or configured_store(settings, spool=True))
-    routes: list[BaseRoute] = [Route("/", _front(settings)), *api_routes(metrics.collector)]
+    signin = SignIn(metrics.secret)
+    access = Access(settings, metrics.collector.store.reports, signin)
+    routes: list[BaseRoute] = [
+        *page_routes(metrics.collector, access, signin),
+        *api_routes(metrics.collector, access),
+    ]
     if settings.demo:
         routes += demo_routes(settings, metrics.collector)
     return Server(settings.prefix, metrics, Starlette(routes=routes))
@@ -46,12 +51,3 @@ class Server:
                 await self.pages(scope, receive, send)
                 return
         await self.metrics(scope, receive, send)
-
-
-def _front(settings: Settings) -> Callable[[Request], Awaitable[Response]]:
-    async def front(request: Request) -> Response:
-        if settings.demo:
-            return RedirectResponse("demo")
-        return Response(f"jmmc collects under {settings.prefix}\n", media_type="text/plain")
-
-    return front

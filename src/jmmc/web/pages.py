@@ -1,0 +1,393 @@
+"""The pages: what an operator opens in the morning, and while somebody complains on the phone."""
+
+import asyncio
+import re
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable
+from importlib.resources import files
+from typing import Any
+from urllib.parse import quote, unquote, urlencode
+
+import jinja2
+import msgspec
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response, StreamingResponse
+from starlette.routing import BaseRoute, Route
+
+from jmmc.answers import Grades, WholeSession
+from jmmc.collector import Collector
+from jmmc.errors import StoreError
+from jmmc.fold import SIGNS_OF_LIFE
+from jmmc.moments import iso, moment
+from jmmc.queries import NotFoundError, Queries
+from jmmc.summary import DIMENSIONS, Wanted, network_of
+from jmmc.version import __version__
+from jmmc.web.access import Access, Caller
+from jmmc.web.drawings import bar, lane
+from jmmc.web.problems import Problem
+from jmmc.web.signin import COOKIE, HOURS, SignIn
+from jmmc.web.words import LANGUAGES, chosen, words
+
+_DAY = 86_400
+_REFRESH = 5.0  # Seconds between two looks at what happens now.
+_WINDOWS = ("1h", "24h", "7d", "30d")
+_FILTERS = ("conf", "uid", "region", "browser", "os", "network", "transport", "codec", "grade")
+_HEADERS = {
+    "cache-control": "no-store",
+    "content-security-policy": (
+        "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; "
+        "img-src 'self' data:; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
+    ),
+    "referrer-policy": "same-origin",
+    "x-content-type-options": "nosniff",
+}
+_TYPES = {".css": "text/css; charset=utf-8", ".js": "text/javascript; charset=utf-8"}
+
+_Page = Callable[[Request, Caller], Awaitable[Response]]
+
+
+class Pages:
+    """All pages of one server. `clock` gives Unix seconds."""
+
+    def __init__(
+        self, collector: Collector, access: Access, signin: SignIn, clock: Callable[[], float]
+    ) -> None:
+        lifetime = SIGNS_OF_LIFE * collector.settings.push_interval
+        self._queries = Queries(collector.store, lifetime=lifetime, clock=clock)
+        self._collector = collector
+        self._access = access
+        self._signin = signin
+        self._clock = clock
+        self._templates = jinja2.Environment(
+            loader=jinja2.PackageLoader("jmmc.web"),
+            autoescape=True,
+            trim_blocks=True,
+            lstrip_blocks=True,
+            undefined=jinja2.StrictUndefined,
+        )
+        self._templates.filters.update(
+            iso=iso,
+            unquote=unquote,
+            percent=_percent,
+            conf_of=_conf_of,
+            around=_around,
+            network_of=network_of,
+            grades_of=lambda it: Grades.of(it["good"], it["fair"], it["poor"], 0),
+        )
+        self._templates.globals.update(lane=lane, bar=bar, version=__version__)
+
+    def routes(self) -> list[BaseRoute]:
+        """The paths of the pages."""
+        pages: dict[str, _Page] = {
+            "/": self.now,
+            "/live": self.live,
+            "/overview": self.overview,
+            "/meetings/{id}": self.meeting,
+            "/sessions/{id}": self.session,
+            "/participants/{uid}": self.participant,
+            "/compare": self.compare,
+            "/find": self.find,
+            "/health": self.health,
+        }
+        return [
+            *(Route(path, self._door(page)) for path, page in pages.items()),
+            Route("/login", self.login, methods=["GET", "POST"]),
+            Route("/logout", self.logout, methods=["POST"]),
+            Route("/static/{path:path}", _static),
+        ]
+
+    async def now(self, request: Request, caller: Caller) -> Response:
+        """This moment; goes on by itself over `live`."""
+        return self._page(request, caller, "now.html", live=await self._queries.live())
+
+    async def live(self, request: Request, caller: Caller) -> Response:
+        """What changes of `now`, as server-sent events."""
+        template = self._templates.get_template("now_live.html")
+
+        async def events() -> AsyncIterator[str]:
+            while not await request.is_disconnected():
+                try:
+                    context = self._context(request, caller, live=await self._queries.live())
+                    lines = template.render(context).splitlines()
+                    yield "".join(f"data: {it}\n" for it in lines) + "\n"
+                except StoreError:
+                    yield "event: down\ndata:\n\n"
+                await asyncio.sleep(_REFRESH)
+
+        return StreamingResponse(events(), headers=_HEADERS, media_type="text/event-stream")
+
+    async def overview(self, request: Request, caller: Caller) -> Response:
+        """A window of time."""
+        wanted = self._wanted(request)
+        assert wanted.since is not None
+        assert wanted.until is not None
+        length = wanted.until - wanted.since
+        before = msgspec.structs.replace(wanted, since=wanted.since - length, until=wanted.since)
+        meetings = await self._queries.meetings(wanted)
+        worst = sorted(meetings, key=lambda it: (-_bad_seconds(it), it.id))[:10]
+        return self._page(
+            request,
+            caller,
+            "overview.html",
+            overview=await self._queries.overview(wanted),
+            before=await self._queries.overview(before),
+            worst=[it for it in worst if _bad_seconds(it)],
+            networks=(await self._queries.compare("network", wanted))[:10],
+            api="overview",
+        )
+
+    async def meeting(self, request: Request, caller: Caller) -> Response:
+        """One lane a participant."""
+        whole = await self._queries.meeting(request.path_params["id"].lower())
+        return self._page(
+            request, caller, "meeting.html", whole=whole, api=f"meetings/{whole.meeting.id}"
+        )
+
+    async def session(self, request: Request, caller: Caller) -> Response:
+        """One participant's curves and spells."""
+        whole = await self._queries.session(request.path_params["id"].lower())
+        return self._page(
+            request,
+            caller,
+            "session.html",
+            whole=whole,
+            curves=_curves(whole),
+            api=f"sessions/{whole.summary.session}",
+        )
+
+    async def participant(self, request: Request, caller: Caller) -> Response:
+        """All stays of a browser."""
+        uid = request.path_params["uid"].lower()
+        found = await self._queries.participant(uid, self._wanted(request))
+        return self._page(
+            request, caller, "participant.html", found=found, api=f"participants/{uid}"
+        )
+
+    async def compare(self, request: Request, caller: Caller) -> Response:
+        """By a dimension."""
+        by = request.query_params.get("by", "network")
+        compared = await self._queries.compare(by, self._wanted(request))
+        return self._page(
+            request, caller, "compare.html", compared=compared, by=by, dimensions=DIMENSIONS,
+            api="compare",
+        )  # fmt: skip
+
+    async def find(self, request: Request, caller: Caller) -> Response:
+        """One box; without script, a form."""
+        text = request.query_params.get("q", "")
+        found = await self._queries.search(text)
+        page = await self._queries.sessions(self._wanted(request), limit=50)
+        return self._page(
+            request, caller, "find.html", text=text, found=found, page=page, api="sessions"
+        )
+
+    async def health(self, request: Request, caller: Caller) -> Response:
+        """The collector itself."""
+        try:
+            condition, problem = await self._collector.check(), ""
+        except StoreError as error:
+            condition, problem = None, str(error)
+        return self._page(
+            request,
+            caller,
+            "health.html",
+            counters=self._collector.counters,
+            waiting=self._collector.waiting,
+            condition=condition,
+            problem=problem,
+        )
+
+    async def login(self, request: Request) -> Response:
+        """The form, and what it brings."""
+        await self._collector.open()
+        if request.method == "GET":
+            return self._login(request, 200, "", request.query_params.get("to", "/"))
+        form = await request.form()
+        to = str(form.get("to", "/"))
+        if not self._signin.is_form_of("", str(form.get("form", ""))):
+            return self._login(request, 400, "This form is too old: try again.", to)
+        try:
+            user = await self._access.sign_in(
+                request, str(form.get("name", "")), str(form.get("password", "")), self._clock()
+            )
+        except Problem as problem:
+            return self._login(request, problem.status, problem.title, to)
+        answer = RedirectResponse(_local(to), 303, headers=_HEADERS)
+        answer.set_cookie(
+            COOKIE,
+            self._signin.cookie(user.name),
+            max_age=HOURS * 3600,
+            httponly=True,
+            samesite="lax",
+            secure=request.url.scheme == "https",
+        )
+        return answer
+
+    async def logout(self, request: Request) -> Response:
+        """Forget the cookie."""
+        name = self._signin.name(request.cookies.get(COOKIE)) or ""
+        form = await request.form()
+        if not self._signin.is_form_of(name, str(form.get("form", ""))):
+            return Response("this form is not of this page\n", 400, _HEADERS)
+        answer = RedirectResponse("/login", 303, headers=_HEADERS)
+        answer.delete_cookie(COOKIE)
+        return answer
+
+    def _door(self, page: _Page) -> Callable[[Request], Awaitable[Response]]:
+        async def door(request: Request) -> Response:
+            nobody = Caller("", ())
+            try:
+                await self._collector.open()
+                caller = await self._access.check(request, "read", self._clock())
+                return await page(request, caller)
+            except Problem as problem:
+                if problem.status == 401 and await self._access.has_users():
+                    target = f"{request.url.path}?{request.url.query}".rstrip("?")
+                    to = urlencode({"to": target})
+                    return RedirectResponse(f"/login?{to}", 303, headers=_HEADERS)
+                return self._problem(request, nobody, problem.status, problem.title, problem.detail)
+            except NotFoundError as error:
+                return self._problem(request, nobody, 404, "Not found", str(error))
+            except StoreError as error:
+                return self._problem(request, nobody, 503, "The store is down", str(error))
+            except ValueError as error:
+                return self._problem(request, nobody, 400, "Bad question", str(error))
+
+        return door
+
+    def _wanted(self, request: Request) -> Wanted:
+        given = request.query_params
+        now = int(self._clock())
+        until = moment(given["until"], now) if given.get("until") else now
+        since = moment(given.get("since") or "24h", until)
+        filters: dict[str, Any] = {it: given[it] for it in _FILTERS if given.get(it)}
+        return Wanted(since=since, until=until, **filters)
+
+    def _login(self, request: Request, status: int, problem: str, to: str) -> Response:
+        return self._page(
+            request,
+            Caller("", ()),
+            "login.html",
+            status=status,
+            problem=problem,
+            to=_local(to),
+            token=self._signin.form(""),
+        )
+
+    def _problem(
+        self, request: Request, caller: Caller, status: int, title: str, detail: str
+    ) -> Response:
+        return self._page(
+            request, caller, "problem.html", status=status, title=title, detail=detail
+        )
+
+    def _page(
+        self, request: Request, caller: Caller, name: str, *, status: int = 200, **context: Any
+    ) -> Response:
+        text = self._templates.get_template(name).render(self._context(request, caller, **context))
+        answer = Response(text, status, _HEADERS, "text/html; charset=utf-8")
+        if request.query_params.get("lang") in LANGUAGES:
+            answer.set_cookie("lang", request.query_params["lang"], samesite="lax")
+        return answer
+
+    def _context(self, request: Request, caller: Caller, **context: Any) -> dict[str, Any]:
+        asked = request.query_params.get("lang") or request.cookies.get("lang")
+        language = chosen(asked, request.headers.get("accept-language", ""))
+        known = words(language)
+        query = {key: it for key, it in request.query_params.items() if key != "lang" and it}
+
+        def with_query(**changes: str | None) -> str:
+            changed = {**query, **changes}
+            return "?" + urlencode({key: it for key, it in changed.items() if it is not None})
+
+        return {
+            "_": lambda text: known.get(text, text),
+            "language": language,
+            "languages": LANGUAGES,
+            "caller": caller,
+            "path": request.url.path,
+            "query": query,
+            "filters": [it for it in _FILTERS if it in query],
+            "windows": _WINDOWS,
+            "with_query": with_query,
+            "form_token": self._signin.form(caller.name),
+            "api": None,
+            **context,
+        }
+
+
+def page_routes(
+    collector: Collector,
+    access: Access,
+    signin: SignIn,
+    *,
+    clock: Callable[[], float] = time.time,
+) -> list[BaseRoute]:
+    """The paths of the pages, and of what they are made of."""
+    return Pages(collector, access, signin, clock).routes()
+
+
+async def _static(request: Request) -> Response:
+    path = request.path_params["path"]
+    suffix = path[path.rfind(".") :]
+    if ".." in path or suffix not in _TYPES:
+        return Response("not found\n", 404)
+    file = files("jmmc.web").joinpath("static", *path.split("/"))
+    if not file.is_file():
+        return Response("not found\n", 404)
+    headers = {"cache-control": "no-cache", "x-content-type-options": "nosniff"}
+    return Response(file.read_bytes(), headers=headers, media_type=_TYPES[suffix])
+
+
+def _local(target: str) -> str:
+    """Only a path of our own may be gone to."""
+    return target if target.startswith("/") and not target.startswith(("//", "/\\")) else "/"
+
+
+def _around(last: int) -> str:
+    """A window that ends where somebody was last there, for a query string."""
+    return urlencode({"since": iso(last - 30 * _DAY)[:10], "until": iso(last + _DAY)[:10]})
+
+
+def _conf_of(name: str) -> str:
+    """A name as people type it, as Jitsi sends it: in lower case, percent-encoded."""
+    return re.sub("%[0-9A-F]{2}", lambda it: it[0].lower(), quote(name, safe="~()*!.'-_"))
+
+
+def _percent(share: float | None) -> str:
+    return "?" if share is None else f"{share * 100:.1f} %"
+
+
+def _bad_seconds(it: Any) -> float:
+    return float(it.grades.known_seconds) * (
+        (it.grades.poor_share or 0.0) + 0.3 * (it.grades.fair_share or 0.0)
+    )
+
+
+_PLOTS = (
+    ("Quality", ("quality",), ""),
+    ("Round-trip time", ("rtt_ms",), "ms"),
+    ("Loss", ("down_loss_percent", "up_loss_percent"), "%"),
+    ("Jitter", ("down_jitter_ms", "up_jitter_ms"), "ms"),
+    ("Video", ("down_bitrate_video_kbps", "up_bitrate_video_kbps"), "kbit/s"),
+    ("Bandwidth", ("down_bandwidth_kbps", "up_bandwidth_kbps"), "kbit/s"),
+    ("Sent height", ("sent_height_px",), "px"),
+)
+
+
+def _curves(whole: WholeSession) -> str:
+    """What the script of the page draws, as JSON; plots of which nothing is known are left out."""
+    plots = [
+        {
+            "title": title,
+            "unit": unit,
+            "series": [
+                {"name": name, "values": whole.curves[name]}
+                for name in names
+                if name in whole.curves
+            ],
+        }
+        for title, names, unit in _PLOTS
+    ]
+    content = {"times": whole.times, "plots": [it for it in plots if it["series"]]}
+    return msgspec.json.encode(content).decode().replace("<", "\\u003c")

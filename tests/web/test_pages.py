@@ -1,0 +1,341 @@
+"""The pages, in a real browser, on a life whose truth is known."""
+
+import json
+import re
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.parse
+import urllib.request
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.sync_api import Browser, Page, expect
+
+from jmmc.simulation import Scenario, simulate
+from jmmc.web.words import words
+from tests.npm import installed
+from tests.servers import Serve
+
+_START = int(datetime(2026, 9, 21, 8, tzinfo=UTC).timestamp())
+_SCENARIO = Scenario(participants=120, conferences=10, minutes=600, seed=2, start=_START)
+_LIVES = list(simulate(_SCENARIO))
+_WINDOW = "since=2026-09-21&until=2026-09-22"
+_EVIL = "<img src=x onerror=document.title='owned'>"
+_BAD = next(it for it in _LIVES if it.troubles and it.troubles[0].cause == "loss")
+
+pytestmark = pytest.mark.timeout(110)
+Visit = Callable[..., Page]
+
+
+def _jmmc(folder: Path, *arguments: str, **environ: str) -> None:
+    command = [sys.executable, "-m", "jmmc", *arguments, "--store", f"sqlite:///{folder}/calls.db"]
+    subprocess.run(command, check=True, capture_output=True, timeout=60, env=environ or None)
+
+
+@pytest.fixture(scope="module")
+def serve(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Serve]:
+    folder = tmp_path_factory.mktemp("pages")
+    options = ["--participants", "120", "--conferences", "10", "--minutes", "600", "--seed", "2"]
+    _jmmc(folder, "simulate", *options, "--start", "2026-09-21T08:00")
+    serve = Serve(folder, "--conf-pattern", ".{1,100}", "--max-queries-per-minute", "0")
+    yield serve
+    serve.close()
+
+
+@pytest.fixture
+def visit(browser: Browser, serve: Serve) -> Iterator[Visit]:
+    """Open a page; whatever the browser complains of fails the test."""
+    contexts = []
+    complaints: list[str] = []
+
+    def open_page(path: str, **options: Any) -> Page:
+        context = browser.new_context(**{"locale": "en-GB", "timezone_id": "UTC", **options})
+        contexts.append(context)
+        page = context.new_page()
+        page.on("pageerror", lambda error: complaints.append(str(error)))
+        page.on(
+            "console",
+            lambda it: complaints.append(it.text) if it.type in ("error", "warning") else None,
+        )
+        page.goto(f"http://127.0.0.1:{serve.port}{path}")
+        return page
+
+    yield open_page
+    for context in contexts:
+        context.close()
+    assert complaints == []
+
+
+def _api(serve: Serve, path: str) -> Any:
+    with urllib.request.urlopen(f"http://127.0.0.1:{serve.port}/api/v1{path}", timeout=10) as it:
+        return json.load(it)
+
+
+_PATHS = {
+    "now": "/",
+    "overview": f"/overview?{_WINDOW}",
+    "empty overview": "/overview?since=1h",
+    "meeting": f"/meetings/{_BAD.session.id}",
+    "session": f"/sessions/{_BAD.session.id}",
+    "participant": f"/participants/{_BAD.session.uid}?{_WINDOW}",
+    "compare": f"/compare?by=region&{_WINDOW}",
+    "find": f"/find?q=room&{_WINDOW}",
+    "health": "/health",
+    "login": "/login",
+}
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("name", _PATHS)
+def test_axe_finds_nothing_serious(visit: Visit, name: str, scheme: str) -> None:
+    page = visit(_PATHS[name], color_scheme=scheme)
+    page.wait_for_load_state("load")
+    page.evaluate((installed("axe-core") / "axe.min.js").read_text())
+    found = page.evaluate("axe.run()")
+    serious = [
+        (it["id"], [node["html"][:200] for node in it["nodes"][:3]])
+        for it in found["violations"]
+        if it["impact"] in ("serious", "critical")
+    ]
+    assert serious == []
+
+
+@pytest.mark.parametrize("name", _PATHS)
+def test_a_phone_shows_every_page_without_scrolling_sideways(visit: Visit, name: str) -> None:
+    page = visit(_PATHS[name], viewport={"width": 360, "height": 740})
+    assert page.evaluate("document.documentElement.scrollWidth") <= 360
+
+
+@pytest.mark.parametrize("name", _PATHS)
+def test_a_page_is_there_within_a_second(visit: Visit, name: str) -> None:
+    page = visit(_PATHS[name])
+    took = page.evaluate("performance.getEntriesByType('navigation')[0].responseEnd")
+    assert took < 1000
+
+
+def _number(text: str) -> float:
+    return float(re.sub(r"[^\d.]", "", text))
+
+
+def test_the_overview_shows_what_the_api_says_and_what_was_simulated(
+    visit: Visit, serve: Serve
+) -> None:
+    page = visit(_PATHS["overview"])
+    said = _api(serve, f"/overview?{_WINDOW}")
+    figures = [_number(it) for it in page.locator(".figures b").all_text_contents()]
+    assert figures[0] == said["sessions"] == len(_LIVES)
+    assert figures[1] == said["conferences"] == len({it.session.conf for it in _LIVES})
+    assert figures[2] == said["minutes"]
+    shares = said["grades"]
+    expected = [shares["good_share"], shares["fair_share"], shares["poor_share"]]
+    assert figures[4:] == pytest.approx([it * 100 for it in expected], abs=0.06)
+    assert page.locator("canvas").count() == 1
+    assert page.get_by_role("heading", name="Worst meetings").is_visible()
+
+
+def test_a_meeting_has_a_lane_for_everybody_that_leads_to_the_curves(
+    visit: Visit, serve: Serve
+) -> None:
+    page = visit(_PATHS["meeting"])
+    said = _api(serve, f"/meetings/{_BAD.session.id}")
+    assert page.locator(".lanes > a").count() == len(said["lanes"])
+    page.locator(f".lanes > a[href='/sessions/{_BAD.session.id}']").click()
+    expect(page.locator("h1")).to_contain_text(_BAD.session.uid[:8])
+    expect(page.locator("canvas").first).to_be_visible()
+    assert page.locator("canvas").count() >= 5
+    spells = _api(serve, f"/sessions/{_BAD.session.id}")["spells"]
+    assert page.locator(".spell").count() == len(spells)
+    assert "loss" in page.locator(".spell").first.inner_text()
+    assert page.locator(".verdict").first.inner_text() != ""
+
+
+def test_curves_share_one_cursor(visit: Visit) -> None:
+    page = visit(_PATHS["session"])
+    first = page.locator(".u-over").first
+    first.scroll_into_view_if_needed()
+    first.hover(position={"x": 200, "y": 50})
+    values = page.locator(".u-legend .u-value").all_text_contents()
+    assert sum(it not in ("--", "") for it in values) >= 4
+
+
+def test_times_are_those_of_the_reader(visit: Visit) -> None:
+    there = visit(_PATHS["session"], timezone_id="Asia/Tokyo").locator("time").first
+    here = visit(_PATHS["session"]).locator("time").first
+    assert there.get_attribute("datetime") == here.get_attribute("datetime")
+    assert there.inner_text() != here.inner_text()
+
+
+def test_without_script_everything_but_curves_is_there(visit: Visit) -> None:
+    page = visit(_PATHS["session"], java_script_enabled=False)
+    assert "UTC" in page.locator("time").first.inner_text()
+    assert page.locator("svg.lane rect").count() >= 2
+    assert "Curves need JavaScript" in page.inner_text("main")
+
+
+def test_names_are_suggested_as_one_types_and_followed_by_keys(visit: Visit) -> None:
+    page = visit(_PATHS["now"])
+    page.fill("#q", "réun")
+    expect(page.locator("#suggestions a").first).to_contain_text("réunion-")
+    page.keyboard.press("ArrowDown")
+    page.keyboard.press("Enter")
+    page.wait_for_url("**/find?**")
+    expect(page.locator(".found a").first).to_contain_text("réunion-")
+    page.fill("#q", _BAD.session.uid[:13])
+    page.locator("#suggestions a").first.click()
+    page.wait_for_url(f"**/participants/{_BAD.session.uid}**")
+    expect(page.locator("tbody tr").first).to_be_visible()
+
+
+def test_a_filter_lives_in_the_url_and_can_be_taken_off(visit: Visit, serve: Serve) -> None:
+    page = visit(f"/compare?by=browser&{_WINDOW}")
+    page.get_by_role("link", name="Chrome 130").click()
+    page.wait_for_url("**browser=Chrome+130**")
+    said = _api(serve, f"/sessions?{_WINDOW}&browser=Chrome%20130&limit=500")["items"]
+    assert page.locator("tbody tr").count() == min(50, len(said))
+    page.locator(".chips a").click()
+    page.wait_for_load_state()
+    assert "browser=" not in page.url
+
+
+def test_a_comparison_can_be_sorted_and_warns_of_small_groups(visit: Visit) -> None:
+    page = visit(f"/compare?by=network&{_WINDOW}")
+    page.get_by_role("button", name="sessions").click()
+    counts = [int(it) for it in page.locator("tbody td:nth-child(2)").all_text_contents()]
+    assert counts == sorted(counts, reverse=True)
+    few = page.locator("tr.few")
+    assert few.count() == sum(it < 5 for it in counts)
+    assert "too few" in few.first.inner_text()
+
+
+def test_the_pages_speak_french(visit: Visit) -> None:
+    page = visit(_PATHS["overview"], locale="fr-FR")
+    assert page.locator("h1").inner_text() == words("fr")["Overview"]
+    page.get_by_role("link", name="English").click()
+    page.wait_for_load_state()
+    assert page.locator("h1").inner_text() == "Overview"
+    page.get_by_role("link", name="Now").click()
+    assert page.locator("html").get_attribute("lang") == "en", "the choice is remembered"
+
+
+def _push(serve: Serve, sid: str, conf: str, *samples: dict[str, Any]) -> None:
+    uid = "a40bcaa8-8b36-11ec-a8a3-0242ac120002"
+    push = {"v": 2, "sid": sid, "uid": uid, "conf": conf, "samples": samples}
+    body = json.dumps(push).encode()
+    request = urllib.request.Request(f"{serve.url}/push", body, {"Content-Type": "text/plain"})
+    urllib.request.urlopen(request, timeout=10).close()
+
+
+def test_a_call_that_begins_appears_by_itself_and_turns_bad(visit: Visit, serve: Serve) -> None:
+    page = visit("/")
+    page.evaluate("window.before = true")
+    sid = f"{time.time_ns():032x}"
+    _push(serve, sid, "living", {"seq": 0, "age": 30, "m": {"pid": "p", "cq": 100, "rtt": 20}})
+    tile = page.locator(".tile", has_text="living")
+    expect(tile).to_be_visible(timeout=25_000)
+    expect(tile).to_have_class(re.compile("good"), timeout=25_000)
+    _push(serve, sid, "living", {"seq": 1, "age": 10, "m": {"cq": 3, "d": {"pl": 30}}})
+    expect(tile).to_have_class(re.compile("poor"), timeout=25_000)
+    expect(tile).to_contain_text("loss")
+    assert page.evaluate("window.before"), "without loading the page again"
+    tile.click()
+    expect(page.locator("h1")).to_have_text("living")
+
+
+def test_a_name_that_is_markup_is_only_a_name(visit: Visit, serve: Serve) -> None:
+    sid = f"{time.time_ns():032x}"
+    readings = {"pid": _EVIL[:60], "br": _EVIL[:60], "cq": 3, "t": {"sr": _EVIL[:60]}}
+    _push(serve, sid, _EVIL, {"seq": 0, "age": 60, "m": readings}, {"seq": 1, "age": 5, "m": {}})
+    page = visit("/")
+    tile = page.locator(".tile", has_text="<img")
+    expect(tile).to_be_visible(timeout=25_000)
+    tile.click()
+    expect(page.locator("h1")).to_contain_text("<img")
+    page.locator(".lanes > a").first.click()
+    expect(page.locator("h1")).to_contain_text("<img")
+    page.goto(f"http://127.0.0.1:{serve.port}/compare?by=region&since=1h")
+    expect(page.locator("tbody")).to_contain_text("<img")
+    page.fill("#q", "<img")
+    expect(page.locator("#suggestions a").first).to_contain_text("<img")
+    assert page.title() != "owned"
+    assert page.locator("img").count() == 0
+
+
+def test_what_does_not_exist_is_said_on_a_page(browser: Browser, serve: Serve) -> None:
+    page = browser.new_page()
+    base = f"http://127.0.0.1:{serve.port}"
+    for path, status, said in (
+        ("/sessions/" + "f" * 24, 404, "not known"),
+        ("/participants/nobody", 404, "no session"),
+        ("/overview?since=yesterday", 400, "expected a date"),
+        ("/compare?by=weather", 400, "expected browser"),
+    ):
+        answer = page.goto(base + path)
+        assert answer is not None
+        assert answer.status == status
+        assert said in page.inner_text("main")
+    page.close()
+
+
+@pytest.fixture
+def guarded(tmp_path: Path) -> Iterator[Serve]:
+    """A server with a user."""
+    serve = Serve(tmp_path)
+    _jmmc(tmp_path, "user", "add", "Zoë", "--password", "correct horse")
+    yield serve
+    serve.close()
+
+
+def test_one_signs_in_and_out(browser: Browser, guarded: Serve) -> None:
+    page = browser.new_page(locale="en-GB")
+    base = f"http://127.0.0.1:{guarded.port}"
+    page.goto(f"{base}/overview?since=7d")
+    assert "/login?to=%2Foverview%3Fsince%3D7d" in page.url
+    page.get_by_label("Name").fill("Zoë")
+    page.get_by_label("Password").fill("wrong")
+    page.get_by_role("button", name="Sign in").click()
+    expect(page.get_by_role("alert")).to_have_text("Wrong name or password")
+    page.get_by_label("Name").fill("Zoë")
+    page.get_by_label("Password").fill("correct horse")
+    page.get_by_role("button", name="Sign in").click()
+    page.wait_for_url("**/overview?since=7d")
+    cookie = next(it for it in page.context.cookies() if it["name"] == "jmmc_session")
+    assert (cookie["httpOnly"], cookie["sameSite"]) == (True, "Lax")
+    assert page.evaluate("fetch('/api/v1/live').then(it => it.status)") == 200
+    page.get_by_role("button", name="Sign out").click()
+    page.wait_for_url("**/login")
+    assert page.evaluate("fetch('/api/v1/live').then(it => it.status)") == 401
+    page.close()
+
+
+def test_tries_are_throttled_and_forms_of_others_refused(guarded: Serve) -> None:
+    base = f"http://127.0.0.1:{guarded.port}"
+
+    def post(path: str, **fields: str) -> int:
+        body = urllib.parse.urlencode(fields).encode()
+        try:
+            return int(urllib.request.urlopen(f"{base}{path}", body, timeout=20).status)
+        except urllib.error.HTTPError as error:
+            return error.code
+
+    assert post("/login", name="Zoë", password="correct horse", form="forged") == 400
+    assert post("/logout", form="forged") == 400
+    with urllib.request.urlopen(f"{base}/login", timeout=10) as page:
+        (token,) = re.findall(r'name="form" value="([^"]+)"', page.read().decode())
+    statuses = [post("/login", name="x", password="guess", form=token) for _ in range(14)]
+    assert statuses[0] == 401
+    assert statuses[-1] == 429
+
+
+def test_one_is_not_sent_to_another_site_after_signing_in(guarded: Serve, browser: Browser) -> None:
+    page = browser.new_page(locale="en-GB")
+    page.goto(f"http://127.0.0.1:{guarded.port}/login?to=//evil.example/")
+    page.get_by_label("Name").fill("Zoë")
+    page.get_by_label("Password").fill("correct horse")
+    page.get_by_role("button", name="Sign in").click()
+    page.wait_for_url(f"http://127.0.0.1:{guarded.port}/")
+    page.close()

@@ -1,0 +1,81 @@
+"""Every word of the pages is there in every language."""
+
+import hashlib
+import re
+import tomllib
+from pathlib import Path
+
+import pytest
+
+from jmmc.quality import Grade
+from jmmc.thresholds import READINGS_OF
+from jmmc.web.words import LANGUAGES, chosen, words
+
+WEB = Path(__file__).parent.parent.parent / "src" / "jmmc" / "web"
+
+
+def _said() -> set[str]:
+    text = "".join(it.read_text("utf-8") for it in (WEB / "templates").glob("*.html"))
+    return {a or b for a, b in re.findall(r"""\b_\((?:"([^"]+)"|'([^']+)')\)""", text)}
+
+
+_SPOKEN = {
+    *_said(),
+    *("Now", "Overview", "Compare", "Find", "Health"),
+    *(it.name.lower() for it in Grade),
+    *READINGS_OF,
+    *(
+        "interrupted",
+        "restored",
+        "cpu",
+        "bandwidth",
+        "conference",
+        "participant",
+        "address",
+        "conf",
+    ),
+    *("browser", "os", "region", "network", "transport", "codec"),
+}
+
+
+@pytest.mark.parametrize("text", sorted(_SPOKEN))
+def test_it_is_said_in_french(text: str) -> None:
+    assert text in words("fr")
+
+
+def test_no_translation_is_left_over() -> None:
+    from_code = (WEB / "pages.py").read_text() + (WEB / "access.py").read_text()
+    for text in words("fr"):
+        assert text in _SPOKEN or text in from_code or text.startswith("verdict "), text
+
+
+def test_every_verdict_has_words() -> None:
+    verdicts = ("alone", "conf", "network", "region", "browser", "unclear", "too few")
+    for language in LANGUAGES:
+        assert {f"verdict {it}" for it in verdicts} <= set(words(language))
+
+
+@pytest.mark.parametrize(
+    ("asked", "accepted", "language"),
+    [
+        ("fr", "en", "fr"),
+        (None, "fr-CA,en;q=0.5", "fr"),
+        (None, "de,fr;q=0.5", "fr"),
+        (None, "de", "en"),
+        ("xx", "", "en"),
+    ],
+)
+def test_a_reader_gets_the_language_that_was_asked_for(
+    asked: str | None, accepted: str, language: str
+) -> None:
+    assert chosen(asked, accepted) == language
+
+
+def test_what_was_brought_from_npm_is_what_was_locked() -> None:
+    folder = WEB / "static" / "vendor"
+    lock = tomllib.loads((folder / "lock.toml").read_text("utf-8"))
+    for one in lock.values():
+        for name, digest in one["files"].items():
+            assert hashlib.sha256((folder / name).read_bytes()).hexdigest() == digest
+    listed = {name for one in lock.values() for name in one["files"]}
+    assert {it.name for it in folder.iterdir()} == {*listed, "lock.toml"}
