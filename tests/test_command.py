@@ -58,11 +58,13 @@ def test_serve_says_where_it_listens_and_what_to_put_into_jitsi_meet(tmp_path: P
     assert (tmp_path / "calls.db.secret").stat().st_mode & 0o777 == 0o600
 
 
-def test_without_the_demo_the_front_page_is_plain(tmp_path: Path) -> None:
+def test_the_front_page_shows_this_moment(tmp_path: Path) -> None:
     serve = Serve(tmp_path)
-    with urllib.request.urlopen(f"http://127.0.0.1:{serve.port}/", timeout=5) as page:
-        assert b"collects under" in page.read()
-    serve.close()
+    try:
+        with urllib.request.urlopen(f"http://127.0.0.1:{serve.port}/", timeout=5) as page:
+            assert b"Nobody is in a call" in page.read()
+    finally:
+        serve.close()
 
 
 @pytest.mark.parametrize(

@@ -19,7 +19,7 @@ from tests.builders import push, sample, v1_push
 from tests.stores.conftest import MakeStore
 
 _START = 1_789_948_800  # A Monday, 00:00 UTC
-_SCENARIO = Scenario(participants=150, conferences=12, minutes=2880, seed=3, start=_START)
+_SCENARIO = Scenario(participants=150, conferences=12, minutes=2880, seed=2, start=_START)
 _LIVES = list(simulate(_SCENARIO))
 _END = _START + 4 * DAY
 _ALL = Wanted(since=_START, until=_END)
