@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from jmmc import summarizer
 from jmmc.answers import Grades
 from jmmc.model import Dialect, Push, SessionFilter
 from jmmc.queries import NotFoundError, Queries
@@ -162,6 +163,23 @@ async def test_what_is_rebuilt_is_what_was_made_bit_by_bit(filled: Store) -> Non
     assert done[-1] == len(_LIVES)
     assert (await filled.reports.summaries(Wanted(), limit=1000), await _rollups(filled)) == before
     assert await _summarizer(filled).formula() == "1-jitsi"
+
+
+async def test_a_rebuild_that_was_broken_off_goes_on_where_it_was(
+    filled: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    expected = await filled.reports.summaries(Wanted(), limit=1000), await _rollups(filled)
+    monkeypatch.setattr(summarizer, "_SESSIONS", 40)
+    rebuild = _summarizer(filled).rebuild()
+    assert [await anext(rebuild), await anext(rebuild)] == [40, 80]
+    await rebuild.aclose()
+
+    again = [it async for it in _summarizer(filled).rebuild()]
+    assert again[0] > 100, "what was done is not done again"
+    assert again[-1] == len(_LIVES)
+    assert (await filled.reports.summaries(Wanted(), limit=1000), await _rollups(filled)) == (
+        expected
+    )
 
 
 async def test_rollups_are_the_sums_of_the_summaries(filled: Store) -> None:
