@@ -36,6 +36,22 @@ class Point(Struct, frozen=True):
     grades: Grades
 
 
+class Cell(Struct, frozen=True, array_like=True):
+    """An hour or a part of a window: person-seconds that are known, and those that were bad."""
+
+    start: int
+    known: int
+    bad: int
+
+
+class HeatRow(Struct, frozen=True):
+    """One value of a dimension over time, `step` seconds a cell."""
+
+    value: str
+    step: int
+    cells: tuple[Cell, ...]
+
+
 class Now(Struct, frozen=True):
     """This moment."""
 

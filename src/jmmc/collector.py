@@ -85,6 +85,7 @@ class Collector:
         self.settings = settings
         self.store = store
         self.counters = Counters()
+        self.began = clock()
         self._clock = clock
         self._new_id = new_id
         self._codec = Codec(regions=settings.authorized_regions, addresses=settings.collect_ip)
@@ -114,6 +115,11 @@ class Collector:
             if chores is not None:
                 await chores.close()
         await self.store.close()
+
+    @property
+    def commits(self) -> tuple[int, float]:
+        """Batches that this writer has committed, and the seconds that they took."""
+        return (self._writer.batches, self._writer.commit_seconds) if self._writer else (0, 0.0)
 
     @property
     def waiting(self) -> int:

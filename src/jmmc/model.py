@@ -101,7 +101,8 @@ class Condition(Struct, frozen=True):
     """How a store that takes writes does it.
 
     `spooled` is the number of bytes that wait on this machine until the database is back; None
-    when everything goes to where it belongs.
+    when everything goes to where it belongs. `size` is what the store takes on disk, in bytes.
     """
 
     spooled: int | None = None
+    size: int | None = None

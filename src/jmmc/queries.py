@@ -9,9 +9,11 @@ import msgspec
 
 from jmmc.answers import (
     BlamedSpell,
+    Cell,
     Compared,
     Conference,
     Grades,
+    HeatRow,
     Lane,
     Live,
     Meeting,
@@ -34,6 +36,7 @@ from jmmc.summary import BUCKET, DIMENSIONS, Found, Slice, Summary, Wanted
 
 _EMPTY_FOR = 600  # Seconds that a room must be empty for the next meeting to begin.
 _LONG_ENOUGH = 300  # Seconds: shorter meetings are no use of the server, but tries.
+_CELLS = 60  # Of a row of a heat map, at the most.
 _POINTS = 200  # Of a series, at the most.
 _EVERYBODY = 5000  # Summaries that a blame looks at: those nearest in time.
 _STEPS = (300, 900, 3600, 4 * 3600, DAY, 7 * DAY)
@@ -111,6 +114,31 @@ class Queries:
         compared = [Compared.of(value, total(its, 0)) for value, its in values.items()]
         compared = [it for it in compared if it.sessions or it.minutes]
         return sorted(compared, key=lambda it: (-it.minutes, -it.sessions, it.value))
+
+    async def heat(self, wanted: Wanted) -> list[Cell]:
+        """Every hour of the window in which somebody was there."""
+        return [_cell(it) for it in _by_start(await self._parts(wanted), HOUR)]
+
+    async def heat_by(self, by: str, wanted: Wanted) -> list[HeatRow]:
+        """The same by a dimension, in a few dozen steps; filters but the window do not count."""
+        since, until = _window(wanted)
+        step = next((it for it in _STEPS if (until - since) / it <= _CELLS), _STEPS[-1])
+        step = max(step, HOUR)
+        rollups = await self._reports.rollups(by, HOUR, since - since % HOUR, until)
+        rows = [
+            HeatRow(value, step, tuple(_cell(it) for it in _by_start(parts, step)))
+            for value, parts in sorted(by_value(rollups).items())
+            if value
+        ]
+        return [it for it in rows if it.cells]
+
+    async def spread(self, wanted: Wanted) -> list[int]:
+        """How many sessions had 0..10 %, ..., 90..100 % of their known time good."""
+        counts = [0] * 10
+        for good, fair, poor in await self._reports.facts(("good", "fair", "poor"), wanted):
+            if known := good + fair + poor:
+                counts[min(9, good * 10 // known)] += 1
+        return counts
 
     async def conferences(self, wanted: Wanted, *, limit: int, after: str | None = None) -> Page:
         """Rooms, the latest first."""
@@ -297,6 +325,10 @@ def _window(wanted: Wanted) -> tuple[int, int]:
 
 def _only_window(wanted: Wanted) -> bool:
     return wanted == Wanted(since=wanted.since, until=wanted.until)
+
+
+def _cell(part: Part) -> Cell:
+    return Cell(part.start, part.good + part.fair + part.poor, part.fair + part.poor)
 
 
 def _inside(parts: Iterable[Part], since: int, until: int) -> list[Part]:

@@ -5,10 +5,12 @@ import gc
 import logging
 import signal
 import socket
+import time
 
 import uvicorn
 from rich.console import Console
 
+from jmmc.demo_life import STORE, keep_calling, remember_a_day
 from jmmc.errors import JmmcError
 from jmmc.settings import Settings, without_password
 from jmmc.stores import Store
@@ -30,9 +32,14 @@ def run(settings: Settings) -> None:
         level=settings.log_level.upper(), format="%(asctime)s %(levelname)s %(name)s %(message)s"
     )
     logging.getLogger("uvicorn").setLevel(logging.WARNING)
+    simulated = settings.demo and "store" not in settings.model_fields_set
+    if simulated:
+        settings = settings.model_copy(update={"store": STORE})
     app = create_app(settings)
     listener = _listen(settings)
     try:
+        if simulated:
+            asyncio.run(remember_a_day(settings, time.time()))
         asyncio.run(_try(app.metrics.collector.store))  # What cannot work is said at once.
         server = uvicorn.Server(
             uvicorn.Config(
@@ -54,9 +61,23 @@ def run(settings: Settings) -> None:
             signal.signal(number, lambda *_: setattr(server, "should_exit", True))
         _greet(settings, listener.getsockname()[1])
         _settle_garbage()
-        server.run(sockets=[listener])
+        if simulated:
+            url = f"http://127.0.0.1:{listener.getsockname()[1]}{settings.prefix}"
+            asyncio.run(_serve_and_call(server, listener, url))
+        else:
+            server.run(sockets=[listener])
     finally:
         listener.close()
+
+
+async def _serve_and_call(server: uvicorn.Server, listener: socket.socket, url: str) -> None:
+    """Serve, with the demo's calls beside."""
+    calls = asyncio.create_task(keep_calling(url))
+    try:
+        await server.serve(sockets=[listener])
+    finally:
+        calls.cancel()
+        await asyncio.gather(calls, return_exceptions=True)
 
 
 async def _try(store: Store) -> None:
@@ -103,4 +124,7 @@ def _greet(settings: Settings, port: int) -> None:
     console.print(f"  [cyan]config.analytics = {{ scriptURLs: \\['{script}'] }};[/]")
     if settings.demo:
         console.print(f"\nSee data flow at once: [bold]{base}/demo[/]")
+    if settings.store == STORE:
+        console.print(f"Simulated calls of a day, and some that go on: [bold]{base}/[/]")
+        console.print("They live in jmmc-demo.db; --store names one for your own.")
     console.file.flush()

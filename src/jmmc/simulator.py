@@ -95,27 +95,29 @@ async def through_collector(
 ) -> AsyncIterator[int]:
     """Push every sample at its time, `speed` times as fast; yields how many sessions are done.
 
-    A sample's age is what its time says: history is made when `start` lies in the past.
+    A sample that is late says how old it is. So when `start` lies in the past, what has happened
+    since is pushed at once, each sample with its own time.
     """
-    queue: asyncio.Queue[tuple[float, int, bytes] | None] = asyncio.Queue(10_000)
-    began = time.time()
+    queue: asyncio.Queue[tuple[float, Life, str, int] | None] = asyncio.Queue(10_000)
+    began = min(time.time(), scenario.start) if speed == 1 else time.time()
 
     def due(ts: int) -> float:
         return began + (ts - scenario.start) / speed
 
     async def work() -> None:
         while (it := await queue.get()) is not None:
-            await asyncio.sleep(max(0.0, it[0] - time.time()))
-            await asyncio.to_thread(_push, f"{url}/push", it[2])
+            moment, life, sid, seq = it
+            await asyncio.sleep(max(0.0, moment - time.time()))
+            body = _body(life, sid, seq, age=max(0.0, time.time() - moment))
+            await asyncio.to_thread(_push, f"{url}/push", body)
 
     workers = [asyncio.create_task(work()) for _ in range(_WORKERS)]
-    pushes: list[tuple[float, int, bytes]] = []
-    for number, life in enumerate(simulate(scenario)):
+    pushes: list[tuple[float, Life, str, int]] = []
+    for life in simulate(scenario):
         truth.add(life)
         sid = sha256(f"{scenario.seed} {life.session.id} {began}".encode()).hexdigest()[:32]
         for sample in life.session.samples:
-            body = _body(life, sid, sample.seq or 0)
-            pushes.append((due(sample.ts), number, body))
+            pushes.append((due(sample.ts), life, sid, sample.seq or 0))
     pushes.sort(key=lambda it: it[0])
     try:
         for done, it in enumerate(pushes, start=1):
@@ -130,13 +132,13 @@ async def through_collector(
         await asyncio.gather(*workers)
 
 
-def _body(life: Life, sid: str, seq: int) -> bytes:
+def _body(life: Life, sid: str, seq: int, *, age: float) -> bytes:
     """A push of one sample. The server adds the address that it sees."""
     session, sample = life.session, life.session.samples[seq]
     readings: dict[str, Any] = msgspec.json.decode(sample.readings)
     if isinstance(readings.get("t"), dict):
         readings["t"].pop("rip", None)
-    content = {"seq": seq, "age": 0, "m": readings, "full": sample.full, "bye": sample.bye}
+    content = {"seq": seq, "age": age, "m": readings, "full": sample.full, "bye": sample.bye}
     push = {"v": 2, "sid": sid, "uid": session.uid, "conf": session.conf, "samples": [content]}
     return msgspec.json.encode(push)
 

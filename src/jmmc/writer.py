@@ -21,7 +21,8 @@ _RETRY_AFTER = 5  # Seconds
 class Writer:
     """Commits pushes to a store in batches. Lives in one event loop.
 
-    `limit` is the number of pushes that may wait; the next one is refused at once.
+    `limit` is the number of pushes that may wait; the next one is refused at once. `batches` and
+    `commit_seconds` sum up what has been committed.
     """
 
     def __init__(self, store: Store, *, limit: int) -> None:
@@ -30,6 +31,8 @@ class Writer:
         self._waiting: deque[tuple[Push, asyncio.Future[Receipt | Refusal]]] = deque()
         self._arrived = asyncio.Event()
         self._closing = False
+        self.batches = 0
+        self.commit_seconds = 0.0
         self._loop = asyncio.get_running_loop()
         self._task = asyncio.create_task(self._run(), name="jmmc-writer")
 
@@ -76,6 +79,7 @@ class Writer:
     async def _commit_batch(
         self, batch: list[tuple[Push, "asyncio.Future[Receipt | Refusal]"]]
     ) -> None:
+        began = self._loop.time()
         try:
             receipts = await self._store.append([push for push, _ in batch])
         except StoreError as error:
@@ -85,6 +89,8 @@ class Writer:
             self._fail(batch)
             raise
         else:
+            self.batches += 1
+            self.commit_seconds += self._loop.time() - began
             for (_, answer), receipt in zip(batch, receipts, strict=True):
                 if not answer.done():
                     answer.set_result(receipt)

@@ -143,8 +143,8 @@ def test_a_meeting_has_a_lane_for_everybody_that_leads_to_the_curves(
 ) -> None:
     page = visit(_PATHS["meeting"])
     said = _api(serve, f"/meetings/{_BAD.session.id}")
-    assert page.locator(".lanes > a").count() == len(said["lanes"])
-    page.locator(f".lanes > a[href='/sessions/{_BAD.session.id}']").click()
+    assert page.locator(".lane-row > a").count() == len(said["lanes"])
+    page.locator(f".lane-row > a[href='/sessions/{_BAD.session.id}']").click()
     expect(page.locator("h1")).to_contain_text(_BAD.session.uid[:8])
     expect(page.locator("canvas").first).to_be_visible()
     assert page.locator("canvas").count() >= 5
@@ -255,7 +255,7 @@ def test_a_name_that_is_markup_is_only_a_name(visit: Visit, serve: Serve) -> Non
     expect(tile).to_be_visible(timeout=25_000)
     tile.click()
     expect(page.locator("h1")).to_contain_text("<img")
-    page.locator(".lanes > a").first.click()
+    page.locator(".lane-row > a").first.click()
     expect(page.locator("h1")).to_contain_text("<img")
     page.goto(f"http://127.0.0.1:{serve.port}/compare?by=region&since=1h")
     expect(page.locator("tbody")).to_contain_text("<img")
@@ -339,3 +339,25 @@ def test_one_is_not_sent_to_another_site_after_signing_in(guarded: Serve, browse
     page.get_by_role("button", name="Sign in").click()
     page.wait_for_url(f"http://127.0.0.1:{guarded.port}/")
     page.close()
+
+
+def test_curves_open_under_a_lane_on_the_same_axis(visit: Visit) -> None:
+    page = visit(_PATHS["meeting"])
+    button = page.locator(f"[data-curves='{_BAD.session.id}']")
+    button.click()
+    panel = page.locator(".lane-row", has=button).locator(".panel")
+    expect(panel.locator("canvas").first).to_be_visible()
+    assert button.get_attribute("aria-expanded") == "true"
+    button.click()
+    expect(panel).to_have_count(0)
+
+
+def test_heat_maps_and_the_spread_have_what_is_known(visit: Visit, serve: Serve) -> None:
+    page = visit(_PATHS["overview"])
+    hours = page.locator(".heat tbody td[class]").count()
+    assert hours >= 10, "ten hours of calls"
+    regions = {it.region for it in _LIVES}
+    assert page.locator(".heat-rows tr").count() == len(regions)
+    titles = page.locator("svg.histogram rect title").all_text_contents()
+    assert sum(int(it) for it in titles) <= len(_LIVES)
+    assert int(titles[-1]) == max(int(it) for it in titles)

@@ -170,7 +170,8 @@ class MongoStore:
         with self.guarded():
             probe = self.collection("probe")
             await probe.update_one({"_id": "probe"}, {"$currentDate": {"at": True}}, upsert=True)
-        return Condition()
+            told = await probe.database.command("dbStats")
+        return Condition(size=int(told["storageSize"] + told["indexSize"]))
 
     async def close(self) -> None:
         """See `Store.close`."""

@@ -107,7 +107,9 @@ class SqliteStore:
     async def check(self) -> Condition:
         """See `Store.check`."""
         await self._writer.run(self._check)
-        return Condition()
+        pages = "pragma_page_count(), pragma_page_size()"
+        ((count, size),) = await self.read(f"SELECT * FROM {pages}", [])
+        return Condition(size=count * size)
 
     async def verify(self) -> list[str]:
         """What SQLite's own check of the file complains of, nothing when it is sound.

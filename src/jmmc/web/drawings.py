@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from markupsafe import Markup, escape
 
-from jmmc.answers import Grades
+from jmmc.answers import Grades, HeatRow
 from jmmc.quality import Grade
 from jmmc.summary import Stretch
 
@@ -48,6 +48,48 @@ def bar(grades: Grades, title: str) -> Markup:
             )
         x += width
     return _svg(parts, title, "bar")
+
+
+def heat_row(row: HeatRow, since: int, until: int, title: str) -> Markup:
+    """A row of a heat map: the darker a cell, the more of its time was bad."""
+    length = max(1, until - since)
+    parts: list[Markup] = []
+    for it in row.cells:
+        if it.known:
+            share = it.bad / it.known
+            x = max(0.0, (it.start - since) * _WIDTH / length)
+            width = max(1.0, row.step * _WIDTH / length - 1)
+            parts.append(
+                Markup(
+                    '<rect class="heat{}" x="{:.1f}" y="0" width="{:.1f}" height="{}">'
+                    "<title>{:.1%}</title></rect>"
+                ).format(_level(share), x, width, _HEIGHT, share)
+            )
+    return _svg(parts, title, "lane")
+
+
+def histogram(counts: Sequence[int], title: str) -> Markup:
+    """Bars side by side, as tall as the counts."""
+    most = max(counts, default=0) or 1
+    width = _WIDTH / max(1, len(counts))
+    parts = [
+        Markup(
+            '<rect x="{:.1f}" y="{:.2f}" width="{:.1f}" height="{:.2f}"><title>{}</title></rect>'
+        ).format(
+            place * width + 4,
+            _HEIGHT * (1 - count / most),
+            width - 8,
+            _HEIGHT * count / most,
+            count,
+        )
+        for place, count in enumerate(counts)
+    ]
+    return _svg(parts, title, "histogram")
+
+
+def _level(share: float) -> int:
+    """0 to 4: nothing, up to 2, 5, 15 percent, more."""
+    return sum(share > it for it in (0.0, 0.02, 0.05, 0.15))
 
 
 def _svg(parts: Sequence[Markup], title: str, kind: str) -> Markup:

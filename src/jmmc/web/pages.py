@@ -23,7 +23,7 @@ from jmmc.queries import NotFoundError, Queries
 from jmmc.summary import DIMENSIONS, Wanted, network_of
 from jmmc.version import __version__
 from jmmc.web.access import Access, Caller
-from jmmc.web.drawings import bar, lane
+from jmmc.web.drawings import bar, heat_row, histogram, lane
 from jmmc.web.problems import Problem
 from jmmc.web.signin import COOKIE, HOURS, SignIn
 from jmmc.web.words import LANGUAGES, chosen, words
@@ -74,7 +74,9 @@ class Pages:
             network_of=network_of,
             grades_of=lambda it: Grades.of(it["good"], it["fair"], it["poor"], 0),
         )
-        self._templates.globals.update(lane=lane, bar=bar, version=__version__)
+        self._templates.globals.update(
+            lane=lane, bar=bar, heat_row=heat_row, histogram=histogram, version=__version__
+        )
 
     def routes(self) -> list[BaseRoute]:
         """The paths of the pages."""
@@ -133,6 +135,9 @@ class Pages:
             before=await self._queries.overview(before),
             worst=[it for it in worst if _bad_seconds(it)],
             networks=(await self._queries.compare("network", wanted))[:10],
+            heat=msgspec.json.encode(await self._queries.heat(wanted)).decode(),
+            regions=await self._queries.heat_by("region", wanted),
+            spread=await self._queries.spread(wanted),
             api="overview",
         )
 
@@ -193,6 +198,8 @@ class Pages:
             "health.html",
             counters=self._collector.counters,
             waiting=self._collector.waiting,
+            commits=self._collector.commits,
+            seconds=max(1.0, self._clock() - self._collector.began),
             condition=condition,
             problem=problem,
         )

@@ -28,7 +28,7 @@ const axes = (unit) => [
   { stroke: colour("quiet"), grid: { stroke: colour("line"), width: 1 }, size: 60, label: unit, labelSize: 18 },
 ];
 
-function drawCurves(target, data) {
+function drawCurves(target, data, window) {
   const palette = ["good", "poor"].map(colour);
   const size = () => ({ width: target.clientWidth, height: 150 });
   const plots = [];
@@ -40,7 +40,7 @@ function drawCurves(target, data) {
       paths: uPlot.paths.stepped({ align: 1 }), points: { show: false },
     }));
     plots.push(new uPlot({
-      ...size(), cursor: { sync: { key: "session" } }, scales: { x: { time: true }, y: { range: (_, low, high) => [Math.min(0, low), high || 1] } },
+      ...size(), cursor: { sync: { key: "session" } }, scales: { x: { time: true, ...(window && { range: window }) }, y: { range: (_, low, high) => [Math.min(0, low), high || 1] } },
       series: [{}, ...series], axes: axes(""),
     }, [data.times, ...plot.series.map((it) => it.values)], target));
   }
@@ -74,9 +74,62 @@ function drawStack(target, data) {
   new ResizeObserver(() => plot.setSize(size())).observe(target);
 }
 
+// Days of the reader's own calendar, the newest first.
+function drawHeat(target, data) {
+  const days = new Map();
+  for (const [start, known, bad] of data.times) {
+    const moment = new Date(start * 1000);
+    const day = moment.toLocaleDateString(document.documentElement.lang, { weekday: "short", day: "numeric", month: "numeric" });
+    if (!days.has(day)) days.set(day, Array(24).fill(null));
+    const hours = days.get(day), at = moment.getHours();
+    hours[at] = [(hours[at]?.[0] || 0) + known, (hours[at]?.[1] || 0) + bad];
+  }
+  const table = document.createElement("table");
+  const head = table.createTHead().insertRow();
+  head.append(document.createElement("th"));
+  for (let hour = 0; hour < 24; hour++) head.append(Object.assign(document.createElement("th"), { textContent: hour % 6 ? "" : hour }));
+  for (const [day, hours] of [...days].reverse()) {
+    const row = table.createTBody().insertRow();
+    row.append(Object.assign(document.createElement("th"), { textContent: day }));
+    hours.forEach((it, hour) => {
+      const cell = row.insertCell();
+      if (!it || !it[0]) return;
+      const share = it[1] / it[0];
+      cell.className = `heat${[0, 0.02, 0.05, 0.15].filter((limit) => share > limit).length}`;
+      cell.title = `${day}, ${hour} h: ${(share * 100).toFixed(1)} %`;
+    });
+  }
+  target.append(table);
+}
+
+const drawers = { stack: drawStack, curves: drawCurves, heat: drawHeat };
 for (const target of document.querySelectorAll("[data-plot]")) {
   const data = JSON.parse(target.parentElement.querySelector("script.data").textContent);
-  if (data.times.length) (target.dataset.plot === "stack" ? drawStack : drawCurves)(target, data);
+  if (data.times.length) drawers[target.dataset.plot](target, data);
+}
+
+// --- a meeting: curves under the lane, on the same axis ---
+
+const shown = { quality: "quality", rtt_ms: "ms", down_loss_percent: "%", up_bitrate_video_kbps: "kbit/s", down_bitrate_video_kbps: "kbit/s" };
+for (const button of document.querySelectorAll("[data-curves]")) {
+  button.hidden = false;
+  button.addEventListener("click", async () => {
+    const open = button.getAttribute("aria-expanded") === "true";
+    button.setAttribute("aria-expanded", String(!open));
+    const lane = button.closest(".lane-row");
+    if (open) { lane.querySelector(".panel").remove(); return; }
+    const panel = lane.appendChild(Object.assign(document.createElement("div"), { className: "panel" }));
+    panel.setAttribute("aria-busy", "true");
+    panel.textContent = "…";
+    const answer = await fetch(`/api/v1/sessions/${button.dataset.curves}`);
+    panel.removeAttribute("aria-busy");
+    if (!answer.ok) { panel.textContent = (await answer.json()).title; return; }
+    const session = await answer.json();
+    panel.textContent = "";
+    const times = session.times.map((it) => Date.parse(it) / 1000);
+    const plots = Object.entries(shown).filter(([name]) => session.curves[name]).map(([name, unit]) => ({ title: name, unit, series: [{ name, values: session.curves[name] }] }));
+    drawCurves(panel, { times, plots }, [Number(button.dataset.since), Number(button.dataset.until)]);
+  });
 }
 
 // --- this moment ---
