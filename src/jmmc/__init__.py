@@ -7,6 +7,7 @@ from jmmc.settings import Settings
 from jmmc.stores import Store, open_store
 from jmmc.version import __version__
 from jmmc.web.app import MetricsCollector
+from jmmc.web.server import dashboard
 
 if TYPE_CHECKING:
     from jmmc.stores.mongo import MongoStore
@@ -21,6 +22,7 @@ __all__ = [
     "StoreError",
     "UnusableStore",
     "__version__",
+    "dashboard",
     "open_store",
 ]
 

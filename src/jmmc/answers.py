@@ -183,6 +183,13 @@ class Usage(Struct, frozen=True):
     minutes: int
 
 
+class Spread(Struct, frozen=True):
+    """Sessions that had 0..10 %, ..., 90..100 % of their known time good; the worst meetings."""
+
+    sessions: tuple[int, ...]
+    worst: tuple[Meeting, ...]
+
+
 class Tile(Struct, frozen=True):
     """A meeting that runs: how its people are at this moment, by grade."""
 

@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime, timedelta
+from heapq import nlargest
 from typing import Any, Literal, NamedTuple
 
 import msgspec
@@ -21,6 +22,7 @@ from jmmc.answers import (
     Overview,
     Participant,
     Point,
+    Spread,
     Usage,
     WholeMeeting,
     WholeSession,
@@ -38,6 +40,7 @@ _EMPTY_FOR = 600  # Seconds that a room must be empty for the next meeting to be
 _LONG_ENOUGH = 300  # Seconds: shorter meetings are no use of the server, but tries.
 _CELLS = 60  # Of a row of a heat map, at the most.
 _POINTS = 200  # Of a series, at the most.
+_FAIR = 0.3  # Of a poor second, in the search for the worst meetings.
 _EVERYBODY = 5000  # Summaries that a blame looks at: those nearest in time.
 _STEPS = (300, 900, 3600, 4 * 3600, DAY, 7 * DAY)
 _SERIES = msgspec.json.Decoder(tuple[Slice, ...])
@@ -132,13 +135,30 @@ class Queries:
         ]
         return [it for it in rows if it.cells]
 
-    async def spread(self, wanted: Wanted) -> list[int]:
-        """How many sessions had 0..10 %, ..., 90..100 % of their known time good."""
+    async def spread(self, wanted: Wanted, *, worst: int) -> Spread:
+        """How good time is spread over sessions, and the worst meetings of the window.
+
+        One pass over the sessions in a few columns; only the worst meetings are looked at whole.
+        """
         counts = [0] * 10
-        for good, fair, poor in await self._reports.facts(("good", "fair", "poor"), wanted):
+        rooms: dict[str, list[tuple[int, float]]] = {}
+        latest: dict[str, int] = {}
+        columns = ("conf", "began", "ended", "good", "fair", "poor")
+        for conf, began, ended, good, fair, poor in await self._reports.facts(columns, wanted):
             if known := good + fair + poor:
                 counts[min(9, good * 10 // known)] += 1
-        return counts
+            meetings = rooms.setdefault(conf, [])
+            last = latest.get(conf, 0)
+            if not meetings or began - last >= _EMPTY_FOR:
+                meetings.append((began, 0.0))
+            latest[conf] = max(last, ended)
+            meetings[-1] = (meetings[-1][0], meetings[-1][1] + poor + _FAIR * fair)
+        bad = [(bad, conf, at) for conf, its in rooms.items() for at, bad in its if bad]
+        found: list[Meeting] = []
+        for _, conf, at in nlargest(worst, bad):
+            its = await self.meetings(msgspec.structs.replace(wanted, conf=conf))
+            found += [it for it in its if it.began == at]
+        return Spread(tuple(counts), tuple(found))
 
     async def conferences(self, wanted: Wanted, *, limit: int, after: str | None = None) -> Page:
         """Rooms, the latest first."""

@@ -312,6 +312,34 @@ async def test_a_room_has_a_meeting_for_each_time_that_people_came(store: Store)
     assert len(await queries.usage("month", window)) == 1
 
 
+async def test_the_worst_meetings_are_those_with_the_most_bad_time(filled: Store) -> None:
+    queries = _queries(filled)
+    meetings = await queries.meetings(_ALL)
+
+    def bad(it: Any) -> float:
+        shares = (it.grades.poor_share or 0.0) + 0.3 * (it.grades.fair_share or 0.0)
+        return float(round(it.grades.known_seconds * shares, -1))
+
+    spread = await queries.spread(_ALL, worst=5)
+    assert [bad(it) for it in spread.worst] == sorted(map(bad, meetings), reverse=True)[:5]
+    known = [it for it in _expected() if it.known]
+    assert sum(spread.sessions) == len(known)
+    assert spread.sessions[-1] == sum(it.good * 10 // it.known >= 9 for it in known)
+
+
+async def test_a_heat_map_is_the_time_of_every_hour(filled: Store) -> None:
+    queries = _queries(filled)
+    cells = await queries.heat(_ALL)
+    overview = await queries.overview(_ALL)
+    assert sum(it.known for it in cells) == overview.grades.known_seconds
+    rows = await queries.heat_by("region", _ALL)
+    regions = await queries.compare("region", _ALL)
+    assert {it.value for it in rows} == {it.value for it in regions if it.value}
+    for row in rows:
+        (same,) = [it for it in regions if it.value == row.value]
+        assert sum(it.known for it in row.cells) == same.grades.known_seconds
+
+
 async def test_a_session_has_its_curves_and_its_spells(filled: Store) -> None:
     life = next(it for it in _LIVES if it.troubles and it.troubles[0].cause == "rtt")
     whole = await _queries(filled).session(life.session.id)

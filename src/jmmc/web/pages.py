@@ -125,19 +125,16 @@ class Pages:
         assert wanted.until is not None
         length = wanted.until - wanted.since
         before = msgspec.structs.replace(wanted, since=wanted.since - length, until=wanted.since)
-        meetings = await self._queries.meetings(wanted)
-        worst = sorted(meetings, key=lambda it: (-_bad_seconds(it), it.id))[:10]
         return self._page(
             request,
             caller,
             "overview.html",
             overview=await self._queries.overview(wanted),
             before=await self._queries.overview(before),
-            worst=[it for it in worst if _bad_seconds(it)],
             networks=(await self._queries.compare("network", wanted))[:10],
             heat=msgspec.json.encode(await self._queries.heat(wanted)).decode(),
             regions=await self._queries.heat_by("region", wanted),
-            spread=await self._queries.spread(wanted),
+            spread=await self._queries.spread(wanted, worst=10),
             api="overview",
         )
 
@@ -236,7 +233,8 @@ class Pages:
         form = await request.form()
         if not self._signin.is_form_of(name, str(form.get("form", ""))):
             return Response("this form is not of this page\n", 400, _HEADERS)
-        answer = RedirectResponse("/login", 303, headers=_HEADERS)
+        root = request.scope.get("root_path", "")
+        answer = RedirectResponse(f"{root}/login", 303, headers=_HEADERS)
         answer.delete_cookie(COOKIE)
         return answer
 
@@ -251,7 +249,8 @@ class Pages:
                 if problem.status == 401 and await self._access.has_users():
                     target = f"{request.url.path}?{request.url.query}".rstrip("?")
                     to = urlencode({"to": target})
-                    return RedirectResponse(f"/login?{to}", 303, headers=_HEADERS)
+                    root = request.scope.get("root_path", "")
+                    return RedirectResponse(f"{root}/login?{to}", 303, headers=_HEADERS)
                 return self._problem(request, nobody, problem.status, problem.title, problem.detail)
             except NotFoundError as error:
                 return self._problem(request, nobody, 404, "Not found", str(error))
@@ -312,7 +311,9 @@ class Pages:
             "language": language,
             "languages": LANGUAGES,
             "caller": caller,
-            "path": request.url.path,
+            "root": request.scope.get("root_path", ""),
+            "here": request.url.path,
+            "path": request.url.path.removeprefix(request.scope.get("root_path", "")),
             "query": query,
             "filters": [it for it in _FILTERS if it in query],
             "windows": _WINDOWS,
@@ -363,12 +364,6 @@ def _conf_of(name: str) -> str:
 
 def _percent(share: float | None) -> str:
     return "?" if share is None else f"{share * 100:.1f} %"
-
-
-def _bad_seconds(it: Any) -> float:
-    return float(it.grades.known_seconds) * (
-        (it.grades.poor_share or 0.0) + 0.3 * (it.grades.fair_share or 0.0)
-    )
 
 
 _PLOTS = (

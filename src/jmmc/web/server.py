@@ -22,15 +22,27 @@ _OPS_PATHS = frozenset({"/healthz", "/readyz"})
 def create_app(settings: Settings, *, store: Store | None = None) -> "Server":
     """The whole server for these settings; raises what `open_store` and the secret raise."""
     metrics = MetricsCollector(settings, store=store or configured_store(settings, spool=True))
-    signin = SignIn(metrics.secret)
-    access = Access(settings, metrics.collector.store.reports, signin)
-    routes: list[BaseRoute] = [
-        *page_routes(metrics.collector, access, signin),
-        *api_routes(metrics.collector, access),
-    ]
+    routes = dashboard_routes(metrics)
     if settings.demo:
         routes += demo_routes(settings, metrics.collector)
     return Server(settings.prefix, metrics, Starlette(routes=routes))
+
+
+def dashboard(metrics: MetricsCollector) -> Starlette:
+    """The pages and the API of a collector, as an app to mount under any prefix of a host app.
+
+    They are closed as in `jmmc serve`: until there is a user or a token, only the machine itself
+    may look. The host should mount `metrics` itself too, where browsers push to.
+    """
+    return Starlette(routes=dashboard_routes(metrics))
+
+
+def dashboard_routes(metrics: MetricsCollector) -> list[BaseRoute]:
+    """The paths of the pages and of the API."""
+    collector = metrics.collector
+    signin = SignIn(metrics.secret)
+    access = Access(collector.settings, collector.store.reports, signin)
+    return [*page_routes(collector, access, signin), *api_routes(collector, access)]
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,8 @@
 // What the pages cannot do without a script: local times, curves, suggestions, and keeping up to date.
 "use strict";
 
+const root = document.documentElement.dataset.root; // Where the pages are mounted.
+
 const colour = (name) => {
   // Colours of the style sheet are written for light and dark: a canvas needs the one in force.
   const probe = document.body.appendChild(document.createElement("i"));
@@ -10,8 +12,8 @@ const colour = (name) => {
   return found;
 };
 
-function localise(root) {
-  for (const it of root.querySelectorAll("time[datetime]")) {
+function localise(part) {
+  for (const it of part.querySelectorAll("time[datetime]")) {
     const moment = new Date(it.dateTime);
     const time = { hour: "2-digit", minute: "2-digit" };
     const date = { year: "numeric", month: "short", day: "numeric" };
@@ -121,7 +123,7 @@ for (const button of document.querySelectorAll("[data-curves]")) {
     const panel = lane.appendChild(Object.assign(document.createElement("div"), { className: "panel" }));
     panel.setAttribute("aria-busy", "true");
     panel.textContent = "…";
-    const answer = await fetch(`/api/v1/sessions/${button.dataset.curves}`);
+    const answer = await fetch(`${root}/api/v1/sessions/${button.dataset.curves}`);
     panel.removeAttribute("aria-busy");
     if (!answer.ok) { panel.textContent = (await answer.json()).title; return; }
     const session = await answer.json();
@@ -177,13 +179,13 @@ const around = (last) => {
   return `since=${at(Date.parse(last) - 30 * day)}&until=${at(Date.parse(last) + day)}`;
 };
 const targetOf = (it) => it.kind === "participant"
-  ? `/participants/${encodeURIComponent(it.name)}?${around(it.last)}`
-  : `/find?${around(it.last)}&q=${encodeURIComponent(it.name)}`;
+  ? `${root}/participants/${encodeURIComponent(it.name)}?${around(it.last)}`
+  : `${root}/find?${around(it.last)}&q=${encodeURIComponent(it.name)}`;
 box.addEventListener("input", async () => {
   const mine = ++asked;
   const text = box.value.trim();
   if (!text) { suggestions.hidden = true; return; }
-  const answer = await fetch(`/api/v1/search?q=${encodeURIComponent(text)}`);
+  const answer = await fetch(`${root}/api/v1/search?q=${encodeURIComponent(text)}`);
   if (mine !== asked || !answer.ok) return;
   const found = (await answer.json()).slice(0, 8);
   suggestions.replaceChildren(...found.map((it) => {
