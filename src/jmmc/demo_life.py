@@ -52,14 +52,19 @@ async def keep_calling(url: str, clock: Callable[[], float] = time.time) -> None
     """Wave after wave of calls, pushed as browsers would, until cancelled."""
     await asyncio.sleep(1.0)  # The server has to listen.
     waves: set[asyncio.Task[None]] = set()
-    while True:
-        start = int(clock())
-        past = start - _WAVE_MINUTES * 30  # Half of it has happened: somebody is there at once.
-        scenario = Scenario(_PEOPLE, 5, _WAVE_MINUTES, start, past, outage=False)
-        wave = asyncio.create_task(_wave(scenario, url))
-        waves.add(wave)
-        wave.add_done_callback(waves.discard)
-        await asyncio.sleep(_WAVE_MINUTES * 60 / 2)
+    try:
+        while True:
+            start = int(clock())
+            past = start - _WAVE_MINUTES * 30  # Half of it has happened: somebody is there at once.
+            scenario = Scenario(_PEOPLE, 5, _WAVE_MINUTES, start, past, outage=False)
+            wave = asyncio.create_task(_wave(scenario, url))
+            waves.add(wave)
+            wave.add_done_callback(waves.discard)
+            await asyncio.sleep(_WAVE_MINUTES * 60 / 2)
+    finally:
+        for wave in waves:
+            wave.cancel()
+        await asyncio.gather(*waves, return_exceptions=True)
 
 
 async def _wave(scenario: Scenario, url: str) -> None:

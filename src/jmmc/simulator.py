@@ -126,10 +126,12 @@ async def through_collector(
             for worker in workers:
                 if worker.done():
                     worker.result()
-    finally:
         for _ in workers:
             await queue.put(None)
         await asyncio.gather(*workers)
+    finally:
+        for worker in workers:
+            worker.cancel()
 
 
 def _body(life: Life, sid: str, seq: int, *, age: float) -> bytes:
