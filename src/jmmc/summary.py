@@ -27,6 +27,8 @@ METRICS: Mapping[str, str] = {
 }
 """The readings that are summed up in quantiles, by the name that the figure has outside."""
 
+_HAPPENINGS = 100  # Kept in a summary.
+
 SHARES = (0.05, 0.5, 0.95)
 """Which quantiles: of time, not of samples."""
 
@@ -59,6 +61,7 @@ class Summary(Struct, frozen=True):
     of, `last` the time of the last one. A value of a dimension is the one that held longest, ""
     when nothing is known.
     `quantiles` has p5, p50 and p95 by name of the metric, and of `mos`; shares are of known time.
+    `happenings` is when the browser said that what had happened.
     """
 
     session: str
@@ -94,6 +97,7 @@ class Summary(Struct, frozen=True):
     address: str
     participant: str
     meeting: str
+    happenings: tuple[tuple[int, str], ...] = ()
 
     @property
     def known(self) -> int:
@@ -193,6 +197,7 @@ def summarize(
         address=address,
         participant=str(_longest(held, "pid") or ""),
         meeting=str(_longest(held, "mid") or ""),
+        happenings=tuple((it.at, it.what) for it in timeline.happenings[:_HAPPENINGS]),
     )
 
 

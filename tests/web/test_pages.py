@@ -361,3 +361,25 @@ def test_heat_maps_and_the_spread_have_what_is_known(visit: Visit, serve: Serve)
     titles = page.locator("svg.histogram rect title").all_text_contents()
     assert sum(int(it) for it in titles) <= len(_LIVES)
     assert int(titles[-1]) == max(int(it) for it in titles)
+
+
+def test_a_window_is_asked_for_in_the_time_of_the_reader(visit: Visit) -> None:
+    page = visit(_PATHS["overview"], timezone_id="Asia/Tokyo")
+    page.get_by_label("from").fill("2026-09-21T12:00")
+    page.get_by_label("to").fill("2026-09-22T12:00")
+    page.get_by_role("button", name="Show").click()
+    page.wait_for_url("**since=2026-09-21T03%3A00%3A00Z&until=2026-09-22T03%3A00%3A00Z**")
+    assert page.locator("form[data-window] .zone").inner_text() == "Asia/Tokyo"
+
+
+def test_what_happened_is_marked_on_the_lane(visit: Visit, serve: Serve) -> None:
+    sid = f"{time.time_ns():032x}"
+    events = {"cq": 90, "ev": ["p2p", "interrupted"]}
+    _push(serve, sid, "eventful", {"seq": 0, "age": 60, "m": {"cq": 100}})
+    _push(serve, sid, "eventful", {"seq": 1, "age": 30, "m": events})
+    page = visit("/")
+    tile = page.locator(".tile", has_text="eventful")
+    expect(tile).to_be_visible(timeout=25_000)
+    tile.click()
+    marks = page.locator("path.mark title")
+    assert marks.all_text_contents() == ["p2p", "interrupted"]

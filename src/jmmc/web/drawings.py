@@ -14,8 +14,17 @@ _HEIGHTS = {Grade.UNKNOWN: 3, Grade.GOOD: 8, Grade.FAIR: 16, Grade.POOR: 24}
 """The worse, the taller: colour is never the only sign."""
 
 
-def lane(stretches: Sequence[Stretch], since: int, until: int, title: str) -> Markup:
-    """A time line from `since` to `until`, coloured and as tall as the grade is bad."""
+def lane(
+    stretches: Sequence[Stretch],
+    since: int,
+    until: int,
+    title: str,
+    happenings: Sequence[tuple[int, str]] = (),
+) -> Markup:
+    """A time line from `since` to `until`, coloured and as tall as the grade is bad.
+
+    A mark at the top stands for each thing that happened, with its name.
+    """
     length = max(1, until - since)
     parts: list[Markup] = []
     for it in stretches:
@@ -30,6 +39,11 @@ def lane(stretches: Sequence[Stretch], since: int, until: int, title: str) -> Ma
                     name, x, _HEIGHT - height, width, height
                 )
             )
+    for at, what in happenings:
+        if since <= at <= until:
+            x = (at - since) * _WIDTH / length
+            mark = Markup('<path class="mark" d="M{:.1f} 0h6l-3 8z"><title>{}</title></path>')
+            parts.append(mark.format(x - 3, what))
     return _svg(parts, title, "lane")
 
 

@@ -71,6 +71,7 @@ class Pages:
             percent=_percent,
             conf_of=_conf_of,
             around=_around,
+            named=lambda happenings, _: [(at, _(what)) for at, what in happenings],
             network_of=network_of,
             grades_of=lambda it: Grades.of(it["good"], it["fair"], it["poor"], 0),
         )

@@ -167,6 +167,18 @@ if (live) {
   addEventListener("pagehide", () => source.close());
 }
 
+// --- a window from and to, in the reader's own time ---
+
+for (const form of document.querySelectorAll("form[data-window]")) {
+  form.querySelector(".zone").textContent = Intl.DateTimeFormat().resolvedOptions().timeZone;
+  form.addEventListener("submit", (event) => {
+    event.preventDefault();
+    const query = new URLSearchParams(new FormData(form));
+    for (const name of ["since", "until"]) query.set(name, new Date(query.get(name)).toISOString().slice(0, 19) + "Z");
+    location.assign(`${form.getAttribute("action")}?${query}`);
+  });
+}
+
 // --- suggestions ---
 
 const box = document.getElementById("q");
