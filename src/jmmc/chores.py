@@ -10,6 +10,7 @@ from jmmc.fold import SIGNS_OF_LIFE
 from jmmc.settings import Settings
 from jmmc.stores import Store
 from jmmc.summarizer import Summarizer, keep_up
+from jmmc.tasks import stop
 from jmmc.thresholds import preset
 
 _log = logging.getLogger(__name__)
@@ -35,9 +36,7 @@ class Chores:
 
     async def close(self) -> None:
         """Stop at once: a chore that is broken off is done again."""
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await stop(*self._tasks)
 
     async def _delete_what_is_old(self) -> None:
         while self._retention_days:

@@ -14,6 +14,7 @@ from jmmc.settings import Settings
 from jmmc.simulation import Scenario, simulate
 from jmmc.simulator import Truth, through_collector
 from jmmc.stores import open_store
+from jmmc.tasks import stop
 
 STORE = "sqlite:///jmmc-demo.db"
 """Where the demo lives when no store is named: real calls are never mixed with simulated ones."""
@@ -62,9 +63,7 @@ async def keep_calling(url: str, clock: Callable[[], float] = time.time) -> None
             wave.add_done_callback(waves.discard)
             await asyncio.sleep(_WAVE_MINUTES * 60 / 2)
     finally:
-        for wave in waves:
-            wave.cancel()
-        await asyncio.gather(*waves, return_exceptions=True)
+        await stop(*waves)
 
 
 async def _wave(scenario: Scenario, url: str) -> None:

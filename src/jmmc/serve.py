@@ -14,6 +14,7 @@ from jmmc.demo_life import STORE, keep_calling, remember_a_day
 from jmmc.errors import JmmcError
 from jmmc.settings import Settings, without_password
 from jmmc.stores import Store
+from jmmc.tasks import stop
 from jmmc.web.server import create_app
 
 _GRACE = 10  # Seconds that requests under way get when the server is told to stop.
@@ -76,8 +77,7 @@ async def _serve_and_call(server: uvicorn.Server, listener: socket.socket, url: 
     try:
         await server.serve(sockets=[listener])
     finally:
-        calls.cancel()
-        await asyncio.gather(calls, return_exceptions=True)
+        await stop(calls)
 
 
 async def _try(store: Store) -> None:

@@ -25,6 +25,7 @@ from jmmc.model import Condition, Dialect, Push, Receipt, Refusal, Session, Sess
 from jmmc.stores.documents import Document, is_session, session_of
 from jmmc.stores.mongo_reports import REPORT_INDEXES, MongoReports
 from jmmc.stores.placing import V1_HEAD, V2_HEAD, Head, Placing, document_ids
+from jmmc.tasks import stop
 
 _log = logging.getLogger(__name__)
 
@@ -180,8 +181,7 @@ class MongoStore:
         self._sessions = None
         self._heads.clear()
         if indexing is not None and self._loop is asyncio.get_running_loop():
-            indexing.cancel()
-            await asyncio.gather(indexing, return_exceptions=True)
+            await stop(indexing)
         if client is not None and self._loop is asyncio.get_running_loop():
             await client.close()
 

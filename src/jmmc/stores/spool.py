@@ -29,6 +29,7 @@ from jmmc.model import (
 from jmmc.stores.base import Reports, Store
 from jmmc.stores.sqlite import SqliteStore, sample_of
 from jmmc.stores.transaction import transaction
+from jmmc.tasks import stop
 
 _log = logging.getLogger(__name__)
 
@@ -191,8 +192,7 @@ class SpooledStore:
         """See `Store.close`. What is in the spool waits for the next run."""
         mover, self._mover = self._mover, None
         if mover is not None and not mover.get_loop().is_closed():
-            mover.cancel()
-            await asyncio.gather(mover, return_exceptions=True)
+            await stop(mover)
         await self._file.close()
         await self.store.close()
         self._spooling = False
