@@ -5,9 +5,11 @@ from itertools import islice, pairwise
 
 import msgspec
 
+from jmmc.blame import blame
 from jmmc.fold import fold
 from jmmc.quality import Grade, judge
 from jmmc.simulation import Scenario, simulate
+from jmmc.summary import summarize
 from jmmc.thresholds import preset
 from jmmc.wire import Codec
 from tests.builders import SID, UID
@@ -73,6 +75,23 @@ def test_an_outage_strikes_its_region_and_no_other() -> None:
         for t in it.troubles
         if t.cause == "interrupted"
     )
+
+
+def test_whoever_was_struck_by_the_outage_is_told_that_it_was_the_region() -> None:
+    busy = Scenario(participants=400, conferences=30, minutes=240, seed=7, start=1_789_948_800)
+    start, end = busy.outage_window
+    everybody = [
+        summarize(it.session, preset=preset("jitsi"), lifetime=75, now=it.session.samples[-1].ts)
+        for it in simulate(busy)
+    ]
+    verdicts = Counter(
+        blame(it, spell.start, spell.end, everybody).verdict
+        for it in everybody
+        for spell in it.spells
+        if "interrupted" in spell.reasons and start <= spell.start < end
+    )
+    assert verdicts.total() >= 15
+    assert set(verdicts) == {"region"}
 
 
 def test_a_country_is_simulated_a_session_at_a_time() -> None:

@@ -125,6 +125,19 @@ def _others(count: int, *, bad: bool = False, first: int = 100, **more: str) -> 
         (_others(6, network="192.0.2.0/24", bad=True) + _others(20, first=300), "network"),
         (_others(9, region="eu", bad=True) + _others(20, first=300), "region"),
         (_others(9, browser="Chrome 131", bad=True) + _others(20, first=300), "browser"),
+        (
+            _others(3, conf="mine", region="eu", bad=True)
+            + _others(5, network="192.0.2.0/24", region="eu", bad=True, first=200)
+            + _others(9, region="eu", bad=True, first=300)
+            + _others(20, first=400),
+            "region",
+        ),
+        (
+            _others(6, network="192.0.2.0/24", region="eu", bad=True)
+            + _others(3, region="eu", first=200)
+            + _others(20, first=300),
+            "network",
+        ),
         (_others(3, region="eu", bad=True) + _others(20, first=300), "too few"),
         (_others(1, conf="mine", bad=True), "too few"),
         (_others(30, bad=True), "too few"),

@@ -1,7 +1,7 @@
 """Whose fault was it? What was bad at the same time, with the numbers that say so."""
 
 from collections.abc import Iterable, Sequence
-from math import sqrt
+from math import log, sqrt
 
 from msgspec import Struct
 
@@ -61,13 +61,11 @@ def blame(one: Summary, start: int, end: int, everybody: Iterable[Summary]) -> B
     call = scopes[0]
     if call.known >= FEWEST_IN_A_CALL and call.bad == 1:
         return Blame("alone", scopes)
-    # The narrowest first: a network lies in a region, and a call may be in one network.
-    for kind in ("network", "conf", "region", "browser"):
-        scope = next(it for it in scopes if it.kind == kind)
-        fewest = FEWEST_IN_A_CALL if kind == "conf" else FEWEST
-        enough = scope.value and scope.known >= fewest
-        if enough and scope.share >= _MOST and scope.share - scope.share_of_others >= _LEAD:
-            return Blame(kind, scopes)
+    suspects = [it for it in scopes if _is_suspect(it)]
+    if suspects:
+        # When a region fails, all of a call and of a network may be bad too: they explain less.
+        # Where they explain as much, the narrower is named.
+        return Blame(max(suspects, key=lambda it: (_evidence(it), -it.known)).kind, scopes)
     return Blame("too few" if call.known < FEWEST_IN_A_CALL else "unclear", scopes)
 
 
@@ -86,6 +84,26 @@ def _scope(kind: str, value: str, there: Sequence[tuple[Summary, bool]]) -> Scop
     group = [bad for it, bad in there if getattr(it, kind) == value]
     others = [bad for it, bad in there if getattr(it, kind) != value]
     return Scope(kind, value, sum(group) + 1, len(group) + 1, sum(others), len(others))
+
+
+def _is_suspect(it: Scope) -> bool:
+    fewest = FEWEST_IN_A_CALL if it.kind == "conf" else FEWEST
+    enough = it.value != "" and it.known >= fewest
+    return enough and it.share >= _MOST and it.share - it.share_of_others >= _LEAD
+
+
+def _evidence(it: Scope) -> float:
+    """How much better bad and good are told apart with the group than without it (nats).
+
+    Half the G statistic of the table of group and others by bad and good: the gain in
+    log-likelihood. It grows with how many the group explains, and with how purely.
+    """
+    parts = (_likelihood(it.bad, it.known), _likelihood(it.others_bad, it.others_known))
+    return sum(parts) - _likelihood(it.bad + it.others_bad, it.known + it.others_known)
+
+
+def _likelihood(bad: int, known: int) -> float:
+    return sum(n * log(n / known) for n in (bad, known - bad) if n)
 
 
 def _seconds(summary: Summary, start: int, end: int, least: Grade) -> int:
