@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, sync_playwright
 
+import jmmc
 from tests.mongod import Mongod, ReplicaSet
 
 pytest.register_assert_rewrite("tests.e2e.truth", "tests.oracle")
@@ -21,6 +22,11 @@ CHROMIUM_OPTIONS = [
     "--disable-component-update",
     "--disable-sync",
 ]
+
+
+def pytest_report_header() -> str:
+    """Whether the source or the built wheel is tested."""
+    return f"jmmc from {Path(jmmc.__file__).parent}"
 
 
 @pytest.fixture(scope="module")
