@@ -1,19 +1,19 @@
 """What a collector does beside collecting, now and then."""
 
 import asyncio
-import logging
 import secrets
 from collections.abc import Callable
 
 from jmmc.errors import StoreError
 from jmmc.fold import SIGNS_OF_LIFE
+from jmmc.logs import logger
 from jmmc.settings import Settings
 from jmmc.stores import Store
 from jmmc.summarizer import Summarizer, keep_up
 from jmmc.tasks import stop
 from jmmc.thresholds import preset
 
-_log = logging.getLogger(__name__)
+_log = logger(__name__)
 
 _DAY = 86_400
 _PERIOD = 3600.0  # Seconds between two looks for what is too old.
@@ -43,7 +43,7 @@ class Chores:
             try:
                 await self._prune()
             except StoreError as error:
-                _log.warning("retention: %s", error)
+                _log.warning("retention_failed", why=error)
             await asyncio.sleep(_PERIOD)
 
     async def _prune(self) -> None:
@@ -53,7 +53,7 @@ class Chores:
             pruned += deleted
             await asyncio.sleep(_BREATH)
         if pruned:
-            _log.info("deleted %d sessions older than %d days", pruned, self._retention_days)
+            _log.info("sessions_deleted", sessions=pruned, older_than_days=self._retention_days)
 
 
 def summarizer_of(store: Store, settings: Settings, clock: Callable[[], float]) -> Summarizer:

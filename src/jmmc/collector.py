@@ -7,7 +7,6 @@ commits that together with all that arrived meanwhile; only then is there an `Ac
 the path ends early, a `Rejected` leaves it. Each push is counted exactly once, here.
 """
 
-import logging
 import os
 import time
 from collections.abc import Callable
@@ -21,6 +20,7 @@ from jmmc.chores import Chores
 from jmmc.counters import Counters
 from jmmc.errors import Rejected
 from jmmc.identity import COOKIE, CookieSigner, is_session_id
+from jmmc.logs import logger
 from jmmc.model import Condition, Dialect, Push, Receipt, Refusal, Sample
 from jmmc.settings import Settings
 from jmmc.stores import Store
@@ -29,7 +29,7 @@ from jmmc.useragent import browser_and_system
 from jmmc.wire import Answer, Codec, add_server_readings
 from jmmc.writer import Writer
 
-_log = logging.getLogger(__name__)
+_log = logger(__name__)
 
 
 class Sender(Protocol):
@@ -145,9 +145,8 @@ class Collector:
         return accepted
 
     def reject(self, rejected: Rejected) -> None:
-        """Count and log a refusal; also for doors that refuse a body before it is whole."""
+        """Count a refusal; also for doors that refuse a body before it is whole."""
         self.counters.reject(rejected.reason)
-        _log.debug("%s: %s", rejected.reason, rejected.detail)
 
     async def holds(self, session: str) -> bool:
         """Whether the session is stored. Raises `ValueError` when the id is not 24 hex digits."""
@@ -221,5 +220,5 @@ class Collector:
         try:
             return await self.open()
         except Exception as error:
-            _log.error("store_down: %s", error)
+            _log.error("store_down", why=error)
             raise Rejected("store_down", "cannot open the store", retry_after=5) from error

@@ -1,7 +1,6 @@
 """The demo's own life: a simulated day in a store of its own, then calls that go on."""
 
 import asyncio
-import logging
 import time
 from collections.abc import Callable
 
@@ -9,6 +8,7 @@ from msgspec.structs import replace
 
 from jmmc.chores import summarizer_of
 from jmmc.errors import JmmcError
+from jmmc.logs import logger
 from jmmc.model import Dialect, Push, SessionFilter
 from jmmc.settings import Settings
 from jmmc.simulation import Scenario, simulate
@@ -19,7 +19,7 @@ from jmmc.tasks import stop
 STORE = "sqlite:///jmmc-demo.db"
 """Where the demo lives when no store is named: real calls are never mixed with simulated ones."""
 
-_log = logging.getLogger(__name__)
+_log = logger(__name__)
 
 _DAY_MINUTES = 1440
 _WAVE_MINUTES = 20
@@ -71,4 +71,4 @@ async def _wave(scenario: Scenario, url: str) -> None:
         async for _ in through_collector(scenario, url, 1.0, Truth()):
             pass
     except (JmmcError, OSError) as error:
-        _log.warning("the demo's calls: %s", error)
+        _log.warning("demo_calls_failed", why=error)

@@ -2,7 +2,6 @@
 
 import asyncio
 import gc
-import logging
 import signal
 import socket
 import time
@@ -12,10 +11,14 @@ from rich.console import Console
 
 from jmmc.demo_life import STORE, keep_calling, remember_a_day
 from jmmc.errors import JmmcError
+from jmmc.logs import logger, set_up
 from jmmc.settings import Settings, without_password
 from jmmc.stores import Store
 from jmmc.tasks import stop
+from jmmc.version import __version__
 from jmmc.web.server import create_app
+
+_log = logger(__name__)
 
 _GRACE = 10  # Seconds that requests under way get when the server is told to stop.
 
@@ -29,10 +32,7 @@ def run(settings: Settings) -> None:
 
     Raises `CannotListen`, or what opening the store raises, before anything is served.
     """
-    logging.basicConfig(
-        level=settings.log_level.upper(), format="%(asctime)s %(levelname)s %(name)s %(message)s"
-    )
-    logging.getLogger("uvicorn").setLevel(logging.WARNING)
+    set_up(settings.log_level, settings.log_format)
     simulated = settings.demo and "store" not in settings.model_fields_set
     if simulated:
         settings = settings.model_copy(update={"store": STORE})
@@ -61,12 +61,14 @@ def run(settings: Settings) -> None:
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: setattr(server, "should_exit", True))
         _greet(settings, listener.getsockname()[1])
+        _log.info("started", version=__version__, store=settings.store.partition(":")[0])
         _settle_garbage()
         if simulated:
             url = f"http://127.0.0.1:{listener.getsockname()[1]}{settings.prefix}"
             asyncio.run(_serve_and_call(server, listener, url))
         else:
             server.run(sockets=[listener])
+        _log.info("stopped")
     finally:
         listener.close()
 

@@ -16,6 +16,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 from pydantic.fields import FieldInfo
 
 from jmmc.errors import SettingsError
+from jmmc.logs import LogFormat
 
 ENVIRONMENT_PREFIX = "JMMC_"
 
@@ -191,6 +192,9 @@ class Settings(BaseModel):
     demo: bool = Field(False, description="Whether to serve the demo page.")
     log_level: Literal["debug", "info", "warning", "error"] = Field(
         "info", description="Least severity that is logged."
+    )
+    log_format: LogFormat = Field(
+        "logfmt", description="Form of a line in the log: key=value pairs, or a JSON object."
     )
 
     @classmethod

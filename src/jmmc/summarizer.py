@@ -1,19 +1,19 @@
 """Keeps summaries and rollups up to date; what it makes can be made anew at any time."""
 
 import asyncio
-import logging
 from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 
 import msgspec
 
 from jmmc.errors import StoreError
+from jmmc.logs import logger
 from jmmc.model import Session, SessionFilter
 from jmmc.rollup import ALL, DAY, HOUR, Fact, Rollup, day_of, hour_of
 from jmmc.stores import Store
 from jmmc.summary import DIMENSIONS, Slice, Summary, Wanted, formula_of, summarize
 from jmmc.thresholds import Preset
 
-_log = logging.getLogger(__name__)
+_log = logger(__name__)
 
 _SESSIONS = 500  # In one step: some 30,000 samples, half a second.
 _READ = 20  # Sessions in memory at a time: one may have 20,000 samples.
@@ -162,7 +162,7 @@ async def keep_up(summarizer: Summarizer, *, pause: float) -> None:
             if await summarizer.step() >= _SESSIONS:
                 continue
         except StoreError as error:
-            _log.warning("summaries: %s", error)
+            _log.warning("summaries_failed", why=error)
         await asyncio.sleep(pause)
 
 
@@ -174,5 +174,5 @@ async def _begin(summarizer: Summarizer) -> bool:
         async for done in summarizer.rebuild():
             await summarizer.leads()
             if done >= _SESSIONS:
-                _log.info("made summaries of %d sessions", done)
+                _log.info("summaries_made", sessions=done)
     return True

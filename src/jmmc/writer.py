@@ -5,14 +5,14 @@ batch is being committed forms the next batch, and each push is answered after i
 """
 
 import asyncio
-import logging
 from collections import deque
 
 from jmmc.errors import Rejected, StoreError
+from jmmc.logs import logger
 from jmmc.model import Push, Receipt, Refusal
 from jmmc.stores import Store
 
-_log = logging.getLogger(__name__)
+_log = logger(__name__)
 
 _BATCH = 1000  # Pushes; keeps one commit under 50 ms, and so the answer to /readyz prompt.
 _RETRY_AFTER = 5  # Seconds
@@ -83,7 +83,7 @@ class Writer:
         try:
             receipts = await self._store.append([push for push, _ in batch])
         except StoreError as error:
-            _log.error("store_down: %d pushes not stored: %s", len(batch), error)
+            _log.error("store_down", pushes=len(batch), why=error)
             self._fail(batch)
         except BaseException:
             self._fail(batch)

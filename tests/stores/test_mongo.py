@@ -173,11 +173,12 @@ async def test_documents_of_others_are_told_skipped_and_left_alone(
     raw.insert_one(foreign)
     store = MongoStore(url=mongod.url, name=raw.name)
     await store.open()
-    assert "are left alone" in caplog.text
+    assert "no_sessions_found" in caplog.text
     await store.append([push(0)])
 
     assert [it.conf async for it in store.sessions(SessionFilter())] == ["room"]
-    assert "skipped 1 documents" in caplog.text
+    assert "no_sessions_skipped" in caplog.text
+    assert "documents=1" in caplog.text
     assert raw.find_one({"_id": foreign["_id"]}) == foreign
     await store.close()
 

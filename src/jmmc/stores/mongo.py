@@ -1,7 +1,6 @@
 """The store on MongoDB: one machine, a replica set, or a cluster."""
 
 import asyncio
-import logging
 from collections import OrderedDict
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -21,13 +20,14 @@ from pymongo.errors import (
 )
 
 from jmmc.errors import StoreError, UnusableStore
+from jmmc.logs import logger
 from jmmc.model import Condition, Dialect, Push, Receipt, Refusal, Session, SessionFilter
 from jmmc.stores.documents import Document, is_session, session_of
 from jmmc.stores.mongo_reports import REPORT_INDEXES, MongoReports
 from jmmc.stores.placing import V1_HEAD, V2_HEAD, Head, Placing, document_ids
 from jmmc.tasks import stop
 
-_log = logging.getLogger(__name__)
+_log = logger(__name__)
 
 _OLDEST = (4, 2)  # The first release that has every command we send.
 _HEADS = 100_000  # Sessions remembered; each is about 300 bytes. A forgotten one costs a query.
@@ -155,7 +155,7 @@ class MongoStore:
             finally:
                 await cursor.close()
         if skipped:
-            _log.warning("%s: skipped %d documents that are no sessions", self._name, skipped)
+            _log.warning("no_sessions_skipped", collection=self._name, documents=skipped)
 
     async def count(self, wanted: SessionFilter) -> int:
         """See `Store.count`."""
@@ -276,10 +276,7 @@ class MongoStore:
                 )
         some = await collection.find_one()
         if some is not None and not is_session(some):
-            _log.warning(
-                "%s holds documents that are no sessions; they are left alone and skipped",
-                collection.full_name,
-            )
+            _log.warning("no_sessions_found", collection=collection.full_name)
 
     async def _make_indexes(self, collection: AsyncCollection[Document]) -> asyncio.Task[None]:
         """Wait for the indexes of a small collection; those of a large one may take their time."""
@@ -288,7 +285,7 @@ class MongoStore:
         if task.done():
             task.result()
         else:
-            _log.info("%s: building indexes while we collect", collection.full_name)
+            _log.info("indexes_building", collection=collection.full_name)
             task.add_done_callback(_report_indexes)
         return task
 
@@ -403,6 +400,6 @@ def _words(error: OperationFailure) -> str:
 def _report_indexes(task: "asyncio.Task[None]") -> None:
     if not task.cancelled():
         if problem := task.exception():
-            _log.error("indexes: %s", problem)
+            _log.error("indexes_failed", why=problem)
         else:
-            _log.info("indexes are built")
+            _log.info("indexes_built")

@@ -7,7 +7,6 @@ interrupted is done again: the database stores each sample once.
 
 import asyncio
 import fcntl
-import logging
 import sqlite3
 from collections.abc import AsyncIterator, Iterable, Sequence
 from itertools import groupby
@@ -17,6 +16,7 @@ from typing import Any, NamedTuple, TextIO
 from msgspec.structs import replace
 
 from jmmc.errors import StoreError, UnusableStore
+from jmmc.logs import logger
 from jmmc.model import (
     Condition,
     Dialect,
@@ -31,7 +31,7 @@ from jmmc.stores.sqlite import SqliteStore, sample_of
 from jmmc.stores.transaction import transaction
 from jmmc.tasks import stop
 
-_log = logging.getLogger(__name__)
+_log = logger(__name__)
 
 _MOVED = 500  # Sessions' worth of samples at a time; a move holds up new pushes for 50 ms.
 _REST = 200  # When no more than this many samples are left, they are moved under the lock.
@@ -218,7 +218,7 @@ class SpooledStore:
 
     def _begin_spooling(self, why: object) -> None:
         self._spooling = True
-        _log.warning("spooling to %s: %s", self._file.path, why)
+        _log.warning("spooling", file=self._file.path, why=why)
         self._watch()
 
     def _watch(self) -> None:
@@ -234,16 +234,16 @@ class SpooledStore:
                 await self.store.check()
                 while await self._file.samples() > _REST:
                     moved += await self._move_some()
-                    _log.info("moved %d samples to the database", moved)
+                    _log.info("spool_moving", samples=moved)
                 async with self._switching:
                     while count := await self._move_some():
                         moved += count
                     self._spooling = False
                     await self._file.shrink()
             except StoreError as error:
-                _log.warning("the database is not back yet: %s", error)
+                _log.warning("database_away", why=error)
                 await asyncio.sleep(self._pause)
-        _log.warning("the database is back: moved %d samples from the spool", moved)
+        _log.warning("spool_moved", samples=moved)
 
     async def _move_some(self) -> int:
         waiting = await self._file.oldest(_MOVED)
@@ -251,7 +251,7 @@ class SpooledStore:
             answers = await self.store.append([it.push for it in waiting])
             for it, answer in zip(waiting, answers, strict=True):
                 if isinstance(answer, Refusal):
-                    _log.error("session %s: %s", it.push.session, answer.value)
+                    _log.error("spooled_push_refused", session=it.push.session, why=answer.value)
             await self._file.settle(waiting)
         return sum(len(it.seqs) for it in waiting)
 

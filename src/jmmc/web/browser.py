@@ -5,10 +5,14 @@ from urllib.parse import parse_qs
 from jmmc.collector import Collector
 from jmmc.errors import Reason, Rejected, StoreError
 from jmmc.identity import COOKIE
+from jmmc.logs import logger
 from jmmc.web.cors import Cors
 from jmmc.web.http import JSON, Disconnected, Header, Request, Send, answer, answer_json, encode
+from jmmc.web.requestlog import REQUEST_ID, request_id
 from jmmc.web.script import Script
 from jmmc.wire import encode_answer
+
+_log = logger(__name__)
 
 STATUS: dict[Reason, int] = {
     "malformed": 400,
@@ -46,7 +50,7 @@ class BrowserDoors:
         except Disconnected:
             return
         except Rejected as rejected:
-            await answer_json(send, *_refusal(rejected, cors))
+            await answer_json(send, *_refused(rejected, request, cors))
         else:
             cookie = _cookie(accepted.cookie, request.scope.get("root_path", ""))
             await answer(send, 200, encode_answer(accepted.answer), [*JSON, *cors, *cookie])
@@ -85,7 +89,7 @@ class BrowserDoors:
             await answer_json(send, 400, encode(content), cors)
         except StoreError:
             rejected = Rejected("store_down", "cannot read now", retry_after=5)
-            await answer_json(send, *_refusal(rejected, cors))
+            await answer_json(send, *_refused(rejected, request, cors))
         else:
             await answer_json(send, 200, encode(held), cors)
 
@@ -97,7 +101,13 @@ def _cookie(signed: str | None, path: str) -> list[Header]:
     return [(b"set-cookie", value.encode())]
 
 
-def _refusal(rejected: Rejected, headers: list[Header]) -> tuple[int, bytes, list[Header]]:
+def _refused(
+    rejected: Rejected, request: Request, headers: list[Header]
+) -> tuple[int, bytes, list[Header]]:
+    """The answer, under an id by which the log tells the reason too."""
+    name = request_id(request.headers.get(REQUEST_ID))
+    _log.debug("refused", request=name, reason=rejected.reason, detail=rejected.detail)
+    headers = [*headers, (REQUEST_ID, name.encode())]
     if rejected.retry_after is not None:
         headers = [*headers, (b"retry-after", b"%d" % rejected.retry_after)]
     content = {"error": rejected.reason, "detail": rejected.detail}

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from starlette.applications import Starlette
+from starlette.middleware import Middleware
 from starlette.routing import BaseRoute
 from starlette.types import ASGIApp
 
@@ -14,6 +15,7 @@ from jmmc.web.app import MetricsCollector
 from jmmc.web.demo import demo_routes
 from jmmc.web.http import Receive, Scope, Send
 from jmmc.web.pages import page_routes
+from jmmc.web.requestlog import RequestLog
 from jmmc.web.signin import SignIn
 
 _OPS_PATHS = frozenset({"/healthz", "/readyz"})
@@ -25,7 +27,8 @@ def create_app(settings: Settings, *, store: Store | None = None) -> "Server":
     routes = dashboard_routes(metrics)
     if settings.demo:
         routes += demo_routes(settings, metrics.collector)
-    return Server(settings.prefix, metrics, Starlette(routes=routes))
+    pages = Starlette(routes=routes, middleware=[Middleware(RequestLog)])
+    return Server(settings.prefix, metrics, pages)
 
 
 def dashboard(metrics: MetricsCollector) -> Starlette:
@@ -34,7 +37,7 @@ def dashboard(metrics: MetricsCollector) -> Starlette:
     They are closed as in `jmmc serve`: until there is a user or a token, only the machine itself
     may look. The host should mount `metrics` itself too, where browsers push to.
     """
-    return Starlette(routes=dashboard_routes(metrics))
+    return Starlette(routes=dashboard_routes(metrics), middleware=[Middleware(RequestLog)])
 
 
 def dashboard_routes(metrics: MetricsCollector) -> list[BaseRoute]:

@@ -1,0 +1,107 @@
+"""What is logged: events with a name and fields, each on one line.
+
+An event goes through the standard library, so a host app that mounts a collector sees it as it
+sees everything else. `set_up` is for our own processes: there everything that anybody logs comes
+out in one form, the event's name first.
+"""
+
+import logging
+import sys
+from datetime import UTC, datetime
+from typing import Any, Literal, TextIO
+
+import structlog
+from structlog.processors import JSONRenderer, LogfmtRenderer, format_exc_info
+from structlog.stdlib import BoundLogger, ProcessorFormatter, filter_by_level
+from structlog.typing import EventDict, Processor
+
+LogFormat = Literal["logfmt", "json"]
+
+_OURS = "jmmc"
+_PLAIN = (str, int, float, list, tuple, type(None))
+_LOGFMT = LogfmtRenderer(bool_as_flag=False)
+
+
+class Event(dict[str, Any]):
+    """A name and fields. In a log that is not set up by us it reads the same."""
+
+    def __str__(self) -> str:
+        fields = {key: it for key, it in self.items() if key not in ("event", "exc_info")}
+        return " ".join(filter(None, (str(self.get("event", "")), _logfmt(fields))))
+
+
+def logger(name: str) -> BoundLogger:
+    """The logger of a module: `log.warning("store_down", pushes=3)`."""
+    chain: list[Processor] = [
+        filter_by_level,
+        structlog.contextvars.merge_contextvars,
+        _as_event,
+        ProcessorFormatter.wrap_for_formatter,
+    ]
+    wrapped: BoundLogger = structlog.wrap_logger(
+        logging.getLogger(name),
+        processors=chain,
+        wrapper_class=BoundLogger,
+        context_class=dict,
+        cache_logger_on_first_use=True,
+    )
+    return wrapped
+
+
+def set_up(level: str, form: LogFormat, stream: TextIO | None = None) -> None:
+    """Write what is logged to `stream` (standard error), ours from `level` on.
+
+    Libraries are heard from warnings on: at lower levels they tell what people said to us.
+    Calling it again replaces what was set up before.
+    """
+    handler = logging.StreamHandler(stream or sys.stderr)
+    renderer: Processor = JSONRenderer() if form == "json" else _render_logfmt
+    handler.setFormatter(ProcessorFormatter(processors=[format_exc_info, _arrange, renderer]))
+    root = logging.getLogger()
+    root.handlers = [handler]
+    least = logging.getLevelNamesMapping()[level.upper()]
+    root.setLevel(max(least, logging.WARNING))
+    logging.getLogger(_OURS).setLevel(least)
+
+
+def _as_event(_: Any, __: str, fields: EventDict) -> EventDict:
+    return Event(fields)
+
+
+def _arrange(_: Any, __: str, fields: EventDict) -> EventDict:
+    """What everybody reads first; a sentence of a library is no name of an event."""
+    record: logging.LogRecord = fields.pop("_record")
+    ours = fields.pop("_from_structlog")
+    at = datetime.fromtimestamp(record.created, UTC)
+    event = fields.pop("event")
+    said = {} if ours else {"message": event}
+    if "request" in fields:
+        said["request"] = fields.pop("request")
+    return {
+        "event": event if ours else "library",
+        "time": at.isoformat(timespec="milliseconds").replace("+00:00", "Z"),
+        "level": record.levelname.lower(),
+        "logger": record.name,
+        **said,
+        **{key: it if isinstance(it, _PLAIN) else str(it) for key, it in fields.items()},
+    }
+
+
+def _render_logfmt(_: Any, __: str, fields: EventDict) -> str:
+    return _logfmt(fields)
+
+
+def _logfmt(fields: EventDict) -> str:
+    return str(_LOGFMT(None, "", {key: _tame(it) for key, it in fields.items()}))
+
+
+def _tame(value: object) -> object:
+    """Nothing that ends a line or moves a cursor; the renderer knows line feeds."""
+    if value is None or isinstance(value, bool):
+        return value
+    if isinstance(value, list | tuple):
+        value = ",".join(str(it) for it in value)
+    return "".join(
+        it if it.isprintable() or it == "\n" else it.encode("unicode_escape").decode()
+        for it in str(value)
+    )
