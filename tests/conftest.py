@@ -9,6 +9,7 @@ from playwright.sync_api import Browser, sync_playwright
 import jmmc
 from tests.mongod import Mongod, ReplicaSet
 
+pytest_plugins = ["tests.watchdog"]
 pytest.register_assert_rewrite("tests.e2e.truth", "tests.oracle")
 
 CHROMIUM = "/usr/bin/chromium"
