@@ -13,6 +13,7 @@ from rich.console import Console
 from rich.table import Table
 
 from jmmc.cli_answers import report, sessions, show
+from jmmc.cli_backup import backup
 from jmmc.cli_data import copy, export, rebuild, simulate
 from jmmc.cli_parts import fail
 from jmmc.cli_tokens import token
@@ -155,5 +156,5 @@ def _shown(loaded: Settings, name: str) -> object:
     return list(value) if isinstance(value, tuple) else value
 
 
-for _one in (export, copy, simulate, rebuild, report, sessions, show, token, user):
+for _one in (backup, export, copy, simulate, rebuild, report, sessions, show, token, user):
     main.add_command(_one)
