@@ -21,6 +21,7 @@ async def app(tmp_path: Path) -> AsyncIterator[MetricsCollector]:
     app = MetricsCollector(
         store=f"sqlite:///{tmp_path}/calls.db",
         secret="test",
+        ip="full",
         conf_pattern="[A-Za-z]+[0-9]+[A-Za-z]*|brkroom|v6|mdns|ffroom",
         authorized_regions=["REGION1", "eu-rig"],
     )

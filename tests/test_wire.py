@@ -134,9 +134,33 @@ def test_regions_are_held_to_the_operators_list() -> None:
 
 def test_without_addresses_those_that_come_are_dropped() -> None:
     m = {"t": {"ip": 1, "p": 2, "lip": 3, "lp": 4, "tp": "udp"}}
-    kept, dropped = _v2(m, addresses=False)
+    kept, dropped = _v2(m, addresses="none")
     assert kept == {"t": {"tp": "udp"}}
     assert dropped == ["m.t.ip", "m.t.p", "m.t.lip", "m.t.lp"]
+
+
+@pytest.mark.parametrize("bad", [{}, {"cq": "bad"}], ids=["in one step", "leaf by leaf"])
+def test_truncated_addresses_name_a_network_and_no_port(bad: dict[str, Any]) -> None:
+    """Both ways through the decoder, for one bad reading must not let a whole address in."""
+
+    def kept(t: dict[str, Any]) -> tuple[Any, list[str]]:
+        found, dropped = _v2({"t": t, **bad}, addresses="truncated")
+        return found, [it for it in dropped if it != "m.cq"]
+
+    m = {"ip": 3405803783, "p": 2, "lip": "2001:db8:1:2:3::4%eth0", "lp": 4, "tp": "udp"}
+    assert kept(m) == ({"t": {"ip": 3405803776, "lip": "2001:db8:1::", "tp": "udp"}}, [])
+    assert kept({"ip": None, "lip": "::ffff:192.0.2.9"}) == (
+        {"t": {"ip": None, "lip": 3221225984}},
+        [],
+    )
+    assert kept({"p": 1, "lp": None}) == ({}, [])
+    assert kept({"ip": "1:2", "tp": "udp"}) == ({"t": {"tp": "udp"}}, ["m.t.ip"])
+
+
+def test_truncated_addresses_of_the_first_dialect_too() -> None:
+    m = {"cq": 1, "t": {"ip": 3405803783, "p": 2}}
+    (sample,) = _decode(v1_body(m), addresses="truncated").samples
+    assert json.loads(sample.readings) == {"cq": 1, "t": {"ip": 3405803776}}
 
 
 def test_the_address_that_the_server_saw_is_not_for_browsers_to_say() -> None:

@@ -10,8 +10,14 @@ from ipaddress import (
     ip_address,
     ip_network,
 )
+from typing import Literal
 
 Address = IPv4Address | IPv6Address
+Kept = Literal["truncated", "full", "none"]
+"""How much of an address is kept."""
+
+_IPV4_KEPT = 0xFFFFFF00  # The /24
+_IPV6_KEPT = (2**48 - 1) << 80  # The /48
 
 
 class Proxies:
@@ -50,6 +56,26 @@ class Proxies:
 def stored_form(address: Address) -> int | str:
     """As the protocol stores it: IPv4 as an unsigned 32-bit integer, IPv6 as a string."""
     return int(address) if isinstance(address, IPv4Address) else str(address)
+
+
+def truncated(stored: int | str) -> int | str | None:
+    """The first address of the network that a stored one is in: the /24, of IPv6 the /48.
+
+    None for a text that is no address: what cannot be truncated must not be kept.
+    """
+    return stored & _IPV4_KEPT if isinstance(stored, int) else _truncated_text(stored)
+
+
+@lru_cache(maxsize=4096)
+def _truncated_text(text: str) -> int | str | None:
+    try:
+        # A zone names an interface of somebody's machine.
+        address = IPv6Address(text.partition("%")[0])
+    except ValueError:
+        return None
+    if address.ipv4_mapped is not None:
+        return int(address.ipv4_mapped) & _IPV4_KEPT
+    return str(IPv6Address(int(address) & _IPV6_KEPT))
 
 
 def throttle_key(address: Address) -> int:

@@ -14,7 +14,7 @@ from typing import NamedTuple, Protocol
 
 from msgspec.structs import replace
 
-from jmmc.addresses import Address, Proxies, stored_form, throttle_key
+from jmmc.addresses import Address, Proxies, stored_form, throttle_key, truncated
 from jmmc.admission import Policy, admit
 from jmmc.chores import Chores
 from jmmc.counters import Counters
@@ -88,7 +88,7 @@ class Collector:
         self.began = clock()
         self._clock = clock
         self._new_id = new_id
-        self._codec = Codec(regions=settings.authorized_regions, addresses=settings.collect_ip)
+        self._codec = Codec(regions=settings.authorized_regions, addresses=settings.ip)
         self._policy = Policy(settings.conf_pattern)
         self._proxies = Proxies(settings.trusted_proxies)
         self._throttle = Throttle(settings.max_pushes_per_minute)
@@ -192,10 +192,14 @@ class Collector:
         if not (opens or sample.full):
             return sample
         browser, system = browser_and_system(sender.user_agent)
-        keep = address is not None and self.settings.collect_ip
+        seen = None
+        if address is not None and self.settings.ip != "none":
+            seen = stored_form(address)
+            if self.settings.ip == "truncated":
+                seen = truncated(seen)
         readings = add_server_readings(
             sample.readings,
-            address=stored_form(address) if keep and address is not None else None,
+            address=seen,
             browser=browser,
             system=system,
         )

@@ -153,8 +153,12 @@ class Settings(BaseModel):
         le=1,
         description="Share of the conferences to collect; each is in or out as a whole.",
     )
-    collect_ip: bool = Field(
-        True, description="Whether IP addresses and ports are sent and stored."
+    ip: Literal["truncated", "full", "none"] = Field(
+        "truncated",
+        description=(
+            "How much of IP addresses is stored: truncated keeps the network (IPv4 /24, IPv6 /48),"
+            " full all of it with ports, none nothing; then browsers send none either."
+        ),
     )
     trusted_proxies: _Networks = Field(
         ("127.0.0.1/32", "::1/128"),

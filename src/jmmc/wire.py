@@ -11,6 +11,7 @@ from typing import Annotated, Any, Literal, NamedTuple, TypeVar
 import msgspec
 from msgspec import UNSET, Meta, Raw, Struct, UnsetType
 
+from jmmc.addresses import Kept, truncated
 from jmmc.errors import Reason, Rejected
 from jmmc.model import Dialect
 
@@ -98,7 +99,9 @@ READINGS: tuple[Reading, ...] = (
 )
 """Every reading that a browser may send; `t.rip`, the address the server saw, is ours to add."""
 
-_ADDRESS_PATHS = frozenset({"t.ip", "t.p", "t.lip", "t.lp"})
+_ADDRESSES = ("ip", "lip")
+_PORTS = ("p", "lp")
+_ADDRESS_PATHS = frozenset(f"t.{it}" for it in (*_ADDRESSES, *_PORTS))
 
 
 class Arrived(Struct, gc=False):
@@ -147,12 +150,15 @@ class Answer(Struct, omit_defaults=True, gc=False):
 class Codec:
     """Bytes to `Envelope`, under the operator's choice of regions and addresses.
 
-    `regions`: the values that `t.sr` may have; empty allows any. With `addresses` False the
-    readings that hold IP addresses or ports are refused like unknown ones.
+    `regions`: the values that `t.sr` may have; empty allows any. `addresses`: how much is kept of
+    the readings that hold IP addresses. Truncated ones lose their port without a word; with "none"
+    both are refused like unknown readings.
     """
 
-    def __init__(self, *, regions: Sequence[str] = (), addresses: bool = True) -> None:
-        rows = [row for row in READINGS if addresses or row.path not in _ADDRESS_PATHS]
+    def __init__(self, *, regions: Sequence[str] = (), addresses: Kept = "full") -> None:
+        self._truncates = addresses == "truncated"
+        hidden = _ADDRESS_PATHS if addresses == "none" else frozenset()
+        rows = [row for row in READINGS if row.path not in hidden]
         if regions:
             region: Any = Literal[tuple(regions)]
             rows = [
@@ -209,6 +215,8 @@ class Codec:
                 return None
             samples = []
             for sample in it.samples:
+                if self._truncates and not _truncate(sample.m.t):
+                    return None
                 readings = _ENCODE(sample.m)
                 if b":{}" in readings:
                     return None
@@ -219,6 +227,8 @@ class Codec:
         opens = bool(it.m.br)
         # The stock script sends the literals "br" and "os": the header knows better.
         it.m.br = it.m.os = UNSET
+        if self._truncates and not _truncate(it.m.t):
+            return None
         readings = _ENCODE(it.m)
         if b":{}" in readings:
             return None
@@ -238,7 +248,7 @@ class Codec:
                 Arrived(
                     loose.seq,
                     loose.age,
-                    _ENCODE(self._v2.clean(_object(loose.m), dropped)),
+                    _ENCODE(self._clean(self._v2, loose.m, dropped)),
                     loose.full,
                     loose.bye,
                 )
@@ -248,11 +258,28 @@ class Codec:
             return Envelope(_V2, uid, conf, sid, samples, now, True, list(dict.fromkeys(dropped)))
         if "m" not in parts:
             raise Rejected("malformed", "m: missing")
-        readings = self._v1.clean(_object(parts["m"]), dropped)
+        readings = self._clean(self._v1, parts["m"], dropped)
         opens = bool(readings.pop("br", None))
         readings.pop("os", None)
         samples = [Arrived(None, None, _ENCODE(readings))]
         return Envelope(_V1, uid, conf, None, samples, None, opens, list(dict.fromkeys(dropped)))
+
+    def _clean(self, kinds: "_Readings", raw: Raw, dropped: list[str]) -> dict[str, Any]:
+        kept = kinds.clean(_object(raw), dropped)
+        path = kept.get("t")
+        if not self._truncates or path is None:
+            return kept
+        for name in _PORTS:
+            path.pop(name, None)
+        for name in _ADDRESSES:
+            if (address := path.get(name)) is None:
+                continue
+            if (short := truncated(address)) is None:
+                del path[name]
+                dropped.append(f"m.t.{name}")
+            else:
+                path[name] = short
+        return kept if path else {key: it for key, it in kept.items() if key != "t"}
 
 
 def encode_answer(answer: Answer) -> bytes:
@@ -278,6 +305,21 @@ def add_server_readings(
     if address is not None:
         merged["t"] = {**merged.get("t", {}), "rip": address}
     return _ENCODE(merged)
+
+
+def _truncate(path: Any) -> bool:
+    """Truncate the addresses of a decoded `t`; False when one of them is none."""
+    if path is UNSET:
+        return True
+    path.p = path.lp = UNSET
+    for name in _ADDRESSES:
+        address = getattr(path, name)
+        if address is not UNSET and address is not None:
+            short = truncated(address)
+            if short is None:
+                return False
+            setattr(path, name, short)
+    return True
 
 
 class _Readings:

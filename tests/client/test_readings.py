@@ -156,7 +156,7 @@ def test_jitsis_own_upload_loss_is_never_sent(stage: MakeStage) -> None:
 
 
 def test_no_address_is_sent_when_none_may_be(stage: MakeStage) -> None:
-    it = stage(collect_ip=False)
+    it = stage(ip="none")
     record = stats_of("p2p ipv6 only", "A")[4]
     it.join(me=record["me"])
     it.emit(record)

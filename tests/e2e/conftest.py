@@ -10,7 +10,8 @@ from tests.e2e.proxy import Plan, Proxy
 from tests.servers import PREFIX, Pages, Serve
 
 HERE = Path(__file__).parent
-RHYTHM = ("--push-interval", "1", "--sample-interval", "1")
+# What is stored is compared with what the page said: whole, and in the rhythm of a test.
+RHYTHM = ("--push-interval", "1", "--sample-interval", "1", "--ip", "full")
 
 
 @pytest.fixture(scope="module")

@@ -215,7 +215,7 @@ def test_a_server_that_lost_its_store_asks_for_a_full_sample(
 
 def test_ten_minutes_without_a_server_lose_nothing(tmp_path: Path, visit: Visit) -> None:
     """Time in the page is sped up; the ages in the push keep the samples' distances."""
-    serve = Serve(tmp_path, "--push-interval", "10", "--sample-interval", "10")
+    serve = Serve(tmp_path, "--push-interval", "10", "--sample-interval", "10", "--ip", "full")
     switch = Switch()
     proxy = Proxy(serve.port, switch)
     try:

@@ -24,7 +24,7 @@ from tests.web.conftest import Make, stored
 
 
 async def test_the_script_comes_with_its_settings_filled_in(make: Make) -> None:
-    app = make(push_url="https://metrics.example.org/push", push_interval=20, collect_ip=False)
+    app = make(push_url="https://metrics.example.org/push", push_interval=20, ip="none")
     answer = await call(app, "GET", "/getClient?v=1")
 
     assert answer.status == 200
@@ -200,16 +200,44 @@ async def test_the_session_cookie_is_for_our_path_and_out_of_scripts_reach(
     ],
 )
 async def test_the_address_stored_is_the_one_the_request_really_came_from(
-    app: MetricsCollector, client: str | None, forwarded: str | None, address: int | str | None
+    make: Make, client: str | None, forwarded: str | None, address: int | str | None
 ) -> None:
+    app = make(ip="full")
     headers = {"x-forwarded-for": forwarded} if forwarded else {}
     await call(app, "POST", "/push", body(), headers=headers, client=client)
     (session,) = await stored(app)
     assert json.loads(session.samples[0].readings).get("t", {}).get("rip") == address
 
 
+@pytest.mark.parametrize(
+    ("client", "network"), [("192.0.2.2", 3221225984), ("2001:db8:1:2::3", "2001:db8:1::")]
+)
+async def test_of_an_address_the_network_is_stored_unless_more_is_asked_for(
+    app: MetricsCollector, client: str, network: int | str
+) -> None:
+    join = {"br": "x", "t": {"ip": 3221225986, "p": 443, "lip": 167772165, "lp": 50000}}
+    samples = (wire_sample(0, {"pid": "x"}), wire_sample(1, join, full=True))
+    await call(app, "POST", "/push", body(*samples), client=client)
+    await call(app, "POST", "/push", v1_body({"br": "br", "pid": "x"}), client=client)
+    v2, v1 = sorted(await stored(app), key=lambda it: -len(it.samples))
+    assert json.loads(v1.samples[0].readings)["t"] == {"rip": network}
+    whole = {"ip": 3221225984, "lip": 167772160, "rip": network}
+    assert [json.loads(it.readings)["t"] for it in v2.samples] == [{"rip": network}, whole]
+
+
+async def test_the_log_names_nobody(
+    app: MetricsCollector, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("DEBUG")
+    pushes = [body(), body(conf="secret room"), body(uid="secret"), body(wire_sample(1, "secret"))]
+    for content in (*pushes, v1_body({"cq": "secret"}), b"{secret"):
+        await call(app, "POST", "/push", content, client="192.0.2.2")
+    assert len(caplog.records) >= 5
+    assert not [it for it in ("192.0.2", "secret", UID) if it in caplog.text]
+
+
 async def test_no_address_is_stored_when_none_may_be_collected(make: Make) -> None:
-    app = make(collect_ip=False)
+    app = make(ip="none")
     await call(app, "POST", "/push", body())
     await call(app, "POST", "/push", v1_body({"br": "br", "pid": "x"}))
     assert all(b"rip" not in it.samples[0].readings for it in await stored(app))

@@ -51,6 +51,8 @@ def demo_routes(settings: Settings, collector: Collector) -> list[BaseRoute]:
             "sample_interval": 1,
             "enabled": True,
             "sample_ratio": 1.0,
+            # The page compares what is stored with what was sent: no address, unless whole.
+            "ip": "full" if settings.ip == "full" else "none",
         }
     )
     pages = {

@@ -63,7 +63,7 @@ def render(settings: Settings) -> str:
         "sample_interval": settings.sample_interval,
         "enabled": settings.enabled,
         "sample_ratio": settings.sample_ratio,
-        "collect_ip": settings.collect_ip,
+        "collect_ip": settings.ip != "none",
         "version": __version__,
     }
     literal = json.dumps(values)
