@@ -64,6 +64,8 @@ CLAIMS: dict[str, str] = {
     "JSON strings are no numbers": _WIRE
     + "test_bad_values_are_dropped_and_named_and_the_rest_is_kept",
     **{f"| {row}": _KEPT for row in re.findall(r"^\| (`.*`) \|.*\| v[12] \|$", PAGE, re.M)},
+    "Of addresses the network is stored": _DOORS
+    + "test_of_an_address_the_network_is_stored_unless_more_is_asked_for",
     "| `t.rip` |": _DOORS + "test_what_only_the_server_knows_is_in_every_full_sample",
     "`ev` is an event, not a state": _SCRIPT + "test_an_interruption_is_no_good_line",
     "its readings are `null`": _SCRIPT + "test_an_interruption_is_no_good_line",
