@@ -104,7 +104,8 @@ def _person(number: int, *, bad: bool = False, **dimensions: str) -> Summary:
     lane.append(Stretch(1400, 1600, Grade.POOR if bad else Grade.GOOD))
     lane.append(Stretch(1600, 2000, Grade.GOOD))
     places = {"conf": "room", "network": "n", "region": "r", "browser": "b", **dimensions}
-    return msgspec.structs.replace(base, session=f"{number:024}", lane=tuple(lane), **places)
+    whole = {"began": 1000, "ended": 2000, "lane": tuple(lane)}
+    return msgspec.structs.replace(base, session=f"{number:024}", **whole, **places)
 
 
 _ME = _person(0, bad=True, conf="mine", network="192.0.2.0/24", region="eu", browser="Chrome 131")
@@ -138,6 +139,12 @@ def _others(count: int, *, bad: bool = False, first: int = 100, **more: str) -> 
             + _others(20, first=300),
             "network",
         ),
+        (
+            _others(4, conf="mine")
+            + _others(6, network="192.0.2.0/24", bad=True, first=200)
+            + _others(20, first=300),
+            "network",
+        ),
         (_others(3, region="eu", bad=True) + _others(20, first=300), "too few"),
         (_others(1, conf="mine", bad=True), "too few"),
         (_others(30, bad=True), "too few"),
@@ -155,7 +162,8 @@ def test_whose_fault_it_was(everybody: list[Summary], verdict: str) -> None:
 
 def test_who_was_not_there_is_not_counted() -> None:
     elsewhen = [
-        msgspec.structs.replace(it, lane=(Stretch(5000, 6000, Grade.POOR),)) for it in _others(9)
+        msgspec.structs.replace(it, began=5000, ended=6000, lane=(Stretch(5000, 6000, Grade.POOR),))
+        for it in _others(9)
     ]
     unknown = [
         msgspec.structs.replace(it, lane=(Stretch(1000, 2000, Grade.UNKNOWN),)) for it in _others(9)

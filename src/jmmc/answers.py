@@ -6,6 +6,7 @@ Times are Unix seconds; whoever shows them writes UTC. Shares are of time whose 
 from msgspec import Struct
 
 from jmmc.blame import Blame, wilson
+from jmmc.incidents import Incident
 from jmmc.quality import Spell
 from jmmc.rollup import Part
 from jmmc.summary import Stretch, Summary
@@ -131,10 +132,11 @@ class Lane(Struct, frozen=True):
 
 
 class WholeMeeting(Struct, frozen=True):
-    """A meeting with everybody who was there."""
+    """A meeting with everybody who was there, and the worst of what went wrong in it."""
 
     meeting: Meeting
     lanes: tuple[Lane, ...]
+    incidents: tuple[Incident, ...]
 
 
 class BlamedSpell(Struct, frozen=True):
@@ -162,7 +164,11 @@ class WholeSession(Struct, frozen=True):
 
 
 class Participant(Struct, frozen=True):
-    """A browser over the window: what its sessions come to, and the newest of them."""
+    """A browser over the window: what its sessions come to, and the newest of them.
+
+    `best` and `worst` are the sessions with the smallest and the largest bad share of a known
+    time; None when nothing is known of any.
+    """
 
     uid: str
     sessions: int
@@ -172,6 +178,8 @@ class Participant(Struct, frozen=True):
     networks: dict[str, int]
     browsers: dict[str, int]
     latest: tuple[Summary, ...]
+    best: Summary | None
+    worst: Summary | None
 
 
 class Usage(Struct, frozen=True):

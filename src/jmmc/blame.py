@@ -46,6 +46,11 @@ class Blame(Struct, frozen=True):
     verdict: str
     scopes: tuple[Scope, ...]
 
+    @property
+    def scope(self) -> Scope:
+        """The one at fault; the conference where none is, for its numbers say why."""
+        return next((it for it in self.scopes if it.kind == self.verdict), self.scopes[0])
+
 
 def blame(one: Summary, start: int, end: int, everybody: Iterable[Summary]) -> Blame:
     """Who else was bad while `one` was, among `everybody` who was there (`one` may be too).
@@ -54,18 +59,20 @@ def blame(one: Summary, start: int, end: int, everybody: Iterable[Summary]) -> B
     """
     there: list[tuple[Summary, bool]] = []
     for it in everybody:
+        if it.ended <= start or it.began >= end:
+            continue
         known = _seconds(it, start, end, Grade.GOOD)
         if it.session != one.session and known >= _HALF * (end - start):
             there.append((it, _seconds(it, start, end, Grade.FAIR) >= _HALF * known))
     scopes = tuple(_scope(kind, str(getattr(one, kind)), there) for kind in _SCOPES)
     call = scopes[0]
-    if call.known >= FEWEST_IN_A_CALL and call.bad == 1:
-        return Blame("alone", scopes)
     suspects = [it for it in scopes if _is_suspect(it)]
     if suspects:
         # When a region fails, all of a call and of a network may be bad too: they explain less.
         # Where they explain as much, the narrower is named.
         return Blame(max(suspects, key=lambda it: (_evidence(it), -it.known)).kind, scopes)
+    if call.known >= FEWEST_IN_A_CALL and call.bad == 1:
+        return Blame("alone", scopes)
     return Blame("too few" if call.known < FEWEST_IN_A_CALL else "unclear", scopes)
 
 

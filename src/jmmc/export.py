@@ -14,6 +14,7 @@ from jmmc.summary import DIMENSIONS, METRICS, Summary, Wanted
 What = Literal["sessions", "timeline", "summaries"]
 
 _PAGE = 500
+_READ = 20  # Sessions in memory at a time: one may have 20,000 samples.
 _SHARES = ("p5", "p50", "p95")
 
 
@@ -32,13 +33,32 @@ async def timeline_rows(store: Store, wanted: SessionFilter) -> AsyncIterator[li
 async def summary_rows(store: Store, wanted: SessionFilter) -> AsyncIterator[list[dict[str, Any]]]:
     """One row a session, newest first."""
     asked = Wanted(since=wanted.since, until=wanted.until, conf=wanted.conf, uid=wanted.uid)
+    async for found in summary_pages(store, asked):
+        yield [summary_row(it) for it in found]
+
+
+async def summary_pages(store: Store, wanted: Wanted) -> AsyncIterator[list[Summary]]:
+    """All summaries that are wanted, newest first, some at a time."""
     after = None
     while True:
-        found = await store.reports.summaries(asked, limit=_PAGE, after=after)
-        yield [_row(it) for it in found]
+        found = await store.reports.summaries(wanted, limit=_PAGE, after=after)
+        yield list(found)
         if len(found) < _PAGE:
             return
         after = (found[-1].began, found[-1].session)
+
+
+async def chosen(store: Store, wanted: Wanted) -> AsyncIterator[Session]:
+    """The wanted sessions: oldest first, or newest first when it takes summaries to know them."""
+    simple = SessionFilter(wanted.conf, wanted.uid, wanted.since, wanted.until)
+    if wanted == Wanted(**msgspec.structs.asdict(simple)):
+        async for session in store.sessions(simple):
+            yield session
+        return
+    async for found in summary_pages(store, wanted):
+        for start in range(0, len(found), _READ):
+            for session in await store.get([it.session for it in found[start : start + _READ]]):
+                yield session
 
 
 def stored_form(session: Session) -> bytes:
@@ -64,7 +84,8 @@ def _element(sample: Sample) -> bytes:
     return own + (b"}" if sample.readings == b"{}" else b"," + sample.readings[1:])
 
 
-def _row(summary: Summary) -> dict[str, Any]:
+def summary_row(summary: Summary) -> dict[str, Any]:
+    """A session as a row: units are in the names."""
     worst = summary.worst_minute
     row: dict[str, Any] = {
         "session": summary.session,
@@ -99,7 +120,7 @@ def _row(summary: Summary) -> dict[str, Any]:
     return row
 
 
-MOMENTS = frozenset({"time", "began", "ended", "worst_minute_began"})
+MOMENTS = frozenset({"time", "began", "ended", "last", "start", "worst_minute_began"})
 """Columns that hold Unix seconds; files have them as time stamps in UTC."""
 
 

@@ -31,6 +31,7 @@ from jmmc.blame import blame
 from jmmc.columns import curves
 from jmmc.errors import JmmcError
 from jmmc.fold import fold
+from jmmc.incidents import incidents
 from jmmc.live import live
 from jmmc.rollup import ALL, DAY, HOUR, Part, by_value, total, windows
 from jmmc.stores import Reports, Store
@@ -186,7 +187,13 @@ class Queries:
         its = next(its for its in _split(rows) if any(row[0] == id for row in its))
         summaries = await self._reports.get_summaries([row[0] for row in its])
         summaries.sort(key=lambda it: (it.began, it.session))
-        return WholeMeeting(_meeting(its), tuple(Lane(it, it.grade) for it in summaries))
+        meeting = _meeting(its)
+        everybody: list[Summary] = []
+        if any(it.spells for it in summaries):
+            around = Wanted(since=meeting.began, until=meeting.ended + 1)
+            everybody = await self._reports.summaries(around, limit=_EVERYBODY)
+        lanes = tuple(Lane(it, it.grade) for it in summaries)
+        return WholeMeeting(meeting, lanes, incidents(summaries, everybody))
 
     async def sessions(self, wanted: Wanted, *, limit: int, after: str | None = None) -> Page:
         """Summaries, the newest first."""
@@ -244,10 +251,21 @@ class Queries:
             "unknown",
             "network",
             "browser",
+            "session",
         )
         rows = await self._reports.facts(columns, wanted)
         if not rows:
             raise NotFoundError(f"participant {uid}: no session in this time")
+        known = [it for it in rows if sum(it[3:6])]
+        # Of equally good or bad calls the longest says most.
+        best = min(known, key=lambda it: (_bad_share(it), -sum(it[3:6])), default=None)
+        worst = max(known, key=lambda it: (_bad_share(it), sum(it[3:6])), default=None)
+        extremes = {
+            it.session: it
+            for it in await self._reports.get_summaries(
+                [it[-1] for it in (best, worst) if it is not None]
+            )
+        }
         return Participant(
             uid,
             len(rows),
@@ -257,6 +275,8 @@ class Queries:
             dict(Counter(row[7] for row in rows).most_common()),
             dict(Counter(row[8] for row in rows).most_common()),
             tuple(await self._reports.summaries(wanted, limit=limit)),
+            extremes.get(best[-1]) if best else None,
+            extremes.get(worst[-1]) if worst else None,
         )
 
     async def usage(self, period: Period, wanted: Wanted) -> list[Usage]:
@@ -335,6 +355,12 @@ _MEETING = (
     "poor",
     "unknown",
 )
+
+
+def _bad_share(row: tuple[Any, ...]) -> float:
+    """Of a row whose columns 3 to 5 are seconds good, fair and poor."""
+    _, fair, poor = row[3:6]
+    return float((poor + _FAIR * fair) / sum(row[3:6]))
 
 
 def _window(wanted: Wanted) -> tuple[int, int]:

@@ -72,6 +72,7 @@ class Life(Struct, frozen=True):
     region: str
     network: int
     browser: str
+    address: int
 
 
 class _Person(Struct, frozen=True):
@@ -154,7 +155,7 @@ def _live(scenario: Scenario, visit: _Visit, people: Sequence[_Person]) -> Life:
     samples = _samples(visit, person, region, troubles, chance)
     sid = f"{chance.getrandbits(128):032x}"
     session = Session(session_of(sid), conf, person.uid, Dialect.V2, visit.began, samples)
-    return Life(session, troubles, region, person.network, person.browser)
+    return Life(session, troubles, region, person.network, person.browser, person.address)
 
 
 def _troubles(

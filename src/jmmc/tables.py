@@ -144,7 +144,7 @@ class ParquetTable:
             return arrow.timestamp("s", tz="UTC")
         if name in ("left", "running", "transport_p2p", "page_visible", "interrupted"):
             return arrow.bool_()
-        if name in ("seq", "samples", "holes", "good_s", "fair_s", "poor_s", "unknown_s"):
+        if name in _COUNTS:
             return arrow.int64()
         if name in _TEXTS:
             return arrow.string()
@@ -173,12 +173,20 @@ class _Forward(io.RawIOBase):
         return self._at
 
 
+_COUNTS = frozenset(
+    {
+        *("seq", "samples", "holes", "good_s", "fair_s", "poor_s", "unknown_s"),
+        *("sessions", "conferences", "meetings", "minutes", "people", "good", "fair", "poor"),
+        *("grades_known_seconds", "grades_unknown_seconds", "unknown"),
+    }
+)
 _NUMBERS = ("kbps", "percent", "ms", "fps", "px", "port", "quality", "participants")
 _TEXTS = frozenset(
     {
         *(it for it in COLUMNS if not it.endswith(_NUMBERS)),
         *("session", "conference", "participant", "formula", "grade", "reasons", "address"),
         *("browser", "os", "region", "network", "transport", "codec"),
+        *("id", "conf", "uid", "value", "kind", "name", "meeting", "participant_id", "meeting_id"),
     }
 )
 

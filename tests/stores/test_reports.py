@@ -1,6 +1,7 @@
 """The promises of `Reports`, the summaries and every answer, on every store."""
 
 import asyncio
+from collections import Counter
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -360,6 +361,30 @@ async def test_a_participant_is_all_its_sessions(filled: Store) -> None:
     found = await _queries(filled).participant(uid, _ALL)
     assert found.sessions == len(its)
     assert {it.session for it in found.latest} == {it.session.id for it in its}
+
+
+async def test_the_best_and_the_worst_call_of_a_participant_are_told(filled: Store) -> None:
+    by_uid = Counter(it.session.uid for it in _LIVES)
+    uid = by_uid.most_common(1)[0][0]
+    found = await _queries(filled).participant(uid, _ALL)
+    its = [it for it in found.latest if it.known]
+    badness = {it.session: (it.poor + 0.3 * it.fair) / it.known for it in its}
+    assert len(its) == by_uid[uid] > 2
+    assert found.best is not None
+    assert found.worst is not None
+    assert badness[found.best.session] == min(badness.values())
+    assert badness[found.worst.session] == max(badness.values())
+
+
+async def test_a_meeting_tells_what_went_wrong_in_it_and_for_whom(filled: Store) -> None:
+    start, _ = _SCENARIO.outage_window
+    struck = next(it for it in _LIVES if it.troubles and it.troubles[0].cause == "interrupted")
+    whole = await _queries(filled).meeting(struck.session.id)
+    one = next(it for it in whole.incidents if struck.session.id in it.sessions)
+    assert one.start >= start
+    assert "interrupted" in one.reasons
+    told = {it for incident in whole.incidents for it in incident.sessions}
+    assert told == {it.session.session for it in whole.lanes if it.session.spells}
 
 
 async def test_what_does_not_exist_is_said_not_to(filled: Store) -> None:

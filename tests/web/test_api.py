@@ -259,12 +259,15 @@ def _fits(value: Any, schema: dict[str, Any], components: dict[str, Any], where:
         ("/compare", f"{_WINDOW}&by=browser"),
         ("/usage", _WINDOW),
         ("/search", "q=room"),
+        ("/live", ""),
+        ("/participants/{uid}", _WINDOW),
     ],
 )
 async def test_answers_fit_the_description(app: Server, path: str, query: str) -> None:
     description = (await _get(app, "/openapi.json")).json
     life = next(it for it in _LIVES if it.troubles)
-    answer = await _get(app, path.replace("{id}", life.session.id) + (f"?{query}" if query else ""))
+    asked = path.replace("{id}", life.session.id).replace("{uid}", life.session.uid)
+    answer = await _get(app, asked + (f"?{query}" if query else ""))
     operation = description["paths"][f"/api/v1{path}"]["get"]
     schema = operation["responses"]["200"]["content"]["application/json"]["schema"]
     _fits(answer.json, schema, description["components"]["schemas"], path)
@@ -328,6 +331,60 @@ async def test_summaries_are_exported_with_units_in_their_names(app: Server) -> 
         parts = [int(row[it]) for it in ("good_s", "fair_s", "poor_s", "unknown_s")]
         assert row["samples"].isdigit()
         assert sum(parts) % 30 == 0
+
+
+@pytest.mark.parametrize(
+    ("path", "rows"),
+    [
+        (f"/overview?{_WINDOW}", "series"),
+        (f"/conferences?{_WINDOW}", "items"),
+        (f"/meetings?{_WINDOW}", ""),
+        (f"/meetings/{_LIVES[3].session.id}?", "lanes"),
+        (f"/sessions?{_WINDOW}&limit=500", "items"),
+        (f"/sessions/{_LIVES[3].session.id}?", "times"),
+        (f"/participants/{_LIVES[3].session.uid}?{_WINDOW}", "latest"),
+        (f"/compare?{_WINDOW}&by=network", ""),
+        (f"/usage?{_WINDOW}", ""),
+        ("/search?q=room", ""),
+    ],
+)
+async def test_every_answer_is_a_file_of_rows_too(app: Server, path: str, rows: str) -> None:
+    answer = (await _get(app, path.rstrip("?"))).json
+    expected = len(answer[rows] if rows else answer)
+    csv_file = await _get(app, f"{path}&format=csv")
+    assert csv_file.headers["content-type"] == "text/csv; charset=utf-8"
+    assert csv_file.headers["content-disposition"].endswith('.csv"')
+    read = list(csv.DictReader(io.StringIO(csv_file.body.decode())))
+    table = pyarrow.parquet.read_table(io.BytesIO((await _get(app, f"{path}&format=parquet")).body))
+    lines = (await _get(app, f"{path}&format=ndjson")).body.splitlines()
+    assert len(read) == table.num_rows == len(lines) == expected > 0
+    assert table.column_names == list(read[0])
+    empty = {name for name in table.column_names if table[name].null_count == table.num_rows}
+    assert {name for name in read[0] if all(it[name] == "" for it in read)} >= empty
+    assert all(read[0][name] == "" for name in empty), "Parquet keeps what CSV has"
+
+
+async def test_a_comparison_as_a_file_has_the_figures_of_the_answer(app: Server) -> None:
+    path = f"/compare?{_WINDOW}&by=network"
+    first = (await _get(app, path)).json[0]
+    body = (await _get(app, f"{path}&format=csv")).body.decode()
+    row = next(csv.DictReader(io.StringIO(body)))
+    assert row["value"] == first["value"]
+    assert float(row["grades_poor_share"]) == first["grades"]["poor_share"]
+    low, high = first["poor_interval"]
+    assert [float(row[f"poor_interval_{it}"]) for it in ("low", "high")] == [low, high]
+
+
+@pytest.mark.parametrize("what", ["summaries", "timeline", "sessions"])
+async def test_an_export_knows_every_filter(app: Server, what: str) -> None:
+    life = next(it for it in _LIVES if it.troubles)
+    grade = "poor"
+    wanted = f"{_WINDOW}&region={life.region}&grade={grade}"
+    listed = (await _get(app, f"/sessions?{wanted}&limit=500")).json["items"]
+    lines = (await _file(app, f"{wanted}&what={what}")).splitlines()
+    found = [json.loads(it) for it in lines]
+    ids = dict.fromkeys(it.get("session", it.get("_id")) for it in found)
+    assert list(ids) == [it["session"] for it in listed]
 
 
 async def test_a_name_that_a_spreadsheet_would_run_is_only_a_name(

@@ -27,7 +27,6 @@ from jmmc.collector import Collector
 from jmmc.errors import StoreError
 from jmmc.fold import SIGNS_OF_LIFE
 from jmmc.identity import is_session_id
-from jmmc.model import SessionFilter
 from jmmc.moments import moment
 from jmmc.plain import encode
 from jmmc.queries import NotFoundError, Page, Queries
@@ -37,7 +36,7 @@ from jmmc.tables import FORMATS, MissingLibrary
 from jmmc.tokens import Scope
 from jmmc.version import __version__
 from jmmc.web.access import Access
-from jmmc.web.exports import WHATS, export_response
+from jmmc.web.exports import WHATS, answer_file, export_response
 from jmmc.web.openapi import describe, reference_page
 from jmmc.web.problems import Problem
 
@@ -65,6 +64,11 @@ class Operation(NamedTuple):
     parameters: tuple[Parameter, ...] = ()
     scope: Scope = "read"
 
+    @property
+    def name(self) -> str:
+        """Of a file with its answer."""
+        return self.path.split("/")[1]
+
 
 class PageOf(Struct, frozen=True):
     """Some items; `next` goes into `cursor` for those that follow, and is null at the end."""
@@ -87,6 +91,11 @@ _PAGING = (
     _text("cursor", "`next` of the answer before."),
 )
 _PERIODS = ("day", "week", "month")
+_FORMAT = Parameter(
+    "format",
+    "JSON by default; the others have the rows alone, such as the points of a series.",
+    {"type": "string", "enum": ["json", *FORMATS]},
+)
 
 
 def operations(queries: Queries, store: Store) -> list[Operation]:
@@ -102,9 +111,7 @@ def operations(queries: Queries, store: Store) -> list[Operation]:
     async def export(asked: "Asked") -> Response:
         what = asked.one_of("what", WHATS, "timeline")
         form = asked.one_of("format", FORMATS, "ndjson")
-        it = asked.wanted
-        wanted = SessionFilter(it.conf, it.uid, it.since, it.until)
-        return export_response(store, wanted, what, form)
+        return export_response(store, asked.wanted, what, form)
 
     async def conferences(asked: "Asked") -> Page:
         return await queries.conferences(asked.wanted, limit=asked.limit, after=asked.cursor)
@@ -119,7 +126,7 @@ def operations(queries: Queries, store: Store) -> list[Operation]:
             raise NotFoundError(f"conference {conf}: nobody was there in this time")
         return found
 
-    return [
+    answers = [
         Operation(
             "/overview",
             "Now and a window: how many, for how long, and how they fared.",
@@ -189,18 +196,17 @@ def operations(queries: Queries, store: Store) -> list[Operation]:
             lambda asked: queries.search(asked.text("q") or ""),
             (text,),
         ),
+    ]
+    what = Parameter("what", "Timeline by default.", {"type": "string", "enum": list(WHATS)})
+    form = Parameter("format", "NDJSON by default.", {"type": "string", "enum": list(FORMATS)})
+    return [
+        *(it._replace(parameters=(*it.parameters, _FORMAT)) for it in answers),
         Operation(
             "/export",
             "What is stored, as a file. Needs a token that may export.",
             None,
             export,
-            (
-                Parameter("what", "Timeline by default.", {"type": "string", "enum": list(WHATS)}),
-                Parameter(
-                    "format", "NDJSON by default.", {"type": "string", "enum": list(FORMATS)}
-                ),
-                *(it for it in _WINDOW if it.name in ("since", "until", "conf", "uid")),
-            ),
+            (what, form, *_WINDOW),
             "export",
         ),
     ]
@@ -303,7 +309,11 @@ def _door(
             await collector.open()
             await access.check(request, operation.scope, clock())
             asked = Asked(request, operation, clock())
+            exports = operation.scope == "export"
+            form = "json" if exports else asked.one_of("format", ("json", *FORMATS), "json")
             answer = await operation.ask(asked, *(request.path_params[it] for it in names))
+            if form != "json":
+                answer = answer_file(answer, operation.name, form)
         except Problem as problem:
             return problem.response()
         except NotFoundError as error:
