@@ -52,6 +52,7 @@ class Mongod:
                 if probe.connect_ex(("127.0.0.1", self.port)) == 0:
                     return
             time.sleep(0.05)
+        self.stop()
         raise AssertionError(f"mongod does not listen: {self.tail()}")
 
     def tail(self) -> str:
@@ -65,7 +66,7 @@ class Mongod:
             self.process = None
 
     def client(self) -> "pymongo.MongoClient[dict[str, Any]]":
-        return pymongo.MongoClient(self.url, serverSelectionTimeoutMS=10_000)
+        return pymongo.MongoClient(self.url, serverSelectionTimeoutMS=10_000, timeoutMS=30_000)
 
     def cpu(self) -> float:
         """Seconds of CPU that it has used."""

@@ -11,6 +11,7 @@ from typing import Any
 
 from tests.servers import PREFIX
 
+_LONGEST = 30  # Seconds for an answer; no limit of ours is longer, so then a test has failed.
 _UID = "a40bcaa8-8b36-11ec-a8a3-0242ac120002"
 
 
@@ -42,6 +43,8 @@ class Sender:
                     await self._push(reader, writer)
                     if len(ports) > 1:
                         break
+            except TimeoutError:  # Before OSError, whose kind it is.
+                raise
             except (OSError, asyncio.IncompleteReadError):
                 pass
             finally:
@@ -60,9 +63,10 @@ class Sender:
             b"POST %s/push HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n%s"
             % (PREFIX.encode(), len(body), body)
         )
-        head = await reader.readuntil(b"\r\n\r\n")
-        length = int(head.lower().partition(b"content-length: ")[2].split(b"\r\n")[0])
-        answer = json.loads(await reader.readexactly(length))
+        async with asyncio.timeout(_LONGEST):
+            head = await reader.readuntil(b"\r\n\r\n")
+            length = int(head.lower().partition(b"content-length: ")[2].split(b"\r\n")[0])
+            answer = json.loads(await reader.readexactly(length))
         self.slowest = max(self.slowest, time.monotonic() - began)
         if head.startswith(b"HTTP/1.1 200"):
             assert answer["ack"] >= self.confirmed

@@ -58,6 +58,7 @@ class Serve:
                     return
             except OSError:
                 time.sleep(0.02)
+        self.close()
         raise AssertionError(f"not ready: {self.log.read_text()}")
 
     def stop(self, number: int = signal.SIGTERM) -> int:

@@ -1,8 +1,12 @@
 """Tasks end when they are told to, however they take it."""
 
 import asyncio
+import contextlib
 
-from jmmc.tasks import stop
+import pytest
+
+from jmmc.errors import StoreError
+from jmmc.tasks import heed_cancellation, stop
 
 
 async def test_a_task_that_swallows_its_first_cancellation_is_ended_too() -> None:
@@ -35,3 +39,47 @@ async def test_what_has_ended_or_failed_is_no_trouble() -> None:
     await asyncio.sleep(0)
     await stop(failed, ended)
     await stop()
+
+
+async def test_a_task_that_never_ends_is_told_and_left(caplog: pytest.LogCaptureFixture) -> None:
+    ended = asyncio.Event()
+
+    async def never() -> None:
+        while not ended.is_set():
+            with contextlib.suppress(asyncio.CancelledError):
+                await ended.wait()
+
+    task = asyncio.create_task(never(), name="the stubborn one")
+    await asyncio.sleep(0)
+    await asyncio.wait_for(stop(task, patience=0.05), 10)
+    assert "task_left" in caplog.text
+    assert "the stubborn one" in caplog.text
+    ended.set()
+    await task
+
+
+async def _driver(succeeds: bool) -> None:
+    try:
+        await asyncio.sleep(3600)
+    except asyncio.CancelledError:
+        if not succeeds:
+            raise StoreError("a failure of my own") from None
+
+
+@pytest.mark.parametrize("succeeds", [True, False])
+async def test_a_loop_ends_though_its_driver_keeps_the_cancellation_to_itself(
+    succeeds: bool,
+) -> None:
+    """Told once, as `asyncio.run` tells at its end."""
+
+    async def for_ever() -> None:
+        while True:
+            heed_cancellation()
+            with contextlib.suppress(StoreError):
+                await _driver(succeeds)
+
+    task = asyncio.create_task(for_ever())
+    await asyncio.sleep(0)
+    task.cancel()
+    await asyncio.wait([task], timeout=10)
+    assert task.cancelled()

@@ -10,7 +10,7 @@ from jmmc.logs import logger
 from jmmc.settings import Settings
 from jmmc.stores import Store
 from jmmc.summarizer import Summarizer, keep_up
-from jmmc.tasks import stop
+from jmmc.tasks import heed_cancellation, stop
 from jmmc.thresholds import preset
 
 _log = logger(__name__)
@@ -44,6 +44,7 @@ class Chores:
                 await self._prune()
             except StoreError as error:
                 _log.warning("retention_failed", why=error)
+            heed_cancellation()
             await asyncio.sleep(_PERIOD)
 
     async def _prune(self) -> None:
@@ -51,6 +52,7 @@ class Chores:
         pruned = 0
         while deleted := await self._store.prune(before):
             pruned += deleted
+            heed_cancellation()
             await asyncio.sleep(_BREATH)
         if pruned:
             _log.info("sessions_deleted", sessions=pruned, older_than_days=self._retention_days)

@@ -11,6 +11,7 @@ from jmmc.model import Session, SessionFilter
 from jmmc.rollup import ALL, DAY, HOUR, Fact, Rollup, day_of, hour_of
 from jmmc.stores import Store
 from jmmc.summary import DIMENSIONS, Slice, Summary, Wanted, formula_of, summarize
+from jmmc.tasks import heed_cancellation
 from jmmc.thresholds import Preset
 
 _log = logger(__name__)
@@ -156,6 +157,7 @@ async def keep_up(summarizer: Summarizer, *, pause: float) -> None:
     """Work for ever: at once while there is work, then again after `pause` seconds."""
     begun = False
     while True:
+        heed_cancellation()
         try:
             if not begun:
                 begun = await _begin(summarizer)
@@ -163,6 +165,7 @@ async def keep_up(summarizer: Summarizer, *, pause: float) -> None:
                 continue
         except StoreError as error:
             _log.warning("summaries_failed", why=error)
+        heed_cancellation()
         await asyncio.sleep(pause)
 
 

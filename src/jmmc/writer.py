@@ -6,11 +6,13 @@ batch is being committed forms the next batch, and each push is answered after i
 
 import asyncio
 from collections import deque
+from collections.abc import Iterable
 
 from jmmc.errors import Rejected, StoreError
 from jmmc.logs import logger
 from jmmc.model import Push, Receipt, Refusal
 from jmmc.stores import Store
+from jmmc.tasks import heed_cancellation
 
 _log = logger(__name__)
 
@@ -68,13 +70,18 @@ class Writer:
         await self._task
 
     async def _run(self) -> None:
-        while self._waiting or not self._closing:
-            self._arrived.clear()
-            if not self._waiting:
-                await self._arrived.wait()
-                continue
-            size = min(len(self._waiting), _BATCH)
-            await self._commit_batch([self._waiting.popleft() for _ in range(size)])
+        try:
+            while self._waiting or not self._closing:
+                heed_cancellation()
+                self._arrived.clear()
+                if not self._waiting:
+                    await self._arrived.wait()
+                    continue
+                size = min(len(self._waiting), _BATCH)
+                await self._commit_batch([self._waiting.popleft() for _ in range(size)])
+        finally:
+            self._fail(self._waiting)  # However this ends, nobody waits for ever.
+            self._waiting.clear()
 
     async def _commit_batch(
         self, batch: list[tuple[Push, "asyncio.Future[Receipt | Refusal]"]]
@@ -85,6 +92,9 @@ class Writer:
         except StoreError as error:
             _log.error("store_down", pushes=len(batch), why=error)
             self._fail(batch)
+            if self._closing:  # The next batches would take as long to fail.
+                self._fail(self._waiting)
+                self._waiting.clear()
         except BaseException:
             self._fail(batch)
             raise
@@ -95,7 +105,7 @@ class Writer:
                 if not answer.done():
                     answer.set_result(receipt)
 
-    def _fail(self, batch: list[tuple[Push, "asyncio.Future[Receipt | Refusal]"]]) -> None:
+    def _fail(self, batch: Iterable[tuple[Push, "asyncio.Future[Receipt | Refusal]"]]) -> None:
         for _, answer in batch:
             if not answer.done():
                 answer.set_exception(

@@ -32,11 +32,12 @@ class Proxy:
         listening = threading.Event()
         self._thread = threading.Thread(target=self._run, args=(listening,), daemon=True)
         self._thread.start()
-        listening.wait(10)
+        assert listening.wait(10)
 
     def close(self) -> None:
         self._loop.call_soon_threadsafe(self._stop.set)
         self._thread.join(10)
+        assert not self._thread.is_alive(), f"still there: {self._lines}"
 
     def _run(self, listening: threading.Event) -> None:
         asyncio.set_event_loop(self._loop)

@@ -2,6 +2,7 @@
 
 import asyncio
 import gc
+import signal
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ from jmmc.settings import Settings
 from jmmc.stores import configured_store, open_store
 from jmmc.stores.mongo import MongoStore
 from jmmc.stores.spool import SpooledStore
+from jmmc.writer import Writer
 from tests.builders import push, sample, v1_push
 from tests.mongod import Mongod
 
@@ -210,6 +212,28 @@ async def test_a_session_is_held_wherever_it_waits(store: SpooledStore, running:
     await asyncio.to_thread(running.stop)
     await store.append([push(0, session="b" * 24)])
     assert await store.holds("b" * 24)
+
+
+async def test_a_server_that_hangs_holds_up_nobody_who_leaves(
+    store: SpooledStore, running: Mongod
+) -> None:
+    """The driver itself would wait until the server counts as down, 10 seconds and more."""
+    await store.append([push(0)])
+    mongo = store.store
+    assert isinstance(mongo, MongoStore)
+    assert running.process is not None
+    running.process.send_signal(signal.SIGSTOP)
+    try:
+        writer = Writer(mongo, limit=5000)
+        waiting = [writer.commit(push(n)) for n in range(1, 4001)]
+        began = asyncio.get_running_loop().time()
+        await writer.close()
+        await store.close()
+        assert asyncio.get_running_loop().time() - began < 6
+    finally:
+        running.process.send_signal(signal.SIGCONT)
+    assert {str(it.exception()) for it in waiting} == {"store_down: cannot store now"}
+    assert writer.batches == 0
 
 
 def test_serve_spools_in_front_of_mongodb_and_of_nothing_else() -> None:

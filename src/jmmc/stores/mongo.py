@@ -35,6 +35,7 @@ _ROUNDS = 5  # Tries of a batch against other collectors that write to the same 
 _DUPLICATE_KEY = 11000
 _NOT_ALLOWED = frozenset({13, 18})  # Unauthorized, AuthenticationFailed
 _INDEX_PATIENCE = 2.0  # Seconds; a large collection's indexes go on being built behind our back.
+_PARTING = 1.0  # Seconds that a server has to hear that we go.
 _FOR_EVER = 2**31 - 1  # Seconds: the longest that a TTL index knows, 68 years.
 _READ_SESSIONS = 25  # At a time: a day in a room is some 3,000 samples.
 
@@ -86,7 +87,7 @@ class MongoStore:
                 self._indexing = await self._make_indexes(collection)
             except BaseException:
                 if client is not None:
-                    await client.close()
+                    await _part(client)
                 raise
         if not collection.write_concern.document:
             durable = WriteConcern("majority", j=True)
@@ -183,7 +184,7 @@ class MongoStore:
         if indexing is not None and self._loop is asyncio.get_running_loop():
             await stop(indexing)
         if client is not None and self._loop is asyncio.get_running_loop():
-            await client.close()
+            await _part(client)
 
     # --- writing ---
 
@@ -351,6 +352,12 @@ def _connect(url: str, timeout: float) -> AsyncMongoClient[Document]:
         )
     except ValueError as error:
         raise UnusableStore(f"MongoDB: {error}") from error
+
+
+async def _part(client: AsyncMongoClient[Document]) -> None:
+    """Close a client. Its goodbye to a server that hangs would take until that counts as down."""
+    with pymongo.timeout(_PARTING):
+        await client.close()
 
 
 def _database(client: AsyncMongoClient[Document]) -> Any:

@@ -29,7 +29,7 @@ from jmmc.model import (
 from jmmc.stores.base import Reports, Store
 from jmmc.stores.sqlite import SqliteStore, sample_of
 from jmmc.stores.transaction import transaction
-from jmmc.tasks import stop
+from jmmc.tasks import heed_cancellation, stop
 
 _log = logger(__name__)
 
@@ -229,10 +229,12 @@ class SpooledStore:
         """Wait until the database is back, and move everything."""
         moved = 0
         while self._spooling:
+            heed_cancellation()
             try:
                 await self.store.open()
                 await self.store.check()
                 while await self._file.samples() > _REST:
+                    heed_cancellation()
                     moved += await self._move_some()
                     _log.info("spool_moving", samples=moved)
                 async with self._switching:
