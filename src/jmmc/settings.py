@@ -153,6 +153,13 @@ class Settings(BaseModel):
         le=1,
         description="Share of the conferences to collect; each is in or out as a whole.",
     )
+    require_consent: bool = Field(
+        False,
+        description=(
+            "Whether the browser script does nothing at all until the page says"
+            " window.jmmc_consent = true; false takes it back."
+        ),
+    )
     ip: Literal["truncated", "full", "none"] = Field(
         "truncated",
         description=(

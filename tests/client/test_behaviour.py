@@ -490,3 +490,52 @@ def test_what_happens_between_two_ticks_does_not_make_them_one(stage: MakeStage)
         it.page.wait_for_timeout(30)
     it.wait_until(lambda: sum("cq" in m for m in _readings(it)) >= 6)
     assert [m["cq"] for m in _readings(it) if "cq" in m] == [0, 1, 2, 3, 4, 5]
+
+
+def test_where_consent_is_required_nothing_happens_until_it_is_given(stage: MakeStage) -> None:
+    it = stage(require_consent=True)
+    it.page.evaluate("localStorage.setItem('jmmc_queue_left', 'by another visit')")
+    it.join(me=_ME)
+    it.emit(_RECORDS[3])
+    it.page.wait_for_timeout(1200)
+    assert it.pushes == []
+    assert it.page.evaluate("Object.keys(localStorage)") == ["jmmc_queue_left"]
+
+    it.page.evaluate("window.jmmc_consent = 'yes'")
+    it.page.wait_for_timeout(1200)
+    assert it.pushes == [], "only true is true"
+    it.page.evaluate("window.jmmc_consent = true")
+    it.wait_for(1)
+    assert it.samples[0]["seq"] == 0
+    assert it.page.evaluate("localStorage.getItem('jmmc_staticUserId')")
+
+
+def test_consent_that_is_taken_back_leaves_nothing_behind(stage: MakeStage) -> None:
+    it = stage(require_consent=True)
+    it.page.evaluate("window.jmmc_consent = true")
+    it.reply = lambda push: (503, {}, {})
+    it.join(me=_ME)
+    it.wait_for(1)
+    assert it.page.evaluate(_QUEUED) == 1
+    said = len(it.pushes)
+
+    it.reply = it.confirm
+    it.page.evaluate("window.jmmc_consent = false; window.dispatchEvent(new Event('pagehide'))")
+    it.emit(_RECORDS[3])
+    it.page.wait_for_function("localStorage.length === 0")
+    it.page.wait_for_timeout(1200)
+    assert len(it.pushes) == said
+    assert it.page.evaluate("localStorage.length") == 0
+
+    it.page.evaluate("window.jmmc_consent = true")
+    it.wait_for(said + 1)
+    first, again = it.pushes[0], it.pushes[-1]
+    assert first["uid"] != again["uid"]
+    assert first["sid"] != again["sid"]
+
+
+def test_where_consent_is_not_required_nobody_has_to_say_anything(stage: MakeStage) -> None:
+    it = stage()
+    it.page.evaluate("window.jmmc_consent = false")
+    it.join(me=_ME)
+    it.wait_for(1)

@@ -11,7 +11,8 @@
 
 /**
  * @typedef {{push_url: string, push_interval: number, sample_interval: number, enabled: boolean,
- *   sample_ratio: number, collect_ip: boolean, version: string}} ClientSettings
+ *   sample_ratio: number, collect_ip: boolean, require_consent: boolean,
+ *   version: string}} ClientSettings
  * @typedef {number | string | boolean | string[]} Value
  * @typedef {Object<string, Value | null | undefined>} Readings
  * @typedef {{seq: number, wall: number, at?: number, m: object, full?: boolean, bye?: boolean,
@@ -38,8 +39,8 @@
   const STORAGE_KEY = "jmmc_queue_";
   const LASTING = /^(cq|mer|t.sr)$/; // what is known without a connection
 
-  const script = page.document && page.document.currentScript;
-  const pushUrl = new URL(settings.push_url, (script && script.src) || page.location.href).href;
+  const script = page.document?.currentScript;
+  const pushUrl = new URL(settings.push_url, script?.src || page.location.href).href;
 
   const now = () => performance.now();
 
@@ -89,7 +90,7 @@
 
   /** @param {any} value @param {number} most @returns {string | undefined} */
   const text = (value, most) =>
-    value !== undefined && value !== null && value !== "" ? String(value).slice(0, most) : undefined;
+    (value ?? "") !== "" ? String(value).slice(0, most) : undefined;
 
   /** @param {any} group @returns {any[]} */
   const values = (group) => (group ? Object.values(group) : []);
@@ -114,7 +115,7 @@
   /** @param {any} stats whether the page has no connection at all at this tick */
   function isCut(stats) {
     const rate = stats.bitrate || {};
-    return !(stats.transport || []).length && !rate.upload && !rate.download;
+    return !stats.transport?.length && !rate.upload && !rate.download;
   }
 
   /**
@@ -147,19 +148,19 @@
     const others = Object.keys(frames).filter((id) => id !== me);
     found["d.fr"] = highest(others.flatMap((id) => values(frames[id]).map((it) => number(it))));
     for (const codec of values((stats.codec || {})[me])) {
-      found["cdc.a"] = found["cdc.a"] || text(codec.audio, 32);
-      found["cdc.v"] = found["cdc.v"] || text(codec.video, 32);
+      found["cdc.a"] ||= text(codec.audio, 32);
+      found["cdc.v"] ||= text(codec.video, 32);
     }
 
     const paths = stats.transport || [];
     const path = paths.find((/** @type {any} */ it) => it.ip === selected) || paths[0] || {};
     found.rtt = number(path.rtt);
-    if (found.rtt === undefined && !path.p2p) found.rtt = number(stats.jvbRTT);
+    if (!path.p2p) found.rtt ??= number(stats.jvbRTT);
     if (settings.collect_ip) {
       [found["t.ip"], found["t.p"]] = endpoint(path.ip);
       [found["t.lip"], found["t.lp"]] = endpoint(path.localip);
     }
-    found["t.tp"] = text(path.type && path.type.toLowerCase(), 16);
+    found["t.tp"] = text(path.type?.toLowerCase(), 16);
     found["t.p2p"] = path.p2p;
     found["t.net"] = text(path.networkType, 32);
     found["t.lct"] = text(path.localCandidateType, 5);
@@ -184,7 +185,7 @@
      * @param {any[]} streams @param {(it: any) => number} count */
     const growth = (streams, count) =>
       streams
-        .map((it) => [count(it), count((before && before.get(it.id)) || {})])
+        .map((it) => [count(it), count(before?.get(it.id) || {})])
         .filter(([after, earlier]) => Number.isFinite(after - earlier))
         .reduce((sum, [after, earlier]) => sum + Math.max(0, after - earlier), 0);
     /** @param {number} part @param {number} whole */
@@ -209,7 +210,7 @@
     const limits = all("outbound-rtp", "video").map((it) => it.qualityLimitationReason);
     /** @type {Readings} */
     const found = {
-      rtt: trip === undefined ? undefined : number(1000 * trip),
+      rtt: number(1000 * trip),
       "u.jit": jitter("remote-inbound-rtp"),
       "d.jit": jitter("inbound-rtp"),
       "u.lim": ["cpu", "bandwidth", "other", "none"].find((reason) => limits.includes(reason)),
@@ -229,8 +230,7 @@
         growth(audios, (it) => it.totalSamplesReceived),
       );
     }
-    const address = end.address || end.ip;
-    return { found, selected: address ? address + ":" + end.port : undefined };
+    return { found, selected: (end.address || end.ip) + ":" + end.port };
   }
 
   // --- who and where ---
@@ -289,7 +289,7 @@
       this.samples.push(sample);
       let bytes = this.samples.reduce((sum, it) => sum + (it.size || 0), 0);
       while (bytes > QUEUE_BYTES && this.samples.length > 1) {
-        bytes -= (this.samples.shift() || {}).size || 0;
+        bytes -= this.samples.shift()?.size || 0;
         this.onHole();
       }
       this.save();
@@ -325,8 +325,8 @@
         batch.push(it);
       }
       const samples = batch.map(({ seq, at, wall, m, full, bye }) => {
-        const age = (at === undefined ? Date.now() - wall : now() - at) / 1000;
-        return { seq, age: Math.round(age * 1000) / 1000, m, full, bye };
+        const age = Math.round(at ? now() - at : Date.now() - wall) / 1000;
+        return { seq, age, m, full, bye };
       });
       const clock = sender.serverClock();
       const { sid, uid, conf } = this;
@@ -375,8 +375,8 @@
     },
 
     pump() {
-      if (this.busy || now() < this.notBefore) return;
-      this.queues = this.queues.filter((it) => it.samples.length || it === (session && session.queue));
+      if (!allowed() || this.busy || now() < this.notBefore) return;
+      this.queues = this.queues.filter((it) => it.samples.length || it === session?.queue);
       const queue = this.queues.find((it) => it.due && it.samples.length);
       if (!queue) return;
       const [body, batch] = queue.next();
@@ -384,14 +384,11 @@
       this.post(queue, body, batch, false).then(
         guarded((/** @type {number} */ wait) => {
           this.busy = false;
-          if (wait) {
-            this.notBefore = now() + wait;
-            setTimeout(guarded(() => this.pump()), wait + 1);
-          } else {
-            this.failures = 0;
-            queue.due = queue.samples.length > 0;
-            this.pump();
-          }
+          this.notBefore = now() + wait;
+          if (wait) return;
+          this.failures = 0;
+          queue.due = queue.samples.length > 0;
+          this.pump();
         }),
       );
     },
@@ -424,9 +421,9 @@
           queue.drop((it) => it.seq <= told.ack);
           if (told.resync) {
             queue.onHole();
-            if (session) session.close();
+            session?.close();
           }
-          if (told.interval > 0 && session) session.setRhythm(told.interval);
+          if (told.interval > 0) session?.setRhythm(told.interval);
           return 0;
         }
         if (answer.status === 400 || (answer.status === 413 && batch.length === 1)) {
@@ -447,11 +444,9 @@
       }
     },
 
-    /** @param {string | null} [retryAfter] @returns {number} ms */
+    /** @param {any} [retryAfter] @returns {number} ms */
     backOff(retryAfter) {
-      const asked = retryAfter
-        ? (/^\d+$/.test(retryAfter) ? +retryAfter * 1000 : Date.parse(retryAfter) - Date.now()) || 0
-        : 0;
+      const asked = retryAfter > 0 ? retryAfter * 1000 : Date.parse(retryAfter) - Date.now() || 0;
       const most = Math.min(1000 * 2 ** this.failures++, LONGEST_WAIT_MS);
       return Math.min(Math.max(asked, 0) + Math.random() * most + 1, LONGEST_WAIT_MS);
     },
@@ -467,7 +462,7 @@
     /** The last chance: everything unconfirmed of the live session, as far as one push carries.
      * @param {Queue} queue */
     sendLast(queue) {
-      if (!queue.samples.length) return;
+      if (!allowed() || !queue.samples.length) return;
       const [body, batch] = queue.next();
       this.post(queue, body, batch, true).then((wait) => {
         if (wait) guarded(() => page.navigator.sendBeacon(pushUrl, body))();
@@ -537,11 +532,8 @@
         "conference.left": () => look(),
         "conference.kicked": () => look(),
       };
-      for (const [name, handler] of Object.entries(handlers)) {
-        const listener = guarded(handler);
-        this.listeners.push([name, listener]);
-        this.room.on(name, listener);
-      }
+      this.listeners = Object.entries(handlers).map(([name, it]) => [name, guarded(it)]);
+      for (const [name, listener] of this.listeners) this.room.on(name, listener);
     }
 
     /** One report of the peer connection a tick, compared with the one before.
@@ -658,8 +650,8 @@
       /** @type {any} */
       const m = {};
       for (const key of new Set([...Object.keys(this.told), ...Object.keys(all)])) {
-        const value = all[key] === undefined ? null : all[key];
-        const before = this.told[key] === undefined ? null : this.told[key];
+        const value = all[key] ?? null;
+        const before = this.told[key] ?? null;
         if (full ? value !== null : value !== before) nest(m, key, value);
         this.told[key] = value;
       }
@@ -730,28 +722,51 @@
   /** @type {Session | undefined} */
   let session;
 
+  let begun = false;
+
+  /** Whether this browser may be collected. Once it may not any more, nothing is left of it.
+   * @returns {boolean} */
+  function allowed() {
+    if (!settings.require_consent || page.jmmc_consent === true) return true;
+    if (!begun && page.jmmc_consent !== false) return false;
+    begun = false;
+    for (const queue of sender.queues) queue.samples = [];
+    if (session) {
+      session.ended = true;
+      session.end();
+      session = undefined;
+    }
+    guarded(() =>
+      Object.keys(page.localStorage)
+        .filter((it) => it.startsWith("jmmc_"))
+        .forEach(discard),
+    )();
+    return false;
+  }
+
   /** Begin or end a session when the page's conference is another than before. */
   const look = guarded(() => {
-    const conference = page.APP && page.APP.conference;
-    const room = conference && conference._room;
-    const joined = room && room.isJoined() && room.myUserId() ? room : undefined;
-    if (joined === (session && session.room)) return;
-    if (session) {
-      const ended = session;
-      session = undefined;
-      ended.end();
-    }
-    const conf = joined && String(conference.roomName);
-    if (joined && conf && isSampled(conf)) {
-      session = new Session(joined, conf);
-      sender.queues.unshift(session.queue);
+    if (!allowed()) return;
+    if (!begun) sender.queues = guarded(leftQueues)() || [];
+    begun = true;
+    const conference = page.APP?.conference;
+    const room = conference?._room;
+    const joined = room?.isJoined() && room.myUserId() ? room : undefined;
+    if (joined !== session?.room) {
+      if (session) {
+        const ended = session;
+        session = undefined;
+        ended.end();
+      }
+      const conf = joined && String(conference.roomName);
+      if (joined && conf && isSampled(conf)) {
+        session = new Session(joined, conf);
+        sender.queues.unshift(session.queue);
+      }
     }
     sender.pump();
   });
 
-  guarded(() => {
-    sender.queues.push(...leftQueues());
-  })();
   page.addEventListener(
     "pagehide",
     guarded(() => {
@@ -781,5 +796,4 @@
   // No event tells that a page's conference object was replaced; looking costs a microsecond.
   setInterval(look, 1000);
   look();
-  sender.pump();
 })();

@@ -64,6 +64,7 @@ def render(settings: Settings) -> str:
         "enabled": settings.enabled,
         "sample_ratio": settings.sample_ratio,
         "collect_ip": settings.ip != "none",
+        "require_consent": settings.require_consent,
         "version": __version__,
     }
     literal = json.dumps(values)
