@@ -1,4 +1,4 @@
-"""The writer answers everybody who waits, however it ends."""
+"""The writer answers everybody who waits, and takes nobody who would wait too long."""
 
 import asyncio
 from collections.abc import Sequence
@@ -10,7 +10,7 @@ from jmmc.errors import Rejected
 from jmmc.model import Push, Receipt, Refusal
 from jmmc.stores.sqlite import SqliteStore
 from jmmc.writer import Writer
-from tests.builders import push
+from tests.builders import push, sample
 
 
 class _Buggy(SqliteStore):
@@ -41,3 +41,72 @@ async def test_told_to_stop_it_commits_what_waits_and_refuses_what_comes(tmp_pat
     await closing
     assert [it.result() for it in waiting] == [Receipt(n) for n in range(2500)]
     await store.close()
+
+
+class _Stalling(SqliteStore):
+    """A store on a disk that stalls while the gate is shut."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(path)
+        self.gate = asyncio.Event()
+
+    async def append(self, pushes: Sequence[Push]) -> list[Receipt | Refusal]:
+        await self.gate.wait()
+        return await super().append(pushes)
+
+
+async def test_while_the_disk_stalls_pushes_are_refused_before_a_browser_gives_up(
+    tmp_path: Path,
+) -> None:
+    store = _Stalling(tmp_path / "calls.db")
+    await store.open()
+    writer = Writer(store, limit=100, patience=0.05)
+    try:
+        first = writer.commit(_push(1))
+        await asyncio.sleep(0)
+        second = writer.commit(_push(2))
+        await asyncio.sleep(0.1)
+        with pytest.raises(Rejected, match="the store is slow") as refused:
+            writer.commit(_push(3))
+        assert (refused.value.reason, refused.value.retry_after) == ("busy", 5)
+
+        store.gate.set()
+        assert [await first, await second] == [Receipt(0), Receipt(0)]
+        assert await writer.commit(_push(3)) == Receipt(0), "a disk that is well again is trusted"
+    finally:
+        await writer.close()
+        await store.close()
+
+
+async def test_after_a_slow_commit_only_so_many_may_wait_as_the_next_ones_can_take(
+    tmp_path: Path,
+) -> None:
+    store = _Stalling(tmp_path / "calls.db")
+    await store.open()
+    writer = Writer(store, limit=10_000, patience=2.5)
+    try:
+        slow = writer.commit(_push(0))
+        await asyncio.sleep(1.0)
+        store.gate.set()
+        await slow
+        store.gate.clear()
+        waiting = [writer.commit(_push(1))]
+        await asyncio.sleep(0)
+        refused = None
+        for number in range(2, 4000):
+            try:
+                waiting.append(writer.commit(_push(number)))
+            except Rejected as rejected:
+                refused = rejected
+                break
+        assert refused is not None and refused.reason == "busy"
+        assert 1000 < len(waiting) <= 2001, "a commit took a second, and a batch is a thousand"
+        store.gate.set()
+        assert set(await asyncio.gather(*waiting)) == {Receipt(0)}
+    finally:
+        await writer.close()
+        await store.close()
+
+
+def _push(number: int) -> Push:
+    return push(session=f"{number:024x}", samples=(sample(0),))

@@ -18,23 +18,28 @@ _log = logger(__name__)
 
 _BATCH = 1000  # Pushes; keeps one commit under 50 ms, and so the answer to /readyz prompt.
 _RETRY_AFTER = 5  # Seconds
+_PATIENCE = 5.0  # Seconds. A browser gives up after 15, and then sends again what is stored by now.
 
 
 class Writer:
     """Commits pushes to a store in batches. Lives in one event loop.
 
-    `limit` is the number of pushes that may wait; the next one is refused at once. `batches` and
-    `commit_seconds` sum up what has been committed.
+    `limit` is the number of pushes that may wait; the next one is refused at once, and so is one
+    that would have to wait longer than `patience` seconds. `batches` and `commit_seconds` sum up
+    what has been committed.
     """
 
-    def __init__(self, store: Store, *, limit: int) -> None:
+    def __init__(self, store: Store, *, limit: int, patience: float = _PATIENCE) -> None:
         self._store = store
         self._limit = limit
+        self._patience = patience
         self._waiting: deque[tuple[Push, asyncio.Future[Receipt | Refusal]]] = deque()
         self._arrived = asyncio.Event()
         self._closing = False
         self.batches = 0
         self.commit_seconds = 0.0
+        self._began: float | None = None  # When the batch under way was handed to the store.
+        self._took = 0.0  # Seconds that the last one took, whatever came of it.
         self._loop = asyncio.get_running_loop()
         self._task = asyncio.create_task(self._run(), name="jmmc-writer")
 
@@ -58,6 +63,8 @@ class Writer:
             raise Rejected("busy", "shutting down", retry_after=_RETRY_AFTER)
         if len(self._waiting) >= self._limit:
             raise Rejected("busy", "too many pushes are waiting", retry_after=_RETRY_AFTER)
+        if self._began is not None and self._expected_wait(self._began) > self._patience:
+            raise Rejected("busy", "the store is slow", retry_after=_RETRY_AFTER)
         answer: asyncio.Future[Receipt | Refusal] = self._loop.create_future()
         self._waiting.append((push, answer))
         self._arrived.set()
@@ -68,6 +75,11 @@ class Writer:
         self._closing = True
         self._arrived.set()
         await self._task
+
+    def _expected_wait(self, began: float) -> float:
+        """Seconds until a push that comes now would be handed to the store, by what is known."""
+        batches = len(self._waiting) // _BATCH + 1
+        return max(self._loop.time() - began, self._took * batches)
 
     async def _run(self) -> None:
         try:
@@ -86,7 +98,7 @@ class Writer:
     async def _commit_batch(
         self, batch: list[tuple[Push, "asyncio.Future[Receipt | Refusal]"]]
     ) -> None:
-        began = self._loop.time()
+        began = self._began = self._loop.time()
         try:
             receipts = await self._store.append([push for push, _ in batch])
         except StoreError as error:
@@ -104,6 +116,8 @@ class Writer:
             for (_, answer), receipt in zip(batch, receipts, strict=True):
                 if not answer.done():
                     answer.set_result(receipt)
+        finally:
+            self._began, self._took = None, self._loop.time() - began
 
     def _fail(self, batch: Iterable[tuple[Push, "asyncio.Future[Receipt | Refusal]"]]) -> None:
         for _, answer in batch:
