@@ -14,13 +14,14 @@ from jmmc.errors import JmmcError
 from jmmc.logs import logger, set_up
 from jmmc.settings import Settings, without_password
 from jmmc.stores import Store
+from jmmc.supervisor import tell
 from jmmc.tasks import stop
 from jmmc.version import __version__
 from jmmc.web.server import create_app
 
 _log = logger(__name__)
 
-_GRACE = 10  # Seconds that requests under way get when the server is told to stop.
+GRACE = 10  # Seconds that requests under way get when the server is told to stop.
 
 
 class CannotListen(JmmcError):
@@ -42,7 +43,7 @@ def run(settings: Settings) -> None:
         if simulated:
             asyncio.run(remember_a_day(settings, time.time()))
         asyncio.run(_try(app.metrics.collector.store))  # What cannot work is said at once.
-        server = uvicorn.Server(
+        server = _Server(
             uvicorn.Config(
                 app,
                 loop="uvloop",
@@ -53,7 +54,7 @@ def run(settings: Settings) -> None:
                 log_config=None,
                 server_header=False,
                 proxy_headers=False,
-                timeout_graceful_shutdown=_GRACE,
+                timeout_graceful_shutdown=GRACE,
             )
         )
         # Also for the moments before and after uvicorn listens to signals: it raises them again
@@ -71,6 +72,19 @@ def run(settings: Settings) -> None:
         _log.info("stopped")
     finally:
         listener.close()
+
+
+class _Server(uvicorn.Server):
+    """Tells the supervisor when it answers, and when it is about to end."""
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        if self.started:
+            tell("READY=1")
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        tell("STOPPING=1")
+        await super().shutdown(sockets)
 
 
 async def _serve_and_call(server: uvicorn.Server, listener: socket.socket, url: str) -> None:
