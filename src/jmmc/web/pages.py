@@ -224,7 +224,7 @@ class Pages:
             max_age=HOURS * 3600,
             httponly=True,
             samesite="lax",
-            secure=request.url.scheme == "https",
+            secure="https" in (request.url.scheme, request.headers.get("x-forwarded-proto")),
         )
         return answer
 

@@ -1,0 +1,271 @@
+"""nginx and Caddy before a collector, with the configurations that we ship."""
+
+import http.client
+import json
+import os
+import shutil
+import signal
+import socket
+import ssl
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+from urllib.parse import urlencode
+
+import pytest
+
+from tests.builders import body, wire_sample
+from tests.servers import PREFIX, Serve, free_port
+
+DEPLOY = Path(__file__).parent.parent.parent / "deploy"
+_LIMIT = 40  # Pushes a minute and address.
+
+_NGINX = """
+daemon off;
+pid {folder}/nginx.pid;
+error_log {folder}/error.log;
+{user}
+events {{}}
+http {{
+    client_body_temp_path {folder}/body;
+    proxy_temp_path {folder}/proxy;
+    fastcgi_temp_path {folder}/fastcgi;
+    scgi_temp_path {folder}/scgi;
+    uwsgi_temp_path {folder}/uwsgi;
+    include {folder}/jmmc.conf;
+}}
+"""
+
+
+class Certificate(NamedTuple):
+    """Of localhost, signed by itself."""
+
+    chain: Path
+    key: Path
+
+
+@pytest.fixture(scope="module")
+def certificate(tmp_path_factory: pytest.TempPathFactory) -> Certificate:
+    folder = tmp_path_factory.mktemp("certificate")
+    made = Certificate(folder / "chain.pem", folder / "key.pem")
+    command = ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256"]
+    command += ["-nodes", "-days", "2", "-subj", "/CN=localhost"]
+    command += ["-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1"]
+    command += ["-keyout", str(made.key), "-out", str(made.chain)]
+    subprocess.run(command, check=True, capture_output=True)
+    return made
+
+
+class Proxied:
+    """A collector, and a proxy before it."""
+
+    def __init__(self, kind: str, folder: Path, certificate: Certificate) -> None:
+        self.kind = kind
+        self.serve = Serve(folder, "--max-pushes-per-minute", str(_LIMIT))
+        self.port, self.plain = free_port(), free_port()
+        self._tls = ssl.create_default_context(cafile=str(certificate.chain))
+        self.log = folder / "proxy.log"
+        start = self._nginx if kind == "nginx" else self._caddy
+        with self.log.open("wb") as log:
+            command = start(folder, certificate)
+            environ = {**os.environ, "HOME": str(folder), "XDG_DATA_HOME": str(folder)}
+            self.process = subprocess.Popen(command, stdout=log, stderr=log, env=environ)
+        self._wait()
+
+    def _nginx(self, folder: Path, certificate: Certificate) -> list[str]:
+        text = _replaced(
+            (DEPLOY / "nginx" / "jmmc.conf").read_text(),
+            {
+                "    listen [::]:80;\n": "",
+                "    listen [::]:443 ssl http2;\n": "",
+                "listen 80;": f"listen 127.0.0.1:{self.plain};",
+                "listen 443 ssl http2;": f"listen 127.0.0.1:{self.port} ssl http2;",
+                "127.0.0.1:8080": f"127.0.0.1:{self.serve.port}",
+                "/etc/letsencrypt/live/metrics.example.org/fullchain.pem": str(certificate.chain),
+                "/etc/letsencrypt/live/metrics.example.org/privkey.pem": str(certificate.key),
+            },
+        )
+        (folder / "jmmc.conf").write_text(text)
+        user = "user root;" if os.geteuid() == 0 else ""  # The folders of tests are root's alone.
+        (folder / "nginx.conf").write_text(_NGINX.format(folder=folder, user=user))
+        return [_command("nginx"), "-c", str(folder / "nginx.conf")]
+
+    def _caddy(self, folder: Path, certificate: Certificate) -> list[str]:
+        site = f"https://localhost:{self.port} {{\n\ttls {certificate.chain} {certificate.key}\n"
+        text = _replaced(
+            (DEPLOY / "caddy" / "Caddyfile").read_text(),
+            {
+                "metrics.example.org {\n": site,
+                "127.0.0.1:8080": f"127.0.0.1:{self.serve.port}",
+            },
+        )
+        options = f"{{\n\tadmin off\n\thttp_port {self.plain}\n}}\n"
+        (folder / "Caddyfile").write_text(options + text)
+        return [_command("caddy"), "run", "--config", str(folder / "Caddyfile")]
+
+    def _wait(self) -> None:
+        deadline = time.monotonic() + 20
+        while time.monotonic() < deadline:
+            assert self.process.poll() is None, self.log.read_text()
+            try:
+                if self.ask("GET", f"{PREFIX}/readyz")[0] == 200:
+                    return
+            except OSError:
+                pass
+            time.sleep(0.05)
+        raise AssertionError(self.log.read_text())
+
+    def connect(self, source: str = "127.0.0.1") -> http.client.HTTPSConnection:
+        return http.client.HTTPSConnection(
+            "localhost", self.port, context=self._tls, timeout=20, source_address=(source, 0)
+        )
+
+    def ask(
+        self,
+        method: str,
+        path: str,
+        content: bytes | None = None,
+        headers: dict[str, str] | None = None,
+        source: str = "127.0.0.1",
+    ) -> tuple[int, dict[str, str], bytes]:
+        """Status, headers and body of the answer to one question, from an address of ours."""
+        connection = self.connect(source)
+        try:
+            connection.request(method, path, content, headers or {})
+            answer = connection.getresponse()
+            return answer.status, {k.lower(): v for k, v in answer.getheaders()}, answer.read()
+        finally:
+            connection.close()
+
+    def push(
+        self, number: int, source: str, headers: dict[str, str] | None = None
+    ) -> tuple[int, dict[str, str], bytes]:
+        content = body(wire_sample(0, {"cq": 50}), sid=f"{number:032x}", conf=f"room{number}")
+        return self.ask("POST", f"{PREFIX}/push", json.dumps(content).encode(), headers, source)
+
+    def close(self) -> None:
+        self.process.terminate()
+        self.process.wait(20)
+        self.serve.close()
+
+
+def _command(name: str) -> str:
+    found = shutil.which(name, path=f"{os.environ['PATH']}:/usr/sbin")
+    assert found is not None, f"install Debian's {name}, or call ./run test"
+    return found
+
+
+def _replaced(text: str, changes: dict[str, str]) -> str:
+    for old, new in changes.items():
+        assert old in text, f"{old} is not in what we ship"
+        text = text.replace(old, new)
+    return text
+
+
+@pytest.fixture(scope="module", params=["nginx", "caddy"])
+def proxied(
+    request: pytest.FixtureRequest,
+    tmp_path_factory: pytest.TempPathFactory,
+    certificate: Certificate,
+) -> Iterator[Proxied]:
+    proxied = Proxied(request.param, tmp_path_factory.mktemp(request.param), certificate)
+    yield proxied
+    proxied.close()
+
+
+def test_the_script_comes_compressed_as_the_collector_did_it(proxied: Proxied) -> None:
+    status, headers, script = proxied.ask(
+        "GET", f"{PREFIX}/getClient", headers={"Accept-Encoding": "br"}
+    )
+    assert (status, headers["content-encoding"]) == (200, "br")
+    assert len(script) < 7000
+    assert headers["strict-transport-security"]
+    again = {"Accept-Encoding": "br", "If-None-Match": headers["etag"]}
+    assert proxied.ask("GET", f"{PREFIX}/getClient", headers=again)[0] == 304
+
+
+def test_pushes_are_confirmed_and_counted_for_the_address_of_the_browser(proxied: Proxied) -> None:
+    """Whatever a browser claims: only what the proxy says of it counts."""
+    status, _, answer = proxied.push(1, "127.0.5.1")
+    assert (status, json.loads(answer)["ack"]) == (200, 0)
+    for number in range(2, _LIMIT + 20):
+        claim = {"X-Forwarded-For": f"198.51.100.{number}"}
+        status, headers, answer = proxied.push(number, "127.0.5.1", claim)
+        if status != 200:
+            break
+    assert (status, json.loads(answer)["error"]) == (429, "throttled")
+    assert int(headers["retry-after"]) > 0
+    assert proxied.push(100, "127.0.5.2")[0] == 200
+
+
+def test_a_push_that_is_too_large_is_refused_by_the_collector_and_a_huge_one_by_the_proxy(
+    proxied: Proxied,
+) -> None:
+    path = f"{PREFIX}/push"
+    status, _, answer = proxied.ask("POST", path, b" " * 70_000, source="127.0.5.3")
+    assert (status, json.loads(answer)["error"]) == (413, "too_large")
+    content, headers = b" " * 200_000, {"Expect": "100-continue"}
+    assert proxied.ask("POST", path, content, headers, "127.0.5.3")[0] == 413
+
+
+def test_nobody_from_outside_is_taken_for_this_machine(proxied: Proxied) -> None:
+    """Before there is a user, the machine itself may look, and the proxy runs on it."""
+    assert proxied.ask("GET", "/")[0] == 403
+    assert proxied.ask("GET", "/api/v1/sessions")[0] == 403
+    assert proxied.ask("GET", "/healthz")[0] == 404
+    assert proxied.ask("GET", "/metrics")[0] == 404
+
+
+def test_plain_http_leads_to_tls(proxied: Proxied) -> None:
+    connection = http.client.HTTPConnection("127.0.0.1", proxied.plain, timeout=20)
+    connection.request("GET", "/x", headers={"Host": "localhost"})
+    answer = connection.getresponse()
+    connection.close()
+    assert answer.status in (301, 308)
+    assert (answer.getheader("location") or "").startswith("https://localhost")
+
+
+def _signed_in(proxied: Proxied) -> str:
+    """The cookie of a user, who signs in through the proxy."""
+    command = [sys.executable, "-m", "jmmc", "user", "add", "ann", "--store", proxied.serve.store]
+    subprocess.run([*command, "--password", "correct horse"], check=True, capture_output=True)
+    _, _, page = proxied.ask("GET", "/login")
+    token = page.decode().split('name="form" value="')[1].split('"')[0]
+    form = urlencode({"form": token, "name": "ann", "password": "correct horse", "to": "/"})
+    kind = {"Content-Type": "application/x-www-form-urlencoded"}
+    status, headers, _ = proxied.ask("POST", "/login", form.encode(), kind)
+    assert status == 303
+    assert "; Secure" in headers["set-cookie"]
+    return headers["set-cookie"].partition(";")[0]
+
+
+def test_signed_in_pages_come_compressed_and_events_as_they_happen(proxied: Proxied) -> None:
+    asked: dict[str, Any] = {"Cookie": _signed_in(proxied), "Accept-Encoding": "gzip"}
+    status, headers, _ = proxied.ask("GET", "/static/pages.css", headers=asked)
+    assert (status, headers.get("content-encoding")) == (200, "gzip")
+    connection = proxied.connect()
+    connection.request("GET", "/live", headers=asked)
+    answer = connection.getresponse()
+    assert answer.status == 200
+    assert answer.getheader("content-encoding") is None
+    began = time.monotonic()
+    assert answer.read1(10).startswith(b"data:")
+    assert time.monotonic() - began < 10, "held back until there was more"
+    connection.close()
+
+
+def test_while_the_collector_is_away_browsers_are_told_to_wait_and_then_it_goes_on(
+    proxied: Proxied,
+) -> None:
+    """The last test: it stops the collector."""
+    assert proxied.serve.stop(signal.SIGTERM) == 0
+    assert proxied.push(200, "127.0.5.4")[0] in (502, 503)
+    proxied.serve.start()
+    assert proxied.push(200, "127.0.5.4")[0] == 200
+    stored = proxied.serve.export("--conf", "room200")
+    assert len(stored) == 1
+    with socket.socket() as probe:
+        assert probe.connect_ex(("127.0.0.1", proxied.port)) == 0
