@@ -58,6 +58,12 @@ def test_links_between_pages_lead_somewhere() -> None:
                 assert (page.parent / target).exists(), f"{page.name} links to {target}"
 
 
+def test_files_that_the_pages_name_are_shipped() -> None:
+    for page in [ROOT / "README.md", *(ROOT / "docs").glob("*.md")]:
+        for name in re.findall(r"(?<![\w/])deploy/[\w./-]*\w", page.read_text("utf-8")):
+            assert (ROOT / name).exists(), f"{page.name} names {name}"
+
+
 def test_the_example_in_the_readme_is_python() -> None:
     (code,) = re.findall(r"```python\n(.*?)```", _read("README.md"), re.DOTALL)
     compile(code, "README.md", "exec")

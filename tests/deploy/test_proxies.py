@@ -5,7 +5,6 @@ import json
 import os
 import shutil
 import signal
-import socket
 import ssl
 import subprocess
 import sys
@@ -265,7 +264,4 @@ def test_while_the_collector_is_away_browsers_are_told_to_wait_and_then_it_goes_
     assert proxied.push(200, "127.0.5.4")[0] in (502, 503)
     proxied.serve.start()
     assert proxied.push(200, "127.0.5.4")[0] == 200
-    stored = proxied.serve.export("--conf", "room200")
-    assert len(stored) == 1
-    with socket.socket() as probe:
-        assert probe.connect_ex(("127.0.0.1", proxied.port)) == 0
+    assert len(proxied.serve.export("--conf", "room200")) == 1

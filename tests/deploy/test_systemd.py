@@ -105,3 +105,14 @@ def test_the_supervisor_is_told_when_pushes_are_answered_and_when_the_end_begins
                 server.kill()
             assert server.stderr is not None
             assert "supervisor_not_told" not in server.stderr.read()
+
+
+def test_the_user_and_the_folder_of_the_copies_are_those_of_the_units(tmp_path: Path) -> None:
+    (tmp_path / "etc").mkdir()
+    command = ["systemd-sysusers", f"--root={tmp_path}", UNITS / "jmmc.sysusers"]
+    subprocess.run(command, check=True)
+    users = [line.split(":")[0] for line in (tmp_path / "etc/passwd").read_text().splitlines()]
+    assert users == [_value("jmmc.service", "User")]
+    made = re.findall(r"^d (\S+) (\d+) (\S+)", (UNITS / "jmmc.tmpfiles").read_text(), re.MULTILINE)
+    assert made == [("/var/backups/jmmc", "0700", users[0])]
+    assert made[0][0] in _value("jmmc-backup.service", "ReadWritePaths").split()
