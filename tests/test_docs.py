@@ -10,6 +10,7 @@ import pytest
 
 from jmmc.cli import main
 from jmmc.errors import REASONS
+from jmmc.instruments import tables
 from jmmc.settings import Settings
 from jmmc.version import __version__
 from jmmc.web.browser import STATUS
@@ -49,6 +50,10 @@ def test_every_reason_is_in_the_protocol_with_its_status(reason: str) -> None:
 @pytest.mark.parametrize("path", [*(row.path for row in READINGS), "t.rip"])
 def test_every_reading_is_in_the_protocols_table(path: str) -> None:
     assert re.search(rf"^\| .*`{re.escape(path)}`", _read("docs/protocol.md"), re.MULTILINE)
+
+
+def test_the_page_of_monitoring_has_every_metric() -> None:
+    assert tables() + "<!-- end -->" in _read("docs/monitoring.md")
 
 
 def test_links_between_pages_lead_somewhere() -> None:

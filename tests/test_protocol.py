@@ -32,6 +32,8 @@ CLAIMS: dict[str, str] = {
     "| `conf` |": _RULES + "test_the_whole_name_of_a_conference_must_match_the_pattern",
     "| `now` | optional": _RULES
     + "test_time_spent_on_the_way_is_taken_off_when_the_claim_is_plausible",
+    "| `js` | optional": _SCRIPT
+    + "test_who_joins_is_told_at_once_and_the_first_readings_with_the_first_event",
     "| `samples` |": _RULES + "test_samples_ascend",
     "| `seq` |": _STORE + "test_a_sample_that_comes_twice_is_stored_once_and_confirmed_twice",
     "| `age` |": _RULES + "test_absurd_ages_are_clamped_and_counted",

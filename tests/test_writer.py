@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from jmmc.counters import Counters
 from jmmc.errors import Rejected
 from jmmc.model import Push, Receipt, Refusal
 from jmmc.stores.sqlite import SqliteStore
@@ -19,7 +20,7 @@ class _Buggy(SqliteStore):
 
 
 async def test_a_bug_in_a_commit_leaves_nobody_waiting(tmp_path: Path) -> None:
-    writer = Writer(_Buggy(tmp_path / "calls.db"), limit=3000)
+    writer = Writer(_Buggy(tmp_path / "calls.db"), Counters(), limit=3000)
     waiting = [writer.commit(push(n)) for n in range(2500)]
     done, pending = await asyncio.wait(waiting, timeout=10)
     assert not pending
@@ -32,7 +33,7 @@ async def test_a_bug_in_a_commit_leaves_nobody_waiting(tmp_path: Path) -> None:
 async def test_told_to_stop_it_commits_what_waits_and_refuses_what_comes(tmp_path: Path) -> None:
     store = SqliteStore(tmp_path / "calls.db")
     await store.open()
-    writer = Writer(store, limit=3000)
+    writer = Writer(store, Counters(), limit=3000)
     waiting = [writer.commit(push(n)) for n in range(2500)]
     closing = asyncio.create_task(writer.close())
     await asyncio.sleep(0)
@@ -60,7 +61,7 @@ async def test_while_the_disk_stalls_pushes_are_refused_before_a_browser_gives_u
 ) -> None:
     store = _Stalling(tmp_path / "calls.db")
     await store.open()
-    writer = Writer(store, limit=100, patience=0.05)
+    writer = Writer(store, Counters(), limit=100, patience=0.05)
     try:
         first = writer.commit(_push(1))
         await asyncio.sleep(0)
@@ -83,7 +84,7 @@ async def test_after_a_slow_commit_only_so_many_may_wait_as_the_next_ones_can_ta
 ) -> None:
     store = _Stalling(tmp_path / "calls.db")
     await store.open()
-    writer = Writer(store, limit=10_000, patience=2.5)
+    writer = Writer(store, Counters(), limit=10_000, patience=2.5)
     try:
         slow = writer.commit(_push(0))
         await asyncio.sleep(1.0)

@@ -16,14 +16,15 @@ from msgspec.structs import replace
 
 from jmmc.addresses import Address, Proxies, stored_form, throttle_key, truncated
 from jmmc.admission import Policy, admit
-from jmmc.chores import Chores
-from jmmc.counters import Counters
+from jmmc.chores import Chores, lifetime_of
+from jmmc.counters import ANCESTOR, Counters
 from jmmc.errors import Rejected
 from jmmc.identity import COOKIE, CookieSigner, is_session_id
 from jmmc.logs import logger
 from jmmc.model import Condition, Dialect, Push, Receipt, Refusal, Sample
 from jmmc.settings import Settings
 from jmmc.stores import Store
+from jmmc.tally import Tally
 from jmmc.throttle import Throttle
 from jmmc.useragent import browser_and_system
 from jmmc.wire import Answer, Codec, add_server_readings
@@ -85,6 +86,7 @@ class Collector:
         self.settings = settings
         self.store = store
         self.counters = Counters()
+        self.tally = Tally(settings.authorized_regions, lifetime=lifetime_of(settings))
         self.began = clock()
         self._clock = clock
         self._new_id = new_id
@@ -102,8 +104,8 @@ class Collector:
             await self.store.open()
         # Another request may have come this far while the store was opening.
         if self._writer is None or not self._writer.alive:
-            self._writer = Writer(self.store, limit=self.settings.queue_limit)
-            self._chores = Chores(self.store, self.settings, self._clock)
+            self._writer = Writer(self.store, self.counters, limit=self.settings.queue_limit)
+            self._chores = Chores(self.store, self.settings, self._clock, self.counters, self.tally)
         return self._writer
 
     async def close(self) -> None:
@@ -115,11 +117,6 @@ class Collector:
             if chores is not None:
                 await chores.close()
         await self.store.close()
-
-    @property
-    def commits(self) -> tuple[int, float]:
-        """Batches that this writer has committed, and the seconds that they took."""
-        return (self._writer.batches, self._writer.commit_seconds) if self._writer else (0, 0.0)
 
     @property
     def waiting(self) -> int:
@@ -174,6 +171,11 @@ class Collector:
         if any(it.full or it.seq == 0 for it in push.samples) or not push.samples[0].seq:
             samples = tuple(self._completed(it, push, sender, address) for it in push.samples)
             push = replace(push, samples=samples)
+            if push.dialect is Dialect.V1:
+                if push.opens:
+                    self.counters.begin(ANCESTOR)
+            elif samples[0].seq == 0:
+                self.counters.begin(envelope.script)
         return envelope.dropped, push
 
     def _v1_session(self, push: Push, sender: Sender, now: float) -> str:

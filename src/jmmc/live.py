@@ -20,7 +20,7 @@ def live(running: Sequence[Summary], now: int) -> Live:
         rooms.setdefault(it.conf, []).append(it)
     tiles = [_tile(conf, its) for conf, its in rooms.items()]
     tiles.sort(key=lambda it: (-it.poor, -it.fair, -it.people, it.conf))
-    grades = Counter(_at_present(it) for it in running)
+    grades = Counter(it.at_present for it in running)
     return Live(
         now,
         len(running),
@@ -40,14 +40,14 @@ def _places(running: Sequence[Summary]) -> list[Place]:
         for it in running:
             by_value.setdefault(getattr(it, dimension), []).append(it)
         for value, its in by_value.items():
-            bad = sum(_at_present(it) >= Grade.FAIR for it in its)
+            bad = sum(it.at_present >= Grade.FAIR for it in its)
             if bad and value:
                 places.append(Place(dimension, value, len(its), bad))
     return sorted(places, key=lambda it: (-it.bad, -it.bad / it.people, it.dimension, it.value))
 
 
 def _tile(conf: str, its: Sequence[Summary]) -> Tile:
-    grades = Counter(_at_present(it) for it in its)
+    grades = Counter(it.at_present for it in its)
     reasons = Counter(
         reason
         for it in its
@@ -65,7 +65,3 @@ def _tile(conf: str, its: Sequence[Summary]) -> Tile:
         grades[Grade.UNKNOWN],
         tuple(reason for reason, _ in reasons.most_common(_REASONS)),
     )
-
-
-def _at_present(summary: Summary) -> Grade:
-    return summary.lane[-1].grade if summary.lane else Grade.UNKNOWN

@@ -8,6 +8,7 @@ import time
 
 import uvicorn
 from rich.console import Console
+from starlette.types import ASGIApp
 
 from jmmc.demo_life import STORE, keep_calling, remember_a_day
 from jmmc.errors import JmmcError
@@ -17,7 +18,7 @@ from jmmc.stores import Store
 from jmmc.supervisor import tell
 from jmmc.tasks import stop
 from jmmc.version import __version__
-from jmmc.web.server import create_app
+from jmmc.web.server import TwoPorts, create_app
 
 _log = logger(__name__)
 
@@ -38,14 +39,20 @@ def run(settings: Settings) -> None:
     if simulated:
         settings = settings.model_copy(update={"store": STORE})
     app = create_app(settings)
-    listener = _listen(settings)
+    if settings.metrics_port and settings.metrics_port == settings.port:
+        raise CannotListen(f"metrics_port {settings.port}: pushes come there; choose another")
+    listeners = [_listen(settings.host, settings.port)]
+    serving: ASGIApp = app
     try:
+        if settings.metrics_port:
+            listeners.append(_listen(settings.metrics_host, settings.metrics_port))
+            serving = TwoPorts(app, settings.metrics_port)
         if simulated:
             asyncio.run(remember_a_day(settings, time.time()))
         asyncio.run(_try(app.metrics.collector.store))  # What cannot work is said at once.
         server = _Server(
             uvicorn.Config(
-                app,
+                serving,
                 loop="uvloop",
                 http="httptools",
                 lifespan="on",
@@ -61,17 +68,19 @@ def run(settings: Settings) -> None:
         # when it is done, and to have been told to stop is success.
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: setattr(server, "should_exit", True))
-        _greet(settings, listener.getsockname()[1])
+        port = listeners[0].getsockname()[1]
+        _greet(settings, port)
         _log.info("started", version=__version__, store=settings.store.partition(":")[0])
         _settle_garbage()
         if simulated:
-            url = f"http://127.0.0.1:{listener.getsockname()[1]}{settings.prefix}"
-            asyncio.run(_serve_and_call(server, listener, url))
+            url = f"http://127.0.0.1:{port}{settings.prefix}"
+            asyncio.run(_serve_and_call(server, listeners, url))
         else:
-            server.run(sockets=[listener])
+            server.run(sockets=listeners)
         _log.info("stopped")
     finally:
-        listener.close()
+        for listener in listeners:
+            listener.close()
 
 
 class _Server(uvicorn.Server):
@@ -87,11 +96,11 @@ class _Server(uvicorn.Server):
         await super().shutdown(sockets)
 
 
-async def _serve_and_call(server: uvicorn.Server, listener: socket.socket, url: str) -> None:
+async def _serve_and_call(server: uvicorn.Server, listeners: list[socket.socket], url: str) -> None:
     """Serve, with the demo's calls beside."""
     calls = asyncio.create_task(keep_calling(url))
     try:
-        await server.serve(sockets=[listener])
+        await server.serve(sockets=listeners)
     finally:
         await stop(calls)
 
@@ -103,16 +112,15 @@ async def _try(store: Store) -> None:
         await store.close()
 
 
-def _listen(settings: Settings) -> socket.socket:
-    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
+def _listen(host: str, port: int) -> socket.socket:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
     listener = socket.socket(family)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
-        listener.bind((settings.host, settings.port))
+        listener.bind((host, port))
     except OSError as error:
         listener.close()
-        where = f"{settings.host}:{settings.port}"
-        raise CannotListen(f"cannot listen on {where}: {error.strerror or error}") from error
+        raise CannotListen(f"cannot listen on {host}:{port}: {error.strerror or error}") from error
     listener.setblocking(False)
     return listener
 
@@ -138,6 +146,10 @@ def _greet(settings: Settings, port: int) -> None:
         "\nPut this line into your Jitsi Meet's config.js, with this server's public URL:"
     )
     console.print(f"  [cyan]config.analytics = {{ scriptURLs: \\['{script}'] }};[/]")
+    if settings.metrics_port:
+        console.print(
+            f"\nPrometheus: http://{settings.metrics_host}:{settings.metrics_port}/metrics"
+        )
     if settings.demo:
         console.print(f"\nSee data flow at once: [bold]{base}/demo[/]")
     if settings.store == STORE:

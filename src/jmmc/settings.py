@@ -193,6 +193,18 @@ class Settings(BaseModel):
         ge=1,
         description="Pushes that may wait for their commit; beyond, browsers are told to wait.",
     )
+    metrics_port: int = Field(
+        0,
+        ge=0,
+        le=65535,
+        description=(
+            "Port on which `jmmc serve` answers GET /metrics to anybody, and nothing else; 0: none,"
+            " it is only on the main port, for tokens with the scope read."
+        ),
+    )
+    metrics_host: str = Field(
+        "127.0.0.1", min_length=1, description="Address to listen on for metrics_port."
+    )
     quality_preset: Literal["jitsi", "teams", "twilio", "pexip"] = Field(
         "jitsi",
         description=(

@@ -5,12 +5,15 @@ from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 
 import msgspec
 
+from jmmc.counters import Counters
 from jmmc.errors import StoreError
+from jmmc.fold import Timeline, fold
 from jmmc.logs import logger
 from jmmc.model import Session, SessionFilter
 from jmmc.rollup import ALL, DAY, HOUR, Fact, Rollup, day_of, hour_of
 from jmmc.stores import Store
-from jmmc.summary import DIMENSIONS, Slice, Summary, Wanted, formula_of, summarize
+from jmmc.summary import DIMENSIONS, Slice, Summary, Wanted, formula_of, sum_up
+from jmmc.tally import Tally
 from jmmc.tasks import heed_cancellation
 from jmmc.thresholds import Preset
 
@@ -28,7 +31,7 @@ class Summarizer:
     """Makes summaries of what is new in `store`, and the rollups that they touch.
 
     `holder` names this process: one at a time does the work. `lifetime` is in seconds, `clock`
-    gives Unix seconds.
+    gives Unix seconds. `tally` hears of the time that has passed in calls.
     """
 
     def __init__(
@@ -39,12 +42,14 @@ class Summarizer:
         lifetime: float,
         clock: Callable[[], float],
         holder: str,
+        tally: Tally | None = None,
     ) -> None:
         self._store = store
         self._preset = preset
         self._lifetime = lifetime
         self._clock = clock
         self._holder = holder
+        self._tally = tally
 
     async def step(self) -> int:
         """Summarize some sessions that have changed or ended; how many, 0 when all is done.
@@ -54,13 +59,19 @@ class Summarizer:
         reports = self._store.reports
         now = self._clock()
         if not await self.leads():
+            if self._tally is not None:
+                self._tally.leave()
             return 0
+        if self._tally is not None and not self._tally.leads:
+            self._tally.lead([it async for it in self._running()])
         changed = await reports.dirty(_SESSIONS)
         over = await reports.overdue(int(now - self._lifetime), _SESSIONS)
         ids = list(dict.fromkeys([*changed, *over]))
         for start in range(0, len(ids), _READ):
             await self._refresh(ids[start : start + _READ], now)
         await self._roll_up(int(hour) for hour in await reports.records(_STALE))
+        if self._tally is not None:
+            self._tally.catch_up(now)
         return len(ids)
 
     async def rebuild(self) -> AsyncIterator[int]:
@@ -110,16 +121,24 @@ class Summarizer:
             )
         await self._summarize(sessions, now)
 
+    async def _running(self) -> AsyncIterator[Summary]:
+        reports = self._store.reports
+        rows = await reports.facts(("session",), Wanted(running=True))
+        for start in range(0, len(rows), _SESSIONS):
+            ids = [row[0] for row in rows[start : start + _SESSIONS]]
+            for it in await reports.get_summaries(ids):
+                yield it
+
     async def _summarize(self, sessions: Sequence[Session], now: float) -> None:
         """Summaries, after the hours that they touch were noted: a crash forgets none."""
         if not sessions:
             return
         reports = self._store.reports
+        timelines: list[Timeline] = []
         summaries: list[Summary] = []
         for session in sessions:
-            summaries.append(
-                summarize(session, preset=self._preset, lifetime=self._lifetime, now=now)
-            )
+            timelines.append(fold(session, lifetime=self._lifetime, now=now))
+            summaries.append(sum_up(session, timelines[-1], self._preset))
             await asyncio.sleep(0)  # Pushes come first.
         before = await reports.get_summaries([it.session for it in summaries])
         hours = {
@@ -130,6 +149,10 @@ class Summarizer:
         for hour in hours - {int(it) for it in await reports.records(_STALE)}:
             await reports.put_record(_STALE, str(hour), b"{}")
         await reports.put_summaries(summaries)
+        if self._tally is not None:  # What is counted is stored: nobody will count it again.
+            earlier = {it.session: it for it in before}
+            for summary, timeline in zip(summaries, timelines, strict=True):
+                self._tally.count(earlier.get(summary.session), summary, timeline, now)
 
     async def _roll_up(self, hours: Iterable[int]) -> None:
         reports = self._store.reports
@@ -153,7 +176,7 @@ class Summarizer:
             await reports.delete_record(_STALE, str(hour))
 
 
-async def keep_up(summarizer: Summarizer, *, pause: float) -> None:
+async def keep_up(summarizer: Summarizer, counters: Counters, *, pause: float) -> None:
     """Work for ever: at once while there is work, then again after `pause` seconds."""
     begun = False
     while True:
@@ -164,6 +187,7 @@ async def keep_up(summarizer: Summarizer, *, pause: float) -> None:
             if await summarizer.step() >= _SESSIONS:
                 continue
         except StoreError as error:
+            counters.store_errors["summaries"] += 1
             _log.warning("summaries_failed", why=error)
         heed_cancellation()
         await asyncio.sleep(pause)

@@ -105,6 +105,11 @@ class Summary(Struct, frozen=True):
         return self.good + self.fair + self.poor
 
     @property
+    def at_present(self) -> Grade:
+        """The grade of the last moment."""
+        return self.lane[-1].grade if self.lane else Grade.UNKNOWN
+
+    @property
     def grade(self) -> str:
         """The call in a word: poor or fair when a tenth of the known time was, else good."""
         if not self.known:
@@ -152,7 +157,11 @@ def summarize(
     session: Session, *, preset: Preset, lifetime: float, now: float | None = None
 ) -> Summary:
     """The summary of a session; `lifetime` and `now` as in `fold`."""
-    timeline = fold(session, lifetime=lifetime, now=now)
+    return sum_up(session, fold(session, lifetime=lifetime, now=now), preset)
+
+
+def sum_up(session: Session, timeline: Timeline, preset: Preset) -> Summary:
+    """The summary of a session that has been folded."""
     judged = judge(timeline.spans, preset)
     call = verdict(judged)
     held = _held(timeline)

@@ -118,7 +118,8 @@ class Envelope(Struct, gc=False):
     """A decoded body. `uid`, `conf` and `sid` (None in v1) are strings, not yet judged.
 
     `now` is the browser's estimate of our clock when it sent the push. `opens` tells that a
-    v1 push starts a new session. `dropped` names the readings that were refused.
+    v1 push starts a new session. `dropped` names the readings that were refused. `script` is
+    what a browser says of its script's version.
     """
 
     dialect: Dialect
@@ -129,6 +130,7 @@ class Envelope(Struct, gc=False):
     now: float | None
     opens: bool
     dropped: list[str]
+    script: str | None = None
 
 
 class Answer(Struct, omit_defaults=True, gc=False):
@@ -188,6 +190,7 @@ class Codec:
                     ("samples", list[sample] | UnsetType, UNSET),  # type: ignore[valid-type]
                     ("m", self._v1.type | UnsetType, UNSET),
                     ("now", float | None, None),
+                    ("js", str | None, None),
                 ],
             )
         )
@@ -221,7 +224,7 @@ class Codec:
                 if b":{}" in readings:
                     return None
                 samples.append(Arrived(sample.seq, sample.age, readings, sample.full, sample.bye))
-            return Envelope(_V2, it.uid, it.conf, it.sid, samples, it.now, True, [])
+            return Envelope(_V2, it.uid, it.conf, it.sid, samples, it.now, True, [], it.js)
         if it.m is UNSET:
             return None
         opens = bool(it.m.br)
@@ -255,7 +258,8 @@ class Codec:
                 for loose in _part(parts, "samples", _LOOSE_SAMPLES)
             ]
             now = _part(parts, "now", _CLOCK) if "now" in parts else None
-            return Envelope(_V2, uid, conf, sid, samples, now, True, list(dict.fromkeys(dropped)))
+            dropped = list(dict.fromkeys(dropped))
+            return Envelope(_V2, uid, conf, sid, samples, now, True, dropped, _script(parts))
         if "m" not in parts:
             raise Rejected("malformed", "m: missing")
         readings = self._clean(self._v1, parts["m"], dropped)
@@ -417,6 +421,14 @@ def _part(
         return decoder.decode(parts[name])
     except msgspec.ValidationError as error:
         raise Rejected(reason, f"{name}: {error}") from None
+
+
+def _script(parts: dict[str, Raw]) -> str | None:
+    """The script's version; no push is refused for one that is none."""
+    try:
+        return _STRING.decode(parts["js"]) if "js" in parts else None
+    except msgspec.ValidationError:
+        return None
 
 
 def _object(raw: Raw) -> dict[str, Raw]:

@@ -8,6 +8,7 @@ import asyncio
 from collections import deque
 from collections.abc import Iterable
 
+from jmmc.counters import Counters
 from jmmc.errors import Rejected, StoreError
 from jmmc.logs import logger
 from jmmc.model import Push, Receipt, Refusal
@@ -25,19 +26,20 @@ class Writer:
     """Commits pushes to a store in batches. Lives in one event loop.
 
     `limit` is the number of pushes that may wait; the next one is refused at once, and so is one
-    that would have to wait longer than `patience` seconds. `batches` and `commit_seconds` sum up
-    what has been committed.
+    that would have to wait longer than `patience` seconds. `counters` hears of what is committed,
+    and of what fails.
     """
 
-    def __init__(self, store: Store, *, limit: int, patience: float = _PATIENCE) -> None:
+    def __init__(
+        self, store: Store, counters: Counters, *, limit: int, patience: float = _PATIENCE
+    ) -> None:
         self._store = store
+        self._counters = counters
         self._limit = limit
         self._patience = patience
         self._waiting: deque[tuple[Push, asyncio.Future[Receipt | Refusal]]] = deque()
         self._arrived = asyncio.Event()
         self._closing = False
-        self.batches = 0
-        self.commit_seconds = 0.0
         self._began: float | None = None  # When the batch under way was handed to the store.
         self._took = 0.0  # Seconds that the last one took, whatever came of it.
         self._loop = asyncio.get_running_loop()
@@ -102,6 +104,7 @@ class Writer:
         try:
             receipts = await self._store.append([push for push, _ in batch])
         except StoreError as error:
+            self._counters.store_errors["commit"] += 1
             _log.error("store_down", pushes=len(batch), why=error)
             self._fail(batch)
             if self._closing:  # The next batches would take as long to fail.
@@ -111,8 +114,7 @@ class Writer:
             self._fail(batch)
             raise
         else:
-            self.batches += 1
-            self.commit_seconds += self._loop.time() - began
+            self._counters.commit(len(batch), self._loop.time() - began)
             for (_, answer), receipt in zip(batch, receipts, strict=True):
                 if not answer.done():
                     answer.set_result(receipt)

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from jmmc.version import __version__
 from tests.client.conftest import Answer, Stage
 from tests.recordings import stats_of
 
@@ -38,9 +39,12 @@ def test_who_joins_is_told_at_once_and_the_first_readings_with_the_first_event(
     assert first["m"]["vis"] is True
     assert first["m"]["mid"]
 
+    assert push["js"] == __version__
+
     it.emit(_RECORDS[3])
     it.wait_for(2)
     assert it.samples[1]["seq"] == 1
+    assert "js" not in it.pushes[1]
     assert "cq" in it.samples[1]["m"]
 
 

@@ -75,6 +75,7 @@ async def test_every_session_is_summarized_once_and_then_there_is_nothing_to_do(
         _expected(), key=lambda it: it.session
     )
     assert await filled.reports.dirty(10) == []
+    assert await filled.reports.backlog() == 0
     assert await _summarizer(filled).step() == 0
 
 
@@ -86,6 +87,7 @@ async def test_only_what_changed_is_summarized_again(filled: Store) -> None:
         [Push(life.session.id, life.session.conf, life.session.uid, Dialect.V2, (more,))]
     )
     assert await filled.reports.dirty(10) == [life.session.id]
+    assert await filled.reports.backlog() == 1
     assert await _summarizer(filled).step() == 1
     (summary,) = await filled.reports.get_summaries([life.session.id])
     assert summary.samples == len(life.session.samples) + 1

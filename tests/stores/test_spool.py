@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from jmmc.counters import Counters
 from jmmc.errors import StoreError, UnusableStore
 from jmmc.model import Receipt, SessionFilter
 from jmmc.settings import Settings
@@ -224,7 +225,7 @@ async def test_a_server_that_hangs_holds_up_nobody_who_leaves(
     assert running.process is not None
     running.process.send_signal(signal.SIGSTOP)
     try:
-        writer = Writer(mongo, limit=5000)
+        writer = Writer(mongo, Counters(), limit=5000)
         waiting = [writer.commit(push(n)) for n in range(1, 4001)]
         began = asyncio.get_running_loop().time()
         await writer.close()

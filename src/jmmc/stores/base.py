@@ -85,6 +85,10 @@ class Reports(Protocol):
         """Ids of sessions with samples that their summary does not know."""
         ...
 
+    async def backlog(self) -> int:
+        """How many sessions `dirty` speaks of; on MongoDB, how many documents of sessions."""
+        ...
+
     async def overdue(self, before: int, limit: int) -> list[str]:
         """Ids of sessions that run by their summary, and whose last sample is older than that."""
         ...

@@ -65,6 +65,11 @@ class MongoReports:
             found = self._place.collection().find({"d": True}, {"s": True}, limit=limit)
             return list({str(it.get("s", it["_id"])): None async for it in found})
 
+    async def backlog(self) -> int:
+        """See `Reports.backlog`."""
+        with self._place.guarded():
+            return await self._place.collection().count_documents({"d": True})
+
     async def overdue(self, before: int, limit: int) -> list[str]:
         """See `Reports.overdue`."""
         query = {"running": True, "last": {"$lt": before}}

@@ -47,6 +47,10 @@ class SqliteReports:
         )
         return [row[0] for row in rows]
 
+    async def backlog(self) -> int:
+        """See `Reports.backlog`."""
+        return int((await self._file.read("SELECT count(*) FROM dirty", []))[0][0])
+
     async def overdue(self, before: int, limit: int) -> list[str]:
         """See `Reports.overdue`."""
         rows = await self._file.read(

@@ -330,7 +330,8 @@
       });
       const clock = sender.serverClock();
       const { sid, uid, conf } = this;
-      return [JSON.stringify({ v: 2, sid, uid, conf, now: clock, samples }), batch];
+      const js = batch[0].seq ? undefined : settings.version;
+      return [JSON.stringify({ v: 2, sid, uid, conf, now: clock, js, samples }), batch];
     }
   }
 

@@ -196,7 +196,6 @@ class Pages:
             "health.html",
             counters=self._collector.counters,
             waiting=self._collector.waiting,
-            commits=self._collector.commits,
             seconds=max(1.0, self._clock() - self._collector.began),
             condition=condition,
             problem=problem,

@@ -14,6 +14,7 @@ from jmmc.web.api import api_routes
 from jmmc.web.app import MetricsCollector
 from jmmc.web.demo import demo_routes
 from jmmc.web.http import Receive, Scope, Send
+from jmmc.web.monitoring import Monitoring
 from jmmc.web.pages import page_routes
 from jmmc.web.requestlog import RequestLog
 from jmmc.web.signin import SignIn
@@ -24,11 +25,11 @@ _OPS_PATHS = frozenset({"/healthz", "/readyz"})
 def create_app(settings: Settings, *, store: Store | None = None) -> "Server":
     """The whole server for these settings; raises what `open_store` and the secret raise."""
     metrics = MetricsCollector(settings, store=store or configured_store(settings, spool=True))
-    routes = dashboard_routes(metrics)
+    routes, monitoring = _routes(metrics)
     if settings.demo:
         routes += demo_routes(settings, metrics.collector)
     pages = Starlette(routes=routes, middleware=[Middleware(RequestLog)])
-    return Server(settings.prefix, metrics, pages)
+    return Server(settings.prefix, metrics, pages, monitoring)
 
 
 def dashboard(metrics: MetricsCollector) -> Starlette:
@@ -41,11 +42,17 @@ def dashboard(metrics: MetricsCollector) -> Starlette:
 
 
 def dashboard_routes(metrics: MetricsCollector) -> list[BaseRoute]:
-    """The paths of the pages and of the API."""
+    """The paths of the pages, of the API and of monitoring."""
+    return _routes(metrics)[0]
+
+
+def _routes(metrics: MetricsCollector) -> tuple[list[BaseRoute], Monitoring]:
     collector = metrics.collector
     signin = SignIn(metrics.secret)
     access = Access(collector.settings, collector.store.reports, signin)
-    return [*page_routes(collector, access, signin), *api_routes(collector, access)]
+    monitoring = Monitoring(collector, access)
+    pages = page_routes(collector, access, signin)
+    return [*pages, *api_routes(collector, access), monitoring.route], monitoring
 
 
 @dataclass(frozen=True)
@@ -55,6 +62,7 @@ class Server:
     prefix: str
     metrics: MetricsCollector
     pages: ASGIApp
+    monitoring: Monitoring
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request or the server's lifespan."""
@@ -66,3 +74,18 @@ class Server:
                 await self.pages(scope, receive, send)
                 return
         await self.metrics(scope, receive, send)
+
+
+@dataclass(frozen=True)
+class TwoPorts:
+    """A server that shows its figures on a port of their own, and nothing else there."""
+
+    server: Server
+    metrics_port: int
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one request or the server's lifespan."""
+        if scope["type"] == "http" and scope["server"][1] == self.metrics_port:
+            await self.server.monitoring.open(scope, receive, send)
+        else:
+            await self.server(scope, receive, send)
