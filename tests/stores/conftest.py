@@ -15,15 +15,21 @@ Place = Callable[[], MakeStore]
 _NUMBERS = count()
 
 
-@pytest.fixture(params=["sqlite", "mongod", "replica set"])
+STORES = ("sqlite", "mongod", "replica set")
+
+
+def empty_place(request: pytest.FixtureRequest, folder: Path) -> MakeStore:
+    """A place without data in the store that a fixture's parameter names."""
+    if request.param == "sqlite":
+        return partial(open_store, f"sqlite:///{folder}/calls{next(_NUMBERS)}.db")
+    server = request.getfixturevalue(request.param.replace(" ", "_"))
+    return partial(open_store, server.url, collection=f"{folder.name}-{next(_NUMBERS)}", timeout=20)
+
+
+@pytest.fixture(params=STORES)
 def place(request: pytest.FixtureRequest, tmp_path: Path) -> Place:
     """Find a place without data; its result makes store objects there, as processes would."""
-    if request.param == "sqlite":
-        return lambda: partial(open_store, f"sqlite:///{tmp_path}/calls{next(_NUMBERS)}.db")
-    server = request.getfixturevalue(request.param.replace(" ", "_"))
-    return lambda: partial(
-        open_store, server.url, collection=f"{tmp_path.name}-{next(_NUMBERS)}", timeout=20
-    )
+    return partial(empty_place, request, tmp_path)
 
 
 @pytest.fixture

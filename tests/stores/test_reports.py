@@ -18,7 +18,7 @@ from jmmc.summarizer import Summarizer
 from jmmc.summary import DIMENSIONS, Wanted, summarize
 from jmmc.thresholds import preset
 from tests.builders import push, sample, v1_push
-from tests.stores.conftest import MakeStore
+from tests.stores.conftest import STORES, MakeStore, empty_place
 
 _START = 1_789_948_800  # A Monday, 00:00 UTC
 _SCENARIO = Scenario(participants=150, conferences=12, minutes=2880, seed=2, start=_START)
@@ -51,12 +51,42 @@ async def _all_of(store: Store, now: float = _END) -> None:
         pass
 
 
-@pytest.fixture
-async def filled(store: Store) -> AsyncIterator[Store]:
+async def _fill(store: Store) -> None:
     for start in range(0, len(_LIVES), 50):
         await store.append(_pushed(_LIVES[start : start + 50]))
     await _all_of(store)
+
+
+@pytest.fixture
+async def filled(store: Store) -> Store:
+    """A store with all lives, for a test that changes it."""
+    await _fill(store)
+    return store
+
+
+@pytest.fixture(scope="module", params=STORES)
+def filled_place(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> MakeStore:
+    make_store = empty_place(request, tmp_path_factory.mktemp("filled"))
+
+    async def fill() -> None:
+        store = make_store()
+        await store.open()
+        await _fill(store)
+        await store.close()
+
+    asyncio.run(fill())
+    return make_store
+
+
+@pytest.fixture
+async def lives(filled_place: MakeStore) -> AsyncIterator[Store]:
+    """A store with all lives, for tests that only ask."""
+    store = filled_place()
+    await store.open()
     yield store
+    await store.close()
 
 
 def _queries(store: Store, now: float = _END) -> Queries:
@@ -68,15 +98,15 @@ def _expected() -> list[Any]:
 
 
 async def test_every_session_is_summarized_once_and_then_there_is_nothing_to_do(
-    filled: Store,
+    lives: Store,
 ) -> None:
-    found = await filled.reports.summaries(Wanted(), limit=1000)
+    found = await lives.reports.summaries(Wanted(), limit=1000)
     assert sorted(found, key=lambda it: it.session) == sorted(
         _expected(), key=lambda it: it.session
     )
-    assert await filled.reports.dirty(10) == []
-    assert await filled.reports.backlog() == 0
-    assert await _summarizer(filled).step() == 0
+    assert await lives.reports.dirty(10) == []
+    assert await lives.reports.backlog() == 0
+    assert await _summarizer(lives).step() == 0
 
 
 async def test_only_what_changed_is_summarized_again(filled: Store) -> None:
@@ -185,9 +215,9 @@ async def test_a_rebuild_that_was_broken_off_goes_on_where_it_was(
     )
 
 
-async def test_rollups_are_the_sums_of_the_summaries(filled: Store) -> None:
+async def test_rollups_are_the_sums_of_the_summaries(lives: Store) -> None:
     summaries = _expected()
-    overview = await _queries(filled).overview(_ALL)
+    overview = await _queries(lives).overview(_ALL)
     assert overview.sessions == len(_LIVES)
     assert overview.minutes == sum(it.ended - it.began for it in summaries) // 60
     grades = ("good", "fair", "poor", "unknown")
@@ -197,12 +227,12 @@ async def test_rollups_are_the_sums_of_the_summaries(filled: Store) -> None:
     assert sum(it.grades.known_seconds for it in overview.series) == expected.known_seconds
 
 
-async def test_an_overview_with_a_filter_is_that_of_the_sessions_that_fit(filled: Store) -> None:
+async def test_an_overview_with_a_filter_is_that_of_the_sessions_that_fit(lives: Store) -> None:
     everything = Wanted(since=_START, until=_END, transport="udp")
-    udp = await _queries(filled).overview(everything)
-    tcp = await _queries(filled).overview(Wanted(since=_START, until=_END, transport="relay"))
-    unknown = await _queries(filled).overview(Wanted(since=_START, until=_END, transport=""))
-    whole = await _queries(filled).overview(_ALL)
+    udp = await _queries(lives).overview(everything)
+    tcp = await _queries(lives).overview(Wanted(since=_START, until=_END, transport="relay"))
+    unknown = await _queries(lives).overview(Wanted(since=_START, until=_END, transport=""))
+    whole = await _queries(lives).overview(_ALL)
     parts = (udp, tcp, unknown)
     assert sum(it.sessions for it in parts) == whole.sessions
     assert sum(it.grades.known_seconds for it in parts) == whole.grades.known_seconds
@@ -210,9 +240,9 @@ async def test_an_overview_with_a_filter_is_that_of_the_sessions_that_fit(filled
 
 @pytest.mark.parametrize("by", DIMENSIONS)
 async def test_a_comparison_is_the_same_from_rollups_and_from_sessions(
-    filled: Store, by: str
+    lives: Store, by: str
 ) -> None:
-    queries = _queries(filled)
+    queries = _queries(lives)
     compared = await queries.compare(by, _ALL)
     assert sum(it.sessions for it in compared) == len(_LIVES)
     for one in compared[:3]:
@@ -223,11 +253,11 @@ async def test_a_comparison_is_the_same_from_rollups_and_from_sessions(
     )
 
 
-async def test_the_outage_is_seen_where_it_was(filled: Store) -> None:
+async def test_the_outage_is_seen_where_it_was(lives: Store) -> None:
     start, end = _SCENARIO.outage_window
     regions = {
         it.value: it
-        for it in await _queries(filled).compare("region", Wanted(since=start, until=end))
+        for it in await _queries(lives).compare("region", Wanted(since=start, until=end))
     }
     struck = [it for it in _LIVES if any(t.cause == "interrupted" for t in it.troubles)]
     assert struck
@@ -235,8 +265,8 @@ async def test_the_outage_is_seen_where_it_was(filled: Store) -> None:
     assert all((it.grades.poor_share or 0) < 0.5 for it in regions.values())
 
 
-async def test_a_window_counts_whole_days_and_their_edges_once(filled: Store) -> None:
-    queries = _queries(filled)
+async def test_a_window_counts_whole_days_and_their_edges_once(lives: Store) -> None:
+    queries = _queries(lives)
     cut = _START + DAY + 5 * 3600
     parts = [
         await queries.compare("browser", Wanted(since=_START - 7200, until=cut)),
@@ -249,8 +279,8 @@ async def test_a_window_counts_whole_days_and_their_edges_once(filled: Store) ->
         assert sum(it.grades.known_seconds for it in both) == one.grades.known_seconds
 
 
-async def test_sessions_are_paged_newest_first_without_gap_or_double(filled: Store) -> None:
-    queries = _queries(filled)
+async def test_sessions_are_paged_newest_first_without_gap_or_double(lives: Store) -> None:
+    queries = _queries(lives)
     seen: list[str] = []
     after = None
     while True:
@@ -265,19 +295,19 @@ async def test_sessions_are_paged_newest_first_without_gap_or_double(filled: Sto
         await queries.sessions(Wanted(), limit=17, after="nonsense")
 
 
-async def test_filters_narrow_what_is_listed(filled: Store) -> None:
+async def test_filters_narrow_what_is_listed(lives: Store) -> None:
     summaries = _expected()
     for name in ("conf", "uid", "region", "network", "browser", "os", "grade", "codec"):
         value = getattr(summaries[3], name)
-        found = await filled.reports.summaries(Wanted(**{name: value}), limit=1000)
+        found = await lives.reports.summaries(Wanted(**{name: value}), limit=1000)
         assert {it.session for it in found} == {
             it.session for it in summaries if getattr(it, name) == value
         }
-    families = await filled.reports.summaries(Wanted(browser="Chrome"), limit=1000)
+    families = await lives.reports.summaries(Wanted(browser="Chrome"), limit=1000)
     assert {it.browser for it in families} == {"Chrome 131", "Chrome 130"}
-    assert await filled.reports.summaries(Wanted(browser="Chro"), limit=9) == []
+    assert await lives.reports.summaries(Wanted(browser="Chro"), limit=9) == []
     window = Wanted(since=_START + 40_000, until=_START + 50_000)
-    found = await filled.reports.summaries(window, limit=1000)
+    found = await lives.reports.summaries(window, limit=1000)
     assert {it.session for it in found} == {
         it.session for it in summaries if it.ended >= _START + 40_000 and it.began < _START + 50_000
     }
@@ -315,8 +345,8 @@ async def test_a_room_has_a_meeting_for_each_time_that_people_came(store: Store)
     assert len(await queries.usage("month", window)) == 1
 
 
-async def test_the_worst_meetings_are_those_with_the_most_bad_time(filled: Store) -> None:
-    queries = _queries(filled)
+async def test_the_worst_meetings_are_those_with_the_most_bad_time(lives: Store) -> None:
+    queries = _queries(lives)
     meetings = await queries.meetings(_ALL)
 
     def bad(it: Any) -> float:
@@ -330,8 +360,8 @@ async def test_the_worst_meetings_are_those_with_the_most_bad_time(filled: Store
     assert spread.sessions[-1] == sum(it.good * 10 // it.known >= 9 for it in known)
 
 
-async def test_a_heat_map_is_the_time_of_every_hour(filled: Store) -> None:
-    queries = _queries(filled)
+async def test_a_heat_map_is_the_time_of_every_hour(lives: Store) -> None:
+    queries = _queries(lives)
     cells = await queries.heat(_ALL)
     overview = await queries.overview(_ALL)
     assert sum(it.known for it in cells) == overview.grades.known_seconds
@@ -343,9 +373,9 @@ async def test_a_heat_map_is_the_time_of_every_hour(filled: Store) -> None:
         assert sum(it.known for it in row.cells) == same.grades.known_seconds
 
 
-async def test_a_session_has_its_curves_and_its_spells(filled: Store) -> None:
+async def test_a_session_has_its_curves_and_its_spells(lives: Store) -> None:
     life = next(it for it in _LIVES if it.troubles and it.troubles[0].cause == "rtt")
-    whole = await _queries(filled).session(life.session.id)
+    whole = await _queries(lives).session(life.session.id)
     assert whole.times == tuple(it.ts for it in life.session.samples)
     spell = whole.spells[0].spell
     assert (spell.start, spell.end) == (life.troubles[0].start, life.troubles[0].end)
@@ -357,18 +387,18 @@ async def test_a_session_has_its_curves_and_its_spells(filled: Store) -> None:
     assert whole.curves["server_region"][at] == life.region
 
 
-async def test_a_participant_is_all_its_sessions(filled: Store) -> None:
+async def test_a_participant_is_all_its_sessions(lives: Store) -> None:
     uid = _LIVES[0].session.uid
     its = [it for it in _LIVES if it.session.uid == uid]
-    found = await _queries(filled).participant(uid, _ALL)
+    found = await _queries(lives).participant(uid, _ALL)
     assert found.sessions == len(its)
     assert {it.session for it in found.latest} == {it.session.id for it in its}
 
 
-async def test_the_best_and_the_worst_call_of_a_participant_are_told(filled: Store) -> None:
+async def test_the_best_and_the_worst_call_of_a_participant_are_told(lives: Store) -> None:
     by_uid = Counter(it.session.uid for it in _LIVES)
     uid = by_uid.most_common(1)[0][0]
-    found = await _queries(filled).participant(uid, _ALL)
+    found = await _queries(lives).participant(uid, _ALL)
     its = [it for it in found.latest if it.known]
     badness = {it.session: (it.poor + 0.3 * it.fair) / it.known for it in its}
     assert len(its) == by_uid[uid] > 2
@@ -378,10 +408,10 @@ async def test_the_best_and_the_worst_call_of_a_participant_are_told(filled: Sto
     assert badness[found.worst.session] == max(badness.values())
 
 
-async def test_a_meeting_tells_what_went_wrong_in_it_and_for_whom(filled: Store) -> None:
+async def test_a_meeting_tells_what_went_wrong_in_it_and_for_whom(lives: Store) -> None:
     start, _ = _SCENARIO.outage_window
     struck = next(it for it in _LIVES if it.troubles and it.troubles[0].cause == "interrupted")
-    whole = await _queries(filled).meeting(struck.session.id)
+    whole = await _queries(lives).meeting(struck.session.id)
     one = next(it for it in whole.incidents if struck.session.id in it.sessions)
     assert one.start >= start
     assert "interrupted" in one.reasons
@@ -389,8 +419,8 @@ async def test_a_meeting_tells_what_went_wrong_in_it_and_for_whom(filled: Store)
     assert told == {it.session.session for it in whole.lanes if it.session.spells}
 
 
-async def test_what_does_not_exist_is_said_not_to(filled: Store) -> None:
-    queries = _queries(filled)
+async def test_what_does_not_exist_is_said_not_to(lives: Store) -> None:
+    queries = _queries(lives)
     for ask in (
         queries.session("f" * 24),
         queries.meeting("f" * 24),
@@ -404,8 +434,8 @@ async def test_what_does_not_exist_is_said_not_to(filled: Store) -> None:
         await queries.overview(Wanted(since=5, until=5))
 
 
-async def test_names_are_found_as_one_types(filled: Store) -> None:
-    queries = _queries(filled)
+async def test_names_are_found_as_one_types(lives: Store) -> None:
+    queries = _queries(lives)
     assert {it.kind for it in await queries.search("room-1")} == {"conference"}
     found = await queries.search("Réunion")
     assert found
