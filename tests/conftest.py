@@ -30,6 +30,11 @@ def pytest_report_header() -> str:
     return f"jmmc from {Path(jmmc.__file__).parent}"
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Long files come first, so that no worker is left alone with one: they are in folders."""
+    items.sort(key=lambda it: it.path.parent == Path(__file__).parent)
+
+
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
     """A real Chromium; a test that has none fails."""

@@ -77,6 +77,8 @@ def test_the_front_page_shows_this_moment(tmp_path: Path) -> None:
         (["--trusted-proxies", "10.0.0.300"], {}, "10.0.0.300"),
         (["--prefix", "x/"], {}, "prefix = 'x/': expected a path"),
         (["--config", "missing.toml"], {}, "missing.toml: No such file"),
+        (["--store", "redis://x"], {}, "store = 'redis://x': expected sqlite:///relative.db"),
+        (["--store", "mongo://u:secret@x/y"], {}, "store = 'mongo://u:***@x/y': expected"),
     ],
 )
 def test_a_bad_setting_is_one_line_and_exit_code_2(
@@ -93,9 +95,21 @@ def test_a_store_that_cannot_be_used_is_said_before_the_port_is_opened(tmp_path:
     done = _jmmc("serve", "--store", "sqlite:///bad.db", folder=tmp_path)
     assert done.returncode == 1
     assert done.stderr == "jmmc: bad.db: not an SQLite file, or damaged\n"
-    done = _jmmc("serve", "--store", "redis://x", folder=tmp_path)
+    assert [it.name for it in tmp_path.iterdir()] == ["bad.db"], "nothing is left behind"
+
+
+def test_a_file_that_is_damaged_inside_is_refused_and_left_as_it_was(tmp_path: Path) -> None:
+    serve = Serve(tmp_path)
+    serve.stop()
+    file = tmp_path / "calls.db"
+    content = bytearray(file.read_bytes())
+    content[8192:16384] = b"\xff" * 8192
+    file.write_bytes(content)
+    done = _jmmc("serve", "--port", "0", "--store", "sqlite:///calls.db", folder=tmp_path)
     assert done.returncode == 1
-    assert "expected sqlite" in done.stderr
+    assert done.stderr.startswith("jmmc: calls.db is damaged, restore a backup: Page ")
+    assert len(done.stderr.splitlines()) == 1
+    assert file.read_bytes() == content
 
 
 def test_a_port_that_is_taken_is_said(tmp_path: Path) -> None:

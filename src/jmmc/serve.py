@@ -11,10 +11,11 @@ from rich.console import Console
 from starlette.types import ASGIApp
 
 from jmmc.demo_life import STORE, keep_calling, remember_a_day
-from jmmc.errors import JmmcError
+from jmmc.errors import JmmcError, UnusableStore
 from jmmc.logs import logger, set_up
 from jmmc.settings import Settings, without_password
-from jmmc.stores import Store
+from jmmc.stores import Store, configured_store
+from jmmc.stores.sqlite import SqliteStore
 from jmmc.supervisor import tell
 from jmmc.tasks import stop
 from jmmc.version import __version__
@@ -23,6 +24,7 @@ from jmmc.web.server import TwoPorts, create_app
 _log = logger(__name__)
 
 GRACE = 10  # Seconds that requests under way get when the server is told to stop.
+_QUICK_TO_VERIFY = 100 * 2**20  # Bytes: about a second. `jmmc check` verifies any size.
 
 
 class CannotListen(JmmcError):
@@ -38,18 +40,18 @@ def run(settings: Settings) -> None:
     simulated = settings.demo and "store" not in settings.model_fields_set
     if simulated:
         settings = settings.model_copy(update={"store": STORE})
-    app = create_app(settings)
     if settings.metrics_port and settings.metrics_port == settings.port:
         raise CannotListen(f"metrics_port {settings.port}: pushes come there; choose another")
+    store = configured_store(settings, spool=True)
     listeners = [_listen(settings.host, settings.port)]
-    serving: ASGIApp = app
     try:
         if settings.metrics_port:
             listeners.append(_listen(settings.metrics_host, settings.metrics_port))
-            serving = TwoPorts(app, settings.metrics_port)
         if simulated:
             asyncio.run(remember_a_day(settings, time.time()))
-        asyncio.run(_try(app.metrics.collector.store))  # What cannot work is said at once.
+        asyncio.run(_try(store))  # What cannot work is said at once, and nothing is left behind.
+        app = create_app(settings, store=store)
+        serving: ASGIApp = TwoPorts(app, settings.metrics_port) if settings.metrics_port else app
         server = _Server(
             uvicorn.Config(
                 serving,
@@ -108,6 +110,9 @@ async def _serve_and_call(server: uvicorn.Server, listeners: list[socket.socket]
 async def _try(store: Store) -> None:
     try:
         await store.open()
+        if isinstance(store, SqliteStore) and store.path.stat().st_size <= _QUICK_TO_VERIFY:
+            for complaint in await store.verify():
+                raise UnusableStore(f"{store.path} is damaged, restore a backup: {complaint}")
     finally:
         await store.close()
 

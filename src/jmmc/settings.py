@@ -21,6 +21,10 @@ from jmmc.logs import LogFormat
 ENVIRONMENT_PREFIX = "JMMC_"
 
 
+STORE_URLS = "sqlite:///relative.db, sqlite:////absolute.db or mongodb://host/database"
+"""What a store's URL may be."""
+
+
 def _split(value: object) -> object:
     """A list from a flag or the environment is separated by commas."""
     if isinstance(value, str):
@@ -33,6 +37,12 @@ def _pattern(value: str) -> str:
         re.compile(value)
     except re.error as error:
         raise ValueError(f"a regular expression ({error})") from None
+    return value
+
+
+def _store(value: str) -> str:
+    if not re.match(r"sqlite:///.|mongodb(\+srv)?://.", value):
+        raise ValueError(STORE_URLS)
     return value
 
 
@@ -79,7 +89,7 @@ class Settings(BaseModel):
     prefix: Annotated[str, AfterValidator(_prefix)] = Field(
         "/jitsi-meet-metrics-collector", description="Path under which the collector answers."
     )
-    store: str = Field(
+    store: Annotated[str, AfterValidator(_store)] = Field(
         "sqlite:///jmmc.db",
         min_length=1,
         description=(

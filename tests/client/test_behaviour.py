@@ -313,19 +313,21 @@ def test_the_queue_drops_its_oldest_and_then_says_everything(stage: MakeStage) -
     it.join(me=_ME)
     it.wait_for(1)
     long = "x" * 15
-    for number in range(900):
-        it.page.evaluate(
-            """([number, name]) => {
-              const room = APP.conference._room;
-              for (let event = 0; event < 15; event++) {
-                const track = { isLocal: () => true, isMuted: () => true, getType: () => name };
-                room.emit("conference.trackMuteChanged", track);
-              }
-              room.participants = 2 + (number % 7);
-            }""",
-            [number, long],
-        )
-        it.page.clock.run_for(250)
+    it.page.evaluate(
+        """name => {
+          let number = 0;
+          setInterval(() => {
+            const room = APP.conference._room;
+            for (let event = 0; event < 15; event++) {
+              const track = { isLocal: () => true, isMuted: () => true, getType: () => name };
+              room.emit("conference.trackMuteChanged", track);
+            }
+            room.participants = 2 + (number++ % 7);
+          }, 250);
+        }""",
+        long,
+    )
+    it.page.clock.run_for(900 * 250)
     queued = it.page.evaluate(
         "JSON.parse(Object.entries(localStorage).find(([key]) => key.startsWith('jmmc_queue_'))[1])"
     )["samples"]

@@ -310,6 +310,18 @@ async def test_a_write_concern_in_the_url_is_respected(mongod: Mongod) -> None:
     await store.close()
 
 
+async def test_what_the_url_says_of_waiting_is_respected(mongod: Mongod) -> None:
+    url = f"{mongod.url}&serverselectiontimeoutms=1234&appname=mine"
+    store = MongoStore(url=url, name="own-timeouts", timeout=5)
+    await store.open()
+    assert store._client is not None
+    options = store._client.options
+    assert options.server_selection_timeout == 1.234
+    assert options.pool_options.connect_timeout == 5
+    assert options.pool_options.appname == "mine"
+    await store.close()
+
+
 async def _refusal(store: Any) -> str:
     try:
         with pytest.raises(StoreError) as refused:

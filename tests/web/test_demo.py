@@ -39,7 +39,7 @@ def served(tmp_path: Path, **fields: Any) -> Iterator[str]:
         create_app(settings), port=0, lifespan="on", ws="none", log_level="warning"
     )
     server = uvicorn.Server(config)
-    thread = threading.Thread(target=server.run)
+    thread = threading.Thread(target=server.run, daemon=True)
     thread.start()
     try:
         deadline = time.monotonic() + 10
@@ -50,6 +50,7 @@ def served(tmp_path: Path, **fields: Any) -> Iterator[str]:
     finally:
         server.should_exit = True
         thread.join(timeout=10)
+        assert not thread.is_alive()
 
 
 @pytest.fixture

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from jmmc.errors import UnusableStore
-from jmmc.settings import Settings
+from jmmc.settings import STORE_URLS, Settings, without_password
 from jmmc.stores.base import Reports, Store
 
 __all__ = ["Reports", "Store", "configured_store", "open_store"]
@@ -52,7 +52,4 @@ def open_store(
             hint = "pip install 'jitsi-meet-metrics-collector[mongo]'"
             raise UnusableStore(f"MongoDB needs PyMongo: {hint}") from error
         return MongoStore(url=url, name=collection, timeout=timeout, retention_days=retention_days)
-    raise UnusableStore(
-        f"store {url!r}: expected sqlite:///relative.db, sqlite:////absolute.db"
-        " or mongodb://host/database"
-    )
+    raise UnusableStore(f"store {without_password(url)!r}: expected {STORE_URLS}")

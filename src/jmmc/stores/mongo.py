@@ -342,14 +342,15 @@ def _beside(collection: AsyncCollection[Document], name: str) -> AsyncCollection
 
 def _connect(url: str, timeout: float) -> AsyncMongoClient[Document]:
     milliseconds = int(timeout * 1000)
+    ours: dict[str, Any] = {
+        "appName": "jmmc",
+        "serverSelectionTimeoutMS": milliseconds,
+        "connectTimeoutMS": milliseconds,
+    }
+    told = url.partition("?")[2].lower()
+    defaults = {name: it for name, it in ours.items() if f"{name.lower()}=" not in told}
     try:
-        return AsyncMongoClient(
-            url,
-            appname="jmmc",
-            tz_aware=False,
-            serverSelectionTimeoutMS=milliseconds,
-            connectTimeoutMS=milliseconds,
-        )
+        return AsyncMongoClient(url, tz_aware=False, **defaults)
     except ValueError as error:
         raise UnusableStore(f"MongoDB: {error}") from error
 

@@ -117,7 +117,8 @@ class SqliteStore:
         Reads the whole file: some 10 s a gigabyte.
         """
         rows = await self.read("PRAGMA quick_check(10)", [])
-        return [row[0] for row in rows if row[0] != "ok"]
+        lines = [line for row in rows for line in row[0].splitlines()]
+        return [it for it in lines if it != "ok" and not it.startswith("***")]
 
     async def read(self, statement: str, values: Sequence[object]) -> list[Any]:
         """Rows, from the reader's thread."""
