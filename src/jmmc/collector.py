@@ -71,7 +71,8 @@ def new_session_id(now: float) -> str:
 class Collector:
     """Receives pushes and answers once they are stored.
 
-    `secret` signs the cookie of v1. `clock` gives Unix seconds, `new_id` a session id.
+    `secret` signs the cookie of v1. `clock` gives Unix seconds, `new_id` a session id. `leaving`
+    is set when the server has been told to stop: answers without an end are to end then.
     """
 
     def __init__(
@@ -88,6 +89,7 @@ class Collector:
         self.counters = Counters()
         self.tally = Tally(settings.authorized_regions, lifetime=lifetime_of(settings))
         self.began = clock()
+        self.leaving = False
         self._clock = clock
         self._new_id = new_id
         self._codec = Codec(regions=settings.authorized_regions, addresses=settings.ip)

@@ -10,6 +10,7 @@ import uvicorn
 from rich.console import Console
 from starlette.types import ASGIApp
 
+from jmmc.collector import Collector
 from jmmc.demo_life import STORE, keep_calling, remember_a_day
 from jmmc.errors import JmmcError, UnusableStore
 from jmmc.logs import logger, set_up
@@ -53,6 +54,7 @@ def run(settings: Settings) -> None:
         app = create_app(settings, store=store)
         serving: ASGIApp = TwoPorts(app, settings.metrics_port) if settings.metrics_port else app
         server = _Server(
+            app.metrics.collector,
             uvicorn.Config(
                 serving,
                 loop="uvloop",
@@ -64,7 +66,7 @@ def run(settings: Settings) -> None:
                 server_header=False,
                 proxy_headers=False,
                 timeout_graceful_shutdown=GRACE,
-            )
+            ),
         )
         # Also for the moments before and after uvicorn listens to signals: it raises them again
         # when it is done, and to have been told to stop is success.
@@ -86,7 +88,11 @@ def run(settings: Settings) -> None:
 
 
 class _Server(uvicorn.Server):
-    """Tells the supervisor when it answers, and when it is about to end."""
+    """Tells the supervisor when it answers, and supervisor and collector when it is to end."""
+
+    def __init__(self, collector: Collector, config: uvicorn.Config) -> None:
+        super().__init__(config)
+        self._collector = collector
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
@@ -95,6 +101,7 @@ class _Server(uvicorn.Server):
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         tell("STOPPING=1")
+        self._collector.leaving = True
         await super().shutdown(sockets)
 
 

@@ -50,12 +50,17 @@ async def test_no_acknowledged_sample_is_lost_or_doubled_by_twenty_kills(
 async def test_a_server_told_to_stop_commits_what_waits_and_exits_with_success(
     tmp_path: Path, senders: list[Sender]
 ) -> None:
+    """Also while somebody looks at a page that is kept up to date."""
     serve = await asyncio.to_thread(Serve, tmp_path)
     try:
+        reader, writer = await asyncio.open_connection("127.0.0.1", serve.port)
+        writer.write(b"GET /live HTTP/1.1\r\nHost: x\r\n\r\n")
+        await reader.readuntil(b"data:")
         loop = asyncio.get_running_loop()
         started = loop.time()
         await _under_load(serve, senders, 1.0, signal.SIGTERM)
         assert loop.time() - started < 6
+        writer.close()
         await asyncio.to_thread(_assert_stored_once, serve, senders)
     finally:
         serve.close()

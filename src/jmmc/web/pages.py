@@ -30,6 +30,7 @@ from jmmc.web.words import LANGUAGES, chosen, words
 
 _DAY = 86_400
 _REFRESH = 5.0  # Seconds between two looks at what happens now.
+_GLANCE = 0.25  # Seconds between two looks at whether the server is to stop.
 _WINDOWS = ("1h", "24h", "7d", "30d")
 _FILTERS = ("conf", "uid", "region", "browser", "os", "network", "transport", "codec", "grade")
 _HEADERS = {
@@ -115,7 +116,10 @@ class Pages:
                     yield "".join(f"data: {it}\n" for it in lines) + "\n"
                 except StoreError:
                     yield "event: down\ndata:\n\n"
-                await asyncio.sleep(_REFRESH)
+                for _ in range(int(_REFRESH / _GLANCE)):
+                    if self._collector.leaving:
+                        return
+                    await asyncio.sleep(_GLANCE)
 
         return StreamingResponse(events(), headers=_HEADERS, media_type="text/event-stream")
 
