@@ -55,11 +55,24 @@ async def store(running: Mongod, tmp_path: Path) -> AsyncIterator[SpooledStore]:
     await store.close()
 
 
-def _spooled(server: Mongod, folder: Path, **options: Any) -> SpooledStore:
-    # Seconds until a server that is gone counts as that; a slow one has more.
-    url = f"{server.url}&serverSelectionTimeoutMS=300"
-    mongo = MongoStore(url=url, name=folder.name, timeout=10)
-    return SpooledStore(mongo, folder / "spool", limit=2**30, pause=0.05, **options)
+_QUICK, _PATIENT = 0.3, 10.0  # Seconds: for a server that is gone, and for one that is slow.
+
+
+def _spooled(server: Mongod, folder: Path, timeout: float = _PATIENT) -> SpooledStore:
+    mongo = MongoStore(url=server.url, name=folder.name, timeout=timeout)
+    return SpooledStore(mongo, folder / "spool", limit=2**30, pause=0.05)
+
+
+async def _stop(server: Mongod, store: SpooledStore) -> None:
+    assert isinstance(store.store, MongoStore)
+    store.store._timeout = _QUICK
+    await asyncio.to_thread(server.stop)
+
+
+async def _start(server: Mongod, store: SpooledStore) -> None:
+    assert isinstance(store.store, MongoStore)
+    store.store._timeout = _PATIENT
+    await asyncio.to_thread(server.start)
 
 
 async def _until_moved(store: SpooledStore) -> None:
@@ -89,13 +102,13 @@ async def test_v1_samples_keep_their_order_across_an_outage(
 
     for number in range(10):
         await store.append([v1(number)])
-    await asyncio.to_thread(running.stop)
+    await _stop(running, store)
     for number in range(10, 70):
         assert await store.append([v1(number)]) == [Receipt(None)]
     spooled = (await store.check()).spooled
     assert spooled is not None
     assert spooled > 0
-    await asyncio.to_thread(running.start)
+    await _start(running, store)
     number = 70
     while (await store.check()).spooled is not None:
         await store.append([v1(number)])
@@ -109,10 +122,10 @@ async def test_who_was_spooled_is_asked_for_a_full_sample_and_nothing_is_missing
     store: SpooledStore, running: Mongod
 ) -> None:
     await store.append([push(0)])
-    await asyncio.to_thread(running.stop)
+    await _stop(running, store)
     assert await store.append([push(1)]) == [Receipt(1, hole=True)]
     assert await store.append([push(2)]) == [Receipt(2)]
-    await asyncio.to_thread(running.start)
+    await _start(running, store)
     await _until_moved(store)
     assert await store.append([push(3)]) == [Receipt(3)]
 
@@ -124,7 +137,7 @@ async def test_what_was_left_in_the_spool_is_moved_at_the_next_start(
     running: Mongod, tmp_path: Path
 ) -> None:
     await asyncio.to_thread(running.stop)
-    store = _spooled(running, tmp_path)
+    store = _spooled(running, tmp_path, _QUICK)
     await store.open()
     await store.append([push(0, 1), v1_push(opens=True)])
     await store.close()
@@ -144,7 +157,7 @@ async def test_a_move_that_was_broken_off_is_done_again_and_doubles_nothing(
     """Killed after the database had it all and before the file was emptied."""
     v1 = [v1_push(f'{{"cq":{n}}}', opens=n == 0) for n in range(60)]
     await asyncio.to_thread(running.stop)
-    store = _spooled(running, tmp_path)
+    store = _spooled(running, tmp_path, _QUICK)
     await store.open()
     await store.append([push(*range(70)), *v1])
     await store.close()
@@ -165,10 +178,10 @@ async def test_a_move_that_was_broken_off_is_done_again_and_doubles_nothing(
 async def test_a_spool_of_many_sessions_is_moved_whole(
     store: SpooledStore, running: Mongod
 ) -> None:
-    await asyncio.to_thread(running.stop)
+    await _stop(running, store)
     pushes = [push(*range(100), session=f"{n:024x}") for n in range(30)]
     await store.append(pushes)
-    await asyncio.to_thread(running.start)
+    await _start(running, store)
     await _until_moved(store)
 
     sessions = [it async for it in store.sessions(_ALL)]
@@ -201,7 +214,7 @@ async def test_a_database_that_will_never_do_is_no_reason_to_spool(tmp_path: Pat
 
 async def test_a_full_spool_refuses(store: SpooledStore, running: Mongod) -> None:
     store._limit = 0
-    await asyncio.to_thread(running.stop)
+    await _stop(running, store)
     with pytest.raises(StoreError, match="the spool is full"):
         await store.append([push(0)])
     with pytest.raises(StoreError, match="the spool is full"):
@@ -212,7 +225,7 @@ async def test_a_session_is_held_wherever_it_waits(store: SpooledStore, running:
     await store.append([push(0, session="a" * 24)])
     assert await store.holds("a" * 24)
     assert not await store.holds("b" * 24)
-    await asyncio.to_thread(running.stop)
+    await _stop(running, store)
     await store.append([push(0, session="b" * 24)])
     assert await store.holds("b" * 24)
 
@@ -224,7 +237,7 @@ async def test_a_server_that_hangs_holds_up_nobody_who_leaves(
     await store.append([push(0)])
     mongo = store.store
     assert isinstance(mongo, MongoStore)
-    mongo._timeout = 0.5
+    mongo._timeout = _QUICK
     assert running.process is not None
     running.process.send_signal(signal.SIGSTOP)
     try:
