@@ -258,3 +258,11 @@ def test_the_password_of_a_database_is_never_shown(tmp_path: Path, command: list
     done = _jmmc(*command, "--store", url, "--store-timeout", "0.3", folder=tmp_path)
     assert "s3cr3t" not in done.stdout + done.stderr
     assert "--json" not in command or "mongodb://me:***@127.0.0.1:1/calls" in done.stdout
+
+
+def test_a_command_starts_without_what_only_the_server_needs(tmp_path: Path) -> None:
+    code = "import sys, jmmc.cli; print(*sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
+    loaded = set(done.stdout.split())
+    assert "jmmc.cli" in loaded
+    assert not loaded & {"starlette", "uvicorn", "jinja2", "pymongo", "pyarrow", "jmmc.web.server"}

@@ -1,16 +1,17 @@
 """Collects what browsers know about the quality of Jitsi Meet calls, and keeps it."""
 
+from importlib import import_module
 from typing import TYPE_CHECKING
 
 from jmmc.errors import JmmcError, SettingsError, StoreError, UnusableStore
 from jmmc.settings import Settings
 from jmmc.stores import Store, open_store
 from jmmc.version import __version__
-from jmmc.web.app import MetricsCollector
-from jmmc.web.server import dashboard
 
 if TYPE_CHECKING:
     from jmmc.stores.mongo import MongoStore
+    from jmmc.web.app import MetricsCollector
+    from jmmc.web.server import dashboard
 
 __all__ = [
     "JmmcError",
@@ -27,10 +28,15 @@ __all__ = [
 ]
 
 
-def __getattr__(name: str) -> object:
-    """`MongoStore`, when asked for: PyMongo is an extra."""
-    if name == "MongoStore":
-        from jmmc.stores.mongo import MongoStore
+_WHEN_ASKED_FOR = {
+    "MetricsCollector": "jmmc.web.app",
+    "MongoStore": "jmmc.stores.mongo",
+    "dashboard": "jmmc.web.server",
+}
 
-        return MongoStore
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+def __getattr__(name: str) -> object:
+    """What takes long to import, which most commands do without, or needs an extra."""
+    if name not in _WHEN_ASKED_FOR:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(_WHEN_ASKED_FOR[name]), name)
