@@ -221,6 +221,19 @@ async def test_a_full_spool_refuses(store: SpooledStore, running: Mongod) -> Non
         await store.check()
 
 
+async def test_an_outage_is_told_once_a_minute(
+    store: SpooledStore, running: Mongod, caplog: pytest.LogCaptureFixture
+) -> None:
+    await _stop(running, store)
+    await store.append([push(0)])
+    for _ in range(100):
+        if "database_away" in caplog.text:
+            break
+        await asyncio.sleep(0.05)
+    await asyncio.sleep(1.0)  # Two looks and more
+    assert caplog.text.count("database_away") == 1
+
+
 async def test_a_session_is_held_wherever_it_waits(store: SpooledStore, running: Mongod) -> None:
     await store.append([push(0, session="a" * 24)])
     assert await store.holds("a" * 24)

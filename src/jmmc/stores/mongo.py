@@ -324,14 +324,19 @@ class MongoStore:
         except ConfigurationError as error:
             raise UnusableStore(f"MongoDB: {error}") from error
         except ServerSelectionTimeoutError as error:
-            why = str(error).partition(", Timeout:")[0]  # What follows is for the driver's makers.
-            raise StoreError(f"MongoDB: no server that takes writes: {why}") from error
+            why = str(error).partition(", Timeout:")[0]
+            raise StoreError(f"MongoDB: no server that takes writes: {_plain(why)}") from error
         except OperationFailure as error:
             if error.code in _NOT_ALLOWED:
                 raise UnusableStore(f"MongoDB does not let this user: {_words(error)}") from error
             raise StoreError(f"MongoDB: {_words(error)}") from error
         except PyMongoError as error:
-            raise StoreError(f"MongoDB: {error}") from error
+            raise StoreError(f"MongoDB: {_plain(str(error))}") from error
+
+
+def _plain(words: str) -> str:
+    """A message of the driver without what is for its makers."""
+    return words.partition(" (configured timeouts:")[0]
 
 
 def _beside(collection: AsyncCollection[Document], name: str) -> AsyncCollection[Document]:

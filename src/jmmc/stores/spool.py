@@ -36,6 +36,7 @@ _log = logger(__name__)
 _MOVED = 500  # Sessions' worth of samples at a time; a move holds up new pushes for 50 ms.
 _REST = 200  # When no more than this many samples are left, they are moved under the lock.
 _PAUSE = 1.0  # Seconds between two looks at whether the database is back.
+_SILENCE = 60.0  # Seconds between two lines in the log that it is not.
 
 
 class Waiting(NamedTuple):
@@ -228,6 +229,8 @@ class SpooledStore:
     async def _move(self) -> None:
         """Wait until the database is back, and move everything."""
         moved = 0
+        silent_until = 0.0
+        loop = asyncio.get_running_loop()
         while self._spooling:
             heed_cancellation()
             try:
@@ -243,7 +246,9 @@ class SpooledStore:
                     self._spooling = False
                     await self._file.shrink()
             except StoreError as error:
-                _log.warning("database_away", why=error)
+                if loop.time() >= silent_until:
+                    silent_until = loop.time() + _SILENCE
+                    _log.warning("database_away", why=error)
                 await asyncio.sleep(self._pause)
         _log.warning("spool_moved", samples=moved)
 
