@@ -363,7 +363,9 @@ def _connect(url: str, timeout: float) -> AsyncMongoClient[Document]:
 async def _part(client: AsyncMongoClient[Document]) -> None:
     """Close a client. Its goodbye to a server that hangs would take until that counts as down."""
     with pymongo.timeout(_PARTING):
-        await client.close()
+        closing = asyncio.create_task(client.close(), name="jmmc-parting")
+    await asyncio.wait([closing], timeout=5 * _PARTING)
+    await stop(closing)
 
 
 def _database(client: AsyncMongoClient[Document]) -> Any:
