@@ -5,6 +5,7 @@ import signal
 import socket
 import subprocess
 import time
+from concurrent.futures import ThreadPoolExecutor
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -79,9 +80,10 @@ class ReplicaSet:
     """Three servers that elect a primary within a second or two."""
 
     def __init__(self, folder: Path) -> None:
-        self.nodes = [Mongod(folder / f"node{n}", "--replSet", "jmmc") for n in range(3)]
-        for node in self.nodes:
-            node.start()
+        options = ("--replSet", "jmmc", "--oplogSize", "64")
+        self.nodes = [Mongod(folder / f"node{n}", *options) for n in range(3)]
+        with ThreadPoolExecutor(3) as together:
+            list(together.map(Mongod.start, self.nodes))
         members = [
             {"_id": n, "host": f"127.0.0.1:{node.port}"} for n, node in enumerate(self.nodes)
         ]
