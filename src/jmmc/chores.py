@@ -2,7 +2,7 @@
 
 import asyncio
 import secrets
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 
 from jmmc.counters import Counters
 from jmmc.errors import StoreError
@@ -20,13 +20,15 @@ _log = logger(__name__)
 _DAY = 86_400
 _PERIOD = 3600.0  # Seconds between two looks for what is too old.
 _BREATH = 0.2  # Seconds between two deletions, in which pushes are stored.
+_LEARNING = 2.0  # Seconds between two looks for what was erased.
 _REFRESH = 5.0  # Seconds between two looks for what is new.
 
 
 class Chores:
-    """Keeps summaries up to date, and deletes what is older than `retention_days`.
+    """Keeps summaries up to date, deletes what is old, and looks for what may not come back.
 
-    `counters` hears of failures, `tally` of the time that has passed in calls.
+    `counters` hears of failures, `tally` of the time that has passed in calls. `learn` is called
+    every two seconds.
     """
 
     def __init__(
@@ -36,10 +38,13 @@ class Chores:
         clock: Callable[[], float],
         counters: Counters,
         tally: Tally,
+        learn: Callable[[], Awaitable[None]],
     ) -> None:
         self._store = store
         self._counters = counters
+        self._learn = learn
         self._retention_days = settings.retention_days
+        self._summary_retention_days = settings.summary_retention_days
         self._clock = clock
         summarizer = summarizer_of(store, settings, clock, tally)
         self._tasks = [
@@ -47,6 +52,7 @@ class Chores:
             asyncio.create_task(
                 keep_up(summarizer, counters, pause=_REFRESH), name="jmmc-summaries"
             ),
+            asyncio.create_task(self._keep_learning(), name="jmmc-erasures"),
         ]
 
     async def close(self) -> None:
@@ -54,24 +60,41 @@ class Chores:
         await stop(*self._tasks)
 
     async def _delete_what_is_old(self) -> None:
-        while self._retention_days:
+        while self._retention_days or self._summary_retention_days:
             try:
-                await self._prune()
+                now = int(self._clock())
+                if days := self._retention_days:
+                    await _prune(self._store.prune, now - days * _DAY, "sessions_deleted")
+                if days := self._summary_retention_days:
+                    # Whole days: sums are deleted together with all that they were made of.
+                    before = now - days * _DAY
+                    prune = self._store.reports.prune
+                    await _prune(prune, before - before % _DAY, "summaries_deleted")
             except StoreError as error:
                 self._counters.store_errors["retention"] += 1
                 _log.warning("retention_failed", why=error)
             heed_cancellation()
             await asyncio.sleep(_PERIOD)
 
-    async def _prune(self) -> None:
-        before = int(self._clock()) - self._retention_days * _DAY
-        pruned = 0
-        while deleted := await self._store.prune(before):
-            pruned += deleted
+    async def _keep_learning(self) -> None:
+        while True:
+            try:
+                await self._learn()
+            except StoreError as error:
+                _log.debug("erasures_unknown", why=error)
             heed_cancellation()
-            await asyncio.sleep(_BREATH)
-        if pruned:
-            _log.info("sessions_deleted", sessions=pruned, older_than_days=self._retention_days)
+            await asyncio.sleep(_LEARNING)
+
+
+async def _prune(prune: Callable[[int], Awaitable[int]], before: int, event: str) -> None:
+    """Delete what is older, a little at a time."""
+    pruned = 0
+    while deleted := await prune(before):
+        pruned += deleted
+        heed_cancellation()
+        await asyncio.sleep(_BREATH)
+    if pruned:
+        _log.info(event, count=pruned, before=before)
 
 
 def lifetime_of(settings: Settings) -> float:

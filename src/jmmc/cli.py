@@ -16,6 +16,7 @@ from jmmc.cli_answers import report, sessions, show
 from jmmc.cli_backup import backup
 from jmmc.cli_data import copy, export, rebuild, simulate
 from jmmc.cli_parts import fail
+from jmmc.cli_privacy import forget
 from jmmc.cli_tokens import token
 from jmmc.cli_users import user
 from jmmc.errors import JmmcError, SettingsError
@@ -156,5 +157,5 @@ def _shown(loaded: Settings, name: str) -> object:
     return list(value) if isinstance(value, tuple) else value
 
 
-for _one in (backup, export, copy, simulate, rebuild, report, sessions, show, token, user):
+for _one in (backup, export, copy, forget, simulate, rebuild, report, sessions, show, token, user):
     main.add_command(_one)

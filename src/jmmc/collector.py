@@ -10,20 +10,24 @@ the path ends early, a `Rejected` leaves it. Each push is counted exactly once, 
 import os
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from typing import NamedTuple, Protocol
 
 from msgspec.structs import replace
 
 from jmmc.addresses import Address, Proxies, stored_form, throttle_key, truncated
 from jmmc.admission import Policy, admit
-from jmmc.chores import Chores, lifetime_of
+from jmmc.chores import Chores, lifetime_of, summarizer_of
 from jmmc.counters import ANCESTOR, Counters
-from jmmc.errors import Rejected
+from jmmc.erasure import Erasure, Forgotten, Subject
+from jmmc.errors import Rejected, StoreError
+from jmmc.forgetting import forget
 from jmmc.identity import COOKIE, CookieSigner, is_session_id
 from jmmc.logs import logger
 from jmmc.model import Condition, Dialect, Push, Receipt, Refusal, Sample
 from jmmc.settings import Settings
 from jmmc.stores import Store
+from jmmc.stores.erasures import forgotten
 from jmmc.tally import Tally
 from jmmc.throttle import Throttle
 from jmmc.useragent import browser_and_system
@@ -97,6 +101,7 @@ class Collector:
         self._proxies = Proxies(settings.trusted_proxies)
         self._throttle = Throttle(settings.max_pushes_per_minute)
         self._signer = CookieSigner(secret)
+        self._forgotten = Forgotten()
         self._writer: Writer | None = None
         self._chores: Chores | None = None
 
@@ -104,10 +109,19 @@ class Collector:
         """Open the store and start the writer. Free when done already."""
         if self._writer is None or not self._writer.alive:
             await self.store.open()
+            with suppress(StoreError):  # Away: what is spooled meanwhile is trimmed later.
+                await self.learn_erasures()
         # Another request may have come this far while the store was opening.
         if self._writer is None or not self._writer.alive:
             self._writer = Writer(self.store, self.counters, limit=self.settings.queue_limit)
-            self._chores = Chores(self.store, self.settings, self._clock, self.counters, self.tally)
+            self._chores = Chores(
+                self.store,
+                self.settings,
+                self._clock,
+                self.counters,
+                self.tally,
+                self.learn_erasures,
+            )
         return self._writer
 
     async def close(self) -> None:
@@ -129,6 +143,13 @@ class Collector:
         """Store one push. Raises `Rejected`; what it raises for was not stored."""
         try:
             dropped, push = self._admit(body, sender)
+            if self._forgotten:
+                kept = self._forgotten.trimmed(push)
+                if kept is None:
+                    self.counters.accepted += 1
+                    receipt = Receipt(push.samples[-1].seq, hole=True)
+                    return self._confirm(push, receipt, dropped, crowded=False)
+                push = kept
             writer = self._writer
             if writer is None or not writer.alive:
                 writer = await self._reopen()
@@ -153,6 +174,19 @@ class Collector:
             raise ValueError("expected 24 hex digits")
         await self.open()
         return await self.store.holds(session.lower())
+
+    async def learn_erasures(self) -> None:
+        """Read what may not be stored any more: browsers may still hold samples of before."""
+        self._forgotten = await forgotten(self.store.reports)
+
+    async def forget(self, subject: Subject) -> Erasure:
+        """Erase everything about somebody, and return the receipt. Raises `StoreError`."""
+        await self.open()
+        summarizer = summarizer_of(self.store, self.settings, self._clock)
+        async for receipt in forget(self.store, subject, summarizer, clock=self._clock):
+            if not receipt.finished:
+                await self.learn_erasures()
+        return receipt
 
     async def check(self) -> Condition:
         """Return when the store can take a write now, else raise `StoreError`."""

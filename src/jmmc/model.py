@@ -1,6 +1,7 @@
 """The nouns that travel through the house. All are frozen."""
 
 from enum import Enum
+from typing import NamedTuple
 
 from msgspec import Struct
 
@@ -95,6 +96,13 @@ class SessionFilter(Struct, frozen=True):
             and (self.since is None or session.began >= self.since)
             and (self.until is None or session.began < self.until)
         )
+
+
+class Erased(NamedTuple):
+    """How much a store has deleted in one step."""
+
+    sessions: int = 0
+    samples: int = 0
 
 
 class Condition(Struct, frozen=True):

@@ -113,6 +113,15 @@ class Settings(BaseModel):
     retention_days: int = Field(
         0, ge=0, le=24_855, description="Days after which samples are deleted; 0 keeps them."
     )
+    summary_retention_days: int = Field(
+        0,
+        ge=0,
+        le=24_855,
+        description=(
+            "Days after which summaries, the names that can be searched for and the sums for"
+            " comparisons are deleted too; 0 keeps them."
+        ),
+    )
     spool_dir: str = Field(
         "jmmc-spool",
         description=(

@@ -1,7 +1,7 @@
 """Keeps summaries and rollups up to date; what it makes can be made anew at any time."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence, Set
 
 import msgspec
 
@@ -69,7 +69,7 @@ class Summarizer:
         ids = list(dict.fromkeys([*changed, *over]))
         for start in range(0, len(ids), _READ):
             await self._refresh(ids[start : start + _READ], now)
-        await self._roll_up(int(hour) for hour in await reports.records(_STALE))
+        await self.roll_up()
         if self._tally is not None:
             self._tally.catch_up(now)
         return len(ids)
@@ -95,7 +95,7 @@ class Summarizer:
                 yield done
         await self._summarize(batch, self._clock())
         yield done + len(batch)
-        await self._roll_up(int(hour) for hour in await reports.records(_STALE))
+        await self.roll_up()
         await reports.put_record("formula", "current", msgspec.json.encode(formula))
         await reports.delete_record("rebuild", formula)
 
@@ -108,6 +108,18 @@ class Summarizer:
         """Whether this process is the one that does the work, for the next two minutes."""
         now = int(self._clock())
         return await self._store.reports.lease("summaries", self._holder, now=now, seconds=_LEASE)
+
+    async def note(self, hours: Set[int]) -> None:
+        """Note hours whose rollups are to be made anew, before their summaries change."""
+        reports = self._store.reports
+        for hour in hours - {int(it) for it in await reports.records(_STALE)}:
+            await reports.put_record(_STALE, str(hour), b"{}")
+
+    async def roll_up(self) -> int:
+        """Make the rollups of all hours that were noted; how many these were."""
+        hours = [int(it) for it in await self._store.reports.records(_STALE)]
+        await self._roll_up(hours)
+        return len(hours)
 
     async def _refresh(self, ids: Sequence[str], now: float) -> None:
         reports = self._store.reports
@@ -141,13 +153,7 @@ class Summarizer:
             summaries.append(sum_up(session, timelines[-1], self._preset))
             await asyncio.sleep(0)  # Pushes come first.
         before = await reports.get_summaries([it.session for it in summaries])
-        hours = {
-            it.start - it.start % HOUR
-            for summary in (*before, *summaries)
-            for it in summary.series or (Slice(summary.began, 0, 0, 0, 0),)
-        }
-        for hour in hours - {int(it) for it in await reports.records(_STALE)}:
-            await reports.put_record(_STALE, str(hour), b"{}")
+        await self.note({hour for it in (*before, *summaries) for hour in hours_of(it)})
         await reports.put_summaries(summaries)
         if self._tally is not None:  # What is counted is stored: nobody will count it again.
             earlier = {it.session: it for it in before}
@@ -174,6 +180,12 @@ class Summarizer:
             await reports.put_rollups(days)
         for hour in stale:
             await reports.delete_record(_STALE, str(hour))
+
+
+def hours_of(summary: Summary) -> set[int]:
+    """The hours whose rollups a summary is part of, by their beginning."""
+    its = summary.series or (Slice(summary.began, 0, 0, 0, 0),)
+    return {it.start - it.start % HOUR for it in its}
 
 
 async def keep_up(summarizer: Summarizer, counters: Counters, *, pause: float) -> None:

@@ -6,14 +6,17 @@ import io
 import json
 import re
 from collections.abc import AsyncIterator
+from functools import partial
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlencode
 
 import pyarrow.parquet
 import pytest
 
 from jmmc import tokens
-from jmmc.model import Dialect, Push
+from jmmc.forgetting import forget
+from jmmc.model import Dialect, Push, SessionFilter
 from jmmc.settings import Settings
 from jmmc.simulation import Scenario, simulate
 from jmmc.stores import Store, open_store
@@ -397,3 +400,53 @@ async def test_a_name_that_a_spreadsheet_would_run_is_only_a_name(
     found = {it["conference"] for it in csv.DictReader(io.StringIO(text))}
     assert f"'{conf}" in found
     assert conf not in found
+
+
+async def test_erasing_needs_a_token_that_may_erase(
+    app: Server, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("jmmc.collector.forget", partial(forget, settle=0))
+    reader = await tokens.create(store.reports, "reader", ["read", "export"], 1)
+    eraser = await tokens.create(store.reports, "eraser", ["erase"], 1)
+    uid, conf = _LIVES[7].session.uid, _LIVES[3].session.conf
+
+    async def ask(method: str, path: str, token: str) -> Answer:
+        return await call(
+            app, method, f"/api/v1{path}", headers={"authorization": f"Bearer {token}"}
+        )
+
+    for path in (f"/participants/{uid}", f"/conferences/{conf}"):
+        assert (await ask("DELETE", path, reader)).status == 403
+    assert (await ask("GET", "/erasures", reader)).status == 403
+    receipt = (await ask("DELETE", f"/participants/{uid.upper()}", eraser)).json
+    its = [it.session for it in _LIVES if it.session.uid == uid]
+    assert (receipt["kind"], receipt["sessions"]) == ("uid", len(its))
+    room = (await ask("DELETE", f"/conferences/{conf}", eraser)).json
+    assert room["sessions"]
+    assert room["finished"]
+    listed = (await ask("GET", "/erasures", eraser)).json
+    assert {it["id"] for it in listed} == {receipt["id"], room["id"]}
+    assert uid not in str(listed)
+    assert (await ask("GET", f"/participants/{uid}?{_WINDOW}", reader)).status == 404
+
+
+async def test_the_page_erases_only_what_its_own_form_says(
+    app: Server, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("jmmc.collector.forget", partial(forget, settle=0))
+    uid = _LIVES[7].session.uid
+    form = {"content-type": "application/x-www-form-urlencoded"}
+
+    async def post(**fields: str) -> Answer:
+        content = urlencode({"uid": uid, **fields}).encode()
+        return await call(app, "POST", "/forget", content, headers=form, client="127.0.0.1")
+
+    asked = await call(app, "GET", f"/forget?uid={uid}", client="127.0.0.1")
+    (token,) = re.findall(rb'name="form" value="([^"]+)"', asked.body)
+    assert (await post(form="forged")).status == 400
+    assert (await post(form=token.decode(), conf="both")).status == 400
+    assert await store.count(SessionFilter(uid=uid))
+    done = await post(form=token.decode())
+    assert (done.status, b"will not come back" in done.body) == (200, True)
+    assert await store.count(SessionFilter(uid=uid)) == 0
+    assert (await call(app, "GET", f"/forget?uid={uid}", client="192.0.2.1")).status == 403

@@ -3,7 +3,7 @@
 from collections.abc import AsyncIterator, Sequence
 from typing import Any, Protocol
 
-from jmmc.model import Condition, Push, Receipt, Refusal, Session, SessionFilter
+from jmmc.model import Condition, Erased, Push, Receipt, Refusal, Session, SessionFilter
 from jmmc.rollup import Rollup
 from jmmc.summary import Found, Summary, Wanted
 
@@ -69,6 +69,21 @@ class Store(Protocol):
         """
         ...
 
+    async def erase(self, wanted: SessionFilter) -> Erased:
+        """Delete the wanted sessions, whatever waits of them on this machine included.
+
+        Deletes a bounded number and tells how much it was, nothing when none is left: call it
+        until then.
+        """
+        ...
+
+    async def scrub(self) -> None:
+        """Make sure that what was deleted cannot be read from our own files any more.
+
+        Raises `StoreError` when somebody reads for so long that it cannot be done now.
+        """
+        ...
+
     async def check(self) -> Condition:
         """Return when the store can take a write now; raise `StoreError` when it cannot."""
         ...
@@ -117,6 +132,18 @@ class Reports(Protocol):
 
     async def count_conferences(self, wanted: Wanted) -> int:
         """How many different conferences the wanted summaries have."""
+        ...
+
+    async def erase(self, summaries: Sequence[Summary]) -> int:
+        """Delete these summaries, and the names that no other has; how many of those there were."""
+        ...
+
+    async def prune(self, before: int) -> int:
+        """Delete what was last there before `before`: summaries, their names, and rollups.
+
+        `before` (Unix seconds) begins a day in UTC. Deletes a bounded number of summaries and
+        returns it, 0 when nothing is left: call it until then.
+        """
         ...
 
     async def put_rollups(self, rollups: Sequence[Rollup]) -> None:

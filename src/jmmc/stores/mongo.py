@@ -21,7 +21,7 @@ from pymongo.errors import (
 
 from jmmc.errors import StoreError, UnusableStore
 from jmmc.logs import logger
-from jmmc.model import Condition, Dialect, Push, Receipt, Refusal, Session, SessionFilter
+from jmmc.model import Condition, Dialect, Erased, Push, Receipt, Refusal, Session, SessionFilter
 from jmmc.stores.documents import Document, is_session, session_of
 from jmmc.stores.mongo_reports import REPORT_INDEXES, MongoReports
 from jmmc.stores.placing import V1_HEAD, V2_HEAD, Head, Placing, document_ids
@@ -167,6 +167,27 @@ class MongoStore:
         """See `Store.prune`. MongoDB does it by itself, every minute: nothing is left to do."""
         return 0
 
+    async def erase(self, wanted: SessionFilter) -> Erased:
+        """See `Store.erase`. At the end, also what other collectors left without a beginning."""
+        sessions, ours = self.collection(), {"m.ts": {"$exists": True}}
+        with self.guarded():
+            found = sessions.find({**_query(wanted), **ours}, {"_id": True}, limit=_READ_SESSIONS)
+            keys = [it["_id"] async for it in found]
+            which: Document = {"$or": [{"_id": {"$in": keys}}, {"s": {"$in": keys}}]}
+            if not keys:
+                which = {**_query(wanted), "s": {"$exists": True}}
+            sizes = {"$group": {"_id": None, "samples": {"$sum": {"$size": "$m"}}}}
+            summed = await sessions.aggregate([{"$match": {**which, **ours}}, sizes])
+            samples = sum([it["samples"] async for it in summed])
+            if samples:
+                await sessions.delete_many({**which, **ours})
+        for key in keys:
+            self._heads.pop(str(key), None)
+        return Erased(len(keys), samples)
+
+    async def scrub(self) -> None:
+        """See `Store.scrub`. We have no file: MongoDB uses the room of what was deleted again."""
+
     async def check(self) -> Condition:
         """See `Store.check`."""
         with self.guarded():
@@ -218,7 +239,9 @@ class MongoStore:
                 upserted = {it["index"]: it["_id"] for it in error.details["upserted"]}
         for number in upserted:
             if writes[number].expected:
-                # Somebody has deleted the session: what comes now begins with a hole.
+                # Somebody has deleted the session: what comes now begins with a hole, and what we
+                # remember of where its documents are is not true any more.
+                self._heads.pop(writes[number].session, None)
                 for index in writes[number].indices:
                     if isinstance(answer := answers[index], Receipt) and answer.ack is not None:
                         answers[index] = Receipt(answer.ack, hole=True)

@@ -11,16 +11,18 @@ from pymongo import ASCENDING, DESCENDING, IndexModel, ReplaceOne, UpdateOne
 from pymongo.asynchronous.collection import AsyncCollection
 from pymongo.errors import DuplicateKeyError
 
-from jmmc.rollup import Part, Rollup
+from jmmc.rollup import ALL, DAY, HOUR, Part, Rollup
 from jmmc.stores.documents import Document
 from jmmc.stores.names import names_of
-from jmmc.summary import Found, Summary, Wanted
+from jmmc.summary import DIMENSIONS, Found, Summary, Wanted
 
 _COLUMNS = (
     *("conf", "uid", "began", "ended", "last", "running", "grade"),
     *("good", "fair", "poor", "unknown"),
     *("browser", "os", "region", "network", "transport", "codec"),
 )
+_PRUNED = 500  # Summaries in one step.
+_NAMED = {"conference": "conf", "participant": "uid", "address": "address"}
 _PARTS = msgspec.json.Decoder(dict[str, tuple[Part, ...]])
 _SUMMARY = msgspec.json.Decoder(Summary)
 _DOWN = [("began", DESCENDING), ("_id", DESCENDING)]
@@ -32,6 +34,7 @@ REPORT_INDEXES = {
         IndexModel([("conf", ASCENDING), *_DOWN], name="jmmc_conf"),
         IndexModel([("uid", ASCENDING), *_DOWN], name="jmmc_uid"),
         IndexModel([("length", DESCENDING)], name="jmmc_length"),
+        IndexModel([("address", ASCENDING)], name="jmmc_address"),
         IndexModel(
             [*_DOWN, ("last", ASCENDING)],
             name="jmmc_running",
@@ -148,6 +151,42 @@ class MongoReports:
             found = await self._place.collection("summaries").aggregate(steps)
             counted = await found.to_list()
         return int(counted[0]["conferences"]) if counted else 0
+
+    async def erase(self, summaries: Sequence[Summary]) -> int:
+        """See `Reports.erase`."""
+        kept, gone = self._place.collection("summaries"), 0
+        names = {
+            (kind, name): {_NAMED[kind]: getattr(it, _NAMED[kind])}
+            for it in summaries
+            for kind, name in names_of(it)
+        }
+        with self._place.guarded():
+            await kept.delete_many({"_id": {"$in": [it.session for it in summaries]}})
+            for (kind, name), query in names.items():
+                if await kept.find_one(query, {"_id": True}) is None:
+                    done = await self._place.collection("names").delete_one(
+                        {"_id": f"{kind} {name}"}
+                    )
+                    gone += done.deleted_count
+        return gone
+
+    async def prune(self, before: int) -> int:
+        """See `Reports.prune`."""
+        with self._place.guarded(bounded=False):
+            kept = self._place.collection("summaries")
+            old = {it: {"$lt": before} for it in ("began", "last", "ended")}
+            found = kept.find(old, {"_id": True}, limit=_PRUNED)
+            ids = [it["_id"] async for it in found]
+            if ids:
+                await kept.delete_many({"_id": {"$in": ids}})
+                return len(ids)
+            await self._place.collection("names").delete_many({"last": {"$lt": before}})
+            for dimension in (ALL, *DIMENSIONS):
+                for length in (HOUR, DAY):
+                    begin = f"{dimension} {length} "
+                    query = {"_id": {"$gte": begin, "$lt": f"{begin}{before:012}"}}
+                    await self._place.collection("rollups").delete_many(query)
+        return 0
 
     async def put_rollups(self, rollups: Sequence[Rollup]) -> None:
         """See `Reports.put_rollups`."""
@@ -269,6 +308,7 @@ class MongoReports:
 def _document(summary: Summary) -> Document:
     document: Document = {it: getattr(summary, it) for it in _COLUMNS}
     document["_id"] = summary.session
+    document["address"] = summary.address
     document["length"] = summary.ended - summary.began
     document["series"] = msgspec.json.encode(summary.series).decode()
     document["whole"] = msgspec.json.encode(summary)

@@ -20,6 +20,7 @@ from jmmc.logs import logger
 from jmmc.model import (
     Condition,
     Dialect,
+    Erased,
     Push,
     Receipt,
     Refusal,
@@ -27,6 +28,7 @@ from jmmc.model import (
     SessionFilter,
 )
 from jmmc.stores.base import Reports, Store
+from jmmc.stores.erasures import forgotten
 from jmmc.stores.sqlite import SqliteStore, sample_of
 from jmmc.stores.transaction import transaction
 from jmmc.tasks import heed_cancellation, stop
@@ -176,6 +178,17 @@ class SpooledStore:
         """See `Store.prune`."""
         return await self.store.prune(before)
 
+    async def erase(self, wanted: SessionFilter) -> Erased:
+        """See `Store.erase`. What waits elsewhere is trimmed when it is moved."""
+        waiting = await self._file.erase(wanted)
+        stored = await self.store.erase(wanted)
+        return Erased(waiting.sessions + stored.sessions, waiting.samples + stored.samples)
+
+    async def scrub(self) -> None:
+        """See `Store.scrub`."""
+        await self._file.scrub()
+        await self.store.scrub()
+
     async def check(self) -> Condition:
         """See `Store.check`."""
         if not self._spooling:
@@ -255,10 +268,12 @@ class SpooledStore:
     async def _move_some(self) -> int:
         waiting = await self._file.oldest(_MOVED)
         if waiting:
-            answers = await self.store.append([it.push for it in waiting])
-            for it, answer in zip(waiting, answers, strict=True):
+            erased = await forgotten(self.store.reports)
+            pushes = [push for it in waiting if (push := erased.trimmed(it.push)) is not None]
+            answers = await self.store.append(pushes)
+            for push, answer in zip(pushes, answers, strict=True):
                 if isinstance(answer, Refusal):
-                    _log.error("spooled_push_refused", session=it.push.session, why=answer.value)
+                    _log.error("spooled_push_refused", session=push.session, why=answer.value)
             await self._file.settle(waiting)
         return sum(len(it.seqs) for it in waiting)
 

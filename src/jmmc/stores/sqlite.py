@@ -14,7 +14,17 @@ from typing import Any, TypeVar
 import msgspec
 
 from jmmc.errors import StoreError, UnusableStore
-from jmmc.model import Condition, Dialect, Push, Receipt, Refusal, Sample, Session, SessionFilter
+from jmmc.model import (
+    Condition,
+    Dialect,
+    Erased,
+    Push,
+    Receipt,
+    Refusal,
+    Sample,
+    Session,
+    SessionFilter,
+)
 from jmmc.stores import schema
 from jmmc.stores.sqlite_reports import SqliteReports
 from jmmc.stores.transaction import transaction
@@ -26,6 +36,7 @@ _WRITER_PRAGMAS = (
     "journal_mode = WAL",  # The writer never waits for readers, nor they for it.
     "synchronous = FULL",  # A commit is an fsync.
     "foreign_keys = ON",
+    "secure_delete = ON",  # What is deleted is overwritten: nobody finds it in the file.
     "cache_size = -65536",  # KiB: the last page of 16,000 sessions; the default re-reads them.
 )
 _BUSY_SECONDS = 10.0  # Another process may be committing; its batches take milliseconds.
@@ -33,6 +44,7 @@ _HEADS = 100_000  # Sessions remembered; each is about 300 bytes. A forgotten on
 _FULL, _BYE = 1, 2
 _EXPORT_SESSIONS = 25  # Read at a time: a day in a room is some 3,000 samples of 400 bytes each.
 _PRUNED = 50  # Sessions a transaction: some 5,000 samples, for which pushes wait 20 ms.
+_SCRUBS = 50  # Tries, 0.2 s apart: an answer reads for as long, an export for minutes.
 _LONG_AGO = -(2**62)
 _SESSIONS = "SELECT id, session, conf, uid, dialect, began FROM sessions"
 _ROWS = 1000  # In one statement; SQLite binds 32,766 values at the most.
@@ -103,6 +115,18 @@ class SqliteStore:
     async def prune(self, before: int) -> int:
         """See `Store.prune`."""
         return await self._writer.run(lambda: self._prune(before))
+
+    async def erase(self, wanted: SessionFilter) -> Erased:
+        """See `Store.erase`."""
+        return await self._writer.run(lambda: self._erase(wanted))
+
+    async def scrub(self) -> None:
+        """See `Store.scrub`. Moves the log into the file and empties it: it has older pages."""
+        for _ in range(_SCRUBS):
+            if await self.write(_emptied_log):
+                return
+            await asyncio.sleep(0.2)
+        raise StoreError(f"{self.path}: somebody reads for long; say it again when they are done")
 
     async def check(self) -> Condition:
         """See `Store.check`."""
@@ -280,12 +304,28 @@ class SqliteStore:
                 f" ORDER BY began LIMIT {_PRUNED}",
                 [before, before],
             ).fetchall()
-            for key, session in quiet:
-                connection.execute("DELETE FROM samples WHERE session = ?", [key])
-                connection.execute("DELETE FROM dirty WHERE session = ?", [key])
-                connection.execute("DELETE FROM sessions WHERE id = ?", [key])
-                self._heads.pop(session, None)
+            self._delete(connection, quiet)
         return len(quiet)
+
+    def _erase(self, wanted: SessionFilter) -> Erased:
+        connection = self._open_writer()
+        where, values = _where(wanted)
+        with transaction(connection):
+            its = connection.execute(
+                f"SELECT id, session FROM sessions WHERE {where} LIMIT {_PRUNED}", values
+            ).fetchall()
+            return Erased(len(its), self._delete(connection, its))
+
+    def _delete(self, connection: sqlite3.Connection, its: Sequence[tuple[int, str]]) -> int:
+        """Delete sessions, by key and id; how many samples they had."""
+        samples = 0
+        for key, session in its:
+            gone = connection.execute("DELETE FROM samples WHERE session = ?", [key])
+            samples += gone.rowcount
+            connection.execute("DELETE FROM dirty WHERE session = ?", [key])
+            connection.execute("DELETE FROM sessions WHERE id = ?", [key])
+            self._heads.pop(session, None)
+        return samples
 
     def _check(self) -> None:
         with transaction(self._open_writer()) as connection:
@@ -366,6 +406,16 @@ class _Worker:
             if connection is not None:
                 await asyncio.get_running_loop().run_in_executor(thread, connection.close)
             thread.shutdown(wait=False)
+
+
+def _emptied_log(connection: sqlite3.Connection) -> bool:
+    """Whether the log could be emptied at once: pushes must not wait for somebody who reads."""
+    connection.execute("PRAGMA busy_timeout = 0")
+    try:
+        (busy, _, _) = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+    finally:
+        connection.execute(f"PRAGMA busy_timeout = {int(_BUSY_SECONDS * 1000)}")
+    return not busy
 
 
 @lru_cache(maxsize=256)

@@ -1,7 +1,7 @@
 """The half of the SQLite store that keeps what was made of the samples."""
 
 import sqlite3
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol, TypeVar
 
 import msgspec
@@ -18,6 +18,13 @@ _COLUMNS = (
     *("good", "fair", "poor", "unknown"),
     *("browser", "os", "region", "network", "transport", "codec"),
 )
+_PRUNED = 500  # Summaries a transaction: some 5 MB.
+_NAMED = {"conference": 0, "participant": 1, "address": 2}
+_HAS_NAME = {
+    "conference": "SELECT 1 FROM summaries WHERE conf = ? LIMIT 1",
+    "participant": "SELECT 1 FROM summaries WHERE uid = ? LIMIT 1",
+    "address": "SELECT 1 FROM summaries WHERE whole ->> 'address' = ? LIMIT 1",
+}
 _PARTS = msgspec.json.Decoder(dict[str, tuple[Part, ...]])
 _SUMMARY = msgspec.json.Decoder(Summary)
 
@@ -102,6 +109,20 @@ class SqliteReports:
             f"SELECT count(DISTINCT conf) FROM summaries WHERE {where}", values
         )
         return int(rows[0][0])
+
+    async def erase(self, summaries: Sequence[Summary]) -> int:
+        """See `Reports.erase`."""
+        ids = [(it.session,) for it in summaries]
+        names = {
+            (kind, name): (it.conf, it.uid, it.address)[_NAMED[kind]]
+            for it in summaries
+            for kind, name in names_of(it)
+        }
+        return await self._file.write(lambda connection: _erase(connection, ids, names))
+
+    async def prune(self, before: int) -> int:
+        """See `Reports.prune`."""
+        return await self._file.write(lambda connection: _prune(connection, before))
 
     async def put_rollups(self, rollups: Sequence[Rollup]) -> None:
         """See `Reports.put_rollups`."""
@@ -211,6 +232,35 @@ def _put_summaries(
             " AND (SELECT count(*) FROM samples WHERE session = dirty.session) = ?2",
             seen,
         )
+
+
+def _erase(
+    connection: sqlite3.Connection,
+    ids: Sequence[tuple[str]],
+    names: Mapping[tuple[str, str], str],
+) -> int:
+    gone = 0
+    with transaction(connection):
+        connection.executemany("DELETE FROM summaries WHERE session = ?", ids)
+        for (kind, name), stored in names.items():
+            if connection.execute(_HAS_NAME[kind], [stored]).fetchone() is None:
+                gone += connection.execute(
+                    "DELETE FROM names WHERE kind = ? AND name = ?", [kind, name]
+                ).rowcount
+    return gone
+
+
+def _prune(connection: sqlite3.Connection, before: int) -> int:
+    with transaction(connection):
+        gone = connection.execute(
+            "DELETE FROM summaries WHERE session IN (SELECT session FROM summaries"
+            " WHERE began < ?1 AND last < ?1 AND ended < ?1 ORDER BY began LIMIT ?2)",
+            [before, _PRUNED],
+        ).rowcount
+        if not gone:
+            connection.execute("DELETE FROM names WHERE last < ?", [before])
+            connection.execute("DELETE FROM rollups WHERE start < ?", [before])
+    return gone
 
 
 def _put_rollups(connection: sqlite3.Connection, rows: Sequence[tuple[str, int, int, str]]) -> None:

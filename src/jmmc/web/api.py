@@ -4,7 +4,7 @@ import inspect
 import re
 import time
 from collections.abc import Awaitable, Callable, Sequence
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import msgspec
 from msgspec import Struct
@@ -24,6 +24,7 @@ from jmmc.answers import (
     WholeSession,
 )
 from jmmc.collector import Collector
+from jmmc.erasure import Erasure, Subject
 from jmmc.errors import StoreError
 from jmmc.fold import SIGNS_OF_LIFE
 from jmmc.identity import is_session_id
@@ -31,6 +32,7 @@ from jmmc.moments import moment
 from jmmc.plain import encode
 from jmmc.queries import NotFoundError, Page, Queries
 from jmmc.stores import Store
+from jmmc.stores.erasures import erasures
 from jmmc.summary import DIMENSIONS, Found, Summary, Wanted
 from jmmc.tables import FORMATS, MissingLibrary
 from jmmc.tokens import Scope
@@ -63,6 +65,7 @@ class Operation(NamedTuple):
     ask: Callable[..., Awaitable[Any]]
     parameters: tuple[Parameter, ...] = ()
     scope: Scope = "read"
+    method: Literal["get", "delete"] = "get"
 
     @property
     def name(self) -> str:
@@ -98,7 +101,9 @@ _FORMAT = Parameter(
 )
 
 
-def operations(queries: Queries, store: Store) -> list[Operation]:
+def operations(
+    queries: Queries, store: Store, forget: Callable[[Subject], Awaitable[Erasure]]
+) -> list[Operation]:
     """Everything that can be asked."""
     by = Parameter("by", "The dimension.", {"type": "string", "enum": list(DIMENSIONS)})
     period = Parameter("period", "Day by default.", {"type": "string", "enum": list(_PERIODS)})
@@ -209,6 +214,29 @@ def operations(queries: Queries, store: Store) -> list[Operation]:
             (what, form, *_WINDOW),
             "export",
         ),
+        Operation(
+            "/participants/{uid}",
+            "Erase everything about a browser. Needs a token that may erase; takes seconds.",
+            Erasure,
+            lambda asked, uid: forget(Subject("uid", uid.lower())),
+            scope="erase",
+            method="delete",
+        ),
+        Operation(
+            "/conferences/{conf}",
+            "Erase everything about a room, under its name as Jitsi has it.",
+            Erasure,
+            lambda asked, conf: forget(Subject("conf", conf)),
+            scope="erase",
+            method="delete",
+        ),
+        Operation(
+            "/erasures",
+            "The receipts of what was erased, the latest first.",
+            list[Erasure],
+            lambda asked: erasures(store.reports),
+            scope="erase",
+        ),
     ]
 
 
@@ -275,9 +303,10 @@ def api_routes(
     lifetime = SIGNS_OF_LIFE * collector.settings.push_interval
     queries = Queries(collector.store, lifetime=lifetime, clock=clock)
     routes: list[BaseRoute] = []
-    all_operations = operations(queries, collector.store)
+    all_operations = operations(queries, collector.store, collector.forget)
     for operation in all_operations:
-        routes.append(Route(ROOT + operation.path, _door(operation, collector, access, clock)))
+        door = _door(operation, collector, access, clock)
+        routes.append(Route(ROOT + operation.path, door, methods=[operation.method]))
     description = describe(ROOT, __version__, all_operations, PageOf)
     page = reference_page(description)
 

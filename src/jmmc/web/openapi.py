@@ -17,6 +17,7 @@ class _Operation(Protocol):
     path: str
     summary: str
     answer: Any
+    method: str
     parameters: Sequence[_Parameter]
 
 
@@ -34,10 +35,9 @@ def describe(root: str, version: str, operations: Sequence[Any], page_of: type) 
     """The OpenAPI document of some operations; those with a cursor answer pages of their items."""
     kinds, components = schemas([it.answer for it in operations])  # A file's schema is empty.
     components["Problem"] = _PROBLEM
-    paths = {
-        root + it.path: {"get": _operation(it, kind, page_of)}
-        for it, kind in zip(operations, kinds, strict=True)
-    }
+    paths: dict[str, dict[str, Any]] = {}
+    for it, kind in zip(operations, kinds, strict=True):
+        paths.setdefault(root + it.path, {})[it.method] = _operation(it, kind, page_of)
     return {
         "openapi": "3.1.0",
         "info": {
@@ -57,8 +57,12 @@ def describe(root: str, version: str, operations: Sequence[Any], page_of: type) 
 def reference_page(description: dict[str, Any]) -> str:
     """The same for people, without any script."""
     parts: list[str] = []
-    for path, methods in description["paths"].items():
-        operation = methods["get"]
+    every = (
+        (path, method.upper(), operation)
+        for path, methods in description["paths"].items()
+        for method, operation in methods.items()
+    )
+    for path, method, operation in every:
         rows = "".join(
             f"<tr><td><code>{escape(it['name'])}</code></td><td>{escape(_kind(it['schema']))}</td>"
             f"<td>{escape(it['description'])}</td></tr>"
@@ -66,7 +70,7 @@ def reference_page(description: dict[str, Any]) -> str:
         )
         answer = operation["responses"]["200"]["content"]["application/json"]["schema"]
         parts.append(
-            f"<section><h2><code>GET {escape(path)}</code></h2>"
+            f"<section><h2><code>{method} {escape(path)}</code></h2>"
             f"<p>{escape(operation['summary'])} Answers {_linked(answer)}.</p>"
             + (f"<table>{rows}</table>" if rows else "")
             + "</section>"

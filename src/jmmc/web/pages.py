@@ -16,11 +16,13 @@ from starlette.routing import BaseRoute, Route
 
 from jmmc.answers import Grades, WholeSession
 from jmmc.collector import Collector
+from jmmc.erasure import Subject
 from jmmc.errors import StoreError
 from jmmc.fold import SIGNS_OF_LIFE
 from jmmc.moments import iso, moment
 from jmmc.queries import NotFoundError, Queries
 from jmmc.summary import DIMENSIONS, Wanted, network_of
+from jmmc.tokens import Scope
 from jmmc.version import __version__
 from jmmc.web.access import Access, Caller
 from jmmc.web.drawings import bar, heat_row, histogram, lane
@@ -97,6 +99,7 @@ class Pages:
             *(Route(path, self._door(page)) for path, page in pages.items()),
             Route("/login", self.login, methods=["GET", "POST"]),
             Route("/logout", self.logout, methods=["POST"]),
+            Route("/forget", self._door(self.forget, "erase"), methods=["GET", "POST"]),
             Route("/static/{path:path}", _static),
         ]
 
@@ -231,6 +234,21 @@ class Pages:
         )
         return answer
 
+    async def forget(self, request: Request, caller: Caller) -> Response:
+        """Asks, and erases when that was meant; shows the receipt."""
+        given = await request.form() if request.method == "POST" else request.query_params
+        uid, conf = str(given.get("uid", "")).lower(), str(given.get("conf", ""))
+        if bool(uid) == bool(conf):
+            raise ValueError("expected a uid or a conf")
+        receipt = None
+        if request.method == "POST":
+            if not self._signin.is_form_of(caller.name, str(given.get("form", ""))):
+                raise ValueError("this form is too old or not of this page")
+            receipt = await self._collector.forget(
+                Subject("uid", uid) if uid else Subject("conf", conf)
+            )
+        return self._page(request, caller, "forget.html", uid=uid, conf=conf, receipt=receipt)
+
     async def logout(self, request: Request) -> Response:
         """Forget the cookie."""
         name = self._signin.name(request.cookies.get(COOKIE)) or ""
@@ -242,12 +260,12 @@ class Pages:
         answer.delete_cookie(COOKIE)
         return answer
 
-    def _door(self, page: _Page) -> Callable[[Request], Awaitable[Response]]:
+    def _door(self, page: _Page, scope: Scope = "read") -> Callable[[Request], Awaitable[Response]]:
         async def door(request: Request) -> Response:
             nobody = Caller("", ())
             try:
                 await self._collector.open()
-                caller = await self._access.check(request, "read", self._clock())
+                caller = await self._access.check(request, scope, self._clock())
                 return await page(request, caller)
             except Problem as problem:
                 if problem.status == 401 and await self._access.has_users():

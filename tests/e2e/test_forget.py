@@ -1,0 +1,57 @@
+"""`jmmc forget` beside a collector that goes on."""
+
+import asyncio
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+from jmmc.stores import open_store
+from jmmc.stores.erasures import erasures
+from tests.senders import Load, Sender, assert_stored_once
+from tests.servers import Serve
+
+
+async def test_a_running_collector_brings_nothing_back_and_loses_nothing_else(
+    tmp_path: Path,
+) -> None:
+    serve = Serve(tmp_path)
+    senders = [Sender(f"room{number}", number) for number in range(3)]
+    command = [sys.executable, "-m", "jmmc", "forget", "--store", serve.store]
+    try:
+        async with Load(senders, serve.port) as load:
+            await load.confirms(5)
+            process = await asyncio.create_subprocess_exec(
+                *command, "--conf", "room0", "--yes", "--json", stdout=subprocess.PIPE
+            )
+            told, _ = await process.communicate()
+            assert process.returncode == 0
+            await load.confirms(5)
+        receipt = json.loads(told)
+        assert receipt["sessions"] >= 1
+        exported = serve.export()
+        (room,) = [it for it in exported if it["conf"] == "room0"]
+        assert min(it["ts"] for it in room["m"]) > receipt["until"]
+        assert_stored_once(exported, senders[1:])
+    finally:
+        serve.close()
+    store = open_store(serve.store)
+    await store.open()
+    assert [it.id for it in await erasures(store.reports)] == [receipt["id"]]
+    await store.close()
+
+
+def test_it_says_what_is_there_and_asks_before_it_erases(tmp_path: Path) -> None:
+    serve = Serve(tmp_path)
+    serve.close()
+
+    def run(*options: str, said: str = "") -> subprocess.CompletedProcess[str]:
+        command = [sys.executable, "-m", "jmmc", "forget", "--store", serve.store, *options]
+        return subprocess.run(command, input=said, capture_output=True, text=True, timeout=60)
+
+    told = run("--conf", "room", "--dry-run")
+    assert (told.returncode, "0 sessions and 0 summaries" in told.stderr) == (0, True)
+    assert run("--conf", "room", said="n\n").returncode == 1
+    assert run().returncode == 2
+    assert run("--uid", "a", "--conf", "b").returncode == 2
+    assert run("--conf", "room", "--store", f"sqlite:///{tmp_path}/none.db").returncode == 1

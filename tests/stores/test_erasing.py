@@ -1,0 +1,212 @@
+"""What is erased is gone, from every store, and does not come back."""
+
+import sqlite3
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from jmmc import MetricsCollector, open_store
+from jmmc.erasure import Erasure, Subject
+from jmmc.errors import StoreError
+from jmmc.forgetting import forget, selection
+from jmmc.model import Dialect, Erased, Push, Session, SessionFilter
+from jmmc.queries import Queries
+from jmmc.rollup import DAY, HOUR
+from jmmc.settings import Settings
+from jmmc.simulation import Scenario, simulate
+from jmmc.stores import Store
+from jmmc.stores.erasures import erasures, forgotten, put_erasure
+from jmmc.summarizer import Summarizer
+from jmmc.summary import DIMENSIONS, Wanted
+from jmmc.thresholds import preset
+from tests.builders import UID, body, call, push, sample, wire_sample
+
+_START = 1_789_948_800
+_LIVES = list(simulate(Scenario(participants=60, conferences=6, minutes=600, seed=5, start=_START)))
+_END = _START + 2 * DAY
+_SOMEBODY = Subject("uid", _LIVES[7].session.uid)
+_ROOM = Subject("conf", _LIVES[3].session.conf)
+
+
+def _now() -> float:
+    return _END
+
+
+def _summarizer(store: Store) -> Summarizer:
+    return Summarizer(store, preset=preset("jitsi"), lifetime=75, clock=_now, holder="me")
+
+
+async def _fill(store: Store, sessions: list[Session]) -> None:
+    await store.append([Push(it.id, it.conf, it.uid, Dialect.V2, it.samples) for it in sessions])
+    while await _summarizer(store).step():
+        pass
+
+
+async def _erase(store: Store, subject: Subject) -> Erasure:
+    steps = forget(store, subject, _summarizer(store), clock=_now, settle=0)
+    return [it async for it in steps][-1]
+
+
+@pytest.fixture
+async def filled(store: Store) -> AsyncIterator[Store]:
+    await _fill(store, [it.session for it in _LIVES])
+    yield store
+
+
+@pytest.mark.parametrize("subject", [_SOMEBODY, _ROOM], ids=["a person", "a conference"])
+async def test_what_is_left_is_as_if_it_had_never_been(
+    filled: Store, subject: Subject, tmp_path: Path
+) -> None:
+    its = [it.session for it in _LIVES if subject.name in (it.session.uid, it.session.conf)]
+    receipt = await _erase(filled, subject)
+    assert (receipt.sessions, receipt.samples) == (len(its), sum(len(it.samples) for it in its))
+    assert receipt.summaries == len(its)
+    assert receipt.hours > 0
+    assert receipt.names > 0
+    assert await filled.count(selection(subject)) == 0
+    assert await filled.reports.search(subject.name[:8], 5) == []
+
+    never = open_store(f"sqlite:///{tmp_path}/never.db")
+    await never.open()
+    await _fill(never, [it.session for it in _LIVES if it.session not in its])
+    window = Wanted(since=_START, until=_END)
+    for by in DIMENSIONS:
+        expected = await Queries(never, lifetime=75, clock=_now).compare(by, window)
+        assert await Queries(filled, lifetime=75, clock=_now).compare(by, window) == expected
+    everything = await never.reports.summaries(Wanted(), limit=1000)
+    assert await filled.reports.summaries(Wanted(), limit=1000) == everything
+    for text in ("", "a", "1", "-"):
+        found = await never.reports.search(text, 500)
+        assert await filled.reports.search(text, 500) == found
+    await never.close()
+
+
+async def test_a_receipt_names_nobody_and_doing_it_again_finds_nothing(filled: Store) -> None:
+    first = await _erase(filled, _SOMEBODY)
+    again = await _erase(filled, _SOMEBODY)
+    assert again.subject == first.subject
+    assert (again.sessions, again.samples, again.summaries, again.names) == (0, 0, 0, 0)
+    kept = await erasures(filled.reports)
+    assert sorted(it.id for it in kept) == sorted([first.id, again.id])
+    assert _SOMEBODY.name not in str(await filled.reports.records("erasure"))
+
+
+async def test_what_was_broken_off_is_finished_by_doing_it_again(filled: Store) -> None:
+    """Half of it is gone when the process dies: the sessions, not yet their summaries."""
+    steps = forget(filled, _ROOM, _summarizer(filled), clock=_now, settle=0)
+    half = await anext(steps)
+    await steps.aclose()
+    assert half.sessions
+    assert not half.summaries
+    (known,) = await erasures(filled.reports)
+    assert known.finished is None
+
+    receipt = await _erase(filled, _ROOM)
+    assert receipt.id == known.id
+    its = [it for it in _LIVES if it.session.conf == _ROOM.name]
+    assert (receipt.sessions, receipt.summaries) == (len(its), len(its))
+    assert await filled.reports.summaries(Wanted(conf=_ROOM.name), limit=1) == []
+
+
+async def test_a_long_session_is_erased_whole_and_others_are_left_alone(store: Store) -> None:
+    other = "00000000-0000-0000-0000-000000000000"
+    await store.append([push(*range(200)), push(0, session="b" * 24, uid=other)])
+    assert await store.erase(SessionFilter(uid=UID)) == Erased(1, 200)
+    assert await store.erase(SessionFilter(uid=UID)) == Erased(0, 0)
+    assert [it.uid async for it in store.sessions(SessionFilter())] == [other]
+
+
+async def test_another_process_goes_on_with_a_session_whose_beginning_was_erased(
+    store: Store, other: Store
+) -> None:
+    await other.append([push(*range(70))])
+    assert (await store.erase(SessionFilter(uid=UID))).samples == 70
+    (receipt,) = await other.append([push(70)])
+    assert (receipt.ack, receipt.hole) == (70, True)  # type: ignore[union-attr]
+    await other.append([push(samples=(sample(71, full=True),))])
+    (session,) = [it async for it in store.sessions(SessionFilter())]
+    assert {it.seq for it in session.samples} <= {70, 71}
+    assert 71 in {it.seq for it in session.samples}
+    while any(await store.erase(SessionFilter(uid=UID))):
+        pass
+    assert await store.count(SessionFilter()) == 0
+
+
+async def test_old_summaries_are_forgotten_with_their_names_and_sums(filled: Store) -> None:
+    before = _START + DAY
+    kept = [it.session for it in _LIVES if it.session.samples[-1].ts >= before]
+    while await filled.reports.prune(before):
+        pass
+    found = await filled.reports.summaries(Wanted(), limit=1000)
+    assert {it.session for it in found} == {it.id for it in kept}
+    names = {it.name for it in await filled.reports.search("-", 500) if it.kind == "participant"}
+    assert names == {it.uid for it in kept}
+    assert await filled.reports.rollups("", HOUR, 0, before) == []
+    assert await filled.reports.rollups("", DAY, 0, before) == []
+
+
+async def test_nothing_of_it_is_left_in_the_file_or_its_log(tmp_path: Path) -> None:
+    store = open_store(f"sqlite:///{tmp_path}/calls.db")
+    await store.open()
+    await _fill(store, [it.session for it in _LIVES])
+    uid = _SOMEBODY.name.encode()
+
+    def places() -> list[str]:
+        return [it.name for it in tmp_path.iterdir() if uid in it.read_bytes()]
+
+    assert places()
+    await _erase(store, _SOMEBODY)
+    assert places() == []
+    await store.close()
+
+
+async def test_the_log_cannot_be_emptied_while_somebody_reads(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("jmmc.stores.sqlite._SCRUBS", 2)
+    store = open_store(f"sqlite:///{tmp_path}/calls.db")
+    await store.open()
+    await store.append([push(0)])
+    reader = sqlite3.connect(tmp_path / "calls.db", isolation_level=None)
+    reader.execute("BEGIN")
+    reader.execute("SELECT * FROM sessions").fetchall()
+    await store.append([push(1)])
+    with pytest.raises(StoreError, match="reads for long"):
+        await store.scrub()
+    reader.close()
+    await store.scrub()
+    await store.close()
+
+
+async def test_what_a_browser_still_held_does_not_come_back(tmp_path: Path) -> None:
+    """It is confirmed, so that the browser lets go of it; what is new is stored."""
+    moment = [1000.0]
+    store = open_store(f"sqlite:///{tmp_path}/calls.db")
+    app = MetricsCollector(Settings.of(secret="x"), store=store)
+    app.collector._clock = lambda: moment[0]
+    await call(app, "POST", "/push", body(wire_sample(0, {"pid": "old"})))
+    moment[0] = 1010
+    async for _ in forget(
+        store, Subject("uid", UID), _summarizer(store), clock=lambda: 1005, settle=0
+    ):
+        pass
+    await app.collector.learn_erasures()
+
+    held = {"seq": 1, "age": 8, "m": {"cq": 1}}
+    answer = await call(app, "POST", "/push", body(held))
+    assert (answer.status, answer.json["ack"], answer.json["resync"]) == (200, 1, True)
+    answer = await call(app, "POST", "/push", body(held, wire_sample(2, {"cq": 2}, full=True)))
+    assert (answer.status, answer.json["ack"]) == (200, 2)
+    await call(app, "POST", "/push", body(held, wire_sample(2, {"cq": 2}, full=True)))
+    (session,) = [it async for it in store.sessions(SessionFilter())]
+    assert [it.seq for it in session.samples] == [2]
+    await app.close()
+
+
+async def test_what_is_erased_for_one_person_is_kept_for_the_others(store: Store) -> None:
+    await put_erasure(store.reports, Erasure("x", "uid", "nobody", 5000))
+    known = await forgotten(store.reports)
+    assert known
+    assert known.trimmed(push(0)) == push(0)
+    assert known.until(UID, "room") is None
