@@ -32,7 +32,24 @@ def test_a_manifest_is_valid_to_the_letter(name: str) -> None:
 
 def test_the_settings_in_the_config_map_are_allowed(tmp_path: Any) -> None:
     (tmp_path / "jmmc.toml").write_text(MANIFESTS["config.yaml ConfigMap"]["data"]["jmmc.toml"])
-    load_settings(flags={}, environ={}, file=tmp_path / "jmmc.toml")
+    settings = load_settings(flags={}, environ={}, file=tmp_path / "jmmc.toml")
+    for workload in WORKLOADS:
+        template = MANIFESTS[workload]["spec"]["template"]
+        ports = {it["name"]: it["containerPort"] for it in _container(workload)["ports"]}
+        assert ports == {"http": settings.port, "metrics": settings.metrics_port}
+        scraped = template["metadata"]["annotations"]["prometheus.io/port"]
+        assert scraped == str(settings.metrics_port)
+
+
+def test_only_named_ports_are_reachable_and_the_open_one_from_monitoring_alone() -> None:
+    rules = MANIFESTS["networkpolicy.yaml NetworkPolicy"]["spec"]["ingress"]
+    reached = {
+        port["port"]: [it["namespaceSelector"]["matchLabels"] for it in rule["from"]]
+        for rule in rules
+        for port in rule["ports"]
+    }
+    assert reached["metrics"] == [{"kubernetes.io/metadata.name": "monitoring"}]
+    assert reached.keys() == {"http", "metrics"}
 
 
 @pytest.mark.parametrize("workload", WORKLOADS)
