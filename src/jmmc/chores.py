@@ -71,7 +71,7 @@ class Chores:
                     prune = self._store.reports.prune
                     await _prune(prune, before - before % _DAY, "summaries_deleted")
             except StoreError as error:
-                self._counters.store_errors["retention"] += 1
+                self._counters.fail("retention")
                 _log.warning("retention_failed", why=error)
             heed_cancellation()
             await asyncio.sleep(_PERIOD)

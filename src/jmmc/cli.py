@@ -22,6 +22,7 @@ from jmmc.cli_users import user
 from jmmc.errors import JmmcError, SettingsError
 from jmmc.preflight import inspect
 from jmmc.settings import (
+    SECRETS,
     Settings,
     default_text,
     environment_name,
@@ -152,6 +153,8 @@ def _shown(loaded: Settings, name: str) -> object:
     value = getattr(loaded, name)
     if name == "secret":
         return "(set)" if value else "(made at the first start)"
+    if name in SECRETS:
+        return "(set)" if value else ""
     if name == "store":
         return without_password(value)
     return list(value) if isinstance(value, tuple) else value

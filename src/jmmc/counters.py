@@ -55,6 +55,10 @@ class Counters:
         known = script == ANCESTOR or _VERSION.fullmatch(script or "")
         self._scripts[self._versions.of(script if script and known else "")] += 1
 
+    def fail(self, deed: Deed, seconds: float = 0.0) -> None:
+        """Count what the store failed in, after so long."""
+        self.store_errors[deed] += 1
+
     @property
     def rejected(self) -> Mapping[Reason, int]:
         """Refused pushes by reason; every reason is there, with 0 if need be."""

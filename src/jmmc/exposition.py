@@ -21,7 +21,7 @@ from jmmc.model import Condition
 from jmmc.tally import MEASURES
 from jmmc.version import __version__
 
-_PATIENCE = 2.0  # Seconds that a scrape waits for a store that does not answer.
+_PATIENCE = 6.0  # Seconds: a database gets 5 by default, then the spool says that it is away.
 _MEBIBYTE = 2**20
 _SPREADS = {
     "jmmc_call_rtt_seconds": "rtt",
@@ -51,7 +51,7 @@ class Exposition(Exposed):
             of_the_process(registry=self.registry)
 
     async def look(self) -> None:
-        """See how the store is. Never fails, and never takes longer than two seconds."""
+        """See how the store is. Never fails, and takes six seconds at the most."""
         self._condition = self._backlog = None
         try:
             async with asyncio.timeout(_PATIENCE):

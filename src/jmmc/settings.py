@@ -74,6 +74,21 @@ def _origin(value: str) -> str:
     return value
 
 
+def _otlp(value: str) -> str:
+    if value and not re.fullmatch(r"https?://[^/\s?#]+[^\s?#]*", value):
+        raise ValueError("an http or https URL, such as http://localhost:4318")
+    return value
+
+
+def _pairs(values: tuple[str, ...]) -> tuple[str, ...]:
+    if not all(re.fullmatch(r"[\w-]+=.+", it) for it in values):
+        raise ValueError("name=value, such as authorization=Bearer abc")
+    return values
+
+
+SECRETS = frozenset({"secret", "otlp_headers"})
+"""Settings whose value is never shown."""
+
 _Texts = Annotated[tuple[str, ...], BeforeValidator(_split)]
 _Networks = Annotated[tuple[Annotated[str, AfterValidator(_network)], ...], BeforeValidator(_split)]
 _Origins = Annotated[tuple[Annotated[str, AfterValidator(_origin)], ...], BeforeValidator(_split)]
@@ -224,6 +239,25 @@ class Settings(BaseModel):
     metrics_host: str = Field(
         "127.0.0.1", min_length=1, description="Address to listen on for metrics_port."
     )
+    otlp_endpoint: Annotated[str, AfterValidator(_otlp)] = Field(
+        "",
+        description=(
+            "URL to which metrics and traces go over OTLP (HTTP, protobuf), such as"
+            " http://localhost:4318; empty: nowhere. Needs the extra otel."
+        ),
+    )
+    otlp_headers: Annotated[tuple[str, ...], BeforeValidator(_split), AfterValidator(_pairs)] = (
+        Field(
+            (),
+            description="Headers for that endpoint, name=value, comma-separated. A secret.",
+        )
+    )
+    trace_ratio: float = Field(
+        0.01,
+        ge=0,
+        le=1,
+        description="Share of the pushes that make a span of their own, with otlp_endpoint.",
+    )
     quality_preset: Literal["jitsi", "teams", "twilio", "pexip"] = Field(
         "jitsi",
         description=(
@@ -305,7 +339,7 @@ def _validated(given: dict[str, Origin]) -> Settings:
         problem = error.errors(include_url=False)[0]
         name = str(problem["loc"][0])
         origin = given[name]
-        shown = "" if name == "secret" else f" = {_shown(origin.value)}"
+        shown = "" if name in SECRETS else f" = {_shown(origin.value)}"
         allowed = problem["msg"].removeprefix("Value error, ").removeprefix("Input should be ")
         raise SettingsError(f"{origin.source}{shown}: expected {allowed}") from None
 

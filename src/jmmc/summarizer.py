@@ -199,7 +199,7 @@ async def keep_up(summarizer: Summarizer, counters: Counters, *, pause: float) -
             if await summarizer.step() >= _SESSIONS:
                 continue
         except StoreError as error:
-            counters.store_errors["summaries"] += 1
+            counters.fail("summaries")
             _log.warning("summaries_failed", why=error)
         heed_cancellation()
         await asyncio.sleep(pause)

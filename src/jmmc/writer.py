@@ -104,7 +104,7 @@ class Writer:
         try:
             receipts = await self._store.append([push for push, _ in batch])
         except StoreError as error:
-            self._counters.store_errors["commit"] += 1
+            self._counters.fail("commit", self._loop.time() - began)
             _log.error("store_down", pushes=len(batch), why=error)
             self._fail(batch)
             if self._closing:  # The next batches would take as long to fail.

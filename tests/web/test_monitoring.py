@@ -3,6 +3,8 @@
 import asyncio
 import gzip
 import secrets
+import subprocess
+import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -236,3 +238,11 @@ async def test_a_mounted_app_has_it_too(tmp_path: Path) -> None:
     answer = await call(host, "GET", "/calls/metrics", client="127.0.0.1")
     assert b"jmmc_build_info{" in answer.body
     await metrics.close()
+
+
+def test_one_port_for_two_things_is_refused_in_one_line(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "jmmc", "serve", "--store", f"sqlite:///{tmp_path}/x.db"]
+    command += ["--port", "18999", "--metrics-port", "18999"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60)
+    assert done.returncode == 1
+    assert done.stderr == "jmmc: metrics_port 18999: pushes come there; choose another\n"

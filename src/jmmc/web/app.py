@@ -5,6 +5,7 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 from jmmc.collector import Collector
+from jmmc.errors import SettingsError
 from jmmc.secret import resolve_secret
 from jmmc.settings import Settings
 from jmmc.stores import Store, configured_store
@@ -34,7 +35,7 @@ class MetricsCollector:
         if store is None:
             store = configured_store(settings, spool="spool_dir" in settings.model_fields_set)
         self.secret = resolve_secret(settings)
-        self.collector = Collector(settings, store, secret=self.secret)
+        self.collector = _collector(settings, store, self.secret)
         browser, ops = BrowserDoors(self.collector), OpsDoors(self.collector)
         self._doors: dict[str, dict[str, Door]] = {
             "/push": {"POST": browser.push, "OPTIONS": browser.preflight},
@@ -92,6 +93,17 @@ class MetricsCollector:
         await receive()
         await self.close()
         await send({"type": "lifespan.shutdown.complete"})
+
+
+def _collector(settings: Settings, store: Store, secret: str) -> Collector:
+    if not settings.otlp_endpoint:
+        return Collector(settings, store, secret=secret)
+    try:
+        from jmmc.telemetry import TracedCollector
+    except ImportError as error:
+        hint = "pip install 'jitsi-meet-metrics-collector[otel]'"
+        raise SettingsError(f"otlp_endpoint needs the OpenTelemetry SDK: {hint}") from error
+    return TracedCollector(settings, store, secret=secret)
 
 
 def _without_body(send: Send) -> Send:

@@ -28,7 +28,7 @@ def create_app(settings: Settings, *, store: Store | None = None) -> "Server":
     routes, monitoring = _routes(metrics)
     if settings.demo:
         routes += demo_routes(settings, metrics.collector)
-    pages = Starlette(routes=routes, middleware=[Middleware(RequestLog)])
+    pages = Starlette(routes=routes, middleware=_middleware(metrics))
     return Server(settings.prefix, metrics, pages, monitoring)
 
 
@@ -38,12 +38,17 @@ def dashboard(metrics: MetricsCollector) -> Starlette:
     They are closed as in `jmmc serve`: until there is a user or a token, only the machine itself
     may look. The host should mount `metrics` itself too, where browsers push to.
     """
-    return Starlette(routes=dashboard_routes(metrics), middleware=[Middleware(RequestLog)])
+    return Starlette(routes=dashboard_routes(metrics), middleware=_middleware(metrics))
 
 
 def dashboard_routes(metrics: MetricsCollector) -> list[BaseRoute]:
     """The paths of the pages, of the API and of monitoring."""
     return _routes(metrics)[0]
+
+
+def _middleware(metrics: MetricsCollector) -> list[Middleware]:
+    traced = getattr(metrics.collector, "traced", None)  # Only with otlp_endpoint.
+    return [Middleware(RequestLog), *([Middleware(traced)] if traced else [])]
 
 
 def _routes(metrics: MetricsCollector) -> tuple[list[BaseRoute], Monitoring]:
