@@ -3,13 +3,13 @@
 import json
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from playwright.sync_api import Browser, Page, Route
 
 from jmmc.settings import Settings
-from jmmc.web.script import render
+from jmmc.web.script import ENTRANCES, Entrance, render
 
 _PAGES = Path(__file__).parent.parent / "e2e"
 _ORIGIN = "https://meet.example.org"
@@ -36,10 +36,11 @@ class Stage:
     def confirm(push: dict[str, Any]) -> Answer:
         return 200, {}, {"ack": push["samples"][-1]["seq"]}
 
-    def load(self) -> None:
-        self.page.evaluate("jitsi.load('/jmmc/getClient')")
+    def load(self, entrance: Entrance = "getClient") -> None:
+        self.page.evaluate("name => jitsi.load('/jmmc/' + name)", entrance)
         self.page.wait_for_function(
-            "document.scripts[document.scripts.length - 1].src.endsWith('getClient')"
+            "name => document.scripts[document.scripts.length - 1].src.endsWith(name)",
+            arg=entrance,
         )
         self.page.wait_for_timeout(50)
 
@@ -87,8 +88,8 @@ class Stage:
                 status, headers, content = answer
                 body = content if isinstance(content, str) else json.dumps(content)
                 route.fulfill(status=status, headers=headers, body=body)
-        elif path == "/jmmc/getClient":
-            text = render(Settings.of(**self.settings))
+        elif (entrance := path.removeprefix("/jmmc/")) in ENTRANCES:
+            text = render(Settings.of(**self.settings), cast(Entrance, entrance))
             route.fulfill(body=text, content_type="application/javascript")
         elif (_PAGES / path[1:]).is_file():
             route.fulfill(path=_PAGES / path[1:])

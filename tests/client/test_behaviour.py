@@ -71,6 +71,17 @@ def test_only_what_changed_is_sent_and_silence_is_a_sign_of_life(stage: MakeStag
     assert [sample["m"] for sample in it.samples[2:5]] == [{}, {}, {}]
 
 
+def test_what_still_waits_for_its_probe_is_not_lost_by_leaving(stage: MakeStage) -> None:
+    it = stage()
+    it.join(me=_ME)
+    it.wait_for(1)
+    it.page.evaluate("APP.conference._room.pc = {getStats: () => new Promise(() => {})}")
+    it.emit(_RECORDS[3])
+    it.page.evaluate("jitsi.leave()")
+    it.wait_until(lambda: any(sample.get("bye") for sample in it.samples))
+    assert any("cq" in m for m in _readings(it))
+
+
 def test_alone_in_a_room_the_readings_end_and_the_participant_does_not(stage: MakeStage) -> None:
     """Jitsi raises no event then."""
     it = stage(clock=True)
@@ -110,13 +121,16 @@ def test_an_interruption_is_no_good_line(stage: MakeStage) -> None:
 def test_events_are_told_with_what_happens_beside_them(stage: MakeStage) -> None:
     it = stage(clock=True, push_interval=1)
     it.join(me=_ME)
-    mute = "track => APP.conference._room.emit('conference.trackMuteChanged', track)"
-    for kind in ("audio", "video"):
-        it.page.evaluate(
-            f"kind => ({mute})({{isLocal: () => true, isMuted: () => true, getType: () => kind}})",
-            kind,
-        )
-    it.raise_event("conference.p2pStatus", None, True)
+    it.page.evaluate(
+        """() => {
+          const room = APP.conference._room;
+          for (const kind of ["audio", "video"]) {
+            const track = { isLocal: () => true, isMuted: () => true, getType: () => kind };
+            room.emit("conference.trackMuteChanged", track);
+          }
+          room.emit("conference.p2pStatus", null, true);
+        }"""
+    )
     it.page.clock.run_for(3000)
     it.wait_for(2)
     events = [sample["m"]["ev"] for sample in it.samples if "ev" in sample["m"]]

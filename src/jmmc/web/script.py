@@ -1,18 +1,26 @@
-"""The browser script as it is served: settings filled in, white space gone, compressed once."""
+"""The browser scripts as they are served: settings filled in, compressed once.
+
+Their source is the parts in `client/`; `./run minify` puts them together.
+"""
 
 import hashlib
 import json
-from importlib.resources import files
+from pathlib import Path
+from typing import Literal, get_args
 
 import brotli
-import rjsmin
 import zopfli.gzip
 from msgspec import Struct
 
 from jmmc.settings import Settings
 from jmmc.version import __version__
 
-_PLACEHOLDER = "JMMC_SETTINGS"
+PLACEHOLDER = "JMMC_SETTINGS"
+SCRIPTS = Path(__file__).parent / "client"
+
+Entrance = Literal["getClient", "getEmbedder"]
+ENTRANCES: tuple[Entrance, ...] = get_args(Entrance)
+"""For Jitsi Meet pages and apps; for pages that embed Jitsi Meet."""
 
 # Inside a script element these end the script or a string, though JSON allows them.
 _ESCAPED = {
@@ -33,10 +41,10 @@ class Variant(Struct, frozen=True):
 
 
 class Script:
-    """The script for one set of settings, in each encoding that browsers ask for."""
+    """One script for one set of settings, in each encoding that browsers ask for."""
 
-    def __init__(self, settings: Settings) -> None:
-        plain = render(settings).encode()
+    def __init__(self, settings: Settings, entrance: Entrance = "getClient") -> None:
+        plain = render(settings, entrance).encode()
         digest = hashlib.sha256(plain).hexdigest()[:16]
         self.plain = Variant("identity", plain, f'"{digest}"')
         self.gzip = Variant("gzip", zopfli.gzip.compress(plain), f'"{digest}-gz"')
@@ -55,8 +63,8 @@ class Script:
         return self.plain
 
 
-def render(settings: Settings) -> str:
-    """The script's text with the browser's settings in it."""
+def render(settings: Settings, entrance: Entrance = "getClient") -> str:
+    """A script's text with the browser's settings in it."""
     values = {
         "push_url": settings.push_url,
         "push_interval": settings.push_interval,
@@ -70,6 +78,5 @@ def render(settings: Settings) -> str:
     literal = json.dumps(values)
     for character, escape in _ESCAPED.items():
         literal = literal.replace(character, escape)
-    source = files("jmmc.web").joinpath("client.js").read_text("utf-8")
-    minified: str = rjsmin.jsmin(source)
-    return minified.replace(_PLACEHOLDER, literal, 1)
+    source = (SCRIPTS / f"{entrance}.min.js").read_text("utf-8").strip()
+    return source.replace(PLACEHOLDER, literal, 1)

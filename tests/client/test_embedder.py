@@ -1,0 +1,136 @@
+"""The script of a page that embeds Jitsi Meet, on a stand-in of the IFrame API."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from tests.client.conftest import Stage
+from tests.recordings import stats_of
+
+MakeStage = Callable[..., Stage]
+
+_RECORDS = stats_of("bridge + simulcast + e2eping", "A")
+_ME = _RECORDS[0]["me"]
+_API = Path(__file__).with_name("embedding.js").read_text("utf-8")
+
+
+def _embed(make: MakeStage, **settings: Any) -> Stage:
+    """A page with a call in an iframe that is watched, and has been joined."""
+    it = make(clock=True, **settings)
+    it.page.add_script_tag(content=_API + "; var api = new JitsiMeetExternalAPI();")
+    it.load("getEmbedder")
+    it.wait_until(lambda: bool(it.page.evaluate("!!window.jmmcWatch")))
+    it.page.evaluate("jmmcWatch(api)")
+    _raise(it, "videoConferenceJoined", {"roomName": "weekly", "id": _ME, "displayName": "Secret"})
+    return it
+
+
+def _raise(it: Stage, name: str, told: dict[str, Any]) -> None:
+    it.page.evaluate("([name, told]) => api.raise(name, told)", [name, told])
+
+
+def _pass(it: Stage, seconds: int) -> None:
+    """Let time pass, and what was asked be answered."""
+    for _ in range(seconds // 10):
+        it.page.clock.run_for(10_000)
+        it.page.wait_for_timeout(20)
+
+
+def _told(it: Stage) -> dict[str, Any]:
+    told: dict[str, Any] = {}
+    for sample in it.samples:
+        for key, value in sample["m"].items():
+            if isinstance(value, dict):
+                told.setdefault(key, {}).update(value)
+            else:
+                told[key] = value
+    return told
+
+
+def test_an_embedding_page_sends_what_the_call_inside_says(stage: MakeStage) -> None:
+    it = _embed(stage)
+    it.page.evaluate("record => api.say(record)", _RECORDS[5])
+    _pass(it, 70)
+    it.wait_for(2)
+    push = it.pushes[0]
+    assert (push["v"], push["conf"]) == (2, "weekly")
+    told = _told(it)
+    assert (told["pid"], told["n"], told["vis"]) == (_ME, 2, True)
+    payload = _RECORDS[5]["payload"]
+    assert told["cq"] == round(payload["connectionQuality"], 2)
+    assert told["u"]["vb"] == payload["bitrate"]["video"]["upload"]
+    assert told["t"]["tp"] == "udp"
+    assert "Secret" not in str(it.pushes), "nobody's name is sent"
+    assert it.said == []
+
+
+def test_events_and_the_end_of_a_call_are_told(stage: MakeStage) -> None:
+    it = _embed(stage)
+    it.page.evaluate("record => api.say(record)", _RECORDS[5])
+    _pass(it, 10)
+    for name, told in (
+        ("audioMuteStatusChanged", {"muted": True}),
+        ("p2pStatusChanged", {"isP2p": True}),
+    ):
+        _raise(it, name, told)
+    it.page.clock.run_for(300)
+    _raise(it, "videoConferenceLeft", {"roomName": "weekly"})
+    it.wait_until(lambda: any(sample.get("bye") for sample in it.samples))
+    events = [sample["m"].get("ev", []) for sample in it.samples]
+    assert {name for names in events for name in names} == {"muted_audio", "p2p"}
+    before = it.page.evaluate("api.asked")
+    _pass(it, 30)
+    assert it.page.evaluate("api.asked") == before, "nobody is asked after the end"
+
+
+def test_nothing_is_lost_while_the_collector_is_away(stage: MakeStage) -> None:
+    it = _embed(stage, push_interval=10)
+    it.wait_for(1)
+    it.reply = lambda push: None
+    for record in _RECORDS[5:10]:
+        it.page.evaluate("record => api.say(record)", record)
+        _pass(it, 10)
+    it.reply = Stage.confirm
+    _pass(it, 60)
+    numbers = sorted({sample["seq"] for sample in it.samples})
+    assert numbers == list(range(len(numbers)))
+    assert len(numbers) > 5
+
+
+def test_who_is_alone_is_not_interrupted_and_whose_line_breaks_is(stage: MakeStage) -> None:
+    """Jitsi repeats what it said last, with `iceConnected: false`."""
+    it = _embed(stage)
+    it.page.evaluate("record => api.say(record)", _RECORDS[5])
+    _pass(it, 10)
+    it.page.evaluate("api.stats.iceConnected = false; api.participants = 1")
+    _pass(it, 40)
+    assert all("ev" not in sample["m"] for sample in it.samples)
+    it.page.evaluate("api.participants = 2")
+    _pass(it, 30)
+    it.page.evaluate("api.stats.iceConnected = true")
+    _pass(it, 30)
+    it.wait_until(lambda: any("restored" in s["m"].get("ev", []) for s in it.samples))
+    events = [name for sample in it.samples for name in sample["m"].get("ev", [])]
+    assert events == ["interrupted", "restored"]
+
+
+def test_an_older_jitsi_tells_presence_and_does_no_harm(stage: MakeStage) -> None:
+    it = stage(clock=True)
+    it.page.add_script_tag(
+        content=_API + "; delete JitsiMeetExternalAPI.prototype.getConnectionStats;"
+        " var api = new JitsiMeetExternalAPI();"
+    )
+    it.load("getEmbedder")
+    it.page.evaluate("jmmcWatch(api)")
+    _raise(it, "videoConferenceJoined", {"roomName": "weekly", "id": "a1"})
+    _pass(it, 40)
+    it.wait_for(2)
+    assert it.samples[0]["m"]["pid"] == "a1"
+    assert it.said == []
+
+
+def test_switched_off_watching_does_nothing(stage: MakeStage) -> None:
+    it = _embed(stage, enabled=False)
+    _pass(it, 40)
+    assert it.pushes == []
+    assert it.page.evaluate("api.asked") == 0
