@@ -15,7 +15,8 @@ from rich.table import Table
 from jmmc.cli_answers import report, sessions, show
 from jmmc.cli_backup import backup
 from jmmc.cli_data import copy, export, rebuild, simulate
-from jmmc.cli_parts import fail
+from jmmc.cli_jitsi import doctor, snippet
+from jmmc.cli_parts import fail, tell
 from jmmc.cli_privacy import forget
 from jmmc.cli_tokens import token
 from jmmc.cli_users import user
@@ -33,7 +34,6 @@ from jmmc.settings import (
 from jmmc.version import __version__
 
 _Command = Callable[..., Any]
-_MARKS = {"ok": "[green]ok  [/]", "warn": "[yellow]warn[/]", "fail": "[red]FAIL[/]"}
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -96,9 +96,7 @@ def check(config: Path | None, url: str | None, **flags: object) -> None:
     async def report() -> bool:
         fine = True
         async for finding in inspect(settings, url=url):
-            console.print(_MARKS[finding.verdict], finding.what)
-            if finding.hint:
-                console.print(f"     {finding.hint}", style="dim")
+            tell(console, finding)
             fine = fine and finding.verdict != "fail"
         return fine
 
@@ -160,5 +158,19 @@ def _shown(loaded: Settings, name: str) -> object:
     return list(value) if isinstance(value, tuple) else value
 
 
-for _one in (backup, export, copy, forget, simulate, rebuild, report, sessions, show, token, user):
+for _one in (
+    backup,
+    export,
+    copy,
+    forget,
+    simulate,
+    rebuild,
+    report,
+    sessions,
+    show,
+    token,
+    user,
+    snippet,
+    doctor,
+):
     main.add_command(_one)

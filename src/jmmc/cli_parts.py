@@ -8,15 +8,19 @@ from typing import Any, NoReturn, TypeVar
 
 import click
 from rich.console import Console
+from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from jmmc.errors import JmmcError, UnusableStore
+from jmmc.findings import Finding
 from jmmc.moments import moment
 from jmmc.settings import Settings
 from jmmc.stores import Reports, Store, open_store
 
 Command = Callable[..., Any]
 _Answer = TypeVar("_Answer")
+
+_MARKS = {"ok": "[green]ok  [/]", "warn": "[yellow]warn[/]", "fail": "[red]FAIL[/]"}
 
 store_option = click.option(
     "--store",
@@ -41,6 +45,13 @@ def fail(problem: object, code: int) -> NoReturn:
     """Say what is wrong, in a line, and end."""
     click.echo(f"jmmc: {problem}", err=True)
     sys.exit(code)
+
+
+def tell(console: Console, finding: Finding) -> None:
+    """One finding as a line, and what to do about it below."""
+    console.print(_MARKS[finding.verdict], escape(finding.what))
+    if finding.hint:
+        console.print(f"     {escape(finding.hint)}", style="dim")
 
 
 def instant(option: str, text: str | None) -> int | None:

@@ -6,9 +6,10 @@ import urllib.error
 import urllib.request
 from collections.abc import AsyncIterator
 from pathlib import Path
-from typing import Literal, NamedTuple
+from typing import Literal
 
 from jmmc.errors import JmmcError
+from jmmc.findings import Finding
 from jmmc.secret import resolve_secret
 from jmmc.settings import Settings, without_password
 from jmmc.stores import Store, configured_store
@@ -17,14 +18,6 @@ from jmmc.web.script import Script
 
 _TYPICAL_NAMES = ("weekly-meeting", "standup2", "r%c3%a9union%20a", "sunnydayswalkfast")
 _SCRIPT_LIMIT = 6 * 1024  # Bytes gzipped: what we promise not to exceed.
-
-
-class Finding(NamedTuple):
-    """One thing looked at. `hint` says what to do when it is not fine."""
-
-    verdict: Literal["ok", "warn", "fail"]
-    what: str
-    hint: str = ""
 
 
 async def inspect(settings: Settings, *, url: str | None = None) -> AsyncIterator[Finding]:
