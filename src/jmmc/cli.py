@@ -3,7 +3,7 @@
 import asyncio
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -24,11 +24,13 @@ from jmmc.errors import JmmcError, SettingsError
 from jmmc.preflight import inspect
 from jmmc.settings import (
     SECRETS,
+    Mark,
     Settings,
     default_text,
     environment_name,
     gather,
     load_settings,
+    marked,
     without_password,
 )
 from jmmc.version import __version__
@@ -62,10 +64,14 @@ def _setting_option(name: str, field: FieldInfo) -> Callable[[_Command], _Comman
     )
 
 
-def _load(config: Path | None, flags: dict[str, object]) -> Settings:
+def _read(config: Path | None, flags: Mapping[str, object]) -> Settings:
     given = {name: value for name, value in flags.items() if value is not None}
+    return load_settings(flags=given, environ=os.environ, file=config)
+
+
+def _load(config: Path | None, flags: Mapping[str, object]) -> Settings:
     try:
-        return load_settings(flags=given, environ=os.environ, file=config)
+        return _read(config, flags)
     except SettingsError as error:
         fail(error, 2)
 
@@ -73,12 +79,11 @@ def _load(config: Path | None, flags: dict[str, object]) -> Settings:
 @main.command()
 @_setting_options
 def serve(config: Path | None, **flags: object) -> None:
-    """Collect pushes until told to stop (SIGTERM, Ctrl-C)."""
-    settings = _load(config, flags)
+    """Collect pushes until told to stop (SIGTERM, Ctrl-C). SIGHUP reads the settings again."""
     from jmmc.serve import run
 
     try:
-        run(settings)
+        run(lambda: _read(config, flags))
     except SettingsError as error:
         fail(error, 2)
     except JmmcError as error:
@@ -136,14 +141,25 @@ def _settings_page() -> str:
         "separated by commas; in TOML they are arrays. `jmmc settings` shows what is in force and",
         "where it was given.",
         "",
+        "On SIGHUP a running server reads the file again. What is marked as live changes at once,",
+        "between two pushes; the log says what changed and what else needs a restart. A file with",
+        "a mistake in it is refused with one line in the log, and changes nothing.",
+        "",
         "This page is made by `jmmc settings --markdown`.",
         "",
-        "| setting | environment | default | what it is |",
-        "|---|---|---|---|",
+        "| setting | environment | default | live | what it is |",
+        "|---|---|---|---|---|",
     ]
     for name, field in Settings.model_fields.items():
         default = f"`{default_text(field)}`".replace("|", "\\|") if field.default else "none"
-        lines.append(f"| `{name}` | `{environment_name(name)}` | {default} | {field.description} |")
+        cells = (
+            f"`{name}`",
+            f"`{environment_name(name)}`",
+            default,
+            "live" if marked(name, Mark.LIVE) else "",
+            str(field.description),
+        )
+        lines.append(f"| {' | '.join(cells)} |")
     return "\n".join(lines) + "\n"
 
 

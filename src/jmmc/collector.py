@@ -25,7 +25,7 @@ from jmmc.forgetting import forget
 from jmmc.identity import COOKIE, CookieSigner, is_session_id
 from jmmc.logs import logger
 from jmmc.model import Condition, Dialect, Push, Receipt, Refusal, Sample
-from jmmc.settings import Settings
+from jmmc.settings import Change, Settings, changed
 from jmmc.stores import Store
 from jmmc.stores.erasures import forgotten
 from jmmc.tally import Tally
@@ -96,14 +96,29 @@ class Collector:
         self.leaving = False
         self._clock = clock
         self._new_id = new_id
-        self._codec = Codec(regions=settings.authorized_regions, addresses=settings.ip)
-        self._policy = Policy(settings.conf_pattern)
-        self._proxies = Proxies(settings.trusted_proxies)
-        self._throttle = Throttle(settings.max_pushes_per_minute)
+        self._follow(settings)
+        self._followers: list[Callable[[Settings], None]] = []
         self._signer = CookieSigner(secret)
         self._forgotten = Forgotten()
         self._writer: Writer | None = None
         self._chores: Chores | None = None
+
+    def adopt(self, settings: Settings) -> Change:
+        """Go by other settings from the next push on, where that needs no restart.
+
+        To be called in the event loop: no push sees half of a change.
+        """
+        change = changed(self.settings, settings)
+        if change.applied:
+            self.settings = change.settings
+            for follow in (self._follow, *self._followers):
+                follow(change.settings)
+        return change
+
+    def tell(self, follower: Callable[[Settings], None]) -> None:
+        """Tell `follower` now, and whenever other settings were adopted."""
+        self._followers.append(follower)
+        follower(self.settings)
 
     async def open(self) -> Writer:
         """Open the store and start the writer. Free when done already."""
@@ -192,6 +207,12 @@ class Collector:
         """Return when the store can take a write now, else raise `StoreError`."""
         await self.open()
         return await self.store.check()
+
+    def _follow(self, settings: Settings) -> None:
+        self._codec = Codec(regions=settings.authorized_regions, addresses=settings.ip)
+        self._policy = Policy(settings.conf_pattern)
+        self._proxies = Proxies(settings.trusted_proxies)
+        self._throttle = Throttle(settings.max_pushes_per_minute)
 
     def _admit(self, body: bytes, sender: Sender) -> tuple[list[str], Push]:
         now = self._clock()

@@ -5,6 +5,9 @@ import gc
 import signal
 import socket
 import time
+from collections.abc import Callable, Coroutine
+from functools import partial
+from typing import Any
 
 import uvicorn
 from rich.console import Console
@@ -12,7 +15,7 @@ from starlette.types import ASGIApp
 
 from jmmc.collector import Collector
 from jmmc.demo_life import STORE, keep_calling, remember_a_day
-from jmmc.errors import JmmcError, UnusableStore
+from jmmc.errors import JmmcError, SettingsError, UnusableStore
 from jmmc.logs import logger, set_up
 from jmmc.settings import Settings, without_password
 from jmmc.stores import Store, configured_store
@@ -32,15 +35,18 @@ class CannotListen(JmmcError):
     """The address is taken, or not one of this machine's."""
 
 
-def run(settings: Settings) -> None:
+def run(load: Callable[[], Settings]) -> None:
     """Serve until SIGTERM or SIGINT; then answer what waits, and return.
 
-    Raises `CannotListen`, or what opening the store raises, before anything is served.
+    `load` reads the settings: now, and again on SIGHUP. Raises what it raises, `CannotListen`, or
+    what opening the store raises, before anything is served.
     """
+    settings = load()
     set_up(settings.log_level, settings.log_format)
     simulated = settings.demo and "store" not in settings.model_fields_set
     if simulated:
         settings = settings.model_copy(update={"store": STORE})
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)  # Until there is something that can reload.
     if settings.metrics_port and settings.metrics_port == settings.port:
         raise CannotListen(f"metrics_port {settings.port}: pushes come there; choose another")
     store = configured_store(settings, spool=True)
@@ -76,11 +82,12 @@ def run(settings: Settings) -> None:
         _greet(settings, port)
         _log.info("started", version=__version__, store=settings.store.partition(":")[0])
         _settle_garbage()
-        if simulated:
-            url = f"http://127.0.0.1:{port}{settings.prefix}"
-            asyncio.run(_serve_and_call(server, listeners, url))
-        else:
-            server.run(sockets=listeners)
+        url = f"http://127.0.0.1:{port}{settings.prefix}"
+        with asyncio.Runner(loop_factory=server.config.get_loop_factory()) as runner:
+            reload = partial(_reload, app.metrics.collector, load)
+            runner.get_loop().add_signal_handler(signal.SIGHUP, reload)
+            collecting = server.serve(sockets=listeners)
+            runner.run(_call_beside(collecting, url) if simulated else collecting)
         _log.info("stopped")
     finally:
         for listener in listeners:
@@ -105,11 +112,22 @@ class _Server(uvicorn.Server):
         await super().shutdown(sockets)
 
 
-async def _serve_and_call(server: uvicorn.Server, listeners: list[socket.socket], url: str) -> None:
+def _reload(collector: Collector, load: Callable[[], Settings]) -> None:
+    """Read the settings again; what is wrong with them changes nothing."""
+    try:
+        change = collector.adopt(load())
+    except SettingsError as error:
+        _log.error("settings_refused", why=error)
+        return
+    set_up(change.settings.log_level, change.settings.log_format)
+    _log.warning("settings_reloaded", changed=change.applied, need_restart=change.waiting)
+
+
+async def _call_beside(collecting: Coroutine[Any, Any, None], url: str) -> None:
     """Serve, with the demo's calls beside."""
     calls = asyncio.create_task(keep_calling(url))
     try:
-        await server.serve(sockets=listeners)
+        await collecting
     finally:
         await stop(calls)
 

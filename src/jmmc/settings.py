@@ -8,6 +8,7 @@ import difflib
 import re
 import tomllib
 from collections.abc import Mapping
+from enum import Enum
 from ipaddress import ip_network
 from pathlib import Path
 from typing import Annotated, Any, Literal, NamedTuple
@@ -94,6 +95,17 @@ _Networks = Annotated[tuple[Annotated[str, AfterValidator(_network)], ...], Befo
 _Origins = Annotated[tuple[Annotated[str, AfterValidator(_origin)], ...], BeforeValidator(_split)]
 
 
+class Mark(Enum):
+    """What else there is to know of a setting."""
+
+    LIVE = "may change while the collector runs"
+
+
+_LiveFlag = Annotated[bool, Mark.LIVE]
+_LiveNumber = Annotated[int, Mark.LIVE]
+_LiveReal = Annotated[float, Mark.LIVE]
+
+
 class Settings(BaseModel):
     """How a collector behaves. Frozen; a bad value raises `SettingsError`."""
 
@@ -147,17 +159,17 @@ class Settings(BaseModel):
     spool_limit: int = Field(
         1024, ge=1, description="MiB that the spool may have; beyond, pushes are refused (503)."
     )
-    conf_pattern: Annotated[str, AfterValidator(_pattern)] = Field(
+    conf_pattern: Annotated[str, AfterValidator(_pattern), Mark.LIVE] = Field(
         r"[^\s\x00-\x1f\x7f/\\<>\"]{1,256}",
         description=(
             "Regular expression that the whole name of a conference must match. Jitsi sends names"
             " in lower case and percent-encoded."
         ),
     )
-    authorized_regions: _Texts = Field(
+    authorized_regions: Annotated[_Texts, Mark.LIVE] = Field(
         (), description="Server regions that may be stored; empty allows any. Comma-separated."
     )
-    push_url: Annotated[str, AfterValidator(_push_url)] = Field(
+    push_url: Annotated[str, AfterValidator(_push_url), Mark.LIVE] = Field(
         "push",
         description=(
             "Where browsers push to: absolute, or relative to the URL that they loaded the"
@@ -174,52 +186,54 @@ class Settings(BaseModel):
     push_interval: int = Field(
         30, ge=1, le=3600, description="Seconds between two pushes of a browser."
     )
-    sample_interval: int = Field(
+    sample_interval: _LiveNumber = Field(
         30,
         ge=1,
         le=3600,
         description="Seconds that one sample sums up; 10 keeps every event that Jitsi raises.",
     )
-    enabled: bool = Field(True, description="Whether browsers collect at all.")
-    sample_ratio: float = Field(
+    enabled: _LiveFlag = Field(True, description="Whether browsers collect at all.")
+    sample_ratio: _LiveReal = Field(
         1.0,
         ge=0,
         le=1,
         description="Share of the conferences to collect; each is in or out as a whole.",
     )
-    require_consent: bool = Field(
+    require_consent: _LiveFlag = Field(
         False,
         description=(
             "Whether the browser script does nothing at all until the page says"
             " window.jmmc_consent = true; false takes it back."
         ),
     )
-    ip: Literal["truncated", "full", "none"] = Field(
+    ip: Annotated[Literal["truncated", "full", "none"], Mark.LIVE] = Field(
         "truncated",
         description=(
             "How much of IP addresses is stored: truncated keeps the network (IPv4 /24, IPv6 /48),"
             " full all of it with ports, none nothing; then browsers send none either."
         ),
     )
-    trusted_proxies: _Networks = Field(
+    trusted_proxies: Annotated[_Networks, Mark.LIVE] = Field(
         ("127.0.0.1/32", "::1/128"),
         description="Proxies whose X-Forwarded-For counts. Addresses or networks, comma-separated.",
     )
-    allowed_origins: _Origins = Field(
+    allowed_origins: Annotated[_Origins, Mark.LIVE] = Field(
         ("*",),
         description=(
             "Origins of the Jitsi Meet pages, comma-separated. * lets any page push, without"
             " credentials; the ancestor's script on another origin needs its own listed."
         ),
     )
-    max_body: int = Field(65536, ge=1024, le=16 * 2**20, description="Bytes that a push may have.")
-    body_timeout: float = Field(
+    max_body: _LiveNumber = Field(
+        65536, ge=1024, le=16 * 2**20, description="Bytes that a push may have."
+    )
+    body_timeout: _LiveReal = Field(
         10, gt=0, le=300, description="Seconds in which the body of a push must arrive."
     )
-    max_pushes_per_minute: int = Field(
+    max_pushes_per_minute: _LiveNumber = Field(
         6000, ge=0, description="Pushes a minute that one address may send; 0 sets no limit."
     )
-    max_queries_per_minute: int = Field(
+    max_queries_per_minute: _LiveNumber = Field(
         600, ge=0, description="Questions a minute that one address may ask; 0 sets no limit."
     )
     queue_limit: int = Field(
@@ -266,10 +280,10 @@ class Settings(BaseModel):
         ),
     )
     demo: bool = Field(False, description="Whether to serve the demo page.")
-    log_level: Literal["debug", "info", "warning", "error"] = Field(
+    log_level: Annotated[Literal["debug", "info", "warning", "error"], Mark.LIVE] = Field(
         "info", description="Least severity that is logged."
     )
-    log_format: LogFormat = Field(
+    log_format: Annotated[LogFormat, Mark.LIVE] = Field(
         "logfmt", description="Form of a line in the log: key=value pairs, or a JSON object."
     )
 
@@ -317,6 +331,30 @@ def gather(
     for name, value in flags.items():
         given[_known(name, name)] = Origin(value, name)
     return given
+
+
+def marked(name: str, mark: Mark) -> bool:
+    """Whether a setting bears a mark."""
+    return mark in Settings.model_fields[name].metadata
+
+
+class Change(NamedTuple):
+    """What becomes of new settings while a collector runs: `settings` are then in force.
+
+    `applied` and `waiting` name what differs: the latter needs a restart.
+    """
+
+    settings: Settings
+    applied: list[str]
+    waiting: list[str]
+
+
+def changed(old: Settings, new: Settings) -> Change:
+    """What of `new` may take the place of `old` without a restart."""
+    differing = [it for it in Settings.model_fields if getattr(old, it) != getattr(new, it)]
+    applied = [it for it in differing if marked(it, Mark.LIVE)]
+    settings = old.model_copy(update={it: getattr(new, it) for it in applied})
+    return Change(settings, applied, [it for it in differing if it not in applied])
 
 
 def environment_name(name: str) -> str:

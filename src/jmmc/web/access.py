@@ -34,9 +34,13 @@ class Access:
     def __init__(self, settings: Settings, reports: Reports, signin: SignIn) -> None:
         self._reports = reports
         self._signin = signin
+        self._tried = Throttle(_TRIES)
+        self.follow(settings)
+
+    def follow(self, settings: Settings) -> None:
+        """Go by these settings from the next question on."""
         self._proxies = Proxies(settings.trusted_proxies)
         self._asked = Throttle(settings.max_queries_per_minute)
-        self._tried = Throttle(_TRIES)
 
     async def check(self, request: Request, scope: Scope, now: float) -> Caller:
         """Who this is, if they may do what needs `scope`."""

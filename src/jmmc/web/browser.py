@@ -6,6 +6,7 @@ from jmmc.collector import Collector
 from jmmc.errors import Reason, Rejected, StoreError
 from jmmc.identity import COOKIE
 from jmmc.logs import logger
+from jmmc.settings import Settings
 from jmmc.web.cors import Cors
 from jmmc.web.http import JSON, Disconnected, Header, Request, Send, answer, answer_json, encode
 from jmmc.web.requestlog import REQUEST_ID, request_id
@@ -33,9 +34,12 @@ class BrowserDoors:
 
     def __init__(self, collector: Collector) -> None:
         self._collector = collector
-        self._cors = Cors(collector.settings.allowed_origins)
-        self._client = Script(collector.settings, "getClient")
-        self._embedder = Script(collector.settings, "getEmbedder")
+        collector.tell(self._follow)
+
+    def _follow(self, settings: Settings) -> None:
+        self._cors = Cors(settings.allowed_origins)
+        self._client = Script(settings, "getClient")
+        self._embedder = Script(settings, "getEmbedder")
 
     async def push(self, request: Request, send: Send) -> None:
         """Take a body, hand it to the collector, answer what became of it."""

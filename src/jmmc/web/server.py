@@ -55,6 +55,7 @@ def _routes(metrics: MetricsCollector) -> tuple[list[BaseRoute], Monitoring]:
     collector = metrics.collector
     signin = SignIn(metrics.secret)
     access = Access(collector.settings, collector.store.reports, signin)
+    collector.tell(access.follow)
     monitoring = Monitoring(collector, access)
     pages = page_routes(collector, access, signin)
     return [*pages, *api_routes(collector, access), monitoring.route], monitoring
