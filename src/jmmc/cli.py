@@ -3,21 +3,20 @@
 import asyncio
 import os
 import sys
-from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
 
 import click
-from pydantic.fields import FieldInfo
 from rich.console import Console
 from rich.table import Table
 
+from jmmc.cli_alerts import alerts
 from jmmc.cli_answers import report, sessions, show
 from jmmc.cli_backup import backup
 from jmmc.cli_data import copy, export, rebuild, simulate
 from jmmc.cli_jitsi import doctor, snippet
 from jmmc.cli_parts import fail, tell
 from jmmc.cli_privacy import forget
+from jmmc.cli_settings import load, read, setting_options
 from jmmc.cli_tokens import token
 from jmmc.cli_users import user
 from jmmc.errors import JmmcError, SettingsError
@@ -29,13 +28,10 @@ from jmmc.settings import (
     default_text,
     environment_name,
     gather,
-    load_settings,
     marked,
     without_password,
 )
 from jmmc.version import __version__
-
-_Command = Callable[..., Any]
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -44,46 +40,14 @@ def main() -> None:
     """Collects what browsers know about the quality of Jitsi Meet calls, and keeps it."""
 
 
-def _setting_options(command: _Command) -> _Command:
-    """An option for each setting, and --config."""
-    for name, field in reversed(Settings.model_fields.items()):
-        command = _setting_option(name, field)(command)
-    config = click.Path(path_type=Path, dir_okay=False)
-    return click.option("--config", type=config, help="TOML file with settings.")(command)
-
-
-def _setting_option(name: str, field: FieldInfo) -> Callable[[_Command], _Command]:
-    flag = "--" + name.replace("_", "-")
-    flags = f"{flag}/--no-{flag[2:]}" if field.annotation is bool else flag
-    return click.option(
-        flags,
-        name,
-        default=None,
-        metavar=None if field.annotation is bool else "VALUE",
-        help=f"{field.description} [default: {default_text(field) or 'none'}]",
-    )
-
-
-def _read(config: Path | None, flags: Mapping[str, object]) -> Settings:
-    given = {name: value for name, value in flags.items() if value is not None}
-    return load_settings(flags=given, environ=os.environ, file=config)
-
-
-def _load(config: Path | None, flags: Mapping[str, object]) -> Settings:
-    try:
-        return _read(config, flags)
-    except SettingsError as error:
-        fail(error, 2)
-
-
 @main.command()
-@_setting_options
+@setting_options
 def serve(config: Path | None, **flags: object) -> None:
     """Collect pushes until told to stop (SIGTERM, Ctrl-C). SIGHUP reads the settings again."""
     from jmmc.serve import run
 
     try:
-        run(lambda: _read(config, flags))
+        run(lambda: read(config, flags))
     except SettingsError as error:
         fail(error, 2)
     except JmmcError as error:
@@ -91,11 +55,11 @@ def serve(config: Path | None, **flags: object) -> None:
 
 
 @main.command()
-@_setting_options
+@setting_options
 @click.option("--url", help="Where a collector runs, its prefix included: look at it too.")
 def check(config: Path | None, url: str | None, **flags: object) -> None:
     """Say whether settings, store and script are fine."""
-    settings = _load(config, flags)
+    settings = load(config, flags)
     console = Console(highlight=False, soft_wrap=True)
 
     async def report() -> bool:
@@ -110,7 +74,7 @@ def check(config: Path | None, url: str | None, **flags: object) -> None:
 
 
 @main.command()
-@_setting_options
+@setting_options
 @click.option("--json", "as_json", is_flag=True, help="One JSON object, for scripts.")
 @click.option("--markdown", is_flag=True, help="The page docs/settings.md.")
 def settings(config: Path | None, as_json: bool, markdown: bool, **flags: object) -> None:
@@ -118,7 +82,7 @@ def settings(config: Path | None, as_json: bool, markdown: bool, **flags: object
     if markdown:
         click.echo(_settings_page(), nl=False)
         return
-    loaded = _load(config, flags)
+    loaded = load(config, flags)
     set_flags = {name: value for name, value in flags.items() if value is not None}
     given = gather(flags=set_flags, environ=os.environ, file=config)
     values = {name: _shown(loaded, name) for name in Settings.model_fields}
@@ -171,10 +135,13 @@ def _shown(loaded: Settings, name: str) -> object:
         return "(set)" if value else ""
     if name == "store":
         return without_password(value)
+    if name == "alerts":
+        return [it.model_dump(mode="json") for it in value]
     return list(value) if isinstance(value, tuple) else value
 
 
 for _one in (
+    alerts,
     backup,
     export,
     copy,

@@ -7,6 +7,7 @@ commits that together with all that arrived meanwhile; only then is there an `Ac
 the path ends early, a `Rejected` leaves it. Each push is counted exactly once, here.
 """
 
+import asyncio
 import os
 import time
 from collections.abc import Callable
@@ -17,6 +18,7 @@ from msgspec.structs import replace
 
 from jmmc.addresses import Address, Proxies, stored_form, throttle_key, truncated
 from jmmc.admission import Policy, admit
+from jmmc.alerts import State
 from jmmc.chores import Chores, lifetime_of, summarizer_of
 from jmmc.counters import ANCESTOR, Counters
 from jmmc.erasure import Erasure, Forgotten, Subject
@@ -25,16 +27,21 @@ from jmmc.forgetting import forget
 from jmmc.identity import COOKIE, CookieSigner, is_session_id
 from jmmc.logs import logger
 from jmmc.model import Condition, Dialect, Push, Receipt, Refusal, Sample
+from jmmc.queries import Queries
 from jmmc.settings import Change, Settings, changed
 from jmmc.stores import Store
 from jmmc.stores.erasures import forgotten
 from jmmc.tally import Tally
+from jmmc.tasks import stop
 from jmmc.throttle import Throttle
 from jmmc.useragent import browser_and_system
+from jmmc.watch import Watch, keep_watching
 from jmmc.wire import Answer, Codec, add_server_readings
 from jmmc.writer import Writer
 
 _log = logger(__name__)
+
+_LOOK = 5.0  # Seconds between two looks at whether a rule fires.
 
 
 class Sender(Protocol):
@@ -102,6 +109,17 @@ class Collector:
         self._forgotten = Forgotten()
         self._writer: Writer | None = None
         self._chores: Chores | None = None
+        self._watching: asyncio.Task[None] | None = None
+        queries = Queries(store, lifetime=lifetime_of(settings), clock=clock)
+        self._watch = Watch(
+            queries,
+            store,
+            settings,
+            pushes=lambda: self.counters.accepted + self.counters.trimmed,
+            holder=os.urandom(8).hex(),
+            clock=clock,
+        )
+        self.tell(self._watch.follow)
 
     def adopt(self, settings: Settings) -> Change:
         """Go by other settings from the next push on, where that needs no restart.
@@ -137,16 +155,21 @@ class Collector:
                 self.tally,
                 self.learn_erasures,
             )
+            watching = keep_watching(self._watch, pause=_LOOK)
+            self._watching = asyncio.create_task(watching, name="jmmc-alerts")
         return self._writer
 
     async def close(self) -> None:
         """Commit what waits, answer it, and close the store."""
         writer, self._writer = self._writer, None
         chores, self._chores = self._chores, None
+        watching, self._watching = self._watching, None
         if writer is not None and writer.alive:
             await writer.close()
             if chores is not None:
                 await chores.close()
+            if watching is not None:
+                await stop(watching)
         await self.store.close()
 
     @property
@@ -202,6 +225,10 @@ class Collector:
             if not receipt.finished:
                 await self.learn_erasures()
         return receipt
+
+    async def firing(self) -> list[State]:
+        """The alarms that are on."""
+        return await self._watch.firing()
 
     async def check(self) -> Condition:
         """Return when the store can take a write now, else raise `StoreError`."""

@@ -9,7 +9,9 @@ from msgspec import inspect as types
 from jmmc.moments import iso
 from jmmc.quality import Grade
 
-_MOMENTS = frozenset({"began", "ended", "last", "since", "until", "start", "end", "times"})
+_MOMENTS = frozenset(
+    {"began", "ended", "last", "since", "until", "fired", "well_since", "start", "end", "times"}
+)
 _HIDDEN = frozenset({"series"})  # Of a summary: what rollups are made of.
 _WORST = "worst_minute"
 

@@ -1,5 +1,6 @@
 """Every question that may be asked, answered in one place: API, terminal and pages agree."""
 
+import asyncio
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime, timedelta
@@ -8,6 +9,7 @@ from typing import Any, Literal, NamedTuple
 
 import msgspec
 
+from jmmc.alerts import Share, Silence
 from jmmc.answers import (
     BlamedSpell,
     Cell,
@@ -45,6 +47,9 @@ _FAIR = 0.3  # Of a poor second, in the search for the worst meetings.
 _EVERYBODY = 5000  # Summaries that a blame looks at: those nearest in time.
 _STEPS = (300, 900, 3600, 4 * 3600, DAY, 7 * DAY)
 _SERIES = msgspec.json.Decoder(tuple[Slice, ...])
+
+_AT_ONCE = 500  # Sessions looked at before others get their turn: some 5 ms.
+_TOGETHER = 90  # Seconds: whoever falls silent within three pushes does it together.
 
 Period = Literal["day", "week", "month"]
 
@@ -304,6 +309,44 @@ class Queries:
         """Conferences, participants and addresses that have `text` in them."""
         text = text.strip()
         return await self._reports.search(text, limit) if text else []
+
+    async def shares(self, by: str, since: int, until: int) -> list[Share]:
+        """How the known time was by a dimension, or over everybody (`ALL`), as it is now.
+
+        From summaries and not from rollups, which do not know how many people there were; from the
+        whole five minutes in which `since` lies.
+        """
+        columns = ("uid", "series", *([by] if by else ()))
+        sums: dict[str, tuple[set[str], list[int]]] = {}
+        rows = await self._reports.facts(columns, Wanted(since=since, until=until))
+        for number, (uid, series, *values) in enumerate(rows):
+            if number % _AT_ONCE == 0:
+                await asyncio.sleep(0)  # Pushes come first.
+            slices = [
+                it for it in _SERIES.decode(series) if since - since % BUCKET <= it.start < until
+            ]
+            known = sum(it.good + it.fair + it.poor for it in slices)
+            if known:
+                people, seconds = sums.setdefault(values[0] if by else ALL, (set(), [0, 0]))
+                people.add(uid)
+                seconds[0] += known
+                seconds[1] += sum(it.poor for it in slices)
+        return [Share(value, len(its), *seconds) for value, (its, seconds) in sorted(sums.items())]
+
+    async def silence(self, since: int, until: int, *, quiet: int) -> Silence | None:
+        """The latest sample of the sessions that were there; None when there were none.
+
+        Who fell silent is only looked up when that was `quiet` seconds before `until`.
+        """
+        rows = await self._reports.facts(("last", "session"), Wanted(since=since, until=until))
+        if not rows:
+            return None
+        last = max(row[0] for row in rows)
+        if until - last < quiet:
+            return Silence(last, 0)
+        together = [row[1] for row in rows if row[0] > last - _TOGETHER]
+        found = await self._reports.get_summaries(together)
+        return Silence(last, len({it.uid for it in found if not it.left}))
 
     @property
     def _reports(self) -> Reports:

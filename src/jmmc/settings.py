@@ -5,21 +5,26 @@ key in a TOML file (`push_interval`), and its line in `docs/settings.md`.
 """
 
 import difflib
+import json
 import re
 import tomllib
 from collections.abc import Mapping
 from enum import Enum
 from ipaddress import ip_network
 from pathlib import Path
-from typing import Annotated, Any, Literal, NamedTuple
+from typing import Annotated, Any, Literal, NamedTuple, get_args
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 from pydantic.fields import FieldInfo
+from pydantic_core import ErrorDetails
 
+from jmmc.alerts import KINDS, Rule
 from jmmc.errors import SettingsError
 from jmmc.logs import LogFormat
 
 ENVIRONMENT_PREFIX = "JMMC_"
+
+_KINDS = {str(get_args(it.model_fields["kind"].annotation)[0]): it for it in KINDS}
 
 
 STORE_URLS = "sqlite:///relative.db, sqlite:////absolute.db or mongodb://host/database"
@@ -87,12 +92,54 @@ def _pairs(values: tuple[str, ...]) -> tuple[str, ...]:
     return values
 
 
-SECRETS = frozenset({"secret", "otlp_headers"})
+SECRETS = frozenset({"secret", "otlp_headers", "alert_webhooks", "alert_secret", "smtp_url"})
 """Settings whose value is never shown."""
 
 _Texts = Annotated[tuple[str, ...], BeforeValidator(_split)]
 _Networks = Annotated[tuple[Annotated[str, AfterValidator(_network)], ...], BeforeValidator(_split)]
 _Origins = Annotated[tuple[Annotated[str, AfterValidator(_origin)], ...], BeforeValidator(_split)]
+
+
+def _rules(value: object) -> object:
+    """Rules from a flag or the environment are JSON."""
+    if isinstance(value, str):
+        try:
+            value = json.loads(value)
+        except ValueError as error:
+            raise ValueError(f"a JSON array of rules ({error})") from None
+    if not isinstance(value, list | tuple):
+        raise ValueError("a list of rules")
+    return value
+
+
+def _named_once(rules: tuple[Rule, ...]) -> tuple[Rule, ...]:
+    names = [it.name for it in rules]
+    if twice := [it for it in names if names.count(it) > 1]:
+        raise ValueError(f"each name once, not {twice[0]!r} twice")
+    return rules
+
+
+def _url(value: str) -> str:
+    if not re.fullmatch(r"https?://[^\s/]+[^\s]*", value):
+        raise ValueError("http or https URLs")
+    return value
+
+
+def _public_url(value: str) -> str:
+    return _url(value).rstrip("/") if value else ""
+
+
+def _smtp_url(value: str) -> str:
+    found = re.fullmatch(r"smtp(?:s|\+starttls)?://(?:[^\s/@]+@)?[^\s/@:]+(?::(\d+))?", value)
+    if found is None or not 0 < int(found[1] or 25) < 65536:
+        raise ValueError("smtp://, smtp+starttls:// or smtps:// and [user:password@]host[:port]")
+    return value
+
+
+def _email(value: str) -> str:
+    if not re.fullmatch(r"[^\s@<>,]+@[^\s@<>,]+", value):
+        raise ValueError(f"e-mail addresses, not {value!r}")
+    return value
 
 
 class Mark(Enum):
@@ -101,6 +148,9 @@ class Mark(Enum):
     LIVE = "may change while the collector runs"
 
 
+_Urls = Annotated[tuple[Annotated[str, AfterValidator(_url)], ...], BeforeValidator(_split)]
+_Emails = Annotated[tuple[Annotated[str, AfterValidator(_email)], ...], BeforeValidator(_split)]
+_Rules = Annotated[tuple[Rule, ...], BeforeValidator(_rules), AfterValidator(_named_once)]
 _LiveFlag = Annotated[bool, Mark.LIVE]
 _LiveNumber = Annotated[int, Mark.LIVE]
 _LiveReal = Annotated[float, Mark.LIVE]
@@ -279,6 +329,35 @@ class Settings(BaseModel):
             " again what is stored."
         ),
     )
+    alerts: Annotated[_Rules, Mark.LIVE] = Field(
+        (),
+        description=(
+            "Rules that raise an alarm: [[alerts]] tables in TOML, elsewhere a JSON array; see"
+            " docs/alerts.md."
+        ),
+    )
+    alert_webhooks: Annotated[_Urls, Mark.LIVE] = Field(
+        (), description="URLs that alarms are posted to, comma-separated."
+    )
+    alert_secret: Annotated[str, Mark.LIVE] = Field(
+        "", description="Signs what is posted to alert_webhooks; empty leaves it unsigned."
+    )
+    alert_emails: Annotated[_Emails, Mark.LIVE] = Field(
+        (), description="Addresses that alarms are mailed to, comma-separated."
+    )
+    alert_sender: Annotated[str, Mark.LIVE] = Field(
+        "", description="Address that alarms are mailed from; empty: jmmc at this machine's name."
+    )
+    smtp_url: Annotated[str, AfterValidator(_smtp_url), Mark.LIVE] = Field(
+        "smtp://localhost:25",
+        description=(
+            "Mail server: smtp://host:port as it is, smtp+starttls:// or smtps:// encrypted; with"
+            " user:password@ before the host when it wants them, percent-encoded."
+        ),
+    )
+    public_url: Annotated[str, AfterValidator(_public_url), Mark.LIVE] = Field(
+        "", description="URL at which people open the pages, for links in alarms; empty: no links."
+    )
     demo: bool = Field(False, description="Whether to serve the demo page.")
     log_level: Annotated[Literal["debug", "info", "warning", "error"], Mark.LIVE] = Field(
         "info", description="Least severity that is logged."
@@ -377,9 +456,40 @@ def _validated(given: dict[str, Origin]) -> Settings:
         problem = error.errors(include_url=False)[0]
         name = str(problem["loc"][0])
         origin = given[name]
+        if name == "alerts" and len(problem["loc"]) > 1:
+            raise SettingsError(f"{origin.source}, {_in_rule(problem, origin.value)}") from None
         shown = "" if name in SECRETS else f" = {_shown(origin.value)}"
         allowed = problem["msg"].removeprefix("Value error, ").removeprefix("Input should be ")
         raise SettingsError(f"{origin.source}{shown}: expected {allowed}") from None
+
+
+def _in_rule(problem: ErrorDetails, given: object) -> str:
+    """What is wrong with a rule: which, which of its fields, and what is allowed."""
+    number, *path = problem["loc"][1:]
+    rule = _rules(given)[int(number)]  # type: ignore[index]
+    name = f" ({rule['name']})" if isinstance(rule, dict) and "name" in rule else ""
+    context = problem.get("ctx", {})
+    field = next((str(it) for it in path if it not in _KINDS), "")
+    value = problem["input"]
+    if problem["type"] == "union_tag_invalid":
+        field, value = "kind", context["tag"]
+    elif problem["type"] == "union_tag_not_found":
+        field = "kind"
+    where = f"rule {int(number) + 1}{name}" + (f", {field}" if field else "")
+    if problem["type"] in ("missing", "union_tag_not_found"):
+        return f"{where}: missing"
+    if problem["type"] == "extra_forbidden":
+        known = ", ".join(_KINDS[str(path[0])].model_fields)
+        return f"{where}: there is no such key for {path[0]}; known: {known}"
+    allowed = problem["msg"].removeprefix("Value error, ").removeprefix("Input should be ")
+    if problem["type"] == "union_tag_invalid":
+        allowed = ", ".join(_KINDS)
+    elif problem["type"] == "string_pattern_mismatch":
+        allowed = "small letters, digits, - and _"
+    elif problem["type"] == "model_attributes_type":
+        allowed = "a table"
+    shown = f" = {_shown(value)}" if field else ""
+    return f"{where}{shown}: expected {allowed}"
 
 
 def _shown(value: object) -> str:

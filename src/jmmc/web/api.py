@@ -12,6 +12,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
+from jmmc.alerts import State
 from jmmc.answers import (
     Compared,
     Conference,
@@ -37,6 +38,7 @@ from jmmc.summary import DIMENSIONS, Found, Summary, Wanted
 from jmmc.tables import FORMATS, MissingLibrary
 from jmmc.tokens import Scope
 from jmmc.version import __version__
+from jmmc.watch import firing
 from jmmc.web.access import Access
 from jmmc.web.exports import WHATS, answer_file, export_response
 from jmmc.web.openapi import describe, reference_page
@@ -144,6 +146,12 @@ def operations(
             "This moment: running meetings, the worst first, and where it is bad.",
             Live,
             lambda asked: queries.live(),
+        ),
+        Operation(
+            "/alerts",
+            "Alarms that are on: what was decided by the rules in the settings.",
+            list[State],
+            lambda asked: firing(store.reports),
         ),
         Operation(
             "/conferences",

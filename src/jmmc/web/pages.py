@@ -205,6 +205,7 @@ class Pages:
             waiting=self._collector.waiting,
             seconds=max(1.0, self._clock() - self._collector.began),
             condition=condition,
+            firing=await self._collector.firing(),
             problem=problem,
         )
 
