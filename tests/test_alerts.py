@@ -1,6 +1,7 @@
 """When an alarm begins and ends: rules and what they decide, without a store or a clock."""
 
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -25,6 +26,7 @@ from jmmc.alerts import (
     see_store,
 )
 from jmmc.notices import Notice, letter, notice, payload
+from jmmc.preflight import inspect
 from tests.test_docs import ROOT
 
 _RULE: TypeAdapter[Rule] = TypeAdapter(Rule)
@@ -239,6 +241,17 @@ def test_every_key_of_a_rule_is_in_the_docs(kind: Any) -> None:
     for name, field in kind.model_fields.items():
         assert f"| `{name}` |" in page, name
         assert field.description is None or field.description in page, name
+
+
+async def test_check_says_when_nobody_would_be_told(tmp_path: Path) -> None:
+    rules = [{"name": "a", "kind": "store_down"}]
+    store = f"sqlite:///{tmp_path}/calls.db"
+    found = [it async for it in inspect(Settings.of(store=store, alerts=rules))]
+    assert [it.what for it in found if it.verdict == "warn"] == [
+        "alerts: there are rules, and nobody would be told"
+    ]
+    told = Settings.of(store=store, alerts=rules, alert_emails="ops@example.org")
+    assert not [it async for it in inspect(told) if it.verdict == "warn"]
 
 
 def test_rules_come_from_toml_and_from_the_environment_alike() -> None:

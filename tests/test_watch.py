@@ -7,6 +7,7 @@ import sqlite3
 import ssl
 import subprocess
 import sys
+import time
 import urllib.request
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import suppress
@@ -15,8 +16,10 @@ from typing import Any
 
 import pytest
 from aiosmtpd.smtp import AuthResult
+from starlette.applications import Starlette
+from starlette.routing import Mount
 
-from jmmc import Settings, StoreError
+from jmmc import MetricsCollector, Settings, StoreError, dashboard
 from jmmc.channels import Email, NotDelivered, Webhook
 from jmmc.chores import summarizer_of
 from jmmc.fold import SIGNS_OF_LIFE
@@ -28,7 +31,7 @@ from jmmc.stores.mongo import MongoStore
 from jmmc.stores.spool import SpooledStore
 from jmmc.stores.sqlite import SqliteStore
 from jmmc.watch import Watch, records
-from tests.builders import body, push, sample, wire_sample
+from tests.builders import body, call, push, sample, wire_sample
 from tests.mongod import Mongod
 from tests.receivers import SECRET, Mailbox, Receiver, eventually
 from tests.servers import Serve
@@ -282,6 +285,27 @@ async def test_a_store_that_is_down_is_told_without_it(tmp_path: Path, receiver:
     assert receiver.told[1:] == [("alert.resolved", "store", None)]
     await store.close()
     server.stop()
+
+
+async def test_a_mounted_collector_tells_too_and_its_pages_show_it(
+    store: SqliteStore, receiver: Receiver
+) -> None:
+    await _bad_calls(store, Clock(time.time()), grade=3, first=0, people=6)
+    metrics = MetricsCollector(
+        store=store, secret="x", alerts=[_ALL], alert_webhooks=receiver.url, alert_secret=SECRET
+    )
+    app = Starlette(routes=[Mount("/metrics", metrics), Mount("/calls", dashboard(metrics))])
+    await call(app, "GET", "/metrics/readyz")
+    async with asyncio.timeout(60):
+        while not receiver.taken:  # noqa: ASYNC110 - another thread takes it
+            await asyncio.sleep(0.02)
+    answer = await call(app, "GET", "/calls/api/v1/alerts", client="127.0.0.1")
+    assert [(it["rule"], it["subject"], it["well_since"]) for it in answer.json] == [
+        ("bad", "eu", None)
+    ]
+    page = await call(app, "GET", "/calls/health", client="127.0.0.1")
+    assert b'<td class="poor">bad</td><td>eu</td>' in page.body
+    await metrics.close()
 
 
 def test_a_collector_that_is_killed_neither_repeats_nor_forgets(

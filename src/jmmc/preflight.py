@@ -31,6 +31,9 @@ async def inspect(settings: Settings, *, url: str | None = None) -> AsyncIterato
     if "*" in settings.allowed_origins:
         hint = "list your Jitsi Meet origin in allowed_origins if only it should push"
         yield Finding("ok", "origins: any page may push, without credentials", hint)
+    if settings.alerts and not (settings.alert_webhooks or settings.alert_emails):
+        hint = "set alert_webhooks or alert_emails, and try them with jmmc alerts test"
+        yield Finding("warn", "alerts: there are rules, and nobody would be told", hint)
     if url is not None:
         yield _running(url.rstrip("/"))
 
