@@ -27,6 +27,7 @@ class Receiver:
     def __init__(self, refusals: int = 0) -> None:
         self.refusals = refusals
         self.tried = 0
+        self.moves = False
         self.taken: list[dict[str, Any]] = []
         self._ids: set[str] = set()
         receiver = self
@@ -36,6 +37,7 @@ class Receiver:
                 body = self.rfile.read(int(self.headers["content-length"]))
                 self.send_response(receiver.take(dict(self.headers), body))
                 self.send_header("content-length", "0")
+                self.send_header("location", receiver.url)
                 self.end_headers()
 
             def log_message(self, format: str, *args: object) -> None:  # noqa: A002
@@ -49,6 +51,8 @@ class Receiver:
 
     def take(self, headers: dict[str, str], body: bytes) -> int:
         self.tried += 1
+        if self.moves:
+            return 307
         if self.tried <= self.refusals:
             return 503
         given = {key.lower(): value for key, value in headers.items()}

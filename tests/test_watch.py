@@ -1,6 +1,7 @@
 """Alarms from end to end: real stores, real receivers, calls whose truth is known."""
 
 import asyncio
+import gc
 import json
 import signal
 import sqlite3
@@ -39,6 +40,16 @@ from tests.test_alerts import _told
 
 _START = 1_790_000_000 - 1_790_000_000 % 300
 _SCENARIO = Scenario(participants=160, conferences=12, minutes=100, seed=5, start=_START)
+
+
+# PyMongo leaves a socket to the garbage collector when it is closed while it connects.
+pytestmark = pytest.mark.filterwarnings("ignore:unclosed <socket:ResourceWarning")
+
+
+@pytest.fixture(autouse=True)
+def driver_garbage() -> Iterator[None]:
+    yield
+    gc.collect()
 
 
 @pytest.fixture
@@ -150,12 +161,14 @@ async def test_a_region_that_breaks_is_told_once_and_so_is_its_recovery(
     assert await records(store.reports) == {}
 
 
-async def _bad_calls(store: Store, clock: Clock, *, grade: int, first: int, people: int) -> None:
+async def _bad_calls(
+    store: Store, clock: Clock, *, grade: int, first: int, people: int, region: str = "eu"
+) -> None:
     """People of one region who had ten minutes of one quality, until now."""
     start = int(clock()) - 600
     pushes = []
     for number in range(first, first + people):
-        text = json.dumps({"pid": "x", "cq": grade, "u": {"bw": 5}, "t": {"sr": "eu"}})
+        text = json.dumps({"pid": "x", "cq": grade, "u": {"bw": 5}, "t": {"sr": region}})
         samples = tuple(sample(seq, text, ts=start + 30 * seq, full=True) for seq in range(21))
         uid = f"a40bcaa8-8b36-11ec-a8a3-{number:012}"
         pushes.append(push(session=f"{number:024x}", uid=uid, samples=samples))
@@ -165,6 +178,27 @@ async def _bad_calls(store: Store, clock: Clock, *, grade: int, first: int, peop
 
 
 _ALL: dict[str, Any] = {"name": "bad", "kind": "poor_share", "by": "region", "quiet_minutes": 0}
+
+
+async def test_a_browser_that_makes_regions_up_raises_few_alarms_that_can_be_mailed(
+    store: SqliteStore, receiver: Receiver, mailbox: Mailbox
+) -> None:
+    clock = Clock(_START)
+    for number in range(30):
+        await _bad_calls(store, clock, grade=3, first=number, people=1, region=f"x\r\nTo: {number}")
+    watch = _watch(
+        store,
+        clock,
+        [{**_ALL, "participants": 1}],
+        alert_webhooks=receiver.url,
+        alert_emails="ops@example.org",
+        smtp_url=f"smtp://127.0.0.1:{mailbox.port}",
+    )
+    for _ in range(3):
+        await watch.step()
+    assert len(receiver.taken) == len(mailbox.mails) == 20
+    assert all("in region x??To: " in it["Subject"] for it in mailbox.mails)
+    assert all(it["To"] == "ops@example.org" for it in mailbox.mails)
 
 
 async def test_of_several_collectors_on_one_database_one_tells(
@@ -262,8 +296,6 @@ async def test_silence_of_many_at_once_is_told_and_their_leaving_is_not(
     assert len(receiver.told) == 2
 
 
-# PyMongo leaves a socket to the garbage collector when it is closed while it connects.
-@pytest.mark.filterwarnings("ignore:unclosed <socket:ResourceWarning")
 async def test_a_store_that_is_down_is_told_without_it(tmp_path: Path, receiver: Receiver) -> None:
     server = Mongod(tmp_path / "mongod")
     mongo = MongoStore(url=server.url, name="calls", timeout=0.3)
@@ -425,3 +457,7 @@ def test_a_webhook_that_moves_away_or_refuses_is_not_followed(receiver: Receiver
     with pytest.raises(NotDelivered, match="answers 401"):
         Webhook(receiver.url, "another secret").send(_told(), 1000)
     assert receiver.tried == 1, "what will not change is not tried again at once"
+    receiver.moves = True
+    with pytest.raises(NotDelivered, match="ResponseError"):
+        Webhook(receiver.url, SECRET).send(_told(), 1000)
+    assert receiver.tried == 2

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import click
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from jmmc.alerts import PoorShare, Rule, State, StoreDown
@@ -62,7 +63,7 @@ def list_(config: Path | None, **flags: object) -> None:
             table.add_row(rule.name, rule.kind, _where(rule), "[green]well[/]", "")
         for it in states:
             state = "[red]fires[/]" if it.well_since is None else "[yellow]fires, is well again[/]"
-            where = it.subject or _where(rule)
+            where = escape(it.subject) or _where(rule)
             table.add_row(rule.name, rule.kind, where, state, iso(it.fired or it.since))
     console = Console(highlight=False)
     if settings.alerts:
@@ -108,9 +109,9 @@ def _sent(channel: Channel, told: Notice) -> bool:
     try:
         how = channel.send(told, time.time())
     except NotDelivered as error:
-        console.print(f"[red]FAIL[/] {channel.label}: {error}")
+        console.print("[red]FAIL[/]", escape(f"{channel.label}: {error}"))
         return False
-    console.print(f"[green]ok  [/] {channel.label}: {how}")
+    console.print("[green]ok  [/]", escape(f"{channel.label}: {how}"))
     return True
 
 

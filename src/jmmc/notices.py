@@ -63,7 +63,7 @@ def notice(
 def summary_of(told: Told, rule: Rule, state: State) -> str:
     """It in a sentence."""
     if isinstance(rule, PoorShare):
-        where = f" in {rule.by} {state.subject}" if state.subject else ""
+        where = f" in {rule.by} {_readable(state.subject)}" if state.subject else ""
         share = round(state.figures.get("poor_share", 0) * 100)
         people = int(state.figures.get("participants", 0))
         what = (
@@ -110,6 +110,11 @@ def letter(it: Notice) -> tuple[str, str]:
     if it.link:
         lines += ["", it.link]
     return f"[jmmc {it.told}] {it.rule}: {it.summary}", "\n".join(lines) + "\n"
+
+
+def _readable(name: str) -> str:
+    """A name that browsers have sent, on one line: a region may be any text."""
+    return "".join(it if it.isprintable() else "?" for it in name)
 
 
 def _link(rule: Rule, state: State, at: int, public_url: str) -> str:

@@ -8,6 +8,7 @@ lease. Only whether the store is down each finds out for itself, and remembers i
 import asyncio
 import socket
 from collections.abc import Awaitable, Callable, Sequence
+from heapq import nlargest
 
 import msgspec
 from msgspec import Struct
@@ -42,6 +43,7 @@ _FIRST_PAUSE, _LONGEST_PAUSE = 30, 1800  # Seconds until a channel is tried agai
 _GIVE_UP = 6 * 3600  # Seconds: later nobody needs to be told.
 _REST = 20  # Times as long as a look took; with 10,000 people it takes 0.15 s.
 _LONGEST_REST = 30  # Seconds: deliveries may have taken long, not the look.
+_SUBJECTS = 20  # Of a rule that may be on at once.
 _GONE = Share("", 0, 0, 0)
 
 
@@ -230,7 +232,10 @@ class Watch:
         # Also where nobody is any more: what fires there must end.
         states = [it.state for it in known.values() if it.state is not None]
         firing = {it.subject for it in states if it.rule == rule.name}
-        subjects = firing | ({rule.value} if rule.value else shares.keys())
+        # Browsers say where they are: whoever lies, with many names, raises a few alarms.
+        free = max(0, _SUBJECTS - len(firing))
+        worst = nlargest(free, shares.values(), key=lambda it: it.poor)
+        subjects = firing | ({rule.value} if rule.value else {it.value for it in worst})
         return [
             see_share(rule, shares.get(it) or replace(_GONE, value=it), now)
             for it in sorted(subjects)
