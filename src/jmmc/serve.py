@@ -41,11 +41,9 @@ def run(load: Callable[[], Settings]) -> None:
     `load` reads the settings: now, and again on SIGHUP. Raises what it raises, `CannotListen`, or
     what opening the store raises, before anything is served.
     """
-    settings = load()
+    settings = _demo_apart(load)
+    simulated = settings.demo and settings.store == STORE
     set_up(settings.log_level, settings.log_format)
-    simulated = settings.demo and "store" not in settings.model_fields_set
-    if simulated:
-        settings = settings.model_copy(update={"store": STORE})
     signal.signal(signal.SIGHUP, signal.SIG_IGN)  # Until there is something that can reload.
     if settings.metrics_port and settings.metrics_port == settings.port:
         raise CannotListen(f"metrics_port {settings.port}: pushes come there; choose another")
@@ -84,7 +82,7 @@ def run(load: Callable[[], Settings]) -> None:
         _settle_garbage()
         url = f"http://127.0.0.1:{port}{settings.prefix}"
         with asyncio.Runner(loop_factory=server.config.get_loop_factory()) as runner:
-            reload = partial(_reload, app.metrics.collector, load)
+            reload = partial(_reload, app.metrics.collector, partial(_demo_apart, load))
             runner.get_loop().add_signal_handler(signal.SIGHUP, reload)
             collecting = server.serve(sockets=listeners)
             runner.run(_call_beside(collecting, url) if simulated else collecting)
@@ -110,6 +108,14 @@ class _Server(uvicorn.Server):
         tell("STOPPING=1")
         self._collector.leaving = True
         await super().shutdown(sockets)
+
+
+def _demo_apart(load: Callable[[], Settings]) -> Settings:
+    """The settings; the demo has a store of its own unless one is named."""
+    settings = load()
+    if settings.demo and "store" not in settings.model_fields_set:
+        return settings.model_copy(update={"store": STORE})
+    return settings
 
 
 def _reload(collector: Collector, load: Callable[[], Settings]) -> None:
