@@ -64,12 +64,12 @@ class Chores:
             try:
                 now = int(self._clock())
                 if days := self._retention_days:
-                    await _prune(self._store.prune, now - days * _DAY, "sessions_deleted")
+                    await _prune(self._store.prune, now - days * _DAY, "sessions")
                 if days := self._summary_retention_days:
                     # Whole days: sums are deleted together with all that they were made of.
                     before = now - days * _DAY
                     prune = self._store.reports.prune
-                    await _prune(prune, before - before % _DAY, "summaries_deleted")
+                    await _prune(prune, before - before % _DAY, "summaries")
             except StoreError as error:
                 self._counters.fail("retention")
                 _log.warning("retention_failed", why=error)
@@ -86,7 +86,7 @@ class Chores:
             await asyncio.sleep(_LEARNING)
 
 
-async def _prune(prune: Callable[[int], Awaitable[int]], before: int, event: str) -> None:
+async def _prune(prune: Callable[[int], Awaitable[int]], before: int, what: str) -> None:
     """Delete what is older, a little at a time."""
     pruned = 0
     while deleted := await prune(before):
@@ -94,7 +94,7 @@ async def _prune(prune: Callable[[int], Awaitable[int]], before: int, event: str
         heed_cancellation()
         await asyncio.sleep(_BREATH)
     if pruned:
-        _log.info(event, count=pruned, before=before)
+        _log.info("old_deleted", what=what, count=pruned, before=before)
 
 
 def lifetime_of(settings: Settings) -> float:
