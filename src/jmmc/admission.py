@@ -7,6 +7,7 @@ from typing import NamedTuple
 from jmmc.errors import Rejected
 from jmmc.identity import session_of
 from jmmc.model import Dialect, Push, Sample
+from jmmc.pseudonyms import Pseudonyms
 from jmmc.wire import Envelope
 
 OLDEST_AGE = 24 * 3600.0
@@ -31,30 +32,38 @@ class Admitted(NamedTuple):
 
 
 class Policy:
-    """What the operator allows: `conf_pattern` must match the whole name of a conference."""
+    """What the operator allows: `conf_pattern` must match the whole name of a conference.
 
-    def __init__(self, conf_pattern: str) -> None:
+    `pseudonyms` gives the names under which a browser and a conference are stored.
+    """
+
+    def __init__(self, conf_pattern: str, pseudonyms: Pseudonyms | None = None) -> None:
         self._conf = re.compile(conf_pattern)
+        self._pseudonyms = pseudonyms or Pseudonyms()
         # The same three strings come every 30 s; judging them costs a sixth of a push.
         self.owner = lru_cache(maxsize=65_536)(self._owner)
 
-    def _owner(self, uid: str, conf: str, sid: str | None) -> tuple[str, str]:
-        """The `uid` as it is stored, and the session that `sid` means. Raises `Rejected`."""
+    def _owner(self, uid: str, conf: str, sid: str | None) -> tuple[str, str, str]:
+        """`uid` and `conf` as they are stored, and the session that `sid` means.
+
+        Raises `Rejected`.
+        """
         if not _UUID.fullmatch(uid):
             raise Rejected("bad_uid", "uid: not a UUID")
         if len(conf) > _LONGEST_CONF or not self._conf.fullmatch(conf):
             raise Rejected("bad_conf", "conf: does not match conf_pattern")
+        stored = self._pseudonyms.uid(uid.lower()), self._pseudonyms.conf(conf)
         if sid is None:
-            return uid.lower(), ""
+            return *stored, ""
         if not _SID.fullmatch(sid):
             raise Rejected("bad_sid", "sid: not 32 lower-case hex digits")
-        return uid.lower(), session_of(sid)
+        return *stored, session_of(sid)
 
 
 def admit(envelope: Envelope, policy: Policy, now: float) -> Admitted:
     """Judge a decoded push at `now` (Unix seconds). Raises `Rejected`."""
-    conf, dialect = envelope.conf, envelope.dialect
-    uid, session = policy.owner(envelope.uid, conf, envelope.sid)
+    dialect = envelope.dialect
+    uid, conf, session = policy.owner(envelope.uid, envelope.conf, envelope.sid)
     if dialect is Dialect.V1:
         readings = envelope.samples[0].readings
         if readings == b"{}" and not envelope.opens:

@@ -19,6 +19,7 @@ from jmmc.cli_parts import (
     fail,
     instant,
     json_option,
+    pseudonyms,
     store_option,
 )
 from jmmc.errors import JmmcError
@@ -62,7 +63,7 @@ def _filters(command: Command) -> Command:
 @json_option
 def report(url: str, collection: str, by: str | None, as_json: bool, **filters: str | None) -> None:
     """How many were there, for how long, and how they fared; compared by a dimension."""
-    wanted = _wanted(filters)
+    wanted = pseudonyms(url).wanted(_wanted(filters))
 
     async def ask(queries: Queries) -> tuple[Overview, list[Compared]]:
         compared = await queries.compare(by, wanted) if by else []
@@ -95,7 +96,7 @@ def report(url: str, collection: str, by: str | None, as_json: bool, **filters: 
 @json_option
 def sessions(url: str, collection: str, limit: int, as_json: bool, **filters: str | None) -> None:
     """List sessions, the newest first."""
-    wanted = _wanted(filters)
+    wanted = pseudonyms(url).wanted(_wanted(filters))
     page = _answer(url, collection, lambda it: it.sessions(wanted, limit=limit))
     if as_json:
         _print_json({"items": list(page.items), "next": page.after})

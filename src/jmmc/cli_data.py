@@ -20,6 +20,7 @@ from jmmc.cli_parts import (
     fail,
     instant,
     progress_bar,
+    pseudonyms,
     store_option,
 )
 from jmmc.copy import Copied, Source
@@ -80,6 +81,7 @@ def export(
     wanted = SessionFilter(
         conf, uid.lower() if uid else None, instant("--since", since), instant("--until", until)
     )
+    wanted = pseudonyms(url).wanted(wanted)
     try:
         store = existing_store(url, collection)
         if partition and output is not None:

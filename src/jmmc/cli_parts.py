@@ -1,6 +1,7 @@
 """What several commands share: options, progress, and how they fail."""
 
 import asyncio
+import os
 import sys
 import time
 from collections.abc import Awaitable, Callable
@@ -11,10 +12,12 @@ from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from jmmc.errors import JmmcError, UnusableStore
+from jmmc.errors import JmmcError, SettingsError, UnusableStore
 from jmmc.findings import Finding
 from jmmc.moments import moment
-from jmmc.settings import Settings
+from jmmc.pseudonyms import Pseudonyms
+from jmmc.secret import resolve_secret
+from jmmc.settings import Settings, environment_name, load_settings
 from jmmc.stores import Reports, Store, open_store
 
 Command = Callable[..., Any]
@@ -71,6 +74,19 @@ def existing_store(url: str, collection: str) -> Store:
     if path is not None and not path.exists():
         raise UnusableStore(f"{path}: no such file")
     return store
+
+
+def pseudonyms(url: str) -> Pseudonyms:
+    """What stands for real names in a store, by the environment; ends the command when it fails."""
+    names = ("pseudonyms", "pseudonym_key", "secret")
+    given = {it: os.environ[it] for it in map(environment_name, names) if it in os.environ}
+    try:
+        settings = load_settings(flags={"store": url}, environ=given, file=None)
+        if settings.pseudonyms == "none":
+            return Pseudonyms()
+        return Pseudonyms(settings.pseudonyms, settings.pseudonym_key or resolve_secret(settings))
+    except SettingsError as error:
+        fail(error, 2)
 
 
 def with_reports(

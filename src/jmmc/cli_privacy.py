@@ -15,9 +15,10 @@ from jmmc.cli_parts import (
     fail,
     json_option,
     progress_bar,
+    pseudonyms,
     store_option,
 )
-from jmmc.erasure import Erasure, Kind, Subject
+from jmmc.erasure import Erasure, Subject
 from jmmc.errors import JmmcError
 from jmmc.forgetting import forget as erase
 from jmmc.forgetting import selection
@@ -50,8 +51,11 @@ def forget(
     """
     if (uid is None) == (conf is None):
         fail("say whom: --uid or --conf", 2)
-    kind: Kind = "uid" if uid is not None else "conf"
-    subject = Subject(kind, uid.lower() if uid is not None else str(conf))
+    names = pseudonyms(url)
+    if uid is not None:
+        subject = Subject("uid", names.wanted_uid(uid))
+    else:
+        subject = Subject("conf", names.wanted_conf(str(conf)))
     try:
         sessions, summaries = asyncio.run(_found(existing_store(url, collection), subject))
         click.echo(f"{sessions:,} sessions and {summaries:,} summaries are stored", err=True)

@@ -27,6 +27,7 @@ from jmmc.forgetting import forget
 from jmmc.identity import COOKIE, CookieSigner, is_session_id
 from jmmc.logs import logger
 from jmmc.model import Condition, Dialect, Push, Receipt, Refusal, Sample
+from jmmc.pseudonyms import Pseudonyms
 from jmmc.queries import Queries
 from jmmc.settings import Change, Settings, changed
 from jmmc.stores import Store
@@ -103,6 +104,7 @@ class Collector:
         self.leaving = False
         self._clock = clock
         self._new_id = new_id
+        self.pseudonyms = Pseudonyms(settings.pseudonyms, settings.pseudonym_key or secret)
         self._follow(settings)
         self._followers: list[Callable[[Settings], None]] = []
         self._signer = CookieSigner(secret)
@@ -237,7 +239,7 @@ class Collector:
 
     def _follow(self, settings: Settings) -> None:
         self._codec = Codec(regions=settings.authorized_regions, addresses=settings.ip)
-        self._policy = Policy(settings.conf_pattern)
+        self._policy = Policy(settings.conf_pattern, self.pseudonyms)
         self._proxies = Proxies(settings.trusted_proxies)
         self._throttle = Throttle(settings.max_pushes_per_minute)
 

@@ -25,6 +25,7 @@ async def inspect(settings: Settings, *, url: str | None = None) -> AsyncIterato
     yield Finding("ok", "settings: all values are allowed")
     yield _conf_pattern(settings)
     yield _secret(settings)
+    yield _pseudonyms(settings)
     async for finding in _store(settings):
         yield finding
     yield _script(settings)
@@ -56,6 +57,15 @@ def _secret(settings: Settings) -> Finding:
         return Finding("warn", "secret: made anew at each start", hint)
     kept = "from the settings" if settings.secret else "kept beside the store"
     return Finding("ok", f"secret: {kept}")
+
+
+def _pseudonyms(settings: Settings) -> Finding:
+    if settings.pseudonyms == "none":
+        return Finding("ok", "pseudonyms: none; uid and conf are stored as they are")
+    if not settings.pseudonym_key:
+        hint = "set pseudonym_key, and keep it: with another secret everybody gets another name"
+        return Finding("warn", "pseudonyms: without a key of their own, made from secret", hint)
+    return Finding("ok", f"pseudonyms: {settings.pseudonyms}, by a key from the settings")
 
 
 async def _store(settings: Settings) -> AsyncIterator[Finding]:

@@ -35,6 +35,7 @@ from jmmc.errors import JmmcError
 from jmmc.fold import fold
 from jmmc.incidents import incidents
 from jmmc.live import live
+from jmmc.pseudonyms import Pseudonyms
 from jmmc.rollup import ALL, DAY, HOUR, Part, by_value, total, windows
 from jmmc.stores import Reports, Store
 from jmmc.summary import BUCKET, DIMENSIONS, Found, Slice, Summary, Wanted
@@ -66,9 +67,20 @@ class Page(NamedTuple):
 
 
 class Queries:
-    """Answers from one store. `lifetime` as in `fold`; `clock` gives Unix seconds."""
+    """Answers from one store. `lifetime` as in `fold`; `clock` gives Unix seconds.
 
-    def __init__(self, store: Store, *, lifetime: float, clock: Callable[[], float]) -> None:
+    Sessions are asked for by the names that are stored; a search also finds real ones.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        *,
+        lifetime: float,
+        clock: Callable[[], float],
+        pseudonyms: Pseudonyms | None = None,
+    ) -> None:
+        self._pseudonyms = pseudonyms or Pseudonyms()
         self._store = store
         self._lifetime = lifetime
         self._clock = clock
@@ -307,8 +319,11 @@ class Queries:
 
     async def search(self, text: str, *, limit: int = 20) -> list[Found]:
         """Conferences, participants and addresses that have `text` in them."""
-        text = text.strip()
-        return await self._reports.search(text, limit) if text else []
+        found: list[Found] = []
+        for it in self._pseudonyms.texts(text):
+            if it:
+                found += await self._reports.search(it, limit)
+        return list(dict.fromkeys(found))[:limit]
 
     async def shares(self, by: str, since: int, until: int) -> list[Share]:
         """How the known time was by a dimension, or over everybody (`ALL`), as it is now.

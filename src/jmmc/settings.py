@@ -21,6 +21,7 @@ from pydantic_core import ErrorDetails
 from jmmc.alerts import KINDS, Rule
 from jmmc.errors import SettingsError
 from jmmc.logs import LogFormat
+from jmmc.pseudonyms import Which
 
 ENVIRONMENT_PREFIX = "JMMC_"
 
@@ -92,7 +93,9 @@ def _pairs(values: tuple[str, ...]) -> tuple[str, ...]:
     return values
 
 
-SECRETS = frozenset({"secret", "otlp_headers", "alert_webhooks", "alert_secret", "smtp_url"})
+SECRETS = frozenset(
+    {"secret", "pseudonym_key", "otlp_headers", "alert_webhooks", "alert_secret", "smtp_url"}
+)
 """Settings whose value is never shown."""
 
 _Texts = Annotated[tuple[str, ...], BeforeValidator(_split)]
@@ -248,6 +251,20 @@ class Settings(BaseModel):
         ge=0,
         le=1,
         description="Share of the conferences to collect; each is in or out as a whole.",
+    )
+    pseudonyms: Which = Field(
+        "none",
+        description=(
+            "What is stored under a pseudonym, a keyed digest: uid, conf or both. The same person"
+            " and the same conference keep theirs, as long as the key is the same."
+        ),
+    )
+    pseudonym_key: str = Field(
+        "",
+        description=(
+            "Key of the pseudonyms, long and random. Empty: `secret` is. Another key makes other"
+            " pseudonyms: nothing that is stored belongs together with what comes then."
+        ),
     )
     require_consent: _LiveFlag = Field(
         False,

@@ -31,6 +31,7 @@ from jmmc.fold import SIGNS_OF_LIFE
 from jmmc.identity import is_session_id
 from jmmc.moments import moment
 from jmmc.plain import encode
+from jmmc.pseudonyms import Pseudonyms
 from jmmc.queries import NotFoundError, Page, Queries
 from jmmc.stores import Store
 from jmmc.stores.erasures import erasures
@@ -127,7 +128,8 @@ def operations(
         return await queries.sessions(asked.wanted, limit=asked.limit, after=asked.cursor)
 
     async def conference(asked: "Asked", conf: str) -> list[Meeting]:
-        wanted = msgspec.structs.replace(asked.wanted, conf=conf)
+        stored = asked.names.wanted_conf(conf)
+        wanted = msgspec.structs.replace(asked.wanted, conf=stored)
         found = await queries.meetings(wanted)
         if not found:
             raise NotFoundError(f"conference {conf}: nobody was there in this time")
@@ -189,7 +191,7 @@ def operations(
             "/participants/{uid}",
             "All sessions of a browser.",
             Participant,
-            lambda asked, uid: queries.participant(uid, asked.wanted),
+            lambda asked, uid: queries.participant(asked.names.wanted_uid(uid), asked.wanted),
             _WINDOW,
         ),
         Operation(
@@ -226,7 +228,7 @@ def operations(
             "/participants/{uid}",
             "Erase everything about a browser. Needs a token that may erase; takes seconds.",
             Erasure,
-            lambda asked, uid: forget(Subject("uid", uid.lower())),
+            lambda asked, uid: forget(Subject("uid", asked.names.wanted_uid(uid))),
             scope="erase",
             method="delete",
         ),
@@ -234,7 +236,7 @@ def operations(
             "/conferences/{conf}",
             "Erase everything about a room, under its name as Jitsi has it.",
             Erasure,
-            lambda asked, conf: forget(Subject("conf", conf)),
+            lambda asked, conf: forget(Subject("conf", asked.names.wanted_conf(conf))),
             scope="erase",
             method="delete",
         ),
@@ -251,7 +253,10 @@ def operations(
 class Asked:
     """The query string of one request, checked. Raises `Problem`."""
 
-    def __init__(self, request: Request, operation: Operation, now: float) -> None:
+    def __init__(
+        self, request: Request, operation: Operation, now: float, names: Pseudonyms
+    ) -> None:
+        self.names = names
         self._given = request.query_params
         known = {it.name for it in operation.parameters}
         for name in self._given:
@@ -269,7 +274,7 @@ class Asked:
         filters: dict[str, Any] = {
             it: value for it in _FILTERS if (value := self._given.get(it)) is not None
         }
-        return Wanted(since=since, until=until, **filters)
+        return self.names.wanted(Wanted(since=since, until=until, **filters))
 
     @property
     def limit(self) -> int:
@@ -309,7 +314,8 @@ def api_routes(
 ) -> list[BaseRoute]:
     """The paths under `/api/v1/`, with their description as OpenAPI and as a page."""
     lifetime = SIGNS_OF_LIFE * collector.settings.push_interval
-    queries = Queries(collector.store, lifetime=lifetime, clock=clock)
+    names = collector.pseudonyms
+    queries = Queries(collector.store, lifetime=lifetime, clock=clock, pseudonyms=names)
     routes: list[BaseRoute] = []
     all_operations = operations(queries, collector.store, collector.forget)
     for operation in all_operations:
@@ -345,7 +351,7 @@ def _door(
         try:
             await collector.open()
             await access.check(request, operation.scope, clock())
-            asked = Asked(request, operation, clock())
+            asked = Asked(request, operation, clock(), collector.pseudonyms)
             exports = operation.scope == "export"
             form = "json" if exports else asked.one_of("format", ("json", *FORMATS), "json")
             answer = await operation.ask(asked, *(request.path_params[it] for it in names))

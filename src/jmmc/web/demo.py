@@ -71,7 +71,12 @@ def demo_routes(settings: Settings, collector: Collector) -> list[BaseRoute]:
             return _json(400, {"error": "bad_conf", "detail": "only the demo's own conferences"})
         try:
             await collector.open()
-            sessions = [it async for it in collector.store.sessions(SessionFilter(conf=conf))]
+            sessions = [
+                it
+                async for it in collector.store.sessions(
+                    SessionFilter(conf=collector.pseudonyms.wanted_conf(conf))
+                )
+            ]
         except StoreError as error:
             return _json(503, {"error": "store_down", "detail": str(error)})
         return _json(200, [_stored_form(it) for it in sessions])

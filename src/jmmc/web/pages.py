@@ -1,12 +1,11 @@
 """The pages: what an operator opens in the morning, and while somebody complains on the phone."""
 
 import asyncio
-import re
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from importlib.resources import files
 from typing import Any
-from urllib.parse import quote, unquote, urlencode
+from urllib.parse import unquote, urlencode
 
 import jinja2
 import msgspec
@@ -20,6 +19,7 @@ from jmmc.erasure import Subject
 from jmmc.errors import StoreError
 from jmmc.fold import SIGNS_OF_LIFE
 from jmmc.moments import iso, moment
+from jmmc.pseudonyms import as_jitsi_has_it
 from jmmc.queries import NotFoundError, Queries
 from jmmc.summary import DIMENSIONS, Wanted, network_of
 from jmmc.tokens import Scope
@@ -56,7 +56,10 @@ class Pages:
         self, collector: Collector, access: Access, signin: SignIn, clock: Callable[[], float]
     ) -> None:
         lifetime = SIGNS_OF_LIFE * collector.settings.push_interval
-        self._queries = Queries(collector.store, lifetime=lifetime, clock=clock)
+        self._names = collector.pseudonyms
+        self._queries = Queries(
+            collector.store, lifetime=lifetime, clock=clock, pseudonyms=self._names
+        )
         self._collector = collector
         self._access = access
         self._signin = signin
@@ -72,7 +75,7 @@ class Pages:
             iso=iso,
             unquote=unquote,
             percent=_percent,
-            conf_of=_conf_of,
+            conf_of=as_jitsi_has_it,
             around=_around,
             named=lambda happenings, _: [(at, _(what)) for at, what in happenings],
             network_of=network_of,
@@ -167,7 +170,7 @@ class Pages:
 
     async def participant(self, request: Request, caller: Caller) -> Response:
         """All stays of a browser."""
-        uid = request.path_params["uid"].lower()
+        uid = self._names.wanted_uid(request.path_params["uid"])
         found = await self._queries.participant(uid, self._wanted(request))
         return self._page(
             request, caller, "participant.html", found=found, api=f"participants/{uid}"
@@ -241,6 +244,7 @@ class Pages:
         uid, conf = str(given.get("uid", "")).lower(), str(given.get("conf", ""))
         if bool(uid) == bool(conf):
             raise ValueError("expected a uid or a conf")
+        uid, conf = uid and self._names.wanted_uid(uid), conf and self._names.wanted_conf(conf)
         receipt = None
         if request.method == "POST":
             if not self._signin.is_form_of(caller.name, str(given.get("form", ""))):
@@ -290,7 +294,7 @@ class Pages:
         until = moment(given["until"], now) if given.get("until") else now
         since = moment(given.get("since") or "24h", until)
         filters: dict[str, Any] = {it: given[it] for it in _FILTERS if given.get(it)}
-        return Wanted(since=since, until=until, **filters)
+        return self._names.wanted(Wanted(since=since, until=until, **filters))
 
     def _login(self, request: Request, status: int, problem: str, to: str) -> Response:
         return self._page(
@@ -378,11 +382,6 @@ def _local(target: str) -> str:
 def _around(last: int) -> str:
     """A window that ends where somebody was last there, for a query string."""
     return urlencode({"since": iso(last - 30 * _DAY)[:10], "until": iso(last + _DAY)[:10]})
-
-
-def _conf_of(name: str) -> str:
-    """A name as people type it, as Jitsi sends it: in lower case, percent-encoded."""
-    return re.sub("%[0-9A-F]{2}", lambda it: it[0].lower(), quote(name, safe="~()*!.'-_"))
 
 
 def _percent(share: float | None) -> str:
