@@ -10,14 +10,16 @@ from typing import Any
 import pytest
 
 from jmmc.counters import Counters
+from jmmc.erasure import Erasure, Subject, digest_of
 from jmmc.errors import StoreError, UnusableStore
 from jmmc.model import Receipt, SessionFilter
 from jmmc.settings import Settings
 from jmmc.stores import configured_store, open_store
+from jmmc.stores.erasures import erasure_key, put_erasure
 from jmmc.stores.mongo import MongoStore
 from jmmc.stores.spool import SpooledStore
 from jmmc.writer import Writer
-from tests.builders import push, sample, v1_push
+from tests.builders import UID, push, sample, v1_push
 from tests.mongod import Mongod
 
 _ALL = SessionFilter()
@@ -149,6 +151,35 @@ async def test_what_was_left_in_the_spool_is_moved_at_the_next_start(
     assert await again.count(_ALL) == 2
     assert (tmp_path / "spool" / "spool.db").stat().st_size < 100_000
     await again.close()
+
+
+async def test_what_was_erased_while_it_waited_here_is_not_moved(
+    running: Mongod, tmp_path: Path
+) -> None:
+    """`jmmc forget` on another machine does not see this spool; who moves it knows the receipt."""
+    (tmp_path / "spool").mkdir()
+    left = open_store(f"sqlite:///{tmp_path}/spool/spool.db")
+    await left.open()
+    other = "00000000-0000-0000-0000-000000000000"
+    mixed = push(samples=(sample(0, ts=1000), sample(1, ts=3000)), session="c" * 24)
+    gone = push(0, session="d" * 24, conf="gone")
+    await left.append([push(0, 1), push(0, session="b" * 24, uid=other), mixed, gone])
+    await left.close()
+    there = MongoStore(url=running.url, name=tmp_path.name, timeout=_PATIENT)
+    await there.open()
+    key = await erasure_key(there.reports)
+    for subject, until in ((Subject("uid", UID), 2000), (Subject("conf", "gone"), 2**31)):
+        receipt = Erasure(f"{until}", subject.kind, digest_of(subject, key), until)
+        await put_erasure(there.reports, receipt)
+    await there.close()
+    store = _spooled(running, tmp_path)
+    await store.open()
+    await _until_moved(store)
+
+    found = {it.id: [one.ts for one in it.samples] async for it in store.sessions(_ALL)}
+    assert found["c" * 24] == [3000]
+    assert set(found) == {"0" * 23 + "1", "b" * 24, "c" * 24}
+    await store.close()
 
 
 async def test_a_move_that_was_broken_off_is_done_again_and_doubles_nothing(
