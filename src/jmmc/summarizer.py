@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Iterable, Sequence, Set
+from typing import Any
 
 import msgspec
 
@@ -10,6 +11,7 @@ from jmmc.errors import StoreError
 from jmmc.fold import Timeline, fold
 from jmmc.logs import logger
 from jmmc.model import Session, SessionFilter
+from jmmc.pace import Pace
 from jmmc.rollup import ALL, DAY, HOUR, Fact, Rollup, day_of, hour_of
 from jmmc.stores import Store
 from jmmc.summary import DIMENSIONS, Slice, Summary, Wanted, formula_of, sum_up
@@ -50,6 +52,7 @@ class Summarizer:
         self._clock = clock
         self._holder = holder
         self._tally = tally
+        self._pace = Pace()
 
     async def step(self) -> int:
         """Summarize some sessions that have changed or ended; how many, 0 when all is done.
@@ -67,8 +70,10 @@ class Summarizer:
         changed = await reports.dirty(_SESSIONS)
         over = await reports.overdue(int(now - self._lifetime), _SESSIONS)
         ids = list(dict.fromkeys([*changed, *over]))
+        self._pace.begin()
         for start in range(0, len(ids), _READ):
             await self._refresh(ids[start : start + _READ], now)
+            await self._pace.rest()
         await self.roll_up()
         if self._tally is not None:
             self._tally.catch_up(now)
@@ -88,12 +93,12 @@ class Summarizer:
         async for session in self._store.sessions(SessionFilter(since=since)):
             batch.append(session)
             if len(batch) >= _SESSIONS:
-                await self._summarize(batch, self._clock())
+                await self._summarize(batch, self._clock(), anew=True)
                 await reports.put_record("rebuild", formula, b"%d" % session.began)
                 done += len(batch)
                 batch = []
                 yield done
-        await self._summarize(batch, self._clock())
+        await self._summarize(batch, self._clock(), anew=True)
         yield done + len(batch)
         await self.roll_up()
         await reports.put_record("formula", "current", msgspec.json.encode(formula))
@@ -141,8 +146,13 @@ class Summarizer:
             for it in await reports.get_summaries(ids):
                 yield it
 
-    async def _summarize(self, sessions: Sequence[Session], now: float) -> None:
-        """Summaries, after the hours that they touch were noted: a crash forgets none."""
+    async def _summarize(
+        self, sessions: Sequence[Session], now: float, *, anew: bool = False
+    ) -> None:
+        """Summaries, after the hours that they change were noted: a crash forgets none.
+
+        With `anew` all hours that they touch are.
+        """
         if not sessions:
             return
         reports = self._store.reports
@@ -153,10 +163,13 @@ class Summarizer:
             summaries.append(sum_up(session, timelines[-1], self._preset))
             await asyncio.sleep(0)  # Pushes come first.
         before = await reports.get_summaries([it.session for it in summaries])
-        await self.note({hour for it in (*before, *summaries) for hour in hours_of(it)})
+        earlier = {it.session: it for it in before}
+        known = {} if anew else earlier
+        if anew:
+            await self.note({hour for it in before for hour in hours_of(it)})
+        await self.note({h for it in summaries for h in _changed(known.get(it.session), it)})
         await reports.put_summaries(summaries)
         if self._tally is not None:  # What is counted is stored: nobody will count it again.
-            earlier = {it.session: it for it in before}
             for summary, timeline in zip(summaries, timelines, strict=True):
                 self._tally.count(earlier.get(summary.session), summary, timeline, now)
 
@@ -166,12 +179,10 @@ class Summarizer:
         for hour in stale:
             wanted = Wanted(since=hour, until=hour + HOUR)
             rows = await reports.facts(_COLUMNS, wanted)
-            facts = [
-                Fact(row[0], dict(zip(DIMENSIONS, row[2:], strict=True)), _SERIES.decode(row[1]))
-                for row in rows
-            ]
-            await reports.put_rollups(hour_of(facts, hour))
-            await asyncio.sleep(0)
+            self._pace.begin()
+            # Beside the loop: 100,000 sessions of an hour take seconds.
+            await reports.put_rollups(await asyncio.to_thread(_hour_of, rows, hour))
+            await self._pace.rest()
         for day in sorted({it - it % DAY for it in stale}):
             days: list[Rollup] = []
             for dimension in (ALL, *DIMENSIONS):
@@ -186,6 +197,28 @@ def hours_of(summary: Summary) -> set[int]:
     """The hours whose rollups a summary is part of, by their beginning."""
     its = summary.series or (Slice(summary.began, 0, 0, 0, 0),)
     return {it.start - it.start % HOUR for it in its}
+
+
+def _changed(before: Summary | None, after: Summary) -> set[int]:
+    """The hours whose rollups are not true any more: of a long session, mostly the last one."""
+    if before is None:
+        return hours_of(after)
+    if _place(before) != _place(after) or not (before.series and after.series):
+        return hours_of(before) | hours_of(after)
+    return {it.start - it.start % HOUR for it in set(before.series) ^ set(after.series)}
+
+
+def _place(summary: Summary) -> tuple[object, ...]:
+    """Where a rollup counts a session."""
+    return (summary.began, *(getattr(summary, it) for it in DIMENSIONS))
+
+
+def _hour_of(rows: Iterable[Sequence[Any]], hour: int) -> list[Rollup]:
+    facts = (
+        Fact(row[0], dict(zip(DIMENSIONS, row[2:], strict=True)), _SERIES.decode(row[1]))
+        for row in rows
+    )
+    return hour_of(facts, hour)
 
 
 async def keep_up(summarizer: Summarizer, counters: Counters, *, pause: float) -> None:

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from typing import Any
 
 import pytest
@@ -11,7 +11,7 @@ from jmmc import summarizer
 from jmmc.answers import Grades
 from jmmc.model import Dialect, Push, SessionFilter
 from jmmc.queries import NotFoundError, Queries
-from jmmc.rollup import DAY
+from jmmc.rollup import DAY, HOUR, Rollup
 from jmmc.simulation import Life, Scenario, simulate
 from jmmc.stores import Store
 from jmmc.summarizer import Summarizer
@@ -132,6 +132,38 @@ async def test_a_sample_that_comes_while_a_session_is_summarized_is_not_forgotte
     await store.append([push(2)])
     await store.reports.put_summaries([summary])
     assert await store.reports.dirty(10) == [session.id]
+
+
+async def test_each_session_has_its_turn_however_many_there_are(store: Store) -> None:
+    sessions = [f"{it:024x}" for it in range(1, 8)]
+    await store.append([push(0, session=it) for it in sessions])
+    seen: list[str] = []
+    for _ in range(4):
+        seen += await store.reports.dirty(3)
+    assert sorted(seen[:7]) == sessions, "nobody comes twice before the last has come"
+    assert seen[7:] == seen[:5]
+
+
+async def test_a_session_that_goes_on_makes_only_the_hours_anew_that_it_changes(
+    filled: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    life = max(_LIVES, key=lambda it: len(it.session.samples))
+    last = life.session.samples[-1]
+    assert last.ts - life.session.began > 3600, "it touches more than one hour"
+    more = sample((last.seq or 0) + 1, ts=last.ts + 30, bye=True)
+    await filled.append(
+        [Push(life.session.id, life.session.conf, life.session.uid, Dialect.V2, (more,))]
+    )
+    made: list[int] = []
+    put = filled.reports.put_rollups
+
+    async def noted(rollups: Sequence[Rollup]) -> None:
+        made.extend(it.start for it in rollups if it.length == HOUR)
+        await put(rollups)
+
+    monkeypatch.setattr(filled.reports, "put_rollups", noted)
+    await _all_of(filled)
+    assert set(made) == {last.ts - last.ts % HOUR}
 
 
 async def test_a_long_session_is_clean_when_all_its_samples_are_known(store: Store) -> None:

@@ -97,7 +97,11 @@ class Reports(Protocol):
     """Where summaries and rollups live, beside the sessions that they were made of."""
 
     async def dirty(self, limit: int) -> list[str]:
-        """Ids of sessions with samples that their summary does not know."""
+        """Ids of sessions with samples that their summary does not know.
+
+        When there are more than `limit`, the next call goes on after those that this one
+        answered: however many they are, each has its turn.
+        """
         ...
 
     async def backlog(self) -> int:

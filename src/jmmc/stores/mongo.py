@@ -326,9 +326,15 @@ class MongoStore:
                 name="jmmc_following",
                 partialFilterExpression=following,
             ),
-            IndexModel([("d", ASCENDING)], name="jmmc_dirty", partialFilterExpression=dirty),
+            IndexModel(
+                [("d", ASCENDING), ("_id", ASCENDING)],
+                name="jmmc_dirty_in_turn",
+                partialFilterExpression=dirty,
+            ),
         ]
         await collection.create_indexes(indexes)
+        if "jmmc_dirty" in await collection.index_information():
+            await collection.drop_index("jmmc_dirty")  # Of an earlier version.
         expiry = {"name": "jmmc_retention", "expireAfterSeconds": lifetime}
         if "jmmc_retention" in await collection.index_information():
             database = collection.database

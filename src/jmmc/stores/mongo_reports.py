@@ -23,6 +23,7 @@ _COLUMNS = (
 )
 _PRUNED = 500  # Summaries in one step.
 _NAMED = {"conference": "conf", "participant": "uid", "address": "address"}
+_FIRST = ObjectId("0" * 24)
 _PARTS = msgspec.json.Decoder(dict[str, tuple[Part, ...]])
 _SUMMARY = msgspec.json.Decoder(Summary)
 _DOWN = [("began", DESCENDING), ("_id", DESCENDING)]
@@ -61,12 +62,16 @@ class MongoReports:
 
     def __init__(self, place: _Place) -> None:
         self._place = place
+        self._turn = _FIRST
 
     async def dirty(self, limit: int) -> list[str]:
         """See `Reports.dirty`."""
         with self._place.guarded():
-            found = self._place.collection().find({"d": True}, {"s": True}, limit=limit)
-            return list({str(it.get("s", it["_id"])): None async for it in found})
+            found = await self._dirty({"$gt": self._turn}, limit)
+            if len(found) < limit:
+                found += await self._dirty({"$lte": self._turn}, limit - len(found))
+        self._turn = found[-1]["_id"] if found else _FIRST
+        return list({str(it.get("s", it["_id"])): None for it in found})
 
     async def backlog(self) -> int:
         """See `Reports.backlog`."""
@@ -261,6 +266,10 @@ class MongoReports:
             except DuplicateKeyError:
                 return False
         return True
+
+    async def _dirty(self, keys: Document, limit: int) -> list[Document]:
+        found = self._place.collection().find({"d": True, "_id": keys}, {"s": True}, limit=limit)
+        return await found.sort("_id", ASCENDING).to_list()
 
     async def _clean(self, samples: dict[str, int]) -> None:
         """Sessions that have just as many samples are not dirty any more; guarded by the size."""

@@ -25,6 +25,7 @@ _HAS_NAME = {
     "participant": "SELECT 1 FROM summaries WHERE uid = ? LIMIT 1",
     "address": "SELECT 1 FROM summaries WHERE whole ->> 'address' = ? LIMIT 1",
 }
+_LAST = 2**63 - 1
 _PARTS = msgspec.json.Decoder(dict[str, tuple[Part, ...]])
 _SUMMARY = msgspec.json.Decoder(Summary)
 
@@ -44,15 +45,19 @@ class SqliteReports:
 
     def __init__(self, file: _File) -> None:
         self._file = file
+        self._turn = 0
 
     async def dirty(self, limit: int) -> list[str]:
         """See `Reports.dirty`."""
-        rows = await self._file.read(
-            "SELECT sessions.session FROM dirty JOIN sessions ON sessions.id = dirty.session"
-            " LIMIT ?",
-            [limit],
+        statement = (
+            "SELECT id, sessions.session FROM dirty JOIN sessions ON id = dirty.session"
+            " WHERE dirty.session > ? AND dirty.session <= ? ORDER BY dirty.session LIMIT ?"
         )
-        return [row[0] for row in rows]
+        rows = await self._file.read(statement, [self._turn, _LAST, limit])
+        if len(rows) < limit:
+            rows += await self._file.read(statement, [0, self._turn, limit - len(rows)])
+        self._turn = rows[-1][0] if rows else 0
+        return [row[1] for row in rows]
 
     async def backlog(self) -> int:
         """See `Reports.backlog`."""
