@@ -9,7 +9,6 @@ end
 
 local path, dialect, sessions, run
 local seqs, turn = {}, 0
-local refused = 0
 
 function init(args)
   path, dialect, sessions, run = args[1], args[2], tonumber(args[3]), tonumber(args[4])
@@ -32,10 +31,6 @@ function request()
     '"conf":"conference%d","samples":[{"seq":%d,"age":0.05,"m":%s}]}',
     run, number, turn, turn, seq, readings())
   return wrk.format("POST", path, {["content-type"] = "text/plain;charset=UTF-8"}, body)
-end
-
-function response(status)
-  if status ~= 200 then refused = refused + 1 end
 end
 
 function done(summary, latency)

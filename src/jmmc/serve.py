@@ -17,6 +17,7 @@ from jmmc.collector import Collector
 from jmmc.demo_life import STORE, keep_calling, remember_a_day
 from jmmc.errors import JmmcError, SettingsError, UnusableStore
 from jmmc.logs import logger, set_up
+from jmmc.onewrite import OneWrite
 from jmmc.settings import Settings, without_password
 from jmmc.stores import Store, configured_store
 from jmmc.stores.sqlite import SqliteStore
@@ -62,7 +63,7 @@ def run(load: Callable[[], Settings]) -> None:
             uvicorn.Config(
                 serving,
                 loop="uvloop",
-                http="httptools",
+                http=OneWrite,
                 lifespan="on",
                 interface="asgi3",
                 access_log=False,
