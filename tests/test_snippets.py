@@ -47,6 +47,14 @@ def test_each_names_the_collector_and_its_consequences(target: str) -> None:
     assert CHOICES[target].when  # type: ignore[index]
 
 
+def test_without_a_url_the_settings_say_it(tmp_path: Path) -> None:
+    file = tmp_path / "jmmc.toml"
+    file.write_text('public_url = "https://calls.example.org"\nprefix = "/c"\n', "utf-8")
+    done = _ran("--target", "config.js", "--config", str(file))
+    assert "https://calls.example.org/c/getClient" in done.stdout
+    assert not done.stderr
+
+
 @pytest.mark.parametrize(
     "url",
     ["metrics.example.org", "https://x/'; alert(1)//", "https://x/a b", "ftp://x/y", "https://"],

@@ -19,7 +19,9 @@ from jmmc.snippets import snippet as text_of
 
 @click.command()
 @click.option("--target", type=click.Choice(TARGETS), help="Where to paste; without it, a table.")
-@click.option("--url", help="Where browsers reach the collector, its prefix included.")
+@click.option(
+    "--url", help="Where browsers reach the collector, its prefix included; else by public_url."
+)
 @click.option("--config", type=click.Path(path_type=Path, dir_okay=False), help="TOML file.")
 def snippet(target: Target | None, url: str | None, config: Path | None) -> None:
     """Print what to paste into Jitsi Meet so that it loads the browser script."""
@@ -31,11 +33,12 @@ def snippet(target: Target | None, url: str | None, config: Path | None) -> None
         _targets()
         return
     try:
-        reached = public_url(url or f"https://metrics.example.org{settings.prefix}")
+        host = settings.public_url or "https://metrics.example.org"
+        reached = public_url(url or f"{host}{settings.prefix}")
     except ValueError as error:
         fail(f"--url = {url!r}: expected {error}", 2)
-    if url is None and target != "nginx":
-        click.echo("jmmc: --url is not given: put your collector's own address in", err=True)
+    if not (url or settings.public_url or target == "nginx"):
+        click.echo("jmmc: neither --url nor public_url: put your collector's own in", err=True)
     click.echo(text_of(target, url=reached, upstream=_upstream(settings)), nl=False)
 
 
