@@ -81,6 +81,24 @@ def test_a_network_is_a_prefix_of_the_address(address: str, network: str) -> Non
     assert network_of(address) == network
 
 
+def test_it_is_told_when_packets_took_another_path() -> None:
+    udp = {"tp": "udp", "ip": 1, "lct": "host"}
+    it = _summary(
+        (0, {"cq": 100, "t": udp}),
+        (30, {"rtt": 20}),
+        (60, {"ev": ["p2p"], "t": {"lct": "srflx"}}),
+        (90, {"t": dict.fromkeys(udp)}),
+        (120, {"t": {**udp, "lct": "srflx"}}),
+        (150, {"t": {"tp": "tcp"}}),
+        (180, {}),
+    )
+    assert [(at - it.began, what) for at, what in it.happenings] == [
+        (60, "p2p"),
+        (60, "path"),
+        (150, "path"),
+    ], "a path that was unknown for a while and is the same has not changed"
+
+
 def test_a_stored_address_is_shown_as_people_write_it() -> None:
     assert readable_address(3221225986) == "192.0.2.2"
     assert readable_address("2001:db8::1") == "2001:db8::1"
@@ -122,6 +140,8 @@ def _others(count: int, *, bad: bool = False, first: int = 100, **more: str) -> 
     ("everybody", "verdict"),
     [
         (_others(3, conf="mine"), "alone"),
+        (_others(2, conf="mine", bad=True) + _others(20, conf="mine", first=300), "alone"),
+        (_others(3, conf="mine", bad=True) + _others(20, conf="mine", first=300), "unclear"),
         (_others(3, conf="mine", bad=True) + _others(20, first=300), "conf"),
         (_others(6, network="192.0.2.0/24", bad=True) + _others(20, first=300), "network"),
         (_others(9, region="eu", bad=True) + _others(20, first=300), "region"),

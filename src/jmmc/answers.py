@@ -11,6 +11,9 @@ from jmmc.quality import Spell
 from jmmc.rollup import Part
 from jmmc.summary import Stretch, Summary
 
+FEW = 5
+"""Sessions under which a share is not worth a word."""
+
 
 class Grades(Struct, frozen=True):
     """Person-seconds by grade, and the shares of those whose grade is known (None of none)."""

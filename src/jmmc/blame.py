@@ -15,6 +15,7 @@ FEWEST_IN_A_CALL = 3
 
 _MOST = 0.6  # Share of a group that is bad, for the group to be at fault.
 _LEAD = 0.3  # By how much that share must be above that of everybody else.
+_FEW = 0.1  # Share of the others in a call: in a large one somebody is always bad.
 _HALF = 0.5  # Share of the spell for which a participant must be known, or bad.
 _SCOPES = ("conf", "network", "region", "browser")
 
@@ -71,7 +72,7 @@ def blame(one: Summary, start: int, end: int, everybody: Iterable[Summary]) -> B
         # When a region fails, all of a call and of a network may be bad too: they explain less.
         # Where they explain as much, the narrower is named.
         return Blame(max(suspects, key=lambda it: (_evidence(it), -it.known)).kind, scopes)
-    if call.known >= FEWEST_IN_A_CALL and call.bad == 1:
+    if call.known >= FEWEST_IN_A_CALL and call.bad - 1 <= _FEW * (call.known - 1):
         return Blame("alone", scopes)
     return Blame("too few" if call.known < FEWEST_IN_A_CALL else "unclear", scopes)
 

@@ -11,7 +11,7 @@ from rich.console import Console, Group
 from rich.table import Table
 from rich.text import Text
 
-from jmmc.answers import Compared, Grades, Overview, WholeSession
+from jmmc.answers import FEW, Compared, Grades, Overview, WholeSession
 from jmmc.cli_parts import (
     Command,
     collection_option,
@@ -34,7 +34,6 @@ _DAY = 86_400
 _BARS = " ▁▂▃▄▅▆▇█"
 _COLOURS = {"good": "green", "fair": "yellow", "poor": "red", "unknown": "bright_black"}
 _MARKS = {"good": "●", "fair": "◐", "poor": "○", "unknown": "·"}  # Colour is never the only sign.
-_FEW = 5  # Sessions under which a share is not worth a word.
 
 
 def _filters(command: Command) -> Command:
@@ -184,7 +183,7 @@ def _comparison(by: str, compared: Sequence[Compared]) -> Table:
         table.add_column(column, justify="right")
     for it in compared:
         low, high = it.poor_interval
-        few = it.sessions < _FEW
+        few = it.sessions < FEW
         table.add_row(
             it.value or "unknown",
             f"{it.sessions:,}",

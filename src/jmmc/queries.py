@@ -38,7 +38,7 @@ from jmmc.live import live
 from jmmc.pseudonyms import Pseudonyms
 from jmmc.rollup import ALL, DAY, HOUR, Part, by_value, total, windows
 from jmmc.stores import Reports, Store
-from jmmc.summary import BUCKET, DIMENSIONS, Found, Slice, Summary, Wanted
+from jmmc.summary import BUCKET, DIMENSIONS, Found, Slice, Summary, Wanted, happenings
 
 _EMPTY_FOR = 600  # Seconds that a room must be empty for the next meeting to begin.
 _LONG_ENOUGH = 300  # Seconds: shorter meetings are no use of the server, but tries.
@@ -243,7 +243,7 @@ class Queries:
         first = next(its[0][0] for its in _split(rows) if any(row[0] == id for row in its))
         stored = await self._store.get([id])
         times, values = curves(stored[0]) if stored else ((), {})
-        happenings = fold(stored[0], lifetime=self._lifetime).happenings if stored else ()
+        line = fold(stored[0], lifetime=self._lifetime) if stored else None
         return WholeSession(
             summary,
             summary.grade,
@@ -252,7 +252,7 @@ class Queries:
             summary.lane,
             times,
             values,
-            tuple((it.at, it.what) for it in happenings),
+            happenings(line) if line else summary.happenings,
         )
 
     async def participant(self, uid: str, wanted: Wanted, *, limit: int = 50) -> Participant:

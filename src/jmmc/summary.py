@@ -206,8 +206,22 @@ def sum_up(session: Session, timeline: Timeline, preset: Preset) -> Summary:
         address=address,
         participant=str(_longest(held, "pid") or ""),
         meeting=str(_longest(held, "mid") or ""),
-        happenings=tuple((it.at, it.what) for it in timeline.happenings[:_HAPPENINGS]),
+        happenings=happenings(timeline)[:_HAPPENINGS],
     )
+
+
+def happenings(timeline: Timeline) -> tuple[tuple[int, str], ...]:
+    """When the browser said that what had happened, and when its packets took another path."""
+    found = [(it.at, it.what) for it in timeline.happenings]
+    before: tuple[object, ...] | None = None
+    for span in timeline.spans:
+        path = tuple((span.state or {}).get(it) for it in _PATH)
+        if path[0] is None:
+            continue
+        if before is not None and path != before:
+            found.append((span.start, "path"))
+        before = path
+    return tuple(sorted(found, key=lambda it: it[0]))
 
 
 def network_of(address: str) -> str:
@@ -226,6 +240,7 @@ def readable_address(stored: object) -> str:
     return stored if isinstance(stored, str) else ""
 
 
+_PATH = ("t.tp", "t.ip", "t.lip", "t.lct", "t.rct")
 _HELD = ("br", "os", "pid", "mid", "cdc.a", "cdc.v", "t.sr", "t.rip", "t.tp", "t.p2p")
 
 

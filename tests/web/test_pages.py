@@ -134,7 +134,7 @@ def test_the_overview_shows_what_the_api_says_and_what_was_simulated(
     shares = said["grades"]
     expected = [shares["good_share"], shares["fair_share"], shares["poor_share"]]
     assert figures[4:] == pytest.approx([it * 100 for it in expected], abs=0.06)
-    assert page.locator("canvas").count() == 1
+    assert page.locator("canvas").count() == 2, "people, and shares of time"
     assert page.get_by_role("heading", name="Worst meetings").is_visible()
 
 
@@ -150,8 +150,95 @@ def test_a_meeting_has_a_lane_for_everybody_that_leads_to_the_curves(
     assert page.locator("canvas").count() >= 5
     spells = _api(serve, f"/sessions/{_BAD.session.id}")["spells"]
     assert page.locator(".spell").count() == len(spells)
-    assert "loss" in page.locator(".spell").first.inner_text()
-    assert page.locator(".verdict").first.inner_text() != ""
+    assert words("en")["reason loss"] in page.locator(".spell").first.inner_text()
+    for said, shown in zip(spells, page.locator(".verdict").all_inner_texts(), strict=True):
+        call = said["blame"]["scopes"][0]
+        assert f"{call['bad'] - 1} of {call['known'] - 1}" in shown or said["blame"][
+            "verdict"
+        ] not in ("alone", "conf", "unclear", "too few")
+
+
+def test_a_meeting_says_what_went_wrong_for_whom_and_whose_fault_it_was(
+    visit: Visit, serve: Serve
+) -> None:
+    page = visit(_PATHS["meeting"])
+    said = _api(serve, f"/meetings/{_BAD.session.id}")["incidents"]
+    assert page.locator(".incident").count() == len(said) > 0
+    page.evaluate("document.querySelectorAll('details').forEach((it) => { it.open = true })")
+    for one in said:
+        link = f".incident a[href='/sessions/{one['sessions'][0]}']"
+        assert page.locator(link).count() >= 1
+    assert all(page.locator(".verdict").all_inner_texts())
+
+
+def test_every_view_is_a_file_and_a_question_to_the_api(visit: Visit, serve: Serve) -> None:
+    for name in ("overview", "meeting", "session", "participant", "compare", "find", "now"):
+        page = visit(_PATHS[name])
+        for link in page.locator("footer a").all()[:3]:
+            href = link.get_attribute("href")
+            assert href is not None
+            with urllib.request.urlopen(f"http://127.0.0.1:{serve.port}{href}", timeout=10) as it:
+                assert it.status == 200
+        call = page.locator("footer code").inner_text()
+        assert call.startswith("GET /api/v1/")
+        page.context.close()
+
+
+def test_a_filter_is_set_in_a_form_and_the_rest_of_the_question_stays(visit: Visit) -> None:
+    page = visit(f"/compare?by=browser&{_WINDOW}")
+    page.get_by_text("Filter").click()
+    page.get_by_label("region").fill("eu-west")
+    page.get_by_label("grade").select_option("poor")
+    page.locator("form[data-filter] button").click()
+    page.wait_for_url("**region=eu-west&grade=poor")
+    assert "by=browser" in page.url
+    assert "since=2026-09-21" in page.url
+    assert page.locator(".chips a").count() == 2
+
+
+def test_older_sessions_are_on_the_next_page(visit: Visit, serve: Serve) -> None:
+    page = visit(f"/find?{_WINDOW}")
+    first = page.locator(".sessions a").evaluate_all("its => its.map(it => it.href)")
+    page.get_by_role("link", name="Older ones").click()
+    page.wait_for_url("**cursor=**")
+    second = page.locator(".sessions a").evaluate_all("its => its.map(it => it.href)")
+    assert len(first) == 50
+    assert not set(first) & set(second)
+
+
+def test_a_room_lists_its_meetings(visit: Visit, serve: Serve) -> None:
+    conf = _BAD.session.conf
+    query = urllib.parse.urlencode({"conf": conf})
+    page = visit(f"/find?{query}&{_WINDOW}")
+    said = _api(serve, f"/conferences/{urllib.parse.quote(conf, safe='')}?{_WINDOW}")
+    assert page.locator("a[href*='/meetings/']").count() == len(said) >= 1
+
+
+def test_a_participant_has_a_best_and_a_worst_call(visit: Visit, serve: Serve) -> None:
+    page = visit(_PATHS["participant"])
+    said = _api(serve, f"/participants/{_BAD.session.uid}?{_WINDOW}")
+    facts = page.locator(".facts a").evaluate_all("its => its.map(it => it.pathname)")
+    assert facts == [f"/sessions/{said[it]['session']}" for it in ("worst", "best")]
+
+
+def test_a_slash_leads_to_the_search_and_escape_closes_what_is_open(visit: Visit) -> None:
+    page = visit(_PATHS["overview"])
+    page.keyboard.press("/")
+    assert page.evaluate("document.activeElement.id") == "q"
+    page.locator("summary").first.focus()
+    page.keyboard.press("Enter")
+    assert page.get_by_label("from").is_visible()
+    page.keyboard.press("Escape")
+    assert page.get_by_label("from").is_hidden()
+
+
+def test_the_health_page_goes_on_by_itself(visit: Visit, serve: Serve) -> None:
+    page = visit("/health")
+    stored = page.locator(".figures b").nth(2)
+    before = _number(stored.inner_text())
+    _push(serve, f"{time.time_ns():032x}", "healthy", {"seq": 0, "age": 5, "m": {"cq": 100}})
+    expect(stored).to_have_text(f"{before + 1:,.0f}", timeout=15_000)
+    assert page.locator("dt", has_text="script versions seen").count() == 1
 
 
 def test_curves_share_one_cursor(visit: Visit) -> None:
@@ -262,7 +349,7 @@ def test_a_name_that_is_markup_is_only_a_name(visit: Visit, serve: Serve) -> Non
     page.fill("#q", "<img")
     expect(page.locator("#suggestions a").first).to_contain_text("<img")
     assert page.title() != "owned"
-    assert page.locator("img").count() == 0
+    assert page.locator("main img").count() == 0
 
 
 def test_what_does_not_exist_is_said_on_a_page(browser: Browser, serve: Serve) -> None:
@@ -273,11 +360,13 @@ def test_what_does_not_exist_is_said_on_a_page(browser: Browser, serve: Serve) -
         ("/participants/nobody", 404, "no session"),
         ("/overview?since=yesterday", 400, "expected a date"),
         ("/compare?by=weather", 400, "expected browser"),
+        ("/nothing/at/all", 404, "no such page"),
     ):
         answer = page.goto(base + path)
         assert answer is not None
         assert answer.status == status
         assert said in page.inner_text("main")
+        assert str(status) in page.inner_text("main")
     page.close()
 
 
@@ -345,9 +434,15 @@ def test_curves_open_under_a_lane_on_the_same_axis(visit: Visit) -> None:
     page = visit(_PATHS["meeting"])
     button = page.locator(f"[data-curves='{_BAD.session.id}']")
     button.click()
-    panel = page.locator(".lane-row", has=button).locator(".panel")
+    panel = page.locator(".lane-row", has=button).locator(".curves")
     expect(panel.locator("canvas").first).to_be_visible()
     assert button.get_attribute("aria-expanded") == "true"
+    over = panel.locator(".u-over").first.bounding_box()
+    lane = button.bounding_box()
+    assert over is not None
+    assert lane is not None
+    assert over["x"] == pytest.approx(lane["x"], abs=2)
+    assert over["width"] == pytest.approx(lane["width"], abs=2)
     button.click()
     expect(panel).to_have_count(0)
 
@@ -357,18 +452,21 @@ def test_heat_maps_and_the_spread_have_what_is_known(visit: Visit, serve: Serve)
     hours = page.locator(".heat tbody td[class]").count()
     assert hours >= 10, "ten hours of calls"
     regions = {it.region for it in _LIVES}
-    assert page.locator(".heat-rows tr").count() == len(regions)
-    titles = page.locator("svg.histogram rect title").all_text_contents()
-    assert sum(int(it) for it in titles) <= len(_LIVES)
-    assert int(titles[-1]) == max(int(it) for it in titles)
+    assert page.locator(".heat-rows svg").count() == len(regions)
+    counts = [int(it) for it in page.locator(".spread td.number").all_text_contents()]
+    assert sum(counts) <= len(_LIVES)
+    assert counts[0] == max(counts), "most had nearly all of their time good"
 
 
 def test_a_window_is_asked_for_in_the_time_of_the_reader(visit: Visit) -> None:
     page = visit(_PATHS["overview"], timezone_id="Asia/Tokyo")
+    page.locator("summary").first.click()
+    assert page.get_by_label("from").input_value() == "2026-09-21T09:00", "the window as it is"
     page.get_by_label("from").fill("2026-09-21T12:00")
     page.get_by_label("to").fill("2026-09-22T12:00")
     page.get_by_role("button", name="Show").click()
     page.wait_for_url("**since=2026-09-21T03%3A00%3A00Z&until=2026-09-22T03%3A00%3A00Z**")
+    page.locator("summary").first.click()
     assert page.locator("form[data-window] .zone").inner_text() == "Asia/Tokyo"
 
 
@@ -382,4 +480,7 @@ def test_what_happened_is_marked_on_the_lane(visit: Visit, serve: Serve) -> None
     expect(tile).to_be_visible(timeout=25_000)
     tile.click()
     marks = page.locator("path.mark title")
-    assert marks.all_text_contents() == ["p2p", "interrupted"]
+    said = words("en")
+    assert marks.all_text_contents() == [said["p2p"], said["interrupted"]]
+    edges = page.locator("rect.edge title")
+    assert edges.all_text_contents() == ["joined", "is there now"]

@@ -9,6 +9,7 @@ import pytest
 
 from jmmc.quality import Grade
 from jmmc.thresholds import READINGS_OF
+from jmmc.web.plots import PLOTS
 from jmmc.web.words import LANGUAGES, chosen, words
 
 WEB = Path(__file__).parent.parent.parent / "src" / "jmmc" / "web"
@@ -23,22 +24,15 @@ _SPOKEN = {
     *_said(),
     *("Now", "Overview", "Compare", "Find", "Health"),
     *(it.name.lower() for it in Grade),
-    *READINGS_OF,
-    *(
-        "interrupted",
-        "restored",
-        "cpu",
-        "bandwidth",
-        "conference",
-        "participant",
-        "address",
-        "conf",
-    ),
+    *(f"reason {it}" for it in (*READINGS_OF, "interrupted", "cpu", "bandwidth")),
+    *("interrupted", "restored", "p2p", "jvb", "path", "muted_audio", "unmuted_audio"),
+    *("muted_video", "unmuted_video", "conference", "participant", "address", "conf"),
+    *(text for it in PLOTS for text in (it.title, it.unit, *(label for _, label in it.series))),
     *("browser", "os", "region", "network", "transport", "codec"),
 }
 
 
-@pytest.mark.parametrize("text", sorted(_SPOKEN))
+@pytest.mark.parametrize("text", sorted(_SPOKEN - {""}))
 def test_it_is_said_in_french(text: str) -> None:
     assert text in words("fr")
 
@@ -51,8 +45,10 @@ def test_no_translation_is_left_over() -> None:
 
 def test_every_verdict_has_words() -> None:
     verdicts = ("alone", "conf", "network", "region", "browser", "unclear", "too few")
+    names = {"bad": 2, "others": 3, "value": "203.0.113.0/24", "elsewhere_bad": 1, "elsewhere": 9}
     for language in LANGUAGES:
-        assert {f"verdict {it}" for it in verdicts} <= set(words(language))
+        for it in verdicts:
+            assert "{" not in words(language)[f"verdict {it}"].format(**names)
 
 
 @pytest.mark.parametrize(

@@ -20,10 +20,12 @@ def lane(
     until: int,
     title: str,
     happenings: Sequence[tuple[int, str]] = (),
+    edges: Sequence[tuple[int, str]] = (),
 ) -> Markup:
     """A time line from `since` to `until`, coloured and as tall as the grade is bad.
 
-    A mark at the top stands for each thing that happened, with its name.
+    A mark at the top stands for each thing that happened, a line from top to bottom for each
+    edge of a stay, both with their name.
     """
     length = max(1, until - since)
     parts: list[Markup] = []
@@ -39,6 +41,10 @@ def lane(
                     name, x, _HEIGHT - height, width, height
                 )
             )
+    for at, what in edges:
+        x = min(max((at - since) * _WIDTH / length, 1.0), _WIDTH - 1.0)
+        line = Markup('<rect class="edge" x="{:.1f}" y="0" width="1.5" height="{}">{}</rect>')
+        parts.append(line.format(x - 0.75, _HEIGHT, Markup("<title>{}</title>").format(what)))
     for at, what in happenings:
         if since <= at <= until:
             x = (at - since) * _WIDTH / length
@@ -82,23 +88,22 @@ def heat_row(row: HeatRow, since: int, until: int, title: str) -> Markup:
     return _svg(parts, title, "lane")
 
 
-def histogram(counts: Sequence[int], title: str) -> Markup:
-    """Bars side by side, as tall as the counts."""
-    most = max(counts, default=0) or 1
-    width = _WIDTH / max(1, len(counts))
-    parts = [
-        Markup(
-            '<rect x="{:.1f}" y="{:.2f}" width="{:.1f}" height="{:.2f}"><title>{}</title></rect>'
-        ).format(
-            place * width + 4,
-            _HEIGHT * (1 - count / most),
-            width - 8,
-            _HEIGHT * count / most,
-            count,
-        )
-        for place, count in enumerate(counts)
-    ]
-    return _svg(parts, title, "histogram")
+def interval(low: float, middle: float, high: float, most: float, title: str) -> Markup:
+    """A share and its interval, on an axis from 0 to `most`."""
+    scale = _WIDTH / most
+    ends = (min(low * scale, _WIDTH), min(high * scale, _WIDTH))
+    whisker = Markup('<rect class="whisker" x="{:.1f}" y="9" width="{:.1f}" height="6"/>').format(
+        ends[0], max(2.0, ends[1] - ends[0])
+    )
+    x = min(middle * scale, _WIDTH - 12)
+    point = Markup('<rect class="point" x="{:.1f}" y="2" width="12" height="20"/>').format(x)
+    return _svg([whisker, point], title, "interval")
+
+
+def length(share: float, title: str) -> Markup:
+    """One bar, as long as the share."""
+    part = Markup('<rect x="0" y="0" width="{:.1f}" height="{}"/>')
+    return _svg([part.format(share * _WIDTH, _HEIGHT)], title, "length")
 
 
 def _level(share: float) -> int:

@@ -2,7 +2,8 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from heapq import nlargest
 from importlib.resources import files
 from typing import Any
 from urllib.parse import unquote, urlencode
@@ -13,7 +14,7 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response, StreamingResponse
 from starlette.routing import BaseRoute, Route
 
-from jmmc.answers import Grades, WholeSession
+from jmmc.answers import FEW, Compared, Grades
 from jmmc.collector import Collector
 from jmmc.erasure import Subject
 from jmmc.errors import StoreError
@@ -25,7 +26,9 @@ from jmmc.summary import DIMENSIONS, Wanted, network_of
 from jmmc.tokens import Scope
 from jmmc.version import __version__
 from jmmc.web.access import Access, Caller
-from jmmc.web.drawings import bar, heat_row, histogram, lane
+from jmmc.web.drawings import bar, heat_row, interval, lane, length
+from jmmc.web.figures import duration, number, percent
+from jmmc.web.plots import PLOTS, curves_of
 from jmmc.web.problems import Problem
 from jmmc.web.signin import COOKIE, HOURS, SignIn
 from jmmc.web.words import LANGUAGES, chosen, words
@@ -44,7 +47,15 @@ _HEADERS = {
     "referrer-policy": "same-origin",
     "x-content-type-options": "nosniff",
 }
-_TYPES = {".css": "text/css; charset=utf-8", ".js": "text/javascript; charset=utf-8"}
+_TYPES = {
+    ".css": "text/css; charset=utf-8",
+    ".js": "text/javascript; charset=utf-8",
+    ".svg": "image/svg+xml",
+}
+_WINDOWED = ("overview", "compare", "sessions", "participants")  # Answers that know filters.
+_WORST = 10  # Networks on the overview.
+_TOLD = 5  # Incidents that are in sight.
+_LISTED = 50  # Sessions on a page.
 
 _Page = Callable[[Request, Caller], Awaitable[Response]]
 
@@ -53,7 +64,12 @@ class Pages:
     """All pages of one server. `clock` gives Unix seconds."""
 
     def __init__(
-        self, collector: Collector, access: Access, signin: SignIn, clock: Callable[[], float]
+        self,
+        collector: Collector,
+        access: Access,
+        signin: SignIn,
+        *,
+        clock: Callable[[], float] = time.time,
     ) -> None:
         lifetime = SIGNS_OF_LIFE * collector.settings.push_interval
         self._names = collector.pseudonyms
@@ -74,7 +90,9 @@ class Pages:
         self._templates.filters.update(
             iso=iso,
             unquote=unquote,
-            percent=_percent,
+            percent=percent,
+            number=number,
+            duration=duration,
             conf_of=as_jitsi_has_it,
             around=_around,
             named=lambda happenings, _: [(at, _(what)) for at, what in happenings],
@@ -82,7 +100,12 @@ class Pages:
             grades_of=lambda it: Grades.of(it["good"], it["fair"], it["poor"], 0),
         )
         self._templates.globals.update(
-            lane=lane, bar=bar, heat_row=heat_row, histogram=histogram, version=__version__
+            lane=lane,
+            bar=bar,
+            heat_row=heat_row,
+            interval=interval,
+            length=length,
+            version=__version__,
         )
 
     def routes(self) -> list[BaseRoute]:
@@ -97,6 +120,7 @@ class Pages:
             "/compare": self.compare,
             "/find": self.find,
             "/health": self.health,
+            "/health/live": self.health_live,
         }
         return [
             *(Route(path, self._door(page)) for path, page in pages.items()),
@@ -108,26 +132,16 @@ class Pages:
 
     async def now(self, request: Request, caller: Caller) -> Response:
         """This moment; goes on by itself over `live`."""
-        return self._page(request, caller, "now.html", live=await self._queries.live())
+        live = await self._queries.live()
+        return self._page(request, caller, "now.html", live=live, api="live")
 
     async def live(self, request: Request, caller: Caller) -> Response:
         """What changes of `now`, as server-sent events."""
-        template = self._templates.get_template("now_live.html")
 
-        async def events() -> AsyncIterator[str]:
-            while not await request.is_disconnected():
-                try:
-                    context = self._context(request, caller, live=await self._queries.live())
-                    lines = template.render(context).splitlines()
-                    yield "".join(f"data: {it}\n" for it in lines) + "\n"
-                except StoreError:
-                    yield "event: down\ndata:\n\n"
-                for _ in range(int(_REFRESH / _GLANCE)):
-                    if self._collector.leaving:
-                        return
-                    await asyncio.sleep(_GLANCE)
+        async def look() -> dict[str, Any]:
+            return {"live": await self._queries.live()}
 
-        return StreamingResponse(events(), headers=_HEADERS, media_type="text/event-stream")
+        return self._events(request, caller, "now_live.html", look)
 
     async def overview(self, request: Request, caller: Caller) -> Response:
         """A window of time."""
@@ -142,18 +156,27 @@ class Pages:
             "overview.html",
             overview=await self._queries.overview(wanted),
             before=await self._queries.overview(before),
-            networks=(await self._queries.compare("network", wanted))[:10],
+            networks=_worst(await self._queries.compare("network", wanted)),
             heat=msgspec.json.encode(await self._queries.heat(wanted)).decode(),
             regions=await self._queries.heat_by("region", wanted),
-            spread=await self._queries.spread(wanted, worst=10),
+            spread=await self._queries.spread(wanted, worst=_WORST),
             api="overview",
         )
 
     async def meeting(self, request: Request, caller: Caller) -> Response:
         """One lane a participant."""
         whole = await self._queries.meeting(request.path_params["id"].lower())
+        worst = nlargest(_TOLD, whole.incidents, key=lambda it: sum(it.reasons.values()))
         return self._page(
-            request, caller, "meeting.html", whole=whole, api=f"meetings/{whole.meeting.id}"
+            request,
+            caller,
+            "meeting.html",
+            whole=whole,
+            first=[it for it in whole.incidents if it in worst],
+            further=[it for it in whole.incidents if it not in worst],
+            people={it.session.session: it.session for it in whole.lanes},
+            plots=PLOTS,
+            api=f"meetings/{whole.meeting.id}",
         )
 
     async def session(self, request: Request, caller: Caller) -> Response:
@@ -164,7 +187,8 @@ class Pages:
             caller,
             "session.html",
             whole=whole,
-            curves=_curves(whole),
+            curves=curves_of(whole),
+            plots=PLOTS,
             api=f"sessions/{whole.summary.session}",
         )
 
@@ -188,29 +212,84 @@ class Pages:
     async def find(self, request: Request, caller: Caller) -> Response:
         """One box; without script, a form."""
         text = request.query_params.get("q", "")
-        found = await self._queries.search(text)
-        page = await self._queries.sessions(self._wanted(request), limit=50)
+        wanted = self._wanted(request)
+        after = request.query_params.get("cursor") or None
         return self._page(
-            request, caller, "find.html", text=text, found=found, page=page, api="sessions"
+            request,
+            caller,
+            "find.html",
+            text=text,
+            found=await self._queries.search(text),
+            meetings=(await self._queries.meetings(wanted))[:_LISTED] if wanted.conf else [],
+            page=await self._queries.sessions(wanted, limit=_LISTED, after=after),
+            api="sessions",
         )
 
     async def health(self, request: Request, caller: Caller) -> Response:
-        """The collector itself."""
+        """The collector itself; goes on by itself over `health_live`."""
+        health = await self._health(self._collector.began, 0)
+        return self._page(request, caller, "health.html", **health)
+
+    async def health_live(self, request: Request, caller: Caller) -> Response:
+        """What changes of `health`, as server-sent events."""
+        before = (self._collector.began, 0)
+
+        async def look() -> dict[str, Any]:
+            nonlocal before
+            health = await self._health(*before)
+            before = (self._clock(), health["stored"])
+            return health
+
+        return self._events(request, caller, "health_live.html", look)
+
+    async def _health(self, since: float, stored_then: int) -> dict[str, Any]:
+        """The figures; the rate is of what was stored since a moment."""
         try:
             condition, problem = await self._collector.check(), ""
         except StoreError as error:
             condition, problem = None, str(error)
-        return self._page(
-            request,
-            caller,
-            "health.html",
-            counters=self._collector.counters,
-            waiting=self._collector.waiting,
-            seconds=max(1.0, self._clock() - self._collector.began),
-            condition=condition,
-            firing=await self._collector.firing(),
-            problem=problem,
-        )
+        counters = self._collector.counters
+        stored = counters.accepted + counters.trimmed
+        return {
+            "counters": counters,
+            "stored": stored,
+            "rate": (stored - stored_then) / max(1.0, self._clock() - since),
+            "waiting": self._collector.waiting,
+            "queue_limit": self._collector.settings.queue_limit,
+            "condition": condition,
+            "firing": await self._collector.firing(),
+            "problem": problem,
+            "began": int(self._collector.began),
+        }
+
+    def _events(
+        self,
+        request: Request,
+        caller: Caller,
+        name: str,
+        look: Callable[[], Awaitable[dict[str, Any]]],
+    ) -> Response:
+        """A part of a page, again and again."""
+        template = self._templates.get_template(name)
+
+        async def events() -> AsyncIterator[str]:
+            while not await request.is_disconnected():
+                try:
+                    text = template.render(self._context(request, caller, **await look()))
+                    yield "".join(f"data: {it}\n" for it in text.splitlines()) + "\n"
+                except StoreError:
+                    yield "event: down\ndata:\n\n"
+                for _ in range(int(_REFRESH / _GLANCE)):
+                    if self._collector.leaving:
+                        return
+                    await asyncio.sleep(_GLANCE)
+
+        return StreamingResponse(events(), headers=_HEADERS, media_type="text/event-stream")
+
+    async def unknown(self, request: Request) -> Response:
+        """Whatever has no path here."""
+        where = request.url.path
+        return self._problem(request, Caller("", ()), 404, "Not found", f"{where}: no such page")
 
     async def login(self, request: Request) -> Response:
         """The form, and what it brings."""
@@ -292,7 +371,7 @@ class Pages:
         given = request.query_params
         now = int(self._clock())
         until = moment(given["until"], now) if given.get("until") else now
-        since = moment(given.get("since") or "24h", until)
+        since = moment(given["since"], now) if given.get("since") else until - _DAY
         filters: dict[str, Any] = {it: given[it] for it in _FILTERS if given.get(it)}
         return self._names.wanted(Wanted(since=since, until=until, **filters))
 
@@ -311,7 +390,7 @@ class Pages:
         self, request: Request, caller: Caller, status: int, title: str, detail: str
     ) -> Response:
         return self._page(
-            request, caller, "problem.html", status=status, title=title, detail=detail
+            request, caller, "problem.html", status=status, code=status, title=title, detail=detail
         )
 
     def _page(
@@ -328,6 +407,13 @@ class Pages:
         language = chosen(asked, request.headers.get("accept-language", ""))
         known = words(language)
         query = {key: it for key, it in request.query_params.items() if key != "lang" and it}
+        api = context.get("api")
+        asked_of_api: dict[str, str] = {}
+        if api and api.split("/")[0] in _WINDOWED:
+            knows = {"since", "until", *_FILTERS, *(["by"] if api == "compare" else [])}
+            asked_of_api = {key: it for key, it in query.items() if key in knows}
+            if api == "compare":
+                asked_of_api.setdefault("by", str(context["by"]))
 
         def with_query(**changes: str | None) -> str:
             changed = {**query, **changes}
@@ -343,23 +429,14 @@ class Pages:
             "path": request.url.path.removeprefix(request.scope.get("root_path", "")),
             "query": query,
             "filters": [it for it in _FILTERS if it in query],
+            "filters_known": _FILTERS,
             "windows": _WINDOWS,
             "with_query": with_query,
+            "api_query": lambda **more: "?" + urlencode({**asked_of_api, **more}),
             "form_token": self._signin.form(caller.name),
             "api": None,
             **context,
         }
-
-
-def page_routes(
-    collector: Collector,
-    access: Access,
-    signin: SignIn,
-    *,
-    clock: Callable[[], float] = time.time,
-) -> list[BaseRoute]:
-    """The paths of the pages, and of what they are made of."""
-    return Pages(collector, access, signin, clock).routes()
 
 
 async def _static(request: Request) -> Response:
@@ -374,6 +451,12 @@ async def _static(request: Request) -> Response:
     return Response(file.read_bytes(), headers=headers, media_type=_TYPES[suffix])
 
 
+def _worst(compared: Sequence[Compared]) -> list[Compared]:
+    """Those of whom the share of poor time is surely large: by the low end of its interval."""
+    enough = [it for it in compared if it.sessions >= FEW and it.grades.poor_share]
+    return nlargest(_WORST, enough, key=lambda it: (it.poor_interval[0], it.sessions))
+
+
 def _local(target: str) -> str:
     """Only a path of our own may be gone to."""
     return target if target.startswith("/") and not target.startswith(("//", "/\\")) else "/"
@@ -382,36 +465,3 @@ def _local(target: str) -> str:
 def _around(last: int) -> str:
     """A window that ends where somebody was last there, for a query string."""
     return urlencode({"since": iso(last - 30 * _DAY)[:10], "until": iso(last + _DAY)[:10]})
-
-
-def _percent(share: float | None) -> str:
-    return "?" if share is None else f"{share * 100:.1f} %"
-
-
-_PLOTS = (
-    ("Quality", ("quality",), ""),
-    ("Round-trip time", ("rtt_ms",), "ms"),
-    ("Loss", ("down_loss_percent", "up_loss_percent"), "%"),
-    ("Jitter", ("down_jitter_ms", "up_jitter_ms"), "ms"),
-    ("Video", ("down_bitrate_video_kbps", "up_bitrate_video_kbps"), "kbit/s"),
-    ("Bandwidth", ("down_bandwidth_kbps", "up_bandwidth_kbps"), "kbit/s"),
-    ("Sent height", ("sent_height_px",), "px"),
-)
-
-
-def _curves(whole: WholeSession) -> str:
-    """What the script of the page draws, as JSON; plots of which nothing is known are left out."""
-    plots = [
-        {
-            "title": title,
-            "unit": unit,
-            "series": [
-                {"name": name, "values": whole.curves[name]}
-                for name in names
-                if name in whole.curves
-            ],
-        }
-        for title, names, unit in _PLOTS
-    ]
-    content = {"times": whole.times, "plots": [it for it in plots if it["series"]]}
-    return msgspec.json.encode(content).decode().replace("<", "\\u003c")

@@ -1,9 +1,12 @@
 """The app that `jmmc serve` runs: the collector under its prefix, and a few pages of its own."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
+from starlette.requests import Request
+from starlette.responses import Response
 from starlette.routing import BaseRoute
 from starlette.types import ASGIApp
 
@@ -15,7 +18,7 @@ from jmmc.web.app import MetricsCollector
 from jmmc.web.demo import demo_routes
 from jmmc.web.http import Receive, Scope, Send
 from jmmc.web.monitoring import Monitoring
-from jmmc.web.pages import page_routes
+from jmmc.web.pages import Pages
 from jmmc.web.requestlog import RequestLog
 from jmmc.web.signin import SignIn
 
@@ -25,10 +28,8 @@ _OPS_PATHS = frozenset({"/healthz", "/readyz"})
 def create_app(settings: Settings, *, store: Store | None = None) -> "Server":
     """The whole server for these settings; raises what `open_store` and the secret raise."""
     metrics = MetricsCollector(settings, store=store or configured_store(settings, spool=True))
-    routes, monitoring = _routes(metrics)
-    if settings.demo:
-        routes += demo_routes(settings, metrics.collector)
-    pages = Starlette(routes=routes, middleware=_middleware(metrics))
+    demo = demo_routes(settings, metrics.collector) if settings.demo else []
+    pages, monitoring = _dashboard(metrics, demo)
     return Server(settings.prefix, metrics, pages, monitoring)
 
 
@@ -38,12 +39,7 @@ def dashboard(metrics: MetricsCollector) -> Starlette:
     They are closed as in `jmmc serve`: until there is a user or a token, only the machine itself
     may look. The host should mount `metrics` itself too, where browsers push to.
     """
-    return Starlette(routes=dashboard_routes(metrics), middleware=_middleware(metrics))
-
-
-def dashboard_routes(metrics: MetricsCollector) -> list[BaseRoute]:
-    """The paths of the pages, of the API and of monitoring."""
-    return _routes(metrics)[0]
+    return _dashboard(metrics, [])[0]
 
 
 def _middleware(metrics: MetricsCollector) -> list[Middleware]:
@@ -51,14 +47,26 @@ def _middleware(metrics: MetricsCollector) -> list[Middleware]:
     return [Middleware(RequestLog), *([Middleware(traced)] if traced else [])]
 
 
-def _routes(metrics: MetricsCollector) -> tuple[list[BaseRoute], Monitoring]:
+def _dashboard(
+    metrics: MetricsCollector, more: Sequence[BaseRoute]
+) -> tuple[Starlette, Monitoring]:
+    """The paths of the pages, of the API and of monitoring, and what else there is."""
     collector = metrics.collector
     signin = SignIn(metrics.secret)
     access = Access(collector.settings, collector.store.reports, signin)
     collector.tell(access.follow)
     monitoring = Monitoring(collector, access)
-    pages = page_routes(collector, access, signin)
-    return [*pages, *api_routes(collector, access), monitoring.route], monitoring
+    pages = Pages(collector, access, signin)
+
+    async def unknown(request: Request, _: Exception) -> Response:
+        return await pages.unknown(request)
+
+    app = Starlette(
+        routes=[*pages.routes(), *api_routes(collector, access), monitoring.route, *more],
+        middleware=_middleware(metrics),
+        exception_handlers={404: unknown},
+    )
+    return app, monitoring
 
 
 @dataclass(frozen=True)
