@@ -1,4 +1,7 @@
-"""The limit of the HTTP side: reads a body and sends it back, on the same server."""
+"""The limit of the HTTP side: reads a body and sends it back, on the same server.
+
+Arguments: the class of uvicorn's HTTP protocol, the port.
+"""
 
 import sys
 from collections.abc import Awaitable, Callable
@@ -23,9 +26,9 @@ async def app(
 if __name__ == "__main__":
     uvicorn.run(
         app,
-        port=int(sys.argv[1]),
+        port=int(sys.argv[2]),
         loop="uvloop",
-        http="httptools",
+        http=sys.argv[1],
         lifespan="off",
         access_log=False,
         log_level="warning",

@@ -1,5 +1,6 @@
 -- wrk: each thread plays its share of the sessions, each request is the next sample of one of them.
--- Arguments after "--": path, dialect (2 or 1), sessions, a number that makes the run's ids its own.
+-- Arguments after "--": path, sessions, a number that makes the run's ids its own, and for dialect
+-- v1 a file with a session's cookie in each line.
 local threads = 0
 
 function setup(thread)
@@ -7,30 +8,44 @@ function setup(thread)
   threads = threads + 1
 end
 
-local path, dialect, sessions, run
-local seqs, turn = {}, 0
+local path, sessions, run
+local seqs, cookies, turn = {}, {}, 0
 
 function init(args)
-  path, dialect, sessions, run = args[1], args[2], tonumber(args[3]), tonumber(args[4])
+  path, sessions, run = args[1], tonumber(args[2]), tonumber(args[3])
   for i = 1, sessions do seqs[i] = 0 end
+  if args[4] then
+    for line in io.lines(args[4]) do cookies[#cookies + 1] = line end
+  end
 end
 
 local function readings()
   return string.format(
-    '{"cq":%d,"u":{"bw":%d.33,"ab":38.33,"vb":%d.67},"d":{"bw":3817.33,"ab":41,"vb":%d.67},"rtt":%d}',
-    math.random(0, 100), math.random(300, 3000), math.random(100, 2000), math.random(100, 2000),
-    math.random(5, 300))
+    '{"cq":%d,"u":{"bw":%d.33,"ab":38.33,"vb":%d.67},"d":{"bw":3817.33,"ab":41,"vb":%d.67}',
+    math.random(0, 100), math.random(300, 3000), math.random(100, 2000), math.random(100, 2000))
 end
 
-function request()
+local function v1()
+  turn = turn % #cookies + 1
+  local body = string.format(
+    '{"uid":"a40bcaa8-8b36-11ec-a8a3-0242ac120002","conf":"conference%d","m":%s}}', turn, readings())
+  return wrk.format(
+    "POST", path, {["content-type"] = "application/json", ["cookie"] = cookies[turn]}, body)
+end
+
+local function v2()
   turn = turn % sessions + 1
   local seq = seqs[turn]
   seqs[turn] = seq + 1
   local body = string.format(
     '{"v":2,"sid":"%08x%08x%016x","uid":"a40bcaa8-8b36-11ec-a8a3-0242ac120002",' ..
-    '"conf":"conference%d","samples":[{"seq":%d,"age":0.05,"m":%s}]}',
-    run, number, turn, turn, seq, readings())
+    '"conf":"conference%d","samples":[{"seq":%d,"age":0.05,"m":%s,"rtt":%d}}]}',
+    run, number, turn, turn, seq, readings(), math.random(5, 300))
   return wrk.format("POST", path, {["content-type"] = "text/plain;charset=UTF-8"}, body)
+end
+
+function request()
+  return #cookies > 0 and v1() or v2()
 end
 
 function done(summary, latency)
