@@ -1,6 +1,7 @@
 """Real processes and servers that tests start: `jmmc serve`, `jmmc export`, static pages."""
 
 import json
+import os
 import signal
 import socket
 import subprocess
@@ -8,6 +9,7 @@ import sys
 import threading
 import time
 import urllib.request
+from collections.abc import Mapping
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -28,11 +30,18 @@ class Serve:
     Its store is one SQLite file, unless `store` is given.
     """
 
-    def __init__(self, folder: Path, *options: str, store: str = "") -> None:
+    def __init__(
+        self,
+        folder: Path,
+        *options: str,
+        store: str = "",
+        environ: Mapping[str, str] | None = None,
+    ) -> None:
         folder.mkdir(exist_ok=True)
         self.store = store or f"sqlite:///{folder}/calls.db"
         self.port = free_port()
         self.options = options
+        self.environ = {**os.environ, **(environ or {})}
         self.log = folder / "serve.log"
         self.process: subprocess.Popen[bytes] | None = None
         self.start()
@@ -45,7 +54,7 @@ class Serve:
         command = [sys.executable, "-m", "jmmc", "serve", "--store", self.store]
         command += ["--port", str(self.port), "--max-pushes-per-minute", "0", *self.options]
         with self.log.open("ab") as log:
-            self.process = subprocess.Popen(command, stdout=log, stderr=log)
+            self.process = subprocess.Popen(command, stdout=log, stderr=log, env=self.environ)
         self.wait_until_ready()
 
     def wait_until_ready(self) -> None:

@@ -1,0 +1,247 @@
+"""A crowd of browsers in their logic, as an open loop: each samples on its own clock.
+
+A browser has one push under way, sends again what is not confirmed, waits as it is told, and backs
+off when nobody answers. What it sends are the deltas of simulated life. Delays are counted from
+the moment at which a push was due, so a server that falls behind cannot hide it.
+"""
+
+import asyncio
+import json
+import random
+import time
+from collections import Counter, deque
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import msgspec
+
+from jmmc.model import Sample
+from jmmc.simulation import Scenario, simulate
+from tests.servers import PREFIX
+
+_LIVES = 200  # Different ones; the crowd shares them.
+_TICK = 0.005  # Seconds
+_TIMEOUT = 15.0  # Seconds that a browser waits for an answer.
+_LONGEST_WAIT = 60.0  # Seconds
+_MOST_SAMPLES = 100  # A push
+
+
+@dataclass
+class Figures:
+    """What the crowd has seen. Delays are seconds from when a push was due to its confirmation."""
+
+    outcomes: Counter[str] = field(default_factory=Counter)
+    delays: list[float] = field(default_factory=list)
+    confirmed: int = 0
+    sampled: int = 0
+
+    def percentile(self, percent: float) -> float:
+        """Of the delays, in milliseconds; 0 when there are none."""
+        if not self.delays:
+            return 0.0
+        ordered = sorted(self.delays)
+        return 1000 * ordered[min(len(ordered) - 1, int(len(ordered) * percent / 100))]
+
+    def take(self) -> "Figures":
+        """What came since the last call."""
+        taken = Figures(self.outcomes, self.delays, self.confirmed, self.sampled)
+        self.outcomes, self.delays, self.confirmed, self.sampled = Counter(), [], 0, 0
+        return taken
+
+
+class Browser:
+    """One participant, who joins again when a stay is over.
+
+    `queue` holds samples that are not confirmed, as (seq, moment, JSON); `sampled` counts those of
+    all stays.
+    """
+
+    __slots__ = (
+        *("busy", "chance", "conf", "end", "failures", "life", "not_before", "queue"),
+        *("sampled", "seq", "sid", "uid"),
+    )
+
+    def __init__(self, number: int, life: Sequence[bytes], chance: random.Random) -> None:
+        self.chance = chance
+        self.sid = b"%032x" % chance.getrandbits(128)
+        self.uid = b"00000000-0000-4000-8000-%012x" % number
+        self.conf = b"room-%d" % (number // 5)
+        self.life = life
+        self.queue: deque[tuple[int, float, bytes]] = deque()
+        self.seq = 0
+        self.end = chance.randint(2, len(life))  # The first stays do not all end at once.
+        self.sampled = 0
+        self.busy = False
+        self.failures = 0
+        self.not_before = 0.0
+
+    def sample(self, now: float) -> bool:
+        """Read what there is; False while the end of a stay is not confirmed."""
+        if self.seq == self.end:
+            if self.queue:
+                return False
+            self.seq, self.end = 0, len(self.life)
+            self.sid = b"%032x" % self.chance.getrandbits(128)
+        self.queue.append((self.seq, now, self.life[self.seq]))
+        self.seq += 1
+        self.sampled += 1
+        return True
+
+    def body(self, now: float) -> bytes:
+        """A push of what is not confirmed, the oldest first."""
+        samples = b",".join(
+            b'{"seq":%d,"age":%.2f,%s}' % (seq, now - moment, rest)
+            for seq, moment, rest in list(self.queue)[:_MOST_SAMPLES]
+        )
+        head = b'{"v":2,"sid":"%b","uid":"%b","conf":"%b","samples":[%b]}'
+        return head % (self.sid, self.uid, self.conf, samples)
+
+    def confirm(self, ack: int) -> int:
+        """Forget what is stored; how many samples that is."""
+        before = len(self.queue)
+        while self.queue and self.queue[0][0] <= ack:
+            self.queue.popleft()
+        self.failures = 0
+        return before - len(self.queue)
+
+
+class Crowd:
+    """`size` browsers that push to a port every `interval` seconds, until told to stop.
+
+    With `fresh` each push has a connection of its own, as from browsers that are not near; else
+    connections are used again, as behind a proxy.
+    """
+
+    def __init__(
+        self, size: int, *, port: int, interval: float = 30.0, seed: int = 1, fresh: bool = False
+    ) -> None:
+        chance = random.Random(seed)
+        lives = _lives(seed)
+        self.browsers = [Browser(it, lives[it % len(lives)], chance) for it in range(size)]
+        self.figures = Figures()
+        self.sampling = True
+        self._chance = chance
+        self._port = port
+        self._interval = interval
+        self._fresh = fresh
+        self._idle: list[tuple[asyncio.StreamReader, asyncio.StreamWriter]] = []
+        self._pushes: set[asyncio.Task[None]] = set()
+
+    async def run(self, until: asyncio.Event) -> None:
+        """Sample and push."""
+        began = time.monotonic()
+        turn = 0  # How many samplings of any browser are done.
+        while not until.is_set():
+            now = time.monotonic()
+            due = int((now - began) / self._interval * len(self.browsers))
+            while turn < due:
+                browser = self.browsers[turn % len(self.browsers)]
+                at = began + turn * self._interval / len(self.browsers)
+                if self.sampling and browser.sample(at):
+                    self.figures.sampled += 1
+                turn += 1
+                self._begin(browser, now)
+            await asyncio.sleep(_TICK)
+        await asyncio.gather(*self._pushes)
+        for _, writer in self._idle:
+            writer.close()
+
+    async def drain(self, seconds: float) -> None:
+        """Push what is left, without new samples, until all is confirmed."""
+        self.sampling = False
+        deadline = time.monotonic() + seconds
+        while self.held and time.monotonic() < deadline:
+            now = time.monotonic()
+            for browser in self.browsers:
+                if browser.queue:
+                    self._begin(browser, now)
+            await asyncio.sleep(0.2)
+
+    @property
+    def held(self) -> int:
+        """Samples that are not confirmed."""
+        return sum(len(it.queue) for it in self.browsers)
+
+    def _begin(self, browser: Browser, now: float) -> None:
+        if browser.busy or not browser.queue or now < browser.not_before:
+            return
+        browser.busy = True
+        task = asyncio.create_task(self._push(browser))
+        self._pushes.add(task)
+        task.add_done_callback(self._pushes.discard)
+
+    async def _push(self, browser: Browser) -> None:
+        due = browser.queue[-1][1]
+        try:
+            status, content, wait = await asyncio.wait_for(self._exchange(browser), _TIMEOUT)
+        except (OSError, TimeoutError, asyncio.IncompleteReadError):
+            self.figures.outcomes["no answer"] += 1
+            self._back_off(browser, 2.0**browser.failures)
+        else:
+            if status == 200:
+                self.figures.confirmed += browser.confirm(content["ack"])
+                self.figures.delays.append(time.monotonic() - due)
+                self.figures.outcomes["resync" if content.get("resync") else "confirmed"] += 1
+            else:
+                self.figures.outcomes[f"{status} {content['error']}"] += 1
+                self._back_off(browser, max(wait, 2.0**browser.failures))
+        finally:
+            browser.busy = False
+
+    def _back_off(self, browser: Browser, seconds: float) -> None:
+        browser.failures = min(browser.failures + 1, 6)
+        jitter = self._chance.uniform(0.5, 1.5)
+        browser.not_before = time.monotonic() + min(seconds, _LONGEST_WAIT) * jitter
+
+    async def _exchange(self, browser: Browser) -> tuple[int, dict[str, int], float]:
+        body = browser.body(time.monotonic())
+        reader, writer = await self._connection()
+        try:
+            writer.write(
+                b"POST %b/push HTTP/1.1\r\nHost: x\r\nContent-Type: text/plain\r\n%b"
+                b"Content-Length: %d\r\n\r\n%b"
+                % (
+                    PREFIX.encode(),
+                    b"Connection: close\r\n" if self._fresh else b"",
+                    len(body),
+                    body,
+                )
+            )
+            head = (await reader.readuntil(b"\r\n\r\n")).lower()
+            length = int(head.partition(b"content-length: ")[2].split(b"\r\n")[0])
+            content = json.loads(await reader.readexactly(length))
+        except BaseException:
+            writer.close()
+            raise
+        if self._fresh or b"connection: close" in head:
+            writer.close()
+        else:
+            self._idle.append((reader, writer))
+        wait = head.partition(b"retry-after: ")[2].split(b"\r\n")[0]
+        return int(head[9:12]), content, float(wait or 0)
+
+    async def _connection(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+        while self._idle:
+            reader, writer = self._idle.pop()
+            if not reader.at_eof() and not writer.is_closing():
+                return reader, writer
+            writer.close()
+        return await asyncio.open_connection("127.0.0.1", self._port)
+
+
+def _lives(seed: int) -> list[list[bytes]]:
+    """The samples of some stays, as what follows `seq` and `age` in a push."""
+    scenario = Scenario(_LIVES, _LIVES // 5, 240, seed, 0)
+    return [
+        [_rest(it) for it in life.session.samples]
+        for life in simulate(scenario)
+        if len(life.session.samples) > 2
+    ]
+
+
+def _rest(sample: Sample) -> bytes:
+    sent = msgspec.json.decode(sample.readings)
+    if isinstance(sent.get("t"), dict):
+        sent["t"].pop("rip", None)  # Only the server says that.
+    marks = (b',"full":true' if sample.full else b"") + (b',"bye":true' if sample.bye else b"")
+    return b'"m":' + msgspec.json.encode(sent) + marks
