@@ -56,6 +56,17 @@ def test_the_page_of_monitoring_has_every_metric() -> None:
     assert tables() + "<!-- end -->" in _read("docs/monitoring.md")
 
 
+def test_every_guarantee_names_tests_that_exist() -> None:
+    named = set(re.findall(r"`(test_\w+)`", _read("docs/guarantees.md")))
+    there = {
+        name
+        for file in (ROOT / "tests").rglob("test_*.py")
+        for name in re.findall(r"^(?:async )?def (test_\w+)", file.read_text("utf-8"), re.MULTILINE)
+    }
+    assert len(named) > 30
+    assert named - there == set()
+
+
 def test_links_between_pages_lead_somewhere() -> None:
     for page in [*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md"), *ROOT.glob("examples/*.md")]:
         for target in re.findall(r"\]\(([^)#]+)\)", page.read_text("utf-8")):

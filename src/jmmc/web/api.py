@@ -104,6 +104,11 @@ _FORMAT = Parameter(
 )
 
 
+def _without(name: str, parameters: tuple[Parameter, ...]) -> tuple[Parameter, ...]:
+    """Parameters less one that the path itself says."""
+    return tuple(it for it in parameters if it.name != name)
+
+
 def operations(
     queries: Queries, store: Store, forget: Callable[[Subject], Awaitable[Erasure]]
 ) -> list[Operation]:
@@ -163,7 +168,11 @@ def operations(
             (*_WINDOW, *_PAGING),
         ),
         Operation(
-            "/conferences/{conf}", "The meetings in a room.", list[Meeting], conference, _WINDOW
+            "/conferences/{conf}",
+            "The meetings in a room.",
+            list[Meeting],
+            conference,
+            _without("conf", _WINDOW),
         ),
         Operation(
             "/meetings",
@@ -192,7 +201,7 @@ def operations(
             "All sessions of a browser.",
             Participant,
             lambda asked, uid: queries.participant(asked.names.wanted_uid(uid), asked.wanted),
-            _WINDOW,
+            _without("uid", _WINDOW),
         ),
         Operation(
             "/compare",
@@ -309,19 +318,20 @@ class Asked:
             raise Problem(400, f"Bad parameter {name}", str(error)) from None
 
 
+def api_description(collector: Collector) -> dict[str, Any]:
+    """The OpenAPI document of a collector's API."""
+    return describe(ROOT, __version__, _operations_of(collector, time.time), PageOf)
+
+
 def api_routes(
     collector: Collector, access: Access, *, clock: Callable[[], float] = time.time
 ) -> list[BaseRoute]:
     """The paths under `/api/v1/`, with their description as OpenAPI and as a page."""
-    lifetime = SIGNS_OF_LIFE * collector.settings.push_interval
-    names = collector.pseudonyms
-    queries = Queries(collector.store, lifetime=lifetime, clock=clock, pseudonyms=names)
     routes: list[BaseRoute] = []
-    all_operations = operations(queries, collector.store, collector.forget)
-    for operation in all_operations:
+    for operation in _operations_of(collector, clock):
         door = _door(operation, collector, access, clock)
         routes.append(Route(ROOT + operation.path, door, methods=[operation.method]))
-    description = describe(ROOT, __version__, all_operations, PageOf)
+    description = api_description(collector)
     page = reference_page(description)
 
     async def openapi(request: Request) -> Response:
@@ -340,6 +350,13 @@ def api_routes(
         Route(f"{ROOT}/{{rest:path}}", unknown),
     ]
     return routes
+
+
+def _operations_of(collector: Collector, clock: Callable[[], float]) -> list[Operation]:
+    lifetime = SIGNS_OF_LIFE * collector.settings.push_interval
+    names = collector.pseudonyms
+    queries = Queries(collector.store, lifetime=lifetime, clock=clock, pseudonyms=names)
+    return operations(queries, collector.store, collector.forget)
 
 
 def _door(

@@ -64,7 +64,7 @@ def reference_page(description: dict[str, Any]) -> str:
     )
     for path, method, operation in every:
         rows = "".join(
-            f"<tr><td><code>{escape(it['name'])}</code></td><td>{escape(_kind(it['schema']))}</td>"
+            f"<tr><td><code>{escape(it['name'])}</code></td><td>{escape(kind_of(it['schema']))}</td>"
             f"<td>{escape(it['description'])}</td></tr>"
             for it in operation["parameters"]
         )
@@ -131,15 +131,16 @@ def _operation(operation: Any, schema: dict[str, Any], page_of: type) -> dict[st
     }
 
 
-def _kind(schema: dict[str, Any]) -> str:
+def kind_of(schema: dict[str, Any]) -> str:
+    """A schema in a few words."""
     if "$ref" in schema:
         return str(schema["$ref"].rpartition("/")[2])
     if "anyOf" in schema:
-        return " or ".join(_kind(it) for it in schema["anyOf"])
+        return " or ".join(kind_of(it) for it in schema["anyOf"])
     if schema.get("type") == "array":
-        return f"list of {_kind(schema['items'])}" if "items" in schema else "list"
+        return f"list of {kind_of(schema['items'])}" if "items" in schema else "list"
     if "items" in schema.get("properties", {}):
-        return f"pages of {_kind(schema['properties']['items']['items'])}"
+        return f"pages of {kind_of(schema['properties']['items']['items'])}"
     if "enum" in schema:
         return ", ".join(schema["enum"])
     kind = schema.get("format") or schema.get("type") or "anything"
@@ -147,7 +148,7 @@ def _kind(schema: dict[str, Any]) -> str:
 
 
 def _linked(schema: dict[str, Any]) -> str:
-    text = escape(_kind(schema))
+    text = escape(kind_of(schema))
     inner = schema.get("properties", {}).get("items", schema).get("items", schema)
     if "$ref" in inner:
         name = escape(inner["$ref"].rpartition("/")[2])

@@ -1,0 +1,35 @@
+"""How Sphinx makes the documentation site (`./run docs`)."""
+
+import re
+
+from sphinx.application import Sphinx
+
+from jmmc.version import __version__
+
+project = "jmmc"
+version = release = __version__
+copyright = "the authors of jitsi-meet-metrics-collector, EUPL-1.2"  # noqa: A001 - Sphinx's name
+extensions = ["myst_parser"]
+exclude_patterns = ["images"]
+myst_heading_anchors = 3
+nitpicky = True
+html_theme = "furo"
+html_title = "jmmc"
+html_copy_source = False
+html_show_sphinx = False
+html_theme_options = {
+    "light_css_variables": {"color-brand-primary": "#0b5fa5", "color-brand-content": "#0b5fa5"},
+    "dark_css_variables": {"color-brand-primary": "#7cc0ff", "color-brand-content": "#7cc0ff"},
+}
+linkcheck_timeout = 15
+linkcheck_ignore = [r"https?://(127\.0\.0\.1|localhost)", r"https://[a-z.]*example\.(org|com)"]
+
+
+def setup(app: Sphinx) -> None:
+    """Links to files of the repository that are not on the site name the file instead."""
+    app.connect("source-read", _without_outside_links)
+
+
+def _without_outside_links(_app: Sphinx, _page: str, source: list[str]) -> None:
+    text = source[0].replace("](../CHANGELOG.md", "](changelog.md")
+    source[0] = re.sub(r"\[([^]]+)\]\(\.\./([^)]+)\)", r"\1 (`\2` in the repository)", text)
