@@ -84,7 +84,19 @@ def test_sessions_are_listed_and_shown(folder: Path) -> None:
     assert whole["spells"]
     text = _jmmc("show", one.upper(), folder=folder).stdout
     assert "at fault:" in text
+    summary = whole["summary"]
+    assert summary["provider"].startswith("AS6449")
+    assert f"network {summary['network']}, {summary['provider']}, {summary['country']}," in text
     assert "○ poor" in text
+
+
+def test_providers_are_compared_and_chosen_by_number_alone(folder: Path) -> None:
+    compared = _json(folder, "report", *_WINDOW, "--by", "provider")["compare"]
+    sessions = {it["value"].partition(" ")[0]: it["sessions"] for it in compared}
+    assert sum(sessions.values()) == len(_LIVES)
+    for number in sessions:
+        chosen = _json(folder, "report", *_WINDOW, "--provider", number)
+        assert chosen["overview"]["sessions"] == sessions[number]
 
 
 def test_what_is_rebuilt_by_another_preset_is_judged_anew(folder: Path) -> None:

@@ -14,7 +14,7 @@ from jmmc.instruments import tables
 from jmmc.settings import Settings
 from jmmc.version import __version__
 from jmmc.web.browser import STATUS
-from jmmc.wire import READINGS
+from jmmc.wire import READINGS, SERVER_READINGS
 
 ROOT = Path(__file__).parent.parent
 
@@ -47,7 +47,7 @@ def test_every_reason_is_in_the_protocol_with_its_status(reason: str) -> None:
     assert re.search(row, _read("docs/protocol.md"), re.MULTILINE)
 
 
-@pytest.mark.parametrize("path", [*(row.path for row in READINGS), "t.rip"])
+@pytest.mark.parametrize("path", [*(row.path for row in READINGS), *SERVER_READINGS])
 def test_every_reading_is_in_the_protocols_table(path: str) -> None:
     assert re.search(rf"^\| .*`{re.escape(path)}`", _read("docs/protocol.md"), re.MULTILINE)
 

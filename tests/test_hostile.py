@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from jmmc.errors import REASONS
-from jmmc.wire import READINGS
+from jmmc.wire import READINGS, SERVER_READINGS
 from tests.builders import UID, body, v1_body, wire_sample
 from tests.servers import PREFIX, Serve
 
@@ -230,7 +230,7 @@ def test_all_that_was_stored_is_valid(serve: Serve) -> None:
 
 
 def _assert_valid(session: dict[str, Any]) -> None:
-    known = {row.path for row in READINGS} | {"t.rip", "ts", "seq", "full", "bye"}
+    known = {row.path for row in READINGS} | {*SERVER_READINGS, "ts", "seq", "full", "bye"}
     assert set(session) <= {"_id", "conf", "uid", "v", "m"}
     assert session["uid"] == UID
     for sample in session["m"]:

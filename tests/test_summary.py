@@ -53,7 +53,7 @@ def test_time_is_cut_into_five_minutes_of_the_clock() -> None:
 
 def test_what_held_longest_is_what_a_session_is_compared_by() -> None:
     first = {"br": "Chrome 131", "os": "Windows 11", "cq": 90}
-    first["t"] = {"sr": "eu", "tp": "udp", "rip": 3221225986}
+    first["t"] = {"sr": "eu", "tp": "udp", "rip": 3221225986, "asn": "AS64496 Cable", "cc": "FR"}
     it = _summary(
         (0, first),
         (30, {"t": {"tp": "tcp", "lct": "relay"}}),
@@ -64,6 +64,7 @@ def test_what_held_longest_is_what_a_session_is_compared_by() -> None:
     assert (it.browser, it.os, it.region) == ("Chrome 131", "Windows 11", "eu")
     assert (it.transport, it.codec) == ("relay", "opus")
     assert (it.address, it.network) == ("192.0.2.2", "192.0.2.0/24")
+    assert (it.provider, it.country) == ("AS64496 Cable", "FR")
     assert (it.relay_share, it.tcp_share) == (0.6, 0.6)
 
 
@@ -126,7 +127,8 @@ def _person(number: int, *, bad: bool = False, **dimensions: str) -> Summary:
     return msgspec.structs.replace(base, session=f"{number:024}", **whole, **places)
 
 
-_ME = _person(0, bad=True, conf="mine", network="192.0.2.0/24", region="eu", browser="Chrome 131")
+_WHERE = {"network": "192.0.2.0/24", "provider": "AS64496 Cable", "region": "eu"}
+_ME = _person(0, bad=True, conf="mine", browser="Chrome 131", **_WHERE)
 
 
 def _others(count: int, *, bad: bool = False, first: int = 100, **more: str) -> list[Summary]:
@@ -144,6 +146,12 @@ def _others(count: int, *, bad: bool = False, first: int = 100, **more: str) -> 
         (_others(3, conf="mine", bad=True) + _others(20, conf="mine", first=300), "unclear"),
         (_others(3, conf="mine", bad=True) + _others(20, first=300), "conf"),
         (_others(6, network="192.0.2.0/24", bad=True) + _others(20, first=300), "network"),
+        (_others(6, provider="AS64496 Cable", bad=True) + _others(20, first=300), "provider"),
+        (
+            _others(6, provider="AS64496 Cable", network="192.0.2.0/24", bad=True)
+            + _others(20, first=300),
+            "network",
+        ),
         (_others(9, region="eu", bad=True) + _others(20, first=300), "region"),
         (_others(9, browser="Chrome 131", bad=True) + _others(20, first=300), "browser"),
         (

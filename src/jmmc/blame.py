@@ -17,7 +17,8 @@ _MOST = 0.6  # Share of a group that is bad, for the group to be at fault.
 _LEAD = 0.3  # By how much that share must be above that of everybody else.
 _FEW = 0.1  # Share of the others in a call: in a large one somebody is always bad.
 _HALF = 0.5  # Share of the spell for which a participant must be known, or bad.
-_SCOPES = ("conf", "network", "region", "browser")
+SCOPES = ("conf", "network", "provider", "region", "browser")
+"""Groups that may be at fault, the narrower first."""
 
 
 class Scope(Struct, frozen=True):
@@ -65,7 +66,7 @@ def blame(one: Summary, start: int, end: int, everybody: Iterable[Summary]) -> B
         known = _seconds(it, start, end, Grade.GOOD)
         if it.session != one.session and known >= _HALF * (end - start):
             there.append((it, _seconds(it, start, end, Grade.FAIR) >= _HALF * known))
-    scopes = tuple(_scope(kind, str(getattr(one, kind)), there) for kind in _SCOPES)
+    scopes = tuple(_scope(kind, str(getattr(one, kind)), there) for kind in SCOPES)
     call = scopes[0]
     suspects = [it for it in scopes if _is_suspect(it)]
     if suspects:

@@ -28,7 +28,7 @@ from jmmc.plain import encode
 from jmmc.quality import Grade
 from jmmc.queries import Queries
 from jmmc.settings import Settings
-from jmmc.summary import DIMENSIONS, Summary, Wanted
+from jmmc.summary import DIMENSIONS, FILTERS, Summary, Wanted
 
 _DAY = 86_400
 _BARS = " ▁▂▃▄▅▆▇█"
@@ -37,17 +37,7 @@ _MARKS = {"good": "●", "fair": "◐", "poor": "○", "unknown": "·"}  # Colou
 
 
 def _filters(command: Command) -> Command:
-    for name in (
-        "grade",
-        "codec",
-        "transport",
-        "network",
-        "os",
-        "browser",
-        "region",
-        "uid",
-        "conf",
-    ):
+    for name in reversed(FILTERS):
         command = click.option(f"--{name}", name, help=f"Only sessions with this {name}.")(command)
     command = click.option("--until", help="The same; now by default.")(command)
     since = "ISO 8601 (else UTC), or 24h, 7d ago; a day before --until by default."
@@ -142,11 +132,12 @@ def _session(whole: WholeSession) -> Group:
     it = whole.summary
     known = Grades.of(it.good, it.fair, it.poor, it.unknown)
     ended = "is there now" if it.running else f"to {_local(it.ended)}"
+    network = ", ".join(name for name in (it.network or "?", it.provider, it.country) if name)
     parts: list[Any] = [
         Text(f"{it.session}  {it.conf}", style="bold"),
         f"{_local(it.began)} {ended}, {it.samples} samples, {it.holes} holes",
         f"{it.browser or '?'} on {it.os or '?'}; region {it.region or '?'}, network"
-        f" {it.network or '?'}, {it.transport or '?'}, {it.codec or '?'}",
+        f" {network}, {it.transport or '?'}, {it.codec or '?'}",
         Text.assemble("quality      ", *_shares(known)),
         Text.assemble("time line    ", *_lane(it)),
     ]

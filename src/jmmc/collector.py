@@ -27,6 +27,7 @@ from jmmc.forgetting import forget
 from jmmc.identity import COOKIE, CookieSigner, is_session_id
 from jmmc.logs import logger
 from jmmc.model import Condition, Dialect, Push, Receipt, Refusal, Sample
+from jmmc.network_names import NetworkNames
 from jmmc.pseudonyms import Pseudonyms
 from jmmc.queries import Queries
 from jmmc.settings import Change, Settings, changed
@@ -85,6 +86,7 @@ class Collector:
 
     `secret` signs the cookie of v1. `clock` gives Unix seconds, `new_id` a session id. `leaving`
     is set when the server has been told to stop: answers without an end are to end then.
+    Raises `SettingsError` for a database of network names that cannot be used.
     """
 
     def __init__(
@@ -105,6 +107,9 @@ class Collector:
         self._clock = clock
         self._new_id = new_id
         self.pseudonyms = Pseudonyms(settings.pseudonyms, settings.pseudonym_key or secret)
+        self._names = NetworkNames(
+            asn_database=settings.asn_database, country_database=settings.country_database
+        )
         self._follow(settings)
         self._followers: list[Callable[[Settings], None]] = []
         self._signer = CookieSigner(secret)
@@ -290,6 +295,8 @@ class Collector:
             address=seen,
             browser=browser,
             system=system,
+            provider=None if address is None else self._names.provider(address),
+            country=None if address is None else self._names.country(address),
         )
         return replace(sample, readings=readings)
 

@@ -36,6 +36,8 @@ COLUMNS: Mapping[str, str] = {
     "local_address": "t.lip",
     "local_port": "t.lp",
     "seen_address": "t.rip",
+    "provider": "t.asn",
+    "country": "t.cc",
     "server_region": "t.sr",
     "network_type": "t.net",
     "local_candidate": "t.lct",

@@ -5,7 +5,7 @@ from heapq import nlargest
 
 from msgspec import Struct
 
-from jmmc.blame import Blame, blame
+from jmmc.blame import SCOPES, Blame, blame
 from jmmc.quality import Grade, Spell
 from jmmc.summary import Summary
 
@@ -55,7 +55,7 @@ def _badness(it: tuple[Summary, Spell]) -> tuple[float, str, int]:
 
 
 def _is_same(it: Incident, spell: Spell, judged: Blame) -> bool:
-    if judged.verdict not in ("conf", "network", "region", "browser"):
+    if judged.verdict not in SCOPES:
         return False
     cause = (it.blame.verdict, it.blame.scope.value)
     overlap = it.start < spell.end and spell.start < it.end

@@ -9,7 +9,7 @@ from jmmc.summary import Summary
 
 _PLACES = 12  # Shown at the most.
 _REASONS = 3
-_DIMENSIONS = ("region", "network", "browser")
+_DIMENSIONS = ("region", "network", "provider", "browser")
 
 
 def live(running: Sequence[Summary], now: int) -> Live:

@@ -4,12 +4,14 @@ import json
 import re
 import urllib.error
 import urllib.request
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Literal
 
 from jmmc.errors import JmmcError
 from jmmc.findings import Finding
+from jmmc.network_names import NetworkNames
 from jmmc.secret import resolve_secret
 from jmmc.settings import Settings, without_password
 from jmmc.stores import Store, configured_store
@@ -17,6 +19,7 @@ from jmmc.stores.sqlite import SqliteStore
 from jmmc.web.script import Script
 
 _TYPICAL_NAMES = ("weekly-meeting", "standup2", "r%c3%a9union%20a", "sunnydayswalkfast")
+_STALE = timedelta(days=366)
 _SCRIPT_LIMIT = 6 * 1024  # Bytes gzipped: what we promise not to exceed.
 
 
@@ -26,6 +29,8 @@ async def inspect(settings: Settings, *, url: str | None = None) -> AsyncIterato
     yield _conf_pattern(settings)
     yield _secret(settings)
     yield _pseudonyms(settings)
+    for finding in _network_names(settings, datetime.now(UTC)):
+        yield finding
     async for finding in _store(settings):
         yield finding
     yield _script(settings)
@@ -66,6 +71,24 @@ def _pseudonyms(settings: Settings) -> Finding:
         hint = "set pseudonym_key, and keep it: with another secret everybody gets another name"
         return Finding("warn", "pseudonyms: without a key of their own, made from secret", hint)
     return Finding("ok", f"pseudonyms: {settings.pseudonyms}, by a key from the settings")
+
+
+def _network_names(settings: Settings, now: datetime) -> Iterator[Finding]:
+    try:
+        names = NetworkNames(
+            asn_database=settings.asn_database, country_database=settings.country_database
+        )
+    except JmmcError as error:
+        yield Finding("fail", str(error), "see docs/privacy.md, network names")
+        return
+    for it in names.editions:
+        what = f"{it.setting}: {it.kind} of {it.built:%Y-%m-%d}"
+        if now - it.built > _STALE:
+            yield Finding("warn", f"{what}, more than a year old", "networks move: get a newer one")
+        else:
+            yield Finding("ok", what)
+    if not names.editions:
+        yield Finding("ok", "network names: none; set asn_database or country_database for them")
 
 
 async def _store(settings: Settings) -> AsyncIterator[Finding]:

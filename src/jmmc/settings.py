@@ -280,6 +280,21 @@ class Settings(BaseModel):
             " full all of it with ports, none nothing; then browsers send none either."
         ),
     )
+    asn_database: str = Field(
+        "",
+        description=(
+            "Path of a database of autonomous systems (.mmdb: GeoLite2-ASN, DBIP-ASN-Lite): the"
+            " provider is stored beside the address, looked up before that is truncated. Empty:"
+            " none. Needs the extra geo."
+        ),
+    )
+    country_database: str = Field(
+        "",
+        description=(
+            "Path of a database of countries (.mmdb: GeoLite2-Country or -City, DBIP-Country-Lite):"
+            " the country is stored, as above. A newer file is read at the next start."
+        ),
+    )
     trusted_proxies: Annotated[_Networks, Mark.LIVE] = Field(
         ("127.0.0.1/32", "::1/128"),
         description="Proxies whose X-Forwarded-For counts. Addresses or networks, comma-separated.",

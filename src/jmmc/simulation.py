@@ -30,6 +30,12 @@ _BROWSERS = (
 )
 _WEAK_BROWSER = "Chrome 130"  # Its machines are old: they limit what they send.
 _NETWORKS = 120
+# Numbers for documentation (RFC 5398). Bad networks are spread over all providers.
+_PROVIDERS = (
+    ("AS64496 Example Cable", "FR"),
+    ("AS64497 Example Fibre", "FR"),
+    ("AS64498 Example Mobile", "BE"),
+)
 _BAD_NETWORKS = 4  # The first ones lose packets in the evening.
 
 
@@ -223,6 +229,7 @@ def _readings(
     """Everything that the browser knows now, by path."""
     now: _Readings = {"br": person.browser, "os": person.system, "pid": person.uid[:8]}
     now["t.rip"] = person.address
+    now["t.asn"], now["t.cc"] = _PROVIDERS[person.network % len(_PROVIDERS)]
     cause = trouble.cause if trouble else None
     if seq == 0 or cause == "interrupted":
         return now

@@ -20,6 +20,7 @@ from jmmc.moments import iso
 from jmmc.settings import Settings
 from jmmc.simulation import Life, Scenario, simulate
 from jmmc.stores import Store
+from jmmc.wire import SERVER_READINGS
 
 _BATCH = 100  # Sessions
 _WORKERS = 32
@@ -137,11 +138,12 @@ async def through_collector(
 
 
 def _body(life: Life, sid: str, seq: int, *, age: float) -> bytes:
-    """A push of one sample. The server adds the address that it sees."""
+    """A push of one sample. The server adds what only it knows."""
     session, sample = life.session, life.session.samples[seq]
     readings: dict[str, Any] = msgspec.json.decode(sample.readings)
     if isinstance(readings.get("t"), dict):
-        readings["t"].pop("rip", None)
+        for path in SERVER_READINGS:
+            readings["t"].pop(path.removeprefix("t."), None)
     content = {"seq": seq, "age": age, "m": readings, "full": sample.full, "bye": sample.bye}
     push = {"v": 2, "sid": sid, "uid": session.uid, "conf": session.conf, "samples": [content]}
     return msgspec.json.encode(push)

@@ -24,6 +24,7 @@ _log = logger(__name__)
 _SESSIONS = 500  # In one step: some 30,000 samples, half a second.
 _READ = 20  # Sessions in memory at a time: one may have 20,000 samples.
 _LEASE = 120  # Seconds
+_HOURS = 24  # Made anew between two looks at the lease.
 _STALE = "stale hour"
 _SERIES = msgspec.json.Decoder(tuple[Slice, ...])
 _COLUMNS = ("began", "series", *DIMENSIONS)
@@ -103,6 +104,22 @@ class Summarizer:
         await self.roll_up()
         await reports.put_record("formula", "current", msgspec.json.encode(formula))
         await reports.delete_record("rebuild", formula)
+
+    async def complete(self) -> AsyncIterator[int]:
+        """Make rollups anew that were made without one of the dimensions; yields how many hours.
+
+        From the summaries, so also those whose samples are gone. Free when none is missing.
+        """
+        reports = self._store.reports
+        names = msgspec.json.encode(DIMENSIONS)
+        if (await reports.records("dimensions")).get("current") == names:
+            return
+        everything = await reports.rollups(ALL, HOUR, 0, int(self._clock()) + DAY)
+        hours = [it.start for it in everything]
+        for done in range(0, len(hours), _HOURS):
+            await self._roll_up(hours[done : done + _HOURS])
+            yield min(done + _HOURS, len(hours))
+        await reports.put_record("dimensions", "current", names)
 
     async def formula(self) -> str | None:
         """By what the summaries were made; None when there are none."""
@@ -239,7 +256,7 @@ async def keep_up(summarizer: Summarizer, counters: Counters, *, pause: float) -
 
 
 async def _begin(summarizer: Summarizer) -> bool:
-    """Summaries of what was stored before there were any, as by the ancestor."""
+    """What was stored before there were summaries, or all of today's dimensions."""
     if not await summarizer.leads():
         return False
     if await summarizer.formula() is None:
@@ -247,4 +264,7 @@ async def _begin(summarizer: Summarizer) -> bool:
             await summarizer.leads()
             if done >= _SESSIONS:
                 _log.info("summaries_made", sessions=done)
+    async for done in summarizer.complete():
+        await summarizer.leads()
+        _log.info("rollups_made", hours=done)
     return True

@@ -32,8 +32,14 @@ _HAPPENINGS = 100  # Kept in a summary.
 SHARES = (0.05, 0.5, 0.95)
 """Which quantiles: of time, not of samples."""
 
-DIMENSIONS = ("browser", "os", "region", "network", "transport", "codec")
+DIMENSIONS = ("browser", "os", "region", "network", "provider", "country", "transport", "codec")
 """By what calls are compared."""
+
+FILTERS = ("conf", "uid", *DIMENSIONS, "grade")
+"""By what sessions are chosen."""
+
+PREFIXES = ("browser", "os", "provider")
+"""Filters that may be given by their first words: without a version, without a name."""
 
 
 class Slice(Struct, frozen=True, array_like=True, gc=False):
@@ -98,6 +104,8 @@ class Summary(Struct, frozen=True):
     participant: str
     meeting: str
     happenings: tuple[tuple[int, str], ...] = ()
+    provider: str = ""
+    country: str = ""
 
     @property
     def known(self) -> int:
@@ -123,7 +131,7 @@ class Wanted(Struct, frozen=True):
     """Which summaries are meant: those that fit every part that is given.
 
     `since` and `until` (Unix seconds) mean sessions that were there in between. A browser or
-    system may be given with its version or without.
+    system may be given with its version or without, a provider by its number alone.
     """
 
     since: int | None = None
@@ -134,6 +142,8 @@ class Wanted(Struct, frozen=True):
     browser: str | None = None
     os: str | None = None
     network: str | None = None
+    provider: str | None = None
+    country: str | None = None
     transport: str | None = None
     codec: str | None = None
     grade: str | None = None
@@ -207,6 +217,8 @@ def sum_up(session: Session, timeline: Timeline, preset: Preset) -> Summary:
         participant=str(_longest(held, "pid") or ""),
         meeting=str(_longest(held, "mid") or ""),
         happenings=happenings(timeline)[:_HAPPENINGS],
+        provider=str(_longest(held, "t.asn") or ""),
+        country=str(_longest(held, "t.cc") or ""),
     )
 
 
@@ -241,7 +253,10 @@ def readable_address(stored: object) -> str:
 
 
 _PATH = ("t.tp", "t.ip", "t.lip", "t.lct", "t.rct")
-_HELD = ("br", "os", "pid", "mid", "cdc.a", "cdc.v", "t.sr", "t.rip", "t.tp", "t.p2p")
+_HELD = (
+    *("br", "os", "pid", "mid", "cdc.a", "cdc.v", "t.sr", "t.rip", "t.asn", "t.cc"),
+    *("t.tp", "t.p2p"),
+)
 
 
 def _held(timeline: Timeline) -> dict[str, dict[object, int]]:

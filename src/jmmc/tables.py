@@ -10,6 +10,7 @@ import msgspec
 from jmmc.columns import COLUMNS
 from jmmc.errors import JmmcError
 from jmmc.export import MOMENTS, text_of
+from jmmc.summary import DIMENSIONS
 
 FORMATS = ("ndjson", "csv", "parquet")
 MEDIA_TYPES = {
@@ -185,7 +186,7 @@ _TEXTS = frozenset(
     {
         *(it for it in COLUMNS if not it.endswith(_NUMBERS)),
         *("session", "conference", "participant", "formula", "grade", "reasons", "address"),
-        *("browser", "os", "region", "network", "transport", "codec"),
+        *DIMENSIONS,
         *("id", "conf", "uid", "value", "kind", "name", "meeting", "participant_id", "meeting_id"),
     }
 )

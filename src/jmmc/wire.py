@@ -97,7 +97,10 @@ READINGS: tuple[Reading, ...] = (
     _new("mid", "", _text(64)),
     _new("n", "participants", Annotated[int, Meta(ge=1, le=_SAFE)]),
 )
-"""Every reading that a browser may send; `t.rip`, the address the server saw, is ours to add."""
+"""Every reading that a browser may send; those of `SERVER_READINGS` are ours to add."""
+
+SERVER_READINGS = ("t.rip", "t.asn", "t.cc")
+"""The address that the server saw, and the names of its network: its provider, its country."""
 
 _ADDRESSES = ("ip", "lip")
 _PORTS = ("p", "lp")
@@ -292,12 +295,19 @@ def encode_answer(answer: Answer) -> bytes:
 
 
 def add_server_readings(
-    readings: bytes, *, address: int | str | None, browser: str | None, system: str | None
+    readings: bytes,
+    *,
+    address: int | str | None,
+    browser: str | None,
+    system: str | None,
+    provider: str | None = None,
+    country: str | None = None,
 ) -> bytes:
     """`readings` with what only the server knows.
 
-    The address it saw replaces what was there; browser and system (family and major version)
-    fill in for a browser that did not say them itself. None adds nothing.
+    The address it saw and the names of its network replace what was there; browser and system
+    (family and major version) fill in for a browser that did not say them itself. None adds
+    nothing.
     """
     own = msgspec.json.decode(readings)
     merged: dict[str, Any] = {}
@@ -306,8 +316,9 @@ def add_server_readings(
     if system is not None:
         merged["os"] = system
     merged.update(own)
-    if address is not None:
-        merged["t"] = {**merged.get("t", {}), "rip": address}
+    seen = {"rip": address, "asn": provider, "cc": country}
+    if known := {leaf: it for leaf, it in seen.items() if it is not None}:
+        merged["t"] = {**merged.get("t", {}), **known}
     return _ENCODE(merged)
 
 

@@ -2,12 +2,14 @@
 
 import asyncio
 import gc
+import json
 import logging
 from collections.abc import AsyncIterator, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pymongo
 import pytest
 from bson import Decimal128, Int64, ObjectId
@@ -17,9 +19,11 @@ from pymongo import AsyncMongoClient
 from jmmc import MetricsCollector
 from jmmc.errors import StoreError
 from jmmc.export import stored_form
-from jmmc.model import SessionFilter
+from jmmc.model import Dialect, Session, SessionFilter
 from jmmc.stores import mongo, open_store
 from jmmc.stores.mongo import MongoStore
+from jmmc.summary import Wanted, summarize
+from jmmc.thresholds import preset
 from tests.builders import UID, body, call, push, sample, v1_push
 from tests.mongod import Mongod
 from tests.servers import free_port
@@ -51,6 +55,23 @@ async def store(mongod: Mongod, raw: Collection) -> AsyncIterator[MongoStore]:
     await store.open()
     yield store
     await store.close()
+
+
+async def test_a_summary_of_an_earlier_version_is_one_whose_network_has_no_name(
+    store: MongoStore, mongod: Mongod, raw: Collection
+) -> None:
+    session = Session(_SESSION, "room", UID, Dialect.V2, 900, (sample(0, ts=900),))
+    summary = summarize(session, preset=preset("jitsi"), lifetime=75)
+    await store.reports.put_summaries([summary])
+    whole = json.loads(msgspec.json.encode(summary))
+    del whole["provider"], whole["country"]
+    older = {"$set": {"whole": json.dumps(whole).encode()}, "$unset": {"provider": 1, "country": 1}}
+    with mongod.client() as client:
+        changed = client.jmmc[f"{raw.name}.summaries"].update_one({"_id": _SESSION}, older)
+        assert changed.modified_count == 1
+    nameless = Wanted(provider="", country="")
+    assert await store.reports.summaries(nameless, limit=5) == [summary]
+    assert await store.reports.facts(("provider", "country"), Wanted()) == [("", "")]
 
 
 async def test_a_short_session_is_one_document_in_the_form_of_the_ancestor(

@@ -15,7 +15,7 @@ from jmmc.rollup import DAY, HOUR, Rollup
 from jmmc.simulation import Life, Scenario, simulate
 from jmmc.stores import Store
 from jmmc.summarizer import Summarizer
-from jmmc.summary import DIMENSIONS, Wanted, summarize
+from jmmc.summary import DIMENSIONS, FILTERS, Wanted, summarize
 from jmmc.thresholds import preset
 from tests.builders import push, sample, v1_push
 from tests.stores.conftest import STORES, MakeStore, empty_place
@@ -230,6 +230,27 @@ async def test_what_is_rebuilt_is_what_was_made_bit_by_bit(filled: Store) -> Non
     assert await _summarizer(filled).formula() == "1-jitsi"
 
 
+async def test_sums_that_lack_a_dimension_are_made_anew_once(
+    filled: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As by a version that did not know providers; also of sessions whose samples are gone."""
+    expected = await _rollups(filled)
+    for length in (HOUR, DAY):
+        kept = await filled.reports.rollups("provider", length, _START, _END)
+        await filled.reports.put_rollups([Rollup(length, it.start, "provider", {}) for it in kept])
+    while await filled.prune(_END):
+        pass
+    assert await _rollups(filled) != expected
+
+    broken_off = _summarizer(filled).complete()
+    assert await anext(broken_off) == 24
+    await broken_off.aclose()
+    done = [it async for it in _summarizer(filled).complete()]
+    assert done[-1] == len(await filled.reports.rollups("", HOUR, _START, _END))
+    assert await _rollups(filled) == expected
+    assert [it async for it in _summarizer(filled).complete()] == []
+
+
 async def test_a_rebuild_that_was_broken_off_goes_on_where_it_was(
     filled: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -329,7 +350,7 @@ async def test_sessions_are_paged_newest_first_without_gap_or_double(lives: Stor
 
 async def test_filters_narrow_what_is_listed(lives: Store) -> None:
     summaries = _expected()
-    for name in ("conf", "uid", "region", "network", "browser", "os", "grade", "codec"):
+    for name in FILTERS:
         value = getattr(summaries[3], name)
         found = await lives.reports.summaries(Wanted(**{name: value}), limit=1000)
         assert {it.session for it in found} == {
@@ -338,6 +359,9 @@ async def test_filters_narrow_what_is_listed(lives: Store) -> None:
     families = await lives.reports.summaries(Wanted(browser="Chrome"), limit=1000)
     assert {it.browser for it in families} == {"Chrome 131", "Chrome 130"}
     assert await lives.reports.summaries(Wanted(browser="Chro"), limit=9) == []
+    cable = await lives.reports.summaries(Wanted(provider="AS64496"), limit=1000)
+    assert {it.provider for it in cable} == {"AS64496 Example Cable"}
+    assert await lives.reports.summaries(Wanted(provider="AS6449"), limit=9) == []
     window = Wanted(since=_START + 40_000, until=_START + 50_000)
     found = await lives.reports.summaries(window, limit=1000)
     assert {it.session for it in found} == {
@@ -472,6 +496,8 @@ async def test_names_are_found_as_one_types(lives: Store) -> None:
     found = await queries.search("Réunion")
     assert found
     assert all(it.name.startswith("réunion-") for it in found), "shown as people read it"
+    (provider,) = await queries.search("example cable")
+    assert (provider.kind, provider.name) == ("provider", "as64496 example cable")
     address = (await queries.search("198.18."))[0]
     assert (address.kind, address.name.startswith("198.18.")) == ("address", True)
     uid = _LIVES[0].session.uid

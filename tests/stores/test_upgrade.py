@@ -1,13 +1,25 @@
 """A file that an older version wrote is brought up to date, with all that is in it."""
 
+import json
 import sqlite3
 from pathlib import Path
 
+import msgspec
 import pytest
 
-from jmmc.model import SessionFilter
+from jmmc.model import Dialect, Sample, Session, SessionFilter
 from jmmc.stores.schema import APPLICATION_ID, migrations
 from jmmc.stores.sqlite import SqliteStore
+from jmmc.summary import Wanted, summarize
+from jmmc.thresholds import preset
+
+_SESSION = Session("a" * 24, "room", "u", Dialect.V2, 900, (Sample(0, 900, b'{"cq":100}'),))
+_SUMMARY = summarize(_SESSION, preset=preset("jitsi"), lifetime=75)
+_COLUMNS_OF_VERSION_3 = (
+    *("session", "conf", "uid", "began", "ended", "last", "running", "grade"),
+    *("good", "fair", "poor", "unknown", "browser", "os", "region", "network"),
+    *("transport", "codec"),
+)
 
 
 @pytest.mark.parametrize("version", range(1, len(migrations())))
@@ -33,3 +45,25 @@ async def test_sessions_of_an_older_file_are_there_and_will_be_judged(
         assert session.samples[0].readings == b'{"cq":100}'
         assert await store.reports.dirty(10) == ["1" * 24]
         await store.close()
+
+
+async def test_a_summary_of_an_older_file_is_one_whose_network_has_no_name(tmp_path: Path) -> None:
+    old = json.loads(msgspec.json.encode(_SUMMARY))
+    del old["provider"], old["country"]
+    row = {it: old.get(it, 0) for it in _COLUMNS_OF_VERSION_3} | {"grade": "good"}
+    row |= {"series": json.dumps(old["series"]), "whole": json.dumps(old)}
+    connection = sqlite3.connect(tmp_path / "old.db")
+    for script in migrations()[:3]:
+        connection.executescript(script)
+    marks = ", ".join("?" * len(row))
+    connection.execute(
+        f"INSERT INTO summaries ({', '.join(row)}) VALUES ({marks})", [*row.values()]
+    )
+    connection.commit()
+    connection.executescript(f"PRAGMA application_id = {APPLICATION_ID}; PRAGMA user_version = 3;")
+    connection.close()
+    store = SqliteStore(tmp_path / "old.db")
+    await store.open()
+    assert await store.reports.summaries(Wanted(provider="", country=""), limit=5) == [_SUMMARY]
+    assert await store.reports.facts(("provider", "country"), Wanted()) == [("", "")]
+    await store.close()

@@ -105,6 +105,26 @@ def test_axe_finds_nothing_serious(visit: Visit, name: str, scheme: str) -> None
     assert serious == []
 
 
+def test_a_session_leads_to_all_of_its_provider(visit: Visit, serve: Serve) -> None:
+    provider = _api(serve, f"/sessions/{_BAD.session.id}")["summary"]["provider"]
+    page = visit(f"/sessions/{_BAD.session.id}")
+    page.get_by_role("link", name=provider).click()
+    expect(page.locator(".chips")).to_contain_text(f"provider: {provider}")
+    count = len(
+        _api(serve, f"/sessions?{_WINDOW}&limit=500&provider={provider.split()[0]}")["items"]
+    )
+    page.goto(f"http://127.0.0.1:{serve.port}/compare?{_WINDOW}&by=provider")
+    row = page.get_by_role("row", name=provider)
+    expect(row.locator("td").nth(1)).to_have_text(str(count))
+
+
+def test_a_provider_is_found_by_a_part_of_its_name(visit: Visit) -> None:
+    page = visit(f"/find?q=fibre&{_WINDOW}")
+    page.get_by_role("link", name="as64497 example fibre").click()
+    expect(page.locator(".chips")).to_contain_text("provider: AS64497")
+    assert page.locator("table.sessions tbody tr").count() > 0
+
+
 @pytest.mark.parametrize("name", _PATHS)
 def test_a_phone_shows_every_page_without_scrolling_sideways(visit: Visit, name: str) -> None:
     page = visit(_PATHS[name], viewport={"width": 360, "height": 740})

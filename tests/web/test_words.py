@@ -7,7 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from jmmc.blame import SCOPES
 from jmmc.quality import Grade
+from jmmc.summary import DIMENSIONS
 from jmmc.thresholds import READINGS_OF
 from jmmc.web.plots import PLOTS
 from jmmc.web.words import LANGUAGES, chosen, words
@@ -28,7 +30,7 @@ _SPOKEN = {
     *("interrupted", "restored", "p2p", "jvb", "path", "muted_audio", "unmuted_audio"),
     *("muted_video", "unmuted_video", "conference", "participant", "address", "conf"),
     *(text for it in PLOTS for text in (it.title, it.unit, *(label for _, label in it.series))),
-    *("browser", "os", "region", "network", "transport", "codec"),
+    *DIMENSIONS,
 }
 
 
@@ -44,7 +46,7 @@ def test_no_translation_is_left_over() -> None:
 
 
 def test_every_verdict_has_words() -> None:
-    verdicts = ("alone", "conf", "network", "region", "browser", "unclear", "too few")
+    verdicts = ("alone", *SCOPES, "unclear", "too few")
     names = {"bad": 2, "others": 3, "value": "203.0.113.0/24", "elsewhere_bad": 1, "elsewhere": 9}
     for language in LANGUAGES:
         for it in verdicts:

@@ -13,16 +13,15 @@ from pymongo.errors import DuplicateKeyError
 
 from jmmc.rollup import ALL, DAY, HOUR, Part, Rollup
 from jmmc.stores.documents import Document
-from jmmc.stores.names import names_of
-from jmmc.summary import DIMENSIONS, Found, Summary, Wanted
+from jmmc.stores.names import NAMED, names_of
+from jmmc.summary import DIMENSIONS, FILTERS, PREFIXES, Found, Summary, Wanted
 
 _COLUMNS = (
     *("conf", "uid", "began", "ended", "last", "running", "grade"),
     *("good", "fair", "poor", "unknown"),
-    *("browser", "os", "region", "network", "transport", "codec"),
+    *DIMENSIONS,
 )
 _PRUNED = 500  # Summaries in one step.
-_NAMED = {"conference": "conf", "participant": "uid", "address": "address"}
 _FIRST = ObjectId("0" * 24)
 _PARTS = msgspec.json.Decoder(dict[str, tuple[Part, ...]])
 _SUMMARY = msgspec.json.Decoder(Summary)
@@ -36,6 +35,11 @@ REPORT_INDEXES = {
         IndexModel([("uid", ASCENDING), *_DOWN], name="jmmc_uid"),
         IndexModel([("length", DESCENDING)], name="jmmc_length"),
         IndexModel([("address", ASCENDING)], name="jmmc_address"),
+        IndexModel(
+            [("provider", ASCENDING)],
+            name="jmmc_provider",
+            partialFilterExpression={"provider": {"$gt": ""}},
+        ),
         IndexModel(
             [*_DOWN, ("last", ASCENDING)],
             name="jmmc_running",
@@ -143,7 +147,8 @@ class MongoReports:
             found = self._place.collection("summaries").find(query, fields)
             up = [("began", ASCENDING), ("_id", ASCENDING)]
             rows = await found.sort(up).batch_size(10_000).to_list()
-            return [tuple(row[it] for it in names) for row in rows]
+            # Documents of an earlier version lack what there was no word for.
+            return [tuple(row.get(it, "") for it in names) for row in rows]
 
     async def count_conferences(self, wanted: Wanted) -> int:
         """See `Reports.count_conferences`."""
@@ -161,7 +166,7 @@ class MongoReports:
         """See `Reports.erase`."""
         kept, gone = self._place.collection("summaries"), 0
         names = {
-            (kind, name): {_NAMED[kind]: getattr(it, _NAMED[kind])}
+            (kind, name): {NAMED[kind]: getattr(it, NAMED[kind])}
             for it in summaries
             for kind, name in names_of(it)
         }
@@ -292,12 +297,15 @@ class MongoReports:
 
     async def _query(self, wanted: Wanted) -> Document:
         query: Document = {}
-        for column in ("conf", "uid", "region", "network", "transport", "codec", "grade"):
-            if (value := getattr(wanted, column)) is not None:
-                query[column] = value
-        for column in ("browser", "os"):
-            if (value := getattr(wanted, column)) is not None:
+        for column in FILTERS:
+            if (value := getattr(wanted, column)) is None:
+                continue
+            if not value:
+                query[column] = {"$in": ["", None]}  # None: of a version that had no such field.
+            elif column in PREFIXES:
                 query[column] = {"$regex": f"^{re.escape(value)}( |$)"}
+            else:
+                query[column] = value
         if wanted.running is not None:
             query["running"] = wanted.running
         if wanted.until is not None:

@@ -5,6 +5,9 @@ from urllib.parse import unquote
 
 from jmmc.summary import Summary
 
+NAMED = {"conference": "conf", "participant": "uid", "address": "address", "provider": "provider"}
+"""Of what field of a summary a kind of name is."""
+
 
 def names_of(summary: Summary) -> Iterator[tuple[str, str]]:
     """Kind and name in lower case, as people would type it."""
@@ -12,3 +15,5 @@ def names_of(summary: Summary) -> Iterator[tuple[str, str]]:
     yield "participant", summary.uid.lower()
     if summary.address:
         yield "address", summary.address.lower()
+    if summary.provider:
+        yield "provider", summary.provider.lower()

@@ -7,23 +7,23 @@ from typing import Any, Protocol, TypeVar
 import msgspec
 
 from jmmc.rollup import Part, Rollup
-from jmmc.stores.names import names_of
+from jmmc.stores.names import NAMED, names_of
 from jmmc.stores.transaction import transaction
-from jmmc.summary import Found, Summary, Wanted
+from jmmc.summary import DIMENSIONS, FILTERS, PREFIXES, Found, Summary, Wanted
 
 _T = TypeVar("_T")
 
 _COLUMNS = (
     *("session", "conf", "uid", "began", "ended", "last", "running", "grade"),
     *("good", "fair", "poor", "unknown"),
-    *("browser", "os", "region", "network", "transport", "codec"),
+    *DIMENSIONS,
 )
 _PRUNED = 500  # Summaries a transaction: some 5 MB.
-_NAMED = {"conference": 0, "participant": 1, "address": 2}
 _HAS_NAME = {
     "conference": "SELECT 1 FROM summaries WHERE conf = ? LIMIT 1",
     "participant": "SELECT 1 FROM summaries WHERE uid = ? LIMIT 1",
     "address": "SELECT 1 FROM summaries WHERE whole ->> 'address' = ? LIMIT 1",
+    "provider": "SELECT 1 FROM summaries WHERE provider = ? AND provider <> '' LIMIT 1",
 }
 _LAST = 2**63 - 1
 _PARTS = msgspec.json.Decoder(dict[str, tuple[Part, ...]])
@@ -119,7 +119,7 @@ class SqliteReports:
         """See `Reports.erase`."""
         ids = [(it.session,) for it in summaries]
         names = {
-            (kind, name): (it.conf, it.uid, it.address)[_NAMED[kind]]
+            (kind, name): str(getattr(it, NAMED[kind]))
             for it in summaries
             for kind, name in names_of(it)
         }
@@ -187,14 +187,15 @@ class SqliteReports:
     async def _where(self, wanted: Wanted) -> tuple[str, list[object]]:
         parts: list[str] = []
         values: list[object] = []
-        for column in ("conf", "uid", "region", "network", "transport", "codec", "grade"):
-            if (value := getattr(wanted, column)) is not None:
-                parts.append(f"{column} = ?")
-                values.append(value)
-        for column in ("browser", "os"):
-            if (value := getattr(wanted, column)) is not None:
+        for column in FILTERS:
+            if (value := getattr(wanted, column)) is None:
+                continue
+            if column in PREFIXES:
                 parts.append(f"({column} = ? OR substr({column}, 1, ?) = ?)")
                 values += [value, len(value) + 1, f"{value} "]
+            else:
+                parts.append(f"{column} = ?")
+                values.append(value)
         if wanted.running is not None:
             parts.append("running" if wanted.running else "NOT running")
         if wanted.until is not None:

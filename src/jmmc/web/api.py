@@ -35,7 +35,7 @@ from jmmc.pseudonyms import Pseudonyms
 from jmmc.queries import NotFoundError, Page, Queries
 from jmmc.stores import Store
 from jmmc.stores.erasures import erasures
-from jmmc.summary import DIMENSIONS, Found, Summary, Wanted
+from jmmc.summary import DIMENSIONS, FILTERS, Found, Summary, Wanted
 from jmmc.tables import FORMATS, MissingLibrary
 from jmmc.tokens import Scope
 from jmmc.version import __version__
@@ -48,7 +48,6 @@ from jmmc.web.problems import Problem
 ROOT = "/api/v1"
 
 _DAY = 86_400
-_FILTERS = ("conf", "uid", "region", "browser", "os", "network", "transport", "codec", "grade")
 
 
 class Parameter(NamedTuple):
@@ -90,7 +89,7 @@ def _text(name: str, description: str) -> Parameter:
 _WINDOW = (
     _text("since", "ISO 8601 (UTC unless it says), or 24h, 7d ago; a day before until by default."),
     _text("until", "The same; now by default."),
-    *(_text(it, f"Only sessions with this {it}.") for it in _FILTERS),
+    *(_text(it, f"Only sessions with this {it}.") for it in FILTERS),
 )
 _PAGING = (
     Parameter("limit", "Items an answer.", {"type": "integer", "minimum": 1, "maximum": 500}),
@@ -281,7 +280,7 @@ class Asked:
         until = self._moment("until", int(self._now))
         since = self._moment("since", until - _DAY)
         filters: dict[str, Any] = {
-            it: value for it in _FILTERS if (value := self._given.get(it)) is not None
+            it: value for it in FILTERS if (value := self._given.get(it)) is not None
         }
         return self.names.wanted(Wanted(since=since, until=until, **filters))
 

@@ -22,7 +22,7 @@ from jmmc.fold import SIGNS_OF_LIFE
 from jmmc.moments import iso, moment
 from jmmc.pseudonyms import as_jitsi_has_it
 from jmmc.queries import NotFoundError, Queries
-from jmmc.summary import DIMENSIONS, Wanted, network_of
+from jmmc.summary import DIMENSIONS, FILTERS, Wanted, network_of
 from jmmc.tokens import Scope
 from jmmc.version import __version__
 from jmmc.web.access import Access, Caller
@@ -37,7 +37,6 @@ _DAY = 86_400
 _REFRESH = 5.0  # Seconds between two looks at what happens now.
 _GLANCE = 0.25  # Seconds between two looks at whether the server is to stop.
 _WINDOWS = ("1h", "24h", "7d", "30d")
-_FILTERS = ("conf", "uid", "region", "browser", "os", "network", "transport", "codec", "grade")
 _HEADERS = {
     "cache-control": "no-store",
     "content-security-policy": (
@@ -372,7 +371,7 @@ class Pages:
         now = int(self._clock())
         until = moment(given["until"], now) if given.get("until") else now
         since = moment(given["since"], now) if given.get("since") else until - _DAY
-        filters: dict[str, Any] = {it: given[it] for it in _FILTERS if given.get(it)}
+        filters: dict[str, Any] = {it: given[it] for it in FILTERS if given.get(it)}
         return self._names.wanted(Wanted(since=since, until=until, **filters))
 
     def _login(self, request: Request, status: int, problem: str, to: str) -> Response:
@@ -410,7 +409,7 @@ class Pages:
         api = context.get("api")
         asked_of_api: dict[str, str] = {}
         if api and api.split("/")[0] in _WINDOWED:
-            knows = {"since", "until", *_FILTERS, *(["by"] if api == "compare" else [])}
+            knows = {"since", "until", *FILTERS, *(["by"] if api == "compare" else [])}
             asked_of_api = {key: it for key, it in query.items() if key in knows}
             if api == "compare":
                 asked_of_api.setdefault("by", str(context["by"]))
@@ -428,8 +427,8 @@ class Pages:
             "here": request.url.path,
             "path": request.url.path.removeprefix(request.scope.get("root_path", "")),
             "query": query,
-            "filters": [it for it in _FILTERS if it in query],
-            "filters_known": _FILTERS,
+            "filters": [it for it in FILTERS if it in query],
+            "filters_known": FILTERS,
             "windows": _WINDOWS,
             "with_query": with_query,
             "api_query": lambda **more: "?" + urlencode({**asked_of_api, **more}),
