@@ -234,7 +234,7 @@ async def test_indexes_are_there_after_the_start(store: MongoStore, raw: Collect
         "jmmc_conf",
         "jmmc_uid",
         "jmmc_following",
-        "jmmc_dirty",
+        "jmmc_dirty_in_turn",
         "jmmc_retention",
     }
 
