@@ -2,8 +2,6 @@
 
 import asyncio
 import json
-import os
-import resource
 import signal
 import urllib.error
 import urllib.request
@@ -12,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from pymongo.errors import PyMongoError
 
 from tests.mongod import Mongod, ReplicaSet
 from tests.senders import Load, Sender, assert_stored_once
@@ -120,21 +117,6 @@ async def test_without_a_majority_browsers_are_told_to_wait_and_go_on_when_it_is
     assert max(it.slowest for it in senders) < _LONGEST
 
 
-async def test_a_single_server_may_be_killed_and_started_again_and_again(
-    alone: Mongod, serve_on: Callable[..., Any], senders: list[Sender]
-) -> None:
-    serve = await serve_on(alone.url, *_NO_SPOOL)
-    async with Load(senders, serve.port) as load:
-        for _ in range(5):
-            await load.confirms()
-            await asyncio.to_thread(alone.stop)
-            await asyncio.sleep(0.3)
-            await asyncio.to_thread(alone.start)
-        await load.confirms()
-    assert_stored_once(serve.export(), senders)
-    assert max(it.slowest for it in senders) < _LONGEST
-
-
 async def test_a_server_that_hangs_holds_up_no_request_for_longer_than_the_limit(
     alone: Mongod, serve_on: Callable[..., Any], senders: list[Sender]
 ) -> None:
@@ -148,50 +130,6 @@ async def test_a_server_that_hangs_holds_up_no_request_for_longer_than_the_limit
         await load.confirms()
     assert_stored_once(serve.export(), senders)
     assert max(it.slowest for it in senders) < _LONGEST
-
-
-async def test_a_full_disk_loses_nothing_that_was_confirmed(
-    tmp_path: Path, serve_on: Callable[..., Any], senders: list[Sender]
-) -> None:
-    mongod = Mongod(tmp_path / "small")
-
-    def small_disk() -> None:
-        """No file may pass 110 MB: 10 more than the journal takes from the start."""
-        signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-        resource.setrlimit(resource.RLIMIT_FSIZE, (110 * 2**20, 110 * 2**20))
-
-    mongod.start(preexec_fn=small_disk)
-    try:
-        serve = await serve_on(mongod.url, *_NO_SPOOL)
-        async with Load(senders, serve.port) as load:
-            await load.confirms()
-            await asyncio.to_thread(_fill, mongod)
-            await _until_refused(senders)
-            await asyncio.to_thread(mongod.stop)
-            await asyncio.to_thread(mongod.start)
-            await load.confirms()
-        assert_stored_once(serve.export(), senders)
-    finally:
-        mongod.stop()
-
-
-def _fill(mongod: Mongod) -> None:
-    with mongod.client() as client:
-        try:
-            while True:
-                client.other.filler.insert_many([{"it": os.urandom(50_000)} for _ in range(20)])
-        except PyMongoError:
-            pass
-
-
-async def test_two_collectors_behind_a_load_balancer_need_no_stickiness(
-    alone: Mongod, serve_on: Callable[..., Any], senders: list[Sender]
-) -> None:
-    first, second = await serve_on(alone.url, *_NO_SPOOL), await serve_on(alone.url, *_NO_SPOOL)
-    async with Load(senders, first.port, second.port) as load:
-        await load.confirms(40)
-    assert sum(it.refused for it in senders) == 0
-    assert_stored_once(first.export(), senders)
 
 
 async def test_the_spool_takes_what_the_database_cannot_and_moves_it_over(

@@ -304,3 +304,86 @@ def test_serve_spools_in_front_of_mongodb_and_of_nothing_else() -> None:
     assert not isinstance(configured_store(Settings.of(), spool=True), SpooledStore)
     without = Settings.of(store="mongodb://127.0.0.1/x", spool_dir="")
     assert isinstance(configured_store(without, spool=True), MongoStore)
+
+
+async def _left(running: Mongod, folder: Path, sessions: int = 30) -> Path:
+    """A spool with `sessions` of 100 samples each, left behind by a collector that is dead."""
+    await asyncio.to_thread(running.stop)
+    store = _spooled(running, folder, _QUICK)
+    await store.open()
+    for number in range(sessions):
+        await store.append([push(*range(100), session=f"{number:024x}")])
+    await store.close()
+    await asyncio.to_thread(running.start)
+    return folder / "spool" / "spool.db"
+
+
+async def _moved(running: Mongod, folder: Path) -> list[Any]:
+    """What a collector that is started now brings to the database."""
+    store = _spooled(running, folder)
+    await store.open()
+    await _until_moved(store)
+    assert await store.append([push(0, session="f" * 24)]) == [Receipt(0)]
+    found = [it async for it in store.sessions(_ALL) if it.id != "f" * 24]
+    await store.close()
+    for it in found:
+        assert set(it.samples) <= {sample(n) for n in range(100)}, "something else came out"
+        assert len(it.samples) == len(set(it.samples))
+    return found
+
+
+@pytest.mark.parametrize("how", ["a page", "the end", "the middle of a row", "all"])
+async def test_of_a_damaged_spool_comes_out_what_is_intact(
+    running: Mongod, tmp_path: Path, caplog: pytest.LogCaptureFixture, how: str
+) -> None:
+    path = await _left(running, tmp_path)
+    content = bytearray(path.read_bytes())
+    if how == "a page":
+        middle = len(content) // 8192 * 4096
+        content[middle : middle + 4096] = b"\xa5" * 4096
+    elif how == "the end":
+        del content[-5 * 4096 :]
+    elif how == "the middle of a row":
+        at = content.rindex(b'{"cq":100}')
+        content[at : at + 2] = b"\xff\xfe"
+    else:
+        content[:] = b"\0" * len(content)
+    path.write_bytes(content)
+    found = await _moved(running, tmp_path)
+
+    stored = sum(len(it.samples) for it in found)
+    least = {"a page": 2500, "the end": 2000, "the middle of a row": 2999, "all": 0}[how]
+    assert least <= stored < 3000
+    assert "spool_damaged" in caplog.text
+    assert path.with_name("spool.damaged-1.db").read_bytes() == content
+
+
+async def test_a_spool_whose_log_was_cut_gives_what_stands_before_the_cut(
+    running: Mongod, tmp_path: Path
+) -> None:
+    """Whole pushes, the earlier ones; a disk that keeps its word never gets there."""
+    await asyncio.to_thread(running.stop)
+    store = _spooled(running, tmp_path, _QUICK)
+    await store.open()
+    for number in range(100):
+        await store.append([push(number)])
+    path = tmp_path / "spool" / "spool.db-wal"
+    log, file = path.read_bytes(), path.with_name("spool.db").read_bytes()
+    await store.close()
+    await asyncio.to_thread(running.start)
+    path.with_name("spool.db").write_bytes(file)
+    path.write_bytes(log[: len(log) * 2 // 3])
+
+    (session,) = await _moved(running, tmp_path)
+    assert list(session.samples) == [sample(n) for n in range(len(session.samples))]
+    assert 20 < len(session.samples) < 100
+
+
+async def test_a_salvage_that_was_broken_off_is_finished(running: Mongod, tmp_path: Path) -> None:
+    path = await _left(running, tmp_path)
+    path.with_name("spool.sound.db").write_bytes(path.read_bytes())
+    path.with_name("spool.damaged-1.db-wal").write_bytes(b"put aside already")
+    path.write_bytes(b"damaged")
+
+    assert sum(len(it.samples) for it in await _moved(running, tmp_path)) == 3000
+    assert path.with_name("spool.damaged-1.db").read_bytes() == b"damaged"

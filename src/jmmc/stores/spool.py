@@ -2,7 +2,8 @@
 
 While the database is away, pushes are committed to the file and confirmed; from then on all go
 there, in order, until a task has moved everything and the last rest under a lock. Whatever is
-interrupted is done again: the database stores each sample once.
+interrupted is done again: the database stores each sample once. A file that the disk has damaged is
+put aside at the start, and what is intact of it moved with the rest.
 """
 
 import asyncio
@@ -29,6 +30,7 @@ from jmmc.model import (
 )
 from jmmc.stores.base import Reports, Store
 from jmmc.stores.erasures import forgotten
+from jmmc.stores.salvage import damage_of, intact, put_aside
 from jmmc.stores.sqlite import SqliteStore, sample_of
 from jmmc.stores.transaction import transaction
 from jmmc.tasks import heed_cancellation, stop
@@ -129,6 +131,7 @@ class SpooledStore:
         Raises `UnusableStore` when the database will never do, or the folder is another's.
         """
         self._take_folder()
+        await self._salvage()
         await self._file.open()
         try:
             await self.store.open()
@@ -213,6 +216,28 @@ class SpooledStore:
         if self._lock is not None:
             self._lock.close()
             self._lock = None
+
+    async def _salvage(self) -> None:
+        """Bring out what is intact of a damaged file, and put that aside."""
+        path = self._file.path
+        sound = path.with_name("spool.sound.db")
+        half = path.with_name("spool.half.db")
+        why: str | None = "it was being replaced"
+        samples = 0
+        if not sound.exists():
+            if self._file.is_open or (why := await asyncio.to_thread(damage_of, path)) is None:
+                return
+            half.unlink(missing_ok=True)
+            half.with_name(half.name + "-wal").unlink(missing_ok=True)
+            copy = SpoolFile(half)
+            await copy.open()
+            for push in await asyncio.to_thread(lambda: list(intact(path))):
+                await copy.append([push])
+                samples += len(push.samples)
+            await copy.close()
+            half.replace(sound)
+        aside = put_aside(path, sound)
+        _log.error("spool_damaged", why=why, samples=samples, file=aside)
 
     def _take_folder(self) -> None:
         if self._lock is not None:

@@ -61,6 +61,11 @@ class SqliteStore:
         self._data_version = -1
         self.reports = SqliteReports(self)
 
+    @property
+    def is_open(self) -> bool:
+        """Whether the file is held."""
+        return self._writer.connection is not None
+
     async def open(self) -> None:
         """See `Store.open`."""
         await self._writer.run(self._open_writer)

@@ -1,0 +1,52 @@
+"""A few rounds of each fault. `./run faults` plays hundreds."""
+
+from pathlib import Path
+
+import pytest
+
+from tests.faults.faults import FAULTS
+from tests.faults.rounds import Count, count, play
+from tests.faults.site import Site
+from tests.senders import Sender
+
+_CHOSEN = {
+    "sqlite, two": (
+        "kill collector",
+        "stop collector",
+        "disk full",
+        "disk read-only",
+        "disk fails to sync",
+        "slow disk",
+        "clock jumps",
+    ),
+    "mongod, two": ("kill mongod", "kill both", "disk full", "line silent", "answers lost"),
+    "spool": ("kill both", "disk fails to sync", "torn log", "line cut"),
+    "replica set": ("election",),
+}
+_TOLD_TO_WAIT = {"disk full", "disk read-only", "disk fails to sync", "kill mongod", "answers lost"}
+
+
+@pytest.mark.parametrize("kind", _CHOSEN)
+async def test_nothing_that_was_confirmed_is_missing_or_doubled(kind: str, tmp_path: Path) -> None:
+    site = Site(kind, tmp_path)
+    everybody: list[Sender] = []
+    try:
+        await site.open()
+        for fault in FAULTS:
+            if fault.name in _CHOSEN[kind]:
+                found, senders = await play(site, fault, f"ci-{len(everybody)}")
+                everybody += senders
+                assert (found.missing, found.doubled) == (0, 0), fault.name
+                assert found.acknowledged >= 5 * len(senders), f"{fault.name}: there was no load"
+                if fault.name in _TOLD_TO_WAIT and kind != "spool":
+                    assert found.refused, f"{fault.name}: nothing happened"
+        again = count(await site.stored(everybody), everybody)
+        assert (again.missing, again.doubled) == (0, 0)
+    finally:
+        await site.close()
+
+
+def test_what_is_missing_or_doubled_is_counted() -> None:
+    sender = Sender("room", 1)
+    sender.confirmed = 1
+    assert count({}, [sender]) == Count(acknowledged=2, missing=2)
