@@ -111,6 +111,19 @@ async def test_a_session_belongs_to_its_first_uid_and_conf(store: Store) -> None
     assert await _seqs(store) == [0]
 
 
+async def test_a_session_without_its_beginning_is_looked_at_before_one_is_added(
+    store: Store, other: Store, make_store: MakeStore
+) -> None:
+    """By store objects that have never seen it: they may not take it for new."""
+    await store.append([push(60)])
+    assert await other.append([push(0, conf="other")]) == [Refusal.OTHER_OWNER]
+    third = make_store()
+    await third.open()
+    assert await third.append([push(*range(61))]) == [Receipt(60)]
+    await third.close()
+    assert await _seqs(store) == list(range(61))
+
+
 async def test_a_push_that_may_not_open_a_session_needs_one(store: Store) -> None:
     assert await store.append([v1_push()]) == [Refusal.UNKNOWN_SESSION]
     assert await _sessions(store) == []

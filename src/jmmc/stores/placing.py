@@ -4,7 +4,7 @@ A write is an upsert whose filter names the document and that none of its sample
 that does not hold, MongoDB finds nothing to update, tries to insert a second document of that
 `_id`, and refuses. So one command stores what is new and says what was not: the driver may send it
 again, and so may another collector. Whose a session is need not stand in the filter: it was read,
-or the push brings sample 0, which the owner's has brought already.
+or it is believed to be new, and then nothing may be there at all.
 """
 
 from collections.abc import Iterable, Mapping, MutableMapping, Sequence
@@ -72,6 +72,7 @@ class _Growth(Struct):
     push: Push
     number: int
     expected: bool
+    guessed: bool
     samples: list[Sample] = field(default_factory=list)
     indices: set[int] = field(default_factory=set)
 
@@ -97,7 +98,7 @@ class Placing:
             by_session.setdefault(push.session, []).append(push)
         for session, its in by_session.items():
             head = self._heads.get(session)
-            if head is None and self._guess and its[0].opens and not its[0].samples[0].seq:
+            if head is None and self._guess and _seems_new(its):
                 head = Head(its[0].conf, its[0].uid)
             if head is None or not _continues(head, its):
                 stale[session] = its
@@ -173,7 +174,8 @@ class Placing:
         growth = self._growths.get((push.session, number))
         if growth is None:
             expected = head.exists and number == self._last(push, head)
-            growth = _Growth(push, number, expected)
+            guessed = not head.exists and head.stored is None
+            growth = _Growth(push, number, expected, guessed)
             self._growths[push.session, number] = growth
         growth.indices.add(index)
         return growth
@@ -193,6 +195,19 @@ def document_ids(stale: Mapping[str, Sequence[Push]]) -> list[ObjectId]:
         near = range(max(0, min(numbers) - 1), max(numbers) + 2)
         ids.update(document_id(session, number) for number in (0, *near))
     return list(ids)
+
+
+def _seems_new(pushes: Sequence[Push]) -> bool:
+    """Whether a session that we do not know may be written to without being read.
+
+    All must go to its first document: a second one would be there before the first is refused.
+    """
+    first = pushes[0]
+    return (
+        first.opens
+        and not first.samples[0].seq
+        and all((it.samples[-1].seq or 0) < SAMPLES for it in pushes)
+    )
 
 
 def _continues(head: Head, pushes: Iterable[Push]) -> bool:
@@ -243,6 +258,8 @@ def _write(growth: _Growth) -> Write:
     else:
         key["m.seq"] = {"$nin": [it["seq"] for it in elements]}
         update = {"$push": {"m": {"$each": elements}}}
+    if growth.guessed:
+        key = {"_id": key["_id"], "m": {"$exists": False}}
     update["$set"] = {"d": True}
     update["$setOnInsert"] = new_document(push, number, growth.samples[0].ts)
     return Write(push.session, key, update, True, growth.expected, growth.indices)
