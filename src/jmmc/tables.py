@@ -2,6 +2,7 @@
 
 import csv
 import io
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
@@ -19,7 +20,8 @@ MEDIA_TYPES = {
     "parquet": "application/vnd.apache.parquet",
 }
 _GROUP = 20_000  # Rows in memory before Parquet writes them: 50 MB.
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")
+# Where a spreadsheet begins a cell: at the start, and after what it may take for a separator.
+_FORMULA = re.compile(r"(^|[;\t\r\n])(?=[\s\"]*[=+\-@\t\r\n\uff1d\uff0b\uff0d\uff20])")
 
 Row = Mapping[str, Any]
 
@@ -193,8 +195,8 @@ _TEXTS = frozenset(
 
 
 def _cell(value: Any) -> Any:
-    if isinstance(value, str) and value.startswith(_FORMULA):
-        return f"'{value}"
+    if isinstance(value, str):
+        return _FORMULA.sub(r"\1'", value)
     if isinstance(value, bool):
         return str(value).lower()
     return value
