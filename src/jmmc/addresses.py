@@ -18,6 +18,7 @@ Kept = Literal["truncated", "full", "none"]
 
 _IPV4_KEPT = 0xFFFFFF00  # The /24
 _IPV6_KEPT = (2**48 - 1) << 80  # The /48
+_LONGEST_CHAIN = 512  # Characters: a dozen proxies. What is cached must not be as long as it likes.
 
 
 class Proxies:
@@ -27,14 +28,19 @@ class Proxies:
         """`trusted`: addresses or networks, as in `10.0.0.0/8` or `::1`."""
         self._trusted: list[IPv4Network | IPv6Network] = [ip_network(it) for it in trusted]
         # Parsing costs 3 µs an address; a browser comes back from the same one every 30 s.
-        self.client = lru_cache(maxsize=65_536)(self._client)
+        self._cached = lru_cache(maxsize=65_536)(self._client)
 
-    def _client(self, peer: str | None, forwarded: str | None) -> Address | None:
+    def client(self, peer: str | None, forwarded: str | None) -> Address | None:
         """The address of the browser, None when it cannot be known.
 
         `peer` is the other end of the connection, `forwarded` the X-Forwarded-For header. It is
         read from its right end: each trusted hop vouches for the one before it, no further.
         """
+        if forwarded is not None and len(forwarded) > _LONGEST_CHAIN:
+            forwarded = forwarded[-_LONGEST_CHAIN:].partition(",")[2]
+        return self._cached(peer, forwarded)
+
+    def _client(self, peer: str | None, forwarded: str | None) -> Address | None:
         address = _parse(peer)
         if address is None or forwarded is None:
             return address

@@ -34,6 +34,8 @@ class _Joining(asyncio.Transport):
 
     def write(self, data: bytes | bytearray | memoryview) -> None:
         held = self._held
+        if self.is_closing():
+            return  # uvloop raises when the client has just hung up; asyncio's own does not.
         if held:
             self._held = b""
             self._it.write(held + data)

@@ -1,7 +1,8 @@
-"""Runs the server: the only place that knows uvicorn."""
+"""Runs the server: with `connections`, the only place that knows uvicorn."""
 
 import asyncio
 import gc
+import logging
 import signal
 import socket
 import time
@@ -14,10 +15,10 @@ from rich.console import Console
 from starlette.types import ASGIApp
 
 from jmmc.collector import Collector
+from jmmc.connections import Connection, NoNonsense, allow_many, sweep
 from jmmc.demo_life import STORE, keep_calling, remember_a_day
 from jmmc.errors import JmmcError, SettingsError, UnusableStore
 from jmmc.logs import logger, set_up
-from jmmc.onewrite import OneWrite
 from jmmc.settings import Settings, without_password
 from jmmc.stores import Store, configured_store
 from jmmc.stores.sqlite import SqliteStore
@@ -29,6 +30,7 @@ from jmmc.web.server import TwoPorts, create_app
 _log = logger(__name__)
 
 GRACE = 10  # Seconds that requests under way get when the server is told to stop.
+_TICKS = 10  # Of uvicorn's, ten a second, between two looks at the connections.
 _QUICK_TO_VERIFY = 100 * 2**20  # Bytes: about a second. `jmmc check` verifies any size.
 
 
@@ -45,6 +47,8 @@ def run(load: Callable[[], Settings]) -> None:
     settings = _demo_apart(load)
     simulated = settings.demo and settings.store == STORE
     set_up(settings.log_level, settings.log_format)
+    logging.getLogger("uvicorn.error").addFilter(NoNonsense())
+    allow_many()
     signal.signal(signal.SIGHUP, signal.SIG_IGN)  # Until there is something that can reload.
     if settings.metrics_port and settings.metrics_port == settings.port:
         raise CannotListen(f"metrics_port {settings.port}: pushes come there; choose another")
@@ -63,7 +67,8 @@ def run(load: Callable[[], Settings]) -> None:
             uvicorn.Config(
                 serving,
                 loop="uvloop",
-                http=OneWrite,
+                http=Connection,
+                ws="none",
                 lifespan="on",
                 interface="asgi3",
                 access_log=False,
@@ -104,6 +109,11 @@ class _Server(uvicorn.Server):
         await super().startup(sockets)
         if self.started:
             tell("READY=1")
+
+    async def on_tick(self, counter: int) -> bool:
+        if counter % _TICKS == 0:
+            sweep(self.server_state.connections, self._collector.settings.body_timeout)
+        return await super().on_tick(counter)
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         tell("STOPPING=1")

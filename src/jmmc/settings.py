@@ -310,7 +310,10 @@ class Settings(BaseModel):
         65536, ge=1024, le=16 * 2**20, description="Bytes that a push may have."
     )
     body_timeout: _LiveReal = Field(
-        10, gt=0, le=300, description="Seconds in which the body of a push must arrive."
+        10,
+        gt=0,
+        le=300,
+        description="Seconds in which the head of a request must arrive, and then its body.",
     )
     max_pushes_per_minute: _LiveNumber = Field(
         6000, ge=0, description="Pushes a minute that one address may send; 0 sets no limit."

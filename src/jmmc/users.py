@@ -1,5 +1,6 @@
 """Who may look at the pages: names, password hashes (argon2id), and what each may do."""
 
+from hashlib import sha256
 from typing import Literal, get_args
 
 import msgspec
@@ -58,6 +59,11 @@ async def remove(reports: Reports, name: str) -> None:
     """Delete a user. Raises `UserError` when there is none of that name."""
     if not await reports.delete_record(_KIND, name):
         raise UserError(f"there is no user {name!r}")
+
+
+def stamp(user: User) -> str:
+    """Changes with the password, so that what was given out for the old one ends."""
+    return sha256(user.hash.encode()).hexdigest()[:16]
 
 
 async def find(reports: Reports, name: str) -> User | None:

@@ -1,5 +1,6 @@
 """Who may ask: the two doors of the browsers are public, everything that answers is not."""
 
+import asyncio
 from ipaddress import ip_address
 from typing import NamedTuple
 
@@ -16,6 +17,8 @@ from jmmc.web.problems import Problem
 from jmmc.web.signin import COOKIE, SignIn
 
 _TRIES = 10  # A minute and address, with a token or password that is none.
+_VERIFICATIONS = 20  # Passwords that wait for their turn: each takes 50 ms and 64 MB.
+_BY_PROXIES = ("x-forwarded-for", "forwarded", "x-real-ip", "x-forwarded-proto", "via")
 
 
 class Caller(NamedTuple):
@@ -35,6 +38,8 @@ class Access:
         self._reports = reports
         self._signin = signin
         self._tried = Throttle(_TRIES)
+        self._turn = asyncio.Lock()
+        self._waiting = 0
         self.follow(settings)
 
     def follow(self, settings: Settings) -> None:
@@ -54,18 +59,35 @@ class Access:
         """The user of a name and a password."""
         self._slow_down(self._tried, request, now, "Too many tries")
         user = await users.find(self._reports, name)
-        if not users.verify(user, password) or user is None:
+        if self._waiting >= _VERIFICATIONS:
+            raise Problem(503, "Too many sign in at once", retry_after=5)
+        self._waiting += 1
+        try:
+            async with self._turn:  # In a thread: pushes go on meanwhile.
+                right = await asyncio.to_thread(users.verify, user, password)
+        finally:
+            self._waiting -= 1
+        if not right or user is None:
             raise Problem(401, "Wrong name or password")
         return user
+
+    async def may_still(self, request: Request, scope: Scope, now: float) -> bool:
+        """Whether whoever was let in may go on, without counting it as another question."""
+        try:
+            return scope in (await self._caller(request, now)).scopes
+        except Problem:
+            return False
 
     async def has_users(self) -> bool:
         """Whether anybody can sign in."""
         return bool(await users.users(self._reports))
 
     async def _caller(self, request: Request, now: float) -> Caller:
-        name = self._signin.name(request.cookies.get(COOKIE))
-        if name is not None and (user := await users.find(self._reports, name)):
-            return Caller(name, SCOPES_OF[user.role])
+        signed_in = self._signin.read(request.cookies.get(COOKIE))
+        if signed_in is not None:
+            user = await users.find(self._reports, signed_in.name)
+            if user is not None and users.stamp(user) == signed_in.stamp:
+                return Caller(user.name, SCOPES_OF[user.role])
         kind, _, secret = request.headers.get("authorization", "").partition(" ")
         if kind.lower() == "bearer" and secret:
             token = await tokens.find(self._reports, secret.strip())
@@ -75,8 +97,7 @@ class Access:
             return Caller(token.name, token.scopes)
         if await tokens.tokens(self._reports) or await self.has_users():
             raise Problem(401, "Sign in, or show a token", "Authorization: Bearer <token>")
-        peer = request.client.host if request.client else None
-        if not (_is_loopback(peer) and "x-forwarded-for" not in request.headers):
+        if not _is_of_this_machine(request):
             hint = "on the server: jmmc user add NAME, or jmmc token create NAME"
             raise Problem(403, "Closed: there is no user and no token yet", hint)
         return Caller("", SCOPES)
@@ -89,8 +110,21 @@ class Access:
             raise Problem(429, words, retry_after=int(wait) + 1)
 
 
-def _is_loopback(peer: str | None) -> bool:
+def _is_of_this_machine(request: Request) -> bool:
+    """By its connection, and by the name that it was asked under.
+
+    A page of another site can let its own name point to 127.0.0.1, and read what it asks there.
+    """
+    peer = request.client.host if request.client else None
+    if not _is_loopback(peer) or any(it in request.headers for it in _BY_PROXIES):
+        return False
+    host = request.headers.get("host", "localhost").lower()
+    name = host[1:].partition("]")[0] if host.startswith("[") else host.partition(":")[0]
+    return name == "localhost" or _is_loopback(name)
+
+
+def _is_loopback(address: str | None) -> bool:
     try:
-        return peer is not None and ip_address(peer).is_loopback
+        return address is not None and ip_address(address).is_loopback
     except ValueError:
         return False

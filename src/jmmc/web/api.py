@@ -9,7 +9,7 @@ from typing import Any, Literal, NamedTuple
 import msgspec
 from msgspec import Struct
 from starlette.requests import Request
-from starlette.responses import Response
+from starlette.responses import RedirectResponse, Response
 from starlette.routing import BaseRoute, Route
 
 from jmmc.alerts import State
@@ -48,6 +48,12 @@ from jmmc.web.problems import Problem
 ROOT = "/api/v1"
 
 _DAY = 86_400
+_REFERENCE_HEADERS = {
+    "content-security-policy": (
+        "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none';"
+        " frame-ancestors 'none'"
+    )
+}
 
 
 class Parameter(NamedTuple):
@@ -337,8 +343,10 @@ def api_routes(
         return Response(msgspec.json.encode(description), media_type="application/json")
 
     async def reference(request: Request) -> Response:
-        policy = {"content-security-policy": "default-src 'none'; style-src 'unsafe-inline'"}
-        return Response(page, media_type="text/html; charset=utf-8", headers=policy)
+        return Response(page, media_type="text/html; charset=utf-8", headers=_REFERENCE_HEADERS)
+
+    async def to_reference(request: Request) -> Response:
+        return RedirectResponse(f"{request.scope.get('root_path', '')}{ROOT}/")
 
     async def unknown(request: Request) -> Response:
         return Problem(404, "No such path", f"see {ROOT}/").response()
@@ -346,6 +354,7 @@ def api_routes(
     routes += [
         Route(f"{ROOT}/openapi.json", openapi),
         Route(f"{ROOT}/", reference),
+        Route(ROOT, to_reference),
         Route(f"{ROOT}/{{rest:path}}", unknown),
     ]
     return routes

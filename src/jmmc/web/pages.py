@@ -24,13 +24,15 @@ from jmmc.pseudonyms import as_jitsi_has_it
 from jmmc.queries import NotFoundError, Queries
 from jmmc.summary import DIMENSIONS, FILTERS, Wanted, network_of
 from jmmc.tokens import Scope
+from jmmc.users import stamp
 from jmmc.version import __version__
 from jmmc.web.access import Access, Caller
 from jmmc.web.drawings import bar, heat_row, interval, lane, length
 from jmmc.web.figures import duration, number, percent
+from jmmc.web.forms import read_form
 from jmmc.web.plots import PLOTS, curves_of
 from jmmc.web.problems import Problem
-from jmmc.web.signin import COOKIE, HOURS, SignIn
+from jmmc.web.signin import COOKIE, HOURS, NOBODY_YET, SignedIn, SignIn
 from jmmc.web.words import LANGUAGES, chosen, words
 
 _DAY = 86_400
@@ -57,6 +59,7 @@ _TOLD = 5  # Incidents that are in sight.
 _LISTED = 50  # Sessions on a page.
 
 _Page = Callable[[Request, Caller], Awaitable[Response]]
+_Door = Callable[[Request], Awaitable[Response]]
 
 
 class Pages:
@@ -123,10 +126,10 @@ class Pages:
         }
         return [
             *(Route(path, self._door(page)) for path, page in pages.items()),
-            Route("/login", self.login, methods=["GET", "POST"]),
-            Route("/logout", self.logout, methods=["POST"]),
+            Route("/login", self._told(self.login), methods=["GET", "POST"]),
+            Route("/logout", self._told(self.logout), methods=["POST"]),
             Route("/forget", self._door(self.forget, "erase"), methods=["GET", "POST"]),
-            Route("/static/{path:path}", _static),
+            Route("/static/{path:path}", _static(_assets())),
         ]
 
     async def now(self, request: Request, caller: Caller) -> Response:
@@ -274,6 +277,8 @@ class Pages:
         async def events() -> AsyncIterator[str]:
             while not await request.is_disconnected():
                 try:
+                    if not await self._access.may_still(request, "read", self._clock()):
+                        return
                     text = template.render(self._context(request, caller, **await look()))
                     yield "".join(f"data: {it}\n" for it in text.splitlines()) + "\n"
                 except StoreError:
@@ -292,23 +297,22 @@ class Pages:
 
     async def login(self, request: Request) -> Response:
         """The form, and what it brings."""
-        await self._collector.open()
-        if request.method == "GET":
+        if request.method != "POST":
             return self._login(request, 200, "", request.query_params.get("to", "/"))
-        form = await request.form()
-        to = str(form.get("to", "/"))
-        if not self._signin.is_form_of("", str(form.get("form", ""))):
+        form = await self._form(request)
+        to = form.get("to", "/")
+        if not self._signin.is_form_of(NOBODY_YET, form.get("form")):
             return self._login(request, 400, "This form is too old: try again.", to)
         try:
             user = await self._access.sign_in(
-                request, str(form.get("name", "")), str(form.get("password", "")), self._clock()
+                request, form.get("name", ""), form.get("password", ""), self._clock()
             )
         except Problem as problem:
             return self._login(request, problem.status, problem.title, to)
         answer = RedirectResponse(_local(to), 303, headers=_HEADERS)
         answer.set_cookie(
             COOKIE,
-            self._signin.cookie(user.name),
+            self._signin.cookie(SignedIn(user.name, stamp(user))),
             max_age=HOURS * 3600,
             httponly=True,
             samesite="lax",
@@ -318,14 +322,16 @@ class Pages:
 
     async def forget(self, request: Request, caller: Caller) -> Response:
         """Asks, and erases when that was meant; shows the receipt."""
-        given = await request.form() if request.method == "POST" else request.query_params
-        uid, conf = str(given.get("uid", "")).lower(), str(given.get("conf", ""))
+        given = (
+            await self._form(request) if request.method == "POST" else dict(request.query_params)
+        )
+        uid, conf = given.get("uid", "").lower(), given.get("conf", "")
         if bool(uid) == bool(conf):
             raise ValueError("expected a uid or a conf")
         uid, conf = uid and self._names.wanted_uid(uid), conf and self._names.wanted_conf(conf)
         receipt = None
         if request.method == "POST":
-            if not self._signin.is_form_of(caller.name, str(given.get("form", ""))):
+            if not self._signin.is_form_of(caller.name, given.get("form")):
                 raise ValueError("this form is too old or not of this page")
             receipt = await self._collector.forget(
                 Subject("uid", uid) if uid else Subject("conf", conf)
@@ -334,28 +340,42 @@ class Pages:
 
     async def logout(self, request: Request) -> Response:
         """Forget the cookie."""
-        name = self._signin.name(request.cookies.get(COOKIE)) or ""
-        form = await request.form()
-        if not self._signin.is_form_of(name, str(form.get("form", ""))):
-            return Response("this form is not of this page\n", 400, _HEADERS)
+        signed_in = self._signin.read(request.cookies.get(COOKIE))
+        form = await self._form(request)
+        if signed_in is None or not self._signin.is_form_of(signed_in.name, form.get("form")):
+            raise ValueError("this form is too old or not of this page")
         root = request.scope.get("root_path", "")
         answer = RedirectResponse(f"{root}/login", 303, headers=_HEADERS)
         answer.delete_cookie(COOKIE)
         return answer
 
-    def _door(self, page: _Page, scope: Scope = "read") -> Callable[[Request], Awaitable[Response]]:
+    async def _form(self, request: Request) -> dict[str, str]:
+        return await read_form(request, self._collector.settings.body_timeout)
+
+    def _door(self, page: _Page, scope: Scope = "read") -> _Door:
         async def door(request: Request) -> Response:
+            try:
+                caller = await self._access.check(request, scope, self._clock())
+            except Problem as problem:
+                if problem.status != 401 or not await self._access.has_users():
+                    raise
+                target = f"{request.url.path}?{request.url.query}".rstrip("?")
+                root = request.scope.get("root_path", "")
+                to = urlencode({"to": target})
+                return RedirectResponse(f"{root}/login?{to}", 303, headers=_HEADERS)
+            return await page(request, caller)
+
+        return self._told(door)
+
+    def _told(self, door: _Door) -> _Door:
+        """What goes wrong, as a page."""
+
+        async def told(request: Request) -> Response:
             nobody = Caller("", ())
             try:
                 await self._collector.open()
-                caller = await self._access.check(request, scope, self._clock())
-                return await page(request, caller)
+                return await door(request)
             except Problem as problem:
-                if problem.status == 401 and await self._access.has_users():
-                    target = f"{request.url.path}?{request.url.query}".rstrip("?")
-                    to = urlencode({"to": target})
-                    root = request.scope.get("root_path", "")
-                    return RedirectResponse(f"{root}/login?{to}", 303, headers=_HEADERS)
                 return self._problem(request, nobody, problem.status, problem.title, problem.detail)
             except NotFoundError as error:
                 return self._problem(request, nobody, 404, "Not found", str(error))
@@ -364,7 +384,7 @@ class Pages:
             except ValueError as error:
                 return self._problem(request, nobody, 400, "Bad question", str(error))
 
-        return door
+        return told
 
     def _wanted(self, request: Request) -> Wanted:
         given = request.query_params
@@ -382,7 +402,7 @@ class Pages:
             status=status,
             problem=problem,
             to=_local(to),
-            token=self._signin.form(""),
+            token=self._signin.form(NOBODY_YET),
         )
 
     def _problem(
@@ -438,16 +458,26 @@ class Pages:
         }
 
 
-async def _static(request: Request) -> Response:
-    path = request.path_params["path"]
-    suffix = path[path.rfind(".") :]
-    if ".." in path or suffix not in _TYPES:
-        return Response("not found\n", 404)
-    file = files("jmmc.web").joinpath("static", *path.split("/"))
-    if not file.is_file():
-        return Response("not found\n", 404)
-    headers = {"cache-control": "no-cache", "x-content-type-options": "nosniff"}
-    return Response(file.read_bytes(), headers=headers, media_type=_TYPES[suffix])
+def _static(assets: dict[str, tuple[bytes, str]]) -> _Door:
+    async def static(request: Request) -> Response:
+        if (asset := assets.get(request.path_params["path"])) is None:
+            return Response("not found\n", 404)
+        content, media_type = asset
+        headers = {"cache-control": "no-cache", "x-content-type-options": "nosniff"}
+        return Response(content, headers=headers, media_type=media_type)
+
+    return static
+
+
+def _assets() -> dict[str, tuple[bytes, str]]:
+    """All files that pages load, by path: what is looked up here is no path of a disk."""
+    found = {}
+    top = files("jmmc.web").joinpath("static")
+    for folder, prefix in ((top, ""), (top.joinpath("vendor"), "vendor/")):
+        for file in folder.iterdir():
+            if media_type := _TYPES.get(file.name[file.name.rfind(".") :]):
+                found[prefix + file.name] = (file.read_bytes(), media_type)
+    return found
 
 
 def _worst(compared: Sequence[Compared]) -> list[Compared]:

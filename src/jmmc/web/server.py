@@ -15,6 +15,7 @@ from jmmc.stores import Store, configured_store
 from jmmc.web.access import Access
 from jmmc.web.api import api_routes
 from jmmc.web.app import MetricsCollector
+from jmmc.web.armour import Armour
 from jmmc.web.demo import demo_routes
 from jmmc.web.http import Receive, Scope, Send
 from jmmc.web.monitoring import Monitoring
@@ -44,7 +45,7 @@ def dashboard(metrics: MetricsCollector) -> Starlette:
 
 def _middleware(metrics: MetricsCollector) -> list[Middleware]:
     traced = getattr(metrics.collector, "traced", None)  # Only with otlp_endpoint.
-    return [Middleware(RequestLog), *([Middleware(traced)] if traced else [])]
+    return [Middleware(Armour), Middleware(RequestLog), *([Middleware(traced)] if traced else [])]
 
 
 def _dashboard(
@@ -66,6 +67,7 @@ def _dashboard(
         middleware=_middleware(metrics),
         exception_handlers={404: unknown},
     )
+    app.router.redirect_slashes = False  # It would redirect to whatever host the request names.
     return app, monitoring
 
 

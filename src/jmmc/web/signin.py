@@ -1,10 +1,22 @@
 """The cookie of somebody who has signed in, and the token of a form."""
 
+from typing import Any, NamedTuple
+
 from itsdangerous import BadSignature, URLSafeTimedSerializer
 
 COOKIE = "jmmc_session"
 HOURS = 12
 """That a sign-in lasts."""
+
+NOBODY_YET = "\n"
+"""For whom the form is made that signs in. No user has this name."""
+
+
+class SignedIn(NamedTuple):
+    """Who a cookie names, and the stamp that their password had then."""
+
+    name: str
+    stamp: str
 
 
 class SignIn:
@@ -14,26 +26,28 @@ class SignIn:
         self._cookies = URLSafeTimedSerializer(secret, salt="jmmc sign-in")
         self._forms = URLSafeTimedSerializer(secret, salt="jmmc form")
 
-    def cookie(self, name: str) -> str:
+    def cookie(self, signed_in: SignedIn) -> str:
         """The cookie's value for a user."""
-        return str(self._cookies.dumps(name))
+        return str(self._cookies.dumps(signed_in))
 
-    def name(self, cookie: str | None) -> str | None:
+    def read(self, cookie: str | None) -> SignedIn | None:
         """The user that a cookie names; None when it is forged or too old."""
-        return _read(self._cookies, cookie, HOURS * 3600)
+        match _read(self._cookies, cookie):
+            case [str(name), str(stamp)]:
+                return SignedIn(name, stamp)
+        return None
 
     def form(self, name: str) -> str:
-        """A token for the forms of a user, "" before there is one."""
+        """A token for the forms of a user; "" is whoever sits at this machine."""
         return str(self._forms.dumps(name))
 
     def is_form_of(self, name: str, token: str | None) -> bool:
         """Whether a form was made for that user, in the last hours."""
-        return _read(self._forms, token, HOURS * 3600) == name
+        return bool(_read(self._forms, token) == name)
 
 
-def _read(serializer: URLSafeTimedSerializer, value: str | None, seconds: int) -> str | None:
+def _read(serializer: URLSafeTimedSerializer, value: str | None) -> Any:
     try:
-        found = serializer.loads(value or "", max_age=seconds)
+        return serializer.loads(value or "", max_age=HOURS * 3600)
     except BadSignature:
         return None
-    return found if isinstance(found, str) else None
