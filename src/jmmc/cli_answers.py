@@ -7,18 +7,20 @@ from datetime import datetime
 from typing import Any
 
 import click
-from rich.console import Console, Group
+from rich.console import Group
 from rich.table import Table
 from rich.text import Text
 
 from jmmc.answers import FEW, Compared, Grades, Overview, WholeSession
 from jmmc.cli_parts import (
     Command,
+    Plain,
     collection_option,
     existing_store,
     fail,
     instant,
     json_option,
+    printable,
     pseudonyms,
     store_option,
 )
@@ -72,9 +74,9 @@ def report(url: str, collection: str, by: str | None, as_json: bool, **filters: 
     at_once = Text(f"at once      {_spark([it.participants for it in overview.series])}")
     poor = [it.grades.poor_share or 0.0 for it in overview.series]
     worst = Text(f"poor time    {_spark(poor, most=1.0)}", style="red")
-    Console(highlight=False).print(Group(*lines, quality, at_once, worst))
+    Plain().print(Group(*lines, quality, at_once, worst))
     if by:
-        Console(highlight=False).print(_comparison(by, compared))
+        Plain().print(_comparison(by, compared))
 
 
 @click.command()
@@ -90,7 +92,7 @@ def sessions(url: str, collection: str, limit: int, as_json: bool, **filters: st
     if as_json:
         _print_json({"items": list(page.items), "next": page.after})
         return
-    console = Console(highlight=False)
+    console = Plain()
     wide = console.width >= 120
     table = Table(box=None, header_style="bold")
     for column in ("session", "began", "min", "grade", "poor"):
@@ -125,7 +127,7 @@ def show(id: str, url: str, collection: str, as_json: bool) -> None:  # noqa: A0
     if as_json:
         _print_json(whole)
         return
-    Console(highlight=False).print(_session(whole))
+    Plain().print(_session(whole))
 
 
 def _session(whole: WholeSession) -> Group:
@@ -134,7 +136,7 @@ def _session(whole: WholeSession) -> Group:
     ended = "is there now" if it.running else f"to {_local(it.ended)}"
     network = ", ".join(name for name in (it.network or "?", it.provider, it.country) if name)
     parts: list[Any] = [
-        Text(f"{it.session}  {it.conf}", style="bold"),
+        Text(printable(f"{it.session}  {it.conf}"), style="bold"),
         f"{_local(it.began)} {ended}, {it.samples} samples, {it.holes} holes",
         f"{it.browser or '?'} on {it.os or '?'}; region {it.region or '?'}, network"
         f" {network}, {it.transport or '?'}, {it.codec or '?'}",

@@ -11,6 +11,7 @@ import click
 from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.text import Text
 
 from jmmc.errors import JmmcError, SettingsError, UnusableStore
 from jmmc.findings import Finding
@@ -42,6 +43,29 @@ collection_option = click.option(
     help="Collection of a MongoDB database.",
 )
 json_option = click.option("--json", "as_json", is_flag=True, help="JSON, for scripts.")
+
+
+class Plain(Console):
+    """Prints texts as they are: browsers choose some of them, and a terminal obeys what it reads.
+
+    Nothing in them is markup, and what is not printable (escapes, marks that turn the direction of
+    reading) is shown as its code.
+    """
+
+    def __init__(self) -> None:
+        super().__init__(highlight=False, markup=False, emoji=False)
+
+    def render_str(self, text: str, **more: Any) -> Text:
+        """See `Console`."""
+        return super().render_str(printable(text), **more)
+
+
+def printable(text: str) -> str:
+    """`text` with what is not printable as its code."""
+    return "".join(
+        it if it.isprintable() or it == "\n" else it.encode("unicode_escape").decode()
+        for it in text
+    )
 
 
 def fail(problem: object, code: int) -> NoReturn:

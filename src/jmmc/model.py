@@ -114,3 +114,21 @@ class Condition(Struct, frozen=True):
 
     spooled: int | None = None
     size: int | None = None
+
+
+_LAST_SECOND = 253_402_300_799  # 9999-12-31T23:59:59Z, what ISO 8601 and Python can say.
+_LAST_SEQ = 2**31 - 1
+
+
+def second_of(value: object) -> int | None:
+    """Unix seconds that another writer stored, as an integer or as the double of JavaScript."""
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return None
+    return int(value) if 0 <= value <= _LAST_SECOND else None
+
+
+def seq_of(value: object) -> int | None:
+    """A sample's number that another writer stored."""
+    if isinstance(value, bool) or not isinstance(value, int):
+        return None
+    return int(value) if 0 <= value <= _LAST_SEQ else None

@@ -6,7 +6,6 @@ the how manieth. A document's `_id` follows from session and number, so any coll
 `d` marks documents with samples that no summary knows yet.
 """
 
-import math
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from hashlib import sha256
@@ -15,7 +14,7 @@ from typing import Any
 import msgspec
 from bson import ObjectId
 
-from jmmc.model import Dialect, Push, Sample, Session
+from jmmc.model import Dialect, Push, Sample, Session, second_of, seq_of
 
 SAMPLES = 60
 """Elements of a document: half an hour, 10 KB. MongoDB rewrites a document at each push."""
@@ -67,7 +66,7 @@ def is_session(document: Mapping[str, Any]) -> bool:
         and isinstance(document.get("uid"), str)
         and isinstance(elements, list)
         and len(elements) > 0
-        and all(isinstance(it, dict) and _second(it.get("ts")) is not None for it in elements)
+        and all(isinstance(it, dict) and second_of(it.get("ts")) is not None for it in elements)
     )
 
 
@@ -86,12 +85,12 @@ def session_of(documents: Sequence[Mapping[str, Any]]) -> Session:
 def sample_of(element: Mapping[str, Any]) -> Sample:
     """The sample that an element of `m` holds, whoever wrote it."""
     readings = dict(element)
-    ts = _second(readings.pop("ts", None))
-    seq = readings.pop("seq", None)
+    ts = second_of(readings.pop("ts", None))
+    seq = seq_of(readings.pop("seq", None))
     full = readings.pop("full", None) is True
     bye = readings.pop("bye", None) is True
     return Sample(
-        seq if isinstance(seq, int) else None,
+        seq,
         0 if ts is None else ts,
         msgspec.json.encode(readings, enc_hook=_plain),
         full,
@@ -104,13 +103,6 @@ def _began(first: Mapping[str, Any]) -> int:
     if isinstance(at, datetime):
         return int(at.replace(tzinfo=UTC).timestamp())
     return sample_of(first["m"][0]).ts
-
-
-def _second(value: object) -> int | None:
-    """Unix seconds, of an integer or of the double that JavaScript may have stored."""
-    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
-        return None
-    return int(value)
 
 
 def _plain(value: object) -> object:

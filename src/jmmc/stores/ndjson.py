@@ -9,7 +9,8 @@ from typing import Any
 import msgspec
 
 from jmmc.errors import StoreError, UnusableStore
-from jmmc.model import Dialect, Sample, Session, SessionFilter
+from jmmc.identity import is_session_id
+from jmmc.model import Dialect, Sample, Session, SessionFilter, second_of, seq_of
 
 _LINES = 200  # Read at a time, in a thread.
 _NUMBERS = {"$numberInt": int, "$numberLong": int, "$numberDouble": float}
@@ -49,6 +50,8 @@ class NdjsonFile:
                         UnicodeDecodeError,
                         TypeError,
                         ValueError,
+                        OverflowError,
+                        RecursionError,
                     ) as error:
                         raise StoreError(f"{self.path}:{number}: no session: {error}") from error
                     if wanted.fits(session):
@@ -63,7 +66,7 @@ def _session(document: Any) -> Session:
         raise ValueError("not a JSON object")
     key = document.get("s") or document.get("_id")
     conf, uid, elements = document.get("conf"), document.get("uid"), document.get("m")
-    if not (isinstance(key, str) and len(key) == 24 and int(key, 16) >= 0):
+    if not (isinstance(key, str) and is_session_id(key)):
         raise ValueError("_id is not 24 hex digits")
     if not (isinstance(conf, str) and isinstance(uid, str)):
         raise ValueError("conf and uid must be strings")
@@ -75,12 +78,12 @@ def _session(document: Any) -> Session:
 
 
 def _sample(element: Any, dialect: Dialect) -> Sample:
-    if not isinstance(element, dict) or not isinstance(element.get("ts"), int | float):
+    if not isinstance(element, dict) or (ts := second_of(element.get("ts"))) is None:
         raise ValueError("a sample without ts")
     readings = dict(element)
-    ts = int(readings.pop("ts"))
-    seq = readings.pop("seq", None)
-    if dialect is Dialect.V2 and not isinstance(seq, int):
+    del readings["ts"]
+    seq = seq_of(readings.pop("seq", None))
+    if dialect is Dialect.V2 and seq is None:
         raise ValueError("a sample without seq")
     full, bye = readings.pop("full", False) is True, readings.pop("bye", False) is True
     return Sample(seq, ts, msgspec.json.encode(readings), full, bye)
