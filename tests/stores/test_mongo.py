@@ -239,6 +239,23 @@ async def test_indexes_are_there_after_the_start(store: MongoStore, raw: Collect
     }
 
 
+async def test_what_we_make_is_compressed_and_what_exists_stays_as_it_is(
+    mongod: Mongod, raw: Collection
+) -> None:
+    name = raw.name
+    raw.database[f"{name}.summaries"].insert_one({"made": "before"})
+    store = MongoStore(url=mongod.url, name=name)
+    for _ in range(2):  # The second time both exist.
+        await store.open()
+        await store.close()
+    made, before = (
+        raw.database.command("collStats", it)["wiredTiger"]["creationString"]
+        for it in (name, f"{name}.summaries")
+    )
+    assert "block_compressor=zstd" in made
+    assert "block_compressor=zstd" not in before
+
+
 async def test_every_question_is_answered_from_an_index(store: MongoStore, raw: Collection) -> None:
     await store.append([push(0, session=f"{n:024x}") for n in range(500)])
     for wanted in (

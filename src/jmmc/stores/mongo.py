@@ -38,6 +38,9 @@ _INDEX_PATIENCE = 2.0  # Seconds; a large collection's indexes go on being built
 _PARTING = 1.0  # Seconds that a server has to hear that we go.
 _FOR_EVER = 2**31 - 1  # Seconds: the longest that a TTL index knows, 68 years.
 _READ_SESSIONS = 25  # At a time: a day in a room is some 3,000 samples.
+_LONG = 8  # Documents of a session: to read more would keep pushes waiting.
+_COMPRESSED = {"wiredTiger": {"configString": "block_compressor=zstd"}}
+_NOT_MADE_SO = frozenset({2, 48, 72})  # BadValue, NamespaceExists, InvalidOptions
 
 
 class MongoStore:
@@ -84,6 +87,8 @@ class MongoStore:
                 collection = _database(client)[self._name]
             try:
                 await self._inspect(collection)
+                await _make(collection)
+                await _make(_beside(collection, "summaries"))
                 self._indexing = await self._make_indexes(collection)
             except BaseException:
                 if client is not None:
@@ -275,7 +280,12 @@ class MongoStore:
         async for document in more:
             if is_session(document):
                 following.setdefault(document["s"], []).append(document)
-        return [session_of([it, *following.get(it["_id"], ())]) for it in firsts if is_session(it)]
+        whole: list[Session] = []
+        for first in filter(is_session, firsts):
+            its = [first, *following.get(first["_id"], ())]
+            long = len(its) > _LONG
+            whole.append(await asyncio.to_thread(session_of, its) if long else session_of(its))
+        return whole
 
     # --- opening ---
 
@@ -372,6 +382,15 @@ def _beside(collection: AsyncCollection[Document], name: str) -> AsyncCollection
     return collection.database.get_collection(
         f"{collection.name}.{name}", write_concern=collection.write_concern
     )
+
+
+async def _make(collection: AsyncCollection[Document]) -> None:
+    """Make a collection, compressed better than by default; one that exists stays as it is."""
+    try:
+        await collection.database.command("create", collection.name, storageEngine=_COMPRESSED)
+    except OperationFailure as error:  # Servers that store in another way refuse the option.
+        if error.code not in _NOT_MADE_SO:
+            raise
 
 
 def _connect(url: str, timeout: float) -> AsyncMongoClient[Document]:

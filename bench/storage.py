@@ -1,0 +1,159 @@
+"""What a sample takes on disk: on SQLite, on MongoDB, and in the ancestor's form, one document a
+session that grows. A simulated day of calls, one sample a push, in the order of time.
+
+Prints a Markdown table. Measured are the files after a checkpoint, as they have grown, without
+what was made of the samples; `summaries` is that, for the sessions of the day.
+"""
+
+import argparse
+import asyncio
+import sqlite3
+import sys
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+sys.path.insert(0, str(Path(__file__).parent.parent))
+
+import pymongo
+from bson import ObjectId
+from pymongo import UpdateOne
+
+from jmmc.model import Dialect, Push
+from jmmc.simulation import Life, Scenario, simulate
+from jmmc.stores import Store
+from jmmc.stores.documents import element
+from jmmc.stores.mongo import MongoStore
+from jmmc.stores.sqlite import SqliteStore
+from jmmc.summarizer import Summarizer
+from jmmc.thresholds import preset
+from tests.mongod import Mongod
+
+_START = 1_789_948_800  # A Monday, 00:00 UTC
+_BATCH = 32
+_CHECKPOINT = 200  # Commits; MongoDB makes a checkpoint a minute.
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--sessions", type=int, default=2000)
+    parser.add_argument("--only", nargs="+", choices=("sqlite", "mongod", "ancestor"))
+    parser.add_argument("--folder", default=None, help="where the stores are made")
+    options = parser.parse_args()
+    scenario = Scenario(options.sessions, max(1, options.sessions // 20), 1440, 7, _START)
+    lives = list(simulate(scenario))
+    samples = sum(len(it.session.samples) for it in lives)
+    readings = sum(len(it.readings) for life in lives for it in life.session.samples)
+    print(f"{len(lives):,} sessions, {samples:,} samples, {readings / samples:.0f} bytes of JSON")
+    print("each. Bytes a sample:\n")
+    print("| | data | indexes and sessions | together | summaries |")
+    print("|---|---|---|---|---|", flush=True)
+    wanted = options.only or ("sqlite", "mongod", "ancestor")
+    with tempfile.TemporaryDirectory(dir=options.folder) as folder:
+        if "sqlite" in wanted:
+            _show("SQLite", samples, *asyncio.run(_on_sqlite(lives, Path(folder))))
+        mongod = Mongod(Path(folder) / "mongod")
+        mongod.start()
+        try:
+            if "mongod" in wanted:
+                _show("MongoDB", samples, *asyncio.run(_on_mongod(lives, mongod)))
+            if "ancestor" in wanted:
+                _show("MongoDB, the ancestor's form", samples, *_of_the_ancestor(lives, mongod))
+        finally:
+            mongod.stop()
+
+
+def _show(name: str, samples: int, data: int, rest: int, summaries: int) -> None:
+    each = [f"{it / samples:.1f}" for it in (data, rest, data + rest, summaries)]
+    print(f"| {name} | {' | '.join(each)} |", flush=True)
+
+
+async def _on_sqlite(lives: list[Life], folder: Path) -> tuple[int, int, int]:
+    path = folder / "calls.db"
+    store = SqliteStore(path)
+    await store.open()
+    for pushes in _batches(lives):
+        await store.append(pushes)
+    await store.scrub()
+    with sqlite3.connect(path) as connection:
+        query = "SELECT sum(pgsize) FROM dbstat WHERE name = 'samples'"
+        (data,) = connection.execute(query).fetchone()
+    before = path.stat().st_size
+    await _summarize(store)
+    await store.scrub()
+    await store.close()
+    return data, before - data, path.stat().st_size - before
+
+
+async def _on_mongod(lives: list[Life], mongod: Mongod) -> tuple[int, int, int]:
+    store = MongoStore(url=mongod.url, timeout=60)
+    await store.open()
+    with mongod.client() as client:
+        for number, pushes in enumerate(_batches(lives)):
+            await store.append(pushes)
+            _checkpoint(client, number)
+        _checkpoint(client)
+        data, indexes = _sizes(client, "metrics-collector")
+        await _summarize(store)
+        _checkpoint(client)
+        made = sum(
+            sum(_sizes(client, it))
+            for it in client.jmmc.list_collection_names()
+            if it.startswith("metrics-collector.")
+        )
+    await store.close()
+    return data, indexes, made
+
+
+def _of_the_ancestor(lives: list[Life], mongod: Mongod) -> tuple[int, int, int]:
+    with mongod.client() as client:
+        for number, pushes in enumerate(_batches(lives)):
+            client.jmmc.ancestor.bulk_write(list(map(_ancestors, pushes)), ordered=False)
+            _checkpoint(client, number)
+        _checkpoint(client)
+        return (*_sizes(client, "ancestor"), 0)
+
+
+def _ancestors(push: Push) -> UpdateOne:
+    update = {
+        "$push": {"m": element(push.samples[0])},
+        "$setOnInsert": {"conf": push.conf, "uid": push.uid},
+    }
+    return UpdateOne({"_id": ObjectId(push.session)}, update, upsert=True)
+
+
+def _batches(lives: list[Life]) -> Iterator[list[Push]]:
+    """All samples in the order of time, each a push; `_BATCH` of them are a commit."""
+    pushes = [
+        (sample.ts, Push(it.session.id, it.session.conf, it.session.uid, Dialect.V2, (sample,)))
+        for it in lives
+        for sample in it.session.samples
+    ]
+    pushes.sort(key=lambda it: it[0])
+    for start in range(0, len(pushes), _BATCH):
+        yield [push for _, push in pushes[start : start + _BATCH]]
+
+
+async def _summarize(store: Store) -> None:
+    now = float(_START + 3 * 86_400)
+    summarizer = Summarizer(
+        store, preset=preset("jitsi"), lifetime=75, clock=lambda: now, holder="bench"
+    )
+    while await summarizer.step():
+        pass
+
+
+def _checkpoint(client: pymongo.MongoClient[Any], number: int = 0) -> None:
+    if number % _CHECKPOINT == 0:
+        client.admin.command("fsync")
+
+
+def _sizes(client: pymongo.MongoClient[Any], collection: str) -> tuple[int, int]:
+    """Bytes of a collection's file, and of the files of its indexes."""
+    told = client.jmmc.command("collStats", collection)
+    return told["storageSize"], told["totalIndexSize"]
+
+
+if __name__ == "__main__":
+    main()
