@@ -9,6 +9,7 @@ import msgspec
 from jmmc.counters import Counters
 from jmmc.errors import StoreError
 from jmmc.fold import Timeline, fold
+from jmmc.freshness import Freshness
 from jmmc.logs import logger
 from jmmc.model import Session, SessionFilter
 from jmmc.pace import Pace
@@ -22,6 +23,8 @@ from jmmc.thresholds import Preset
 _log = logger(__name__)
 
 _SESSIONS = 500  # In one step: some 30,000 samples, half a second.
+_LOOK = 10_000  # Ids of sessions that have changed, of which the due ones are taken.
+_LONG = 250  # Samples: 5 ms. To fold more would keep pushes waiting.
 _READ = 20  # Sessions in memory at a time: one may have 20,000 samples.
 _LEASE = 120  # Seconds
 _HOURS = 24  # Made anew between two looks at the lease.
@@ -54,9 +57,10 @@ class Summarizer:
         self._holder = holder
         self._tally = tally
         self._pace = Pace()
+        self._freshness = Freshness()
 
     async def step(self) -> int:
-        """Summarize some sessions that have changed or ended; how many, 0 when all is done.
+        """Summarize some sessions that have changed or ended, and are due; how many.
 
         Does nothing while another process holds the lease.
         """
@@ -68,9 +72,9 @@ class Summarizer:
             return 0
         if self._tally is not None and not self._tally.leads:
             self._tally.lead([it async for it in self._running()])
-        changed = await reports.dirty(_SESSIONS)
-        over = await reports.overdue(int(now - self._lifetime), _SESSIONS)
-        ids = list(dict.fromkeys([*changed, *over]))
+        changed = await reports.dirty(_LOOK)
+        over = set(await reports.overdue(int(now - self._lifetime), _LOOK)).difference(changed)
+        ids = [*over, *self._freshness.due(changed, now)][:_SESSIONS]
         self._pace.begin()
         for start in range(0, len(ids), _READ):
             await self._refresh(ids[start : start + _READ], now)
@@ -176,9 +180,13 @@ class Summarizer:
         timelines: list[Timeline] = []
         summaries: list[Summary] = []
         for session in sessions:
-            timelines.append(fold(session, lifetime=self._lifetime, now=now))
-            summaries.append(sum_up(session, timelines[-1], self._preset))
-            await asyncio.sleep(0)  # Pushes come first.
+            if len(session.samples) > _LONG:
+                timeline, summary = await asyncio.to_thread(self._made, session, now)
+            else:
+                timeline, summary = self._made(session, now)
+                await asyncio.sleep(0)  # Pushes come first.
+            timelines.append(timeline)
+            summaries.append(summary)
         before = await reports.get_summaries([it.session for it in summaries])
         earlier = {it.session: it for it in before}
         known = {} if anew else earlier
@@ -186,9 +194,16 @@ class Summarizer:
             await self.note({hour for it in before for hour in hours_of(it)})
         await self.note({h for it in summaries for h in _changed(known.get(it.session), it)})
         await reports.put_summaries(summaries)
+        for it in summaries:
+            length = it.ended - it.began
+            self._freshness.made(it.session, length=length, running=it.running, now=now)
         if self._tally is not None:  # What is counted is stored: nobody will count it again.
             for summary, timeline in zip(summaries, timelines, strict=True):
                 self._tally.count(earlier.get(summary.session), summary, timeline, now)
+
+    def _made(self, session: Session, now: float) -> tuple[Timeline, Summary]:
+        timeline = fold(session, lifetime=self._lifetime, now=now)
+        return timeline, sum_up(session, timeline, self._preset)
 
     async def _roll_up(self, hours: Iterable[int]) -> None:
         reports = self._store.reports

@@ -12,6 +12,7 @@ from typing import Literal, NamedTuple, Protocol, TypeVar
 
 from jmmc.distribution import Distribution
 from jmmc.fold import State, Timeline
+from jmmc.freshness import PATIENCE
 from jmmc.labels import OTHER, UNKNOWN, Names, family
 from jmmc.quality import Grade, moment_mos
 from jmmc.summary import Summary
@@ -147,7 +148,8 @@ class Tally:
         """Who is there; None when that is not known here, or has not been looked at of late."""
         if not self.leads or now - self._as_of > self._lifetime:
             return None
-        over = [key for key, it in self._present.items() if now - it.last > self._lifetime]
+        alive = self._lifetime + PATIENCE
+        over = [key for key, it in self._present.items() if now - it.last > alive]
         for key in over:  # Sessions that nobody has ended in time.
             del self._present[key]
         there = self._present.values()

@@ -196,6 +196,33 @@ async def test_a_session_runs_until_its_lifetime_is_over(store: Store) -> None:
     assert await store.reports.overdue(10_000, 5) == []
 
 
+async def test_a_long_session_that_goes_on_waits_for_its_turn_and_ends_in_time(
+    store: Store,
+) -> None:
+    clock = Clock(4600.0)
+    once = Summarizer(store, preset=preset("jitsi"), lifetime=75, clock=clock, holder="me")
+
+    async def last() -> int:
+        (summary,) = await store.reports.summaries(Wanted(), limit=5)
+        return summary.last
+
+    await store.append([push(samples=tuple(sample(n, ts=1000 + 30 * n) for n in range(121)))])
+    assert await once.step() == 1
+    for number in (121, 122):
+        clock.now += 30
+        await store.append([push(samples=(sample(number, ts=1000 + 30 * number),))])
+        assert (await once.step(), await last()) == (0, 4600)
+    assert await store.reports.backlog() > 0, "it is not forgotten"
+    clock.now += 30
+    assert (await once.step(), await last()) == (1, 4660)
+    clock.now += 76
+    assert await once.step() == 1
+    (summary,) = await store.reports.summaries(Wanted(), limit=5)
+    (session,) = await store.get([summary.session])
+    assert summary == summarize(session, preset=preset("jitsi"), lifetime=75, now=clock.now)
+    assert not summary.running
+
+
 async def test_the_work_is_done_by_one_process_at_a_time(store: Store, other: Store) -> None:
     await store.append([push(0, 1)])
     assert await _summarizer(store, now=1000, holder="a").step() == 1
