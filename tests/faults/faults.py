@@ -76,7 +76,7 @@ def _disk(how: Disk) -> Callable[[Site], Awaitable[None]]:
             site.line.become(State.CUT)
             await site.pause()
         site.trouble.disk(how)
-        await asyncio.sleep(0.3)
+        await asyncio.sleep(0.6)
         await site.pause()
         site.trouble.disk(Disk.FINE)
         if site.line is not None:
