@@ -11,6 +11,7 @@ import pyarrow.parquet
 import pytest
 
 from jmmc.simulation import Scenario, simulate
+from jmmc.web.words import words
 from tests.servers import Serve
 
 _SEED = ["--participants", "80", "--conferences", "8", "--minutes", "300", "--seed", "4"]
@@ -83,10 +84,12 @@ def test_sessions_are_listed_and_shown(folder: Path) -> None:
     assert whole["summary"]["session"] == one
     assert whole["spells"]
     text = _jmmc("show", one.upper(), folder=folder).stdout
-    assert "at fault:" in text
     summary = whole["summary"]
     assert summary["provider"].startswith("AS6449")
     assert f"network {summary['network']}, {summary['provider']}, {summary['country']}," in text
+    verdicts = {it["blame"]["verdict"] for it in whole["spells"]}
+    for it in verdicts:
+        assert words("en")[f"verdict {it}"].partition("{")[0] in " ".join(text.split())
     assert "○ poor" in text
 
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import click
 from rich.console import Group
+from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
@@ -31,6 +32,7 @@ from jmmc.quality import Grade
 from jmmc.queries import Queries
 from jmmc.settings import Settings
 from jmmc.summary import DIMENSIONS, FILTERS, Summary, Wanted
+from jmmc.web.words import fault, words
 
 _DAY = 86_400
 _BARS = " ▁▂▃▄▅▆▇█"
@@ -151,15 +153,15 @@ def _session(whole: WholeSession) -> Group:
     for spell in whole.spells:
         reasons = ", ".join(spell.spell.reasons)
         seconds = spell.spell.end - spell.spell.start
-        said = {"alone": "nobody else in the conference", "too few": "too few to tell"}
-        verdict = said.get(spell.blame.verdict, spell.blame.verdict)
         parts.append(
             Text.assemble(
                 f"\n{_local(spell.spell.start)}  {seconds} s  ",
                 _grade(spell.spell.grade.name.lower()),
-                f"  {reasons}; at fault: {verdict}",
+                f"  {reasons}",
             )
         )
+        sentence = fault(spell.blame, words("en").__getitem__)
+        parts.append(Padding(Text(sentence, style="bold"), (0, 0, 0, 2), expand=False))
         for scope in spell.blame.scopes:
             if scope.value:
                 parts.append(

@@ -11,7 +11,7 @@ from jmmc.fold import Span, State
 from jmmc.mos import mos
 from jmmc.thresholds import READINGS_OF, Limit, Preset
 
-VERSION = 1
+VERSION = 2
 """Of the formulas in here, in `mos` and in `thresholds`: stored with whatever they made."""
 
 _MARGIN = 0.1  # Share of a limit that a reading must be better by before a grade gets better.

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from datetime import UTC, datetime, timedelta
 from heapq import nlargest
 from typing import Any, Literal, NamedTuple
@@ -44,7 +44,8 @@ _EMPTY_FOR = 600  # Seconds that a room must be empty for the next meeting to be
 _LONG_ENOUGH = 300  # Seconds: shorter meetings are no use of the server, but tries.
 _CELLS = 60  # Of a row of a heat map, at the most.
 _POINTS = 200  # Of a series, at the most.
-_FAIR = 0.3  # Of a poor second, in the search for the worst meetings.
+_FAIR = 0.3  # Of a poor second, in the search for the worst.
+_SINGLY = 50  # Rooms: more of them are quicker read in one go than one by one.
 _EVERYBODY = 5000  # Summaries that a blame looks at: those nearest in time.
 _STEPS = (300, 900, 3600, 4 * 3600, DAY, 7 * DAY)
 _SERIES = msgspec.json.Decoder(tuple[Slice, ...])
@@ -53,6 +54,7 @@ _AT_ONCE = 500  # Sessions looked at before others get their turn: some 5 ms.
 _TOGETHER = 90  # Seconds: whoever falls silent within three pushes does it together.
 
 Period = Literal["day", "week", "month"]
+_Rows = Sequence[tuple[Any, ...]]
 
 
 class NotFoundError(JmmcError):
@@ -156,27 +158,44 @@ class Queries:
     async def spread(self, wanted: Wanted, *, worst: int) -> Spread:
         """How good time is spread over sessions, and the worst meetings of the window.
 
-        One pass over the sessions in a few columns; only the worst meetings are looked at whole.
+        The store does the counting; only rooms that may have one of the worst are looked at.
         """
         counts = [0] * 10
-        rooms: dict[str, list[tuple[int, float]]] = {}
-        latest: dict[str, int] = {}
-        columns = ("conf", "began", "ended", "good", "fair", "poor")
-        for conf, began, ended, good, fair, poor in await self._reports.facts(columns, wanted):
-            if known := good + fair + poor:
-                counts[min(9, good * 10 // known)] += 1
-            meetings = rooms.setdefault(conf, [])
-            last = latest.get(conf, 0)
-            if not meetings or began - last >= _EMPTY_FOR:
-                meetings.append((began, 0.0))
-            latest[conf] = max(last, ended)
-            meetings[-1] = (meetings[-1][0], meetings[-1][1] + poor + _FAIR * fair)
-        bad = [(bad, conf, at) for conf, its in rooms.items() for at, bad in its if bad]
-        found: list[Meeting] = []
-        for _, conf, at in nlargest(worst, bad):
-            its = await self.meetings(msgspec.structs.replace(wanted, conf=conf))
-            found += [it for it in its if it.began == at]
-        return Spread(tuple(counts), tuple(found))
+        rooms: dict[str, int] = {}
+        for it in await self._reports.tenths(wanted):
+            if it.tenth is not None:
+                counts[it.tenth] += it.sessions
+            rooms[it.conf] = rooms.get(it.conf, 0) + _badness(it.fair, it.poor)
+        confs = nlargest(worst, rooms, key=lambda conf: (rooms[conf], conf))
+        found = await self._bad_meetings(wanted, confs)
+        # No meeting is worse than all of its room.
+        least = found[worst - 1][0] if len(found) >= worst else 1
+        further = [it for it, bad in rooms.items() if bad >= least and it not in confs]
+        found += await self._bad_meetings(wanted, further)
+        found.sort(reverse=True)
+        return Spread(tuple(counts), tuple(_meeting(rows) for *_, rows in found[:worst]))
+
+    async def _bad_meetings(
+        self, wanted: Wanted, confs: Collection[str]
+    ) -> list[tuple[int, str, int, _Rows]]:
+        """How bad the meetings of these rooms were, room, beginning and rows; the worst first."""
+        if len(confs) > _SINGLY:
+            rooms: dict[str, list[tuple[Any, ...]]] = {}
+            for row in await self._reports.facts(_MEETING, wanted):
+                if row[1] in confs:
+                    rooms.setdefault(row[1], []).append(row)
+        else:
+            rooms = {
+                it: await self._reports.facts(_MEETING, msgspec.structs.replace(wanted, conf=it))
+                for it in confs
+            }
+        found = [
+            (bad, conf, its[0][2], its)
+            for conf, rows in rooms.items()
+            for its in _split(rows)
+            if (bad := sum(_badness(*row[7:9]) for row in its))
+        ]
+        return sorted(found, reverse=True)
 
     async def conferences(self, wanted: Wanted, *, limit: int, after: str | None = None) -> Page:
         """Rooms, the latest first."""
@@ -413,6 +432,11 @@ _MEETING = (
     "poor",
     "unknown",
 )
+
+
+def _badness(fair: int, poor: int) -> int:
+    """Seconds that were bad, in tenths, for the search for the worst meetings."""
+    return 10 * poor + round(10 * _FAIR) * fair
 
 
 def _bad_share(row: tuple[Any, ...]) -> float:

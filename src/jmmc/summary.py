@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from ipaddress import IPv4Address, ip_address, ip_network
+from typing import NamedTuple
 
 from msgspec import Struct
 
@@ -148,6 +149,19 @@ class Wanted(Struct, frozen=True):
     codec: str | None = None
     grade: str | None = None
     running: bool | None = None
+
+
+class Tenth(NamedTuple):
+    """Sessions of a conference, a tenth of whose known time was good; and their bad seconds.
+
+    `tenth` is 0 to 9, the last with those that were wholly good; None when nothing is known.
+    """
+
+    conf: str
+    tenth: int | None
+    sessions: int
+    fair: int
+    poor: int
 
 
 class Found(Struct, frozen=True):

@@ -254,7 +254,7 @@ async def test_what_is_rebuilt_is_what_was_made_bit_by_bit(filled: Store) -> Non
     done = [it async for it in _summarizer(filled).rebuild()]
     assert done[-1] == len(_LIVES)
     assert (await filled.reports.summaries(Wanted(), limit=1000), await _rollups(filled)) == before
-    assert await _summarizer(filled).formula() == "1-jitsi"
+    assert await _summarizer(filled).formula() == "2-jitsi"
 
 
 async def test_sums_that_lack_a_dimension_are_made_anew_once(
@@ -428,7 +428,11 @@ async def test_a_room_has_a_meeting_for_each_time_that_people_came(store: Store)
     assert len(await queries.usage("month", window)) == 1
 
 
-async def test_the_worst_meetings_are_those_with_the_most_bad_time(lives: Store) -> None:
+@pytest.mark.parametrize("singly", [0, 50])
+async def test_the_worst_meetings_are_those_with_the_most_bad_time(
+    lives: Store, monkeypatch: pytest.MonkeyPatch, singly: int
+) -> None:
+    monkeypatch.setattr("jmmc.queries._SINGLY", singly)
     queries = _queries(lives)
     meetings = await queries.meetings(_ALL)
 

@@ -11,10 +11,12 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 
+import msgspec
 import pyarrow.parquet
 import pytest
 
 from jmmc import tokens
+from jmmc.alerts import State
 from jmmc.forgetting import forget
 from jmmc.model import Dialect, Push, SessionFilter
 from jmmc.settings import Settings
@@ -22,6 +24,7 @@ from jmmc.simulation import Scenario, simulate
 from jmmc.stores import Store, open_store
 from jmmc.summarizer import Summarizer
 from jmmc.thresholds import preset
+from jmmc.watch import Record
 from jmmc.web.server import Server, create_app
 from tests.builders import Answer, call
 
@@ -450,3 +453,24 @@ async def test_the_page_erases_only_what_its_own_form_says(
     assert (done.status, b"will not come back" in done.body) == (200, True)
     assert await store.count(SessionFilter(uid=uid)) == 0
     assert (await call(app, "GET", f"/forget?uid={uid}", client="192.0.2.1")).status == 403
+
+
+async def test_what_fires_is_said_on_the_first_page(app: Server, store: Store) -> None:
+    assert b"An alarm is on" not in (await call(app, "GET", "/", client="127.0.0.1")).body
+    state = State("region-poor", "<eu>", 1_790_000_000, 1_790_000_100, None, {})
+    record = msgspec.json.encode(Record(state, ()))
+    await store.reports.put_record("alert", "region-poor <eu>", record)
+    page = (await call(app, "GET", "/", client="127.0.0.1")).body.decode()
+    assert "An alarm is on" in page
+    assert "region-poor (&lt;eu&gt;)" in page
+
+
+async def test_whoever_looks_for_a_name_gets_names_and_not_every_session(app: Server) -> None:
+    page = (await call(app, "GET", f"/find?q=room&{_WINDOW}", client="127.0.0.1")).body.decode()
+    assert '<ul class="found">' in page
+    assert 'class="sessions"' not in page
+    assert "/api/v1/search?q=room" in page
+    assert (
+        'class="sessions"'
+        in (await call(app, "GET", f"/find?{_WINDOW}", client="127.0.0.1")).body.decode()
+    )

@@ -40,7 +40,7 @@ def test_it_is_said_in_french(text: str) -> None:
 
 
 def test_no_translation_is_left_over() -> None:
-    from_code = (WEB / "pages.py").read_text() + (WEB / "access.py").read_text()
+    from_code = "".join(it.read_text("utf-8") for it in WEB.glob("*.py"))
     for text in words("fr"):
         assert text in _SPOKEN or text in from_code or text.startswith("verdict "), text
 

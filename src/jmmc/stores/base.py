@@ -5,7 +5,7 @@ from typing import Any, Protocol
 
 from jmmc.model import Condition, Erased, Push, Receipt, Refusal, Session, SessionFilter
 from jmmc.rollup import Rollup
-from jmmc.summary import Found, Summary, Wanted
+from jmmc.summary import Found, Summary, Tenth, Wanted
 
 
 class Store(Protocol):
@@ -132,6 +132,10 @@ class Reports(Protocol):
         `columns` are names of `Summary`'s attributes that are plain values, or `series`, which
         comes as JSON.
         """
+        ...
+
+    async def tenths(self, wanted: Wanted) -> list[Tenth]:
+        """The wanted summaries by conference and by how much of their time was good."""
         ...
 
     async def count_conferences(self, wanted: Wanted) -> int:

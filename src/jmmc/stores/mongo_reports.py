@@ -14,7 +14,7 @@ from pymongo.errors import DuplicateKeyError
 from jmmc.rollup import ALL, DAY, HOUR, Part, Rollup
 from jmmc.stores.documents import Document
 from jmmc.stores.names import NAMED, names_of
-from jmmc.summary import DIMENSIONS, FILTERS, PREFIXES, Found, Summary, Wanted
+from jmmc.summary import DIMENSIONS, FILTERS, PREFIXES, Found, Summary, Tenth, Wanted
 
 _COLUMNS = (
     *("conf", "uid", "began", "ended", "last", "running", "grade"),
@@ -149,6 +149,38 @@ class MongoReports:
             rows = await found.sort(up).batch_size(10_000).to_list()
             # Documents of an earlier version lack what there was no word for.
             return [tuple(row.get(it, "") for it in names) for row in rows]
+
+    async def tenths(self, wanted: Wanted) -> list[Tenth]:
+        """See `Reports.tenths`."""
+        known = {"$add": ["$good", "$fair", "$poor"]}
+        tenth = {"$floor": {"$divide": [{"$multiply": ["$good", 10]}, known]}}
+        steps: list[Document] = [
+            {"$match": await self._query(wanted)},
+            {
+                "$group": {
+                    "_id": {
+                        "conf": "$conf",
+                        "tenth": {"$cond": [{"$gt": [known, 0]}, {"$min": [9, tenth]}, None]},
+                    },
+                    "sessions": {"$sum": 1},
+                    "fair": {"$sum": "$fair"},
+                    "poor": {"$sum": "$poor"},
+                }
+            },
+        ]
+        with self._place.guarded(bounded=False):
+            found = await self._place.collection("summaries").aggregate(steps)
+            rows = await found.to_list()
+        return [
+            Tenth(
+                it["_id"]["conf"],
+                None if it["_id"]["tenth"] is None else int(it["_id"]["tenth"]),
+                it["sessions"],
+                it["fair"],
+                it["poor"],
+            )
+            for it in rows
+        ]
 
     async def count_conferences(self, wanted: Wanted) -> int:
         """See `Reports.count_conferences`."""

@@ -9,7 +9,7 @@ import msgspec
 from jmmc.rollup import Part, Rollup
 from jmmc.stores.names import NAMED, names_of
 from jmmc.stores.transaction import transaction
-from jmmc.summary import DIMENSIONS, FILTERS, PREFIXES, Found, Summary, Wanted
+from jmmc.summary import DIMENSIONS, FILTERS, PREFIXES, Found, Summary, Tenth, Wanted
 
 _T = TypeVar("_T")
 
@@ -106,6 +106,17 @@ class SqliteReports:
             f"SELECT {', '.join(columns)} FROM summaries WHERE {where} ORDER BY began, session",
             values,
         )
+
+    async def tenths(self, wanted: Wanted) -> list[Tenth]:
+        """See `Reports.tenths`."""
+        where, values = await self._where(wanted)
+        rows = await self._file.read(
+            "SELECT conf, CASE WHEN good + fair + poor > 0"
+            " THEN min(9, good * 10 / (good + fair + poor)) END AS tenth,"
+            f" count(*), sum(fair), sum(poor) FROM summaries WHERE {where} GROUP BY conf, tenth",
+            values,
+        )
+        return [Tenth(*row) for row in rows]
 
     async def count_conferences(self, wanted: Wanted) -> int:
         """See `Reports.count_conferences`."""

@@ -16,6 +16,11 @@ from jmmc.users import SCOPES_OF, User
 from jmmc.web.problems import Problem
 from jmmc.web.signin import COOKIE, SignIn
 
+_MAY_NOT: dict[Scope, str] = {
+    "read": "You may not read",
+    "export": "You may not export",
+    "erase": "You may not erase",
+}
 _TRIES = 10  # A minute and address, with a token or password that is none.
 _VERIFICATIONS = 20  # Passwords that wait for their turn: each takes 50 ms and 64 MB.
 _BY_PROXIES = ("x-forwarded-for", "forwarded", "x-real-ip", "x-forwarded-proto", "via")
@@ -52,7 +57,7 @@ class Access:
         self._slow_down(self._asked, request, now, "Too many questions")
         caller = await self._caller(request, now)
         if scope not in caller.scopes:
-            raise Problem(403, f"You may not {scope}")
+            raise Problem(403, _MAY_NOT[scope], "An admin may.")
         return caller
 
     async def sign_in(self, request: Request, name: str, password: str, now: float) -> User:

@@ -4,56 +4,35 @@ import asyncio
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from heapq import nlargest
-from importlib.resources import files
 from typing import Any
-from urllib.parse import unquote, urlencode
+from urllib.parse import urlencode
 
-import jinja2
 import msgspec
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response, StreamingResponse
 from starlette.routing import BaseRoute, Route
 
-from jmmc.answers import FEW, Compared, Grades
+from jmmc.answers import FEW, Compared
 from jmmc.collector import Collector
 from jmmc.erasure import Subject
 from jmmc.errors import StoreError
 from jmmc.fold import SIGNS_OF_LIFE
-from jmmc.moments import iso, moment
-from jmmc.pseudonyms import as_jitsi_has_it
+from jmmc.moments import moment
 from jmmc.queries import NotFoundError, Queries
-from jmmc.summary import DIMENSIONS, FILTERS, Wanted, network_of
+from jmmc.summary import DIMENSIONS, FILTERS, Wanted
 from jmmc.tokens import Scope
-from jmmc.users import stamp
-from jmmc.version import __version__
 from jmmc.web.access import Access, Caller
-from jmmc.web.drawings import bar, heat_row, interval, lane, length
-from jmmc.web.figures import duration, number, percent
+from jmmc.web.account import Account
+from jmmc.web.assets import static_files
 from jmmc.web.forms import read_form
+from jmmc.web.layout import HEADERS, Layout
 from jmmc.web.plots import PLOTS, curves_of
 from jmmc.web.problems import Problem
-from jmmc.web.signin import COOKIE, HOURS, NOBODY_YET, SignedIn, SignIn
-from jmmc.web.words import LANGUAGES, chosen, words
+from jmmc.web.signin import COOKIE, SignIn
 
 _DAY = 86_400
 _REFRESH = 5.0  # Seconds between two looks at what happens now.
 _GLANCE = 0.25  # Seconds between two looks at whether the server is to stop.
-_WINDOWS = ("1h", "24h", "7d", "30d")
-_HEADERS = {
-    "cache-control": "no-store",
-    "content-security-policy": (
-        "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; "
-        "img-src 'self' data:; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
-    ),
-    "referrer-policy": "same-origin",
-    "x-content-type-options": "nosniff",
-}
-_TYPES = {
-    ".css": "text/css; charset=utf-8",
-    ".js": "text/javascript; charset=utf-8",
-    ".svg": "image/svg+xml",
-}
-_WINDOWED = ("overview", "compare", "sessions", "participants")  # Answers that know filters.
 _WORST = 10  # Networks on the overview.
 _TOLD = 5  # Incidents that are in sight.
 _LISTED = 50  # Sessions on a page.
@@ -82,33 +61,8 @@ class Pages:
         self._access = access
         self._signin = signin
         self._clock = clock
-        self._templates = jinja2.Environment(
-            loader=jinja2.PackageLoader("jmmc.web"),
-            autoescape=True,
-            trim_blocks=True,
-            lstrip_blocks=True,
-            undefined=jinja2.StrictUndefined,
-        )
-        self._templates.filters.update(
-            iso=iso,
-            unquote=unquote,
-            percent=percent,
-            number=number,
-            duration=duration,
-            conf_of=as_jitsi_has_it,
-            around=_around,
-            named=lambda happenings, _: [(at, _(what)) for at, what in happenings],
-            network_of=network_of,
-            grades_of=lambda it: Grades.of(it["good"], it["fair"], it["poor"], 0),
-        )
-        self._templates.globals.update(
-            lane=lane,
-            bar=bar,
-            heat_row=heat_row,
-            interval=interval,
-            length=length,
-            version=__version__,
-        )
+        self._layout = Layout(signin)
+        self._account = Account(collector, access, signin, self._layout, clock=clock)
 
     def routes(self) -> list[BaseRoute]:
         """The paths of the pages."""
@@ -126,24 +80,22 @@ class Pages:
         }
         return [
             *(Route(path, self._door(page)) for path, page in pages.items()),
-            Route("/login", self._told(self.login), methods=["GET", "POST"]),
-            Route("/logout", self._told(self.logout), methods=["POST"]),
+            Route("/login", self._told(self._account.login), methods=["GET", "POST"]),
+            Route("/logout", self._told(self._account.logout), methods=["POST"]),
             Route("/forget", self._door(self.forget, "erase"), methods=["GET", "POST"]),
-            Route("/static/{path:path}", _static(_assets())),
+            Route("/static/{path:path}", static_files()),
         ]
 
     async def now(self, request: Request, caller: Caller) -> Response:
         """This moment; goes on by itself over `live`."""
-        live = await self._queries.live()
-        return self._page(request, caller, "now.html", live=live, api="live")
+        return self._layout.page(request, caller, "now.html", **await self._live(), api="live")
 
     async def live(self, request: Request, caller: Caller) -> Response:
         """What changes of `now`, as server-sent events."""
+        return self._events(request, caller, "now_live.html", self._live)
 
-        async def look() -> dict[str, Any]:
-            return {"live": await self._queries.live()}
-
-        return self._events(request, caller, "now_live.html", look)
+    async def _live(self) -> dict[str, Any]:
+        return {"live": await self._queries.live(), "firing": await self._collector.firing()}
 
     async def overview(self, request: Request, caller: Caller) -> Response:
         """A window of time."""
@@ -152,7 +104,7 @@ class Pages:
         assert wanted.until is not None
         length = wanted.until - wanted.since
         before = msgspec.structs.replace(wanted, since=wanted.since - length, until=wanted.since)
-        return self._page(
+        return self._layout.page(
             request,
             caller,
             "overview.html",
@@ -169,7 +121,7 @@ class Pages:
         """One lane a participant."""
         whole = await self._queries.meeting(request.path_params["id"].lower())
         worst = nlargest(_TOLD, whole.incidents, key=lambda it: sum(it.reasons.values()))
-        return self._page(
+        return self._layout.page(
             request,
             caller,
             "meeting.html",
@@ -184,7 +136,7 @@ class Pages:
     async def session(self, request: Request, caller: Caller) -> Response:
         """One participant's curves and spells."""
         whole = await self._queries.session(request.path_params["id"].lower())
-        return self._page(
+        return self._layout.page(
             request,
             caller,
             "session.html",
@@ -198,7 +150,7 @@ class Pages:
         """All stays of a browser."""
         uid = self._names.wanted_uid(request.path_params["uid"])
         found = await self._queries.participant(uid, self._wanted(request))
-        return self._page(
+        return self._layout.page(
             request, caller, "participant.html", found=found, api=f"participants/{uid}"
         )
 
@@ -206,7 +158,7 @@ class Pages:
         """By a dimension."""
         by = request.query_params.get("by", "network")
         compared = await self._queries.compare(by, self._wanted(request))
-        return self._page(
+        return self._layout.page(
             request, caller, "compare.html", compared=compared, by=by, dimensions=DIMENSIONS,
             api="compare",
         )  # fmt: skip
@@ -216,21 +168,25 @@ class Pages:
         text = request.query_params.get("q", "")
         wanted = self._wanted(request)
         after = request.query_params.get("cursor") or None
-        return self._page(
+        # Who looks for a name wants those that have it, not all sessions below them.
+        lists = not text or any(request.query_params.get(it) for it in FILTERS)
+        return self._layout.page(
             request,
             caller,
             "find.html",
             text=text,
             found=await self._queries.search(text),
             meetings=(await self._queries.meetings(wanted))[:_LISTED] if wanted.conf else [],
-            page=await self._queries.sessions(wanted, limit=_LISTED, after=after),
-            api="sessions",
+            page=await self._queries.sessions(wanted, limit=_LISTED, after=after)
+            if lists
+            else None,
+            api="sessions" if lists else "search",
         )
 
     async def health(self, request: Request, caller: Caller) -> Response:
         """The collector itself; goes on by itself over `health_live`."""
         health = await self._health(self._collector.began, 0)
-        return self._page(request, caller, "health.html", **health)
+        return self._layout.page(request, caller, "health.html", **health)
 
     async def health_live(self, request: Request, caller: Caller) -> Response:
         """What changes of `health`, as server-sent events."""
@@ -272,14 +228,14 @@ class Pages:
         look: Callable[[], Awaitable[dict[str, Any]]],
     ) -> Response:
         """A part of a page, again and again."""
-        template = self._templates.get_template(name)
+        template = self._layout.templates.get_template(name)
 
         async def events() -> AsyncIterator[str]:
             while not await request.is_disconnected():
                 try:
                     if not await self._access.may_still(request, "read", self._clock()):
                         return
-                    text = template.render(self._context(request, caller, **await look()))
+                    text = template.render(self._layout.context(request, caller, **await look()))
                     yield "".join(f"data: {it}\n" for it in text.splitlines()) + "\n"
                 except StoreError:
                     yield "event: down\ndata:\n\n"
@@ -288,42 +244,21 @@ class Pages:
                         return
                     await asyncio.sleep(_GLANCE)
 
-        return StreamingResponse(events(), headers=_HEADERS, media_type="text/event-stream")
+        return StreamingResponse(events(), headers=HEADERS, media_type="text/event-stream")
 
     async def unknown(self, request: Request) -> Response:
         """Whatever has no path here."""
         where = request.url.path
-        return self._problem(request, Caller("", ()), 404, "Not found", f"{where}: no such page")
-
-    async def login(self, request: Request) -> Response:
-        """The form, and what it brings."""
-        if request.method != "POST":
-            return self._login(request, 200, "", request.query_params.get("to", "/"))
-        form = await self._form(request)
-        to = form.get("to", "/")
-        if not self._signin.is_form_of(NOBODY_YET, form.get("form")):
-            return self._login(request, 400, "This form is too old: try again.", to)
-        try:
-            user = await self._access.sign_in(
-                request, form.get("name", ""), form.get("password", ""), self._clock()
-            )
-        except Problem as problem:
-            return self._login(request, problem.status, problem.title, to)
-        answer = RedirectResponse(_local(to), 303, headers=_HEADERS)
-        answer.set_cookie(
-            COOKIE,
-            self._signin.cookie(SignedIn(user.name, stamp(user))),
-            max_age=HOURS * 3600,
-            httponly=True,
-            samesite="lax",
-            secure="https" in (request.url.scheme, request.headers.get("x-forwarded-proto")),
+        return self._layout.problem(
+            request, Caller("", ()), 404, "Not found", f"{where}: no such page"
         )
-        return answer
 
     async def forget(self, request: Request, caller: Caller) -> Response:
         """Asks, and erases when that was meant; shows the receipt."""
         given = (
-            await self._form(request) if request.method == "POST" else dict(request.query_params)
+            await read_form(request, self._collector.settings.body_timeout)
+            if request.method == "POST"
+            else dict(request.query_params)
         )
         uid, conf = given.get("uid", "").lower(), given.get("conf", "")
         if bool(uid) == bool(conf):
@@ -336,21 +271,9 @@ class Pages:
             receipt = await self._collector.forget(
                 Subject("uid", uid) if uid else Subject("conf", conf)
             )
-        return self._page(request, caller, "forget.html", uid=uid, conf=conf, receipt=receipt)
-
-    async def logout(self, request: Request) -> Response:
-        """Forget the cookie."""
-        signed_in = self._signin.read(request.cookies.get(COOKIE))
-        form = await self._form(request)
-        if signed_in is None or not self._signin.is_form_of(signed_in.name, form.get("form")):
-            raise ValueError("this form is too old or not of this page")
-        root = request.scope.get("root_path", "")
-        answer = RedirectResponse(f"{root}/login", 303, headers=_HEADERS)
-        answer.delete_cookie(COOKIE)
-        return answer
-
-    async def _form(self, request: Request) -> dict[str, str]:
-        return await read_form(request, self._collector.settings.body_timeout)
+        return self._layout.page(
+            request, caller, "forget.html", uid=uid, conf=conf, receipt=receipt
+        )
 
     def _door(self, page: _Page, scope: Scope = "read") -> _Door:
         async def door(request: Request) -> Response:
@@ -362,7 +285,7 @@ class Pages:
                 target = f"{request.url.path}?{request.url.query}".rstrip("?")
                 root = request.scope.get("root_path", "")
                 to = urlencode({"to": target})
-                return RedirectResponse(f"{root}/login?{to}", 303, headers=_HEADERS)
+                return RedirectResponse(f"{root}/login?{to}", 303, headers=HEADERS)
             return await page(request, caller)
 
         return self._told(door)
@@ -376,15 +299,23 @@ class Pages:
                 await self._collector.open()
                 return await door(request)
             except Problem as problem:
-                return self._problem(request, nobody, problem.status, problem.title, problem.detail)
+                caller = self._visitor(request) if problem.status == 403 else nobody
+                return self._layout.problem(
+                    request, caller, problem.status, problem.title, problem.detail
+                )
             except NotFoundError as error:
-                return self._problem(request, nobody, 404, "Not found", str(error))
+                return self._layout.problem(request, nobody, 404, "Not found", str(error))
             except StoreError as error:
-                return self._problem(request, nobody, 503, "The store is down", str(error))
+                return self._layout.problem(request, nobody, 503, "The store is down", str(error))
             except ValueError as error:
-                return self._problem(request, nobody, 400, "Bad question", str(error))
+                return self._layout.problem(request, nobody, 400, "Bad question", str(error))
 
         return told
+
+    def _visitor(self, request: Request) -> Caller:
+        """Whoever may not do this may sign out, and in as somebody who may."""
+        signed_in = self._signin.read(request.cookies.get(COOKIE))
+        return Caller(signed_in.name if signed_in else "", ())
 
     def _wanted(self, request: Request) -> Wanted:
         given = request.query_params
@@ -394,103 +325,8 @@ class Pages:
         filters: dict[str, Any] = {it: given[it] for it in FILTERS if given.get(it)}
         return self._names.wanted(Wanted(since=since, until=until, **filters))
 
-    def _login(self, request: Request, status: int, problem: str, to: str) -> Response:
-        return self._page(
-            request,
-            Caller("", ()),
-            "login.html",
-            status=status,
-            problem=problem,
-            to=_local(to),
-            token=self._signin.form(NOBODY_YET),
-        )
-
-    def _problem(
-        self, request: Request, caller: Caller, status: int, title: str, detail: str
-    ) -> Response:
-        return self._page(
-            request, caller, "problem.html", status=status, code=status, title=title, detail=detail
-        )
-
-    def _page(
-        self, request: Request, caller: Caller, name: str, *, status: int = 200, **context: Any
-    ) -> Response:
-        text = self._templates.get_template(name).render(self._context(request, caller, **context))
-        answer = Response(text, status, _HEADERS, "text/html; charset=utf-8")
-        if request.query_params.get("lang") in LANGUAGES:
-            answer.set_cookie("lang", request.query_params["lang"], samesite="lax")
-        return answer
-
-    def _context(self, request: Request, caller: Caller, **context: Any) -> dict[str, Any]:
-        asked = request.query_params.get("lang") or request.cookies.get("lang")
-        language = chosen(asked, request.headers.get("accept-language", ""))
-        known = words(language)
-        query = {key: it for key, it in request.query_params.items() if key != "lang" and it}
-        api = context.get("api")
-        asked_of_api: dict[str, str] = {}
-        if api and api.split("/")[0] in _WINDOWED:
-            knows = {"since", "until", *FILTERS, *(["by"] if api == "compare" else [])}
-            asked_of_api = {key: it for key, it in query.items() if key in knows}
-            if api == "compare":
-                asked_of_api.setdefault("by", str(context["by"]))
-
-        def with_query(**changes: str | None) -> str:
-            changed = {**query, **changes}
-            return "?" + urlencode({key: it for key, it in changed.items() if it is not None})
-
-        return {
-            "_": lambda text: known.get(text, text),
-            "language": language,
-            "languages": LANGUAGES,
-            "caller": caller,
-            "root": request.scope.get("root_path", ""),
-            "here": request.url.path,
-            "path": request.url.path.removeprefix(request.scope.get("root_path", "")),
-            "query": query,
-            "filters": [it for it in FILTERS if it in query],
-            "filters_known": FILTERS,
-            "windows": _WINDOWS,
-            "with_query": with_query,
-            "api_query": lambda **more: "?" + urlencode({**asked_of_api, **more}),
-            "form_token": self._signin.form(caller.name),
-            "api": None,
-            **context,
-        }
-
-
-def _static(assets: dict[str, tuple[bytes, str]]) -> _Door:
-    async def static(request: Request) -> Response:
-        if (asset := assets.get(request.path_params["path"])) is None:
-            return Response("not found\n", 404)
-        content, media_type = asset
-        headers = {"cache-control": "no-cache", "x-content-type-options": "nosniff"}
-        return Response(content, headers=headers, media_type=media_type)
-
-    return static
-
-
-def _assets() -> dict[str, tuple[bytes, str]]:
-    """All files that pages load, by path: what is looked up here is no path of a disk."""
-    found = {}
-    top = files("jmmc.web").joinpath("static")
-    for folder, prefix in ((top, ""), (top.joinpath("vendor"), "vendor/")):
-        for file in folder.iterdir():
-            if media_type := _TYPES.get(file.name[file.name.rfind(".") :]):
-                found[prefix + file.name] = (file.read_bytes(), media_type)
-    return found
-
 
 def _worst(compared: Sequence[Compared]) -> list[Compared]:
     """Those of whom the share of poor time is surely large: by the low end of its interval."""
     enough = [it for it in compared if it.sessions >= FEW and it.grades.poor_share]
     return nlargest(_WORST, enough, key=lambda it: (it.poor_interval[0], it.sessions))
-
-
-def _local(target: str) -> str:
-    """Only a path of our own may be gone to."""
-    return target if target.startswith("/") and not target.startswith(("//", "/\\")) else "/"
-
-
-def _around(last: int) -> str:
-    """A window that ends where somebody was last there, for a query string."""
-    return urlencode({"since": iso(last - 30 * _DAY)[:10], "until": iso(last + _DAY)[:10]})

@@ -1,8 +1,12 @@
-"""The words of the pages, in English and in French."""
+"""The words of the pages, in English and in French; the terminal takes the English ones."""
 
 import tomllib
+from collections.abc import Callable
 from functools import cache
 from importlib.resources import files
+from urllib.parse import unquote
+
+from jmmc.blame import Blame
 
 LANGUAGES = ("en", "fr")
 
@@ -12,6 +16,18 @@ def words(language: str) -> dict[str, str]:
     """What each text is in a language; in English, only those whose key is not said so."""
     text = files("jmmc.web").joinpath("locale", f"{language}.toml").read_text("utf-8")
     return dict(tomllib.loads(text))
+
+
+def fault(blame: Blame, say: Callable[[str], str]) -> str:
+    """Whose fault a bad spell was, as a sentence with its numbers."""
+    it = blame.scope
+    return say(f"verdict {blame.verdict}").format(
+        bad=it.bad - 1,
+        others=it.known - 1,
+        value=unquote(it.value),
+        elsewhere_bad=it.others_bad,
+        elsewhere=it.others_known,
+    )
 
 
 def chosen(asked: str | None, accepted: str) -> str:
