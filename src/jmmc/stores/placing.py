@@ -174,7 +174,10 @@ class Placing:
         growth = self._growths.get((push.session, number))
         if growth is None:
             expected = head.exists and number == self._last(push, head)
-            guessed = not head.exists and head.stored is None
+            # Samples of v1 have no number: that they go where they would have gone before is
+            # what keeps one that comes again from being stored again.
+            v2 = push.dialect is Dialect.V2
+            guessed = v2 and not head.exists and head.stored is None
             growth = _Growth(push, number, expected, guessed)
             self._growths[push.session, number] = growth
         growth.indices.add(index)
