@@ -41,7 +41,10 @@ local function v2()
     '{"v":2,"sid":"%08x%08x%016x","uid":"a40bcaa8-8b36-11ec-a8a3-0242ac120002",' ..
     '"conf":"conference%d","samples":[{"seq":%d,"age":0.05,"m":%s,"rtt":%d}}]}',
     run, number, turn, turn, seq, readings(), math.random(5, 300))
-  return wrk.format("POST", path, {["content-type"] = "text/plain;charset=UTF-8"}, body)
+  return wrk.format(
+    "POST", path,
+    {["content-type"] = "text/plain;charset=UTF-8", ["connection"] = wrk.headers["Connection"]},
+    body)
 end
 
 function request()
