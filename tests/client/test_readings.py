@@ -97,7 +97,7 @@ def test_the_peer_connection_tells_what_jitsi_does_not(
     it.page.evaluate(_PROBE, [before, _grown(before, **growth), record["me"]])
     for _ in range(2):
         it.emit(record)
-        it.page.wait_for_timeout(50)
+        it.page.wait_for_timeout(250)
         it.page.clock.run_for(10_000)
     it.page.clock.run_for(10_000)
     it.wait_for(3)
@@ -127,7 +127,7 @@ def test_a_counter_that_runs_backwards_is_no_negative_loss(stage: MakeStage) -> 
     it.page.evaluate(_PROBE, [before, _grown(before, packetsLost=-50, packetsSent=10), ""])
     for _ in range(2):
         it.emit(record)
-        it.page.wait_for_timeout(50)
+        it.page.wait_for_timeout(250)
         it.page.clock.run_for(10_000)
     it.page.clock.run_for(10_000)
     it.wait_for(2)
