@@ -336,7 +336,7 @@ async def test_a_mounted_collector_tells_too_and_its_pages_show_it(
         ("bad", "eu", None)
     ]
     page = await call(app, "GET", "/calls/health", client="127.0.0.1")
-    assert b'<td class="poor">bad</td><td>eu</td>' in page.body
+    assert b'<span class="grade poor">bad</span></td><td>eu</td>' in page.body
     await metrics.close()
 
 
