@@ -83,6 +83,10 @@ CLAIMS: dict[str, str] = {
     "test_export_writes_the_stored_form_in_order_of_creation",
     "`seq`, `full` and `bye` are in an element": _V1
     + "test_every_recorded_push_is_stored_as_it_was_sent",
+    "In Jitsi's mobile apps the same script": "tests/client/test_app.py::"
+    "test_an_app_sends_what_its_analytics_say",
+    "The script of a page that embeds Jitsi Meet": "tests/client/test_embedder.py::"
+    "test_an_embedding_page_sends_what_the_call_inside_says",
     # Said in passing, in paragraphs that have another claim already.
     "compressed with gzip": _DOORS + "test_compressed_bodies_are_read_and_bombs_are_not",
     "for the price of a 304": _DOORS + "test_a_browser_that_has_the_script_is_told_so_cheaply",
