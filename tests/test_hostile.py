@@ -221,6 +221,17 @@ def test_a_sender_that_hangs_up_in_the_middle_disturbs_nobody(serve: Serve) -> N
     assert _send(serve, _request(_good()))[0] == 200
 
 
+def test_one_who_sends_a_whole_megabyte_before_it_reads_is_told_that_it_is_too_large(
+    serve: Serve,
+) -> None:
+    raw = _request(b" " * 1_000_000)
+    with socket.create_connection(("127.0.0.1", serve.port), 10) as connection:
+        for begin in range(0, len(raw), 100_000):
+            connection.sendall(raw[begin : begin + 100_000])
+            time.sleep(0.01)  # A slow line.
+        assert connection.recv(65_536).split(b" ")[1] == b"413"
+
+
 def test_all_that_was_stored_is_valid(serve: Serve) -> None:
     """Runs after the attacks: the store has nothing that the table does not allow."""
     sessions = serve.export()

@@ -206,9 +206,8 @@ def test_a_push_that_is_too_large_is_refused_by_the_collector_and_a_huge_one_by_
     path = f"{PREFIX}/push"
     status, _, answer = proxied.ask("POST", path, b" " * 70_000, source="127.0.5.3")
     assert (status, json.loads(answer)["error"]) == (413, "too_large")
-    content, headers = b" " * 200_000, {"Expect": "100-continue"}
-    # 502 where Caddy was still sending when the collector refused and hung up: nothing got in.
-    assert proxied.ask("POST", path, content, headers, "127.0.5.3")[0] in (413, 502)
+    for headers in ({}, {"Expect": "100-continue"}):
+        assert proxied.ask("POST", path, b" " * 200_000, headers, "127.0.5.3")[0] == 413
 
 
 def test_nobody_from_outside_is_taken_for_this_machine(proxied: Proxied) -> None:

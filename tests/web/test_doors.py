@@ -15,9 +15,10 @@ from starlette.routing import Mount
 from starlette.testclient import TestClient
 
 from jmmc import MetricsCollector, Settings, SettingsError, UnusableStore, open_store
-from jmmc.errors import StoreError
+from jmmc.errors import Rejected, StoreError
 from jmmc.model import Receipt, Refusal
 from jmmc.stores.sqlite import SqliteStore
+from jmmc.web.http import Header, Request
 from jmmc.web.script import Script
 from tests.builders import CHROME, UID, body, call, v1_body, wire_sample
 from tests.web.conftest import Make, stored
@@ -433,6 +434,53 @@ async def test_a_body_may_come_in_pieces_or_not_at_all(app: MetricsCollector) ->
     assert (await call(app, "POST", "/push", chunks=pieces)).status == 200
     gone = await call(app, "POST", "/push", chunks=[])
     assert gone.status == 0, "nobody is there to be answered"
+
+
+_CHUNK = b" " * 50_000
+
+
+@pytest.mark.parametrize(
+    ("headers", "chunks", "read"),
+    [
+        ({"content-length": "500000"}, 10, 10),
+        ({}, 10, 10),
+        ({}, 100, 25),
+        ({"content-length": "5000000"}, 100, 0),
+        ({"content-length": "500000", "expect": "100-continue"}, 10, 0),
+    ],
+    ids=["declared", "in chunks", "far too large in chunks", "far too large", "not begun"],
+)
+async def test_what_is_under_way_of_a_body_that_is_too_large_is_read_before_the_answer(
+    headers: dict[str, str], chunks: int, read: int
+) -> None:
+    """Whoever is hung up on while sending may not see why; but there is an end to it."""
+    taken: list[int] = []
+
+    async def receive() -> dict[str, Any]:
+        taken.append(len(taken) + 1)
+        return {"type": "http.request", "body": _CHUNK, "more_body": len(taken) < chunks}
+
+    given = [(name.encode(), value.encode()) for name, value in headers.items()]
+    request = Request({"type": "http", "headers": given}, receive)
+    with pytest.raises(Rejected, match="larger than 65536"):
+        await request.body(limit=65_536, timeout=30)
+    assert len(taken) == read
+
+
+@pytest.mark.parametrize("headers", [[], [(b"content-length", b"500000")]])
+async def test_a_body_that_is_too_large_and_comes_to_a_stop_is_refused_within_the_time(
+    headers: list[Header],
+) -> None:
+    async def receive() -> dict[str, Any]:
+        if waiting:
+            return waiting.pop()
+        await asyncio.sleep(60)
+        raise AssertionError("the sender was waited for")
+
+    waiting = [{"type": "http.request", "body": b" " * 70_000, "more_body": True}]
+    request = Request({"type": "http", "headers": headers}, receive)
+    with pytest.raises(Rejected, match="larger than"):
+        await request.body(limit=65_536, timeout=0.05)
 
 
 async def test_the_browser_is_named_by_itself_or_by_the_header(app: MetricsCollector) -> None:

@@ -19,6 +19,8 @@ Door = Callable[["Request", Send], Awaitable[None]]
 
 _TYPES = (b"", b"application/json", b"text/plain")
 _CHARSETS = (b"utf-8", b"utf8", b"us-ascii")
+_DROPPED = 2**20  # Bytes above the limit that are read all the same of a refused body,
+_PATIENCE = 1.0  # for this many seconds at the most.
 
 JSON: tuple[Header, ...] = (
     (b"content-type", b"application/json"),
@@ -73,10 +75,13 @@ class Request:
         Raises `Rejected`: `too_large` above `limit` bytes, `busy` when it takes longer than
         `timeout` seconds, `malformed` when it is of a type or encoding that no push has.
         """
-        declared = self.headers.get(b"content-length")
-        if declared is not None and declared.isdigit() and int(declared[:20]) > limit:
-            raise _too_large(limit)
         headers = self.headers
+        declared = headers.get(b"content-length")
+        if declared is not None and declared.isdigit() and int(declared[:20]) > limit:
+            # Who expects to be told to go on has sent nothing yet, and hears it at once.
+            if int(declared[:20]) <= limit + _DROPPED and b"expect" not in headers:
+                await self._drop(limit, timeout)
+            raise _too_large(limit)
         compressed = _is_compressed(
             headers.get(b"content-type", b""), headers.get(b"content-encoding", b"identity")
         )
@@ -98,15 +103,31 @@ class Request:
                         raise Disconnected
                     chunks.append(message.get("body", b""))
                     size += len(chunks[-1])
-                    if size > limit:
-                        raise _too_large(limit)
-                    if not message.get("more_body"):
-                        return b"".join(chunks)
+                    if size > limit or not message.get("more_body"):
+                        break
                     message = await self._receive()
         except TimeoutError:
             # Not the sender's fault for good: a v2 browser on a bad line tries again.
             detail = f"the body did not arrive within {timeout:g} s"
             raise Rejected("busy", detail, retry_after=1) from None
+        if message.get("more_body"):
+            await self._drop(limit, timeout)
+        return b"".join(chunks)
+
+    async def _drop(self, limit: int, timeout: float) -> None:
+        """Read what is under way of a body that is refused.
+
+        A sender that is hung up on while it sends may never see the answer.
+        """
+        left, more = limit + _DROPPED, True
+        try:
+            async with asyncio.timeout(min(timeout, _PATIENCE)):
+                while more and left > 0:
+                    message = await self._receive()
+                    left -= len(message.get("body", b""))
+                    more = message.get("more_body", False)
+        except TimeoutError:
+            pass
 
 
 def encode(content: object) -> bytes:
