@@ -1,6 +1,7 @@
 """The script alone in a page: pushes are caught in the browser and answered as the test says."""
 
 import json
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, cast
@@ -13,15 +14,46 @@ from jmmc.web.script import ENTRANCES, Entrance, render
 
 _PAGES = Path(__file__).parent.parent / "e2e"
 _ORIGIN = "https://meet.example.org"
+_STEP = 5000  # Milliseconds: less than the script waits for an answer.
+
+# `answered()` is done when the script has what it asked for. An answer comes with its whole body,
+# and the script's own steps behind it take no task of the browser's.
+_ANSWERED = """
+(() => {
+  const real = window.fetch;
+  const underWay = new Set();
+  const task = () => new Promise((done) => {
+    const { port1, port2 } = new MessageChannel();
+    port1.onmessage = done;
+    port2.postMessage(0);
+  });
+  window.fetch = (...asked) => {
+    const whole = real(...asked).then(async (it) => new Response(await it.text(), it));
+    const over = whole.then(task, task).then(task).then(() => underWay.delete(over));
+    underWay.add(over);
+    return whole;
+  };
+  window.answered = async () => {
+    while (underWay.size) await Promise.all(underWay);
+  };
+})();
+"""
 
 Answer = tuple[int, dict[str, str], Any] | None
 """Status, headers, JSON; None lets the request fail."""
 
 
 class Stage:
-    """One page with the script in it, and a collector that does as it is told."""
+    """One page with the script in it, and a collector that does as it is told.
 
-    def __init__(self, page: Page, **settings: Any) -> None:
+    With a `clock` time stands still in the page, and `pass_time` moves it.
+    """
+
+    def __init__(self, page: Page, *, clock: bool = False, **settings: Any) -> None:
+        if clock:
+            page.clock.install(time=time.time())
+            page.clock.pause_at(time.time() + 1)
+        page.add_init_script(_ANSWERED)
         self.page = page
         self.settings = settings
         self.pushes: list[dict[str, Any]] = []
@@ -38,11 +70,6 @@ class Stage:
 
     def load(self, entrance: Entrance = "getClient") -> None:
         self.page.evaluate("name => jitsi.load('/jmmc/' + name)", entrance)
-        self.page.wait_for_function(
-            "name => document.scripts[document.scripts.length - 1].src.endsWith(name)",
-            arg=entrance,
-        )
-        self.page.wait_for_timeout(50)
 
     def join(self, conf: str = "room", me: str = "me") -> None:
         self.page.evaluate("([conf, me]) => void jitsi.join(conf, me)", [conf, me])
@@ -55,6 +82,17 @@ class Stage:
         self.page.evaluate(
             "([name, args]) => APP.conference._room.emit(name, ...args)", [name, list(arguments)]
         )
+
+    def answered(self) -> None:
+        """Wait until the script has the answers to all that it has asked."""
+        self.page.evaluate("answered()")
+
+    def pass_time(self, milliseconds: int) -> None:
+        """Move the page's clock. What is asked meanwhile is answered before it goes further."""
+        self.answered()
+        for passed in range(0, milliseconds, _STEP):
+            self.page.clock.run_for(min(_STEP, milliseconds - passed))
+            self.answered()
 
     def wait_for(self, count: int) -> None:
         """Wait until so many pushes have come."""
@@ -99,16 +137,13 @@ class Stage:
 
 @pytest.fixture
 def stage(browser: Browser) -> Iterator[Callable[..., Stage]]:
-    """Make a stage: `clock=True` with time that only the test moves."""
+    """Make a stage."""
     contexts = []
 
-    def make(*, clock: bool = False, beside: Page | None = None, **settings: Any) -> Stage:
+    def make(*, beside: Page | None = None, **settings: Any) -> Stage:
         context = beside.context if beside else browser.new_context()
         contexts.append(context)
-        page = context.new_page()
-        if clock:
-            page.clock.install()
-        return Stage(page, **settings)
+        return Stage(context.new_page(), **settings)
 
     yield make
     for context in contexts:

@@ -51,11 +51,12 @@ def test_who_joins_is_told_at_once_and_the_first_readings_with_the_first_event(
 def test_a_sample_is_the_mean_of_its_interval_to_two_decimals(stage: MakeStage) -> None:
     it = stage(clock=True)
     it.join(me=_ME)
+    it.pass_time(1000)  # Jitsi's ticks and the script's beats do not fall together.
     record = _RECORDS[3]
     for quality in (10, 20, 31, 41):
         it.emit({**record, "payload": {**record["payload"], "connectionQuality": quality}})
-        it.page.clock.run_for(10_000)
-    it.page.clock.run_for(30_000)
+        it.pass_time(10_000)
+    it.pass_time(30_000)
     it.wait_until(lambda: sum("cq" in m for m in _readings(it)) >= 2)
     told = [m["cq"] for m in _readings(it) if "cq" in m]
     assert told[:2] == [10, 30.67]
@@ -66,7 +67,7 @@ def test_only_what_changed_is_sent_and_silence_is_a_sign_of_life(stage: MakeStag
     it.join(me=_ME)
     for _ in range(4):
         it.emit(_RECORDS[3])
-        it.page.clock.run_for(10_000)
+        it.pass_time(10_000)
     it.wait_for(5)
     assert [sample["m"] for sample in it.samples[2:5]] == [{}, {}, {}]
 
@@ -87,9 +88,7 @@ def test_alone_in_a_room_the_readings_end_and_the_participant_does_not(stage: Ma
     it = stage(clock=True)
     it.join(me=_ME)
     it.emit(_RECORDS[3])
-    for _ in range(5):
-        it.page.clock.run_for(30_000)
-        it.page.wait_for_timeout(50)
+    it.pass_time(150_000)
     it.wait_until(lambda: it.samples[-1]["m"] == {})
     ended = [sample["m"] for sample in it.samples if sample["m"].get("cq", 0) is None]
     assert ended
@@ -100,17 +99,17 @@ def test_an_interruption_is_no_good_line(stage: MakeStage) -> None:
     it = stage(clock=True, sample_interval=10, push_interval=10)
     it.join(me=_ME)
     it.emit(_RECORDS[3])
-    it.page.clock.run_for(5000)
+    it.pass_time(5000)
     it.raise_event("conference.connectionInterrupted")
-    it.page.clock.run_for(1000)
+    it.pass_time(1000)
     payload = {**_RECORDS[3]["payload"], "connectionQuality": 0, "transport": []}
     nothing = {"upload": 0, "download": 0}
     payload["bitrate"] = {**nothing, "audio": nothing, "video": nothing}
     it.emit({**_RECORDS[3], "payload": payload})
-    it.page.clock.run_for(10_000)
+    it.pass_time(10_000)
     it.raise_event("conference.connectionRestored")
     it.emit(_RECORDS[4])
-    it.page.clock.run_for(11_000)
+    it.pass_time(11_000)
     it.wait_until(lambda: any("restored" in m.get("ev", []) for m in _readings(it)))
     cut = next(sample["m"] for sample in it.samples if "interrupted" in sample["m"].get("ev", []))
     assert cut["d"]["pl"] is None
@@ -131,7 +130,7 @@ def test_events_are_told_with_what_happens_beside_them(stage: MakeStage) -> None
           room.emit("conference.p2pStatus", null, true);
         }"""
     )
-    it.page.clock.run_for(3000)
+    it.pass_time(3000)
     it.wait_for(2)
     events = [sample["m"]["ev"] for sample in it.samples if "ev" in sample["m"]]
     assert events == [["muted_audio", "muted_video", "p2p"]]
@@ -142,7 +141,7 @@ def test_everything_is_said_again_every_ten_minutes(stage: MakeStage) -> None:
     it.join(me=_ME)
     for _ in range(66):
         it.emit(_RECORDS[3])
-        it.page.clock.run_for(10_000)
+        it.pass_time(10_000)
     it.wait_for(9)
     full = [sample for sample in it.samples if sample.get("full")]
     assert len(full) == 1
@@ -187,10 +186,9 @@ def test_who_retries_when(stage: MakeStage, row: str) -> None:
     it.reply = lambda push: answer
     it.emit(_RECORDS[3])
     it.wait_for(2)
-    it.page.wait_for_timeout(100)
+    it.answered()
     it.reply = Stage.confirm
-    it.page.clock.run_for(20_000)
-    it.page.wait_for_timeout(100)
+    it.pass_time(20_000)
     resent = [number for numbers in _numbers(it.pushes[2:]) for number in numbers]
     assert (1 in resent) == again
     assert it.page.evaluate(_QUEUED) == 0
@@ -203,9 +201,9 @@ def test_a_drop_that_leaves_a_hole_is_followed_by_a_full_sample(stage: MakeStage
     it.reply = lambda push: (400, {}, {"error": "malformed"})
     it.emit(_RECORDS[3])
     it.wait_for(2)
+    it.answered()
     it.reply = Stage.confirm
-    it.page.wait_for_timeout(100)
-    it.page.clock.run_for(31_000)
+    it.pass_time(31_000)
     it.wait_for(3)
     assert it.pushes[2]["samples"][0]["full"] is True
 
@@ -215,12 +213,9 @@ def test_too_large_a_push_is_halved(stage: MakeStage) -> None:
     it.reply = lambda push: (503, {"Retry-After": "9"}, {})
     it.join(me=_ME)
     it.wait_for(1)
-    it.page.clock.run_for(8500)
+    it.pass_time(8500)
     it.reply = lambda push: (413, {}, {}) if len(push["samples"]) > 2 else Stage.confirm(push)
-    it.page.clock.run_for(9000)
-    for _ in range(40):
-        it.page.wait_for_timeout(25)
-        it.page.clock.run_for(100)
+    it.pass_time(13_000)
     sizes = [len(push["samples"]) for push in it.pushes[1:]]
     assert sizes[0] > 2
     assert set(sizes[-3:]) <= {1, 2}
@@ -236,9 +231,7 @@ def test_retry_after_is_waited_for_and_a_network_that_is_back_ends_the_wait(
     it.reply = lambda push: (503, {"Retry-After": "60"}, {})
     it.join(me=_ME)
     it.wait_for(1)
-    it.page.wait_for_timeout(100)
-    it.page.clock.run_for(55_000)
-    it.page.wait_for_timeout(100)
+    it.pass_time(55_000)
     assert len(it.pushes) == 1
     it.reply = Stage.confirm
     it.page.evaluate("window.dispatchEvent(new Event('online'))")
@@ -257,9 +250,7 @@ def test_an_answer_that_never_comes_is_given_up_and_asked_for_again(stage: MakeS
         }"""
     )
     it.join(me=_ME)
-    it.page.clock.run_for(15_000)
-    it.page.wait_for_timeout(50)
-    it.page.clock.run_for(3000)
+    it.pass_time(18_000)
     it.wait_for(1)
     assert _numbers(it.pushes)[0][0] == 0
 
@@ -269,11 +260,9 @@ def test_the_server_may_ask_for_another_rhythm(stage: MakeStage) -> None:
     it.reply = lambda push: (200, {}, {"ack": push["samples"][-1]["seq"], "interval": 120})
     it.join(me=_ME)
     it.wait_for(1)
-    it.page.wait_for_timeout(100)
-    it.page.clock.run_for(115_000)
-    it.page.wait_for_timeout(100)
+    it.pass_time(115_000)
     assert len(it.pushes) == 1
-    it.page.clock.run_for(6000)
+    it.pass_time(6000)
     it.wait_for(2)
 
 
@@ -282,9 +271,7 @@ def test_ages_count_the_time_that_a_sample_waited(stage: MakeStage) -> None:
     it.reply = lambda push: None
     it.join(me=_ME)
     it.wait_for(1)
-    it.page.wait_for_timeout(50)
-    it.page.clock.run_for(120_000)
-    it.page.wait_for_timeout(50)
+    it.pass_time(120_000)
     pushes = len(it.pushes)
     assert pushes > 1
     assert it.pushes[-1]["samples"][0]["age"] > 60
@@ -315,9 +302,7 @@ def test_an_outage_of_days_keeps_a_bounded_queue_and_the_newest(stage: MakeStage
         {**_RECORDS[3], "undefined": []},
     )
     assert it.page.evaluate("JSON.stringify(localStorage).length") < 400_000
-    for number in range(1500):
-        if number % 500 == 0:
-            it.page.clock.run_for(10_000)
+    it.pass_time(30_000)
     assert it.said == []
 
 
@@ -341,7 +326,7 @@ def test_the_queue_drops_its_oldest_and_then_says_everything(stage: MakeStage) -
         }""",
         long,
     )
-    it.page.clock.run_for(900 * 250)
+    it.pass_time(900 * 250)
     queued = it.page.evaluate(
         "JSON.parse(Object.entries(localStorage).find(([key]) => key.startsWith('jmmc_queue_'))[1])"
     )["samples"]
@@ -365,7 +350,7 @@ def test_queues_older_than_a_day_or_not_ours_to_read_are_dropped(stage: MakeStag
     )
     it.load()
     it.wait_for(1)
-    it.page.wait_for_timeout(100)
+    it.answered()
     assert [push["sid"] for push in it.pushes] == ["new"]
     assert 0.9 <= it.pushes[0]["samples"][0]["age"] < 5
     assert it.page.evaluate("Object.keys(localStorage).sort()") == ["another"]
@@ -383,7 +368,7 @@ def test_a_queue_that_its_own_page_has_added_to_is_left_to_it(stage: MakeStage) 
     it.reply = Stage.confirm
     it.page.evaluate("window.dispatchEvent(new Event('online'))")
     it.wait_for(2)
-    it.page.wait_for_timeout(100)
+    it.answered()
     assert it.page.evaluate("localStorage.getItem('jmmc_queue_live')") is not None
 
 
@@ -430,7 +415,7 @@ _HOSTILE = {
 
 @pytest.mark.parametrize("page", _HOSTILE)
 def test_no_page_is_odd_enough_to_be_harmed(stage: MakeStage, page: str) -> None:
-    it = stage()
+    it = stage(clock=True)
     it.page.evaluate(f"() => {{ {_HOSTILE[page]}; }}")
     it.load()
     for stats in (None, 5, {}, {"transport": 5, "bitrate": "x", "codec": {"me": None}}):
@@ -440,24 +425,24 @@ def test_no_page_is_odd_enough_to_be_harmed(stage: MakeStage, page: str) -> None
             " catch {} }",
             stats,
         )
-    it.page.wait_for_timeout(1200)
+    it.pass_time(60_000)
     assert it.said == []
 
 
 def test_loaded_twice_it_runs_once(stage: MakeStage) -> None:
-    it = stage()
+    it = stage(clock=True)
     it.join(me=_ME)
     it.load()
     it.wait_for(1)
-    it.page.wait_for_timeout(1200)
+    it.pass_time(20_000)
     assert _numbers(it.pushes) == [[0]]
 
 
 def test_switched_off_it_does_nothing_at_all(stage: MakeStage) -> None:
-    it = stage(enabled=False)
+    it = stage(clock=True, enabled=False)
     it.join(me=_ME)
     it.emit(_RECORDS[3])
-    it.page.wait_for_timeout(1200)
+    it.pass_time(60_000)
     assert it.pushes == []
     assert it.page.evaluate("localStorage.length") == 0
     assert it.page.evaluate("window.__jmmc === undefined")
@@ -471,8 +456,8 @@ def test_a_conference_is_sampled_as_a_whole(stage: MakeStage) -> None:
         it.load()
         for number in range(24):
             it.page.evaluate("conf => void jitsi.join(conf)", f"conference{number}")
-            it.page.clock.run_for(1000)
-        it.page.wait_for_timeout(200)
+            it.pass_time(1000)
+        it.answered()
         chosen.append({push["conf"] for push in it.pushes})
     assert chosen[0] == chosen[1]
     assert 5 <= len(chosen[0]) <= 19
@@ -504,34 +489,34 @@ def test_what_happens_between_two_ticks_does_not_make_them_one(stage: MakeStage)
     for number in range(6):
         payload = {**record["payload"], "connectionQuality": number}
         it.emit({**record, "payload": payload})
-        it.page.clock.run_for(9000)
+        it.pass_time(9000)
         it.raise_event("conference.p2pStatus", None, number % 2 == 0)
-        it.page.clock.run_for(1000)
-        it.page.wait_for_timeout(30)
+        it.pass_time(1000)
     it.wait_until(lambda: sum("cq" in m for m in _readings(it)) >= 6)
     assert [m["cq"] for m in _readings(it) if "cq" in m] == [0, 1, 2, 3, 4, 5]
 
 
 def test_where_consent_is_required_nothing_happens_until_it_is_given(stage: MakeStage) -> None:
-    it = stage(require_consent=True)
+    it = stage(clock=True, require_consent=True)
     it.page.evaluate("localStorage.setItem('jmmc_queue_left', 'by another visit')")
     it.join(me=_ME)
     it.emit(_RECORDS[3])
-    it.page.wait_for_timeout(1200)
+    it.pass_time(60_000)
     assert it.pushes == []
     assert it.page.evaluate("Object.keys(localStorage)") == ["jmmc_queue_left"]
 
     it.page.evaluate("window.jmmc_consent = 'yes'")
-    it.page.wait_for_timeout(1200)
+    it.pass_time(60_000)
     assert it.pushes == [], "only true is true"
     it.page.evaluate("window.jmmc_consent = true")
+    it.pass_time(1000)
     it.wait_for(1)
     assert it.samples[0]["seq"] == 0
     assert it.page.evaluate("localStorage.getItem('jmmc_staticUserId')")
 
 
 def test_consent_that_is_taken_back_leaves_nothing_behind(stage: MakeStage) -> None:
-    it = stage(require_consent=True)
+    it = stage(clock=True, require_consent=True)
     it.page.evaluate("window.jmmc_consent = true")
     it.reply = lambda push: (503, {}, {})
     it.join(me=_ME)
@@ -542,12 +527,12 @@ def test_consent_that_is_taken_back_leaves_nothing_behind(stage: MakeStage) -> N
     it.reply = it.confirm
     it.page.evaluate("window.jmmc_consent = false; window.dispatchEvent(new Event('pagehide'))")
     it.emit(_RECORDS[3])
-    it.page.wait_for_function("localStorage.length === 0")
-    it.page.wait_for_timeout(1200)
+    it.pass_time(60_000)
     assert len(it.pushes) == said
     assert it.page.evaluate("localStorage.length") == 0
 
     it.page.evaluate("window.jmmc_consent = true")
+    it.pass_time(1000)
     it.wait_for(said + 1)
     first, again = it.pushes[0], it.pushes[-1]
     assert first["uid"] != again["uid"]

@@ -29,13 +29,6 @@ def _raise(it: Stage, name: str, told: dict[str, Any]) -> None:
     it.page.evaluate("([name, told]) => api.raise(name, told)", [name, told])
 
 
-def _pass(it: Stage, seconds: int) -> None:
-    """Let time pass, and what was asked be answered."""
-    for _ in range(seconds // 10):
-        it.page.clock.run_for(10_000)
-        it.page.wait_for_timeout(20)
-
-
 def _told(it: Stage) -> dict[str, Any]:
     told: dict[str, Any] = {}
     for sample in it.samples:
@@ -50,7 +43,7 @@ def _told(it: Stage) -> dict[str, Any]:
 def test_an_embedding_page_sends_what_the_call_inside_says(stage: MakeStage) -> None:
     it = _embed(stage)
     it.page.evaluate("record => api.say(record)", _RECORDS[5])
-    _pass(it, 70)
+    it.pass_time(70_000)
     it.wait_for(2)
     push = it.pushes[0]
     assert (push["v"], push["conf"]) == (2, "weekly")
@@ -67,19 +60,19 @@ def test_an_embedding_page_sends_what_the_call_inside_says(stage: MakeStage) -> 
 def test_events_and_the_end_of_a_call_are_told(stage: MakeStage) -> None:
     it = _embed(stage)
     it.page.evaluate("record => api.say(record)", _RECORDS[5])
-    _pass(it, 10)
+    it.pass_time(10_000)
     for name, told in (
         ("audioMuteStatusChanged", {"muted": True}),
         ("p2pStatusChanged", {"isP2p": True}),
     ):
         _raise(it, name, told)
-    it.page.clock.run_for(300)
+    it.pass_time(300)
     _raise(it, "videoConferenceLeft", {"roomName": "weekly"})
     it.wait_until(lambda: any(sample.get("bye") for sample in it.samples))
     events = [sample["m"].get("ev", []) for sample in it.samples]
     assert {name for names in events for name in names} == {"muted_audio", "p2p"}
     before = it.page.evaluate("api.asked")
-    _pass(it, 30)
+    it.pass_time(30_000)
     assert it.page.evaluate("api.asked") == before, "nobody is asked after the end"
 
 
@@ -89,9 +82,9 @@ def test_nothing_is_lost_while_the_collector_is_away(stage: MakeStage) -> None:
     it.reply = lambda push: None
     for record in _RECORDS[5:10]:
         it.page.evaluate("record => api.say(record)", record)
-        _pass(it, 10)
+        it.pass_time(10_000)
     it.reply = Stage.confirm
-    _pass(it, 60)
+    it.pass_time(60_000)
     numbers = sorted({sample["seq"] for sample in it.samples})
     assert numbers == list(range(len(numbers)))
     assert len(numbers) > 5
@@ -101,14 +94,14 @@ def test_who_is_alone_is_not_interrupted_and_whose_line_breaks_is(stage: MakeSta
     """Jitsi repeats what it said last, with `iceConnected: false`."""
     it = _embed(stage)
     it.page.evaluate("record => api.say(record)", _RECORDS[5])
-    _pass(it, 10)
+    it.pass_time(10_000)
     it.page.evaluate("api.stats.iceConnected = false; api.participants = 1")
-    _pass(it, 40)
+    it.pass_time(40_000)
     assert all("ev" not in sample["m"] for sample in it.samples)
     it.page.evaluate("api.participants = 2")
-    _pass(it, 30)
+    it.pass_time(30_000)
     it.page.evaluate("api.stats.iceConnected = true")
-    _pass(it, 30)
+    it.pass_time(30_000)
     it.wait_until(lambda: any("restored" in s["m"].get("ev", []) for s in it.samples))
     events = [name for sample in it.samples for name in sample["m"].get("ev", [])]
     assert events == ["interrupted", "restored"]
@@ -123,7 +116,7 @@ def test_an_older_jitsi_tells_presence_and_does_no_harm(stage: MakeStage) -> Non
     it.load("getEmbedder")
     it.page.evaluate("jmmcWatch(api)")
     _raise(it, "videoConferenceJoined", {"roomName": "weekly", "id": "a1"})
-    _pass(it, 40)
+    it.pass_time(40_000)
     it.wait_for(2)
     assert it.samples[0]["m"]["pid"] == "a1"
     assert it.said == []
@@ -131,6 +124,6 @@ def test_an_older_jitsi_tells_presence_and_does_no_harm(stage: MakeStage) -> Non
 
 def test_switched_off_watching_does_nothing(stage: MakeStage) -> None:
     it = _embed(stage, enabled=False)
-    _pass(it, 40)
+    it.pass_time(40_000)
     assert it.pushes == []
     assert it.page.evaluate("api.asked") == 0

@@ -27,7 +27,7 @@ def test_every_recorded_event_is_read_as_the_oracle_reads_it(
     connected = False
     for record in records:
         it.emit(record)
-        it.page.clock.run_for(10_000)
+        it.pass_time(10_000)
         connected = connected or not is_cut(record)
         state = of_the_call(readings(record) or {}) if connected else {}
         if connected and (not expected or expected[-1] != state):
@@ -97,9 +97,8 @@ def test_the_peer_connection_tells_what_jitsi_does_not(
     it.page.evaluate(_PROBE, [before, _grown(before, **growth), record["me"]])
     for _ in range(2):
         it.emit(record)
-        it.page.wait_for_timeout(250)
-        it.page.clock.run_for(10_000)
-    it.page.clock.run_for(10_000)
+        it.pass_time(10_000)
+    it.pass_time(10_000)
     it.wait_for(3)
     state = fold([sample["m"] for sample in it.samples])[-1]
 
@@ -127,9 +126,8 @@ def test_a_counter_that_runs_backwards_is_no_negative_loss(stage: MakeStage) -> 
     it.page.evaluate(_PROBE, [before, _grown(before, packetsLost=-50, packetsSent=10), ""])
     for _ in range(2):
         it.emit(record)
-        it.page.wait_for_timeout(250)
-        it.page.clock.run_for(10_000)
-    it.page.clock.run_for(10_000)
+        it.pass_time(10_000)
+    it.pass_time(10_000)
     it.wait_for(2)
     state = fold([sample["m"] for sample in it.samples])[-1]
     assert state.get("u.pl", 0) == 0

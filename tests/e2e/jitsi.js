@@ -81,11 +81,15 @@ const jitsi = {
     this.done = true;
   },
 
+  /** Load a script; done when it has run, or cannot be had. */
   load(url) {
     const script = document.createElement("script");
     script.async = true;
     script.src = url;
     document.head.appendChild(script);
+    return new Promise((done) => {
+      script.onload = script.onerror = done;
+    }).then(() => {});
   },
 };
 

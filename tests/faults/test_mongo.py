@@ -91,11 +91,11 @@ async def test_a_killed_primary_costs_no_sample(
     async with Load(senders, serve.port) as load:
         for _ in range(2):
             await load.confirms()
-            primary = three.primary()
+            primary = await asyncio.to_thread(three.primary)
             await asyncio.to_thread(primary.stop)
             await load.confirms()
-            primary.start()
-    assert_stored_once(serve.export(), senders)
+            await asyncio.to_thread(primary.start)
+    assert_stored_once(await asyncio.to_thread(serve.export), senders)
     assert max(it.slowest for it in senders) < _LONGEST
 
 
@@ -105,15 +105,16 @@ async def test_without_a_majority_browsers_are_told_to_wait_and_go_on_when_it_is
     serve = await serve_on(three.url, *_NO_SPOOL)
     async with Load(senders, serve.port) as load:
         await load.confirms()
-        two = [it for it in three.nodes if it is not three.primary()]
+        primary = await asyncio.to_thread(three.primary)
+        two = [it for it in three.nodes if it is not primary]
         for node in two:
-            node.stop()
+            await asyncio.to_thread(node.stop)
         await _until_refused(senders)
         assert (await asyncio.to_thread(_ready, serve))["status"] == "store_down"
         for node in two:
-            node.start()
+            await asyncio.to_thread(node.start)
         await load.confirms()
-    assert_stored_once(serve.export(), senders)
+    assert_stored_once(await asyncio.to_thread(serve.export), senders)
     assert max(it.slowest for it in senders) < _LONGEST
 
 
@@ -128,7 +129,7 @@ async def test_a_server_that_hangs_holds_up_no_request_for_longer_than_the_limit
         await _until_refused(senders)
         alone.process.send_signal(signal.SIGCONT)
         await load.confirms()
-    assert_stored_once(serve.export(), senders)
+    assert_stored_once(await asyncio.to_thread(serve.export), senders)
     assert max(it.slowest for it in senders) < _LONGEST
 
 
@@ -148,7 +149,7 @@ async def test_the_spool_takes_what_the_database_cannot_and_moves_it_over(
         await _until_status(serve, "ready")
         await load.confirms()
     assert sum(it.refused for it in senders) == 0, "the spool is there so that nobody waits"
-    assert_stored_once(serve.export(), senders)
+    assert_stored_once(await asyncio.to_thread(serve.export), senders)
 
 
 async def test_a_spool_survives_kills_of_the_collector_in_any_state(
@@ -176,7 +177,7 @@ async def test_a_spool_survives_kills_of_the_collector_in_any_state(
         await load.confirms()
         await _until_status(serve, "ready")
         await load.confirms()
-    assert_stored_once(serve.export(), senders)
+    assert_stored_once(await asyncio.to_thread(serve.export), senders)
 
 
 async def test_a_full_spool_refuses_and_goes_on_when_the_database_is_back(
@@ -192,4 +193,4 @@ async def test_a_full_spool_refuses_and_goes_on_when_the_database_is_back(
         await asyncio.to_thread(alone.start)
         await _until_status(serve, "ready")
         await load.confirms()
-    assert_stored_once(serve.export(), senders)
+    assert_stored_once(await asyncio.to_thread(serve.export), senders)
