@@ -45,7 +45,7 @@ CLAIMS: dict[str, str] = {
     "test_what_is_exported_is_what_the_page_emitted",
     "`ts = clock − age`": _RULES + "test_a_sample_is_placed_by_its_age_on_our_clock",  # noqa: RUF001
     "it would survive `kill -9`": "tests/faults/test_kill.py::"
-    "test_no_acknowledged_sample_is_lost_or_doubled_by_twenty_kills",
+    "test_no_acknowledged_sample_is_lost_or_doubled_by_kills",
     "| `ack` |": _STORE + "test_a_late_resend_is_confirmed_up_to_the_end_of_the_unbroken_run",
     "| `now` | the collector's clock": _SCRIPT + "test_the_servers_clock_is_learned_and_said_back",
     "| `resync` |": _LIFE + "test_a_server_that_lost_its_store_asks_for_a_full_sample",

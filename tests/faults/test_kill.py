@@ -10,6 +10,8 @@ import pytest
 from tests.senders import Load, Sender, assert_stored_once
 from tests.servers import Serve
 
+_KILLS = 8  # `./run faults` makes hundreds.
+
 
 async def _under_load(serve: Serve, senders: list[Sender], seconds: float, number: int) -> None:
     async with Load(senders, serve.port):
@@ -28,18 +30,15 @@ def senders() -> list[Sender]:
     return [Sender(f"conference{number}", number) for number in range(40)]
 
 
-@pytest.mark.timeout(300)  # Twenty starts; on a busy machine each takes seconds.
-async def test_no_acknowledged_sample_is_lost_or_doubled_by_twenty_kills(
+async def test_no_acknowledged_sample_is_lost_or_doubled_by_kills(
     tmp_path: Path, senders: list[Sender]
 ) -> None:
     serve = await asyncio.to_thread(Serve, tmp_path)
     chance = random.Random(20)
     try:
-        for round_number in range(20):
+        for _ in range(_KILLS):
             await _under_load(serve, senders, chance.uniform(0.15, 0.5), signal.SIGKILL)
             await asyncio.to_thread(serve.start)
-            if round_number % 5 == 4:
-                await asyncio.to_thread(_assert_stored_once, serve, senders)
         assert min(it.confirmed for it in senders) > 20, "there was no load"
         await asyncio.to_thread(_assert_stored_once, serve, senders)
     finally:

@@ -295,7 +295,7 @@ async def test_readers_do_not_wait_for_the_writer_nor_see_half_a_push(store: Sto
 
 
 @settings(
-    max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 @given(
     st.lists(

@@ -1,7 +1,6 @@
 """What is special to the MongoDB store: its documents, its indexes, its refusals."""
 
 import asyncio
-import gc
 import json
 import logging
 from collections.abc import AsyncIterator, Iterator
@@ -30,16 +29,6 @@ from tests.servers import free_port
 
 _SESSION = "0" * 23 + "1"
 Collection = pymongo.collection.Collection[dict[str, Any]]
-
-
-# PyMongo leaves a socket to the garbage collector when it is closed while it connects.
-pytestmark = pytest.mark.filterwarnings("ignore:unclosed <socket:ResourceWarning")
-
-
-@pytest.fixture(autouse=True)
-def driver_garbage() -> Iterator[None]:
-    yield
-    gc.collect()
 
 
 @pytest.fixture

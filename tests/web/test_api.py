@@ -5,7 +5,7 @@ import csv
 import io
 import json
 import re
-from collections.abc import AsyncIterator
+import shutil
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -21,7 +21,8 @@ from jmmc.forgetting import forget
 from jmmc.model import Dialect, Push, SessionFilter
 from jmmc.settings import Settings
 from jmmc.simulation import Scenario, simulate
-from jmmc.stores import Store, open_store
+from jmmc.stores import Store
+from jmmc.stores.sqlite import SqliteStore
 from jmmc.summarizer import Summarizer
 from jmmc.thresholds import preset
 from jmmc.watch import Record
@@ -34,9 +35,8 @@ _LIVES = list(simulate(_SCENARIO))
 _WINDOW = "since=2026-09-21&until=2026-09-23"
 
 
-@pytest.fixture
-async def store(tmp_path: Path) -> AsyncIterator[Store]:
-    store = open_store(f"sqlite:///{tmp_path}/calls.db")
+async def _live(file: Path) -> None:
+    store = SqliteStore(file)
     await store.open()
     await store.append(
         [
@@ -49,15 +49,20 @@ async def store(tmp_path: Path) -> AsyncIterator[Store]:
     )
     async for _ in summarizer.rebuild():
         pass
-    yield store
     await store.close()
 
 
+@pytest.fixture(scope="module")
+def lived(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    file = tmp_path_factory.mktemp("lived") / "calls.db"
+    asyncio.run(_live(file))
+    return file
+
+
 @pytest.fixture
-async def app(store: Store) -> AsyncIterator[Server]:
-    app = create_app(Settings.of(secret="x"), store=store)
-    yield app
-    await app.metrics.close()
+def file(lived: Path, tmp_path: Path) -> Path:
+    """A store of the test's own, with a life whose truth is known."""
+    return shutil.copy(lived, tmp_path / "calls.db")
 
 
 async def _get(app: Server, path: str, **more: Any) -> Answer:

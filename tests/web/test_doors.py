@@ -24,6 +24,11 @@ from tests.builders import CHROME, UID, body, call, v1_body, wire_sample
 from tests.web.conftest import Make, stored
 
 
+@pytest.fixture
+def app(make: Make) -> MetricsCollector:
+    return make()
+
+
 async def test_the_script_comes_with_its_settings_filled_in(make: Make) -> None:
     app = make(push_url="https://metrics.example.org/push", push_interval=20, ip="none")
     answer = await call(app, "GET", "/getClient?v=1")

@@ -1,8 +1,6 @@
 """Who pretends to be another: cookies, tokens, forms, addresses, names of hosts."""
 
 import re
-from collections.abc import AsyncIterator
-from pathlib import Path
 from urllib.parse import urlencode
 
 import pytest
@@ -12,8 +10,8 @@ from jmmc import tokens, users
 from jmmc.addresses import Proxies
 from jmmc.model import SessionFilter
 from jmmc.settings import Settings
-from jmmc.stores import Store, open_store
-from jmmc.web.server import Server, create_app
+from jmmc.stores import Store
+from jmmc.web.server import Server
 from tests.builders import Answer, body, call, v1_body, wire_sample
 
 _FORM = {"content-type": "application/x-www-form-urlencoded"}
@@ -21,18 +19,8 @@ _PREFIX = "/jitsi-meet-metrics-collector"
 
 
 @pytest.fixture
-async def store(tmp_path: Path) -> AsyncIterator[Store]:
-    store = open_store(f"sqlite:///{tmp_path}/calls.db")
-    await store.open()
-    yield store
-    await store.close()
-
-
-@pytest.fixture
-async def app(store: Store) -> AsyncIterator[Server]:
-    app = create_app(Settings.of(secret="x", max_queries_per_minute=0), store=store)
-    yield app
-    await app.metrics.close()
+def settings() -> Settings:
+    return Settings.of(secret="x", max_queries_per_minute=0)
 
 
 async def _get(app: Server, path: str, client: str = "127.0.0.1", **headers: str) -> Answer:

@@ -5,7 +5,6 @@ import gzip
 import secrets
 import subprocess
 import sys
-from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
@@ -49,18 +48,8 @@ class Away(SqliteStore):
 
 
 @pytest.fixture
-async def store(tmp_path: Path) -> AsyncIterator[Away]:
-    store = Away(f"{tmp_path}/calls.db")
-    await store.open()
-    yield store
-    await store.close()
-
-
-@pytest.fixture
-async def app(store: Away) -> AsyncIterator[Server]:
-    app = create_app(Settings.of(secret="x"), store=store)
-    yield app
-    await app.metrics.close()
+def store_class() -> type[Away]:
+    return Away
 
 
 async def _get(app: Any, **more: Any) -> Answer:

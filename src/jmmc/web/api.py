@@ -1,6 +1,5 @@
 """`/api/v1/`: every answer of the query layer, over HTTP."""
 
-import inspect
 import re
 import time
 from collections.abc import Awaitable, Callable, Sequence
@@ -145,6 +144,18 @@ def operations(
             raise NotFoundError(f"conference {conf}: nobody was there in this time")
         return found
 
+    def erasing(
+        path: str, summary: str, subject: Callable[[Pseudonyms, str], Subject]
+    ) -> Operation:
+        return Operation(
+            path,
+            summary,
+            Erasure,
+            lambda asked, name: forget(subject(asked.names, name)),
+            scope="erase",
+            method="delete",
+        )
+
     answers = [
         Operation(
             "/overview",
@@ -190,7 +201,7 @@ def operations(
             "/meetings/{id}",
             "A meeting, with everybody's time line and bad spells.",
             WholeMeeting,
-            lambda asked, id: queries.meeting(_session_id(id)),  # noqa: A006
+            lambda asked, session: queries.meeting(_session_id(session)),
         ),
         Operation(
             "/sessions", "Sessions, the newest first.", Summary, sessions, (*_WINDOW, *_PAGING)
@@ -199,7 +210,7 @@ def operations(
             "/sessions/{id}",
             "A session: its curves, its spells, and who else was bad then.",
             WholeSession,
-            lambda asked, id: queries.session(_session_id(id)),  # noqa: A006
+            lambda asked, session: queries.session(_session_id(session)),
         ),
         Operation(
             "/participants/{uid}",
@@ -238,21 +249,15 @@ def operations(
             (what, form, *_WINDOW),
             "export",
         ),
-        Operation(
+        erasing(
             "/participants/{uid}",
             "Erase everything about a browser. Needs a token that may erase; takes seconds.",
-            Erasure,
-            lambda asked, uid: forget(Subject("uid", asked.names.wanted_uid(uid))),
-            scope="erase",
-            method="delete",
+            lambda names, uid: Subject("uid", names.wanted_uid(uid)),
         ),
-        Operation(
+        erasing(
             "/conferences/{conf}",
             "Erase everything about a room, under its name as Jitsi has it.",
-            Erasure,
-            lambda asked, conf: forget(Subject("conf", asked.names.wanted_conf(conf))),
-            scope="erase",
-            method="delete",
+            lambda names, conf: Subject("conf", names.wanted_conf(conf)),
         ),
         Operation(
             "/erasures",
@@ -370,7 +375,7 @@ def _operations_of(collector: Collector, clock: Callable[[], float]) -> list[Ope
 def _door(
     operation: Operation, collector: Collector, access: Access, clock: Callable[[], float]
 ) -> Callable[[Request], Awaitable[Response]]:
-    names = list(inspect.signature(operation.ask).parameters)[1:]
+    names = re.findall(r"{(\w+)}", operation.path)
 
     async def door(request: Request) -> Response:
         try:
