@@ -2,9 +2,8 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
-from heapq import nlargest
 from typing import Any, Literal, NamedTuple
 
 import msgspec
@@ -36,7 +35,7 @@ from jmmc.fold import fold
 from jmmc.incidents import incidents
 from jmmc.live import live
 from jmmc.pseudonyms import Pseudonyms
-from jmmc.rollup import ALL, DAY, HOUR, Part, by_value, total, windows
+from jmmc.rollup import ALL, DAY, HOUR, Chosen, Part, by_value, total, windows
 from jmmc.stores import Reports, Store
 from jmmc.summary import BUCKET, DIMENSIONS, Found, Slice, Summary, Wanted, happenings
 
@@ -89,9 +88,26 @@ class Queries:
 
     async def overview(self, wanted: Wanted) -> Overview:
         """Now, and the window of `wanted` (both ends needed): sums, and a series."""
+        return (await self.whole_overview(wanted, ALL))[0]
+
+    async def whole_overview(
+        self, wanted: Wanted, by: str
+    ) -> tuple[Overview, list[Cell], list[Compared]]:
+        """The overview, every hour of it in which somebody was there, and a comparison.
+
+        What has a filter is read once for all three.
+        """
         since, until = _window(wanted)
         step = next((it for it in _STEPS if (until - since) / it <= _POINTS), _STEPS[-1])
-        parts = await self._parts(wanted)
+        if _only_window(wanted):
+            rollups = await self._reports.rollups(ALL, HOUR, since - since % HOUR, until)
+            parts = _inside(by_value(rollups).get("", ()), since, until)
+            conferences = await self._reports.count_conferences(wanted)
+            compared = await self.compare(by, wanted) if by else []
+        else:
+            chosen = await self._chosen(wanted, by)
+            parts, conferences = chosen.parts, len(chosen.conferences)
+            compared = _compared(chosen.values)
         whole = total(parts, since)
         at_once = _by_start(parts, BUCKET)
         points = tuple(
@@ -102,18 +118,19 @@ class Queries:
             )
             for it in _by_start(parts, step)
         )
-        return Overview(
+        overview = Overview(
             since,
             until,
             await self._now(wanted),
             whole.sessions,
-            await self._reports.count_conferences(wanted),
+            conferences,
             whole.seconds // 60,
             round(max((it.seconds / BUCKET for it in at_once), default=0.0), 2),
             Grades.of(whole.good, whole.fair, whole.poor, whole.unknown),
             step,
             points,
         )
+        return overview, [_cell(it) for it in _by_start(parts, HOUR)], compared
 
     async def live(self) -> Live:
         """This moment."""
@@ -125,25 +142,17 @@ class Queries:
         """The values of a dimension, the most used first."""
         if by not in DIMENSIONS:
             raise ValueError(f"by = {by!r}: expected {', '.join(DIMENSIONS)}")
+        if not _only_window(wanted):
+            return _compared((await self._chosen(wanted, by)).values)
         values: dict[str, list[Part]] = {}
-        if _only_window(wanted):
-            for length, since, until in windows(*_window(wanted)):
-                rollups = await self._reports.rollups(by, length, since - since % length, until)
-                for value, parts in by_value(rollups).items():
-                    values.setdefault(value, []).extend(_inside(parts, since, until))
-        else:
-            for began, series, value in await self._reports.facts(("began", "series", by), wanted):
-                values.setdefault(value, []).extend(_parts_of(began, series, *_window(wanted)))
-        compared = [Compared.of(value, total(its, 0)) for value, its in values.items()]
-        compared = [it for it in compared if it.sessions or it.minutes]
-        return sorted(compared, key=lambda it: (-it.minutes, -it.sessions, it.value))
-
-    async def heat(self, wanted: Wanted) -> list[Cell]:
-        """Every hour of the window in which somebody was there."""
-        return [_cell(it) for it in _by_start(await self._parts(wanted), HOUR)]
+        for length, since, until in windows(*_window(wanted)):
+            rollups = await self._reports.rollups(by, length, since - since % length, until)
+            for value, parts in by_value(rollups).items():
+                values.setdefault(value, []).extend(_inside(parts, since, until))
+        return _compared({value: total(its, 0) for value, its in values.items()})
 
     async def heat_by(self, by: str, wanted: Wanted) -> list[HeatRow]:
-        """The same by a dimension, in a few dozen steps; filters but the window do not count."""
+        """Bad time by a dimension, in a few dozen steps; filters but the window do not count."""
         since, until = _window(wanted)
         step = next((it for it in _STEPS if (until - since) / it <= _CELLS), _STEPS[-1])
         step = max(step, HOUR)
@@ -166,13 +175,18 @@ class Queries:
             if it.tenth is not None:
                 counts[it.tenth] += it.sessions
             rooms[it.conf] = rooms.get(it.conf, 0) + _badness(it.fair, it.poor)
-        confs = nlargest(worst, rooms, key=lambda conf: (rooms[conf], conf))
-        found = await self._bad_meetings(wanted, confs)
-        # No meeting is worse than all of its room.
-        least = found[worst - 1][0] if len(found) >= worst else 1
-        further = [it for it, bad in rooms.items() if bad >= least and it not in confs]
-        found += await self._bad_meetings(wanted, further)
-        found.sort(reverse=True)
+        # The worst rooms first: no meeting is worse than all of its room.
+        confs = sorted(rooms, key=lambda conf: (rooms[conf], conf), reverse=True)
+        found: list[tuple[int, str, int, _Rows]] = []
+        looked = 0
+        while looked < len(confs):
+            least = found[worst - 1][0] if len(found) >= worst else 0
+            if found and rooms[confs[looked]] < max(least, 1):
+                break
+            size = worst if looked < _SINGLY else len(confs)
+            found += await self._bad_meetings(wanted, confs[looked : looked + size])
+            found.sort(reverse=True)
+            looked += size
         return Spread(tuple(counts), tuple(_meeting(rows) for *_, rows in found[:worst]))
 
     async def _bad_meetings(
@@ -408,16 +422,16 @@ class Queries:
             ),
         )
 
-    async def _parts(self, wanted: Wanted) -> list[Part]:
-        """The sums of the window, by five minutes."""
-        since, until = _window(wanted)
-        if _only_window(wanted):
-            rollups = await self._reports.rollups(ALL, HOUR, since - since % HOUR, until)
-            return _inside(by_value(rollups).get("", ()), since, until)
-        parts: list[Part] = []
-        for began, series in await self._reports.facts(("began", "series"), wanted):
-            parts += _parts_of(began, series, since, until)
-        return parts
+    async def _chosen(self, wanted: Wanted, by: str) -> Chosen:
+        """The sums of a window with a filter."""
+        chosen = Chosen(*_window(wanted))
+        by = by or "region"  # Somehow it is compared, whoever asks for it or not.
+        rows = await self._reports.facts(("began", "conf", "series", by), wanted)
+        for number, row in enumerate(rows):
+            if number % _AT_ONCE == 0:
+                await asyncio.sleep(0)  # Pushes come first.
+            chosen.add(*row)
+        return chosen
 
 
 _MEETING = (
@@ -459,17 +473,15 @@ def _cell(part: Part) -> Cell:
     return Cell(part.start, part.good + part.fair + part.poor, part.fair + part.poor)
 
 
+def _compared(values: Mapping[str, Part]) -> list[Compared]:
+    compared = [Compared.of(value, sums) for value, sums in values.items()]
+    compared = [it for it in compared if it.sessions or it.minutes]
+    return sorted(compared, key=lambda it: (-it.minutes, -it.sessions, it.value))
+
+
 def _inside(parts: Iterable[Part], since: int, until: int) -> list[Part]:
     """Parts that begin in a window, widened to whole five minutes."""
     return [it for it in parts if since - since % BUCKET <= it.start < until]
-
-
-def _parts_of(began: int, series: str, since: int, until: int) -> list[Part]:
-    slices = [
-        Part(it.start, 0, it.good, it.fair, it.poor, it.unknown) for it in _SERIES.decode(series)
-    ]
-    first = Part(began - began % BUCKET, 1, 0, 0, 0, 0)
-    return _inside([first, *slices], since, until)
 
 
 def _by_start(parts: Iterable[Part], step: int) -> list[Part]:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
+import msgspec
 from msgspec import Struct
 
 from jmmc.summary import BUCKET, DIMENSIONS, Slice
@@ -9,6 +10,9 @@ from jmmc.summary import BUCKET, DIMENSIONS, Slice
 HOUR, DAY = 3600, 86_400
 ALL = ""
 """The dimension that has one value: everything."""
+
+_NUMBERS = msgspec.json.Decoder(list[tuple[int, int, int, int, int]])
+"""Slices, as a loop over very many of them reads them quickest."""
 
 
 class Part(Struct, frozen=True, array_like=True, gc=False):
@@ -45,6 +49,44 @@ class Fact(Struct, frozen=True):
     began: int
     values: Mapping[str, str]
     series: Sequence[Slice]
+
+
+class Chosen:
+    """The sums of a window over sessions that a filter has chosen: no rollup is stored of them."""
+
+    def __init__(self, since: int, until: int) -> None:
+        self._since = since - since % BUCKET
+        self._until = until
+        self._parts: dict[int, list[int]] = {}
+        self._values: dict[str, list[int]] = {}
+        self.conferences: set[str] = set()
+
+    def add(self, began: int, conf: str, series: str, value: str) -> None:
+        """A session: when it began, its room, its series as JSON, and what it is compared by."""
+        since, until, parts = self._since, self._until, self._parts
+        self.conferences.add(conf)
+        sums = self._values.setdefault(value, [0, 0, 0, 0, 0])
+        start = began - began % BUCKET
+        if since <= start < until:
+            sums[0] += 1
+            parts.setdefault(start, [0, 0, 0, 0, 0])[0] += 1
+        for start, good, fair, poor, unknown in _NUMBERS.decode(series):
+            if since <= start < until:
+                for part in (sums, parts.setdefault(start, [0, 0, 0, 0, 0])):
+                    part[1] += good
+                    part[2] += fair
+                    part[3] += poor
+                    part[4] += unknown
+
+    @property
+    def parts(self) -> list[Part]:
+        """By five minutes."""
+        return [Part(start, *sums) for start, sums in sorted(self._parts.items())]
+
+    @property
+    def values(self) -> dict[str, Part]:
+        """By value, of the whole window."""
+        return {value: Part(self._since, *sums) for value, sums in self._values.items()}
 
 
 def hour_of(facts: Iterable[Fact], start: int) -> list[Rollup]:

@@ -449,8 +449,7 @@ async def test_the_worst_meetings_are_those_with_the_most_bad_time(
 
 async def test_a_heat_map_is_the_time_of_every_hour(lives: Store) -> None:
     queries = _queries(lives)
-    cells = await queries.heat(_ALL)
-    overview = await queries.overview(_ALL)
+    overview, cells, _ = await queries.whole_overview(_ALL, "region")
     assert sum(it.known for it in cells) == overview.grades.known_seconds
     rows = await queries.heat_by("region", _ALL)
     regions = await queries.compare("region", _ALL)

@@ -131,6 +131,29 @@ def test_a_phone_shows_every_page_without_scrolling_sideways(visit: Visit, name:
     assert page.evaluate("document.documentElement.scrollWidth") <= 360
 
 
+@pytest.mark.parametrize("locale", ["en-GB", "fr-FR"])
+def test_menus_fit_on_a_phone(visit: Visit, locale: str) -> None:
+    page = visit(_PATHS["compare"], viewport={"width": 360, "height": 740}, locale=locale)
+    for menu in page.locator(".drop").all():
+        menu.locator("summary").click()
+        box = menu.locator("form").bounding_box()
+        assert box is not None
+        assert box["x"] >= 0
+        assert box["x"] + box["width"] <= 360
+
+
+def test_charts_take_the_colours_of_light_and_dark(visit: Visit) -> None:
+    page = visit(_PATHS["session"], color_scheme="light")
+    canvas = page.locator("canvas").first
+    light = canvas.evaluate("it => it.toDataURL()")
+    page.emulate_media(color_scheme="dark")
+    page.wait_for_function(
+        "before => document.querySelector('canvas').toDataURL() !== before", arg=light
+    )
+    fresh = visit(_PATHS["session"], color_scheme="dark").locator("canvas").first
+    assert canvas.evaluate("it => it.toDataURL()") == fresh.evaluate("it => it.toDataURL()")
+
+
 @pytest.mark.parametrize("name", _PATHS)
 def test_a_page_is_there_within_a_second(visit: Visit, name: str) -> None:
     page = visit(_PATHS[name])
@@ -465,6 +488,14 @@ def test_curves_open_under_a_lane_on_the_same_axis(visit: Visit) -> None:
     assert over["width"] == pytest.approx(lane["width"], abs=2)
     button.click()
     expect(panel).to_have_count(0)
+
+
+def test_a_lane_costs_few_nodes_however_large_the_meeting(visit: Visit) -> None:
+    page = visit(_PATHS["meeting"])
+    lanes = page.locator(".lane-row").count()
+    nodes = page.evaluate("document.querySelectorAll('.lane-row *').length")
+    stretches = page.evaluate("document.querySelectorAll('.lane-row svg > *').length")
+    assert nodes - stretches <= 12 * lanes
 
 
 def test_heat_maps_and_the_spread_have_what_is_known(visit: Visit, serve: Serve) -> None:

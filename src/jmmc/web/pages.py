@@ -104,14 +104,15 @@ class Pages:
         assert wanted.until is not None
         length = wanted.until - wanted.since
         before = msgspec.structs.replace(wanted, since=wanted.since - length, until=wanted.since)
+        overview, heat, compared = await self._queries.whole_overview(wanted, "network")
         return self._layout.page(
             request,
             caller,
             "overview.html",
-            overview=await self._queries.overview(wanted),
+            overview=overview,
             before=await self._queries.overview(before),
-            networks=_worst(await self._queries.compare("network", wanted)),
-            heat=msgspec.json.encode(await self._queries.heat(wanted)).decode(),
+            networks=_worst(compared),
+            heat=msgspec.json.encode(heat).decode(),
             regions=await self._queries.heat_by("region", wanted),
             spread=await self._queries.spread(wanted, worst=_WORST),
             api="overview",

@@ -3,14 +3,30 @@
 
 const root = document.documentElement.dataset.root; // Where the pages are mounted.
 
+// Colours of the style sheet are written for light and dark: a canvas needs those in force.
+const colours = new Map();
+const plotted = new Set();
 const colour = (name) => {
-  // Colours of the style sheet are written for light and dark: a canvas needs the one in force.
-  const probe = document.body.appendChild(document.createElement("i"));
-  probe.style.color = `var(--${name})`;
-  const found = getComputedStyle(probe).color;
-  probe.remove();
-  return found;
+  if (!colours.has(name)) {
+    const probe = document.body.appendChild(document.createElement("i"));
+    probe.style.color = `var(--${name})`;
+    colours.set(name, getComputedStyle(probe).color);
+    probe.remove();
+  }
+  return colours.get(name);
 };
+const inked = (name) => () => colour(name);
+matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => {
+  colours.clear();
+  for (const it of plotted) it.redraw();
+});
+
+/** A plot that follows the width of its place and the colours of the reader. */
+function plotOf(options, data, target, size) {
+  const it = new uPlot({ ...options, ...size() }, data, target);
+  plotted.add(it);
+  return it;
+}
 
 // The reader's own way of writing times, where it is in the language of the page.
 const language = document.documentElement.lang;
@@ -71,12 +87,13 @@ function drawTicks(target) {
 // --- curves ---
 
 const timeAxis = () => ({
-  stroke: colour("quiet"), grid: { stroke: colour("line"), width: 1 }, ticks: { stroke: colour("line"), width: 1 }, size: 30,
-  splits: (plot, _, low, high) => ticksOf(low, high, Math.max(2, Math.floor(plot.width / 110))),
-  values: (_, splits) => splits.map(tickText),
+  stroke: inked("quiet"), grid: { stroke: inked("line"), width: 1 }, ticks: { stroke: inked("line"), width: 1 }, size: 30,
+  splits: (plot, _, low, high) => ticksOf(low, high, Math.max(2, Math.floor((plot.width - 58) / 100))),
+  // A name at the very end would be cut off.
+  values: ({ scales: { x } }, splits) => splits.map((at) => (x.max - at < (x.max - x.min) * 0.025 ? "" : tickText(at))),
 });
 const valueAxis = (label) => ({
-  stroke: colour("quiet"), grid: { stroke: colour("line"), width: 1 }, ticks: { show: false }, size: 58,
+  stroke: inked("quiet"), grid: { stroke: inked("line"), width: 1 }, ticks: { show: false }, size: 58,
   ...(label && { label }), labelSize: 18, labelFont: "12px system-ui, sans-serif", values: (_, splits) => splits.map((it) => numbers.format(it)),
 });
 const timeLegend = { value: (_, at) => (at == null ? "–" : formats.second.format(new Date(at * 1000))), label: zone };
@@ -112,8 +129,10 @@ const shades = (data) => ({
   },
 });
 
-function drawCurves(target, data, window) {
-  const palette = ["good-text", "second"].map(colour);
+const nextFrame = () => new Promise(requestAnimationFrame);
+
+async function drawCurves(target, data, window, breathe = null) {
+  const palette = ["good-text", "second"];
   // The last value holds until the end.
   const times = [...data.times, Math.max(data.end, data.times.at(-1))];
   const range = window || [times[0], times.at(-1)];
@@ -121,6 +140,8 @@ function drawCurves(target, data, window) {
   for (const plot of known.plots) {
     const curves = plot.series.filter((it) => data.curves[it.name]);
     if (!curves.length) continue;
+    if (plots.length && breathe) await breathe();
+    if (!target.isConnected) return;
     const title = target.appendChild(document.createElement("h3"));
     title.append(plot.title, Object.assign(document.createElement("span"), { textContent: plot.unit }));
     const words = plot.unit ? null : [...new Set(curves.flatMap((it) => data.curves[it.name]))].filter((it) => it != null).map(String);
@@ -131,17 +152,32 @@ function drawCurves(target, data, window) {
     const bounds = words ? [-0.5, words.length - 0.5] : null;
     const axis = valueAxis("");
     if (words) Object.assign(axis, { splits: () => words.map((_, i) => i), values: (_, splits) => splits.map(say), grid: { show: false } });
-    const it = new uPlot({
-      ...size(), padding: [10, 0, 0, 0], cursor: { sync: { key: "session" }, y: false, drag: { x: true, y: false }, points: { size: 6 } },
+    const it = plotOf({
+      padding: [10, 0, 0, 0], cursor: { sync: { key: "session" }, y: false, drag: { x: true, y: false }, points: { size: 6 } },
       scales: { x: { time: true, range: (_, low, high) => (low === times[0] && high === times.at(-1) ? range : [low, high]) }, y: { range: (_, low, high) => bounds || [Math.min(0, low), high > 0 ? high * 1.08 : 1] } },
       series: [timeLegend, ...curves.map((one, i) => ({
-        label: one.label, stroke: palette[i], width: 2, dash: i ? [7, 4] : [], paths: uPlot.paths.stepped({ align: 1 }), points: { show: false }, value: (_, value) => say(value) + (value == null || !plot.unit || plot.unit.includes("100") ? "" : ` ${plot.unit}`),
+        label: one.label, stroke: inked(palette[i]), width: 2, dash: i ? [7, 4] : [], paths: uPlot.paths.stepped({ align: 1 }), points: { show: false }, value: (_, value) => say(value) + (value == null || !plot.unit || plot.unit.includes("100") ? "" : ` ${plot.unit}`),
       }))],
       axes: [timeAxis(), axis], hooks: { drawClear: [shades(data).drawClear], draw: [shades(data).draw] },
-    }, [times, ...rows], target);
+      legend: { markers: { stroke: (_, i) => `var(--${palette[i - 1]})` } },
+    }, [times, ...rows], target, size);
     plots.push([it, size]);
   }
-  new ResizeObserver(() => plots.forEach(([it, size]) => it.setSize(size()))).observe(target);
+  follow(target, plots);
+}
+
+/** Plots are as wide as their place, and forgotten with it. */
+function follow(target, plots) {
+  let width = target.clientWidth;
+  new ResizeObserver((_, observer) => {
+    if (!target.isConnected) {
+      observer.disconnect();
+      plots.forEach(([it]) => { it.destroy(); plotted.delete(it); });
+    } else if (target.clientWidth !== width) {
+      width = target.clientWidth;
+      plots.forEach(([it, size]) => it.setSize(size()));
+    }
+  }).observe(target);
 }
 
 function drawStack(target, data) {
@@ -169,16 +205,16 @@ function drawStack(target, data) {
   const plots = [[counts, data.axes[0], 240, ""], [percents, data.axes[1], 140, "\u00a0%"]].map(([rows, label, height, unit]) => {
     const size = () => ({ width: target.clientWidth, height });
     const series = parts.map((name, n) => ({
-      label: names[name], stroke: colour(name), fill: colour(name), width: 0,
+      label: names[name], stroke: inked(name), fill: inked(name), width: 0,
       paths: uPlot.paths.stepped({ align: 1 }), points: { show: false },
       value: (plot, value, _, i) => (value == null || i == null ? "–" : numbers.format(Math.round((value - (n ? plot.data[n][i] : 0)) * 10) / 10) + unit),
     }));
     // The first one is drawn last: each covers what is below its own sum.
     const y = unit ? { range: [0, 100] } : { range: (_, low, high) => [0, Math.max(1, high * 1.05)] };
-    const options = { ...size(), cursor: { sync: { key: "window" }, y: false, drag: { x: false, y: false }, points: { show: false } }, scales: { x: { range: [data.since, data.until] }, y }, series: [{ ...timeLegend, value: (_, at) => (at == null ? "–" : formats.moment.format(new Date(at * 1000))) }, ...series], bands: [[2, 1], [3, 2], [4, 3]].map((it) => ({ series: it, fill: colour(parts[it[0] - 1]) })), axes: [timeAxis(), valueAxis(label)] };
-    return [new uPlot(options, [times, ...rows], target), size];
+    const options = { legend: { markers: { fill: (_, i) => `var(--${parts[i - 1]})` } }, cursor: { sync: { key: "window" }, y: false, drag: { x: false, y: false }, points: { show: false } }, scales: { x: { range: [data.since, data.until] }, y }, series: [{ ...timeLegend, value: (_, at) => (at == null ? "–" : formats.moment.format(new Date(at * 1000))) }, ...series], bands: [[2, 1], [3, 2], [4, 3]].map((it) => ({ series: it, fill: inked(parts[it[0] - 1]) })), axes: [timeAxis(), valueAxis(label)] };
+    return [plotOf(options, [times, ...rows], target, size), size];
   });
-  new ResizeObserver(() => plots.forEach(([it, size]) => it.setSize(size()))).observe(target);
+  follow(target, plots);
 }
 
 // Days of the reader's own calendar, the newest first.
@@ -240,7 +276,7 @@ for (const button of document.querySelectorAll("[data-curves]")) {
       drawCurves(panel, {
         times: session.times.map(seconds), end: seconds(session.summary.ended), curves: session.curves,
         spells: session.spells.map((it) => [seconds(it.spell.start), seconds(it.spell.end), it.spell.grade]), marks: session.happenings.map((it) => seconds(it.at)),
-      }, [Number(button.dataset.since), Number(button.dataset.until)]);
+      }, [Number(button.dataset.since), Number(button.dataset.until)], nextFrame); // A dozen plots at once would be a jerk.
     } catch {
       panel.textContent = known.failed;
     }
