@@ -70,13 +70,24 @@ class Chosen:
         if since <= start < until:
             sums[0] += 1
             parts.setdefault(start, [0, 0, 0, 0, 0])[0] += 1
+        goods = fairs = poors = unknowns = 0
         for start, good, fair, poor, unknown in _NUMBERS.decode(series):
             if since <= start < until:
-                for part in (sums, parts.setdefault(start, [0, 0, 0, 0, 0])):
-                    part[1] += good
-                    part[2] += fair
-                    part[3] += poor
-                    part[4] += unknown
+                if start not in parts:
+                    parts[start] = [0, 0, 0, 0, 0]
+                part = parts[start]
+                part[1] += good
+                part[2] += fair
+                part[3] += poor
+                part[4] += unknown
+                goods += good
+                fairs += fair
+                poors += poor
+                unknowns += unknown
+        sums[1] += goods
+        sums[2] += fairs
+        sums[3] += poors
+        sums[4] += unknowns
 
     @property
     def parts(self) -> list[Part]:

@@ -5,6 +5,7 @@ from collections import Counter
 from collections.abc import AsyncIterator, Sequence
 from typing import Any
 
+import msgspec
 import pytest
 
 from jmmc import summarizer
@@ -457,6 +458,16 @@ async def test_a_heat_map_is_the_time_of_every_hour(lives: Store) -> None:
     for row in rows:
         (same,) = [it for it in regions if it.value == row.value]
         assert sum(it.known for it in row.cells) == same.grades.known_seconds
+
+
+async def test_what_is_read_once_is_what_is_asked_for_one_by_one(lives: Store) -> None:
+    queries = _queries(lives)
+    for wanted in (_ALL, msgspec.structs.replace(_ALL, browser="Chrome 131")):
+        overview, _, compared = await queries.whole_overview(wanted, "network")
+        assert overview == await queries.overview(wanted)
+        assert compared == await queries.compare("network", wanted)
+        assert sum(it.sessions for it in compared) == overview.sessions > 0
+        assert overview.conferences == await lives.reports.count_conferences(wanted) > 0
 
 
 async def test_a_session_has_its_curves_and_its_spells(lives: Store) -> None:

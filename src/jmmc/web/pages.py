@@ -1,15 +1,14 @@
 """The pages: what an operator opens in the morning, and while somebody complains on the phone."""
 
-import asyncio
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from heapq import nlargest
 from typing import Any
 from urllib.parse import urlencode
 
 import msgspec
 from starlette.requests import Request
-from starlette.responses import RedirectResponse, Response, StreamingResponse
+from starlette.responses import RedirectResponse, Response
 from starlette.routing import BaseRoute, Route
 
 from jmmc.answers import FEW, Compared
@@ -26,13 +25,12 @@ from jmmc.web.account import Account
 from jmmc.web.assets import static_files
 from jmmc.web.forms import read_form
 from jmmc.web.layout import HEADERS, Layout
+from jmmc.web.ongoing import Ongoing
 from jmmc.web.plots import PLOTS, curves_of
 from jmmc.web.problems import Problem
 from jmmc.web.signin import COOKIE, SignIn
 
 _DAY = 86_400
-_REFRESH = 5.0  # Seconds between two looks at what happens now.
-_GLANCE = 0.25  # Seconds between two looks at whether the server is to stop.
 _WORST = 10  # Networks on the overview.
 _TOLD = 5  # Incidents that are in sight.
 _LISTED = 50  # Sessions on a page.
@@ -62,21 +60,23 @@ class Pages:
         self._signin = signin
         self._clock = clock
         self._layout = Layout(signin)
+        self._ongoing = Ongoing(collector, access, self._queries, self._layout, clock=clock)
         self._account = Account(collector, access, signin, self._layout, clock=clock)
 
     def routes(self) -> list[BaseRoute]:
         """The paths of the pages."""
+        ongoing = self._ongoing
         pages: dict[str, _Page] = {
-            "/": self.now,
-            "/live": self.live,
+            "/": ongoing.now,
+            "/live": ongoing.live,
             "/overview": self.overview,
             "/meetings/{id}": self.meeting,
             "/sessions/{id}": self.session,
             "/participants/{uid}": self.participant,
             "/compare": self.compare,
             "/find": self.find,
-            "/health": self.health,
-            "/health/live": self.health_live,
+            "/health": ongoing.health,
+            "/health/live": ongoing.health_live,
         }
         return [
             *(Route(path, self._door(page)) for path, page in pages.items()),
@@ -85,17 +85,6 @@ class Pages:
             Route("/forget", self._door(self.forget, "erase"), methods=["GET", "POST"]),
             Route("/static/{path:path}", static_files()),
         ]
-
-    async def now(self, request: Request, caller: Caller) -> Response:
-        """This moment; goes on by itself over `live`."""
-        return self._layout.page(request, caller, "now.html", **await self._live(), api="live")
-
-    async def live(self, request: Request, caller: Caller) -> Response:
-        """What changes of `now`, as server-sent events."""
-        return self._events(request, caller, "now_live.html", self._live)
-
-    async def _live(self) -> dict[str, Any]:
-        return {"live": await self._queries.live(), "firing": await self._collector.firing()}
 
     async def overview(self, request: Request, caller: Caller) -> Response:
         """A window of time."""
@@ -183,69 +172,6 @@ class Pages:
             else None,
             api="sessions" if lists else "search",
         )
-
-    async def health(self, request: Request, caller: Caller) -> Response:
-        """The collector itself; goes on by itself over `health_live`."""
-        health = await self._health(self._collector.began, 0)
-        return self._layout.page(request, caller, "health.html", **health)
-
-    async def health_live(self, request: Request, caller: Caller) -> Response:
-        """What changes of `health`, as server-sent events."""
-        before = (self._collector.began, 0)
-
-        async def look() -> dict[str, Any]:
-            nonlocal before
-            health = await self._health(*before)
-            before = (self._clock(), health["stored"])
-            return health
-
-        return self._events(request, caller, "health_live.html", look)
-
-    async def _health(self, since: float, stored_then: int) -> dict[str, Any]:
-        """The figures; the rate is of what was stored since a moment."""
-        try:
-            condition, problem = await self._collector.check(), ""
-        except StoreError as error:
-            condition, problem = None, str(error)
-        counters = self._collector.counters
-        stored = counters.accepted + counters.trimmed
-        return {
-            "counters": counters,
-            "stored": stored,
-            "rate": (stored - stored_then) / max(1.0, self._clock() - since),
-            "waiting": self._collector.waiting,
-            "queue_limit": self._collector.settings.queue_limit,
-            "condition": condition,
-            "firing": await self._collector.firing(),
-            "problem": problem,
-            "began": int(self._collector.began),
-        }
-
-    def _events(
-        self,
-        request: Request,
-        caller: Caller,
-        name: str,
-        look: Callable[[], Awaitable[dict[str, Any]]],
-    ) -> Response:
-        """A part of a page, again and again."""
-        template = self._layout.templates.get_template(name)
-
-        async def events() -> AsyncIterator[str]:
-            while not await request.is_disconnected():
-                try:
-                    if not await self._access.may_still(request, "read", self._clock()):
-                        return
-                    text = template.render(self._layout.context(request, caller, **await look()))
-                    yield "".join(f"data: {it}\n" for it in text.splitlines()) + "\n"
-                except StoreError:
-                    yield "event: down\ndata:\n\n"
-                for _ in range(int(_REFRESH / _GLANCE)):
-                    if self._collector.leaving:
-                        return
-                    await asyncio.sleep(_GLANCE)
-
-        return StreamingResponse(events(), headers=HEADERS, media_type="text/event-stream")
 
     async def unknown(self, request: Request) -> Response:
         """Whatever has no path here."""

@@ -1,0 +1,111 @@
+"""The pages that go on by themselves: this moment, and the collector's own health."""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import Any
+
+from starlette.requests import Request
+from starlette.responses import Response, StreamingResponse
+
+from jmmc.collector import Collector
+from jmmc.errors import StoreError
+from jmmc.queries import Queries
+from jmmc.web.access import Access, Caller
+from jmmc.web.layout import HEADERS, Layout
+
+_REFRESH = 5.0  # Seconds between two looks at what happens now.
+_GLANCE = 0.25  # Seconds between two looks at whether the server is to stop.
+
+
+class Ongoing:
+    """Each page, and what changes of it as server-sent events. `clock` gives Unix seconds."""
+
+    def __init__(
+        self,
+        collector: Collector,
+        access: Access,
+        queries: Queries,
+        layout: Layout,
+        *,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self._collector = collector
+        self._access = access
+        self._queries = queries
+        self._layout = layout
+        self._clock = clock
+
+    async def now(self, request: Request, caller: Caller) -> Response:
+        """This moment; goes on by itself over `live`."""
+        return self._layout.page(request, caller, "now.html", **await self._live(), api="live")
+
+    async def live(self, request: Request, caller: Caller) -> Response:
+        """What changes of `now`, as server-sent events."""
+        return self._events(request, caller, "now_live.html", self._live)
+
+    async def _live(self) -> dict[str, Any]:
+        return {"live": await self._queries.live(), "firing": await self._collector.firing()}
+
+    async def health(self, request: Request, caller: Caller) -> Response:
+        """The collector itself; goes on by itself over `health_live`."""
+        health = await self._health(self._collector.began, 0)
+        return self._layout.page(request, caller, "health.html", **health)
+
+    async def health_live(self, request: Request, caller: Caller) -> Response:
+        """What changes of `health`, as server-sent events."""
+        before = (self._collector.began, 0)
+
+        async def look() -> dict[str, Any]:
+            nonlocal before
+            health = await self._health(*before)
+            before = (self._clock(), health["stored"])
+            return health
+
+        return self._events(request, caller, "health_live.html", look)
+
+    async def _health(self, since: float, stored_then: int) -> dict[str, Any]:
+        """The figures; the rate is of what was stored since a moment."""
+        try:
+            condition, problem = await self._collector.check(), ""
+        except StoreError as error:
+            condition, problem = None, str(error)
+        counters = self._collector.counters
+        stored = counters.accepted + counters.trimmed
+        return {
+            "counters": counters,
+            "stored": stored,
+            "rate": (stored - stored_then) / max(1.0, self._clock() - since),
+            "waiting": self._collector.waiting,
+            "queue_limit": self._collector.settings.queue_limit,
+            "condition": condition,
+            "firing": await self._collector.firing(),
+            "problem": problem,
+            "began": int(self._collector.began),
+        }
+
+    def _events(
+        self,
+        request: Request,
+        caller: Caller,
+        name: str,
+        look: Callable[[], Awaitable[dict[str, Any]]],
+    ) -> Response:
+        """A part of a page, again and again."""
+        template = self._layout.templates.get_template(name)
+
+        async def events() -> AsyncIterator[str]:
+            while not await request.is_disconnected():
+                try:
+                    if not await self._access.may_still(request, "read", self._clock()):
+                        return
+                    text = template.render(self._layout.context(request, caller, **await look()))
+                    yield "".join(f"data: {it}\n" for it in text.splitlines()) + "\n"
+                except StoreError:
+                    yield "event: down\ndata:\n\n"
+                for _ in range(int(_REFRESH / _GLANCE)):
+                    if self._collector.leaving:
+                        return
+                    await asyncio.sleep(_GLANCE)
+
+        return StreamingResponse(events(), headers=HEADERS, media_type="text/event-stream")
