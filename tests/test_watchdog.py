@@ -43,7 +43,9 @@ def test_after():
     [_FIXTURE_HANGS_AFTER_A_FAILURE, _TASK_TAKES_EVERYTHING_FOR_A_FAILURE_OF_ITS_OWN],
     ids=["a fixture", "a task"],
 )
-def test_a_run_that_hangs_ends_with_a_failure_and_its_stacks(tmp_path: Path, code: str) -> None:
+def test_a_run_that_hangs_ends_with_its_stacks_and_is_no_whole_run(
+    tmp_path: Path, code: str
+) -> None:
     (tmp_path / "test_it.py").write_text(code)
     plugins = ("xdist.plugin", "pytest_timeout", "pytest_asyncio.plugin", "tests.watchdog")
     options = [it for plugin in plugins for it in ("-p", plugin)]
@@ -60,7 +62,7 @@ def test_a_run_that_hangs_ends_with_a_failure_and_its_stacks(tmp_path: Path, cod
         timeout=60,
     )
     said = done.stdout + done.stderr
-    assert done.returncode == 1, said
+    assert done.returncode == pytest.ExitCode.INTERNAL_ERROR, said
     assert "Timeout (0:00:02)!" in said
     assert "run_forever" in said
     assert "crashed while running 'test_it.py::test_that_" in said

@@ -2,15 +2,20 @@
 
 pytest-timeout and pytest's faulthandler bound a test, but both stop their clocks at its first
 failure. A teardown that hangs after that would hang for ever; this clock is set for it alone.
+
+The tests that a process left when it ended are not run by another one. So that nobody takes the run
+for a whole one with a failure, it ends with a code of its own.
 """
 
 import faulthandler
 import os
 from collections.abc import Generator
+from typing import Any
 
 import pytest
 
 _STDERR = pytest.StashKey[int]()
+_DIED = pytest.StashKey[bool]()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -23,6 +28,17 @@ def pytest_configure(config: pytest.Config) -> None:
 
 def pytest_unconfigure(config: pytest.Config) -> None:
     os.close(config.stash[_STDERR])
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: Any, error: object) -> None:
+    if error:
+        node.config.stash[_DIED] = True
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    if session.config.stash.get(_DIED, False):
+        session.exitstatus = pytest.ExitCode.INTERNAL_ERROR
 
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)
