@@ -1,6 +1,9 @@
 """Who pretends to be another: cookies, tokens, forms, addresses, names of hosts."""
 
+import asyncio
 import re
+import threading
+from collections import Counter
 from urllib.parse import urlencode
 
 import pytest
@@ -147,6 +150,30 @@ async def test_a_forged_cookie_opens_nothing(app: Server, store: Store) -> None:
         answer = await _get(app, "/api/v1/live", cookie=f"jmmc_session={cookie}")
         assert answer.status == 401, cookie
     assert (await _get(app, "/api/v1/live", cookie=f"jmmc_session={good}")).status == 200
+
+
+async def test_only_so_many_passwords_wait_for_their_turn(
+    app: Server, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each takes 64 MB and a core; whoever is too many is told to come again."""
+    await users.add(store.reports, "ann", "correct horse", "viewer")
+    goes_on = threading.Event()
+
+    def verify(user: users.User | None, password: str) -> bool:
+        return goes_on.wait(30)
+
+    monkeypatch.setattr(users, "verify", verify)
+    form = await _form(app, "/login")
+    content = urlencode({"name": "ann", "password": "correct horse", "form": form}).encode()
+    tries = [
+        asyncio.create_task(call(app, "POST", "/login", content, headers=_FORM, client=client))
+        for client in (f"203.0.113.{number}" for number in range(30))
+    ]
+    while sum(it.done() for it in tries) < 10:  # noqa: ASYNC110 - a store answers in a thread
+        await asyncio.sleep(0.01)
+    goes_on.set()
+    statuses = Counter([(await it).status for it in tries])
+    assert statuses == {303: 20, 503: 10}
 
 
 async def test_the_cookie_is_given_anew_and_kept_from_scripts_and_other_sites(
