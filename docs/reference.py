@@ -15,7 +15,7 @@ from jmmc.collector import Collector
 from jmmc.settings import Settings
 from jmmc.stores import configured_store
 from jmmc.web.api import api_description
-from jmmc.web.openapi import kind_of
+from jmmc.web.openapi import answer_of, kind_of
 
 FOLDER = Path(__file__).parent
 
@@ -105,9 +105,8 @@ def api_page() -> str:
 
 
 def _operation(title: str, operation: dict[str, Any]) -> list[str]:
-    content = operation["responses"]["200"]["content"]
-    schema = content["application/json"]["schema"] if "application/json" in content else {}
-    lines = [f"## `{title}`", "", f"{operation['summary']} Answers {kind_of(schema)}.", ""]
+    answer = kind_of(answer_of(operation))
+    lines = [f"## `{title}`", "", f"{operation['summary']} Answers {answer}.", ""]
     rows = [
         f"| `{it['name']}` | {_cell(kind_of(it['schema']))} | {_cell(it['description'])} |"
         for it in operation["parameters"]

@@ -1,4 +1,4 @@
-"""Real processes and servers that tests start: `jmmc serve`, `jmmc export`, static pages."""
+"""Real processes and servers that tests start: `jmmc serve`, `jmmc export`, apps, static pages."""
 
 import json
 import os
@@ -9,12 +9,14 @@ import sys
 import threading
 import time
 import urllib.request
-from collections.abc import Mapping
-from contextlib import suppress
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
+
+import uvicorn
 
 PREFIX = "/jitsi-meet-metrics-collector"
 
@@ -94,6 +96,24 @@ class Serve:
             with suppress(subprocess.TimeoutExpired):
                 self.process.wait(20)
         self.stop(signal.SIGKILL)
+
+
+@contextmanager
+def serving(app: Any) -> Iterator[str]:
+    """An ASGI app on a port of this machine, in a thread of this process; its URL."""
+    config = uvicorn.Config(app, port=0, lifespan="on", ws="none", log_level="warning")
+    server = uvicorn.Server(config)
+    thread = threading.Thread(target=server.run, daemon=True)
+    thread.start()
+    try:
+        deadline = time.monotonic() + 10
+        while not server.started and time.monotonic() < deadline:
+            time.sleep(0.02)
+        yield f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}"
+    finally:
+        server.should_exit = True
+        thread.join(timeout=10)
+        assert not thread.is_alive()
 
 
 class _Quiet(SimpleHTTPRequestHandler):

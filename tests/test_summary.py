@@ -232,6 +232,7 @@ def test_a_window_is_read_by_days_where_it_can_be() -> None:
         ("90m", 1_000_000 - 5400),
         ("2d", 1_000_000 - 2 * 86_400),
         ("1w", 1_000_000 - 7 * 86_400),
+        ("99999w", 0),
     ],
 )
 def test_moments_are_understood_as_people_write_them(text: str, second: int) -> None:
@@ -242,6 +243,12 @@ def test_moments_are_understood_as_people_write_them(text: str, second: int) -> 
 @pytest.mark.parametrize("text", ["", "soon", "3y", "2026-13-01", "-1d", "99999999d"])
 def test_what_is_no_moment_is_told(text: str) -> None:
     with pytest.raises(ValueError, match="expected a date or time"):
+        moment(text, 0)
+
+
+@pytest.mark.parametrize("text", ["1969-12-31", "0001-01-01", "9999-12-31T23:59:59-23:59"])
+def test_moments_have_a_year_of_four_digits_since_1970(text: str) -> None:
+    with pytest.raises(ValueError, match="expected a time from 1970-01-01 to 9999-12-31"):
         moment(text, 0)
 
 

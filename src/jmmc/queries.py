@@ -1,6 +1,7 @@
 """Every question that may be asked, answered in one place: API, terminal and pages agree."""
 
 import asyncio
+import re
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
@@ -250,7 +251,7 @@ class Queries:
         cursor = None
         if after is not None:
             began, _, session = after.partition(":")
-            if not began.lstrip("-").isdigit():
+            if not _BEGAN.fullmatch(began):
                 raise ValueError(f"cursor = {after!r}: expected what an earlier answer gave")
             cursor = (int(began), session)
         found = await self._reports.summaries(wanted, limit=limit + 1, after=cursor)
@@ -434,6 +435,7 @@ class Queries:
         return chosen
 
 
+_BEGAN = re.compile("-?[0-9]{1,12}")
 _MEETING = (
     "session",
     "conf",

@@ -20,35 +20,20 @@ from jmmc.alerts import State
 from jmmc.forgetting import forget
 from jmmc.model import Dialect, Push, SessionFilter
 from jmmc.settings import Settings
-from jmmc.simulation import Scenario, simulate
 from jmmc.stores import Store
 from jmmc.stores.sqlite import SqliteStore
-from jmmc.summarizer import Summarizer
-from jmmc.thresholds import preset
 from jmmc.watch import Record
 from jmmc.web.server import Server, create_app
 from tests.builders import Answer, call
+from tests.web.lives import LIVES, WINDOW, fill
 
-_START = 1_789_948_800
-_SCENARIO = Scenario(participants=60, conferences=6, minutes=600, seed=5, start=_START)
-_LIVES = list(simulate(_SCENARIO))
-_WINDOW = "since=2026-09-21&until=2026-09-23"
+_WINDOW = urlencode(WINDOW)
 
 
 async def _live(file: Path) -> None:
     store = SqliteStore(file)
     await store.open()
-    await store.append(
-        [
-            Push(it.session.id, it.session.conf, it.session.uid, Dialect.V2, it.session.samples)
-            for it in _LIVES
-        ]
-    )
-    summarizer = Summarizer(
-        store, preset=preset("jitsi"), lifetime=75, clock=lambda: _START + 999_999, holder="x"
-    )
-    async for _ in summarizer.rebuild():
-        pass
+    await fill(store)
     await store.close()
 
 
@@ -74,12 +59,12 @@ async def _get(app: Server, path: str, **more: Any) -> Answer:
     [
         f"/overview?{_WINDOW}",
         f"/conferences?{_WINDOW}&limit=3",
-        f"/conferences/{_LIVES[0].session.conf.replace('%', '%25')}?{_WINDOW}",
+        f"/conferences/{LIVES[0].session.conf.replace('%', '%25')}?{_WINDOW}",
         f"/meetings?{_WINDOW}",
-        f"/meetings/{_LIVES[3].session.id}",
+        f"/meetings/{LIVES[3].session.id}",
         f"/sessions?{_WINDOW}&browser=Chrome",
-        f"/sessions/{_LIVES[3].session.id}",
-        f"/participants/{_LIVES[3].session.uid}?{_WINDOW}",
+        f"/sessions/{LIVES[3].session.id}",
+        f"/participants/{LIVES[3].session.uid}?{_WINDOW}",
         *(f"/compare?{_WINDOW}&by={it}" for it in ("browser", "os", "region", "network", "codec")),
         f"/usage?{_WINDOW}&period=week",
         "/search?q=room",
@@ -99,8 +84,8 @@ async def test_every_path_answers_json_with_times_in_iso(app: Server, path: str)
 async def test_the_answer_is_the_truth(app: Server) -> None:
     overview = (await _get(app, f"/overview?{_WINDOW}")).json
     assert overview["sessions"] == 60
-    assert overview["conferences"] == len({it.session.conf for it in _LIVES})
-    life = next(it for it in _LIVES if it.troubles)
+    assert overview["conferences"] == len({it.session.conf for it in LIVES})
+    life = next(it for it in LIVES if it.troubles)
     session = (await _get(app, f"/sessions/{life.session.id}")).json
     assert [it["spell"]["grade"] for it in session["spells"]]
     assert session["summary"]["region"] == life.region
@@ -125,9 +110,13 @@ async def test_pages_are_followed_by_their_cursor(app: Server) -> None:
     [
         ("/overview?since=yesterday", 400, "expected a date or time"),
         ("/overview?since=2026-09-23&until=2026-09-22", 400, "since before until"),
+        ("/overview?until=0001-01-01", 400, "from 1970-01-01"),
+        ("/overview?since=9999-12-30&until=9999-12-31T23:59:59-23:59", 400, "to 9999-12-31"),
+        ("/overview?grade=bad", 400, "expected unknown, good, fair, poor"),
         ("/overview?weather=bad", 400, "Unknown parameter weather"),
         ("/sessions?limit=0", 400, "1..500"),
         ("/sessions?cursor=x", 400, "cursor"),
+        ("/sessions?cursor=99999999999999999999:x", 400, "cursor"),
         ("/compare?by=weather", 400, "expected browser"),
         ("/usage?period=hour", 400, "expected day"),
         ("/sessions/xyz", 400, "24 hex digits"),
@@ -152,6 +141,8 @@ async def test_what_is_wrong_is_said_as_a_problem(
 async def test_another_method_is_refused(app: Server) -> None:
     answer = await call(app, "POST", "/api/v1/overview", client="127.0.0.1")
     assert answer.status == 405
+    answer = await call(app, "POST", "/api/v1/participants/x", client="127.0.0.1")
+    assert set(answer.headers["allow"].split(", ")) == {"DELETE", "GET", "HEAD"}
 
 
 async def test_without_a_token_only_this_machine_may_ask(app: Server) -> None:
@@ -276,7 +267,7 @@ def _fits(value: Any, schema: dict[str, Any], components: dict[str, Any], where:
 )
 async def test_answers_fit_the_description(app: Server, path: str, query: str) -> None:
     description = (await _get(app, "/openapi.json")).json
-    life = next(it for it in _LIVES if it.troubles)
+    life = next(it for it in LIVES if it.troubles)
     asked = path.replace("{id}", life.session.id).replace("{uid}", life.session.uid)
     answer = await _get(app, asked + (f"?{query}" if query else ""))
     operation = description["paths"][f"/api/v1{path}"]["get"]
@@ -308,7 +299,7 @@ async def _file(app: Server, query: str, token: str = "") -> bytes:
 
 
 async def test_timelines_are_exported_in_every_format_alike(app: Server) -> None:
-    samples = sum(len(it.session.samples) for it in _LIVES)
+    samples = sum(len(it.session.samples) for it in LIVES)
     lines = [json.loads(it) for it in (await _file(app, _WINDOW)).splitlines()]
     assert len(lines) == samples
     rows = list(csv.DictReader(io.StringIO((await _file(app, f"{_WINDOW}&format=csv")).decode())))
@@ -322,11 +313,11 @@ async def test_timelines_are_exported_in_every_format_alike(app: Server) -> None
         assert (
             f"{columns['time'][number]:%Y-%m-%dT%H:%M:%SZ}" == line["time"] == rows[number]["time"]
         )
-    assert {it["server_region"] for it in lines[:40]} - {None} <= {it.region for it in _LIVES}
+    assert {it["server_region"] for it in lines[:40]} - {None} <= {it.region for it in LIVES}
 
 
 async def test_a_steady_value_stands_in_every_row(app: Server) -> None:
-    life = max(_LIVES, key=lambda it: len(it.session.samples))
+    life = max(LIVES, key=lambda it: len(it.session.samples))
     query = f"{_WINDOW}&uid={life.session.uid}"
     lines = [json.loads(it) for it in (await _file(app, query)).splitlines()]
     its = [it for it in lines if it["session"] == life.session.id]
@@ -350,10 +341,10 @@ async def test_summaries_are_exported_with_units_in_their_names(app: Server) -> 
         (f"/overview?{_WINDOW}", "series"),
         (f"/conferences?{_WINDOW}", "items"),
         (f"/meetings?{_WINDOW}", ""),
-        (f"/meetings/{_LIVES[3].session.id}?", "lanes"),
+        (f"/meetings/{LIVES[3].session.id}?", "lanes"),
         (f"/sessions?{_WINDOW}&limit=500", "items"),
-        (f"/sessions/{_LIVES[3].session.id}?", "times"),
-        (f"/participants/{_LIVES[3].session.uid}?{_WINDOW}", "latest"),
+        (f"/sessions/{LIVES[3].session.id}?", "times"),
+        (f"/participants/{LIVES[3].session.uid}?{_WINDOW}", "latest"),
         (f"/compare?{_WINDOW}&by=network", ""),
         (f"/usage?{_WINDOW}", ""),
         ("/search?q=room", ""),
@@ -388,7 +379,7 @@ async def test_a_comparison_as_a_file_has_the_figures_of_the_answer(app: Server)
 
 @pytest.mark.parametrize("what", ["summaries", "timeline", "sessions"])
 async def test_an_export_knows_every_filter(app: Server, what: str) -> None:
-    life = next(it for it in _LIVES if it.troubles)
+    life = next(it for it in LIVES if it.troubles)
     grade = "poor"
     wanted = f"{_WINDOW}&region={life.region}&grade={grade}"
     listed = (await _get(app, f"/sessions?{wanted}&limit=500")).json["items"]
@@ -401,9 +392,9 @@ async def test_an_export_knows_every_filter(app: Server, what: str) -> None:
 async def test_a_name_that_a_spreadsheet_would_run_is_only_a_name(
     store: Store, app: Server
 ) -> None:
-    samples = _LIVES[0].session.samples
+    samples = LIVES[0].session.samples
     conf = "=cmd|'/c calc'!a1"
-    await store.append([Push("e" * 24, conf, _LIVES[0].session.uid, Dialect.V2, samples)])
+    await store.append([Push("e" * 24, conf, LIVES[0].session.uid, Dialect.V2, samples)])
     text = (await _file(app, f"{_WINDOW}&format=csv")).decode()
     found = {it["conference"] for it in csv.DictReader(io.StringIO(text))}
     assert f"'{conf}" in found
@@ -416,7 +407,7 @@ async def test_erasing_needs_a_token_that_may_erase(
     monkeypatch.setattr("jmmc.collector.forget", partial(forget, settle=0))
     reader = await tokens.create(store.reports, "reader", ["read", "export"], 1)
     eraser = await tokens.create(store.reports, "eraser", ["erase"], 1)
-    uid, conf = _LIVES[7].session.uid, _LIVES[3].session.conf
+    uid, conf = LIVES[7].session.uid, LIVES[3].session.conf
 
     async def ask(method: str, path: str, token: str) -> Answer:
         return await call(
@@ -427,7 +418,7 @@ async def test_erasing_needs_a_token_that_may_erase(
         assert (await ask("DELETE", path, reader)).status == 403
     assert (await ask("GET", "/erasures", reader)).status == 403
     receipt = (await ask("DELETE", f"/participants/{uid.upper()}", eraser)).json
-    its = [it.session for it in _LIVES if it.session.uid == uid]
+    its = [it.session for it in LIVES if it.session.uid == uid]
     assert (receipt["kind"], receipt["sessions"]) == ("uid", len(its))
     room = (await ask("DELETE", f"/conferences/{conf}", eraser)).json
     assert room["sessions"]
@@ -442,7 +433,7 @@ async def test_the_page_erases_only_what_its_own_form_says(
     app: Server, store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("jmmc.collector.forget", partial(forget, settle=0))
-    uid = _LIVES[7].session.uid
+    uid = LIVES[7].session.uid
     form = {"content-type": "application/x-www-form-urlencoded"}
 
     async def post(**fields: str) -> Answer:

@@ -2,7 +2,6 @@
 
 import json
 import re
-import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,13 +10,13 @@ from typing import Any
 from urllib.request import urlopen
 
 import pytest
-import uvicorn
 from playwright.sync_api import Browser, Page, Route, expect, sync_playwright
 from starlette.testclient import TestClient
 
 from jmmc.settings import Settings
 from jmmc.stores import open_store
 from jmmc.web.server import create_app
+from tests.servers import serving
 
 CHROMIUM_ARGS = [
     "--headless",
@@ -35,22 +34,8 @@ PATIENCE = 15_000  # ms, for a machine that is busy with other tests
 @contextmanager
 def served(tmp_path: Path, **fields: Any) -> Iterator[str]:
     settings = Settings(store=f"sqlite:///{tmp_path}/demo.db", secret="s" * 32, demo=True, **fields)
-    config = uvicorn.Config(
-        create_app(settings), port=0, lifespan="on", ws="none", log_level="warning"
-    )
-    server = uvicorn.Server(config)
-    thread = threading.Thread(target=server.run, daemon=True)
-    thread.start()
-    try:
-        deadline = time.monotonic() + 10
-        while not server.started and time.monotonic() < deadline:
-            time.sleep(0.02)
-        port = server.servers[0].sockets[0].getsockname()[1]
-        yield f"http://127.0.0.1:{port}"
-    finally:
-        server.should_exit = True
-        thread.join(timeout=10)
-        assert not thread.is_alive()
+    with serving(create_app(settings)) as url:
+        yield url
 
 
 @pytest.fixture

@@ -31,6 +31,7 @@ from jmmc.identity import is_session_id
 from jmmc.moments import moment
 from jmmc.plain import encode
 from jmmc.pseudonyms import Pseudonyms
+from jmmc.quality import Grade
 from jmmc.queries import NotFoundError, Page, Queries
 from jmmc.stores import Store
 from jmmc.stores.erasures import erasures
@@ -45,6 +46,8 @@ from jmmc.web.openapi import describe, reference_page
 from jmmc.web.problems import Problem
 
 ROOT = "/api/v1"
+
+_Door = Callable[[Request], Awaitable[Response]]
 
 _DAY = 86_400
 _REFERENCE_HEADERS = {
@@ -61,6 +64,7 @@ class Parameter(NamedTuple):
     name: str
     description: str
     schema: dict[str, Any]
+    required: bool = False
 
 
 class Operation(NamedTuple):
@@ -91,10 +95,27 @@ def _text(name: str, description: str) -> Parameter:
     return Parameter(name, description, {"type": "string"})
 
 
+_MOMENT = {
+    "type": "string",
+    "anyOf": [
+        {"format": "date-time"},
+        {"format": "date"},
+        {
+            "type": "string",
+            "pattern": "^(now|[0-9]{1,5}[mhdw]|[0-9-]{10}T[0-9]{2}(:[0-9]{2}){1,2})$",
+        },
+    ],
+}
+_GRADES = tuple(it.name.lower() for it in Grade)
 _WINDOW = (
-    _text("since", "ISO 8601 (UTC unless it says), or 24h, 7d ago; a day before until by default."),
-    _text("until", "The same; now by default."),
-    *(_text(it, f"Only sessions with this {it}.") for it in FILTERS),
+    Parameter(
+        "since",
+        "ISO 8601 (UTC unless it says), or 24h, 7d ago; a day before until by default.",
+        _MOMENT,
+    ),
+    Parameter("until", "The same; now by default.", _MOMENT),
+    *(_text(it, f"Only sessions with this {it}.") for it in FILTERS if it != "grade"),
+    Parameter("grade", "Only sessions with this.", {"type": "string", "enum": list(_GRADES)}),
 )
 _PAGING = (
     Parameter("limit", "Items an answer.", {"type": "integer", "minimum": 1, "maximum": 500}),
@@ -117,7 +138,7 @@ def operations(
     queries: Queries, store: Store, forget: Callable[[Subject], Awaitable[Erasure]]
 ) -> list[Operation]:
     """Everything that can be asked."""
-    by = Parameter("by", "The dimension.", {"type": "string", "enum": list(DIMENSIONS)})
+    by = Parameter("by", "The dimension.", {"type": "string", "enum": list(DIMENSIONS)}, True)
     period = Parameter("period", "Day by default.", {"type": "string", "enum": list(_PERIODS)})
     text = _text("q", "Part of a conference's name, a participant's uid or an address.")
 
@@ -293,6 +314,8 @@ class Asked:
         filters: dict[str, Any] = {
             it: value for it in FILTERS if (value := self._given.get(it)) is not None
         }
+        if "grade" in filters:
+            self.one_of("grade", _GRADES, None)
         return self.names.wanted(Wanted(since=since, until=until, **filters))
 
     @property
@@ -337,10 +360,14 @@ def api_routes(
     collector: Collector, access: Access, *, clock: Callable[[], float] = time.time
 ) -> list[BaseRoute]:
     """The paths under `/api/v1/`, with their description as OpenAPI and as a page."""
-    routes: list[BaseRoute] = []
-    for operation in _operations_of(collector, clock):
-        door = _door(operation, collector, access, clock)
-        routes.append(Route(ROOT + operation.path, door, methods=[operation.method]))
+    doors: dict[str, dict[str, _Door]] = {}
+    for it in _operations_of(collector, clock):
+        at = doors.setdefault(it.path, {})
+        at[it.method.upper()] = _door(it, collector, access, clock)
+    # One route a path: the Allow of a 405 names all of its methods.
+    routes: list[BaseRoute] = [
+        Route(ROOT + path, _by_method(its), methods=list(its)) for path, its in doors.items()
+    ]
     description = api_description(collector)
     page = reference_page(description)
 
@@ -372,9 +399,16 @@ def _operations_of(collector: Collector, clock: Callable[[], float]) -> list[Ope
     return operations(queries, collector.store, collector.forget)
 
 
+def _by_method(doors: dict[str, _Door]) -> _Door:
+    async def door(request: Request) -> Response:
+        return await doors["GET" if request.method == "HEAD" else request.method](request)
+
+    return door
+
+
 def _door(
     operation: Operation, collector: Collector, access: Access, clock: Callable[[], float]
-) -> Callable[[Request], Awaitable[Response]]:
+) -> _Door:
     names = re.findall(r"{(\w+)}", operation.path)
 
     async def door(request: Request) -> Response:

@@ -5,12 +5,14 @@ from html import escape
 from typing import Any, Protocol
 
 from jmmc.plain import schemas
+from jmmc.tables import MEDIA_TYPES
 
 
 class _Parameter(Protocol):
     name: str
     description: str
     schema: dict[str, Any]
+    required: bool
 
 
 class _Operation(Protocol):
@@ -28,6 +30,21 @@ _PROBLEM = {
         "status": {"type": "integer"},
         "detail": {"type": "string"},
     },
+    "required": ["title", "status", "detail"],
+}
+_PROBLEMS = {
+    400: "The question is not understood.",
+    401: "A token is needed, or to sign in.",
+    403: "The token may not do this.",
+    404: "There is no such thing.",
+    429: "Too many questions: Retry-After says when.",
+    501: "The library for this format is not installed.",
+    503: "The store is down: Retry-After says when.",
+}
+_IN_PATH: dict[str, tuple[str, dict[str, Any]]] = {
+    "id": ("24 hex digits.", {"type": "string", "pattern": "^[0-9a-fA-F]{24}$"}),
+    "uid": ("The id of a browser.", {"type": "string"}),
+    "conf": ("A room, under its name as Jitsi has it.", {"type": "string"}),
 }
 
 
@@ -48,6 +65,7 @@ def describe(root: str, version: str, operations: Sequence[Any], page_of: type) 
         "paths": paths,
         "components": {
             "schemas": components,
+            "responses": {f"Problem{it}": _problem(why) for it, why in _PROBLEMS.items()},
             "securitySchemes": {"token": {"type": "http", "scheme": "bearer"}},
         },
         "security": [{"token": []}, {}],
@@ -68,10 +86,9 @@ def reference_page(description: dict[str, Any]) -> str:
             f"<td>{escape(it['description'])}</td></tr>"
             for it in operation["parameters"]
         )
-        answer = operation["responses"]["200"]["content"]["application/json"]["schema"]
         parts.append(
             f"<section><h2><code>{method} {escape(path)}</code></h2>"
-            f"<p>{escape(operation['summary'])} Answers {_linked(answer)}.</p>"
+            f"<p>{escape(operation['summary'])} Answers {_linked(answer_of(operation))}.</p>"
             + (f"<table>{rows}</table>" if rows else "")
             + "</section>"
         )
@@ -96,39 +113,61 @@ def _operation(operation: Any, schema: dict[str, Any], page_of: type) -> dict[st
                 "items": {"type": "array", "items": schema},
                 "next": {"type": ["string", "null"]},
             },
+            "required": ["items", "next"],
         }
-    in_path = [it[1:-1] for it in operation.path.split("/") if it.startswith("{")]
+    forms = next(
+        (it.schema["enum"] for it in operation.parameters if it.name == "format"), ["json"]
+    )
+    files: dict[str, Any] = {MEDIA_TYPES[it].partition(";")[0]: {} for it in forms if it != "json"}
+    content = {"application/json": {"schema": schema}} if "json" in forms else {}
+    problems = {it for it in _PROBLEMS if it != 501 or files}
+    if "{" not in operation.path:
+        problems.discard(404)
     return {
         "summary": operation.summary,
         "parameters": [
+            *(_in_path(it[1:-1]) for it in operation.path.split("/") if it.startswith("{")),
             *(
                 {
-                    "name": it,
-                    "in": "path",
-                    "required": True,
-                    "description": "",
-                    "schema": {"type": "string"},
+                    "name": it.name,
+                    "in": "query",
+                    "required": it.required,
+                    "description": it.description,
+                    "schema": it.schema,
                 }
-                for it in in_path
-            ),
-            *(
-                {"name": it.name, "in": "query", "description": it.description, "schema": it.schema}
                 for it in operation.parameters
             ),
         ],
         "responses": {
-            "200": {
-                "description": operation.summary,
-                "content": {"application/json": {"schema": schema}},
-            },
-            "default": {
-                "description": "What is wrong.",
-                "content": {
-                    "application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}
-                },
-            },
+            "200": {"description": operation.summary, "content": content | files},
+            **{str(it): {"$ref": f"#/components/responses/Problem{it}"} for it in sorted(problems)},
         },
     }
+
+
+def _in_path(name: str) -> dict[str, Any]:
+    description, schema = _IN_PATH[name]
+    return {
+        "name": name,
+        "in": "path",
+        "required": True,
+        "description": description,
+        "schema": schema,
+    }
+
+
+def _problem(description: str) -> dict[str, Any]:
+    schema = {"$ref": "#/components/schemas/Problem"}
+    return {
+        "description": description,
+        "content": {"application/problem+json": {"schema": schema}},
+    }
+
+
+def answer_of(operation: dict[str, Any]) -> dict[str, Any]:
+    """The schema of what an operation answers; nothing for a file."""
+    content = operation["responses"]["200"]["content"]
+    return dict(content.get("application/json", {}).get("schema", {}))
 
 
 def kind_of(schema: dict[str, Any]) -> str:
