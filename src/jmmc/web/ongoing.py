@@ -1,6 +1,7 @@
 """The pages that go on by themselves: this moment, and the collector's own health."""
 
 import asyncio
+import re
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
@@ -16,6 +17,7 @@ from jmmc.web.layout import HEADERS, Layout
 
 _REFRESH = 5.0  # Seconds between two looks at what happens now.
 _GLANCE = 0.25  # Seconds between two looks at whether the server is to stop.
+_LINE = re.compile("\\r\\n|\\r|\\n")  # What ends a line of server-sent events.
 
 
 class Ongoing:
@@ -100,7 +102,8 @@ class Ongoing:
                     if not await self._access.may_still(request, "read", self._clock()):
                         return
                     text = template.render(self._layout.context(request, caller, **await look()))
-                    yield "".join(f"data: {it}\n" for it in text.splitlines()) + "\n"
+                    # Not splitlines, which would make a new line of a U+2028 in a name.
+                    yield "".join(f"data: {it}\n" for it in _LINE.split(text)) + "\n"
                 except StoreError:
                     yield "event: down\ndata:\n\n"
                 for _ in range(int(_REFRESH / _GLANCE)):
