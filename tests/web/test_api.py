@@ -459,6 +459,8 @@ async def test_what_fires_is_said_on_the_first_page(app: Server, store: Store) -
     page = (await call(app, "GET", "/", client="127.0.0.1")).body.decode()
     assert "An alarm is on" in page
     assert "region-poor (&lt;eu&gt;)" in page
+    health = (await call(app, "GET", "/health", client="127.0.0.1")).body.decode()
+    assert "<td>&lt;eu&gt;</td>" in health
 
 
 async def test_whoever_looks_for_a_name_gets_names_and_not_every_session(app: Server) -> None:
