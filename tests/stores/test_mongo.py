@@ -18,13 +18,13 @@ from pymongo import AsyncMongoClient
 from jmmc import MetricsCollector
 from jmmc.errors import StoreError
 from jmmc.export import stored_form
-from jmmc.model import Dialect, Session, SessionFilter
+from jmmc.model import Dialect, Receipt, Session, SessionFilter
 from jmmc.stores import mongo, open_store
 from jmmc.stores.mongo import MongoStore
 from jmmc.summary import Wanted, summarize
 from jmmc.thresholds import preset
 from tests.builders import UID, body, call, push, sample, v1_push
-from tests.mongod import Mongod
+from tests.mongod import Mongod, ReplicaSet
 from tests.servers import free_port
 
 _SESSION = "0" * 23 + "1"
@@ -327,6 +327,33 @@ async def test_a_client_that_is_not_asynchronous_is_refused(raw: Collection) -> 
 async def test_a_confirmation_waits_for_the_majority_and_the_journal(store: MongoStore) -> None:
     assert store._sessions is not None
     assert store._sessions.write_concern.document == {"w": "majority", "j": True}
+
+
+async def test_what_too_few_servers_confirm_is_not_confirmed(replica_set: ReplicaSet) -> None:
+    client: pymongo.AsyncMongoClient[dict[str, Any]] = pymongo.AsyncMongoClient(replica_set.url)
+    collection = client.jmmc["too-few"]
+    first, then = MongoStore(collection), MongoStore(collection)
+    await first.open()
+    await then.open()
+    # As a host may have it, whose replica set has lost a member.
+    then._sessions = collection.with_options(write_concern=pymongo.WriteConcern(4))
+    with pytest.raises(StoreError, match="did not confirm"):
+        await then.append([push(0)])
+    (receipt,) = await first.append([push(0)])
+    assert receipt == Receipt(0), "stored already: sending again is harmless"
+    for store in (first, then):
+        await store.close()
+    await client.close()
+
+
+async def test_an_index_of_an_earlier_version_is_taken_away(
+    mongod: Mongod, raw: Collection
+) -> None:
+    raw.create_index([("d", 1)], name="jmmc_dirty")
+    store = MongoStore(url=mongod.url, name=raw.name)
+    await store.open()
+    await store.close()
+    assert "jmmc_dirty" not in raw.index_information()
 
 
 async def test_a_write_concern_in_the_url_is_respected(mongod: Mongod) -> None:
