@@ -546,6 +546,9 @@ async def test_names_are_found_as_one_types(lives: Store) -> None:
     assert await queries.search("  ") == []
     assert await queries.search("%") == []
     assert await queries.search(".*") == []
+    assert await queries.search("room\0") == []
+    nobody = Wanted(since=0, until=2**31, browser="Chrome\0", provider="AS64496\0")
+    assert (await queries.sessions(nobody, limit=5)).items == []
 
 
 async def test_records_are_kept_by_kind_and_name(store: Store, other: Store) -> None:

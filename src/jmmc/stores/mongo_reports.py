@@ -259,10 +259,9 @@ class MongoReports:
         """See `Reports.search`."""
         text = text.lower()
         names = self._place.collection("names")
-        beginning = {"name": {"$regex": f"^{re.escape(text)}"}}
-        inside = {
-            "name": {"$regex": f"(?s).{re.escape(text)}", "$not": re.compile(f"^{re.escape(text)}")}
-        }
+        begins = f"^{_literal(text)}"
+        beginning = {"name": {"$regex": begins}}
+        inside = {"name": {"$regex": f"(?s).{_literal(text)}", "$not": re.compile(begins)}}
         rows: list[Document] = []
         with self._place.guarded():
             for query in (beginning, inside):
@@ -335,7 +334,7 @@ class MongoReports:
             if not value:
                 query[column] = {"$in": ["", None]}  # None: of a version that had no such field.
             elif column in PREFIXES:
-                query[column] = {"$regex": f"^{re.escape(value)}( |$)"}
+                query[column] = {"$regex": f"^{_literal(value)}( |$)"}
             else:
                 query[column] = value
         if wanted.running is not None:
@@ -362,3 +361,8 @@ def _document(summary: Summary) -> Document:
     document["series"] = msgspec.json.encode(summary.series).decode()
     document["whole"] = msgspec.json.encode(summary)
     return document
+
+
+def _literal(text: str) -> str:
+    """A pattern for `text` itself; BSON has no NUL in patterns."""
+    return re.escape(text).replace("\0", r"\x00")
