@@ -114,6 +114,7 @@ async def test_pages_are_followed_by_their_cursor(app: Server) -> None:
         ("/overview?since=9999-12-30&until=9999-12-31T23:59:59-23:59", 400, "to 9999-12-31"),
         ("/overview?grade=bad", 400, "expected unknown, good, fair, poor"),
         ("/overview?weather=bad", 400, "Unknown parameter weather"),
+        ("/sessions?conf[$ne]=x", 400, "Unknown parameter conf[$ne]"),
         ("/sessions?limit=0", 400, "1..500"),
         ("/sessions?cursor=x", 400, "cursor"),
         ("/sessions?cursor=99999999999999999999:x", 400, "cursor"),
