@@ -3,7 +3,8 @@
 The first document is the session's own, as the ancestor writes it; each of the following ones has
 `SAMPLES` elements of `m` more, the same `conf` and `uid`, and says in `s` whose it is and in `c`
 the how manieth. A document's `_id` follows from session and number, so any collector finds it.
-`d` marks documents with samples that no summary knows yet.
+`d` marks documents with samples that no summary knows yet, `o` those whose elements are out of
+order: in all others of dialect v2, element `i` of document `n` is sample `n * SAMPLES + i`.
 """
 
 from collections.abc import Mapping, Sequence
@@ -65,16 +66,22 @@ def is_session(document: Mapping[str, Any]) -> bool:
         and isinstance(document.get("conf"), str)
         and isinstance(document.get("uid"), str)
         and isinstance(elements, list)
-        and len(elements) > 0
-        and all(isinstance(it, dict) and second_of(it.get("ts")) is not None for it in elements)
+        and any(it is not None for it in elements)
+        and all(it is None or _is_element(it) for it in elements)
     )
+
+
+def _is_element(it: object) -> bool:
+    return isinstance(it, dict) and second_of(it.get("ts")) is not None
 
 
 def session_of(documents: Sequence[Mapping[str, Any]]) -> Session:
     """The session of its documents, given in order; the first one is its own."""
     first = documents[0]
     dialect = Dialect.V2 if first.get("v") == 2 else Dialect.V1
-    samples = [sample_of(it) for document in documents for it in document["m"]]
+    # MongoDB fills up with null before a sample set at its place, if a backup lost those before.
+    elements = [it for document in documents for it in document["m"] if it is not None]
+    samples = [sample_of(it) for it in elements]
     if dialect is Dialect.V2:
         samples.sort(key=lambda it: -1 if it.seq is None else it.seq)
     return Session(

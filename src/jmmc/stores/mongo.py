@@ -24,7 +24,7 @@ from jmmc.logs import logger
 from jmmc.model import Condition, Dialect, Erased, Push, Receipt, Refusal, Session, SessionFilter
 from jmmc.stores.documents import Document, is_session, session_of
 from jmmc.stores.mongo_reports import REPORT_INDEXES, MongoReports
-from jmmc.stores.placing import V1_HEAD, V2_HEAD, Head, Placing, document_ids
+from jmmc.stores.placing import V1_HEAD, V2_HEAD, Head, Placing, Write, document_ids
 from jmmc.tasks import stop
 
 _log = logger(__name__)
@@ -33,6 +33,7 @@ _OLDEST = (4, 2)  # The first release that has every command we send.
 _HEADS = 100_000  # Sessions remembered; each is about 300 bytes. A forgotten one costs a query.
 _ROUNDS = 5  # Tries of a batch against other collectors that write to the same sessions.
 _DUPLICATE_KEY = 11000
+_BAD_VALUE = 2  # What `$pull` says of what is no array.
 _NOT_ALLOWED = frozenset({13, 18})  # Unauthorized, AuthenticationFailed
 _INDEX_PATIENCE = 2.0  # Seconds; a large collection's indexes go on being built behind our back.
 _PARTING = 1.0  # Seconds that a server has to hear that we go.
@@ -233,15 +234,14 @@ class MongoStore:
             writes = placing.writes()
             if not writes:
                 return []
-            upserted: Mapping[int, Any] = {}
-            again: set[int] = set()
+            operations = [UpdateOne(it.filter, it.update, it.upsert) for it in writes]
+            outcome: Mapping[str, Any]
             try:
-                operations = [UpdateOne(it.filter, it.update, it.upsert) for it in writes]
-                done = await collection.bulk_write(operations, ordered=False)
-                upserted = done.upserted_ids or {}
+                outcome = (await collection.bulk_write(operations, ordered=False)).bulk_api_result
             except BulkWriteError as error:
-                again = _lost_races(error)
-                upserted = {it["index"]: it["_id"] for it in error.details["upserted"]}
+                outcome = error.details
+        again = _lost_races(outcome, writes)
+        upserted = [it["index"] for it in outcome["upserted"]]
         for number in upserted:
             if writes[number].expected:
                 # Somebody has deleted the session: what comes now begins with a hole, and what we
@@ -443,16 +443,21 @@ def _query(wanted: SessionFilter) -> Document:
     return query
 
 
-def _lost_races(error: BulkWriteError) -> set[int]:
-    """The operations that met a document of another collector; raises for any other failure."""
-    for concern in error.details["writeConcernErrors"]:
-        raise StoreError(f"MongoDB did not confirm: {concern.get('errmsg')}") from error
-    for failure in error.details["writeErrors"]:
-        if failure["code"] != _DUPLICATE_KEY:
-            words = f"MongoDB: {failure['errmsg']}"
+def _lost_races(outcome: Mapping[str, Any], writes: Sequence[Write]) -> set[int]:
+    """The writes that met another collector's; raises for any other failure."""
+    failures = outcome["writeErrors"]
+    for concern in outcome["writeConcernErrors"]:
+        raise StoreError(f"MongoDB did not confirm: {concern.get('errmsg')}")
+    for failure in failures:
+        extends = writes[failure["index"]].extends
+        if failure["code"] != (_BAD_VALUE if extends else _DUPLICATE_KEY):
             kind = UnusableStore if failure["code"] in _NOT_ALLOWED else StoreError
-            raise kind(words) from error
-    return {failure["index"] for failure in error.details["writeErrors"]}
+            raise kind(f"MongoDB: {failure['errmsg']}")
+    again = {failure["index"] for failure in failures}
+    if outcome["nMatched"] + len(outcome["upserted"]) + len(failures) < len(writes):
+        # Documents are gone, and nobody says which: none of those that had to be there counts.
+        again.update(number for number, it in enumerate(writes) if it.extends)
+    return again
 
 
 def _words(error: OperationFailure) -> str:
