@@ -6,10 +6,11 @@ from typing import Any
 import pymongo
 import pytest
 from bson import ObjectId
+from msgspec.structs import replace
 
-from jmmc.model import Receipt, SessionFilter
+from jmmc.model import Receipt, Refusal, SessionFilter
 from jmmc.stores.mongo import MongoStore
-from tests.builders import UID, push, sample
+from tests.builders import UID, push, sample, v1_push
 from tests.mongod import Mongod
 
 _ID = ObjectId("0" * 23 + "1")
@@ -135,3 +136,24 @@ async def test_a_document_of_an_earlier_version_that_is_out_of_turn_is_not_exten
     for seq in (4, 5):
         await store.append([push(seq)])
     assert _places(raw) == [[0, 2, 3, 4, 5]]
+
+
+async def test_who_has_not_read_whose_a_v1_session_is_adds_nothing_to_that_of_somebody_else(
+    store: MongoStore, other: MongoStore, raw: Collection
+) -> None:
+    await store.append([v1_push(opens=True)])
+    theirs = replace(v1_push(opens=True), conf="elsewhere")
+
+    assert await other.append([theirs]) == [Refusal.OTHER_OWNER]
+    (document,) = raw.find()
+    assert len(document["m"]) == 1
+
+
+async def test_a_v1_session_that_was_deleted_elsewhere_is_not_made_anew_without_its_beginning(
+    store: MongoStore, other: MongoStore, raw: Collection
+) -> None:
+    await store.append([v1_push(opens=True)])
+    assert (await other.erase(SessionFilter())).sessions == 1
+
+    assert await store.append([v1_push('{"cq":1}')]) == [Refusal.UNKNOWN_SESSION]
+    assert raw.count_documents({}) == 0

@@ -449,14 +449,14 @@ def _lost_races(outcome: Mapping[str, Any], writes: Sequence[Write]) -> set[int]
     for concern in outcome["writeConcernErrors"]:
         raise StoreError(f"MongoDB did not confirm: {concern.get('errmsg')}")
     for failure in failures:
-        extends = writes[failure["index"]].extends
-        if failure["code"] != (_BAD_VALUE if extends else _DUPLICATE_KEY):
+        needed = writes[failure["index"]].needed
+        if failure["code"] != (_BAD_VALUE if needed else _DUPLICATE_KEY):
             kind = UnusableStore if failure["code"] in _NOT_ALLOWED else StoreError
             raise kind(f"MongoDB: {failure['errmsg']}")
     again = {failure["index"] for failure in failures}
     if outcome["nMatched"] + len(outcome["upserted"]) + len(failures) < len(writes):
-        # Documents are gone, and nobody says which: none of those that had to be there counts.
-        again.update(number for number, it in enumerate(writes) if it.extends)
+        # Documents are gone, and nobody says which: none of those that are needed counts.
+        again.update(number for number, it in enumerate(writes) if it.needed)
     return again
 
 

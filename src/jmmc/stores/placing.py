@@ -68,7 +68,7 @@ class Write(Struct):
     """What one document gets, for the pushes at `indices`.
 
     `expected` tells that the document is believed to exist, `upsert` that it is made if not,
-    `extends` that it is believed to have its samples in turn.
+    `needed` that nothing is stored if not.
     """
 
     session: str
@@ -77,7 +77,7 @@ class Write(Struct):
     upsert: bool
     expected: bool
     indices: set[int]
-    extends: bool = False
+    needed: bool = False
 
 
 class _Growth(Struct):
@@ -279,12 +279,15 @@ def _write(growth: _Growth) -> Write:
     update: Document = {"$setOnInsert": new_document(push, number, growth.samples[0].ts)}
     if push.dialect is Dialect.V1:
         # Nothing numbers these. What is equal in time and readings says nothing twice.
-        key[f"m.{SAMPLES - 1}"] = {"$exists": False}
+        # And whose the session is may not have been read.
+        key |= {f"m.{SAMPLES - 1}": {"$exists": False}, "conf": push.conf, "uid": push.uid}
         update |= {"$addToSet": {"m": {"$each": elements}}, "$set": {"d": True}}
+        if growth.expected and not push.opens:  # Only a push that opens makes a session.
+            return Write(push.session, key, update, False, True, growth.indices, needed=True)
     elif growth.in_turn and growth.expected:
         places = {f"m.{it['seq'] % SAMPLES}": it for it in elements}
         update = {"$set": {**places, "d": True}, "$pull": {"o": 0}}
-        return Write(push.session, key, update, False, True, growth.indices, extends=True)
+        return Write(push.session, key, update, False, True, growth.indices, needed=True)
     else:
         made = growth.in_turn or growth.guessed
         key |= {"m": {"$exists": False}} if made else {"m.seq": {"$nin": _seqs(elements)}}
