@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import Phase, settings
 from playwright.sync_api import Browser, sync_playwright
 
 import jmmc
@@ -13,6 +14,15 @@ from tests.mongod import Mongod, ReplicaSet
 
 pytest_plugins = ["tests.watchdog"]
 pytest.register_assert_rewrite("tests.e2e.truth", "tests.oracle")
+
+# For `./run mutants`: the first example that fails is enough, nobody reads the smallest.
+settings.register_profile(
+    "mutants",
+    phases=[Phase.explicit, Phase.generate],
+    derandomize=True,
+    deadline=None,
+    database=None,
+)
 
 CHROMIUM = "/usr/bin/chromium"
 CHROMIUM_OPTIONS = [

@@ -257,3 +257,22 @@ async def test_check_says_when_nobody_would_be_told(tmp_path: Path) -> None:
 def test_rules_come_from_toml_and_from_the_environment_alike() -> None:
     rules = [{"name": "a", "kind": "poor_share", "by": "region", "above": 0.3}]
     assert Settings.of(alerts=rules).alerts == Settings.of(alerts=json.dumps(rules)).alerts
+
+
+def test_what_is_seen_says_where_since_when_and_in_figures() -> None:
+    share = see_share(_POOR, Share("eu", 3, 900, 300), 1000)
+    assert share == Seen("eu", "bad", 1000 - 600, {"poor_share": 0.3333, "participants": 3})
+    silent = see_silence(_SILENT, Silence(700, 50), 1000)
+    assert silent == Seen("", "bad", 700, {"fell_silent": 50, "seconds": 300})
+    assert see_silence(_SILENT, Silence(900, 50), 1000) == Seen("", "clear", 1000, {})
+    assert see_store(True, 1000) == Seen("", "bad", 1000, {})
+    assert see_store(False, 1000) == Seen("", "clear", 1000, {})
+
+
+def test_a_state_has_the_latest_figures_and_the_beginning() -> None:
+    begun = decide(_POOR, None, Seen("eu", "bad", 400, {"poor_share": 0.3}), 1000)
+    assert begun.state == State("it", "eu", 400, 1000, None, {"poor_share": 0.3})
+    worse = decide(_POOR, begun.state, Seen("eu", "bad", 460, {"poor_share": 0.9}), 1060)
+    assert worse.state == State("it", "eu", 400, 1000, None, {"poor_share": 0.9})
+    well = decide(_POOR, worse.state, Seen("eu", "clear", 520, {"poor_share": 0.0}), 1120)
+    assert well.state == State("it", "eu", 400, 1000, 1120, {"poor_share": 0.0})

@@ -222,3 +222,27 @@ def test_a_second_fold_written_apart_agrees(states: list[dict[str, int]]) -> Non
     it = session(*sent(states))
     elements = json.loads(stored_form(it))["m"]
     assert [dict(state) for _, state in carried(it)] == oracle.fold(elements)
+
+
+def test_a_clipped_span_keeps_what_held_and_one_that_only_touches_is_left_out() -> None:
+    one, two, three = (Span(n, n + 10, {"cq": n}) for n in (0, 10, 20))
+    assert clip([one, two, three], 10, 20) == [two]
+    assert clip([one, two, three], 5, 21) == [
+        Span(5, 10, {"cq": 0}),
+        two,
+        Span(20, 21, {"cq": 20}),
+    ]
+
+
+def test_after_a_hole_nothing_is_carried_forward() -> None:
+    samples = [
+        sample(0, 1000, {"cq": 7, "rtt": 5}),
+        sample(1, 1030, {"ev": ["p2p"]}),
+        sample(3, 1090, {"rtt": 6}),
+        sample(4, 1120),
+    ]
+    found = [dict(state) for _, state in carried(session(*samples))]
+    assert found == [{"cq": 7, "rtt": 5}, {"cq": 7, "rtt": 5}, {"rtt": 6}, {"rtt": 6}]
+    named = [msgspec.structs.replace(it, seq=None) for it in samples]
+    states = [dict(state) for _, state in carried(session(*named, dialect=Dialect.V1))]
+    assert states[-1] == {"cq": 7, "rtt": 6}, "v1 numbers nothing: it has no holes"

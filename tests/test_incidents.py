@@ -3,6 +3,7 @@
 from itertools import pairwise
 
 import msgspec
+import pytest
 
 from jmmc.incidents import incidents
 from jmmc.model import Dialect, Session
@@ -66,3 +67,49 @@ def test_of_very_many_the_worst_are_told() -> None:
     found = incidents(room, room)
     assert len(found) == 20
     assert {it.sessions[0] for it in found} == {it.session for it in room[20:]}
+
+
+def _spells(it: Summary, *spells: Spell) -> Summary:
+    return msgspec.structs.replace(it, spells=spells)
+
+
+def test_an_incident_has_the_reasons_and_the_worst_grade_of_all_that_is_in_it() -> None:
+    room = [
+        _spells(_person(n, (1400, 1600)), Spell(1400, 1600, grade, {reason: 200}))
+        for n, (grade, reason) in enumerate(
+            [(Grade.FAIR, "rtt"), (Grade.POOR, "loss"), (Grade.FAIR, "jitter"), (Grade.FAIR, "rtt")]
+        )
+    ]
+    (one,) = incidents(room, [*room, *_ELSEWHERE])
+    assert one.reasons == {"rtt": 400, "loss": 200, "jitter": 200}
+    assert one.grade is Grade.POOR
+
+
+@pytest.mark.parametrize("first", [0, 10])
+def test_a_spell_that_begins_as_another_ends_is_another_incident(first: int) -> None:
+    """Those who were struck first have left when the others are."""
+    early = [_person(first + n, (1100, 1200)) for n in range(5)]
+    early = [msgspec.structs.replace(it, ended=1200, lane=it.lane[:2]) for it in early]
+    late = [_person(10 - first + n, (1200, 1300)) for n in range(5)]
+    late = [msgspec.structs.replace(it, began=1200, lane=it.lane[1:]) for it in late]
+    room = [*early, *late]
+    found = incidents(room, [*room, *_ELSEWHERE])
+    assert [(it.start, it.end, it.blame.verdict) for it in found] == [
+        (1100, 1200, "conf"),
+        (1200, 1300, "conf"),
+    ]
+
+
+def test_of_more_spells_than_are_looked_at_poor_seconds_weigh_more_than_fair_ones() -> None:
+    """A fair second is three tenths of a poor one; where in the meeting it was is all the same."""
+    short = [_person(n, (1800, 1820)) for n in range(60)]
+    fair = [
+        _spells(_person(100 + n, (1000, 1060)), Spell(1000, 1060, Grade.FAIR, {"rtt": 60}))
+        for n in range(60)
+    ]
+    long = [
+        _spells(_person(200 + n, (1900, 1980)), Spell(1900, 1980, Grade.FAIR, {"rtt": 80}))
+        for n in range(60)
+    ]
+    assert {it.grade for it in incidents([*fair, *short], [])} == {Grade.POOR}
+    assert {it.grade for it in incidents([*long, *short], [])} == {Grade.FAIR}

@@ -120,3 +120,13 @@ async def test_a_missing_key_is_warned_of(tmp_path: Path, key: str, verdict: str
     settings = Settings.of(store=store, pseudonyms="uid", pseudonym_key=key)
     found = [it async for it in inspect(settings) if it.what.startswith("pseudonyms")]
     assert [it.verdict for it in found] == [verdict]
+
+
+def test_what_is_searched_for_is_what_was_typed_and_what_stands_for_it() -> None:
+    uids, confs = Pseudonyms("uid", _KEY), Pseudonyms("conf", _KEY)
+    assert uids.texts(" Room ") == ["Room"]
+    assert uids.texts(UID.upper()) == [UID.upper(), uids.uid(UID)]
+    assert confs.texts("Room") == ["Room", confs.conf("room")]
+    assert confs.texts(UID) == [UID, confs.conf(UID)]
+    assert _BOTH.texts("  ") == [""]
+    assert Pseudonyms().texts(UID) == [UID]

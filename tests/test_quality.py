@@ -7,7 +7,16 @@ from hypothesis import strategies as st
 from jmmc.errors import SettingsError
 from jmmc.fold import Span, State
 from jmmc.mos import mos
-from jmmc.quality import Grade, Judged, judge, quantiles, spells, verdict, worst_minute
+from jmmc.quality import (
+    Grade,
+    Judged,
+    judge,
+    moment_mos,
+    quantiles,
+    spells,
+    verdict,
+    worst_minute,
+)
 from jmmc.thresholds import PRESETS, preset
 
 _JITSI = preset("jitsi")
@@ -212,3 +221,34 @@ def test_a_quantile_is_that_of_the_seconds_one_by_one(
     seconds = sorted(value for value, weight in weighted for _ in range(weight))
     expected = seconds[min(int(share * len(seconds) + 1e-9), len(seconds) - 1)]
     assert quantiles(weighted, [share]) == [expected]
+
+
+@pytest.mark.parametrize(
+    ("rtt", "loss", "jitter", "score"),
+    [
+        (0, 0, 0, 4.3899),  # 40 ms: R = 93.2 - 0.96
+        (50, 3, 10, 3.9766),  # 85 ms: R = 93.2 - 2.04 - 12.3913
+        (50, 10, 10, 3.0737),  # 85 ms: R = 93.2 - 2.04 - 31.6667
+        (235, 0, None, 4.2363),  # 197.5 ms: R = 93.2 - 4.74 - 2.222
+        (300, 2, 40, 3.4964),  # 270 ms: R = 93.2 - 6.48 - 10.197 - 8.6364
+        (400, 10, 20, 2.2395),  # 280 ms: R = 93.2 - 6.72 - 11.297 - 31.6667
+        (2000, 100, None, 1.0),
+    ],
+)
+def test_the_score_is_that_of_the_e_model_worked_out_by_hand(
+    rtt: float, loss: float, jitter: float | None, score: float
+) -> None:
+    """Half of the round trip, a packet of 20 ms, a buffer of 20 ms and twice the jitter."""
+    assert mos(rtt=rtt, loss=loss, jitter=jitter) == pytest.approx(score, abs=1e-4)
+
+
+def test_a_moment_is_scored_by_what_is_received() -> None:
+    state = {"rtt": 300, "d.pl": 2, "d.jit": 40, "u.pl": 50, "u.jit": 500}
+    assert moment_mos(state) == pytest.approx(3.4964, abs=1e-4)
+    assert _one(state, "twilio")[1] == ("loss", "jitter", "mos")
+    assert _one({"rtt": 40, "d.pl": 0}, "twilio") == (Grade.GOOD, ())
+
+
+def test_a_falling_reading_must_rise_a_tenth_above_its_limit_to_be_better() -> None:
+    grades = _grades(*({"cq": it} for it in (31, 29, 32, 33, 31, 9, 10, 11, 29, 33)))
+    assert [it.name[0] for it in grades] == list("GFFGGPPFFG")

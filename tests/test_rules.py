@@ -1,17 +1,18 @@
 """The small rules: admission, identity, addresses, browsers, throttling."""
 
 import re
+from ipaddress import ip_address
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from jmmc.addresses import Proxies, stored_form, throttle_key
+from jmmc.addresses import Proxies, stored_form, throttle_key, truncated
 from jmmc.admission import OLDEST_AGE, Admitted, Policy, admit
 from jmmc.errors import Rejected
 from jmmc.identity import CookieSigner, is_session_id, session_of
-from jmmc.model import Dialect
+from jmmc.model import Dialect, Push, Sample
 from jmmc.throttle import Throttle
 from jmmc.useragent import browser_and_system
 from jmmc.wire import Arrived, Envelope
@@ -94,7 +95,14 @@ def test_absurd_ages_are_clamped_and_counted(age: float, ts: float) -> None:
 
 @pytest.mark.parametrize(
     ("claimed", "ts"),
-    [(_NOW - 20, _NOW - 30), (_NOW - 61, _NOW - 10), (_NOW + 1, _NOW - 10), (None, _NOW - 10)],
+    [
+        (_NOW - 20, _NOW - 30),
+        (_NOW - 60, _NOW - 70),
+        (_NOW - 0.75, _NOW - 11),
+        (_NOW - 61, _NOW - 10),
+        (_NOW + 1, _NOW - 10),
+        (None, _NOW - 10),
+    ],
 )
 def test_time_spent_on_the_way_is_taken_off_when_the_claim_is_plausible(
     claimed: float | None, ts: float
@@ -241,3 +249,111 @@ def test_the_memory_for_senders_is_bounded() -> None:
     for sender in range(100_500):
         throttle.wait(sender, 0.0)
     assert len(throttle._buckets) == 100_000
+
+
+@pytest.mark.parametrize(
+    ("wrong", "word"), [({"uid": "x"}, "uid: "), ({"conf": ""}, "conf: "), ({"sid": "x"}, "sid: ")]
+)
+def test_a_refusal_names_the_field_and_what_is_allowed(wrong: dict[str, str], word: str) -> None:
+    with pytest.raises(Rejected) as refused:
+        _admit(**wrong)
+    assert refused.value.detail.startswith(word)
+    assert re.search("UUID|conf_pattern|32 lower-case hex digits", refused.value.detail)
+
+
+def _v1(readings: bytes, *, opens: bool) -> Envelope:
+    return Envelope(Dialect.V1, UID, "room", None, [Arrived(None, None, readings)], None, opens, [])
+
+
+@pytest.mark.parametrize("opens", [True, False])
+@pytest.mark.parametrize("readings", [b"{}", b'{"cq":1}'])
+def test_a_v1_push_has_one_sample_of_now_and_names_no_session(readings: bytes, opens: bool) -> None:
+    """One that opens a session says something by that alone."""
+    envelope = _v1(readings, opens=opens)
+    if readings == b"{}" and not opens:
+        with pytest.raises(Rejected) as refused:
+            admit(envelope, Policy(".*"), _NOW)
+        assert refused.value.reason == "empty"
+        return
+    push = Push("", "room", UID, Dialect.V1, (Sample(None, round(_NOW), readings),), opens)
+    assert admit(envelope, Policy(".*"), _NOW) == (push, 0)
+
+
+def test_a_v2_push_keeps_what_its_samples_say() -> None:
+    admitted = _admit(
+        Arrived(7, OLDEST_AGE, b'{"cq":1}', full=True), Arrived(9, 0.0, b"{}", bye=True)
+    )
+    assert admitted.push.samples == (
+        Sample(7, round(_NOW - OLDEST_AGE), b'{"cq":1}', full=True),
+        Sample(9, round(_NOW), b"{}", bye=True),
+    )
+    assert (admitted.push.session, admitted.clamped) == (session_of(SID), 0)
+
+
+def test_every_absurd_age_is_counted() -> None:
+    ages = (-1.0, 1e9, 0.0)
+    assert _admit(*(Arrived(n, age, b"{}") for n, age in enumerate(ages))).clamped == 2
+
+
+def test_a_name_of_1024_characters_is_the_longest() -> None:
+    assert _admit(conf="a" * 1024).push.conf == "a" * 1024
+
+
+@pytest.mark.parametrize(
+    "samples", [[], [Arrived(1, 0.0, b"{}"), Arrived(1, 0.0, b"{}")]], ids=["none", "twice"]
+)
+def test_what_is_wrong_with_samples_has_its_reason(samples: list[Arrived]) -> None:
+    envelope = Envelope(Dialect.V2, UID, "room", SID, samples, None, False, [])
+    with pytest.raises(Rejected) as refused:
+        admit(envelope, Policy(".*"), _NOW)
+    assert refused.value.reason == ("malformed" if samples else "empty")
+    assert refused.value.detail.startswith("samples: ")
+
+
+def test_of_a_chain_of_proxies_that_is_too_long_the_near_end_is_read() -> None:
+    proxies = Proxies(["10.0.0.0/8"])
+    near = ", 198.51.100.1, 10.0.0.2"
+    assert str(proxies.client("10.0.0.1", "6.6.6.6, " * 100 + near)) == "198.51.100.1"
+    # The cut goes through an address: what is left of it is another one, 8.51.100.77.
+    hops = ", 10.0.0.77" + ", 10.0.0.2" * 49
+    assert str(proxies.client("10.0.0.1", "198.51.100.77" + hops)) == "10.0.0.77"
+    whole = "198.51.100.77,10.0.0.3" + ", 10.0.0.2" * 49
+    assert len(whole) == 512
+    assert str(proxies.client("10.0.0.1", whole)) == "198.51.100.77"
+
+
+@pytest.mark.parametrize(
+    ("stored", "kept"),
+    [
+        (3221225986, 3221225984),  # 192.0.2.2: 192.0.2.0
+        ("2001:db8:1:2:3::5", "2001:db8:1::"),
+        ("fe80:0:0:7::1%eth0", "fe80::"),
+        ("::ffff:192.0.2.2", 3221225984),
+        ("x", None),
+    ],
+)
+def test_of_an_address_its_network_is_kept(stored: int | str, kept: int | str | None) -> None:
+    assert truncated(stored) == kept
+
+
+def test_no_two_senders_have_one_key() -> None:
+    names = ("0.0.0.0", "0.0.0.1", "0.0.0.2", "::2", "0:0:0:1::", "0:0:0:2::", "0:0:0:3::")
+    assert len({throttle_key(ip_address(it)) for it in names}) == len(names)
+
+
+def test_a_wait_is_the_time_until_the_next_push_may_come() -> None:
+    throttle = Throttle(30)
+    assert [throttle.wait(1, 0.0) for _ in range(30)] == [0.0] * 30
+    assert throttle.wait(1, 0.0) == pytest.approx(2.0)
+    assert throttle.wait(1, 0.5) == pytest.approx(1.5)
+    assert throttle.wait(1, 3.5) == 0.0, "one and three quarters have come"
+    assert throttle.wait(1, 3.5) == pytest.approx(0.5)
+
+
+def test_of_too_many_senders_the_one_that_was_silent_longest_is_forgotten() -> None:
+    throttle = Throttle(1)
+    for sender in range(100_001):
+        throttle.wait(sender, 0.0)
+    assert throttle.wait(100_000, 0.0) > 0
+    assert throttle.wait(1, 0.0) > 0
+    assert throttle.wait(0, 0.0) == 0.0

@@ -10,7 +10,16 @@ from jmmc.model import Dialect, Sample, Session
 from jmmc.moments import iso, moment
 from jmmc.quality import Grade
 from jmmc.rollup import DAY, HOUR, Part, total, windows
-from jmmc.summary import Slice, Stretch, Summary, Wanted, network_of, readable_address, summarize
+from jmmc.summary import (
+    DIMENSIONS,
+    Slice,
+    Stretch,
+    Summary,
+    Wanted,
+    network_of,
+    readable_address,
+    summarize,
+)
 from jmmc.thresholds import preset
 from tests.builders import UID
 
@@ -167,6 +176,13 @@ def _others(count: int, *, bad: bool = False, first: int = 100, **more: str) -> 
             + _others(20, first=300),
             "network",
         ),
+        (  # All of the network, and in the rest of its region two of eight.
+            _others(7, network="192.0.2.0/24", region="eu", bad=True)
+            + _others(2, region="eu", bad=True, first=200)
+            + _others(6, region="eu", first=300)
+            + _others(20, first=400),
+            "network",
+        ),
         (
             _others(4, conf="mine")
             + _others(6, network="192.0.2.0/24", bad=True, first=200)
@@ -254,3 +270,227 @@ def test_moments_have_a_year_of_four_digits_since_1970(text: str) -> None:
 
 def test_nothing_is_wanted_by_default() -> None:
     assert Wanted() == Wanted(since=None, until=None, running=None)
+
+
+def _stay(number: int, *parts: tuple[int, Grade]) -> Summary:
+    """Somebody of the call who was there from 1300 on."""
+    lane, at = [], 1300
+    for seconds, grade in parts:
+        lane.append(Stretch(at, at + seconds, grade))
+        at += seconds
+    it = _person(number, conf="mine", browser="x", region="x", network=f"x{number}")
+    return msgspec.structs.replace(it, began=1300, ended=at, lane=tuple(lane))
+
+
+_GOOD, _FAIR, _POOR, _UNKNOWN = Grade.GOOD, Grade.FAIR, Grade.POOR, Grade.UNKNOWN
+
+
+@pytest.mark.parametrize(
+    ("parts", "bad", "known"),
+    [
+        ([(200, _GOOD), (100, _UNKNOWN)], 0, 1),
+        ([(199, _GOOD), (101, _UNKNOWN)], 0, 0),  # Known for less than half of the spell.
+        ([(100, _GOOD), (100, _POOR), (100, _GOOD)], 1, 1),
+        ([(100, _GOOD), (100, _FAIR), (100, _GOOD)], 1, 1),
+        ([(100, _POOR), (99, _FAIR), (101, _GOOD)], 0, 1),  # It was bad before.
+        ([(100, _UNKNOWN), (60, _POOR), (60, _GOOD), (80, _UNKNOWN)], 1, 1),
+    ],
+)
+def test_who_was_known_for_half_of_a_spell_counts_and_was_bad_when_half_of_that_was(
+    parts: list[tuple[int, Grade]], bad: int, known: int
+) -> None:
+    gone = msgspec.structs.replace(_stay(1, (50, _POOR)), began=1300, ended=1350)
+    call = blame(_ME, 1400, 1600, [gone, _stay(2, *parts), _ME]).scopes[0]
+    assert (call.kind, call.value) == ("conf", "mine")
+    assert (call.bad, call.known) == (1 + bad, 1 + known), "and whoever asks, who was bad"
+
+
+@pytest.mark.parametrize(
+    ("bad", "good", "bad_elsewhere", "verdict"),
+    [
+        (2, 2, 3, "region"),  # 60 % of five, and 30 points more than 3 of 10
+        (3, 4, 0, "too few"),  # 4 of 8 are half
+        (2, 2, 4, "too few"),
+        (3, 0, 0, "too few"),  # Four people are too few to say it of.
+    ],
+)
+def test_a_group_is_a_suspect_from_five_people_sixty_percent_and_thirty_points_on(
+    bad: int, good: int, bad_elsewhere: int, verdict: str
+) -> None:
+    everybody = [
+        *_others(bad, bad=True, region="eu"),
+        *_others(good, region="eu", first=200),
+        *_others(bad_elsewhere, bad=True, first=300),
+        *_others(10 - bad_elsewhere, first=400),
+    ]
+    assert blame(_ME, 1400, 1600, everybody).verdict == verdict
+
+
+@pytest.mark.parametrize(
+    ("bad", "good", "verdict"),
+    [
+        (0, 2, "alone"),
+        (0, 1, "too few"),
+        (1, 9, "alone"),  # A tenth of the others.
+        (1, 8, "unclear"),
+        (2, 17, "unclear"),
+    ],
+)
+def test_alone_is_who_was_bad_with_at_most_a_tenth_of_a_call_of_three_or_more(
+    bad: int, good: int, verdict: str
+) -> None:
+    everybody = [
+        *_others(bad, bad=True, conf="mine"),
+        *_others(good, conf="mine", first=200),
+    ]
+    assert blame(_ME, 1400, 1600, everybody).verdict == verdict
+
+
+def test_nobody_is_blamed_for_a_place_that_is_not_known() -> None:
+    me = msgspec.structs.replace(_ME, region="")
+    everybody = [*_others(9, bad=True, region=""), *_others(20, first=300)]
+    it = blame(me, 1400, 1600, everybody)
+    assert it.verdict == "too few"
+    assert it.scope.kind == "conf", "its numbers say why"
+
+
+def test_the_interval_of_a_single_thing_is_wide() -> None:
+    """Wilson's, of one success in one trial."""
+    assert wilson(1.0, 1) == (0.2065, 1.0)
+    assert wilson(0.0, 1) == (0.0, 0.7935)
+
+
+def test_a_summary_names_who_and_where_and_the_worst_minute() -> None:
+    it = _summary(
+        (0, {"cq": 100, "pid": "8b4139fa", "mid": "m-1", "cdc": {"a": "opus", "v": "VP9"}}),
+        (30, {"cq": 0, "t": {"tp": "udp", "p2p": True}}),
+        (40, {"t": {"p2p": False}}),
+        (90, {}),
+    )
+    assert (it.participant, it.meeting, it.codec) == ("8b4139fa", "m-1", "VP9")
+    assert it.worst_minute == (930, 1.0)
+    assert (it.transport, it.p2p_share) == ("udp", 0.1111)
+
+
+def test_what_nothing_was_said_of_is_empty() -> None:
+    it = _summary((0, {"cq": 100}), (30, {}))
+    assert {getattr(it, name) for name in DIMENSIONS} == {""}
+    assert (it.participant, it.meeting, it.address) == ("", "", "")
+    assert (it.relay_share, it.tcp_share, it.p2p_share) == (0, 0, 0)
+    nothing = summarize(
+        Session("a" * 24, "room", UID, Dialect.V2, 900, ()), preset=_JITSI, lifetime=75
+    )
+    assert (nothing.began, nothing.last, nothing.known, nothing.grade) == (900, 900, 0, "unknown")
+
+
+def test_a_session_that_runs_is_summed_up_until_now() -> None:
+    session = _session((0, {"cq": 100}), (30, {}))
+    it = summarize(session, preset=_JITSI, lifetime=75, now=960)
+    assert (it.running, it.ended, it.last, it.good) == (True, 960, 930, 60)
+
+
+@pytest.mark.parametrize(
+    ("where", "word"),
+    [
+        ({"tp": "udp", "p2p": True}, "p2p"),
+        ({"tp": "udp", "p2p": True, "lct": "relay"}, "p2p"),
+        ({"tp": "udp", "rct": "relay"}, "relay"),
+        ({"tp": "relay/udp", "lct": "host", "rct": "host"}, "relay"),
+        ({"tp": "tcp", "p2p": False}, "tcp"),
+        ({"lct": "relay"}, ""),
+    ],
+)
+def test_a_transport_in_a_word(where: dict[str, Any], word: str) -> None:
+    it = _summary((0, {"t": where}), (30, {}))
+    assert it.transport == word
+    assert it.relay_share == ("relay" in str(where))
+
+
+def test_a_transport_is_peer_to_peer_or_relayed_when_most_of_the_time_was() -> None:
+    for change, name in (({"p2p": True}, "p2p"), ({"lct": "relay"}, "relay")):
+        half = [(0, {"t": {"tp": "udp"}}), (30, {"t": change}), (60, {})]
+        assert _summary(*half).transport == "udp", "half is not most"
+        assert _summary(*half, (61, {})).transport == name
+
+
+def test_shares_are_of_known_time_to_the_hundredth_of_a_percent() -> None:
+    it = _summary(
+        (0, {"t": {"tp": "tcp", "lct": "relay", "p2p": True}}),
+        (30, {"t": {"tp": "udp", "lct": "host", "p2p": False}}),
+        (60, {"cq": 1}),
+        (70, {}),
+        (300, {}),  # Unknown from 70 on.
+    )
+    assert (it.relay_share, it.tcp_share, it.p2p_share) == (0.4286, 0.4286, 0.4286)
+
+
+def test_what_held_as_long_as_another_is_chosen_by_its_name() -> None:
+    """So that whoever sums up the same samples chooses the same."""
+    for one, two in (("Chrome 9", "Firefox 1"), ("Firefox 1", "Chrome 9")):
+        it = _summary((0, {"br": one}), (30, {"br": two}), (60, {}))
+        assert it.browser == "Firefox 1"
+    it = _summary(
+        (0, {"br": "A"}), (20, {"br": "Z"}), (30, {"br": "A"}), (40, {}), (55, {"br": "Z"})
+    )
+    assert it.browser == "A"
+
+
+def test_what_happened_at_one_moment_stays_in_the_order_in_which_it_was_said() -> None:
+    it = _summary(
+        (0, {"cq": 1}), (30, {"ev": ["restored", "jvb", "p2p"]}), (60, {"ev": ["a"]}), (61, {})
+    )
+    assert it.happenings == ((930, "restored"), (930, "jvb"), (930, "p2p"), (960, "a"))
+
+
+def test_the_score_of_a_session_is_in_quantiles_of_time_to_two_places() -> None:
+    it = _summary(
+        (0, {"rtt": 300, "d": {"pl": 2, "jit": 40}}),
+        (60, {"rtt": 0, "d": {"pl": 0, "jit": 0}}),
+        (90, {}),
+    )
+    assert it.quantiles["mos"] == [3.5, 3.5, 4.39]
+    assert it.quantiles["rtt_ms"] == [0, 300, 300]
+    assert set(_summary((0, {"cq": 1}), (30, {})).quantiles) == {"quality"}
+
+
+def test_a_lane_tells_grades_and_a_summary_for_how_long_each_reason_held() -> None:
+    it = _summary(
+        (0, {"cq": 100}),
+        (30, {"rtt": 301}),
+        (60, {"rtt": 40, "d": {"jit": 31}}),
+        (100, {"d": {"jit": 5}}),
+        (150, {"rtt": 301}),
+        (160, {"ev": ["interrupted"]}),
+        (180, {}),
+    )
+    assert it.lane == (
+        Stretch(900, 930, _GOOD),
+        Stretch(930, 1000, _FAIR),
+        Stretch(1000, 1050, _GOOD),
+        Stretch(1050, 1060, _FAIR),
+        Stretch(1060, 1080, _POOR),
+    )
+    assert it.reasons == {"rtt": 40, "jitter": 40, "interrupted": 20}
+
+
+def test_what_held_before_and_after_unknown_time_counts_together() -> None:
+    it = _summary(
+        (0, {"br": "B", "t": {"tp": "udp", "lct": "relay"}}),
+        (30, {"br": "A", "t": {"lct": "host"}}),
+        (70, {}),
+        (200, {"br": "B", "t": {"lct": "relay"}}),  # Unknown from 70 on.
+        (230, {}),
+    )
+    assert (it.known, it.unknown) == (0, 230), "no reading that has a grade"
+    assert it.browser == "B", "60 seconds, A 40"
+    assert it.relay_share == 0.6
+
+
+def test_another_path_is_told_where_no_address_is_kept() -> None:
+    it = _summary((0, {"t": {"tp": "udp"}}), (30, {"t": {"tp": "tcp"}}), (60, {}))
+    assert it.happenings == ((930, "path"),)
+
+
+def test_a_second_that_was_not_peer_to_peer_is_not() -> None:
+    it = _summary((0, {"t": {"tp": "udp", "p2p": False}}), (1, {}))
+    assert (it.transport, it.p2p_share) == ("udp", 0)
