@@ -246,3 +246,42 @@ def test_after_a_hole_nothing_is_carried_forward() -> None:
     named = [msgspec.structs.replace(it, seq=None) for it in samples]
     states = [dict(state) for _, state in carried(session(*named, dialect=Dialect.V1))]
     assert states[-1] == {"cq": 7, "rtt": 6}, "v1 numbers nothing: it has no holes"
+
+
+def test_silence_of_a_lifetime_is_no_silence_yet() -> None:
+    it = session(sample(0, 1000, {"cq": 7}), sample(1, 1075), sample(2, 1151, bye=True))
+    assert fold(it, lifetime=75).spans == (Span(1000, 1075, {"cq": 7}), Span(1075, 1151, None))
+
+
+def test_every_hole_is_counted() -> None:
+    samples = [sample(seq, 1000 + 30 * seq, {"cq": 7}) for seq in (0, 2, 3, 7)]
+    assert fold(session(*samples), lifetime=1000).holes == 2
+
+
+def test_a_full_sample_that_says_nothing_ends_all_that_held() -> None:
+    it = session(
+        sample(0, 1000, {"cq": 7}), sample(1, 1030, {}, full=True), sample(2, 1060, bye=True)
+    )
+    assert fold(it, lifetime=75).spans == (Span(1000, 1030, {"cq": 7}), Span(1030, 1060, {}))
+
+
+def test_an_interruption_outlasts_whatever_else_happens() -> None:
+    it = session(
+        sample(0, 1000, {"ev": ["interrupted"]}),
+        sample(1, 1030, {"ev": ["p2p"]}),
+        sample(2, 1060, {"ev": ["restored"]}),
+        sample(3, 1090, bye=True),
+    )
+    assert fold(it, lifetime=75).spans == (
+        Span(1000, 1060, {"interrupted": True}),
+        Span(1060, 1090, {}),
+    )
+
+
+def test_what_is_no_list_of_happenings_has_not_happened() -> None:
+    """A foreign document may have anything there."""
+    it = session(
+        sample(0, 1000, {"ev": "interrupted"}), sample(1, 1030, {"ev": 3}), sample(2, 1060)
+    )
+    timeline = fold(it, lifetime=75)
+    assert (timeline.spans, timeline.happenings) == ((Span(1000, 1060, {}),), ())

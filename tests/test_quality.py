@@ -252,3 +252,29 @@ def test_a_moment_is_scored_by_what_is_received() -> None:
 def test_a_falling_reading_must_rise_a_tenth_above_its_limit_to_be_better() -> None:
     grades = _grades(*({"cq": it} for it in (31, 29, 32, 33, 31, 9, 10, 11, 29, 33)))
     assert [it.name[0] for it in grades] == list("GFFGGPPFFG")
+
+
+def test_neighbours_that_are_judged_alike_are_one() -> None:
+    states: list[State] = [{"cq": 100}, {"cq": 90}, {"rtt": 301}, {"rtt": 302}, {"d.jit": 31}]
+    spans = [Span(30 * n, 30 * n + 30, it) for n, it in enumerate(states)]
+    assert judge([*spans, Span(200, 230, {"d.jit": 31})], _JITSI) == [
+        Judged(0, 60, Grade.GOOD),
+        Judged(60, 120, Grade.FAIR, ("rtt",)),
+        Judged(120, 150, Grade.FAIR, ("jitter",)),
+        Judged(200, 230, Grade.FAIR, ("jitter",)),
+    ]
+
+
+def test_all_stretches_of_a_grade_count_together() -> None:
+    one = (30, Grade.GOOD), (40, Grade.FAIR), (50, Grade.POOR), (60, Grade.UNKNOWN)
+    it = verdict(_judged(*one, *one))
+    assert (it.good, it.fair, it.poor, it.unknown) == (60, 80, 100, 120)
+
+
+def test_a_call_shorter_than_a_minute_is_taken_whole_whenever_it_was() -> None:
+    judged = [Judged(1000, 1010, Grade.GOOD), Judged(1010, 1030, Grade.POOR, ("loss",))]
+    assert worst_minute(judged) == (1000, round(20 / 30, 4))
+
+
+def test_all_of_the_time_was_at_or_under_the_largest_value() -> None:
+    assert quantiles([(10, 900), (500, 50)], [0, 1]) == [10, 500]

@@ -13,6 +13,7 @@ from jmmc.admission import OLDEST_AGE, Admitted, Policy, admit
 from jmmc.errors import Rejected
 from jmmc.identity import CookieSigner, is_session_id, session_of
 from jmmc.model import Dialect, Push, Sample
+from jmmc.pseudonyms import Pseudonyms
 from jmmc.throttle import Throttle
 from jmmc.useragent import browser_and_system
 from jmmc.wire import Arrived, Envelope
@@ -274,6 +275,7 @@ def test_a_v1_push_has_one_sample_of_now_and_names_no_session(readings: bytes, o
         with pytest.raises(Rejected) as refused:
             admit(envelope, Policy(".*"), _NOW)
         assert refused.value.reason == "empty"
+        assert refused.value.detail == "m: no reading is left"
         return
     push = Push("", "room", UID, Dialect.V1, (Sample(None, round(_NOW), readings),), opens)
     assert admit(envelope, Policy(".*"), _NOW) == (push, 0)
@@ -357,3 +359,10 @@ def test_of_too_many_senders_the_one_that_was_silent_longest_is_forgotten() -> N
     assert throttle.wait(100_000, 0.0) > 0
     assert throttle.wait(1, 0.0) > 0
     assert throttle.wait(0, 0.0) == 0.0
+
+
+def test_what_is_remembered_of_names_and_addresses_is_bounded() -> None:
+    """Whoever pushes chooses them."""
+    names = Pseudonyms("both", "key")
+    remembered = (Policy(".*").owner, names.uid, names.conf, Proxies([])._cached)
+    assert all(it.cache_info().maxsize is not None for it in remembered)

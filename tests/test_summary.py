@@ -112,7 +112,9 @@ def test_it_is_told_when_packets_took_another_path() -> None:
 def test_a_stored_address_is_shown_as_people_write_it() -> None:
     assert readable_address(3221225986) == "192.0.2.2"
     assert readable_address("2001:db8::1") == "2001:db8::1"
-    assert readable_address(2**33) == readable_address(None) == readable_address([]) == ""
+    ends = [readable_address(it) for it in (0, 1, 2**32 - 1)]
+    assert ends == ["0.0.0.0", "0.0.0.1", "255.255.255.255"]
+    assert readable_address(2**32) == readable_address(None) == readable_address([]) == ""
 
 
 @pytest.mark.parametrize(
@@ -471,6 +473,7 @@ def test_a_lane_tells_grades_and_a_summary_for_how_long_each_reason_held() -> No
         Stretch(1060, 1080, _POOR),
     )
     assert it.reasons == {"rtt": 40, "jitter": 40, "interrupted": 20}
+    assert it.series == (Slice(900, 80, 80, 20, 0),), "of each grade"
 
 
 def test_what_held_before_and_after_unknown_time_counts_together() -> None:

@@ -125,8 +125,6 @@ def worst_minute(judged: Sequence[Judged]) -> tuple[int, float] | None:
 
     def until(moment: int) -> float:
         place = min(bisect_right(edges, moment) - 1, len(judged) - 1)
-        if place < 0:
-            return 0.0
         part = min(moment, judged[place].end) - judged[place].start
         return sums[place] + worth.get(judged[place].grade, 0.0) * part
 
