@@ -185,6 +185,13 @@ def _others(count: int, *, bad: bool = False, first: int = 100, **more: str) -> 
             + _others(20, first=400),
             "network",
         ),
+        (  # Network and region explain as much: the narrower is named.
+            _others(4, network="192.0.2.0/24", region="eu", bad=True)
+            + _others(1, region="eu", bad=True, first=200)
+            + _others(1, region="eu", first=300)
+            + _others(5, first=400),
+            "network",
+        ),
         (
             _others(4, conf="mine")
             + _others(6, network="192.0.2.0/24", bad=True, first=200)
