@@ -338,10 +338,11 @@ async def test_a_full_queue_refuses_at_once(make: Make, tmp_path: Path) -> None:
 async def test_a_crowded_collector_asks_browsers_to_push_less_often(
     make: Make, tmp_path: Path
 ) -> None:
-    gate = asyncio.Event()
+    begun, gate = asyncio.Event(), asyncio.Event()
 
     class Slow(SqliteStore):
         async def append(self, pushes: Any) -> list[Receipt | Refusal]:
+            begun.set()
             await gate.wait()
             return await super().append(pushes)
 
@@ -350,7 +351,9 @@ async def test_a_crowded_collector_asks_browsers_to_push_less_often(
     for number in range(5):
         it = call(app, "POST", "/push", body(sid=f"{number:032x}"))
         waiting.append(asyncio.create_task(it))
-        await asyncio.sleep(0.05)
+        await begun.wait()
+        while app.collector.waiting < number:  # noqa: ASYNC110 - the task comes to it soon
+            await asyncio.sleep(0)
     gate.set()
     answers = [it.json for it in await asyncio.gather(*waiting)]
     # The first is under way, three wait; the last found more than half of the queue taken.
