@@ -8,6 +8,7 @@ import subprocess
 import sys
 import threading
 import time
+import urllib.error
 import urllib.request
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
@@ -52,6 +53,14 @@ class Serve:
     @property
     def url(self) -> str:
         return f"http://127.0.0.1:{self.port}{PREFIX}"
+
+    def readiness(self, *, timeout: float) -> dict[str, Any]:
+        """What `/readyz` says, ready or not. Raises `OSError` when nobody answers."""
+        try:
+            with urllib.request.urlopen(f"{self.url}/readyz", timeout=timeout) as answer:
+                return dict(json.load(answer))
+        except urllib.error.HTTPError as error:
+            return dict(json.load(error))
 
     def start(self) -> None:
         command = [sys.executable, "-m", "jmmc", "serve", "--store", self.store]

@@ -75,7 +75,11 @@ def _wait_until_gone(connections: list[socket.socket], drip: bytes = b"") -> Non
         left = [it for number, it in by_number.items() if number not in gone]
 
 
-_ANSWERED = _request(b"", path="/healthz", method="GET").replace(b"Connection: close\r\n", b"")
+def _get(path: str) -> bytes:
+    return _request(b"", path=path, method="GET")
+
+
+_ANSWERED = _get("/healthz").replace(b"Connection: close\r\n", b"")
 
 
 @pytest.mark.parametrize(
@@ -155,7 +159,7 @@ def test_what_is_remembered_of_headers_is_short(serve: Serve, header: str) -> No
 def test_one_who_does_not_read_costs_little(serve: Serve) -> None:
     """Answers wait in the kernel and, up to 64 KiB, in the server, which then reads no more."""
     before = _memory(serve)
-    request = _request(b"", path="/api/v1/openapi.json", method="GET")
+    request = _get("/api/v1/openapi.json")
     request = request.replace(b"Connection: close\r\n", b"")
     connections = [_connect(serve) for _ in range(20)]
     for it in connections:
@@ -231,26 +235,11 @@ ODD: dict[str, tuple[bytes, set[int]]] = {
     "lines ended by LF alone": (b"GET /healthz HTTP/1.1\nHost: x\n\n", {0, 400}),
     "a CR in a header": (b"GET /healthz HTTP/1.1\r\nX: a\rEvil: b\r\n\r\n", {0, 400}),
     "a NUL in a header": (b"GET /healthz HTTP/1.1\r\nX: a\0b\r\n\r\n", {0, 400}),
-    "a file's name that is too long": (
-        _request(b"", path="/static/" + "a" * 5000 + ".css", method="GET"),
-        {404},
-    ),
-    "a static path up and out": (
-        _request(b"", path="/static/..%2f..%2fpages.css", method="GET"),
-        {404},
-    ),
-    "a static path with backslashes": (
-        _request(b"", path="/static/..%5cpages.css", method="GET"),
-        {404},
-    ),
-    "a static path from the root": (
-        _request(b"", path="/static//etc/passwd%00.css", method="GET"),
-        {404},
-    ),
-    "a static path of no letters": (
-        _request(b"", path="/static/%ff%fe.css", method="GET"),
-        {404},
-    ),
+    "a file's name that is too long": (_get("/static/" + "a" * 5000 + ".css"), {404}),
+    "a static path up and out": (_get("/static/..%2f..%2fpages.css"), {404}),
+    "a static path with backslashes": (_get("/static/..%5cpages.css"), {404}),
+    "a static path from the root": (_get("/static//etc/passwd%00.css"), {404}),
+    "a static path of no letters": (_get("/static/%ff%fe.css"), {404}),
     "a form of ten megabytes": (
         _request(
             b"a" * 10_000_000,

@@ -426,8 +426,8 @@ class Queries:
     async def _chosen(self, wanted: Wanted, by: str) -> Chosen:
         """The sums of a window with a filter."""
         chosen = Chosen(*_window(wanted))
-        by = by or "region"  # Somehow it is compared, whoever asks for it or not.
-        rows = await self._reports.facts(("began", "conf", "series", by), wanted)
+        columns = ("began", "conf", "series", by) if by else ("began", "conf", "series")
+        rows = await self._reports.facts(columns, wanted)
         for number, row in enumerate(rows):
             if number % _AT_ONCE == 0:
                 await asyncio.sleep(0)  # Pushes come first.

@@ -61,7 +61,7 @@ class Chosen:
         self._values: dict[str, list[int]] = {}
         self.conferences: set[str] = set()
 
-    def add(self, began: int, conf: str, series: str, value: str) -> None:
+    def add(self, began: int, conf: str, series: str, value: str = "") -> None:
         """A session: when it began, its room, its series as JSON, and what it is compared by."""
         since, until, parts = self._since, self._until, self._parts
         self.conferences.add(conf)

@@ -1,10 +1,7 @@
 """A place where faults happen: collectors, their store, and what stands between."""
 
 import asyncio
-import json
 import random
-import urllib.error
-import urllib.request
 from pathlib import Path
 from typing import Any
 
@@ -128,9 +125,6 @@ class Site:
 
 def _ready(serve: Serve) -> dict[str, Any]:
     try:
-        with urllib.request.urlopen(f"{serve.url}/readyz", timeout=10) as answer:
-            return dict(json.load(answer))
-    except urllib.error.HTTPError as error:
-        return dict(json.load(error))
+        return serve.readiness(timeout=10)
     except OSError as error:
         return {"status": str(error)}

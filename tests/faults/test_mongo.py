@@ -1,10 +1,7 @@
 """MongoDB fails in every way it can, with pushes flowing. Real servers, really killed."""
 
 import asyncio
-import json
 import signal
-import urllib.error
-import urllib.request
 from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -59,17 +56,9 @@ async def serve_on(tmp_path: Path) -> AsyncIterator[Callable[..., Any]]:
         serve.close()
 
 
-def _ready(serve: Serve) -> dict[str, Any]:
-    try:
-        with urllib.request.urlopen(f"{serve.url}/readyz", timeout=20) as answer:
-            return dict(json.load(answer))
-    except urllib.error.HTTPError as error:
-        return dict(json.load(error))
-
-
 async def _until_status(serve: Serve, status: str) -> dict[str, Any]:
     for _ in range(300):
-        content = await asyncio.to_thread(_ready, serve)
+        content = await asyncio.to_thread(serve.readiness, timeout=20)
         if content["status"] == status:
             return content
         await asyncio.sleep(0.1)
@@ -110,7 +99,7 @@ async def test_without_a_majority_browsers_are_told_to_wait_and_go_on_when_it_is
         for node in two:
             await asyncio.to_thread(node.stop)
         await _until_refused(senders)
-        assert (await asyncio.to_thread(_ready, serve))["status"] == "store_down"
+        assert (await asyncio.to_thread(serve.readiness, timeout=20))["status"] == "store_down"
         for node in two:
             await asyncio.to_thread(node.start)
         await load.confirms()
@@ -188,7 +177,7 @@ async def test_a_full_spool_refuses_and_goes_on_when_the_database_is_back(
         await load.confirms()
         await asyncio.to_thread(alone.stop)
         await _until_refused(senders)
-        assert "spool is full" in (await asyncio.to_thread(_ready, serve))["detail"]
+        assert "spool is full" in (await asyncio.to_thread(serve.readiness, timeout=20))["detail"]
         await asyncio.to_thread(alone.start)
         await _until_status(serve, "ready")
         await load.confirms()
