@@ -1,9 +1,11 @@
 """How good a moment was, and why; how good a call was: shares of time, never a plain mean."""
 
 from bisect import bisect_right
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from enum import IntEnum
 from itertools import accumulate
+from math import inf
+from typing import NamedTuple
 
 from msgspec import Struct
 
@@ -17,6 +19,7 @@ VERSION = 2
 _MARGIN = 0.1  # Share of a limit that a reading must be better by before a grade gets better.
 _MINUTE = 60
 _NONE: tuple[str, ...] = ()
+_NUMBERS = (int, float)  # And not bool, which is an int to `isinstance`.
 _WORTH = 0.5  # Of a fair second, beside a poor one, in the search for the worst minute.
 
 
@@ -64,6 +67,7 @@ def judge(spans: Iterable[Span], preset: Preset) -> list[Judged]:
     A reading that has passed a limit counts as beyond it until it is a tenth better, so that a
     value at the limit does not flicker.
     """
+    looks = [_look(reason, limit) for reason, limit in preset.limits.items()]
     judged: list[Judged] = []
     levels: dict[str, Grade] = {}
     for span in spans:
@@ -71,7 +75,7 @@ def judge(spans: Iterable[Span], preset: Preset) -> list[Judged]:
         if span.state is None:
             levels = {}
         else:
-            levels, grade, reasons = _judge_moment(span.state, preset, levels)
+            levels, grade, reasons = _judge_moment(span.state, looks, levels)
         last = judged[-1] if judged else None
         if last and last.end == span.start and (last.grade, last.reasons) == (grade, reasons):
             judged[-1] = Judged(last.start, span.end, grade, reasons)
@@ -137,65 +141,80 @@ def worst_minute(judged: Sequence[Judged]) -> tuple[int, float] | None:
 
 def quantiles(weighted: Iterable[tuple[float, int]], shares: Sequence[float]) -> list[float | None]:
     """Values that the given shares of time (0..1) were at or under; weights are seconds."""
-    ordered = sorted(it for it in weighted if it[1] > 0)
-    if not ordered:
+    lengths: dict[float, int] = {}
+    for value, weight in weighted:
+        if weight > 0:
+            lengths[value] = lengths.get(value, 0) + weight
+    if not lengths:
         return [None] * len(shares)
-    sums = list(accumulate(weight for _, weight in ordered))
-    return [
-        ordered[min(bisect_right(sums, share * sums[-1]), len(ordered) - 1)][0] for share in shares
-    ]
+    ordered = sorted(lengths)
+    sums = list(accumulate([lengths[it] for it in ordered]))
+    last = len(ordered) - 1
+    return [ordered[min(bisect_right(sums, share * sums[-1]), last)] for share in shares]
+
+
+def number(state: State, path: str) -> float | None:
+    """A reading that is a number, None when there is none."""
+    value = state.get(path)
+    return value if type(value) in _NUMBERS else None  # type: ignore[return-value]
 
 
 def moment_mos(state: State) -> float | None:
     """The estimate for one moment."""
-    return mos(
-        rtt=_number(state, "rtt"), loss=_number(state, "d.pl"), jitter=_number(state, "d.jit")
-    )
+    return mos(rtt=number(state, "rtt"), loss=number(state, "d.pl"), jitter=number(state, "d.jit"))
+
+
+class _Look(NamedTuple):
+    """How one reason is looked for, worked out once for all moments.
+
+    Values and limits have `sign`, so that more is worse. `bounds` has the limits of poor and of
+    fair, by the grade that the reason had before.
+    """
+
+    reason: str
+    paths: tuple[str, ...]
+    sign: int
+    bounds: tuple[tuple[float, float], ...]
+
+
+def _look(reason: str, limit: Limit) -> _Look:
+    sign = -1 if limit.falling else 1
+
+    def bound(grade: Grade, before: Grade) -> float:
+        it = limit.poor if grade is Grade.POOR else limit.fair
+        if it is None:
+            return inf
+        return sign * it - (it * _MARGIN if before >= grade else 0.0)
+
+    bounds = tuple((bound(Grade.POOR, it), bound(Grade.FAIR, it)) for it in Grade)
+    return _Look(reason, READINGS_OF[reason], sign, bounds)
 
 
 def _judge_moment(
-    state: State, preset: Preset, before: dict[str, Grade]
+    state: State, looks: Iterable[_Look], before: Mapping[str, Grade]
 ) -> tuple[dict[str, Grade], Grade, tuple[str, ...]]:
     if "interrupted" in state:
         return {}, Grade.POOR, ("interrupted",)
     levels: dict[str, Grade] = {}
-    for reason, limit in preset.limits.items():
-        values = (
-            [moment_mos(state)]
-            if reason == "mos"
-            else [_number(state, path) for path in READINGS_OF[reason]]
-        )
-        known = [it for it in values if it is not None]
-        if known:
-            worst = min(known) if limit.falling else max(known)
-            levels[reason] = _level(worst, limit, before.get(reason, Grade.UNKNOWN))
+    for reason, paths, sign, bounds in looks:
+        worst: float | None = None
+        for path in paths:
+            value = moment_mos(state) if path == "mos" else number(state, path)
+            if value is not None and (worst is None or sign * value > worst):
+                worst = sign * value
+        if worst is not None:
+            poor, fair = bounds[before.get(reason, Grade.UNKNOWN)]
+            levels[reason] = (
+                Grade.POOR if worst > poor else Grade.FAIR if worst > fair else Grade.GOOD
+            )
     if not levels:
         return levels, Grade.UNKNOWN, ()
-    limited = {"cpu": "cpu", "bandwidth": "bandwidth"}.get(str(state.get("u.lim")))
-    if limited:
-        levels[limited] = Grade.FAIR  # The browser itself says that it sends less than it would.
+    limited = state.get("u.lim")
+    if limited == "cpu" or limited == "bandwidth":
+        levels[str(limited)] = (
+            Grade.FAIR
+        )  # The browser itself says that it sends less than it would.
     grade = max(levels.values())
     if grade is Grade.GOOD:
         return levels, grade, ()
     return levels, grade, tuple(it for it, level in levels.items() if level > Grade.GOOD)
-
-
-def _level(value: float, limit: Limit, before: Grade) -> Grade:
-    for grade, bound in ((Grade.POOR, limit.poor), (Grade.FAIR, limit.fair)):
-        if bound is None:
-            continue
-        held = before >= grade
-        margin = bound * _MARGIN if held else 0.0
-        if limit.falling:
-            if value < bound + margin:
-                return grade
-        elif value > bound - margin:
-            return grade
-    return Grade.GOOD
-
-
-def _number(state: State, path: str) -> float | None:
-    value = state.get(path)
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        return None
-    return value

@@ -8,7 +8,17 @@ from msgspec import Struct
 
 from jmmc.fold import Span, State, Timeline, fold
 from jmmc.model import Session
-from jmmc.quality import VERSION, Grade, Judged, Spell, judge, moment_mos, quantiles, verdict
+from jmmc.quality import (
+    VERSION,
+    Grade,
+    Judged,
+    Spell,
+    judge,
+    moment_mos,
+    number,
+    quantiles,
+    verdict,
+)
 from jmmc.thresholds import Preset
 
 BUCKET = 300
@@ -241,7 +251,7 @@ def happenings(timeline: Timeline) -> tuple[tuple[int, str], ...]:
     found = [(it.at, it.what) for it in timeline.happenings]
     before: tuple[object, ...] | None = None
     for span in timeline.spans:
-        path = tuple((span.state or {}).get(it) for it in _PATH)
+        path = tuple(map((span.state or {}).get, _PATH))
         if path[0] is None:
             continue
         if before is not None and path != before:
@@ -269,27 +279,28 @@ def readable_address(stored: object) -> str:
 _PATH = ("t.tp", "t.ip", "t.lip", "t.lct", "t.rct")
 _HELD = (
     *("br", "os", "pid", "mid", "cdc.a", "cdc.v", "t.sr", "t.rip", "t.asn", "t.cc"),
-    *("t.tp", "t.p2p"),
+    *("t.p2p", "t.tp", "t.lct", "t.rct"),
 )
 
 
 def _held(timeline: Timeline) -> dict[str, dict[object, int]]:
     """For how long each value of the readings that are not measures held."""
-    held: dict[str, dict[object, int]] = {}
+    together: dict[tuple[object, ...], int] = {}
     for span in timeline.spans:
         if span.state is None:
             continue
-        seconds = span.end - span.start
-        for path in _HELD:
-            value = span.state.get(path)
-            if value is not None and not isinstance(value, list):
+        its: tuple[object, ...] = tuple(map(span.state.get, _HELD))
+        if list in map(type, its):  # Which is none of these readings.
+            its = tuple(None if type(it) is list else it for it in its)
+        together[its] = together.get(its, 0) + span.end - span.start
+    held: dict[str, dict[object, int]] = {}
+    for its, seconds in together.items():
+        *_, protocol, local, remote = its
+        relayed = "relay" in (local, remote) or str(protocol).startswith("relay")
+        for path, value in (*zip(_HELD, its, strict=True), ("relay", relayed or None)):
+            if value is not None:
                 values = held.setdefault(path, {})
                 values[value] = values.get(value, 0) + seconds
-        if "relay" in (span.state.get("t.lct"), span.state.get("t.rct")) or str(
-            span.state.get("t.tp")
-        ).startswith("relay"):
-            values = held.setdefault("relay", {})
-            values[True] = values.get(True, 0) + seconds
     return held
 
 
@@ -320,12 +331,7 @@ def _quantiles(spans: Sequence[Span]) -> dict[str, list[float | None]]:
 
 
 def _weighted(known: Iterable[tuple[State, int]], path: str) -> list[tuple[float, int]]:
-    found: list[tuple[float, int]] = []
-    for state, seconds in known:
-        value = state.get(path)
-        if isinstance(value, int | float) and not isinstance(value, bool):
-            found.append((value, seconds))
-    return found
+    return [(value, s) for state, s in known if (value := number(state, path)) is not None]
 
 
 def _lane(judged: Sequence[Judged]) -> tuple[Stretch, ...]:
