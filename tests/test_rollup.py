@@ -22,8 +22,13 @@ _HOUR = 100 * HOUR  # The hour that is looked at; 300 s before and behind it are
 _UNKNOWN = dict.fromkeys(DIMENSIONS, "")
 
 
+def _series(*slices: Slice) -> str:
+    return msgspec.json.encode(slices).decode()
+
+
 def _fact(began: int, *series: Slice, **values: str) -> Fact:
-    return Fact(_HOUR + began, {**_UNKNOWN, **values}, [_moved(it) for it in series])
+    moved = _series(*(_moved(it) for it in series))
+    return Fact(_HOUR + began, tuple({**_UNKNOWN, **values}.values()), moved)
 
 
 def _moved(it: Slice) -> Slice:
@@ -104,14 +109,10 @@ def test_parts_of_several_rollups_stand_together_by_value() -> None:
     assert two.seconds == 7 + 8 + 9 + 10
 
 
-def _series(*slices: Slice) -> str:
-    return msgspec.json.encode(slices).decode()
-
-
 def test_what_a_filter_has_chosen_is_summed_up_as_rollups_are() -> None:
     chosen = Chosen(_HOUR, _HOUR + HOUR)
     for conf, fact in (("a", _EARLY), ("b", _LATE), ("a", _SAME)):
-        chosen.add(fact.began, conf, _series(*fact.series), fact.values["region"])
+        chosen.add(fact.began, conf, fact.series, fact.values[DIMENSIONS.index("region")])
     found = _hour(_EARLY, _LATE, _SAME)
     assert chosen.parts == list(found[ALL][ALL])
     assert chosen.values == {

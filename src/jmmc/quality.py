@@ -3,6 +3,7 @@
 from bisect import bisect_right
 from collections.abc import Iterable, Mapping, Sequence
 from enum import IntEnum
+from functools import lru_cache
 from itertools import accumulate
 from math import inf
 from typing import NamedTuple
@@ -67,7 +68,7 @@ def judge(spans: Iterable[Span], preset: Preset) -> list[Judged]:
     A reading that has passed a limit counts as beyond it until it is a tenth better, so that a
     value at the limit does not flicker.
     """
-    looks = [_look(reason, limit) for reason, limit in preset.limits.items()]
+    looks = _looks(*preset.limits.items())
     judged: list[Judged] = []
     levels: dict[str, Grade] = {}
     for span in spans:
@@ -175,6 +176,11 @@ class _Look(NamedTuple):
     paths: tuple[str, ...]
     sign: int
     bounds: tuple[tuple[float, float], ...]
+
+
+@lru_cache(maxsize=16)
+def _looks(*limits: tuple[str, Limit]) -> tuple[_Look, ...]:
+    return tuple(_look(reason, limit) for reason, limit in limits)
 
 
 def _look(reason: str, limit: Limit) -> _Look:

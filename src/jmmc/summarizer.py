@@ -29,7 +29,6 @@ _READ = 20  # Sessions in memory at a time: one may have 20,000 samples.
 _LEASE = 120  # Seconds
 _HOURS = 24  # Made anew between two looks at the lease.
 _STALE = "stale hour"
-_SERIES = msgspec.json.Decoder(tuple[Slice, ...])
 _COLUMNS = ("began", "series", *DIMENSIONS)
 
 
@@ -209,17 +208,19 @@ class Summarizer:
         reports = self._store.reports
         stale = sorted(hours)
         for hour in stale:
+            self._pace.begin()
             wanted = Wanted(since=hour, until=hour + HOUR)
             rows = await reports.facts(_COLUMNS, wanted)
-            self._pace.begin()
             # Beside the loop: 100,000 sessions of an hour take seconds.
             await reports.put_rollups(await asyncio.to_thread(_hour_of, rows, hour))
             await self._pace.rest()
         for day in sorted({it - it % DAY for it in stale}):
             days: list[Rollup] = []
             for dimension in (ALL, *DIMENSIONS):
+                self._pace.begin()
                 parts = await reports.rollups(dimension, HOUR, day, day + DAY)
                 days.append(day_of(parts, day, dimension))
+                await self._pace.rest()
             await reports.put_rollups(days)
         for hour in stale:
             await reports.delete_record(_STALE, str(hour))
@@ -246,11 +247,7 @@ def _place(summary: Summary) -> tuple[object, ...]:
 
 
 def _hour_of(rows: Iterable[Sequence[Any]], hour: int) -> list[Rollup]:
-    facts = (
-        Fact(row[0], dict(zip(DIMENSIONS, row[2:], strict=True)), _SERIES.decode(row[1]))
-        for row in rows
-    )
-    return hour_of(facts, hour)
+    return hour_of((Fact(row[0], tuple(row[2:]), row[1]) for row in rows), hour)
 
 
 async def keep_up(summarizer: Summarizer, counters: Counters, *, pause: float) -> None:
