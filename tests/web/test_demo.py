@@ -10,7 +10,7 @@ from typing import Any
 from urllib.request import urlopen
 
 import pytest
-from playwright.sync_api import Browser, Page, Route, expect, sync_playwright
+from playwright.sync_api import Browser, Page, Route, expect
 from starlette.testclient import TestClient
 
 from jmmc.settings import Settings
@@ -18,16 +18,6 @@ from jmmc.stores import open_store
 from jmmc.web.server import create_app
 from tests.servers import serving
 
-CHROMIUM_ARGS = [
-    "--headless",
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
 PATIENCE = 15_000  # ms, for a machine that is busy with other tests
 
 
@@ -42,16 +32,6 @@ def served(tmp_path: Path, **fields: Any) -> Iterator[str]:
 def server(tmp_path: Path) -> Iterator[str]:
     with served(tmp_path) as url:
         yield url
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(
-            executable_path="/usr/bin/chromium", args=CHROMIUM_ARGS
-        )
-        yield browser
-        browser.close()
 
 
 @pytest.fixture
