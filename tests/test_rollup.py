@@ -5,6 +5,7 @@ import pytest
 
 from jmmc.rollup import (
     ALL,
+    CHOSEN,
     DAY,
     HOUR,
     Chosen,
@@ -20,6 +21,7 @@ from jmmc.summary import DIMENSIONS, Slice
 
 _HOUR = 100 * HOUR  # The hour that is looked at; 300 s before and behind it are others.
 _UNKNOWN = dict.fromkeys(DIMENSIONS, "")
+_REGION = DIMENSIONS.index("region")
 
 
 def _series(*slices: Slice) -> str:
@@ -109,35 +111,74 @@ def test_parts_of_several_rollups_stand_together_by_value() -> None:
     assert two.seconds == 7 + 8 + 9 + 10
 
 
+def _chosen(since: int, until: int, *rows: tuple[int, int, str, Fact]) -> Chosen:
+    """Of sessions: when they began and ended, their room, their slices and region."""
+    sessions = [
+        (began, ended, conf, *_sums(fact), fact.series, fact.values[_REGION])
+        for began, ended, conf, fact in rows
+    ]
+    chosen = Chosen(since, until)
+    chosen.add(list(zip(*sessions, strict=True)))
+    return chosen
+
+
+def _sums(fact: Fact) -> list[int]:
+    slices = msgspec.json.decode(fact.series)
+    return [sum(it[number] for it in slices) for number in (1, 2, 3, 4)]
+
+
 def test_what_a_filter_has_chosen_is_summed_up_as_rollups_are() -> None:
-    chosen = Chosen(_HOUR, _HOUR + HOUR)
-    for conf, fact in (("a", _EARLY), ("b", _LATE), ("a", _SAME)):
-        chosen.add(fact.began, conf, fact.series, fact.values[DIMENSIONS.index("region")])
+    facts = (("a", _EARLY), ("b", _LATE), ("a", _SAME))
+    rows = [(it.began, _HOUR + 600, conf, it) for conf, it in facts]
+    chosen = _chosen(_HOUR, _HOUR + HOUR, *rows)
     found = _hour(_EARLY, _LATE, _SAME)
     assert chosen.parts == list(found[ALL][ALL])
     assert chosen.values == {
         "eu": Part(_HOUR, 2, 1201, 2052, 3033, 4014),
         "us": Part(_HOUR, 1, 100, 20, 30, 40),
     }
-    assert chosen.conferences == {"a", "b"}
+    assert chosen.rooms == {"a": [2052, 3033], "b": [20, 30]}
+    assert chosen.tenths == [0, 1, 0, 0, 0, 0, 1, 1, 0, 0]
+
+
+def test_what_a_filter_has_chosen_may_come_in_pieces_and_be_compared_by_nothing() -> None:
+    whole = _chosen(_HOUR, _HOUR + HOUR, (_HOUR + 10, _HOUR + 600, "a", _EARLY))
+    pieces = Chosen(_HOUR, _HOUR + HOUR)
+    pieces.add([[] for _ in CHOSEN])
+    pieces.add([[it] for it in (_HOUR + 10, _HOUR + 600, "a", *_sums(_EARLY), _EARLY.series)])
+    assert pieces.parts == whole.parts
+    assert pieces.values == {ALL: whole.values["eu"]}
+    assert (pieces.rooms, pieces.tenths) == (whole.rooms, whole.tenths)
 
 
 def test_a_window_takes_the_five_minutes_in_which_it_begins_and_none_from_its_end_on() -> None:
-    chosen = Chosen(_HOUR + 299, _HOUR + 600)
-    slices = [Slice(_HOUR + 300 * n, 10**n, 2 * 10**n, 3 * 10**n, 4 * 10**n) for n in range(3)]
-    for began in (_HOUR - 1, _HOUR, _HOUR + 599, _HOUR + 600):
-        chosen.add(began, "room", _series(*slices), "eu")
+    slices = [Slice(300 * n, 10**n, 2 * 10**n, 3 * 10**n, 4 * 10**n) for n in range(3)]
+    rows = [
+        (_HOUR + began, _HOUR + 900, "room", _fact(began, *slices, region="eu"))
+        for began in (-1, 0, 599, 600)
+    ]
+    chosen = _chosen(_HOUR + 299, _HOUR + 600, *rows)
     assert chosen.parts == [
         Part(_HOUR, 1, 4, 8, 12, 16),
         Part(_HOUR + 300, 1, 40, 80, 120, 160),
     ]
     assert chosen.values == {"eu": Part(_HOUR, 2, 44, 88, 132, 176)}
+    assert chosen.rooms == {"room": [888, 1332]}, "a room is as bad as it was, also before"
+
+
+def test_a_session_that_ends_with_the_window_is_wholly_in_it() -> None:
+    """And one that ends a second later is not: of that only the slices in the window count."""
+    for ended, seconds in ((600, 999), (601, 300)):
+        fact = _fact(0, Slice(300, 300, 0, 0, 0))
+        chosen = Chosen(_HOUR, _HOUR + 600)
+        chosen.add([[it] for it in (_HOUR, _HOUR + ended, "room", 999, 0, 0, 0, fact.series)])
+        assert chosen.values == {ALL: Part(_HOUR, 1, seconds, 0, 0, 0)}
 
 
 def test_a_session_that_only_began_in_the_window_is_in_its_five_minutes() -> None:
-    chosen = Chosen(_HOUR, _HOUR + 600)
-    chosen.add(_HOUR + 450, "room", "[]", "eu")
+    chosen = _chosen(_HOUR, _HOUR + 600, (_HOUR + 450, _HOUR + 450, "room", _fact(450)))
     assert chosen.parts == [Part(_HOUR + 300, 1, 0, 0, 0, 0)]
+    assert chosen.tenths == [0] * 10, "nothing is known of it"
 
 
 @pytest.mark.parametrize("since", [DAY - 5, DAY - 1])

@@ -2,11 +2,12 @@
 
 import asyncio
 import contextlib
+from collections.abc import AsyncIterator
 
 import pytest
 
 from jmmc.errors import StoreError
-from jmmc.tasks import heed_cancellation, stop
+from jmmc.tasks import ahead, heed_cancellation, stop
 
 
 async def test_a_task_that_swallows_its_first_cancellation_is_ended_too() -> None:
@@ -83,3 +84,39 @@ async def test_a_loop_ends_though_its_driver_keeps_the_cancellation_to_itself(
     task.cancel()
     await asyncio.wait([task], timeout=10)
     assert task.cancelled()
+
+
+async def test_the_next_thing_is_made_while_one_is_used() -> None:
+    made = [asyncio.Event() for _ in range(3)]
+
+    async def numbers() -> AsyncIterator[int]:
+        for number, event in enumerate(made):
+            event.set()
+            yield number
+
+    used = []
+    async for number in ahead(numbers()):
+        if number < 2:
+            await asyncio.wait_for(made[number + 1].wait(), 10)
+        used.append(number)
+    assert used == [0, 1, 2]
+
+
+async def test_what_is_made_ahead_fails_where_it_is_used_and_ends_with_its_user() -> None:
+    ended = asyncio.Event()
+
+    async def numbers(error: Exception | None) -> AsyncIterator[int]:
+        yield 1
+        if error:
+            raise error
+        try:
+            await asyncio.sleep(3600)
+        finally:
+            ended.set()
+
+    with pytest.raises(StoreError):
+        assert [it async for it in ahead(numbers(StoreError("gone")))] == []
+    async with contextlib.aclosing(ahead(numbers(None))) as found:
+        assert await anext(found) == 1
+        await asyncio.sleep(0)
+    assert ended.is_set()

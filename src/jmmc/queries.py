@@ -36,9 +36,10 @@ from jmmc.fold import fold
 from jmmc.incidents import incidents
 from jmmc.live import live
 from jmmc.pseudonyms import Pseudonyms
-from jmmc.rollup import ALL, DAY, HOUR, Chosen, Part, by_value, total, windows
+from jmmc.rollup import ALL, CHOSEN, DAY, HOUR, Chosen, Part, by_value, total, windows
 from jmmc.stores import Reports, Store
 from jmmc.summary import BUCKET, DIMENSIONS, Found, Slice, Summary, Wanted, happenings
+from jmmc.tasks import ahead
 
 _EMPTY_FOR = 600  # Seconds that a room must be empty for the next meeting to begin.
 _LONG_ENOUGH = 300  # Seconds: shorter meetings are no use of the server, but tries.
@@ -68,6 +69,15 @@ class Page(NamedTuple):
     after: str | None
 
 
+class WholeOverview(NamedTuple):
+    """An overview, every hour of it in which somebody was there, a comparison, and a spread."""
+
+    overview: Overview
+    heat: Sequence[Cell]
+    compared: Sequence[Compared]
+    spread: Spread
+
+
 class Queries:
     """Answers from one store. `lifetime` as in `fold`; `clock` gives Unix seconds.
 
@@ -89,49 +99,32 @@ class Queries:
 
     async def overview(self, wanted: Wanted) -> Overview:
         """Now, and the window of `wanted` (both ends needed): sums, and a series."""
-        return (await self.whole_overview(wanted, ALL))[0]
-
-    async def whole_overview(
-        self, wanted: Wanted, by: str
-    ) -> tuple[Overview, list[Cell], list[Compared]]:
-        """The overview, every hour of it in which somebody was there, and a comparison.
-
-        What has a filter is read once for all three.
-        """
-        since, until = _window(wanted)
-        step = next((it for it in _STEPS if (until - since) / it <= _POINTS), _STEPS[-1])
         if _only_window(wanted):
-            rollups = await self._reports.rollups(ALL, HOUR, since - since % HOUR, until)
-            parts = _inside(by_value(rollups).get("", ()), since, until)
             conferences = await self._reports.count_conferences(wanted)
-            compared = await self.compare(by, wanted) if by else []
+            return await self._overview(wanted, await self._parts(wanted), conferences)
+        chosen = await self._chosen(wanted, ALL)
+        return await self._overview(wanted, chosen.parts, len(chosen.rooms))
+
+    async def whole_overview(self, wanted: Wanted, by: str, *, worst: int) -> WholeOverview:
+        """The overview with all that a page shows beside it.
+
+        What has a filter is read once for all of it.
+        """
+        if _only_window(wanted):
+            parts = await self._parts(wanted)
+            compared = await self.compare(by, wanted)
+            tenths, rooms = await self._tenths(wanted)
         else:
             chosen = await self._chosen(wanted, by)
-            parts, conferences = chosen.parts, len(chosen.conferences)
-            compared = _compared(chosen.values)
-        whole = total(parts, since)
-        at_once = _by_start(parts, BUCKET)
-        points = tuple(
-            Point(
-                it.start,
-                round(it.seconds / max(1, min(it.start + step, until) - max(it.start, since)), 2),
-                Grades.of(it.good, it.fair, it.poor, it.unknown),
-            )
-            for it in _by_start(parts, step)
+            parts, compared = chosen.parts, _compared(chosen.values)
+            tenths = chosen.tenths
+            rooms = {conf: _badness(*seconds) for conf, seconds in chosen.rooms.items()}
+        return WholeOverview(
+            await self._overview(wanted, parts, len(rooms)),
+            [_cell(it) for it in _by_start(parts, HOUR)],
+            compared,
+            Spread(tuple(tenths), await self._worst(wanted, rooms, worst)),
         )
-        overview = Overview(
-            since,
-            until,
-            await self._now(wanted),
-            whole.sessions,
-            conferences,
-            whole.seconds // 60,
-            round(max((it.seconds / BUCKET for it in at_once), default=0.0), 2),
-            Grades.of(whole.good, whole.fair, whole.poor, whole.unknown),
-            step,
-            points,
-        )
-        return overview, [_cell(it) for it in _by_start(parts, HOUR)], compared
 
     async def live(self) -> Live:
         """This moment."""
@@ -164,31 +157,6 @@ class Queries:
             if value
         ]
         return [it for it in rows if it.cells]
-
-    async def spread(self, wanted: Wanted, *, worst: int) -> Spread:
-        """How good time is spread over sessions, and the worst meetings of the window.
-
-        The store does the counting; only rooms that may have one of the worst are looked at.
-        """
-        counts = [0] * 10
-        rooms: dict[str, int] = {}
-        for it in await self._reports.tenths(wanted):
-            if it.tenth is not None:
-                counts[it.tenth] += it.sessions
-            rooms[it.conf] = rooms.get(it.conf, 0) + _badness(it.fair, it.poor)
-        # The worst rooms first: no meeting is worse than all of its room.
-        confs = sorted(rooms, key=lambda conf: (rooms[conf], conf), reverse=True)
-        found: list[tuple[int, str, int, _Rows]] = []
-        looked = 0
-        while looked < len(confs):
-            least = found[worst - 1][0] if len(found) >= worst else 0
-            if found and rooms[confs[looked]] < max(least, 1):
-                break
-            size = worst if looked < _SINGLY else len(confs)
-            found += await self._bad_meetings(wanted, confs[looked : looked + size])
-            found.sort(reverse=True)
-            looked += size
-        return Spread(tuple(counts), tuple(_meeting(rows) for *_, rows in found[:worst]))
 
     async def _bad_meetings(
         self, wanted: Wanted, confs: Collection[str]
@@ -423,16 +391,74 @@ class Queries:
             ),
         )
 
+    async def _parts(self, wanted: Wanted) -> list[Part]:
+        """The sums of a window without a filter, by five minutes."""
+        since, until = _window(wanted)
+        rollups = await self._reports.rollups(ALL, HOUR, since - since % HOUR, until)
+        return _inside(by_value(rollups).get("", ()), since, until)
+
     async def _chosen(self, wanted: Wanted, by: str) -> Chosen:
-        """The sums of a window with a filter."""
+        """The sums of a window with a filter. Between its pieces pushes have their turn."""
         chosen = Chosen(*_window(wanted))
-        columns = ("began", "conf", "series", by) if by else ("began", "conf", "series")
-        rows = await self._reports.facts(columns, wanted)
-        for number, row in enumerate(rows):
-            if number % _AT_ONCE == 0:
-                await asyncio.sleep(0)  # Pushes come first.
-            chosen.add(*row)
+        names = (*CHOSEN, by) if by else CHOSEN
+        async for columns in ahead(self._reports.columns(names, wanted)):
+            chosen.add(columns)
         return chosen
+
+    async def _tenths(self, wanted: Wanted) -> tuple[list[int], dict[str, int]]:
+        """Sessions by how much of their time was good, and how bad each conference was."""
+        counts = [0] * 10
+        rooms: dict[str, int] = {}
+        for it in await self._reports.tenths(wanted):
+            if it.tenth is not None:
+                counts[it.tenth] += it.sessions
+            rooms[it.conf] = rooms.get(it.conf, 0) + _badness(it.fair, it.poor)
+        return counts, rooms
+
+    async def _overview(self, wanted: Wanted, parts: Sequence[Part], conferences: int) -> Overview:
+        since, until = _window(wanted)
+        step = next((it for it in _STEPS if (until - since) / it <= _POINTS), _STEPS[-1])
+        whole = total(parts, since)
+        points = tuple(
+            Point(
+                it.start,
+                round(it.seconds / max(1, min(it.start + step, until) - max(it.start, since)), 2),
+                Grades.of(it.good, it.fair, it.poor, it.unknown),
+            )
+            for it in _by_start(parts, step)
+        )
+        return Overview(
+            since,
+            until,
+            await self._now(wanted),
+            whole.sessions,
+            conferences,
+            whole.seconds // 60,
+            round(max((it.seconds / BUCKET for it in parts), default=0.0), 2),
+            Grades.of(whole.good, whole.fair, whole.poor, whole.unknown),
+            step,
+            points,
+        )
+
+    async def _worst(
+        self, wanted: Wanted, rooms: Mapping[str, int], worst: int
+    ) -> tuple[Meeting, ...]:
+        """The worst meetings of the window, of rooms of which it is known how bad they were.
+
+        No meeting is worse than all of its room: only those that may have one are looked at.
+        """
+        confs = sorted(rooms, key=lambda conf: (rooms[conf], conf), reverse=True)
+        found: list[tuple[int, str, int, _Rows]] = []
+        looked = 0
+        while looked < len(confs):
+            least = found[worst - 1][0] if len(found) >= worst else 0
+            if found and rooms[confs[looked]] < max(least, 1):
+                break
+            size = worst if looked < _SINGLY else len(confs)
+            found += await self._bad_meetings(wanted, confs[looked : looked + size])
+            found.sort(reverse=True)
+            looked += size
+        return tuple(_meeting(rows) for *_, rows in found[:worst])
 
 
 _BEGAN = re.compile("-?[0-9]{1,12}")

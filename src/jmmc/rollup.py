@@ -1,7 +1,10 @@
 """Sums over many sessions, by five minutes and by the value of a dimension; sums of sums agree."""
 
 import struct
-from collections.abc import Iterable, Iterator
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import repeat
+from typing import Any
 
 import msgspec
 from msgspec import Struct
@@ -12,8 +15,13 @@ HOUR, DAY = 3600, 86_400
 ALL = ""
 """The dimension that has one value: everything."""
 
+CHOSEN = ("began", "ended", "conf", "good", "fair", "poor", "unknown", "series")
+"""What `Chosen` takes of a session; what it is compared by comes last."""
+
 _NUMBERS = msgspec.json.Decoder(list[tuple[int, int, int, int, int]])
 """Slices, as a loop over very many of them reads them quickest."""
+
+_FLAT = msgspec.json.Decoder(list[int])
 
 
 class Part(Struct, frozen=True, array_like=True, gc=False):
@@ -61,42 +69,74 @@ class Chosen:
     def __init__(self, since: int, until: int) -> None:
         self._since = since - since % BUCKET
         self._until = until
-        self._parts: dict[int, list[int]] = {}
+        self._begun: dict[int, int] = defaultdict(int)
+        self._seconds: tuple[dict[int, int], ...] = tuple(defaultdict(int) for _ in range(4))
         self._values: dict[str, list[int]] = {}
-        self.conferences: set[str] = set()
+        self.tenths = [0] * 10
+        self.rooms: dict[str, list[int]] = {}
+        """Of each conference its seconds fair and poor, also those outside the window."""
 
-    def add(self, began: int, conf: str, series: str, value: str = "") -> None:
-        """A session: when it began, its room, its series as JSON, and what it is compared by."""
-        since, until, parts = self._since, self._until, self._parts
-        self.conferences.add(conf)
-        sums = self._values.setdefault(value, [0, 0, 0, 0, 0])
-        start = began - began % BUCKET
-        if since <= start < until:
-            sums[0] += 1
-            parts.setdefault(start, [0, 0, 0, 0, 0])[0] += 1
-        goods = fairs = poors = unknowns = 0
-        for start, good, fair, poor, unknown in _NUMBERS.decode(series):
+    def add(self, columns: Sequence[Sequence[Any]]) -> None:
+        """Sessions, by column: those of `CHOSEN`, and what they are compared by."""
+        since, until, rooms, values = self._since, self._until, self.rooms, self._values
+        begun, tenths = self._begun, self.tenths
+        by = columns[len(CHOSEN)] if len(columns) > len(CHOSEN) else repeat(ALL)
+        inside: list[str] = []
+        for value, began, ended, conf, good, fair, poor, unknown, series in zip(
+            by, *columns[: len(CHOSEN)], strict=False
+        ):
+            if conf not in rooms:
+                rooms[conf] = [0, 0]
+            room = rooms[conf]
+            room[0] += fair
+            room[1] += poor
+            if known := good + fair + poor:
+                tenths[min(9, good * 10 // known)] += 1
+            if value not in values:
+                values[value] = [0, 0, 0, 0, 0]
+            sums = values[value]
+            start = began - began % BUCKET
             if since <= start < until:
-                if start not in parts:
-                    parts[start] = [0, 0, 0, 0, 0]
-                part = parts[start]
-                part[1] += good
-                part[2] += fair
-                part[3] += poor
-                part[4] += unknown
-                goods += good
-                fairs += fair
-                poors += poor
-                unknowns += unknown
-        sums[1] += goods
-        sums[2] += fairs
-        sums[3] += poors
-        sums[4] += unknowns
+                sums[0] += 1
+                begun[start] += 1
+            if start < since or ended > until:
+                self._add_edge(sums, series)
+                continue
+            sums[1] += good
+            sums[2] += fair
+            sums[3] += poor
+            sums[4] += unknown
+            if series != "[]":
+                inside.append(series)
+        self._add_whole(",".join(inside))
+
+    def _add_edge(self, sums: list[int], series: str) -> None:
+        """A session that is not wholly in the window: those of its slices that are."""
+        for start, *seconds in _NUMBERS.decode(series):
+            if self._since <= start < self._until:
+                for number, (part, more) in enumerate(zip(self._seconds, seconds, strict=True), 1):
+                    part[start] += more
+                    sums[number] += more
+
+    def _add_whole(self, series: str) -> None:
+        """Slices by the hundred thousand, as they are read quickest: a flat list of numbers."""
+        goods, fairs, poors, unknowns = self._seconds
+        numbers = iter(_FLAT.decode(f"[{series.replace('[', '').replace(']', '')}]"))
+        for start, good, fair, poor, unknown in zip(*[numbers] * 5, strict=True):
+            goods[start] += good
+            if fair:
+                fairs[start] += fair
+            if poor:
+                poors[start] += poor
+            if unknown:
+                unknowns[start] += unknown
 
     @property
     def parts(self) -> list[Part]:
         """By five minutes."""
-        return [Part(start, *sums) for start, sums in sorted(self._parts.items())]
+        starts = sorted({*self._begun, *self._seconds[0]})
+        begun, seconds = self._begun.get, [it.get for it in self._seconds]
+        return [Part(it, begun(it, 0), *(of(it, 0) for of in seconds)) for it in starts]
 
     @property
     def values(self) -> dict[str, Part]:

@@ -1,9 +1,12 @@
-"""Ending what runs beside."""
+"""What runs beside: ending it, and having the next thing made while one is used."""
 
 import asyncio
-from typing import Any
+from collections.abc import AsyncIterator
+from typing import Any, TypeVar
 
 from jmmc.logs import logger
+
+_T = TypeVar("_T")
 
 _log = logger(__name__)
 
@@ -38,3 +41,14 @@ def heed_cancellation() -> None:
     task = asyncio.current_task()
     if task is not None and task.cancelling():
         raise asyncio.CancelledError
+
+
+async def ahead(items: AsyncIterator[_T]) -> AsyncIterator[_T]:
+    """The same items; while one of them is used, the next is made."""
+    following = asyncio.ensure_future(anext(items, None))
+    try:
+        while (item := await following) is not None:
+            following = asyncio.ensure_future(anext(items, None))
+            yield item
+    finally:
+        await stop(following)

@@ -441,16 +441,16 @@ async def test_the_worst_meetings_are_those_with_the_most_bad_time(
         shares = (it.grades.poor_share or 0.0) + 0.3 * (it.grades.fair_share or 0.0)
         return float(round(it.grades.known_seconds * shares, -1))
 
-    spread = await queries.spread(_ALL, worst=5)
-    assert [bad(it) for it in spread.worst] == sorted(map(bad, meetings), reverse=True)[:5]
+    whole = await queries.whole_overview(_ALL, "network", worst=5)
+    assert [bad(it) for it in whole.spread.worst] == sorted(map(bad, meetings), reverse=True)[:5]
     known = [it for it in _expected() if it.known]
-    assert sum(spread.sessions) == len(known)
-    assert spread.sessions[-1] == sum(it.good * 10 // it.known >= 9 for it in known)
+    assert sum(whole.spread.sessions) == len(known)
+    assert whole.spread.sessions[-1] == sum(it.good * 10 // it.known >= 9 for it in known)
 
 
 async def test_a_heat_map_is_the_time_of_every_hour(lives: Store) -> None:
     queries = _queries(lives)
-    overview, cells, _ = await queries.whole_overview(_ALL, "region")
+    overview, cells, *_ = await queries.whole_overview(_ALL, "region", worst=1)
     assert sum(it.known for it in cells) == overview.grades.known_seconds
     rows = await queries.heat_by("region", _ALL)
     regions = await queries.compare("region", _ALL)
@@ -463,11 +463,37 @@ async def test_a_heat_map_is_the_time_of_every_hour(lives: Store) -> None:
 async def test_what_is_read_once_is_what_is_asked_for_one_by_one(lives: Store) -> None:
     queries = _queries(lives)
     for wanted in (_ALL, msgspec.structs.replace(_ALL, browser="Chrome 131")):
-        overview, _, compared = await queries.whole_overview(wanted, "network")
-        assert overview == await queries.overview(wanted)
-        assert compared == await queries.compare("network", wanted)
-        assert sum(it.sessions for it in compared) == overview.sessions > 0
-        assert overview.conferences == await lives.reports.count_conferences(wanted) > 0
+        whole = await queries.whole_overview(wanted, "network", worst=3)
+        assert whole.overview == await queries.overview(wanted)
+        assert whole.compared == await queries.compare("network", wanted)
+        assert sum(it.sessions for it in whole.compared) == whole.overview.sessions > 0
+        assert whole.overview.conferences == await lives.reports.count_conferences(wanted) > 0
+        tenths = await lives.reports.tenths(wanted)
+        for number, sessions in enumerate(whole.spread.sessions):
+            assert sessions == sum(it.sessions for it in tenths if it.tenth == number)
+
+
+@pytest.mark.parametrize("piece", [7, 100_000])
+async def test_facts_of_very_many_come_by_column_and_in_pieces_each_once(
+    lives: Store, monkeypatch: pytest.MonkeyPatch, piece: int
+) -> None:
+    for module in ("sqlite_reports", "mongo_reports"):
+        monkeypatch.setattr(f"jmmc.stores.{module}._PIECE", piece)
+    names = ("session", "began", "conf", "poor", "series", "network")
+    chosen: list[Wanted] = [
+        Wanted(),
+        msgspec.structs.replace(_ALL, browser="Chrome", grade="good"),
+        Wanted(conf=_LIVES[0].session.conf, until=_LIVES[40].session.began),
+        Wanted(since=_START + DAY, until=_START + DAY + HOUR),
+        Wanted(uid="nobody"),
+    ]
+    for wanted in chosen:
+        pieces = [it async for it in lives.reports.columns(names, wanted)]
+        rows = [row for columns in pieces for row in zip(*columns, strict=True)]
+        facts = await lives.reports.facts(names, wanted)
+        assert sorted(rows) == sorted(facts)
+        assert all(len(columns[0]) <= piece for columns in pieces)
+        assert len(pieces) >= len(facts) / piece
 
 
 async def test_a_session_has_its_curves_and_its_spells(lives: Store) -> None:

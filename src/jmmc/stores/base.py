@@ -134,6 +134,15 @@ class Reports(Protocol):
         """
         ...
 
+    def columns(
+        self, names: Sequence[str], wanted: Wanted
+    ) -> AsyncIterator[Sequence[Sequence[Any]]]:
+        """What `facts` answers, of very many: some at a time, by column, in no order.
+
+        What is stored meanwhile may be missing.
+        """
+        ...
+
     async def tenths(self, wanted: Wanted) -> list[Tenth]:
         """The wanted summaries by conference and by how much of their time was good."""
         ...

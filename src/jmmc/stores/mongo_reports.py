@@ -1,7 +1,7 @@
 """The half of the MongoDB store that keeps what was made of the samples."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
 from contextlib import AbstractContextManager
 from typing import Any, Protocol
 
@@ -22,6 +22,7 @@ _COLUMNS = (
     *DIMENSIONS,
 )
 _PRUNED = 500  # Summaries in one step.
+_PIECE = 1000  # Summaries read together: their rows take the event loop some 5 ms.
 _FIRST = ObjectId("0" * 24)
 _PARTS = msgspec.json.Decoder(dict[str, tuple[Part, ...]])
 _SUMMARY = msgspec.json.Decoder(Summary)
@@ -138,17 +139,25 @@ class MongoReports:
 
     async def facts(self, columns: Sequence[str], wanted: Wanted) -> list[tuple[Any, ...]]:
         """See `Reports.facts`."""
-        names = ["_id" if it == "session" else it for it in columns]
-        query = await self._query(wanted)
-        fields = {"_id": False, **dict.fromkeys(names, True)}
-        if "_id" in names:
-            fields["_id"] = True
         with self._place.guarded(bounded=False):
-            found = self._place.collection("summaries").find(query, fields)
+            found = self._place.collection("summaries").find(
+                await self._query(wanted), _fields(columns)
+            )
             up = [("began", ASCENDING), ("_id", ASCENDING)]
-            rows = await found.sort(up).batch_size(10_000).to_list()
-            # Documents of an earlier version lack what there was no word for.
-            return [tuple(row.get(it, "") for it in names) for row in rows]
+            return _rows(columns, await found.sort(up).batch_size(10_000).to_list())
+
+    async def columns(
+        self, names: Sequence[str], wanted: Wanted
+    ) -> AsyncIterator[Sequence[Sequence[Any]]]:
+        """See `Reports.columns`."""
+        query = await self._query(wanted)
+        found = self._place.collection("summaries").find(query, _fields(names), batch_size=_PIECE)
+        while True:
+            with self._place.guarded(bounded=False):
+                rows = _rows(names, await found.to_list(_PIECE))
+            if not rows:
+                return
+            yield list(zip(*rows, strict=True))
 
     async def tenths(self, wanted: Wanted) -> list[Tenth]:
         """See `Reports.tenths`."""
@@ -361,6 +370,16 @@ def _document(summary: Summary) -> Document:
     document["series"] = msgspec.json.encode(summary.series).decode()
     document["whole"] = msgspec.json.encode(summary)
     return document
+
+
+def _fields(columns: Sequence[str]) -> dict[str, bool]:
+    return {"_id": "session" in columns, **{it: True for it in columns if it != "session"}}
+
+
+def _rows(columns: Sequence[str], documents: Sequence[Document]) -> list[tuple[Any, ...]]:
+    """Documents of an earlier version lack what there was no word for."""
+    names = ["_id" if it == "session" else it for it in columns]
+    return [tuple(it.get(name, "") for name in names) for it in documents]
 
 
 def _literal(text: str) -> str:

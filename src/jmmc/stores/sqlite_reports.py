@@ -1,7 +1,7 @@
 """The half of the SQLite store that keeps what was made of the samples."""
 
 import sqlite3
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from typing import Any, Protocol, TypeVar
 
 import msgspec
@@ -26,6 +26,8 @@ _HAS_NAME = {
     "provider": "SELECT 1 FROM summaries WHERE provider = ? AND provider <> '' LIMIT 1",
 }
 _LAST = 2**63 - 1
+_BEGAN = "began >= ? AND began < ?"
+_PIECE = 2000  # Summaries looked at together: what is made of them takes the event loop some 5 ms.
 _PARTS = msgspec.json.Decoder(dict[str, tuple[Part, ...]])
 _SUMMARY = msgspec.json.Decoder(Summary)
 
@@ -106,6 +108,32 @@ class SqliteReports:
             f"SELECT {', '.join(columns)} FROM summaries WHERE {where} ORDER BY began, session",
             values,
         )
+
+    async def columns(
+        self, names: Sequence[str], wanted: Wanted
+    ) -> AsyncIterator[Sequence[Sequence[Any]]]:
+        """See `Reports.columns`.
+
+        SQLite makes a text of each column, which takes half the time of making rows for Python.
+        """
+        texts = ", ".join(f"json_group_array({it})" for it in names)
+        parts, values = _filters(wanted)
+        indexed, its = _filters(msgspec.structs.replace(Wanted(), conf=wanted.conf, uid=wanted.uid))
+        start = -_LAST if wanted.since is None else await self._earliest(wanted.since)
+        end = _LAST if wanted.until is None else wanted.until
+        while start < end:
+            edge = await self._file.read(
+                f"SELECT began FROM summaries WHERE {' AND '.join([*indexed, _BEGAN])}"
+                " ORDER BY began LIMIT 1 OFFSET ?",
+                [*its, start, end, _PIECE],
+            )
+            upto = max(edge[0][0], start + 1) if edge else end
+            (found,) = await self._file.read(
+                f"SELECT {texts} FROM summaries WHERE {' AND '.join([*parts, _BEGAN])}",
+                [*values, start, upto],
+            )
+            yield [msgspec.json.decode(it) for it in found]
+            start = upto
 
     async def tenths(self, wanted: Wanted) -> list[Tenth]:
         """See `Reports.tenths`."""
@@ -196,33 +224,48 @@ class SqliteReports:
         return taken > 0
 
     async def _where(self, wanted: Wanted) -> tuple[str, list[object]]:
-        parts: list[str] = []
-        values: list[object] = []
-        for column in FILTERS:
-            if (value := getattr(wanted, column)) is None:
-                continue
-            if column in PREFIXES:
-                parts.append(f"({column} = ? OR substr({column}, 1, ?) = ?)")
-                values += [value, len(value) + 1, f"{value} "]
-            else:
-                parts.append(f"{column} = ?")
-                values.append(value)
-        if wanted.running is not None:
-            parts.append("running" if wanted.running else "NOT running")
+        parts, values = _filters(wanted)
         if wanted.until is not None:
             parts.append("began < ?")
             values.append(wanted.until)
         if wanted.since is not None:
-            # No session is longer than the longest: so an index on the beginning is enough.
-            ((longest,),) = await self._file.read("SELECT max(ended - began) FROM summaries", [])
-            parts.append("ended >= ? AND began >= ?")
-            values += [wanted.since, wanted.since - (longest or 0)]
+            parts.append("began >= ?")
+            values.append(await self._earliest(wanted.since))
         return " AND ".join(parts) or "1", values
+
+    async def _earliest(self, since: int) -> int:
+        """When those have begun at the earliest who were there at `since`, for an index on that.
+
+        No session is longer than the longest.
+        """
+        ((longest,),) = await self._file.read("SELECT max(ended - began) FROM summaries", [])
+        return since - int(longest or 0)
 
     async def _write(self, statement: str, values: Sequence[object]) -> int:
         return await self._file.write(
             lambda connection: connection.execute(statement, values).rowcount
         )
+
+
+def _filters(wanted: Wanted) -> tuple[list[str], list[object]]:
+    """Conditions and their values, but for the time of the beginning."""
+    parts: list[str] = []
+    values: list[object] = []
+    for column in FILTERS:
+        if (value := getattr(wanted, column)) is None:
+            continue
+        if column in PREFIXES:
+            parts.append(f"({column} = ? OR substr({column}, 1, ?) = ?)")
+            values += [value, len(value) + 1, f"{value} "]
+        else:
+            parts.append(f"{column} = ?")
+            values.append(value)
+    if wanted.running is not None:
+        parts.append("running" if wanted.running else "NOT running")
+    if wanted.since is not None:
+        parts.append("ended >= ?")
+        values.append(wanted.since)
+    return parts, values
 
 
 def _put_summaries(

@@ -93,17 +93,17 @@ class Pages:
         assert wanted.until is not None
         length = wanted.until - wanted.since
         before = msgspec.structs.replace(wanted, since=wanted.since - length, until=wanted.since)
-        overview, heat, compared = await self._queries.whole_overview(wanted, "network")
+        whole = await self._queries.whole_overview(wanted, "network", worst=_WORST)
         return self._layout.page(
             request,
             caller,
             "overview.html",
-            overview=overview,
+            overview=whole.overview,
             before=await self._queries.overview(before),
-            networks=_worst(compared),
-            heat=msgspec.json.encode(heat).decode(),
+            networks=_worst(whole.compared),
+            heat=msgspec.json.encode(whole.heat).decode(),
             regions=await self._queries.heat_by("region", wanted),
-            spread=await self._queries.spread(wanted, worst=_WORST),
+            spread=whole.spread,
             api="overview",
         )
 
