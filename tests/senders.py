@@ -16,12 +16,12 @@ _UID = "a40bcaa8-8b36-11ec-a8a3-0242ac120002"
 
 
 class Sender:
-    """One browser: one push at a time, to the ports in turn.
+    """One browser: one push at a time, to the ports in turn, the next after some `pause` seconds.
 
     `refused` counts the answers 503, `slowest` is the longest wait for an answer in seconds.
     """
 
-    def __init__(self, name: str, seed: int) -> None:
+    def __init__(self, name: str, seed: int, *, pause: float = 0.05) -> None:
         self.conf = name
         self.sid = secrets.token_hex(16)
         self.confirmed = -1
@@ -29,6 +29,7 @@ class Sender:
         self.refused = 0
         self.slowest = 0.0
         self._chance = random.Random(seed)
+        self._pause = pause
 
     async def run(self, ports: Sequence[int], until: asyncio.Event) -> None:
         turns = cycle(ports)
@@ -36,7 +37,7 @@ class Sender:
             try:
                 reader, writer = await asyncio.open_connection("127.0.0.1", next(turns))
             except OSError:
-                await asyncio.sleep(0.01)
+                await asyncio.sleep(0.05)
                 continue
             try:
                 while not until.is_set():
@@ -71,6 +72,7 @@ class Sender:
         if head.startswith(b"HTTP/1.1 200"):
             assert answer["ack"] >= self.confirmed
             self.confirmed = answer["ack"]
+            await asyncio.sleep(self._chance.uniform(0, 2 * self._pause))
         else:
             assert head.startswith(b"HTTP/1.1 503"), head
             assert b"retry-after" in head.lower()

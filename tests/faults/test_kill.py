@@ -27,7 +27,7 @@ def _assert_stored_once(serve: Serve, senders: list[Sender]) -> None:
 
 @pytest.fixture
 def senders() -> list[Sender]:
-    return [Sender(f"conference{number}", number) for number in range(40)]
+    return [Sender(f"conference{number}", number, pause=0) for number in range(40)]
 
 
 async def test_no_acknowledged_sample_is_lost_or_doubled_by_kills(

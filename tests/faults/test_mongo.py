@@ -169,8 +169,9 @@ async def test_a_spool_survives_kills_of_the_collector_in_any_state(
 
 
 async def test_a_full_spool_refuses_and_goes_on_when_the_database_is_back(
-    alone: Mongod, serve_on: Callable[..., Any], senders: list[Sender], tmp_path: Path
+    alone: Mongod, serve_on: Callable[..., Any], tmp_path: Path
 ) -> None:
+    senders = [Sender(f"conference{number}", number, pause=0) for number in range(20)]
     options = ("--spool-dir", str(tmp_path / "spool"), "--spool-limit", "1")
     serve = await serve_on(alone.url, *options, "--store-timeout", "1")
     async with Load(senders, serve.port) as load:
