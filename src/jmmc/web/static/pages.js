@@ -129,7 +129,8 @@ const shades = (data) => ({
   },
 });
 
-const nextFrame = () => new Promise(requestAnimationFrame);
+// A task of its own after the next frame: what was drawn is seen before more is drawn.
+const seen = () => new Promise((resolve) => { requestAnimationFrame(() => { setTimeout(resolve); }); });
 
 async function drawCurves(target, data, window, breathe = null) {
   const palette = ["good-text", "second"];
@@ -276,7 +277,7 @@ for (const button of document.querySelectorAll("[data-curves]")) {
       drawCurves(panel, {
         times: session.times.map(seconds), end: seconds(session.summary.ended), curves: session.curves,
         spells: session.spells.map((it) => [seconds(it.spell.start), seconds(it.spell.end), it.spell.grade]), marks: session.happenings.map((it) => seconds(it.at)),
-      }, [Number(button.dataset.since), Number(button.dataset.until)], nextFrame); // A dozen plots at once would be a jerk.
+      }, [Number(button.dataset.since), Number(button.dataset.until)], seen); // A dozen plots at once would be a jerk.
     } catch {
       panel.textContent = known.failed;
     }
