@@ -1,11 +1,12 @@
 """What is around every page: its templates, words, window and filters, and how it is sent."""
 
+from collections.abc import AsyncIterator
 from typing import Any
 from urllib.parse import unquote, urlencode
 
 import jinja2
 from starlette.requests import Request
-from starlette.responses import Response
+from starlette.responses import Response, StreamingResponse
 
 from jmmc.answers import Grades
 from jmmc.moments import iso
@@ -30,6 +31,8 @@ HEADERS = {
 """Of everything but static files: no page is kept by anybody, and none loads from elsewhere."""
 
 _DAY = 86_400
+_MAIN = '<main id="main" tabindex="-1">'
+_HTML = "text/html; charset=utf-8"
 _WINDOWS = ("1h", "24h", "7d", "30d")
 _WINDOWED = ("overview", "compare", "sessions", "participants")  # Answers that know filters.
 
@@ -72,11 +75,25 @@ class Layout:
         self, request: Request, caller: Caller, name: str, *, status: int = 200, **context: Any
     ) -> Response:
         """A whole page from the template of that name."""
-        text = self.templates.get_template(name).render(self.context(request, caller, **context))
-        answer = Response(text, status, HEADERS, "text/html; charset=utf-8")
-        if request.query_params.get("lang") in LANGUAGES:
-            answer.set_cookie("lang", request.query_params["lang"], samesite="lax")
-        return answer
+        text = self._text(request, caller, name, **context)
+        return _in_language(request, Response(text, status, HEADERS, _HTML))
+
+    def begun(
+        self, request: Request, caller: Caller, title: str, rest: AsyncIterator[Response]
+    ) -> Response:
+        """A page that is sent down to its content already; of the page in `rest` the content is.
+
+        Meanwhile it says that it is on its way. The status is that of success, whatever comes.
+        """
+        head = self._text(request, caller, "waiting.html", title=title).rpartition("</main>")[0]
+
+        async def parts() -> AsyncIterator[bytes]:
+            yield head.encode()
+            async for page in rest:
+                yield bytes(page.body).partition(_MAIN.encode())[2]
+
+        headers = {**HEADERS, "x-accel-buffering": "no"}  # nginx would keep the beginning back.
+        return _in_language(request, StreamingResponse(parts(), 200, headers, _HTML))
 
     def problem(
         self, request: Request, caller: Caller, status: int, title: str, detail: str
@@ -85,6 +102,9 @@ class Layout:
         return self.page(
             request, caller, "problem.html", status=status, code=status, title=title, detail=detail
         )
+
+    def _text(self, request: Request, caller: Caller, name: str, **context: Any) -> str:
+        return self.templates.get_template(name).render(self.context(request, caller, **context))
 
     def context(self, request: Request, caller: Caller, **context: Any) -> dict[str, Any]:
         """What a template of a page, or of a part of one, knows."""
@@ -124,6 +144,13 @@ class Layout:
             "api": None,
             **context,
         }
+
+
+def _in_language(request: Request, answer: Response) -> Response:
+    """The answer, by which the browser remembers a language that was chosen."""
+    if request.query_params.get("lang") in LANGUAGES:
+        answer.set_cookie("lang", request.query_params["lang"], samesite="lax")
+    return answer
 
 
 def _around(last: int) -> str:

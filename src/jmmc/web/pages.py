@@ -1,7 +1,8 @@
 """The pages: what an operator opens in the morning, and while somebody complains on the phone."""
 
+import asyncio
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from heapq import nlargest
 from typing import Any
 from urllib.parse import urlencode
@@ -19,6 +20,7 @@ from jmmc.fold import SIGNS_OF_LIFE
 from jmmc.moments import moment
 from jmmc.queries import NotFoundError, Queries
 from jmmc.summary import DIMENSIONS, FILTERS, Wanted
+from jmmc.tasks import stop
 from jmmc.tokens import Scope
 from jmmc.web.access import Access, Caller
 from jmmc.web.account import Account
@@ -34,6 +36,10 @@ _DAY = 86_400
 _WORST = 10  # Networks on the overview.
 _TOLD = 5  # Incidents that are in sight.
 _LISTED = 50  # Sessions on a page.
+_PATIENCE = 0.2  # Seconds until a page whose answer is still counted is begun.
+_FAILURES = (Problem, NotFoundError, StoreError, ValueError)
+
+_NOBODY = Caller("", ())
 
 _Page = Callable[[Request, Caller], Awaitable[Response]]
 _Door = Callable[[Request], Awaitable[Response]]
@@ -69,11 +75,11 @@ class Pages:
         pages: dict[str, _Page] = {
             "/": ongoing.now,
             "/live": ongoing.live,
-            "/overview": self.overview,
+            "/overview": self._begun("Overview", self.overview),
             "/meetings/{id}": self.meeting,
             "/sessions/{id}": self.session,
             "/participants/{uid}": self.participant,
-            "/compare": self.compare,
+            "/compare": self._begun("Compare", self.compare),
             "/find": self.find,
             "/health": ongoing.health,
             "/health/live": ongoing.health_live,
@@ -176,9 +182,7 @@ class Pages:
     async def unknown(self, request: Request) -> Response:
         """Whatever has no path here."""
         where = request.url.path
-        return self._layout.problem(
-            request, Caller("", ()), 404, "Not found", f"{where}: no such page"
-        )
+        return self._layout.problem(request, _NOBODY, 404, "Not found", f"{where}: no such page")
 
     async def forget(self, request: Request, caller: Caller) -> Response:
         """Asks, and erases when that was meant; shows the receipt."""
@@ -217,27 +221,62 @@ class Pages:
 
         return self._told(door)
 
+    def _begun(self, title: str, page: _Page) -> _Page:
+        """A page over a long time: a reader who waits for its answer sees at once that it comes.
+
+        Who asks for something else than a page to read gets it in one piece, with its status.
+        """
+
+        async def begun(request: Request, caller: Caller) -> Response:
+            made: asyncio.Task[Response] = asyncio.ensure_future(page(request, caller))
+            try:
+                await asyncio.wait({made}, timeout=_PATIENCE)
+            except asyncio.CancelledError:
+                await stop(made)
+                raise
+            if made.done() or "text/html" not in request.headers.get("accept", ""):
+                return await made
+            return self._layout.begun(request, caller, title, self._rest(request, made))
+
+        return begun
+
+    async def _rest(
+        self, request: Request, made: "asyncio.Task[Response]"
+    ) -> AsyncIterator[Response]:
+        try:
+            yield await made
+        except _FAILURES as error:
+            yield self._failed(request, error)
+        except Exception:
+            yield self._layout.problem(request, _NOBODY, 500, "Something went wrong here", "")
+            raise
+        finally:
+            await stop(made)
+
     def _told(self, door: _Door) -> _Door:
         """What goes wrong, as a page."""
 
         async def told(request: Request) -> Response:
-            nobody = Caller("", ())
             try:
                 await self._collector.open()
                 return await door(request)
-            except Problem as problem:
-                caller = self._visitor(request) if problem.status == 403 else nobody
-                return self._layout.problem(
-                    request, caller, problem.status, problem.title, problem.detail
-                )
-            except NotFoundError as error:
-                return self._layout.problem(request, nobody, 404, "Not found", str(error))
-            except StoreError as error:
-                return self._layout.problem(request, nobody, 503, "The store is down", str(error))
-            except ValueError as error:
-                return self._layout.problem(request, nobody, 400, "Bad question", str(error))
+            except _FAILURES as error:
+                return self._failed(request, error)
 
         return told
+
+    def _failed(self, request: Request, error: Exception) -> Response:
+        match error:
+            case Problem():
+                caller = self._visitor(request) if error.status == 403 else _NOBODY
+                told = (error.status, error.title, error.detail)
+                return self._layout.problem(request, caller, *told)
+            case NotFoundError():
+                return self._layout.problem(request, _NOBODY, 404, "Not found", str(error))
+            case StoreError():
+                return self._layout.problem(request, _NOBODY, 503, "The store is down", str(error))
+            case _:
+                return self._layout.problem(request, _NOBODY, 400, "Bad question", str(error))
 
     def _visitor(self, request: Request) -> Caller:
         """Whoever may not do this may sign out, and in as somebody who may."""
