@@ -52,7 +52,8 @@ def main() -> None:
     wanted = options.only or ("sqlite", "mongod", "ancestor")
     with tempfile.TemporaryDirectory(dir=options.folder) as folder:
         if "sqlite" in wanted:
-            _show("SQLite", samples, *asyncio.run(_on_sqlite(lives, Path(folder))))
+            for name, its in asyncio.run(_on_sqlite(lives, Path(folder))).items():
+                _show(name, samples, *its)
         mongod = Mongod(Path(folder) / "mongod")
         mongod.start()
         try:
@@ -69,21 +70,34 @@ def _show(name: str, samples: int, data: int, rest: int, summaries: int) -> None
     print(f"| {name} | {' | '.join(each)} |", flush=True)
 
 
-async def _on_sqlite(lives: list[Life], folder: Path) -> tuple[int, int, int]:
+async def _on_sqlite(lives: list[Life], folder: Path) -> dict[str, tuple[int, int, int]]:
     path = folder / "calls.db"
     store = SqliteStore(path)
     await store.open()
     for pushes in _batches(lives):
         await store.append(pushes)
-    await store.scrub()
-    with sqlite3.connect(path) as connection:
-        query = "SELECT sum(pgsize) FROM dbstat WHERE name = 'samples'"
-        (data,) = connection.execute(query).fetchone()
-    before = path.stat().st_size
     await _summarize(store)
-    await store.scrub()
+    loose = await _parts(store)
+    while await store.pack(2**31):
+        pass
+    packed = await _parts(store)
     await store.close()
-    return data, before - data, path.stat().st_size - before
+    return {"SQLite, of the last 25 hours": loose, "SQLite, packed after that": packed}
+
+
+async def _parts(store: SqliteStore) -> tuple[int, int, int]:
+    """Bytes in use of samples, of sessions with their indexes, and of what was made of them."""
+    await store.scrub()
+    with sqlite3.connect(store.path) as connection:
+        found = connection.execute("SELECT name, sum(pgsize) FROM dbstat GROUP BY name").fetchall()
+    connection.close()
+    parts = [0, 0, 0]
+    for name, size in found:
+        about = name.removeprefix("sqlite_autoindex_")
+        parts[0 if name in ("samples", "packed") else 1 if about.startswith("sessions") else 2] += (
+            size
+        )
+    return parts[0], parts[1], parts[2]
 
 
 async def _on_mongod(lives: list[Life], mongod: Mongod) -> tuple[int, int, int]:

@@ -89,3 +89,20 @@ async def test_summaries_have_a_retention_of_their_own(store: Tired) -> None:
     await _until(is_done)
     assert await confs() == ["room0", "room1", "room40"]
     await collector.close()
+
+
+async def test_sessions_that_have_been_quiet_for_more_than_a_day_are_packed(
+    store: Tired, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(chores, "_PERIOD", 0.01)
+    collector = Collector(Settings.of(), store, secret="x", clock=lambda: _NOW)
+    await collector.open()
+
+    async def is_done() -> bool:
+        return await store.read("SELECT count(*) FROM packed", []) == [(3,)]
+
+    await _until(is_done)
+    loose = await store.read("SELECT ts FROM samples ORDER BY ts", [])
+    assert loose == [(_NOW - _DAY,), (_NOW,)], "a browser may still have something of yesterday"
+    assert await _rooms(store) == ["room0", "room1", "room40", "room50", "room60"]
+    await collector.close()

@@ -19,13 +19,14 @@ _log = logger(__name__)
 
 _DAY = 86_400
 _PERIOD = 3600.0  # Seconds between two looks for what is too old.
-_BREATH = 0.2  # Seconds between two deletions, in which pushes are stored.
+_BREATH = 0.2  # Seconds between two pieces of such work, in which pushes are stored.
+_SETTLED = 25 * 3600  # Seconds. Browsers send again what is up to a day old.
 _LEARNING = 2.0  # Seconds between two looks for what was erased.
 _REFRESH = 5.0  # Seconds between two looks for what is new.
 
 
 class Chores:
-    """Keeps summaries up to date, deletes what is old, and looks for what may not come back.
+    """Keeps summaries up to date, deletes and packs what is old, looks for what may not come back.
 
     `counters` hears of failures, `tally` of the time that has passed in calls. `learn` is called
     every two seconds.
@@ -49,6 +50,7 @@ class Chores:
         summarizer = summarizer_of(store, settings, clock, tally)
         self._tasks = [
             asyncio.create_task(self._delete_what_is_old(), name="jmmc-retention"),
+            asyncio.create_task(self._pack_what_is_quiet(), name="jmmc-packing"),
             asyncio.create_task(
                 keep_up(summarizer, counters, pause=_REFRESH), name="jmmc-summaries"
             ),
@@ -64,15 +66,26 @@ class Chores:
             try:
                 now = int(self._clock())
                 if days := self._retention_days:
-                    await _prune(self._store.prune, now - days * _DAY, "sessions")
+                    await _all(self._store.prune, now - days * _DAY, "old_deleted", "sessions")
                 if days := self._summary_retention_days:
                     # Whole days: sums are deleted together with all that they were made of.
                     before = now - days * _DAY
                     prune = self._store.reports.prune
-                    await _prune(prune, before - before % _DAY, "summaries")
+                    await _all(prune, before - before % _DAY, "old_deleted", "summaries")
             except StoreError as error:
                 self._counters.fail("retention")
                 _log.warning("retention_failed", why=error)
+            heed_cancellation()
+            await asyncio.sleep(_PERIOD)
+
+    async def _pack_what_is_quiet(self) -> None:
+        while True:
+            try:
+                before = int(self._clock()) - _SETTLED
+                await _all(self._store.pack, before, "quiet_packed", "sessions")
+            except StoreError as error:
+                self._counters.fail("packing")
+                _log.warning("packing_failed", why=error)
             heed_cancellation()
             await asyncio.sleep(_PERIOD)
 
@@ -86,15 +99,15 @@ class Chores:
             await asyncio.sleep(_LEARNING)
 
 
-async def _prune(prune: Callable[[int], Awaitable[int]], before: int, what: str) -> None:
-    """Delete what is older, a little at a time."""
-    pruned = 0
-    while deleted := await prune(before):
-        pruned += deleted
+async def _all(work: Callable[[int], Awaitable[int]], before: int, event: str, what: str) -> None:
+    """Do with everything older what `work` does with a little at a time."""
+    total = 0
+    while done := await work(before):
+        total += done
         heed_cancellation()
         await asyncio.sleep(_BREATH)
-    if pruned:
-        _log.info("old_deleted", what=what, count=pruned, before=before)
+    if total:
+        _log.info(event, what=what, count=total, before=before)
 
 
 def lifetime_of(settings: Settings) -> float:

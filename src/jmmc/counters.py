@@ -10,7 +10,7 @@ from jmmc.distribution import Distribution
 from jmmc.errors import REASONS, Reason
 from jmmc.labels import Names
 
-Deed = Literal["commit", "summaries", "retention"]
+Deed = Literal["commit", "summaries", "retention", "packing"]
 """What was done when the store failed."""
 
 ANCESTOR = "ancestor"

@@ -5,8 +5,10 @@ import asyncio
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from jmmc.model import Dialect, Receipt, Refusal, Sample, Session, SessionFilter
+from jmmc.model import Dialect, Erased, Receipt, Refusal, Sample, Session, SessionFilter
 from jmmc.stores import Store
+from jmmc.summary import summarize
+from jmmc.thresholds import preset
 from tests.builders import UID, push, sample, v1_push
 from tests.stores.conftest import MakeStore, Place
 
@@ -279,6 +281,57 @@ async def test_a_healthy_store_takes_a_write_and_checking_stores_no_session(stor
     await store.check()
 
     assert await _sessions(store) == []
+
+
+async def _pack(store: Store) -> None:
+    await store.reports.put_summaries(
+        [summarize(it, preset=preset("jitsi"), lifetime=75) for it in await _sessions(store)]
+    )
+    while await store.pack(2**31):
+        pass
+
+
+async def test_a_packed_session_is_read_counted_and_got_as_before(store: Store) -> None:
+    pushes = [
+        push(*range(3), session=_A),
+        push(session=_B, samples=(sample(0, '{"pid":"ü"}', full=True), sample(1, bye=True))),
+        v1_push(opens=True, session=_C),
+    ]
+    await store.append(pushes)
+    before = await _sessions(store)
+    await _pack(store)
+    assert await _sessions(store) == before
+    assert await store.get([_B]) == [it for it in before if it.id == _B]
+    assert await store.count(_ALL) == 3
+    assert await store.holds(_C)
+
+
+async def test_what_comes_late_to_a_packed_session_is_stored_as_ever(
+    store: Store, other: Store
+) -> None:
+    for one in (store, other):  # Both remember the session, as processes do.
+        await one.append([push(*range(5))])
+    await _pack(store)
+    assert await other.append([push(5)]) == [Receipt(5)]
+    await _pack(other)
+    assert await store.append([push(3, 4, 5, 6), push(8)]) == [Receipt(6), Receipt(8, hole=True)]
+    assert await _seqs(store) == [0, 1, 2, 3, 4, 5, 6, 8]
+
+
+async def test_a_packed_session_belongs_to_its_owner(store: Store) -> None:
+    await store.append([push(0)])
+    await _pack(store)
+    assert await store.append([push(1, conf="elsewhere")]) == [Refusal.OTHER_OWNER]
+    assert await store.append([v1_push(session=_B)]) == [Refusal.UNKNOWN_SESSION]
+
+
+async def test_a_packed_session_is_erased_with_all_its_samples(store: Store) -> None:
+    await store.append([push(*range(7))])
+    await _pack(store)
+    assert await store.erase(SessionFilter(conf="room")) == Erased(1, 7)
+    assert await _sessions(store) == []
+    assert await store.append([push(0)]) == [Receipt(0)]
+    assert await _seqs(store) == [0]
 
 
 async def test_readers_do_not_wait_for_the_writer_nor_see_half_a_push(store: Store) -> None:

@@ -248,6 +248,17 @@ class _Model(RuleBasedStateMachine):
         self.now += 30
         assert self.do(self.store.count(SessionFilter(uid=uid))) == 0
 
+    @rule(which=st.integers(0, 1), age=st.integers(0, 120))
+    def pack(self, which: int, age: int) -> None:
+        """What it changes nobody may see. Sessions without a summary are left as they are."""
+
+        async def pack() -> None:
+            while await self.stores[which % len(self.stores)].pack(self.now - age):
+                pass
+
+        if self.whole:
+            self.do(pack())
+
     # --- reading ---
 
     def clock(self) -> float:

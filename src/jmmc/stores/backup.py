@@ -13,6 +13,8 @@ from jmmc.stores import schema
 _PAGES = 2000  # 8 MB a step: enough to keep a disk busy, few enough for a bar that moves.
 _SESSIONS = "SELECT count(*) FROM sessions"
 _SAMPLES = "SELECT count(*) FROM samples"
+_PACKED = "SELECT coalesce(sum(count), 0) FROM packed"
+_HAS_PACKED = "SELECT count(*) FROM sqlite_schema WHERE name = 'packed'"
 
 
 class BackupRefused(JmmcError):
@@ -88,6 +90,8 @@ def _copied(source: Path, half: Path, progress: Callable[[int, int], object]) ->
         if complaints != ["ok"]:
             raise StoreError(f"the copy of {source} is damaged: {'; '.join(complaints)}")
         sessions, samples = _count(writer, _SESSIONS), _count(writer, _SAMPLES)
+        if _count(writer, _HAS_PACKED):  # Else it is a file of an earlier version.
+            samples += _count(writer, _PACKED)
     if sessions != expected:
         raise StoreError(f"the copy of {source} has {sessions} sessions in place of {expected}")
     return BackedUp(sessions, samples, half.stat().st_size)

@@ -69,6 +69,14 @@ class Store(Protocol):
         """
         ...
 
+    async def pack(self, before: int) -> int:
+        """Make sessions smaller that have been quiet since `before` (Unix seconds).
+
+        They stay what they are, and what comes late is stored as ever. Looks at a bounded number
+        and returns it, 0 when none is left: call it until then.
+        """
+        ...
+
     async def erase(self, wanted: SessionFilter) -> Erased:
         """Delete the wanted sessions, whatever waits of them on this machine included.
 

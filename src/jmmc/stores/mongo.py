@@ -173,6 +173,10 @@ class MongoStore:
         """See `Store.prune`. MongoDB does it by itself, every minute: nothing is left to do."""
         return 0
 
+    async def pack(self, before: int) -> int:
+        """See `Store.pack`. MongoDB compresses what it writes: nothing is left to do."""
+        return 0
+
     async def erase(self, wanted: SessionFilter) -> Erased:
         """See `Store.erase`. At the end, also what other collectors left without a beginning."""
         sessions, ours = self.collection(), {"m.ts": {"$exists": True}}

@@ -181,6 +181,10 @@ class SpooledStore:
         """See `Store.prune`."""
         return await self.store.prune(before)
 
+    async def pack(self, before: int) -> int:
+        """See `Store.pack`."""
+        return await self.store.pack(before)
+
     async def erase(self, wanted: SessionFilter) -> Erased:
         """See `Store.erase`. What waits elsewhere is trimmed when it is moved."""
         waiting = await self._file.erase(wanted)

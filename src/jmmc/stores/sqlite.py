@@ -4,7 +4,7 @@ import asyncio
 import sqlite3
 import weakref
 from collections import OrderedDict
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import lru_cache
 from itertools import chain, groupby
@@ -25,7 +25,7 @@ from jmmc.model import (
     Session,
     SessionFilter,
 )
-from jmmc.stores import schema
+from jmmc.stores import packing, schema
 from jmmc.stores.sqlite_reports import SqliteReports
 from jmmc.stores.transaction import transaction
 
@@ -43,6 +43,7 @@ _BUSY_SECONDS = 10.0  # Another process may be committing; its batches take mill
 _HEADS = 100_000  # Sessions remembered; each is about 300 bytes. A forgotten one costs a SELECT.
 _FULL, _BYE = 1, 2
 _EXPORT_SESSIONS = 25  # Read at a time: a day in a room is some 3,000 samples of 400 bytes each.
+_PACKED = 20  # Sessions a transaction, at the most.
 _PRUNED = 50  # Sessions a transaction: some 5,000 samples, for which pushes wait 20 ms.
 _SCRUBS = 50  # Tries, 0.2 s apart: an answer reads for as long, an export for minutes.
 _LONG_AGO = -(2**62)
@@ -81,7 +82,7 @@ class SqliteStore:
                 self._heads.clear()
                 if not isinstance(error.__cause__, sqlite3.IntegrityError):
                     raise
-                # Another process has deleted one of these sessions since we last looked.
+                # One of these sessions was deleted by another process, or packed.
             else:
                 return [Receipt(push.samples[-1].seq) for push in pushes]
         return await self._writer.run(lambda: self._append(pushes))
@@ -120,6 +121,11 @@ class SqliteStore:
     async def prune(self, before: int) -> int:
         """See `Store.prune`."""
         return await self._writer.run(lambda: self._prune(before))
+
+    async def pack(self, before: int) -> int:
+        """See `Store.pack`."""
+        its = await self.read(packing.QUIET, [before, _PACKED])
+        return await self._writer.run(lambda: self._pack(dict(its))) if its else 0
 
     async def erase(self, wanted: SessionFilter) -> Erased:
         """See `Store.erase`."""
@@ -280,12 +286,15 @@ class SqliteStore:
             self._heads.move_to_end(push.session)
             return head
         row = connection.execute(
-            "SELECT id, conf, uid, (SELECT max(seq) FROM samples WHERE session = sessions.id)"
-            " FROM sessions WHERE session = ?",
-            [push.session],
+            "SELECT id, conf, uid FROM sessions WHERE session = ?", [push.session]
         ).fetchone()
         if row is not None:
-            head = _Head(row[0], row[1], row[2], 0 if row[3] is None else row[3] + 1)
+            key, conf, uid = row
+            packing.unpack(connection, key)
+            (last,) = connection.execute(
+                "SELECT max(seq) FROM samples WHERE session = ?", [key]
+            ).fetchone()
+            head = _Head(key, conf, uid, 0 if last is None else last + 1)
         elif push.opens:
             made = connection.execute(
                 "INSERT INTO sessions (session, conf, uid, dialect, began) VALUES (?, ?, ?, ?, ?)",
@@ -304,13 +313,22 @@ class SqliteStore:
         connection = self._open_writer()
         with transaction(connection):
             quiet = connection.execute(
-                "SELECT id, session FROM sessions WHERE began < ? AND NOT EXISTS"
-                " (SELECT 1 FROM samples WHERE session = sessions.id AND ts >= ?)"
+                "SELECT id, session FROM sessions WHERE began < ?1 AND NOT EXISTS"
+                " (SELECT 1 FROM samples WHERE session = sessions.id AND ts >= ?1) AND NOT EXISTS"
+                " (SELECT 1 FROM packed WHERE session = sessions.id AND last >= ?1)"
                 f" ORDER BY began LIMIT {_PRUNED}",
-                [before, before],
+                [before],
             ).fetchall()
             self._delete(connection, quiet)
         return len(quiet)
+
+    def _pack(self, its: Mapping[int, str]) -> int:
+        connection = self._open_writer()
+        with transaction(connection):
+            done = packing.pack(connection, its)
+            for key in done:
+                self._heads.pop(its[key], None)
+        return len(done)
 
     def _erase(self, wanted: SessionFilter) -> Erased:
         connection = self._open_writer()
@@ -327,6 +345,9 @@ class SqliteStore:
         for key, session in its:
             gone = connection.execute("DELETE FROM samples WHERE session = ?", [key])
             samples += gone.rowcount
+            for (count,) in connection.execute("SELECT count FROM packed WHERE session = ?", [key]):
+                samples += count
+            connection.execute("DELETE FROM packed WHERE session = ?", [key])
             connection.execute("DELETE FROM dirty WHERE session = ?", [key])
             connection.execute("DELETE FROM sessions WHERE id = ?", [key])
             self._heads.pop(session, None)
@@ -362,12 +383,15 @@ class SqliteStore:
 
     async def _with_samples(self, rows: list[Any]) -> Iterator[Session]:
         ids = msgspec.json.encode([row[0] for row in rows]).decode()
+        wanted = "session IN (SELECT value FROM json_each(?1))"
+        # One statement: between two of them a session may be packed, and be in neither.
         found = await self.read(
-            "SELECT session, seq, ts, marks, readings FROM samples"
-            " WHERE session IN (SELECT value FROM json_each(?)) ORDER BY session, seq",
+            f"SELECT session, seq, ts, marks, readings FROM samples WHERE {wanted} UNION ALL"
+            f" SELECT session, NULL, NULL, NULL, samples FROM packed WHERE {wanted}"
+            " ORDER BY session, seq",
             [ids],
         )
-        samples = {key: list(group) for key, group in groupby(found, key=lambda row: row[0])}
+        samples = {key: list(its) for key, its in groupby(found, key=lambda row: row[0])}
         return (_session(row, samples.get(row[0], ())) for row in rows)
 
 
@@ -468,8 +492,12 @@ def sample_of(dialect: Dialect, seq: int, ts: int, marks: int, readings: str) ->
     )
 
 
-def _session(row: Any, samples: Sequence[Any]) -> Session:
+def _session(row: Any, found: Sequence[Any]) -> Session:
+    """A session of its row, and of those of its samples, or the one in which they are packed."""
     _, session, conf, uid, dialect_number, began = row
     dialect = Dialect(dialect_number)
-    its = tuple(sample_of(dialect, *it[1:]) for it in samples)
+    samples: Iterable[packing.Row] = (it[1:] for it in found)
+    if found and isinstance(found[0][4], bytes):
+        samples = packing.unpacked(found[0][4])
+    its = tuple(sample_of(dialect, *it) for it in samples)
     return Session(session, conf, uid, dialect, began, its)
