@@ -538,3 +538,104 @@ def test_what_happened_is_marked_on_the_lane(visit: Visit, serve: Serve) -> None
     assert marks.all_text_contents() == [said["p2p"], said["interrupted"]]
     edges = page.locator("rect.edge title")
     assert edges.all_text_contents() == ["joined", "is there now"]
+
+
+# What can be reached by Tab, in the order in which it is read.
+_REACHABLE = """
+() => {
+  const them = document.querySelectorAll(
+    "a[href], button, input:not([type=hidden]), select, summary, [tabindex='0']"
+  );
+  window.walk = [...them].filter((it) => it.checkVisibility() && it.getClientRects().length);
+  document.body.tabIndex = -1;
+  document.body.focus();
+  document.body.removeAttribute("tabindex");
+  return window.walk.length;
+}
+"""
+# Where the focus is, and why a reader would not see it there.
+_FOCUSED = """
+() => {
+  const it = document.activeElement, box = it.getBoundingClientRect(), style = getComputedStyle(it);
+  const [x, y] = [box.left + Math.min(box.width / 2, 40), box.top + box.height / 2];
+  const over = document.elementFromPoint(x, y);
+  const seen = over && (it.contains(over) || over.contains(it) || over.closest("label"));
+  const marked = style.outlineStyle !== "none" && parseFloat(style.outlineWidth) >= 2;
+  const wrong = [seen ? "" : "hidden", marked ? "" : "not marked"];
+  return [window.walk.indexOf(it), ...wrong, it.outerHTML.slice(0, 120)];
+}
+"""
+
+
+@pytest.mark.parametrize("name", [*_PATHS, "erase"])
+def test_tab_leads_through_a_page_in_its_order_and_is_seen(visit: Visit, name: str) -> None:
+    more = {"erase": f"/forget?uid={_BAD.session.uid}"}
+    page = visit({**_PATHS, **more}[name], viewport={"width": 1280, "height": 600})
+    page.wait_for_load_state("load")
+    count = page.evaluate(_REACHABLE)
+    for key, places in (("Tab", range(count)), ("Shift+Tab", range(count - 2, -1, -1))):
+        for place in places:
+            page.keyboard.press(key)
+            where, *wrong, what = page.evaluate(_FOCUSED)
+            assert (where, *wrong) == (place, "", ""), f"{key}: {what}"
+    page.keyboard.press("Enter")
+    page.keyboard.press("Tab")
+    passed = "!document.querySelector('header').contains(document.activeElement)"
+    assert page.evaluate(passed), "the first link leads past the header"
+
+
+@pytest.mark.parametrize("name", ["overview", "compare", "find", "participant"])
+def test_menus_open_and_close_by_keys_and_give_the_focus_back(visit: Visit, name: str) -> None:
+    page = visit(f"{_PATHS[name].replace('q=room&', '')}")
+    for menu in page.locator(".drop").all():
+        summary = menu.locator("summary")
+        summary.focus()
+        page.keyboard.press("Enter")
+        expect(menu.locator("form")).to_be_visible()
+        page.keyboard.press("Tab")
+        expect(menu.locator("input:not([type=hidden])").first).to_be_focused()
+        page.keyboard.press("Escape")
+        expect(menu.locator("form")).to_be_hidden()
+        expect(summary).to_be_focused()
+        page.keyboard.press("Space")
+        expect(menu.locator("form")).to_be_visible()
+        page.keyboard.press("Shift+Tab")
+        expect(menu.locator("form")).to_be_hidden()
+    page.locator("#q").press_sequentially("room")
+    suggested = page.locator("#suggestions a")
+    expect(suggested.first).to_be_visible()
+    page.keyboard.press("Tab")
+    expect(suggested.first).to_be_focused()
+    page.keyboard.press("Escape")
+    expect(suggested.first).to_be_hidden()
+    expect(page.locator("#q")).to_be_focused()
+    page.keyboard.type("-")
+    expect(suggested.first).to_be_visible()
+    page.keyboard.press("Shift+Tab")
+    expect(suggested.first).to_be_hidden()
+
+
+def test_what_goes_on_by_itself_leaves_the_focus_where_it_is(visit: Visit) -> None:
+    page = visit("/")
+    focused = page.evaluate(
+        """() => {
+          const live = document.getElementById("live");
+          live.innerHTML = '<p data-key="firing"><a href="/health">An alarm is on:</a> one</p>';
+          live.querySelector("a").focus();
+          const fresh = '<p data-key="firing"><a href="/health">Alarms are on:</a> one, two</p>';
+          replaceWhatChanged(live, fresh);
+          return document.activeElement.textContent;
+        }"""
+    )
+    assert focused == "Alarms are on:"
+
+
+def test_what_says_that_a_page_is_on_its_way_goes_when_it_is_there(visit: Visit) -> None:
+    page = visit(_PATHS["compare"])
+    waiting = '<p class="waiting">Counting …</p>'
+    page.evaluate(
+        "it => document.querySelector('main').insertAdjacentHTML('afterbegin', it)", waiting
+    )
+    expect(page.locator(".waiting")).to_be_hidden()
+    page.evaluate("it => { document.querySelector('main').innerHTML = it }", waiting)
+    expect(page.locator(".waiting")).to_be_visible()

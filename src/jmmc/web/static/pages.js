@@ -301,9 +301,9 @@ function merge(target, fresh) {
     kept.add(it.dataset.key);
     if (old && (it.classList.contains("tiles") || it.classList.contains("side") || it.dataset.key === "meetings")) merge(old, it);
     else if (old && old.outerHTML !== it.outerHTML) {
-      const focused = old === document.activeElement;
+      const focused = old.contains(document.activeElement) && document.activeElement.getAttribute("href");
       old.replaceWith(it);
-      if (focused) it.focus();
+      if (focused) [it, ...it.querySelectorAll("a")].find((link) => link.getAttribute("href") === focused)?.focus();
     }
     const now = old && old.isConnected ? old : it;
     if (target.children[place] !== now) target.insertBefore(now, target.children[place] || null);
@@ -342,7 +342,12 @@ for (const form of document.querySelectorAll("form[data-filter]")) {
   });
 }
 const drops = document.querySelectorAll(".drop");
-addEventListener("click", (event) => drops.forEach((it) => { if (!it.contains(event.target)) it.open = false; }));
+// What opens over the page closes when one goes on elsewhere, by mouse or by key.
+const closesOnLeaving = (it, close) => {
+  addEventListener("click", (event) => { if (!it.contains(event.target)) close(); });
+  it.addEventListener("focusout", (event) => { if (event.relatedTarget && !it.contains(event.relatedTarget)) close(); });
+};
+for (const it of drops) closesOnLeaving(it, () => { it.open = false; });
 addEventListener("keydown", (event) => {
   if (event.key !== "Escape") return;
   for (const it of drops) if (it.open) { it.open = false; it.firstElementChild.focus(); }
@@ -395,7 +400,7 @@ addEventListener("keydown", (event) => {
   box.focus();
   box.select();
 });
-addEventListener("click", (event) => { if (!event.target.closest(".search")) suggestions.hidden = true; });
+closesOnLeaving(box.form, () => { suggestions.hidden = true; });
 box.addEventListener("keydown", (event) => {
   if (event.key === "Escape") suggestions.hidden = true;
   if (event.key === "ArrowDown" && !suggestions.hidden) { suggestions.firstChild.focus(); event.preventDefault(); }
