@@ -132,11 +132,14 @@ def test_a_provider_is_found_by_a_part_of_its_name(visit: Visit) -> None:
 def test_a_phone_shows_every_page_without_scrolling_sideways(visit: Visit, name: str) -> None:
     page = visit(_PATHS[name], viewport={"width": 360, "height": 740})
     assert page.evaluate("document.documentElement.scrollWidth") <= 360
+    for part in page.locator(".scroll:has(.sessions)").all():
+        assert part.evaluate("it => it.scrollWidth - it.clientWidth") == 0, "nor a list of sessions"
 
 
 @pytest.mark.parametrize("locale", ["en-GB", "fr-FR"])
 def test_menus_fit_on_a_phone(visit: Visit, locale: str) -> None:
     page = visit(_PATHS["compare"], viewport={"width": 360, "height": 740}, locale=locale)
+    assert page.locator(".top nav").evaluate("it => it.scrollWidth - it.clientWidth") == 0
     for menu in page.locator(".drop").all():
         menu.locator("summary").click()
         box = menu.locator("form").bounding_box()

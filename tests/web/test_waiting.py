@@ -15,7 +15,7 @@ from tests.web.lives import WINDOW, fill
 _QUERY = "&".join(f"{name}={value}" for name, value in WINDOW.items())
 _MAIN = '<main id="main" tabindex="-1">'
 Slowly = Callable[..., asyncio.Event]
-_COUNTING = '<p class="waiting" role="status">Counting …</p>'
+_COUNTING = '<p class="waiting" role="status"><b>Overview</b> Counting …</p>'
 
 
 class Reader:
