@@ -10,7 +10,7 @@ import threading
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
@@ -31,7 +31,7 @@ def free_port() -> int:
 class Serve:
     """`jmmc serve` as a process of its own; may be killed and started again.
 
-    Its store is one SQLite file, unless `store` is given.
+    Its store is one SQLite file, unless `store` is given. `program` is what Python runs.
     """
 
     def __init__(
@@ -40,11 +40,13 @@ class Serve:
         *options: str,
         store: str = "",
         environ: Mapping[str, str] | None = None,
+        program: Sequence[str] = ("-m", "jmmc"),
     ) -> None:
         folder.mkdir(exist_ok=True)
         self.store = store or f"sqlite:///{folder}/calls.db"
         self.port = free_port()
         self.options = options
+        self.program = program
         self.environ = {**os.environ, **(environ or {})}
         self.log = folder / "serve.log"
         self.process: subprocess.Popen[bytes] | None = None
@@ -63,7 +65,7 @@ class Serve:
             return dict(json.load(error))
 
     def start(self) -> None:
-        command = [sys.executable, "-m", "jmmc", "serve", "--store", self.store]
+        command = [sys.executable, *self.program, "serve", "--store", self.store]
         command += ["--port", str(self.port), "--max-pushes-per-minute", "0", *self.options]
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(command, stdout=log, stderr=log, env=self.environ)

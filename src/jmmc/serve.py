@@ -30,6 +30,7 @@ from jmmc.web.server import TwoPorts, create_app
 _log = logger(__name__)
 
 GRACE = 10  # Seconds that requests under way get when the server is told to stop.
+_UNSENT = 65_536  # Bytes for a client that does not read; the system would take megabytes.
 _TICKS = 10  # Of uvicorn's, ten a second, between two looks at the connections.
 _QUICK_TO_VERIFY = 100 * 2**20  # Bytes: about a second. `jmmc check` verifies any size.
 
@@ -163,6 +164,8 @@ def _listen(host: str, port: int) -> socket.socket:
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     listener = socket.socket(family)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    if hasattr(socket, "TCP_NOTSENT_LOWAT"):  # Its connections inherit it.
+        listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT, _UNSENT)
     try:
         listener.bind((host, port))
     except OSError as error:

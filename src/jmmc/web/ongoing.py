@@ -3,7 +3,7 @@
 import asyncio
 import re
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Callable
 from typing import Any
 
 from starlette.requests import Request
@@ -13,9 +13,11 @@ from jmmc.collector import Collector
 from jmmc.errors import StoreError
 from jmmc.queries import Queries
 from jmmc.web.access import Access, Caller
+from jmmc.web.glance import Glance
 from jmmc.web.layout import HEADERS, Layout
 
-_REFRESH = 5.0  # Seconds between two looks at what happens now.
+_REFRESH = 5.0  # Seconds between two events.
+_KEPT = 2.5  # Seconds for which a look does for everybody.
 _GLANCE = 0.25  # Seconds between two looks at whether the server is to stop.
 _LINE = re.compile("\\r\\n|\\r|\\n")  # What ends a line of server-sent events.
 
@@ -37,6 +39,9 @@ class Ongoing:
         self._queries = queries
         self._layout = layout
         self._clock = clock
+        self._now = Glance(self._live, seconds=_KEPT)
+        self._condition = Glance(self._since_before, seconds=_KEPT)
+        self._before = (collector.began, 0)
 
     async def now(self, request: Request, caller: Caller) -> Response:
         """This moment; goes on by itself over `live`."""
@@ -44,7 +49,7 @@ class Ongoing:
 
     async def live(self, request: Request, caller: Caller) -> Response:
         """What changes of `now`, as server-sent events."""
-        return self._events(request, caller, "now_live.html", self._live)
+        return self._events(request, caller, "now_live.html", self._now)
 
     async def _live(self) -> dict[str, Any]:
         return {"live": await self._queries.live(), "firing": await self._collector.firing()}
@@ -56,15 +61,13 @@ class Ongoing:
 
     async def health_live(self, request: Request, caller: Caller) -> Response:
         """What changes of `health`, as server-sent events."""
-        before = (self._collector.began, 0)
+        return self._events(request, caller, "health_live.html", self._condition)
 
-        async def look() -> dict[str, Any]:
-            nonlocal before
-            health = await self._health(*before)
-            before = (self._clock(), health["stored"])
-            return health
-
-        return self._events(request, caller, "health_live.html", look)
+    async def _since_before(self) -> dict[str, Any]:
+        """The figures; the rate is since the look before."""
+        health = await self._health(*self._before)
+        self._before = (self._clock(), health["stored"])
+        return health
 
     async def _health(self, since: float, stored_then: int) -> dict[str, Any]:
         """The figures; the rate is of what was stored since a moment."""
@@ -86,26 +89,29 @@ class Ongoing:
             "began": int(self._collector.began),
         }
 
-    def _events(
-        self,
-        request: Request,
-        caller: Caller,
-        name: str,
-        look: Callable[[], Awaitable[dict[str, Any]]],
-    ) -> Response:
-        """A part of a page, again and again."""
-        template = self._layout.templates.get_template(name)
+    def _events(self, request: Request, caller: Caller, name: str, glance: Glance) -> Response:
+        """A part of a page, again and again.
 
-        async def events() -> AsyncIterator[str]:
+        Who reads slowly is not waited for by anybody, and misses what was in between: the next
+        event is made when the one before has left.
+        """
+        template = self._layout.templates.get_template(name)
+        context = self._layout.context(request, caller)
+
+        def draw(found: dict[str, Any]) -> bytes:
+            text = template.render({**context, **found})
+            # Not splitlines, which would make a new line of a U+2028 in a name.
+            return ("".join(f"data: {it}\n" for it in _LINE.split(text)) + "\n").encode()
+
+        async def events() -> AsyncIterator[bytes]:
             while not await request.is_disconnected():
                 try:
                     if not await self._access.may_still(request, "read", self._clock()):
                         return
-                    text = template.render(self._layout.context(request, caller, **await look()))
-                    # Not splitlines, which would make a new line of a U+2028 in a name.
-                    yield "".join(f"data: {it}\n" for it in _LINE.split(text)) + "\n"
+                    # All that these parts know of who asks.
+                    yield await glance.drawn((context["language"], context["root"]), draw)
                 except StoreError:
-                    yield "event: down\ndata:\n\n"
+                    yield b"event: down\ndata:\n\n"
                 for _ in range(int(_REFRESH / _GLANCE)):
                     if self._collector.leaving:
                         return
