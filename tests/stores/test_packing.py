@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from jmmc.model import Erased, SessionFilter
 from jmmc.stores.backup import back_up
-from jmmc.stores.packing import packed, unpacked
+from jmmc.stores.packing import QUIET, packed, unpacked
 from jmmc.stores.schema import APPLICATION_ID, migrations
 from jmmc.stores.sqlite import SqliteStore
 from jmmc.summary import summarize
@@ -84,6 +84,13 @@ async def test_a_bounded_number_is_packed_at_a_time(store: SqliteStore) -> None:
     await _summarize(store)
     assert await store.pack(_NOW) == 1, "a long one fills a transaction"
     assert await store.pack(_NOW) == 1
+
+
+async def test_a_search_for_a_few_does_not_walk_through_all(store: SqliteStore) -> None:
+    plan = await store.read(f"EXPLAIN QUERY PLAN {QUIET}", [_NOW, 20])
+    steps = [row[3] for row in plan]
+    assert "CO-ROUTINE loose" in steps, steps
+    assert not [it for it in steps if it.startswith("SCAN") and it != "SCAN loose"]
 
 
 async def test_what_is_packed_is_deleted_by_when_it_was_last_heard_of(store: SqliteStore) -> None:

@@ -18,7 +18,7 @@ QUIET = """
         UNION ALL
         SELECT (SELECT min(session) FROM samples WHERE session > id) FROM loose WHERE id IS NOT NULL
     )
-    SELECT sessions.id, sessions.session FROM loose JOIN sessions ON sessions.id = loose.id
+    SELECT sessions.id, sessions.session FROM loose CROSS JOIN sessions ON sessions.id = loose.id
     WHERE began < ?1 AND loose.id NOT IN (SELECT session FROM dirty)
     AND NOT EXISTS (SELECT 1 FROM samples WHERE samples.session = loose.id AND ts >= ?1)
     LIMIT ?2
@@ -26,6 +26,7 @@ QUIET = """
 """Key and id of at most ?2 sessions that are not packed and have been quiet since ?1.
 
 A step from session to session is one search in the index; those that are packed cost nothing.
+`CROSS JOIN` keeps the order: else SQLite walks through all before it answers with the first.
 """
 
 _ENOUGH = 5000  # Samples a transaction, for which pushes wait some 30 ms.
