@@ -112,7 +112,9 @@ class Serve:
 @contextmanager
 def serving(app: Any) -> Iterator[str]:
     """An ASGI app on a port of this machine, in a thread of this process; its URL."""
-    config = uvicorn.Config(app, port=0, lifespan="on", ws="none", log_level="warning")
+    config = uvicorn.Config(
+        app, port=0, lifespan="on", ws="none", log_level="warning", log_config=None
+    )
     server = uvicorn.Server(config)
     thread = threading.Thread(target=server.run, daemon=True)
     thread.start()

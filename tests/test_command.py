@@ -1,25 +1,34 @@
 """The command, as an operator types it."""
 
 import json
-import os
 import signal
 import subprocess
 import sys
 import urllib.request
+from contextlib import chdir
 from pathlib import Path
 from typing import Any
 
 import pytest
+from click.testing import CliRunner
 
+from jmmc.cli import main
 from tests.builders import UID, body, wire_sample
 from tests.servers import PREFIX, Serve, free_port
 
 
 def _jmmc(*arguments: str, folder: Path, **environ: str) -> subprocess.CompletedProcess[str]:
+    """In this process, which spares it the imports."""
+    with chdir(folder):
+        done = CliRunner(env=environ).invoke(main, arguments, prog_name="jmmc")
+    assert done.exception is None or isinstance(done.exception, SystemExit), done.exception
+    return subprocess.CompletedProcess(arguments, done.exit_code, done.stdout, done.stderr)
+
+
+def _process(*arguments: str, folder: Path) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [sys.executable, "-m", "jmmc", *arguments],
         cwd=folder,
-        env={**os.environ, **environ},
         capture_output=True,
         text=True,
         timeout=60,
@@ -92,7 +101,7 @@ def test_a_bad_setting_is_one_line_and_exit_code_2(
 
 def test_a_store_that_cannot_be_used_is_said_before_the_port_is_opened(tmp_path: Path) -> None:
     (tmp_path / "bad.db").write_text("not a database\n" * 20)
-    done = _jmmc("serve", "--store", "sqlite:///bad.db", folder=tmp_path)
+    done = _process("serve", "--store", "sqlite:///bad.db", folder=tmp_path)
     assert done.returncode == 1
     assert done.stderr == "jmmc: bad.db: not an SQLite file, or damaged\n"
     assert [it.name for it in tmp_path.iterdir()] == ["bad.db"], "nothing is left behind"
@@ -105,7 +114,7 @@ def test_a_file_that_is_damaged_inside_is_refused_and_left_as_it_was(tmp_path: P
     content = bytearray(file.read_bytes())
     content[8192:16384] = b"\xff" * 8192
     file.write_bytes(content)
-    done = _jmmc("serve", "--port", "0", "--store", "sqlite:///calls.db", folder=tmp_path)
+    done = _process("serve", "--port", "0", "--store", "sqlite:///calls.db", folder=tmp_path)
     assert done.returncode == 1
     assert done.stderr.startswith("jmmc: calls.db is damaged, restore a backup: Page ")
     assert len(done.stderr.splitlines()) == 1
@@ -114,7 +123,7 @@ def test_a_file_that_is_damaged_inside_is_refused_and_left_as_it_was(tmp_path: P
 
 def test_a_port_that_is_taken_is_said(tmp_path: Path) -> None:
     serve = Serve(tmp_path)
-    done = _jmmc("serve", "--port", str(serve.port), folder=tmp_path)
+    done = _process("serve", "--port", str(serve.port), folder=tmp_path)
     serve.close()
     assert done.returncode == 1
     assert f"cannot listen on 127.0.0.1:{serve.port}" in done.stderr
@@ -218,7 +227,7 @@ def test_a_reader_that_has_seen_enough_ends_the_export_quietly(tmp_path: Path, f
 
 
 def test_check_finds_everything_fine(tmp_path: Path) -> None:
-    done = _jmmc("check", folder=tmp_path)
+    done = _process("check", folder=tmp_path)
     assert done.returncode == 0, done.stdout
     assert "takes a write" in done.stdout
     assert "bytes gzipped" in done.stdout
@@ -249,13 +258,13 @@ def test_every_command_explains_itself(tmp_path: Path) -> None:
         done = _jmmc(command, "--help", folder=tmp_path)
         assert done.returncode == 0
         assert "Usage: " in done.stdout
-    assert _jmmc("--version", folder=tmp_path).stdout.startswith("jmmc, version ")
+    assert _process("--version", folder=tmp_path).stdout.startswith("jmmc, version ")
 
 
 @pytest.mark.parametrize("command", [["settings"], ["settings", "--json"], ["check"]])
 def test_the_password_of_a_database_is_never_shown(tmp_path: Path, command: list[str]) -> None:
     url = "mongodb://me:s3cr3t@127.0.0.1:1/calls"
-    done = _jmmc(*command, "--store", url, "--store-timeout", "0.3", folder=tmp_path)
+    done = _process(*command, "--store", url, "--store-timeout", "0.3", folder=tmp_path)
     assert "s3cr3t" not in done.stdout + done.stderr
     assert "--json" not in command or "mongodb://me:***@127.0.0.1:1/calls" in done.stdout
 
@@ -265,4 +274,12 @@ def test_a_command_starts_without_what_only_the_server_needs(tmp_path: Path) -> 
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
     loaded = set(done.stdout.split())
     assert "jmmc.cli" in loaded
-    assert not loaded & {"starlette", "uvicorn", "jinja2", "pymongo", "pyarrow", "jmmc.web.server"}
+    assert not loaded & {
+        "starlette",
+        "uvicorn",
+        "jinja2",
+        "pymongo",
+        "pyarrow",
+        "structlog",
+        "jmmc.web.server",
+    }

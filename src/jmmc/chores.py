@@ -66,12 +66,15 @@ class Chores:
             try:
                 now = int(self._clock())
                 if days := self._retention_days:
-                    await _all(self._store.prune, now - days * _DAY, "old_deleted", "sessions")
+                    before = now - days * _DAY
+                    if count := await _all(self._store.prune, before):
+                        _log.info("old_deleted", what="sessions", count=count, before=before)
                 if days := self._summary_retention_days:
                     # Whole days: sums are deleted together with all that they were made of.
                     before = now - days * _DAY
-                    prune = self._store.reports.prune
-                    await _all(prune, before - before % _DAY, "old_deleted", "summaries")
+                    before -= before % _DAY
+                    if count := await _all(self._store.reports.prune, before):
+                        _log.info("old_deleted", what="summaries", count=count, before=before)
             except StoreError as error:
                 self._counters.fail("retention")
                 _log.warning("retention_failed", why=error)
@@ -82,7 +85,8 @@ class Chores:
         while True:
             try:
                 before = int(self._clock()) - _SETTLED
-                await _all(self._store.pack, before, "quiet_packed", "sessions")
+                if count := await _all(self._store.pack, before):
+                    _log.info("quiet_packed", what="sessions", count=count, before=before)
             except StoreError as error:
                 self._counters.fail("packing")
                 _log.warning("packing_failed", why=error)
@@ -99,15 +103,14 @@ class Chores:
             await asyncio.sleep(_LEARNING)
 
 
-async def _all(work: Callable[[int], Awaitable[int]], before: int, event: str, what: str) -> None:
-    """Do with everything older what `work` does with a little at a time."""
+async def _all(work: Callable[[int], Awaitable[int]], before: int) -> int:
+    """Do with everything older what `work` does with a little at a time; with how many."""
     total = 0
     while done := await work(before):
         total += done
         heed_cancellation()
         await asyncio.sleep(_BREATH)
-    if total:
-        _log.info(event, what=what, count=total, before=before)
+    return total
 
 
 def lifetime_of(settings: Settings) -> float:

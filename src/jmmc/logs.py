@@ -3,23 +3,26 @@
 An event goes through the standard library, so a host app that mounts a collector sees it as it
 sees everything else. `set_up` is for our own processes: there everything that anybody logs comes
 out in one form, the event's name first.
+
+structlog is imported with the first event: a quarter of the start of a command, and most commands
+log nothing.
 """
 
 import logging
 import sys
 from datetime import UTC, datetime
-from typing import Any, Literal, TextIO
+from functools import cache, cached_property
+from typing import TYPE_CHECKING, Any, Literal, TextIO, cast
 
-import structlog
-from structlog.processors import JSONRenderer, LogfmtRenderer, format_exc_info
-from structlog.stdlib import BoundLogger, ProcessorFormatter, filter_by_level
-from structlog.typing import EventDict, Processor
+if TYPE_CHECKING:
+    from structlog.processors import LogfmtRenderer
+    from structlog.stdlib import BoundLogger
+    from structlog.typing import EventDict, Processor
 
 LogFormat = Literal["logfmt", "json"]
 
 _OURS = "jmmc"
 _PLAIN = (str, int, float, list, tuple, type(None))
-_LOGFMT = LogfmtRenderer(bool_as_flag=False)
 
 
 class Event(dict[str, Any]):
@@ -30,22 +33,39 @@ class Event(dict[str, Any]):
         return " ".join(filter(None, (str(self.get("event", "")), _logfmt(fields))))
 
 
-def logger(name: str) -> BoundLogger:
+def logger(name: str) -> "BoundLogger":
     """The logger of a module: `log.warning("store_down", pushes=3)`."""
-    chain: list[Processor] = [
-        filter_by_level,
-        structlog.contextvars.merge_contextvars,
-        _as_event,
-        ProcessorFormatter.wrap_for_formatter,
-    ]
-    wrapped: BoundLogger = structlog.wrap_logger(
-        logging.getLogger(name),
-        processors=chain,
-        wrapper_class=BoundLogger,
-        context_class=dict,
-        cache_logger_on_first_use=True,
-    )
-    return wrapped
+    return cast("BoundLogger", _Later(name))
+
+
+class _Later:
+    """Becomes a logger when something is logged."""
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+
+    def __getattr__(self, method: str) -> Any:
+        return getattr(self._logger, method)
+
+    @cached_property
+    def _logger(self) -> "BoundLogger":
+        import structlog
+        from structlog.stdlib import BoundLogger, ProcessorFormatter, filter_by_level
+
+        chain: list[Processor] = [
+            filter_by_level,
+            structlog.contextvars.merge_contextvars,
+            _as_event,
+            ProcessorFormatter.wrap_for_formatter,
+        ]
+        wrapped: BoundLogger = structlog.wrap_logger(
+            logging.getLogger(self._name),
+            processors=chain,
+            wrapper_class=BoundLogger,
+            context_class=dict,
+            cache_logger_on_first_use=True,
+        )
+        return wrapped
 
 
 def set_up(level: str, form: LogFormat, stream: TextIO | None = None) -> None:
@@ -54,6 +74,9 @@ def set_up(level: str, form: LogFormat, stream: TextIO | None = None) -> None:
     Libraries are heard from warnings on: at lower levels they tell what people said to us.
     Calling it again replaces what was set up before.
     """
+    from structlog.processors import JSONRenderer, format_exc_info
+    from structlog.stdlib import ProcessorFormatter
+
     handler = logging.StreamHandler(stream or sys.stderr)
     renderer: Processor = JSONRenderer() if form == "json" else _render_logfmt
     handler.setFormatter(ProcessorFormatter(processors=[format_exc_info, _arrange, renderer]))
@@ -64,11 +87,11 @@ def set_up(level: str, form: LogFormat, stream: TextIO | None = None) -> None:
     logging.getLogger(_OURS).setLevel(least)
 
 
-def _as_event(_: Any, __: str, fields: EventDict) -> EventDict:
+def _as_event(_: Any, __: str, fields: "EventDict") -> "EventDict":
     return Event(fields)
 
 
-def _arrange(_: Any, __: str, fields: EventDict) -> EventDict:
+def _arrange(_: Any, __: str, fields: "EventDict") -> "EventDict":
     """What everybody reads first; a sentence of a library is no name of an event."""
     record: logging.LogRecord = fields.pop("_record")
     ours = fields.pop("_from_structlog")
@@ -87,12 +110,19 @@ def _arrange(_: Any, __: str, fields: EventDict) -> EventDict:
     }
 
 
-def _render_logfmt(_: Any, __: str, fields: EventDict) -> str:
+def _render_logfmt(_: Any, __: str, fields: "EventDict") -> str:
     return _logfmt(fields)
 
 
-def _logfmt(fields: EventDict) -> str:
-    return str(_LOGFMT(None, "", {key: _tame(it) for key, it in fields.items()}))
+def _logfmt(fields: "EventDict") -> str:
+    return str(_renderer()(None, "", {key: _tame(it) for key, it in fields.items()}))
+
+
+@cache
+def _renderer() -> "LogfmtRenderer":
+    from structlog.processors import LogfmtRenderer
+
+    return LogfmtRenderer(bool_as_flag=False)
 
 
 def _tame(value: object) -> object:

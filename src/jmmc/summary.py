@@ -285,6 +285,9 @@ _HELD = (
 )
 
 
+_NOTHING_HELD = {list, dict}  # No reading of ours; files of others may have anything.
+
+
 def _held(timeline: Timeline) -> dict[str, dict[object, int]]:
     """For how long each value of the readings that are not measures held."""
     together: dict[tuple[object, ...], int] = {}
@@ -292,8 +295,8 @@ def _held(timeline: Timeline) -> dict[str, dict[object, int]]:
         if span.state is None:
             continue
         its: tuple[object, ...] = tuple(map(span.state.get, _HELD))
-        if list in map(type, its):  # Which is none of these readings.
-            its = tuple(None if type(it) is list else it for it in its)
+        if not _NOTHING_HELD.isdisjoint(map(type, its)):
+            its = tuple(None if type(it) in _NOTHING_HELD else it for it in its)
         together[its] = together.get(its, 0) + span.end - span.start
     held: dict[str, dict[object, int]] = {}
     for its, seconds in together.items():
