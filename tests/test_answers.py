@@ -1,9 +1,7 @@
 """The terminal answers as the API does: report, sessions, show, and what fills the store."""
 
 import json
-import os
-import subprocess
-import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +10,7 @@ import pytest
 
 from jmmc.simulation import Scenario, simulate
 from jmmc.web.words import words
+from tests.commands import jmmc
 from tests.servers import Serve
 
 _SEED = ["--participants", "80", "--conferences", "8", "--minutes", "300", "--seed", "4"]
@@ -20,22 +19,11 @@ _LIVES = list(simulate(Scenario(80, 8, 300, 4, 1_789_977_600)))
 _WINDOW = ["--since", "2026-09-21", "--until", "2026-09-22"]
 
 
-def _jmmc(*arguments: str, folder: Path, **environ: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "jmmc", *arguments],
-        cwd=folder,
-        env={**os.environ, "COLUMNS": "160", **environ},
-        capture_output=True,
-        text=True,
-        timeout=60,
-    )
-
-
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A store in the working directory, under the name that is the default."""
     folder = tmp_path_factory.mktemp("simulated")
-    done = _jmmc("simulate", *_SEED, "--start", _START, folder=folder)
+    done = jmmc("simulate", *_SEED, "--start", _START, folder=folder)
     assert done.returncode == 0, done.stderr
     assert "80 sessions in" in done.stdout
     (folder / "said").write_text(done.stdout)
@@ -43,7 +31,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def _json(folder: Path, *arguments: str) -> Any:
-    done = _jmmc(*arguments, "--json", folder=folder)
+    done = jmmc(*arguments, "--json", folder=folder)
     assert done.returncode == 0, done.stderr
     return json.loads(done.stdout)
 
@@ -55,7 +43,7 @@ def test_a_report_shows_what_was_simulated(folder: Path) -> None:
     # A session shorter than its first reading has no region.
     told = {it["value"] for it in answer["compare"]} - {""}
     assert told == {it.region for it in _LIVES}
-    text = _jmmc("report", *_WINDOW, "--by", "region", folder=folder).stdout
+    text = jmmc("report", *_WINDOW, "--by", "region", folder=folder).stdout
     assert "80 sessions in" in text
     assert "eu-central" in text
 
@@ -77,13 +65,13 @@ def test_sessions_are_listed_and_shown(folder: Path) -> None:
     listed = _json(folder, "sessions", *_WINDOW, "--grade", "poor")["items"]
     assert listed
     assert {it["poor"] > 0 for it in listed} == {True}
-    text = _jmmc("sessions", *_WINDOW, "--limit", "5", folder=folder).stdout
+    text = jmmc("sessions", *_WINDOW, "--limit", "5", folder=folder).stdout
     assert "more than 5" in text
     one = listed[0]["session"]
     whole = _json(folder, "show", one)
     assert whole["summary"]["session"] == one
     assert whole["spells"]
-    text = _jmmc("show", one.upper(), folder=folder).stdout
+    text = jmmc("show", one.upper(), folder=folder).stdout
     summary = whole["summary"]
     assert summary["provider"].startswith("AS6449")
     assert f"network {summary['network']}, {summary['provider']}, {summary['country']}," in text
@@ -104,38 +92,38 @@ def test_providers_are_compared_and_chosen_by_number_alone(folder: Path) -> None
 
 def test_what_is_rebuilt_by_another_preset_is_judged_anew(folder: Path) -> None:
     before = _json(folder, "report", *_WINDOW)["overview"]["grades"]
-    done = _jmmc("rebuild", "--quality-preset", "teams", folder=folder)
+    done = jmmc("rebuild", "--quality-preset", "teams", folder=folder)
     assert "80 sessions judged by teams" in done.stdout
     teams = _json(folder, "report", *_WINDOW)["overview"]["grades"]
     assert teams != before
-    _jmmc("rebuild", folder=folder)
+    jmmc("rebuild", folder=folder)
     assert _json(folder, "report", *_WINDOW)["overview"]["grades"] == before
 
 
 def test_timelines_are_written_by_day(folder: Path, tmp_path: Path) -> None:
     days = tmp_path / "days"
     options = ["--what", "timeline", "--format", "parquet", "--partition", "day", "-o", str(days)]
-    assert _jmmc("export", *options, folder=folder).returncode == 0
+    assert jmmc("export", *options, folder=folder).returncode == 0
     table = pyarrow.parquet.read_table(days)
     assert table.num_rows == sum(len(it.session.samples) for it in _LIVES)
     assert [it.name for it in days.iterdir()] == ["day=2026-09-21"]
 
 
 def test_summaries_are_written_as_csv(folder: Path) -> None:
-    done = _jmmc("export", "--what", "summaries", "--format", "csv", folder=folder)
+    done = jmmc("export", "--what", "summaries", "--format", "csv", folder=folder)
     lines = done.stdout.splitlines()
     assert len(lines) == 81
     assert lines[0].startswith("session,conference,participant,began,ended,")
 
 
 def test_tokens_are_made_listed_and_revoked(folder: Path) -> None:
-    made = _jmmc("token", "create", "grafana", "--scope", "read", folder=folder).stdout.strip()
+    made = jmmc("token", "create", "grafana", "--scope", "read", folder=folder).stdout.strip()
     assert made.startswith("jmmc_")
-    assert "grafana" in _jmmc("token", "list", folder=folder).stdout
-    assert "already" in _jmmc("token", "create", "grafana", folder=folder).stderr
-    assert _jmmc("token", "revoke", "grafana", folder=folder).returncode == 0
-    assert "grafana" not in _jmmc("token", "list", folder=folder).stdout
-    assert "no token" in _jmmc("token", "revoke", "grafana", folder=folder).stderr
+    assert "grafana" in jmmc("token", "list", folder=folder).stdout
+    assert "already" in jmmc("token", "create", "grafana", folder=folder).stderr
+    assert jmmc("token", "revoke", "grafana", folder=folder).returncode == 0
+    assert "grafana" not in jmmc("token", "list", folder=folder).stdout
+    assert "no token" in jmmc("token", "revoke", "grafana", folder=folder).stderr
 
 
 @pytest.mark.parametrize(
@@ -153,7 +141,7 @@ def test_tokens_are_made_listed_and_revoked(folder: Path) -> None:
 def test_what_cannot_be_done_is_said_in_a_line(
     folder: Path, arguments: list[str], words: str
 ) -> None:
-    done = _jmmc(*arguments, folder=folder)
+    done = jmmc(*arguments, folder=folder)
     assert done.returncode in (1, 2)
     assert words in done.stderr
     assert len(done.stderr.strip().splitlines()) == 1
@@ -162,7 +150,7 @@ def test_what_cannot_be_done_is_said_in_a_line(
 def test_simulated_browsers_push_through_a_collector(tmp_path: Path) -> None:
     serve = Serve(tmp_path)
     options = ["--participants", "12", "--conferences", "2", "--minutes", "20", "--seed", "1"]
-    done = _jmmc("simulate", "--url", serve.url, "--speed", "400", *options, folder=tmp_path)
+    done = jmmc("simulate", "--url", serve.url, "--speed", "400", *options, folder=tmp_path)
     assert done.returncode == 0, done.stderr
     exported = serve.export()
     lives = list(simulate(Scenario(12, 2, 20, 1, 0)))
@@ -177,10 +165,12 @@ def test_simulated_browsers_push_through_a_collector(tmp_path: Path) -> None:
 def test_a_collector_keeps_its_summaries_up_to_date_by_itself(tmp_path: Path) -> None:
     serve = Serve(tmp_path)
     options = ["--participants", "6", "--conferences", "1", "--minutes", "10", "--seed", "1"]
-    _jmmc("simulate", "--url", serve.url, "--speed", "300", *options, folder=tmp_path)
-    for _ in range(40):
-        overview = _json(tmp_path, "report", "--since", "1h", "--store", serve.store)["overview"]
-        if overview["sessions"] == 6:
-            break
-    assert overview["sessions"] == 6
+    jmmc("simulate", "--url", serve.url, "--speed", "300", *options, folder=tmp_path)
+    deadline = time.monotonic() + 40
+    sessions = 0
+    while sessions != 6 and time.monotonic() < deadline:
+        time.sleep(0.2)
+        answer = _json(tmp_path, "report", "--since", "1h", "--store", serve.store)
+        sessions = answer["overview"]["sessions"]
     serve.close()
+    assert sessions == 6

@@ -5,24 +5,14 @@ import signal
 import subprocess
 import sys
 import urllib.request
-from contextlib import chdir
 from pathlib import Path
 from typing import Any
 
 import pytest
-from click.testing import CliRunner
 
-from jmmc.cli import main
 from tests.builders import UID, body, wire_sample
+from tests.commands import jmmc
 from tests.servers import PREFIX, Serve, free_port
-
-
-def _jmmc(*arguments: str, folder: Path, **environ: str) -> subprocess.CompletedProcess[str]:
-    """In this process, which spares it the imports."""
-    with chdir(folder):
-        done = CliRunner(env=environ).invoke(main, arguments, prog_name="jmmc")
-    assert done.exception is None or isinstance(done.exception, SystemExit), done.exception
-    return subprocess.CompletedProcess(arguments, done.exit_code, done.stdout, done.stderr)
 
 
 def _process(*arguments: str, folder: Path) -> subprocess.CompletedProcess[str]:
@@ -93,7 +83,7 @@ def test_the_front_page_shows_this_moment(tmp_path: Path) -> None:
 def test_a_bad_setting_is_one_line_and_exit_code_2(
     tmp_path: Path, arguments: list[str], environ: dict[str, str], words: str
 ) -> None:
-    done = _jmmc("serve", *arguments, folder=tmp_path, **environ)
+    done = jmmc("serve", *arguments, folder=tmp_path, **environ)
     assert done.returncode == 2
     assert words in done.stderr
     assert len(done.stderr.splitlines()) == 1
@@ -141,7 +131,7 @@ def test_port_0_picks_a_free_one(tmp_path: Path) -> None:
 
 def test_the_environment_beats_the_file_and_a_flag_beats_both(tmp_path: Path) -> None:
     (tmp_path / "jmmc.toml").write_text('port = 1\nhost = "::1"\nauthorized_regions = ["a", "b"]\n')
-    done = _jmmc(
+    done = jmmc(
         *("settings", "--json", "--config", "jmmc.toml", "--prefix", "/m"),
         folder=tmp_path,
         JMMC_PORT="2",
@@ -157,14 +147,14 @@ def test_the_environment_beats_the_file_and_a_flag_beats_both(tmp_path: Path) ->
 
 
 def test_settings_are_listed_with_where_they_were_given(tmp_path: Path) -> None:
-    done = _jmmc("settings", "--port", "9", folder=tmp_path, JMMC_HOST="::1", COLUMNS="160")
+    done = jmmc("settings", "--port", "9", folder=tmp_path, JMMC_HOST="::1")
     lines = {line.split()[0]: line for line in done.stdout.splitlines() if line.strip()}
     assert "JMMC_HOST" in lines["host"]
     assert "default" in lines["store"]
 
 
 def test_export_writes_the_stored_form_in_order_of_creation(tmp_path: Path, filled: str) -> None:
-    done = _jmmc("export", "--store", filled, folder=tmp_path)
+    done = jmmc("export", "--store", filled, folder=tmp_path)
     sessions = [json.loads(line) for line in done.stdout.splitlines()]
     assert done.stderr == "", "progress is for terminals"
     assert [it["conf"] for it in sessions] == ["one", "two", "one"]
@@ -178,14 +168,14 @@ def test_export_writes_the_stored_form_in_order_of_creation(tmp_path: Path, fill
 
 def test_export_filters_by_conference_browser_and_time(tmp_path: Path, filled: str) -> None:
     def confs(*options: str) -> list[str]:
-        done = _jmmc("export", "--store", filled, *options, folder=tmp_path)
+        done = jmmc("export", "--store", filled, *options, folder=tmp_path)
         assert done.returncode == 0, done.stderr
         return [json.loads(line)["conf"] for line in done.stdout.splitlines()]
 
     assert confs("--conf", "two") == ["two"]
     assert confs("--uid", UID.upper()) == ["one", "two", "one"]
     assert confs("--uid", "0" * 8) == []
-    whole = json.loads(_jmmc("export", "--store", filled, folder=tmp_path).stdout.splitlines()[1])
+    whole = json.loads(jmmc("export", "--store", filled, folder=tmp_path).stdout.splitlines()[1])
     moment = str(whole["m"][0]["ts"] - 60)
     from datetime import UTC, datetime
 
@@ -195,10 +185,10 @@ def test_export_filters_by_conference_browser_and_time(tmp_path: Path, filled: s
 
 
 def test_export_into_a_file_is_whole_or_not_there(tmp_path: Path, filled: str) -> None:
-    done = _jmmc("export", "--store", filled, "-o", "out.ndjson", folder=tmp_path)
+    done = jmmc("export", "--store", filled, "-o", "out.ndjson", folder=tmp_path)
     assert done.returncode == 0
     assert len((tmp_path / "out.ndjson").read_text().splitlines()) == 3
-    done = _jmmc("export", "--store", filled, "-o", "no/out.ndjson", folder=tmp_path)
+    done = jmmc("export", "--store", filled, "-o", "no/out.ndjson", folder=tmp_path)
     assert done.returncode == 1
     assert "no/" in done.stderr
     assert not [it for it in tmp_path.iterdir() if it.name.endswith(".part")]
@@ -214,7 +204,7 @@ def test_export_into_a_file_is_whole_or_not_there(tmp_path: Path, filled: str) -
 def test_export_says_what_is_wrong(
     tmp_path: Path, options: list[str], code: int, words: str
 ) -> None:
-    done = _jmmc("export", *options, folder=tmp_path)
+    done = jmmc("export", *options, folder=tmp_path)
     assert (done.returncode, words in done.stderr) == (code, True), done.stderr
     assert not (tmp_path / "none.db").exists()
 
@@ -236,10 +226,10 @@ def test_check_finds_everything_fine(tmp_path: Path) -> None:
 
 def test_check_looks_at_a_running_collector(tmp_path: Path) -> None:
     serve = Serve(tmp_path)
-    done = _jmmc("check", "--url", serve.url, folder=tmp_path)
+    done = jmmc("check", "--url", serve.url, folder=tmp_path)
     assert "is ready" in done.stdout
     serve.close()
-    done = _jmmc("check", "--url", f"http://127.0.0.1:{free_port()}", folder=tmp_path)
+    done = jmmc("check", "--url", f"http://127.0.0.1:{free_port()}", folder=tmp_path)
     assert done.returncode == 1
     assert "is it running" in done.stdout
 
@@ -247,7 +237,7 @@ def test_check_looks_at_a_running_collector(tmp_path: Path) -> None:
 def test_check_finds_what_is_wrong(tmp_path: Path) -> None:
     (tmp_path / "bad.db").write_text("not a database\n" * 20)
     options = ["--store", "sqlite:///bad.db", "--conf-pattern", "[a-z]+[0-9]{5}"]
-    done = _jmmc("check", *options, folder=tmp_path)
+    done = jmmc("check", *options, folder=tmp_path)
     assert done.returncode == 1
     assert "warn conf_pattern" in done.stdout
     assert "FAIL store: bad.db: not an SQLite file" in done.stdout
@@ -255,7 +245,7 @@ def test_check_finds_what_is_wrong(tmp_path: Path) -> None:
 
 def test_every_command_explains_itself(tmp_path: Path) -> None:
     for command in ("serve", "export", "check", "settings"):
-        done = _jmmc(command, "--help", folder=tmp_path)
+        done = jmmc(command, "--help", folder=tmp_path)
         assert done.returncode == 0
         assert "Usage: " in done.stdout
     assert _process("--version", folder=tmp_path).stdout.startswith("jmmc, version ")
