@@ -2,6 +2,7 @@
 
 import json
 import re
+import ssl
 import threading
 import time
 import urllib.request
@@ -28,7 +29,7 @@ _OURS = '<script async src="/jmmc/getClient"></script>'
 class Site:
     """A server whose answers a test writes: path to (status, headers, body)."""
 
-    def __init__(self) -> None:
+    def __init__(self, secure: ssl.SSLContext | None = None) -> None:
         answers: dict[str, tuple[int, dict[str, str], str]] = {}
         self.answers = answers
 
@@ -53,10 +54,14 @@ class Site:
 
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         self._server.daemon_threads = True
+        if secure is not None:
+            self._server.socket = secure.wrap_socket(
+                self._server.socket, server_side=True, do_handshake_on_connect=False
+            )
         self._thread = threading.Thread(target=self._server.serve_forever, daemon=True)
         self._thread.start()
         self.origin = f"127.0.0.1:{self._server.server_port}"
-        self.url = f"http://{self.origin}"
+        self.url = f"{'https' if secure else 'http'}://{self.origin}"
 
     def put(self, path: str, body: str, *, status: int = 200, **headers: str) -> None:
         named = {name.replace("_", "-"): value for name, value in headers.items()}
@@ -155,6 +160,25 @@ ROWS: dict[str, tuple[dict[str, Any], list[str]]] = {
         {"page": _page(_OURS), "script": None},
         ["answers 404"],
     ),
+    "it waits for consent": (
+        {"page": _page(_OURS), "settings": {"require_consent": True}},
+        ["ok script: waits for consent"],
+    ),
+    "an old script, with settings that cannot be read": (
+        {"page": _page(_OURS), "script": 'jmmc_({"push_url":', "kind": "text/javascript"},
+        ["ok script: http", "ok CORS: same origin"],
+    ),
+    "CSP with nonces, named in config.js": (
+        {
+            "page": _page(config=_config()),
+            "csp": "script-src 'nonce-x' 'strict-dynamic'; connect-src 'self'",
+        },
+        ["warn CSP: 'strict-dynamic' lets Jitsi Meet load it (a guess)"],
+    ),
+    "a guess": (
+        {"page": _page(config="var config = {}; scripts.push('https://a.invalid/getClient')")},
+        ["names https://a.invalid/getClient (a guess", "fail script: https://a.invalid/getClient"],
+    ),
     "switched off": (
         {"page": _page(_OURS), "settings": {"enabled": False}},
         ["warn script: collecting is switched off"],
@@ -203,6 +227,70 @@ def test_a_collector_on_another_origin_must_let_the_page_push(
     collector.put("/jmmc/push", "", status=204, **cors)
     (found,) = [it for it in examine(f"{site.url}/room") if it.what.startswith("CORS")]
     assert found.verdict == verdict
+
+
+def test_a_config_js_that_nobody_serves_is_not_found(sites: tuple[Site, Site]) -> None:
+    site = sites[0]
+    site.answers.clear()
+    gone = f"http://127.0.0.1:{free_port()}/config.js"
+    site.put("/room", _page(f'<script src="{gone}"></script>'), Content_Type="text/html")
+    said = [f"{it.verdict} {it.what}" for it in examine(f"{site.url}/room")]
+    assert said[1:] == [
+        "warn config.js: not found",
+        "fail script: neither in the page nor in analytics.scriptURLs",
+    ]
+
+
+def test_a_page_without_encryption_gets_no_camera(sites: tuple[Site, Site]) -> None:
+    site = sites[0]
+    site.answers.clear()
+    site.put("/room", _page(_OURS), Content_Type="text/html")
+    elsewhere = site.url.replace("127.0.0.1", "0.0.0.0")  # Which is this machine, by another name.
+    found = next(examine(f"{elsewhere}/room"))
+    assert (found.verdict, found.what) == ("warn", f"page: {elsewhere}/room is not https")
+    assert "no camera" in found.hint
+
+
+def test_a_push_to_where_nobody_listens_is_found(sites: tuple[Site, Site]) -> None:
+    site = sites[0]
+    site.answers.clear()
+    site.put("/room", _page(_OURS), Content_Type="text/html")
+    push = f"http://127.0.0.1:{free_port()}/push"
+    site.put("/jmmc/getClient", render(Settings.of(push_url=push)), Content_Type="text/javascript")
+    last = [*examine(f"{site.url}/room")][-1]
+    assert (last.verdict, last.hint) == ("fail", "is push_url right?")
+    assert last.what.startswith(f"push: {push}: ")
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "said", "hint"),
+    [
+        (403, "", "wants a token", "--token: jmmc token create"),
+        (401, "", "wants a token", "--token: jmmc token create"),
+        (404, "<html>", "answers 404, no list", "without the prefix"),
+        (200, '{"items": [7]}', "answers 200, no list", "without the prefix"),
+    ],
+)
+def test_what_a_collector_answers_is_said(
+    sites: tuple[Site, Site], status: int, body: str, said: str, hint: str
+) -> None:
+    site, collector = sites
+    site.answers.clear()
+    site.put("/room", _page(_OURS), Content_Type="text/html")
+    collector.put("/api/v1/sessions", body, status=status)
+    last = [*examine(f"{site.url}/room", collector=f"{collector.url}/", token="t")][-1]
+    assert (last.verdict, last.what) == ("fail", f"collector: {collector.url} {said}")
+    assert hint in last.hint
+
+
+def test_a_collector_that_is_not_there_is_said(sites: tuple[Site, Site]) -> None:
+    site = sites[0]
+    site.answers.clear()
+    site.put("/room", _page(_OURS), Content_Type="text/html")
+    gone = f"http://127.0.0.1:{free_port()}"
+    last = [*examine(f"{site.url}/room", collector=gone)][-1]
+    assert (last.verdict, last.hint) == ("fail", "is it running?")
+    assert last.what.startswith(f"collector: {gone}: ")
 
 
 def test_a_server_that_is_not_there_is_a_finding_in_one_line() -> None:

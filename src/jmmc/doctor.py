@@ -53,7 +53,7 @@ class Web:
                     **{k.replace("_", "-"): v for k, v in headers.items()},
                 },
                 preload_content=False,
-                retries=urllib3.Retry(total=4, connect=0, read=0, status=0, redirect=4),
+                retries=urllib3.Retry(redirect=4, connect=0, read=0, status=0, other=0),
             )
             try:
                 body = answer.read(_LIMIT, decode_content=True)
