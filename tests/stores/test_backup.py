@@ -136,3 +136,13 @@ def test_what_makes_no_sense_is_said_in_a_line(arguments: list[str], words: str)
     assert done.returncode in (1, 2)
     assert words in done.stderr
     assert len(done.stderr.splitlines()) == 1
+
+
+def test_a_place_that_takes_no_file_is_said_in_a_line(source: Path, tmp_path: Path) -> None:
+    for target, why in (
+        (tmp_path / "none" / "z.db", f"the folder {tmp_path / 'none'} does not exist"),
+        (tmp_path, "a folder; name the file to write"),
+    ):
+        with pytest.raises(BackupRefused) as refused:
+            back_up(source, target, replace=True, progress=_quietly)
+        assert str(refused.value) == f"{target}: {why}"
