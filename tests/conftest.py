@@ -48,11 +48,13 @@ def pytest_report_header() -> str:
 
 # Those that take longest come first, so that no worker is left alone with one.
 _LONG = (
-    *("web/test_pages.py", "e2e/test_life.py", "client/test_behaviour.py", "faults/test_mongo.py"),
-    *("faults/test_rounds.py", "web/test_demo.py", "test_watch.py", "stores/test_reports.py"),
-    *("stores/test_contract.py", "test_open_loop.py", "test_command.py", "test_answers.py"),
-    *("test_site.py", "client/test_readings.py", "stores/test_spool.py", "test_greedy.py"),
-    *("e2e/test_faults.py", "faults/test_kill.py", "stores/test_erasing.py", "test_copy.py"),
+    *("web/test_pages.py", "faults/test_mongo.py", "e2e/test_life.py", "stores/test_reports.py"),
+    *("faults/test_rounds.py", "web/test_demo.py", "client/test_behaviour.py", "test_watch.py"),
+    *("stores/test_spool.py", "test_open_loop.py", "web/test_markup.py", "stores/test_mongo.py"),
+    *("web/test_crowd.py", "e2e/test_faults.py", "faults/test_kill.py", "test_greedy.py"),
+    *("stores/test_contract.py", "web/test_schema.py", "test_copy.py", "test_bench.py"),
+    *("e2e/test_forget.py", "stores/test_erasing.py", "test_site.py", "test_answers.py"),
+    *("test_command.py", "client/test_readings.py", "e2e/test_two_collectors.py"),
 )
 _DRIVER_GARBAGE = "ignore:unclosed <socket:ResourceWarning"
 

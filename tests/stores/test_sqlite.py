@@ -47,9 +47,19 @@ def _too_new(path: Path) -> None:
     connection.close()
 
 
+def _nothing_inside(path: Path) -> None:
+    with sqlite3.connect(path) as connection:
+        connection.execute("CREATE TABLE birds (name TEXT)")
+    connection.close()
+    content = bytearray(path.read_bytes())
+    content[100:] = b"\xff" * (len(content) - 100)
+    path.write_bytes(content)
+
+
 REFUSED: dict[str, tuple[Callable[[Path], object], str]] = {
     "text": (lambda path: path.write_text("hello\n" * 100), "not an SQLite file"),
     "cut short": (lambda path: path.write_bytes(b"SQLite format 3\0" + b"x" * 20), "damaged"),
+    "a head and nothing behind it": (_nothing_inside, "calls.db: database disk image is malformed"),
     "another program's": (_foreign, "another program"),
     "another program's, with its id": (_named_foreign, "another program"),
     "of a newer version": (_too_new, "newer version"),
@@ -110,6 +120,16 @@ async def test_a_first_start_that_was_killed_is_begun_again(path: Path) -> None:
     connection = sqlite3.connect(path)
     connection.execute("PRAGMA journal_mode = WAL")
     connection.close()
+    await _made(path)
+
+
+async def test_a_first_start_that_was_killed_in_its_first_step_is_begun_again(path: Path) -> None:
+    """SQLite's own file of what is to be undone is still there."""
+    connection = sqlite3.connect(path)
+    connection.execute("PRAGMA user_version = 0")
+    connection.execute("VACUUM")
+    connection.close()
+    path.with_name("calls.db-journal").touch()
     await _made(path)
 
 

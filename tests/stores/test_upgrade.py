@@ -7,6 +7,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from jmmc.errors import UnusableStore
 from jmmc.model import Dialect, Sample, Session, SessionFilter
 from jmmc.stores.schema import APPLICATION_ID, migrations
 from jmmc.stores.sqlite import SqliteStore
@@ -66,4 +67,31 @@ async def test_a_summary_of_an_older_file_is_one_whose_network_has_no_name(tmp_p
     await store.open()
     assert await store.reports.summaries(Wanted(provider="", country=""), limit=5) == [_SUMMARY]
     assert await store.reports.facts(("provider", "country"), Wanted()) == [("", "")]
+    await store.close()
+
+
+async def test_a_step_that_fails_leaves_the_file_as_the_step_before_made_it(tmp_path: Path) -> None:
+    """The last one fails at its end, and is done when its obstacle is gone."""
+    path = tmp_path / "old.db"
+    before = len(migrations()) - 1
+    connection = sqlite3.connect(path, isolation_level=None)
+    for script in migrations()[:before]:
+        connection.executescript(script)
+    connection.executescript(
+        f"""
+        PRAGMA application_id = {APPLICATION_ID};
+        PRAGMA user_version = {before};
+        CREATE TRIGGER samples_of_packed_sessions AFTER INSERT ON samples BEGIN SELECT 1; END;
+        """
+    )
+    store = SqliteStore(path)
+    with pytest.raises(UnusableStore, match="samples_of_packed_sessions already exists"):
+        await store.open()
+    tables = "SELECT count(*) FROM sqlite_schema WHERE name = 'packed'"
+    assert connection.execute("PRAGMA user_version").fetchone() == (before,)
+    assert connection.execute(tables).fetchone() == (0,), "half a step"
+    connection.execute("DROP TRIGGER samples_of_packed_sessions")
+    connection.close()
+    await store.open()
+    assert await store.count(SessionFilter()) == 0
     await store.close()
