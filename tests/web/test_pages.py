@@ -161,10 +161,11 @@ def test_charts_take_the_colours_of_light_and_dark(visit: Visit) -> None:
 
 
 @pytest.mark.parametrize("name", _PATHS)
-def test_a_page_is_there_within_a_second(visit: Visit, name: str) -> None:
-    page = visit(_PATHS[name])
-    took = page.evaluate("performance.getEntriesByType('navigation')[0].responseEnd")
-    assert took < 1000
+def test_a_page_is_there_within_a_second(serve: Serve, name: str) -> None:
+    began = time.monotonic()
+    with urllib.request.urlopen(f"http://127.0.0.1:{serve.port}{_PATHS[name]}", timeout=10) as it:
+        assert it.read().endswith(b"</html>")
+    assert time.monotonic() - began < 1
 
 
 def _number(text: str) -> float:
