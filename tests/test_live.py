@@ -1,26 +1,33 @@
-"""This moment, of summaries that run."""
+"""This moment, of those who are there."""
 
-import msgspec
+from collections.abc import Sequence
 
-from jmmc.live import live
+from jmmc.answers import Live
+from jmmc.live import Gathering
 from jmmc.quality import Grade, Spell
-from jmmc.summary import Stretch, Summary
-from tests.test_summary import _person
+from jmmc.summary import Presence, Stretch
 
 
-def _there(number: int, conf: str, grade: Grade, region: str = "eu", *reasons: str) -> Summary:
+def _there(number: int, conf: str, grade: Grade, region: str = "eu", *reasons: str) -> Presence:
     lane = (Stretch(1000, 1900, Grade.GOOD), Stretch(1900, 2000, grade))
     spells = (Spell(1900, 2000, grade, dict.fromkeys(reasons, 100)),) if reasons else ()
-    return msgspec.structs.replace(
-        _person(number, conf=conf, region=region), lane=lane, spells=spells, ended=2000
+    return Presence(
+        f"{number:024x}", conf, 1000, 2000, lane, spells, "Chrome 131", region, "203.0.113.0/24"
     )
+
+
+def _live(people: Sequence[Presence], now: int) -> Live:
+    gathering = Gathering()
+    gathering.add(people[::2])
+    gathering.add(people[1::2])
+    return gathering.live(now)
 
 
 _GOOD, _FAIR, _POOR = Grade.GOOD, Grade.FAIR, Grade.POOR
 
 
 def test_the_worst_meeting_comes_first_with_its_reasons() -> None:
-    it = live(
+    it = _live(
         [
             _there(1, "calm", _GOOD),
             _there(2, "calm", _GOOD),
@@ -41,7 +48,7 @@ def test_the_worst_meeting_comes_first_with_its_reasons() -> None:
 
 
 def test_it_tells_where_it_is_bad() -> None:
-    it = live(
+    it = _live(
         [_there(n, "x", _POOR if n < 3 else _GOOD, "us" if n < 4 else "eu") for n in range(9)], 0
     )
     first = next(place for place in it.places if place.dimension == "region")
@@ -49,5 +56,5 @@ def test_it_tells_where_it_is_bad() -> None:
 
 
 def test_nobody_is_there() -> None:
-    it = live([], 5)
+    it = _live([], 5)
     assert (it.at, it.people, it.tiles, it.places) == (5, 0, (), ())

@@ -1,67 +1,86 @@
 """This moment: who is there, how their meetings are, and where it is bad."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable
 
 from jmmc.answers import Live, Place, Tile
 from jmmc.quality import Grade
-from jmmc.summary import Summary
+from jmmc.summary import Presence
 
 _PLACES = 12  # Shown at the most.
 _REASONS = 3
 _DIMENSIONS = ("region", "network", "provider", "browser")
 
 
-def live(running: Sequence[Summary], now: int) -> Live:
-    """The answer, of the summaries that run."""
-    by_began = sorted(running, key=lambda it: (it.began, it.session))
-    rooms: dict[str, list[Summary]] = {}
-    for it in by_began:
-        rooms.setdefault(it.conf, []).append(it)
-    tiles = [_tile(conf, its) for conf, its in rooms.items()]
-    tiles.sort(key=lambda it: (-it.poor, -it.fair, -it.people, it.conf))
-    grades = Counter(it.at_present for it in running)
-    return Live(
-        now,
-        len(running),
-        grades[Grade.GOOD],
-        grades[Grade.FAIR],
-        grades[Grade.POOR],
-        grades[Grade.UNKNOWN],
-        tuple(tiles),
-        tuple(_places(by_began)[:_PLACES]),
-    )
+class Gathering:
+    """All who are there, counted a few at a time."""
+
+    def __init__(self) -> None:
+        self._grades: Counter[Grade] = Counter()
+        self._rooms: dict[str, _Room] = {}
+        self._places: dict[tuple[str, str], list[int]] = {}
+
+    def add(self, people: Iterable[Presence]) -> None:
+        """Count some more, in any order."""
+        for it in people:
+            grade = it.at_present
+            self._grades[grade] += 1
+            if it.conf not in self._rooms:
+                self._rooms[it.conf] = _Room(it)
+            self._rooms[it.conf].add(it, grade)
+            for dimension in _DIMENSIONS:
+                sums = self._places.setdefault((dimension, getattr(it, dimension)), [0, 0])
+                sums[0] += 1
+                sums[1] += grade >= Grade.FAIR
+
+    def live(self, now: int) -> Live:
+        """The answer, at `now` (Unix seconds)."""
+        tiles = [_tile(conf, room) for conf, room in self._rooms.items()]
+        tiles.sort(key=lambda it: (-it.poor, -it.fair, -it.people, it.conf))
+        places = [
+            Place(dimension, value, people, bad)
+            for (dimension, value), (people, bad) in self._places.items()
+            if bad and value
+        ]
+        places.sort(key=lambda it: (-it.bad, -it.bad / it.people, it.dimension, it.value))
+        return Live(
+            now,
+            self._grades.total(),
+            self._grades[Grade.GOOD],
+            self._grades[Grade.FAIR],
+            self._grades[Grade.POOR],
+            self._grades[Grade.UNKNOWN],
+            tuple(tiles),
+            tuple(places[:_PLACES]),
+        )
 
 
-def _places(running: Sequence[Summary]) -> list[Place]:
-    places: list[Place] = []
-    for dimension in _DIMENSIONS:
-        by_value: dict[str, list[Summary]] = {}
-        for it in running:
-            by_value.setdefault(getattr(it, dimension), []).append(it)
-        for value, its in by_value.items():
-            bad = sum(it.at_present >= Grade.FAIR for it in its)
-            if bad and value:
-                places.append(Place(dimension, value, len(its), bad))
-    return sorted(places, key=lambda it: (-it.bad, -it.bad / it.people, it.dimension, it.value))
+class _Room:
+    """Those in one conference, and who of them came first."""
+
+    def __init__(self, somebody: Presence) -> None:
+        self.first = (somebody.began, somebody.session)
+        self.grades: Counter[Grade] = Counter()
+        self.reasons: Counter[str] = Counter()
+
+    def add(self, it: Presence, grade: Grade) -> None:
+        self.first = min(self.first, (it.began, it.session))
+        self.grades[grade] += 1
+        if it.spells and it.spells[-1].end == it.ended:
+            self.reasons.update(it.spells[-1].reasons.keys())
 
 
-def _tile(conf: str, its: Sequence[Summary]) -> Tile:
-    grades = Counter(it.at_present for it in its)
-    reasons = Counter(
-        reason
-        for it in its
-        if it.spells and it.spells[-1].end == it.ended
-        for reason in it.spells[-1].reasons
-    )
+def _tile(conf: str, room: _Room) -> Tile:
+    began, session = room.first
+    reasons = sorted(room.reasons, key=lambda it: (-room.reasons[it], it))
     return Tile(
-        its[0].session,
+        session,
         conf,
-        its[0].began,
-        len(its),
-        grades[Grade.GOOD],
-        grades[Grade.FAIR],
-        grades[Grade.POOR],
-        grades[Grade.UNKNOWN],
-        tuple(reason for reason, _ in reasons.most_common(_REASONS)),
+        began,
+        room.grades.total(),
+        room.grades[Grade.GOOD],
+        room.grades[Grade.FAIR],
+        room.grades[Grade.POOR],
+        room.grades[Grade.UNKNOWN],
+        tuple(reasons[:_REASONS]),
     )

@@ -34,7 +34,7 @@ from jmmc.columns import curves
 from jmmc.errors import JmmcError
 from jmmc.fold import fold
 from jmmc.incidents import incidents
-from jmmc.live import live
+from jmmc.live import Gathering
 from jmmc.pseudonyms import Pseudonyms
 from jmmc.rollup import ALL, CHOSEN, DAY, HOUR, Chosen, Part, by_value, total, windows
 from jmmc.stores import Reports, Store
@@ -128,9 +128,10 @@ class Queries:
 
     async def live(self) -> Live:
         """This moment."""
-        rows = await self._reports.facts(("session",), Wanted(running=True))
-        running = await self._reports.get_summaries([row[0] for row in rows])
-        return live(running, int(self._clock()))
+        gathering = Gathering()
+        async for some in ahead(self._reports.present()):
+            gathering.add(some)
+        return gathering.live(int(self._clock()))
 
     async def compare(self, by: str, wanted: Wanted) -> list[Compared]:
         """The values of a dimension, the most used first."""

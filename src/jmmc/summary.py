@@ -139,6 +139,29 @@ class Summary(Struct, frozen=True):
         return "fair" if (self.fair + self.poor) * 10 >= self.known else "good"
 
 
+class Presence(Struct, frozen=True):
+    """Of a summary that runs, what tells how somebody is at this moment.
+
+    Read from the same JSON, of which the rest is skipped: in a quarter of the time.
+    """
+
+    session: str
+    conf: str
+    began: int
+    ended: int
+    lane: tuple[Stretch, ...]
+    spells: tuple[Spell, ...]
+    browser: str
+    region: str
+    network: str
+    provider: str = ""
+
+    @property
+    def at_present(self) -> Grade:
+        """The grade of the last moment."""
+        return self.lane[-1].grade if self.lane else Grade.UNKNOWN
+
+
 class Wanted(Struct, frozen=True):
     """Which summaries are meant: those that fit every part that is given.
 

@@ -16,7 +16,7 @@ from jmmc.rollup import DAY, HOUR, Rollup
 from jmmc.simulation import Life, Scenario, simulate
 from jmmc.stores import Store
 from jmmc.summarizer import Summarizer
-from jmmc.summary import DIMENSIONS, FILTERS, Wanted, summarize
+from jmmc.summary import DIMENSIONS, FILTERS, Presence, Wanted, summarize
 from jmmc.thresholds import preset
 from tests.builders import push, sample, v1_push
 from tests.stores.conftest import STORES, MakeStore, empty_place
@@ -109,6 +109,26 @@ async def test_every_session_is_summarized_once_and_then_there_is_nothing_to_do(
     assert await lives.reports.dirty(10) == []
     assert await lives.reports.backlog() == 0
     assert await _summarizer(lives).step() == 0
+
+
+async def test_who_is_there_is_everybody_whose_summary_runs_once(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for module in ("sqlite_reports", "mongo_reports"):
+        monkeypatch.setattr(f"jmmc.stores.{module}._PRESENT", 7)
+    made = [summarize(it.session, preset=preset("jitsi"), lifetime=75) for it in _FEW]
+    running = [
+        msgspec.structs.replace(it, running=number % 3 > 0, began=it.began // 9000 * 9000)
+        for number, it in enumerate(made)
+    ]
+    await store.reports.put_summaries(running)
+    found = [it async for some in store.reports.present() for it in some]
+    expected = {it.session: it for it in running if it.running}
+    assert len(found) == len(expected) > 20
+    for it in found:
+        whole = expected[it.session]
+        assert it == msgspec.convert(msgspec.to_builtins(whole), Presence)
+        assert it.at_present == whole.at_present
 
 
 async def test_only_what_changed_is_summarized_again(filled: Store) -> None:

@@ -5,7 +5,7 @@ from typing import Any, Protocol
 
 from jmmc.model import Condition, Erased, Push, Receipt, Refusal, Session, SessionFilter
 from jmmc.rollup import Rollup
-from jmmc.summary import Found, Summary, Tenth, Wanted
+from jmmc.summary import Found, Presence, Summary, Tenth, Wanted
 
 
 class Store(Protocol):
@@ -132,6 +132,13 @@ class Reports(Protocol):
 
     async def get_summaries(self, ids: Sequence[str]) -> list[Summary]:
         """The summaries of these sessions, in any order; unknown ones are left out."""
+        ...
+
+    def present(self) -> AsyncIterator[Sequence[Presence]]:
+        """Who is there by the summaries that run: some hundreds at a time, in no order.
+
+        What is stored meanwhile may be missing.
+        """
         ...
 
     async def facts(self, columns: Sequence[str], wanted: Wanted) -> list[tuple[Any, ...]]:

@@ -14,7 +14,7 @@ from pymongo.errors import DuplicateKeyError
 from jmmc.rollup import ALL, DAY, HOUR, Part, Rollup
 from jmmc.stores.documents import Document
 from jmmc.stores.names import NAMED, names_of
-from jmmc.summary import DIMENSIONS, FILTERS, PREFIXES, Found, Summary, Tenth, Wanted
+from jmmc.summary import DIMENSIONS, FILTERS, PREFIXES, Found, Presence, Summary, Tenth, Wanted
 
 _COLUMNS = (
     *("conf", "uid", "began", "ended", "last", "running", "grade"),
@@ -26,6 +26,8 @@ _PIECE = 1000  # Summaries read together: their rows take the event loop some 5 
 _FIRST = ObjectId("0" * 24)
 _PARTS = msgspec.json.Decoder(dict[str, tuple[Part, ...]])
 _SUMMARY = msgspec.json.Decoder(Summary)
+_PRESENCE = msgspec.json.Decoder(Presence)
+_PRESENT = 500  # People read together.
 _DOWN = [("began", DESCENDING), ("_id", DESCENDING)]
 _RUNNING = {"running": True}
 
@@ -136,6 +138,18 @@ class MongoReports:
             query = {"_id": {"$in": list(ids)}}
             found = self._place.collection("summaries").find(query, {"whole": True})
             return [_SUMMARY.decode(it["whole"]) async for it in found]
+
+    async def present(self) -> AsyncIterator[Sequence[Presence]]:
+        """See `Reports.present`."""
+        running = self._place.collection("summaries").find(
+            {"running": True}, {"whole": True}, batch_size=_PRESENT
+        )
+        while True:
+            with self._place.guarded(bounded=False):
+                found = await running.to_list(_PRESENT)
+            if not found:
+                return
+            yield [_PRESENCE.decode(it["whole"]) for it in found]
 
     async def facts(self, columns: Sequence[str], wanted: Wanted) -> list[tuple[Any, ...]]:
         """See `Reports.facts`."""

@@ -9,7 +9,7 @@ import msgspec
 from jmmc.rollup import Part, Rollup
 from jmmc.stores.names import NAMED, names_of
 from jmmc.stores.transaction import transaction
-from jmmc.summary import DIMENSIONS, FILTERS, PREFIXES, Found, Summary, Tenth, Wanted
+from jmmc.summary import DIMENSIONS, FILTERS, PREFIXES, Found, Presence, Summary, Tenth, Wanted
 
 _T = TypeVar("_T")
 
@@ -30,6 +30,8 @@ _BEGAN = "began >= ? AND began < ?"
 _PIECE = 2000  # Summaries looked at together: what is made of them takes the event loop some 5 ms.
 _PARTS = msgspec.json.Decoder(dict[str, tuple[Part, ...]])
 _SUMMARY = msgspec.json.Decoder(Summary)
+_PRESENCE = msgspec.json.Decoder(Presence)
+_PRESENT = 500  # People read together: 2 ms.
 
 
 class _File(Protocol):
@@ -100,6 +102,21 @@ class SqliteReports:
             [msgspec.json.encode(list(ids)).decode()],
         )
         return [_SUMMARY.decode(row[0]) for row in rows]
+
+    async def present(self) -> AsyncIterator[Sequence[Presence]]:
+        """See `Reports.present`."""
+        after: tuple[int, str] = (-_LAST, "")
+        while True:
+            rows = await self._file.read(
+                "SELECT whole FROM summaries INDEXED BY summaries_that_run"
+                " WHERE running AND (began, session) > (?, ?) ORDER BY began, session LIMIT ?",
+                [*after, _PRESENT],
+            )
+            if not rows:
+                return
+            people = [_PRESENCE.decode(row[0]) for row in rows]
+            after = (people[-1].began, people[-1].session)
+            yield people
 
     async def facts(self, columns: Sequence[str], wanted: Wanted) -> list[tuple[Any, ...]]:
         """See `Reports.facts`."""
