@@ -216,10 +216,9 @@ def _judge_moment(
     if not levels:
         return levels, Grade.UNKNOWN, ()
     limited = state.get("u.lim")
-    if limited == "cpu" or limited == "bandwidth":
-        levels[str(limited)] = (
-            Grade.FAIR
-        )  # The browser itself says that it sends less than it would.
+    if limited in ("cpu", "bandwidth"):
+        # The browser itself says that it sends less than it would.
+        levels[str(limited)] = Grade.FAIR
     grade = max(levels.values())
     if grade is Grade.GOOD:
         return levels, grade, ()

@@ -1,4 +1,4 @@
-"""Sessions that have been quiet for long take a tenth of the room: each is one compressed row.
+"""Sessions that have been quiet for long take a sixth of the room: each is one compressed row.
 
 Nothing else changes. They are read as before, and a sample that comes late unpacks its session.
 """
