@@ -93,10 +93,12 @@ async def _parts(store: SqliteStore) -> tuple[int, int, int]:
     connection.close()
     parts = [0, 0, 0]
     for name, size in found:
-        about = name.removeprefix("sqlite_autoindex_")
-        parts[0 if name in ("samples", "packed") else 1 if about.startswith("sessions") else 2] += (
-            size
-        )
+        if name in ("samples", "packed"):
+            parts[0] += size
+        elif name.removeprefix("sqlite_autoindex_").startswith("sessions"):
+            parts[1] += size
+        else:
+            parts[2] += size
     return parts[0], parts[1], parts[2]
 
 

@@ -64,6 +64,17 @@ class Serve:
         except urllib.error.HTTPError as error:
             return dict(json.load(error))
 
+    def memory(self) -> float:
+        """Resident memory in MiB."""
+        assert self.process is not None
+        status = Path(f"/proc/{self.process.pid}/status").read_text()
+        return int(status.partition("VmRSS:")[2].split()[0]) / 1024
+
+    def files(self) -> int:
+        """How many files and connections it has open."""
+        assert self.process is not None
+        return len(list(Path(f"/proc/{self.process.pid}/fd").iterdir()))
+
     def start(self) -> None:
         command = [sys.executable, *self.program, "serve", "--store", self.store]
         command += ["--port", str(self.port), "--max-pushes-per-minute", "0", *self.options]

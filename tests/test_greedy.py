@@ -34,18 +34,6 @@ def _connect(serve: Serve) -> socket.socket:
     return socket.create_connection(("127.0.0.1", serve.port), 10)
 
 
-def _memory(serve: Serve) -> float:
-    """Resident memory in MiB."""
-    assert serve.process is not None
-    status = Path(f"/proc/{serve.process.pid}/status").read_text()
-    return int(status.partition("VmRSS:")[2].split()[0]) / 1024
-
-
-def _files(serve: Serve) -> int:
-    assert serve.process is not None
-    return len(list(Path(f"/proc/{serve.process.pid}/fd").iterdir()))
-
-
 def _wait_until_gone(connections: list[socket.socket], drip: bytes = b"") -> None:
     """Until the server has hung up on all of them, though they go on to send `drip`."""
     deadline = time.monotonic() + 30
@@ -125,12 +113,12 @@ def test_hundreds_who_hold_a_place_lose_it_and_others_are_served(
 
 
 def test_a_head_has_an_end(serve: Serve) -> None:
-    before = _memory(serve)
+    before = serve.memory()
     with _connect(serve) as connection, pytest.raises(OSError):
         connection.sendall(b"GET / HTTP/1.1\r\nX-Long: ")
         for _ in range(100):
             connection.sendall(b"a" * 1_000_000)
-    assert _memory(serve) - before < 20
+    assert serve.memory() - before < 20
     fits = b"GET /healthz HTTP/1.1\r\nConnection: close\r\nX-Long: %s\r\n\r\n"
     assert _send(serve, fits % (b"a" * (HEAD - 100)))[0] == 200
     assert _send(serve, fits % (b"a" * HEAD))[0] == 431
@@ -148,17 +136,17 @@ def test_what_is_remembered_of_headers_is_short(serve: Serve, header: str) -> No
     }
     for number in range(800):
         if number == 300:
-            before = _memory(serve)
+            before = serve.memory()
         padding = f"{number}".rjust(50_000, "x")
         value = values[header].format(padding)
         status, _ = _send(serve, _request(_good(), f"{header}: {value}"))
         assert status == 200
-    assert _memory(serve) - before < 12, "500 headers of 50 kB are 25 MB"
+    assert serve.memory() - before < 12, "500 headers of 50 kB are 25 MB"
 
 
 def test_one_who_does_not_read_costs_little(serve: Serve) -> None:
     """Answers wait in the kernel and, up to 64 KiB, in the server, which then reads no more."""
-    before = _memory(serve)
+    before = serve.memory()
     request = _get("/api/v1/openapi.json")
     request = request.replace(b"Connection: close\r\n", b"")
     connections = [_connect(serve) for _ in range(20)]
@@ -171,7 +159,7 @@ def test_one_who_does_not_read_costs_little(serve: Serve) -> None:
         except TimeoutError:
             pass
     assert _send(serve, _request(_good()))[0] == 200
-    assert _memory(serve) - before < 100
+    assert serve.memory() - before < 100
     for it in connections:
         it.close()
 
@@ -186,7 +174,7 @@ def test_it_recovers_from_having_no_file_left(tmp_path: Path) -> None:
         for it in connections:
             it.close()
         assert _send(serve, _request(_good()))[0] == 200
-        assert _files(serve) < 40
+        assert serve.files() < 40
         assert "Traceback" not in serve.log.read_text()
     finally:
         serve.close()

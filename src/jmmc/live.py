@@ -45,11 +45,7 @@ class Gathering:
         places.sort(key=lambda it: (-it.bad, -it.bad / it.people, it.dimension, it.value))
         return Live(
             now,
-            self._grades.total(),
-            self._grades[Grade.GOOD],
-            self._grades[Grade.FAIR],
-            self._grades[Grade.POOR],
-            self._grades[Grade.UNKNOWN],
+            *_counted(self._grades),
             tuple(tiles),
             tuple(places[:_PLACES]),
         )
@@ -77,10 +73,12 @@ def _tile(conf: str, room: _Room) -> Tile:
         session,
         conf,
         began,
-        room.grades.total(),
-        room.grades[Grade.GOOD],
-        room.grades[Grade.FAIR],
-        room.grades[Grade.POOR],
-        room.grades[Grade.UNKNOWN],
+        *_counted(room.grades),
         tuple(reasons[:_REASONS]),
     )
+
+
+def _counted(grades: Counter[Grade]) -> tuple[int, int, int, int, int]:
+    """People, and how many of them are good, fair, poor and unknown."""
+    good, fair, poor = grades[Grade.GOOD], grades[Grade.FAIR], grades[Grade.POOR]
+    return grades.total(), good, fair, poor, grades[Grade.UNKNOWN]

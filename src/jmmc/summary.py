@@ -127,7 +127,7 @@ class Summary(Struct, frozen=True):
     @property
     def at_present(self) -> Grade:
         """The grade of the last moment."""
-        return self.lane[-1].grade if self.lane else Grade.UNKNOWN
+        return _last_grade(self.lane)
 
     @property
     def grade(self) -> str:
@@ -159,7 +159,7 @@ class Presence(Struct, frozen=True):
     @property
     def at_present(self) -> Grade:
         """The grade of the last moment."""
-        return self.lane[-1].grade if self.lane else Grade.UNKNOWN
+        return _last_grade(self.lane)
 
 
 class Wanted(Struct, frozen=True):
@@ -360,6 +360,10 @@ def _quantiles(spans: Sequence[Span]) -> dict[str, list[float | None]]:
 
 def _weighted(known: Iterable[tuple[State, int]], path: str) -> list[tuple[float, int]]:
     return [(value, s) for state, s in known if (value := number(state, path)) is not None]
+
+
+def _last_grade(lane: Sequence[Stretch]) -> Grade:
+    return lane[-1].grade if lane else Grade.UNKNOWN
 
 
 def _lane(judged: Sequence[Judged]) -> tuple[Stretch, ...]:

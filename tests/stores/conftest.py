@@ -7,7 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from jmmc.model import SessionFilter
 from jmmc.stores import Store, open_store
+from jmmc.summary import summarize
+from jmmc.thresholds import preset
 
 MakeStore = Callable[[], Store]
 Place = Callable[[], MakeStore]
@@ -53,3 +56,11 @@ async def other(make_store: MakeStore, store: Store) -> AsyncIterator[Store]:
     await other.open()
     yield other
     await other.close()
+
+
+async def summarize_all(store: Store) -> None:
+    """Store the summary of every session that is there."""
+    sessions = [it async for it in store.sessions(SessionFilter())]
+    await store.reports.put_summaries(
+        [summarize(it, preset=preset("jitsi"), lifetime=75) for it in sessions]
+    )

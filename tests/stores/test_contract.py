@@ -7,10 +7,8 @@ from hypothesis import strategies as st
 
 from jmmc.model import Dialect, Erased, Receipt, Refusal, Sample, Session, SessionFilter
 from jmmc.stores import Store
-from jmmc.summary import summarize
-from jmmc.thresholds import preset
 from tests.builders import UID, push, sample, v1_push
-from tests.stores.conftest import MakeStore, Place
+from tests.stores.conftest import MakeStore, Place, summarize_all
 
 _ALL = SessionFilter()
 _A, _B, _C = ("a" * 24, "b" * 24, "c" * 24)
@@ -284,9 +282,7 @@ async def test_a_healthy_store_takes_a_write_and_checking_stores_no_session(stor
 
 
 async def _pack(store: Store) -> None:
-    await store.reports.put_summaries(
-        [summarize(it, preset=preset("jitsi"), lifetime=75) for it in await _sessions(store)]
-    )
+    await summarize_all(store)
     while await store.pack(2**31):
         pass
 

@@ -14,9 +14,8 @@ from jmmc.stores.backup import back_up
 from jmmc.stores.packing import QUIET, packed, unpacked
 from jmmc.stores.schema import APPLICATION_ID, migrations
 from jmmc.stores.sqlite import SqliteStore
-from jmmc.summary import summarize
-from jmmc.thresholds import preset
 from tests.builders import push, sample
+from tests.stores.conftest import summarize_all
 
 _NOW = 1_800_000_000
 _ALL = SessionFilter()
@@ -35,13 +34,6 @@ async def _add(store: SqliteStore, session: int, *ages: int) -> None:
     await store.append([push(session=f"{session:024x}", samples=samples)])
 
 
-async def _summarize(store: SqliteStore) -> None:
-    sessions = [it async for it in store.sessions(_ALL)]
-    await store.reports.put_summaries(
-        [summarize(it, preset=preset("jitsi"), lifetime=75) for it in sessions]
-    )
-
-
 async def _counts(store: SqliteStore) -> tuple[int, int]:
     """Rows of samples, and sessions that are packed."""
     rows = await store.read(
@@ -53,12 +45,12 @@ async def _counts(store: SqliteStore) -> tuple[int, int]:
 async def test_only_what_has_been_quiet_and_is_summed_up_is_packed(store: SqliteStore) -> None:
     await _add(store, 1, 300, 200, 110)
     await _add(store, 2, 300, 90)
-    await _summarize(store)
+    await summarize_all(store)
     await _add(store, 3, 300)
     assert await store.pack(_NOW - 100) == 1
     assert await store.pack(_NOW - 100) == 0
     assert await _counts(store) == (3, 1)
-    await _summarize(store)
+    await summarize_all(store)
     assert await store.pack(_NOW - 100) == 1, "the third is known by now"
     assert await _counts(store) == (2, 2)
     assert await store.reports.dirty(10) == []
@@ -66,22 +58,22 @@ async def test_only_what_has_been_quiet_and_is_summed_up_is_packed(store: Sqlite
 
 async def test_a_sample_that_comes_late_makes_its_session_due_again(store: SqliteStore) -> None:
     await _add(store, 1, 300, 200)
-    await _summarize(store)
+    await summarize_all(store)
     await store.pack(_NOW)
     await store.append([push(2, session=f"{1:024x}")])
     assert await _counts(store) == (3, 0)
     assert await store.reports.dirty(10) == [f"{1:024x}"]
-    await _summarize(store)
+    await summarize_all(store)
     assert await store.reports.dirty(10) == []
 
 
 async def test_a_bounded_number_is_packed_at_a_time(store: SqliteStore) -> None:
     for session in range(45):
         await _add(store, session, 300)
-    await _summarize(store)
+    await summarize_all(store)
     assert [await store.pack(_NOW) for _ in range(4)] == [20, 20, 5, 0]
     await store.append([push(*range(6000), session="a" * 24), push(0, session="b" * 24)])
-    await _summarize(store)
+    await summarize_all(store)
     assert await store.pack(_NOW) == 1, "a long one fills a transaction"
     assert await store.pack(_NOW) == 1
 
@@ -96,7 +88,7 @@ async def test_a_search_for_a_few_does_not_walk_through_all(store: SqliteStore) 
 async def test_what_is_packed_is_deleted_by_when_it_was_last_heard_of(store: SqliteStore) -> None:
     await _add(store, 1, 300, 200)
     await _add(store, 2, 300, 110)
-    await _summarize(store)
+    await summarize_all(store)
     await store.pack(_NOW)
     assert await store.prune(_NOW - 150) == 1
     assert [it.id async for it in store.sessions(_ALL)] == [f"{2:024x}"]
@@ -109,7 +101,7 @@ async def test_a_failure_in_the_middle_leaves_sessions_as_they_were(
 ) -> None:
     await _add(store, 1, 300, 200)
     await _add(store, 2, 300)
-    await _summarize(store)
+    await summarize_all(store)
     before = [it async for it in store.sessions(_ALL)]
     done = []
 
@@ -133,7 +125,7 @@ async def test_a_backup_counts_packed_samples_and_reads_files_without(
 ) -> None:
     await _add(store, 1, 300, 200)
     await _add(store, 2, 300)
-    await _summarize(store)
+    await summarize_all(store)
     await store.pack(_NOW - 250)
     await _add(store, 3, 300)
     done = back_up(store.path, tmp_path / "copy.db", replace=False, progress=lambda *_: None)

@@ -96,18 +96,6 @@ class Watcher:
             await self._writer.wait_closed()
 
 
-def _memory(serve: Serve) -> float:
-    """Resident memory in MiB."""
-    assert serve.process is not None
-    status = Path(f"/proc/{serve.process.pid}/status").read_text()
-    return int(status.partition("VmRSS:")[2].split()[0]) / 1024
-
-
-def _files(serve: Serve) -> int:
-    assert serve.process is not None
-    return len(list(Path(f"/proc/{serve.process.pid}/fd").iterdir()))
-
-
 async def _until(happened: Callable[[], bool]) -> None:
     for _ in range(1200):
         if happened():
@@ -145,12 +133,12 @@ async def test_who_does_not_read_holds_up_nobody_and_hears_the_newest_when_he_do
         senders = [Sender(f"new-{number}", number) for number in range(10)]
         async with Load(senders, serve.port) as load:
             await load.confirms(5)
-        before = _memory(serve)
+        before = serve.memory()
         for _ in range(7):
             for it in readers:
                 it.meetings.clear()
             await _all(readers, _ROOMS + len(senders))
-        assert _memory(serve) - before < 45, "7 events of 100 kB for each who is silent are 70 MB"
+        assert serve.memory() - before < 45, "7 events of 100 kB for each who is silent are 70 MB"
 
         late = silent[0]
         await _all([late], _ROOMS + len(senders))
@@ -160,11 +148,11 @@ async def test_who_does_not_read_holds_up_nobody_and_hears_the_newest_when_he_do
 async def test_who_never_reads_loses_its_place_and_who_does_keeps_it(tmp_path: Path) -> None:
     async with _serving(tmp_path, stalled=1) as serve, _watching(serve, 3, 1 << 18) as readers:
         await _all(readers, _ROOMS)
-        before = _files(serve)
+        before = serve.files()
         async with _watching(serve, 20, 4096):
             reading = asyncio.gather(*(it.read(_ROOMS + 1) for it in readers))
-            await _until(lambda: _files(serve) >= before + 20)
-            await _until(lambda: _files(serve) <= before)
+            await _until(lambda: serve.files() >= before + 20)
+            await _until(lambda: serve.files() <= before)
         assert not reading.done()
         async with Load([Sender("new", 1)], serve.port) as load:
             await load.confirms()

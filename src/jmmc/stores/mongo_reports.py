@@ -141,14 +141,7 @@ class MongoReports:
 
     async def present(self) -> AsyncIterator[Sequence[Presence]]:
         """See `Reports.present`."""
-        running = self._place.collection("summaries").find(
-            {"running": True}, {"whole": True}, batch_size=_PRESENT
-        )
-        while True:
-            with self._place.guarded(bounded=False):
-                found = await running.to_list(_PRESENT)
-            if not found:
-                return
+        async for found in self._pieces(_RUNNING, {"whole": True}, _PRESENT):
             yield [_PRESENCE.decode(it["whole"]) for it in found]
 
     async def facts(self, columns: Sequence[str], wanted: Wanted) -> list[tuple[Any, ...]]:
@@ -165,13 +158,8 @@ class MongoReports:
     ) -> AsyncIterator[Sequence[Sequence[Any]]]:
         """See `Reports.columns`."""
         query = await self._query(wanted)
-        found = self._place.collection("summaries").find(query, _fields(names), batch_size=_PIECE)
-        while True:
-            with self._place.guarded(bounded=False):
-                rows = _rows(names, await found.to_list(_PIECE))
-            if not rows:
-                return
-            yield list(zip(*rows, strict=True))
+        async for found in self._pieces(query, _fields(names), _PIECE):
+            yield list(zip(*_rows(names, found), strict=True))
 
     async def tenths(self, wanted: Wanted) -> list[Tenth]:
         """See `Reports.tenths`."""
@@ -348,6 +336,18 @@ class MongoReports:
         ]
         if operations:
             await sessions.bulk_write(operations, ordered=False)
+
+    async def _pieces(
+        self, query: Document, fields: dict[str, bool], size: int
+    ) -> AsyncIterator[list[Document]]:
+        """Documents of summaries, `size` at a time."""
+        found = self._place.collection("summaries").find(query, fields, batch_size=size)
+        while True:
+            with self._place.guarded(bounded=False):
+                piece = await found.to_list(size)
+            if not piece:
+                return
+            yield piece
 
     async def _query(self, wanted: Wanted) -> Document:
         query: Document = {}

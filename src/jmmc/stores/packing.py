@@ -60,16 +60,18 @@ def pack(connection: sqlite3.Connection, keys: Iterable[int]) -> list[int]:
     return done
 
 
-def unpack(connection: sqlite3.Connection, key: int) -> None:
-    """Give a session its rows back, inside a transaction, when it is packed."""
-    found = connection.execute("SELECT samples FROM packed WHERE session = ?", [key]).fetchone()
-    if found is None:
-        return
+def unpack(connection: sqlite3.Connection, key: int) -> int:
+    """Give a packed session its rows back, inside a transaction; its highest seq."""
+    (content,) = connection.execute(
+        "SELECT samples FROM packed WHERE session = ?", [key]
+    ).fetchone()
+    rows = unpacked(content)
     connection.execute("DELETE FROM packed WHERE session = ?", [key])
     connection.executemany(
         "INSERT INTO samples (session, seq, ts, marks, readings) VALUES (?, ?, ?, ?, ?)",
-        [(key, *row) for row in unpacked(found[0])],
+        [(key, *row) for row in rows],
     )
+    return rows[-1][0]
 
 
 def packed(rows: Sequence[Row]) -> bytes:

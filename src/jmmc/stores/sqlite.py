@@ -286,14 +286,15 @@ class SqliteStore:
             self._heads.move_to_end(push.session)
             return head
         row = connection.execute(
-            "SELECT id, conf, uid FROM sessions WHERE session = ?", [push.session]
+            "SELECT id, conf, uid, (SELECT max(seq) FROM samples WHERE session = sessions.id),"
+            " EXISTS (SELECT 1 FROM packed WHERE session = sessions.id)"
+            " FROM sessions WHERE session = ?",
+            [push.session],
         ).fetchone()
         if row is not None:
-            key, conf, uid = row
-            packing.unpack(connection, key)
-            (last,) = connection.execute(
-                "SELECT max(seq) FROM samples WHERE session = ?", [key]
-            ).fetchone()
+            key, conf, uid, last, is_packed = row
+            if is_packed:
+                last = packing.unpack(connection, key)
             head = _Head(key, conf, uid, 0 if last is None else last + 1)
         elif push.opens:
             made = connection.execute(

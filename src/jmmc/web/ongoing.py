@@ -19,9 +19,7 @@ from jmmc.web.layout import HEADERS, Layout
 _REFRESH = 5.0  # Seconds between two events.
 _KEPT = 2.5  # Seconds for which a look does for everybody.
 _GLANCE = 0.25  # Seconds between two looks at whether the server is to stop.
-_MEETINGS = (
-    120  # Drawn at the most, the worst: 500 hold up the loop for 0.15 s, and nobody reads them.
-)
+_MEETINGS = 120  # Drawn at the most, the worst: 500 hold up the loop for 0.15 s.
 _LINE = re.compile("\\r\\n|\\r|\\n")  # What ends a line of server-sent events.
 
 
