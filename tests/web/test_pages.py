@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, Page, Route, expect
 
 from jmmc.simulation import Scenario, simulate
 from jmmc.web.words import words
@@ -616,6 +616,29 @@ def test_menus_open_and_close_by_keys_and_give_the_focus_back(visit: Visit, name
     page.keyboard.type("-")
     expect(suggested.first).to_be_visible()
     page.keyboard.press("Shift+Tab")
+    expect(suggested.first).to_be_hidden()
+
+
+def test_an_answer_that_comes_late_does_not_disturb_who_has_gone_on(visit: Visit) -> None:
+    page = visit("/")
+    late: list[Route] = []
+    page.route("**/api/v1/search?q=room", lambda it: late.append(it))
+    box, suggested = page.locator("#q"), page.locator("#suggestions a")
+    box.press_sequentially("roo")
+    expect(suggested.first).to_be_visible()
+    with page.expect_request("**/search?q=room"):
+        box.press_sequentially("m")
+    page.keyboard.press("Tab")
+    with page.expect_request_finished():
+        late.pop().continue_()
+    expect(suggested.first).to_be_focused()
+    box.fill("")
+    with page.expect_request("**/search?q=room"):
+        box.fill("room")
+    page.keyboard.press("Escape")
+    with page.expect_request_finished():
+        late.pop().continue_()
+    page.evaluate("() => new Promise(requestAnimationFrame)")
     expect(suggested.first).to_be_hidden()
 
 

@@ -370,6 +370,8 @@ const box = document.getElementById("q");
 const suggestions = document.getElementById("suggestions");
 const kinds = JSON.parse(suggestions.dataset.kinds);
 let asked = 0;
+// Whoever has left the box, or chosen among what it found, has no use for answers still under way.
+const closeSuggestions = () => { asked++; suggestions.hidden = true; };
 const day = 86_400_000;
 // The 30 days before it was last there: an old name leads to where it was, not to an empty page.
 const around = (last) => {
@@ -380,12 +382,13 @@ const targetOf = (it) => it.kind === "participant"
   ? `${root}/participants/${encodeURIComponent(it.name)}?${around(it.last)}`
   : `${root}/find?${around(it.last)}&q=${encodeURIComponent(it.name)}`;
 box.addEventListener("input", async () => {
-  const mine = ++asked;
   const text = box.value.trim();
-  if (!text) { suggestions.hidden = true; return; }
+  if (!text) { closeSuggestions(); return; }
+  const mine = ++asked;
   const answer = await fetch(`${root}/api/v1/search?q=${encodeURIComponent(text)}`);
-  if (mine !== asked || !answer.ok) return;
+  if (!answer.ok) return;
   const found = (await answer.json()).slice(0, 8);
+  if (mine !== asked) return;
   suggestions.replaceChildren(...found.map((it) => {
     const link = document.createElement("a");
     link.href = targetOf(it);
@@ -400,15 +403,16 @@ addEventListener("keydown", (event) => {
   box.focus();
   box.select();
 });
-closesOnLeaving(box.form, () => { suggestions.hidden = true; });
+closesOnLeaving(box.form, closeSuggestions);
 box.addEventListener("keydown", (event) => {
-  if (event.key === "Escape") suggestions.hidden = true;
+  if (event.key === "Escape") closeSuggestions();
   if (event.key === "ArrowDown" && !suggestions.hidden) { suggestions.firstChild.focus(); event.preventDefault(); }
 });
+suggestions.addEventListener("focusin", () => { asked++; });
 suggestions.addEventListener("keydown", (event) => {
   const step = { ArrowDown: "nextSibling", ArrowUp: "previousSibling" }[event.key];
   if (step) { (document.activeElement[step] || box).focus(); event.preventDefault(); }
-  if (event.key === "Escape") { suggestions.hidden = true; box.focus(); }
+  if (event.key === "Escape") { closeSuggestions(); box.focus(); }
 });
 
 // --- tables that sort ---
