@@ -21,7 +21,7 @@ class Loop:
 
 
 @pytest.mark.parametrize(
-    ("load", "least", "most"), [(0, 0.75, 0.85), (0.5, 0.35, 0.45), (1, 0.04, 0.06)]
+    ("load", "least", "most"), [(0, 0.75, 0.85), (0.5, 0.25, 0.35), (1, 0.04, 0.06)]
 )
 async def test_the_busier_the_loop_the_smaller_the_share(
     load: float, least: float, most: float

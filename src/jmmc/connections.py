@@ -27,9 +27,10 @@ class Connection(OneWrite):
 
     def __init__(self, *args: Any, **more: Any) -> None:
         super().__init__(*args, **more)
+        self.scope = {}  # type: ignore[typeddict-item]
         self._owes_since: float | None = None
         self._stalled_since: float | None = None
-        self._head: int | None = 0  # Bytes of a head that is under way.
+        self._head = 0  # Bytes of a head that is under way.
         self._arrived = 0
 
     def connection_made(self, transport: Any) -> None:
@@ -42,32 +43,35 @@ class Connection(OneWrite):
         """See `asyncio.Protocol`."""
         self._arrived = len(data)
         super().data_received(data)
-        if self._head is not None and not self.transport.is_closing():
+        if "method" not in self.scope and not self.transport.is_closing():
+            if not self._head:  # A head has the whole time.
+                self._owes_since = self.loop.time()
             self._head += len(data)
             if self._head > HEAD:
                 self.send_400_response(_BAD)
 
-    def on_message_begin(self) -> None:
-        """A request begins: its head has the whole time."""
-        super().on_message_begin()
-        self._head = 0
-        self._owes_since = self.loop.time()
-
     def on_headers_complete(self) -> None:
         """The head is there. Raises `ValueError`, which refuses it, when it is too large."""
-        assert self._head is not None
         # What came before is not counted exactly unless it may be too much.
         if self._head + self._arrived > HEAD and self._size() > HEAD:
             self._head = HEAD + 1
             raise ValueError("too large a head")
-        self._head = self._owes_since = None
+        self._head = 0
+        self._owes_since = None
         super().on_headers_complete()
 
     def on_response_complete(self) -> None:
-        """The answer is written: what is owed now is the next request, or to hang up."""
-        super().on_response_complete()
+        """The answer is written: what is owed now is the next request, or to hang up.
+
+        uvicorn's own arms a timer for each answer, to do after 5 seconds what `sweep` does.
+        """
+        self.server_state.total_requests += 1
         if not self.pipeline:
             self._owes_since = self.loop.time()
+        if not self.transport.is_closing():
+            self.flow.resume_reading()
+            if self.pipeline:
+                self._start_asgi_task(*self.pipeline.pop())
 
     def pause_writing(self) -> None:
         """The client reads more slowly than we write."""
@@ -83,7 +87,7 @@ class Connection(OneWrite):
         """Refuse what is no HTTP, or too much of it."""
         if self.transport.is_closing():
             return
-        if self._head is None or self._head <= HEAD:
+        if self._head <= HEAD:
             super().send_400_response(msg)
             return
         status = HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE

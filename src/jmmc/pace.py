@@ -4,7 +4,7 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable
 
-_MOST = 0.8  # Of the time that nobody else takes.
+_MOST = 0.8  # Of all time, what others do included: a push that comes finds the loop free.
 _LEAST = 0.05  # Of all time, however busy the loop is: the work has to come to an end.
 
 
@@ -34,7 +34,7 @@ class Pace:
     async def rest(self) -> None:
         """A piece of work has ended, and the next begins when this returns."""
         worked = self._clock() - self._began
-        share = max(_LEAST, _MOST * (1 - self._load))
+        share = max(_LEAST, _MOST - self._load)
         began, busy = self._clock(), self._busy()
         await self._sleep(worked * (1 - share) / share)
         self._began = self._clock()
