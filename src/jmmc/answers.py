@@ -113,7 +113,10 @@ class Conference(Struct, frozen=True):
 
 
 class Meeting(Struct, frozen=True):
-    """People in a room, until it was empty for ten minutes. Its id is that of its first session."""
+    """People in a room, until it was empty for ten minutes. Its id is that of its first session.
+
+    `peak` is the most people at once, whoever has two tabs once.
+    """
 
     id: str
     conf: str

@@ -14,7 +14,6 @@ from jmmc.answers import (
     BlamedSpell,
     Cell,
     Compared,
-    Conference,
     Grades,
     HeatRow,
     Lane,
@@ -35,17 +34,27 @@ from jmmc.errors import JmmcError
 from jmmc.fold import fold
 from jmmc.incidents import incidents
 from jmmc.live import Gathering
+from jmmc.meetings import (
+    Room,
+    Stay,
+    bad_share,
+    badness,
+    by_room,
+    conference_of,
+    grades,
+    meeting_of,
+    minutes,
+    split,
+)
 from jmmc.pseudonyms import Pseudonyms
 from jmmc.rollup import ALL, CHOSEN, DAY, HOUR, Chosen, Part, by_value, total, windows
 from jmmc.stores import Reports, Store
 from jmmc.summary import BUCKET, DIMENSIONS, Found, Slice, Summary, Wanted, happenings
 from jmmc.tasks import ahead
 
-_EMPTY_FOR = 600  # Seconds that a room must be empty for the next meeting to begin.
 _LONG_ENOUGH = 300  # Seconds: shorter meetings are no use of the server, but tries.
 _CELLS = 60  # Of a row of a heat map, at the most.
 _POINTS = 200  # Of a series, at the most.
-_FAIR = 0.3  # Of a poor second, in the search for the worst.
 _SINGLY = 50  # Rooms: more of them are quicker read in one go than one by one.
 _EVERYBODY = 5000  # Summaries that a blame looks at: those nearest in time.
 _STEPS = (300, 900, 3600, 4 * 3600, DAY, 7 * DAY)
@@ -55,7 +64,7 @@ _AT_ONCE = 500  # Sessions looked at before others get their turn: some 5 ms.
 _TOGETHER = 90  # Seconds: whoever falls silent within three pushes does it together.
 
 Period = Literal["day", "week", "month"]
-_Rows = Sequence[tuple[Any, ...]]
+_BEGAN = re.compile("-?[0-9]{1,12}")
 
 
 class NotFoundError(JmmcError):
@@ -118,7 +127,7 @@ class Queries:
             chosen = await self._chosen(wanted, by)
             parts, compared = chosen.parts, _compared(chosen.values)
             tenths = chosen.tenths
-            rooms = {conf: _badness(*seconds) for conf, seconds in chosen.rooms.items()}
+            rooms = {conf: badness(*seconds) for conf, seconds in chosen.rooms.items()}
         return WholeOverview(
             await self._overview(wanted, parts, len(rooms)),
             [_cell(it) for it in _by_start(parts, HOUR)],
@@ -159,55 +168,26 @@ class Queries:
         ]
         return [it for it in rows if it.cells]
 
-    async def _bad_meetings(
-        self, wanted: Wanted, confs: Collection[str]
-    ) -> list[tuple[int, str, int, _Rows]]:
-        """How bad the meetings of these rooms were, room, beginning and rows; the worst first."""
-        if len(confs) > _SINGLY:
-            rooms: dict[str, list[tuple[Any, ...]]] = {}
-            for row in await self._reports.facts(_MEETING, wanted):
-                if row[1] in confs:
-                    rooms.setdefault(row[1], []).append(row)
-        else:
-            rooms = {
-                it: await self._reports.facts(_MEETING, msgspec.structs.replace(wanted, conf=it))
-                for it in confs
-            }
-        found = [
-            (bad, conf, its[0][2], its)
-            for conf, rows in rooms.items()
-            for its in _split(rows)
-            if (bad := sum(_badness(*row[7:9]) for row in its))
-        ]
-        return sorted(found, reverse=True)
-
     async def conferences(self, wanted: Wanted, *, limit: int, after: str | None = None) -> Page:
         """Rooms, the latest first."""
-        columns = ("conf", "uid", "began", "ended", "good", "fair", "poor", "unknown")
-        rooms: dict[str, list[tuple[Any, ...]]] = {}
-        for row in await self._reports.facts(columns, wanted):
-            rooms.setdefault(row[0], []).append(row)
-        found = [_conference(conf, rows) for conf, rows in rooms.items()]
+        rooms = by_room(await self._stays(wanted))
+        found = [conference_of(conf, room) for conf, room in rooms.items()]
         found.sort(key=lambda it: (-it.last, it.conf))
         return _page(found, limit, after, lambda it: f"{it.last}:{it.conf}")
 
     async def meetings(self, wanted: Wanted) -> list[Meeting]:
         """The meetings of the window, the latest first."""
-        rows = await self._reports.facts(_MEETING, wanted)
-        rooms: dict[str, list[tuple[Any, ...]]] = {}
-        for row in rows:
-            rooms.setdefault(row[1], []).append(row)
-        found = [_meeting(its) for rows in rooms.values() for its in _split(rows)]
+        rooms = by_room(await self._stays(wanted))
+        found = [meeting_of(its) for room in rooms.values() for its in split(room)]
         return sorted(found, key=lambda it: (-it.began, it.id))
 
     async def meeting(self, id: str) -> WholeMeeting:  # noqa: A002 - it is the API's name
         """A meeting, by the id of any of its sessions. Raises `NotFoundError`."""
         summary = await self._summary(id)
-        rows = await self._reports.facts(_MEETING, Wanted(conf=summary.conf))
-        its = next(its for its in _split(rows) if any(row[0] == id for row in its))
-        summaries = await self._reports.get_summaries([row[0] for row in its])
+        its = await self._meeting_with(summary)
+        summaries = await self._reports.get_summaries([it.session for it in its])
         summaries.sort(key=lambda it: (it.began, it.session))
-        meeting = _meeting(its)
+        meeting = meeting_of(its)
         everybody: list[Summary] = []
         if any(it.spells for it in summaries):
             around = Wanted(since=meeting.began, until=meeting.ended + 1)
@@ -242,15 +222,14 @@ class Queries:
         spells = tuple(
             BlamedSpell(it, blame(summary, it.start, it.end, everybody)) for it in summary.spells
         )
-        rows = await self._reports.facts(_MEETING, Wanted(conf=summary.conf))
-        first = next(its[0][0] for its in _split(rows) if any(row[0] == id for row in its))
+        first, *_ = await self._meeting_with(summary)
         stored = await self._store.get([id])
         times, values = curves(stored[0]) if stored else ((), {})
         line = fold(stored[0], lifetime=self._lifetime) if stored else None
         return WholeSession(
             summary,
             summary.grade,
-            first,
+            first.session,
             spells,
             summary.lane,
             times,
@@ -261,61 +240,47 @@ class Queries:
     async def participant(self, uid: str, wanted: Wanted, *, limit: int = 50) -> Participant:
         """A browser's sessions in the window. Raises `NotFoundError`."""
         wanted = msgspec.structs.replace(wanted, uid=uid)
-        columns = (
-            "conf",
-            "began",
-            "ended",
-            "good",
-            "fair",
-            "poor",
-            "unknown",
-            "network",
-            "browser",
-            "session",
-        )
-        rows = await self._reports.facts(columns, wanted)
+        rows = await self._reports.facts(("network", "browser", *Stay._fields), wanted)
         if not rows:
             raise NotFoundError(f"participant {uid}: no session in this time")
-        known = [it for it in rows if sum(it[3:6])]
+        stays = [Stay(*row[2:]) for row in rows]
+        lengths = {it: known for it in stays if (known := it.good + it.fair + it.poor)}
         # Of equally good or bad calls the longest says most.
-        best = min(known, key=lambda it: (_bad_share(it), -sum(it[3:6])), default=None)
-        worst = max(known, key=lambda it: (_bad_share(it), sum(it[3:6])), default=None)
+        best = min(lengths, key=lambda it: (bad_share(it), -lengths[it]), default=None)
+        worst = max(lengths, key=lambda it: (bad_share(it), lengths[it]), default=None)
         extremes = {
             it.session: it
             for it in await self._reports.get_summaries(
-                [it[-1] for it in (best, worst) if it is not None]
+                [it.session for it in (best, worst) if it is not None]
             )
         }
         return Participant(
             uid,
-            len(rows),
-            len({row[0] for row in rows}),
-            sum(row[2] - row[1] for row in rows) // 60,
-            Grades.of(*(sum(row[column] for row in rows) for column in range(3, 7))),
-            dict(Counter(row[7] for row in rows).most_common()),
-            dict(Counter(row[8] for row in rows).most_common()),
+            len(stays),
+            len({it.conf for it in stays}),
+            minutes(stays),
+            grades(stays),
+            dict(Counter(row[0] for row in rows).most_common()),
+            dict(Counter(row[1] for row in rows).most_common()),
             tuple(await self._reports.summaries(wanted, limit=limit)),
-            extremes.get(best[-1]) if best else None,
-            extremes.get(worst[-1]) if worst else None,
+            extremes.get(best.session) if best else None,
+            extremes.get(worst.session) if worst else None,
         )
 
     async def usage(self, period: Period, wanted: Wanted) -> list[Usage]:
         """Meetings of five minutes and more, by the period in which they began (UTC)."""
-        rows = await self._reports.facts((*_MEETING, "uid"), wanted)
-        rooms: dict[str, list[tuple[Any, ...]]] = {}
-        for row in rows:
-            rooms.setdefault(row[1], []).append(row)
-        periods: dict[int, list[list[tuple[Any, ...]]]] = {}
-        for room in rooms.values():
-            for its in _split(room):
-                if max(row[3] for row in its) - its[0][2] >= _LONG_ENOUGH:
-                    periods.setdefault(_period(its[0][2], period), []).append(its)
+        periods: dict[int, list[Room]] = {}
+        for room in by_room(await self._stays(wanted)).values():
+            for its in split(room):
+                began = its[0].began
+                if max(it.ended for it in its) - began >= _LONG_ENOUGH:
+                    periods.setdefault(_period(began, period), []).append(its)
         return [
             Usage(
                 start,
                 len(meetings),
-                len({row[-1] for its in meetings for row in its}),
-                sum(row[3] - row[2] for its in meetings for row in its) // 60,
+                len({it.uid for its in meetings for it in its}),
+                minutes(it for its in meetings for it in its),
             )
             for start, meetings in sorted(periods.items())
         ]
@@ -376,6 +341,14 @@ class Queries:
             raise NotFoundError(f"session {id}: not known")
         return found[0]
 
+    async def _stays(self, wanted: Wanted) -> list[Stay]:
+        return [Stay(*row) for row in await self._reports.facts(Stay._fields, wanted)]
+
+    async def _meeting_with(self, summary: Summary) -> Room:
+        """Who was in the meeting that this session was part of."""
+        room = await self._stays(Wanted(conf=summary.conf))
+        return next(its for its in split(room) if any(it.session == summary.session for it in its))
+
     async def _now(self, wanted: Wanted) -> Now:
         running = msgspec.structs.replace(wanted, since=None, until=None, running=True)
         rows = await self._reports.facts(("conf", "uid", "series"), running)
@@ -413,7 +386,7 @@ class Queries:
         for it in await self._reports.tenths(wanted):
             if it.tenth is not None:
                 counts[it.tenth] += it.sessions
-            rooms[it.conf] = rooms.get(it.conf, 0) + _badness(it.fair, it.poor)
+            rooms[it.conf] = rooms.get(it.conf, 0) + badness(it.fair, it.poor)
         return counts, rooms
 
     async def _overview(self, wanted: Wanted, parts: Sequence[Part], conferences: int) -> Overview:
@@ -449,7 +422,7 @@ class Queries:
         No meeting is worse than all of its room: only those that may have one are looked at.
         """
         confs = sorted(rooms, key=lambda conf: (rooms[conf], conf), reverse=True)
-        found: list[tuple[int, str, int, _Rows]] = []
+        found: list[tuple[int, Room]] = []
         looked = 0
         while looked < len(confs):
             least = found[worst - 1][0] if len(found) >= worst else 0
@@ -457,35 +430,25 @@ class Queries:
                 break
             size = worst if looked < _SINGLY else len(confs)
             found += await self._bad_meetings(wanted, confs[looked : looked + size])
-            found.sort(reverse=True)
+            found.sort(key=lambda it: (it[0], it[1][0].conf, it[1][0].began), reverse=True)
             looked += size
-        return tuple(_meeting(rows) for *_, rows in found[:worst])
+        return tuple(meeting_of(its) for _, its in found[:worst])
 
-
-_BEGAN = re.compile("-?[0-9]{1,12}")
-_MEETING = (
-    "session",
-    "conf",
-    "began",
-    "ended",
-    "running",
-    "uid",
-    "good",
-    "fair",
-    "poor",
-    "unknown",
-)
-
-
-def _badness(fair: int, poor: int) -> int:
-    """Seconds that were bad, in tenths, for the search for the worst meetings."""
-    return 10 * poor + round(10 * _FAIR) * fair
-
-
-def _bad_share(row: tuple[Any, ...]) -> float:
-    """Of a row whose columns 3 to 5 are seconds good, fair and poor."""
-    _, fair, poor = row[3:6]
-    return float((poor + _FAIR * fair) / sum(row[3:6]))
+    async def _bad_meetings(self, wanted: Wanted, confs: Collection[str]) -> list[tuple[int, Room]]:
+        """How bad the meetings of these rooms were, and who was there."""
+        if len(confs) > _SINGLY:
+            looked_for = set(confs)
+            stays = [it for it in await self._stays(wanted) if it.conf in looked_for]
+        else:
+            stays = []
+            for it in confs:
+                stays += await self._stays(msgspec.structs.replace(wanted, conf=it))
+        return [
+            (bad, its)
+            for room in by_room(stays).values()
+            for its in split(room)
+            if (bad := sum(badness(it.fair, it.poor) for it in its))
+        ]
 
 
 def _window(wanted: Wanted) -> tuple[int, int]:
@@ -518,51 +481,6 @@ def _by_start(parts: Iterable[Part], step: int) -> list[Part]:
     for it in parts:
         steps.setdefault(it.start - it.start % step, []).append(it)
     return [total(steps[start], start) for start in sorted(steps)]
-
-
-def _conference(conf: str, rows: Sequence[tuple[Any, ...]]) -> Conference:
-    return Conference(
-        conf,
-        len(rows),
-        len({row[1] for row in rows}),
-        sum(row[3] - row[2] for row in rows) // 60,
-        min(row[2] for row in rows),
-        max(row[3] for row in rows),
-        Grades.of(*(sum(row[column] for row in rows) for column in range(4, 8))),
-    )
-
-
-def _split(rows: Sequence[tuple[Any, ...]]) -> list[list[tuple[Any, ...]]]:
-    """The sessions of one room, by `began`, as meetings."""
-    meetings: list[list[tuple[Any, ...]]] = []
-    ended = 0
-    for row in rows:
-        if not meetings or row[2] - ended >= _EMPTY_FOR:
-            meetings.append([])
-            ended = row[3]
-        meetings[-1].append(row)
-        ended = max(ended, row[3])
-    return meetings
-
-
-def _meeting(rows: Sequence[tuple[Any, ...]]) -> Meeting:
-    changes = sorted([(row[2], 1) for row in rows] + [(row[3], -1) for row in rows])
-    peak = present = 0
-    for _, change in changes:
-        present += change
-        peak = max(peak, present)
-    return Meeting(
-        rows[0][0],
-        rows[0][1],
-        rows[0][2],
-        max(row[3] for row in rows),
-        any(row[4] for row in rows),
-        len(rows),
-        len({row[5] for row in rows}),
-        peak,
-        sum(row[3] - row[2] for row in rows) // 60,
-        Grades.of(*(sum(row[column] for row in rows) for column in range(6, 10))),
-    )
 
 
 def _period(moment: int, period: Period) -> int:

@@ -1,0 +1,58 @@
+"""Who was in a room when, and what meetings that makes."""
+
+from itertools import pairwise
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from jmmc.meetings import EMPTY_FOR, Stay, by_room, conference_of, meeting_of, split
+
+
+def _stay(uid: str, began: int, ended: int, conf: str = "room", **more: int) -> Stay:
+    seconds = {"good": ended - began, "fair": 0, "poor": 0, "unknown": 0, **more}
+    return Stay(f"{conf}-{uid}-{began}", conf, uid, began, ended, False, **seconds)
+
+
+_STAYS = st.lists(
+    st.builds(
+        lambda uid, began, length: _stay(uid, began, began + length),
+        st.sampled_from("abc"),
+        st.integers(0, 4000),
+        st.integers(1, 900),
+    ),
+    min_size=1,
+).map(lambda its: sorted(its, key=lambda it: it.began))
+
+
+@given(_STAYS)
+def test_the_peak_is_the_most_people_that_were_there_at_any_moment(stays: list[Stay]) -> None:
+    moments = [{it.uid for it in stays if it.began <= at < it.ended} for at in range(5000)]
+    assert meeting_of(stays).peak == max(map(len, moments))
+
+
+@given(_STAYS)
+def test_between_two_meetings_the_room_was_empty_for_ten_minutes_and_never_within_one(
+    stays: list[Stay],
+) -> None:
+    meetings = list(split(stays))
+    assert [it for its in meetings for it in its] == stays
+    for before, after in pairwise(meetings):
+        assert after[0].began - max(it.ended for it in before) >= EMPTY_FOR
+    for its in meetings:
+        for number in range(1, len(its)):
+            assert its[number].began - max(it.ended for it in its[:number]) < EMPTY_FOR
+
+
+def test_somebody_in_two_tabs_is_one_person_in_two_sessions() -> None:
+    meeting = meeting_of([_stay("a", 0, 600), _stay("b", 60, 120), _stay("a", 100, 700)])
+    assert (meeting.sessions, meeting.participants, meeting.peak) == (3, 2, 2)
+    assert (meeting.began, meeting.ended, meeting.minutes) == (0, 700, 21)
+
+
+def test_a_room_is_summed_up_over_its_meetings() -> None:
+    stays = [_stay("a", 0, 600, poor=60), _stay("a", 5000, 5600), _stay("b", 0, 60, "other")]
+    rooms = by_room(stays)
+    assert [len(its) for its in rooms.values()] == [2, 1]
+    room = conference_of("room", rooms["room"])
+    assert (room.sessions, room.participants, room.minutes) == (2, 1, 20)
+    assert (room.began, room.last, room.grades.poor_share) == (0, 5600, round(60 / 1260, 4))
