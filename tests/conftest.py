@@ -56,7 +56,7 @@ _LONG = (
     *("e2e/test_forget.py", "stores/test_erasing.py", "test_site.py", "test_answers.py"),
     *("test_command.py", "client/test_readings.py", "e2e/test_two_collectors.py"),
 )
-_DRIVER_GARBAGE = "ignore:unclosed <socket:ResourceWarning"
+_UNCLOSED = "unclosed (<socket|transport)"
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -66,7 +66,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items.sort(key=lambda it: order.get(it.path, len(order)))
     for it in items:
         if _speaks_to_mongodb(it.path):
-            it.add_marker(pytest.mark.filterwarnings(_DRIVER_GARBAGE))
+            it.add_marker(pytest.mark.filterwarnings(f"ignore:{_UNCLOSED}:ResourceWarning"))
 
 
 def _speaks_to_mongodb(path: Path) -> bool:
@@ -75,14 +75,14 @@ def _speaks_to_mongodb(path: Path) -> bool:
 
 @pytest.fixture(autouse=True, scope="module")
 def driver_garbage(request: pytest.FixtureRequest) -> Iterator[None]:
-    """PyMongo (4.20) does not close a socket when it is told to stop while it connects.
+    """PyMongo (4.20) does not close a connection when it is told to stop while it connects.
 
-    It is left to the garbage collector, which would find it in the middle of any later test.
+    The garbage collector would find its socket, or its transport, in the middle of any later test.
     """
     yield
     if _speaks_to_mongodb(request.path):
         with warnings.catch_warnings():
-            warnings.filterwarnings("ignore", "unclosed <socket", ResourceWarning)
+            warnings.filterwarnings("ignore", _UNCLOSED, ResourceWarning)
             gc.collect()
 
 

@@ -5,7 +5,7 @@ from itertools import pairwise
 from hypothesis import given
 from hypothesis import strategies as st
 
-from jmmc.meetings import EMPTY_FOR, Stay, by_room, conference_of, meeting_of, split
+from jmmc.meetings import EMPTY_FOR, Stay, meeting_of, meetings_of, rooms_of, split
 
 
 def _stay(uid: str, began: int, ended: int, conf: str = "room", **more: int) -> Stay:
@@ -49,10 +49,14 @@ def test_somebody_in_two_tabs_is_one_person_in_two_sessions() -> None:
     assert (meeting.began, meeting.ended, meeting.minutes) == (0, 700, 21)
 
 
-def test_a_room_is_summed_up_over_its_meetings() -> None:
-    stays = [_stay("a", 0, 600, poor=60), _stay("a", 5000, 5600), _stay("b", 0, 60, "other")]
-    rooms = by_room(stays)
-    assert [len(its) for its in rooms.values()] == [2, 1]
-    room = conference_of("room", rooms["room"])
+def test_rooms_are_summed_up_over_their_meetings_the_latest_first() -> None:
+    stays = [_stay("a", 0, 600, poor=60), _stay("a", 5000, 5600), _stay("b", 0, 6000, "other")]
+    other, room = rooms_of(stays)
+    assert (other.conf, other.last, other.participants) == ("other", 6000, 1)
     assert (room.sessions, room.participants, room.minutes) == (2, 1, 20)
     assert (room.began, room.last, room.grades.poor_share) == (0, 5600, round(60 / 1260, 4))
+    assert [(it.conf, it.began) for it in meetings_of(stays)] == [
+        ("room", 5000),
+        ("other", 0),
+        ("room", 0),
+    ]

@@ -55,6 +55,12 @@ def split(room: Room) -> Iterator[Room]:
         yield meeting
 
 
+def meetings_of(stays: Iterable[Stay]) -> list[Meeting]:
+    """The meetings of any rooms, the latest first."""
+    found = [meeting_of(its) for room in by_room(stays).values() for its in split(room)]
+    return sorted(found, key=lambda it: (-it.began, it.id))
+
+
 def meeting_of(stays: Sequence[Stay]) -> Meeting:
     """The meeting that these stays were."""
     first = stays[0]
@@ -72,17 +78,10 @@ def meeting_of(stays: Sequence[Stay]) -> Meeting:
     )
 
 
-def conference_of(conf: str, stays: Sequence[Stay]) -> Conference:
-    """A room over all its meetings."""
-    return Conference(
-        conf,
-        len(stays),
-        _people(stays),
-        minutes(stays),
-        min(it.began for it in stays),
-        max(it.ended for it in stays),
-        grades(stays),
-    )
+def rooms_of(stays: Iterable[Stay]) -> list[Conference]:
+    """Each room over all its meetings, the latest first."""
+    found = [_conference(conf, room) for conf, room in by_room(stays).items()]
+    return sorted(found, key=lambda it: (-it.last, it.conf))
 
 
 def minutes(stays: Iterable[Stay]) -> int:
@@ -108,6 +107,18 @@ def badness(fair: int, poor: int) -> int:
 def bad_share(stay: Stay) -> float:
     """How bad a stay was, 0 to 1; something must be known of it."""
     return badness(stay.fair, stay.poor) / (10 * (stay.good + stay.fair + stay.poor))
+
+
+def _conference(conf: str, stays: Room) -> Conference:
+    return Conference(
+        conf,
+        len(stays),
+        _people(stays),
+        minutes(stays),
+        min(it.began for it in stays),
+        max(it.ended for it in stays),
+        grades(stays),
+    )
 
 
 def _people(stays: Iterable[Stay]) -> int:
