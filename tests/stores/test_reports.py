@@ -454,7 +454,7 @@ async def test_a_room_has_a_meeting_for_each_time_that_people_came(store: Store)
 async def test_the_worst_meetings_are_those_with_the_most_bad_time(
     lives: Store, monkeypatch: pytest.MonkeyPatch, singly: int
 ) -> None:
-    monkeypatch.setattr("jmmc.queries._SINGLY", singly)
+    monkeypatch.setattr("jmmc.overviews._SINGLY", singly)
     queries = _queries(lives)
     meetings = await queries.meetings(_ALL)
 
