@@ -43,6 +43,21 @@ def test_between_two_meetings_the_room_was_empty_for_ten_minutes_and_never_withi
             assert its[number].began - max(it.ended for it in its[:number]) < EMPTY_FOR
 
 
+def test_a_room_that_was_empty_for_ten_minutes_has_two_meetings_and_a_second_less_is_one() -> None:
+    first = _stay("a", 0, 100)
+    assert len(list(split([first, _stay("b", 100 + EMPTY_FOR, 900)]))) == 2
+    assert len(list(split([first, _stay("b", 99 + EMPTY_FOR, 900)]))) == 1
+
+
+def test_a_meeting_runs_as_long_as_anybody_is_there_and_what_is_unknown_is_told() -> None:
+    over, there = _stay("a", 0, 90, unknown=30), _stay("b", 0, 60, unknown=7)._replace(running=True)
+    assert not meeting_of([over]).running
+    meeting = meeting_of([over, there])
+    assert meeting.running
+    assert meeting.grades.unknown_seconds == 37
+    assert repr(meeting.minutes) == "2", "whole minutes"
+
+
 def test_somebody_in_two_tabs_is_one_person_in_two_sessions() -> None:
     meeting = meeting_of([_stay("a", 0, 600), _stay("b", 60, 120), _stay("a", 100, 700)])
     assert (meeting.sessions, meeting.participants, meeting.peak) == (3, 2, 2)
