@@ -129,6 +129,7 @@ async def play(options: argparse.Namespace, size: int) -> None:
                 await asyncio.sleep(options.seconds * 2 / 3)
             else:
                 await asyncio.sleep(options.seconds)
+            await asyncio.to_thread(_say_ages, folder / "calls.db")
             await crowd.drain(120)
             until.set()
             told.set()
@@ -155,6 +156,21 @@ def conclude(watch: Watch) -> None:
         f"{max(it.rss for it in watch.looks):.0f} MB, at the end {last.rss:.0f} MB\n"
         f"stored {sum(stored.values()):,}; confirmed and missing: {max(0, missing)}; "
         f"still held by browsers: {watch.crowd.held}",
+        flush=True,
+    )
+
+
+def _say_ages(path: Path) -> None:
+    """How old the summaries of those are who are there, and how many have none yet."""
+    lacking = "SELECT count(*) FROM sessions WHERE session NOT IN (SELECT session FROM summaries)"
+    with sqlite3.connect(path) as connection:
+        rows = connection.execute("SELECT ended FROM summaries WHERE running").fetchall()
+        ((without,),) = connection.execute(lacking)
+    ages = sorted(time.time() - made for (made,) in rows) or [0.0]
+    half, most = ages[len(ages) // 2], ages[len(ages) * 99 // 100]
+    print(
+        f"\nof those who are there {len(rows):,} have a summary, made {half:.0f} s ago in the"
+        f" median, {most:.0f} s at 99 %; sessions without one: {without:,}",
         flush=True,
     )
 

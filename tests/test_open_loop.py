@@ -30,6 +30,7 @@ def test_what_an_overloaded_collector_refuses_is_stored_when_the_disk_is_quick_a
     assert refused is not None, "it was not overloaded"
     sampled, confirmed = re.findall(r"confirmed ([\d,]+) of ([\d,]+) samples", said)[0]
     assert sampled == confirmed
+    assert re.search(r"have a summary, made \d+ s ago in the median, \d+ s at 99 %", said)
 
 
 def test_a_soak_of_seconds_has_all_its_phases(tmp_path: Path) -> None:
