@@ -40,7 +40,7 @@ _WRITER_PRAGMAS = (
     "cache_size = -65536",  # KiB: the last page of 16,000 sessions; the default re-reads them.
 )
 _BUSY_SECONDS = 10.0  # Another process may be committing; its batches take milliseconds.
-_HEADS = 100_000  # Sessions remembered; each is about 300 bytes. A forgotten one costs a SELECT.
+_HEADS = 100_000  # Sessions remembered; each is about 440 bytes. A forgotten one costs a SELECT.
 _FULL, _BYE = 1, 2
 _EXPORT_SESSIONS = 25  # Read at a time: a day in a room is some 3,000 samples of 400 bytes each.
 _PACKED = 20  # Sessions a transaction, at the most.
