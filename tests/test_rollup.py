@@ -141,6 +141,13 @@ def test_what_a_filter_has_chosen_is_summed_up_as_rollups_are() -> None:
     assert chosen.tenths == [0, 1, 0, 0, 0, 0, 1, 1, 0, 0]
 
 
+def test_sessions_that_were_good_for_as_much_of_their_time_are_counted_together() -> None:
+    shares = (0, 9, 10, 19, 55, 99, 100, 100)
+    facts = [_fact(0, Slice(0, good, 100 - good, 0, 7)) for good in shares]
+    chosen = _chosen(_HOUR, _HOUR + HOUR, *((_HOUR, _HOUR + 300, "a", it) for it in facts))
+    assert chosen.tenths == [2, 2, 0, 0, 0, 1, 0, 0, 0, 3]
+
+
 def test_what_a_filter_has_chosen_may_come_in_pieces_and_be_compared_by_nothing() -> None:
     whole = _chosen(_HOUR, _HOUR + HOUR, (_HOUR + 10, _HOUR + 600, "a", _EARLY))
     pieces = Chosen(_HOUR, _HOUR + HOUR)

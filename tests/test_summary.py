@@ -60,6 +60,20 @@ def test_time_is_cut_into_five_minutes_of_the_clock() -> None:
     assert sum(s.good for s in it.series) == it.good
 
 
+def test_a_session_is_at_present_as_its_last_moment_was() -> None:
+    good, poor = {"cq": 100}, {"cq": 1}
+    assert _summary((0, good), (30, poor), (60, good), (90, {})).at_present is Grade.GOOD
+    assert _summary((0, good), (30, poor), (60, {})).at_present is Grade.POOR
+    assert _summary((0, good)).at_present is Grade.UNKNOWN, "no time has passed"
+
+
+def test_a_value_that_no_reading_of_ours_has_is_no_value_of_a_dimension() -> None:
+    """Documents of others may have a list or an object where we have a word."""
+    odd = {"br": ["Chrome"], "os": "Linux", "cq": 90, "t": {"tp": {"is": "udp"}, "sr": "eu"}}
+    it = _summary((0, odd), (30, {}))
+    assert (it.browser, it.os, it.region, it.transport) == ("", "Linux", "eu", "")
+
+
 def test_what_held_longest_is_what_a_session_is_compared_by() -> None:
     first = {"br": "Chrome 131", "os": "Windows 11", "cq": 90}
     first["t"] = {"sr": "eu", "tp": "udp", "rip": 3221225986, "asn": "AS64496 Cable", "cc": "FR"}
