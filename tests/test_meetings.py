@@ -5,7 +5,16 @@ from itertools import pairwise
 from hypothesis import given
 from hypothesis import strategies as st
 
-from jmmc.meetings import EMPTY_FOR, Stay, meeting_of, meetings_of, rooms_of, split
+from jmmc.meetings import (
+    EMPTY_FOR,
+    Stay,
+    bad_share,
+    badness,
+    meeting_of,
+    meetings_of,
+    rooms_of,
+    split,
+)
 
 
 def _stay(uid: str, began: int, ended: int, conf: str = "room", **more: int) -> Stay:
@@ -56,6 +65,12 @@ def test_a_meeting_runs_as_long_as_anybody_is_there_and_what_is_unknown_is_told(
     assert meeting.running
     assert meeting.grades.unknown_seconds == 37
     assert repr(meeting.minutes) == "2", "whole minutes"
+
+
+def test_a_fair_second_is_three_tenths_of_a_poor_one_in_the_search_for_the_worst() -> None:
+    assert badness(10, 2) == 50
+    stay = _stay("a", 0, 100, good=30, fair=50, poor=20, unknown=99)
+    assert bad_share(stay) == 0.35, "of the time that is known"
 
 
 def test_somebody_in_two_tabs_is_one_person_in_two_sessions() -> None:
