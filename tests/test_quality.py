@@ -21,15 +21,13 @@ from jmmc.quality import (
 from jmmc.thresholds import PRESETS, preset
 
 _JITSI = preset("jitsi")
+_GOOD: dict[str, float] = {"cq": 100, "rtt": 40, "d.pl": 0, "u.pl": 0, "d.jit": 5}
 
 
 @pytest.fixture(autouse=True)
 def limits_worked_out_anew() -> None:
     """What another test, or the process that this one was forked from, knows proves nothing."""
     quality._looks.cache_clear()
-
-
-_GOOD: dict[str, float] = {"cq": 100, "rtt": 40, "d.pl": 0, "u.pl": 0, "d.jit": 5}
 
 
 def _one(state: State, name: str = "jitsi") -> tuple[Grade, tuple[str, ...]]:

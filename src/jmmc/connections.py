@@ -1,7 +1,7 @@
 """The connections of the server: none may hold a place that it does not use.
 
-uvicorn ends a connection that is idle after an answer. It waits for ever, and takes in without
-bound, where a client does not finish the head of a request, or does not read its answer.
+uvicorn waits for ever, and takes in without bound, where a client does not finish the head of a
+request, or does not read its answer. What ends those connections also ends the idle ones.
 """
 
 import logging

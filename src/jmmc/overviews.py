@@ -1,7 +1,6 @@
 """What a window of time comes to: sums and their course, comparisons, and what was worst."""
 
-import asyncio
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 import msgspec
@@ -10,14 +9,13 @@ from jmmc.answers import Cell, Compared, Grades, HeatRow, Meeting, Now, Overview
 from jmmc.meetings import Room, Stay, badness, by_room, meeting_of, split
 from jmmc.rollup import ALL, CHOSEN, DAY, HOUR, Chosen, Part, by_value, total, windows
 from jmmc.stores import Reports, Store
-from jmmc.summary import BUCKET, DIMENSIONS, Slice, Wanted
+from jmmc.summary import BUCKET, DIMENSIONS, Wanted, slices_of
 from jmmc.tasks import ahead
 
 _CELLS = 60  # Of a row of a heat map, at the most.
 _POINTS = 200  # Of a series, at the most.
 _SINGLY = 50  # Rooms: more of them are quicker read in one go than one by one.
 _STEPS = (300, 900, 3600, 4 * 3600, DAY, 7 * DAY)
-_SERIES = msgspec.json.Decoder(tuple[Slice, ...])
 
 
 class WholeOverview(NamedTuple):
@@ -29,10 +27,9 @@ class WholeOverview(NamedTuple):
     spread: Spread
 
 
-async def read_stays(reports: Reports, wanted: Wanted) -> list[Stay]:
-    """The stays that fit, by `began`. Of 100,000 all that is made of them is a thread's work."""
-    rows = await reports.facts(Stay._fields, wanted)
-    return await asyncio.to_thread(lambda: list(map(Stay._make, rows)))
+async def read_stays(reports: Reports, wanted: Wanted) -> Iterator[Stay]:
+    """The stays that fit, by `began`, made as they are taken: in the thread that counts many."""
+    return map(Stay._make, await reports.facts(Stay._fields, wanted))
 
 
 class Overviews:
@@ -103,7 +100,7 @@ class Overviews:
     async def _now(self, wanted: Wanted) -> Now:
         running = msgspec.structs.replace(wanted, since=None, until=None, running=True)
         rows = await self._reports.facts(("conf", "uid", "series"), running)
-        latest = [its[-1] for row in rows if (its := _SERIES.decode(row[2]))]
+        latest = [its[-1] for row in rows if (its := slices_of(row[2]))]
         return Now(
             len(rows),
             len({row[1] for row in rows}),

@@ -45,12 +45,11 @@ from jmmc.overviews import Overviews, WholeOverview, read_stays
 from jmmc.pseudonyms import Pseudonyms
 from jmmc.rollup import ALL, DAY
 from jmmc.stores import Reports, Store
-from jmmc.summary import BUCKET, Found, Slice, Summary, Wanted, happenings
+from jmmc.summary import BUCKET, Found, Summary, Wanted, happenings, slices_of
 from jmmc.tasks import ahead
 
 _LONG_ENOUGH = 300  # Seconds: shorter meetings are no use of the server, but tries.
 _EVERYBODY = 5000  # Summaries that a blame looks at: those nearest in time.
-_SERIES = msgspec.json.Decoder(tuple[Slice, ...])
 
 _AT_ONCE = 500  # Sessions looked at before others get their turn: some 5 ms.
 _TOGETHER = 90  # Seconds: whoever falls silent within three pushes does it together.
@@ -232,9 +231,7 @@ class Queries:
         for number, (uid, series, *values) in enumerate(rows):
             if number % _AT_ONCE == 0:
                 await asyncio.sleep(0)  # Pushes come first.
-            slices = [
-                it for it in _SERIES.decode(series) if since - since % BUCKET <= it.start < until
-            ]
+            slices = [it for it in slices_of(series) if since - since % BUCKET <= it.start < until]
             known = sum(it.good + it.fair + it.poor for it in slices)
             if known:
                 people, seconds = sums.setdefault(values[0] if by else ALL, (set(), [0, 0]))
@@ -270,7 +267,7 @@ class Queries:
 
     async def _meeting_with(self, summary: Summary) -> Room:
         """Who was in the meeting that this session was part of."""
-        room = await read_stays(self._reports, Wanted(conf=summary.conf))
+        room = list(await read_stays(self._reports, Wanted(conf=summary.conf)))
         return next(its for its in split(room) if any(it.session == summary.session for it in its))
 
 

@@ -5,6 +5,7 @@ from functools import lru_cache
 from ipaddress import IPv4Address, ip_address, ip_network
 from typing import NamedTuple
 
+import msgspec
 from msgspec import Struct
 
 from jmmc.fold import Span, State, Timeline, fold
@@ -62,6 +63,14 @@ class Slice(Struct, frozen=True, array_like=True, gc=False):
     fair: int
     poor: int
     unknown: int
+
+
+_SLICES = msgspec.json.Decoder(tuple[Slice, ...])
+
+
+def slices_of(series: str) -> tuple[Slice, ...]:
+    """`Summary.series` as a column of `Reports.facts` has it: JSON."""
+    return _SLICES.decode(series)
 
 
 class Stretch(Struct, frozen=True, array_like=True, gc=False):
