@@ -1,5 +1,6 @@
 """Real processes and servers that tests start: `jmmc serve`, `jmmc export`, apps, static pages."""
 
+import itertools
 import json
 import os
 import signal
@@ -22,10 +23,28 @@ import uvicorn
 PREFIX = "/jitsi-meet-metrics-collector"
 
 
+# Below those that Linux gives away by itself: a connection that goes out, or a server on port 0,
+# may get one of those before the process that is to listen there has come so far.
+_PORTS = 10_000
+_EACH = 2_500  # For each of eight workers of pytest-xdist.
+
+
+def _own_ports() -> Iterator[int]:
+    worker = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
+    for number in itertools.count(os.getpid()):  # Two runs side by side begin apart.
+        yield _PORTS + worker % 8 * _EACH + number % _EACH
+
+
+_own = _own_ports()
+
+
 def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    """A port of 127.0.0.1 on which nobody listens, and which nobody else is given."""
+    for port in itertools.islice(_own, _EACH):
+        with socket.socket() as probe, suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port
+    raise AssertionError("all ports are taken")
 
 
 class Serve:

@@ -106,7 +106,7 @@ class Proxied:
         return [_command("caddy"), "run", "--config", str(folder / "Caddyfile")]
 
     def _wait(self) -> None:
-        deadline = time.monotonic() + 20
+        deadline = time.monotonic() + 60
         while time.monotonic() < deadline:
             assert self.process.poll() is None, self.log.read_text()
             try:
