@@ -2,7 +2,7 @@
 
 import pytest
 
-from jmmc.pace import Pace
+from jmmc.pace import Pace, fitting
 
 
 class Loop:
@@ -21,7 +21,7 @@ class Loop:
 
 
 @pytest.mark.parametrize(
-    ("load", "least", "most"), [(0, 0.75, 0.85), (0.5, 0.25, 0.35), (1, 0.04, 0.06)]
+    ("load", "least", "most"), [(0, 0.75, 0.85), (0.5, 0.25, 0.35), (1, 0.01, 0.03)]
 )
 async def test_the_busier_the_loop_the_smaller_the_share(
     load: float, least: float, most: float
@@ -46,3 +46,17 @@ async def test_time_that_passed_before_the_work_is_none_of_it() -> None:
     pace.begin()
     await pace.rest()
     assert loop.now == 1000
+
+
+async def test_it_tells_how_long_the_work_was() -> None:
+    loop = Loop(0)
+    pace = loop.pace()
+    loop.now += 0.25
+    assert await pace.rest() == 0.25
+
+
+@pytest.mark.parametrize(
+    ("count", "worked", "fit"), [(1, 0.01, 5), (5, 0.2, 1), (1, 3.0, 1), (5, 0.001, 50), (1, 0, 50)]
+)
+def test_as_many_are_taken_as_fit_into_the_time(count: int, worked: float, fit: int) -> None:
+    assert fitting(count, worked, seconds=0.05, most=50) == fit

@@ -191,7 +191,8 @@ async def test_over_a_change_of_leaders_every_second_counts_once(store: Store) -
     ]
     seconds = [0, 0, 0]
     most = 0
-    while samples or await store.reports.overdue(int(now), 1):
+    reports = store.reports
+    while samples or await reports.backlog() or await reports.overdue(int(now), 1):
         now += 25
         batch = []
         while samples and samples[0][0].ts <= now - 2:

@@ -5,7 +5,15 @@ import time
 from collections.abc import Awaitable, Callable
 
 _MOST = 0.8  # Of all time, what others do included: a push that comes finds the loop free.
-_LEAST = 0.05  # Of all time, however busy the loop is: the work has to come to an end.
+_LEAST = 0.02  # Of all time, however busy the loop is: the work has to come to an end.
+
+
+def fitting(count: int, worked: float, *, seconds: float, most: int) -> int:
+    """How many things fit into `seconds` of work when `count` of them took `worked` seconds.
+
+    One at least, and no more than `most`.
+    """
+    return max(1, min(most, int(count * seconds / worked))) if worked > 0 else most
 
 
 class Pace:
@@ -31,8 +39,11 @@ class Pace:
         """A piece of work begins."""
         self._began = self._clock()
 
-    async def rest(self) -> None:
-        """A piece of work has ended, and the next begins when this returns."""
+    async def rest(self) -> float:
+        """A piece of work has ended, and the next begins when this returns.
+
+        Answers how many seconds of the clock it took.
+        """
         worked = self._clock() - self._began
         share = max(_LEAST, _MOST - self._load)
         began, busy = self._clock(), self._busy()
@@ -41,3 +52,4 @@ class Pace:
         if self._began > began:
             load = min(1.0, (self._busy() - busy) / (self._began - began))
             self._load += (load - self._load) / 2  # One rest may be short and see a burst.
+        return worked

@@ -12,7 +12,7 @@ from jmmc import summarizer
 from jmmc.answers import Grades
 from jmmc.model import Dialect, Push, SessionFilter
 from jmmc.queries import NotFoundError, Queries
-from jmmc.rollup import DAY, HOUR, Rollup
+from jmmc.rollup import ALL, DAY, HOUR, Rollup
 from jmmc.simulation import Life, Scenario, simulate
 from jmmc.stores import Store
 from jmmc.summarizer import Summarizer
@@ -218,6 +218,38 @@ async def test_a_session_runs_until_its_lifetime_is_over(store: Store) -> None:
     assert await store.reports.overdue(10_000, 5) == []
 
 
+async def test_who_has_sent_more_than_its_summary_knows_is_not_taken_for_gone(
+    store: Store,
+) -> None:
+    await store.append([push(0, session=f"{n:024x}") for n in range(3)])
+    assert await _summarizer(store, now=1_700_000_010).step() == 3
+    later = 1_700_000_200
+    assert len(await store.reports.overdue(later, 5)) == 3
+    await store.append([push(1, 2, session=f"{1:024x}")])
+    gone = [f"{0:024x}", f"{2:024x}"]
+    assert sorted(await store.reports.overdue(later, 5)) == gone
+    assert len(await store.reports.overdue(later, 1)) == 1
+
+
+async def test_while_more_is_due_ends_and_sums_wait_for_a_minute(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(summarizer, "_SESSIONS", 1)
+    clock = Clock(1_700_000_010.0)
+    once = Summarizer(store, preset=preset("jitsi"), lifetime=75, clock=clock, holder="me")
+
+    async def counted() -> int:
+        (hour,) = await store.reports.rollups(ALL, HOUR, 1_699_999_200, 1_700_002_800)
+        return sum(it.sessions for it in hour.values[ALL])
+
+    await store.append([push(0, session=f"{n:024x}") for n in range(4)])
+    steps = [(0, 1, 1), (30, 1, 1), (50, 3, 3), (0, 1, 3), (0, 0, 4)]
+    for seconds, made, known in steps:
+        clock.now += seconds
+        assert (await once.step(), await counted()) == (made, known)
+    assert await store.reports.overdue(int(clock.now), 5) == []
+
+
 async def test_a_long_session_that_goes_on_waits_for_its_turn_and_ends_in_time(
     store: Store,
 ) -> None:
@@ -251,6 +283,23 @@ async def test_the_work_is_done_by_one_process_at_a_time(store: Store, other: St
     await store.append([push(2)])
     assert await _summarizer(other, now=1001, holder="b").step() == 0, "a has the lease"
     assert await _summarizer(other, now=1500, holder="b").step() == 1, "a has not come back"
+
+
+async def test_a_step_that_takes_longer_than_the_lease_keeps_it(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Slow(Clock):
+        def __call__(self) -> float:
+            self.now += 30
+            return self.now
+
+    monkeypatch.setattr(summarizer, "_MOST", 1)
+    clock = Slow(1_700_000_200)
+    slow = Summarizer(store, preset=preset("jitsi"), lifetime=75, clock=clock, holder="a")
+    await store.append([push(0, session=f"{n:024x}") for n in range(8)])
+    assert await slow.step() == 8
+    assert clock.now > 1_700_000_200 + 240
+    assert not await _summarizer(store, now=clock.now, holder="b").leads()
 
 
 async def test_two_processes_that_ask_at_once_do_not_both_get_the_lease(

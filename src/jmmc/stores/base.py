@@ -117,7 +117,10 @@ class Reports(Protocol):
         ...
 
     async def overdue(self, before: int, limit: int) -> list[str]:
-        """Ids of sessions that run by their summary, and whose last sample is older than that."""
+        """Ids of sessions that run by their summary, and whose last sample is older than that.
+
+        Those that are dirty are left out: they may well go on.
+        """
         ...
 
     async def put_summaries(self, summaries: Sequence[Summary]) -> None:

@@ -1,8 +1,8 @@
 """The half of the MongoDB store that keeps what was made of the samples."""
 
 import re
-from collections.abc import AsyncIterator, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+from contextlib import AbstractContextManager, aclosing
 from typing import Any, Protocol
 
 import msgspec
@@ -88,9 +88,14 @@ class MongoReports:
     async def overdue(self, before: int, limit: int) -> list[str]:
         """See `Reports.overdue`."""
         query = {"running": True, "last": {"$lt": before}}
-        with self._place.guarded():
-            found = self._place.collection("summaries").find(query, {"_id": True}, limit=limit)
-            return [it["_id"] async for it in found]
+        over: list[str] = []
+        async with aclosing(self._pieces(query, {"_id": True}, _PIECE)) as pieces:
+            async for its in pieces:
+                ids = [it["_id"] for it in its]
+                over += set(ids).difference(await self._dirty_of(ids))
+                if len(over) >= limit:
+                    break
+        return over[:limit]
 
     async def put_summaries(self, summaries: Sequence[Summary]) -> None:
         """See `Reports.put_summaries`."""
@@ -318,6 +323,13 @@ class MongoReports:
         found = self._place.collection().find({"d": True, "_id": keys}, {"s": True}, limit=limit)
         return await found.sort("_id", ASCENDING).to_list()
 
+    async def _dirty_of(self, sessions: Sequence[str]) -> list[str]:
+        keys = [ObjectId(it) for it in sessions]
+        query = {"$or": [{"_id": {"$in": keys}}, {"s": {"$in": keys}}], "d": True}
+        with self._place.guarded():
+            found = await self._place.collection().find(query, {"s": True}).to_list()
+        return [str(it.get("s", it["_id"])) for it in found]
+
     async def _clean(self, samples: dict[str, int]) -> None:
         """Sessions that have just as many samples are not dirty any more; guarded by the size."""
         sessions = self._place.collection()
@@ -339,7 +351,7 @@ class MongoReports:
 
     async def _pieces(
         self, query: Document, fields: dict[str, bool], size: int
-    ) -> AsyncIterator[list[Document]]:
+    ) -> AsyncGenerator[list[Document], None]:
         """Documents of summaries, `size` at a time."""
         found = self._place.collection("summaries").find(query, fields, batch_size=size)
         while True:

@@ -70,7 +70,10 @@ class SqliteReports:
     async def overdue(self, before: int, limit: int) -> list[str]:
         """See `Reports.overdue`."""
         rows = await self._file.read(
-            "SELECT session FROM summaries WHERE running AND last < ? LIMIT ?", [before, limit]
+            "SELECT session FROM summaries WHERE running AND last < ? AND NOT EXISTS"
+            " (SELECT 1 FROM sessions JOIN dirty ON dirty.session = sessions.id"
+            " WHERE sessions.session = summaries.session) LIMIT ?",
+            [before, limit],
         )
         return [row[0] for row in rows]
 
