@@ -1,7 +1,8 @@
 """The writer answers everybody who waits, and takes nobody who would wait too long."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
@@ -44,14 +45,65 @@ async def test_told_to_stop_it_commits_what_waits_and_refuses_what_comes(tmp_pat
     await store.close()
 
 
+async def test_pushes_that_come_shortly_after_one_another_are_one_commit(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("jmmc.writer._LINGER", 1)
+    async with _writing(tmp_path) as (writer, counters):
+        waiting = []
+        for number in range(5):
+            waiting.append(writer.commit(_push(number)))
+            await asyncio.sleep(0)
+        await asyncio.gather(*waiting)
+        assert (counters.batches.count, counters.batches.sum) == (1, 5)
+
+
+async def test_enough_of_them_wait_for_nobody_else(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("jmmc.writer._LINGER", 3600)
+    async with _writing(tmp_path) as (writer, _), asyncio.timeout(30):
+        waiting = [writer.commit(_push(number)) for number in range(30)]
+        await asyncio.sleep(0.05)
+        assert not any(it.done() for it in waiting)
+        waiting += [writer.commit(_push(number)) for number in range(30, 40)]
+        assert set(await asyncio.gather(*waiting)) == {Receipt(0)}
+
+
+async def test_told_to_stop_it_waits_for_nobody_else(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("jmmc.writer._LINGER", 3600)
+    async with _writing(tmp_path) as (writer, _), asyncio.timeout(30):
+        waiting = writer.commit(_push(1))
+        await asyncio.sleep(0.05)
+        await writer.close()
+        assert await waiting == Receipt(0)
+
+
+@asynccontextmanager
+async def _writing(folder: Path) -> AsyncIterator[tuple[Writer, Counters]]:
+    store = SqliteStore(folder / "calls.db")
+    await store.open()
+    counters = Counters()
+    writer = Writer(store, counters, limit=3000)
+    try:
+        yield writer, counters
+    finally:
+        await writer.close()
+        await store.close()
+
+
 class _Stalling(SqliteStore):
     """A store on a disk that stalls while the gate is shut."""
 
     def __init__(self, path: Path) -> None:
         super().__init__(path)
         self.gate = asyncio.Event()
+        self.asked = asyncio.Event()
 
     async def append(self, pushes: Sequence[Push]) -> list[Receipt | Refusal]:
+        self.asked.set()
         await self.gate.wait()
         return await super().append(pushes)
 
@@ -64,7 +116,7 @@ async def test_while_the_disk_stalls_pushes_are_refused_before_a_browser_gives_u
     writer = Writer(store, Counters(), limit=100, patience=0.05)
     try:
         first = writer.commit(_push(1))
-        await asyncio.sleep(0)
+        await store.asked.wait()
         second = writer.commit(_push(2))
         await asyncio.sleep(0.1)
         with pytest.raises(Rejected, match="the store is slow") as refused:
@@ -91,8 +143,9 @@ async def test_after_a_slow_commit_only_so_many_may_wait_as_the_next_ones_can_ta
         store.gate.set()
         await slow
         store.gate.clear()
+        store.asked.clear()
         waiting = [writer.commit(_push(1))]
-        await asyncio.sleep(0)
+        await store.asked.wait()
         refused = None
         for number in range(2, 4000):
             try:

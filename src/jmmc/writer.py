@@ -2,6 +2,8 @@
 
 A disk confirms a few hundred writes a second, each of any size. So whatever arrives while one
 batch is being committed forms the next batch, and each push is answered after its own commit.
+A small batch waits some milliseconds for company: a browser does not notice, and the disk has a
+third of the work.
 """
 
 import asyncio
@@ -18,6 +20,8 @@ from jmmc.tasks import heed_cancellation
 _log = logger(__name__)
 
 _BATCH = 1000  # Pushes; keeps one commit under 50 ms, and so the answer to /readyz prompt.
+_COMPANY = 40  # Pushes that are worth a commit of their own.
+_LINGER = 0.003  # Seconds that fewer wait for others to join them.
 _RETRY_AFTER = 5  # Seconds
 _PATIENCE = 5.0  # Seconds. A browser gives up after 15, and then sends again what is stored by now.
 
@@ -39,6 +43,7 @@ class Writer:
         self._patience = patience
         self._waiting: deque[tuple[Push, asyncio.Future[Receipt | Refusal]]] = deque()
         self._arrived = asyncio.Event()
+        self._enough = asyncio.Event()  # Has arrived, or has waited for long enough.
         self._closing = False
         self._began: float | None = None  # When the batch under way was handed to the store.
         self._took = 0.0  # Seconds that the last one took, whatever came of it.
@@ -70,12 +75,15 @@ class Writer:
         answer: asyncio.Future[Receipt | Refusal] = self._loop.create_future()
         self._waiting.append((push, answer))
         self._arrived.set()
+        if len(self._waiting) >= _COMPANY:
+            self._enough.set()
         return answer
 
     async def close(self) -> None:
         """Refuse what comes, commit what waits, and return when that is answered."""
         self._closing = True
         self._arrived.set()
+        self._enough.set()
         await self._task
 
     def _expected_wait(self, began: float) -> float:
@@ -91,11 +99,23 @@ class Writer:
                 if not self._waiting:
                     await self._arrived.wait()
                     continue
+                await self._linger()
                 size = min(len(self._waiting), _BATCH)
                 await self._commit_batch([self._waiting.popleft() for _ in range(size)])
         finally:
             self._fail(self._waiting)  # However this ends, nobody waits for ever.
             self._waiting.clear()
+
+    async def _linger(self) -> None:
+        """Return when enough are waiting for a commit, or have waited for others long enough."""
+        if len(self._waiting) >= _COMPANY or self._closing:
+            return
+        self._enough.clear()
+        timer = self._loop.call_later(_LINGER, self._enough.set)
+        try:
+            await self._enough.wait()
+        finally:
+            timer.cancel()
 
     async def _commit_batch(
         self, batch: list[tuple[Push, "asyncio.Future[Receipt | Refusal]"]]
