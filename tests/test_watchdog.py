@@ -29,6 +29,13 @@ import asyncio
 async def test_that_never_ends():
     while True:
         try:
+            await forever()
+        except BaseException:  # Of the lines around the inner one.
+            pass
+
+async def forever():
+    while True:
+        try:
             await asyncio.sleep(0)
         except BaseException:
             pass
