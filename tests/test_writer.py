@@ -32,17 +32,14 @@ async def test_a_bug_in_a_commit_leaves_nobody_waiting(tmp_path: Path) -> None:
 
 
 async def test_told_to_stop_it_commits_what_waits_and_refuses_what_comes(tmp_path: Path) -> None:
-    store = SqliteStore(tmp_path / "calls.db")
-    await store.open()
-    writer = Writer(store, Counters(), limit=3000)
-    waiting = [writer.commit(push(n)) for n in range(2500)]
-    closing = asyncio.create_task(writer.close())
-    await asyncio.sleep(0)
-    with pytest.raises(Rejected, match="shutting down"):
-        writer.commit(push(2500))
-    await closing
-    assert [it.result() for it in waiting] == [Receipt(n) for n in range(2500)]
-    await store.close()
+    async with _writing(tmp_path) as (writer, _):
+        waiting = [writer.commit(push(n)) for n in range(2500)]
+        closing = asyncio.create_task(writer.close())
+        await asyncio.sleep(0)
+        with pytest.raises(Rejected, match="shutting down"):
+            writer.commit(push(2500))
+        await closing
+        assert [it.result() for it in waiting] == [Receipt(n) for n in range(2500)]
 
 
 async def test_pushes_that_come_shortly_after_one_another_are_one_commit(

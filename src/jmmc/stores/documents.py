@@ -58,6 +58,16 @@ def new_document(push: Push, number: int, began: int) -> Document:
     return fields
 
 
+def whose(document: Mapping[str, Any]) -> str:
+    """The id of the session that a document is part of."""
+    return str(document.get("s") or document["_id"])
+
+
+def all_of(firsts: Sequence[ObjectId]) -> Document:
+    """The query for all documents of sessions, by the `_id` of their first ones."""
+    return {"$or": [{"_id": {"$in": firsts}}, {"s": {"$in": firsts}}]}
+
+
 def is_session(document: Mapping[str, Any]) -> bool:
     """Whether a document is one of ours or the ancestor's: the collection may hold others."""
     elements = document.get("m")

@@ -22,7 +22,7 @@ from pymongo.errors import (
 from jmmc.errors import StoreError, UnusableStore
 from jmmc.logs import logger
 from jmmc.model import Condition, Dialect, Erased, Push, Receipt, Refusal, Session, SessionFilter
-from jmmc.stores.documents import Document, is_session, session_of
+from jmmc.stores.documents import Document, all_of, is_session, session_of
 from jmmc.stores.mongo_reports import REPORT_INDEXES, MongoReports
 from jmmc.stores.placing import V1_HEAD, V2_HEAD, Head, Placing, Write, document_ids
 from jmmc.tasks import stop
@@ -183,7 +183,7 @@ class MongoStore:
         with self.guarded():
             found = sessions.find({**_query(wanted), **ours}, {"_id": True}, limit=_READ_SESSIONS)
             keys = [it["_id"] async for it in found]
-            which: Document = {"$or": [{"_id": {"$in": keys}}, {"s": {"$in": keys}}]}
+            which = all_of(keys)
             if not keys:
                 which = {**_query(wanted), "s": {"$exists": True}}
             sizes = {"$group": {"_id": None, "samples": {"$sum": {"$size": "$m"}}}}
@@ -267,8 +267,7 @@ class MongoStore:
         if v2:
             found += await collection.find({"_id": {"$in": document_ids(v2)}}, V2_HEAD).to_list()
         if v1:
-            keys = [ObjectId(it) for it in v1]
-            query = {"$or": [{"_id": {"$in": keys}}, {"s": {"$in": keys}}]}
+            query = all_of([ObjectId(it) for it in v1])
             found += await collection.find(query, V1_HEAD).to_list()
         return found
 

@@ -12,7 +12,7 @@ from pymongo.asynchronous.collection import AsyncCollection
 from pymongo.errors import DuplicateKeyError
 
 from jmmc.rollup import ALL, DAY, HOUR, Part, Rollup
-from jmmc.stores.documents import Document
+from jmmc.stores.documents import Document, all_of, whose
 from jmmc.stores.names import NAMED, names_of
 from jmmc.summary import DIMENSIONS, FILTERS, PREFIXES, Found, Presence, Summary, Tenth, Wanted
 
@@ -78,7 +78,7 @@ class MongoReports:
             if len(found) < limit:
                 found += await self._dirty({"$lte": self._turn}, limit - len(found))
         self._turn = found[-1]["_id"] if found else _FIRST
-        return list({str(it.get("s", it["_id"])): None for it in found})
+        return list({whose(it): None for it in found})
 
     async def backlog(self) -> int:
         """See `Reports.backlog`."""
@@ -324,21 +324,19 @@ class MongoReports:
         return await found.sort("_id", ASCENDING).to_list()
 
     async def _dirty_of(self, sessions: Sequence[str]) -> list[str]:
-        keys = [ObjectId(it) for it in sessions]
-        query = {"$or": [{"_id": {"$in": keys}}, {"s": {"$in": keys}}], "d": True}
+        query = {**all_of([ObjectId(it) for it in sessions]), "d": True}
         with self._place.guarded():
             found = await self._place.collection().find(query, {"s": True}).to_list()
-        return [str(it.get("s", it["_id"])) for it in found]
+        return [whose(it) for it in found]
 
     async def _clean(self, samples: dict[str, int]) -> None:
         """Sessions that have just as many samples are not dirty any more; guarded by the size."""
         sessions = self._place.collection()
-        keys = [ObjectId(it) for it in samples]
         sizes = {"d": True, "s": True, "n": {"$size": "$m"}}
-        query = {"$or": [{"_id": {"$in": keys}}, {"s": {"$in": keys}}], "m": {"$type": "array"}}
+        query = {**all_of([ObjectId(it) for it in samples]), "m": {"$type": "array"}}
         documents: dict[str, list[Document]] = {}
         async for it in sessions.find(query, sizes):
-            documents.setdefault(str(it.get("s", it["_id"])), []).append(it)
+            documents.setdefault(whose(it), []).append(it)
         operations = [
             UpdateOne({"_id": it["_id"], "m": {"$size": it["n"]}}, {"$unset": {"d": ""}})
             for session, its in documents.items()

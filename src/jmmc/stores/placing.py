@@ -23,7 +23,7 @@ from bson import ObjectId
 from msgspec import Struct, field
 
 from jmmc.model import Dialect, Push, Receipt, Refusal, Sample
-from jmmc.stores.documents import SAMPLES, Document, document_id, element, new_document
+from jmmc.stores.documents import SAMPLES, Document, document_id, element, new_document, whose
 
 V2_HEAD: Mapping[str, Any] = {"conf": True, "uid": True, "s": True, "o": True, "m.seq": True}
 """What `Placing.learn` needs of the documents of v2 sessions."""
@@ -121,7 +121,7 @@ class Placing:
         """Remember what was read of the stale sessions."""
         found: dict[str, list[Document]] = {}
         for document in documents:
-            found.setdefault(str(document.get("s") or document["_id"]), []).append(document)
+            found.setdefault(whose(document), []).append(document)
         for session, pushes in stale.items():
             self._heads.pop(session, None)
             if its := found.get(session):
