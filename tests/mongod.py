@@ -91,6 +91,7 @@ class ReplicaSet:
         config = {"_id": "jmmc", "members": members, "settings": settings}
         with self.nodes[0].client() as client:
             client.admin.command("replSetInitiate", config)
+            _until_whole(client)
         self.primary()
 
     @property
@@ -116,3 +117,14 @@ class ReplicaSet:
     def close(self) -> None:
         for node in self.nodes:
             node.stop()
+
+
+def _until_whole(client: "pymongo.MongoClient[dict[str, Any]]") -> None:
+    """Until all have copied what there is: before that no majority confirms anything."""
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline:
+        members = client.admin.command("replSetGetStatus")["members"]
+        if sorted(it["stateStr"] for it in members) == ["PRIMARY", "SECONDARY", "SECONDARY"]:
+            return
+        time.sleep(0.1)
+    raise AssertionError(f"no replica set: {members}")

@@ -309,6 +309,30 @@ async def test_a_large_collection_is_collected_into_while_its_indexes_are_built(
     await store.close()
 
 
+async def test_indexes_that_take_longer_than_an_operation_may_are_built_all_the_same(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(mongo, "_INDEX_PATIENCE", 0.0)
+    mongod = Mongod(tmp_path, "--setParameter", "enableTestCommands=1")
+    mongod.start()
+    try:
+        with mongod.client() as client:
+            raw = client.jmmc["large"]
+            raw.insert_one({"conf": "c", "uid": UID, "m": [], "at": datetime(2024, 1, 1)})
+            held = {"configureFailPoint": "hangAfterStartingIndexBuild"}
+            client.admin.command({**held, "mode": "alwaysOn"})
+            store = MongoStore(url=mongod.url, name=raw.name, timeout=1.0)
+            await store.open()
+            await asyncio.sleep(1.5)
+            client.admin.command({**held, "mode": "off"})
+            assert store._indexing is not None
+            await store._indexing
+            assert "jmmc_retention" in raw.index_information()
+            await store.close()
+    finally:
+        mongod.stop()
+
+
 async def test_a_host_brings_its_own_client_and_keeps_it(mongod: Mongod, raw: Collection) -> None:
     client: AsyncMongoClient[Any] = AsyncMongoClient(mongod.url)
     app = MetricsCollector(store=MongoStore(client.jmmc[raw.name]), secret="x")

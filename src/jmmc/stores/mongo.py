@@ -81,15 +81,17 @@ class MongoStore:
         if self._sessions is not None and self._loop is asyncio.get_running_loop():
             return
         client: AsyncMongoClient[Document] | None = None
-        with self.guarded():
+        with self.guarded(bounded=False):  # Each step has a limit of its own, indexes have none.
             collection = self._given
             if collection is None:
                 client = _connect(self._url, self._timeout)
                 collection = _database(client)[self._name]
             try:
-                await self._inspect(collection)
-                await _make(collection)
-                await _make(_beside(collection, "summaries"))
+                with self.guarded():
+                    await self._inspect(collection)
+                for it in (collection, _beside(collection, "summaries")):
+                    with self.guarded():
+                        await _make(it)
                 self._indexing = await self._make_indexes(collection)
             except BaseException:
                 if client is not None:
