@@ -25,7 +25,8 @@ PREFIX = "/jitsi-meet-metrics-collector"
 
 # Below those that Linux gives away by itself: a connection that goes out, or a server on port 0,
 # may get one of those before the process that is to listen there has come so far.
-_PORTS = 10_000
+# Above the last one to which no browser goes, 10080 (the bad ports of the Fetch standard).
+_PORTS = 11_000
 _EACH = 2_500  # For each of eight workers of pytest-xdist.
 
 
