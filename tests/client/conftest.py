@@ -39,6 +39,15 @@ _ANSWERED = """
 })();
 """
 
+# With a clock that stands still chance does too: the wait before another try is drawn, and one in
+# some dozens would be longer than a test goes on.
+_SEEDED = """
+(() => {
+  let drawn = 20_261_126;
+  Math.random = () => (drawn = (drawn * 16_807) % 2_147_483_647) / 2_147_483_647;
+})();
+"""
+
 Answer = tuple[int, dict[str, str], Any] | None
 """Status, headers, JSON; None lets the request fail."""
 
@@ -46,13 +55,15 @@ Answer = tuple[int, dict[str, str], Any] | None
 class Stage:
     """One page with the script in it, and a collector that does as it is told.
 
-    With a `clock` time stands still in the page, and `pass_time` moves it.
+    With a `clock` time stands still in the page, `pass_time` moves it, and chance is the same in
+    each page.
     """
 
     def __init__(self, page: Page, *, clock: bool = False, **settings: Any) -> None:
         if clock:
             page.clock.install(time=time.time())
             page.clock.pause_at(time.time() + 1)
+            page.add_init_script(_SEEDED)
         page.add_init_script(_ANSWERED)
         self.page = page
         self.settings = settings
