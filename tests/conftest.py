@@ -11,7 +11,7 @@ from hypothesis import Phase, settings
 from playwright.sync_api import Browser, sync_playwright
 
 import jmmc
-from tests.mongod import Mongod, ReplicaSet
+from tests.mongod import Mongod, ReplicaSet, started
 
 pytest_plugins = ["tests.watchdog"]
 pytest.register_assert_rewrite("tests.e2e.truth", "tests.oracle")
@@ -101,10 +101,8 @@ def browser() -> Iterator[Browser]:
 @pytest.fixture(scope="session")
 def mongod(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Mongod]:
     """One real MongoDB server, that no test stops."""
-    mongod = Mongod(tmp_path_factory.mktemp("mongod"))
-    mongod.start()
-    yield mongod
-    mongod.stop()
+    with started(tmp_path_factory.mktemp("mongod")) as mongod:
+        yield mongod
 
 
 @pytest.fixture(scope="session")

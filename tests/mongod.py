@@ -5,7 +5,9 @@ import signal
 import socket
 import subprocess
 import time
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -74,6 +76,17 @@ class Mongod:
         assert self.process is not None
         fields = Path(f"/proc/{self.process.pid}/stat").read_text().rpartition(") ")[2].split()
         return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+@contextmanager
+def started(folder: Path, *options: str) -> Iterator[Mongod]:
+    """A server of its own, for as long as it is needed."""
+    mongod = Mongod(folder, *options)
+    mongod.start()
+    try:
+        yield mongod
+    finally:
+        mongod.stop()
 
 
 class ReplicaSet:

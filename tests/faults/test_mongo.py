@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tests.mongod import Mongod, ReplicaSet
+from tests.mongod import Mongod, ReplicaSet, started
 from tests.senders import Load, Sender, assert_stored_once
 from tests.servers import Serve
 
@@ -27,10 +27,8 @@ def senders() -> list[Sender]:
 @pytest.fixture
 def alone(tmp_path: Path) -> Iterator[Mongod]:
     """A server of the test's own."""
-    mongod = Mongod(tmp_path / "mongod")
-    mongod.start()
-    yield mongod
-    mongod.stop()
+    with started(tmp_path / "mongod") as mongod:
+        yield mongod
 
 
 @pytest.fixture

@@ -24,7 +24,7 @@ from jmmc.stores.mongo import MongoStore
 from jmmc.summary import Wanted, summarize
 from jmmc.thresholds import preset
 from tests.builders import UID, body, call, push, sample, v1_push
-from tests.mongod import Mongod, ReplicaSet
+from tests.mongod import Mongod, ReplicaSet, started
 from tests.servers import free_port
 
 _SESSION = "0" * 23 + "1"
@@ -273,9 +273,7 @@ async def test_retention_is_a_lifetime_that_mongodb_looks_after(
 
 
 async def test_mongodb_deletes_what_is_too_old_and_nothing_else(tmp_path: Path) -> None:
-    mongod = Mongod(tmp_path, "--setParameter", "ttlMonitorSleepSecs=1")
-    mongod.start()
-    try:
+    with started(tmp_path, "--setParameter", "ttlMonitorSleepSecs=1") as mongod:
         store = MongoStore(url=mongod.url, retention_days=30)
         await store.open()
         now = int(datetime.now(UTC).timestamp())
@@ -287,8 +285,6 @@ async def test_mongodb_deletes_what_is_too_old_and_nothing_else(tmp_path: Path) 
             await asyncio.sleep(0.1)
         assert [it.id async for it in store.sessions(SessionFilter())] == ["b" * 24]
         await store.close()
-    finally:
-        mongod.stop()
 
 
 async def test_a_large_collection_is_collected_into_while_its_indexes_are_built(
@@ -313,24 +309,22 @@ async def test_indexes_that_take_longer_than_an_operation_may_are_built_all_the_
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(mongo, "_INDEX_PATIENCE", 0.0)
-    mongod = Mongod(tmp_path, "--setParameter", "enableTestCommands=1")
-    mongod.start()
-    try:
-        with mongod.client() as client:
-            raw = client.jmmc["large"]
-            raw.insert_one({"conf": "c", "uid": UID, "m": [], "at": datetime(2024, 1, 1)})
-            held = {"configureFailPoint": "hangAfterStartingIndexBuild"}
-            client.admin.command({**held, "mode": "alwaysOn"})
-            store = MongoStore(url=mongod.url, name=raw.name, timeout=1.0)
-            await store.open()
-            await asyncio.sleep(1.5)
-            client.admin.command({**held, "mode": "off"})
-            assert store._indexing is not None
-            await store._indexing
-            assert "jmmc_retention" in raw.index_information()
-            await store.close()
-    finally:
-        mongod.stop()
+    with (
+        started(tmp_path, "--setParameter", "enableTestCommands=1") as mongod,
+        mongod.client() as client,
+    ):
+        raw = client.jmmc["large"]
+        raw.insert_one({"conf": "c", "uid": UID, "m": [], "at": datetime(2024, 1, 1)})
+        held = {"configureFailPoint": "hangAfterStartingIndexBuild"}
+        client.admin.command({**held, "mode": "alwaysOn"})
+        store = MongoStore(url=mongod.url, name=raw.name, timeout=1.0)
+        await store.open()
+        await asyncio.sleep(1.5)
+        client.admin.command({**held, "mode": "off"})
+        assert store._indexing is not None
+        await store._indexing
+        assert "jmmc_retention" in raw.index_information()
+        await store.close()
 
 
 async def test_a_host_brings_its_own_client_and_keeps_it(mongod: Mongod, raw: Collection) -> None:
@@ -459,17 +453,15 @@ async def test_a_collection_of_another_kind_is_refused(
 @pytest.fixture(scope="module")
 def guarded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Mongod]:
     """A server that asks who one is: `reader` may read, `writer` may write."""
-    mongod = Mongod(tmp_path_factory.mktemp("guarded"), "--auth")
-    mongod.start()
-    with mongod.client() as client:
-        client.admin.command("createUser", "root", pwd="pw", roles=["root"])
-    with pymongo.MongoClient[Any](
-        mongod.url, username="root", password="pw", authSource="admin"
-    ) as root:
-        root.jmmc.command("createUser", "reader", pwd="pw", roles=["read"])
-        root.jmmc.command("createUser", "writer", pwd="pw", roles=["readWrite"])
-    yield mongod
-    mongod.stop()
+    with started(tmp_path_factory.mktemp("guarded"), "--auth") as mongod:
+        with mongod.client() as client:
+            client.admin.command("createUser", "root", pwd="pw", roles=["root"])
+        with pymongo.MongoClient[Any](
+            mongod.url, username="root", password="pw", authSource="admin"
+        ) as root:
+            root.jmmc.command("createUser", "reader", pwd="pw", roles=["read"])
+            root.jmmc.command("createUser", "writer", pwd="pw", roles=["readWrite"])
+        yield mongod
 
 
 @pytest.mark.parametrize(

@@ -20,7 +20,7 @@ from jmmc.stores.mongo import MongoStore
 from jmmc.stores.spool import SpooledStore
 from jmmc.writer import Writer
 from tests.builders import UID, push, sample, v1_push
-from tests.mongod import Mongod
+from tests.mongod import Mongod, started
 
 _ALL = SessionFilter()
 
@@ -36,10 +36,8 @@ def driver_garbage() -> Iterator[None]:
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Mongod]:
-    mongod = Mongod(tmp_path_factory.mktemp("mongod"))
-    mongod.start()
-    yield mongod
-    mongod.stop()
+    with started(tmp_path_factory.mktemp("mongod")) as mongod:
+        yield mongod
 
 
 @pytest.fixture

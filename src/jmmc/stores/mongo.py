@@ -185,9 +185,7 @@ class MongoStore:
         with self.guarded():
             found = sessions.find({**_query(wanted), **ours}, {"_id": True}, limit=_READ_SESSIONS)
             keys = [it["_id"] async for it in found]
-            which = all_of(keys)
-            if not keys:
-                which = {**_query(wanted), "s": {"$exists": True}}
+            which = all_of(keys) if keys else {**_query(wanted), "s": {"$exists": True}}
             sizes = {"$group": {"_id": None, "samples": {"$sum": {"$size": "$m"}}}}
             summed = await sessions.aggregate([{"$match": {**which, **ours}}, sizes])
             samples = sum([it["samples"] async for it in summed])
