@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from hypothesis import Phase, settings
-from playwright.sync_api import Browser, sync_playwright
+from playwright.sync_api import Browser, expect, sync_playwright
 
 import jmmc
 from tests.mongod import Mongod, ReplicaSet, started
@@ -45,6 +45,8 @@ def pytest_report_header() -> str:
     """Whether the source or the built wheel is tested."""
     return f"jmmc from {Path(jmmc.__file__).parent}"
 
+
+expect.set_options(timeout=15_000)  # ms, for a machine that is busy with other tests
 
 # Those that take longest come first, so that no worker is left alone with one.
 _LONG = (

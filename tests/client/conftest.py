@@ -110,7 +110,7 @@ class Stage:
         self.wait_until(lambda: len(self.pushes) >= count)
 
     def wait_until(self, happened: Callable[[], bool]) -> None:
-        for _ in range(200):
+        for _ in range(600):
             if happened():
                 return
             self.page.wait_for_timeout(25)

