@@ -11,34 +11,10 @@ from playwright.sync_api import Browser, Page, Route
 
 from jmmc.settings import Settings
 from jmmc.web.script import ENTRANCES, Entrance, render
+from tests.page_time import ANSWERED, answered, pass_time
 
 _PAGES = Path(__file__).parent.parent / "e2e"
 _ORIGIN = "https://meet.example.org"
-_STEP = 5000  # Milliseconds: less than the script waits for an answer.
-
-# `answered()` is done when the script has what it asked for. An answer comes with its whole body,
-# and the script's own steps behind it take no task of the browser's.
-_ANSWERED = """
-(() => {
-  const real = window.fetch;
-  const underWay = new Set();
-  const task = () => new Promise((done) => {
-    const { port1, port2 } = new MessageChannel();
-    port1.onmessage = done;
-    port2.postMessage(0);
-  });
-  window.fetch = (...asked) => {
-    const whole = real(...asked).then(async (it) => new Response(await it.text(), it));
-    const over = whole.then(task, task).then(task).then(() => underWay.delete(over));
-    underWay.add(over);
-    return whole;
-  };
-  window.answered = async () => {
-    while (underWay.size) await Promise.all(underWay);
-  };
-})();
-"""
-
 # With a clock that stands still chance does too: the wait before another try is drawn, and one in
 # some dozens would be longer than a test goes on.
 _SEEDED = """
@@ -64,7 +40,7 @@ class Stage:
             page.clock.install(time=time.time())
             page.clock.pause_at(time.time() + 1)
             page.add_init_script(_SEEDED)
-        page.add_init_script(_ANSWERED)
+        page.add_init_script(ANSWERED)
         self.page = page
         self.settings = settings
         self.pushes: list[dict[str, Any]] = []
@@ -96,14 +72,11 @@ class Stage:
 
     def answered(self) -> None:
         """Wait until the script has the answers to all that it has asked."""
-        self.page.evaluate("answered()")
+        answered(self.page)
 
     def pass_time(self, milliseconds: int) -> None:
         """Move the page's clock. What is asked meanwhile is answered before it goes further."""
-        self.answered()
-        for passed in range(0, milliseconds, _STEP):
-            self.page.clock.run_for(min(_STEP, milliseconds - passed))
-            self.answered()
+        pass_time(self.page, milliseconds)
 
     def wait_for(self, count: int) -> None:
         """Wait until so many pushes have come."""

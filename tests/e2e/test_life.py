@@ -10,6 +10,7 @@ from playwright.sync_api import Page
 from tests.e2e.conftest import load_script
 from tests.e2e.proxy import Plan, Proxy
 from tests.e2e.truth import assert_sample_for_sample
+from tests.page_time import ANSWERED, pass_time
 from tests.recordings import stats_of
 from tests.servers import Serve
 
@@ -221,23 +222,20 @@ def test_ten_minutes_without_a_server_lose_nothing(tmp_path: Path, visit: Visit)
     try:
         page = visit()
         page.clock.install()
+        page.evaluate(ANSWERED)
         _join(page, "outage", proxy.port)
-        page.clock.run_for(1000)
+        pass_time(page, 1000)
         page.wait_for_function(_NOTHING_WAITS)
         switch.up = False
         for number in range(60):
             page.evaluate("it => jitsi.emitStats(it)", _RECORDS[number % len(_RECORDS)])
-            page.clock.run_for(10_000)
+            pass_time(page, 10_000)
         emitted = page.evaluate("jitsi.emitted")
         assert emitted[-1]["wall"] - emitted[0]["wall"] >= 590
-        before = len(proxy.log)
         switch.up = True
         deadline = time.monotonic() + 40
         while not page.evaluate(_NOTHING_WAITS) and time.monotonic() < deadline:
-            if "pass" not in proxy.log[before:]:
-                page.clock.run_for(5000)
-            # A push is under way, or soon: the page's time waits for the server's.
-            page.wait_for_timeout(100)
+            pass_time(page, 5000)
         (session,) = _sessions(serve, 1)
     finally:
         proxy.close()
