@@ -105,12 +105,13 @@ class Site:
         for serve in self.collectors:
             assert serve.process is not None
             assert serve.process.poll() is None, "the fault has ended the collector"
-        if self.mongod and self.mongod.process and self.mongod.process.poll() is not None:
-            await self.start_mongod()
         deadline = asyncio.get_running_loop().time() + _PATIENCE
         for serve in self.collectors:
             while (told := await asyncio.to_thread(_ready, serve)).get("status") != "ready":
                 assert asyncio.get_running_loop().time() < deadline, f"not ready: {told}"
+                # One that fails takes a while to write down why, and only then it has ended.
+                if self.mongod and self.mongod.process and self.mongod.process.poll() is not None:
+                    await self.start_mongod()
                 await asyncio.sleep(0.05)
 
     async def stored(self, senders: list[Sender]) -> dict[str, Session]:
