@@ -68,6 +68,18 @@ class Mongod:
             self.process.wait(60)
             self.process = None
 
+    @contextmanager
+    def hanging(self) -> Iterator[None]:
+        """It stands still with all of its threads, and goes on at the end."""
+        assert self.process is not None
+        self.process.send_signal(signal.SIGSTOP)
+        # On a busy machine that takes a moment, in which it would still answer.
+        os.waitid(os.P_PID, self.process.pid, os.WSTOPPED | os.WEXITED | os.WNOWAIT)
+        try:
+            yield
+        finally:
+            self.process.send_signal(signal.SIGCONT)
+
     def client(self) -> "pymongo.MongoClient[dict[str, Any]]":
         return pymongo.MongoClient(self.url, serverSelectionTimeoutMS=10_000, timeoutMS=30_000)
 

@@ -15,6 +15,7 @@ from tests.page_time import ANSWERED, answered, pass_time
 
 _PAGES = Path(__file__).parent.parent / "e2e"
 _ORIGIN = "https://meet.example.org"
+
 # With a clock that stands still chance does too: the wait before another try is drawn, and one in
 # some dozens would be longer than a test goes on.
 _SEEDED = """

@@ -62,11 +62,8 @@ async def _stop_collector(site: Site) -> None:
 
 
 async def _stop_mongod(site: Site) -> None:
-    mongod = site.database()
-    assert mongod.process is not None
-    mongod.process.send_signal(signal.SIGSTOP)
-    await site.pause(3.0)
-    mongod.process.send_signal(signal.SIGCONT)
+    with site.database().hanging():
+        await site.pause(3.0)
 
 
 def _disk(how: Disk) -> Callable[[Site], Awaitable[None]]:

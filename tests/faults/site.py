@@ -107,12 +107,15 @@ class Site:
             assert serve.process.poll() is None, "the fault has ended the collector"
         deadline = asyncio.get_running_loop().time() + _PATIENCE
         for serve in self.collectors:
-            while (told := await asyncio.to_thread(_ready, serve)).get("status") != "ready":
+            while (told := await self._told(serve)).get("status") != "ready":
                 assert asyncio.get_running_loop().time() < deadline, f"not ready: {told}"
-                # One that fails takes a while to write down why, and only then it has ended.
-                if self.mongod and self.mongod.process and self.mongod.process.poll() is not None:
-                    await self.start_mongod()
                 await asyncio.sleep(0.05)
+
+    async def _told(self, serve: Serve) -> dict[str, Any]:
+        # One that fails takes a while to write down why, and only then it has ended.
+        if self.mongod and self.mongod.process and self.mongod.process.poll() is not None:
+            await self.start_mongod()
+        return await asyncio.to_thread(_ready, serve)
 
     async def stored(self, senders: list[Sender]) -> dict[str, Session]:
         """The sessions of these, by conference, read past all that was between."""

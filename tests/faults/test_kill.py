@@ -58,7 +58,7 @@ async def test_a_server_told_to_stop_commits_what_waits_and_exits_with_success(
         loop = asyncio.get_running_loop()
         started = loop.time()
         await _under_load(serve, senders, 1.0, signal.SIGTERM)
-        assert loop.time() - started < 9, "what takes 10 s is cut: nothing had to be"
+        assert loop.time() - started < 6
         writer.close()
         await asyncio.to_thread(_assert_stored_once, serve, senders)
     finally:

@@ -111,10 +111,8 @@ async def test_a_server_that_hangs_holds_up_no_request_for_longer_than_the_limit
     serve = await serve_on(alone.url, *_NO_SPOOL)
     async with Load(senders, serve.port) as load:
         await load.confirms()
-        assert alone.process is not None
-        alone.process.send_signal(signal.SIGSTOP)
-        await _until_refused(senders)
-        alone.process.send_signal(signal.SIGCONT)
+        with alone.hanging():
+            await _until_refused(senders)
         await load.confirms()
     assert_stored_once(await asyncio.to_thread(serve.export), senders)
     assert max(it.slowest for it in senders) < _LONGEST

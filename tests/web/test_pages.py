@@ -168,14 +168,10 @@ def test_charts_take_the_colours_of_light_and_dark(visit: Visit) -> None:
 
 @pytest.mark.parametrize("name", _PATHS)
 def test_a_page_is_there_within_a_second(serve: Serve, name: str) -> None:
-    def took() -> float:
-        began = time.monotonic()
-        url = f"http://127.0.0.1:{serve.port}{_PATHS[name]}"
-        with urllib.request.urlopen(url, timeout=10) as it:
-            assert it.read().endswith(b"</html>")
-        return time.monotonic() - began
-
-    assert min(took() for _ in range(3)) < 1, "once, when the machine has time for it"
+    began = time.monotonic()
+    with urllib.request.urlopen(f"http://127.0.0.1:{serve.port}{_PATHS[name]}", timeout=10) as it:
+        assert it.read().endswith(b"</html>")
+    assert time.monotonic() - began < 1
 
 
 def _number(text: str) -> float:
@@ -297,7 +293,7 @@ def test_the_health_page_goes_on_by_itself(visit: Visit, serve: Serve) -> None:
     stored = page.locator(".figures b").nth(2)
     before = _number(stored.inner_text())
     _push(serve, f"{time.time_ns():032x}", "healthy", {"seq": 0, "age": 5, "m": {"cq": 100}})
-    expect(stored).to_have_text(f"{before + 1:,.0f}", timeout=15_000)
+    expect(stored).to_have_text(f"{before + 1:,.0f}")
     assert page.locator("dt", has_text="script versions seen").count() == 1
 
 
