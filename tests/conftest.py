@@ -3,6 +3,7 @@
 import gc
 import shutil
 import warnings
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -62,7 +63,13 @@ _UNCLOSED = "unclosed (<socket|transport)"
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Put long files first, and let the driver of MongoDB leave what it leaves."""
+    """Put long files first, and let the driver of MongoDB leave what it leaves.
+
+    Raises pytest.UsageError if two tests have one name: pytest-xdist would run one of them.
+    """
+    for name, times in Counter(it.nodeid for it in items).most_common(1):
+        if times > 1:
+            raise pytest.UsageError(f"{times} tests have the name {name}")
     here = Path(__file__).parent
     order = {here / name: place for place, name in enumerate(_LONG)}
     items.sort(key=lambda it: order.get(it.path, len(order)))
