@@ -63,19 +63,20 @@ _UNCLOSED = "unclosed (<socket|transport)"
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Put long files first, and let the driver of MongoDB leave what it leaves.
-
-    Raises pytest.UsageError if two tests have one name: pytest-xdist would run one of them.
-    """
-    for name, times in Counter(it.nodeid for it in items).most_common(1):
-        if times > 1:
-            raise pytest.UsageError(f"{times} tests have the name {name}")
+    """Put long files first, and let the driver of MongoDB leave what it leaves."""
     here = Path(__file__).parent
     order = {here / name: place for place, name in enumerate(_LONG)}
     items.sort(key=lambda it: order.get(it.path, len(order)))
     for it in items:
         if _speaks_to_mongodb(it.path):
             it.add_marker(pytest.mark.filterwarnings(f"ignore:{_UNCLOSED}:ResourceWarning"))
+
+
+def pytest_xdist_node_collection_finished(ids: list[str]) -> None:
+    """Raise pytest.UsageError if two tests have one name: pytest-xdist would run one of them."""
+    for name, times in Counter(ids).most_common(1):
+        if times > 1:
+            raise pytest.UsageError(f"{times} tests have the name {name}")
 
 
 def _speaks_to_mongodb(path: Path) -> bool:
