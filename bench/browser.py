@@ -17,9 +17,9 @@ from playwright.sync_api import Browser, CDPSession, Route, sync_playwright
 sys.path.insert(0, str(Path(__file__).parent.parent))
 
 from jmmc.settings import Settings
-from jmmc.web.script import Script, render
+from jmmc.web.browser.script import Script, render
 from tests.conftest import CHROMIUM, CHROMIUM_OPTIONS
-from tests.recordings import reports, stats_of, v1_bodies
+from tests.support.recordings import reports, stats_of, v1_bodies
 
 _PAGES = Path(__file__).parent.parent / "tests" / "e2e"
 _ORIGIN = "https://meet.example.org"

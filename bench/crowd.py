@@ -15,9 +15,9 @@ from dataclasses import dataclass, field
 
 import msgspec
 
-from jmmc.model import Sample
-from jmmc.simulation import Scenario, simulate
-from tests.servers import PREFIX
+from jmmc.core.model import Sample
+from jmmc.simulation.life import Scenario, simulate
+from tests.support.servers import PREFIX
 
 _LIVES = 200  # Different ones; the crowd shares them.
 _TICK = 0.005  # Seconds

@@ -12,11 +12,11 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
 
-from jmmc.model import Push, Sample
-from jmmc.stores.documents import SAMPLES
-from jmmc.stores.mongo import MongoStore
-from tests.builders import UID, push
-from tests.mongod import Mongod
+from jmmc.core.model import Push, Sample
+from jmmc.stores.mongo.documents import SAMPLES
+from jmmc.stores.mongo.store import MongoStore
+from tests.support.builders import UID, push
+from tests.support.mongod import Mongod
 
 _READINGS = (
     b'{"cq":93,"u":{"bw":1347.33,"ab":38.33,"vb":912.67},"d":{"bw":3817.33,"ab":41,"vb":850.67},'

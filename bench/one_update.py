@@ -6,11 +6,11 @@ from collections.abc import Sequence
 
 import uvicorn
 
-from jmmc.model import Push, Receipt, Refusal
+from jmmc.core.model import Push, Receipt, Refusal
 from jmmc.settings import Settings
-from jmmc.stores.documents import Document, document_id, element, new_document
-from jmmc.stores.mongo import MongoStore
-from jmmc.web.server import create_app
+from jmmc.stores.mongo.documents import Document, document_id, element, new_document
+from jmmc.stores.mongo.store import MongoStore
+from jmmc.web.site import create_app
 
 
 class OneUpdateStore(MongoStore):

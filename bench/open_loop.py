@@ -24,8 +24,8 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).parent.parent))
 
 from bench.crowd import Crowd, Figures
-from tests.servers import Serve
-from tests.slow_disk import SlowDisk
+from tests.support.servers import Serve
+from tests.support.slow_disk import SlowDisk
 
 _TICKS = os.sysconf("SC_CLK_TCK")
 

@@ -24,9 +24,9 @@ from playwright.sync_api import Browser, Page, sync_playwright
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
 
-from jmmc.moments import iso
+from jmmc.core.timestamps import iso
 from tests.conftest import CHROMIUM, CHROMIUM_OPTIONS
-from tests.servers import Serve
+from tests.support.servers import Serve
 
 _DAY = 86_400
 _WINDOWS = {"day": 1, "week": 7, "month": 30}

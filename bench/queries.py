@@ -20,10 +20,10 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
 
-from jmmc.queries import Queries
+from jmmc.answers.queries import Queries
+from jmmc.quality.summary import Wanted
 from jmmc.stores import Store, open_store
-from jmmc.summary import Wanted
-from tests.mongod import Mongod
+from tests.support.mongod import Mongod
 
 _DAY = 86_400
 _ROUNDS = 7

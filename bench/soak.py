@@ -21,7 +21,7 @@ sys.path.insert(0, str(Path(__file__).parent.parent))
 
 from bench.crowd import Crowd, Figures
 from bench.open_loop import Watch, conclude
-from tests.servers import Serve
+from tests.support.servers import Serve
 
 _PAUSE = 1.0  # Seconds between two questions: somebody clicks, and the live page refreshes.
 _QUESTIONS = (

@@ -20,15 +20,15 @@ import pymongo
 from bson import ObjectId
 from pymongo import UpdateOne
 
-from jmmc.model import Dialect, Push
-from jmmc.simulation import Life, Scenario, simulate
+from jmmc.core.model import Dialect, Push
+from jmmc.maintenance.summarizer import Summarizer
+from jmmc.quality.thresholds import preset
+from jmmc.simulation.life import Life, Scenario, simulate
 from jmmc.stores import Store
-from jmmc.stores.documents import element
-from jmmc.stores.mongo import MongoStore
-from jmmc.stores.sqlite import SqliteStore
-from jmmc.summarizer import Summarizer
-from jmmc.thresholds import preset
-from tests.mongod import Mongod
+from jmmc.stores.mongo.documents import element
+from jmmc.stores.mongo.store import MongoStore
+from jmmc.stores.sqlite.store import SqliteStore
+from tests.support.mongod import Mongod
 
 _START = 1_789_948_800  # A Monday, 00:00 UTC
 _BATCH = 32

@@ -4,7 +4,7 @@ import re
 
 from sphinx.application import Sphinx
 
-from jmmc.version import __version__
+from jmmc.core.version import __version__
 
 project = "jmmc"
 version = release = __version__

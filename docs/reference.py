@@ -10,12 +10,12 @@ import click
 import msgspec
 from click.testing import CliRunner
 
-from jmmc.cli import main as command
+from jmmc.cli.main import main as command
 from jmmc.collector import Collector
 from jmmc.settings import Settings
 from jmmc.stores import configured_store
-from jmmc.web.api import api_description
-from jmmc.web.openapi import answer_of, kind_of
+from jmmc.web.api.openapi import answer_of, kind_of
+from jmmc.web.api.routes import api_description
 
 FOLDER = Path(__file__).parent
 

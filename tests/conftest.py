@@ -12,10 +12,10 @@ from hypothesis import Phase, settings
 from playwright.sync_api import Browser, expect, sync_playwright
 
 import jmmc
-from tests.mongod import Mongod, ReplicaSet, started
+from tests.support.mongod import Mongod, ReplicaSet, started
 
-pytest_plugins = ["tests.watchdog"]
-pytest.register_assert_rewrite("tests.e2e.truth", "tests.oracle")
+pytest_plugins = ["tests.support.watchdog"]
+pytest.register_assert_rewrite("tests.e2e.truth", "tests.support.oracle")
 
 # For `./run mutants`: the first example that fails is enough, nobody reads the smallest.
 settings.register_profile(
@@ -51,13 +51,33 @@ expect.set_options(timeout=15_000)  # ms, for a machine that is busy with other 
 
 # Those that take longest come first, so that no worker is left alone with one.
 _LONG = (
-    *("web/test_pages.py", "faults/test_mongo.py", "e2e/test_life.py", "stores/test_reports.py"),
-    *("faults/test_rounds.py", "web/test_demo.py", "client/test_behaviour.py", "test_watch.py"),
-    *("stores/test_spool.py", "test_open_loop.py", "web/test_markup.py", "stores/test_mongo.py"),
-    *("web/test_crowd.py", "e2e/test_faults.py", "faults/test_kill.py", "test_greedy.py"),
-    *("stores/test_contract.py", "web/test_schema.py", "test_copy.py", "test_bench.py"),
-    *("e2e/test_forget.py", "stores/test_erasing.py", "test_site.py", "test_answers.py"),
-    *("test_command.py", "client/test_readings.py", "e2e/test_two_collectors.py"),
+    "web/dashboard/test_pages.py",
+    "faults/test_mongo.py",
+    "e2e/test_life.py",
+    "stores/test_reports.py",
+    "faults/test_rounds.py",
+    "web/demo/test_demo.py",
+    "client/test_behaviour.py",
+    "alerting/test_evaluator.py",
+    "stores/test_spool.py",
+    "bench/test_open_loop.py",
+    "web/dashboard/test_markup.py",
+    "stores/mongo/test_store.py",
+    "web/dashboard/test_crowd.py",
+    "e2e/test_faults.py",
+    "faults/test_kill.py",
+    "server/test_greedy.py",
+    "stores/test_contract.py",
+    "web/api/test_schema.py",
+    "stores/test_copy.py",
+    "bench/test_bench.py",
+    "e2e/test_forget.py",
+    "stores/test_erasing.py",
+    "docs/test_site.py",
+    "cli/test_answers.py",
+    "cli/test_command.py",
+    "client/test_readings.py",
+    "e2e/test_two_collectors.py",
 )
 _UNCLOSED = "unclosed (<socket|transport)"
 
@@ -80,7 +100,10 @@ def pytest_xdist_node_collection_finished(ids: list[str]) -> None:
 
 
 def _speaks_to_mongodb(path: Path) -> bool:
-    return path.parent.name in ("stores", "faults") or path.stem in ("test_copy", "test_watch")
+    return path.parent.name in ("stores", "faults") or path.stem in (
+        "test_copy",
+        "alerting/test_evaluator",
+    )
 
 
 @pytest.fixture(autouse=True, scope="module")

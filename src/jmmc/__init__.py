@@ -3,15 +3,15 @@
 from importlib import import_module
 from typing import TYPE_CHECKING
 
-from jmmc.errors import JmmcError, SettingsError, StoreError, UnusableStore
+from jmmc.core.errors import JmmcError, SettingsError, StoreError, UnusableStore
+from jmmc.core.version import __version__
 from jmmc.settings import Settings
 from jmmc.stores import Store, open_store
-from jmmc.version import __version__
 
 if TYPE_CHECKING:
-    from jmmc.stores.mongo import MongoStore
-    from jmmc.web.app import MetricsCollector
-    from jmmc.web.server import dashboard
+    from jmmc.stores.mongo.store import MongoStore
+    from jmmc.web.browser.app import MetricsCollector
+    from jmmc.web.site import dashboard
 
 __all__ = [
     "JmmcError",
@@ -29,9 +29,9 @@ __all__ = [
 
 
 _WHEN_ASKED_FOR = {
-    "MetricsCollector": "jmmc.web.app",
-    "MongoStore": "jmmc.stores.mongo",
-    "dashboard": "jmmc.web.server",
+    "MetricsCollector": "jmmc.web.browser.app",
+    "MongoStore": "jmmc.stores.mongo.store",
+    "dashboard": "jmmc.web.site",
 }
 
 

@@ -16,30 +16,30 @@ from typing import NamedTuple, Protocol
 
 from msgspec.structs import replace
 
-from jmmc.addresses import Address, Proxies, stored_form, throttle_key, truncated
-from jmmc.admission import Policy, admit
-from jmmc.alerts import State
-from jmmc.chores import Chores, lifetime_of, summarizer_of
-from jmmc.counters import ANCESTOR, Counters
-from jmmc.erasure import Erasure, Forgotten, Subject
-from jmmc.errors import Rejected, StoreError
-from jmmc.forgetting import forget
-from jmmc.identity import COOKIE, CookieSigner, is_session_id
-from jmmc.logs import logger
-from jmmc.model import Condition, Dialect, Push, Receipt, Refusal, Sample
-from jmmc.network_names import NetworkNames
-from jmmc.pseudonyms import Pseudonyms
-from jmmc.queries import Queries
+from jmmc.alerting.evaluator import Watch, keep_watching
+from jmmc.alerting.rules import State
+from jmmc.answers.queries import Queries
+from jmmc.core.errors import Rejected, StoreError
+from jmmc.core.logging import logger
+from jmmc.core.model import Condition, Dialect, Push, Receipt, Refusal, Sample
+from jmmc.core.tasks import stop
+from jmmc.ingest.counters import ANCESTOR, Counters
+from jmmc.ingest.geo import NetworkNames
+from jmmc.ingest.writer import Writer
+from jmmc.maintenance.erase import forget
+from jmmc.maintenance.schedule import Chores, lifetime_of, summarizer_of
+from jmmc.maintenance.time_totals import Tally
+from jmmc.privacy.pseudonyms import Pseudonyms
+from jmmc.privacy.receipts import Erasure, Forgotten, Subject
+from jmmc.protocol.addresses import Address, Proxies, stored_form, throttle_key, truncated
+from jmmc.protocol.admission import Policy, admit
+from jmmc.protocol.identity import COOKIE, CookieSigner, is_session_id
+from jmmc.protocol.rate_limit import Throttle
+from jmmc.protocol.useragent import browser_and_system
+from jmmc.protocol.wire import Answer, Codec, add_server_readings
 from jmmc.settings import Change, Settings, changed
 from jmmc.stores import Store
-from jmmc.stores.erasures import forgotten
-from jmmc.tally import Tally
-from jmmc.tasks import stop
-from jmmc.throttle import Throttle
-from jmmc.useragent import browser_and_system
-from jmmc.watch import Watch, keep_watching
-from jmmc.wire import Answer, Codec, add_server_readings
-from jmmc.writer import Writer
+from jmmc.stores.erasure_receipts import forgotten
 
 _log = logger(__name__)
 

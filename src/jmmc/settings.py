@@ -18,10 +18,10 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails
 
-from jmmc.alerts import KINDS, Rule
-from jmmc.errors import SettingsError
-from jmmc.logs import LogFormat
-from jmmc.pseudonyms import Which
+from jmmc.alerting.rules import KINDS, Rule
+from jmmc.core.errors import SettingsError
+from jmmc.core.logging import LogFormat
+from jmmc.privacy.pseudonyms import Which
 
 ENVIRONMENT_PREFIX = "JMMC_"
 

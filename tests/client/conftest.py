@@ -3,17 +3,17 @@
 import json
 import time
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import Any, cast
 
 import pytest
 from playwright.sync_api import Browser, Page, Route
 
 from jmmc.settings import Settings
-from jmmc.web.script import ENTRANCES, Entrance, render
-from tests.page_time import ANSWERED, answered, pass_time
+from jmmc.web.browser.script import ENTRANCES, Entrance, render
+from tests.support.page_time import ANSWERED, answered, pass_time
+from tests.support.paths import TESTS
 
-_PAGES = Path(__file__).parent.parent / "e2e"
+_PAGES = TESTS / "e2e"
 _ORIGIN = "https://meet.example.org"
 
 # With a clock that stands still chance does too: the wait before another try is drawn, and one in

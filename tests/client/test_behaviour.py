@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from jmmc.version import __version__
+from jmmc.core.version import __version__
 from tests.client.conftest import Answer, Stage
-from tests.recordings import stats_of
+from tests.support.recordings import stats_of
 
 MakeStage = Callable[..., Stage]
 

@@ -3,9 +3,10 @@
 import re
 import subprocess
 import sys
-from pathlib import Path
 
-BENCH = Path(__file__).parent.parent.parent / "bench" / "browser.py"
+from tests.support.paths import ROOT
+
+BENCH = ROOT / "bench" / "browser.py"
 
 
 def test_the_benchmark_of_the_script_runs_and_what_it_measures_is_bounded() -> None:

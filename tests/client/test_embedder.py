@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.client.conftest import Stage
-from tests.recordings import stats_of
+from tests.support.recordings import stats_of
 
 MakeStage = Callable[..., Stage]
 

@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 
 from tests.client.conftest import Stage
-from tests.oracle import fold, is_cut, of_the_call, readings
-from tests.recordings import reports, stats_events, stats_of
+from tests.support.oracle import fold, is_cut, of_the_call, readings
+from tests.support.recordings import reports, stats_events, stats_of
 
 MakeStage = Callable[..., Stage]
 

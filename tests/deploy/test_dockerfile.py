@@ -22,7 +22,7 @@ from typing import NamedTuple
 import pytest
 
 from tests.deploy.files import ROOT
-from tests.servers import free_port
+from tests.support.servers import free_port
 
 _PLACES = ("/opt/", "/source", "/data")
 

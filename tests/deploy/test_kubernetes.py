@@ -5,8 +5,8 @@ from typing import Any
 import kubernetes_validate
 import pytest
 
-from jmmc.cli import main
-from jmmc.serve import GRACE
+from jmmc.cli.main import main
+from jmmc.server.serve import GRACE
 from jmmc.settings import Settings, load_settings
 from tests.deploy.files import DEPLOY, documents
 

@@ -16,10 +16,11 @@ from urllib.parse import urlencode
 
 import pytest
 
-from tests.builders import body, wire_sample
-from tests.servers import PREFIX, Serve, free_port
+from tests.support.builders import body, wire_sample
+from tests.support.paths import ROOT
+from tests.support.servers import PREFIX, Serve, free_port
 
-DEPLOY = Path(__file__).parent.parent.parent / "deploy"
+DEPLOY = ROOT / "deploy"
 _LIMIT = 40  # Pushes a minute and address.
 
 _NGINX = """

@@ -12,18 +12,18 @@ from pathlib import Path
 
 import pytest
 
-from jmmc.cli import main
-from jmmc.serve import GRACE
+from jmmc.cli.main import main
+from jmmc.server.serve import GRACE
 from jmmc.settings import load_settings
-from tests.servers import free_port
+from tests.support.paths import ROOT
+from tests.support.servers import free_port
 
-DEPLOY = Path(__file__).parent.parent.parent / "deploy"
+DEPLOY = ROOT / "deploy"
 UNITS = DEPLOY / "systemd"
 JMMC = Path(sys.executable).with_name("jmmc")
 
 _REFUSE_EXEC_GAIN = """
-import ctypes, os, sys
-ctypes.CDLL(None).prctl(65, 1, 0, 0, 0)  # PR_SET_MDWE; kept over exec
+import ctypes, os, sysctypes.CDLL(None).prctl(65, 1, 0, 0, 0)  # PR_SET_MDWE; kept over exec
 os.execv(sys.argv[1], sys.argv[1:])
 """
 

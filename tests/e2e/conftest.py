@@ -7,7 +7,7 @@ import pytest
 from playwright.sync_api import Browser, Page
 
 from tests.e2e.proxy import Plan, Proxy
-from tests.servers import PREFIX, Pages, Serve
+from tests.support.servers import PREFIX, Pages, Serve
 
 HERE = Path(__file__).parent
 # What is stored is compared with what the page said: whole, and in the rhythm of a test.

@@ -10,8 +10,8 @@ from playwright.sync_api import Browser, Page
 from tests.e2e.conftest import RHYTHM, load_script
 from tests.e2e.proxy import Plan, Proxy
 from tests.e2e.truth import assert_sample_for_sample
-from tests.recordings import stats_of
-from tests.servers import Pages, Serve
+from tests.support.recordings import stats_of
+from tests.support.servers import Pages, Serve
 
 _BRIDGE = ("bridge + simulcast + e2eping", "A")
 _PACE = 1050  # ms between two events: over the sample interval, so that each is a sample

@@ -7,9 +7,9 @@ import sys
 from pathlib import Path
 
 from jmmc.stores import open_store
-from jmmc.stores.erasures import erasures
-from tests.senders import Load, Sender, assert_stored_once
-from tests.servers import Serve
+from jmmc.stores.erasure_receipts import erasures
+from tests.support.senders import Load, Sender, assert_stored_once
+from tests.support.servers import Serve
 
 
 async def test_a_running_collector_brings_nothing_back_and_loses_nothing_else(

@@ -10,9 +10,9 @@ from playwright.sync_api import Page
 from tests.e2e.conftest import load_script
 from tests.e2e.proxy import Plan, Proxy
 from tests.e2e.truth import assert_sample_for_sample
-from tests.page_time import ANSWERED, pass_time
-from tests.recordings import stats_of
-from tests.servers import Serve
+from tests.support.page_time import ANSWERED, pass_time
+from tests.support.recordings import stats_of
+from tests.support.servers import Serve
 
 _RECORDS = stats_of("bridge + simulcast + e2eping", "A")
 _ME = _RECORDS[0]["me"]

@@ -7,9 +7,9 @@ from playwright.sync_api import Browser
 from tests.e2e.conftest import RHYTHM, load_script
 from tests.e2e.proxy import Proxy
 from tests.e2e.truth import assert_sample_for_sample
-from tests.mongod import Mongod
-from tests.recordings import stats_of
-from tests.servers import Pages, Serve
+from tests.support.mongod import Mongod
+from tests.support.recordings import stats_of
+from tests.support.servers import Pages, Serve
 
 
 def test_a_session_that_two_collectors_take_in_turns_is_one_session(

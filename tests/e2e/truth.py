@@ -2,8 +2,8 @@
 
 from typing import Any
 
-from tests.oracle import OWN_OF_THE_STAY, flatten, fold, is_cut, of_the_call, readings
-from tests.recordings import stats_events
+from tests.support.oracle import OWN_OF_THE_STAY, flatten, fold, is_cut, of_the_call, readings
+from tests.support.recordings import stats_events
 
 
 def emitted_states(emitted: list[dict[str, Any]]) -> list[tuple[float, dict[str, Any]]]:

@@ -17,7 +17,7 @@ from pathlib import Path
 from tests.faults.faults import FAULTS, Fault
 from tests.faults.rounds import Count, count, play
 from tests.faults.site import SITES, Site
-from tests.senders import Sender
+from tests.support.senders import Sender
 
 _Cell = tuple[str, str]
 

@@ -6,10 +6,10 @@ from typing import NamedTuple
 
 import msgspec
 
-from jmmc.model import Session
+from jmmc.core.model import Session
 from tests.faults.faults import Fault
 from tests.faults.site import Site
-from tests.senders import Load, Sender
+from tests.support.senders import Load, Sender
 
 _SENDERS = 12
 

@@ -5,14 +5,14 @@ import random
 from pathlib import Path
 from typing import Any
 
-from jmmc.identity import session_of
-from jmmc.model import Session
+from jmmc.core.model import Session
+from jmmc.protocol.identity import session_of
 from jmmc.stores import open_store
 from tests.faults.line import Line
 from tests.faults.trouble import Trouble
-from tests.mongod import Mongod, ReplicaSet
-from tests.senders import Sender
-from tests.servers import Serve
+from tests.support.mongod import Mongod, ReplicaSet
+from tests.support.senders import Sender
+from tests.support.servers import Serve
 
 SITES = ("sqlite", "sqlite, two", "mongod", "mongod, two", "spool", "replica set")
 """The stores; `two` is the number of collectors. Only `spool` has one before its MongoDB."""

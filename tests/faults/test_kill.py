@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.senders import Load, Sender, assert_stored_once
-from tests.servers import Serve
+from tests.support.senders import Load, Sender, assert_stored_once
+from tests.support.servers import Serve
 
 _KILLS = 8  # `./run faults` makes hundreds.
 

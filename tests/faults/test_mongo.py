@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from tests.mongod import Mongod, ReplicaSet, started
-from tests.senders import Load, Sender, assert_stored_once
-from tests.servers import Serve
+from tests.support.mongod import Mongod, ReplicaSet, started
+from tests.support.senders import Load, Sender, assert_stored_once
+from tests.support.servers import Serve
 
 _TIMEOUT = 2.0  # Seconds: store_timeout
 _NO_SPOOL = ("--spool-dir", "", "--store-timeout", str(_TIMEOUT))

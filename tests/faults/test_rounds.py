@@ -7,7 +7,7 @@ import pytest
 from tests.faults.faults import FAULTS
 from tests.faults.rounds import Count, count, play
 from tests.faults.site import Site
-from tests.senders import Sender
+from tests.support.senders import Sender
 
 _CHOSEN = {
     "sqlite, two": (

@@ -6,7 +6,7 @@ import subprocess
 from enum import IntEnum
 from pathlib import Path
 
-from tests.slow_disk import SlowDisk
+from tests.support.slow_disk import SlowDisk
 
 _SOURCE = Path(__file__).with_name("trouble.c")
 

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from jmmc.model import SessionFilter
+from jmmc.core.model import SessionFilter
+from jmmc.quality.summary import summarize
+from jmmc.quality.thresholds import preset
 from jmmc.stores import Store, open_store
-from jmmc.summary import summarize
-from jmmc.thresholds import preset
 
 MakeStore = Callable[[], Store]
 Place = Callable[[], MakeStore]

@@ -5,10 +5,10 @@ import asyncio
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from jmmc.model import Dialect, Erased, Receipt, Refusal, Sample, Session, SessionFilter
+from jmmc.core.model import Dialect, Erased, Receipt, Refusal, Sample, Session, SessionFilter
 from jmmc.stores import Store
-from tests.builders import UID, push, sample, v1_push
 from tests.stores.conftest import MakeStore, Place, summarize_all
+from tests.support.builders import UID, push, sample, v1_push
 
 _ALL = SessionFilter()
 _A, _B, _C = ("a" * 24, "b" * 24, "c" * 24)

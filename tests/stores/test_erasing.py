@@ -7,20 +7,20 @@ from pathlib import Path
 import pytest
 
 from jmmc import MetricsCollector, open_store
-from jmmc.erasure import Erasure, Subject
-from jmmc.errors import StoreError
-from jmmc.forgetting import forget, selection
-from jmmc.model import Dialect, Erased, Push, Session, SessionFilter
-from jmmc.queries import Queries
-from jmmc.rollup import DAY, HOUR
+from jmmc.answers.queries import Queries
+from jmmc.core.errors import StoreError
+from jmmc.core.model import Dialect, Erased, Push, Session, SessionFilter
+from jmmc.maintenance.erase import forget, selection
+from jmmc.maintenance.summarizer import Summarizer
+from jmmc.privacy.receipts import Erasure, Subject
+from jmmc.quality.rollups import DAY, HOUR
+from jmmc.quality.summary import DIMENSIONS, Wanted
+from jmmc.quality.thresholds import preset
 from jmmc.settings import Settings
-from jmmc.simulation import Scenario, simulate
+from jmmc.simulation.life import Scenario, simulate
 from jmmc.stores import Store
-from jmmc.stores.erasures import erasures, forgotten, put_erasure
-from jmmc.summarizer import Summarizer
-from jmmc.summary import DIMENSIONS, Wanted
-from jmmc.thresholds import preset
-from tests.builders import UID, body, call, push, sample, wire_sample
+from jmmc.stores.erasure_receipts import erasures, forgotten, put_erasure
+from tests.support.builders import UID, body, call, push, sample, wire_sample
 
 _START = 1_789_948_800
 _LIVES = list(simulate(Scenario(participants=60, conferences=6, minutes=600, seed=5, start=_START)))
@@ -164,7 +164,7 @@ async def test_nothing_of_it_is_left_in_the_file_or_its_log(tmp_path: Path) -> N
 async def test_the_log_cannot_be_emptied_while_somebody_reads(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("jmmc.stores.sqlite._SCRUBS", 2)
+    monkeypatch.setattr("jmmc.stores.sqlite.store._SCRUBS", 2)
     store = open_store(f"sqlite:///{tmp_path}/calls.db")
     await store.open()
     await store.append([push(0)])

@@ -22,19 +22,19 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
-from jmmc.copy import copy
-from jmmc.erasure import Subject
-from jmmc.errors import StoreError
-from jmmc.forgetting import forget
-from jmmc.model import Dialect, Push, Receipt, Refusal, Sample, Session, SessionFilter
-from jmmc.rollup import HOUR
+from jmmc.core.errors import StoreError
+from jmmc.core.model import Dialect, Push, Receipt, Refusal, Sample, Session, SessionFilter
+from jmmc.core.tasks import stop
+from jmmc.maintenance.erase import forget
+from jmmc.maintenance.summarizer import Summarizer
+from jmmc.privacy.receipts import Subject
+from jmmc.quality.rollups import HOUR
+from jmmc.quality.summary import Summary, Wanted
+from jmmc.quality.thresholds import preset
 from jmmc.stores import Store, open_store
+from jmmc.stores.copy import copy
 from jmmc.stores.spool import SpooledStore
-from jmmc.summarizer import Summarizer
-from jmmc.summary import Summary, Wanted
-from jmmc.tasks import stop
-from jmmc.thresholds import preset
-from tests.mongod import Mongod
+from tests.support.mongod import Mongod
 
 _T = TypeVar("_T")
 

@@ -8,18 +8,18 @@ from typing import Any
 import msgspec
 import pytest
 
-from jmmc import summarizer
-from jmmc.answers import Grades
-from jmmc.model import Dialect, Push, SessionFilter
-from jmmc.queries import NotFoundError, Queries
-from jmmc.rollup import ALL, DAY, HOUR, Rollup
-from jmmc.simulation import Life, Scenario, simulate
+from jmmc.answers.model import Grades
+from jmmc.answers.queries import NotFoundError, Queries
+from jmmc.core.model import Dialect, Push, SessionFilter
+from jmmc.maintenance import summarizer
+from jmmc.maintenance.summarizer import Summarizer
+from jmmc.quality.rollups import ALL, DAY, HOUR, Rollup
+from jmmc.quality.summary import DIMENSIONS, FILTERS, Presence, Wanted, summarize
+from jmmc.quality.thresholds import preset
+from jmmc.simulation.life import Life, Scenario, simulate
 from jmmc.stores import Store
-from jmmc.summarizer import Summarizer
-from jmmc.summary import DIMENSIONS, FILTERS, Presence, Wanted, summarize
-from jmmc.thresholds import preset
-from tests.builders import push, sample, v1_push
 from tests.stores.conftest import STORES, MakeStore, empty_place
+from tests.support.builders import push, sample, v1_push
 
 _START = 1_789_948_800  # A Monday, 00:00 UTC
 _SCENARIO = Scenario(participants=150, conferences=12, minutes=2880, seed=2, start=_START)
@@ -114,8 +114,8 @@ async def test_every_session_is_summarized_once_and_then_there_is_nothing_to_do(
 async def test_who_is_there_is_everybody_whose_summary_runs_once(
     store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for module in ("sqlite_reports", "mongo_reports"):
-        monkeypatch.setattr(f"jmmc.stores.{module}._PRESENT", 7)
+    for module in ("sqlite", "mongo"):
+        monkeypatch.setattr(f"jmmc.stores.{module}.reports._PRESENT", 7)
     made = [summarize(it.session, preset=preset("jitsi"), lifetime=75) for it in _FEW]
     running = [
         msgspec.structs.replace(it, running=number % 3 > 0, began=it.began // 9000 * 9000)
@@ -503,7 +503,7 @@ async def test_a_room_has_a_meeting_for_each_time_that_people_came(store: Store)
 async def test_the_worst_meetings_are_those_with_the_most_bad_time(
     lives: Store, monkeypatch: pytest.MonkeyPatch, singly: int
 ) -> None:
-    monkeypatch.setattr("jmmc.overviews._SINGLY", singly)
+    monkeypatch.setattr("jmmc.answers.overviews._SINGLY", singly)
     queries = _queries(lives)
     meetings = await queries.meetings(_ALL)
 
@@ -547,8 +547,8 @@ async def test_what_is_read_once_is_what_is_asked_for_one_by_one(lives: Store) -
 async def test_facts_of_very_many_come_by_column_and_in_pieces_each_once(
     lives: Store, monkeypatch: pytest.MonkeyPatch, piece: int
 ) -> None:
-    for module in ("sqlite_reports", "mongo_reports"):
-        monkeypatch.setattr(f"jmmc.stores.{module}._PIECE", piece)
+    for module in ("sqlite", "mongo"):
+        monkeypatch.setattr(f"jmmc.stores.{module}.reports._PIECE", piece)
     names = ("session", "began", "conf", "poor", "series", "network")
     chosen: list[Wanted] = [
         Wanted(),

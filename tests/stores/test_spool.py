@@ -8,18 +8,18 @@ from typing import Any
 
 import pytest
 
-from jmmc.counters import Counters
-from jmmc.erasure import Erasure, Subject, digest_of
-from jmmc.errors import StoreError, UnusableStore
-from jmmc.model import Receipt, SessionFilter
+from jmmc.core.errors import StoreError, UnusableStore
+from jmmc.core.model import Receipt, SessionFilter
+from jmmc.ingest.counters import Counters
+from jmmc.ingest.writer import Writer
+from jmmc.privacy.receipts import Erasure, Subject, digest_of
 from jmmc.settings import Settings
 from jmmc.stores import configured_store, open_store
-from jmmc.stores.erasures import erasure_key, put_erasure
-from jmmc.stores.mongo import MongoStore
+from jmmc.stores.erasure_receipts import erasure_key, put_erasure
+from jmmc.stores.mongo.store import MongoStore
 from jmmc.stores.spool import SpooledStore
-from jmmc.writer import Writer
-from tests.builders import UID, push, sample, v1_push
-from tests.mongod import Mongod, started
+from tests.support.builders import UID, push, sample, v1_push
+from tests.support.mongod import Mongod, started
 
 _ALL = SessionFilter()
 

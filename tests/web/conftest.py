@@ -7,11 +7,12 @@ from typing import Any
 import pytest
 from argon2 import PasswordHasher
 
-from jmmc import MetricsCollector, users
-from jmmc.model import Session, SessionFilter
+from jmmc import MetricsCollector
+from jmmc.accounts import users
+from jmmc.core.model import Session, SessionFilter
 from jmmc.settings import Settings
-from jmmc.stores.sqlite import SqliteStore
-from jmmc.web.server import Server, create_app
+from jmmc.stores.sqlite.store import SqliteStore
+from jmmc.web.site import Server, create_app
 
 Make = Callable[..., MetricsCollector]
 

@@ -2,9 +2,9 @@
 
 from pathlib import Path
 
-from jmmc.errors import UnusableStore
+from jmmc.core.errors import UnusableStore
 from jmmc.settings import STORE_URLS, Settings, without_password
-from jmmc.stores.base import Reports, Store
+from jmmc.stores.contract import Reports, Store
 
 __all__ = ["Reports", "Store", "configured_store", "open_store"]
 
@@ -42,12 +42,12 @@ def open_store(
     """
     scheme, separator, rest = url.partition("://")
     if scheme == "sqlite" and separator and rest.startswith("/") and len(rest) > 1:
-        from jmmc.stores.sqlite import SqliteStore
+        from jmmc.stores.sqlite.store import SqliteStore
 
         return SqliteStore(rest[1:])
     if scheme in ("mongodb", "mongodb+srv") and rest:
         try:
-            from jmmc.stores.mongo import MongoStore
+            from jmmc.stores.mongo.store import MongoStore
         except ImportError as error:
             hint = "pip install 'jitsi-meet-metrics-collector[mongo]'"
             raise UnusableStore(f"MongoDB needs PyMongo: {hint}") from error

@@ -8,9 +8,9 @@ from typing import Any
 
 import msgspec
 
-from jmmc.errors import StoreError, UnusableStore
-from jmmc.identity import is_session_id
-from jmmc.model import Dialect, Sample, Session, SessionFilter, second_of, seq_of
+from jmmc.core.errors import StoreError, UnusableStore
+from jmmc.core.model import Dialect, Sample, Session, SessionFilter, second_of, seq_of
+from jmmc.protocol.identity import is_session_id
 
 _LINES = 200  # Read at a time, in a thread.
 _NUMBERS = {"$numberInt": int, "$numberLong": int, "$numberDouble": float}

@@ -16,9 +16,9 @@ from typing import Any, NamedTuple, TextIO
 
 from msgspec.structs import replace
 
-from jmmc.errors import StoreError, UnusableStore
-from jmmc.logs import logger
-from jmmc.model import (
+from jmmc.core.errors import StoreError, UnusableStore
+from jmmc.core.logging import logger
+from jmmc.core.model import (
     Condition,
     Dialect,
     Erased,
@@ -28,12 +28,12 @@ from jmmc.model import (
     Session,
     SessionFilter,
 )
-from jmmc.stores.base import Reports, Store
-from jmmc.stores.erasures import forgotten
-from jmmc.stores.salvage import damage_of, intact, put_aside
-from jmmc.stores.sqlite import SqliteStore, sample_of
-from jmmc.stores.transaction import transaction
-from jmmc.tasks import heed_cancellation, stop
+from jmmc.core.tasks import heed_cancellation, stop
+from jmmc.stores.contract import Reports, Store
+from jmmc.stores.erasure_receipts import forgotten
+from jmmc.stores.sqlite.recovery import damage_of, intact, put_aside
+from jmmc.stores.sqlite.store import SqliteStore, sample_of
+from jmmc.stores.sqlite.transaction import transaction
 
 _log = logger(__name__)
 

@@ -1,1 +1,1 @@
-"""Doors: everything that speaks HTTP."""
+"""HTTP in, HTTP out."""

@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 
-from jmmc.errors import Rejected
+from jmmc.core.errors import Rejected
 
 Scope = MutableMapping[str, Any]
 Message = MutableMapping[str, Any]

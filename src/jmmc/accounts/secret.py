@@ -1,0 +1,48 @@
+"""The secret that signs cookies: the operator's, or one made at the first start."""
+
+import os
+import secrets
+from pathlib import Path
+
+from jmmc.core.errors import SettingsError
+from jmmc.settings import Settings
+
+
+def resolve_secret(settings: Settings) -> str:
+    """The secret in force.
+
+    Without one in the settings, a random one is made and kept beside the SQLite file, readable
+    for its owner only, so that cookies stay valid over a restart. Processes that start at once
+    end up with the same one. Raises `SettingsError` when it can be neither read nor made.
+    """
+    if settings.secret:
+        return settings.secret
+    scheme, _, path = settings.store.partition(":///")
+    if scheme != "sqlite":
+        return secrets.token_urlsafe(32)
+    return _kept(Path(path + ".secret"))
+
+
+def _kept(path: Path) -> str:
+    fresh = path.with_name(f"{path.name}.{secrets.token_hex(4)}")
+    try:
+        if not path.exists():
+            with os.fdopen(
+                os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w"
+            ) as file:
+                file.write(secrets.token_urlsafe(32))
+                file.flush()
+                os.fsync(file.fileno())
+            try:
+                # A link fails if another process was quicker, and is never seen half written.
+                os.link(fresh, path)
+            except FileExistsError:
+                pass
+            finally:
+                fresh.unlink()
+        secret = path.read_text("ascii").strip()
+    except (OSError, UnicodeDecodeError) as error:
+        raise SettingsError(f"secret: cannot keep one in {path}: {error}") from error
+    if not secret:
+        raise SettingsError(f"secret: {path} is empty; delete it to have a new one made")
+    return secret

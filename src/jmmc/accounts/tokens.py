@@ -1,0 +1,67 @@
+"""Who may read: bearer tokens, of which only a digest is stored."""
+
+import secrets
+from collections.abc import Iterable
+from hashlib import sha256
+from typing import Literal, get_args
+
+import msgspec
+from msgspec import Struct
+
+from jmmc.core.errors import JmmcError
+from jmmc.stores import Reports
+
+Scope = Literal["read", "export", "erase"]
+SCOPES: tuple[Scope, ...] = get_args(Scope)
+
+_KIND = "token"
+
+
+class Token(Struct, frozen=True):
+    """A token that was given out; `created` is Unix seconds."""
+
+    name: str
+    scopes: tuple[Scope, ...]
+    created: int
+
+
+class TokenError(JmmcError):
+    """A token cannot be made or revoked as asked."""
+
+
+async def create(reports: Reports, name: str, scopes: Iterable[Scope], now: int) -> str:
+    """Make a token and return it: this is the only time that it can be seen.
+
+    Raises `TokenError` when the name is taken.
+    """
+    if any(it.name == name for it in await tokens(reports)):
+        raise TokenError(f"there is a token {name!r} already")
+    secret = f"jmmc_{secrets.token_urlsafe(32)}"
+    token = Token(name, tuple(scopes), now)
+    await reports.put_record(_KIND, _digest(secret), msgspec.json.encode(token))
+    return secret
+
+
+async def tokens(reports: Reports) -> list[Token]:
+    """All tokens, by name."""
+    found = (await reports.records(_KIND)).values()
+    return sorted((msgspec.json.decode(it, type=Token) for it in found), key=lambda it: it.name)
+
+
+async def revoke(reports: Reports, name: str) -> None:
+    """Delete a token. Raises `TokenError` when there is none of that name."""
+    for digest, record in (await reports.records(_KIND)).items():
+        if msgspec.json.decode(record, type=Token).name == name:
+            await reports.delete_record(_KIND, digest)
+            return
+    raise TokenError(f"there is no token {name!r}")
+
+
+async def find(reports: Reports, secret: str) -> Token | None:
+    """The token that a caller shows, if it is one. 256 random bits need no slow hash."""
+    record = (await reports.records(_KIND)).get(_digest(secret))
+    return None if record is None else msgspec.json.decode(record, type=Token)
+
+
+def _digest(secret: str) -> str:
+    return sha256(secret.encode()).hexdigest()

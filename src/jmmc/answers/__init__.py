@@ -1,0 +1,1 @@
+"""Every question that may be asked, and the nouns of its answer."""

@@ -1,0 +1,84 @@
+"""This moment: who is there, how their meetings are, and where it is bad."""
+
+from collections import Counter
+from collections.abc import Iterable
+
+from jmmc.answers.model import Live, Place, Tile
+from jmmc.quality.grading import Grade
+from jmmc.quality.summary import Presence
+
+_PLACES = 12  # Shown at the most.
+_REASONS = 3
+_DIMENSIONS = ("region", "network", "provider", "browser")
+
+
+class Gathering:
+    """All who are there, counted a few at a time."""
+
+    def __init__(self) -> None:
+        self._grades: Counter[Grade] = Counter()
+        self._rooms: dict[str, _Room] = {}
+        self._places: dict[tuple[str, str], list[int]] = {}
+
+    def add(self, people: Iterable[Presence]) -> None:
+        """Count some more, in any order."""
+        for it in people:
+            grade = it.at_present
+            self._grades[grade] += 1
+            if it.conf not in self._rooms:
+                self._rooms[it.conf] = _Room(it)
+            self._rooms[it.conf].add(it, grade)
+            for dimension in _DIMENSIONS:
+                sums = self._places.setdefault((dimension, getattr(it, dimension)), [0, 0])
+                sums[0] += 1
+                sums[1] += grade >= Grade.FAIR
+
+    def live(self, now: int) -> Live:
+        """The answer, at `now` (Unix seconds)."""
+        tiles = [_tile(conf, room) for conf, room in self._rooms.items()]
+        tiles.sort(key=lambda it: (-it.poor, -it.fair, -it.people, it.conf))
+        places = [
+            Place(dimension, value, people, bad)
+            for (dimension, value), (people, bad) in self._places.items()
+            if bad and value
+        ]
+        places.sort(key=lambda it: (-it.bad, -it.bad / it.people, it.dimension, it.value))
+        return Live(
+            now,
+            *_counted(self._grades),
+            tuple(tiles),
+            tuple(places[:_PLACES]),
+        )
+
+
+class _Room:
+    """Those in one conference, and who of them came first."""
+
+    def __init__(self, somebody: Presence) -> None:
+        self.first = (somebody.began, somebody.session)
+        self.grades: Counter[Grade] = Counter()
+        self.reasons: Counter[str] = Counter()
+
+    def add(self, it: Presence, grade: Grade) -> None:
+        self.first = min(self.first, (it.began, it.session))
+        self.grades[grade] += 1
+        if it.spells and it.spells[-1].end == it.ended:
+            self.reasons.update(it.spells[-1].reasons.keys())
+
+
+def _tile(conf: str, room: _Room) -> Tile:
+    began, session = room.first
+    reasons = sorted(room.reasons, key=lambda it: (-room.reasons[it], it))
+    return Tile(
+        session,
+        conf,
+        began,
+        *_counted(room.grades),
+        tuple(reasons[:_REASONS]),
+    )
+
+
+def _counted(grades: Counter[Grade]) -> tuple[int, int, int, int, int]:
+    """People, and how many of them are good, fair, poor and unknown."""
+    good, fair, poor = grades[Grade.GOOD], grades[Grade.FAIR], grades[Grade.POOR]
+    return grades.total(), good, fair, poor, grades[Grade.UNKNOWN]

@@ -1,0 +1,242 @@
+"""What a window of time comes to: sums and their course, comparisons, and what was worst."""
+
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from typing import NamedTuple
+
+import msgspec
+
+from jmmc.answers.meetings import Room, Stay, badness, by_room, meeting_of, split
+from jmmc.answers.model import (
+    Cell,
+    Compared,
+    Grades,
+    HeatRow,
+    Meeting,
+    Now,
+    Overview,
+    Point,
+    Spread,
+)
+from jmmc.core.tasks import ahead
+from jmmc.quality.rollups import ALL, CHOSEN, DAY, HOUR, Chosen, Part, by_value, total, windows
+from jmmc.quality.summary import BUCKET, DIMENSIONS, Wanted, slices_of
+from jmmc.stores import Reports, Store
+
+_CELLS = 60  # Of a row of a heat map, at the most.
+_POINTS = 200  # Of a series, at the most.
+_SINGLY = 50  # Rooms: more of them are quicker read in one go than one by one.
+_STEPS = (300, 900, 3600, 4 * 3600, DAY, 7 * DAY)
+
+
+class WholeOverview(NamedTuple):
+    """An overview, every hour of it in which somebody was there, a comparison, and a spread."""
+
+    overview: Overview
+    heat: Sequence[Cell]
+    compared: Sequence[Compared]
+    spread: Spread
+
+
+async def read_stays(reports: Reports, wanted: Wanted) -> Iterator[Stay]:
+    """The stays that fit, by `began`, made as they are taken: in the thread that counts many."""
+    return map(Stay._make, await reports.facts(Stay._fields, wanted))
+
+
+class Overviews:
+    """Answers about windows of time, from one store. `wanted` needs both of its ends."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    async def overview(self, wanted: Wanted) -> Overview:
+        """Now, and the window: sums, and a series."""
+        if _only_window(wanted):
+            conferences = await self._reports.count_conferences(wanted)
+            return await self._overview(wanted, await self._parts(wanted), conferences)
+        chosen = await self._chosen(wanted, ALL)
+        return await self._overview(wanted, chosen.parts, len(chosen.rooms))
+
+    async def whole(self, wanted: Wanted, by: str, *, worst: int) -> WholeOverview:
+        """The overview with all that a page shows beside it.
+
+        What has a filter is read once for all of it.
+        """
+        if _only_window(wanted):
+            parts = await self._parts(wanted)
+            compared = await self.compare(by, wanted)
+            tenths, rooms = await self._tenths(wanted)
+        else:
+            chosen = await self._chosen(wanted, by)
+            parts, compared = chosen.parts, _compared(chosen.values)
+            tenths = chosen.tenths
+            rooms = {conf: badness(*seconds) for conf, seconds in chosen.rooms.items()}
+        return WholeOverview(
+            await self._overview(wanted, parts, len(rooms)),
+            [_cell(it) for it in _by_start(parts, HOUR)],
+            compared,
+            Spread(tuple(tenths), await self._worst(wanted, rooms, worst)),
+        )
+
+    async def compare(self, by: str, wanted: Wanted) -> list[Compared]:
+        """The values of a dimension, the most used first."""
+        if by not in DIMENSIONS:
+            raise ValueError(f"by = {by!r}: expected {', '.join(DIMENSIONS)}")
+        if not _only_window(wanted):
+            return _compared((await self._chosen(wanted, by)).values)
+        values: dict[str, list[Part]] = {}
+        for length, since, until in windows(*_window(wanted)):
+            rollups = await self._reports.rollups(by, length, since - since % length, until)
+            for value, parts in by_value(rollups).items():
+                values.setdefault(value, []).extend(_inside(parts, since, until))
+        return _compared({value: total(its, 0) for value, its in values.items()})
+
+    async def heat_by(self, by: str, wanted: Wanted) -> list[HeatRow]:
+        """Bad time by a dimension, in a few dozen steps; filters but the window do not count."""
+        since, until = _window(wanted)
+        step = next((it for it in _STEPS if (until - since) / it <= _CELLS), _STEPS[-1])
+        step = max(step, HOUR)
+        rollups = await self._reports.rollups(by, HOUR, since - since % HOUR, until)
+        rows = [
+            HeatRow(value, step, tuple(_cell(it) for it in _by_start(parts, step)))
+            for value, parts in sorted(by_value(rollups).items())
+            if value
+        ]
+        return [it for it in rows if it.cells]
+
+    @property
+    def _reports(self) -> Reports:
+        return self._store.reports
+
+    async def _now(self, wanted: Wanted) -> Now:
+        running = msgspec.structs.replace(wanted, since=None, until=None, running=True)
+        rows = await self._reports.facts(("conf", "uid", "series"), running)
+        latest = [its[-1] for row in rows if (its := slices_of(row[2]))]
+        return Now(
+            len(rows),
+            len({row[1] for row in rows}),
+            len({row[0] for row in rows}),
+            Grades.of(
+                sum(it.good for it in latest),
+                sum(it.fair for it in latest),
+                sum(it.poor for it in latest),
+                sum(it.unknown for it in latest),
+            ),
+        )
+
+    async def _parts(self, wanted: Wanted) -> list[Part]:
+        """The sums of a window without a filter, by five minutes."""
+        since, until = _window(wanted)
+        rollups = await self._reports.rollups(ALL, HOUR, since - since % HOUR, until)
+        return _inside(by_value(rollups).get("", ()), since, until)
+
+    async def _chosen(self, wanted: Wanted, by: str) -> Chosen:
+        """The sums of a window with a filter. Between its pieces pushes have their turn."""
+        chosen = Chosen(*_window(wanted))
+        names = (*CHOSEN, by) if by else CHOSEN
+        async for columns in ahead(self._reports.columns(names, wanted)):
+            chosen.add(columns)
+        return chosen
+
+    async def _tenths(self, wanted: Wanted) -> tuple[list[int], dict[str, int]]:
+        """Sessions by how much of their time was good, and how bad each conference was."""
+        counts = [0] * 10
+        rooms: dict[str, int] = {}
+        for it in await self._reports.tenths(wanted):
+            if it.tenth is not None:
+                counts[it.tenth] += it.sessions
+            rooms[it.conf] = rooms.get(it.conf, 0) + badness(it.fair, it.poor)
+        return counts, rooms
+
+    async def _overview(self, wanted: Wanted, parts: Sequence[Part], conferences: int) -> Overview:
+        since, until = _window(wanted)
+        step = next((it for it in _STEPS if (until - since) / it <= _POINTS), _STEPS[-1])
+        whole = total(parts, since)
+        points = tuple(
+            Point(
+                it.start,
+                round(it.seconds / max(1, min(it.start + step, until) - max(it.start, since)), 2),
+                Grades.of(it.good, it.fair, it.poor, it.unknown),
+            )
+            for it in _by_start(parts, step)
+        )
+        return Overview(
+            since,
+            until,
+            await self._now(wanted),
+            whole.sessions,
+            conferences,
+            whole.seconds // 60,
+            round(max((it.seconds / BUCKET for it in parts), default=0.0), 2),
+            Grades.of(whole.good, whole.fair, whole.poor, whole.unknown),
+            step,
+            points,
+        )
+
+    async def _worst(
+        self, wanted: Wanted, rooms: Mapping[str, int], worst: int
+    ) -> tuple[Meeting, ...]:
+        """The worst meetings of the window, of rooms of which it is known how bad they were.
+
+        No meeting is worse than all of its room: only those that may have one are looked at.
+        """
+        confs = sorted(rooms, key=lambda conf: (rooms[conf], conf), reverse=True)
+        found: list[tuple[int, Room]] = []
+        looked = 0
+        while looked < len(confs):
+            least = found[worst - 1][0] if len(found) >= worst else 0
+            if found and rooms[confs[looked]] < max(least, 1):
+                break
+            size = worst if looked < _SINGLY else len(confs)
+            found += await self._bad_meetings(wanted, confs[looked : looked + size])
+            found.sort(key=lambda it: (it[0], it[1][0].conf, it[1][0].began), reverse=True)
+            looked += size
+        return tuple(meeting_of(its) for _, its in found[:worst])
+
+    async def _bad_meetings(self, wanted: Wanted, confs: Collection[str]) -> list[tuple[int, Room]]:
+        """How bad the meetings of these rooms were, and who was there."""
+        if len(confs) > _SINGLY:
+            found = await read_stays(self._reports, wanted)
+            looked_for = set(confs)
+            stays = [it for it in found if it.conf in looked_for]
+        else:
+            stays = []
+            for it in confs:
+                stays += await read_stays(self._reports, msgspec.structs.replace(wanted, conf=it))
+        return [
+            (bad, its)
+            for room in by_room(stays).values()
+            for its in split(room)
+            if (bad := sum(badness(it.fair, it.poor) for it in its))
+        ]
+
+
+def _window(wanted: Wanted) -> tuple[int, int]:
+    if wanted.since is None or wanted.until is None or wanted.since >= wanted.until:
+        raise ValueError("since and until are needed, since before until")
+    return wanted.since, wanted.until
+
+
+def _only_window(wanted: Wanted) -> bool:
+    return wanted == Wanted(since=wanted.since, until=wanted.until)
+
+
+def _cell(part: Part) -> Cell:
+    return Cell(part.start, part.good + part.fair + part.poor, part.fair + part.poor)
+
+
+def _compared(values: Mapping[str, Part]) -> list[Compared]:
+    compared = [Compared.of(value, sums) for value, sums in values.items()]
+    compared = [it for it in compared if it.sessions or it.minutes]
+    return sorted(compared, key=lambda it: (-it.minutes, -it.sessions, it.value))
+
+
+def _inside(parts: Iterable[Part], since: int, until: int) -> list[Part]:
+    """Parts that begin in a window, widened to whole five minutes."""
+    return [it for it in parts if since - since % BUCKET <= it.start < until]
+
+
+def _by_start(parts: Iterable[Part], step: int) -> list[Part]:
+    steps: dict[int, list[Part]] = {}
+    for it in parts:
+        steps.setdefault(it.start - it.start % step, []).append(it)
+    return [total(steps[start], start) for start in sorted(steps)]

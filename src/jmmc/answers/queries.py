@@ -1,0 +1,312 @@
+"""Every question that may be asked, answered in one place: API, terminal and pages agree."""
+
+import asyncio
+import re
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any, Literal, NamedTuple
+
+import msgspec
+
+from jmmc.alerting.rules import Share, Silence
+from jmmc.answers.live import Gathering
+from jmmc.answers.meetings import (
+    Room,
+    Stay,
+    bad_share,
+    by_room,
+    grades,
+    meeting_of,
+    meetings_of,
+    minutes,
+    rooms_of,
+    split,
+)
+from jmmc.answers.model import (
+    BlamedSpell,
+    Compared,
+    HeatRow,
+    Lane,
+    Live,
+    Meeting,
+    Overview,
+    Participant,
+    Usage,
+    WholeMeeting,
+    WholeSession,
+)
+from jmmc.answers.overviews import Overviews, WholeOverview, read_stays
+from jmmc.core.errors import JmmcError
+from jmmc.core.tasks import ahead
+from jmmc.privacy.pseudonyms import Pseudonyms
+from jmmc.quality.attribution import blame
+from jmmc.quality.columns import curves
+from jmmc.quality.incidents import incidents
+from jmmc.quality.rollups import ALL, DAY
+from jmmc.quality.summary import BUCKET, Found, Summary, Wanted, happenings, slices_of
+from jmmc.quality.timeline import fold
+from jmmc.stores import Reports, Store
+
+_LONG_ENOUGH = 300  # Seconds: shorter meetings are no use of the server, but tries.
+_EVERYBODY = 5000  # Summaries that a blame looks at: those nearest in time.
+
+_AT_ONCE = 500  # Sessions looked at before others get their turn: some 5 ms.
+_TOGETHER = 90  # Seconds: whoever falls silent within three pushes does it together.
+
+Period = Literal["day", "week", "month"]
+_BEGAN = re.compile("-?[0-9]{1,12}")
+
+
+class NotFoundError(JmmcError):
+    """There is no such session, meeting or participant."""
+
+
+class Page(NamedTuple):
+    """Some items, and the cursor that goes on after them; None at the end."""
+
+    items: Sequence[Any]
+    after: str | None
+
+
+class Queries:
+    """Answers from one store. `lifetime` as in `fold`; `clock` gives Unix seconds.
+
+    Sessions are asked for by the names that are stored; a search also finds real ones.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        *,
+        lifetime: float,
+        clock: Callable[[], float],
+        pseudonyms: Pseudonyms | None = None,
+    ) -> None:
+        self._pseudonyms = pseudonyms or Pseudonyms()
+        self._store = store
+        self._lifetime = lifetime
+        self._clock = clock
+        self._overviews = Overviews(store)
+
+    async def overview(self, wanted: Wanted) -> Overview:
+        """See `Overviews.overview`."""
+        return await self._overviews.overview(wanted)
+
+    async def whole_overview(self, wanted: Wanted, by: str, *, worst: int) -> WholeOverview:
+        """See `Overviews.whole`."""
+        return await self._overviews.whole(wanted, by, worst=worst)
+
+    async def compare(self, by: str, wanted: Wanted) -> list[Compared]:
+        """See `Overviews.compare`."""
+        return await self._overviews.compare(by, wanted)
+
+    async def heat_by(self, by: str, wanted: Wanted) -> list[HeatRow]:
+        """See `Overviews.heat_by`."""
+        return await self._overviews.heat_by(by, wanted)
+
+    async def live(self) -> Live:
+        """This moment."""
+        gathering = Gathering()
+        async for some in ahead(self._reports.present()):
+            gathering.add(some)
+        return gathering.live(int(self._clock()))
+
+    async def conferences(self, wanted: Wanted, *, limit: int, after: str | None = None) -> Page:
+        """Rooms, the latest first."""
+        found = await asyncio.to_thread(rooms_of, await read_stays(self._reports, wanted))
+        return _page(found, limit, after, lambda it: f"{it.last}:{it.conf}")
+
+    async def meetings(self, wanted: Wanted) -> list[Meeting]:
+        """The meetings of the window, the latest first."""
+        return await asyncio.to_thread(meetings_of, await read_stays(self._reports, wanted))
+
+    async def meeting(self, id: str) -> WholeMeeting:  # noqa: A002 - it is the API's name
+        """A meeting, by the id of any of its sessions. Raises `NotFoundError`."""
+        summary = await self._summary(id)
+        its = await self._meeting_with(summary)
+        summaries = await self._reports.get_summaries([it.session for it in its])
+        summaries.sort(key=lambda it: (it.began, it.session))
+        meeting = meeting_of(its)
+        everybody: list[Summary] = []
+        if any(it.spells for it in summaries):
+            around = Wanted(since=meeting.began, until=meeting.ended + 1)
+            everybody = await self._reports.summaries(around, limit=_EVERYBODY)
+        lanes = tuple(Lane(it, it.grade) for it in summaries)
+        return WholeMeeting(meeting, lanes, incidents(summaries, everybody))
+
+    async def sessions(self, wanted: Wanted, *, limit: int, after: str | None = None) -> Page:
+        """Summaries, the newest first."""
+        cursor = None
+        if after is not None:
+            began, _, session = after.partition(":")
+            if not _BEGAN.fullmatch(began):
+                raise ValueError(f"cursor = {after!r}: expected what an earlier answer gave")
+            cursor = (int(began), session)
+        found = await self._reports.summaries(wanted, limit=limit + 1, after=cursor)
+        more = (
+            f"{found[limit - 1].began}:{found[limit - 1].session}" if len(found) > limit else None
+        )
+        return Page(found[:limit], more)
+
+    async def session(self, id: str) -> WholeSession:  # noqa: A002 - it is the API's name
+        """A session with its curves. Raises `NotFoundError`.
+
+        The curves are gone when its samples are too old to be kept.
+        """
+        summary = await self._summary(id)
+        around = Wanted(since=summary.began, until=summary.ended + 1)
+        everybody: list[Summary] = []
+        if summary.spells:
+            everybody = await self._reports.summaries(around, limit=_EVERYBODY)
+        spells = tuple(
+            BlamedSpell(it, blame(summary, it.start, it.end, everybody)) for it in summary.spells
+        )
+        first, *_ = await self._meeting_with(summary)
+        stored = await self._store.get([id])
+        times, values = curves(stored[0]) if stored else ((), {})
+        line = fold(stored[0], lifetime=self._lifetime) if stored else None
+        return WholeSession(
+            summary,
+            summary.grade,
+            first.session,
+            spells,
+            summary.lane,
+            times,
+            values,
+            happenings(line) if line else summary.happenings,
+        )
+
+    async def participant(self, uid: str, wanted: Wanted, *, limit: int = 50) -> Participant:
+        """A browser's sessions in the window. Raises `NotFoundError`."""
+        wanted = msgspec.structs.replace(wanted, uid=uid)
+        rows = await self._reports.facts(("network", "browser", *Stay._fields), wanted)
+        if not rows:
+            raise NotFoundError(f"participant {uid}: no session in this time")
+        stays = [Stay(*row[2:]) for row in rows]
+        lengths = {it: known for it in stays if (known := it.good + it.fair + it.poor)}
+        # Of equally good or bad calls the longest says most.
+        best = min(lengths, key=lambda it: (bad_share(it), -lengths[it]), default=None)
+        worst = max(lengths, key=lambda it: (bad_share(it), lengths[it]), default=None)
+        extremes = {
+            it.session: it
+            for it in await self._reports.get_summaries(
+                [it.session for it in (best, worst) if it is not None]
+            )
+        }
+        return Participant(
+            uid,
+            len(stays),
+            len({it.conf for it in stays}),
+            minutes(stays),
+            grades(stays),
+            dict(Counter(row[0] for row in rows).most_common()),
+            dict(Counter(row[1] for row in rows).most_common()),
+            tuple(await self._reports.summaries(wanted, limit=limit)),
+            extremes.get(best.session) if best else None,
+            extremes.get(worst.session) if worst else None,
+        )
+
+    async def usage(self, period: Period, wanted: Wanted) -> list[Usage]:
+        """Meetings of five minutes and more, by the period in which they began (UTC)."""
+        return await asyncio.to_thread(_usage, await read_stays(self._reports, wanted), period)
+
+    async def search(self, text: str, *, limit: int = 20) -> list[Found]:
+        """Conferences, participants and addresses that have `text` in them."""
+        found: list[Found] = []
+        for it in self._pseudonyms.texts(text):
+            if it:
+                found += await self._reports.search(it, limit)
+        return list(dict.fromkeys(found))[:limit]
+
+    async def shares(self, by: str, since: int, until: int) -> list[Share]:
+        """How the known time was by a dimension, or over everybody (`ALL`), as it is now.
+
+        From summaries and not from rollups, which do not know how many people there were; from the
+        whole five minutes in which `since` lies.
+        """
+        columns = ("uid", "series", *([by] if by else ()))
+        sums: dict[str, tuple[set[str], list[int]]] = {}
+        rows = await self._reports.facts(columns, Wanted(since=since, until=until))
+        for number, (uid, series, *values) in enumerate(rows):
+            if number % _AT_ONCE == 0:
+                await asyncio.sleep(0)  # Pushes come first.
+            slices = [it for it in slices_of(series) if since - since % BUCKET <= it.start < until]
+            known = sum(it.good + it.fair + it.poor for it in slices)
+            if known:
+                people, seconds = sums.setdefault(values[0] if by else ALL, (set(), [0, 0]))
+                people.add(uid)
+                seconds[0] += known
+                seconds[1] += sum(it.poor for it in slices)
+        return [Share(value, len(its), *seconds) for value, (its, seconds) in sorted(sums.items())]
+
+    async def silence(self, since: int, until: int, *, quiet: int) -> Silence | None:
+        """The latest sample of the sessions that were there; None when there were none.
+
+        Who fell silent is only looked up when that was `quiet` seconds before `until`.
+        """
+        rows = await self._reports.facts(("last", "session"), Wanted(since=since, until=until))
+        if not rows:
+            return None
+        last = max(row[0] for row in rows)
+        if until - last < quiet:
+            return Silence(last, 0)
+        together = [row[1] for row in rows if row[0] > last - _TOGETHER]
+        found = await self._reports.get_summaries(together)
+        return Silence(last, len({it.uid for it in found if not it.left}))
+
+    @property
+    def _reports(self) -> Reports:
+        return self._store.reports
+
+    async def _summary(self, id: str) -> Summary:  # noqa: A002 - it is the API's name
+        found = await self._reports.get_summaries([id])
+        if not found:
+            raise NotFoundError(f"session {id}: not known")
+        return found[0]
+
+    async def _meeting_with(self, summary: Summary) -> Room:
+        """Who was in the meeting that this session was part of."""
+        room = list(await read_stays(self._reports, Wanted(conf=summary.conf)))
+        return next(its for its in split(room) if any(it.session == summary.session for it in its))
+
+
+def _usage(stays: Iterable[Stay], period: Period) -> list[Usage]:
+    periods: dict[int, list[Room]] = {}
+    for room in by_room(stays).values():
+        for its in split(room):
+            began = its[0].began
+            if max(it.ended for it in its) - began >= _LONG_ENOUGH:
+                periods.setdefault(_period(began, period), []).append(its)
+    return [
+        Usage(
+            start,
+            len(meetings),
+            len({it.uid for its in meetings for it in its}),
+            minutes(it for its in meetings for it in its),
+        )
+        for start, meetings in sorted(periods.items())
+    ]
+
+
+def _period(moment: int, period: Period) -> int:
+    day = datetime.fromtimestamp(moment - moment % DAY, UTC)
+    if period == "week":
+        day -= timedelta(days=day.weekday())
+    elif period == "month":
+        day = day.replace(day=1)
+    return int(day.timestamp())
+
+
+def _page(
+    items: Sequence[Any], limit: int, after: str | None, cursor: Callable[[Any], str]
+) -> Page:
+    start = 0
+    if after is not None:
+        keys = [cursor(it) for it in items]
+        if after not in keys:
+            raise ValueError(f"cursor = {after!r}: expected what an earlier answer gave")
+        start = keys.index(after) + 1
+    found = items[start : start + limit]
+    more = cursor(found[-1]) if start + limit < len(items) else None
+    return Page(found, more)

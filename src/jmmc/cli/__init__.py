@@ -1,0 +1,1 @@
+"""The command `jmmc`: one file a group of commands."""

@@ -1,0 +1,266 @@
+"""Commands that answer: report, sessions, show."""
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable, Sequence
+from datetime import datetime
+from typing import Any
+
+import click
+from rich.console import Group
+from rich.padding import Padding
+from rich.table import Table
+from rich.text import Text
+
+from jmmc.answers.model import FEW, Compared, Grades, Overview, WholeSession
+from jmmc.answers.queries import Queries
+from jmmc.answers.serialization import encode
+from jmmc.cli.common import (
+    Command,
+    Plain,
+    collection_option,
+    existing_store,
+    fail,
+    instant,
+    json_option,
+    printable,
+    pseudonyms,
+    store_option,
+)
+from jmmc.core.errors import JmmcError
+from jmmc.quality.grading import Grade
+from jmmc.quality.summary import DIMENSIONS, FILTERS, Summary, Wanted
+from jmmc.quality.timeline import SIGNS_OF_LIFE
+from jmmc.settings import Settings
+from jmmc.web.dashboard.i18n import fault, words
+
+_DAY = 86_400
+_BARS = " ▁▂▃▄▅▆▇█"
+_COLOURS = {"good": "green", "fair": "yellow", "poor": "red", "unknown": "bright_black"}
+_MARKS = {"good": "●", "fair": "◐", "poor": "○", "unknown": "·"}  # Colour is never the only sign.
+
+
+def _filters(command: Command) -> Command:
+    for name in reversed(FILTERS):
+        command = click.option(f"--{name}", name, help=f"Only sessions with this {name}.")(command)
+    command = click.option("--until", help="The same; now by default.")(command)
+    since = "ISO 8601 (else UTC), or 24h, 7d ago; a day before --until by default."
+    return click.option("--since", help=since)(command)
+
+
+@click.command()
+@store_option
+@collection_option
+@_filters
+@click.option("--by", type=click.Choice(DIMENSIONS), help="Compare by this.")
+@json_option
+def report(url: str, collection: str, by: str | None, as_json: bool, **filters: str | None) -> None:
+    """How many were there, for how long, and how they fared; compared by a dimension."""
+    wanted = pseudonyms(url).wanted(_wanted(filters))
+
+    async def ask(queries: Queries) -> tuple[Overview, list[Compared]]:
+        compared = await queries.compare(by, wanted) if by else []
+        return await queries.overview(wanted), compared
+
+    overview, compared = _answer(url, collection, ask)
+    if as_json:
+        _print_json({"overview": overview, **({"compare": compared} if by else {})})
+        return
+    grades = overview.grades
+    lines = [
+        f"{_local(overview.since)} to {_local(overview.until)}",
+        f"{overview.sessions:,} sessions in {overview.conferences:,} conferences,"
+        f" {overview.minutes:,} minutes, {overview.peak:,.1f} at once at the most",
+    ]
+    quality = Text.assemble("quality      ", *_shares(grades))
+    at_once = Text(f"at once      {_spark([it.participants for it in overview.series])}")
+    poor = [it.grades.poor_share or 0.0 for it in overview.series]
+    worst = Text(f"poor time    {_spark(poor, most=1.0)}", style="red")
+    Plain().print(Group(*lines, quality, at_once, worst))
+    if by:
+        Plain().print(_comparison(by, compared))
+
+
+@click.command()
+@store_option
+@collection_option
+@_filters
+@click.option("--limit", type=click.IntRange(1, 500), default=30, show_default=True)
+@json_option
+def sessions(url: str, collection: str, limit: int, as_json: bool, **filters: str | None) -> None:
+    """List sessions, the newest first."""
+    wanted = pseudonyms(url).wanted(_wanted(filters))
+    page = _answer(url, collection, lambda it: it.sessions(wanted, limit=limit))
+    if as_json:
+        _print_json({"items": list(page.items), "next": page.after})
+        return
+    console = Plain()
+    wide = console.width >= 120
+    table = Table(box=None, header_style="bold")
+    for column in ("session", "began", "min", "grade", "poor"):
+        table.add_column(column, no_wrap=True)
+    table.add_column("conference", no_wrap=True, overflow="ellipsis")
+    for column in ("browser", "region", "reasons") if wide else ():
+        table.add_column(column, no_wrap=True, overflow="ellipsis")
+    for it in page.items:
+        reasons = ", ".join(sorted(it.reasons, key=lambda reason: -it.reasons[reason]))
+        table.add_row(
+            it.session,
+            _local(it.began)[5:16],
+            f"{(it.ended - it.began) / 60:.0f}",
+            _grade(it.grade),
+            _percent(it.poor / it.known if it.known else None),
+            it.conf,
+            *((it.browser, it.region, reasons) if wide else ()),
+        )
+    console.print(table)
+    if page.after:
+        click.echo(f"more than {limit}: raise --limit, or narrow it down")
+
+
+@click.command()
+@click.argument("id")
+@store_option
+@collection_option
+@json_option
+def show(id: str, url: str, collection: str, as_json: bool) -> None:  # noqa: A002 - what is shown
+    """Show one session: its time line, its bad spells, and who else was bad then."""
+    whole = _answer(url, collection, lambda it: it.session(id.lower()))
+    if as_json:
+        _print_json(whole)
+        return
+    Plain().print(_session(whole))
+
+
+def _session(whole: WholeSession) -> Group:
+    it = whole.summary
+    known = Grades.of(it.good, it.fair, it.poor, it.unknown)
+    ended = "is there now" if it.running else f"to {_local(it.ended)}"
+    network = ", ".join(name for name in (it.network or "?", it.provider, it.country) if name)
+    parts: list[Any] = [
+        Text(printable(f"{it.session}  {it.conf}"), style="bold"),
+        f"{_local(it.began)} {ended}, {it.samples} samples, {it.holes} holes",
+        f"{it.browser or '?'} on {it.os or '?'}; region {it.region or '?'}, network"
+        f" {network}, {it.transport or '?'}, {it.codec or '?'}",
+        Text.assemble("quality      ", *_shares(known)),
+        Text.assemble("time line    ", *_lane(it)),
+    ]
+    for name in ("quality", "rtt_ms", "down_loss_percent", "up_bandwidth_kbps"):
+        values = [value for value in whole.curves.get(name, ()) if isinstance(value, int | float)]
+        if values:
+            low, high = min(values), max(values)
+            parts.append(f"{name:<18} {_spark(values)}  {low:g} to {high:g}")
+    for spell in whole.spells:
+        reasons = ", ".join(spell.spell.reasons)
+        seconds = spell.spell.end - spell.spell.start
+        parts.append(
+            Text.assemble(
+                f"\n{_local(spell.spell.start)}  {seconds} s  ",
+                _grade(spell.spell.grade.name.lower()),
+                f"  {reasons}",
+            )
+        )
+        sentence = fault(spell.blame, words("en").__getitem__)
+        parts.append(Padding(Text(sentence, style="bold"), (0, 0, 0, 2), expand=False))
+        for scope in spell.blame.scopes:
+            if scope.value:
+                parts.append(
+                    f"    {scope.kind:<8} {scope.bad} of {scope.known} bad in {scope.value},"
+                    f" {scope.others_bad} of {scope.others_known} elsewhere"
+                )
+    return Group(*parts)
+
+
+def _comparison(by: str, compared: Sequence[Compared]) -> Table:
+    table = Table(box=None, header_style="bold")
+    table.add_column(by)
+    for column in ("sessions", "minutes", "good", "fair", "poor", "95 % interval of poor"):
+        table.add_column(column, justify="right")
+    for it in compared:
+        low, high = it.poor_interval
+        few = it.sessions < FEW
+        table.add_row(
+            it.value or "unknown",
+            f"{it.sessions:,}",
+            f"{it.minutes:,}",
+            _percent(it.grades.good_share),
+            _percent(it.grades.fair_share),
+            _percent(it.grades.poor_share),
+            "too few" if few else f"{_percent(low)} to {_percent(high)}",
+            style="dim" if few else None,
+        )
+    return table
+
+
+def _wanted(filters: dict[str, str | None]) -> Wanted:
+    until = instant("--until", filters.pop("until")) or int(time.time())
+    since = instant("--since", filters.pop("since"))
+    given: dict[str, Any] = {name: it for name, it in filters.items() if it is not None}
+    return Wanted(since=until - _DAY if since is None else since, until=until, **given)
+
+
+def _answer(url: str, collection: str, ask: Callable[[Queries], Awaitable[Any]]) -> Any:
+    async def run() -> Any:
+        store = existing_store(url, collection)
+        lifetime = SIGNS_OF_LIFE * Settings.of().push_interval
+        try:
+            await store.open()
+            return await ask(Queries(store, lifetime=lifetime, clock=time.time))
+        finally:
+            await store.close()
+
+    try:
+        return asyncio.run(run())
+    except (JmmcError, ValueError) as error:
+        fail(error, 1)
+
+
+def _print_json(answer: Any) -> None:
+    click.echo(encode(answer))
+
+
+def _local(second: int) -> str:
+    return datetime.fromtimestamp(second).astimezone().strftime("%Y-%m-%d %H:%M:%S")
+
+
+def _percent(share: float | None) -> str:
+    return "?" if share is None else f"{share:.1%}"
+
+
+def _grade(grade: str) -> Text:
+    return Text(f"{_MARKS[grade]} {grade}", style=_COLOURS[grade])
+
+
+def _shares(grades: Grades) -> list[tuple[str, str]]:
+    shares = zip(
+        ("good", "fair", "poor"),
+        (grades.good_share, grades.fair_share, grades.poor_share),
+        strict=True,
+    )
+    said = [(f"{_MARKS[name]} {_percent(it)} {name}   ", _COLOURS[name]) for name, it in shares]
+    return [*said, (f"{grades.unknown_seconds // 60:,} minutes unknown", _COLOURS["unknown"])]
+
+
+def _lane(summary: Summary, width: int = 60) -> list[tuple[str, str]]:
+    """The worst grade of each sixtieth of the stay."""
+    length = max(1, summary.ended - summary.began)
+    cells = [Grade.UNKNOWN] * width
+    for it in summary.lane:
+        first = (it.start - summary.began) * width // length
+        last = max(first + 1, -(-(it.end - summary.began) * width // length))
+        for cell in range(first, min(last, width)):
+            cells[cell] = max(cells[cell], it.grade)
+    names = [it.name.lower() for it in cells]
+    return [(_MARKS[it], _COLOURS[it]) for it in names]
+
+
+def _spark(values: Sequence[float], *, most: float | None = None, width: int = 60) -> str:
+    if not values:
+        return "no data"
+    size = -(-len(values) // width)
+    means = [
+        sum(values[at : at + size]) / len(values[at : at + size])
+        for at in range(0, len(values), size)
+    ]
+    top = most or max(means) or 1
+    return "".join(_BARS[min(8, max(0, round(it / top * 8)))] for it in means)

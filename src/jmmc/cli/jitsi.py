@@ -1,0 +1,78 @@
+"""`jmmc snippet` and `jmmc doctor`: into Jitsi Meet, and whether it took."""
+
+import os
+import re
+import sys
+from pathlib import Path
+
+import click
+from rich.console import Console
+from rich.table import Table
+
+from jmmc.cli.common import fail, tell
+from jmmc.core.errors import SettingsError
+from jmmc.jitsi.doctor import examine
+from jmmc.jitsi.snippets import CHOICES, TARGETS, Target, public_url
+from jmmc.jitsi.snippets import snippet as text_of
+from jmmc.settings import Settings, load_settings
+
+
+@click.command()
+@click.option("--target", type=click.Choice(TARGETS), help="Where to paste; without it, a table.")
+@click.option(
+    "--url", help="Where browsers reach the collector, its prefix included; else by public_url."
+)
+@click.option("--config", type=click.Path(path_type=Path, dir_okay=False), help="TOML file.")
+def snippet(target: Target | None, url: str | None, config: Path | None) -> None:
+    """Print what to paste into Jitsi Meet so that it loads the browser script."""
+    try:
+        settings = load_settings(flags={}, environ=os.environ, file=config)
+    except SettingsError as error:
+        fail(error, 2)
+    if target is None:
+        _targets()
+        return
+    try:
+        host = settings.public_url or "https://metrics.example.org"
+        reached = public_url(url or f"{host}{settings.prefix}")
+    except ValueError as error:
+        fail(f"--url = {url!r}: expected {error}", 2)
+    if not (url or settings.public_url or target == "nginx"):
+        click.echo("jmmc: neither --url nor public_url: put your collector's own in", err=True)
+    click.echo(text_of(target, url=reached, upstream=_upstream(settings)), nl=False)
+
+
+@click.command()
+@click.argument("url")
+@click.option(
+    "--collector", help="URL of the collector, without the prefix: look for sessions too."
+)
+@click.option("--token", help="Token for the collector's API, scope read.")
+def doctor(url: str, collector: str | None, token: str | None) -> None:
+    """Say whether the page of a room at URL loads the script, and may push."""
+    for option, given in (("URL", url), ("--collector", collector)):
+        if given is not None and not re.match(r"https?://[^/\s]", given):
+            fail(f"{option} = {given!r}: expected an http or https URL", 2)
+    console = Console(highlight=False, soft_wrap=True)
+    fine = True
+    for finding in examine(url, collector=collector, token=token):
+        tell(console, finding)
+        fine = fine and finding.verdict != "fail"
+    if not fine:
+        sys.exit(1)
+
+
+def _targets() -> None:
+    table = Table("target", "use it for", "mobile apps", "and", box=None, header_style="bold")
+    for name, choice in CHOICES.items():
+        table.add_row(name, choice.when, "yes" if choice.apps else "no", choice.consequence)
+    Console(highlight=False).print(table, markup=False)
+    click.echo("\njmmc snippet --target NAME --url URL prints what to paste.")
+
+
+def _upstream(settings: Settings) -> str:
+    """The collector as a web server on the same machine reaches it."""
+    host = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(settings.host, settings.host)  # noqa: S104
+    if ":" in host and not host.startswith("["):
+        host = f"[{host}]"
+    return f"http://{host}:{settings.port}{settings.prefix}"

@@ -1,0 +1,46 @@
+"""Options of commands that take every setting."""
+
+import os
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+import click
+from pydantic.fields import FieldInfo
+
+from jmmc.cli.common import Command, fail
+from jmmc.core.errors import SettingsError
+from jmmc.settings import Settings, default_text, load_settings
+
+
+def setting_options(command: Command) -> Command:
+    """An option for each setting, and --config."""
+    for name, field in reversed(Settings.model_fields.items()):
+        command = _setting_option(name, field)(command)
+    config = click.Path(path_type=Path, dir_okay=False)
+    return click.option("--config", type=config, help="TOML file with settings.")(command)
+
+
+def _setting_option(name: str, field: FieldInfo) -> Callable[[Command], Command]:
+    flag = "--" + name.replace("_", "-")
+    flags = f"{flag}/--no-{flag[2:]}" if field.annotation is bool else flag
+    return click.option(
+        flags,
+        name,
+        default=None,
+        metavar=None if field.annotation is bool else "VALUE",
+        help=f"{field.description} [default: {default_text(field) or 'none'}]",
+    )
+
+
+def read(config: Path | None, flags: Mapping[str, object]) -> Settings:
+    """The settings of a command's options. Raises `SettingsError`."""
+    given = {name: value for name, value in flags.items() if value is not None}
+    return load_settings(flags=given, environ=os.environ, file=config)
+
+
+def load(config: Path | None, flags: Mapping[str, object]) -> Settings:
+    """The same; ends the command when they are wrong."""
+    try:
+        return read(config, flags)
+    except SettingsError as error:
+        fail(error, 2)

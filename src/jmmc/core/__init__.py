@@ -1,0 +1,1 @@
+"""Nouns, errors, logging, timestamps and tasks: what every other wing stands on."""

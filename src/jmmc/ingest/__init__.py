@@ -1,0 +1,1 @@
+"""The path of a push, from a body to a batch in the store."""

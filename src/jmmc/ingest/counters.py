@@ -1,0 +1,70 @@
+"""Our own numbers: what became of the pushes."""
+
+import re
+from collections import Counter
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Literal, get_args
+
+from jmmc.core.errors import REASONS, Reason
+from jmmc.core.histogram import Distribution
+from jmmc.core.labels import Names
+
+Deed = Literal["commit", "summaries", "retention", "packing"]
+"""What was done when the store failed."""
+
+ANCESTOR = "ancestor"
+"""The script of dialect v1, which does not tell its version."""
+
+_COMMIT_SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
+_BATCH_PUSHES = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000)
+_SCRIPTS = 10  # Versions that are told apart.
+_VERSION = re.compile(r"\d{1,4}(\.\w{1,8}){1,3}", re.ASCII)
+
+
+class Counters:
+    """Every push counts once: accepted, trimmed (accepted less some readings), or rejected.
+
+    `commits` is how long (seconds) commits took, `batches` how many pushes each had;
+    `store_errors` what failed because of the store; `scripts` the first pushes of sessions by the
+    version of the script that sent them. Nothing in here ever gets less.
+    """
+
+    def __init__(self) -> None:
+        self.accepted = 0
+        self.trimmed = 0
+        self.clamped_ages = 0
+        self.commits = Distribution(_COMMIT_SECONDS)
+        self.batches = Distribution(_BATCH_PUSHES)
+        self.store_errors: dict[Deed, int] = dict.fromkeys(get_args(Deed), 0)
+        self._rejected: Counter[Reason] = Counter(dict.fromkeys(REASONS, 0))
+        self._scripts: Counter[str] = Counter()
+        self._versions = Names(_SCRIPTS, [ANCESTOR])
+
+    def reject(self, reason: Reason) -> None:
+        """Count a push that was refused."""
+        self._rejected[reason] += 1
+
+    def commit(self, pushes: int, seconds: float) -> None:
+        """Count a batch that is on stable storage."""
+        self.commits.add(seconds)
+        self.batches.add(pushes)
+
+    def begin(self, script: str | None) -> None:
+        """Count the first push of a session, by what its browser says of the script's version."""
+        known = script == ANCESTOR or _VERSION.fullmatch(script or "")
+        self._scripts[self._versions.of(script if script and known else "")] += 1
+
+    def fail(self, deed: Deed, seconds: float = 0.0) -> None:
+        """Count what the store failed in, after so long."""
+        self.store_errors[deed] += 1
+
+    @property
+    def rejected(self) -> Mapping[Reason, int]:
+        """Refused pushes by reason; every reason is there, with 0 if need be."""
+        return MappingProxyType(self._rejected)
+
+    @property
+    def scripts(self) -> Mapping[str, int]:
+        """First pushes of sessions by version of the script."""
+        return MappingProxyType(self._scripts)

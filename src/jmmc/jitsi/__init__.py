@@ -1,0 +1,1 @@
+"""Getting the browser script into a Jitsi Meet page."""

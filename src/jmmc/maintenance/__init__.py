@@ -1,0 +1,1 @@
+"""Keeps what is stored up to date: summaries, retention, erasure."""

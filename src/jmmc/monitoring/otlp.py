@@ -1,0 +1,242 @@
+"""OpenTelemetry over OTLP: traces, and the figures of /metrics. The only place that knows its SDK.
+
+Imported when `otlp_endpoint` is set, and never otherwise. Spans say what was done, how much of it
+and how it ended; never who called, from where, or in which conference.
+"""
+
+import asyncio
+import math
+import os
+import time
+from collections.abc import Awaitable, Callable, Iterable, MutableMapping
+from random import random
+from typing import Any
+from uuid import uuid4
+
+from opentelemetry.context import Context
+from opentelemetry.exporter.otlp.proto.http.metric_exporter import OTLPMetricExporter
+from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
+from opentelemetry.sdk.metrics import export as points
+from opentelemetry.sdk.resources import OTELResourceDetector, Resource
+from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.sdk.trace.export import BatchSpanProcessor
+from opentelemetry.sdk.util.instrumentation import InstrumentationScope
+from opentelemetry.trace import SpanKind, StatusCode, Tracer
+from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
+from prometheus_client.core import Metric
+
+from jmmc.collector import Accepted, Collector, Sender
+from jmmc.core.errors import Rejected
+from jmmc.core.tasks import stop
+from jmmc.core.version import __version__
+from jmmc.ingest.counters import Counters, Deed
+from jmmc.ingest.writer import Writer
+from jmmc.monitoring.prometheus import Exposition
+from jmmc.settings import Settings
+from jmmc.stores import Store
+
+_EVERY = "60000"  # Milliseconds between two exports of metrics: the SDK's own default.
+_PATIENCE = 3.0  # Seconds for an export: with the SDK's 10, an end would take 20.
+_SECOND = 1_000_000_000  # Nanoseconds
+_SCOPE = InstrumentationScope("jmmc", __version__)
+_NOT_KEPT: Any = None  # Optional on the wire.
+_FAULTS = frozenset({"busy", "store_down"})  # Reasons that are ours, not the sender's.
+
+_Scope = MutableMapping[str, Any]
+_Message = MutableMapping[str, Any]
+_Receive = Callable[[], Awaitable[_Message]]
+_Send = Callable[[_Message], Awaitable[None]]
+_App = Callable[[_Scope, _Receive, _Send], Awaitable[None]]
+
+
+class TracedCollector(Collector):
+    """A collector that tells an OTLP endpoint what it does."""
+
+    def __init__(self, settings: Settings, store: Store, *, secret: str) -> None:
+        super().__init__(settings, store, secret=secret)
+        headers = dict(it.split("=", 1) for it in settings.otlp_headers) or None
+        base = settings.otlp_endpoint.rstrip("/")
+        self._resource = _resource()
+        self._provider = TracerProvider(resource=self._resource)
+        timeout = None if "OTEL_EXPORTER_OTLP_TIMEOUT" in os.environ else _PATIENCE
+        spans = OTLPSpanExporter(f"{base}/v1/traces", headers=headers, timeout=timeout)
+        self._provider.add_span_processor(BatchSpanProcessor(spans))
+        self._metrics = OTLPMetricExporter(f"{base}/v1/metrics", headers=headers, timeout=timeout)
+        self._exposition = Exposition(self, clock=time.time)
+        self._exporting: asyncio.Task[None] | None = None
+        self.tracer = self._provider.get_tracer("jmmc", __version__)
+        self.counters = _TracedCounters(self.tracer)
+
+    async def open(self) -> Writer:
+        """See `Collector.open`."""
+        writer = await super().open()
+        task = self._exporting
+        if task is None or task.done() or task.get_loop() is not asyncio.get_running_loop():
+            self._exporting = asyncio.create_task(self._export_for_ever(), name="jmmc-otlp")
+        return writer
+
+    async def close(self) -> None:
+        """See `Collector.close`; what has not been told yet is told now."""
+        task, self._exporting = self._exporting, None
+        if task is not None and task.get_loop() is asyncio.get_running_loop():
+            await stop(task)
+            await self._export()
+        await super().close()
+        await asyncio.to_thread(self._provider.force_flush)
+
+    async def receive(self, body: bytes, sender: Sender) -> Accepted:
+        """See `Collector.receive`. A share of the pushes, by `trace_ratio`, makes a span."""
+        if random() >= self.settings.trace_ratio:  # noqa: S311 - a sample, not a secret
+            return await super().receive(body, sender)
+        span = self.tracer.start_span("push", Context(), SpanKind.SERVER)
+        span.set_attribute("jmmc.body_bytes", len(body))
+        try:
+            accepted = await super().receive(body, sender)
+        except Rejected as rejected:
+            span.set_attributes({"jmmc.outcome": "rejected", "jmmc.reason": rejected.reason})
+            if rejected.reason in _FAULTS:
+                span.set_status(StatusCode.ERROR)
+            raise
+        else:
+            outcome = "trimmed" if accepted.answer.dropped else "accepted"
+            span.set_attribute("jmmc.outcome", outcome)
+            return accepted
+        finally:
+            span.end()
+
+    def traced(self, app: _App) -> _App:
+        """`app`, each question to its API a span; a caller's `traceparent` is gone on with."""
+        tracer, propagator = self.tracer, TraceContextTextMapPropagator()
+
+        async def ask(scope: _Scope, receive: _Receive, send: _Send) -> None:
+            if scope["type"] != "http" or "/api/" not in scope["path"]:
+                await app(scope, receive, send)
+                return
+            headers = {name.decode(): it.decode("latin-1") for name, it in scope["headers"]}
+            caller = propagator.extract(headers, Context())
+            method = scope["method"]
+            with tracer.start_as_current_span(
+                method, caller, SpanKind.SERVER, record_exception=False
+            ) as span:
+                span.set_attribute("http.request.method", method)
+
+                async def answer(message: _Message) -> None:
+                    if message["type"] == "http.response.start":
+                        span.set_attribute("http.response.status_code", message["status"])
+                        if message["status"] >= 500:
+                            span.set_status(StatusCode.ERROR)
+                    await send(message)
+
+                await app(scope, receive, answer)
+                # The path has names in it; the route has only their places.
+                if route := getattr(scope.get("route"), "path", ""):
+                    span.update_name(f"{method} {route}")
+                    span.set_attribute("http.route", route)
+
+        return ask
+
+    async def _export_for_ever(self) -> None:
+        pause = int(os.environ.get("OTEL_METRIC_EXPORT_INTERVAL", _EVERY)) / 1000
+        while True:
+            await asyncio.sleep(pause)
+            await self._export()
+
+    async def _export(self) -> None:
+        await self._exposition.look()
+        began, now = int(self.began * _SECOND), time.time_ns()
+        metrics = list(_metrics_of(self._exposition.registry.collect(), began, now))
+        told = points.ScopeMetrics(_SCOPE, metrics, "")
+        data = points.MetricsData([points.ResourceMetrics(self._resource, [told], "")])
+        await asyncio.to_thread(self._metrics.export, data)  # Says itself when it cannot.
+
+
+class _TracedCounters(Counters):
+    """Counters that make a span of each batch."""
+
+    def __init__(self, tracer: Tracer) -> None:
+        super().__init__()
+        self._tracer = tracer
+
+    def commit(self, pushes: int, seconds: float) -> None:
+        super().commit(pushes, seconds)
+        self._span("commit", seconds, pushes=pushes)
+
+    def fail(self, deed: Deed, seconds: float = 0.0) -> None:
+        super().fail(deed, seconds)
+        self._span(deed, seconds, StatusCode.ERROR)
+
+    def _span(
+        self, name: str, seconds: float, status: StatusCode = StatusCode.UNSET, **numbers: int
+    ) -> None:
+        ended = time.time_ns()
+        began = ended - int(seconds * _SECOND)
+        attributes = {f"jmmc.{it}": value for it, value in numbers.items()}
+        span = self._tracer.start_span(
+            name, Context(), SpanKind.INTERNAL, attributes, start_time=began
+        )
+        span.set_status(status)
+        span.end(ended)
+
+
+def _resource() -> Resource:
+    """Which process this is; OTEL_SERVICE_NAME and OTEL_RESOURCE_ATTRIBUTES come first."""
+    own = Resource.create(
+        {
+            "service.name": "jmmc",
+            "service.version": __version__,
+            "service.instance.id": str(uuid4()),
+        }
+    )
+    return own.merge(OTELResourceDetector().detect())
+
+
+def _metrics_of(families: Iterable[Metric], began: int, now: int) -> Iterable[points.Metric]:
+    """Families of the Prometheus client in the words of OTLP, cumulative since `began`."""
+    cumulative = points.AggregationTemporality.CUMULATIVE
+    for it in families:
+        if not it.samples:
+            continue  # Not known now.
+        data: points.DataT
+        if it.type == "histogram":
+            data = points.Histogram(_histograms(it, began, now), cumulative)
+        else:
+            plain = [
+                points.NumberDataPoint(sample.labels, began, now, float(sample.value))
+                for sample in it.samples
+                if not sample.name.endswith("_created")
+            ]
+            data = (
+                points.Sum(plain, cumulative, is_monotonic=True)
+                if it.type == "counter"
+                else points.Gauge(plain)
+            )
+        yield points.Metric(it.name, it.documentation, it.unit, data)
+
+
+def _histograms(family: Metric, began: int, now: int) -> list[points.HistogramDataPoint]:
+    buckets: dict[tuple[tuple[str, str], ...], list[tuple[float, int]]] = {}
+    sums: dict[tuple[tuple[str, str], ...], float] = {}
+    for sample in family.samples:
+        labels = tuple((name, it) for name, it in sample.labels.items() if name != "le")
+        if sample.name.endswith("_bucket"):
+            bound = (float(sample.labels["le"]), int(sample.value))
+            buckets.setdefault(labels, []).append(bound)
+        elif sample.name.endswith("_sum"):
+            sums[labels] = sample.value
+    found: list[points.HistogramDataPoint] = []
+    for labels, bounds in buckets.items():
+        counts = [n for _, n in bounds]
+        found.append(
+            points.HistogramDataPoint(
+                attributes=dict(labels),
+                start_time_unix_nano=began,
+                time_unix_nano=now,
+                count=counts[-1],
+                sum=sums[labels],
+                bucket_counts=[n - before for before, n in zip([0, *counts], counts, strict=False)],
+                explicit_bounds=[bound for bound, _ in bounds if math.isfinite(bound)],
+                min=_NOT_KEPT,
+                max=_NOT_KEPT,
+            )
+        )
+    return found

@@ -1,0 +1,86 @@
+"""Names that stand for others: the same person stays the same person, and nobody reads who it is.
+
+Pseudonyms can be told from names by their form, so that what is asked for may be either.
+"""
+
+import base64
+import hmac
+import re
+from functools import lru_cache
+from typing import Literal, TypeVar
+from urllib.parse import quote
+from uuid import UUID
+
+from msgspec.structs import replace
+
+from jmmc.core.model import SessionFilter
+from jmmc.quality.summary import Wanted
+
+Which = Literal["none", "uid", "conf", "both"]
+_Asked = TypeVar("_Asked", Wanted, SessionFilter)
+
+_CONF = re.compile(r"p-[a-z2-7]{16}")
+_UID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-8[0-9a-f]{3}-8[0-9a-f]{3}-[0-9a-f]{12}")
+
+_ANY_UID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+
+
+class Pseudonyms:
+    """What is stored in place of a `uid` and a `conf`: keyed digests (HMAC-SHA-256)."""
+
+    def __init__(self, which: Which = "none", key: str = "") -> None:
+        self._key = key.encode()
+        self._uids = which in ("uid", "both")
+        self._confs = which in ("conf", "both")
+        self.uid = lru_cache(maxsize=65_536)(self._uid)
+        self.conf = lru_cache(maxsize=65_536)(self._conf)
+
+    def _uid(self, uid: str) -> str:
+        """The stored form of a browser's id: a UUID of version 8, "for experiments"."""
+        if not self._uids:
+            return uid
+        digits = self._digest("uid", uid).hex()[:32]
+        return str(UUID(f"{digits[:12]}8{digits[13:16]}8{digits[17:]}"))
+
+    def _conf(self, conf: str) -> str:
+        """The stored form of a conference's name, of 80 bits."""
+        if not self._confs:
+            return conf
+        token = base64.b32encode(self._digest("conf", conf)[:10]).decode()
+        return f"p-{token.lower()}"
+
+    def wanted_uid(self, uid: str) -> str:
+        """The stored form of what somebody asks for: a real id, or a stored one."""
+        uid = uid.lower()
+        return uid if _UID.fullmatch(uid) else self.uid(uid)
+
+    def wanted_conf(self, conf: str) -> str:
+        """The stored form of what somebody asks for: a real name, or a stored one."""
+        return conf if _CONF.fullmatch(conf) else self.conf(conf)
+
+    def wanted(self, asked: _Asked) -> _Asked:
+        """A filter, with its uid and conf as they are stored."""
+        return replace(
+            asked,
+            uid=None if asked.uid is None else self.wanted_uid(asked.uid),
+            conf=None if asked.conf is None else self.wanted_conf(asked.conf),
+        )
+
+    def texts(self, text: str) -> list[str]:
+        """What to search for when somebody types `text`: itself, and what stands for it."""
+        text = text.strip()
+        found = [text]
+        if text and self._confs:
+            found.append(self.wanted_conf(as_jitsi_has_it(text)))
+        if self._uids and _ANY_UID.fullmatch(text.lower()):
+            found.append(self.wanted_uid(text))
+        return list(dict.fromkeys(found))
+
+    def _digest(self, kind: str, name: str) -> bytes:
+        return hmac.digest(self._key, f"{kind} {name}".encode(), "sha256")
+
+
+def as_jitsi_has_it(name: str) -> str:
+    """A conference's name as people type it, in lower case and percent-encoded."""
+    encoded = quote(name.strip().lower(), safe="~()*!.'-_%")
+    return re.sub("%[0-9A-F]{2}", lambda it: it[0].lower(), encoded)

@@ -1,0 +1,73 @@
+"""What was erased and may not come back: receipts without names, and pushes trimmed by them."""
+
+import hmac
+from collections.abc import Iterable
+from functools import lru_cache
+from typing import Literal, NamedTuple
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from jmmc.core.model import Push
+
+Kind = Literal["uid", "conf"]
+
+
+class Subject(NamedTuple):
+    """Whom or what an erasure is about, by the name that is stored."""
+
+    kind: Kind
+    name: str
+
+
+class Erasure(Struct, frozen=True):
+    """The receipt of one erasure: what, when and how much; of whom only a keyed digest.
+
+    Everything up to `until` (Unix seconds) is gone. `finished` is None while it is under way, and
+    stays so when it was broken off. `hours` counts the hours whose sums were made anew.
+    """
+
+    id: str
+    kind: Kind
+    subject: str
+    until: int
+    finished: int | None = None
+    sessions: int = 0
+    samples: int = 0
+    summaries: int = 0
+    names: int = 0
+    hours: int = 0
+
+
+def digest_of(subject: Subject, key: bytes) -> str:
+    """What a receipt has in place of a name: HMAC-SHA-256."""
+    return hmac.digest(key, f"{subject.kind} {subject.name}".encode(), "sha256").hex()
+
+
+class Forgotten:
+    """What may not be stored any more: a browser may still hold, and a spool may still hide it."""
+
+    def __init__(self, key: bytes = b"", erasures: Iterable[Erasure] = ()) -> None:
+        self._key = key
+        self._until: dict[str, int] = {}
+        for it in erasures:
+            self._until[it.subject] = max(it.until, self._until.get(it.subject, it.until))
+        # The same two strings come every 30 s; their digests cost 3 µs.
+        self.until = lru_cache(maxsize=65_536)(self._until_of)
+
+    def __bool__(self) -> bool:
+        return bool(self._until)
+
+    def _until_of(self, uid: str, conf: str) -> int | None:
+        """Up to when everything of these was erased (Unix seconds), None when nothing was."""
+        subjects = (Subject("uid", uid), Subject("conf", conf))
+        found = [self._until.get(digest_of(it, self._key)) for it in subjects]
+        return max((it for it in found if it is not None), default=None)
+
+    def trimmed(self, push: Push) -> Push | None:
+        """`push` without what was erased; None when nothing is left."""
+        until = self.until(push.uid, push.conf)
+        if until is None or push.samples[0].ts > until:
+            return push
+        samples = tuple(it for it in push.samples if it.ts > until)
+        return replace(push, samples=samples) if samples else None

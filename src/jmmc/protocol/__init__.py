@@ -1,0 +1,1 @@
+"""Bytes to readings: decoding, admission, addresses, identity, rate limits. Pure."""

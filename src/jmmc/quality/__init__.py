@@ -1,0 +1,1 @@
+"""Samples to timeline, grades, summaries and rollups. Pure."""

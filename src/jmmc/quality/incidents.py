@@ -1,0 +1,79 @@
+"""What went wrong in a meeting: spells of several people that have one cause are one incident."""
+
+from collections.abc import Iterable, Sequence
+from heapq import nlargest
+
+from msgspec import Struct
+
+from jmmc.quality.attribution import SCOPES, Blame, blame
+from jmmc.quality.grading import Grade, Spell
+from jmmc.quality.summary import Summary
+
+_LOOKED_AT = 60  # Spells, the worst: each is compared with everybody.
+_TOLD = 20
+_FAIR = 0.3  # Of a poor second.
+
+
+class Incident(Struct, frozen=True):
+    """A bad stretch of a meeting: whom it struck (sessions), and whose fault it was.
+
+    `blame` is that of the worst spell in it, `reasons` are person-seconds.
+    """
+
+    start: int
+    end: int
+    grade: Grade
+    reasons: dict[str, int]
+    sessions: tuple[str, ...]
+    blame: Blame
+
+
+def incidents(meeting: Sequence[Summary], everybody: Iterable[Summary]) -> tuple[Incident, ...]:
+    """The worst incidents, in order of time.
+
+    Spells that overlap and have the same group to blame are one; who was bad alone stays alone.
+    """
+    there = list(everybody)
+    spells = nlargest(
+        _LOOKED_AT, ((it, spell) for it in meeting for spell in it.spells), key=_badness
+    )
+    found: list[Incident] = []
+    for one, spell in spells:
+        judged = blame(one, spell.start, spell.end, there)
+        same = next((it for it in found if _is_same(it, spell, judged)), None)
+        if same is not None:
+            found.remove(same)
+        found.append(_joined(same, one, spell, judged))
+    worst = sorted(found, key=lambda it: -sum(it.reasons.values()))[:_TOLD]
+    return tuple(sorted(worst, key=lambda it: (it.start, it.sessions)))
+
+
+def _badness(it: tuple[Summary, Spell]) -> tuple[float, str, int]:
+    summary, spell = it
+    weight = 1.0 if spell.grade is Grade.POOR else _FAIR
+    return (spell.end - spell.start) * weight, summary.session, spell.start
+
+
+def _is_same(it: Incident, spell: Spell, judged: Blame) -> bool:
+    if judged.verdict not in SCOPES:
+        return False
+    cause = (it.blame.verdict, it.blame.scope.value)
+    overlap = it.start < spell.end and spell.start < it.end
+    return overlap and cause == (judged.verdict, judged.scope.value)
+
+
+def _joined(it: Incident | None, one: Summary, spell: Spell, judged: Blame) -> Incident:
+    if it is None:
+        reasons = dict(spell.reasons)
+        return Incident(spell.start, spell.end, spell.grade, reasons, (one.session,), judged)
+    reasons = dict(it.reasons)
+    for reason, seconds in spell.reasons.items():
+        reasons[reason] = reasons.get(reason, 0) + seconds
+    return Incident(
+        min(it.start, spell.start),
+        max(it.end, spell.end),
+        max(it.grade, spell.grade),
+        reasons,
+        tuple(dict.fromkeys((*it.sessions, one.session))),
+        it.blame,
+    )

@@ -1,0 +1,398 @@
+"""What a session comes to: a page of figures, made from its samples and from nothing else."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from functools import lru_cache
+from ipaddress import IPv4Address, ip_address, ip_network
+from typing import NamedTuple
+
+import msgspec
+from msgspec import Struct
+
+from jmmc.core.model import Session
+from jmmc.quality.grading import (
+    VERSION,
+    Grade,
+    Judged,
+    Spell,
+    judge,
+    moment_mos,
+    number,
+    quantiles,
+    verdict,
+)
+from jmmc.quality.thresholds import Preset
+from jmmc.quality.timeline import Span, State, Timeline, fold
+
+BUCKET = 300
+"""Seconds of a slice of `Summary.series`."""
+
+METRICS: Mapping[str, str] = {
+    "quality": "cq",
+    "rtt_ms": "rtt",
+    "down_loss_percent": "d.pl",
+    "up_loss_percent": "u.pl",
+    "down_jitter_ms": "d.jit",
+    "up_jitter_ms": "u.jit",
+    "down_video_kbps": "d.vb",
+    "up_video_kbps": "u.vb",
+    "up_bandwidth_kbps": "u.bw",
+    "down_frozen_percent": "d.frz",
+}
+"""The readings that are summed up in quantiles, by the name that the figure has outside."""
+
+_HAPPENINGS = 100  # Kept in a summary.
+
+SHARES = (0.05, 0.5, 0.95)
+"""Which quantiles: of time, not of samples."""
+
+DIMENSIONS = ("browser", "os", "region", "network", "provider", "country", "transport", "codec")
+"""By what calls are compared."""
+
+FILTERS = ("conf", "uid", *DIMENSIONS, "grade")
+"""By what sessions are chosen."""
+
+PREFIXES = ("browser", "os", "provider")
+"""Filters that may be given by their first words: without a version, without a name."""
+
+
+class Slice(Struct, frozen=True, array_like=True, gc=False):
+    """Seconds of each grade in the five minutes that begin at `start`."""
+
+    start: int
+    good: int
+    fair: int
+    poor: int
+    unknown: int
+
+
+_SLICES = msgspec.json.Decoder(tuple[Slice, ...])
+
+
+def slices_of(series: str) -> tuple[Slice, ...]:
+    """`Summary.series` as a column of `Reports.facts` has it: JSON."""
+    return _SLICES.decode(series)
+
+
+class Stretch(Struct, frozen=True, array_like=True, gc=False):
+    """A stretch of one grade."""
+
+    start: int
+    end: int
+    grade: Grade
+
+
+class Summary(Struct, frozen=True):
+    """One session. Times are Unix seconds, lengths seconds.
+
+    `formula` names the version of the formulas and the preset; `samples` is how many it was made
+    of, `last` the time of the last one. A value of a dimension is the one that held longest, ""
+    when nothing is known.
+    `quantiles` has p5, p50 and p95 by name of the metric, and of `mos`; shares are of known time.
+    `happenings` is when the browser said that what had happened.
+    """
+
+    session: str
+    conf: str
+    uid: str
+    began: int
+    ended: int
+    last: int
+    running: bool
+    left: bool
+    samples: int
+    holes: int
+    formula: str
+    good: int
+    fair: int
+    poor: int
+    unknown: int
+    worst_minute: tuple[int, float] | None
+    quantiles: dict[str, list[float | None]]
+    reasons: dict[str, int]
+    spells: tuple[Spell, ...]
+    lane: tuple[Stretch, ...]
+    series: tuple[Slice, ...]
+    browser: str
+    os: str
+    region: str
+    network: str
+    transport: str
+    codec: str
+    relay_share: float
+    tcp_share: float
+    p2p_share: float
+    address: str
+    participant: str
+    meeting: str
+    happenings: tuple[tuple[int, str], ...] = ()
+    provider: str = ""
+    country: str = ""
+
+    @property
+    def known(self) -> int:
+        """Seconds of which the grade is known."""
+        return self.good + self.fair + self.poor
+
+    @property
+    def at_present(self) -> Grade:
+        """The grade of the last moment."""
+        return _last_grade(self.lane)
+
+    @property
+    def grade(self) -> str:
+        """The call in a word: poor or fair when a tenth of the known time was, else good."""
+        if not self.known:
+            return "unknown"
+        if self.poor * 10 >= self.known:
+            return "poor"
+        return "fair" if (self.fair + self.poor) * 10 >= self.known else "good"
+
+
+class Presence(Struct, frozen=True):
+    """Of a summary that runs, what tells how somebody is at this moment.
+
+    Read from the same JSON, of which the rest is skipped: in a quarter of the time.
+    """
+
+    session: str
+    conf: str
+    began: int
+    ended: int
+    lane: tuple[Stretch, ...]
+    spells: tuple[Spell, ...]
+    browser: str
+    region: str
+    network: str
+    provider: str = ""
+
+    @property
+    def at_present(self) -> Grade:
+        """The grade of the last moment."""
+        return _last_grade(self.lane)
+
+
+class Wanted(Struct, frozen=True):
+    """Which summaries are meant: those that fit every part that is given.
+
+    `since` and `until` (Unix seconds) mean sessions that were there in between. A browser or
+    system may be given with its version or without, a provider by its number alone.
+    """
+
+    since: int | None = None
+    until: int | None = None
+    conf: str | None = None
+    uid: str | None = None
+    region: str | None = None
+    browser: str | None = None
+    os: str | None = None
+    network: str | None = None
+    provider: str | None = None
+    country: str | None = None
+    transport: str | None = None
+    codec: str | None = None
+    grade: str | None = None
+    running: bool | None = None
+
+
+class Tenth(NamedTuple):
+    """Sessions of a conference, a tenth of whose known time was good; and their bad seconds.
+
+    `tenth` is 0 to 9, the last with those that were wholly good; None when nothing is known.
+    """
+
+    conf: str
+    tenth: int | None
+    sessions: int
+    fair: int
+    poor: int
+
+
+class Found(Struct, frozen=True):
+    """A name that was searched for: of what `kind`, and when it was last there."""
+
+    kind: str
+    name: str
+    last: int
+
+
+def formula_of(preset: Preset) -> str:
+    """What a summary says of how it was made."""
+    return f"{VERSION}-{preset.name}"
+
+
+def summarize(
+    session: Session, *, preset: Preset, lifetime: float, now: float | None = None
+) -> Summary:
+    """The summary of a session; `lifetime` and `now` as in `fold`."""
+    return sum_up(session, fold(session, lifetime=lifetime, now=now), preset)
+
+
+def sum_up(session: Session, timeline: Timeline, preset: Preset) -> Summary:
+    """The summary of a session that has been folded."""
+    judged = judge(timeline.spans, preset)
+    call = verdict(judged)
+    held = _held(timeline)
+    reasons: dict[str, int] = {}
+    for spell in call.spells:
+        for reason, seconds in spell.reasons.items():
+            reasons[reason] = reasons.get(reason, 0) + seconds
+    known = sum(it.end - it.start for it in timeline.spans if it.state is not None) or 1
+    relay, tcp, p2p = (held.get(it, {}) for it in ("relay", "t.tp", "t.p2p"))
+    address = readable_address(_longest(held, "t.rip"))
+    return Summary(
+        session=session.id,
+        conf=session.conf,
+        uid=session.uid,
+        began=timeline.began,
+        ended=timeline.ended,
+        last=max((it.ts for it in session.samples), default=session.began),
+        running=timeline.running,
+        left=timeline.left,
+        samples=len(session.samples),
+        holes=timeline.holes,
+        formula=formula_of(preset),
+        good=call.good,
+        fair=call.fair,
+        poor=call.poor,
+        unknown=call.unknown,
+        worst_minute=call.worst_minute,
+        quantiles=_quantiles(timeline.spans),
+        reasons=reasons,
+        spells=call.spells,
+        lane=_lane(judged),
+        series=_series(judged),
+        browser=str(_longest(held, "br") or ""),
+        os=str(_longest(held, "os") or ""),
+        region=str(_longest(held, "t.sr") or ""),
+        network=network_of(address),
+        transport=_transport(held),
+        codec=str(_longest(held, "cdc.v") or _longest(held, "cdc.a") or ""),
+        relay_share=round(relay.get(True, 0) / known, 4),
+        tcp_share=round(sum(s for it, s in tcp.items() if "tcp" in str(it)) / known, 4),
+        p2p_share=round(p2p.get(True, 0) / known, 4),
+        address=address,
+        participant=str(_longest(held, "pid") or ""),
+        meeting=str(_longest(held, "mid") or ""),
+        happenings=happenings(timeline)[:_HAPPENINGS],
+        provider=str(_longest(held, "t.asn") or ""),
+        country=str(_longest(held, "t.cc") or ""),
+    )
+
+
+def happenings(timeline: Timeline) -> tuple[tuple[int, str], ...]:
+    """When the browser said that what had happened, and when its packets took another path."""
+    found = [(it.at, it.what) for it in timeline.happenings]
+    before: tuple[object, ...] | None = None
+    for span in timeline.spans:
+        path = tuple(map((span.state or {}).get, _PATH))
+        if path[0] is None:
+            continue
+        if before is not None and path != before:
+            found.append((span.start, "path"))
+        before = path
+    return tuple(sorted(found, key=lambda it: it[0]))
+
+
+@lru_cache(maxsize=4096)  # Takes 15 µs, and a session keeps its address.
+def network_of(address: str) -> str:
+    """The /24 of an IPv4 address, the /48 of an IPv6 one; "" for what is none."""
+    try:
+        it = ip_address(address.partition("%")[0])
+    except ValueError:
+        return ""
+    return str(ip_network((it, 24 if it.version == 4 else 48), strict=False))
+
+
+def readable_address(stored: object) -> str:
+    """An address as people write it, of the form in which it is stored."""
+    if isinstance(stored, int) and 0 <= stored < 2**32:
+        return str(IPv4Address(stored))
+    return stored if isinstance(stored, str) else ""
+
+
+_PATH = ("t.tp", "t.ip", "t.lip", "t.lct", "t.rct")
+_HELD = (
+    *("br", "os", "pid", "mid", "cdc.a", "cdc.v", "t.sr", "t.rip", "t.asn", "t.cc"),
+    *("t.p2p", "t.tp", "t.lct", "t.rct"),
+)
+
+
+_NOTHING_HELD = {list, dict}  # No reading of ours; files of others may have anything.
+
+
+def _held(timeline: Timeline) -> dict[str, dict[object, int]]:
+    """For how long each value of the readings that are not measures held."""
+    together: dict[tuple[object, ...], int] = {}
+    for span in timeline.spans:
+        if span.state is None:
+            continue
+        its: tuple[object, ...] = tuple(map(span.state.get, _HELD))
+        if not _NOTHING_HELD.isdisjoint(map(type, its)):
+            its = tuple(None if type(it) in _NOTHING_HELD else it for it in its)
+        together[its] = together.get(its, 0) + span.end - span.start
+    held: dict[str, dict[object, int]] = {}
+    for its, seconds in together.items():
+        *_, protocol, local, remote = its
+        relayed = "relay" in (local, remote) or str(protocol).startswith("relay")
+        for path, value in (*zip(_HELD, its, strict=True), ("relay", relayed or None)):
+            if value is not None:
+                values = held.setdefault(path, {})
+                values[value] = values.get(value, 0) + seconds
+    return held
+
+
+def _longest(held: Mapping[str, Mapping[object, int]], path: str) -> object:
+    values = held.get(path)
+    return max(values.items(), key=lambda it: (it[1], str(it[0])))[0] if values else None
+
+
+def _transport(held: Mapping[str, Mapping[object, int]]) -> str:
+    """In a word: p2p, relay, or the protocol."""
+    protocol = _longest(held, "t.tp")
+    if protocol is None:
+        return ""
+    total = sum(held["t.tp"].values())
+    if held.get("t.p2p", {}).get(True, 0) * 2 > total:
+        return "p2p"
+    if held.get("relay", {}).get(True, 0) * 2 > total:
+        return "relay"
+    return str(protocol)
+
+
+def _quantiles(spans: Sequence[Span]) -> dict[str, list[float | None]]:
+    known = [(it.state, it.end - it.start) for it in spans if it.state is not None]
+    found = {name: quantiles(_weighted(known, path), SHARES) for name, path in METRICS.items()}
+    scores = [(score, s) for state, s in known if (score := moment_mos(state)) is not None]
+    found["mos"] = [None if it is None else round(it, 2) for it in quantiles(scores, SHARES)]
+    return {name: values for name, values in found.items() if values[0] is not None}
+
+
+def _weighted(known: Iterable[tuple[State, int]], path: str) -> list[tuple[float, int]]:
+    return [(value, s) for state, s in known if (value := number(state, path)) is not None]
+
+
+def _last_grade(lane: Sequence[Stretch]) -> Grade:
+    return lane[-1].grade if lane else Grade.UNKNOWN
+
+
+def _lane(judged: Sequence[Judged]) -> tuple[Stretch, ...]:
+    lane: list[Stretch] = []
+    for it in judged:
+        start = it.start
+        if lane and lane[-1].end == it.start and lane[-1].grade == it.grade:
+            start = lane.pop().start
+        lane.append(Stretch(start, it.end, it.grade))
+    return tuple(lane)
+
+
+def _series(judged: Sequence[Judged]) -> tuple[Slice, ...]:
+    slices: dict[int, list[int]] = {}
+    place = {Grade.GOOD: 0, Grade.FAIR: 1, Grade.POOR: 2, Grade.UNKNOWN: 3}
+    for it in judged:
+        start = it.start
+        while start < it.end:
+            bucket = start - start % BUCKET
+            end = min(it.end, bucket + BUCKET)
+            slices.setdefault(bucket, [0, 0, 0, 0])[place[it.grade]] += end - start
+            start = end
+    return tuple(Slice(start, *slices[start]) for start in sorted(slices))

@@ -1,0 +1,162 @@
+"""Deltas to a continuous timeline: the one place that knows that absent means unchanged.
+
+A reading holds from its sample until the next that changes it. Where a sample is missing, or
+nothing came for longer than a session lives without a sign of life, the time between is unknown:
+never zero, and never the old value for ever.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+
+import msgspec
+from msgspec import Struct
+
+from jmmc.core.model import Dialect, Sample, Session
+
+Value = float | int | str | bool | list[str]
+State = Mapping[str, Value]
+"""Readings by their path in the protocol's table (`u.bw`), and `interrupted` while the line is."""
+
+SIGNS_OF_LIFE = 2.5
+"""Push intervals that a session lives on without a sign of life."""
+
+_EVENTS = "ev"
+_CALL = ("cq", "rtt", "u.", "d.")  # Readings that only a line that works can have.
+
+
+class Span(Struct, frozen=True, gc=False):
+    """A stretch of time, in Unix seconds, and what held in it; `state` is None where unknown."""
+
+    start: int
+    end: int
+    state: State | None
+
+
+class Happening(Struct, frozen=True, gc=False):
+    """What a browser said that had happened, by the time of its sample."""
+
+    at: int
+    what: str
+
+
+class Timeline(Struct, frozen=True):
+    """One participant's stay. `spans` are gapless from `began` to `ended`.
+
+    `left` tells that the participant said goodbye; `running` that the stay may go on; `holes`
+    counts the places where samples are missing.
+    """
+
+    began: int
+    ended: int
+    spans: tuple[Span, ...]
+    happenings: tuple[Happening, ...] = ()
+    left: bool = False
+    running: bool = False
+    holes: int = 0
+
+
+def fold(session: Session, *, lifetime: float, now: float | None = None) -> Timeline:
+    """The timeline of a session.
+
+    `lifetime` is how long (seconds) a session lives on after a sample. With `now` (Unix seconds)
+    a session that is not older than that is running, and what held last holds until now; else it
+    has ended, at its last sample. Samples may come in any order and more than once.
+    """
+    samples = _in_order(session)
+    spans: list[Span] = []
+    happenings: list[Happening] = []
+    state: dict[str, Value] = {}
+    holes = 0
+    before: Sample | None = None
+    at = samples[0].ts if samples else session.began
+    began = at
+    for sample in samples:
+        moment = max(sample.ts, at)  # A clock that was set back must not turn time around.
+        if before is not None:
+            hole = sample.seq is not None and sample.seq != (before.seq or 0) + 1
+            silent = moment - at > lifetime or before.bye
+            _extend(spans, at, moment, None if hole or silent else state)
+            if hole:
+                holes += 1
+                state = {}
+        state = _applied(state, sample, moment, happenings)
+        at = moment
+        before = sample
+    left = before is not None and before.bye
+    running = now is not None and not left and before is not None and now - at <= lifetime
+    if running and now is not None:
+        _extend(spans, at, max(int(now), at), state)
+        at = max(int(now), at)
+    return Timeline(began, at, tuple(spans), tuple(happenings), left, running, holes)
+
+
+def clip(spans: Iterable[Span], since: int, until: int) -> list[Span]:
+    """What lies between two moments; spans that reach beyond are cut."""
+    return [
+        Span(max(it.start, since), min(it.end, until), it.state)
+        for it in spans
+        if it.start < until and it.end > since
+    ]
+
+
+def carried(session: Session) -> Iterable[tuple[Sample, State]]:
+    """Each sample with all readings that hold from it on."""
+    state: dict[str, Value] = {}
+    before: Sample | None = None
+    for sample in _in_order(session):
+        if before is not None and sample.seq is not None and sample.seq != (before.seq or 0) + 1:
+            state = {}
+        state = _applied(state, sample, sample.ts, [])
+        before = sample
+        yield sample, state
+
+
+def _in_order(session: Session) -> Sequence[Sample]:
+    if session.dialect is Dialect.V1:
+        return session.samples
+    return list({it.seq or 0: it for it in sorted(session.samples, key=_seq)}.values())
+
+
+def _seq(sample: Sample) -> int:
+    return sample.seq or 0
+
+
+def _extend(spans: list[Span], start: int, end: int, state: State | None) -> None:
+    if end <= start:
+        return
+    if spans and spans[-1].state == state:
+        start = spans.pop().start
+    spans.append(Span(start, end, state))
+
+
+def _applied(
+    state: dict[str, Value], sample: Sample, at: int, happenings: list[Happening]
+) -> dict[str, Value]:
+    """A new state; the old one may stand in a span already."""
+    if sample.readings == b"{}" and not sample.full:
+        return state
+    cut = "interrupted" in state
+    state = {} if sample.full else dict(state)
+    for name, value in msgspec.json.decode(sample.readings).items():
+        if name == _EVENTS:
+            for what in value if isinstance(value, list) else ():
+                happenings.append(Happening(at, str(what)))
+                cut = what == "interrupted" or (cut and what != "restored")
+        elif isinstance(value, dict):
+            for leaf, it in value.items():
+                _set(state, f"{name}.{leaf}", it)
+        else:
+            _set(state, name, value)
+    if cut and sample.full and any(path.startswith(_CALL) for path in state):
+        cut = False  # All is said, and the line works: that it was restored has been lost.
+    if cut:
+        state["interrupted"] = True
+    else:
+        state.pop("interrupted", None)
+    return state
+
+
+def _set(state: dict[str, Value], path: str, value: Value | None) -> None:
+    if value is None:
+        state.pop(path, None)
+    else:
+        state[path] = value

@@ -1,0 +1,1 @@
+"""Runs the collector and the dashboard under uvicorn."""

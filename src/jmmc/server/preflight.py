@@ -1,0 +1,132 @@
+"""What an operator wants to know before going live."""
+
+import json
+import re
+import urllib.error
+import urllib.request
+from collections.abc import AsyncIterator, Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Literal
+
+from jmmc.accounts.secret import resolve_secret
+from jmmc.core.errors import JmmcError
+from jmmc.core.findings import Finding
+from jmmc.ingest.geo import NetworkNames
+from jmmc.settings import Settings, without_password
+from jmmc.stores import Store, configured_store
+from jmmc.stores.sqlite.store import SqliteStore
+from jmmc.web.browser.script import Script
+
+_TYPICAL_NAMES = ("weekly-meeting", "standup2", "r%c3%a9union%20a", "sunnydayswalkfast")
+_STALE = timedelta(days=366)
+_SCRIPT_LIMIT = 6 * 1024  # Bytes gzipped: what we promise not to exceed.
+
+
+async def inspect(settings: Settings, *, url: str | None = None) -> AsyncIterator[Finding]:
+    """Look at everything that these settings need; with `url`, also at a running collector."""
+    yield Finding("ok", "settings: all values are allowed")
+    yield _conf_pattern(settings)
+    yield _secret(settings)
+    yield _pseudonyms(settings)
+    for finding in _network_names(settings, datetime.now(UTC)):
+        yield finding
+    async for finding in _store(settings):
+        yield finding
+    yield _script(settings)
+    if "*" in settings.allowed_origins:
+        hint = "list your Jitsi Meet origin in allowed_origins if only it should push"
+        yield Finding("ok", "origins: any page may push, without credentials", hint)
+    if settings.alerts and not (settings.alert_webhooks or settings.alert_emails):
+        hint = "set alert_webhooks or alert_emails, and try them with jmmc alerts test"
+        yield Finding("warn", "alerts: there are rules, and nobody would be told", hint)
+    if url is not None:
+        yield _running(url.rstrip("/"))
+
+
+def _conf_pattern(settings: Settings) -> Finding:
+    refused = [it for it in _TYPICAL_NAMES if not re.fullmatch(settings.conf_pattern, it)]
+    if refused:
+        hint = f"their pushes would be refused as bad_conf: {', '.join(refused)}"
+        return Finding("warn", "conf_pattern: refuses names that Jitsi Meet makes", hint)
+    return Finding("ok", "conf_pattern: takes the names that Jitsi Meet makes")
+
+
+def _secret(settings: Settings) -> Finding:
+    try:
+        resolve_secret(settings)
+    except JmmcError as error:
+        return Finding("fail", str(error), "set secret, or make the folder writable")
+    if not settings.secret and not settings.store.startswith("sqlite"):
+        hint = "set secret: else the ancestor's script loses its session at each restart"
+        return Finding("warn", "secret: made anew at each start", hint)
+    kept = "from the settings" if settings.secret else "kept beside the store"
+    return Finding("ok", f"secret: {kept}")
+
+
+def _pseudonyms(settings: Settings) -> Finding:
+    if settings.pseudonyms == "none":
+        return Finding("ok", "pseudonyms: none; uid and conf are stored as they are")
+    if not settings.pseudonym_key:
+        hint = "set pseudonym_key, and keep it: with another secret everybody gets another name"
+        return Finding("warn", "pseudonyms: without a key of their own, made from secret", hint)
+    return Finding("ok", f"pseudonyms: {settings.pseudonyms}, by a key from the settings")
+
+
+def _network_names(settings: Settings, now: datetime) -> Iterator[Finding]:
+    try:
+        names = NetworkNames(
+            asn_database=settings.asn_database, country_database=settings.country_database
+        )
+    except JmmcError as error:
+        yield Finding("fail", str(error), "see docs/privacy.md, network names")
+        return
+    for it in names.editions:
+        what = f"{it.setting}: {it.kind} of {it.built:%Y-%m-%d}"
+        if now - it.built > _STALE:
+            yield Finding("warn", f"{what}, more than a year old", "networks move: get a newer one")
+        else:
+            yield Finding("ok", what)
+    if not names.editions:
+        yield Finding("ok", "network names: none; set asn_database or country_database for them")
+
+
+async def _store(settings: Settings) -> AsyncIterator[Finding]:
+    store: Store | None = None
+    try:
+        store = configured_store(settings, spool=False)
+        await store.open()
+        await store.check()
+        yield Finding("ok", f"store: {without_password(settings.store)} takes a write")
+        if isinstance(store, SqliteStore):
+            complaints = await store.verify()
+            if complaints:
+                hint = "restore it from a backup; SQLite says: " + "; ".join(complaints)
+                yield Finding("fail", "store: the file is damaged", hint)
+            else:
+                size = Path(store.path).stat().st_size / 2**20
+                yield Finding("ok", f"store: the file is sound ({size:.1f} MiB)")
+    except JmmcError as error:
+        yield Finding("fail", f"store: {error}", "see docs/settings.md, store")
+    finally:
+        if store is not None:
+            await store.close()
+
+
+def _script(settings: Settings) -> Finding:
+    size = len(Script(settings).gzip.body)
+    verdict: Literal["ok", "warn"] = "ok" if size <= _SCRIPT_LIMIT else "warn"
+    return Finding(verdict, f"script: {size} bytes gzipped, pushes to {settings.push_url!r}")
+
+
+def _running(url: str) -> Finding:
+    try:
+        with urllib.request.urlopen(f"{url}/getClient", timeout=10) as answer:  # noqa: S310
+            kind = answer.headers.get_content_type()
+            if kind != "application/javascript":
+                return Finding("fail", f"{url}/getClient answers {kind}", "is the prefix right?")
+        with urllib.request.urlopen(f"{url}/readyz", timeout=10) as answer:  # noqa: S310
+            status = json.load(answer)["status"]
+    except (OSError, ValueError, KeyError) as error:
+        return Finding("fail", f"{url}: {error}", "is it running, and reachable from here?")
+    return Finding("ok", f"{url}: serves the script and is {status}")

@@ -1,0 +1,1 @@
+"""Simulated calls with known problems."""

@@ -1,0 +1,115 @@
+"""Sessions from one store to another: may be broken off and begun again at any time."""
+
+from collections.abc import AsyncIterator, Sequence
+from hashlib import sha256
+from typing import NamedTuple, Protocol
+
+from msgspec import Struct
+
+from jmmc.core.errors import StoreError
+from jmmc.core.model import Dialect, Push, Sample, Session, SessionFilter
+from jmmc.stores import Store
+
+_SAMPLES = 5000  # In one batch: 2 MB.
+_Key = tuple[int | None, int, bool, bool, bytes]
+
+
+class Source(Protocol):
+    """What can be copied from: any store, or a file of sessions."""
+
+    async def open(self) -> None:
+        """Make it ready."""
+
+    async def count(self, wanted: SessionFilter) -> int:
+        """How many sessions there are."""
+
+    def sessions(self, wanted: SessionFilter) -> AsyncIterator[Session]:
+        """The sessions themselves."""
+
+    async def close(self) -> None:
+        """Let go of it."""
+
+
+class Tally(Struct):
+    """What is in a store: sessions, samples, and a checksum that does not depend on the order."""
+
+    sessions: int = 0
+    samples: int = 0
+    checksum: int = 0
+
+    def add(self, session: str, samples: "set[_Key]") -> None:
+        """Count a session with these samples."""
+        self.sessions += 1
+        self.samples += len(samples)
+        for it in samples:
+            digest = sha256(repr((session, it)).encode()).digest()
+            self.checksum = (self.checksum + int.from_bytes(digest[:8], "big")) % 2**64
+
+
+class Copied(NamedTuple):
+    """How far a copy has come: what was read, and what of it is in the target by its own word."""
+
+    source: Tally
+    target: Tally
+    written: int
+
+    @property
+    def complete(self) -> bool:
+        """Whether everything that was read is there."""
+        return self.source == self.target
+
+
+async def copy(source: Source, target: Store, wanted: SessionFilter) -> AsyncIterator[Copied]:
+    """Copy the wanted sessions, and tell after each batch how far it came.
+
+    What the target has already is not written again. Each batch is read back from the target and
+    compared. Raises `StoreError`; what was copied until then stays.
+    """
+    read, found = Tally(), Tally()
+    written = 0
+    batch: list[Session] = []
+    async for session in source.sessions(wanted):
+        batch.append(session)
+        if sum(len(it.samples) for it in batch) >= _SAMPLES:
+            written += await _copy_batch(batch, target, read, found)
+            batch = []
+            yield Copied(read, found, written)
+    written += await _copy_batch(batch, target, read, found)
+    yield Copied(read, found, written)
+
+
+async def _copy_batch(batch: Sequence[Session], target: Store, read: Tally, found: Tally) -> int:
+    there = await _samples_of(batch, target)
+    pushes = [push for it in batch if (push := _missing(it, there.get(it.id, set())))]
+    if pushes:
+        await target.append(pushes)
+        there = await _samples_of(batch, target)
+    for it in batch:
+        keys = {_key(sample, it.dialect) for sample in it.samples}
+        read.add(it.id, keys)
+        if it.id in there:
+            found.add(it.id, keys & there[it.id])
+    return sum(len(it.samples) for it in pushes)
+
+
+async def _samples_of(batch: Sequence[Session], target: Store) -> dict[str, "set[_Key]"]:
+    owners = {it.id: (it.conf, it.uid) for it in batch}
+    there: dict[str, set[_Key]] = {}
+    for it in await target.get(list(owners)):
+        if (it.conf, it.uid) != owners[it.id]:
+            raise StoreError(f"session {it.id} belongs to another uid or conf in the target")
+        there[it.id] = {_key(sample, it.dialect) for sample in it.samples}
+    return there
+
+
+def _missing(session: Session, there: "set[_Key]") -> Push | None:
+    kept = {_key(it, session.dialect): it for it in session.samples}
+    samples = tuple(it for key, it in kept.items() if key not in there)
+    if not samples:
+        return None
+    return Push(session.id, session.conf, session.uid, session.dialect, samples)
+
+
+def _key(sample: Sample, dialect: Dialect) -> _Key:
+    seq = sample.seq if dialect is Dialect.V2 else None
+    return (seq, sample.ts, sample.full, sample.bye, sample.readings)

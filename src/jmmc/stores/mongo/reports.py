@@ -1,0 +1,420 @@
+"""The half of the MongoDB store that keeps what was made of the samples."""
+
+import re
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+from contextlib import AbstractContextManager, aclosing
+from typing import Any, Protocol
+
+import msgspec
+from bson import ObjectId
+from pymongo import ASCENDING, DESCENDING, IndexModel, ReplaceOne, UpdateOne
+from pymongo.asynchronous.collection import AsyncCollection
+from pymongo.errors import DuplicateKeyError
+
+from jmmc.quality.rollups import ALL, DAY, HOUR, Part, Rollup
+from jmmc.quality.summary import (
+    DIMENSIONS,
+    FILTERS,
+    PREFIXES,
+    Found,
+    Presence,
+    Summary,
+    Tenth,
+    Wanted,
+)
+from jmmc.stores.mongo.documents import Document, all_of, whose
+from jmmc.stores.search_names import NAMED, names_of
+
+_COLUMNS = (
+    *("conf", "uid", "began", "ended", "last", "running", "grade"),
+    *("good", "fair", "poor", "unknown"),
+    *DIMENSIONS,
+)
+_PRUNED = 500  # Summaries in one step.
+_PIECE = 1000  # Summaries read together: their rows take the event loop some 5 ms.
+_FIRST = ObjectId("0" * 24)
+_PARTS = msgspec.json.Decoder(dict[str, tuple[Part, ...]])
+_SUMMARY = msgspec.json.Decoder(Summary)
+_PRESENCE = msgspec.json.Decoder(Presence)
+_PRESENT = 500  # People read together.
+_DOWN = [("began", DESCENDING), ("_id", DESCENDING)]
+_RUNNING = {"running": True}
+
+REPORT_INDEXES = {
+    "summaries": [
+        IndexModel(_DOWN, name="jmmc_began"),
+        IndexModel([("conf", ASCENDING), *_DOWN], name="jmmc_conf"),
+        IndexModel([("uid", ASCENDING), *_DOWN], name="jmmc_uid"),
+        IndexModel([("length", DESCENDING)], name="jmmc_length"),
+        IndexModel([("address", ASCENDING)], name="jmmc_address"),
+        IndexModel(
+            [("provider", ASCENDING)],
+            name="jmmc_provider",
+            partialFilterExpression={"provider": {"$gt": ""}},
+        ),
+        IndexModel(
+            [*_DOWN, ("last", ASCENDING)],
+            name="jmmc_running",
+            partialFilterExpression=_RUNNING,
+        ),
+    ],
+    "records": [IndexModel([("kind", ASCENDING)], name="jmmc_kind")],
+}
+"""By the name of the collection."""
+
+
+class _Place(Protocol):
+    """What the store that owns the collection lends us."""
+
+    def collection(self, name: str = "") -> AsyncCollection[Document]:
+        """The collection of the sessions, or another beside it."""
+
+    def guarded(self, *, bounded: bool = True) -> AbstractContextManager[None]:
+        """Bounds what is done inside in time, and gives its errors our names."""
+
+
+class MongoReports:
+    """`Reports` in collections beside that of the sessions: summaries, rollups, names, records."""
+
+    def __init__(self, place: _Place) -> None:
+        self._place = place
+        self._turn = _FIRST
+
+    async def dirty(self, limit: int) -> list[str]:
+        """See `Reports.dirty`."""
+        with self._place.guarded():
+            found = await self._dirty({"$gt": self._turn}, limit)
+            if len(found) < limit:
+                found += await self._dirty({"$lte": self._turn}, limit - len(found))
+        self._turn = found[-1]["_id"] if found else _FIRST
+        return list({whose(it): None for it in found})
+
+    async def backlog(self) -> int:
+        """See `Reports.backlog`."""
+        with self._place.guarded():
+            return await self._place.collection().count_documents({"d": True})
+
+    async def overdue(self, before: int, limit: int) -> list[str]:
+        """See `Reports.overdue`."""
+        query = {"running": True, "last": {"$lt": before}}
+        over: list[str] = []
+        async with aclosing(self._pieces(query, {"_id": True}, _PIECE)) as pieces:
+            async for its in pieces:
+                ids = [it["_id"] for it in its]
+                over += set(ids).difference(await self._dirty_of(ids))
+                if len(over) >= limit:
+                    break
+        return over[:limit]
+
+    async def put_summaries(self, summaries: Sequence[Summary]) -> None:
+        """See `Reports.put_summaries`."""
+        if not summaries:
+            return
+        latest: dict[tuple[str, str], int] = {}
+        for it in summaries:
+            for name in names_of(it):
+                latest[name] = max(it.last, latest.get(name, 0))
+        with self._place.guarded():
+            await self._place.collection("summaries").bulk_write(
+                [ReplaceOne({"_id": it.session}, _document(it), upsert=True) for it in summaries],
+                ordered=False,
+            )
+            await self._place.collection("names").bulk_write(
+                [
+                    UpdateOne(
+                        {"_id": f"{kind} {name}"},
+                        {"$max": {"last": last}, "$set": {"kind": kind, "name": name}},
+                        upsert=True,
+                    )
+                    for (kind, name), last in latest.items()
+                ],
+                ordered=False,
+            )
+            await self._clean({it.session: it.samples for it in summaries})
+
+    async def summaries(
+        self, wanted: Wanted, *, limit: int, after: tuple[int, str] | None = None
+    ) -> list[Summary]:
+        """See `Reports.summaries`."""
+        query = await self._query(wanted)
+        if after is not None:
+            began, session = after
+            lower = [{"began": {"$lt": began}}, {"began": began, "_id": {"$lt": session}}]
+            query.setdefault("$and", []).append({"$or": lower})
+        with self._place.guarded():
+            found = self._place.collection("summaries").find(query, {"whole": True})
+            found = found.sort(_DOWN).limit(limit)
+            return [_SUMMARY.decode(it["whole"]) async for it in found]
+
+    async def get_summaries(self, ids: Sequence[str]) -> list[Summary]:
+        """See `Reports.get_summaries`."""
+        with self._place.guarded():
+            query = {"_id": {"$in": list(ids)}}
+            found = self._place.collection("summaries").find(query, {"whole": True})
+            return [_SUMMARY.decode(it["whole"]) async for it in found]
+
+    async def present(self) -> AsyncIterator[Sequence[Presence]]:
+        """See `Reports.present`."""
+        async for found in self._pieces(_RUNNING, {"whole": True}, _PRESENT):
+            yield [_PRESENCE.decode(it["whole"]) for it in found]
+
+    async def facts(self, columns: Sequence[str], wanted: Wanted) -> list[tuple[Any, ...]]:
+        """See `Reports.facts`."""
+        with self._place.guarded(bounded=False):
+            found = self._place.collection("summaries").find(
+                await self._query(wanted), _fields(columns)
+            )
+            up = [("began", ASCENDING), ("_id", ASCENDING)]
+            return _rows(columns, await found.sort(up).batch_size(10_000).to_list())
+
+    async def columns(
+        self, names: Sequence[str], wanted: Wanted
+    ) -> AsyncIterator[Sequence[Sequence[Any]]]:
+        """See `Reports.columns`."""
+        query = await self._query(wanted)
+        async for found in self._pieces(query, _fields(names), _PIECE):
+            yield list(zip(*_rows(names, found), strict=True))
+
+    async def tenths(self, wanted: Wanted) -> list[Tenth]:
+        """See `Reports.tenths`."""
+        known = {"$add": ["$good", "$fair", "$poor"]}
+        tenth = {"$floor": {"$divide": [{"$multiply": ["$good", 10]}, known]}}
+        steps: list[Document] = [
+            {"$match": await self._query(wanted)},
+            {
+                "$group": {
+                    "_id": {
+                        "conf": "$conf",
+                        "tenth": {"$cond": [{"$gt": [known, 0]}, {"$min": [9, tenth]}, None]},
+                    },
+                    "sessions": {"$sum": 1},
+                    "fair": {"$sum": "$fair"},
+                    "poor": {"$sum": "$poor"},
+                }
+            },
+        ]
+        with self._place.guarded(bounded=False):
+            found = await self._place.collection("summaries").aggregate(steps)
+            rows = await found.to_list()
+        return [
+            Tenth(
+                it["_id"]["conf"],
+                None if it["_id"]["tenth"] is None else int(it["_id"]["tenth"]),
+                it["sessions"],
+                it["fair"],
+                it["poor"],
+            )
+            for it in rows
+        ]
+
+    async def count_conferences(self, wanted: Wanted) -> int:
+        """See `Reports.count_conferences`."""
+        steps: list[Document] = [
+            {"$match": await self._query(wanted)},
+            {"$group": {"_id": "$conf"}},
+            {"$count": "conferences"},
+        ]
+        with self._place.guarded(bounded=False):
+            found = await self._place.collection("summaries").aggregate(steps)
+            counted = await found.to_list()
+        return int(counted[0]["conferences"]) if counted else 0
+
+    async def erase(self, summaries: Sequence[Summary]) -> int:
+        """See `Reports.erase`."""
+        kept, gone = self._place.collection("summaries"), 0
+        names = {
+            (kind, name): {NAMED[kind]: getattr(it, NAMED[kind])}
+            for it in summaries
+            for kind, name in names_of(it)
+        }
+        with self._place.guarded():
+            await kept.delete_many({"_id": {"$in": [it.session for it in summaries]}})
+            for (kind, name), query in names.items():
+                if await kept.find_one(query, {"_id": True}) is None:
+                    done = await self._place.collection("names").delete_one(
+                        {"_id": f"{kind} {name}"}
+                    )
+                    gone += done.deleted_count
+        return gone
+
+    async def prune(self, before: int) -> int:
+        """See `Reports.prune`."""
+        with self._place.guarded(bounded=False):
+            kept = self._place.collection("summaries")
+            old = {it: {"$lt": before} for it in ("began", "last", "ended")}
+            found = kept.find(old, {"_id": True}, limit=_PRUNED)
+            ids = [it["_id"] async for it in found]
+            if ids:
+                await kept.delete_many({"_id": {"$in": ids}})
+                return len(ids)
+            await self._place.collection("names").delete_many({"last": {"$lt": before}})
+            for dimension in (ALL, *DIMENSIONS):
+                for length in (HOUR, DAY):
+                    begin = f"{dimension} {length} "
+                    query = {"_id": {"$gte": begin, "$lt": f"{begin}{before:012}"}}
+                    await self._place.collection("rollups").delete_many(query)
+        return 0
+
+    async def put_rollups(self, rollups: Sequence[Rollup]) -> None:
+        """See `Reports.put_rollups`."""
+        if not rollups:
+            return
+        operations = []
+        for it in rollups:
+            key = f"{it.dimension} {it.length} {it.start:012}"
+            parts = msgspec.json.encode(it.values)
+            operations.append(ReplaceOne({"_id": key}, {"parts": parts}, upsert=True))
+        with self._place.guarded():
+            await self._place.collection("rollups").bulk_write(operations, ordered=False)
+
+    async def rollups(self, dimension: str, length: int, since: int, until: int) -> list[Rollup]:
+        """See `Reports.rollups`."""
+        first, last = (f"{dimension} {length} {max(it, 0):012}" for it in (since, until))
+        query = {"_id": {"$gte": first, "$lt": last}}
+        with self._place.guarded():
+            found = self._place.collection("rollups").find(query).sort("_id", ASCENDING)
+            return [
+                Rollup(
+                    length, int(it["_id"].rpartition(" ")[2]), dimension, _PARTS.decode(it["parts"])
+                )
+                async for it in found
+            ]
+
+    async def search(self, text: str, limit: int) -> list[Found]:
+        """See `Reports.search`."""
+        text = text.lower()
+        names = self._place.collection("names")
+        begins = f"^{_literal(text)}"
+        beginning = {"name": {"$regex": begins}}
+        inside = {"name": {"$regex": f"(?s).{_literal(text)}", "$not": re.compile(begins)}}
+        rows: list[Document] = []
+        with self._place.guarded():
+            for query in (beginning, inside):
+                if len(rows) < limit:
+                    found = names.find(query).sort([("last", DESCENDING), ("name", ASCENDING)])
+                    rows += await found.limit(limit - len(rows)).to_list()
+        return [Found(it["kind"], it["name"], it["last"]) for it in rows]
+
+    async def put_record(self, kind: str, name: str, content: bytes) -> None:
+        """See `Reports.put_record`."""
+        record = {"kind": kind, "name": name, "content": content}
+        with self._place.guarded():
+            await self._place.collection("records").replace_one(
+                {"_id": f"{kind} {name}"}, record, upsert=True
+            )
+
+    async def records(self, kind: str) -> dict[str, bytes]:
+        """See `Reports.records`."""
+        with self._place.guarded():
+            found = self._place.collection("records").find({"kind": kind})
+            return {it["name"]: bytes(it["content"]) async for it in found}
+
+    async def delete_record(self, kind: str, name: str) -> bool:
+        """See `Reports.delete_record`."""
+        with self._place.guarded():
+            done = await self._place.collection("records").delete_one({"_id": f"{kind} {name}"})
+        return done.deleted_count > 0
+
+    async def lease(self, name: str, holder: str, *, now: int, seconds: int) -> bool:
+        """See `Reports.lease`."""
+        free = {"$or": [{"holder": holder}, {"until": {"$lte": now}}]}
+        taken = {"$set": {"holder": holder, "until": now + seconds}}
+        with self._place.guarded():
+            try:
+                await self._place.collection("records").update_one(
+                    {"_id": f"lease {name}", **free}, taken, upsert=True
+                )
+            except DuplicateKeyError:
+                return False
+        return True
+
+    async def _dirty(self, keys: Document, limit: int) -> list[Document]:
+        found = self._place.collection().find({"d": True, "_id": keys}, {"s": True}, limit=limit)
+        return await found.sort("_id", ASCENDING).to_list()
+
+    async def _dirty_of(self, sessions: Sequence[str]) -> list[str]:
+        query = {**all_of([ObjectId(it) for it in sessions]), "d": True}
+        with self._place.guarded():
+            found = await self._place.collection().find(query, {"s": True}).to_list()
+        return [whose(it) for it in found]
+
+    async def _clean(self, samples: dict[str, int]) -> None:
+        """Sessions that have just as many samples are not dirty any more; guarded by the size."""
+        sessions = self._place.collection()
+        sizes = {"d": True, "s": True, "n": {"$size": "$m"}}
+        query = {**all_of([ObjectId(it) for it in samples]), "m": {"$type": "array"}}
+        documents: dict[str, list[Document]] = {}
+        async for it in sessions.find(query, sizes):
+            documents.setdefault(whose(it), []).append(it)
+        operations = [
+            UpdateOne({"_id": it["_id"], "m": {"$size": it["n"]}}, {"$unset": {"d": ""}})
+            for session, its in documents.items()
+            if sum(it["n"] for it in its) == samples[session]
+            for it in its
+            if it.get("d")
+        ]
+        if operations:
+            await sessions.bulk_write(operations, ordered=False)
+
+    async def _pieces(
+        self, query: Document, fields: dict[str, bool], size: int
+    ) -> AsyncGenerator[list[Document], None]:
+        """Documents of summaries, `size` at a time."""
+        found = self._place.collection("summaries").find(query, fields, batch_size=size)
+        while True:
+            with self._place.guarded(bounded=False):
+                piece = await found.to_list(size)
+            if not piece:
+                return
+            yield piece
+
+    async def _query(self, wanted: Wanted) -> Document:
+        query: Document = {}
+        for column in FILTERS:
+            if (value := getattr(wanted, column)) is None:
+                continue
+            if not value:
+                query[column] = {"$in": ["", None]}  # None: of a version that had no such field.
+            elif column in PREFIXES:
+                query[column] = {"$regex": f"^{_literal(value)}( |$)"}
+            else:
+                query[column] = value
+        if wanted.running is not None:
+            query["running"] = wanted.running
+        if wanted.until is not None:
+            query["began"] = {"$lt": wanted.until}
+        if wanted.since is not None:
+            # No session is longer than the longest: so an index on the beginning is enough.
+            with self._place.guarded():
+                longest = await self._place.collection("summaries").find_one(
+                    {}, {"length": True}, sort=[("length", DESCENDING)]
+                )
+            least = wanted.since - (longest["length"] if longest else 0)
+            query["ended"] = {"$gte": wanted.since}
+            query["began"] = {**query.get("began", {}), "$gte": least}
+        return query
+
+
+def _document(summary: Summary) -> Document:
+    document: Document = {it: getattr(summary, it) for it in _COLUMNS}
+    document["_id"] = summary.session
+    document["address"] = summary.address
+    document["length"] = summary.ended - summary.began
+    document["series"] = msgspec.json.encode(summary.series).decode()
+    document["whole"] = msgspec.json.encode(summary)
+    return document
+
+
+def _fields(columns: Sequence[str]) -> dict[str, bool]:
+    return {"_id": "session" in columns, **{it: True for it in columns if it != "session"}}
+
+
+def _rows(columns: Sequence[str], documents: Sequence[Document]) -> list[tuple[Any, ...]]:
+    """Documents of an earlier version lack what there was no word for."""
+    names = ["_id" if it == "session" else it for it in columns]
+    return [tuple(it.get(name, "") for name in names) for it in documents]
+
+
+def _literal(text: str) -> str:
+    """A pattern for `text` itself; BSON has no NUL in patterns."""
+    return re.escape(text).replace("\0", r"\x00")

@@ -1,0 +1,368 @@
+"""The half of the SQLite store that keeps what was made of the samples."""
+
+import sqlite3
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from typing import Any, Protocol, TypeVar
+
+import msgspec
+
+from jmmc.quality.rollups import Part, Rollup
+from jmmc.quality.summary import (
+    DIMENSIONS,
+    FILTERS,
+    PREFIXES,
+    Found,
+    Presence,
+    Summary,
+    Tenth,
+    Wanted,
+)
+from jmmc.stores.search_names import NAMED, names_of
+from jmmc.stores.sqlite.transaction import transaction
+
+_T = TypeVar("_T")
+
+_COLUMNS = (
+    *("session", "conf", "uid", "began", "ended", "last", "running", "grade"),
+    *("good", "fair", "poor", "unknown"),
+    *DIMENSIONS,
+)
+_PRUNED = 500  # Summaries a transaction: some 5 MB.
+_HAS_NAME = {
+    "conference": "SELECT 1 FROM summaries WHERE conf = ? LIMIT 1",
+    "participant": "SELECT 1 FROM summaries WHERE uid = ? LIMIT 1",
+    "address": "SELECT 1 FROM summaries WHERE whole ->> 'address' = ? LIMIT 1",
+    "provider": "SELECT 1 FROM summaries WHERE provider = ? AND provider <> '' LIMIT 1",
+}
+_LAST = 2**63 - 1
+_BEGAN = "began >= ? AND began < ?"
+_PIECE = 2000  # Summaries looked at together: what is made of them takes the event loop some 5 ms.
+_PARTS = msgspec.json.Decoder(dict[str, tuple[Part, ...]])
+_SUMMARY = msgspec.json.Decoder(Summary)
+_PRESENCE = msgspec.json.Decoder(Presence)
+_PRESENT = 500  # People read together: 2 ms.
+
+
+class _File(Protocol):
+    """What the store that owns the file lends us."""
+
+    async def read(self, statement: str, values: Sequence[object]) -> list[Any]:
+        """Rows, from the reader's thread."""
+
+    async def write(self, deed: Callable[[sqlite3.Connection], _T]) -> _T:
+        """Do something in the writer's thread."""
+
+
+class SqliteReports:
+    """`Reports` in the file of an SQLite store."""
+
+    def __init__(self, file: _File) -> None:
+        self._file = file
+        self._turn = 0
+
+    async def dirty(self, limit: int) -> list[str]:
+        """See `Reports.dirty`."""
+        statement = (
+            "SELECT id, sessions.session FROM dirty JOIN sessions ON id = dirty.session"
+            " WHERE dirty.session > ? AND dirty.session <= ? ORDER BY dirty.session LIMIT ?"
+        )
+        rows = await self._file.read(statement, [self._turn, _LAST, limit])
+        if len(rows) < limit:
+            rows += await self._file.read(statement, [0, self._turn, limit - len(rows)])
+        self._turn = rows[-1][0] if rows else 0
+        return [row[1] for row in rows]
+
+    async def backlog(self) -> int:
+        """See `Reports.backlog`."""
+        return int((await self._file.read("SELECT count(*) FROM dirty", []))[0][0])
+
+    async def overdue(self, before: int, limit: int) -> list[str]:
+        """See `Reports.overdue`."""
+        rows = await self._file.read(
+            "SELECT session FROM summaries WHERE running AND last < ? AND NOT EXISTS"
+            " (SELECT 1 FROM sessions JOIN dirty ON dirty.session = sessions.id"
+            " WHERE sessions.session = summaries.session) LIMIT ?",
+            [before, limit],
+        )
+        return [row[0] for row in rows]
+
+    async def put_summaries(self, summaries: Sequence[Summary]) -> None:
+        """See `Reports.put_summaries`."""
+        rows = [_row(it) for it in summaries]
+        names = [(kind, name, it.last) for it in summaries for kind, name in names_of(it)]
+        seen = [(it.session, it.samples) for it in summaries]
+        await self._file.write(lambda connection: _put_summaries(connection, rows, names, seen))
+
+    async def summaries(
+        self, wanted: Wanted, *, limit: int, after: tuple[int, str] | None = None
+    ) -> list[Summary]:
+        """See `Reports.summaries`."""
+        where, values = await self._where(wanted)
+        if after is not None:
+            where += " AND (began, session) < (?, ?)"
+            values += after
+        rows = await self._file.read(
+            f"SELECT whole FROM summaries WHERE {where} ORDER BY began DESC, session DESC LIMIT ?",
+            [*values, limit],
+        )
+        return [_SUMMARY.decode(row[0]) for row in rows]
+
+    async def get_summaries(self, ids: Sequence[str]) -> list[Summary]:
+        """See `Reports.get_summaries`."""
+        rows = await self._file.read(
+            "SELECT whole FROM summaries WHERE session IN (SELECT value FROM json_each(?))",
+            [msgspec.json.encode(list(ids)).decode()],
+        )
+        return [_SUMMARY.decode(row[0]) for row in rows]
+
+    async def present(self) -> AsyncIterator[Sequence[Presence]]:
+        """See `Reports.present`."""
+        after: tuple[int, str] = (-_LAST, "")
+        while True:
+            rows = await self._file.read(
+                "SELECT whole FROM summaries INDEXED BY summaries_that_run"
+                " WHERE running AND (began, session) > (?, ?) ORDER BY began, session LIMIT ?",
+                [*after, _PRESENT],
+            )
+            if not rows:
+                return
+            people = [_PRESENCE.decode(row[0]) for row in rows]
+            after = (people[-1].began, people[-1].session)
+            yield people
+
+    async def facts(self, columns: Sequence[str], wanted: Wanted) -> list[tuple[Any, ...]]:
+        """See `Reports.facts`."""
+        where, values = await self._where(wanted)
+        return await self._file.read(
+            f"SELECT {', '.join(columns)} FROM summaries WHERE {where} ORDER BY began, session",
+            values,
+        )
+
+    async def columns(
+        self, names: Sequence[str], wanted: Wanted
+    ) -> AsyncIterator[Sequence[Sequence[Any]]]:
+        """See `Reports.columns`.
+
+        SQLite makes a text of each column, which takes half the time of making rows for Python.
+        """
+        texts = ", ".join(f"json_group_array({it})" for it in names)
+        parts, values = _filters(wanted)
+        indexed, its = _filters(msgspec.structs.replace(Wanted(), conf=wanted.conf, uid=wanted.uid))
+        start = -_LAST if wanted.since is None else await self._earliest(wanted.since)
+        end = _LAST if wanted.until is None else wanted.until
+        while start < end:
+            edge = await self._file.read(
+                f"SELECT began FROM summaries WHERE {' AND '.join([*indexed, _BEGAN])}"
+                " ORDER BY began LIMIT 1 OFFSET ?",
+                [*its, start, end, _PIECE],
+            )
+            upto = max(edge[0][0], start + 1) if edge else end
+            (found,) = await self._file.read(
+                f"SELECT {texts} FROM summaries WHERE {' AND '.join([*parts, _BEGAN])}",
+                [*values, start, upto],
+            )
+            yield [msgspec.json.decode(it) for it in found]
+            start = upto
+
+    async def tenths(self, wanted: Wanted) -> list[Tenth]:
+        """See `Reports.tenths`."""
+        where, values = await self._where(wanted)
+        rows = await self._file.read(
+            "SELECT conf, CASE WHEN good + fair + poor > 0"
+            " THEN min(9, good * 10 / (good + fair + poor)) END AS tenth,"
+            f" count(*), sum(fair), sum(poor) FROM summaries WHERE {where} GROUP BY conf, tenth",
+            values,
+        )
+        return [Tenth(*row) for row in rows]
+
+    async def count_conferences(self, wanted: Wanted) -> int:
+        """See `Reports.count_conferences`."""
+        where, values = await self._where(wanted)
+        rows = await self._file.read(
+            f"SELECT count(DISTINCT conf) FROM summaries WHERE {where}", values
+        )
+        return int(rows[0][0])
+
+    async def erase(self, summaries: Sequence[Summary]) -> int:
+        """See `Reports.erase`."""
+        ids = [(it.session,) for it in summaries]
+        names = {
+            (kind, name): str(getattr(it, NAMED[kind]))
+            for it in summaries
+            for kind, name in names_of(it)
+        }
+        return await self._file.write(lambda connection: _erase(connection, ids, names))
+
+    async def prune(self, before: int) -> int:
+        """See `Reports.prune`."""
+        return await self._file.write(lambda connection: _prune(connection, before))
+
+    async def put_rollups(self, rollups: Sequence[Rollup]) -> None:
+        """See `Reports.put_rollups`."""
+        rows = [
+            (it.dimension, it.length, it.start, msgspec.json.encode(it.values).decode())
+            for it in rollups
+        ]
+        await self._file.write(lambda connection: _put_rollups(connection, rows))
+
+    async def rollups(self, dimension: str, length: int, since: int, until: int) -> list[Rollup]:
+        """See `Reports.rollups`."""
+        rows = await self._file.read(
+            "SELECT start, parts FROM rollups WHERE dimension = ? AND length = ?"
+            " AND start >= ? AND start < ? ORDER BY start",
+            [dimension, length, since, until],
+        )
+        return [Rollup(length, start, dimension, _PARTS.decode(parts)) for start, parts in rows]
+
+    async def search(self, text: str, limit: int) -> list[Found]:
+        """See `Reports.search`."""
+        rows = await self._file.read(
+            "SELECT kind, name, last FROM names WHERE instr(name, ?)"
+            " ORDER BY instr(name, ?) > 1, last DESC, name LIMIT ?",
+            [text.lower(), text.lower(), limit],
+        )
+        return [Found(*row) for row in rows]
+
+    async def put_record(self, kind: str, name: str, content: bytes) -> None:
+        """See `Reports.put_record`."""
+        await self._write(
+            "INSERT INTO records (kind, name, content) VALUES (?, ?, ?)"
+            " ON CONFLICT DO UPDATE SET content = excluded.content",
+            [kind, name, content.decode()],
+        )
+
+    async def records(self, kind: str) -> dict[str, bytes]:
+        """See `Reports.records`."""
+        rows = await self._file.read("SELECT name, content FROM records WHERE kind = ?", [kind])
+        return {name: content.encode() for name, content in rows}
+
+    async def delete_record(self, kind: str, name: str) -> bool:
+        """See `Reports.delete_record`."""
+        deleted = await self._write("DELETE FROM records WHERE kind = ? AND name = ?", [kind, name])
+        return deleted > 0
+
+    async def lease(self, name: str, holder: str, *, now: int, seconds: int) -> bool:
+        """See `Reports.lease`."""
+        content = msgspec.json.encode({"holder": holder, "until": now + seconds}).decode()
+        taken = await self._write(
+            "INSERT INTO records (kind, name, content) VALUES ('lease', ?, ?)"
+            " ON CONFLICT DO UPDATE SET content = excluded.content"
+            " WHERE content ->> 'holder' = ? OR content ->> 'until' <= ?",
+            [name, content, holder, now],
+        )
+        return taken > 0
+
+    async def _where(self, wanted: Wanted) -> tuple[str, list[object]]:
+        parts, values = _filters(wanted)
+        if wanted.until is not None:
+            parts.append("began < ?")
+            values.append(wanted.until)
+        if wanted.since is not None:
+            parts.append("began >= ?")
+            values.append(await self._earliest(wanted.since))
+        return " AND ".join(parts) or "1", values
+
+    async def _earliest(self, since: int) -> int:
+        """When those have begun at the earliest who were there at `since`, for an index on that.
+
+        No session is longer than the longest.
+        """
+        ((longest,),) = await self._file.read("SELECT max(ended - began) FROM summaries", [])
+        return since - int(longest or 0)
+
+    async def _write(self, statement: str, values: Sequence[object]) -> int:
+        return await self._file.write(
+            lambda connection: connection.execute(statement, values).rowcount
+        )
+
+
+def _filters(wanted: Wanted) -> tuple[list[str], list[object]]:
+    """Conditions and their values, but for the time of the beginning."""
+    parts: list[str] = []
+    values: list[object] = []
+    for column in FILTERS:
+        if (value := getattr(wanted, column)) is None:
+            continue
+        if column in PREFIXES:
+            parts.append(f"({column} = ? OR substr({column}, 1, ?) = ?)")
+            values += [value, len(value) + 1, f"{value} "]
+        else:
+            parts.append(f"{column} = ?")
+            values.append(value)
+    if wanted.running is not None:
+        parts.append("running" if wanted.running else "NOT running")
+    if wanted.since is not None:
+        parts.append("ended >= ?")
+        values.append(wanted.since)
+    return parts, values
+
+
+def _put_summaries(
+    connection: sqlite3.Connection,
+    rows: Sequence[tuple[object, ...]],
+    names: Sequence[tuple[str, str, int]],
+    seen: Sequence[tuple[str, int]],
+) -> None:
+    marks = ", ".join("?" * (len(_COLUMNS) + 2))
+    with transaction(connection):
+        connection.executemany(
+            f"INSERT OR REPLACE INTO summaries ({', '.join(_COLUMNS)}, series, whole)"
+            f" VALUES ({marks})",
+            rows,
+        )
+        connection.executemany(
+            "INSERT INTO names (kind, name, last) VALUES (?, ?, ?)"
+            " ON CONFLICT DO UPDATE SET last = max(last, excluded.last)",
+            names,
+        )
+        # A sample may have come since the session was read: then it stays dirty.
+        connection.executemany(
+            "DELETE FROM dirty WHERE session = (SELECT id FROM sessions WHERE session = ?1)"
+            " AND (SELECT count(*) FROM samples WHERE session = dirty.session) = ?2",
+            seen,
+        )
+
+
+def _erase(
+    connection: sqlite3.Connection,
+    ids: Sequence[tuple[str]],
+    names: Mapping[tuple[str, str], str],
+) -> int:
+    gone = 0
+    with transaction(connection):
+        connection.executemany("DELETE FROM summaries WHERE session = ?", ids)
+        for (kind, name), stored in names.items():
+            if connection.execute(_HAS_NAME[kind], [stored]).fetchone() is None:
+                gone += connection.execute(
+                    "DELETE FROM names WHERE kind = ? AND name = ?", [kind, name]
+                ).rowcount
+    return gone
+
+
+def _prune(connection: sqlite3.Connection, before: int) -> int:
+    with transaction(connection):
+        gone = connection.execute(
+            "DELETE FROM summaries WHERE session IN (SELECT session FROM summaries"
+            " WHERE began < ?1 AND last < ?1 AND ended < ?1 ORDER BY began LIMIT ?2)",
+            [before, _PRUNED],
+        ).rowcount
+        if not gone:
+            connection.execute("DELETE FROM names WHERE last < ?", [before])
+            connection.execute("DELETE FROM rollups WHERE start < ?", [before])
+    return gone
+
+
+def _put_rollups(connection: sqlite3.Connection, rows: Sequence[tuple[str, int, int, str]]) -> None:
+    with transaction(connection):
+        connection.executemany(
+            "INSERT OR REPLACE INTO rollups (dimension, length, start, parts) VALUES (?, ?, ?, ?)",
+            rows,
+        )
+
+
+def _row(summary: Summary) -> tuple[object, ...]:
+    return (
+        *(getattr(summary, it) for it in _COLUMNS),
+        msgspec.json.encode(summary.series).decode(),
+        msgspec.json.encode(summary).decode(),
+    )

@@ -1,0 +1,82 @@
+"""The SQLite file's schema: numbered migrations, and the refusal of files that are not ours."""
+
+import sqlite3
+import struct
+from importlib.resources import files
+from pathlib import Path
+
+from jmmc.core.errors import UnusableStore
+
+APPLICATION_ID = 0x4A4D4D43  # "JMMC"
+
+_MAGIC = b"SQLite format 3\0"
+_HEADER = 100  # Bytes; https://www.sqlite.org/fileformat.html#the_database_header
+
+
+def migrations() -> list[str]:
+    """The scripts in order; number N brings a file from version N - 1 to N."""
+    scripts = [it for it in files(__name__).iterdir() if it.name.endswith(".sql")]
+    return [it.read_text() for it in sorted(scripts, key=lambda it: it.name)]
+
+
+def refuse_foreign(path: Path) -> None:
+    """Raise `UnusableStore` unless the file is missing, empty, or one that we can use.
+
+    Reads the header and nothing else, so a file that is refused is left as it was.
+    """
+    try:
+        with path.open("rb") as file:
+            header = file.read(_HEADER)
+    except FileNotFoundError:
+        if not path.parent.is_dir():
+            raise UnusableStore(f"{path}: the folder {path.parent} does not exist") from None
+        return
+    except OSError as error:
+        raise UnusableStore(f"{path}: {error.strerror}") from error
+    if not header:
+        return
+    if len(header) < _HEADER or not header.startswith(_MAGIC):
+        raise UnusableStore(f"{path}: not an SQLite file, or damaged")
+    version, application = struct.unpack(">I4xI", header[60:72])
+    if (version, application) == (0, 0) and _is_blank(path):
+        return
+    if application != APPLICATION_ID:
+        raise UnusableStore(f"{path}: an SQLite file of another program")
+    newest = len(migrations())
+    if version > newest:
+        raise UnusableStore(
+            f"{path}: written by a newer version (schema {version}; this one knows {newest})"
+        )
+
+
+def migrate(connection: sqlite3.Connection) -> None:
+    """Bring the file up to date, each step in a transaction of its own."""
+    for number, script in enumerate(migrations(), start=1):
+        connection.execute("BEGIN IMMEDIATE")
+        try:
+            (version,) = connection.execute("PRAGMA user_version").fetchone()
+            if version < number:
+                for statement in script.split(";\n"):
+                    connection.execute(statement)
+                connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+                connection.execute(f"PRAGMA user_version = {number}")
+            connection.execute("COMMIT")
+        except BaseException:
+            if connection.in_transaction:
+                connection.execute("ROLLBACK")
+            raise
+
+
+def _is_blank(path: Path) -> bool:
+    """A file whose first migration never committed, as after `kill -9` at its first start."""
+    if path.with_name(path.name + "-journal").exists():
+        return True  # SQLite undoes what was half done when the file is opened for writing.
+    try:
+        connection = sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)
+        try:
+            (tables,) = connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()
+        finally:
+            connection.close()
+    except sqlite3.Error as error:
+        raise UnusableStore(f"{path}: {error}") from error
+    return bool(tables == 0)

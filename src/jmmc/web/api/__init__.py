@@ -1,0 +1,1 @@
+"""The endpoints that programs use: `/api/v1/` and `/metrics`."""

@@ -1,0 +1,211 @@
+"""The API described by itself: as OpenAPI 3.1, and as a page made of that."""
+
+from collections.abc import Sequence
+from html import escape
+from typing import Any, Protocol
+
+from jmmc.answers.serialization import schemas
+from jmmc.answers.tables import MEDIA_TYPES
+
+
+class _Parameter(Protocol):
+    name: str
+    description: str
+    schema: dict[str, Any]
+    required: bool
+
+
+class _Operation(Protocol):
+    path: str
+    summary: str
+    answer: Any
+    method: str
+    parameters: Sequence[_Parameter]
+
+
+_PROBLEM = {
+    "type": "object",
+    "properties": {
+        "title": {"type": "string"},
+        "status": {"type": "integer"},
+        "detail": {"type": "string"},
+    },
+    "required": ["title", "status", "detail"],
+}
+_PROBLEMS = {
+    400: "The question is not understood.",
+    401: "A token is needed, or to sign in.",
+    403: "The token may not do this.",
+    404: "There is no such thing.",
+    429: "Too many questions: Retry-After says when.",
+    501: "The library for this format is not installed.",
+    503: "The store is down: Retry-After says when.",
+}
+_IN_PATH: dict[str, tuple[str, dict[str, Any]]] = {
+    "id": ("24 hex digits.", {"type": "string", "pattern": "^[0-9a-fA-F]{24}$"}),
+    "uid": ("The id of a browser.", {"type": "string"}),
+    "conf": ("A room, under its name as Jitsi has it.", {"type": "string"}),
+}
+
+
+def describe(root: str, version: str, operations: Sequence[Any], page_of: type) -> dict[str, Any]:
+    """The OpenAPI document of some operations; those with a cursor answer pages of their items."""
+    kinds, components = schemas([it.answer for it in operations])  # A file's schema is empty.
+    components["Problem"] = _PROBLEM
+    paths: dict[str, dict[str, Any]] = {}
+    for it, kind in zip(operations, kinds, strict=True):
+        paths.setdefault(root + it.path, {})[it.method] = _operation(it, kind, page_of)
+    return {
+        "openapi": "3.1.0",
+        "info": {
+            "title": "jitsi-meet-metrics-collector",
+            "version": version,
+            "description": "Times are UTC in ISO 8601, lengths seconds unless their name says.",
+        },
+        "paths": paths,
+        "components": {
+            "schemas": components,
+            "responses": {f"Problem{it}": _problem(why) for it, why in _PROBLEMS.items()},
+            "securitySchemes": {"token": {"type": "http", "scheme": "bearer"}},
+        },
+        "security": [{"token": []}, {}],
+    }
+
+
+def reference_page(description: dict[str, Any]) -> str:
+    """The same for people, without any script."""
+    parts: list[str] = []
+    every = (
+        (path, method.upper(), operation)
+        for path, methods in description["paths"].items()
+        for method, operation in methods.items()
+    )
+    for path, method, operation in every:
+        rows = "".join(
+            f"<tr><td><code>{escape(it['name'])}</code></td><td>{escape(kind_of(it['schema']))}</td>"
+            f"<td>{escape(it['description'])}</td></tr>"
+            for it in operation["parameters"]
+        )
+        parts.append(
+            f"<section><h2><code>{method} {escape(path)}</code></h2>"
+            f"<p>{escape(operation['summary'])} Answers {_linked(answer_of(operation))}.</p>"
+            + (f"<table>{rows}</table>" if rows else "")
+            + "</section>"
+        )
+    for name, schema in sorted(description["components"]["schemas"].items()):
+        rows = "".join(
+            f"<tr><td><code>{escape(field)}</code></td><td>{_linked(kind)}</td></tr>"
+            for field, kind in schema.get("properties", {}).items()
+        )
+        parts.append(
+            f'<section id="{escape(name)}"><h3>{escape(name)}</h3>'
+            f"<p>{escape(schema.get('description', ''))}</p><table>{rows}</table></section>"
+        )
+    return _PAGE % "".join(parts)
+
+
+def _operation(operation: Any, schema: dict[str, Any], page_of: type) -> dict[str, Any]:
+    if any(it.name == "cursor" for it in operation.parameters):
+        schema = {
+            "type": "object",
+            "description": page_of.__doc__,
+            "properties": {
+                "items": {"type": "array", "items": schema},
+                "next": {"type": ["string", "null"]},
+            },
+            "required": ["items", "next"],
+        }
+    forms = next(
+        (it.schema["enum"] for it in operation.parameters if it.name == "format"), ["json"]
+    )
+    files: dict[str, Any] = {MEDIA_TYPES[it].partition(";")[0]: {} for it in forms if it != "json"}
+    content = {"application/json": {"schema": schema}} if "json" in forms else {}
+    problems = {it for it in _PROBLEMS if it != 501 or files}
+    if "{" not in operation.path:
+        problems.discard(404)
+    return {
+        "summary": operation.summary,
+        "parameters": [
+            *(_in_path(it[1:-1]) for it in operation.path.split("/") if it.startswith("{")),
+            *(
+                {
+                    "name": it.name,
+                    "in": "query",
+                    "required": it.required,
+                    "description": it.description,
+                    "schema": it.schema,
+                }
+                for it in operation.parameters
+            ),
+        ],
+        "responses": {
+            "200": {"description": operation.summary, "content": content | files},
+            **{str(it): {"$ref": f"#/components/responses/Problem{it}"} for it in sorted(problems)},
+        },
+    }
+
+
+def _in_path(name: str) -> dict[str, Any]:
+    description, schema = _IN_PATH[name]
+    return {
+        "name": name,
+        "in": "path",
+        "required": True,
+        "description": description,
+        "schema": schema,
+    }
+
+
+def _problem(description: str) -> dict[str, Any]:
+    schema = {"$ref": "#/components/schemas/Problem"}
+    return {
+        "description": description,
+        "content": {"application/problem+json": {"schema": schema}},
+    }
+
+
+def answer_of(operation: dict[str, Any]) -> dict[str, Any]:
+    """The schema of what an operation answers; nothing for a file."""
+    content = operation["responses"]["200"]["content"]
+    return dict(content.get("application/json", {}).get("schema", {}))
+
+
+def kind_of(schema: dict[str, Any]) -> str:
+    """A schema in a few words."""
+    if "$ref" in schema:
+        return str(schema["$ref"].rpartition("/")[2])
+    if "anyOf" in schema:
+        return " or ".join(kind_of(it) for it in schema["anyOf"])
+    if schema.get("type") == "array":
+        return f"list of {kind_of(schema['items'])}" if "items" in schema else "list"
+    if "items" in schema.get("properties", {}):
+        return f"pages of {kind_of(schema['properties']['items']['items'])}"
+    if "enum" in schema:
+        return ", ".join(schema["enum"])
+    kind = schema.get("format") or schema.get("type") or "anything"
+    return " or ".join(kind) if isinstance(kind, list) else str(kind)
+
+
+def _linked(schema: dict[str, Any]) -> str:
+    text = escape(kind_of(schema))
+    inner = schema.get("properties", {}).get("items", schema).get("items", schema)
+    if "$ref" in inner:
+        name = escape(inner["$ref"].rpartition("/")[2])
+        return text.replace(name, f'<a href="#{name}">{name}</a>')
+    return text
+
+
+_PAGE = """<!doctype html>
+<html lang="en"><head><meta charset="utf-8"><title>API</title>
+<meta name="viewport" content="width=device-width">
+<style>
+:root { color-scheme: light dark }
+body { font: 16px/1.5 system-ui, sans-serif; max-width: 60rem; margin: 2rem auto; padding: 0 1rem }
+h2 { font-size: 1.1rem; margin-top: 2.5rem } h3 { font-size: 1rem; margin-top: 2rem }
+table { border-collapse: collapse; width: 100%% } td { padding: .2rem .8rem .2rem 0 }
+td { vertical-align: top; border-top: 1px solid color-mix(in srgb, currentColor 15%%, transparent) }
+</style></head><body><h1>API</h1>
+<p>JSON; times are UTC in ISO 8601, lengths seconds unless their name says. Errors are
+<code>application/problem+json</code>. A token goes into <code>Authorization: Bearer</code>.
+Machine-readable: <a href="openapi.json">openapi.json</a>.</p>%s</body></html>
+"""

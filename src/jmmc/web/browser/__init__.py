@@ -1,0 +1,1 @@
+"""The endpoints that browsers use: the script and the push. Plain ASGI."""

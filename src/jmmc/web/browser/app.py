@@ -1,0 +1,115 @@
+"""The ASGI app that a host mounts."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+from jmmc.accounts.secret import resolve_secret
+from jmmc.collector import Collector
+from jmmc.core.errors import SettingsError
+from jmmc.settings import Settings
+from jmmc.stores import Store, configured_store
+from jmmc.web.browser.endpoints import BrowserDoors
+from jmmc.web.browser.health import OpsDoors
+from jmmc.web.http import Door, Message, Receive, Request, Scope, Send, answer_json, encode
+
+
+class MetricsCollector:
+    """Collects the pushes of Jitsi Meet pages. Mount it under any prefix of any ASGI app.
+
+    Takes the settings of `Settings` as keywords, or a whole `Settings`; `store` may also be a
+    store of the host's own. It starts at its first request, or in `lifespan` for hosts that have
+    one; `close` is welcome and not needed: what was confirmed is on disk already.
+    """
+
+    def __init__(
+        self, settings: Settings | None = None, *, store: str | Store | None = None, **fields: Any
+    ) -> None:
+        if isinstance(store, str):
+            fields["store"] = store
+            store = None
+        if settings is None:
+            settings = Settings.of(**fields)
+        elif fields:
+            raise TypeError("give either a Settings or single settings, not both")
+        if store is None:
+            store = configured_store(settings, spool="spool_dir" in settings.model_fields_set)
+        self.secret = resolve_secret(settings)
+        self.collector = _collector(settings, store, self.secret)
+        browser, ops = BrowserDoors(self.collector), OpsDoors(self.collector)
+        scripts = {"/getClient": browser.client, "/getEmbedder": browser.embedder}
+        self._doors: dict[str, dict[str, Door]] = {
+            "/push": {"POST": browser.push, "OPTIONS": browser.preflight},
+            **{
+                path: {"GET": script, "HEAD": script, "OPTIONS": browser.preflight}
+                for path, script in scripts.items()
+            },
+            "/objectId": {"GET": browser.object_id},
+            "/healthz": {"GET": ops.healthz, "HEAD": ops.healthz},
+            "/readyz": {"GET": ops.readyz, "HEAD": ops.readyz},
+        }
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one request, or the server's lifespan when this is the whole app."""
+        if scope["type"] == "http":
+            method = scope["method"]
+            path = scope["path"].removeprefix(scope.get("root_path", ""))
+            methods = self._doors.get(path)
+            if methods is None:
+                content = {"error": "not_found", "detail": path[:200]}
+                await answer_json(send, 404, encode(content))
+            elif (door := methods.get(method)) is None:
+                allow = [(b"allow", ", ".join(methods).encode())]
+                await answer_json(send, 405, encode({"error": "method_not_allowed"}), allow)
+            else:
+                send = _without_body(send) if method == "HEAD" else send
+                await door(Request(scope, receive), send)
+        elif scope["type"] == "lifespan":
+            await self._serve_lifespan(receive, send)
+        else:
+            await send({"type": "websocket.close", "code": 1000})
+
+    @asynccontextmanager
+    async def lifespan(self, _app: object = None) -> AsyncIterator[None]:
+        """Open at the start and close at the end, for `FastAPI(lifespan=...)` and its like."""
+        await self.collector.open()
+        try:
+            yield
+        finally:
+            await self.close()
+
+    async def close(self) -> None:
+        """Commit and answer what waits, then let go of the store."""
+        await self.collector.close()
+
+    async def _serve_lifespan(self, receive: Receive, send: Send) -> None:
+        await receive()
+        try:
+            await self.collector.open()
+        except Exception as error:
+            await send({"type": "lifespan.startup.failed", "message": str(error)})
+            return
+        await send({"type": "lifespan.startup.complete"})
+        await receive()
+        await self.close()
+        await send({"type": "lifespan.shutdown.complete"})
+
+
+def _collector(settings: Settings, store: Store, secret: str) -> Collector:
+    if not settings.otlp_endpoint:
+        return Collector(settings, store, secret=secret)
+    try:
+        from jmmc.monitoring.otlp import TracedCollector
+    except ImportError as error:
+        hint = "pip install 'jitsi-meet-metrics-collector[otel]'"
+        raise SettingsError(f"otlp_endpoint needs the OpenTelemetry SDK: {hint}") from error
+    return TracedCollector(settings, store, secret=secret)
+
+
+def _without_body(send: Send) -> Send:
+    async def send_head(message: Message) -> None:
+        if message["type"] == "http.response.body":
+            message = {"type": "http.response.body", "body": b""}
+        await send(message)
+
+    return send_head

@@ -1,0 +1,127 @@
+"""The doors that browsers use: fetch the script, push samples, ask for a session."""
+
+from urllib.parse import parse_qs
+
+from jmmc.collector import Collector
+from jmmc.core.errors import Reason, Rejected, StoreError
+from jmmc.core.logging import logger
+from jmmc.protocol.identity import COOKIE
+from jmmc.protocol.wire import encode_answer
+from jmmc.settings import Settings
+from jmmc.web.browser.cors import Cors
+from jmmc.web.browser.script import Script
+from jmmc.web.http import JSON, Disconnected, Header, Request, Send, answer, answer_json, encode
+from jmmc.web.request_log import REQUEST_ID, request_id
+
+_log = logger(__name__)
+
+STATUS: dict[Reason, int] = {
+    "malformed": 400,
+    "too_large": 413,
+    "bad_uid": 400,
+    "bad_conf": 400,
+    "bad_sid": 400,
+    "no_session": 400,
+    "empty": 400,
+    "throttled": 429,
+    "busy": 503,
+    "store_down": 503,
+}
+
+
+class BrowserDoors:
+    """`GET getClient` and `getEmbedder`, `POST push` and `GET objectId` of one collector."""
+
+    def __init__(self, collector: Collector) -> None:
+        self._collector = collector
+        collector.tell(self._follow)
+
+    def _follow(self, settings: Settings) -> None:
+        self._cors = Cors(settings.allowed_origins)
+        self._client = Script(settings, "getClient")
+        self._embedder = Script(settings, "getEmbedder")
+
+    async def push(self, request: Request, send: Send) -> None:
+        """Take a body, hand it to the collector, answer what became of it."""
+        collector, settings = self._collector, self._collector.settings
+        cors = self._cors.headers(request.headers.get(b"origin"))
+        try:
+            try:
+                body = await request.body(limit=settings.max_body, timeout=settings.body_timeout)
+            except Rejected as rejected:
+                collector.reject(rejected)
+                raise
+            accepted = await collector.receive(body, request)
+        except Disconnected:
+            return
+        except Rejected as rejected:
+            await answer_json(send, *_refused(rejected, request, cors))
+        else:
+            cookie = _cookie(accepted.cookie, request.scope.get("root_path", ""))
+            await answer(send, 200, encode_answer(accepted.answer), [*JSON, *cors, *cookie])
+
+    async def preflight(self, request: Request, send: Send) -> None:
+        """Tell a page of another origin whether it may push."""
+        await answer(send, 204, b"", self._cors.preflight(request.headers.get(b"origin")))
+
+    async def client(self, request: Request, send: Send) -> None:
+        """Send the script of Jitsi Meet pages and apps."""
+        await self._send_script(self._client, request, send)
+
+    async def embedder(self, request: Request, send: Send) -> None:
+        """Send the script of pages that embed Jitsi Meet."""
+        await self._send_script(self._embedder, request, send)
+
+    async def _send_script(self, script: Script, request: Request, send: Send) -> None:
+        """Send a script, or 304 when the browser has this very one."""
+        variant = script.for_accept_encoding(request.text(b"accept-encoding") or "")
+        headers: list[Header] = [
+            (b"content-type", b"application/javascript; charset=utf-8"),
+            (b"cache-control", b"public, no-cache"),
+            (b"etag", variant.etag.encode()),
+            (b"vary", b"accept-encoding"),
+            (b"x-content-type-options", b"nosniff"),
+            (b"cross-origin-resource-policy", b"cross-origin"),
+        ]
+        known = (request.text(b"if-none-match") or "").replace("W/", "")
+        if variant.etag in known or known.strip() == "*":
+            await answer(send, 304, b"", headers)
+            return
+        if variant.encoding != "identity":
+            headers.append((b"content-encoding", variant.encoding.encode()))
+        await answer(send, 200, variant.body, headers)
+
+    async def object_id(self, request: Request, send: Send) -> None:
+        """Tell whether a session is stored."""
+        query = parse_qs(request.scope.get("query_string", b"").decode("latin-1"))
+        cors = self._cors.headers(request.headers.get(b"origin"))
+        try:
+            held = await self._collector.holds(query.get("jmmc_id", [""])[0])
+        except ValueError as error:
+            content = {"error": "bad_id", "detail": f"jmmc_id: {error}"}
+            await answer_json(send, 400, encode(content), cors)
+        except StoreError:
+            rejected = Rejected("store_down", "cannot read now", retry_after=5)
+            await answer_json(send, *_refused(rejected, request, cors))
+        else:
+            await answer_json(send, 200, encode(held), cors)
+
+
+def _cookie(signed: str | None, path: str) -> list[Header]:
+    if signed is None:
+        return []
+    value = f"{COOKIE}={signed}; Path={path or '/'}; Secure; HttpOnly; SameSite=None"
+    return [(b"set-cookie", value.encode())]
+
+
+def _refused(
+    rejected: Rejected, request: Request, headers: list[Header]
+) -> tuple[int, bytes, list[Header]]:
+    """The answer, under an id by which the log tells the reason too."""
+    name = request_id(request.headers.get(REQUEST_ID))
+    _log.debug("refused", request=name, reason=rejected.reason, detail=rejected.detail)
+    headers = [*headers, (REQUEST_ID, name.encode())]
+    if rejected.retry_after is not None:
+        headers = [*headers, (b"retry-after", b"%d" % rejected.retry_after)]
+    content = {"error": rejected.reason, "detail": rejected.detail}
+    return STATUS[rejected.reason], encode(content), headers

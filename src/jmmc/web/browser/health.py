@@ -1,0 +1,41 @@
+"""The doors that a supervisor or load balancer uses."""
+
+from jmmc.collector import Collector
+from jmmc.core.errors import StoreError
+from jmmc.core.version import __version__
+from jmmc.web.http import Request, Send, answer_json, encode
+
+
+class OpsDoors:
+    """`GET healthz` and `GET readyz` of one collector."""
+
+    def __init__(self, collector: Collector) -> None:
+        self._collector = collector
+
+    async def healthz(self, request: Request, send: Send) -> None:
+        """The process is up; with what became of the pushes since it started."""
+        counters = self._collector.counters
+        content = {
+            "status": "up",
+            "version": __version__,
+            "pushes": {
+                "accepted": counters.accepted,
+                "trimmed": counters.trimmed,
+                "rejected": dict(counters.rejected),
+            },
+            "clamped_ages": counters.clamped_ages,
+        }
+        await answer_json(send, 200, encode(content))
+
+    async def readyz(self, request: Request, send: Send) -> None:
+        """The store can take a write now; `spooling` while the database is away."""
+        try:
+            condition = await self._collector.check()
+        except StoreError as error:
+            content = {"status": "store_down", "detail": str(error)}
+            await answer_json(send, 503, encode(content), [(b"retry-after", b"5")])
+        else:
+            ready: dict[str, object] = {"status": "ready", "waiting": self._collector.waiting}
+            if condition.spooled is not None:
+                ready |= {"status": "spooling", "spooled_bytes": condition.spooled}
+            await answer_json(send, 200, encode(ready))

@@ -1,0 +1,86 @@
+"""Signing in to the pages, and out."""
+
+import time
+from collections.abc import Callable
+
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
+
+from jmmc.accounts.users import stamp
+from jmmc.collector import Collector
+from jmmc.web.dashboard.forms import read_form
+from jmmc.web.dashboard.layout import HEADERS, Layout
+from jmmc.web.problems import Problem
+from jmmc.web.security.access import Access, Caller
+from jmmc.web.security.sessions import COOKIE, HOURS, NOBODY_YET, SignedIn, SignIn
+
+
+class Account:
+    """The form that asks who one is. `clock` gives Unix seconds."""
+
+    def __init__(
+        self,
+        collector: Collector,
+        access: Access,
+        signin: SignIn,
+        layout: Layout,
+        *,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self._settings = collector.settings
+        self._access = access
+        self._signin = signin
+        self._layout = layout
+        self._clock = clock
+
+    async def login(self, request: Request) -> Response:
+        """The form, and what it brings."""
+        if request.method != "POST":
+            return self._login(request, 200, "", request.query_params.get("to", "/"))
+        form = await read_form(request, self._settings.body_timeout)
+        to = form.get("to", "/")
+        if not self._signin.is_form_of(NOBODY_YET, form.get("form")):
+            return self._login(request, 400, "This form is too old: try again.", to)
+        try:
+            user = await self._access.sign_in(
+                request, form.get("name", ""), form.get("password", ""), self._clock()
+            )
+        except Problem as problem:
+            return self._login(request, problem.status, problem.title, to)
+        answer = RedirectResponse(_local(to), 303, headers=HEADERS)
+        answer.set_cookie(
+            COOKIE,
+            self._signin.cookie(SignedIn(user.name, stamp(user))),
+            max_age=HOURS * 3600,
+            httponly=True,
+            samesite="lax",
+            secure="https" in (request.url.scheme, request.headers.get("x-forwarded-proto")),
+        )
+        return answer
+
+    async def logout(self, request: Request) -> Response:
+        """Forget the cookie."""
+        signed_in = self._signin.read(request.cookies.get(COOKIE))
+        form = await read_form(request, self._settings.body_timeout)
+        if signed_in is None or not self._signin.is_form_of(signed_in.name, form.get("form")):
+            raise ValueError("this form is too old or not of this page")
+        root = request.scope.get("root_path", "")
+        answer = RedirectResponse(f"{root}/login", 303, headers=HEADERS)
+        answer.delete_cookie(COOKIE)
+        return answer
+
+    def _login(self, request: Request, status: int, problem: str, to: str) -> Response:
+        return self._layout.page(
+            request,
+            Caller("", ()),
+            "login.html",
+            status=status,
+            problem=problem,
+            to=_local(to),
+            token=self._signin.form(NOBODY_YET),
+        )
+
+
+def _local(target: str) -> str:
+    """Only a path of our own may be gone to."""
+    return target if target.startswith("/") and not target.startswith(("//", "/\\")) else "/"

@@ -1,0 +1,40 @@
+"""Who may sign in; and that nobody learns from how long it takes who may."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+from argon2 import extract_parameters
+
+from jmmc.accounts import users
+from jmmc.accounts.users import User, verify
+from jmmc.stores.sqlite.store import SqliteStore
+
+
+def test_it_takes_the_same_work_to_refuse_somebody_and_nobody() -> None:
+    known = User("eve", "viewer", users._HASHER.hash("correct horse"))
+    assert extract_parameters(users._NOBODY) == extract_parameters(known.hash)
+    assert verify(known, "correct horse")
+    assert not verify(known, "wrong horse")
+    assert not verify(None, "correct horse")
+
+
+def _jmmc(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "jmmc", "user", *arguments, "--store", f"sqlite:///{folder}/a"]
+    return subprocess.run(command, capture_output=True, text=True, timeout=60)
+
+
+async def test_users_are_added_listed_and_removed(tmp_path: Path) -> None:
+    store = SqliteStore(tmp_path / "a")
+    await store.open()
+    await store.close()
+    for name, role in (("bob", "viewer"), ("ann", "admin")):
+        added = _jmmc(tmp_path, "add", name, "--role", role, "--password", "correct horse")
+        assert added.returncode == 0, added.stderr
+    short = _jmmc(tmp_path, "add", "eve", "--password", "horse")
+    assert (short.returncode, short.stderr) == (1, "jmmc: a password needs 10 characters or more\n")
+    listed = _jmmc(tmp_path, "list").stdout.splitlines()
+    assert [it.split() for it in listed] == [["user", "role"], ["ann", "admin"], ["bob", "viewer"]]
+    assert _jmmc(tmp_path, "remove", "bob").returncode == 0
+    again = _jmmc(tmp_path, "remove", "bob")
+    assert (again.returncode, again.stderr) == (1, "jmmc: there is no user 'bob'\n")

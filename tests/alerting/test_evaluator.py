@@ -1,0 +1,463 @@
+"""Alarms from end to end: real stores, real receivers, calls whose truth is known."""
+
+import asyncio
+import gc
+import json
+import signal
+import sqlite3
+import ssl
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import pytest
+from aiosmtpd.smtp import AuthResult
+from starlette.applications import Starlette
+from starlette.routing import Mount
+
+from jmmc import MetricsCollector, Settings, StoreError, dashboard
+from jmmc.alerting.channels import Email, NotDelivered, Webhook
+from jmmc.alerting.evaluator import Watch, records
+from jmmc.answers.queries import Queries
+from jmmc.core.model import Dialect, Push
+from jmmc.maintenance.schedule import summarizer_of
+from jmmc.quality.timeline import SIGNS_OF_LIFE
+from jmmc.simulation.life import Life, Scenario, simulate
+from jmmc.stores import Store
+from jmmc.stores.mongo.store import MongoStore
+from jmmc.stores.spool import SpooledStore
+from jmmc.stores.sqlite.store import SqliteStore
+from tests.alerting.test_rules import _told
+from tests.support.builders import body, call, push, sample, wire_sample
+from tests.support.mongod import Mongod
+from tests.support.receivers import SECRET, Mailbox, Receiver, eventually
+from tests.support.servers import Serve
+
+_START = 1_790_000_000 - 1_790_000_000 % 300
+_SCENARIO = Scenario(participants=160, conferences=12, minutes=100, seed=5, start=_START)
+
+
+# PyMongo leaves a socket to the garbage collector when it is closed while it connects.
+pytestmark = pytest.mark.filterwarnings("ignore:unclosed <socket:ResourceWarning")
+
+
+@pytest.fixture(autouse=True)
+def driver_garbage() -> Iterator[None]:
+    yield
+    gc.collect()
+
+
+@pytest.fixture
+def receiver() -> Iterator[Receiver]:
+    receiver = Receiver()
+    yield receiver
+    receiver.close()
+
+
+@pytest.fixture
+def mailbox() -> Iterator[Mailbox]:
+    mailbox = Mailbox()
+    yield mailbox
+    mailbox.close()
+
+
+@pytest.fixture
+async def store(tmp_path: Path) -> AsyncIterator[SqliteStore]:
+    store = SqliteStore(tmp_path / "calls.db")
+    await store.open()
+    yield store
+    await store.close()
+
+
+class Clock:
+    """Wound by hand."""
+
+    def __init__(self, now: float) -> None:
+        self.now = now
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def _watch(
+    store: Store, clock: Clock, rules: Sequence[dict[str, Any]], holder: str = "one", **more: Any
+) -> Watch:
+    settings = Settings.of(alerts=rules, alert_secret=SECRET, **more)
+    lifetime = SIGNS_OF_LIFE * settings.push_interval
+    queries = Queries(store, lifetime=lifetime, clock=clock)
+    return Watch(queries, store, settings, pushes=lambda: 0, holder=holder, clock=clock)
+
+
+class Play:
+    """Simulated life, stored as it happens."""
+
+    def __init__(self, store: Store, clock: Clock) -> None:
+        self._lives: list[Life] = list(simulate(_SCENARIO))
+        self._store = store
+        self._clock = clock
+        self._summarizer = summarizer_of(store, Settings.of(), clock)
+        self._until = 0.0
+
+    async def go_on(self, now: float) -> None:
+        pushes = []
+        for it in (life.session for life in self._lives):
+            new = tuple(one for one in it.samples if self._until < one.ts <= now)
+            if new:
+                pushes.append(Push(it.id, it.conf, it.uid, Dialect.V2, new))
+        self._until = self._clock.now = now
+        if pushes:
+            await self._store.append(pushes)
+        while await self._summarizer.step():
+            pass
+
+
+async def test_a_region_that_breaks_is_told_once_and_so_is_its_recovery(
+    store: SqliteStore, receiver: Receiver, mailbox: Mailbox
+) -> None:
+    receiver.refusals = 2  # It is being restarted just then.
+    begins, ends = _SCENARIO.outage_window
+    clock = Clock(begins - 600)
+    rule = {"name": "region", "kind": "poor_share", "by": "region", "above": 0.3, "participants": 4}
+    watch = _watch(
+        store,
+        clock,
+        [rule, {"name": "all", "kind": "poor_share", "above": 0.5}],
+        alert_webhooks=receiver.url,
+        alert_emails="ops@example.org",
+        smtp_url=f"smtp://127.0.0.1:{mailbox.port}",
+        public_url="https://metrics.example.org",
+    )
+    play = Play(store, clock)
+    told: dict[str, float] = {}
+    for now in range(begins - 600, ends + 1800, 60):
+        await play.go_on(now)
+        await watch.step()
+        for kind, *_ in receiver.told:
+            told.setdefault(kind, now)
+    assert receiver.told == [
+        ("alert.firing", "region", "eu-west"),
+        ("alert.resolved", "region", "eu-west"),
+    ]
+    assert receiver.tried == 4
+    assert begins < told["alert.firing"] <= ends
+    assert ends < told["alert.resolved"] <= ends + 1500
+    firing = receiver.taken[0]["data"]
+    assert firing["figures"]["poor_share"] > 0.3
+    assert firing["link"].startswith("https://metrics.example.org/overview?since=2026-")
+    assert firing["link"].endswith("&region=eu-west")
+    subjects = [it["Subject"] for it in mailbox.mails]
+    assert [it.split(":")[0] for it in subjects] == [
+        "[jmmc firing] region",
+        "[jmmc resolved] region",
+    ]
+    assert firing["summary"] in mailbox.mails[0].get_payload()
+    assert firing["link"] in mailbox.mails[0].get_payload()
+    assert mailbox.mails[0]["Message-ID"] == f"<{firing['id']}@jmmc.invalid>"
+    assert await records(store.reports) == {}
+
+
+async def _bad_calls(
+    store: Store, clock: Clock, *, grade: int, first: int, people: int, region: str = "eu"
+) -> None:
+    """People of one region who had ten minutes of one quality, until now."""
+    start = int(clock()) - 600
+    pushes = []
+    for number in range(first, first + people):
+        text = json.dumps({"pid": "x", "cq": grade, "u": {"bw": 5}, "t": {"sr": region}})
+        samples = tuple(sample(seq, text, ts=start + 30 * seq, full=True) for seq in range(21))
+        uid = f"a40bcaa8-8b36-11ec-a8a3-{number:012}"
+        pushes.append(push(session=f"{number:024x}", uid=uid, samples=samples))
+    await store.append(pushes)
+    async for _ in summarizer_of(store, Settings.of(), clock).rebuild():
+        pass
+
+
+_ALL: dict[str, Any] = {"name": "bad", "kind": "poor_share", "by": "region", "quiet_minutes": 0}
+
+
+async def test_a_browser_that_makes_regions_up_raises_few_alarms_that_can_be_mailed(
+    store: SqliteStore, receiver: Receiver, mailbox: Mailbox
+) -> None:
+    clock = Clock(_START)
+    for number in range(30):
+        await _bad_calls(store, clock, grade=3, first=number, people=1, region=f"x\r\nTo: {number}")
+    watch = _watch(
+        store,
+        clock,
+        [{**_ALL, "participants": 1}],
+        alert_webhooks=receiver.url,
+        alert_emails="ops@example.org",
+        smtp_url=f"smtp://127.0.0.1:{mailbox.port}",
+    )
+    for _ in range(3):
+        await watch.step()
+    assert len(receiver.taken) == len(mailbox.mails) == 20
+    assert all("in region x??To: " in it["Subject"] for it in mailbox.mails)
+    assert all(it["To"] == "ops@example.org" for it in mailbox.mails)
+
+
+async def test_of_several_collectors_on_one_database_one_tells(
+    mongod: Mongod, tmp_path: Path, receiver: Receiver
+) -> None:
+    clock = Clock(_START)
+    stores = [MongoStore(url=mongod.url, name=tmp_path.name) for _ in range(2)]
+    watches = []
+    for number, store in enumerate(stores):
+        await store.open()
+        hooks = {"alert_webhooks": receiver.url}
+        watches.append(_watch(store, clock, [_ALL], holder=str(number), **hooks))
+    await _bad_calls(stores[0], clock, grade=3, first=0, people=6)
+    for it in (0, 1, 1, 0, 1):
+        await watches[it].step()
+        clock.now += 1
+    assert receiver.told == [("alert.firing", "bad", "eu")]
+    clock.now += 121  # The first one has died: its lease runs out.
+    await _bad_calls(stores[1], clock, grade=100, first=50, people=60)
+    await watches[1].step()
+    assert receiver.told[1:] == [("alert.resolved", "bad", "eu")]
+    for store in stores:
+        await store.close()
+
+
+async def test_what_nobody_takes_is_tried_again_by_whoever_comes_after_a_restart(
+    store: SqliteStore, receiver: Receiver
+) -> None:
+    clock = Clock(_START)
+    await _bad_calls(store, clock, grade=3, first=0, people=6)
+    receiver.refusals = 3
+    await _watch(store, clock, [_ALL], alert_webhooks=receiver.url).step()
+    assert (receiver.told, receiver.tried) == ([], 3)
+
+    after = _watch(store, clock, [_ALL], alert_webhooks=receiver.url)
+    await after.step()
+    assert receiver.tried == 3, "too early"
+    clock.now += 31
+    await after.step()
+    assert receiver.told == [("alert.firing", "bad", "eu")]
+    clock.now += 31
+    await after.step()
+    assert receiver.tried == 4
+
+    receiver.refusals = 10**6
+    await _bad_calls(store, clock, grade=100, first=50, people=60)
+    await after.step()
+    assert receiver.tried == 7
+    clock.now += 6 * 3600
+    await after.step()
+    assert receiver.tried == 10
+    assert await records(store.reports) == {}, "it is not tried for ever"
+
+
+async def test_a_rule_that_is_taken_away_is_forgotten(
+    store: SqliteStore, receiver: Receiver
+) -> None:
+    clock = Clock(_START)
+    await _bad_calls(store, clock, grade=3, first=0, people=6)
+    watch = _watch(store, clock, [_ALL], alert_webhooks=receiver.url)
+    await watch.step()
+    watch.follow(Settings.of(alert_webhooks=receiver.url, alert_secret=SECRET))
+    await watch.step()
+    assert await records(store.reports) == {}
+    assert [it[0] for it in receiver.told] == ["alert.firing"]
+
+
+async def test_silence_of_many_at_once_is_told_and_their_leaving_is_not(
+    store: SqliteStore, receiver: Receiver
+) -> None:
+    clock = Clock(_START)
+    rules = [{"name": "silent", "kind": "no_pushes", "quiet_minutes": 0}]
+    watch = _watch(store, clock, rules, alert_webhooks=receiver.url)
+    await _bad_calls(store, clock, grade=100, first=0, people=6)
+    steps = []
+    for _ in range(8):
+        clock.now += 60
+        await watch.step()
+        steps.append(len(receiver.told))
+    assert steps == [0, 0, 0, 0, 1, 1, 1, 1]
+    clock.now += 7200  # Nobody came back in the night; that is no recovery.
+    await watch.step()
+    assert len(receiver.told) == 1
+    await _bad_calls(store, clock, grade=100, first=50, people=1)
+    await watch.step()
+    assert receiver.told[1:] == [("alert.resolved", "silent", None)]
+
+    leaving = sample(21, '{"cq":100}', ts=int(clock()), bye=True)
+    await store.append(
+        [push(session=f"{50:024x}", uid=f"a40bcaa8-8b36-11ec-a8a3-{50:012}", samples=(leaving,))]
+    )
+    for _ in range(10):
+        clock.now += 60
+        await watch.step()
+    assert len(receiver.told) == 2
+
+
+async def test_a_store_that_is_down_is_told_without_it(tmp_path: Path, receiver: Receiver) -> None:
+    server = Mongod(tmp_path / "mongod")
+    mongo = MongoStore(url=server.url, name="calls", timeout=0.3)
+    store = SpooledStore(mongo, tmp_path / "spool", limit=2**30, pause=0.05)
+    await store.open()
+    clock = Clock(_START)
+    rules = [{"name": "store", "kind": "store_down", "quiet_minutes": 0}]
+    watch = _watch(store, clock, rules, alert_webhooks=receiver.url)
+    for _ in range(5):
+        with suppress(StoreError):
+            await watch.step()
+        clock.now += 30
+    assert receiver.told == [("alert.firing", "store", None)]
+    server.start()
+    async with asyncio.timeout(60):
+        while (await store.check()).spooled is not None:  # noqa: ASYNC110 - as servers do
+            await asyncio.sleep(0.05)
+    await watch.step()
+    assert receiver.told[1:] == [("alert.resolved", "store", None)]
+    await store.close()
+    server.stop()
+
+
+async def test_a_mounted_collector_tells_too_and_its_pages_show_it(
+    store: SqliteStore, receiver: Receiver
+) -> None:
+    await _bad_calls(store, Clock(time.time()), grade=3, first=0, people=6)
+    metrics = MetricsCollector(
+        store=store, secret="x", alerts=[_ALL], alert_webhooks=receiver.url, alert_secret=SECRET
+    )
+    app = Starlette(routes=[Mount("/metrics", metrics), Mount("/calls", dashboard(metrics))])
+    await call(app, "GET", "/metrics/readyz")
+    async with asyncio.timeout(60):
+        while not receiver.taken:  # noqa: ASYNC110 - another thread takes it
+            await asyncio.sleep(0.02)
+    answer = await call(app, "GET", "/calls/api/v1/alerts", client="127.0.0.1")
+    assert [(it["rule"], it["subject"], it["well_since"]) for it in answer.json] == [
+        ("bad", "eu", None)
+    ]
+    page = await call(app, "GET", "/calls/health", client="127.0.0.1")
+    assert b'<span class="grade poor">bad</span></td><td>eu</td>' in page.body
+    await metrics.close()
+
+
+def test_a_collector_that_is_killed_neither_repeats_nor_forgets(
+    tmp_path: Path, receiver: Receiver
+) -> None:
+    file = tmp_path / "jmmc.toml"
+    file.write_text(
+        f'alert_webhooks = ["{receiver.url}"]\nalert_secret = "{SECRET}"\n'
+        '[[alerts]]\nname = "bad"\nkind = "poor_share"\nquiet_minutes = 0\n'
+    )
+    serve = Serve(tmp_path, "--config", str(file))
+    try:
+        _push_calls(serve, quality=3, people=range(6))
+        eventually(lambda: bool(receiver.taken), serve.log.read_text)
+        listed = _jmmc("alerts", "list", "--config", str(file), "--store", serve.store)
+        assert "fires" in listed.stdout
+        serve.stop(signal.SIGKILL)
+        _forget_leases(tmp_path)
+        serve.start()
+        _push_calls(serve, quality=100, people=range(50, 110))
+        eventually(lambda: len(receiver.taken) > 1, serve.log.read_text)
+    finally:
+        assert serve.stop() == 0
+    assert receiver.told == [("alert.firing", "bad", None), ("alert.resolved", "bad", None)]
+    assert receiver.tried == 2
+    assert "hush" not in serve.log.read_text()
+
+
+def _push_calls(serve: Serve, *, quality: int, people: range) -> None:
+    """Ten minutes until now of each, as their browsers would send it after an outage."""
+    for number in people:
+        samples = [
+            wire_sample(seq, {"pid": "x", "cq": quality, "u": {"bw": 5}}, age=600 - 30 * seq)
+            for seq in range(21)
+        ]
+        uid = f"a40bcaa8-8b36-11ec-a8a3-{number:012}"
+        raw = json.dumps(body(*samples, sid=f"{number:032x}", uid=uid)).encode()
+        request = urllib.request.Request(f"{serve.url}/push", raw, {"Content-Type": "text/plain"})
+        urllib.request.urlopen(request, timeout=10).close()
+
+
+def _forget_leases(folder: Path) -> None:
+    """As if the two minutes had passed for which the one that was killed holds them."""
+    with sqlite3.connect(folder / "calls.db") as connection:
+        connection.execute("DELETE FROM records WHERE kind = 'lease'")
+    connection.close()
+
+
+def _jmmc(*arguments: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "jmmc", *arguments]
+    return subprocess.run(command, capture_output=True, text=True, timeout=60)
+
+
+def test_a_test_notice_goes_over_every_channel_and_says_what_happened(
+    receiver: Receiver, mailbox: Mailbox
+) -> None:
+    rules = [{"name": "eu", "kind": "poor_share", "by": "region", "value": "eu-west"}]
+    options = ["--alerts", json.dumps(rules), "--alert-secret", SECRET]
+    options += ["--alert-webhooks", f"{receiver.url},http://127.0.0.1:1/hush"]
+    options += ["--alert-emails", "a@example.org,b@example.org"]
+    options += ["--smtp-url", f"smtp://127.0.0.1:{mailbox.port}"]
+    done = _jmmc("alerts", "test", "eu", *options)
+    assert done.stdout.splitlines() == [
+        f"ok   {receiver.url.partition('/hook')[0]}: answers 204",
+        "FAIL http://127.0.0.1:1: NewConnectionError",
+        "ok   e-mail to 2 addresses: taken by 127.0.0.1",
+    ]
+    assert done.returncode == 1
+    assert receiver.told == [("alert.test", "eu", "eu-west")]
+    assert receiver.taken[0]["data"]["summary"].startswith("Test, nothing is wrong: ")
+    assert mailbox.mails[0]["Subject"].startswith("[jmmc test] eu: Test, nothing is wrong: ")
+    assert mailbox.mails[0]["To"] == "a@example.org, b@example.org"
+
+    assert _jmmc("alerts", "test").stderr == (
+        "jmmc: alert_webhooks and alert_emails: both are empty, nobody would be told\n"
+    )
+    unknown = _jmmc("alerts", "test", "us", *options)
+    assert (unknown.returncode, unknown.stderr) == (2, "jmmc: there is no rule 'us'; known: eu\n")
+
+
+def test_mail_is_sent_encrypted_and_with_a_password(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    key, certificate = tmp_path / "key.pem", tmp_path / "certificate.pem"
+    subprocess.run(
+        ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256",
+         "-nodes", "-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost",
+         "-keyout", key, "-out", certificate],
+        check=True, capture_output=True,
+    )  # fmt: skip
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate, key)
+
+    def authenticate(_: Any, __: Any, ___: Any, method: str, given: Any) -> AuthResult:
+        known = (given.login, given.password) == (b"jmmc", b"p@ss word")
+        return AuthResult(success=known, handled=False)
+
+    mailbox = Mailbox(
+        tls_context=context, require_starttls=True, auth_required=True, authenticator=authenticate
+    )
+    try:
+        way = f"smtp+starttls://jmmc:p%40ss%20word@localhost:{mailbox.port}"
+        with pytest.raises(NotDelivered, match="certificate"):
+            Email(way, "jmmc@example.org", ("ops@example.org",)).send(_told(), 1000)
+        monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
+        Email(way, "jmmc@example.org", ("ops@example.org",)).send(_told(), 1000)
+        assert mailbox.mails[0]["From"] == "jmmc@example.org"
+        wrong = way.replace("p%40ss%20word", "hush")
+        with pytest.raises(NotDelivered, match="SMTPAuthenticationError 535"):
+            Email(wrong, "", ("ops@example.org",)).send(_told(), 1000)
+    finally:
+        mailbox.close()
+    assert len(mailbox.mails) == 1
+
+
+def test_a_webhook_that_moves_away_or_refuses_is_not_followed(receiver: Receiver) -> None:
+    with pytest.raises(NotDelivered, match="answers 401"):
+        Webhook(receiver.url, "another secret").send(_told(), 1000)
+    assert receiver.tried == 1, "what will not change is not tried again at once"
+    receiver.moves = True
+    with pytest.raises(NotDelivered, match="ResponseError"):
+        Webhook(receiver.url, SECRET).send(_told(), 1000)
+    assert receiver.tried == 2

@@ -1,0 +1,41 @@
+"""The open loops still run, and lose nothing."""
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+from tests.support.paths import ROOT
+
+_SMALL = ["--participants", "600", "--seconds", "8", "--history", "100"]
+
+
+def _run(script: str, *options: str, folder: Path) -> str:
+    done = subprocess.run(
+        [sys.executable, str(ROOT / "bench" / script), *options, "--folder", str(folder)],
+        capture_output=True,
+        text=True,
+        timeout=110,
+    )
+    assert done.returncode == 0, done.stderr
+    assert "confirmed and missing: 0; still held by browsers: 0" in done.stdout
+    return done.stdout
+
+
+def test_what_an_overloaded_collector_refuses_is_stored_when_the_disk_is_quick_again(
+    tmp_path: Path,
+) -> None:
+    options = ["--overload", "--participants", "500", "--seconds", "24", "--interval", "1"]
+    said = _run("open_loop.py", *options, "--slow", "6000", folder=tmp_path)
+    refused = re.search(r"'503 busy': (\d+)", said)
+    assert refused is not None, "it was not overloaded"
+    sampled, confirmed = re.findall(r"confirmed ([\d,]+) of ([\d,]+) samples", said)[0]
+    assert sampled == confirmed
+    assert re.search(r"have a summary, made \d+ s ago in the median, \d+ s at 99 %", said)
+
+
+def test_a_soak_of_seconds_has_all_its_phases(tmp_path: Path) -> None:
+    said = _run("soak.py", *_SMALL, folder=tmp_path)
+    for phase in ("pushes alone", "a dashboard in use", "exports running", "both"):
+        assert re.search(rf"^\| {phase} \| [\d.]+ \| [\d.]+ \| [\d.]+ \|$", said, re.MULTILINE)
+    assert re.search(r"answers \{'200': \d+\}; exports [1-9]", said)

@@ -1,0 +1,148 @@
+"""`jmmc alerts`: what an operator sees of rules, of what fires, and of ways that do not work."""
+
+import asyncio
+import json
+from base64 import b64encode
+from collections.abc import Iterator
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from jmmc.alerting.evaluator import Owed, Record
+from jmmc.alerting.notifications import Notice
+from jmmc.alerting.rules import State
+from jmmc.stores import open_store
+from tests.support.commands import jmmc
+from tests.support.receivers import SECRET, Mailbox, Receiver
+
+_RULES = [
+    {"name": "eu", "kind": "poor_share", "by": "region"},
+    {"name": "all", "kind": "poor_share"},
+    {"name": "asia", "kind": "poor_share", "by": "region", "value": "ap-south"},
+    {"name": "still", "kind": "no_pushes"},
+    {"name": "down", "kind": "store_down"},
+]
+_NOTICE = Notice("1", "firing", "eu", "poor_share", "region", "x", 0, 0, "", {}, "", "")
+_NOON = 1_790_078_400  # 22 September 2026, 12:00 UTC
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """A store in which two alarms are on, of which one is well again and not yet told of."""
+
+    async def fill() -> None:
+        store = open_store(f"sqlite:///{tmp_path}/calls.db")
+        await store.open()
+        owed = Owed(_NOTICE, ("email", "webhook 1"), 0, 3)
+        for name, record in {
+            "one": Record(State("eu", "eu-[west]", _NOON - 60, _NOON, None, {}), ()),
+            "two": Record(State("all", "", _NOON, None, _NOON + 60, {}), (owed,)),
+        }.items():
+            await store.reports.put_record("alert", name, msgspec.json.encode(record))
+        await store.close()
+
+    asyncio.run(fill())
+    return tmp_path
+
+
+def test_rules_are_listed_with_what_fires_and_what_is_owed(folder: Path) -> None:
+    options = ["--alerts", json.dumps(_RULES), "--store", "sqlite:///calls.db"]
+    done = jmmc("alerts", "list", *options, folder=folder)
+    assert done.returncode == 0, done.stderr
+    lines = [" ".join(it.split()) for it in done.stdout.splitlines()]
+    assert lines[1:] == [
+        "eu poor_share eu-[west] fires 2026-09-22T12:00:00Z",
+        "all poor_share all fires, is well again 2026-09-22T12:00:00Z",
+        "asia poor_share ap-south well",
+        "still no_pushes well",
+        "down store_down known to each collector for itself",
+        "2 deliveries are tried again",
+    ]
+
+
+def test_without_rules_it_says_where_to_read(folder: Path) -> None:
+    done = jmmc("alerts", "list", "--store", "sqlite:///calls.db", folder=folder)
+    assert done.stdout.splitlines()[0] == "No rules: see docs/alerts.md"
+
+
+def test_a_store_that_cannot_be_used_is_said_in_a_line(tmp_path: Path) -> None:
+    (tmp_path / "bad.db").write_text("not a database\n" * 20)
+    done = jmmc("alerts", "list", "--store", "sqlite:///bad.db", folder=tmp_path)
+    assert (done.returncode, done.stderr) == (1, "jmmc: bad.db: not an SQLite file, or damaged\n")
+
+
+@pytest.fixture
+def receiver() -> Iterator[Receiver]:
+    receiver = Receiver()
+    yield receiver
+    receiver.close()
+
+
+@pytest.mark.parametrize(
+    ("rules", "told"),
+    [
+        ([], ("alert.test", "example", None)),
+        (_RULES[:1], ("alert.test", "eu", "example")),
+        (_RULES[1:2], ("alert.test", "all", None)),
+    ],
+    ids=["no rule", "each region", "everybody"],
+)
+def test_without_a_name_the_first_rule_is_tried(
+    tmp_path: Path, receiver: Receiver, rules: list[object], told: tuple[str, str, str | None]
+) -> None:
+    key = f"whsec_{b64encode(SECRET.encode()).decode()}"
+    options = ["--alerts", json.dumps(rules), "--alert-webhooks", receiver.url]
+    done = jmmc("alerts", "test", *options, "--alert-secret", key, folder=tmp_path)
+    assert done.returncode == 0, done.stdout
+    assert receiver.told == [told]
+
+
+class _Choosy(Mailbox):
+    """Takes mail for one person only, if at all."""
+
+    async def handle_RCPT(  # noqa: N802 - the name is the library's.
+        self, server: object, session: object, envelope: object, address: str, options: object
+    ) -> str:
+        if not address.startswith("ann@"):
+            return "550 not here"
+        envelope.rcpt_tos.append(address)  # type: ignore[attr-defined]
+        return "250 OK"
+
+
+@pytest.mark.parametrize(
+    ("people", "said"),
+    [
+        ("ann@example.org", "ok   e-mail to 1 address: taken by 127.0.0.1"),
+        ("ann@example.org,bob@example.org", "refuses 1 addresses"),
+        ("bob@example.org", "SMTPRecipientsRefused"),
+    ],
+)
+def test_whom_a_mail_server_refuses_is_counted_and_not_named(
+    tmp_path: Path, people: str, said: str
+) -> None:
+    mailbox = _Choosy()
+    try:
+        options = ["--alert-emails", people, "--smtp-url", f"smtp://127.0.0.1:{mailbox.port}"]
+        done = jmmc("alerts", "test", *options, folder=tmp_path)
+    finally:
+        mailbox.close()
+    assert said in done.stdout
+    assert "bob" not in done.stdout
+    assert done.returncode == (0 if said.startswith("ok") else 1)
+    assert len(mailbox.mails) == ("ann" in people)
+
+
+def test_a_mail_server_that_does_not_speak_tls_is_said(tmp_path: Path) -> None:
+    mailbox = Mailbox()
+    try:
+        for way, said in (("smtps", "WRONG_VERSION_NUMBER"), ("smtp+starttls", "NotSupported")):
+            url = f"{way}://127.0.0.1:{mailbox.port}"
+            options = ["--alert-emails", "ann@example.org", "--smtp-url", url]
+            done = jmmc("alerts", "test", *options, folder=tmp_path)
+            assert done.returncode == 1
+            assert done.stdout.startswith("FAIL e-mail to 1 address: 127.0.0.1:")
+            assert said in done.stdout
+    finally:
+        mailbox.close()
+    assert mailbox.mails == []

@@ -1,0 +1,176 @@
+"""The terminal answers as the API does: report, sessions, show, and what fills the store."""
+
+import json
+import time
+from pathlib import Path
+from typing import Any
+
+import pyarrow.parquet
+import pytest
+
+from jmmc.simulation.life import Scenario, simulate
+from jmmc.web.dashboard.i18n import words
+from tests.support.commands import jmmc
+from tests.support.servers import Serve
+
+_SEED = ["--participants", "80", "--conferences", "8", "--minutes", "300", "--seed", "4"]
+_START = "2026-09-21T08:00"
+_LIVES = list(simulate(Scenario(80, 8, 300, 4, 1_789_977_600)))
+_WINDOW = ["--since", "2026-09-21", "--until", "2026-09-22"]
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A store in the working directory, under the name that is the default."""
+    folder = tmp_path_factory.mktemp("simulated")
+    done = jmmc("simulate", *_SEED, "--start", _START, folder=folder)
+    assert done.returncode == 0, done.stderr
+    assert "80 sessions in" in done.stdout
+    (folder / "said").write_text(done.stdout)
+    return folder
+
+
+def _json(folder: Path, *arguments: str) -> Any:
+    done = jmmc(*arguments, "--json", folder=folder)
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout)
+
+
+def test_a_report_shows_what_was_simulated(folder: Path) -> None:
+    answer = _json(folder, "report", *_WINDOW, "--by", "region")
+    assert answer["overview"]["sessions"] == 80
+    assert sum(it["sessions"] for it in answer["compare"]) == 80
+    # A session shorter than its first reading has no region.
+    told = {it["value"] for it in answer["compare"]} - {""}
+    assert told == {it.region for it in _LIVES}
+    text = jmmc("report", *_WINDOW, "--by", "region", folder=folder).stdout
+    assert "80 sessions in" in text
+    assert "eu-central" in text
+
+
+def test_the_truth_that_was_printed_is_what_is_answered(folder: Path) -> None:
+    """Bad time by region, to the percent: a region is known from the second sample on."""
+    said = (folder / "said").read_text()
+    answer = _json(folder, "report", *_WINDOW, "--by", "region")
+    for it in answer["compare"]:
+        if it["value"]:
+            lines = [text for text in said.splitlines() if text.endswith("was bad")]
+            (line,) = [text for text in lines if text.split()[0] == it["value"]]
+            truth = float(line.split()[1].rstrip("%")) / 100
+            grades = it["grades"]
+            assert 1 - grades["good_share"] == pytest.approx(truth, abs=0.01)
+
+
+def test_sessions_are_listed_and_shown(folder: Path) -> None:
+    listed = _json(folder, "sessions", *_WINDOW, "--grade", "poor")["items"]
+    assert listed
+    assert {it["poor"] > 0 for it in listed} == {True}
+    text = jmmc("sessions", *_WINDOW, "--limit", "5", folder=folder).stdout
+    assert "more than 5" in text
+    one = listed[0]["session"]
+    whole = _json(folder, "show", one)
+    assert whole["summary"]["session"] == one
+    assert whole["spells"]
+    text = jmmc("show", one.upper(), folder=folder).stdout
+    summary = whole["summary"]
+    assert summary["provider"].startswith("AS6449")
+    assert f"network {summary['network']}, {summary['provider']}, {summary['country']}," in text
+    verdicts = {it["blame"]["verdict"] for it in whole["spells"]}
+    for it in verdicts:
+        assert words("en")[f"verdict {it}"].partition("{")[0] in " ".join(text.split())
+    assert "○ poor" in text
+
+
+def test_providers_are_compared_and_chosen_by_number_alone(folder: Path) -> None:
+    compared = _json(folder, "report", *_WINDOW, "--by", "provider")["compare"]
+    sessions = {it["value"].partition(" ")[0]: it["sessions"] for it in compared}
+    assert sum(sessions.values()) == len(_LIVES)
+    for number in sessions:
+        chosen = _json(folder, "report", *_WINDOW, "--provider", number)
+        assert chosen["overview"]["sessions"] == sessions[number]
+
+
+def test_what_is_rebuilt_by_another_preset_is_judged_anew(folder: Path) -> None:
+    before = _json(folder, "report", *_WINDOW)["overview"]["grades"]
+    done = jmmc("rebuild", "--quality-preset", "teams", folder=folder)
+    assert "80 sessions judged by teams" in done.stdout
+    teams = _json(folder, "report", *_WINDOW)["overview"]["grades"]
+    assert teams != before
+    jmmc("rebuild", folder=folder)
+    assert _json(folder, "report", *_WINDOW)["overview"]["grades"] == before
+
+
+def test_timelines_are_written_by_day(folder: Path, tmp_path: Path) -> None:
+    days = tmp_path / "days"
+    options = ["--what", "timeline", "--format", "parquet", "--partition", "day", "-o", str(days)]
+    assert jmmc("export", *options, folder=folder).returncode == 0
+    table = pyarrow.parquet.read_table(days)
+    assert table.num_rows == sum(len(it.session.samples) for it in _LIVES)
+    assert [it.name for it in days.iterdir()] == ["day=2026-09-21"]
+
+
+def test_summaries_are_written_as_csv(folder: Path) -> None:
+    done = jmmc("export", "--what", "summaries", "--format", "csv", folder=folder)
+    lines = done.stdout.splitlines()
+    assert len(lines) == 81
+    assert lines[0].startswith("session,conference,participant,began,ended,")
+
+
+def test_tokens_are_made_listed_and_revoked(folder: Path) -> None:
+    made = jmmc("token", "create", "grafana", "--scope", "read", folder=folder).stdout.strip()
+    assert made.startswith("jmmc_")
+    assert "grafana" in jmmc("token", "list", folder=folder).stdout
+    assert "already" in jmmc("token", "create", "grafana", folder=folder).stderr
+    assert jmmc("token", "revoke", "grafana", folder=folder).returncode == 0
+    assert "grafana" not in jmmc("token", "list", folder=folder).stdout
+    assert "no token" in jmmc("token", "revoke", "grafana", folder=folder).stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["report", "--since", "soon"], "expected a date or time"),
+        (["report", "--since", "2026-01-02", "--until", "2026-01-01"], "since before until"),
+        (["show", "f" * 24], "not known"),
+        (["report", "--store", "sqlite:///none.db"], "no such file"),
+        (["rebuild", "--store", "sqlite:///none.db"], "no such file"),
+        (["export", "--what", "sessions", "--format", "csv"], "nested"),
+        (["export", "--partition", "day", "--what", "timeline"], "needs"),
+    ],
+)
+def test_what_cannot_be_done_is_said_in_a_line(
+    folder: Path, arguments: list[str], words: str
+) -> None:
+    done = jmmc(*arguments, folder=folder)
+    assert done.returncode in (1, 2)
+    assert words in done.stderr
+    assert len(done.stderr.strip().splitlines()) == 1
+
+
+def test_simulated_browsers_push_through_a_collector(tmp_path: Path) -> None:
+    serve = Serve(tmp_path)
+    options = ["--participants", "12", "--conferences", "2", "--minutes", "20", "--seed", "1"]
+    done = jmmc("simulate", "--url", serve.url, "--speed", "400", *options, folder=tmp_path)
+    assert done.returncode == 0, done.stderr
+    exported = serve.export()
+    lives = list(simulate(Scenario(12, 2, 20, 1, 0)))
+    assert sorted(len(it["m"]) for it in exported) == sorted(
+        len(it.session.samples) for it in lives
+    )
+    assert serve.stop() == 0
+    overview = _json(tmp_path, "report", "--since", "1h", "--store", serve.store)["overview"]
+    assert overview["sessions"] <= 12
+
+
+def test_a_collector_keeps_its_summaries_up_to_date_by_itself(tmp_path: Path) -> None:
+    serve = Serve(tmp_path)
+    options = ["--participants", "6", "--conferences", "1", "--minutes", "10", "--seed", "1"]
+    jmmc("simulate", "--url", serve.url, "--speed", "300", *options, folder=tmp_path)
+    deadline = time.monotonic() + 40
+    sessions = 0
+    while sessions != 6 and time.monotonic() < deadline:
+        time.sleep(0.2)
+        answer = _json(tmp_path, "report", "--since", "1h", "--store", serve.store)
+        sessions = answer["overview"]["sessions"]
+    serve.close()
+    assert sessions == 6

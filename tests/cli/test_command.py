@@ -1,0 +1,275 @@
+"""The command, as an operator types it."""
+
+import json
+import signal
+import subprocess
+import sys
+import urllib.request
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.support.builders import UID, body, wire_sample
+from tests.support.commands import jmmc
+from tests.support.servers import PREFIX, Serve, free_port
+
+
+def _process(*arguments: str, folder: Path) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "jmmc", *arguments],
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+
+
+def _push(serve: Serve, content: Any) -> None:
+    raw = json.dumps(content).encode()
+    request = urllib.request.Request(f"{serve.url}/push", raw, {"Content-Type": "text/plain"})
+    urllib.request.urlopen(request, timeout=10).close()
+
+
+@pytest.fixture
+def filled(tmp_path: Path) -> str:
+    """A store with three sessions, made by a server that has ended."""
+    serve = Serve(tmp_path)
+    for number, conf in enumerate(["one", "two", "one"]):
+        first = wire_sample(0, {"pid": "x"}, age=7200 - 3600 * number)
+        last = wire_sample(1, {"cq": 50}, full=True, bye=True)
+        _push(serve, body(first, last, sid=f"{number:032x}", conf=conf))
+    assert serve.stop() == 0
+    return serve.store
+
+
+def test_serve_says_where_it_listens_and_what_to_put_into_jitsi_meet(tmp_path: Path) -> None:
+    serve = Serve(tmp_path, "--demo")
+    with urllib.request.urlopen(f"http://127.0.0.1:{serve.port}/demo", timeout=5) as page:
+        assert page.status == 200
+    for path in ("/healthz", "/readyz", f"{PREFIX}/healthz"):
+        urllib.request.urlopen(f"http://127.0.0.1:{serve.port}{path}", timeout=5).close()
+    assert serve.stop(signal.SIGINT) == 0
+    said = serve.log.read_text()
+    assert f"http://127.0.0.1:{serve.port}{PREFIX}" in said
+    assert f"config.analytics = {{ scriptURLs: ['{serve.url}/getClient'] }};" in said
+    assert "/demo" in said
+    assert (tmp_path / "calls.db.secret").stat().st_mode & 0o777 == 0o600
+
+
+def test_the_front_page_shows_this_moment(tmp_path: Path) -> None:
+    serve = Serve(tmp_path)
+    try:
+        with urllib.request.urlopen(f"http://127.0.0.1:{serve.port}/", timeout=5) as page:
+            assert b"Nobody is in a call" in page.read()
+    finally:
+        serve.close()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "environ", "words"),
+    [
+        (["--port", "x"], {}, "port = 'x': expected"),
+        ([], {"JMMC_PUSH_INTERVAL": "0"}, "JMMC_PUSH_INTERVAL = '0': expected greater than"),
+        ([], {"JMMC_PROT": "1"}, "JMMC_PROT: there is no setting 'prot'; did you mean port?"),
+        (["--conf-pattern", "("], {}, "conf_pattern = '(': expected a regular expression"),
+        (["--trusted-proxies", "10.0.0.300"], {}, "10.0.0.300"),
+        (["--prefix", "x/"], {}, "prefix = 'x/': expected a path"),
+        (["--config", "missing.toml"], {}, "missing.toml: No such file"),
+        (["--store", "redis://x"], {}, "store = 'redis://x': expected sqlite:///relative.db"),
+        (["--store", "mongo://u:secret@x/y"], {}, "store = 'mongo://u:***@x/y': expected"),
+    ],
+)
+def test_a_bad_setting_is_one_line_and_exit_code_2(
+    tmp_path: Path, arguments: list[str], environ: dict[str, str], words: str
+) -> None:
+    done = jmmc("serve", *arguments, folder=tmp_path, **environ)
+    assert done.returncode == 2
+    assert words in done.stderr
+    assert len(done.stderr.splitlines()) == 1
+
+
+def test_a_store_that_cannot_be_used_is_said_before_the_port_is_opened(tmp_path: Path) -> None:
+    (tmp_path / "bad.db").write_text("not a database\n" * 20)
+    done = _process("serve", "--store", "sqlite:///bad.db", folder=tmp_path)
+    assert done.returncode == 1
+    assert done.stderr == "jmmc: bad.db: not an SQLite file, or damaged\n"
+    assert [it.name for it in tmp_path.iterdir()] == ["bad.db"], "nothing is left behind"
+
+
+def test_a_file_that_is_damaged_inside_is_refused_and_left_as_it_was(tmp_path: Path) -> None:
+    serve = Serve(tmp_path)
+    serve.stop()
+    file = tmp_path / "calls.db"
+    content = bytearray(file.read_bytes())
+    content[8192:16384] = b"\xff" * 8192
+    file.write_bytes(content)
+    done = _process("serve", "--port", "0", "--store", "sqlite:///calls.db", folder=tmp_path)
+    assert done.returncode == 1
+    assert done.stderr.startswith("jmmc: calls.db is damaged, restore a backup: Page ")
+    assert len(done.stderr.splitlines()) == 1
+    assert file.read_bytes() == content
+
+
+def test_a_port_that_is_taken_is_said(tmp_path: Path) -> None:
+    serve = Serve(tmp_path)
+    done = _process("serve", "--port", str(serve.port), folder=tmp_path)
+    serve.close()
+    assert done.returncode == 1
+    assert f"cannot listen on 127.0.0.1:{serve.port}" in done.stderr
+
+
+def test_port_0_picks_a_free_one(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "jmmc", "serve", "--port", "0"]
+    with subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.PIPE, text=True) as server:
+        assert server.stdout is not None
+        said = server.stdout.readline()
+        server.send_signal(signal.SIGTERM)
+        assert server.wait(20) == 0
+    assert "127.0.0.1:0" not in said
+
+
+def test_the_environment_beats_the_file_and_a_flag_beats_both(tmp_path: Path) -> None:
+    (tmp_path / "jmmc.toml").write_text('port = 1\nhost = "::1"\nauthorized_regions = ["a", "b"]\n')
+    done = jmmc(
+        *("settings", "--json", "--config", "jmmc.toml", "--prefix", "/m"),
+        folder=tmp_path,
+        JMMC_PORT="2",
+        JMMC_PREFIX="/env",
+        JMMC_SECRET="hush",
+        JMMC_ALLOWED_ORIGINS="https://a.example, https://b.example",
+    )
+    told = json.loads(done.stdout)
+    assert (told["port"], told["host"], told["prefix"]) == (2, "::1", "/m")
+    assert told["authorized_regions"] == ["a", "b"]
+    assert told["allowed_origins"] == ["https://a.example", "https://b.example"]
+    assert "hush" not in done.stdout
+
+
+def test_settings_are_listed_with_where_they_were_given(tmp_path: Path) -> None:
+    done = jmmc("settings", "--port", "9", folder=tmp_path, JMMC_HOST="::1")
+    lines = {line.split()[0]: line for line in done.stdout.splitlines() if line.strip()}
+    assert "JMMC_HOST" in lines["host"]
+    assert "default" in lines["store"]
+
+
+def test_export_writes_the_stored_form_in_order_of_creation(tmp_path: Path, filled: str) -> None:
+    done = jmmc("export", "--store", filled, folder=tmp_path)
+    sessions = [json.loads(line) for line in done.stdout.splitlines()]
+    assert done.stderr == "", "progress is for terminals"
+    assert [it["conf"] for it in sessions] == ["one", "two", "one"]
+    first = sessions[0]
+    assert list(first) == ["_id", "conf", "uid", "v", "m"]
+    assert len(first["_id"]) == 24
+    assert first["m"][0]["seq"] == 0
+    assert first["m"][1].items() >= {"seq": 1, "full": True, "bye": True, "cq": 50}.items()
+    assert first["m"][1]["ts"] - first["m"][0]["ts"] in (7199, 7200, 7201)
+
+
+def test_export_filters_by_conference_browser_and_time(tmp_path: Path, filled: str) -> None:
+    def confs(*options: str) -> list[str]:
+        done = jmmc("export", "--store", filled, *options, folder=tmp_path)
+        assert done.returncode == 0, done.stderr
+        return [json.loads(line)["conf"] for line in done.stdout.splitlines()]
+
+    assert confs("--conf", "two") == ["two"]
+    assert confs("--uid", UID.upper()) == ["one", "two", "one"]
+    assert confs("--uid", "0" * 8) == []
+    whole = json.loads(jmmc("export", "--store", filled, folder=tmp_path).stdout.splitlines()[1])
+    moment = str(whole["m"][0]["ts"] - 60)
+    from datetime import UTC, datetime
+
+    text = datetime.fromtimestamp(int(moment), UTC).isoformat()
+    assert confs("--since", text) == ["two", "one"]
+    assert confs("--until", text.removesuffix("+00:00")) == ["one"]
+
+
+def test_export_into_a_file_is_whole_or_not_there(tmp_path: Path, filled: str) -> None:
+    done = jmmc("export", "--store", filled, "-o", "out.ndjson", folder=tmp_path)
+    assert done.returncode == 0
+    assert len((tmp_path / "out.ndjson").read_text().splitlines()) == 3
+    done = jmmc("export", "--store", filled, "-o", "no/out.ndjson", folder=tmp_path)
+    assert done.returncode == 1
+    assert "no/" in done.stderr
+    assert not [it for it in tmp_path.iterdir() if it.name.endswith(".part")]
+
+
+@pytest.mark.parametrize(
+    ("options", "code", "words"),
+    [
+        (["--store", "sqlite:///none.db"], 1, "none.db: no such file"),
+        (["--store", "sqlite:///calls.db", "--since", "yesterday"], 2, "--since = 'yesterday'"),
+    ],
+)
+def test_export_says_what_is_wrong(
+    tmp_path: Path, options: list[str], code: int, words: str
+) -> None:
+    done = jmmc("export", *options, folder=tmp_path)
+    assert (done.returncode, words in done.stderr) == (code, True), done.stderr
+    assert not (tmp_path / "none.db").exists()
+
+
+def test_a_reader_that_has_seen_enough_ends_the_export_quietly(tmp_path: Path, filled: str) -> None:
+    command = f"{sys.executable} -m jmmc export --store {filled} | head -c 10"
+    done = subprocess.run(command, shell=True, capture_output=True, cwd=tmp_path, timeout=60)
+    assert done.stdout.startswith(b'{"_id":"')
+    assert done.stderr == b""
+
+
+def test_check_finds_everything_fine(tmp_path: Path) -> None:
+    done = _process("check", folder=tmp_path)
+    assert done.returncode == 0, done.stdout
+    assert "takes a write" in done.stdout
+    assert "bytes gzipped" in done.stdout
+    assert "FAIL" not in done.stdout
+
+
+def test_check_looks_at_a_running_collector(tmp_path: Path) -> None:
+    serve = Serve(tmp_path)
+    done = jmmc("check", "--url", serve.url, folder=tmp_path)
+    assert "is ready" in done.stdout
+    serve.close()
+    done = jmmc("check", "--url", f"http://127.0.0.1:{free_port()}", folder=tmp_path)
+    assert done.returncode == 1
+    assert "is it running" in done.stdout
+
+
+def test_check_finds_what_is_wrong(tmp_path: Path) -> None:
+    (tmp_path / "bad.db").write_text("not a database\n" * 20)
+    options = ["--store", "sqlite:///bad.db", "--conf-pattern", "[a-z]+[0-9]{5}"]
+    done = jmmc("check", *options, folder=tmp_path)
+    assert done.returncode == 1
+    assert "warn conf_pattern" in done.stdout
+    assert "FAIL store: bad.db: not an SQLite file" in done.stdout
+
+
+def test_every_command_explains_itself(tmp_path: Path) -> None:
+    for command in ("serve", "export", "check", "settings"):
+        done = jmmc(command, "--help", folder=tmp_path)
+        assert done.returncode == 0
+        assert "Usage: " in done.stdout
+    assert _process("--version", folder=tmp_path).stdout.startswith("jmmc, version ")
+
+
+@pytest.mark.parametrize("command", [["settings"], ["settings", "--json"], ["check"]])
+def test_the_password_of_a_database_is_never_shown(tmp_path: Path, command: list[str]) -> None:
+    url = "mongodb://me:s3cr3t@127.0.0.1:1/calls"
+    done = _process(*command, "--store", url, "--store-timeout", "0.3", folder=tmp_path)
+    assert "s3cr3t" not in done.stdout + done.stderr
+    assert "--json" not in command or "mongodb://me:***@127.0.0.1:1/calls" in done.stdout
+
+
+def test_a_command_starts_without_what_only_the_server_needs(tmp_path: Path) -> None:
+    code = "import sys, jmmc.cli.main; print(*sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
+    loaded = set(done.stdout.split())
+    assert "jmmc.cli.main" in loaded
+    assert not loaded & {
+        "starlette",
+        "uvicorn",
+        "jinja2",
+        "pymongo",
+        "pyarrow",
+        "structlog",
+        "jmmc.web.site",
+    }

@@ -1,0 +1,122 @@
+"""Tasks end when they are told to, however they take it."""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator
+
+import pytest
+
+from jmmc.core.errors import StoreError
+from jmmc.core.tasks import ahead, heed_cancellation, stop
+
+
+async def test_a_task_that_swallows_its_first_cancellation_is_ended_too() -> None:
+    swallowed = 0
+
+    async def stubborn() -> None:
+        nonlocal swallowed
+        while True:
+            try:
+                await asyncio.sleep(3600)
+            except asyncio.CancelledError:
+                swallowed += 1
+                if swallowed == 2:
+                    raise
+
+    task = asyncio.create_task(stubborn())
+    await asyncio.sleep(0)
+    await asyncio.wait_for(stop(task), 10)
+    assert (task.cancelled(), swallowed) == (True, 2)
+
+
+async def test_what_has_ended_or_failed_is_no_trouble() -> None:
+    async def fail() -> None:
+        raise RuntimeError
+
+    async def end() -> int:
+        return 1
+
+    failed, ended = asyncio.create_task(fail()), asyncio.create_task(end())
+    await asyncio.sleep(0)
+    await stop(failed, ended)
+    await stop()
+
+
+async def test_a_task_that_never_ends_is_told_and_left(caplog: pytest.LogCaptureFixture) -> None:
+    ended = asyncio.Event()
+
+    async def never() -> None:
+        while not ended.is_set():
+            with contextlib.suppress(asyncio.CancelledError):
+                await ended.wait()
+
+    task = asyncio.create_task(never(), name="the stubborn one")
+    await asyncio.sleep(0)
+    await asyncio.wait_for(stop(task, patience=0.05), 10)
+    assert "task_left" in caplog.text
+    assert "the stubborn one" in caplog.text
+    ended.set()
+    await task
+
+
+async def _driver(succeeds: bool) -> None:
+    try:
+        await asyncio.sleep(3600)
+    except asyncio.CancelledError:
+        if not succeeds:
+            raise StoreError("a failure of my own") from None
+
+
+@pytest.mark.parametrize("succeeds", [True, False])
+async def test_a_loop_ends_though_its_driver_keeps_the_cancellation_to_itself(
+    succeeds: bool,
+) -> None:
+    """Told once, as `asyncio.run` tells at its end."""
+
+    async def for_ever() -> None:
+        while True:
+            heed_cancellation()
+            with contextlib.suppress(StoreError):
+                await _driver(succeeds)
+
+    task = asyncio.create_task(for_ever())
+    await asyncio.sleep(0)
+    task.cancel()
+    await asyncio.wait([task], timeout=10)
+    assert task.cancelled()
+
+
+async def test_the_next_thing_is_made_while_one_is_used() -> None:
+    made = [asyncio.Event() for _ in range(3)]
+
+    async def numbers() -> AsyncIterator[int]:
+        for number, event in enumerate(made):
+            event.set()
+            yield number
+
+    used = []
+    async for number in ahead(numbers()):
+        if number < 2:
+            await asyncio.wait_for(made[number + 1].wait(), 10)
+        used.append(number)
+    assert used == [0, 1, 2]
+
+
+async def test_what_is_made_ahead_fails_where_it_is_used_and_ends_with_its_user() -> None:
+    ended = asyncio.Event()
+
+    async def numbers(error: Exception | None) -> AsyncIterator[int]:
+        yield 1
+        if error:
+            raise error
+        try:
+            await asyncio.sleep(3600)
+        finally:
+            ended.set()
+
+    with pytest.raises(StoreError):
+        assert [it async for it in ahead(numbers(StoreError("gone")))] == []
+    async with contextlib.aclosing(ahead(numbers(None))) as found:
+        assert await anext(found) == 1
+        await asyncio.sleep(0)
+    assert ended.is_set()

@@ -1,0 +1,192 @@
+"""What is shipped for Prometheus and Grafana: it names what exists, and it fires."""
+
+import json
+import re
+import shutil
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from jmmc.core.timestamps import iso
+from jmmc.monitoring.instruments import INSTRUMENTS, series_of
+from tests.support.paths import ROOT
+from tests.support.servers import Serve, free_port
+
+_PROMETHEUS = ROOT / "deploy" / "prometheus"
+_BOARDS = sorted((ROOT / "deploy" / "grafana").glob("*.json"))
+_GROUPS = yaml.safe_load((_PROMETHEUS / "alerts.yml").read_text())["groups"]
+_RULES = [rule for group in _GROUPS for rule in group["rules"]]
+_ALERTS = [it for it in _RULES if "alert" in it]
+
+_RECORDED = {it["record"] for it in _RULES if "record" in it}
+_LABELS = {name: set(it.labels) for it in INSTRUMENTS for name in series_of(it)}
+_OTHERS = {"up", "ALERTS"}
+_PROCESS = {
+    "process_cpu_seconds_total",
+    "process_resident_memory_bytes",
+    "process_open_fds",
+    "process_max_fds",
+}
+_BY_PROMETHEUS = {"job", "instance", "le"}
+
+
+def _queries(board: Path) -> Iterator[str]:
+    content = json.loads(board.read_text())
+    for panel in content["panels"]:
+        for target in panel.get("targets", ()):
+            yield target["expr"]
+    for variable in content["templating"]["list"]:
+        if variable["type"] == "query":
+            yield variable["definition"]
+
+
+_ALL_QUERIES = [it["expr"] for it in _RULES] + [it for board in _BOARDS for it in _queries(board)]
+
+
+def _promtool(*arguments: str, folder: Path = _PROMETHEUS) -> str:
+    done = subprocess.run(
+        ["promtool", *arguments], cwd=folder, capture_output=True, text=True, timeout=60
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+def test_the_rules_and_the_configuration_are_right_and_pass_their_own_tests() -> None:
+    assert shutil.which("promtool"), "install Debian's prometheus, or call ./run test"
+    _promtool("check", "rules", "alerts.yml")
+    _promtool("check", "config", "--syntax-only", "prometheus.yml")
+    _promtool("test", "rules", "alerts_test.yml")
+
+
+@pytest.mark.parametrize("query", dict.fromkeys(_ALL_QUERIES))
+def test_every_query_names_metrics_and_labels_that_exist(query: str) -> None:
+    bare = re.sub(r'"[^"]*"', '""', query)
+    names = set(re.findall(r"\b(?:jmmc_|process_|region:)[\w:]+", bare))
+    assert names or "up{" in bare
+    known = set(_LABELS) | _RECORDED | _PROCESS
+    assert names <= known, names - known
+    for name, selector in re.findall(r"\b(jmmc_\w+)\{([^}]*)\}", bare):
+        used = set(re.findall(r"(\w+)\s*(?:=~|!~|!=|=)", selector))
+        assert used <= _LABELS[name] | _BY_PROMETHEUS, (name, used)
+    there = set().union(*(_LABELS.get(name, {"region"}) for name in names), _BY_PROMETHEUS)
+    grouped = re.findall(r"\b(?:by|on|group_left|label_values)\s*\(([^)]*)\)", bare)
+    for label in re.findall(r"\w+", " ".join(it for it in grouped if "jmmc_" not in it)):
+        assert label in there, label
+
+
+@pytest.mark.parametrize("board", _BOARDS, ids=lambda it: it.name)
+def test_a_board_says_what_each_panel_shows_and_leaves_no_gap(board: Path) -> None:
+    content = json.loads(board.read_text())
+    assert content["templating"]["list"][0]["type"] == "datasource"
+    taken: set[tuple[int, int]] = set()
+    for panel in content["panels"]:
+        place = panel["gridPos"]
+        cells = {
+            (x, y)
+            for x in range(place["x"], place["x"] + place["w"])
+            for y in range(place["y"], place["y"] + place["h"])
+        }
+        assert not cells & taken, f"{panel['title']} lies over another panel"
+        assert max(x for x, _ in cells) < 24
+        taken |= cells
+        if panel["type"] != "row":
+            assert panel["description"] and panel["fieldConfig"]["defaults"]["unit"]
+            assert panel["datasource"]["uid"] == "${datasource}"
+    width = {y: sum(1 for _, row in taken if row == y) for _, y in taken}
+    assert set(width.values()) == {24}, "a line that is not full"
+    assert len({panel["id"] for panel in content["panels"]}) == len(content["panels"])
+
+
+@pytest.mark.parametrize("rule", _ALERTS, ids=lambda it: str(it["alert"]))
+def test_every_alert_says_what_to_do_and_has_a_test(rule: dict[str, Any]) -> None:
+    page, _, anchor = rule["annotations"]["runbook_url"].partition("#")
+    headings = re.findall(r"^### (.*)$", (ROOT / page).read_text("utf-8"), re.MULTILINE)
+    assert anchor == rule["alert"].lower()
+    assert rule["alert"] in headings
+    assert {"summary", "description"} <= set(rule["annotations"])
+    assert rule["labels"]["severity"] in ("warning", "critical")
+    tests = (_PROMETHEUS / "alerts_test.yml").read_text()
+    assert f"alertname: {rule['alert']}\n        exp_alerts:\n" in tests, "none that fires"
+
+
+def _ask(port: int, path: str) -> Any:
+    with urllib.request.urlopen(f"http://127.0.0.1:{port}/api/v1/{path}", timeout=5) as answer:
+        return json.load(answer)["data"]
+
+
+def _hurried(folder: Path, *, target: str, token: str) -> Path:
+    """The shipped configuration and rules, for this server, a second at a time."""
+    (folder / "token").write_text(token)
+    rules = (_PROMETHEUS / "alerts.yml").read_text()
+    rules = re.sub(r"\bfor: \w+", "for: 1s", rules)
+    (folder / "alerts.yml").write_text(re.sub(r"\[\d+m\]", "[15s]", rules))
+    config = (_PROMETHEUS / "prometheus.yml").read_text()
+    config = config.replace("15s", "1s").replace("scheme: https", "scheme: http")
+    config = config.replace("/etc/prometheus/jmmc.token", str(folder / "token"))
+    (folder / "prometheus.yml").write_text(config.replace("metrics.example.org", target))
+    _promtool("check", "config", "prometheus.yml", folder=folder)
+    return folder / "prometheus.yml"
+
+
+def test_a_region_that_fails_is_noticed_by_a_real_prometheus(tmp_path: Path) -> None:
+    """With a token, by the shipped rules, from pushes of simulated browsers."""
+    serve = Serve(tmp_path / "serve")
+    command = [sys.executable, "-m", "jmmc"]
+    started: list[subprocess.Popen[bytes]] = []
+    port = free_port()
+    with (tmp_path / "log").open("wb") as log:
+        try:
+            made = subprocess.run(
+                [*command, "token", "create", "prometheus", "--store", serve.store],
+                capture_output=True,
+                check=True,
+                text=True,
+            )
+            (token,) = re.findall(r"jmmc_\S+", made.stdout)
+            target = f"127.0.0.1:{serve.port}"
+            config = _hurried(tmp_path, target=target, token=token)
+            prometheus = ["prometheus", f"--config.file={config}", "--log.level=warn"]
+            prometheus += [f"--web.listen-address=127.0.0.1:{port}"]
+            prometheus += [f"--storage.tsdb.path={tmp_path}/tsdb"]
+            started.append(subprocess.Popen(prometheus, stdout=log, stderr=log))
+            # The region has been cut off for 40 seconds, and will be for 80 more.
+            simulate = [*command, "simulate", "--url", serve.url, "--seed", "11"]
+            simulate += ["--participants", "120", "--conferences", "8", "--minutes", "20"]
+            simulate += ["--start", iso(int(time.time()) - 640)]
+            started.append(subprocess.Popen(simulate, stdout=log, stderr=log))
+            alert = _alert(port, "JmmcRegionPoor", "eu-west", tmp_path / "log")
+            assert alert["annotations"]["summary"].startswith("Calls in eu-west are poor")
+            rules = [it for group in _ask(port, "rules")["groups"] for it in group["rules"]]
+            assert {it["health"] for it in rules} == {"ok"}, rules
+            assert len(rules) == len(_RULES)
+            people = _ask(port, "query?query=sum(jmmc_participants)")["result"][0]["value"][1]
+            assert float(people) > 10
+        finally:
+            for it in started:
+                it.kill()
+                it.wait()
+            serve.close()
+
+
+def _alert(port: int, name: str, region: str, log: Path) -> dict[str, Any]:
+    """The alert, as soon as it fires. In seconds for minutes a small region may do so too."""
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline:
+        time.sleep(0.3)
+        try:
+            alerts = _ask(port, "alerts")["alerts"]
+        except (urllib.error.URLError, ConnectionError):
+            continue
+        for it in alerts:
+            told = it["labels"]["alertname"], it["labels"].get("region"), it["state"]
+            if told == (name, region, "firing"):
+                return dict(it)
+    raise AssertionError(f"{name} has not fired; {log.read_text()[-2000:]}")

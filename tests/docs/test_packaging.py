@@ -1,0 +1,134 @@
+"""What is shipped: a wheel that anybody can build again, and what it stands on."""
+
+import hashlib
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from zipfile import ZipFile
+
+import pytest
+
+from tests.support.paths import ROOT
+
+# Permissive ones, and the weak copyleft that asks nothing of the program that uses it: each may
+# stand below a work under EUPL-1.2. A new one is a decision, to be taken here.
+LICENCES = {
+    "3-Clause BSD License",
+    "Apache Software License",
+    "Apache-2.0",
+    "BSD License",
+    "BSD-2-Clause",
+    "BSD-3-Clause",
+    "ISC",
+    "MIT",
+    "MIT License",
+    "MIT-0",
+    "MPL-2.0",
+    "Mozilla Public License 2.0 (MPL 2.0)",
+    "PSF-2.0",
+}
+
+
+def _locked(name: str) -> dict[str, str]:
+    """Versions by package, as a lock file has them; those of another platform left out."""
+    text = (ROOT / "requirements" / f"{name}.txt").read_text()
+    return dict(re.findall(r"^([a-z0-9-]+)==([^ ;]+)(?= \\)", text, re.MULTILINE))
+
+
+def _build(folder: Path) -> Path:
+    """Build the wheel from a copy of the checkout, whose files are new and named differently."""
+    folder.mkdir()
+    for name in ("pyproject.toml", "README.md", "LICENSE"):
+        shutil.copy(ROOT / name, folder)
+    shutil.copytree(ROOT / "src", folder / "src", ignore=shutil.ignore_patterns("__pycache__"))
+    command = [sys.executable, "-m", "hatchling", "build", "--target", "wheel"]
+    subprocess.run(command, cwd=folder, check=True, capture_output=True, timeout=60)
+    (wheel,) = (folder / "dist").glob("*.whl")
+    return wheel
+
+
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return _build(tmp_path_factory.mktemp("wheel") / "one")
+
+
+def test_two_builds_of_the_wheel_are_the_same_to_the_byte(wheel: Path, tmp_path: Path) -> None:
+    mask = os.umask(0o077)
+    try:
+        again = _build(tmp_path / "another")
+    finally:
+        os.umask(mask)
+    first, second = (hashlib.sha256(it.read_bytes()).hexdigest() for it in (wheel, again))
+    assert (wheel.name, first) == (again.name, second)
+
+
+def test_the_wheel_has_every_file_of_the_package_and_nothing_else(wheel: Path) -> None:
+    with ZipFile(wheel) as archive:
+        packed = {it for it in archive.namelist() if ".dist-info/" not in it}
+        assert any(it.endswith("licenses/LICENSE") for it in archive.namelist())
+    source = ROOT / "src"
+    kept = {
+        str(it.relative_to(source))
+        for it in source.rglob("*")
+        if it.is_file() and "__pycache__" not in it.parts and ".egg-info" not in str(it)
+    }
+    assert packed == kept
+    for needed in ("py.typed", "client/getClient.min.js", "web/dashboard/templates/base.html"):
+        assert f"jmmc/{needed}" in packed
+
+
+def test_every_licence_below_us_is_one_that_we_allow() -> None:
+    packages = sorted(_locked("serve"))
+    command = [sys.executable, "-m", "piplicenses", "--from=mixed", "--format=json"]
+    done = subprocess.run([*command, "--packages", *packages], capture_output=True, timeout=60)
+    found = {it["Name"].lower().replace("_", "-"): it["License"] for it in json.loads(done.stdout)}
+    assert found.keys() >= set(packages), "install what is locked: ./run test"
+    assert {name: it for name, it in found.items() if not _is_allowed(it)} == {}
+
+
+@pytest.mark.parametrize(
+    ("licence", "allowed"),
+    [
+        ("MIT", True),
+        ("GPL-3.0-only OR MIT", True),
+        ("MIT AND (Apache-2.0 OR GPL-3.0-only)", True),
+        ("MIT AND GPL-3.0-only", False),
+        ("GNU Affero General Public License v3", False),
+        ("UNKNOWN", False),
+    ],
+)
+def test_of_several_licences_one_may_be_chosen_but_all_of_a_sum_must_be_allowed(
+    licence: str, allowed: bool
+) -> None:
+    assert _is_allowed(licence) is allowed
+
+
+def _is_allowed(licence: str) -> bool:
+    """Whether an SPDX expression, or classifiers put together by `;`, leave us a choice."""
+    if licence in LICENCES:  # Some have brackets in their name.
+        return True
+    sums = (it.strip("() ").split(" OR ") for it in licence.replace("; ", " OR ").split(" AND "))
+    return all(LICENCES.intersection(choices) for choices in sums)
+
+
+def test_what_is_tested_is_what_is_served() -> None:
+    serve, dev = _locked("serve"), _locked("dev")
+    assert serve.items() <= dev.items()
+    assert _locked("build").items() <= dev.items()
+
+
+def test_without_an_answer_the_audit_says_so_and_does_not_fail() -> None:
+    nowhere = {"HTTPS_PROXY": "http://127.0.0.1:1", "https_proxy": "http://127.0.0.1:1"}
+    done = subprocess.run(
+        [sys.executable, ROOT / "requirements" / "audit.py"],
+        env={**os.environ, **nowhere},
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert done.returncode == 0
+    assert done.stdout.startswith("advisories: not looked up, ")

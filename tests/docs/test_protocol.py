@@ -1,0 +1,119 @@
+"""Every paragraph and every row of `docs/protocol.md` is held by a test that is named here."""
+
+import re
+
+import pytest
+
+from tests.support.paths import ROOT
+
+PAGE = re.sub(r"[ \t]*\n(?![\n|#`])", " ", (ROOT / "docs" / "protocol.md").read_text("utf-8"))
+
+_WIRE = "tests/protocol/test_wire.py::"
+_RULES = "tests/protocol/test_rules.py::"
+_DOORS = "tests/web/browser/test_endpoints.py::"
+_STORE = "tests/stores/test_contract.py::"
+_V1 = "tests/web/browser/test_v1.py::"
+_SCRIPT = "tests/client/test_behaviour.py::"
+_READ = "tests/client/test_readings.py::"
+_LIFE = "tests/e2e/test_life.py::"
+_KEPT = _WIRE + "test_good_values_are_kept_as_they_are"
+_RETRY = _SCRIPT + "test_who_retries_when"
+
+# A part of each paragraph or row, and the test that fails when it is not true any more.
+CLAIMS: dict[str, str] = {
+    "What a browser and the collector say": "tests/docs/test_docs.py::"
+    "test_every_reading_is_in_the_protocols_table",
+    "There are two dialects at one endpoint": _V1
+    + "test_every_recorded_push_is_stored_as_it_was_sent",
+    "in which nothing can end the script": _DOORS + "test_no_setting_can_break_out_of_the_script",
+    "as `application/json` or": _V1 + "test_the_form_of_the_body_is_judged_as_documented",
+    "| `sid` |": _RULES + "test_a_sid_is_32_lower_case_hex_digits",
+    "| `uid` |": _RULES + "test_a_uid_is_a_uuid_with_dashes_stored_in_lower_case",
+    "| `conf` |": _RULES + "test_the_whole_name_of_a_conference_must_match_the_pattern",
+    "| `now` | optional": _RULES
+    + "test_time_spent_on_the_way_is_taken_off_when_the_claim_is_plausible",
+    "| `js` | optional": _SCRIPT
+    + "test_who_joins_is_told_at_once_and_the_first_readings_with_the_first_event",
+    "| `samples` |": _RULES + "test_samples_ascend",
+    "| `seq` |": _STORE + "test_a_sample_that_comes_twice_is_stored_once_and_confirmed_twice",
+    "| `age` |": _RULES + "test_absurd_ages_are_clamped_and_counted",
+    "| `m` | the readings that changed": _SCRIPT
+    + "test_only_what_changed_is_sent_and_silence_is_a_sign_of_life",
+    "| `full` |": _SCRIPT + "test_everything_is_said_again_every_ten_minutes",
+    "| `bye` |": _LIFE + "test_a_tab_that_is_closed_says_goodbye_with_all_that_was_not_confirmed",
+    "A browser sends one push at a time": "tests/e2e/test_faults.py::"
+    "test_what_is_exported_is_what_the_page_emitted",
+    "`ts = clock − age`": _RULES + "test_a_sample_is_placed_by_its_age_on_our_clock",  # noqa: RUF001
+    "it would survive `kill -9`": "tests/faults/test_kill.py::"
+    "test_no_acknowledged_sample_is_lost_or_doubled_by_kills",
+    "| `ack` |": _STORE + "test_a_late_resend_is_confirmed_up_to_the_end_of_the_unbroken_run",
+    "| `now` | the collector's clock": _SCRIPT + "test_the_servers_clock_is_learned_and_said_back",
+    "| `resync` |": _LIFE + "test_a_server_that_lost_its_store_asks_for_a_full_sample",
+    "| `interval` |": _DOORS + "test_a_crowded_collector_asks_browsers_to_push_less_often",
+    "| `dropped` |": _WIRE + "test_bad_values_are_dropped_and_named_and_the_rest_is_kept",
+    "The reason is the same word": _DOORS + "test_health_tells_what_became_of_the_pushes",
+    "| `malformed` |": _WIRE + "test_a_body_that_is_no_push_is_refused_with_a_reason",
+    "| `bad_uid` |": _RULES + "test_anything_else_is_no_uid",
+    "| `bad_conf` |": _RULES + "test_the_whole_name_of_a_conference_must_match_the_pattern",
+    "| `bad_sid` |": _DOORS + "test_a_sid_known_with_another_uid_is_refused",
+    "| `no_session` |": _V1 + "test_a_push_without_our_cookie_has_no_session",
+    "| `empty` |": _V1 + "test_a_push_that_has_no_readings_is_refused",
+    "| `too_large` |": _SCRIPT + "test_too_large_a_push_is_halved",
+    "| `throttled` |": _DOORS + "test_a_sender_beyond_its_share_is_told_when_to_come_back",
+    "| `busy` |": _DOORS + "test_a_full_queue_refuses_at_once",
+    "| `store_down` |": _DOORS + "test_a_store_that_fails_is_told_and_got_over",
+    "It backs off from 1 second": _RETRY,
+    "JSON strings are no numbers": _WIRE
+    + "test_bad_values_are_dropped_and_named_and_the_rest_is_kept",
+    **{f"| {row}": _KEPT for row in re.findall(r"^\| (`.*`) \|.*\| v[12] \|$", PAGE, re.M)},
+    "Of addresses the network is stored": _DOORS
+    + "test_of_an_address_the_network_is_stored_unless_more_is_asked_for",
+    "| `t.rip` |": _DOORS + "test_what_only_the_server_knows_is_in_every_full_sample",
+    "`ev` is an event, not a state": _SCRIPT + "test_an_interruption_is_no_good_line",
+    "its readings are `null`": _SCRIPT + "test_an_interruption_is_no_good_line",
+    "Jitsi says how things are every 10 seconds": _SCRIPT
+    + "test_a_sample_is_the_mean_of_its_interval_to_two_decimals",
+    "the answer has `jmmc_objectId`": _DOORS
+    + "test_the_session_cookie_is_for_our_path_and_out_of_scripts_reach",
+    "whether the session is stored. 400": _DOORS
+    + "test_object_id_tells_whether_a_session_is_stored",
+    "In MongoDB this is one document": "tests/stores/mongo/test_store.py::"
+    "test_a_short_session_is_one_document_in_the_form_of_the_ancestor",
+    "What `jmmc export` writes": "tests/cli/test_command.py::"
+    "test_export_writes_the_stored_form_in_order_of_creation",
+    "`seq`, `full` and `bye` are in an element": _V1
+    + "test_every_recorded_push_is_stored_as_it_was_sent",
+    "In Jitsi's mobile apps the same script": "tests/client/test_app.py::"
+    "test_an_app_sends_what_its_analytics_say",
+    "The script of a page that embeds Jitsi Meet": "tests/client/test_embedder.py::"
+    "test_an_embedding_page_sends_what_the_call_inside_says",
+    # Said in passing, in paragraphs that have another claim already.
+    "compressed with gzip": _DOORS + "test_compressed_bodies_are_read_and_bombs_are_not",
+    "for the price of a 304": _DOORS + "test_a_browser_that_has_the_script_is_told_so_cheaply",
+    "the readings end with `null`": _SCRIPT
+    + "test_alone_in_a_room_the_readings_end_and_the_participant_does_not",
+    "always 0 in today's browsers": _READ + "test_jitsis_own_upload_loss_is_never_sent",
+    "keeps at most 192 KiB": _SCRIPT + "test_the_queue_drops_its_oldest_and_then_says_everything",
+    "and a day": _SCRIPT + "test_queues_older_than_a_day_or_not_ours_to_read_are_dropped",
+}
+
+
+def _parts() -> list[str]:
+    """The page's paragraphs and rows, without headings, code and the heads of tables."""
+    text = re.sub(r"```.*?```", "", PAGE, flags=re.DOTALL)
+    parts = [line.strip() for line in text.splitlines() if line.strip()]
+    heads = [n for n, part in enumerate(parts) if part.startswith("|---")]
+    skipped = {n for head in heads for n in (head - 1, head)}
+    return [it for n, it in enumerate(parts) if n not in skipped and not it.startswith("#")]
+
+
+@pytest.mark.parametrize("claim", CLAIMS)
+def test_the_claim_stands_in_the_page_and_its_test_exists(claim: str) -> None:
+    assert claim in PAGE
+    file, _, name = CLAIMS[claim].partition("::")
+    assert re.search(rf"^(async )?def {name}\(", (ROOT / file).read_text("utf-8"), re.MULTILINE)
+
+
+@pytest.mark.parametrize("part", _parts())
+def test_nothing_stands_in_the_page_that_no_test_holds(part: str) -> None:
+    assert any(claim in part for claim in CLAIMS)

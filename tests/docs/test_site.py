@@ -1,0 +1,175 @@
+"""The documentation site builds, its links lead somewhere, and its commands work."""
+
+import os
+import re
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from html.parser import HTMLParser
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+
+import click
+import pytest
+
+from docs.reference import FOLDER, pages
+from jmmc.cli.main import main as command
+from tests.support.servers import free_port
+
+_COMMANDS = re.compile(r"^```(sh|python)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+_OUTPUT = re.compile(r"^```text\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+_EXECUTED = ("tutorial.md", "why-bad.md", "export.md")  # Others install, or need a Jitsi Meet.
+_FENCED = re.compile(r"^```(?:sh|console)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+_CALL = re.compile(r"(?:^|[ /])jmmc ((?!jmmc )(?:[a-z]+(?: |$))+)(.*)")
+_PAGES = sorted([*FOLDER.glob("*.md"), FOLDER.parent / "README.md"])
+
+
+class _Page(HTMLParser):
+    """The links and the anchors of a page."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.links: list[str] = []
+        self.anchors: set[str] = set()
+        self.feed(text)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        given = dict(attrs)
+        if given.get("id"):
+            self.anchors.add(str(given["id"]))
+        self.links += [str(given[it]) for it in ("href", "src") if given.get(it)]
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory: pytest.TempPathFactory) -> dict[Path, _Page]:
+    """Every page as it was built; a warning of the builder is an error."""
+    folder = tmp_path_factory.mktemp("site")
+    command = [sys.executable, "-m", "sphinx", "-q", "-W", "--keep-going", "-b", "html"]
+    done = subprocess.run(
+        [*command, str(FOLDER), str(folder)], capture_output=True, text=True, timeout=100
+    )
+    assert done.returncode == 0, done.stderr
+    return {it: _Page(it.read_text("utf-8")) for it in folder.rglob("*.html")}
+
+
+def test_every_page_is_on_the_site(site: dict[Path, _Page]) -> None:
+    assert {it.stem for it in FOLDER.glob("*.md")} <= {it.stem for it in site}
+
+
+def test_every_link_on_the_site_leads_to_a_page_and_a_place_on_it(
+    site: dict[Path, _Page],
+) -> None:
+    lost = []
+    for path, page in site.items():
+        for link in page.links:
+            parts = urlsplit(link)
+            if parts.scheme or parts.netloc:
+                continue
+            target = (path.parent / unquote(parts.path)).resolve() if parts.path else path
+            fragment = unquote(parts.fragment)
+            if not target.exists() or (
+                fragment and target in site and fragment not in site[target].anchors
+            ):
+                lost.append(f"{path.name}: {link}")
+    assert lost == []
+
+
+@pytest.mark.parametrize("name", pages())
+def test_a_page_that_comes_from_the_code_is_what_the_code_says(name: str) -> None:
+    assert (FOLDER / name).read_text("utf-8") == pages()[name], "call ./run docs"
+
+
+@pytest.mark.parametrize("page", _PAGES, ids=lambda it: it.name)
+def test_every_command_that_a_page_shows_exists_with_its_options(page: Path) -> None:
+    shown = "".join(_FENCED.findall(page.read_text("utf-8"))).replace("\\\n", " ")
+    for line in shown.splitlines():
+        if call := _CALL.search(line.partition(" #")[0]):
+            it: click.Command = command
+            for word in call[1].split():
+                if isinstance(it, click.Group):
+                    assert word in it.commands, line
+                    it = it.commands[word]
+            options = {opt for param in it.params for opt in (*param.opts, *param.secondary_opts)}
+            used = set(re.findall(r"(?:^| )(--?[a-z][\w-]*)", call[2].partition("|")[0]))
+            assert used <= options, line
+
+
+@pytest.fixture(scope="module")
+def store(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A store that the commands of a page may read."""
+    folder = tmp_path_factory.mktemp("store")
+    options = ["--participants", "30", "--conferences", "3", "--minutes", "60"]
+    command = [sys.executable, "-m", "jmmc", "simulate", *options]
+    subprocess.run(command, cwd=folder, check=True, capture_output=True, timeout=60)
+    return folder / "jmmc.db"
+
+
+@pytest.fixture
+def shell(tmp_path: Path, store: Path) -> Iterator["_Shell"]:
+    (tmp_path / "jmmc.db").write_bytes(store.read_bytes())
+    shell = _Shell(tmp_path)
+    yield shell
+    shell.close()
+
+
+@pytest.mark.parametrize("name", _EXECUTED)
+def test_the_commands_of_a_page_work_and_print_what_it_shows(name: str, shell: "_Shell") -> None:
+    """Every line of its output blocks, but for what is left out, is printed by its commands."""
+    text = (FOLDER / name).read_text("utf-8")
+    printed = "".join(shell.run(block, kind) for kind, block in _COMMANDS.findall(text))
+    said = {" ".join(line.split()) for line in printed.splitlines()}
+    for line in "".join(_OUTPUT.findall(text)).splitlines():
+        words = " ".join(line.split())
+        assert words in said or words == "…", line
+
+
+class _Shell:
+    """One bash in which a reader types; port 8080 is exchanged for a free one."""
+
+    def __init__(self, folder: Path) -> None:
+        self._port = free_port()
+        environ = {**os.environ, "COLUMNS": "120"}
+        environ["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{environ['PATH']}"
+        self._bash = subprocess.Popen(
+            ["bash", "-eu"],
+            cwd=folder,
+            env=environ,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            start_new_session=True,
+        )
+
+    def run(self, block: str, kind: str) -> str:
+        """Type a block of bash or Python; what it printed. Fails when a command does."""
+        assert self._bash.stdin is not None
+        assert self._bash.stdout is not None
+        if kind == "python":
+            block = f"python - <<'END'\n{block}END"
+        text = block.replace("8080", str(self._port))
+        self._bash.stdin.write(f"{text}\necho END-OF-BLOCK\n")
+        self._bash.stdin.flush()
+        lines = []
+        for line in self._bash.stdout:
+            if line == "END-OF-BLOCK\n":
+                if text.rstrip().endswith("&"):
+                    self._wait_for_server()
+                return "".join(lines)
+            lines.append(line)
+        raise AssertionError(f"{block}\nended the shell: {''.join(lines)}")
+
+    def _wait_for_server(self) -> None:
+        deadline = time.monotonic() + 20
+        while time.monotonic() < deadline:
+            with socket.socket() as probe:
+                if probe.connect_ex(("127.0.0.1", self._port)) == 0:
+                    return
+            time.sleep(0.05)
+        raise AssertionError("the server did not start")
+
+    def close(self) -> None:
+        os.killpg(self._bash.pid, 9)
+        self._bash.communicate(timeout=10)

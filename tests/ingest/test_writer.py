@@ -1,0 +1,163 @@
+"""The writer answers everybody who waits, and takes nobody who would wait too long."""
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import pytest
+
+from jmmc.core.errors import Rejected
+from jmmc.core.model import Push, Receipt, Refusal
+from jmmc.ingest.counters import Counters
+from jmmc.ingest.writer import Writer
+from jmmc.stores.sqlite.store import SqliteStore
+from tests.support.builders import push, sample
+
+
+class _Buggy(SqliteStore):
+    async def append(self, pushes: Sequence[Push]) -> list[Receipt | Refusal]:
+        raise RuntimeError("a bug")
+
+
+async def test_a_bug_in_a_commit_leaves_nobody_waiting(tmp_path: Path) -> None:
+    writer = Writer(_Buggy(tmp_path / "calls.db"), Counters(), limit=3000)
+    waiting = [writer.commit(push(n)) for n in range(2500)]
+    done, pending = await asyncio.wait(waiting, timeout=10)
+    assert not pending
+    assert {str(it.exception()) for it in done} == {"store_down: cannot store now"}
+    with pytest.raises(RuntimeError, match="a bug"):
+        await writer.close()
+    assert not writer.alive
+
+
+async def test_told_to_stop_it_commits_what_waits_and_refuses_what_comes(tmp_path: Path) -> None:
+    async with _writing(tmp_path) as (writer, _):
+        waiting = [writer.commit(push(n)) for n in range(2500)]
+        closing = asyncio.create_task(writer.close())
+        await asyncio.sleep(0)
+        with pytest.raises(Rejected, match="shutting down"):
+            writer.commit(push(2500))
+        await closing
+        assert [it.result() for it in waiting] == [Receipt(n) for n in range(2500)]
+
+
+async def test_pushes_that_come_shortly_after_one_another_are_one_commit(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("jmmc.ingest.writer._LINGER", 1)
+    async with _writing(tmp_path) as (writer, counters):
+        waiting = []
+        for number in range(5):
+            waiting.append(writer.commit(_push(number)))
+            await asyncio.sleep(0)
+        await asyncio.gather(*waiting)
+        assert (counters.batches.count, counters.batches.sum) == (1, 5)
+
+
+async def test_enough_of_them_wait_for_nobody_else(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("jmmc.ingest.writer._LINGER", 3600)
+    async with _writing(tmp_path) as (writer, _), asyncio.timeout(30):
+        waiting = [writer.commit(_push(number)) for number in range(30)]
+        await asyncio.sleep(0.05)
+        assert not any(it.done() for it in waiting)
+        waiting += [writer.commit(_push(number)) for number in range(30, 40)]
+        assert set(await asyncio.gather(*waiting)) == {Receipt(0)}
+
+
+async def test_told_to_stop_it_waits_for_nobody_else(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("jmmc.ingest.writer._LINGER", 3600)
+    async with _writing(tmp_path) as (writer, _), asyncio.timeout(30):
+        waiting = writer.commit(_push(1))
+        await asyncio.sleep(0.05)
+        await writer.close()
+        assert await waiting == Receipt(0)
+
+
+@asynccontextmanager
+async def _writing(folder: Path) -> AsyncIterator[tuple[Writer, Counters]]:
+    store = SqliteStore(folder / "calls.db")
+    await store.open()
+    counters = Counters()
+    writer = Writer(store, counters, limit=3000)
+    try:
+        yield writer, counters
+    finally:
+        await writer.close()
+        await store.close()
+
+
+class _Stalling(SqliteStore):
+    """A store on a disk that stalls while the gate is shut."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(path)
+        self.gate = asyncio.Event()
+        self.asked = asyncio.Event()
+
+    async def append(self, pushes: Sequence[Push]) -> list[Receipt | Refusal]:
+        self.asked.set()
+        await self.gate.wait()
+        return await super().append(pushes)
+
+
+async def test_while_the_disk_stalls_pushes_are_refused_before_a_browser_gives_up(
+    tmp_path: Path,
+) -> None:
+    store = _Stalling(tmp_path / "calls.db")
+    await store.open()
+    writer = Writer(store, Counters(), limit=100, patience=0.05)
+    try:
+        first = writer.commit(_push(1))
+        await store.asked.wait()
+        second = writer.commit(_push(2))
+        await asyncio.sleep(0.1)
+        with pytest.raises(Rejected, match="the store is slow") as refused:
+            writer.commit(_push(3))
+        assert (refused.value.reason, refused.value.retry_after) == ("busy", 5)
+
+        store.gate.set()
+        assert [await first, await second] == [Receipt(0), Receipt(0)]
+        assert await writer.commit(_push(3)) == Receipt(0), "a disk that is well again is trusted"
+    finally:
+        await writer.close()
+        await store.close()
+
+
+async def test_after_a_slow_commit_only_so_many_may_wait_as_the_next_ones_can_take(
+    tmp_path: Path,
+) -> None:
+    store = _Stalling(tmp_path / "calls.db")
+    await store.open()
+    writer = Writer(store, Counters(), limit=10_000, patience=2.5)
+    try:
+        slow = writer.commit(_push(0))
+        await asyncio.sleep(1.0)
+        store.gate.set()
+        await slow
+        store.gate.clear()
+        store.asked.clear()
+        waiting = [writer.commit(_push(1))]
+        await store.asked.wait()
+        refused = None
+        for number in range(2, 4000):
+            try:
+                waiting.append(writer.commit(_push(number)))
+            except Rejected as rejected:
+                refused = rejected
+                break
+        assert refused is not None and refused.reason == "busy"
+        assert 1000 < len(waiting) <= 2001, "a commit took a second, and a batch is a thousand"
+        store.gate.set()
+        assert set(await asyncio.gather(*waiting)) == {Receipt(0)}
+    finally:
+        await writer.close()
+        await store.close()
+
+
+def _push(number: int) -> Push:
+    return push(session=f"{number:024x}", samples=(sample(0),))

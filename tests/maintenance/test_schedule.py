@@ -1,0 +1,108 @@
+"""What a collector does by itself: what is too old goes, also after a failure."""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from pathlib import Path
+
+import pytest
+
+from jmmc.collector import Collector
+from jmmc.core.errors import StoreError
+from jmmc.core.model import SessionFilter
+from jmmc.maintenance import schedule as chores
+from jmmc.quality.summary import Wanted
+from jmmc.settings import Settings
+from jmmc.stores.sqlite.store import SqliteStore
+from tests.support.builders import push, sample
+
+_NOW = 1_800_000_000
+_DAY = 86_400
+_DAYS_OLD = (0, 1, 40, 50, 60)
+
+
+class Tired(SqliteStore):
+    """A store that fails at the first deletion."""
+
+    failures = 1
+
+    async def prune(self, before: int) -> int:
+        if self.failures:
+            self.failures -= 1
+            raise StoreError("not now")
+        return await super().prune(before)
+
+
+@pytest.fixture
+async def store(tmp_path: Path) -> AsyncIterator[Tired]:
+    store = Tired(tmp_path / "calls.db")
+    await store.open()
+    for days in _DAYS_OLD:
+        one = sample(0, ts=_NOW - days * _DAY)
+        await store.append([push(session=f"{days:024x}", conf=f"room{days}", samples=(one,))])
+    yield store
+    await store.close()
+
+
+async def _until(condition: Callable[[], Awaitable[bool]]) -> None:
+    async with asyncio.timeout(60):
+        while not await condition():  # noqa: ASYNC110 - a store answers in a thread
+            await asyncio.sleep(0.02)
+
+
+async def _rooms(store: SqliteStore) -> list[str]:
+    return sorted([it.conf async for it in store.sessions(SessionFilter())])
+
+
+async def test_sessions_that_are_too_old_are_deleted_also_after_a_failure(
+    store: Tired, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(chores, "_PERIOD", 0.01)
+    settings = Settings.of(retention_days=30)
+    collector = Collector(settings, store, secret="x", clock=lambda: _NOW)
+    await collector.open()
+
+    async def is_done() -> bool:
+        return await store.count(SessionFilter()) == 2
+
+    await _until(is_done)
+    assert await _rooms(store) == ["room0", "room1"]
+    assert collector.counters.store_errors["retention"] == 1
+    await collector.close()
+
+
+async def test_summaries_have_a_retention_of_their_own(store: Tired) -> None:
+    store.failures = 0
+    summarizer = chores.summarizer_of(store, Settings.of(), lambda: _NOW)
+    async for _ in summarizer.rebuild():
+        pass
+    settings = Settings.of(retention_days=30, summary_retention_days=45)
+    collector = Collector(settings, store, secret="x", clock=lambda: _NOW)
+    await collector.open()
+
+    async def confs() -> list[str]:
+        found = await store.reports.summaries(Wanted(), limit=10)
+        return sorted(it.conf for it in found)
+
+    async def is_done() -> bool:
+        return len(await confs()) == 3
+
+    await _until(is_done)
+    assert await confs() == ["room0", "room1", "room40"]
+    await collector.close()
+
+
+async def test_sessions_that_have_been_quiet_for_more_than_a_day_are_packed(
+    store: Tired, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(chores, "_PERIOD", 0.01)
+    collector = Collector(Settings.of(), store, secret="x", clock=lambda: _NOW)
+    await collector.open()
+
+    async def is_done() -> bool:
+        return await store.read("SELECT count(*) FROM packed", []) == [(3,)]
+
+    await _until(is_done)
+    loose = await store.read("SELECT ts FROM samples ORDER BY ts", [])
+    assert loose == [(_NOW - _DAY,), (_NOW,)], "a browser may still have something of yesterday"
+    assert await _rooms(store) == ["room0", "room1", "room40", "room50", "room60"]
+    await collector.close()

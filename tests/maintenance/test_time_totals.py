@@ -1,0 +1,222 @@
+"""What monitoring may see of the calls: each second once, by whoever keeps the summaries."""
+
+from collections import Counter
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+
+from jmmc.core.labels import OTHER, UNKNOWN, Names, family
+from jmmc.core.model import Dialect, Push, Sample, Session
+from jmmc.maintenance.summarizer import Summarizer
+from jmmc.maintenance.time_totals import MEASURES, Place, Tally
+from jmmc.quality.grading import Grade
+from jmmc.quality.summary import Summary, Wanted, sum_up
+from jmmc.quality.thresholds import preset
+from jmmc.quality.timeline import fold
+from jmmc.simulation.life import Scenario, simulate
+from jmmc.stores import Store, open_store
+from tests.support.builders import UID
+
+_JITSI = preset("jitsi")
+_BEGAN = 1_789_948_800
+_SCENARIO = Scenario(participants=16, conferences=4, minutes=24, seed=3, start=_BEGAN)
+
+
+class Call:
+    """One session that gets longer, and is counted after every sample."""
+
+    def __init__(self, tally: Tally) -> None:
+        self._tally = tally
+        self._samples: list[Sample] = []
+        self._before: Summary | None = None
+
+    def say(self, at: int, readings: dict[str, Any], *, now: int | None = None) -> None:
+        content = msgspec.json.encode(readings)
+        self._samples.append(Sample(len(self._samples), _BEGAN + at, content))
+        self.count(at + 3 if now is None else now)
+
+    def count(self, now: int) -> None:
+        session = Session("a" * 24, "room", UID, Dialect.V2, _BEGAN, tuple(self._samples))
+        timeline = fold(session, lifetime=75, now=_BEGAN + now)
+        after = sum_up(session, timeline, _JITSI)
+        self._tally.count(self._before, after, timeline, _BEGAN + now)
+        self._tally.catch_up(_BEGAN + now)
+        self._before = after
+
+
+def _tally(*regions: str) -> Tally:
+    tally = Tally(regions, lifetime=75)
+    tally.lead([])
+    return tally
+
+
+def _by_grade(tally: Tally) -> dict[Grade, int]:
+    total: Counter[Grade] = Counter()
+    for grades in tally.seconds.values():
+        total.update(grades)
+    return dict(total)
+
+
+_JOIN = {"br": "Chrome 131", "os": "Windows 11"}
+_WELL = {"cq": 100, "rtt": 20, "d": {"pl": 0, "ab": 30, "vb": 970}, "t": {"sr": "eu", "tp": "udp"}}
+
+
+def test_a_steady_value_counts_for_all_the_time_that_it_holds() -> None:
+    tally = _tally()
+    call = Call(tally)
+    call.say(0, _JOIN)
+    call.say(30, _WELL)
+    for at in range(60, 631, 30):
+        call.say(at, {})
+    assert tally.seconds[Place("eu", "Chrome", "udp")] == {
+        **dict.fromkeys(Grade, 0),
+        Grade.UNKNOWN: 30,
+        Grade.GOOD: 600,
+    }
+    found = {
+        (measure.name, measure.direction): (spread.count, spread.sum)
+        for measure, spread in zip(MEASURES, tally.spreads["eu"], strict=True)
+    }
+    assert found["rtt", ""] == (600, pytest.approx(600 * 0.020))
+    assert found["loss", "down"] == (600, 0.0)
+    assert found["loss", "up"] == (0, 0.0), "nothing is known of it"
+    assert found["bitrate", "down"] == (600, 600 * 1_000_000)
+    assert found["mos", ""][0] == 600
+
+
+def test_time_counts_when_its_end_is_known_and_only_once() -> None:
+    tally = _tally()
+    call = Call(tally)
+    call.say(0, {**_JOIN, **_WELL})
+    for now in (5, 10, 29):
+        call.count(now)
+        assert sum(_by_grade(tally).values()) == 0, "what comes next may begin earlier than now"
+    call.say(30, {"cq": 5})
+    call.count(31)
+    call.count(40)
+    assert _by_grade(tally) == {**dict.fromkeys(Grade, 0), Grade.GOOD: 30}
+    call.say(60, {})
+    assert _by_grade(tally)[Grade.POOR] == 30
+
+
+def test_silence_and_holes_count_as_unknown() -> None:
+    tally = _tally()
+    call = Call(tally)
+    call.say(0, {**_JOIN, **_WELL})
+    call.say(200, {})
+    assert _by_grade(tally) == {**dict.fromkeys(Grade, 0), Grade.UNKNOWN: 200}
+
+
+def test_what_is_told_too_late_counts_in_no_rate_of_now() -> None:
+    tally = _tally()
+    call = Call(tally)
+    call.say(0, {**_JOIN, **_WELL}, now=5000)
+    call.say(30, {}, now=5000)
+    assert (tally.late, sum(_by_grade(tally).values())) == (30, 0)
+    for at in range(60, 4951, 30):
+        call.say(at, {}, now=5000)
+    assert (tally.late, sum(_by_grade(tally).values())) == (4400, 550)
+
+
+def test_labels_are_few_whatever_browsers_say() -> None:
+    tally = _tally("home")
+    for n in range(300):
+        call = Call(tally)
+        call.say(0, {"br": f"B{n % 30} 1", "t": {"sr": f"r{n // 10}", "tp": "udp"}, "cq": 90})
+        call.say(30, {})
+    home = Call(tally)
+    home.say(0, {"br": "Firefox 133", "t": {"sr": "home", "tp": "udp"}, "cq": 90})
+    home.say(30, {})
+    regions = {it.region for it in tally.seconds}
+    assert len(regions) <= 22 and {"home", OTHER, UNKNOWN} <= regions
+    assert len({it.browser for it in tally.seconds}) <= 12
+    assert len(tally.seconds) <= 222
+    assert sum(_by_grade(tally).values()) == 301 * 30, "and nothing is left out"
+
+
+def test_a_name_keeps_its_place() -> None:
+    names = Names(2, ["a"])
+    assert [names.of(it) for it in ("b", "c", "b", "a", "")] == ["b", OTHER, "b", "a", UNKNOWN]
+    assert family("Mobile Safari 18") == "Mobile Safari"
+    assert family("Chrome") == "Chrome"
+
+
+def test_who_is_there_is_known_to_the_leader_alone() -> None:
+    tally = Tally(lifetime=75)
+    assert tally.presence(_BEGAN) is None
+    tally.lead([])
+    call = Call(tally)
+    call.say(0, {**_JOIN, **_WELL})
+    presence = tally.presence(_BEGAN + 10)
+    assert presence is not None
+    assert presence.participants[Place("eu", "Chrome", "udp"), Grade.GOOD] == 1
+    assert (sum(presence.participants.values()), presence.meetings) == (1, 1)
+    tally.leave()
+    assert tally.presence(_BEGAN + 10) is None
+
+
+def test_presence_that_was_not_looked_at_is_unknown_not_zero() -> None:
+    tally = _tally()
+    call = Call(tally)
+    call.say(0, {**_JOIN, **_WELL})
+    assert tally.presence(_BEGAN + 200) is None, "the store is away"
+    tally.catch_up(_BEGAN + 200)
+    presence = tally.presence(_BEGAN + 200)
+    assert presence is not None
+    assert (sum(presence.participants.values()), presence.meetings) == (0, 0)
+
+
+@pytest.fixture
+async def store(tmp_path: Path) -> AsyncIterator[Store]:
+    store = open_store(f"sqlite:///{tmp_path}/calls.db")
+    await store.open()
+    yield store
+    await store.close()
+
+
+async def test_over_a_change_of_leaders_every_second_counts_once(store: Store) -> None:
+    """What the counters of all collectors come to is what the summaries say at the end."""
+    samples = sorted(
+        ((sample, life.session) for life in simulate(_SCENARIO) for sample in life.session.samples),
+        key=lambda it: it[0].ts,
+    )
+    now = float(_BEGAN)
+    tallies = [Tally(lifetime=75) for _ in range(3)]
+    collectors = [
+        Summarizer(store, preset=_JITSI, lifetime=75, clock=lambda: now, holder=str(n), tally=tally)
+        for n, tally in enumerate(tallies)
+    ]
+    seconds = [0, 0, 0]
+    most = 0
+    reports = store.reports
+    while samples or await reports.backlog() or await reports.overdue(int(now), 1):
+        now += 25
+        batch = []
+        while samples and samples[0][0].ts <= now - 2:
+            sample, it = samples.pop(0)
+            batch.append(Push(it.id, it.conf, it.uid, Dialect.V2, (sample,)))
+        await store.append(batch)
+        alive = min(int((now - _BEGAN) // 500), 2)  # The first two die, one after the other.
+        for n, collector in enumerate(collectors[alive:], start=alive):
+            await collector.step()
+            counted = sum(_by_grade(tallies[n]).values())
+            assert counted >= seconds[n], "a counter never gets less"
+            seconds[n] = counted
+        leading = [it for it in tallies[alive:] if it.leads]
+        assert len(leading) <= 1
+        if leading and (presence := leading[0].presence(now)):
+            rows = await store.reports.facts(("session",), Wanted(running=True))
+            assert sum(presence.participants.values()) == len(rows)
+            most = max(most, len(rows))
+    summaries = await store.reports.summaries(Wanted(), limit=1000)
+    assert len(summaries) == 16
+    expected = {grade: sum(getattr(it, grade.name.lower()) for it in summaries) for grade in Grade}
+    counted_by_all: Counter[Grade] = Counter()
+    for tally in tallies:
+        counted_by_all.update(_by_grade(tally))
+    assert dict(counted_by_all) == expected
+    assert expected[Grade.POOR] > 0 and most > 2
+    assert all(seconds), "each has led for a while"

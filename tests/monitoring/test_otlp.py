@@ -1,0 +1,202 @@
+"""OpenTelemetry: what an OTLP endpoint receives, and that nothing of it is there without one."""
+
+import gzip
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+import pytest
+from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import (
+    ExportMetricsServiceRequest,
+)
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
+
+from jmmc import SettingsError
+from jmmc.monitoring.instruments import INSTRUMENTS
+from jmmc.settings import Settings
+from jmmc.web.site import create_app
+from tests.support.builders import SID, UID, body, call, wire_sample
+
+_REQUESTS: dict[str, Any] = {
+    "/v1/traces": ExportTraceServiceRequest,
+    "/v1/metrics": ExportMetricsServiceRequest,
+}
+
+
+_LATER = {"jmmc_summaries_backlog", "jmmc_participants", "jmmc_meetings"}
+"""What is known once somebody leads."""
+
+
+class Endpoint:
+    """An OTLP/HTTP endpoint that keeps what it receives, decoded."""
+
+    def __init__(self) -> None:
+        self.received: dict[str, list[Any]] = {path: [] for path in _REQUESTS}
+        self.headers: list[dict[str, str]] = []
+        endpoint = self
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_POST(self) -> None:
+                content = self.rfile.read(int(self.headers["content-length"]))
+                if self.headers.get("content-encoding") == "gzip":
+                    content = gzip.decompress(content)
+                request = _REQUESTS[self.path]()
+                request.ParseFromString(content)
+                endpoint.received[self.path].append(request)
+                endpoint.headers.append({k.lower(): v for k, v in self.headers.items()})
+                self.send_response(200)
+                self.send_header("content-length", "0")
+                self.end_headers()
+
+            def log_message(self, *_: object) -> None:
+                pass
+
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self._server.daemon_threads = True
+        threading.Thread(target=self._server.serve_forever, daemon=True).start()
+        self.url = f"http://127.0.0.1:{self._server.server_port}"
+
+    @property
+    def spans(self) -> list[Any]:
+        return [
+            span
+            for request in self.received["/v1/traces"]
+            for resource in request.resource_spans
+            for scope in resource.scope_spans
+            for span in scope.spans
+        ]
+
+    @property
+    def metrics(self) -> dict[str, Any]:
+        """By name, as they were told last."""
+        (resource,) = self.received["/v1/metrics"][-1].resource_metrics
+        return {it.name: it for it in resource.scope_metrics[0].metrics}
+
+    def close(self) -> None:
+        self._server.shutdown()
+        self._server.server_close()
+
+
+@pytest.fixture
+def endpoint() -> Iterator[Endpoint]:
+    endpoint = Endpoint()
+    yield endpoint
+    endpoint.close()
+
+
+def _attributes(it: Any) -> dict[str, Any]:
+    return {
+        one.key: getattr(one.value, str(one.value.WhichOneof("value"))) for one in it.attributes
+    }
+
+
+async def test_spans_and_metrics_reach_the_endpoint(endpoint: Endpoint, tmp_path: Path) -> None:
+    settings = Settings.of(
+        store=f"sqlite:///{tmp_path}/calls.db",
+        secret="x",
+        otlp_endpoint=endpoint.url,
+        otlp_headers="authorization=Bearer abc",
+        trace_ratio=1,
+    )
+    app = create_app(settings)
+    push = f"{settings.prefix}/push"
+    await call(app, "POST", push, body(conf="secret-room"), client="203.0.113.77")
+    await call(app, "POST", push, body(wire_sample(1, {"cq": 900}), conf="secret-room"))
+    await call(app, "POST", push, b"nonsense")
+    caller = "4bf92f3577b34da6a3ce929d0e0e4736"
+    traceparent = {"traceparent": f"00-{caller}-00f067aa0ba902b7-01"}
+    path = f"/api/v1/participants/{UID}?conf=secret-room"
+    await call(app, "GET", path, client="127.0.0.1", headers=traceparent)
+    await app.metrics.close()
+
+    pushes = [_attributes(it) for it in endpoint.spans if it.name == "push"]
+    assert [(it["jmmc.outcome"], it.get("jmmc.reason")) for it in pushes] == [
+        ("accepted", None),
+        ("trimmed", None),
+        ("rejected", "malformed"),
+    ]
+    commits = [it for it in endpoint.spans if it.name == "commit"]
+    assert [_attributes(it) for it in commits] == [{"jmmc.pushes": 1}] * 2
+    assert all(it.end_time_unix_nano > it.start_time_unix_nano for it in commits)
+    assert not any(it.parent_span_id for it in commits), "a batch belongs to no single push"
+    (question,) = [it for it in endpoint.spans if it.name.startswith("GET")]
+    assert question.name == "GET /api/v1/participants/{uid}"
+    assert question.trace_id.hex() == caller
+    assert question.parent_span_id.hex() == "00f067aa0ba902b7"
+    assert _attributes(question) == {
+        "http.request.method": "GET",
+        "http.route": "/api/v1/participants/{uid}",
+        "http.response.status_code": 404,
+    }
+    assert {it["authorization"] for it in endpoint.headers} == {"Bearer abc"}
+    told = b"".join(it.SerializeToString() for its in endpoint.received.values() for it in its)
+    for personal in ("secret-room", UID, SID, "203.0.113"):
+        assert personal.encode() not in told
+
+
+async def test_the_metrics_are_those_of_prometheus(endpoint: Endpoint, tmp_path: Path) -> None:
+    settings = Settings.of(
+        store=f"sqlite:///{tmp_path}/calls.db", secret="x", otlp_endpoint=endpoint.url
+    )
+    app = create_app(settings)
+    await call(app, "POST", f"{settings.prefix}/push", body())
+    await app.metrics.close()
+    metrics = endpoint.metrics
+    kinds = {"counter": "sum", "gauge": "gauge", "histogram": "histogram"}
+    assert {it.name for it in INSTRUMENTS} - set(metrics) <= _LATER
+    for it in INSTRUMENTS:
+        if it.name not in metrics:
+            continue
+        assert metrics[it.name].WhichOneof("data") == kinds[it.kind]
+        assert metrics[it.name].description == it.description
+    outcomes = {
+        (point["outcome"], point["reason"]): value
+        for point, value in (
+            (_attributes(it), it.as_double) for it in metrics["jmmc_pushes"].sum.data_points
+        )
+    }
+    assert outcomes["accepted", ""] == 1
+    assert sum(outcomes.values()) == 1
+    assert metrics["jmmc_pushes"].sum.is_monotonic
+    (commits,) = metrics["jmmc_commit_seconds"].histogram.data_points
+    assert (commits.count, sum(commits.bucket_counts)) == (1, 1)
+    assert len(commits.bucket_counts) == len(commits.explicit_bounds) + 1
+    (resource,) = endpoint.received["/v1/metrics"][-1].resource_metrics
+    assert _attributes(resource.resource)["service.name"] == "jmmc"
+
+
+async def test_an_endpoint_that_is_away_harms_nobody(tmp_path: Path) -> None:
+    settings = Settings.of(
+        store=f"sqlite:///{tmp_path}/calls.db",
+        secret="x",
+        otlp_endpoint="http://127.0.0.1:9",
+        trace_ratio=1,
+    )
+    app = create_app(settings)
+    assert (await call(app, "POST", f"{settings.prefix}/push", body())).status == 200
+    await app.metrics.close()
+
+
+def test_without_an_endpoint_nothing_of_it_is_imported(tmp_path: Path) -> None:
+    code = (
+        "import sys; from jmmc.settings import Settings; from jmmc.web.site import create_app;"
+        f"create_app(Settings.of(store='sqlite:///{tmp_path}/calls.db', secret='x'));"
+        "print([it for it in sys.modules if it.startswith('opentelemetry')])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == "[]\n"
+
+
+@pytest.mark.parametrize(
+    "given", [{"otlp_endpoint": "localhost:4318"}, {"otlp_headers": "Bearer-abc"}]
+)
+def test_what_is_no_endpoint_or_header_is_said_and_headers_are_never_shown(
+    given: dict[str, str],
+) -> None:
+    with pytest.raises(SettingsError, match="expected") as caught:
+        Settings.of(**given)
+    assert "abc" not in str(caught.value).partition("expected")[0]

@@ -1,0 +1,132 @@
+"""Pseudonyms: the same name stays the same, and asking by the real one finds it."""
+
+import json
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+import pytest
+
+from jmmc.core.model import SessionFilter
+from jmmc.maintenance.schedule import summarizer_of
+from jmmc.privacy.pseudonyms import Pseudonyms, as_jitsi_has_it
+from jmmc.protocol.admission import Policy
+from jmmc.server.preflight import inspect
+from jmmc.settings import Settings
+from jmmc.stores import open_store
+from jmmc.web.site import create_app
+from tests.support.builders import UID, body, call, v1_body, wire_sample
+
+_KEY = "a long and random key"
+_ROOM = "r%c3%a9union%20secrete"
+_WINDOW = "since=2020-01-01&until=2099-01-01"  # The sessions begin now.
+_BOTH = Pseudonyms("both", _KEY)
+
+
+def test_a_pseudonym_has_the_form_of_what_it_stands_for_and_follows_from_the_key() -> None:
+    owner = Policy(".*", _BOTH).owner(UID.upper(), _ROOM, "0" * 32)
+    assert owner == Policy(".*", Pseudonyms("both", _KEY)).owner(UID, _ROOM, "0" * 32)
+    uid, conf, session = owner
+    assert Policy(".*").owner(uid, conf, None) == (uid, conf, "")
+    assert session == Policy(".*").owner(UID, _ROOM, "0" * 32)[2]
+    assert (uid, conf) != (UID, _ROOM)
+    assert Pseudonyms("both", "another").uid(UID) != uid
+    assert Pseudonyms("both", "another").conf(_ROOM) != conf
+
+
+@pytest.mark.parametrize(
+    ("which", "kept"), [("none", {UID, _ROOM}), ("uid", {_ROOM}), ("conf", {UID})]
+)
+def test_only_what_was_asked_for_is_replaced(which: Any, kept: set[str]) -> None:
+    it = Pseudonyms(which, _KEY)
+    assert {it.uid(UID), it.conf(_ROOM)} & {UID, _ROOM} == kept
+
+
+def test_what_is_asked_for_may_be_a_name_or_what_stands_for_it() -> None:
+    uid, conf = _BOTH.uid(UID), _BOTH.conf(_ROOM)
+    for asked in (SessionFilter(_ROOM, UID.upper()), SessionFilter(conf, uid)):
+        assert _BOTH.wanted(asked) == SessionFilter(conf, uid)
+    assert _BOTH.wanted(SessionFilter()) == SessionFilter()
+    assert conf in _BOTH.texts(" R\u00e9union secrete ")
+    assert as_jitsi_has_it("R\u00e9union Secrete") == as_jitsi_has_it(_ROOM) == _ROOM
+
+
+async def test_no_name_is_stored_and_real_names_are_found(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path}/calls.db"
+    settings = Settings.of(store=url, secret="x", pseudonyms="both", pseudonym_key=_KEY)
+    store = open_store(url)
+    app = create_app(settings, store=store)
+    pushes = [body(conf=_ROOM), body(wire_sample(1, {"cq": 50}), conf=_ROOM)]
+    for content in (*pushes, v1_body({"br": "br", "pid": "x"}, conf=_ROOM)):
+        answer = await call(app, "POST", f"{settings.prefix}/push", content)
+        assert answer.status == 200
+
+    async def ask(path: str) -> Any:
+        answer = await call(app, "GET", path, client="127.0.0.1")
+        assert answer.status == 200, answer
+        return answer
+
+    uid, conf = _BOTH.uid(UID), _BOTH.conf(_ROOM)
+    stored = [it async for it in store.sessions(SessionFilter())]
+    assert {(it.uid, it.conf) for it in stored} == {(uid, conf)}
+    async for _ in summarizer_of(store, settings, time.time).rebuild():
+        pass
+    found = (await ask(f"/api/v1/participants/{UID}?{_WINDOW}")).json
+    assert (found["uid"], found["sessions"]) == (uid, 2)
+    for name in (_ROOM, conf):
+        assert len((await ask(f"/api/v1/sessions?conf={quote(name)}&{_WINDOW}")).json["items"]) == 2
+        assert (await ask(f"/api/v1/conferences/{name}?{_WINDOW}")).json
+        assert conf.encode() in (await ask(f"/find?conf={quote(name)}&{_WINDOW}")).body
+    for text in ("R\u00e9union secrete", UID):
+        assert (await ask(f"/api/v1/search?q={quote(text)}")).json[0]["name"] in (uid, conf)
+    await app.metrics.close()
+    for file in tmp_path.iterdir():
+        assert UID.encode() not in file.read_bytes()
+        assert b"union" not in file.read_bytes()
+
+    environ = {
+        **os.environ,
+        "JMMC_STORE": url,
+        "JMMC_PSEUDONYMS": "both",
+        "JMMC_PSEUDONYM_KEY": _KEY,
+    }
+
+    def run(*options: str) -> str:
+        command = [sys.executable, "-m", "jmmc", *options]
+        done = subprocess.run(command, capture_output=True, check=True, timeout=60, env=environ)
+        return (done.stdout + done.stderr).decode()
+
+    assert len(run("export", "--uid", UID).splitlines()) == 2
+    assert (
+        len(
+            json.loads(
+                run(
+                    "sessions", "--conf", _ROOM, "--json", "--until", "2099-01-01", "--since", "24h"
+                )
+            )
+        )
+        > 0
+    )
+    assert "2 sessions and 2 summaries" in run("forget", "--conf", _ROOM, "--dry-run")
+
+
+@pytest.mark.parametrize(("key", "verdict"), [("", "warn"), (_KEY, "ok")])
+async def test_a_missing_key_is_warned_of(tmp_path: Path, key: str, verdict: str) -> None:
+    store = f"sqlite:///{tmp_path}/calls.db"
+    settings = Settings.of(store=store, pseudonyms="uid", pseudonym_key=key)
+    found = [it async for it in inspect(settings) if it.what.startswith("pseudonyms")]
+    assert [it.verdict for it in found] == [verdict]
+
+
+def test_what_is_searched_for_is_what_was_typed_and_what_stands_for_it() -> None:
+    uids, confs = Pseudonyms("uid", _KEY), Pseudonyms("conf", _KEY)
+    assert uids.texts(" Room ") == ["Room"]
+    assert uids.texts(UID.upper()) == [UID.upper(), uids.uid(UID)]
+    assert confs.texts("Room") == ["Room", confs.conf("room")]
+    assert confs.texts(UID) == [UID, confs.conf(UID)]
+    assert _BOTH.texts("  ") == [""]
+    assert Pseudonyms().texts(UID) == [UID]

@@ -1,0 +1,368 @@
+"""The small rules: admission, identity, addresses, browsers, throttling."""
+
+import re
+from ipaddress import ip_address
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from jmmc.core.errors import Rejected
+from jmmc.core.model import Dialect, Push, Sample
+from jmmc.privacy.pseudonyms import Pseudonyms
+from jmmc.protocol.addresses import Proxies, stored_form, throttle_key, truncated
+from jmmc.protocol.admission import OLDEST_AGE, Admitted, Policy, admit
+from jmmc.protocol.identity import CookieSigner, is_session_id, session_of
+from jmmc.protocol.rate_limit import Throttle
+from jmmc.protocol.useragent import browser_and_system
+from jmmc.protocol.wire import Arrived, Envelope
+from tests.support.builders import CHROME, SID, UID
+
+_NOW = 1_700_000_000.0
+
+
+def _admit(
+    *samples: Arrived, uid: str = UID, conf: str = "room", sid: str | None = SID, **more: Any
+) -> Admitted:
+    pattern = more.pop("pattern", r"[a-z0-9]+")
+    dialect = Dialect.V1 if sid is None else Dialect.V2
+    given = list(samples) or [Arrived(0, 0.0, b"{}")]
+    envelope = Envelope(dialect, uid, conf, sid, given, more.pop("now", None), False, [])
+    return admit(envelope, Policy(pattern), _NOW)
+
+
+def _reason(**wrong: Any) -> str:
+    with pytest.raises(Rejected) as refused:
+        _admit(**wrong)
+    return refused.value.reason
+
+
+@pytest.mark.parametrize("uid", [UID, UID.upper(), "00000000-0000-0000-0000-000000000000"])
+def test_a_uid_is_a_uuid_with_dashes_stored_in_lower_case(uid: str) -> None:
+    assert _admit(uid=uid).push.uid == uid.lower()
+
+
+@pytest.mark.parametrize(
+    "uid",
+    ["", "x", UID.replace("-", ""), "{" + UID + "}", UID + "\n", " " + UID, UID.replace("-", ":")],
+)
+def test_anything_else_is_no_uid(uid: str) -> None:
+    assert _reason(uid=uid) == "bad_uid"
+
+
+@pytest.mark.parametrize("conf", ["", "Room", "room\n", "a b", "r\u00e9union", "a" * 1025])
+def test_the_whole_name_of_a_conference_must_match_the_pattern(conf: str) -> None:
+    assert _reason(conf=conf) == "bad_conf"
+
+
+def test_a_pattern_that_takes_for_ever_is_not_shown_long_names() -> None:
+    assert _reason(conf="a" * 5000, pattern=r"(a+)+b") == "bad_conf"
+
+
+@pytest.mark.parametrize("sid", ["", SID[:-1], SID.upper(), SID + "0", "g" * 32, SID + "\n"])
+def test_a_sid_is_32_lower_case_hex_digits(sid: str) -> None:
+    assert _reason(sid=sid) == "bad_sid"
+
+
+def test_a_push_without_samples_is_empty() -> None:
+    envelope = Envelope(Dialect.V2, UID, "room", SID, [], None, True, [])
+    with pytest.raises(Rejected, match="empty"):
+        admit(envelope, Policy(".*"), _NOW)
+
+
+def test_a_v1_push_without_readings_is_empty() -> None:
+    with pytest.raises(Rejected, match="empty"):
+        _admit(Arrived(None, None, b"{}"), sid=None)
+
+
+@pytest.mark.parametrize("seqs", [(1, 1), (2, 1), (0, 1, 0)])
+def test_samples_ascend(seqs: tuple[int, ...]) -> None:
+    with pytest.raises(Rejected, match="does not ascend"):
+        _admit(*(Arrived(seq, 0.0, b"{}") for seq in seqs))
+
+
+def test_a_sample_is_placed_by_its_age_on_our_clock() -> None:
+    admitted = _admit(Arrived(0, 600.4, b"{}"), Arrived(1, 0.2, b"{}"))
+    assert [it.ts for it in admitted.push.samples] == [1_699_999_400, 1_700_000_000]
+    assert admitted.clamped == 0
+
+
+@pytest.mark.parametrize(("age", "ts"), [(-5.0, _NOW), (1e300, _NOW - OLDEST_AGE)])
+def test_absurd_ages_are_clamped_and_counted(age: float, ts: float) -> None:
+    admitted = _admit(Arrived(0, age, b"{}"))
+    assert (admitted.push.samples[0].ts, admitted.clamped) == (ts, 1)
+
+
+@pytest.mark.parametrize(
+    ("claimed", "ts"),
+    [
+        (_NOW - 20, _NOW - 30),
+        (_NOW - 60, _NOW - 70),
+        (_NOW - 0.75, _NOW - 11),
+        (_NOW - 61, _NOW - 10),
+        (_NOW + 1, _NOW - 10),
+        (None, _NOW - 10),
+    ],
+)
+def test_time_spent_on_the_way_is_taken_off_when_the_claim_is_plausible(
+    claimed: float | None, ts: float
+) -> None:
+    assert _admit(Arrived(0, 10.0, b"{}"), now=claimed).push.samples[0].ts == ts
+
+
+def test_a_session_is_named_by_a_digest_from_which_nobody_learns_the_sid() -> None:
+    session = session_of(SID)
+    assert is_session_id(session)
+    assert session not in SID
+    assert session == session_of(SID) != session_of(SID[::-1])
+
+
+@pytest.mark.parametrize("text", ["", "x" * 24, "a" * 23, "a" * 25, "a" * 24 + "\n"])
+def test_an_id_is_24_hex_digits(text: str) -> None:
+    assert not is_session_id(text)
+
+
+def test_a_cookie_that_we_signed_is_read_among_others() -> None:
+    signer = CookieSigner("secret")
+    value = signer.sign("a" * 24)
+    assert signer.read(f"x=1; jmmc_objectId={value}; y=2") == "a" * 24
+
+
+def test_forged_cookies_are_worth_nothing() -> None:
+    signer = CookieSigner("secret")
+    value = signer.sign("a" * 24)
+    forged = [
+        "jmmc_objectId=" + "a" * 24,
+        f"jmmc_objectId={value[:-1]}",
+        f"jmmc_objectId={value.replace('a', 'b', 1)}",
+        f"jmmc_objectId={CookieSigner('other').sign('a' * 24)}",
+        f"jmmc_objectId={signer.sign('not an id')}",
+        f"other={value}",
+        "jmmc_objectId",
+        ";;;=;",
+        "",
+    ]
+    assert [signer.read(it) for it in forged] == [None] * len(forged)
+
+
+@pytest.mark.parametrize(
+    ("peer", "forwarded", "address"),
+    [
+        ("203.0.113.7", None, "203.0.113.7"),
+        ("203.0.113.7", "198.51.100.1", "203.0.113.7"),
+        ("10.0.0.1", "198.51.100.1", "198.51.100.1"),
+        ("10.0.0.1", "6.6.6.6, 198.51.100.1, 10.0.0.2", "198.51.100.1"),
+        ("10.0.0.1", "198.51.100.1:4711", "198.51.100.1"),
+        ("10.0.0.1", "[2001:db8::1]:4711", "2001:db8::1"),
+        ("10.0.0.1", "2001:db8::1", "2001:db8::1"),
+        ("10.0.0.1", "unknown", "10.0.0.1"),
+        ("10.0.0.1", "", "10.0.0.1"),
+        ("10.0.0.1", ", ,", "10.0.0.1"),
+        ("::ffff:10.0.0.1", "::ffff:198.51.100.1", "198.51.100.1"),
+        ("2001:db8::9", None, "2001:db8::9"),
+        (None, "198.51.100.1", None),
+        ("testclient", None, None),
+    ],
+)
+def test_only_trusted_proxies_are_believed(
+    peer: str | None, forwarded: str | None, address: str | None
+) -> None:
+    found = Proxies(["10.0.0.0/8"]).client(peer, forwarded)
+    assert (str(found) if found else None) == address
+
+
+def test_ipv4_is_stored_as_a_number_and_ipv6_as_text() -> None:
+    proxies = Proxies([])
+    four, six = proxies.client("192.0.2.2", None), proxies.client("2001:db8::1", None)
+    assert four and six
+    assert (stored_form(four), stored_form(six)) == (3221225986, "2001:db8::1")
+
+
+def test_a_64_of_ipv6_is_one_sender() -> None:
+    proxies = Proxies([])
+    keys = [
+        throttle_key(address)
+        for text in ("2001:db8::1", "2001:db8::2", "2001:db8:0:1::1", "0.0.0.1", "::1:0:0:0:0")
+        if (address := proxies.client(text, None))
+    ]
+    assert keys[0] == keys[1]
+    assert len(set(keys)) == 4
+
+
+@pytest.mark.parametrize(
+    ("header", "expected"),
+    [
+        (CHROME, ("Chrome 131", "Windows 10")),
+        (
+            "Mozilla/5.0 (X11; Linux x86_64; rv:128.0) Gecko/20100101 Firefox/128.0",
+            ("Firefox 128", "Linux"),
+        ),
+        (
+            "Mozilla/5.0 (iPhone; CPU iPhone OS 17_5 like Mac OS X) AppleWebKit/605.1.15 "
+            "(KHTML, like Gecko) Version/17.5 Mobile/15E148 Safari/604.1",
+            ("Mobile Safari 17", "iOS 17"),
+        ),
+        (
+            "Mozilla/5.0 (Macintosh; Intel Mac OS X 10_15_7) AppleWebKit/605.1.15 "
+            "(KHTML, like Gecko) Version/18.1 Safari/605.1.15",
+            ("Safari 18", "macOS"),
+        ),
+        (CHROME + " Edg/131.0.0.0", ("Edge 131", "Windows 10")),
+        (None, (None, None)),
+        ("", (None, None)),
+    ],
+)
+def test_the_header_tells_family_and_major_version(
+    header: str | None, expected: tuple[str | None, str | None]
+) -> None:
+    assert browser_and_system(header) == expected
+
+
+@given(st.text(max_size=300))
+def test_no_header_breaks_the_reading_of_browsers(header: str) -> None:
+    browser, system = browser_and_system(header)
+    assert all(it is None or re.fullmatch(r".{1,64}", it, re.DOTALL) for it in (browser, system))
+
+
+def test_a_sender_may_send_its_share_at_once_and_then_as_fast_as_it_refills() -> None:
+    throttle = Throttle(60)
+    assert [throttle.wait(1, 0.0) for _ in range(60)] == [0.0] * 60
+    assert throttle.wait(1, 0.0) == pytest.approx(1.0)
+    assert throttle.wait(2, 0.0) == 0.0, "another sender is not concerned"
+    assert throttle.wait(1, 1.0) == 0.0
+    assert throttle.wait(1, 1.0) > 0
+
+
+def test_a_clock_set_back_takes_nothing_away() -> None:
+    throttle = Throttle(60)
+    throttle.wait(1, 1000.0)
+    assert throttle.wait(1, 0.0) == 0.0
+
+
+def test_no_limit_never_makes_anyone_wait() -> None:
+    throttle = Throttle(0)
+    assert all(throttle.wait(1, 0.0) == 0.0 for _ in range(1000))
+
+
+def test_the_memory_for_senders_is_bounded() -> None:
+    throttle = Throttle(60)
+    for sender in range(100_500):
+        throttle.wait(sender, 0.0)
+    assert len(throttle._buckets) == 100_000
+
+
+@pytest.mark.parametrize(
+    ("wrong", "word"), [({"uid": "x"}, "uid: "), ({"conf": ""}, "conf: "), ({"sid": "x"}, "sid: ")]
+)
+def test_a_refusal_names_the_field_and_what_is_allowed(wrong: dict[str, str], word: str) -> None:
+    with pytest.raises(Rejected) as refused:
+        _admit(**wrong)
+    assert refused.value.detail.startswith(word)
+    assert re.search("UUID|conf_pattern|32 lower-case hex digits", refused.value.detail)
+
+
+def _v1(readings: bytes, *, opens: bool) -> Envelope:
+    return Envelope(Dialect.V1, UID, "room", None, [Arrived(None, None, readings)], None, opens, [])
+
+
+@pytest.mark.parametrize("opens", [True, False])
+@pytest.mark.parametrize("readings", [b"{}", b'{"cq":1}'])
+def test_a_v1_push_has_one_sample_of_now_and_names_no_session(readings: bytes, opens: bool) -> None:
+    """One that opens a session says something by that alone."""
+    envelope = _v1(readings, opens=opens)
+    if readings == b"{}" and not opens:
+        with pytest.raises(Rejected) as refused:
+            admit(envelope, Policy(".*"), _NOW)
+        assert refused.value.reason == "empty"
+        assert refused.value.detail == "m: no reading is left"
+        return
+    push = Push("", "room", UID, Dialect.V1, (Sample(None, round(_NOW), readings),), opens)
+    assert admit(envelope, Policy(".*"), _NOW) == (push, 0)
+
+
+def test_a_v2_push_keeps_what_its_samples_say() -> None:
+    admitted = _admit(
+        Arrived(7, OLDEST_AGE, b'{"cq":1}', full=True), Arrived(9, 0.0, b"{}", bye=True)
+    )
+    assert admitted.push.samples == (
+        Sample(7, round(_NOW - OLDEST_AGE), b'{"cq":1}', full=True),
+        Sample(9, round(_NOW), b"{}", bye=True),
+    )
+    assert (admitted.push.session, admitted.clamped) == (session_of(SID), 0)
+
+
+def test_every_absurd_age_is_counted() -> None:
+    ages = (-1.0, 1e9, 0.0)
+    assert _admit(*(Arrived(n, age, b"{}") for n, age in enumerate(ages))).clamped == 2
+
+
+def test_a_name_of_1024_characters_is_the_longest() -> None:
+    assert _admit(conf="a" * 1024).push.conf == "a" * 1024
+
+
+@pytest.mark.parametrize(
+    "samples", [[], [Arrived(1, 0.0, b"{}"), Arrived(1, 0.0, b"{}")]], ids=["none", "twice"]
+)
+def test_what_is_wrong_with_samples_has_its_reason(samples: list[Arrived]) -> None:
+    envelope = Envelope(Dialect.V2, UID, "room", SID, samples, None, False, [])
+    with pytest.raises(Rejected) as refused:
+        admit(envelope, Policy(".*"), _NOW)
+    assert refused.value.reason == ("malformed" if samples else "empty")
+    assert refused.value.detail.startswith("samples: ")
+
+
+def test_of_a_chain_of_proxies_that_is_too_long_the_near_end_is_read() -> None:
+    proxies = Proxies(["10.0.0.0/8"])
+    near = ", 198.51.100.1, 10.0.0.2"
+    assert str(proxies.client("10.0.0.1", "6.6.6.6, " * 100 + near)) == "198.51.100.1"
+    # The cut goes through an address: what is left of it is another one, 8.51.100.77.
+    hops = ", 10.0.0.77" + ", 10.0.0.2" * 49
+    assert str(proxies.client("10.0.0.1", "198.51.100.77" + hops)) == "10.0.0.77"
+    whole = "198.51.100.77,10.0.0.3" + ", 10.0.0.2" * 49
+    assert len(whole) == 512
+    assert str(proxies.client("10.0.0.1", whole)) == "198.51.100.77"
+
+
+@pytest.mark.parametrize(
+    ("stored", "kept"),
+    [
+        (3221225986, 3221225984),  # 192.0.2.2: 192.0.2.0
+        ("2001:db8:1:2:3::5", "2001:db8:1::"),
+        ("fe80:0:0:7::1%eth0", "fe80::"),
+        ("::ffff:192.0.2.2", 3221225984),
+        ("x", None),
+    ],
+)
+def test_of_an_address_its_network_is_kept(stored: int | str, kept: int | str | None) -> None:
+    assert truncated(stored) == kept
+
+
+def test_no_two_senders_have_one_key() -> None:
+    names = ("0.0.0.0", "0.0.0.1", "0.0.0.2", "::2", "0:0:0:1::", "0:0:0:2::", "0:0:0:3::")
+    assert len({throttle_key(ip_address(it)) for it in names}) == len(names)
+
+
+def test_a_wait_is_the_time_until_the_next_push_may_come() -> None:
+    throttle = Throttle(30)
+    assert [throttle.wait(1, 0.0) for _ in range(30)] == [0.0] * 30
+    assert throttle.wait(1, 0.0) == pytest.approx(2.0)
+    assert throttle.wait(1, 0.5) == pytest.approx(1.5)
+    assert throttle.wait(1, 3.5) == 0.0, "one and three quarters have come"
+    assert throttle.wait(1, 3.5) == pytest.approx(0.5)
+
+
+def test_of_too_many_senders_the_one_that_was_silent_longest_is_forgotten() -> None:
+    throttle = Throttle(1)
+    for sender in range(100_001):
+        throttle.wait(sender, 0.0)
+    assert throttle.wait(100_000, 0.0) > 0
+    assert throttle.wait(1, 0.0) > 0
+    assert throttle.wait(0, 0.0) == 0.0
+
+
+def test_what_is_remembered_of_names_and_addresses_is_bounded() -> None:
+    """Whoever pushes chooses them."""
+    names = Pseudonyms("both", "key")
+    remembered = (Policy(".*").owner, names.uid, names.conf, Proxies([])._cached)
+    assert all(it.cache_info().maxsize is not None for it in remembered)

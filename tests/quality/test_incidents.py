@@ -1,0 +1,115 @@
+"""What went wrong in a meeting, and to how many at once."""
+
+from itertools import pairwise
+
+import msgspec
+import pytest
+
+from jmmc.core.model import Dialect, Session
+from jmmc.quality.grading import Grade, Spell
+from jmmc.quality.incidents import incidents
+from jmmc.quality.summary import Stretch, Summary, summarize
+from jmmc.quality.thresholds import preset
+
+
+def _person(number: int, *bad: tuple[int, int], conf: str = "room", region: str = "eu") -> Summary:
+    """Somebody who was there from 1000 to 2000, and poor in some stretches."""
+    session = Session(f"{number:024}", conf, f"uid-{number}", Dialect.V2, 1000, ())
+    edges = [1000, *(moment for stretch in bad for moment in stretch), 2000]
+    lane = tuple(
+        Stretch(start, end, Grade.POOR if place % 2 else Grade.GOOD)
+        for place, (start, end) in enumerate(pairwise(edges))
+    )
+    return msgspec.structs.replace(
+        summarize(session, preset=preset("jitsi"), lifetime=75),
+        began=1000,
+        ended=2000,
+        lane=lane,
+        spells=tuple(Spell(it[0], it[1], Grade.POOR, {"loss": it[1] - it[0]}) for it in bad),
+        region=region,
+        network=f"n{number}",
+        browser=f"b{number}",
+    )
+
+
+_ELSEWHERE = [_person(100 + n, conf=f"c{n}", region="us") for n in range(20)]
+
+
+def test_an_outage_is_one_incident_however_many_it_struck() -> None:
+    room = [_person(n, (1400, 1600 + n)) for n in range(4)]
+    neighbours = [_person(50 + n, (1400, 1600), conf=f"d{n}") for n in range(4)]
+    (one,) = incidents(room, [*room, *neighbours, *_ELSEWHERE])
+    assert one.blame.verdict == "region"
+    assert (one.start, one.end) == (1400, 1603)
+    assert set(one.sessions) == {it.session for it in room}
+    assert one.reasons == {"loss": 806}, "seconds of everybody"
+
+
+def test_two_who_were_bad_each_alone_are_two_incidents_in_order_of_time() -> None:
+    room = [_person(0, (1700, 1800)), _person(1, (1200, 1300)), *(_person(n) for n in (2, 3, 4))]
+    found = incidents(room, [*room, *_ELSEWHERE])
+    assert [it.blame.verdict for it in found] == ["alone", "alone"]
+    assert [it.sessions for it in found] == [(room[1].session,), (room[0].session,)]
+
+
+def test_the_same_cause_at_another_time_is_another_incident() -> None:
+    room = [_person(n, (1100, 1200), (1700, 1800)) for n in range(8)]
+    found = incidents(room, [*room, *_ELSEWHERE])
+    assert [(it.start, it.end) for it in found] == [(1100, 1200), (1700, 1800)]
+
+
+def test_a_meeting_without_a_bad_spell_has_no_incident() -> None:
+    assert incidents(_ELSEWHERE, _ELSEWHERE) == ()
+
+
+def test_of_very_many_the_worst_are_told() -> None:
+    room = [_person(n, (1000 + 10 * n, 1005 + 10 * n + n)) for n in range(40)]
+    found = incidents(room, room)
+    assert len(found) == 20
+    assert {it.sessions[0] for it in found} == {it.session for it in room[20:]}
+
+
+def _spells(it: Summary, *spells: Spell) -> Summary:
+    return msgspec.structs.replace(it, spells=spells)
+
+
+def test_an_incident_has_the_reasons_and_the_worst_grade_of_all_that_is_in_it() -> None:
+    room = [
+        _spells(_person(n, (1400, 1600)), Spell(1400, 1600, grade, {reason: 200}))
+        for n, (grade, reason) in enumerate(
+            [(Grade.FAIR, "rtt"), (Grade.POOR, "loss"), (Grade.FAIR, "jitter"), (Grade.FAIR, "rtt")]
+        )
+    ]
+    (one,) = incidents(room, [*room, *_ELSEWHERE])
+    assert one.reasons == {"rtt": 400, "loss": 200, "jitter": 200}
+    assert one.grade is Grade.POOR
+
+
+@pytest.mark.parametrize("first", [0, 10])
+def test_a_spell_that_begins_as_another_ends_is_another_incident(first: int) -> None:
+    """Those who were struck first have left when the others are."""
+    early = [_person(first + n, (1100, 1200)) for n in range(5)]
+    early = [msgspec.structs.replace(it, ended=1200, lane=it.lane[:2]) for it in early]
+    late = [_person(10 - first + n, (1200, 1300)) for n in range(5)]
+    late = [msgspec.structs.replace(it, began=1200, lane=it.lane[1:]) for it in late]
+    room = [*early, *late]
+    found = incidents(room, [*room, *_ELSEWHERE])
+    assert [(it.start, it.end, it.blame.verdict) for it in found] == [
+        (1100, 1200, "conf"),
+        (1200, 1300, "conf"),
+    ]
+
+
+def test_of_more_spells_than_are_looked_at_poor_seconds_weigh_more_than_fair_ones() -> None:
+    """A fair second is three tenths of a poor one; where in the meeting it was is all the same."""
+    short = [_person(n, (1800, 1820)) for n in range(60)]
+    fair = [
+        _spells(_person(100 + n, (1000, 1060)), Spell(1000, 1060, Grade.FAIR, {"rtt": 60}))
+        for n in range(60)
+    ]
+    long = [
+        _spells(_person(200 + n, (1900, 1980)), Spell(1900, 1980, Grade.FAIR, {"rtt": 80}))
+        for n in range(60)
+    ]
+    assert {it.grade for it in incidents([*fair, *short], [])} == {Grade.POOR}
+    assert {it.grade for it in incidents([*long, *short], [])} == {Grade.FAIR}

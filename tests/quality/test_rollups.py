@@ -1,0 +1,193 @@
+"""Sums over many sessions: of five minutes, of hours, of days; and of what a filter has chosen."""
+
+import msgspec
+import pytest
+
+from jmmc.quality.rollups import (
+    ALL,
+    CHOSEN,
+    DAY,
+    HOUR,
+    Chosen,
+    Fact,
+    Part,
+    Rollup,
+    by_value,
+    day_of,
+    hour_of,
+    windows,
+)
+from jmmc.quality.summary import DIMENSIONS, Slice
+
+_HOUR = 100 * HOUR  # The hour that is looked at; 300 s before and behind it are others.
+_UNKNOWN = dict.fromkeys(DIMENSIONS, "")
+_REGION = DIMENSIONS.index("region")
+
+
+def _series(*slices: Slice) -> str:
+    return msgspec.json.encode(slices).decode()
+
+
+def _fact(began: int, *series: Slice, **values: str) -> Fact:
+    moved = _series(*(_moved(it) for it in series))
+    return Fact(_HOUR + began, tuple({**_UNKNOWN, **values}.values()), moved)
+
+
+def _moved(it: Slice) -> Slice:
+    return msgspec.structs.replace(it, start=_HOUR + it.start)
+
+
+def _hour(*facts: Fact) -> dict[str, dict[str, tuple[Part, ...]]]:
+    rollups = hour_of(facts, _HOUR)
+    assert {(it.length, it.start) for it in rollups} == {(HOUR, _HOUR)}
+    assert [it.dimension for it in rollups] == [ALL, *DIMENSIONS]
+    return {it.dimension: it.values for it in rollups}
+
+
+_EARLY = _fact(10, Slice(0, 200, 50, 30, 10), Slice(300, 1, 2, 3, 4), region="eu")
+_LATE = _fact(301, Slice(300, 100, 20, 30, 40), region="us")
+_SAME = _fact(599, Slice(300, 1000, 2000, 3000, 4000), region="eu")
+
+
+def test_an_hour_counts_sessions_where_they_began_and_seconds_where_they_were() -> None:
+    found = _hour(_EARLY, _LATE, _SAME)
+    assert found[ALL] == {
+        ALL: (
+            Part(_HOUR, 1, 200, 50, 30, 10),
+            Part(_HOUR + 300, 2, 1101, 2022, 3033, 4044),
+        )
+    }
+    assert found["region"] == {
+        "eu": (
+            Part(_HOUR, 1, 200, 50, 30, 10),
+            Part(_HOUR + 300, 1, 1001, 2002, 3003, 4004),
+        ),
+        "us": (Part(_HOUR + 300, 1, 100, 20, 30, 40),),
+    }
+    assert list(found["browser"]) == [""], "what is not known is a value too"
+
+
+def test_an_hour_holds_what_begins_in_it_and_nothing_of_its_neighbours() -> None:
+    before = _fact(-1, Slice(-300, 1, 0, 0, 0), Slice(0, 20, 0, 0, 0))
+    last = _fact(HOUR - 1, Slice(HOUR - 300, 0, 1, 0, 0), Slice(HOUR, 0, 300, 0, 0))
+    behind = _fact(HOUR, Slice(HOUR, 0, 0, 300, 0))
+    first = _fact(0)
+    assert _hour(before, last, behind, first)[ALL] == {
+        ALL: (Part(_HOUR, 1, 20, 0, 0, 0), Part(_HOUR + HOUR - 300, 1, 0, 1, 0, 0))
+    }
+
+
+def test_a_session_without_known_time_is_counted_and_one_of_another_hour_makes_no_value() -> None:
+    found = _hour(_fact(0, region="eu"), _fact(2 * HOUR, region="us"))
+    assert found["region"] == {"eu": (Part(_HOUR, 1, 0, 0, 0, 0),)}
+
+
+def test_a_day_is_the_sum_of_its_hours_by_value() -> None:
+    other = Part(_HOUR + HOUR, 10, 20, 30, 40, 50)
+    later = [
+        Rollup(HOUR, _HOUR + HOUR, "region", {"us": (other,), "ap": (other,)}),
+        Rollup(HOUR, _HOUR + HOUR, "browser", {"us": (other,)}),
+    ]
+    day = _HOUR - _HOUR % DAY
+    assert day_of([*hour_of([_EARLY, _LATE, _SAME], _HOUR), *later], day, "region") == Rollup(
+        DAY,
+        day,
+        "region",
+        {
+            "eu": (Part(day, 2, 1201, 2052, 3033, 4014),),
+            "us": (Part(day, 11, 120, 50, 70, 90),),
+            "ap": (Part(day, 10, 20, 30, 40, 50),),
+        },
+    )
+
+
+def test_parts_of_several_rollups_stand_together_by_value() -> None:
+    one, two = Part(0, 1, 2, 3, 4, 5), Part(300, 6, 7, 8, 9, 10)
+    rollups = [
+        Rollup(HOUR, 0, ALL, {"a": (one,)}),
+        Rollup(HOUR, HOUR, ALL, {"b": (one,), "a": (two,)}),
+    ]
+    assert by_value(rollups) == {"a": [one, two], "b": [one]}
+    assert two.seconds == 7 + 8 + 9 + 10
+
+
+def _chosen(since: int, until: int, *rows: tuple[int, int, str, Fact]) -> Chosen:
+    """Of sessions: when they began and ended, their room, their slices and region."""
+    sessions = [
+        (began, ended, conf, *_sums(fact), fact.series, fact.values[_REGION])
+        for began, ended, conf, fact in rows
+    ]
+    chosen = Chosen(since, until)
+    chosen.add(list(zip(*sessions, strict=True)))
+    return chosen
+
+
+def _sums(fact: Fact) -> list[int]:
+    slices = msgspec.json.decode(fact.series)
+    return [sum(it[number] for it in slices) for number in (1, 2, 3, 4)]
+
+
+def test_what_a_filter_has_chosen_is_summed_up_as_rollups_are() -> None:
+    facts = (("a", _EARLY), ("b", _LATE), ("a", _SAME))
+    rows = [(it.began, _HOUR + 600, conf, it) for conf, it in facts]
+    chosen = _chosen(_HOUR, _HOUR + HOUR, *rows)
+    found = _hour(_EARLY, _LATE, _SAME)
+    assert chosen.parts == list(found[ALL][ALL])
+    assert chosen.values == {
+        "eu": Part(_HOUR, 2, 1201, 2052, 3033, 4014),
+        "us": Part(_HOUR, 1, 100, 20, 30, 40),
+    }
+    assert chosen.rooms == {"a": [2052, 3033], "b": [20, 30]}
+    assert chosen.tenths == [0, 1, 0, 0, 0, 0, 1, 1, 0, 0]
+
+
+def test_sessions_that_were_good_for_as_much_of_their_time_are_counted_together() -> None:
+    shares = (0, 9, 10, 19, 55, 99, 100, 100)
+    facts = [_fact(0, Slice(0, good, 100 - good, 0, 7)) for good in shares]
+    chosen = _chosen(_HOUR, _HOUR + HOUR, *((_HOUR, _HOUR + 300, "a", it) for it in facts))
+    assert chosen.tenths == [2, 2, 0, 0, 0, 1, 0, 0, 0, 3]
+
+
+def test_what_a_filter_has_chosen_may_come_in_pieces_and_be_compared_by_nothing() -> None:
+    whole = _chosen(_HOUR, _HOUR + HOUR, (_HOUR + 10, _HOUR + 600, "a", _EARLY))
+    pieces = Chosen(_HOUR, _HOUR + HOUR)
+    pieces.add([[] for _ in CHOSEN])
+    pieces.add([[it] for it in (_HOUR + 10, _HOUR + 600, "a", *_sums(_EARLY), _EARLY.series)])
+    assert pieces.parts == whole.parts
+    assert pieces.values == {ALL: whole.values["eu"]}
+    assert (pieces.rooms, pieces.tenths) == (whole.rooms, whole.tenths)
+
+
+def test_a_window_takes_the_five_minutes_in_which_it_begins_and_none_from_its_end_on() -> None:
+    slices = [Slice(300 * n, 10**n, 2 * 10**n, 3 * 10**n, 4 * 10**n) for n in range(3)]
+    rows = [
+        (_HOUR + began, _HOUR + 900, "room", _fact(began, *slices, region="eu"))
+        for began in (-1, 0, 599, 600)
+    ]
+    chosen = _chosen(_HOUR + 299, _HOUR + 600, *rows)
+    assert chosen.parts == [
+        Part(_HOUR, 1, 4, 8, 12, 16),
+        Part(_HOUR + 300, 1, 40, 80, 120, 160),
+    ]
+    assert chosen.values == {"eu": Part(_HOUR, 2, 44, 88, 132, 176)}
+    assert chosen.rooms == {"room": [888, 1332]}, "a room is as bad as it was, also before"
+
+
+def test_a_session_that_ends_with_the_window_is_wholly_in_it() -> None:
+    """And one that ends a second later is not: of that only the slices in the window count."""
+    for ended, seconds in ((600, 999), (601, 300)):
+        fact = _fact(0, Slice(300, 300, 0, 0, 0))
+        chosen = Chosen(_HOUR, _HOUR + 600)
+        chosen.add([[it] for it in (_HOUR, _HOUR + ended, "room", 999, 0, 0, 0, fact.series)])
+        assert chosen.values == {ALL: Part(_HOUR, 1, seconds, 0, 0, 0)}
+
+
+def test_a_session_that_only_began_in_the_window_is_in_its_five_minutes() -> None:
+    chosen = _chosen(_HOUR, _HOUR + 600, (_HOUR + 450, _HOUR + 450, "room", _fact(450)))
+    assert chosen.parts == [Part(_HOUR + 300, 1, 0, 0, 0, 0)]
+    assert chosen.tenths == [0] * 10, "nothing is known of it"
+
+
+@pytest.mark.parametrize("since", [DAY - 5, DAY - 1])
+def test_a_window_over_midnight_that_holds_no_whole_day_is_one_stretch(since: int) -> None:
+    assert list(windows(since, DAY + 7)) == [(HOUR, since, DAY + 7)]

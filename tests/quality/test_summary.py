@@ -1,0 +1,520 @@
+"""A session's page of figures, and who is to blame."""
+
+from typing import Any
+
+import msgspec
+import pytest
+
+from jmmc.core.model import Dialect, Sample, Session
+from jmmc.core.timestamps import iso, moment
+from jmmc.quality.attribution import FEWEST, blame, wilson
+from jmmc.quality.grading import Grade
+from jmmc.quality.rollups import DAY, HOUR, Part, total, windows
+from jmmc.quality.summary import (
+    DIMENSIONS,
+    Slice,
+    Stretch,
+    Summary,
+    Wanted,
+    network_of,
+    readable_address,
+    summarize,
+)
+from jmmc.quality.thresholds import preset
+from tests.support.builders import UID
+
+_JITSI = preset("jitsi")
+
+
+def _session(*samples: tuple[int, dict[str, Any]], began: int = 900, **last: bool) -> Session:
+    made = [Sample(n, began + at, msgspec.json.encode(m)) for n, (at, m) in enumerate(samples)]
+    if last:
+        made[-1] = msgspec.structs.replace(made[-1], **last)
+    return Session("a" * 24, "room", UID, Dialect.V2, began, tuple(made))
+
+
+def _summary(*samples: tuple[int, dict[str, Any]], began: int = 900) -> Summary:
+    return summarize(_session(*samples, began=began, bye=True), preset=_JITSI, lifetime=75)
+
+
+def test_a_steady_hour_outweighs_ten_bad_minutes() -> None:
+    """Stored once, and twenty times: the mean of what is stored would be 25 % good."""
+    good = {"cq": 100, "rtt": 20}
+    steady = [(30 * n, good if n == 0 else {}) for n in range(120)]
+    bad = [(3600 + 30 * n, {"cq": 5 + n % 2}) for n in range(21)]
+    it = _summary(*steady, *bad)
+    assert (it.good, it.poor, it.unknown) == (3600, 600, 0)
+    assert it.grade == "poor", "a tenth of the time and more"
+    assert it.quantiles["quality"] == [5, 100, 100]
+    assert it.quantiles["rtt_ms"] == [20, 20, 20]
+    assert it.reasons == {"quality": 600}
+
+
+def test_time_is_cut_into_five_minutes_of_the_clock() -> None:
+    it = _summary((0, {"cq": 100}), *((30 * n, {}) for n in range(1, 21)), began=1000)
+    assert it.series == (
+        Slice(900, 200, 0, 0, 0),
+        Slice(1200, 300, 0, 0, 0),
+        Slice(1500, 100, 0, 0, 0),
+    )
+    assert sum(s.good for s in it.series) == it.good
+
+
+def test_a_session_is_at_present_as_its_last_moment_was() -> None:
+    good, poor = {"cq": 100}, {"cq": 1}
+    assert _summary((0, good), (30, poor), (60, good), (90, {})).at_present is Grade.GOOD
+    assert _summary((0, good), (30, poor), (60, {})).at_present is Grade.POOR
+    assert _summary((0, good)).at_present is Grade.UNKNOWN, "no time has passed"
+
+
+def test_a_value_that_no_reading_of_ours_has_is_no_value_of_a_dimension() -> None:
+    """Documents of others may have a list or an object where we have a word."""
+    odd = {"br": ["Chrome"], "os": "Linux", "cq": 90, "t": {"tp": {"is": "udp"}, "sr": "eu"}}
+    it = _summary((0, odd), (30, {}))
+    assert (it.browser, it.os, it.region, it.transport) == ("", "Linux", "eu", "")
+
+
+def test_what_held_longest_is_what_a_session_is_compared_by() -> None:
+    first = {"br": "Chrome 131", "os": "Windows 11", "cq": 90}
+    first["t"] = {"sr": "eu", "tp": "udp", "rip": 3221225986, "asn": "AS64496 Cable", "cc": "FR"}
+    it = _summary(
+        (0, first),
+        (30, {"t": {"tp": "tcp", "lct": "relay"}}),
+        (60, {}),
+        (90, {"t": {"tp": "udp", "lct": "host"}, "cdc": {"a": "opus"}}),
+        (100, {}),
+    )
+    assert (it.browser, it.os, it.region) == ("Chrome 131", "Windows 11", "eu")
+    assert (it.transport, it.codec) == ("relay", "opus")
+    assert (it.address, it.network) == ("192.0.2.2", "192.0.2.0/24")
+    assert (it.provider, it.country) == ("AS64496 Cable", "FR")
+    assert (it.relay_share, it.tcp_share) == (0.6, 0.6)
+
+
+@pytest.mark.parametrize(
+    ("address", "network"),
+    [
+        ("198.18.3.77", "198.18.3.0/24"),
+        ("2001:db8:1:2::5", "2001:db8:1::/48"),
+        ("fe80::1%eth0", "fe80::/48"),
+        ("", ""),
+        ("x", ""),
+    ],
+)
+def test_a_network_is_a_prefix_of_the_address(address: str, network: str) -> None:
+    assert network_of(address) == network
+
+
+def test_it_is_told_when_packets_took_another_path() -> None:
+    udp = {"tp": "udp", "ip": 1, "lct": "host"}
+    it = _summary(
+        (0, {"cq": 100, "t": udp}),
+        (30, {"rtt": 20}),
+        (60, {"ev": ["p2p"], "t": {"lct": "srflx"}}),
+        (90, {"t": dict.fromkeys(udp)}),
+        (120, {"t": {**udp, "lct": "srflx"}}),
+        (150, {"t": {"tp": "tcp"}}),
+        (180, {}),
+    )
+    assert [(at - it.began, what) for at, what in it.happenings] == [
+        (60, "p2p"),
+        (60, "path"),
+        (150, "path"),
+    ], "a path that was unknown for a while and is the same has not changed"
+
+
+def test_a_stored_address_is_shown_as_people_write_it() -> None:
+    assert readable_address(3221225986) == "192.0.2.2"
+    assert readable_address("2001:db8::1") == "2001:db8::1"
+    ends = [readable_address(it) for it in (0, 1, 2**32 - 1)]
+    assert ends == ["0.0.0.0", "0.0.0.1", "255.255.255.255"]
+    assert readable_address(2**32) == readable_address(None) == readable_address([]) == ""
+
+
+@pytest.mark.parametrize(
+    ("parts", "grade"),
+    [((90, 9, 1), "fair"), ((95, 4, 1), "good"), ((80, 9, 11), "poor"), ((0, 0, 0), "unknown")],
+)
+def test_a_call_in_a_word(parts: tuple[int, int, int], grade: str) -> None:
+    good, fair, poor = parts
+    it = msgspec.structs.replace(_person(0), good=good, fair=fair, poor=poor)
+    assert it.grade == grade
+
+
+def _person(number: int, *, bad: bool = False, **dimensions: str) -> Summary:
+    """Somebody who was there from 1000 to 2000, bad from 1400 to 1600 or not at all."""
+    base = _summary((0, {"cq": 100}), (30, {}))
+    lane = [Stretch(1000, 1400, Grade.GOOD)]
+    lane.append(Stretch(1400, 1600, Grade.POOR if bad else Grade.GOOD))
+    lane.append(Stretch(1600, 2000, Grade.GOOD))
+    places = {"conf": "room", "network": "n", "region": "r", "browser": "b", **dimensions}
+    whole = {"began": 1000, "ended": 2000, "lane": tuple(lane)}
+    return msgspec.structs.replace(base, session=f"{number:024}", **whole, **places)
+
+
+_WHERE = {"network": "192.0.2.0/24", "provider": "AS64496 Cable", "region": "eu"}
+_ME = _person(0, bad=True, conf="mine", browser="Chrome 131", **_WHERE)
+
+
+def _others(count: int, *, bad: bool = False, first: int = 100, **more: str) -> list[Summary]:
+    return [
+        _person(first + n, bad=bad, **{"conf": f"c{n}", "network": f"n{n}", "region": "us", **more})
+        for n in range(count)
+    ]
+
+
+@pytest.mark.parametrize(
+    ("everybody", "verdict"),
+    [
+        (_others(3, conf="mine"), "alone"),
+        (_others(2, conf="mine", bad=True) + _others(20, conf="mine", first=300), "alone"),
+        (_others(3, conf="mine", bad=True) + _others(20, conf="mine", first=300), "unclear"),
+        (_others(3, conf="mine", bad=True) + _others(20, first=300), "conf"),
+        (_others(6, network="192.0.2.0/24", bad=True) + _others(20, first=300), "network"),
+        (_others(6, provider="AS64496 Cable", bad=True) + _others(20, first=300), "provider"),
+        (
+            _others(6, provider="AS64496 Cable", network="192.0.2.0/24", bad=True)
+            + _others(20, first=300),
+            "network",
+        ),
+        (_others(9, region="eu", bad=True) + _others(20, first=300), "region"),
+        (_others(9, browser="Chrome 131", bad=True) + _others(20, first=300), "browser"),
+        (
+            _others(3, conf="mine", region="eu", bad=True)
+            + _others(5, network="192.0.2.0/24", region="eu", bad=True, first=200)
+            + _others(9, region="eu", bad=True, first=300)
+            + _others(20, first=400),
+            "region",
+        ),
+        (
+            _others(6, network="192.0.2.0/24", region="eu", bad=True)
+            + _others(3, region="eu", first=200)
+            + _others(20, first=300),
+            "network",
+        ),
+        (  # All of the network, and in the rest of its region two of eight.
+            _others(7, network="192.0.2.0/24", region="eu", bad=True)
+            + _others(2, region="eu", bad=True, first=200)
+            + _others(6, region="eu", first=300)
+            + _others(20, first=400),
+            "network",
+        ),
+        (  # Network and region explain as much: the narrower is named.
+            _others(4, network="192.0.2.0/24", region="eu", bad=True)
+            + _others(1, region="eu", bad=True, first=200)
+            + _others(1, region="eu", first=300)
+            + _others(5, first=400),
+            "network",
+        ),
+        (
+            _others(4, conf="mine")
+            + _others(6, network="192.0.2.0/24", bad=True, first=200)
+            + _others(20, first=300),
+            "network",
+        ),
+        (_others(3, region="eu", bad=True) + _others(20, first=300), "too few"),
+        (_others(1, conf="mine", bad=True), "too few"),
+        (_others(30, bad=True), "too few"),
+        (_others(2, conf="mine", bad=True) + _others(40, bad=True, first=300), "unclear"),
+        ([], "too few"),
+    ],
+)
+def test_whose_fault_it_was(everybody: list[Summary], verdict: str) -> None:
+    it = blame(_ME, 1400, 1600, [_ME, *everybody])
+    assert it.verdict == verdict
+    for scope in it.scopes:
+        assert 1 <= scope.bad <= scope.known
+        assert scope.known + scope.others_known == len(everybody) + 1
+
+
+def test_who_was_not_there_is_not_counted() -> None:
+    elsewhen = [
+        msgspec.structs.replace(it, began=5000, ended=6000, lane=(Stretch(5000, 6000, Grade.POOR),))
+        for it in _others(9)
+    ]
+    unknown = [
+        msgspec.structs.replace(it, lane=(Stretch(1000, 2000, Grade.UNKNOWN),)) for it in _others(9)
+    ]
+    it = blame(_ME, 1400, 1600, elsewhen + unknown)
+    assert all(scope.known == 1 and scope.others_known == 0 for scope in it.scopes)
+    assert FEWEST > 1
+
+
+def test_an_interval_narrows_with_the_sample_and_never_leaves_zero_to_one() -> None:
+    assert wilson(0.5, 0) == (0.0, 1.0)
+    assert wilson(0.5, 10) == (0.2366, 0.7634)
+    assert wilson(0.5, 1000) == (0.4691, 0.5309)
+    for share in (0.0, 1.0, 0.03):
+        low, high = wilson(share, 7)
+        assert 0 <= low <= share <= high <= 1
+
+
+def test_a_window_is_read_by_days_where_it_can_be() -> None:
+    assert list(windows(DAY, 3 * DAY)) == [(DAY, DAY, 3 * DAY)]
+    assert list(windows(5, HOUR)) == [(HOUR, 5, HOUR)]
+    assert list(windows(DAY - 5, 2 * DAY + 7)) == [
+        (HOUR, DAY - 5, DAY),
+        (DAY, DAY, 2 * DAY),
+        (HOUR, 2 * DAY, 2 * DAY + 7),
+    ]
+    parts = [Part(0, 1, 2, 3, 4, 5), Part(300, 1, 1, 1, 1, 1)]
+    assert total(parts, 7) == Part(7, 2, 3, 4, 5, 6)
+
+
+@pytest.mark.parametrize(
+    ("text", "second"),
+    [
+        ("1970-01-02", 86_400),
+        ("1970-01-01T01:00", 3600),
+        ("1970-01-01T01:00+01:00", 0),
+        ("now", 1_000_000),
+        ("90m", 1_000_000 - 5400),
+        ("2d", 1_000_000 - 2 * 86_400),
+        ("1w", 1_000_000 - 7 * 86_400),
+        ("99999w", 0),
+    ],
+)
+def test_moments_are_understood_as_people_write_them(text: str, second: int) -> None:
+    assert moment(text, 1_000_000) == second
+    assert moment(iso(second), 0) == second
+
+
+@pytest.mark.parametrize("text", ["", "soon", "3y", "2026-13-01", "-1d", "99999999d"])
+def test_what_is_no_moment_is_told(text: str) -> None:
+    with pytest.raises(ValueError, match="expected a date or time"):
+        moment(text, 0)
+
+
+@pytest.mark.parametrize("text", ["1969-12-31", "0001-01-01", "9999-12-31T23:59:59-23:59"])
+def test_moments_have_a_year_of_four_digits_since_1970(text: str) -> None:
+    with pytest.raises(ValueError, match="expected a time from 1970-01-01 to 9999-12-31"):
+        moment(text, 0)
+
+
+def test_nothing_is_wanted_by_default() -> None:
+    assert Wanted() == Wanted(since=None, until=None, running=None)
+
+
+def _stay(number: int, *parts: tuple[int, Grade]) -> Summary:
+    """Somebody of the call who was there from 1300 on."""
+    lane, at = [], 1300
+    for seconds, grade in parts:
+        lane.append(Stretch(at, at + seconds, grade))
+        at += seconds
+    it = _person(number, conf="mine", browser="x", region="x", network=f"x{number}")
+    return msgspec.structs.replace(it, began=1300, ended=at, lane=tuple(lane))
+
+
+_GOOD, _FAIR, _POOR, _UNKNOWN = Grade.GOOD, Grade.FAIR, Grade.POOR, Grade.UNKNOWN
+
+
+@pytest.mark.parametrize(
+    ("parts", "bad", "known"),
+    [
+        ([(200, _GOOD), (100, _UNKNOWN)], 0, 1),
+        ([(199, _GOOD), (101, _UNKNOWN)], 0, 0),  # Known for less than half of the spell.
+        ([(100, _GOOD), (100, _POOR), (100, _GOOD)], 1, 1),
+        ([(100, _GOOD), (100, _FAIR), (100, _GOOD)], 1, 1),
+        ([(100, _POOR), (99, _FAIR), (101, _GOOD)], 0, 1),  # It was bad before.
+        ([(100, _UNKNOWN), (60, _POOR), (60, _GOOD), (80, _UNKNOWN)], 1, 1),
+    ],
+)
+def test_who_was_known_for_half_of_a_spell_counts_and_was_bad_when_half_of_that_was(
+    parts: list[tuple[int, Grade]], bad: int, known: int
+) -> None:
+    gone = msgspec.structs.replace(_stay(1, (50, _POOR)), began=1300, ended=1350)
+    call = blame(_ME, 1400, 1600, [gone, _stay(2, *parts), _ME]).scopes[0]
+    assert (call.kind, call.value) == ("conf", "mine")
+    assert (call.bad, call.known) == (1 + bad, 1 + known), "and whoever asks, who was bad"
+
+
+@pytest.mark.parametrize(
+    ("bad", "good", "bad_elsewhere", "verdict"),
+    [
+        (2, 2, 3, "region"),  # 60 % of five, and 30 points more than 3 of 10
+        (3, 4, 0, "too few"),  # 4 of 8 are half
+        (2, 2, 4, "too few"),
+        (3, 0, 0, "too few"),  # Four people are too few to say it of.
+    ],
+)
+def test_a_group_is_a_suspect_from_five_people_sixty_percent_and_thirty_points_on(
+    bad: int, good: int, bad_elsewhere: int, verdict: str
+) -> None:
+    everybody = [
+        *_others(bad, bad=True, region="eu"),
+        *_others(good, region="eu", first=200),
+        *_others(bad_elsewhere, bad=True, first=300),
+        *_others(10 - bad_elsewhere, first=400),
+    ]
+    assert blame(_ME, 1400, 1600, everybody).verdict == verdict
+
+
+@pytest.mark.parametrize(
+    ("bad", "good", "verdict"),
+    [
+        (0, 2, "alone"),
+        (0, 1, "too few"),
+        (1, 9, "alone"),  # A tenth of the others.
+        (1, 8, "unclear"),
+        (2, 17, "unclear"),
+    ],
+)
+def test_alone_is_who_was_bad_with_at_most_a_tenth_of_a_call_of_three_or_more(
+    bad: int, good: int, verdict: str
+) -> None:
+    everybody = [
+        *_others(bad, bad=True, conf="mine"),
+        *_others(good, conf="mine", first=200),
+    ]
+    assert blame(_ME, 1400, 1600, everybody).verdict == verdict
+
+
+def test_nobody_is_blamed_for_a_place_that_is_not_known() -> None:
+    me = msgspec.structs.replace(_ME, region="")
+    everybody = [*_others(9, bad=True, region=""), *_others(20, first=300)]
+    it = blame(me, 1400, 1600, everybody)
+    assert it.verdict == "too few"
+    assert it.scope.kind == "conf", "its numbers say why"
+
+
+def test_the_interval_of_a_single_thing_is_wide() -> None:
+    """Wilson's, of one success in one trial."""
+    assert wilson(1.0, 1) == (0.2065, 1.0)
+    assert wilson(0.0, 1) == (0.0, 0.7935)
+
+
+def test_a_summary_names_who_and_where_and_the_worst_minute() -> None:
+    it = _summary(
+        (0, {"cq": 100, "pid": "8b4139fa", "mid": "m-1", "cdc": {"a": "opus", "v": "VP9"}}),
+        (30, {"cq": 0, "t": {"tp": "udp", "p2p": True}}),
+        (40, {"t": {"p2p": False}}),
+        (90, {}),
+    )
+    assert (it.participant, it.meeting, it.codec) == ("8b4139fa", "m-1", "VP9")
+    assert it.worst_minute == (930, 1.0)
+    assert (it.transport, it.p2p_share) == ("udp", 0.1111)
+
+
+def test_what_nothing_was_said_of_is_empty() -> None:
+    it = _summary((0, {"cq": 100}), (30, {}))
+    assert {getattr(it, name) for name in DIMENSIONS} == {""}
+    assert (it.participant, it.meeting, it.address) == ("", "", "")
+    assert (it.relay_share, it.tcp_share, it.p2p_share) == (0, 0, 0)
+    nothing = summarize(
+        Session("a" * 24, "room", UID, Dialect.V2, 900, ()), preset=_JITSI, lifetime=75
+    )
+    assert (nothing.began, nothing.last, nothing.known, nothing.grade) == (900, 900, 0, "unknown")
+
+
+def test_a_session_that_runs_is_summed_up_until_now() -> None:
+    session = _session((0, {"cq": 100}), (30, {}))
+    it = summarize(session, preset=_JITSI, lifetime=75, now=960)
+    assert (it.running, it.ended, it.last, it.good) == (True, 960, 930, 60)
+
+
+@pytest.mark.parametrize(
+    ("where", "word"),
+    [
+        ({"tp": "udp", "p2p": True}, "p2p"),
+        ({"tp": "udp", "p2p": True, "lct": "relay"}, "p2p"),
+        ({"tp": "udp", "rct": "relay"}, "relay"),
+        ({"tp": "relay/udp", "lct": "host", "rct": "host"}, "relay"),
+        ({"tp": "tcp", "p2p": False}, "tcp"),
+        ({"lct": "relay"}, ""),
+    ],
+)
+def test_a_transport_in_a_word(where: dict[str, Any], word: str) -> None:
+    it = _summary((0, {"t": where}), (30, {}))
+    assert it.transport == word
+    assert it.relay_share == ("relay" in str(where))
+
+
+def test_a_transport_is_peer_to_peer_or_relayed_when_most_of_the_time_was() -> None:
+    for change, name in (({"p2p": True}, "p2p"), ({"lct": "relay"}, "relay")):
+        half = [(0, {"t": {"tp": "udp"}}), (30, {"t": change}), (60, {})]
+        assert _summary(*half).transport == "udp", "half is not most"
+        assert _summary(*half, (61, {})).transport == name
+
+
+def test_shares_are_of_known_time_to_the_hundredth_of_a_percent() -> None:
+    it = _summary(
+        (0, {"t": {"tp": "tcp", "lct": "relay", "p2p": True}}),
+        (30, {"t": {"tp": "udp", "lct": "host", "p2p": False}}),
+        (60, {"cq": 1}),
+        (70, {}),
+        (300, {}),  # Unknown from 70 on.
+    )
+    assert (it.relay_share, it.tcp_share, it.p2p_share) == (0.4286, 0.4286, 0.4286)
+
+
+def test_what_held_as_long_as_another_is_chosen_by_its_name() -> None:
+    """So that whoever sums up the same samples chooses the same."""
+    for one, two in (("Chrome 9", "Firefox 1"), ("Firefox 1", "Chrome 9")):
+        it = _summary((0, {"br": one}), (30, {"br": two}), (60, {}))
+        assert it.browser == "Firefox 1"
+    it = _summary(
+        (0, {"br": "A"}), (20, {"br": "Z"}), (30, {"br": "A"}), (40, {}), (55, {"br": "Z"})
+    )
+    assert it.browser == "A"
+
+
+def test_what_happened_at_one_moment_stays_in_the_order_in_which_it_was_said() -> None:
+    it = _summary(
+        (0, {"cq": 1}), (30, {"ev": ["restored", "jvb", "p2p"]}), (60, {"ev": ["a"]}), (61, {})
+    )
+    assert it.happenings == ((930, "restored"), (930, "jvb"), (930, "p2p"), (960, "a"))
+
+
+def test_the_score_of_a_session_is_in_quantiles_of_time_to_two_places() -> None:
+    it = _summary(
+        (0, {"rtt": 300, "d": {"pl": 2, "jit": 40}}),
+        (60, {"rtt": 0, "d": {"pl": 0, "jit": 0}}),
+        (90, {}),
+    )
+    assert it.quantiles["mos"] == [3.5, 3.5, 4.39]
+    assert it.quantiles["rtt_ms"] == [0, 300, 300]
+    assert set(_summary((0, {"cq": 1}), (30, {})).quantiles) == {"quality"}
+
+
+def test_a_lane_tells_grades_and_a_summary_for_how_long_each_reason_held() -> None:
+    it = _summary(
+        (0, {"cq": 100}),
+        (30, {"rtt": 301}),
+        (60, {"rtt": 40, "d": {"jit": 31}}),
+        (100, {"d": {"jit": 5}}),
+        (150, {"rtt": 301}),
+        (160, {"ev": ["interrupted"]}),
+        (180, {}),
+    )
+    assert it.lane == (
+        Stretch(900, 930, _GOOD),
+        Stretch(930, 1000, _FAIR),
+        Stretch(1000, 1050, _GOOD),
+        Stretch(1050, 1060, _FAIR),
+        Stretch(1060, 1080, _POOR),
+    )
+    assert it.reasons == {"rtt": 40, "jitter": 40, "interrupted": 20}
+    assert it.series == (Slice(900, 80, 80, 20, 0),), "of each grade"
+
+
+def test_what_held_before_and_after_unknown_time_counts_together() -> None:
+    it = _summary(
+        (0, {"br": "B", "t": {"tp": "udp", "lct": "relay"}}),
+        (30, {"br": "A", "t": {"lct": "host"}}),
+        (70, {}),
+        (200, {"br": "B", "t": {"lct": "relay"}}),  # Unknown from 70 on.
+        (230, {}),
+    )
+    assert (it.known, it.unknown) == (0, 230), "no reading that has a grade"
+    assert it.browser == "B", "60 seconds, A 40"
+    assert it.relay_share == 0.6
+
+
+def test_another_path_is_told_where_no_address_is_kept() -> None:
+    it = _summary((0, {"t": {"tp": "udp"}}), (30, {"t": {"tp": "tcp"}}), (60, {}))
+    assert it.happenings == ((930, "path"),)
+
+
+def test_a_second_that_was_not_peer_to_peer_is_not() -> None:
+    it = _summary((0, {"t": {"tp": "udp", "p2p": False}}), (1, {}))
+    assert (it.transport, it.p2p_share) == ("udp", 0)

@@ -1,0 +1,277 @@
+"""Clients that hold what they do not use: places, memory, answers that they do not read."""
+
+import resource
+import select
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from jmmc.server.connections import HEAD
+from tests.server.test_hostile import _good, _request, _send
+from tests.support.servers import Serve
+
+_PATIENCE = 1.0
+
+
+@pytest.fixture(scope="module")
+def serve(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Serve]:
+    folder = tmp_path_factory.mktemp("greedy")
+    serve = Serve(folder, "--body-timeout", f"{_PATIENCE:g}", "--max-queries-per-minute", "0")
+    yield serve
+    code = serve.stop()
+    log = serve.log.read_text()
+    assert "Traceback" not in log, "something unexpected was raised"
+    assert "library" not in log, "a client can fill the log"
+    assert code == 0
+
+
+def _connect(serve: Serve) -> socket.socket:
+    return socket.create_connection(("127.0.0.1", serve.port), 10)
+
+
+def _wait_until_gone(connections: list[socket.socket], drip: bytes = b"") -> None:
+    """Until the server has hung up on all of them, though they go on to send `drip`."""
+    deadline = time.monotonic() + 30
+    left = connections
+    while left:
+        assert time.monotonic() < deadline, f"{len(left)} are still there"
+        poll = select.poll()
+        by_number = {it.fileno(): it for it in left}
+        for number in by_number:
+            poll.register(number, select.POLLIN)
+        gone = set()
+        for number, _ in poll.poll(100):
+            try:
+                while part := by_number[number].recv(65_536, socket.MSG_DONTWAIT):
+                    assert part
+                gone.add(number)
+            except BlockingIOError:
+                pass
+            except OSError:
+                gone.add(number)
+        for number, it in by_number.items():
+            if drip and number not in gone:
+                try:
+                    it.sendall(drip)
+                except OSError:
+                    gone.add(number)
+        left = [it for number, it in by_number.items() if number not in gone]
+
+
+def _get(path: str) -> bytes:
+    return _request(b"", path=path, method="GET")
+
+
+_ANSWERED = _get("/healthz").replace(b"Connection: close\r\n", b"")
+
+
+@pytest.mark.parametrize(
+    ("first", "drip"),
+    [
+        (b"", b""),
+        (b"GET /healthz HTTP/1.1\r\nX-Slow: ", b"a"),
+        (b"", b"\r\n"),
+        (_ANSWERED, b""),
+        (_ANSWERED + b"GET /healthz HTTP/1.1\r\nX-Slow: ", b"a"),
+        (_ANSWERED, b"\r\n"),
+        (b"POST /healthz HTTP/1.1\r\nHost: x\r\nContent-Length: 9999999\r\n\r\n", b"a"),
+        (
+            b"POST /login HTTP/1.1\r\nHost: x\r\nContent-Length: 9999\r\n"
+            b"Content-Type: application/x-www-form-urlencoded\r\n\r\n",
+            b"a",
+        ),
+    ],
+    ids=[
+        "say nothing",
+        "trickle a head",
+        "send empty lines",
+        "fall silent after an answer",
+        "trickle the next head",
+        "send empty lines after an answer",
+        "trickle a body that nobody reads",
+        "trickle a form",
+    ],
+)
+def test_hundreds_who_hold_a_place_lose_it_and_others_are_served(
+    serve: Serve, first: bytes, drip: bytes
+) -> None:
+    connections = [_connect(serve) for _ in range(300)]
+    try:
+        for it in connections:
+            it.sendall(first)
+        assert _send(serve, _request(_good()))[0] == 200
+        _wait_until_gone(connections, drip)
+    finally:
+        for it in connections:
+            it.close()
+    assert _send(serve, _request(_good()))[0] == 200
+
+
+def test_a_head_has_an_end(serve: Serve) -> None:
+    before = serve.memory()
+    with _connect(serve) as connection, pytest.raises(OSError):
+        connection.sendall(b"GET / HTTP/1.1\r\nX-Long: ")
+        for _ in range(100):
+            connection.sendall(b"a" * 1_000_000)
+    assert serve.memory() - before < 20
+    fits = b"GET /healthz HTTP/1.1\r\nConnection: close\r\nX-Long: %s\r\n\r\n"
+    assert _send(serve, fits % (b"a" * (HEAD - 100)))[0] == 200
+    assert _send(serve, fits % (b"a" * HEAD))[0] == 431
+    many = b"GET /healthz HTTP/1.1\r\nConnection: close\r\n" + b"A: b\r\n" * 20_000 + b"\r\n"
+    assert _send(serve, many)[0] == 431
+
+
+@pytest.mark.parametrize("header", ["X-Forwarded-For", "Cookie", "User-Agent", "Content-Type"])
+def test_what_is_remembered_of_headers_is_short(serve: Serve, header: str) -> None:
+    values = {
+        "X-Forwarded-For": "{}, 192.0.2.1",
+        "Cookie": "jmmc_objectId={}",
+        "User-Agent": "{}",
+        "Content-Type": "text/plain; {}",
+    }
+    for number in range(800):
+        if number == 300:
+            before = serve.memory()
+        padding = f"{number}".rjust(50_000, "x")
+        value = values[header].format(padding)
+        status, _ = _send(serve, _request(_good(), f"{header}: {value}"))
+        assert status == 200
+    assert serve.memory() - before < 12, "500 headers of 50 kB are 25 MB"
+
+
+def test_one_who_does_not_read_costs_little(serve: Serve) -> None:
+    """Answers wait in the kernel and, up to 64 KiB, in the server, which then reads no more."""
+    before = serve.memory()
+    request = _get("/api/v1/openapi.json")
+    request = request.replace(b"Connection: close\r\n", b"")
+    connections = [_connect(serve) for _ in range(20)]
+    for it in connections:
+        it.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        it.settimeout(0.2)
+        try:
+            for _ in range(2000):
+                it.sendall(request)
+        except TimeoutError:
+            pass
+    assert _send(serve, _request(_good()))[0] == 200
+    assert serve.memory() - before < 100
+    for it in connections:
+        it.close()
+
+
+def test_it_recovers_from_having_no_file_left(tmp_path: Path) -> None:
+    serve = Serve(tmp_path, "--body-timeout", f"{_PATIENCE:g}")
+    try:
+        assert serve.process is not None
+        resource.prlimit(serve.process.pid, resource.RLIMIT_NOFILE, (64, 64))
+        connections = [_connect(serve) for _ in range(200)]
+        _wait_until_gone(connections)
+        for it in connections:
+            it.close()
+        assert _send(serve, _request(_good()))[0] == 200
+        assert serve.files() < 40
+        assert "Traceback" not in serve.log.read_text()
+    finally:
+        serve.close()
+
+
+def test_it_asks_for_as_many_files_as_it_may_have() -> None:
+    code = (
+        "import resource as r; from jmmc.server.connections import allow_many;"
+        "r.setrlimit(r.RLIMIT_NOFILE, (256, 2000)); allow_many();"
+        "print(*r.getrlimit(r.RLIMIT_NOFILE))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, check=True)
+    assert done.stdout.split() == [b"2000", b"2000"]
+
+
+# What is sent, and the statuses that are allowed. 0: the server may hang up on it.
+ODD: dict[str, tuple[bytes, set[int]]] = {
+    "HTTP/1.0": (b"GET /healthz HTTP/1.0\r\n\r\n", {200}),
+    "HTTP/0.9": (b"GET /healthz\r\n\r\n", {200}),
+    "HTTP/2, its preface": (b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", {0, 400}),
+    "a whole URL": (
+        b"GET http://elsewhere.example/healthz HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n",
+        {200},
+    ),
+    "an authority": (b"CONNECT evil.example:443 HTTP/1.1\r\nHost: x\r\n\r\n", {0, 400, 404, 405}),
+    "a star": (b"OPTIONS * HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n", {0, 400, 404, 405}),
+    "a WebSocket": (
+        b"GET /live HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
+        b"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n",
+        {0, 400, 403},
+    ),
+    "a length and chunks": (
+        b"POST /healthz HTTP/1.1\r\nHost: x\r\nContent-Length: 4\r\n"
+        b"Transfer-Encoding: chunked\r\n\r\n0\r\n\r\nGET /healthz HTTP/1.1\r\nHost: x\r\n\r\n",
+        {0, 400},
+    ),
+    "chunks, spelt with a space": (
+        b"POST /healthz HTTP/1.1\r\nHost: x\r\nTransfer-Encoding : chunked\r\n\r\n0\r\n\r\n",
+        {0, 400},
+    ),
+    "chunks that are not the last encoding": (
+        b"POST /healthz HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked, gzip\r\n\r\n0\r\n\r\n",
+        {0, 400},
+    ),
+    "a header folded": (b"GET /healthz HTTP/1.1\r\nX: a\r\n b\r\nHost: x\r\n\r\n", {0, 200, 400}),
+    "lines ended by LF alone": (b"GET /healthz HTTP/1.1\nHost: x\n\n", {0, 400}),
+    "a CR in a header": (b"GET /healthz HTTP/1.1\r\nX: a\rEvil: b\r\n\r\n", {0, 400}),
+    "a NUL in a header": (b"GET /healthz HTTP/1.1\r\nX: a\0b\r\n\r\n", {0, 400}),
+    "a file's name that is too long": (_get("/static/" + "a" * 5000 + ".css"), {404}),
+    "a static path up and out": (_get("/static/..%2f..%2fpages.css"), {404}),
+    "a static path with backslashes": (_get("/static/..%5cpages.css"), {404}),
+    "a static path from the root": (_get("/static//etc/passwd%00.css"), {404}),
+    "a static path of no letters": (_get("/static/%ff%fe.css"), {404}),
+    "a form of ten megabytes": (
+        _request(
+            b"a" * 10_000_000,
+            "Content-Type: application/x-www-form-urlencoded",
+            path="/login",
+        ),
+        {0, 413},
+    ),
+    "a file for a form": (
+        _request(
+            b'--x\r\nContent-Disposition: form-data; name="a"; filename="b"\r\n\r\n1\r\n--x--',
+            "Content-Type: multipart/form-data; boundary=x",
+            path="/login",
+        ),
+        {415},
+    ),
+    "a form of a thousand fields": (
+        _request(
+            b"a=1&" * 1000,
+            "Content-Type: application/x-www-form-urlencoded",
+            path="/login",
+        ),
+        {400},
+    ),
+}
+
+
+@pytest.mark.parametrize("name", ODD)
+def test_odd_http_is_refused_or_taken_for_what_it_is(serve: Serve, name: str) -> None:
+    raw, allowed = ODD[name]
+    status, content = _send(serve, raw)
+    assert status in allowed, content
+    assert b"elsewhere" not in content
+    assert _send(serve, _request(_good()))[0] == 200
+
+
+def test_requests_in_a_row_are_answered_in_a_row(serve: Serve) -> None:
+    one = b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n"
+    last = b"GET /nothing HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
+    with _connect(serve) as connection:
+        connection.sendall(one * 500 + last)
+        answers = b""
+        while part := connection.recv(65_536):
+            answers += part
+    assert answers.count(b"HTTP/1.1 200 ") == 500
+    assert answers.count(b"HTTP/1.1 404 ") == 1
+    assert answers.rindex(b"HTTP/1.1 404 ") > answers.rindex(b"HTTP/1.1 200 ")

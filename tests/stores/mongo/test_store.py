@@ -1,0 +1,511 @@
+"""What is special to the MongoDB store: its documents, its indexes, its refusals."""
+
+import asyncio
+import json
+import logging
+from collections.abc import AsyncIterator, Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pymongo
+import pytest
+from bson import Decimal128, Int64, ObjectId
+from msgspec.structs import replace
+from pymongo import AsyncMongoClient
+
+from jmmc import MetricsCollector
+from jmmc.answers.export import stored_form
+from jmmc.core.errors import StoreError
+from jmmc.core.model import Dialect, Receipt, Session, SessionFilter
+from jmmc.quality.summary import Wanted, summarize
+from jmmc.quality.thresholds import preset
+from jmmc.stores import open_store
+from jmmc.stores.mongo import store as mongo
+from jmmc.stores.mongo.store import MongoStore
+from tests.support.builders import UID, body, call, push, sample, v1_push
+from tests.support.mongod import Mongod, ReplicaSet, started
+from tests.support.servers import free_port
+
+_SESSION = "0" * 23 + "1"
+Collection = pymongo.collection.Collection[dict[str, Any]]
+
+
+@pytest.fixture
+def raw(mongod: Mongod, request: pytest.FixtureRequest) -> Iterator[Collection]:
+    """The collection as another program sees it."""
+    with mongod.client() as client:
+        yield client.jmmc[f"mongo-{abs(hash(request.node.name))}"]
+
+
+@pytest.fixture
+async def store(mongod: Mongod, raw: Collection) -> AsyncIterator[MongoStore]:
+    store = MongoStore(url=mongod.url, name=raw.name)
+    await store.open()
+    yield store
+    await store.close()
+
+
+async def test_a_summary_of_an_earlier_version_is_one_whose_network_has_no_name(
+    store: MongoStore, mongod: Mongod, raw: Collection
+) -> None:
+    session = Session(_SESSION, "room", UID, Dialect.V2, 900, (sample(0, ts=900),))
+    summary = summarize(session, preset=preset("jitsi"), lifetime=75)
+    await store.reports.put_summaries([summary])
+    whole = json.loads(msgspec.json.encode(summary))
+    del whole["provider"], whole["country"]
+    older = {"$set": {"whole": json.dumps(whole).encode()}, "$unset": {"provider": 1, "country": 1}}
+    with mongod.client() as client:
+        changed = client.jmmc[f"{raw.name}.summaries"].update_one({"_id": _SESSION}, older)
+        assert changed.modified_count == 1
+    nameless = Wanted(provider="", country="")
+    assert await store.reports.summaries(nameless, limit=5) == [summary]
+    assert await store.reports.facts(("provider", "country"), Wanted()) == [("", "")]
+
+
+async def test_a_short_session_is_one_document_in_the_form_of_the_ancestor(
+    store: MongoStore, raw: Collection
+) -> None:
+    readings = '{"pid":"8b4139fa","t":{"rip":3221225986},"u":{"bw":347.33}}'
+    await store.append([push(samples=(sample(0, readings), sample(1, "{}", full=True)))])
+
+    assert raw.find_one() == {
+        "_id": ObjectId(_SESSION),
+        "conf": "room",
+        "uid": UID,
+        "v": 2,
+        "at": datetime(2023, 11, 14, 22, 13, 20),
+        "d": True,
+        "m": [
+            {
+                "ts": 1_700_000_000,
+                "seq": 0,
+                "pid": "8b4139fa",
+                "t": {"rip": 3221225986},
+                "u": {"bw": 347.33},
+            },
+            {"ts": 1_700_000_030, "seq": 1, "full": True},
+        ],
+    }
+
+
+async def test_no_document_grows_beyond_sixty_samples(store: MongoStore, raw: Collection) -> None:
+    for seq in range(200):
+        await store.append([push(seq)])
+
+    documents = list(raw.find().sort("at"))
+    assert [len(it["m"]) for it in documents] == [60, 60, 60, 20]
+    assert {(it["conf"], it["uid"]) for it in documents} == {("room", UID)}
+    assert [it.get("s") for it in documents] == [None, *[ObjectId(_SESSION)] * 3]
+    assert [it.get("c") for it in documents] == [None, 1, 2, 3]
+
+
+_ANCESTORS: list[dict[str, Any]] = [
+    {
+        "_id": ObjectId("62065be5c8b4a1d2e3f40001"),
+        "conf": "old",
+        "uid": UID,
+        "m": [
+            {
+                "ts": 1644583909,
+                "br": "Chrome 98",
+                "os": "Windows 10",
+                "pid": "8b4139fa",
+                "t": {"rip": Int64(3221225986)},
+            },
+            {"ts": 1644583939.0, "cq": 100.0, "u": {"bw": 347.33, "pl": 0}, "d": {"bw": None}},
+            {"ts": 1644583939, "cq": "100"},
+        ],
+        "__v": 0,
+    },
+    {
+        "_id": ObjectId("62065be6c8b4a1d2e3f40002"),
+        "conf": "huge",
+        "uid": UID,
+        "m": [{"ts": 1644583910 + n, "cq": n % 101, "pid": "x" * 60} for n in range(150_000)],
+    },
+]
+
+
+async def test_a_collection_of_the_ancestor_is_read_in_place_and_never_rewritten(
+    store: MongoStore, raw: Collection
+) -> None:
+    """The second of its documents has 15 MB; MongoDB allows 16."""
+    raw.insert_many(_ANCESTORS)
+    await store.append([push(0), v1_push(opens=True)])
+    await store.append([v1_push('{"cq":1}'), push(1)])
+
+    sessions = [it async for it in store.sessions(SessionFilter())]
+    assert [it.conf for it in sessions] == ["old", "huge", "room", "room"]
+    assert stored_form(sessions[0]) == (
+        b'{"_id":"62065be5c8b4a1d2e3f40001","conf":"old","uid":"%b","m":['
+        b'{"ts":1644583909,"br":"Chrome 98","os":"Windows 10","pid":"8b4139fa",'
+        b'"t":{"rip":3221225986}},'
+        b'{"ts":1644583939,"cq":100.0,"u":{"bw":347.33,"pl":0},"d":{"bw":null}},'
+        b'{"ts":1644583939,"cq":"100"}]}' % UID.encode()
+    )
+    assert len(sessions[1].samples) == 150_000
+    assert await store.holds("62065be5c8b4a1d2e3f40001")
+    between = SessionFilter(since=1644583909, until=1644583910)
+    assert [it.conf async for it in store.sessions(between)] == ["old"]
+    assert list(raw.find({"at": None})) == _ANCESTORS
+
+
+async def test_a_session_of_the_ancestor_that_goes_on_does_so_in_a_new_document(
+    store: MongoStore, raw: Collection
+) -> None:
+    raw.insert_many(_ANCESTORS)
+    more = replace(v1_push('{"cq":7}', session=str(_ANCESTORS[1]["_id"])), conf="huge")
+    await store.append([more])
+
+    (session,) = await store.get([more.session])
+    assert len(session.samples) == 150_001
+    assert session.samples[-1].readings == b'{"cq":7}'
+    assert list(raw.find({"at": None})) == _ANCESTORS
+
+
+@pytest.mark.parametrize(
+    "foreign",
+    [
+        {"_id": ObjectId(), "name": "a bird"},
+        {"_id": "text", "conf": "a", "uid": "b", "m": [{"ts": 1}]},
+        {"_id": ObjectId(), "conf": 5, "uid": None, "m": [{"ts": 1}]},
+        {"_id": ObjectId(), "conf": "a", "uid": "b", "m": []},
+        {"_id": ObjectId(), "conf": "a", "uid": "b", "m": {"ts": 1}},
+        {"_id": ObjectId(), "conf": "a", "uid": "b", "m": [{"cq": 1}]},
+        {"_id": ObjectId(), "conf": "a", "uid": "b", "m": [{"ts": "now"}, 7]},
+    ],
+)
+async def test_documents_of_others_are_told_skipped_and_left_alone(
+    mongod: Mongod, raw: Collection, foreign: dict[str, Any], caplog: pytest.LogCaptureFixture
+) -> None:
+    raw.delete_many({})
+    raw.insert_one(foreign)
+    store = MongoStore(url=mongod.url, name=raw.name)
+    await store.open()
+    assert "no_sessions_found" in caplog.text
+    await store.append([push(0)])
+
+    assert [it.conf async for it in store.sessions(SessionFilter())] == ["room"]
+    assert "no_sessions_skipped" in caplog.text
+    assert "documents=1" in caplog.text
+    assert raw.find_one({"_id": foreign["_id"]}) == foreign
+    await store.close()
+
+
+async def test_values_that_json_does_not_have_are_read_as_text(
+    store: MongoStore, raw: Collection
+) -> None:
+    strange = {"ts": 1, "a": Decimal128("1.5"), "b": b"\x01", "c": datetime(2024, 1, 1), "d": None}
+    raw.insert_one({"_id": ObjectId(_SESSION), "conf": "a", "uid": "b", "m": [strange]})
+
+    (session,) = [it async for it in store.sessions(SessionFilter())]
+    assert session.samples[0].readings == (
+        b'{"a":"1.5","b":"AQ==","c":"2024-01-01T00:00:00","d":null}'
+    )
+
+
+async def test_a_session_that_was_deleted_is_made_anew_and_a_full_sample_asked_for(
+    store: MongoStore, raw: Collection
+) -> None:
+    await store.append([push(0)])
+    raw.delete_many({})
+    (receipt,) = await store.append([push(1)])
+
+    assert receipt.hole  # type: ignore[union-attr]
+    assert await store.count(SessionFilter()) == 1
+
+
+async def test_indexes_are_there_after_the_start(store: MongoStore, raw: Collection) -> None:
+    assert set(raw.index_information()) == {
+        "_id_",
+        "jmmc_at",
+        "jmmc_conf",
+        "jmmc_uid",
+        "jmmc_following",
+        "jmmc_dirty_in_turn",
+        "jmmc_retention",
+    }
+
+
+async def test_what_we_make_is_compressed_and_what_exists_stays_as_it_is(
+    mongod: Mongod, raw: Collection
+) -> None:
+    name = raw.name
+    raw.database[f"{name}.summaries"].insert_one({"made": "before"})
+    store = MongoStore(url=mongod.url, name=name)
+    for _ in range(2):  # The second time both exist.
+        await store.open()
+        await store.close()
+    made, before = (
+        raw.database.command("collStats", it)["wiredTiger"]["creationString"]
+        for it in (name, f"{name}.summaries")
+    )
+    assert "block_compressor=zstd" in made
+    assert "block_compressor=zstd" not in before
+
+
+async def test_every_question_is_answered_from_an_index(store: MongoStore, raw: Collection) -> None:
+    await store.append([push(0, session=f"{n:024x}") for n in range(500)])
+    for wanted in (
+        SessionFilter(conf="other"),
+        SessionFilter(uid="other"),
+        SessionFilter(since=1_800_000_000),
+    ):
+        told = raw.find(mongo._query(wanted)).sort([("at", 1), ("_id", 1)]).explain()
+        assert told["executionStats"]["totalDocsExamined"] == 0
+    told = raw.find({"s": {"$in": [ObjectId(_SESSION)]}}).sort("c").explain()
+    assert told["executionStats"]["totalKeysExamined"] == 0
+
+
+async def test_retention_is_a_lifetime_that_mongodb_looks_after(
+    mongod: Mongod, raw: Collection
+) -> None:
+    async def lifetime(days: int) -> Any:
+        store = MongoStore(url=mongod.url, name=raw.name, retention_days=days)
+        await store.open()
+        await store.close()
+        return raw.index_information()["jmmc_retention"]["expireAfterSeconds"]
+
+    assert await lifetime(30) == 30 * 86400
+    assert await lifetime(7) == 7 * 86400
+    assert await lifetime(0) == 2**31 - 1
+
+
+async def test_mongodb_deletes_what_is_too_old_and_nothing_else(tmp_path: Path) -> None:
+    with started(tmp_path, "--setParameter", "ttlMonitorSleepSecs=1") as mongod:
+        store = MongoStore(url=mongod.url, retention_days=30)
+        await store.open()
+        now = int(datetime.now(UTC).timestamp())
+        await store.append([push(session="a" * 24, samples=(sample(0, ts=now - 40 * 86400),))])
+        await store.append([push(session="b" * 24, samples=(sample(0, ts=now - 20 * 86400),))])
+        for _ in range(100):
+            if await store.count(SessionFilter()) == 1:
+                break
+            await asyncio.sleep(0.1)
+        assert [it.id async for it in store.sessions(SessionFilter())] == ["b" * 24]
+        await store.close()
+
+
+async def test_a_large_collection_is_collected_into_while_its_indexes_are_built(
+    mongod: Mongod, raw: Collection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(mongo, "_INDEX_PATIENCE", 0.0)
+    raw.insert_many(
+        {"conf": f"c{n}", "uid": UID, "m": [{"ts": n, "cq": 1}], "at": datetime(2024, 1, 1)}
+        for n in range(50_000)
+    )
+    store = MongoStore(url=mongod.url, name=raw.name)
+    await store.open()
+    assert store._indexing is not None
+    assert not store._indexing.done(), "the start waited for the indexes"
+    await store.append([push(0)])
+    await store._indexing
+    assert "jmmc_retention" in raw.index_information()
+    await store.close()
+
+
+async def test_indexes_that_take_longer_than_an_operation_may_are_built_all_the_same(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(mongo, "_INDEX_PATIENCE", 0.0)
+    with (
+        started(tmp_path, "--setParameter", "enableTestCommands=1") as mongod,
+        mongod.client() as client,
+    ):
+        raw = client.jmmc["large"]
+        raw.insert_one({"conf": "c", "uid": UID, "m": [], "at": datetime(2024, 1, 1)})
+        held = {"configureFailPoint": "hangAfterStartingIndexBuild"}
+        client.admin.command({**held, "mode": "alwaysOn"})
+        store = MongoStore(url=mongod.url, name=raw.name, timeout=1.0)
+        await store.open()
+        await asyncio.sleep(1.5)
+        client.admin.command({**held, "mode": "off"})
+        assert store._indexing is not None
+        await store._indexing
+        assert "jmmc_retention" in raw.index_information()
+        await store.close()
+
+
+async def test_a_host_brings_its_own_client_and_keeps_it(mongod: Mongod, raw: Collection) -> None:
+    client: AsyncMongoClient[Any] = AsyncMongoClient(mongod.url)
+    app = MetricsCollector(store=MongoStore(client.jmmc[raw.name]), secret="x")
+    assert (await call(app, "POST", "/push", body())).status == 200
+    await app.close()
+
+    assert await client.jmmc[raw.name].count_documents({}) == 1, "its client still works"
+    await client.close()
+
+
+async def test_a_client_that_is_not_asynchronous_is_refused(raw: Collection) -> None:
+    with pytest.raises(TypeError, match="AsyncMongoClient"):
+        MongoStore(raw)  # type: ignore[arg-type]
+
+
+async def test_a_confirmation_waits_for_the_majority_and_the_journal(store: MongoStore) -> None:
+    assert store._sessions is not None
+    assert store._sessions.write_concern.document == {"w": "majority", "j": True}
+
+
+async def test_what_too_few_servers_confirm_is_not_confirmed(replica_set: ReplicaSet) -> None:
+    client: pymongo.AsyncMongoClient[dict[str, Any]] = pymongo.AsyncMongoClient(replica_set.url)
+    collection = client.jmmc["too-few"]
+    first, then = MongoStore(collection), MongoStore(collection)
+    await first.open()
+    await then.open()
+    # As a host may have it, whose replica set has lost a member.
+    then._sessions = collection.with_options(write_concern=pymongo.WriteConcern(4))
+    with pytest.raises(StoreError, match="did not confirm"):
+        await then.append([push(0)])
+    (receipt,) = await first.append([push(0)])
+    assert receipt == Receipt(0), "stored already: sending again is harmless"
+    for store in (first, then):
+        await store.close()
+    await client.close()
+
+
+async def test_an_index_of_an_earlier_version_is_taken_away(
+    mongod: Mongod, raw: Collection
+) -> None:
+    raw.create_index([("d", 1)], name="jmmc_dirty")
+    store = MongoStore(url=mongod.url, name=raw.name)
+    await store.open()
+    await store.close()
+    assert "jmmc_dirty" not in raw.index_information()
+
+
+async def test_a_write_concern_in_the_url_is_respected(mongod: Mongod) -> None:
+    store = MongoStore(url=mongod.url + "&w=1", name="own-concern")
+    await store.open()
+    assert store._sessions is not None
+    assert store._sessions.write_concern.document == {"w": 1}
+    await store.close()
+
+
+async def test_what_the_url_says_of_waiting_is_respected(mongod: Mongod) -> None:
+    url = f"{mongod.url}&serverselectiontimeoutms=1234&appname=mine"
+    store = MongoStore(url=url, name="own-timeouts", timeout=5)
+    await store.open()
+    assert store._client is not None
+    options = store._client.options
+    assert options.server_selection_timeout == 1.234
+    assert options.pool_options.connect_timeout == 5
+    assert options.pool_options.appname == "mine"
+    await store.close()
+
+
+async def _refusal(store: Any) -> str:
+    try:
+        with pytest.raises(StoreError) as refused:
+            await store.open()
+            await store.append([push(0)])
+    finally:
+        await store.close()
+    return f"{type(refused.value).__name__}: {refused.value}"
+
+
+async def test_a_server_that_is_not_there_is_named() -> None:
+    port = free_port()
+    said = await _refusal(open_store(f"mongodb://127.0.0.1:{port}/jmmc", timeout=0.5))
+    assert said.startswith("StoreError: MongoDB: no server that takes writes: 127.0.0.1")
+    assert str(port) in said
+    assert "Topology" not in said
+    assert "configured" not in said
+
+
+@pytest.mark.parametrize(
+    ("url", "words"),
+    [
+        ("mongodb://127.0.0.1", "names no database"),
+        ("mongodb://127.0.0.1:abc/x", "Port contains non-digit"),
+        ("mongodb://127.0.0.1/x?replicaSet=", "MongoDB"),
+    ],
+)
+async def test_a_url_that_will_never_do_is_said_to_be_wrong(url: str, words: str) -> None:
+    assert words in await _refusal(open_store(url, timeout=0.5))
+
+
+async def test_a_server_that_is_too_old_is_refused(
+    mongod: Mongod, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(mongo, "_OLDEST", (99, 0))
+    said = await _refusal(MongoStore(url=mongod.url, name="old"))
+    assert said == "UnusableStore: MongoDB 6.0.5 is too old: 99.0 or newer is needed"
+
+
+@pytest.mark.parametrize(
+    ("name", "options"),
+    [
+        ("capped", {"capped": True, "size": 100_000}),
+        ("view", {"viewOn": "other"}),
+        ("timeseries", {"timeseries": {"timeField": "t"}}),
+    ],
+)
+async def test_a_collection_of_another_kind_is_refused(
+    mongod: Mongod, name: str, options: dict[str, Any]
+) -> None:
+    with mongod.client() as client:
+        client.jmmc.create_collection(name, **options)
+    said = await _refusal(MongoStore(url=mongod.url, name=name))
+    assert said == f"UnusableStore: jmmc.{name}: a plain collection is needed ({name})"
+
+
+@pytest.fixture(scope="module")
+def guarded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Mongod]:
+    """A server that asks who one is: `reader` may read, `writer` may write."""
+    with started(tmp_path_factory.mktemp("guarded"), "--auth") as mongod:
+        with mongod.client() as client:
+            client.admin.command("createUser", "root", pwd="pw", roles=["root"])
+        with pymongo.MongoClient[Any](
+            mongod.url, username="root", password="pw", authSource="admin"
+        ) as root:
+            root.jmmc.command("createUser", "reader", pwd="pw", roles=["read"])
+            root.jmmc.command("createUser", "writer", pwd="pw", roles=["readWrite"])
+        yield mongod
+
+
+@pytest.mark.parametrize(
+    ("user", "words"),
+    [
+        ("", "requires authentication"),
+        ("reader:pw@", "not authorized on jmmc"),
+        ("writer:wrong@", "Authentication failed"),
+    ],
+)
+async def test_a_user_who_may_not_write_is_told_so_at_the_start(
+    guarded: Mongod, user: str, words: str
+) -> None:
+    url = guarded.url.replace("mongodb://", f"mongodb://{user}")
+    said = await _refusal(MongoStore(url=url))
+    assert said.startswith("UnusableStore: MongoDB does not let this user")
+    assert words in said
+    assert "pw" not in said
+
+
+async def test_a_user_who_may_write_to_the_database_is_all_that_is_needed(guarded: Mongod) -> None:
+    store = MongoStore(url=guarded.url.replace("mongodb://", "mongodb://writer:pw@"))
+    await store.open()
+    await store.append([push(0)])
+    await store.check()
+    assert await store.count(SessionFilter()) == 1
+    await store.close()
+
+
+async def test_a_clock_that_goes_backwards_changes_nothing_that_is_stored(
+    store: MongoStore,
+) -> None:
+    await store.append([push(samples=(sample(0, ts=2000),))])
+    await store.append([push(samples=(sample(1, ts=1000),))])
+
+    (session,) = [it async for it in store.sessions(SessionFilter())]
+    assert [it.ts for it in session.samples] == [2000, 1000]
+
+
+async def test_the_indexes_that_could_not_be_built_are_told(
+    mongod: Mongod, raw: Collection, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO)
+    raw.create_index("conf", name="jmmc_conf")
+    said = await _refusal(MongoStore(url=mongod.url, name=raw.name))
+    assert "jmmc_conf" in said

@@ -1,0 +1,159 @@
+"""Where samples stand in MongoDB's documents, and who is kept from putting them elsewhere."""
+
+from collections.abc import AsyncIterator, Iterator
+from typing import Any
+
+import pymongo
+import pytest
+from bson import ObjectId
+from msgspec.structs import replace
+
+from jmmc.core.model import Receipt, Refusal, SessionFilter
+from jmmc.stores.mongo.store import MongoStore
+from tests.support.builders import UID, push, sample, v1_push
+from tests.support.mongod import Mongod
+
+_ID = ObjectId("0" * 23 + "1")
+Collection = pymongo.collection.Collection[dict[str, Any]]
+
+
+@pytest.fixture
+def raw(mongod: Mongod, request: pytest.FixtureRequest) -> Iterator[Collection]:
+    """The collection as another program sees it."""
+    with mongod.client() as client:
+        yield client.jmmc[f"places-{abs(hash(request.node.name))}"]
+
+
+async def _opened(mongod: Mongod, name: str) -> MongoStore:
+    store = MongoStore(url=mongod.url, name=name)
+    await store.open()
+    return store
+
+
+@pytest.fixture
+async def store(mongod: Mongod, raw: Collection) -> AsyncIterator[MongoStore]:
+    store = await _opened(mongod, raw.name)
+    yield store
+    await store.close()
+
+
+@pytest.fixture
+async def other(mongod: Mongod, raw: Collection) -> AsyncIterator[MongoStore]:
+    """Another collector on the same collection."""
+    store = await _opened(mongod, raw.name)
+    yield store
+    await store.close()
+
+
+def _places(raw: Collection) -> list[list[int]]:
+    return [[it["seq"] for it in document["m"]] for document in raw.find().sort("c")]
+
+
+async def test_samples_that_come_in_turn_stand_at_their_places_over_all_documents(
+    store: MongoStore, raw: Collection
+) -> None:
+    for first in range(0, 130, 5):
+        await store.append([push(samples=[sample(seq) for seq in range(first, first + 5)])])
+
+    assert _places(raw) == [[*range(60)], [*range(60, 120)], [*range(120, 130)]]
+    assert not any("o" in it for it in raw.find())
+
+
+async def test_what_comes_out_of_turn_marks_its_document_and_the_next_one_is_in_turn_again(
+    store: MongoStore, raw: Collection
+) -> None:
+    await store.append([push(0)])
+    await store.append([push(samples=[sample(2, full=True), sample(3)])])
+    await store.append([push(1)])
+    await store.append([push(samples=[sample(seq) for seq in range(4, 62)])])
+    await store.append([push(62)])
+
+    assert _places(raw) == [[0, 2, 3, 1, *range(4, 60)], [60, 61, 62]]
+    assert [it.get("o") for it in raw.find().sort("c")] == [True, None]
+
+
+async def test_who_does_not_know_that_a_document_is_out_of_turn_overwrites_nothing(
+    store: MongoStore, other: MongoStore, raw: Collection
+) -> None:
+    """A push that was held up on its way, when its browser has dropped it and gone on elsewhere."""
+    for seq in range(3):
+        await store.append([push(seq)])
+    await other.append([push(samples=[sample(5, '{"cq":5}', full=True)])])
+    assert _places(raw) == [[0, 1, 2, 5]]
+
+    assert await store.append([push(3)]) == [Receipt(3)]
+    assert await other.append([push(4)]) == [Receipt(5)]
+    assert _places(raw) == [[0, 1, 2, 5, 3, 4]]
+
+
+async def test_a_sample_that_two_collectors_store_at_its_place_is_there_once(
+    store: MongoStore, other: MongoStore, raw: Collection
+) -> None:
+    for seq in range(3):
+        await store.append([push(seq)])
+    assert await other.append([push(3), push(4)]) == [Receipt(3), Receipt(4)]
+
+    assert await store.append([push(3)]) == [Receipt(3)]
+    assert await store.append([push(4), push(5)]) == [Receipt(4), Receipt(5)]
+    assert _places(raw) == [[0, 1, 2, 3, 4, 5]]
+
+
+async def test_of_documents_that_are_gone_only_the_sessions_concerned_begin_with_a_hole(
+    store: MongoStore, raw: Collection
+) -> None:
+    sessions = [f"{number:024x}" for number in range(1, 4)]
+    await store.append([push(0, session=it) for it in sessions])
+    raw.delete_one({"_id": ObjectId(sessions[1])})
+
+    receipts = await store.append([push(1, session=it) for it in sessions])
+    assert receipts == [Receipt(1), Receipt(1, hole=True), Receipt(1)]
+    stored = {
+        it.id: [its.seq for its in it.samples] async for it in store.sessions(SessionFilter())
+    }
+    assert stored == {sessions[0]: [0, 1], sessions[1]: [1], sessions[2]: [0, 1]}
+
+
+async def test_samples_that_an_older_backup_lost_are_a_hole_and_the_session_goes_on(
+    store: MongoStore, raw: Collection
+) -> None:
+    for seq in range(4):
+        await store.append([push(seq)])
+    raw.update_one({"_id": _ID}, {"$pop": {"m": 1}})
+    raw.update_one({"_id": _ID}, {"$pop": {"m": 1}})
+
+    await store.append([push(4)])
+    await store.append([push(samples=[sample(6, full=True)])])
+    (session,) = await store.get([str(_ID)])
+    assert [it.seq for it in session.samples] == [0, 1, 4, 6]
+
+
+async def test_a_document_of_an_earlier_version_that_is_out_of_turn_is_not_extended_by_places(
+    store: MongoStore, raw: Collection
+) -> None:
+    elements = [{"ts": 1_700_000_000 + seq, "seq": seq} for seq in (0, 2, 3)]
+    raw.insert_one({"_id": _ID, "conf": "room", "uid": UID, "v": 2, "m": elements})
+
+    for seq in (4, 5):
+        await store.append([push(seq)])
+    assert _places(raw) == [[0, 2, 3, 4, 5]]
+
+
+async def test_who_has_not_read_whose_a_v1_session_is_adds_nothing_to_that_of_somebody_else(
+    store: MongoStore, other: MongoStore, raw: Collection
+) -> None:
+    await store.append([v1_push(opens=True)])
+    theirs = replace(v1_push(opens=True), conf="elsewhere")
+
+    assert await other.append([theirs]) == [Refusal.OTHER_OWNER]
+    (document,) = raw.find()
+    assert len(document["m"]) == 1
+
+
+async def test_a_v1_session_that_was_deleted_elsewhere_is_not_made_anew_without_its_beginning(
+    store: MongoStore, other: MongoStore, raw: Collection
+) -> None:
+    await store.append([v1_push(opens=True)])
+    assert (await other.erase(SessionFilter())).sessions == 1
+
+    assert await store.append([v1_push('{"cq":1}')]) == [Refusal.UNKNOWN_SESSION]
+    assert raw.count_documents({}) == 0

@@ -1,0 +1,196 @@
+"""What is special to the SQLite store: its file."""
+
+import sqlite3
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from jmmc.core.errors import StoreError, UnusableStore
+from jmmc.core.model import SessionFilter
+from jmmc.stores import open_store
+from jmmc.stores.sqlite.schema import APPLICATION_ID, migrations
+from jmmc.stores.sqlite.store import SqliteStore
+from tests.support.builders import push
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "calls.db"
+
+
+async def _made(path: Path) -> None:
+    store = SqliteStore(path)
+    await store.open()
+    await store.append([push(0)])
+    await store.close()
+
+
+def _foreign(path: Path) -> None:
+    with sqlite3.connect(path) as connection:
+        connection.execute("CREATE TABLE birds (name TEXT)")
+    connection.close()
+
+
+def _named_foreign(path: Path) -> None:
+    with sqlite3.connect(path) as connection:
+        connection.execute("CREATE TABLE birds (name TEXT)")
+        connection.execute("PRAGMA application_id = 7")
+    connection.close()
+
+
+def _too_new(path: Path) -> None:
+    with sqlite3.connect(path) as connection:
+        connection.execute("CREATE TABLE future (name TEXT)")
+        connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+        connection.execute("PRAGMA user_version = 999")
+    connection.close()
+
+
+def _nothing_inside(path: Path) -> None:
+    with sqlite3.connect(path) as connection:
+        connection.execute("CREATE TABLE birds (name TEXT)")
+    connection.close()
+    content = bytearray(path.read_bytes())
+    content[100:] = b"\xff" * (len(content) - 100)
+    path.write_bytes(content)
+
+
+REFUSED: dict[str, tuple[Callable[[Path], object], str]] = {
+    "text": (lambda path: path.write_text("hello\n" * 100), "not an SQLite file"),
+    "cut short": (lambda path: path.write_bytes(b"SQLite format 3\0" + b"x" * 20), "damaged"),
+    "a head and nothing behind it": (_nothing_inside, "calls.db: database disk image is malformed"),
+    "another program's": (_foreign, "another program"),
+    "another program's, with its id": (_named_foreign, "another program"),
+    "of a newer version": (_too_new, "newer version"),
+}
+
+
+@pytest.mark.parametrize("kind", REFUSED)
+async def test_a_file_that_is_not_ours_is_refused_and_left_as_it_was(path: Path, kind: str) -> None:
+    make, words = REFUSED[kind]
+    make(path)
+    before = path.read_bytes()
+    store = SqliteStore(path)
+    with pytest.raises(UnusableStore, match=words) as refused:
+        await store.open()
+    await store.close()
+
+    assert str(path) in str(refused.value)
+    assert path.read_bytes() == before
+    assert [it.name for it in path.parent.iterdir()] == [path.name]
+
+
+async def test_a_file_damaged_in_the_middle_is_refused_or_found_by_the_check(path: Path) -> None:
+    await _made(path)
+    content = bytearray(path.read_bytes())
+    content[4096 : 4096 * 4] = b"\xff" * 4096 * 3
+    path.write_bytes(content)
+    store = SqliteStore(path)
+    with pytest.raises(StoreError):
+        await store.open()
+        assert await store.verify() == []
+        await store.append([push(1)])
+    await store.close()
+
+
+async def test_a_folder_that_does_not_exist_is_named(tmp_path: Path) -> None:
+    with pytest.raises(UnusableStore, match="does not exist"):
+        await SqliteStore(tmp_path / "no" / "calls.db").open()
+
+
+async def test_a_folder_in_place_of_the_file_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(UnusableStore, match="directory"):
+        await SqliteStore(tmp_path).open()
+
+
+@pytest.mark.parametrize("url", ["", "calls.db", "sqlite://calls.db", "redis://x", "sqlite:///"])
+def test_a_url_that_names_no_store_is_refused(url: str) -> None:
+    with pytest.raises(UnusableStore, match="expected sqlite"):
+        open_store(url)
+
+
+async def test_an_empty_file_is_taken(path: Path) -> None:
+    path.touch()
+    await _made(path)
+
+
+async def test_a_first_start_that_was_killed_is_begun_again(path: Path) -> None:
+    """The file exists, its header is SQLite's, and no migration was committed."""
+    connection = sqlite3.connect(path)
+    connection.execute("PRAGMA journal_mode = WAL")
+    connection.close()
+    await _made(path)
+
+
+async def test_a_first_start_that_was_killed_in_its_first_step_is_begun_again(path: Path) -> None:
+    """SQLite's own file of what is to be undone is still there."""
+    connection = sqlite3.connect(path)
+    connection.execute("PRAGMA user_version = 0")
+    connection.execute("VACUUM")
+    connection.close()
+    path.with_name("calls.db-journal").touch()
+    await _made(path)
+
+
+async def test_the_header_names_us_even_while_everything_is_still_in_the_log(path: Path) -> None:
+    """A second process must know the file before the first one has emptied its log."""
+    first, second = SqliteStore(path), SqliteStore(path)
+    await first.open()
+    await first.append([push(0)])
+    await second.open()
+
+    assert await second.count(SessionFilter()) == 1
+    await first.close()
+    await second.close()
+
+
+async def test_a_commit_is_an_fsync_and_readers_never_wait(path: Path) -> None:
+    store = SqliteStore(path)
+    await store.open()
+
+    def pragma(name: str) -> object:
+        connection = store._writer.connection
+        assert connection is not None
+        return connection.execute(f"PRAGMA {name}").fetchone()[0]
+
+    assert await store._writer.run(lambda: pragma("journal_mode")) == "wal"
+    assert await store._writer.run(lambda: pragma("synchronous")) == 2, "FULL"
+    assert await store._writer.run(lambda: pragma("user_version")) == len(migrations())
+    assert await store._writer.run(lambda: pragma("application_id")) == APPLICATION_ID
+    await store.close()
+
+
+async def test_a_full_disk_stores_nothing_of_the_batch_and_is_got_over(path: Path) -> None:
+    store = SqliteStore(path)
+    await store.open()
+    await store.append([push(0)])
+    connection = store._writer.connection
+    assert connection is not None
+    (pages,) = connection.execute("PRAGMA page_count").fetchone()
+    connection.execute(f"PRAGMA max_page_count = {pages}")
+    large = [push(*range(100), session=f"{number:024x}") for number in range(50)]
+    with pytest.raises(StoreError, match="full") as failed:
+        await store.append(large)
+    assert isinstance(failed.value.__cause__, sqlite3.OperationalError)
+    assert await store.count(SessionFilter()) == 1
+
+    connection.execute("PRAGMA max_page_count = 1000000")
+    await store.append(large)
+    assert await store.count(SessionFilter()) == 50, "one of them was there before"
+    await store.close()
+
+
+async def test_a_session_that_another_process_deleted_is_made_anew(path: Path) -> None:
+    store = SqliteStore(path)
+    await store.open()
+    await store.append([push(0)])
+    with sqlite3.connect(path) as other:
+        other.execute("DELETE FROM samples")
+        other.execute("DELETE FROM sessions")
+    other.close()
+    (receipt,) = await store.append([push(1)])
+
+    assert receipt.hole, "the browser must be asked for a full sample"  # type: ignore[union-attr]
+    assert await store.count(SessionFilter()) == 1
+    await store.close()

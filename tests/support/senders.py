@@ -1,0 +1,119 @@
+"""Browsers in their logic, many at once: each keeps what is not confirmed and sends it again."""
+
+import asyncio
+import json
+import random
+import secrets
+import time
+from collections.abc import Sequence
+from itertools import cycle
+from typing import Any
+
+from tests.support.servers import PREFIX
+
+_LONGEST = 30  # Seconds for an answer; no limit of ours is longer, so then a test has failed.
+_UID = "a40bcaa8-8b36-11ec-a8a3-0242ac120002"
+
+
+class Sender:
+    """One browser: one push at a time, to the ports in turn, the next after some `pause` seconds.
+
+    `refused` counts the answers 503, `slowest` is the longest wait for an answer in seconds.
+    """
+
+    def __init__(self, name: str, seed: int, *, pause: float = 0.05) -> None:
+        self.conf = name
+        self.sid = secrets.token_hex(16)
+        self.confirmed = -1
+        self.sent = -1
+        self.refused = 0
+        self.slowest = 0.0
+        self._chance = random.Random(seed)
+        self._pause = pause
+
+    async def run(self, ports: Sequence[int], until: asyncio.Event) -> None:
+        turns = cycle(ports)
+        while not until.is_set():
+            try:
+                reader, writer = await asyncio.open_connection("127.0.0.1", next(turns))
+            except OSError:
+                await asyncio.sleep(0.05)
+                continue
+            try:
+                while not until.is_set():
+                    await self._push(reader, writer)
+                    if len(ports) > 1:
+                        break
+            except TimeoutError:  # Before OSError, whose kind it is.
+                raise
+            except (OSError, asyncio.IncompleteReadError):
+                pass
+            finally:
+                writer.close()
+
+    async def _push(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self.sent = max(self.sent, self.confirmed + self._chance.randint(1, 3))
+        samples = [
+            {"seq": seq, "age": 0, "m": {"cq": seq % 100, "u": {"bw": seq}}}
+            for seq in range(self.confirmed + 1, self.sent + 1)
+        ]
+        push = {"v": 2, "sid": self.sid, "uid": _UID, "conf": self.conf, "samples": samples}
+        body = json.dumps(push).encode()
+        began = time.monotonic()
+        writer.write(
+            b"POST %s/push HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n%s"
+            % (PREFIX.encode(), len(body), body)
+        )
+        async with asyncio.timeout(_LONGEST):
+            head = await reader.readuntil(b"\r\n\r\n")
+            length = int(head.lower().partition(b"content-length: ")[2].split(b"\r\n")[0])
+            answer = json.loads(await reader.readexactly(length))
+        self.slowest = max(self.slowest, time.monotonic() - began)
+        if head.startswith(b"HTTP/1.1 200"):
+            assert answer["ack"] >= self.confirmed
+            self.confirmed = answer["ack"]
+            await asyncio.sleep(self._chance.uniform(0, 2 * self._pause))
+        else:
+            assert head.startswith(b"HTTP/1.1 503"), head
+            assert b"retry-after" in head.lower()
+            self.refused += 1
+            await asyncio.sleep(0.1)
+
+
+class Load:
+    """Senders at work, until the block ends."""
+
+    def __init__(self, senders: Sequence[Sender], *ports: int) -> None:
+        self._senders = senders
+        self._ports = ports
+        self._until = asyncio.Event()
+
+    async def __aenter__(self) -> "Load":
+        self._tasks = [
+            asyncio.create_task(it.run(self._ports, self._until)) for it in self._senders
+        ]
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        self._until.set()
+        await asyncio.gather(*self._tasks)
+
+    async def confirms(self, more: int = 3, seconds: float = 60) -> None:
+        """Wait until every sender has that many samples more confirmed."""
+        goals = [it.confirmed + more for it in self._senders]
+        deadline = time.monotonic() + seconds
+        while any(it.confirmed < goal for it, goal in zip(self._senders, goals, strict=True)):
+            assert time.monotonic() < deadline, "no progress"
+            await asyncio.sleep(0.05)
+
+
+def assert_stored_once(exported: Sequence[dict[str, Any]], senders: Sequence[Sender]) -> None:
+    """Everything that was confirmed is there, nothing twice, nothing changed."""
+    sessions = {it["conf"]: it["m"] for it in exported}
+    for sender in senders:
+        stored = [it["seq"] for it in sessions.get(sender.conf, [])]
+        assert stored == sorted(set(stored)), "a sample is stored twice"
+        missing = set(range(sender.confirmed + 1)) - set(stored)
+        assert not missing, f"acknowledged and missing: {sorted(missing)}"
+        for sample in sessions.get(sender.conf, []):
+            assert sample["u"]["bw"] == sample["seq"]

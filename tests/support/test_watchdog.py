@@ -1,0 +1,74 @@
+"""Whatever a test does, the run ends, says that it failed and shows where it hung."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.support.paths import ROOT
+
+_FIXTURE_HANGS_AFTER_A_FAILURE = """
+import asyncio, pytest
+
+@pytest.fixture
+async def hangs():
+    yield
+    await asyncio.Event().wait()
+
+async def test_that_fails(hangs):
+    raise AssertionError
+
+def test_after():
+    pass
+"""
+_TASK_TAKES_EVERYTHING_FOR_A_FAILURE_OF_ITS_OWN = """
+import asyncio
+async def test_that_never_ends():
+    while True:
+        try:
+            await forever()
+        except BaseException:  # Of the lines around the inner one.
+            pass
+
+async def forever():
+    while True:
+        try:
+            await asyncio.sleep(0)
+        except BaseException:
+            pass
+
+def test_after():
+    pass
+"""
+
+
+@pytest.mark.parametrize(
+    "code",
+    [_FIXTURE_HANGS_AFTER_A_FAILURE, _TASK_TAKES_EVERYTHING_FOR_A_FAILURE_OF_ITS_OWN],
+    ids=["a fixture", "a task"],
+)
+def test_a_run_that_hangs_ends_with_its_stacks_and_is_no_whole_run(
+    tmp_path: Path, code: str
+) -> None:
+    (tmp_path / "test_it.py").write_text(code)
+    plugins = ("xdist.plugin", "pytest_timeout", "pytest_asyncio.plugin", "tests.support.watchdog")
+    options = [it for plugin in plugins for it in ("-p", plugin)]
+    options += ["-n", "1", "--dist", "loadfile", "--max-worker-restart", "0"]
+    options += ["-c", str(ROOT / "pyproject.toml"), "--rootdir", str(tmp_path)]
+    options += ["-p", "no:cacheprovider"]
+    options += ["-o", "timeout=1", "-o", "faulthandler_timeout=2", "-o", "teardown_timeout=2"]
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", *options, str(tmp_path)],
+        cwd=ROOT,
+        env={**os.environ, "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"},  # Quicker
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    said = done.stdout + done.stderr
+    assert done.returncode == pytest.ExitCode.INTERNAL_ERROR, said
+    assert "Timeout (0:00:02)!" in said
+    assert "run_forever" in said
+    assert "crashed while running 'test_it.py::test_that_" in said

@@ -1,0 +1,238 @@
+"""`GET /metrics`: what it says, to whom, at what price."""
+
+import asyncio
+import gzip
+import secrets
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from prometheus_client.parser import text_string_to_metric_families as parsed
+from starlette.applications import Starlette
+from starlette.routing import Mount
+
+from jmmc import MetricsCollector, dashboard
+from jmmc.accounts import tokens
+from jmmc.core.errors import REASONS, StoreError
+from jmmc.core.model import Condition
+from jmmc.monitoring.instruments import INSTRUMENTS, LABELS, series_of
+from jmmc.settings import Settings
+from jmmc.stores import open_store
+from jmmc.stores.sqlite.store import SqliteStore
+from jmmc.web.site import Server, TwoPorts, create_app
+from tests.support.builders import SID, UID, Answer, body, call, v1_body, wire_sample
+
+_PUSH = f"{Settings().prefix}/push"
+
+
+class Away(SqliteStore):
+    """A store that can be switched off."""
+
+    away = False
+
+    async def append(self, pushes: Any) -> Any:
+        if self.away:
+            raise StoreError("away")
+        return await super().append(pushes)
+
+    async def check(self) -> Condition:
+        if self.away:
+            raise StoreError("away")
+        return await super().check()
+
+    async def read(self, statement: str, values: Any) -> Any:
+        if self.away:
+            raise StoreError("away")
+        return await super().read(statement, values)
+
+
+@pytest.fixture
+def store_class() -> type[Away]:
+    return Away
+
+
+async def _get(app: Any, **more: Any) -> Answer:
+    return await call(app, "GET", "/metrics", client="127.0.0.1", **more)
+
+
+async def _figures(app: Any, **more: Any) -> dict[tuple[str, ...], float]:
+    """By name of the series and the values of its labels, in the order of the instrument."""
+    answer = await _get(app, **more)
+    assert answer.status == 200, answer.body
+    order = {name: (*it.labels, "le") for it in INSTRUMENTS for name in series_of(it)}
+    return {
+        (
+            it.name,
+            *(it.labels[label] for label in order.get(it.name, ()) if label in it.labels),
+        ): it.value
+        for family in parsed(answer.body.decode())
+        for it in family.samples
+    }
+
+
+async def test_each_push_has_exactly_one_outcome(app: Server) -> None:
+    trimmed = body(wire_sample(0, {"cq": 900}), sid=secrets.token_hex(16))
+    for content in (
+        body(js="1.2.3"),
+        trimmed,
+        body(uid="nobody"),
+        v1_body({"br": "br", "cq": 90}),
+        b"not JSON",
+    ):
+        await call(app, "POST", _PUSH, content)
+    figures = await _figures(app)
+    pushes = {key[1:]: n for key, n in figures.items() if key[0] == "jmmc_pushes_total" and n}
+    assert pushes == {
+        ("accepted", ""): 2,
+        ("trimmed", ""): 1,
+        ("rejected", "bad_uid"): 1,
+        ("rejected", "malformed"): 1,
+    }
+    assert {key[2] for key in figures if key[0] == "jmmc_pushes_total"} == {"", *REASONS}
+    assert figures["jmmc_batch_pushes_sum",] == figures["jmmc_commit_seconds_count",] == 3
+    assert figures["jmmc_first_pushes_total", "1.2.3"] == 1
+    assert figures["jmmc_first_pushes_total", "ancestor"] == 1
+    assert figures["jmmc_first_pushes_total", "unknown"] == 1
+
+
+async def test_every_instrument_is_there_with_its_labels(app: Server) -> None:
+    await call(app, "POST", _PUSH, body(js="1.2.3"))
+    await _settled(app)
+    families = {it.name: it for it in parsed((await _get(app)).body.decode())}
+    for it in INSTRUMENTS:
+        family = families[it.name]
+        assert (family.type, family.documentation) == (it.kind, it.description)
+        assert {label for one in family.samples for label in one.labels} - {"le"} == set(it.labels)
+        assert set(it.labels) <= set(LABELS)
+    assert "process_resident_memory" in " ".join(families)
+
+
+async def test_versions_of_the_script_are_few(app: Server) -> None:
+    for n in range(30):
+        await call(app, "POST", _PUSH, body(js=f"1.0.{n}", sid=secrets.token_hex(16)))
+    for js in ("<script>", 5, None, "1" * 300):
+        await call(app, "POST", _PUSH, body(js=js, sid=secrets.token_hex(16)))
+    figures = await _figures(app)
+    scripts = {key[1]: n for key, n in figures.items() if key[0] == "jmmc_first_pushes_total"}
+    assert len(scripts) <= 12
+    assert sum(scripts.values()) == 34
+    assert scripts["unknown"] == 4
+    assert figures["jmmc_pushes_total", "accepted", ""] == 34, "no push is lost for a label"
+
+
+async def test_nothing_personal_is_told(app: Server) -> None:
+    await call(app, "POST", _PUSH, body(conf="secret-room"), client="203.0.113.77")
+    await _settled(app)
+    text = (await _get(app)).body.decode()
+    for it in ("secret-room", UID, SID, "203.0.113", app.metrics.collector.settings.store):
+        assert it not in text
+
+
+async def _settled(app: Server, meetings: float = 1) -> dict[tuple[str, ...], float]:
+    """The figures, once the summaries know everything."""
+    async with asyncio.timeout(20):
+        while True:
+            figures = await _figures(app)
+            if figures.get(("jmmc_meetings",)) == meetings:
+                return figures
+            await asyncio.sleep(0.1)
+
+
+async def test_who_is_there_and_for_how_long(app: Server) -> None:
+    readings = {"br": "Chrome 131", "cq": 95, "rtt": 40, "t": {"sr": "eu", "tp": "udp"}}
+    samples = [wire_sample(0, readings, age=60), wire_sample(1, {"cq": 5}, age=20)]
+    await call(app, "POST", _PUSH, body(*samples, wire_sample(2, {}, age=0)))
+    figures = await _settled(app)
+    place = ("eu", "Chrome", "udp")
+    assert figures["jmmc_participants", *place, "poor"] == 1
+    assert sum(n for key, n in figures.items() if key[0] == "jmmc_participants") == 1
+    assert figures["jmmc_call_seconds_total", *place, "good"] == 40
+    assert figures["jmmc_call_seconds_total", *place, "poor"] == 20
+    assert figures["jmmc_call_rtt_seconds_bucket", "eu", "0.02"] == 0
+    assert figures["jmmc_call_rtt_seconds_bucket", "eu", "0.05"] == 60
+    assert (figures["jmmc_summaries_leader",], figures["jmmc_summaries_backlog",]) == (1, 0)
+
+
+async def test_of_two_collectors_on_one_store_one_tells_of_the_calls(
+    app: Server, tmp_path: Path
+) -> None:
+    samples = [wire_sample(0, {"cq": 95}, age=30), wire_sample(1, {}, age=0)]
+    await call(app, "POST", _PUSH, body(*samples))
+    first = await _settled(app)
+    other = create_app(Settings.of(secret="x"), store=open_store(f"sqlite:///{tmp_path}/calls.db"))
+    second = await _figures(other)
+    assert first["jmmc_summaries_leader",] + second["jmmc_summaries_leader",] == 1
+    assert not [key for key in second if key[0] in ("jmmc_participants", "jmmc_meetings")]
+    for figures, seconds in ((first, 30), (second, 0)):
+        counted = [n for key, n in figures.items() if key[0] == "jmmc_call_seconds_total"]
+        assert sum(counted) == seconds
+    await other.metrics.close()
+
+
+async def test_it_is_closed_as_the_api_is(app: Server, store: Away) -> None:
+    far = await call(app, "GET", "/metrics", client="203.0.113.9")
+    assert (far.status, far.headers["content-type"]) == (403, "application/problem+json")
+    secret = await tokens.create(store.reports, "prometheus", ("read",), 0)
+    assert (await _get(app)).status == 401
+    headers = {"authorization": f"Bearer {secret}"}
+    assert (await call(app, "GET", "/metrics", headers=headers)).status == 200
+    export = await tokens.create(store.reports, "backup", ("export",), 0)
+    assert (await _get(app, headers={"authorization": f"Bearer {export}"})).status == 403
+
+
+async def test_while_the_store_is_down_it_says_so_to_whoever_was_let_in(
+    app: Server, store: Away
+) -> None:
+    secret = await tokens.create(store.reports, "prometheus", ("read",), 0)
+    headers = {"authorization": f"Bearer {secret}"}
+    before = await _figures(app, headers=headers)
+    assert (before["jmmc_store_up",], before["jmmc_store_errors_total", "commit"]) == (1, 0)
+    store.away = True
+    assert (await call(app, "POST", _PUSH, body())).status == 503
+    during = await _figures(app, headers=headers)
+    assert (during["jmmc_store_up",], during["jmmc_store_errors_total", "commit"]) == (0, 1)
+    assert during["jmmc_pushes_total", "rejected", "store_down"] == 1
+    assert ("jmmc_store_bytes",) not in during, "unknown is not zero"
+    assert (await _get(app, headers={"authorization": "Bearer guess"})).status == 503
+
+
+async def test_openmetrics_and_gzip_for_those_who_ask(app: Server) -> None:
+    headers = {"accept": "application/openmetrics-text;version=1.0.0", "accept-encoding": "gzip"}
+    answer = await _get(app, headers=headers)
+    assert answer.headers["content-type"].startswith("application/openmetrics-text")
+    assert gzip.decompress(answer.body).endswith(b"# EOF\n")
+
+
+async def test_a_port_of_its_own_shows_figures_to_anybody_and_nothing_else(app: Server) -> None:
+    both = TwoPorts(app, 9464)
+
+    async def ask(path: str, port: int, method: str = "GET") -> int:
+        async def on_port(scope: Any, receive: Any, send: Any) -> None:
+            await both({**scope, "server": ("10.0.0.1", port)}, receive, send)
+
+        return (await call(on_port, method, path, body(), client="203.0.113.9")).status
+
+    assert await ask("/metrics", 9464) == 200
+    assert await ask("/metrics", 8080) == 403
+    assert await ask("/metrics", 9464, "POST") == 405
+    assert await ask(_PUSH, 9464, "POST") == 404
+    assert await ask("/healthz", 9464) == 404
+    assert await ask(_PUSH, 8080, "POST") == 200
+
+
+async def test_a_mounted_app_has_it_too(tmp_path: Path) -> None:
+    metrics = MetricsCollector(store=f"sqlite:///{tmp_path}/calls.db", secret="x")
+    host = Starlette(routes=[Mount("/calls", dashboard(metrics))])
+    answer = await call(host, "GET", "/calls/metrics", client="127.0.0.1")
+    assert b"jmmc_build_info{" in answer.body
+    await metrics.close()
+
+
+def test_one_port_for_two_things_is_refused_in_one_line(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "jmmc", "serve", "--store", f"sqlite:///{tmp_path}/x.db"]
+    command += ["--port", "18999", "--metrics-port", "18999"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60)
+    assert done.returncode == 1
+    assert done.stderr == "jmmc: metrics_port 18999: pushes come there; choose another\n"

@@ -1,0 +1,481 @@
+"""The API: what it answers, to whom, and how it says no."""
+
+import asyncio
+import csv
+import io
+import json
+import re
+import shutil
+from functools import partial
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlencode
+
+import msgspec
+import pyarrow.parquet
+import pytest
+
+from jmmc.accounts import tokens
+from jmmc.alerting.evaluator import Record
+from jmmc.alerting.rules import State
+from jmmc.core.model import Dialect, Push, SessionFilter
+from jmmc.maintenance.erase import forget
+from jmmc.settings import Settings
+from jmmc.stores import Store
+from jmmc.stores.sqlite.store import SqliteStore
+from jmmc.web.site import Server, create_app
+from tests.support.builders import Answer, call
+from tests.web.dashboard.lives import LIVES, WINDOW, fill
+
+_WINDOW = urlencode(WINDOW)
+
+
+async def _live(file: Path) -> None:
+    store = SqliteStore(file)
+    await store.open()
+    await fill(store)
+    await store.close()
+
+
+@pytest.fixture(scope="module")
+def lived(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    file = tmp_path_factory.mktemp("lived") / "calls.db"
+    asyncio.run(_live(file))
+    return file
+
+
+@pytest.fixture
+def file(lived: Path, tmp_path: Path) -> Path:
+    """A store of the test's own, with a life whose truth is known."""
+    return shutil.copy(lived, tmp_path / "calls.db")
+
+
+async def _get(app: Server, path: str, **more: Any) -> Answer:
+    return await call(app, "GET", f"/api/v1{path}", client="127.0.0.1", **more)
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        f"/overview?{_WINDOW}",
+        f"/conferences?{_WINDOW}&limit=3",
+        f"/conferences/{LIVES[0].session.conf.replace('%', '%25')}?{_WINDOW}",
+        f"/meetings?{_WINDOW}",
+        f"/meetings/{LIVES[3].session.id}",
+        f"/sessions?{_WINDOW}&browser=Chrome",
+        f"/sessions/{LIVES[3].session.id}",
+        f"/participants/{LIVES[3].session.uid}?{_WINDOW}",
+        *(f"/compare?{_WINDOW}&by={it}" for it in ("browser", "os", "region", "network", "codec")),
+        f"/usage?{_WINDOW}&period=week",
+        "/search?q=room",
+    ],
+)
+async def test_every_path_answers_json_with_times_in_iso(app: Server, path: str) -> None:
+    answer = await _get(app, path)
+    assert answer.status == 200, answer.body
+    assert answer.headers["content-type"] == "application/json"
+    assert answer.headers["cache-control"] == "no-store"
+    text = answer.body.decode()
+    assert answer.json
+    assert "2026-09-2" in text or "/compare" in path
+    assert not re.search(r":17899\d{5}\b", text), "a time as a number"
+
+
+async def test_the_answer_is_the_truth(app: Server) -> None:
+    overview = (await _get(app, f"/overview?{_WINDOW}")).json
+    assert overview["sessions"] == 60
+    assert overview["conferences"] == len({it.session.conf for it in LIVES})
+    life = next(it for it in LIVES if it.troubles)
+    session = (await _get(app, f"/sessions/{life.session.id}")).json
+    assert [it["spell"]["grade"] for it in session["spells"]]
+    assert session["summary"]["region"] == life.region
+    assert session["grades"][0]["grade"] == "unknown"
+    assert len(session["times"]) == len(life.session.samples)
+
+
+async def test_pages_are_followed_by_their_cursor(app: Server) -> None:
+    seen: list[str] = []
+    cursor = ""
+    while True:
+        answer = (await _get(app, f"/sessions?{_WINDOW}&limit=25{cursor}")).json
+        seen += [it["session"] for it in answer["items"]]
+        if answer["next"] is None:
+            break
+        cursor = f"&cursor={answer['next']}"
+    assert len(seen) == len(set(seen)) == 60
+
+
+@pytest.mark.parametrize(
+    ("path", "status", "words"),
+    [
+        ("/overview?since=yesterday", 400, "expected a date or time"),
+        ("/overview?since=2026-09-23&until=2026-09-22", 400, "since before until"),
+        ("/overview?until=0001-01-01", 400, "from 1970-01-01"),
+        ("/overview?since=9999-12-30&until=9999-12-31T23:59:59-23:59", 400, "to 9999-12-31"),
+        ("/overview?grade=bad", 400, "expected unknown, good, fair, poor"),
+        ("/overview?weather=bad", 400, "Unknown parameter weather"),
+        ("/sessions?conf[$ne]=x", 400, "Unknown parameter conf[$ne]"),
+        ("/sessions?limit=0", 400, "1..500"),
+        ("/sessions?cursor=x", 400, "cursor"),
+        ("/sessions?cursor=99999999999999999999:x", 400, "cursor"),
+        ("/compare?by=weather", 400, "expected browser"),
+        ("/usage?period=hour", 400, "expected day"),
+        ("/sessions/xyz", 400, "24 hex digits"),
+        ("/sessions/" + "f" * 24, 404, "not known"),
+        ("/meetings/" + "f" * 24, 404, "not known"),
+        ("/participants/nobody", 404, "nobody"),
+        ("/conferences/none", 404, "nobody was there"),
+        ("/nothing", 404, "No such path"),
+        ("/export?what=sessions&format=csv", 400, "ndjson only"),
+        ("/export?format=xls", 400, "expected ndjson"),
+    ],
+)
+async def test_what_is_wrong_is_said_as_a_problem(
+    app: Server, path: str, status: int, words: str
+) -> None:
+    answer = await _get(app, path)
+    assert answer.status == status
+    assert answer.headers["content-type"] == "application/problem+json"
+    assert words in f"{answer.json['title']} {answer.json['detail']}"
+
+
+async def test_another_method_is_refused(app: Server) -> None:
+    answer = await call(app, "POST", "/api/v1/overview", client="127.0.0.1")
+    assert answer.status == 405
+    answer = await call(app, "POST", "/api/v1/participants/x", client="127.0.0.1")
+    assert set(answer.headers["allow"].split(", ")) == {"DELETE", "GET", "HEAD"}
+
+
+async def test_without_a_token_only_this_machine_may_ask(app: Server) -> None:
+    assert (await call(app, "GET", "/api/v1/overview", client="127.0.0.1")).status == 200
+    assert (await call(app, "GET", "/api/v1/overview", client="::1")).status == 200
+    far = await call(app, "GET", "/api/v1/overview", client="203.0.113.9")
+    assert far.status == 403
+    assert "jmmc token create" in far.json["detail"]
+    proxied = {"x-forwarded-for": "203.0.113.9"}
+    through = await call(app, "GET", "/api/v1/overview", client="127.0.0.1", headers=proxied)
+    assert through.status == 403, "a proxy on this machine speaks for others"
+
+
+async def test_with_a_token_it_is_needed_everywhere(app: Server, store: Store) -> None:
+    secret = await tokens.create(store.reports, "ops", ["read"], 0)
+    assert (await _get(app, "/overview")).status == 401
+    assert (await _get(app, "/overview")).headers["www-authenticate"] == "Bearer"
+
+    async def ask(path: str, token: str) -> int:
+        headers = {"authorization": f"Bearer {token}"}
+        return (
+            await call(app, "GET", f"/api/v1{path}", client="203.0.113.9", headers=headers)
+        ).status
+
+    assert await ask("/overview", secret) == 200
+    assert await ask("/overview", secret + "x") == 401
+    assert await ask("/export", secret) == 403
+    taker = await tokens.create(store.reports, "taker", ["read", "export"], 0)
+    assert len((await _file(app, f"{_WINDOW}&what=summaries", taker)).splitlines()) == 60
+    await tokens.revoke(store.reports, "ops")
+    assert await ask("/overview", secret) == 401
+
+
+async def test_tokens_are_stored_as_digests_only(store: Store) -> None:
+    secret = await tokens.create(store.reports, "ops", ["read"], 7)
+    records = await store.reports.records("token")
+    assert secret not in json.dumps([[key, it.decode()] for key, it in records.items()])
+    with pytest.raises(tokens.TokenError, match="already"):
+        await tokens.create(store.reports, "ops", ["read"], 7)
+    with pytest.raises(tokens.TokenError, match="no token"):
+        await tokens.revoke(store.reports, "none")
+
+
+async def test_guessing_tokens_is_slowed_down(app: Server, store: Store) -> None:
+    await tokens.create(store.reports, "ops", ["read"], 0)
+    headers = {"authorization": "Bearer wrong"}
+    statuses = [
+        (await call(app, "GET", "/api/v1/overview", client="203.0.113.9", headers=headers)).status
+        for _ in range(30)
+    ]
+    assert statuses[0] == 401
+    assert statuses[-1] == 429
+
+
+async def test_too_many_questions_are_refused(store: Store) -> None:
+    app = create_app(Settings.of(secret="x", max_queries_per_minute=5), store=store)
+    answers = [await _get(app, "/search?q=a") for _ in range(20)]
+    assert answers[0].status == 200
+    assert answers[-1].status == 429
+    assert int(answers[-1].headers["retry-after"]) >= 1
+    await app.metrics.close()
+
+
+async def test_the_api_describes_itself(app: Server) -> None:
+    description = (await _get(app, "/openapi.json")).json
+    assert description["openapi"] == "3.1.0"
+    assert "/api/v1/sessions/{id}" in description["paths"]
+    began = description["components"]["schemas"]["Summary"]["properties"]["began"]
+    assert began == {"type": "string", "format": "date-time"}
+    page = await _get(app, "/")
+    assert "GET /api/v1/overview" in page.body.decode()
+    assert "default-src 'none'" in page.headers["content-security-policy"]
+
+
+def _fits(value: Any, schema: dict[str, Any], components: dict[str, Any], where: str) -> None:
+    if "$ref" in schema:
+        schema = components[schema["$ref"].rpartition("/")[2]]
+    if "anyOf" in schema:
+        errors = []
+        for one in schema["anyOf"]:
+            try:
+                return _fits(value, one, components, where)
+            except AssertionError as error:
+                errors.append(str(error))
+        raise AssertionError(f"{where}: {errors}")
+    names = schema.get("type", [])
+    kinds: dict[str, Any] = {
+        "object": dict,
+        "array": list,
+        "string": str,
+        "integer": int,
+        "number": (int, float),
+        "boolean": bool,
+        "null": type(None),
+    }
+    allowed = tuple(kinds[it] for it in ([names] if isinstance(names, str) else names))
+    assert not allowed or isinstance(value, allowed), f"{where}: {value!r} is no {names}"
+    if isinstance(value, dict) and "properties" in schema:
+        assert set(value) == set(schema["properties"]), where
+        for name, it in value.items():
+            _fits(it, schema["properties"][name], components, f"{where}.{name}")
+    if isinstance(value, list) and "items" in schema:
+        for it in value:
+            _fits(it, schema["items"], components, f"{where}[]")
+    return None
+
+
+@pytest.mark.parametrize(
+    ("path", "query"),
+    [
+        ("/overview", _WINDOW),
+        ("/conferences", _WINDOW),
+        ("/meetings/{id}", ""),
+        ("/sessions", _WINDOW),
+        ("/sessions/{id}", ""),
+        ("/compare", f"{_WINDOW}&by=browser"),
+        ("/usage", _WINDOW),
+        ("/search", "q=room"),
+        ("/live", ""),
+        ("/participants/{uid}", _WINDOW),
+    ],
+)
+async def test_answers_fit_the_description(app: Server, path: str, query: str) -> None:
+    description = (await _get(app, "/openapi.json")).json
+    life = next(it for it in LIVES if it.troubles)
+    asked = path.replace("{id}", life.session.id).replace("{uid}", life.session.uid)
+    answer = await _get(app, asked + (f"?{query}" if query else ""))
+    operation = description["paths"][f"/api/v1{path}"]["get"]
+    schema = operation["responses"]["200"]["content"]["application/json"]["schema"]
+    _fits(answer.json, schema, description["components"]["schemas"], path)
+
+
+async def _file(app: Server, query: str, token: str = "") -> bytes:
+    body: list[bytes] = []
+    scope = {
+        "type": "http",
+        "method": "GET",
+        "path": "/api/v1/export",
+        "query_string": query.encode(),
+        "headers": [(b"authorization", f"Bearer {token}".encode())] if token else [],
+        "client": ("127.0.0.1", 1),
+        "root_path": "",
+    }
+
+    async def receive() -> dict[str, Any]:
+        await asyncio.sleep(3600)
+        return {"type": "http.disconnect"}
+
+    async def send(message: dict[str, Any]) -> None:
+        body.append(message.get("body", b""))
+
+    await app(scope, receive, send)  # type: ignore[arg-type]
+    return b"".join(body)
+
+
+async def test_timelines_are_exported_in_every_format_alike(app: Server) -> None:
+    samples = sum(len(it.session.samples) for it in LIVES)
+    lines = [json.loads(it) for it in (await _file(app, _WINDOW)).splitlines()]
+    assert len(lines) == samples
+    rows = list(csv.DictReader(io.StringIO((await _file(app, f"{_WINDOW}&format=csv")).decode())))
+    table = pyarrow.parquet.read_table(io.BytesIO(await _file(app, f"{_WINDOW}&format=parquet")))
+    assert list(lines[0]) == list(rows[0]) == table.column_names
+    columns = table.to_pydict()
+    for number, line in enumerate(lines):
+        for name in ("rtt_ms", "up_bitrate_video_kbps", "quality"):
+            assert columns[name][number] == line[name]
+            assert rows[number][name] == ("" if line[name] is None else str(line[name]))
+        assert (
+            f"{columns['time'][number]:%Y-%m-%dT%H:%M:%SZ}" == line["time"] == rows[number]["time"]
+        )
+    assert {it["server_region"] for it in lines[:40]} - {None} <= {it.region for it in LIVES}
+
+
+async def test_a_steady_value_stands_in_every_row(app: Server) -> None:
+    life = max(LIVES, key=lambda it: len(it.session.samples))
+    query = f"{_WINDOW}&uid={life.session.uid}"
+    lines = [json.loads(it) for it in (await _file(app, query)).splitlines()]
+    its = [it for it in lines if it["session"] == life.session.id]
+    assert all(it["browser"] == life.browser for it in its)
+    assert all(it["up_bitrate_audio_kbps"] in (32, None) for it in its)
+
+
+async def test_summaries_are_exported_with_units_in_their_names(app: Server) -> None:
+    text = (await _file(app, f"{_WINDOW}&what=summaries&format=csv")).decode()
+    rows = list(csv.DictReader(io.StringIO(text)))
+    assert len(rows) == 60
+    for row in rows:
+        parts = [int(row[it]) for it in ("good_s", "fair_s", "poor_s", "unknown_s")]
+        assert row["samples"].isdigit()
+        assert sum(parts) % 30 == 0
+
+
+@pytest.mark.parametrize(
+    ("path", "rows"),
+    [
+        (f"/overview?{_WINDOW}", "series"),
+        (f"/conferences?{_WINDOW}", "items"),
+        (f"/meetings?{_WINDOW}", ""),
+        (f"/meetings/{LIVES[3].session.id}?", "lanes"),
+        (f"/sessions?{_WINDOW}&limit=500", "items"),
+        (f"/sessions/{LIVES[3].session.id}?", "times"),
+        (f"/participants/{LIVES[3].session.uid}?{_WINDOW}", "latest"),
+        (f"/compare?{_WINDOW}&by=network", ""),
+        (f"/usage?{_WINDOW}", ""),
+        ("/search?q=room", ""),
+    ],
+)
+async def test_every_answer_is_a_file_of_rows_too(app: Server, path: str, rows: str) -> None:
+    answer = (await _get(app, path.rstrip("?"))).json
+    expected = len(answer[rows] if rows else answer)
+    csv_file = await _get(app, f"{path}&format=csv")
+    assert csv_file.headers["content-type"] == "text/csv; charset=utf-8"
+    assert csv_file.headers["content-disposition"].endswith('.csv"')
+    read = list(csv.DictReader(io.StringIO(csv_file.body.decode())))
+    table = pyarrow.parquet.read_table(io.BytesIO((await _get(app, f"{path}&format=parquet")).body))
+    lines = (await _get(app, f"{path}&format=ndjson")).body.splitlines()
+    assert len(read) == table.num_rows == len(lines) == expected > 0
+    assert table.column_names == list(read[0])
+    empty = {name for name in table.column_names if table[name].null_count == table.num_rows}
+    assert {name for name in read[0] if all(it[name] == "" for it in read)} >= empty
+    assert all(read[0][name] == "" for name in empty), "Parquet keeps what CSV has"
+
+
+async def test_a_comparison_as_a_file_has_the_figures_of_the_answer(app: Server) -> None:
+    path = f"/compare?{_WINDOW}&by=network"
+    first = (await _get(app, path)).json[0]
+    body = (await _get(app, f"{path}&format=csv")).body.decode()
+    row = next(csv.DictReader(io.StringIO(body)))
+    assert row["value"] == first["value"]
+    assert float(row["grades_poor_share"]) == first["grades"]["poor_share"]
+    low, high = first["poor_interval"]
+    assert [float(row[f"poor_interval_{it}"]) for it in ("low", "high")] == [low, high]
+
+
+@pytest.mark.parametrize("what", ["summaries", "timeline", "sessions"])
+async def test_an_export_knows_every_filter(app: Server, what: str) -> None:
+    life = next(it for it in LIVES if it.troubles)
+    grade = "poor"
+    wanted = f"{_WINDOW}&region={life.region}&grade={grade}"
+    listed = (await _get(app, f"/sessions?{wanted}&limit=500")).json["items"]
+    lines = (await _file(app, f"{wanted}&what={what}")).splitlines()
+    found = [json.loads(it) for it in lines]
+    ids = dict.fromkeys(it.get("session", it.get("_id")) for it in found)
+    assert list(ids) == [it["session"] for it in listed]
+
+
+async def test_a_name_that_a_spreadsheet_would_run_is_only_a_name(
+    store: Store, app: Server
+) -> None:
+    samples = LIVES[0].session.samples
+    conf = "=cmd|'/c calc'!a1"
+    await store.append([Push("e" * 24, conf, LIVES[0].session.uid, Dialect.V2, samples)])
+    text = (await _file(app, f"{_WINDOW}&format=csv")).decode()
+    found = {it["conference"] for it in csv.DictReader(io.StringIO(text))}
+    assert f"'{conf}" in found
+    assert conf not in found
+
+
+async def test_erasing_needs_a_token_that_may_erase(
+    app: Server, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("jmmc.collector.forget", partial(forget, settle=0))
+    reader = await tokens.create(store.reports, "reader", ["read", "export"], 1)
+    eraser = await tokens.create(store.reports, "eraser", ["erase"], 1)
+    uid, conf = LIVES[7].session.uid, LIVES[3].session.conf
+
+    async def ask(method: str, path: str, token: str) -> Answer:
+        return await call(
+            app, method, f"/api/v1{path}", headers={"authorization": f"Bearer {token}"}
+        )
+
+    for path in (f"/participants/{uid}", f"/conferences/{conf}"):
+        assert (await ask("DELETE", path, reader)).status == 403
+    assert (await ask("GET", "/erasures", reader)).status == 403
+    receipt = (await ask("DELETE", f"/participants/{uid.upper()}", eraser)).json
+    its = [it.session for it in LIVES if it.session.uid == uid]
+    assert (receipt["kind"], receipt["sessions"]) == ("uid", len(its))
+    room = (await ask("DELETE", f"/conferences/{conf}", eraser)).json
+    assert room["sessions"]
+    assert room["finished"]
+    listed = (await ask("GET", "/erasures", eraser)).json
+    assert {it["id"] for it in listed} == {receipt["id"], room["id"]}
+    assert uid not in str(listed)
+    assert (await ask("GET", f"/participants/{uid}?{_WINDOW}", reader)).status == 404
+
+
+async def test_the_page_erases_only_what_its_own_form_says(
+    app: Server, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("jmmc.collector.forget", partial(forget, settle=0))
+    uid = LIVES[7].session.uid
+    form = {"content-type": "application/x-www-form-urlencoded"}
+
+    async def post(**fields: str) -> Answer:
+        content = urlencode({"uid": uid, **fields}).encode()
+        return await call(app, "POST", "/forget", content, headers=form, client="127.0.0.1")
+
+    asked = await call(app, "GET", f"/forget?uid={uid}", client="127.0.0.1")
+    (token,) = re.findall(rb'name="form" value="([^"]+)"', asked.body)
+    assert (await post(form="forged")).status == 400
+    assert (await post(form=token.decode(), conf="both")).status == 400
+    assert await store.count(SessionFilter(uid=uid))
+    done = await post(form=token.decode())
+    assert (done.status, b"will not come back" in done.body) == (200, True)
+    assert await store.count(SessionFilter(uid=uid)) == 0
+    assert (await call(app, "GET", f"/forget?uid={uid}", client="192.0.2.1")).status == 403
+
+
+async def test_what_fires_is_said_on_the_first_page(
+    app: Server, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def nobody(*_: object, **__: object) -> None:
+        """Who watches would end an alarm of which there is no rule."""
+
+    monkeypatch.setattr("jmmc.collector.keep_watching", nobody)
+    assert b"An alarm is on" not in (await call(app, "GET", "/", client="127.0.0.1")).body
+    state = State("region-poor", "<eu>", 1_790_000_000, 1_790_000_100, None, {})
+    record = msgspec.json.encode(Record(state, ()))
+    await store.reports.put_record("alert", "region-poor <eu>", record)
+    page = (await call(app, "GET", "/", client="127.0.0.1")).body.decode()
+    assert "An alarm is on" in page
+    assert "region-poor (&lt;eu&gt;)" in page
+    health = (await call(app, "GET", "/health", client="127.0.0.1")).body.decode()
+    assert "<td>&lt;eu&gt;</td>" in health
+
+
+async def test_whoever_looks_for_a_name_gets_names_and_not_every_session(app: Server) -> None:
+    page = (await call(app, "GET", f"/find?q=room&{_WINDOW}", client="127.0.0.1")).body.decode()
+    assert '<ul class="found">' in page
+    assert 'class="sessions"' not in page
+    assert "/api/v1/search?q=room" in page
+    assert (
+        'class="sessions"'
+        in (await call(app, "GET", f"/find?{_WINDOW}", client="127.0.0.1")).body.decode()
+    )

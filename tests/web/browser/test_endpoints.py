@@ -1,0 +1,516 @@
+"""The doors: what each answers, to whom, with which headers."""
+
+import asyncio
+import gzip
+import json
+import zlib
+from pathlib import Path
+from typing import Any
+
+import brotli
+import pytest
+from fastapi import FastAPI
+from starlette.applications import Starlette
+from starlette.routing import Mount
+from starlette.testclient import TestClient
+
+from jmmc import MetricsCollector, Settings, SettingsError, UnusableStore, open_store
+from jmmc.core.errors import Rejected, StoreError
+from jmmc.core.model import Receipt, Refusal
+from jmmc.stores.sqlite.store import SqliteStore
+from jmmc.web.browser.script import Script
+from jmmc.web.http import Header, Request
+from tests.support.builders import CHROME, UID, body, call, v1_body, wire_sample
+from tests.web.conftest import Make, stored
+
+
+@pytest.fixture
+def app(make: Make) -> MetricsCollector:
+    return make()
+
+
+async def test_the_script_comes_with_its_settings_filled_in(make: Make) -> None:
+    app = make(push_url="https://metrics.example.org/push", push_interval=20, ip="none")
+    answer = await call(app, "GET", "/getClient?v=1")
+
+    assert answer.status == 200
+    assert answer.headers["content-type"] == "application/javascript; charset=utf-8"
+    text = answer.body.decode()
+    assert '"push_url": "https://metrics.example.org/push"' in text
+    assert '"push_interval": 20' in text
+    assert '"collect_ip": false' in text
+    assert "JMMC_SETTINGS" not in text
+
+
+def test_the_script_is_at_most_6_kib_gzipped() -> None:
+    script = Script(Settings())
+    assert len(script.gzip.body) <= 6 * 1024
+    assert gzip.decompress(script.gzip.body) == script.plain.body
+    assert brotli.decompress(script.brotli.body) == script.plain.body
+
+
+@pytest.mark.parametrize(
+    ("accepted", "encoding"),
+    [
+        ("", None),
+        ("identity", None),
+        ("gzip, deflate", "gzip"),
+        ("gzip, deflate, br, zstd", "br"),
+        ("br;q=0, gzip;q=0.5", "gzip"),
+        ("gzip; q=0.0", None),
+        ("nonsense;;,=", None),
+    ],
+)
+async def test_the_script_is_compressed_as_the_browser_accepts(
+    app: MetricsCollector, accepted: str, encoding: str | None
+) -> None:
+    answer = await call(app, "GET", "/getClient", headers={"accept-encoding": accepted})
+    assert answer.headers.get("content-encoding") == encoding
+    assert answer.headers["vary"] == "accept-encoding"
+    assert int(answer.headers["content-length"]) == len(answer.body)
+
+
+@pytest.mark.parametrize("encoding", ["identity", "gzip", "br"])
+async def test_a_browser_that_has_the_script_is_told_so_cheaply(
+    app: MetricsCollector, encoding: str
+) -> None:
+    headers = {"accept-encoding": encoding}
+    first = await call(app, "GET", "/getClient", headers=headers)
+    headers["if-none-match"] = f'"other", W/{first.headers["etag"]}'
+    again = await call(app, "GET", "/getClient", headers=headers)
+
+    assert (again.status, again.body) == (304, b"")
+    assert again.headers["etag"] == first.headers["etag"]
+    assert "no-cache" in first.headers["cache-control"]
+
+
+async def test_other_settings_are_another_script(app: MetricsCollector, make: Make) -> None:
+    one = await call(app, "GET", "/getClient")
+    other = await call(make(push_interval=31), "GET", "/getClient")
+    assert one.headers["etag"] != other.headers["etag"]
+
+
+async def test_head_answers_as_get_does_without_the_body(app: MetricsCollector) -> None:
+    whole = await call(app, "GET", "/getClient")
+    head = await call(app, "HEAD", "/getClient")
+    assert (head.status, head.body) == (200, b"")
+    assert head.headers == whole.headers
+
+
+def test_no_setting_can_break_out_of_the_script() -> None:
+    settings = Settings.model_construct(
+        **{**Settings().model_dump(), "push_url": "</script>\u2028'\"\\<!--"}
+    )
+    text = Script(settings).plain.body.decode()
+    assert "</script" not in text
+    assert "<!--" not in text
+    assert "\u2028" not in text
+    assert "\\u003c/script\\u003e\\u2028'" in text
+
+
+_CROSS = {"origin": "https://meet.example.org"}
+
+
+@pytest.mark.parametrize(
+    ("allowed", "origin", "expected"),
+    [
+        ("*", None, {}),
+        ("*", "https://meet.example.org", {"access-control-allow-origin": "*"}),
+        ("", "https://meet.example.org", {}),
+        (
+            "https://meet.example.org",
+            "https://meet.example.org",
+            {
+                "access-control-allow-origin": "https://meet.example.org",
+                "access-control-allow-credentials": "true",
+                "vary": "origin",
+            },
+        ),
+        ("https://meet.example.org", "https://evil.example", {"vary": "origin"}),
+        ("https://meet.example.org", "null", {"vary": "origin"}),
+        (
+            "https://meet.example.org,*",
+            "https://other.example",
+            {"access-control-allow-origin": "*", "vary": "origin"},
+        ),
+    ],
+)
+async def test_other_origins_get_what_the_operator_allows_and_nothing_more(
+    make: Make, allowed: str, origin: str | None, expected: dict[str, str]
+) -> None:
+    app = make(allowed_origins=allowed)
+    headers = {"origin": origin} if origin else {}
+    for content in (body(), b"{"):  # confirmations and refusals alike
+        answer = await call(app, "POST", "/push", content, headers=headers)
+        cors = {
+            name: value
+            for name, value in answer.headers.items()
+            if (name.startswith("access-control") or name == "vary")
+            and name != "access-control-expose-headers"
+        }
+        assert cors == expected
+
+
+async def test_a_preflight_is_answered_for_a_day(make: Make) -> None:
+    app = make(allowed_origins="https://meet.example.org")
+    answer = await call(app, "OPTIONS", "/push", headers=_CROSS)
+    assert answer.status == 204
+    assert answer.headers["access-control-allow-methods"] == "POST"
+    assert answer.headers["access-control-allow-headers"] == "content-type"
+    assert answer.headers["access-control-max-age"] == "86400"
+
+    refused = await call(app, "OPTIONS", "/push", headers={"origin": "https://evil.example"})
+    assert not any(it.startswith("access-control") for it in refused.headers)
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "status"),
+    [
+        ("GET", "/", 404),
+        ("GET", "/push/", 404),
+        ("GET", "/getclient", 404),
+        ("GET", "/../pyproject.toml", 404),
+        ("GET", "/push", 405),
+        ("PUT", "/push", 405),
+        ("POST", "/getClient", 405),
+        ("DELETE", "/objectId", 405),
+    ],
+)
+async def test_what_is_not_a_door_is_answered_plainly(
+    app: MetricsCollector, method: str, path: str, status: int
+) -> None:
+    answer = await call(app, method, path)
+    assert answer.status == status
+    assert answer.json["error"]
+    if status == 405:
+        assert method not in answer.headers["allow"]
+
+
+async def test_the_session_cookie_is_for_our_path_and_out_of_scripts_reach(
+    app: MetricsCollector,
+) -> None:
+    answer = await call(app, "POST", "/push", v1_body({"br": "br"}), root_path="/metrics")
+    cookie = answer.headers["set-cookie"]
+    assert cookie.startswith("jmmc_objectId=" + answer.json["jmmc_objectId"])
+    assert cookie.endswith("; Path=/metrics; Secure; HttpOnly; SameSite=None")
+
+
+@pytest.mark.parametrize(
+    ("client", "forwarded", "address"),
+    [
+        ("192.0.2.2", "198.51.100.1", 3221225986),
+        ("127.0.0.1", "198.51.100.1", 3325256705),
+        ("::1", "2001:db8::1", "2001:db8::1"),
+        ("::ffff:192.0.2.2", None, 3221225986),
+        (None, None, None),
+    ],
+)
+async def test_the_address_stored_is_the_one_the_request_really_came_from(
+    make: Make, client: str | None, forwarded: str | None, address: int | str | None
+) -> None:
+    app = make(ip="full")
+    headers = {"x-forwarded-for": forwarded} if forwarded else {}
+    await call(app, "POST", "/push", body(), headers=headers, client=client)
+    (session,) = await stored(app)
+    assert json.loads(session.samples[0].readings).get("t", {}).get("rip") == address
+
+
+@pytest.mark.parametrize(
+    ("client", "network"), [("192.0.2.2", 3221225984), ("2001:db8:1:2::3", "2001:db8:1::")]
+)
+async def test_of_an_address_the_network_is_stored_unless_more_is_asked_for(
+    app: MetricsCollector, client: str, network: int | str
+) -> None:
+    join = {"br": "x", "t": {"ip": 3221225986, "p": 443, "lip": 167772165, "lp": 50000}}
+    samples = (wire_sample(0, {"pid": "x"}), wire_sample(1, join, full=True))
+    await call(app, "POST", "/push", body(*samples), client=client)
+    await call(app, "POST", "/push", v1_body({"br": "br", "pid": "x"}), client=client)
+    v2, v1 = sorted(await stored(app), key=lambda it: -len(it.samples))
+    assert json.loads(v1.samples[0].readings)["t"] == {"rip": network}
+    whole = {"ip": 3221225984, "lip": 167772160, "rip": network}
+    assert [json.loads(it.readings)["t"] for it in v2.samples] == [{"rip": network}, whole]
+
+
+async def test_the_log_names_nobody(
+    app: MetricsCollector, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("DEBUG")
+    pushes = [body(), body(conf="secret room"), body(uid="secret"), body(wire_sample(1, "secret"))]
+    for content in (*pushes, v1_body({"cq": "secret"}), b"{secret"):
+        await call(app, "POST", "/push", content, client="192.0.2.2")
+    assert len(caplog.records) >= 5
+    assert not [it for it in ("192.0.2", "secret", UID) if it in caplog.text]
+
+
+async def test_no_address_is_stored_when_none_may_be_collected(make: Make) -> None:
+    app = make(ip="none")
+    await call(app, "POST", "/push", body())
+    await call(app, "POST", "/push", v1_body({"br": "br", "pid": "x"}))
+    assert all(b"rip" not in it.samples[0].readings for it in await stored(app))
+
+
+async def test_object_id_tells_whether_a_session_is_stored(app: MetricsCollector) -> None:
+    answer = await call(app, "POST", "/push", v1_body({"br": "br"}))
+    session = answer.json["jmmc_objectId"]
+    held = await call(app, "GET", f"/objectId?jmmc_id={session}")
+    assert (held.status, held.json) == (200, True)
+    assert (await call(app, "GET", f"/objectId?jmmc_id={session.upper()}")).json is True
+    assert (await call(app, "GET", "/objectId?jmmc_id=" + "0" * 24)).json is False
+    for wrong in ("", "jmmc_id=", "jmmc_id=xyz", "jmmc_id=" + "0" * 25, "jmmc_id=%00"):
+        assert (await call(app, "GET", f"/objectId?{wrong}")).status == 400
+
+
+async def test_health_tells_what_became_of_the_pushes(app: MetricsCollector) -> None:
+    await call(app, "POST", "/push", body())
+    await call(app, "POST", "/push", body(wire_sample(1, {"cq": "x"})))
+    await call(app, "POST", "/push", body(wire_sample(2, {}, age=-5)))
+    await call(app, "POST", "/push", body(uid="x"))
+    told = (await call(app, "GET", "/healthz")).json
+    assert told["status"] == "up"
+    assert (told["pushes"]["accepted"], told["pushes"]["trimmed"]) == (2, 1)
+    assert told["pushes"]["rejected"]["bad_uid"] == 1
+    assert told["clamped_ages"] == 1
+
+
+async def test_ready_means_that_the_store_takes_a_write(app: MetricsCollector) -> None:
+    answer = await call(app, "GET", "/readyz")
+    assert (answer.status, answer.json["status"]) == (200, "ready")
+
+
+class Broken(SqliteStore):
+    """A store whose disk may fail."""
+
+    broken = False
+
+    async def append(self, pushes: Any) -> list[Receipt | Refusal]:
+        if self.broken:
+            raise StoreError("disk I/O error")
+        return await super().append(pushes)
+
+    async def check(self) -> None:
+        if self.broken:
+            raise StoreError("disk I/O error")
+        await super().check()
+
+
+async def test_a_store_that_fails_is_told_and_got_over(make: Make, tmp_path: Path) -> None:
+    store = Broken(tmp_path / "broken.db")
+    app = make(store=store)
+    await call(app, "POST", "/push", body())
+    store.broken = True
+    answer = await call(app, "POST", "/push", body(wire_sample(1, {"cq": 5})))
+    assert (answer.status, answer.json["error"]) == (503, "store_down")
+    assert int(answer.headers["retry-after"]) > 0
+    assert (await call(app, "GET", "/readyz")).status == 503
+
+    store.broken = False
+    again = await call(app, "POST", "/push", body(wire_sample(1, {"cq": 5})))
+    assert (again.status, again.json["ack"]) == (200, 1)
+
+
+async def test_a_full_queue_refuses_at_once(make: Make, tmp_path: Path) -> None:
+    gate, entered = asyncio.Event(), asyncio.Event()
+
+    class Slow(SqliteStore):
+        async def append(self, pushes: Any) -> list[Receipt | Refusal]:
+            entered.set()
+            await gate.wait()
+            return await super().append(pushes)
+
+    app = make(store=Slow(tmp_path / "slow.db"), queue_limit=4)
+    sids = [f"{number:032x}" for number in range(12)]
+    waiting = [asyncio.create_task(call(app, "POST", "/push", body(sid=sids[0])))]
+    await entered.wait()  # One is with the store, and stays there: of the others four may wait.
+    waiting += [asyncio.create_task(call(app, "POST", "/push", body(sid=sid))) for sid in sids[1:]]
+    while sum(it.done() for it in waiting) < 7:  # noqa: ASYNC110 - seven tasks, no one event
+        await asyncio.sleep(0.01)
+    busy = [it.result() for it in waiting if it.done()]
+    assert {(it.status, it.json["error"]) for it in busy} == {(503, "busy")}
+    assert all("retry-after" in it.headers for it in busy)
+
+    gate.set()
+    answers = await asyncio.gather(*waiting)
+    confirmed = [it for it in answers if it.status == 200]
+    assert len(confirmed) == 5
+    assert len(await stored(app)) == len(confirmed)
+
+
+async def test_a_crowded_collector_asks_browsers_to_push_less_often(
+    make: Make, tmp_path: Path
+) -> None:
+    begun, gate = asyncio.Event(), asyncio.Event()
+
+    class Slow(SqliteStore):
+        async def append(self, pushes: Any) -> list[Receipt | Refusal]:
+            begun.set()
+            await gate.wait()
+            return await super().append(pushes)
+
+    app = make(store=Slow(tmp_path / "slow.db"), queue_limit=4, push_interval=30)
+    waiting = []
+    for number in range(5):
+        it = call(app, "POST", "/push", body(sid=f"{number:032x}"))
+        waiting.append(asyncio.create_task(it))
+        await begun.wait()
+        while app.collector.waiting < number:  # noqa: ASYNC110 - the task comes to it soon
+            await asyncio.sleep(0)
+    gate.set()
+    answers = [it.json for it in await asyncio.gather(*waiting)]
+    # The first is under way, three wait; the last found more than half of the queue taken.
+    assert [it.get("interval") for it in answers] == [None, None, None, None, 60]
+
+
+async def test_a_sender_beyond_its_share_is_told_when_to_come_back(make: Make) -> None:
+    app = make(max_pushes_per_minute=2)
+    answers = [await call(app, "POST", "/push", body(sid=f"{number:032x}")) for number in range(3)]
+    assert [it.status for it in answers] == [200, 200, 429]
+    assert answers[2].json["error"] == "throttled"
+    assert 0 < int(answers[2].headers["retry-after"]) <= 60
+    assert (await call(app, "POST", "/push", body(), client="198.51.100.9")).status == 200
+
+
+@pytest.mark.parametrize("host", [FastAPI, Starlette])
+def test_it_works_in_a_host_that_gives_it_no_lifespan(tmp_path: Path, host: Any) -> None:
+    """And in a test client that makes a new event loop for each request."""
+    metrics = MetricsCollector(store=f"sqlite:///{tmp_path}/calls.db")
+    app = host(routes=[Mount("/any/prefix", metrics)])
+    client = TestClient(app)
+    for seq in range(3):
+        answer = client.post("/any/prefix/push", json=body(wire_sample(seq, {"cq": seq})))
+        assert answer.json()["ack"] == seq
+    assert client.get("/any/prefix/getClient").status_code == 200
+    asyncio.run(metrics.close())
+
+
+def test_a_host_with_a_lifespan_may_hand_it_on(tmp_path: Path) -> None:
+    metrics = MetricsCollector(store=f"sqlite:///{tmp_path}/calls.db")
+    app = FastAPI(lifespan=metrics.lifespan)
+    app.mount("/m", metrics)
+    with TestClient(app) as client:
+        assert client.post("/m/push", json=body()).status_code == 200
+    assert metrics.collector._writer is None, "closed at the end"
+
+
+def test_it_may_be_the_whole_app(tmp_path: Path) -> None:
+    metrics = MetricsCollector(store=f"sqlite:///{tmp_path}/calls.db")
+    with TestClient(metrics) as client:
+        assert client.post("/push", json=body()).status_code == 200
+
+
+def test_a_store_that_cannot_be_used_stops_the_server_at_its_start(tmp_path: Path) -> None:
+    (tmp_path / "calls.db").write_text("not a database" * 20)
+    metrics = MetricsCollector(store=f"sqlite:///{tmp_path}/calls.db")
+    with pytest.raises(UnusableStore), TestClient(FastAPI(lifespan=metrics.lifespan)):
+        pass
+
+
+async def test_a_closed_collector_opens_again_when_it_is_used(app: MetricsCollector) -> None:
+    await call(app, "POST", "/push", body())
+    await app.close()
+    answer = await call(app, "POST", "/push", body(wire_sample(1, {"cq": 1})))
+    assert answer.json["ack"] == 1
+
+
+def test_a_store_of_the_hosts_own_is_used(tmp_path: Path) -> None:
+    store = open_store(f"sqlite:///{tmp_path}/own.db")
+    assert MetricsCollector(store=store, secret="x").collector.store is store
+
+
+def test_settings_come_whole_or_one_by_one_and_wrong_ones_are_named() -> None:
+    with pytest.raises(TypeError, match="not both"):
+        MetricsCollector(Settings(), port=1)
+    with pytest.raises(SettingsError, match="push_interval"):
+        MetricsCollector(push_interval=0)
+
+
+async def test_compressed_bodies_are_read_and_bombs_are_not(app: MetricsCollector) -> None:
+    headers = {"content-encoding": "gzip"}
+    good = gzip.compress(json.dumps(body()).encode())
+    assert (await call(app, "POST", "/push", good, headers=headers)).status == 200
+    bomb = gzip.compress(b" " * 50_000_000)
+    assert len(bomb) < 65_536
+    answer = await call(app, "POST", "/push", bomb, headers=headers)
+    assert (answer.status, answer.json["error"]) == (413, "too_large")
+    for broken in (good[:-9], b"no gzip", zlib.compress(b"{}"), b""):
+        answer = await call(app, "POST", "/push", broken, headers=headers)
+        assert (answer.status, answer.json["error"]) == (400, "malformed")
+
+
+async def test_a_body_may_come_in_pieces_or_not_at_all(app: MetricsCollector) -> None:
+    raw = json.dumps(body()).encode()
+    pieces = [raw[:10], b"", raw[10:]]
+    assert (await call(app, "POST", "/push", chunks=pieces)).status == 200
+    gone = await call(app, "POST", "/push", chunks=[])
+    assert gone.status == 0, "nobody is there to be answered"
+
+
+_CHUNK = b" " * 50_000
+
+
+@pytest.mark.parametrize(
+    ("headers", "chunks", "read"),
+    [
+        ({"content-length": "500000"}, 10, 10),
+        ({}, 10, 10),
+        ({}, 100, 25),
+        ({"content-length": "5000000"}, 100, 0),
+        ({"content-length": "500000", "expect": "100-continue"}, 10, 0),
+    ],
+    ids=["declared", "in chunks", "far too large in chunks", "far too large", "not begun"],
+)
+async def test_what_is_under_way_of_a_body_that_is_too_large_is_read_before_the_answer(
+    headers: dict[str, str], chunks: int, read: int
+) -> None:
+    """Whoever is hung up on while sending may not see why; but there is an end to it."""
+    taken: list[int] = []
+
+    async def receive() -> dict[str, Any]:
+        taken.append(len(taken) + 1)
+        return {"type": "http.request", "body": _CHUNK, "more_body": len(taken) < chunks}
+
+    given = [(name.encode(), value.encode()) for name, value in headers.items()]
+    request = Request({"type": "http", "headers": given}, receive)
+    with pytest.raises(Rejected, match="larger than 65536"):
+        await request.body(limit=65_536, timeout=30)
+    assert len(taken) == read
+
+
+@pytest.mark.parametrize("headers", [[], [(b"content-length", b"500000")]])
+async def test_a_body_that_is_too_large_and_comes_to_a_stop_is_refused_within_the_time(
+    headers: list[Header],
+) -> None:
+    async def receive() -> dict[str, Any]:
+        if waiting:
+            return waiting.pop()
+        await asyncio.sleep(60)
+        raise AssertionError("the sender was waited for")
+
+    waiting = [{"type": "http.request", "body": b" " * 70_000, "more_body": True}]
+    request = Request({"type": "http", "headers": headers}, receive)
+    with pytest.raises(Rejected, match="larger than"):
+        await request.body(limit=65_536, timeout=0.05)
+
+
+async def test_the_browser_is_named_by_itself_or_by_the_header(app: MetricsCollector) -> None:
+    headers = {"user-agent": CHROME}
+    own = body(wire_sample(0, {"br": "Chrome 131", "os": "Windows 11"}))
+    await call(app, "POST", "/push", own, headers=headers)
+    await call(app, "POST", "/push", body(sid="0" * 32), headers=headers)
+    first, second = await stored(app)
+    assert json.loads(first.samples[0].readings)["os"] == "Windows 11"
+    assert json.loads(second.samples[0].readings)["os"] == "Windows 10"
+
+
+async def test_what_only_the_server_knows_is_in_every_full_sample(app: MetricsCollector) -> None:
+    full = body(wire_sample(0, {}), wire_sample(1, {"cq": 1}), wire_sample(2, {}, full=True))
+    await call(app, "POST", "/push", full, headers={"user-agent": CHROME})
+    (session,) = await stored(app)
+    told = [b"rip" in it.readings for it in session.samples]
+    assert told == [True, False, True]
+
+
+async def test_a_sid_known_with_another_uid_is_refused(app: MetricsCollector) -> None:
+    await call(app, "POST", "/push", body())
+    stranger = body(wire_sample(1, {}), uid=UID.replace("a", "b"))
+    answer = await call(app, "POST", "/push", stranger)
+    assert (answer.status, answer.json["error"]) == (400, "bad_sid")

@@ -1,0 +1,26 @@
+"""A simulated day of calls, and a store that has it."""
+
+from jmmc.core.model import Dialect, Push
+from jmmc.maintenance.summarizer import Summarizer
+from jmmc.quality.thresholds import preset
+from jmmc.simulation.life import Scenario, simulate
+from jmmc.stores import Store
+
+START = 1_789_948_800
+WINDOW = {"since": "2026-09-21", "until": "2026-09-23"}
+LIVES = list(simulate(Scenario(participants=60, conferences=6, minutes=600, seed=5, start=START)))
+
+
+async def fill(store: Store) -> None:
+    """Store the day, and its summaries, as they are long after it."""
+    await store.append(
+        [
+            Push(it.session.id, it.session.conf, it.session.uid, Dialect.V2, it.session.samples)
+            for it in LIVES
+        ]
+    )
+    summarizer = Summarizer(
+        store, preset=preset("jitsi"), lifetime=75, clock=lambda: START + 999_999, holder="x"
+    )
+    async for _ in summarizer.rebuild():
+        pass

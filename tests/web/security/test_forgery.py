@@ -1,0 +1,318 @@
+"""Who pretends to be another: cookies, tokens, forms, addresses, names of hosts."""
+
+import asyncio
+import re
+import threading
+from collections import Counter
+from urllib.parse import urlencode
+
+import pytest
+from itsdangerous import URLSafeTimedSerializer
+
+from jmmc.accounts import tokens, users
+from jmmc.core.model import SessionFilter
+from jmmc.protocol.addresses import Proxies
+from jmmc.settings import Settings
+from jmmc.stores import Store
+from jmmc.web.site import Server
+from tests.support.builders import Answer, body, call, v1_body, wire_sample
+
+_FORM = {"content-type": "application/x-www-form-urlencoded"}
+_PREFIX = "/jitsi-meet-metrics-collector"
+
+
+@pytest.fixture
+def settings() -> Settings:
+    return Settings.of(secret="x", max_queries_per_minute=0)
+
+
+async def _get(app: Server, path: str, client: str = "127.0.0.1", **headers: str) -> Answer:
+    named = {name.replace("_", "-"): it for name, it in headers.items()}
+    return await call(app, "GET", path, client=client, headers=named)
+
+
+async def _post(app: Server, path: str, headers: dict[str, str], **fields: str) -> Answer:
+    content = urlencode(fields).encode()
+    return await call(app, "POST", path, content, headers={**_FORM, **headers}, client="127.0.0.1")
+
+
+async def _form(app: Server, path: str, cookie: str = "") -> str:
+    page = (await _get(app, path, cookie=cookie)).body.decode()
+    return re.findall(r'name="form" value="([^"]+)"', page)[-1]
+
+
+async def _sign_in(app: Server, **more: str) -> Answer:
+    form = await _form(app, "/login")
+    fields = {"name": "ann", "password": "correct horse", "form": form, **more}
+    return await _post(app, "/login", {}, **fields)
+
+
+def _cookie(answer: Answer) -> str:
+    return answer.headers["set-cookie"].partition(";")[0]
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"x_forwarded_for": "127.0.0.1"},
+        {"x_forwarded_for": ""},
+        {"forwarded": "for=127.0.0.1"},
+        {"x_real_ip": "127.0.0.1"},
+        {"via": "1.1 proxy"},
+        {"host": "evil.example"},
+        {"host": "localhost.evil.example:8080"},
+        {"host": "127.0.0.1.evil.example"},
+        {"host": "[::1].evil.example"},
+        {"host": "192.0.2.7:8080"},
+        {"host": ""},
+    ],
+    ids=str,
+)
+async def test_nobody_passes_for_the_machine_itself(app: Server, headers: dict[str, str]) -> None:
+    """Also not a page whose name somebody made point to this machine."""
+    if headers != {"host": "[::1].evil.example"}:  # Not a host at all; no browser sends it.
+        assert (await _get(app, "/api/v1/live", **headers)).status == 403
+        assert (await _get(app, "/", **headers)).status == 403
+    assert (await _get(app, "/api/v1/live", "203.0.113.7", **headers)).status == 403
+
+
+@pytest.mark.parametrize("host", ["localhost", "LOCALHOST:8080", "127.0.0.1:1", "[::1]:8080"])
+async def test_the_machine_itself_is_let_in(app: Server, host: str) -> None:
+    assert (await _get(app, "/api/v1/live", host=host)).status == 200
+
+
+@pytest.mark.parametrize("site", ["cross-site", "same-site"])
+async def test_a_form_of_another_site_is_refused_though_its_token_is_right(
+    app: Server, store: Store, site: str
+) -> None:
+    await users.add(store.reports, "ann", "correct horse", "admin")
+    cookie = _cookie(await _sign_in(app))
+    form = await _form(app, "/forget?conf=room", cookie)
+    headers = {"cookie": cookie, "sec-fetch-site": site}
+    assert (await _post(app, "/forget", headers, conf="room", form=form)).status == 403
+    assert (await _post(app, "/logout", headers, form=form)).status == 403
+    login = await _form(app, "/login")
+    fields = {"name": "ann", "password": "correct horse", "form": login}
+    assert (await _post(app, "/login", {"sec-fetch-site": site}, **fields)).status == 403
+    headers["sec-fetch-site"] = "same-origin"
+    assert (await _post(app, "/forget", headers, conf="room", form=form)).status == 200
+
+
+async def test_the_form_that_anybody_gets_erases_nothing(app: Server) -> None:
+    """Without users the machine itself may erase; what `/login` gives to all must not do for it."""
+    form = await _form(app, "/login")
+    assert (await _post(app, "/forget", {}, conf="room", form=form)).status == 400
+    form = await _form(app, "/forget?conf=room")
+    assert (await _post(app, "/forget", {}, conf="room", form=form)).status == 200
+
+
+async def test_a_form_is_of_one_user_only(app: Server, store: Store) -> None:
+    await users.add(store.reports, "ann", "correct horse", "admin")
+    await users.add(store.reports, "bob", "correct horse", "admin")
+    anns = _cookie(await _sign_in(app))
+    bobs = _cookie(await _sign_in(app, name="bob"))
+    form = await _form(app, "/forget?conf=room", bobs)
+    assert (await _post(app, "/forget", {"cookie": anns}, conf="room", form=form)).status == 400
+
+
+async def test_a_new_password_ends_what_was_signed_in_before(app: Server, store: Store) -> None:
+    await users.add(store.reports, "ann", "correct horse", "admin")
+    cookie = _cookie(await _sign_in(app))
+    assert (await _get(app, "/api/v1/live", cookie=cookie)).status == 200
+    await users.add(store.reports, "ann", "battery staple", "admin")
+    assert (await _get(app, "/api/v1/live", cookie=cookie)).status == 401
+    cookie = _cookie(await _sign_in(app, password="battery staple"))
+    assert (await _get(app, "/api/v1/live", cookie=cookie)).status == 200
+    await users.remove(store.reports, "ann")
+    await users.add(store.reports, "ann", "battery staple", "viewer")
+    assert (await _get(app, "/api/v1/live", cookie=cookie)).status == 401
+
+
+async def test_a_forged_cookie_opens_nothing(app: Server, store: Store) -> None:
+    await users.add(store.reports, "ann", "correct horse", "admin")
+    good = _cookie(await _sign_in(app)).partition("=")[2]
+    form = URLSafeTimedSerializer("x", salt="jmmc form").dumps(["ann", ""])
+    stamped = URLSafeTimedSerializer("x", salt="jmmc sign-in")
+    forged = [
+        URLSafeTimedSerializer("guess", salt="jmmc sign-in").dumps(["ann", ""]),
+        stamped.dumps("ann"),
+        stamped.dumps(["ann", "0" * 16]),
+        stamped.dumps({"name": "ann"}),
+        form,
+        good[:-1],
+        good + "A",
+        "." + good,
+        good.swapcase(),
+        "x" * 5000,
+        "",
+    ]
+    for cookie in forged:
+        answer = await _get(app, "/api/v1/live", cookie=f"jmmc_session={cookie}")
+        assert answer.status == 401, cookie
+    assert (await _get(app, "/api/v1/live", cookie=f"jmmc_session={good}")).status == 200
+
+
+async def test_only_so_many_passwords_wait_for_their_turn(
+    app: Server, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each takes 64 MB and a core; whoever is too many is told to come again."""
+    await users.add(store.reports, "ann", "correct horse", "viewer")
+    goes_on = threading.Event()
+
+    def verify(user: users.User | None, password: str) -> bool:
+        return goes_on.wait(30)
+
+    monkeypatch.setattr(users, "verify", verify)
+    form = await _form(app, "/login")
+    content = urlencode({"name": "ann", "password": "correct horse", "form": form}).encode()
+    tries = [
+        asyncio.create_task(call(app, "POST", "/login", content, headers=_FORM, client=client))
+        for client in (f"203.0.113.{number}" for number in range(30))
+    ]
+    while sum(it.done() for it in tries) < 10:  # noqa: ASYNC110 - a store answers in a thread
+        await asyncio.sleep(0.01)
+    goes_on.set()
+    statuses = Counter([(await it).status for it in tries])
+    assert statuses == {303: 20, 503: 10}
+
+
+async def test_the_cookie_is_given_anew_and_kept_from_scripts_and_other_sites(
+    app: Server, store: Store
+) -> None:
+    await users.add(store.reports, "ann", "correct horse", "viewer")
+    form = await _form(app, "/login")
+    fields = {"name": "ann", "password": "correct horse", "form": form}
+    planted = {"cookie": "jmmc_session=planted", "x-forwarded-proto": "https"}
+    answer = await _post(app, "/login", planted, **fields)
+    told = answer.headers["set-cookie"]
+    assert "planted" not in told
+    for flag in ("HttpOnly", "SameSite=lax", "Secure", "Path=/"):
+        assert flag in told
+
+
+@pytest.mark.parametrize(
+    "to",
+    [
+        "//evil.example",
+        "/\\evil.example",
+        "https://evil.example",
+        "javascript:alert(1)",
+        "/\t/evil.example",
+        "/\n/evil.example",
+        "\t//evil.example",
+        "/%09/evil.example",
+        "/\r\nSet-Cookie: a=b",
+        "",
+    ],
+)
+async def test_after_signing_in_one_stays_here(app: Server, store: Store, to: str) -> None:
+    await users.add(store.reports, "ann", "correct horse", "viewer")
+    answer = await _sign_in(app, to=to)
+    assert answer.status == 303
+    target = answer.headers["location"]
+    assert re.match(r"/(?![/\\])", re.sub(r"[\t\r\n]", "", target)), target
+    assert "\n" not in target
+
+
+@pytest.mark.parametrize("path", ["/overview/", "//evil.example/overview/", "/api/v1", "/metrics/"])
+async def test_no_redirect_names_the_host_that_was_asked_for(app: Server, path: str) -> None:
+    answer = await _get(app, path, host="127.0.0.1")
+    assert "://" not in answer.headers.get("location", "")
+    assert not answer.headers.get("location", "").startswith("//")
+
+
+async def test_a_token_does_what_it_was_made_for_and_no_more(app: Server, store: Store) -> None:
+    read = await tokens.create(store.reports, "r", ["read"], 0)
+    export = await tokens.create(store.reports, "e", ["export"], 0)
+    uid = "a40bcaa8-8b36-11ec-a8a3-0242ac120002"
+
+    async def status(token: str, path: str, method: str = "GET") -> int:
+        headers = {"authorization": f"Bearer {token}"}
+        answer = await call(app, method, f"/api/v1{path}", headers=headers, client="127.0.0.1")
+        return answer.status
+
+    assert await status(read, "/live") == 200
+    assert await status(export, "/live") == 403
+    assert await status(read, "/export") == 403
+    assert await status(export, "/export?format=none") == 400, "let in, and told what is wrong"
+    for token in (read, export):
+        assert await status(token, "/erasures") == 403
+        assert await status(token, f"/participants/{uid}", "DELETE") == 403
+        assert await status(token, "/conferences/room", "DELETE") == 403
+    for near in (read[:-1], read + "x", read.upper(), "", "null", "*", "jmmc_"):
+        assert await status(near, "/live") in (401, 429), near
+    await tokens.revoke(store.reports, "r")
+    assert await status(read, "/live") in (401, 429)
+
+
+async def test_guessing_tokens_is_throttled(app: Server, store: Store) -> None:
+    await tokens.create(store.reports, "r", ["read"], 0)
+    seen = [
+        (await _get(app, "/api/v1/live", authorization=f"Bearer {number}")).status
+        for number in range(12)
+    ]
+    assert seen[0] == 401
+    assert seen[-1] == 429
+
+
+@pytest.mark.parametrize("path", ["/", "/live", "/metrics", "/api/v1/live", "/api/v1/", "/nothing"])
+async def test_every_answer_says_what_browsers_may_do_with_it(app: Server, path: str) -> None:
+    if path == "/live":
+        path = "/overview"  # It has no end; its headers are those of every page.
+    headers = (await _get(app, path)).headers
+    policy = headers["content-security-policy"]
+    assert policy.startswith("default-src 'none'")
+    for part in ("frame-ancestors 'none'", "base-uri 'none'", "form-action"):
+        assert part in policy
+    assert "script-src 'unsafe" not in policy
+    assert headers["x-content-type-options"] == "nosniff"
+    assert headers["x-frame-options"] == "DENY"
+    assert headers["referrer-policy"] == "same-origin"
+    assert headers["cross-origin-resource-policy"] == "same-origin"
+    assert headers["cache-control"] == "no-store"
+    assert "access-control-allow-origin" not in headers
+
+
+@pytest.mark.parametrize(
+    "given", ["a b", "a\nb=c", "a\r\nSet-Cookie: x=y", "x" * 65, "", "-a", "\x1b[31m", "é"]
+)
+async def test_an_id_of_a_request_that_is_none_is_not_repeated(app: Server, given: str) -> None:
+    answer = await call(
+        app, "GET", "/api/v1/live", headers={"x-request-id": given}, client="127.0.0.1"
+    )
+    assert re.fullmatch("[0-9a-f]{16}", answer.headers["x-request-id"])
+
+
+async def test_a_cookie_of_the_old_dialect_cannot_be_made_up(app: Server) -> None:
+    async def push(cookie: str, m: dict[str, object]) -> Answer:
+        content = v1_body(m)
+        return await call(app, "POST", f"{_PREFIX}/push", content, headers={"cookie": cookie})
+
+    opened = await push("", {"br": "x", "cq": 1})
+    good = opened.headers["set-cookie"].partition(";")[0]
+    assert (await push(good, {"cq": 2})).status == 200
+    session, _, signature = good.partition("=")[2].partition(".")
+    other = f"{int(session, 16) ^ 1:024x}"
+    for forged in (f"{other}.{signature}", session, f"{session}.", f"{session}.{'A' * 43}"):
+        assert (await push(f"jmmc_objectId={forged}", {"cq": 2})).status == 400
+
+
+async def test_another_session_cannot_be_written_by_its_public_id(
+    app: Server, store: Store
+) -> None:
+    first = body(wire_sample(0, {"pid": "a"}))
+    assert (await call(app, "POST", f"{_PREFIX}/push", first)).status == 200
+    (session,) = [it.id async for it in store.sessions(SessionFilter())]
+    for sid in (session, session.ljust(32, "0")):
+        forged = body(wire_sample(1, {"pid": "b"}), sid=sid)
+        await call(app, "POST", f"{_PREFIX}/push", forged)
+    (held,) = await store.get([session])
+    assert [it.seq for it in held.samples] == [0]
+
+
+@pytest.mark.parametrize("padding", [",", "x", "127.0.0.1,", " ", "::1, "])
+def test_a_chain_of_proxies_is_read_from_its_right_end_however_long(padding: str) -> None:
+    proxies = Proxies(["127.0.0.1/32"])
+    chain = padding * 10_000 + ",192.0.2.1"
+    assert str(proxies.client("127.0.0.1", chain)) == "192.0.2.1"
+    assert str(proxies.client("203.0.113.9", chain)) == "203.0.113.9"
