@@ -63,7 +63,7 @@ async def _measure(
 
 def _push(session: str, *seqs: int) -> Push:
     samples = tuple(Sample(seq, 1_700_000_000 + 30 * seq, _READINGS) for seq in seqs)
-    return push(samples=samples, session=session, uid=UID)
+    return push(samples=samples, session=session, browser_id=UID)
 
 
 if __name__ == "__main__":

@@ -57,7 +57,7 @@ class Look:
 
 
 @dataclass
-class Watch:
+class AlertEvaluator:
     """Looks at a server and a crowd every `pause` seconds, and says what it sees."""
 
     serve: Serve
@@ -118,7 +118,7 @@ async def play(options: argparse.Namespace, size: int) -> None:
         try:
             crowd = Crowd(size, port=serve.port, interval=options.interval, fresh=options.fresh)
             until, told = asyncio.Event(), asyncio.Event()
-            watch = Watch(serve, folder, crowd, min(10, options.seconds / 6))
+            watch = AlertEvaluator(serve, folder, crowd, min(10, options.seconds / 6))
             print(f"\n### {size:,} participants, {size / options.interval:,.0f} pushes/s\n")
             running = asyncio.gather(crowd.run(until), watch.run(told))
             if options.overload:
@@ -140,12 +140,13 @@ async def play(options: argparse.Namespace, size: int) -> None:
             serve.close()
 
 
-def conclude(watch: Watch) -> None:
+def conclude(watch: AlertEvaluator) -> None:
     """Say how it went, and compare what was confirmed with what is stored."""
     whole = watch.whole()
     stored = _stored(watch.folder / "calls.db")
     missing = sum(
-        max(0, it.sampled - len(it.queue) - stored[it.conf, it.uid]) for it in watch.crowd.browsers
+        max(0, it.sampled - len(it.queue) - stored[it.room, it.browser_id])
+        for it in watch.crowd.browsers
     )
     first, last = watch.looks[min(6, len(watch.looks) - 1)], watch.looks[-1]
     print(

@@ -128,7 +128,7 @@ def main() -> None:
 def _made(path: Path, sessions: int, rooms: int, minutes: int) -> str:
     url = f"sqlite:///{path}"
     if not path.exists():
-        size = ["--participants", str(sessions), "--conferences", str(rooms)]
+        size = ["--participants", str(sessions), "--rooms", str(rooms)]
         command = [sys.executable, "-m", "jmmc", "simulate", *size, "--minutes", str(minutes)]
         subprocess.run([*command, "--store", url], check=True, stdout=sys.stderr)
     return url

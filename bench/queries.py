@@ -21,7 +21,7 @@ from typing import Any
 sys.path.insert(0, str(Path(__file__).parent.parent))
 
 from jmmc.answers.queries import Queries
-from jmmc.quality.summary import Wanted
+from jmmc.quality.summary import SummaryFilter
 from jmmc.stores import Store, open_store
 from tests.support.mongod import Mongod
 
@@ -53,7 +53,7 @@ def _made(folder: Path, sessions: int, days: int) -> str:
     path = folder / f"{sessions}.db"
     url = f"sqlite:///{path}"
     if not path.exists():
-        size = ["--participants", str(sessions), "--conferences", str(max(1, sessions // 20))]
+        size = ["--participants", str(sessions), "--rooms", str(max(1, sessions // 20))]
         _jmmc("simulate", *size, "--minutes", str(days * 1440), "--store", url)
     return url
 
@@ -88,10 +88,10 @@ _ASKED = {
 async def _measure(store: Store) -> dict[str, float]:
     await store.open()
     queries = Queries(store, lifetime=75, clock=time.time)
-    (newest,) = await store.reports.summaries(Wanted(), limit=1)
+    (newest,) = await store.reports.summaries(SummaryFilter(), limit=1)
     until = newest.began + _DAY - newest.began % _DAY
-    month, day = (Wanted(since=until - it * _DAY, until=until) for it in (30, 1))
-    one = Wanted(since=until - _DAY, until=until, browser="Chrome 131")
+    month, day = (SummaryFilter(since=until - it * _DAY, until=until) for it in (30, 1))
+    one = SummaryFilter(since=until - _DAY, until=until, browser="Chrome 131")
     largest = max(await queries.meetings(day), key=lambda it: it.sessions)
     asks: list[Callable[[], Awaitable[Any]]] = [
         lambda: queries.overview(month),

@@ -20,7 +20,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).parent.parent))
 
 from bench.crowd import Crowd, Figures
-from bench.open_loop import Watch, conclude
+from bench.open_loop import AlertEvaluator, conclude
 from tests.support.servers import Serve
 
 _PAUSE = 1.0  # Seconds between two questions: somebody clicks, and the live page refreshes.
@@ -94,14 +94,14 @@ async def soak(options: argparse.Namespace, folder: Path) -> None:
     store = f"sqlite:///{folder}/calls.db"
     start = time.strftime("%Y-%m-%dT%H:%MZ", time.gmtime(time.time() - 3 * 86_400))
     simulate = [sys.executable, "-m", "jmmc", "simulate", "--store", store, "--start", start]
-    simulate += ["--participants", f"{options.history}", "--conferences", "300"]
+    simulate += ["--participants", f"{options.history}", "--rooms", "300"]
     history = await asyncio.create_subprocess_exec(*simulate, "--minutes", "4320")
     assert await history.wait() == 0
     serve = await asyncio.to_thread(Serve, folder, "--retention-days", "1")
     try:
         crowd = Crowd(options.participants, port=serve.port)
         watch, visitors = (
-            Watch(serve, folder, crowd, min(10, options.seconds / 16)),
+            AlertEvaluator(serve, folder, crowd, min(10, options.seconds / 16)),
             Visitors(serve),
         )
         until, told = asyncio.Event(), asyncio.Event()

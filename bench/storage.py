@@ -23,7 +23,7 @@ from pymongo import UpdateOne
 from jmmc.core.model import Dialect, Push
 from jmmc.maintenance.summarizer import Summarizer
 from jmmc.quality.thresholds import preset
-from jmmc.simulation.life import Life, Scenario, simulate
+from jmmc.simulation.life import Scenario, SimulatedSession, simulate
 from jmmc.stores import Store
 from jmmc.stores.mongo.documents import element
 from jmmc.stores.mongo.store import MongoStore
@@ -70,7 +70,9 @@ def _show(name: str, samples: int, data: int, rest: int, summaries: int) -> None
     print(f"| {name} | {' | '.join(each)} |", flush=True)
 
 
-async def _on_sqlite(lives: list[Life], folder: Path) -> dict[str, tuple[int, int, int]]:
+async def _on_sqlite(
+    lives: list[SimulatedSession], folder: Path
+) -> dict[str, tuple[int, int, int]]:
     path = folder / "calls.db"
     store = SqliteStore(path)
     await store.open()
@@ -102,7 +104,7 @@ async def _parts(store: SqliteStore) -> tuple[int, int, int]:
     return parts[0], parts[1], parts[2]
 
 
-async def _on_mongod(lives: list[Life], mongod: Mongod) -> tuple[int, int, int]:
+async def _on_mongod(lives: list[SimulatedSession], mongod: Mongod) -> tuple[int, int, int]:
     store = MongoStore(url=mongod.url, timeout=60)
     await store.open()
     with mongod.client() as client:
@@ -122,7 +124,7 @@ async def _on_mongod(lives: list[Life], mongod: Mongod) -> tuple[int, int, int]:
     return data, indexes, made
 
 
-def _of_the_ancestor(lives: list[Life], mongod: Mongod) -> tuple[int, int, int]:
+def _of_the_ancestor(lives: list[SimulatedSession], mongod: Mongod) -> tuple[int, int, int]:
     with mongod.client() as client:
         for number, pushes in enumerate(_batches(lives)):
             client.jmmc.ancestor.bulk_write(list(map(_ancestors, pushes)), ordered=False)
@@ -134,15 +136,18 @@ def _of_the_ancestor(lives: list[Life], mongod: Mongod) -> tuple[int, int, int]:
 def _ancestors(push: Push) -> UpdateOne:
     update = {
         "$push": {"m": element(push.samples[0])},
-        "$setOnInsert": {"conf": push.conf, "uid": push.uid},
+        "$setOnInsert": {"conf": push.room, "uid": push.browser_id},
     }
     return UpdateOne({"_id": ObjectId(push.session)}, update, upsert=True)
 
 
-def _batches(lives: list[Life]) -> Iterator[list[Push]]:
+def _batches(lives: list[SimulatedSession]) -> Iterator[list[Push]]:
     """All samples in the order of time, each a push; `_BATCH` of them are a commit."""
     pushes = [
-        (sample.ts, Push(it.session.id, it.session.conf, it.session.uid, Dialect.V2, (sample,)))
+        (
+            sample.ts,
+            Push(it.session.id, it.session.room, it.session.browser_id, Dialect.V2, (sample,)),
+        )
         for it in lives
         for sample in it.session.samples
     ]

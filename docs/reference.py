@@ -10,7 +10,7 @@ import click
 import msgspec
 from click.testing import CliRunner
 
-from jmmc.cli.main import main as command
+from jmmc.cli import main as command
 from jmmc.collector import Collector
 from jmmc.settings import Settings
 from jmmc.stores import configured_store

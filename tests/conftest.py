@@ -100,10 +100,7 @@ def pytest_xdist_node_collection_finished(ids: list[str]) -> None:
 
 
 def _speaks_to_mongodb(path: Path) -> bool:
-    return path.parent.name in ("stores", "faults") or path.stem in (
-        "test_copy",
-        "alerting/test_evaluator",
-    )
+    return "stores" in path.parts or "faults" in path.parts or path.stem == "test_evaluator"
 
 
 @pytest.fixture(autouse=True, scope="module")

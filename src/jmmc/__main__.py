@@ -1,5 +1,5 @@
 """`python -m jmmc`."""
 
-from jmmc.cli.main import main
+from jmmc.cli import main
 
 main()

@@ -16,7 +16,7 @@ from typing import NamedTuple, Protocol
 
 from msgspec.structs import replace
 
-from jmmc.alerting.evaluator import Watch, keep_watching
+from jmmc.alerting.evaluator import AlertEvaluator, keep_evaluating
 from jmmc.alerting.rules import State
 from jmmc.answers.queries import Queries
 from jmmc.core.errors import Rejected, StoreError
@@ -27,10 +27,10 @@ from jmmc.ingest.counters import ANCESTOR, Counters
 from jmmc.ingest.geo import NetworkNames
 from jmmc.ingest.writer import Writer
 from jmmc.maintenance.erase import forget
-from jmmc.maintenance.schedule import Chores, lifetime_of, summarizer_of
-from jmmc.maintenance.time_totals import Tally
+from jmmc.maintenance.schedule import Maintenance, lifetime_of, summarizer_of
+from jmmc.maintenance.time_totals import TimeTotals
 from jmmc.privacy.pseudonyms import Pseudonyms
-from jmmc.privacy.receipts import Erasure, Forgotten, Subject
+from jmmc.privacy.receipts import Erasure, ErasureFilter, Subject
 from jmmc.protocol.addresses import Address, Proxies, stored_form, throttle_key, truncated
 from jmmc.protocol.admission import Policy, admit
 from jmmc.protocol.identity import COOKIE, CookieSigner, is_session_id
@@ -101,7 +101,7 @@ class Collector:
         self.settings = settings
         self.store = store
         self.counters = Counters()
-        self.tally = Tally(settings.authorized_regions, lifetime=lifetime_of(settings))
+        self.time_totals = TimeTotals(settings.authorized_regions, lifetime=lifetime_of(settings))
         self.began = clock()
         self.leaving = False
         self._clock = clock
@@ -113,12 +113,12 @@ class Collector:
         self._follow(settings)
         self._followers: list[Callable[[Settings], None]] = []
         self._signer = CookieSigner(secret)
-        self._forgotten = Forgotten()
+        self._forgotten = ErasureFilter()
         self._writer: Writer | None = None
-        self._chores: Chores | None = None
+        self._chores: Maintenance | None = None
         self._watching: asyncio.Task[None] | None = None
         queries = Queries(store, lifetime=lifetime_of(settings), clock=clock)
-        self._watch = Watch(
+        self._watch = AlertEvaluator(
             queries,
             store,
             settings,
@@ -154,15 +154,15 @@ class Collector:
         # Another request may have come this far while the store was opening.
         if self._writer is None or not self._writer.alive:
             self._writer = Writer(self.store, self.counters, limit=self.settings.queue_limit)
-            self._chores = Chores(
+            self._chores = Maintenance(
                 self.store,
                 self.settings,
                 self._clock,
                 self.counters,
-                self.tally,
+                self.time_totals,
                 self.learn_erasures,
             )
-            watching = keep_watching(self._watch, pause=_LOOK)
+            watching = keep_evaluating(self._watch, pause=_LOOK)
             self._watching = asyncio.create_task(watching, name="jmmc-alerts")
         return self._writer
 

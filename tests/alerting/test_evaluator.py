@@ -22,12 +22,12 @@ from starlette.routing import Mount
 
 from jmmc import MetricsCollector, Settings, StoreError, dashboard
 from jmmc.alerting.channels import Email, NotDelivered, Webhook
-from jmmc.alerting.evaluator import Watch, records
+from jmmc.alerting.evaluator import AlertEvaluator, records
 from jmmc.answers.queries import Queries
 from jmmc.core.model import Dialect, Push
 from jmmc.maintenance.schedule import summarizer_of
 from jmmc.quality.timeline import SIGNS_OF_LIFE
-from jmmc.simulation.life import Life, Scenario, simulate
+from jmmc.simulation.life import Scenario, SimulatedSession, simulate
 from jmmc.stores import Store
 from jmmc.stores.mongo.store import MongoStore
 from jmmc.stores.spool import SpooledStore
@@ -39,7 +39,7 @@ from tests.support.receivers import SECRET, Mailbox, Receiver, eventually
 from tests.support.servers import Serve
 
 _START = 1_790_000_000 - 1_790_000_000 % 300
-_SCENARIO = Scenario(participants=160, conferences=12, minutes=100, seed=5, start=_START)
+_SCENARIO = Scenario(participants=160, rooms=12, minutes=100, seed=5, start=_START)
 
 
 # PyMongo leaves a socket to the garbage collector when it is closed while it connects.
@@ -86,18 +86,18 @@ class Clock:
 
 def _watch(
     store: Store, clock: Clock, rules: Sequence[dict[str, Any]], holder: str = "one", **more: Any
-) -> Watch:
+) -> AlertEvaluator:
     settings = Settings.of(alerts=rules, alert_secret=SECRET, **more)
     lifetime = SIGNS_OF_LIFE * settings.push_interval
     queries = Queries(store, lifetime=lifetime, clock=clock)
-    return Watch(queries, store, settings, pushes=lambda: 0, holder=holder, clock=clock)
+    return AlertEvaluator(queries, store, settings, pushes=lambda: 0, holder=holder, clock=clock)
 
 
 class Play:
     """Simulated life, stored as it happens."""
 
     def __init__(self, store: Store, clock: Clock) -> None:
-        self._lives: list[Life] = list(simulate(_SCENARIO))
+        self._lives: list[SimulatedSession] = list(simulate(_SCENARIO))
         self._store = store
         self._clock = clock
         self._summarizer = summarizer_of(store, Settings.of(), clock)
@@ -108,7 +108,7 @@ class Play:
         for it in (life.session for life in self._lives):
             new = tuple(one for one in it.samples if self._until < one.ts <= now)
             if new:
-                pushes.append(Push(it.id, it.conf, it.uid, Dialect.V2, new))
+                pushes.append(Push(it.id, it.room, it.browser_id, Dialect.V2, new))
         self._until = self._clock.now = now
         if pushes:
             await self._store.append(pushes)
@@ -171,7 +171,7 @@ async def _bad_calls(
         text = json.dumps({"pid": "x", "cq": grade, "u": {"bw": 5}, "t": {"sr": region}})
         samples = tuple(sample(seq, text, ts=start + 30 * seq, full=True) for seq in range(21))
         uid = f"a40bcaa8-8b36-11ec-a8a3-{number:012}"
-        pushes.append(push(session=f"{number:024x}", uid=uid, samples=samples))
+        pushes.append(push(session=f"{number:024x}", browser_id=uid, samples=samples))
     await store.append(pushes)
     async for _ in summarizer_of(store, Settings.of(), clock).rebuild():
         pass
@@ -288,7 +288,13 @@ async def test_silence_of_many_at_once_is_told_and_their_leaving_is_not(
 
     leaving = sample(21, '{"cq":100}', ts=int(clock()), bye=True)
     await store.append(
-        [push(session=f"{50:024x}", uid=f"a40bcaa8-8b36-11ec-a8a3-{50:012}", samples=(leaving,))]
+        [
+            push(
+                session=f"{50:024x}",
+                browser_id=f"a40bcaa8-8b36-11ec-a8a3-{50:012}",
+                samples=(leaving,),
+            )
+        ]
     )
     for _ in range(10):
         clock.now += 60

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from pydantic import TypeAdapter
 
 from jmmc import Settings, SettingsError
-from jmmc.alerting.notifications import Notice, letter, notice, payload
+from jmmc.alerting.notifications import Notification, letter, notice, payload
 from jmmc.alerting.rules import (
     KINDS,
     NoPushes,
@@ -192,7 +192,7 @@ def test_a_mistake_in_a_url_that_holds_a_secret_does_not_show_it() -> None:
     assert "hush" not in str(refused.value)
 
 
-def _told(told: Any = "firing", rule: Rule = _POOR, **changes: Any) -> Notice:
+def _told(told: Any = "firing", rule: Rule = _POOR, **changes: Any) -> Notification:
     state = State("it", "eu west", 10_000, 10_600, None, {"poor_share": 0.42, "participants": 17})
     more = {"at": 10_600, "public_url": "https://m.example.org/calls", "collector": "c1", **changes}
     return notice(told, rule, state, **more)

@@ -2,22 +2,22 @@
 
 from collections.abc import Sequence
 
-from jmmc.answers.live import Gathering
+from jmmc.answers.live import LiveView
 from jmmc.answers.model import Live
 from jmmc.quality.grading import Grade, Spell
-from jmmc.quality.summary import Presence, Stretch
+from jmmc.quality.summary import GradeSpan, LiveSession
 
 
-def _there(number: int, conf: str, grade: Grade, region: str = "eu", *reasons: str) -> Presence:
-    lane = (Stretch(1000, 1900, Grade.GOOD), Stretch(1900, 2000, grade))
+def _there(number: int, conf: str, grade: Grade, region: str = "eu", *reasons: str) -> LiveSession:
+    lane = (GradeSpan(1000, 1900, Grade.GOOD), GradeSpan(1900, 2000, grade))
     spells = (Spell(1900, 2000, grade, dict.fromkeys(reasons, 100)),) if reasons else ()
-    return Presence(
+    return LiveSession(
         f"{number:024x}", conf, 1000, 2000, lane, spells, "Chrome 131", region, "203.0.113.0/24"
     )
 
 
-def _live(people: Sequence[Presence], now: int) -> Live:
-    gathering = Gathering()
+def _live(people: Sequence[LiveSession], now: int) -> Live:
+    gathering = LiveView()
     gathering.add(people[::2])
     gathering.add(people[1::2])
     return gathering.live(now)
@@ -38,12 +38,12 @@ def test_the_worst_meeting_comes_first_with_its_reasons() -> None:
         ],
         2000,
     )
-    assert [(tile.conf, tile.people, tile.poor) for tile in it.tiles] == [
+    assert [(tile.room, tile.people, tile.poor) for tile in it.meetings] == [
         ("bad", 2, 2),
         ("so-so", 1, 0),
         ("calm", 3, 0),
     ]
-    assert it.tiles[0].reasons == ("loss", "rtt")
+    assert it.meetings[0].reasons == ("loss", "rtt")
     assert (it.people, it.good, it.fair, it.poor, it.unknown) == (6, 3, 1, 2, 0)
 
 
@@ -51,10 +51,10 @@ def test_it_tells_where_it_is_bad() -> None:
     it = _live(
         [_there(n, "x", _POOR if n < 3 else _GOOD, "us" if n < 4 else "eu") for n in range(9)], 0
     )
-    first = next(place for place in it.places if place.dimension == "region")
-    assert (first.value, first.people, first.bad) == ("us", 4, 3)
+    first = next(place for place in it.hotspots if place.dimension == "region")
+    assert (first.value, first.people, first.affected) == ("us", 4, 3)
 
 
 def test_nobody_is_there() -> None:
     it = _live([], 5)
-    assert (it.at, it.people, it.tiles, it.places) == (5, 0, (), ())
+    assert (it.at, it.people, it.meetings, it.hotspots) == (5, 0, (), ())

@@ -35,7 +35,7 @@ _STAYS = st.lists(
 
 @given(_STAYS)
 def test_the_peak_is_the_most_people_that_were_there_at_any_moment(stays: list[Stay]) -> None:
-    moments = [{it.uid for it in stays if it.began <= at < it.ended} for at in range(5000)]
+    moments = [{it.browser_id for it in stays if it.began <= at < it.ended} for at in range(5000)]
     assert meeting_of(stays).peak == max(map(len, moments))
 
 
@@ -82,10 +82,10 @@ def test_somebody_in_two_tabs_is_one_person_in_two_sessions() -> None:
 def test_rooms_are_summed_up_over_their_meetings_the_latest_first() -> None:
     stays = [_stay("a", 0, 600, poor=60), _stay("a", 5000, 5600), _stay("b", 0, 6000, "other")]
     other, room = rooms_of(stays)
-    assert (other.conf, other.last, other.participants) == ("other", 6000, 1)
+    assert (other.room, other.last, other.participants) == ("other", 6000, 1)
     assert (room.sessions, room.participants, room.minutes) == (2, 1, 20)
     assert (room.began, room.last, room.grades.poor_share) == (0, 5600, round(60 / 1260, 4))
-    assert [(it.conf, it.began) for it in meetings_of(stays)] == [
+    assert [(it.room, it.began) for it in meetings_of(stays)] == [
         ("room", 5000),
         ("other", 0),
         ("room", 0),

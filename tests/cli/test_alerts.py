@@ -10,7 +10,7 @@ import msgspec
 import pytest
 
 from jmmc.alerting.evaluator import Owed, Record
-from jmmc.alerting.notifications import Notice
+from jmmc.alerting.notifications import Notification
 from jmmc.alerting.rules import State
 from jmmc.stores import open_store
 from tests.support.commands import jmmc
@@ -23,7 +23,7 @@ _RULES = [
     {"name": "still", "kind": "no_pushes"},
     {"name": "down", "kind": "store_down"},
 ]
-_NOTICE = Notice("1", "firing", "eu", "poor_share", "region", "x", 0, 0, "", {}, "", "")
+_NOTICE = Notification("1", "firing", "eu", "poor_share", "region", "x", 0, 0, "", {}, "", "")
 _NOON = 1_790_078_400  # 22 September 2026, 12:00 UTC
 
 

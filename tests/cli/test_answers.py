@@ -13,7 +13,7 @@ from jmmc.web.dashboard.i18n import words
 from tests.support.commands import jmmc
 from tests.support.servers import Serve
 
-_SEED = ["--participants", "80", "--conferences", "8", "--minutes", "300", "--seed", "4"]
+_SEED = ["--participants", "80", "--rooms", "8", "--minutes", "300", "--seed", "4"]
 _START = "2026-09-21T08:00"
 _LIVES = list(simulate(Scenario(80, 8, 300, 4, 1_789_977_600)))
 _WINDOW = ["--since", "2026-09-21", "--until", "2026-09-22"]
@@ -75,9 +75,9 @@ def test_sessions_are_listed_and_shown(folder: Path) -> None:
     summary = whole["summary"]
     assert summary["provider"].startswith("AS6449")
     assert f"network {summary['network']}, {summary['provider']}, {summary['country']}," in text
-    verdicts = {it["blame"]["verdict"] for it in whole["spells"]}
+    verdicts = {it["attribution"]["cause"] for it in whole["spells"]}
     for it in verdicts:
-        assert words("en")[f"verdict {it}"].partition("{")[0] in " ".join(text.split())
+        assert words("en")[f"cause {it}"].partition("{")[0] in " ".join(text.split())
     assert "○ poor" in text
 
 
@@ -113,7 +113,7 @@ def test_summaries_are_written_as_csv(folder: Path) -> None:
     done = jmmc("export", "--what", "summaries", "--format", "csv", folder=folder)
     lines = done.stdout.splitlines()
     assert len(lines) == 81
-    assert lines[0].startswith("session,conference,participant,began,ended,")
+    assert lines[0].startswith("session,room,participant_id,began,ended,")
 
 
 def test_tokens_are_made_listed_and_revoked(folder: Path) -> None:
@@ -149,7 +149,7 @@ def test_what_cannot_be_done_is_said_in_a_line(
 
 def test_simulated_browsers_push_through_a_collector(tmp_path: Path) -> None:
     serve = Serve(tmp_path)
-    options = ["--participants", "12", "--conferences", "2", "--minutes", "20", "--seed", "1"]
+    options = ["--participants", "12", "--rooms", "2", "--minutes", "20", "--seed", "1"]
     done = jmmc("simulate", "--url", serve.url, "--speed", "400", *options, folder=tmp_path)
     assert done.returncode == 0, done.stderr
     exported = serve.export()
@@ -164,7 +164,7 @@ def test_simulated_browsers_push_through_a_collector(tmp_path: Path) -> None:
 
 def test_a_collector_keeps_its_summaries_up_to_date_by_itself(tmp_path: Path) -> None:
     serve = Serve(tmp_path)
-    options = ["--participants", "6", "--conferences", "1", "--minutes", "10", "--seed", "1"]
+    options = ["--participants", "6", "--rooms", "1", "--minutes", "10", "--seed", "1"]
     jmmc("simulate", "--url", serve.url, "--speed", "300", *options, folder=tmp_path)
     deadline = time.monotonic() + 40
     sessions = 0

@@ -172,9 +172,9 @@ def test_export_filters_by_conference_browser_and_time(tmp_path: Path, filled: s
         assert done.returncode == 0, done.stderr
         return [json.loads(line)["conf"] for line in done.stdout.splitlines()]
 
-    assert confs("--conf", "two") == ["two"]
-    assert confs("--uid", UID.upper()) == ["one", "two", "one"]
-    assert confs("--uid", "0" * 8) == []
+    assert confs("--room", "two") == ["two"]
+    assert confs("--participant", UID.upper()) == ["one", "two", "one"]
+    assert confs("--participant", "0" * 8) == []
     whole = json.loads(jmmc("export", "--store", filled, folder=tmp_path).stdout.splitlines()[1])
     moment = str(whole["m"][0]["ts"] - 60)
     from datetime import UTC, datetime
@@ -260,10 +260,10 @@ def test_the_password_of_a_database_is_never_shown(tmp_path: Path, command: list
 
 
 def test_a_command_starts_without_what_only_the_server_needs(tmp_path: Path) -> None:
-    code = "import sys, jmmc.cli.main; print(*sys.modules)"
+    code = "import sys, jmmc.cli.command; print(*sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
     loaded = set(done.stdout.split())
-    assert "jmmc.cli.main" in loaded
+    assert "jmmc.cli.command" in loaded
     assert not loaded & {
         "starlette",
         "uvicorn",

@@ -125,10 +125,10 @@ def test_the_log_of_a_run_through_all_doors_tells_nothing_of_anybody(tmp_path: P
     for content in (session, bad, {"uid": UID, "conf": "jane-doe"}):
         _ask(f"{serve.url}/push", sender, json.dumps(content).encode())
     paths = [
-        "/", "/overview?conf=jane-doe", f"/participants/{UID}", "/meetings/jane-doe",
+        "/", "/overview?room=jane-doe", f"/participants/{UID}", "/meetings/jane-doe",
         "/compare?by=jane-doe", "/find?q=jane-doe", "/health", "/login?to=/jane-doe", "/jane-doe",
-        "/api/v1/conferences/jane-doe", f"/api/v1/participants/{UID}", "/api/v1/search?q=jane-doe",
-        "/api/v1/overview?jane-doe=1", "/api/v1/export?conf=jane-doe", "/api/v1/jane-doe",
+        "/api/v1/rooms/jane-doe", f"/api/v1/participants/{UID}", "/api/v1/search?q=jane-doe",
+        "/api/v1/overview?jane-doe=1", "/api/v1/export?room=jane-doe", "/api/v1/jane-doe",
         f"{PREFIX}/objectId?jmmc_id=jane-doe", f"{PREFIX}/jane-doe", f"{PREFIX}/getClient", "/demo",
     ]  # fmt: skip
     for path in paths:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from jmmc.core.yielding import Pace, fitting
+from jmmc.core.yielding import Yielder, fitting
 
 
 class Loop:
@@ -16,8 +16,8 @@ class Loop:
         self.now += seconds
         self.taken += seconds * self.load
 
-    def pace(self) -> Pace:
-        return Pace(clock=lambda: self.now, busy=lambda: self.taken, sleep=self.sleep)
+    def pace(self) -> Yielder:
+        return Yielder(clock=lambda: self.now, busy=lambda: self.taken, sleep=self.sleep)
 
 
 @pytest.mark.parametrize(

@@ -11,8 +11,8 @@ import jsonschema
 import pytest
 
 from jmmc.settings import Settings
-from tests import npm
 from tests.deploy.files import DEPLOY, documents
+from tests.support import npm
 
 FOLDER = DEPLOY / "compose"
 

@@ -133,7 +133,7 @@ def test_the_linter_has_nothing_to_say() -> None:
 
 def test_what_comes_out_has_the_package_itself_and_no_tools(image: Image) -> None:
     (packages,) = image.root.glob("opt/jmmc/lib/python*/site-packages")
-    assert (packages / "jmmc" / "web" / "client" / "getClient.min.js").is_file()
+    assert (packages / "jmmc" / "client" / "getClient.min.js").is_file()
     assert not list(packages.glob("__editable__*"))
     assert not (packages / "pip").exists()
     assert not (image.root / "opt/jmmc/bin/pip").exists()

@@ -5,7 +5,7 @@ from typing import Any
 import kubernetes_validate
 import pytest
 
-from jmmc.cli.main import main
+from jmmc.cli import main
 from jmmc.server.serve import GRACE
 from jmmc.settings import Settings, load_settings
 from tests.deploy.files import DEPLOY, documents

@@ -159,7 +159,7 @@ def test_a_region_that_fails_is_noticed_by_a_real_prometheus(tmp_path: Path) -> 
             started.append(subprocess.Popen(prometheus, stdout=log, stderr=log))
             # The region has been cut off for 40 seconds, and will be for 80 more.
             simulate = [*command, "simulate", "--url", serve.url, "--seed", "11"]
-            simulate += ["--participants", "120", "--conferences", "8", "--minutes", "20"]
+            simulate += ["--participants", "120", "--rooms", "8", "--minutes", "20"]
             simulate += ["--start", iso(int(time.time()) - 640)]
             started.append(subprocess.Popen(simulate, stdout=log, stderr=log))
             alert = _alert(port, "JmmcRegionPoor", "eu-west", tmp_path / "log")

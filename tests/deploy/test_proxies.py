@@ -265,4 +265,4 @@ def test_while_the_collector_is_away_browsers_are_told_to_wait_and_then_it_goes_
     assert proxied.push(200, "127.0.5.4")[0] in (502, 503)
     proxied.serve.start()
     assert proxied.push(200, "127.0.5.4")[0] == 200
-    assert len(proxied.serve.export("--conf", "room200")) == 1
+    assert len(proxied.serve.export("--room", "room200")) == 1

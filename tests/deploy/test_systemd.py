@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from jmmc.cli.main import main
+from jmmc.cli import main
 from jmmc.server.serve import GRACE
 from jmmc.settings import load_settings
 from tests.support.paths import ROOT

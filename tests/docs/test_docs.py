@@ -7,7 +7,7 @@ import tomllib
 
 import pytest
 
-from jmmc.cli.main import main
+from jmmc.cli import main
 from jmmc.core.errors import REASONS
 from jmmc.core.version import __version__
 from jmmc.monitoring.instruments import tables

@@ -15,7 +15,7 @@ import click
 import pytest
 
 from docs.reference import FOLDER, pages
-from jmmc.cli.main import main as command
+from jmmc.cli import main as command
 from tests.support.servers import free_port
 
 _COMMANDS = re.compile(r"^```(sh|python)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
@@ -100,7 +100,7 @@ def test_every_command_that_a_page_shows_exists_with_its_options(page: Path) -> 
 def store(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A store that the commands of a page may read."""
     folder = tmp_path_factory.mktemp("store")
-    options = ["--participants", "30", "--conferences", "3", "--minutes", "60"]
+    options = ["--participants", "30", "--rooms", "3", "--minutes", "60"]
     command = [sys.executable, "-m", "jmmc", "simulate", *options]
     subprocess.run(command, cwd=folder, check=True, capture_output=True, timeout=60)
     return folder / "jmmc.db"

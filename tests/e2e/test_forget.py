@@ -22,7 +22,7 @@ async def test_a_running_collector_brings_nothing_back_and_loses_nothing_else(
         async with Load(senders, serve.port) as load:
             await load.confirms(5)
             process = await asyncio.create_subprocess_exec(
-                *command, "--conf", "room0", "--yes", "--json", stdout=subprocess.PIPE
+                *command, "--room", "room0", "--yes", "--json", stdout=subprocess.PIPE
             )
             told, _ = await process.communicate()
             assert process.returncode == 0
@@ -49,9 +49,9 @@ def test_it_says_what_is_there_and_asks_before_it_erases(tmp_path: Path) -> None
         command = [sys.executable, "-m", "jmmc", "forget", "--store", serve.store, *options]
         return subprocess.run(command, input=said, capture_output=True, text=True, timeout=60)
 
-    told = run("--conf", "room", "--dry-run")
+    told = run("--room", "room", "--dry-run")
     assert (told.returncode, "0 sessions and 0 summaries" in told.stderr) == (0, True)
-    assert run("--conf", "room", said="n\n").returncode == 1
+    assert run("--room", "room", said="n\n").returncode == 1
     assert run().returncode == 2
-    assert run("--uid", "a", "--conf", "b").returncode == 2
-    assert run("--conf", "room", "--store", f"sqlite:///{tmp_path}/none.db").returncode == 1
+    assert run("--participant", "a", "--room", "b").returncode == 2
+    assert run("--room", "room", "--store", f"sqlite:///{tmp_path}/none.db").returncode == 1

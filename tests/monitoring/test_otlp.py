@@ -109,7 +109,7 @@ async def test_spans_and_metrics_reach_the_endpoint(endpoint: Endpoint, tmp_path
     await call(app, "POST", push, b"nonsense")
     caller = "4bf92f3577b34da6a3ce929d0e0e4736"
     traceparent = {"traceparent": f"00-{caller}-00f067aa0ba902b7-01"}
-    path = f"/api/v1/participants/{UID}?conf=secret-room"
+    path = f"/api/v1/participants/{UID}?room=secret-room"
     await call(app, "GET", path, client="127.0.0.1", headers=traceparent)
     await app.metrics.close()
 
@@ -124,12 +124,12 @@ async def test_spans_and_metrics_reach_the_endpoint(endpoint: Endpoint, tmp_path
     assert all(it.end_time_unix_nano > it.start_time_unix_nano for it in commits)
     assert not any(it.parent_span_id for it in commits), "a batch belongs to no single push"
     (question,) = [it for it in endpoint.spans if it.name.startswith("GET")]
-    assert question.name == "GET /api/v1/participants/{uid}"
+    assert question.name == "GET /api/v1/participants/{participant}"
     assert question.trace_id.hex() == caller
     assert question.parent_span_id.hex() == "00f067aa0ba902b7"
     assert _attributes(question) == {
         "http.request.method": "GET",
-        "http.route": "/api/v1/participants/{uid}",
+        "http.route": "/api/v1/participants/{participant}",
         "http.response.status_code": 404,
     }
     assert {it["authorization"] for it in endpoint.headers} == {"Bearer abc"}

@@ -34,8 +34,8 @@ def test_a_pseudonym_has_the_form_of_what_it_stands_for_and_follows_from_the_key
     assert Policy(".*").owner(uid, conf, None) == (uid, conf, "")
     assert session == Policy(".*").owner(UID, _ROOM, "0" * 32)[2]
     assert (uid, conf) != (UID, _ROOM)
-    assert Pseudonyms("both", "another").uid(UID) != uid
-    assert Pseudonyms("both", "another").conf(_ROOM) != conf
+    assert Pseudonyms("both", "another").browser_id(UID) != uid
+    assert Pseudonyms("both", "another").room(_ROOM) != conf
 
 
 @pytest.mark.parametrize(
@@ -43,14 +43,14 @@ def test_a_pseudonym_has_the_form_of_what_it_stands_for_and_follows_from_the_key
 )
 def test_only_what_was_asked_for_is_replaced(which: Any, kept: set[str]) -> None:
     it = Pseudonyms(which, _KEY)
-    assert {it.uid(UID), it.conf(_ROOM)} & {UID, _ROOM} == kept
+    assert {it.browser_id(UID), it.room(_ROOM)} & {UID, _ROOM} == kept
 
 
 def test_what_is_asked_for_may_be_a_name_or_what_stands_for_it() -> None:
-    uid, conf = _BOTH.uid(UID), _BOTH.conf(_ROOM)
+    uid, conf = _BOTH.browser_id(UID), _BOTH.room(_ROOM)
     for asked in (SessionFilter(_ROOM, UID.upper()), SessionFilter(conf, uid)):
-        assert _BOTH.wanted(asked) == SessionFilter(conf, uid)
-    assert _BOTH.wanted(SessionFilter()) == SessionFilter()
+        assert _BOTH.as_stored(asked) == SessionFilter(conf, uid)
+    assert _BOTH.as_stored(SessionFilter()) == SessionFilter()
     assert conf in _BOTH.texts(" R\u00e9union secrete ")
     assert as_jitsi_has_it("R\u00e9union Secrete") == as_jitsi_has_it(_ROOM) == _ROOM
 
@@ -70,17 +70,17 @@ async def test_no_name_is_stored_and_real_names_are_found(tmp_path: Path) -> Non
         assert answer.status == 200, answer
         return answer
 
-    uid, conf = _BOTH.uid(UID), _BOTH.conf(_ROOM)
+    uid, conf = _BOTH.browser_id(UID), _BOTH.room(_ROOM)
     stored = [it async for it in store.sessions(SessionFilter())]
-    assert {(it.uid, it.conf) for it in stored} == {(uid, conf)}
+    assert {(it.browser_id, it.room) for it in stored} == {(uid, conf)}
     async for _ in summarizer_of(store, settings, time.time).rebuild():
         pass
     found = (await ask(f"/api/v1/participants/{UID}?{_WINDOW}")).json
-    assert (found["uid"], found["sessions"]) == (uid, 2)
+    assert (found["participant_id"], found["sessions"]) == (uid, 2)
     for name in (_ROOM, conf):
-        assert len((await ask(f"/api/v1/sessions?conf={quote(name)}&{_WINDOW}")).json["items"]) == 2
-        assert (await ask(f"/api/v1/conferences/{name}?{_WINDOW}")).json
-        assert conf.encode() in (await ask(f"/find?conf={quote(name)}&{_WINDOW}")).body
+        assert len((await ask(f"/api/v1/sessions?room={quote(name)}&{_WINDOW}")).json["items"]) == 2
+        assert (await ask(f"/api/v1/rooms/{name}?{_WINDOW}")).json
+        assert conf.encode() in (await ask(f"/find?room={quote(name)}&{_WINDOW}")).body
     for text in ("R\u00e9union secrete", UID):
         assert (await ask(f"/api/v1/search?q={quote(text)}")).json[0]["name"] in (uid, conf)
     await app.metrics.close()
@@ -100,18 +100,18 @@ async def test_no_name_is_stored_and_real_names_are_found(tmp_path: Path) -> Non
         done = subprocess.run(command, capture_output=True, check=True, timeout=60, env=environ)
         return (done.stdout + done.stderr).decode()
 
-    assert len(run("export", "--uid", UID).splitlines()) == 2
+    assert len(run("export", "--participant", UID).splitlines()) == 2
     assert (
         len(
             json.loads(
                 run(
-                    "sessions", "--conf", _ROOM, "--json", "--until", "2099-01-01", "--since", "24h"
+                    "sessions", "--room", _ROOM, "--json", "--until", "2099-01-01", "--since", "24h"
                 )
             )
         )
         > 0
     )
-    assert "2 sessions and 2 summaries" in run("forget", "--conf", _ROOM, "--dry-run")
+    assert "2 sessions and 2 summaries" in run("forget", "--room", _ROOM, "--dry-run")
 
 
 @pytest.mark.parametrize(("key", "verdict"), [("", "warn"), (_KEY, "ok")])
@@ -125,8 +125,8 @@ async def test_a_missing_key_is_warned_of(tmp_path: Path, key: str, verdict: str
 def test_what_is_searched_for_is_what_was_typed_and_what_stands_for_it() -> None:
     uids, confs = Pseudonyms("uid", _KEY), Pseudonyms("conf", _KEY)
     assert uids.texts(" Room ") == ["Room"]
-    assert uids.texts(UID.upper()) == [UID.upper(), uids.uid(UID)]
-    assert confs.texts("Room") == ["Room", confs.conf("room")]
-    assert confs.texts(UID) == [UID, confs.conf(UID)]
+    assert uids.texts(UID.upper()) == [UID.upper(), uids.browser_id(UID)]
+    assert confs.texts("Room") == ["Room", confs.room("room")]
+    assert confs.texts(UID) == [UID, confs.room(UID)]
     assert _BOTH.texts("  ") == [""]
     assert Pseudonyms().texts(UID) == [UID]

@@ -11,7 +11,7 @@ from click.testing import CliRunner
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from jmmc.cli.main import main
+from jmmc.cli import main
 from jmmc.core.errors import Rejected, StoreError
 from jmmc.core.model import Dialect, Push, Sample, SessionFilter
 from jmmc.protocol.wire import READINGS, Codec, Envelope

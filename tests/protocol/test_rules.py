@@ -40,7 +40,7 @@ def _reason(**wrong: Any) -> str:
 
 @pytest.mark.parametrize("uid", [UID, UID.upper(), "00000000-0000-0000-0000-000000000000"])
 def test_a_uid_is_a_uuid_with_dashes_stored_in_lower_case(uid: str) -> None:
-    assert _admit(uid=uid).push.uid == uid.lower()
+    assert _admit(uid=uid).push.browser_id == uid.lower()
 
 
 @pytest.mark.parametrize(
@@ -298,7 +298,7 @@ def test_every_absurd_age_is_counted() -> None:
 
 
 def test_a_name_of_1024_characters_is_the_longest() -> None:
-    assert _admit(conf="a" * 1024).push.conf == "a" * 1024
+    assert _admit(conf="a" * 1024).push.room == "a" * 1024
 
 
 @pytest.mark.parametrize(
@@ -364,5 +364,5 @@ def test_of_too_many_senders_the_one_that_was_silent_longest_is_forgotten() -> N
 def test_what_is_remembered_of_names_and_addresses_is_bounded() -> None:
     """Whoever pushes chooses them."""
     names = Pseudonyms("both", "key")
-    remembered = (Policy(".*").owner, names.uid, names.conf, Proxies([])._cached)
+    remembered = (Policy(".*").owner, names.browser_id, names.room, Proxies([])._cached)
     assert all(it.cache_info().maxsize is not None for it in remembered)

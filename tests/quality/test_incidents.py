@@ -8,23 +8,23 @@ import pytest
 from jmmc.core.model import Dialect, Session
 from jmmc.quality.grading import Grade, Spell
 from jmmc.quality.incidents import incidents
-from jmmc.quality.summary import Stretch, Summary, summarize
+from jmmc.quality.summary import GradeSpan, Summary, summarize
 from jmmc.quality.thresholds import preset
 
 
-def _person(number: int, *bad: tuple[int, int], conf: str = "room", region: str = "eu") -> Summary:
+def _person(number: int, *bad: tuple[int, int], room: str = "room", region: str = "eu") -> Summary:
     """Somebody who was there from 1000 to 2000, and poor in some stretches."""
-    session = Session(f"{number:024}", conf, f"uid-{number}", Dialect.V2, 1000, ())
+    session = Session(f"{number:024}", room, f"uid-{number}", Dialect.V2, 1000, ())
     edges = [1000, *(moment for stretch in bad for moment in stretch), 2000]
     lane = tuple(
-        Stretch(start, end, Grade.POOR if place % 2 else Grade.GOOD)
+        GradeSpan(start, end, Grade.POOR if place % 2 else Grade.GOOD)
         for place, (start, end) in enumerate(pairwise(edges))
     )
     return msgspec.structs.replace(
         summarize(session, preset=preset("jitsi"), lifetime=75),
         began=1000,
         ended=2000,
-        lane=lane,
+        grade_spans=lane,
         spells=tuple(Spell(it[0], it[1], Grade.POOR, {"loss": it[1] - it[0]}) for it in bad),
         region=region,
         network=f"n{number}",
@@ -32,14 +32,14 @@ def _person(number: int, *bad: tuple[int, int], conf: str = "room", region: str 
     )
 
 
-_ELSEWHERE = [_person(100 + n, conf=f"c{n}", region="us") for n in range(20)]
+_ELSEWHERE = [_person(100 + n, room=f"c{n}", region="us") for n in range(20)]
 
 
 def test_an_outage_is_one_incident_however_many_it_struck() -> None:
     room = [_person(n, (1400, 1600 + n)) for n in range(4)]
-    neighbours = [_person(50 + n, (1400, 1600), conf=f"d{n}") for n in range(4)]
+    neighbours = [_person(50 + n, (1400, 1600), room=f"d{n}") for n in range(4)]
     (one,) = incidents(room, [*room, *neighbours, *_ELSEWHERE])
-    assert one.blame.verdict == "region"
+    assert one.attribution.cause == "region"
     assert (one.start, one.end) == (1400, 1603)
     assert set(one.sessions) == {it.session for it in room}
     assert one.reasons == {"loss": 806}, "seconds of everybody"
@@ -48,7 +48,7 @@ def test_an_outage_is_one_incident_however_many_it_struck() -> None:
 def test_two_who_were_bad_each_alone_are_two_incidents_in_order_of_time() -> None:
     room = [_person(0, (1700, 1800)), _person(1, (1200, 1300)), *(_person(n) for n in (2, 3, 4))]
     found = incidents(room, [*room, *_ELSEWHERE])
-    assert [it.blame.verdict for it in found] == ["alone", "alone"]
+    assert [it.attribution.cause for it in found] == ["alone", "alone"]
     assert [it.sessions for it in found] == [(room[1].session,), (room[0].session,)]
 
 
@@ -89,14 +89,16 @@ def test_an_incident_has_the_reasons_and_the_worst_grade_of_all_that_is_in_it() 
 def test_a_spell_that_begins_as_another_ends_is_another_incident(first: int) -> None:
     """Those who were struck first have left when the others are."""
     early = [_person(first + n, (1100, 1200)) for n in range(5)]
-    early = [msgspec.structs.replace(it, ended=1200, lane=it.lane[:2]) for it in early]
+    early = [
+        msgspec.structs.replace(it, ended=1200, grade_spans=it.grade_spans[:2]) for it in early
+    ]
     late = [_person(10 - first + n, (1200, 1300)) for n in range(5)]
-    late = [msgspec.structs.replace(it, began=1200, lane=it.lane[1:]) for it in late]
+    late = [msgspec.structs.replace(it, began=1200, grade_spans=it.grade_spans[1:]) for it in late]
     room = [*early, *late]
     found = incidents(room, [*room, *_ELSEWHERE])
-    assert [(it.start, it.end, it.blame.verdict) for it in found] == [
-        (1100, 1200, "conf"),
-        (1200, 1300, "conf"),
+    assert [(it.start, it.end, it.attribution.cause) for it in found] == [
+        (1100, 1200, "room"),
+        (1200, 1300, "room"),
     ]
 
 

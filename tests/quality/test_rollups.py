@@ -8,8 +8,8 @@ from jmmc.quality.rollups import (
     CHOSEN,
     DAY,
     HOUR,
-    Chosen,
     Fact,
+    FilteredTotals,
     Part,
     Rollup,
     by_value,
@@ -111,13 +111,13 @@ def test_parts_of_several_rollups_stand_together_by_value() -> None:
     assert two.seconds == 7 + 8 + 9 + 10
 
 
-def _chosen(since: int, until: int, *rows: tuple[int, int, str, Fact]) -> Chosen:
+def _chosen(since: int, until: int, *rows: tuple[int, int, str, Fact]) -> FilteredTotals:
     """Of sessions: when they began and ended, their room, their slices and region."""
     sessions = [
         (began, ended, conf, *_sums(fact), fact.series, fact.values[_REGION])
         for began, ended, conf, fact in rows
     ]
-    chosen = Chosen(since, until)
+    chosen = FilteredTotals(since, until)
     chosen.add(list(zip(*sessions, strict=True)))
     return chosen
 
@@ -138,24 +138,24 @@ def test_what_a_filter_has_chosen_is_summed_up_as_rollups_are() -> None:
         "us": Part(_HOUR, 1, 100, 20, 30, 40),
     }
     assert chosen.rooms == {"a": [2052, 3033], "b": [20, 30]}
-    assert chosen.tenths == [0, 1, 0, 0, 0, 0, 1, 1, 0, 0]
+    assert chosen.deciles == [0, 1, 0, 0, 0, 0, 1, 1, 0, 0]
 
 
 def test_sessions_that_were_good_for_as_much_of_their_time_are_counted_together() -> None:
     shares = (0, 9, 10, 19, 55, 99, 100, 100)
     facts = [_fact(0, Slice(0, good, 100 - good, 0, 7)) for good in shares]
     chosen = _chosen(_HOUR, _HOUR + HOUR, *((_HOUR, _HOUR + 300, "a", it) for it in facts))
-    assert chosen.tenths == [2, 2, 0, 0, 0, 1, 0, 0, 0, 3]
+    assert chosen.deciles == [2, 2, 0, 0, 0, 1, 0, 0, 0, 3]
 
 
 def test_what_a_filter_has_chosen_may_come_in_pieces_and_be_compared_by_nothing() -> None:
     whole = _chosen(_HOUR, _HOUR + HOUR, (_HOUR + 10, _HOUR + 600, "a", _EARLY))
-    pieces = Chosen(_HOUR, _HOUR + HOUR)
+    pieces = FilteredTotals(_HOUR, _HOUR + HOUR)
     pieces.add([[] for _ in CHOSEN])
     pieces.add([[it] for it in (_HOUR + 10, _HOUR + 600, "a", *_sums(_EARLY), _EARLY.series)])
     assert pieces.parts == whole.parts
     assert pieces.values == {ALL: whole.values["eu"]}
-    assert (pieces.rooms, pieces.tenths) == (whole.rooms, whole.tenths)
+    assert (pieces.rooms, pieces.deciles) == (whole.rooms, whole.deciles)
 
 
 def test_a_window_takes_the_five_minutes_in_which_it_begins_and_none_from_its_end_on() -> None:
@@ -177,7 +177,7 @@ def test_a_session_that_ends_with_the_window_is_wholly_in_it() -> None:
     """And one that ends a second later is not: of that only the slices in the window count."""
     for ended, seconds in ((600, 999), (601, 300)):
         fact = _fact(0, Slice(300, 300, 0, 0, 0))
-        chosen = Chosen(_HOUR, _HOUR + 600)
+        chosen = FilteredTotals(_HOUR, _HOUR + 600)
         chosen.add([[it] for it in (_HOUR, _HOUR + ended, "room", 999, 0, 0, 0, fact.series)])
         assert chosen.values == {ALL: Part(_HOUR, 1, seconds, 0, 0, 0)}
 
@@ -185,7 +185,7 @@ def test_a_session_that_ends_with_the_window_is_wholly_in_it() -> None:
 def test_a_session_that_only_began_in_the_window_is_in_its_five_minutes() -> None:
     chosen = _chosen(_HOUR, _HOUR + 600, (_HOUR + 450, _HOUR + 450, "room", _fact(450)))
     assert chosen.parts == [Part(_HOUR + 300, 1, 0, 0, 0, 0)]
-    assert chosen.tenths == [0] * 10, "nothing is known of it"
+    assert chosen.deciles == [0] * 10, "nothing is known of it"
 
 
 @pytest.mark.parametrize("since", [DAY - 5, DAY - 1])

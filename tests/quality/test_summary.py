@@ -7,15 +7,15 @@ import pytest
 
 from jmmc.core.model import Dialect, Sample, Session
 from jmmc.core.timestamps import iso, moment
-from jmmc.quality.attribution import FEWEST, blame, wilson
+from jmmc.quality.attribution import FEWEST, attribute, wilson
 from jmmc.quality.grading import Grade
 from jmmc.quality.rollups import DAY, HOUR, Part, total, windows
 from jmmc.quality.summary import (
     DIMENSIONS,
+    GradeSpan,
     Slice,
-    Stretch,
     Summary,
-    Wanted,
+    SummaryFilter,
     network_of,
     readable_address,
     summarize,
@@ -116,7 +116,7 @@ def test_it_is_told_when_packets_took_another_path() -> None:
         (150, {"t": {"tp": "tcp"}}),
         (180, {}),
     )
-    assert [(at - it.began, what) for at, what in it.happenings] == [
+    assert [(at - it.began, what) for at, what in it.events] == [
         (60, "p2p"),
         (60, "path"),
         (150, "path"),
@@ -144,21 +144,21 @@ def test_a_call_in_a_word(parts: tuple[int, int, int], grade: str) -> None:
 def _person(number: int, *, bad: bool = False, **dimensions: str) -> Summary:
     """Somebody who was there from 1000 to 2000, bad from 1400 to 1600 or not at all."""
     base = _summary((0, {"cq": 100}), (30, {}))
-    lane = [Stretch(1000, 1400, Grade.GOOD)]
-    lane.append(Stretch(1400, 1600, Grade.POOR if bad else Grade.GOOD))
-    lane.append(Stretch(1600, 2000, Grade.GOOD))
-    places = {"conf": "room", "network": "n", "region": "r", "browser": "b", **dimensions}
-    whole = {"began": 1000, "ended": 2000, "lane": tuple(lane)}
+    lane = [GradeSpan(1000, 1400, Grade.GOOD)]
+    lane.append(GradeSpan(1400, 1600, Grade.POOR if bad else Grade.GOOD))
+    lane.append(GradeSpan(1600, 2000, Grade.GOOD))
+    places = {"room": "room", "network": "n", "region": "r", "browser": "b", **dimensions}
+    whole = {"began": 1000, "ended": 2000, "grade_spans": tuple(lane)}
     return msgspec.structs.replace(base, session=f"{number:024}", **whole, **places)
 
 
 _WHERE = {"network": "192.0.2.0/24", "provider": "AS64496 Cable", "region": "eu"}
-_ME = _person(0, bad=True, conf="mine", browser="Chrome 131", **_WHERE)
+_ME = _person(0, bad=True, room="mine", browser="Chrome 131", **_WHERE)
 
 
 def _others(count: int, *, bad: bool = False, first: int = 100, **more: str) -> list[Summary]:
     return [
-        _person(first + n, bad=bad, **{"conf": f"c{n}", "network": f"n{n}", "region": "us", **more})
+        _person(first + n, bad=bad, **{"room": f"c{n}", "network": f"n{n}", "region": "us", **more})
         for n in range(count)
     ]
 
@@ -166,10 +166,10 @@ def _others(count: int, *, bad: bool = False, first: int = 100, **more: str) -> 
 @pytest.mark.parametrize(
     ("everybody", "verdict"),
     [
-        (_others(3, conf="mine"), "alone"),
-        (_others(2, conf="mine", bad=True) + _others(20, conf="mine", first=300), "alone"),
-        (_others(3, conf="mine", bad=True) + _others(20, conf="mine", first=300), "unclear"),
-        (_others(3, conf="mine", bad=True) + _others(20, first=300), "conf"),
+        (_others(3, room="mine"), "alone"),
+        (_others(2, room="mine", bad=True) + _others(20, room="mine", first=300), "alone"),
+        (_others(3, room="mine", bad=True) + _others(20, room="mine", first=300), "unclear"),
+        (_others(3, room="mine", bad=True) + _others(20, first=300), "room"),
         (_others(6, network="192.0.2.0/24", bad=True) + _others(20, first=300), "network"),
         (_others(6, provider="AS64496 Cable", bad=True) + _others(20, first=300), "provider"),
         (
@@ -180,7 +180,7 @@ def _others(count: int, *, bad: bool = False, first: int = 100, **more: str) -> 
         (_others(9, region="eu", bad=True) + _others(20, first=300), "region"),
         (_others(9, browser="Chrome 131", bad=True) + _others(20, first=300), "browser"),
         (
-            _others(3, conf="mine", region="eu", bad=True)
+            _others(3, room="mine", region="eu", bad=True)
             + _others(5, network="192.0.2.0/24", region="eu", bad=True, first=200)
             + _others(9, region="eu", bad=True, first=300)
             + _others(20, first=400),
@@ -207,21 +207,21 @@ def _others(count: int, *, bad: bool = False, first: int = 100, **more: str) -> 
             "network",
         ),
         (
-            _others(4, conf="mine")
+            _others(4, room="mine")
             + _others(6, network="192.0.2.0/24", bad=True, first=200)
             + _others(20, first=300),
             "network",
         ),
         (_others(3, region="eu", bad=True) + _others(20, first=300), "too few"),
-        (_others(1, conf="mine", bad=True), "too few"),
+        (_others(1, room="mine", bad=True), "too few"),
         (_others(30, bad=True), "too few"),
-        (_others(2, conf="mine", bad=True) + _others(40, bad=True, first=300), "unclear"),
+        (_others(2, room="mine", bad=True) + _others(40, bad=True, first=300), "unclear"),
         ([], "too few"),
     ],
 )
 def test_whose_fault_it_was(everybody: list[Summary], verdict: str) -> None:
-    it = blame(_ME, 1400, 1600, [_ME, *everybody])
-    assert it.verdict == verdict
+    it = attribute(_ME, 1400, 1600, [_ME, *everybody])
+    assert it.cause == verdict
     for scope in it.scopes:
         assert 1 <= scope.bad <= scope.known
         assert scope.known + scope.others_known == len(everybody) + 1
@@ -229,13 +229,16 @@ def test_whose_fault_it_was(everybody: list[Summary], verdict: str) -> None:
 
 def test_who_was_not_there_is_not_counted() -> None:
     elsewhen = [
-        msgspec.structs.replace(it, began=5000, ended=6000, lane=(Stretch(5000, 6000, Grade.POOR),))
+        msgspec.structs.replace(
+            it, began=5000, ended=6000, grade_spans=(GradeSpan(5000, 6000, Grade.POOR),)
+        )
         for it in _others(9)
     ]
     unknown = [
-        msgspec.structs.replace(it, lane=(Stretch(1000, 2000, Grade.UNKNOWN),)) for it in _others(9)
+        msgspec.structs.replace(it, grade_spans=(GradeSpan(1000, 2000, Grade.UNKNOWN),))
+        for it in _others(9)
     ]
-    it = blame(_ME, 1400, 1600, elsewhen + unknown)
+    it = attribute(_ME, 1400, 1600, elsewhen + unknown)
     assert all(scope.known == 1 and scope.others_known == 0 for scope in it.scopes)
     assert FEWEST > 1
 
@@ -292,17 +295,17 @@ def test_moments_have_a_year_of_four_digits_since_1970(text: str) -> None:
 
 
 def test_nothing_is_wanted_by_default() -> None:
-    assert Wanted() == Wanted(since=None, until=None, running=None)
+    assert SummaryFilter() == SummaryFilter(since=None, until=None, running=None)
 
 
 def _stay(number: int, *parts: tuple[int, Grade]) -> Summary:
     """Somebody of the call who was there from 1300 on."""
     lane, at = [], 1300
     for seconds, grade in parts:
-        lane.append(Stretch(at, at + seconds, grade))
+        lane.append(GradeSpan(at, at + seconds, grade))
         at += seconds
-    it = _person(number, conf="mine", browser="x", region="x", network=f"x{number}")
-    return msgspec.structs.replace(it, began=1300, ended=at, lane=tuple(lane))
+    it = _person(number, room="mine", browser="x", region="x", network=f"x{number}")
+    return msgspec.structs.replace(it, began=1300, ended=at, grade_spans=tuple(lane))
 
 
 _GOOD, _FAIR, _POOR, _UNKNOWN = Grade.GOOD, Grade.FAIR, Grade.POOR, Grade.UNKNOWN
@@ -323,8 +326,8 @@ def test_who_was_known_for_half_of_a_spell_counts_and_was_bad_when_half_of_that_
     parts: list[tuple[int, Grade]], bad: int, known: int
 ) -> None:
     gone = msgspec.structs.replace(_stay(1, (50, _POOR)), began=1300, ended=1350)
-    call = blame(_ME, 1400, 1600, [gone, _stay(2, *parts), _ME]).scopes[0]
-    assert (call.kind, call.value) == ("conf", "mine")
+    call = attribute(_ME, 1400, 1600, [gone, _stay(2, *parts), _ME]).scopes[0]
+    assert (call.kind, call.value) == ("room", "mine")
     assert (call.bad, call.known) == (1 + bad, 1 + known), "and whoever asks, who was bad"
 
 
@@ -346,7 +349,7 @@ def test_a_group_is_a_suspect_from_five_people_sixty_percent_and_thirty_points_o
         *_others(bad_elsewhere, bad=True, first=300),
         *_others(10 - bad_elsewhere, first=400),
     ]
-    assert blame(_ME, 1400, 1600, everybody).verdict == verdict
+    assert attribute(_ME, 1400, 1600, everybody).cause == verdict
 
 
 @pytest.mark.parametrize(
@@ -363,18 +366,18 @@ def test_alone_is_who_was_bad_with_at_most_a_tenth_of_a_call_of_three_or_more(
     bad: int, good: int, verdict: str
 ) -> None:
     everybody = [
-        *_others(bad, bad=True, conf="mine"),
-        *_others(good, conf="mine", first=200),
+        *_others(bad, bad=True, room="mine"),
+        *_others(good, room="mine", first=200),
     ]
-    assert blame(_ME, 1400, 1600, everybody).verdict == verdict
+    assert attribute(_ME, 1400, 1600, everybody).cause == verdict
 
 
 def test_nobody_is_blamed_for_a_place_that_is_not_known() -> None:
     me = msgspec.structs.replace(_ME, region="")
     everybody = [*_others(9, bad=True, region=""), *_others(20, first=300)]
-    it = blame(me, 1400, 1600, everybody)
-    assert it.verdict == "too few"
-    assert it.scope.kind == "conf", "its numbers say why"
+    it = attribute(me, 1400, 1600, everybody)
+    assert it.cause == "too few"
+    assert it.scope.kind == "room", "its numbers say why"
 
 
 def test_the_interval_of_a_single_thing_is_wide() -> None:
@@ -390,7 +393,7 @@ def test_a_summary_names_who_and_where_and_the_worst_minute() -> None:
         (40, {"t": {"p2p": False}}),
         (90, {}),
     )
-    assert (it.participant, it.meeting, it.codec) == ("8b4139fa", "m-1", "VP9")
+    assert (it.endpoint_id, it.jitsi_meeting_id, it.codec) == ("8b4139fa", "m-1", "VP9")
     assert it.worst_minute == (930, 1.0)
     assert (it.transport, it.p2p_share) == ("udp", 0.1111)
 
@@ -398,7 +401,7 @@ def test_a_summary_names_who_and_where_and_the_worst_minute() -> None:
 def test_what_nothing_was_said_of_is_empty() -> None:
     it = _summary((0, {"cq": 100}), (30, {}))
     assert {getattr(it, name) for name in DIMENSIONS} == {""}
-    assert (it.participant, it.meeting, it.address) == ("", "", "")
+    assert (it.endpoint_id, it.jitsi_meeting_id, it.address) == ("", "", "")
     assert (it.relay_share, it.tcp_share, it.p2p_share) == (0, 0, 0)
     nothing = summarize(
         Session("a" * 24, "room", UID, Dialect.V2, 900, ()), preset=_JITSI, lifetime=75
@@ -462,7 +465,7 @@ def test_what_happened_at_one_moment_stays_in_the_order_in_which_it_was_said() -
     it = _summary(
         (0, {"cq": 1}), (30, {"ev": ["restored", "jvb", "p2p"]}), (60, {"ev": ["a"]}), (61, {})
     )
-    assert it.happenings == ((930, "restored"), (930, "jvb"), (930, "p2p"), (960, "a"))
+    assert it.events == ((930, "restored"), (930, "jvb"), (930, "p2p"), (960, "a"))
 
 
 def test_the_score_of_a_session_is_in_quantiles_of_time_to_two_places() -> None:
@@ -486,12 +489,12 @@ def test_a_lane_tells_grades_and_a_summary_for_how_long_each_reason_held() -> No
         (160, {"ev": ["interrupted"]}),
         (180, {}),
     )
-    assert it.lane == (
-        Stretch(900, 930, _GOOD),
-        Stretch(930, 1000, _FAIR),
-        Stretch(1000, 1050, _GOOD),
-        Stretch(1050, 1060, _FAIR),
-        Stretch(1060, 1080, _POOR),
+    assert it.grade_spans == (
+        GradeSpan(900, 930, _GOOD),
+        GradeSpan(930, 1000, _FAIR),
+        GradeSpan(1000, 1050, _GOOD),
+        GradeSpan(1050, 1060, _FAIR),
+        GradeSpan(1060, 1080, _POOR),
     )
     assert it.reasons == {"rtt": 40, "jitter": 40, "interrupted": 20}
     assert it.series == (Slice(900, 80, 80, 20, 0),), "of each grade"
@@ -512,7 +515,7 @@ def test_what_held_before_and_after_unknown_time_counts_together() -> None:
 
 def test_another_path_is_told_where_no_address_is_kept() -> None:
     it = _summary((0, {"t": {"tp": "udp"}}), (30, {"t": {"tp": "tcp"}}), (60, {}))
-    assert it.happenings == ((930, "path"),)
+    assert it.events == ((930, "path"),)
 
 
 def test_a_second_that_was_not_peer_to_peer_is_not() -> None:

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from jmmc.answers.export import stored_form
 from jmmc.core.model import Dialect, Sample, Session
-from jmmc.quality.timeline import Happening, Span, State, Timeline, carried, clip, fold
+from jmmc.quality.timeline import Event, Span, State, Timeline, carried, clip, fold
 from tests.support import oracle
 from tests.support.builders import UID
 
@@ -183,10 +183,10 @@ def test_an_interruption_lasts_until_it_is_restored() -> None:
         Span(1030, 1090, {"interrupted": True}),
         Span(1090, 1120, {"cq": 40}),
     )
-    assert timeline.happenings == (
-        Happening(1030, "interrupted"),
-        Happening(1090, "restored"),
-        Happening(1090, "jvb"),
+    assert timeline.events == (
+        Event(1030, "interrupted"),
+        Event(1090, "restored"),
+        Event(1090, "jvb"),
     )
 
 
@@ -284,4 +284,4 @@ def test_what_is_no_list_of_happenings_has_not_happened() -> None:
         sample(0, 1000, {"ev": "interrupted"}), sample(1, 1030, {"ev": 3}), sample(2, 1060)
     )
     timeline = fold(it, lifetime=75)
-    assert (timeline.spans, timeline.happenings) == ((Span(1000, 1060, {}),), ())
+    assert (timeline.spans, timeline.events) == ((Span(1000, 1060, {}),), ())

@@ -292,5 +292,5 @@ def test_no_invention_makes_a_500_or_a_stored_surprise(
 
 
 def test_all_that_the_inventions_stored_is_valid(serve: Serve) -> None:
-    for session in serve.export("--conf", "fuzz"):
+    for session in serve.export("--room", "fuzz"):
         _assert_valid(session)

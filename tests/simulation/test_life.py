@@ -6,7 +6,7 @@ from itertools import islice, pairwise
 import msgspec
 
 from jmmc.protocol.wire import SERVER_READINGS, Codec
-from jmmc.quality.attribution import blame
+from jmmc.quality.attribution import attribute
 from jmmc.quality.grading import Grade, judge
 from jmmc.quality.summary import summarize
 from jmmc.quality.thresholds import preset
@@ -14,7 +14,7 @@ from jmmc.quality.timeline import fold
 from jmmc.simulation.life import Scenario, simulate
 from tests.support.builders import SID, UID
 
-_DAY = Scenario(participants=400, conferences=20, minutes=1440, seed=7, start=1_789_948_800)
+_DAY = Scenario(participants=400, rooms=20, minutes=1440, seed=7, start=1_789_948_800)
 _LIVES = list(simulate(_DAY))
 
 
@@ -80,14 +80,14 @@ def test_an_outage_strikes_its_region_and_no_other() -> None:
 
 
 def test_whoever_was_struck_by_the_outage_is_told_that_it_was_the_region() -> None:
-    busy = Scenario(participants=400, conferences=30, minutes=240, seed=7, start=1_789_948_800)
+    busy = Scenario(participants=400, rooms=30, minutes=240, seed=7, start=1_789_948_800)
     start, end = busy.outage_window
     everybody = [
         summarize(it.session, preset=preset("jitsi"), lifetime=75, now=it.session.samples[-1].ts)
         for it in simulate(busy)
     ]
     verdicts = Counter(
-        blame(it, spell.start, spell.end, everybody).verdict
+        attribute(it, spell.start, spell.end, everybody).cause
         for it in everybody
         for spell in it.spells
         if "interrupted" in spell.reasons and start <= spell.start < end
@@ -97,5 +97,5 @@ def test_whoever_was_struck_by_the_outage_is_told_that_it_was_the_region() -> No
 
 
 def test_a_country_is_simulated_a_session_at_a_time() -> None:
-    huge = Scenario(participants=200_000, conferences=9000, minutes=30, seed=1, start=0)
+    huge = Scenario(participants=200_000, rooms=9000, minutes=30, seed=1, start=0)
     assert len(list(islice(simulate(huge), 100))) == 100

@@ -105,8 +105,8 @@ async def test_a_session_that_the_store_has_never_seen_starts_with_a_hole(store:
 async def test_a_session_belongs_to_its_first_uid_and_conf(store: Store) -> None:
     await store.append([push(0)])
 
-    stranger = push(1, uid="00000000-0000-0000-0000-000000000000")
-    elsewhere = push(1, conf="other")
+    stranger = push(1, browser_id="00000000-0000-0000-0000-000000000000")
+    elsewhere = push(1, room="other")
     assert await store.append([stranger, elsewhere]) == [Refusal.OTHER_OWNER] * 2
     assert await _seqs(store) == [0]
 
@@ -116,7 +116,7 @@ async def test_a_session_without_its_beginning_is_looked_at_before_one_is_added(
 ) -> None:
     """By store objects that have never seen it: they may not take it for new."""
     await store.append([push(60)])
-    assert await other.append([push(0, conf="other")]) == [Refusal.OTHER_OWNER]
+    assert await other.append([push(0, room="other")]) == [Refusal.OTHER_OWNER]
     third = make_store()
     await third.open()
     assert await third.append([push(*range(61))]) == [Receipt(60)]
@@ -209,8 +209,8 @@ async def test_filters_choose_sessions_by_conference_browser_and_time(store: Sto
     other_uid = "00000000-0000-0000-0000-000000000000"
     early, late = sample(0, ts=1000), sample(0, ts=2000)
     await store.append([push(session=_A, samples=(early,))])
-    await store.append([push(session=_B, conf="other", samples=(late,))])
-    await store.append([push(session=_C, uid=other_uid, samples=(late,))])
+    await store.append([push(session=_B, room="other", samples=(late,))])
+    await store.append([push(session=_C, browser_id=other_uid, samples=(late,))])
 
     async def chosen(**wanted: object) -> list[str]:
         filter_ = SessionFilter(**wanted)  # type: ignore[arg-type]
@@ -219,12 +219,12 @@ async def test_filters_choose_sessions_by_conference_browser_and_time(store: Sto
         return found
 
     assert await chosen() == [_A, _B, _C]
-    assert await chosen(conf="room") == [_A, _C]
-    assert await chosen(uid=other_uid) == [_C]
+    assert await chosen(room="room") == [_A, _C]
+    assert await chosen(browser_id=other_uid) == [_C]
     assert await chosen(since=2000) == [_B, _C]
     assert await chosen(until=2000) == [_A]
-    assert await chosen(conf="room", uid=UID, since=0, until=5000) == [_A]
-    assert await chosen(conf="' OR 1=1 --") == []
+    assert await chosen(room="room", browser_id=UID, since=0, until=5000) == [_A]
+    assert await chosen(room="' OR 1=1 --") == []
 
 
 async def test_sessions_are_got_by_their_ids_in_the_order_asked_for(store: Store) -> None:
@@ -317,14 +317,14 @@ async def test_what_comes_late_to_a_packed_session_is_stored_as_ever(
 async def test_a_packed_session_belongs_to_its_owner(store: Store) -> None:
     await store.append([push(0)])
     await _pack(store)
-    assert await store.append([push(1, conf="elsewhere")]) == [Refusal.OTHER_OWNER]
+    assert await store.append([push(1, room="elsewhere")]) == [Refusal.OTHER_OWNER]
     assert await store.append([v1_push(session=_B)]) == [Refusal.UNKNOWN_SESSION]
 
 
 async def test_a_packed_session_is_erased_with_all_its_samples(store: Store) -> None:
     await store.append([push(*range(7))])
     await _pack(store)
-    assert await store.erase(SessionFilter(conf="room")) == Erased(1, 7)
+    assert await store.erase(SessionFilter(room="room")) == Erased(1, 7)
     assert await _sessions(store) == []
     assert await store.append([push(0)]) == [Receipt(0)]
     assert await _seqs(store) == [0]

@@ -165,7 +165,7 @@ async def test_other_content_under_the_same_number_is_told_and_kept(
 async def test_a_session_of_another_owner_is_told(tmp_path: Path, file: str) -> None:
     target = f"sqlite:///{tmp_path}/two.db"
     await _fill(file, [push(0)])
-    await _fill(target, [push(0, conf="other")])
+    await _fill(target, [push(0, room="other")])
     done = _copy(file, target)
     assert done.returncode == 1
     assert "belongs to another" in done.stderr

@@ -12,9 +12,9 @@ from jmmc.core.errors import StoreError
 from jmmc.core.model import Dialect, Erased, Push, Session, SessionFilter
 from jmmc.maintenance.erase import forget, selection
 from jmmc.maintenance.summarizer import Summarizer
-from jmmc.privacy.receipts import Erasure, Subject
+from jmmc.privacy.receipts import Erasure, Subject, SubjectKind
 from jmmc.quality.rollups import DAY, HOUR
-from jmmc.quality.summary import DIMENSIONS, Wanted
+from jmmc.quality.summary import DIMENSIONS, SummaryFilter
 from jmmc.quality.thresholds import preset
 from jmmc.settings import Settings
 from jmmc.simulation.life import Scenario, simulate
@@ -23,10 +23,10 @@ from jmmc.stores.erasure_receipts import erasures, forgotten, put_erasure
 from tests.support.builders import UID, body, call, push, sample, wire_sample
 
 _START = 1_789_948_800
-_LIVES = list(simulate(Scenario(participants=60, conferences=6, minutes=600, seed=5, start=_START)))
+_LIVES = list(simulate(Scenario(participants=60, rooms=6, minutes=600, seed=5, start=_START)))
 _END = _START + 2 * DAY
-_SOMEBODY = Subject("uid", _LIVES[7].session.uid)
-_ROOM = Subject("conf", _LIVES[3].session.conf)
+_SOMEBODY = Subject(SubjectKind.PARTICIPANT, _LIVES[7].session.browser_id)
+_ROOM = Subject(SubjectKind.ROOM, _LIVES[3].session.room)
 
 
 def _now() -> float:
@@ -38,7 +38,9 @@ def _summarizer(store: Store) -> Summarizer:
 
 
 async def _fill(store: Store, sessions: list[Session]) -> None:
-    await store.append([Push(it.id, it.conf, it.uid, Dialect.V2, it.samples) for it in sessions])
+    await store.append(
+        [Push(it.id, it.room, it.browser_id, Dialect.V2, it.samples) for it in sessions]
+    )
     while await _summarizer(store).step():
         pass
 
@@ -58,7 +60,7 @@ async def filled(store: Store) -> AsyncIterator[Store]:
 async def test_what_is_left_is_as_if_it_had_never_been(
     filled: Store, subject: Subject, tmp_path: Path
 ) -> None:
-    its = [it.session for it in _LIVES if subject.name in (it.session.uid, it.session.conf)]
+    its = [it.session for it in _LIVES if subject.name in (it.session.browser_id, it.session.room)]
     receipt = await _erase(filled, subject)
     assert (receipt.sessions, receipt.samples) == (len(its), sum(len(it.samples) for it in its))
     assert receipt.summaries == len(its)
@@ -70,12 +72,12 @@ async def test_what_is_left_is_as_if_it_had_never_been(
     never = open_store(f"sqlite:///{tmp_path}/never.db")
     await never.open()
     await _fill(never, [it.session for it in _LIVES if it.session not in its])
-    window = Wanted(since=_START, until=_END)
+    window = SummaryFilter(since=_START, until=_END)
     for by in DIMENSIONS:
         expected = await Queries(never, lifetime=75, clock=_now).compare(by, window)
         assert await Queries(filled, lifetime=75, clock=_now).compare(by, window) == expected
-    everything = await never.reports.summaries(Wanted(), limit=1000)
-    assert await filled.reports.summaries(Wanted(), limit=1000) == everything
+    everything = await never.reports.summaries(SummaryFilter(), limit=1000)
+    assert await filled.reports.summaries(SummaryFilter(), limit=1000) == everything
     for text in ("", "a", "1", "-"):
         found = await never.reports.search(text, 500)
         assert await filled.reports.search(text, 500) == found
@@ -104,31 +106,31 @@ async def test_what_was_broken_off_is_finished_by_doing_it_again(filled: Store) 
 
     receipt = await _erase(filled, _ROOM)
     assert receipt.id == known.id
-    its = [it for it in _LIVES if it.session.conf == _ROOM.name]
+    its = [it for it in _LIVES if it.session.room == _ROOM.name]
     assert (receipt.sessions, receipt.summaries) == (len(its), len(its))
-    assert await filled.reports.summaries(Wanted(conf=_ROOM.name), limit=1) == []
+    assert await filled.reports.summaries(SummaryFilter(room=_ROOM.name), limit=1) == []
 
 
 async def test_a_long_session_is_erased_whole_and_others_are_left_alone(store: Store) -> None:
     other = "00000000-0000-0000-0000-000000000000"
-    await store.append([push(*range(200)), push(0, session="b" * 24, uid=other)])
-    assert await store.erase(SessionFilter(uid=UID)) == Erased(1, 200)
-    assert await store.erase(SessionFilter(uid=UID)) == Erased(0, 0)
-    assert [it.uid async for it in store.sessions(SessionFilter())] == [other]
+    await store.append([push(*range(200)), push(0, session="b" * 24, browser_id=other)])
+    assert await store.erase(SessionFilter(browser_id=UID)) == Erased(1, 200)
+    assert await store.erase(SessionFilter(browser_id=UID)) == Erased(0, 0)
+    assert [it.browser_id async for it in store.sessions(SessionFilter())] == [other]
 
 
 async def test_another_process_goes_on_with_a_session_whose_beginning_was_erased(
     store: Store, other: Store
 ) -> None:
     await other.append([push(*range(70))])
-    assert (await store.erase(SessionFilter(uid=UID))).samples == 70
+    assert (await store.erase(SessionFilter(browser_id=UID))).samples == 70
     (receipt,) = await other.append([push(70)])
     assert (receipt.ack, receipt.hole) == (70, True)  # type: ignore[union-attr]
     await other.append([push(samples=(sample(71, full=True),))])
     (session,) = [it async for it in store.sessions(SessionFilter())]
     assert {it.seq for it in session.samples} <= {70, 71}
     assert 71 in {it.seq for it in session.samples}
-    while any(await store.erase(SessionFilter(uid=UID))):
+    while any(await store.erase(SessionFilter(browser_id=UID))):
         pass
     assert await store.count(SessionFilter()) == 0
 
@@ -138,10 +140,10 @@ async def test_old_summaries_are_forgotten_with_their_names_and_sums(filled: Sto
     kept = [it.session for it in _LIVES if it.session.samples[-1].ts >= before]
     while await filled.reports.prune(before):
         pass
-    found = await filled.reports.summaries(Wanted(), limit=1000)
+    found = await filled.reports.summaries(SummaryFilter(), limit=1000)
     assert {it.session for it in found} == {it.id for it in kept}
     names = {it.name for it in await filled.reports.search("-", 500) if it.kind == "participant"}
-    assert names == {it.uid for it in kept}
+    assert names == {it.browser_id for it in kept}
     assert await filled.reports.rollups("", HOUR, 0, before) == []
     assert await filled.reports.rollups("", DAY, 0, before) == []
 
@@ -188,7 +190,11 @@ async def test_what_a_browser_still_held_does_not_come_back(tmp_path: Path) -> N
     await call(app, "POST", "/push", body(wire_sample(0, {"pid": "old"})))
     moment[0] = 1010
     async for _ in forget(
-        store, Subject("uid", UID), _summarizer(store), clock=lambda: 1005, settle=0
+        store,
+        Subject(SubjectKind.PARTICIPANT, UID),
+        _summarizer(store),
+        clock=lambda: 1005,
+        settle=0,
     ):
         pass
     await app.collector.learn_erasures()
@@ -205,7 +211,7 @@ async def test_what_a_browser_still_held_does_not_come_back(tmp_path: Path) -> N
 
 
 async def test_what_is_erased_for_one_person_is_kept_for_the_others(store: Store) -> None:
-    await put_erasure(store.reports, Erasure("x", "uid", "nobody", 5000))
+    await put_erasure(store.reports, Erasure("x", SubjectKind.PARTICIPANT, "nobody", 5000))
     known = await forgotten(store.reports)
     assert known
     assert known.trimmed(push(0)) == push(0)

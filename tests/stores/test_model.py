@@ -27,9 +27,9 @@ from jmmc.core.model import Dialect, Push, Receipt, Refusal, Sample, Session, Se
 from jmmc.core.tasks import stop
 from jmmc.maintenance.erase import forget
 from jmmc.maintenance.summarizer import Summarizer
-from jmmc.privacy.receipts import Subject
+from jmmc.privacy.receipts import Subject, SubjectKind
 from jmmc.quality.rollups import HOUR
-from jmmc.quality.summary import Summary, Wanted
+from jmmc.quality.summary import Summary, SummaryFilter
 from jmmc.quality.thresholds import preset
 from jmmc.stores import Store, open_store
 from jmmc.stores.copy import copy
@@ -61,8 +61,8 @@ class _Held:
     """What has to be there of a session; in v1 the keys count."""
 
     def __init__(self, push: Push) -> None:
-        self.conf = push.conf
-        self.uid = push.uid
+        self.room = push.room
+        self.browser_id = push.browser_id
         self.began = push.samples[0].ts
         self.samples: dict[int, Sample] = {}
 
@@ -232,12 +232,16 @@ class _Model(RuleBasedStateMachine):
     @precondition(lambda self: self.whole)
     @rule(uid=st.sampled_from(_UIDS))
     def forget(self, uid: str) -> None:
-        its = [key for key, it in self.held.items() if it.uid == uid]
+        its = [key for key, it in self.held.items() if it.browser_id == uid]
         samples = sum(len(self.held[it].samples) for it in its)
 
         async def erase() -> Any:
             steps = forget(
-                self.store, Subject("uid", uid), self.summarizer(), clock=self.clock, settle=0
+                self.store,
+                Subject(SubjectKind.PARTICIPANT, uid),
+                self.summarizer(),
+                clock=self.clock,
+                settle=0,
             )
             return [it async for it in steps][-1]
 
@@ -246,7 +250,7 @@ class _Model(RuleBasedStateMachine):
         for key in its:
             del self.held[key]
         self.now += 30
-        assert self.do(self.store.count(SessionFilter(uid=uid))) == 0
+        assert self.do(self.store.count(SessionFilter(browser_id=uid))) == 0
 
     @rule(which=st.integers(0, 1), age=st.integers(0, 120))
     def pack(self, which: int, age: int) -> None:
@@ -291,7 +295,7 @@ class _Model(RuleBasedStateMachine):
 
     async def made(self) -> tuple[list[Summary], Any]:
         reports = self.store.reports
-        found = await reports.summaries(Wanted(), limit=1000)
+        found = await reports.summaries(SummaryFilter(), limit=1000)
         return found, await reports.rollups("", HOUR, 0, 2 * _START)
 
     @precondition(lambda self: self.whole)
@@ -325,7 +329,7 @@ class _Model(RuleBasedStateMachine):
         for key, held in self.held.items():
             expected = [held.samples[it] for it in sorted(held.samples)]
             assert list(by_id[key].samples) == expected
-            assert (by_id[key].conf, by_id[key].uid) == (held.conf, held.uid)
+            assert (by_id[key].room, by_id[key].browser_id) == (held.room, held.browser_id)
 
 
 class _Outage:

@@ -14,24 +14,24 @@ from jmmc.core.model import Dialect, Push, SessionFilter
 from jmmc.maintenance import summarizer
 from jmmc.maintenance.summarizer import Summarizer
 from jmmc.quality.rollups import ALL, DAY, HOUR, Rollup
-from jmmc.quality.summary import DIMENSIONS, FILTERS, Presence, Wanted, summarize
+from jmmc.quality.summary import DIMENSIONS, FILTERS, LiveSession, SummaryFilter, summarize
 from jmmc.quality.thresholds import preset
-from jmmc.simulation.life import Life, Scenario, simulate
+from jmmc.simulation.life import Scenario, SimulatedSession, simulate
 from jmmc.stores import Store
 from tests.stores.conftest import STORES, MakeStore, empty_place
 from tests.support.builders import push, sample, v1_push
 
 _START = 1_789_948_800  # A Monday, 00:00 UTC
-_SCENARIO = Scenario(participants=150, conferences=12, minutes=2880, seed=2, start=_START)
+_SCENARIO = Scenario(participants=150, rooms=12, minutes=2880, seed=2, start=_START)
 _LIVES = list(simulate(_SCENARIO))
 _FEW = _LIVES[::3]
 _END = _START + 4 * DAY
-_ALL = Wanted(since=_START, until=_END)
+_ALL = SummaryFilter(since=_START, until=_END)
 
 
-def _pushed(lives: list[Life]) -> list[Push]:
+def _pushed(lives: list[SimulatedSession]) -> list[Push]:
     return [
-        Push(it.session.id, it.session.conf, it.session.uid, Dialect.V2, it.session.samples)
+        Push(it.session.id, it.session.room, it.session.browser_id, Dialect.V2, it.session.samples)
         for it in lives
     ]
 
@@ -53,7 +53,7 @@ async def _all_of(store: Store, now: float = _END) -> None:
         pass
 
 
-async def _fill(store: Store, lives: list[Life]) -> None:
+async def _fill(store: Store, lives: list[SimulatedSession]) -> None:
     for start in range(0, len(lives), 50):
         await store.append(_pushed(lives[start : start + 50]))
     await _all_of(store)
@@ -102,7 +102,7 @@ def _expected() -> list[Any]:
 async def test_every_session_is_summarized_once_and_then_there_is_nothing_to_do(
     lives: Store,
 ) -> None:
-    found = await lives.reports.summaries(Wanted(), limit=1000)
+    found = await lives.reports.summaries(SummaryFilter(), limit=1000)
     assert sorted(found, key=lambda it: it.session) == sorted(
         _expected(), key=lambda it: it.session
     )
@@ -122,12 +122,12 @@ async def test_who_is_there_is_everybody_whose_summary_runs_once(
         for number, it in enumerate(made)
     ]
     await store.reports.put_summaries(running)
-    found = [it async for some in store.reports.present() for it in some]
+    found = [it async for some in store.reports.live_sessions() for it in some]
     expected = {it.session: it for it in running if it.running}
     assert len(found) == len(expected) > 20
     for it in found:
         whole = expected[it.session]
-        assert it == msgspec.convert(msgspec.to_builtins(whole), Presence)
+        assert it == msgspec.convert(msgspec.to_builtins(whole), LiveSession)
         assert it.at_present == whole.at_present
 
 
@@ -136,7 +136,7 @@ async def test_only_what_changed_is_summarized_again(filled: Store) -> None:
     last = life.session.samples[-1]
     more = sample((last.seq or 0) + 1, ts=last.ts + 30, bye=True)
     await filled.append(
-        [Push(life.session.id, life.session.conf, life.session.uid, Dialect.V2, (more,))]
+        [Push(life.session.id, life.session.room, life.session.browser_id, Dialect.V2, (more,))]
     )
     assert await filled.reports.dirty(10) == [life.session.id]
     assert await filled.reports.backlog() == 1
@@ -174,7 +174,7 @@ async def test_a_session_that_goes_on_makes_only_the_hours_anew_that_it_changes(
     assert last.ts - life.session.began > 3600, "it touches more than one hour"
     more = sample((last.seq or 0) + 1, ts=last.ts + 30, bye=True)
     await filled.append(
-        [Push(life.session.id, life.session.conf, life.session.uid, Dialect.V2, (more,))]
+        [Push(life.session.id, life.session.room, life.session.browser_id, Dialect.V2, (more,))]
     )
     made: list[int] = []
     put = filled.reports.put_rollups
@@ -199,7 +199,7 @@ async def test_a_long_session_is_clean_when_all_its_samples_are_known(store: Sto
 async def test_a_v1_session_is_summarized_too(store: Store) -> None:
     await store.append([v1_push('{"pid":"x","br":"Chrome 98"}', opens=True), v1_push('{"cq":5}')])
     await _all_of(store)
-    (summary,) = await store.reports.summaries(Wanted(), limit=5)
+    (summary,) = await store.reports.summaries(SummaryFilter(), limit=5)
     assert (summary.browser, summary.samples) == ("", 2), "both samples are of one second"
 
 
@@ -207,13 +207,13 @@ async def test_a_session_runs_until_its_lifetime_is_over(store: Store) -> None:
     samples = tuple(sample(n, ts=1000 + 30 * n) for n in range(3))
     await store.append([push(samples=samples)])
     await _all_of(store, now=1070)
-    (summary,) = await store.reports.summaries(Wanted(running=True), limit=5)
+    (summary,) = await store.reports.summaries(SummaryFilter(running=True), limit=5)
     assert (summary.running, summary.ended) == (True, 1070)
-    assert (await _queries(store).overview(Wanted(since=0, until=2000))).now.sessions == 1
+    assert (await _queries(store).overview(SummaryFilter(since=0, until=2000))).now.sessions == 1
 
     assert await _summarizer(store, now=1135).step() == 0, "not yet"
     assert await _summarizer(store, now=1136.5).step() == 1
-    (summary,) = await store.reports.summaries(Wanted(), limit=5)
+    (summary,) = await store.reports.summaries(SummaryFilter(), limit=5)
     assert (summary.running, summary.ended) == (False, 1060)
     assert await store.reports.overdue(10_000, 5) == []
 
@@ -257,7 +257,7 @@ async def test_a_long_session_that_goes_on_waits_for_its_turn_and_ends_in_time(
     once = Summarizer(store, preset=preset("jitsi"), lifetime=75, clock=clock, holder="me")
 
     async def last() -> int:
-        (summary,) = await store.reports.summaries(Wanted(), limit=5)
+        (summary,) = await store.reports.summaries(SummaryFilter(), limit=5)
         return summary.last
 
     await store.append([push(samples=tuple(sample(n, ts=1000 + 30 * n) for n in range(121)))])
@@ -271,7 +271,7 @@ async def test_a_long_session_that_goes_on_waits_for_its_turn_and_ends_in_time(
     assert (await once.step(), await last()) == (1, 4660)
     clock.now += 76
     assert await once.step() == 1
-    (summary,) = await store.reports.summaries(Wanted(), limit=5)
+    (summary,) = await store.reports.summaries(SummaryFilter(), limit=5)
     (session,) = await store.get([summary.session])
     assert summary == summarize(session, preset=preset("jitsi"), lifetime=75, now=clock.now)
     assert not summary.running
@@ -321,10 +321,13 @@ async def _rollups(store: Store) -> list[Any]:
 
 
 async def test_what_is_rebuilt_is_what_was_made_bit_by_bit(filled: Store) -> None:
-    before = await filled.reports.summaries(Wanted(), limit=1000), await _rollups(filled)
+    before = await filled.reports.summaries(SummaryFilter(), limit=1000), await _rollups(filled)
     done = [it async for it in _summarizer(filled).rebuild()]
     assert done[-1] == len(_FEW)
-    assert (await filled.reports.summaries(Wanted(), limit=1000), await _rollups(filled)) == before
+    assert (
+        await filled.reports.summaries(SummaryFilter(), limit=1000),
+        await _rollups(filled),
+    ) == before
     assert await _summarizer(filled).formula() == "2-jitsi"
 
 
@@ -352,7 +355,7 @@ async def test_sums_that_lack_a_dimension_are_made_anew_once(
 async def test_a_rebuild_that_was_broken_off_goes_on_where_it_was(
     filled: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    expected = await filled.reports.summaries(Wanted(), limit=1000), await _rollups(filled)
+    expected = await filled.reports.summaries(SummaryFilter(), limit=1000), await _rollups(filled)
     monkeypatch.setattr(summarizer, "_SESSIONS", 10)
     rebuild = _summarizer(filled).rebuild()
     assert [await anext(rebuild), await anext(rebuild)] == [10, 20]
@@ -361,9 +364,10 @@ async def test_a_rebuild_that_was_broken_off_goes_on_where_it_was(
     again = [it async for it in _summarizer(filled).rebuild()]
     assert again[0] > 20, "what was done is not done again"
     assert again[-1] == len(_FEW)
-    assert (await filled.reports.summaries(Wanted(), limit=1000), await _rollups(filled)) == (
-        expected
-    )
+    assert (
+        await filled.reports.summaries(SummaryFilter(), limit=1000),
+        await _rollups(filled),
+    ) == (expected)
 
 
 async def test_rollups_are_the_sums_of_the_summaries(lives: Store) -> None:
@@ -374,15 +378,15 @@ async def test_rollups_are_the_sums_of_the_summaries(lives: Store) -> None:
     grades = ("good", "fair", "poor", "unknown")
     expected = Grades.of(*(sum(getattr(it, grade) for it in summaries) for grade in grades))
     assert overview.grades == expected
-    assert overview.conferences == len({it.conf for it in summaries})
+    assert overview.rooms == len({it.room for it in summaries})
     assert sum(it.grades.known_seconds for it in overview.series) == expected.known_seconds
 
 
 async def test_an_overview_with_a_filter_is_that_of_the_sessions_that_fit(lives: Store) -> None:
-    everything = Wanted(since=_START, until=_END, transport="udp")
+    everything = SummaryFilter(since=_START, until=_END, transport="udp")
     udp = await _queries(lives).overview(everything)
-    tcp = await _queries(lives).overview(Wanted(since=_START, until=_END, transport="relay"))
-    unknown = await _queries(lives).overview(Wanted(since=_START, until=_END, transport=""))
+    tcp = await _queries(lives).overview(SummaryFilter(since=_START, until=_END, transport="relay"))
+    unknown = await _queries(lives).overview(SummaryFilter(since=_START, until=_END, transport=""))
     whole = await _queries(lives).overview(_ALL)
     parts = (udp, tcp, unknown)
     assert sum(it.sessions for it in parts) == whole.sessions
@@ -397,7 +401,9 @@ async def test_a_comparison_is_the_same_from_rollups_and_from_sessions(
     compared = await queries.compare(by, _ALL)
     assert sum(it.sessions for it in compared) == len(_LIVES)
     for one in compared[:3]:
-        one_alone = await queries.compare(by, Wanted(since=_START, until=_END, **{by: one.value}))
+        one_alone = await queries.compare(
+            by, SummaryFilter(since=_START, until=_END, **{by: one.value})
+        )
         assert one in one_alone
     assert all(
         it.poor_interval[0] <= (it.grades.poor_share or 0) <= it.poor_interval[1] for it in compared
@@ -408,7 +414,7 @@ async def test_the_outage_is_seen_where_it_was(lives: Store) -> None:
     start, end = _SCENARIO.outage_window
     regions = {
         it.value: it
-        for it in await _queries(lives).compare("region", Wanted(since=start, until=end))
+        for it in await _queries(lives).compare("region", SummaryFilter(since=start, until=end))
     }
     struck = [it for it in _LIVES if any(t.cause == "interrupted" for t in it.troubles)]
     assert struck
@@ -420,10 +426,10 @@ async def test_a_window_counts_whole_days_and_their_edges_once(lives: Store) -> 
     queries = _queries(lives)
     cut = _START + DAY + 5 * 3600
     parts = [
-        await queries.compare("browser", Wanted(since=_START - 7200, until=cut)),
-        await queries.compare("browser", Wanted(since=cut, until=_END)),
+        await queries.compare("browser", SummaryFilter(since=_START - 7200, until=cut)),
+        await queries.compare("browser", SummaryFilter(since=cut, until=_END)),
     ]
-    whole = await queries.compare("browser", Wanted(since=_START - 7200, until=_END))
+    whole = await queries.compare("browser", SummaryFilter(since=_START - 7200, until=_END))
     for one in whole:
         both = [it for part in parts for it in part if it.value == one.value]
         assert sum(it.sessions for it in both) == one.sessions
@@ -435,7 +441,7 @@ async def test_sessions_are_paged_newest_first_without_gap_or_double(lives: Stor
     seen: list[str] = []
     after = None
     while True:
-        page = await queries.sessions(Wanted(), limit=17, after=after)
+        page = await queries.sessions(SummaryFilter(), limit=17, after=after)
         seen += [it.session for it in page.items]
         after = page.after
         if after is None:
@@ -443,24 +449,24 @@ async def test_sessions_are_paged_newest_first_without_gap_or_double(lives: Stor
     expected = sorted(((it.session.began, it.session.id) for it in _LIVES), reverse=True)
     assert seen == [it for _, it in expected]
     with pytest.raises(ValueError, match="cursor"):
-        await queries.sessions(Wanted(), limit=17, after="nonsense")
+        await queries.sessions(SummaryFilter(), limit=17, after="nonsense")
 
 
 async def test_filters_narrow_what_is_listed(lives: Store) -> None:
     summaries = _expected()
-    for name in FILTERS:
+    for name in (row.field for row in FILTERS):
         value = getattr(summaries[3], name)
-        found = await lives.reports.summaries(Wanted(**{name: value}), limit=1000)
+        found = await lives.reports.summaries(SummaryFilter(**{name: value}), limit=1000)
         assert {it.session for it in found} == {
             it.session for it in summaries if getattr(it, name) == value
         }
-    families = await lives.reports.summaries(Wanted(browser="Chrome"), limit=1000)
+    families = await lives.reports.summaries(SummaryFilter(browser="Chrome"), limit=1000)
     assert {it.browser for it in families} == {"Chrome 131", "Chrome 130"}
-    assert await lives.reports.summaries(Wanted(browser="Chro"), limit=9) == []
-    cable = await lives.reports.summaries(Wanted(provider="AS64496"), limit=1000)
+    assert await lives.reports.summaries(SummaryFilter(browser="Chro"), limit=9) == []
+    cable = await lives.reports.summaries(SummaryFilter(provider="AS64496"), limit=1000)
     assert {it.provider for it in cable} == {"AS64496 Example Cable"}
-    assert await lives.reports.summaries(Wanted(provider="AS6449"), limit=9) == []
-    window = Wanted(since=_START + 40_000, until=_START + 50_000)
+    assert await lives.reports.summaries(SummaryFilter(provider="AS6449"), limit=9) == []
+    window = SummaryFilter(since=_START + 40_000, until=_START + 50_000)
     found = await lives.reports.summaries(window, limit=1000)
     assert {it.session for it in found} == {
         it.session for it in summaries if it.ended >= _START + 40_000 and it.began < _START + 50_000
@@ -473,14 +479,14 @@ async def test_a_room_has_a_meeting_for_each_time_that_people_came(store: Store)
             sample(n, ts=began + 30 * n, bye=n == minutes * 2) for n in range(minutes * 2 + 1)
         )
         uid = f"00000000-0000-4000-8000-{number:012}"
-        return push(session=f"{number:024x}", samples=samples, uid=uid)
+        return push(session=f"{number:024x}", samples=samples, browser_id=uid)
 
     monday, later = _START, _START + 7 * DAY
     await store.append([stay(1, monday, 10), stay(2, monday + 300, 10), stay(3, monday + 1499, 5)])
     await store.append([stay(4, monday + 1799 + 600, 5), stay(5, later, 30), stay(6, later, 2)])
     await _all_of(store, now=_START + 8 * DAY)
     queries = _queries(store)
-    window = Wanted(since=monday, until=later + DAY)
+    window = SummaryFilter(since=monday, until=later + DAY)
     meetings = await queries.meetings(window)
     assert [(it.began - monday, it.sessions, it.peak) for it in meetings] == [
         (7 * DAY, 2, 2),
@@ -490,7 +496,7 @@ async def test_a_room_has_a_meeting_for_each_time_that_people_came(store: Store)
     whole = await queries.meeting(f"{2:024x}")
     assert whole.meeting == meetings[2]
     assert [it.session.session for it in whole.lanes] == [f"{n:024x}" for n in (1, 2, 3)]
-    (room,) = (await queries.conferences(window, limit=5)).items
+    (room,) = (await queries.rooms(window, limit=5)).items
     assert (room.sessions, room.participants, room.minutes) == (6, 6, 62)
     week, next_week = await queries.usage("week", window)
     assert (week.start, week.meetings, week.participants) == (monday, 2, 4)
@@ -511,7 +517,7 @@ async def test_the_worst_meetings_are_those_with_the_most_bad_time(
         shares = (it.grades.poor_share or 0.0) + 0.3 * (it.grades.fair_share or 0.0)
         return float(round(it.grades.known_seconds * shares, -1))
 
-    whole = await queries.whole_overview(_ALL, "network", worst=5)
+    whole = await queries.overview_detail(_ALL, "network", worst=5)
     assert [bad(it) for it in whole.spread.worst] == sorted(map(bad, meetings), reverse=True)[:5]
     known = [it for it in _expected() if it.known]
     assert sum(whole.spread.sessions) == len(known)
@@ -520,7 +526,7 @@ async def test_the_worst_meetings_are_those_with_the_most_bad_time(
 
 async def test_a_heat_map_is_the_time_of_every_hour(lives: Store) -> None:
     queries = _queries(lives)
-    overview, cells, *_ = await queries.whole_overview(_ALL, "region", worst=1)
+    overview, cells, *_ = await queries.overview_detail(_ALL, "region", worst=1)
     assert sum(it.known for it in cells) == overview.grades.known_seconds
     rows = await queries.heat_by("region", _ALL)
     regions = await queries.compare("region", _ALL)
@@ -533,14 +539,14 @@ async def test_a_heat_map_is_the_time_of_every_hour(lives: Store) -> None:
 async def test_what_is_read_once_is_what_is_asked_for_one_by_one(lives: Store) -> None:
     queries = _queries(lives)
     for wanted in (_ALL, msgspec.structs.replace(_ALL, browser="Chrome 131")):
-        whole = await queries.whole_overview(wanted, "network", worst=3)
+        whole = await queries.overview_detail(wanted, "network", worst=3)
         assert whole.overview == await queries.overview(wanted)
         assert whole.compared == await queries.compare("network", wanted)
         assert sum(it.sessions for it in whole.compared) == whole.overview.sessions > 0
-        assert whole.overview.conferences == await lives.reports.count_conferences(wanted) > 0
-        tenths = await lives.reports.tenths(wanted)
+        assert whole.overview.rooms == await lives.reports.count_rooms(wanted) > 0
+        deciles = await lives.reports.deciles(wanted)
         for number, sessions in enumerate(whole.spread.sessions):
-            assert sessions == sum(it.sessions for it in tenths if it.tenth == number)
+            assert sessions == sum(it.sessions for it in deciles if it.tenth == number)
 
 
 @pytest.mark.parametrize("piece", [7, 100_000])
@@ -549,13 +555,13 @@ async def test_facts_of_very_many_come_by_column_and_in_pieces_each_once(
 ) -> None:
     for module in ("sqlite", "mongo"):
         monkeypatch.setattr(f"jmmc.stores.{module}.reports._PIECE", piece)
-    names = ("session", "began", "conf", "poor", "series", "network")
-    chosen: list[Wanted] = [
-        Wanted(),
+    names = ("session", "began", "room", "poor", "series", "network")
+    chosen: list[SummaryFilter] = [
+        SummaryFilter(),
         msgspec.structs.replace(_ALL, browser="Chrome", grade="good"),
-        Wanted(conf=_LIVES[0].session.conf, until=_LIVES[40].session.began),
-        Wanted(since=_START + DAY, until=_START + DAY + HOUR),
-        Wanted(uid="nobody"),
+        SummaryFilter(room=_LIVES[0].session.room, until=_LIVES[40].session.began),
+        SummaryFilter(since=_START + DAY, until=_START + DAY + HOUR),
+        SummaryFilter(browser_id="nobody"),
     ]
     for wanted in chosen:
         pieces = [it async for it in lives.reports.columns(names, wanted)]
@@ -581,15 +587,15 @@ async def test_a_session_has_its_curves_and_its_spells(lives: Store) -> None:
 
 
 async def test_a_participant_is_all_its_sessions(lives: Store) -> None:
-    uid = _LIVES[0].session.uid
-    its = [it for it in _LIVES if it.session.uid == uid]
+    uid = _LIVES[0].session.browser_id
+    its = [it for it in _LIVES if it.session.browser_id == uid]
     found = await _queries(lives).participant(uid, _ALL)
     assert found.sessions == len(its)
     assert {it.session for it in found.latest} == {it.session.id for it in its}
 
 
 async def test_the_best_and_the_worst_call_of_a_participant_are_told(lives: Store) -> None:
-    by_uid = Counter(it.session.uid for it in _LIVES)
+    by_uid = Counter(it.session.browser_id for it in _LIVES)
     uid = by_uid.most_common(1)[0][0]
     found = await _queries(lives).participant(uid, _ALL)
     its = [it for it in found.latest if it.known]
@@ -624,12 +630,12 @@ async def test_what_does_not_exist_is_said_not_to(lives: Store) -> None:
     with pytest.raises(ValueError, match="by = 'weather'"):
         await queries.compare("weather", _ALL)
     with pytest.raises(ValueError, match="since before until"):
-        await queries.overview(Wanted(since=5, until=5))
+        await queries.overview(SummaryFilter(since=5, until=5))
 
 
 async def test_names_are_found_as_one_types(lives: Store) -> None:
     queries = _queries(lives)
-    assert {it.kind for it in await queries.search("room-1")} == {"conference"}
+    assert {it.kind for it in await queries.search("room-1")} == {"room"}
     found = await queries.search("Réunion")
     assert found
     assert all(it.name.startswith("réunion-") for it in found), "shown as people read it"
@@ -637,13 +643,13 @@ async def test_names_are_found_as_one_types(lives: Store) -> None:
     assert (provider.kind, provider.name) == ("provider", "as64496 example cable")
     address = (await queries.search("198.18."))[0]
     assert (address.kind, address.name.startswith("198.18.")) == ("address", True)
-    uid = _LIVES[0].session.uid
+    uid = _LIVES[0].session.browser_id
     assert [it.name for it in await queries.search(uid[3:20].upper())] == [uid]
     assert await queries.search("  ") == []
     assert await queries.search("%") == []
     assert await queries.search(".*") == []
     assert await queries.search("room\0") == []
-    nobody = Wanted(since=0, until=2**31, browser="Chrome\0", provider="AS64496\0")
+    nobody = SummaryFilter(since=0, until=2**31, browser="Chrome\0", provider="AS64496\0")
     assert (await queries.sessions(nobody, limit=5)).items == []
 
 
@@ -668,5 +674,5 @@ async def test_old_sessions_are_deleted_and_their_summaries_stay(make_store: Mak
     left = {it.id async for it in store.sessions(SessionFilter())}
     if type(store).__name__ == "SqliteStore":
         assert left == {"b" * 24}
-    assert len(await store.reports.summaries(Wanted(), limit=5)) == 2
+    assert len(await store.reports.summaries(SummaryFilter(), limit=5)) == 2
     await store.close()

@@ -12,7 +12,7 @@ from jmmc.core.errors import StoreError, UnusableStore
 from jmmc.core.model import Receipt, SessionFilter
 from jmmc.ingest.counters import Counters
 from jmmc.ingest.writer import Writer
-from jmmc.privacy.receipts import Erasure, Subject, digest_of
+from jmmc.privacy.receipts import Erasure, Subject, SubjectKind, digest_of
 from jmmc.settings import Settings
 from jmmc.stores import configured_store, open_store
 from jmmc.stores.erasure_receipts import erasure_key, put_erasure
@@ -159,13 +159,16 @@ async def test_what_was_erased_while_it_waited_here_is_not_moved(
     await left.open()
     other = "00000000-0000-0000-0000-000000000000"
     mixed = push(samples=(sample(0, ts=1000), sample(1, ts=3000)), session="c" * 24)
-    gone = push(0, session="d" * 24, conf="gone")
-    await left.append([push(0, 1), push(0, session="b" * 24, uid=other), mixed, gone])
+    gone = push(0, session="d" * 24, room="gone")
+    await left.append([push(0, 1), push(0, session="b" * 24, browser_id=other), mixed, gone])
     await left.close()
     there = MongoStore(url=running.url, name=tmp_path.name, timeout=_PATIENT)
     await there.open()
     key = await erasure_key(there.reports)
-    for subject, until in ((Subject("uid", UID), 2000), (Subject("conf", "gone"), 2**31)):
+    for subject, until in (
+        (Subject(SubjectKind.PARTICIPANT, UID), 2000),
+        (Subject(SubjectKind.ROOM, "gone"), 2**31),
+    ):
         receipt = Erasure(f"{until}", subject.kind, digest_of(subject, key), until)
         await put_erasure(there.reports, receipt)
     await there.close()

@@ -20,9 +20,9 @@ def sample(seq: int | None, readings: str = '{"cq":100}', **marks: Any) -> Sampl
     return Sample(seq, ts, readings.encode(), **marks)
 
 
-def push(*seqs: int, session: str = "0" * 23 + "1", conf: str = "room", **more: Any) -> Push:
+def push(*seqs: int, session: str = "0" * 23 + "1", room: str = "room", **more: Any) -> Push:
     samples = more.pop("samples", None) or tuple(sample(seq) for seq in seqs)
-    return Push(session, conf, more.pop("uid", UID), Dialect.V2, samples, **more)
+    return Push(session, room, more.pop("browser_id", UID), Dialect.V2, samples, **more)
 
 
 def v1_push(

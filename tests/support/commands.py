@@ -6,7 +6,7 @@ from pathlib import Path
 
 from click.testing import CliRunner
 
-from jmmc.cli.main import main
+from jmmc.cli import main
 
 
 def jmmc(*arguments: str, folder: Path, **environ: str) -> subprocess.CompletedProcess[str]:

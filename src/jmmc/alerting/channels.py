@@ -17,7 +17,7 @@ import msgspec
 import urllib3
 from urllib3.util import Retry, Timeout
 
-from jmmc.alerting.notifications import Notice, letter, payload
+from jmmc.alerting.notifications import Notification, letter, payload
 from jmmc.core.errors import JmmcError
 from jmmc.core.version import __version__
 from jmmc.settings import Settings
@@ -49,7 +49,7 @@ class Channel(Protocol):
     def label(self) -> str:
         """What people call it."""
 
-    def send(self, notice: Notice, now: float) -> str:
+    def send(self, notice: Notification, now: float) -> str:
         """Deliver, and say how it went. Raises `NotDelivered`."""
 
 
@@ -66,7 +66,7 @@ class Webhook:
         self.name = f"webhook {sha256(url.encode()).hexdigest()[:12]}"
         self.label = f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}"
 
-    def send(self, notice: Notice, now: float) -> str:
+    def send(self, notice: Notification, now: float) -> str:
         """See `Channel.send`."""
         body = msgspec.json.encode(payload(notice))
         headers = {
@@ -109,7 +109,7 @@ class Email:
         count = len(addresses)
         self.label = f"e-mail to {count} {'address' if count == 1 else 'addresses'}"
 
-    def send(self, notice: Notice, now: float) -> str:
+    def send(self, notice: Notification, now: float) -> str:
         """See `Channel.send`."""
         message = EmailMessage()
         message["Subject"], text = letter(notice)

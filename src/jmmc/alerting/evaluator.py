@@ -15,7 +15,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from jmmc.alerting.channels import Channel, NotDelivered, channels_of
-from jmmc.alerting.notifications import Notice, notice
+from jmmc.alerting.notifications import Notification, notice
 from jmmc.alerting.rules import (
     NoPushes,
     Rule,
@@ -50,7 +50,7 @@ _GONE = Share("", 0, 0, 0)
 class Owed(Struct, frozen=True):
     """A notice that some channels have not taken yet; `due` is when they are tried again."""
 
-    notice: Notice
+    notice: Notification
     channels: tuple[str, ...]
     due: int
     tries: int
@@ -69,7 +69,7 @@ _Keep = Callable[[str, Record | None], Awaitable[None]]
 _NOTHING = Record(None, ())
 
 
-class Watch:
+class AlertEvaluator:
     """Watches one store for one collector.
 
     `pushes` counts what this collector has stored; `holder` names the process; `clock` gives Unix
@@ -189,7 +189,7 @@ class Watch:
             left = ()
         return replace(owed, channels=left)
 
-    async def _send(self, channel: Channel, notice: Notice) -> bool:
+    async def _send(self, channel: Channel, notice: Notification) -> bool:
         try:
             how = await asyncio.to_thread(channel.send, notice, self._clock())
         except NotDelivered as error:
@@ -263,7 +263,7 @@ async def firing(reports: Reports) -> list[State]:
     return _firing(await records(reports))
 
 
-async def keep_watching(watch: Watch, *, pause: float) -> None:
+async def keep_evaluating(watch: AlertEvaluator, *, pause: float) -> None:
     """Look for ever, every `pause` seconds, or less often where a look takes long."""
     clock = asyncio.get_running_loop().time
     while True:

@@ -14,7 +14,7 @@ _BEFORE = 1800  # Seconds that the linked page shows from before it began.
 Told = Literal["firing", "resolved", "test"]
 
 
-class Notice(Struct, frozen=True):
+class Notification(Struct, frozen=True):
     """One thing to tell, over every channel. `at` and `since` are Unix seconds.
 
     `id` follows from the rest: who gets it twice knows that it is the same.
@@ -36,7 +36,7 @@ class Notice(Struct, frozen=True):
 
 def notice(
     told: Told, rule: Rule, state: State, *, at: int, public_url: str, collector: str
-) -> Notice:
+) -> Notification:
     """The notice of a decision. `collector` names the machine that has made it."""
     by = rule.by if isinstance(rule, PoorShare) else ""
     source: tuple[str, ...] = (told, rule.name, state.subject, str(state.since), str(state.fired))
@@ -44,7 +44,7 @@ def notice(
         source = (*source, collector)  # Each collector sees it for itself.
     if told == "test":
         source = (*source, str(at))
-    return Notice(
+    return Notification(
         sha256("\n".join(source).encode()).hexdigest()[:24],
         told,
         rule.name,
@@ -80,7 +80,7 @@ def summary_of(told: Told, rule: Rule, state: State) -> str:
     return {"firing": "", "resolved": "Over: ", "test": "Test, nothing is wrong: "}[told] + what
 
 
-def payload(it: Notice) -> dict[str, Any]:
+def payload(it: Notification) -> dict[str, Any]:
     """The body of a webhook."""
     data = {
         "id": it.id,
@@ -97,7 +97,7 @@ def payload(it: Notice) -> dict[str, Any]:
     return {"type": f"alert.{it.told}", "timestamp": iso(it.at), "data": data}
 
 
-def letter(it: Notice) -> tuple[str, str]:
+def letter(it: Notification) -> tuple[str, str]:
     """Subject and text of an e-mail."""
     lines = [
         it.summary + ".",

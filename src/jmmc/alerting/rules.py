@@ -10,8 +10,10 @@ from msgspec import Struct
 from msgspec.structs import replace
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from jmmc.core.fields import Moment
+
 Group = Literal["all", "region", "network"]
-Event = Literal["firing", "resolved"]
+AlertEvent = Literal["firing", "resolved"]
 View = Literal["bad", "between", "clear"]
 
 
@@ -117,9 +119,9 @@ class State(Struct, frozen=True):
 
     rule: str
     subject: str
-    since: int
-    fired: int | None
-    well_since: int | None
+    since: Moment
+    fired: Moment | None
+    well_since: Moment | None
     figures: dict[str, float]
 
 
@@ -127,7 +129,7 @@ class Decision(Struct, frozen=True):
     """The state that follows, None when there is nothing to remember, and what is to be told."""
 
     state: State | None
-    event: Event | None = None
+    event: AlertEvent | None = None
 
 
 def decide(rule: Rule, state: State | None, seen: Seen | None, now: int) -> Decision:

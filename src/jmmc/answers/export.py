@@ -8,7 +8,7 @@ import msgspec
 from jmmc.core.model import Dialect, Sample, Session, SessionFilter
 from jmmc.core.timestamps import iso
 from jmmc.quality.columns import rows
-from jmmc.quality.summary import DIMENSIONS, METRICS, Summary, Wanted
+from jmmc.quality.summary import DIMENSIONS, METRICS, Summary, SummaryFilter
 from jmmc.stores import Store
 
 What = Literal["sessions", "timeline", "summaries"]
@@ -18,44 +18,53 @@ _READ = 20  # Sessions in memory at a time: one may have 20,000 samples.
 _SHARES = ("p5", "p50", "p95")
 
 
-async def session_lines(store: Store, wanted: SessionFilter) -> AsyncIterator[bytes]:
+async def session_lines(store: Store, selection: SessionFilter) -> AsyncIterator[bytes]:
     """The wanted sessions in order of time, each as one line of JSON."""
-    async for session in store.sessions(wanted):
+    async for session in store.sessions(selection):
         yield stored_form(session) + b"\n"
 
 
-async def timeline_rows(store: Store, wanted: SessionFilter) -> AsyncIterator[list[dict[str, Any]]]:
+async def timeline_rows(
+    store: Store, selection: SessionFilter
+) -> AsyncIterator[list[dict[str, Any]]]:
     """One row a sample, all readings carried forward; a session's rows together."""
-    async for session in store.sessions(wanted):
+    async for session in store.sessions(selection):
         yield list(rows(session))
 
 
-async def summary_rows(store: Store, wanted: SessionFilter) -> AsyncIterator[list[dict[str, Any]]]:
+async def summary_rows(
+    store: Store, selection: SessionFilter
+) -> AsyncIterator[list[dict[str, Any]]]:
     """One row a session, newest first."""
-    asked = Wanted(since=wanted.since, until=wanted.until, conf=wanted.conf, uid=wanted.uid)
+    asked = SummaryFilter(
+        since=selection.since,
+        until=selection.until,
+        room=selection.room,
+        browser_id=selection.browser_id,
+    )
     async for found in summary_pages(store, asked):
         yield [summary_row(it) for it in found]
 
 
-async def summary_pages(store: Store, wanted: Wanted) -> AsyncIterator[list[Summary]]:
+async def summary_pages(store: Store, selection: SummaryFilter) -> AsyncIterator[list[Summary]]:
     """All summaries that are wanted, newest first, some at a time."""
     after = None
     while True:
-        found = await store.reports.summaries(wanted, limit=_PAGE, after=after)
+        found = await store.reports.summaries(selection, limit=_PAGE, after=after)
         yield list(found)
         if len(found) < _PAGE:
             return
         after = (found[-1].began, found[-1].session)
 
 
-async def chosen(store: Store, wanted: Wanted) -> AsyncIterator[Session]:
+async def chosen(store: Store, selection: SummaryFilter) -> AsyncIterator[Session]:
     """The wanted sessions: oldest first, or newest first when it takes summaries to know them."""
-    simple = SessionFilter(wanted.conf, wanted.uid, wanted.since, wanted.until)
-    if wanted == Wanted(**msgspec.structs.asdict(simple)):
+    simple = SessionFilter(selection.room, selection.browser_id, selection.since, selection.until)
+    if selection == SummaryFilter(**msgspec.structs.asdict(simple)):
         async for session in store.sessions(simple):
             yield session
         return
-    async for found in summary_pages(store, wanted):
+    async for found in summary_pages(store, selection):
         for start in range(0, len(found), _READ):
             for session in await store.get([it.session for it in found[start : start + _READ]]):
                 yield session
@@ -66,7 +75,7 @@ def stored_form(session: Session) -> bytes:
 
     The readings of a sample are spliced in as they are stored, neither parsed nor changed.
     """
-    head: dict[str, object] = {"_id": session.id, "conf": session.conf, "uid": session.uid}
+    head: dict[str, object] = {"_id": session.id, "conf": session.room, "uid": session.browser_id}
     if session.dialect is Dialect.V2:
         head["v"] = 2
     elements = b",".join(map(_element, session.samples))
@@ -89,8 +98,8 @@ def summary_row(summary: Summary) -> dict[str, Any]:
     worst = summary.worst_minute
     row: dict[str, Any] = {
         "session": summary.session,
-        "conference": summary.conf,
-        "participant": summary.uid,
+        "room": summary.room,
+        "participant_id": summary.browser_id,
         "began": summary.began,
         "ended": summary.ended,
         "running": summary.running,
@@ -110,8 +119,8 @@ def summary_row(summary: Summary) -> dict[str, Any]:
         "tcp_share": summary.tcp_share,
         "p2p_share": summary.p2p_share,
         "address": summary.address,
-        "participant_id": summary.participant,
-        "meeting_id": summary.meeting,
+        "endpoint_id": summary.endpoint_id,
+        "jitsi_meeting_id": summary.jitsi_meeting_id,
         "reasons": " ".join(f"{it}:{seconds}" for it, seconds in summary.reasons.items()),
     }
     for name in (*METRICS, "mos"):

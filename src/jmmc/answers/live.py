@@ -3,16 +3,16 @@
 from collections import Counter
 from collections.abc import Iterable
 
-from jmmc.answers.model import Live, Place, Tile
+from jmmc.answers.model import Hotspot, Live, LiveMeeting
 from jmmc.quality.grading import Grade
-from jmmc.quality.summary import Presence
+from jmmc.quality.summary import LiveSession
 
 _PLACES = 12  # Shown at the most.
 _REASONS = 3
 _DIMENSIONS = ("region", "network", "provider", "browser")
 
 
-class Gathering:
+class LiveView:
     """All who are there, counted a few at a time."""
 
     def __init__(self) -> None:
@@ -20,14 +20,14 @@ class Gathering:
         self._rooms: dict[str, _Room] = {}
         self._places: dict[tuple[str, str], list[int]] = {}
 
-    def add(self, people: Iterable[Presence]) -> None:
+    def add(self, people: Iterable[LiveSession]) -> None:
         """Count some more, in any order."""
         for it in people:
             grade = it.at_present
             self._grades[grade] += 1
-            if it.conf not in self._rooms:
-                self._rooms[it.conf] = _Room(it)
-            self._rooms[it.conf].add(it, grade)
+            if it.room not in self._rooms:
+                self._rooms[it.room] = _Room(it)
+            self._rooms[it.room].add(it, grade)
             for dimension in _DIMENSIONS:
                 sums = self._places.setdefault((dimension, getattr(it, dimension)), [0, 0])
                 sums[0] += 1
@@ -35,45 +35,47 @@ class Gathering:
 
     def live(self, now: int) -> Live:
         """The answer, at `now` (Unix seconds)."""
-        tiles = [_tile(conf, room) for conf, room in self._rooms.items()]
-        tiles.sort(key=lambda it: (-it.poor, -it.fair, -it.people, it.conf))
-        places = [
-            Place(dimension, value, people, bad)
-            for (dimension, value), (people, bad) in self._places.items()
-            if bad and value
+        meetings = [_tile(room, live_room) for room, live_room in self._rooms.items()]
+        meetings.sort(key=lambda it: (-it.poor, -it.fair, -it.people, it.room))
+        hotspots = [
+            Hotspot(dimension, value, people, affected)
+            for (dimension, value), (people, affected) in self._places.items()
+            if affected and value
         ]
-        places.sort(key=lambda it: (-it.bad, -it.bad / it.people, it.dimension, it.value))
+        hotspots.sort(
+            key=lambda it: (-it.affected, -it.affected / it.people, it.dimension, it.value)
+        )
         return Live(
             now,
             *_counted(self._grades),
-            tuple(tiles),
-            tuple(places[:_PLACES]),
+            tuple(meetings),
+            tuple(hotspots[:_PLACES]),
         )
 
 
 class _Room:
     """Those in one conference, and who of them came first."""
 
-    def __init__(self, somebody: Presence) -> None:
+    def __init__(self, somebody: LiveSession) -> None:
         self.first = (somebody.began, somebody.session)
         self.grades: Counter[Grade] = Counter()
         self.reasons: Counter[str] = Counter()
 
-    def add(self, it: Presence, grade: Grade) -> None:
+    def add(self, it: LiveSession, grade: Grade) -> None:
         self.first = min(self.first, (it.began, it.session))
         self.grades[grade] += 1
         if it.spells and it.spells[-1].end == it.ended:
             self.reasons.update(it.spells[-1].reasons.keys())
 
 
-def _tile(conf: str, room: _Room) -> Tile:
-    began, session = room.first
-    reasons = sorted(room.reasons, key=lambda it: (-room.reasons[it], it))
-    return Tile(
+def _tile(room: str, live_room: _Room) -> LiveMeeting:
+    began, session = live_room.first
+    reasons = sorted(live_room.reasons, key=lambda it: (-live_room.reasons[it], it))
+    return LiveMeeting(
         session,
-        conf,
+        room,
         began,
-        *_counted(room.grades),
+        *_counted(live_room.grades),
         tuple(reasons[:_REASONS]),
     )
 

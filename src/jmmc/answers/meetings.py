@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
-from jmmc.answers.model import Conference, Grades, Meeting
+from jmmc.answers.model import Grades, Meeting, RoomActivity
 
 EMPTY_FOR = 600
 """Seconds that a room must be empty for the next meeting to begin."""
@@ -16,8 +16,8 @@ class Stay(NamedTuple):
     """What meetings need to know of a session; good to unknown are seconds."""
 
     session: str
-    conf: str
-    uid: str
+    room: str
+    browser_id: str
     began: int
     ended: int
     running: bool
@@ -35,15 +35,15 @@ def by_room(stays: Iterable[Stay]) -> dict[str, Room]:
     """Stays by the room in which they were, in their order."""
     rooms: dict[str, Room] = {}
     for it in stays:
-        rooms.setdefault(it.conf, []).append(it)
+        rooms.setdefault(it.room, []).append(it)
     return rooms
 
 
-def split(room: Room) -> Iterator[Room]:
+def split(room_stays: Room) -> Iterator[Room]:
     """The stays of each of a room's meetings."""
     meeting: Room = []
     ended = 0
-    for it in room:
+    for it in room_stays:
         if meeting and it.began - ended < EMPTY_FOR:
             meeting.append(it)
             ended = max(ended, it.ended)
@@ -57,7 +57,7 @@ def split(room: Room) -> Iterator[Room]:
 
 def meetings_of(stays: Iterable[Stay]) -> list[Meeting]:
     """The meetings of any rooms, the latest first."""
-    found = [meeting_of(its) for room in by_room(stays).values() for its in split(room)]
+    found = [meeting_of(its) for room_stays in by_room(stays).values() for its in split(room_stays)]
     return sorted(found, key=lambda it: (-it.began, it.id))
 
 
@@ -66,7 +66,7 @@ def meeting_of(stays: Sequence[Stay]) -> Meeting:
     first = stays[0]
     return Meeting(
         first.session,
-        first.conf,
+        first.room,
         first.began,
         max(it.ended for it in stays),
         any(it.running for it in stays),
@@ -78,10 +78,10 @@ def meeting_of(stays: Sequence[Stay]) -> Meeting:
     )
 
 
-def rooms_of(stays: Iterable[Stay]) -> list[Conference]:
+def rooms_of(stays: Iterable[Stay]) -> list[RoomActivity]:
     """Each room over all its meetings, the latest first."""
-    found = [_conference(conf, room) for conf, room in by_room(stays).items()]
-    return sorted(found, key=lambda it: (-it.last, it.conf))
+    found = [_conference(room, room_stays) for room, room_stays in by_room(stays).items()]
+    return sorted(found, key=lambda it: (-it.last, it.room))
 
 
 def minutes(stays: Iterable[Stay]) -> int:
@@ -109,9 +109,9 @@ def bad_share(stay: Stay) -> float:
     return badness(stay.fair, stay.poor) / (10 * (stay.good + stay.fair + stay.poor))
 
 
-def _conference(conf: str, stays: Room) -> Conference:
-    return Conference(
-        conf,
+def _conference(room: str, stays: Room) -> RoomActivity:
+    return RoomActivity(
+        room,
         len(stays),
         _people(stays),
         minutes(stays),
@@ -122,20 +122,20 @@ def _conference(conf: str, stays: Room) -> Conference:
 
 
 def _people(stays: Iterable[Stay]) -> int:
-    return len({it.uid for it in stays})
+    return len({it.browser_id for it in stays})
 
 
 def _peak(stays: Iterable[Stay]) -> int:
     """The most people at once; who is there in two tabs is one of them."""
-    comings = [(it.began, 1, it.uid) for it in stays]
-    goings = [(it.ended, -1, it.uid) for it in stays]
+    comings = [(it.began, 1, it.browser_id) for it in stays]
+    goings = [(it.ended, -1, it.browser_id) for it in stays]
     tabs: Counter[str] = Counter()
     peak = present = 0
-    for _, change, uid in sorted(comings + goings):
-        tabs[uid] += change
+    for _, change, browser_id in sorted(comings + goings):
+        tabs[browser_id] += change
         if change > 0:
-            present += tabs[uid] == 1
+            present += tabs[browser_id] == 1
             peak = max(peak, present)
         else:
-            present -= tabs[uid] == 0
+            present -= tabs[browser_id] == 0
     return peak

@@ -5,11 +5,12 @@ Times are Unix seconds; whoever shows them writes UTC. Shares are of time whose 
 
 from msgspec import Struct
 
-from jmmc.quality.attribution import Blame, wilson
+from jmmc.core.fields import BrowserId, Moment
+from jmmc.quality.attribution import Attribution, wilson
 from jmmc.quality.grading import Spell
 from jmmc.quality.incidents import Incident
 from jmmc.quality.rollups import Part
-from jmmc.quality.summary import Stretch, Summary
+from jmmc.quality.summary import CallEvent, GradeSpan, Summary
 
 FEW = 5
 """Sessions under which a share is not worth a word."""
@@ -35,7 +36,7 @@ class Grades(Struct, frozen=True):
 class Point(Struct, frozen=True):
     """A step of a series: participants at once on average, and how they fared."""
 
-    start: int
+    start: Moment
     participants: float
     grades: Grades
 
@@ -43,7 +44,7 @@ class Point(Struct, frozen=True):
 class Cell(Struct, frozen=True, array_like=True):
     """An hour or a part of a window: person-seconds that are known, and those that were bad."""
 
-    start: int
+    start: Moment
     known: int
     bad: int
 
@@ -61,18 +62,18 @@ class Now(Struct, frozen=True):
 
     sessions: int
     participants: int
-    conferences: int
+    rooms: int
     grades: Grades
 
 
 class Overview(Struct, frozen=True):
     """A window of time. `peak` is the most participants at once, by means of five minutes."""
 
-    since: int
-    until: int
+    since: Moment
+    until: Moment
     now: Now
     sessions: int
-    conferences: int
+    rooms: int
     minutes: int
     peak: float
     grades: Grades
@@ -80,7 +81,7 @@ class Overview(Struct, frozen=True):
     series: tuple[Point, ...]
 
 
-class Compared(Struct, frozen=True):
+class Comparison(Struct, frozen=True):
     """One value of a dimension. The interval is of the share of poor time, 95 %.
 
     The moments of one call are not independent, so its sample size is the number of sessions.
@@ -93,22 +94,22 @@ class Compared(Struct, frozen=True):
     poor_interval: tuple[float, float]
 
     @staticmethod
-    def of(value: str, sums: Part) -> "Compared":
+    def of(value: str, sums: Part) -> "Comparison":
         """From the sums of a value."""
         grades = Grades.of(sums.good, sums.fair, sums.poor, sums.unknown)
         interval = wilson(grades.poor_share or 0.0, sums.sessions if grades.known_seconds else 0)
-        return Compared(value, sums.sessions, sums.seconds // 60, grades, interval)
+        return Comparison(value, sums.sessions, sums.seconds // 60, grades, interval)
 
 
-class Conference(Struct, frozen=True):
+class RoomActivity(Struct, frozen=True):
     """A room, over all its meetings in the window."""
 
-    conf: str
+    room: str
     sessions: int
     participants: int
     minutes: int
-    began: int
-    last: int
+    began: Moment
+    last: Moment
     grades: Grades
 
 
@@ -119,9 +120,9 @@ class Meeting(Struct, frozen=True):
     """
 
     id: str
-    conf: str
-    began: int
-    ended: int
+    room: str
+    began: Moment
+    ended: Moment
     running: bool
     sessions: int
     participants: int
@@ -137,7 +138,7 @@ class Lane(Struct, frozen=True):
     grade: str
 
 
-class WholeMeeting(Struct, frozen=True):
+class MeetingDetail(Struct, frozen=True):
     """A meeting with everybody who was there, and the worst of what went wrong in it."""
 
     meeting: Meeting
@@ -145,14 +146,14 @@ class WholeMeeting(Struct, frozen=True):
     incidents: tuple[Incident, ...]
 
 
-class BlamedSpell(Struct, frozen=True):
+class AttributedSpell(Struct, frozen=True):
     """A bad spell, and who else was bad then."""
 
     spell: Spell
-    blame: Blame
+    attribution: Attribution
 
 
-class WholeSession(Struct, frozen=True):
+class SessionDetail(Struct, frozen=True):
     """A session: its summary, its spells, and the curves of its readings.
 
     `times` are the samples'; each curve has a value for each, None where it is unknown. The
@@ -162,11 +163,11 @@ class WholeSession(Struct, frozen=True):
     summary: Summary
     grade: str
     meeting: str
-    spells: tuple[BlamedSpell, ...]
-    grades: tuple[Stretch, ...]
-    times: tuple[int, ...]
+    spells: tuple[AttributedSpell, ...]
+    grade_spans: tuple[GradeSpan, ...]
+    times: tuple[Moment, ...]
     curves: dict[str, tuple[float | str | bool | None, ...]]
-    happenings: tuple[tuple[int, str], ...]
+    events: tuple[CallEvent, ...]
 
 
 class Participant(Struct, frozen=True):
@@ -176,9 +177,9 @@ class Participant(Struct, frozen=True):
     time; None when nothing is known of any.
     """
 
-    uid: str
+    browser_id: BrowserId
     sessions: int
-    conferences: int
+    rooms: int
     minutes: int
     grades: Grades
     networks: dict[str, int]
@@ -191,25 +192,25 @@ class Participant(Struct, frozen=True):
 class Usage(Struct, frozen=True):
     """A day, week or month (UTC): meetings of five minutes and more, and who was there."""
 
-    start: int
+    start: Moment
     meetings: int
     participants: int
     minutes: int
 
 
-class Spread(Struct, frozen=True):
+class GradeDistribution(Struct, frozen=True):
     """Sessions that had 0..10 %, ..., 90..100 % of their known time good; the worst meetings."""
 
     sessions: tuple[int, ...]
     worst: tuple[Meeting, ...]
 
 
-class Tile(Struct, frozen=True):
+class LiveMeeting(Struct, frozen=True):
     """A meeting that runs: how its people are at this moment, by grade."""
 
-    meeting: str
-    conf: str
-    began: int
+    id: str
+    room: str
+    began: Moment
     people: int
     good: int
     fair: int
@@ -218,23 +219,23 @@ class Tile(Struct, frozen=True):
     reasons: tuple[str, ...]
 
 
-class Place(Struct, frozen=True):
-    """A value of a dimension: of how many people there now, how many are bad."""
+class Hotspot(Struct, frozen=True):
+    """A value of a dimension: of how many people there now, how many have problems."""
 
     dimension: str
     value: str
     people: int
-    bad: int
+    affected: int
 
 
 class Live(Struct, frozen=True):
     """This moment: all who are there, their meetings (worst first), and where it is bad."""
 
-    at: int
+    at: Moment
     people: int
     good: int
     fair: int
     poor: int
     unknown: int
-    tiles: tuple[Tile, ...]
-    places: tuple[Place, ...]
+    meetings: tuple[LiveMeeting, ...]
+    hotspots: tuple[Hotspot, ...]

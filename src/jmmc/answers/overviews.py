@@ -8,18 +8,28 @@ import msgspec
 from jmmc.answers.meetings import Room, Stay, badness, by_room, meeting_of, split
 from jmmc.answers.model import (
     Cell,
-    Compared,
+    Comparison,
+    GradeDistribution,
     Grades,
     HeatRow,
     Meeting,
     Now,
     Overview,
     Point,
-    Spread,
 )
 from jmmc.core.tasks import ahead
-from jmmc.quality.rollups import ALL, CHOSEN, DAY, HOUR, Chosen, Part, by_value, total, windows
-from jmmc.quality.summary import BUCKET, DIMENSIONS, Wanted, slices_of
+from jmmc.quality.rollups import (
+    ALL,
+    CHOSEN,
+    DAY,
+    HOUR,
+    FilteredTotals,
+    Part,
+    by_value,
+    total,
+    windows,
+)
+from jmmc.quality.summary import BUCKET, DIMENSIONS, SummaryFilter, slices_of
 from jmmc.stores import Reports, Store
 
 _CELLS = 60  # Of a row of a heat map, at the most.
@@ -28,71 +38,71 @@ _SINGLY = 50  # Rooms: more of them are quicker read in one go than one by one.
 _STEPS = (300, 900, 3600, 4 * 3600, DAY, 7 * DAY)
 
 
-class WholeOverview(NamedTuple):
+class OverviewDetail(NamedTuple):
     """An overview, every hour of it in which somebody was there, a comparison, and a spread."""
 
     overview: Overview
     heat: Sequence[Cell]
-    compared: Sequence[Compared]
-    spread: Spread
+    compared: Sequence[Comparison]
+    spread: GradeDistribution
 
 
-async def read_stays(reports: Reports, wanted: Wanted) -> Iterator[Stay]:
+async def read_stays(reports: Reports, selection: SummaryFilter) -> Iterator[Stay]:
     """The stays that fit, by `began`, made as they are taken: in the thread that counts many."""
-    return map(Stay._make, await reports.facts(Stay._fields, wanted))
+    return map(Stay._make, await reports.facts(Stay._fields, selection))
 
 
 class Overviews:
-    """Answers about windows of time, from one store. `wanted` needs both of its ends."""
+    """Answers about windows of time, from one store. `selection` needs both of its ends."""
 
     def __init__(self, store: Store) -> None:
         self._store = store
 
-    async def overview(self, wanted: Wanted) -> Overview:
+    async def overview(self, selection: SummaryFilter) -> Overview:
         """Now, and the window: sums, and a series."""
-        if _only_window(wanted):
-            conferences = await self._reports.count_conferences(wanted)
-            return await self._overview(wanted, await self._parts(wanted), conferences)
-        chosen = await self._chosen(wanted, ALL)
-        return await self._overview(wanted, chosen.parts, len(chosen.rooms))
+        if _only_window(selection):
+            rooms = await self._reports.count_rooms(selection)
+            return await self._overview(selection, await self._parts(selection), rooms)
+        chosen = await self._chosen(selection, ALL)
+        return await self._overview(selection, chosen.parts, len(chosen.rooms))
 
-    async def whole(self, wanted: Wanted, by: str, *, worst: int) -> WholeOverview:
+    async def whole(self, selection: SummaryFilter, by: str, *, worst: int) -> OverviewDetail:
         """The overview with all that a page shows beside it.
 
         What has a filter is read once for all of it.
         """
-        if _only_window(wanted):
-            parts = await self._parts(wanted)
-            compared = await self.compare(by, wanted)
-            tenths, rooms = await self._tenths(wanted)
+        if _only_window(selection):
+            parts = await self._parts(selection)
+            compared = await self.compare(by, selection)
+            deciles, rooms = await self._tenths(selection)
         else:
-            chosen = await self._chosen(wanted, by)
+            chosen = await self._chosen(selection, by)
             parts, compared = chosen.parts, _compared(chosen.values)
-            tenths = chosen.tenths
-            rooms = {conf: badness(*seconds) for conf, seconds in chosen.rooms.items()}
-        return WholeOverview(
-            await self._overview(wanted, parts, len(rooms)),
+            deciles = chosen.deciles
+            rooms = {room: badness(*seconds) for room, seconds in chosen.rooms.items()}
+        return OverviewDetail(
+            await self._overview(selection, parts, len(rooms)),
             [_cell(it) for it in _by_start(parts, HOUR)],
             compared,
-            Spread(tuple(tenths), await self._worst(wanted, rooms, worst)),
+            GradeDistribution(tuple(deciles), await self._worst(selection, rooms, worst)),
         )
 
-    async def compare(self, by: str, wanted: Wanted) -> list[Compared]:
+    async def compare(self, by: str, selection: SummaryFilter) -> list[Comparison]:
         """The values of a dimension, the most used first."""
         if by not in DIMENSIONS:
             raise ValueError(f"by = {by!r}: expected {', '.join(DIMENSIONS)}")
-        if not _only_window(wanted):
-            return _compared((await self._chosen(wanted, by)).values)
+        if not _only_window(selection):
+            return _compared((await self._chosen(selection, by)).values)
         values: dict[str, list[Part]] = {}
-        for length, since, until in windows(*_window(wanted)):
+        for length, since, until in windows(*_window(selection)):
             rollups = await self._reports.rollups(by, length, since - since % length, until)
             for value, parts in by_value(rollups).items():
                 values.setdefault(value, []).extend(_inside(parts, since, until))
         return _compared({value: total(its, 0) for value, its in values.items()})
 
-    async def heat_by(self, by: str, wanted: Wanted) -> list[HeatRow]:
+    async def heat_by(self, by: str, selection: SummaryFilter) -> list[HeatRow]:
         """Bad time by a dimension, in a few dozen steps; filters but the window do not count."""
-        since, until = _window(wanted)
+        since, until = _window(selection)
         step = next((it for it in _STEPS if (until - since) / it <= _CELLS), _STEPS[-1])
         step = max(step, HOUR)
         rollups = await self._reports.rollups(by, HOUR, since - since % HOUR, until)
@@ -107,9 +117,9 @@ class Overviews:
     def _reports(self) -> Reports:
         return self._store.reports
 
-    async def _now(self, wanted: Wanted) -> Now:
-        running = msgspec.structs.replace(wanted, since=None, until=None, running=True)
-        rows = await self._reports.facts(("conf", "uid", "series"), running)
+    async def _now(self, selection: SummaryFilter) -> Now:
+        running = msgspec.structs.replace(selection, since=None, until=None, running=True)
+        rows = await self._reports.facts(("room", "browser_id", "series"), running)
         latest = [its[-1] for row in rows if (its := slices_of(row[2]))]
         return Now(
             len(rows),
@@ -123,32 +133,34 @@ class Overviews:
             ),
         )
 
-    async def _parts(self, wanted: Wanted) -> list[Part]:
+    async def _parts(self, selection: SummaryFilter) -> list[Part]:
         """The sums of a window without a filter, by five minutes."""
-        since, until = _window(wanted)
+        since, until = _window(selection)
         rollups = await self._reports.rollups(ALL, HOUR, since - since % HOUR, until)
         return _inside(by_value(rollups).get("", ()), since, until)
 
-    async def _chosen(self, wanted: Wanted, by: str) -> Chosen:
+    async def _chosen(self, selection: SummaryFilter, by: str) -> FilteredTotals:
         """The sums of a window with a filter. Between its pieces pushes have their turn."""
-        chosen = Chosen(*_window(wanted))
+        chosen = FilteredTotals(*_window(selection))
         names = (*CHOSEN, by) if by else CHOSEN
-        async for columns in ahead(self._reports.columns(names, wanted)):
+        async for columns in ahead(self._reports.columns(names, selection)):
             chosen.add(columns)
         return chosen
 
-    async def _tenths(self, wanted: Wanted) -> tuple[list[int], dict[str, int]]:
+    async def _tenths(self, selection: SummaryFilter) -> tuple[list[int], dict[str, int]]:
         """Sessions by how much of their time was good, and how bad each conference was."""
         counts = [0] * 10
         rooms: dict[str, int] = {}
-        for it in await self._reports.tenths(wanted):
+        for it in await self._reports.deciles(selection):
             if it.tenth is not None:
                 counts[it.tenth] += it.sessions
-            rooms[it.conf] = rooms.get(it.conf, 0) + badness(it.fair, it.poor)
+            rooms[it.room] = rooms.get(it.room, 0) + badness(it.fair, it.poor)
         return counts, rooms
 
-    async def _overview(self, wanted: Wanted, parts: Sequence[Part], conferences: int) -> Overview:
-        since, until = _window(wanted)
+    async def _overview(
+        self, selection: SummaryFilter, parts: Sequence[Part], rooms: int
+    ) -> Overview:
+        since, until = _window(selection)
         step = next((it for it in _STEPS if (until - since) / it <= _POINTS), _STEPS[-1])
         whole = total(parts, since)
         points = tuple(
@@ -162,9 +174,9 @@ class Overviews:
         return Overview(
             since,
             until,
-            await self._now(wanted),
+            await self._now(selection),
             whole.sessions,
-            conferences,
+            rooms,
             whole.seconds // 60,
             round(max((it.seconds / BUCKET for it in parts), default=0.0), 2),
             Grades.of(whole.good, whole.fair, whole.poor, whole.unknown),
@@ -173,59 +185,63 @@ class Overviews:
         )
 
     async def _worst(
-        self, wanted: Wanted, rooms: Mapping[str, int], worst: int
+        self, selection: SummaryFilter, rooms: Mapping[str, int], worst: int
     ) -> tuple[Meeting, ...]:
         """The worst meetings of the window, of rooms of which it is known how bad they were.
 
         No meeting is worse than all of its room: only those that may have one are looked at.
         """
-        confs = sorted(rooms, key=lambda conf: (rooms[conf], conf), reverse=True)
+        worst_rooms = sorted(rooms, key=lambda room: (rooms[room], room), reverse=True)
         found: list[tuple[int, Room]] = []
         looked = 0
-        while looked < len(confs):
+        while looked < len(worst_rooms):
             least = found[worst - 1][0] if len(found) >= worst else 0
-            if found and rooms[confs[looked]] < max(least, 1):
+            if found and rooms[worst_rooms[looked]] < max(least, 1):
                 break
-            size = worst if looked < _SINGLY else len(confs)
-            found += await self._bad_meetings(wanted, confs[looked : looked + size])
-            found.sort(key=lambda it: (it[0], it[1][0].conf, it[1][0].began), reverse=True)
+            size = worst if looked < _SINGLY else len(worst_rooms)
+            found += await self._bad_meetings(selection, worst_rooms[looked : looked + size])
+            found.sort(key=lambda it: (it[0], it[1][0].room, it[1][0].began), reverse=True)
             looked += size
         return tuple(meeting_of(its) for _, its in found[:worst])
 
-    async def _bad_meetings(self, wanted: Wanted, confs: Collection[str]) -> list[tuple[int, Room]]:
+    async def _bad_meetings(
+        self, selection: SummaryFilter, worst_rooms: Collection[str]
+    ) -> list[tuple[int, Room]]:
         """How bad the meetings of these rooms were, and who was there."""
-        if len(confs) > _SINGLY:
-            found = await read_stays(self._reports, wanted)
-            looked_for = set(confs)
-            stays = [it for it in found if it.conf in looked_for]
+        if len(worst_rooms) > _SINGLY:
+            found = await read_stays(self._reports, selection)
+            looked_for = set(worst_rooms)
+            stays = [it for it in found if it.room in looked_for]
         else:
             stays = []
-            for it in confs:
-                stays += await read_stays(self._reports, msgspec.structs.replace(wanted, conf=it))
+            for it in worst_rooms:
+                stays += await read_stays(
+                    self._reports, msgspec.structs.replace(selection, room=it)
+                )
         return [
             (bad, its)
-            for room in by_room(stays).values()
-            for its in split(room)
+            for room_stays in by_room(stays).values()
+            for its in split(room_stays)
             if (bad := sum(badness(it.fair, it.poor) for it in its))
         ]
 
 
-def _window(wanted: Wanted) -> tuple[int, int]:
-    if wanted.since is None or wanted.until is None or wanted.since >= wanted.until:
+def _window(selection: SummaryFilter) -> tuple[int, int]:
+    if selection.since is None or selection.until is None or selection.since >= selection.until:
         raise ValueError("since and until are needed, since before until")
-    return wanted.since, wanted.until
+    return selection.since, selection.until
 
 
-def _only_window(wanted: Wanted) -> bool:
-    return wanted == Wanted(since=wanted.since, until=wanted.until)
+def _only_window(selection: SummaryFilter) -> bool:
+    return selection == SummaryFilter(since=selection.since, until=selection.until)
 
 
 def _cell(part: Part) -> Cell:
     return Cell(part.start, part.good + part.fair + part.poor, part.fair + part.poor)
 
 
-def _compared(values: Mapping[str, Part]) -> list[Compared]:
-    compared = [Compared.of(value, sums) for value, sums in values.items()]
+def _compared(values: Mapping[str, Part]) -> list[Comparison]:
+    compared = [Comparison.of(value, sums) for value, sums in values.items()]
     compared = [it for it in compared if it.sessions or it.minutes]
     return sorted(compared, key=lambda it: (-it.minutes, -it.sessions, it.value))
 

@@ -10,7 +10,7 @@ from typing import Any, Literal, NamedTuple
 import msgspec
 
 from jmmc.alerting.rules import Share, Silence
-from jmmc.answers.live import Gathering
+from jmmc.answers.live import LiveView
 from jmmc.answers.meetings import (
     Room,
     Stay,
@@ -24,27 +24,27 @@ from jmmc.answers.meetings import (
     split,
 )
 from jmmc.answers.model import (
-    BlamedSpell,
-    Compared,
+    AttributedSpell,
+    Comparison,
     HeatRow,
     Lane,
     Live,
     Meeting,
+    MeetingDetail,
     Overview,
     Participant,
+    SessionDetail,
     Usage,
-    WholeMeeting,
-    WholeSession,
 )
-from jmmc.answers.overviews import Overviews, WholeOverview, read_stays
+from jmmc.answers.overviews import OverviewDetail, Overviews, read_stays
 from jmmc.core.errors import JmmcError
 from jmmc.core.tasks import ahead
 from jmmc.privacy.pseudonyms import Pseudonyms
-from jmmc.quality.attribution import blame
+from jmmc.quality.attribution import attribute
 from jmmc.quality.columns import curves
 from jmmc.quality.incidents import incidents
 from jmmc.quality.rollups import ALL, DAY
-from jmmc.quality.summary import BUCKET, Found, Summary, Wanted, happenings, slices_of
+from jmmc.quality.summary import BUCKET, SearchHit, Summary, SummaryFilter, events, slices_of
 from jmmc.quality.timeline import fold
 from jmmc.stores import Reports, Store
 
@@ -89,39 +89,43 @@ class Queries:
         self._clock = clock
         self._overviews = Overviews(store)
 
-    async def overview(self, wanted: Wanted) -> Overview:
+    async def overview(self, selection: SummaryFilter) -> Overview:
         """See `Overviews.overview`."""
-        return await self._overviews.overview(wanted)
+        return await self._overviews.overview(selection)
 
-    async def whole_overview(self, wanted: Wanted, by: str, *, worst: int) -> WholeOverview:
+    async def overview_detail(
+        self, selection: SummaryFilter, by: str, *, worst: int
+    ) -> OverviewDetail:
         """See `Overviews.whole`."""
-        return await self._overviews.whole(wanted, by, worst=worst)
+        return await self._overviews.whole(selection, by, worst=worst)
 
-    async def compare(self, by: str, wanted: Wanted) -> list[Compared]:
+    async def compare(self, by: str, selection: SummaryFilter) -> list[Comparison]:
         """See `Overviews.compare`."""
-        return await self._overviews.compare(by, wanted)
+        return await self._overviews.compare(by, selection)
 
-    async def heat_by(self, by: str, wanted: Wanted) -> list[HeatRow]:
+    async def heat_by(self, by: str, selection: SummaryFilter) -> list[HeatRow]:
         """See `Overviews.heat_by`."""
-        return await self._overviews.heat_by(by, wanted)
+        return await self._overviews.heat_by(by, selection)
 
     async def live(self) -> Live:
         """This moment."""
-        gathering = Gathering()
-        async for some in ahead(self._reports.present()):
+        gathering = LiveView()
+        async for some in ahead(self._reports.live_sessions()):
             gathering.add(some)
         return gathering.live(int(self._clock()))
 
-    async def conferences(self, wanted: Wanted, *, limit: int, after: str | None = None) -> Page:
+    async def rooms(
+        self, selection: SummaryFilter, *, limit: int, after: str | None = None
+    ) -> Page:
         """Rooms, the latest first."""
-        found = await asyncio.to_thread(rooms_of, await read_stays(self._reports, wanted))
-        return _page(found, limit, after, lambda it: f"{it.last}:{it.conf}")
+        found = await asyncio.to_thread(rooms_of, await read_stays(self._reports, selection))
+        return _page(found, limit, after, lambda it: f"{it.last}:{it.room}")
 
-    async def meetings(self, wanted: Wanted) -> list[Meeting]:
+    async def meetings(self, selection: SummaryFilter) -> list[Meeting]:
         """The meetings of the window, the latest first."""
-        return await asyncio.to_thread(meetings_of, await read_stays(self._reports, wanted))
+        return await asyncio.to_thread(meetings_of, await read_stays(self._reports, selection))
 
-    async def meeting(self, id: str) -> WholeMeeting:  # noqa: A002 - it is the API's name
+    async def meeting(self, id: str) -> MeetingDetail:  # noqa: A002 - it is the API's name
         """A meeting, by the id of any of its sessions. Raises `NotFoundError`."""
         summary = await self._summary(id)
         its = await self._meeting_with(summary)
@@ -130,12 +134,14 @@ class Queries:
         meeting = meeting_of(its)
         everybody: list[Summary] = []
         if any(it.spells for it in summaries):
-            around = Wanted(since=meeting.began, until=meeting.ended + 1)
+            around = SummaryFilter(since=meeting.began, until=meeting.ended + 1)
             everybody = await self._reports.summaries(around, limit=_EVERYBODY)
         lanes = tuple(Lane(it, it.grade) for it in summaries)
-        return WholeMeeting(meeting, lanes, incidents(summaries, everybody))
+        return MeetingDetail(meeting, lanes, incidents(summaries, everybody))
 
-    async def sessions(self, wanted: Wanted, *, limit: int, after: str | None = None) -> Page:
+    async def sessions(
+        self, selection: SummaryFilter, *, limit: int, after: str | None = None
+    ) -> Page:
         """Summaries, the newest first."""
         cursor = None
         if after is not None:
@@ -143,46 +149,49 @@ class Queries:
             if not _BEGAN.fullmatch(began):
                 raise ValueError(f"cursor = {after!r}: expected what an earlier answer gave")
             cursor = (int(began), session)
-        found = await self._reports.summaries(wanted, limit=limit + 1, after=cursor)
+        found = await self._reports.summaries(selection, limit=limit + 1, after=cursor)
         more = (
             f"{found[limit - 1].began}:{found[limit - 1].session}" if len(found) > limit else None
         )
         return Page(found[:limit], more)
 
-    async def session(self, id: str) -> WholeSession:  # noqa: A002 - it is the API's name
+    async def session(self, id: str) -> SessionDetail:  # noqa: A002 - it is the API's name
         """A session with its curves. Raises `NotFoundError`.
 
         The curves are gone when its samples are too old to be kept.
         """
         summary = await self._summary(id)
-        around = Wanted(since=summary.began, until=summary.ended + 1)
+        around = SummaryFilter(since=summary.began, until=summary.ended + 1)
         everybody: list[Summary] = []
         if summary.spells:
             everybody = await self._reports.summaries(around, limit=_EVERYBODY)
         spells = tuple(
-            BlamedSpell(it, blame(summary, it.start, it.end, everybody)) for it in summary.spells
+            AttributedSpell(it, attribute(summary, it.start, it.end, everybody))
+            for it in summary.spells
         )
         first, *_ = await self._meeting_with(summary)
         stored = await self._store.get([id])
         times, values = curves(stored[0]) if stored else ((), {})
         line = fold(stored[0], lifetime=self._lifetime) if stored else None
-        return WholeSession(
+        return SessionDetail(
             summary,
             summary.grade,
             first.session,
             spells,
-            summary.lane,
+            summary.grade_spans,
             times,
             values,
-            happenings(line) if line else summary.happenings,
+            events(line) if line else summary.events,
         )
 
-    async def participant(self, uid: str, wanted: Wanted, *, limit: int = 50) -> Participant:
+    async def participant(
+        self, browser_id: str, selection: SummaryFilter, *, limit: int = 50
+    ) -> Participant:
         """A browser's sessions in the window. Raises `NotFoundError`."""
-        wanted = msgspec.structs.replace(wanted, uid=uid)
-        rows = await self._reports.facts(("network", "browser", *Stay._fields), wanted)
+        selection = msgspec.structs.replace(selection, browser_id=browser_id)
+        rows = await self._reports.facts(("network", "browser", *Stay._fields), selection)
         if not rows:
-            raise NotFoundError(f"participant {uid}: no session in this time")
+            raise NotFoundError(f"participant {browser_id}: no session in this time")
         stays = [Stay(*row[2:]) for row in rows]
         lengths = {it: known for it in stays if (known := it.good + it.fair + it.poor)}
         # Of equally good or bad calls the longest says most.
@@ -195,25 +204,25 @@ class Queries:
             )
         }
         return Participant(
-            uid,
+            browser_id,
             len(stays),
-            len({it.conf for it in stays}),
+            len({it.room for it in stays}),
             minutes(stays),
             grades(stays),
             dict(Counter(row[0] for row in rows).most_common()),
             dict(Counter(row[1] for row in rows).most_common()),
-            tuple(await self._reports.summaries(wanted, limit=limit)),
+            tuple(await self._reports.summaries(selection, limit=limit)),
             extremes.get(best.session) if best else None,
             extremes.get(worst.session) if worst else None,
         )
 
-    async def usage(self, period: Period, wanted: Wanted) -> list[Usage]:
+    async def usage(self, period: Period, selection: SummaryFilter) -> list[Usage]:
         """Meetings of five minutes and more, by the period in which they began (UTC)."""
-        return await asyncio.to_thread(_usage, await read_stays(self._reports, wanted), period)
+        return await asyncio.to_thread(_usage, await read_stays(self._reports, selection), period)
 
-    async def search(self, text: str, *, limit: int = 20) -> list[Found]:
+    async def search(self, text: str, *, limit: int = 20) -> list[SearchHit]:
         """Conferences, participants and addresses that have `text` in them."""
-        found: list[Found] = []
+        found: list[SearchHit] = []
         for it in self._pseudonyms.texts(text):
             if it:
                 found += await self._reports.search(it, limit)
@@ -225,17 +234,17 @@ class Queries:
         From summaries and not from rollups, which do not know how many people there were; from the
         whole five minutes in which `since` lies.
         """
-        columns = ("uid", "series", *([by] if by else ()))
+        columns = ("browser_id", "series", *([by] if by else ()))
         sums: dict[str, tuple[set[str], list[int]]] = {}
-        rows = await self._reports.facts(columns, Wanted(since=since, until=until))
-        for number, (uid, series, *values) in enumerate(rows):
+        rows = await self._reports.facts(columns, SummaryFilter(since=since, until=until))
+        for number, (browser_id, series, *values) in enumerate(rows):
             if number % _AT_ONCE == 0:
                 await asyncio.sleep(0)  # Pushes come first.
             slices = [it for it in slices_of(series) if since - since % BUCKET <= it.start < until]
             known = sum(it.good + it.fair + it.poor for it in slices)
             if known:
                 people, seconds = sums.setdefault(values[0] if by else ALL, (set(), [0, 0]))
-                people.add(uid)
+                people.add(browser_id)
                 seconds[0] += known
                 seconds[1] += sum(it.poor for it in slices)
         return [Share(value, len(its), *seconds) for value, (its, seconds) in sorted(sums.items())]
@@ -245,7 +254,9 @@ class Queries:
 
         Who fell silent is only looked up when that was `quiet` seconds before `until`.
         """
-        rows = await self._reports.facts(("last", "session"), Wanted(since=since, until=until))
+        rows = await self._reports.facts(
+            ("last", "session"), SummaryFilter(since=since, until=until)
+        )
         if not rows:
             return None
         last = max(row[0] for row in rows)
@@ -253,7 +264,7 @@ class Queries:
             return Silence(last, 0)
         together = [row[1] for row in rows if row[0] > last - _TOGETHER]
         found = await self._reports.get_summaries(together)
-        return Silence(last, len({it.uid for it in found if not it.left}))
+        return Silence(last, len({it.browser_id for it in found if not it.left}))
 
     @property
     def _reports(self) -> Reports:
@@ -267,14 +278,16 @@ class Queries:
 
     async def _meeting_with(self, summary: Summary) -> Room:
         """Who was in the meeting that this session was part of."""
-        room = list(await read_stays(self._reports, Wanted(conf=summary.conf)))
-        return next(its for its in split(room) if any(it.session == summary.session for it in its))
+        room_stays = list(await read_stays(self._reports, SummaryFilter(room=summary.room)))
+        return next(
+            its for its in split(room_stays) if any(it.session == summary.session for it in its)
+        )
 
 
 def _usage(stays: Iterable[Stay], period: Period) -> list[Usage]:
     periods: dict[int, list[Room]] = {}
-    for room in by_room(stays).values():
-        for its in split(room):
+    for room_stays in by_room(stays).values():
+        for its in split(room_stays):
             began = its[0].began
             if max(it.ended for it in its) - began >= _LONG_ENOUGH:
                 periods.setdefault(_period(began, period), []).append(its)
@@ -282,7 +295,7 @@ def _usage(stays: Iterable[Stay], period: Period) -> list[Usage]:
         Usage(
             start,
             len(meetings),
-            len({it.uid for its in meetings for it in its}),
+            len({it.browser_id for its in meetings for it in its}),
             minutes(it for its in meetings for it in its),
         )
         for start, meetings in sorted(periods.items())

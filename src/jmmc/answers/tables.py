@@ -179,7 +179,7 @@ class _Forward(io.RawIOBase):
 _COUNTS = frozenset(
     {
         *("seq", "samples", "holes", "good_s", "fair_s", "poor_s", "unknown_s"),
-        *("sessions", "conferences", "meetings", "minutes", "people", "good", "fair", "poor"),
+        *("sessions", "rooms", "meetings", "minutes", "people", "good", "fair", "poor"),
         *("grades_known_seconds", "grades_unknown_seconds", "unknown"),
     }
 )
@@ -187,9 +187,9 @@ _NUMBERS = ("kbps", "percent", "ms", "fps", "px", "port", "quality", "participan
 _TEXTS = frozenset(
     {
         *(it for it in COLUMNS if not it.endswith(_NUMBERS)),
-        *("session", "conference", "participant", "formula", "grade", "reasons", "address"),
+        *("session", "room", "participant_id", "formula", "grade", "reasons", "address"),
         *DIMENSIONS,
-        *("id", "conf", "uid", "value", "kind", "name", "meeting", "participant_id", "meeting_id"),
+        *("id", "value", "kind", "name", "meeting", "endpoint_id", "jitsi_meeting_id"),
     }
 )
 

@@ -13,7 +13,7 @@ from rich.table import Table
 
 from jmmc.alerting.channels import Channel, NotDelivered, channels_of
 from jmmc.alerting.evaluator import Records, records
-from jmmc.alerting.notifications import Notice, notice
+from jmmc.alerting.notifications import Notification, notice
 from jmmc.alerting.rules import PoorShare, Rule, State, StoreDown
 from jmmc.cli.common import fail
 from jmmc.cli.settings import load, setting_options
@@ -93,7 +93,7 @@ def _rule(settings: Settings, name: str | None) -> Rule:
     return rules[name]
 
 
-def _test_notice(rule: Rule, settings: Settings) -> Notice:
+def _test_notice(rule: Rule, settings: Settings) -> Notification:
     now = int(time.time())
     subject, figures = "", {}
     if isinstance(rule, PoorShare):
@@ -104,7 +104,7 @@ def _test_notice(rule: Rule, settings: Settings) -> Notice:
     return notice("test", rule, state, at=now, public_url=settings.public_url, collector=machine)
 
 
-def _sent(channel: Channel, told: Notice) -> bool:
+def _sent(channel: Channel, told: Notification) -> bool:
     console = Console(highlight=False, soft_wrap=True)
     try:
         how = channel.send(told, time.time())

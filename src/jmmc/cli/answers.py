@@ -12,7 +12,7 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from jmmc.answers.model import FEW, Compared, Grades, Overview, WholeSession
+from jmmc.answers.model import FEW, Comparison, Grades, Overview, SessionDetail
 from jmmc.answers.queries import Queries
 from jmmc.answers.serialization import encode
 from jmmc.cli.common import (
@@ -29,10 +29,10 @@ from jmmc.cli.common import (
 )
 from jmmc.core.errors import JmmcError
 from jmmc.quality.grading import Grade
-from jmmc.quality.summary import DIMENSIONS, FILTERS, Summary, Wanted
+from jmmc.quality.summary import DIMENSIONS, FIELD_OF_FILTER, Summary, SummaryFilter
 from jmmc.quality.timeline import SIGNS_OF_LIFE
 from jmmc.settings import Settings
-from jmmc.web.dashboard.i18n import fault, words
+from jmmc.web.dashboard.i18n import cause_sentence, words
 
 _DAY = 86_400
 _BARS = " ▁▂▃▄▅▆▇█"
@@ -41,8 +41,8 @@ _MARKS = {"good": "●", "fair": "◐", "poor": "○", "unknown": "·"}  # Colou
 
 
 def _filters(command: Command) -> Command:
-    for name in reversed(FILTERS):
-        command = click.option(f"--{name}", name, help=f"Only sessions with this {name}.")(command)
+    for name, field in reversed(list(FIELD_OF_FILTER.items())):
+        command = click.option(f"--{name}", field, help=f"Only sessions with this {name}.")(command)
     command = click.option("--until", help="The same; now by default.")(command)
     since = "ISO 8601 (else UTC), or 24h, 7d ago; a day before --until by default."
     return click.option("--since", help=since)(command)
@@ -56,11 +56,11 @@ def _filters(command: Command) -> Command:
 @json_option
 def report(url: str, collection: str, by: str | None, as_json: bool, **filters: str | None) -> None:
     """How many were there, for how long, and how they fared; compared by a dimension."""
-    wanted = pseudonyms(url).wanted(_wanted(filters))
+    selection = pseudonyms(url).as_stored(_selection(filters))
 
-    async def ask(queries: Queries) -> tuple[Overview, list[Compared]]:
-        compared = await queries.compare(by, wanted) if by else []
-        return await queries.overview(wanted), compared
+    async def ask(queries: Queries) -> tuple[Overview, list[Comparison]]:
+        compared = await queries.compare(by, selection) if by else []
+        return await queries.overview(selection), compared
 
     overview, compared = _answer(url, collection, ask)
     if as_json:
@@ -69,7 +69,7 @@ def report(url: str, collection: str, by: str | None, as_json: bool, **filters: 
     grades = overview.grades
     lines = [
         f"{_local(overview.since)} to {_local(overview.until)}",
-        f"{overview.sessions:,} sessions in {overview.conferences:,} conferences,"
+        f"{overview.sessions:,} sessions in {overview.rooms:,} rooms,"
         f" {overview.minutes:,} minutes, {overview.peak:,.1f} at once at the most",
     ]
     quality = Text.assemble("quality      ", *_shares(grades))
@@ -89,8 +89,8 @@ def report(url: str, collection: str, by: str | None, as_json: bool, **filters: 
 @json_option
 def sessions(url: str, collection: str, limit: int, as_json: bool, **filters: str | None) -> None:
     """List sessions, the newest first."""
-    wanted = pseudonyms(url).wanted(_wanted(filters))
-    page = _answer(url, collection, lambda it: it.sessions(wanted, limit=limit))
+    selection = pseudonyms(url).as_stored(_selection(filters))
+    page = _answer(url, collection, lambda it: it.sessions(selection, limit=limit))
     if as_json:
         _print_json({"items": list(page.items), "next": page.after})
         return
@@ -99,7 +99,7 @@ def sessions(url: str, collection: str, limit: int, as_json: bool, **filters: st
     table = Table(box=None, header_style="bold")
     for column in ("session", "began", "min", "grade", "poor"):
         table.add_column(column, no_wrap=True)
-    table.add_column("conference", no_wrap=True, overflow="ellipsis")
+    table.add_column("room", no_wrap=True, overflow="ellipsis")
     for column in ("browser", "region", "reasons") if wide else ():
         table.add_column(column, no_wrap=True, overflow="ellipsis")
     for it in page.items:
@@ -110,7 +110,7 @@ def sessions(url: str, collection: str, limit: int, as_json: bool, **filters: st
             f"{(it.ended - it.began) / 60:.0f}",
             _grade(it.grade),
             _percent(it.poor / it.known if it.known else None),
-            it.conf,
+            it.room,
             *((it.browser, it.region, reasons) if wide else ()),
         )
     console.print(table)
@@ -132,13 +132,13 @@ def show(id: str, url: str, collection: str, as_json: bool) -> None:  # noqa: A0
     Plain().print(_session(whole))
 
 
-def _session(whole: WholeSession) -> Group:
+def _session(whole: SessionDetail) -> Group:
     it = whole.summary
     known = Grades.of(it.good, it.fair, it.poor, it.unknown)
     ended = "is there now" if it.running else f"to {_local(it.ended)}"
     network = ", ".join(name for name in (it.network or "?", it.provider, it.country) if name)
     parts: list[Any] = [
-        Text(printable(f"{it.session}  {it.conf}"), style="bold"),
+        Text(printable(f"{it.session}  {it.room}"), style="bold"),
         f"{_local(it.began)} {ended}, {it.samples} samples, {it.holes} holes",
         f"{it.browser or '?'} on {it.os or '?'}; region {it.region or '?'}, network"
         f" {network}, {it.transport or '?'}, {it.codec or '?'}",
@@ -160,9 +160,9 @@ def _session(whole: WholeSession) -> Group:
                 f"  {reasons}",
             )
         )
-        sentence = fault(spell.blame, words("en").__getitem__)
+        sentence = cause_sentence(spell.attribution, words("en").__getitem__)
         parts.append(Padding(Text(sentence, style="bold"), (0, 0, 0, 2), expand=False))
-        for scope in spell.blame.scopes:
+        for scope in spell.attribution.scopes:
             if scope.value:
                 parts.append(
                     f"    {scope.kind:<8} {scope.bad} of {scope.known} bad in {scope.value},"
@@ -171,7 +171,7 @@ def _session(whole: WholeSession) -> Group:
     return Group(*parts)
 
 
-def _comparison(by: str, compared: Sequence[Compared]) -> Table:
+def _comparison(by: str, compared: Sequence[Comparison]) -> Table:
     table = Table(box=None, header_style="bold")
     table.add_column(by)
     for column in ("sessions", "minutes", "good", "fair", "poor", "95 % interval of poor"):
@@ -192,11 +192,11 @@ def _comparison(by: str, compared: Sequence[Compared]) -> Table:
     return table
 
 
-def _wanted(filters: dict[str, str | None]) -> Wanted:
+def _selection(filters: dict[str, str | None]) -> SummaryFilter:
     until = instant("--until", filters.pop("until")) or int(time.time())
     since = instant("--since", filters.pop("since"))
     given: dict[str, Any] = {name: it for name, it in filters.items() if it is not None}
-    return Wanted(since=until - _DAY if since is None else since, until=until, **given)
+    return SummaryFilter(since=until - _DAY if since is None else since, until=until, **given)
 
 
 def _answer(url: str, collection: str, ask: Callable[[Queries], Awaitable[Any]]) -> Any:
@@ -245,7 +245,7 @@ def _lane(summary: Summary, width: int = 60) -> list[tuple[str, str]]:
     """The worst grade of each sixtieth of the stay."""
     length = max(1, summary.ended - summary.began)
     cells = [Grade.UNKNOWN] * width
-    for it in summary.lane:
+    for it in summary.grade_spans:
         first = (it.start - summary.began) * width // length
         last = max(first + 1, -(-(it.end - summary.began) * width // length))
         for cell in range(first, min(last, width)):

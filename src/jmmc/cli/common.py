@@ -114,7 +114,7 @@ def pseudonyms(url: str) -> Pseudonyms:
 
 
 def with_reports(
-    url: str, collection: str, deed: Callable[[Reports], Awaitable[_Answer]]
+    url: str, collection: str, work: Callable[[Reports], Awaitable[_Answer]]
 ) -> _Answer:
     """Do something with what a store keeps beside its sessions; ends the command when it fails."""
 
@@ -122,7 +122,7 @@ def with_reports(
         store = existing_store(url, collection)
         try:
             await store.open()
-            return await deed(store.reports)
+            return await work(store.reports)
         finally:
             await store.close()
 

@@ -57,8 +57,8 @@ _until = click.option("--until", help="Only sessions before that.")
 @click.option("--format", "form", type=click.Choice(FORMATS), default="ndjson", show_default=True)
 @click.option("-o", "--output", type=click.Path(path_type=Path, allow_dash=True))
 @click.option("--partition", type=click.Choice(["day"]), help="One file a day, in the folder -o.")
-@click.option("--conf", help="Only this conference.")
-@click.option("--uid", help="Only this browser.")
+@click.option("--room", help="Only this room.")
+@click.option("--participant", "browser_id", help="Only this browser.")
 @_since
 @_until
 def export(
@@ -68,8 +68,8 @@ def export(
     form: str,
     output: Path | None,
     partition: str | None,
-    conf: str | None,
-    uid: str | None,
+    room: str | None,
+    browser_id: str | None,
     since: str | None,
     until: str | None,
 ) -> None:
@@ -78,19 +78,22 @@ def export(
         fail("--what sessions is nested: it has no rows; --format ndjson, or --what timeline", 2)
     if partition and (what != "timeline" or output is None or str(output) == "-"):
         fail("--partition needs --what timeline, and a folder: -o", 2)
-    wanted = SessionFilter(
-        conf, uid.lower() if uid else None, instant("--since", since), instant("--until", until)
+    selection = SessionFilter(
+        room,
+        browser_id.lower() if browser_id else None,
+        instant("--since", since),
+        instant("--until", until),
     )
-    wanted = pseudonyms(url).wanted(wanted)
+    selection = pseudonyms(url).as_stored(selection)
     try:
         store = existing_store(url, collection)
         if partition and output is not None:
-            asyncio.run(_write_days(store, wanted, form, output))
+            asyncio.run(_write_days(store, selection, form, output))
         elif output is None or str(output) == "-":
-            asyncio.run(_write(store, wanted, what, form, sys.stdout.buffer))
+            asyncio.run(_write(store, selection, what, form, sys.stdout.buffer))
             sys.stdout.flush()
         else:
-            _write_whole(store, wanted, what, form, output)
+            _write_whole(store, selection, what, form, output)
     except BrokenPipeError:
         # The reader has seen enough. What Python still holds for it must not be flushed.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -118,13 +121,13 @@ def copy(
     May be broken off and called again: what is there is not written twice. At the end both sides
     are counted and compared.
     """
-    wanted = SessionFilter(since=instant("--since", since), until=instant("--until", until))
+    selection = SessionFilter(since=instant("--since", since), until=instant("--until", until))
     try:
         if "://" in source:
             origin: Source = existing_store(source, source_collection or collection)
         else:
             origin = NdjsonFile(source)
-        done = asyncio.run(_copy(origin, open_store(target, collection=collection), wanted))
+        done = asyncio.run(_copy(origin, open_store(target, collection=collection), selection))
     except JmmcError as error:
         fail(error, 1)
     except KeyboardInterrupt:
@@ -144,7 +147,7 @@ def copy(
 @collection_option
 @click.option("--url", "server", help="A collector, its prefix included: push to it instead.")
 @click.option("--participants", type=click.IntRange(1), default=1000, show_default=True)
-@click.option("--conferences", type=click.IntRange(1), default=60, show_default=True)
+@click.option("--rooms", type=click.IntRange(1), default=60, show_default=True)
 @click.option("--minutes", type=click.IntRange(1), default=1440, show_default=True)
 @click.option("--seed", type=int, default=1, show_default=True)
 @click.option("--start", help="When it begins; by default so that it ends now, with --url now.")
@@ -156,7 +159,7 @@ def simulate(
     collection: str,
     server: str | None,
     participants: int,
-    conferences: int,
+    rooms: int,
     minutes: int,
     seed: int,
     start: str | None,
@@ -166,13 +169,13 @@ def simulate(
 
     Into a store as history; or through a collector, in its time or faster.
     """
-    from jmmc.simulation.player import Truth, into_store, through_collector
+    from jmmc.simulation.player import ExpectedResults, into_store, through_collector
 
     began = instant("--start", start)
     if began is None:
         began = int(time.time()) - (0 if server else minutes * 60)
-    scenario = Scenario(participants, conferences, minutes, seed, began)
-    truth = Truth()
+    scenario = Scenario(participants, rooms, minutes, seed, began)
+    truth = ExpectedResults()
     try:
         with progress_bar("sessions") as progress:
             task = progress.add_task("simulate", total=participants)
@@ -233,15 +236,15 @@ def rebuild(url: str, collection: str, quality_preset: str, push_interval: int) 
     click.echo(f"{done:,} sessions judged by {quality_preset}")
 
 
-async def _copy(source: Source, target: Store, wanted: SessionFilter) -> Copied:
+async def _copy(source: Source, target: Store, selection: SessionFilter) -> Copied:
     done: Copied | None = None
     try:
         await source.open()
         await target.open()
-        total = await source.count(wanted)
+        total = await source.count(selection)
         with progress_bar("sessions") as progress:
             task = progress.add_task("copy", total=total)
-            async for done in copy_sessions(source, target, wanted):
+            async for done in copy_sessions(source, target, selection):
                 progress.update(task, completed=done.source.sessions)
     finally:
         await source.close()
@@ -250,30 +253,34 @@ async def _copy(source: Source, target: Store, wanted: SessionFilter) -> Copied:
     return done
 
 
-def _write_whole(store: Store, wanted: SessionFilter, what: str, form: str, output: Path) -> None:
+def _write_whole(
+    store: Store, selection: SessionFilter, what: str, form: str, output: Path
+) -> None:
     """Write beside `output` and rename, so that a failed export leaves no half file."""
     half = output.with_name(f".{output.name}.{os.getpid()}.part")
     try:
         with half.open("xb") as file:
-            asyncio.run(_write(store, wanted, what, form, file))
+            asyncio.run(_write(store, selection, what, form, file))
         half.replace(output)
     finally:
         half.unlink(missing_ok=True)
 
 
-async def _write(store: Store, wanted: SessionFilter, what: str, form: str, file: BinaryIO) -> None:
+async def _write(
+    store: Store, selection: SessionFilter, what: str, form: str, file: BinaryIO
+) -> None:
     try:
         await store.open()
-        total = await store.count(wanted)
+        total = await store.count(selection)
         with progress_bar("sessions") as progress:
             task = progress.add_task("export", total=total)
             if what == "sessions":
-                async for line in session_lines(store, wanted):
+                async for line in session_lines(store, selection):
                     file.write(line)
                     progress.advance(task)
                 return
             writer = table(form)
-            async for rows in _rows(store, wanted, what):
+            async for rows in _rows(store, selection, what):
                 file.write(writer.add(rows))
                 progress.advance(task, len(rows) if what == "summaries" else 1)
             file.write(writer.end())
@@ -281,12 +288,12 @@ async def _write(store: Store, wanted: SessionFilter, what: str, form: str, file
         await store.close()
 
 
-def _rows(store: Store, wanted: SessionFilter, what: str) -> AsyncIterator[list[dict[str, Any]]]:
+def _rows(store: Store, selection: SessionFilter, what: str) -> AsyncIterator[list[dict[str, Any]]]:
     make = timeline_rows if what == "timeline" else summary_rows
-    return make(store, wanted)
+    return make(store, selection)
 
 
-async def _write_days(store: Store, wanted: SessionFilter, form: str, folder: Path) -> None:
+async def _write_days(store: Store, selection: SessionFilter, form: str, folder: Path) -> None:
     """Hive-style folders: day=2026-11-24/timeline-1.parquet.
 
     A day is closed when the sessions that come are two days further; a session that is longer
@@ -310,10 +317,10 @@ async def _write_days(store: Store, wanted: SessionFilter, form: str, folder: Pa
 
     try:
         await store.open()
-        total = await store.count(wanted)
+        total = await store.count(selection)
         with progress_bar("sessions") as progress:
             task = progress.add_task("export", total=total)
-            async for rows in timeline_rows(store, wanted):
+            async for rows in timeline_rows(store, selection):
                 its: dict[str, list[dict[str, Any]]] = {}
                 for row in rows:
                     its.setdefault(iso(row["time"])[:10], []).append(row)

@@ -5,9 +5,9 @@ import sys
 import time
 
 import click
-from msgspec.structs import asdict
 from rich.console import Console
 
+from jmmc.answers.serialization import plain
 from jmmc.cli.common import (
     collection_option,
     existing_store,
@@ -22,8 +22,8 @@ from jmmc.core.timestamps import iso
 from jmmc.maintenance.erase import forget as erase
 from jmmc.maintenance.erase import selection
 from jmmc.maintenance.schedule import summarizer_of
-from jmmc.privacy.receipts import Erasure, Subject
-from jmmc.quality.summary import Wanted
+from jmmc.privacy.receipts import Erasure, Subject, SubjectKind
+from jmmc.quality.summary import SummaryFilter
 from jmmc.settings import Settings
 from jmmc.stores import Store
 
@@ -31,16 +31,16 @@ from jmmc.stores import Store
 @click.command()
 @store_option
 @collection_option
-@click.option("--uid", help="Everything about this browser.")
-@click.option("--conf", help="Everything about this conference, named as Jitsi has it.")
+@click.option("--participant", "browser_id", help="Everything about this browser.")
+@click.option("--room", help="Everything about this room, named as Jitsi names it.")
 @click.option("--dry-run", is_flag=True, help="Only say what is there.")
 @click.option("--yes", is_flag=True, help="Do not ask.")
 @json_option
 def forget(
     url: str,
     collection: str,
-    uid: str | None,
-    conf: str | None,
+    browser_id: str | None,
+    room: str | None,
     dry_run: bool,
     yes: bool,
     as_json: bool,
@@ -49,13 +49,13 @@ def forget(
 
     A running collector may go on. What was broken off is finished by the same command.
     """
-    if (uid is None) == (conf is None):
-        fail("say whom: --uid or --conf", 2)
+    if (browser_id is None) == (room is None):
+        fail("give --participant or --room", 2)
     names = pseudonyms(url)
-    if uid is not None:
-        subject = Subject("uid", names.wanted_uid(uid))
+    if browser_id is not None:
+        subject = Subject(SubjectKind.PARTICIPANT, names.stored_browser_id(browser_id))
     else:
-        subject = Subject("conf", names.wanted_conf(str(conf)))
+        subject = Subject(SubjectKind.ROOM, names.stored_room(str(room)))
     try:
         sessions, summaries = asyncio.run(_found(existing_store(url, collection), subject))
         click.echo(f"{sessions:,} sessions and {summaries:,} summaries are stored", err=True)
@@ -69,7 +69,7 @@ def forget(
     except KeyboardInterrupt:
         fail("broken off; the same command finishes it", 130)
     if as_json:
-        Console(soft_wrap=True).print_json(data=asdict(receipt))
+        Console(soft_wrap=True).print_json(data=plain(receipt))
         return
     click.echo(
         f"erased {receipt.sessions:,} sessions with {receipt.samples:,} samples,"
@@ -80,13 +80,13 @@ def forget(
 
 
 async def _found(store: Store, subject: Subject) -> tuple[int, int]:
-    wanted = selection(subject)
+    sessions = selection(subject)
     try:
         await store.open()
         summaries = await store.reports.facts(
-            ("session",), Wanted(conf=wanted.conf, uid=wanted.uid)
+            ("session",), SummaryFilter(room=sessions.room, browser_id=sessions.browser_id)
         )
-        return await store.count(wanted), len(summaries)
+        return await store.count(sessions), len(summaries)
     finally:
         await store.close()
 

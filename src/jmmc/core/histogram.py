@@ -6,7 +6,7 @@ from itertools import accumulate
 from math import inf
 
 
-class Distribution:
+class Histogram:
     """Values in buckets: `counts[n]` of those up to `bounds[n]`, the last one of all beyond.
 
     A value may weigh more than one: a reading that held for 30 seconds counts 30 times.

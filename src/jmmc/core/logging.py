@@ -25,7 +25,7 @@ _OURS = "jmmc"
 _PLAIN = (str, int, float, list, tuple, type(None))
 
 
-class Event(dict[str, Any]):
+class LogEvent(dict[str, Any]):
     """A name and fields. In a log that is not set up by us it reads the same."""
 
     def __str__(self) -> str:
@@ -88,7 +88,7 @@ def set_up(level: str, form: LogFormat, stream: TextIO | None = None) -> None:
 
 
 def _as_event(_: Any, __: str, fields: "EventDict") -> "EventDict":
-    return Event(fields)
+    return LogEvent(fields)
 
 
 def _arrange(_: Any, __: str, fields: "EventDict") -> "EventDict":

@@ -37,8 +37,8 @@ class Push(Struct, frozen=True, gc=False):
     """
 
     session: str
-    conf: str
-    uid: str
+    room: str
+    browser_id: str
     dialect: Dialect
     samples: tuple[Sample, ...]
     opens: bool = True
@@ -70,8 +70,8 @@ class Session(Struct, frozen=True):
     """
 
     id: str
-    conf: str
-    uid: str
+    room: str
+    browser_id: str
     dialect: Dialect
     began: int
     samples: tuple[Sample, ...]
@@ -83,16 +83,16 @@ class SessionFilter(Struct, frozen=True):
     `since` (inclusive) and `until` (exclusive) are Unix seconds and speak of `Session.began`.
     """
 
-    conf: str | None = None
-    uid: str | None = None
+    room: str | None = None
+    browser_id: str | None = None
     since: int | None = None
     until: int | None = None
 
     def fits(self, session: Session) -> bool:
         """Whether the session is meant."""
         return (
-            self.conf in (None, session.conf)
-            and self.uid in (None, session.uid)
+            self.room in (None, session.room)
+            and self.browser_id in (None, session.browser_id)
             and (self.since is None or session.began >= self.since)
             and (self.until is None or session.began < self.until)
         )

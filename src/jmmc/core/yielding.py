@@ -16,7 +16,7 @@ def fitting(count: int, worked: float, *, seconds: float, most: int) -> int:
     return max(1, min(most, int(count * seconds / worked))) if worked > 0 else most
 
 
-class Pace:
+class Yielder:
     """Rests after each piece of work, and the longer, the busier the loop was in the last rests.
 
     `clock` and `busy` give seconds: of time, and of CPU that the loop's thread has taken.

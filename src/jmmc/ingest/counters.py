@@ -7,10 +7,10 @@ from types import MappingProxyType
 from typing import Literal, get_args
 
 from jmmc.core.errors import REASONS, Reason
-from jmmc.core.histogram import Distribution
+from jmmc.core.histogram import Histogram
 from jmmc.core.labels import Names
 
-Deed = Literal["commit", "summaries", "retention", "packing"]
+Job = Literal["commit", "summaries", "retention", "packing"]
 """What was done when the store failed."""
 
 ANCESTOR = "ancestor"
@@ -34,9 +34,9 @@ class Counters:
         self.accepted = 0
         self.trimmed = 0
         self.clamped_ages = 0
-        self.commits = Distribution(_COMMIT_SECONDS)
-        self.batches = Distribution(_BATCH_PUSHES)
-        self.store_errors: dict[Deed, int] = dict.fromkeys(get_args(Deed), 0)
+        self.commits = Histogram(_COMMIT_SECONDS)
+        self.batches = Histogram(_BATCH_PUSHES)
+        self.store_errors: dict[Job, int] = dict.fromkeys(get_args(Job), 0)
         self._rejected: Counter[Reason] = Counter(dict.fromkeys(REASONS, 0))
         self._scripts: Counter[str] = Counter()
         self._versions = Names(_SCRIPTS, [ANCESTOR])
@@ -55,9 +55,9 @@ class Counters:
         known = script == ANCESTOR or _VERSION.fullmatch(script or "")
         self._scripts[self._versions.of(script if script and known else "")] += 1
 
-    def fail(self, deed: Deed, seconds: float = 0.0) -> None:
+    def fail(self, job: Job, seconds: float = 0.0) -> None:
         """Count what the store failed in, after so long."""
-        self.store_errors[deed] += 1
+        self.store_errors[job] += 1
 
     @property
     def rejected(self) -> Mapping[Reason, int]:

@@ -82,7 +82,7 @@ class _Database:
             hint = "pip install 'jitsi-meet-metrics-collector[geo]'"
             raise SettingsError(f"{setting} needs maxminddb: {hint}") from error
         self._damage: tuple[type[Exception], ...] = (maxminddb.InvalidDatabaseError, ValueError)
-        pattern, wanted = _WANTED[setting]
+        pattern, expected_kinds = _WANTED[setting]
         given = f"{setting} = {path!r}"
         try:
             with Path(path).open("rb"):  # So that the reason is told in the system's own words.
@@ -95,7 +95,7 @@ class _Database:
             raise SettingsError(f"{given}: not a MaxMind DB file, or damaged") from error
         kind = str(about.database_type)
         if not re.search(pattern, kind) or ("Enterprise" in kind and setting == "asn_database"):
-            raise SettingsError(f"{given}: a database of type {kind!r}: expected {wanted}")
+            raise SettingsError(f"{given}: a database of type {kind!r}: expected {expected_kinds}")
         self.edition = Edition(setting, path, kind, datetime.fromtimestamp(about.build_epoch, UTC))
         self._versions = (4, 6) if about.ip_version == 6 else (4,)
 

@@ -64,9 +64,9 @@ def _same_or_safer(scheme: str, there: object, port: int) -> bool:
     actual = getattr(there, "scheme", "")
     if actual not in (scheme, _safer(scheme)):
         return False
-    wanted = port or _PORTS.get(scheme, 0)
+    selection = port or _PORTS.get(scheme, 0)
     found = getattr(there, "port", None) or _PORTS.get(actual, 0)
-    return found == wanted or (wanted == _PORTS.get(scheme) and found == _PORTS.get(actual))
+    return found == selection or (selection == _PORTS.get(scheme) and found == _PORTS.get(actual))
 
 
 def _safer(scheme: str) -> str:

@@ -13,8 +13,8 @@ from msgspec.structs import replace
 
 from jmmc.core.model import SessionFilter
 from jmmc.maintenance.summarizer import Summarizer, hours_of
-from jmmc.privacy.receipts import Erasure, Subject, digest_of
-from jmmc.quality.summary import Wanted
+from jmmc.privacy.receipts import Erasure, Subject, SubjectKind, digest_of
+from jmmc.quality.summary import SummaryFilter
 from jmmc.stores import Store
 from jmmc.stores.erasure_receipts import erasure_key, erasures, put_erasure
 
@@ -78,7 +78,7 @@ async def _pass(
         )
         await put_erasure(reports, receipt)
         yield receipt
-    its = Wanted(until=wanted.until, conf=wanted.conf, uid=wanted.uid)
+    its = SummaryFilter(until=wanted.until, room=wanted.room, browser_id=wanted.browser_id)
     while found := await reports.summaries(its, limit=_SUMMARIES):
         touched = {hour for it in found for hour in hours_of(it)}
         await summarizer.note(touched)
@@ -93,6 +93,6 @@ async def _pass(
 
 def selection(subject: Subject, until: int | None = None) -> SessionFilter:
     """The sessions of a subject that began before `until`."""
-    if subject.kind == "uid":
-        return SessionFilter(uid=subject.name, until=until)
-    return SessionFilter(conf=subject.name, until=until)
+    if subject.kind is SubjectKind.PARTICIPANT:
+        return SessionFilter(browser_id=subject.name, until=until)
+    return SessionFilter(room=subject.name, until=until)

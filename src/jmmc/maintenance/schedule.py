@@ -9,7 +9,7 @@ from jmmc.core.logging import logger
 from jmmc.core.tasks import heed_cancellation, stop
 from jmmc.ingest.counters import Counters
 from jmmc.maintenance.summarizer import Summarizer, keep_up
-from jmmc.maintenance.time_totals import Tally
+from jmmc.maintenance.time_totals import TimeTotals
 from jmmc.quality.thresholds import preset
 from jmmc.quality.timeline import SIGNS_OF_LIFE
 from jmmc.settings import Settings
@@ -25,10 +25,10 @@ _LEARNING = 2.0  # Seconds between two looks for what was erased.
 _REFRESH = 5.0  # Seconds between two looks for what is new.
 
 
-class Chores:
+class Maintenance:
     """Keeps summaries up to date, deletes and packs what is old, looks for what may not come back.
 
-    `counters` hears of failures, `tally` of the time that has passed in calls. `learn` is called
+    `counters` counts failures, `time_totals` the time that has passed in calls. `learn` is called
     every two seconds.
     """
 
@@ -38,7 +38,7 @@ class Chores:
         settings: Settings,
         clock: Callable[[], float],
         counters: Counters,
-        tally: Tally,
+        time_totals: TimeTotals,
         learn: Callable[[], Awaitable[None]],
     ) -> None:
         self._store = store
@@ -47,7 +47,7 @@ class Chores:
         self._retention_days = settings.retention_days
         self._summary_retention_days = settings.summary_retention_days
         self._clock = clock
-        summarizer = summarizer_of(store, settings, clock, tally)
+        summarizer = summarizer_of(store, settings, clock, time_totals)
         self._tasks = [
             asyncio.create_task(self._delete_what_is_old(), name="jmmc-retention"),
             asyncio.create_task(self._pack_what_is_quiet(), name="jmmc-packing"),
@@ -119,14 +119,17 @@ def lifetime_of(settings: Settings) -> float:
 
 
 def summarizer_of(
-    store: Store, settings: Settings, clock: Callable[[], float], tally: Tally | None = None
+    store: Store,
+    settings: Settings,
+    clock: Callable[[], float],
+    time_totals: TimeTotals | None = None,
 ) -> Summarizer:
-    """A summarizer of this process, as the settings want it; `tally` hears of what it finds."""
+    """A summarizer of this process, as the settings want it, which keeps `time_totals`."""
     return Summarizer(
         store,
         preset=preset(settings.quality_preset),
         lifetime=lifetime_of(settings),
         clock=clock,
         holder=secrets.token_hex(8),
-        tally=tally,
+        time_totals=time_totals,
     )

@@ -11,12 +11,12 @@ from jmmc.core.errors import StoreError
 from jmmc.core.logging import logger
 from jmmc.core.model import Session, SessionFilter
 from jmmc.core.tasks import heed_cancellation
-from jmmc.core.yielding import Pace, fitting
+from jmmc.core.yielding import Yielder, fitting
 from jmmc.ingest.counters import Counters
 from jmmc.maintenance.freshness import Freshness
-from jmmc.maintenance.time_totals import Tally
+from jmmc.maintenance.time_totals import TimeTotals
 from jmmc.quality.rollups import ALL, DAY, HOUR, Fact, Rollup, day_of, hour_of
-from jmmc.quality.summary import DIMENSIONS, Slice, Summary, Wanted, formula_of, sum_up
+from jmmc.quality.summary import DIMENSIONS, Slice, Summary, SummaryFilter, formula_of, sum_up
 from jmmc.quality.thresholds import Preset
 from jmmc.quality.timeline import Timeline, fold
 from jmmc.stores import Store
@@ -44,7 +44,7 @@ class Summarizer:
     """Makes summaries of what is new in `store`, and the rollups that they touch.
 
     `holder` names this process: one at a time does the work. `lifetime` is in seconds, `clock`
-    gives Unix seconds. `tally` hears of the time that has passed in calls.
+    gives Unix seconds. `time_totals` hears of the time that has passed in calls.
     """
 
     def __init__(
@@ -55,15 +55,15 @@ class Summarizer:
         lifetime: float,
         clock: Callable[[], float],
         holder: str,
-        tally: Tally | None = None,
+        time_totals: TimeTotals | None = None,
     ) -> None:
         self._store = store
         self._preset = preset
         self._lifetime = lifetime
         self._clock = clock
         self._holder = holder
-        self._tally = tally
-        self._pace = Pace()
+        self._tally = time_totals
+        self._pace = Yielder()
         self._freshness = Freshness()
         self._size = 1  # Of the next group.
         self._settled = 0.0  # When, in Unix seconds.
@@ -187,7 +187,7 @@ class Summarizer:
 
     async def _running(self) -> AsyncIterator[Summary]:
         reports = self._store.reports
-        rows = await reports.facts(("session",), Wanted(running=True))
+        rows = await reports.facts(("session",), SummaryFilter(running=True))
         for start in range(0, len(rows), _SESSIONS):
             ids = [row[0] for row in rows[start : start + _SESSIONS]]
             for it in await reports.get_summaries(ids):
@@ -236,8 +236,8 @@ class Summarizer:
         stale = sorted(hours)
         for hour in stale:
             self._pace.begin()
-            wanted = Wanted(since=hour, until=hour + HOUR)
-            rows = await reports.facts(_COLUMNS, wanted)
+            selection = SummaryFilter(since=hour, until=hour + HOUR)
+            rows = await reports.facts(_COLUMNS, selection)
             await self._pace.rest()
             # Beside the loop: 100,000 sessions of an hour take seconds.
             rollups = await asyncio.to_thread(_hour_of, rows, hour)

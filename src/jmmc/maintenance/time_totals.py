@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Literal, NamedTuple, Protocol, TypeVar
 
-from jmmc.core.histogram import Distribution
+from jmmc.core.histogram import Histogram
 from jmmc.core.labels import OTHER, UNKNOWN, Names, family
 from jmmc.maintenance.freshness import PATIENCE
 from jmmc.quality.grading import Grade, moment_mos
@@ -24,7 +24,7 @@ _REGIONS, _BROWSERS, _TRANSPORTS = 20, 10, 6  # Values of a label; the rest is `
 _PLACES = 200  # Combinations of them: 4,000 series, 25 ms of a scrape.
 
 
-class Place(NamedTuple):
+class Labels(NamedTuple):
     """Where a call is made, in bounded words."""
 
     region: str
@@ -75,21 +75,21 @@ MEASURES: tuple[Measure, ...] = (
 )
 
 
-class Presence(NamedTuple):
+class LiveCounts(NamedTuple):
     """Participants by place and grade at present, and the meetings that they are in."""
 
-    participants: dict[tuple[Place, Grade], int]
+    participants: dict[tuple[Labels, Grade], int]
     meetings: int
 
 
 class _Present(NamedTuple):
-    conf: str
+    room: str
     last: int
-    place: Place
+    place: Labels
     grade: Grade
 
 
-class Tally:
+class TimeTotals:
     """Sums of the calls that this process has kept the summaries of.
 
     `regions` always have their name in the labels; `lifetime` (seconds) is how long a session
@@ -102,22 +102,22 @@ class Tally:
     def __init__(self, regions: Sequence[str] = (), *, lifetime: float) -> None:
         self.leads = False
         self.late = 0
-        self.seconds: dict[Place, dict[Grade, int]] = {}
-        self.spreads: dict[str, tuple[Distribution, ...]] = {}
+        self.seconds: dict[Labels, dict[Grade, int]] = {}
+        self.spreads: dict[str, tuple[Histogram, ...]] = {}
         self._as_of = 0.0
         self._lifetime = lifetime
         self._present: dict[str, _Present] = {}
         self._regions = Names(_REGIONS, regions)
         self._browsers = Names(_BROWSERS)
         self._transports = Names(_TRANSPORTS)
-        self._open(Place(UNKNOWN, UNKNOWN, UNKNOWN))
+        self._open(Labels(UNKNOWN, UNKNOWN, UNKNOWN))
 
     def lead(self, running: Iterable[Summary]) -> None:
         """From now on this process keeps the summaries; these sessions run."""
         self.leads = True
         self._present.clear()
         for it in running:
-            self._see(it, self._place(it))
+            self._see(it, self._labels_of(it))
 
     def leave(self) -> None:
         """Another process keeps the summaries now."""
@@ -130,12 +130,12 @@ class Tally:
 
     def count(self, before: Summary | None, after: Summary, timeline: Timeline, now: float) -> None:
         """A session has a new summary, made of `timeline`; `before` is the one that it had."""
-        place = self._place(after)
+        place = self._labels_of(after)
         self._see(after, place)
         since = after.began if before is None else before.last
         recent = max(since, min(int(now - max(_LATE, 2 * self._lifetime)), after.last))
         self.late += max(0, recent - since)
-        for stretch, passed in _backwards(after.lane, recent, after.last):
+        for stretch, passed in _backwards(after.grade_spans, recent, after.last):
             self.seconds[place][stretch.grade] += passed
         for span, passed in _backwards(timeline.spans, recent, after.last):
             if span.state is not None:
@@ -144,7 +144,7 @@ class Tally:
                     if value is not None:
                         spread.add(value, passed)
 
-    def presence(self, now: float) -> Presence | None:
+    def live_counts(self, now: float) -> LiveCounts | None:
         """Who is there; None when that is not known here, or has not been looked at of late."""
         if not self.leads or now - self._as_of > self._lifetime:
             return None
@@ -155,29 +155,29 @@ class Tally:
         there = self._present.values()
         found = {(place, grade): 0 for place in self.seconds for grade in Grade}
         found.update(Counter((it.place, it.grade) for it in there))
-        return Presence(found, len({it.conf for it in there}))
+        return LiveCounts(found, len({it.room for it in there}))
 
-    def _open(self, place: Place) -> None:
+    def _open(self, place: Labels) -> None:
         """Nothing counts from zero that was not seen at zero: a rate would miss its beginning."""
         if place not in self.seconds:
             self.seconds[place] = dict.fromkeys(Grade, 0)
             if place.region not in self.spreads:
-                self.spreads[place.region] = tuple(Distribution(it.bounds) for it in MEASURES)
+                self.spreads[place.region] = tuple(Histogram(it.bounds) for it in MEASURES)
 
-    def _place(self, summary: Summary) -> Place:
-        place = Place(
+    def _labels_of(self, summary: Summary) -> Labels:
+        place = Labels(
             self._regions.of(summary.region),
             self._browsers.of(family(summary.browser)),
             self._transports.of(summary.transport),
         )
         if place not in self.seconds and len(self.seconds) >= _PLACES:
-            place = Place(place.region, OTHER, OTHER)
+            place = Labels(place.region, OTHER, OTHER)
         self._open(place)
         return place
 
-    def _see(self, summary: Summary, place: Place) -> None:
+    def _see(self, summary: Summary, place: Labels) -> None:
         if summary.running:
-            present = _Present(summary.conf, summary.last, place, summary.at_present)
+            present = _Present(summary.room, summary.last, place, summary.at_present)
             self._present[summary.session] = present
         else:
             self._present.pop(summary.session, None)

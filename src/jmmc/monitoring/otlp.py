@@ -29,7 +29,7 @@ from jmmc.collector import Accepted, Collector, Sender
 from jmmc.core.errors import Rejected
 from jmmc.core.tasks import stop
 from jmmc.core.version import __version__
-from jmmc.ingest.counters import Counters, Deed
+from jmmc.ingest.counters import Counters, Job
 from jmmc.ingest.writer import Writer
 from jmmc.monitoring.prometheus import Exposition
 from jmmc.settings import Settings
@@ -161,9 +161,9 @@ class _TracedCounters(Counters):
         super().commit(pushes, seconds)
         self._span("commit", seconds, pushes=pushes)
 
-    def fail(self, deed: Deed, seconds: float = 0.0) -> None:
-        super().fail(deed, seconds)
-        self._span(deed, seconds, StatusCode.ERROR)
+    def fail(self, job: Job, seconds: float = 0.0) -> None:
+        super().fail(job, seconds)
+        self._span(job, seconds, StatusCode.ERROR)
 
     def _span(
         self, name: str, seconds: float, status: StatusCode = StatusCode.UNSET, **numbers: int

@@ -15,7 +15,7 @@ from prometheus_client.utils import floatToGoString
 
 from jmmc.collector import Collector
 from jmmc.core.errors import StoreError
-from jmmc.core.histogram import Distribution
+from jmmc.core.histogram import Histogram
 from jmmc.core.model import Condition
 from jmmc.core.version import __version__
 from jmmc.maintenance.time_totals import MEASURES
@@ -31,7 +31,7 @@ _SPREADS = {
 }
 
 Value = tuple[Sequence[str], float]
-Spread = tuple[Sequence[str], Distribution]
+GradeDistribution = tuple[Sequence[str], Histogram]
 
 
 class Exposition(Exposed):
@@ -56,7 +56,7 @@ class Exposition(Exposed):
         try:
             async with asyncio.timeout(_PATIENCE):
                 self._condition = await self._collector.check()
-                if self._collector.tally.leads and self._condition.spooled is None:
+                if self._collector.time_totals.leads and self._condition.spooled is None:
                     self._backlog = await self._collector.store.reports.backlog()
         except (StoreError, TimeoutError):
             pass  # That is a figure, too.
@@ -76,13 +76,13 @@ class Exposition(Exposed):
 
     def _values(self) -> Mapping[str, Sequence[Value]]:
         """By name of the instrument; what is not known is not there."""
-        collector, counters, tally = (
+        collector, counters, time_totals = (
             self._collector,
             self._collector.counters,
-            self._collector.tally,
+            self._collector.time_totals,
         )
         settings, condition = collector.settings, self._condition
-        presence = tally.presence(self._clock())
+        live_counts = time_totals.live_counts(self._clock())
         found: dict[str, Sequence[Value]] = {
             "jmmc_build_info": [((__version__, self._kind_of_store()), 1)],
             "jmmc_pushes": [
@@ -95,15 +95,15 @@ class Exposition(Exposed):
             "jmmc_queue_pushes": [((), collector.waiting)],
             "jmmc_queue_limit_pushes": [((), settings.queue_limit)],
             "jmmc_store_up": [((), condition is not None)],
-            "jmmc_store_errors": [((deed,), n) for deed, n in counters.store_errors.items()],
+            "jmmc_store_errors": [((job,), n) for job, n in counters.store_errors.items()],
             "jmmc_spool_limit_bytes": [((), settings.spool_limit * _MEBIBYTE)],
-            "jmmc_summaries_leader": [((), tally.leads)],
+            "jmmc_summaries_leader": [((), time_totals.leads)],
             "jmmc_call_seconds": [
                 ((*place, grade.name.lower()), seconds)
-                for place, grades in tally.seconds.items()
+                for place, grades in time_totals.seconds.items()
                 for grade, seconds in grades.items()
             ],
-            "jmmc_call_late_seconds": [((), tally.late)],
+            "jmmc_call_late_seconds": [((), time_totals.late)],
         }
         if condition is not None:
             found["jmmc_spooling"] = [((), condition.spooled is not None)]
@@ -112,24 +112,24 @@ class Exposition(Exposed):
                 found["jmmc_store_bytes"] = [((), condition.size)]
         if self._backlog is not None:
             found["jmmc_summaries_backlog"] = [((), self._backlog)]
-        if presence is not None:
-            found["jmmc_meetings"] = [((), presence.meetings)]
+        if live_counts is not None:
+            found["jmmc_meetings"] = [((), live_counts.meetings)]
             found["jmmc_participants"] = [
                 ((*place, grade.name.lower()), people)
-                for (place, grade), people in presence.participants.items()
+                for (place, grade), people in live_counts.participants.items()
             ]
         return found
 
-    def _spreads(self) -> Mapping[str, Sequence[Spread]]:
-        counters, tally = self._collector.counters, self._collector.tally
-        found: dict[str, list[Spread]] = {
+    def _spreads(self) -> Mapping[str, Sequence[GradeDistribution]]:
+        counters, time_totals = self._collector.counters, self._collector.time_totals
+        found: dict[str, list[GradeDistribution]] = {
             "jmmc_commit_seconds": [((), counters.commits)],
             "jmmc_batch_pushes": [((), counters.batches)],
         }
         for name, measured in _SPREADS.items():
             found[name] = [
                 ((region, measure.direction) if measure.direction else (region,), spread)
-                for region, spreads in tally.spreads.items()
+                for region, spreads in time_totals.spreads.items()
                 for measure, spread in zip(MEASURES, spreads, strict=True)
                 if measure.name == measured
             ]
@@ -148,7 +148,7 @@ def _plain(instrument: Instrument, values: Sequence[Value]) -> Metric:
     return family
 
 
-def _histogram(instrument: Instrument, spreads: Sequence[Spread]) -> Metric:
+def _histogram(instrument: Instrument, spreads: Sequence[GradeDistribution]) -> Metric:
     family = HistogramMetricFamily(
         instrument.name, instrument.description, labels=instrument.labels
     )

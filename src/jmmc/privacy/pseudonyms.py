@@ -14,10 +14,10 @@ from uuid import UUID
 from msgspec.structs import replace
 
 from jmmc.core.model import SessionFilter
-from jmmc.quality.summary import Wanted
+from jmmc.quality.summary import SummaryFilter
 
 Which = Literal["none", "uid", "conf", "both"]
-_Asked = TypeVar("_Asked", Wanted, SessionFilter)
+_Asked = TypeVar("_Asked", SummaryFilter, SessionFilter)
 
 _CONF = re.compile(r"p-[a-z2-7]{16}")
 _UID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-8[0-9a-f]{3}-8[0-9a-f]{3}-[0-9a-f]{12}")
@@ -26,54 +26,56 @@ _ANY_UID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 
 class Pseudonyms:
-    """What is stored in place of a `uid` and a `conf`: keyed digests (HMAC-SHA-256)."""
+    """What is stored in place of a `browser_id` and a `room`: keyed digests (HMAC-SHA-256)."""
 
     def __init__(self, which: Which = "none", key: str = "") -> None:
         self._key = key.encode()
-        self._uids = which in ("uid", "both")
-        self._confs = which in ("conf", "both")
-        self.uid = lru_cache(maxsize=65_536)(self._uid)
-        self.conf = lru_cache(maxsize=65_536)(self._conf)
+        self._browser_ids = which in ("uid", "both")
+        self._rooms = which in ("conf", "both")
+        self.browser_id = lru_cache(maxsize=65_536)(self._browser_id)
+        self.room = lru_cache(maxsize=65_536)(self._room)
 
-    def _uid(self, uid: str) -> str:
+    def _browser_id(self, browser_id: str) -> str:
         """The stored form of a browser's id: a UUID of version 8, "for experiments"."""
-        if not self._uids:
-            return uid
-        digits = self._digest("uid", uid).hex()[:32]
+        if not self._browser_ids:
+            return browser_id
+        digits = self._digest("uid", browser_id).hex()[:32]
         return str(UUID(f"{digits[:12]}8{digits[13:16]}8{digits[17:]}"))
 
-    def _conf(self, conf: str) -> str:
+    def _room(self, room: str) -> str:
         """The stored form of a conference's name, of 80 bits."""
-        if not self._confs:
-            return conf
-        token = base64.b32encode(self._digest("conf", conf)[:10]).decode()
+        if not self._rooms:
+            return room
+        token = base64.b32encode(self._digest("conf", room)[:10]).decode()
         return f"p-{token.lower()}"
 
-    def wanted_uid(self, uid: str) -> str:
+    def stored_browser_id(self, browser_id: str) -> str:
         """The stored form of what somebody asks for: a real id, or a stored one."""
-        uid = uid.lower()
-        return uid if _UID.fullmatch(uid) else self.uid(uid)
+        browser_id = browser_id.lower()
+        return browser_id if _UID.fullmatch(browser_id) else self.browser_id(browser_id)
 
-    def wanted_conf(self, conf: str) -> str:
+    def stored_room(self, room: str) -> str:
         """The stored form of what somebody asks for: a real name, or a stored one."""
-        return conf if _CONF.fullmatch(conf) else self.conf(conf)
+        return room if _CONF.fullmatch(room) else self.room(room)
 
-    def wanted(self, asked: _Asked) -> _Asked:
+    def as_stored(self, asked: _Asked) -> _Asked:
         """A filter, with its uid and conf as they are stored."""
         return replace(
             asked,
-            uid=None if asked.uid is None else self.wanted_uid(asked.uid),
-            conf=None if asked.conf is None else self.wanted_conf(asked.conf),
+            browser_id=None
+            if asked.browser_id is None
+            else self.stored_browser_id(asked.browser_id),
+            room=None if asked.room is None else self.stored_room(asked.room),
         )
 
     def texts(self, text: str) -> list[str]:
         """What to search for when somebody types `text`: itself, and what stands for it."""
         text = text.strip()
         found = [text]
-        if text and self._confs:
-            found.append(self.wanted_conf(as_jitsi_has_it(text)))
-        if self._uids and _ANY_UID.fullmatch(text.lower()):
-            found.append(self.wanted_uid(text))
+        if text and self._rooms:
+            found.append(self.stored_room(as_jitsi_has_it(text)))
+        if self._browser_ids and _ANY_UID.fullmatch(text.lower()):
+            found.append(self.stored_browser_id(text))
         return list(dict.fromkeys(found))
 
     def _digest(self, kind: str, name: str) -> bytes:

@@ -2,21 +2,28 @@
 
 import hmac
 from collections.abc import Iterable
+from enum import Enum
 from functools import lru_cache
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
 from msgspec import Struct
 from msgspec.structs import replace
 
+from jmmc.core.fields import Moment
 from jmmc.core.model import Push
 
-Kind = Literal["uid", "conf"]
+
+class SubjectKind(Enum):
+    """What an erasure is about; the values are those that receipts store and digest."""
+
+    PARTICIPANT = "uid"
+    ROOM = "conf"
 
 
 class Subject(NamedTuple):
     """Whom or what an erasure is about, by the name that is stored."""
 
-    kind: Kind
+    kind: SubjectKind
     name: str
 
 
@@ -28,10 +35,10 @@ class Erasure(Struct, frozen=True):
     """
 
     id: str
-    kind: Kind
+    kind: SubjectKind
     subject: str
-    until: int
-    finished: int | None = None
+    until: Moment
+    finished: Moment | None = None
     sessions: int = 0
     samples: int = 0
     summaries: int = 0
@@ -41,10 +48,10 @@ class Erasure(Struct, frozen=True):
 
 def digest_of(subject: Subject, key: bytes) -> str:
     """What a receipt has in place of a name: HMAC-SHA-256."""
-    return hmac.digest(key, f"{subject.kind} {subject.name}".encode(), "sha256").hex()
+    return hmac.digest(key, f"{subject.kind.value} {subject.name}".encode(), "sha256").hex()
 
 
-class Forgotten:
+class ErasureFilter:
     """What may not be stored any more: a browser may still hold, and a spool may still hide it."""
 
     def __init__(self, key: bytes = b"", erasures: Iterable[Erasure] = ()) -> None:
@@ -58,15 +65,15 @@ class Forgotten:
     def __bool__(self) -> bool:
         return bool(self._until)
 
-    def _until_of(self, uid: str, conf: str) -> int | None:
+    def _until_of(self, browser_id: str, room: str) -> int | None:
         """Up to when everything of these was erased (Unix seconds), None when nothing was."""
-        subjects = (Subject("uid", uid), Subject("conf", conf))
+        subjects = (Subject(SubjectKind.PARTICIPANT, browser_id), Subject(SubjectKind.ROOM, room))
         found = [self._until.get(digest_of(it, self._key)) for it in subjects]
         return max((it for it in found if it is not None), default=None)
 
     def trimmed(self, push: Push) -> Push | None:
         """`push` without what was erased; None when nothing is left."""
-        until = self.until(push.uid, push.conf)
+        until = self.until(push.browser_id, push.room)
         if until is None or push.samples[0].ts > until:
             return push
         samples = tuple(it for it in push.samples if it.ts > until)

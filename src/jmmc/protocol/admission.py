@@ -38,21 +38,21 @@ class Policy:
     """
 
     def __init__(self, conf_pattern: str, pseudonyms: Pseudonyms | None = None) -> None:
-        self._conf = re.compile(conf_pattern)
+        self._room = re.compile(conf_pattern)
         self._pseudonyms = pseudonyms or Pseudonyms()
         # The same three strings come every 30 s; judging them costs a sixth of a push.
         self.owner = lru_cache(maxsize=65_536)(self._owner)
 
-    def _owner(self, uid: str, conf: str, sid: str | None) -> tuple[str, str, str]:
-        """`uid` and `conf` as they are stored, and the session that `sid` means.
+    def _owner(self, browser_id: str, room: str, sid: str | None) -> tuple[str, str, str]:
+        """`browser_id` and `room` as they are stored, and the session that `sid` means.
 
         Raises `Rejected`.
         """
-        if not _UUID.fullmatch(uid):
+        if not _UUID.fullmatch(browser_id):
             raise Rejected("bad_uid", "uid: not a UUID")
-        if len(conf) > _LONGEST_CONF or not self._conf.fullmatch(conf):
+        if len(room) > _LONGEST_CONF or not self._room.fullmatch(room):
             raise Rejected("bad_conf", "conf: does not match conf_pattern")
-        stored = self._pseudonyms.uid(uid.lower()), self._pseudonyms.conf(conf)
+        stored = self._pseudonyms.browser_id(browser_id.lower()), self._pseudonyms.room(room)
         if sid is None:
             return *stored, ""
         if not _SID.fullmatch(sid):
@@ -63,13 +63,13 @@ class Policy:
 def admit(envelope: Envelope, policy: Policy, now: float) -> Admitted:
     """Judge a decoded push at `now` (Unix seconds). Raises `Rejected`."""
     dialect = envelope.dialect
-    uid, conf, session = policy.owner(envelope.uid, envelope.conf, envelope.sid)
+    browser_id, room, session = policy.owner(envelope.uid, envelope.conf, envelope.sid)
     if dialect is Dialect.V1:
         readings = envelope.samples[0].readings
         if readings == b"{}" and not envelope.opens:
             raise Rejected("empty", "m: no reading is left")
         sample = Sample(None, round(now), readings)
-        return Admitted(Push(session, conf, uid, dialect, (sample,), envelope.opens), 0)
+        return Admitted(Push(session, room, browser_id, dialect, (sample,), envelope.opens), 0)
     if not envelope.samples:
         raise Rejected("empty", "samples: none")
     sent = _sent_at(envelope, now)
@@ -86,7 +86,7 @@ def admit(envelope: Envelope, policy: Policy, now: float) -> Admitted:
             clamped += 1
             age = min(max(age, 0.0), OLDEST_AGE)
         samples.append(Sample(seq, round(sent - age), it.readings, it.full, it.bye))
-    return Admitted(Push(session, conf, uid, dialect, tuple(samples)), clamped)
+    return Admitted(Push(session, room, browser_id, dialect, tuple(samples)), clamped)
 
 
 def _sent_at(envelope: Envelope, now: float) -> float:

@@ -17,7 +17,7 @@ _MOST = 0.6  # Share of a group that is bad, for the group to be at fault.
 _LEAD = 0.3  # By how much that share must be above that of everybody else.
 _FEW = 0.1  # Share of the others in a call: in a large one somebody is always bad.
 _HALF = 0.5  # Share of the spell for which a participant must be known, or bad.
-SCOPES = ("conf", "network", "provider", "region", "browser")
+SCOPES = ("room", "network", "provider", "region", "browser")
 """Groups that may be at fault, the narrower first."""
 
 
@@ -42,19 +42,19 @@ class Scope(Struct, frozen=True):
         return self.others_bad / self.others_known if self.others_known else 0.0
 
 
-class Blame(Struct, frozen=True):
-    """`verdict` is `alone`, the kind of the scope that is at fault, `unclear` or `too few`."""
+class Attribution(Struct, frozen=True):
+    """`cause` is `alone`, the kind of the scope that is at fault, `unclear` or `too few`."""
 
-    verdict: str
+    cause: str
     scopes: tuple[Scope, ...]
 
     @property
     def scope(self) -> Scope:
         """The one at fault; the conference where none is, for its numbers say why."""
-        return next((it for it in self.scopes if it.kind == self.verdict), self.scopes[0])
+        return next((it for it in self.scopes if it.kind == self.cause), self.scopes[0])
 
 
-def blame(one: Summary, start: int, end: int, everybody: Iterable[Summary]) -> Blame:
+def attribute(one: Summary, start: int, end: int, everybody: Iterable[Summary]) -> Attribution:
     """Who else was bad while `one` was, among `everybody` who was there (`one` may be too).
 
     No group is blamed on fewer than `FEWEST` participants (`FEWEST_IN_A_CALL` for a conference).
@@ -72,10 +72,10 @@ def blame(one: Summary, start: int, end: int, everybody: Iterable[Summary]) -> B
     if suspects:
         # When a region fails, all of a call and of a network may be bad too: they explain less.
         # Where they explain as much, the narrower is named.
-        return Blame(max(suspects, key=lambda it: (_evidence(it), -it.known)).kind, scopes)
+        return Attribution(max(suspects, key=lambda it: (_evidence(it), -it.known)).kind, scopes)
     if call.known >= FEWEST_IN_A_CALL and call.bad - 1 <= _FEW * (call.known - 1):
-        return Blame("alone", scopes)
-    return Blame("too few" if call.known < FEWEST_IN_A_CALL else "unclear", scopes)
+        return Attribution("alone", scopes)
+    return Attribution("too few" if call.known < FEWEST_IN_A_CALL else "unclear", scopes)
 
 
 def wilson(share: float, n: int) -> tuple[float, float]:
@@ -96,7 +96,7 @@ def _scope(kind: str, value: str, there: Sequence[tuple[Summary, bool]]) -> Scop
 
 
 def _is_suspect(it: Scope) -> bool:
-    fewest = FEWEST_IN_A_CALL if it.kind == "conf" else FEWEST
+    fewest = FEWEST_IN_A_CALL if it.kind == "room" else FEWEST
     enough = it.value != "" and it.known >= fewest
     return enough and it.share >= _MOST and it.share - it.share_of_others >= _LEAD
 
@@ -117,5 +117,7 @@ def _likelihood(bad: int, known: int) -> float:
 
 def _seconds(summary: Summary, start: int, end: int, least: Grade) -> int:
     return sum(
-        max(0, min(it.end, end) - max(it.start, start)) for it in summary.lane if it.grade >= least
+        max(0, min(it.end, end) - max(it.start, start))
+        for it in summary.grade_spans
+        if it.grade >= least
     )

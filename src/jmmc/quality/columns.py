@@ -10,8 +10,8 @@ from jmmc.quality.timeline import Value, carried
 COLUMNS: Mapping[str, str] = {
     "browser": "br",
     "os": "os",
-    "participant_id": "pid",
-    "meeting_id": "mid",
+    "endpoint_id": "pid",
+    "jitsi_meeting_id": "mid",
     "quality": "cq",
     "up_bandwidth_kbps": "u.bw",
     "up_bitrate_audio_kbps": "u.ab",
@@ -54,7 +54,9 @@ COLUMNS: Mapping[str, str] = {
 """Name outside, and path in the protocol's table."""
 
 _ADDRESSES = frozenset({"t.ip", "t.lip", "t.rip"})
-_CURVES = tuple(it for it in COLUMNS if it not in ("browser", "os", "participant_id", "meeting_id"))
+_CURVES = tuple(
+    it for it in COLUMNS if it not in ("browser", "os", "endpoint_id", "jitsi_meeting_id")
+)
 
 
 def rows(session: Session) -> Iterator[dict[str, Any]]:
@@ -62,8 +64,8 @@ def rows(session: Session) -> Iterator[dict[str, Any]]:
     for sample, state in carried(session):
         yield {
             "session": session.id,
-            "conference": session.conf,
-            "participant": session.uid,
+            "room": session.room,
+            "participant_id": session.browser_id,
             "time": sample.ts,
             "seq": sample.seq,
             "left": sample.bye,

@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 from msgspec import Struct
 
+from jmmc.core.fields import Moment
 from jmmc.quality.mos import mos
 from jmmc.quality.thresholds import READINGS_OF, Limit, Preset
 from jmmc.quality.timeline import Span, State
@@ -45,8 +46,8 @@ class Judged(Struct, frozen=True, gc=False):
 class Spell(Struct, frozen=True, gc=False):
     """A bad stretch: its worst grade, and how many seconds each reason held."""
 
-    start: int
-    end: int
+    start: Moment
+    end: Moment
     grade: Grade
     reasons: dict[str, int]
 

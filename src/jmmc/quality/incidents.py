@@ -5,7 +5,8 @@ from heapq import nlargest
 
 from msgspec import Struct
 
-from jmmc.quality.attribution import SCOPES, Blame, blame
+from jmmc.core.fields import Moment
+from jmmc.quality.attribution import SCOPES, Attribution, attribute
 from jmmc.quality.grading import Grade, Spell
 from jmmc.quality.summary import Summary
 
@@ -17,15 +18,15 @@ _FAIR = 0.3  # Of a poor second.
 class Incident(Struct, frozen=True):
     """A bad stretch of a meeting: whom it struck (sessions), and whose fault it was.
 
-    `blame` is that of the worst spell in it, `reasons` are person-seconds.
+    `attribution` is that of the worst spell in it, `reasons` are person-seconds.
     """
 
-    start: int
-    end: int
+    start: Moment
+    end: Moment
     grade: Grade
     reasons: dict[str, int]
     sessions: tuple[str, ...]
-    blame: Blame
+    attribution: Attribution
 
 
 def incidents(meeting: Sequence[Summary], everybody: Iterable[Summary]) -> tuple[Incident, ...]:
@@ -39,7 +40,7 @@ def incidents(meeting: Sequence[Summary], everybody: Iterable[Summary]) -> tuple
     )
     found: list[Incident] = []
     for one, spell in spells:
-        judged = blame(one, spell.start, spell.end, there)
+        judged = attribute(one, spell.start, spell.end, there)
         same = next((it for it in found if _is_same(it, spell, judged)), None)
         if same is not None:
             found.remove(same)
@@ -54,15 +55,15 @@ def _badness(it: tuple[Summary, Spell]) -> tuple[float, str, int]:
     return (spell.end - spell.start) * weight, summary.session, spell.start
 
 
-def _is_same(it: Incident, spell: Spell, judged: Blame) -> bool:
-    if judged.verdict not in SCOPES:
+def _is_same(it: Incident, spell: Spell, judged: Attribution) -> bool:
+    if judged.cause not in SCOPES:
         return False
-    cause = (it.blame.verdict, it.blame.scope.value)
+    cause = (it.attribution.cause, it.attribution.scope.value)
     overlap = it.start < spell.end and spell.start < it.end
-    return overlap and cause == (judged.verdict, judged.scope.value)
+    return overlap and cause == (judged.cause, judged.scope.value)
 
 
-def _joined(it: Incident | None, one: Summary, spell: Spell, judged: Blame) -> Incident:
+def _joined(it: Incident | None, one: Summary, spell: Spell, judged: Attribution) -> Incident:
     if it is None:
         reasons = dict(spell.reasons)
         return Incident(spell.start, spell.end, spell.grade, reasons, (one.session,), judged)
@@ -75,5 +76,5 @@ def _joined(it: Incident | None, one: Summary, spell: Spell, judged: Blame) -> I
         max(it.grade, spell.grade),
         reasons,
         tuple(dict.fromkeys((*it.sessions, one.session))),
-        it.blame,
+        it.attribution,
     )

@@ -15,8 +15,8 @@ HOUR, DAY = 3600, 86_400
 ALL = ""
 """The dimension that has one value: everything."""
 
-CHOSEN = ("began", "ended", "conf", "good", "fair", "poor", "unknown", "series")
-"""What `Chosen` takes of a session; what it is compared by comes last."""
+CHOSEN = ("began", "ended", "room", "good", "fair", "poor", "unknown", "series")
+"""What `FilteredTotals` takes of a session; what it is compared by comes last."""
 
 _NUMBERS = msgspec.json.Decoder(list[tuple[int, int, int, int, int]])
 """Slices, as a loop over very many of them reads them quickest."""
@@ -63,7 +63,7 @@ class Fact(Struct, frozen=True):
     series: str
 
 
-class Chosen:
+class FilteredTotals:
     """The sums of a window over sessions that a filter has chosen: no rollup is stored of them."""
 
     def __init__(self, since: int, until: int) -> None:
@@ -72,26 +72,26 @@ class Chosen:
         self._begun: dict[int, int] = defaultdict(int)
         self._seconds: tuple[dict[int, int], ...] = tuple(defaultdict(int) for _ in range(4))
         self._values: dict[str, list[int]] = {}
-        self.tenths = [0] * 10
+        self.deciles = [0] * 10
         self.rooms: dict[str, list[int]] = {}
         """Of each conference its seconds fair and poor, also those outside the window."""
 
     def add(self, columns: Sequence[Sequence[Any]]) -> None:
         """Sessions, by column: those of `CHOSEN`, and what they are compared by."""
         since, until, rooms, values = self._since, self._until, self.rooms, self._values
-        begun, tenths = self._begun, self.tenths
+        begun, deciles = self._begun, self.deciles
         by = columns[len(CHOSEN)] if len(columns) > len(CHOSEN) else repeat(ALL)
         inside: list[str] = []
-        for value, began, ended, conf, good, fair, poor, unknown, series in zip(
+        for value, began, ended, room, good, fair, poor, unknown, series in zip(
             by, *columns[: len(CHOSEN)], strict=False
         ):
-            if conf not in rooms:
-                rooms[conf] = [0, 0]
-            room = rooms[conf]
-            room[0] += fair
-            room[1] += poor
+            if room not in rooms:
+                rooms[room] = [0, 0]
+            bad_seconds = rooms[room]
+            bad_seconds[0] += fair
+            bad_seconds[1] += poor
             if known := good + fair + poor:
-                tenths[min(9, good * 10 // known)] += 1
+                deciles[min(9, good * 10 // known)] += 1
             if value not in values:
                 values[value] = [0, 0, 0, 0, 0]
             sums = values[value]

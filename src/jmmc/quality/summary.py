@@ -3,11 +3,12 @@
 from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
 from ipaddress import IPv4Address, ip_address, ip_network
-from typing import NamedTuple
+from typing import Annotated, NamedTuple
 
 import msgspec
 from msgspec import Struct
 
+from jmmc.core.fields import BrowserId, Hidden, Moment
 from jmmc.core.model import Session
 from jmmc.quality.grading import (
     VERSION,
@@ -45,15 +46,6 @@ _HAPPENINGS = 100  # Kept in a summary.
 SHARES = (0.05, 0.5, 0.95)
 """Which quantiles: of time, not of samples."""
 
-DIMENSIONS = ("browser", "os", "region", "network", "provider", "country", "transport", "codec")
-"""By what calls are compared."""
-
-FILTERS = ("conf", "uid", *DIMENSIONS, "grade")
-"""By what sessions are chosen."""
-
-PREFIXES = ("browser", "os", "provider")
-"""Filters that may be given by their first words: without a version, without a name."""
-
 
 class Slice(Struct, frozen=True, array_like=True, gc=False):
     """Seconds of each grade in the five minutes that begin at `start`."""
@@ -73,30 +65,55 @@ def slices_of(series: str) -> tuple[Slice, ...]:
     return _SLICES.decode(series)
 
 
-class Stretch(Struct, frozen=True, array_like=True, gc=False):
+class GradeSpan(Struct, frozen=True, array_like=True, gc=False):
     """A stretch of one grade."""
 
-    start: int
-    end: int
+    start: Moment
+    end: Moment
     grade: Grade
 
 
-class Summary(Struct, frozen=True):
+_STORED_NAMES = {
+    "room": "conf",
+    "browser_id": "uid",
+    "grade_spans": "lane",
+    "endpoint_id": "participant",
+    "jitsi_meeting_id": "meeting",
+    "events": "happenings",
+}
+"""Fields whose name in a store is older than the one here."""
+
+
+class WorstMinute(NamedTuple):
+    """The minute with the most bad time: `badness` is 0 (all good) to 1 (all poor)."""
+
+    start: Moment
+    badness: float
+
+
+class CallEvent(NamedTuple):
+    """Something that happened in a call at a moment."""
+
+    at: Moment
+    what: str
+
+
+class Summary(Struct, frozen=True, rename=_STORED_NAMES):
     """One session. Times are Unix seconds, lengths seconds.
 
     `formula` names the version of the formulas and the preset; `samples` is how many it was made
     of, `last` the time of the last one. A value of a dimension is the one that held longest, ""
     when nothing is known.
     `quantiles` has p5, p50 and p95 by name of the metric, and of `mos`; shares are of known time.
-    `happenings` is when the browser said that what had happened.
+    `events` has what happened in the call, and when.
     """
 
     session: str
-    conf: str
-    uid: str
-    began: int
-    ended: int
-    last: int
+    room: str
+    browser_id: BrowserId
+    began: Moment
+    ended: Moment
+    last: Moment
     running: bool
     left: bool
     samples: int
@@ -106,12 +123,12 @@ class Summary(Struct, frozen=True):
     fair: int
     poor: int
     unknown: int
-    worst_minute: tuple[int, float] | None
+    worst_minute: WorstMinute | None
     quantiles: dict[str, list[float | None]]
     reasons: dict[str, int]
     spells: tuple[Spell, ...]
-    lane: tuple[Stretch, ...]
-    series: tuple[Slice, ...]
+    grade_spans: tuple[GradeSpan, ...]
+    series: Annotated[tuple[Slice, ...], Hidden]
     browser: str
     os: str
     region: str
@@ -122,9 +139,9 @@ class Summary(Struct, frozen=True):
     tcp_share: float
     p2p_share: float
     address: str
-    participant: str
-    meeting: str
-    happenings: tuple[tuple[int, str], ...] = ()
+    endpoint_id: str
+    jitsi_meeting_id: str
+    events: tuple[CallEvent, ...] = ()
     provider: str = ""
     country: str = ""
 
@@ -136,7 +153,7 @@ class Summary(Struct, frozen=True):
     @property
     def at_present(self) -> Grade:
         """The grade of the last moment."""
-        return _last_grade(self.lane)
+        return _last_grade(self.grade_spans)
 
     @property
     def grade(self) -> str:
@@ -148,17 +165,17 @@ class Summary(Struct, frozen=True):
         return "fair" if (self.fair + self.poor) * 10 >= self.known else "good"
 
 
-class Presence(Struct, frozen=True):
+class LiveSession(Struct, frozen=True, rename=_STORED_NAMES):
     """Of a summary that runs, what tells how somebody is at this moment.
 
     Read from the same JSON, of which the rest is skipped: in a quarter of the time.
     """
 
     session: str
-    conf: str
+    room: str
     began: int
     ended: int
-    lane: tuple[Stretch, ...]
+    grade_spans: tuple[GradeSpan, ...]
     spells: tuple[Spell, ...]
     browser: str
     region: str
@@ -168,20 +185,55 @@ class Presence(Struct, frozen=True):
     @property
     def at_present(self) -> Grade:
         """The grade of the last moment."""
-        return _last_grade(self.lane)
+        return _last_grade(self.grade_spans)
 
 
-class Wanted(Struct, frozen=True):
-    """Which summaries are meant: those that fit every part that is given.
+class Filter(NamedTuple):
+    """How sessions may be selected by one field of `SummaryFilter`.
 
-    `since` and `until` (Unix seconds) mean sessions that were there in between. A browser or
-    system may be given with its version or without, a provider by its number alone.
+    `name` is what it is called outside (flag, query parameter). `dimension`: sessions are also
+    compared by it. `prefix`: its first words are enough (a browser without its version, a
+    provider by its number).
+    """
+
+    field: str
+    name: str
+    dimension: bool = False
+    prefix: bool = False
+
+
+FILTERS: tuple[Filter, ...] = (
+    Filter("room", "room"),
+    Filter("browser_id", "participant"),
+    Filter("browser", "browser", dimension=True, prefix=True),
+    Filter("os", "os", dimension=True, prefix=True),
+    Filter("region", "region", dimension=True),
+    Filter("network", "network", dimension=True),
+    Filter("provider", "provider", dimension=True, prefix=True),
+    Filter("country", "country", dimension=True),
+    Filter("transport", "transport", dimension=True),
+    Filter("codec", "codec", dimension=True),
+    Filter("grade", "grade"),
+)
+"""Every filter, defined once: stores, API, pages and command take theirs from here."""
+
+FIELD_OF_FILTER: Mapping[str, str] = {row.name: row.field for row in FILTERS}
+"""The field of `SummaryFilter` by the filter's name outside."""
+
+DIMENSIONS: tuple[str, ...] = tuple(row.field for row in FILTERS if row.dimension)
+"""By what calls are compared."""
+
+
+class SummaryFilter(Struct, frozen=True):
+    """Selects summaries: those that fit every part that is given. Its fields are `FILTERS`.
+
+    `since` and `until` (Unix seconds) mean sessions that were there in between.
     """
 
     since: int | None = None
     until: int | None = None
-    conf: str | None = None
-    uid: str | None = None
+    room: str | None = None
+    browser_id: str | None = None
     region: str | None = None
     browser: str | None = None
     os: str | None = None
@@ -194,25 +246,25 @@ class Wanted(Struct, frozen=True):
     running: bool | None = None
 
 
-class Tenth(NamedTuple):
+class Decile(NamedTuple):
     """Sessions of a conference, a tenth of whose known time was good; and their bad seconds.
 
     `tenth` is 0 to 9, the last with those that were wholly good; None when nothing is known.
     """
 
-    conf: str
+    room: str
     tenth: int | None
     sessions: int
     fair: int
     poor: int
 
 
-class Found(Struct, frozen=True):
+class SearchHit(Struct, frozen=True):
     """A name that was searched for: of what `kind`, and when it was last there."""
 
     kind: str
     name: str
-    last: int
+    last: Moment
 
 
 def formula_of(preset: Preset) -> str:
@@ -241,8 +293,8 @@ def sum_up(session: Session, timeline: Timeline, preset: Preset) -> Summary:
     address = readable_address(_longest(held, "t.rip"))
     return Summary(
         session=session.id,
-        conf=session.conf,
-        uid=session.uid,
+        room=session.room,
+        browser_id=session.browser_id,
         began=timeline.began,
         ended=timeline.ended,
         last=max((it.ts for it in session.samples), default=session.began),
@@ -255,11 +307,11 @@ def sum_up(session: Session, timeline: Timeline, preset: Preset) -> Summary:
         fair=call.fair,
         poor=call.poor,
         unknown=call.unknown,
-        worst_minute=call.worst_minute,
+        worst_minute=WorstMinute(*call.worst_minute) if call.worst_minute else None,
         quantiles=_quantiles(timeline.spans),
         reasons=reasons,
         spells=call.spells,
-        lane=_lane(judged),
+        grade_spans=_grade_spans(judged),
         series=_series(judged),
         browser=str(_longest(held, "br") or ""),
         os=str(_longest(held, "os") or ""),
@@ -271,26 +323,26 @@ def sum_up(session: Session, timeline: Timeline, preset: Preset) -> Summary:
         tcp_share=round(sum(s for it, s in tcp.items() if "tcp" in str(it)) / known, 4),
         p2p_share=round(p2p.get(True, 0) / known, 4),
         address=address,
-        participant=str(_longest(held, "pid") or ""),
-        meeting=str(_longest(held, "mid") or ""),
-        happenings=happenings(timeline)[:_HAPPENINGS],
+        endpoint_id=str(_longest(held, "pid") or ""),
+        jitsi_meeting_id=str(_longest(held, "mid") or ""),
+        events=events(timeline)[:_HAPPENINGS],
         provider=str(_longest(held, "t.asn") or ""),
         country=str(_longest(held, "t.cc") or ""),
     )
 
 
-def happenings(timeline: Timeline) -> tuple[tuple[int, str], ...]:
+def events(timeline: Timeline) -> tuple[CallEvent, ...]:
     """When the browser said that what had happened, and when its packets took another path."""
-    found = [(it.at, it.what) for it in timeline.happenings]
+    found = [CallEvent(it.at, it.what) for it in timeline.events]
     before: tuple[object, ...] | None = None
     for span in timeline.spans:
         path = tuple(map((span.state or {}).get, _PATH))
         if path[0] is None:
             continue
         if before is not None and path != before:
-            found.append((span.start, "path"))
+            found.append(CallEvent(span.start, "path"))
         before = path
-    return tuple(sorted(found, key=lambda it: it[0]))
+    return tuple(sorted(found, key=lambda event: event.at))
 
 
 @lru_cache(maxsize=4096)  # Takes 15 µs, and a session keeps its address.
@@ -371,17 +423,17 @@ def _weighted(known: Iterable[tuple[State, int]], path: str) -> list[tuple[float
     return [(value, s) for state, s in known if (value := number(state, path)) is not None]
 
 
-def _last_grade(lane: Sequence[Stretch]) -> Grade:
-    return lane[-1].grade if lane else Grade.UNKNOWN
+def _last_grade(spans: Sequence[GradeSpan]) -> Grade:
+    return spans[-1].grade if spans else Grade.UNKNOWN
 
 
-def _lane(judged: Sequence[Judged]) -> tuple[Stretch, ...]:
-    lane: list[Stretch] = []
+def _grade_spans(judged: Sequence[Judged]) -> tuple[GradeSpan, ...]:
+    lane: list[GradeSpan] = []
     for it in judged:
         start = it.start
         if lane and lane[-1].end == it.start and lane[-1].grade == it.grade:
             start = lane.pop().start
-        lane.append(Stretch(start, it.end, it.grade))
+        lane.append(GradeSpan(start, it.end, it.grade))
     return tuple(lane)
 
 

@@ -31,7 +31,7 @@ class Span(Struct, frozen=True, gc=False):
     state: State | None
 
 
-class Happening(Struct, frozen=True, gc=False):
+class Event(Struct, frozen=True, gc=False):
     """What a browser said that had happened, by the time of its sample."""
 
     at: int
@@ -48,7 +48,7 @@ class Timeline(Struct, frozen=True):
     began: int
     ended: int
     spans: tuple[Span, ...]
-    happenings: tuple[Happening, ...] = ()
+    events: tuple[Event, ...] = ()
     left: bool = False
     running: bool = False
     holes: int = 0
@@ -63,7 +63,7 @@ def fold(session: Session, *, lifetime: float, now: float | None = None) -> Time
     """
     samples = _in_order(session)
     spans: list[Span] = []
-    happenings: list[Happening] = []
+    events: list[Event] = []
     state: dict[str, Value] = {}
     holes = 0
     before: Sample | None = None
@@ -78,7 +78,7 @@ def fold(session: Session, *, lifetime: float, now: float | None = None) -> Time
             if hole:
                 holes += 1
                 state = {}
-        state = _applied(state, sample, moment, happenings)
+        state = _applied(state, sample, moment, events)
         at = moment
         before = sample
     left = before is not None and before.bye
@@ -86,7 +86,7 @@ def fold(session: Session, *, lifetime: float, now: float | None = None) -> Time
     if running and now is not None:
         _extend(spans, at, max(int(now), at), state)
         at = max(int(now), at)
-    return Timeline(began, at, tuple(spans), tuple(happenings), left, running, holes)
+    return Timeline(began, at, tuple(spans), tuple(events), left, running, holes)
 
 
 def clip(spans: Iterable[Span], since: int, until: int) -> list[Span]:
@@ -129,7 +129,7 @@ def _extend(spans: list[Span], start: int, end: int, state: State | None) -> Non
 
 
 def _applied(
-    state: dict[str, Value], sample: Sample, at: int, happenings: list[Happening]
+    state: dict[str, Value], sample: Sample, at: int, events: list[Event]
 ) -> dict[str, Value]:
     """A new state; the old one may stand in a span already."""
     if sample.readings == b"{}" and not sample.full:
@@ -139,7 +139,7 @@ def _applied(
     for name, value in msgspec.json.decode(sample.readings).items():
         if name == _EVENTS:
             for what in value if isinstance(value, list) else ():
-                happenings.append(Happening(at, str(what)))
+                events.append(Event(at, str(what)))
                 cut = what == "interrupted" or (cut and what != "restored")
         elif isinstance(value, dict):
             for leaf, it in value.items():

@@ -125,9 +125,9 @@ def sweep(connections: Iterable[object], patience: float) -> None:
 def allow_many() -> None:
     """Ask the system for as many open files as it lets us have without being root."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    wanted = _FILES if hard == resource.RLIM_INFINITY else min(hard, _FILES)
-    if soft != resource.RLIM_INFINITY and soft < wanted:
-        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+    selection = _FILES if hard == resource.RLIM_INFINITY else min(hard, _FILES)
+    if soft != resource.RLIM_INFINITY and soft < selection:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (selection, hard))
 
 
 class NoNonsense(logging.Filter):

@@ -13,7 +13,7 @@ from jmmc.core.tasks import stop
 from jmmc.maintenance.schedule import summarizer_of
 from jmmc.settings import Settings
 from jmmc.simulation.life import Scenario, simulate
-from jmmc.simulation.player import Truth, through_collector
+from jmmc.simulation.player import ExpectedResults, through_collector
 from jmmc.stores import open_store
 
 STORE = "sqlite:///jmmc-demo.db"
@@ -41,7 +41,7 @@ async def remember_a_day(settings: Settings, now: float) -> None:
             if len(samples) < len(it.samples) and samples:
                 samples = (*samples[:-1], replace(samples[-1], bye=True))
             if samples:
-                pushes.append(Push(it.id, it.conf, it.uid, Dialect.V2, samples))
+                pushes.append(Push(it.id, it.room, it.browser_id, Dialect.V2, samples))
         await store.append(pushes)
         async for _ in summarizer_of(store, settings, time.time).rebuild():
             pass
@@ -68,7 +68,7 @@ async def keep_calling(url: str, clock: Callable[[], float] = time.time) -> None
 
 async def _wave(scenario: Scenario, url: str) -> None:
     try:
-        async for _ in through_collector(scenario, url, 1.0, Truth()):
+        async for _ in through_collector(scenario, url, 1.0, ExpectedResults()):
             pass
     except (JmmcError, OSError) as error:
         _log.warning("demo_calls_failed", why=error)

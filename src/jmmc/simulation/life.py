@@ -42,11 +42,11 @@ _BAD_NETWORKS = 4  # The first ones lose packets in the evening.
 class Scenario(Struct, frozen=True):
     """What to simulate. `start` is Unix seconds; with `outage` one region fails in the middle.
 
-    `participants` sessions are spread over `minutes` and over `conferences` rooms.
+    `participants` sessions are spread over `minutes` and over `rooms` rooms.
     """
 
     participants: int
-    conferences: int
+    rooms: int
     minutes: int
     seed: int
     start: int
@@ -62,7 +62,7 @@ class Scenario(Struct, frozen=True):
         return middle, middle + length
 
 
-class Trouble(Struct, frozen=True):
+class PlantedProblem(Struct, frozen=True):
     """A stretch in which one participant's call is bad, and why."""
 
     start: int
@@ -70,11 +70,11 @@ class Trouble(Struct, frozen=True):
     cause: str
 
 
-class Life(Struct, frozen=True):
+class SimulatedSession(Struct, frozen=True):
     """One stay: what the browser sends, and what was wrong in truth."""
 
     session: Session
-    troubles: tuple[Trouble, ...]
+    troubles: tuple[PlantedProblem, ...]
     region: str
     network: int
     browser: str
@@ -82,7 +82,7 @@ class Life(Struct, frozen=True):
 
 
 class _Person(Struct, frozen=True):
-    uid: str
+    browser_id: str
     browser: str
     system: str
     network: int
@@ -98,7 +98,7 @@ class _Visit(Struct, frozen=True, order=True):
     seconds: int
 
 
-def simulate(scenario: Scenario) -> Iterator[Life]:
+def simulate(scenario: Scenario) -> Iterator[SimulatedSession]:
     """Every stay, by when it began. The same scenario gives the same life."""
     chance = Random(scenario.seed)  # noqa: S311 - a simulation, not a secret
     people = [_person(chance) for _ in range(max(2, scenario.participants // 6))]
@@ -128,7 +128,7 @@ def _meetings(scenario: Scenario, chance: Random) -> Iterator[tuple[int, int, in
         left -= guests
     moments = sorted(_moment(scenario, chance) for _ in sizes)
     for moment, guests in zip(moments, sizes, strict=True):
-        yield moment, chance.randrange(scenario.conferences), guests
+        yield moment, chance.randrange(scenario.rooms), guests
 
 
 def _moment(scenario: Scenario, chance: Random) -> int:
@@ -145,38 +145,40 @@ def _person(chance: Random) -> _Person:
     browser, system, _ = chance.choices(_BROWSERS, [it[2] for it in _BROWSERS])[0]
     network = min(int(chance.expovariate(1 / 25)), _NETWORKS - 1)
     hexes = f"{chance.getrandbits(128):032x}"
-    uid = f"{hexes[:8]}-{hexes[8:12]}-4{hexes[13:16]}-a{hexes[17:20]}-{hexes[20:]}"
+    browser_id = f"{hexes[:8]}-{hexes[8:12]}-4{hexes[13:16]}-a{hexes[17:20]}-{hexes[20:]}"
     address = (198 << 24) + (18 << 16) + (network << 8) + chance.randrange(1, 255)
     rtt = chance.choice((12, 18, 25, 40, 60))
-    return _Person(uid, browser, system, network, address, rtt, chance.random() < 0.8)
+    return _Person(browser_id, browser, system, network, address, rtt, chance.random() < 0.8)
 
 
-def _live(scenario: Scenario, visit: _Visit, people: Sequence[_Person]) -> Life:
+def _live(scenario: Scenario, visit: _Visit, people: Sequence[_Person]) -> SimulatedSession:
     """One stay; its chance depends on scenario and visit alone."""
     chance = Random(scenario.seed * 1_000_003 + visit.number)  # noqa: S311 - a simulation
     person = people[chance.randrange(len(people))]
     region = _REGIONS[visit.room % len(_REGIONS)]
-    conf = f"room-{visit.room}" if visit.room % 7 else f"r%c3%a9union-{visit.room}"
+    room = f"room-{visit.room}" if visit.room % 7 else f"r%c3%a9union-{visit.room}"
     troubles = _troubles(scenario, visit, person, region, chance)
     samples = _samples(visit, person, region, troubles, chance)
     sid = f"{chance.getrandbits(128):032x}"
-    session = Session(session_of(sid), conf, person.uid, Dialect.V2, visit.began, samples)
-    return Life(session, troubles, region, person.network, person.browser, person.address)
+    session = Session(session_of(sid), room, person.browser_id, Dialect.V2, visit.began, samples)
+    return SimulatedSession(
+        session, troubles, region, person.network, person.browser, person.address
+    )
 
 
 def _troubles(
     scenario: Scenario, visit: _Visit, person: _Person, region: str, chance: Random
-) -> tuple[Trouble, ...]:
+) -> tuple[PlantedProblem, ...]:
     """None overlaps another; all begin and end at samples."""
     ends = visit.began + visit.seconds // STEP * STEP
-    found: list[Trouble] = []
+    found: list[PlantedProblem] = []
 
     def add(start: int, end: int, cause: str) -> None:
         start = visit.began + -(-(max(start, visit.began + STEP) - visit.began) // STEP) * STEP
         end = visit.began + (min(end, ends) - visit.began) // STEP * STEP
         free = all(end <= it.start or start >= it.end for it in found)
         if start < end and free:
-            found.append(Trouble(start, end, cause))
+            found.append(PlantedProblem(start, end, cause))
 
     if scenario.outage and region == _REGIONS[1]:
         add(*scenario.outage_window, "interrupted")
@@ -195,7 +197,7 @@ _Readings = dict[str, Any]
 
 
 def _samples(
-    visit: _Visit, person: _Person, region: str, troubles: Sequence[Trouble], chance: Random
+    visit: _Visit, person: _Person, region: str, troubles: Sequence[PlantedProblem], chance: Random
 ) -> tuple[Sample, ...]:
     samples: list[Sample] = []
     before: _Readings = {}
@@ -224,10 +226,10 @@ def _samples(
 
 
 def _readings(
-    seq: int, person: _Person, region: str, trouble: Trouble | None, chance: Random
+    seq: int, person: _Person, region: str, trouble: PlantedProblem | None, chance: Random
 ) -> _Readings:
     """Everything that the browser knows now, by path."""
-    now: _Readings = {"br": person.browser, "os": person.system, "pid": person.uid[:8]}
+    now: _Readings = {"br": person.browser, "os": person.system, "pid": person.browser_id[:8]}
     now["t.rip"] = person.address
     now["t.asn"], now["t.cc"] = _PROVIDERS[person.network % len(_PROVIDERS)]
     cause = trouble.cause if trouble else None

@@ -19,7 +19,7 @@ from jmmc.core.timestamps import iso
 from jmmc.maintenance.schedule import summarizer_of
 from jmmc.protocol.wire import SERVER_READINGS
 from jmmc.settings import Settings
-from jmmc.simulation.life import Life, Scenario, simulate
+from jmmc.simulation.life import Scenario, SimulatedSession, simulate
 from jmmc.stores import Store
 
 _BATCH = 100  # Sessions
@@ -30,7 +30,7 @@ class NotTaken(JmmcError):
     """The collector refuses what a browser would push."""
 
 
-class Truth:
+class ExpectedResults:
     """What a right answer must show, gathered while the life is made."""
 
     def __init__(self) -> None:
@@ -41,7 +41,7 @@ class Truth:
         self.by_region: dict[str, list[int]] = defaultdict(lambda: [0, 0])
         self.rooms: set[str] = set()
 
-    def add(self, life: Life) -> None:
+    def add(self, life: SimulatedSession) -> None:
         """Count one stay."""
         samples = life.session.samples
         seconds = samples[-1].ts - samples[0].ts
@@ -49,7 +49,7 @@ class Truth:
         self.sessions += 1
         self.samples += len(samples)
         self.seconds += seconds
-        self.rooms.add(life.session.conf)
+        self.rooms.add(life.session.room)
         for it in life.troubles:
             self.bad[it.cause] += it.end - it.start
         self.by_region[life.region][0] += seconds
@@ -71,7 +71,9 @@ class Truth:
         return "\n".join(lines)
 
 
-async def into_store(scenario: Scenario, store: Store, truth: Truth) -> AsyncIterator[int]:
+async def into_store(
+    scenario: Scenario, store: Store, truth: ExpectedResults
+) -> AsyncIterator[int]:
     """Append all sessions and make their summaries; yields how many are done."""
     try:
         await store.open()
@@ -79,7 +81,7 @@ async def into_store(scenario: Scenario, store: Store, truth: Truth) -> AsyncIte
         for life in simulate(scenario):
             truth.add(life)
             it = life.session
-            batch.append(Push(it.id, it.conf, it.uid, Dialect.V2, it.samples))
+            batch.append(Push(it.id, it.room, it.browser_id, Dialect.V2, it.samples))
             if len(batch) == _BATCH:
                 await store.append(batch)
                 batch = []
@@ -93,14 +95,14 @@ async def into_store(scenario: Scenario, store: Store, truth: Truth) -> AsyncIte
 
 
 async def through_collector(
-    scenario: Scenario, url: str, speed: float, truth: Truth
+    scenario: Scenario, url: str, speed: float, truth: ExpectedResults
 ) -> AsyncIterator[int]:
     """Push every sample at its time, `speed` times as fast; yields how many sessions are done.
 
     A sample that is late says how old it is. So when `start` lies in the past, what has happened
     since is pushed at once, each sample with its own time.
     """
-    queue: asyncio.Queue[tuple[float, Life, str, int] | None] = asyncio.Queue(10_000)
+    queue: asyncio.Queue[tuple[float, SimulatedSession, str, int] | None] = asyncio.Queue(10_000)
     began = min(time.time(), scenario.start) if speed == 1 else time.time()
 
     def due(ts: int) -> float:
@@ -115,7 +117,7 @@ async def through_collector(
             await asyncio.to_thread(_push, f"{url}/push", body, address)
 
     workers = [asyncio.create_task(work()) for _ in range(_WORKERS)]
-    pushes: list[tuple[float, Life, str, int]] = []
+    pushes: list[tuple[float, SimulatedSession, str, int]] = []
     for life in simulate(scenario):
         truth.add(life)
         sid = sha256(f"{scenario.seed} {life.session.id} {began}".encode()).hexdigest()[:32]
@@ -137,7 +139,7 @@ async def through_collector(
             worker.cancel()
 
 
-def _body(life: Life, sid: str, seq: int, *, age: float) -> bytes:
+def _body(life: SimulatedSession, sid: str, seq: int, *, age: float) -> bytes:
     """A push of one sample. The server adds what only it knows."""
     session, sample = life.session, life.session.samples[seq]
     readings: dict[str, Any] = msgspec.json.decode(sample.readings)
@@ -145,7 +147,13 @@ def _body(life: Life, sid: str, seq: int, *, age: float) -> bytes:
         for path in SERVER_READINGS:
             readings["t"].pop(path.removeprefix("t."), None)
     content = {"seq": seq, "age": age, "m": readings, "full": sample.full, "bye": sample.bye}
-    push = {"v": 2, "sid": sid, "uid": session.uid, "conf": session.conf, "samples": [content]}
+    push = {
+        "v": 2,
+        "sid": sid,
+        "uid": session.browser_id,
+        "conf": session.room,
+        "samples": [content],
+    }
     return msgspec.json.encode(push)
 
 

@@ -5,7 +5,7 @@ from typing import Any, Protocol
 
 from jmmc.core.model import Condition, Erased, Push, Receipt, Refusal, Session, SessionFilter
 from jmmc.quality.rollups import Rollup
-from jmmc.quality.summary import Found, Presence, Summary, Tenth, Wanted
+from jmmc.quality.summary import Decile, LiveSession, SearchHit, Summary, SummaryFilter
 
 
 class Store(Protocol):
@@ -50,7 +50,7 @@ class Store(Protocol):
         """The sessions with these ids, whole, in the order asked for; unknown ones are left out."""
         ...
 
-    def sessions(self, wanted: SessionFilter) -> AsyncIterator[Session]:
+    def sessions(self, selection: SessionFilter) -> AsyncIterator[Session]:
         """The wanted sessions by `began`, whole, in bounded memory.
 
         Never waits for `append`. The samples of one push appear together, or where it has to
@@ -58,7 +58,7 @@ class Store(Protocol):
         """
         ...
 
-    async def count(self, wanted: SessionFilter) -> int:
+    async def count(self, selection: SessionFilter) -> int:
         """How many sessions `sessions` would yield now."""
         ...
 
@@ -77,7 +77,7 @@ class Store(Protocol):
         """
         ...
 
-    async def erase(self, wanted: SessionFilter) -> Erased:
+    async def erase(self, selection: SessionFilter) -> Erased:
         """Delete the wanted sessions, whatever waits of them on this machine included.
 
         Deletes a bounded number and tells how much it was, nothing when none is left: call it
@@ -128,7 +128,7 @@ class Reports(Protocol):
         ...
 
     async def summaries(
-        self, wanted: Wanted, *, limit: int, after: tuple[int, str] | None = None
+        self, selection: SummaryFilter, *, limit: int, after: tuple[int, str] | None = None
     ) -> list[Summary]:
         """The newest `limit` summaries by `began` and id; `after` goes on below such a pair."""
         ...
@@ -137,14 +137,16 @@ class Reports(Protocol):
         """The summaries of these sessions, in any order; unknown ones are left out."""
         ...
 
-    def present(self) -> AsyncIterator[Sequence[Presence]]:
+    def live_sessions(self) -> AsyncIterator[Sequence[LiveSession]]:
         """Who is there by the summaries that run: some hundreds at a time, in no order.
 
         What is stored meanwhile may be missing.
         """
         ...
 
-    async def facts(self, columns: Sequence[str], wanted: Wanted) -> list[tuple[Any, ...]]:
+    async def facts(
+        self, columns: Sequence[str], selection: SummaryFilter
+    ) -> list[tuple[Any, ...]]:
         """Some attributes of every wanted summary, by `began`.
 
         `columns` are names of `Summary`'s attributes that are plain values, or `series`, which
@@ -153,7 +155,7 @@ class Reports(Protocol):
         ...
 
     def columns(
-        self, names: Sequence[str], wanted: Wanted
+        self, names: Sequence[str], selection: SummaryFilter
     ) -> AsyncIterator[Sequence[Sequence[Any]]]:
         """What `facts` answers, of very many: some at a time, by column, in no order.
 
@@ -161,12 +163,12 @@ class Reports(Protocol):
         """
         ...
 
-    async def tenths(self, wanted: Wanted) -> list[Tenth]:
+    async def deciles(self, selection: SummaryFilter) -> list[Decile]:
         """The wanted summaries by conference and by how much of their time was good."""
         ...
 
-    async def count_conferences(self, wanted: Wanted) -> int:
-        """How many different conferences the wanted summaries have."""
+    async def count_rooms(self, selection: SummaryFilter) -> int:
+        """How many different rooms the selected summaries have."""
         ...
 
     async def erase(self, summaries: Sequence[Summary]) -> int:
@@ -189,7 +191,7 @@ class Reports(Protocol):
         """The rollups that begin in a window, by `start`."""
         ...
 
-    async def search(self, text: str, limit: int) -> list[Found]:
+    async def search(self, text: str, limit: int) -> list[SearchHit]:
         """Names that have `text` in them; those that begin with it first, then the latest."""
         ...
 

@@ -20,17 +20,17 @@ class Source(Protocol):
     async def open(self) -> None:
         """Make it ready."""
 
-    async def count(self, wanted: SessionFilter) -> int:
+    async def count(self, selection: SessionFilter) -> int:
         """How many sessions there are."""
 
-    def sessions(self, wanted: SessionFilter) -> AsyncIterator[Session]:
+    def sessions(self, selection: SessionFilter) -> AsyncIterator[Session]:
         """The sessions themselves."""
 
     async def close(self) -> None:
         """Let go of it."""
 
 
-class Tally(Struct):
+class CopyCount(Struct):
     """What is in a store: sessions, samples, and a checksum that does not depend on the order."""
 
     sessions: int = 0
@@ -49,8 +49,8 @@ class Tally(Struct):
 class Copied(NamedTuple):
     """How far a copy has come: what was read, and what of it is in the target by its own word."""
 
-    source: Tally
-    target: Tally
+    source: CopyCount
+    target: CopyCount
     written: int
 
     @property
@@ -59,16 +59,16 @@ class Copied(NamedTuple):
         return self.source == self.target
 
 
-async def copy(source: Source, target: Store, wanted: SessionFilter) -> AsyncIterator[Copied]:
+async def copy(source: Source, target: Store, selection: SessionFilter) -> AsyncIterator[Copied]:
     """Copy the wanted sessions, and tell after each batch how far it came.
 
     What the target has already is not written again. Each batch is read back from the target and
     compared. Raises `StoreError`; what was copied until then stays.
     """
-    read, found = Tally(), Tally()
+    read, found = CopyCount(), CopyCount()
     written = 0
     batch: list[Session] = []
-    async for session in source.sessions(wanted):
+    async for session in source.sessions(selection):
         batch.append(session)
         if sum(len(it.samples) for it in batch) >= _SAMPLES:
             written += await _copy_batch(batch, target, read, found)
@@ -78,7 +78,9 @@ async def copy(source: Source, target: Store, wanted: SessionFilter) -> AsyncIte
     yield Copied(read, found, written)
 
 
-async def _copy_batch(batch: Sequence[Session], target: Store, read: Tally, found: Tally) -> int:
+async def _copy_batch(
+    batch: Sequence[Session], target: Store, read: CopyCount, found: CopyCount
+) -> int:
     there = await _samples_of(batch, target)
     pushes = [push for it in batch if (push := _missing(it, there.get(it.id, set())))]
     if pushes:
@@ -93,10 +95,10 @@ async def _copy_batch(batch: Sequence[Session], target: Store, read: Tally, foun
 
 
 async def _samples_of(batch: Sequence[Session], target: Store) -> dict[str, "set[_Key]"]:
-    owners = {it.id: (it.conf, it.uid) for it in batch}
+    owners = {it.id: (it.room, it.browser_id) for it in batch}
     there: dict[str, set[_Key]] = {}
     for it in await target.get(list(owners)):
-        if (it.conf, it.uid) != owners[it.id]:
+        if (it.room, it.browser_id) != owners[it.id]:
             raise StoreError(f"session {it.id} belongs to another uid or conf in the target")
         there[it.id] = {_key(sample, it.dialect) for sample in it.samples}
     return there
@@ -107,7 +109,7 @@ def _missing(session: Session, there: "set[_Key]") -> Push | None:
     samples = tuple(it for key, it in kept.items() if key not in there)
     if not samples:
         return None
-    return Push(session.id, session.conf, session.uid, session.dialect, samples)
+    return Push(session.id, session.room, session.browser_id, session.dialect, samples)
 
 
 def _key(sample: Sample, dialect: Dialect) -> _Key:

@@ -4,7 +4,7 @@ import secrets
 
 import msgspec
 
-from jmmc.privacy.receipts import Erasure, Forgotten
+from jmmc.privacy.receipts import Erasure, ErasureFilter
 from jmmc.stores.contract import Reports
 
 _KIND = "erasure"
@@ -32,7 +32,7 @@ async def erasure_key(reports: Reports) -> bytes:
     return bytes.fromhex(found)
 
 
-async def forgotten(reports: Reports) -> Forgotten:
+async def forgotten(reports: Reports) -> ErasureFilter:
     """What may not be stored any more."""
     found = await erasures(reports)
-    return Forgotten(await erasure_key(reports), found) if found else Forgotten()
+    return ErasureFilter(await erasure_key(reports), found) if found else ErasureFilter()

@@ -30,11 +30,11 @@ class NdjsonFile:
         if not self.path.is_file():
             raise UnusableStore(f"{self.path}: no such file")
 
-    async def count(self, wanted: SessionFilter) -> int:
+    async def count(self, selection: SessionFilter) -> int:
         """Lines that fit: a session of several documents counts several times."""
-        return sum([1 async for _ in self.sessions(wanted)])
+        return sum([1 async for _ in self.sessions(selection)])
 
-    async def sessions(self, wanted: SessionFilter) -> AsyncIterator[Session]:
+    async def sessions(self, selection: SessionFilter) -> AsyncIterator[Session]:
         """The wanted sessions. Raises `StoreError`, naming the line, for one that is none."""
         with self.path.open("rb") as file:
             number = 0
@@ -54,7 +54,7 @@ class NdjsonFile:
                         RecursionError,
                     ) as error:
                         raise StoreError(f"{self.path}:{number}: no session: {error}") from error
-                    if wanted.fits(session):
+                    if selection.fits(session):
                         yield session
 
     async def close(self) -> None:
@@ -65,16 +65,16 @@ def _session(document: Any) -> Session:
     if not isinstance(document, dict):
         raise ValueError("not a JSON object")
     key = document.get("s") or document.get("_id")
-    conf, uid, elements = document.get("conf"), document.get("uid"), document.get("m")
+    room, browser_id, elements = document.get("conf"), document.get("uid"), document.get("m")
     if not (isinstance(key, str) and is_session_id(key)):
         raise ValueError("_id is not 24 hex digits")
-    if not (isinstance(conf, str) and isinstance(uid, str)):
+    if not (isinstance(room, str) and isinstance(browser_id, str)):
         raise ValueError("conf and uid must be strings")
     if not (isinstance(elements, list) and elements):
         raise ValueError("m must be a list of samples")
     dialect = Dialect.V2 if document.get("v") == 2 else Dialect.V1
     samples = tuple(_sample(it, dialect) for it in elements)
-    return Session(key.lower(), conf, uid, dialect, samples[0].ts, samples)
+    return Session(key.lower(), room, browser_id, dialect, samples[0].ts, samples)
 
 
 def _sample(element: Any, dialect: Dialect) -> Sample:

@@ -5,14 +5,29 @@ from urllib.parse import unquote
 
 from jmmc.quality.summary import Summary
 
-NAMED = {"conference": "conf", "participant": "uid", "address": "address", "provider": "provider"}
-"""Of what field of a summary a kind of name is."""
+NAMED = {
+    "room": "room",
+    "participant": "browser_id",
+    "address": "address",
+    "provider": "provider",
+}
+"""The field of a summary by the kind of name."""
+
+
+def stored_kind(kind: str) -> str:
+    """The kind of a name as stores have it: they call a room a conference."""
+    return "conference" if kind == "room" else kind
+
+
+def kind_of(stored: str) -> str:
+    """The reverse of `stored_kind`."""
+    return "room" if stored == "conference" else stored
 
 
 def names_of(summary: Summary) -> Iterator[tuple[str, str]]:
     """Kind and name in lower case, as people would type it."""
-    yield "conference", unquote(summary.conf).lower()
-    yield "participant", summary.uid.lower()
+    yield "room", unquote(summary.room).lower()
+    yield "participant", summary.browser_id.lower()
     if summary.address:
         yield "address", summary.address.lower()
     if summary.provider:

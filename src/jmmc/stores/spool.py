@@ -43,7 +43,7 @@ _PAUSE = 1.0  # Seconds between two looks at whether the database is back.
 _SILENCE = 60.0  # Seconds between two lines in the log that it is not.
 
 
-class Waiting(NamedTuple):
+class SpooledSession(NamedTuple):
     """Samples of one session in the file, as a push, and the rows that they are in."""
 
     push: Push
@@ -54,7 +54,7 @@ class Waiting(NamedTuple):
 class SpoolFile(SqliteStore):
     """The SQLite store, and what it takes to empty it."""
 
-    async def oldest(self, samples: int) -> list[Waiting]:
+    async def oldest(self, samples: int) -> list[SpooledSession]:
         """Samples of the sessions that came first, at most `samples` of them."""
         rows = await self.read(
             "SELECT sessions.id, sessions.session, conf, uid, dialect, seq, ts, marks, readings"
@@ -64,7 +64,7 @@ class SpoolFile(SqliteStore):
         )
         return [_waiting(list(its)) for _, its in groupby(rows, key=lambda row: row[0])]
 
-    async def settle(self, moved: Sequence[Waiting]) -> None:
+    async def settle(self, moved: Sequence[SpooledSession]) -> None:
         """Delete exactly the samples that were moved, and sessions that have none left."""
         await self.write(lambda connection: self._settle(connection, moved))
 
@@ -85,7 +85,7 @@ class SpoolFile(SqliteStore):
         checkpoint = "PRAGMA wal_checkpoint(TRUNCATE)"
         await self.write(lambda connection: connection.execute(checkpoint).fetchall())
 
-    def _settle(self, connection: sqlite3.Connection, moved: Iterable[Waiting]) -> None:
+    def _settle(self, connection: sqlite3.Connection, moved: Iterable[SpooledSession]) -> None:
         with transaction(connection):
             for it in moved:
                 connection.executemany(
@@ -169,13 +169,13 @@ class SpooledStore:
         """See `Store.get`. What is in the spool is not seen."""
         return await self.store.get(ids)
 
-    def sessions(self, wanted: SessionFilter) -> AsyncIterator[Session]:
+    def sessions(self, selection: SessionFilter) -> AsyncIterator[Session]:
         """See `Store.sessions`. What is in the spool is not seen."""
-        return self.store.sessions(wanted)
+        return self.store.sessions(selection)
 
-    async def count(self, wanted: SessionFilter) -> int:
+    async def count(self, selection: SessionFilter) -> int:
         """See `Store.count`. What is in the spool is not seen."""
-        return await self.store.count(wanted)
+        return await self.store.count(selection)
 
     async def prune(self, before: int) -> int:
         """See `Store.prune`."""
@@ -185,10 +185,10 @@ class SpooledStore:
         """See `Store.pack`."""
         return await self.store.pack(before)
 
-    async def erase(self, wanted: SessionFilter) -> Erased:
+    async def erase(self, selection: SessionFilter) -> Erased:
         """See `Store.erase`. What waits elsewhere is trimmed when it is moved."""
-        waiting = await self._file.erase(wanted)
-        stored = await self.store.erase(wanted)
+        waiting = await self._file.erase(selection)
+        stored = await self.store.erase(selection)
         return Erased(waiting.sessions + stored.sessions, waiting.samples + stored.samples)
 
     async def scrub(self) -> None:
@@ -307,8 +307,10 @@ class SpooledStore:
         return sum(len(it.seqs) for it in waiting)
 
 
-def _waiting(rows: list[Any]) -> Waiting:
-    key, session, conf, uid, dialect_number = rows[0][:5]
+def _waiting(rows: list[Any]) -> SpooledSession:
+    key, session, room, browser_id, dialect_number = rows[0][:5]
     dialect = Dialect(dialect_number)
     samples = tuple(sample_of(dialect, *row[5:]) for row in rows)
-    return Waiting(Push(session, conf, uid, dialect, samples), key, [row[5] for row in rows])
+    return SpooledSession(
+        Push(session, room, browser_id, dialect, samples), key, [row[5] for row in rows]
+    )

@@ -19,7 +19,7 @@ from jmmc import MetricsCollector
 from jmmc.answers.export import stored_form
 from jmmc.core.errors import StoreError
 from jmmc.core.model import Dialect, Receipt, Session, SessionFilter
-from jmmc.quality.summary import Wanted, summarize
+from jmmc.quality.summary import SummaryFilter, summarize
 from jmmc.quality.thresholds import preset
 from jmmc.stores import open_store
 from jmmc.stores.mongo import store as mongo
@@ -59,9 +59,9 @@ async def test_a_summary_of_an_earlier_version_is_one_whose_network_has_no_name(
     with mongod.client() as client:
         changed = client.jmmc[f"{raw.name}.summaries"].update_one({"_id": _SESSION}, older)
         assert changed.modified_count == 1
-    nameless = Wanted(provider="", country="")
+    nameless = SummaryFilter(provider="", country="")
     assert await store.reports.summaries(nameless, limit=5) == [summary]
-    assert await store.reports.facts(("provider", "country"), Wanted()) == [("", "")]
+    assert await store.reports.facts(("provider", "country"), SummaryFilter()) == [("", "")]
 
 
 async def test_a_short_session_is_one_document_in_the_form_of_the_ancestor(
@@ -137,7 +137,7 @@ async def test_a_collection_of_the_ancestor_is_read_in_place_and_never_rewritten
     await store.append([v1_push('{"cq":1}'), push(1)])
 
     sessions = [it async for it in store.sessions(SessionFilter())]
-    assert [it.conf for it in sessions] == ["old", "huge", "room", "room"]
+    assert [it.room for it in sessions] == ["old", "huge", "room", "room"]
     assert stored_form(sessions[0]) == (
         b'{"_id":"62065be5c8b4a1d2e3f40001","conf":"old","uid":"%b","m":['
         b'{"ts":1644583909,"br":"Chrome 98","os":"Windows 10","pid":"8b4139fa",'
@@ -148,7 +148,7 @@ async def test_a_collection_of_the_ancestor_is_read_in_place_and_never_rewritten
     assert len(sessions[1].samples) == 150_000
     assert await store.holds("62065be5c8b4a1d2e3f40001")
     between = SessionFilter(since=1644583909, until=1644583910)
-    assert [it.conf async for it in store.sessions(between)] == ["old"]
+    assert [it.room async for it in store.sessions(between)] == ["old"]
     assert list(raw.find({"at": None})) == _ANCESTORS
 
 
@@ -156,7 +156,7 @@ async def test_a_session_of_the_ancestor_that_goes_on_does_so_in_a_new_document(
     store: MongoStore, raw: Collection
 ) -> None:
     raw.insert_many(_ANCESTORS)
-    more = replace(v1_push('{"cq":7}', session=str(_ANCESTORS[1]["_id"])), conf="huge")
+    more = replace(v1_push('{"cq":7}', session=str(_ANCESTORS[1]["_id"])), room="huge")
     await store.append([more])
 
     (session,) = await store.get([more.session])
@@ -187,7 +187,7 @@ async def test_documents_of_others_are_told_skipped_and_left_alone(
     assert "no_sessions_found" in caplog.text
     await store.append([push(0)])
 
-    assert [it.conf async for it in store.sessions(SessionFilter())] == ["room"]
+    assert [it.room async for it in store.sessions(SessionFilter())] == ["room"]
     assert "no_sessions_skipped" in caplog.text
     assert "documents=1" in caplog.text
     assert raw.find_one({"_id": foreign["_id"]}) == foreign
@@ -249,8 +249,8 @@ async def test_what_we_make_is_compressed_and_what_exists_stays_as_it_is(
 async def test_every_question_is_answered_from_an_index(store: MongoStore, raw: Collection) -> None:
     await store.append([push(0, session=f"{n:024x}") for n in range(500)])
     for wanted in (
-        SessionFilter(conf="other"),
-        SessionFilter(uid="other"),
+        SessionFilter(room="other"),
+        SessionFilter(browser_id="other"),
         SessionFilter(since=1_800_000_000),
     ):
         told = raw.find(mongo._query(wanted)).sort([("at", 1), ("_id", 1)]).explain()

@@ -142,7 +142,7 @@ async def test_who_has_not_read_whose_a_v1_session_is_adds_nothing_to_that_of_so
     store: MongoStore, other: MongoStore, raw: Collection
 ) -> None:
     await store.append([v1_push(opens=True)])
-    theirs = replace(v1_push(opens=True), conf="elsewhere")
+    theirs = replace(v1_push(opens=True), room="elsewhere")
 
     assert await other.append([theirs]) == [Refusal.OTHER_OWNER]
     (document,) = raw.find()

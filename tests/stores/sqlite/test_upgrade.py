@@ -9,7 +9,7 @@ import pytest
 
 from jmmc.core.errors import UnusableStore
 from jmmc.core.model import Dialect, Sample, Session, SessionFilter
-from jmmc.quality.summary import Wanted, summarize
+from jmmc.quality.summary import SummaryFilter, summarize
 from jmmc.quality.thresholds import preset
 from jmmc.stores.sqlite.schema import APPLICATION_ID, migrations
 from jmmc.stores.sqlite.store import SqliteStore
@@ -65,8 +65,10 @@ async def test_a_summary_of_an_older_file_is_one_whose_network_has_no_name(tmp_p
     connection.close()
     store = SqliteStore(tmp_path / "old.db")
     await store.open()
-    assert await store.reports.summaries(Wanted(provider="", country=""), limit=5) == [_SUMMARY]
-    assert await store.reports.facts(("provider", "country"), Wanted()) == [("", "")]
+    assert await store.reports.summaries(SummaryFilter(provider="", country=""), limit=5) == [
+        _SUMMARY
+    ]
+    assert await store.reports.facts(("provider", "country"), SummaryFilter()) == [("", "")]
     await store.close()
 
 

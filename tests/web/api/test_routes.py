@@ -58,13 +58,13 @@ async def _get(app: Server, path: str, **more: Any) -> Answer:
     "path",
     [
         f"/overview?{_WINDOW}",
-        f"/conferences?{_WINDOW}&limit=3",
-        f"/conferences/{LIVES[0].session.conf.replace('%', '%25')}?{_WINDOW}",
+        f"/rooms?{_WINDOW}&limit=3",
+        f"/rooms/{LIVES[0].session.room.replace('%', '%25')}?{_WINDOW}",
         f"/meetings?{_WINDOW}",
         f"/meetings/{LIVES[3].session.id}",
         f"/sessions?{_WINDOW}&browser=Chrome",
         f"/sessions/{LIVES[3].session.id}",
-        f"/participants/{LIVES[3].session.uid}?{_WINDOW}",
+        f"/participants/{LIVES[3].session.browser_id}?{_WINDOW}",
         *(f"/compare?{_WINDOW}&by={it}" for it in ("browser", "os", "region", "network", "codec")),
         f"/usage?{_WINDOW}&period=week",
         "/search?q=room",
@@ -84,12 +84,12 @@ async def test_every_path_answers_json_with_times_in_iso(app: Server, path: str)
 async def test_the_answer_is_the_truth(app: Server) -> None:
     overview = (await _get(app, f"/overview?{_WINDOW}")).json
     assert overview["sessions"] == 60
-    assert overview["conferences"] == len({it.session.conf for it in LIVES})
+    assert overview["rooms"] == len({it.session.room for it in LIVES})
     life = next(it for it in LIVES if it.troubles)
     session = (await _get(app, f"/sessions/{life.session.id}")).json
     assert [it["spell"]["grade"] for it in session["spells"]]
     assert session["summary"]["region"] == life.region
-    assert session["grades"][0]["grade"] == "unknown"
+    assert session["grade_spans"][0]["grade"] == "unknown"
     assert len(session["times"]) == len(life.session.samples)
 
 
@@ -114,7 +114,7 @@ async def test_pages_are_followed_by_their_cursor(app: Server) -> None:
         ("/overview?since=9999-12-30&until=9999-12-31T23:59:59-23:59", 400, "to 9999-12-31"),
         ("/overview?grade=bad", 400, "expected unknown, good, fair, poor"),
         ("/overview?weather=bad", 400, "Unknown parameter weather"),
-        ("/sessions?conf[$ne]=x", 400, "Unknown parameter conf[$ne]"),
+        ("/sessions?room[$ne]=x", 400, "Unknown parameter room[$ne]"),
         ("/sessions?limit=0", 400, "1..500"),
         ("/sessions?cursor=x", 400, "cursor"),
         ("/sessions?cursor=99999999999999999999:x", 400, "cursor"),
@@ -124,7 +124,7 @@ async def test_pages_are_followed_by_their_cursor(app: Server) -> None:
         ("/sessions/" + "f" * 24, 404, "not known"),
         ("/meetings/" + "f" * 24, 404, "not known"),
         ("/participants/nobody", 404, "nobody"),
-        ("/conferences/none", 404, "nobody was there"),
+        ("/rooms/none", 404, "nobody was there"),
         ("/nothing", 404, "No such path"),
         ("/export?what=sessions&format=csv", 400, "ndjson only"),
         ("/export?format=xls", 400, "expected ndjson"),
@@ -255,7 +255,7 @@ def _fits(value: Any, schema: dict[str, Any], components: dict[str, Any], where:
     ("path", "query"),
     [
         ("/overview", _WINDOW),
-        ("/conferences", _WINDOW),
+        ("/rooms", _WINDOW),
         ("/meetings/{id}", ""),
         ("/sessions", _WINDOW),
         ("/sessions/{id}", ""),
@@ -263,13 +263,13 @@ def _fits(value: Any, schema: dict[str, Any], components: dict[str, Any], where:
         ("/usage", _WINDOW),
         ("/search", "q=room"),
         ("/live", ""),
-        ("/participants/{uid}", _WINDOW),
+        ("/participants/{participant}", _WINDOW),
     ],
 )
 async def test_answers_fit_the_description(app: Server, path: str, query: str) -> None:
     description = (await _get(app, "/openapi.json")).json
     life = next(it for it in LIVES if it.troubles)
-    asked = path.replace("{id}", life.session.id).replace("{uid}", life.session.uid)
+    asked = path.replace("{id}", life.session.id).replace("{participant}", life.session.browser_id)
     answer = await _get(app, asked + (f"?{query}" if query else ""))
     operation = description["paths"][f"/api/v1{path}"]["get"]
     schema = operation["responses"]["200"]["content"]["application/json"]["schema"]
@@ -319,7 +319,7 @@ async def test_timelines_are_exported_in_every_format_alike(app: Server) -> None
 
 async def test_a_steady_value_stands_in_every_row(app: Server) -> None:
     life = max(LIVES, key=lambda it: len(it.session.samples))
-    query = f"{_WINDOW}&uid={life.session.uid}"
+    query = f"{_WINDOW}&participant={life.session.browser_id}"
     lines = [json.loads(it) for it in (await _file(app, query)).splitlines()]
     its = [it for it in lines if it["session"] == life.session.id]
     assert all(it["browser"] == life.browser for it in its)
@@ -340,12 +340,12 @@ async def test_summaries_are_exported_with_units_in_their_names(app: Server) -> 
     ("path", "rows"),
     [
         (f"/overview?{_WINDOW}", "series"),
-        (f"/conferences?{_WINDOW}", "items"),
+        (f"/rooms?{_WINDOW}", "items"),
         (f"/meetings?{_WINDOW}", ""),
         (f"/meetings/{LIVES[3].session.id}?", "lanes"),
         (f"/sessions?{_WINDOW}&limit=500", "items"),
         (f"/sessions/{LIVES[3].session.id}?", "times"),
-        (f"/participants/{LIVES[3].session.uid}?{_WINDOW}", "latest"),
+        (f"/participants/{LIVES[3].session.browser_id}?{_WINDOW}", "latest"),
         (f"/compare?{_WINDOW}&by=network", ""),
         (f"/usage?{_WINDOW}", ""),
         ("/search?q=room", ""),
@@ -395,9 +395,9 @@ async def test_a_name_that_a_spreadsheet_would_run_is_only_a_name(
 ) -> None:
     samples = LIVES[0].session.samples
     conf = "=cmd|'/c calc'!a1"
-    await store.append([Push("e" * 24, conf, LIVES[0].session.uid, Dialect.V2, samples)])
+    await store.append([Push("e" * 24, conf, LIVES[0].session.browser_id, Dialect.V2, samples)])
     text = (await _file(app, f"{_WINDOW}&format=csv")).decode()
-    found = {it["conference"] for it in csv.DictReader(io.StringIO(text))}
+    found = {it["room"] for it in csv.DictReader(io.StringIO(text))}
     assert f"'{conf}" in found
     assert conf not in found
 
@@ -408,20 +408,20 @@ async def test_erasing_needs_a_token_that_may_erase(
     monkeypatch.setattr("jmmc.collector.forget", partial(forget, settle=0))
     reader = await tokens.create(store.reports, "reader", ["read", "export"], 1)
     eraser = await tokens.create(store.reports, "eraser", ["erase"], 1)
-    uid, conf = LIVES[7].session.uid, LIVES[3].session.conf
+    uid, conf = LIVES[7].session.browser_id, LIVES[3].session.room
 
     async def ask(method: str, path: str, token: str) -> Answer:
         return await call(
             app, method, f"/api/v1{path}", headers={"authorization": f"Bearer {token}"}
         )
 
-    for path in (f"/participants/{uid}", f"/conferences/{conf}"):
+    for path in (f"/participants/{uid}", f"/rooms/{conf}"):
         assert (await ask("DELETE", path, reader)).status == 403
     assert (await ask("GET", "/erasures", reader)).status == 403
     receipt = (await ask("DELETE", f"/participants/{uid.upper()}", eraser)).json
-    its = [it.session for it in LIVES if it.session.uid == uid]
-    assert (receipt["kind"], receipt["sessions"]) == ("uid", len(its))
-    room = (await ask("DELETE", f"/conferences/{conf}", eraser)).json
+    its = [it.session for it in LIVES if it.session.browser_id == uid]
+    assert (receipt["kind"], receipt["sessions"]) == ("participant", len(its))
+    room = (await ask("DELETE", f"/rooms/{conf}", eraser)).json
     assert room["sessions"]
     assert room["finished"]
     listed = (await ask("GET", "/erasures", eraser)).json
@@ -434,22 +434,22 @@ async def test_the_page_erases_only_what_its_own_form_says(
     app: Server, store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("jmmc.collector.forget", partial(forget, settle=0))
-    uid = LIVES[7].session.uid
+    uid = LIVES[7].session.browser_id
     form = {"content-type": "application/x-www-form-urlencoded"}
 
     async def post(**fields: str) -> Answer:
-        content = urlencode({"uid": uid, **fields}).encode()
+        content = urlencode({"participant": uid, **fields}).encode()
         return await call(app, "POST", "/forget", content, headers=form, client="127.0.0.1")
 
-    asked = await call(app, "GET", f"/forget?uid={uid}", client="127.0.0.1")
+    asked = await call(app, "GET", f"/forget?participant={uid}", client="127.0.0.1")
     (token,) = re.findall(rb'name="form" value="([^"]+)"', asked.body)
     assert (await post(form="forged")).status == 400
-    assert (await post(form=token.decode(), conf="both")).status == 400
-    assert await store.count(SessionFilter(uid=uid))
+    assert (await post(form=token.decode(), room="both")).status == 400
+    assert await store.count(SessionFilter(browser_id=uid))
     done = await post(form=token.decode())
     assert (done.status, b"will not come back" in done.body) == (200, True)
-    assert await store.count(SessionFilter(uid=uid)) == 0
-    assert (await call(app, "GET", f"/forget?uid={uid}", client="192.0.2.1")).status == 403
+    assert await store.count(SessionFilter(browser_id=uid)) == 0
+    assert (await call(app, "GET", f"/forget?participant={uid}", client="192.0.2.1")).status == 403
 
 
 async def test_what_fires_is_said_on_the_first_page(
@@ -458,7 +458,7 @@ async def test_what_fires_is_said_on_the_first_page(
     async def nobody(*_: object, **__: object) -> None:
         """Who watches would end an alarm of which there is no rule."""
 
-    monkeypatch.setattr("jmmc.collector.keep_watching", nobody)
+    monkeypatch.setattr("jmmc.collector.keep_evaluating", nobody)
     assert b"An alarm is on" not in (await call(app, "GET", "/", client="127.0.0.1")).body
     state = State("region-poor", "<eu>", 1_790_000_000, 1_790_000_100, None, {})
     record = msgspec.json.encode(Record(state, ()))

@@ -25,14 +25,14 @@ _DESCRIPTION = api_description(MetricsCollector(store="sqlite:///none.db", secre
 _API = schemathesis.openapi.from_dict(_DESCRIPTION)
 _CLOSED_API = schemathesis.openapi.from_dict({**_DESCRIPTION, "security": [{"token": []}]})
 _LIFE = next(it for it in LIVES if it.troubles).session
-_KNOWN = {"id": _LIFE.id, "uid": _LIFE.uid, "conf": _LIFE.conf}
+_KNOWN = {"id": _LIFE.id, "participant": _LIFE.browser_id, "room": _LIFE.room}
 # Some questions that fit the description are refused all the same: no schema says that since comes
 # before until, which days a month has, or what a cursor is.
 _BY_VALUE = CHECKS.get_by_names(["positive_data_acceptance"])
 _SEEDED = {"derandomize": True, "deadline": None, "suppress_health_check": list(HealthCheck)}
 
 
-class Asked(NamedTuple):
+class QueryParameters(NamedTuple):
     """A server with a day of calls; `closed` wants to see `token`."""
 
     open: str
@@ -41,7 +41,7 @@ class Asked(NamedTuple):
 
 
 @pytest.fixture(scope="module")
-def asked(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Asked]:
+def asked(tmp_path_factory: pytest.TempPathFactory) -> Iterator[QueryParameters]:
     folder = tmp_path_factory.mktemp("schema")
     urls = {name: f"sqlite:///{folder}/{name}.db" for name in ("open", "closed")}
 
@@ -64,7 +64,7 @@ def asked(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Asked]:
             for name, url in urls.items()
         }
         with serving(apps["open"]) as open_url, serving(apps["closed"]) as closed_url:
-            yield Asked(open_url, closed_url, token)
+            yield QueryParameters(open_url, closed_url, token)
 
 
 @pytest.fixture(scope="module")
@@ -76,7 +76,7 @@ def session() -> Iterator[requests.Session]:
 @_API.parametrize()
 @settings(max_examples=25, **_SEEDED)
 def test_whatever_is_asked_the_answer_is_as_described(
-    case: schemathesis.Case, asked: Asked, session: requests.Session
+    case: schemathesis.Case, asked: QueryParameters, session: requests.Session
 ) -> None:
     case.call_and_validate(base_url=asked.open, session=session, excluded_checks=_BY_VALUE)
 
@@ -84,7 +84,7 @@ def test_whatever_is_asked_the_answer_is_as_described(
 @_API.include(method="GET").parametrize()
 @settings(max_examples=10, **_SEEDED)
 def test_what_is_there_is_answered_as_described(
-    case: schemathesis.Case, asked: Asked, session: requests.Session
+    case: schemathesis.Case, asked: QueryParameters, session: requests.Session
 ) -> None:
     for name in case.path_parameters:
         case.path_parameters[name] = _KNOWN[name]
@@ -96,7 +96,7 @@ def test_what_is_there_is_answered_as_described(
 @_CLOSED_API.parametrize()
 @settings(max_examples=5, **_SEEDED)
 def test_nothing_is_answered_without_a_token(
-    case: schemathesis.Case, asked: Asked, session: requests.Session
+    case: schemathesis.Case, asked: QueryParameters, session: requests.Session
 ) -> None:
     headers = {"Authorization": f"Bearer {asked.token}"}
     case.call_and_validate(

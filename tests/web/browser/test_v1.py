@@ -59,7 +59,7 @@ async def test_every_recorded_push_is_stored_as_it_was_sent(app: MetricsCollecto
             assert answer.status == 200, (content, answer)
             assert isinstance(answer.json, dict)
 
-    sessions = {it.uid: it for it in await _stored(app)}
+    sessions = {it.browser_id: it for it in await _stored(app)}
     assert len(sessions) == len(scenarios)
     for bodies in scenarios.values():
         session = sessions[bodies[0]["uid"]]
@@ -268,4 +268,4 @@ async def test_an_odd_browser_gets_a_session_all_the_same(
     assert answer.status == 200
     (session,) = await _stored(app)
     assert b"undefined" not in session.samples[0].readings
-    assert session.uid == UID
+    assert session.browser_id == UID

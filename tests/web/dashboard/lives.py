@@ -8,14 +8,20 @@ from jmmc.stores import Store
 
 START = 1_789_948_800
 WINDOW = {"since": "2026-09-21", "until": "2026-09-23"}
-LIVES = list(simulate(Scenario(participants=60, conferences=6, minutes=600, seed=5, start=START)))
+LIVES = list(simulate(Scenario(participants=60, rooms=6, minutes=600, seed=5, start=START)))
 
 
 async def fill(store: Store) -> None:
     """Store the day, and its summaries, as they are long after it."""
     await store.append(
         [
-            Push(it.session.id, it.session.conf, it.session.uid, Dialect.V2, it.session.samples)
+            Push(
+                it.session.id,
+                it.session.room,
+                it.session.browser_id,
+                Dialect.V2,
+                it.session.samples,
+            )
             for it in LIVES
         ]
     )

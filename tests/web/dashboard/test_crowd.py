@@ -23,7 +23,7 @@ from jmmc.server import connections
 from jmmc.web.dashboard import live
 live._REFRESH, live._KEPT = 0.5, 0.25
 connections.STALLED = float(os.environ["STALLED"])
-from jmmc.cli.main import main
+from jmmc.cli import main
 main()
 """
 _WATCH = b"GET /live HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n"

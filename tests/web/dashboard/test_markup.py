@@ -85,7 +85,7 @@ class Evil:
         for number in range(6):
             self._call(number)
         deadline = time.monotonic() + 30
-        while len(self.api("/live")["tiles"]) < 1 or len(self.sessions()) < 7:
+        while len(self.api("/live")["meetings"]) < 1 or len(self.sessions()) < 7:
             assert time.monotonic() < deadline
             time.sleep(0.1)
 
@@ -189,8 +189,8 @@ def test_markup_is_shown_and_not_obeyed_on_every_page(
 ) -> None:
     looked = Looked(evil, browser, language)
     conf = unquote(_CONF)
-    live = next(it["session"] for it in evil.sessions() if it["uid"] == _UIDS[1])
-    meeting = evil.api("/live")["tiles"][0]["meeting"]
+    live = next(it["session"] for it in evil.sessions() if it["participant_id"] == _UIDS[1])
+    meeting = evil.api("/live")["meetings"][0]["id"]
 
     page = looked.see("/", conf, _USER, _SAID["t.sr"])
     with page.expect_response("**/live"):
@@ -220,7 +220,7 @@ def test_markup_is_shown_and_not_obeyed_on_every_page(
     page.locator("#q").press_sequentially("onerror")
     expect(page.locator("#suggestions a").first).to_be_visible()
     looked.check("suggestions")
-    looked.see("/forget?" + urlencode({"conf": _CONF}), conf)
+    looked.see("/forget?" + urlencode({"room": _CONF}), conf)
     looked.context.close()
 
 
@@ -229,7 +229,7 @@ _MARKUP = "\"'><img src=x onerror=alert(1)></script><script>alert(2)</script>{{7
 
 def test_markup_in_a_question_is_shown_and_not_obeyed(evil: Evil, browser: Browser) -> None:
     looked = Looked(evil, browser, "en-GB")
-    filters = ("conf", "uid", *_DIMENSIONS, "grade")
+    filters = ("room", "participant", *_DIMENSIONS, "grade")
     together = (*filters, "lang", "to", "what", "format", "limit", _MARKUP)
     every = urlencode(dict.fromkeys(together, _MARKUP))
     for path in ("/overview", "/compare", "/find", f"/participants/{_UIDS[0]}"):
@@ -238,7 +238,14 @@ def test_markup_in_a_question_is_shown_and_not_obeyed(evil: Evil, browser: Brows
             looked.see(f"{path}?{urlencode({name: _MARKUP})}")
     for path in ("/find?cursor=", "/compare?by="):
         looked.see(path + quote(_MARKUP))
-    for path in ("/find?q=", "/forget?uid=", "/forget?conf=", "/login?to=", "/?lang=", "/nothing"):
+    for path in (
+        "/find?q=",
+        "/forget?participant=",
+        "/forget?room=",
+        "/login?to=",
+        "/?lang=",
+        "/nothing",
+    ):
         looked.see(path + quote(_MARKUP))
     for path in ("/sessions/", "/meetings/", "/participants/", "/static/", "/api/v1/"):
         looked.see(path + quote(_MARKUP))
@@ -275,7 +282,7 @@ def test_erasing_what_has_markup_for_a_name_shows_it_in_the_receipt(
 ) -> None:
     """The last test: it erases."""
     looked = Looked(evil, browser, "en-GB")
-    page = looked.see("/forget?" + urlencode({"conf": _CONF}), unquote(_CONF))
+    page = looked.see("/forget?" + urlencode({"room": _CONF}), unquote(_CONF))
     page.locator("button.danger").click()
     expect(page.locator("h1")).to_have_text("Erased", timeout=30_000)
     looked.check("the receipt")

@@ -16,7 +16,7 @@ async def test_of_very_many_meetings_the_worst_are_drawn_and_the_others_counted(
 ) -> None:
     store = SqliteStore(tmp_path / "calls.db")
     await store.open()
-    people = [_person(n, conf=f"room-{n}") for n in range(130)]
+    people = [_person(n, room=f"room-{n}") for n in range(130)]
     people = [msgspec.structs.replace(it, running=True, last=2**31) for it in people]
     await store.reports.put_summaries(people)
     app = create_app(Settings(store=f"sqlite:///{store.path}", secret="x"), store=store)
@@ -31,5 +31,5 @@ async def test_of_very_many_meetings_the_worst_are_drawn_and_the_others_counted(
     answer = await call(
         app, "GET", "/api/v1/live", client="127.0.0.1", headers={"host": "127.0.0.1"}
     )
-    assert len(answer.json["tiles"]) == 130, "who asks for all gets all"
+    assert len(answer.json["meetings"]) == 130, "who asks for all gets all"
     await app.metrics.collector.close()

@@ -22,7 +22,7 @@ from tests.support.npm import installed
 from tests.support.servers import Serve
 
 _START = int(datetime(2026, 9, 21, 8, tzinfo=UTC).timestamp())
-_SCENARIO = Scenario(participants=120, conferences=10, minutes=600, seed=2, start=_START)
+_SCENARIO = Scenario(participants=120, rooms=10, minutes=600, seed=2, start=_START)
 _LIVES = list(simulate(_SCENARIO))
 _WINDOW = "since=2026-09-21&until=2026-09-22"
 _EVIL = "<img src=x onerror=document.title='owned'>"
@@ -40,7 +40,7 @@ def _jmmc(folder: Path, *arguments: str, **environ: str) -> None:
 @pytest.fixture(scope="module")
 def serve(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Serve]:
     folder = tmp_path_factory.mktemp("pages")
-    options = ["--participants", "120", "--conferences", "10", "--minutes", "600", "--seed", "2"]
+    options = ["--participants", "120", "--rooms", "10", "--minutes", "600", "--seed", "2"]
     _jmmc(folder, "simulate", *options, "--start", "2026-09-21T08:00")
     serve = Serve(folder, "--conf-pattern", ".{1,100}", "--max-queries-per-minute", "0")
     yield serve
@@ -88,7 +88,7 @@ _PATHS = {
     "empty overview": "/overview?since=1h",
     "meeting": f"/meetings/{_BAD.session.id}",
     "session": f"/sessions/{_BAD.session.id}",
-    "participant": f"/participants/{_BAD.session.uid}?{_WINDOW}",
+    "participant": f"/participants/{_BAD.session.browser_id}?{_WINDOW}",
     "compare": f"/compare?by=region&{_WINDOW}",
     "find": f"/find?q=room&{_WINDOW}",
     "health": "/health",
@@ -185,7 +185,7 @@ def test_the_overview_shows_what_the_api_says_and_what_was_simulated(
     said = _api(serve, f"/overview?{_WINDOW}")
     figures = [_number(it) for it in page.locator(".figures b").all_text_contents()]
     assert figures[0] == said["sessions"] == len(_LIVES)
-    assert figures[1] == said["conferences"] == len({it.session.conf for it in _LIVES})
+    assert figures[1] == said["rooms"] == len({it.session.room for it in _LIVES})
     assert figures[2] == said["minutes"]
     shares = said["grades"]
     expected = [shares["good_share"], shares["fair_share"], shares["poor_share"]]
@@ -201,17 +201,17 @@ def test_a_meeting_has_a_lane_for_everybody_that_leads_to_the_curves(
     said = _api(serve, f"/meetings/{_BAD.session.id}")
     assert page.locator(".lane-row > a").count() == len(said["lanes"])
     _follow(page, page.locator(f".lane-row > a[href='/sessions/{_BAD.session.id}']"))
-    expect(page.locator("h1")).to_contain_text(_BAD.session.uid[:8])
+    expect(page.locator("h1")).to_contain_text(_BAD.session.browser_id[:8])
     expect(page.locator("canvas").first).to_be_visible()
     assert page.locator("canvas").count() >= 5
     spells = _api(serve, f"/sessions/{_BAD.session.id}")["spells"]
     assert page.locator(".spell").count() == len(spells)
     assert words("en")["reason loss"] in page.locator(".spell").first.inner_text()
     for said, shown in zip(spells, page.locator(".verdict").all_inner_texts(), strict=True):
-        call = said["blame"]["scopes"][0]
-        assert f"{call['bad'] - 1} of {call['known'] - 1}" in shown or said["blame"][
-            "verdict"
-        ] not in ("alone", "conf", "unclear", "too few")
+        call = said["attribution"]["scopes"][0]
+        assert f"{call['bad'] - 1} of {call['known'] - 1}" in shown or said["attribution"][
+            "cause"
+        ] not in ("alone", "room", "unclear", "too few")
 
 
 def test_a_meeting_says_what_went_wrong_for_whom_and_whose_fault_it_was(
@@ -263,16 +263,16 @@ def test_older_sessions_are_on_the_next_page(visit: Visit, serve: Serve) -> None
 
 
 def test_a_room_lists_its_meetings(visit: Visit, serve: Serve) -> None:
-    conf = _BAD.session.conf
-    query = urllib.parse.urlencode({"conf": conf})
+    conf = _BAD.session.room
+    query = urllib.parse.urlencode({"room": conf})
     page = visit(f"/find?{query}&{_WINDOW}")
-    said = _api(serve, f"/conferences/{urllib.parse.quote(conf, safe='')}?{_WINDOW}")
+    said = _api(serve, f"/rooms/{urllib.parse.quote(conf, safe='')}?{_WINDOW}")
     assert page.locator("a[href*='/meetings/']").count() == len(said) >= 1
 
 
 def test_a_participant_has_a_best_and_a_worst_call(visit: Visit, serve: Serve) -> None:
     page = visit(_PATHS["participant"])
-    said = _api(serve, f"/participants/{_BAD.session.uid}?{_WINDOW}")
+    said = _api(serve, f"/participants/{_BAD.session.browser_id}?{_WINDOW}")
     facts = page.locator(".facts a").evaluate_all("its => its.map(it => it.pathname)")
     assert facts == [f"/sessions/{said[it]['session']}" for it in ("worst", "best")]
 
@@ -328,9 +328,9 @@ def test_names_are_suggested_as_one_types_and_followed_by_keys(visit: Visit) -> 
     page.keyboard.press("Enter")
     page.wait_for_url("**/find?**")
     expect(page.locator(".found a").first).to_contain_text("réunion-")
-    page.fill("#q", _BAD.session.uid[:13])
+    page.fill("#q", _BAD.session.browser_id[:13])
     page.locator("#suggestions a").first.click()
-    page.wait_for_url(f"**/participants/{_BAD.session.uid}**")
+    page.wait_for_url(f"**/participants/{_BAD.session.browser_id}**")
     expect(page.locator("tbody tr").first).to_be_visible()
 
 
@@ -577,7 +577,7 @@ _FOCUSED = """
 
 @pytest.mark.parametrize("name", [*_PATHS, "erase"])
 def test_tab_leads_through_a_page_in_its_order_and_is_seen(visit: Visit, name: str) -> None:
-    more = {"erase": f"/forget?uid={_BAD.session.uid}"}
+    more = {"erase": f"/forget?participant={_BAD.session.browser_id}"}
     page = visit({**_PATHS, **more}[name], viewport={"width": 1280, "height": 600})
     page.wait_for_load_state("load")
     count = page.evaluate(_REACHABLE)

@@ -63,7 +63,7 @@ def shorten(page: Page, until: int) -> None:
 
 def stored_by(page: Page, server: str) -> list[dict[str, Any]]:
     conf = page.inner_text("#export-line").rpartition(" ")[2]
-    with urlopen(f"{server}/demo/stored?conf={conf}") as response:
+    with urlopen(f"{server}/demo/stored?room={conf}") as response:
         sessions = json.load(response)
     return [sample for session in sessions for sample in session["m"]]
 
@@ -199,12 +199,12 @@ def client(tmp_path: Path) -> Iterator[TestClient]:
 )
 def test_no_conference_but_the_demos_own_is_shown(client: TestClient, conf: str) -> None:
     """A real conference may be called demo-something; its samples are nobody's business."""
-    answer = client.get("/demo/stored", params={"conf": conf})
+    answer = client.get("/demo/stored", params={"room": conf})
     assert (answer.status_code, answer.json()["error"]) == (400, "bad_conf")
 
 
 def test_a_demo_conference_without_samples_is_an_empty_list(client: TestClient) -> None:
-    answer = client.get("/demo/stored", params={"conf": "demo-0123456789abcdef"})
+    answer = client.get("/demo/stored", params={"room": "demo-0123456789abcdef"})
     assert (answer.status_code, answer.json()) == (200, [])
 
 

@@ -87,23 +87,23 @@ async def test_a_form_of_another_site_is_refused_though_its_token_is_right(
 ) -> None:
     await users.add(store.reports, "ann", "correct horse", "admin")
     cookie = _cookie(await _sign_in(app))
-    form = await _form(app, "/forget?conf=room", cookie)
+    form = await _form(app, "/forget?room=room", cookie)
     headers = {"cookie": cookie, "sec-fetch-site": site}
-    assert (await _post(app, "/forget", headers, conf="room", form=form)).status == 403
+    assert (await _post(app, "/forget", headers, room="room", form=form)).status == 403
     assert (await _post(app, "/logout", headers, form=form)).status == 403
     login = await _form(app, "/login")
     fields = {"name": "ann", "password": "correct horse", "form": login}
     assert (await _post(app, "/login", {"sec-fetch-site": site}, **fields)).status == 403
     headers["sec-fetch-site"] = "same-origin"
-    assert (await _post(app, "/forget", headers, conf="room", form=form)).status == 200
+    assert (await _post(app, "/forget", headers, room="room", form=form)).status == 200
 
 
 async def test_the_form_that_anybody_gets_erases_nothing(app: Server) -> None:
     """Without users the machine itself may erase; what `/login` gives to all must not do for it."""
     form = await _form(app, "/login")
-    assert (await _post(app, "/forget", {}, conf="room", form=form)).status == 400
-    form = await _form(app, "/forget?conf=room")
-    assert (await _post(app, "/forget", {}, conf="room", form=form)).status == 200
+    assert (await _post(app, "/forget", {}, room="room", form=form)).status == 400
+    form = await _form(app, "/forget?room=room")
+    assert (await _post(app, "/forget", {}, room="room", form=form)).status == 200
 
 
 async def test_a_form_is_of_one_user_only(app: Server, store: Store) -> None:
@@ -111,8 +111,8 @@ async def test_a_form_is_of_one_user_only(app: Server, store: Store) -> None:
     await users.add(store.reports, "bob", "correct horse", "admin")
     anns = _cookie(await _sign_in(app))
     bobs = _cookie(await _sign_in(app, name="bob"))
-    form = await _form(app, "/forget?conf=room", bobs)
-    assert (await _post(app, "/forget", {"cookie": anns}, conf="room", form=form)).status == 400
+    form = await _form(app, "/forget?room=room", bobs)
+    assert (await _post(app, "/forget", {"cookie": anns}, room="room", form=form)).status == 400
 
 
 async def test_a_new_password_ends_what_was_signed_in_before(app: Server, store: Store) -> None:
@@ -238,7 +238,7 @@ async def test_a_token_does_what_it_was_made_for_and_no_more(app: Server, store:
     for token in (read, export):
         assert await status(token, "/erasures") == 403
         assert await status(token, f"/participants/{uid}", "DELETE") == 403
-        assert await status(token, "/conferences/room", "DELETE") == 403
+        assert await status(token, "/rooms/room", "DELETE") == 403
     for near in (read[:-1], read + "x", read.upper(), "", "null", "*", "jmmc_"):
         assert await status(near, "/live") in (401, 429), near
     await tokens.revoke(store.reports, "r")

@@ -46,8 +46,8 @@ def element(sample: Sample) -> Document:
 def new_document(push: Push, number: int, began: int) -> Document:
     """What a document is born with, beside `_id` and `m`. `at` is for MongoDB's own clock."""
     fields: Document = {
-        "conf": push.conf,
-        "uid": push.uid,
+        "conf": push.room,
+        "uid": push.browser_id,
         "at": datetime.fromtimestamp(began, UTC),
     }
     if push.dialect is Dialect.V2:

@@ -15,27 +15,22 @@ from jmmc.quality.rollups import ALL, DAY, HOUR, Part, Rollup
 from jmmc.quality.summary import (
     DIMENSIONS,
     FILTERS,
-    PREFIXES,
-    Found,
-    Presence,
+    Decile,
+    LiveSession,
+    SearchHit,
     Summary,
-    Tenth,
-    Wanted,
+    SummaryFilter,
 )
 from jmmc.stores.mongo.documents import Document, all_of, whose
-from jmmc.stores.search_names import NAMED, names_of
+from jmmc.stores.search_names import NAMED, kind_of, names_of, stored_kind
+from jmmc.stores.summary_columns import SUMMARY_COLUMNS, column
 
-_COLUMNS = (
-    *("conf", "uid", "began", "ended", "last", "running", "grade"),
-    *("good", "fair", "poor", "unknown"),
-    *DIMENSIONS,
-)
 _PRUNED = 500  # Summaries in one step.
 _PIECE = 1000  # Summaries read together: their rows take the event loop some 5 ms.
 _FIRST = ObjectId("0" * 24)
 _PARTS = msgspec.json.Decoder(dict[str, tuple[Part, ...]])
 _SUMMARY = msgspec.json.Decoder(Summary)
-_PRESENCE = msgspec.json.Decoder(Presence)
+_PRESENCE = msgspec.json.Decoder(LiveSession)
 _PRESENT = 500  # People read together.
 _DOWN = [("began", DESCENDING), ("_id", DESCENDING)]
 _RUNNING = {"running": True}
@@ -112,7 +107,8 @@ class MongoReports:
             return
         latest: dict[tuple[str, str], int] = {}
         for it in summaries:
-            for name in names_of(it):
+            for kind, text in names_of(it):
+                name = (stored_kind(kind), text)
                 latest[name] = max(it.last, latest.get(name, 0))
         with self._place.guarded():
             await self._place.collection("summaries").bulk_write(
@@ -133,10 +129,10 @@ class MongoReports:
             await self._clean({it.session: it.samples for it in summaries})
 
     async def summaries(
-        self, wanted: Wanted, *, limit: int, after: tuple[int, str] | None = None
+        self, selection: SummaryFilter, *, limit: int, after: tuple[int, str] | None = None
     ) -> list[Summary]:
         """See `Reports.summaries`."""
-        query = await self._query(wanted)
+        query = await self._query(selection)
         if after is not None:
             began, session = after
             lower = [{"began": {"$lt": began}}, {"began": began, "_id": {"$lt": session}}]
@@ -153,34 +149,36 @@ class MongoReports:
             found = self._place.collection("summaries").find(query, {"whole": True})
             return [_SUMMARY.decode(it["whole"]) async for it in found]
 
-    async def present(self) -> AsyncIterator[Sequence[Presence]]:
-        """See `Reports.present`."""
+    async def live_sessions(self) -> AsyncIterator[Sequence[LiveSession]]:
+        """See `Reports.live_sessions`."""
         async for found in self._pieces(_RUNNING, {"whole": True}, _PRESENT):
             yield [_PRESENCE.decode(it["whole"]) for it in found]
 
-    async def facts(self, columns: Sequence[str], wanted: Wanted) -> list[tuple[Any, ...]]:
+    async def facts(
+        self, columns: Sequence[str], selection: SummaryFilter
+    ) -> list[tuple[Any, ...]]:
         """See `Reports.facts`."""
         with self._place.guarded(bounded=False):
             found = self._place.collection("summaries").find(
-                await self._query(wanted), _fields(columns)
+                await self._query(selection), _fields(columns)
             )
             up = [("began", ASCENDING), ("_id", ASCENDING)]
             return _rows(columns, await found.sort(up).batch_size(10_000).to_list())
 
     async def columns(
-        self, names: Sequence[str], wanted: Wanted
+        self, names: Sequence[str], selection: SummaryFilter
     ) -> AsyncIterator[Sequence[Sequence[Any]]]:
         """See `Reports.columns`."""
-        query = await self._query(wanted)
+        query = await self._query(selection)
         async for found in self._pieces(query, _fields(names), _PIECE):
             yield list(zip(*_rows(names, found), strict=True))
 
-    async def tenths(self, wanted: Wanted) -> list[Tenth]:
-        """See `Reports.tenths`."""
+    async def deciles(self, selection: SummaryFilter) -> list[Decile]:
+        """See `Reports.deciles`."""
         known = {"$add": ["$good", "$fair", "$poor"]}
         tenth = {"$floor": {"$divide": [{"$multiply": ["$good", 10]}, known]}}
         steps: list[Document] = [
-            {"$match": await self._query(wanted)},
+            {"$match": await self._query(selection)},
             {
                 "$group": {
                     "_id": {
@@ -197,7 +195,7 @@ class MongoReports:
             found = await self._place.collection("summaries").aggregate(steps)
             rows = await found.to_list()
         return [
-            Tenth(
+            Decile(
                 it["_id"]["conf"],
                 None if it["_id"]["tenth"] is None else int(it["_id"]["tenth"]),
                 it["sessions"],
@@ -207,23 +205,23 @@ class MongoReports:
             for it in rows
         ]
 
-    async def count_conferences(self, wanted: Wanted) -> int:
-        """See `Reports.count_conferences`."""
+    async def count_rooms(self, selection: SummaryFilter) -> int:
+        """See `Reports.count_rooms`."""
         steps: list[Document] = [
-            {"$match": await self._query(wanted)},
+            {"$match": await self._query(selection)},
             {"$group": {"_id": "$conf"}},
-            {"$count": "conferences"},
+            {"$count": "rooms"},
         ]
         with self._place.guarded(bounded=False):
             found = await self._place.collection("summaries").aggregate(steps)
             counted = await found.to_list()
-        return int(counted[0]["conferences"]) if counted else 0
+        return int(counted[0]["rooms"]) if counted else 0
 
     async def erase(self, summaries: Sequence[Summary]) -> int:
         """See `Reports.erase`."""
         kept, gone = self._place.collection("summaries"), 0
         names = {
-            (kind, name): {NAMED[kind]: getattr(it, NAMED[kind])}
+            (kind, name): {column(NAMED[kind]): getattr(it, NAMED[kind])}
             for it in summaries
             for kind, name in names_of(it)
         }
@@ -232,7 +230,7 @@ class MongoReports:
             for (kind, name), query in names.items():
                 if await kept.find_one(query, {"_id": True}) is None:
                     done = await self._place.collection("names").delete_one(
-                        {"_id": f"{kind} {name}"}
+                        {"_id": f"{stored_kind(kind)} {name}"}
                     )
                     gone += done.deleted_count
         return gone
@@ -280,7 +278,7 @@ class MongoReports:
                 async for it in found
             ]
 
-    async def search(self, text: str, limit: int) -> list[Found]:
+    async def search(self, text: str, limit: int) -> list[SearchHit]:
         """See `Reports.search`."""
         text = text.lower()
         names = self._place.collection("names")
@@ -293,7 +291,7 @@ class MongoReports:
                 if len(rows) < limit:
                     found = names.find(query).sort([("last", DESCENDING), ("name", ASCENDING)])
                     rows += await found.limit(limit - len(rows)).to_list()
-        return [Found(it["kind"], it["name"], it["last"]) for it in rows]
+        return [SearchHit(kind_of(it["kind"]), it["name"], it["last"]) for it in rows]
 
     async def put_record(self, kind: str, name: str, content: bytes) -> None:
         """See `Reports.put_record`."""
@@ -368,36 +366,37 @@ class MongoReports:
                 return
             yield piece
 
-    async def _query(self, wanted: Wanted) -> Document:
+    async def _query(self, selection: SummaryFilter) -> Document:
         query: Document = {}
-        for column in FILTERS:
-            if (value := getattr(wanted, column)) is None:
+        for row in FILTERS:
+            if (value := getattr(selection, row.field)) is None:
                 continue
+            name = column(row.field)
             if not value:
-                query[column] = {"$in": ["", None]}  # None: of a version that had no such field.
-            elif column in PREFIXES:
-                query[column] = {"$regex": f"^{_literal(value)}( |$)"}
+                query[name] = {"$in": ["", None]}  # None: of a version that had no such field.
+            elif row.prefix:
+                query[name] = {"$regex": f"^{_literal(value)}( |$)"}
             else:
-                query[column] = value
-        if wanted.running is not None:
-            query["running"] = wanted.running
-        if wanted.until is not None:
-            query["began"] = {"$lt": wanted.until}
-        if wanted.since is not None:
+                query[name] = value
+        if selection.running is not None:
+            query["running"] = selection.running
+        if selection.until is not None:
+            query["began"] = {"$lt": selection.until}
+        if selection.since is not None:
             # No session is longer than the longest: so an index on the beginning is enough.
             with self._place.guarded():
                 longest = await self._place.collection("summaries").find_one(
                     {}, {"length": True}, sort=[("length", DESCENDING)]
                 )
-            least = wanted.since - (longest["length"] if longest else 0)
-            query["ended"] = {"$gte": wanted.since}
+            least = selection.since - (longest["length"] if longest else 0)
+            query["ended"] = {"$gte": selection.since}
             query["began"] = {**query.get("began", {}), "$gte": least}
         return query
 
 
 def _document(summary: Summary) -> Document:
-    document: Document = {it: getattr(summary, it) for it in _COLUMNS}
-    document["_id"] = summary.session
+    document: Document = {column(it): getattr(summary, it) for it in SUMMARY_COLUMNS}
+    document["_id"] = document.pop("session")
     document["address"] = summary.address
     document["length"] = summary.ended - summary.began
     document["series"] = msgspec.json.encode(summary.series).decode()
@@ -406,12 +405,13 @@ def _document(summary: Summary) -> Document:
 
 
 def _fields(columns: Sequence[str]) -> dict[str, bool]:
-    return {"_id": "session" in columns, **{it: True for it in columns if it != "session"}}
+    wanted = {column(it): True for it in columns if it != "session"}
+    return {"_id": "session" in columns, **wanted}
 
 
 def _rows(columns: Sequence[str], documents: Sequence[Document]) -> list[tuple[Any, ...]]:
     """Documents of an earlier version lack what there was no word for."""
-    names = ["_id" if it == "session" else it for it in columns]
+    names = ["_id" if it == "session" else column(it) for it in columns]
     return [tuple(it.get(name, "") for name in names) for it in documents]
 
 

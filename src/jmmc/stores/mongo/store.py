@@ -34,7 +34,7 @@ from jmmc.core.model import (
 from jmmc.core.tasks import stop
 from jmmc.stores.mongo.documents import Document, all_of, is_session, session_of
 from jmmc.stores.mongo.reports import REPORT_INDEXES, MongoReports
-from jmmc.stores.mongo.writes import V1_HEAD, V2_HEAD, Head, Placing, Write, document_ids
+from jmmc.stores.mongo.writes import V1_HEAD, V2_HEAD, Head, Write, WritePlan, document_ids
 
 _log = logger(__name__)
 
@@ -148,14 +148,14 @@ class MongoStore:
         whole = {it.id: it for it in await self._whole(found)}
         return [whole[it] for it in ids if it in whole]
 
-    async def sessions(self, wanted: SessionFilter) -> AsyncIterator[Session]:
+    async def sessions(self, selection: SessionFilter) -> AsyncIterator[Session]:
         """See `Store.sessions`. Documents that are no sessions are skipped and counted in the log.
 
         Sessions of the ancestor have no date of their own and come first, by `_id`.
         """
         skipped = 0
         page: list[Document] = []
-        cursor = self.collection().find(_query(wanted), batch_size=_READ_SESSIONS)
+        cursor = self.collection().find(_query(selection), batch_size=_READ_SESSIONS)
         cursor = cursor.sort([("at", ASCENDING), ("_id", ASCENDING)])
         with self.guarded(bounded=False):
             try:
@@ -175,10 +175,10 @@ class MongoStore:
         if skipped:
             _log.warning("no_sessions_skipped", collection=self._name, documents=skipped)
 
-    async def count(self, wanted: SessionFilter) -> int:
+    async def count(self, selection: SessionFilter) -> int:
         """See `Store.count`."""
         with self.guarded(bounded=False):
-            return await self.collection().count_documents(_query(wanted))
+            return await self.collection().count_documents(_query(selection))
 
     async def prune(self, before: int) -> int:
         """See `Store.prune`. MongoDB does it by itself, every minute: nothing is left to do."""
@@ -188,13 +188,15 @@ class MongoStore:
         """See `Store.pack`. MongoDB compresses what it writes: nothing is left to do."""
         return 0
 
-    async def erase(self, wanted: SessionFilter) -> Erased:
+    async def erase(self, selection: SessionFilter) -> Erased:
         """See `Store.erase`. At the end, also what other collectors left without a beginning."""
         sessions, ours = self.collection(), {"m.ts": {"$exists": True}}
         with self.guarded():
-            found = sessions.find({**_query(wanted), **ours}, {"_id": True}, limit=_READ_SESSIONS)
+            found = sessions.find(
+                {**_query(selection), **ours}, {"_id": True}, limit=_READ_SESSIONS
+            )
             keys = [it["_id"] async for it in found]
-            which = all_of(keys) if keys else {**_query(wanted), "s": {"$exists": True}}
+            which = all_of(keys) if keys else {**_query(selection), "s": {"$exists": True}}
             sizes = {"$group": {"_id": None, "samples": {"$sum": {"$size": "$m"}}}}
             summed = await sessions.aggregate([{"$match": {**which, **ours}}, sizes])
             samples = sum([it["samples"] async for it in summed])
@@ -239,7 +241,7 @@ class MongoStore:
         """Try to store the waiting pushes; the indices of those that met another collector's."""
         with self.guarded():
             collection = self.collection()
-            placing = Placing(self._heads, guess=first)
+            placing = WritePlan(self._heads, guess=first)
             if stale := placing.stale([pushes[it] for it in waiting]):
                 placing.learn(stale, await self._read_heads(collection, stale))
             for index in waiting:
@@ -436,16 +438,16 @@ def _database(client: AsyncMongoClient[Document]) -> Any:
         raise UnusableStore(message) from None
 
 
-def _query(wanted: SessionFilter) -> Document:
+def _query(selection: SessionFilter) -> Document:
     """A session's own document. The ancestor's have no `at`: their `_id` tells the second."""
     query: Document = {"s": None}
-    if wanted.conf is not None:
-        query["conf"] = wanted.conf
-    if wanted.uid is not None:
-        query["uid"] = wanted.uid
+    if selection.room is not None:
+        query["conf"] = selection.room
+    if selection.browser_id is not None:
+        query["uid"] = selection.browser_id
     moments: Document = {}
     keys: Document = {}
-    for operator, second in (("$gte", wanted.since), ("$lt", wanted.until)):
+    for operator, second in (("$gte", selection.since), ("$lt", selection.until)):
         if second is not None:
             second = min(max(second, 0), 2**32 - 1)
             moments[operator] = datetime.fromtimestamp(second, UTC)

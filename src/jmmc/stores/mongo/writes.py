@@ -26,9 +26,9 @@ from jmmc.core.model import Dialect, Push, Receipt, Refusal, Sample
 from jmmc.stores.mongo.documents import SAMPLES, Document, document_id, element, new_document, whose
 
 V2_HEAD: Mapping[str, Any] = {"conf": True, "uid": True, "s": True, "o": True, "m.seq": True}
-"""What `Placing.learn` needs of the documents of v2 sessions."""
+"""What `WritePlan.learn` needs of the documents of v2 sessions."""
 V1_HEAD: Mapping[str, Any] = {"m": {"$slice": -SAMPLES}}
-"""What `Placing.learn` needs of the documents of v1 sessions."""
+"""What `WritePlan.learn` needs of the documents of v1 sessions."""
 
 
 class Head(Struct):
@@ -43,8 +43,8 @@ class Head(Struct):
     the elements of a last document that is full (v1).
     """
 
-    conf: str
-    uid: str
+    room: str
+    browser_id: str
     following: int = 0
     exists: bool = True
     in_turn: bool = False
@@ -54,7 +54,7 @@ class Head(Struct):
 
     def belongs_to(self, push: Push) -> bool:
         """Whether the push is of the conference and the browser that began the session."""
-        return self.conf == push.conf and self.uid == push.uid
+        return self.room == push.room and self.browser_id == push.browser_id
 
     def number(self, seq: int) -> int:
         """The document of a sample, from the first one on."""
@@ -90,7 +90,7 @@ class _Growth(Struct):
     in_turn: bool = True
 
 
-class Placing:
+class WritePlan:
     """Places the pushes of one round, remembering sessions in `heads`.
 
     With `guess` a session that we do not know is believed to be new when its first push comes.
@@ -112,7 +112,7 @@ class Placing:
         for session, its in by_session.items():
             head = self._heads.get(session)
             if head is None and self._guess and _seems_new(its):
-                head = Head(its[0].conf, its[0].uid)
+                head = Head(its[0].room, its[0].browser_id)
             if head is None or not _continues(head, its):
                 stale[session] = its
         return stale
@@ -136,7 +136,7 @@ class Placing:
         if head is None:
             if not push.opens:
                 return Refusal.UNKNOWN_SESSION
-            head = self._heads[push.session] = Head(push.conf, push.uid, exists=False)
+            head = self._heads[push.session] = Head(push.room, push.browser_id, exists=False)
             if push.session in self._absent:
                 head.stored = set()
         if not head.belongs_to(push):
@@ -273,14 +273,14 @@ def _write(growth: _Growth) -> Write:
     key: Document = {"_id": document_id(push.session, number)}
     if not growth.samples:
         # Changes nothing, but is confirmed only when what is there is as durable as a new write.
-        touch = {"$set": {"conf": push.conf}}
+        touch = {"$set": {"conf": push.room}}
         return Write(push.session, key, touch, False, growth.expected, growth.indices)
     elements = [element(it) for it in growth.samples]
     update: Document = {"$setOnInsert": new_document(push, number, growth.samples[0].ts)}
     if push.dialect is Dialect.V1:
         # Nothing numbers these. What is equal in time and readings says nothing twice.
         # And whose the session is may not have been read.
-        key |= {f"m.{SAMPLES - 1}": {"$exists": False}, "conf": push.conf, "uid": push.uid}
+        key |= {f"m.{SAMPLES - 1}": {"$exists": False}, "conf": push.room, "uid": push.browser_id}
         update |= {"$addToSet": {"m": {"$each": elements}}, "$set": {"d": True}}
         if growth.expected and not push.opens:  # Only a push that opens makes a session.
             return Write(push.session, key, update, False, True, growth.indices, needed=True)

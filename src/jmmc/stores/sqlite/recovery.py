@@ -104,7 +104,7 @@ def _both_ways(
 
 def _push(row: Sequence[Any], samples: Sequence[Any]) -> Push:
     """Raises `ValueError`, `AttributeError` or `TypeError` when it cannot have been written so."""
-    _, session, conf, uid, number = row
+    _, session, room, browser_id, number = row
     if not is_session_id(session.decode()):
         raise ValueError("no session's id")
     dialect = Dialect(number)
@@ -113,4 +113,4 @@ def _push(row: Sequence[Any], samples: Sequence[Any]) -> Push:
         if not isinstance(msgspec.json.decode(readings), dict):
             raise ValueError("no readings")
         its.append(sample_of(dialect, seq + 0, ts + 0, marks, readings.decode()))
-    return Push(session.decode(), conf.decode(), uid.decode(), dialect, tuple(its))
+    return Push(session.decode(), room.decode(), browser_id.decode(), dialect, tuple(its))

@@ -8,28 +8,22 @@ import msgspec
 
 from jmmc.quality.rollups import Part, Rollup
 from jmmc.quality.summary import (
-    DIMENSIONS,
     FILTERS,
-    PREFIXES,
-    Found,
-    Presence,
+    Decile,
+    LiveSession,
+    SearchHit,
     Summary,
-    Tenth,
-    Wanted,
+    SummaryFilter,
 )
-from jmmc.stores.search_names import NAMED, names_of
+from jmmc.stores.search_names import NAMED, kind_of, names_of, stored_kind
 from jmmc.stores.sqlite.transaction import transaction
+from jmmc.stores.summary_columns import SUMMARY_COLUMNS, column
 
 _T = TypeVar("_T")
 
-_COLUMNS = (
-    *("session", "conf", "uid", "began", "ended", "last", "running", "grade"),
-    *("good", "fair", "poor", "unknown"),
-    *DIMENSIONS,
-)
 _PRUNED = 500  # Summaries a transaction: some 5 MB.
 _HAS_NAME = {
-    "conference": "SELECT 1 FROM summaries WHERE conf = ? LIMIT 1",
+    "room": "SELECT 1 FROM summaries WHERE conf = ? LIMIT 1",
     "participant": "SELECT 1 FROM summaries WHERE uid = ? LIMIT 1",
     "address": "SELECT 1 FROM summaries WHERE whole ->> 'address' = ? LIMIT 1",
     "provider": "SELECT 1 FROM summaries WHERE provider = ? AND provider <> '' LIMIT 1",
@@ -39,7 +33,7 @@ _BEGAN = "began >= ? AND began < ?"
 _PIECE = 2000  # Summaries looked at together: what is made of them takes the event loop some 5 ms.
 _PARTS = msgspec.json.Decoder(dict[str, tuple[Part, ...]])
 _SUMMARY = msgspec.json.Decoder(Summary)
-_PRESENCE = msgspec.json.Decoder(Presence)
+_PRESENCE = msgspec.json.Decoder(LiveSession)
 _PRESENT = 500  # People read together: 2 ms.
 
 
@@ -49,7 +43,7 @@ class _File(Protocol):
     async def read(self, statement: str, values: Sequence[object]) -> list[Any]:
         """Rows, from the reader's thread."""
 
-    async def write(self, deed: Callable[[sqlite3.Connection], _T]) -> _T:
+    async def write(self, work: Callable[[sqlite3.Connection], _T]) -> _T:
         """Do something in the writer's thread."""
 
 
@@ -89,15 +83,17 @@ class SqliteReports:
     async def put_summaries(self, summaries: Sequence[Summary]) -> None:
         """See `Reports.put_summaries`."""
         rows = [_row(it) for it in summaries]
-        names = [(kind, name, it.last) for it in summaries for kind, name in names_of(it)]
+        names = [
+            (stored_kind(kind), name, it.last) for it in summaries for kind, name in names_of(it)
+        ]
         seen = [(it.session, it.samples) for it in summaries]
         await self._file.write(lambda connection: _put_summaries(connection, rows, names, seen))
 
     async def summaries(
-        self, wanted: Wanted, *, limit: int, after: tuple[int, str] | None = None
+        self, selection: SummaryFilter, *, limit: int, after: tuple[int, str] | None = None
     ) -> list[Summary]:
         """See `Reports.summaries`."""
-        where, values = await self._where(wanted)
+        where, values = await self._where(selection)
         if after is not None:
             where += " AND (began, session) < (?, ?)"
             values += after
@@ -115,8 +111,8 @@ class SqliteReports:
         )
         return [_SUMMARY.decode(row[0]) for row in rows]
 
-    async def present(self) -> AsyncIterator[Sequence[Presence]]:
-        """See `Reports.present`."""
+    async def live_sessions(self) -> AsyncIterator[Sequence[LiveSession]]:
+        """See `Reports.live_sessions`."""
         after: tuple[int, str] = (-_LAST, "")
         while True:
             rows = await self._file.read(
@@ -130,26 +126,32 @@ class SqliteReports:
             after = (people[-1].began, people[-1].session)
             yield people
 
-    async def facts(self, columns: Sequence[str], wanted: Wanted) -> list[tuple[Any, ...]]:
+    async def facts(
+        self, columns: Sequence[str], selection: SummaryFilter
+    ) -> list[tuple[Any, ...]]:
         """See `Reports.facts`."""
-        where, values = await self._where(wanted)
+        where, values = await self._where(selection)
+        chosen = ", ".join(map(column, columns))
         return await self._file.read(
-            f"SELECT {', '.join(columns)} FROM summaries WHERE {where} ORDER BY began, session",
-            values,
+            f"SELECT {chosen} FROM summaries WHERE {where} ORDER BY began, session", values
         )
 
     async def columns(
-        self, names: Sequence[str], wanted: Wanted
+        self, names: Sequence[str], selection: SummaryFilter
     ) -> AsyncIterator[Sequence[Sequence[Any]]]:
         """See `Reports.columns`.
 
         SQLite makes a text of each column, which takes half the time of making rows for Python.
         """
-        texts = ", ".join(f"json_group_array({it})" for it in names)
-        parts, values = _filters(wanted)
-        indexed, its = _filters(msgspec.structs.replace(Wanted(), conf=wanted.conf, uid=wanted.uid))
-        start = -_LAST if wanted.since is None else await self._earliest(wanted.since)
-        end = _LAST if wanted.until is None else wanted.until
+        texts = ", ".join(f"json_group_array({column(it)})" for it in names)
+        parts, values = _filters(selection)
+        indexed, its = _filters(
+            msgspec.structs.replace(
+                SummaryFilter(), room=selection.room, browser_id=selection.browser_id
+            )
+        )
+        start = -_LAST if selection.since is None else await self._earliest(selection.since)
+        end = _LAST if selection.until is None else selection.until
         while start < end:
             edge = await self._file.read(
                 f"SELECT began FROM summaries WHERE {' AND '.join([*indexed, _BEGAN])}"
@@ -164,20 +166,20 @@ class SqliteReports:
             yield [msgspec.json.decode(it) for it in found]
             start = upto
 
-    async def tenths(self, wanted: Wanted) -> list[Tenth]:
-        """See `Reports.tenths`."""
-        where, values = await self._where(wanted)
+    async def deciles(self, selection: SummaryFilter) -> list[Decile]:
+        """See `Reports.deciles`."""
+        where, values = await self._where(selection)
         rows = await self._file.read(
             "SELECT conf, CASE WHEN good + fair + poor > 0"
             " THEN min(9, good * 10 / (good + fair + poor)) END AS tenth,"
             f" count(*), sum(fair), sum(poor) FROM summaries WHERE {where} GROUP BY conf, tenth",
             values,
         )
-        return [Tenth(*row) for row in rows]
+        return [Decile(*row) for row in rows]
 
-    async def count_conferences(self, wanted: Wanted) -> int:
-        """See `Reports.count_conferences`."""
-        where, values = await self._where(wanted)
+    async def count_rooms(self, selection: SummaryFilter) -> int:
+        """See `Reports.count_rooms`."""
+        where, values = await self._where(selection)
         rows = await self._file.read(
             f"SELECT count(DISTINCT conf) FROM summaries WHERE {where}", values
         )
@@ -214,14 +216,14 @@ class SqliteReports:
         )
         return [Rollup(length, start, dimension, _PARTS.decode(parts)) for start, parts in rows]
 
-    async def search(self, text: str, limit: int) -> list[Found]:
+    async def search(self, text: str, limit: int) -> list[SearchHit]:
         """See `Reports.search`."""
         rows = await self._file.read(
             "SELECT kind, name, last FROM names WHERE instr(name, ?)"
             " ORDER BY instr(name, ?) > 1, last DESC, name LIMIT ?",
             [text.lower(), text.lower(), limit],
         )
-        return [Found(*row) for row in rows]
+        return [SearchHit(kind_of(kind), name, last) for kind, name, last in rows]
 
     async def put_record(self, kind: str, name: str, content: bytes) -> None:
         """See `Reports.put_record`."""
@@ -252,14 +254,14 @@ class SqliteReports:
         )
         return taken > 0
 
-    async def _where(self, wanted: Wanted) -> tuple[str, list[object]]:
-        parts, values = _filters(wanted)
-        if wanted.until is not None:
+    async def _where(self, selection: SummaryFilter) -> tuple[str, list[object]]:
+        parts, values = _filters(selection)
+        if selection.until is not None:
             parts.append("began < ?")
-            values.append(wanted.until)
-        if wanted.since is not None:
+            values.append(selection.until)
+        if selection.since is not None:
             parts.append("began >= ?")
-            values.append(await self._earliest(wanted.since))
+            values.append(await self._earliest(selection.since))
         return " AND ".join(parts) or "1", values
 
     async def _earliest(self, since: int) -> int:
@@ -276,24 +278,25 @@ class SqliteReports:
         )
 
 
-def _filters(wanted: Wanted) -> tuple[list[str], list[object]]:
+def _filters(selection: SummaryFilter) -> tuple[list[str], list[object]]:
     """Conditions and their values, but for the time of the beginning."""
     parts: list[str] = []
     values: list[object] = []
-    for column in FILTERS:
-        if (value := getattr(wanted, column)) is None:
+    for row in FILTERS:
+        if (value := getattr(selection, row.field)) is None:
             continue
-        if column in PREFIXES:
-            parts.append(f"({column} = ? OR substr({column}, 1, ?) = ?)")
+        name = column(row.field)
+        if row.prefix:
+            parts.append(f"({name} = ? OR substr({name}, 1, ?) = ?)")
             values += [value, len(value) + 1, f"{value} "]
         else:
-            parts.append(f"{column} = ?")
+            parts.append(f"{name} = ?")
             values.append(value)
-    if wanted.running is not None:
-        parts.append("running" if wanted.running else "NOT running")
-    if wanted.since is not None:
+    if selection.running is not None:
+        parts.append("running" if selection.running else "NOT running")
+    if selection.since is not None:
         parts.append("ended >= ?")
-        values.append(wanted.since)
+        values.append(selection.since)
     return parts, values
 
 
@@ -303,11 +306,11 @@ def _put_summaries(
     names: Sequence[tuple[str, str, int]],
     seen: Sequence[tuple[str, int]],
 ) -> None:
-    marks = ", ".join("?" * (len(_COLUMNS) + 2))
+    columns = ", ".join(map(column, SUMMARY_COLUMNS))
+    marks = ", ".join("?" * (len(SUMMARY_COLUMNS) + 2))
     with transaction(connection):
         connection.executemany(
-            f"INSERT OR REPLACE INTO summaries ({', '.join(_COLUMNS)}, series, whole)"
-            f" VALUES ({marks})",
+            f"INSERT OR REPLACE INTO summaries ({columns}, series, whole) VALUES ({marks})",
             rows,
         )
         connection.executemany(
@@ -334,7 +337,7 @@ def _erase(
         for (kind, name), stored in names.items():
             if connection.execute(_HAS_NAME[kind], [stored]).fetchone() is None:
                 gone += connection.execute(
-                    "DELETE FROM names WHERE kind = ? AND name = ?", [kind, name]
+                    "DELETE FROM names WHERE kind = ? AND name = ?", [stored_kind(kind), name]
                 ).rowcount
     return gone
 
@@ -362,7 +365,7 @@ def _put_rollups(connection: sqlite3.Connection, rows: Sequence[tuple[str, int, 
 
 def _row(summary: Summary) -> tuple[object, ...]:
     return (
-        *(getattr(summary, it) for it in _COLUMNS),
+        *(getattr(summary, it) for it in SUMMARY_COLUMNS),
         msgspec.json.encode(summary.series).decode(),
         msgspec.json.encode(summary).decode(),
     )

@@ -92,28 +92,28 @@ class SqliteStore:
         found = await self.read("SELECT 1 FROM sessions WHERE session = ?", [session])
         return bool(found)
 
-    async def sessions(self, wanted: SessionFilter) -> AsyncIterator[Session]:
+    async def sessions(self, selection: SessionFilter) -> AsyncIterator[Session]:
         """See `Store.sessions`."""
         last = (_LONG_AGO, 0)
         while True:
-            rows = await self._read_sessions(wanted, after=last)
+            rows = await self._read_sessions(selection, after=last)
             if not rows:
                 return
             last = (rows[-1][5], rows[-1][0])
             for session in await self._with_samples(rows):
                 yield session
 
-    async def count(self, wanted: SessionFilter) -> int:
+    async def count(self, selection: SessionFilter) -> int:
         """See `Store.count`."""
-        where, values = _where(wanted)
+        where, values = _where(selection)
         rows = await self.read(f"SELECT count(*) FROM sessions WHERE {where}", values)
         return int(rows[0][0])
 
     async def get(self, ids: Sequence[str]) -> list[Session]:
         """See `Store.get`."""
-        wanted = msgspec.json.encode(list(ids)).decode()
+        selection = msgspec.json.encode(list(ids)).decode()
         rows = await self.read(
-            f"{_SESSIONS} WHERE session IN (SELECT value FROM json_each(?))", [wanted]
+            f"{_SESSIONS} WHERE session IN (SELECT value FROM json_each(?))", [selection]
         )
         found = {it.id: it for it in await self._with_samples(rows)}
         return [found[it] for it in ids if it in found]
@@ -127,9 +127,9 @@ class SqliteStore:
         its = await self.read(archive.QUIET, [before, _PACKED])
         return await self._writer.run(lambda: self._pack(dict(its))) if its else 0
 
-    async def erase(self, wanted: SessionFilter) -> Erased:
+    async def erase(self, selection: SessionFilter) -> Erased:
         """See `Store.erase`."""
-        return await self._writer.run(lambda: self._erase(wanted))
+        return await self._writer.run(lambda: self._erase(selection))
 
     async def scrub(self) -> None:
         """See `Store.scrub`. Moves the log into the file and empties it: it has older pages."""
@@ -161,9 +161,9 @@ class SqliteStore:
             lambda: self._open_reader().execute(statement, values).fetchall()
         )
 
-    async def write(self, deed: Callable[[sqlite3.Connection], _T]) -> _T:
+    async def write(self, work: Callable[[sqlite3.Connection], _T]) -> _T:
         """Do something with the writer's connection, in its thread."""
-        return await self._writer.run(lambda: deed(self._open_writer()))
+        return await self._writer.run(lambda: work(self._open_writer()))
 
     async def close(self) -> None:
         """See `Store.close`."""
@@ -292,17 +292,17 @@ class SqliteStore:
             [push.session],
         ).fetchone()
         if row is not None:
-            key, conf, uid, last, is_packed = row
+            key, room, browser_id, last, is_packed = row
             if is_packed:
                 last = archive.unpack(connection, key)
-            head = _Head(key, conf, uid, 0 if last is None else last + 1)
+            head = _Head(key, room, browser_id, 0 if last is None else last + 1)
         elif push.opens:
             made = connection.execute(
                 "INSERT INTO sessions (session, conf, uid, dialect, began) VALUES (?, ?, ?, ?, ?)",
-                [push.session, push.conf, push.uid, push.dialect.value, push.samples[0].ts],
+                [push.session, push.room, push.browser_id, push.dialect.value, push.samples[0].ts],
             )
             assert made.lastrowid is not None
-            head = _Head(made.lastrowid, push.conf, push.uid, 0)
+            head = _Head(made.lastrowid, push.room, push.browser_id, 0)
         else:
             return None
         self._heads[push.session] = head
@@ -331,9 +331,9 @@ class SqliteStore:
                 self._heads.pop(its[key], None)
         return len(done)
 
-    def _erase(self, wanted: SessionFilter) -> Erased:
+    def _erase(self, selection: SessionFilter) -> Erased:
         connection = self._open_writer()
-        where, values = _where(wanted)
+        where, values = _where(selection)
         with transaction(connection):
             its = connection.execute(
                 f"SELECT id, session FROM sessions WHERE {where} LIMIT {_PRUNED}", values
@@ -374,8 +374,10 @@ class SqliteStore:
             )
         return self._reader.connection
 
-    async def _read_sessions(self, wanted: SessionFilter, *, after: tuple[int, int]) -> list[Any]:
-        where, values = _where(wanted)
+    async def _read_sessions(
+        self, selection: SessionFilter, *, after: tuple[int, int]
+    ) -> list[Any]:
+        where, values = _where(selection)
         return await self.read(
             f"{_SESSIONS} WHERE (began, id) > (?, ?) AND {where}"
             f" ORDER BY began, id LIMIT {_EXPORT_SESSIONS}",
@@ -384,11 +386,11 @@ class SqliteStore:
 
     async def _with_samples(self, rows: list[Any]) -> Iterator[Session]:
         ids = msgspec.json.encode([row[0] for row in rows]).decode()
-        wanted = "session IN (SELECT value FROM json_each(?1))"
+        selection = "session IN (SELECT value FROM json_each(?1))"
         # One statement: between two of them a session may be packed, and be in neither.
         found = await self.read(
-            f"SELECT session, seq, ts, marks, readings FROM samples WHERE {wanted} UNION ALL"
-            f" SELECT session, NULL, NULL, NULL, samples FROM packed WHERE {wanted}"
+            f"SELECT session, seq, ts, marks, readings FROM samples WHERE {selection} UNION ALL"
+            f" SELECT session, NULL, NULL, NULL, samples FROM packed WHERE {selection}"
             " ORDER BY session, seq",
             [ids],
         )
@@ -399,16 +401,16 @@ class SqliteStore:
 class _Head:
     """What the writer remembers of a session; `following` is the seq after the highest stored."""
 
-    __slots__ = ("conf", "following", "key", "uid")
+    __slots__ = ("browser_id", "following", "key", "room")
 
-    def __init__(self, key: int, conf: str, uid: str, following: int) -> None:
+    def __init__(self, key: int, room: str, browser_id: str, following: int) -> None:
         self.key = key
-        self.conf = conf
-        self.uid = uid
+        self.room = room
+        self.browser_id = browser_id
         self.following = following
 
     def belongs_to(self, push: Push) -> bool:
-        return self.conf == push.conf and self.uid == push.uid
+        return self.room == push.room and self.browser_id == push.browser_id
 
 
 class _Worker:
@@ -419,12 +421,12 @@ class _Worker:
         self._thread: ThreadPoolExecutor | None = None
         self.connection: sqlite3.Connection | None = None
 
-    async def run(self, deed: Callable[[], _T]) -> _T:
-        """Do `deed` in the thread; SQLite's errors come back as `StoreError`."""
+    async def run(self, work: Callable[[], _T]) -> _T:
+        """Do `work` in the thread; SQLite's errors come back as `StoreError`."""
         if self._thread is None:
             self._thread = ThreadPoolExecutor(1, self._name)
         try:
-            return await asyncio.get_running_loop().run_in_executor(self._thread, deed)
+            return await asyncio.get_running_loop().run_in_executor(self._thread, work)
         except sqlite3.Error as error:
             raise StoreError(str(error)) from error
 
@@ -471,12 +473,12 @@ def _confirmed(connection: sqlite3.Connection, session: int, seq: int) -> int:
     return seq
 
 
-def _where(wanted: SessionFilter) -> tuple[str, list[object]]:
+def _where(selection: SessionFilter) -> tuple[str, list[object]]:
     parts: list[tuple[str, object]] = [
-        ("conf = ?", wanted.conf),
-        ("uid = ?", wanted.uid),
-        ("began >= ?", wanted.since),
-        ("began < ?", wanted.until),
+        ("conf = ?", selection.room),
+        ("uid = ?", selection.browser_id),
+        ("began >= ?", selection.since),
+        ("began < ?", selection.until),
     ]
     given = [(condition, value) for condition, value in parts if value is not None]
     return " AND ".join(it[0] for it in given) or "1", [it[1] for it in given]
@@ -495,10 +497,10 @@ def sample_of(dialect: Dialect, seq: int, ts: int, marks: int, readings: str) ->
 
 def _session(row: Any, found: Sequence[Any]) -> Session:
     """A session of its row, and of those of its samples, or the one in which they are packed."""
-    _, session, conf, uid, dialect_number, began = row
+    _, session, room, browser_id, dialect_number, began = row
     dialect = Dialect(dialect_number)
     samples: Iterable[archive.Row] = (it[1:] for it in found)
     if found and isinstance(found[0][4], bytes):
         samples = archive.unpacked(found[0][4])
     its = tuple(sample_of(dialect, *it) for it in samples)
-    return Session(session, conf, uid, dialect, began, its)
+    return Session(session, room, browser_id, dialect, began, its)

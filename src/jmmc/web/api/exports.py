@@ -7,25 +7,27 @@ from msgspec import Struct
 from starlette.responses import Response, StreamingResponse
 
 from jmmc.answers.export import chosen, stored_form, summary_pages, summary_row
-from jmmc.answers.model import Live, Overview, Participant, WholeMeeting, WholeSession
+from jmmc.answers.model import Live, MeetingDetail, Overview, Participant, SessionDetail
 from jmmc.answers.queries import Page
 from jmmc.answers.tables import MEDIA_TYPES, Table, table
 from jmmc.quality.columns import rows as timeline
-from jmmc.quality.summary import Summary, Wanted
+from jmmc.quality.summary import Summary, SummaryFilter
 from jmmc.stores import Store
 from jmmc.web.problems import Problem
 
 WHATS = ("sessions", "timeline", "summaries")
 
 
-def export_response(store: Store, wanted: Wanted, what: str, form: str) -> StreamingResponse:
+def export_response(
+    store: Store, selection: SummaryFilter, what: str, form: str
+) -> StreamingResponse:
     """The file. Raises `Problem` for what cannot be had."""
     if what == "sessions":
         if form != "ndjson":
             raise Problem(400, "Bad parameter format", "sessions are nested: ndjson only")
-        content = _lines(store, wanted)
+        content = _lines(store, selection)
     else:
-        content = _content(store, wanted, what, table(form))
+        content = _content(store, selection, what, table(form))
     return StreamingResponse(content, headers=_headers(what, form), media_type=MEDIA_TYPES[form])
 
 
@@ -42,12 +44,12 @@ def rows_of(answer: Any) -> list[dict[str, Any]]:
         case Overview():
             return [_flat(it) for it in answer.series]
         case Live():
-            return [_flat(it) for it in answer.tiles]
-        case WholeMeeting():
+            return [_flat(it) for it in answer.meetings]
+        case MeetingDetail():
             return [summary_row(it.session) for it in answer.lanes]
         case Participant():
             return [summary_row(it) for it in answer.latest]
-        case WholeSession():
+        case SessionDetail():
             head = {"session": answer.summary.session}
             columns = answer.curves.items()
             return [
@@ -83,18 +85,20 @@ def _headers(name: str, form: str) -> dict[str, str]:
     }
 
 
-async def _lines(store: Store, wanted: Wanted) -> AsyncIterator[bytes]:
-    async for session in chosen(store, wanted):
+async def _lines(store: Store, selection: SummaryFilter) -> AsyncIterator[bytes]:
+    async for session in chosen(store, selection):
         yield stored_form(session) + b"\n"
 
 
-async def _content(store: Store, wanted: Wanted, what: str, writer: Table) -> AsyncIterator[bytes]:
+async def _content(
+    store: Store, selection: SummaryFilter, what: str, writer: Table
+) -> AsyncIterator[bytes]:
     if what == "timeline":
-        async for session in chosen(store, wanted):
+        async for session in chosen(store, selection):
             if content := writer.add(list(timeline(session))):
                 yield content
     else:
-        async for found in summary_pages(store, wanted):
+        async for found in summary_pages(store, selection):
             if content := writer.add([summary_row(it) for it in found]):
                 yield content
     yield writer.end()

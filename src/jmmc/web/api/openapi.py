@@ -43,8 +43,8 @@ _PROBLEMS = {
 }
 _IN_PATH: dict[str, tuple[str, dict[str, Any]]] = {
     "id": ("24 hex digits.", {"type": "string", "pattern": "^[0-9a-fA-F]{24}$"}),
-    "uid": ("The id of a browser.", {"type": "string"}),
-    "conf": ("A room, under its name as Jitsi has it.", {"type": "string"}),
+    "participant": ("A participant id: that of one browser.", {"type": "string"}),
+    "room": ("A room, under its name as Jitsi has it.", {"type": "string"}),
 }
 
 

@@ -15,15 +15,15 @@ from jmmc.accounts.tokens import Scope
 from jmmc.alerting.evaluator import firing
 from jmmc.alerting.rules import State
 from jmmc.answers.model import (
-    Compared,
-    Conference,
+    Comparison,
     Live,
     Meeting,
+    MeetingDetail,
     Overview,
     Participant,
+    RoomActivity,
+    SessionDetail,
     Usage,
-    WholeMeeting,
-    WholeSession,
 )
 from jmmc.answers.queries import NotFoundError, Page, Queries
 from jmmc.answers.serialization import encode
@@ -33,10 +33,10 @@ from jmmc.core.errors import StoreError
 from jmmc.core.timestamps import moment
 from jmmc.core.version import __version__
 from jmmc.privacy.pseudonyms import Pseudonyms
-from jmmc.privacy.receipts import Erasure, Subject
+from jmmc.privacy.receipts import Erasure, Subject, SubjectKind
 from jmmc.protocol.identity import is_session_id
 from jmmc.quality.grading import Grade
-from jmmc.quality.summary import DIMENSIONS, FILTERS, Found, Summary, Wanted
+from jmmc.quality.summary import DIMENSIONS, FIELD_OF_FILTER, SearchHit, Summary, SummaryFilter
 from jmmc.quality.timeline import SIGNS_OF_LIFE
 from jmmc.stores import Store
 from jmmc.stores.erasure_receipts import erasures
@@ -114,7 +114,7 @@ _WINDOW = (
         _MOMENT,
     ),
     Parameter("until", "The same; now by default.", _MOMENT),
-    *(_text(it, f"Only sessions with this {it}.") for it in FILTERS if it != "grade"),
+    *(_text(it, f"Only sessions with this {it}.") for it in FIELD_OF_FILTER if it != "grade"),
     Parameter("grade", "Only sessions with this.", {"type": "string", "enum": list(_GRADES)}),
 )
 _PAGING = (
@@ -140,29 +140,29 @@ def operations(
     """Everything that can be asked."""
     by = Parameter("by", "The dimension.", {"type": "string", "enum": list(DIMENSIONS)}, True)
     period = Parameter("period", "Day by default.", {"type": "string", "enum": list(_PERIODS)})
-    text = _text("q", "Part of a conference's name, a participant's uid or an address.")
+    text = _text("q", "Part of a room's name, a participant id or an address.")
 
-    async def usage(asked: "Asked") -> list[Usage]:
+    async def usage(asked: "QueryParameters") -> list[Usage]:
         chosen = asked.one_of("period", _PERIODS, "day")
-        return await queries.usage(chosen, asked.wanted)  # type: ignore[arg-type]
+        return await queries.usage(chosen, asked.selection)  # type: ignore[arg-type]
 
-    async def export(asked: "Asked") -> Response:
+    async def export(asked: "QueryParameters") -> Response:
         what = asked.one_of("what", WHATS, "timeline")
         form = asked.one_of("format", FORMATS, "ndjson")
-        return export_response(store, asked.wanted, what, form)
+        return export_response(store, asked.selection, what, form)
 
-    async def conferences(asked: "Asked") -> Page:
-        return await queries.conferences(asked.wanted, limit=asked.limit, after=asked.cursor)
+    async def rooms(asked: "QueryParameters") -> Page:
+        return await queries.rooms(asked.selection, limit=asked.limit, after=asked.cursor)
 
-    async def sessions(asked: "Asked") -> Page:
-        return await queries.sessions(asked.wanted, limit=asked.limit, after=asked.cursor)
+    async def sessions(asked: "QueryParameters") -> Page:
+        return await queries.sessions(asked.selection, limit=asked.limit, after=asked.cursor)
 
-    async def conference(asked: "Asked", conf: str) -> list[Meeting]:
-        stored = asked.names.wanted_conf(conf)
-        wanted = msgspec.structs.replace(asked.wanted, conf=stored)
-        found = await queries.meetings(wanted)
+    async def conference(asked: "QueryParameters", room: str) -> list[Meeting]:
+        stored = asked.names.stored_room(room)
+        selection = msgspec.structs.replace(asked.selection, room=stored)
+        found = await queries.meetings(selection)
         if not found:
-            raise NotFoundError(f"conference {conf}: nobody was there in this time")
+            raise NotFoundError(f"room {room}: nobody was there in this time")
         return found
 
     def erasing(
@@ -182,7 +182,7 @@ def operations(
             "/overview",
             "Now and a window: how many, for how long, and how they fared.",
             Overview,
-            lambda asked: queries.overview(asked.wanted),
+            lambda asked: queries.overview(asked.selection),
             _WINDOW,
         ),
         Operation(
@@ -198,30 +198,30 @@ def operations(
             lambda asked: firing(store.reports),
         ),
         Operation(
-            "/conferences",
+            "/rooms",
             "Rooms, the latest first.",
-            Conference,
-            conferences,
+            RoomActivity,
+            rooms,
             (*_WINDOW, *_PAGING),
         ),
         Operation(
-            "/conferences/{conf}",
+            "/rooms/{room}",
             "The meetings in a room.",
             list[Meeting],
             conference,
-            _without("conf", _WINDOW),
+            _without("room", _WINDOW),
         ),
         Operation(
             "/meetings",
             "Meetings, the latest first.",
             list[Meeting],
-            lambda asked: queries.meetings(asked.wanted),
+            lambda asked: queries.meetings(asked.selection),
             _WINDOW,
         ),
         Operation(
             "/meetings/{id}",
             "A meeting, with everybody's time line and bad spells.",
-            WholeMeeting,
+            MeetingDetail,
             lambda asked, session: queries.meeting(_session_id(session)),
         ),
         Operation(
@@ -230,21 +230,23 @@ def operations(
         Operation(
             "/sessions/{id}",
             "A session: its curves, its spells, and who else was bad then.",
-            WholeSession,
+            SessionDetail,
             lambda asked, session: queries.session(_session_id(session)),
         ),
         Operation(
-            "/participants/{uid}",
-            "All sessions of a browser.",
+            "/participants/{participant}",
+            "All sessions of a participant: one browser.",
             Participant,
-            lambda asked, uid: queries.participant(asked.names.wanted_uid(uid), asked.wanted),
-            _without("uid", _WINDOW),
+            lambda asked, browser_id: queries.participant(
+                asked.names.stored_browser_id(browser_id), asked.selection
+            ),
+            _without("participant", _WINDOW),
         ),
         Operation(
             "/compare",
             "Grades by browser, region, network and the like, with intervals.",
-            list[Compared],
-            lambda asked: queries.compare(asked.one_of("by", DIMENSIONS, None), asked.wanted),
+            list[Comparison],
+            lambda asked: queries.compare(asked.one_of("by", DIMENSIONS, None), asked.selection),
             (by, *_WINDOW),
         ),
         Operation(
@@ -253,7 +255,7 @@ def operations(
         Operation(
             "/search",
             "As one types.",
-            list[Found],
+            list[SearchHit],
             lambda asked: queries.search(asked.text("q") or ""),
             (text,),
         ),
@@ -271,14 +273,16 @@ def operations(
             "export",
         ),
         erasing(
-            "/participants/{uid}",
-            "Erase everything about a browser. Needs a token that may erase; takes seconds.",
-            lambda names, uid: Subject("uid", names.wanted_uid(uid)),
+            "/participants/{participant}",
+            "Erase everything about a participant. Needs a token that may erase; takes seconds.",
+            lambda names, browser_id: Subject(
+                SubjectKind.PARTICIPANT, names.stored_browser_id(browser_id)
+            ),
         ),
         erasing(
-            "/conferences/{conf}",
+            "/rooms/{room}",
             "Erase everything about a room, under its name as Jitsi has it.",
-            lambda names, conf: Subject("conf", names.wanted_conf(conf)),
+            lambda names, room: Subject(SubjectKind.ROOM, names.stored_room(room)),
         ),
         Operation(
             "/erasures",
@@ -290,7 +294,7 @@ def operations(
     ]
 
 
-class Asked:
+class QueryParameters:
     """The query string of one request, checked. Raises `Problem`."""
 
     def __init__(
@@ -307,16 +311,18 @@ class Asked:
         self._now = now
 
     @property
-    def wanted(self) -> Wanted:
+    def selection(self) -> SummaryFilter:
         """Filters and window; a day by default."""
         until = self._moment("until", int(self._now))
         since = self._moment("since", until - _DAY)
         filters: dict[str, Any] = {
-            it: value for it in FILTERS if (value := self._given.get(it)) is not None
+            field: value
+            for name, field in FIELD_OF_FILTER.items()
+            if (value := self._given.get(name)) is not None
         }
         if "grade" in filters:
             self.one_of("grade", _GRADES, None)
-        return self.names.wanted(Wanted(since=since, until=until, **filters))
+        return self.names.as_stored(SummaryFilter(since=since, until=until, **filters))
 
     @property
     def limit(self) -> int:
@@ -415,7 +421,7 @@ def _door(
         try:
             await collector.open()
             await access.check(request, operation.scope, clock())
-            asked = Asked(request, operation, clock(), collector.pseudonyms)
+            asked = QueryParameters(request, operation, clock(), collector.pseudonyms)
             exports = operation.scope == "export"
             form = "json" if exports else asked.one_of("format", ("json", *FORMATS), "json")
             answer = await operation.ask(asked, *(request.path_params[it] for it in names))

@@ -9,8 +9,8 @@ from jmmc.collector import Collector
 from jmmc.core.errors import SettingsError
 from jmmc.settings import Settings
 from jmmc.stores import Store, configured_store
-from jmmc.web.browser.endpoints import BrowserDoors
-from jmmc.web.browser.health import OpsDoors
+from jmmc.web.browser.endpoints import BrowserEndpoints
+from jmmc.web.browser.health import HealthEndpoints
 from jmmc.web.http import Door, Message, Receive, Request, Scope, Send, answer_json, encode
 
 
@@ -36,7 +36,7 @@ class MetricsCollector:
             store = configured_store(settings, spool="spool_dir" in settings.model_fields_set)
         self.secret = resolve_secret(settings)
         self.collector = _collector(settings, store, self.secret)
-        browser, ops = BrowserDoors(self.collector), OpsDoors(self.collector)
+        browser, ops = BrowserEndpoints(self.collector), HealthEndpoints(self.collector)
         scripts = {"/getClient": browser.client, "/getEmbedder": browser.embedder}
         self._doors: dict[str, dict[str, Door]] = {
             "/push": {"POST": browser.push, "OPTIONS": browser.preflight},

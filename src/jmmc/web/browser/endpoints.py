@@ -29,7 +29,7 @@ STATUS: dict[Reason, int] = {
 }
 
 
-class BrowserDoors:
+class BrowserEndpoints:
     """`GET getClient` and `getEmbedder`, `POST push` and `GET objectId` of one collector."""
 
     def __init__(self, collector: Collector) -> None:

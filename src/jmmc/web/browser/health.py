@@ -6,7 +6,7 @@ from jmmc.core.version import __version__
 from jmmc.web.http import Request, Send, answer_json, encode
 
 
-class OpsDoors:
+class HealthEndpoints:
     """`GET healthz` and `GET readyz` of one collector."""
 
     def __init__(self, collector: Collector) -> None:

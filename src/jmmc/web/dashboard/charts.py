@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 import msgspec
 
-from jmmc.answers.model import WholeSession
+from jmmc.answers.model import SessionDetail
 
 
 class Plot(NamedTuple):
@@ -50,7 +50,7 @@ PLOTS = (
 )
 
 
-def curves_of(whole: WholeSession) -> str:
+def curves_of(whole: SessionDetail) -> str:
     """What the script of the page draws, as JSON."""
     names = [name for plot in PLOTS for name, _ in plot.series]
     content = {
@@ -60,6 +60,6 @@ def curves_of(whole: WholeSession) -> str:
         "spells": [
             (it.spell.start, it.spell.end, it.spell.grade.name.lower()) for it in whole.spells
         ],
-        "marks": [at for at, _ in whole.happenings],
+        "marks": [at for at, _ in whole.events],
     }
     return msgspec.json.encode(content).decode().replace("<", "\\u003c")

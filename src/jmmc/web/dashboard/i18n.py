@@ -6,7 +6,7 @@ from functools import cache
 from importlib.resources import files
 from urllib.parse import unquote
 
-from jmmc.quality.attribution import Blame
+from jmmc.quality.attribution import Attribution
 
 LANGUAGES = ("en", "fr")
 
@@ -18,15 +18,15 @@ def words(language: str) -> dict[str, str]:
     return dict(tomllib.loads(text))
 
 
-def fault(blame: Blame, say: Callable[[str], str]) -> str:
-    """Whose fault a bad spell was, as a sentence with its numbers."""
-    it = blame.scope
-    return say(f"verdict {blame.verdict}").format(
-        bad=it.bad - 1,
-        others=it.known - 1,
-        value=unquote(it.value),
-        elsewhere_bad=it.others_bad,
-        elsewhere=it.others_known,
+def cause_sentence(attribution: Attribution, say: Callable[[str], str]) -> str:
+    """The likely cause of a bad spell, as a sentence with its numbers."""
+    scope = attribution.scope
+    return say(f"cause {attribution.cause}").format(
+        bad=scope.bad - 1,
+        others=scope.known - 1,
+        value=unquote(scope.value),
+        elsewhere_bad=scope.others_bad,
+        elsewhere=scope.others_known,
     )
 
 

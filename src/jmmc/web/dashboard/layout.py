@@ -12,9 +12,9 @@ from jmmc.answers.model import Grades
 from jmmc.core.timestamps import iso
 from jmmc.core.version import __version__
 from jmmc.privacy.pseudonyms import as_jitsi_has_it
-from jmmc.quality.summary import FILTERS, network_of
+from jmmc.quality.summary import FIELD_OF_FILTER, network_of
 from jmmc.web.dashboard.formatting import duration, number, percent
-from jmmc.web.dashboard.i18n import LANGUAGES, chosen, fault, words
+from jmmc.web.dashboard.i18n import LANGUAGES, cause_sentence, chosen, words
 from jmmc.web.dashboard.svg import bar, heat_row, interval, lane, length
 from jmmc.web.security.access import Caller
 from jmmc.web.security.sessions import SignIn
@@ -55,10 +55,10 @@ class Layout:
             percent=percent,
             number=number,
             duration=duration,
-            fault=fault,
-            conf_of=as_jitsi_has_it,
+            cause_sentence=cause_sentence,
+            room_name=as_jitsi_has_it,
             around=_around,
-            named=lambda happenings, _: [(at, _(what)) for at, what in happenings],
+            named=lambda events, _: [(at, _(what)) for at, what in events],
             network_of=network_of,
             grades_of=lambda it: Grades.of(it["good"], it["fair"], it["poor"], 0),
         )
@@ -115,7 +115,7 @@ class Layout:
         api = context.get("api")
         asked_of_api: dict[str, str] = {}
         if api and api.split("/")[0] in _WINDOWED:
-            knows = {"since", "until", *FILTERS, *(["by"] if api == "compare" else [])}
+            knows = {"since", "until", *FIELD_OF_FILTER, *(["by"] if api == "compare" else [])}
             asked_of_api = {key: it for key, it in query.items() if key in knows}
             if api == "compare":
                 asked_of_api.setdefault("by", str(context["by"]))
@@ -135,8 +135,8 @@ class Layout:
             "here": request.url.path,
             "path": request.url.path.removeprefix(request.scope.get("root_path", "")),
             "query": query,
-            "filters": [it for it in FILTERS if it in query],
-            "filters_known": FILTERS,
+            "filters": [it for it in FIELD_OF_FILTER if it in query],
+            "filters_known": tuple(FIELD_OF_FILTER),
             "windows": _WINDOWS,
             "with_query": with_query,
             "api_query": lambda **more: "?" + urlencode({**asked_of_api, **more}),

@@ -13,7 +13,7 @@ from jmmc.answers.queries import Queries
 from jmmc.collector import Collector
 from jmmc.core.errors import StoreError
 from jmmc.web.dashboard.layout import HEADERS, Layout
-from jmmc.web.dashboard.shared_view import Glance
+from jmmc.web.dashboard.shared_view import SharedView
 from jmmc.web.security.access import Access, Caller
 
 _REFRESH = 5.0  # Seconds between two events.
@@ -23,7 +23,7 @@ _MEETINGS = 120  # Drawn at the most, the worst: 500 hold up the loop for 0.15 s
 _LINE = re.compile("\\r\\n|\\r|\\n")  # What ends a line of server-sent events.
 
 
-class Ongoing:
+class LivePages:
     """Each page, and what changes of it as server-sent events. `clock` gives Unix seconds."""
 
     def __init__(
@@ -40,8 +40,8 @@ class Ongoing:
         self._queries = queries
         self._layout = layout
         self._clock = clock
-        self._now = Glance(self._live, seconds=_KEPT)
-        self._condition = Glance(self._since_before, seconds=_KEPT)
+        self._now = SharedView(self._live, seconds=_KEPT)
+        self._condition = SharedView(self._since_before, seconds=_KEPT)
         self._before = (collector.began, 0)
 
     async def now(self, request: Request, caller: Caller) -> Response:
@@ -91,7 +91,7 @@ class Ongoing:
             "began": int(self._collector.began),
         }
 
-    def _events(self, request: Request, caller: Caller, name: str, glance: Glance) -> Response:
+    def _events(self, request: Request, caller: Caller, name: str, glance: SharedView) -> Response:
         """A part of a page, again and again.
 
         Who reads slowly is not waited for by anybody, and misses what was in between: the next

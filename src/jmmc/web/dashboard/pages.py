@@ -13,21 +13,21 @@ from starlette.responses import RedirectResponse, Response
 from starlette.routing import BaseRoute, Route
 
 from jmmc.accounts.tokens import Scope
-from jmmc.answers.model import FEW, Compared
+from jmmc.answers.model import FEW, Comparison
 from jmmc.answers.queries import NotFoundError, Queries
 from jmmc.collector import Collector
 from jmmc.core.errors import StoreError
 from jmmc.core.tasks import stop
 from jmmc.core.timestamps import moment
-from jmmc.privacy.receipts import Subject
-from jmmc.quality.summary import DIMENSIONS, FILTERS, Wanted
+from jmmc.privacy.receipts import Subject, SubjectKind
+from jmmc.quality.summary import DIMENSIONS, FIELD_OF_FILTER, SummaryFilter
 from jmmc.quality.timeline import SIGNS_OF_LIFE
 from jmmc.web.dashboard.account import Account
 from jmmc.web.dashboard.assets import static_files
 from jmmc.web.dashboard.charts import PLOTS, curves_of
 from jmmc.web.dashboard.forms import read_form
 from jmmc.web.dashboard.layout import HEADERS, Layout
-from jmmc.web.dashboard.live import Ongoing
+from jmmc.web.dashboard.live import LivePages
 from jmmc.web.problems import Problem
 from jmmc.web.security.access import Access, Caller
 from jmmc.web.security.sessions import COOKIE, SignIn
@@ -66,7 +66,7 @@ class Pages:
         self._signin = signin
         self._clock = clock
         self._layout = Layout(signin)
-        self._ongoing = Ongoing(collector, access, self._queries, self._layout, clock=clock)
+        self._ongoing = LivePages(collector, access, self._queries, self._layout, clock=clock)
         self._account = Account(collector, access, signin, self._layout, clock=clock)
 
     def routes(self) -> list[BaseRoute]:
@@ -78,7 +78,7 @@ class Pages:
             "/overview": self._begun("Overview", self.overview),
             "/meetings/{id}": self.meeting,
             "/sessions/{id}": self.session,
-            "/participants/{uid}": self.participant,
+            "/participants/{participant}": self.participant,
             "/compare": self._begun("Compare", self.compare),
             "/find": self.find,
             "/health": ongoing.health,
@@ -94,12 +94,14 @@ class Pages:
 
     async def overview(self, request: Request, caller: Caller) -> Response:
         """A window of time."""
-        wanted = self._wanted(request)
-        assert wanted.since is not None
-        assert wanted.until is not None
-        length = wanted.until - wanted.since
-        before = msgspec.structs.replace(wanted, since=wanted.since - length, until=wanted.since)
-        whole = await self._queries.whole_overview(wanted, "network", worst=_WORST)
+        selection = self._selection(request)
+        assert selection.since is not None
+        assert selection.until is not None
+        length = selection.until - selection.since
+        before = msgspec.structs.replace(
+            selection, since=selection.since - length, until=selection.since
+        )
+        whole = await self._queries.overview_detail(selection, "network", worst=_WORST)
         return self._layout.page(
             request,
             caller,
@@ -108,7 +110,7 @@ class Pages:
             before=await self._queries.overview(before),
             networks=_worst(whole.compared),
             heat=msgspec.json.encode(whole.heat).decode(),
-            regions=await self._queries.heat_by("region", wanted),
+            regions=await self._queries.heat_by("region", selection),
             spread=whole.spread,
             api="overview",
         )
@@ -144,16 +146,16 @@ class Pages:
 
     async def participant(self, request: Request, caller: Caller) -> Response:
         """All stays of a browser."""
-        uid = self._names.wanted_uid(request.path_params["uid"])
-        found = await self._queries.participant(uid, self._wanted(request))
+        browser_id = self._names.stored_browser_id(request.path_params["participant"])
+        found = await self._queries.participant(browser_id, self._selection(request))
         return self._layout.page(
-            request, caller, "participant.html", found=found, api=f"participants/{uid}"
+            request, caller, "participant.html", found=found, api=f"participants/{browser_id}"
         )
 
     async def compare(self, request: Request, caller: Caller) -> Response:
         """By a dimension."""
         by = request.query_params.get("by", "network")
-        compared = await self._queries.compare(by, self._wanted(request))
+        compared = await self._queries.compare(by, self._selection(request))
         return self._layout.page(
             request, caller, "compare.html", compared=compared, by=by, dimensions=DIMENSIONS,
             api="compare",
@@ -162,18 +164,18 @@ class Pages:
     async def find(self, request: Request, caller: Caller) -> Response:
         """One box; without script, a form."""
         text = request.query_params.get("q", "")
-        wanted = self._wanted(request)
+        selection = self._selection(request)
         after = request.query_params.get("cursor") or None
         # Who looks for a name wants those that have it, not all sessions below them.
-        lists = not text or any(request.query_params.get(it) for it in FILTERS)
+        lists = not text or any(request.query_params.get(it) for it in FIELD_OF_FILTER)
         return self._layout.page(
             request,
             caller,
             "find.html",
             text=text,
             found=await self._queries.search(text),
-            meetings=(await self._queries.meetings(wanted))[:_LISTED] if wanted.conf else [],
-            page=await self._queries.sessions(wanted, limit=_LISTED, after=after)
+            meetings=(await self._queries.meetings(selection))[:_LISTED] if selection.room else [],
+            page=await self._queries.sessions(selection, limit=_LISTED, after=after)
             if lists
             else None,
             api="sessions" if lists else "search",
@@ -191,19 +193,24 @@ class Pages:
             if request.method == "POST"
             else dict(request.query_params)
         )
-        uid, conf = given.get("uid", "").lower(), given.get("conf", "")
-        if bool(uid) == bool(conf):
-            raise ValueError("expected a uid or a conf")
-        uid, conf = uid and self._names.wanted_uid(uid), conf and self._names.wanted_conf(conf)
+        browser_id, room = given.get("participant", "").lower(), given.get("room", "")
+        if bool(browser_id) == bool(room):
+            raise ValueError("expected a participant or a room")
+        browser_id, room = (
+            browser_id and self._names.stored_browser_id(browser_id),
+            room and self._names.stored_room(room),
+        )
         receipt = None
         if request.method == "POST":
             if not self._signin.is_form_of(caller.name, given.get("form")):
                 raise ValueError("this form is too old or not of this page")
             receipt = await self._collector.forget(
-                Subject("uid", uid) if uid else Subject("conf", conf)
+                Subject(SubjectKind.PARTICIPANT, browser_id)
+                if browser_id
+                else Subject(SubjectKind.ROOM, room)
             )
         return self._layout.page(
-            request, caller, "forget.html", uid=uid, conf=conf, receipt=receipt
+            request, caller, "forget.html", browser_id=browser_id, room=room, receipt=receipt
         )
 
     def _door(self, page: _Page, scope: Scope = "read") -> _Door:
@@ -283,16 +290,18 @@ class Pages:
         signed_in = self._signin.read(request.cookies.get(COOKIE))
         return Caller(signed_in.name if signed_in else "", ())
 
-    def _wanted(self, request: Request) -> Wanted:
+    def _selection(self, request: Request) -> SummaryFilter:
         given = request.query_params
         now = int(self._clock())
         until = moment(given["until"], now) if given.get("until") else now
         since = moment(given["since"], now) if given.get("since") else until - _DAY
-        filters: dict[str, Any] = {it: given[it] for it in FILTERS if given.get(it)}
-        return self._names.wanted(Wanted(since=since, until=until, **filters))
+        filters: dict[str, Any] = {
+            field: given[name] for name, field in FIELD_OF_FILTER.items() if given.get(name)
+        }
+        return self._names.as_stored(SummaryFilter(since=since, until=until, **filters))
 
 
-def _worst(compared: Sequence[Compared]) -> list[Compared]:
+def _worst(compared: Sequence[Comparison]) -> list[Comparison]:
     """Those of whom the share of poor time is surely large: by the low end of its interval."""
     enough = [it for it in compared if it.sessions >= FEW and it.grades.poor_share]
     return nlargest(_WORST, enough, key=lambda it: (it.poor_interval[0], it.sessions))

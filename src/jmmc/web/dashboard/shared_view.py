@@ -7,7 +7,7 @@ from typing import Any
 from jmmc.core.errors import StoreError
 
 
-class Glance:
+class SharedView:
     """What `look` finds, kept for `seconds`; a failure too, for nobody should wait for it again."""
 
     def __init__(self, look: Callable[[], Awaitable[dict[str, Any]]], *, seconds: float) -> None:

@@ -6,7 +6,7 @@ from markupsafe import Markup, escape
 
 from jmmc.answers.model import Grades, HeatRow
 from jmmc.quality.grading import Grade
-from jmmc.quality.summary import Stretch
+from jmmc.quality.summary import GradeSpan
 
 _WIDTH = 1000  # Units; the page stretches it.
 _HEIGHT = 24
@@ -15,11 +15,11 @@ _HEIGHTS = {Grade.UNKNOWN: 3, Grade.GOOD: 8, Grade.FAIR: 16, Grade.POOR: 24}
 
 
 def lane(
-    stretches: Sequence[Stretch],
+    stretches: Sequence[GradeSpan],
     since: int,
     until: int,
     title: str,
-    happenings: Sequence[tuple[int, str]] = (),
+    events: Sequence[tuple[int, str]] = (),
     edges: Sequence[tuple[int, str]] = (),
 ) -> Markup:
     """A time line from `since` to `until`, coloured and as tall as the grade is bad.
@@ -45,7 +45,7 @@ def lane(
         x = min(max((at - since) * _WIDTH / length, 1.0), _WIDTH - 1.0)
         line = Markup('<rect class="edge" x="{:.1f}" y="0" width="1.5" height="{}">{}</rect>')
         parts.append(line.format(x - 0.75, _HEIGHT, Markup("<title>{}</title>").format(what)))
-    for at, what in happenings:
+    for at, what in events:
         if since <= at <= until:
             x = (at - since) * _WIDTH / length
             mark = Markup('<path class="mark" d="M{:.1f} 0h6l-3 8z"><title>{}</title></path>')

@@ -66,15 +66,15 @@ def demo_routes(settings: Settings, collector: Collector) -> list[BaseRoute]:
         return pages[request.url.path.removeprefix(request.scope.get("root_path", ""))]
 
     async def stored(request: Request) -> Response:
-        conf = request.query_params.get("conf", "")
-        if not _CONF.fullmatch(conf):
+        room = request.query_params.get("room", "")
+        if not _CONF.fullmatch(room):
             return _json(400, {"error": "bad_conf", "detail": "only the demo's own conferences"})
         try:
             await collector.open()
             sessions = [
                 it
                 async for it in collector.store.sessions(
-                    SessionFilter(conf=collector.pseudonyms.wanted_conf(conf))
+                    SessionFilter(room=collector.pseudonyms.stored_room(room))
                 )
             ]
         except StoreError as error:
@@ -92,7 +92,7 @@ def _stored_form(session: Session) -> dict[str, Any]:
         | json.loads(it.readings)
         for it in session.samples
     ]
-    return {"_id": session.id, "conf": session.conf, "uid": session.uid, "m": elements}
+    return {"_id": session.id, "conf": session.room, "uid": session.browser_id, "m": elements}
 
 
 def _page(settings: Settings) -> str:

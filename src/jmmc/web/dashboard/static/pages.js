@@ -276,7 +276,7 @@ for (const button of document.querySelectorAll("[data-curves]")) {
       if (!session.times.length) return;
       drawCurves(panel, {
         times: session.times.map(seconds), end: seconds(session.summary.ended), curves: session.curves,
-        spells: session.spells.map((it) => [seconds(it.spell.start), seconds(it.spell.end), it.spell.grade]), marks: session.happenings.map((it) => seconds(it.at)),
+        spells: session.spells.map((it) => [seconds(it.spell.start), seconds(it.spell.end), it.spell.grade]), marks: session.events.map((it) => seconds(it.at)),
       }, [Number(button.dataset.since), Number(button.dataset.until)], seen); // A dozen plots at once would be a jerk.
     } catch {
       panel.textContent = known.failed;

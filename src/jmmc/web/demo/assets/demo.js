@@ -73,7 +73,7 @@ async function readStore() {
   const asked = conf;
   const { ack } = ledger;
   try {
-    const response = await readFetch(`demo/stored?conf=${asked}`, { cache: "no-store" });
+    const response = await readFetch(`demo/stored?room=${asked}`, { cache: "no-store" });
     if (!response.ok) throw new Error(String(response.status));
     const sessions = await response.json();
     if (asked !== conf) return;

@@ -1,0 +1,19 @@
+"""Which columns a store has of each summary, and under which names."""
+
+import msgspec
+
+from jmmc.quality.summary import DIMENSIONS, Summary
+
+_STORED = {field.name: field.encode_name for field in msgspec.structs.fields(Summary)}
+
+SUMMARY_COLUMNS = (
+    *("session", "room", "browser_id", "began", "ended", "last", "running", "grade"),
+    *("good", "fair", "poor", "unknown"),
+    *DIMENSIONS,
+)
+"""Fields of a summary that can be asked for by themselves (`Reports.facts`) or filtered by."""
+
+
+def column(field: str) -> str:
+    """The stored name of a field of a summary."""
+    return _STORED.get(field, field)
