@@ -54,7 +54,7 @@ class Stage:
             self.page.clock.install()
         self.page.route(f"{_ORIGIN}/**", self._serve)
         self.page.goto(f"{_ORIGIN}/jitsi.html")
-        report = next(it["stats"] for it in reports() if it["who"] == "A")
+        report = next(item["stats"] for item in reports() if item["who"] == "A")
         self.page.evaluate(_PLAY, [stats_of(*_SETUP), report, script])
         if script:
             self.page.wait_for_function("!!window.__jmmc")
@@ -109,7 +109,7 @@ def _play(browser: Browser, minutes: int, *, script: bool, online: bool = True) 
 def _busy_seconds(cdp: CDPSession) -> float:
     """How long the main thread has been at work so far."""
     metrics = cdp.send("Performance.getMetrics")["metrics"]
-    return float(next(it["value"] for it in metrics if it["name"] == "TaskDuration"))
+    return float(next(metric["value"] for metric in metrics if metric["name"] == "TaskDuration"))
 
 
 def _cost(browser: Browser) -> float:
@@ -132,13 +132,13 @@ def _cost(browser: Browser) -> float:
 def _ancestor() -> dict[str, float]:
     """Bytes a minute that the ancestor's script sent, by recorded scenario."""
     by_scenario: dict[str, list[dict[str, Any]]] = defaultdict(list)
-    for it in v1_bodies():
-        by_scenario[it["scenario"]].append(it)
+    for v1_body in v1_bodies():
+        by_scenario[v1_body["scenario"]].append(v1_body)
     found = {}
     for scenario, sent in by_scenario.items():
         minutes = (sent[-1]["at"] - sent[0]["at"]) / 60_000
         if minutes > 0.9:
-            found[scenario] = sum(len(it["raw"].encode()) for it in sent[1:]) / minutes
+            found[scenario] = sum(len(item["raw"].encode()) for item in sent[1:]) / minutes
     return found
 
 
@@ -151,8 +151,10 @@ def main() -> None:
             executable_path=CHROMIUM, args=CHROMIUM_OPTIONS, headless=True
         )
         cost = _cost(browser)
-        bare, long = (_play(browser, minutes, script=it) for it in (False, True))
-        bare_early, early = (_play(browser, minutes // 6, script=it) for it in (False, True))
+        bare, long = (_play(browser, minutes, script=number) for number in (False, True))
+        bare_early, early = (
+            _play(browser, minutes // 6, script=number) for number in (False, True)
+        )
         away = _play(browser, minutes, script=True, online=False)
         browser.close()
     rows = {
@@ -166,7 +168,7 @@ def main() -> None:
         "bodies, bytes a minute": sum(map(len, long.bodies)) / minutes,
         "script, bytes gzipped": len(Script(Settings()).gzip.body),
     }
-    rows |= {f"the ancestor's bodies: {name}": it for name, it in _ancestor().items()}
+    rows |= {f"the ancestor's bodies: {name}": value for name, value in _ancestor().items()}
     print("| what | figure |\n|---|---|")
     for name, figure in rows.items():
         print(f"| {name} | {figure:,.1f} |")

@@ -117,7 +117,9 @@ class Crowd:
     ) -> None:
         chance = random.Random(seed)
         lives = _lives(seed)
-        self.browsers = [Browser(it, lives[it % len(lives)], chance) for it in range(size)]
+        self.browsers = [
+            Browser(number, lives[number % len(lives)], chance) for number in range(size)
+        ]
         self.figures = Figures()
         self.sampling = True
         self._chance = chance
@@ -160,7 +162,7 @@ class Crowd:
     @property
     def held(self) -> int:
         """Samples that are not confirmed."""
-        return sum(len(it.queue) for it in self.browsers)
+        return sum(len(browser.queue) for browser in self.browsers)
 
     def _begin(self, browser: Browser, now: float) -> None:
         if browser.busy or not browser.queue or now < browser.not_before:
@@ -233,7 +235,7 @@ def _lives(seed: int) -> list[list[bytes]]:
     """The samples of some stays, as what follows `seq` and `age` in a push."""
     scenario = Scenario(_LIVES, _LIVES // 5, 240, seed, 0)
     return [
-        [_rest(it) for it in life.session.samples]
+        [_rest(sample) for sample in life.session.samples]
         for life in simulate(scenario)
         if len(life.session.samples) > 2
     ]

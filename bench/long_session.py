@@ -35,7 +35,10 @@ async def main() -> None:
             await _measure(store, mongod, 0, "warm-up")
             print("| push number | ms a batch of 50 pushes | mongod CPU ms a push |")
             print("|---|---|---|")
-            figures = [await _measure(store, mongod, it, f"{it:,}") for it in (10, 1000, 20_000)]
+            figures = [
+                await _measure(store, mongod, number, f"{number:,}")
+                for number in (10, 1000, 20_000)
+            ]
             times, cpus = zip(*figures, strict=True)
             print(f"\nlargest / smallest: {max(times) / min(times):.2f} in time, ", end="")
             print(f"{max(cpus) / min(cpus):.2f} in CPU")
@@ -47,13 +50,13 @@ async def main() -> None:
 async def _measure(
     store: MongoStore, mongod: Mongod, number: int, name: str
 ) -> tuple[float, float]:
-    sessions = [f"{number:08x}{it:016x}" for it in range(_SESSIONS)]
+    sessions = [f"{number:08x}{item:016x}" for item in range(_SESSIONS)]
     for first in range(0, number, 500):
         seqs = range(first, min(first + 500, number))
-        await store.append([_push(it, *seqs) for it in sessions])
+        await store.append([_push(session, *seqs) for session in sessions])
     began, cpu = time.perf_counter(), mongod.cpu()
     for seq in range(number, number + SAMPLES):
-        await store.append([_push(it, seq) for it in sessions])
+        await store.append([_push(session, seq) for session in sessions])
     took = (time.perf_counter() - began) / SAMPLES * 1000
     used = (mongod.cpu() - cpu) / SAMPLES / _SESSIONS * 1000
     if name != "warm-up":

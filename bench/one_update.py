@@ -20,7 +20,7 @@ class OneUpdateStore(MongoStore):
         return list(await asyncio.gather(*map(self._update, pushes)))
 
     async def _update(self, push: Push) -> Receipt:
-        elements = [element(it) for it in push.samples]
+        elements = [element(sample) for sample in push.samples]
         update: Document = {
             "$push": {"m": {"$each": elements}},
             "$setOnInsert": new_document(push, 0, push.samples[0].ts),

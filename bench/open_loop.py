@@ -90,7 +90,7 @@ class AlertEvaluator:
         times = ""
         if figures.delays:
             times = f"{figures.percentile(50):.1f} / {figures.percentile(99):.1f}"
-        others = {it: n for it, n in figures.outcomes.items() if it != "confirmed"}
+        others = {value: n for value, n in figures.outcomes.items() if value != "confirmed"}
         print(
             f"| {at:.0f} | {figures.outcomes['confirmed'] / seconds:,.0f} | {times} | "
             f"{self.crowd.held:,} | {(now.cpu - before.cpu) / seconds:.2f} | {now.rss:.0f} | "
@@ -101,11 +101,11 @@ class AlertEvaluator:
     def whole(self, first: int = 0) -> Figures:
         """All rows from the first one on, in one."""
         whole = Figures()
-        for it in self.rows[first:]:
-            whole.outcomes += it.outcomes
-            whole.delays += it.delays
-            whole.confirmed += it.confirmed
-            whole.sampled += it.sampled
+        for row in self.rows[first:]:
+            whole.outcomes += row.outcomes
+            whole.delays += row.delays
+            whole.confirmed += row.confirmed
+            whole.sampled += row.sampled
         return whole
 
 
@@ -145,8 +145,8 @@ def conclude(watch: AlertEvaluator) -> None:
     whole = watch.whole()
     stored = _stored(watch.folder / "calls.db")
     missing = sum(
-        max(0, it.sampled - len(it.queue) - stored[it.room, it.browser_id])
-        for it in watch.crowd.browsers
+        max(0, browser.sampled - len(browser.queue) - stored[browser.room, browser.browser_id])
+        for browser in watch.crowd.browsers
     )
     first, last = watch.looks[min(6, len(watch.looks) - 1)], watch.looks[-1]
     print(
@@ -154,7 +154,7 @@ def conclude(watch: AlertEvaluator) -> None:
         f"delay p50 {whole.percentile(50):.1f}, p99 {whole.percentile(99):.1f}, "
         f"p99.9 {whole.percentile(99.9):.1f} ms; {dict(whole.outcomes)}\n"
         f"RSS after a minute {first.rss:.0f} MB, at most "
-        f"{max(it.rss for it in watch.looks):.0f} MB, at the end {last.rss:.0f} MB\n"
+        f"{max(look.rss for look in watch.looks):.0f} MB, at the end {last.rss:.0f} MB\n"
         f"stored {sum(stored.values()):,}; confirmed and missing: {max(0, missing)}; "
         f"still held by browsers: {watch.crowd.held}",
         flush=True,
@@ -185,7 +185,7 @@ def _stored(path: Path) -> Counter[tuple[bytes, bytes]]:
 
 
 def _megabytes(files: Iterable[Path]) -> float:
-    return sum(it.stat().st_size for it in files) / 2**20
+    return sum(file.stat().st_size for file in files) / 2**20
 
 
 def _options() -> argparse.Namespace:

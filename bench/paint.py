@@ -159,8 +159,8 @@ def _show_paints(browser: Browser, there: str, rounds: int) -> None:
     print("|---|---|---|---|---|")
     for name, path in _paths(there).items():
         seen = [_painted(browser, there + path) for _ in range(rounds)]
-        server, paint, done = (statistics.median(its) for its in zip(*seen, strict=True))
-        worst = max(it[1] for it in seen)
+        server, paint, done = (statistics.median(item) for item in zip(*seen, strict=True))
+        worst = max(item[1] for item in seen)
         print(f"| {name} | {server:.0f} | {paint:.0f} | {worst:.0f} | {done:.0f} |", flush=True)
 
 
@@ -206,13 +206,13 @@ class Click(NamedTuple):
 def _clicks(paths: dict[str, str]) -> list[Click]:
     sorts = [
         Click(
-            f"sort networks, {it}",
-            paths[f"compare networks, {it}"],
+            f"sort networks, {window}",
+            paths[f"compare networks, {window}"],
             "click",
             "document.querySelector('th[aria-sort]')",
             lambda page: page.get_by_role("button", name="minutes").click(),
         )
-        for it in _WINDOWS
+        for window in _WINDOWS
     ]
     return [
         *sorts,
@@ -251,14 +251,14 @@ def _show_clicks(browser: Browser, there: str, rounds: int) -> None:
     paths = _paths(there)
     print(f"\n| ms until the frame that shows it | median | worst of {rounds} |")
     print("|---|---|---|")
-    for it in _clicks(paths):
+    for click in _clicks(paths):
         seen = []
         for _ in range(rounds):
-            with _open(browser, there + it.path) as page:
-                page.evaluate(_WATCH, [it.event, it.shown])
-                it.act(page)
+            with _open(browser, there + click.path) as page:
+                page.evaluate(_WATCH, [click.event, click.shown])
+                click.act(page)
                 seen.append(page.evaluate("window.shown"))
-        _row(it.name, seen)
+        _row(click.name, seen)
     for name in ("overview, day", "overview, month"):
         seen = []
         for _ in range(rounds):

@@ -67,7 +67,7 @@ async def _show(small: str, large: str) -> None:
     print("|---|---|---|---|---|")
     figures = [await _measure(open_store(url)) for url in (small, large)]
     for name, asked in _ASKED.items():
-        a, b = (it[name] for it in figures)
+        a, b = (figure[name] for figure in figures)
         print(f"| {name} | < {asked} ms | {a:.1f} ms | {b:.1f} ms | {b / max(a, 0.01):.2f} x |")
 
 
@@ -90,16 +90,16 @@ async def _measure(store: Store) -> dict[str, float]:
     queries = Queries(store, lifetime=75, clock=time.time)
     (newest,) = await store.reports.summaries(SummaryFilter(), limit=1)
     until = newest.began + _DAY - newest.began % _DAY
-    month, day = (SummaryFilter(since=until - it * _DAY, until=until) for it in (30, 1))
-    one = SummaryFilter(since=until - _DAY, until=until, browser="Chrome 131")
-    largest = max(await queries.meetings(day), key=lambda it: it.sessions)
+    month, day = (SummaryFilter(since=until - number * _DAY, until=until) for number in (30, 1))
+    summary_filter = SummaryFilter(since=until - _DAY, until=until, browser="Chrome 131")
+    largest = max(await queries.meetings(day), key=lambda meeting: meeting.sessions)
     asks: list[Callable[[], Awaitable[Any]]] = [
         lambda: queries.overview(month),
         lambda: queries.overview(day),
         lambda: queries.compare("browser", month),
         lambda: queries.compare("network", month),
         lambda: queries.compare("network", day),
-        lambda: queries.compare("region", one),
+        lambda: queries.compare("region", summary_filter),
         lambda: queries.meeting(largest.id),
         lambda: queries.session(largest.id),
         lambda: queries.sessions(day, limit=50),
@@ -121,7 +121,7 @@ def _naive(url: str) -> None:
     """Means of the stored deltas, as one would aggregate raw documents."""
     path = url.removeprefix("sqlite:///")
     with sqlite3.connect(path) as connection:
-        connection.create_function("inflated", 1, lambda it: zlib.decompress(it).decode())
+        connection.create_function("inflated", 1, lambda value: zlib.decompress(value).decode())
         began = time.perf_counter()
         rows = connection.execute(
             "SELECT avg(readings ->> '$.cq'), avg(readings ->> '$.rtt'),"
@@ -136,10 +136,10 @@ def _naive(url: str) -> None:
         seconds = 0
         for whole, known in connection.execute("SELECT whole, good + fair + poor FROM summaries"):
             middle = json.loads(whole)["quantiles"]
-            if known and all(it in middle for it in weights):
+            if known and all(weight in middle for weight in weights):
                 seconds += known
-                for it in weights:
-                    weights[it] += middle[it][1] * known
+                for weight in weights:
+                    weights[weight] += middle[weight][1] * known
     print(f"\nThe naive way: {took:.1f} s for 30 days. Its answers, and those by time:")
     print("| | naive | by time |")
     print("|---|---|---|")

@@ -122,11 +122,12 @@ async def soak(options: argparse.Namespace, folder: Path) -> None:
         await asyncio.to_thread(serve.stop)
         conclude(watch)
         print("\n| | p50 ms | p99 ms | p99 against pushes alone |\n|---|---|---|---|")
-        for name, it in zip(_PHASES, phases, strict=True):
-            factor = it.percentile(99) / max(phases[0].percentile(99), 0.001)
-            print(f"| {name} | {it.percentile(50):.1f} | {it.percentile(99):.1f} | {factor:.2f} |")
+        for name, phase in zip(_PHASES, phases, strict=True):
+            factor = phase.percentile(99) / max(phases[0].percentile(99), 0.001)
+            middle, worst = phase.percentile(50), phase.percentile(99)
+            print(f"| {name} | {middle:.1f} | {worst:.1f} | {factor:.2f} |")
         print(f"\nanswers {dict(visitors.asked)}; exports {visitors.exported}; slowest answers, s:")
-        for path, seconds in sorted(visitors.slowest.items(), key=lambda it: -it[1]):
+        for path, seconds in sorted(visitors.slowest.items(), key=lambda value: -value[1]):
             print(f"  {seconds:6.2f} {path}")
     finally:
         serve.close()

@@ -43,8 +43,8 @@ def main() -> None:
     options = parser.parse_args()
     scenario = Scenario(options.sessions, max(1, options.sessions // 20), 1440, 7, _START)
     lives = list(simulate(scenario))
-    samples = sum(len(it.session.samples) for it in lives)
-    readings = sum(len(it.readings) for life in lives for it in life.session.samples)
+    samples = sum(len(life.session.samples) for life in lives)
+    readings = sum(len(sample.readings) for life in lives for sample in life.session.samples)
     print(f"{len(lives):,} sessions, {samples:,} samples, {readings / samples:.0f} bytes of JSON")
     print("each. Bytes a sample:\n")
     print("| | data | indexes and sessions | together | summaries |")
@@ -52,8 +52,8 @@ def main() -> None:
     wanted = options.only or ("sqlite", "mongod", "ancestor")
     with tempfile.TemporaryDirectory(dir=options.folder) as folder:
         if "sqlite" in wanted:
-            for name, its in asyncio.run(_on_sqlite(lives, Path(folder))).items():
-                _show(name, samples, *its)
+            for name, value in asyncio.run(_on_sqlite(lives, Path(folder))).items():
+                _show(name, samples, *value)
         mongod = Mongod(Path(folder) / "mongod")
         mongod.start()
         try:
@@ -66,7 +66,7 @@ def main() -> None:
 
 
 def _show(name: str, samples: int, data: int, rest: int, summaries: int) -> None:
-    each = [f"{it / samples:.1f}" for it in (data, rest, data + rest, summaries)]
+    each = [f"{item / samples:.1f}" for item in (data, rest, data + rest, summaries)]
     print(f"| {name} | {' | '.join(each)} |", flush=True)
 
 
@@ -116,9 +116,9 @@ async def _on_mongod(lives: list[SimulatedSession], mongod: Mongod) -> tuple[int
         await _summarize(store)
         _checkpoint(client)
         made = sum(
-            sum(_sizes(client, it))
-            for it in client.jmmc.list_collection_names()
-            if it.startswith("metrics-collector.")
+            sum(_sizes(client, collection_name))
+            for collection_name in client.jmmc.list_collection_names()
+            if collection_name.startswith("metrics-collector.")
         )
     await store.close()
     return data, indexes, made
@@ -146,12 +146,14 @@ def _batches(lives: list[SimulatedSession]) -> Iterator[list[Push]]:
     pushes = [
         (
             sample.ts,
-            Push(it.session.id, it.session.room, it.session.browser_id, Dialect.V2, (sample,)),
+            Push(
+                life.session.id, life.session.room, life.session.browser_id, Dialect.V2, (sample,)
+            ),
         )
-        for it in lives
-        for sample in it.session.samples
+        for life in lives
+        for sample in life.session.samples
     ]
-    pushes.sort(key=lambda it: it[0])
+    pushes.sort(key=lambda push: push[0])
     for start in range(0, len(pushes), _BATCH):
         yield [push for _, push in pushes[start : start + _BATCH]]
 

@@ -86,10 +86,10 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Put long files first, and let the driver of MongoDB leave what it leaves."""
     here = Path(__file__).parent
     order = {here / name: place for place, name in enumerate(_LONG)}
-    items.sort(key=lambda it: order.get(it.path, len(order)))
-    for it in items:
-        if _speaks_to_mongodb(it.path):
-            it.add_marker(pytest.mark.filterwarnings(f"ignore:{_UNCLOSED}:ResourceWarning"))
+    items.sort(key=lambda item: order.get(item.path, len(order)))
+    for item in items:
+        if _speaks_to_mongodb(item.path):
+            item.add_marker(pytest.mark.filterwarnings(f"ignore:{_UNCLOSED}:ResourceWarning"))
 
 
 def pytest_xdist_node_collection_finished(ids: list[str]) -> None:

@@ -259,8 +259,13 @@ class Collector:
         self.counters.clamped_ages += clamped
         if push.dialect is Dialect.V1:
             push = replace(push, session=self._v1_session(push, sender, now))
-        if any(it.full or it.seq == 0 for it in push.samples) or not push.samples[0].seq:
-            samples = tuple(self._completed(it, push, sender, address) for it in push.samples)
+        if (
+            any(sample.full or sample.seq == 0 for sample in push.samples)
+            or not push.samples[0].seq
+        ):
+            samples = tuple(
+                self._completed(sample, push, sender, address) for sample in push.samples
+            )
             push = replace(push, samples=samples)
             if push.dialect is Dialect.V1:
                 if push.opens:

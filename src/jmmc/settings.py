@@ -25,7 +25,7 @@ from jmmc.privacy.pseudonyms import Which
 
 ENVIRONMENT_PREFIX = "JMMC_"
 
-_KINDS = {str(get_args(it.model_fields["kind"].annotation)[0]): it for it in KINDS}
+_KINDS = {str(get_args(kind.model_fields["kind"].annotation)[0]): kind for kind in KINDS}
 
 
 STORE_URLS = "sqlite:///relative.db, sqlite:////absolute.db or mongodb://host/database"
@@ -35,7 +35,7 @@ STORE_URLS = "sqlite:///relative.db, sqlite:////absolute.db or mongodb://host/da
 def _split(value: object) -> object:
     """A list from a flag or the environment is separated by commas."""
     if isinstance(value, str):
-        return [it.strip() for it in value.split(",") if it.strip()]
+        return [part.strip() for part in value.split(",") if part.strip()]
     return value
 
 
@@ -88,7 +88,7 @@ def _otlp(value: str) -> str:
 
 
 def _pairs(values: tuple[str, ...]) -> tuple[str, ...]:
-    if not all(re.fullmatch(r"[\w-]+=.+", it) for it in values):
+    if not all(re.fullmatch(r"[\w-]+=.+", value) for value in values):
         raise ValueError("name=value, such as authorization=Bearer abc")
     return values
 
@@ -116,8 +116,8 @@ def _rules(value: object) -> object:
 
 
 def _named_once(rules: tuple[Rule, ...]) -> tuple[Rule, ...]:
-    names = [it.name for it in rules]
-    if twice := [it for it in names if names.count(it) > 1]:
+    names = [rule.name for rule in rules]
+    if twice := [name for name in names if names.count(name) > 1]:
         raise ValueError(f"each name once, not {twice[0]!r} twice")
     return rules
 
@@ -465,10 +465,10 @@ class Change(NamedTuple):
 
 def changed(old: Settings, new: Settings) -> Change:
     """What of `new` may take the place of `old` without a restart."""
-    differing = [it for it in Settings.model_fields if getattr(old, it) != getattr(new, it)]
-    applied = [it for it in differing if marked(it, Mark.LIVE)]
-    settings = old.model_copy(update={it: getattr(new, it) for it in applied})
-    return Change(settings, applied, [it for it in differing if it not in applied])
+    differing = [name for name in Settings.model_fields if getattr(old, name) != getattr(new, name)]
+    applied = [item for item in differing if marked(item, Mark.LIVE)]
+    settings = old.model_copy(update={item: getattr(new, item) for item in applied})
+    return Change(settings, applied, [item for item in differing if item not in applied])
 
 
 def environment_name(name: str) -> str:
@@ -486,7 +486,7 @@ def default_text(field: FieldInfo) -> str:
 
 def _validated(given: dict[str, Origin]) -> Settings:
     try:
-        return Settings.model_validate({name: it.value for name, it in given.items()})
+        return Settings.model_validate({name: value.value for name, value in given.items()})
     except ValidationError as error:
         problem = error.errors(include_url=False)[0]
         name = str(problem["loc"][0])
@@ -504,7 +504,7 @@ def _in_rule(problem: ErrorDetails, given: object) -> str:
     rule = _rules(given)[int(number)]  # type: ignore[index]
     name = f" ({rule['name']})" if isinstance(rule, dict) and "name" in rule else ""
     context = problem.get("ctx", {})
-    field = next((str(it) for it in path if it not in _KINDS), "")
+    field = next((str(item) for item in path if item not in _KINDS), "")
     value = problem["input"]
     if problem["type"] == "union_tag_invalid":
         field, value = "kind", context["tag"]

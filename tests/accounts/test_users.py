@@ -34,7 +34,11 @@ async def test_users_are_added_listed_and_removed(tmp_path: Path) -> None:
     short = _jmmc(tmp_path, "add", "eve", "--password", "horse")
     assert (short.returncode, short.stderr) == (1, "jmmc: a password needs 10 characters or more\n")
     listed = _jmmc(tmp_path, "list").stdout.splitlines()
-    assert [it.split() for it in listed] == [["user", "role"], ["ann", "admin"], ["bob", "viewer"]]
+    assert [item.split() for item in listed] == [
+        ["user", "role"],
+        ["ann", "admin"],
+        ["bob", "viewer"],
+    ]
     assert _jmmc(tmp_path, "remove", "bob").returncode == 0
     again = _jmmc(tmp_path, "remove", "bob")
     assert (again.returncode, again.stderr) == (1, "jmmc: there is no user 'bob'\n")

@@ -105,10 +105,10 @@ class Play:
 
     async def go_on(self, now: float) -> None:
         pushes = []
-        for it in (life.session for life in self._lives):
-            new = tuple(one for one in it.samples if self._until < one.ts <= now)
+        for session in (life.session for life in self._lives):
+            new = tuple(sample for sample in session.samples if self._until < sample.ts <= now)
             if new:
-                pushes.append(Push(it.id, it.room, it.browser_id, Dialect.V2, new))
+                pushes.append(Push(session.id, session.room, session.browser_id, Dialect.V2, new))
         self._until = self._clock.now = now
         if pushes:
             await self._store.append(pushes)
@@ -150,8 +150,8 @@ async def test_a_region_that_breaks_is_told_once_and_so_is_its_recovery(
     assert firing["figures"]["poor_share"] > 0.3
     assert firing["link"].startswith("https://metrics.example.org/overview?since=2026-")
     assert firing["link"].endswith("&region=eu-west")
-    subjects = [it["Subject"] for it in mailbox.mails]
-    assert [it.split(":")[0] for it in subjects] == [
+    subjects = [mail["Subject"] for mail in mailbox.mails]
+    assert [subject.split(":")[0] for subject in subjects] == [
         "[jmmc firing] region",
         "[jmmc resolved] region",
     ]
@@ -197,8 +197,8 @@ async def test_a_browser_that_makes_regions_up_raises_few_alarms_that_can_be_mai
     for _ in range(3):
         await watch.step()
     assert len(receiver.taken) == len(mailbox.mails) == 20
-    assert all("in region x??To: " in it["Subject"] for it in mailbox.mails)
-    assert all(it["To"] == "ops@example.org" for it in mailbox.mails)
+    assert all("in region x??To: " in mail["Subject"] for mail in mailbox.mails)
+    assert all(mail["To"] == "ops@example.org" for mail in mailbox.mails)
 
 
 async def test_of_several_collectors_on_one_database_one_tells(
@@ -212,8 +212,8 @@ async def test_of_several_collectors_on_one_database_one_tells(
         hooks = {"alert_webhooks": receiver.url}
         watches.append(_watch(store, clock, [_ALL], holder=str(number), **hooks))
     await _bad_calls(stores[0], clock, grade=3, first=0, people=6)
-    for it in (0, 1, 1, 0, 1):
-        await watches[it].step()
+    for item in (0, 1, 1, 0, 1):
+        await watches[item].step()
         clock.now += 1
     assert receiver.told == [("alert.firing", "bad", "eu")]
     clock.now += 121  # The first one has died: its lease runs out.
@@ -263,7 +263,7 @@ async def test_a_rule_that_is_taken_away_is_forgotten(
     watch.follow(Settings.of(alert_webhooks=receiver.url, alert_secret=SECRET))
     await watch.step()
     assert await records(store.reports) == {}
-    assert [it[0] for it in receiver.told] == ["alert.firing"]
+    assert [item[0] for item in receiver.told] == ["alert.firing"]
 
 
 async def test_silence_of_many_at_once_is_told_and_their_leaving_is_not(
@@ -338,7 +338,7 @@ async def test_a_mounted_collector_tells_too_and_its_pages_show_it(
         while not receiver.taken:  # noqa: ASYNC110 - another thread takes it
             await asyncio.sleep(0.02)
     answer = await call(app, "GET", "/calls/api/v1/alerts", client="127.0.0.1")
-    assert [(it["rule"], it["subject"], it["well_since"]) for it in answer.json] == [
+    assert [(item["rule"], item["subject"], item["well_since"]) for item in answer.json] == [
         ("bad", "eu", None)
     ]
     page = await call(app, "GET", "/calls/health", client="127.0.0.1")

@@ -82,9 +82,9 @@ def _run(rule: Rule, *views: str, step: int = 60) -> list[tuple[int, str]]:
     state: State | None = None
     told = []
     names: dict[str, View] = {"b": "bad", "-": "between", "c": "clear"}
-    for number, it in enumerate("".join(views)):
+    for number, value in enumerate("".join(views)):
         now = number * step
-        seen = None if it == "?" else Seen("eu", names[it], now, {})
+        seen = None if value == "?" else Seen("eu", names[value], now, {})
         decision = decide(rule, state, seen, now)
         state = decision.state
         if decision.event:
@@ -199,17 +199,17 @@ def _told(told: Any = "firing", rule: Rule = _POOR, **changes: Any) -> Notificat
 
 
 def test_a_notice_says_what_where_since_when_and_where_to_look() -> None:
-    it = _told(rule=_rule("poor_share", by="region"))
+    told = _told(rule=_rule("poor_share", by="region"))
     summary = "42 % of the known time in region eu west was poor in the last 10 minutes (17 people)"
     link = (
         "https://m.example.org/calls/overview?since=1970-01-01T02%3A16%3A40Z"
         "&until=1970-01-01T02%3A56%3A40Z&region=eu+west"
     )
-    assert payload(it) == {
+    assert payload(told) == {
         "type": "alert.firing",
         "timestamp": "1970-01-01T02:56:40Z",
         "data": {
-            "id": it.id,
+            "id": told.id,
             "rule": "it",
             "kind": "poor_share",
             "by": "region",
@@ -221,7 +221,7 @@ def test_a_notice_says_what_where_since_when_and_where_to_look() -> None:
             "collector": "c1",
         },
     }
-    subject, text = letter(it)
+    subject, text = letter(told)
     assert subject == f"[jmmc firing] it: {summary}"
     assert text.startswith(summary + ".\n\nrule       it (poor_share)\nsince      1970-01-01T02:46")
     assert text.endswith(f"\n\n{link}\n")
@@ -231,7 +231,7 @@ def test_the_id_of_a_notice_is_the_same_for_whoever_makes_it_and_another_for_wha
     store = _rule("store_down")
     assert _told().id == _told(collector="c2", at=99_999).id
     assert _told(rule=store).id != _told(rule=store, collector="c2").id
-    ids = {_told(it).id for it in ("firing", "resolved", "test")}
+    ids = {_told(name).id for name in ("firing", "resolved", "test")}
     assert len(ids) == 3
 
 
@@ -246,12 +246,12 @@ def test_every_key_of_a_rule_is_in_the_docs(kind: Any) -> None:
 async def test_check_says_when_nobody_would_be_told(tmp_path: Path) -> None:
     rules = [{"name": "a", "kind": "store_down"}]
     store = f"sqlite:///{tmp_path}/calls.db"
-    found = [it async for it in inspect(Settings.of(store=store, alerts=rules))]
-    assert [it.what for it in found if it.verdict == "warn"] == [
+    found = [item async for item in inspect(Settings.of(store=store, alerts=rules))]
+    assert [row.what for row in found if row.verdict == "warn"] == [
         "alerts: there are rules, and nobody would be told"
     ]
     told = Settings.of(store=store, alerts=rules, alert_emails="ops@example.org")
-    assert not [it async for it in inspect(told) if it.verdict == "warn"]
+    assert not [finding async for finding in inspect(told) if finding.verdict == "warn"]
 
 
 def test_rules_come_from_toml_and_from_the_environment_alike() -> None:

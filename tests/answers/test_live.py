@@ -27,7 +27,7 @@ _GOOD, _FAIR, _POOR = Grade.GOOD, Grade.FAIR, Grade.POOR
 
 
 def test_the_worst_meeting_comes_first_with_its_reasons() -> None:
-    it = _live(
+    live = _live(
         [
             _there(1, "calm", _GOOD),
             _there(2, "calm", _GOOD),
@@ -38,23 +38,23 @@ def test_the_worst_meeting_comes_first_with_its_reasons() -> None:
         ],
         2000,
     )
-    assert [(tile.room, tile.people, tile.poor) for tile in it.meetings] == [
+    assert [(tile.room, tile.people, tile.poor) for tile in live.meetings] == [
         ("bad", 2, 2),
         ("so-so", 1, 0),
         ("calm", 3, 0),
     ]
-    assert it.meetings[0].reasons == ("loss", "rtt")
-    assert (it.people, it.good, it.fair, it.poor, it.unknown) == (6, 3, 1, 2, 0)
+    assert live.meetings[0].reasons == ("loss", "rtt")
+    assert (live.people, live.good, live.fair, live.poor, live.unknown) == (6, 3, 1, 2, 0)
 
 
 def test_it_tells_where_it_is_bad() -> None:
-    it = _live(
+    live = _live(
         [_there(n, "x", _POOR if n < 3 else _GOOD, "us" if n < 4 else "eu") for n in range(9)], 0
     )
-    first = next(place for place in it.hotspots if place.dimension == "region")
+    first = next(place for place in live.hotspots if place.dimension == "region")
     assert (first.value, first.people, first.affected) == ("us", 4, 3)
 
 
 def test_nobody_is_there() -> None:
-    it = _live([], 5)
-    assert (it.at, it.people, it.meetings, it.hotspots) == (5, 0, (), ())
+    live = _live([], 5)
+    assert (live.at, live.people, live.meetings, live.hotspots) == (5, 0, (), ())

@@ -30,12 +30,14 @@ _STAYS = st.lists(
         st.integers(1, 900),
     ),
     min_size=1,
-).map(lambda its: sorted(its, key=lambda it: it.began))
+).map(lambda value: sorted(value, key=lambda item: item.began))
 
 
 @given(_STAYS)
 def test_the_peak_is_the_most_people_that_were_there_at_any_moment(stays: list[Stay]) -> None:
-    moments = [{it.browser_id for it in stays if it.began <= at < it.ended} for at in range(5000)]
+    moments = [
+        {stay.browser_id for stay in stays if stay.began <= at < stay.ended} for at in range(5000)
+    ]
     assert meeting_of(stays).peak == max(map(len, moments))
 
 
@@ -44,12 +46,12 @@ def test_between_two_meetings_the_room_was_empty_for_ten_minutes_and_never_withi
     stays: list[Stay],
 ) -> None:
     meetings = list(split(stays))
-    assert [it for its in meetings for it in its] == stays
+    assert [item for meeting in meetings for item in meeting] == stays
     for before, after in pairwise(meetings):
-        assert after[0].began - max(it.ended for it in before) >= EMPTY_FOR
-    for its in meetings:
-        for number in range(1, len(its)):
-            assert its[number].began - max(it.ended for it in its[:number]) < EMPTY_FOR
+        assert after[0].began - max(summary.ended for summary in before) >= EMPTY_FOR
+    for meeting in meetings:
+        for number in range(1, len(meeting)):
+            assert meeting[number].began - max(item.ended for item in meeting[:number]) < EMPTY_FOR
 
 
 def test_a_room_that_was_empty_for_ten_minutes_has_two_meetings_and_a_second_less_is_one() -> None:
@@ -85,7 +87,7 @@ def test_rooms_are_summed_up_over_their_meetings_the_latest_first() -> None:
     assert (other.room, other.last, other.participants) == ("other", 6000, 1)
     assert (room.sessions, room.participants, room.minutes) == (2, 1, 20)
     assert (room.began, room.last, room.grades.poor_share) == (0, 5600, round(60 / 1260, 4))
-    assert [(it.room, it.began) for it in meetings_of(stays)] == [
+    assert [(summary.room, summary.began) for summary in meetings_of(stays)] == [
         ("room", 5000),
         ("other", 0),
         ("room", 0),

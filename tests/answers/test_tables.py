@@ -14,7 +14,7 @@ _STARTERS = "=+-@\t\r＝＋－＠"  # noqa: RUF001 - full-width letters are what
 
 
 def _cells(*values: Any) -> list[str]:
-    content = CsvTable().add([{f"c{place}": it for place, it in enumerate(values)}])
+    content = CsvTable().add([{f"c{place}": value for place, value in enumerate(values)}])
     return list(csv.reader(io.StringIO(content.decode(), newline="")))[1]
 
 
@@ -66,5 +66,5 @@ def test_no_text_becomes_a_formula_wherever_a_spreadsheet_cuts(text: str) -> Non
     content = CsvTable().add([{"a": "x", "b": text, "c": "y"}]).decode()
     for delimiter in (",", ";", "\t"):
         rows = list(csv.reader(io.StringIO(content, newline=""), delimiter=delimiter))
-        for cell in (it for row in rows for it in row):
+        for cell in (item for row in rows for item in row):
             assert not cell.lstrip().startswith(tuple(_STARTERS)), (text, delimiter)

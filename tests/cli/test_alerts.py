@@ -50,7 +50,7 @@ def test_rules_are_listed_with_what_fires_and_what_is_owed(folder: Path) -> None
     options = ["--alerts", json.dumps(_RULES), "--store", "sqlite:///calls.db"]
     done = jmmc("alerts", "list", *options, folder=folder)
     assert done.returncode == 0, done.stderr
-    lines = [" ".join(it.split()) for it in done.stdout.splitlines()]
+    lines = [" ".join(line.split()) for line in done.stdout.splitlines()]
     assert lines[1:] == [
         "eu poor_share eu-[west] fires 2026-09-22T12:00:00Z",
         "all poor_share all fires, is well again 2026-09-22T12:00:00Z",

@@ -39,10 +39,10 @@ def _json(folder: Path, *arguments: str) -> Any:
 def test_a_report_shows_what_was_simulated(folder: Path) -> None:
     answer = _json(folder, "report", *_WINDOW, "--by", "region")
     assert answer["overview"]["sessions"] == 80
-    assert sum(it["sessions"] for it in answer["compare"]) == 80
+    assert sum(item["sessions"] for item in answer["compare"]) == 80
     # A session shorter than its first reading has no region.
-    told = {it["value"] for it in answer["compare"]} - {""}
-    assert told == {it.region for it in _LIVES}
+    told = {item["value"] for item in answer["compare"]} - {""}
+    assert told == {life.region for life in _LIVES}
     text = jmmc("report", *_WINDOW, "--by", "region", folder=folder).stdout
     assert "80 sessions in" in text
     assert "eu-central" in text
@@ -52,19 +52,19 @@ def test_the_truth_that_was_printed_is_what_is_answered(folder: Path) -> None:
     """Bad time by region, to the percent: a region is known from the second sample on."""
     said = (folder / "said").read_text()
     answer = _json(folder, "report", *_WINDOW, "--by", "region")
-    for it in answer["compare"]:
-        if it["value"]:
+    for item in answer["compare"]:
+        if item["value"]:
             lines = [text for text in said.splitlines() if text.endswith("was bad")]
-            (line,) = [text for text in lines if text.split()[0] == it["value"]]
+            (line,) = [text for text in lines if text.split()[0] == item["value"]]
             truth = float(line.split()[1].rstrip("%")) / 100
-            grades = it["grades"]
+            grades = item["grades"]
             assert 1 - grades["good_share"] == pytest.approx(truth, abs=0.01)
 
 
 def test_sessions_are_listed_and_shown(folder: Path) -> None:
     listed = _json(folder, "sessions", *_WINDOW, "--grade", "poor")["items"]
     assert listed
-    assert {it["poor"] > 0 for it in listed} == {True}
+    assert {item["poor"] > 0 for item in listed} == {True}
     text = jmmc("sessions", *_WINDOW, "--limit", "5", folder=folder).stdout
     assert "more than 5" in text
     one = listed[0]["session"]
@@ -75,15 +75,17 @@ def test_sessions_are_listed_and_shown(folder: Path) -> None:
     summary = whole["summary"]
     assert summary["provider"].startswith("AS6449")
     assert f"network {summary['network']}, {summary['provider']}, {summary['country']}," in text
-    verdicts = {it["attribution"]["cause"] for it in whole["spells"]}
-    for it in verdicts:
-        assert words("en")[f"cause {it}"].partition("{")[0] in " ".join(text.split())
+    verdicts = {item["attribution"]["cause"] for item in whole["spells"]}
+    for verdict in verdicts:
+        assert words("en")[f"cause {verdict}"].partition("{")[0] in " ".join(text.split())
     assert "○ poor" in text
 
 
 def test_providers_are_compared_and_chosen_by_number_alone(folder: Path) -> None:
     compared = _json(folder, "report", *_WINDOW, "--by", "provider")["compare"]
-    sessions = {it["value"].partition(" ")[0]: it["sessions"] for it in compared}
+    sessions = {
+        comparison["value"].partition(" ")[0]: comparison["sessions"] for comparison in compared
+    }
     assert sum(sessions.values()) == len(_LIVES)
     for number in sessions:
         chosen = _json(folder, "report", *_WINDOW, "--provider", number)
@@ -105,8 +107,8 @@ def test_timelines_are_written_by_day(folder: Path, tmp_path: Path) -> None:
     options = ["--what", "timeline", "--format", "parquet", "--partition", "day", "-o", str(days)]
     assert jmmc("export", *options, folder=folder).returncode == 0
     table = pyarrow.parquet.read_table(days)
-    assert table.num_rows == sum(len(it.session.samples) for it in _LIVES)
-    assert [it.name for it in days.iterdir()] == ["day=2026-09-21"]
+    assert table.num_rows == sum(len(life.session.samples) for life in _LIVES)
+    assert [path.name for path in days.iterdir()] == ["day=2026-09-21"]
 
 
 def test_summaries_are_written_as_csv(folder: Path) -> None:
@@ -154,8 +156,8 @@ def test_simulated_browsers_push_through_a_collector(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr
     exported = serve.export()
     lives = list(simulate(Scenario(12, 2, 20, 1, 0)))
-    assert sorted(len(it["m"]) for it in exported) == sorted(
-        len(it.session.samples) for it in lives
+    assert sorted(len(item["m"]) for item in exported) == sorted(
+        len(life.session.samples) for life in lives
     )
     assert serve.stop() == 0
     overview = _json(tmp_path, "report", "--since", "1h", "--store", serve.store)["overview"]

@@ -94,7 +94,7 @@ def test_a_store_that_cannot_be_used_is_said_before_the_port_is_opened(tmp_path:
     done = _process("serve", "--store", "sqlite:///bad.db", folder=tmp_path)
     assert done.returncode == 1
     assert done.stderr == "jmmc: bad.db: not an SQLite file, or damaged\n"
-    assert [it.name for it in tmp_path.iterdir()] == ["bad.db"], "nothing is left behind"
+    assert [path.name for path in tmp_path.iterdir()] == ["bad.db"], "nothing is left behind"
 
 
 def test_a_file_that_is_damaged_inside_is_refused_and_left_as_it_was(tmp_path: Path) -> None:
@@ -157,7 +157,7 @@ def test_export_writes_the_stored_form_in_order_of_creation(tmp_path: Path, fill
     done = jmmc("export", "--store", filled, folder=tmp_path)
     sessions = [json.loads(line) for line in done.stdout.splitlines()]
     assert done.stderr == "", "progress is for terminals"
-    assert [it["conf"] for it in sessions] == ["one", "two", "one"]
+    assert [session["conf"] for session in sessions] == ["one", "two", "one"]
     first = sessions[0]
     assert list(first) == ["_id", "conf", "uid", "v", "m"]
     assert len(first["_id"]) == 24
@@ -191,7 +191,7 @@ def test_export_into_a_file_is_whole_or_not_there(tmp_path: Path, filled: str) -
     done = jmmc("export", "--store", filled, "-o", "no/out.ndjson", folder=tmp_path)
     assert done.returncode == 1
     assert "no/" in done.stderr
-    assert not [it for it in tmp_path.iterdir() if it.name.endswith(".part")]
+    assert not [path for path in tmp_path.iterdir() if path.name.endswith(".part")]
 
 
 @pytest.mark.parametrize(

@@ -97,7 +97,7 @@ class Stage:
 
     @property
     def samples(self) -> list[dict[str, Any]]:
-        return [it for push in self.pushes for it in push["samples"]]
+        return [item for push in self.pushes for item in push["samples"]]
 
     def _serve(self, route: Route) -> None:
         path = route.request.url.removeprefix(_ORIGIN).partition("?")[0]

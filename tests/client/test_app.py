@@ -107,7 +107,7 @@ def play(request: pytest.FixtureRequest, tmp_path: Path) -> Any:
 
 
 def _samples(seen: dict[str, Any]) -> list[dict[str, Any]]:
-    return [it for one in seen["pushes"] for it in one["push"]["samples"]]
+    return [sample for sent in seen["pushes"] for sample in sent["push"]["samples"]]
 
 
 _CALL = """
@@ -124,7 +124,7 @@ run(31);
 def test_an_app_sends_what_its_analytics_say(play: Any) -> None:
     seen = play(_CALL)
     assert seen["handlers"] == 1
-    assert {one["url"] for one in seen["pushes"]} == {_URL}
+    assert {item["url"] for item in seen["pushes"]} == {_URL}
     push = seen["pushes"][0]["push"]
     assert (push["v"], push["conf"]) == (2, "r%c3%a9union%20a")
     first, *_, means, _beat = _samples(seen)
@@ -140,15 +140,15 @@ def test_an_app_sends_what_its_analytics_say(play: Any) -> None:
 
 
 def test_the_collector_takes_all_of_it(play: Any) -> None:
-    for one in play(_CALL)["pushes"]:
-        decoded = Codec().decode(json.dumps(one["push"]).encode())
+    for item in play(_CALL)["pushes"]:
+        decoded = Codec().decode(json.dumps(item["push"]).encode())
         assert not decoded.dropped
 
 
 @pytest.mark.parametrize("page", ["", _IMITATION], ids=["nothing at all", "an imitation of a page"])
 def test_nothing_is_lost_while_it_is_offline(play: Any, page: str) -> None:
     seen = play("online = false;" + _CALL + "run(60); online = true; run(370);", page=page)
-    numbers = [it["seq"] for it in _samples(seen)]
+    numbers = [sample["seq"] for sample in _samples(seen)]
     assert numbers == list(range(len(numbers)))
     assert seen["pushes"][0]["push"]["samples"][0]["age"] > 150
 
@@ -158,11 +158,11 @@ def test_leaving_is_told_and_the_next_room_is_a_session_of_its_own(play: Any) ->
     again = _CALL + 'room.tell("left", { meetingId: "5f0f6c1c-3f9d" }, "conference"); run(5);'
     seen = play(again + again.replace("R\\u00e9union A", "other").replace("var room", "room"))
     by_session: dict[str, list[dict[str, Any]]] = {}
-    for one in seen["pushes"]:
-        by_session.setdefault(one["push"]["sid"], []).extend(one["push"]["samples"])
+    for item in seen["pushes"]:
+        by_session.setdefault(item["push"]["sid"], []).extend(item["push"]["samples"])
     assert len(by_session) == 2
     assert [session[-1].get("bye") for session in by_session.values()] == [True, True]
-    assert {one["push"]["conf"] for one in seen["pushes"]} == {"r%c3%a9union%20a", "other"}
+    assert {item["push"]["conf"] for item in seen["pushes"]} == {"r%c3%a9union%20a", "other"}
 
 
 def test_an_app_that_says_nothing_more_is_not_taken_for_present(play: Any) -> None:

@@ -17,12 +17,12 @@ _ME = _RECORDS[0]["me"]
 _QUEUED = "Object.keys(localStorage).filter(key => key.startsWith('jmmc_queue_')).length"
 
 
-def _readings(it: Stage) -> list[dict[str, Any]]:
-    return [sample["m"] for sample in it.samples]
+def _readings(stage: Stage) -> list[dict[str, Any]]:
+    return [sample["m"] for sample in stage.samples]
 
 
 def _numbers(pushes: list[dict[str, Any]]) -> list[list[int]]:
-    return [[it["seq"] for it in push["samples"]] for push in pushes]
+    return [[item["seq"] for item in push["samples"]] for push in pushes]
 
 
 def test_who_joins_is_told_at_once_and_the_first_readings_with_the_first_event(
@@ -332,7 +332,7 @@ def test_the_queue_drops_its_oldest_and_then_says_everything(stage: MakeStage) -
     assert len(json.dumps(queued)) < 260_000
     assert queued[0]["seq"] > 0, "the oldest are gone"
     assert queued[-1]["seq"] - queued[0]["seq"] == len(queued) - 1
-    assert any(it.get("full") for it in queued)
+    assert any(item.get("full") for item in queued)
 
 
 def test_queues_older_than_a_day_or_not_ours_to_read_are_dropped(stage: MakeStage) -> None:

@@ -25,13 +25,13 @@ def _embed(make: MakeStage, **settings: Any) -> Stage:
     return it
 
 
-def _raise(it: Stage, name: str, told: dict[str, Any]) -> None:
-    it.page.evaluate("([name, told]) => api.raise(name, told)", [name, told])
+def _raise(stage: Stage, name: str, told: dict[str, Any]) -> None:
+    stage.page.evaluate("([name, told]) => api.raise(name, told)", [name, told])
 
 
-def _told(it: Stage) -> dict[str, Any]:
+def _told(stage: Stage) -> dict[str, Any]:
     told: dict[str, Any] = {}
-    for sample in it.samples:
+    for sample in stage.samples:
         for key, value in sample["m"].items():
             if isinstance(value, dict):
                 told.setdefault(key, {}).update(value)
@@ -41,69 +41,69 @@ def _told(it: Stage) -> dict[str, Any]:
 
 
 def test_an_embedding_page_sends_what_the_call_inside_says(stage: MakeStage) -> None:
-    it = _embed(stage)
-    it.page.evaluate("record => api.say(record)", _RECORDS[5])
-    it.pass_time(70_000)
-    it.wait_for(2)
-    push = it.pushes[0]
+    embed = _embed(stage)
+    embed.page.evaluate("record => api.say(record)", _RECORDS[5])
+    embed.pass_time(70_000)
+    embed.wait_for(2)
+    push = embed.pushes[0]
     assert (push["v"], push["conf"]) == (2, "weekly")
-    told = _told(it)
+    told = _told(embed)
     assert (told["pid"], told["n"], told["vis"]) == (_ME, 2, True)
     payload = _RECORDS[5]["payload"]
     assert told["cq"] == round(payload["connectionQuality"], 2)
     assert told["u"]["vb"] == payload["bitrate"]["video"]["upload"]
     assert told["t"]["tp"] == "udp"
-    assert "Secret" not in str(it.pushes), "nobody's name is sent"
-    assert it.said == []
+    assert "Secret" not in str(embed.pushes), "nobody's name is sent"
+    assert embed.said == []
 
 
 def test_events_and_the_end_of_a_call_are_told(stage: MakeStage) -> None:
-    it = _embed(stage)
-    it.page.evaluate("record => api.say(record)", _RECORDS[5])
-    it.pass_time(10_000)
+    embed = _embed(stage)
+    embed.page.evaluate("record => api.say(record)", _RECORDS[5])
+    embed.pass_time(10_000)
     for name, told in (
         ("audioMuteStatusChanged", {"muted": True}),
         ("p2pStatusChanged", {"isP2p": True}),
     ):
-        _raise(it, name, told)
-    it.pass_time(300)
-    _raise(it, "videoConferenceLeft", {"roomName": "weekly"})
-    it.wait_until(lambda: any(sample.get("bye") for sample in it.samples))
-    events = [sample["m"].get("ev", []) for sample in it.samples]
+        _raise(embed, name, told)
+    embed.pass_time(300)
+    _raise(embed, "videoConferenceLeft", {"roomName": "weekly"})
+    embed.wait_until(lambda: any(sample.get("bye") for sample in embed.samples))
+    events = [sample["m"].get("ev", []) for sample in embed.samples]
     assert {name for names in events for name in names} == {"muted_audio", "p2p"}
-    before = it.page.evaluate("api.asked")
-    it.pass_time(30_000)
-    assert it.page.evaluate("api.asked") == before, "nobody is asked after the end"
+    before = embed.page.evaluate("api.asked")
+    embed.pass_time(30_000)
+    assert embed.page.evaluate("api.asked") == before, "nobody is asked after the end"
 
 
 def test_nothing_is_lost_while_the_collector_is_away(stage: MakeStage) -> None:
-    it = _embed(stage, push_interval=10)
-    it.wait_for(1)
-    it.reply = lambda push: None
+    embed = _embed(stage, push_interval=10)
+    embed.wait_for(1)
+    embed.reply = lambda push: None
     for record in _RECORDS[5:10]:
-        it.page.evaluate("record => api.say(record)", record)
-        it.pass_time(10_000)
-    it.reply = Stage.confirm
-    it.pass_time(60_000)
-    numbers = sorted({sample["seq"] for sample in it.samples})
+        embed.page.evaluate("record => api.say(record)", record)
+        embed.pass_time(10_000)
+    embed.reply = Stage.confirm
+    embed.pass_time(60_000)
+    numbers = sorted({sample["seq"] for sample in embed.samples})
     assert numbers == list(range(len(numbers)))
     assert len(numbers) > 5
 
 
 def test_who_is_alone_is_not_interrupted_and_whose_line_breaks_is(stage: MakeStage) -> None:
     """Jitsi repeats what it said last, with `iceConnected: false`."""
-    it = _embed(stage)
-    it.page.evaluate("record => api.say(record)", _RECORDS[5])
-    it.pass_time(10_000)
-    it.page.evaluate("api.stats.iceConnected = false; api.participants = 1")
-    it.pass_time(40_000)
-    assert all("ev" not in sample["m"] for sample in it.samples)
-    it.page.evaluate("api.participants = 2")
-    it.pass_time(30_000)
-    it.page.evaluate("api.stats.iceConnected = true")
-    it.pass_time(30_000)
-    it.wait_until(lambda: any("restored" in s["m"].get("ev", []) for s in it.samples))
-    events = [name for sample in it.samples for name in sample["m"].get("ev", [])]
+    embed = _embed(stage)
+    embed.page.evaluate("record => api.say(record)", _RECORDS[5])
+    embed.pass_time(10_000)
+    embed.page.evaluate("api.stats.iceConnected = false; api.participants = 1")
+    embed.pass_time(40_000)
+    assert all("ev" not in sample["m"] for sample in embed.samples)
+    embed.page.evaluate("api.participants = 2")
+    embed.pass_time(30_000)
+    embed.page.evaluate("api.stats.iceConnected = true")
+    embed.pass_time(30_000)
+    embed.wait_until(lambda: any("restored" in s["m"].get("ev", []) for s in embed.samples))
+    events = [name for sample in embed.samples for name in sample["m"].get("ev", [])]
     assert events == ["interrupted", "restored"]
 
 
@@ -123,7 +123,7 @@ def test_an_older_jitsi_tells_presence_and_does_no_harm(stage: MakeStage) -> Non
 
 
 def test_switched_off_watching_does_nothing(stage: MakeStage) -> None:
-    it = _embed(stage, enabled=False)
-    it.pass_time(40_000)
-    assert it.pushes == []
-    assert it.page.evaluate("api.asked") == 0
+    embed = _embed(stage, enabled=False)
+    embed.pass_time(40_000)
+    assert embed.pushes == []
+    assert embed.page.evaluate("api.asked") == 0

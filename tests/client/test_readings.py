@@ -11,7 +11,7 @@ from tests.support.recordings import reports, stats_events, stats_of
 
 MakeStage = Callable[..., Stage]
 
-_SETUPS = sorted({(it["setup"], it["page"]) for it in stats_events()})
+_SETUPS = sorted({(stats_event["setup"], stats_event["page"]) for stats_event in stats_events()})
 
 
 @pytest.mark.parametrize(("setup", "page"), _SETUPS)
@@ -20,7 +20,7 @@ def test_every_recorded_event_is_read_as_the_oracle_reads_it(
 ) -> None:
     records = stats_of(setup, page)
     # A breakout room gives the participant a new id: this is about one stay.
-    records = [it for it in records if it["me"] == records[0]["me"]]
+    records = [item for item in records if item["me"] == records[0]["me"]]
     it = stage(clock=True, sample_interval=10, push_interval=3600)
     it.join(me=records[0]["me"])
     expected: list[dict[str, Any]] = []
@@ -48,8 +48,8 @@ def _marks(sample: dict[str, Any]) -> dict[str, Any]:
     return {key: True for key in ("full", "bye") if sample.get(key)}
 
 
-def _all_samples(it: Stage, queued: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    by_seq = {sample["seq"]: sample for sample in [*it.samples, *queued]}
+def _all_samples(stage: Stage, queued: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    by_seq = {sample["seq"]: sample for sample in [*stage.samples, *queued]}
     assert sorted(by_seq) == list(range(len(by_seq)))
     return [by_seq[seq] for seq in sorted(by_seq)]
 
@@ -68,16 +68,16 @@ _PROBE = """
 def _grown(stats: list[dict[str, Any]], **growth: float) -> list[dict[str, Any]]:
     """The report ten seconds later: counters have grown by so much in each stream that has them."""
     later = []
-    for it in stats:
-        grown = {**it, "timestamp": it["timestamp"] + 10_000}
+    for stat in stats:
+        grown = {**stat, "timestamp": stat["timestamp"] + 10_000}
         for key, amount in growth.items():
-            if key in it:
-                grown[key] = it[key] + amount
+            if key in stat:
+                grown[key] = stat[key] + amount
         later.append(grown)
     return later
 
 
-@pytest.mark.parametrize("report", reports(), ids=[it["who"] for it in reports()])
+@pytest.mark.parametrize("report", reports(), ids=[item["who"] for item in reports()])
 def test_the_peer_connection_tells_what_jitsi_does_not(
     stage: MakeStage, report: dict[str, Any]
 ) -> None:
@@ -102,17 +102,17 @@ def test_the_peer_connection_tells_what_jitsi_does_not(
     it.wait_for(3)
     state = fold([sample["m"] for sample in it.samples])[-1]
 
-    kinds = [it["type"] for it in before]
+    kinds = [item["type"] for item in before]
     outgoing = kinds.count("outbound-rtp")
     remote = kinds.count("remote-inbound-rtp")
     if remote:
-        lost = sum("packetsLost" in it for it in before if it["type"] == "remote-inbound-rtp")
+        lost = sum("packetsLost" in item for item in before if item["type"] == "remote-inbound-rtp")
         assert state["u.pl"] == pytest.approx(100 * 5 * lost / (100 * outgoing), abs=0.01)
         assert state["u.jit"] >= 0
     assert state["rtt"] >= 0
     assert state["d.frz"] == pytest.approx(10, abs=0.01), "one second of ten"
     assert state["d.cnc"] == pytest.approx(10, abs=0.01), "100 of 1,000 samples were audible"
-    limits = {it.get("qualityLimitationReason") for it in before} - {None}
+    limits = {item.get("qualityLimitationReason") for item in before} - {None}
     assert ("u.lim" in state) == bool(limits)
     assert it.said == []
 

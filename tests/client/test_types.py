@@ -17,7 +17,7 @@ def test_the_types_in_the_scripts_hold(capfd: pytest.CaptureFixture[str]) -> Non
     compiler = installed("typescript") / "bin" / "tsc"
     options = ["--noEmit", "--checkJs", "--allowJs", "--strict", "--target", "es2022"]
     options += ["--lib", "es2022,dom,dom.iterable"]
-    sources = [str(it) for it in SCRIPTS.glob("*.js") if not it.name.endswith(".min.js")]
+    sources = [str(path) for path in SCRIPTS.glob("*.js") if not path.name.endswith(".min.js")]
     code = node([str(compiler), *options, *sources, str(HERE / "globals.d.ts")])
     assert code == 0, capfd.readouterr().out
 

@@ -103,10 +103,12 @@ async def test_a_request_and_what_it_leads_to_have_the_same_id(
     await app.metrics.close()
 
     lines = written.getvalue().splitlines()
-    assert all(_HEAD.match(it) for it in lines)
-    told = [re.sub(r" (time|logger|ms|exception)=(\"([^\"\\]|\\.)*\"|\S*)", "", it) for it in lines]
+    assert all(_HEAD.match(line) for line in lines)
+    told = [
+        re.sub(r" (time|logger|ms|exception)=(\"([^\"\\]|\\.)*\"|\S*)", "", line) for line in lines
+    ]
     ids = fine.headers["x-request-id"], refused.headers["x-request-id"]
-    assert [it for it in told if "request" in it] == [
+    assert [item for item in told if "request" in item] == [
         f"event=request level=debug request={ids[0]} method=GET route=/api/v1/live status=200",
         "event=request level=info request=proxy-1.2_3 method=GET route=/sessions/{id} status=404",
         f'event=refused level=debug request={ids[1]} reason=bad_uid detail="uid: missing"',
@@ -137,13 +139,13 @@ def test_the_log_of_a_run_through_all_doors_tells_nothing_of_anybody(tmp_path: P
     assert serve.stop() == 0
 
     said = serve.log.read_text()
-    events = [it for it in said.splitlines() if it.startswith("event=")]
-    assert all(_HEAD.match(it) for it in events)
+    events = [line for line in said.splitlines() if line.startswith("event=")]
+    assert all(_HEAD.match(event) for event in events)
     assert events[0].startswith("event=started ")
     assert events[-1].startswith("event=stopped ")
-    assert sum(it.startswith("event=request ") for it in events) > len(paths) / 2
+    assert sum(event.startswith("event=request ") for event in events) > len(paths) / 2
     for secret in ("jane-doe", UID, "8b4139fa", "198.51.100", "192.0.2", "127.0.0.1:"):
-        assert not [it for it in events if secret in it], secret
+        assert not [event for event in events if secret in event], secret
 
 
 def _ask(url: str, headers: dict[str, str], content: bytes | None = None) -> None:
@@ -161,9 +163,9 @@ def test_every_event_is_in_the_docs() -> None:
     named = 0
     for file in (ROOT / "src").rglob("*.py"):
         text = file.read_text("utf-8")
-        for it in calls.finditer(text):
-            name = re.match(r'"([a-z_]+)"', text[it.end() :])
-            assert name, f"{file}: {text[it.start() : it.end() + 40]}"
+        for match in calls.finditer(text):
+            name = re.match(r'"([a-z_]+)"', text[match.end() :])
+            assert name, f"{file}: {text[match.start() : match.end() + 40]}"
             assert f"`{name[1]}`" in page, name[1]
             named += 1
     assert named > 15

@@ -115,7 +115,7 @@ async def test_what_is_made_ahead_fails_where_it_is_used_and_ends_with_its_user(
             ended.set()
 
     with pytest.raises(StoreError):
-        assert [it async for it in ahead(numbers(StoreError("gone")))] == []
+        assert [number async for number in ahead(numbers(StoreError("gone")))] == []
     async with contextlib.aclosing(ahead(numbers(None))) as found:
         assert await anext(found) == 1
         await asyncio.sleep(0)

@@ -80,7 +80,7 @@ def test_the_collector_trusts_the_one_proxy_and_nothing_but_it_is_published(
     for name in ("nginx", "jmmc"):
         assert ip_address(services[name]["networks"]["front"]["ipv4_address"]) in subnet
     assert compose["networks"]["store"]["internal"] is True
-    assert [name for name, it in services.items() if "ports" in it] == ["nginx"]
+    assert [name for name, service in services.items() if "ports" in service] == ["nginx"]
 
 
 def test_nginx_gets_our_configuration_with_the_name_and_the_collector_of_this_place(

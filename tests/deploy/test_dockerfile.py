@@ -42,7 +42,7 @@ def _instructions() -> list[Instruction]:
 
 def _the(word: str) -> str:
     """What the last instruction of a kind says."""
-    return [it.rest for it in _instructions() if it.word == word][-1]
+    return [instruction.rest for instruction in _instructions() if instruction.word == word][-1]
 
 
 class Image:
@@ -154,7 +154,7 @@ def test_what_comes_out_serves_tells_its_health_and_ends_when_told(image: Image)
     finally:
         server.kill()
         server.wait()
-    assert [it.name for it in (image.root / "data").glob("*.db")] == ["jmmc.db"]
+    assert [path.name for path in (image.root / "data").glob("*.db")] == ["jmmc.db"]
 
 
 def test_nobody_is_root_and_data_outlives_the_container() -> None:

@@ -35,7 +35,7 @@ def test_the_settings_in_the_config_map_are_allowed(tmp_path: Any) -> None:
     settings = load_settings(flags={}, environ={}, file=tmp_path / "jmmc.toml")
     for workload in WORKLOADS:
         template = MANIFESTS[workload]["spec"]["template"]
-        ports = {it["name"]: it["containerPort"] for it in _container(workload)["ports"]}
+        ports = {item["name"]: item["containerPort"] for item in _container(workload)["ports"]}
         assert ports == {"http": settings.port, "metrics": settings.metrics_port}
         scraped = template["metadata"]["annotations"]["prometheus.io/port"]
         assert scraped == str(settings.metrics_port)
@@ -44,7 +44,7 @@ def test_the_settings_in_the_config_map_are_allowed(tmp_path: Any) -> None:
 def test_only_named_ports_are_reachable_and_the_open_one_from_monitoring_alone() -> None:
     rules = MANIFESTS["networkpolicy.yaml NetworkPolicy"]["spec"]["ingress"]
     reached = {
-        port["port"]: [it["namespaceSelector"]["matchLabels"] for it in rule["from"]]
+        port["port"]: [item["namespaceSelector"]["matchLabels"] for item in rule["from"]]
         for rule in rules
         for port in rule["ports"]
     }
@@ -58,7 +58,7 @@ def test_what_the_container_is_given_are_settings_and_a_command(workload: str) -
     command, *options = container["args"]
     main.commands[command].make_context(command, options)
     secret = MANIFESTS["secret.example.yaml Secret"]["stringData"]
-    for name in [*secret, *(it["name"] for it in container["env"])]:
+    for name in [*secret, *(item["name"] for item in container["env"])]:
         assert name.removeprefix("JMMC_").lower() in Settings.model_fields
 
 
@@ -69,11 +69,14 @@ def test_the_names_of_a_workload_and_its_service_fit_together(workload: str) -> 
     service = MANIFESTS["service.yaml Service"]["spec"]
     assert spec["selector"]["matchLabels"].items() <= labels.items()
     assert service["selector"].items() <= labels.items()
-    ports = {it["name"] for it in _container(workload)["ports"]}
+    ports = {item["name"] for item in _container(workload)["ports"]}
     assert service["ports"][0]["targetPort"] in ports
-    mounted = {it["name"] for it in _container(workload)["volumeMounts"]}
-    volumes = {it["name"] for it in spec["template"]["spec"]["volumes"]}
-    claims = {it["metadata"]["name"] for it in spec.get("volumeClaimTemplates", [])}
+    mounted = {item["name"] for item in _container(workload)["volumeMounts"]}
+    volumes = {item["name"] for item in spec["template"]["spec"]["volumes"]}
+    claims = {
+        volumeclaimtemplate["metadata"]["name"]
+        for volumeclaimtemplate in spec.get("volumeClaimTemplates", [])
+    }
     assert mounted == volumes | claims
     # Else Kubernetes sets JMMC_PORT=tcp://… for the Service jmmc, which is no port.
     assert spec["template"]["spec"]["enableServiceLinks"] is False

@@ -24,10 +24,12 @@ _PROMETHEUS = ROOT / "deploy" / "prometheus"
 _BOARDS = sorted((ROOT / "deploy" / "grafana").glob("*.json"))
 _GROUPS = yaml.safe_load((_PROMETHEUS / "alerts.yml").read_text())["groups"]
 _RULES = [rule for group in _GROUPS for rule in group["rules"]]
-_ALERTS = [it for it in _RULES if "alert" in it]
+_ALERTS = [item for item in _RULES if "alert" in item]
 
-_RECORDED = {it["record"] for it in _RULES if "record" in it}
-_LABELS = {name: set(it.labels) for it in INSTRUMENTS for name in series_of(it)}
+_RECORDED = {item["record"] for item in _RULES if "record" in item}
+_LABELS = {
+    name: set(instrument.labels) for instrument in INSTRUMENTS for name in series_of(instrument)
+}
 _OTHERS = {"up", "ALERTS"}
 _PROCESS = {
     "process_cpu_seconds_total",
@@ -48,7 +50,9 @@ def _queries(board: Path) -> Iterator[str]:
             yield variable["definition"]
 
 
-_ALL_QUERIES = [it["expr"] for it in _RULES] + [it for board in _BOARDS for it in _queries(board)]
+_ALL_QUERIES = [item["expr"] for item in _RULES] + [
+    item for board in _BOARDS for item in _queries(board)
+]
 
 
 def _promtool(*arguments: str, folder: Path = _PROMETHEUS) -> str:
@@ -78,11 +82,11 @@ def test_every_query_names_metrics_and_labels_that_exist(query: str) -> None:
         assert used <= _LABELS[name] | _BY_PROMETHEUS, (name, used)
     there = set().union(*(_LABELS.get(name, {"region"}) for name in names), _BY_PROMETHEUS)
     grouped = re.findall(r"\b(?:by|on|group_left|label_values)\s*\(([^)]*)\)", bare)
-    for label in re.findall(r"\w+", " ".join(it for it in grouped if "jmmc_" not in it)):
+    for label in re.findall(r"\w+", " ".join(item for item in grouped if "jmmc_" not in item)):
         assert label in there, label
 
 
-@pytest.mark.parametrize("board", _BOARDS, ids=lambda it: it.name)
+@pytest.mark.parametrize("board", _BOARDS, ids=lambda value: value.name)
 def test_a_board_says_what_each_panel_shows_and_leaves_no_gap(board: Path) -> None:
     content = json.loads(board.read_text())
     assert content["templating"]["list"][0]["type"] == "datasource"
@@ -105,7 +109,7 @@ def test_a_board_says_what_each_panel_shows_and_leaves_no_gap(board: Path) -> No
     assert len({panel["id"] for panel in content["panels"]}) == len(content["panels"])
 
 
-@pytest.mark.parametrize("rule", _ALERTS, ids=lambda it: str(it["alert"]))
+@pytest.mark.parametrize("rule", _ALERTS, ids=lambda value: str(value["alert"]))
 def test_every_alert_says_what_to_do_and_has_a_test(rule: dict[str, Any]) -> None:
     page, _, anchor = rule["annotations"]["runbook_url"].partition("#")
     headings = re.findall(r"^### (.*)$", (ROOT / page).read_text("utf-8"), re.MULTILINE)
@@ -164,15 +168,15 @@ def test_a_region_that_fails_is_noticed_by_a_real_prometheus(tmp_path: Path) -> 
             started.append(subprocess.Popen(simulate, stdout=log, stderr=log))
             alert = _alert(port, "JmmcRegionPoor", "eu-west", tmp_path / "log")
             assert alert["annotations"]["summary"].startswith("Calls in eu-west are poor")
-            rules = [it for group in _ask(port, "rules")["groups"] for it in group["rules"]]
-            assert {it["health"] for it in rules} == {"ok"}, rules
+            rules = [member for group in _ask(port, "rules")["groups"] for member in group["rules"]]
+            assert {rule["health"] for rule in rules} == {"ok"}, rules
             assert len(rules) == len(_RULES)
             people = _ask(port, "query?query=sum(jmmc_participants)")["result"][0]["value"][1]
             assert float(people) > 10
         finally:
-            for it in started:
-                it.kill()
-                it.wait()
+            for item in started:
+                item.kill()
+                item.wait()
             serve.close()
 
 
@@ -185,8 +189,8 @@ def _alert(port: int, name: str, region: str, log: Path) -> dict[str, Any]:
             alerts = _ask(port, "alerts")["alerts"]
         except (urllib.error.URLError, ConnectionError):
             continue
-        for it in alerts:
-            told = it["labels"]["alertname"], it["labels"].get("region"), it["state"]
+        for alert in alerts:
+            told = alert["labels"]["alertname"], alert["labels"].get("region"), alert["state"]
             if told == (name, region, "firing"):
-                return dict(it)
+                return dict(alert)
     raise AssertionError(f"{name} has not fired; {log.read_text()[-2000:]}")

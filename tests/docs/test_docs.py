@@ -95,6 +95,6 @@ def test_ci_runs_the_test_command_of_the_readme() -> None:
 
 def test_every_library_we_lean_on_is_accounted_for() -> None:
     project = tomllib.loads(_read("pyproject.toml"))["project"]
-    names = {re.split(r"[>=;]", it)[0] for it in project["dependencies"]}
+    names = {re.split(r"[>=;]", item)[0] for item in project["dependencies"]}
     design = _read("docs/design.md").lower()
     assert {name for name in names if name not in design} == set()

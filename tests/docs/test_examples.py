@@ -54,7 +54,7 @@ def _running(name: str, folder: Path) -> Iterator[str]:
         server.wait(20)
 
 
-@pytest.mark.parametrize("name", sorted(it.stem for it in EXAMPLES.glob("*.py")))
+@pytest.mark.parametrize("name", sorted(path.stem for path in EXAMPLES.glob("*.py")))
 def test_the_example_collects(tmp_path: Path, name: str) -> None:
     with _running(name, tmp_path) as url:
         with urllib.request.urlopen(f"{url}/getClient", timeout=10) as answer:
@@ -75,4 +75,4 @@ def test_the_example_collects(tmp_path: Path, name: str) -> None:
 
 def test_the_list_of_examples_is_complete() -> None:
     listed = (EXAMPLES / "README.md").read_text()
-    assert all(it.name in listed for it in EXAMPLES.glob("*.py"))
+    assert all(path.name in listed for path in EXAMPLES.glob("*.py"))

@@ -62,19 +62,19 @@ def test_two_builds_of_the_wheel_are_the_same_to_the_byte(wheel: Path, tmp_path:
         again = _build(tmp_path / "another")
     finally:
         os.umask(mask)
-    first, second = (hashlib.sha256(it.read_bytes()).hexdigest() for it in (wheel, again))
+    first, second = (hashlib.sha256(path.read_bytes()).hexdigest() for path in (wheel, again))
     assert (wheel.name, first) == (again.name, second)
 
 
 def test_the_wheel_has_every_file_of_the_package_and_nothing_else(wheel: Path) -> None:
     with ZipFile(wheel) as archive:
-        packed = {it for it in archive.namelist() if ".dist-info/" not in it}
-        assert any(it.endswith("licenses/LICENSE") for it in archive.namelist())
+        packed = {item for item in archive.namelist() if ".dist-info/" not in item}
+        assert any(item.endswith("licenses/LICENSE") for item in archive.namelist())
     source = ROOT / "src"
     kept = {
-        str(it.relative_to(source))
-        for it in source.rglob("*")
-        if it.is_file() and "__pycache__" not in it.parts and ".egg-info" not in str(it)
+        str(path.relative_to(source))
+        for path in source.rglob("*")
+        if path.is_file() and "__pycache__" not in path.parts and ".egg-info" not in str(path)
     }
     assert packed == kept
     for needed in ("py.typed", "client/getClient.min.js", "web/dashboard/templates/base.html"):
@@ -85,9 +85,11 @@ def test_every_licence_below_us_is_one_that_we_allow() -> None:
     packages = sorted(_locked("serve"))
     command = [sys.executable, "-m", "piplicenses", "--from=mixed", "--format=json"]
     done = subprocess.run([*command, "--packages", *packages], capture_output=True, timeout=60)
-    found = {it["Name"].lower().replace("_", "-"): it["License"] for it in json.loads(done.stdout)}
+    found = {
+        load["Name"].lower().replace("_", "-"): load["License"] for load in json.loads(done.stdout)
+    }
     assert found.keys() >= set(packages), "install what is locked: ./run test"
-    assert {name: it for name, it in found.items() if not _is_allowed(it)} == {}
+    assert {name: row for name, row in found.items() if not _is_allowed(row)} == {}
 
 
 @pytest.mark.parametrize(
@@ -111,7 +113,9 @@ def _is_allowed(licence: str) -> bool:
     """Whether an SPDX expression, or classifiers put together by `;`, leave us a choice."""
     if licence in LICENCES:  # Some have brackets in their name.
         return True
-    sums = (it.strip("() ").split(" OR ") for it in licence.replace("; ", " OR ").split(" AND "))
+    sums = (
+        part.strip("() ").split(" OR ") for part in licence.replace("; ", " OR ").split(" AND ")
+    )
     return all(LICENCES.intersection(choices) for choices in sums)
 
 

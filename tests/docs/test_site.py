@@ -39,7 +39,7 @@ class _Page(HTMLParser):
         given = dict(attrs)
         if given.get("id"):
             self.anchors.add(str(given["id"]))
-        self.links += [str(given[it]) for it in ("href", "src") if given.get(it)]
+        self.links += [str(given[name]) for name in ("href", "src") if given.get(name)]
 
 
 @pytest.fixture(scope="module")
@@ -51,11 +51,11 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> dict[Path, _Page]:
         [*command, str(FOLDER), str(folder)], capture_output=True, text=True, timeout=100
     )
     assert done.returncode == 0, done.stderr
-    return {it: _Page(it.read_text("utf-8")) for it in folder.rglob("*.html")}
+    return {path: _Page(path.read_text("utf-8")) for path in folder.rglob("*.html")}
 
 
 def test_every_page_is_on_the_site(site: dict[Path, _Page]) -> None:
-    assert {it.stem for it in FOLDER.glob("*.md")} <= {it.stem for it in site}
+    assert {path.stem for path in FOLDER.glob("*.md")} <= {path.stem for path in site}
 
 
 def test_every_link_on_the_site_leads_to_a_page_and_a_place_on_it(
@@ -81,7 +81,7 @@ def test_a_page_that_comes_from_the_code_is_what_the_code_says(name: str) -> Non
     assert (FOLDER / name).read_text("utf-8") == pages()[name], "call ./run docs"
 
 
-@pytest.mark.parametrize("page", _PAGES, ids=lambda it: it.name)
+@pytest.mark.parametrize("page", _PAGES, ids=lambda value: value.name)
 def test_every_command_that_a_page_shows_exists_with_its_options(page: Path) -> None:
     shown = "".join(_FENCED.findall(page.read_text("utf-8"))).replace("\\\n", " ")
     for line in shown.splitlines():

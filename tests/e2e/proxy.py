@@ -146,7 +146,9 @@ class Proxy:
 
     async def _forward(self, head: bytes, body: bytes) -> bytes:
         reader, onward = await asyncio.open_connection("127.0.0.1", self.target)
-        lines = [it for it in head.split(b"\r\n") if not it.lower().startswith(b"connection:")]
+        lines = [
+            part for part in head.split(b"\r\n") if not part.lower().startswith(b"connection:")
+        ]
         try:
             onward.write(b"\r\n".join([lines[0], b"Connection: close", *lines[1:]]) + body)
             await onward.drain()

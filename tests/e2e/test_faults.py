@@ -74,7 +74,7 @@ def played(
             page.wait_for_function("jitsi.done", timeout=60_000)
         for page, _, _ in lines.values():
             page.wait_for_function(_NOTHING_WAITS, timeout=60_000)
-        sessions = {it["conf"]: it for it in serve.export()}
+        sessions = {item["conf"]: item for item in serve.export()}
         yield {
             name: Played(
                 sessions[conf],

@@ -30,14 +30,14 @@ async def test_a_running_collector_brings_nothing_back_and_loses_nothing_else(
         receipt = json.loads(told)
         assert receipt["sessions"] >= 1
         exported = serve.export()
-        (room,) = [it for it in exported if it["conf"] == "room0"]
-        assert min(it["ts"] for it in room["m"]) > receipt["until"]
+        (room,) = [item for item in exported if item["conf"] == "room0"]
+        assert min(item["ts"] for item in room["m"]) > receipt["until"]
         assert_stored_once(exported, senders[1:])
     finally:
         serve.close()
     store = open_store(serve.store)
     await store.open()
-    assert [it.id for it in await erasures(store.reports)] == [receipt["id"]]
+    assert [erasure.id for erasure in await erasures(store.reports)] == [receipt["id"]]
     await store.close()
 
 

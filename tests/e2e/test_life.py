@@ -129,7 +129,7 @@ def test_two_tabs_in_two_conferences_stay_apart(serve: Serve, line: Line, visit:
         page.wait_for_function("jitsi.done")
     _wait_until_stored(second)
 
-    sessions = {it["conf"]: it for it in _sessions(serve, 2)}
+    sessions = {session["conf"]: session for session in _sessions(serve, 2)}
     assert_sample_for_sample(sessions["one"], first.evaluate("jitsi.emitted"))
     assert_sample_for_sample(sessions["two"], second.evaluate("jitsi.emitted"))
 
@@ -152,7 +152,7 @@ def test_each_stay_in_a_room_is_a_session_of_its_own(
     _wait_until_stored(page)
 
     sessions = _sessions(serve, 3)
-    assert [it["conf"] for it in sessions] == ["main", "breakout", "main"]
+    assert [item["conf"] for item in sessions] == ["main", "breakout", "main"]
     emitted = page.evaluate("jitsi.emitted")
     for number, session in enumerate(sessions):
         assert session["m"][-1]["bye"] is True
@@ -208,7 +208,7 @@ def test_a_server_that_lost_its_store_asks_for_a_full_sample(
     _wait_until_stored(page)
 
     (session,) = _sessions(serve, 1)
-    full = [it for it in session["m"] if it.get("full")]
+    full = [item for item in session["m"] if item.get("full")]
     assert full, session
     assert full[0]["pid"] == _ME
     assert full[0]["d"]["ab"] is not None

@@ -10,11 +10,11 @@ def emitted_states(emitted: list[dict[str, Any]]) -> list[tuple[float, dict[str,
     """When, and what held after each event that counts, by the oracle."""
     states = []
     connected = False
-    for it in emitted:
-        record = stats_events()[it["index"]]
+    for item in emitted:
+        record = stats_events()[item["index"]]
         connected = connected or not is_cut(record)
         if connected:
-            states.append((it["wall"], of_the_call(readings(record) or {})))
+            states.append((item["wall"], of_the_call(readings(record) or {})))
     return states
 
 
@@ -31,7 +31,7 @@ def assert_sample_for_sample(
     distances between the samples that must be right.
     """
     samples = session["m"]
-    assert [it["seq"] for it in samples] == list(range(len(samples))), "a hole, or out of order"
+    assert [item["seq"] for item in samples] == list(range(len(samples))), "a hole, or out of order"
     states = fold(samples)
     # Those that changed something: the first only says who joined, a full one says all again.
     told: list[tuple[float, dict[str, Any]]] = []

@@ -146,9 +146,9 @@ async def _election(site: Site) -> None:
     await asyncio.to_thread(site.database)
 
 
-_SQLITE = [it for it in SITES if it.startswith("sqlite")]
-_MONGO = [it for it in SITES if it not in _SQLITE]
-_ONE_SERVER = [it for it in _MONGO if it != "replica set"]
+_SQLITE = [item for item in SITES if item.startswith("sqlite")]
+_MONGO = [item for item in SITES if item not in _SQLITE]
+_ONE_SERVER = [item for item in _MONGO if item != "replica set"]
 _DISK = [*_SQLITE, *_ONE_SERVER]
 
 FAULTS = (

@@ -65,10 +65,10 @@ class Line:
         except (OSError, asyncio.CancelledError):
             pass  # Cut by us, or by one of the ends.
         finally:
-            for it in (writer, onward):
-                if it is not None:
-                    it.transport.abort()
-                    self._writers.discard(it)
+            for item in (writer, onward):
+                if item is not None:
+                    item.transport.abort()
+                    self._writers.discard(item)
 
     async def _pass(
         self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, *, back: bool

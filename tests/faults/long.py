@@ -39,14 +39,14 @@ def plan(rounds: int, kinds: list[str], names: list[str]) -> dict[str, list[tupl
 async def _run(rounds: int, seed: int, kinds: list[str], names: list[str]) -> bool:
     cells: dict[_Cell, list[Count]] = defaultdict(list)
     broken = done = 0
-    for kind, its in plan(rounds, kinds, names).items():
+    for kind, value in plan(rounds, kinds, names).items():
         folder = Path(tempfile.mkdtemp(prefix="jmmc-faults-"))
         site = Site(kind, folder)
         everybody: list[Sender] = []
         total = Count()
         try:
             await site.open()
-            for number, fault in its:
+            for number, fault in value:
                 began = time.monotonic()
                 name = f"{seed}-{number}"
                 found, senders = await play(site, fault, name)
@@ -60,7 +60,7 @@ async def _run(rounds: int, seed: int, kinds: list[str], names: list[str]) -> bo
                     flush=True,
                 )
             again = count(await site.stored(everybody), everybody)
-            print(f"{kind}: all {len(its)} rounds once more: {_words(again)}", flush=True)
+            print(f"{kind}: all {len(value)} rounds once more: {_words(again)}", flush=True)
             broken += again.missing + again.doubled + total.missing + total.doubled
         except Exception as error:
             broken += 1
@@ -72,9 +72,9 @@ async def _run(rounds: int, seed: int, kinds: list[str], names: list[str]) -> bo
     return not broken
 
 
-def _words(it: Count) -> str:
-    found = f"{it.acknowledged} acknowledged, {it.missing} missing, {it.doubled} doubled"
-    return f"{found}, {it.refused} pushes refused"
+def _words(count: Count) -> str:
+    found = f"{count.acknowledged} acknowledged, {count.missing} missing, {count.doubled} doubled"
+    return f"{found}, {count.refused} pushes refused"
 
 
 def _table(cells: dict[_Cell, list[Count]]) -> str:
@@ -83,16 +83,16 @@ def _table(cells: dict[_Cell, list[Count]]) -> str:
         "|---|---|--:|--:|--:|--:|--:|",
     ]
     whole: list[Count] = []
-    for (fault, kind), its in sorted(cells.items()):
-        rows.append(_row(fault, kind, its))
-        whole += its
+    for (fault, kind), value in sorted(cells.items()):
+        rows.append(_row(fault, kind, value))
+        whole += value
     return "\n".join([*rows, _row("**all**", "", whole)])
 
 
 def _row(fault: str, kind: str, its: list[Count]) -> str:
     total = Count()
-    for it in its:
-        total = total.plus(it)
+    for item in its:
+        total = total.plus(item)
     figures = f"{total.acknowledged:,} | {total.missing} | {total.doubled} | {total.refused:,}"
     return f"| {fault} | {kind} | {len(its)} | {figures} |"
 
@@ -103,7 +103,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=300)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--store", action="append", choices=SITES)
-    names = [it.name for it in FAULTS]
+    names = [fault.name for fault in FAULTS]
     parser.add_argument("--fault", action="append", choices=names)
     told = parser.parse_args()
     run = _run(told.rounds, told.seed, told.store or list(SITES), told.fault or names)

@@ -48,9 +48,11 @@ def count(stored: Mapping[str, Session], senders: Sequence[Sender]) -> Count:
     for sender in senders:
         session = stored.get(sender.room)
         samples = session.samples if session is not None else ()
-        seqs = [it.seq for it in samples]
+        seqs = [sample.seq for sample in samples]
         as_sent = {
-            it.seq for it in samples if msgspec.json.decode(it.readings).get("u") == {"bw": it.seq}
+            sample.seq
+            for sample in samples
+            if msgspec.json.decode(sample.readings).get("u") == {"bw": sample.seq}
         }
         missing = set(range(sender.confirmed + 1)) - as_sent
         doubled = len(seqs) - len(set(seqs))

@@ -69,13 +69,13 @@ class Site:
             serve.close()
         if self.line is not None:
             await self.line.close()
-        for it in (self.mongod, self.replica_set):
-            if it is not None:
-                await asyncio.to_thread(it.stop if isinstance(it, Mongod) else it.close)
+        for item in (self.mongod, self.replica_set):
+            if item is not None:
+                await asyncio.to_thread(item.stop if isinstance(item, Mongod) else item.close)
 
     @property
     def ports(self) -> list[int]:
-        return [it.port for it in self.collectors]
+        return [collector.port for collector in self.collectors]
 
     async def pause(self, longest: float = 1.0) -> None:
         await asyncio.sleep(self.chance.uniform(0.1, longest))
@@ -122,7 +122,9 @@ class Site:
         store = open_store(self._direct, timeout=30)
         await store.open()
         try:
-            return {it.conf: it for it in await store.get([session_of(s.sid) for s in senders])}
+            return {
+                item.conf: item for item in await store.get([session_of(s.sid) for s in senders])
+            }
         finally:
             await store.close()
 

@@ -39,7 +39,7 @@ async def test_no_acknowledged_sample_is_lost_or_doubled_by_kills(
         for _ in range(_KILLS):
             await _under_load(serve, senders, chance.uniform(0.15, 0.5), signal.SIGKILL)
             await asyncio.to_thread(serve.start)
-        assert min(it.confirmed for it in senders) > 20, "there was no load"
+        assert min(sender.confirmed for sender in senders) > 20, "there was no load"
         await asyncio.to_thread(_assert_stored_once, serve, senders)
     finally:
         serve.close()

@@ -65,7 +65,7 @@ async def _until_status(serve: Serve, status: str) -> dict[str, Any]:
 
 async def _until_refused(senders: list[Sender]) -> None:
     for _ in range(300):
-        if all(it.refused for it in senders):
+        if all(sender.refused for sender in senders):
             return
         await asyncio.sleep(0.1)
     raise AssertionError("nobody was told to wait")
@@ -83,7 +83,7 @@ async def test_a_killed_primary_costs_no_sample(
             await load.confirms()
             await asyncio.to_thread(primary.start)
     assert_stored_once(await asyncio.to_thread(serve.export), senders)
-    assert max(it.slowest for it in senders) < _LONGEST
+    assert max(sender.slowest for sender in senders) < _LONGEST
 
 
 async def test_without_a_majority_browsers_are_told_to_wait_and_go_on_when_it_is_back(
@@ -93,7 +93,7 @@ async def test_without_a_majority_browsers_are_told_to_wait_and_go_on_when_it_is
     async with Load(senders, serve.port) as load:
         await load.confirms()
         primary = await asyncio.to_thread(three.primary)
-        two = [it for it in three.nodes if it is not primary]
+        two = [item for item in three.nodes if item is not primary]
         for node in two:
             await asyncio.to_thread(node.stop)
         await _until_refused(senders)
@@ -102,7 +102,7 @@ async def test_without_a_majority_browsers_are_told_to_wait_and_go_on_when_it_is
             await asyncio.to_thread(node.start)
         await load.confirms()
     assert_stored_once(await asyncio.to_thread(serve.export), senders)
-    assert max(it.slowest for it in senders) < _LONGEST
+    assert max(sender.slowest for sender in senders) < _LONGEST
 
 
 async def test_a_server_that_hangs_holds_up_no_request_for_longer_than_the_limit(
@@ -115,7 +115,7 @@ async def test_a_server_that_hangs_holds_up_no_request_for_longer_than_the_limit
             await _until_refused(senders)
         await load.confirms()
     assert_stored_once(await asyncio.to_thread(serve.export), senders)
-    assert max(it.slowest for it in senders) < _LONGEST
+    assert max(sender.slowest for sender in senders) < _LONGEST
 
 
 async def test_the_spool_takes_what_the_database_cannot_and_moves_it_over(
@@ -133,7 +133,7 @@ async def test_the_spool_takes_what_the_database_cannot_and_moves_it_over(
         await asyncio.to_thread(alone.start)
         await _until_status(serve, "ready")
         await load.confirms()
-    assert sum(it.refused for it in senders) == 0, "the spool is there so that nobody waits"
+    assert sum(sender.refused for sender in senders) == 0, "the spool is there so that nobody waits"
     assert_stored_once(await asyncio.to_thread(serve.export), senders)
 
 

@@ -25,7 +25,7 @@ async def test_a_bug_in_a_commit_leaves_nobody_waiting(tmp_path: Path) -> None:
     waiting = [writer.commit(push(n)) for n in range(2500)]
     done, pending = await asyncio.wait(waiting, timeout=10)
     assert not pending
-    assert {str(it.exception()) for it in done} == {"store_down: cannot store now"}
+    assert {str(item.exception()) for item in done} == {"store_down: cannot store now"}
     with pytest.raises(RuntimeError, match="a bug"):
         await writer.close()
     assert not writer.alive
@@ -39,7 +39,7 @@ async def test_told_to_stop_it_commits_what_waits_and_refuses_what_comes(tmp_pat
         with pytest.raises(Rejected, match="shutting down"):
             writer.commit(push(2500))
         await closing
-        assert [it.result() for it in waiting] == [Receipt(n) for n in range(2500)]
+        assert [item.result() for item in waiting] == [Receipt(n) for n in range(2500)]
 
 
 async def test_pushes_that_come_shortly_after_one_another_are_one_commit(
@@ -62,7 +62,7 @@ async def test_enough_of_them_wait_for_nobody_else(
     async with _writing(tmp_path) as (writer, _), asyncio.timeout(30):
         waiting = [writer.commit(_push(number)) for number in range(30)]
         await asyncio.sleep(0.05)
-        assert not any(it.done() for it in waiting)
+        assert not any(item.done() for item in waiting)
         waiting += [writer.commit(_push(number)) for number in range(30, 40)]
         assert set(await asyncio.gather(*waiting)) == {Receipt(0)}
 

@@ -200,13 +200,13 @@ def test_what_it_says_of_a_page(sites: tuple[Site, Site], row: str) -> None:
     if script is not None:
         site.put("/jmmc/getClient", script, Content_Type=served.get("kind", "text/javascript"))
     found = list(examine(f"{site.url}/room"))
-    said = "\n".join(f"{it.verdict} {it.what}" for it in found)
+    said = "\n".join(f"{finding.verdict} {finding.what}" for finding in found)
     for piece in expected:
         assert piece in said
-    failing = [it for it in found if it.verdict == "fail"]
-    assert bool(failing) == any("fail " in it or "answers 404" in it for it in expected), said
-    assert all(it.hint for it in failing)
-    assert all("\n" not in it.what for it in found)
+    failing = [finding for finding in found if finding.verdict == "fail"]
+    assert bool(failing) == any("fail " in item or "answers 404" in item for item in expected), said
+    assert all(finding.hint for finding in failing)
+    assert all("\n" not in finding.what for finding in found)
 
 
 @pytest.mark.parametrize(
@@ -225,7 +225,9 @@ def test_a_collector_on_another_origin_must_let_the_page_push(
     script = render(Settings.of(push_url=push))
     collector.put("/jmmc/getClient", script, Content_Type="application/javascript")
     collector.put("/jmmc/push", "", status=204, **cors)
-    (found,) = [it for it in examine(f"{site.url}/room") if it.what.startswith("CORS")]
+    (found,) = [
+        finding for finding in examine(f"{site.url}/room") if finding.what.startswith("CORS")
+    ]
     assert found.verdict == verdict
 
 
@@ -234,7 +236,7 @@ def test_a_config_js_that_nobody_serves_is_not_found(sites: tuple[Site, Site]) -
     site.answers.clear()
     gone = f"http://127.0.0.1:{free_port()}/config.js"
     site.put("/room", _page(f'<script src="{gone}"></script>'), Content_Type="text/html")
-    said = [f"{it.verdict} {it.what}" for it in examine(f"{site.url}/room")]
+    said = [f"{finding.verdict} {finding.what}" for finding in examine(f"{site.url}/room")]
     assert said[1:] == [
         "warn config.js: not found",
         "fail script: neither in the page nor in analytics.scriptURLs",

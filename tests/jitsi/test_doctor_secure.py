@@ -86,7 +86,7 @@ def test_an_https_page_is_fine(secure: Secure) -> None:
     site.put("/jmmc/getClient", render(Settings.of()), Content_Type="text/javascript")
     found = list(examine(f"{site.url}/room"))
     assert found[0].what == f"page: {site.url}/room is Jitsi Meet, with 2 scripts"
-    assert {it.verdict for it in found} == {"ok"}
+    assert {row.verdict for row in found} == {"ok"}
 
 
 @pytest.mark.parametrize(

@@ -187,7 +187,9 @@ def test_a_browser_pushes_through_jitsi_meets_own_nginx(
     page.close()
     (session,) = stored
     assert session["conf"] == "weekly"
-    assert session["m"][0]["t"]["rip"] == int("".join(f"{it:02x}" for it in (192, 0, 2, 7)), 16)
+    assert session["m"][0]["t"]["rip"] == int(
+        "".join(f"{number:02x}" for number in (192, 0, 2, 7)), 16
+    )
 
 
 def test_what_is_printed_for_html_is_one_script_element_outside_of_comments() -> None:

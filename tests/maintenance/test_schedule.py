@@ -50,7 +50,7 @@ async def _until(condition: Callable[[], Awaitable[bool]]) -> None:
 
 
 async def _rooms(store: SqliteStore) -> list[str]:
-    return sorted([it.room async for it in store.sessions(SessionFilter())])
+    return sorted([session.room async for session in store.sessions(SessionFilter())])
 
 
 async def test_sessions_that_are_too_old_are_deleted_also_after_a_failure(
@@ -81,7 +81,7 @@ async def test_summaries_have_a_retention_of_their_own(store: Tired) -> None:
 
     async def confs() -> list[str]:
         found = await store.reports.summaries(SummaryFilter(), limit=10)
-        return sorted(it.room for it in found)
+        return sorted(row.room for row in found)
 
     async def is_done() -> bool:
         return len(await confs()) == 3

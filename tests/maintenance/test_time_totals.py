@@ -132,16 +132,16 @@ def test_labels_are_few_whatever_browsers_say() -> None:
     home = Call(time_totals)
     home.say(0, {"br": "Firefox 133", "t": {"sr": "home", "tp": "udp"}, "cq": 90})
     home.say(30, {})
-    regions = {it.region for it in time_totals.seconds}
+    regions = {second.region for second in time_totals.seconds}
     assert len(regions) <= 22 and {"home", OTHER, UNKNOWN} <= regions
-    assert len({it.browser for it in time_totals.seconds}) <= 12
+    assert len({second.browser for second in time_totals.seconds}) <= 12
     assert len(time_totals.seconds) <= 222
     assert sum(_by_grade(time_totals).values()) == 301 * 30, "and nothing is left out"
 
 
 def test_a_name_keeps_its_place() -> None:
     names = Names(2, ["a"])
-    assert [names.of(it) for it in ("b", "c", "b", "a", "")] == ["b", OTHER, "b", "a", UNKNOWN]
+    assert [names.of(name) for name in ("b", "c", "b", "a", "")] == ["b", OTHER, "b", "a", UNKNOWN]
     assert family("Mobile Safari 18") == "Mobile Safari"
     assert family("Chrome") == "Chrome"
 
@@ -183,7 +183,7 @@ async def test_over_a_change_of_leaders_every_second_counts_once(store: Store) -
     """What the counters of all collectors come to is what the summaries say at the end."""
     samples = sorted(
         ((sample, life.session) for life in simulate(_SCENARIO) for sample in life.session.samples),
-        key=lambda it: it[0].ts,
+        key=lambda value: value[0].ts,
     )
     now = float(_BEGAN)
     tallies = [TimeTotals(lifetime=75) for _ in range(3)]
@@ -214,7 +214,7 @@ async def test_over_a_change_of_leaders_every_second_counts_once(store: Store) -
             counted = sum(_by_grade(tallies[n]).values())
             assert counted >= seconds[n], "a counter never gets less"
             seconds[n] = counted
-        leading = [it for it in tallies[alive:] if it.leads]
+        leading = [tally for tally in tallies[alive:] if tally.leads]
         assert len(leading) <= 1
         if leading and (live_counts := leading[0].live_counts(now)):
             rows = await store.reports.facts(("session",), SummaryFilter(running=True))
@@ -222,7 +222,9 @@ async def test_over_a_change_of_leaders_every_second_counts_once(store: Store) -
             most = max(most, len(rows))
     summaries = await store.reports.summaries(SummaryFilter(), limit=1000)
     assert len(summaries) == 16
-    expected = {grade: sum(getattr(it, grade.name.lower()) for it in summaries) for grade in Grade}
+    expected = {
+        grade: sum(getattr(summary, grade.name.lower()) for summary in summaries) for grade in Grade
+    }
     counted_by_all: Counter[Grade] = Counter()
     for time_totals in tallies:
         counted_by_all.update(_by_grade(time_totals))

@@ -74,7 +74,7 @@ class Endpoint:
     def metrics(self) -> dict[str, Any]:
         """By name, as they were told last."""
         (resource,) = self.received["/v1/metrics"][-1].resource_metrics
-        return {it.name: it for it in resource.scope_metrics[0].metrics}
+        return {metric.name: metric for metric in resource.scope_metrics[0].metrics}
 
     def close(self) -> None:
         self._server.shutdown()
@@ -88,9 +88,10 @@ def endpoint() -> Iterator[Endpoint]:
     endpoint.close()
 
 
-def _attributes(it: Any) -> dict[str, Any]:
+def _attributes(value: Any) -> dict[str, Any]:
     return {
-        one.key: getattr(one.value, str(one.value.WhichOneof("value"))) for one in it.attributes
+        attribute.key: getattr(attribute.value, str(attribute.value.WhichOneof("value")))
+        for attribute in value.attributes
     }
 
 
@@ -113,17 +114,17 @@ async def test_spans_and_metrics_reach_the_endpoint(endpoint: Endpoint, tmp_path
     await call(app, "GET", path, client="127.0.0.1", headers=traceparent)
     await app.metrics.close()
 
-    pushes = [_attributes(it) for it in endpoint.spans if it.name == "push"]
-    assert [(it["jmmc.outcome"], it.get("jmmc.reason")) for it in pushes] == [
+    pushes = [_attributes(span) for span in endpoint.spans if span.name == "push"]
+    assert [(item["jmmc.outcome"], item.get("jmmc.reason")) for item in pushes] == [
         ("accepted", None),
         ("trimmed", None),
         ("rejected", "malformed"),
     ]
-    commits = [it for it in endpoint.spans if it.name == "commit"]
-    assert [_attributes(it) for it in commits] == [{"jmmc.pushes": 1}] * 2
-    assert all(it.end_time_unix_nano > it.start_time_unix_nano for it in commits)
-    assert not any(it.parent_span_id for it in commits), "a batch belongs to no single push"
-    (question,) = [it for it in endpoint.spans if it.name.startswith("GET")]
+    commits = [span for span in endpoint.spans if span.name == "commit"]
+    assert [_attributes(commit) for commit in commits] == [{"jmmc.pushes": 1}] * 2
+    assert all(commit.end_time_unix_nano > commit.start_time_unix_nano for commit in commits)
+    assert not any(commit.parent_span_id for commit in commits), "a batch belongs to no single push"
+    (question,) = [span for span in endpoint.spans if span.name.startswith("GET")]
     assert question.name == "GET /api/v1/participants/{participant}"
     assert question.trace_id.hex() == caller
     assert question.parent_span_id.hex() == "00f067aa0ba902b7"
@@ -132,8 +133,12 @@ async def test_spans_and_metrics_reach_the_endpoint(endpoint: Endpoint, tmp_path
         "http.route": "/api/v1/participants/{participant}",
         "http.response.status_code": 404,
     }
-    assert {it["authorization"] for it in endpoint.headers} == {"Bearer abc"}
-    told = b"".join(it.SerializeToString() for its in endpoint.received.values() for it in its)
+    assert {header["authorization"] for header in endpoint.headers} == {"Bearer abc"}
+    told = b"".join(
+        message.SerializeToString()
+        for messages in endpoint.received.values()
+        for message in messages
+    )
     for personal in ("secret-room", UID, SID, "203.0.113"):
         assert personal.encode() not in told
 
@@ -147,16 +152,17 @@ async def test_the_metrics_are_those_of_prometheus(endpoint: Endpoint, tmp_path:
     await app.metrics.close()
     metrics = endpoint.metrics
     kinds = {"counter": "sum", "gauge": "gauge", "histogram": "histogram"}
-    assert {it.name for it in INSTRUMENTS} - set(metrics) <= _LATER
-    for it in INSTRUMENTS:
-        if it.name not in metrics:
+    assert {instrument.name for instrument in INSTRUMENTS} - set(metrics) <= _LATER
+    for instrument in INSTRUMENTS:
+        if instrument.name not in metrics:
             continue
-        assert metrics[it.name].WhichOneof("data") == kinds[it.kind]
-        assert metrics[it.name].description == it.description
+        assert metrics[instrument.name].WhichOneof("data") == kinds[instrument.kind]
+        assert metrics[instrument.name].description == instrument.description
     outcomes = {
         (point["outcome"], point["reason"]): value
         for point, value in (
-            (_attributes(it), it.as_double) for it in metrics["jmmc_pushes"].sum.data_points
+            (_attributes(data_point), data_point.as_double)
+            for data_point in metrics["jmmc_pushes"].sum.data_points
         )
     }
     assert outcomes["accepted", ""] == 1

@@ -42,8 +42,8 @@ def test_a_pseudonym_has_the_form_of_what_it_stands_for_and_follows_from_the_key
     ("which", "kept"), [("none", {UID, _ROOM}), ("uid", {_ROOM}), ("conf", {UID})]
 )
 def test_only_what_was_asked_for_is_replaced(which: Any, kept: set[str]) -> None:
-    it = Pseudonyms(which, _KEY)
-    assert {it.browser_id(UID), it.room(_ROOM)} & {UID, _ROOM} == kept
+    pseudonyms = Pseudonyms(which, _KEY)
+    assert {pseudonyms.browser_id(UID), pseudonyms.room(_ROOM)} & {UID, _ROOM} == kept
 
 
 def test_what_is_asked_for_may_be_a_name_or_what_stands_for_it() -> None:
@@ -71,8 +71,8 @@ async def test_no_name_is_stored_and_real_names_are_found(tmp_path: Path) -> Non
         return answer
 
     uid, conf = _BOTH.browser_id(UID), _BOTH.room(_ROOM)
-    stored = [it async for it in store.sessions(SessionFilter())]
-    assert {(it.browser_id, it.room) for it in stored} == {(uid, conf)}
+    stored = [session async for session in store.sessions(SessionFilter())]
+    assert {(session.browser_id, session.room) for session in stored} == {(uid, conf)}
     async for _ in summarizer_of(store, settings, time.time).rebuild():
         pass
     found = (await ask(f"/api/v1/participants/{UID}?{_WINDOW}")).json
@@ -118,8 +118,10 @@ async def test_no_name_is_stored_and_real_names_are_found(tmp_path: Path) -> Non
 async def test_a_missing_key_is_warned_of(tmp_path: Path, key: str, verdict: str) -> None:
     store = f"sqlite:///{tmp_path}/calls.db"
     settings = Settings.of(store=store, pseudonyms="uid", pseudonym_key=key)
-    found = [it async for it in inspect(settings) if it.what.startswith("pseudonyms")]
-    assert [it.verdict for it in found] == [verdict]
+    found = [
+        finding async for finding in inspect(settings) if finding.what.startswith("pseudonyms")
+    ]
+    assert [row.verdict for row in found] == [verdict]
 
 
 def test_what_is_searched_for_is_what_was_typed_and_what_stands_for_it() -> None:

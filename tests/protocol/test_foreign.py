@@ -46,7 +46,7 @@ _VALUES = st.recursive(
     max_leaves=6,
 )
 _READINGS = st.dictionaries(st.sampled_from(_PATHS) | st.text(max_size=6), _VALUES, max_size=6).map(
-    lambda it: _nested(it)
+    lambda v: _nested(v)
 )
 _CODECS = [Codec(), Codec(addresses="truncated"), Codec(addresses="none"), Codec(regions=["eu"])]
 
@@ -102,8 +102,8 @@ def test_both_ways_of_decoding_agree(m: Any, new: bool) -> None:
         whole = body(wire_sample(0, other)) if new else v1_body(other)
         careful = _decoded(codec, json.dumps(whole).encode())
         assert careful is not None
-        kept = [json.loads(it.readings) for it in envelope.samples]
-        assert [json.loads(it.readings) for it in careful.samples] == kept
+        kept = [json.loads(sample.readings) for sample in envelope.samples]
+        assert [json.loads(sample.readings) for sample in careful.samples] == kept
 
 
 @pytest.mark.parametrize(
@@ -114,7 +114,7 @@ async def test_a_moment_beyond_all_calendars_is_told_by_its_line(tmp_path: Path,
     path = tmp_path / "file.ndjson"
     path.write_text(f'{{"_id": "{"0" * 24}", "conf": "a", "uid": "b", "m": [{{"ts": {ts}}}]}}\n')
     with pytest.raises(StoreError, match=":1: no session"):
-        [it async for it in NdjsonFile(path).sessions(SessionFilter())]
+        [session async for session in NdjsonFile(path).sessions(SessionFilter())]
 
 
 _NAMES = ["[/]", "[bold", "[link=http://evil.example]x[/link]", ":smiley:", "\x1b]0;owned\x07", "‮"]

@@ -84,7 +84,7 @@ def test_samples_ascend(seqs: tuple[int, ...]) -> None:
 
 def test_a_sample_is_placed_by_its_age_on_our_clock() -> None:
     admitted = _admit(Arrived(0, 600.4, b"{}"), Arrived(1, 0.2, b"{}"))
-    assert [it.ts for it in admitted.push.samples] == [1_699_999_400, 1_700_000_000]
+    assert [sample.ts for sample in admitted.push.samples] == [1_699_999_400, 1_700_000_000]
     assert admitted.clamped == 0
 
 
@@ -143,7 +143,7 @@ def test_forged_cookies_are_worth_nothing() -> None:
         ";;;=;",
         "",
     ]
-    assert [signer.read(it) for it in forged] == [None] * len(forged)
+    assert [signer.read(item) for item in forged] == [None] * len(forged)
 
 
 @pytest.mark.parametrize(
@@ -222,7 +222,9 @@ def test_the_header_tells_family_and_major_version(
 @given(st.text(max_size=300))
 def test_no_header_breaks_the_reading_of_browsers(header: str) -> None:
     browser, system = browser_and_system(header)
-    assert all(it is None or re.fullmatch(r".{1,64}", it, re.DOTALL) for it in (browser, system))
+    assert all(
+        item is None or re.fullmatch(r".{1,64}", item, re.DOTALL) for item in (browser, system)
+    )
 
 
 def test_a_sender_may_send_its_share_at_once_and_then_as_fast_as_it_refills() -> None:
@@ -340,7 +342,7 @@ def test_of_an_address_its_network_is_kept(stored: int | str, kept: int | str | 
 
 def test_no_two_senders_have_one_key() -> None:
     names = ("0.0.0.0", "0.0.0.1", "0.0.0.2", "::2", "0:0:0:1::", "0:0:0:2::", "0:0:0:3::")
-    assert len({throttle_key(ip_address(it)) for it in names}) == len(names)
+    assert len({throttle_key(ip_address(name)) for name in names}) == len(names)
 
 
 def test_a_wait_is_the_time_until_the_next_push_may_come() -> None:
@@ -365,4 +367,4 @@ def test_what_is_remembered_of_names_and_addresses_is_bounded() -> None:
     """Whoever pushes chooses them."""
     names = Pseudonyms("both", "key")
     remembered = (Policy(".*").owner, names.browser_id, names.room, Proxies([])._cached)
-    assert all(it.cache_info().maxsize is not None for it in remembered)
+    assert all(item.cache_info().maxsize is not None for item in remembered)

@@ -145,7 +145,7 @@ def test_truncated_addresses_name_a_network_and_no_port(bad: dict[str, Any]) -> 
 
     def kept(t: dict[str, Any]) -> tuple[Any, list[str]]:
         found, dropped = _v2({"t": t, **bad}, addresses="truncated")
-        return found, [it for it in dropped if it != "m.cq"]
+        return found, [item for item in dropped if item != "m.cq"]
 
     m = {"ip": 3405803783, "p": 2, "lip": "2001:db8:1:2:3::4%eth0", "lp": 4, "tp": "udp"}
     assert kept(m) == ({"t": {"ip": 3405803776, "lip": "2001:db8:1::", "tp": "udp"}}, [])

@@ -37,7 +37,7 @@ _VALUES = st.recursive(
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=4), inner),
     max_leaves=3,
 )
-_PATHS = st.sampled_from([*(it.path for it in READINGS), "t.rip", "t.asn", "t.cc"])
+_PATHS = st.sampled_from([*(reading.path for reading in READINGS), "t.rip", "t.asn", "t.cc"])
 
 
 def _nested(flat: dict[str, Any]) -> dict[str, Any]:
@@ -82,8 +82,8 @@ def test_a_timeline_of_anything_is_in_order_and_without_gaps(
         assert span.start == at < span.end
         at = span.end
     assert at == timeline.ended
-    for one, other in zip(timeline.spans, timeline.spans[1:], strict=False):
-        assert one.state != other.state, "two spans that are one"
+    for value, other in zip(timeline.spans, timeline.spans[1:], strict=False):
+        assert value.state != other.state, "two spans that are one"
     if session.dialect is Dialect.V2:
         twice = replace(session, samples=session.samples * 2)
         assert fold(twice, lifetime=75, now=now) == timeline
@@ -99,8 +99,10 @@ def test_a_summary_of_anything_has_figures_within_bounds(session: Session, now: 
     for share in (summary.relay_share, summary.tcp_share, summary.p2p_share):
         assert 0 <= share <= 1
     for values in summary.quantiles.values():
-        assert all(it is None or math.isfinite(it) for it in values)
-    assert sum(it.good + it.fair + it.poor + it.unknown for it in summary.series) == sum(seconds)
+        assert all(value is None or math.isfinite(value) for value in values)
+    assert sum(
+        point.good + point.fair + point.poor + point.unknown for point in summary.series
+    ) == sum(seconds)
     assert json.loads(encode(summary))["session"] == session.id
 
 
@@ -135,14 +137,16 @@ def test_a_foreign_document_is_a_session_or_none(document: dict[str, Any]) -> No
 
 
 @_bounded
-@given(st.lists(_DOCUMENTS.map(lambda it: json.dumps(it, default=str).encode()) | st.binary()))
+@given(
+    st.lists(_DOCUMENTS.map(lambda value: json.dumps(value, default=str).encode()) | st.binary())
+)
 async def test_any_line_of_a_file_is_a_session_or_refused(
     tmp_path_factory: Any, lines: list[bytes]
 ) -> None:
     file: Path = tmp_path_factory.getbasetemp() / "lines.ndjson"
     file.write_bytes(b"\n".join(lines))
     try:
-        found = [it async for it in NdjsonFile(file).sessions(SessionFilter())]
+        found = [item async for item in NdjsonFile(file).sessions(SessionFilter())]
     except JmmcError as error:
         assert str(file) in str(error)
         return

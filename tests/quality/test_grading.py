@@ -36,9 +36,12 @@ def _one(state: State, name: str = "jitsi") -> tuple[Grade, tuple[str, ...]]:
 
 
 def _grades(*states: State | None) -> list[Grade]:
-    spans = [Span(30 * n, 30 * n + 30, it) for n, it in enumerate(states)]
+    spans = [Span(30 * n, 30 * n + 30, state) for n, state in enumerate(states)]
     judged = judge(spans, _JITSI)
-    return [next(it.grade for it in judged if it.start <= s.start < it.end) for s in spans]
+    return [
+        next(judgement.grade for judgement in judged if judgement.start <= s.start < judgement.end)
+        for s in spans
+    ]
 
 
 @pytest.mark.parametrize(
@@ -86,7 +89,7 @@ def test_presets_have_the_limits_of_their_makers(name: str, state: State, grade:
 
 
 def test_every_limit_has_a_source() -> None:
-    assert all(it.source for one in PRESETS.values() for it in one.limits.values())
+    assert all(limit.source for preset in PRESETS.values() for limit in preset.limits.values())
 
 
 def test_a_preset_that_does_not_exist_is_told() -> None:
@@ -96,8 +99,8 @@ def test_a_preset_that_does_not_exist_is_told() -> None:
 
 def test_a_value_at_a_limit_does_not_flicker() -> None:
     rtts = [290, 305, 295, 304, 280, 269, 295]
-    grades = _grades(*({"rtt": it} for it in rtts))
-    assert [it.name[0] for it in grades] == list("GFFFFGG")
+    grades = _grades(*({"rtt": rtt} for rtt in rtts))
+    assert [grade.name[0] for grade in grades] == list("GFFFFGG")
 
 
 def test_what_follows_unknown_time_is_judged_afresh() -> None:
@@ -117,7 +120,7 @@ def test_the_score_never_rises_with_loss_time_or_jitter(
     worse = [mos(rtt=rtt + more, loss=loss, jitter=jitter)]
     worse.append(mos(rtt=rtt, loss=min(100, loss + more), jitter=jitter))
     worse.append(mos(rtt=rtt, loss=loss, jitter=(20 if jitter is None else jitter) + more))
-    assert all(it is not None and it <= score + 1e-12 for it in worse)
+    assert all(item is not None and item <= score + 1e-12 for item in worse)
 
 
 @given(st.floats(0, 2000))
@@ -166,8 +169,8 @@ def _judged(*parts: tuple[int, Grade]) -> list[Judged]:
 
 def test_a_verdict_is_shares_of_time() -> None:
     """A steady good hour is one stored sample, ten bad minutes are forty: time counts, not they."""
-    it = verdict(_judged((3600, Grade.GOOD), (600, Grade.POOR), (60, Grade.UNKNOWN)))
-    assert (it.good, it.fair, it.poor, it.unknown) == (3600, 0, 600, 60)
+    part = verdict(_judged((3600, Grade.GOOD), (600, Grade.POOR), (60, Grade.UNKNOWN)))
+    assert (part.good, part.fair, part.poor, part.unknown) == (3600, 0, 600, 60)
 
 
 def test_the_worst_minute_is_found_wherever_it_begins() -> None:
@@ -185,12 +188,12 @@ def test_no_minute_is_worse_than_the_worst(parts: list[tuple[int, Grade]]) -> No
     judged = _judged(*parts)
     worst = worst_minute(judged)
     worth = [
-        {Grade.POOR: 1.0, Grade.FAIR: 0.5}.get(it.grade, 0.0)
-        for it in judged
-        for _ in range(it.end - it.start)
+        {Grade.POOR: 1.0, Grade.FAIR: 0.5}.get(judgement.grade, 0.0)
+        for judgement in judged
+        for _ in range(judgement.end - judgement.start)
     ]
     if worst is None:
-        assert {it.grade for it in judged} == {Grade.UNKNOWN}
+        assert {judgement.grade for judgement in judged} == {Grade.UNKNOWN}
         return
     length = min(60, len(worth))
     every = [sum(worth[at : at + length]) / length for at in range(len(worth) - length + 1)]
@@ -257,13 +260,13 @@ def test_a_moment_is_scored_by_what_is_received() -> None:
 
 
 def test_a_falling_reading_must_rise_a_tenth_above_its_limit_to_be_better() -> None:
-    grades = _grades(*({"cq": it} for it in (31, 29, 32, 33, 31, 9, 10, 11, 29, 33)))
-    assert [it.name[0] for it in grades] == list("GFFGGPPFFG")
+    grades = _grades(*({"cq": number} for number in (31, 29, 32, 33, 31, 9, 10, 11, 29, 33)))
+    assert [grade.name[0] for grade in grades] == list("GFFGGPPFFG")
 
 
 def test_neighbours_that_are_judged_alike_are_one() -> None:
     states: list[State] = [{"cq": 100}, {"cq": 90}, {"rtt": 301}, {"rtt": 302}, {"d.jit": 31}]
-    spans = [Span(30 * n, 30 * n + 30, it) for n, it in enumerate(states)]
+    spans = [Span(30 * n, 30 * n + 30, state) for n, state in enumerate(states)]
     assert judge([*spans, Span(200, 230, {"d.jit": 31})], _JITSI) == [
         Judged(0, 60, Grade.GOOD),
         Judged(60, 120, Grade.FAIR, ("rtt",)),
@@ -274,8 +277,8 @@ def test_neighbours_that_are_judged_alike_are_one() -> None:
 
 def test_all_stretches_of_a_grade_count_together() -> None:
     one = (30, Grade.GOOD), (40, Grade.FAIR), (50, Grade.POOR), (60, Grade.UNKNOWN)
-    it = verdict(_judged(*one, *one))
-    assert (it.good, it.fair, it.poor, it.unknown) == (60, 80, 100, 120)
+    part = verdict(_judged(*one, *one))
+    assert (part.good, part.fair, part.poor, part.unknown) == (60, 80, 100, 120)
 
 
 def test_a_call_shorter_than_a_minute_is_taken_whole_whenever_it_was() -> None:

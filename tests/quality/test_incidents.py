@@ -25,7 +25,9 @@ def _person(number: int, *bad: tuple[int, int], room: str = "room", region: str 
         began=1000,
         ended=2000,
         grade_spans=lane,
-        spells=tuple(Spell(it[0], it[1], Grade.POOR, {"loss": it[1] - it[0]}) for it in bad),
+        spells=tuple(
+            Spell(item[0], item[1], Grade.POOR, {"loss": item[1] - item[0]}) for item in bad
+        ),
         region=region,
         network=f"n{number}",
         browser=f"b{number}",
@@ -41,21 +43,21 @@ def test_an_outage_is_one_incident_however_many_it_struck() -> None:
     (one,) = incidents(room, [*room, *neighbours, *_ELSEWHERE])
     assert one.attribution.cause == "region"
     assert (one.start, one.end) == (1400, 1603)
-    assert set(one.sessions) == {it.session for it in room}
+    assert set(one.sessions) == {summary.session for summary in room}
     assert one.reasons == {"loss": 806}, "seconds of everybody"
 
 
 def test_two_who_were_bad_each_alone_are_two_incidents_in_order_of_time() -> None:
     room = [_person(0, (1700, 1800)), _person(1, (1200, 1300)), *(_person(n) for n in (2, 3, 4))]
     found = incidents(room, [*room, *_ELSEWHERE])
-    assert [it.attribution.cause for it in found] == ["alone", "alone"]
-    assert [it.sessions for it in found] == [(room[1].session,), (room[0].session,)]
+    assert [row.attribution.cause for row in found] == ["alone", "alone"]
+    assert [row.sessions for row in found] == [(room[1].session,), (room[0].session,)]
 
 
 def test_the_same_cause_at_another_time_is_another_incident() -> None:
     room = [_person(n, (1100, 1200), (1700, 1800)) for n in range(8)]
     found = incidents(room, [*room, *_ELSEWHERE])
-    assert [(it.start, it.end) for it in found] == [(1100, 1200), (1700, 1800)]
+    assert [(row.start, row.end) for row in found] == [(1100, 1200), (1700, 1800)]
 
 
 def test_a_meeting_without_a_bad_spell_has_no_incident() -> None:
@@ -66,11 +68,11 @@ def test_of_very_many_the_worst_are_told() -> None:
     room = [_person(n, (1000 + 10 * n, 1005 + 10 * n + n)) for n in range(40)]
     found = incidents(room, room)
     assert len(found) == 20
-    assert {it.sessions[0] for it in found} == {it.session for it in room[20:]}
+    assert {row.sessions[0] for row in found} == {summary.session for summary in room[20:]}
 
 
-def _spells(it: Summary, *spells: Spell) -> Summary:
-    return msgspec.structs.replace(it, spells=spells)
+def _spells(summary: Summary, *spells: Spell) -> Summary:
+    return msgspec.structs.replace(summary, spells=spells)
 
 
 def test_an_incident_has_the_reasons_and_the_worst_grade_of_all_that_is_in_it() -> None:
@@ -90,13 +92,17 @@ def test_a_spell_that_begins_as_another_ends_is_another_incident(first: int) -> 
     """Those who were struck first have left when the others are."""
     early = [_person(first + n, (1100, 1200)) for n in range(5)]
     early = [
-        msgspec.structs.replace(it, ended=1200, grade_spans=it.grade_spans[:2]) for it in early
+        msgspec.structs.replace(summary, ended=1200, grade_spans=summary.grade_spans[:2])
+        for summary in early
     ]
     late = [_person(10 - first + n, (1200, 1300)) for n in range(5)]
-    late = [msgspec.structs.replace(it, began=1200, grade_spans=it.grade_spans[1:]) for it in late]
+    late = [
+        msgspec.structs.replace(summary, began=1200, grade_spans=summary.grade_spans[1:])
+        for summary in late
+    ]
     room = [*early, *late]
     found = incidents(room, [*room, *_ELSEWHERE])
-    assert [(it.start, it.end, it.attribution.cause) for it in found] == [
+    assert [(row.start, row.end, row.attribution.cause) for row in found] == [
         (1100, 1200, "room"),
         (1200, 1300, "room"),
     ]
@@ -113,5 +119,5 @@ def test_of_more_spells_than_are_looked_at_poor_seconds_weigh_more_than_fair_one
         _spells(_person(200 + n, (1900, 1980)), Spell(1900, 1980, Grade.FAIR, {"rtt": 80}))
         for n in range(60)
     ]
-    assert {it.grade for it in incidents([*fair, *short], [])} == {Grade.POOR}
-    assert {it.grade for it in incidents([*long, *short], [])} == {Grade.FAIR}
+    assert {incident.grade for incident in incidents([*fair, *short], [])} == {Grade.POOR}
+    assert {incident.grade for incident in incidents([*long, *short], [])} == {Grade.FAIR}

@@ -29,19 +29,19 @@ def _series(*slices: Slice) -> str:
 
 
 def _fact(began: int, *series: Slice, **values: str) -> Fact:
-    moved = _series(*(_moved(it) for it in series))
+    moved = _series(*(_moved(point) for point in series))
     return Fact(_HOUR + began, tuple({**_UNKNOWN, **values}.values()), moved)
 
 
-def _moved(it: Slice) -> Slice:
-    return msgspec.structs.replace(it, start=_HOUR + it.start)
+def _moved(span: Slice) -> Slice:
+    return msgspec.structs.replace(span, start=_HOUR + span.start)
 
 
 def _hour(*facts: Fact) -> dict[str, dict[str, tuple[Part, ...]]]:
     rollups = hour_of(facts, _HOUR)
-    assert {(it.length, it.start) for it in rollups} == {(HOUR, _HOUR)}
-    assert [it.dimension for it in rollups] == [ALL, *DIMENSIONS]
-    return {it.dimension: it.values for it in rollups}
+    assert {(rollup.length, rollup.start) for rollup in rollups} == {(HOUR, _HOUR)}
+    assert [rollup.dimension for rollup in rollups] == [ALL, *DIMENSIONS]
+    return {rollup.dimension: rollup.values for rollup in rollups}
 
 
 _EARLY = _fact(10, Slice(0, 200, 50, 30, 10), Slice(300, 1, 2, 3, 4), region="eu")
@@ -124,12 +124,12 @@ def _chosen(since: int, until: int, *rows: tuple[int, int, str, Fact]) -> Filter
 
 def _sums(fact: Fact) -> list[int]:
     slices = msgspec.json.decode(fact.series)
-    return [sum(it[number] for it in slices) for number in (1, 2, 3, 4)]
+    return [sum(item[number] for item in slices) for number in (1, 2, 3, 4)]
 
 
 def test_what_a_filter_has_chosen_is_summed_up_as_rollups_are() -> None:
     facts = (("a", _EARLY), ("b", _LATE), ("a", _SAME))
-    rows = [(it.began, _HOUR + 600, conf, it) for conf, it in facts]
+    rows = [(summary.began, _HOUR + 600, conf, summary) for conf, summary in facts]
     chosen = _chosen(_HOUR, _HOUR + HOUR, *rows)
     found = _hour(_EARLY, _LATE, _SAME)
     assert chosen.parts == list(found[ALL][ALL])
@@ -144,7 +144,7 @@ def test_what_a_filter_has_chosen_is_summed_up_as_rollups_are() -> None:
 def test_sessions_that_were_good_for_as_much_of_their_time_are_counted_together() -> None:
     shares = (0, 9, 10, 19, 55, 99, 100, 100)
     facts = [_fact(0, Slice(0, good, 100 - good, 0, 7)) for good in shares]
-    chosen = _chosen(_HOUR, _HOUR + HOUR, *((_HOUR, _HOUR + 300, "a", it) for it in facts))
+    chosen = _chosen(_HOUR, _HOUR + HOUR, *((_HOUR, _HOUR + 300, "a", fact) for fact in facts))
     assert chosen.deciles == [2, 2, 0, 0, 0, 1, 0, 0, 0, 3]
 
 
@@ -152,7 +152,7 @@ def test_what_a_filter_has_chosen_may_come_in_pieces_and_be_compared_by_nothing(
     whole = _chosen(_HOUR, _HOUR + HOUR, (_HOUR + 10, _HOUR + 600, "a", _EARLY))
     pieces = FilteredTotals(_HOUR, _HOUR + HOUR)
     pieces.add([[] for _ in CHOSEN])
-    pieces.add([[it] for it in (_HOUR + 10, _HOUR + 600, "a", *_sums(_EARLY), _EARLY.series)])
+    pieces.add([[item] for item in (_HOUR + 10, _HOUR + 600, "a", *_sums(_EARLY), _EARLY.series)])
     assert pieces.parts == whole.parts
     assert pieces.values == {ALL: whole.values["eu"]}
     assert (pieces.rooms, pieces.deciles) == (whole.rooms, whole.deciles)
@@ -178,7 +178,7 @@ def test_a_session_that_ends_with_the_window_is_wholly_in_it() -> None:
     for ended, seconds in ((600, 999), (601, 300)):
         fact = _fact(0, Slice(300, 300, 0, 0, 0))
         chosen = FilteredTotals(_HOUR, _HOUR + 600)
-        chosen.add([[it] for it in (_HOUR, _HOUR + ended, "room", 999, 0, 0, 0, fact.series)])
+        chosen.add([[item] for item in (_HOUR, _HOUR + ended, "room", 999, 0, 0, 0, fact.series)])
         assert chosen.values == {ALL: Part(_HOUR, 1, seconds, 0, 0, 0)}
 
 

@@ -42,22 +42,22 @@ def test_a_steady_hour_outweighs_ten_bad_minutes() -> None:
     good = {"cq": 100, "rtt": 20}
     steady = [(30 * n, good if n == 0 else {}) for n in range(120)]
     bad = [(3600 + 30 * n, {"cq": 5 + n % 2}) for n in range(21)]
-    it = _summary(*steady, *bad)
-    assert (it.good, it.poor, it.unknown) == (3600, 600, 0)
-    assert it.grade == "poor", "a tenth of the time and more"
-    assert it.quantiles["quality"] == [5, 100, 100]
-    assert it.quantiles["rtt_ms"] == [20, 20, 20]
-    assert it.reasons == {"quality": 600}
+    summary = _summary(*steady, *bad)
+    assert (summary.good, summary.poor, summary.unknown) == (3600, 600, 0)
+    assert summary.grade == "poor", "a tenth of the time and more"
+    assert summary.quantiles["quality"] == [5, 100, 100]
+    assert summary.quantiles["rtt_ms"] == [20, 20, 20]
+    assert summary.reasons == {"quality": 600}
 
 
 def test_time_is_cut_into_five_minutes_of_the_clock() -> None:
-    it = _summary((0, {"cq": 100}), *((30 * n, {}) for n in range(1, 21)), began=1000)
-    assert it.series == (
+    summary = _summary((0, {"cq": 100}), *((30 * n, {}) for n in range(1, 21)), began=1000)
+    assert summary.series == (
         Slice(900, 200, 0, 0, 0),
         Slice(1200, 300, 0, 0, 0),
         Slice(1500, 100, 0, 0, 0),
     )
-    assert sum(s.good for s in it.series) == it.good
+    assert sum(s.good for s in summary.series) == summary.good
 
 
 def test_a_session_is_at_present_as_its_last_moment_was() -> None:
@@ -70,25 +70,30 @@ def test_a_session_is_at_present_as_its_last_moment_was() -> None:
 def test_a_value_that_no_reading_of_ours_has_is_no_value_of_a_dimension() -> None:
     """Documents of others may have a list or an object where we have a word."""
     odd = {"br": ["Chrome"], "os": "Linux", "cq": 90, "t": {"tp": {"is": "udp"}, "sr": "eu"}}
-    it = _summary((0, odd), (30, {}))
-    assert (it.browser, it.os, it.region, it.transport) == ("", "Linux", "eu", "")
+    summary = _summary((0, odd), (30, {}))
+    assert (summary.browser, summary.os, summary.region, summary.transport) == (
+        "",
+        "Linux",
+        "eu",
+        "",
+    )
 
 
 def test_what_held_longest_is_what_a_session_is_compared_by() -> None:
     first = {"br": "Chrome 131", "os": "Windows 11", "cq": 90}
     first["t"] = {"sr": "eu", "tp": "udp", "rip": 3221225986, "asn": "AS64496 Cable", "cc": "FR"}
-    it = _summary(
+    summary = _summary(
         (0, first),
         (30, {"t": {"tp": "tcp", "lct": "relay"}}),
         (60, {}),
         (90, {"t": {"tp": "udp", "lct": "host"}, "cdc": {"a": "opus"}}),
         (100, {}),
     )
-    assert (it.browser, it.os, it.region) == ("Chrome 131", "Windows 11", "eu")
-    assert (it.transport, it.codec) == ("relay", "opus")
-    assert (it.address, it.network) == ("192.0.2.2", "192.0.2.0/24")
-    assert (it.provider, it.country) == ("AS64496 Cable", "FR")
-    assert (it.relay_share, it.tcp_share) == (0.6, 0.6)
+    assert (summary.browser, summary.os, summary.region) == ("Chrome 131", "Windows 11", "eu")
+    assert (summary.transport, summary.codec) == ("relay", "opus")
+    assert (summary.address, summary.network) == ("192.0.2.2", "192.0.2.0/24")
+    assert (summary.provider, summary.country) == ("AS64496 Cable", "FR")
+    assert (summary.relay_share, summary.tcp_share) == (0.6, 0.6)
 
 
 @pytest.mark.parametrize(
@@ -107,7 +112,7 @@ def test_a_network_is_a_prefix_of_the_address(address: str, network: str) -> Non
 
 def test_it_is_told_when_packets_took_another_path() -> None:
     udp = {"tp": "udp", "ip": 1, "lct": "host"}
-    it = _summary(
+    summary = _summary(
         (0, {"cq": 100, "t": udp}),
         (30, {"rtt": 20}),
         (60, {"ev": ["p2p"], "t": {"lct": "srflx"}}),
@@ -116,7 +121,7 @@ def test_it_is_told_when_packets_took_another_path() -> None:
         (150, {"t": {"tp": "tcp"}}),
         (180, {}),
     )
-    assert [(at - it.began, what) for at, what in it.events] == [
+    assert [(at - summary.began, what) for at, what in summary.events] == [
         (60, "p2p"),
         (60, "path"),
         (150, "path"),
@@ -126,7 +131,7 @@ def test_it_is_told_when_packets_took_another_path() -> None:
 def test_a_stored_address_is_shown_as_people_write_it() -> None:
     assert readable_address(3221225986) == "192.0.2.2"
     assert readable_address("2001:db8::1") == "2001:db8::1"
-    ends = [readable_address(it) for it in (0, 1, 2**32 - 1)]
+    ends = [readable_address(item) for item in (0, 1, 2**32 - 1)]
     assert ends == ["0.0.0.0", "0.0.0.1", "255.255.255.255"]
     assert readable_address(2**32) == readable_address(None) == readable_address([]) == ""
 
@@ -137,8 +142,8 @@ def test_a_stored_address_is_shown_as_people_write_it() -> None:
 )
 def test_a_call_in_a_word(parts: tuple[int, int, int], grade: str) -> None:
     good, fair, poor = parts
-    it = msgspec.structs.replace(_person(0), good=good, fair=fair, poor=poor)
-    assert it.grade == grade
+    span = msgspec.structs.replace(_person(0), good=good, fair=fair, poor=poor)
+    assert span.grade == grade
 
 
 def _person(number: int, *, bad: bool = False, **dimensions: str) -> Summary:
@@ -220,9 +225,9 @@ def _others(count: int, *, bad: bool = False, first: int = 100, **more: str) -> 
     ],
 )
 def test_whose_fault_it_was(everybody: list[Summary], verdict: str) -> None:
-    it = attribute(_ME, 1400, 1600, [_ME, *everybody])
-    assert it.cause == verdict
-    for scope in it.scopes:
+    attribution = attribute(_ME, 1400, 1600, [_ME, *everybody])
+    assert attribution.cause == verdict
+    for scope in attribution.scopes:
         assert 1 <= scope.bad <= scope.known
         assert scope.known + scope.others_known == len(everybody) + 1
 
@@ -230,13 +235,13 @@ def test_whose_fault_it_was(everybody: list[Summary], verdict: str) -> None:
 def test_who_was_not_there_is_not_counted() -> None:
     elsewhen = [
         msgspec.structs.replace(
-            it, began=5000, ended=6000, grade_spans=(GradeSpan(5000, 6000, Grade.POOR),)
+            other, began=5000, ended=6000, grade_spans=(GradeSpan(5000, 6000, Grade.POOR),)
         )
-        for it in _others(9)
+        for other in _others(9)
     ]
     unknown = [
-        msgspec.structs.replace(it, grade_spans=(GradeSpan(1000, 2000, Grade.UNKNOWN),))
-        for it in _others(9)
+        msgspec.structs.replace(other, grade_spans=(GradeSpan(1000, 2000, Grade.UNKNOWN),))
+        for other in _others(9)
     ]
     it = attribute(_ME, 1400, 1600, elsewhen + unknown)
     assert all(scope.known == 1 and scope.others_known == 0 for scope in it.scopes)
@@ -304,8 +309,8 @@ def _stay(number: int, *parts: tuple[int, Grade]) -> Summary:
     for seconds, grade in parts:
         lane.append(GradeSpan(at, at + seconds, grade))
         at += seconds
-    it = _person(number, room="mine", browser="x", region="x", network=f"x{number}")
-    return msgspec.structs.replace(it, began=1300, ended=at, grade_spans=tuple(lane))
+    person = _person(number, room="mine", browser="x", region="x", network=f"x{number}")
+    return msgspec.structs.replace(person, began=1300, ended=at, grade_spans=tuple(lane))
 
 
 _GOOD, _FAIR, _POOR, _UNKNOWN = Grade.GOOD, Grade.FAIR, Grade.POOR, Grade.UNKNOWN
@@ -375,9 +380,9 @@ def test_alone_is_who_was_bad_with_at_most_a_tenth_of_a_call_of_three_or_more(
 def test_nobody_is_blamed_for_a_place_that_is_not_known() -> None:
     me = msgspec.structs.replace(_ME, region="")
     everybody = [*_others(9, bad=True, region=""), *_others(20, first=300)]
-    it = attribute(me, 1400, 1600, everybody)
-    assert it.cause == "too few"
-    assert it.scope.kind == "room", "its numbers say why"
+    attribution = attribute(me, 1400, 1600, everybody)
+    assert attribution.cause == "too few"
+    assert attribution.scope.kind == "room", "its numbers say why"
 
 
 def test_the_interval_of_a_single_thing_is_wide() -> None:
@@ -387,22 +392,26 @@ def test_the_interval_of_a_single_thing_is_wide() -> None:
 
 
 def test_a_summary_names_who_and_where_and_the_worst_minute() -> None:
-    it = _summary(
+    summary = _summary(
         (0, {"cq": 100, "pid": "8b4139fa", "mid": "m-1", "cdc": {"a": "opus", "v": "VP9"}}),
         (30, {"cq": 0, "t": {"tp": "udp", "p2p": True}}),
         (40, {"t": {"p2p": False}}),
         (90, {}),
     )
-    assert (it.endpoint_id, it.jitsi_meeting_id, it.codec) == ("8b4139fa", "m-1", "VP9")
-    assert it.worst_minute == (930, 1.0)
-    assert (it.transport, it.p2p_share) == ("udp", 0.1111)
+    assert (summary.endpoint_id, summary.jitsi_meeting_id, summary.codec) == (
+        "8b4139fa",
+        "m-1",
+        "VP9",
+    )
+    assert summary.worst_minute == (930, 1.0)
+    assert (summary.transport, summary.p2p_share) == ("udp", 0.1111)
 
 
 def test_what_nothing_was_said_of_is_empty() -> None:
-    it = _summary((0, {"cq": 100}), (30, {}))
-    assert {getattr(it, name) for name in DIMENSIONS} == {""}
-    assert (it.endpoint_id, it.jitsi_meeting_id, it.address) == ("", "", "")
-    assert (it.relay_share, it.tcp_share, it.p2p_share) == (0, 0, 0)
+    summary = _summary((0, {"cq": 100}), (30, {}))
+    assert {getattr(summary, name) for name in DIMENSIONS} == {""}
+    assert (summary.endpoint_id, summary.jitsi_meeting_id, summary.address) == ("", "", "")
+    assert (summary.relay_share, summary.tcp_share, summary.p2p_share) == (0, 0, 0)
     nothing = summarize(
         Session("a" * 24, "room", UID, Dialect.V2, 900, ()), preset=_JITSI, lifetime=75
     )
@@ -411,8 +420,8 @@ def test_what_nothing_was_said_of_is_empty() -> None:
 
 def test_a_session_that_runs_is_summed_up_until_now() -> None:
     session = _session((0, {"cq": 100}), (30, {}))
-    it = summarize(session, preset=_JITSI, lifetime=75, now=960)
-    assert (it.running, it.ended, it.last, it.good) == (True, 960, 930, 60)
+    summary = summarize(session, preset=_JITSI, lifetime=75, now=960)
+    assert (summary.running, summary.ended, summary.last, summary.good) == (True, 960, 930, 60)
 
 
 @pytest.mark.parametrize(
@@ -427,9 +436,9 @@ def test_a_session_that_runs_is_summed_up_until_now() -> None:
     ],
 )
 def test_a_transport_in_a_word(where: dict[str, Any], word: str) -> None:
-    it = _summary((0, {"t": where}), (30, {}))
-    assert it.transport == word
-    assert it.relay_share == ("relay" in str(where))
+    summary = _summary((0, {"t": where}), (30, {}))
+    assert summary.transport == word
+    assert summary.relay_share == ("relay" in str(where))
 
 
 def test_a_transport_is_peer_to_peer_or_relayed_when_most_of_the_time_was() -> None:
@@ -440,47 +449,47 @@ def test_a_transport_is_peer_to_peer_or_relayed_when_most_of_the_time_was() -> N
 
 
 def test_shares_are_of_known_time_to_the_hundredth_of_a_percent() -> None:
-    it = _summary(
+    summary = _summary(
         (0, {"t": {"tp": "tcp", "lct": "relay", "p2p": True}}),
         (30, {"t": {"tp": "udp", "lct": "host", "p2p": False}}),
         (60, {"cq": 1}),
         (70, {}),
         (300, {}),  # Unknown from 70 on.
     )
-    assert (it.relay_share, it.tcp_share, it.p2p_share) == (0.4286, 0.4286, 0.4286)
+    assert (summary.relay_share, summary.tcp_share, summary.p2p_share) == (0.4286, 0.4286, 0.4286)
 
 
 def test_what_held_as_long_as_another_is_chosen_by_its_name() -> None:
     """So that whoever sums up the same samples chooses the same."""
-    for one, two in (("Chrome 9", "Firefox 1"), ("Firefox 1", "Chrome 9")):
-        it = _summary((0, {"br": one}), (30, {"br": two}), (60, {}))
-        assert it.browser == "Firefox 1"
-    it = _summary(
+    for first, second in (("Chrome 9", "Firefox 1"), ("Firefox 1", "Chrome 9")):
+        summary = _summary((0, {"br": first}), (30, {"br": second}), (60, {}))
+        assert summary.browser == "Firefox 1"
+    summary = _summary(
         (0, {"br": "A"}), (20, {"br": "Z"}), (30, {"br": "A"}), (40, {}), (55, {"br": "Z"})
     )
-    assert it.browser == "A"
+    assert summary.browser == "A"
 
 
 def test_what_happened_at_one_moment_stays_in_the_order_in_which_it_was_said() -> None:
-    it = _summary(
+    summary = _summary(
         (0, {"cq": 1}), (30, {"ev": ["restored", "jvb", "p2p"]}), (60, {"ev": ["a"]}), (61, {})
     )
-    assert it.events == ((930, "restored"), (930, "jvb"), (930, "p2p"), (960, "a"))
+    assert summary.events == ((930, "restored"), (930, "jvb"), (930, "p2p"), (960, "a"))
 
 
 def test_the_score_of_a_session_is_in_quantiles_of_time_to_two_places() -> None:
-    it = _summary(
+    summary = _summary(
         (0, {"rtt": 300, "d": {"pl": 2, "jit": 40}}),
         (60, {"rtt": 0, "d": {"pl": 0, "jit": 0}}),
         (90, {}),
     )
-    assert it.quantiles["mos"] == [3.5, 3.5, 4.39]
-    assert it.quantiles["rtt_ms"] == [0, 300, 300]
+    assert summary.quantiles["mos"] == [3.5, 3.5, 4.39]
+    assert summary.quantiles["rtt_ms"] == [0, 300, 300]
     assert set(_summary((0, {"cq": 1}), (30, {})).quantiles) == {"quality"}
 
 
 def test_a_lane_tells_grades_and_a_summary_for_how_long_each_reason_held() -> None:
-    it = _summary(
+    summary = _summary(
         (0, {"cq": 100}),
         (30, {"rtt": 301}),
         (60, {"rtt": 40, "d": {"jit": 31}}),
@@ -489,35 +498,35 @@ def test_a_lane_tells_grades_and_a_summary_for_how_long_each_reason_held() -> No
         (160, {"ev": ["interrupted"]}),
         (180, {}),
     )
-    assert it.grade_spans == (
+    assert summary.grade_spans == (
         GradeSpan(900, 930, _GOOD),
         GradeSpan(930, 1000, _FAIR),
         GradeSpan(1000, 1050, _GOOD),
         GradeSpan(1050, 1060, _FAIR),
         GradeSpan(1060, 1080, _POOR),
     )
-    assert it.reasons == {"rtt": 40, "jitter": 40, "interrupted": 20}
-    assert it.series == (Slice(900, 80, 80, 20, 0),), "of each grade"
+    assert summary.reasons == {"rtt": 40, "jitter": 40, "interrupted": 20}
+    assert summary.series == (Slice(900, 80, 80, 20, 0),), "of each grade"
 
 
 def test_what_held_before_and_after_unknown_time_counts_together() -> None:
-    it = _summary(
+    summary = _summary(
         (0, {"br": "B", "t": {"tp": "udp", "lct": "relay"}}),
         (30, {"br": "A", "t": {"lct": "host"}}),
         (70, {}),
         (200, {"br": "B", "t": {"lct": "relay"}}),  # Unknown from 70 on.
         (230, {}),
     )
-    assert (it.known, it.unknown) == (0, 230), "no reading that has a grade"
-    assert it.browser == "B", "60 seconds, A 40"
-    assert it.relay_share == 0.6
+    assert (summary.known, summary.unknown) == (0, 230), "no reading that has a grade"
+    assert summary.browser == "B", "60 seconds, A 40"
+    assert summary.relay_share == 0.6
 
 
 def test_another_path_is_told_where_no_address_is_kept() -> None:
-    it = _summary((0, {"t": {"tp": "udp"}}), (30, {"t": {"tp": "tcp"}}), (60, {}))
-    assert it.events == ((930, "path"),)
+    summary = _summary((0, {"t": {"tp": "udp"}}), (30, {"t": {"tp": "tcp"}}), (60, {}))
+    assert summary.events == ((930, "path"),)
 
 
 def test_a_second_that_was_not_peer_to_peer_is_not() -> None:
-    it = _summary((0, {"t": {"tp": "udp", "p2p": False}}), (1, {}))
-    assert (it.transport, it.p2p_share) == ("udp", 0)
+    summary = _summary((0, {"t": {"tp": "udp", "p2p": False}}), (1, {}))
+    assert (summary.transport, summary.p2p_share) == ("udp", 0)

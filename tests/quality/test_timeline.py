@@ -51,7 +51,7 @@ def sent(states: list[dict[str, int]]) -> list[Sample]:
 
 
 def at(timeline: Timeline, moment: float) -> State | None:
-    return next((it.state for it in timeline.spans if it.start <= moment < it.end), None)
+    return next((span.state for span in timeline.spans if span.start <= moment < span.end), None)
 
 
 @given(_STATES)
@@ -62,7 +62,7 @@ def test_folding_what_the_script_sends_gives_what_the_page_had(
     timeline = fold(session(*samples), lifetime=75)
     for number, state in enumerate(states[:-1]):
         assert at(timeline, 1000 + 30 * number + 15) == state
-    assert [dict(it) for _, it in carried(session(*samples))] == states
+    assert [dict(value) for _, value in carried(session(*samples))] == states
 
 
 @given(_STATES, st.randoms(use_true_random=False))
@@ -87,10 +87,12 @@ def test_splitting_a_window_and_joining_the_parts_gives_the_whole(
     parts = clip(spans, a, b) + clip(spans, b, c)
     whole = clip(spans, a, c)
     for moment in range(a, c, 7):
-        (expected,) = [it.state for it in whole if it.start <= moment < it.end] or [None]
-        (found,) = [it.state for it in parts if it.start <= moment < it.end] or [None]
+        (expected,) = [span.state for span in whole if span.start <= moment < span.end] or [None]
+        (found,) = [part.state for part in parts if part.start <= moment < part.end] or [None]
         assert found == expected
-    assert sum(it.end - it.start for it in parts) == sum(it.end - it.start for it in whole)
+    assert sum(part.end - part.start for part in parts) == sum(
+        span.end - span.start for span in whole
+    )
 
 
 @given(_STATES, st.data())
@@ -99,7 +101,7 @@ def test_a_lost_sample_makes_time_unknown_and_no_value_wrong(
 ) -> None:
     samples = sent(states)
     lost = data.draw(st.sets(st.integers(1, max(1, len(samples) - 2)), max_size=3))
-    kept = [it for it in samples if it.seq not in lost]
+    kept = [sample for sample in samples if sample.seq not in lost]
     timeline = fold(session(*kept), lifetime=1000)
     for number, state in enumerate(states[:-1]):
         found = at(timeline, 1000 + 30 * number + 15)
@@ -197,7 +199,7 @@ def test_an_interruption_whose_end_was_lost_ends_with_the_full_sample_that_has_r
         sample(2, 1060, {"br": "x", "cq": 40}, full=True),
         sample(3, 1090, bye=True),
     )
-    assert [it.state for it in fold(it, lifetime=75).spans] == [
+    assert [span.state for span in fold(it, lifetime=75).spans] == [
         {"interrupted": True},
         {"interrupted": True, "br": "x"},
         {"br": "x", "cq": 40},
@@ -243,7 +245,7 @@ def test_after_a_hole_nothing_is_carried_forward() -> None:
     ]
     found = [dict(state) for _, state in carried(session(*samples))]
     assert found == [{"cq": 7, "rtt": 5}, {"cq": 7, "rtt": 5}, {"rtt": 6}, {"rtt": 6}]
-    named = [msgspec.structs.replace(it, seq=None) for it in samples]
+    named = [msgspec.structs.replace(sample, seq=None) for sample in samples]
     states = [dict(state) for _, state in carried(session(*named, dialect=Dialect.V1))]
     assert states[-1] == {"cq": 7, "rtt": 6}, "v1 numbers nothing: it has no holes"
 

@@ -41,7 +41,7 @@ def _wait_until_gone(connections: list[socket.socket], drip: bytes = b"") -> Non
     while left:
         assert time.monotonic() < deadline, f"{len(left)} are still there"
         poll = select.poll()
-        by_number = {it.fileno(): it for it in left}
+        by_number = {item.fileno(): item for item in left}
         for number in by_number:
             poll.register(number, select.POLLIN)
         gone = set()
@@ -54,13 +54,13 @@ def _wait_until_gone(connections: list[socket.socket], drip: bytes = b"") -> Non
                 pass
             except OSError:
                 gone.add(number)
-        for number, it in by_number.items():
+        for number, value in by_number.items():
             if drip and number not in gone:
                 try:
-                    it.sendall(drip)
+                    value.sendall(drip)
                 except OSError:
                     gone.add(number)
-        left = [it for number, it in by_number.items() if number not in gone]
+        left = [value for number, value in by_number.items() if number not in gone]
 
 
 def _get(path: str) -> bytes:
@@ -102,13 +102,13 @@ def test_hundreds_who_hold_a_place_lose_it_and_others_are_served(
 ) -> None:
     connections = [_connect(serve) for _ in range(300)]
     try:
-        for it in connections:
-            it.sendall(first)
+        for connection in connections:
+            connection.sendall(first)
         assert _send(serve, _request(_good()))[0] == 200
         _wait_until_gone(connections, drip)
     finally:
-        for it in connections:
-            it.close()
+        for connection in connections:
+            connection.close()
     assert _send(serve, _request(_good()))[0] == 200
 
 
@@ -150,18 +150,18 @@ def test_one_who_does_not_read_costs_little(serve: Serve) -> None:
     request = _get("/api/v1/openapi.json")
     request = request.replace(b"Connection: close\r\n", b"")
     connections = [_connect(serve) for _ in range(20)]
-    for it in connections:
-        it.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
-        it.settimeout(0.2)
+    for connection in connections:
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        connection.settimeout(0.2)
         try:
             for _ in range(2000):
-                it.sendall(request)
+                connection.sendall(request)
         except TimeoutError:
             pass
     assert _send(serve, _request(_good()))[0] == 200
     assert serve.memory() - before < 100
-    for it in connections:
-        it.close()
+    for connection in connections:
+        connection.close()
 
 
 def test_it_recovers_from_having_no_file_left(tmp_path: Path) -> None:
@@ -171,8 +171,8 @@ def test_it_recovers_from_having_no_file_left(tmp_path: Path) -> None:
         resource.prlimit(serve.process.pid, resource.RLIMIT_NOFILE, (64, 64))
         connections = [_connect(serve) for _ in range(200)]
         _wait_until_gone(connections)
-        for it in connections:
-            it.close()
+        for connection in connections:
+            connection.close()
         assert _send(serve, _request(_good()))[0] == 200
         assert serve.files() < 40
         assert "Traceback" not in serve.log.read_text()

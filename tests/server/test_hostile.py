@@ -53,7 +53,7 @@ def _send(serve: Serve, raw: bytes, *, wait: float = 10.0) -> tuple[int, bytes]:
 
 def _request(content: bytes, *headers: str, path: str = _PUSH, method: str = "POST") -> bytes:
     lines = [f"{method} {path} HTTP/1.1", "Host: x", "Connection: close", *headers]
-    if not any(it.lower().startswith(("content-length", "transfer")) for it in headers):
+    if not any(header.lower().startswith(("content-length", "transfer")) for header in headers):
         lines.append(f"Content-Length: {len(content)}")
     return "\r\n".join(lines).encode("latin-1") + b"\r\n\r\n" + content
 

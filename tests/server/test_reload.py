@@ -38,7 +38,7 @@ async def test_a_running_server_takes_new_settings_and_refuses_bad_ones(tmp_path
     try:
         assert _script(serve)["sample_ratio"] == 1.0
         assert _push(serve, "Secret Room") == 200
-        senders = [Sender(f"room-{it}", it) for it in range(20)]
+        senders = [Sender(f"room-{number}", number) for number in range(20)]
         async with Load(senders, serve.port) as load:
             await load.confirms()
             for ratio in (0.9, 0.5, 0.25):
@@ -54,14 +54,14 @@ async def test_a_running_server_takes_new_settings_and_refuses_bad_ones(tmp_path
         assert _script(serve)["sample_ratio"] == 0.25
         assert _push(serve, "Secret Room") == 400
         assert_stored_once(serve.export(), senders)
-        assert all(it.refused == 0 for it in senders)
+        assert all(sender.refused == 0 for sender in senders)
     finally:
         assert serve.stop() == 0
     lines = serve.log.read_text().splitlines()
-    told = [json.loads(it) for it in lines if it.startswith('{"event": "settings')]
+    told = [json.loads(line) for line in lines if line.startswith('{"event": "settings')]
     assert told[0]["changed"] == ["conf_pattern", "sample_ratio", "allowed_origins", "log_format"]
-    assert [it["changed"] for it in told[1:3]] == [["sample_ratio"], ["sample_ratio"]]
-    assert [it.get("need_restart") for it in told] == [["queue_limit"]] * 3 + [None]
+    assert [item["changed"] for item in told[1:3]] == [["sample_ratio"], ["sample_ratio"]]
+    assert [item.get("need_restart") for item in told] == [["queue_limit"]] * 3 + [None]
     expected = "expected less than or equal to 1"
     assert told[3]["why"] == f"sample_ratio in {file} = 7: {expected}"
 

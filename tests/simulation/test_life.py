@@ -25,8 +25,8 @@ def test_the_same_seed_gives_the_same_life_and_another_another() -> None:
 
 def test_there_are_as_many_sessions_as_participants_in_order_of_time() -> None:
     assert len(_LIVES) == 400
-    assert len({it.session.id for it in _LIVES}) == 400
-    moments = [it.session.began for it in _LIVES]
+    assert len({life.session.id for life in _LIVES}) == 400
+    moments = [life.session.began for life in _LIVES]
     assert moments == sorted(moments)
     assert min(moments) >= _DAY.start
 
@@ -35,12 +35,13 @@ def test_a_collector_would_take_every_sample_whole() -> None:
     codec = Codec()
     for life in _LIVES[:60]:
         samples = [
-            {"seq": it.seq, "age": 0, "m": msgspec.Raw(it.readings)} for it in life.session.samples
+            {"seq": item.seq, "age": 0, "m": msgspec.Raw(item.readings)}
+            for item in life.session.samples
         ]
         for sample in samples[1:]:  # The first has what the server adds.
             push = {"v": 2, "sid": SID, "uid": UID, "conf": "x", "samples": [sample]}
             dropped = codec.decode(msgspec.json.encode(push)).dropped
-            assert set(dropped) <= {f"m.{it}" for it in SERVER_READINGS}, (
+            assert set(dropped) <= {f"m.{server_reading}" for server_reading in SERVER_READINGS}, (
                 "which only the server knows"
             )
 
@@ -48,33 +49,35 @@ def test_a_collector_would_take_every_sample_whole() -> None:
 def test_samples_ascend_and_much_is_unchanged() -> None:
     sizes = Counter[bool]()
     for life in _LIVES:
-        seqs = [it.seq for it in life.session.samples]
+        seqs = [sample.seq for sample in life.session.samples]
         assert seqs == list(range(len(seqs)))
-        times = [it.ts for it in life.session.samples]
+        times = [sample.ts for sample in life.session.samples]
         assert all(b - a == 30 for a, b in pairwise(times))
-        sizes.update(len(it.readings) < 60 for it in life.session.samples if not it.full)
+        sizes.update(
+            len(sample.readings) < 60 for sample in life.session.samples if not sample.full
+        )
     assert sizes[True] > 0.3 * sizes.total()
 
 
 def test_time_is_bad_where_there_is_trouble_and_good_elsewhere() -> None:
     for life in _LIVES:
         judged = judge(fold(life.session, lifetime=75).spans, preset("jitsi"))
-        for it in judged:
-            for moment in range(it.start, it.end, 30):
+        for judgement in judged:
+            for moment in range(judgement.start, judgement.end, 30):
                 trouble = any(t.start <= moment < t.end for t in life.troubles)
-                if it.grade is not Grade.UNKNOWN:
-                    assert (it.grade >= Grade.FAIR) == trouble, (life.troubles, it)
+                if judgement.grade is not Grade.UNKNOWN:
+                    assert (judgement.grade >= Grade.FAIR) == trouble, (life.troubles, judgement)
 
 
 def test_an_outage_strikes_its_region_and_no_other() -> None:
     start, end = _DAY.outage_window
-    struck = [it for it in _LIVES if any(t.cause == "interrupted" for t in it.troubles)]
+    struck = [life for life in _LIVES if any(t.cause == "interrupted" for t in life.troubles)]
     assert struck
-    assert {it.region for it in struck} == {"eu-west"}
+    assert {item.region for item in struck} == {"eu-west"}
     assert all(
         start <= t.start < t.end <= end + 30
-        for it in struck
-        for t in it.troubles
+        for item in struck
+        for t in item.troubles
         if t.cause == "interrupted"
     )
 
@@ -83,13 +86,15 @@ def test_whoever_was_struck_by_the_outage_is_told_that_it_was_the_region() -> No
     busy = Scenario(participants=400, rooms=30, minutes=240, seed=7, start=1_789_948_800)
     start, end = busy.outage_window
     everybody = [
-        summarize(it.session, preset=preset("jitsi"), lifetime=75, now=it.session.samples[-1].ts)
-        for it in simulate(busy)
+        summarize(
+            life.session, preset=preset("jitsi"), lifetime=75, now=life.session.samples[-1].ts
+        )
+        for life in simulate(busy)
     ]
     verdicts = Counter(
-        attribute(it, spell.start, spell.end, everybody).cause
-        for it in everybody
-        for spell in it.spells
+        attribute(summary, spell.start, spell.end, everybody).cause
+        for summary in everybody
+        for spell in summary.spells
         if "interrupted" in spell.reasons and start <= spell.start < end
     )
     assert verdicts.total() >= 15

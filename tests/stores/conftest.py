@@ -60,7 +60,7 @@ async def other(make_store: MakeStore, store: Store) -> AsyncIterator[Store]:
 
 async def summarize_all(store: Store) -> None:
     """Store the summary of every session that is there."""
-    sessions = [it async for it in store.sessions(SessionFilter())]
+    sessions = [session async for session in store.sessions(SessionFilter())]
     await store.reports.put_summaries(
-        [summarize(it, preset=preset("jitsi"), lifetime=75) for it in sessions]
+        [summarize(session, preset=preset("jitsi"), lifetime=75) for session in sessions]
     )

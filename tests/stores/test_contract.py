@@ -15,12 +15,12 @@ _A, _B, _C = ("a" * 24, "b" * 24, "c" * 24)
 
 
 async def _sessions(store: Store, wanted: SessionFilter = _ALL) -> list[Session]:
-    return [it async for it in store.sessions(wanted)]
+    return [session async for session in store.sessions(wanted)]
 
 
 async def _seqs(store: Store) -> list[int | None]:
     (session,) = await _sessions(store)
-    return [it.seq for it in session.samples]
+    return [sample.seq for sample in session.samples]
 
 
 async def test_what_was_appended_is_there_after_reopening(
@@ -136,8 +136,12 @@ async def test_samples_without_a_number_are_kept_in_the_order_given(store: Store
 
     (session,) = await _sessions(store)
     assert session.dialect is Dialect.V1
-    assert [it.seq for it in session.samples] == [None] * 4
-    assert [it.readings for it in session.samples][1:] == [b'{"cq":1}', b'{"cq":3}', b'{"cq":2}']
+    assert [sample.seq for sample in session.samples] == [None] * 4
+    assert [sample.readings for sample in session.samples][1:] == [
+        b'{"cq":1}',
+        b'{"cq":3}',
+        b'{"cq":2}',
+    ]
 
 
 async def test_two_processes_share_a_v1_session_without_losing_a_sample(
@@ -148,7 +152,7 @@ async def test_two_processes_share_a_v1_session_without_losing_a_sample(
         await (store if number % 2 else other).append([v1_push(f'{{"cq":{number}}}')])
 
     (session,) = await _sessions(store)
-    assert [it.readings for it in session.samples] == [b'{"cq":%d}' % n for n in range(9)]
+    assert [sample.readings for sample in session.samples] == [b'{"cq":%d}' % n for n in range(9)]
 
 
 async def test_two_processes_share_a_v2_session_and_see_each_others_samples(
@@ -185,7 +189,7 @@ async def test_a_batch_of_thousands_of_samples_is_stored_whole(store: Store) -> 
     await store.append(batch)
     await store.append([push(*range(200, 400), session=f"{number:024x}") for number in range(12)])
 
-    assert [len(it.samples) for it in await _sessions(store)] == [400] * 12
+    assert [len(session.samples) for session in await _sessions(store)] == [400] * 12
 
 
 async def test_sessions_come_in_the_order_in_which_they_began(store: Store) -> None:
@@ -193,16 +197,16 @@ async def test_sessions_come_in_the_order_in_which_they_began(store: Store) -> N
         await store.append([push(session=session, samples=(sample(0, ts=ts),))])
     await store.append([push(1, session=_C)])
 
-    assert [it.id for it in await _sessions(store)] == [_C, _A, _B]
+    assert [item.id for item in await _sessions(store)] == [_C, _A, _B]
 
 
 async def test_more_sessions_than_are_read_at_a_time_come_out_once_each(store: Store) -> None:
     ids = [f"{number:024x}" for number in range(120)]
-    await store.append([push(0, 1, session=it) for it in ids])
+    await store.append([push(0, 1, session=item) for item in ids])
 
     sessions = await _sessions(store)
-    assert [it.id for it in sessions] == ids
-    assert all(len(it.samples) == 2 for it in sessions)
+    assert [session.id for session in sessions] == ids
+    assert all(len(session.samples) == 2 for session in sessions)
 
 
 async def test_filters_choose_sessions_by_conference_browser_and_time(store: Store) -> None:
@@ -214,7 +218,7 @@ async def test_filters_choose_sessions_by_conference_browser_and_time(store: Sto
 
     async def chosen(**wanted: object) -> list[str]:
         filter_ = SessionFilter(**wanted)  # type: ignore[arg-type]
-        found = [it.id for it in await _sessions(store, filter_)]
+        found = [session.id for session in await _sessions(store, filter_)]
         assert await store.count(filter_) == len(found)
         return found
 
@@ -231,8 +235,10 @@ async def test_sessions_are_got_by_their_ids_in_the_order_asked_for(store: Store
     await store.append([push(0, 1, session=_A), push(0, session=_B), v1_push(opens=True)])
 
     found = await store.get([_B, _C, _A])
-    assert [it.id for it in found] == [_B, _A]
-    assert found == [it for wanted in (_B, _A) for it in await _sessions(store) if it.id == wanted]
+    assert [row.id for row in found] == [_B, _A]
+    assert found == [
+        session for wanted in (_B, _A) for session in await _sessions(store) if session.id == wanted
+    ]
     assert await store.get([]) == []
 
 
@@ -252,7 +258,7 @@ async def test_a_long_v1_session_comes_out_whole_and_in_order(store: Store, othe
         await (store if number % 3 else other).append([v1_push(f'{{"cq":{number}}}')])
 
     (session,) = await _sessions(store)
-    assert [it.readings for it in session.samples] == [b'{"cq":%d}' % n for n in range(200)]
+    assert [sample.readings for sample in session.samples] == [b'{"cq":%d}' % n for n in range(200)]
 
 
 async def test_every_kind_of_reading_comes_out_as_it_went_in(store: Store) -> None:
@@ -297,7 +303,7 @@ async def test_a_packed_session_is_read_counted_and_got_as_before(store: Store) 
     before = await _sessions(store)
     await _pack(store)
     assert await _sessions(store) == before
-    assert await store.get([_B]) == [it for it in before if it.id == _B]
+    assert await store.get([_B]) == [item for item in before if item.id == _B]
     assert await store.count(_ALL) == 3
     assert await store.holds(_C)
 
@@ -305,8 +311,8 @@ async def test_a_packed_session_is_read_counted_and_got_as_before(store: Store) 
 async def test_what_comes_late_to_a_packed_session_is_stored_as_ever(
     store: Store, other: Store
 ) -> None:
-    for one in (store, other):  # Both remember the session, as processes do.
-        await one.append([push(*range(5))])
+    for item in (store, other):  # Both remember the session, as processes do.
+        await item.append([push(*range(5))])
     await _pack(store)
     assert await other.append([push(5)]) == [Receipt(5)]
     await _pack(other)
@@ -379,7 +385,7 @@ async def test_however_pushes_are_resent_mixed_and_doubled_the_session_is_the_sa
                 assert receipt.ack is not None
                 assert receipt.ack >= first + count - 1
                 assert set(range(first, receipt.ack + 1)) <= expected | {
-                    it for f, c in batch for it in range(f, f + c)
+                    number for f, c in batch for number in range(f, f + c)
                 }
             if reopen:
                 await store.close()
@@ -387,7 +393,7 @@ async def test_however_pushes_are_resent_mixed_and_doubled_the_session_is_the_sa
         assert await _seqs(stores[0]) == sorted(expected)
         (session,) = await _sessions(stores[1])
         assert list(session.samples) == [sample(seq) for seq in sorted(expected)]
-        assert all(isinstance(it, Sample) for it in session.samples)
+        assert all(isinstance(sample, Sample) for sample in session.samples)
     finally:
         for store in stores:
             await store.close()

@@ -41,7 +41,7 @@ def _copy(*arguments: str) -> subprocess.CompletedProcess[str]:
 def _copied(*arguments: str) -> str:
     done = _copy(*arguments)
     assert done.returncode == 0, done.stderr
-    lines = [" ".join(it.split()) for it in done.stdout.splitlines()]
+    lines = [" ".join(line.split()) for line in done.stdout.splitlines()]
     read, found = lines[1].removeprefix("read "), lines[2].removeprefix("of these in the target ")
     assert read == found
     return f"{read} / {lines[3]}"
@@ -125,7 +125,7 @@ async def test_a_session_of_several_lines_becomes_one(
     await _fill(mongod.url, _PUSHES, collection[1])
     path = tmp_path / "export.json"
     with mongod.client() as client:
-        lines = [json_util.dumps(it) for it in client.jmmc[collection[1]].find().sort("at")]
+        lines = [json_util.dumps(item) for item in client.jmmc[collection[1]].find().sort("at")]
     path.write_text("\n".join(lines))
     _copied(str(path), file)
 
@@ -135,7 +135,7 @@ async def test_a_session_of_several_lines_becomes_one(
 async def test_our_own_export_is_read(tmp_path: Path, file: str) -> None:
     await _fill(file, _PUSHES)
     path = tmp_path / "export.ndjson"
-    path.write_text("".join(json.dumps(it) + "\n" for it in _export(file)))
+    path.write_text("".join(json.dumps(item) + "\n" for item in _export(file)))
     _copied(str(path), f"sqlite:///{tmp_path}/two.db")
 
     assert _export(f"sqlite:///{tmp_path}/two.db") == _export(file)
@@ -146,7 +146,7 @@ async def test_only_the_time_that_is_asked_for_is_copied(tmp_path: Path, file: s
     target = f"sqlite:///{tmp_path}/two.db"
     _copied(file, target, "--until", "2021-01-01")
 
-    assert [it["_id"] for it in _export(target)] == [_OTHER]
+    assert [item["_id"] for item in _export(target)] == [_OTHER]
 
 
 async def test_other_content_under_the_same_number_is_told_and_kept(

@@ -39,7 +39,10 @@ def _summarizer(store: Store) -> Summarizer:
 
 async def _fill(store: Store, sessions: list[Session]) -> None:
     await store.append(
-        [Push(it.id, it.room, it.browser_id, Dialect.V2, it.samples) for it in sessions]
+        [
+            Push(session.id, session.room, session.browser_id, Dialect.V2, session.samples)
+            for session in sessions
+        ]
     )
     while await _summarizer(store).step():
         pass
@@ -47,12 +50,12 @@ async def _fill(store: Store, sessions: list[Session]) -> None:
 
 async def _erase(store: Store, subject: Subject) -> Erasure:
     steps = forget(store, subject, _summarizer(store), clock=_now, settle=0)
-    return [it async for it in steps][-1]
+    return [step async for step in steps][-1]
 
 
 @pytest.fixture
 async def filled(store: Store) -> AsyncIterator[Store]:
-    await _fill(store, [it.session for it in _LIVES])
+    await _fill(store, [life.session for life in _LIVES])
     yield store
 
 
@@ -60,9 +63,13 @@ async def filled(store: Store) -> AsyncIterator[Store]:
 async def test_what_is_left_is_as_if_it_had_never_been(
     filled: Store, subject: Subject, tmp_path: Path
 ) -> None:
-    its = [it.session for it in _LIVES if subject.name in (it.session.browser_id, it.session.room)]
+    its = [
+        life.session
+        for life in _LIVES
+        if subject.name in (life.session.browser_id, life.session.room)
+    ]
     receipt = await _erase(filled, subject)
-    assert (receipt.sessions, receipt.samples) == (len(its), sum(len(it.samples) for it in its))
+    assert (receipt.sessions, receipt.samples) == (len(its), sum(len(item.samples) for item in its))
     assert receipt.summaries == len(its)
     assert receipt.hours > 0
     assert receipt.names > 0
@@ -71,7 +78,7 @@ async def test_what_is_left_is_as_if_it_had_never_been(
 
     never = open_store(f"sqlite:///{tmp_path}/never.db")
     await never.open()
-    await _fill(never, [it.session for it in _LIVES if it.session not in its])
+    await _fill(never, [life.session for life in _LIVES if life.session not in its])
     window = SummaryFilter(since=_START, until=_END)
     for by in DIMENSIONS:
         expected = await Queries(never, lifetime=75, clock=_now).compare(by, window)
@@ -90,7 +97,7 @@ async def test_a_receipt_names_nobody_and_doing_it_again_finds_nothing(filled: S
     assert again.subject == first.subject
     assert (again.sessions, again.samples, again.summaries, again.names) == (0, 0, 0, 0)
     kept = await erasures(filled.reports)
-    assert sorted(it.id for it in kept) == sorted([first.id, again.id])
+    assert sorted(item.id for item in kept) == sorted([first.id, again.id])
     assert _SOMEBODY.name not in str(await filled.reports.records("erasure"))
 
 
@@ -106,7 +113,7 @@ async def test_what_was_broken_off_is_finished_by_doing_it_again(filled: Store) 
 
     receipt = await _erase(filled, _ROOM)
     assert receipt.id == known.id
-    its = [it for it in _LIVES if it.session.room == _ROOM.name]
+    its = [life for life in _LIVES if life.session.room == _ROOM.name]
     assert (receipt.sessions, receipt.summaries) == (len(its), len(its))
     assert await filled.reports.summaries(SummaryFilter(room=_ROOM.name), limit=1) == []
 
@@ -116,7 +123,7 @@ async def test_a_long_session_is_erased_whole_and_others_are_left_alone(store: S
     await store.append([push(*range(200)), push(0, session="b" * 24, browser_id=other)])
     assert await store.erase(SessionFilter(browser_id=UID)) == Erased(1, 200)
     assert await store.erase(SessionFilter(browser_id=UID)) == Erased(0, 0)
-    assert [it.browser_id async for it in store.sessions(SessionFilter())] == [other]
+    assert [session.browser_id async for session in store.sessions(SessionFilter())] == [other]
 
 
 async def test_another_process_goes_on_with_a_session_whose_beginning_was_erased(
@@ -127,9 +134,9 @@ async def test_another_process_goes_on_with_a_session_whose_beginning_was_erased
     (receipt,) = await other.append([push(70)])
     assert (receipt.ack, receipt.hole) == (70, True)  # type: ignore[union-attr]
     await other.append([push(samples=(sample(71, full=True),))])
-    (session,) = [it async for it in store.sessions(SessionFilter())]
-    assert {it.seq for it in session.samples} <= {70, 71}
-    assert 71 in {it.seq for it in session.samples}
+    (session,) = [item async for item in store.sessions(SessionFilter())]
+    assert {sample.seq for sample in session.samples} <= {70, 71}
+    assert 71 in {sample.seq for sample in session.samples}
     while any(await store.erase(SessionFilter(browser_id=UID))):
         pass
     assert await store.count(SessionFilter()) == 0
@@ -137,13 +144,15 @@ async def test_another_process_goes_on_with_a_session_whose_beginning_was_erased
 
 async def test_old_summaries_are_forgotten_with_their_names_and_sums(filled: Store) -> None:
     before = _START + DAY
-    kept = [it.session for it in _LIVES if it.session.samples[-1].ts >= before]
+    kept = [life.session for life in _LIVES if life.session.samples[-1].ts >= before]
     while await filled.reports.prune(before):
         pass
     found = await filled.reports.summaries(SummaryFilter(), limit=1000)
-    assert {it.session for it in found} == {it.id for it in kept}
-    names = {it.name for it in await filled.reports.search("-", 500) if it.kind == "participant"}
-    assert names == {it.browser_id for it in kept}
+    assert {row.session for row in found} == {item.id for item in kept}
+    names = {
+        item.name for item in await filled.reports.search("-", 500) if item.kind == "participant"
+    }
+    assert names == {summary.browser_id for summary in kept}
     assert await filled.reports.rollups("", HOUR, 0, before) == []
     assert await filled.reports.rollups("", DAY, 0, before) == []
 
@@ -151,11 +160,11 @@ async def test_old_summaries_are_forgotten_with_their_names_and_sums(filled: Sto
 async def test_nothing_of_it_is_left_in_the_file_or_its_log(tmp_path: Path) -> None:
     store = open_store(f"sqlite:///{tmp_path}/calls.db")
     await store.open()
-    await _fill(store, [it.session for it in _LIVES])
+    await _fill(store, [life.session for life in _LIVES])
     uid = _SOMEBODY.name.encode()
 
     def places() -> list[str]:
-        return [it.name for it in tmp_path.iterdir() if uid in it.read_bytes()]
+        return [path.name for path in tmp_path.iterdir() if uid in path.read_bytes()]
 
     assert places()
     await _erase(store, _SOMEBODY)
@@ -205,8 +214,8 @@ async def test_what_a_browser_still_held_does_not_come_back(tmp_path: Path) -> N
     answer = await call(app, "POST", "/push", body(held, wire_sample(2, {"cq": 2}, full=True)))
     assert (answer.status, answer.json["ack"]) == (200, 2)
     await call(app, "POST", "/push", body(held, wire_sample(2, {"cq": 2}, full=True)))
-    (session,) = [it async for it in store.sessions(SessionFilter())]
-    assert [it.seq for it in session.samples] == [2]
+    (session,) = [item async for item in store.sessions(SessionFilter())]
+    assert [sample.seq for sample in session.samples] == [2]
     await app.close()
 
 

@@ -222,8 +222,8 @@ class _Model(RuleBasedStateMachine):
 
         old = [
             key
-            for key, it in self.held.items()
-            if it.began < before and all(s.ts < before for s in it.samples.values())
+            for key, value in self.held.items()
+            if value.began < before and all(s.ts < before for s in value.samples.values())
         ]
         assert self.do(prune()) == len(old)
         for key in old:
@@ -232,8 +232,8 @@ class _Model(RuleBasedStateMachine):
     @precondition(lambda self: self.whole)
     @rule(uid=st.sampled_from(_UIDS))
     def forget(self, uid: str) -> None:
-        its = [key for key, it in self.held.items() if it.browser_id == uid]
-        samples = sum(len(self.held[it].samples) for it in its)
+        its = [key for key, value in self.held.items() if value.browser_id == uid]
+        samples = sum(len(self.held[item].samples) for item in its)
 
         async def erase() -> Any:
             steps = forget(
@@ -243,7 +243,7 @@ class _Model(RuleBasedStateMachine):
                 clock=self.clock,
                 settle=0,
             )
-            return [it async for it in steps][-1]
+            return [step async for step in steps][-1]
 
         receipt = self.do(erase())
         assert (receipt.sessions, receipt.samples) == (len(its), samples)
@@ -289,7 +289,7 @@ class _Model(RuleBasedStateMachine):
 
         kept_up, anew = self.do(both())
         assert kept_up == anew
-        by_session = {it.session: it for it in anew[0]}
+        by_session = {summary.session: summary for summary in anew[0]}
         for key, held in self.held.items():
             assert by_session[key].samples == len(held.samples)
 
@@ -306,12 +306,12 @@ class _Model(RuleBasedStateMachine):
 
         async def twice() -> list[Session]:
             await target.open()
-            first = [it async for it in copy(self.store, target, _ALL)][-1]
-            again = [it async for it in copy(self.store, target, _ALL)][-1]
+            first = [item async for item in copy(self.store, target, _ALL)][-1]
+            again = [item async for item in copy(self.store, target, _ALL)][-1]
             assert first.complete
             assert again.complete
             assert again.written == 0
-            found = [it async for it in target.sessions(_ALL)]
+            found = [session async for session in target.sessions(_ALL)]
             await target.close()
             return found
 
@@ -323,11 +323,11 @@ class _Model(RuleBasedStateMachine):
             self.same(self.do(_sessions(self.store)))
 
     def same(self, found: Sequence[Session]) -> None:
-        by_id = {it.id: it for it in found}
+        by_id = {row.id: row for row in found}
         assert len(by_id) == len(found), "a session came twice"
         assert by_id.keys() == self.held.keys()
         for key, held in self.held.items():
-            expected = [held.samples[it] for it in sorted(held.samples)]
+            expected = [held.samples[sample] for sample in sorted(held.samples)]
             assert list(by_id[key].samples) == expected
             assert (by_id[key].room, by_id[key].browser_id) == (held.room, held.browser_id)
 
@@ -410,7 +410,7 @@ class _SpoolModel(_Model):
 
 
 async def _sessions(store: Store) -> list[Session]:
-    return [it async for it in store.sessions(_ALL)]
+    return [session async for session in store.sessions(_ALL)]
 
 
 async def _until_nothing(store: Store, before: int) -> Any:

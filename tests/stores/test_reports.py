@@ -31,8 +31,14 @@ _ALL = SummaryFilter(since=_START, until=_END)
 
 def _pushed(lives: list[SimulatedSession]) -> list[Push]:
     return [
-        Push(it.session.id, it.session.room, it.session.browser_id, Dialect.V2, it.session.samples)
-        for it in lives
+        Push(
+            life.session.id,
+            life.session.room,
+            life.session.browser_id,
+            Dialect.V2,
+            life.session.samples,
+        )
+        for life in lives
     ]
 
 
@@ -96,15 +102,17 @@ def _queries(store: Store, now: float = _END) -> Queries:
 
 
 def _expected() -> list[Any]:
-    return [summarize(it.session, preset=preset("jitsi"), lifetime=75, now=_END) for it in _LIVES]
+    return [
+        summarize(life.session, preset=preset("jitsi"), lifetime=75, now=_END) for life in _LIVES
+    ]
 
 
 async def test_every_session_is_summarized_once_and_then_there_is_nothing_to_do(
     lives: Store,
 ) -> None:
     found = await lives.reports.summaries(SummaryFilter(), limit=1000)
-    assert sorted(found, key=lambda it: it.session) == sorted(
-        _expected(), key=lambda it: it.session
+    assert sorted(found, key=lambda row: row.session) == sorted(
+        _expected(), key=lambda summary: summary.session
     )
     assert await lives.reports.dirty(10) == []
     assert await lives.reports.backlog() == 0
@@ -116,19 +124,19 @@ async def test_who_is_there_is_everybody_whose_summary_runs_once(
 ) -> None:
     for module in ("sqlite", "mongo"):
         monkeypatch.setattr(f"jmmc.stores.{module}.reports._PRESENT", 7)
-    made = [summarize(it.session, preset=preset("jitsi"), lifetime=75) for it in _FEW]
+    made = [summarize(summary.session, preset=preset("jitsi"), lifetime=75) for summary in _FEW]
     running = [
-        msgspec.structs.replace(it, running=number % 3 > 0, began=it.began // 9000 * 9000)
-        for number, it in enumerate(made)
+        msgspec.structs.replace(summary, running=number % 3 > 0, began=summary.began // 9000 * 9000)
+        for number, summary in enumerate(made)
     ]
     await store.reports.put_summaries(running)
-    found = [it async for some in store.reports.live_sessions() for it in some]
-    expected = {it.session: it for it in running if it.running}
+    found = [item async for live_session in store.reports.live_sessions() for item in live_session]
+    expected = {item.session: item for item in running if item.running}
     assert len(found) == len(expected) > 20
-    for it in found:
-        whole = expected[it.session]
-        assert it == msgspec.convert(msgspec.to_builtins(whole), LiveSession)
-        assert it.at_present == whole.at_present
+    for row in found:
+        whole = expected[row.session]
+        assert row == msgspec.convert(msgspec.to_builtins(whole), LiveSession)
+        assert row.at_present == whole.at_present
 
 
 async def test_only_what_changed_is_summarized_again(filled: Store) -> None:
@@ -149,7 +157,7 @@ async def test_a_sample_that_comes_while_a_session_is_summarized_is_not_forgotte
     store: Store,
 ) -> None:
     await store.append([push(0, 1)])
-    (session,) = [it async for it in store.sessions(SessionFilter())]
+    (session,) = [item async for item in store.sessions(SessionFilter())]
     summary = summarize(session, preset=preset("jitsi"), lifetime=75)
     await store.append([push(2)])
     await store.reports.put_summaries([summary])
@@ -157,8 +165,8 @@ async def test_a_sample_that_comes_while_a_session_is_summarized_is_not_forgotte
 
 
 async def test_each_session_has_its_turn_however_many_there_are(store: Store) -> None:
-    sessions = [f"{it:024x}" for it in range(1, 8)]
-    await store.append([push(0, session=it) for it in sessions])
+    sessions = [f"{number:024x}" for number in range(1, 8)]
+    await store.append([push(0, session=session) for session in sessions])
     seen: list[str] = []
     for _ in range(4):
         seen += await store.reports.dirty(3)
@@ -169,7 +177,7 @@ async def test_each_session_has_its_turn_however_many_there_are(store: Store) ->
 async def test_a_session_that_goes_on_makes_only_the_hours_anew_that_it_changes(
     filled: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    life = max(_FEW, key=lambda it: len(it.session.samples))
+    life = max(_FEW, key=lambda summary: len(summary.session.samples))
     last = life.session.samples[-1]
     assert last.ts - life.session.began > 3600, "it touches more than one hour"
     more = sample((last.seq or 0) + 1, ts=last.ts + 30, bye=True)
@@ -180,7 +188,7 @@ async def test_a_session_that_goes_on_makes_only_the_hours_anew_that_it_changes(
     put = filled.reports.put_rollups
 
     async def noted(rollups: Sequence[Rollup]) -> None:
-        made.extend(it.start for it in rollups if it.length == HOUR)
+        made.extend(rollup.start for rollup in rollups if rollup.length == HOUR)
         await put(rollups)
 
     monkeypatch.setattr(filled.reports, "put_rollups", noted)
@@ -240,7 +248,7 @@ async def test_while_more_is_due_ends_and_sums_wait_for_a_minute(
 
     async def counted() -> int:
         (hour,) = await store.reports.rollups(ALL, HOUR, 1_699_999_200, 1_700_002_800)
-        return sum(it.sessions for it in hour.values[ALL])
+        return sum(value.sessions for value in hour.values[ALL])
 
     await store.append([push(0, session=f"{n:024x}") for n in range(4)])
     steps = [(0, 1, 1), (30, 1, 1), (50, 3, 3), (0, 1, 3), (0, 0, 4)]
@@ -317,12 +325,12 @@ async def _rollups(store: Store) -> list[Any]:
     for dimension in ("", *DIMENSIONS):
         for length in (3600, DAY):
             found += await store.reports.rollups(dimension, length, _START, _END)
-    return [it for it in found if it.values]
+    return [row for row in found if row.values]
 
 
 async def test_what_is_rebuilt_is_what_was_made_bit_by_bit(filled: Store) -> None:
     before = await filled.reports.summaries(SummaryFilter(), limit=1000), await _rollups(filled)
-    done = [it async for it in _summarizer(filled).rebuild()]
+    done = [item async for item in _summarizer(filled).rebuild()]
     assert done[-1] == len(_FEW)
     assert (
         await filled.reports.summaries(SummaryFilter(), limit=1000),
@@ -338,7 +346,9 @@ async def test_sums_that_lack_a_dimension_are_made_anew_once(
     expected = await _rollups(filled)
     for length in (HOUR, DAY):
         kept = await filled.reports.rollups("provider", length, _START, _END)
-        await filled.reports.put_rollups([Rollup(length, it.start, "provider", {}) for it in kept])
+        await filled.reports.put_rollups(
+            [Rollup(length, span.start, "provider", {}) for span in kept]
+        )
     while await filled.prune(_END):
         pass
     assert await _rollups(filled) != expected
@@ -346,10 +356,10 @@ async def test_sums_that_lack_a_dimension_are_made_anew_once(
     broken_off = _summarizer(filled).complete()
     assert await anext(broken_off) == 24
     await broken_off.aclose()
-    done = [it async for it in _summarizer(filled).complete()]
+    done = [item async for item in _summarizer(filled).complete()]
     assert done[-1] == len(await filled.reports.rollups("", HOUR, _START, _END))
     assert await _rollups(filled) == expected
-    assert [it async for it in _summarizer(filled).complete()] == []
+    assert [item async for item in _summarizer(filled).complete()] == []
 
 
 async def test_a_rebuild_that_was_broken_off_goes_on_where_it_was(
@@ -361,7 +371,7 @@ async def test_a_rebuild_that_was_broken_off_goes_on_where_it_was(
     assert [await anext(rebuild), await anext(rebuild)] == [10, 20]
     await rebuild.aclose()
 
-    again = [it async for it in _summarizer(filled).rebuild()]
+    again = [item async for item in _summarizer(filled).rebuild()]
     assert again[0] > 20, "what was done is not done again"
     assert again[-1] == len(_FEW)
     assert (
@@ -374,12 +384,14 @@ async def test_rollups_are_the_sums_of_the_summaries(lives: Store) -> None:
     summaries = _expected()
     overview = await _queries(lives).overview(_ALL)
     assert overview.sessions == len(_LIVES)
-    assert overview.minutes == sum(it.ended - it.began for it in summaries) // 60
+    assert overview.minutes == sum(summary.ended - summary.began for summary in summaries) // 60
     grades = ("good", "fair", "poor", "unknown")
-    expected = Grades.of(*(sum(getattr(it, grade) for it in summaries) for grade in grades))
+    expected = Grades.of(
+        *(sum(getattr(summary, grade) for summary in summaries) for grade in grades)
+    )
     assert overview.grades == expected
-    assert overview.rooms == len({it.room for it in summaries})
-    assert sum(it.grades.known_seconds for it in overview.series) == expected.known_seconds
+    assert overview.rooms == len({summary.room for summary in summaries})
+    assert sum(point.grades.known_seconds for point in overview.series) == expected.known_seconds
 
 
 async def test_an_overview_with_a_filter_is_that_of_the_sessions_that_fit(lives: Store) -> None:
@@ -389,8 +401,8 @@ async def test_an_overview_with_a_filter_is_that_of_the_sessions_that_fit(lives:
     unknown = await _queries(lives).overview(SummaryFilter(since=_START, until=_END, transport=""))
     whole = await _queries(lives).overview(_ALL)
     parts = (udp, tcp, unknown)
-    assert sum(it.sessions for it in parts) == whole.sessions
-    assert sum(it.grades.known_seconds for it in parts) == whole.grades.known_seconds
+    assert sum(part.sessions for part in parts) == whole.sessions
+    assert sum(part.grades.known_seconds for part in parts) == whole.grades.known_seconds
 
 
 @pytest.mark.parametrize("by", DIMENSIONS)
@@ -399,27 +411,30 @@ async def test_a_comparison_is_the_same_from_rollups_and_from_sessions(
 ) -> None:
     queries = _queries(lives)
     compared = await queries.compare(by, _ALL)
-    assert sum(it.sessions for it in compared) == len(_LIVES)
-    for one in compared[:3]:
+    assert sum(comparison.sessions for comparison in compared) == len(_LIVES)
+    for comparison in compared[:3]:
         one_alone = await queries.compare(
-            by, SummaryFilter(since=_START, until=_END, **{by: one.value})
+            by, SummaryFilter(since=_START, until=_END, **{by: comparison.value})
         )
-        assert one in one_alone
+        assert comparison in one_alone
     assert all(
-        it.poor_interval[0] <= (it.grades.poor_share or 0) <= it.poor_interval[1] for it in compared
+        comparison.poor_interval[0]
+        <= (comparison.grades.poor_share or 0)
+        <= comparison.poor_interval[1]
+        for comparison in compared
     )
 
 
 async def test_the_outage_is_seen_where_it_was(lives: Store) -> None:
     start, end = _SCENARIO.outage_window
     regions = {
-        it.value: it
-        for it in await _queries(lives).compare("region", SummaryFilter(since=start, until=end))
+        item.value: item
+        for item in await _queries(lives).compare("region", SummaryFilter(since=start, until=end))
     }
-    struck = [it for it in _LIVES if any(t.cause == "interrupted" for t in it.troubles)]
+    struck = [life for life in _LIVES if any(t.cause == "interrupted" for t in life.troubles)]
     assert struck
     assert (regions.pop("eu-west").grades.poor_share or 0) > 0.5
-    assert all((it.grades.poor_share or 0) < 0.5 for it in regions.values())
+    assert all((region.grades.poor_share or 0) < 0.5 for region in regions.values())
 
 
 async def test_a_window_counts_whole_days_and_their_edges_once(lives: Store) -> None:
@@ -430,10 +445,10 @@ async def test_a_window_counts_whole_days_and_their_edges_once(lives: Store) -> 
         await queries.compare("browser", SummaryFilter(since=cut, until=_END)),
     ]
     whole = await queries.compare("browser", SummaryFilter(since=_START - 7200, until=_END))
-    for one in whole:
-        both = [it for part in parts for it in part if it.value == one.value]
-        assert sum(it.sessions for it in both) == one.sessions
-        assert sum(it.grades.known_seconds for it in both) == one.grades.known_seconds
+    for item in whole:
+        both = [item for part in parts for item in part if item.value == item.value]
+        assert sum(item.sessions for item in both) == item.sessions
+        assert sum(item.grades.known_seconds for item in both) == item.grades.known_seconds
 
 
 async def test_sessions_are_paged_newest_first_without_gap_or_double(lives: Store) -> None:
@@ -442,12 +457,12 @@ async def test_sessions_are_paged_newest_first_without_gap_or_double(lives: Stor
     after = None
     while True:
         page = await queries.sessions(SummaryFilter(), limit=17, after=after)
-        seen += [it.session for it in page.items]
+        seen += [item.session for item in page.items]
         after = page.after
         if after is None:
             break
-    expected = sorted(((it.session.began, it.session.id) for it in _LIVES), reverse=True)
-    assert seen == [it for _, it in expected]
+    expected = sorted(((life.session.began, life.session.id) for life in _LIVES), reverse=True)
+    assert seen == [value for _, value in expected]
     with pytest.raises(ValueError, match="cursor"):
         await queries.sessions(SummaryFilter(), limit=17, after="nonsense")
 
@@ -457,19 +472,21 @@ async def test_filters_narrow_what_is_listed(lives: Store) -> None:
     for name in (row.field for row in FILTERS):
         value = getattr(summaries[3], name)
         found = await lives.reports.summaries(SummaryFilter(**{name: value}), limit=1000)
-        assert {it.session for it in found} == {
-            it.session for it in summaries if getattr(it, name) == value
+        assert {row.session for row in found} == {
+            summary.session for summary in summaries if getattr(summary, name) == value
         }
     families = await lives.reports.summaries(SummaryFilter(browser="Chrome"), limit=1000)
-    assert {it.browser for it in families} == {"Chrome 131", "Chrome 130"}
+    assert {family.browser for family in families} == {"Chrome 131", "Chrome 130"}
     assert await lives.reports.summaries(SummaryFilter(browser="Chro"), limit=9) == []
     cable = await lives.reports.summaries(SummaryFilter(provider="AS64496"), limit=1000)
-    assert {it.provider for it in cable} == {"AS64496 Example Cable"}
+    assert {item.provider for item in cable} == {"AS64496 Example Cable"}
     assert await lives.reports.summaries(SummaryFilter(provider="AS6449"), limit=9) == []
     window = SummaryFilter(since=_START + 40_000, until=_START + 50_000)
     found = await lives.reports.summaries(window, limit=1000)
-    assert {it.session for it in found} == {
-        it.session for it in summaries if it.ended >= _START + 40_000 and it.began < _START + 50_000
+    assert {row.session for row in found} == {
+        summary.session
+        for summary in summaries
+        if summary.ended >= _START + 40_000 and summary.began < _START + 50_000
     }
 
 
@@ -488,14 +505,14 @@ async def test_a_room_has_a_meeting_for_each_time_that_people_came(store: Store)
     queries = _queries(store)
     window = SummaryFilter(since=monday, until=later + DAY)
     meetings = await queries.meetings(window)
-    assert [(it.began - monday, it.sessions, it.peak) for it in meetings] == [
+    assert [(meeting.began - monday, meeting.sessions, meeting.peak) for meeting in meetings] == [
         (7 * DAY, 2, 2),
         (2399, 1, 1),
         (0, 3, 2),
     ]
     whole = await queries.meeting(f"{2:024x}")
     assert whole.meeting == meetings[2]
-    assert [it.session.session for it in whole.lanes] == [f"{n:024x}" for n in (1, 2, 3)]
+    assert [lane.session.session for lane in whole.lanes] == [f"{n:024x}" for n in (1, 2, 3)]
     (room,) = (await queries.rooms(window, limit=5)).items
     assert (room.sessions, room.participants, room.minutes) == (6, 6, 62)
     week, next_week = await queries.usage("week", window)
@@ -518,22 +535,24 @@ async def test_the_worst_meetings_are_those_with_the_most_bad_time(
         return float(round(it.grades.known_seconds * shares, -1))
 
     whole = await queries.overview_detail(_ALL, "network", worst=5)
-    assert [bad(it) for it in whole.spread.worst] == sorted(map(bad, meetings), reverse=True)[:5]
-    known = [it for it in _expected() if it.known]
+    assert [bad(item) for item in whole.spread.worst] == sorted(map(bad, meetings), reverse=True)[
+        :5
+    ]
+    known = [item for item in _expected() if item.known]
     assert sum(whole.spread.sessions) == len(known)
-    assert whole.spread.sessions[-1] == sum(it.good * 10 // it.known >= 9 for it in known)
+    assert whole.spread.sessions[-1] == sum(item.good * 10 // item.known >= 9 for item in known)
 
 
 async def test_a_heat_map_is_the_time_of_every_hour(lives: Store) -> None:
     queries = _queries(lives)
     overview, cells, *_ = await queries.overview_detail(_ALL, "region", worst=1)
-    assert sum(it.known for it in cells) == overview.grades.known_seconds
+    assert sum(cell.known for cell in cells) == overview.grades.known_seconds
     rows = await queries.heat_by("region", _ALL)
     regions = await queries.compare("region", _ALL)
-    assert {it.value for it in rows} == {it.value for it in regions if it.value}
+    assert {item.value for item in rows} == {region.value for region in regions if region.value}
     for row in rows:
-        (same,) = [it for it in regions if it.value == row.value]
-        assert sum(it.known for it in row.cells) == same.grades.known_seconds
+        (same,) = [region for region in regions if region.value == row.value]
+        assert sum(cell.known for cell in row.cells) == same.grades.known_seconds
 
 
 async def test_what_is_read_once_is_what_is_asked_for_one_by_one(lives: Store) -> None:
@@ -542,11 +561,13 @@ async def test_what_is_read_once_is_what_is_asked_for_one_by_one(lives: Store) -
         whole = await queries.overview_detail(wanted, "network", worst=3)
         assert whole.overview == await queries.overview(wanted)
         assert whole.compared == await queries.compare("network", wanted)
-        assert sum(it.sessions for it in whole.compared) == whole.overview.sessions > 0
+        assert (
+            sum(comparison.sessions for comparison in whole.compared) == whole.overview.sessions > 0
+        )
         assert whole.overview.rooms == await lives.reports.count_rooms(wanted) > 0
         deciles = await lives.reports.deciles(wanted)
         for number, sessions in enumerate(whole.spread.sessions):
-            assert sessions == sum(it.sessions for it in deciles if it.tenth == number)
+            assert sessions == sum(decile.sessions for decile in deciles if decile.tenth == number)
 
 
 @pytest.mark.parametrize("piece", [7, 100_000])
@@ -564,7 +585,7 @@ async def test_facts_of_very_many_come_by_column_and_in_pieces_each_once(
         SummaryFilter(browser_id="nobody"),
     ]
     for wanted in chosen:
-        pieces = [it async for it in lives.reports.columns(names, wanted)]
+        pieces = [column async for column in lives.reports.columns(names, wanted)]
         rows = [row for columns in pieces for row in zip(*columns, strict=True)]
         facts = await lives.reports.facts(names, wanted)
         assert sorted(rows) == sorted(facts)
@@ -573,9 +594,9 @@ async def test_facts_of_very_many_come_by_column_and_in_pieces_each_once(
 
 
 async def test_a_session_has_its_curves_and_its_spells(lives: Store) -> None:
-    life = next(it for it in _LIVES if it.troubles and it.troubles[0].cause == "rtt")
+    life = next(item for item in _LIVES if item.troubles and item.troubles[0].cause == "rtt")
     whole = await _queries(lives).session(life.session.id)
-    assert whole.times == tuple(it.ts for it in life.session.samples)
+    assert whole.times == tuple(sample.ts for sample in life.session.samples)
     spell = whole.spells[0].spell
     assert (spell.start, spell.end) == (life.troubles[0].start, life.troubles[0].end)
     assert "rtt" in spell.reasons
@@ -588,18 +609,18 @@ async def test_a_session_has_its_curves_and_its_spells(lives: Store) -> None:
 
 async def test_a_participant_is_all_its_sessions(lives: Store) -> None:
     uid = _LIVES[0].session.browser_id
-    its = [it for it in _LIVES if it.session.browser_id == uid]
+    its = [life for life in _LIVES if life.session.browser_id == uid]
     found = await _queries(lives).participant(uid, _ALL)
     assert found.sessions == len(its)
-    assert {it.session for it in found.latest} == {it.session.id for it in its}
+    assert {summary.session for summary in found.latest} == {item.session.id for item in its}
 
 
 async def test_the_best_and_the_worst_call_of_a_participant_are_told(lives: Store) -> None:
-    by_uid = Counter(it.session.browser_id for it in _LIVES)
+    by_uid = Counter(life.session.browser_id for life in _LIVES)
     uid = by_uid.most_common(1)[0][0]
     found = await _queries(lives).participant(uid, _ALL)
-    its = [it for it in found.latest if it.known]
-    badness = {it.session: (it.poor + 0.3 * it.fair) / it.known for it in its}
+    its = [item for item in found.latest if item.known]
+    badness = {item.session: (item.poor + 0.3 * item.fair) / item.known for item in its}
     assert len(its) == by_uid[uid] > 2
     assert found.best is not None
     assert found.worst is not None
@@ -609,13 +630,15 @@ async def test_the_best_and_the_worst_call_of_a_participant_are_told(lives: Stor
 
 async def test_a_meeting_tells_what_went_wrong_in_it_and_for_whom(lives: Store) -> None:
     start, _ = _SCENARIO.outage_window
-    struck = next(it for it in _LIVES if it.troubles and it.troubles[0].cause == "interrupted")
+    struck = next(
+        life for life in _LIVES if life.troubles and life.troubles[0].cause == "interrupted"
+    )
     whole = await _queries(lives).meeting(struck.session.id)
-    one = next(it for it in whole.incidents if struck.session.id in it.sessions)
+    one = next(incident for incident in whole.incidents if struck.session.id in incident.sessions)
     assert one.start >= start
     assert "interrupted" in one.reasons
-    told = {it for incident in whole.incidents for it in incident.sessions}
-    assert told == {it.session.session for it in whole.lanes if it.session.spells}
+    told = {session for incident in whole.incidents for session in incident.sessions}
+    assert told == {lane.session.session for lane in whole.lanes if lane.session.spells}
 
 
 async def test_what_does_not_exist_is_said_not_to(lives: Store) -> None:
@@ -635,16 +658,16 @@ async def test_what_does_not_exist_is_said_not_to(lives: Store) -> None:
 
 async def test_names_are_found_as_one_types(lives: Store) -> None:
     queries = _queries(lives)
-    assert {it.kind for it in await queries.search("room-1")} == {"room"}
+    assert {item.kind for item in await queries.search("room-1")} == {"room"}
     found = await queries.search("Réunion")
     assert found
-    assert all(it.name.startswith("réunion-") for it in found), "shown as people read it"
+    assert all(row.name.startswith("réunion-") for row in found), "shown as people read it"
     (provider,) = await queries.search("example cable")
     assert (provider.kind, provider.name) == ("provider", "as64496 example cable")
     address = (await queries.search("198.18."))[0]
     assert (address.kind, address.name.startswith("198.18.")) == ("address", True)
     uid = _LIVES[0].session.browser_id
-    assert [it.name for it in await queries.search(uid[3:20].upper())] == [uid]
+    assert [item.name for item in await queries.search(uid[3:20].upper())] == [uid]
     assert await queries.search("  ") == []
     assert await queries.search("%") == []
     assert await queries.search(".*") == []
@@ -671,7 +694,7 @@ async def test_old_sessions_are_deleted_and_their_summaries_stay(make_store: Mak
     await _all_of(store)
     while await store.prune(5000):
         pass
-    left = {it.id async for it in store.sessions(SessionFilter())}
+    left = {session.id async for session in store.sessions(SessionFilter())}
     if type(store).__name__ == "SqliteStore":
         assert left == {"b" * 24}
     assert len(await store.reports.summaries(SummaryFilter(), limit=5)) == 2

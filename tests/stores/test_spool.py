@@ -83,8 +83,8 @@ async def _until_moved(store: SpooledStore) -> None:
 
 
 async def _elements(store: SpooledStore) -> list[bytes]:
-    (session,) = [it async for it in store.sessions(_ALL)]
-    return [it.readings for it in session.samples]
+    (session,) = [item async for item in store.sessions(_ALL)]
+    return [sample.readings for sample in session.samples]
 
 
 async def test_while_all_is_well_nothing_is_spooled(store: SpooledStore) -> None:
@@ -128,8 +128,8 @@ async def test_who_was_spooled_is_asked_for_a_full_sample_and_nothing_is_missing
     await _until_moved(store)
     assert await store.append([push(3)]) == [Receipt(3)]
 
-    (session,) = [it async for it in store.sessions(_ALL)]
-    assert [it.seq for it in session.samples] == [0, 1, 2, 3]
+    (session,) = [item async for item in store.sessions(_ALL)]
+    assert [sample.seq for sample in session.samples] == [0, 1, 2, 3]
 
 
 async def test_what_was_left_in_the_spool_is_moved_at_the_next_start(
@@ -176,7 +176,10 @@ async def test_what_was_erased_while_it_waited_here_is_not_moved(
     await store.open()
     await _until_moved(store)
 
-    found = {it.id: [one.ts for one in it.samples] async for it in store.sessions(_ALL)}
+    found = {
+        session.id: [sample.ts for sample in session.samples]
+        async for session in store.sessions(_ALL)
+    }
     assert found["c" * 24] == [3000]
     assert set(found) == {"0" * 23 + "1", "b" * 24, "c" * 24}
     await store.close()
@@ -201,8 +204,8 @@ async def test_a_move_that_was_broken_off_is_done_again_and_doubles_nothing(
     await again.open()
     await _until_moved(again)
 
-    sessions = [it async for it in again.sessions(_ALL)]
-    assert sorted(len(it.samples) for it in sessions) == [60, 70]
+    sessions = [session async for session in again.sessions(_ALL)]
+    assert sorted(len(session.samples) for session in sessions) == [60, 70]
     await again.close()
 
 
@@ -215,8 +218,8 @@ async def test_a_spool_of_many_sessions_is_moved_whole(
     await _start(running, store)
     await _until_moved(store)
 
-    sessions = [it async for it in store.sessions(_ALL)]
-    assert [list(it.samples) for it in sessions] == [[sample(n) for n in range(100)]] * 30
+    sessions = [session async for session in store.sessions(_ALL)]
+    assert [list(session.samples) for session in sessions] == [[sample(n) for n in range(100)]] * 30
 
 
 async def test_a_folder_belongs_to_one_collector(
@@ -289,7 +292,7 @@ async def test_a_server_that_hangs_holds_up_nobody_who_leaves(
         await writer.close()
         await store.close()
         assert asyncio.get_running_loop().time() - began < 6
-    assert {str(it.exception()) for it in waiting} == {"store_down: cannot store now"}
+    assert {str(item.exception()) for item in waiting} == {"store_down: cannot store now"}
     assert caplog.text.count("store_down") == 1, "the next batches are not tried"
 
 
@@ -320,11 +323,11 @@ async def _moved(running: Mongod, folder: Path) -> list[Any]:
     await store.open()
     await _until_moved(store)
     assert await store.append([push(0, session="f" * 24)]) == [Receipt(0)]
-    found = [it async for it in store.sessions(_ALL) if it.id != "f" * 24]
+    found = [session async for session in store.sessions(_ALL) if session.id != "f" * 24]
     await store.close()
-    for it in found:
-        assert set(it.samples) <= {sample(n) for n in range(100)}, "something else came out"
-        assert len(it.samples) == len(set(it.samples))
+    for row in found:
+        assert set(row.samples) <= {sample(n) for n in range(100)}, "something else came out"
+        assert len(row.samples) == len(set(row.samples))
     return found
 
 
@@ -347,7 +350,7 @@ async def test_of_a_damaged_spool_comes_out_what_is_intact(
     path.write_bytes(content)
     found = await _moved(running, tmp_path)
 
-    stored = sum(len(it.samples) for it in found)
+    stored = sum(len(row.samples) for row in found)
     least = {"a page": 2500, "the end": 2000, "the middle of a row": 2999, "all": 0}[how]
     assert least <= stored < 3000
     assert "spool_damaged" in caplog.text
@@ -381,5 +384,5 @@ async def test_a_salvage_that_was_broken_off_is_finished(running: Mongod, tmp_pa
     path.with_name("spool.damaged-1.db-wal").write_bytes(b"put aside already")
     path.write_bytes(b"damaged")
 
-    assert sum(len(it.samples) for it in await _moved(running, tmp_path)) == 3000
+    assert sum(len(session.samples) for session in await _moved(running, tmp_path)) == 3000
     assert path.with_name("spool.damaged-1.db").read_bytes() == b"damaged"

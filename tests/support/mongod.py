@@ -149,7 +149,11 @@ def _until_whole(client: "pymongo.MongoClient[dict[str, Any]]") -> None:
     deadline = time.monotonic() + 60
     while time.monotonic() < deadline:
         members = client.admin.command("replSetGetStatus")["members"]
-        if sorted(it["stateStr"] for it in members) == ["PRIMARY", "SECONDARY", "SECONDARY"]:
+        if sorted(member["stateStr"] for member in members) == [
+            "PRIMARY",
+            "SECONDARY",
+            "SECONDARY",
+        ]:
             return
         time.sleep(0.1)
     raise AssertionError(f"no replica set: {members}")

@@ -79,7 +79,7 @@ def flatten(sample: dict[str, Any]) -> Flat:
         if key in ("ts", "seq", "full", "bye", "ev"):
             continue
         if isinstance(value, dict):
-            flat.update({f"{key}.{leaf}": it for leaf, it in value.items()})
+            flat.update({f"{key}.{leaf}": v for leaf, v in value.items()})
         else:
             flat[key] = value
     return flat
@@ -100,7 +100,7 @@ def of_the_call(state: Flat) -> Flat:
 
 def _without_undefined(value: Any, undefined: set[str], path: str) -> Any:
     if isinstance(value, list):
-        return [_without_undefined(it, undefined, f"{path}.{i}") for i, it in enumerate(value)]
+        return [_without_undefined(v, undefined, f"{path}.{i}") for i, v in enumerate(value)]
     if not isinstance(value, dict):
         return math.nan if value == "$NaN" else value
     kept = {}

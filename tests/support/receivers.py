@@ -69,7 +69,7 @@ class Receiver:
     @property
     def told(self) -> list[tuple[str, str, str | None]]:
         """What was taken, in short."""
-        return [(it["type"], it["data"]["rule"], it["data"]["value"]) for it in self.taken]
+        return [(item["type"], item["data"]["rule"], item["data"]["value"]) for item in self.taken]
 
     def close(self) -> None:
         self._server.shutdown()

@@ -22,9 +22,13 @@ def stats_events() -> list[Record]:
 
 def stats_of(setup: str, page: str) -> list[Record]:
     """One participant's events of one recording, in order of time."""
-    found = [it for it in stats_events() if it["setup"] == setup and it["page"] == page]
+    found = [
+        stats_event
+        for stats_event in stats_events()
+        if stats_event["setup"] == setup and stats_event["page"] == page
+    ]
     assert found, (setup, page)
-    return sorted(found, key=lambda it: it["at"])
+    return sorted(found, key=lambda row: row["at"])
 
 
 def v1_bodies() -> list[Record]:

@@ -90,7 +90,7 @@ class Load:
 
     async def __aenter__(self) -> "Load":
         self._tasks = [
-            asyncio.create_task(it.run(self._ports, self._until)) for it in self._senders
+            asyncio.create_task(sender.run(self._ports, self._until)) for sender in self._senders
         ]
         return self
 
@@ -100,18 +100,20 @@ class Load:
 
     async def confirms(self, more: int = 3, seconds: float = 60) -> None:
         """Wait until every sender has that many samples more confirmed."""
-        goals = [it.confirmed + more for it in self._senders]
+        goals = [sender.confirmed + more for sender in self._senders]
         deadline = time.monotonic() + seconds
-        while any(it.confirmed < goal for it, goal in zip(self._senders, goals, strict=True)):
+        while any(
+            sender.confirmed < goal for sender, goal in zip(self._senders, goals, strict=True)
+        ):
             assert time.monotonic() < deadline, "no progress"
             await asyncio.sleep(0.05)
 
 
 def assert_stored_once(exported: Sequence[dict[str, Any]], senders: Sequence[Sender]) -> None:
     """Everything that was confirmed is there, nothing twice, nothing changed."""
-    sessions = {it["conf"]: it["m"] for it in exported}
+    sessions = {item["conf"]: item["m"] for item in exported}
     for sender in senders:
-        stored = [it["seq"] for it in sessions.get(sender.conf, [])]
+        stored = [item["seq"] for item in sessions.get(sender.conf, [])]
         assert stored == sorted(set(stored)), "a sample is stored twice"
         missing = set(range(sender.confirmed + 1)) - set(stored)
         assert not missing, f"acknowledged and missing: {sorted(missing)}"

@@ -54,7 +54,7 @@ def test_a_run_that_hangs_ends_with_its_stacks_and_is_no_whole_run(
 ) -> None:
     (tmp_path / "test_it.py").write_text(code)
     plugins = ("xdist.plugin", "pytest_timeout", "pytest_asyncio.plugin", "tests.support.watchdog")
-    options = [it for plugin in plugins for it in ("-p", plugin)]
+    options = [item for plugin in plugins for item in ("-p", plugin)]
     options += ["-n", "1", "--dist", "loadfile", "--max-worker-restart", "0"]
     options += ["-c", str(ROOT / "pyproject.toml"), "--rootdir", str(tmp_path)]
     options += ["-p", "no:cacheprovider"]

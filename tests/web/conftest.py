@@ -28,8 +28,8 @@ async def make(tmp_path: Path) -> AsyncIterator[Make]:
         return made[-1]
 
     yield one
-    for it in made:
-        await it.close()
+    for item in made:
+        await item.close()
 
 
 @pytest.fixture
@@ -71,4 +71,4 @@ def quick_passwords(monkeypatch: pytest.MonkeyPatch) -> None:
 
 async def stored(app: MetricsCollector) -> list[Session]:
     await app.collector.open()
-    return [it async for it in app.collector.store.sessions(SessionFilter())]
+    return [session async for session in app.collector.store.sessions(SessionFilter())]

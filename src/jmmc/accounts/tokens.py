@@ -34,7 +34,7 @@ async def create(reports: Reports, name: str, scopes: Iterable[Scope], now: int)
 
     Raises `TokenError` when the name is taken.
     """
-    if any(it.name == name for it in await tokens(reports)):
+    if any(item.name == name for item in await tokens(reports)):
         raise TokenError(f"there is a token {name!r} already")
     secret = f"jmmc_{secrets.token_urlsafe(32)}"
     token = Token(name, tuple(scopes), now)
@@ -45,7 +45,9 @@ async def create(reports: Reports, name: str, scopes: Iterable[Scope], now: int)
 async def tokens(reports: Reports) -> list[Token]:
     """All tokens, by name."""
     found = (await reports.records(_KIND)).values()
-    return sorted((msgspec.json.decode(it, type=Token) for it in found), key=lambda it: it.name)
+    return sorted(
+        (msgspec.json.decode(row, type=Token) for row in found), key=lambda value: value.name
+    )
 
 
 async def revoke(reports: Reports, name: str) -> None:

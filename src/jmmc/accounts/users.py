@@ -52,7 +52,9 @@ async def add(reports: Reports, name: str, password: str, role: Role) -> None:
 async def users(reports: Reports) -> list[User]:
     """All users, by name."""
     found = (await reports.records(_KIND)).values()
-    return sorted((msgspec.json.decode(it, type=User) for it in found), key=lambda it: it.name)
+    return sorted(
+        (msgspec.json.decode(row, type=User) for row in found), key=lambda value: value.name
+    )
 
 
 async def remove(reports: Reports, name: str) -> None:

@@ -149,7 +149,9 @@ class Email:
 
 def channels_of(settings: Settings) -> list[Channel]:
     """All ways that the settings name."""
-    found: list[Channel] = [Webhook(it, settings.alert_secret) for it in settings.alert_webhooks]
+    found: list[Channel] = [
+        Webhook(alert_webhook, settings.alert_secret) for alert_webhook in settings.alert_webhooks
+    ]
     if settings.alert_emails:
         found.append(Email(settings.smtp_url, settings.alert_sender, settings.alert_emails))
     return found

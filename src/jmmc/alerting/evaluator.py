@@ -107,10 +107,10 @@ class AlertEvaluator:
         now = int(self._clock())
         if self._pushes() != self._pushed[0]:
             self._pushed = (self._pushes(), now)
-        own = [it for it in self._settings.alerts if isinstance(it, StoreDown)]
+        own = [alert for alert in self._settings.alerts if isinstance(alert, StoreDown)]
         if own or self._own:
             await self._decide(own, self._own, now, self._keep_own)
-        shared = [it for it in self._settings.alerts if not isinstance(it, StoreDown)]
+        shared = [alert for alert in self._settings.alerts if not isinstance(alert, StoreDown)]
         reports = self._store.reports
         if not (shared or self._remembers):
             return
@@ -137,12 +137,12 @@ class AlertEvaluator:
                 if after != before:
                     await keep(name, after)
                     found[name] = after
-        names = {it.name for it in rules}
+        names = {item.name for item in rules}
         for name, record in found.items():
             if record.state is not None and record.state.rule not in names:
                 found[name] = replace(record, state=None)  # Its rule was taken away.
         # A delivery may take seconds: one channel does not wait for another.
-        telling = [self._tell(name, it, now, keep) for name, it in found.items()]
+        telling = [self._tell(name, row, now, keep) for name, row in found.items()]
         for problem in await asyncio.gather(*telling, return_exceptions=True):
             if problem is not None:
                 raise problem
@@ -163,27 +163,29 @@ class AlertEvaluator:
                 collector=self._machine,
             )
             _log.warning("alert", told=decision.event, rule=rule.name, notice=told.id)
-            channels = tuple(it.name for it in self._channels)
+            channels = tuple(channel.name for channel in self._channels)
             owed = (*owed, Owed(told, channels, now, 0))
         return Record(decision.state, owed)
 
     async def _tell(self, name: str, record: Record, now: int, keep: _Keep) -> None:
         """Deliver what is due, after noting the next try: a crash does not repeat it at once."""
-        due = [it for it in record.owed if it.due <= now]
+        due = [item for item in record.owed if item.due <= now]
         if due:
-            tried = [_later(it, now) for it in due]
-            others = tuple(it for it in record.owed if it.due > now)
+            tried = [_later(item, now) for item in due]
+            others = tuple(item for item in record.owed if item.due > now)
             await keep(name, replace(record, owed=(*others, *tried)))
-            rest = await asyncio.gather(*(self._deliver(it, now) for it in tried))
-            record = replace(record, owed=(*others, *(it for it in rest if it.channels)))
+            rest = await asyncio.gather(*(self._deliver(item, now) for item in tried))
+            record = replace(record, owed=(*others, *(item for item in rest if item.channels)))
             await keep(name, record)
         if record == _NOTHING:
             await keep(name, None)
 
     async def _deliver(self, owed: Owed, now: int) -> Owed:
-        channels = [it for it in self._channels if it.name in owed.channels]
-        taken = await asyncio.gather(*(self._send(it, owed.notice) for it in channels))
-        left = tuple(it.name for it, fine in zip(channels, taken, strict=True) if not fine)
+        channels = [channel for channel in self._channels if channel.name in owed.channels]
+        taken = await asyncio.gather(*(self._send(channel, owed.notice) for channel in channels))
+        left = tuple(
+            channel.name for channel, fine in zip(channels, taken, strict=True) if not fine
+        )
         if left and now - owed.notice.at >= _GIVE_UP:
             _log.error("alert_given_up", notice=owed.notice.id, channels=len(left))
             left = ()
@@ -225,20 +227,20 @@ class AlertEvaluator:
             return [] if seen is None else [seen]
         by = "" if rule.by == "all" else rule.by
         shares = {
-            it.value: it
-            for it in await self._queries.shares(by, now - rule.minutes * 60, now)
-            if it.value or rule.by == "all"
+            share.value: share
+            for share in await self._queries.shares(by, now - rule.minutes * 60, now)
+            if share.value or rule.by == "all"
         }
         # Also where nobody is any more: what fires there must end.
-        states = [it.state for it in known.values() if it.state is not None]
-        firing = {it.subject for it in states if it.rule == rule.name}
+        states = [item.state for item in known.values() if item.state is not None]
+        firing = {state.subject for state in states if state.rule == rule.name}
         # Browsers say where they are: whoever lies, with many names, raises a few alarms.
         free = max(0, _SUBJECTS - len(firing))
-        worst = nlargest(free, shares.values(), key=lambda it: it.poor)
-        subjects = firing | ({rule.value} if rule.value else {it.value for it in worst})
+        worst = nlargest(free, shares.values(), key=lambda part: part.poor)
+        subjects = firing | ({rule.value} if rule.value else {item.value for item in worst})
         return [
-            see_share(rule, shares.get(it) or replace(_GONE, value=it), now)
-            for it in sorted(subjects)
+            see_share(rule, shares.get(subject) or replace(_GONE, value=subject), now)
+            for subject in sorted(subjects)
         ]
 
     async def _see_silence(self, rule: NoPushes, now: int) -> Seen | None:
@@ -253,8 +255,8 @@ class AlertEvaluator:
 async def records(reports: Reports) -> Records:
     """What is remembered in a store, by rule and subject."""
     return {
-        name: msgspec.json.decode(it, type=Record)
-        for name, it in (await reports.records(_KIND)).items()
+        name: msgspec.json.decode(record, type=Record)
+        for name, record in (await reports.records(_KIND)).items()
     }
 
 
@@ -280,8 +282,10 @@ async def keep_evaluating(watch: AlertEvaluator, *, pause: float) -> None:
 
 
 def _firing(known: Records) -> list[State]:
-    states = [it.state for it in known.values() if it.state is not None]
-    return sorted((it for it in states if it.fired is not None), key=lambda it: -it.since)
+    states = [item.state for item in known.values() if item.state is not None]
+    return sorted(
+        (state for state in states if state.fired is not None), key=lambda value: -value.since
+    )
 
 
 def _later(owed: Owed, now: int) -> Owed:

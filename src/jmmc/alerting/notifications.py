@@ -114,7 +114,7 @@ def letter(it: Notification) -> tuple[str, str]:
 
 def _readable(name: str) -> str:
     """A name that browsers have sent, on one line: a region may be any text."""
-    return "".join(it if it.isprintable() else "?" for it in name)
+    return "".join(item if item.isprintable() else "?" for item in name)
 
 
 def _link(rule: Rule, state: State, at: int, public_url: str) -> str:

@@ -43,7 +43,7 @@ async def summary_rows(
         browser_id=selection.browser_id,
     )
     async for found in summary_pages(store, asked):
-        yield [summary_row(it) for it in found]
+        yield [summary_row(row) for row in found]
 
 
 async def summary_pages(store: Store, selection: SummaryFilter) -> AsyncIterator[list[Summary]]:
@@ -66,7 +66,7 @@ async def chosen(store: Store, selection: SummaryFilter) -> AsyncIterator[Sessio
         return
     async for found in summary_pages(store, selection):
         for start in range(0, len(found), _READ):
-            for session in await store.get([it.session for it in found[start : start + _READ]]):
+            for session in await store.get([row.session for row in found[start : start + _READ]]):
                 yield session
 
 
@@ -114,18 +114,18 @@ def summary_row(summary: Summary) -> dict[str, Any]:
         "unknown_s": summary.unknown,
         "worst_minute_began": worst[0] if worst else None,
         "worst_minute_badness": worst[1] if worst else None,
-        **{it: getattr(summary, it) for it in DIMENSIONS},
+        **{dimension: getattr(summary, dimension) for dimension in DIMENSIONS},
         "relay_share": summary.relay_share,
         "tcp_share": summary.tcp_share,
         "p2p_share": summary.p2p_share,
         "address": summary.address,
         "endpoint_id": summary.endpoint_id,
         "jitsi_meeting_id": summary.jitsi_meeting_id,
-        "reasons": " ".join(f"{it}:{seconds}" for it, seconds in summary.reasons.items()),
+        "reasons": " ".join(f"{value}:{seconds}" for value, seconds in summary.reasons.items()),
     }
     for name in (*METRICS, "mos"):
         values = summary.quantiles.get(name, [None] * len(_SHARES))
-        row |= {f"{name}_{share}": it for share, it in zip(_SHARES, values, strict=True)}
+        row |= {f"{name}_{share}": value for share, value in zip(_SHARES, values, strict=True)}
     return row
 
 

@@ -22,28 +22,35 @@ class LiveView:
 
     def add(self, people: Iterable[LiveSession]) -> None:
         """Count some more, in any order."""
-        for it in people:
-            grade = it.at_present
+        for person in people:
+            grade = person.at_present
             self._grades[grade] += 1
-            if it.room not in self._rooms:
-                self._rooms[it.room] = _Room(it)
-            self._rooms[it.room].add(it, grade)
+            if person.room not in self._rooms:
+                self._rooms[person.room] = _Room(person)
+            self._rooms[person.room].add(person, grade)
             for dimension in _DIMENSIONS:
-                sums = self._places.setdefault((dimension, getattr(it, dimension)), [0, 0])
+                sums = self._places.setdefault((dimension, getattr(person, dimension)), [0, 0])
                 sums[0] += 1
                 sums[1] += grade >= Grade.FAIR
 
     def live(self, now: int) -> Live:
         """The answer, at `now` (Unix seconds)."""
         meetings = [_tile(room, live_room) for room, live_room in self._rooms.items()]
-        meetings.sort(key=lambda it: (-it.poor, -it.fair, -it.people, it.room))
+        meetings.sort(
+            key=lambda meeting: (-meeting.poor, -meeting.fair, -meeting.people, meeting.room)
+        )
         hotspots = [
             Hotspot(dimension, value, people, affected)
             for (dimension, value), (people, affected) in self._places.items()
             if affected and value
         ]
         hotspots.sort(
-            key=lambda it: (-it.affected, -it.affected / it.people, it.dimension, it.value)
+            key=lambda hotspot: (
+                -hotspot.affected,
+                -hotspot.affected / hotspot.people,
+                hotspot.dimension,
+                hotspot.value,
+            )
         )
         return Live(
             now,
@@ -70,7 +77,7 @@ class _Room:
 
 def _tile(room: str, live_room: _Room) -> LiveMeeting:
     began, session = live_room.first
-    reasons = sorted(live_room.reasons, key=lambda it: (-live_room.reasons[it], it))
+    reasons = sorted(live_room.reasons, key=lambda reason: (-live_room.reasons[reason], reason))
     return LiveMeeting(
         session,
         room,

@@ -34,8 +34,8 @@ Room = list[Stay]
 def by_room(stays: Iterable[Stay]) -> dict[str, Room]:
     """Stays by the room in which they were, in their order."""
     rooms: dict[str, Room] = {}
-    for it in stays:
-        rooms.setdefault(it.room, []).append(it)
+    for stay in stays:
+        rooms.setdefault(stay.room, []).append(stay)
     return rooms
 
 
@@ -43,22 +43,24 @@ def split(room_stays: Room) -> Iterator[Room]:
     """The stays of each of a room's meetings."""
     meeting: Room = []
     ended = 0
-    for it in room_stays:
-        if meeting and it.began - ended < EMPTY_FOR:
-            meeting.append(it)
-            ended = max(ended, it.ended)
+    for room_stay in room_stays:
+        if meeting and room_stay.began - ended < EMPTY_FOR:
+            meeting.append(room_stay)
+            ended = max(ended, room_stay.ended)
         else:
             if meeting:
                 yield meeting
-            meeting, ended = [it], it.ended
+            meeting, ended = [room_stay], room_stay.ended
     if meeting:
         yield meeting
 
 
 def meetings_of(stays: Iterable[Stay]) -> list[Meeting]:
     """The meetings of any rooms, the latest first."""
-    found = [meeting_of(its) for room_stays in by_room(stays).values() for its in split(room_stays)]
-    return sorted(found, key=lambda it: (-it.began, it.id))
+    found = [
+        meeting_of(part) for room_stays in by_room(stays).values() for part in split(room_stays)
+    ]
+    return sorted(found, key=lambda row: (-row.began, row.id))
 
 
 def meeting_of(stays: Sequence[Stay]) -> Meeting:
@@ -68,8 +70,8 @@ def meeting_of(stays: Sequence[Stay]) -> Meeting:
         first.session,
         first.room,
         first.began,
-        max(it.ended for it in stays),
-        any(it.running for it in stays),
+        max(stay.ended for stay in stays),
+        any(stay.running for stay in stays),
         len(stays),
         _people(stays),
         _peak(stays),
@@ -81,21 +83,21 @@ def meeting_of(stays: Sequence[Stay]) -> Meeting:
 def rooms_of(stays: Iterable[Stay]) -> list[RoomActivity]:
     """Each room over all its meetings, the latest first."""
     found = [_conference(room, room_stays) for room, room_stays in by_room(stays).items()]
-    return sorted(found, key=lambda it: (-it.last, it.room))
+    return sorted(found, key=lambda row: (-row.last, row.room))
 
 
 def minutes(stays: Iterable[Stay]) -> int:
     """Person-minutes."""
-    return sum(it.ended - it.began for it in stays) // 60
+    return sum(stay.ended - stay.began for stay in stays) // 60
 
 
 def grades(stays: Sequence[Stay]) -> Grades:
     """How these stays were, together."""
     return Grades.of(
-        sum(it.good for it in stays),
-        sum(it.fair for it in stays),
-        sum(it.poor for it in stays),
-        sum(it.unknown for it in stays),
+        sum(stay.good for stay in stays),
+        sum(stay.fair for stay in stays),
+        sum(stay.poor for stay in stays),
+        sum(stay.unknown for stay in stays),
     )
 
 
@@ -115,20 +117,20 @@ def _conference(room: str, stays: Room) -> RoomActivity:
         len(stays),
         _people(stays),
         minutes(stays),
-        min(it.began for it in stays),
-        max(it.ended for it in stays),
+        min(stay.began for stay in stays),
+        max(stay.ended for stay in stays),
         grades(stays),
     )
 
 
 def _people(stays: Iterable[Stay]) -> int:
-    return len({it.browser_id for it in stays})
+    return len({stay.browser_id for stay in stays})
 
 
 def _peak(stays: Iterable[Stay]) -> int:
     """The most people at once; who is there in two tabs is one of them."""
-    comings = [(it.began, 1, it.browser_id) for it in stays]
-    goings = [(it.ended, -1, it.browser_id) for it in stays]
+    comings = [(stay.began, 1, stay.browser_id) for stay in stays]
+    goings = [(stay.ended, -1, stay.browser_id) for stay in stays]
     tabs: Counter[str] = Counter()
     peak = present = 0
     for _, change, browser_id in sorted(comings + goings):

@@ -29,7 +29,7 @@ class Grades(Struct, frozen=True):
     def of(good: int, fair: int, poor: int, unknown: int) -> "Grades":
         """From seconds of each grade."""
         known = good + fair + poor
-        shares = [round(it / known, 4) if known else None for it in (good, fair, poor)]
+        shares = [round(item / known, 4) if known else None for item in (good, fair, poor)]
         return Grades(known, unknown, *shares)
 
 

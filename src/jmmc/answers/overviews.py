@@ -82,7 +82,7 @@ class Overviews:
             rooms = {room: badness(*seconds) for room, seconds in chosen.rooms.items()}
         return OverviewDetail(
             await self._overview(selection, parts, len(rooms)),
-            [_cell(it) for it in _by_start(parts, HOUR)],
+            [_cell(item) for item in _by_start(parts, HOUR)],
             compared,
             GradeDistribution(tuple(deciles), await self._worst(selection, rooms, worst)),
         )
@@ -98,20 +98,20 @@ class Overviews:
             rollups = await self._reports.rollups(by, length, since - since % length, until)
             for value, parts in by_value(rollups).items():
                 values.setdefault(value, []).extend(_inside(parts, since, until))
-        return _compared({value: total(its, 0) for value, its in values.items()})
+        return _compared({value: total(v, 0) for value, v in values.items()})
 
     async def heat_by(self, by: str, selection: SummaryFilter) -> list[HeatRow]:
         """Bad time by a dimension, in a few dozen steps; filters but the window do not count."""
         since, until = _window(selection)
-        step = next((it for it in _STEPS if (until - since) / it <= _CELLS), _STEPS[-1])
+        step = next((item for item in _STEPS if (until - since) / item <= _CELLS), _STEPS[-1])
         step = max(step, HOUR)
         rollups = await self._reports.rollups(by, HOUR, since - since % HOUR, until)
         rows = [
-            HeatRow(value, step, tuple(_cell(it) for it in _by_start(parts, step)))
+            HeatRow(value, step, tuple(_cell(item) for item in _by_start(parts, step)))
             for value, parts in sorted(by_value(rollups).items())
             if value
         ]
-        return [it for it in rows if it.cells]
+        return [row for row in rows if row.cells]
 
     @property
     def _reports(self) -> Reports:
@@ -126,10 +126,10 @@ class Overviews:
             len({row[1] for row in rows}),
             len({row[0] for row in rows}),
             Grades.of(
-                sum(it.good for it in latest),
-                sum(it.fair for it in latest),
-                sum(it.poor for it in latest),
-                sum(it.unknown for it in latest),
+                sum(part.good for part in latest),
+                sum(part.fair for part in latest),
+                sum(part.poor for part in latest),
+                sum(part.unknown for part in latest),
             ),
         )
 
@@ -151,25 +151,27 @@ class Overviews:
         """Sessions by how much of their time was good, and how bad each conference was."""
         counts = [0] * 10
         rooms: dict[str, int] = {}
-        for it in await self._reports.deciles(selection):
-            if it.tenth is not None:
-                counts[it.tenth] += it.sessions
-            rooms[it.room] = rooms.get(it.room, 0) + badness(it.fair, it.poor)
+        for decile in await self._reports.deciles(selection):
+            if decile.tenth is not None:
+                counts[decile.tenth] += decile.sessions
+            rooms[decile.room] = rooms.get(decile.room, 0) + badness(decile.fair, decile.poor)
         return counts, rooms
 
     async def _overview(
         self, selection: SummaryFilter, parts: Sequence[Part], rooms: int
     ) -> Overview:
         since, until = _window(selection)
-        step = next((it for it in _STEPS if (until - since) / it <= _POINTS), _STEPS[-1])
+        step = next((item for item in _STEPS if (until - since) / item <= _POINTS), _STEPS[-1])
         whole = total(parts, since)
         points = tuple(
             Point(
-                it.start,
-                round(it.seconds / max(1, min(it.start + step, until) - max(it.start, since)), 2),
-                Grades.of(it.good, it.fair, it.poor, it.unknown),
+                part.start,
+                round(
+                    part.seconds / max(1, min(part.start + step, until) - max(part.start, since)), 2
+                ),
+                Grades.of(part.good, part.fair, part.poor, part.unknown),
             )
-            for it in _by_start(parts, step)
+            for part in _by_start(parts, step)
         )
         return Overview(
             since,
@@ -178,7 +180,7 @@ class Overviews:
             whole.sessions,
             rooms,
             whole.seconds // 60,
-            round(max((it.seconds / BUCKET for it in parts), default=0.0), 2),
+            round(max((part.seconds / BUCKET for part in parts), default=0.0), 2),
             Grades.of(whole.good, whole.fair, whole.poor, whole.unknown),
             step,
             points,
@@ -200,9 +202,9 @@ class Overviews:
                 break
             size = worst if looked < _SINGLY else len(worst_rooms)
             found += await self._bad_meetings(selection, worst_rooms[looked : looked + size])
-            found.sort(key=lambda it: (it[0], it[1][0].room, it[1][0].began), reverse=True)
+            found.sort(key=lambda row: (row[0], row[1][0].room, row[1][0].began), reverse=True)
             looked += size
-        return tuple(meeting_of(its) for _, its in found[:worst])
+        return tuple(meeting_of(value) for _, value in found[:worst])
 
     async def _bad_meetings(
         self, selection: SummaryFilter, worst_rooms: Collection[str]
@@ -211,18 +213,18 @@ class Overviews:
         if len(worst_rooms) > _SINGLY:
             found = await read_stays(self._reports, selection)
             looked_for = set(worst_rooms)
-            stays = [it for it in found if it.room in looked_for]
+            stays = [row for row in found if row.room in looked_for]
         else:
             stays = []
-            for it in worst_rooms:
+            for worst_room in worst_rooms:
                 stays += await read_stays(
-                    self._reports, msgspec.structs.replace(selection, room=it)
+                    self._reports, msgspec.structs.replace(selection, room=worst_room)
                 )
         return [
-            (bad, its)
+            (bad, part)
             for room_stays in by_room(stays).values()
-            for its in split(room_stays)
-            if (bad := sum(badness(it.fair, it.poor) for it in its))
+            for part in split(room_stays)
+            if (bad := sum(badness(item.fair, item.poor) for item in part))
         ]
 
 
@@ -242,17 +244,20 @@ def _cell(part: Part) -> Cell:
 
 def _compared(values: Mapping[str, Part]) -> list[Comparison]:
     compared = [Comparison.of(value, sums) for value, sums in values.items()]
-    compared = [it for it in compared if it.sessions or it.minutes]
-    return sorted(compared, key=lambda it: (-it.minutes, -it.sessions, it.value))
+    compared = [comparison for comparison in compared if comparison.sessions or comparison.minutes]
+    return sorted(
+        compared,
+        key=lambda comparison: (-comparison.minutes, -comparison.sessions, comparison.value),
+    )
 
 
 def _inside(parts: Iterable[Part], since: int, until: int) -> list[Part]:
     """Parts that begin in a window, widened to whole five minutes."""
-    return [it for it in parts if since - since % BUCKET <= it.start < until]
+    return [part for part in parts if since - since % BUCKET <= part.start < until]
 
 
 def _by_start(parts: Iterable[Part], step: int) -> list[Part]:
     steps: dict[int, list[Part]] = {}
-    for it in parts:
-        steps.setdefault(it.start - it.start % step, []).append(it)
+    for part in parts:
+        steps.setdefault(part.start - part.start % step, []).append(part)
     return [total(steps[start], start) for start in sorted(steps)]

@@ -110,8 +110,8 @@ class Queries:
     async def live(self) -> Live:
         """This moment."""
         gathering = LiveView()
-        async for some in ahead(self._reports.live_sessions()):
-            gathering.add(some)
+        async for live_session in ahead(self._reports.live_sessions()):
+            gathering.add(live_session)
         return gathering.live(int(self._clock()))
 
     async def rooms(
@@ -119,7 +119,7 @@ class Queries:
     ) -> Page:
         """Rooms, the latest first."""
         found = await asyncio.to_thread(rooms_of, await read_stays(self._reports, selection))
-        return _page(found, limit, after, lambda it: f"{it.last}:{it.room}")
+        return _page(found, limit, after, lambda row: f"{row.last}:{row.room}")
 
     async def meetings(self, selection: SummaryFilter) -> list[Meeting]:
         """The meetings of the window, the latest first."""
@@ -128,15 +128,15 @@ class Queries:
     async def meeting(self, id: str) -> MeetingDetail:  # noqa: A002 - it is the API's name
         """A meeting, by the id of any of its sessions. Raises `NotFoundError`."""
         summary = await self._summary(id)
-        its = await self._meeting_with(summary)
-        summaries = await self._reports.get_summaries([it.session for it in its])
-        summaries.sort(key=lambda it: (it.began, it.session))
-        meeting = meeting_of(its)
+        meeting_with = await self._meeting_with(summary)
+        summaries = await self._reports.get_summaries([item.session for item in meeting_with])
+        summaries.sort(key=lambda value: (value.began, value.session))
+        meeting = meeting_of(meeting_with)
         everybody: list[Summary] = []
-        if any(it.spells for it in summaries):
+        if any(item.spells for item in summaries):
             around = SummaryFilter(since=meeting.began, until=meeting.ended + 1)
             everybody = await self._reports.summaries(around, limit=_EVERYBODY)
-        lanes = tuple(Lane(it, it.grade) for it in summaries)
+        lanes = tuple(Lane(span, span.grade) for span in summaries)
         return MeetingDetail(meeting, lanes, incidents(summaries, everybody))
 
     async def sessions(
@@ -166,8 +166,8 @@ class Queries:
         if summary.spells:
             everybody = await self._reports.summaries(around, limit=_EVERYBODY)
         spells = tuple(
-            AttributedSpell(it, attribute(summary, it.start, it.end, everybody))
-            for it in summary.spells
+            AttributedSpell(spell, attribute(summary, spell.start, spell.end, everybody))
+            for spell in summary.spells
         )
         first, *_ = await self._meeting_with(summary)
         stored = await self._store.get([id])
@@ -193,20 +193,20 @@ class Queries:
         if not rows:
             raise NotFoundError(f"participant {browser_id}: no session in this time")
         stays = [Stay(*row[2:]) for row in rows]
-        lengths = {it: known for it in stays if (known := it.good + it.fair + it.poor)}
+        lengths = {stay: known for stay in stays if (known := stay.good + stay.fair + stay.poor)}
         # Of equally good or bad calls the longest says most.
-        best = min(lengths, key=lambda it: (bad_share(it), -lengths[it]), default=None)
-        worst = max(lengths, key=lambda it: (bad_share(it), lengths[it]), default=None)
+        best = min(lengths, key=lambda length: (bad_share(length), -lengths[length]), default=None)
+        worst = max(lengths, key=lambda length: (bad_share(length), lengths[length]), default=None)
         extremes = {
-            it.session: it
-            for it in await self._reports.get_summaries(
-                [it.session for it in (best, worst) if it is not None]
+            summary.session: summary
+            for summary in await self._reports.get_summaries(
+                [summary.session for summary in (best, worst) if summary is not None]
             )
         }
         return Participant(
             browser_id,
             len(stays),
-            len({it.room for it in stays}),
+            len({stay.room for stay in stays}),
             minutes(stays),
             grades(stays),
             dict(Counter(row[0] for row in rows).most_common()),
@@ -223,9 +223,9 @@ class Queries:
     async def search(self, text: str, *, limit: int = 20) -> list[SearchHit]:
         """Conferences, participants and addresses that have `text` in them."""
         found: list[SearchHit] = []
-        for it in self._pseudonyms.texts(text):
-            if it:
-                found += await self._reports.search(it, limit)
+        for item in self._pseudonyms.texts(text):
+            if item:
+                found += await self._reports.search(item, limit)
         return list(dict.fromkeys(found))[:limit]
 
     async def shares(self, by: str, since: int, until: int) -> list[Share]:
@@ -240,14 +240,16 @@ class Queries:
         for number, (browser_id, series, *values) in enumerate(rows):
             if number % _AT_ONCE == 0:
                 await asyncio.sleep(0)  # Pushes come first.
-            slices = [it for it in slices_of(series) if since - since % BUCKET <= it.start < until]
-            known = sum(it.good + it.fair + it.poor for it in slices)
+            slices = [
+                span for span in slices_of(series) if since - since % BUCKET <= span.start < until
+            ]
+            known = sum(part.good + part.fair + part.poor for part in slices)
             if known:
                 people, seconds = sums.setdefault(values[0] if by else ALL, (set(), [0, 0]))
                 people.add(browser_id)
                 seconds[0] += known
-                seconds[1] += sum(it.poor for it in slices)
-        return [Share(value, len(its), *seconds) for value, (its, seconds) in sorted(sums.items())]
+                seconds[1] += sum(part.poor for part in slices)
+        return [Share(value, len(v), *seconds) for value, (v, seconds) in sorted(sums.items())]
 
     async def silence(self, since: int, until: int, *, quiet: int) -> Silence | None:
         """The latest sample of the sessions that were there; None when there were none.
@@ -264,7 +266,7 @@ class Queries:
             return Silence(last, 0)
         together = [row[1] for row in rows if row[0] > last - _TOGETHER]
         found = await self._reports.get_summaries(together)
-        return Silence(last, len({it.browser_id for it in found if not it.left}))
+        return Silence(last, len({row.browser_id for row in found if not row.left}))
 
     @property
     def _reports(self) -> Reports:
@@ -280,23 +282,25 @@ class Queries:
         """Who was in the meeting that this session was part of."""
         room_stays = list(await read_stays(self._reports, SummaryFilter(room=summary.room)))
         return next(
-            its for its in split(room_stays) if any(it.session == summary.session for it in its)
+            part
+            for part in split(room_stays)
+            if any(item.session == summary.session for item in part)
         )
 
 
 def _usage(stays: Iterable[Stay], period: Period) -> list[Usage]:
     periods: dict[int, list[Room]] = {}
     for room_stays in by_room(stays).values():
-        for its in split(room_stays):
-            began = its[0].began
-            if max(it.ended for it in its) - began >= _LONG_ENOUGH:
-                periods.setdefault(_period(began, period), []).append(its)
+        for part in split(room_stays):
+            began = part[0].began
+            if max(item.ended for item in part) - began >= _LONG_ENOUGH:
+                periods.setdefault(_period(began, period), []).append(part)
     return [
         Usage(
             start,
             len(meetings),
-            len({it.browser_id for its in meetings for it in its}),
-            minutes(it for its in meetings for it in its),
+            len({item.browser_id for meeting in meetings for item in meeting}),
+            minutes(item for meeting in meetings for item in meeting),
         )
         for start, meetings in sorted(periods.items())
     ]
@@ -316,7 +320,7 @@ def _page(
 ) -> Page:
     start = 0
     if after is not None:
-        keys = [cursor(it) for it in items]
+        keys = [cursor(item) for item in items]
         if after not in keys:
             raise ValueError(f"cursor = {after!r}: expected what an earlier answer gave")
         start = keys.index(after) + 1

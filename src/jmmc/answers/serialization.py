@@ -48,7 +48,7 @@ def encode(value: Any) -> bytes:
 def schemas(kinds: "list[Any]") -> tuple[list[dict[str, Any]], dict[str, Any]]:
     """JSON Schemas of what `plain` makes of values of these types, and those that they refer to."""
     components: dict[str, Any] = {}
-    return [_schema(it, components) for it in inspect.multi_type_info(kinds)], components
+    return [_schema(item, components) for item in inspect.multi_type_info(kinds)], components
 
 
 _ObjectType = inspect.StructType | inspect.NamedTupleType
@@ -69,7 +69,7 @@ def _extra(kind: inspect.Type) -> dict[str, Any]:
     if isinstance(kind, inspect.Metadata):
         return kind.extra or {}
     if isinstance(kind, inspect.UnionType):
-        return next((found for it in kind.types if (found := _extra(it))), {})
+        return next((found for item in kind.types if (found := _extra(item))), {})
     return {}
 
 

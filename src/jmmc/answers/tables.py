@@ -58,7 +58,7 @@ class NdjsonTable:
     def add(self, rows: Sequence[Row]) -> bytes:
         """See `Table`."""
         encode = msgspec.json.encode
-        lines = ({name: text_of(name, it) for name, it in row.items()} for row in rows)
+        lines = ({name: text_of(name, value) for name, value in row.items()} for row in rows)
         return b"".join(encode(line) + b"\n" for line in lines)
 
     def end(self) -> bytes:
@@ -80,7 +80,7 @@ class CsvTable:
             self._writer.writerow(rows[0])
             self._begun = True
         self._writer.writerows(
-            [_cell(text_of(name, it)) for name, it in row.items()] for row in rows
+            [_cell(text_of(name, value)) for name, value in row.items()] for row in rows
         )
         content = self._text.getvalue()
         self._text.seek(0)
@@ -127,8 +127,10 @@ class ParquetTable:
         names = list(self._rows[0]) if self._rows else ["session"]
         schema = arrow.schema([(name, self._type(name)) for name in names])
         columns = [
-            arrow.array([_typed(schema.field(name).type, row[name]) for row in self._rows], it.type)
-            for name, it in zip(names, schema, strict=True)
+            arrow.array(
+                [_typed(schema.field(name).type, row[name]) for row in self._rows], value.type
+            )
+            for name, value in zip(names, schema, strict=True)
         ]
         if self._writer is None:
             self._writer = arrow.parquet.ParquetWriter(self._file, schema, compression="zstd")
@@ -186,7 +188,7 @@ _COUNTS = frozenset(
 _NUMBERS = ("kbps", "percent", "ms", "fps", "px", "port", "quality", "participants")
 _TEXTS = frozenset(
     {
-        *(it for it in COLUMNS if not it.endswith(_NUMBERS)),
+        *(column for column in COLUMNS if not column.endswith(_NUMBERS)),
         *("session", "room", "participant_id", "formula", "grade", "reasons", "address"),
         *DIMENSIONS,
         *("id", "value", "kind", "name", "meeting", "endpoint_id", "jitsi_meeting_id"),

@@ -40,7 +40,7 @@ def test(name: str | None, config: Path | None, **flags: object) -> None:
     if not channels:
         fail("alert_webhooks and alert_emails: both are empty, nobody would be told", 2)
     told = _test_notice(_rule(settings, name), settings)
-    fine = [_sent(it, told) for it in channels]
+    fine = [_sent(channel, told) for channel in channels]
     if not all(fine):
         sys.exit(1)
 
@@ -56,21 +56,25 @@ def list_(config: Path | None, **flags: object) -> None:
         fail(error, 1)
     table = Table("rule", "kind", "where", "state", "since", box=None, header_style="bold")
     for rule in settings.alerts:
-        states = [it.state for it in known.values() if it.state and it.state.rule == rule.name]
+        states = [
+            item.state for item in known.values() if item.state and item.state.rule == rule.name
+        ]
         if isinstance(rule, StoreDown):
             table.add_row(rule.name, rule.kind, "", "known to each collector for itself", "")
         elif not states:
             table.add_row(rule.name, rule.kind, _where(rule), "[green]well[/]", "")
-        for it in states:
-            state = "[red]fires[/]" if it.well_since is None else "[yellow]fires, is well again[/]"
-            where = escape(it.subject) or _where(rule)
-            table.add_row(rule.name, rule.kind, where, state, iso(it.fired or it.since))
+        for item in states:
+            state = (
+                "[red]fires[/]" if item.well_since is None else "[yellow]fires, is well again[/]"
+            )
+            where = escape(item.subject) or _where(rule)
+            table.add_row(rule.name, rule.kind, where, state, iso(item.fired or item.since))
     console = Console(highlight=False)
     if settings.alerts:
         console.print(table)
     else:
         console.print("No rules: see docs/alerts.md")
-    waiting = sum(len(owed.channels) for it in known.values() for owed in it.owed)
+    waiting = sum(len(owed.channels) for item in known.values() for owed in item.owed)
     if waiting:
         console.print(f"{waiting} deliveries are tried again")
 
@@ -87,7 +91,7 @@ async def _records(settings: Settings) -> Records:
 def _rule(settings: Settings, name: str | None) -> Rule:
     if name is None:
         return settings.alerts[0] if settings.alerts else _EXAMPLE
-    rules = {it.name: it for it in settings.alerts}
+    rules = {alert.name: alert for alert in settings.alerts}
     if name not in rules:
         fail(f"there is no rule {name!r}; known: {', '.join(rules) or 'none'}", 2)
     return rules[name]

@@ -73,8 +73,8 @@ def report(url: str, collection: str, by: str | None, as_json: bool, **filters: 
         f" {overview.minutes:,} minutes, {overview.peak:,.1f} at once at the most",
     ]
     quality = Text.assemble("quality      ", *_shares(grades))
-    at_once = Text(f"at once      {_spark([it.participants for it in overview.series])}")
-    poor = [it.grades.poor_share or 0.0 for it in overview.series]
+    at_once = Text(f"at once      {_spark([point.participants for point in overview.series])}")
+    poor = [point.grades.poor_share or 0.0 for point in overview.series]
     worst = Text(f"poor time    {_spark(poor, most=1.0)}", style="red")
     Plain().print(Group(*lines, quality, at_once, worst))
     if by:
@@ -90,7 +90,7 @@ def report(url: str, collection: str, by: str | None, as_json: bool, **filters: 
 def sessions(url: str, collection: str, limit: int, as_json: bool, **filters: str | None) -> None:
     """List sessions, the newest first."""
     selection = pseudonyms(url).as_stored(_selection(filters))
-    page = _answer(url, collection, lambda it: it.sessions(selection, limit=limit))
+    page = _answer(url, collection, lambda value: value.sessions(selection, limit=limit))
     if as_json:
         _print_json({"items": list(page.items), "next": page.after})
         return
@@ -102,16 +102,16 @@ def sessions(url: str, collection: str, limit: int, as_json: bool, **filters: st
     table.add_column("room", no_wrap=True, overflow="ellipsis")
     for column in ("browser", "region", "reasons") if wide else ():
         table.add_column(column, no_wrap=True, overflow="ellipsis")
-    for it in page.items:
-        reasons = ", ".join(sorted(it.reasons, key=lambda reason: -it.reasons[reason]))
+    for item in page.items:
+        reasons = ", ".join(sorted(item.reasons, key=lambda reason: -item.reasons[reason]))
         table.add_row(
-            it.session,
-            _local(it.began)[5:16],
-            f"{(it.ended - it.began) / 60:.0f}",
-            _grade(it.grade),
-            _percent(it.poor / it.known if it.known else None),
-            it.room,
-            *((it.browser, it.region, reasons) if wide else ()),
+            item.session,
+            _local(item.began)[5:16],
+            f"{(item.ended - item.began) / 60:.0f}",
+            _grade(item.grade),
+            _percent(item.poor / item.known if item.known else None),
+            item.room,
+            *((item.browser, item.region, reasons) if wide else ()),
         )
     console.print(table)
     if page.after:
@@ -125,7 +125,7 @@ def sessions(url: str, collection: str, limit: int, as_json: bool, **filters: st
 @json_option
 def show(id: str, url: str, collection: str, as_json: bool) -> None:  # noqa: A002 - what is shown
     """Show one session: its time line, its bad spells, and who else was bad then."""
-    whole = _answer(url, collection, lambda it: it.session(id.lower()))
+    whole = _answer(url, collection, lambda summary: summary.session(id.lower()))
     if as_json:
         _print_json(whole)
         return
@@ -133,17 +133,19 @@ def show(id: str, url: str, collection: str, as_json: bool) -> None:  # noqa: A0
 
 
 def _session(whole: SessionDetail) -> Group:
-    it = whole.summary
-    known = Grades.of(it.good, it.fair, it.poor, it.unknown)
-    ended = "is there now" if it.running else f"to {_local(it.ended)}"
-    network = ", ".join(name for name in (it.network or "?", it.provider, it.country) if name)
+    summary = whole.summary
+    known = Grades.of(summary.good, summary.fair, summary.poor, summary.unknown)
+    ended = "is there now" if summary.running else f"to {_local(summary.ended)}"
+    network = ", ".join(
+        name for name in (summary.network or "?", summary.provider, summary.country) if name
+    )
     parts: list[Any] = [
-        Text(printable(f"{it.session}  {it.room}"), style="bold"),
-        f"{_local(it.began)} {ended}, {it.samples} samples, {it.holes} holes",
-        f"{it.browser or '?'} on {it.os or '?'}; region {it.region or '?'}, network"
-        f" {network}, {it.transport or '?'}, {it.codec or '?'}",
+        Text(printable(f"{summary.session}  {summary.room}"), style="bold"),
+        f"{_local(summary.began)} {ended}, {summary.samples} samples, {summary.holes} holes",
+        f"{summary.browser or '?'} on {summary.os or '?'}; region {summary.region or '?'}, network"
+        f" {network}, {summary.transport or '?'}, {summary.codec or '?'}",
         Text.assemble("quality      ", *_shares(known)),
-        Text.assemble("time line    ", *_lane(it)),
+        Text.assemble("time line    ", *_lane(summary)),
     ]
     for name in ("quality", "rtt_ms", "down_loss_percent", "up_bandwidth_kbps"):
         values = [value for value in whole.curves.get(name, ()) if isinstance(value, int | float)]
@@ -176,16 +178,16 @@ def _comparison(by: str, compared: Sequence[Comparison]) -> Table:
     table.add_column(by)
     for column in ("sessions", "minutes", "good", "fair", "poor", "95 % interval of poor"):
         table.add_column(column, justify="right")
-    for it in compared:
-        low, high = it.poor_interval
-        few = it.sessions < FEW
+    for comparison in compared:
+        low, high = comparison.poor_interval
+        few = comparison.sessions < FEW
         table.add_row(
-            it.value or "unknown",
-            f"{it.sessions:,}",
-            f"{it.minutes:,}",
-            _percent(it.grades.good_share),
-            _percent(it.grades.fair_share),
-            _percent(it.grades.poor_share),
+            comparison.value or "unknown",
+            f"{comparison.sessions:,}",
+            f"{comparison.minutes:,}",
+            _percent(comparison.grades.good_share),
+            _percent(comparison.grades.fair_share),
+            _percent(comparison.grades.poor_share),
             "too few" if few else f"{_percent(low)} to {_percent(high)}",
             style="dim" if few else None,
         )
@@ -195,7 +197,7 @@ def _comparison(by: str, compared: Sequence[Comparison]) -> Table:
 def _selection(filters: dict[str, str | None]) -> SummaryFilter:
     until = instant("--until", filters.pop("until")) or int(time.time())
     since = instant("--since", filters.pop("since"))
-    given: dict[str, Any] = {name: it for name, it in filters.items() if it is not None}
+    given: dict[str, Any] = {name: value for name, value in filters.items() if value is not None}
     return SummaryFilter(since=until - _DAY if since is None else since, until=until, **given)
 
 
@@ -237,7 +239,9 @@ def _shares(grades: Grades) -> list[tuple[str, str]]:
         (grades.good_share, grades.fair_share, grades.poor_share),
         strict=True,
     )
-    said = [(f"{_MARKS[name]} {_percent(it)} {name}   ", _COLOURS[name]) for name, it in shares]
+    said = [
+        (f"{_MARKS[name]} {_percent(value)} {name}   ", _COLOURS[name]) for name, value in shares
+    ]
     return [*said, (f"{grades.unknown_seconds // 60:,} minutes unknown", _COLOURS["unknown"])]
 
 
@@ -245,13 +249,13 @@ def _lane(summary: Summary, width: int = 60) -> list[tuple[str, str]]:
     """The worst grade of each sixtieth of the stay."""
     length = max(1, summary.ended - summary.began)
     cells = [Grade.UNKNOWN] * width
-    for it in summary.grade_spans:
-        first = (it.start - summary.began) * width // length
-        last = max(first + 1, -(-(it.end - summary.began) * width // length))
+    for grade_span in summary.grade_spans:
+        first = (grade_span.start - summary.began) * width // length
+        last = max(first + 1, -(-(grade_span.end - summary.began) * width // length))
         for cell in range(first, min(last, width)):
-            cells[cell] = max(cells[cell], it.grade)
-    names = [it.name.lower() for it in cells]
-    return [(_MARKS[it], _COLOURS[it]) for it in names]
+            cells[cell] = max(cells[cell], grade_span.grade)
+    names = [item.name.lower() for item in cells]
+    return [(_MARKS[name], _COLOURS[name]) for name in names]
 
 
 def _spark(values: Sequence[float], *, most: float | None = None, width: int = 60) -> str:
@@ -263,4 +267,4 @@ def _spark(values: Sequence[float], *, most: float | None = None, width: int = 6
         for at in range(0, len(values), size)
     ]
     top = most or max(means) or 1
-    return "".join(_BARS[min(8, max(0, round(it / top * 8)))] for it in means)
+    return "".join(_BARS[min(8, max(0, round(mean / top * 8)))] for mean in means)

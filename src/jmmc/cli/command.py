@@ -136,7 +136,7 @@ def _shown(loaded: Settings, name: str) -> object:
     if name == "store":
         return without_password(value)
     if name == "alerts":
-        return [it.model_dump(mode="json") for it in value]
+        return [item.model_dump(mode="json") for item in value]
     return list(value) if isinstance(value, tuple) else value
 
 

@@ -63,8 +63,8 @@ class Plain(Console):
 def printable(text: str) -> str:
     """`text` with what is not printable as its code."""
     return "".join(
-        it if it.isprintable() or it == "\n" else it.encode("unicode_escape").decode()
-        for it in text
+        char if char.isprintable() or char == "\n" else char.encode("unicode_escape").decode()
+        for char in text
     )
 
 
@@ -103,7 +103,7 @@ def existing_store(url: str, collection: str) -> Store:
 def pseudonyms(url: str) -> Pseudonyms:
     """What stands for real names in a store, by the environment; ends the command when it fails."""
     names = ("pseudonyms", "pseudonym_key", "secret")
-    given = {it: os.environ[it] for it in map(environment_name, names) if it in os.environ}
+    given = {item: os.environ[item] for item in map(environment_name, names) if item in os.environ}
     try:
         settings = load_settings(flags={"store": url}, environ=given, file=None)
         if settings.pseudonyms == "none":

@@ -133,8 +133,8 @@ def copy(
     except KeyboardInterrupt:
         fail("broken off; the same command goes on where it was", 130)
     grid = Grid("", "sessions", "samples", "checksum", box=None, header_style="bold")
-    for name, it in (("read", done.source), ("of these in the target", done.target)):
-        grid.add_row(name, f"{it.sessions:,}", f"{it.samples:,}", f"{it.checksum:016x}")
+    for name, value in (("read", done.source), ("of these in the target", done.target)):
+        grid.add_row(name, f"{value.sessions:,}", f"{value.samples:,}", f"{value.checksum:016x}")
     console = Console(highlight=False, soft_wrap=True)
     console.print(grid)
     console.print(f"{done.written:,} samples written, the others were there")
@@ -328,7 +328,9 @@ async def _write_days(store: Store, selection: SessionFilter, form: str, folder:
                     file, writer = file_of(day)
                     file.write(writer.add(found))
                 if rows:
-                    for day in [it for it in days if it < iso(rows[0]["time"] - _TWO_DAYS)[:10]]:
+                    for day in [
+                        item for item in days if item < iso(rows[0]["time"] - _TWO_DAYS)[:10]
+                    ]:
                         close(day)
                 progress.advance(task)
         for day in list(days):

@@ -34,7 +34,9 @@ def token() -> None:
 def create(name: str, url: str, collection: str, scopes: tuple[Any, ...]) -> None:
     """Make a token and print it: this is the only time that it is shown."""
     click.echo(
-        with_reports(url, collection, lambda it: tokens.create(it, name, scopes, int(time.time())))
+        with_reports(
+            url, collection, lambda value: tokens.create(value, name, scopes, int(time.time()))
+        )
     )
 
 
@@ -44,8 +46,8 @@ def create(name: str, url: str, collection: str, scopes: tuple[Any, ...]) -> Non
 def list_(url: str, collection: str) -> None:
     """List the tokens: what they may do, not what they are."""
     table = Table("token", "may", "made", box=None, header_style="bold")
-    for it in with_reports(url, collection, tokens.tokens):
-        table.add_row(it.name, ", ".join(it.scopes), iso(it.created))
+    for with_report in with_reports(url, collection, tokens.tokens):
+        table.add_row(with_report.name, ", ".join(with_report.scopes), iso(with_report.created))
     Console(highlight=False).print(table)
 
 
@@ -55,4 +57,4 @@ def list_(url: str, collection: str) -> None:
 @collection_option
 def revoke(name: str, url: str, collection: str) -> None:
     """Delete a token: from now on it opens nothing."""
-    with_reports(url, collection, lambda it: tokens.revoke(it, name))
+    with_reports(url, collection, lambda value: tokens.revoke(value, name))

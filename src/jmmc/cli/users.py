@@ -24,7 +24,7 @@ def user() -> None:
 @click.password_option(help="Asked for when it is not given.", envvar="JMMC_PASSWORD")
 def add(name: str, url: str, collection: str, role: Any, password: str) -> None:
     """Add somebody, or give them a new password."""
-    with_reports(url, collection, lambda it: users.add(it, name, password, role))
+    with_reports(url, collection, lambda value: users.add(value, name, password, role))
 
 
 @user.command("list")
@@ -33,8 +33,8 @@ def add(name: str, url: str, collection: str, role: Any, password: str) -> None:
 def list_(url: str, collection: str) -> None:
     """List who may sign in."""
     table = Table("user", "role", box=None, header_style="bold")
-    for it in with_reports(url, collection, users.users):
-        table.add_row(it.name, it.role)
+    for with_report in with_reports(url, collection, users.users):
+        table.add_row(with_report.name, with_report.role)
     Console(highlight=False).print(table)
 
 
@@ -44,4 +44,4 @@ def list_(url: str, collection: str) -> None:
 @collection_option
 def remove(name: str, url: str, collection: str) -> None:
     """Remove somebody: their sign-in ends at once."""
-    with_reports(url, collection, lambda it: users.remove(it, name))
+    with_reports(url, collection, lambda value: users.remove(value, name))

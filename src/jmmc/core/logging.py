@@ -29,7 +29,7 @@ class LogEvent(dict[str, Any]):
     """A name and fields. In a log that is not set up by us it reads the same."""
 
     def __str__(self) -> str:
-        fields = {key: it for key, it in self.items() if key not in ("event", "exc_info")}
+        fields = {key: value for key, value in self.items() if key not in ("event", "exc_info")}
         return " ".join(filter(None, (str(self.get("event", "")), _logfmt(fields))))
 
 
@@ -106,7 +106,9 @@ def _arrange(_: Any, __: str, fields: "EventDict") -> "EventDict":
         "level": record.levelname.lower(),
         "logger": record.name,
         **said,
-        **{key: it if isinstance(it, _PLAIN) else str(it) for key, it in fields.items()},
+        **{
+            key: field if isinstance(field, _PLAIN) else str(field) for key, field in fields.items()
+        },
     }
 
 
@@ -115,7 +117,7 @@ def _render_logfmt(_: Any, __: str, fields: "EventDict") -> str:
 
 
 def _logfmt(fields: "EventDict") -> str:
-    return str(_renderer()(None, "", {key: _tame(it) for key, it in fields.items()}))
+    return str(_renderer()(None, "", {key: _tame(field) for key, field in fields.items()}))
 
 
 @cache
@@ -130,8 +132,8 @@ def _tame(value: object) -> object:
     if value is None or isinstance(value, bool):
         return value
     if isinstance(value, list | tuple):
-        value = ",".join(str(it) for it in value)
+        value = ",".join(str(item) for item in value)
     return "".join(
-        it if it.isprintable() or it == "\n" else it.encode("unicode_escape").decode()
-        for it in str(value)
+        item if item.isprintable() or item == "\n" else item.encode("unicode_escape").decode()
+        for item in str(value)
     )

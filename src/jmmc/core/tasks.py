@@ -20,7 +20,7 @@ async def stop(*tasks: "asyncio.Task[Any]", patience: float = _PATIENCE) -> None
     Once is not always enough: a driver may take a cancellation for a failure of its own. One
     that has not ended after `patience` seconds is told in the log and left.
     """
-    waiting = {it for it in tasks if not it.done()}
+    waiting = {item for item in tasks if not item.done()}
     deadline = asyncio.get_running_loop().time() + patience
     while waiting and asyncio.get_running_loop().time() < deadline:
         for task in waiting:

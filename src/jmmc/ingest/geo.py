@@ -51,7 +51,7 @@ class NetworkNames:
     @property
     def editions(self) -> list[Edition]:
         """The files in use."""
-        return [it.edition for it in (self._asn, self._country) if it is not None]
+        return [item.edition for item in (self._asn, self._country) if item is not None]
 
     def provider(self, address: Address) -> str | None:
         """Number and name of the autonomous system, as in `AS3215 Orange`; None when unknown."""

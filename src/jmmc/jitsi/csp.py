@@ -31,7 +31,7 @@ def allows(
 
 def needs_nonce(policy: Mapping[str, Sequence[str]], directives: Sequence[str]) -> bool:
     """Whether the list of hosts is ignored, for only scripts with a nonce may load others."""
-    return "'strict-dynamic'" in [it.lower() for it in _sources(policy, directives) or ()]
+    return "'strict-dynamic'" in [source.lower() for source in _sources(policy, directives) or ()]
 
 
 def _sources(

@@ -91,13 +91,17 @@ def examine(
     html = read_html(page.text)
     yield _page(page, html)
     config, source = _config(web, page, html)
-    here = [it for it in html.scripts if is_ours(it)]
-    named = [it for it in config.scripts if is_ours(it)]
+    here = [item for item in html.scripts if is_ours(item)]
+    named = [item for item in config.scripts if is_ours(item)]
     yield from _named(here, config, source)
-    loaded = dict.fromkeys(urljoin(page.url, it) for it in (*here, *named))
+    loaded = dict.fromkeys(urljoin(page.url, item) for item in (*here, *named))
     for script in loaded:
         yield from _script(
-            web, page, html, script, by_config=script not in {urljoin(page.url, it) for it in here}
+            web,
+            page,
+            html,
+            script,
+            by_config=script not in {urljoin(page.url, item) for item in here},
         )
     if collector is not None and loaded:
         yield _pushing(web, collector.rstrip("/"), token)
@@ -119,7 +123,9 @@ def _config(web: Web, page: Answered, html: Html) -> tuple[Config, str]:
     inline = read_config(html.inline)
     if re.search(r"\bconfig\s*=\s*\{", html.inline):
         return inline, "config.js (in the page)"
-    name = next((it for it in html.scripts if re.search(r"(^|/)config\.js\b", it)), "/config.js")
+    name = next(
+        (script for script in html.scripts if re.search(r"(^|/)config\.js\b", script)), "/config.js"
+    )
     try:
         answer = web.get(urljoin(page.url, name))
     except Unreachable:
@@ -130,7 +136,7 @@ def _config(web: Web, page: Answered, html: Html) -> tuple[Config, str]:
 
 def _named(here: list[str], config: Config, source: str) -> Iterator[Finding]:
     """Where the script is named, and whether Jitsi Meet will load what config.js names."""
-    named = [it for it in config.scripts if is_ours(it)]
+    named = [script for script in config.scripts if is_ours(script)]
     if here:
         yield Finding("ok", f"script: in the page itself: {here[0]}")
     if not source:
@@ -162,7 +168,7 @@ def _script(
         hint = "serve the collector over https"
         yield Finding("fail", "mixed content: an https page may not load an http script", hint)
         return
-    policies = [csp.parse(it) for it in (*page.policies, *html.policies)]
+    policies = [csp.parse(policy) for policy in (*page.policies, *html.policies)]
     yield from _may(policies, _LOADS, "script-src", script, page.url, by_config=by_config)
     try:
         answer = web.get(script)

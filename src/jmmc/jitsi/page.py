@@ -44,7 +44,7 @@ def read_html(text: str) -> Html:
 
 def read_config(text: str) -> Config:
     """Search the text of config.js, its comments left out."""
-    code = _STRING_OR_COMMENT.sub(lambda it: it.group(1) or " ", text)
+    code = _STRING_OR_COMMENT.sub(lambda value: value.group(1) or " ", text)
     scripts: list[str] = []
     for found in re.finditer(r"scriptURLs['\"]?\s*[:=]\s*\[([^\]]*)\]", code):
         scripts = _strings(found.group(1))
@@ -52,7 +52,7 @@ def read_config(text: str) -> Config:
         scripts += _strings(found.group(1))
     elsewhere: list[str] = []
     if not any(map(is_ours, scripts)):
-        elsewhere = [it for it in _strings(code) if is_ours(it)]
+        elsewhere = [string for string in _strings(code) if is_ours(string)]
     disabled = _last_flag(r"\banalytics['\"]?\]?\.disabled\s*=", code)
     if disabled is None:
         disabled = _last_flag(r"\bdisabled['\"]?\s*:", _block(code, "analytics"))
@@ -66,7 +66,7 @@ def is_ours(url: str) -> bool:
 
 
 def _strings(code: str) -> list[str]:
-    return [it[1:-1].replace("\\/", "/") for it in re.findall(_STRING, code)]
+    return [match[1:-1].replace("\\/", "/") for match in re.findall(_STRING, code)]
 
 
 def _last_flag(assignment: str, code: str) -> bool | None:

@@ -38,7 +38,11 @@ async def forget(
     """
     reports = store.reports
     digest = digest_of(subject, await erasure_key(reports))
-    begun = [it for it in await erasures(reports) if it.subject == digest and it.finished is None]
+    begun = [
+        erasure
+        for erasure in await erasures(reports)
+        if erasure.subject == digest and erasure.finished is None
+    ]
     until = int(clock())
     if begun:
         receipt = replace(begun[0], until=until)
@@ -78,9 +82,11 @@ async def _pass(
         )
         await put_erasure(reports, receipt)
         yield receipt
-    its = SummaryFilter(until=wanted.until, room=wanted.room, browser_id=wanted.browser_id)
-    while found := await reports.summaries(its, limit=_SUMMARIES):
-        touched = {hour for it in found for hour in hours_of(it)}
+    summary_filter = SummaryFilter(
+        until=wanted.until, room=wanted.room, browser_id=wanted.browser_id
+    )
+    while found := await reports.summaries(summary_filter, limit=_SUMMARIES):
+        touched = {hour for row in found for hour in hours_of(row)}
         await summarizer.note(touched)
         hours |= touched
         names = await reports.erase(found)

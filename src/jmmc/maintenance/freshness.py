@@ -28,5 +28,7 @@ class Freshness:
     def due(self, sessions: Iterable[str], now: float) -> list[str]:
         """Those of the sessions that are due, the one first that waits for longest."""
         # A clock that was set back makes nobody wait for it.
-        waiting = (it for it in sessions if not 0 < self._due.get(it, 0.0) - now <= PATIENCE)
-        return sorted(waiting, key=lambda it: self._due.get(it, 0.0))
+        waiting = (
+            session for session in sessions if not 0 < self._due.get(session, 0.0) - now <= PATIENCE
+        )
+        return sorted(waiting, key=lambda value: self._due.get(value, 0.0))

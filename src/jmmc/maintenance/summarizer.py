@@ -82,7 +82,7 @@ class Summarizer:
                 self._tally.leave()
             return 0
         if self._tally is not None and not self._tally.leads:
-            self._tally.lead([it async for it in self._running()])
+            self._tally.lead([item async for item in self._running()])
         ids = self._freshness.due(await reports.dirty(_LOOK), now)[:_SESSIONS]
         settles = len(ids) < _SESSIONS or not 0 <= now - self._settled < _SETTLED
         if settles:
@@ -137,7 +137,7 @@ class Summarizer:
         if (await reports.records("dimensions")).get("current") == names:
             return
         everything = await reports.rollups(ALL, HOUR, 0, int(self._clock()) + DAY)
-        hours = [it.start for it in everything]
+        hours = [span.start for span in everything]
         for done in range(0, len(hours), _HOURS):
             await self._roll_up(hours[done : done + _HOURS])
             yield min(done + _HOURS, len(hours))
@@ -164,24 +164,27 @@ class Summarizer:
     async def note(self, hours: Set[int]) -> None:
         """Note hours whose rollups are to be made anew, before their summaries change."""
         reports = self._store.reports
-        for hour in hours - {int(it) for it in await reports.records(_STALE)}:
+        for hour in hours - {int(record) for record in await reports.records(_STALE)}:
             await reports.put_record(_STALE, str(hour), b"{}")
 
     async def roll_up(self) -> int:
         """Make the rollups of all hours that were noted; how many these were."""
-        hours = [int(it) for it in await self._store.reports.records(_STALE)]
+        hours = [int(record) for record in await self._store.reports.records(_STALE)]
         await self._roll_up(hours)
         return len(hours)
 
     async def _refresh(self, ids: Sequence[str], now: float) -> None:
         reports = self._store.reports
         sessions = await self._store.get(ids)
-        gone = set(ids) - {it.id for it in sessions}
+        gone = set(ids) - {session.id for session in sessions}
         if gone:
             # Their samples are too old to be kept: what is known of them is all that will be.
             last_known = await reports.get_summaries(list(gone))
             await reports.put_summaries(
-                [msgspec.structs.replace(it, running=False, ended=it.last) for it in last_known]
+                [
+                    msgspec.structs.replace(item, running=False, ended=item.last)
+                    for item in last_known
+                ]
             )
         await self._summarize(sessions, now)
 
@@ -190,8 +193,8 @@ class Summarizer:
         rows = await reports.facts(("session",), SummaryFilter(running=True))
         for start in range(0, len(rows), _SESSIONS):
             ids = [row[0] for row in rows[start : start + _SESSIONS]]
-            for it in await reports.get_summaries(ids):
-                yield it
+            for summary in await reports.get_summaries(ids):
+                yield summary
 
     async def _summarize(
         self, sessions: Sequence[Session], now: float, *, anew: bool = False
@@ -213,16 +216,16 @@ class Summarizer:
                 await asyncio.sleep(0)  # Pushes come first.
             timelines.append(timeline)
             summaries.append(summary)
-        before = await reports.get_summaries([it.session for it in summaries])
-        earlier = {it.session: it for it in before}
+        before = await reports.get_summaries([item.session for item in summaries])
+        earlier = {item.session: item for item in before}
         known = {} if anew else earlier
         if anew:
-            await self.note({hour for it in before for hour in hours_of(it)})
-        await self.note({h for it in summaries for h in _changed(known.get(it.session), it)})
+            await self.note({hour for item in before for hour in hours_of(item)})
+        await self.note({h for item in summaries for h in _changed(known.get(item.session), item)})
         await reports.put_summaries(summaries)
-        for it in summaries:
-            length = it.ended - it.began
-            self._freshness.made(it.session, length=length, running=it.running, now=now)
+        for item in summaries:
+            length = item.ended - item.began
+            self._freshness.made(item.session, length=length, running=item.running, now=now)
         if self._tally is not None:  # What is counted is stored: nobody will count it again.
             for summary, timeline in zip(summaries, timelines, strict=True):
                 self._tally.count(earlier.get(summary.session), summary, timeline, now)
@@ -244,7 +247,7 @@ class Summarizer:
             self._pace.begin()
             await reports.put_rollups(rollups)
             await self._pace.rest()
-        for day in sorted({it - it % DAY for it in stale}):
+        for day in sorted({item - item % DAY for item in stale}):
             days: list[Rollup] = []
             for dimension in (ALL, *DIMENSIONS):
                 self._pace.begin()
@@ -259,7 +262,7 @@ class Summarizer:
 def hours_of(summary: Summary) -> set[int]:
     """The hours whose rollups a summary is part of, by their beginning."""
     its = summary.series or (Slice(summary.began, 0, 0, 0, 0),)
-    return {it.start - it.start % HOUR for it in its}
+    return {item.start - item.start % HOUR for item in its}
 
 
 def _changed(before: Summary | None, after: Summary) -> set[int]:
@@ -268,12 +271,12 @@ def _changed(before: Summary | None, after: Summary) -> set[int]:
         return hours_of(after)
     if _place(before) != _place(after) or not (before.series and after.series):
         return hours_of(before) | hours_of(after)
-    return {it.start - it.start % HOUR for it in set(before.series) ^ set(after.series)}
+    return {point.start - point.start % HOUR for point in set(before.series) ^ set(after.series)}
 
 
 def _place(summary: Summary) -> tuple[object, ...]:
     """Where a rollup counts a session."""
-    return (summary.began, *(getattr(summary, it) for it in DIMENSIONS))
+    return (summary.began, *(getattr(summary, dimension) for dimension in DIMENSIONS))
 
 
 def _hour_of(rows: Sequence[Sequence[Any]], hour: int) -> list[Rollup]:

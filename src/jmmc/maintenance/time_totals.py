@@ -54,7 +54,7 @@ def _bitrate(link: str) -> Callable[[State], float | None]:
     audio, video = _scaled(f"{link}.ab", 1000.0), _scaled(f"{link}.vb", 1000.0)
 
     def value(state: State) -> float | None:
-        known = [it for it in (audio(state), video(state)) if it is not None]
+        known = [item for item in (audio(state), video(state)) if item is not None]
         return sum(known) if known else None
 
     return value
@@ -116,8 +116,8 @@ class TimeTotals:
         """From now on this process keeps the summaries; these sessions run."""
         self.leads = True
         self._present.clear()
-        for it in running:
-            self._see(it, self._labels_of(it))
+        for item in running:
+            self._see(item, self._labels_of(item))
 
     def leave(self) -> None:
         """Another process keeps the summaries now."""
@@ -149,20 +149,22 @@ class TimeTotals:
         if not self.leads or now - self._as_of > self._lifetime:
             return None
         alive = self._lifetime + PATIENCE
-        over = [key for key, it in self._present.items() if now - it.last > alive]
+        over = [key for key, session in self._present.items() if now - session.last > alive]
         for key in over:  # Sessions that nobody has ended in time.
             del self._present[key]
         there = self._present.values()
         found = {(place, grade): 0 for place in self.seconds for grade in Grade}
-        found.update(Counter((it.place, it.grade) for it in there))
-        return LiveCounts(found, len({it.room for it in there}))
+        found.update(Counter((item.place, item.grade) for item in there))
+        return LiveCounts(found, len({summary.room for summary in there}))
 
     def _open(self, place: Labels) -> None:
         """Nothing counts from zero that was not seen at zero: a rate would miss its beginning."""
         if place not in self.seconds:
             self.seconds[place] = dict.fromkeys(Grade, 0)
             if place.region not in self.spreads:
-                self.spreads[place.region] = tuple(Histogram(it.bounds) for it in MEASURES)
+                self.spreads[place.region] = tuple(
+                    Histogram(measure.bounds) for measure in MEASURES
+                )
 
     def _labels_of(self, summary: Summary) -> Labels:
         place = Labels(

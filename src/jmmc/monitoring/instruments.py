@@ -144,16 +144,16 @@ LABELS: dict[str, str] = {
 def series_of(instrument: Instrument) -> tuple[str, ...]:
     """The names that its series have at Prometheus."""
     suffixes = {"counter": ("_total",), "gauge": ("",), "histogram": ("_bucket", "_sum", "_count")}
-    return tuple(instrument.name + it for it in suffixes[instrument.kind])
+    return tuple(instrument.name + suffix for suffix in suffixes[instrument.kind])
 
 
 def tables() -> str:
     """Instruments and labels, as in docs/monitoring.md."""
     lines = ["| metric | kind | labels | what it is |", "|---|---|---|---|"]
-    for it in INSTRUMENTS:
-        name = it.name + ("_total" if it.kind == "counter" else "")
-        labels = ", ".join(f"`{label}`" for label in it.labels)
-        lines.append(f"| `{name}` | {it.kind} | {labels} | {it.description} |")
+    for instrument in INSTRUMENTS:
+        name = instrument.name + ("_total" if instrument.kind == "counter" else "")
+        labels = ", ".join(f"`{label}`" for label in instrument.labels)
+        lines.append(f"| `{name}` | {instrument.kind} | {labels} | {instrument.description} |")
     lines += ["", "| label | values |", "|---|---|"]
     lines += [f"| `{label}` | {values} |" for label, values in LABELS.items()]
     return "\n".join(lines) + "\n"

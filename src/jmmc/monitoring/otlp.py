@@ -54,7 +54,7 @@ class TracedCollector(Collector):
 
     def __init__(self, settings: Settings, store: Store, *, secret: str) -> None:
         super().__init__(settings, store, secret=secret)
-        headers = dict(it.split("=", 1) for it in settings.otlp_headers) or None
+        headers = dict(otlp_header.split("=", 1) for otlp_header in settings.otlp_headers) or None
         base = settings.otlp_endpoint.rstrip("/")
         self._resource = _resource()
         self._provider = TracerProvider(resource=self._resource)
@@ -112,7 +112,7 @@ class TracedCollector(Collector):
             if scope["type"] != "http" or "/api/" not in scope["path"]:
                 await app(scope, receive, send)
                 return
-            headers = {name.decode(): it.decode("latin-1") for name, it in scope["headers"]}
+            headers = {name.decode(): value.decode("latin-1") for name, value in scope["headers"]}
             caller = propagator.extract(headers, Context())
             method = scope["method"]
             with tracer.start_as_current_span(
@@ -170,7 +170,7 @@ class _TracedCounters(Counters):
     ) -> None:
         ended = time.time_ns()
         began = ended - int(seconds * _SECOND)
-        attributes = {f"jmmc.{it}": value for it, value in numbers.items()}
+        attributes = {f"jmmc.{v}": value for v, value in numbers.items()}
         span = self._tracer.start_span(
             name, Context(), SpanKind.INTERNAL, attributes, start_time=began
         )
@@ -193,31 +193,31 @@ def _resource() -> Resource:
 def _metrics_of(families: Iterable[Metric], began: int, now: int) -> Iterable[points.Metric]:
     """Families of the Prometheus client in the words of OTLP, cumulative since `began`."""
     cumulative = points.AggregationTemporality.CUMULATIVE
-    for it in families:
-        if not it.samples:
+    for family in families:
+        if not family.samples:
             continue  # Not known now.
         data: points.DataT
-        if it.type == "histogram":
-            data = points.Histogram(_histograms(it, began, now), cumulative)
+        if family.type == "histogram":
+            data = points.Histogram(_histograms(family, began, now), cumulative)
         else:
             plain = [
                 points.NumberDataPoint(sample.labels, began, now, float(sample.value))
-                for sample in it.samples
+                for sample in family.samples
                 if not sample.name.endswith("_created")
             ]
             data = (
                 points.Sum(plain, cumulative, is_monotonic=True)
-                if it.type == "counter"
+                if family.type == "counter"
                 else points.Gauge(plain)
             )
-        yield points.Metric(it.name, it.documentation, it.unit, data)
+        yield points.Metric(family.name, family.documentation, family.unit, data)
 
 
 def _histograms(family: Metric, began: int, now: int) -> list[points.HistogramDataPoint]:
     buckets: dict[tuple[tuple[str, str], ...], list[tuple[float, int]]] = {}
     sums: dict[tuple[tuple[str, str], ...], float] = {}
     for sample in family.samples:
-        labels = tuple((name, it) for name, it in sample.labels.items() if name != "le")
+        labels = tuple((name, label) for name, label in sample.labels.items() if name != "le")
         if sample.name.endswith("_bucket"):
             bound = (float(sample.labels["le"]), int(sample.value))
             buckets.setdefault(labels, []).append(bound)

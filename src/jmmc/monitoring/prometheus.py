@@ -68,11 +68,11 @@ class Exposition(Exposed):
     def collect(self) -> Iterator[Metric]:
         """Every family, in the order of the instruments."""
         values, spreads = self._values(), self._spreads()
-        for it in INSTRUMENTS:
-            if it.kind == "histogram":
-                yield _histogram(it, spreads[it.name])
+        for instrument in INSTRUMENTS:
+            if instrument.kind == "histogram":
+                yield _histogram(instrument, spreads[instrument.name])
             else:
-                yield _plain(it, values.get(it.name, ()))
+                yield _plain(instrument, values.get(instrument.name, ()))
 
     def _values(self) -> Mapping[str, Sequence[Value]]:
         """By name of the instrument; what is not known is not there."""
@@ -153,7 +153,7 @@ def _histogram(instrument: Instrument, spreads: Sequence[GradeDistribution]) -> 
         instrument.name, instrument.description, labels=instrument.labels
     )
     for labels, spread in spreads:
-        buckets = [(_bound(it), n) for it, n in spread.cumulated()]
+        buckets = [(_bound(value), n) for value, n in spread.cumulated()]
         family.add_metric(labels, buckets, spread.sum)
     return family
 

@@ -85,4 +85,4 @@ class Pseudonyms:
 def as_jitsi_has_it(name: str) -> str:
     """A conference's name as people type it, in lower case and percent-encoded."""
     encoded = quote(name.strip().lower(), safe="~()*!.'-_%")
-    return re.sub("%[0-9A-F]{2}", lambda it: it[0].lower(), encoded)
+    return re.sub("%[0-9A-F]{2}", lambda value: value[0].lower(), encoded)

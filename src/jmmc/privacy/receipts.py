@@ -57,8 +57,10 @@ class ErasureFilter:
     def __init__(self, key: bytes = b"", erasures: Iterable[Erasure] = ()) -> None:
         self._key = key
         self._until: dict[str, int] = {}
-        for it in erasures:
-            self._until[it.subject] = max(it.until, self._until.get(it.subject, it.until))
+        for erasure in erasures:
+            self._until[erasure.subject] = max(
+                erasure.until, self._until.get(erasure.subject, erasure.until)
+            )
         # The same two strings come every 30 s; their digests cost 3 µs.
         self.until = lru_cache(maxsize=65_536)(self._until_of)
 
@@ -68,13 +70,13 @@ class ErasureFilter:
     def _until_of(self, browser_id: str, room: str) -> int | None:
         """Up to when everything of these was erased (Unix seconds), None when nothing was."""
         subjects = (Subject(SubjectKind.PARTICIPANT, browser_id), Subject(SubjectKind.ROOM, room))
-        found = [self._until.get(digest_of(it, self._key)) for it in subjects]
-        return max((it for it in found if it is not None), default=None)
+        found = [self._until.get(digest_of(subject, self._key)) for subject in subjects]
+        return max((row for row in found if row is not None), default=None)
 
     def trimmed(self, push: Push) -> Push | None:
         """`push` without what was erased; None when nothing is left."""
         until = self.until(push.browser_id, push.room)
         if until is None or push.samples[0].ts > until:
             return push
-        samples = tuple(it for it in push.samples if it.ts > until)
+        samples = tuple(sample for sample in push.samples if sample.ts > until)
         return replace(push, samples=samples) if samples else None

@@ -26,7 +26,7 @@ class Proxies:
 
     def __init__(self, trusted: Sequence[str]) -> None:
         """`trusted`: addresses or networks, as in `10.0.0.0/8` or `::1`."""
-        self._trusted: list[IPv4Network | IPv6Network] = [ip_network(it) for it in trusted]
+        self._trusted: list[IPv4Network | IPv6Network] = [ip_network(item) for item in trusted]
         # Parsing costs 3 µs an address; a browser comes back from the same one every 30 s.
         self._cached = lru_cache(maxsize=65_536)(self._client)
 

@@ -76,8 +76,8 @@ def admit(envelope: Envelope, policy: Policy, now: float) -> Admitted:
     last = -1
     clamped = 0
     samples = []
-    for it in envelope.samples:
-        seq, age = it.seq, it.age
+    for item in envelope.samples:
+        seq, age = item.seq, item.age
         assert seq is not None and age is not None
         if seq <= last:
             raise Rejected("malformed", f"samples: seq {seq} does not ascend")
@@ -85,7 +85,7 @@ def admit(envelope: Envelope, policy: Policy, now: float) -> Admitted:
         if not 0 <= age <= OLDEST_AGE:
             clamped += 1
             age = min(max(age, 0.0), OLDEST_AGE)
-        samples.append(Sample(seq, round(sent - age), it.readings, it.full, it.bye))
+        samples.append(Sample(seq, round(sent - age), item.readings, item.full, item.bye))
     return Admitted(Push(session, room, browser_id, dialect, tuple(samples)), clamped)
 
 

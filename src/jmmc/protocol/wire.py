@@ -104,7 +104,7 @@ SERVER_READINGS = ("t.rip", "t.asn", "t.cc")
 
 _ADDRESSES = ("ip", "lip")
 _PORTS = ("p", "lp")
-_ADDRESS_PATHS = frozenset(f"t.{it}" for it in (*_ADDRESSES, *_PORTS))
+_ADDRESS_PATHS = frozenset(f"t.{item}" for item in (*_ADDRESSES, *_PORTS))
 
 
 class Arrived(Struct, gc=False):
@@ -286,7 +286,7 @@ class Codec:
                 dropped.append(f"m.t.{name}")
             else:
                 path[name] = short
-        return kept if path else {key: it for key, it in kept.items() if key != "t"}
+        return kept if path else {key: value for key, value in kept.items() if key != "t"}
 
 
 def encode_answer(answer: Answer) -> bytes:
@@ -317,7 +317,7 @@ def add_server_readings(
         merged["os"] = system
     merged.update(own)
     seen = {"rip": address, "asn": provider, "cc": country}
-    if known := {leaf: it for leaf, it in seen.items() if it is not None}:
+    if known := {leaf: value for leaf, value in seen.items() if value is not None}:
         merged["t"] = {**merged.get("t", {}), **known}
     return _ENCODE(merged)
 

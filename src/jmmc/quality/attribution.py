@@ -51,7 +51,7 @@ class Attribution(Struct, frozen=True):
     @property
     def scope(self) -> Scope:
         """The one at fault; the conference where none is, for its numbers say why."""
-        return next((it for it in self.scopes if it.kind == self.cause), self.scopes[0])
+        return next((scope for scope in self.scopes if scope.kind == self.cause), self.scopes[0])
 
 
 def attribute(one: Summary, start: int, end: int, everybody: Iterable[Summary]) -> Attribution:
@@ -60,19 +60,21 @@ def attribute(one: Summary, start: int, end: int, everybody: Iterable[Summary]) 
     No group is blamed on fewer than `FEWEST` participants (`FEWEST_IN_A_CALL` for a conference).
     """
     there: list[tuple[Summary, bool]] = []
-    for it in everybody:
-        if it.ended <= start or it.began >= end:
+    for summary in everybody:
+        if summary.ended <= start or summary.began >= end:
             continue
-        known = _seconds(it, start, end, Grade.GOOD)
-        if it.session != one.session and known >= _HALF * (end - start):
-            there.append((it, _seconds(it, start, end, Grade.FAIR) >= _HALF * known))
+        known = _seconds(summary, start, end, Grade.GOOD)
+        if summary.session != one.session and known >= _HALF * (end - start):
+            there.append((summary, _seconds(summary, start, end, Grade.FAIR) >= _HALF * known))
     scopes = tuple(_scope(kind, str(getattr(one, kind)), there) for kind in SCOPES)
     call = scopes[0]
-    suspects = [it for it in scopes if _is_suspect(it)]
+    suspects = [scope for scope in scopes if _is_suspect(scope)]
     if suspects:
         # When a region fails, all of a call and of a network may be bad too: they explain less.
         # Where they explain as much, the narrower is named.
-        return Attribution(max(suspects, key=lambda it: (_evidence(it), -it.known)).kind, scopes)
+        return Attribution(
+            max(suspects, key=lambda suspect: (_evidence(suspect), -suspect.known)).kind, scopes
+        )
     if call.known >= FEWEST_IN_A_CALL and call.bad - 1 <= _FEW * (call.known - 1):
         return Attribution("alone", scopes)
     return Attribution("too few" if call.known < FEWEST_IN_A_CALL else "unclear", scopes)
@@ -90,25 +92,25 @@ def wilson(share: float, n: int) -> tuple[float, float]:
 
 def _scope(kind: str, value: str, there: Sequence[tuple[Summary, bool]]) -> Scope:
     """`one` itself is of the group, and bad."""
-    group = [bad for it, bad in there if getattr(it, kind) == value]
-    others = [bad for it, bad in there if getattr(it, kind) != value]
+    group = [bad for v, bad in there if getattr(v, kind) == value]
+    others = [bad for v, bad in there if getattr(v, kind) != value]
     return Scope(kind, value, sum(group) + 1, len(group) + 1, sum(others), len(others))
 
 
-def _is_suspect(it: Scope) -> bool:
-    fewest = FEWEST_IN_A_CALL if it.kind == "room" else FEWEST
-    enough = it.value != "" and it.known >= fewest
-    return enough and it.share >= _MOST and it.share - it.share_of_others >= _LEAD
+def _is_suspect(scope: Scope) -> bool:
+    fewest = FEWEST_IN_A_CALL if scope.kind == "room" else FEWEST
+    enough = scope.value != "" and scope.known >= fewest
+    return enough and scope.share >= _MOST and scope.share - scope.share_of_others >= _LEAD
 
 
-def _evidence(it: Scope) -> float:
+def _evidence(scope: Scope) -> float:
     """How much better bad and good are told apart with the group than without it (nats).
 
     Half the G statistic of the table of group and others by bad and good: the gain in
     log-likelihood. It grows with how many the group explains, and with how purely.
     """
-    parts = (_likelihood(it.bad, it.known), _likelihood(it.others_bad, it.others_known))
-    return sum(parts) - _likelihood(it.bad + it.others_bad, it.known + it.others_known)
+    parts = (_likelihood(scope.bad, scope.known), _likelihood(scope.others_bad, scope.others_known))
+    return sum(parts) - _likelihood(scope.bad + scope.others_bad, scope.known + scope.others_known)
 
 
 def _likelihood(bad: int, known: int) -> float:
@@ -117,7 +119,7 @@ def _likelihood(bad: int, known: int) -> float:
 
 def _seconds(summary: Summary, start: int, end: int, least: Grade) -> int:
     return sum(
-        max(0, min(it.end, end) - max(it.start, start))
-        for it in summary.grade_spans
-        if it.grade >= least
+        max(0, min(grade_span.end, end) - max(grade_span.start, start))
+        for grade_span in summary.grade_spans
+        if grade_span.grade >= least
     )

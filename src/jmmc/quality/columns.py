@@ -55,7 +55,9 @@ COLUMNS: Mapping[str, str] = {
 
 _ADDRESSES = frozenset({"t.ip", "t.lip", "t.rip"})
 _CURVES = tuple(
-    it for it in COLUMNS if it not in ("browser", "os", "endpoint_id", "jitsi_meeting_id")
+    column
+    for column in COLUMNS
+    if column not in ("browser", "os", "endpoint_id", "jitsi_meeting_id")
 )
 
 
@@ -85,7 +87,7 @@ def curves(
     for name in _CURVES:
         path = COLUMNS[name]
         values = tuple(_shown(path, state.get(path)) for _, state in its)
-        if any(it is not None for it in values):
+        if any(value is not None for value in values):
             found[name] = values
     return tuple(sample.ts for sample, _ in its), found
 

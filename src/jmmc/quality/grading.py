@@ -89,8 +89,8 @@ def judge(spans: Iterable[Span], preset: Preset) -> list[Judged]:
 def verdict(judged: Sequence[Judged]) -> Verdict:
     """The whole call."""
     seconds = dict.fromkeys(Grade, 0)
-    for it in judged:
-        seconds[it.grade] += it.end - it.start
+    for judgement in judged:
+        seconds[judgement.grade] += judgement.end - judgement.start
     return Verdict(
         seconds[Grade.GOOD],
         seconds[Grade.FAIR],
@@ -104,17 +104,21 @@ def verdict(judged: Sequence[Judged]) -> Verdict:
 def spells(judged: Sequence[Judged]) -> tuple[Spell, ...]:
     """The runs of moments that were not good."""
     found: list[Spell] = []
-    for it in judged:
-        if it.grade < Grade.FAIR:
+    for judgement in judged:
+        if judgement.grade < Grade.FAIR:
             continue
-        last = found[-1] if found and found[-1].end == it.start else None
+        last = found[-1] if found and found[-1].end == judgement.start else None
         reasons = dict(last.reasons) if last else {}
-        for reason in it.reasons:
-            reasons[reason] = reasons.get(reason, 0) + it.end - it.start
-        start, grade = (last.start, max(last.grade, it.grade)) if last else (it.start, it.grade)
+        for reason in judgement.reasons:
+            reasons[reason] = reasons.get(reason, 0) + judgement.end - judgement.start
+        start, grade = (
+            (last.start, max(last.grade, judgement.grade))
+            if last
+            else (judgement.start, judgement.grade)
+        )
         if last:
             found.pop()
-        found.append(Spell(start, it.end, grade, reasons))
+        found.append(Spell(start, judgement.end, grade, reasons))
     return tuple(found)
 
 
@@ -123,11 +127,17 @@ def worst_minute(judged: Sequence[Judged]) -> tuple[int, float] | None:
 
     None when no moment is known. A call shorter than a minute is taken whole.
     """
-    if not any(it.grade for it in judged):
+    if not any(judgement.grade for judgement in judged):
         return None
     worth = {Grade.POOR: 1.0, Grade.FAIR: _WORTH}
-    edges = [it.start for it in judged] + [judged[-1].end]
-    sums = [0.0, *accumulate(worth.get(it.grade, 0.0) * (it.end - it.start) for it in judged)]
+    edges = [judgement.start for judgement in judged] + [judged[-1].end]
+    sums = [
+        0.0,
+        *accumulate(
+            worth.get(judgement.grade, 0.0) * (judgement.end - judgement.start)
+            for judgement in judged
+        ),
+    ]
 
     def until(moment: int) -> float:
         place = min(bisect_right(edges, moment) - 1, len(judged) - 1)
@@ -135,9 +145,9 @@ def worst_minute(judged: Sequence[Judged]) -> tuple[int, float] | None:
         return sums[place] + worth.get(judged[place].grade, 0.0) * part
 
     first, last = edges[0], max(edges[0], edges[-1] - _MINUTE)
-    starts = {min(max(it, first), last) for edge in edges for it in (edge, edge - _MINUTE)}
+    starts = {min(max(item, first), last) for edge in edges for item in (edge, edge - _MINUTE)}
     length = min(_MINUTE, edges[-1] - edges[0]) or 1
-    badness, start = max((until(it + length) - until(it), -it) for it in starts)
+    badness, start = max((until(item + length) - until(item), -item) for item in starts)
     return -start, round(badness / length, 4)
 
 
@@ -150,7 +160,7 @@ def quantiles(weighted: Iterable[tuple[float, int]], shares: Sequence[float]) ->
     if not lengths:
         return [None] * len(shares)
     ordered = sorted(lengths)
-    sums = list(accumulate([lengths[it] for it in ordered]))
+    sums = list(accumulate([lengths[item] for item in ordered]))
     last = len(ordered) - 1
     return [ordered[min(bisect_right(sums, share * sums[-1]), last)] for share in shares]
 
@@ -193,7 +203,7 @@ def _look(reason: str, limit: Limit) -> _Look:
             return inf
         return sign * it - (it * _MARGIN if before >= grade else 0.0)
 
-    bounds = tuple((bound(Grade.POOR, it), bound(Grade.FAIR, it)) for it in Grade)
+    bounds = tuple((bound(Grade.POOR, item), bound(Grade.FAIR, item)) for item in Grade)
     return _Look(reason, READINGS_OF[reason], sign, bounds)
 
 
@@ -223,4 +233,4 @@ def _judge_moment(
     grade = max(levels.values())
     if grade is Grade.GOOD:
         return levels, grade, ()
-    return levels, grade, tuple(it for it, level in levels.items() if level > Grade.GOOD)
+    return levels, grade, tuple(v for v, level in levels.items() if level > Grade.GOOD)

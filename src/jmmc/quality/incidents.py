@@ -36,17 +36,19 @@ def incidents(meeting: Sequence[Summary], everybody: Iterable[Summary]) -> tuple
     """
     there = list(everybody)
     spells = nlargest(
-        _LOOKED_AT, ((it, spell) for it in meeting for spell in it.spells), key=_badness
+        _LOOKED_AT,
+        ((summary, spell) for summary in meeting for spell in summary.spells),
+        key=_badness,
     )
     found: list[Incident] = []
-    for one, spell in spells:
-        judged = attribute(one, spell.start, spell.end, there)
-        same = next((it for it in found if _is_same(it, spell, judged)), None)
+    for value, spell in spells:
+        judged = attribute(value, spell.start, spell.end, there)
+        same = next((row for row in found if _is_same(row, spell, judged)), None)
         if same is not None:
             found.remove(same)
-        found.append(_joined(same, one, spell, judged))
-    worst = sorted(found, key=lambda it: -sum(it.reasons.values()))[:_TOLD]
-    return tuple(sorted(worst, key=lambda it: (it.start, it.sessions)))
+        found.append(_joined(same, value, spell, judged))
+    worst = sorted(found, key=lambda row: -sum(row.reasons.values()))[:_TOLD]
+    return tuple(sorted(worst, key=lambda value: (value.start, value.sessions)))
 
 
 def _badness(it: tuple[Summary, Spell]) -> tuple[float, str, int]:
@@ -55,26 +57,28 @@ def _badness(it: tuple[Summary, Spell]) -> tuple[float, str, int]:
     return (spell.end - spell.start) * weight, summary.session, spell.start
 
 
-def _is_same(it: Incident, spell: Spell, judged: Attribution) -> bool:
+def _is_same(incident: Incident, spell: Spell, judged: Attribution) -> bool:
     if judged.cause not in SCOPES:
         return False
-    cause = (it.attribution.cause, it.attribution.scope.value)
-    overlap = it.start < spell.end and spell.start < it.end
+    cause = (incident.attribution.cause, incident.attribution.scope.value)
+    overlap = incident.start < spell.end and spell.start < incident.end
     return overlap and cause == (judged.cause, judged.scope.value)
 
 
-def _joined(it: Incident | None, one: Summary, spell: Spell, judged: Attribution) -> Incident:
-    if it is None:
+def _joined(
+    incident: Incident | None, summary: Summary, spell: Spell, judged: Attribution
+) -> Incident:
+    if incident is None:
         reasons = dict(spell.reasons)
-        return Incident(spell.start, spell.end, spell.grade, reasons, (one.session,), judged)
-    reasons = dict(it.reasons)
+        return Incident(spell.start, spell.end, spell.grade, reasons, (summary.session,), judged)
+    reasons = dict(incident.reasons)
     for reason, seconds in spell.reasons.items():
         reasons[reason] = reasons.get(reason, 0) + seconds
     return Incident(
-        min(it.start, spell.start),
-        max(it.end, spell.end),
-        max(it.grade, spell.grade),
+        min(incident.start, spell.start),
+        max(incident.end, spell.end),
+        max(incident.grade, spell.grade),
         reasons,
-        tuple(dict.fromkeys((*it.sessions, one.session))),
-        it.attribution,
+        tuple(dict.fromkeys((*incident.sessions, summary.session))),
+        incident.attribution,
     )

@@ -135,8 +135,8 @@ class FilteredTotals:
     def parts(self) -> list[Part]:
         """By five minutes."""
         starts = sorted({*self._begun, *self._seconds[0]})
-        begun, seconds = self._begun.get, [it.get for it in self._seconds]
-        return [Part(it, begun(it, 0), *(of(it, 0) for of in seconds)) for it in starts]
+        begun, seconds = self._begun.get, [second.get for second in self._seconds]
+        return [Part(start, begun(start, 0), *(of(start, 0) for of in seconds)) for start in starts]
 
     @property
     def values(self) -> dict[str, Part]:
@@ -192,7 +192,7 @@ def day_of(hours: Iterable[Rollup], start: int, dimension: str) -> Rollup:
     """The rollup of the day that begins at `start` (UTC), of its hours."""
     totals: dict[str, tuple[Part, ...]] = {
         value: (total(parts, start),)
-        for value, parts in by_value(it for it in hours if it.dimension == dimension).items()
+        for value, parts in by_value(hour for hour in hours if hour.dimension == dimension).items()
     }
     return Rollup(DAY, start, dimension, totals)
 
@@ -209,12 +209,12 @@ def by_value(rollups: Iterable[Rollup]) -> dict[str, list[Part]]:
 def total(parts: Iterable[Part], start: int) -> Part:
     """The sum of parts, as one that begins at `start`."""
     sessions = good = fair = poor = unknown = 0
-    for it in parts:
-        sessions += it.sessions
-        good += it.good
-        fair += it.fair
-        poor += it.poor
-        unknown += it.unknown
+    for part in parts:
+        sessions += part.sessions
+        good += part.good
+        fair += part.fair
+        poor += part.poor
+        unknown += part.unknown
     return Part(start, sessions, good, fair, poor, unknown)
 
 

@@ -288,8 +288,8 @@ def sum_up(session: Session, timeline: Timeline, preset: Preset) -> Summary:
     for spell in call.spells:
         for reason, seconds in spell.reasons.items():
             reasons[reason] = reasons.get(reason, 0) + seconds
-    known = sum(it.end - it.start for it in timeline.spans if it.state is not None) or 1
-    relay, tcp, p2p = (held.get(it, {}) for it in ("relay", "t.tp", "t.p2p"))
+    known = sum(span.end - span.start for span in timeline.spans if span.state is not None) or 1
+    relay, tcp, p2p = (held.get(name, {}) for name in ("relay", "t.tp", "t.p2p"))
     address = readable_address(_longest(held, "t.rip"))
     return Summary(
         session=session.id,
@@ -297,7 +297,7 @@ def sum_up(session: Session, timeline: Timeline, preset: Preset) -> Summary:
         browser_id=session.browser_id,
         began=timeline.began,
         ended=timeline.ended,
-        last=max((it.ts for it in session.samples), default=session.began),
+        last=max((sample.ts for sample in session.samples), default=session.began),
         running=timeline.running,
         left=timeline.left,
         samples=len(session.samples),
@@ -320,7 +320,7 @@ def sum_up(session: Session, timeline: Timeline, preset: Preset) -> Summary:
         transport=_transport(held),
         codec=str(_longest(held, "cdc.v") or _longest(held, "cdc.a") or ""),
         relay_share=round(relay.get(True, 0) / known, 4),
-        tcp_share=round(sum(s for it, s in tcp.items() if "tcp" in str(it)) / known, 4),
+        tcp_share=round(sum(s for value, s in tcp.items() if "tcp" in str(value)) / known, 4),
         p2p_share=round(p2p.get(True, 0) / known, 4),
         address=address,
         endpoint_id=str(_longest(held, "pid") or ""),
@@ -333,7 +333,7 @@ def sum_up(session: Session, timeline: Timeline, preset: Preset) -> Summary:
 
 def events(timeline: Timeline) -> tuple[CallEvent, ...]:
     """When the browser said that what had happened, and when its packets took another path."""
-    found = [CallEvent(it.at, it.what) for it in timeline.events]
+    found = [CallEvent(event.at, event.what) for event in timeline.events]
     before: tuple[object, ...] | None = None
     for span in timeline.spans:
         path = tuple(map((span.state or {}).get, _PATH))
@@ -380,7 +380,7 @@ def _held(timeline: Timeline) -> dict[str, dict[object, int]]:
             continue
         its: tuple[object, ...] = tuple(map(span.state.get, _HELD))
         if not _NOTHING_HELD.isdisjoint(map(type, its)):
-            its = tuple(None if type(it) in _NOTHING_HELD else it for it in its)
+            its = tuple(None if type(item) in _NOTHING_HELD else item for item in its)
         together[its] = together.get(its, 0) + span.end - span.start
     held: dict[str, dict[object, int]] = {}
     for its, seconds in together.items():
@@ -395,7 +395,7 @@ def _held(timeline: Timeline) -> dict[str, dict[object, int]]:
 
 def _longest(held: Mapping[str, Mapping[object, int]], path: str) -> object:
     values = held.get(path)
-    return max(values.items(), key=lambda it: (it[1], str(it[0])))[0] if values else None
+    return max(values.items(), key=lambda value: (value[1], str(value[0])))[0] if values else None
 
 
 def _transport(held: Mapping[str, Mapping[object, int]]) -> str:
@@ -412,10 +412,12 @@ def _transport(held: Mapping[str, Mapping[object, int]]) -> str:
 
 
 def _quantiles(spans: Sequence[Span]) -> dict[str, list[float | None]]:
-    known = [(it.state, it.end - it.start) for it in spans if it.state is not None]
+    known = [(span.state, span.end - span.start) for span in spans if span.state is not None]
     found = {name: quantiles(_weighted(known, path), SHARES) for name, path in METRICS.items()}
     scores = [(score, s) for state, s in known if (score := moment_mos(state)) is not None]
-    found["mos"] = [None if it is None else round(it, 2) for it in quantiles(scores, SHARES)]
+    found["mos"] = [
+        None if quantile is None else round(quantile, 2) for quantile in quantiles(scores, SHARES)
+    ]
     return {name: values for name, values in found.items() if values[0] is not None}
 
 
@@ -429,22 +431,22 @@ def _last_grade(spans: Sequence[GradeSpan]) -> Grade:
 
 def _grade_spans(judged: Sequence[Judged]) -> tuple[GradeSpan, ...]:
     lane: list[GradeSpan] = []
-    for it in judged:
-        start = it.start
-        if lane and lane[-1].end == it.start and lane[-1].grade == it.grade:
+    for judgement in judged:
+        start = judgement.start
+        if lane and lane[-1].end == judgement.start and lane[-1].grade == judgement.grade:
             start = lane.pop().start
-        lane.append(GradeSpan(start, it.end, it.grade))
+        lane.append(GradeSpan(start, judgement.end, judgement.grade))
     return tuple(lane)
 
 
 def _series(judged: Sequence[Judged]) -> tuple[Slice, ...]:
     slices: dict[int, list[int]] = {}
     place = {Grade.GOOD: 0, Grade.FAIR: 1, Grade.POOR: 2, Grade.UNKNOWN: 3}
-    for it in judged:
-        start = it.start
-        while start < it.end:
+    for judgement in judged:
+        start = judgement.start
+        while start < judgement.end:
             bucket = start - start % BUCKET
-            end = min(it.end, bucket + BUCKET)
-            slices.setdefault(bucket, [0, 0, 0, 0])[place[it.grade]] += end - start
+            end = min(judgement.end, bucket + BUCKET)
+            slices.setdefault(bucket, [0, 0, 0, 0])[place[judgement.grade]] += end - start
             start = end
     return tuple(Slice(start, *slices[start]) for start in sorted(slices))

@@ -46,8 +46,8 @@ _PEXIP = "Pexip, perceived call quality: good, OK, bad, terrible"
 _OURS = "ours: a freeze that lasts a second, or three, of a sample"
 
 PRESETS: dict[str, Preset] = {
-    it.name: it
-    for it in (
+    item.name: item
+    for item in (
         Preset(
             "jitsi",
             {

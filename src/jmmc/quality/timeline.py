@@ -92,9 +92,9 @@ def fold(session: Session, *, lifetime: float, now: float | None = None) -> Time
 def clip(spans: Iterable[Span], since: int, until: int) -> list[Span]:
     """What lies between two moments; spans that reach beyond are cut."""
     return [
-        Span(max(it.start, since), min(it.end, until), it.state)
-        for it in spans
-        if it.start < until and it.end > since
+        Span(max(span.start, since), min(span.end, until), span.state)
+        for span in spans
+        if span.start < until and span.end > since
     ]
 
 
@@ -113,7 +113,7 @@ def carried(session: Session) -> Iterable[tuple[Sample, State]]:
 def _in_order(session: Session) -> Sequence[Sample]:
     if session.dialect is Dialect.V1:
         return session.samples
-    return list({it.seq or 0: it for it in sorted(session.samples, key=_seq)}.values())
+    return list({sample.seq or 0: sample for sample in sorted(session.samples, key=_seq)}.values())
 
 
 def _seq(sample: Sample) -> int:

@@ -117,9 +117,9 @@ class Connection(OneWrite):
 
 def sweep(connections: Iterable[object], patience: float) -> None:
     """Look at all connections of a server."""
-    for it in list(connections):
-        if isinstance(it, Connection):
-            it.sweep(patience)
+    for connection in list(connections):
+        if isinstance(connection, Connection):
+            connection.sweep(patience)
 
 
 def allow_many() -> None:

@@ -45,7 +45,11 @@ async def inspect(settings: Settings, *, url: str | None = None) -> AsyncIterato
 
 
 def _conf_pattern(settings: Settings) -> Finding:
-    refused = [it for it in _TYPICAL_NAMES if not re.fullmatch(settings.conf_pattern, it)]
+    refused = [
+        typical_name
+        for typical_name in _TYPICAL_NAMES
+        if not re.fullmatch(settings.conf_pattern, typical_name)
+    ]
     if refused:
         hint = f"their pushes would be refused as bad_conf: {', '.join(refused)}"
         return Finding("warn", "conf_pattern: refuses names that Jitsi Meet makes", hint)
@@ -81,9 +85,9 @@ def _network_names(settings: Settings, now: datetime) -> Iterator[Finding]:
     except JmmcError as error:
         yield Finding("fail", str(error), "see docs/privacy.md, network names")
         return
-    for it in names.editions:
-        what = f"{it.setting}: {it.kind} of {it.built:%Y-%m-%d}"
-        if now - it.built > _STALE:
+    for edition in names.editions:
+        what = f"{edition.setting}: {edition.kind} of {edition.built:%Y-%m-%d}"
+        if now - edition.built > _STALE:
             yield Finding("warn", f"{what}, more than a year old", "networks move: get a newer one")
         else:
             yield Finding("ok", what)

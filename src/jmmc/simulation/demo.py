@@ -36,12 +36,14 @@ async def remember_a_day(settings: Settings, now: float) -> None:
         start = int(now) - _DAY_MINUTES * 60
         pushes: list[Push] = []
         for life in simulate(Scenario(600, 24, _DAY_MINUTES, int(now), start)):
-            it = life.session
-            samples = tuple(sample for sample in it.samples if sample.ts < now)
-            if len(samples) < len(it.samples) and samples:
+            summary = life.session
+            samples = tuple(sample for sample in summary.samples if sample.ts < now)
+            if len(samples) < len(summary.samples) and samples:
                 samples = (*samples[:-1], replace(samples[-1], bye=True))
             if samples:
-                pushes.append(Push(it.id, it.room, it.browser_id, Dialect.V2, samples))
+                pushes.append(
+                    Push(summary.id, summary.room, summary.browser_id, Dialect.V2, samples)
+                )
         await store.append(pushes)
         async for _ in summarizer_of(store, settings, time.time).rebuild():
             pass

@@ -142,7 +142,7 @@ def _moment(scenario: Scenario, chance: Random) -> int:
 
 
 def _person(chance: Random) -> _Person:
-    browser, system, _ = chance.choices(_BROWSERS, [it[2] for it in _BROWSERS])[0]
+    browser, system, _ = chance.choices(_BROWSERS, [item[2] for item in _BROWSERS])[0]
     network = min(int(chance.expovariate(1 / 25)), _NETWORKS - 1)
     hexes = f"{chance.getrandbits(128):032x}"
     browser_id = f"{hexes[:8]}-{hexes[8:12]}-4{hexes[13:16]}-a{hexes[17:20]}-{hexes[20:]}"
@@ -176,7 +176,7 @@ def _troubles(
     def add(start: int, end: int, cause: str) -> None:
         start = visit.began + -(-(max(start, visit.began + STEP) - visit.began) // STEP) * STEP
         end = visit.began + (min(end, ends) - visit.began) // STEP * STEP
-        free = all(end <= it.start or start >= it.end for it in found)
+        free = all(end <= row.start or start >= row.end for row in found)
         if start < end and free:
             found.append(PlantedProblem(start, end, cause))
 
@@ -190,7 +190,7 @@ def _troubles(
         start = visit.began + chance.randrange(max(1, visit.seconds))
         cause = chance.choice(("loss", "rtt", "jitter", "bandwidth"))
         add(start, start + chance.choice((60, 120, 300)), cause)
-    return tuple(sorted(found, key=lambda it: it.start))
+    return tuple(sorted(found, key=lambda row: row.start))
 
 
 _Readings = dict[str, Any]
@@ -206,10 +206,12 @@ def _samples(
     says_goodbye = chance.random() < 0.9
     for seq in range(count):
         ts = visit.began + seq * STEP
-        trouble = next((it for it in troubles if it.start <= ts < it.end), None)
+        trouble = next((problem for problem in troubles if problem.start <= ts < problem.end), None)
         now = _readings(seq, person, region, trouble, chance)
         full = seq > 0 and seq % _FULL == 0
-        changed = now if full else {key: it for key, it in now.items() if before.get(key) != it}
+        changed = (
+            now if full else {key: value for key, value in now.items() if before.get(key) != value}
+        )
         if not full:
             for key in before:
                 if key not in now:

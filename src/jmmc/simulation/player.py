@@ -45,13 +45,13 @@ class ExpectedResults:
         """Count one stay."""
         samples = life.session.samples
         seconds = samples[-1].ts - samples[0].ts
-        bad = sum(it.end - it.start for it in life.troubles)
+        bad = sum(problem.end - problem.start for problem in life.troubles)
         self.sessions += 1
         self.samples += len(samples)
         self.seconds += seconds
         self.rooms.add(life.session.room)
-        for it in life.troubles:
-            self.bad[it.cause] += it.end - it.start
+        for problem in life.troubles:
+            self.bad[problem.cause] += problem.end - problem.start
         self.by_region[life.region][0] += seconds
         self.by_region[life.region][1] += bad
 
@@ -63,7 +63,7 @@ class ExpectedResults:
         ]
         for region, (seconds, bad) in sorted(self.by_region.items()):
             lines.append(f"  {region:12} {bad / max(seconds, 1):7.2%} of the time was bad")
-        for cause, seconds in sorted(self.bad.items(), key=lambda it: -it[1]):
+        for cause, seconds in sorted(self.bad.items(), key=lambda value: -value[1]):
             lines.append(f"  {cause:12} {seconds // 60:,} minutes")
         if scenario.outage and self.bad.get("interrupted"):
             start, end = scenario.outage_window
@@ -80,8 +80,10 @@ async def into_store(
         batch: list[Push] = []
         for life in simulate(scenario):
             truth.add(life)
-            it = life.session
-            batch.append(Push(it.id, it.room, it.browser_id, Dialect.V2, it.samples))
+            summary = life.session
+            batch.append(
+                Push(summary.id, summary.room, summary.browser_id, Dialect.V2, summary.samples)
+            )
             if len(batch) == _BATCH:
                 await store.append(batch)
                 batch = []
@@ -123,10 +125,10 @@ async def through_collector(
         sid = sha256(f"{scenario.seed} {life.session.id} {began}".encode()).hexdigest()[:32]
         for sample in life.session.samples:
             pushes.append((due(sample.ts), life, sid, sample.seq or 0))
-    pushes.sort(key=lambda it: it[0])
+    pushes.sort(key=lambda push: push[0])
     try:
-        for done, it in enumerate(pushes, start=1):
-            await queue.put(it)
+        for done, push in enumerate(pushes, start=1):
+            await queue.put(push)
             yield truth.sessions * done // len(pushes)
             for worker in workers:
                 if worker.done():

@@ -41,8 +41,8 @@ class CopyCount(Struct):
         """Count a session with these samples."""
         self.sessions += 1
         self.samples += len(samples)
-        for it in samples:
-            digest = sha256(repr((session, it)).encode()).digest()
+        for sample in samples:
+            digest = sha256(repr((session, sample)).encode()).digest()
             self.checksum = (self.checksum + int.from_bytes(digest[:8], "big")) % 2**64
 
 
@@ -70,7 +70,7 @@ async def copy(source: Source, target: Store, selection: SessionFilter) -> Async
     batch: list[Session] = []
     async for session in source.sessions(selection):
         batch.append(session)
-        if sum(len(it.samples) for it in batch) >= _SAMPLES:
+        if sum(len(item.samples) for item in batch) >= _SAMPLES:
             written += await _copy_batch(batch, target, read, found)
             batch = []
             yield Copied(read, found, written)
@@ -82,31 +82,31 @@ async def _copy_batch(
     batch: Sequence[Session], target: Store, read: CopyCount, found: CopyCount
 ) -> int:
     there = await _samples_of(batch, target)
-    pushes = [push for it in batch if (push := _missing(it, there.get(it.id, set())))]
+    pushes = [push for item in batch if (push := _missing(item, there.get(item.id, set())))]
     if pushes:
         await target.append(pushes)
         there = await _samples_of(batch, target)
-    for it in batch:
-        keys = {_key(sample, it.dialect) for sample in it.samples}
-        read.add(it.id, keys)
-        if it.id in there:
-            found.add(it.id, keys & there[it.id])
-    return sum(len(it.samples) for it in pushes)
+    for session in batch:
+        keys = {_key(sample, session.dialect) for sample in session.samples}
+        read.add(session.id, keys)
+        if session.id in there:
+            found.add(session.id, keys & there[session.id])
+    return sum(len(push.samples) for push in pushes)
 
 
 async def _samples_of(batch: Sequence[Session], target: Store) -> dict[str, "set[_Key]"]:
-    owners = {it.id: (it.room, it.browser_id) for it in batch}
+    owners = {summary.id: (summary.room, summary.browser_id) for summary in batch}
     there: dict[str, set[_Key]] = {}
-    for it in await target.get(list(owners)):
-        if (it.room, it.browser_id) != owners[it.id]:
-            raise StoreError(f"session {it.id} belongs to another uid or conf in the target")
-        there[it.id] = {_key(sample, it.dialect) for sample in it.samples}
+    for summary in await target.get(list(owners)):
+        if (summary.room, summary.browser_id) != owners[summary.id]:
+            raise StoreError(f"session {summary.id} belongs to another uid or conf in the target")
+        there[summary.id] = {_key(sample, summary.dialect) for sample in summary.samples}
     return there
 
 
 def _missing(session: Session, there: "set[_Key]") -> Push | None:
-    kept = {_key(it, session.dialect): it for it in session.samples}
-    samples = tuple(it for key, it in kept.items() if key not in there)
+    kept = {_key(sample, session.dialect): sample for sample in session.samples}
+    samples = tuple(value for key, value in kept.items() if key not in there)
     if not samples:
         return None
     return Push(session.id, session.room, session.browser_id, session.dialect, samples)

@@ -14,9 +14,10 @@ _KEY = "erasure key"
 async def erasures(reports: Reports) -> list[Erasure]:
     """All receipts, the latest first."""
     found = [
-        msgspec.json.decode(it, type=Erasure) for it in (await reports.records(_KIND)).values()
+        msgspec.json.decode(record, type=Erasure)
+        for record in (await reports.records(_KIND)).values()
     ]
-    return sorted(found, key=lambda it: (-it.until, it.id))
+    return sorted(found, key=lambda row: (-row.until, row.id))
 
 
 async def put_erasure(reports: Reports, erasure: Erasure) -> None:

@@ -73,7 +73,7 @@ def _session(document: Any) -> Session:
     if not (isinstance(elements, list) and elements):
         raise ValueError("m must be a list of samples")
     dialect = Dialect.V2 if document.get("v") == 2 else Dialect.V1
-    samples = tuple(_sample(it, dialect) for it in elements)
+    samples = tuple(_sample(element, dialect) for element in elements)
     return Session(key.lower(), room, browser_id, dialect, samples[0].ts, samples)
 
 
@@ -92,7 +92,7 @@ def _sample(element: Any, dialect: Dialect) -> Sample:
 def _unwrapped(value: Any) -> Any:
     """Without the wrappers of MongoDB's extended JSON."""
     if isinstance(value, list):
-        return [_unwrapped(it) for it in value]
+        return [_unwrapped(item) for item in value]
     if not isinstance(value, Mapping):
         return value
     if len(value) == 1:
@@ -101,4 +101,4 @@ def _unwrapped(value: Any) -> Any:
             return _NUMBERS[name](inner)
         if name in ("$oid", "$date"):
             return inner
-    return {name: _unwrapped(it) for name, it in value.items()}
+    return {name: _unwrapped(v) for name, v in value.items()}

@@ -62,7 +62,7 @@ class SpoolFile(SqliteStore):
             " ORDER BY samples.session, seq LIMIT ?",
             [samples],
         )
-        return [_waiting(list(its)) for _, its in groupby(rows, key=lambda row: row[0])]
+        return [_waiting(list(value)) for _, value in groupby(rows, key=lambda row: row[0])]
 
     async def settle(self, moved: Sequence[SpooledSession]) -> None:
         """Delete exactly the samples that were moved, and sessions that have none left."""
@@ -87,19 +87,19 @@ class SpoolFile(SqliteStore):
 
     def _settle(self, connection: sqlite3.Connection, moved: Iterable[SpooledSession]) -> None:
         with transaction(connection):
-            for it in moved:
+            for item in moved:
                 connection.executemany(
                     "DELETE FROM samples WHERE session = ? AND seq = ?",
-                    [(it.key, seq) for seq in it.seqs],
+                    [(item.key, seq) for seq in item.seqs],
                 )
                 emptied = connection.execute(
                     "DELETE FROM sessions WHERE id = ? AND NOT EXISTS"
                     " (SELECT 1 FROM samples WHERE session = sessions.id)",
-                    [it.key],
+                    [item.key],
                 )
-                connection.execute("DELETE FROM dirty WHERE session = ?", [it.key])
+                connection.execute("DELETE FROM dirty WHERE session = ?", [item.key])
                 if emptied.rowcount:
-                    self._heads.pop(it.push.session, None)
+                    self._heads.pop(item.push.session, None)
 
 
 class SpooledStore:
@@ -159,7 +159,7 @@ class SpooledStore:
                 raise StoreError(
                     f"the database is away and the spool is full ({self._limit} bytes)"
                 )
-            return await self._file.append([replace(it, opens=True) for it in pushes])
+            return await self._file.append([replace(push, opens=True) for push in pushes])
 
     async def holds(self, session: str) -> bool:
         """See `Store.holds`."""
@@ -298,13 +298,13 @@ class SpooledStore:
         waiting = await self._file.oldest(_MOVED)
         if waiting:
             erased = await forgotten(self.store.reports)
-            pushes = [push for it in waiting if (push := erased.trimmed(it.push)) is not None]
+            pushes = [push for item in waiting if (push := erased.trimmed(item.push)) is not None]
             answers = await self.store.append(pushes)
             for push, answer in zip(pushes, answers, strict=True):
                 if isinstance(answer, Refusal):
                     _log.error("spooled_push_refused", session=push.session, why=answer.value)
             await self._file.settle(waiting)
-        return sum(len(it.seqs) for it in waiting)
+        return sum(len(item.seqs) for item in waiting)
 
 
 def _waiting(rows: list[Any]) -> SpooledSession:

@@ -95,10 +95,10 @@ async def test_no_document_grows_beyond_sixty_samples(store: MongoStore, raw: Co
         await store.append([push(seq)])
 
     documents = list(raw.find().sort("at"))
-    assert [len(it["m"]) for it in documents] == [60, 60, 60, 20]
-    assert {(it["conf"], it["uid"]) for it in documents} == {("room", UID)}
-    assert [it.get("s") for it in documents] == [None, *[ObjectId(_SESSION)] * 3]
-    assert [it.get("c") for it in documents] == [None, 1, 2, 3]
+    assert [len(document["m"]) for document in documents] == [60, 60, 60, 20]
+    assert {(document["conf"], document["uid"]) for document in documents} == {("room", UID)}
+    assert [document.get("s") for document in documents] == [None, *[ObjectId(_SESSION)] * 3]
+    assert [document.get("c") for document in documents] == [None, 1, 2, 3]
 
 
 _ANCESTORS: list[dict[str, Any]] = [
@@ -136,8 +136,8 @@ async def test_a_collection_of_the_ancestor_is_read_in_place_and_never_rewritten
     await store.append([push(0), v1_push(opens=True)])
     await store.append([v1_push('{"cq":1}'), push(1)])
 
-    sessions = [it async for it in store.sessions(SessionFilter())]
-    assert [it.room for it in sessions] == ["old", "huge", "room", "room"]
+    sessions = [session async for session in store.sessions(SessionFilter())]
+    assert [session.room for session in sessions] == ["old", "huge", "room", "room"]
     assert stored_form(sessions[0]) == (
         b'{"_id":"62065be5c8b4a1d2e3f40001","conf":"old","uid":"%b","m":['
         b'{"ts":1644583909,"br":"Chrome 98","os":"Windows 10","pid":"8b4139fa",'
@@ -148,7 +148,7 @@ async def test_a_collection_of_the_ancestor_is_read_in_place_and_never_rewritten
     assert len(sessions[1].samples) == 150_000
     assert await store.holds("62065be5c8b4a1d2e3f40001")
     between = SessionFilter(since=1644583909, until=1644583910)
-    assert [it.room async for it in store.sessions(between)] == ["old"]
+    assert [session.room async for session in store.sessions(between)] == ["old"]
     assert list(raw.find({"at": None})) == _ANCESTORS
 
 
@@ -187,7 +187,7 @@ async def test_documents_of_others_are_told_skipped_and_left_alone(
     assert "no_sessions_found" in caplog.text
     await store.append([push(0)])
 
-    assert [it.room async for it in store.sessions(SessionFilter())] == ["room"]
+    assert [session.room async for session in store.sessions(SessionFilter())] == ["room"]
     assert "no_sessions_skipped" in caplog.text
     assert "documents=1" in caplog.text
     assert raw.find_one({"_id": foreign["_id"]}) == foreign
@@ -200,7 +200,7 @@ async def test_values_that_json_does_not_have_are_read_as_text(
     strange = {"ts": 1, "a": Decimal128("1.5"), "b": b"\x01", "c": datetime(2024, 1, 1), "d": None}
     raw.insert_one({"_id": ObjectId(_SESSION), "conf": "a", "uid": "b", "m": [strange]})
 
-    (session,) = [it async for it in store.sessions(SessionFilter())]
+    (session,) = [item async for item in store.sessions(SessionFilter())]
     assert session.samples[0].readings == (
         b'{"a":"1.5","b":"AQ==","c":"2024-01-01T00:00:00","d":null}'
     )
@@ -239,8 +239,8 @@ async def test_what_we_make_is_compressed_and_what_exists_stays_as_it_is(
         await store.open()
         await store.close()
     made, before = (
-        raw.database.command("collStats", it)["wiredTiger"]["creationString"]
-        for it in (name, f"{name}.summaries")
+        raw.database.command("collStats", item)["wiredTiger"]["creationString"]
+        for item in (name, f"{name}.summaries")
     )
     assert "block_compressor=zstd" in made
     assert "block_compressor=zstd" not in before
@@ -284,7 +284,7 @@ async def test_mongodb_deletes_what_is_too_old_and_nothing_else(tmp_path: Path) 
             if await store.count(SessionFilter()) == 1:
                 break
             await asyncio.sleep(0.1)
-        assert [it.id async for it in store.sessions(SessionFilter())] == ["b" * 24]
+        assert [session.id async for session in store.sessions(SessionFilter())] == ["b" * 24]
         await store.close()
 
 
@@ -498,8 +498,8 @@ async def test_a_clock_that_goes_backwards_changes_nothing_that_is_stored(
     await store.append([push(samples=(sample(0, ts=2000),))])
     await store.append([push(samples=(sample(1, ts=1000),))])
 
-    (session,) = [it async for it in store.sessions(SessionFilter())]
-    assert [it.ts for it in session.samples] == [2000, 1000]
+    (session,) = [item async for item in store.sessions(SessionFilter())]
+    assert [sample.ts for sample in session.samples] == [2000, 1000]
 
 
 async def test_the_indexes_that_could_not_be_built_are_told(

@@ -46,7 +46,7 @@ async def other(mongod: Mongod, raw: Collection) -> AsyncIterator[MongoStore]:
 
 
 def _places(raw: Collection) -> list[list[int]]:
-    return [[it["seq"] for it in document["m"]] for document in raw.find().sort("c")]
+    return [[item["seq"] for item in document["m"]] for document in raw.find().sort("c")]
 
 
 async def test_samples_that_come_in_turn_stand_at_their_places_over_all_documents(
@@ -56,7 +56,7 @@ async def test_samples_that_come_in_turn_stand_at_their_places_over_all_document
         await store.append([push(samples=[sample(seq) for seq in range(first, first + 5)])])
 
     assert _places(raw) == [[*range(60)], [*range(60, 120)], [*range(120, 130)]]
-    assert not any("o" in it for it in raw.find())
+    assert not any("o" in item for item in raw.find())
 
 
 async def test_what_comes_out_of_turn_marks_its_document_and_the_next_one_is_in_turn_again(
@@ -69,7 +69,7 @@ async def test_what_comes_out_of_turn_marks_its_document_and_the_next_one_is_in_
     await store.append([push(62)])
 
     assert _places(raw) == [[0, 2, 3, 1, *range(4, 60)], [60, 61, 62]]
-    assert [it.get("o") for it in raw.find().sort("c")] == [True, None]
+    assert [item.get("o") for item in raw.find().sort("c")] == [True, None]
 
 
 async def test_who_does_not_know_that_a_document_is_out_of_turn_overwrites_nothing(
@@ -102,13 +102,14 @@ async def test_of_documents_that_are_gone_only_the_sessions_concerned_begin_with
     store: MongoStore, raw: Collection
 ) -> None:
     sessions = [f"{number:024x}" for number in range(1, 4)]
-    await store.append([push(0, session=it) for it in sessions])
+    await store.append([push(0, session=session) for session in sessions])
     raw.delete_one({"_id": ObjectId(sessions[1])})
 
-    receipts = await store.append([push(1, session=it) for it in sessions])
+    receipts = await store.append([push(1, session=session) for session in sessions])
     assert receipts == [Receipt(1), Receipt(1, hole=True), Receipt(1)]
     stored = {
-        it.id: [its.seq for its in it.samples] async for it in store.sessions(SessionFilter())
+        session.id: [sample.seq for sample in session.samples]
+        async for session in store.sessions(SessionFilter())
     }
     assert stored == {sessions[0]: [0, 1], sessions[1]: [1], sessions[2]: [0, 1]}
 
@@ -124,7 +125,7 @@ async def test_samples_that_an_older_backup_lost_are_a_hole_and_the_session_goes
     await store.append([push(4)])
     await store.append([push(samples=[sample(6, full=True)])])
     (session,) = await store.get([str(_ID)])
-    assert [it.seq for it in session.samples] == [0, 1, 4, 6]
+    assert [sample.seq for sample in session.samples] == [0, 1, 4, 6]
 
 
 async def test_a_document_of_an_earlier_version_that_is_out_of_turn_is_not_extended_by_places(

@@ -82,7 +82,7 @@ async def test_a_search_for_a_few_does_not_walk_through_all(store: SqliteStore) 
     plan = await store.read(f"EXPLAIN QUERY PLAN {QUIET}", [_NOW, 20])
     steps = [row[3] for row in plan]
     assert "CO-ROUTINE loose" in steps, steps
-    assert not [it for it in steps if it.startswith("SCAN") and it != "SCAN loose"]
+    assert not [step for step in steps if step.startswith("SCAN") and step != "SCAN loose"]
 
 
 async def test_what_is_packed_is_deleted_by_when_it_was_last_heard_of(store: SqliteStore) -> None:
@@ -91,7 +91,7 @@ async def test_what_is_packed_is_deleted_by_when_it_was_last_heard_of(store: Sql
     await summarize_all(store)
     await store.pack(_NOW)
     assert await store.prune(_NOW - 150) == 1
-    assert [it.id async for it in store.sessions(_ALL)] == [f"{2:024x}"]
+    assert [session.id async for session in store.sessions(_ALL)] == [f"{2:024x}"]
     assert await store.erase(_ALL) == Erased(1, 2)
     assert await _counts(store) == (0, 0)
 
@@ -102,7 +102,7 @@ async def test_a_failure_in_the_middle_leaves_sessions_as_they_were(
     await _add(store, 1, 300, 200)
     await _add(store, 2, 300)
     await summarize_all(store)
-    before = [it async for it in store.sessions(_ALL)]
+    before = [session async for session in store.sessions(_ALL)]
     done = []
 
     def tired(rows: object) -> bytes:
@@ -115,9 +115,9 @@ async def test_a_failure_in_the_middle_leaves_sessions_as_they_were(
         patch.setattr("jmmc.stores.sqlite.archive.packed", tired)
         with pytest.raises(MemoryError):
             await store.pack(_NOW)
-    assert [it async for it in store.sessions(_ALL)] == before
+    assert [session async for session in store.sessions(_ALL)] == before
     assert await store.pack(_NOW) == 2
-    assert [it async for it in store.sessions(_ALL)] == before
+    assert [session async for session in store.sessions(_ALL)] == before
 
 
 async def test_a_backup_counts_packed_samples_and_reads_files_without(
@@ -147,7 +147,7 @@ async def test_a_backup_counts_packed_samples_and_reads_files_without(
             st.integers(-(2**53), 2**53),
             st.integers(0, 3),
             st.dictionaries(st.text(), st.floats(allow_nan=False) | st.text()).map(
-                lambda it: msgspec.json.encode(it).decode()
+                lambda value: msgspec.json.encode(value).decode()
             ),
         )
     )

@@ -42,7 +42,7 @@ async def test_a_backup_under_load_has_all_that_was_confirmed_and_restores_with_
     try:
         async with Load(senders, serve.port) as load:
             await load.confirms(20)
-            confirmed = [it.confirmed for it in senders]
+            confirmed = [item.confirmed for item in senders]
             done = await asyncio.to_thread(_jmmc, "backup", "--store", serve.store, str(copy))
             assert done.returncode == 0, done.stderr
             await load.confirms(3)
@@ -55,12 +55,12 @@ async def test_a_backup_under_load_has_all_that_was_confirmed_and_restores_with_
         done = await asyncio.to_thread(_jmmc, "backup", "--force", *back)
         assert done.returncode == 0, done.stderr
         await asyncio.to_thread(serve.start)
-        later = sum(it.confirmed + 1 for it in senders)
+        later = sum(item.confirmed + 1 for item in senders)
         for sender, then in zip(senders, confirmed, strict=True):
             sender.confirmed = then
         stored = await asyncio.to_thread(serve.export)
         assert_stored_once(stored, senders)
-        assert sum(len(it["m"]) for it in stored) < later, "it is not of that moment"
+        assert sum(len(session["m"]) for session in stored) < later, "it is not of that moment"
         async with Load(senders, serve.port) as load:
             await load.confirms(3)
     finally:

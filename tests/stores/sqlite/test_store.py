@@ -78,7 +78,7 @@ async def test_a_file_that_is_not_ours_is_refused_and_left_as_it_was(path: Path,
 
     assert str(path) in str(refused.value)
     assert path.read_bytes() == before
-    assert [it.name for it in path.parent.iterdir()] == [path.name]
+    assert [item.name for item in path.parent.iterdir()] == [path.name]
 
 
 async def test_a_file_damaged_in_the_middle_is_refused_or_found_by_the_check(path: Path) -> None:

@@ -42,7 +42,7 @@ async def test_sessions_of_an_older_file_are_there_and_will_be_judged(
     store = SqliteStore(tmp_path / "old.db")
     for _ in range(2):  # The second time there is nothing to do.
         await store.open()
-        (session,) = [it async for it in store.sessions(SessionFilter())]
+        (session,) = [item async for item in store.sessions(SessionFilter())]
         assert session.samples[0].readings == b'{"cq":100}'
         assert await store.reports.dirty(10) == ["1" * 24]
         await store.close()
@@ -51,7 +51,7 @@ async def test_sessions_of_an_older_file_are_there_and_will_be_judged(
 async def test_a_summary_of_an_older_file_is_one_whose_network_has_no_name(tmp_path: Path) -> None:
     old = json.loads(msgspec.json.encode(_SUMMARY))
     del old["provider"], old["country"]
-    row = {it: old.get(it, 0) for it in _COLUMNS_OF_VERSION_3} | {"grade": "good"}
+    row = {item: old.get(item, 0) for item in _COLUMNS_OF_VERSION_3} | {"grade": "good"}
     row |= {"series": json.dumps(old["series"]), "whole": json.dumps(old)}
     connection = sqlite3.connect(tmp_path / "old.db")
     for script in migrations()[:3]:

@@ -61,14 +61,22 @@ async def _figures(app: Any, **more: Any) -> dict[tuple[str, ...], float]:
     """By name of the series and the values of its labels, in the order of the instrument."""
     answer = await _get(app, **more)
     assert answer.status == 200, answer.body
-    order = {name: (*it.labels, "le") for it in INSTRUMENTS for name in series_of(it)}
+    order = {
+        name: (*instrument.labels, "le")
+        for instrument in INSTRUMENTS
+        for name in series_of(instrument)
+    }
     return {
         (
-            it.name,
-            *(it.labels[label] for label in order.get(it.name, ()) if label in it.labels),
-        ): it.value
+            sample.name,
+            *(
+                sample.labels[label]
+                for label in order.get(sample.name, ())
+                if label in sample.labels
+            ),
+        ): sample.value
         for family in parsed(answer.body.decode())
-        for it in family.samples
+        for sample in family.samples
     }
 
 
@@ -100,12 +108,14 @@ async def test_each_push_has_exactly_one_outcome(app: Server) -> None:
 async def test_every_instrument_is_there_with_its_labels(app: Server) -> None:
     await call(app, "POST", _PUSH, body(js="1.2.3"))
     await _settled(app)
-    families = {it.name: it for it in parsed((await _get(app)).body.decode())}
-    for it in INSTRUMENTS:
-        family = families[it.name]
-        assert (family.type, family.documentation) == (it.kind, it.description)
-        assert {label for one in family.samples for label in one.labels} - {"le"} == set(it.labels)
-        assert set(it.labels) <= set(LABELS)
+    families = {item.name: item for item in parsed((await _get(app)).body.decode())}
+    for instrument in INSTRUMENTS:
+        family = families[instrument.name]
+        assert (family.type, family.documentation) == (instrument.kind, instrument.description)
+        assert {label for sample in family.samples for label in sample.labels} - {"le"} == set(
+            instrument.labels
+        )
+        assert set(instrument.labels) <= set(LABELS)
     assert "process_resident_memory" in " ".join(families)
 
 
@@ -126,8 +136,8 @@ async def test_nothing_personal_is_told(app: Server) -> None:
     await call(app, "POST", _PUSH, body(conf="secret-room"), client="203.0.113.77")
     await _settled(app)
     text = (await _get(app)).body.decode()
-    for it in ("secret-room", UID, SID, "203.0.113", app.metrics.collector.settings.store):
-        assert it not in text
+    for item in ("secret-room", UID, SID, "203.0.113", app.metrics.collector.settings.store):
+        assert item not in text
 
 
 async def _settled(app: Server, meetings: float = 1) -> dict[tuple[str, ...], float]:

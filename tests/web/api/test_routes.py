@@ -65,7 +65,10 @@ async def _get(app: Server, path: str, **more: Any) -> Answer:
         f"/sessions?{_WINDOW}&browser=Chrome",
         f"/sessions/{LIVES[3].session.id}",
         f"/participants/{LIVES[3].session.browser_id}?{_WINDOW}",
-        *(f"/compare?{_WINDOW}&by={it}" for it in ("browser", "os", "region", "network", "codec")),
+        *(
+            f"/compare?{_WINDOW}&by={name}"
+            for name in ("browser", "os", "region", "network", "codec")
+        ),
         f"/usage?{_WINDOW}&period=week",
         "/search?q=room",
     ],
@@ -84,10 +87,10 @@ async def test_every_path_answers_json_with_times_in_iso(app: Server, path: str)
 async def test_the_answer_is_the_truth(app: Server) -> None:
     overview = (await _get(app, f"/overview?{_WINDOW}")).json
     assert overview["sessions"] == 60
-    assert overview["rooms"] == len({it.session.room for it in LIVES})
-    life = next(it for it in LIVES if it.troubles)
+    assert overview["rooms"] == len({summary.session.room for summary in LIVES})
+    life = next(item for item in LIVES if item.troubles)
     session = (await _get(app, f"/sessions/{life.session.id}")).json
-    assert [it["spell"]["grade"] for it in session["spells"]]
+    assert [item["spell"]["grade"] for item in session["spells"]]
     assert session["summary"]["region"] == life.region
     assert session["grade_spans"][0]["grade"] == "unknown"
     assert len(session["times"]) == len(life.session.samples)
@@ -98,7 +101,7 @@ async def test_pages_are_followed_by_their_cursor(app: Server) -> None:
     cursor = ""
     while True:
         answer = (await _get(app, f"/sessions?{_WINDOW}&limit=25{cursor}")).json
-        seen += [it["session"] for it in answer["items"]]
+        seen += [item["session"] for item in answer["items"]]
         if answer["next"] is None:
             break
         cursor = f"&cursor={answer['next']}"
@@ -180,7 +183,7 @@ async def test_with_a_token_it_is_needed_everywhere(app: Server, store: Store) -
 async def test_tokens_are_stored_as_digests_only(store: Store) -> None:
     secret = await tokens.create(store.reports, "ops", ["read"], 7)
     records = await store.reports.records("token")
-    assert secret not in json.dumps([[key, it.decode()] for key, it in records.items()])
+    assert secret not in json.dumps([[key, record.decode()] for key, record in records.items()])
     with pytest.raises(tokens.TokenError, match="already"):
         await tokens.create(store.reports, "ops", ["read"], 7)
     with pytest.raises(tokens.TokenError, match="no token"):
@@ -223,9 +226,9 @@ def _fits(value: Any, schema: dict[str, Any], components: dict[str, Any], where:
         schema = components[schema["$ref"].rpartition("/")[2]]
     if "anyOf" in schema:
         errors = []
-        for one in schema["anyOf"]:
+        for item in schema["anyOf"]:
             try:
-                return _fits(value, one, components, where)
+                return _fits(value, item, components, where)
             except AssertionError as error:
                 errors.append(str(error))
         raise AssertionError(f"{where}: {errors}")
@@ -239,15 +242,15 @@ def _fits(value: Any, schema: dict[str, Any], components: dict[str, Any], where:
         "boolean": bool,
         "null": type(None),
     }
-    allowed = tuple(kinds[it] for it in ([names] if isinstance(names, str) else names))
+    allowed = tuple(kinds[item] for item in ([names] if isinstance(names, str) else names))
     assert not allowed or isinstance(value, allowed), f"{where}: {value!r} is no {names}"
     if isinstance(value, dict) and "properties" in schema:
         assert set(value) == set(schema["properties"]), where
         for name, it in value.items():
             _fits(it, schema["properties"][name], components, f"{where}.{name}")
     if isinstance(value, list) and "items" in schema:
-        for it in value:
-            _fits(it, schema["items"], components, f"{where}[]")
+        for item in value:
+            _fits(item, schema["items"], components, f"{where}[]")
     return None
 
 
@@ -268,7 +271,7 @@ def _fits(value: Any, schema: dict[str, Any], components: dict[str, Any], where:
 )
 async def test_answers_fit_the_description(app: Server, path: str, query: str) -> None:
     description = (await _get(app, "/openapi.json")).json
-    life = next(it for it in LIVES if it.troubles)
+    life = next(item for item in LIVES if item.troubles)
     asked = path.replace("{id}", life.session.id).replace("{participant}", life.session.browser_id)
     answer = await _get(app, asked + (f"?{query}" if query else ""))
     operation = description["paths"][f"/api/v1{path}"]["get"]
@@ -300,8 +303,8 @@ async def _file(app: Server, query: str, token: str = "") -> bytes:
 
 
 async def test_timelines_are_exported_in_every_format_alike(app: Server) -> None:
-    samples = sum(len(it.session.samples) for it in LIVES)
-    lines = [json.loads(it) for it in (await _file(app, _WINDOW)).splitlines()]
+    samples = sum(len(life.session.samples) for life in LIVES)
+    lines = [json.loads(item) for item in (await _file(app, _WINDOW)).splitlines()]
     assert len(lines) == samples
     rows = list(csv.DictReader(io.StringIO((await _file(app, f"{_WINDOW}&format=csv")).decode())))
     table = pyarrow.parquet.read_table(io.BytesIO(await _file(app, f"{_WINDOW}&format=parquet")))
@@ -314,16 +317,18 @@ async def test_timelines_are_exported_in_every_format_alike(app: Server) -> None
         assert (
             f"{columns['time'][number]:%Y-%m-%dT%H:%M:%SZ}" == line["time"] == rows[number]["time"]
         )
-    assert {it["server_region"] for it in lines[:40]} - {None} <= {it.region for it in LIVES}
+    assert {item["server_region"] for item in lines[:40]} - {None} <= {
+        life.region for life in LIVES
+    }
 
 
 async def test_a_steady_value_stands_in_every_row(app: Server) -> None:
-    life = max(LIVES, key=lambda it: len(it.session.samples))
+    life = max(LIVES, key=lambda summary: len(summary.session.samples))
     query = f"{_WINDOW}&participant={life.session.browser_id}"
-    lines = [json.loads(it) for it in (await _file(app, query)).splitlines()]
-    its = [it for it in lines if it["session"] == life.session.id]
-    assert all(it["browser"] == life.browser for it in its)
-    assert all(it["up_bitrate_audio_kbps"] in (32, None) for it in its)
+    lines = [json.loads(line) for line in (await _file(app, query)).splitlines()]
+    its = [line for line in lines if line["session"] == life.session.id]
+    assert all(item["browser"] == life.browser for item in its)
+    assert all(item["up_bitrate_audio_kbps"] in (32, None) for item in its)
 
 
 async def test_summaries_are_exported_with_units_in_their_names(app: Server) -> None:
@@ -331,7 +336,7 @@ async def test_summaries_are_exported_with_units_in_their_names(app: Server) -> 
     rows = list(csv.DictReader(io.StringIO(text)))
     assert len(rows) == 60
     for row in rows:
-        parts = [int(row[it]) for it in ("good_s", "fair_s", "poor_s", "unknown_s")]
+        parts = [int(row[name]) for name in ("good_s", "fair_s", "poor_s", "unknown_s")]
         assert row["samples"].isdigit()
         assert sum(parts) % 30 == 0
 
@@ -363,7 +368,7 @@ async def test_every_answer_is_a_file_of_rows_too(app: Server, path: str, rows: 
     assert len(read) == table.num_rows == len(lines) == expected > 0
     assert table.column_names == list(read[0])
     empty = {name for name in table.column_names if table[name].null_count == table.num_rows}
-    assert {name for name in read[0] if all(it[name] == "" for it in read)} >= empty
+    assert {name for name in read[0] if all(item[name] == "" for item in read)} >= empty
     assert all(read[0][name] == "" for name in empty), "Parquet keeps what CSV has"
 
 
@@ -375,19 +380,19 @@ async def test_a_comparison_as_a_file_has_the_figures_of_the_answer(app: Server)
     assert row["value"] == first["value"]
     assert float(row["grades_poor_share"]) == first["grades"]["poor_share"]
     low, high = first["poor_interval"]
-    assert [float(row[f"poor_interval_{it}"]) for it in ("low", "high")] == [low, high]
+    assert [float(row[f"poor_interval_{name}"]) for name in ("low", "high")] == [low, high]
 
 
 @pytest.mark.parametrize("what", ["summaries", "timeline", "sessions"])
 async def test_an_export_knows_every_filter(app: Server, what: str) -> None:
-    life = next(it for it in LIVES if it.troubles)
+    life = next(item for item in LIVES if item.troubles)
     grade = "poor"
     wanted = f"{_WINDOW}&region={life.region}&grade={grade}"
     listed = (await _get(app, f"/sessions?{wanted}&limit=500")).json["items"]
     lines = (await _file(app, f"{wanted}&what={what}")).splitlines()
-    found = [json.loads(it) for it in lines]
-    ids = dict.fromkeys(it.get("session", it.get("_id")) for it in found)
-    assert list(ids) == [it["session"] for it in listed]
+    found = [json.loads(line) for line in lines]
+    ids = dict.fromkeys(row.get("session", row.get("_id")) for row in found)
+    assert list(ids) == [item["session"] for item in listed]
 
 
 async def test_a_name_that_a_spreadsheet_would_run_is_only_a_name(
@@ -397,7 +402,7 @@ async def test_a_name_that_a_spreadsheet_would_run_is_only_a_name(
     conf = "=cmd|'/c calc'!a1"
     await store.append([Push("e" * 24, conf, LIVES[0].session.browser_id, Dialect.V2, samples)])
     text = (await _file(app, f"{_WINDOW}&format=csv")).decode()
-    found = {it["room"] for it in csv.DictReader(io.StringIO(text))}
+    found = {item["room"] for item in csv.DictReader(io.StringIO(text))}
     assert f"'{conf}" in found
     assert conf not in found
 
@@ -419,13 +424,13 @@ async def test_erasing_needs_a_token_that_may_erase(
         assert (await ask("DELETE", path, reader)).status == 403
     assert (await ask("GET", "/erasures", reader)).status == 403
     receipt = (await ask("DELETE", f"/participants/{uid.upper()}", eraser)).json
-    its = [it.session for it in LIVES if it.session.browser_id == uid]
+    its = [life.session for life in LIVES if life.session.browser_id == uid]
     assert (receipt["kind"], receipt["sessions"]) == ("participant", len(its))
     room = (await ask("DELETE", f"/rooms/{conf}", eraser)).json
     assert room["sessions"]
     assert room["finished"]
     listed = (await ask("GET", "/erasures", eraser)).json
-    assert {it["id"] for it in listed} == {receipt["id"], room["id"]}
+    assert {item["id"] for item in listed} == {receipt["id"], room["id"]}
     assert uid not in str(listed)
     assert (await ask("GET", f"/participants/{uid}?{_WINDOW}", reader)).status == 404
 

@@ -24,7 +24,7 @@ from tests.web.dashboard.lives import LIVES, WINDOW, fill
 _DESCRIPTION = api_description(MetricsCollector(store="sqlite:///none.db", secret="x").collector)
 _API = schemathesis.openapi.from_dict(_DESCRIPTION)
 _CLOSED_API = schemathesis.openapi.from_dict({**_DESCRIPTION, "security": [{"token": []}]})
-_LIFE = next(it for it in LIVES if it.troubles).session
+_LIFE = next(life for life in LIVES if life.troubles).session
 _KNOWN = {"id": _LIFE.id, "participant": _LIFE.browser_id, "room": _LIFE.room}
 # Some questions that fit the description are refused all the same: no schema says that since comes
 # before until, which days a month has, or what a cursor is.
@@ -89,7 +89,7 @@ def test_what_is_there_is_answered_as_described(
     for name in case.path_parameters:
         case.path_parameters[name] = _KNOWN[name]
     if isinstance(case.query, dict):
-        case.query.update(it for it in WINDOW.items() if it[0] in case.operation.query)
+        case.query.update(item for item in WINDOW.items() if item[0] in case.operation.query)
     case.call_and_validate(base_url=asked.open, session=session, excluded_checks=_BY_VALUE)
 
 

@@ -160,7 +160,7 @@ async def test_a_preflight_is_answered_for_a_day(make: Make) -> None:
     assert answer.headers["access-control-max-age"] == "86400"
 
     refused = await call(app, "OPTIONS", "/push", headers={"origin": "https://evil.example"})
-    assert not any(it.startswith("access-control") for it in refused.headers)
+    assert not any(header.startswith("access-control") for header in refused.headers)
 
 
 @pytest.mark.parametrize(
@@ -225,10 +225,10 @@ async def test_of_an_address_the_network_is_stored_unless_more_is_asked_for(
     samples = (wire_sample(0, {"pid": "x"}), wire_sample(1, join, full=True))
     await call(app, "POST", "/push", body(*samples), client=client)
     await call(app, "POST", "/push", v1_body({"br": "br", "pid": "x"}), client=client)
-    v2, v1 = sorted(await stored(app), key=lambda it: -len(it.samples))
+    v2, v1 = sorted(await stored(app), key=lambda session: -len(session.samples))
     assert json.loads(v1.samples[0].readings)["t"] == {"rip": network}
     whole = {"ip": 3221225984, "lip": 167772160, "rip": network}
-    assert [json.loads(it.readings)["t"] for it in v2.samples] == [{"rip": network}, whole]
+    assert [json.loads(sample.readings)["t"] for sample in v2.samples] == [{"rip": network}, whole]
 
 
 async def test_the_log_names_nobody(
@@ -239,14 +239,14 @@ async def test_the_log_names_nobody(
     for content in (*pushes, v1_body({"cq": "secret"}), b"{secret"):
         await call(app, "POST", "/push", content, client="192.0.2.2")
     assert len(caplog.records) >= 5
-    assert not [it for it in ("192.0.2", "secret", UID) if it in caplog.text]
+    assert not [item for item in ("192.0.2", "secret", UID) if item in caplog.text]
 
 
 async def test_no_address_is_stored_when_none_may_be_collected(make: Make) -> None:
     app = make(ip="none")
     await call(app, "POST", "/push", body())
     await call(app, "POST", "/push", v1_body({"br": "br", "pid": "x"}))
-    assert all(b"rip" not in it.samples[0].readings for it in await stored(app))
+    assert all(b"rip" not in session.samples[0].readings for session in await stored(app))
 
 
 async def test_object_id_tells_whether_a_session_is_stored(app: MetricsCollector) -> None:
@@ -322,15 +322,15 @@ async def test_a_full_queue_refuses_at_once(make: Make, tmp_path: Path) -> None:
     waiting = [asyncio.create_task(call(app, "POST", "/push", body(sid=sids[0])))]
     await entered.wait()  # One is with the store, and stays there: of the others four may wait.
     waiting += [asyncio.create_task(call(app, "POST", "/push", body(sid=sid))) for sid in sids[1:]]
-    while sum(it.done() for it in waiting) < 7:  # noqa: ASYNC110 - seven tasks, no one event
+    while sum(item.done() for item in waiting) < 7:  # noqa: ASYNC110 - seven tasks, no one event
         await asyncio.sleep(0.01)
-    busy = [it.result() for it in waiting if it.done()]
-    assert {(it.status, it.json["error"]) for it in busy} == {(503, "busy")}
-    assert all("retry-after" in it.headers for it in busy)
+    busy = [item.result() for item in waiting if item.done()]
+    assert {(item.status, item.json["error"]) for item in busy} == {(503, "busy")}
+    assert all("retry-after" in item.headers for item in busy)
 
     gate.set()
     answers = await asyncio.gather(*waiting)
-    confirmed = [it for it in answers if it.status == 200]
+    confirmed = [answer for answer in answers if answer.status == 200]
     assert len(confirmed) == 5
     assert len(await stored(app)) == len(confirmed)
 
@@ -355,15 +355,15 @@ async def test_a_crowded_collector_asks_browsers_to_push_less_often(
         while app.collector.waiting < number:  # noqa: ASYNC110 - the task comes to it soon
             await asyncio.sleep(0)
     gate.set()
-    answers = [it.json for it in await asyncio.gather(*waiting)]
+    answers = [item.json for item in await asyncio.gather(*waiting)]
     # The first is under way, three wait; the last found more than half of the queue taken.
-    assert [it.get("interval") for it in answers] == [None, None, None, None, 60]
+    assert [answer.get("interval") for answer in answers] == [None, None, None, None, 60]
 
 
 async def test_a_sender_beyond_its_share_is_told_when_to_come_back(make: Make) -> None:
     app = make(max_pushes_per_minute=2)
     answers = [await call(app, "POST", "/push", body(sid=f"{number:032x}")) for number in range(3)]
-    assert [it.status for it in answers] == [200, 200, 429]
+    assert [answer.status for answer in answers] == [200, 200, 429]
     assert answers[2].json["error"] == "throttled"
     assert 0 < int(answers[2].headers["retry-after"]) <= 60
     assert (await call(app, "POST", "/push", body(), client="198.51.100.9")).status == 200
@@ -505,7 +505,7 @@ async def test_what_only_the_server_knows_is_in_every_full_sample(app: MetricsCo
     full = body(wire_sample(0, {}), wire_sample(1, {"cq": 1}), wire_sample(2, {}, full=True))
     await call(app, "POST", "/push", full, headers={"user-agent": CHROME})
     (session,) = await stored(app)
-    told = [b"rip" in it.readings for it in session.samples]
+    told = [b"rip" in sample.readings for sample in session.samples]
     assert told == [True, False, True]
 
 

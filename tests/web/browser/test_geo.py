@@ -48,7 +48,10 @@ def test_a_network_has_the_names_that_the_files_give_it(
         "fe80::1": (None, None),
         "::1": (None, None),
     }
-    found = {it: (names.provider(ip_address(it)), names.country(ip_address(it))) for it in expected}
+    found = {
+        item: (names.provider(ip_address(item)), names.country(ip_address(item)))
+        for item in expected
+    }
     assert found == expected
 
 
@@ -129,7 +132,11 @@ def databases(tmp_path: Path) -> dict[str, str]:
 async def _paths(collector: MetricsCollector) -> list[dict[str, Any]]:
     """`t` of every sample that is stored."""
     sessions = await stored(collector)
-    return [json.loads(it.readings).get("t", {}) for one in sessions for it in one.samples]
+    return [
+        json.loads(sample.readings).get("t", {})
+        for session in sessions
+        for sample in session.samples
+    ]
 
 
 @pytest.mark.parametrize(
@@ -165,7 +172,7 @@ async def test_names_are_in_the_first_and_in_every_full_sample(
     collector = make(**databases)
     full = body(wire_sample(0, {}), wire_sample(1, {"cq": 1}), wire_sample(2, {}, full=True))
     await call(collector, "POST", "/push", full)
-    assert [it.get("asn") for it in await _paths(collector)] == [_CABLE, None, _CABLE]
+    assert [path.get("asn") for path in await _paths(collector)] == [_CABLE, None, _CABLE]
 
 
 async def test_where_no_address_may_be_stored_the_names_still_are(
@@ -205,9 +212,9 @@ async def test_damage_that_shows_later_costs_the_names_and_no_push(
 
 
 async def _told(**settings: Any) -> list[tuple[str, str]]:
-    found = [it async for it in inspect(Settings.of(**settings))]
+    found = [item async for item in inspect(Settings.of(**settings))]
     words = ("asn_database", "country_database", "network names")
-    return [(it.verdict, it.what) for it in found if it.what.startswith(words)]
+    return [(row.verdict, row.what) for row in found if row.what.startswith(words)]
 
 
 async def test_check_says_which_files_are_in_force_and_which_is_old(tmp_path: Path) -> None:

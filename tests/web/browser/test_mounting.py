@@ -18,7 +18,7 @@ async def test_the_pages_can_be_mounted_anywhere(tmp_path: Path) -> None:
         assert answer.status == 200, answer.body
         targets = re.findall(r'(?:href|src|action|data-source)="(/[^"]*)"', answer.body.decode())
         assert targets
-        assert all(it.startswith("/calls/") for it in targets), targets
+        assert all(target.startswith("/calls/") for target in targets), targets
     assert (await call(host, "GET", "/calls/api/v1/live", client="127.0.0.1")).status == 200
     assert (await call(host, "GET", "/calls/static/pages.js", client="127.0.0.1")).status == 200
     far = await call(host, "GET", "/calls/", client="203.0.113.9")

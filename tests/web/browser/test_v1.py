@@ -45,7 +45,7 @@ class StockScript:
 
 
 async def _stored(app: MetricsCollector) -> list[Session]:
-    return [it async for it in app.collector.store.sessions(SessionFilter())]
+    return [session async for session in app.collector.store.sessions(SessionFilter())]
 
 
 async def test_every_recorded_push_is_stored_as_it_was_sent(app: MetricsCollector) -> None:
@@ -59,11 +59,11 @@ async def test_every_recorded_push_is_stored_as_it_was_sent(app: MetricsCollecto
             assert answer.status == 200, (content, answer)
             assert isinstance(answer.json, dict)
 
-    sessions = {it.browser_id: it for it in await _stored(app)}
+    sessions = {summary.browser_id: summary for summary in await _stored(app)}
     assert len(sessions) == len(scenarios)
     for bodies in scenarios.values():
         session = sessions[bodies[0]["uid"]]
-        opening, *rest = [json.loads(it.readings) for it in session.samples]
+        opening, *rest = [json.loads(sample.readings) for sample in session.samples]
         assert opening == {
             "br": "Chrome 131",
             "os": "Windows 10",

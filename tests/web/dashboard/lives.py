@@ -16,13 +16,13 @@ async def fill(store: Store) -> None:
     await store.append(
         [
             Push(
-                it.session.id,
-                it.session.room,
-                it.session.browser_id,
+                life.session.id,
+                life.session.room,
+                life.session.browser_id,
                 Dialect.V2,
-                it.session.samples,
+                life.session.samples,
             )
-            for it in LIVES
+            for life in LIVES
         ]
     )
     summarizer = Summarizer(

@@ -84,8 +84,8 @@ class Watcher:
         text = b""
         while part := await self._reader.read(1 << 18):
             *events, text = (text + part).split(b"\n\n")
-            for it in events:
-                if found := re.search(rb"<b>([\d,]+)</b> meetings", it):
+            for event in events:
+                if found := re.search(rb"<b>([\d,]+)</b> meetings", event):
                     self.meetings.append(int(found[1].replace(b",", b"")))
             if self.meetings and self.meetings[-1] >= until:
                 return
@@ -106,18 +106,18 @@ async def _until(happened: Callable[[], bool]) -> None:
 
 async def _all(watchers: list[Watcher], until: int) -> None:
     async with asyncio.timeout(60):
-        await asyncio.gather(*(it.read(until) for it in watchers))
+        await asyncio.gather(*(watcher.read(until) for watcher in watchers))
 
 
 @asynccontextmanager
 async def _watching(serve: Serve, count: int, buffer: int) -> AsyncIterator[list[Watcher]]:
     watchers = [Watcher(serve, buffer) for _ in range(count)]
     try:
-        for it in watchers:
-            await it.open()
+        for watcher in watchers:
+            await watcher.open()
         yield watchers
     finally:
-        await asyncio.gather(*(it.close() for it in watchers))
+        await asyncio.gather(*(watcher.close() for watcher in watchers))
 
 
 async def test_who_does_not_read_holds_up_nobody_and_hears_the_newest_when_he_does(
@@ -135,8 +135,8 @@ async def test_who_does_not_read_holds_up_nobody_and_hears_the_newest_when_he_do
             await load.confirms(5)
         before = serve.memory()
         for _ in range(7):
-            for it in readers:
-                it.meetings.clear()
+            for reader in readers:
+                reader.meetings.clear()
             await _all(readers, _ROOMS + len(senders))
         assert serve.memory() - before < 45, "7 events of 100 kB for each who is silent are 70 MB"
 
@@ -150,7 +150,7 @@ async def test_who_never_reads_loses_its_place_and_who_does_keeps_it(tmp_path: P
         await _all(readers, _ROOMS)
         before = serve.files()
         async with _watching(serve, 20, 4096):
-            reading = asyncio.gather(*(it.read(_ROOMS + 1) for it in readers))
+            reading = asyncio.gather(*(reader.read(_ROOMS + 1) for reader in readers))
             await _until(lambda: serve.files() >= before + 20)
             await _until(lambda: serve.files() <= before)
         assert not reading.done()

@@ -18,18 +18,22 @@ WEB = ROOT / "src" / "jmmc" / "web" / "dashboard"
 
 
 def _said() -> set[str]:
-    text = "".join(it.read_text("utf-8") for it in (WEB / "templates").glob("*.html"))
+    text = "".join(path.read_text("utf-8") for path in (WEB / "templates").glob("*.html"))
     return {a or b for a, b in re.findall(r"""\b_\((?:"([^"]+)"|'([^']+)')\)""", text)}
 
 
 _SPOKEN = {
     *_said(),
     *("Now", "Overview", "Compare", "Find", "Health"),
-    *(it.name.lower() for it in Grade),
-    *(f"reason {it}" for it in (*READINGS_OF, "interrupted", "cpu", "bandwidth")),
+    *(item.name.lower() for item in Grade),
+    *(f"reason {item}" for item in (*READINGS_OF, "interrupted", "cpu", "bandwidth")),
     *("interrupted", "restored", "p2p", "jvb", "path", "muted_audio", "unmuted_audio"),
     *("muted_video", "unmuted_video", "room", "participant", "address"),
-    *(text for it in PLOTS for text in (it.title, it.unit, *(label for _, label in it.series))),
+    *(
+        text
+        for plot in PLOTS
+        for text in (plot.title, plot.unit, *(label for _, label in plot.series))
+    ),
     *DIMENSIONS,
 }
 
@@ -40,7 +44,7 @@ def test_it_is_said_in_french(text: str) -> None:
 
 
 def test_no_translation_is_left_over() -> None:
-    from_code = "".join(it.read_text("utf-8") for it in WEB.parent.rglob("*.py"))
+    from_code = "".join(path.read_text("utf-8") for path in WEB.parent.rglob("*.py"))
     for text in words("fr"):
         assert text in _SPOKEN or text in from_code or text.startswith("cause "), text
 
@@ -49,8 +53,8 @@ def test_every_verdict_has_words() -> None:
     verdicts = ("alone", *SCOPES, "unclear", "too few")
     names = {"bad": 2, "others": 3, "value": "203.0.113.0/24", "elsewhere_bad": 1, "elsewhere": 9}
     for language in LANGUAGES:
-        for it in verdicts:
-            assert "{" not in words(language)[f"cause {it}"].format(**names)
+        for verdict in verdicts:
+            assert "{" not in words(language)[f"cause {verdict}"].format(**names)
 
 
 @pytest.mark.parametrize(
@@ -72,8 +76,8 @@ def test_a_reader_gets_the_language_that_was_asked_for(
 def test_what_was_brought_from_npm_is_what_was_locked() -> None:
     folder = WEB / "static" / "vendor"
     lock = tomllib.loads((folder / "lock.toml").read_text("utf-8"))
-    for one in lock.values():
-        for name, digest in one["files"].items():
+    for item in lock.values():
+        for name, digest in item["files"].items():
             assert hashlib.sha256((folder / name).read_bytes()).hexdigest() == digest
-    listed = {name for one in lock.values() for name in one["files"]}
-    assert {it.name for it in folder.iterdir()} == {*listed, "lock.toml"}
+    listed = {name for item in lock.values() for name in item["files"]}
+    assert {path.name for path in folder.iterdir()} == {*listed, "lock.toml"}

@@ -137,8 +137,8 @@ class Looked:
         self.context.add_init_script("window.alert = window.a = (...it) => window.owned(...it)")
         self.context.expose_function("owned", lambda *it: self.happened.append(f"ran: {it}"))
         self.page = self.context.new_page()
-        self.page.on("dialog", lambda it: self.happened.append(f"dialog: {it.message}"))
-        self.page.on("pageerror", lambda it: self.happened.append(f"error: {it}"))
+        self.page.on("dialog", lambda value: self.happened.append(f"dialog: {value.message}"))
+        self.page.on("pageerror", lambda value: self.happened.append(f"error: {value}"))
         self.page.on("console", self._said)
         self.page.on("request", self._requested)
         self.root = evil.root
@@ -189,7 +189,9 @@ def test_markup_is_shown_and_not_obeyed_on_every_page(
 ) -> None:
     looked = Looked(evil, browser, language)
     conf = unquote(_CONF)
-    live = next(it["session"] for it in evil.sessions() if it["participant_id"] == _UIDS[1])
+    live = next(
+        session["session"] for session in evil.sessions() if session["participant_id"] == _UIDS[1]
+    )
     meeting = evil.api("/live")["meetings"][0]["id"]
 
     page = looked.see("/", conf, _USER, _SAID["t.sr"])
@@ -201,8 +203,8 @@ def test_markup_is_shown_and_not_obeyed_on_every_page(
     page = looked.see(f"/meetings/{meeting}", conf, _SAID["pid"], _SAID["br"])
     page.locator("[data-curves]").first.click()
     expect(page.locator(".curves .u-over").first).to_be_visible()
-    for it in page.locator("details").all():
-        it.evaluate("it => { it.open = true }")
+    for element in page.locator("details").all():
+        element.evaluate("it => { it.open = true }")
     looked.check("an open lane")
     texts = (_SAID["br"], _SAID["os"], _SAID["t.sr"], _SAID["cdc.v"], _EVENT)
     looked.see(f"/sessions/{live}", conf, *texts)
@@ -212,7 +214,7 @@ def test_markup_is_shown_and_not_obeyed_on_every_page(
         path = {"browser": "br", "os": "os", "region": "t.sr", "codec": "cdc.v"}.get(by)
         shown = {"provider": _PROVIDER, "country": _COUNTRY}.get(by, _SAID.get(path or "", ""))
         looked.see(f"/compare?since=24h&by={by}", shown)
-        value = next(it["value"] for it in evil.api(f"/compare?since=24h&by={by}"))
+        value = next(item["value"] for item in evil.api(f"/compare?since=24h&by={by}"))
         looked.see("/find?" + urlencode({"since": "24h", by: value}), conf)
     looked.see("/health")
     looked.see("/find?" + urlencode({"q": "onerror"}), conf)
@@ -267,14 +269,14 @@ def test_whoever_signs_in_stays_here(evil: Evil, browser: Browser, to: str) -> N
     with browser.new_context() as context:
         page = context.new_page()
         asked: list[str] = []
-        page.on("request", lambda it: asked.append(it.url))
+        page.on("request", lambda value: asked.append(value.url))
         page.goto(f"{evil.root}/login?to={quote(to)}")
         page.locator("main [name=name]").fill(_USER)
         page.locator("[name=password]").fill(_PASSWORD)
         page.locator("main button").click()
         page.wait_for_url(lambda url: "/login" not in url)
         assert page.url.startswith(f"{evil.root}/")
-        assert [it for it in asked if not it.startswith(f"{evil.root}/")] == []
+        assert [item for item in asked if not item.startswith(f"{evil.root}/")] == []
 
 
 def test_erasing_what_has_markup_for_a_name_shows_it_in_the_receipt(

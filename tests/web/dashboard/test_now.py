@@ -17,7 +17,7 @@ async def test_of_very_many_meetings_the_worst_are_drawn_and_the_others_counted(
     store = SqliteStore(tmp_path / "calls.db")
     await store.open()
     people = [_person(n, room=f"room-{n}") for n in range(130)]
-    people = [msgspec.structs.replace(it, running=True, last=2**31) for it in people]
+    people = [msgspec.structs.replace(person, running=True, last=2**31) for person in people]
     await store.reports.put_summaries(people)
     app = create_app(Settings(store=f"sqlite:///{store.path}", secret="x"), store=store)
     for language, words in (("en", "10 more meetings"), ("fr", "10 autres réunions")):

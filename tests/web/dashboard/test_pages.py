@@ -26,7 +26,7 @@ _SCENARIO = Scenario(participants=120, rooms=10, minutes=600, seed=2, start=_STA
 _LIVES = list(simulate(_SCENARIO))
 _WINDOW = "since=2026-09-21&until=2026-09-22"
 _EVIL = "<img src=x onerror=document.title='owned'>"
-_BAD = next(it for it in _LIVES if it.troubles and it.troubles[0].cause == "loss")
+_BAD = next(life for life in _LIVES if life.troubles and life.troubles[0].cause == "loss")
 
 pytestmark = pytest.mark.timeout(110)
 Visit = Callable[..., Page]
@@ -60,7 +60,9 @@ def visit(browser: Browser, serve: Serve) -> Iterator[Visit]:
         page.on("pageerror", lambda error: complaints.append(str(error)))
         page.on(
             "console",
-            lambda it: complaints.append(it.text) if it.type in ("error", "warning") else None,
+            lambda value: (
+                complaints.append(value.text) if value.type in ("error", "warning") else None
+            ),
         )
         page.goto(f"http://127.0.0.1:{serve.port}{path}")
         return page
@@ -108,9 +110,9 @@ def test_axe_finds_nothing_serious(visit: Visit, name: str) -> None:
 
 def _serious(page: Page, run: str) -> list[tuple[str, list[str]]]:
     return [
-        (it["id"], [node["html"][:200] for node in it["nodes"][:3]])
-        for it in page.evaluate(run)["violations"]
-        if it["impact"] in ("serious", "critical")
+        (value["id"], [node["html"][:200] for node in value["nodes"][:3]])
+        for value in page.evaluate(run)["violations"]
+        if value["impact"] in ("serious", "critical")
     ]
 
 
@@ -183,13 +185,13 @@ def test_the_overview_shows_what_the_api_says_and_what_was_simulated(
 ) -> None:
     page = visit(_PATHS["overview"])
     said = _api(serve, f"/overview?{_WINDOW}")
-    figures = [_number(it) for it in page.locator(".figures b").all_text_contents()]
+    figures = [_number(text) for text in page.locator(".figures b").all_text_contents()]
     assert figures[0] == said["sessions"] == len(_LIVES)
-    assert figures[1] == said["rooms"] == len({it.session.room for it in _LIVES})
+    assert figures[1] == said["rooms"] == len({life.session.room for life in _LIVES})
     assert figures[2] == said["minutes"]
     shares = said["grades"]
     expected = [shares["good_share"], shares["fair_share"], shares["poor_share"]]
-    assert figures[4:] == pytest.approx([it * 100 for it in expected], abs=0.06)
+    assert figures[4:] == pytest.approx([item * 100 for item in expected], abs=0.06)
     assert page.locator("canvas").count() == 2, "people, and shares of time"
     assert page.get_by_role("heading", name="Worst meetings").is_visible()
 
@@ -221,8 +223,8 @@ def test_a_meeting_says_what_went_wrong_for_whom_and_whose_fault_it_was(
     said = _api(serve, f"/meetings/{_BAD.session.id}")["incidents"]
     assert page.locator(".incident").count() == len(said) > 0
     page.evaluate("document.querySelectorAll('details').forEach((it) => { it.open = true })")
-    for one in said:
-        link = f".incident a[href='/sessions/{one['sessions'][0]}']"
+    for text in said:
+        link = f".incident a[href='/sessions/{text['sessions'][0]}']"
         assert page.locator(link).count() >= 1
     assert all(page.locator(".verdict").all_inner_texts())
 
@@ -274,7 +276,7 @@ def test_a_participant_has_a_best_and_a_worst_call(visit: Visit, serve: Serve) -
     page = visit(_PATHS["participant"])
     said = _api(serve, f"/participants/{_BAD.session.browser_id}?{_WINDOW}")
     facts = page.locator(".facts a").evaluate_all("its => its.map(it => it.pathname)")
-    assert facts == [f"/sessions/{said[it]['session']}" for it in ("worst", "best")]
+    assert facts == [f"/sessions/{said[name]['session']}" for name in ("worst", "best")]
 
 
 def test_a_slash_leads_to_the_search_and_escape_closes_what_is_open(visit: Visit) -> None:
@@ -303,7 +305,7 @@ def test_curves_share_one_cursor(visit: Visit) -> None:
     first.scroll_into_view_if_needed()
     first.hover(position={"x": 200, "y": 50})
     values = page.locator(".u-legend .u-value").all_text_contents()
-    assert sum(it not in ("--", "") for it in values) >= 4
+    assert sum(value not in ("--", "") for value in values) >= 4
 
 
 def test_times_are_those_of_the_reader(visit: Visit) -> None:
@@ -347,10 +349,10 @@ def test_a_filter_lives_in_the_url_and_can_be_taken_off(visit: Visit, serve: Ser
 def test_a_comparison_can_be_sorted_and_warns_of_small_groups(visit: Visit) -> None:
     page = visit(f"/compare?by=network&{_WINDOW}")
     page.get_by_role("button", name="sessions").click()
-    counts = [int(it) for it in page.locator("tbody td:nth-child(2)").all_text_contents()]
+    counts = [int(text) for text in page.locator("tbody td:nth-child(2)").all_text_contents()]
     assert counts == sorted(counts, reverse=True)
     few = page.locator("tr.few")
-    assert few.count() == sum(it < 5 for it in counts)
+    assert few.count() == sum(count < 5 for count in counts)
     assert "too few" in few.first.inner_text()
 
 
@@ -446,7 +448,7 @@ def test_one_signs_in_and_out(browser: Browser, guarded: Serve) -> None:
     page.get_by_label("Password").fill("correct horse")
     page.get_by_role("button", name="Sign in").click()
     page.wait_for_url("**/overview?since=7d")
-    cookie = next(it for it in page.context.cookies() if it["name"] == "jmmc_session")
+    cookie = next(cooky for cooky in page.context.cookies() if cooky["name"] == "jmmc_session")
     assert (cookie["httpOnly"], cookie["sameSite"]) == (True, "Lax")
     assert page.evaluate("fetch('/api/v1/live').then(it => it.status)") == 200
     page.get_by_role("button", name="Sign out").click()
@@ -513,9 +515,9 @@ def test_heat_maps_and_the_spread_have_what_is_known(visit: Visit, serve: Serve)
     page = visit(_PATHS["overview"])
     hours = page.locator(".heat tbody td[class]").count()
     assert hours >= 10, "ten hours of calls"
-    regions = {it.region for it in _LIVES}
+    regions = {life.region for life in _LIVES}
     assert page.locator(".heat-rows svg").count() == len(regions)
-    counts = [int(it) for it in page.locator(".spread td.number").all_text_contents()]
+    counts = [int(text) for text in page.locator(".spread td.number").all_text_contents()]
     assert sum(counts) <= len(_LIVES)
     assert counts[0] == max(counts), "most had nearly all of their time good"
 
@@ -626,7 +628,7 @@ def test_menus_open_and_close_by_keys_and_give_the_focus_back(visit: Visit, name
 def test_an_answer_that_comes_late_does_not_disturb_who_has_gone_on(visit: Visit) -> None:
     page = visit("/")
     late: list[Route] = []
-    page.route("**/api/v1/search?q=room", lambda it: late.append(it))
+    page.route("**/api/v1/search?q=room", lambda value: late.append(value))
     box, suggested = page.locator("#q"), page.locator("#suggestions a")
     box.press_sequentially("roo")
     expect(suggested.first).to_be_visible()

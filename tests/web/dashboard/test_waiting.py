@@ -55,7 +55,7 @@ class Reader:
     async def _send(self, message: dict[str, Any]) -> None:
         if message["type"] == "http.response.start":
             self.status = message["status"]
-            self.headers = {name.decode(): it.decode() for name, it in message["headers"]}
+            self.headers = {name.decode(): value.decode() for name, value in message["headers"]}
         elif message.get("body"):
             self.text += message["body"].decode()
             self._came.set()
@@ -125,7 +125,7 @@ async def test_what_goes_wrong_after_the_head_is_said_in_the_page(
     script = Reader(app, accept="application/json")
     await script.whole
     _, _, content = reader.text.partition(_COUNTING)
-    assert all(it in content for it in said)
+    assert all(text in content for text in said)
     assert content.rstrip().endswith("</html>")
     assert str(script.status) == said[0], "who does not read pages is told by the status"
     assert _COUNTING not in script.text

@@ -40,8 +40,11 @@ def page(browser: Browser) -> Iterator[Page]:
     with browser.new_context(viewport={"width": 1400, "height": 900}) as context:
         page = context.new_page()
         complaints: list[str] = []
-        page.on("console", lambda it: complaints.append(it.text) if it.type == "error" else None)
-        page.on("pageerror", lambda it: complaints.append(str(it)))
+        page.on(
+            "console",
+            lambda value: complaints.append(value.text) if value.type == "error" else None,
+        )
+        page.on("pageerror", lambda value: complaints.append(str(value)))
         yield page
         assert complaints == []
 
@@ -55,7 +58,7 @@ def shorten(page: Page, until: int) -> None:
 
     def answer(route: Route) -> None:
         recording = route.fetch().json()
-        recording["moments"] = [it for it in recording["moments"] if it["at"] < until]
+        recording["moments"] = [item for item in recording["moments"] if item["at"] < until]
         route.fulfill(json=recording)
 
     page.route("**/demo/recording.json", answer)
@@ -90,7 +93,7 @@ def test_at_the_end_the_page_counts_what_the_store_has(server: str, page: Page) 
     page.goto(f"{server}/demo")
     expect(page.locator("#verdict")).to_have_attribute("data-state", "done", timeout=PATIENCE * 2)
     samples = stored_by(page, server)
-    assert [it["seq"] for it in samples] == list(range(figure(page, "sent")))
+    assert [sample["seq"] for sample in samples] == list(range(figure(page, "sent")))
     assert len(samples) == figure(page, "stored") == figure(page, "confirmed")
     assert samples[-1]["bye"] is True
     assert "Nothing lost, nothing twice." in page.inner_text("#verdict-text")
@@ -123,7 +126,7 @@ def test_samples_of_an_outage_wait_in_the_browser_and_all_arrive(server: str, pa
     assert figure(page, "stored") <= confirmed < figure(page, "sent")
     page.keyboard.press("Space")
     expect(page.locator("#verdict")).to_have_attribute("data-state", "done", timeout=40_000)
-    assert [it["seq"] for it in stored_by(page, server)] == list(range(figure(page, "sent")))
+    assert [item["seq"] for item in stored_by(page, server)] == list(range(figure(page, "sent")))
 
 
 @pytest.mark.parametrize(

@@ -27,7 +27,7 @@ def settings() -> Settings:
 
 
 async def _get(app: Server, path: str, client: str = "127.0.0.1", **headers: str) -> Answer:
-    named = {name.replace("_", "-"): it for name, it in headers.items()}
+    named = {name.replace("_", "-"): header for name, header in headers.items()}
     return await call(app, "GET", path, client=client, headers=named)
 
 
@@ -169,10 +169,10 @@ async def test_only_so_many_passwords_wait_for_their_turn(
         asyncio.create_task(call(app, "POST", "/login", content, headers=_FORM, client=client))
         for client in (f"203.0.113.{number}" for number in range(30))
     ]
-    while sum(it.done() for it in tries) < 10:  # noqa: ASYNC110 - a store answers in a thread
+    while sum(item.done() for item in tries) < 10:  # noqa: ASYNC110 - a store answers in a thread
         await asyncio.sleep(0.01)
     goes_on.set()
-    statuses = Counter([(await it).status for it in tries])
+    statuses = Counter([(await item).status for item in tries])
     assert statuses == {303: 20, 503: 10}
 
 
@@ -302,12 +302,12 @@ async def test_another_session_cannot_be_written_by_its_public_id(
 ) -> None:
     first = body(wire_sample(0, {"pid": "a"}))
     assert (await call(app, "POST", f"{_PREFIX}/push", first)).status == 200
-    (session,) = [it.id async for it in store.sessions(SessionFilter())]
+    (session,) = [item.id async for item in store.sessions(SessionFilter())]
     for sid in (session, session.ljust(32, "0")):
         forged = body(wire_sample(1, {"pid": "b"}), sid=sid)
         await call(app, "POST", f"{_PREFIX}/push", forged)
     (held,) = await store.get([session])
-    assert [it.seq for it in held.samples] == [0]
+    assert [sample.seq for sample in held.samples] == [0]
 
 
 @pytest.mark.parametrize("padding", [",", "x", "127.0.0.1,", " ", "::1, "])

@@ -76,13 +76,13 @@ def is_session(document: Mapping[str, Any]) -> bool:
         and isinstance(document.get("conf"), str)
         and isinstance(document.get("uid"), str)
         and isinstance(elements, list)
-        and any(it is not None for it in elements)
-        and all(it is None or _is_element(it) for it in elements)
+        and any(element is not None for element in elements)
+        and all(element is None or _is_element(element) for element in elements)
     )
 
 
-def _is_element(it: object) -> bool:
-    return isinstance(it, dict) and second_of(it.get("ts")) is not None
+def _is_element(value: object) -> bool:
+    return isinstance(value, dict) and second_of(value.get("ts")) is not None
 
 
 def session_of(documents: Sequence[Mapping[str, Any]]) -> Session:
@@ -90,10 +90,10 @@ def session_of(documents: Sequence[Mapping[str, Any]]) -> Session:
     first = documents[0]
     dialect = Dialect.V2 if first.get("v") == 2 else Dialect.V1
     # MongoDB fills up with null before a sample set at its place, if a backup lost those before.
-    elements = [it for document in documents for it in document["m"] if it is not None]
-    samples = [sample_of(it) for it in elements]
+    elements = [item for document in documents for item in document["m"] if item is not None]
+    samples = [sample_of(element) for element in elements]
     if dialect is Dialect.V2:
-        samples.sort(key=lambda it: -1 if it.seq is None else it.seq)
+        samples.sort(key=lambda sample: -1 if sample.seq is None else sample.seq)
     return Session(
         str(first["_id"]), first["conf"], first["uid"], dialect, _began(first), tuple(samples)
     )

@@ -82,7 +82,7 @@ class MongoReports:
             if len(found) < limit:
                 found += await self._dirty({"$lte": self._turn}, limit - len(found))
         self._turn = found[-1]["_id"] if found else _FIRST
-        return list({whose(it): None for it in found})
+        return list({whose(row): None for row in found})
 
     async def backlog(self) -> int:
         """See `Reports.backlog`."""
@@ -94,8 +94,8 @@ class MongoReports:
         query = {"running": True, "last": {"$lt": before}}
         over: list[str] = []
         async with aclosing(self._pieces(query, {"_id": True}, _PIECE)) as pieces:
-            async for its in pieces:
-                ids = [it["_id"] for it in its]
+            async for piece in pieces:
+                ids = [item["_id"] for item in piece]
                 over += set(ids).difference(await self._dirty_of(ids))
                 if len(over) >= limit:
                     break
@@ -106,13 +106,16 @@ class MongoReports:
         if not summaries:
             return
         latest: dict[tuple[str, str], int] = {}
-        for it in summaries:
-            for kind, text in names_of(it):
+        for summary in summaries:
+            for kind, text in names_of(summary):
                 name = (stored_kind(kind), text)
-                latest[name] = max(it.last, latest.get(name, 0))
+                latest[name] = max(summary.last, latest.get(name, 0))
         with self._place.guarded():
             await self._place.collection("summaries").bulk_write(
-                [ReplaceOne({"_id": it.session}, _document(it), upsert=True) for it in summaries],
+                [
+                    ReplaceOne({"_id": summary.session}, _document(summary), upsert=True)
+                    for summary in summaries
+                ],
                 ordered=False,
             )
             await self._place.collection("names").bulk_write(
@@ -126,7 +129,7 @@ class MongoReports:
                 ],
                 ordered=False,
             )
-            await self._clean({it.session: it.samples for it in summaries})
+            await self._clean({summary.session: summary.samples for summary in summaries})
 
     async def summaries(
         self, selection: SummaryFilter, *, limit: int, after: tuple[int, str] | None = None
@@ -140,19 +143,19 @@ class MongoReports:
         with self._place.guarded():
             found = self._place.collection("summaries").find(query, {"whole": True})
             found = found.sort(_DOWN).limit(limit)
-            return [_SUMMARY.decode(it["whole"]) async for it in found]
+            return [_SUMMARY.decode(row["whole"]) async for row in found]
 
     async def get_summaries(self, ids: Sequence[str]) -> list[Summary]:
         """See `Reports.get_summaries`."""
         with self._place.guarded():
             query = {"_id": {"$in": list(ids)}}
             found = self._place.collection("summaries").find(query, {"whole": True})
-            return [_SUMMARY.decode(it["whole"]) async for it in found]
+            return [_SUMMARY.decode(row["whole"]) async for row in found]
 
     async def live_sessions(self) -> AsyncIterator[Sequence[LiveSession]]:
         """See `Reports.live_sessions`."""
         async for found in self._pieces(_RUNNING, {"whole": True}, _PRESENT):
-            yield [_PRESENCE.decode(it["whole"]) for it in found]
+            yield [_PRESENCE.decode(row["whole"]) for row in found]
 
     async def facts(
         self, columns: Sequence[str], selection: SummaryFilter
@@ -196,13 +199,13 @@ class MongoReports:
             rows = await found.to_list()
         return [
             Decile(
-                it["_id"]["conf"],
-                None if it["_id"]["tenth"] is None else int(it["_id"]["tenth"]),
-                it["sessions"],
-                it["fair"],
-                it["poor"],
+                row["_id"]["conf"],
+                None if row["_id"]["tenth"] is None else int(row["_id"]["tenth"]),
+                row["sessions"],
+                row["fair"],
+                row["poor"],
             )
-            for it in rows
+            for row in rows
         ]
 
     async def count_rooms(self, selection: SummaryFilter) -> int:
@@ -221,12 +224,12 @@ class MongoReports:
         """See `Reports.erase`."""
         kept, gone = self._place.collection("summaries"), 0
         names = {
-            (kind, name): {column(NAMED[kind]): getattr(it, NAMED[kind])}
-            for it in summaries
-            for kind, name in names_of(it)
+            (kind, name): {column(NAMED[kind]): getattr(summary, NAMED[kind])}
+            for summary in summaries
+            for kind, name in names_of(summary)
         }
         with self._place.guarded():
-            await kept.delete_many({"_id": {"$in": [it.session for it in summaries]}})
+            await kept.delete_many({"_id": {"$in": [summary.session for summary in summaries]}})
             for (kind, name), query in names.items():
                 if await kept.find_one(query, {"_id": True}) is None:
                     done = await self._place.collection("names").delete_one(
@@ -239,9 +242,9 @@ class MongoReports:
         """See `Reports.prune`."""
         with self._place.guarded(bounded=False):
             kept = self._place.collection("summaries")
-            old = {it: {"$lt": before} for it in ("began", "last", "ended")}
+            old = {name: {"$lt": before} for name in ("began", "last", "ended")}
             found = kept.find(old, {"_id": True}, limit=_PRUNED)
-            ids = [it["_id"] async for it in found]
+            ids = [row["_id"] async for row in found]
             if ids:
                 await kept.delete_many({"_id": {"$in": ids}})
                 return len(ids)
@@ -258,24 +261,27 @@ class MongoReports:
         if not rollups:
             return
         operations = []
-        for it in rollups:
-            key = f"{it.dimension} {it.length} {it.start:012}"
-            parts = msgspec.json.encode(it.values)
+        for rollup in rollups:
+            key = f"{rollup.dimension} {rollup.length} {rollup.start:012}"
+            parts = msgspec.json.encode(rollup.values)
             operations.append(ReplaceOne({"_id": key}, {"parts": parts}, upsert=True))
         with self._place.guarded():
             await self._place.collection("rollups").bulk_write(operations, ordered=False)
 
     async def rollups(self, dimension: str, length: int, since: int, until: int) -> list[Rollup]:
         """See `Reports.rollups`."""
-        first, last = (f"{dimension} {length} {max(it, 0):012}" for it in (since, until))
+        first, last = (f"{dimension} {length} {max(item, 0):012}" for item in (since, until))
         query = {"_id": {"$gte": first, "$lt": last}}
         with self._place.guarded():
             found = self._place.collection("rollups").find(query).sort("_id", ASCENDING)
             return [
                 Rollup(
-                    length, int(it["_id"].rpartition(" ")[2]), dimension, _PARTS.decode(it["parts"])
+                    length,
+                    int(row["_id"].rpartition(" ")[2]),
+                    dimension,
+                    _PARTS.decode(row["parts"]),
                 )
-                async for it in found
+                async for row in found
             ]
 
     async def search(self, text: str, limit: int) -> list[SearchHit]:
@@ -291,7 +297,7 @@ class MongoReports:
                 if len(rows) < limit:
                     found = names.find(query).sort([("last", DESCENDING), ("name", ASCENDING)])
                     rows += await found.limit(limit - len(rows)).to_list()
-        return [SearchHit(kind_of(it["kind"]), it["name"], it["last"]) for it in rows]
+        return [SearchHit(kind_of(row["kind"]), row["name"], row["last"]) for row in rows]
 
     async def put_record(self, kind: str, name: str, content: bytes) -> None:
         """See `Reports.put_record`."""
@@ -305,7 +311,7 @@ class MongoReports:
         """See `Reports.records`."""
         with self._place.guarded():
             found = self._place.collection("records").find({"kind": kind})
-            return {it["name"]: bytes(it["content"]) async for it in found}
+            return {row["name"]: bytes(row["content"]) async for row in found}
 
     async def delete_record(self, kind: str, name: str) -> bool:
         """See `Reports.delete_record`."""
@@ -331,24 +337,24 @@ class MongoReports:
         return await found.sort("_id", ASCENDING).to_list()
 
     async def _dirty_of(self, sessions: Sequence[str]) -> list[str]:
-        query = {**all_of([ObjectId(it) for it in sessions]), "d": True}
+        query = {**all_of([ObjectId(session) for session in sessions]), "d": True}
         with self._place.guarded():
             found = await self._place.collection().find(query, {"s": True}).to_list()
-        return [whose(it) for it in found]
+        return [whose(row) for row in found]
 
     async def _clean(self, samples: dict[str, int]) -> None:
         """Sessions that have just as many samples are not dirty any more; guarded by the size."""
         sessions = self._place.collection()
         sizes = {"d": True, "s": True, "n": {"$size": "$m"}}
-        query = {**all_of([ObjectId(it) for it in samples]), "m": {"$type": "array"}}
+        query = {**all_of([ObjectId(sample) for sample in samples]), "m": {"$type": "array"}}
         documents: dict[str, list[Document]] = {}
-        async for it in sessions.find(query, sizes):
-            documents.setdefault(whose(it), []).append(it)
+        async for item in sessions.find(query, sizes):
+            documents.setdefault(whose(item), []).append(item)
         operations = [
             UpdateOne({"_id": it["_id"], "m": {"$size": it["n"]}}, {"$unset": {"d": ""}})
-            for session, its in documents.items()
-            if sum(it["n"] for it in its) == samples[session]
-            for it in its
+            for session, document in documents.items()
+            if sum(item["n"] for item in document) == samples[session]
+            for it in document
             if it.get("d")
         ]
         if operations:
@@ -395,7 +401,10 @@ class MongoReports:
 
 
 def _document(summary: Summary) -> Document:
-    document: Document = {column(it): getattr(summary, it) for it in SUMMARY_COLUMNS}
+    document: Document = {
+        column(summary_column): getattr(summary, summary_column)
+        for summary_column in SUMMARY_COLUMNS
+    }
     document["_id"] = document.pop("session")
     document["address"] = summary.address
     document["length"] = summary.ended - summary.began
@@ -405,14 +414,14 @@ def _document(summary: Summary) -> Document:
 
 
 def _fields(columns: Sequence[str]) -> dict[str, bool]:
-    wanted = {column(it): True for it in columns if it != "session"}
+    wanted = {column(item): True for item in columns if item != "session"}
     return {"_id": "session" in columns, **wanted}
 
 
 def _rows(columns: Sequence[str], documents: Sequence[Document]) -> list[tuple[Any, ...]]:
     """Documents of an earlier version lack what there was no word for."""
-    names = ["_id" if it == "session" else column(it) for it in columns]
-    return [tuple(it.get(name, "") for name in names) for it in documents]
+    names = ["_id" if item == "session" else column(item) for item in columns]
+    return [tuple(document.get(name, "") for name in names) for document in documents]
 
 
 def _literal(text: str) -> str:

@@ -98,9 +98,9 @@ class MongoStore:
             try:
                 with self.guarded():
                     await self._inspect(collection)
-                for it in (collection, _beside(collection, "summaries")):
+                for item in (collection, _beside(collection, "summaries")):
                     with self.guarded():
-                        await _make(it)
+                        await _make(item)
                 self._indexing = await self._make_indexes(collection)
             except BaseException:
                 if client is not None:
@@ -130,7 +130,7 @@ class MongoStore:
             raise StoreError("other collectors keep writing to the same sessions")
         while len(self._heads) > _HEADS:
             self._heads.popitem(last=False)
-        return [it for it in answers if it is not None]
+        return [answer for answer in answers if answer is not None]
 
     async def holds(self, session: str) -> bool:
         """See `Store.holds`."""
@@ -142,11 +142,11 @@ class MongoStore:
 
     async def get(self, ids: Sequence[str]) -> list[Session]:
         """See `Store.get`."""
-        keys = [ObjectId(it) for it in ids]
+        keys = [ObjectId(item) for item in ids]
         with self.guarded():
             found = await self.collection().find({"_id": {"$in": keys}, "s": None}).to_list()
-        whole = {it.id: it for it in await self._whole(found)}
-        return [whole[it] for it in ids if it in whole]
+        whole = {item.id: item for item in await self._whole(found)}
+        return [whole[item] for item in ids if item in whole]
 
     async def sessions(self, selection: SessionFilter) -> AsyncIterator[Session]:
         """See `Store.sessions`. Documents that are no sessions are skipped and counted in the log.
@@ -195,11 +195,11 @@ class MongoStore:
             found = sessions.find(
                 {**_query(selection), **ours}, {"_id": True}, limit=_READ_SESSIONS
             )
-            keys = [it["_id"] async for it in found]
+            keys = [row["_id"] async for row in found]
             which = all_of(keys) if keys else {**_query(selection), "s": {"$exists": True}}
             sizes = {"$group": {"_id": None, "samples": {"$sum": {"$size": "$m"}}}}
             summed = await sessions.aggregate([{"$match": {**which, **ours}}, sizes])
-            samples = sum([it["samples"] async for it in summed])
+            samples = sum([item["samples"] async for item in summed])
             if samples:
                 await sessions.delete_many({**which, **ours})
         for key in keys:
@@ -242,21 +242,21 @@ class MongoStore:
         with self.guarded():
             collection = self.collection()
             placing = WritePlan(self._heads, guess=first)
-            if stale := placing.stale([pushes[it] for it in waiting]):
+            if stale := placing.stale([pushes[item] for item in waiting]):
                 placing.learn(stale, await self._read_heads(collection, stale))
             for index in waiting:
                 answers[index] = placing.place(index, pushes[index])
             writes = placing.writes()
             if not writes:
                 return []
-            operations = [UpdateOne(it.filter, it.update, it.upsert) for it in writes]
+            operations = [UpdateOne(write.filter, write.update, write.upsert) for write in writes]
             outcome: Mapping[str, Any]
             try:
                 outcome = (await collection.bulk_write(operations, ordered=False)).bulk_api_result
             except BulkWriteError as error:
                 outcome = error.details
         again = _lost_races(outcome, writes)
-        upserted = [it["index"] for it in outcome["upserted"]]
+        upserted = [item["index"] for item in outcome["upserted"]]
         for number in upserted:
             if writes[number].expected:
                 # Somebody has deleted the session: what comes now begins with a hole, and what we
@@ -272,13 +272,13 @@ class MongoStore:
     async def _read_heads(
         self, collection: AsyncCollection[Document], stale: Mapping[str, Sequence[Push]]
     ) -> list[Document]:
-        v1 = {it: its for it, its in stale.items() if its[0].dialect is Dialect.V1}
-        v2 = {it: its for it, its in stale.items() if it not in v1}
+        v1 = {key: pushes for key, pushes in stale.items() if pushes[0].dialect is Dialect.V1}
+        v2 = {key: pushes for key, pushes in stale.items() if key not in v1}
         found: list[Document] = []
         if v2:
             found += await collection.find({"_id": {"$in": document_ids(v2)}}, V2_HEAD).to_list()
         if v1:
-            query = all_of([ObjectId(it) for it in v1])
+            query = all_of([ObjectId(item) for item in v1])
             found += await collection.find(query, V1_HEAD).to_list()
         return found
 
@@ -289,16 +289,18 @@ class MongoStore:
         if not firsts:
             return []
         following: dict[ObjectId, list[Document]] = {}
-        keys = [it["_id"] for it in firsts]
+        keys = [item["_id"] for item in firsts]
         more = self.collection().find({"s": {"$in": keys}}).sort("c", ASCENDING)
         async for document in more:
             if is_session(document):
                 following.setdefault(document["s"], []).append(document)
         whole: list[Session] = []
         for first in filter(is_session, firsts):
-            its = [first, *following.get(first["_id"], ())]
-            long = len(its) > _LONG
-            whole.append(await asyncio.to_thread(session_of, its) if long else session_of(its))
+            documents = [first, *following.get(first["_id"], ())]
+            long = len(documents) > _LONG
+            whole.append(
+                await asyncio.to_thread(session_of, documents) if long else session_of(documents)
+            )
         return whole
 
     # --- opening ---
@@ -316,14 +318,14 @@ class MongoStore:
             told, oldest = ".".join(map(str, version[:3])), ".".join(map(str, _OLDEST))
             raise UnusableStore(f"MongoDB {told} is too old: {oldest} or newer is needed")
         listed = await collection.database.list_collections(filter={"name": collection.name})
-        async for it in listed:
-            if it["type"] != "collection" or it["options"].get("capped"):
-                kind = "capped" if it["options"].get("capped") else it["type"]
+        async for item in listed:
+            if item["type"] != "collection" or item["options"].get("capped"):
+                kind = "capped" if item["options"].get("capped") else item["type"]
                 raise UnusableStore(
                     f"{collection.full_name}: a plain collection is needed ({kind})"
                 )
-        some = await collection.find_one()
-        if some is not None and not is_session(some):
+        document = await collection.find_one()
+        if document is not None and not is_session(document):
             _log.warning("no_sessions_found", collection=collection.full_name)
 
     async def _make_indexes(self, collection: AsyncCollection[Document]) -> asyncio.Task[None]:
@@ -415,7 +417,7 @@ def _connect(url: str, timeout: float) -> AsyncMongoClient[Document]:
         "connectTimeoutMS": milliseconds,
     }
     told = url.partition("?")[2].lower()
-    defaults = {name: it for name, it in ours.items() if f"{name.lower()}=" not in told}
+    defaults = {name: our for name, our in ours.items() if f"{name.lower()}=" not in told}
     try:
         return AsyncMongoClient(url, tz_aware=False, **defaults)
     except ValueError as error:
@@ -470,7 +472,7 @@ def _lost_races(outcome: Mapping[str, Any], writes: Sequence[Write]) -> set[int]
     again = {failure["index"] for failure in failures}
     if outcome["nMatched"] + len(outcome["upserted"]) + len(failures) < len(writes):
         # Documents are gone, and nobody says which: none of those that are needed counts.
-        again.update(number for number, it in enumerate(writes) if it.needed)
+        again.update(number for number, write in enumerate(writes) if write.needed)
     return again
 
 

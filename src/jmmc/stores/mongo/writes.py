@@ -109,12 +109,12 @@ class WritePlan:
         by_session: dict[str, list[Push]] = {}
         for push in pushes:
             by_session.setdefault(push.session, []).append(push)
-        for session, its in by_session.items():
+        for session, value in by_session.items():
             head = self._heads.get(session)
-            if head is None and self._guess and _seems_new(its):
-                head = Head(its[0].room, its[0].browser_id)
-            if head is None or not _continues(head, its):
-                stale[session] = its
+            if head is None and self._guess and _seems_new(value):
+                head = Head(value[0].room, value[0].browser_id)
+            if head is None or not _continues(head, value):
+                stale[session] = value
         return stale
 
     def learn(self, stale: Mapping[str, Sequence[Push]], documents: Iterable[Document]) -> None:
@@ -152,7 +152,7 @@ class WritePlan:
             head.stored = None
             head.last = ()
             head.exists = True
-        return [_write(it) for it in self._growths.values()]
+        return [_write(growth) for growth in self._growths.values()]
 
     def _place_v1(self, index: int, push: Push, head: Head) -> Receipt:
         for sample in push.samples:
@@ -183,7 +183,7 @@ class WritePlan:
         late = seq + 1 < head.following
         head.following = following
         if late and head.stored is not None:
-            return Receipt(next(it for it in count(seq) if it + 1 not in head.stored))
+            return Receipt(next(item for item in count(seq) if item + 1 not in head.stored))
         return Receipt(seq, hole)
 
     def _growth(self, index: int, push: Push, head: Head, number: int) -> _Growth:
@@ -211,7 +211,7 @@ def document_ids(stale: Mapping[str, Sequence[Push]]) -> list[ObjectId]:
     """The documents that tell how the v2 pushes of stale sessions continue what is stored."""
     ids: set[ObjectId] = set()
     for session, pushes in stale.items():
-        numbers = [(it.seq or 0) // SAMPLES for push in pushes for it in push.samples]
+        numbers = [(sample.seq or 0) // SAMPLES for push in pushes for sample in push.samples]
         near = range(max(0, min(numbers) - 1), max(numbers) + 2)
         ids.update(document_id(session, number) for number in (0, *near))
     return list(ids)
@@ -226,7 +226,7 @@ def _seems_new(pushes: Sequence[Push]) -> bool:
     return (
         first.opens
         and not first.samples[0].seq
-        and all((it.samples[-1].seq or 0) < SAMPLES for it in pushes)
+        and all((push.samples[-1].seq or 0) < SAMPLES for push in pushes)
     )
 
 
@@ -244,7 +244,7 @@ def _continues(head: Head, pushes: Iterable[Push]) -> bool:
 
 
 def _read_v1(documents: Sequence[Document]) -> Head:
-    last = max(documents, key=lambda it: it.get("c", 0))
+    last = max(documents, key=lambda document: document.get("c", 0))
     number = last.get("c", 0)
     elements = last["m"]
     full = len(elements) >= SAMPLES
@@ -253,12 +253,12 @@ def _read_v1(documents: Sequence[Document]) -> Head:
 
 
 def _read_v2(documents: Sequence[Document]) -> Head:
-    stored = {it["seq"] for document in documents for it in document["m"] if "seq" in it}
+    stored = {item["seq"] for document in documents for item in document["m"] if "seq" in item}
     following = max(stored, default=-1) + 1
     home: int | None = None
     in_turn = False
     for document in documents:
-        seqs = [it.get("seq", -1) for it in document["m"]]
+        seqs = [item.get("seq", -1) for item in document["m"]]
         if "s" not in document and seqs[0] >= 0:
             home = seqs[0] // SAMPLES
         if following - 1 in seqs:
@@ -275,7 +275,7 @@ def _write(growth: _Growth) -> Write:
         # Changes nothing, but is confirmed only when what is there is as durable as a new write.
         touch = {"$set": {"conf": push.room}}
         return Write(push.session, key, touch, False, growth.expected, growth.indices)
-    elements = [element(it) for it in growth.samples]
+    elements = [element(sample) for sample in growth.samples]
     update: Document = {"$setOnInsert": new_document(push, number, growth.samples[0].ts)}
     if push.dialect is Dialect.V1:
         # Nothing numbers these. What is equal in time and readings says nothing twice.
@@ -285,7 +285,7 @@ def _write(growth: _Growth) -> Write:
         if growth.expected and not push.opens:  # Only a push that opens makes a session.
             return Write(push.session, key, update, False, True, growth.indices, needed=True)
     elif growth.in_turn and growth.expected:
-        places = {f"m.{it['seq'] % SAMPLES}": it for it in elements}
+        places = {f"m.{element['seq'] % SAMPLES}": element for element in elements}
         update = {"$set": {**places, "d": True}, "$pull": {"o": 0}}
         return Write(push.session, key, update, False, True, growth.indices, needed=True)
     else:
@@ -297,4 +297,4 @@ def _write(growth: _Growth) -> Write:
 
 
 def _seqs(elements: Iterable[Document]) -> list[int]:
-    return [it["seq"] for it in elements]
+    return [element["seq"] for element in elements]

@@ -41,8 +41,8 @@ def damage_of(path: Path) -> str | None:
             if word != b"ok":
                 return str(word.decode(errors="replace").splitlines()[-1])
             for row in connection.execute(_SESSIONS):
-                for its in connection.execute(_SAMPLES, [row[0]]):
-                    _push(row, [its])
+                for item in connection.execute(_SAMPLES, [row[0]]):
+                    _push(row, [item])
         except sqlite3.DatabaseError as error:
             return str(error)
         except (ValueError, AttributeError, TypeError):  # A wrong type is damage like another.
@@ -99,7 +99,7 @@ def _both_ways(
         except sqlite3.DatabaseError:
             continue
         break
-    return [found[it] for it in sorted(it for it in found if isinstance(it, int))]
+    return [found[item] for item in sorted(item for item in found if isinstance(item, int))]
 
 
 def _push(row: Sequence[Any], samples: Sequence[Any]) -> Push:

@@ -82,11 +82,13 @@ class SqliteReports:
 
     async def put_summaries(self, summaries: Sequence[Summary]) -> None:
         """See `Reports.put_summaries`."""
-        rows = [_row(it) for it in summaries]
+        rows = [_row(summary) for summary in summaries]
         names = [
-            (stored_kind(kind), name, it.last) for it in summaries for kind, name in names_of(it)
+            (stored_kind(kind), name, summary.last)
+            for summary in summaries
+            for kind, name in names_of(summary)
         ]
-        seen = [(it.session, it.samples) for it in summaries]
+        seen = [(summary.session, summary.samples) for summary in summaries]
         await self._file.write(lambda connection: _put_summaries(connection, rows, names, seen))
 
     async def summaries(
@@ -143,7 +145,7 @@ class SqliteReports:
 
         SQLite makes a text of each column, which takes half the time of making rows for Python.
         """
-        texts = ", ".join(f"json_group_array({column(it)})" for it in names)
+        texts = ", ".join(f"json_group_array({column(name)})" for name in names)
         parts, values = _filters(selection)
         indexed, its = _filters(
             msgspec.structs.replace(
@@ -163,7 +165,7 @@ class SqliteReports:
                 f"SELECT {texts} FROM summaries WHERE {' AND '.join([*parts, _BEGAN])}",
                 [*values, start, upto],
             )
-            yield [msgspec.json.decode(it) for it in found]
+            yield [msgspec.json.decode(row) for row in found]
             start = upto
 
     async def deciles(self, selection: SummaryFilter) -> list[Decile]:
@@ -187,11 +189,11 @@ class SqliteReports:
 
     async def erase(self, summaries: Sequence[Summary]) -> int:
         """See `Reports.erase`."""
-        ids = [(it.session,) for it in summaries]
+        ids = [(summary.session,) for summary in summaries]
         names = {
-            (kind, name): str(getattr(it, NAMED[kind]))
-            for it in summaries
-            for kind, name in names_of(it)
+            (kind, name): str(getattr(summary, NAMED[kind]))
+            for summary in summaries
+            for kind, name in names_of(summary)
         }
         return await self._file.write(lambda connection: _erase(connection, ids, names))
 
@@ -202,8 +204,13 @@ class SqliteReports:
     async def put_rollups(self, rollups: Sequence[Rollup]) -> None:
         """See `Reports.put_rollups`."""
         rows = [
-            (it.dimension, it.length, it.start, msgspec.json.encode(it.values).decode())
-            for it in rollups
+            (
+                rollup.dimension,
+                rollup.length,
+                rollup.start,
+                msgspec.json.encode(rollup.values).decode(),
+            )
+            for rollup in rollups
         ]
         await self._file.write(lambda connection: _put_rollups(connection, rows))
 
@@ -365,7 +372,7 @@ def _put_rollups(connection: sqlite3.Connection, rows: Sequence[tuple[str, int, 
 
 def _row(summary: Summary) -> tuple[object, ...]:
     return (
-        *(getattr(summary, it) for it in SUMMARY_COLUMNS),
+        *(getattr(summary, summary_column) for summary_column in SUMMARY_COLUMNS),
         msgspec.json.encode(summary.series).decode(),
         msgspec.json.encode(summary).decode(),
     )

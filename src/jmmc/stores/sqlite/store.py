@@ -115,8 +115,8 @@ class SqliteStore:
         rows = await self.read(
             f"{_SESSIONS} WHERE session IN (SELECT value FROM json_each(?))", [selection]
         )
-        found = {it.id: it for it in await self._with_samples(rows)}
-        return [found[it] for it in ids if it in found]
+        found = {with_sample.id: with_sample for with_sample in await self._with_samples(rows)}
+        return [found[item] for item in ids if item in found]
 
     async def prune(self, before: int) -> int:
         """See `Store.prune`."""
@@ -153,7 +153,7 @@ class SqliteStore:
         """
         rows = await self.read("PRAGMA quick_check(10)", [])
         lines = [line for row in rows for line in row[0].splitlines()]
-        return [it for it in lines if it != "ok" and not it.startswith("***")]
+        return [line for line in lines if line != "ok" and not line.startswith("***")]
 
     async def read(self, statement: str, values: Sequence[object]) -> list[Any]:
         """Rows, from the reader's thread."""
@@ -394,7 +394,7 @@ class SqliteStore:
             " ORDER BY session, seq",
             [ids],
         )
-        samples = {key: list(its) for key, its in groupby(found, key=lambda row: row[0])}
+        samples = {key: list(value) for key, value in groupby(found, key=lambda row: row[0])}
         return (_session(row, samples.get(row[0], ())) for row in rows)
 
 
@@ -481,7 +481,7 @@ def _where(selection: SessionFilter) -> tuple[str, list[object]]:
         ("began < ?", selection.until),
     ]
     given = [(condition, value) for condition, value in parts if value is not None]
-    return " AND ".join(it[0] for it in given) or "1", [it[1] for it in given]
+    return " AND ".join(item[0] for item in given) or "1", [item[1] for item in given]
 
 
 def sample_of(dialect: Dialect, seq: int, ts: int, marks: int, readings: str) -> Sample:
@@ -499,8 +499,8 @@ def _session(row: Any, found: Sequence[Any]) -> Session:
     """A session of its row, and of those of its samples, or the one in which they are packed."""
     _, session, room, browser_id, dialect_number, began = row
     dialect = Dialect(dialect_number)
-    samples: Iterable[archive.Row] = (it[1:] for it in found)
+    samples: Iterable[archive.Row] = (item[1:] for item in found)
     if found and isinstance(found[0][4], bytes):
         samples = archive.unpacked(found[0][4])
-    its = tuple(sample_of(dialect, *it) for it in samples)
+    its = tuple(sample_of(dialect, *sample) for sample in samples)
     return Session(session, room, browser_id, dialect, began, its)

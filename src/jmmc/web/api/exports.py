@@ -42,13 +42,13 @@ def rows_of(answer: Any) -> list[dict[str, Any]]:
     """The rows that an answer has: points of a series, values compared, sessions, samples."""
     match answer:
         case Overview():
-            return [_flat(it) for it in answer.series]
+            return [_flat(point) for point in answer.series]
         case Live():
-            return [_flat(it) for it in answer.meetings]
+            return [_flat(meeting) for meeting in answer.meetings]
         case MeetingDetail():
-            return [summary_row(it.session) for it in answer.lanes]
+            return [summary_row(lane.session) for lane in answer.lanes]
         case Participant():
-            return [summary_row(it) for it in answer.latest]
+            return [summary_row(item) for item in answer.latest]
         case SessionDetail():
             head = {"session": answer.summary.session}
             columns = answer.curves.items()
@@ -58,7 +58,7 @@ def rows_of(answer: Any) -> list[dict[str, Any]]:
             ]
         case Page():
             return rows_of(answer.items)
-    return [summary_row(it) if isinstance(it, Summary) else _flat(it) for it in answer]
+    return [summary_row(item) if isinstance(item, Summary) else _flat(item) for item in answer]
 
 
 def _flat(answer: Struct) -> dict[str, Any]:
@@ -67,7 +67,7 @@ def _flat(answer: Struct) -> dict[str, Any]:
     for name in answer.__struct_fields__:
         value = getattr(answer, name)
         if isinstance(value, Struct):
-            row |= {f"{name}_{key}": it for key, it in _flat(value).items()}
+            row |= {f"{name}_{key}": v for key, v in _flat(value).items()}
         elif name.endswith("_interval"):
             row |= {f"{name}_low": value[0], f"{name}_high": value[1]}
         elif isinstance(value, Sequence) and not isinstance(value, str):
@@ -99,6 +99,6 @@ async def _content(
                 yield content
     else:
         async for found in summary_pages(store, selection):
-            if content := writer.add([summary_row(it) for it in found]):
+            if content := writer.add([summary_row(row) for row in found]):
                 yield content
     yield writer.end()

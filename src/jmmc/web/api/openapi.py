@@ -50,11 +50,15 @@ _IN_PATH: dict[str, tuple[str, dict[str, Any]]] = {
 
 def describe(root: str, version: str, operations: Sequence[Any], page_of: type) -> dict[str, Any]:
     """The OpenAPI document of some operations; those with a cursor answer pages of their items."""
-    kinds, components = schemas([it.answer for it in operations])  # A file's schema is empty.
+    kinds, components = schemas(
+        [operation.answer for operation in operations]
+    )  # A file's schema is empty.
     components["Problem"] = _PROBLEM
     paths: dict[str, dict[str, Any]] = {}
-    for it, kind in zip(operations, kinds, strict=True):
-        paths.setdefault(root + it.path, {})[it.method] = _operation(it, kind, page_of)
+    for operation, kind in zip(operations, kinds, strict=True):
+        paths.setdefault(root + operation.path, {})[operation.method] = _operation(
+            operation, kind, page_of
+        )
     return {
         "openapi": "3.1.0",
         "info": {
@@ -65,7 +69,7 @@ def describe(root: str, version: str, operations: Sequence[Any], page_of: type) 
         "paths": paths,
         "components": {
             "schemas": components,
-            "responses": {f"Problem{it}": _problem(why) for it, why in _PROBLEMS.items()},
+            "responses": {f"Problem{value}": _problem(why) for value, why in _PROBLEMS.items()},
             "securitySchemes": {"token": {"type": "http", "scheme": "bearer"}},
         },
         "security": [{"token": []}, {}],
@@ -82,9 +86,9 @@ def reference_page(description: dict[str, Any]) -> str:
     )
     for path, method, operation in every:
         rows = "".join(
-            f"<tr><td><code>{escape(it['name'])}</code></td><td>{escape(kind_of(it['schema']))}</td>"
-            f"<td>{escape(it['description'])}</td></tr>"
-            for it in operation["parameters"]
+            f"<tr><td><code>{escape(item['name'])}</code></td><td>{escape(kind_of(item['schema']))}</td>"
+            f"<td>{escape(item['description'])}</td></tr>"
+            for item in operation["parameters"]
         )
         parts.append(
             f"<section><h2><code>{method} {escape(path)}</code></h2>"
@@ -105,7 +109,7 @@ def reference_page(description: dict[str, Any]) -> str:
 
 
 def _operation(operation: Any, schema: dict[str, Any], page_of: type) -> dict[str, Any]:
-    if any(it.name == "cursor" for it in operation.parameters):
+    if any(parameter.name == "cursor" for parameter in operation.parameters):
         schema = {
             "type": "object",
             "description": page_of.__doc__,
@@ -116,31 +120,41 @@ def _operation(operation: Any, schema: dict[str, Any], page_of: type) -> dict[st
             "required": ["items", "next"],
         }
     forms = next(
-        (it.schema["enum"] for it in operation.parameters if it.name == "format"), ["json"]
+        (
+            parameter.schema["enum"]
+            for parameter in operation.parameters
+            if parameter.name == "format"
+        ),
+        ["json"],
     )
-    files: dict[str, Any] = {MEDIA_TYPES[it].partition(";")[0]: {} for it in forms if it != "json"}
+    files: dict[str, Any] = {
+        MEDIA_TYPES[form].partition(";")[0]: {} for form in forms if form != "json"
+    }
     content = {"application/json": {"schema": schema}} if "json" in forms else {}
-    problems = {it for it in _PROBLEMS if it != 501 or files}
+    problems = {problem for problem in _PROBLEMS if problem != 501 or files}
     if "{" not in operation.path:
         problems.discard(404)
     return {
         "summary": operation.summary,
         "parameters": [
-            *(_in_path(it[1:-1]) for it in operation.path.split("/") if it.startswith("{")),
+            *(_in_path(part[1:-1]) for part in operation.path.split("/") if part.startswith("{")),
             *(
                 {
-                    "name": it.name,
+                    "name": parameter.name,
                     "in": "query",
-                    "required": it.required,
-                    "description": it.description,
-                    "schema": it.schema,
+                    "required": parameter.required,
+                    "description": parameter.description,
+                    "schema": parameter.schema,
                 }
-                for it in operation.parameters
+                for parameter in operation.parameters
             ),
         ],
         "responses": {
             "200": {"description": operation.summary, "content": content | files},
-            **{str(it): {"$ref": f"#/components/responses/Problem{it}"} for it in sorted(problems)},
+            **{
+                str(problem): {"$ref": f"#/components/responses/Problem{problem}"}
+                for problem in sorted(problems)
+            },
         },
     }
 
@@ -175,7 +189,7 @@ def kind_of(schema: dict[str, Any]) -> str:
     if "$ref" in schema:
         return str(schema["$ref"].rpartition("/")[2])
     if "anyOf" in schema:
-        return " or ".join(kind_of(it) for it in schema["anyOf"])
+        return " or ".join(kind_of(item) for item in schema["anyOf"])
     if schema.get("type") == "array":
         return f"list of {kind_of(schema['items'])}" if "items" in schema else "list"
     if "items" in schema.get("properties", {}):

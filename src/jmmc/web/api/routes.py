@@ -106,7 +106,7 @@ _MOMENT = {
         },
     ],
 }
-_GRADES = tuple(it.name.lower() for it in Grade)
+_GRADES = tuple(item.name.lower() for item in Grade)
 _WINDOW = (
     Parameter(
         "since",
@@ -114,7 +114,11 @@ _WINDOW = (
         _MOMENT,
     ),
     Parameter("until", "The same; now by default.", _MOMENT),
-    *(_text(it, f"Only sessions with this {it}.") for it in FIELD_OF_FILTER if it != "grade"),
+    *(
+        _text(item, f"Only sessions with this {item}.")
+        for item in FIELD_OF_FILTER
+        if item != "grade"
+    ),
     Parameter("grade", "Only sessions with this.", {"type": "string", "enum": list(_GRADES)}),
 )
 _PAGING = (
@@ -131,7 +135,7 @@ _FORMAT = Parameter(
 
 def _without(name: str, parameters: tuple[Parameter, ...]) -> tuple[Parameter, ...]:
     """Parameters less one that the path itself says."""
-    return tuple(it for it in parameters if it.name != name)
+    return tuple(parameter for parameter in parameters if parameter.name != name)
 
 
 def operations(
@@ -263,7 +267,7 @@ def operations(
     what = Parameter("what", "Timeline by default.", {"type": "string", "enum": list(WHATS)})
     form = Parameter("format", "NDJSON by default.", {"type": "string", "enum": list(FORMATS)})
     return [
-        *(it._replace(parameters=(*it.parameters, _FORMAT)) for it in answers),
+        *(answer._replace(parameters=(*answer.parameters, _FORMAT)) for answer in answers),
         Operation(
             "/export",
             "What is stored, as a file. Needs a token that may export.",
@@ -302,7 +306,7 @@ class QueryParameters:
     ) -> None:
         self.names = names
         self._given = request.query_params
-        known = {it.name for it in operation.parameters}
+        known = {parameter.name for parameter in operation.parameters}
         for name in self._given:
             if name not in known:
                 raise Problem(
@@ -367,12 +371,12 @@ def api_routes(
 ) -> list[BaseRoute]:
     """The paths under `/api/v1/`, with their description as OpenAPI and as a page."""
     doors: dict[str, dict[str, _Door]] = {}
-    for it in _operations_of(collector, clock):
-        at = doors.setdefault(it.path, {})
-        at[it.method.upper()] = _door(it, collector, access, clock)
+    for item in _operations_of(collector, clock):
+        at = doors.setdefault(item.path, {})
+        at[item.method.upper()] = _door(item, collector, access, clock)
     # One route a path: the Allow of a 405 names all of its methods.
     routes: list[BaseRoute] = [
-        Route(ROOT + path, _by_method(its), methods=list(its)) for path, its in doors.items()
+        Route(ROOT + path, _by_method(door), methods=list(door)) for path, door in doors.items()
     ]
     description = api_description(collector)
     page = reference_page(description)
@@ -424,7 +428,7 @@ def _door(
             asked = QueryParameters(request, operation, clock(), collector.pseudonyms)
             exports = operation.scope == "export"
             form = "json" if exports else asked.one_of("format", ("json", *FORMATS), "json")
-            answer = await operation.ask(asked, *(request.path_params[it] for it in names))
+            answer = await operation.ask(asked, *(request.path_params[name] for name in names))
             if form != "json":
                 answer = answer_file(answer, operation.name, form)
         except Problem as problem:

@@ -54,8 +54,8 @@ class Script:
         """The smallest variant that a browser with this Accept-Encoding header takes."""
         accepted = set()
         for part in header.lower().split(","):
-            coding, *parameters = (it.strip() for it in part.split(";"))
-            if not any(it.replace(" ", "").rstrip("0.") == "q=" for it in parameters):
+            coding, *parameters = (item.strip() for item in part.split(";"))
+            if not any(parameter.replace(" ", "").rstrip("0.") == "q=" for parameter in parameters):
                 accepted.add(coding)
         for variant in (self.brotli, self.gzip):
             if variant.encoding in accepted:

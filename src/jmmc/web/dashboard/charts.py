@@ -58,7 +58,8 @@ def curves_of(whole: SessionDetail) -> str:
         "end": whole.summary.ended,
         "curves": {name: whole.curves[name] for name in names if name in whole.curves},
         "spells": [
-            (it.spell.start, it.spell.end, it.spell.grade.name.lower()) for it in whole.spells
+            (spell.spell.start, spell.spell.end, spell.spell.grade.name.lower())
+            for spell in whole.spells
         ],
         "marks": [at for at, _ in whole.events],
     }

@@ -60,7 +60,7 @@ class Layout:
             around=_around,
             named=lambda events, _: [(at, _(what)) for at, what in events],
             network_of=network_of,
-            grades_of=lambda it: Grades.of(it["good"], it["fair"], it["poor"], 0),
+            grades_of=lambda value: Grades.of(value["good"], value["fair"], value["poor"], 0),
         )
         self.templates.globals.update(
             lane=lane,
@@ -111,12 +111,16 @@ class Layout:
         asked = request.query_params.get("lang") or request.cookies.get("lang")
         language = chosen(asked, request.headers.get("accept-language", ""))
         known = words(language)
-        query = {key: it for key, it in request.query_params.items() if key != "lang" and it}
+        query = {
+            key: query_param
+            for key, query_param in request.query_params.items()
+            if key != "lang" and query_param
+        }
         api = context.get("api")
         asked_of_api: dict[str, str] = {}
         if api and api.split("/")[0] in _WINDOWED:
             knows = {"since", "until", *FIELD_OF_FILTER, *(["by"] if api == "compare" else [])}
-            asked_of_api = {key: it for key, it in query.items() if key in knows}
+            asked_of_api = {key: value for key, value in query.items() if key in knows}
             if api == "compare":
                 asked_of_api.setdefault("by", str(context["by"]))
         elif api == "search":
@@ -124,7 +128,9 @@ class Layout:
 
         def with_query(**changes: str | None) -> str:
             changed = {**query, **changes}
-            return "?" + urlencode({key: it for key, it in changed.items() if it is not None})
+            return "?" + urlencode(
+                {key: value for key, value in changed.items() if value is not None}
+            )
 
         return {
             "_": lambda text: known.get(text, text),
@@ -135,7 +141,7 @@ class Layout:
             "here": request.url.path,
             "path": request.url.path.removeprefix(request.scope.get("root_path", "")),
             "query": query,
-            "filters": [it for it in FIELD_OF_FILTER if it in query],
+            "filters": [item for item in FIELD_OF_FILTER if item in query],
             "filters_known": tuple(FIELD_OF_FILTER),
             "windows": _WINDOWS,
             "with_query": with_query,

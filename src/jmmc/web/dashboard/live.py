@@ -103,7 +103,7 @@ class LivePages:
         def draw(found: dict[str, Any]) -> bytes:
             text = template.render({**context, **found})
             # Not splitlines, which would make a new line of a U+2028 in a name.
-            return ("".join(f"data: {it}\n" for it in _LINE.split(text)) + "\n").encode()
+            return ("".join(f"data: {part}\n" for part in _LINE.split(text)) + "\n").encode()
 
         async def events() -> AsyncIterator[bytes]:
             while not await request.is_disconnected():

@@ -118,15 +118,15 @@ class Pages:
     async def meeting(self, request: Request, caller: Caller) -> Response:
         """One lane a participant."""
         whole = await self._queries.meeting(request.path_params["id"].lower())
-        worst = nlargest(_TOLD, whole.incidents, key=lambda it: sum(it.reasons.values()))
+        worst = nlargest(_TOLD, whole.incidents, key=lambda summary: sum(summary.reasons.values()))
         return self._layout.page(
             request,
             caller,
             "meeting.html",
             whole=whole,
-            first=[it for it in whole.incidents if it in worst],
-            further=[it for it in whole.incidents if it not in worst],
-            people={it.session.session: it.session for it in whole.lanes},
+            first=[incident for incident in whole.incidents if incident in worst],
+            further=[incident for incident in whole.incidents if incident not in worst],
+            people={lane.session.session: lane.session for lane in whole.lanes},
             plots=PLOTS,
             api=f"meetings/{whole.meeting.id}",
         )
@@ -167,7 +167,7 @@ class Pages:
         selection = self._selection(request)
         after = request.query_params.get("cursor") or None
         # Who looks for a name wants those that have it, not all sessions below them.
-        lists = not text or any(request.query_params.get(it) for it in FIELD_OF_FILTER)
+        lists = not text or any(request.query_params.get(item) for item in FIELD_OF_FILTER)
         return self._layout.page(
             request,
             caller,
@@ -303,5 +303,9 @@ class Pages:
 
 def _worst(compared: Sequence[Comparison]) -> list[Comparison]:
     """Those of whom the share of poor time is surely large: by the low end of its interval."""
-    enough = [it for it in compared if it.sessions >= FEW and it.grades.poor_share]
-    return nlargest(_WORST, enough, key=lambda it: (it.poor_interval[0], it.sessions))
+    enough = [
+        comparison
+        for comparison in compared
+        if comparison.sessions >= FEW and comparison.grades.poor_share
+    ]
+    return nlargest(_WORST, enough, key=lambda value: (value.poor_interval[0], value.sessions))

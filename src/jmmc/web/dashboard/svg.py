@@ -29,13 +29,13 @@ def lane(
     """
     length = max(1, until - since)
     parts: list[Markup] = []
-    for it in stretches:
-        start, end = max(it.start, since), min(it.end, until)
+    for stretch in stretches:
+        start, end = max(stretch.start, since), min(stretch.end, until)
         if start < end:
             x = (start - since) * _WIDTH / length
             width = max(1.0, (end - start) * _WIDTH / length)
-            height = _HEIGHTS[it.grade]
-            name = it.grade.name.lower()
+            height = _HEIGHTS[stretch.grade]
+            name = stretch.grade.name.lower()
             parts.append(
                 Markup('<rect class="{}" x="{:.1f}" y="{}" width="{:.1f}" height="{}"/>').format(
                     name, x, _HEIGHT - height, width, height
@@ -74,10 +74,10 @@ def heat_row(row: HeatRow, since: int, until: int, title: str) -> Markup:
     """A row of a heat map: the darker a cell, the more of its time was bad."""
     length = max(1, until - since)
     parts: list[Markup] = []
-    for it in row.cells:
-        if it.known:
-            share = it.bad / it.known
-            x = max(0.0, (it.start - since) * _WIDTH / length)
+    for cell in row.cells:
+        if cell.known:
+            share = cell.bad / cell.known
+            x = max(0.0, (cell.start - since) * _WIDTH / length)
             width = max(1.0, row.step * _WIDTH / length - 1)
             parts.append(
                 Markup(
@@ -108,7 +108,7 @@ def length(share: float, title: str) -> Markup:
 
 def _level(share: float) -> int:
     """0 to 4: nothing, up to 2, 5, 15 percent, more."""
-    return sum(share > it for it in (0.0, 0.02, 0.05, 0.15))
+    return sum(share > number for number in (0.0, 0.02, 0.05, 0.15))
 
 
 def _svg(parts: Sequence[Markup], title: str, kind: str) -> Markup:

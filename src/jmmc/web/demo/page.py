@@ -72,14 +72,14 @@ def demo_routes(settings: Settings, collector: Collector) -> list[BaseRoute]:
         try:
             await collector.open()
             sessions = [
-                it
-                async for it in collector.store.sessions(
+                session
+                async for session in collector.store.sessions(
                     SessionFilter(room=collector.pseudonyms.stored_room(room))
                 )
             ]
         except StoreError as error:
             return _json(503, {"error": "store_down", "detail": str(error)})
-        return _json(200, [_stored_form(it) for it in sessions])
+        return _json(200, [_stored_form(session) for session in sessions])
 
     return [*(Route(path, page) for path in pages), Route("/demo/stored", stored)]
 
@@ -87,10 +87,10 @@ def demo_routes(settings: Settings, collector: Collector) -> list[BaseRoute]:
 def _stored_form(session: Session) -> dict[str, Any]:
     marks = ("full", "bye")
     elements = [
-        {"ts": it.ts, "seq": it.seq}
-        | {mark: True for mark in marks if getattr(it, mark)}
-        | json.loads(it.readings)
-        for it in session.samples
+        {"ts": sample.ts, "seq": sample.seq}
+        | {mark: True for mark in marks if getattr(sample, mark)}
+        | json.loads(sample.readings)
+        for sample in session.samples
     ]
     return {"_id": session.id, "conf": session.room, "uid": session.browser_id, "m": elements}
 

@@ -121,7 +121,7 @@ def _is_of_this_machine(request: Request) -> bool:
     A page of another site can let its own name point to 127.0.0.1, and read what it asks there.
     """
     peer = request.client.host if request.client else None
-    if not _is_loopback(peer) or any(it in request.headers for it in _BY_PROXIES):
+    if not _is_loopback(peer) or any(by_proxy in request.headers for by_proxy in _BY_PROXIES):
         return False
     host = request.headers.get("host", "localhost").lower()
     name = host[1:].partition("]")[0] if host.startswith("[") else host.partition(":")[0]

@@ -28,7 +28,7 @@ class Armour:
         async def send_armoured(message: Message) -> None:
             if message["type"] == "http.response.start":
                 given = {name.lower() for name, _ in message["headers"]}
-                missing = [it for it in _DEFAULTS if it[0] not in given]
+                missing = [default for default in _DEFAULTS if default[0] not in given]
                 message["headers"] = [*message["headers"], *missing]
             await send(message)
 

@@ -15,8 +15,8 @@ _HEADER = 100  # Bytes; https://www.sqlite.org/fileformat.html#the_database_head
 
 def migrations() -> list[str]:
     """The scripts in order; number N brings a file from version N - 1 to N."""
-    scripts = [it for it in files(__name__).iterdir() if it.name.endswith(".sql")]
-    return [it.read_text() for it in sorted(scripts, key=lambda it: it.name)]
+    scripts = [path for path in files(__name__).iterdir() if path.name.endswith(".sql")]
+    return [script.read_text() for script in sorted(scripts, key=lambda script: script.name)]
 
 
 def refuse_foreign(path: Path) -> None:
