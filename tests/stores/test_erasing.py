@@ -206,7 +206,7 @@ async def test_what_a_browser_still_held_does_not_come_back(tmp_path: Path) -> N
         settle=0,
     ):
         pass
-    await app.collector.learn_erasures()
+    await app.collector.read_erasures()
 
     held = {"seq": 1, "age": 8, "m": {"cq": 1}}
     answer = await call(app, "POST", "/push", body(held))

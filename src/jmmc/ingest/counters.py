@@ -13,8 +13,8 @@ from jmmc.core.labels import Names
 Job = Literal["commit", "summaries", "retention", "packing"]
 """What was done when the store failed."""
 
-ANCESTOR = "ancestor"
-"""The script of dialect v1, which does not tell its version."""
+V1_SCRIPT = "ancestor"
+"""The label of the script of dialect v1, which sends no version."""
 
 _COMMIT_SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 _BATCH_PUSHES = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000)
@@ -39,7 +39,7 @@ class Counters:
         self.store_errors: dict[Job, int] = dict.fromkeys(get_args(Job), 0)
         self._rejected: Counter[Reason] = Counter(dict.fromkeys(REASONS, 0))
         self._scripts: Counter[str] = Counter()
-        self._versions = Names(_SCRIPTS, [ANCESTOR])
+        self._versions = Names(_SCRIPTS, [V1_SCRIPT])
 
     def reject(self, reason: Reason) -> None:
         """Count a push that was refused."""
@@ -52,7 +52,7 @@ class Counters:
 
     def begin(self, script: str | None) -> None:
         """Count the first push of a session, by what its browser says of the script's version."""
-        known = script == ANCESTOR or _VERSION.fullmatch(script or "")
+        known = script == V1_SCRIPT or _VERSION.fullmatch(script or "")
         self._scripts[self._versions.of(script if script and known else "")] += 1
 
     def fail(self, job: Job, seconds: float = 0.0) -> None:

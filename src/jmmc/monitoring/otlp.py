@@ -25,11 +25,12 @@ from opentelemetry.trace import SpanKind, StatusCode, Tracer
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 from prometheus_client.core import Metric
 
-from jmmc.collector import Accepted, Collector, Sender
+from jmmc.collector import Collector
 from jmmc.core.errors import Rejected
 from jmmc.core.tasks import stop
 from jmmc.core.version import __version__
 from jmmc.ingest.counters import Counters, Job
+from jmmc.ingest.receiver import Accepted, Sender
 from jmmc.ingest.writer import Writer
 from jmmc.monitoring.prometheus import Exposition
 from jmmc.settings import Settings
@@ -53,7 +54,6 @@ class TracedCollector(Collector):
     """A collector that tells an OTLP endpoint what it does."""
 
     def __init__(self, settings: Settings, store: Store, *, secret: str) -> None:
-        super().__init__(settings, store, secret=secret)
         headers = dict(otlp_header.split("=", 1) for otlp_header in settings.otlp_headers) or None
         base = settings.otlp_endpoint.rstrip("/")
         self._resource = _resource()
@@ -62,10 +62,10 @@ class TracedCollector(Collector):
         spans = OTLPSpanExporter(f"{base}/v1/traces", headers=headers, timeout=timeout)
         self._provider.add_span_processor(BatchSpanProcessor(spans))
         self._metrics = OTLPMetricExporter(f"{base}/v1/metrics", headers=headers, timeout=timeout)
-        self._exposition = Exposition(self, clock=time.time)
         self._exporting: asyncio.Task[None] | None = None
         self.tracer = self._provider.get_tracer("jmmc", __version__)
-        self.counters = _TracedCounters(self.tracer)
+        super().__init__(settings, store, secret=secret, counters=_TracedCounters(self.tracer))
+        self._exposition = Exposition(self, clock=time.time)
 
     async def open(self) -> Writer:
         """See `Collector.open`."""

@@ -55,7 +55,7 @@ def _dashboard(
     collector = metrics.collector
     signin = SignIn(metrics.secret)
     access = Access(collector.settings, collector.store.reports, signin)
-    collector.tell(access.follow)
+    collector.follow_settings(access.follow)
     monitoring = Monitoring(collector, access)
     pages = Pages(collector, access, signin)
 

@@ -34,7 +34,7 @@ class BrowserEndpoints:
 
     def __init__(self, collector: Collector) -> None:
         self._collector = collector
-        collector.tell(self._follow)
+        collector.follow_settings(self._follow)
 
     def _follow(self, settings: Settings) -> None:
         self._cors = Cors(settings.allowed_origins)

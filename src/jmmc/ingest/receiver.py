@@ -1,0 +1,218 @@
+"""The path of a push, from its body to the answer.
+
+The rate limit may refuse the sender. `Codec` decodes the body into an `Envelope` and names the
+readings that it dropped. `admit` checks uid, conf and sid, dates the samples and makes a `Push`.
+The erasure filter takes out what was erased. The `Writer` commits the push together with those
+that arrived meanwhile; only then is there an `Accepted`. Wherever the path ends early, it raises
+`Rejected`. Each push is counted exactly once, here.
+"""
+
+import os
+from collections.abc import Awaitable, Callable
+from typing import NamedTuple, Protocol
+
+from msgspec.structs import replace
+
+from jmmc.core.errors import Rejected
+from jmmc.core.logging import logger
+from jmmc.core.model import Dialect, Push, Receipt, Refusal, Sample
+from jmmc.ingest.counters import V1_SCRIPT, Counters
+from jmmc.ingest.geo import NetworkNames
+from jmmc.ingest.writer import Writer
+from jmmc.privacy.pseudonyms import Pseudonyms
+from jmmc.privacy.receipts import ErasureFilter
+from jmmc.protocol.addresses import Address, Proxies, stored_form, throttle_key, truncated
+from jmmc.protocol.admission import Policy, admit
+from jmmc.protocol.identity import COOKIE, CookieSigner
+from jmmc.protocol.rate_limit import Throttle
+from jmmc.protocol.useragent import browser_and_system
+from jmmc.protocol.wire import Answer, Codec, add_server_readings
+from jmmc.settings import Settings
+
+_log = logger(__name__)
+
+_RETRY_AFTER = 5  # Seconds until a browser tries again when the store cannot be opened.
+
+
+class Sender(Protocol):
+    """What a handler knows of who sent a push: the connection's other end, and three headers."""
+
+    @property
+    def peer(self) -> str | None:
+        """Address of the other end of the connection."""
+
+    @property
+    def forwarded_for(self) -> str | None:
+        """X-Forwarded-For, whoever wrote it."""
+
+    @property
+    def user_agent(self) -> str | None:
+        """User-Agent."""
+
+    @property
+    def cookie(self) -> str | None:
+        """Cookie, as it came."""
+
+
+class Accepted(NamedTuple):
+    """A push that is on stable storage.
+
+    `cookie` is the signed value by which a v1 browser names the session that it opened.
+    """
+
+    answer: Answer
+    cookie: str | None = None
+
+
+def new_session_id(now: float) -> str:
+    """Return a random session id (24 hex digits) that begins with its second, like an ObjectId."""
+    return int(now).to_bytes(4, "big").hex() + os.urandom(8).hex()
+
+
+class Receiver:
+    """Decodes, checks and stores pushes.
+
+    `secret` signs the cookie of dialect v1. `open_writer` opens the store if need be and returns
+    the writer. `clock` gives Unix seconds, `new_id` a session id for dialect v1. Raises
+    `SettingsError` for a geo database that cannot be used.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        *,
+        secret: str,
+        pseudonyms: Pseudonyms,
+        counters: Counters,
+        open_writer: Callable[[], Awaitable[Writer]],
+        clock: Callable[[], float],
+        new_id: Callable[[float], str] = new_session_id,
+    ) -> None:
+        self.erased = ErasureFilter()
+        """Which samples may not be stored any more."""
+        self._pseudonyms = pseudonyms
+        self._counters = counters
+        self._open_writer = open_writer
+        self._clock = clock
+        self._new_id = new_id
+        self._signer = CookieSigner(secret)
+        self._names = NetworkNames(
+            asn_database=settings.asn_database, country_database=settings.country_database
+        )
+        self.apply(settings)
+
+    def apply(self, settings: Settings) -> None:
+        """Use these settings from the next push on."""
+        self._settings = settings
+        self._codec = Codec(regions=settings.authorized_regions, addresses=settings.ip)
+        self._policy = Policy(settings.conf_pattern, self._pseudonyms)
+        self._proxies = Proxies(settings.trusted_proxies)
+        self._throttle = Throttle(settings.max_pushes_per_minute)
+
+    async def receive(self, body: bytes, sender: Sender) -> Accepted:
+        """Store one push. Raises `Rejected`; what it raises for was not stored."""
+        try:
+            dropped, push = self._admit(body, sender)
+            if self.erased:
+                kept = self.erased.trimmed(push)
+                if kept is None:
+                    self._counters.accepted += 1
+                    receipt = Receipt(push.samples[-1].seq, hole=True)
+                    return self._accept(push, receipt, dropped, crowded=False)
+                push = kept
+            writer = await self._writer()
+            crowded = writer.waiting > self._settings.queue_limit // 2
+            accepted = self._accept(push, await writer.commit(push), dropped, crowded)
+        except Rejected as rejected:
+            self.reject(rejected)
+            raise
+        if dropped:
+            self._counters.trimmed += 1
+        else:
+            self._counters.accepted += 1
+        return accepted
+
+    def reject(self, rejected: Rejected) -> None:
+        """Count a refusal; also for handlers that refuse a body before it is complete."""
+        self._counters.reject(rejected.reason)
+
+    def _admit(self, body: bytes, sender: Sender) -> tuple[list[str], Push]:
+        """Return the readings that were dropped, and the push as it will be stored."""
+        now = self._clock()
+        address = self._proxies.client(sender.peer, sender.forwarded_for)
+        if address is not None and (wait := self._throttle.wait(throttle_key(address), now)):
+            detail = "this address sends too much"
+            raise Rejected("throttled", detail, retry_after=int(wait) + 1)
+        envelope = self._codec.decode(body)
+        push, clamped = admit(envelope, self._policy, now)
+        self._counters.clamped_ages += clamped
+        if push.dialect is Dialect.V1:
+            push = replace(push, session=self._v1_session(push, sender, now))
+        first = push.samples[0]
+        if not first.seq or any(sample.full for sample in push.samples):
+            completed = (self._completed(sample, push, sender, address) for sample in push.samples)
+            push = replace(push, samples=tuple(completed))
+            if push.dialect is Dialect.V1:
+                if push.opens:
+                    self._counters.begin(V1_SCRIPT)
+            elif first.seq == 0:
+                self._counters.begin(envelope.script)
+        return envelope.dropped, push
+
+    def _v1_session(self, push: Push, sender: Sender, now: float) -> str:
+        if push.opens:
+            return self._new_id(now)
+        session = self._signer.read(sender.cookie) if sender.cookie else None
+        if session is None:
+            raise Rejected("no_session", f"no valid {COOKIE} cookie")
+        return session
+
+    def _completed(
+        self, sample: Sample, push: Push, sender: Sender, address: Address | None
+    ) -> Sample:
+        """Add what only the server knows to a sample that opens a session or is full."""
+        opens = push.opens if sample.seq is None else sample.seq == 0
+        if not (opens or sample.full):
+            return sample
+        browser, system = browser_and_system(sender.user_agent)
+        seen = None
+        if address is not None and self._settings.ip != "none":
+            seen = stored_form(address)
+            if self._settings.ip == "truncated":
+                seen = truncated(seen)
+        readings = add_server_readings(
+            sample.readings,
+            address=seen,
+            browser=browser,
+            system=system,
+            provider=None if address is None else self._names.provider(address),
+            country=None if address is None else self._names.country(address),
+        )
+        return replace(sample, readings=readings)
+
+    def _accept(
+        self, push: Push, receipt: Receipt | Refusal, dropped: list[str], crowded: bool
+    ) -> Accepted:
+        """Return the answer to a push that is stored; raise `Rejected` when the store refused it.
+
+        `crowded`: many pushes wait, so browsers are asked to push half as often.
+        """
+        v1 = push.dialect is Dialect.V1
+        if isinstance(receipt, Refusal):
+            raise Rejected("no_session" if v1 else "bad_sid", receipt.value)
+        if not v1:
+            interval = 2 * self._settings.push_interval if crowded else None
+            now = round(self._clock(), 3)
+            return Accepted(Answer(receipt.ack, now, receipt.hole, interval, dropped))
+        if push.opens:
+            answer = Answer(dropped=dropped, jmmc_objectId=push.session)
+            return Accepted(answer, self._signer.sign(push.session))
+        return Accepted(Answer(dropped=dropped))
+
+    async def _writer(self) -> Writer:
+        try:
+            return await self._open_writer()
+        except Exception as error:
+            _log.error("store_down", why=error)
+            detail = "cannot open the store"
+            raise Rejected("store_down", detail, retry_after=_RETRY_AFTER) from error
