@@ -21,7 +21,7 @@ from pydantic_core import ErrorDetails
 from jmmc.alerting.rules import KINDS, Rule
 from jmmc.core.errors import SettingsError
 from jmmc.core.logging import LogFormat
-from jmmc.privacy.pseudonyms import Which
+from jmmc.privacy.pseudonyms import PseudonymizedFields
 
 ENVIRONMENT_PREFIX = "JMMC_"
 
@@ -252,7 +252,7 @@ class Settings(BaseModel):
         le=1,
         description="Share of the conferences to collect; each is in or out as a whole.",
     )
-    pseudonyms: Which = Field(
+    pseudonyms: PseudonymizedFields = Field(
         "none",
         description=(
             "What is stored under a pseudonym, a keyed digest: uid, conf or both. The same person"

@@ -78,7 +78,7 @@ def test_a_steady_value_counts_for_all_the_time_that_it_holds() -> None:
     }
     found = {
         (measure.name, measure.direction): (spread.count, spread.sum)
-        for measure, spread in zip(MEASURES, time_totals.spreads["eu"], strict=True)
+        for measure, spread in zip(MEASURES, time_totals.histograms["eu"], strict=True)
     }
     assert found["rtt", ""] == (600, pytest.approx(600 * 0.020))
     assert found["loss", "down"] == (600, 0.0)

@@ -13,7 +13,7 @@ import pytest
 
 from jmmc.core.model import SessionFilter
 from jmmc.maintenance.schedule import summarizer_of
-from jmmc.privacy.pseudonyms import Pseudonyms, as_jitsi_has_it
+from jmmc.privacy.pseudonyms import Pseudonyms, jitsi_room_name
 from jmmc.protocol.admission import Policy
 from jmmc.server.preflight import inspect
 from jmmc.settings import Settings
@@ -51,8 +51,8 @@ def test_what_is_asked_for_may_be_a_name_or_what_stands_for_it() -> None:
     for asked in (SessionFilter(_ROOM, UID.upper()), SessionFilter(conf, uid)):
         assert _BOTH.as_stored(asked) == SessionFilter(conf, uid)
     assert _BOTH.as_stored(SessionFilter()) == SessionFilter()
-    assert conf in _BOTH.texts(" R\u00e9union secrete ")
-    assert as_jitsi_has_it("R\u00e9union Secrete") == as_jitsi_has_it(_ROOM) == _ROOM
+    assert conf in _BOTH.search_texts(" R\u00e9union secrete ")
+    assert jitsi_room_name("R\u00e9union Secrete") == jitsi_room_name(_ROOM) == _ROOM
 
 
 async def test_no_name_is_stored_and_real_names_are_found(tmp_path: Path) -> None:
@@ -126,9 +126,9 @@ async def test_a_missing_key_is_warned_of(tmp_path: Path, key: str, verdict: str
 
 def test_what_is_searched_for_is_what_was_typed_and_what_stands_for_it() -> None:
     uids, confs = Pseudonyms("uid", _KEY), Pseudonyms("conf", _KEY)
-    assert uids.texts(" Room ") == ["Room"]
-    assert uids.texts(UID.upper()) == [UID.upper(), uids.browser_id(UID)]
-    assert confs.texts("Room") == ["Room", confs.room("room")]
-    assert confs.texts(UID) == [UID, confs.room(UID)]
-    assert _BOTH.texts("  ") == [""]
-    assert Pseudonyms().texts(UID) == [UID]
+    assert uids.search_texts(" Room ") == ["Room"]
+    assert uids.search_texts(UID.upper()) == [UID.upper(), uids.browser_id(UID)]
+    assert confs.search_texts("Room") == ["Room", confs.room("room")]
+    assert confs.search_texts(UID) == [UID, confs.room(UID)]
+    assert _BOTH.search_texts("  ") == [""]
+    assert Pseudonyms().search_texts(UID) == [UID]

@@ -195,7 +195,7 @@ async def test_what_a_browser_still_held_does_not_come_back(tmp_path: Path) -> N
     moment = [1000.0]
     store = open_store(f"sqlite:///{tmp_path}/calls.db")
     app = MetricsCollector(Settings.of(secret="x"), store=store)
-    app.collector._clock = lambda: moment[0]
+    app.collector._receiver._clock = lambda: moment[0]
     await call(app, "POST", "/push", body(wire_sample(0, {"pid": "old"})))
     moment[0] = 1010
     async for _ in forget(

@@ -223,7 +223,7 @@ class Queries:
     async def search(self, text: str, *, limit: int = 20) -> list[SearchHit]:
         """Conferences, participants and addresses that have `text` in them."""
         found: list[SearchHit] = []
-        for item in self._pseudonyms.texts(text):
+        for item in self._pseudonyms.search_texts(text):
             if item:
                 found += await self._reports.search(item, limit)
         return list(dict.fromkeys(found))[:limit]

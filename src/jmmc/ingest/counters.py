@@ -1,4 +1,4 @@
-"""Our own numbers: what became of the pushes."""
+"""Counters of one collector: what became of the pushes, and what the store failed in."""
 
 import re
 from collections import Counter
@@ -11,23 +11,23 @@ from jmmc.core.histogram import Histogram
 from jmmc.core.labels import Names
 
 Job = Literal["commit", "summaries", "retention", "packing"]
-"""What was done when the store failed."""
+"""What was being done when the store failed."""
 
 V1_SCRIPT = "ancestor"
 """The label of the script of dialect v1, which sends no version."""
 
 _COMMIT_SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 _BATCH_PUSHES = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000)
-_SCRIPTS = 10  # Versions that are told apart.
+_SCRIPTS = 10  # Versions with a label value of their own.
 _VERSION = re.compile(r"\d{1,4}(\.\w{1,8}){1,3}", re.ASCII)
 
 
 class Counters:
-    """Every push counts once: accepted, trimmed (accepted less some readings), or rejected.
+    """Counts every push once: accepted, trimmed (accepted without some readings), or rejected.
 
-    `commits` is how long (seconds) commits took, `batches` how many pushes each had;
-    `store_errors` what failed because of the store; `scripts` the first pushes of sessions by the
-    version of the script that sent them. Nothing in here ever gets less.
+    `commits` is a histogram of commit times (seconds), `batches` one of pushes per commit;
+    `store_errors` counts failures of the store by job; `scripts` the first pushes of sessions by
+    the version of the script that sent them. No counter ever falls.
     """
 
     def __init__(self) -> None:
@@ -51,17 +51,17 @@ class Counters:
         self.batches.add(pushes)
 
     def begin(self, script: str | None) -> None:
-        """Count the first push of a session, by what its browser says of the script's version."""
+        """Count the first push of a session, by the version that its script sent."""
         known = script == V1_SCRIPT or _VERSION.fullmatch(script or "")
         self._scripts[self._versions.of(script if script and known else "")] += 1
 
     def fail(self, job: Job, seconds: float = 0.0) -> None:
-        """Count what the store failed in, after so long."""
+        """Count a failure of the store in a job that took `seconds`."""
         self.store_errors[job] += 1
 
     @property
     def rejected(self) -> Mapping[Reason, int]:
-        """Refused pushes by reason; every reason is there, with 0 if need be."""
+        """Rejected pushes by reason; every reason is there, also with 0."""
         return MappingProxyType(self._rejected)
 
     @property

@@ -1,6 +1,7 @@
-"""Whose network an address is in, and in which country: from database files of the operator's.
+"""Looks up the provider and the country of an address in the operator's database files.
 
-Read are files in the MaxMind DB format, as MaxMind (GeoLite2, GeoIP2) and DB-IP (Lite) give out.
+The files are in the MaxMind DB format, as MaxMind (GeoLite2, GeoIP2) and DB-IP (Lite) publish it.
+This stands in `ingest` and not in `protocol`, which does no I/O.
 """
 
 import re
@@ -15,7 +16,7 @@ from jmmc.protocol.addresses import Address
 _log = logger(__name__)
 
 _LONGEST = 64  # Characters of a provider, as the protocol has it.
-_WANTED = {
+_EXPECTED = {
     "asn_database": (
         r"ASN|ISP",
         "one of autonomous systems, such as GeoLite2-ASN or DBIP-ASN-Lite",
@@ -28,7 +29,7 @@ _WANTED = {
 
 
 class Edition(NamedTuple):
-    """Which file a database is: the setting that names it, its own type, when it was built."""
+    """A database file: the setting that names it, its own type, and when it was built."""
 
     setting: str
     path: str
@@ -37,9 +38,9 @@ class Edition(NamedTuple):
 
 
 class NetworkNames:
-    """Names of networks, from files that stay open, mapped into memory.
+    """Providers and countries, from files that stay open and mapped into memory.
 
-    An empty path stands for no file. Raises `SettingsError` for a file that cannot be used.
+    An empty path means no file. Raises `SettingsError` for a file that cannot be used.
     """
 
     def __init__(self, *, asn_database: str = "", country_database: str = "") -> None:
@@ -51,7 +52,7 @@ class NetworkNames:
     @property
     def editions(self) -> list[Edition]:
         """The files in use."""
-        return [item.edition for item in (self._asn, self._country) if item is not None]
+        return [database.edition for database in (self._asn, self._country) if database is not None]
 
     def provider(self, address: Address) -> str | None:
         """Number and name of the autonomous system, as in `AS3215 Orange`; None when unknown."""
@@ -65,15 +66,15 @@ class NetworkNames:
     def country(self, address: Address) -> str | None:
         """The country by its two letters (ISO 3166-1); None when unknown."""
         record = self._country.record(address) if self._country else {}
-        place = record.get("country")
-        code = place.get("iso_code") if isinstance(place, dict) else None
-        # DB-IP writes ZZ for addresses that are nowhere.
+        country = record.get("country")
+        code = country.get("iso_code") if isinstance(country, dict) else None
+        # DB-IP writes ZZ for addresses without a country.
         known = isinstance(code, str) and re.fullmatch("[A-Z]{2}", code) and code != "ZZ"
         return code if known else None
 
 
 class _Database:
-    """One file. Damage that only shows later ends its use, not that of the collector."""
+    """One file. Damage that shows later ends the use of the file, not the collector."""
 
     def __init__(self, setting: str, path: str) -> None:
         try:
@@ -82,10 +83,10 @@ class _Database:
             hint = "pip install 'jitsi-meet-metrics-collector[geo]'"
             raise SettingsError(f"{setting} needs maxminddb: {hint}") from error
         self._damage: tuple[type[Exception], ...] = (maxminddb.InvalidDatabaseError, ValueError)
-        pattern, expected_kinds = _WANTED[setting]
+        pattern, expected_kinds = _EXPECTED[setting]
         given = f"{setting} = {path!r}"
         try:
-            with Path(path).open("rb"):  # So that the reason is told in the system's own words.
+            with Path(path).open("rb"):  # For the operating system's own error text.
                 pass
             self._reader: Any = maxminddb.open_database(path)
             about = self._reader.metadata()
@@ -100,13 +101,13 @@ class _Database:
         self._versions = (4, 6) if about.ip_version == 6 else (4,)
 
     def record(self, address: Address) -> dict[str, Any]:
-        """What the file says of an address; nothing when it does not know it."""
+        """The record of an address; empty when the file does not have it."""
         if self._reader is None or address.version not in self._versions:
             return {}
         try:
             found = self._reader.get(address)
         except self._damage as error:
-            _log.error("network_names_lost", setting=self.edition.setting, why=error)
+            _log.error("geo_database_unreadable", setting=self.edition.setting, why=error)
             self._reader = None
             return {}
         return found if isinstance(found, dict) else {}

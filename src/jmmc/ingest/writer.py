@@ -1,9 +1,9 @@
-"""The one writer: pushes that wait together are committed together.
+"""Group commit: pushes that wait at the same time are committed in one transaction.
 
-A disk confirms a few hundred writes a second, each of any size. So whatever arrives while one
-batch is being committed forms the next batch, and each push is answered after its own commit.
-A small batch waits some milliseconds for company: a browser does not notice, and the disk has a
-third of the work.
+A disk confirms a few hundred writes a second, of any size. Whatever arrives while one batch is
+being committed forms the next batch, and each push is answered after its own commit. A small
+batch waits some milliseconds for more pushes: browsers do not notice, and the disk has a third of
+the work.
 """
 
 import asyncio
@@ -20,8 +20,8 @@ from jmmc.stores import Store
 _log = logger(__name__)
 
 _BATCH = 1000  # Pushes; keeps one commit under 50 ms, and so the answer to /readyz prompt.
-_COMPANY = 40  # Pushes that are worth a commit of their own.
-_LINGER = 0.003  # Seconds that fewer wait for others to join them.
+_FULL_ENOUGH = 40  # Pushes that are committed without waiting for more.
+_LINGER = 0.003  # Seconds that fewer pushes wait for more.
 _RETRY_AFTER = 5  # Seconds
 _PATIENCE = 5.0  # Seconds. A browser gives up after 15, and then sends again what is stored by now.
 
@@ -29,9 +29,8 @@ _PATIENCE = 5.0  # Seconds. A browser gives up after 15, and then sends again wh
 class Writer:
     """Commits pushes to a store in batches. Lives in one event loop.
 
-    `limit` is the number of pushes that may wait; the next one is refused at once, and so is one
-    that would have to wait longer than `patience` seconds. `counters` hears of what is committed,
-    and of what fails.
+    At most `limit` pushes may wait; the next one is refused at once, and so is one that would have
+    to wait longer than `patience` seconds. `counters` counts commits and failures.
     """
 
     def __init__(
@@ -43,10 +42,10 @@ class Writer:
         self._patience = patience
         self._waiting: deque[tuple[Push, asyncio.Future[Receipt | Refusal]]] = deque()
         self._arrived = asyncio.Event()
-        self._enough = asyncio.Event()  # Has arrived, or has waited for long enough.
+        self._enough = asyncio.Event()  # Enough pushes wait, or they have waited long enough.
         self._closing = False
         self._began: float | None = None  # When the batch under way was handed to the store.
-        self._took = 0.0  # Seconds that the last one took, whatever came of it.
+        self._took = 0.0  # Seconds that the last batch took, committed or not.
         self._loop = asyncio.get_running_loop()
         self._task = asyncio.create_task(self._run(), name="jmmc-writer")
 
@@ -61,7 +60,7 @@ class Writer:
         return not self._loop.is_closed() and not self._task.done()
 
     def commit(self, push: Push) -> "asyncio.Future[Receipt | Refusal]":
-        """A future that is done when `push` is on stable storage, or refused by the store.
+        """Return a future that is done when `push` is on stable storage, or refused by the store.
 
         Raises `Rejected` with `busy` when too many are waiting or the writer is closing; the
         future may raise it with `store_down`. In both cases the push was not stored.
@@ -75,19 +74,19 @@ class Writer:
         answer: asyncio.Future[Receipt | Refusal] = self._loop.create_future()
         self._waiting.append((push, answer))
         self._arrived.set()
-        if len(self._waiting) >= _COMPANY:
+        if len(self._waiting) >= _FULL_ENOUGH:
             self._enough.set()
         return answer
 
     async def close(self) -> None:
-        """Refuse what comes, commit what waits, and return when that is answered."""
+        """Refuse new pushes, commit those that wait, and return when they are answered."""
         self._closing = True
         self._arrived.set()
         self._enough.set()
         await self._task
 
     def _expected_wait(self, began: float) -> float:
-        """Seconds until a push that comes now would be handed to the store, by what is known."""
+        """Estimate the seconds until a push that comes now would be handed to the store."""
         batches = len(self._waiting) // _BATCH + 1
         return max(self._loop.time() - began, self._took * batches)
 
@@ -103,12 +102,12 @@ class Writer:
                 size = min(len(self._waiting), _BATCH)
                 await self._commit_batch([self._waiting.popleft() for _ in range(size)])
         finally:
-            self._fail(self._waiting)  # However this ends, nobody waits for ever.
+            self._fail(self._waiting)  # However this ends, no request waits for ever.
             self._waiting.clear()
 
     async def _linger(self) -> None:
-        """Return when enough are waiting for a commit, or have waited for others long enough."""
-        if len(self._waiting) >= _COMPANY or self._closing:
+        """Return when enough pushes wait for a commit, or the first has waited long enough."""
+        if len(self._waiting) >= _FULL_ENOUGH or self._closing:
             return
         self._enough.clear()
         timer = self._loop.call_later(_LINGER, self._enough.set)

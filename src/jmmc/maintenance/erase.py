@@ -1,8 +1,9 @@
-"""Erasing a person or a conference: from every place, for good, and without coming back.
+"""Erases a participant or a room everywhere, for good.
 
-First a receipt is kept: collectors read it every two seconds and refuse what is older than it.
-Then sessions are deleted, then what was made of them. What was on its way meanwhile is deleted in
-a further pass, until one finds nothing. Whatever is broken off is finished by doing it again.
+First a receipt is stored: collectors read the receipts every two seconds and drop samples older
+than them. Then sessions are deleted, then their summaries and names. What was in flight meanwhile
+is deleted in a further pass, until a pass finds nothing. An interrupted erasure is finished by
+doing it again.
 """
 
 import asyncio
@@ -19,7 +20,7 @@ from jmmc.stores import Store
 from jmmc.stores.erasure_receipts import erasure_key, erasures, put_erasure
 
 SETTLE = 5.0
-"""Seconds between two passes: collectors learn of an erasure within two, a batch takes one."""
+"""Seconds between two passes: collectors read a receipt within two, a batch takes one."""
 
 _SUMMARIES = 200  # At a time
 
@@ -32,20 +33,20 @@ async def forget(
     clock: Callable[[], float],
     settle: float = SETTLE,
 ) -> AsyncIterator[Erasure]:
-    """Erase everything about `subject` up to now; tells how far it is, and ends with the receipt.
+    """Erase everything about `subject` up to now; yield its progress, last the finished receipt.
 
-    An erasure of the same subject that was broken off is gone on with. Raises `StoreError`.
+    Continues an interrupted erasure of the same subject. Raises `StoreError`.
     """
     reports = store.reports
     digest = digest_of(subject, await erasure_key(reports))
-    begun = [
+    unfinished = [
         erasure
         for erasure in await erasures(reports)
         if erasure.subject == digest and erasure.finished is None
     ]
     until = int(clock())
-    if begun:
-        receipt = replace(begun[0], until=until)
+    if unfinished:
+        receipt = replace(unfinished[0], until=until)
     else:
         receipt = Erasure(secrets.token_hex(8), subject.kind, digest, until)
     await put_erasure(reports, receipt)
@@ -60,7 +61,7 @@ async def forget(
             break
         first = False
         await asyncio.sleep(settle)
-    # Once more: sums of these hours may have been under way while their summaries were deleted.
+    # Once more: rollups of these hours may have been made while their summaries were deleted.
     await summarizer.note(hours)
     receipt = replace(receipt, hours=receipt.hours + await summarizer.roll_up())
     await store.scrub()
@@ -73,25 +74,25 @@ async def _pass(
     store: Store, subject: Subject, receipt: Erasure, summarizer: Summarizer, hours: set[int]
 ) -> AsyncIterator[Erasure]:
     reports = store.reports
-    wanted = selection(subject, receipt.until + 1)
-    while any(gone := await store.erase(wanted)):
+    sessions = selection(subject, receipt.until + 1)
+    while any(erased := await store.erase(sessions)):
         receipt = replace(
             receipt,
-            sessions=receipt.sessions + gone.sessions,
-            samples=receipt.samples + gone.samples,
+            sessions=receipt.sessions + erased.sessions,
+            samples=receipt.samples + erased.samples,
         )
         await put_erasure(reports, receipt)
         yield receipt
     summary_filter = SummaryFilter(
-        until=wanted.until, room=wanted.room, browser_id=wanted.browser_id
+        until=sessions.until, room=sessions.room, browser_id=sessions.browser_id
     )
-    while found := await reports.summaries(summary_filter, limit=_SUMMARIES):
-        touched = {hour for row in found for hour in hours_of(row)}
+    while summaries := await reports.summaries(summary_filter, limit=_SUMMARIES):
+        touched = {hour for summary in summaries for hour in hours_of(summary)}
         await summarizer.note(touched)
         hours |= touched
-        names = await reports.erase(found)
+        names = await reports.erase(summaries)
         receipt = replace(
-            receipt, summaries=receipt.summaries + len(found), names=receipt.names + names
+            receipt, summaries=receipt.summaries + len(summaries), names=receipt.names + names
         )
         await put_erasure(reports, receipt)
         yield receipt

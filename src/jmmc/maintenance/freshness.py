@@ -1,34 +1,34 @@
-"""How soon the summary of a session that goes on is made anew: its figures change with its length.
+"""When the summary of a running session is due again.
 
-A summary is made of all samples. So it is due when the session has grown by a twentieth: then a
-long session costs little more than a short one, and all of them together not the square.
+A summary is made of all samples of its session. It is due when the session has grown by a
+twentieth, so that the cost of a long session does not grow with the square of its length.
 """
 
 from collections.abc import Iterable
 
 PATIENCE = 90.0
-"""Seconds after which it is due in any case: with the push, the live view is two minutes old."""
+"""Seconds after which it is due in any case: the live view is at most two minutes old then."""
 
-_GROWTH = 20
+_GROWTH = 20  # A session is due when it has grown by its length divided by this.
 
 
 class Freshness:
-    """When the summaries of the sessions that run are due; times are Unix seconds."""
+    """Knows when the summaries of running sessions are due. Times are Unix seconds."""
 
     def __init__(self) -> None:
         self._due: dict[str, float] = {}
 
-    def made(self, session: str, *, length: float, running: bool, now: float) -> None:
-        """A summary has been made, of a session that is `length` seconds long by now."""
+    def summarized(self, session: str, *, length: float, running: bool, now: float) -> None:
+        """Note that a session of `length` seconds was summarized at `now`."""
         if running:
             self._due[session] = now + min(PATIENCE, length / _GROWTH)
         else:
             self._due.pop(session, None)
 
     def due(self, sessions: Iterable[str], now: float) -> list[str]:
-        """Those of the sessions that are due, the one first that waits for longest."""
-        # A clock that was set back makes nobody wait for it.
-        waiting = (
+        """Return the sessions that are due, the longest overdue first."""
+        # A due time further ahead than PATIENCE comes from a clock that was set back.
+        due = [
             session for session in sessions if not 0 < self._due.get(session, 0.0) - now <= PATIENCE
-        )
-        return sorted(waiting, key=lambda value: self._due.get(value, 0.0))
+        ]
+        return sorted(due, key=lambda session: self._due.get(session, 0.0))

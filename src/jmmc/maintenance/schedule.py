@@ -1,4 +1,4 @@
-"""What a collector does beside collecting, now and then."""
+"""The background tasks of a collector: summaries, retention, archiving, erasure receipts."""
 
 import asyncio
 import secrets
@@ -7,8 +7,8 @@ from collections.abc import Awaitable, Callable
 from jmmc.core.errors import StoreError
 from jmmc.core.logging import logger
 from jmmc.core.tasks import heed_cancellation, stop
-from jmmc.ingest.counters import Counters
-from jmmc.maintenance.summarizer import Summarizer, keep_up
+from jmmc.ingest.counters import Counters, Job
+from jmmc.maintenance.summarizer import Summarizer, keep_summarizing
 from jmmc.maintenance.time_totals import TimeTotals
 from jmmc.quality.thresholds import preset
 from jmmc.quality.timeline import SIGNS_OF_LIFE
@@ -18,18 +18,18 @@ from jmmc.stores import Store
 _log = logger(__name__)
 
 _DAY = 86_400
-_PERIOD = 3600.0  # Seconds between two looks for what is too old.
-_BREATH = 0.2  # Seconds between two pieces of such work, in which pushes are stored.
-_SETTLED = 25 * 3600  # Seconds. Browsers send again what is up to a day old.
-_LEARNING = 2.0  # Seconds between two looks for what was erased.
-_REFRESH = 5.0  # Seconds between two looks for what is new.
+_PERIOD = 3600.0  # Seconds between two runs of an hourly task.
+_BREAK = 0.2  # Seconds between two pieces of such a task, in which pushes are stored.
+_ARCHIVE_AFTER = 25 * 3600  # Seconds. Browsers send again what is up to a day old.
+_ERASURES_PERIOD = 2.0  # Seconds between two readings of the erasure receipts.
+_SUMMARIES_PERIOD = 5.0  # Seconds between two looks for sessions with new samples.
 
 
 class Maintenance:
-    """Keeps summaries up to date, deletes and packs what is old, looks for what may not come back.
+    """Runs the background tasks of one collector from its creation until `close`.
 
-    `counters` counts failures, `time_totals` the time that has passed in calls. `learn` is called
-    every two seconds.
+    `counters` counts failures, `time_totals` the time that has passed in calls; `read_erasures`
+    is called every two seconds. `clock` gives Unix seconds.
     """
 
     def __init__(
@@ -39,77 +39,75 @@ class Maintenance:
         clock: Callable[[], float],
         counters: Counters,
         time_totals: TimeTotals,
-        learn: Callable[[], Awaitable[None]],
+        read_erasures: Callable[[], Awaitable[None]],
     ) -> None:
         self._store = store
         self._counters = counters
-        self._learn = learn
+        self._read_erasures = read_erasures
         self._retention_days = settings.retention_days
         self._summary_retention_days = settings.summary_retention_days
         self._clock = clock
         summarizer = summarizer_of(store, settings, clock, time_totals)
+        summaries = keep_summarizing(summarizer, counters, pause=_SUMMARIES_PERIOD)
         self._tasks = [
-            asyncio.create_task(self._delete_what_is_old(), name="jmmc-retention"),
-            asyncio.create_task(self._pack_what_is_quiet(), name="jmmc-packing"),
-            asyncio.create_task(
-                keep_up(summarizer, counters, pause=_REFRESH), name="jmmc-summaries"
-            ),
-            asyncio.create_task(self._keep_learning(), name="jmmc-erasures"),
+            asyncio.create_task(self._hourly("retention", self._delete_old), name="jmmc-retention"),
+            asyncio.create_task(self._hourly("packing", self._archive_quiet), name="jmmc-packing"),
+            asyncio.create_task(summaries, name="jmmc-summaries"),
+            asyncio.create_task(self._keep_reading_erasures(), name="jmmc-erasures"),
         ]
 
     async def close(self) -> None:
-        """Stop at once: a chore that is broken off is done again."""
+        """Stop at once: a task that is interrupted is done again after the next start."""
         await stop(*self._tasks)
 
-    async def _delete_what_is_old(self) -> None:
-        while self._retention_days or self._summary_retention_days:
+    async def _hourly(self, job: Job, work: Callable[[], Awaitable[None]]) -> None:
+        """Do `work` once an hour; a failure of the store is logged and counted as `job`."""
+        while True:
             try:
-                now = int(self._clock())
-                if days := self._retention_days:
-                    before = now - days * _DAY
-                    if count := await _all(self._store.prune, before):
-                        _log.info("old_deleted", what="sessions", count=count, before=before)
-                if days := self._summary_retention_days:
-                    # Whole days: sums are deleted together with all that they were made of.
-                    before = now - days * _DAY
-                    before -= before % _DAY
-                    if count := await _all(self._store.reports.prune, before):
-                        _log.info("old_deleted", what="summaries", count=count, before=before)
+                await work()
             except StoreError as error:
-                self._counters.fail("retention")
-                _log.warning("retention_failed", why=error)
+                self._counters.fail(job)
+                _log.warning("maintenance_failed", job=job, why=error)
             heed_cancellation()
             await asyncio.sleep(_PERIOD)
 
-    async def _pack_what_is_quiet(self) -> None:
+    async def _delete_old(self) -> None:
+        """Delete samples, and summaries, that are older than their retention."""
+        now = int(self._clock())
+        if days := self._retention_days:
+            before = now - days * _DAY
+            if count := await _repeat(self._store.prune, before):
+                _log.info("old_deleted", what="sessions", count=count, before=before)
+        if days := self._summary_retention_days:
+            # Whole days: rollups are deleted together with all that they were made of.
+            before = now - days * _DAY
+            before -= before % _DAY
+            if count := await _repeat(self._store.reports.prune, before):
+                _log.info("old_deleted", what="summaries", count=count, before=before)
+
+    async def _archive_quiet(self) -> None:
+        """Pack sessions to which hardly any sample comes any more."""
+        before = int(self._clock()) - _ARCHIVE_AFTER
+        if count := await _repeat(self._store.pack, before):
+            _log.info("sessions_archived", count=count, before=before)
+
+    async def _keep_reading_erasures(self) -> None:
         while True:
             try:
-                before = int(self._clock()) - _SETTLED
-                if count := await _all(self._store.pack, before):
-                    _log.info("quiet_packed", what="sessions", count=count, before=before)
+                await self._read_erasures()
             except StoreError as error:
-                self._counters.fail("packing")
-                _log.warning("packing_failed", why=error)
+                _log.debug("erasures_unreadable", why=error)
             heed_cancellation()
-            await asyncio.sleep(_PERIOD)
-
-    async def _keep_learning(self) -> None:
-        while True:
-            try:
-                await self._learn()
-            except StoreError as error:
-                _log.debug("erasures_unknown", why=error)
-            heed_cancellation()
-            await asyncio.sleep(_LEARNING)
+            await asyncio.sleep(_ERASURES_PERIOD)
 
 
-async def _all(work: Callable[[int], Awaitable[int]], before: int) -> int:
-    """Do with everything older what `work` does with a little at a time; with how many."""
+async def _repeat(work: Callable[[int], Awaitable[int]], before: int) -> int:
+    """Call `work` (which does a little at a time) until nothing older is left; return the total."""
     total = 0
     while done := await work(before):
         total += done
         heed_cancellation()
-        await asyncio.sleep(_BREATH)
+        await asyncio.sleep(_BREAK)
     return total
 
 
@@ -124,7 +122,7 @@ def summarizer_of(
     clock: Callable[[], float],
     time_totals: TimeTotals | None = None,
 ) -> Summarizer:
-    """A summarizer of this process, as the settings want it, which keeps `time_totals`."""
+    """A summarizer of this process, by the settings; it keeps `time_totals` up to date."""
     return Summarizer(
         store,
         preset=preset(settings.quality_preset),

@@ -1,9 +1,9 @@
-"""What monitoring may see of the calls: time that has passed, by grade, and who is there.
+"""Counters of call time for monitoring: seconds by grade, and who is in a call now.
 
-Whoever keeps the summaries tells us each time that a session has got longer. Counted is the time
-from the last sample of the summary before to the last sample of the new one: between two samples
-all is known that ever will be, and the summary that was stored before says, also to another
-process and after a restart, how far was counted. So a second counts once, and no sum gets less.
+The summarizer calls `TimeTotals.count` each time that a session has a new summary. Counted is the
+time from the last sample of the summary before to the last sample of the new one. The stored
+summary thus says, also to another process and after a restart, up to where time was counted: each
+second counts once, and no counter ever falls.
 """
 
 from collections import Counter
@@ -19,13 +19,13 @@ from jmmc.quality.timeline import State, Timeline
 
 Direction = Literal["up", "down", ""]
 
-_LATE = 600.0  # Seconds: what was that long ago belongs into no rate of now.
+_LATE = 600.0  # Seconds: older time would falsify a rate of today.
 _REGIONS, _BROWSERS, _TRANSPORTS = 20, 10, 6  # Values of a label; the rest is `other`.
-_PLACES = 200  # Combinations of them: 4,000 series, 25 ms of a scrape.
+_COMBINATIONS = 200  # Of label values: 4,000 series, 25 ms of a scrape.
 
 
 class Labels(NamedTuple):
-    """Where a call is made, in bounded words."""
+    """The labels of a session, each with few values."""
 
     region: str
     browser: str
@@ -33,7 +33,7 @@ class Labels(NamedTuple):
 
 
 class Measure(NamedTuple):
-    """A reading whose spread over time is kept, in base units."""
+    """A reading of which a histogram over time is kept, in base units."""
 
     name: str
     direction: Direction
@@ -50,7 +50,7 @@ def _scaled(path: str, factor: float) -> Callable[[State], float | None]:
 
 
 def _bitrate(link: str) -> Callable[[State], float | None]:
-    """Audio and video together; a browser that sends no video says nothing of its rate."""
+    """Audio and video together; a browser that sends no video reports no video bitrate."""
     audio, video = _scaled(f"{link}.ab", 1000.0), _scaled(f"{link}.vb", 1000.0)
 
     def value(state: State) -> float | None:
@@ -76,113 +76,114 @@ MEASURES: tuple[Measure, ...] = (
 
 
 class LiveCounts(NamedTuple):
-    """Participants by place and grade at present, and the meetings that they are in."""
+    """Live participants by labels and grade, and the meetings that they are in."""
 
     participants: dict[tuple[Labels, Grade], int]
     meetings: int
 
 
-class _Present(NamedTuple):
+class _LiveParticipant(NamedTuple):
     room: str
     last: int
-    place: Labels
+    labels: Labels
     grade: Grade
 
 
 class TimeTotals:
-    """Sums of the calls that this process has kept the summaries of.
+    """Counters of the calls whose summaries this process makes.
 
-    `regions` always have their name in the labels; `lifetime` (seconds) is how long a session
-    lives on after a sample. `leads` tells whether it is this process that keeps the summaries:
-    all others know nothing of who is there. `seconds` is by place and grade, `spreads` by region
-    and in the order of `MEASURES`, both in person-seconds; `late` is person-seconds that became
-    known too late to be counted as of now.
+    `regions` always keep their own label value. `lifetime` (seconds) is how long a session lives
+    on after a sample. `leads`: this process makes the summaries; other processes do not know who
+    is in a call. `seconds` has person-seconds by labels and grade, `histograms` person-seconds by
+    region in the order of `MEASURES`. `late` counts person-seconds that became known too late.
     """
 
     def __init__(self, regions: Sequence[str] = (), *, lifetime: float) -> None:
         self.leads = False
         self.late = 0
         self.seconds: dict[Labels, dict[Grade, int]] = {}
-        self.spreads: dict[str, tuple[Histogram, ...]] = {}
+        self.histograms: dict[str, tuple[Histogram, ...]] = {}
         self._as_of = 0.0
         self._lifetime = lifetime
-        self._present: dict[str, _Present] = {}
+        self._live: dict[str, _LiveParticipant] = {}
         self._regions = Names(_REGIONS, regions)
         self._browsers = Names(_BROWSERS)
         self._transports = Names(_TRANSPORTS)
-        self._open(Labels(UNKNOWN, UNKNOWN, UNKNOWN))
+        self._start_at_zero(Labels(UNKNOWN, UNKNOWN, UNKNOWN))
 
     def lead(self, running: Iterable[Summary]) -> None:
-        """From now on this process keeps the summaries; these sessions run."""
+        """Note that this process makes the summaries now; `running` are the live sessions."""
         self.leads = True
-        self._present.clear()
-        for item in running:
-            self._see(item, self._labels_of(item))
+        self._live.clear()
+        for summary in running:
+            self._note_live(summary, self._labels_of(summary))
 
     def leave(self) -> None:
-        """Another process keeps the summaries now."""
+        """Note that another process makes the summaries now."""
         self.leads = False
-        self._present.clear()
+        self._live.clear()
 
     def catch_up(self, now: float) -> None:
-        """All that was stored until now has been counted."""
+        """Note that all that was stored until `now` has been counted."""
         self._as_of = now
 
     def count(self, before: Summary | None, after: Summary, timeline: Timeline, now: float) -> None:
-        """A session has a new summary, made of `timeline`; `before` is the one that it had."""
-        place = self._labels_of(after)
-        self._see(after, place)
+        """Count what a new summary `after`, made of `timeline`, adds to the one `before` it."""
+        labels = self._labels_of(after)
+        self._note_live(after, labels)
         since = after.began if before is None else before.last
         recent = max(since, min(int(now - max(_LATE, 2 * self._lifetime)), after.last))
         self.late += max(0, recent - since)
-        for stretch, passed in _backwards(after.grade_spans, recent, after.last):
-            self.seconds[place][stretch.grade] += passed
+        for grade_span, passed in _backwards(after.grade_spans, recent, after.last):
+            self.seconds[labels][grade_span.grade] += passed
         for span, passed in _backwards(timeline.spans, recent, after.last):
             if span.state is not None:
-                for measure, spread in zip(MEASURES, self.spreads[place.region], strict=True):
+                for measure, histogram in zip(
+                    MEASURES, self.histograms[labels.region], strict=True
+                ):
                     value = measure.value(span.state)
                     if value is not None:
-                        spread.add(value, passed)
+                        histogram.add(value, passed)
 
     def live_counts(self, now: float) -> LiveCounts | None:
-        """Who is there; None when that is not known here, or has not been looked at of late."""
+        """Who is in a call; None when this process does not know, or not recently enough."""
         if not self.leads or now - self._as_of > self._lifetime:
             return None
         alive = self._lifetime + PATIENCE
-        over = [key for key, session in self._present.items() if now - session.last > alive]
-        for key in over:  # Sessions that nobody has ended in time.
-            del self._present[key]
-        there = self._present.values()
-        found = {(place, grade): 0 for place in self.seconds for grade in Grade}
-        found.update(Counter((item.place, item.grade) for item in there))
-        return LiveCounts(found, len({summary.room for summary in there}))
+        ended = [key for key, session in self._live.items() if now - session.last > alive]
+        for key in ended:  # Sessions whose end was never stored.
+            del self._live[key]
+        live = self._live.values()
+        found = {(labels, grade): 0 for labels in self.seconds for grade in Grade}
+        found.update(Counter((person.labels, person.grade) for person in live))
+        return LiveCounts(found, len({person.room for person in live}))
 
-    def _open(self, place: Labels) -> None:
-        """Nothing counts from zero that was not seen at zero: a rate would miss its beginning."""
-        if place not in self.seconds:
-            self.seconds[place] = dict.fromkeys(Grade, 0)
-            if place.region not in self.spreads:
-                self.spreads[place.region] = tuple(
+    def _start_at_zero(self, labels: Labels) -> None:
+        """Make counters start at zero, visibly: a rate would miss the first seconds otherwise."""
+        if labels not in self.seconds:
+            self.seconds[labels] = dict.fromkeys(Grade, 0)
+            if labels.region not in self.histograms:
+                self.histograms[labels.region] = tuple(
                     Histogram(measure.bounds) for measure in MEASURES
                 )
 
     def _labels_of(self, summary: Summary) -> Labels:
-        place = Labels(
+        labels = Labels(
             self._regions.of(summary.region),
             self._browsers.of(family(summary.browser)),
             self._transports.of(summary.transport),
         )
-        if place not in self.seconds and len(self.seconds) >= _PLACES:
-            place = Labels(place.region, OTHER, OTHER)
-        self._open(place)
-        return place
+        if labels not in self.seconds and len(self.seconds) >= _COMBINATIONS:
+            labels = Labels(labels.region, OTHER, OTHER)
+        self._start_at_zero(labels)
+        return labels
 
-    def _see(self, summary: Summary, place: Labels) -> None:
+    def _note_live(self, summary: Summary, labels: Labels) -> None:
         if summary.running:
-            present = _Present(summary.room, summary.last, place, summary.at_present)
-            self._present[summary.session] = present
+            participant = _LiveParticipant(summary.room, summary.last, labels, summary.at_present)
+            self._live[summary.session] = participant
         else:
-            self._present.pop(summary.session, None)
+            self._live.pop(summary.session, None)
 
 
 class _Piece(Protocol):
@@ -196,7 +197,7 @@ _P = TypeVar("_P", bound=_Piece)
 
 
 def _backwards(pieces: Sequence[_P], since: int, until: int) -> Iterator[tuple[_P, int]]:
-    """Pieces of a time line with their seconds in a window, from its end: a call may be long."""
+    """Yield pieces with their seconds in a window, latest first: a call may be long."""
     for piece in reversed(pieces):
         if piece.end <= since:
             return

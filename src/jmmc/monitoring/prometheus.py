@@ -129,7 +129,7 @@ class Exposition(Exposed):
         for name, measured in _SPREADS.items():
             found[name] = [
                 ((region, measure.direction) if measure.direction else (region,), spread)
-                for region, spreads in time_totals.spreads.items()
+                for region, spreads in time_totals.histograms.items()
                 for measure, spread in zip(MEASURES, spreads, strict=True)
                 if measure.name == measured
             ]

@@ -1,6 +1,7 @@
-"""Names that stand for others: the same person stays the same person, and nobody reads who it is.
+"""Pseudonyms: keyed digests in place of browser ids and room names.
 
-Pseudonyms can be told from names by their form, so that what is asked for may be either.
+The same person keeps the same pseudonym. Pseudonyms differ from real names by their form, so that
+a query may give either.
 """
 
 import base64
@@ -16,19 +17,23 @@ from msgspec.structs import replace
 from jmmc.core.model import SessionFilter
 from jmmc.quality.summary import SummaryFilter
 
-Which = Literal["none", "uid", "conf", "both"]
-_Asked = TypeVar("_Asked", SummaryFilter, SessionFilter)
+PseudonymizedFields = Literal["none", "uid", "conf", "both"]
+_Filter = TypeVar("_Filter", SummaryFilter, SessionFilter)
 
-_CONF = re.compile(r"p-[a-z2-7]{16}")
-_UID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-8[0-9a-f]{3}-8[0-9a-f]{3}-[0-9a-f]{12}")
+_ROOM_PSEUDONYM = re.compile(r"p-[a-z2-7]{16}")
+_BROWSER_PSEUDONYM = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-8[0-9a-f]{3}-8[0-9a-f]{3}-[0-9a-f]{12}")
 
-_ANY_UID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+_UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 
 class Pseudonyms:
-    """What is stored in place of a `browser_id` and a `room`: keyed digests (HMAC-SHA-256)."""
+    """Makes what is stored in place of a browser id and a room: digests by HMAC-SHA-256.
 
-    def __init__(self, which: Which = "none", key: str = "") -> None:
+    `which` says what gets a pseudonym, in the words of the setting. The methods `browser_id` and
+    `room` return a stored form; what needs none comes back as it is.
+    """
+
+    def __init__(self, which: PseudonymizedFields = "none", key: str = "") -> None:
         self._key = key.encode()
         self._browser_ids = which in ("uid", "both")
         self._rooms = which in ("conf", "both")
@@ -36,45 +41,47 @@ class Pseudonyms:
         self.room = lru_cache(maxsize=65_536)(self._room)
 
     def _browser_id(self, browser_id: str) -> str:
-        """The stored form of a browser's id: a UUID of version 8, "for experiments"."""
+        """The stored form of a browser id: a UUID of version 8 (RFC 9562, vendor-specific)."""
         if not self._browser_ids:
             return browser_id
         digits = self._digest("uid", browser_id).hex()[:32]
         return str(UUID(f"{digits[:12]}8{digits[13:16]}8{digits[17:]}"))
 
     def _room(self, room: str) -> str:
-        """The stored form of a conference's name, of 80 bits."""
+        """The stored form of a room's name, of 80 bits."""
         if not self._rooms:
             return room
         token = base64.b32encode(self._digest("conf", room)[:10]).decode()
         return f"p-{token.lower()}"
 
     def stored_browser_id(self, browser_id: str) -> str:
-        """The stored form of what somebody asks for: a real id, or a stored one."""
+        """The stored form of a browser id that a query gives: a real id, or a pseudonym."""
         browser_id = browser_id.lower()
-        return browser_id if _UID.fullmatch(browser_id) else self.browser_id(browser_id)
-
-    def stored_room(self, room: str) -> str:
-        """The stored form of what somebody asks for: a real name, or a stored one."""
-        return room if _CONF.fullmatch(room) else self.room(room)
-
-    def as_stored(self, asked: _Asked) -> _Asked:
-        """A filter, with its uid and conf as they are stored."""
-        return replace(
-            asked,
-            browser_id=None
-            if asked.browser_id is None
-            else self.stored_browser_id(asked.browser_id),
-            room=None if asked.room is None else self.stored_room(asked.room),
+        return (
+            browser_id if _BROWSER_PSEUDONYM.fullmatch(browser_id) else self.browser_id(browser_id)
         )
 
-    def texts(self, text: str) -> list[str]:
-        """What to search for when somebody types `text`: itself, and what stands for it."""
+    def stored_room(self, room: str) -> str:
+        """The stored form of a room that a query gives: a real name, or a pseudonym."""
+        return room if _ROOM_PSEUDONYM.fullmatch(room) else self.room(room)
+
+    def as_stored(self, selection: _Filter) -> _Filter:
+        """The same filter, with its browser id and room in their stored form."""
+        return replace(
+            selection,
+            browser_id=None
+            if selection.browser_id is None
+            else self.stored_browser_id(selection.browser_id),
+            room=None if selection.room is None else self.stored_room(selection.room),
+        )
+
+    def search_texts(self, text: str) -> list[str]:
+        """What to search for when a reader types `text`: the text itself, and its pseudonyms."""
         text = text.strip()
         found = [text]
         if text and self._rooms:
-            found.append(self.stored_room(as_jitsi_has_it(text)))
-        if self._browser_ids and _ANY_UID.fullmatch(text.lower()):
+            found.append(self.stored_room(jitsi_room_name(text)))
+        if self._browser_ids and _UUID.fullmatch(text.lower()):
             found.append(self.stored_browser_id(text))
         return list(dict.fromkeys(found))
 
@@ -82,7 +89,7 @@ class Pseudonyms:
         return hmac.digest(self._key, f"{kind} {name}".encode(), "sha256")
 
 
-def as_jitsi_has_it(name: str) -> str:
-    """A conference's name as people type it, in lower case and percent-encoded."""
+def jitsi_room_name(name: str) -> str:
+    """A room's name, as people type it, in Jitsi's form: lower case and percent-encoded."""
     encoded = quote(name.strip().lower(), safe="~()*!.'-_%")
-    return re.sub("%[0-9A-F]{2}", lambda value: value[0].lower(), encoded)
+    return re.sub("%[0-9A-F]{2}", lambda escape: escape[0].lower(), encoded)

@@ -1,4 +1,4 @@
-"""What was erased and may not come back: receipts without names, and pushes trimmed by them."""
+"""Erasure receipts, which have digests in place of names, and the filter that they make."""
 
 import hmac
 from collections.abc import Iterable
@@ -21,17 +21,17 @@ class SubjectKind(Enum):
 
 
 class Subject(NamedTuple):
-    """Whom or what an erasure is about, by the name that is stored."""
+    """What an erasure is about: a participant or a room, by its stored name."""
 
     kind: SubjectKind
     name: str
 
 
 class Erasure(Struct, frozen=True):
-    """The receipt of one erasure: what, when and how much; of whom only a keyed digest.
+    """The receipt of one erasure: what, when and how much. `subject` is a keyed digest.
 
-    Everything up to `until` (Unix seconds) is gone. `finished` is None while it is under way, and
-    stays so when it was broken off. `hours` counts the hours whose sums were made anew.
+    Everything up to `until` (Unix seconds) is gone. `finished` is None while the erasure runs, and
+    stays None when it was interrupted. `hours` counts the hours whose rollups were rebuilt.
     """
 
     id: str
@@ -47,12 +47,12 @@ class Erasure(Struct, frozen=True):
 
 
 def digest_of(subject: Subject, key: bytes) -> str:
-    """What a receipt has in place of a name: HMAC-SHA-256."""
+    """The digest (HMAC-SHA-256, hex) that a receipt has in place of a name."""
     return hmac.digest(key, f"{subject.kind.value} {subject.name}".encode(), "sha256").hex()
 
 
 class ErasureFilter:
-    """What may not be stored any more: a browser may still hold, and a spool may still hide it."""
+    """Takes erased samples out of pushes: a browser or a spool may still hold some."""
 
     def __init__(self, key: bytes = b"", erasures: Iterable[Erasure] = ()) -> None:
         self._key = key
@@ -61,20 +61,20 @@ class ErasureFilter:
             self._until[erasure.subject] = max(
                 erasure.until, self._until.get(erasure.subject, erasure.until)
             )
-        # The same two strings come every 30 s; their digests cost 3 µs.
+        # The same two strings come with every push; their digests cost 3 µs.
         self.until = lru_cache(maxsize=65_536)(self._until_of)
 
     def __bool__(self) -> bool:
         return bool(self._until)
 
     def _until_of(self, browser_id: str, room: str) -> int | None:
-        """Up to when everything of these was erased (Unix seconds), None when nothing was."""
+        """Up to when everything of these was erased (Unix seconds); None when nothing was."""
         subjects = (Subject(SubjectKind.PARTICIPANT, browser_id), Subject(SubjectKind.ROOM, room))
         found = [self._until.get(digest_of(subject, self._key)) for subject in subjects]
         return max((row for row in found if row is not None), default=None)
 
     def trimmed(self, push: Push) -> Push | None:
-        """`push` without what was erased; None when nothing is left."""
+        """Return `push` without its erased samples; None when none is left."""
         until = self.until(push.browser_id, push.room)
         if until is None or push.samples[0].ts > until:
             return push

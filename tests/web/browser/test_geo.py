@@ -208,7 +208,7 @@ async def test_damage_that_shows_later_costs_the_names_and_no_push(
     for sid in ("a" * 32, "b" * 32):
         assert (await call(collector, "POST", "/push", body(sid=sid))).status == 200
     assert await _paths(collector) == [{"rip": 3405803776}] * 2
-    assert caplog.text.count("network_names_lost") == 1
+    assert caplog.text.count("geo_database_unreadable") == 1
 
 
 async def _told(**settings: Any) -> list[tuple[str, str]]:

@@ -11,7 +11,7 @@ from starlette.responses import Response, StreamingResponse
 from jmmc.answers.model import Grades
 from jmmc.core.timestamps import iso
 from jmmc.core.version import __version__
-from jmmc.privacy.pseudonyms import as_jitsi_has_it
+from jmmc.privacy.pseudonyms import jitsi_room_name
 from jmmc.quality.summary import FIELD_OF_FILTER, network_of
 from jmmc.web.dashboard.formatting import duration, number, percent
 from jmmc.web.dashboard.i18n import LANGUAGES, cause_sentence, chosen, words
@@ -56,7 +56,7 @@ class Layout:
             number=number,
             duration=duration,
             cause_sentence=cause_sentence,
-            room_name=as_jitsi_has_it,
+            room_name=jitsi_room_name,
             around=_around,
             named=lambda events, _: [(at, _(what)) for at, what in events],
             network_of=network_of,
