@@ -23,7 +23,8 @@ UNITS = DEPLOY / "systemd"
 JMMC = Path(sys.executable).with_name("jmmc")
 
 _REFUSE_EXEC_GAIN = """
-import ctypes, os, sysctypes.CDLL(None).prctl(65, 1, 0, 0, 0)  # PR_SET_MDWE; kept over exec
+import ctypes, os, sys
+ctypes.CDLL(None).prctl(65, 1, 0, 0, 0)  # PR_SET_MDWE; kept over exec
 os.execv(sys.argv[1], sys.argv[1:])
 """
 

@@ -4,6 +4,7 @@ import asyncio
 import json
 import subprocess
 import sys
+from datetime import datetime
 from pathlib import Path
 
 from jmmc.stores import open_store
@@ -31,7 +32,8 @@ async def test_a_running_collector_brings_nothing_back_and_loses_nothing_else(
         assert receipt["sessions"] >= 1
         exported = serve.export()
         (room,) = [item for item in exported if item["conf"] == "room0"]
-        assert min(item["ts"] for item in room["m"]) > receipt["until"]
+        until = datetime.fromisoformat(receipt["until"]).timestamp()
+        assert min(sample["ts"] for sample in room["m"]) > until
         assert_stored_once(exported, senders[1:])
     finally:
         serve.close()

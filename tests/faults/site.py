@@ -123,7 +123,8 @@ class Site:
         await store.open()
         try:
             return {
-                item.conf: item for item in await store.get([session_of(s.sid) for s in senders])
+                session.room: session
+                for session in await store.get([session_of(s.sid) for s in senders])
             }
         finally:
             await store.close()
