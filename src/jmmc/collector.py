@@ -4,7 +4,6 @@ This is where the wings meet: what happens to a push is told in `ingest.receiver
 beside it in `maintenance.schedule` and `alerting.evaluator`.
 """
 
-import asyncio
 import os
 import time
 from collections.abc import Callable
@@ -15,7 +14,7 @@ from jmmc.alerting.rules import State
 from jmmc.answers.queries import Queries
 from jmmc.core.errors import Rejected, StoreError
 from jmmc.core.model import Condition
-from jmmc.core.tasks import stop
+from jmmc.core.supervision import Supervisor, TaskState
 from jmmc.ingest.counters import Counters
 from jmmc.ingest.receiver import Accepted, Receiver, Sender, new_session_id
 from jmmc.ingest.writer import Writer
@@ -59,8 +58,7 @@ class Collector:
         self.pseudonyms = Pseudonyms(settings.pseudonyms, settings.pseudonym_key or secret)
         self._clock = clock
         self._writer: Writer | None = None
-        self._maintenance: Maintenance | None = None
-        self._evaluating: asyncio.Task[None] | None = None
+        self._supervisor = Supervisor()
         self._receiver = Receiver(
             settings,
             secret=secret,
@@ -109,30 +107,21 @@ class Collector:
         # Another request may have come this far while the store was opening.
         if self._writer is None or not self._writer.alive:
             self._writer = Writer(self.store, self.counters, limit=self.settings.queue_limit)
-            self._maintenance = Maintenance(
-                self.store,
-                self.settings,
-                self._clock,
-                self.counters,
-                self.time_totals,
-                self.read_erasures,
-            )
-            evaluating = keep_evaluating(self._alerts, pause=_EVALUATION_PAUSE)
-            self._evaluating = asyncio.create_task(evaluating, name="jmmc-alerts")
+            self._start_background_tasks()
         return self._writer
 
     async def close(self) -> None:
         """Commit what waits, answer it, and close the store."""
         writer, self._writer = self._writer, None
-        maintenance, self._maintenance = self._maintenance, None
-        evaluating, self._evaluating = self._evaluating, None
         if writer is not None and writer.alive:
             await writer.close()
-            if maintenance is not None:
-                await maintenance.close()
-            if evaluating is not None:
-                await stop(evaluating)
+            await self._supervisor.close()
         await self.store.close()
+
+    @property
+    def background_tasks(self) -> tuple[TaskState, ...]:
+        """How the background tasks are doing; empty until the collector is open."""
+        return self._supervisor.states
 
     @property
     def waiting(self) -> int:
@@ -175,3 +164,17 @@ class Collector:
         """Return when the store can take a write now, else raise `StoreError`."""
         await self.open()
         return await self.store.check()
+
+    def _start_background_tasks(self) -> None:
+        self._supervisor = Supervisor()  # Of this event loop.
+        Maintenance(
+            self.store,
+            self.settings,
+            self._clock,
+            self.counters,
+            self.time_totals,
+            self.read_erasures,
+        ).start(self._supervisor)
+        self._supervisor.start(
+            "alerts", lambda: keep_evaluating(self._alerts, pause=_EVALUATION_PAUSE)
+        )

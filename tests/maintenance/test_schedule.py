@@ -9,7 +9,8 @@ import pytest
 from jmmc.collector import Collector
 from jmmc.core.errors import StoreError
 from jmmc.core.model import SessionFilter
-from jmmc.maintenance import schedule as chores
+from jmmc.maintenance import schedule
+from jmmc.maintenance.summarizer import Summarizer
 from jmmc.quality.summary import SummaryFilter
 from jmmc.settings import Settings
 from jmmc.stores.sqlite.store import SqliteStore
@@ -56,7 +57,7 @@ async def _rooms(store: SqliteStore) -> list[str]:
 async def test_sessions_that_are_too_old_are_deleted_also_after_a_failure(
     store: Tired, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(chores, "_PERIOD", 0.01)
+    monkeypatch.setattr(schedule, "_PERIOD", 0.01)
     settings = Settings.of(retention_days=30)
     collector = Collector(settings, store, secret="x", clock=lambda: _NOW)
     await collector.open()
@@ -72,7 +73,7 @@ async def test_sessions_that_are_too_old_are_deleted_also_after_a_failure(
 
 async def test_summaries_have_a_retention_of_their_own(store: Tired) -> None:
     store.failures = 0
-    summarizer = chores.summarizer_of(store, Settings.of(), lambda: _NOW)
+    summarizer = schedule.summarizer_of(store, Settings.of(), lambda: _NOW)
     async for _ in summarizer.rebuild():
         pass
     settings = Settings.of(retention_days=30, summary_retention_days=45)
@@ -94,7 +95,7 @@ async def test_summaries_have_a_retention_of_their_own(store: Tired) -> None:
 async def test_sessions_that_have_been_quiet_for_more_than_a_day_are_packed(
     store: Tired, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(chores, "_PERIOD", 0.01)
+    monkeypatch.setattr(schedule, "_PERIOD", 0.01)
     collector = Collector(Settings.of(), store, secret="x", clock=lambda: _NOW)
     await collector.open()
 
@@ -105,4 +106,36 @@ async def test_sessions_that_have_been_quiet_for_more_than_a_day_are_packed(
     loose = await store.read("SELECT ts FROM samples ORDER BY ts", [])
     assert loose == [(_NOW - _DAY,), (_NOW,)], "a browser may still have something of yesterday"
     assert await _rooms(store) == ["room0", "room1", "room40", "room50", "room60"]
+    await collector.close()
+
+
+async def test_summaries_go_on_after_a_bug_and_the_failure_is_shown(
+    store: Tired, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("jmmc.core.supervision._FIRST_PAUSE", 0.01)
+    broken = True
+    step = Summarizer.step
+
+    async def breaks_once(summarizer: Summarizer) -> int:
+        nonlocal broken
+        if broken:
+            broken = False
+            raise KeyError("a bug")
+        return await step(summarizer)
+
+    monkeypatch.setattr(Summarizer, "step", breaks_once)
+    async for _ in schedule.summarizer_of(store, Settings.of(), lambda: _NOW).rebuild():
+        pass
+    collector = Collector(Settings.of(), store, secret="x", clock=lambda: _NOW)
+    await collector.open()
+
+    late = sample(0, ts=_NOW)
+    await store.append([push(session="f" * 24, room="late", samples=(late,))])
+
+    async def is_summarized() -> bool:
+        return bool(await store.reports.get_summaries(["f" * 24]))
+
+    await _until(is_summarized)
+    failures = {task.name: task.failures for task in collector.background_tasks}
+    assert failures == {"retention": 0, "packing": 0, "summaries": 1, "erasures": 0, "alerts": 0}
     await collector.close()

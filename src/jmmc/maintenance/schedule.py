@@ -6,7 +6,8 @@ from collections.abc import Awaitable, Callable
 
 from jmmc.core.errors import StoreError
 from jmmc.core.logging import logger
-from jmmc.core.tasks import heed_cancellation, stop
+from jmmc.core.supervision import Supervisor
+from jmmc.core.tasks import heed_cancellation
 from jmmc.ingest.counters import Counters, Job
 from jmmc.maintenance.summarizer import Summarizer, keep_summarizing
 from jmmc.maintenance.time_totals import TimeTotals
@@ -26,10 +27,10 @@ _SUMMARIES_PERIOD = 5.0  # Seconds between two looks for sessions with new sampl
 
 
 class Maintenance:
-    """Runs the background tasks of one collector from its creation until `close`.
+    """The background work on what is stored, as tasks of a supervisor.
 
-    `counters` counts failures, `time_totals` the time that has passed in calls; `read_erasures`
-    is called every two seconds. `clock` gives Unix seconds.
+    `counters` counts failures of the store, `time_totals` the time that has passed in calls;
+    `read_erasures` is called every two seconds. `clock` gives Unix seconds.
     """
 
     def __init__(
@@ -47,18 +48,17 @@ class Maintenance:
         self._retention_days = settings.retention_days
         self._summary_retention_days = settings.summary_retention_days
         self._clock = clock
-        summarizer = summarizer_of(store, settings, clock, time_totals)
-        summaries = keep_summarizing(summarizer, counters, pause=_SUMMARIES_PERIOD)
-        self._tasks = [
-            asyncio.create_task(self._hourly("retention", self._delete_old), name="jmmc-retention"),
-            asyncio.create_task(self._hourly("packing", self._archive_quiet), name="jmmc-packing"),
-            asyncio.create_task(summaries, name="jmmc-summaries"),
-            asyncio.create_task(self._keep_reading_erasures(), name="jmmc-erasures"),
-        ]
+        self._summarizer = summarizer_of(store, settings, clock, time_totals)
 
-    async def close(self) -> None:
-        """Stop at once: a task that is interrupted is done again after the next start."""
-        await stop(*self._tasks)
+    def start(self, supervisor: Supervisor) -> None:
+        """Start all tasks. Stopping them is safe at any time: interrupted work is done again."""
+        supervisor.start("retention", lambda: self._hourly("retention", self._delete_old))
+        supervisor.start("packing", lambda: self._hourly("packing", self._archive_quiet))
+        supervisor.start("summaries", self._keep_summarizing)
+        supervisor.start("erasures", self._keep_reading_erasures)
+
+    async def _keep_summarizing(self) -> None:
+        await keep_summarizing(self._summarizer, self._counters, pause=_SUMMARIES_PERIOD)
 
     async def _hourly(self, job: Job, work: Callable[[], Awaitable[None]]) -> None:
         """Do `work` once an hour; a failure of the store is logged and counted as `job`."""

@@ -1,0 +1,77 @@
+"""A background task that fails is logged with its stack, restarted, and shows its state."""
+
+import asyncio
+import logging
+from collections.abc import Callable
+
+import pytest
+
+from jmmc.core import supervision
+from jmmc.core.supervision import Supervisor
+
+
+@pytest.fixture(autouse=True)
+def short_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(supervision, "_FIRST_PAUSE", 0.01)
+    monkeypatch.setattr(supervision, "_LONGEST_PAUSE", 0.02)
+
+
+async def _until(condition: Callable[[], bool]) -> None:
+    async with asyncio.timeout(10):
+        while not condition():  # noqa: ASYNC110 - a state that nobody announces
+            await asyncio.sleep(0.005)
+
+
+async def test_a_task_that_raises_is_restarted_and_its_stack_is_logged(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    runs = 0
+    third_run = asyncio.Event()
+
+    async def fails_twice() -> None:
+        nonlocal runs
+        runs += 1
+        if runs < 3:
+            raise KeyError("missing")
+        third_run.set()
+        await asyncio.Event().wait()
+
+    supervisor = Supervisor()
+    with caplog.at_level(logging.ERROR):
+        supervisor.start("summaries", fails_twice)
+        await asyncio.wait_for(third_run.wait(), 10)
+    (state,) = supervisor.states
+    assert (state.name, state.failures) == ("summaries", 2)
+    assert caplog.text.count("background_task_failed") == 2
+    assert "fails_twice" in caplog.text
+    await supervisor.close()
+
+
+async def test_a_failing_task_shows_its_error_until_it_runs_well_again() -> None:
+    broken = True
+
+    async def work() -> None:
+        if broken:
+            raise ZeroDivisionError
+        await asyncio.Event().wait()
+
+    supervisor = Supervisor()
+    supervisor.start("retention", work)
+    (state,) = supervisor.states
+    await _until(lambda: state.failures >= 2)
+    assert state.error == "ZeroDivisionError"
+    broken = False
+    await _until(lambda: state.error is None)
+    assert state.failures >= 2
+    await supervisor.close()
+
+
+async def test_closing_ends_tasks_also_while_they_wait_for_their_restart() -> None:
+    async def fails() -> None:
+        raise RuntimeError
+
+    supervisor = Supervisor()
+    supervisor.start("alerts", fails)
+    await asyncio.sleep(0.02)
+    await asyncio.wait_for(supervisor.close(), 5)
+    assert not [task for task in asyncio.all_tasks() if task.get_name() == "jmmc-alerts"]
