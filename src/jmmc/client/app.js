@@ -1,14 +1,15 @@
 // @ts-check
 /*
- * The entrance of Jitsi's mobile apps. They read the scripts of `analytics.scriptURLs` into React
- * Native's engine, at every room anew; there is no page. What they tell are the events of Jitsi's
- * analytics: `rtp.stats` has the means of the last `avgRtpStatsN` ticks.
+ * The entrance of Jitsi's mobile apps. They evaluate the scripts of `analytics.scriptURLs` in React
+ * Native's engine, again for each room; there is no page. The readings come from the events of
+ * Jitsi's analytics: `rtp.stats` has the means of the last `avgRtpStatsN` ticks.
  */
 
-const QUIET_MS = 375 * 1000; // two and a half of the default 15 ticks of ten seconds
+// Two and a half times the default interval of `rtp.stats`: 15 ticks of ten seconds.
+const SILENCE_MS = 375 * 1000;
 
-/** What an `rtp.stats` event calls our readings. @type {Object<string, string>} */
-const FACTS = {
+/** Our readings, by their names in an `rtp.stats` event. @type {Object<string, string>} */
+const ATTRIBUTES = {
   cq: "connection_quality_avg",
   "u.ab": "bitrate_audio_upload_avg",
   "d.ab": "bitrate_audio_download_avg",
@@ -21,80 +22,81 @@ const FACTS = {
   "d.fr": "framerate_remote_avg",
 };
 
-/** The room's name as the web client says it. @param {any} name */
+/** The room's name as the web client reports it. @param {any} name */
 function safeName(name) {
-  const plain = attempt(() => decodeURIComponent(name)) || String(name);
-  const normal = attempt(() => plain.normalize("NFKC")) || plain;
-  return encodeURIComponent(normal.toLowerCase()).toLowerCase();
+  const decoded = attempt(() => decodeURIComponent(name)) || String(name);
+  const normalized = attempt(() => decoded.normalize("NFKC")) || decoded;
+  return encodeURIComponent(normalized.toLowerCase()).toLowerCase();
 }
 
-/** The app makes one for each room. @this {any} */
+/** An analytics handler, as Jitsi's apps expect one: they make one for each room. @this {any} */
 function Handler() {
-  const gone = guarded(() => {
+  const onLeft = guarded(() => {
     place = undefined;
-    look();
+    checkPlace();
   });
-  gone();
+  onLeft();
   /** @type {string | undefined} */
   let conf;
   /** @type {Readings} */
-  let known = {};
+  let readings = {};
   /** @type {Readings} */
   const meeting = {};
   /** @type {any} */
-  let quiet;
+  let silenceTimer;
   /** @returns {Source} */
   const hook = () => ({
-    stale: QUIET_MS,
+    staleAfter: SILENCE_MS,
     settle: () => {},
     describe: () => meeting,
-    release: () => clearTimeout(quiet),
+    release: () => clearTimeout(silenceTimer),
   });
 
   /** @param {Session} session
-   * @param {any} facts of one event, about the connection that is in use or about another */
-  function learn(session, facts) {
-    const whole = FACTS.cq in facts;
-    const direct = known["t.p2p"];
-    if (facts.p2p !== direct) {
-      // The bridge's connection goes on measuring its round trip beside one that is direct.
-      if (facts.rtt_avg !== undefined && direct !== undefined) return;
-      known = { "t.p2p": facts.p2p };
-      if (direct !== undefined) session.onEvent(facts.p2p ? "p2p" : "jvb");
+   * @param {any} attributes of one event, about the connection in use or about another one */
+  function readAttributes(session, attributes) {
+    const hasMeans = ATTRIBUTES.cq in attributes;
+    const direct = readings["t.p2p"];
+    if (attributes.p2p !== direct) {
+      // During a direct call the bridge's connection continues to report its round trip.
+      if (attributes.rtt_avg !== undefined && direct !== undefined) return;
+      readings = { "t.p2p": attributes.p2p };
+      if (direct !== undefined) session.onEvent(attributes.p2p ? "p2p" : "jvb");
     }
-    if (whole) {
-      for (const key of Object.keys(FACTS)) {
-        known[key] = number(facts[FACTS[key]], /cq|pl/.test(key) ? 100 : undefined);
+    if (hasMeans) {
+      for (const key of Object.keys(ATTRIBUTES)) {
+        readings[key] = number(attributes[ATTRIBUTES[key]], /cq|pl/.test(key) ? 100 : undefined);
       }
     }
-    if (facts.rtt_avg !== undefined) known.rtt = number(facts.rtt_avg);
-    known["t.tp"] = text(facts.transport_type && facts.transport_type.toLowerCase(), 16);
-    known["t.lct"] = text(facts.local_candidate_type, 5);
-    known["t.rct"] = text(facts.remote_candidate_type, 5);
-    meeting.n = facts.conference_size >= 1 ? facts.conference_size : meeting.n;
+    if (attributes.rtt_avg !== undefined) readings.rtt = number(attributes.rtt_avg);
+    const transport = attributes.transport_type;
+    readings["t.tp"] = text(transport && transport.toLowerCase(), 16);
+    readings["t.lct"] = text(attributes.local_candidate_type, 5);
+    readings["t.rct"] = text(attributes.remote_candidate_type, 5);
+    meeting.n = attributes.conference_size >= 1 ? attributes.conference_size : meeting.n;
   }
 
-  this.setUserProperties = guarded((/** @type {any} */ told) => {
-    if (told.conference_name) conf = safeName(told.conference_name);
+  this.setUserProperties = guarded((/** @type {any} */ properties) => {
+    if (properties.conference_name) conf = safeName(properties.conference_name);
   });
-  this.dispose = gone;
+  this.dispose = onLeft;
   this.sendEvent = guarded((/** @type {any} */ event) => {
-    const { action, attributes: facts = {} } = event;
+    const { action, attributes = {} } = event;
     const inRoom = event.source === "conference";
-    if (inRoom && action === "left") return gone();
+    if (inRoom && action === "left") return onLeft();
     const joined = inRoom && action === "joined";
     if (!conf || !(joined || /^(rtp|transport).stats$/.test(action))) return;
-    if (joined) meeting.mid = text(facts.meetingId, 64);
-    if (!place) known = {};
+    if (joined) meeting.mid = text(attributes.meetingId, 64);
+    if (!place) readings = {};
     place = place || { room: {}, conf, hook };
-    look();
+    checkPlace();
     if (!session) return;
-    // An app says nothing while it is alone, nor that it has left for another server.
-    clearTimeout(quiet);
-    quiet = setTimeout(gone, QUIET_MS);
+    // An app sends no event while it is alone, and none when it leaves for another server.
+    clearTimeout(silenceTimer);
+    silenceTimer = setTimeout(onLeft, SILENCE_MS);
     if (joined) return;
-    learn(session, facts);
-    session.take(known, moment());
+    readAttributes(session, attributes);
+    session.take(readings, moment());
     session.close();
   });
 }
@@ -104,9 +106,9 @@ if (inApp && settings.enabled && pushUrl) {
     page.__jmmc = Handler;
     const agent = String(device.userAgent);
     const [, sdk] = /JitsiMeetSDK\/(\d+)/.exec(agent) || [];
-    const [, system, level] = /\b(android|ios)\/(\d+)/.exec(agent) || [];
+    const [, os, level] = /\b(android|ios)\/(\d+)/.exec(agent) || [];
     if (sdk) identity.br = "Jitsi Meet app " + sdk;
-    if (system) identity.os = (system === "ios" ? "iOS " : "Android API ") + level;
+    if (os) identity.os = (os === "ios" ? "iOS " : "Android API ") + level;
     start();
   }
   attempt(() => page.JitsiMeetJS.app.analyticsHandlers.push(page.__jmmc));

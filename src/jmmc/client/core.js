@@ -1,17 +1,20 @@
 // @ts-check
 /*
- * What every browser script of jmmc shares: the queue of what is not confirmed, the sender, and the
- * session that turns readings into samples (docs/protocol.md). An entrance follows it and says where
- * readings come from: page.js and app.js (`getClient`), embedder.js (`getEmbedder`). The parts are
- * put into one function when they are served.
+ * What every part of the browser scripts uses: the settings, the page's globals, guards, storage
+ * and the limits of readings.
  *
- * It must never harm the call. Whatever the page calls is wrapped in `guarded`; nothing is
- * written to the console; memory, storage and requests are bounded.
+ * A script as served is one function made of these parts, in this order: core.js, queue.js,
+ * sender.js, session.js, lifecycle.js, then the entrances, which say where readings come from:
+ * stats.js with page.js and app.js (`getClient`), or stats.js with embedder.js (`getEmbedder`).
+ * The protocol is in docs/protocol.md.
  *
- * The engine of the mobile apps reads this too (Hermes of React Native): no classes, no async
- * functions, and no function that keeps a variable of a loop.
+ * The script must never harm the call. Every function that the page calls is wrapped in `guarded`;
+ * nothing is written to the console; memory, storage and requests are bounded.
  *
- * Inside, readings are flat: {"u.bw": 347.33, "rtt": 23}. `undefined` means unknown.
+ * Hermes, the engine of the mobile apps, must be able to read all of it: no classes, no async
+ * functions, and no function that captures the variable of a loop.
+ *
+ * Readings are flat: {"u.bw": 347.33, "rtt": 23}. `undefined` means unknown.
  */
 
 /**
@@ -20,15 +23,17 @@
  *   version: string}} ClientSettings
  * @typedef {number | string | boolean | string[]} Value
  * @typedef {Object<string, Value | null | undefined>} Readings
- * @typedef {{wall: number, at: number}} Moment `wall` in ms since 1970, `at` in ms of our clock
+ * @typedef {{wall: number, at: number}} Moment `wall` in ms since 1970, `at` in ms of `clock`
  * @typedef {{seq: number, wall: number, at?: number, m: object, full?: boolean, bye?: boolean,
  *   size?: number}} Sample
  * @typedef {ReturnType<typeof makeQueue>} Queue
  * @typedef {ReturnType<typeof openSession>} Session
- * @typedef {{describe: () => Readings, settle: () => void, release: () => void, stale: number}} Source
- *   Where the readings of a session come from: who and where we are; take in what still waits;
- *   let go of the page; ms without a tick after which nothing is known any more.
- * @typedef {{room: any, conf: string, hook: () => Source}} Place A conference that we are in
+ * @typedef {{describe: () => Readings, settle: () => void, release: () => void,
+ *   staleAfter: number}} Source
+ *   Where the readings of a session come from. `describe`: the participant and the meeting, as
+ *   known now; `settle`: take in the tick that still waits; `release`: remove all listeners and
+ *   timers; `staleAfter`: ms without a tick after which the readings are unknown.
+ * @typedef {{room: any, conf: string, hook: () => Source}} Place The conference that was joined
  */
 
 /** @type {ClientSettings} */
@@ -36,7 +41,7 @@ const settings = JMMC_SETTINGS;
 /** @type {any} */
 const page = globalThis;
 const { document: dom = {}, navigator: device = {} } = page;
-/** The apps have an imitation of a document. */
+/** Mobile apps have no document, or an imitation of one. */
 const inApp = !page.document || device.product === "ReactNative";
 const isHidden = () => dom.visibilityState === "hidden";
 
@@ -46,33 +51,33 @@ const now = () => clock.now();
 const moment = () => ({ wall: Date.now(), at: now() });
 
 /**
- * Never lets an exception out into the page.
+ * Wrap a function so that no exception reaches the page.
  * @template {any[]} A
- * @param {(...args: A) => any} deed
+ * @param {(...args: A) => any} action
  * @returns {(...args: A) => any}
  */
-const guarded = (deed) => (...args) => {
+const guarded = (action) => (...args) => {
   try {
-    return deed(...args);
+    return action(...args);
   } catch {
     return undefined;
   }
 };
-/** @param {() => any} deed */
-const attempt = (deed) => guarded(deed)();
+/** @param {() => any} action */
+const attempt = (action) => guarded(action)();
 
-/** Nobody tells an app where a script came from: there `push_url` must be absolute.
+/** An app cannot know where a script came from: there `push_url` must be absolute.
  * @type {string | undefined} */
 const pushUrl = /^https?:/.test(settings.push_url)
   ? settings.push_url
   : attempt(() => new URL(settings.push_url, (dom.currentScript || {}).src || dom.baseURI).href);
 
-// --- storage: absent, full or forbidden storage only costs what it would have kept ---
+// --- storage: when it is absent, full or forbidden, only what it would have kept is lost ---
 
 /** @param {string} key */
 const load = (key) => attempt(() => page.localStorage.getItem(key));
-const store = guarded((/** @type {string} */ key, /** @type {string} */ text) =>
-  page.localStorage.setItem(key, text),
+const store = guarded((/** @type {string} */ key, /** @type {string} */ content) =>
+  page.localStorage.setItem(key, content),
 );
 const discard = guarded((/** @type {string} */ key) => page.localStorage.removeItem(key));
 
@@ -86,5 +91,5 @@ const number = (value, most = Number.MAX_SAFE_INTEGER) =>
 const text = (value, most) =>
   value !== undefined && value !== null && value !== "" ? String(value).slice(0, most) : undefined;
 
-/** @type {Readings} Browser and system as the browser itself names them, where it does. */
+/** @type {Readings} The browser's and the operating system's names, once they are known. */
 const identity = {};

@@ -1,7 +1,7 @@
 // @ts-check
 /*
- * The entrance of a page that embeds Jitsi Meet. It may only use the IFrame API, whose
- * `getConnectionStats()` (since July 2026) says what Jitsi says inside.
+ * The entrance of a page that embeds Jitsi Meet. It can only use the IFrame API, whose
+ * `getConnectionStats()` (since July 2026) returns Jitsi's statistics of the call.
  */
 
 const POLL_MS = 10 * 1000;
@@ -11,17 +11,17 @@ function watch(api) {
   /** @param {any} id of the participant @returns {Source} */
   function hook(id) {
     const me = String(id);
-    let unconnected = 0; // answers in a row
+    let unconnected = 0; // consecutive answers without a connection
     const participants = () => attempt(() => api.getNumberOfParticipants());
     const timer = setInterval(
       guarded(() => {
-        const asking = session;
+        const polled = session;
         api.getConnectionStats().then(
           guarded((/** @type {any} */ stats) => {
-            if (session !== asking) return;
+            if (session !== polled) return;
             unconnected = stats.iceConnected === false ? unconnected + 1 : 0;
-            // Jitsi repeats what it said last. Who is alone has no connection and misses none, and
-            // a connection that is being made is not broken.
+            // Without a connection, Jitsi repeats its last values. This is no interruption when the
+            // participant is alone, nor at the first answer: the connection may be in the making.
             if (unconnected && !(unconnected > 1 && participants() > 1)) return;
             takeStats(unconnected ? {} : stats, moment(), me);
           }),
@@ -31,7 +31,7 @@ function watch(api) {
       POLL_MS,
     );
     return {
-      stale: STALE_MS,
+      staleAfter: STALE_MS,
       settle: () => {},
       describe: () => {
         const count = participants();
@@ -42,23 +42,23 @@ function watch(api) {
   }
 
   /** @param {string} kind */
-  const muted = (kind) => (/** @type {any} */ told) =>
-    session && session.onEvent((told.muted ? "muted_" : "unmuted_") + kind);
-  const gone = () => {
+  const onMute = (kind) => (/** @type {any} */ event) =>
+    session && session.onEvent((event.muted ? "muted_" : "unmuted_") + kind);
+  const onLeft = () => {
     place = undefined;
-    look();
+    checkPlace();
   };
-  /** @type {Object<string, (told: any) => void>} */
+  /** @type {Object<string, (event: any) => void>} */
   const listeners = {
     videoConferenceJoined({ roomName, id }) {
       place = roomName ? { room: {}, conf: String(roomName), hook: () => hook(id) } : undefined;
-      look();
+      checkPlace();
     },
-    videoConferenceLeft: gone,
-    readyToClose: gone,
-    p2pStatusChanged: (told) => session && session.onEvent(told.isP2p ? "p2p" : "jvb"),
-    audioMuteStatusChanged: muted("audio"),
-    videoMuteStatusChanged: muted("video"),
+    videoConferenceLeft: onLeft,
+    readyToClose: onLeft,
+    p2pStatusChanged: (event) => session && session.onEvent(event.isP2p ? "p2p" : "jvb"),
+    audioMuteStatusChanged: onMute("audio"),
+    videoMuteStatusChanged: onMute("video"),
   };
   for (const name of Object.keys(listeners)) api.addListener(name, guarded(listeners[name]));
 }
@@ -68,5 +68,5 @@ if (settings.enabled && !page.__jmmc) {
   page.__jmmc = settings.version;
   attempt(identify);
   start();
-  setInterval(look, 1000); // consent may come, or go
+  setInterval(checkPlace, 1000); // consent may be given or withdrawn
 }

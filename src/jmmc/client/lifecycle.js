@@ -1,9 +1,19 @@
 // @ts-check
 /*
- * When a session begins and ends: consent, sampling of conferences, the page's comings and goings.
+ * When a session begins and ends: the conference that the page is in, consent, sampling, and the
+ * page's own life cycle.
  */
 
-/** Whether a conference is collected: all its browsers come to the same answer.
+/** @type {Session | undefined} The current one. */
+let session;
+let begun = false;
+
+/** The conference that events reported. @type {Place | undefined} */
+let place;
+/** The conference that the page is in now. An entrance may replace this. */
+let findPlace = () => place;
+
+/** Whether a conference is collected. All its browsers get the same result.
  * @param {string} conf */
 function isSampled(conf) {
   let hash = 0x811c9dc5; // FNV-1a
@@ -13,48 +23,37 @@ function isSampled(conf) {
   return hash / 2 ** 32 < settings.sample_ratio;
 }
 
-/** @type {Session | undefined} */
-let session;
-
-let begun = false;
-
-/** Whether this browser may be collected. Once it may not any more, nothing is left of it.
+/** Whether this browser may be collected. When consent is withdrawn, everything is deleted.
  * @returns {boolean} */
 function allowed() {
   if (!settings.require_consent || page.jmmc_consent === true) return true;
   if (!begun && page.jmmc_consent !== false) return false;
   begun = false;
   for (const queue of sender.queues) queue.samples = [];
-  if (session) session.forget();
+  if (session) session.abandon();
   session = undefined;
   attempt(() =>
     Object.keys(page.localStorage)
-      .filter((it) => it.startsWith("jmmc_"))
+      .filter((key) => key.startsWith("jmmc_"))
       .forEach(discard),
   );
   return false;
 }
 
-/** Leave the conference, if we are in one. @returns {Session | undefined} */
+/** End the session, if there is one. @returns {Session | undefined} the one that ended */
 function leave() {
   const left = session;
-  if (left) attempt(left.end); // it takes in what still waits
+  if (left) attempt(left.end); // before `session` is unset: the last tick needs it
   session = undefined;
   return left;
 }
 
-/** Where events said that we are. @type {Place | undefined} */
-let place;
-/** Where we are now. */
-let find = () => place;
-
-/** Begin or end a session when the conference is another than before. */
-const look = guarded(() => {
+/** Begin or end a session when the page is in another conference than before. */
+const checkPlace = guarded(() => {
   if (!allowed()) return;
-  // What other pages left.
-  if (!begun) sender.queues = attempt(leftQueues) || [];
+  if (!begun) sender.queues = attempt(adoptQueues) || [];
   begun = true;
-  const here = find();
+  const here = findPlace();
   if ((here && here.room) !== (session && session.room)) {
     leave();
     if (here && isSampled(here.conf)) {
@@ -62,16 +61,17 @@ const look = guarded(() => {
       sender.queues.unshift(session.queue);
       session.close();
       session.push();
-      session.setRhythm(settings.push_interval);
+      session.setPushInterval(settings.push_interval);
     }
   }
   sender.pump();
 });
 
-/** Begin to look, and watch the page come and go. */
+/** Begin to collect: check for a conference, and listen to the page's own events. */
 function start() {
-  /** @param {any} target @param {string} name @param {() => void} deed */
-  const on = (target, name, deed) => attempt(() => target.addEventListener(name, guarded(deed)));
+  /** @param {any} target @param {string} name @param {() => void} action */
+  const on = (target, name, action) =>
+    attempt(() => target.addEventListener(name, guarded(action)));
   on(page, "pagehide", () => {
     const left = leave();
     if (left) sender.sendLast(left.queue);
@@ -86,5 +86,5 @@ function start() {
     sender.notBefore = 0;
     sender.pump();
   });
-  look();
+  checkPlace();
 }

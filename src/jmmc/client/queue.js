@@ -6,21 +6,20 @@
 
 const QUEUE_BYTES = 192 * 1024; // about eleven hours of an outage
 const STORED_BYTES = 256 * 1024; // of all sessions together; browsers give a page 5 MB
-const BODY_BYTES = 60000; // keepalive requests may carry 64 KiB, and the server takes as much
+const BODY_BYTES = 60000; // below the 64 KiB of keepalive requests, which is the server's limit too
 const KEPT_MS = 24 * 3600 * 1000;
 const STORAGE_KEY = "jmmc_queue_";
 
-/** The unconfirmed samples of one session, in memory and in storage.
- * @param {string} sid @param {string} uid @param {string} conf @param {Sample[]} samples
- * @param {string} [adopted] what storage held when the queue was taken over from another page */
+/** @param {string} sid @param {string} uid @param {string} conf @param {Sample[]} samples
+ * @param {string} [adopted] the stored record, when the queue was taken over from another page */
 function makeQueue(sid, uid, conf, samples, adopted) {
   const key = STORAGE_KEY + sid;
-  /** @param {Sample} it */
-  const sizeOf = (it) => (it.size = it.size || JSON.stringify(it.m).length + 60);
+  /** @param {Sample} sample */
+  const sizeOf = (sample) => (sample.size = sample.size || JSON.stringify(sample.m).length + 60);
 
   function save() {
     if (adopted) {
-      // Its own page may still live and have added to it: then the record is not ours to remove.
+      // The page that wrote the record may still be open and have added to it: then keep it.
       if (!queue.samples.length && load(key) === adopted) discard(key);
     } else if (queue.samples.length) {
       const kept = queue.samples.map(({ at, size, ...rest }) => rest);
@@ -35,14 +34,14 @@ function makeQueue(sid, uid, conf, samples, adopted) {
     samples,
     adopted,
     due: false,
-    atOnce: 1e4, // samples a push; halved when the server finds a push too large
-    /** The session asks to be told when samples are lost for good, or missed by the server. */
+    batchLimit: 1e4, // samples in one push; halved when the server answers that a push is too large
+    /** Called when samples are lost for good, or when the server missed some. */
     onHole: () => {},
 
     /** @param {Sample} sample */
     add(sample) {
       queue.samples.push(sample);
-      let bytes = queue.samples.reduce((sum, it) => sum + sizeOf(it), 0);
+      let bytes = queue.samples.reduce((sum, queued) => sum + sizeOf(queued), 0);
       while (bytes > QUEUE_BYTES && queue.samples[1]) {
         bytes -= (queue.samples.shift() || {}).size || 0;
         queue.onHole();
@@ -52,17 +51,17 @@ function makeQueue(sid, uid, conf, samples, adopted) {
 
     /** @param {(sample: Sample) => boolean} isDone */
     drop(isDone) {
-      queue.samples = queue.samples.filter((it) => !isDone(it));
+      queue.samples = queue.samples.filter((sample) => !isDone(sample));
       save();
     },
 
-    /** The next push: as many samples, oldest first, as fit. @returns {[string, Sample[]]} */
+    /** The next push: the oldest samples, as many as fit. @returns {[string, Sample[]]} */
     next() {
       let bytes = 300 + conf.length;
       let count = 0;
-      for (const it of queue.samples) {
-        bytes += sizeOf(it);
-        if (count && (bytes > BODY_BYTES || count >= queue.atOnce)) break;
+      for (const sample of queue.samples) {
+        bytes += sizeOf(sample);
+        if (count && (bytes > BODY_BYTES || count >= queue.batchLimit)) break;
         count++;
       }
       const batch = queue.samples.slice(0, count);
@@ -78,24 +77,27 @@ function makeQueue(sid, uid, conf, samples, adopted) {
   return queue;
 }
 
-/** Queues that closed, reloaded or crashed pages left behind, the newest first.
+/** Take over the queues that closed, reloaded or crashed pages left, newest first. Those that are
+ * too old, unreadable or beyond `STORED_BYTES` are deleted.
  * @returns {Queue[]} */
-function leftQueues() {
-  const keys = Object.keys(page.localStorage).filter((it) => it.startsWith(STORAGE_KEY));
+function adoptQueues() {
+  const keys = Object.keys(page.localStorage).filter((key) => key.startsWith(STORAGE_KEY));
   const read = guarded((/** @type {string} */ key) => {
-    const kept = load(key);
-    const { uid, conf, samples } = JSON.parse(kept);
-    const fresh = samples.filter((/** @type {Sample} */ it) => Date.now() - it.wall < KEPT_MS);
-    const queue = makeQueue(key.slice(STORAGE_KEY.length), uid, conf, fresh, kept);
+    const record = load(key);
+    const { uid, conf, samples } = JSON.parse(record);
+    const fresh = samples.filter(
+      (/** @type {Sample} */ sample) => Date.now() - sample.wall < KEPT_MS,
+    );
+    const queue = makeQueue(key.slice(STORAGE_KEY.length), uid, conf, fresh, record);
     queue.due = fresh.length > 0;
     return queue;
   });
   let bytes = 0;
-  const fit = keys
+  const adopted = keys
     .map(read)
-    .filter((it) => it && it.due)
+    .filter((queue) => queue && queue.due)
     .sort((a, b) => b.samples[0].wall - a.samples[0].wall)
-    .filter((it) => (bytes += it.adopted.length) <= STORED_BYTES);
-  keys.filter((key) => !fit.some((it) => key === it.key)).forEach(discard);
-  return fit;
+    .filter((queue) => (bytes += queue.adopted.length) <= STORED_BYTES);
+  keys.filter((key) => !adopted.some((queue) => key === queue.key)).forEach(discard);
+  return adopted;
 }

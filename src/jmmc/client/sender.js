@@ -4,29 +4,30 @@
  */
 
 const TIMEOUT_MS = 15 * 1000;
-const LONGEST_WAIT_MS = 5 * 60 * 1000;
+const MAX_WAIT_MS = 5 * 60 * 1000;
 
 const sender = {
-  /** @type {Queue[]} The live session's first. */
+  /** @type {Queue[]} The current session's first. */
   queues: [],
   busy: false,
   failures: 0,
   notBefore: 0,
-  /** Server's clock less ours, in ms, as the quickest exchange told it. @type {number | null} */
+  /** Server's clock minus ours, in ms, as of the quickest exchange. @type {number | null} */
   offset: null,
   quickest: Infinity,
 
-  /** @returns {number | undefined} the server's clock in seconds, as far as we know */
+  /** @returns {number | undefined} the server's clock in seconds, if it is known */
   serverClock() {
     return sender.offset === null ? undefined : Math.round(now() + sender.offset) / 1000;
   },
 
+  /** Send the next push, unless one is under way or the sender has to wait. */
   pump() {
     if (!allowed() || sender.busy || now() < sender.notBefore) return;
     sender.queues = sender.queues.filter(
-      (it) => it.samples.length || it === (session && session.queue),
+      (queue) => queue.samples.length || queue === (session && session.queue),
     );
-    const queue = sender.queues.find((it) => it.due && it.samples.length);
+    const queue = sender.queues.find((candidate) => candidate.due && candidate.samples.length);
     if (!queue) return;
     const [body, batch] = queue.next();
     sender.busy = true;
@@ -46,7 +47,7 @@ const sender = {
   },
 
   /**
-   * Send one push and act on its answer.
+   * Send one push and act on its response.
    * @param {Queue} queue @param {string} body @param {Sample[]} batch @param {boolean} keepalive
    * @returns {Promise<number>} ms to wait before the next push, 0 after progress
    */
@@ -56,11 +57,11 @@ const sender = {
     const first = batch[0].seq;
     const last = batch[batch.length - 1].seq;
     /** @type {Promise<Response>} */
-    const asked = new Promise((answered, failed) => {
-      // An engine that cannot abort a request still does not wait for it.
+    const request = new Promise((resolve, reject) => {
+      // Rejected here too, for engines that cannot abort a request.
       setTimeout(() => {
         if (abort) abort.abort();
-        failed();
+        reject();
       }, TIMEOUT_MS);
       fetch(String(pushUrl), {
         method: "POST",
@@ -70,58 +71,58 @@ const sender = {
         credentials: "omit",
         keepalive,
         signal: abort && abort.signal,
-      }).then(answered, failed);
+      }).then(resolve, reject);
     });
-    return asked
-      .then((answer) => {
-        const { status } = answer;
+    return request
+      .then((response) => {
+        const { status } = response;
         if (status === 200) {
-          return answer.json().then((told) => {
-            if (!(told.ack >= first)) return sender.backOff();
-            sender.learnClock(told.now, started);
-            queue.drop((it) => it.seq <= told.ack);
-            if (told.resync) {
+          return response.json().then((answer) => {
+            if (!(answer.ack >= first)) return sender.backOff();
+            sender.learnClock(answer.now, started);
+            queue.drop((sample) => sample.seq <= answer.ack);
+            if (answer.resync) {
               queue.onHole();
               if (session) session.close();
             }
-            if (told.interval > 0 && session) session.setRhythm(told.interval);
+            if (answer.interval > 0 && session) session.setPushInterval(answer.interval);
             return 0;
           });
         }
         if (status === 400 || (status === 413 && first === last)) {
-          queue.drop((it) => it.seq >= first && it.seq <= last);
+          queue.drop((sample) => sample.seq >= first && sample.seq <= last);
           queue.onHole();
           return 0;
         }
         if (status === 413) {
-          queue.atOnce = batch.length >> 1;
+          queue.batchLimit = batch.length >> 1;
           queue.due = true;
           return 0;
         }
-        return sender.backOff(answer.headers.get("Retry-After"));
+        return sender.backOff(response.headers.get("Retry-After"));
       })
       .catch(() => sender.backOff());
   },
 
   /** @param {string | null} [retryAfter] @returns {number} ms */
   backOff(retryAfter) {
-    const asked = retryAfter
+    const requested = retryAfter
       ? (/^\d+$/.test(retryAfter) ? +retryAfter * 1000 : Date.parse(retryAfter) - Date.now()) || 0
       : 0;
-    const most = Math.min(1000 * 2 ** sender.failures++, LONGEST_WAIT_MS);
-    return Math.min(Math.max(asked, 0) + Math.random() * most + 1, LONGEST_WAIT_MS);
+    const most = Math.min(1000 * 2 ** sender.failures++, MAX_WAIT_MS);
+    return Math.min(Math.max(requested, 0) + Math.random() * most + 1, MAX_WAIT_MS);
   },
 
-  /** @param {any} clock the server's, in seconds @param {number} started */
-  learnClock(clock, started) {
-    const trip = now() - started;
-    if (!Number.isFinite(clock) || trip > sender.quickest) return;
-    sender.quickest = trip;
-    sender.offset = clock * 1000 - (started + trip / 2);
+  /** @param {any} serverSeconds @param {number} started */
+  learnClock(serverSeconds, started) {
+    const roundTrip = now() - started;
+    if (!Number.isFinite(serverSeconds) || roundTrip > sender.quickest) return;
+    sender.quickest = roundTrip;
+    sender.offset = serverSeconds * 1000 - (started + roundTrip / 2);
   },
 
-  /** The last chance: everything unconfirmed of the live session, as far as one push carries.
-   * @param {Queue} queue */
+  /** Send the unconfirmed samples of a queue while the page is being hidden or closed, as many as
+   * fit in one push. @param {Queue} queue */
   sendLast(queue) {
     if (!allowed() || !queue.samples.length) return;
     const [body, batch] = queue.next();

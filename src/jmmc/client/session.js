@@ -1,12 +1,16 @@
 // @ts-check
 /*
- * The session: one stay in one conference. It turns readings into samples.
+ * The session: one stay in one conference. It turns readings into samples: the mean of each sample
+ * interval, and of that only what changed.
  */
 
 const FULL_MS = 10 * 60 * 1000;
-const LASTING = /^(cq|mer|t.sr)$/; // what is known without a connection
+// Which readings stay known while there is no connection; all others become unknown.
+const WITHOUT_CONNECTION = /^(cq|mer|t.sr)$/;
+// Which numbers are sent as they are; all others are averaged over the sample interval.
+const NOT_AVERAGED = /^(t|res|mer)/;
 
-/** 128 random bits as hex. Only an engine without `crypto` makes them less than secret.
+/** 128 random bits as hex. They are predictable only in an engine without `crypto`.
  * @returns {string} */
 const randomHex = () => {
   const words = new Uint32Array(4);
@@ -16,7 +20,7 @@ const randomHex = () => {
   ).join("");
 };
 
-/** @returns {string} the browser's id, a UUID, kept for ever where there is storage */
+/** @returns {string} the browser's id, a UUID, kept in storage without an end */
 function browserId() {
   const kept = load("jmmc_staticUserId");
   if (/^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i.test(kept)) return kept;
@@ -25,9 +29,9 @@ function browserId() {
   return uid;
 }
 
-/** @param {any} m @param {string} key a path such as "u.bw" @param {any} value */
-function nest(m, key, value) {
-  const [group, leaf] = key.split(".");
+/** @param {any} m @param {string} path such as "u.bw" @param {any} value */
+function nest(m, path, value) {
+  const [group, leaf] = path.split(".");
   if (leaf) (m[group] = m[group] || {})[leaf] = value;
   else m[group] = value;
 }
@@ -37,8 +41,8 @@ function openSession({ room, conf, hook }) {
   const source = hook();
   const queue = makeQueue(randomHex(), browserId(), conf, []);
   let seq = 0;
-  /** @type {Readings} What the server has been told. */
-  const told = {};
+  /** @type {Readings} As of the last sample: what the next one is a delta to. */
+  const queuedReadings = {};
   /** @type {Object<string, [number, number]>} Sum and count since the last sample. */
   let sums = {};
   /** @type {Readings} What holds now; means as of the last sample. */
@@ -50,7 +54,7 @@ function openSession({ room, conf, hook }) {
   let lastSample = lastFull;
   let lastTick = lastFull;
   let lastQueued = lastFull;
-  let sampled = false; // readings of the call, not only who joined
+  let hasReadings = false; // of the call: the first sample only says who joined
   let ended = false;
   /** @type {any} */
   let timer;
@@ -65,7 +69,7 @@ function openSession({ room, conf, hook }) {
   }
 
   /** @param {object} m @param {Moment} when @param {boolean} [full] @param {boolean} [bye] */
-  function queueUp(m, { wall, at }, full, bye) {
+  function enqueue(m, { wall, at }, full, bye) {
     if (full) {
       needsFull = false;
       lastFull = now();
@@ -74,15 +78,16 @@ function openSession({ room, conf, hook }) {
     lastQueued = now();
   }
 
-  /** Each push interval: what was sampled, or a sign of life. @param {number} period */
+  /** At each push interval: push what was queued, or an empty sample as a heartbeat.
+   * @param {number} period */
   function beat(period) {
-    it.settle();
-    if (needsFull || now() - lastSample >= settings.sample_interval * 1000) it.close();
-    if (now() - lastQueued >= period - 500) queueUp({}, moment());
-    it.push();
+    thisSession.settle();
+    if (needsFull || now() - lastSample >= settings.sample_interval * 1000) thisSession.close();
+    if (now() - lastQueued >= period - 500) enqueue({}, moment());
+    thisSession.push();
   }
 
-  const it = {
+  const thisSession = {
     room,
     queue,
     connected: false,
@@ -90,17 +95,17 @@ function openSession({ room, conf, hook }) {
     settle: guarded(source.settle),
 
     /** @param {number} seconds */
-    setRhythm(seconds) {
+    setPushInterval(seconds) {
       clearInterval(timer);
       const period = Math.min(Math.max(seconds, 1), 3600) * 1000;
       timer = setInterval(guarded(() => beat(period)), period);
     },
 
-    /** Take in what one tick says. @param {Readings} found @param {Moment} tick */
-    take(found, tick) {
-      for (const key of Object.keys({ ...state, ...found })) {
-        const value = it.cut && !LASTING.test(key) ? undefined : found[key];
-        if (typeof value !== "number" || /^(t|res|mer)/.test(key)) {
+    /** Take in the readings of one tick. @param {Readings} readings @param {Moment} tick */
+    take(readings, tick) {
+      for (const key of Object.keys({ ...state, ...readings })) {
+        const value = thisSession.cut && !WITHOUT_CONNECTION.test(key) ? undefined : readings[key];
+        if (typeof value !== "number" || NOT_AVERAGED.test(key)) {
           state[key] = value;
         } else {
           const [sum, count] = sums[key] || [0, 0];
@@ -109,52 +114,54 @@ function openSession({ room, conf, hook }) {
       }
       lastTick = tick.at;
       const slack = Math.min(5000, settings.sample_interval * 500);
-      if (!sampled || tick.at - lastSample >= settings.sample_interval * 1000 - slack) {
-        it.close(tick);
-        if (!sampled) it.push();
-        sampled = true;
+      if (!hasReadings || tick.at - lastSample >= settings.sample_interval * 1000 - slack) {
+        thisSession.close(tick);
+        if (!hasReadings) thisSession.push();
+        hasReadings = true;
       }
     },
 
-    /** The connection broke, or is back. @param {boolean} cut */
+    /** The connection was interrupted, or restored. @param {boolean} cut */
     onCut(cut) {
-      if (cut === it.cut) return;
-      it.settle();
-      it.close();
-      it.cut = cut;
-      // Jitsi goes on saying what it said before; nobody knows any more.
-      for (const key of Object.keys(state)) if (cut && !LASTING.test(key)) state[key] = undefined;
-      it.onEvent(cut ? "interrupted" : "restored");
+      if (cut === thisSession.cut) return;
+      thisSession.settle();
+      thisSession.close();
+      thisSession.cut = cut;
+      // Jitsi repeats its last values, which are no longer true.
+      for (const key of Object.keys(state)) {
+        if (cut && !WITHOUT_CONNECTION.test(key)) state[key] = undefined;
+      }
+      thisSession.onEvent(cut ? "interrupted" : "restored");
     },
 
     /** @param {string} name */
     onEvent(name) {
       if (events.length < 16) events.push(name.slice(0, 16));
-      // What comes with it, as a mute of both tracks does, goes into the same sample.
-      if (events.length === 1) setTimeout(guarded(() => it.close()), 200);
+      // Events that come together, as when both tracks are muted, go into one sample.
+      if (events.length === 1) setTimeout(guarded(() => thisSession.close()), 200);
     },
 
     /** End a sample: queue what changed since the one before, if anything did.
      * @param {Moment} [when] @param {boolean} [bye] */
     close(when = moment(), bye = false) {
       if (ended) return;
-      if (now() - lastTick > source.stale) state = {};
-      const all = current();
+      if (now() - lastTick > source.staleAfter) state = {};
+      const readings = current();
       const full = needsFull || now() - lastFull >= FULL_MS;
       /** @type {any} */
       const m = {};
-      for (const key of Object.keys({ ...told, ...all })) {
-        const value = all[key] === undefined ? null : all[key];
-        const before = told[key] === undefined ? null : told[key];
+      for (const key of Object.keys({ ...queuedReadings, ...readings })) {
+        const value = readings[key] === undefined ? null : readings[key];
+        const before = queuedReadings[key] === undefined ? null : queuedReadings[key];
         if (full ? value !== null : value !== before) nest(m, key, value);
-        told[key] = value;
+        queuedReadings[key] = value;
       }
       if (events.length) m.ev = events;
       events = [];
-      // A sample that no tick is in must not keep the next tick from being one.
+      // A sample without a tick must not delay the sample of the next tick.
       if (Object.keys(sums).length) lastSample = when.at;
       sums = {};
-      if (bye || full || Object.keys(m).length) queueUp(m, when, full, bye);
+      if (bye || full || Object.keys(m).length) enqueue(m, when, full, bye);
     },
 
     push() {
@@ -162,22 +169,22 @@ function openSession({ room, conf, hook }) {
       sender.pump();
     },
 
-    /** The participant left: say so, and let go of the page. */
+    /** The participant left: queue the last sample and release the page. */
     end() {
       clearInterval(timer);
       source.release();
-      it.settle();
-      it.close(undefined, true);
+      thisSession.settle();
+      thisSession.close(undefined, true);
       ended = true;
       queue.onHole = () => {};
       queue.due = true;
     },
 
-    /** Let go of the page without a word. */
-    forget() {
+    /** Release the page and queue nothing. */
+    abandon() {
       ended = true;
-      it.end();
+      thisSession.end();
     },
   };
-  return it;
+  return thisSession;
 }

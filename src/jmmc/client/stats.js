@@ -1,23 +1,25 @@
 // @ts-check
 /*
- * What pages share: who the browser is, and what Jitsi says of a call every ten seconds, as flat
- * readings. A Jitsi Meet page gets it as `cq.local_stats_updated`, an embedding page as the answer
- * of `getConnectionStats()`.
+ * What the entrances of pages share: the browser's identity, and the readings of Jitsi's own
+ * statistics of a call, made every ten seconds. A Jitsi Meet page gets them as the event
+ * `cq.local_stats_updated`, an embedding page as the answer of `getConnectionStats()`.
  */
 
-// --- who and where ---
+// --- identity ---
 
-/** Browser and system as the browser itself names them. */
+/** Ask for the browser's and the operating system's names, where the browser gives them. */
 function identify() {
   const hints = device.userAgentData;
-  const brands = hints.brands.filter((/** @type {any} */ it) => !/not.?a.?brand/i.test(it.brand));
-  const own = brands.find((/** @type {any} */ it) => it.brand !== "Chromium") || brands[0];
+  /** @type {any[]} */
+  const brands = hints.brands;
+  const real = brands.filter((entry) => !/not.?a.?brand/i.test(entry.brand));
+  const own = real.find((entry) => entry.brand !== "Chromium") || real[0];
   const name = own.brand.replace("Google ", "").replace("Microsoft ", "");
   identity.br = text(name + " " + own.version, 64);
   hints.getHighEntropyValues(["platformVersion"]).then(
-    (/** @type {any} */ high) => {
+    (/** @type {any} */ values) => {
       // https://learn.microsoft.com/microsoft-edge/web-platform/how-to-detect-win11
-      const major = parseInt(high.platformVersion, 10);
+      const major = parseInt(values.platformVersion, 10);
       const windows = hints.platform === "Windows";
       const version = windows ? (major >= 13 ? 11 : 10) : major || "";
       identity.os = text((hints.platform + " " + version).trim(), 64);
@@ -26,21 +28,22 @@ function identify() {
   );
 }
 
-// --- readings: from what Jitsi says ---
+// --- readings of Jitsi's statistics ---
 
-const STALE_MS = 25 * 1000; // two and a half of Jitsi's own intervals
+const STALE_MS = 25 * 1000; // two and a half times Jitsi's interval of ten seconds
 
 /** @param {any} group @returns {any[]} */
 const values = (group) => (group ? Object.values(group) : []);
 
 /** @param {(number | undefined)[]} numbers @returns {number | undefined} */
 const highest = (numbers) => {
-  const known = numbers.filter((it) => it !== undefined);
+  const known = numbers.filter((value) => value !== undefined);
   return known.length ? Math.max(...known) : undefined;
 };
 
 /**
- * Jitsi glues address and port together, IPv6 without brackets; either may be missing.
+ * Take an address and a port apart. Jitsi joins them, IPv6 without brackets; either may be missing.
+ * An IPv4 address becomes a number.
  * @param {any} joined @returns {[number | string | undefined, number | undefined]}
  */
 function endpoint(joined) {
@@ -50,75 +53,77 @@ function endpoint(joined) {
   return [address.includes(":") ? address : undefined, number(+port)];
 }
 
-/** @param {any} stats whether the page has no connection at all at this tick */
+/** Whether the page has no connection at all at this tick. @param {any} stats */
 function isCut(stats) {
   const rate = stats.bitrate || {};
   return !(stats.transport || []).length && !rate.upload && !rate.download;
 }
 
 /**
- * One `cq.local_stats_updated`, as flat readings. Jitsi's own upload loss is left out: it is
- * always 0 in today's browsers.
- * @param {any} stats @param {string} me @param {string} [selected] remote end of the selected pair
+ * The readings of one `cq.local_stats_updated`. Jitsi's own upload loss is left out: it is always 0
+ * in current browsers.
+ * @param {any} stats @param {string} me
+ * @param {string} [selected] remote end of the selected candidate pair
  * @returns {Readings}
  */
 function readStats(stats, me, selected) {
   /** @type {Readings} */
-  const found = {
+  const readings = {
     cq: number(stats.connectionQuality, 100),
     mer: number(stats.maxEnabledResolution),
     "t.sr": text(stats.serverRegion, 64),
   };
-  if (isCut(stats)) return found;
+  if (isCut(stats)) return readings;
   const { bitrate: rate = {}, bandwidth = {}, resolution = {}, framerate: frames = {} } = stats;
-  for (const [link, way] of [["u", "upload"], ["d", "download"]]) {
-    found[link + ".bw"] = number(bandwidth[way]);
-    found[link + ".ab"] = number((rate.audio || {})[way]);
-    found[link + ".vb"] = number((rate.video || {})[way]);
+  for (const [group, direction] of [["u", "upload"], ["d", "download"]]) {
+    readings[group + ".bw"] = number(bandwidth[direction]);
+    readings[group + ".ab"] = number((rate.audio || {})[direction]);
+    readings[group + ".vb"] = number((rate.video || {})[direction]);
   }
-  found["d.pl"] = number((stats.packetLoss || {}).download, 100);
+  readings["d.pl"] = number((stats.packetLoss || {}).download, 100);
 
   const sent = values(resolution[me]);
   const height = highest(sent.map((size) => number(size.height)));
-  found["res.h"] = height;
-  found["res.w"] = number((sent.find((size) => size.height === height) || {}).width);
-  found["u.fr"] = highest(values(frames[me]).map((rate) => number(rate)));
+  readings["res.h"] = height;
+  readings["res.w"] = number((sent.find((size) => size.height === height) || {}).width);
+  readings["u.fr"] = highest(values(frames[me]).map((rate) => number(rate)));
   const others = Object.keys(frames).filter((id) => id !== me);
-  found["d.fr"] = highest(others.flatMap((id) => values(frames[id]).map((it) => number(it))));
+  const received = others.flatMap((id) => values(frames[id]));
+  readings["d.fr"] = highest(received.map((rate) => number(rate)));
   for (const codec of values((stats.codec || {})[me])) {
-    found["cdc.a"] = found["cdc.a"] || text(codec.audio, 32);
-    found["cdc.v"] = found["cdc.v"] || text(codec.video, 32);
+    readings["cdc.a"] = readings["cdc.a"] || text(codec.audio, 32);
+    readings["cdc.v"] = readings["cdc.v"] || text(codec.video, 32);
   }
 
+  /** @type {any[]} */
   const paths = stats.transport || [];
-  const path = paths.find((/** @type {any} */ it) => it.ip === selected) || paths[0] || {};
-  found.rtt = number(path.rtt);
-  if (found.rtt === undefined && !path.p2p) found.rtt = number(stats.jvbRTT);
+  const path = paths.find((candidate) => candidate.ip === selected) || paths[0] || {};
+  readings.rtt = number(path.rtt);
+  if (readings.rtt === undefined && !path.p2p) readings.rtt = number(stats.jvbRTT);
   if (settings.collect_ip) {
-    [found["t.ip"], found["t.p"]] = endpoint(path.ip);
-    [found["t.lip"], found["t.lp"]] = endpoint(path.localip);
+    [readings["t.ip"], readings["t.p"]] = endpoint(path.ip);
+    [readings["t.lip"], readings["t.lp"]] = endpoint(path.localip);
   }
-  found["t.tp"] = text(path.type && path.type.toLowerCase(), 16);
-  found["t.p2p"] = path.p2p;
-  found["t.net"] = text(path.networkType, 32);
-  found["t.lct"] = text(path.localCandidateType, 5);
-  found["t.rct"] = text(path.remoteCandidateType, 5);
-  return found;
+  readings["t.tp"] = text(path.type && path.type.toLowerCase(), 16);
+  readings["t.p2p"] = path.p2p;
+  readings["t.net"] = text(path.networkType, 32);
+  readings["t.lct"] = text(path.localCandidateType, 5);
+  readings["t.rct"] = text(path.remoteCandidateType, 5);
+  return readings;
 }
 
-
-/** Take in one tick: what Jitsi said, and what was found beside it.
+/** Take in one tick: Jitsi's statistics, and what the peer connection said beside them.
  * @param {any} stats @param {Moment} tick @param {string} me
  * @param {Readings} [probed] @param {string} [selected] */
 function takeStats(stats, tick, me, probed = {}, selected) {
   if (!session) return;
   const cut = isCut(stats);
-  if (cut && !session.connected) return; // before ICE everything is zero
+  if (cut && !session.connected) return; // until ICE has connected, everything is zero
   session.connected = true;
-  const found = readStats(stats, me, selected);
+  const readings = readStats(stats, me, selected);
   if (cut !== session.cut && (cut || stats.transport.length)) session.onCut(cut);
   for (const key of Object.keys(probed)) {
-    if (probed[key] !== undefined) found[key] = probed[key];
+    if (probed[key] !== undefined) readings[key] = probed[key];
   }
-  session.take(found, tick);
+  session.take(readings, tick);
 }
