@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 import msgspec
 
 from jmmc.core.model import Sample
-from jmmc.simulation.life import Scenario, simulate
+from jmmc.simulation.scenario import Scenario, simulate
 from tests.support.servers import PREFIX
 
 _LIVES = 200  # Different ones; the crowd shares them.

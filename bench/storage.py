@@ -23,7 +23,7 @@ from pymongo import UpdateOne
 from jmmc.core.model import Dialect, Push
 from jmmc.maintenance.summarizer import Summarizer
 from jmmc.quality.thresholds import preset
-from jmmc.simulation.life import Scenario, SimulatedSession, simulate
+from jmmc.simulation.scenario import Scenario, SimulatedSession, simulate
 from jmmc.stores import Store
 from jmmc.stores.mongo.documents import element
 from jmmc.stores.mongo.store import MongoStore

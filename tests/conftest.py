@@ -53,7 +53,7 @@ expect.set_options(timeout=15_000)  # ms, for a machine that is busy with other 
 _LONG = (
     "web/dashboard/test_pages.py",
     "faults/test_mongo.py",
-    "e2e/test_life.py",
+    "e2e/test_page_lifecycle.py",
     "stores/test_reports.py",
     "faults/test_rounds.py",
     "web/demo/test_demo.py",

@@ -27,7 +27,7 @@ from jmmc.answers.queries import Queries
 from jmmc.core.model import Dialect, Push
 from jmmc.maintenance.schedule import summarizer_of
 from jmmc.quality.timeline import SIGNS_OF_LIFE
-from jmmc.simulation.life import Scenario, SimulatedSession, simulate
+from jmmc.simulation.scenario import Scenario, SimulatedSession, simulate
 from jmmc.stores import Store
 from jmmc.stores.mongo.store import MongoStore
 from jmmc.stores.spool import SpooledStore

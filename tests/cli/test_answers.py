@@ -8,7 +8,7 @@ from typing import Any
 import pyarrow.parquet
 import pytest
 
-from jmmc.simulation.life import Scenario, simulate
+from jmmc.simulation.scenario import Scenario, simulate
 from jmmc.web.dashboard.i18n import words
 from tests.support.commands import jmmc
 from tests.support.servers import Serve

@@ -15,7 +15,7 @@ _STORE = "tests/stores/test_contract.py::"
 _V1 = "tests/web/browser/test_v1.py::"
 _SCRIPT = "tests/client/test_behaviour.py::"
 _READ = "tests/client/test_readings.py::"
-_LIFE = "tests/e2e/test_life.py::"
+_LIFE = "tests/e2e/test_page_lifecycle.py::"
 _KEPT = _WIRE + "test_good_values_are_kept_as_they_are"
 _RETRY = _SCRIPT + "test_who_retries_when"
 

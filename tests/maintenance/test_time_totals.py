@@ -16,7 +16,7 @@ from jmmc.quality.grading import Grade
 from jmmc.quality.summary import Summary, SummaryFilter, sum_up
 from jmmc.quality.thresholds import preset
 from jmmc.quality.timeline import fold
-from jmmc.simulation.life import Scenario, simulate
+from jmmc.simulation.scenario import Scenario, simulate
 from jmmc.stores import Store, open_store
 from tests.support.builders import UID
 

@@ -17,7 +17,7 @@ from jmmc.quality.rollups import DAY, HOUR
 from jmmc.quality.summary import DIMENSIONS, SummaryFilter
 from jmmc.quality.thresholds import preset
 from jmmc.settings import Settings
-from jmmc.simulation.life import Scenario, simulate
+from jmmc.simulation.scenario import Scenario, simulate
 from jmmc.stores import Store
 from jmmc.stores.erasure_receipts import erasures, forgotten, put_erasure
 from tests.support.builders import UID, body, call, push, sample, wire_sample

@@ -16,7 +16,7 @@ from jmmc.maintenance.summarizer import Summarizer
 from jmmc.quality.rollups import ALL, DAY, HOUR, Rollup
 from jmmc.quality.summary import DIMENSIONS, FILTERS, LiveSession, SummaryFilter, summarize
 from jmmc.quality.thresholds import preset
-from jmmc.simulation.life import Scenario, SimulatedSession, simulate
+from jmmc.simulation.scenario import Scenario, SimulatedSession, simulate
 from jmmc.stores import Store
 from tests.stores.conftest import STORES, MakeStore, empty_place
 from tests.support.builders import push, sample, v1_push

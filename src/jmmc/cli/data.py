@@ -29,7 +29,7 @@ from jmmc.core.model import SessionFilter
 from jmmc.core.timestamps import iso
 from jmmc.maintenance.schedule import summarizer_of
 from jmmc.settings import Settings
-from jmmc.simulation.life import Scenario
+from jmmc.simulation.scenario import Scenario
 from jmmc.stores import Store, open_store
 from jmmc.stores.copy import Copied, Source
 from jmmc.stores.copy import copy as copy_sessions
@@ -169,7 +169,7 @@ def simulate(
 
     Into a store as history; or through a collector, in its time or faster.
     """
-    from jmmc.simulation.player import ExpectedResults, into_store, through_collector
+    from jmmc.simulation.replay import ExpectedResults, into_store, through_collector
 
     began = instant("--start", start)
     if began is None:

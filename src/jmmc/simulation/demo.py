@@ -12,8 +12,8 @@ from jmmc.core.model import Dialect, Push, SessionFilter
 from jmmc.core.tasks import stop
 from jmmc.maintenance.schedule import summarizer_of
 from jmmc.settings import Settings
-from jmmc.simulation.life import Scenario, simulate
-from jmmc.simulation.player import ExpectedResults, through_collector
+from jmmc.simulation.replay import ExpectedResults, through_collector
+from jmmc.simulation.scenario import Scenario, simulate
 from jmmc.stores import open_store
 
 STORE = "sqlite:///jmmc-demo.db"

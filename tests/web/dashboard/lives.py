@@ -3,7 +3,7 @@
 from jmmc.core.model import Dialect, Push
 from jmmc.maintenance.summarizer import Summarizer
 from jmmc.quality.thresholds import preset
-from jmmc.simulation.life import Scenario, simulate
+from jmmc.simulation.scenario import Scenario, simulate
 from jmmc.stores import Store
 
 START = 1_789_948_800

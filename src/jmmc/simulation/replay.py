@@ -19,7 +19,7 @@ from jmmc.core.timestamps import iso
 from jmmc.maintenance.schedule import summarizer_of
 from jmmc.protocol.wire import SERVER_READINGS
 from jmmc.settings import Settings
-from jmmc.simulation.life import Scenario, SimulatedSession, simulate
+from jmmc.simulation.scenario import Scenario, SimulatedSession, simulate
 from jmmc.stores import Store
 
 _BATCH = 100  # Sessions

@@ -11,7 +11,7 @@ from jmmc.quality.grading import Grade, judge
 from jmmc.quality.summary import summarize
 from jmmc.quality.thresholds import preset
 from jmmc.quality.timeline import fold
-from jmmc.simulation.life import Scenario, simulate
+from jmmc.simulation.scenario import Scenario, simulate
 from tests.support.builders import SID, UID
 
 _DAY = Scenario(participants=400, rooms=20, minutes=1440, seed=7, start=1_789_948_800)
