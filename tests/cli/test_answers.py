@@ -49,12 +49,12 @@ def test_a_report_shows_what_was_simulated(folder: Path) -> None:
 
 
 def test_the_truth_that_was_printed_is_what_is_answered(folder: Path) -> None:
-    """Bad time by region, to the percent: a region is known from the second sample on."""
+    """Time with problems by region, to the percent: a region is known from the second sample on."""
     said = (folder / "said").read_text()
     answer = _json(folder, "report", *_WINDOW, "--by", "region")
     for item in answer["compare"]:
         if item["value"]:
-            lines = [text for text in said.splitlines() if text.endswith("was bad")]
+            lines = [text for text in said.splitlines() if text.endswith("with a problem")]
             (line,) = [text for text in lines if text.split()[0] == item["value"]]
             truth = float(line.split()[1].rstrip("%")) / 100
             grades = item["grades"]

@@ -18,7 +18,7 @@ def _get(port: int, path: str) -> Any:
         return json.load(answer)
 
 
-def test_the_demo_shows_a_day_and_calls_that_go_on(tmp_path: Path) -> None:
+def test_the_demo_starts_with_one_day_of_calls_and_adds_live_ones(tmp_path: Path) -> None:
     port = free_port()
     command = [sys.executable, "-m", "jmmc", "serve", "--demo", "--port", str(port)]
     with (tmp_path / "log").open("wb") as log:
@@ -44,7 +44,7 @@ def test_the_demo_shows_a_day_and_calls_that_go_on(tmp_path: Path) -> None:
         assert server.wait(20) == 0
 
 
-def test_the_demo_leaves_a_store_that_was_named_alone(tmp_path: Path) -> None:
+def test_the_demo_adds_no_calls_to_a_store_named_by_the_operator(tmp_path: Path) -> None:
     port = free_port()
     command = [sys.executable, "-m", "jmmc", "serve", "--demo", "--port", str(port)]
     command += ["--store", f"sqlite:///{tmp_path}/own.db"]

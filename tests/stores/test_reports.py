@@ -431,7 +431,7 @@ async def test_the_outage_is_seen_where_it_was(lives: Store) -> None:
         item.value: item
         for item in await _queries(lives).compare("region", SummaryFilter(since=start, until=end))
     }
-    struck = [life for life in _LIVES if any(t.cause == "interrupted" for t in life.troubles)]
+    struck = [life for life in _LIVES if any(t.cause == "interrupted" for t in life.problems)]
     assert struck
     assert (regions.pop("eu-west").grades.poor_share or 0) > 0.5
     assert all((region.grades.poor_share or 0) < 0.5 for region in regions.values())
@@ -594,11 +594,11 @@ async def test_facts_of_very_many_come_by_column_and_in_pieces_each_once(
 
 
 async def test_a_session_has_its_curves_and_its_spells(lives: Store) -> None:
-    life = next(item for item in _LIVES if item.troubles and item.troubles[0].cause == "rtt")
+    life = next(item for item in _LIVES if item.problems and item.problems[0].cause == "rtt")
     whole = await _queries(lives).session(life.session.id)
     assert whole.times == tuple(sample.ts for sample in life.session.samples)
     spell = whole.spells[0].spell
-    assert (spell.start, spell.end) == (life.troubles[0].start, life.troubles[0].end)
+    assert (spell.start, spell.end) == (life.problems[0].start, life.problems[0].end)
     assert "rtt" in spell.reasons
     at = whole.times.index(spell.start)
     rtt = whole.curves["rtt_ms"][at]
@@ -631,7 +631,7 @@ async def test_the_best_and_the_worst_call_of_a_participant_are_told(lives: Stor
 async def test_a_meeting_tells_what_went_wrong_in_it_and_for_whom(lives: Store) -> None:
     start, _ = _SCENARIO.outage_window
     struck = next(
-        life for life in _LIVES if life.troubles and life.troubles[0].cause == "interrupted"
+        life for life in _LIVES if life.problems and life.problems[0].cause == "interrupted"
     )
     whole = await _queries(lives).meeting(struck.session.id)
     one = next(incident for incident in whole.incidents if struck.session.id in incident.sessions)

@@ -22,7 +22,7 @@ from jmmc.core.version import __version__
 from jmmc.server.connections import Connection, NoNonsense, allow_many, sweep
 from jmmc.server.sd_notify import tell
 from jmmc.settings import Settings, without_password
-from jmmc.simulation.demo import STORE, keep_calling, remember_a_day
+from jmmc.simulation.demo import STORE, simulate_live_calls, simulate_past_day
 from jmmc.stores import Store, configured_store
 from jmmc.stores.sqlite.store import SqliteStore
 from jmmc.web.site import TwoPorts, create_app
@@ -59,7 +59,7 @@ def run(load: Callable[[], Settings]) -> None:
         if settings.metrics_port:
             listeners.append(_listen(settings.metrics_host, settings.metrics_port))
         if simulated:
-            asyncio.run(remember_a_day(settings, time.time()))
+            asyncio.run(simulate_past_day(settings, time.time()))
         asyncio.run(_try(store))  # What cannot work is said at once, and nothing is left behind.
         app = create_app(settings, store=store)
         serving: ASGIApp = TwoPorts(app, settings.metrics_port) if settings.metrics_port else app
@@ -143,7 +143,7 @@ def _reload(collector: Collector, load: Callable[[], Settings]) -> None:
 
 async def _call_beside(collecting: Coroutine[Any, Any, None], url: str) -> None:
     """Serve, with the demo's calls beside."""
-    calls = asyncio.create_task(keep_calling(url))
+    calls = asyncio.create_task(simulate_live_calls(url))
     try:
         await collecting
     finally:

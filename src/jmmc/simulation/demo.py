@@ -1,4 +1,4 @@
-"""The demo's own life: a simulated day in a store of its own, then calls that go on."""
+"""Data for the demo: one simulated day in a store of its own, then live simulated calls."""
 
 import asyncio
 import time
@@ -17,17 +17,17 @@ from jmmc.simulation.scenario import Scenario, simulate
 from jmmc.stores import open_store
 
 STORE = "sqlite:///jmmc-demo.db"
-"""Where the demo lives when no store is named: real calls are never mixed with simulated ones."""
+"""The demo's store when none is named, so that simulated calls are never mixed with real ones."""
 
 _log = logger(__name__)
 
 _DAY_MINUTES = 1440
 _WAVE_MINUTES = 20
-_PEOPLE = 30  # In a wave of calls.
+_WAVE_PARTICIPANTS = 30
 
 
-async def remember_a_day(settings: Settings, now: float) -> None:
-    """Fill an empty store with the day that ends now."""
+async def simulate_past_day(settings: Settings, now: float) -> None:
+    """Fill the store, if it is empty, with the sessions of the 24 hours before `now`."""
     store = open_store(settings.store)
     try:
         await store.open()
@@ -35,14 +35,14 @@ async def remember_a_day(settings: Settings, now: float) -> None:
             return
         start = int(now) - _DAY_MINUTES * 60
         pushes: list[Push] = []
-        for life in simulate(Scenario(600, 24, _DAY_MINUTES, int(now), start)):
-            summary = life.session
-            samples = tuple(sample for sample in summary.samples if sample.ts < now)
-            if len(samples) < len(summary.samples) and samples:
+        for simulated in simulate(Scenario(600, 24, _DAY_MINUTES, int(now), start)):
+            session = simulated.session
+            samples = tuple(sample for sample in session.samples if sample.ts < now)
+            if len(samples) < len(session.samples) and samples:
                 samples = (*samples[:-1], replace(samples[-1], bye=True))
             if samples:
                 pushes.append(
-                    Push(summary.id, summary.room, summary.browser_id, Dialect.V2, samples)
+                    Push(session.id, session.room, session.browser_id, Dialect.V2, samples)
                 )
         await store.append(pushes)
         async for _ in summarizer_of(store, settings, time.time).rebuild():
@@ -51,16 +51,16 @@ async def remember_a_day(settings: Settings, now: float) -> None:
         await store.close()
 
 
-async def keep_calling(url: str, clock: Callable[[], float] = time.time) -> None:
-    """Wave after wave of calls, pushed as browsers would, until cancelled."""
-    await asyncio.sleep(1.0)  # The server has to listen.
+async def simulate_live_calls(url: str, clock: Callable[[], float] = time.time) -> None:
+    """Push a wave of calls every ten minutes, as browsers would, until cancelled."""
+    await asyncio.sleep(1.0)  # Until the server listens.
     waves: set[asyncio.Task[None]] = set()
     try:
         while True:
             start = int(clock())
-            past = start - _WAVE_MINUTES * 30  # Half of it has happened: somebody is there at once.
-            scenario = Scenario(_PEOPLE, 5, _WAVE_MINUTES, start, past, outage=False)
-            wave = asyncio.create_task(_wave(scenario, url))
+            past = start - _WAVE_MINUTES * 30  # Half of the wave is over: some calls are under way.
+            scenario = Scenario(_WAVE_PARTICIPANTS, 5, _WAVE_MINUTES, start, past, outage=False)
+            wave = asyncio.create_task(_push_wave(scenario, url))
             waves.add(wave)
             wave.add_done_callback(waves.discard)
             await asyncio.sleep(_WAVE_MINUTES * 60 / 2)
@@ -68,7 +68,7 @@ async def keep_calling(url: str, clock: Callable[[], float] = time.time) -> None
         await stop(*waves)
 
 
-async def _wave(scenario: Scenario, url: str) -> None:
+async def _push_wave(scenario: Scenario, url: str) -> None:
     try:
         async for _ in through_collector(scenario, url, 1.0, ExpectedResults()):
             pass

@@ -1,4 +1,4 @@
-"""Plays simulated life: into a store as history, or through a collector as browsers would."""
+"""Replay simulated sessions: write them to a store as history, or push them as browsers would."""
 
 import asyncio
 import json
@@ -26,83 +26,86 @@ _BATCH = 100  # Sessions
 _WORKERS = 32
 
 
-class NotTaken(JmmcError):
-    """The collector refuses what a browser would push."""
+class PushRefused(JmmcError):
+    """The collector refused a push and a retry would not help."""
 
 
 class ExpectedResults:
-    """What a right answer must show, gathered while the life is made."""
+    """What reports about the simulated sessions must show, counted while they are generated."""
 
     def __init__(self) -> None:
         self.sessions = 0
         self.samples = 0
         self.seconds = 0
-        self.bad: dict[str, int] = defaultdict(int)
-        self.by_region: dict[str, list[int]] = defaultdict(lambda: [0, 0])
+        self.by_cause: dict[str, int] = defaultdict(int)  # Seconds with a problem.
+        self.by_region: dict[str, list[int]] = defaultdict(lambda: [0, 0])  # All, with a problem.
         self.rooms: set[str] = set()
 
-    def add(self, life: SimulatedSession) -> None:
-        """Count one stay."""
-        samples = life.session.samples
+    def add(self, simulated: SimulatedSession) -> None:
+        """Count one session."""
+        samples = simulated.session.samples
         seconds = samples[-1].ts - samples[0].ts
-        bad = sum(problem.end - problem.start for problem in life.troubles)
+        affected = sum(problem.end - problem.start for problem in simulated.problems)
         self.sessions += 1
         self.samples += len(samples)
         self.seconds += seconds
-        self.rooms.add(life.session.room)
-        for problem in life.troubles:
-            self.bad[problem.cause] += problem.end - problem.start
-        self.by_region[life.region][0] += seconds
-        self.by_region[life.region][1] += bad
+        self.rooms.add(simulated.session.room)
+        for problem in simulated.problems:
+            self.by_cause[problem.cause] += problem.end - problem.start
+        self.by_region[simulated.region][0] += seconds
+        self.by_region[simulated.region][1] += affected
 
     def text(self, scenario: Scenario) -> str:
-        """For people."""
+        """The expected results as lines of text."""
         lines = [
             f"{self.sessions:,} sessions in {len(self.rooms):,} rooms, {self.samples:,} samples,",
-            f"{self.seconds // 60:,} minutes from {iso(scenario.start)} on. In truth:",
+            f"{self.seconds // 60:,} minutes, starting at {iso(scenario.start)}.",
+            "Expected results:",
         ]
-        for region, (seconds, bad) in sorted(self.by_region.items()):
-            lines.append(f"  {region:12} {bad / max(seconds, 1):7.2%} of the time was bad")
-        for cause, seconds in sorted(self.bad.items(), key=lambda value: -value[1]):
+        for region, (seconds, affected) in sorted(self.by_region.items()):
+            lines.append(
+                f"  {region:12} {affected / max(seconds, 1):7.2%} of the time with a problem"
+            )
+        for cause, seconds in sorted(self.by_cause.items(), key=lambda item: -item[1]):
             lines.append(f"  {cause:12} {seconds // 60:,} minutes")
-        if scenario.outage and self.bad.get("interrupted"):
+        if scenario.outage and self.by_cause.get("interrupted"):
             start, end = scenario.outage_window
-            lines.append(f"  eu-west was cut off from {iso(start)} to {iso(end)}")
+            lines.append(f"  eu-west: outage from {iso(start)} to {iso(end)}")
         return "\n".join(lines)
 
 
 async def into_store(
-    scenario: Scenario, store: Store, truth: ExpectedResults
+    scenario: Scenario, store: Store, expected: ExpectedResults
 ) -> AsyncIterator[int]:
-    """Append all sessions and make their summaries; yields how many are done."""
+    """Append all sessions to a store and make their summaries; yield how many are done."""
     try:
         await store.open()
         batch: list[Push] = []
-        for life in simulate(scenario):
-            truth.add(life)
-            summary = life.session
+        for simulated in simulate(scenario):
+            expected.add(simulated)
+            session = simulated.session
             batch.append(
-                Push(summary.id, summary.room, summary.browser_id, Dialect.V2, summary.samples)
+                Push(session.id, session.room, session.browser_id, Dialect.V2, session.samples)
             )
             if len(batch) == _BATCH:
                 await store.append(batch)
                 batch = []
-                yield truth.sessions
+                yield expected.sessions
         if batch:
             await store.append(batch)
         async for _ in summarizer_of(store, Settings.of(), time.time).rebuild():
-            yield truth.sessions
+            yield expected.sessions
     finally:
         await store.close()
 
 
 async def through_collector(
-    scenario: Scenario, url: str, speed: float, truth: ExpectedResults
+    scenario: Scenario, url: str, speed: float, expected: ExpectedResults
 ) -> AsyncIterator[int]:
-    """Push every sample at its time, `speed` times as fast; yields how many sessions are done.
+    """Push every sample at its time, `speed` times as fast; yield how many sessions are done.
 
-    A sample that is late says how old it is. So when `start` lies in the past, what has happened
-    since is pushed at once, each sample with its own time.
+    A late sample is pushed with its age. So when `start` is in the past, all samples up to now are
+    pushed immediately, each with its own time. Raises `PushRefused`, `OSError`.
     """
     queue: asyncio.Queue[tuple[float, SimulatedSession, str, int] | None] = asyncio.Queue(10_000)
     began = min(time.time(), scenario.start) if speed == 1 else time.time()
@@ -111,25 +114,25 @@ async def through_collector(
         return began + (ts - scenario.start) / speed
 
     async def work() -> None:
-        while (it := await queue.get()) is not None:
-            moment, life, sid, seq = it
+        while (queued := await queue.get()) is not None:
+            moment, simulated, sid, seq = queued
             await asyncio.sleep(max(0.0, moment - time.time()))
-            body = _body(life, sid, seq, age=max(0.0, time.time() - moment))
-            address = str(IPv4Address(life.address))
+            body = _body(simulated, sid, seq, age=max(0.0, time.time() - moment))
+            address = str(IPv4Address(simulated.address))
             await asyncio.to_thread(_push, f"{url}/push", body, address)
 
     workers = [asyncio.create_task(work()) for _ in range(_WORKERS)]
     pushes: list[tuple[float, SimulatedSession, str, int]] = []
-    for life in simulate(scenario):
-        truth.add(life)
-        sid = sha256(f"{scenario.seed} {life.session.id} {began}".encode()).hexdigest()[:32]
-        for sample in life.session.samples:
-            pushes.append((due(sample.ts), life, sid, sample.seq or 0))
+    for simulated in simulate(scenario):
+        expected.add(simulated)
+        sid = sha256(f"{scenario.seed} {simulated.session.id} {began}".encode()).hexdigest()[:32]
+        for sample in simulated.session.samples:
+            pushes.append((due(sample.ts), simulated, sid, sample.seq or 0))
     pushes.sort(key=lambda push: push[0])
     try:
         for done, push in enumerate(pushes, start=1):
             await queue.put(push)
-            yield truth.sessions * done // len(pushes)
+            yield expected.sessions * done // len(pushes)
             for worker in workers:
                 if worker.done():
                     worker.result()
@@ -141,9 +144,9 @@ async def through_collector(
             worker.cancel()
 
 
-def _body(life: SimulatedSession, sid: str, seq: int, *, age: float) -> bytes:
-    """A push of one sample. The server adds what only it knows."""
-    session, sample = life.session, life.session.samples[seq]
+def _body(simulated: SimulatedSession, sid: str, seq: int, *, age: float) -> bytes:
+    """The body of a push of one sample, without the readings that the collector adds."""
+    session, sample = simulated.session, simulated.session.samples[seq]
     readings: dict[str, Any] = msgspec.json.decode(sample.readings)
     if isinstance(readings.get("t"), dict):
         for path in SERVER_READINGS:
@@ -160,9 +163,10 @@ def _body(life: SimulatedSession, sid: str, seq: int, *, age: float) -> bytes:
 
 
 def _push(url: str, body: bytes, address: str) -> None:
-    """As a browser: again and again until it is taken.
+    """Push once; retry while the collector answers 429 or 503.
 
-    We are the proxy that it comes through; a collector that trusts us believes the address.
+    `address` is sent as a reverse proxy does: a collector that trusts this host believes it.
+    Raises `PushRefused`, `OSError`.
     """
     headers = {"Content-Type": "application/json", "X-Forwarded-For": address}
     while True:
@@ -172,5 +176,5 @@ def _push(url: str, body: bytes, address: str) -> None:
                 return
         except urllib.error.HTTPError as error:
             if error.code not in (429, 503):
-                raise NotTaken(f"{url}: {error.code} {json.load(error)}") from error
+                raise PushRefused(f"{url}: {error.code} {json.load(error)}") from error
             time.sleep(float(error.headers.get("Retry-After", "1")))

@@ -88,7 +88,7 @@ async def test_the_answer_is_the_truth(app: Server) -> None:
     overview = (await _get(app, f"/overview?{_WINDOW}")).json
     assert overview["sessions"] == 60
     assert overview["rooms"] == len({summary.session.room for summary in LIVES})
-    life = next(item for item in LIVES if item.troubles)
+    life = next(item for item in LIVES if item.problems)
     session = (await _get(app, f"/sessions/{life.session.id}")).json
     assert [item["spell"]["grade"] for item in session["spells"]]
     assert session["summary"]["region"] == life.region
@@ -271,7 +271,7 @@ def _fits(value: Any, schema: dict[str, Any], components: dict[str, Any], where:
 )
 async def test_answers_fit_the_description(app: Server, path: str, query: str) -> None:
     description = (await _get(app, "/openapi.json")).json
-    life = next(item for item in LIVES if item.troubles)
+    life = next(item for item in LIVES if item.problems)
     asked = path.replace("{id}", life.session.id).replace("{participant}", life.session.browser_id)
     answer = await _get(app, asked + (f"?{query}" if query else ""))
     operation = description["paths"][f"/api/v1{path}"]["get"]
@@ -385,7 +385,7 @@ async def test_a_comparison_as_a_file_has_the_figures_of_the_answer(app: Server)
 
 @pytest.mark.parametrize("what", ["summaries", "timeline", "sessions"])
 async def test_an_export_knows_every_filter(app: Server, what: str) -> None:
-    life = next(item for item in LIVES if item.troubles)
+    life = next(item for item in LIVES if item.problems)
     grade = "poor"
     wanted = f"{_WINDOW}&region={life.region}&grade={grade}"
     listed = (await _get(app, f"/sessions?{wanted}&limit=500")).json["items"]

@@ -24,7 +24,7 @@ from tests.web.dashboard.lives import LIVES, WINDOW, fill
 _DESCRIPTION = api_description(MetricsCollector(store="sqlite:///none.db", secret="x").collector)
 _API = schemathesis.openapi.from_dict(_DESCRIPTION)
 _CLOSED_API = schemathesis.openapi.from_dict({**_DESCRIPTION, "security": [{"token": []}]})
-_LIFE = next(life for life in LIVES if life.troubles).session
+_LIFE = next(life for life in LIVES if life.problems).session
 _KNOWN = {"id": _LIFE.id, "participant": _LIFE.browser_id, "room": _LIFE.room}
 # Some questions that fit the description are refused all the same: no schema says that since comes
 # before until, which days a month has, or what a cursor is.

@@ -26,7 +26,7 @@ _SCENARIO = Scenario(participants=120, rooms=10, minutes=600, seed=2, start=_STA
 _LIVES = list(simulate(_SCENARIO))
 _WINDOW = "since=2026-09-21&until=2026-09-22"
 _EVIL = "<img src=x onerror=document.title='owned'>"
-_BAD = next(life for life in _LIVES if life.troubles and life.troubles[0].cause == "loss")
+_BAD = next(life for life in _LIVES if life.problems and life.problems[0].cause == "loss")
 
 pytestmark = pytest.mark.timeout(110)
 Visit = Callable[..., Page]
