@@ -1,4 +1,4 @@
-"""`jmmc doctor` on real pages, good and broken."""
+"""`jmmc doctor` on pages that work and on pages with problems."""
 
 import json
 import re
@@ -27,18 +27,18 @@ _OURS = '<script async src="/jmmc/getClient"></script>'
 
 
 class Site:
-    """A server whose answers a test writes: path to (status, headers, body)."""
+    """A server whose responses a test sets: path to (status, headers, body)."""
 
     def __init__(self, secure: ssl.SSLContext | None = None) -> None:
-        answers: dict[str, tuple[int, dict[str, str], str]] = {}
-        self.answers = answers
+        responses: dict[str, tuple[int, dict[str, str], str]] = {}
+        self.responses = responses
 
         class Handler(BaseHTTPRequestHandler):
             timeout: ClassVar[float] = 10
 
             def do_GET(self) -> None:
                 path = self.path.partition("?")[0]
-                status, headers, body = answers.get(path, (404, {}, "no"))
+                status, headers, body = responses.get(path, (404, {}, "no"))
                 data = body.encode()
                 self.send_response(status)
                 for name, value in headers.items():
@@ -65,7 +65,7 @@ class Site:
 
     def put(self, path: str, body: str, *, status: int = 200, **headers: str) -> None:
         named = {name.replace("_", "-"): value for name, value in headers.items()}
-        self.answers[path] = (status, named, body)
+        self.responses[path] = (status, named, body)
 
     def close(self) -> None:
         self._server.shutdown()
@@ -75,7 +75,7 @@ class Site:
 
 @pytest.fixture(scope="module")
 def sites() -> Iterator[tuple[Site, Site]]:
-    """Jitsi Meet's host, and the collector's."""
+    """The host of Jitsi Meet, and that of the collector."""
     both = (Site(), Site())
     yield both
     for site in both:
@@ -92,9 +92,8 @@ def _config(**more: Any) -> str:
     return f"var config = {json.dumps(fields)};"
 
 
-# What is served, and the verdicts with a piece of what is said: each must be there, and there must
-# be no FAIL besides.
-ROWS: dict[str, tuple[dict[str, Any], list[str]]] = {
+# What is served, and parts of the findings that it must have. No other finding may fail.
+PAGES: dict[str, tuple[dict[str, Any], list[str]]] = {
     "in the page": ({"page": _page(_OURS)}, ["ok script: in the page", "ok script: http"]),
     "in config.js, inlined": (
         {"page": _page(config=_config())},
@@ -150,19 +149,19 @@ ROWS: dict[str, tuple[dict[str, Any], list[str]]] = {
     ),
     "CSP with nonces": (
         {"page": _page(_OURS), "csp": "script-src 'nonce-x' 'strict-dynamic'"},
-        ["fail CSP: 'strict-dynamic' stops"],
+        ["fail CSP: 'strict-dynamic' blocks"],
     ),
     "the proxy answers with the page": (
         {"page": _page(_OURS), "script": _page(), "kind": "text/html"},
-        ["fail script: http", "answers 200, text/html"],
+        ["fail script: http", "returned 200, text/html"],
     ),
     "the script is not there": (
         {"page": _page(_OURS), "script": None},
-        ["answers 404"],
+        ["returned 404"],
     ),
     "it waits for consent": (
         {"page": _page(_OURS), "settings": {"require_consent": True}},
-        ["ok script: waits for consent"],
+        ["ok script: collects only after consent"],
     ),
     "an old script, with settings that cannot be read": (
         {"page": _page(_OURS), "script": 'jmmc_({"push_url":', "kind": "text/javascript"},
@@ -173,7 +172,7 @@ ROWS: dict[str, tuple[dict[str, Any], list[str]]] = {
             "page": _page(config=_config()),
             "csp": "script-src 'nonce-x' 'strict-dynamic'; connect-src 'self'",
         },
-        ["warn CSP: 'strict-dynamic' lets Jitsi Meet load it (a guess)"],
+        ["warn CSP: 'strict-dynamic' lets Jitsi Meet load the script (a guess)"],
     ),
     "a guess": (
         {"page": _page(config="var config = {}; scripts.push('https://a.invalid/getClient')")},
@@ -181,16 +180,16 @@ ROWS: dict[str, tuple[dict[str, Any], list[str]]] = {
     ),
     "switched off": (
         {"page": _page(_OURS), "settings": {"enabled": False}},
-        ["warn script: collecting is switched off"],
+        ["warn script: collection is off"],
     ),
 }
 
 
-@pytest.mark.parametrize("row", ROWS)
-def test_what_it_says_of_a_page(sites: tuple[Site, Site], row: str) -> None:
-    served, expected = ROWS[row]
+@pytest.mark.parametrize("row", PAGES)
+def test_each_kind_of_page_gets_its_findings(sites: tuple[Site, Site], row: str) -> None:
+    served, expected = PAGES[row]
     site = sites[0]
-    site.answers.clear()
+    site.responses.clear()
     if served["page"] is not None:
         headers = {"Content_Security_Policy": served["csp"]} if "csp" in served else {}
         site.put("/room", served["page"], Content_Type="text/html", **headers)
@@ -199,14 +198,16 @@ def test_what_it_says_of_a_page(sites: tuple[Site, Site], row: str) -> None:
     script = served.get("script", render(Settings.of(**served.get("settings", {}))))
     if script is not None:
         site.put("/jmmc/getClient", script, Content_Type=served.get("kind", "text/javascript"))
-    found = list(examine(f"{site.url}/room"))
-    said = "\n".join(f"{finding.verdict} {finding.what}" for finding in found)
-    for piece in expected:
-        assert piece in said
-    failing = [finding for finding in found if finding.verdict == "fail"]
-    assert bool(failing) == any("fail " in item or "answers 404" in item for item in expected), said
+    findings = list(examine(f"{site.url}/room"))
+    report = "\n".join(f"{finding.verdict} {finding.what}" for finding in findings)
+    for part in expected:
+        assert part in report
+    failing = [finding for finding in findings if finding.verdict == "fail"]
+    assert bool(failing) == any("fail " in part or "returned 404" in part for part in expected), (
+        report
+    )
     assert all(finding.hint for finding in failing)
-    assert all("\n" not in finding.what for finding in found)
+    assert all("\n" not in finding.what for finding in findings)
 
 
 @pytest.mark.parametrize(
@@ -214,88 +215,88 @@ def test_what_it_says_of_a_page(sites: tuple[Site, Site], row: str) -> None:
     [({"Access_Control_Allow_Origin": "*"}, "ok"), ({}, "fail")],
     ids=["any origin", "none"],
 )
-def test_a_collector_on_another_origin_must_let_the_page_push(
+def test_a_collector_on_another_origin_must_allow_the_page_by_cors(
     sites: tuple[Site, Site], cors: dict[str, str], verdict: str
 ) -> None:
     site, collector = sites
-    site.answers.clear()
+    site.responses.clear()
     push = f"{collector.url}/jmmc/push"
     url = f"{collector.url}/jmmc/getClient"
     site.put("/room", _page(f'<script src="{url}"></script>'), Content_Type="text/html")
     script = render(Settings.of(push_url=push))
     collector.put("/jmmc/getClient", script, Content_Type="application/javascript")
     collector.put("/jmmc/push", "", status=204, **cors)
-    (found,) = [
+    (cors_finding,) = [
         finding for finding in examine(f"{site.url}/room") if finding.what.startswith("CORS")
     ]
-    assert found.verdict == verdict
+    assert cors_finding.verdict == verdict
 
 
-def test_a_config_js_that_nobody_serves_is_not_found(sites: tuple[Site, Site]) -> None:
+def test_an_unreachable_config_js_is_reported_as_not_found(sites: tuple[Site, Site]) -> None:
     site = sites[0]
-    site.answers.clear()
+    site.responses.clear()
     gone = f"http://127.0.0.1:{free_port()}/config.js"
     site.put("/room", _page(f'<script src="{gone}"></script>'), Content_Type="text/html")
-    said = [f"{finding.verdict} {finding.what}" for finding in examine(f"{site.url}/room")]
-    assert said[1:] == [
+    report = [f"{finding.verdict} {finding.what}" for finding in examine(f"{site.url}/room")]
+    assert report[1:] == [
         "warn config.js: not found",
         "fail script: neither in the page nor in analytics.scriptURLs",
     ]
 
 
-def test_a_page_without_encryption_gets_no_camera(sites: tuple[Site, Site]) -> None:
+def test_a_page_without_https_gets_a_warning(sites: tuple[Site, Site]) -> None:
     site = sites[0]
-    site.answers.clear()
+    site.responses.clear()
     site.put("/room", _page(_OURS), Content_Type="text/html")
-    elsewhere = site.url.replace("127.0.0.1", "0.0.0.0")  # Which is this machine, by another name.
-    found = next(examine(f"{elsewhere}/room"))
-    assert (found.verdict, found.what) == ("warn", f"page: {elsewhere}/room is not https")
-    assert "no camera" in found.hint
+    elsewhere = site.url.replace("127.0.0.1", "0.0.0.0")  # This machine under another name.
+    finding = next(examine(f"{elsewhere}/room"))
+    assert (finding.verdict, finding.what) == ("warn", f"page: {elsewhere}/room is not https")
+    assert "no camera" in finding.hint
 
 
-def test_a_push_to_where_nobody_listens_is_found(sites: tuple[Site, Site]) -> None:
+def test_an_unreachable_push_url_fails(sites: tuple[Site, Site]) -> None:
     site = sites[0]
-    site.answers.clear()
+    site.responses.clear()
     site.put("/room", _page(_OURS), Content_Type="text/html")
     push = f"http://127.0.0.1:{free_port()}/push"
     site.put("/jmmc/getClient", render(Settings.of(push_url=push)), Content_Type="text/javascript")
     last = [*examine(f"{site.url}/room")][-1]
-    assert (last.verdict, last.hint) == ("fail", "is push_url right?")
+    assert (last.verdict, last.hint) == ("fail", "check push_url")
     assert last.what.startswith(f"push: {push}: ")
 
 
 @pytest.mark.parametrize(
-    ("status", "body", "said", "hint"),
+    ("status", "body", "what", "hint"),
     [
-        (403, "", "wants a token", "--token: jmmc token create"),
-        (401, "", "wants a token", "--token: jmmc token create"),
-        (404, "<html>", "answers 404, no list", "without the prefix"),
-        (200, '{"items": [7]}', "answers 200, no list", "without the prefix"),
+        (403, "", "needs a token", "jmmc token create"),
+        (401, "", "needs a token", "jmmc token create"),
+        (404, "<html>", "returned 404, but no list of sessions", "without the prefix"),
+        (200, '{"items": [7]}', "returned 200, but no list of sessions", "without the prefix"),
     ],
 )
-def test_what_a_collector_answers_is_said(
-    sites: tuple[Site, Site], status: int, body: str, said: str, hint: str
+def test_unexpected_responses_of_the_collector_fail_with_a_hint(
+    sites: tuple[Site, Site], status: int, body: str, what: str, hint: str
 ) -> None:
     site, collector = sites
-    site.answers.clear()
+    site.responses.clear()
     site.put("/room", _page(_OURS), Content_Type="text/html")
     collector.put("/api/v1/sessions", body, status=status)
     last = [*examine(f"{site.url}/room", collector=f"{collector.url}/", token="t")][-1]
-    assert (last.verdict, last.what) == ("fail", f"collector: {collector.url} {said}")
+    assert (last.verdict, last.what) == ("fail", f"collector: {collector.url} {what}")
     assert hint in last.hint
 
 
-def test_a_collector_that_is_not_there_is_said(sites: tuple[Site, Site]) -> None:
+def test_an_unreachable_collector_fails(sites: tuple[Site, Site]) -> None:
     site = sites[0]
-    site.answers.clear()
+    site.responses.clear()
     site.put("/room", _page(_OURS), Content_Type="text/html")
     gone = f"http://127.0.0.1:{free_port()}"
     last = [*examine(f"{site.url}/room", collector=gone)][-1]
-    assert (last.verdict, last.hint) == ("fail", "is it running?")
+    assert (last.verdict, last.hint) == ("fail", "check that it runs")
     assert last.what.startswith(f"collector: {gone}: ")
 
 
-def test_a_server_that_is_not_there_is_a_finding_in_one_line() -> None:
+def test_an_unreachable_page_is_one_finding_in_one_line() -> None:
     done = CliRunner().invoke(main, ["doctor", f"http://127.0.0.1:{free_port()}/room"])
     assert done.exit_code == 1
     assert done.output.startswith("FAIL page: ")
@@ -303,15 +304,15 @@ def test_a_server_that_is_not_there_is_a_finding_in_one_line() -> None:
     assert len(done.output.splitlines()) == 2
 
 
-def test_an_address_that_is_none_is_refused() -> None:
+def test_a_url_without_a_scheme_is_refused() -> None:
     done = CliRunner().invoke(main, ["doctor", "meet.example.org"])
     assert done.exit_code == 2
     assert "expected an http or https URL" in done.stderr
 
 
-def test_it_says_when_somebody_was_collected(sites: tuple[Site, Site], tmp_path: Path) -> None:
+def test_the_time_of_the_last_sample_is_reported(sites: tuple[Site, Site], tmp_path: Path) -> None:
     site = sites[0]
-    site.answers.clear()
+    site.responses.clear()
     serve = Serve(tmp_path)
     try:
         url = f"{serve.url}/getClient"
@@ -334,7 +335,7 @@ def test_it_says_when_somebody_was_collected(sites: tuple[Site, Site], tmp_path:
         while last.verdict != "ok" and time.monotonic() < deadline:
             last = [*examine(f"{site.url}/room", collector=collector)][-1]
             time.sleep(0.2)
-        assert re.fullmatch(r"pushing: the last session said something at 20[\dT:-]+Z", last.what)
+        assert re.fullmatch(r"pushing: the last sample is from 20[\dT:-]+Z", last.what)
     finally:
         serve.close()
 
@@ -353,9 +354,11 @@ def test_it_says_when_somebody_was_collected(sites: tuple[Site, Site], tmp_path:
         ("/* scriptURLs: ['https://a/getClient'] */", 0, True),
     ],
 )
-def test_the_text_of_config_js_is_searched(code: str, scripts: int, plainly: bool) -> None:
-    found = read_config(code)
-    assert (len(found.scripts), found.plainly) == (scripts, plainly)
+def test_script_urls_are_found_in_the_text_of_config_js(
+    code: str, scripts: int, plainly: bool
+) -> None:
+    config = read_config(code)
+    assert (len(config.scripts), config.plainly) == (scripts, plainly)
 
 
 @pytest.mark.parametrize(
@@ -366,7 +369,9 @@ def test_the_text_of_config_js_is_searched(code: str, scripts: int, plainly: boo
         ("config.analytics.disabled = true; config.analytics.disabled = false;", False),
     ],
 )
-def test_only_the_analytics_own_switch_counts(code: str, disabled: bool | None) -> None:
+def test_only_analytics_disabled_counts_not_other_disabled_flags(
+    code: str, disabled: bool | None
+) -> None:
     assert read_config(code).analytics_disabled is disabled
 
 
@@ -394,6 +399,6 @@ def test_only_the_analytics_own_switch_counts(code: str, disabled: bool | None) 
         ("script-src a; script-src *", "https://m.example.org/x", False),
     ],
 )
-def test_a_policy_is_read_as_browsers_read_it(policy: str, url: str, allowed: bool) -> None:
+def test_a_policy_is_evaluated_as_browsers_do(policy: str, url: str, allowed: bool) -> None:
     directives = ("script-src-elem", "script-src", "default-src")
     assert csp.allows(csp.parse(policy), directives, url, "https://meet.example.org/r") is allowed

@@ -1,4 +1,4 @@
-"""`jmmc doctor` on pages with certificates, good and bad, and on what an https page may load."""
+"""`jmmc doctor` on https pages: certificates, and mixed content."""
 
 import ssl
 import subprocess
@@ -16,8 +16,8 @@ from tests.jitsi.test_doctor import Site, _page
 
 _CA = """
 [ca]
-default_ca = one
-[one]
+default_ca = ca_default
+[ca_default]
 database = index.txt
 new_certs_dir = .
 rand_serial = yes
@@ -30,7 +30,7 @@ commonName = supplied
 
 
 def _certificate(folder: Path, host: str, start: str, end: str) -> tuple[Path, Path]:
-    """One that signed itself, and its key; the times as YYYYMMDD."""
+    """Make a self-signed certificate and its key; the times are YYYYMMDD."""
     folder.mkdir()
     (folder / "ca.cnf").write_text(_CA)
     (folder / "index.txt").touch()
@@ -63,7 +63,7 @@ Secure = Callable[..., Site]
 def secure(
     certificates: dict[str, tuple[Path, Path]], monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[Secure]:
-    """A site with a certificate, which is trusted unless told otherwise."""
+    """Make a site with a certificate, trusted unless `trusted` is false."""
     made: list[Site] = []
 
     def make(name: str = "good", *, trusted: bool = True) -> Site:
@@ -80,13 +80,13 @@ def secure(
         site.close()
 
 
-def test_an_https_page_is_fine(secure: Secure) -> None:
+def test_an_https_page_with_a_valid_certificate_passes(secure: Secure) -> None:
     site = secure()
     site.put("/room", _page('<script src="/jmmc/getClient"></script>'), Content_Type="text/html")
     site.put("/jmmc/getClient", render(Settings.of()), Content_Type="text/javascript")
-    found = list(examine(f"{site.url}/room"))
-    assert found[0].what == f"page: {site.url}/room is Jitsi Meet, with 2 scripts"
-    assert {row.verdict for row in found} == {"ok"}
+    findings = list(examine(f"{site.url}/room"))
+    assert findings[0].what == f"page: {site.url}/room is Jitsi Meet, with 2 scripts"
+    assert {finding.verdict for finding in findings} == {"ok"}
 
 
 @pytest.mark.parametrize(
@@ -97,29 +97,35 @@ def test_an_https_page_is_fine(secure: Secure) -> None:
         ("another's", True, "certificate verify failed: IP address mismatch"),
     ],
 )
-def test_a_certificate_that_browsers_refuse_is_named_in_a_line(
+def test_an_invalid_certificate_is_one_finding_that_names_the_cause(
     secure: Secure, name: str, trusted: bool, why: str
 ) -> None:
     site = secure(name, trusted=trusted)
     done = CliRunner().invoke(main, ["doctor", f"{site.url}/room"])
     assert done.exit_code == 1
-    told, hint = done.stdout.splitlines()
-    assert told.startswith(f"FAIL page: {site.url}/room: ")
-    assert why in told
-    assert "open from here?" in hint
+    what, hint = done.stdout.splitlines()
+    assert what.startswith(f"FAIL page: {site.url}/room: ")
+    assert why in what
+    assert "can reach it" in hint
 
 
 def test_an_https_page_loads_no_http_script_and_pushes_to_no_http_url(secure: Secure) -> None:
     site = secure()
-    plain = "http://metrics.example.org"
-    site.put("/one", _page(f'<script src="{plain}/getClient"></script>'), Content_Type="text/html")
-    last = [*examine(f"{site.url}/one")][-1]
+    insecure = "http://metrics.example.org"
+    site.put(
+        "/http-script",
+        _page(f'<script src="{insecure}/getClient"></script>'),
+        Content_Type="text/html",
+    )
+    last = [*examine(f"{site.url}/http-script")][-1]
     assert last.verdict == "fail"
     assert last.what == "mixed content: an https page may not load an http script"
 
-    site.put("/two", _page('<script src="/jmmc/getClient"></script>'), Content_Type="text/html")
-    script = render(Settings.of(push_url=f"{plain}/push"))
+    site.put(
+        "/http-push", _page('<script src="/jmmc/getClient"></script>'), Content_Type="text/html"
+    )
+    script = render(Settings.of(push_url=f"{insecure}/push"))
     site.put("/jmmc/getClient", script, Content_Type="text/javascript")
-    last = [*examine(f"{site.url}/two")][-1]
+    last = [*examine(f"{site.url}/http-push")][-1]
     assert last.verdict == "fail"
-    assert last.what == f"mixed content: an https page may not push to {plain}/push"
+    assert last.what == f"mixed content: an https page may not push to {insecure}/push"

@@ -1,4 +1,4 @@
-"""What `jmmc snippet` prints does what it says: in a JavaScript engine, in nginx, in Chromium."""
+"""The snippets of `jmmc snippet` work: in a JavaScript engine, in nginx, in Chromium."""
 
 import json
 import os
@@ -27,20 +27,20 @@ _NGINX = shutil.which("nginx", path="/usr/sbin:/usr/bin") or "nginx"
 _PAGES = TESTS / "e2e"
 
 
-def _ran(*arguments: str) -> Result:
+def _snippet_command(*arguments: str) -> Result:
     return CliRunner().invoke(main, ["snippet", *arguments])
 
 
-def test_without_a_target_it_says_when_to_use_which() -> None:
-    done = _ran()
+def test_without_a_target_the_command_lists_when_to_use_each() -> None:
+    done = _snippet_command()
     assert done.exit_code == 0
     for target in TARGETS:
         assert target in done.output
 
 
 @pytest.mark.parametrize("target", TARGETS)
-def test_each_names_the_collector_and_its_consequences(target: str) -> None:
-    done = _ran("--target", target, "--url", f"{URL}/")
+def test_each_snippet_names_the_collector_csp_and_cors(target: str) -> None:
+    done = _snippet_command("--target", target, "--url", f"{URL}/")
     assert done.exit_code == 0
     assert ("/calls/get" if target == "nginx" else f"{URL}/get") in done.stdout
     assert "CSP" in done.stdout
@@ -48,10 +48,10 @@ def test_each_names_the_collector_and_its_consequences(target: str) -> None:
     assert CHOICES[target].when  # type: ignore[index]
 
 
-def test_without_a_url_the_settings_say_it(tmp_path: Path) -> None:
+def test_without_a_url_the_snippet_uses_the_settings(tmp_path: Path) -> None:
     file = tmp_path / "jmmc.toml"
     file.write_text('public_url = "https://calls.example.org"\nprefix = "/c"\n', "utf-8")
-    done = _ran("--target", "config.js", "--config", str(file))
+    done = _snippet_command("--target", "config.js", "--config", str(file))
     assert "https://calls.example.org/c/getClient" in done.stdout
     assert not done.stderr
 
@@ -60,23 +60,23 @@ def test_without_a_url_the_settings_say_it(tmp_path: Path) -> None:
     "url",
     ["metrics.example.org", "https://x/'; alert(1)//", "https://x/a b", "ftp://x/y", "https://"],
 )
-def test_a_url_that_could_end_a_snippet_is_refused(url: str) -> None:
+def test_a_url_that_could_break_out_of_a_snippet_is_refused(url: str) -> None:
     with pytest.raises(ValueError, match="such as"):
         public_url(url)
-    done = _ran("--target", "config.js", "--url", url)
+    done = _snippet_command("--target", "config.js", "--url", url)
     assert done.exit_code == 2
     assert len(done.stderr.splitlines()) == 1
 
 
 @pytest.mark.parametrize("url", ["http://[2001:db8::1]:8080/calls", "http://localhost:8080", URL])
-def test_urls_that_browsers_open_are_taken(url: str) -> None:
+def test_valid_urls_are_accepted(url: str) -> None:
     assert public_url(url) == url
 
 
 @pytest.mark.parametrize(
     "before", ["var config = {};", "var config = {analytics: {scriptURLs: ['a']}};"]
 )
-def test_config_js_adds_the_script_to_what_is_there(before: str) -> None:
+def test_the_config_js_snippet_adds_to_an_existing_analytics_configuration(before: str) -> None:
     code = before + snippet("config.js", url=URL, upstream=UPSTREAM)
     done: Any = node(
         ["-e", f"{code}; console.log(JSON.stringify(config))"],
@@ -91,9 +91,9 @@ def test_config_js_adds_the_script_to_what_is_there(before: str) -> None:
 
 
 class Nginx:
-    """A real nginx in a folder of its own, with what Jitsi Meet's has that matters here."""
+    """A real nginx in a folder of its own, with the locations that Jitsi Meet's has."""
 
-    def __init__(self, folder: Path, inside: str) -> None:
+    def __init__(self, folder: Path, snippet_text: str) -> None:
         folder.mkdir()
         self.folder, self.port = folder, free_port()
         shutil.copy(_PAGES / "jitsi.js", folder)
@@ -114,7 +114,7 @@ class Nginx:
               scgi_temp_path {folder}/scgi;
               server {{
                 listen 127.0.0.1:{self.port}; root {folder};
-                {inside}
+                {snippet_text}
                 location ~ ^/([^/?&:'"]+)$ {{ try_files $uri /index.html; }}
                 location ~ ^/([^/?&:'"]+)/(.*)$ {{ rewrite ^/([^/?&:'"]+)/(.*)$ /$2; }}
               }}
@@ -131,7 +131,7 @@ class Nginx:
 
 
 @pytest.mark.parametrize("upstream", [UPSTREAM, "http://[::1]:8080/jmmc"])
-def test_nginx_takes_what_is_printed_for_it(tmp_path: Path, upstream: str) -> None:
+def test_nginx_accepts_its_snippet(tmp_path: Path, upstream: str) -> None:
     done = Nginx(tmp_path / "nginx", snippet("nginx", url=URL, upstream=upstream)).check()
     assert done.returncode == 0, done.stderr
 
@@ -147,9 +147,9 @@ def serve(tmp_path: Path) -> Iterator[Serve]:
 
 @pytest.fixture
 def nginx(serve: Serve, tmp_path: Path) -> Iterator[str]:
-    """Jitsi Meet's host with the snippet in it; its URL."""
+    """The URL of a Jitsi Meet host whose nginx has the snippet."""
     text = snippet("nginx", url="https://meet.example.org/calls", upstream=serve.url)
-    # The browser of the test is at 127.0.0.1: let it come from elsewhere.
+    # The browser of the test is at 127.0.0.1: give it another address.
     text = text.replace("$remote_addr", "192.0.2.7")
     nginx = Nginx(tmp_path / "nginx", text)
     process = subprocess.Popen(nginx.command)
@@ -169,14 +169,14 @@ def nginx(serve: Serve, tmp_path: Path) -> Iterator[str]:
         process.wait(20)
 
 
-def test_a_browser_pushes_through_jitsi_meets_own_nginx(
+def test_a_browser_pushes_through_the_nginx_of_jitsi_meet(
     nginx: str, serve: Serve, browser: Browser
 ) -> None:
     assert PREFIX not in nginx
     page = browser.new_page()
     page.goto(f"{nginx}/weekly")
     page.wait_for_function("!!window.__jmmc")
-    sources = page.evaluate("[...document.scripts].map(it => it.getAttribute('src'))")
+    sources = page.evaluate("[...document.scripts].map(script => script.getAttribute('src'))")
     assert sources.count("/calls/getClient") == 1
     page.evaluate("void jitsi.join('weekly', 'a1b2c3d4')")
     stored: list[dict[str, Any]] = []
@@ -192,11 +192,11 @@ def test_a_browser_pushes_through_jitsi_meets_own_nginx(
     )
 
 
-def test_what_is_printed_for_html_is_one_script_element_outside_of_comments() -> None:
+def test_an_html_snippet_has_one_script_element_outside_comments() -> None:
     for target in ("plugin.head.html", "iframe"):
         text = snippet(target, url=URL, upstream=UPSTREAM)
-        bare = re.sub(r"<!--.*?-->", "", text, flags=re.DOTALL)
-        assert re.findall(r'<script[^>]* src="([^"]*)"', bare) == [
+        uncommented = re.sub(r"<!--.*?-->", "", text, flags=re.DOTALL)
+        assert re.findall(r'<script[^>]* src="([^"]*)"', uncommented) == [
             f"{URL}/{'getEmbedder' if target == 'iframe' else 'getClient'}"
         ]
-        assert "-->" not in bare
+        assert "-->" not in uncommented

@@ -1,6 +1,6 @@
-"""What the text of a Jitsi Meet page and of its config.js says about our script.
+"""Find our script in the text of a Jitsi Meet page and of its config.js.
 
-No script is run. What is not said plainly is a guess, and called one.
+No script is run. What cannot be read from a plain list is marked as a guess.
 """
 
 import re
@@ -13,8 +13,11 @@ _STRING_OR_COMMENT = re.compile(rf"({_STRING})|//[^\n]*|/\*.*?\*/", re.DOTALL)
 
 
 class Html(NamedTuple):
-    """`scripts`: the `src` of each, as written. `inline`: the text of the others, joined.
-    `policies`: what `<meta http-equiv="Content-Security-Policy">` says."""
+    """The scripts and policies of a page.
+
+    `scripts`: the `src` of each script element, as written. `inline`: the text of the others,
+    joined. `policies`: of `<meta http-equiv="Content-Security-Policy">`.
+    """
 
     scripts: list[str]
     inline: str
@@ -22,10 +25,10 @@ class Html(NamedTuple):
 
 
 class Config(NamedTuple):
-    """What a config.js seems to say.
+    """What a config.js sets, as far as its text shows.
 
-    `scripts`: URLs of analytics scripts. `plainly` is False when one was found outside of a plain
-    list. None: not said.
+    `scripts`: URLs of analytics scripts. `plainly` is False when our script was found outside of a
+    plain list. A flag is None when it is not set.
     """
 
     scripts: list[str]
@@ -35,7 +38,7 @@ class Config(NamedTuple):
 
 
 def read_html(text: str) -> Html:
-    """Take a page apart; never fails, whatever it is."""
+    """Read a page. Never fails, whatever the text is."""
     parser = _Parser()
     parser.feed(text)
     parser.close()
@@ -43,25 +46,25 @@ def read_html(text: str) -> Html:
 
 
 def read_config(text: str) -> Config:
-    """Search the text of config.js, its comments left out."""
-    code = _STRING_OR_COMMENT.sub(lambda value: value.group(1) or " ", text)
+    """Search the text of config.js, without its comments."""
+    code = _STRING_OR_COMMENT.sub(lambda match: match.group(1) or " ", text)
     scripts: list[str] = []
-    for found in re.finditer(r"scriptURLs['\"]?\s*[:=]\s*\[([^\]]*)\]", code):
-        scripts = _strings(found.group(1))
-    for found in re.finditer(r"scriptURLs\b[^;]*?\.(?:concat|push)\(([^)]*)\)", code):
-        scripts += _strings(found.group(1))
-    elsewhere: list[str] = []
+    for match in re.finditer(r"scriptURLs['\"]?\s*[:=]\s*\[([^\]]*)\]", code):
+        scripts = _strings(match.group(1))
+    for match in re.finditer(r"scriptURLs\b[^;]*?\.(?:concat|push)\(([^)]*)\)", code):
+        scripts += _strings(match.group(1))
+    guessed: list[str] = []
     if not any(map(is_ours, scripts)):
-        elsewhere = [string for string in _strings(code) if is_ours(string)]
+        guessed = [string for string in _strings(code) if is_ours(string)]
     disabled = _last_flag(r"\banalytics['\"]?\]?\.disabled\s*=", code)
     if disabled is None:
         disabled = _last_flag(r"\bdisabled['\"]?\s*:", _block(code, "analytics"))
-    third = _last_flag(r"\bdisableThirdPartyRequests['\"]?\s*[:=]", code)
-    return Config([*scripts, *elsewhere], not elsewhere, disabled, third)
+    no_third_parties = _last_flag(r"\bdisableThirdPartyRequests['\"]?\s*[:=]", code)
+    return Config([*scripts, *guessed], not guessed, disabled, no_third_parties)
 
 
 def is_ours(url: str) -> bool:
-    """Whether a URL looks like that of our script."""
+    """Whether a URL looks like one of our script."""
     return urlsplit(url).path.endswith("/getClient")
 
 
@@ -70,13 +73,13 @@ def _strings(code: str) -> list[str]:
 
 
 def _last_flag(assignment: str, code: str) -> bool | None:
-    """The last that is assigned counts, as when the script runs from top to bottom."""
-    found = re.findall(assignment + r"\s*(true|false)\b", code)
-    return found[-1] == "true" if found else None
+    """The value that is assigned last, as when the script runs from top to bottom."""
+    values = re.findall(assignment + r"\s*(true|false)\b", code)
+    return values[-1] == "true" if values else None
 
 
 def _block(code: str, name: str) -> str:
-    """The text of the object that is assigned to `name`, without the objects inside of it."""
+    """The text of the object that is assigned to `name`, without the objects nested in it."""
     start = re.search(rf"\b{name}['\"]?\s*[:=]\s*\{{", code)
     if start is None:
         return ""
@@ -98,14 +101,17 @@ class _Parser(HTMLParser):
         self._inside = False
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        given = dict(attrs)
+        attributes = dict(attrs)
         if tag == "script":
-            if given.get("src"):
-                self.scripts.append(given["src"] or "")
+            if attributes.get("src"):
+                self.scripts.append(attributes["src"] or "")
             else:
                 self._inside = True
-        elif tag == "meta" and (given.get("http-equiv") or "").lower() == "content-security-policy":
-            self.policies.append(given.get("content") or "")
+        elif (
+            tag == "meta"
+            and (attributes.get("http-equiv") or "").lower() == "content-security-policy"
+        ):
+            self.policies.append(attributes.get("content") or "")
 
     def handle_endtag(self, tag: str) -> None:
         if tag == "script":

@@ -1,4 +1,4 @@
-"""What to paste where, so that Jitsi Meet loads the browser script: every way in."""
+"""Text to paste so that Jitsi Meet loads the browser script, for each way to install it."""
 
 import re
 from typing import Literal, NamedTuple, get_args
@@ -9,7 +9,7 @@ TARGETS: tuple[Target, ...] = get_args(Target)
 
 
 class Choice(NamedTuple):
-    """When a way in is the right one, and what comes with it."""
+    """When to use a target, whether mobile apps are collected too, and what else to know."""
 
     when: str
     apps: bool
@@ -18,27 +18,27 @@ class Choice(NamedTuple):
 
 CHOICES: dict[Target, Choice] = {
     "config.js": Choice(
-        "Debian packages, or anything else whose config.js you can edit: take this one first",
+        "Debian packages, or any installation whose config.js you can edit: recommended",
         True,
-        "survives upgrades; disableThirdPartyRequests and analytics.disabled turn it off",
+        "survives upgrades; not loaded with disableThirdPartyRequests or analytics.disabled",
     ),
     "docker-jitsi-meet": Choice(
-        "the containers of docker-jitsi-meet: a variable of .env",
+        "docker-jitsi-meet: a variable in .env",
         True,
-        "survives upgrades; the same two switches turn it off",
+        "survives upgrades; not loaded with the same two settings",
     ),
     "nginx": Choice(
-        "Jitsi Meet's own nginx: collector on the same host, script put into the page",
+        "Jitsi Meet's own nginx: the collector on the same host, the script in the page",
         False,
-        "no CORS and no CSP to think of; works with analytics switched off",
+        "needs no CORS and no CSP; works with analytics switched off",
     ),
     "plugin.head.html": Choice(
-        "a page of Jitsi Meet that is yours to keep",
+        "a Jitsi Meet whose plugin.head.html you maintain",
         False,
         "works with analytics switched off; an upgrade of the package overwrites the file",
     ),
     "iframe": Choice(
-        "your own page embeds somebody else's Jitsi Meet (IFrame API, since July 2026)",
+        "your own page embeds another's Jitsi Meet (IFrame API, since July 2026)",
         False,
         "fewer readings: no upload loss, no jitter, no freezes",
     ),
@@ -50,24 +50,25 @@ _URL = re.compile(
 
 
 def public_url(text: str) -> str:
-    """A collector's URL as browsers see it, without a slash at its end.
+    """Check the collector's URL as browsers see it; return it without a trailing slash.
 
-    Nothing in it can end a string of any snippet. Raises `ValueError`.
+    The URL cannot end a string in any snippet. Raises `ValueError`, whose message says what is
+    expected.
     """
     url = text.rstrip("/")
     if not _URL.fullmatch(url):
         raise ValueError(
-            "the URL at which browsers reach the collector, its prefix included, such as"
+            "the URL at which browsers reach the collector, with its prefix, such as"
             " https://metrics.example.org/jitsi-meet-metrics-collector"
         )
     return url
 
 
 def snippet(target: Target, *, url: str, upstream: str) -> str:
-    """What to paste for one way in, with comments that say where.
+    """The text to paste for a target, with comments that say where.
 
-    `url` is the collector as browsers see it (`public_url`), `upstream` as the web server beside it
-    sees it; both with the prefix.
+    `url` is the collector's URL for browsers (`public_url`), `upstream` the one for a web server on
+    the same machine; both with the prefix.
     """
     parts = urlsplit(url)
     origin, path = f"{parts.scheme}://{parts.netloc}", parts.path
@@ -82,49 +83,51 @@ def snippet(target: Target, *, url: str, upstream: str) -> str:
 
 def _config(url: str, origin: str, _path: str, _upstream: str) -> str:
     return f"""\
-// Debian: at the end of /etc/jitsi/meet/YOUR-DOMAIN-config.js.
-// docker-jitsi-meet: CONFIG/web/custom-config.js, or see --target docker-jitsi-meet.
+// Debian: add this to the end of /etc/jitsi/meet/YOUR-DOMAIN-config.js.
+// docker-jitsi-meet: to CONFIG/web/custom-config.js, or use --target docker-jitsi-meet.
 config.analytics = config.analytics || {{}};
 config.analytics.scriptURLs = (config.analytics.scriptURLs || []).concat('{url}/getClient');
 
-// Neither may be true, or Jitsi Meet loads no script:
+// Jitsi Meet loads no script when one of these is true:
 //   config.disableThirdPartyRequests, config.analytics.disabled
 
-// Mobile apps read this too. They report means of so many ticks of 10 s, 15 without this line:
+// Mobile apps read this too. They report the means of avgRtpStatsN ticks of 10 s (default 15):
 // config.avgRtpStatsN = 3;
-// The collector must then be told its address, for an app cannot know where a script came from:
+// An app does not know where the script came from, so the collector needs an absolute push_url:
 //   jmmc serve --push-url {url}/push
 
-// CSP, where your server sends one: script-src and connect-src need {origin}
-// CORS: nothing to do unless allowed_origins is set; then it must list your Jitsi Meet.
+// CSP, if your server sends one: add {origin} to script-src and connect-src.
+// CORS: if allowed_origins is set, add your Jitsi Meet's origin to it.
 """
 
 
 def _docker(url: str, origin: str, _path: str, _upstream: str) -> str:
     return f"""\
-# Into .env of docker-jitsi-meet (more scripts: separated by commas), then: docker compose up -d
+# Add to .env of docker-jitsi-meet, then: docker compose up -d
+# If the variable is there already, append the URL after a comma.
 ANALYTICS_SCRIPT_URLS={url}/getClient
 
-# Not loaded while disableThirdPartyRequests or analytics.disabled is set in custom-config.js: then
-# paste what
+# Jitsi Meet loads no script when disableThirdPartyRequests or analytics.disabled is true in
+# custom-config.js. Then paste the output of
 #   jmmc snippet --target nginx
-# prints into CONFIG/web/nginx-custom/jmmc.conf, with an address in proxy_pass that this container
-# reaches, and restart it: it reads that folder at its start.
+# into CONFIG/web/nginx-custom/jmmc.conf, set proxy_pass to an address that the web container can
+# reach, and restart the container: it reads that folder when it starts.
 
 # Mobile apps read this too: start the collector with --push-url {url}/push
-# CSP, where CSP_HEADER is set: script-src and connect-src need {origin}
-# CORS: nothing to do unless allowed_origins is set; then it must list your PUBLIC_URL.
+# CSP, if CSP_HEADER is set: add {origin} to script-src and connect-src.
+# CORS: if allowed_origins is set, add your PUBLIC_URL to it.
 """
 
 
 def _nginx(_url: str, _origin: str, path: str, upstream: str) -> str:
     location = f"{path or urlsplit(upstream).path}/"
     return f"""\
-# Into the server block of Jitsi Meet: /etc/nginx/sites-available/YOUR-DOMAIN.conf, or, with
-# docker-jitsi-meet, CONFIG/web/nginx-custom/jmmc.conf. Then: nginx -t && systemctl reload nginx
+# Add to Jitsi Meet's server block in /etc/nginx/sites-available/YOUR-DOMAIN.conf; with
+# docker-jitsi-meet, to CONFIG/web/nginx-custom/jmmc.conf.
+# Then: nginx -t && systemctl reload nginx
 
-# The collector under Jitsi Meet's own host: no CORS, no third party. ^~ keeps Jitsi Meet's
-# last rule from taking the path for a room.
+# The collector under Jitsi Meet's own host: needs no CORS and is no third party. Without ^~,
+# Jitsi Meet's last location would treat the path as a room.
 location ^~ {location} {{
     proxy_pass {upstream}/;
     proxy_set_header Host $host;
@@ -133,42 +136,43 @@ location ^~ {location} {{
     client_max_body_size 64k;
 }}
 
-# The script into each page. Leave this out where config.js names it.
+# Adds the script to each page. Leave this out if config.js names the script.
 sub_filter '</head>' '<script async src="{location}getClient"></script></head>';
 sub_filter_once on;
 
-# The collector must trust this server, or all browsers seem to have its address:
-#   jmmc serve --trusted-proxies ADDRESS-OF-NGINX   (127.0.0.1 is trusted already)
-# CSP, where your server sends one: script-src 'self' and connect-src 'self' are enough.
-# Where pages come from another server by proxy_pass, add to that location:
+# The collector must trust this server, otherwise all browsers appear with nginx's address:
+#   jmmc serve --trusted-proxies ADDRESS-OF-NGINX   (127.0.0.1 is trusted by default)
+# CSP, if your server sends one: script-src 'self' and connect-src 'self' are enough.
+# CORS: not needed, the origin is the same.
+# If a location gets its pages from another server (proxy_pass), add to that location:
 #   proxy_set_header Accept-Encoding "";
 """
 
 
 def _plugin(url: str, origin: str, _path: str, _upstream: str) -> str:
     return f"""\
-<!-- Into /usr/share/jitsi-meet/plugin.head.html. An upgrade of the package overwrites it.
-     docker-jitsi-meet: the container's files are read-only, so mount yours over it, in
+<!-- Add to /usr/share/jitsi-meet/plugin.head.html. An upgrade of the package overwrites it.
+     docker-jitsi-meet: the container's files are read-only; mount your file over it in
      docker-compose.override.yml:
        services: {{web: {{volumes: [
          "./plugin.head.html:/usr/share/jitsi-meet/plugin.head.html:ro"]}}}} -->
 <script async src="{url}/getClient"></script>
-<!-- Apps do not read this page: for them see config.js.
-     CSP, where your server sends one: script-src and connect-src need {origin}
-     CORS: nothing to do unless allowed_origins is set; then it must list your Jitsi Meet. -->
+<!-- Mobile apps do not read this page: to collect them, use the target config.js.
+     CSP, if your server sends one: add {origin} to script-src and connect-src.
+     CORS: if allowed_origins is set, add your Jitsi Meet's origin to it. -->
 """
 
 
 def _iframe(url: str, origin: str, _path: str, _upstream: str) -> str:
     return f"""\
-<!-- Into your page, after external_api.js of the Jitsi Meet that you embed. Not beside a script
-     of ours inside of it: then everybody would count twice. -->
+<!-- Add to your page, after external_api.js of the Jitsi Meet that you embed. Do not use this if
+     that Jitsi Meet loads getClient itself: everybody would be counted twice. -->
 <script src="{url}/getEmbedder"></script>
 <script>
-  // const api = new JitsiMeetExternalAPI(...) is in your page already:
+  // `api` is the JitsiMeetExternalAPI that your page already creates.
   jmmcWatch(api);
 </script>
-<!-- Jitsi Meet before July 2026 has no getConnectionStats: it only tells who was there, and when.
-     CSP of your page: script-src and connect-src need {origin}
-     CORS: nothing to do unless allowed_origins is set; then it must list your page. -->
+<!-- Before July 2026 Jitsi Meet has no getConnectionStats: then only presence is collected.
+     CSP, if your page has one: add {origin} to script-src and connect-src.
+     CORS: if allowed_origins is set, add your page's origin to it. -->
 """
