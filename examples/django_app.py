@@ -1,6 +1,6 @@
 """The collector beside a Django project, in one file: `python django_app.py`.
 
-In a project of your own, the last lines belong into its wsgi.py.
+In your own project, put the lines from `metrics = …` on into wsgi.py.
 """
 
 from wsgiref.simple_server import make_server

@@ -1,6 +1,6 @@
 """The collector beside a Flask app: `flask --app flask_app run`.
 
-Flask speaks WSGI; a2wsgi runs our ASGI app in a loop of its own.
+Flask is a WSGI app. a2wsgi runs the collector, an ASGI app, in an event loop of its own.
 """
 
 from a2wsgi import ASGIMiddleware

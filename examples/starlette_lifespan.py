@@ -1,6 +1,6 @@
-"""A Starlette app that opens and closes the collector with itself.
+"""The collector in the lifespan of a Starlette app: `uvicorn starlette_lifespan:app`.
 
-`uvicorn starlette_lifespan:app`. A store that cannot be used then stops the app at its start.
+The store is opened when the app starts, so an unusable store stops the app at its start.
 """
 
 from starlette.applications import Starlette

@@ -1,26 +1,26 @@
 /*
- * What Jitsi's mobile apps are to a script: an engine without a page. The harness ends with what
- * it saw as one line of JSON. Hermes has no timers and no fetch of its own; time is ours.
+ * A stand-in of Jitsi's mobile apps: an engine without a page. It records what the script does in
+ * `out`. Hermes has no timers and no fetch: those here follow a clock that `run` moves.
  */
 var global = globalThis;
-var out = { pushes: [], said: [], handlers: 0 };
+var out = { pushes: [], logged: [], handlers: 0 };
 var time = 0;
 var timers = [];
 var lastTimer = 0;
 
-function setTimer(deed, ms, every) {
-  timers.push({ id: ++lastTimer, at: time + (ms || 0), deed: deed, every: every });
+function setTimer(action, ms, every) {
+  timers.push({ id: ++lastTimer, at: time + (ms || 0), action: action, every: every });
   return lastTimer;
 }
-global.setTimeout = function (deed, ms) { return setTimer(deed, ms, 0); };
-global.setInterval = function (deed, ms) { return setTimer(deed, ms, ms); };
+global.setTimeout = function (action, ms) { return setTimer(action, ms, 0); };
+global.setInterval = function (action, ms) { return setTimer(action, ms, ms); };
 global.clearTimeout = global.clearInterval = function (id) {
-  timers = timers.filter(function (it) { return it.id !== id; });
+  timers = timers.filter(function (timer) { return timer.id !== id; });
 };
 Date.now = function () { return 1700000000000 + time; };
 
-/* Promises that need no event loop: they settle as soon as they can. */
-function Settled(deed) {
+/* A promise that needs no event loop: it settles immediately. */
+function Settled(action) {
   var self = this;
   self.waiting = [];
   function settle(kind) {
@@ -29,24 +29,24 @@ function Settled(deed) {
       if (kind === "then" && value && value.then) return value.then(settle("then"), settle("catch"));
       self.kind = kind;
       self.value = value;
-      self.waiting.splice(0).forEach(function (it) { it(); });
+      self.waiting.splice(0).forEach(function (callback) { callback(); });
     };
   }
-  try { deed(settle("then"), settle("catch")); } catch (error) { settle("catch")(error); }
+  try { action(settle("then"), settle("catch")); } catch (error) { settle("catch")(error); }
 }
-Settled.prototype.then = function (good, bad) {
+Settled.prototype.then = function (onFulfilled, onRejected) {
   var self = this;
   return new Settled(function (answered, failed) {
     function go() {
-      var deed = self.kind === "then" ? good : bad;
-      if (!deed) return (self.kind === "then" ? answered : failed)(self.value);
-      try { answered(deed(self.value)); } catch (error) { failed(error); }
+      var action = self.kind === "then" ? onFulfilled : onRejected;
+      if (!action) return (self.kind === "then" ? answered : failed)(self.value);
+      try { answered(action(self.value)); } catch (error) { failed(error); }
     }
     if (self.kind) go();
     else self.waiting.push(go);
   });
 };
-Settled.prototype.catch = function (bad) { return this.then(undefined, bad); };
+Settled.prototype.catch = function (onRejected) { return this.then(undefined, onRejected); };
 global.Promise = Settled;
 
 var online = true;
@@ -60,13 +60,13 @@ global.fetch = function (url, options) {
       status: 200,
       headers: { get: function () { return null; } },
       json: function () {
-        return new Settled(function (told) { told({ ack: last, now: 5000 + time / 1000 }); });
+        return new Settled(function (resolve) { resolve({ ack: last, now: 5000 + time / 1000 }); });
       },
     });
   });
 };
 global.console = { log: say, warn: say, error: say, info: say, debug: say };
-function say(text) { out.said.push(String(text)); }
+function say(text) { out.logged.push(String(text)); }
 
 function run(seconds) {
   var until = time + seconds * 1000;
@@ -76,12 +76,12 @@ function run(seconds) {
     time = next.at;
     if (next.every) next.at += next.every;
     else timers.splice(timers.indexOf(next), 1);
-    next.deed();
+    next.action();
   }
   time = until;
 }
 
-/* As the app does it at every room: forget the handlers, evaluate the script, make them anew. */
+/* What the app does for each room: drop the handlers, evaluate the script, make new handlers. */
 function enterRoom(name) {
   global.JitsiMeetJS = { app: { analyticsHandlers: [] } };
   (0, eval)(SCRIPT);
@@ -89,14 +89,14 @@ function enterRoom(name) {
     return new Handler({ version: "1", envType: "dev", host: "meet.example.org" });
   });
   out.handlers = handlers.length;
-  handlers.forEach(function (it) {
-    it.setUserProperties({ browser_name: "react-native" });
-    it.setUserProperties({ conference_name: name });
+  handlers.forEach(function (handler) {
+    handler.setUserProperties({ browser_name: "react-native" });
+    handler.setUserProperties({ conference_name: name });
   });
   return {
-    tell: function (action, attributes, source) {
-      handlers.forEach(function (it) {
-        it.sendEvent({
+    send: function (action, attributes, source) {
+      handlers.forEach(function (handler) {
+        handler.sendEvent({
           type: "operational", action: action, actionSubject: action,
           source: source || action, attributes: attributes,
         });

@@ -1,4 +1,4 @@
-"""The script alone in a page: pushes are caught in the browser and answered as the test says."""
+"""The script alone in a page: pushes are caught in the browser and get the test's responses."""
 
 import json
 import time
@@ -12,12 +12,13 @@ from jmmc.settings import Settings
 from jmmc.web.browser.script import ENTRANCES, Entrance, render
 from tests.support.page_time import ANSWERED, answered, pass_time
 from tests.support.paths import TESTS
+from tests.support.tabs import Tabs
 
 _PAGES = TESTS / "e2e"
 _ORIGIN = "https://meet.example.org"
 
-# With a clock that stands still chance does too: the wait before another try is drawn, and one in
-# some dozens would be longer than a test goes on.
+# With a controlled clock random numbers are fixed too: the wait before a retry is random, and would
+# sometimes be longer than a test.
 _SEEDED = """
 (() => {
   let drawn = 20_261_126;
@@ -26,14 +27,14 @@ _SEEDED = """
 """
 
 Answer = tuple[int, dict[str, str], Any] | None
-"""Status, headers, JSON; None lets the request fail."""
+"""Status, headers, JSON. With None the request fails."""
 
 
 class Stage:
-    """One page with the script in it, and a collector that does as it is told.
+    """One page with the script, and a stand-in of the collector that answers with `reply`.
 
-    With a `clock` time stands still in the page, `pass_time` moves it, and chance is the same in
-    each page.
+    With `clock`, time in the page moves only by `pass_time`, and random numbers are fixed. `logged`
+    has all console messages and uncaught errors of the page.
     """
 
     def __init__(self, page: Page, *, clock: bool = False, **settings: Any) -> None:
@@ -46,9 +47,9 @@ class Stage:
         self.settings = settings
         self.pushes: list[dict[str, Any]] = []
         self.reply: Callable[[dict[str, Any]], Answer] = self.confirm
-        self.said: list[str] = []
-        page.on("console", lambda message: self._hear(message.text))
-        page.on("pageerror", lambda error: self.said.append(str(error)))
+        self.logged: list[str] = []
+        page.on("console", lambda message: self._log(message.text))
+        page.on("pageerror", lambda error: self.logged.append(str(error)))
         page.route(f"{_ORIGIN}/**", self._serve)
         page.goto(f"{_ORIGIN}/jitsi.html")
 
@@ -64,7 +65,7 @@ class Stage:
         self.load()
 
     def emit(self, record: dict[str, Any]) -> None:
-        self.page.evaluate("it => jitsi.emitStats(it)", record)
+        self.page.evaluate("record => jitsi.emitStats(record)", record)
 
     def raise_event(self, name: str, *arguments: Any) -> None:
         self.page.evaluate(
@@ -72,32 +73,32 @@ class Stage:
         )
 
     def answered(self) -> None:
-        """Wait until the script has the answers to all that it has asked."""
+        """Wait until the script has handled the responses to all its requests."""
         answered(self.page)
 
     def pass_time(self, milliseconds: int) -> None:
-        """Move the page's clock. What is asked meanwhile is answered before it goes further."""
+        """Move the page's clock; requests made meanwhile are answered before it moves further."""
         pass_time(self.page, milliseconds)
 
     def wait_for(self, count: int) -> None:
-        """Wait until so many pushes have come."""
+        """Wait until `count` pushes have arrived."""
         self.wait_until(lambda: len(self.pushes) >= count)
 
-    def wait_until(self, happened: Callable[[], bool]) -> None:
+    def wait_until(self, condition: Callable[[], bool]) -> None:
         for _ in range(600):
-            if happened():
+            if condition():
                 return
             self.page.wait_for_timeout(25)
-        raise AssertionError(f"it did not happen; pushes: {self.pushes}")
+        raise AssertionError(f"the condition did not become true; pushes: {self.pushes}")
 
-    def _hear(self, text: str) -> None:
-        # What Chromium says itself of a request that failed; no script can keep it from that.
+    def _log(self, text: str) -> None:
+        # Chromium logs a failed request itself; a script cannot prevent that.
         if not text.startswith("Failed to load resource"):
-            self.said.append(text)
+            self.logged.append(text)
 
     @property
     def samples(self) -> list[dict[str, Any]]:
-        return [item for push in self.pushes for item in push["samples"]]
+        return [sample for push in self.pushes for sample in push["samples"]]
 
     def _serve(self, route: Route) -> None:
         path = route.request.url.removeprefix(_ORIGIN).partition("?")[0]
@@ -120,16 +121,16 @@ class Stage:
             route.fulfill(status=404)
 
 
+MakeStage = Callable[..., Stage]
+
+
 @pytest.fixture
-def stage(browser: Browser) -> Iterator[Callable[..., Stage]]:
-    """Make a stage."""
-    contexts = []
+def make_stage(browser: Browser) -> Iterator[MakeStage]:
+    """Make a stage; in the same profile as the page `beside`."""
+    tabs = Tabs(browser)
 
     def make(*, beside: Page | None = None, **settings: Any) -> Stage:
-        context = beside.context if beside else browser.new_context()
-        contexts.append(context)
-        return Stage(context.new_page(), **settings)
+        return Stage(tabs.open(beside), **settings)
 
     yield make
-    for context in contexts:
-        context.close()
+    tabs.close()

@@ -1,8 +1,8 @@
 "use strict";
 
 /*
- * What the IFrame API offers to an embedding page, as its handbook describes it: answers come
- * through postMessage, so NaN and Map do not survive.
+ * A stand-in of the IFrame API, as Jitsi's handbook describes it. Answers come through postMessage,
+ * so NaN and Map do not survive.
  */
 class JitsiMeetExternalAPI {
   constructor() {
@@ -19,10 +19,10 @@ class JitsiMeetExternalAPI {
     this.asked++;
     return JSON.parse(JSON.stringify(this.stats));
   }
-  raise(name, told) {
-    for (const listener of this.listeners[name] || []) listener(told);
+  raise(name, event) {
+    for (const listener of this.listeners[name] || []) listener(event);
   }
-  /** What the client inside said last: it goes on saying it. */
+  /** Set the statistics of the client in the iframe: it repeats them until they change. */
   say(record) {
     this.stats = { ...jitsi.revive(record), iceConnected: true };
   }

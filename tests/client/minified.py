@@ -1,7 +1,7 @@
-"""The browser scripts put together from their parts, as small as terser makes them.
+"""Build the browser scripts from their parts, minified by terser.
 
-`./run minify` writes them beside the parts; they are kept there, so that a collector needs no
-Node.js to serve them.
+`./run minify` writes them beside the parts. They are kept in the repository, so that a collector
+needs no Node.js.
 """
 
 import re
@@ -19,22 +19,22 @@ PARTS: dict[Entrance, tuple[str, ...]] = {
     "getEmbedder": (*_SHARED, "stats.js", "embedder.js"),
 }
 
-# The Hermes of the mobile apps reads no newer language.
+# Hermes, the engine of the mobile apps, supports no newer language.
 _OPTIONS = ["--mangle", "--ecma", "2017", "--compress", "passes=3,ecma=2017"]
 
 
 def minified(entrance: Entrance) -> str:
-    """One script, with the placeholder where its settings go."""
+    """Build one script, with the placeholder for its settings."""
     terser = installed("terser") / "bin" / "terser"
     parts = "\n".join((SCRIPTS / name).read_text("utf-8") for name in PARTS[entrance])
-    # That Hermes also gives const and let the whole function for their scope: terser must know,
-    # or it gives one name to two variables. tsc has checked by then that they are what they were.
+    # Hermes scopes const and let to the function. Terser must know, or it gives two variables the
+    # same name. The type check of the source has made sure that the blocks are respected.
     parts = re.sub(r"\b(const|let) ", "var ", parts)
-    whole = f'(function(){{"use strict";{parts}}})();'
+    wrapped = f'(function(){{"use strict";{parts}}})();'
     done = node(
         [str(terser), *_OPTIONS],
         return_completed_process=True,
-        input=whole.encode(),
+        input=wrapped.encode(),
         capture_output=True,
         check=True,
     )

@@ -1,4 +1,4 @@
-"""The script in the engines of mobile apps: no page, no timers that wait, an older language."""
+"""The script in the engines of mobile apps: no page, no real timers, an older language."""
 
 import json
 import subprocess
@@ -16,7 +16,7 @@ from tests.support.npm import installed
 _URL = "https://metrics.example.org/jmmc/push"
 _HARNESS = Path(__file__).with_name("app.js").read_text("utf-8")
 
-# What Jitsi's apps have in place of a page.
+# What Jitsi's apps have instead of a page.
 _IMITATION = """
 global.navigator = {
   product: "ReactNative",
@@ -60,7 +60,7 @@ _TRIP = {"conference_size": 3, "p2p": False, **_PATH, "rtt_avg": 41.5, "rtt_samp
 
 
 def _hermes(program: str, folder: Path) -> str:
-    """Run it in the engine that the apps have."""
+    """Run a program in Hermes, the engine of the apps."""
     file = folder / "program.js"
     file.write_text(program, "utf-8")
     hermes = installed("hermes-engine-cli") / "linux64-bin" / "hermes"
@@ -72,7 +72,7 @@ def _hermes(program: str, folder: Path) -> str:
 
 
 def _v8(program: str, folder: Path) -> str:
-    """Run it in a bare context of V8: nothing but the language is there."""
+    """Run a program in a bare context of V8, which has only the language."""
     file = folder / "program.js"
     file.write_text(program, "utf-8")
     bare = (
@@ -92,123 +92,125 @@ ENGINES = {"hermes": _hermes, "v8": _v8}
 
 @pytest.fixture(params=ENGINES)
 def play(request: pytest.FixtureRequest, tmp_path: Path) -> Any:
-    """Run steps in an engine; what the harness saw."""
+    """Run steps in an engine; return what the harness recorded."""
 
     def run(steps: str, *, page: str = _IMITATION, **settings: Any) -> dict[str, Any]:
         script = render(Settings.of(**{"push_url": _URL, **settings}))
         parts = [_HARNESS, page, f"var SCRIPT = {json.dumps(script)};"]
         parts += [f"var REPORT = {json.dumps(_REPORT)}, TRIP = {json.dumps(_TRIP)};"]
         program = "\n".join([*parts, steps, "print(JSON.stringify(out));"])
-        seen: dict[str, Any] = json.loads(ENGINES[request.param](program, tmp_path))
-        assert seen["said"] == []
-        return seen
+        output: dict[str, Any] = json.loads(ENGINES[request.param](program, tmp_path))
+        assert output["logged"] == []
+        return output
 
     return run
 
 
-def _samples(seen: dict[str, Any]) -> list[dict[str, Any]]:
-    return [sample for sent in seen["pushes"] for sample in sent["push"]["samples"]]
+def _samples(output: dict[str, Any]) -> list[dict[str, Any]]:
+    return [sample for sent in output["pushes"] for sample in sent["push"]["samples"]]
 
 
 _CALL = """
 var room = enterRoom("R\\u00e9union A");
-room.tell("joined", { meetingId: "5f0f6c1c-3f9d", participantId: "5f0f6c1c-3f9d.Abc-x1" },
+room.send("joined", { meetingId: "5f0f6c1c-3f9d", participantId: "5f0f6c1c-3f9d.Abc-x1" },
   "conference");
 run(150);
-room.tell("rtp.stats", TRIP);
-room.tell("rtp.stats", REPORT);
+room.send("rtp.stats", TRIP);
+room.send("rtp.stats", REPORT);
 run(31);
 """
 
 
-def test_an_app_sends_what_its_analytics_say(play: Any) -> None:
-    seen = play(_CALL)
-    assert seen["handlers"] == 1
-    assert {item["url"] for item in seen["pushes"]} == {_URL}
-    push = seen["pushes"][0]["push"]
+def test_an_app_sends_the_readings_of_its_analytics_events(play: Any) -> None:
+    output = play(_CALL)
+    assert output["handlers"] == 1
+    assert {item["url"] for item in output["pushes"]} == {_URL}
+    push = output["pushes"][0]["push"]
     assert (push["v"], push["conf"]) == (2, "r%c3%a9union%20a")
-    first, *_, means, _beat = _samples(seen)
+    first, *_, means, _heartbeat = _samples(output)
     assert first["m"] == {"br": "Jitsi Meet app 13", "os": "Android API 34", "mid": "5f0f6c1c-3f9d"}
-    told: dict[str, Any] = {}
-    for sample in _samples(seen):
-        told.update(sample["m"])
-    assert told["u"] == {"ab": 31.5, "vb": 1480.25, "bw": 3000, "fr": 29.4}
-    assert told["d"] == {"ab": 62, "vb": 2010, "pl": 2.5, "fr": 24}
-    assert told["t"] == {"p2p": False, "tp": "udp", "lct": "srflx", "rct": "host"}
-    assert (told["cq"], told["rtt"], told["n"]) == (88, 41.5, 3)
+    readings: dict[str, Any] = {}
+    for sample in _samples(output):
+        readings.update(sample["m"])
+    assert readings["u"] == {"ab": 31.5, "vb": 1480.25, "bw": 3000, "fr": 29.4}
+    assert readings["d"] == {"ab": 62, "vb": 2010, "pl": 2.5, "fr": 24}
+    assert readings["t"] == {"p2p": False, "tp": "udp", "lct": "srflx", "rct": "host"}
+    assert (readings["cq"], readings["rtt"], readings["n"]) == (88, 41.5, 3)
     assert means["seq"] > 0
 
 
-def test_the_collector_takes_all_of_it(play: Any) -> None:
+def test_the_collector_accepts_all_readings_of_an_app(play: Any) -> None:
     for item in play(_CALL)["pushes"]:
         decoded = Codec().decode(json.dumps(item["push"]).encode())
         assert not decoded.dropped
 
 
 @pytest.mark.parametrize("page", ["", _IMITATION], ids=["nothing at all", "an imitation of a page"])
-def test_nothing_is_lost_while_it_is_offline(play: Any, page: str) -> None:
-    seen = play("online = false;" + _CALL + "run(60); online = true; run(370);", page=page)
-    numbers = [sample["seq"] for sample in _samples(seen)]
+def test_an_offline_app_loses_no_sample(play: Any, page: str) -> None:
+    output = play("online = false;" + _CALL + "run(60); online = true; run(370);", page=page)
+    numbers = [sample["seq"] for sample in _samples(output)]
     assert numbers == list(range(len(numbers)))
-    assert seen["pushes"][0]["push"]["samples"][0]["age"] > 150
+    assert output["pushes"][0]["push"]["samples"][0]["age"] > 150
 
 
-def test_leaving_is_told_and_the_next_room_is_a_session_of_its_own(play: Any) -> None:
+def test_leaving_ends_the_session_and_the_next_room_begins_another(play: Any) -> None:
     """The app evaluates the script again for each room."""
-    again = _CALL + 'room.tell("left", { meetingId: "5f0f6c1c-3f9d" }, "conference"); run(5);'
-    seen = play(again + again.replace("R\\u00e9union A", "other").replace("var room", "room"))
+    again = _CALL + 'room.send("left", { meetingId: "5f0f6c1c-3f9d" }, "conference"); run(5);'
+    output = play(again + again.replace("R\\u00e9union A", "other").replace("var room", "room"))
     by_session: dict[str, list[dict[str, Any]]] = {}
-    for item in seen["pushes"]:
+    for item in output["pushes"]:
         by_session.setdefault(item["push"]["sid"], []).extend(item["push"]["samples"])
     assert len(by_session) == 2
     assert [session[-1].get("bye") for session in by_session.values()] == [True, True]
-    assert {item["push"]["conf"] for item in seen["pushes"]} == {"r%c3%a9union%20a", "other"}
+    assert {item["push"]["conf"] for item in output["pushes"]} == {"r%c3%a9union%20a", "other"}
 
 
-def test_an_app_that_says_nothing_more_is_not_taken_for_present(play: Any) -> None:
-    """Not every way out of a room is told to analytics."""
-    seen = play(_CALL + "run(3600);")
-    samples = _samples(seen)
+def test_a_silent_app_ends_its_session(play: Any) -> None:
+    """Analytics have no event for some ways to leave a room."""
+    output = play(_CALL + "run(3600);")
+    samples = _samples(output)
     assert samples[-1]["bye"] is True
     assert len(samples) < 40
 
 
-def test_the_other_connections_round_trip_is_not_taken_for_this_ones(play: Any) -> None:
-    """A direct call goes on measuring the bridge."""
+def test_the_round_trip_of_the_unused_connection_is_ignored(play: Any) -> None:
+    """During a direct call Jitsi continues to measure the bridge."""
     steps = """
-    room.tell("transport.stats", { p2p: true, local_candidate_type: "host",
+    room.send("transport.stats", { p2p: true, local_candidate_type: "host",
       remote_candidate_type: "host", transport_type: "udp" });
-    room.tell("rtp.stats", TRIP);
+    room.send("rtp.stats", TRIP);
     run(31);
     """
-    told: dict[str, Any] = {}
+    readings: dict[str, Any] = {}
     samples = _samples(play(_CALL + steps))
     for sample in samples:
-        told.update(sample["m"])
-    assert told["rtt"] is None
-    assert told["t"]["p2p"] is True
+        readings.update(sample["m"])
+    assert readings["rtt"] is None
+    assert readings["t"]["p2p"] is True
     assert ["p2p"] in [sample["m"].get("ev") for sample in samples]
 
 
 @pytest.mark.parametrize(
     "settings",
     [{"enabled": False}, {"push_url": "push"}],
-    ids=["switched off", "nobody knows where to push"],
+    ids=["switched off", "push_url is relative"],
 )
-def test_where_it_cannot_work_it_does_no_harm(play: Any, settings: dict[str, Any]) -> None:
-    seen = play(_CALL, **settings)
-    assert (seen["handlers"], seen["pushes"]) == (0, [])
+def test_an_app_without_a_push_url_or_disabled_sends_nothing(
+    play: Any, settings: dict[str, Any]
+) -> None:
+    output = play(_CALL, **settings)
+    assert (output["handlers"], output["pushes"]) == (0, [])
 
 
-def test_odd_events_do_no_harm(play: Any) -> None:
-    odd = """
+def test_malformed_events_raise_no_error(play: Any) -> None:
+    malformed = """
     var Handler = JitsiMeetJS.app.analyticsHandlers[0];
     var handler = new Handler();
     [undefined, null, 5, {}, { action: "rtp.stats" }, { action: {}, attributes: 3 }].forEach(
-      function (it) { handler.setUserProperties(it); handler.sendEvent(it); });
+      function (event) { handler.setUserProperties(event); handler.sendEvent(event); });
     handler.setUserProperties({ conference_name: "%E0%A4%A" });
     handler.sendEvent({ action: "rtp.stats", attributes: { connection_quality_avg: "x" } });
     handler.dispose();
     """
-    seen = play(_CALL + odd)
-    assert seen["handlers"] == 1
+    output = play(_CALL + malformed)
+    assert output["handlers"] == 1

@@ -1,4 +1,4 @@
-"""The benchmark of the script still measures: a short run of it."""
+"""A short run of the script's benchmark."""
 
 import re
 import subprocess
@@ -9,7 +9,7 @@ from tests.support.paths import ROOT
 BENCH = ROOT / "bench" / "browser.py"
 
 
-def test_the_benchmark_of_the_script_runs_and_what_it_measures_is_bounded() -> None:
+def test_the_script_benchmark_runs_and_its_results_are_within_bounds() -> None:
     done = subprocess.run(
         [sys.executable, str(BENCH), "--minutes", "6"], capture_output=True, text=True, timeout=110
     )

@@ -1,13 +1,10 @@
-"""The script of a page that embeds Jitsi Meet, on a stand-in of the IFrame API."""
+"""The script for pages that embed Jitsi Meet, with a stand-in of the IFrame API."""
 
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from tests.client.conftest import Stage
+from tests.client.conftest import MakeStage, Stage
 from tests.support.recordings import stats_of
-
-MakeStage = Callable[..., Stage]
 
 _RECORDS = stats_of("bridge + simulcast + e2eping", "A")
 _ME = _RECORDS[0]["me"]
@@ -15,115 +12,119 @@ _API = Path(__file__).with_name("embedding.js").read_text("utf-8")
 
 
 def _embed(make: MakeStage, **settings: Any) -> Stage:
-    """A page with a call in an iframe that is watched, and has been joined."""
-    it = make(clock=True, **settings)
-    it.page.add_script_tag(content=_API + "; var api = new JitsiMeetExternalAPI();")
-    it.load("getEmbedder")
-    it.wait_until(lambda: bool(it.page.evaluate("!!window.jmmcWatch")))
-    it.page.evaluate("jmmcWatch(api)")
-    _raise(it, "videoConferenceJoined", {"roomName": "weekly", "id": _ME, "displayName": "Secret"})
-    return it
+    """Open a page that watches the call in its iframe, and join the call."""
+    stage = make(clock=True, **settings)
+    stage.page.add_script_tag(content=_API + "; var api = new JitsiMeetExternalAPI();")
+    stage.load("getEmbedder")
+    stage.wait_until(lambda: bool(stage.page.evaluate("!!window.jmmcWatch")))
+    stage.page.evaluate("jmmcWatch(api)")
+    _raise(
+        stage, "videoConferenceJoined", {"roomName": "weekly", "id": _ME, "displayName": "Secret"}
+    )
+    return stage
 
 
-def _raise(stage: Stage, name: str, told: dict[str, Any]) -> None:
-    stage.page.evaluate("([name, told]) => api.raise(name, told)", [name, told])
+def _raise(stage: Stage, name: str, event: dict[str, Any]) -> None:
+    stage.page.evaluate("([name, event]) => api.raise(name, event)", [name, event])
 
 
-def _told(stage: Stage) -> dict[str, Any]:
-    told: dict[str, Any] = {}
+def _last_readings(stage: Stage) -> dict[str, Any]:
+    readings: dict[str, Any] = {}
     for sample in stage.samples:
         for key, value in sample["m"].items():
             if isinstance(value, dict):
-                told.setdefault(key, {}).update(value)
+                readings.setdefault(key, {}).update(value)
             else:
-                told[key] = value
-    return told
+                readings[key] = value
+    return readings
 
 
-def test_an_embedding_page_sends_what_the_call_inside_says(stage: MakeStage) -> None:
-    embed = _embed(stage)
-    embed.page.evaluate("record => api.say(record)", _RECORDS[5])
-    embed.pass_time(70_000)
-    embed.wait_for(2)
-    push = embed.pushes[0]
+def test_an_embedding_page_sends_the_readings_of_the_embedded_call(make_stage: MakeStage) -> None:
+    stage = _embed(make_stage)
+    stage.page.evaluate("record => api.say(record)", _RECORDS[5])
+    stage.pass_time(70_000)
+    stage.wait_for(2)
+    push = stage.pushes[0]
     assert (push["v"], push["conf"]) == (2, "weekly")
-    told = _told(embed)
-    assert (told["pid"], told["n"], told["vis"]) == (_ME, 2, True)
+    readings = _last_readings(stage)
+    assert (readings["pid"], readings["n"], readings["vis"]) == (_ME, 2, True)
     payload = _RECORDS[5]["payload"]
-    assert told["cq"] == round(payload["connectionQuality"], 2)
-    assert told["u"]["vb"] == payload["bitrate"]["video"]["upload"]
-    assert told["t"]["tp"] == "udp"
-    assert "Secret" not in str(embed.pushes), "nobody's name is sent"
-    assert embed.said == []
+    assert readings["cq"] == round(payload["connectionQuality"], 2)
+    assert readings["u"]["vb"] == payload["bitrate"]["video"]["upload"]
+    assert readings["t"]["tp"] == "udp"
+    assert "Secret" not in str(stage.pushes), "display names are not sent"
+    assert stage.logged == []
 
 
-def test_events_and_the_end_of_a_call_are_told(stage: MakeStage) -> None:
-    embed = _embed(stage)
-    embed.page.evaluate("record => api.say(record)", _RECORDS[5])
-    embed.pass_time(10_000)
-    for name, told in (
+def test_events_and_the_end_of_an_embedded_call_are_sent(make_stage: MakeStage) -> None:
+    stage = _embed(make_stage)
+    stage.page.evaluate("record => api.say(record)", _RECORDS[5])
+    stage.pass_time(10_000)
+    for name, event in (
         ("audioMuteStatusChanged", {"muted": True}),
         ("p2pStatusChanged", {"isP2p": True}),
     ):
-        _raise(embed, name, told)
-    embed.pass_time(300)
-    _raise(embed, "videoConferenceLeft", {"roomName": "weekly"})
-    embed.wait_until(lambda: any(sample.get("bye") for sample in embed.samples))
-    events = [sample["m"].get("ev", []) for sample in embed.samples]
+        _raise(stage, name, event)
+    stage.pass_time(300)
+    _raise(stage, "videoConferenceLeft", {"roomName": "weekly"})
+    stage.wait_until(lambda: any(sample.get("bye") for sample in stage.samples))
+    events = [sample["m"].get("ev", []) for sample in stage.samples]
     assert {name for names in events for name in names} == {"muted_audio", "p2p"}
-    before = embed.page.evaluate("api.asked")
-    embed.pass_time(30_000)
-    assert embed.page.evaluate("api.asked") == before, "nobody is asked after the end"
+    before = stage.page.evaluate("api.asked")
+    stage.pass_time(30_000)
+    assert stage.page.evaluate("api.asked") == before, "the API is not polled after the end"
 
 
-def test_nothing_is_lost_while_the_collector_is_away(stage: MakeStage) -> None:
-    embed = _embed(stage, push_interval=10)
-    embed.wait_for(1)
-    embed.reply = lambda push: None
+def test_an_embedding_page_loses_nothing_while_the_collector_is_down(make_stage: MakeStage) -> None:
+    stage = _embed(make_stage, push_interval=10)
+    stage.wait_for(1)
+    stage.reply = lambda push: None
     for record in _RECORDS[5:10]:
-        embed.page.evaluate("record => api.say(record)", record)
-        embed.pass_time(10_000)
-    embed.reply = Stage.confirm
-    embed.pass_time(60_000)
-    numbers = sorted({sample["seq"] for sample in embed.samples})
+        stage.page.evaluate("record => api.say(record)", record)
+        stage.pass_time(10_000)
+    stage.reply = Stage.confirm
+    stage.pass_time(60_000)
+    numbers = sorted({sample["seq"] for sample in stage.samples})
     assert numbers == list(range(len(numbers)))
     assert len(numbers) > 5
 
 
-def test_who_is_alone_is_not_interrupted_and_whose_line_breaks_is(stage: MakeStage) -> None:
-    """Jitsi repeats what it said last, with `iceConnected: false`."""
-    embed = _embed(stage)
-    embed.page.evaluate("record => api.say(record)", _RECORDS[5])
-    embed.pass_time(10_000)
-    embed.page.evaluate("api.stats.iceConnected = false; api.participants = 1")
-    embed.pass_time(40_000)
-    assert all("ev" not in sample["m"] for sample in embed.samples)
-    embed.page.evaluate("api.participants = 2")
-    embed.pass_time(30_000)
-    embed.page.evaluate("api.stats.iceConnected = true")
-    embed.pass_time(30_000)
-    embed.wait_until(lambda: any("restored" in s["m"].get("ev", []) for s in embed.samples))
-    events = [name for sample in embed.samples for name in sample["m"].get("ev", [])]
+def test_a_lost_connection_is_an_interruption_unless_the_participant_is_alone(
+    make_stage: MakeStage,
+) -> None:
+    """Without a connection Jitsi repeats its last values, with `iceConnected: false`."""
+    stage = _embed(make_stage)
+    stage.page.evaluate("record => api.say(record)", _RECORDS[5])
+    stage.pass_time(10_000)
+    stage.page.evaluate("api.stats.iceConnected = false; api.participants = 1")
+    stage.pass_time(40_000)
+    assert all("ev" not in sample["m"] for sample in stage.samples)
+    stage.page.evaluate("api.participants = 2")
+    stage.pass_time(30_000)
+    stage.page.evaluate("api.stats.iceConnected = true")
+    stage.pass_time(30_000)
+    stage.wait_until(lambda: any("restored" in s["m"].get("ev", []) for s in stage.samples))
+    events = [name for sample in stage.samples for name in sample["m"].get("ev", [])]
     assert events == ["interrupted", "restored"]
 
 
-def test_an_older_jitsi_tells_presence_and_does_no_harm(stage: MakeStage) -> None:
-    it = stage(clock=True)
-    it.page.add_script_tag(
+def test_an_older_jitsi_gives_presence_only(make_stage: MakeStage) -> None:
+    stage = make_stage(clock=True)
+    stage.page.add_script_tag(
         content=_API + "; delete JitsiMeetExternalAPI.prototype.getConnectionStats;"
         " var api = new JitsiMeetExternalAPI();"
     )
-    it.load("getEmbedder")
-    it.page.evaluate("jmmcWatch(api)")
-    _raise(it, "videoConferenceJoined", {"roomName": "weekly", "id": "a1"})
-    it.pass_time(40_000)
-    it.wait_for(2)
-    assert it.samples[0]["m"]["pid"] == "a1"
-    assert it.said == []
+    stage.load("getEmbedder")
+    stage.page.evaluate("jmmcWatch(api)")
+    _raise(stage, "videoConferenceJoined", {"roomName": "weekly", "id": "a1"})
+    stage.pass_time(40_000)
+    stage.wait_for(2)
+    assert stage.samples[0]["m"]["pid"] == "a1"
+    assert stage.logged == []
 
 
-def test_switched_off_watching_does_nothing(stage: MakeStage) -> None:
-    embed = _embed(stage, enabled=False)
-    embed.pass_time(40_000)
-    assert embed.pushes == []
-    assert embed.page.evaluate("api.asked") == 0
+def test_jmmc_watch_of_a_disabled_script_does_nothing(make_stage: MakeStage) -> None:
+    stage = _embed(make_stage, enabled=False)
+    stage.pass_time(40_000)
+    assert stage.pushes == []
+    assert stage.page.evaluate("api.asked") == 0

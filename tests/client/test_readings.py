@@ -1,47 +1,46 @@
-"""What the script reads of a page, against the oracle and against whole reports of browsers."""
+"""The readings of the script, compared with the oracle and with whole reports of browsers."""
 
-from collections.abc import Callable
 from typing import Any
 
 import pytest
 
-from tests.client.conftest import Stage
+from tests.client.conftest import MakeStage, Stage
 from tests.support.oracle import fold, is_cut, of_the_call, readings
 from tests.support.recordings import reports, stats_events, stats_of
-
-MakeStage = Callable[..., Stage]
 
 _SETUPS = sorted({(stats_event["setup"], stats_event["page"]) for stats_event in stats_events()})
 
 
 @pytest.mark.parametrize(("setup", "page"), _SETUPS)
-def test_every_recorded_event_is_read_as_the_oracle_reads_it(
-    stage: MakeStage, setup: str, page: str
+def test_every_recorded_event_gives_the_readings_of_the_oracle(
+    make_stage: MakeStage, setup: str, page: str
 ) -> None:
     records = stats_of(setup, page)
-    # A breakout room gives the participant a new id: this is about one stay.
+    # A breakout room gives the participant a new id; this test needs one session.
     records = [item for item in records if item["me"] == records[0]["me"]]
-    it = stage(clock=True, sample_interval=10, push_interval=3600)
-    it.join(me=records[0]["me"])
+    stage = make_stage(clock=True, sample_interval=10, push_interval=3600)
+    stage.join(me=records[0]["me"])
     expected: list[dict[str, Any]] = []
     connected = False
     for record in records:
-        it.emit(record)
-        it.pass_time(10_000)
+        stage.emit(record)
+        stage.pass_time(10_000)
         connected = connected or not is_cut(record)
         state = of_the_call(readings(record) or {}) if connected else {}
         if connected and (not expected or expected[-1] != state):
             expected.append(state)
-    queued = it.page.evaluate(
+    queued = stage.page.evaluate(
         "JSON.parse(Object.entries(localStorage).find(([key]) => key.startsWith('jmmc_queue_'))[1])"
     )
-    stored = [{**sample["m"], **_marks(sample)} for sample in _all_samples(it, queued["samples"])]
+    stored = [
+        {**sample["m"], **_marks(sample)} for sample in _all_samples(stage, queued["samples"])
+    ]
     states: list[dict[str, Any]] = []
     for state in map(of_the_call, fold(stored)):
         if state and (not states or states[-1] != state):
             states.append(state)
     assert states == expected
-    assert it.said == []
+    assert stage.logged == []
 
 
 def _marks(sample: dict[str, Any]) -> dict[str, Any]:
@@ -56,7 +55,7 @@ def _all_samples(stage: Stage, queued: list[dict[str, Any]]) -> list[dict[str, A
 
 _PROBE = """
 ([before, after, me]) => {
-  const report = (stats) => new Map(stats.map((it) => [it.id, it]));
+  const report = (stats) => new Map(stats.map((stat) => [stat.id, stat]));
   const reports = [report(before), report(after)];
   APP.conference._room.pc = {
     peerconnection: { getStats: async () => reports.length > 1 ? reports.shift() : reports[0] },
@@ -66,7 +65,7 @@ _PROBE = """
 
 
 def _grown(stats: list[dict[str, Any]], **growth: float) -> list[dict[str, Any]]:
-    """The report ten seconds later: counters have grown by so much in each stream that has them."""
+    """The report ten seconds later, with each counter grown by the given amount."""
     later = []
     for stat in stats:
         grown = {**stat, "timestamp": stat["timestamp"] + 10_000}
@@ -78,10 +77,10 @@ def _grown(stats: list[dict[str, Any]], **growth: float) -> list[dict[str, Any]]
 
 
 @pytest.mark.parametrize("report", reports(), ids=[item["who"] for item in reports()])
-def test_the_peer_connection_tells_what_jitsi_does_not(
-    stage: MakeStage, report: dict[str, Any]
+def test_the_peer_connection_gives_readings_that_jitsi_lacks(
+    make_stage: MakeStage, report: dict[str, Any]
 ) -> None:
-    """A whole report of each browser; ten seconds later every counter has grown by a known bit."""
+    """A report of each browser; ten seconds later all counters have grown by known amounts."""
     before = report["stats"]
     growth = {
         "packetsSent": 100,
@@ -91,16 +90,16 @@ def test_the_peer_connection_tells_what_jitsi_does_not(
         "concealedSamples": 130,
         "silentConcealedSamples": 30,
     }
-    it = stage(clock=True, sample_interval=10, push_interval=10)
+    stage = make_stage(clock=True, sample_interval=10, push_interval=10)
     record = stats_of("bridge + simulcast + e2eping", "A")[3]
-    it.join(me=record["me"])
-    it.page.evaluate(_PROBE, [before, _grown(before, **growth), record["me"]])
+    stage.join(me=record["me"])
+    stage.page.evaluate(_PROBE, [before, _grown(before, **growth), record["me"]])
     for _ in range(2):
-        it.emit(record)
-        it.pass_time(10_000)
-    it.pass_time(10_000)
-    it.wait_for(3)
-    state = fold([sample["m"] for sample in it.samples])[-1]
+        stage.emit(record)
+        stage.pass_time(10_000)
+    stage.pass_time(10_000)
+    stage.wait_for(3)
+    state = fold([sample["m"] for sample in stage.samples])[-1]
 
     kinds = [item["type"] for item in before]
     outgoing = kinds.count("outbound-rtp")
@@ -114,62 +113,62 @@ def test_the_peer_connection_tells_what_jitsi_does_not(
     assert state["d.cnc"] == pytest.approx(10, abs=0.01), "100 of 1,000 samples were audible"
     limits = {item.get("qualityLimitationReason") for item in before} - {None}
     assert ("u.lim" in state) == bool(limits)
-    assert it.said == []
+    assert stage.logged == []
 
 
-def test_a_counter_that_runs_backwards_is_no_negative_loss(stage: MakeStage) -> None:
+def test_a_decreasing_counter_gives_no_negative_loss(make_stage: MakeStage) -> None:
     """Firefox counts lost packets below zero."""
     before = reports()[0]["stats"]
-    it = stage(clock=True, sample_interval=10, push_interval=10)
+    stage = make_stage(clock=True, sample_interval=10, push_interval=10)
     record = stats_of("bridge", "FF")[3]
-    it.join(me=record["me"])
-    it.page.evaluate(_PROBE, [before, _grown(before, packetsLost=-50, packetsSent=10), ""])
+    stage.join(me=record["me"])
+    stage.page.evaluate(_PROBE, [before, _grown(before, packetsLost=-50, packetsSent=10), ""])
     for _ in range(2):
-        it.emit(record)
-        it.pass_time(10_000)
-    it.pass_time(10_000)
-    it.wait_for(2)
-    state = fold([sample["m"] for sample in it.samples])[-1]
+        stage.emit(record)
+        stage.pass_time(10_000)
+    stage.pass_time(10_000)
+    stage.wait_for(2)
+    state = fold([sample["m"] for sample in stage.samples])[-1]
     assert state.get("u.pl", 0) == 0
 
 
-def test_without_access_to_the_peer_connection_nothing_is_invented(stage: MakeStage) -> None:
-    it = stage(clock=True, sample_interval=10, push_interval=10)
+def test_without_the_peer_connection_its_readings_are_absent(make_stage: MakeStage) -> None:
+    stage = make_stage(clock=True, sample_interval=10, push_interval=10)
     record = stats_of("bridge + simulcast + e2eping", "A")[3]
-    it.join(me=record["me"])
-    it.emit(record)
-    it.wait_for(2)
-    state = fold([sample["m"] for sample in it.samples])[-1]
+    stage.join(me=record["me"])
+    stage.emit(record)
+    stage.wait_for(2)
+    state = fold([sample["m"] for sample in stage.samples])[-1]
     assert not {"u.pl", "u.jit", "d.jit", "d.frz", "d.cnc", "u.lim"} & set(state)
 
 
-def test_jitsis_own_upload_loss_is_never_sent(stage: MakeStage) -> None:
-    it = stage()
+def test_jitsis_own_upload_loss_is_never_sent(make_stage: MakeStage) -> None:
+    stage = make_stage()
     record = stats_of("bridge + simulcast + e2eping", "A")[3]
-    it.join(me=record["me"])
-    it.emit(record)
-    it.wait_for(2)
-    assert "pl" not in it.samples[-1]["m"]["u"]
-    assert "pl" in it.samples[-1]["m"]["d"]
+    stage.join(me=record["me"])
+    stage.emit(record)
+    stage.wait_for(2)
+    assert "pl" not in stage.samples[-1]["m"]["u"]
+    assert "pl" in stage.samples[-1]["m"]["d"]
 
 
-def test_no_address_is_sent_when_none_may_be(stage: MakeStage) -> None:
-    it = stage(ip="none")
+def test_no_address_is_sent_with_ip_none(make_stage: MakeStage) -> None:
+    stage = make_stage(ip="none")
     record = stats_of("p2p ipv6 only", "A")[4]
-    it.join(me=record["me"])
-    it.emit(record)
-    it.wait_for(2)
-    transport = it.samples[-1]["m"]["t"]
+    stage.join(me=record["me"])
+    stage.emit(record)
+    stage.wait_for(2)
+    transport = stage.samples[-1]["m"]["t"]
     assert transport["tp"] == "udp"
     assert not {"ip", "p", "lip", "lp"} & set(transport)
 
 
-def test_an_ipv6_call_has_its_addresses_and_ports(stage: MakeStage) -> None:
-    it = stage()
+def test_an_ipv6_call_has_its_addresses_and_ports(make_stage: MakeStage) -> None:
+    stage = make_stage()
     record = stats_of("p2p ipv6 only", "A")[4]
-    it.join(me=record["me"])
-    it.emit(record)
-    it.wait_for(2)
-    transport = it.samples[-1]["m"]["t"]
+    stage.join(me=record["me"])
+    stage.emit(record)
+    stage.wait_for(2)
+    transport = stage.samples[-1]["m"]["t"]
     assert ":" in transport["ip"]
     assert isinstance(transport["p"], int)

@@ -1,4 +1,4 @@
-"""The browser scripts are checked as typed JavaScript, and served as their source says."""
+"""The browser scripts pass the type check, and are served as built from their source."""
 
 from pathlib import Path
 
@@ -13,7 +13,7 @@ HERE = Path(__file__).parent
 
 
 @pytest.mark.timeout(110)
-def test_the_types_in_the_scripts_hold(capfd: pytest.CaptureFixture[str]) -> None:
+def test_the_scripts_pass_the_type_check(capfd: pytest.CaptureFixture[str]) -> None:
     compiler = installed("typescript") / "bin" / "tsc"
     options = ["--noEmit", "--checkJs", "--allowJs", "--strict", "--target", "es2022"]
     options += ["--lib", "es2022,dom,dom.iterable"]
@@ -23,6 +23,6 @@ def test_the_types_in_the_scripts_hold(capfd: pytest.CaptureFixture[str]) -> Non
 
 
 @pytest.mark.parametrize("entrance", ENTRANCES)
-def test_what_is_served_is_made_of_the_source(entrance: Entrance) -> None:
+def test_the_served_scripts_are_built_from_the_source(entrance: Entrance) -> None:
     kept = (SCRIPTS / f"{entrance}.min.js").read_text("utf-8")
     assert kept == minified(entrance), "call ./run minify"

@@ -17,7 +17,7 @@ _SCRIPT = "tests/client/test_behaviour.py::"
 _READ = "tests/client/test_readings.py::"
 _LIFE = "tests/e2e/test_page_lifecycle.py::"
 _KEPT = _WIRE + "test_good_values_are_kept_as_they_are"
-_RETRY = _SCRIPT + "test_who_retries_when"
+_RETRY = _SCRIPT + "test_which_responses_are_retried"
 
 # A part of each paragraph or row, and the test that fails when it is not true any more.
 CLAIMS: dict[str, str] = {
@@ -33,21 +33,22 @@ CLAIMS: dict[str, str] = {
     "| `now` | optional": _RULES
     + "test_time_spent_on_the_way_is_taken_off_when_the_claim_is_plausible",
     "| `js` | optional": _SCRIPT
-    + "test_who_joins_is_told_at_once_and_the_first_readings_with_the_first_event",
+    + "test_joining_is_pushed_immediately_and_the_first_readings_with_the_first_event",
     "| `samples` |": _RULES + "test_samples_ascend",
     "| `seq` |": _STORE + "test_a_sample_that_comes_twice_is_stored_once_and_confirmed_twice",
     "| `age` |": _RULES + "test_absurd_ages_are_clamped_and_counted",
     "| `m` | the readings that changed": _SCRIPT
-    + "test_only_what_changed_is_sent_and_silence_is_a_sign_of_life",
-    "| `full` |": _SCRIPT + "test_everything_is_said_again_every_ten_minutes",
-    "| `bye` |": _LIFE + "test_a_tab_that_is_closed_says_goodbye_with_all_that_was_not_confirmed",
+    + "test_only_changes_are_sent_and_an_empty_sample_is_the_heartbeat",
+    "| `full` |": _SCRIPT + "test_a_full_sample_is_sent_every_ten_minutes",
+    "| `bye` |": _LIFE + "test_a_closed_tab_sends_its_last_sample_and_all_unconfirmed_ones",
     "A browser sends one push at a time": "tests/e2e/test_faults.py::"
-    "test_what_is_exported_is_what_the_page_emitted",
+    "test_the_export_equals_what_the_page_emitted",
     "`ts = clock − age`": _RULES + "test_a_sample_is_placed_by_its_age_on_our_clock",  # noqa: RUF001
     "it would survive `kill -9`": "tests/faults/test_kill.py::"
     "test_no_acknowledged_sample_is_lost_or_doubled_by_kills",
     "| `ack` |": _STORE + "test_a_late_resend_is_confirmed_up_to_the_end_of_the_unbroken_run",
-    "| `now` | the collector's clock": _SCRIPT + "test_the_servers_clock_is_learned_and_said_back",
+    "| `now` | the collector's clock": _SCRIPT
+    + "test_the_servers_clock_is_estimated_and_sent_with_each_push",
     "| `resync` |": _LIFE + "test_a_server_that_lost_its_store_asks_for_a_full_sample",
     "| `interval` |": _DOORS + "test_a_crowded_collector_asks_browsers_to_push_less_often",
     "| `dropped` |": _WIRE + "test_bad_values_are_dropped_and_named_and_the_rest_is_kept",
@@ -58,7 +59,7 @@ CLAIMS: dict[str, str] = {
     "| `bad_sid` |": _DOORS + "test_a_sid_known_with_another_uid_is_refused",
     "| `no_session` |": _V1 + "test_a_push_without_our_cookie_has_no_session",
     "| `empty` |": _V1 + "test_a_push_that_has_no_readings_is_refused",
-    "| `too_large` |": _SCRIPT + "test_too_large_a_push_is_halved",
+    "| `too_large` |": _SCRIPT + "test_a_push_that_gets_413_is_halved",
     "| `throttled` |": _DOORS + "test_a_sender_beyond_its_share_is_told_when_to_come_back",
     "| `busy` |": _DOORS + "test_a_full_queue_refuses_at_once",
     "| `store_down` |": _DOORS + "test_a_store_that_fails_is_told_and_got_over",
@@ -69,8 +70,8 @@ CLAIMS: dict[str, str] = {
     "Of addresses the network is stored": _DOORS
     + "test_of_an_address_the_network_is_stored_unless_more_is_asked_for",
     "| `t.rip` |": _DOORS + "test_what_only_the_server_knows_is_in_every_full_sample",
-    "`ev` is an event, not a state": _SCRIPT + "test_an_interruption_is_no_good_line",
-    "its readings are `null`": _SCRIPT + "test_an_interruption_is_no_good_line",
+    "`ev` is an event, not a state": _SCRIPT + "test_an_interruption_sets_the_readings_to_null",
+    "its readings are `null`": _SCRIPT + "test_an_interruption_sets_the_readings_to_null",
     "Jitsi says how things are every 10 seconds": _SCRIPT
     + "test_a_sample_is_the_mean_of_its_interval_to_two_decimals",
     "the answer has `jmmc_objectId`": _DOORS
@@ -84,17 +85,18 @@ CLAIMS: dict[str, str] = {
     "`seq`, `full` and `bye` are in an element": _V1
     + "test_every_recorded_push_is_stored_as_it_was_sent",
     "In Jitsi's mobile apps the same script": "tests/client/test_app.py::"
-    "test_an_app_sends_what_its_analytics_say",
+    "test_an_app_sends_the_readings_of_its_analytics_events",
     "The script of a page that embeds Jitsi Meet": "tests/client/test_embedder.py::"
-    "test_an_embedding_page_sends_what_the_call_inside_says",
+    "test_an_embedding_page_sends_the_readings_of_the_embedded_call",
     # Said in passing, in paragraphs that have another claim already.
     "compressed with gzip": _DOORS + "test_compressed_bodies_are_read_and_bombs_are_not",
     "for the price of a 304": _DOORS + "test_a_browser_that_has_the_script_is_told_so_cheaply",
     "the readings end with `null`": _SCRIPT
-    + "test_alone_in_a_room_the_readings_end_and_the_participant_does_not",
+    + "test_alone_in_a_room_the_readings_end_and_the_session_continues",
     "always 0 in today's browsers": _READ + "test_jitsis_own_upload_loss_is_never_sent",
-    "keeps at most 192 KiB": _SCRIPT + "test_the_queue_drops_its_oldest_and_then_says_everything",
-    "and a day": _SCRIPT + "test_queues_older_than_a_day_or_not_ours_to_read_are_dropped",
+    "keeps at most 192 KiB": _SCRIPT
+    + "test_a_full_queue_drops_its_oldest_samples_and_then_sends_a_full_one",
+    "and a day": _SCRIPT + "test_stored_queues_that_are_old_or_unreadable_are_deleted",
 }
 
 

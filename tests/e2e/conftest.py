@@ -1,4 +1,4 @@
-"""A collector, a line to it that misbehaves, and a browser in a Jitsi Meet page."""
+"""A collector, a faulty connection to it, and a browser in a page that behaves as Jitsi Meet."""
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -8,9 +8,10 @@ from playwright.sync_api import Browser, Page
 
 from tests.e2e.proxy import Plan, Proxy
 from tests.support.servers import PREFIX, Pages, Serve
+from tests.support.tabs import Tabs
 
 HERE = Path(__file__).parent
-# What is stored is compared with what the page said: whole, and in the rhythm of a test.
+# Short intervals and whole addresses, so that tests can compare samples one by one.
 RHYTHM = ("--push-interval", "1", "--sample-interval", "1", "--ip", "full")
 
 
@@ -29,37 +30,34 @@ def serve(tmp_path: Path) -> Iterator[Serve]:
 
 
 @pytest.fixture
-def line(serve: Serve) -> Iterator[Callable[[Plan], Proxy]]:
-    """Make a line to the collector that follows a plan."""
-    made: list[Proxy] = []
+def make_proxy(serve: Serve) -> Iterator[Callable[[Plan], Proxy]]:
+    """Make a connection to the collector that has the faults of a plan."""
+    proxies: list[Proxy] = []
 
     def make(plan: Plan) -> Proxy:
-        made.append(Proxy(serve.port, plan))
-        return made[-1]
+        proxies.append(Proxy(serve.port, plan))
+        return proxies[-1]
 
     yield make
-    for proxy in made:
+    for proxy in proxies:
         proxy.close()
 
 
 @pytest.fixture
 def visit(browser: Browser, pages: Pages) -> Iterator[Callable[..., Page]]:
-    """Open a Jitsi Meet page; in the same profile when `beside` names a page that is open."""
-    contexts = []
+    """Open a Jitsi Meet page; in the same profile as the page `beside`."""
+    tabs = Tabs(browser)
 
     def open_page(beside: Page | None = None) -> Page:
-        context = beside.context if beside else browser.new_context()
-        contexts.append(context)
-        page = context.new_page()
+        page = tabs.open(beside)
         page.goto(f"{pages.url}/jitsi.html")
         return page
 
     yield open_page
-    for context in contexts:
-        context.close()
+    tabs.close()
 
 
 def load_script(page: Page, port: int) -> None:
-    """Load our script as `analytics.scriptURLs` does, from the collector's origin."""
+    """Load our script from the collector's origin, as `analytics.scriptURLs` does."""
     page.evaluate("url => jitsi.load(url)", f"http://127.0.0.1:{port}{PREFIX}/getClient")
     page.wait_for_function("window.__jmmc")

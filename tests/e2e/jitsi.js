@@ -1,6 +1,6 @@
 "use strict";
 
-/** What a JitsiConference offers to a script in its page. */
+/** The part of a JitsiConference that a script in its page uses. */
 class Room {
   constructor(me, joined) {
     this.me = me;
@@ -14,7 +14,7 @@ class Room {
     this.handlers.set(name, [...(this.handlers.get(name) || []), handler]);
   }
   off(name, handler) {
-    this.handlers.set(name, (this.handlers.get(name) || []).filter((it) => it !== handler));
+    this.handlers.set(name, (this.handlers.get(name) || []).filter((registered) => registered !== handler));
   }
   addEventListener(name, handler) { this.on(name, handler); }
   removeEventListener(name, handler) { this.off(name, handler); }
@@ -28,7 +28,7 @@ class Room {
   getActivePeerConnection() { return this.pc; }
 }
 
-/** What the tests drive. */
+/** What the tests call. */
 const jitsi = {
   emitted: [],
   errors: [],
@@ -47,15 +47,15 @@ const jitsi = {
     room.emit("conference.left");
   },
 
-  /** A recorded payload with its NaN, its undefined fields and its Map, always the same object. */
+  /** A recorded payload with its NaN, undefined fields and Map; always the same object. */
   revive(record) {
     const walk = (value, path) => {
       if (value === "$NaN") return NaN;
       if (value === null || typeof value !== "object") return value;
-      if (Array.isArray(value)) return value.map((it, i) => walk(it, path + "." + i));
-      return Object.fromEntries(Object.entries(value).map(([key, it]) => {
+      if (Array.isArray(value)) return value.map((entry, i) => walk(entry, path + "." + i));
+      return Object.fromEntries(Object.entries(value).map(([key, entry]) => {
         const here = path ? path + "." + key : key;
-        return [key, record.undefined.includes(here) ? undefined : walk(it, here)];
+        return [key, record.undefined.includes(here) ? undefined : walk(entry, here)];
       }));
     };
     for (const key of Object.keys(this.stats)) delete this.stats[key];
@@ -71,7 +71,7 @@ const jitsi = {
     room.emit("cq.local_stats_updated", this.revive(record));
   },
 
-  /** Emit the records one after the other, `pace` ms apart; done when all are out. */
+  /** Emit the records one after the other, `pace` ms apart. */
   async play(records, pace) {
     this.done = false;
     for (const record of records) {
@@ -81,7 +81,7 @@ const jitsi = {
     this.done = true;
   },
 
-  /** Load a script; done when it has run, or cannot be had. */
+  /** Load a script; resolves when it has run or failed to load. */
   load(url) {
     const script = document.createElement("script");
     script.async = true;

@@ -1,4 +1,4 @@
-"""A proxy that misbehaves on purpose: a browser's line to the collector."""
+"""A proxy between a browser and the collector that injects faults."""
 
 import asyncio
 import socket
@@ -9,7 +9,7 @@ from contextlib import suppress
 from typing import Any
 
 Plan = Callable[[int], str]
-"""What to do with push number 0, 1, ...: one of the `do_` methods' names, with an argument."""
+"""What to do with push number 0, 1, …: the name of a `do_` method, with an argument after `:`."""
 
 _CORS = (
     b"Access-Control-Allow-Origin: *\r\nAccess-Control-Expose-Headers: Retry-After\r\n"
@@ -18,16 +18,16 @@ _CORS = (
 
 
 class Proxy:
-    """Passes everything to `target` (a port of this machine) but pushes, which follow the plan.
+    """Forwards all requests to `target`, a local port; pushes get the faults of the plan.
 
-    `log` has what was done with each push. `target` may be changed while it runs.
+    `log` has the action for each push. `target` may be changed while the proxy runs.
     """
 
     def __init__(self, target: int, plan: Plan = lambda _: "pass") -> None:
         self.target = target
         self.plan = plan
         self.log: list[str] = []
-        self._lines: set[asyncio.Task[Any]] = set()
+        self._connections: set[asyncio.Task[Any]] = set()
         self._loop = asyncio.new_event_loop()
         listening = threading.Event()
         self._thread = threading.Thread(target=self._run, args=(listening,), daemon=True)
@@ -37,7 +37,7 @@ class Proxy:
     def close(self) -> None:
         self._loop.call_soon_threadsafe(self._stop.set)
         self._thread.join(10)
-        assert not self._thread.is_alive(), f"still there: {self._lines}"
+        assert not self._thread.is_alive(), f"still open: {self._connections}"
 
     def _run(self, listening: threading.Event) -> None:
         asyncio.set_event_loop(self._loop)
@@ -50,21 +50,21 @@ class Proxy:
         self.port = server.sockets[0].getsockname()[1]
         listening.set()
         await self._stop.wait()
-        # Closed at once, asyncio would leave open what it is half way through accepting.
+        # Without the pause, asyncio would leave a connection open that it is just accepting.
         for listener in server.sockets:
             self._loop.remove_reader(listener.fileno())
         await asyncio.sleep(0.02)
-        while self._lines:  # Browsers keep idle connections.
-            for line in self._lines:
-                line.cancel()
+        while self._connections:  # Browsers keep idle connections.
+            for connection in self._connections:
+                connection.cancel()
             await asyncio.sleep(0.02)
         server.close()
 
     async def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        line = asyncio.current_task()
-        assert line is not None
-        self._lines.add(line)
-        line.add_done_callback(self._lines.discard)
+        task = asyncio.current_task()
+        assert task is not None
+        self._connections.add(task)
+        task.add_done_callback(self._connections.discard)
         try:
             head = await reader.readuntil(b"\r\n\r\n")
             length = next(
@@ -81,12 +81,12 @@ class Proxy:
                 action = self.plan(len(self.log))
                 self.log.append(action)
             name, _, argument = action.partition(":")
-            deed: Callable[..., Coroutine[Any, Any, None]] = getattr(self, f"do_{name}")
-            await deed(head, body, writer, argument)
+            act: Callable[..., Coroutine[Any, Any, None]] = getattr(self, f"do_{name}")
+            await act(head, body, writer, argument)
         except (OSError, asyncio.IncompleteReadError):
             pass
         except asyncio.CancelledError:
-            writer.transport.abort()  # What a browser does not read would keep it open.
+            writer.transport.abort()  # Otherwise data that the browser does not read keeps it open.
         finally:
             writer.close()
             with suppress(OSError, asyncio.CancelledError):
@@ -115,7 +115,7 @@ class Proxy:
         self, head: bytes, body: bytes, writer: asyncio.StreamWriter, status: str
     ) -> None:
         wait = b"Retry-After: 1\r\n" if status in ("503", "429") else b""
-        writer.write(b"HTTP/1.1 %s Told\r\n%s%s" % (status.encode(), wait, _CORS))
+        writer.write(b"HTTP/1.1 %s Injected\r\n%s%s" % (status.encode(), wait, _CORS))
         writer.write(b"Content-Length: 2\r\n\r\n{}")
         await writer.drain()
 
@@ -136,22 +136,22 @@ class Proxy:
     async def do_cut_request(
         self, head: bytes, body: bytes, writer: asyncio.StreamWriter, _: str
     ) -> None:
-        _reader, onward = await asyncio.open_connection("127.0.0.1", self.target)
+        _reader, upstream = await asyncio.open_connection("127.0.0.1", self.target)
         try:
-            onward.write(head + body[: len(body) // 2])
-            await onward.drain()
+            upstream.write(head + body[: len(body) // 2])
+            await upstream.drain()
         finally:
-            onward.transport.abort()
+            upstream.transport.abort()
         await self.do_refuse(head, body, writer, "")
 
     async def _forward(self, head: bytes, body: bytes) -> bytes:
-        reader, onward = await asyncio.open_connection("127.0.0.1", self.target)
+        reader, upstream = await asyncio.open_connection("127.0.0.1", self.target)
         lines = [
             part for part in head.split(b"\r\n") if not part.lower().startswith(b"connection:")
         ]
         try:
-            onward.write(b"\r\n".join([lines[0], b"Connection: close", *lines[1:]]) + body)
-            await onward.drain()
+            upstream.write(b"\r\n".join([lines[0], b"Connection: close", *lines[1:]]) + body)
+            await upstream.drain()
             return await reader.read()
         finally:
-            onward.transport.abort()
+            upstream.transport.abort()

@@ -1,4 +1,4 @@
-"""`jmmc forget` beside a collector that goes on."""
+"""`jmmc forget` while a collector runs."""
 
 import asyncio
 import json
@@ -13,7 +13,7 @@ from tests.support.senders import Load, Sender, assert_stored_once
 from tests.support.servers import Serve
 
 
-async def test_a_running_collector_brings_nothing_back_and_loses_nothing_else(
+async def test_erasing_beside_a_running_collector_is_complete_and_loses_nothing_else(
     tmp_path: Path,
 ) -> None:
     serve = Serve(tmp_path)
@@ -25,15 +25,15 @@ async def test_a_running_collector_brings_nothing_back_and_loses_nothing_else(
             process = await asyncio.create_subprocess_exec(
                 *command, "--room", "room0", "--yes", "--json", stdout=subprocess.PIPE
             )
-            told, _ = await process.communicate()
+            output, _ = await process.communicate()
             assert process.returncode == 0
             await load.confirms(5)
-        receipt = json.loads(told)
+        receipt = json.loads(output)
         assert receipt["sessions"] >= 1
         exported = serve.export()
-        (room,) = [item for item in exported if item["conf"] == "room0"]
+        (session,) = [session for session in exported if session["conf"] == "room0"]
         until = datetime.fromisoformat(receipt["until"]).timestamp()
-        assert min(sample["ts"] for sample in room["m"]) > until
+        assert min(sample["ts"] for sample in session["m"]) > until
         assert_stored_once(exported, senders[1:])
     finally:
         serve.close()
@@ -43,17 +43,17 @@ async def test_a_running_collector_brings_nothing_back_and_loses_nothing_else(
     await store.close()
 
 
-def test_it_says_what_is_there_and_asks_before_it_erases(tmp_path: Path) -> None:
+def test_forget_counts_first_and_asks_for_confirmation(tmp_path: Path) -> None:
     serve = Serve(tmp_path)
     serve.close()
 
-    def run(*options: str, said: str = "") -> subprocess.CompletedProcess[str]:
+    def run(*options: str, answer: str = "") -> subprocess.CompletedProcess[str]:
         command = [sys.executable, "-m", "jmmc", "forget", "--store", serve.store, *options]
-        return subprocess.run(command, input=said, capture_output=True, text=True, timeout=60)
+        return subprocess.run(command, input=answer, capture_output=True, text=True, timeout=60)
 
-    told = run("--room", "room", "--dry-run")
-    assert (told.returncode, "0 sessions and 0 summaries" in told.stderr) == (0, True)
-    assert run("--room", "room", said="n\n").returncode == 1
+    done = run("--room", "room", "--dry-run")
+    assert (done.returncode, "0 sessions and 0 summaries" in done.stderr) == (0, True)
+    assert run("--room", "room", answer="n\n").returncode == 1
     assert run().returncode == 2
     assert run("--participant", "a", "--room", "b").returncode == 2
     assert run("--room", "room", "--store", f"sqlite:///{tmp_path}/none.db").returncode == 1

@@ -1,4 +1,4 @@
-"""Reloads, closed tabs, two tabs, other rooms, outages: nothing of it loses or doubles a sample."""
+"""Reloads, closed tabs, two tabs, other rooms, outages: no sample is lost or stored twice."""
 
 import time
 from collections.abc import Callable
@@ -16,14 +16,14 @@ from tests.support.servers import Serve
 
 _RECORDS = stats_of("bridge + simulcast + e2eping", "A")
 _ME = _RECORDS[0]["me"]
-_NOTHING_WAITS = "!Object.keys(localStorage).some(key => key.startsWith('jmmc_queue_'))"
+_QUEUES_ARE_EMPTY = "!Object.keys(localStorage).some(key => key.startsWith('jmmc_queue_'))"
 
-Line = Callable[[Plan], Proxy]
+MakeProxy = Callable[[Plan], Proxy]
 Visit = Callable[..., Page]
 
 
 class Switch:
-    """A line that can be taken down and put back."""
+    """A plan of a connection that can be cut and restored."""
 
     def __init__(self) -> None:
         self.up = True
@@ -38,11 +38,11 @@ def _join(page: Page, conf: str, port: int) -> None:
 
 
 def _play(page: Page, records: list[dict[str, Any]]) -> None:
-    page.evaluate("it => jitsi.play(it, 1050)", records)
+    page.evaluate("records => jitsi.play(records, 1050)", records)
 
 
 def _wait_until_stored(page: Page) -> None:
-    page.wait_for_function(_NOTHING_WAITS, timeout=30_000)
+    page.wait_for_function(_QUEUES_ARE_EMPTY, timeout=30_000)
 
 
 def _sessions(serve: Serve, count: int) -> list[dict[str, Any]]:
@@ -55,11 +55,11 @@ def _sessions(serve: Serve, count: int) -> list[dict[str, Any]]:
         time.sleep(0.2)
 
 
-def test_a_tab_that_is_closed_says_goodbye_with_all_that_was_not_confirmed(
-    serve: Serve, line: Line, visit: Visit
+def test_a_closed_tab_sends_its_last_sample_and_all_unconfirmed_ones(
+    serve: Serve, make_proxy: MakeProxy, visit: Visit
 ) -> None:
     page = visit()
-    _join(page, "closing", line(lambda _: "pass").port)
+    _join(page, "closing", make_proxy(lambda _: "pass").port)
     _play(page, _RECORDS[:4])
     emitted = page.evaluate("jitsi.emitted")
     page.close()
@@ -72,11 +72,11 @@ def test_a_tab_that_is_closed_says_goodbye_with_all_that_was_not_confirmed(
     assert_sample_for_sample(session, emitted)
 
 
-def test_what_a_reload_interrupts_is_delivered_by_the_next_page_at_its_own_time(
-    serve: Serve, line: Line, visit: Visit
+def test_samples_unsent_at_a_reload_are_delivered_by_the_next_page_with_their_own_time(
+    serve: Serve, make_proxy: MakeProxy, visit: Visit
 ) -> None:
     switch = Switch()
-    proxy = line(switch)
+    proxy = make_proxy(switch)
     page = visit()
     _join(page, "before", proxy.port)
     _play(page, _RECORDS[:2])
@@ -97,12 +97,12 @@ def test_what_a_reload_interrupts_is_delivered_by_the_next_page_at_its_own_time(
     assert before["uid"] == after["uid"], "the browser is the same"
 
 
-def test_a_tab_closed_during_an_outage_is_delivered_at_the_next_visit(
-    serve: Serve, line: Line, visit: Visit
+def test_samples_of_a_tab_closed_during_an_outage_arrive_at_the_next_visit(
+    serve: Serve, make_proxy: MakeProxy, visit: Visit
 ) -> None:
     switch = Switch()
     switch.up = False
-    proxy = line(switch)
+    proxy = make_proxy(switch)
     page = visit()
     _join(page, "lost", proxy.port)
     _play(page, _RECORDS[:3])
@@ -117,14 +117,16 @@ def test_a_tab_closed_during_an_outage_is_delivered_at_the_next_visit(
     assert_sample_for_sample(session, emitted)
 
 
-def test_two_tabs_in_two_conferences_stay_apart(serve: Serve, line: Line, visit: Visit) -> None:
-    proxy = line(lambda n: "refuse" if n in (3, 4) else "pass")
+def test_two_tabs_in_two_conferences_are_two_sessions(
+    serve: Serve, make_proxy: MakeProxy, visit: Visit
+) -> None:
+    proxy = make_proxy(lambda n: "refuse" if n in (3, 4) else "pass")
     first = visit()
     second = visit(beside=first)
     _join(first, "one", proxy.port)
     _join(second, "two", proxy.port)
     for page, records in ((first, _RECORDS[:4]), (second, _RECORDS[4:8])):
-        page.evaluate("it => void jitsi.play(it, 1050)", records)
+        page.evaluate("records => void jitsi.play(records, 1050)", records)
     for page in (first, second):
         page.wait_for_function("jitsi.done")
     _wait_until_stored(second)
@@ -135,24 +137,24 @@ def test_two_tabs_in_two_conferences_stay_apart(serve: Serve, line: Line, visit:
 
 
 def test_each_stay_in_a_room_is_a_session_of_its_own(
-    serve: Serve, line: Line, visit: Visit
+    serve: Serve, make_proxy: MakeProxy, visit: Visit
 ) -> None:
-    """A rejoin, a breakout room (whose name is a String object), a room replaced in silence."""
+    """A rejoin, a breakout room (its name is a String object), a room replaced without an event."""
     page = visit()
-    _join(page, "main", line(lambda _: "pass").port)
+    _join(page, "main", make_proxy(lambda _: "pass").port)
     _play(page, _RECORDS[:2])
     page.evaluate("jitsi.leave()")
     page.evaluate("me => void jitsi.join(new String('breakout'), me)", _ME)
     page.wait_for_timeout(1100)
     _play(page, _RECORDS[2:4])
-    page.evaluate("me => void jitsi.join('main', me)", _ME)  # No event tells of this one.
+    page.evaluate("me => void jitsi.join('main', me)", _ME)  # Without an event.
     page.wait_for_timeout(1100)
     _play(page, _RECORDS[4:6])
     page.evaluate("jitsi.leave()")
     _wait_until_stored(page)
 
     sessions = _sessions(serve, 3)
-    assert [item["conf"] for item in sessions] == ["main", "breakout", "main"]
+    assert [session["conf"] for session in sessions] == ["main", "breakout", "main"]
     emitted = page.evaluate("jitsi.emitted")
     for number, session in enumerate(sessions):
         assert session["m"][-1]["bye"] is True
@@ -160,12 +162,12 @@ def test_each_stay_in_a_room_is_a_session_of_its_own(
 
 
 def test_nothing_is_collected_before_the_participant_is_admitted(
-    serve: Serve, line: Line, visit: Visit
+    serve: Serve, make_proxy: MakeProxy, visit: Visit
 ) -> None:
     """In the lobby the room exists and is not joined."""
     page = visit()
     page.evaluate("me => void jitsi.join('lobby', me, false)", _ME)
-    proxy = line(lambda _: "pass")
+    proxy = make_proxy(lambda _: "pass")
     load_script(page, proxy.port)
     page.wait_for_timeout(2500)
     assert proxy.log == []
@@ -175,12 +177,12 @@ def test_nothing_is_collected_before_the_participant_is_admitted(
     _sessions(serve, 1)
 
 
-def test_a_server_that_restarts_or_is_killed_during_the_call_changes_nothing(
-    serve: Serve, line: Line, visit: Visit
+def test_a_restarted_or_killed_server_loses_no_sample(
+    serve: Serve, make_proxy: MakeProxy, visit: Visit
 ) -> None:
     page = visit()
-    _join(page, "restarts", line(lambda _: "pass").port)
-    page.evaluate("it => void jitsi.play(it, 1050)", _RECORDS[:9])
+    _join(page, "restarts", make_proxy(lambda _: "pass").port)
+    page.evaluate("records => void jitsi.play(records, 1050)", _RECORDS[:9])
     page.wait_for_function("jitsi.emitted.length >= 3")
     assert serve.stop() == 0
     serve.start()
@@ -195,10 +197,10 @@ def test_a_server_that_restarts_or_is_killed_during_the_call_changes_nothing(
 
 
 def test_a_server_that_lost_its_store_asks_for_a_full_sample(
-    serve: Serve, line: Line, visit: Visit
+    serve: Serve, make_proxy: MakeProxy, visit: Visit
 ) -> None:
     page = visit()
-    _join(page, "forgotten", line(lambda _: "pass").port)
+    _join(page, "forgotten", make_proxy(lambda _: "pass").port)
     _play(page, _RECORDS[:3])
     _wait_until_stored(page)
     serve.stop()
@@ -208,14 +210,14 @@ def test_a_server_that_lost_its_store_asks_for_a_full_sample(
     _wait_until_stored(page)
 
     (session,) = _sessions(serve, 1)
-    full = [item for item in session["m"] if item.get("full")]
+    full = [sample for sample in session["m"] if sample.get("full")]
     assert full, session
     assert full[0]["pid"] == _ME
     assert full[0]["d"]["ab"] is not None
 
 
 def test_ten_minutes_without_a_server_lose_nothing(tmp_path: Path, visit: Visit) -> None:
-    """Time in the page is sped up; the ages in the push keep the samples' distances."""
+    """The page's clock is sped up; the ages in a push keep the time between samples."""
     serve = Serve(tmp_path, "--push-interval", "10", "--sample-interval", "10", "--ip", "full")
     switch = Switch()
     proxy = Proxy(serve.port, switch)
@@ -225,16 +227,16 @@ def test_ten_minutes_without_a_server_lose_nothing(tmp_path: Path, visit: Visit)
         page.evaluate(ANSWERED)
         _join(page, "outage", proxy.port)
         pass_time(page, 1000)
-        page.wait_for_function(_NOTHING_WAITS)
+        page.wait_for_function(_QUEUES_ARE_EMPTY)
         switch.up = False
         for number in range(60):
-            page.evaluate("it => jitsi.emitStats(it)", _RECORDS[number % len(_RECORDS)])
+            page.evaluate("record => jitsi.emitStats(record)", _RECORDS[number % len(_RECORDS)])
             pass_time(page, 10_000)
         emitted = page.evaluate("jitsi.emitted")
         assert emitted[-1]["wall"] - emitted[0]["wall"] >= 590
         switch.up = True
         deadline = time.monotonic() + 40
-        while not page.evaluate(_NOTHING_WAITS) and time.monotonic() < deadline:
+        while not page.evaluate(_QUEUES_ARE_EMPTY) and time.monotonic() < deadline:
             pass_time(page, 5000)
         (session,) = _sessions(serve, 1)
     finally:

@@ -1,4 +1,4 @@
-"""Compares what was exported with what a page emitted, sample for sample."""
+"""Compare an export with what a page emitted, sample for sample."""
 
 from typing import Any
 
@@ -7,14 +7,14 @@ from tests.support.recordings import stats_events
 
 
 def emitted_states(emitted: list[dict[str, Any]]) -> list[tuple[float, dict[str, Any]]]:
-    """When, and what held after each event that counts, by the oracle."""
+    """The time and, by the oracle, the readings after each event from the first connection on."""
     states = []
     connected = False
-    for item in emitted:
-        record = stats_events()[item["index"]]
+    for event in emitted:
+        record = stats_events()[event["index"]]
         connected = connected or not is_cut(record)
         if connected:
-            states.append((item["wall"], of_the_call(readings(record) or {})))
+            states.append((event["wall"], of_the_call(readings(record) or {})))
     return states
 
 
@@ -25,28 +25,30 @@ def assert_sample_for_sample(
     sped_up: bool = False,
     tolerance: float = 1,
 ) -> None:
-    """Every event once, in order, with its readings, within a second (`tolerance`) of its time.
+    """Assert that each event is stored once, in order, within `tolerance` seconds of its time.
 
-    A page whose time was `sped_up` lives in another time than the server: then it is the
-    distances between the samples that must be right.
+    When the page's clock was `sped_up`, it differs from the server's: then only the time between
+    samples is compared.
     """
     samples = session["m"]
-    assert [item["seq"] for item in samples] == list(range(len(samples))), "a hole, or out of order"
+    assert [sample["seq"] for sample in samples] == list(range(len(samples))), (
+        "a hole, or out of order"
+    )
     states = fold(samples)
-    # Those that changed something: the first only says who joined, a full one says all again.
-    told: list[tuple[float, dict[str, Any]]] = []
+    # Samples that changed a reading: the first only says who joined, a full one repeats all.
+    stored: list[tuple[float, dict[str, Any]]] = []
     for sample, state in zip(samples, states, strict=True):
         call = of_the_call(state)
-        again = sample.get("full") and told and told[-1][1] == call
-        if set(flatten(sample)) - OWN_OF_THE_STAY and not again:
-            told.append((sample["ts"], call))
-    if told and not told[-1][1]:
-        told.pop()  # A page that says nothing for 25 s is not known to be well.
+        repeated = sample.get("full") and stored and stored[-1][1] == call
+        if set(flatten(sample)) - OWN_OF_THE_STAY and not repeated:
+            stored.append((sample["ts"], call))
+    if stored and not stored[-1][1]:
+        stored.pop()  # After 25 s without an event the readings are unknown.
     expected: list[tuple[float, dict[str, Any]]] = []
     for wall, state in emitted_states(emitted):
         if not expected or expected[-1][1] != state:
             expected.append((wall, state))
-    assert [state for _, state in told] == [state for _, state in expected]
-    shift = told[-1][0] - expected[-1][0] if sped_up else 0
-    late = [ts - wall - shift for (ts, _), (wall, _) in zip(told, expected, strict=True)]
+    assert [state for _, state in stored] == [state for _, state in expected]
+    shift = stored[-1][0] - expected[-1][0] if sped_up else 0
+    late = [ts - wall - shift for (ts, _), (wall, _) in zip(stored, expected, strict=True)]
     assert max(map(abs, late)) <= tolerance, late
