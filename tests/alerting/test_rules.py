@@ -12,10 +12,6 @@ from pydantic import TypeAdapter
 from jmmc import Settings, SettingsError
 from jmmc.alerting.notifications import Notification, letter, notice, payload
 from jmmc.alerting.rules import (
-    KINDS,
-    NoPushes,
-    PoorShare,
-    Rule,
     Seen,
     Share,
     Silence,
@@ -27,6 +23,7 @@ from jmmc.alerting.rules import (
     see_store,
 )
 from jmmc.server.preflight import inspect
+from jmmc.settings import KINDS, NoPushes, PoorShare, Rule
 from tests.docs.test_docs import ROOT
 
 _RULE: TypeAdapter[Rule] = TypeAdapter(Rule)

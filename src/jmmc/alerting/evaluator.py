@@ -17,12 +17,9 @@ from msgspec.structs import replace
 from jmmc.alerting.channels import Channel, NotDelivered, channels_of
 from jmmc.alerting.notifications import Notification, notice
 from jmmc.alerting.rules import (
-    NoPushes,
-    Rule,
     Seen,
     Share,
     State,
-    StoreDown,
     decide,
     see_share,
     see_silence,
@@ -31,7 +28,7 @@ from jmmc.alerting.rules import (
 from jmmc.answers.queries import Queries
 from jmmc.core.errors import StoreError
 from jmmc.core.logging import logger
-from jmmc.settings import Settings
+from jmmc.settings import NoPushes, Rule, Settings, StoreDown
 from jmmc.stores import Reports, Store
 
 _log = logger(__name__)

@@ -6,8 +6,9 @@ from urllib.parse import urlencode
 
 from msgspec import Struct
 
-from jmmc.alerting.rules import PoorShare, Rule, State, StoreDown
+from jmmc.alerting.rules import State
 from jmmc.core.timestamps import iso
+from jmmc.settings import PoorShare, Rule, StoreDown
 
 _BEFORE = 1800  # Seconds that the linked page shows from before it began.
 

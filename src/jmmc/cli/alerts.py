@@ -14,12 +14,12 @@ from rich.table import Table
 from jmmc.alerting.channels import Channel, NotDelivered, channels_of
 from jmmc.alerting.evaluator import Records, records
 from jmmc.alerting.notifications import Notification, notice
-from jmmc.alerting.rules import PoorShare, Rule, State, StoreDown
+from jmmc.alerting.rules import State
 from jmmc.cli.common import fail
 from jmmc.cli.settings import load, setting_options
 from jmmc.core.errors import JmmcError
 from jmmc.core.timestamps import iso
-from jmmc.settings import Settings
+from jmmc.settings import PoorShare, Rule, Settings, StoreDown
 from jmmc.stores import configured_store
 
 _EXAMPLE = StoreDown.model_validate({"name": "example", "kind": "store_down"})

@@ -84,7 +84,7 @@ def settings(config: Path | None, as_json: bool, markdown: bool, **flags: object
         return
     loaded = load(config, flags)
     set_flags = {name: value for name, value in flags.items() if value is not None}
-    given = gather(flags=set_flags, environ=os.environ, file=config)
+    given = gather(Settings.model_fields, flags=set_flags, environ=os.environ, file=config)
     values = {name: _shown(loaded, name) for name in Settings.model_fields}
     if as_json:
         Console(soft_wrap=True).print_json(data=values)

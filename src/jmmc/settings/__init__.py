@@ -1,0 +1,33 @@
+"""Every setting, defined once: default, bounds, and the description that operators read.
+
+A field of a group gives a flag, an environment variable, a key in TOML and a row in
+docs/settings.md. Flags, environment and file enter; a frozen `Settings` leaves, or one line that
+says what is wrong. This wing knows nothing of what the settings are used for.
+"""
+
+from jmmc.settings.alert_rules import KINDS, NoPushes, PoorShare, Rule, StoreDown
+from jmmc.settings.loading import SECRETS, environment_name, gather
+from jmmc.settings.model import Settings, default_text, load_settings, marked
+from jmmc.settings.reloading import Change, changed
+from jmmc.settings.store import STORE_URLS
+from jmmc.settings.values import Mark, without_password
+
+__all__ = [
+    "KINDS",
+    "SECRETS",
+    "STORE_URLS",
+    "Change",
+    "Mark",
+    "NoPushes",
+    "PoorShare",
+    "Rule",
+    "Settings",
+    "StoreDown",
+    "changed",
+    "default_text",
+    "environment_name",
+    "gather",
+    "load_settings",
+    "marked",
+    "without_password",
+]
