@@ -10,6 +10,7 @@ import msgspec
 
 from jmmc.answers.export import MOMENTS, text_of
 from jmmc.core.errors import JmmcError
+from jmmc.core.extras import install_hint
 from jmmc.quality.columns import COLUMNS
 from jmmc.quality.summary import DIMENSIONS
 
@@ -100,8 +101,7 @@ class ParquetTable:
             import pyarrow
             import pyarrow.parquet
         except ImportError as error:
-            hint = "pip install 'jitsi-meet-metrics-collector[parquet]'"
-            raise MissingLibrary(f"Parquet needs PyArrow: {hint}") from error
+            raise MissingLibrary(f"Parquet needs PyArrow; {install_hint('parquet')}") from error
         self._arrow: Any = pyarrow
         self._sink = io.BytesIO()
         self._file: Any = pyarrow.PythonFile(_Forward(self._sink), mode="w")

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from jmmc.core.errors import SettingsError
+from jmmc.core.extras import install_hint
 from jmmc.core.logging import logger
 from jmmc.protocol.addresses import Address
 
@@ -80,8 +81,7 @@ class _Database:
         try:
             import maxminddb
         except ImportError as error:
-            hint = "pip install 'jitsi-meet-metrics-collector[geo]'"
-            raise SettingsError(f"{setting} needs maxminddb: {hint}") from error
+            raise SettingsError(f"{setting} needs maxminddb; {install_hint('geo')}") from error
         self._damage: tuple[type[Exception], ...] = (maxminddb.InvalidDatabaseError, ValueError)
         pattern, expected_kinds = _EXPECTED[setting]
         given = f"{setting} = {path!r}"

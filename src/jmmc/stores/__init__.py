@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from jmmc.core.errors import UnusableStore
+from jmmc.core.extras import install_hint
 from jmmc.settings import STORE_URLS, Settings, without_password
 from jmmc.stores.contract import Reports, Store
 
@@ -49,7 +50,6 @@ def open_store(
         try:
             from jmmc.stores.mongo.store import MongoStore
         except ImportError as error:
-            hint = "pip install 'jitsi-meet-metrics-collector[mongo]'"
-            raise UnusableStore(f"MongoDB needs PyMongo: {hint}") from error
+            raise UnusableStore(f"MongoDB needs PyMongo; {install_hint('mongo')}") from error
         return MongoStore(url=url, name=collection, timeout=timeout, retention_days=retention_days)
     raise UnusableStore(f"store {without_password(url)!r}: expected {STORE_URLS}")

@@ -7,6 +7,7 @@ from typing import Any
 from jmmc.accounts.secret import resolve_secret
 from jmmc.collector import Collector
 from jmmc.core.errors import SettingsError
+from jmmc.core.extras import install_hint
 from jmmc.settings import Settings
 from jmmc.stores import Store, configured_store
 from jmmc.web.browser.endpoints import BrowserEndpoints
@@ -101,8 +102,9 @@ def _collector(settings: Settings, store: Store, secret: str) -> Collector:
     try:
         from jmmc.monitoring.otlp import TracedCollector
     except ImportError as error:
-        hint = "pip install 'jitsi-meet-metrics-collector[otel]'"
-        raise SettingsError(f"otlp_endpoint needs the OpenTelemetry SDK: {hint}") from error
+        raise SettingsError(
+            f"otlp_endpoint needs the OpenTelemetry SDK; {install_hint('otel')}"
+        ) from error
     return TracedCollector(settings, store, secret=secret)
 
 
