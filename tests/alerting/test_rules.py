@@ -151,8 +151,8 @@ def test_unknown_time_changes_nothing_and_more_poor_time_is_never_better(
         ('[{"kind": "store_down"}]', "rule 1, name: missing"),
         ([{"name": "a", "kind": "poor_share", "above": 2}], "(a), above = 2: expected less than 1"),
         ([{"name": "a", "kind": "poor_share", "minutes": 1}], "(a), minutes = 1: expected greater"),
-        ([{"name": "a", "kind": "no_pushes", "by": "all"}], "(a), by: there is no such key for no"),
-        ([{"name": "A", "kind": "store_down"}], "name = 'A': expected small letters, digits"),
+        ([{"name": "a", "kind": "no_pushes", "by": "all"}], "(a), by: unknown key for no"),
+        ([{"name": "A", "kind": "store_down"}], "name = 'A': expected lower-case letters, digits"),
         (
             [{"name": "a", "kind": "poor_share", "above": 0.1, "clear": 0.5}],
             "(a): expected clear (0.5) to be at most above (0.1)",
@@ -197,7 +197,9 @@ def _told(told: Any = "firing", rule: Rule = _POOR, **changes: Any) -> Notificat
 
 def test_a_notice_says_what_where_since_when_and_where_to_look() -> None:
     told = _told(rule=_rule("poor_share", by="region"))
-    summary = "42 % of the known time in region eu west was poor in the last 10 minutes (17 people)"
+    summary = (
+        "42 % of the known time in region eu west was poor in the last 10 minutes (17 participants)"
+    )
     link = (
         "https://m.example.org/calls/overview?since=1970-01-01T02%3A16%3A40Z"
         "&until=1970-01-01T02%3A56%3A40Z&region=eu+west"

@@ -71,7 +71,7 @@ def test_the_front_page_shows_this_moment(tmp_path: Path) -> None:
     [
         (["--port", "x"], {}, "port = 'x': expected"),
         ([], {"JMMC_PUSH_INTERVAL": "0"}, "JMMC_PUSH_INTERVAL = '0': expected greater than"),
-        ([], {"JMMC_PROT": "1"}, "JMMC_PROT: there is no setting 'prot'; did you mean port?"),
+        ([], {"JMMC_PROT": "1"}, "JMMC_PROT: unknown setting 'prot'; did you mean port?"),
         (["--conf-pattern", "("], {}, "conf_pattern = '(': expected a regular expression"),
         (["--trusted-proxies", "10.0.0.300"], {}, "10.0.0.300"),
         (["--prefix", "x/"], {}, "prefix = 'x/': expected a path"),

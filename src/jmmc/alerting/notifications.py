@@ -69,7 +69,7 @@ def summary_of(told: Told, rule: Rule, state: State) -> str:
         people = int(state.figures.get("participants", 0))
         what = (
             f"{share} % of the known time{where} was poor"
-            f" in the last {rule.minutes} minutes ({people} people)"
+            f" in the last {rule.minutes} minutes ({people} participants)"
         )
     elif isinstance(rule, StoreDown):
         what = "the store takes writes" if told == "resolved" else "the store cannot be written"

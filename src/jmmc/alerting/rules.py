@@ -95,7 +95,7 @@ def see_share(rule: PoorShare, share: Share, now: int) -> Seen:
     """What the figures of one region, network or of all come to. Unknown time is not poor."""
     poor = share.poor / share.known if share.known else 0.0
     view: View = "between"
-    if share.participants < rule.participants or poor <= rule.well:
+    if share.participants < rule.participants or poor <= rule.clear_share:
         view = "clear"
     elif poor > rule.above:
         view = "bad"

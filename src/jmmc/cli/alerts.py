@@ -16,7 +16,7 @@ from jmmc.alerting.evaluator import Records, records
 from jmmc.alerting.notifications import Notification, notice
 from jmmc.alerting.rules import State
 from jmmc.cli.common import fail
-from jmmc.cli.settings import load, setting_options
+from jmmc.cli.setting_options import load, setting_options
 from jmmc.core.errors import JmmcError
 from jmmc.core.timestamps import iso
 from jmmc.settings import PoorShare, Rule, Settings, StoreDown

@@ -1,46 +1,93 @@
-"""Options of commands that take every setting."""
+"""`jmmc settings`: the settings in force, and their page in the documentation."""
 
 import os
-from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import click
-from pydantic.fields import FieldInfo
+from rich.console import Console
+from rich.table import Table
 
-from jmmc.cli.common import Command, fail
-from jmmc.core.errors import SettingsError
-from jmmc.settings import Settings, default_text, load_settings
+from jmmc.cli.setting_options import given_flags, load, setting_options
+from jmmc.settings import (
+    GROUPS,
+    Mark,
+    Settings,
+    default_text,
+    environment_name,
+    gather,
+    marked,
+    without_password,
+)
 
+_INTRODUCTION = """\
+# Settings
 
-def setting_options(command: Command) -> Command:
-    """An option for each setting, and --config."""
-    for name, field in reversed(Settings.model_fields.items()):
-        command = _setting_option(name, field)(command)
-    config = click.Path(path_type=Path, dir_okay=False)
-    return click.option("--config", type=config, help="TOML file with settings.")(command)
+A setting is a flag of `jmmc serve`, an environment variable, or a key of the TOML file that
+`--config` names. A flag beats the environment, which beats the file. Lists are
+comma-separated; in TOML they are arrays. `jmmc settings` shows the settings in force and
+where each was given.
 
+On SIGHUP a running server reads the file again. Settings marked as live change at once,
+between two pushes; the log says which have changed and which need a restart. A file with
+a mistake changes nothing: the log names the mistake in one line.
 
-def _setting_option(name: str, field: FieldInfo) -> Callable[[Command], Command]:
-    flag = "--" + name.replace("_", "-")
-    flags = f"{flag}/--no-{flag[2:]}" if field.annotation is bool else flag
-    return click.option(
-        flags,
-        name,
-        default=None,
-        metavar=None if field.annotation is bool else "VALUE",
-        help=f"{field.description} [default: {default_text(field) or 'none'}]",
-    )
-
-
-def read(config: Path | None, flags: Mapping[str, object]) -> Settings:
-    """The settings of a command's options. Raises `SettingsError`."""
-    given = {name: value for name, value in flags.items() if value is not None}
-    return load_settings(flags=given, environ=os.environ, file=config)
+This page is made by `jmmc settings --markdown`.
+"""
 
 
-def load(config: Path | None, flags: Mapping[str, object]) -> Settings:
-    """The same; ends the command when they are wrong."""
-    try:
-        return read(config, flags)
-    except SettingsError as error:
-        fail(error, 2)
+@click.command()
+@setting_options
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+@click.option("--markdown", is_flag=True, help="Print the page docs/settings.md.")
+def settings(config: Path | None, as_json: bool, markdown: bool, **flags: object) -> None:
+    """List every setting, its value and where that was given."""
+    if markdown:
+        click.echo(_page(), nl=False)
+        return
+    loaded = load(config, flags)
+    given = gather(Settings.model_fields, flags=given_flags(flags), environ=os.environ, file=config)
+    values = {name: _shown(loaded, name) for name in Settings.model_fields}
+    if as_json:
+        Console(soft_wrap=True).print_json(data=values)
+        return
+    table = Table("setting", "value", "from", "description", box=None, header_style="bold")
+    for name, field in Settings.model_fields.items():
+        source = given[name].source if name in given else "default"
+        table.add_row(name, str(values[name]), source, field.description)
+    Console(highlight=False).print(table, markup=False)
+
+
+def _page() -> str:
+    lines = [_INTRODUCTION]
+    for group in GROUPS:
+        lines += [
+            f"## {group.title}",
+            "",
+            "| setting | environment | default | live | description |",
+            "|---|---|---|---|---|",
+            *map(_row, group.model_fields),
+            "",
+        ]
+    return "\n".join(lines)
+
+
+def _row(name: str) -> str:
+    field = Settings.model_fields[name]
+    default = default_text(field).replace("|", "\\|")
+    live = "live" if marked(name, Mark.LIVE) else ""
+    shown = f"`{default}`" if default else "none"
+    cells = (f"`{name}`", f"`{environment_name(name)}`", shown, live, str(field.description))
+    return f"| {' | '.join(cells)} |"
+
+
+def _shown(loaded: Settings, name: str) -> object:
+    value = getattr(loaded, name)
+    if name == "secret":
+        return "(set)" if value else "(generated at the first start)"
+    if marked(name, Mark.HIDDEN):
+        return "(set)" if value else ""
+    if name == "store":
+        return without_password(value)
+    if name == "alerts":
+        return [rule.model_dump(mode="json") for rule in value]
+    return list(value) if isinstance(value, tuple) else value

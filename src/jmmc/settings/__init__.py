@@ -6,15 +6,15 @@ says what is wrong. This wing knows nothing of what the settings are used for.
 """
 
 from jmmc.settings.alert_rules import KINDS, NoPushes, PoorShare, Rule, StoreDown
-from jmmc.settings.loading import SECRETS, environment_name, gather
-from jmmc.settings.model import Settings, default_text, load_settings, marked
+from jmmc.settings.loading import environment_name, gather
+from jmmc.settings.model import GROUPS, Settings, default_text, load_settings, marked
 from jmmc.settings.reloading import Change, changed
 from jmmc.settings.store import STORE_URLS
 from jmmc.settings.values import Mark, without_password
 
 __all__ = [
+    "GROUPS",
     "KINDS",
-    "SECRETS",
     "STORE_URLS",
     "Change",
     "Mark",

@@ -1,4 +1,7 @@
-"""Alert rules, as an operator writes them."""
+"""Alert rules, as an operator writes them.
+
+Imports nothing that reads a clock or logs: the decisions on them (`jmmc.alerting.rules`) are pure.
+"""
 
 from typing import Annotated, Literal
 
@@ -12,32 +15,46 @@ class _Rule(BaseModel):
 
     name: str = Field(
         pattern=r"^[a-z0-9][a-z0-9_-]{0,63}$",
-        description="What the notices call it: small letters, digits, - and _.",
+        description="Name in notifications: lower-case letters, digits, - and _.",
     )
     quiet_minutes: float = Field(
-        5, ge=0, le=1440, description="Minutes that it must be well before it counts as over."
+        5,
+        ge=0,
+        le=1440,
+        description="How long the condition must be clear before the alert resolves, in minutes.",
     )
 
 
 class PoorShare(_Rule):
-    """Too much of the time was poor."""
+    """Fires when too much of the time was poor."""
 
     kind: Literal["poor_share"]
     by: Group = Field(
-        "all", description="Over everybody together, or each region or network for itself."
+        "all", description="Evaluates everybody together, or each region or network separately."
     )
-    value: str = Field("", description="Only this region or network; empty looks at each.")
+    value: str = Field("", description="Evaluates this region or network only. Empty: each one.")
     minutes: int = Field(
-        10, ge=5, le=1440, description="Minutes that are looked at, back to a whole five minutes."
+        10,
+        ge=5,
+        le=1440,
+        description="Minutes that are evaluated, back to a whole five minutes.",
     )
     above: float = Field(
-        0.2, ge=0, lt=1, description="Fires when more than this share of their known time was poor."
+        0.2,
+        ge=0,
+        lt=1,
+        description="The alert fires when more than this share of the known time was poor.",
     )
     clear: float | None = Field(
-        None, ge=0, lt=1, description="Well is at most this share; half of above by default."
+        None,
+        ge=0,
+        lt=1,
+        description="The condition is clear at this share or less. Default: half of above.",
     )
     participants: int = Field(
-        5, ge=1, description="Needs so many people with known time: one bad line is no alarm."
+        5,
+        ge=1,
+        description="Minimum of participants with known time: one poor line raises no alert.",
     )
 
     @model_validator(mode="after")
@@ -49,25 +66,34 @@ class PoorShare(_Rule):
         return self
 
     @property
-    def well(self) -> float:
-        """The share up to which it is well again."""
+    def clear_share(self) -> float:
+        """The poor share up to which the condition is clear."""
         return self.above / 2 if self.clear is None else self.clear
 
 
 class StoreDown(_Rule):
-    """The store cannot take a write, or pushes wait in the spool for it."""
+    """Fires when the store cannot take a write, or pushes wait in the spool for it."""
 
     kind: Literal["store_down"]
-    minutes: float = Field(1, ge=0, le=1440, description="Minutes that it must have been down.")
+    minutes: float = Field(
+        1,
+        ge=0,
+        le=1440,
+        description="How long the store must be down before the alert fires, in minutes.",
+    )
 
 
 class NoPushes(_Rule):
-    """Nobody pushes, and many fell silent at once without leaving."""
+    """Fires when nobody pushes, and many fell silent at once without leaving."""
 
     kind: Literal["no_pushes"]
-    minutes: int = Field(5, ge=2, le=1440, description="Minutes without any push.")
+    minutes: int = Field(
+        5, ge=2, le=1440, description="Minutes without any push before the alert fires."
+    )
     participants: int = Field(
-        5, ge=1, description="Needs so many people who fell silent together, without leaving."
+        5,
+        ge=1,
+        description="Minimum of participants who fell silent together without leaving.",
     )
 
 

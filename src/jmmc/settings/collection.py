@@ -1,14 +1,14 @@
-"""What browsers collect, from which pages and calls, and how it is graded."""
+"""Which calls browsers measure, what they send and where, and how it is graded."""
 
 import re
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field
 
 from jmmc.settings.values import LiveFlag, LiveNumber, LiveReal, Mark, SettingsGroup, split
 
 
-def _pattern(value: str) -> str:
+def _check_pattern(value: str) -> str:
     try:
         re.compile(value)
     except re.error as error:
@@ -16,7 +16,7 @@ def _pattern(value: str) -> str:
     return value
 
 
-def _push_url(value: str) -> str:
+def _check_push_url(value: str) -> str:
     if re.search(r"\s", value) or not (
         re.match(r"https?://[^/]", value) or re.fullmatch(r"[\w./~-]+", value)
     ):
@@ -24,37 +24,43 @@ def _push_url(value: str) -> str:
     return value
 
 
-def _origin(value: str) -> str:
+def _check_origin(value: str) -> str:
     if value != "*" and not re.fullmatch(r"https?://[^/\s?#]+", value):
         raise ValueError(f"origins such as https://meet.example.org, or *, not {value!r}")
     return value
 
 
-_Origins = Annotated[tuple[Annotated[str, AfterValidator(_origin)], ...], BeforeValidator(split)]
-
-
 _Texts = Annotated[tuple[str, ...], BeforeValidator(split)]
+_Origins = Annotated[
+    tuple[Annotated[str, AfterValidator(_check_origin)], ...], BeforeValidator(split)
+]
 
 
 class CollectionSettings(SettingsGroup):
     """What browsers send, and how it is graded."""
 
-    conf_pattern: Annotated[str, AfterValidator(_pattern), Mark.LIVE] = Field(
+    title: ClassVar = "Collection"
+
+    conf_pattern: Annotated[str, AfterValidator(_check_pattern), Mark.LIVE] = Field(
         r"[^\s\x00-\x1f\x7f/\\<>\"]{1,256}",
         description=(
-            "Regular expression that the whole name of a conference must match. Jitsi sends names"
-            " in lower case and percent-encoded."
+            "Regular expression that the whole name of a room must match. Jitsi sends room names in"
+            " lower case and percent-encoded."
         ),
     )
     authorized_regions: Annotated[_Texts, Mark.LIVE] = Field(
-        (), description="Server regions that may be stored; empty allows any. Comma-separated."
+        (),
+        description=(
+            "Server regions that are stored, comma-separated; other names are dropped from the"
+            " samples. Empty: every region is stored."
+        ),
     )
-    enabled: LiveFlag = Field(True, description="Whether browsers collect at all.")
+    enabled: LiveFlag = Field(True, description="Whether browsers measure and push at all.")
     sample_ratio: LiveReal = Field(
         1.0,
         ge=0,
         le=1,
-        description="Share of the conferences to collect; each is in or out as a whole.",
+        description="Share of the rooms that are measured; a room is in or out as a whole.",
     )
     push_interval: int = Field(
         30, ge=1, le=3600, description="Seconds between two pushes of a browser."
@@ -63,26 +69,24 @@ class CollectionSettings(SettingsGroup):
         30,
         ge=1,
         le=3600,
-        description="Seconds that one sample sums up; 10 keeps every event that Jitsi raises.",
+        description="Seconds that one sample covers; 10 keeps every statistics event of Jitsi.",
     )
-    push_url: Annotated[str, AfterValidator(_push_url), Mark.LIVE] = Field(
+    push_url: Annotated[str, AfterValidator(_check_push_url), Mark.LIVE] = Field(
         "push",
-        description=(
-            "Where browsers push to: absolute, or relative to the URL that they loaded the"
-            " script from."
-        ),
+        description="URL that browsers push to: absolute, or relative to the URL of the script.",
     )
     allowed_origins: Annotated[_Origins, Mark.LIVE] = Field(
         ("*",),
         description=(
             "Origins of the Jitsi Meet pages, comma-separated. * lets any page push, without"
-            " credentials; the ancestor's script on another origin needs its own listed."
+            " credentials; to use the Express.js middleware's script from another origin, list that"
+            " origin."
         ),
     )
     quality_preset: Literal["jitsi", "teams", "twilio", "pexip"] = Field(
         "jitsi",
         description=(
-            "Whose limits tell good from fair and poor; after a change, `jmmc rebuild` judges"
-            " again what is stored."
+            "Thresholds of the grades good, fair and poor. After a change, `jmmc rebuild` grades"
+            " stored sessions again."
         ),
     )

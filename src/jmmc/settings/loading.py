@@ -1,4 +1,4 @@
-"""Settings from a file, the environment and flags, and one line for a mistake in them."""
+"""Loads settings from a file, the environment and flags, and describes a mistake in one line."""
 
 import difflib
 import tomllib
@@ -12,13 +12,9 @@ from pydantic_core import ErrorDetails
 from jmmc.core.errors import SettingsError
 from jmmc.settings.alert_rules import KINDS
 from jmmc.settings.alerting import parse_rules
-from jmmc.settings.values import without_password
+from jmmc.settings.values import Mark, without_password
 
 ENVIRONMENT_PREFIX = "JMMC_"
-SECRETS = frozenset(
-    {"secret", "pseudonym_key", "otlp_headers", "alert_webhooks", "alert_secret", "smtp_url"}
-)
-"""Settings whose value is never shown."""
 
 _KINDS = {str(get_args(kind.model_fields["kind"].annotation)[0]): kind for kind in KINDS}
 
@@ -39,12 +35,19 @@ def load(
     environ: Mapping[str, str],
     file: Path | None,
 ) -> _Model:
-    """The settings in force: a flag beats the environment, which beats the file, then defaults.
+    """Load `model`. A flag beats the environment, which beats the file, which beats the default.
 
     Raises `SettingsError` with one line that names the setting, where it was given, its value
     and what is allowed.
     """
-    return _validated(model, gather(model.model_fields, flags=flags, environ=environ, file=file))
+    given = gather(model.model_fields, flags=flags, environ=environ, file=file)
+    try:
+        return model.model_validate({name: origin.value for name, origin in given.items()})
+    except ValidationError as error:
+        problem = error.errors(include_url=False)[0]
+        name = str(problem["loc"][0])
+        secret = Mark.HIDDEN in model.model_fields[name].metadata
+        raise SettingsError(_describe(problem, given[name], secret=secret)) from None
 
 
 def gather(
@@ -54,17 +57,23 @@ def gather(
     environ: Mapping[str, str],
     file: Path | None,
 ) -> dict[str, Origin]:
-    """What was given, by setting, with where it was given; not yet validated."""
+    """Gather the given values by setting, not validated. `known` are the names of all settings.
+
+    Raises `SettingsError` for a name that is not known, and a file that cannot be read.
+    """
     given: dict[str, Origin] = {}
     if file is not None:
         for name, value in _read_toml(file).items():
-            given[_known(name, known, str(file))] = Origin(value, f"{name} in {file}")
+            _check_name(name, known, str(file))
+            given[name] = Origin(value, f"{name} in {file}")
     for variable, text in environ.items():
         if variable.startswith(ENVIRONMENT_PREFIX):
             name = variable.removeprefix(ENVIRONMENT_PREFIX).lower()
-            given[_known(name, known, variable)] = Origin(text, variable)
+            _check_name(name, known, variable)
+            given[name] = Origin(text, variable)
     for name, value in flags.items():
-        given[_known(name, known, name)] = Origin(value, name)
+        _check_name(name, known, name)
+        given[name] = Origin(value, name)
     return given
 
 
@@ -73,27 +82,20 @@ def environment_name(name: str) -> str:
     return ENVIRONMENT_PREFIX + name.upper()
 
 
-def _validated(model: type[_Model], given: dict[str, Origin]) -> _Model:
-    try:
-        return model.model_validate({name: value.value for name, value in given.items()})
-    except ValidationError as error:
-        problem = error.errors(include_url=False)[0]
-        name = str(problem["loc"][0])
-        origin = given[name]
-        if name == "alerts" and len(problem["loc"]) > 1:
-            raise SettingsError(f"{origin.source}, {_in_rule(problem, origin.value)}") from None
-        shown = "" if name in SECRETS else f" = {_shown(origin.value)}"
-        allowed = problem["msg"].removeprefix("Value error, ").removeprefix("Input should be ")
-        raise SettingsError(f"{origin.source}{shown}: expected {allowed}") from None
+def _describe(problem: ErrorDetails, origin: Origin, *, secret: bool) -> str:
+    if problem["loc"][0] == "alerts" and len(problem["loc"]) > 1:
+        return f"{origin.source}, {_describe_in_rule(problem, origin.value)}"
+    shown = "" if secret else f" = {_shown(origin.value)}"
+    return f"{origin.source}{shown}: expected {_allowed(problem)}"
 
 
-def _in_rule(problem: ErrorDetails, given: object) -> str:
-    """What is wrong with a rule: which, which of its fields, and what is allowed."""
+def _describe_in_rule(problem: ErrorDetails, given: object) -> str:
+    """Name the rule and its field, and say what is allowed."""
     number, *path = problem["loc"][1:]
     rule = parse_rules(given)[int(number)]  # type: ignore[index]
     name = f" ({rule['name']})" if isinstance(rule, dict) and "name" in rule else ""
     context = problem.get("ctx", {})
-    field = next((str(item) for item in path if item not in _KINDS), "")
+    field = next((str(part) for part in path if part not in _KINDS), "")
     value = problem["input"]
     if problem["type"] == "union_tag_invalid":
         field, value = "kind", context["tag"]
@@ -104,16 +106,20 @@ def _in_rule(problem: ErrorDetails, given: object) -> str:
         return f"{where}: missing"
     if problem["type"] == "extra_forbidden":
         known = ", ".join(_KINDS[str(path[0])].model_fields)
-        return f"{where}: there is no such key for {path[0]}; known: {known}"
-    allowed = problem["msg"].removeprefix("Value error, ").removeprefix("Input should be ")
+        return f"{where}: unknown key for {path[0]}; known: {known}"
+    allowed = _allowed(problem)
     if problem["type"] == "union_tag_invalid":
         allowed = ", ".join(_KINDS)
     elif problem["type"] == "string_pattern_mismatch":
-        allowed = "small letters, digits, - and _"
+        allowed = "lower-case letters, digits, - and _"
     elif problem["type"] == "model_attributes_type":
         allowed = "a table"
     shown = f" = {_shown(value)}" if field else ""
     return f"{where}{shown}: expected {allowed}"
+
+
+def _allowed(problem: ErrorDetails) -> str:
+    return problem["msg"].removeprefix("Value error, ").removeprefix("Input should be ")
 
 
 def _shown(value: object) -> str:
@@ -127,12 +133,11 @@ def _read_toml(file: Path) -> dict[str, object]:
     except OSError as error:
         raise SettingsError(f"{file}: {error.strerror}") from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise SettingsError(f"{file}: not TOML: {error}") from error
+        raise SettingsError(f"{file}: not valid TOML: {error}") from error
 
 
-def _known(name: str, known: Collection[str], source: str) -> str:
-    if name in known:
-        return name
-    near = difflib.get_close_matches(name, known, n=1)
-    hint = f"; did you mean {near[0]}?" if near else "; see `jmmc settings`"
-    raise SettingsError(f"{source}: there is no setting {name!r}{hint}")
+def _check_name(name: str, known: Collection[str], source: str) -> None:
+    if name not in known:
+        near = difflib.get_close_matches(name, known, n=1)
+        hint = f"did you mean {near[0]}?" if near else "see `jmmc settings`"
+        raise SettingsError(f"{source}: unknown setting {name!r}; {hint}")

@@ -1,6 +1,6 @@
-"""What is logged, and in which form."""
+"""What is logged, and in which format."""
 
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
@@ -9,11 +9,13 @@ from jmmc.settings.values import Mark, SettingsGroup
 
 
 class LoggingSettings(SettingsGroup):
-    """Level and form of the log."""
+    """Level and format of the log."""
+
+    title: ClassVar = "Logging"
 
     log_level: Annotated[Literal["debug", "info", "warning", "error"], Mark.LIVE] = Field(
-        "info", description="Least severity that is logged."
+        "info", description="Lowest level that is logged."
     )
     log_format: Annotated[LogFormat, Mark.LIVE] = Field(
-        "logfmt", description="Form of a line in the log: key=value pairs, or a JSON object."
+        "logfmt", description="Format of a line: logfmt is key=value pairs, json is a JSON object."
     )

@@ -15,11 +15,23 @@ from jmmc.settings.monitoring import MonitoringSettings
 from jmmc.settings.privacy import PrivacySettings
 from jmmc.settings.server import ServerSettings
 from jmmc.settings.store import StoreSettings
-from jmmc.settings.values import Mark
+from jmmc.settings.values import Mark, SettingsGroup
+
+GROUPS: tuple[type[SettingsGroup], ...] = (
+    ServerSettings,
+    StoreSettings,
+    CollectionSettings,
+    PrivacySettings,
+    LimitsSettings,
+    MonitoringSettings,
+    AlertingSettings,
+    LoggingSettings,
+)
+"""In the order of the documentation."""
 
 
 class Settings(
-    # pydantic puts the fields of the last base first.
+    # Pydantic puts the fields of the last base first: this is `GROUPS` from its end.
     LoggingSettings,
     AlertingSettings,
     MonitoringSettings,
@@ -29,18 +41,18 @@ class Settings(
     StoreSettings,
     ServerSettings,
 ):
-    """How a collector behaves. Frozen; a bad value raises `SettingsError`."""
+    """All settings of a collector. Frozen; an invalid value raises `SettingsError`."""
 
     @classmethod
     def of(cls, **values: Any) -> "Settings":
-        """Settings from keywords. Raises `SettingsError`."""
+        """Make settings from keywords. Raises `SettingsError`."""
         return load_settings(flags=values, environ={}, file=None)
 
 
 def load_settings(
     *, flags: Mapping[str, object], environ: Mapping[str, str], file: Path | None
 ) -> Settings:
-    """The settings in force: see `load`."""
+    """Load the settings in force: see `load`. Raises `SettingsError`."""
     return load(Settings, flags=flags, environ=environ, file=file)
 
 
@@ -50,7 +62,7 @@ def marked(name: str, mark: Mark) -> bool:
 
 
 def default_text(field: FieldInfo) -> str:
-    """A setting's default as one would write it in a flag; empty when there is none."""
+    """The default of a setting as one would write it in a flag; empty when there is none."""
     value = field.default
     if isinstance(value, bool):
         return str(value).lower()

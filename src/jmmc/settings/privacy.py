@@ -1,6 +1,6 @@
 """PseudonymizedFields personal data is stored, and in which form."""
 
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
@@ -11,46 +11,49 @@ from jmmc.settings.values import LiveFlag, Mark, SettingsGroup
 class PrivacySettings(SettingsGroup):
     """Addresses, pseudonyms and consent."""
 
+    title: ClassVar = "Privacy"
+
     ip: Annotated[Literal["truncated", "full", "none"], Mark.LIVE] = Field(
         "truncated",
         description=(
-            "How much of IP addresses is stored: truncated keeps the network (IPv4 /24, IPv6 /48),"
-            " full all of it with ports, none nothing; then browsers send none either."
+            "How much of an IP address is stored: truncated keeps the network (IPv4 /24, IPv6 /48),"
+            " full keeps the address and its port, none keeps nothing, and browsers do not send it."
         ),
     )
     pseudonyms: PseudonymizedFields = Field(
         "none",
         description=(
-            "What is stored under a pseudonym, a keyed digest: uid, conf or both. The same person"
-            " and the same conference keep theirs, as long as the key is the same."
+            "What is replaced by a pseudonym (a keyed digest) before it is stored: the participant"
+            " id (uid), the room name (conf), both or none. A pseudonym stays the same as long as"
+            " the key does."
         ),
     )
-    pseudonym_key: str = Field(
+    pseudonym_key: Annotated[str, Mark.HIDDEN] = Field(
         "",
         description=(
-            "Key of the pseudonyms, long and random. Empty: `secret` is. Another key makes other"
-            " pseudonyms: nothing that is stored belongs together with what comes then."
+            "Key of the pseudonyms: a long random text. Empty: `secret` is used. A new key gives"
+            " new pseudonyms, which cannot be linked to the stored ones."
         ),
     )
     require_consent: LiveFlag = Field(
         False,
         description=(
-            "Whether the browser script does nothing at all until the page says"
-            " window.jmmc_consent = true; false takes it back."
+            "Whether the browser script does nothing until the page sets window.jmmc_consent ="
+            " true; false withdraws the consent."
         ),
     )
     asn_database: str = Field(
         "",
         description=(
-            "Path of a database of autonomous systems (.mmdb: GeoLite2-ASN, DBIP-ASN-Lite): the"
-            " provider is stored beside the address, looked up before that is truncated. Empty:"
-            " none. Needs the extra geo."
+            "Path of a database of autonomous systems (.mmdb: GeoLite2-ASN, DBIP-ASN-Lite). The"
+            " provider is looked up before the address is truncated, and stored beside it. Empty:"
+            " no provider. Needs the extra geo."
         ),
     )
     country_database: str = Field(
         "",
         description=(
-            "Path of a database of countries (.mmdb: GeoLite2-Country or -City, DBIP-Country-Lite):"
-            " the country is stored, as above. A newer file is read at the next start."
+            "Path of a database of countries (.mmdb: GeoLite2-Country or -City, DBIP-Country-Lite)."
+            " The country is stored in the same way. A newer file is read at the next start."
         ),
     )

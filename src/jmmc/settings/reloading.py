@@ -7,9 +7,9 @@ from jmmc.settings.values import Mark
 
 
 class Change(NamedTuple):
-    """What becomes of new settings while a collector runs: `settings` are then in force.
+    """The effect of new settings on a running collector; `settings` are then in force.
 
-    `applied` and `waiting` name what differs: the latter needs a restart.
+    `applied` names the settings that changed, `waiting` those that need a restart to change.
     """
 
     settings: Settings
@@ -18,8 +18,8 @@ class Change(NamedTuple):
 
 
 def changed(old: Settings, new: Settings) -> Change:
-    """What of `new` may take the place of `old` without a restart."""
+    """Apply what of `new` can replace `old` without a restart."""
     differing = [name for name in Settings.model_fields if getattr(old, name) != getattr(new, name)]
-    applied = [item for item in differing if marked(item, Mark.LIVE)]
-    settings = old.model_copy(update={item: getattr(new, item) for item in applied})
-    return Change(settings, applied, [item for item in differing if item not in applied])
+    applied = [name for name in differing if marked(name, Mark.LIVE)]
+    settings = old.model_copy(update={name: getattr(new, name) for name in applied})
+    return Change(settings, applied, [name for name in differing if name not in applied])

@@ -1,17 +1,17 @@
-"""Where sessions are stored, and for how long."""
+"""Where sessions are stored, for how long, and where pushes wait while the database is down."""
 
 import re
-from typing import Annotated
+from typing import Annotated, ClassVar
 
 from pydantic import AfterValidator, Field
 
 from jmmc.settings.values import SettingsGroup
 
 STORE_URLS = "sqlite:///relative.db, sqlite:////absolute.db or mongodb://host/database"
-"""What a store's URL may be."""
+"""The forms that the URL of a store may have."""
 
 
-def _store(value: str) -> str:
+def _check_store(value: str) -> str:
     if not re.match(r"sqlite:///.|mongodb(\+srv)?://.", value):
         raise ValueError(STORE_URLS)
     return value
@@ -20,11 +20,13 @@ def _store(value: str) -> str:
 class StoreSettings(SettingsGroup):
     """The database, its retention periods and the spool."""
 
-    store: Annotated[str, AfterValidator(_store)] = Field(
+    title: ClassVar = "Store"
+
+    store: Annotated[str, AfterValidator(_check_store)] = Field(
         "sqlite:///jmmc.db",
         min_length=1,
         description=(
-            "URL of the store: sqlite:///relative.db, sqlite:////absolute.db or any URL of MongoDB"
+            "URL of the store: sqlite:///relative.db, sqlite:////absolute.db, or any MongoDB URL"
             " that names a database: mongodb://host/database."
         ),
     )
@@ -33,13 +35,16 @@ class StoreSettings(SettingsGroup):
         min_length=1,
         max_length=120,
         pattern=r"^[^$\x00]+$",
-        description="Collection of the MongoDB database; the ancestor's can be used as it is.",
+        description=(
+            "Collection of the MongoDB database; the existing collection of the Express.js"
+            " middleware can be used."
+        ),
     )
     store_timeout: float = Field(
         5,
         gt=0,
         le=300,
-        description="Seconds that MongoDB may take for one operation before it counts as down.",
+        description="Seconds after which an operation of MongoDB counts as failed.",
     )
     retention_days: int = Field(
         0, ge=0, le=24_855, description="Days after which samples are deleted; 0 keeps them."
@@ -49,17 +54,17 @@ class StoreSettings(SettingsGroup):
         ge=0,
         le=24_855,
         description=(
-            "Days after which summaries, the names that can be searched for and the sums for"
-            " comparisons are deleted too; 0 keeps them."
+            "Days after which summaries, searchable names and rollups are deleted too; 0 keeps"
+            " them."
         ),
     )
     spool_dir: str = Field(
         "jmmc-spool",
         description=(
-            "Folder in which pushes wait while MongoDB cannot be written; one collector each."
-            " Empty: they are refused (503) and wait in the browsers. Not used with SQLite."
+            "Folder where pushes wait while MongoDB cannot be written; each collector needs its"
+            " own. Empty: such pushes get 503 and wait in the browsers. Not used with SQLite."
         ),
     )
     spool_limit: int = Field(
-        1024, ge=1, description="MiB that the spool may have; beyond, pushes are refused (503)."
+        1024, ge=1, description="Maximum size of the spool in MiB; pushes beyond it get 503."
     )

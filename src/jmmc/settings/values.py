@@ -1,22 +1,25 @@
-"""What the groups of settings share: their base, lists in a text, URLs, and marks."""
+"""What the groups of settings share: their base class, marks, lists and URLs."""
 
 import re
 from enum import Enum
-from typing import Annotated
+from typing import Annotated, ClassVar
 
 from pydantic import BaseModel, ConfigDict
 
 
 class SettingsGroup(BaseModel):
-    """Settings that belong together."""
+    """Settings that belong together; `title` is their heading in the documentation."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
 
+    title: ClassVar[str]
+
 
 class Mark(Enum):
-    """What else there is to know of a setting."""
+    """A property of a setting beside its type and bounds."""
 
     LIVE = "may change while the collector runs"
+    HIDDEN = "its value is never shown"
 
 
 LiveFlag = Annotated[bool, Mark.LIVE]
@@ -25,19 +28,19 @@ LiveReal = Annotated[float, Mark.LIVE]
 
 
 def split(value: object) -> object:
-    """A list from a flag or the environment is separated by commas."""
+    """Split a comma-separated list, as a flag or the environment gives it."""
     if isinstance(value, str):
         return [part.strip() for part in value.split(",") if part.strip()]
     return value
 
 
 def check_url(value: str) -> str:
-    """Check an HTTP URL, whose host is not looked up."""
+    """Check the form of an HTTP URL. Raises `ValueError`."""
     if not re.fullmatch(r"https?://[^\s/]+[^\s]*", value):
         raise ValueError("http or https URLs")
     return value
 
 
 def without_password(url: str) -> str:
-    """A URL that may be shown."""
+    """Mask the password in a URL, so that it may be shown."""
     return re.sub(r"(?<=://)([^/@:]*):[^/]*@", r"\1:***@", url)
