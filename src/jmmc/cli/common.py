@@ -42,6 +42,10 @@ collection_option = click.option(
     envvar="JMMC_COLLECTION",
     help="Collection of a MongoDB database.",
 )
+since_option = click.option(
+    "--since", help="Only sessions from then on: ISO 8601 (else UTC), or 24h, 7d ago."
+)
+until_option = click.option("--until", help="Only sessions before that.")
 json_option = click.option("--json", "as_json", is_flag=True, help="JSON, for scripts.")
 
 
