@@ -2,4 +2,4 @@
 
 from jmmc.cli import main
 
-main()
+main(prog_name="jmmc")

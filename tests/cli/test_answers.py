@@ -95,7 +95,7 @@ def test_providers_are_compared_and_chosen_by_number_alone(folder: Path) -> None
 def test_what_is_rebuilt_by_another_preset_is_judged_anew(folder: Path) -> None:
     before = _json(folder, "report", *_WINDOW)["overview"]["grades"]
     done = jmmc("rebuild", "--quality-preset", "teams", folder=folder)
-    assert "80 sessions judged by teams" in done.stdout
+    assert "80 sessions graded by teams" in done.stdout
     teams = _json(folder, "report", *_WINDOW)["overview"]["grades"]
     assert teams != before
     jmmc("rebuild", folder=folder)

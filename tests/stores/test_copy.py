@@ -89,9 +89,9 @@ async def test_what_is_there_is_not_written_again(
     await _fill(file, [push(*range(100, 150)), *_PUSHES[60:]])
 
     said = _copied(file, mongod.url, *collection)
-    assert said.endswith("/ 122 samples written, the others were there")
+    assert said.endswith("/ 122 samples written; the others were already there")
     assert _copied(file, mongod.url, *collection).endswith(
-        "/ 0 samples written, the others were there"
+        "/ 0 samples written; the others were already there"
     )
     assert _export(mongod.url, *collection) == _export(file)
 

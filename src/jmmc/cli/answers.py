@@ -1,4 +1,4 @@
-"""Commands that answer: report, sessions, show."""
+"""`jmmc report`, `jmmc sessions` and `jmmc show`: answers in the terminal."""
 
 import asyncio
 import time
@@ -17,14 +17,14 @@ from jmmc.answers.queries import Queries
 from jmmc.answers.serialization import encode
 from jmmc.cli.common import (
     Command,
-    Plain,
+    PlainConsole,
     collection_option,
+    configured_pseudonyms,
     existing_store,
     fail,
-    instant,
     json_option,
+    parse_time,
     printable,
-    pseudonyms,
     store_option,
 )
 from jmmc.core.errors import JmmcError
@@ -37,32 +37,34 @@ from jmmc.web.dashboard.i18n import cause_sentence, words
 _DAY = 86_400
 _BARS = " ▁▂▃▄▅▆▇█"
 _COLOURS = {"good": "green", "fair": "yellow", "poor": "red", "unknown": "bright_black"}
-_MARKS = {"good": "●", "fair": "◐", "poor": "○", "unknown": "·"}  # Colour is never the only sign.
+_MARKS = {"good": "●", "fair": "◐", "poor": "○", "unknown": "·"}  # For readers without colours.
 
 
-def _filters(command: Command) -> Command:
+def _filter_options(command: Command) -> Command:
     for name, field in reversed(list(FIELD_OF_FILTER.items())):
         command = click.option(f"--{name}", field, help=f"Only sessions with this {name}.")(command)
-    command = click.option("--until", help="The same; now by default.")(command)
-    since = "ISO 8601 (else UTC), or 24h, 7d ago; a day before --until by default."
+    command = click.option("--until", help="End of the period, in the same form. Default: now.")(
+        command
+    )
+    since = "Start of the period: ISO 8601 (UTC), or 24h, 7d ago. Default: a day before --until."
     return click.option("--since", help=since)(command)
 
 
 @click.command()
 @store_option
 @collection_option
-@_filters
-@click.option("--by", type=click.Choice(DIMENSIONS), help="Compare by this.")
+@_filter_options
+@click.option("--by", type=click.Choice(DIMENSIONS), help="Compare by this dimension.")
 @json_option
 def report(url: str, collection: str, by: str | None, as_json: bool, **filters: str | None) -> None:
-    """How many were there, for how long, and how they fared; compared by a dimension."""
-    selection = pseudonyms(url).as_stored(_selection(filters))
+    """Report the sessions, minutes and quality of a period; with --by compare a dimension."""
+    selection = configured_pseudonyms(url).as_stored(_selection(filters))
 
-    async def ask(queries: Queries) -> tuple[Overview, list[Comparison]]:
+    async def query(queries: Queries) -> tuple[Overview, list[Comparison]]:
         compared = await queries.compare(by, selection) if by else []
         return await queries.overview(selection), compared
 
-    overview, compared = _answer(url, collection, ask)
+    overview, compared = _answer(url, collection, query)
     if as_json:
         _print_json({"overview": overview, **({"compare": compared} if by else {})})
         return
@@ -70,31 +72,37 @@ def report(url: str, collection: str, by: str | None, as_json: bool, **filters: 
     lines = [
         f"{_local(overview.since)} to {_local(overview.until)}",
         f"{overview.sessions:,} sessions in {overview.rooms:,} rooms,"
-        f" {overview.minutes:,} minutes, {overview.peak:,.1f} at once at the most",
+        f" {overview.minutes:,} minutes, {overview.peak:,.1f} peak concurrent participants",
     ]
     quality = Text.assemble("quality      ", *_shares(grades))
-    at_once = Text(f"at once      {_spark([point.participants for point in overview.series])}")
-    poor = [point.grades.poor_share or 0.0 for point in overview.series]
-    worst = Text(f"poor time    {_spark(poor, most=1.0)}", style="red")
-    Plain().print(Group(*lines, quality, at_once, worst))
+    concurrent = Text(f"concurrent   {_spark([point.participants for point in overview.series])}")
+    poor_shares = [point.grades.poor_share or 0.0 for point in overview.series]
+    poor_time = Text(f"poor time    {_spark(poor_shares, most=1.0)}", style="red")
+    PlainConsole().print(Group(*lines, quality, concurrent, poor_time))
     if by:
-        Plain().print(_comparison(by, compared))
+        PlainConsole().print(_render_comparison(by, compared))
 
 
 @click.command()
 @store_option
 @collection_option
-@_filters
-@click.option("--limit", type=click.IntRange(1, 500), default=30, show_default=True)
+@_filter_options
+@click.option(
+    "--limit",
+    type=click.IntRange(1, 500),
+    default=30,
+    show_default=True,
+    help="Maximum number of sessions.",
+)
 @json_option
 def sessions(url: str, collection: str, limit: int, as_json: bool, **filters: str | None) -> None:
-    """List sessions, the newest first."""
-    selection = pseudonyms(url).as_stored(_selection(filters))
-    page = _answer(url, collection, lambda value: value.sessions(selection, limit=limit))
+    """List sessions, newest first."""
+    selection = configured_pseudonyms(url).as_stored(_selection(filters))
+    page = _answer(url, collection, lambda queries: queries.sessions(selection, limit=limit))
     if as_json:
         _print_json({"items": list(page.items), "next": page.after})
         return
-    console = Plain()
+    console = PlainConsole()
     wide = console.width >= 120
     table = Table(box=None, header_style="bold")
     for column in ("session", "began", "min", "grade", "poor"):
@@ -102,20 +110,20 @@ def sessions(url: str, collection: str, limit: int, as_json: bool, **filters: st
     table.add_column("room", no_wrap=True, overflow="ellipsis")
     for column in ("browser", "region", "reasons") if wide else ():
         table.add_column(column, no_wrap=True, overflow="ellipsis")
-    for item in page.items:
-        reasons = ", ".join(sorted(item.reasons, key=lambda reason: -item.reasons[reason]))
+    for session in page.items:
+        reasons = ", ".join(sorted(session.reasons, key=session.reasons.__getitem__, reverse=True))
         table.add_row(
-            item.session,
-            _local(item.began)[5:16],
-            f"{(item.ended - item.began) / 60:.0f}",
-            _grade(item.grade),
-            _percent(item.poor / item.known if item.known else None),
-            item.room,
-            *((item.browser, item.region, reasons) if wide else ()),
+            session.session,
+            _local(session.began)[5:16],
+            f"{(session.ended - session.began) / 60:.0f}",
+            _grade(session.grade),
+            _percent(session.poor / session.known if session.known else None),
+            session.room,
+            *((session.browser, session.region, reasons) if wide else ()),
         )
     console.print(table)
     if page.after:
-        click.echo(f"more than {limit}: raise --limit, or narrow it down")
+        click.echo(f"more than {limit} sessions: raise --limit or add filters")
 
 
 @click.command()
@@ -124,35 +132,35 @@ def sessions(url: str, collection: str, limit: int, as_json: bool, **filters: st
 @collection_option
 @json_option
 def show(id: str, url: str, collection: str, as_json: bool) -> None:  # noqa: A002 - what is shown
-    """Show one session: its time line, its bad spells, and who else was bad then."""
-    whole = _answer(url, collection, lambda summary: summary.session(id.lower()))
+    """Show one session: its timeline, its problems and their likely cause."""
+    detail = _answer(url, collection, lambda queries: queries.session(id.lower()))
     if as_json:
-        _print_json(whole)
+        _print_json(detail)
         return
-    Plain().print(_session(whole))
+    PlainConsole().print(_render_session(detail))
 
 
-def _session(whole: SessionDetail) -> Group:
-    summary = whole.summary
-    known = Grades.of(summary.good, summary.fair, summary.poor, summary.unknown)
-    ended = "is there now" if summary.running else f"to {_local(summary.ended)}"
+def _render_session(detail: SessionDetail) -> Group:
+    summary = detail.summary
+    grades = Grades.of(summary.good, summary.fair, summary.poor, summary.unknown)
+    ended = "to now" if summary.running else f"to {_local(summary.ended)}"
     network = ", ".join(
         name for name in (summary.network or "?", summary.provider, summary.country) if name
     )
     parts: list[Any] = [
         Text(printable(f"{summary.session}  {summary.room}"), style="bold"),
-        f"{_local(summary.began)} {ended}, {summary.samples} samples, {summary.holes} holes",
+        f"{_local(summary.began)} {ended}, {summary.samples} samples, {summary.holes} gaps",
         f"{summary.browser or '?'} on {summary.os or '?'}; region {summary.region or '?'}, network"
         f" {network}, {summary.transport or '?'}, {summary.codec or '?'}",
-        Text.assemble("quality      ", *_shares(known)),
-        Text.assemble("time line    ", *_lane(summary)),
+        Text.assemble("quality      ", *_shares(grades)),
+        Text.assemble("timeline     ", *_timeline(summary)),
     ]
     for name in ("quality", "rtt_ms", "down_loss_percent", "up_bandwidth_kbps"):
-        values = [value for value in whole.curves.get(name, ()) if isinstance(value, int | float)]
+        values = [value for value in detail.curves.get(name, ()) if isinstance(value, int | float)]
         if values:
             low, high = min(values), max(values)
             parts.append(f"{name:<18} {_spark(values)}  {low:g} to {high:g}")
-    for spell in whole.spells:
+    for spell in detail.spells:
         reasons = ", ".join(spell.spell.reasons)
         seconds = spell.spell.end - spell.spell.start
         parts.append(
@@ -167,13 +175,13 @@ def _session(whole: SessionDetail) -> Group:
         for scope in spell.attribution.scopes:
             if scope.value:
                 parts.append(
-                    f"    {scope.kind:<8} {scope.bad} of {scope.known} bad in {scope.value},"
+                    f"    {scope.kind:<8} {scope.bad} of {scope.known} affected in {scope.value},"
                     f" {scope.others_bad} of {scope.others_known} elsewhere"
                 )
     return Group(*parts)
 
 
-def _comparison(by: str, compared: Sequence[Comparison]) -> Table:
+def _render_comparison(by: str, compared: Sequence[Comparison]) -> Table:
     table = Table(box=None, header_style="bold")
     table.add_column(by)
     for column in ("sessions", "minutes", "good", "fair", "poor", "95 % interval of poor"):
@@ -195,19 +203,19 @@ def _comparison(by: str, compared: Sequence[Comparison]) -> Table:
 
 
 def _selection(filters: dict[str, str | None]) -> SummaryFilter:
-    until = instant("--until", filters.pop("until")) or int(time.time())
-    since = instant("--since", filters.pop("since"))
+    until = parse_time("--until", filters.pop("until")) or int(time.time())
+    since = parse_time("--since", filters.pop("since"))
     given: dict[str, Any] = {name: value for name, value in filters.items() if value is not None}
     return SummaryFilter(since=until - _DAY if since is None else since, until=until, **given)
 
 
-def _answer(url: str, collection: str, ask: Callable[[Queries], Awaitable[Any]]) -> Any:
+def _answer(url: str, collection: str, query: Callable[[Queries], Awaitable[Any]]) -> Any:
     async def run() -> Any:
         store = existing_store(url, collection)
         lifetime = SIGNS_OF_LIFE * Settings.of().push_interval
         try:
             await store.open()
-            return await ask(Queries(store, lifetime=lifetime, clock=time.time))
+            return await query(Queries(store, lifetime=lifetime, clock=time.time))
         finally:
             await store.close()
 
@@ -239,14 +247,14 @@ def _shares(grades: Grades) -> list[tuple[str, str]]:
         (grades.good_share, grades.fair_share, grades.poor_share),
         strict=True,
     )
-    said = [
-        (f"{_MARKS[name]} {_percent(value)} {name}   ", _COLOURS[name]) for name, value in shares
+    parts = [
+        (f"{_MARKS[name]} {_percent(share)} {name}   ", _COLOURS[name]) for name, share in shares
     ]
-    return [*said, (f"{grades.unknown_seconds // 60:,} minutes unknown", _COLOURS["unknown"])]
+    return [*parts, (f"{grades.unknown_seconds // 60:,} minutes unknown", _COLOURS["unknown"])]
 
 
-def _lane(summary: Summary, width: int = 60) -> list[tuple[str, str]]:
-    """The worst grade of each sixtieth of the stay."""
+def _timeline(summary: Summary, width: int = 60) -> list[tuple[str, str]]:
+    """Draw the worst grade in each of `width` equal parts of the session."""
     length = max(1, summary.ended - summary.began)
     cells = [Grade.UNKNOWN] * width
     for grade_span in summary.grade_spans:
@@ -254,7 +262,7 @@ def _lane(summary: Summary, width: int = 60) -> list[tuple[str, str]]:
         last = max(first + 1, -(-(grade_span.end - summary.began) * width // length))
         for cell in range(first, min(last, width)):
             cells[cell] = max(cells[cell], grade_span.grade)
-    names = [item.name.lower() for item in cells]
+    names = [grade.name.lower() for grade in cells]
     return [(_MARKS[name], _COLOURS[name]) for name in names]
 
 

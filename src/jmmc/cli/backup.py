@@ -1,4 +1,4 @@
-"""The command that copies the embedded store while it is in use."""
+"""`jmmc backup`: copies the SQLite store while it is in use."""
 
 from pathlib import Path
 
@@ -14,16 +14,16 @@ from jmmc.stores.sqlite.store import SqliteStore
 @click.command()
 @store_option
 @click.argument("target", metavar="DEST", type=click.Path(path_type=Path))
-@click.option("--force", is_flag=True, help="Replace DEST if it is there.")
+@click.option("--force", is_flag=True, help="Replace DEST if it exists.")
 def backup(url: str, target: Path, force: bool) -> None:
-    """Copy the SQLite store, as it is now, to the new file DEST while collectors go on writing.
+    """Copy the SQLite store to the new file DEST while collectors keep writing.
 
-    The copy is checked before it gets its name, and is a store as it stands.
+    The copy is checked before it gets its name, and can be opened as a store.
     """
     try:
         store = open_store(url)
         if not isinstance(store, SqliteStore):
-            fail("only an SQLite store is one file; for MongoDB use mongodump", 2)
+            fail("only an SQLite store can be copied; for MongoDB use mongodump", 2)
         with progress_bar("pages") as progress:
             copying = progress.add_task("copy", total=None)
             done = back_up(
@@ -37,7 +37,7 @@ def backup(url: str, target: Path, force: bool) -> None:
     except (JmmcError, OSError) as error:
         fail(error, 1)
     except KeyboardInterrupt:
-        fail("broken off; there is no copy", 130)
+        fail("interrupted; no copy was made", 130)
     click.echo(
         f"{target}: {done.sessions:,} sessions, {done.samples:,} samples,"
         f" {done.size / 2**20:.1f} MiB, checked"

@@ -1,4 +1,4 @@
-"""The command `jmmc`."""
+"""The command `jmmc` with all its subcommands."""
 
 import click
 
@@ -18,13 +18,13 @@ from jmmc.cli.users import user
 from jmmc.core.version import __version__
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(name="jmmc", context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, prog_name="jmmc")
 def main() -> None:
-    """Collects what browsers know about the quality of Jitsi Meet calls, and keeps it."""
+    """Collect the call quality that browsers measure in Jitsi Meet, and report on it."""
 
 
-for _one in (
+for _command in (
     serve,
     check,
     alerts,
@@ -43,4 +43,4 @@ for _one in (
     snippet,
     doctor,
 ):
-    main.add_command(_one)
+    main.add_command(_command)

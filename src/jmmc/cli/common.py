@@ -1,4 +1,4 @@
-"""What several commands share: options, progress, and how they fail."""
+"""What commands share: options, stores, output, progress and failure."""
 
 import asyncio
 import os
@@ -40,20 +40,21 @@ collection_option = click.option(
     default=Settings.model_fields["collection"].default,
     show_default=True,
     envvar="JMMC_COLLECTION",
-    help="Collection of a MongoDB database.",
+    help="Collection of the MongoDB database.",
 )
 since_option = click.option(
-    "--since", help="Only sessions from then on: ISO 8601 (else UTC), or 24h, 7d ago."
+    "--since",
+    help="Only sessions that began at this time or later: ISO 8601 (UTC), or 24h, 7d ago.",
 )
-until_option = click.option("--until", help="Only sessions before that.")
-json_option = click.option("--json", "as_json", is_flag=True, help="JSON, for scripts.")
+until_option = click.option("--until", help="Only sessions that began before this time.")
+json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 
 
-class Plain(Console):
-    """Prints texts as they are: browsers choose some of them, and a terminal obeys what it reads.
+class PlainConsole(Console):
+    """Prints texts literally: browsers choose some of them, and terminals obey escape sequences.
 
-    Nothing in them is markup, and what is not printable (escapes, marks that turn the direction of
-    reading) is shown as its code.
+    Nothing is interpreted as markup. Characters that are not printable (escapes, marks that change
+    the direction of text) are shown as their code.
     """
 
     def __init__(self) -> None:
@@ -65,7 +66,7 @@ class Plain(Console):
 
 
 def printable(text: str) -> str:
-    """`text` with what is not printable as its code."""
+    """Replace characters that are not printable by their code."""
     return "".join(
         char if char.isprintable() or char == "\n" else char.encode("unicode_escape").decode()
         for char in text
@@ -73,20 +74,20 @@ def printable(text: str) -> str:
 
 
 def fail(problem: object, code: int) -> NoReturn:
-    """Say what is wrong, in a line, and end."""
+    """Print a problem in one line to standard error, and exit with `code`."""
     click.echo(f"jmmc: {problem}", err=True)
     sys.exit(code)
 
 
-def tell(console: Console, finding: Finding) -> None:
-    """One finding as a line, and what to do about it below."""
+def print_finding(console: Console, finding: Finding) -> None:
+    """Print a finding in one line, and its hint below."""
     console.print(_MARKS[finding.verdict], escape(finding.what))
     if finding.hint:
         console.print(f"     {escape(finding.hint)}", style="dim")
 
 
-def instant(option: str, text: str | None) -> int | None:
-    """A time that an option gives; ends the command when it is none."""
+def parse_time(option: str, text: str | None) -> int | None:
+    """Parse the time that an option gives (Unix seconds); an invalid one ends the command."""
     if text is None:
         return None
     try:
@@ -96,7 +97,7 @@ def instant(option: str, text: str | None) -> int | None:
 
 
 def existing_store(url: str, collection: str) -> Store:
-    """A store to read: nothing is made when its file is not there."""
+    """Return a store to read, not yet open. Raises `UnusableStore` if its file does not exist."""
     store = open_store(url, collection=collection)
     path = getattr(store, "path", None)
     if path is not None and not path.exists():
@@ -104,12 +105,13 @@ def existing_store(url: str, collection: str) -> Store:
     return store
 
 
-def pseudonyms(url: str) -> Pseudonyms:
-    """What stands for real names in a store, by the environment; ends the command when it fails."""
+def configured_pseudonyms(url: str) -> Pseudonyms:
+    """Load the pseudonyms of a store from the environment; a mistake there ends the command."""
     names = ("pseudonyms", "pseudonym_key", "secret")
-    given = {item: os.environ[item] for item in map(environment_name, names) if item in os.environ}
+    variables = map(environment_name, names)
+    environ = {name: os.environ[name] for name in variables if name in os.environ}
     try:
-        settings = load_settings(flags={"store": url}, environ=given, file=None)
+        settings = load_settings(flags={"store": url}, environ=environ, file=None)
         if settings.pseudonyms == "none":
             return Pseudonyms()
         return Pseudonyms(settings.pseudonyms, settings.pseudonym_key or resolve_secret(settings))
@@ -120,7 +122,7 @@ def pseudonyms(url: str) -> Pseudonyms:
 def with_reports(
     url: str, collection: str, work: Callable[[Reports], Awaitable[_Answer]]
 ) -> _Answer:
-    """Do something with what a store keeps beside its sessions; ends the command when it fails."""
+    """Run `work` on the reports of a store, and return its answer; an error ends the command."""
 
     async def run() -> _Answer:
         store = existing_store(url, collection)
@@ -137,7 +139,7 @@ def with_reports(
 
 
 def progress_bar(what: str) -> Progress:
-    """A bar on the terminal, never in what is piped on."""
+    """A progress bar on the terminal; nothing when standard error is not a terminal."""
     console = Console(stderr=True)
     columns = (TextColumn(what), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     return Progress(*columns, console=console, disable=not console.is_terminal)

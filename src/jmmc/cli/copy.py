@@ -1,4 +1,4 @@
-"""`jmmc copy`: sessions from one store to another."""
+"""`jmmc copy`: copies sessions from a store or a file to a store."""
 
 import asyncio
 
@@ -10,7 +10,7 @@ from jmmc.cli.common import (
     collection_option,
     existing_store,
     fail,
-    instant,
+    parse_time,
     progress_bar,
     since_option,
     until_option,
@@ -27,7 +27,7 @@ from jmmc.stores.ndjson import NdjsonFile
 @click.argument("source", metavar="SRC")
 @click.argument("target", metavar="DST")
 @collection_option
-@click.option("--source-collection", help="Collection of SRC, when it is another.")
+@click.option("--source-collection", help="Collection of SRC, if it differs.")
 @since_option
 @until_option
 def copy(
@@ -38,12 +38,15 @@ def copy(
     since: str | None,
     until: str | None,
 ) -> None:
-    """Copy sessions from SRC, a store's URL or a file with one session a line, to the store DST.
+    """Copy sessions from SRC to the store DST.
 
-    May be broken off and called again: what is there is not written twice. At the end both sides
-    are counted and compared.
+    SRC is the URL of a store, or a file with one session per line. The command can be interrupted
+    and run again: samples that DST has are not written twice. At the end both sides are counted
+    and compared.
     """
-    selection = SessionFilter(since=instant("--since", since), until=instant("--until", until))
+    selection = SessionFilter(
+        since=parse_time("--since", since), until=parse_time("--until", until)
+    )
     try:
         if "://" in source:
             origin: Source = existing_store(source, source_collection or collection)
@@ -53,15 +56,15 @@ def copy(
     except JmmcError as error:
         fail(error, 1)
     except KeyboardInterrupt:
-        fail("broken off; the same command goes on where it was", 130)
+        fail("interrupted; run the same command to continue", 130)
     grid = Grid("", "sessions", "samples", "checksum", box=None, header_style="bold")
-    for name, value in (("read", done.source), ("of these in the target", done.target)):
-        grid.add_row(name, f"{value.sessions:,}", f"{value.samples:,}", f"{value.checksum:016x}")
+    for side, count in (("read", done.source), ("of these in the target", done.target)):
+        grid.add_row(side, f"{count.sessions:,}", f"{count.samples:,}", f"{count.checksum:016x}")
     console = Console(highlight=False, soft_wrap=True)
     console.print(grid)
-    console.print(f"{done.written:,} samples written, the others were there")
+    console.print(f"{done.written:,} samples written; the others were already there")
     if not done.complete:
-        fail("the target holds other samples under some of these numbers; they were kept", 1)
+        fail("the target has different samples with the same numbers; they were kept", 1)
 
 
 async def _copy(source: Source, target: Store, selection: SessionFilter) -> Copied:

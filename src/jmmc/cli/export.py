@@ -1,4 +1,4 @@
-"""`jmmc export`: writes what is stored into files."""
+"""`jmmc export`: sessions, timelines and summaries as NDJSON, CSV or Parquet."""
 
 import asyncio
 import os
@@ -14,11 +14,11 @@ from jmmc.answers.export import session_lines, summary_rows, timeline_rows
 from jmmc.answers.tables import FORMATS, Table, table
 from jmmc.cli.common import (
     collection_option,
+    configured_pseudonyms,
     existing_store,
     fail,
-    instant,
+    parse_time,
     progress_bar,
-    pseudonyms,
     since_option,
     store_option,
     until_option,
@@ -39,14 +39,28 @@ _TWO_DAYS = 2 * 86_400
     type=click.Choice(["sessions", "timeline", "summaries"]),
     default="sessions",
     show_default=True,
-    help="Sessions as they are stored, a row a sample with everything carried forward, or a row"
-    " a session.",
+    help="sessions: as they are stored; timeline: one row per sample with every value filled in;"
+    " summaries: one row per session.",
 )
-@click.option("--format", "form", type=click.Choice(FORMATS), default="ndjson", show_default=True)
-@click.option("-o", "--output", type=click.Path(path_type=Path, allow_dash=True))
-@click.option("--partition", type=click.Choice(["day"]), help="One file a day, in the folder -o.")
-@click.option("--room", help="Only this room.")
-@click.option("--participant", "browser_id", help="Only this browser.")
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(FORMATS),
+    default="ndjson",
+    show_default=True,
+    help="Format of the output.",
+)
+@click.option(
+    "-o",
+    "--output",
+    type=click.Path(path_type=Path, allow_dash=True),
+    help="File to write. Default: standard output.",
+)
+@click.option(
+    "--partition", type=click.Choice(["day"]), help="Write one file per day into the folder -o."
+)
+@click.option("--room", help="Only sessions in this room.")
+@click.option("--participant", "browser_id", help="Only sessions of this participant.")
 @since_option
 @until_option
 def export(
@@ -61,18 +75,20 @@ def export(
     since: str | None,
     until: str | None,
 ) -> None:
-    """Write what is stored, oldest first (summaries newest first)."""
+    """Export stored sessions, oldest first (summaries: newest first)."""
     if what == "sessions" and form != "ndjson":
-        fail("--what sessions is nested: it has no rows; --format ndjson, or --what timeline", 2)
+        fail(
+            "--what sessions is nested and has no rows: use --format ndjson, or --what timeline", 2
+        )
     if partition and (what != "timeline" or output is None or str(output) == "-"):
-        fail("--partition needs --what timeline, and a folder: -o", 2)
+        fail("--partition needs --what timeline and a folder (-o)", 2)
     selection = SessionFilter(
         room,
         browser_id.lower() if browser_id else None,
-        instant("--since", since),
-        instant("--until", until),
+        parse_time("--since", since),
+        parse_time("--until", until),
     )
-    selection = pseudonyms(url).as_stored(selection)
+    selection = configured_pseudonyms(url).as_stored(selection)
     try:
         store = existing_store(url, collection)
         if partition and output is not None:
@@ -81,25 +97,23 @@ def export(
             asyncio.run(_write(store, selection, what, form, sys.stdout.buffer))
             sys.stdout.flush()
         else:
-            _write_whole(store, selection, what, form, output)
+            _write_file(store, selection, what, form, output)
     except BrokenPipeError:
-        # The reader has seen enough. What Python still holds for it must not be flushed.
+        # The reader closed the pipe: what Python still buffers for it must not be flushed.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     except (JmmcError, OSError) as error:
         fail(error, 1)
 
 
-def _write_whole(
-    store: Store, selection: SessionFilter, what: str, form: str, output: Path
-) -> None:
-    """Write beside `output` and rename, so that a failed export leaves no half file."""
-    half = output.with_name(f".{output.name}.{os.getpid()}.part")
+def _write_file(store: Store, selection: SessionFilter, what: str, form: str, output: Path) -> None:
+    """Write beside `output`, then rename: a failed export leaves no partial file."""
+    partial = output.with_name(f".{output.name}.{os.getpid()}.part")
     try:
-        with half.open("xb") as file:
+        with partial.open("xb") as file:
             asyncio.run(_write(store, selection, what, form, file))
-        half.replace(output)
+        partial.replace(output)
     finally:
-        half.unlink(missing_ok=True)
+        partial.unlink(missing_ok=True)
 
 
 async def _write(
@@ -130,10 +144,10 @@ def _rows(store: Store, selection: SessionFilter, what: str) -> AsyncIterator[li
 
 
 async def _write_days(store: Store, selection: SessionFilter, form: str, folder: Path) -> None:
-    """Hive-style folders: day=2026-11-24/timeline-1.parquet.
+    """Write Hive-style folders: day=2026-11-24/timeline-1.parquet.
 
-    A day is closed when the sessions that come are two days further; a session that is longer
-    than that opens one more file of the day.
+    The file of a day is closed when sessions begin two days later; a session that lasts longer
+    than that opens another file of the day.
     """
     days: dict[str, tuple[BinaryIO, Table]] = {}
     parts: dict[str, int] = defaultdict(int)
@@ -157,16 +171,15 @@ async def _write_days(store: Store, selection: SessionFilter, form: str, folder:
         with progress_bar("sessions") as progress:
             task = progress.add_task("export", total=total)
             async for rows in timeline_rows(store, selection):
-                its: dict[str, list[dict[str, Any]]] = {}
+                rows_by_day: dict[str, list[dict[str, Any]]] = {}
                 for row in rows:
-                    its.setdefault(iso(row["time"])[:10], []).append(row)
-                for day, found in its.items():
+                    rows_by_day.setdefault(iso(row["time"])[:10], []).append(row)
+                for day, day_rows in rows_by_day.items():
                     file, writer = file_of(day)
-                    file.write(writer.add(found))
+                    file.write(writer.add(day_rows))
                 if rows:
-                    for day in [
-                        item for item in days if item < iso(rows[0]["time"] - _TWO_DAYS)[:10]
-                    ]:
+                    oldest = iso(rows[0]["time"] - _TWO_DAYS)[:10]
+                    for day in [day for day in days if day < oldest]:
                         close(day)
                 progress.advance(task)
         for day in list(days):

@@ -1,4 +1,4 @@
-"""`jmmc forget`: erases a person or a conference."""
+"""`jmmc forget`: erases a participant or a room."""
 
 import asyncio
 import sys
@@ -10,11 +10,11 @@ from rich.console import Console
 from jmmc.answers.serialization import plain
 from jmmc.cli.common import (
     collection_option,
+    configured_pseudonyms,
     existing_store,
     fail,
     json_option,
     progress_bar,
-    pseudonyms,
     store_option,
 )
 from jmmc.core.errors import JmmcError
@@ -31,10 +31,10 @@ from jmmc.stores import Store
 @click.command()
 @store_option
 @collection_option
-@click.option("--participant", "browser_id", help="Everything about this browser.")
-@click.option("--room", help="Everything about this room, named as Jitsi names it.")
-@click.option("--dry-run", is_flag=True, help="Only say what is there.")
-@click.option("--yes", is_flag=True, help="Do not ask.")
+@click.option("--participant", "browser_id", help="Erase everything about this participant.")
+@click.option("--room", help="Erase everything about this room, named as Jitsi names it.")
+@click.option("--dry-run", is_flag=True, help="Only count what is stored.")
+@click.option("--yes", is_flag=True, help="Do not ask for confirmation.")
 @json_option
 def forget(
     url: str,
@@ -45,19 +45,19 @@ def forget(
     yes: bool,
     as_json: bool,
 ) -> None:
-    """Erase a person or a conference for good, and print a receipt.
+    """Erase a participant or a room for good, and print a receipt.
 
-    A running collector may go on. What was broken off is finished by the same command.
+    Collectors may keep running. If the command is interrupted, run it again to finish.
     """
     if (browser_id is None) == (room is None):
         fail("give --participant or --room", 2)
-    names = pseudonyms(url)
+    names = configured_pseudonyms(url)
     if browser_id is not None:
         subject = Subject(SubjectKind.PARTICIPANT, names.stored_browser_id(browser_id))
     else:
         subject = Subject(SubjectKind.ROOM, names.stored_room(str(room)))
     try:
-        sessions, summaries = asyncio.run(_found(existing_store(url, collection), subject))
+        sessions, summaries = asyncio.run(_count(existing_store(url, collection), subject))
         click.echo(f"{sessions:,} sessions and {summaries:,} summaries are stored", err=True)
         if dry_run:
             return
@@ -67,19 +67,19 @@ def forget(
     except JmmcError as error:
         fail(error, 1)
     except KeyboardInterrupt:
-        fail("broken off; the same command finishes it", 130)
+        fail("interrupted; run the same command to finish", 130)
     if as_json:
         Console(soft_wrap=True).print_json(data=plain(receipt))
         return
     click.echo(
         f"erased {receipt.sessions:,} sessions with {receipt.samples:,} samples,"
         f" {receipt.summaries:,} summaries and {receipt.names:,} names;"
-        f" made the sums of {receipt.hours:,} hours anew"
+        f" recomputed the rollups of {receipt.hours:,} hours"
     )
     click.echo(f"receipt {receipt.id}, {iso(receipt.finished or receipt.until)}")
 
 
-async def _found(store: Store, subject: Subject) -> tuple[int, int]:
+async def _count(store: Store, subject: Subject) -> tuple[int, int]:
     sessions = selection(subject)
     try:
         await store.open()

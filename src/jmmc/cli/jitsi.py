@@ -1,4 +1,4 @@
-"""`jmmc snippet` and `jmmc doctor`: into Jitsi Meet, and whether it took."""
+"""`jmmc snippet` and `jmmc doctor`: install the script in Jitsi Meet, and check the result."""
 
 import os
 import re
@@ -9,7 +9,7 @@ import click
 from rich.console import Console
 from rich.table import Table
 
-from jmmc.cli.common import fail, tell
+from jmmc.cli.common import fail, print_finding
 from jmmc.core.errors import SettingsError
 from jmmc.jitsi.doctor import examine
 from jmmc.jitsi.snippets import CHOICES, TARGETS, Target, public_url
@@ -18,11 +18,16 @@ from jmmc.settings import Settings, load_settings
 
 
 @click.command()
-@click.option("--target", type=click.Choice(TARGETS), help="Where to paste; without it, a table.")
 @click.option(
-    "--url", help="Where browsers reach the collector, its prefix included; else by public_url."
+    "--target", type=click.Choice(TARGETS), help="Where to paste it. Without it: list the targets."
 )
-@click.option("--config", type=click.Path(path_type=Path, dir_okay=False), help="TOML file.")
+@click.option(
+    "--url",
+    help="URL at which browsers reach the collector, with its prefix. Default: from public_url.",
+)
+@click.option(
+    "--config", type=click.Path(path_type=Path, dir_okay=False), help="TOML file with settings."
+)
 def snippet(target: Target | None, url: str | None, config: Path | None) -> None:
     """Print what to paste into Jitsi Meet so that it loads the browser script."""
     try:
@@ -30,7 +35,7 @@ def snippet(target: Target | None, url: str | None, config: Path | None) -> None
     except SettingsError as error:
         fail(error, 2)
     if target is None:
-        _targets()
+        _print_targets()
         return
     try:
         host = settings.public_url or "https://metrics.example.org"
@@ -38,32 +43,35 @@ def snippet(target: Target | None, url: str | None, config: Path | None) -> None
     except ValueError as error:
         fail(f"--url = {url!r}: expected {error}", 2)
     if not (url or settings.public_url or target == "nginx"):
-        click.echo("jmmc: neither --url nor public_url: put your collector's own in", err=True)
+        click.echo(
+            "jmmc: neither --url nor public_url is set: replace the URL by your collector's",
+            err=True,
+        )
     click.echo(text_of(target, url=reached, upstream=_upstream(settings)), nl=False)
 
 
 @click.command()
 @click.argument("url")
 @click.option(
-    "--collector", help="URL of the collector, without the prefix: look for sessions too."
+    "--collector", help="URL of the collector, without its prefix: check that sessions arrive too."
 )
-@click.option("--token", help="Token for the collector's API, scope read.")
+@click.option("--token", help="API token of the collector, with the scope read.")
 def doctor(url: str, collector: str | None, token: str | None) -> None:
-    """Say whether the page of a room at URL loads the script, and may push."""
-    for option, given in (("URL", url), ("--collector", collector)):
-        if given is not None and not re.match(r"https?://[^/\s]", given):
-            fail(f"{option} = {given!r}: expected an http or https URL", 2)
+    """Check whether the page of a room at URL loads the script and may push."""
+    for option, value in (("URL", url), ("--collector", collector)):
+        if value is not None and not re.match(r"https?://[^/\s]", value):
+            fail(f"{option} = {value!r}: expected an http or https URL", 2)
     console = Console(highlight=False, soft_wrap=True)
-    fine = True
+    passed = True
     for finding in examine(url, collector=collector, token=token):
-        tell(console, finding)
-        fine = fine and finding.verdict != "fail"
-    if not fine:
+        print_finding(console, finding)
+        passed = passed and finding.verdict != "fail"
+    if not passed:
         sys.exit(1)
 
 
-def _targets() -> None:
-    table = Table("target", "use it for", "mobile apps", "and", box=None, header_style="bold")
+def _print_targets() -> None:
+    table = Table("target", "use it for", "mobile apps", "note", box=None, header_style="bold")
     for name, choice in CHOICES.items():
         table.add_row(name, choice.when, "yes" if choice.apps else "no", choice.consequence)
     Console(highlight=False).print(table, markup=False)
@@ -71,7 +79,7 @@ def _targets() -> None:
 
 
 def _upstream(settings: Settings) -> str:
-    """The collector as a web server on the same machine reaches it."""
+    """The URL at which a web server on the same machine reaches the collector."""
     host = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(settings.host, settings.host)  # noqa: S104
     if ":" in host and not host.startswith("["):
         host = f"[{host}]"

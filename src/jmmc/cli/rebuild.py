@@ -1,4 +1,4 @@
-"""`jmmc rebuild`: summaries and rollups anew from the samples."""
+"""`jmmc rebuild`: recomputes summaries and rollups from the samples."""
 
 import asyncio
 import time
@@ -27,12 +27,18 @@ from jmmc.settings import Settings
     default=Settings.model_fields["quality_preset"].default,
     show_default=True,
     envvar="JMMC_QUALITY_PRESET",
+    help="Thresholds of the grades.",
 )
 @click.option(
-    "--push-interval", type=int, default=30, show_default=True, envvar="JMMC_PUSH_INTERVAL"
+    "--push-interval",
+    type=int,
+    default=30,
+    show_default=True,
+    envvar="JMMC_PUSH_INTERVAL",
+    help="Seconds between two pushes of a browser.",
 )
 def rebuild(url: str, collection: str, quality_preset: str, push_interval: int) -> None:
-    """Make all summaries and rollups anew from the samples; may be broken off and called again."""
+    """Recompute all summaries and rollups from the samples. Can be interrupted and run again."""
     settings = Settings.of(quality_preset=quality_preset, push_interval=push_interval)
 
     async def run() -> int:
@@ -54,5 +60,5 @@ def rebuild(url: str, collection: str, quality_preset: str, push_interval: int) 
     except JmmcError as error:
         fail(error, 1)
     except KeyboardInterrupt:
-        fail("broken off; the same command goes on where it was", 130)
-    click.echo(f"{done:,} sessions judged by {quality_preset}")
+        fail("interrupted; run the same command to continue", 130)
+    click.echo(f"{done:,} sessions graded by {quality_preset}")

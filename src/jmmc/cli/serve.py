@@ -1,4 +1,4 @@
-"""`jmmc serve` and `jmmc check`: the server, and whether it is ready to go live."""
+"""`jmmc serve` and `jmmc check`: the server, and the checks before going live."""
 
 import asyncio
 import sys
@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 from rich.console import Console
 
-from jmmc.cli.common import fail, tell
+from jmmc.cli.common import fail, print_finding
 from jmmc.cli.setting_options import load, read, setting_options
 from jmmc.core.errors import JmmcError, SettingsError
 from jmmc.server.preflight import inspect
@@ -16,7 +16,7 @@ from jmmc.server.preflight import inspect
 @click.command()
 @setting_options
 def serve(config: Path | None, **flags: object) -> None:
-    """Collect pushes until told to stop (SIGTERM, Ctrl-C). SIGHUP reads the settings again."""
+    """Run the collector until SIGTERM or Ctrl-C. SIGHUP reloads the settings."""
     from jmmc.server.serve import run
 
     try:
@@ -29,18 +29,18 @@ def serve(config: Path | None, **flags: object) -> None:
 
 @click.command()
 @setting_options
-@click.option("--url", help="Where a collector runs, its prefix included: look at it too.")
+@click.option("--url", help="URL of a running collector, with its prefix: check it too.")
 def check(config: Path | None, url: str | None, **flags: object) -> None:
-    """Say whether settings, store and script are fine."""
+    """Check the settings, the store and the browser script before going live."""
     settings = load(config, flags)
     console = Console(highlight=False, soft_wrap=True)
 
-    async def report() -> bool:
-        fine = True
+    async def passes() -> bool:
+        passed = True
         async for finding in inspect(settings, url=url):
-            tell(console, finding)
-            fine = fine and finding.verdict != "fail"
-        return fine
+            print_finding(console, finding)
+            passed = passed and finding.verdict != "fail"
+        return passed
 
-    if not asyncio.run(report()):
+    if not asyncio.run(passes()):
         sys.exit(1)

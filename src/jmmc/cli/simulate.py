@@ -1,4 +1,4 @@
-"""`jmmc simulate`: calls with known problems."""
+"""`jmmc simulate`: generates simulated calls with known problems."""
 
 import asyncio
 import time
@@ -9,7 +9,7 @@ from rich.console import Console
 from jmmc.cli.common import (
     collection_option,
     fail,
-    instant,
+    parse_time,
     progress_bar,
     store_option,
 )
@@ -21,14 +21,42 @@ from jmmc.stores import open_store
 @click.command()
 @store_option
 @collection_option
-@click.option("--url", "server", help="A collector, its prefix included: push to it instead.")
-@click.option("--participants", type=click.IntRange(1), default=1000, show_default=True)
-@click.option("--rooms", type=click.IntRange(1), default=60, show_default=True)
-@click.option("--minutes", type=click.IntRange(1), default=1440, show_default=True)
-@click.option("--seed", type=int, default=1, show_default=True)
-@click.option("--start", help="When it begins; by default so that it ends now, with --url now.")
 @click.option(
-    "--speed", type=click.FloatRange(0.1), default=1.0, show_default=True, help="With --url."
+    "--url", "server", help="URL of a collector, with its prefix: push to it instead of the store."
+)
+@click.option(
+    "--participants",
+    type=click.IntRange(1),
+    default=1000,
+    show_default=True,
+    help="Number of participants.",
+)
+@click.option(
+    "--rooms", type=click.IntRange(1), default=60, show_default=True, help="Number of rooms."
+)
+@click.option(
+    "--minutes",
+    type=click.IntRange(1),
+    default=1440,
+    show_default=True,
+    help="Length of the simulated period.",
+)
+@click.option(
+    "--seed",
+    type=int,
+    default=1,
+    show_default=True,
+    help="The same seed generates the same calls.",
+)
+@click.option(
+    "--start", help="Start of the period. Default: it ends now; with --url: it starts now."
+)
+@click.option(
+    "--speed",
+    type=click.FloatRange(0.1),
+    default=1.0,
+    show_default=True,
+    help="With --url: times faster than real time.",
 )
 def simulate(
     url: str,
@@ -41,32 +69,33 @@ def simulate(
     start: str | None,
     speed: float,
 ) -> None:
-    """Make realistic life from a seed, and say what a right answer must show.
+    """Generate simulated calls from a seed and print the expected results.
 
-    Into a store as history; or through a collector, in its time or faster.
+    The calls are written into a store as history, or pushed to a running collector in real time or
+    faster.
     """
     from jmmc.simulation.replay import ExpectedResults, into_store, through_collector
 
-    began = instant("--start", start)
+    began = parse_time("--start", start)
     if began is None:
         began = int(time.time()) - (0 if server else minutes * 60)
     scenario = Scenario(participants, rooms, minutes, seed, began)
-    truth = ExpectedResults()
+    expected = ExpectedResults()
     try:
         with progress_bar("sessions") as progress:
             task = progress.add_task("simulate", total=participants)
 
             async def run() -> None:
                 if server:
-                    lives = through_collector(scenario, server.rstrip("/"), speed, truth)
+                    counts = through_collector(scenario, server.rstrip("/"), speed, expected)
                 else:
-                    lives = into_store(scenario, open_store(url, collection=collection), truth)
-                async for done in lives:
+                    counts = into_store(scenario, open_store(url, collection=collection), expected)
+                async for done in counts:
                     progress.update(task, completed=done)
 
             asyncio.run(run())
     except (JmmcError, OSError) as error:
         fail(error, 1)
     except KeyboardInterrupt:
-        fail("broken off; the same seed makes the same life again", 130)
-    Console(highlight=False, soft_wrap=True).print(truth.text(scenario))
+        fail("interrupted; the same seed generates the same calls again", 130)
+    Console(highlight=False, soft_wrap=True).print(expected.text(scenario))

@@ -1,4 +1,4 @@
-"""`jmmc token`: who may read over the API."""
+"""`jmmc token`: the bearer tokens of the API."""
 
 import time
 from typing import Any
@@ -15,7 +15,7 @@ from jmmc.core.timestamps import iso
 
 @click.group()
 def token() -> None:
-    """Bearer tokens for the API."""
+    """Manage the bearer tokens of the API."""
 
 
 @token.command()
@@ -29,25 +29,25 @@ def token() -> None:
     multiple=True,
     default=["read"],
     show_default=True,
-    help="May be given several times.",
+    help="What the token allows. Can be given several times.",
 )
 def create(name: str, url: str, collection: str, scopes: tuple[Any, ...]) -> None:
-    """Make a token and print it: this is the only time that it is shown."""
-    click.echo(
-        with_reports(
-            url, collection, lambda value: tokens.create(value, name, scopes, int(time.time()))
-        )
+    """Create a token and print it. It cannot be shown again."""
+    now = int(time.time())
+    secret = with_reports(
+        url, collection, lambda reports: tokens.create(reports, name, scopes, now)
     )
+    click.echo(secret)
 
 
 @token.command("list")
 @store_option
 @collection_option
 def list_(url: str, collection: str) -> None:
-    """List the tokens: what they may do, not what they are."""
-    table = Table("token", "may", "made", box=None, header_style="bold")
-    for with_report in with_reports(url, collection, tokens.tokens):
-        table.add_row(with_report.name, ", ".join(with_report.scopes), iso(with_report.created))
+    """List the tokens by name, with their scopes. Their values are not stored."""
+    table = Table("token", "scopes", "created", box=None, header_style="bold")
+    for listed in with_reports(url, collection, tokens.tokens):
+        table.add_row(listed.name, ", ".join(listed.scopes), iso(listed.created))
     Console(highlight=False).print(table)
 
 
@@ -56,5 +56,5 @@ def list_(url: str, collection: str) -> None:
 @store_option
 @collection_option
 def revoke(name: str, url: str, collection: str) -> None:
-    """Delete a token: from now on it opens nothing."""
-    with_reports(url, collection, lambda value: tokens.revoke(value, name))
+    """Revoke a token."""
+    with_reports(url, collection, lambda reports: tokens.revoke(reports, name))

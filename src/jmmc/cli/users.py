@@ -1,4 +1,4 @@
-"""`jmmc user`: who may look at the pages."""
+"""`jmmc user`: the people who may sign in to the dashboard."""
 
 from typing import Any
 
@@ -13,28 +13,34 @@ from jmmc.cli.common import collection_option, store_option, with_reports
 
 @click.group()
 def user() -> None:
-    """People who may sign in to the pages."""
+    """Manage the people who may sign in to the dashboard."""
 
 
 @user.command()
 @click.argument("name")
 @store_option
 @collection_option
-@click.option("--role", type=click.Choice(ROLES), default="viewer", show_default=True)
-@click.password_option(help="Asked for when it is not given.", envvar="JMMC_PASSWORD")
+@click.option(
+    "--role",
+    type=click.Choice(ROLES),
+    default="viewer",
+    show_default=True,
+    help="Viewers read and export; admins may also erase.",
+)
+@click.password_option(help="Prompted for if it is not given.", envvar="JMMC_PASSWORD")
 def add(name: str, url: str, collection: str, role: Any, password: str) -> None:
-    """Add somebody, or give them a new password."""
-    with_reports(url, collection, lambda value: users.add(value, name, password, role))
+    """Add a user, or set the password and role of an existing one."""
+    with_reports(url, collection, lambda reports: users.add(reports, name, password, role))
 
 
 @user.command("list")
 @store_option
 @collection_option
 def list_(url: str, collection: str) -> None:
-    """List who may sign in."""
+    """List the users."""
     table = Table("user", "role", box=None, header_style="bold")
-    for with_report in with_reports(url, collection, users.users):
-        table.add_row(with_report.name, with_report.role)
+    for listed in with_reports(url, collection, users.users):
+        table.add_row(listed.name, listed.role)
     Console(highlight=False).print(table)
 
 
@@ -43,5 +49,5 @@ def list_(url: str, collection: str) -> None:
 @store_option
 @collection_option
 def remove(name: str, url: str, collection: str) -> None:
-    """Remove somebody: their sign-in ends at once."""
-    with_reports(url, collection, lambda value: users.remove(value, name))
+    """Remove a user, who is signed out at once."""
+    with_reports(url, collection, lambda reports: users.remove(reports, name))

@@ -1,4 +1,4 @@
-"""PseudonymizedFields personal data is stored, and in which form."""
+"""Which personal data is stored, and in which form."""
 
 from typing import Annotated, ClassVar, Literal
 
