@@ -13,8 +13,6 @@ from jmmc import Settings, SettingsError
 from jmmc.alerting.notifications import Notification, letter, notice, payload
 from jmmc.alerting.rules import (
     Seen,
-    Share,
-    Silence,
     State,
     View,
     decide,
@@ -22,6 +20,7 @@ from jmmc.alerting.rules import (
     see_silence,
     see_store,
 )
+from jmmc.answers.model import Share, Silence
 from jmmc.server.preflight import inspect
 from jmmc.settings import KINDS, NoPushes, PoorShare, Rule
 from tests.docs.test_docs import ROOT

@@ -18,13 +18,13 @@ from jmmc.alerting.channels import Channel, NotDelivered, channels_of
 from jmmc.alerting.notifications import Notification, notice
 from jmmc.alerting.rules import (
     Seen,
-    Share,
     State,
     decide,
     see_share,
     see_silence,
     see_store,
 )
+from jmmc.answers.model import Share
 from jmmc.answers.queries import Queries
 from jmmc.core.errors import StoreError
 from jmmc.core.logging import logger

@@ -9,27 +9,12 @@ from typing import Literal
 from msgspec import Struct
 from msgspec.structs import replace
 
+from jmmc.answers.model import Share, Silence
 from jmmc.core.fields import Moment
 from jmmc.settings.alert_rules import NoPushes, PoorShare, Rule, StoreDown
 
 AlertEvent = Literal["firing", "resolved"]
 View = Literal["bad", "between", "clear"]
-
-
-class Share(Struct, frozen=True):
-    """How the time of some people was: `known` and `poor` person-seconds."""
-
-    value: str
-    participants: int
-    known: int
-    poor: int
-
-
-class Silence(Struct, frozen=True):
-    """The latest sample of all (Unix seconds), and who fell silent with it without leaving."""
-
-    last: int
-    fell_silent: int
 
 
 class Seen(Struct, frozen=True):
