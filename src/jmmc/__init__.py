@@ -1,4 +1,7 @@
-"""Collects what browsers know about the quality of Jitsi Meet calls, and keeps it."""
+"""Collects the call quality that browsers measure in Jitsi Meet, and reports on it.
+
+What an app that mounts a collector needs is exported here; the wings are the packages beside it.
+"""
 
 from importlib import import_module
 from typing import TYPE_CHECKING
@@ -28,7 +31,7 @@ __all__ = [
 ]
 
 
-_WHEN_ASKED_FOR = {
+_LAZY = {
     "MetricsCollector": "jmmc.web.browser.app",
     "MongoStore": "jmmc.stores.mongo.store",
     "dashboard": "jmmc.web.site",
@@ -36,7 +39,7 @@ _WHEN_ASKED_FOR = {
 
 
 def __getattr__(name: str) -> object:
-    """What takes long to import, which most commands do without, or needs an extra."""
-    if name not in _WHEN_ASKED_FOR:
+    """Import what is slow to import or needs an extra when it is first used."""
+    if name not in _LAZY:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(_WHEN_ASKED_FOR[name]), name)
+    return getattr(import_module(_LAZY[name]), name)

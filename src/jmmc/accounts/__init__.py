@@ -1,1 +1,5 @@
-"""Users, API tokens, and the secret that signs cookies."""
+"""Who may sign in, which tokens the API accepts, and the secret that signs cookies.
+
+Names, passwords and tokens enter; users, scopes and digests leave. This wing knows nothing of HTTP:
+cookies, headers and forms are in `web.security`.
+"""

@@ -1,4 +1,4 @@
-"""The secret that signs cookies: the operator's, or one made at the first start."""
+"""The secret that signs cookies: from the settings, or generated at the first start."""
 
 import os
 import secrets
@@ -9,21 +9,22 @@ from jmmc.settings import Settings
 
 
 def resolve_secret(settings: Settings) -> str:
-    """The secret in force.
+    """Return the secret in force.
 
-    Without one in the settings, a random one is made and kept beside the SQLite file, readable
-    for its owner only, so that cookies stay valid over a restart. Processes that start at once
-    end up with the same one. Raises `SettingsError` when it can be neither read nor made.
+    Without one in the settings, a random secret is kept beside the SQLite file, readable by its
+    owner only, so that cookies stay valid over a restart; with MongoDB it lasts until the process
+    ends. Processes that start together get the same file. Raises `SettingsError` when it can be
+    neither read nor written.
     """
     if settings.secret:
         return settings.secret
     scheme, _, path = settings.store.partition(":///")
     if scheme != "sqlite":
         return secrets.token_urlsafe(32)
-    return _kept(Path(path + ".secret"))
+    return _read_or_generate(Path(path + ".secret"))
 
 
-def _kept(path: Path) -> str:
+def _read_or_generate(path: Path) -> str:
     fresh = path.with_name(f"{path.name}.{secrets.token_hex(4)}")
     try:
         if not path.exists():
@@ -34,7 +35,7 @@ def _kept(path: Path) -> str:
                 file.flush()
                 os.fsync(file.fileno())
             try:
-                # A link fails if another process was quicker, and is never seen half written.
+                # A link fails if another process was quicker, and is never seen half-written.
                 os.link(fresh, path)
             except FileExistsError:
                 pass
@@ -44,5 +45,5 @@ def _kept(path: Path) -> str:
     except (OSError, UnicodeDecodeError) as error:
         raise SettingsError(f"secret: cannot keep one in {path}: {error}") from error
     if not secret:
-        raise SettingsError(f"secret: {path} is empty; delete it to have a new one made")
+        raise SettingsError(f"secret: {path} is empty; delete it, and a new one is generated")
     return secret

@@ -1,4 +1,4 @@
-"""Who may read: bearer tokens, of which only a digest is stored."""
+"""Bearer tokens of the API; only their digests are stored."""
 
 import secrets
 from collections.abc import Iterable
@@ -18,7 +18,7 @@ _KIND = "token"
 
 
 class Token(Struct, frozen=True):
-    """A token that was given out; `created` is Unix seconds."""
+    """A token that was created, without its value; `created` is Unix seconds."""
 
     name: str
     scopes: tuple[Scope, ...]
@@ -26,16 +26,16 @@ class Token(Struct, frozen=True):
 
 
 class TokenError(JmmcError):
-    """A token cannot be made or revoked as asked."""
+    """A token cannot be created or revoked."""
 
 
 async def create(reports: Reports, name: str, scopes: Iterable[Scope], now: int) -> str:
-    """Make a token and return it: this is the only time that it can be seen.
+    """Create a token and return its value, which cannot be read again.
 
     Raises `TokenError` when the name is taken.
     """
-    if any(item.name == name for item in await tokens(reports)):
-        raise TokenError(f"there is a token {name!r} already")
+    if any(token.name == name for token in await tokens(reports)):
+        raise TokenError(f"there is already a token {name!r}")
     secret = f"jmmc_{secrets.token_urlsafe(32)}"
     token = Token(name, tuple(scopes), now)
     await reports.put_record(_KIND, _digest(secret), msgspec.json.encode(token))
@@ -43,10 +43,11 @@ async def create(reports: Reports, name: str, scopes: Iterable[Scope], now: int)
 
 
 async def tokens(reports: Reports) -> list[Token]:
-    """All tokens, by name."""
-    found = (await reports.records(_KIND)).values()
+    """Load all tokens, sorted by name."""
+    records = (await reports.records(_KIND)).values()
     return sorted(
-        (msgspec.json.decode(row, type=Token) for row in found), key=lambda value: value.name
+        (msgspec.json.decode(record, type=Token) for record in records),
+        key=lambda token: token.name,
     )
 
 
@@ -60,7 +61,7 @@ async def revoke(reports: Reports, name: str) -> None:
 
 
 async def find(reports: Reports, secret: str) -> Token | None:
-    """The token that a caller shows, if it is one. 256 random bits need no slow hash."""
+    """Find the token with this value, if there is one. 256 random bits need no slow hash."""
     record = (await reports.records(_KIND)).get(_digest(secret))
     return None if record is None else msgspec.json.decode(record, type=Token)
 

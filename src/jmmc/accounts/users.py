@@ -1,4 +1,4 @@
-"""Who may look at the pages: names, password hashes (argon2id), and what each may do."""
+"""The people who may sign in: names, password hashes (argon2id) and roles."""
 
 from hashlib import sha256
 from typing import Literal, get_args
@@ -19,18 +19,18 @@ SCOPES_OF: dict[Role, tuple[Scope, ...]] = {
     "admin": ("read", "export", "erase"),
 }
 SHORTEST = 10
-"""Characters of a password."""
+"""Minimum length of a password in characters."""
 
 _KIND = "user"
 _HASHER = PasswordHasher()
-_NOBODY = (  # No password's, and as dear to verify as any. To make one would take 0.1 s and 64 MB.
+_NOBODY = (  # The hash of no password; verifying takes as long as any. Hashing one: 0.1 s, 64 MB.
     f"$argon2id$v=19$m={_HASHER.memory_cost},t={_HASHER.time_cost},p={_HASHER.parallelism}"
     f"${'A' * 22}${'A' * 43}"
 )
 
 
 class User(Struct, frozen=True):
-    """Somebody with a password, of which only the hash is kept."""
+    """A person who may sign in. Of the password only the hash is stored."""
 
     name: str
     role: Role
@@ -38,11 +38,11 @@ class User(Struct, frozen=True):
 
 
 class UserError(JmmcError):
-    """A user cannot be added or removed as asked."""
+    """A user cannot be added or removed."""
 
 
 async def add(reports: Reports, name: str, password: str, role: Role) -> None:
-    """Add a user, or give one a new password and role. Raises `UserError`."""
+    """Add a user, or set the password and role of an existing one. Raises `UserError`."""
     if len(password) < SHORTEST:
         raise UserError(f"a password needs {SHORTEST} characters or more")
     user = User(name, role, _HASHER.hash(password))
@@ -50,10 +50,11 @@ async def add(reports: Reports, name: str, password: str, role: Role) -> None:
 
 
 async def users(reports: Reports) -> list[User]:
-    """All users, by name."""
-    found = (await reports.records(_KIND)).values()
+    """Load all users, sorted by name."""
+    records = (await reports.records(_KIND)).values()
     return sorted(
-        (msgspec.json.decode(row, type=User) for row in found), key=lambda value: value.name
+        (msgspec.json.decode(record, type=User) for record in records),
+        key=lambda user: user.name,
     )
 
 
@@ -64,18 +65,18 @@ async def remove(reports: Reports, name: str) -> None:
 
 
 def stamp(user: User) -> str:
-    """Changes with the password, so that what was given out for the old one ends."""
+    """A text that changes with the password, so that sign-ins with the old one end."""
     return sha256(user.hash.encode()).hexdigest()[:16]
 
 
 async def find(reports: Reports, name: str) -> User | None:
-    """The user of that name."""
+    """Find a user by name."""
     record = (await reports.records(_KIND)).get(name)
     return None if record is None else msgspec.json.decode(record, type=User)
 
 
 def verify(user: User | None, password: str) -> bool:
-    """Whether it is the password. Takes 50 ms and as long for nobody: names are not told apart."""
+    """Check a password. Takes 50 ms, also for an unknown user: the time does not reveal names."""
     try:
         _HASHER.verify(user.hash if user else _NOBODY, password)
     except VerificationError:

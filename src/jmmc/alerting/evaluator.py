@@ -1,8 +1,9 @@
-"""Looks whether a rule fires, remembers what was decided, and tells it over every channel.
+"""Evaluates the rules, stores what was decided, and sends notifications over every channel.
 
-What is decided is stored with what is still to be told, before anything is told; so a collector
-that is killed neither forgets nor repeats. Of several collectors on one store one does it, by a
-lease. Only whether the store is down each finds out for itself, and remembers in its own memory.
+A decision is stored together with its pending deliveries before anything is sent, so a collector
+that is killed neither loses nor repeats a notification. Of several collectors on one store, the one
+that holds a lease evaluates. Only `store_down` is evaluated by each collector, which keeps the
+state in memory.
 """
 
 import asyncio
@@ -15,59 +16,63 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from jmmc.alerting.channels import Channel, NotDelivered, channels_of
-from jmmc.alerting.notifications import Notification, notice
+from jmmc.alerting.notifications import Notification, make_notification
 from jmmc.alerting.rules import (
-    Seen,
+    Observation,
     State,
     decide,
-    see_share,
-    see_silence,
-    see_store,
+    observe_share,
+    observe_silence,
+    observe_store,
 )
 from jmmc.answers.model import Share
 from jmmc.answers.queries import Queries
 from jmmc.core.errors import StoreError
 from jmmc.core.logging import logger
-from jmmc.settings import NoPushes, Rule, Settings, StoreDown
+from jmmc.settings import NoPushes, PoorShare, Rule, Settings, StoreDown
 from jmmc.stores import Reports, Store
 
 _log = logger(__name__)
 
 _KIND = "alert"
 _LEASE = 120  # Seconds; longer than the slowest round of deliveries.
-_LOOK_BACK = 3600  # Seconds before a silence in which somebody must have been there.
-_FIRST_PAUSE, _LONGEST_PAUSE = 30, 1800  # Seconds until a channel is tried again.
-_GIVE_UP = 6 * 3600  # Seconds: later nobody needs to be told.
-_REST = 20  # Times as long as a look took; with 10,000 people it takes 0.15 s.
-_LONGEST_REST = 30  # Seconds: deliveries may have taken long, not the look.
-_SUBJECTS = 20  # Of a rule that may be on at once.
-_GONE = Share("", 0, 0, 0)
+_LOOK_BACK = 3600  # Seconds before a silence in which somebody must have been in a call.
+_FIRST_PAUSE, _LONGEST_PAUSE = 30, 1800  # Seconds until a delivery is retried.
+_GIVE_UP = 6 * 3600  # Seconds after which a delivery is abandoned.
+_REST = 20  # Times as long as an evaluation took; with 10,000 participants it takes 0.15 s.
+_LONGEST_REST = 30  # Seconds: slow deliveries must not delay the next evaluation for long.
+_SUBJECTS = 20  # Of a rule that may fire at once.
 
 
-class Owed(Struct, frozen=True):
-    """A notice that some channels have not taken yet; `due` is when they are tried again."""
+class PendingDelivery(Struct, frozen=True, rename={"notification": "notice", "attempts": "tries"}):
+    """A notification that some channels have not accepted yet; `due` is the next attempt.
 
-    notice: Notification
+    `due` is Unix seconds. Stored as `notice`, `channels`, `due` and `tries`.
+    """
+
+    notification: Notification
     channels: tuple[str, ...]
     due: int
-    tries: int
+    attempts: int
 
 
-class Record(Struct, frozen=True):
-    """What is remembered of one subject of a rule."""
+class Record(Struct, frozen=True, rename={"pending": "owed"}):
+    """The stored state of one subject of a rule; `pending` is stored as `owed`."""
 
     state: State | None
-    owed: tuple[Owed, ...]
+    pending: tuple[PendingDelivery, ...]
 
 
 Records = dict[str, Record]
-_Keep = Callable[[str, Record | None], Awaitable[None]]
+"""By rule and subject."""
 
-_NOTHING = Record(None, ())
+_Save = Callable[[str, Record | None], Awaitable[None]]
+
+_EMPTY = Record(None, ())
 
 
 class AlertEvaluator:
-    """Watches one store for one collector.
+    """Evaluates the alert rules of one collector.
 
     `pushes` counts what this collector has stored; `holder` names the process; `clock` gives Unix
     seconds.
@@ -88,169 +93,188 @@ class AlertEvaluator:
         self._pushes = pushes
         self._holder = holder
         self._clock = clock
-        self._own: Records = {}
-        self._machine = socket.gethostname()
-        self._pushed = (pushes(), clock())
-        self._remembers = True  # Perhaps, of rules that are no more.
+        self._own_records: Records = {}
+        self._host = socket.gethostname()
+        self._last_push = (pushes(), clock())
+        self._has_records = True  # Perhaps, of rules that were removed.
         self.follow(settings)
 
     def follow(self, settings: Settings) -> None:
-        """Go by these settings from the next look on."""
+        """Apply these settings from the next evaluation on."""
         self._settings = settings
         self._channels: list[Channel] = channels_of(settings)
 
     async def step(self) -> None:
-        """Look once, decide, and tell. Raises `StoreError` when the store cannot be asked."""
+        """Evaluate every rule once, and notify. Raises `StoreError` if the store cannot be read."""
         now = int(self._clock())
-        if self._pushes() != self._pushed[0]:
-            self._pushed = (self._pushes(), now)
-        own = [alert for alert in self._settings.alerts if isinstance(alert, StoreDown)]
-        if own or self._own:
-            await self._decide(own, self._own, now, self._keep_own)
-        shared = [alert for alert in self._settings.alerts if not isinstance(alert, StoreDown)]
+        if self._pushes() != self._last_push[0]:
+            self._last_push = (self._pushes(), now)
+        own = [rule for rule in self._settings.alerts if isinstance(rule, StoreDown)]
+        if own or self._own_records:
+            await self._evaluate(own, self._own_records, now, self._save_own)
+        shared = [rule for rule in self._settings.alerts if not isinstance(rule, StoreDown)]
         reports = self._store.reports
-        if not (shared or self._remembers):
+        if not (shared or self._has_records):
             return
         if await reports.lease("alerts", self._holder, now=now, seconds=_LEASE):
-            known = await records(reports)
-            self._remembers = bool(shared or known)
-            await self._decide(shared, known, now, self._keep)
+            records = await load_records(reports)
+            self._has_records = bool(shared or records)
+            await self._evaluate(shared, records, now, self._save)
 
     async def firing(self) -> list[State]:
-        """What fires: in the whole store, and for this collector alone. Raises nothing."""
+        """The active alerts of the whole store, and those of this collector. Raises nothing."""
         try:
             shared = await firing(self._store.reports)
         except StoreError:
             shared = []
-        return [*_firing(self._own), *shared]
+        return [*_firing(self._own_records), *shared]
 
-    async def _decide(self, rules: Sequence[Rule], known: Records, now: int, keep: _Keep) -> None:
-        found = dict(known)
+    async def _evaluate(
+        self, rules: Sequence[Rule], stored: Records, now: int, save: _Save
+    ) -> None:
+        records = dict(stored)
         for rule in rules:
-            for seen in await self._see(rule, found, now):
-                name = f"{rule.name} {seen.subject}"
-                before = found.get(name, _NOTHING)
-                after = self._follow_up(rule, before, seen, now)
+            for observation in await self._observe(rule, records, now):
+                name = f"{rule.name} {observation.subject}"
+                before = records.get(name, _EMPTY)
+                after = self._next_record(rule, before, observation, now)
                 if after != before:
-                    await keep(name, after)
-                    found[name] = after
-        names = {item.name for item in rules}
-        for name, record in found.items():
+                    await save(name, after)
+                    records[name] = after
+        names = {rule.name for rule in rules}
+        for name, record in records.items():
             if record.state is not None and record.state.rule not in names:
-                found[name] = replace(record, state=None)  # Its rule was taken away.
+                records[name] = replace(record, state=None)  # Its rule was removed.
         # A delivery may take seconds: one channel does not wait for another.
-        telling = [self._tell(name, row, now, keep) for name, row in found.items()]
-        for problem in await asyncio.gather(*telling, return_exceptions=True):
+        deliveries = [self._deliver(name, record, now, save) for name, record in records.items()]
+        for problem in await asyncio.gather(*deliveries, return_exceptions=True):
             if problem is not None:
                 raise problem
 
-    def _follow_up(self, rule: Rule, record: Record, seen: Seen, now: int) -> Record:
-        """What is to be remembered; once that is done, what is new is told."""
-        decision = decide(rule, record.state, seen, now)
-        owed = record.owed
+    def _next_record(
+        self, rule: Rule, record: Record, observation: Observation, now: int
+    ) -> Record:
+        """Decide, and add the notification of an event to the pending deliveries."""
+        decision = decide(rule, record.state, observation, now)
+        pending = record.pending
         if decision.event is not None:
             state = decision.state or record.state
-            assert state is not None, "only what fired can be over"
-            told = notice(
+            assert state is not None, "only an alert that fired can resolve"
+            notification = make_notification(
                 decision.event,
                 rule,
-                replace(state, figures=seen.figures),
+                replace(state, figures=observation.figures),
                 at=now,
                 public_url=self._settings.public_url,
-                collector=self._machine,
+                collector=self._host,
             )
-            _log.warning("alert", told=decision.event, rule=rule.name, notice=told.id)
+            event = "alert_fired" if decision.event == "firing" else "alert_resolved"
+            _log.warning(event, rule=rule.name, notification=notification.id)
             channels = tuple(channel.name for channel in self._channels)
-            owed = (*owed, Owed(told, channels, now, 0))
-        return Record(decision.state, owed)
+            pending = (*pending, PendingDelivery(notification, channels, now, 0))
+        return Record(decision.state, pending)
 
-    async def _tell(self, name: str, record: Record, now: int, keep: _Keep) -> None:
-        """Deliver what is due, after noting the next try: a crash does not repeat it at once."""
-        due = [item for item in record.owed if item.due <= now]
+    async def _deliver(self, name: str, record: Record, now: int, save: _Save) -> None:
+        """Send what is due, after storing the next attempt: a crash does not repeat it at once."""
+        due = [delivery for delivery in record.pending if delivery.due <= now]
         if due:
-            tried = [_later(item, now) for item in due]
-            others = tuple(item for item in record.owed if item.due > now)
-            await keep(name, replace(record, owed=(*others, *tried)))
-            rest = await asyncio.gather(*(self._deliver(item, now) for item in tried))
-            record = replace(record, owed=(*others, *(item for item in rest if item.channels)))
-            await keep(name, record)
-        if record == _NOTHING:
-            await keep(name, None)
+            attempts = [_postponed(delivery, now) for delivery in due]
+            later = tuple(delivery for delivery in record.pending if delivery.due > now)
+            await save(name, replace(record, pending=(*later, *attempts)))
+            results = await asyncio.gather(*(self._attempt(delivery, now) for delivery in attempts))
+            remaining = (delivery for delivery in results if delivery.channels)
+            record = replace(record, pending=(*later, *remaining))
+            await save(name, record)
+        if record == _EMPTY:
+            await save(name, None)
 
-    async def _deliver(self, owed: Owed, now: int) -> Owed:
-        channels = [channel for channel in self._channels if channel.name in owed.channels]
-        taken = await asyncio.gather(*(self._send(channel, owed.notice) for channel in channels))
-        left = tuple(
-            channel.name for channel, fine in zip(channels, taken, strict=True) if not fine
+    async def _attempt(self, delivery: PendingDelivery, now: int) -> PendingDelivery:
+        """Send to the channels that are left, and return the delivery with those that failed."""
+        channels = [channel for channel in self._channels if channel.name in delivery.channels]
+        notification = delivery.notification
+        accepted = await asyncio.gather(
+            *(self._send(channel, notification) for channel in channels)
         )
-        if left and now - owed.notice.at >= _GIVE_UP:
-            _log.error("alert_given_up", notice=owed.notice.id, channels=len(left))
-            left = ()
-        return replace(owed, channels=left)
+        failed = tuple(
+            channel.name for channel, sent in zip(channels, accepted, strict=True) if not sent
+        )
+        if failed and now - notification.at >= _GIVE_UP:
+            _log.error(
+                "alert_delivery_abandoned", notification=notification.id, channels=len(failed)
+            )
+            failed = ()
+        return replace(delivery, channels=failed)
 
-    async def _send(self, channel: Channel, notice: Notification) -> bool:
+    async def _send(self, channel: Channel, notification: Notification) -> bool:
+        fields = {"notification": notification.id, "channel": channel.label}
         try:
-            how = await asyncio.to_thread(channel.send, notice, self._clock())
+            how = await asyncio.to_thread(channel.send, notification, self._clock())
         except NotDelivered as error:
-            _log.warning("alert_not_sent", notice=notice.id, channel=channel.label, why=error)
+            _log.warning("alert_delivery_failed", why=error, **fields)
             return False
         except Exception:
-            _log.exception("alert_not_sent", notice=notice.id, channel=channel.label)
+            _log.exception("alert_delivery_failed", **fields)
             return False
-        _log.info("alert_sent", notice=notice.id, channel=channel.label, how=how)
+        _log.info("alert_sent", how=how, **fields)
         return True
 
-    async def _keep(self, name: str, record: Record | None) -> None:
+    async def _save(self, name: str, record: Record | None) -> None:
         if record is None:
             await self._store.reports.delete_record(_KIND, name)
         else:
             await self._store.reports.put_record(_KIND, name, msgspec.json.encode(record))
 
-    async def _keep_own(self, name: str, record: Record | None) -> None:
+    async def _save_own(self, name: str, record: Record | None) -> None:
         if record is None:
-            self._own.pop(name, None)
+            self._own_records.pop(name, None)
         else:
-            self._own[name] = record
+            self._own_records[name] = record
 
-    async def _see(self, rule: Rule, known: Records, now: int) -> list[Seen]:
+    async def _observe(self, rule: Rule, records: Records, now: int) -> list[Observation]:
         if isinstance(rule, StoreDown):
             try:
                 down = (await self._store.check()).spooled is not None
             except StoreError:
                 down = True
-            return [see_store(down, now)]
+            return [observe_store(down, now)]
         if isinstance(rule, NoPushes):
-            seen = await self._see_silence(rule, now)
-            return [] if seen is None else [seen]
-        by = "" if rule.by == "all" else rule.by
+            observation = await self._observe_silence(rule, now)
+            return [] if observation is None else [observation]
+        return await self._observe_shares(rule, records, now)
+
+    async def _observe_shares(
+        self, rule: PoorShare, records: Records, now: int
+    ) -> list[Observation]:
+        dimension = "" if rule.by == "all" else rule.by
         shares = {
             share.value: share
-            for share in await self._queries.shares(by, now - rule.minutes * 60, now)
+            for share in await self._queries.shares(dimension, now - rule.minutes * 60, now)
             if share.value or rule.by == "all"
         }
-        # Also where nobody is any more: what fires there must end.
-        states = [item.state for item in known.values() if item.state is not None]
+        # Also subjects without participants: an alert that fires there must resolve.
+        states = [record.state for record in records.values() if record.state is not None]
         firing = {state.subject for state in states if state.rule == rule.name}
-        # Browsers say where they are: whoever lies, with many names, raises a few alarms.
+        # Browsers report their region: one that makes up many names raises a limited number.
         free = max(0, _SUBJECTS - len(firing))
-        worst = nlargest(free, shares.values(), key=lambda part: part.poor)
-        subjects = firing | ({rule.value} if rule.value else {item.value for item in worst})
+        worst = nlargest(free, shares.values(), key=lambda share: share.poor)
+        subjects = firing | ({rule.value} if rule.value else {share.value for share in worst})
         return [
-            see_share(rule, shares.get(subject) or replace(_GONE, value=subject), now)
+            observe_share(rule, shares.get(subject) or Share(subject, 0, 0, 0), now)
             for subject in sorted(subjects)
         ]
 
-    async def _see_silence(self, rule: NoPushes, now: int) -> Seen | None:
-        if now - self._pushed[1] < rule.minutes * 60:
-            # We were pushed to ourselves a moment ago, or have not listened for long enough.
-            return Seen("", "clear", now, {}) if self._pushed[0] else None
+    async def _observe_silence(self, rule: NoPushes, now: int) -> Observation | None:
+        count, at = self._last_push
+        if now - at < rule.minutes * 60:
+            # This collector got a push just now, or has not listened for long enough.
+            return Observation("", "clear", now, {}) if count else None
         quiet = rule.minutes * 60
         silence = await self._queries.silence(now - quiet - _LOOK_BACK, now, quiet=quiet)
-        return see_silence(rule, silence, now)
+        return observe_silence(rule, silence, now)
 
 
-async def records(reports: Reports) -> Records:
-    """What is remembered in a store, by rule and subject."""
+async def load_records(reports: Reports) -> Records:
+    """Load what a store keeps of alerts, by rule and subject."""
     return {
         name: msgspec.json.decode(record, type=Record)
         for name, record in (await reports.records(_KIND)).items()
@@ -258,33 +282,33 @@ async def records(reports: Reports) -> Records:
 
 
 async def firing(reports: Reports) -> list[State]:
-    """What fires in a store, the latest first."""
-    return _firing(await records(reports))
+    """Load the active alerts of a store, the latest first."""
+    return _firing(await load_records(reports))
 
 
-async def keep_evaluating(watch: AlertEvaluator, *, pause: float) -> None:
-    """Look for ever, every `pause` seconds, or less often where a look takes long."""
+async def keep_evaluating(evaluator: AlertEvaluator, *, pause: float) -> None:
+    """Evaluate every `pause` seconds, less often where an evaluation takes long. Never returns."""
     clock = asyncio.get_running_loop().time
     while True:
         began = clock()
         try:
-            await watch.step()
+            await evaluator.step()
         except StoreError as error:
-            _log.warning("alerts_not_looked_at", why=error)
+            _log.warning("alert_evaluation_failed", why=error)
         except Exception:
-            # Whatever it is: an alarm that has died of it would not be missed by anybody.
-            _log.exception("alerts_failed")
+            # Whatever it is: nobody would notice that alerting had stopped.
+            _log.exception("alert_evaluation_crashed")
         took = clock() - began
         await asyncio.sleep(max(pause, min(_REST * took, _LONGEST_REST)))
 
 
-def _firing(known: Records) -> list[State]:
-    states = [item.state for item in known.values() if item.state is not None]
+def _firing(records: Records) -> list[State]:
+    states = [record.state for record in records.values() if record.state is not None]
     return sorted(
-        (state for state in states if state.fired is not None), key=lambda value: -value.since
+        (state for state in states if state.fired is not None), key=lambda state: -state.since
     )
 
 
-def _later(owed: Owed, now: int) -> Owed:
-    pause = min(_FIRST_PAUSE * 2**owed.tries, _LONGEST_PAUSE)
-    return replace(owed, due=now + pause, tries=owed.tries + 1)
+def _postponed(delivery: PendingDelivery, now: int) -> PendingDelivery:
+    pause = min(_FIRST_PAUSE * 2**delivery.attempts, _LONGEST_PAUSE)
+    return replace(delivery, due=now + pause, attempts=delivery.attempts + 1)

@@ -1,4 +1,4 @@
-"""What a notice says: to a machine, to a person, and where to look further."""
+"""The text of a notification: as JSON, as an e-mail, and with a link to the dashboard."""
 
 from hashlib import sha256
 from typing import Any, Literal
@@ -10,19 +10,20 @@ from jmmc.alerting.rules import State
 from jmmc.core.timestamps import iso
 from jmmc.settings import PoorShare, Rule, StoreDown
 
-_BEFORE = 1800  # Seconds that the linked page shows from before it began.
+_BEFORE = 1800  # Seconds that the linked page shows from before the alert began.
 
-Told = Literal["firing", "resolved", "test"]
+NotificationEvent = Literal["firing", "resolved", "test"]
 
 
-class Notification(Struct, frozen=True):
-    """One thing to tell, over every channel. `at` and `since` are Unix seconds.
+class Notification(Struct, frozen=True, rename={"event": "told"}):
+    """One message for every channel. `since` and `at` are Unix seconds.
 
-    `id` follows from the rest: who gets it twice knows that it is the same.
+    `id` follows from the other fields, so a receiver recognizes a repeated notification. `event`
+    is stored as `told`.
     """
 
     id: str
-    told: Told
+    event: NotificationEvent
     rule: str
     kind: str
     by: str
@@ -35,87 +36,100 @@ class Notification(Struct, frozen=True):
     collector: str
 
 
-def notice(
-    told: Told, rule: Rule, state: State, *, at: int, public_url: str, collector: str
+def make_notification(
+    event: NotificationEvent,
+    rule: Rule,
+    state: State,
+    *,
+    at: int,
+    public_url: str,
+    collector: str,
 ) -> Notification:
-    """The notice of a decision. `collector` names the machine that has made it."""
+    """Make the notification of an event at `at`. `collector` is the host name of the sender."""
     by = rule.by if isinstance(rule, PoorShare) else ""
-    source: tuple[str, ...] = (told, rule.name, state.subject, str(state.since), str(state.fired))
+    source: tuple[str, ...] = (event, rule.name, state.subject, str(state.since), str(state.fired))
     if isinstance(rule, StoreDown):
-        source = (*source, collector)  # Each collector sees it for itself.
-    if told == "test":
+        source = (*source, collector)  # Each collector evaluates this rule separately.
+    if event == "test":
         source = (*source, str(at))
     return Notification(
         sha256("\n".join(source).encode()).hexdigest()[:24],
-        told,
+        event,
         rule.name,
         rule.kind,
         by,
         state.subject,
         state.since,
         at,
-        summary_of(told, rule, state),
+        summarize(event, rule, state),
         state.figures,
         _link(rule, state, at, public_url) if public_url else "",
         collector,
     )
 
 
-def summary_of(told: Told, rule: Rule, state: State) -> str:
-    """It in a sentence."""
+def summarize(event: NotificationEvent, rule: Rule, state: State) -> str:
+    """Summarize an event in one sentence, without a full stop."""
     if isinstance(rule, PoorShare):
-        where = f" in {rule.by} {_readable(state.subject)}" if state.subject else ""
+        where = f" in {rule.by} {_printable(state.subject)}" if state.subject else ""
         share = round(state.figures.get("poor_share", 0) * 100)
-        people = int(state.figures.get("participants", 0))
+        participants = int(state.figures.get("participants", 0))
         what = (
             f"{share} % of the known time{where} was poor"
-            f" in the last {rule.minutes} minutes ({people} participants)"
+            f" in the last {rule.minutes} minutes ({participants} participants)"
         )
     elif isinstance(rule, StoreDown):
-        what = "the store takes writes" if told == "resolved" else "the store cannot be written"
-    elif told == "resolved":
+        resolved = event == "resolved"
+        what = "the store can be written again" if resolved else "the store cannot be written"
+    elif event == "resolved":
         what = "browsers push again"
     else:
-        people = int(state.figures.get("fell_silent", 0))
-        what = f"no pushes any more: {people} people fell silent at once"
-    return {"firing": "", "resolved": "Over: ", "test": "Test, nothing is wrong: "}[told] + what
+        participants = int(state.figures.get("fell_silent", 0))
+        what = f"no pushes arrive: {participants} participants fell silent at once"
+    prefix = {"firing": "", "resolved": "Resolved: ", "test": "Test, nothing is wrong: "}
+    return prefix[event] + what
 
 
-def payload(it: Notification) -> dict[str, Any]:
-    """The body of a webhook."""
+def webhook_body(notification: Notification) -> dict[str, Any]:
+    """The JSON object that a webhook receives."""
     data = {
-        "id": it.id,
-        "rule": it.rule,
-        "kind": it.kind,
-        "by": it.by or None,
-        "value": it.value or None,
-        "since": iso(it.since),
-        "summary": it.summary,
-        "figures": it.figures,
-        "link": it.link or None,
-        "collector": it.collector,
+        "id": notification.id,
+        "rule": notification.rule,
+        "kind": notification.kind,
+        "by": notification.by or None,
+        "value": notification.value or None,
+        "since": iso(notification.since),
+        "summary": notification.summary,
+        "figures": notification.figures,
+        "link": notification.link or None,
+        "collector": notification.collector,
     }
-    return {"type": f"alert.{it.told}", "timestamp": iso(it.at), "data": data}
+    return {
+        "type": f"alert.{notification.event}",
+        "timestamp": iso(notification.at),
+        "data": data,
+    }
 
 
-def letter(it: Notification) -> tuple[str, str]:
-    """Subject and text of an e-mail."""
+def email_text(notification: Notification) -> tuple[str, str]:
+    """The subject and the body of an e-mail."""
     lines = [
-        it.summary + ".",
+        notification.summary + ".",
         "",
-        f"rule       {it.rule} ({it.kind})",
-        f"since      {iso(it.since)}",
-        f"at         {iso(it.at)}",
-        f"collector  {it.collector}",
+        f"rule       {notification.rule} ({notification.kind})",
+        f"since      {iso(notification.since)}",
+        f"at         {iso(notification.at)}",
+        f"collector  {notification.collector}",
     ]
-    if it.link:
-        lines += ["", it.link]
-    return f"[jmmc {it.told}] {it.rule}: {it.summary}", "\n".join(lines) + "\n"
+    if notification.link:
+        lines += ["", notification.link]
+    subject = f"[jmmc {notification.event}] {notification.rule}: {notification.summary}"
+    return subject, "\n".join(lines) + "\n"
 
 
-def _readable(name: str) -> str:
-    """A name that browsers have sent, on one line: a region may be any text."""
-    return "".join(item if item.isprintable() else "?" for item in name)
+def _printable(name: str) -> str:
+    """Put a name on one line: browsers send regions, which may be any text."""
+    return "".join(char if char.isprintable() else "?" for char in name)
 
 
 def _link(rule: Rule, state: State, at: int, public_url: str) -> str:

@@ -1,7 +1,7 @@
-"""When to alarm: rules as an operator writes them, and what they decide of what is seen.
+"""Decides when an alert fires and resolves.
 
-Nothing here looks or sends. `decide` takes what was decided before and what is seen now; so an
-alert begins once, ends once, and does not flap.
+Pure: `decide` takes the last state and the latest observation. So an alert fires once, resolves
+once, and does not flap.
 """
 
 from typing import Literal
@@ -14,23 +14,24 @@ from jmmc.core.fields import Moment
 from jmmc.settings.alert_rules import NoPushes, PoorShare, Rule, StoreDown
 
 AlertEvent = Literal["firing", "resolved"]
-View = Literal["bad", "between", "clear"]
+Condition = Literal["met", "between", "clear"]
+"""Between the two levels of a rule nothing fires and nothing resolves."""
 
 
-class Seen(Struct, frozen=True):
-    """What a rule makes of one subject at this moment; `since` is when that began."""
+class Observation(Struct, frozen=True):
+    """The condition of a rule for one subject now; `since` is when that began (Unix seconds)."""
 
     subject: str
-    view: View
+    condition: Condition
     since: int
     figures: dict[str, float]
 
 
 class State(Struct, frozen=True):
-    """What was decided of one subject of a rule: it is watched, or it fires.
+    """The state of one subject of a rule, while its condition is or was met.
 
-    `since` is when it began to be bad, `fired` when that was told, `well_since` when it began to be
-    well again; `figures` are the latest.
+    `since` is when the condition was met, `fired` when the alert fired, `well_since` when the
+    condition was clear again; `figures` are the latest.
     """
 
     rule: str
@@ -42,20 +43,20 @@ class State(Struct, frozen=True):
 
 
 class Decision(Struct, frozen=True):
-    """The state that follows, None when there is nothing to remember, and what is to be told."""
+    """The next state, None when there is nothing to remember, and the event to notify of."""
 
     state: State | None
     event: AlertEvent | None = None
 
 
-def decide(rule: Rule, state: State | None, seen: Seen | None, now: int) -> Decision:
-    """What follows from what was known and what is seen; None is seen when nothing can be."""
-    if seen is None:
+def decide(rule: Rule, state: State | None, observation: Observation | None, now: int) -> Decision:
+    """Decide from the last state and what is observed; without an observation nothing changes."""
+    if observation is None:
         return Decision(state)
     if state is None or state.fired is None:
-        return _begin(rule, state, seen, now)
-    state = replace(state, figures=seen.figures)
-    if seen.view != "clear":
+        return _decide_to_fire(rule, state, observation, now)
+    state = replace(state, figures=observation.figures)
+    if observation.condition != "clear":
         return Decision(replace(state, well_since=None))
     well_since = now if state.well_since is None else state.well_since
     state = replace(state, well_since=well_since)
@@ -64,43 +65,45 @@ def decide(rule: Rule, state: State | None, seen: Seen | None, now: int) -> Deci
     return Decision(state)
 
 
-def _begin(rule: Rule, state: State | None, seen: Seen, now: int) -> Decision:
-    if seen.view != "bad":
+def _decide_to_fire(
+    rule: Rule, state: State | None, observation: Observation, now: int
+) -> Decision:
+    if observation.condition != "met":
         return Decision(None)
-    since = min(seen.since, now) if state is None else state.since
-    known = State(rule.name, seen.subject, since, None, None, seen.figures)
-    # The other kinds look back over their minutes themselves.
+    since = min(observation.since, now) if state is None else state.since
+    waiting = State(rule.name, observation.subject, since, None, None, observation.figures)
+    # The observations of the other kinds already cover the minutes of their rule.
     wait = rule.minutes * 60 if isinstance(rule, StoreDown) else 0
     if now - since < wait:
-        return Decision(known)
-    return Decision(replace(known, fired=now), "firing")
+        return Decision(waiting)
+    return Decision(replace(waiting, fired=now), "firing")
 
 
-def see_share(rule: PoorShare, share: Share, now: int) -> Seen:
-    """What the figures of one region, network or of all come to. Unknown time is not poor."""
+def observe_share(rule: PoorShare, share: Share, now: int) -> Observation:
+    """Compare the poor share of a region, a network or everybody. Unknown time is not poor."""
     poor = share.poor / share.known if share.known else 0.0
-    view: View = "between"
+    condition: Condition = "between"
     if share.participants < rule.participants or poor <= rule.clear_share:
-        view = "clear"
+        condition = "clear"
     elif poor > rule.above:
-        view = "bad"
+        condition = "met"
     figures = {"poor_share": round(poor, 4), "participants": share.participants}
-    return Seen(share.value, view, now - rule.minutes * 60, figures)
+    return Observation(share.value, condition, now - rule.minutes * 60, figures)
 
 
-def see_silence(rule: NoPushes, silence: Silence | None, now: int) -> Seen | None:
-    """What the latest samples come to; None when an empty server would look the same."""
+def observe_silence(rule: NoPushes, silence: Silence | None, now: int) -> Observation | None:
+    """Judge the time since the newest sample; None when an empty server would look the same."""
     if silence is None:
         return None
     quiet = now - silence.last
     if quiet < rule.minutes * 60:
-        return Seen("", "clear", now, {})
+        return Observation("", "clear", now, {})
     figures: dict[str, float] = {"fell_silent": silence.fell_silent, "seconds": quiet}
     if silence.fell_silent < rule.participants:
         return None
-    return Seen("", "bad", silence.last, figures)
+    return Observation("", "met", silence.last, figures)
 
 
-def see_store(down: bool, now: int) -> Seen:
-    """What the store's own check comes to."""
-    return Seen("", "bad" if down else "clear", now, {})
+def observe_store(down: bool, now: int) -> Observation:
+    """Take over the result of the store's own check."""
+    return Observation("", "met" if down else "clear", now, {})
