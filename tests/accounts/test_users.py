@@ -11,7 +11,7 @@ from jmmc.accounts.users import User, verify
 from jmmc.stores.sqlite.store import SqliteStore
 
 
-def test_it_takes_the_same_work_to_refuse_somebody_and_nobody() -> None:
+def test_refusing_an_unknown_user_costs_as_much_as_a_wrong_password() -> None:
     known = User("eve", "viewer", users._HASHER.hash("correct horse"))
     assert extract_parameters(users._NOBODY) == extract_parameters(known.hash)
     assert verify(known, "correct horse")

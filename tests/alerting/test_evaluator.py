@@ -1,4 +1,4 @@
-"""Alarms from end to end: real stores, real receivers, calls whose truth is known."""
+"""Alerts from end to end: real stores, real receivers, simulated calls with known problems."""
 
 import asyncio
 import gc
@@ -15,6 +15,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 from aiosmtpd.smtp import AuthResult
 from starlette.applications import Starlette
@@ -22,7 +23,7 @@ from starlette.routing import Mount
 
 from jmmc import MetricsCollector, Settings, StoreError, dashboard
 from jmmc.alerting.channels import Email, NotDelivered, Webhook
-from jmmc.alerting.evaluator import AlertEvaluator, records
+from jmmc.alerting.evaluator import AlertEvaluator, PendingDelivery, Record, load_records
 from jmmc.answers.queries import Queries
 from jmmc.core.model import Dialect, Push
 from jmmc.maintenance.schedule import summarizer_of
@@ -32,7 +33,7 @@ from jmmc.stores import Store
 from jmmc.stores.mongo.store import MongoStore
 from jmmc.stores.spool import SpooledStore
 from jmmc.stores.sqlite.store import SqliteStore
-from tests.alerting.test_rules import _told
+from tests.alerting.test_rules import make_test_notification
 from tests.support.builders import body, call, push, sample, wire_sample
 from tests.support.mongod import Mongod
 from tests.support.receivers import SECRET, Mailbox, Receiver, eventually
@@ -75,7 +76,7 @@ async def store(tmp_path: Path) -> AsyncIterator[SqliteStore]:
 
 
 class Clock:
-    """Wound by hand."""
+    """A clock that tests set."""
 
     def __init__(self, now: float) -> None:
         self.now = now
@@ -84,7 +85,7 @@ class Clock:
         return self.now
 
 
-def _watch(
+def _evaluator(
     store: Store, clock: Clock, rules: Sequence[dict[str, Any]], holder: str = "one", **more: Any
 ) -> AlertEvaluator:
     settings = Settings.of(alerts=rules, alert_secret=SECRET, **more)
@@ -93,19 +94,19 @@ def _watch(
     return AlertEvaluator(queries, store, settings, pushes=lambda: 0, holder=holder, clock=clock)
 
 
-class Play:
-    """Simulated life, stored as it happens."""
+class Replay:
+    """Stores simulated calls as they happen."""
 
     def __init__(self, store: Store, clock: Clock) -> None:
-        self._lives: list[SimulatedSession] = list(simulate(_SCENARIO))
+        self._simulated: list[SimulatedSession] = list(simulate(_SCENARIO))
         self._store = store
         self._clock = clock
         self._summarizer = summarizer_of(store, Settings.of(), clock)
         self._until = 0.0
 
-    async def go_on(self, now: float) -> None:
+    async def advance(self, now: float) -> None:
         pushes = []
-        for session in (life.session for life in self._lives):
+        for session in (simulated.session for simulated in self._simulated):
             new = tuple(sample for sample in session.samples if self._until < sample.ts <= now)
             if new:
                 pushes.append(Push(session.id, session.room, session.browser_id, Dialect.V2, new))
@@ -116,14 +117,14 @@ class Play:
             pass
 
 
-async def test_a_region_that_breaks_is_told_once_and_so_is_its_recovery(
+async def test_an_outage_of_a_region_notifies_once_when_it_begins_and_once_when_it_ends(
     store: SqliteStore, receiver: Receiver, mailbox: Mailbox
 ) -> None:
-    receiver.refusals = 2  # It is being restarted just then.
+    receiver.refusals = 2  # The receiver is restarting.
     begins, ends = _SCENARIO.outage_window
     clock = Clock(begins - 600)
     rule = {"name": "region", "kind": "poor_share", "by": "region", "above": 0.3, "participants": 4}
-    watch = _watch(
+    evaluator = _evaluator(
         store,
         clock,
         [rule, {"name": "all", "kind": "poor_share", "above": 0.5}],
@@ -132,20 +133,20 @@ async def test_a_region_that_breaks_is_told_once_and_so_is_its_recovery(
         smtp_url=f"smtp://127.0.0.1:{mailbox.port}",
         public_url="https://metrics.example.org",
     )
-    play = Play(store, clock)
-    told: dict[str, float] = {}
+    replay = Replay(store, clock)
+    first_seen: dict[str, float] = {}
     for now in range(begins - 600, ends + 1800, 60):
-        await play.go_on(now)
-        await watch.step()
-        for kind, *_ in receiver.told:
-            told.setdefault(kind, now)
-    assert receiver.told == [
+        await replay.advance(now)
+        await evaluator.step()
+        for kind, *_ in receiver.events:
+            first_seen.setdefault(kind, now)
+    assert receiver.events == [
         ("alert.firing", "region", "eu-west"),
         ("alert.resolved", "region", "eu-west"),
     ]
-    assert receiver.tried == 4
-    assert begins < told["alert.firing"] <= ends
-    assert ends < told["alert.resolved"] <= ends + 1500
+    assert receiver.requests == 4
+    assert begins < first_seen["alert.firing"] <= ends
+    assert ends < first_seen["alert.resolved"] <= ends + 1500
     firing = receiver.taken[0]["data"]
     assert firing["figures"]["poor_share"] > 0.3
     assert firing["link"].startswith("https://metrics.example.org/overview?since=2026-")
@@ -158,13 +159,13 @@ async def test_a_region_that_breaks_is_told_once_and_so_is_its_recovery(
     assert firing["summary"] in mailbox.mails[0].get_payload()
     assert firing["link"] in mailbox.mails[0].get_payload()
     assert mailbox.mails[0]["Message-ID"] == f"<{firing['id']}@jmmc.invalid>"
-    assert await records(store.reports) == {}
+    assert await load_records(store.reports) == {}
 
 
-async def _bad_calls(
+async def _store_calls(
     store: Store, clock: Clock, *, grade: int, first: int, people: int, region: str = "eu"
 ) -> None:
-    """People of one region who had ten minutes of one quality, until now."""
+    """Store ten minutes of one quality, until now, of `people` participants of one region."""
     start = int(clock()) - 600
     pushes = []
     for number in range(first, first + people):
@@ -177,114 +178,129 @@ async def _bad_calls(
         pass
 
 
-_ALL: dict[str, Any] = {"name": "bad", "kind": "poor_share", "by": "region", "quiet_minutes": 0}
+_BY_REGION: dict[str, Any] = {
+    "name": "bad",
+    "kind": "poor_share",
+    "by": "region",
+    "quiet_minutes": 0,
+}
 
 
-async def test_a_browser_that_makes_regions_up_raises_few_alarms_that_can_be_mailed(
+async def test_a_browser_that_invents_regions_fires_at_most_20_alerts(
     store: SqliteStore, receiver: Receiver, mailbox: Mailbox
 ) -> None:
     clock = Clock(_START)
     for number in range(30):
-        await _bad_calls(store, clock, grade=3, first=number, people=1, region=f"x\r\nTo: {number}")
-    watch = _watch(
+        await _store_calls(
+            store, clock, grade=3, first=number, people=1, region=f"x\r\nTo: {number}"
+        )
+    evaluator = _evaluator(
         store,
         clock,
-        [{**_ALL, "participants": 1}],
+        [{**_BY_REGION, "participants": 1}],
         alert_webhooks=receiver.url,
         alert_emails="ops@example.org",
         smtp_url=f"smtp://127.0.0.1:{mailbox.port}",
     )
     for _ in range(3):
-        await watch.step()
+        await evaluator.step()
     assert len(receiver.taken) == len(mailbox.mails) == 20
     assert all("in region x??To: " in mail["Subject"] for mail in mailbox.mails)
     assert all(mail["To"] == "ops@example.org" for mail in mailbox.mails)
 
 
-async def test_of_several_collectors_on_one_database_one_tells(
+async def test_of_several_collectors_on_one_database_one_notifies(
     mongod: Mongod, tmp_path: Path, receiver: Receiver
 ) -> None:
     clock = Clock(_START)
     stores = [MongoStore(url=mongod.url, name=tmp_path.name) for _ in range(2)]
-    watches = []
+    evaluators = []
     for number, store in enumerate(stores):
         await store.open()
         hooks = {"alert_webhooks": receiver.url}
-        watches.append(_watch(store, clock, [_ALL], holder=str(number), **hooks))
-    await _bad_calls(stores[0], clock, grade=3, first=0, people=6)
-    for item in (0, 1, 1, 0, 1):
-        await watches[item].step()
+        evaluators.append(_evaluator(store, clock, [_BY_REGION], holder=str(number), **hooks))
+    await _store_calls(stores[0], clock, grade=3, first=0, people=6)
+    for number in (0, 1, 1, 0, 1):
+        await evaluators[number].step()
         clock.now += 1
-    assert receiver.told == [("alert.firing", "bad", "eu")]
-    clock.now += 121  # The first one has died: its lease runs out.
-    await _bad_calls(stores[1], clock, grade=100, first=50, people=60)
-    await watches[1].step()
-    assert receiver.told[1:] == [("alert.resolved", "bad", "eu")]
+    assert receiver.events == [("alert.firing", "bad", "eu")]
+    clock.now += 121  # The first one has died, and its lease runs out.
+    await _store_calls(stores[1], clock, grade=100, first=50, people=60)
+    await evaluators[1].step()
+    assert receiver.events[1:] == [("alert.resolved", "bad", "eu")]
     for store in stores:
         await store.close()
 
 
-async def test_what_nobody_takes_is_tried_again_by_whoever_comes_after_a_restart(
+async def test_a_failed_delivery_is_retried_after_a_restart_and_abandoned_after_six_hours(
     store: SqliteStore, receiver: Receiver
 ) -> None:
     clock = Clock(_START)
-    await _bad_calls(store, clock, grade=3, first=0, people=6)
+    await _store_calls(store, clock, grade=3, first=0, people=6)
     receiver.refusals = 3
-    await _watch(store, clock, [_ALL], alert_webhooks=receiver.url).step()
-    assert (receiver.told, receiver.tried) == ([], 3)
+    await _evaluator(store, clock, [_BY_REGION], alert_webhooks=receiver.url).step()
+    assert (receiver.events, receiver.requests) == ([], 3)
 
-    after = _watch(store, clock, [_ALL], alert_webhooks=receiver.url)
+    after = _evaluator(store, clock, [_BY_REGION], alert_webhooks=receiver.url)
     await after.step()
-    assert receiver.tried == 3, "too early"
+    assert receiver.requests == 3, "too early"
     clock.now += 31
     await after.step()
-    assert receiver.told == [("alert.firing", "bad", "eu")]
+    assert receiver.events == [("alert.firing", "bad", "eu")]
     clock.now += 31
     await after.step()
-    assert receiver.tried == 4
+    assert receiver.requests == 4
 
     receiver.refusals = 10**6
-    await _bad_calls(store, clock, grade=100, first=50, people=60)
+    await _store_calls(store, clock, grade=100, first=50, people=60)
     await after.step()
-    assert receiver.tried == 7
+    assert receiver.requests == 7
     clock.now += 6 * 3600
     await after.step()
-    assert receiver.tried == 10
-    assert await records(store.reports) == {}, "it is not tried for ever"
+    assert receiver.requests == 10
+    assert await load_records(store.reports) == {}, "it is abandoned"
 
 
-async def test_a_rule_that_is_taken_away_is_forgotten(
+def test_a_stored_record_has_the_field_names_that_other_versions_read() -> None:
+    delivery = PendingDelivery(make_test_notification(), ("email",), due=7, attempts=2)
+    stored = json.loads(msgspec.json.encode(Record(None, (delivery,))))
+    assert list(stored) == ["state", "owed"]
+    assert list(stored["owed"][0]) == ["notice", "channels", "due", "tries"]
+    assert stored["owed"][0]["notice"]["told"] == "firing"
+
+
+async def test_the_records_of_a_removed_rule_are_deleted(
     store: SqliteStore, receiver: Receiver
 ) -> None:
     clock = Clock(_START)
-    await _bad_calls(store, clock, grade=3, first=0, people=6)
-    watch = _watch(store, clock, [_ALL], alert_webhooks=receiver.url)
-    await watch.step()
-    watch.follow(Settings.of(alert_webhooks=receiver.url, alert_secret=SECRET))
-    await watch.step()
-    assert await records(store.reports) == {}
-    assert [item[0] for item in receiver.told] == ["alert.firing"]
+    await _store_calls(store, clock, grade=3, first=0, people=6)
+    evaluator = _evaluator(store, clock, [_BY_REGION], alert_webhooks=receiver.url)
+    await evaluator.step()
+    evaluator.follow(Settings.of(alert_webhooks=receiver.url, alert_secret=SECRET))
+    await evaluator.step()
+    assert await load_records(store.reports) == {}
+    assert [event[0] for event in receiver.events] == ["alert.firing"]
 
 
-async def test_silence_of_many_at_once_is_told_and_their_leaving_is_not(
+async def test_no_pushes_fires_when_many_fall_silent_at_once_and_not_when_they_leave(
     store: SqliteStore, receiver: Receiver
 ) -> None:
     clock = Clock(_START)
     rules = [{"name": "silent", "kind": "no_pushes", "quiet_minutes": 0}]
-    watch = _watch(store, clock, rules, alert_webhooks=receiver.url)
-    await _bad_calls(store, clock, grade=100, first=0, people=6)
+    evaluator = _evaluator(store, clock, rules, alert_webhooks=receiver.url)
+    await _store_calls(store, clock, grade=100, first=0, people=6)
     steps = []
     for _ in range(8):
         clock.now += 60
-        await watch.step()
-        steps.append(len(receiver.told))
+        await evaluator.step()
+        steps.append(len(receiver.events))
     assert steps == [0, 0, 0, 0, 1, 1, 1, 1]
-    clock.now += 7200  # Nobody came back in the night; that is no recovery.
-    await watch.step()
-    assert len(receiver.told) == 1
-    await _bad_calls(store, clock, grade=100, first=50, people=1)
-    await watch.step()
-    assert receiver.told[1:] == [("alert.resolved", "silent", None)]
+    clock.now += 7200  # Nobody came back in the night: the alert does not resolve.
+    await evaluator.step()
+    assert len(receiver.events) == 1
+    await _store_calls(store, clock, grade=100, first=50, people=1)
+    await evaluator.step()
+    assert receiver.events[1:] == [("alert.resolved", "silent", None)]
 
     leaving = sample(21, '{"cq":100}', ts=int(clock()), bye=True)
     await store.append(
@@ -298,39 +314,43 @@ async def test_silence_of_many_at_once_is_told_and_their_leaving_is_not(
     )
     for _ in range(10):
         clock.now += 60
-        await watch.step()
-    assert len(receiver.told) == 2
+        await evaluator.step()
+    assert len(receiver.events) == 2
 
 
-async def test_a_store_that_is_down_is_told_without_it(tmp_path: Path, receiver: Receiver) -> None:
+async def test_store_down_fires_without_the_store(tmp_path: Path, receiver: Receiver) -> None:
     server = Mongod(tmp_path / "mongod")
     mongo = MongoStore(url=server.url, name="calls", timeout=0.3)
     store = SpooledStore(mongo, tmp_path / "spool", limit=2**30, pause=0.05)
     await store.open()
     clock = Clock(_START)
     rules = [{"name": "store", "kind": "store_down", "quiet_minutes": 0}]
-    watch = _watch(store, clock, rules, alert_webhooks=receiver.url)
+    evaluator = _evaluator(store, clock, rules, alert_webhooks=receiver.url)
     for _ in range(5):
         with suppress(StoreError):
-            await watch.step()
+            await evaluator.step()
         clock.now += 30
-    assert receiver.told == [("alert.firing", "store", None)]
+    assert receiver.events == [("alert.firing", "store", None)]
     server.start()
     async with asyncio.timeout(60):
         while (await store.check()).spooled is not None:  # noqa: ASYNC110 - as servers do
             await asyncio.sleep(0.05)
-    await watch.step()
-    assert receiver.told[1:] == [("alert.resolved", "store", None)]
+    await evaluator.step()
+    assert receiver.events[1:] == [("alert.resolved", "store", None)]
     await store.close()
     server.stop()
 
 
-async def test_a_mounted_collector_tells_too_and_its_pages_show_it(
+async def test_a_mounted_collector_notifies_and_its_health_page_lists_the_alert(
     store: SqliteStore, receiver: Receiver
 ) -> None:
-    await _bad_calls(store, Clock(time.time()), grade=3, first=0, people=6)
+    await _store_calls(store, Clock(time.time()), grade=3, first=0, people=6)
     metrics = MetricsCollector(
-        store=store, secret="x", alerts=[_ALL], alert_webhooks=receiver.url, alert_secret=SECRET
+        store=store,
+        secret="x",
+        alerts=[_BY_REGION],
+        alert_webhooks=receiver.url,
+        alert_secret=SECRET,
     )
     app = Starlette(routes=[Mount("/metrics", metrics), Mount("/calls", dashboard(metrics))])
     await call(app, "GET", "/metrics/readyz")
@@ -346,7 +366,7 @@ async def test_a_mounted_collector_tells_too_and_its_pages_show_it(
     await metrics.close()
 
 
-def test_a_collector_that_is_killed_neither_repeats_nor_forgets(
+def test_a_killed_collector_neither_repeats_nor_loses_a_notification(
     tmp_path: Path, receiver: Receiver
 ) -> None:
     file = tmp_path / "jmmc.toml"
@@ -359,21 +379,21 @@ def test_a_collector_that_is_killed_neither_repeats_nor_forgets(
         _push_calls(serve, quality=3, people=range(6))
         eventually(lambda: bool(receiver.taken), serve.log.read_text)
         listed = _jmmc("alerts", "list", "--config", str(file), "--store", serve.store)
-        assert "fires" in listed.stdout
+        assert "firing" in listed.stdout
         serve.stop(signal.SIGKILL)
-        _forget_leases(tmp_path)
+        _delete_leases(tmp_path)
         serve.start()
         _push_calls(serve, quality=100, people=range(50, 110))
         eventually(lambda: len(receiver.taken) > 1, serve.log.read_text)
     finally:
         assert serve.stop() == 0
-    assert receiver.told == [("alert.firing", "bad", None), ("alert.resolved", "bad", None)]
-    assert receiver.tried == 2
+    assert receiver.events == [("alert.firing", "bad", None), ("alert.resolved", "bad", None)]
+    assert receiver.requests == 2
     assert "hush" not in serve.log.read_text()
 
 
 def _push_calls(serve: Serve, *, quality: int, people: range) -> None:
-    """Ten minutes until now of each, as their browsers would send it after an outage."""
+    """Push ten minutes until now of each participant, as browsers do after an outage."""
     for number in people:
         samples = [
             wire_sample(seq, {"pid": "x", "cq": quality, "u": {"bw": 5}}, age=600 - 30 * seq)
@@ -385,8 +405,8 @@ def _push_calls(serve: Serve, *, quality: int, people: range) -> None:
         urllib.request.urlopen(request, timeout=10).close()
 
 
-def _forget_leases(folder: Path) -> None:
-    """As if the two minutes had passed for which the one that was killed holds them."""
+def _delete_leases(folder: Path) -> None:
+    """Delete the lease of the killed collector, which would last two minutes."""
     with sqlite3.connect(folder / "calls.db") as connection:
         connection.execute("DELETE FROM records WHERE kind = 'lease'")
     connection.close()
@@ -397,7 +417,7 @@ def _jmmc(*arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(command, capture_output=True, text=True, timeout=60)
 
 
-def test_a_test_notice_goes_over_every_channel_and_says_what_happened(
+def test_a_test_notification_goes_over_every_channel_and_prints_each_result(
     receiver: Receiver, mailbox: Mailbox
 ) -> None:
     rules = [{"name": "eu", "kind": "poor_share", "by": "region", "value": "eu-west"}]
@@ -409,22 +429,22 @@ def test_a_test_notice_goes_over_every_channel_and_says_what_happened(
     assert done.stdout.splitlines() == [
         f"ok   {receiver.url.partition('/hook')[0]}: answers 204",
         "FAIL http://127.0.0.1:1: NewConnectionError",
-        "ok   e-mail to 2 addresses: taken by 127.0.0.1",
+        "ok   e-mail to 2 addresses: accepted by 127.0.0.1",
     ]
     assert done.returncode == 1
-    assert receiver.told == [("alert.test", "eu", "eu-west")]
+    assert receiver.events == [("alert.test", "eu", "eu-west")]
     assert receiver.taken[0]["data"]["summary"].startswith("Test, nothing is wrong: ")
     assert mailbox.mails[0]["Subject"].startswith("[jmmc test] eu: Test, nothing is wrong: ")
     assert mailbox.mails[0]["To"] == "a@example.org, b@example.org"
 
     assert _jmmc("alerts", "test").stderr == (
-        "jmmc: alert_webhooks and alert_emails: both are empty, nobody would be told\n"
+        "jmmc: no channel to test: alert_webhooks and alert_emails are both empty\n"
     )
     unknown = _jmmc("alerts", "test", "us", *options)
     assert (unknown.returncode, unknown.stderr) == (2, "jmmc: there is no rule 'us'; known: eu\n")
 
 
-def test_mail_is_sent_encrypted_and_with_a_password(
+def test_mail_is_sent_with_encryption_and_a_password(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     key, certificate = tmp_path / "key.pem", tmp_path / "certificate.pem"
@@ -445,25 +465,29 @@ def test_mail_is_sent_encrypted_and_with_a_password(
         tls_context=context, require_starttls=True, auth_required=True, authenticator=authenticate
     )
     try:
-        way = f"smtp+starttls://jmmc:p%40ss%20word@localhost:{mailbox.port}"
+        url = f"smtp+starttls://jmmc:p%40ss%20word@localhost:{mailbox.port}"
         with pytest.raises(NotDelivered, match="certificate"):
-            Email(way, "jmmc@example.org", ("ops@example.org",)).send(_told(), 1000)
+            Email(url, "jmmc@example.org", ("ops@example.org",)).send(
+                make_test_notification(), 1000
+            )
         monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
-        Email(way, "jmmc@example.org", ("ops@example.org",)).send(_told(), 1000)
+        Email(url, "jmmc@example.org", ("ops@example.org",)).send(make_test_notification(), 1000)
         assert mailbox.mails[0]["From"] == "jmmc@example.org"
-        wrong = way.replace("p%40ss%20word", "hush")
+        wrong = url.replace("p%40ss%20word", "hush")
         with pytest.raises(NotDelivered, match="SMTPAuthenticationError 535"):
-            Email(wrong, "", ("ops@example.org",)).send(_told(), 1000)
+            Email(wrong, "", ("ops@example.org",)).send(make_test_notification(), 1000)
     finally:
         mailbox.close()
     assert len(mailbox.mails) == 1
 
 
-def test_a_webhook_that_moves_away_or_refuses_is_not_followed(receiver: Receiver) -> None:
+def test_a_webhook_that_answers_401_is_not_retried_and_a_redirect_is_not_followed(
+    receiver: Receiver,
+) -> None:
     with pytest.raises(NotDelivered, match="answers 401"):
-        Webhook(receiver.url, "another secret").send(_told(), 1000)
-    assert receiver.tried == 1, "what will not change is not tried again at once"
-    receiver.moves = True
+        Webhook(receiver.url, "another secret").send(make_test_notification(), 1000)
+    assert receiver.requests == 1, "401 is not retried"
+    receiver.redirects = True
     with pytest.raises(NotDelivered, match="ResponseError"):
-        Webhook(receiver.url, SECRET).send(_told(), 1000)
-    assert receiver.tried == 2
+        Webhook(receiver.url, SECRET).send(make_test_notification(), 1000)
+    assert receiver.requests == 2

@@ -1,4 +1,4 @@
-"""`jmmc alerts`: what an operator sees of rules, of what fires, and of ways that do not work."""
+"""`jmmc alerts`: rules, active alerts and channels that fail, as an operator sees them."""
 
 import asyncio
 import json
@@ -9,7 +9,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from jmmc.alerting.evaluator import Owed, Record
+from jmmc.alerting.evaluator import PendingDelivery, Record
 from jmmc.alerting.notifications import Notification
 from jmmc.alerting.rules import State
 from jmmc.stores import open_store
@@ -23,21 +23,21 @@ _RULES = [
     {"name": "still", "kind": "no_pushes"},
     {"name": "down", "kind": "store_down"},
 ]
-_NOTICE = Notification("1", "firing", "eu", "poor_share", "region", "x", 0, 0, "", {}, "", "")
+_NOTIFICATION = Notification("1", "firing", "eu", "poor_share", "region", "x", 0, 0, "", {}, "", "")
 _NOON = 1_790_078_400  # 22 September 2026, 12:00 UTC
 
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    """A store in which two alarms are on, of which one is well again and not yet told of."""
+    """A store with two active alerts; the condition of one is clear, with deliveries pending."""
 
     async def fill() -> None:
         store = open_store(f"sqlite:///{tmp_path}/calls.db")
         await store.open()
-        owed = Owed(_NOTICE, ("email", "webhook 1"), 0, 3)
+        pending = PendingDelivery(_NOTIFICATION, ("email", "webhook 1"), 0, 3)
         for name, record in {
             "one": Record(State("eu", "eu-[west]", _NOON - 60, _NOON, None, {}), ()),
-            "two": Record(State("all", "", _NOON, None, _NOON + 60, {}), (owed,)),
+            "two": Record(State("all", "", _NOON, None, _NOON + 60, {}), (pending,)),
         }.items():
             await store.reports.put_record("alert", name, msgspec.json.encode(record))
         await store.close()
@@ -46,27 +46,27 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def test_rules_are_listed_with_what_fires_and_what_is_owed(folder: Path) -> None:
+def test_list_shows_rules_active_alerts_and_pending_deliveries(folder: Path) -> None:
     options = ["--alerts", json.dumps(_RULES), "--store", "sqlite:///calls.db"]
     done = jmmc("alerts", "list", *options, folder=folder)
     assert done.returncode == 0, done.stderr
     lines = [" ".join(line.split()) for line in done.stdout.splitlines()]
     assert lines[1:] == [
-        "eu poor_share eu-[west] fires 2026-09-22T12:00:00Z",
-        "all poor_share all fires, is well again 2026-09-22T12:00:00Z",
-        "asia poor_share ap-south well",
-        "still no_pushes well",
-        "down store_down known to each collector for itself",
-        "2 deliveries are tried again",
+        "eu poor_share eu-[west] firing 2026-09-22T12:00:00Z",
+        "all poor_share all firing, condition clear 2026-09-22T12:00:00Z",
+        "asia poor_share ap-south OK",
+        "still no_pushes OK",
+        "down store_down evaluated by each collector separately",
+        "2 pending deliveries",
     ]
 
 
-def test_without_rules_it_says_where_to_read(folder: Path) -> None:
+def test_list_without_rules_names_the_docs(folder: Path) -> None:
     done = jmmc("alerts", "list", "--store", "sqlite:///calls.db", folder=folder)
     assert done.stdout.splitlines()[0] == "No rules: see docs/alerts.md"
 
 
-def test_a_store_that_cannot_be_used_is_said_in_a_line(tmp_path: Path) -> None:
+def test_list_reports_an_unusable_store_in_one_line(tmp_path: Path) -> None:
     (tmp_path / "bad.db").write_text("not a database\n" * 20)
     done = jmmc("alerts", "list", "--store", "sqlite:///bad.db", folder=tmp_path)
     assert (done.returncode, done.stderr) == (1, "jmmc: bad.db: not an SQLite file, or damaged\n")
@@ -80,7 +80,7 @@ def receiver() -> Iterator[Receiver]:
 
 
 @pytest.mark.parametrize(
-    ("rules", "told"),
+    ("rules", "event"),
     [
         ([], ("alert.test", "example", None)),
         (_RULES[:1], ("alert.test", "eu", "example")),
@@ -88,18 +88,18 @@ def receiver() -> Iterator[Receiver]:
     ],
     ids=["no rule", "each region", "everybody"],
 )
-def test_without_a_name_the_first_rule_is_tried(
-    tmp_path: Path, receiver: Receiver, rules: list[object], told: tuple[str, str, str | None]
+def test_without_a_name_the_first_rule_is_tested(
+    tmp_path: Path, receiver: Receiver, rules: list[object], event: tuple[str, str, str | None]
 ) -> None:
     key = f"whsec_{b64encode(SECRET.encode()).decode()}"
     options = ["--alerts", json.dumps(rules), "--alert-webhooks", receiver.url]
     done = jmmc("alerts", "test", *options, "--alert-secret", key, folder=tmp_path)
     assert done.returncode == 0, done.stdout
-    assert receiver.told == [told]
+    assert receiver.events == [event]
 
 
-class _Choosy(Mailbox):
-    """Takes mail for one person only, if at all."""
+class _SelectiveMailbox(Mailbox):
+    """Accepts mail for ann only."""
 
     async def handle_RCPT(  # noqa: N802 - the name is the library's.
         self, server: object, session: object, envelope: object, address: str, options: object
@@ -111,38 +111,41 @@ class _Choosy(Mailbox):
 
 
 @pytest.mark.parametrize(
-    ("people", "said"),
+    ("addresses", "expected"),
     [
-        ("ann@example.org", "ok   e-mail to 1 address: taken by 127.0.0.1"),
+        ("ann@example.org", "ok   e-mail to 1 address: accepted by 127.0.0.1"),
         ("ann@example.org,bob@example.org", "refuses 1 addresses"),
         ("bob@example.org", "SMTPRecipientsRefused"),
     ],
 )
-def test_whom_a_mail_server_refuses_is_counted_and_not_named(
-    tmp_path: Path, people: str, said: str
+def test_refused_addresses_are_counted_and_not_shown(
+    tmp_path: Path, addresses: str, expected: str
 ) -> None:
-    mailbox = _Choosy()
+    mailbox = _SelectiveMailbox()
     try:
-        options = ["--alert-emails", people, "--smtp-url", f"smtp://127.0.0.1:{mailbox.port}"]
+        options = ["--alert-emails", addresses, "--smtp-url", f"smtp://127.0.0.1:{mailbox.port}"]
         done = jmmc("alerts", "test", *options, folder=tmp_path)
     finally:
         mailbox.close()
-    assert said in done.stdout
+    assert expected in done.stdout
     assert "bob" not in done.stdout
-    assert done.returncode == (0 if said.startswith("ok") else 1)
-    assert len(mailbox.mails) == ("ann" in people)
+    assert done.returncode == (0 if expected.startswith("ok") else 1)
+    assert len(mailbox.mails) == ("ann" in addresses)
 
 
-def test_a_mail_server_that_does_not_speak_tls_is_said(tmp_path: Path) -> None:
+def test_a_mail_server_without_tls_is_a_failed_delivery(tmp_path: Path) -> None:
     mailbox = Mailbox()
     try:
-        for way, said in (("smtps", "WRONG_VERSION_NUMBER"), ("smtp+starttls", "NotSupported")):
-            url = f"{way}://127.0.0.1:{mailbox.port}"
+        for scheme, expected in (
+            ("smtps", "WRONG_VERSION_NUMBER"),
+            ("smtp+starttls", "NotSupported"),
+        ):
+            url = f"{scheme}://127.0.0.1:{mailbox.port}"
             options = ["--alert-emails", "ann@example.org", "--smtp-url", url]
             done = jmmc("alerts", "test", *options, folder=tmp_path)
             assert done.returncode == 1
             assert done.stdout.startswith("FAIL e-mail to 1 address: 127.0.0.1:")
-            assert said in done.stdout
+            assert expected in done.stdout
     finally:
         mailbox.close()
     assert mailbox.mails == []

@@ -1,4 +1,4 @@
-"""The terminal answers as the API does: report, sessions, show, and what fills the store."""
+"""Answers in the terminal (report, sessions, show), and the commands that fill a store."""
 
 import json
 import time
@@ -15,13 +15,13 @@ from tests.support.servers import Serve
 
 _SEED = ["--participants", "80", "--rooms", "8", "--minutes", "300", "--seed", "4"]
 _START = "2026-09-21T08:00"
-_LIVES = list(simulate(Scenario(80, 8, 300, 4, 1_789_977_600)))
+_SIMULATED = list(simulate(Scenario(80, 8, 300, 4, 1_789_977_600)))
 _WINDOW = ["--since", "2026-09-21", "--until", "2026-09-22"]
 
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A store in the working directory, under the name that is the default."""
+    """A folder with a store under its default name."""
     folder = tmp_path_factory.mktemp("simulated")
     done = jmmc("simulate", *_SEED, "--start", _START, folder=folder)
     assert done.returncode == 0, done.stderr
@@ -36,19 +36,19 @@ def _json(folder: Path, *arguments: str) -> Any:
     return json.loads(done.stdout)
 
 
-def test_a_report_shows_what_was_simulated(folder: Path) -> None:
+def test_a_report_counts_the_simulated_sessions(folder: Path) -> None:
     answer = _json(folder, "report", *_WINDOW, "--by", "region")
     assert answer["overview"]["sessions"] == 80
     assert sum(item["sessions"] for item in answer["compare"]) == 80
     # A session shorter than its first reading has no region.
-    told = {item["value"] for item in answer["compare"]} - {""}
-    assert told == {life.region for life in _LIVES}
+    regions = {item["value"] for item in answer["compare"]} - {""}
+    assert regions == {simulated.region for simulated in _SIMULATED}
     text = jmmc("report", *_WINDOW, "--by", "region", folder=folder).stdout
     assert "80 sessions in" in text
     assert "eu-central" in text
 
 
-def test_the_truth_that_was_printed_is_what_is_answered(folder: Path) -> None:
+def test_a_report_agrees_with_the_expected_results_that_were_printed(folder: Path) -> None:
     """Time with problems by region, to the percent: a region is known from the second sample on."""
     said = (folder / "said").read_text()
     answer = _json(folder, "report", *_WINDOW, "--by", "region")
@@ -67,32 +67,32 @@ def test_sessions_are_listed_and_shown(folder: Path) -> None:
     assert {item["poor"] > 0 for item in listed} == {True}
     text = jmmc("sessions", *_WINDOW, "--limit", "5", folder=folder).stdout
     assert "more than 5" in text
-    one = listed[0]["session"]
-    whole = _json(folder, "show", one)
-    assert whole["summary"]["session"] == one
-    assert whole["spells"]
-    text = jmmc("show", one.upper(), folder=folder).stdout
-    summary = whole["summary"]
+    session = listed[0]["session"]
+    detail = _json(folder, "show", session)
+    assert detail["summary"]["session"] == session
+    assert detail["spells"]
+    text = jmmc("show", session.upper(), folder=folder).stdout
+    summary = detail["summary"]
     assert summary["provider"].startswith("AS6449")
     assert f"network {summary['network']}, {summary['provider']}, {summary['country']}," in text
-    verdicts = {item["attribution"]["cause"] for item in whole["spells"]}
+    verdicts = {item["attribution"]["cause"] for item in detail["spells"]}
     for verdict in verdicts:
         assert words("en")[f"cause {verdict}"].partition("{")[0] in " ".join(text.split())
     assert "○ poor" in text
 
 
-def test_providers_are_compared_and_chosen_by_number_alone(folder: Path) -> None:
+def test_providers_are_compared_and_filtered_by_number(folder: Path) -> None:
     compared = _json(folder, "report", *_WINDOW, "--by", "provider")["compare"]
     sessions = {
         comparison["value"].partition(" ")[0]: comparison["sessions"] for comparison in compared
     }
-    assert sum(sessions.values()) == len(_LIVES)
+    assert sum(sessions.values()) == len(_SIMULATED)
     for number in sessions:
         chosen = _json(folder, "report", *_WINDOW, "--provider", number)
         assert chosen["overview"]["sessions"] == sessions[number]
 
 
-def test_what_is_rebuilt_by_another_preset_is_judged_anew(folder: Path) -> None:
+def test_rebuild_with_another_preset_grades_again(folder: Path) -> None:
     before = _json(folder, "report", *_WINDOW)["overview"]["grades"]
     done = jmmc("rebuild", "--quality-preset", "teams", folder=folder)
     assert "80 sessions graded by teams" in done.stdout
@@ -102,23 +102,23 @@ def test_what_is_rebuilt_by_another_preset_is_judged_anew(folder: Path) -> None:
     assert _json(folder, "report", *_WINDOW)["overview"]["grades"] == before
 
 
-def test_timelines_are_written_by_day(folder: Path, tmp_path: Path) -> None:
+def test_timelines_are_exported_by_day(folder: Path, tmp_path: Path) -> None:
     days = tmp_path / "days"
     options = ["--what", "timeline", "--format", "parquet", "--partition", "day", "-o", str(days)]
     assert jmmc("export", *options, folder=folder).returncode == 0
     table = pyarrow.parquet.read_table(days)
-    assert table.num_rows == sum(len(life.session.samples) for life in _LIVES)
+    assert table.num_rows == sum(len(simulated.session.samples) for simulated in _SIMULATED)
     assert [path.name for path in days.iterdir()] == ["day=2026-09-21"]
 
 
-def test_summaries_are_written_as_csv(folder: Path) -> None:
+def test_summaries_are_exported_as_csv(folder: Path) -> None:
     done = jmmc("export", "--what", "summaries", "--format", "csv", folder=folder)
     lines = done.stdout.splitlines()
     assert len(lines) == 81
     assert lines[0].startswith("session,room,participant_id,began,ended,")
 
 
-def test_tokens_are_made_listed_and_revoked(folder: Path) -> None:
+def test_tokens_are_created_listed_and_revoked(folder: Path) -> None:
     made = jmmc("token", "create", "grafana", "--scope", "read", folder=folder).stdout.strip()
     assert made.startswith("jmmc_")
     assert "grafana" in jmmc("token", "list", folder=folder).stdout
@@ -140,7 +140,7 @@ def test_tokens_are_made_listed_and_revoked(folder: Path) -> None:
         (["export", "--partition", "day", "--what", "timeline"], "needs"),
     ],
 )
-def test_what_cannot_be_done_is_said_in_a_line(
+def test_an_impossible_request_is_refused_in_one_line(
     folder: Path, arguments: list[str], words: str
 ) -> None:
     done = jmmc(*arguments, folder=folder)
@@ -157,14 +157,14 @@ def test_simulated_browsers_push_through_a_collector(tmp_path: Path) -> None:
     exported = serve.export()
     lives = list(simulate(Scenario(12, 2, 20, 1, 0)))
     assert sorted(len(item["m"]) for item in exported) == sorted(
-        len(life.session.samples) for life in lives
+        len(simulated.session.samples) for simulated in lives
     )
     assert serve.stop() == 0
     overview = _json(tmp_path, "report", "--since", "1h", "--store", serve.store)["overview"]
     assert overview["sessions"] <= 12
 
 
-def test_a_collector_keeps_its_summaries_up_to_date_by_itself(tmp_path: Path) -> None:
+def test_a_collector_keeps_its_summaries_up_to_date(tmp_path: Path) -> None:
     serve = Serve(tmp_path)
     options = ["--participants", "6", "--rooms", "1", "--minutes", "10", "--seed", "1"]
     jmmc("simulate", "--url", serve.url, "--speed", "300", *options, folder=tmp_path)

@@ -1,4 +1,4 @@
-"""The command, as an operator types it."""
+"""The commands, as an operator types them."""
 
 import json
 import signal
@@ -33,7 +33,7 @@ def _push(serve: Serve, content: Any) -> None:
 
 @pytest.fixture
 def filled(tmp_path: Path) -> str:
-    """A store with three sessions, made by a server that has ended."""
+    """A store with three sessions, written by a server that has stopped."""
     serve = Serve(tmp_path)
     for number, conf in enumerate(["one", "two", "one"]):
         first = wire_sample(0, {"pid": "x"}, age=7200 - 3600 * number)
@@ -43,7 +43,7 @@ def filled(tmp_path: Path) -> str:
     return serve.store
 
 
-def test_serve_says_where_it_listens_and_what_to_put_into_jitsi_meet(tmp_path: Path) -> None:
+def test_serve_prints_its_url_and_the_line_for_jitsi_meet(tmp_path: Path) -> None:
     serve = Serve(tmp_path, "--demo")
     with urllib.request.urlopen(f"http://127.0.0.1:{serve.port}/demo", timeout=5) as page:
         assert page.status == 200
@@ -57,7 +57,7 @@ def test_serve_says_where_it_listens_and_what_to_put_into_jitsi_meet(tmp_path: P
     assert (tmp_path / "calls.db.secret").stat().st_mode & 0o777 == 0o600
 
 
-def test_the_front_page_shows_this_moment(tmp_path: Path) -> None:
+def test_the_front_page_shows_live_calls(tmp_path: Path) -> None:
     serve = Serve(tmp_path)
     try:
         with urllib.request.urlopen(f"http://127.0.0.1:{serve.port}/", timeout=5) as page:
@@ -80,7 +80,7 @@ def test_the_front_page_shows_this_moment(tmp_path: Path) -> None:
         (["--store", "mongo://u:secret@x/y"], {}, "store = 'mongo://u:***@x/y': expected"),
     ],
 )
-def test_a_bad_setting_is_one_line_and_exit_code_2(
+def test_an_invalid_setting_is_one_line_and_exit_code_2(
     tmp_path: Path, arguments: list[str], environ: dict[str, str], words: str
 ) -> None:
     done = jmmc("serve", *arguments, folder=tmp_path, **environ)
@@ -89,7 +89,7 @@ def test_a_bad_setting_is_one_line_and_exit_code_2(
     assert len(done.stderr.splitlines()) == 1
 
 
-def test_a_store_that_cannot_be_used_is_said_before_the_port_is_opened(tmp_path: Path) -> None:
+def test_an_unusable_store_is_reported_before_the_port_is_opened(tmp_path: Path) -> None:
     (tmp_path / "bad.db").write_text("not a database\n" * 20)
     done = _process("serve", "--store", "sqlite:///bad.db", folder=tmp_path)
     assert done.returncode == 1
@@ -97,7 +97,7 @@ def test_a_store_that_cannot_be_used_is_said_before_the_port_is_opened(tmp_path:
     assert [path.name for path in tmp_path.iterdir()] == ["bad.db"], "nothing is left behind"
 
 
-def test_a_file_that_is_damaged_inside_is_refused_and_left_as_it_was(tmp_path: Path) -> None:
+def test_a_damaged_file_is_refused_and_not_changed(tmp_path: Path) -> None:
     serve = Serve(tmp_path)
     serve.stop()
     file = tmp_path / "calls.db"
@@ -111,7 +111,7 @@ def test_a_file_that_is_damaged_inside_is_refused_and_left_as_it_was(tmp_path: P
     assert file.read_bytes() == content
 
 
-def test_a_port_that_is_taken_is_said(tmp_path: Path) -> None:
+def test_a_port_in_use_is_reported(tmp_path: Path) -> None:
     serve = Serve(tmp_path)
     done = _process("serve", "--port", str(serve.port), folder=tmp_path)
     serve.close()
@@ -119,7 +119,7 @@ def test_a_port_that_is_taken_is_said(tmp_path: Path) -> None:
     assert f"cannot listen on 127.0.0.1:{serve.port}" in done.stderr
 
 
-def test_port_0_picks_a_free_one(tmp_path: Path) -> None:
+def test_port_0_picks_a_free_port(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "jmmc", "serve", "--port", "0"]
     with subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.PIPE, text=True) as server:
         assert server.stdout is not None
@@ -139,14 +139,14 @@ def test_the_environment_beats_the_file_and_a_flag_beats_both(tmp_path: Path) ->
         JMMC_SECRET="hush",
         JMMC_ALLOWED_ORIGINS="https://a.example, https://b.example",
     )
-    told = json.loads(done.stdout)
-    assert (told["port"], told["host"], told["prefix"]) == (2, "::1", "/m")
-    assert told["authorized_regions"] == ["a", "b"]
-    assert told["allowed_origins"] == ["https://a.example", "https://b.example"]
+    listed = json.loads(done.stdout)
+    assert (listed["port"], listed["host"], listed["prefix"]) == (2, "::1", "/m")
+    assert listed["authorized_regions"] == ["a", "b"]
+    assert listed["allowed_origins"] == ["https://a.example", "https://b.example"]
     assert "hush" not in done.stdout
 
 
-def test_settings_are_listed_with_where_they_were_given(tmp_path: Path) -> None:
+def test_settings_are_listed_with_their_origin(tmp_path: Path) -> None:
     done = jmmc("settings", "--port", "9", folder=tmp_path, JMMC_HOST="::1")
     lines = {line.split()[0]: line for line in done.stdout.splitlines() if line.strip()}
     assert "JMMC_HOST" in lines["host"]
@@ -166,25 +166,25 @@ def test_export_writes_the_stored_form_in_order_of_creation(tmp_path: Path, fill
     assert first["m"][1]["ts"] - first["m"][0]["ts"] in (7199, 7200, 7201)
 
 
-def test_export_filters_by_conference_browser_and_time(tmp_path: Path, filled: str) -> None:
-    def confs(*options: str) -> list[str]:
+def test_export_filters_by_room_participant_and_time(tmp_path: Path, filled: str) -> None:
+    def exported_rooms(*options: str) -> list[str]:
         done = jmmc("export", "--store", filled, *options, folder=tmp_path)
         assert done.returncode == 0, done.stderr
         return [json.loads(line)["conf"] for line in done.stdout.splitlines()]
 
-    assert confs("--room", "two") == ["two"]
-    assert confs("--participant", UID.upper()) == ["one", "two", "one"]
-    assert confs("--participant", "0" * 8) == []
-    whole = json.loads(jmmc("export", "--store", filled, folder=tmp_path).stdout.splitlines()[1])
-    moment = str(whole["m"][0]["ts"] - 60)
+    assert exported_rooms("--room", "two") == ["two"]
+    assert exported_rooms("--participant", UID.upper()) == ["one", "two", "one"]
+    assert exported_rooms("--participant", "0" * 8) == []
+    session = json.loads(jmmc("export", "--store", filled, folder=tmp_path).stdout.splitlines()[1])
+    moment = str(session["m"][0]["ts"] - 60)
     from datetime import UTC, datetime
 
     text = datetime.fromtimestamp(int(moment), UTC).isoformat()
-    assert confs("--since", text) == ["two", "one"]
-    assert confs("--until", text.removesuffix("+00:00")) == ["one"]
+    assert exported_rooms("--since", text) == ["two", "one"]
+    assert exported_rooms("--until", text.removesuffix("+00:00")) == ["one"]
 
 
-def test_export_into_a_file_is_whole_or_not_there(tmp_path: Path, filled: str) -> None:
+def test_export_leaves_a_complete_file_or_none(tmp_path: Path, filled: str) -> None:
     done = jmmc("export", "--store", filled, "-o", "out.ndjson", folder=tmp_path)
     assert done.returncode == 0
     assert len((tmp_path / "out.ndjson").read_text().splitlines()) == 3
@@ -201,7 +201,7 @@ def test_export_into_a_file_is_whole_or_not_there(tmp_path: Path, filled: str) -
         (["--store", "sqlite:///calls.db", "--since", "yesterday"], 2, "--since = 'yesterday'"),
     ],
 )
-def test_export_says_what_is_wrong(
+def test_export_reports_invalid_options_and_missing_files(
     tmp_path: Path, options: list[str], code: int, words: str
 ) -> None:
     done = jmmc("export", *options, folder=tmp_path)
@@ -209,14 +209,14 @@ def test_export_says_what_is_wrong(
     assert not (tmp_path / "none.db").exists()
 
 
-def test_a_reader_that_has_seen_enough_ends_the_export_quietly(tmp_path: Path, filled: str) -> None:
+def test_export_ends_quietly_when_the_reader_closes_the_pipe(tmp_path: Path, filled: str) -> None:
     command = f"{sys.executable} -m jmmc export --store {filled} | head -c 10"
     done = subprocess.run(command, shell=True, capture_output=True, cwd=tmp_path, timeout=60)
     assert done.stdout.startswith(b'{"_id":"')
     assert done.stderr == b""
 
 
-def test_check_finds_everything_fine(tmp_path: Path) -> None:
+def test_check_passes_with_the_defaults(tmp_path: Path) -> None:
     done = _process("check", folder=tmp_path)
     assert done.returncode == 0, done.stdout
     assert "takes a write" in done.stdout
@@ -224,7 +224,7 @@ def test_check_finds_everything_fine(tmp_path: Path) -> None:
     assert "FAIL" not in done.stdout
 
 
-def test_check_looks_at_a_running_collector(tmp_path: Path) -> None:
+def test_check_checks_a_running_collector(tmp_path: Path) -> None:
     serve = Serve(tmp_path)
     done = jmmc("check", "--url", serve.url, folder=tmp_path)
     assert "is ready" in done.stdout
@@ -234,7 +234,7 @@ def test_check_looks_at_a_running_collector(tmp_path: Path) -> None:
     assert "is it running" in done.stdout
 
 
-def test_check_finds_what_is_wrong(tmp_path: Path) -> None:
+def test_check_reports_problems(tmp_path: Path) -> None:
     (tmp_path / "bad.db").write_text("not a database\n" * 20)
     options = ["--store", "sqlite:///bad.db", "--conf-pattern", "[a-z]+[0-9]{5}"]
     done = jmmc("check", *options, folder=tmp_path)
@@ -243,11 +243,12 @@ def test_check_finds_what_is_wrong(tmp_path: Path) -> None:
     assert "FAIL store: bad.db: not an SQLite file" in done.stdout
 
 
-def test_every_command_explains_itself(tmp_path: Path) -> None:
+def test_every_command_has_help(tmp_path: Path) -> None:
     for command in ("serve", "export", "check", "settings"):
         done = jmmc(command, "--help", folder=tmp_path)
         assert done.returncode == 0
-        assert "Usage: " in done.stdout
+        assert f"Usage: jmmc {command} " in done.stdout
+        assert f"Usage: jmmc {command} " in jmmc(command, "--wrong", folder=tmp_path).stderr
     assert _process("--version", folder=tmp_path).stdout.startswith("jmmc, version ")
 
 
@@ -259,7 +260,7 @@ def test_the_password_of_a_database_is_never_shown(tmp_path: Path, command: list
     assert "--json" not in command or "mongodb://me:***@127.0.0.1:1/calls" in done.stdout
 
 
-def test_a_command_starts_without_what_only_the_server_needs(tmp_path: Path) -> None:
+def test_a_command_does_not_import_what_only_the_server_needs(tmp_path: Path) -> None:
     code = "import sys, jmmc.cli.command; print(*sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
     loaded = set(done.stdout.split())

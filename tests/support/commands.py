@@ -1,4 +1,4 @@
-"""`jmmc` as an operator types it, in this process: that spares each command its imports."""
+"""Runs `jmmc` in this process, which saves each command its imports."""
 
 import subprocess
 from contextlib import chdir
@@ -10,7 +10,7 @@ from jmmc.cli import main
 
 
 def jmmc(*arguments: str, folder: Path, **environ: str) -> subprocess.CompletedProcess[str]:
-    """Run it in `folder`, with more in its environment."""
+    """Run a command in `folder`, with `environ` added to its environment."""
     with chdir(folder):
         done = CliRunner(env={"COLUMNS": "160", **environ}).invoke(main, arguments)
     assert done.exception is None or isinstance(done.exception, SystemExit), done.exception

@@ -1,4 +1,4 @@
-"""Who is told of alarms: a web server that checks signatures, and a mail server."""
+"""Receivers of alerts: a web server that checks signatures, and a mail server."""
 
 import hmac
 import json
@@ -18,16 +18,16 @@ SECRET = "not a secret"
 
 
 class Receiver:
-    """Takes webhooks: the first `refusals` of them it answers with 503.
+    """Receives webhooks; answers 503 to the first `refusals` requests.
 
-    `taken` are the bodies that it has taken, without those whose id it has already; `tried` counts
-    every request.
+    `taken` has the bodies that were accepted, each id once; `requests` counts every request; with
+    `redirects` it answers 307.
     """
 
     def __init__(self, refusals: int = 0) -> None:
         self.refusals = refusals
-        self.tried = 0
-        self.moves = False
+        self.requests = 0
+        self.redirects = False
         self.taken: list[dict[str, Any]] = []
         self._ids: set[str] = set()
         receiver = self
@@ -50,16 +50,16 @@ class Receiver:
         self.url = f"http://127.0.0.1:{self._server.server_port}/hook?token=hush"
 
     def take(self, headers: dict[str, str], body: bytes) -> int:
-        self.tried += 1
-        if self.moves:
+        self.requests += 1
+        if self.redirects:
             return 307
-        if self.tried <= self.refusals:
+        if self.requests <= self.refusals:
             return 503
-        given = {key.lower(): value for key, value in headers.items()}
-        name, moment = given["webhook-id"], given["webhook-timestamp"]
+        received = {key.lower(): value for key, value in headers.items()}
+        name, moment = received["webhook-id"], received["webhook-timestamp"]
         signed = f"{name}.{moment}.".encode() + body
         expected = b64encode(hmac.digest(SECRET.encode(), signed, "sha256")).decode()
-        if given["webhook-signature"] != f"v1,{expected}":
+        if received["webhook-signature"] != f"v1,{expected}":
             return 401
         if name not in self._ids:
             self._ids.add(name)
@@ -67,9 +67,9 @@ class Receiver:
         return 204
 
     @property
-    def told(self) -> list[tuple[str, str, str | None]]:
-        """What was taken, in short."""
-        return [(item["type"], item["data"]["rule"], item["data"]["value"]) for item in self.taken]
+    def events(self) -> list[tuple[str, str, str | None]]:
+        """Type, rule and subject of each body that was accepted."""
+        return [(body["type"], body["data"]["rule"], body["data"]["value"]) for body in self.taken]
 
     def close(self) -> None:
         self._server.shutdown()
@@ -78,7 +78,7 @@ class Receiver:
 
 
 class Mailbox(MessageHandler):
-    """A mail server, and what it was sent."""
+    """A mail server that keeps the mails that it gets."""
 
     def __init__(self, **options: Any) -> None:
         super().__init__()
