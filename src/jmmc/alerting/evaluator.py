@@ -168,8 +168,10 @@ class AlertEvaluator:
                 public_url=self._settings.public_url,
                 collector=self._host,
             )
-            event = "alert_fired" if decision.event == "firing" else "alert_resolved"
-            _log.warning(event, rule=rule.name, notification=notification.id)
+            if decision.event == "firing":
+                _log.warning("alert_fired", rule=rule.name, notification=notification.id)
+            else:
+                _log.warning("alert_resolved", rule=rule.name, notification=notification.id)
             channels = tuple(channel.name for channel in self._channels)
             pending = (*pending, PendingDelivery(notification, channels, now, 0))
         return Record(decision.state, pending)
