@@ -17,8 +17,6 @@ from jmmc.alerting.rules import (
     PoorShare,
     Rule,
     Seen,
-    Share,
-    Silence,
     State,
     View,
     decide,
@@ -26,6 +24,7 @@ from jmmc.alerting.rules import (
     see_silence,
     see_store,
 )
+from jmmc.answers.model import Share, Silence
 from jmmc.server.preflight import inspect
 from tests.docs.test_docs import ROOT
 

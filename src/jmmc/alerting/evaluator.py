@@ -20,7 +20,6 @@ from jmmc.alerting.rules import (
     NoPushes,
     Rule,
     Seen,
-    Share,
     State,
     StoreDown,
     decide,
@@ -28,6 +27,7 @@ from jmmc.alerting.rules import (
     see_silence,
     see_store,
 )
+from jmmc.answers.model import Share
 from jmmc.answers.queries import Queries
 from jmmc.core.errors import StoreError
 from jmmc.core.logging import logger

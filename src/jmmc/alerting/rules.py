@@ -10,6 +10,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from jmmc.answers.model import Share, Silence
 from jmmc.core.fields import Moment
 
 Group = Literal["all", "region", "network"]
@@ -83,22 +84,6 @@ class NoPushes(_Rule):
 
 Rule = Annotated[PoorShare | StoreDown | NoPushes, Field(discriminator="kind")]
 KINDS: tuple[type[_Rule], ...] = (PoorShare, StoreDown, NoPushes)
-
-
-class Share(Struct, frozen=True):
-    """How the time of some people was: `known` and `poor` person-seconds."""
-
-    value: str
-    participants: int
-    known: int
-    poor: int
-
-
-class Silence(Struct, frozen=True):
-    """The latest sample of all (Unix seconds), and who fell silent with it without leaving."""
-
-    last: int
-    fell_silent: int
 
 
 class Seen(Struct, frozen=True):

@@ -239,3 +239,25 @@ class Live(Struct, frozen=True):
     unknown: int
     meetings: tuple[LiveMeeting, ...]
     hotspots: tuple[Hotspot, ...]
+
+
+class Share(Struct, frozen=True):
+    """The known time of the participants with one `value` of a dimension, for alert rules.
+
+    `known` and `poor` are person-seconds.
+    """
+
+    value: str
+    participants: int
+    known: int
+    poor: int
+
+
+class Silence(Struct, frozen=True):
+    """The time of the newest sample, and who stopped sending then, for alert rules.
+
+    `last` is Unix seconds; `fell_silent` counts participants who had not left their call.
+    """
+
+    last: int
+    fell_silent: int

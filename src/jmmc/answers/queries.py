@@ -9,7 +9,6 @@ from typing import Any, Literal, NamedTuple
 
 import msgspec
 
-from jmmc.alerting.rules import Share, Silence
 from jmmc.answers.live import LiveView
 from jmmc.answers.meetings import (
     Room,
@@ -34,6 +33,8 @@ from jmmc.answers.model import (
     Overview,
     Participant,
     SessionDetail,
+    Share,
+    Silence,
     Usage,
 )
 from jmmc.answers.overviews import OverviewDetail, Overviews, read_stays
