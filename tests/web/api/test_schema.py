@@ -11,7 +11,6 @@ import schemathesis
 from hypothesis import HealthCheck, settings
 from schemathesis.checks import CHECKS
 
-from jmmc import MetricsCollector
 from jmmc.accounts import tokens
 from jmmc.maintenance.erase import forget
 from jmmc.settings import Settings
@@ -21,7 +20,7 @@ from jmmc.web.site import create_app
 from tests.support.servers import serving
 from tests.web.dashboard.lives import LIVES, WINDOW, fill
 
-_DESCRIPTION = api_description(MetricsCollector(store="sqlite:///none.db", secret="x").collector)
+_DESCRIPTION = api_description()
 _API = schemathesis.openapi.from_dict(_DESCRIPTION)
 _CLOSED_API = schemathesis.openapi.from_dict({**_DESCRIPTION, "security": [{"token": []}]})
 _LIFE = next(life for life in LIVES if life.problems).session

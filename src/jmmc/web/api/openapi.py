@@ -2,26 +2,11 @@
 
 from collections.abc import Sequence
 from html import escape
-from typing import Any, Protocol
+from typing import Any
 
 from jmmc.answers.serialization import schemas
 from jmmc.answers.tables import MEDIA_TYPES
-
-
-class _Parameter(Protocol):
-    name: str
-    description: str
-    schema: dict[str, Any]
-    required: bool
-
-
-class _Operation(Protocol):
-    path: str
-    summary: str
-    answer: Any
-    method: str
-    parameters: Sequence[_Parameter]
-
+from jmmc.web.api.operations import Operation
 
 _PROBLEM = {
     "type": "object",
@@ -32,6 +17,9 @@ _PROBLEM = {
     },
     "required": ["title", "status", "detail"],
 }
+_PAGE_OF_ITEMS = (
+    "Some items; `next` goes into `cursor` for those that follow, and is null at the end."
+)
 _PROBLEMS = {
     400: "The question is not understood.",
     401: "A token is needed, or to sign in.",
@@ -48,7 +36,7 @@ _IN_PATH: dict[str, tuple[str, dict[str, Any]]] = {
 }
 
 
-def describe(root: str, version: str, operations: Sequence[Any], page_of: type) -> dict[str, Any]:
+def describe(root: str, version: str, operations: Sequence[Operation]) -> dict[str, Any]:
     """The OpenAPI document of some operations; those with a cursor answer pages of their items."""
     kinds, components = schemas(
         [operation.answer for operation in operations]
@@ -56,9 +44,7 @@ def describe(root: str, version: str, operations: Sequence[Any], page_of: type) 
     components["Problem"] = _PROBLEM
     paths: dict[str, dict[str, Any]] = {}
     for operation, kind in zip(operations, kinds, strict=True):
-        paths.setdefault(root + operation.path, {})[operation.method] = _operation(
-            operation, kind, page_of
-        )
+        paths.setdefault(root + operation.path, {})[operation.method] = _operation(operation, kind)
     return {
         "openapi": "3.1.0",
         "info": {
@@ -108,11 +94,11 @@ def reference_page(description: dict[str, Any]) -> str:
     return _PAGE % "".join(parts)
 
 
-def _operation(operation: Any, schema: dict[str, Any], page_of: type) -> dict[str, Any]:
+def _operation(operation: Operation, schema: dict[str, Any]) -> dict[str, Any]:
     if any(parameter.name == "cursor" for parameter in operation.parameters):
         schema = {
             "type": "object",
-            "description": page_of.__doc__,
+            "description": _PAGE_OF_ITEMS,
             "properties": {
                 "items": {"type": "array", "items": schema},
                 "next": {"type": ["string", "null"]},
