@@ -12,7 +12,7 @@ from starlette.types import ASGIApp
 
 from jmmc.settings import Settings
 from jmmc.stores import Store, configured_store
-from jmmc.web.api.metrics import Monitoring
+from jmmc.web.api.metrics import MetricsEndpoint
 from jmmc.web.api.routes import api_routes
 from jmmc.web.browser.app import MetricsCollector
 from jmmc.web.dashboard.pages import Pages
@@ -50,13 +50,13 @@ def _middleware(metrics: MetricsCollector) -> list[Middleware]:
 
 def _dashboard(
     metrics: MetricsCollector, more: Sequence[BaseRoute]
-) -> tuple[Starlette, Monitoring]:
+) -> tuple[Starlette, MetricsEndpoint]:
     """The paths of the pages, of the API and of monitoring, and what else there is."""
     collector = metrics.collector
     signin = SignIn(metrics.secret)
     access = Access(collector.settings, collector.store.reports, signin)
     collector.follow_settings(access.follow)
-    monitoring = Monitoring(collector, access)
+    monitoring = MetricsEndpoint(collector, access)
     pages = Pages(collector, access, signin)
 
     async def unknown(request: Request, _: Exception) -> Response:
@@ -78,7 +78,7 @@ class Server:
     prefix: str
     metrics: MetricsCollector
     pages: ASGIApp
-    monitoring: Monitoring
+    monitoring: MetricsEndpoint
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request or the server's lifespan."""
@@ -102,6 +102,6 @@ class TwoPorts:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request or the server's lifespan."""
         if scope["type"] == "http" and scope["server"][1] == self.metrics_port:
-            await self.server.monitoring.open(scope, receive, send)
+            await self.server.monitoring.serve_open(scope, receive, send)
         else:
             await self.server(scope, receive, send)

@@ -127,7 +127,7 @@ async def test_pages_are_followed_by_their_cursor(app: Server) -> None:
         ("/sessions/" + "f" * 24, 404, "not known"),
         ("/meetings/" + "f" * 24, 404, "not known"),
         ("/participants/nobody", 404, "nobody"),
-        ("/rooms/none", 404, "nobody was there"),
+        ("/rooms/none", 404, "no session in this window"),
         ("/nothing", 404, "No such path"),
         ("/export?what=sessions&format=csv", 400, "ndjson only"),
         ("/export?format=xls", 400, "expected ndjson"),

@@ -1,4 +1,4 @@
-"""The API described by itself: as OpenAPI 3.1, and as a page made of that."""
+"""The description of the API: an OpenAPI 3.1 document, and a page made from it."""
 
 from collections.abc import Sequence
 from html import escape
@@ -18,26 +18,29 @@ _PROBLEM = {
     "required": ["title", "status", "detail"],
 }
 _PAGE_OF_ITEMS = (
-    "Some items; `next` goes into `cursor` for those that follow, and is null at the end."
+    "A page of items. Pass `next` as `cursor` to get the following page; null on the last one."
 )
 _PROBLEMS = {
-    400: "The question is not understood.",
-    401: "A token is needed, or to sign in.",
-    403: "The token may not do this.",
-    404: "There is no such thing.",
-    429: "Too many questions: Retry-After says when.",
+    400: "A parameter is unknown or invalid.",
+    401: "A token or a sign-in is required.",
+    403: "The scope of the token or the role of the user does not allow this.",
+    404: "Not found.",
+    429: "Too many requests; try again after `Retry-After` seconds.",
     501: "The library for this format is not installed.",
-    503: "The store is down: Retry-After says when.",
+    503: "The store is down; try again after `Retry-After` seconds.",
 }
 _IN_PATH: dict[str, tuple[str, dict[str, Any]]] = {
-    "id": ("24 hex digits.", {"type": "string", "pattern": "^[0-9a-fA-F]{24}$"}),
-    "participant": ("A participant id: that of one browser.", {"type": "string"}),
-    "room": ("A room, under its name as Jitsi has it.", {"type": "string"}),
+    "id": (
+        "Session id: 24 hex digits. A meeting is found by the id of any of its sessions.",
+        {"type": "string", "pattern": "^[0-9a-fA-F]{24}$"},
+    ),
+    "participant": ("Participant id: the id of one browser.", {"type": "string"}),
+    "room": ("Room name as Jitsi has it: lower case, percent-encoded.", {"type": "string"}),
 }
 
 
 def describe(root: str, version: str, operations: Sequence[Operation]) -> dict[str, Any]:
-    """The OpenAPI document of some operations; those with a cursor answer pages of their items."""
+    """The OpenAPI document of these operations; one with a cursor answers pages of items."""
     kinds, components = schemas(
         [operation.answer for operation in operations]
     )  # A file's schema is empty.
@@ -50,7 +53,9 @@ def describe(root: str, version: str, operations: Sequence[Operation]) -> dict[s
         "info": {
             "title": "jitsi-meet-metrics-collector",
             "version": version,
-            "description": "Times are UTC in ISO 8601, lengths seconds unless their name says.",
+            "description": (
+                "Times are ISO 8601 in UTC; durations are seconds unless the name says otherwise."
+            ),
         },
         "paths": paths,
         "components": {
@@ -63,7 +68,7 @@ def describe(root: str, version: str, operations: Sequence[Operation]) -> dict[s
 
 
 def reference_page(description: dict[str, Any]) -> str:
-    """The same for people, without any script."""
+    """The description as an HTML page, without any script."""
     parts: list[str] = []
     every = (
         (path, method.upper(), operation)
@@ -78,7 +83,7 @@ def reference_page(description: dict[str, Any]) -> str:
         )
         parts.append(
             f"<section><h2><code>{method} {escape(path)}</code></h2>"
-            f"<p>{escape(operation['summary'])} Answers {_linked(answer_of(operation))}.</p>"
+            f"<p>{escape(operation['summary'])} Answer: {_linked(answer_of(operation))}.</p>"
             + (f"<table>{rows}</table>" if rows else "")
             + "</section>"
         )
@@ -165,13 +170,13 @@ def _problem(description: str) -> dict[str, Any]:
 
 
 def answer_of(operation: dict[str, Any]) -> dict[str, Any]:
-    """The schema of what an operation answers; nothing for a file."""
+    """The schema of an operation's answer; empty for a file."""
     content = operation["responses"]["200"]["content"]
     return dict(content.get("application/json", {}).get("schema", {}))
 
 
 def kind_of(schema: dict[str, Any]) -> str:
-    """A schema in a few words."""
+    """The type that a schema describes, in a few words."""
     if "$ref" in schema:
         return str(schema["$ref"].rpartition("/")[2])
     if "anyOf" in schema:
@@ -196,7 +201,7 @@ def _linked(schema: dict[str, Any]) -> str:
 
 
 _PAGE = """<!doctype html>
-<html lang="en"><head><meta charset="utf-8"><title>API</title>
+<html lang="en"><head><meta charset="utf-8"><title>API reference</title>
 <meta name="viewport" content="width=device-width">
 <style>
 :root { color-scheme: light dark }
@@ -204,8 +209,9 @@ body { font: 16px/1.5 system-ui, sans-serif; max-width: 60rem; margin: 2rem auto
 h2 { font-size: 1.1rem; margin-top: 2.5rem } h3 { font-size: 1rem; margin-top: 2rem }
 table { border-collapse: collapse; width: 100%% } td { padding: .2rem .8rem .2rem 0 }
 td { vertical-align: top; border-top: 1px solid color-mix(in srgb, currentColor 15%%, transparent) }
-</style></head><body><h1>API</h1>
-<p>JSON; times are UTC in ISO 8601, lengths seconds unless their name says. Errors are
-<code>application/problem+json</code>. A token goes into <code>Authorization: Bearer</code>.
-Machine-readable: <a href="openapi.json">openapi.json</a>.</p>%s</body></html>
+</style></head><body><h1>API reference</h1>
+<p>Answers are JSON. Times are ISO 8601 in UTC; durations are seconds unless the name says
+otherwise. Errors are <code>application/problem+json</code>. Send a token as
+<code>Authorization: Bearer &lt;token&gt;</code>. OpenAPI document:
+<a href="openapi.json">openapi.json</a>.</p>%s</body></html>
 """

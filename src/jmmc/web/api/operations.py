@@ -71,7 +71,7 @@ class Operation(NamedTuple):
 
     @property
     def name(self) -> str:
-        """Of a file with its answer."""
+        """The name of a file with its answer."""
         return self.path.split("/")[1]
 
     @property
@@ -88,7 +88,7 @@ async def _room_meetings(backend: Backend, query: QueryParameters, room: str) ->
     stored = query.pseudonyms.stored_room(room)
     meetings = await backend.queries.meetings(msgspec.structs.replace(query.selection, room=stored))
     if not meetings:
-        raise NotFoundError(f"room {room}: nobody was there in this time")
+        raise NotFoundError(f"room {room}: no session in this window")
     return meetings
 
 
@@ -123,68 +123,76 @@ async def _erase_room(backend: Backend, query: QueryParameters, room: str) -> Er
 
 def _session_id(text: str) -> str:
     if not is_session_id(text):
-        raise Problem(400, "Bad id", "expected 24 hex digits")
+        raise Problem(400, "Invalid id", f"expected 24 hex digits, got {text[:100]!r}")
     return text.lower()
 
 
 _ANSWERS = (
     Operation(
         "/overview",
-        "Now and a window: how many, for how long, and how they fared.",
+        "Totals of a time window with a time series, and the sessions that run now.",
         Overview,
         lambda backend, query: backend.queries.overview(query.selection),
         WINDOW,
     ),
     Operation(
         "/live",
-        "This moment: running meetings, the worst first, and where it is bad.",
+        "Running meetings with the current grades of their participants, worst first.",
         Live,
         lambda backend, query: backend.queries.live(),
     ),
     Operation(
         "/alerts",
-        "Alarms that are on: what was decided by the rules in the settings.",
+        "Active alerts, newest first.",
         list[State],
         lambda backend, query: firing(backend.store.reports),
     ),
-    Operation("/rooms", "Rooms, the latest first.", RoomActivity, _rooms, (*WINDOW, *PAGING)),
+    Operation(
+        "/rooms",
+        "Rooms with their totals in the window, most recently used first.",
+        RoomActivity,
+        _rooms,
+        (*WINDOW, *PAGING),
+    ),
     Operation(
         "/rooms/{room}",
-        "The meetings in a room.",
+        "Meetings in a room, newest first; 404 if there are none in the window.",
         list[Meeting],
         _room_meetings,
         without("room", WINDOW),
     ),
     Operation(
         "/meetings",
-        "Meetings, the latest first.",
+        "Meetings, newest first.",
         list[Meeting],
         lambda backend, query: backend.queries.meetings(query.selection),
         WINDOW,
     ),
     Operation(
         "/meetings/{id}",
-        "A meeting, with everybody's time line and bad spells.",
+        "A meeting with the timeline of every session and its incidents.",
         MeetingDetail,
         lambda backend, query, session: backend.queries.meeting(_session_id(session)),
     ),
-    Operation("/sessions", "Sessions, the newest first.", Summary, _sessions, (*WINDOW, *PAGING)),
+    Operation(
+        "/sessions", "Session summaries, newest first.", Summary, _sessions, (*WINDOW, *PAGING)
+    ),
     Operation(
         "/sessions/{id}",
-        "A session: its curves, its spells, and who else was bad then.",
+        "A session with its curves, its events and the likely cause of each problem.",
         SessionDetail,
         lambda backend, query, session: backend.queries.session(_session_id(session)),
     ),
     Operation(
         "/participants/{participant}",
-        "All sessions of a participant: one browser.",
+        "A participant (one browser): totals over the window and the newest sessions.",
         Participant,
         _participant,
         without("participant", WINDOW),
     ),
     Operation(
         "/compare",
-        "Grades by browser, region, network and the like, with intervals.",
+        "Grades by the values of a dimension, with confidence intervals.",
         list[Comparison],
         lambda backend, query: backend.queries.compare(
             query.one_of("by", DIMENSIONS, None), query.selection
@@ -192,11 +200,15 @@ _ANSWERS = (
         (BY, *WINDOW),
     ),
     Operation(
-        "/usage", "Meetings, people and minutes a day.", list[Usage], _usage, (PERIOD, *WINDOW)
+        "/usage",
+        "Meetings, participants and person-minutes per day, week or month.",
+        list[Usage],
+        _usage,
+        (PERIOD, *WINDOW),
     ),
     Operation(
         "/search",
-        "As one types.",
+        "Rooms, participants, addresses and providers whose name contains a text.",
         list[SearchHit],
         lambda backend, query: backend.queries.search(query.text("q") or ""),
         (SEARCH_TEXT,),
@@ -207,7 +219,7 @@ OPERATIONS: tuple[Operation, ...] = (
     *(answer._replace(parameters=(*answer.parameters, FORMAT)) for answer in _ANSWERS),
     Operation(
         "/export",
-        "What is stored, as a file. Needs a token that may export.",
+        "Stored data as a file. Needs the scope `export`.",
         None,
         _export,
         (WHAT, FILE_FORMAT, *WINDOW),
@@ -215,7 +227,7 @@ OPERATIONS: tuple[Operation, ...] = (
     ),
     Operation(
         "/participants/{participant}",
-        "Erase everything about a participant. Needs a token that may erase; takes seconds.",
+        "Erase everything about a participant. Needs the scope `erase`; takes seconds.",
         Erasure,
         _erase_participant,
         scope="erase",
@@ -223,7 +235,7 @@ OPERATIONS: tuple[Operation, ...] = (
     ),
     Operation(
         "/rooms/{room}",
-        "Erase everything about a room, under its name as Jitsi has it.",
+        "Erase everything about a room. Needs the scope `erase`; takes seconds.",
         Erasure,
         _erase_room,
         scope="erase",
@@ -231,7 +243,7 @@ OPERATIONS: tuple[Operation, ...] = (
     ),
     Operation(
         "/erasures",
-        "The receipts of what was erased, the latest first.",
+        "Receipts of erasures, newest first. Needs the scope `erase`.",
         list[Erasure],
         lambda backend, query: erasures(backend.store.reports),
         scope="erase",

@@ -15,7 +15,7 @@ from jmmc.web.problems import Problem
 
 
 class Parameter(NamedTuple):
-    """What may stand in the query string."""
+    """A parameter of the query string; `schema` is its JSON Schema."""
 
     name: str
     description: str
@@ -44,46 +44,52 @@ _MOMENT = {
         },
     ],
 }
+_LABELS = {"os": "operating system", "participant": "participant id"}
 _GRADES = tuple(grade.name.lower() for grade in Grade)
 PERIODS = ("day", "week", "month")
 
 WINDOW = (
     Parameter(
         "since",
-        "ISO 8601 (UTC unless it says), or 24h, 7d ago; a day before until by default.",
+        "Start of the window: an ISO 8601 date or time (UTC by default), or an age such as 90m, 24h"
+        " or 7d. Default: one day before until.",
         _MOMENT,
     ),
-    Parameter("until", "The same; now by default.", _MOMENT),
+    Parameter("until", "End of the window, in the same forms. Default: now.", _MOMENT),
     *(
-        _text(name, f"Only sessions with this {name}.")
+        _text(name, f"Only sessions with this {_LABELS.get(name, name)}.")
         for name in FIELD_OF_FILTER
         if name != "grade"
     ),
-    _choice("grade", "Only sessions with this.", _GRADES),
+    _choice("grade", "Only sessions with this grade.", _GRADES),
 )
 PAGING = (
-    Parameter("limit", "Items an answer.", {"type": "integer", "minimum": 1, "maximum": 500}),
-    _text("cursor", "`next` of the answer before."),
+    Parameter(
+        "limit",
+        "Maximum number of items in the answer. Default: 50.",
+        {"type": "integer", "minimum": 1, "maximum": 500},
+    ),
+    _text("cursor", "The `next` of the previous answer, for the items that follow."),
 )
-BY = _choice("by", "The dimension.", DIMENSIONS, required=True)
-PERIOD = _choice("period", "Day by default.", PERIODS)
-SEARCH_TEXT = _text("q", "Part of a room's name, a participant id or an address.")
+BY = _choice("by", "Dimension to compare by.", DIMENSIONS, required=True)
+PERIOD = _choice("period", "Length of a period. Default: day.", PERIODS)
+SEARCH_TEXT = _text("q", "Text to find in room names, participant ids, addresses and providers.")
 FORMAT = _choice(
     "format",
-    "JSON by default; the others have the rows alone, such as the points of a series.",
+    "Default: json. The other formats have the rows only, such as the points of a series.",
     ("json", *FORMATS),
 )
-WHAT = _choice("what", "Timeline by default.", WHATS)
-FILE_FORMAT = _choice("format", "NDJSON by default.", FORMATS)
+WHAT = _choice("what", "What to export. Default: timeline.", WHATS)
+FILE_FORMAT = _choice("format", "Default: ndjson, the only one for sessions.", FORMATS)
 
 
 def without(name: str, parameters: Sequence[Parameter]) -> tuple[Parameter, ...]:
-    """Parameters less one that the path itself says."""
+    """The parameters except one that is part of the path."""
     return tuple(parameter for parameter in parameters if parameter.name != name)
 
 
 class QueryParameters:
-    """The query string of one request, checked. Raises `Problem`.
+    """Reads the query string of one request. Raises `Problem` for unknown or invalid parameters.
 
     `now` (Unix seconds) is what relative times refer to.
     """
@@ -107,7 +113,7 @@ class QueryParameters:
 
     @property
     def selection(self) -> SummaryFilter:
-        """Filters and window; a day by default. Names are those that are stored."""
+        """Window (default: the last day) and filters, with room and browser id as stored."""
         until = self._moment("until", int(self._now))
         since = self._moment("since", until - DAY)
         filters: dict[str, Any] = {
@@ -121,27 +127,30 @@ class QueryParameters:
 
     @property
     def limit(self) -> int:
-        """Items an answer."""
+        """Maximum number of items in the answer. Default: 50."""
         given = self._given.get("limit", "50")
         if not re.fullmatch(r"\d{1,3}", given) or not 1 <= int(given) <= 500:
-            raise Problem(400, "Bad parameter limit", "expected 1..500")
+            raise Problem(400, "Invalid parameter limit", f"expected 1..500, got {given[:100]!r}")
         return int(given)
 
     @property
     def cursor(self) -> str | None:
-        """Where to go on."""
+        """The cursor of the previous answer, None for the first."""
         return self._given.get("cursor")
 
     def text(self, name: str) -> str | None:
-        """A parameter as it came, of at most 200 characters."""
+        """The value of a free text parameter, cut to 200 characters."""
         value = self._given.get(name)
         return None if value is None else value[:200]
 
     def one_of(self, name: str, allowed: Sequence[str], default: str | None) -> str:
-        """A parameter that has few values."""
+        """The value of a parameter that must be one of `allowed`."""
         value = self._given.get(name, default)
         if value not in allowed:
-            raise Problem(400, f"Bad parameter {name}", f"expected {', '.join(allowed)}")
+            got = "nothing" if value is None else repr(value[:100])
+            raise Problem(
+                400, f"Invalid parameter {name}", f"expected {', '.join(allowed)}; got {got}"
+            )
         return str(value)
 
     def _moment(self, name: str, default: int) -> int:
@@ -149,4 +158,4 @@ class QueryParameters:
         try:
             return default if given is None else moment(given, self._now)
         except ValueError as error:
-            raise Problem(400, f"Bad parameter {name}", str(error)) from None
+            raise Problem(400, f"Invalid parameter {name}", str(error)) from None

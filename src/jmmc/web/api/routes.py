@@ -1,4 +1,4 @@
-"""`/api/v1/`: routes and handlers that run the operations, and the description of the API."""
+"""`/api/v1/`: routes and handlers that run the operations, the OpenAPI document, its page."""
 
 import time
 from collections.abc import Awaitable, Callable
@@ -111,11 +111,11 @@ def _problem_of(error: Exception) -> Problem:
         case NotFoundError():
             return Problem(404, "Not found", str(error))
         case MissingLibrary():
-            return Problem(501, "Not installed", str(error))
+            return Problem(501, "Format not available", str(error))
         case StoreError():
             return Problem(503, "The store is down", str(error), retry_after=5)
         case _:
-            return Problem(400, "Bad question", str(error))
+            return Problem(400, "Invalid request", str(error))
 
 
 def _by_method(handlers: dict[str, _Handler]) -> _Handler:
