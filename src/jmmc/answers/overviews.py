@@ -1,11 +1,11 @@
 """What a window of time comes to: sums and their course, comparisons, and what was worst."""
 
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 import msgspec
 
-from jmmc.answers.meetings import Room, Stay, badness, by_room, meeting_of, split
+from jmmc.answers.meetings import Room, badness, by_room, meeting_of, split
 from jmmc.answers.model import (
     Cell,
     Comparison,
@@ -17,6 +17,7 @@ from jmmc.answers.model import (
     Overview,
     Point,
 )
+from jmmc.answers.stays import read_stays
 from jmmc.core.tasks import ahead
 from jmmc.quality.rollups import (
     ALL,
@@ -47,11 +48,6 @@ class OverviewDetail(NamedTuple):
     spread: GradeDistribution
 
 
-async def read_stays(reports: Reports, selection: SummaryFilter) -> Iterator[Stay]:
-    """The stays that fit, by `began`, made as they are taken: in the thread that counts many."""
-    return map(Stay._make, await reports.facts(Stay._fields, selection))
-
-
 class Overviews:
     """Answers about windows of time, from one store. `selection` needs both of its ends."""
 
@@ -66,7 +62,7 @@ class Overviews:
         chosen = await self._chosen(selection, ALL)
         return await self._overview(selection, chosen.parts, len(chosen.rooms))
 
-    async def whole(self, selection: SummaryFilter, by: str, *, worst: int) -> OverviewDetail:
+    async def detail(self, selection: SummaryFilter, by: str, *, worst: int) -> OverviewDetail:
         """The overview with all that a page shows beside it.
 
         What has a filter is read once for all of it.

@@ -57,7 +57,7 @@ class RequestLog:
                 _log.exception("request_failed", method=scope["method"], route=_route(scope))
                 if status:
                     raise  # The response has started: only the server can abort it.
-                problem = Problem(500, "Internal server error", f"see request {id_} in the log")
+                problem = Problem(500, "Internal server error", f"request {id_} in the log")
                 await problem.response()(scope, receive, send_with_id)
             _log.log(
                 _level(status),
