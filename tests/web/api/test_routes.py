@@ -112,7 +112,7 @@ async def test_pages_are_followed_by_their_cursor(app: Server) -> None:
     ("path", "status", "words"),
     [
         ("/overview?since=yesterday", 400, "expected a date or time"),
-        ("/overview?since=2026-09-23&until=2026-09-22", 400, "since before until"),
+        ("/overview?since=2026-09-23&until=2026-09-22", 400, "since must be earlier than until"),
         ("/overview?until=0001-01-01", 400, "from 1970-01-01"),
         ("/overview?since=9999-12-30&until=9999-12-31T23:59:59-23:59", 400, "to 9999-12-31"),
         ("/overview?grade=bad", 400, "expected unknown, good, fair, poor"),

@@ -176,7 +176,9 @@ def answer_of(operation: dict[str, Any]) -> dict[str, Any]:
 
 
 def kind_of(schema: dict[str, Any]) -> str:
-    """The type that a schema describes, in a few words."""
+    """The type that a schema describes, in a few words; that of a file is empty."""
+    if not schema:
+        return "a file"
     if "$ref" in schema:
         return str(schema["$ref"].rpartition("/")[2])
     if "anyOf" in schema:
@@ -187,7 +189,7 @@ def kind_of(schema: dict[str, Any]) -> str:
         return f"pages of {kind_of(schema['properties']['items']['items'])}"
     if "enum" in schema:
         return ", ".join(schema["enum"])
-    kind = schema.get("format") or schema.get("type") or "anything"
+    kind = schema.get("format") or schema["type"]
     return " or ".join(kind) if isinstance(kind, list) else str(kind)
 
 
