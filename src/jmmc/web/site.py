@@ -1,4 +1,4 @@
-"""The app that `jmmc serve` runs: the collector under its prefix, and a few pages of its own."""
+"""The app that `jmmc serve` runs: the collector under its prefix, the dashboard and the API."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -20,14 +20,14 @@ from jmmc.web.demo.page import demo_routes
 from jmmc.web.http import Receive, Scope, Send
 from jmmc.web.request_log import RequestLog
 from jmmc.web.security.access import Access
-from jmmc.web.security.headers import Armour
-from jmmc.web.security.sessions import SignIn
+from jmmc.web.security.headers import SecurityHeaders
+from jmmc.web.security.sessions import LoginSigner
 
-_OPS_PATHS = frozenset({"/healthz", "/readyz"})
+_HEALTH_PATHS = frozenset({"/healthz", "/readyz"})
 
 
 def create_app(settings: Settings, *, store: Store | None = None) -> "Server":
-    """The whole server for these settings; raises what `open_store` and the secret raise."""
+    """The whole server for these settings. Raises `UnusableStore` and `SettingsError`."""
     metrics = MetricsCollector(settings, store=store or configured_store(settings, spool=True))
     demo = demo_routes(settings, metrics.collector) if settings.demo else []
     pages, monitoring = _dashboard(metrics, demo)
@@ -35,45 +35,49 @@ def create_app(settings: Settings, *, store: Store | None = None) -> "Server":
 
 
 def dashboard(metrics: MetricsCollector) -> Starlette:
-    """The pages and the API of a collector, as an app to mount under any prefix of a host app.
+    """The dashboard and the API of a collector, as an app to mount under any prefix of a host app.
 
-    They are closed as in `jmmc serve`: until there is a user or a token, only the machine itself
-    may look. The host should mount `metrics` itself too, where browsers push to.
+    Access is restricted as in `jmmc serve`: until there is a user or a token, only requests from
+    the same machine are allowed. The host also mounts `metrics` itself, for the browsers.
     """
     return _dashboard(metrics, [])[0]
 
 
 def _middleware(metrics: MetricsCollector) -> list[Middleware]:
     traced = getattr(metrics.collector, "traced", None)  # Only with otlp_endpoint.
-    return [Middleware(Armour), Middleware(RequestLog), *([Middleware(traced)] if traced else [])]
+    return [
+        Middleware(SecurityHeaders),
+        Middleware(RequestLog),
+        *([Middleware(traced)] if traced else []),
+    ]
 
 
 def _dashboard(
-    metrics: MetricsCollector, more: Sequence[BaseRoute]
+    metrics: MetricsCollector, further_routes: Sequence[BaseRoute]
 ) -> tuple[Starlette, MetricsEndpoint]:
-    """The paths of the pages, of the API and of monitoring, and what else there is."""
+    """The app with the pages, the API, `/metrics` and the further routes."""
     collector = metrics.collector
-    signin = SignIn(metrics.secret)
-    access = Access(collector.settings, collector.store.reports, signin)
-    collector.follow_settings(access.follow)
+    signer = LoginSigner(metrics.secret)
+    access = Access(collector.settings, collector.store.reports, signer)
+    collector.follow_settings(access.apply)
     monitoring = MetricsEndpoint(collector, access)
-    pages = Pages(collector, access, signin)
+    pages = Pages(collector, access, signer)
 
     async def unknown(request: Request, _: Exception) -> Response:
         return await pages.unknown(request)
 
     app = Starlette(
-        routes=[*pages.routes(), *api_routes(collector, access), monitoring.route, *more],
+        routes=[*pages.routes(), *api_routes(collector, access), monitoring.route, *further_routes],
         middleware=_middleware(metrics),
         exception_handlers={404: unknown},
     )
-    app.router.redirect_slashes = False  # It would redirect to whatever host the request names.
+    app.router.redirect_slashes = False  # A redirect would go to the host that the request names.
     return app, monitoring
 
 
 @dataclass(frozen=True)
 class Server:
-    """Sends pushes straight to the collector: a router before it would cost a third of the CPU."""
+    """Passes pushes directly to the collector: a router would take a third of the CPU."""
 
     prefix: str
     metrics: MetricsCollector
@@ -86,7 +90,7 @@ class Server:
             path: str = scope["path"]
             if path.startswith(self.prefix + "/"):
                 scope["root_path"] = scope.get("root_path", "") + self.prefix
-            elif path not in _OPS_PATHS:
+            elif path not in _HEALTH_PATHS:
                 await self.pages(scope, receive, send)
                 return
         await self.metrics(scope, receive, send)
@@ -94,7 +98,7 @@ class Server:
 
 @dataclass(frozen=True)
 class TwoPorts:
-    """A server that shows its figures on a port of their own, and nothing else there."""
+    """A server that serves `/metrics`, and nothing else, on a separate port too."""
 
     server: Server
     metrics_port: int

@@ -57,7 +57,7 @@ def asked(tmp_path_factory: pytest.TempPathFactory) -> Iterator[QueryParameters]
     token = asyncio.run(prepare())
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("jmmc.collector.forget", partial(forget, settle=0))
-        patch.setattr("jmmc.web.security.access._TRIES", 1_000_000)
+        patch.setattr("jmmc.web.security.access._MAX_ATTEMPTS", 1_000_000)
         apps = {
             name: create_app(Settings.of(store=url, secret="x", max_queries_per_minute=0))
             for name, url in urls.items()
