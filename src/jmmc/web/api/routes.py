@@ -17,9 +17,10 @@ from jmmc.core.errors import StoreError
 from jmmc.core.version import __version__
 from jmmc.quality.timeline import SIGNS_OF_LIFE
 from jmmc.web.api.exports import answer_file
-from jmmc.web.api.openapi import describe, reference_page
+from jmmc.web.api.openapi import describe
 from jmmc.web.api.operations import OPERATIONS, Backend, Operation
 from jmmc.web.api.parameters import QueryParameters
+from jmmc.web.api.reference_page import reference_page
 from jmmc.web.problems import Problem
 from jmmc.web.security.access import Access
 
