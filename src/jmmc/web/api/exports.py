@@ -19,25 +19,29 @@ WHATS = ("sessions", "timeline", "summaries")
 
 
 def export_response(
-    store: Store, selection: SummaryFilter, what: str, form: str
+    store: Store, selection: SummaryFilter, what: str, file_format: str
 ) -> StreamingResponse:
     """The export as a streamed file. Raises `Problem` for a format that `what` does not have."""
     if what == "sessions":
-        if form != "ndjson":
+        if file_format != "ndjson":
             raise Problem(
-                400, "Invalid parameter format", f"sessions are ndjson only, got {form!r}"
+                400, "Invalid parameter format", f"sessions are ndjson only, got {file_format!r}"
             )
         content = _lines(store, selection)
     else:
-        content = _content(store, selection, what, table(form))
-    return StreamingResponse(content, headers=_headers(what, form), media_type=MEDIA_TYPES[form])
+        content = _content(store, selection, what, table(file_format))
+    return StreamingResponse(
+        content, headers=_headers(what, file_format), media_type=MEDIA_TYPES[file_format]
+    )
 
 
-def answer_file(answer: Any, name: str, form: str) -> Response:
+def answer_file(answer: Any, name: str, file_format: str) -> Response:
     """An answer of the API as a file of rows."""
-    writer = table(form)
+    writer = table(file_format)
     content = writer.add(rows_of(answer)) + writer.end()
-    return Response(content, headers=_headers(name, form), media_type=MEDIA_TYPES[form])
+    return Response(
+        content, headers=_headers(name, file_format), media_type=MEDIA_TYPES[file_format]
+    )
 
 
 def rows_of(answer: Any) -> list[dict[str, Any]]:
@@ -79,9 +83,9 @@ def _flat(answer: Struct) -> dict[str, Any]:
     return row
 
 
-def _headers(name: str, form: str) -> dict[str, str]:
+def _headers(name: str, file_format: str) -> dict[str, str]:
     return {
-        "content-disposition": f'attachment; filename="{name}.{form}"',
+        "content-disposition": f'attachment; filename="{name}.{file_format}"',
         "cache-control": "no-store",
         "x-content-type-options": "nosniff",
     }

@@ -1,4 +1,4 @@
-"""The description of the API: an OpenAPI 3.1 document, and a page made from it."""
+"""The description of the API as an OpenAPI 3.1 document, made from the table of operations."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -40,13 +40,13 @@ _IN_PATH: dict[str, tuple[str, dict[str, Any]]] = {
 
 def describe(root: str, version: str, operations: Sequence[Operation]) -> dict[str, Any]:
     """The OpenAPI document of these operations; one with a cursor answers pages of items."""
-    kinds, components = schemas(
-        [operation.answer for operation in operations]
-    )  # A file's schema is empty.
+    # The schema of a file is empty.
+    answers, components = schemas([operation.answer for operation in operations])
     components["Problem"] = _PROBLEM
     paths: dict[str, dict[str, Any]] = {}
-    for operation, kind in zip(operations, kinds, strict=True):
-        paths.setdefault(root + operation.path, {})[operation.method] = _operation(operation, kind)
+    for operation, schema in zip(operations, answers, strict=True):
+        methods = paths.setdefault(root + operation.path, {})
+        methods[operation.method] = _operation(operation, schema)
     return {
         "openapi": "3.1.0",
         "info": {
@@ -59,7 +59,10 @@ def describe(root: str, version: str, operations: Sequence[Operation]) -> dict[s
         "paths": paths,
         "components": {
             "schemas": components,
-            "responses": {f"Problem{value}": _problem(why) for value, why in _PROBLEMS.items()},
+            "responses": {
+                f"Problem{status}": _problem(description)
+                for status, description in _PROBLEMS.items()
+            },
             "securitySchemes": {"token": {"type": "http", "scheme": "bearer"}},
         },
         "security": [{"token": []}, {}],
@@ -77,7 +80,7 @@ def _operation(operation: Operation, schema: dict[str, Any]) -> dict[str, Any]:
             },
             "required": ["items", "next"],
         }
-    forms = next(
+    formats = next(
         (
             parameter.schema["enum"]
             for parameter in operation.parameters
@@ -86,10 +89,10 @@ def _operation(operation: Operation, schema: dict[str, Any]) -> dict[str, Any]:
         ["json"],
     )
     files: dict[str, Any] = {
-        MEDIA_TYPES[form].partition(";")[0]: {} for form in forms if form != "json"
+        MEDIA_TYPES[format_].partition(";")[0]: {} for format_ in formats if format_ != "json"
     }
-    content = {"application/json": {"schema": schema}} if "json" in forms else {}
-    problems = {problem for problem in _PROBLEMS if problem != 501 or files}
+    content = {"application/json": {"schema": schema}} if "json" in formats else {}
+    problems = {status for status in _PROBLEMS if status != 501 or files}
     if "{" not in operation.path:
         problems.discard(404)
     return {
@@ -110,8 +113,8 @@ def _operation(operation: Operation, schema: dict[str, Any]) -> dict[str, Any]:
         "responses": {
             "200": {"description": operation.summary, "content": content | files},
             **{
-                str(problem): {"$ref": f"#/components/responses/Problem{problem}"}
-                for problem in sorted(problems)
+                str(status): {"$ref": f"#/components/responses/Problem{status}"}
+                for status in sorted(problems)
             },
         },
     }
@@ -143,13 +146,13 @@ def answer_of(operation: dict[str, Any]) -> dict[str, Any]:
 
 
 def kind_of(schema: dict[str, Any]) -> str:
-    """The type that a schema describes, in a few words; that of a file is empty."""
+    """The type that a schema describes, in a few words; the schema of a file is empty."""
     if not schema:
         return "a file"
     if "$ref" in schema:
         return str(schema["$ref"].rpartition("/")[2])
     if "anyOf" in schema:
-        return " or ".join(kind_of(item) for item in schema["anyOf"])
+        return " or ".join(kind_of(alternative) for alternative in schema["anyOf"])
     if schema.get("type") == "array":
         return f"list of {kind_of(schema['items'])}" if "items" in schema else "list"
     if "items" in schema.get("properties", {}):

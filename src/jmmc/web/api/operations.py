@@ -108,8 +108,8 @@ async def _usage(backend: Backend, query: QueryParameters) -> list[Usage]:
 
 async def _export(backend: Backend, query: QueryParameters) -> Response:
     what = query.one_of("what", WHATS, "timeline")
-    form = query.one_of("format", FORMATS, "ndjson")
-    return export_response(backend.store, query.selection, what, form)
+    file_format = query.one_of("format", FORMATS, "ndjson")
+    return export_response(backend.store, query.selection, what, file_format)
 
 
 async def _erase_participant(backend: Backend, query: QueryParameters, participant: str) -> Erasure:

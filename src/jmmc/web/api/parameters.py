@@ -84,7 +84,7 @@ FILE_FORMAT = _choice("format", "Default: ndjson, the only one for sessions.", F
 
 
 def without(name: str, parameters: Sequence[Parameter]) -> tuple[Parameter, ...]:
-    """The parameters except one that is part of the path."""
+    """These parameters without the one of that name, which is part of the path."""
     return tuple(parameter for parameter in parameters if parameter.name != name)
 
 

@@ -7,18 +7,19 @@ from jmmc.web.api.openapi import answer_of, kind_of
 
 
 def reference_page(description: dict[str, Any]) -> str:
-    """The description as an HTML page, without any script."""
+    """The OpenAPI document as a self-contained HTML page without scripts."""
     parts: list[str] = []
-    every = (
+    operations = (
         (path, method.upper(), operation)
         for path, methods in description["paths"].items()
         for method, operation in methods.items()
     )
-    for path, method, operation in every:
+    for path, method, operation in operations:
         rows = "".join(
-            f"<tr><td><code>{escape(item['name'])}</code></td><td>{escape(kind_of(item['schema']))}</td>"
-            f"<td>{escape(item['description'])}</td></tr>"
-            for item in operation["parameters"]
+            f"<tr><td><code>{escape(parameter['name'])}</code></td>"
+            f"<td>{escape(kind_of(parameter['schema']))}</td>"
+            f"<td>{escape(parameter['description'])}</td></tr>"
+            for parameter in operation["parameters"]
         )
         parts.append(
             f"<section><h2><code>{method} {escape(path)}</code></h2>"
@@ -28,8 +29,8 @@ def reference_page(description: dict[str, Any]) -> str:
         )
     for name, schema in sorted(description["components"]["schemas"].items()):
         rows = "".join(
-            f"<tr><td><code>{escape(field)}</code></td><td>{_linked(kind)}</td></tr>"
-            for field, kind in schema.get("properties", {}).items()
+            f"<tr><td><code>{escape(field)}</code></td><td>{_linked(field_schema)}</td></tr>"
+            for field, field_schema in schema.get("properties", {}).items()
         )
         parts.append(
             f'<section id="{escape(name)}"><h3>{escape(name)}</h3>'
@@ -39,6 +40,7 @@ def reference_page(description: dict[str, Any]) -> str:
 
 
 def _linked(schema: dict[str, Any]) -> str:
+    """The type that a schema describes, with a link to the component that it refers to."""
     text = escape(kind_of(schema))
     inner = schema.get("properties", {}).get("items", schema).get("items", schema)
     if "$ref" in inner:

@@ -93,9 +93,9 @@ async def _run(
     values = [path_values[name] for name in operation.path_parameters]
     if operation.answer is None:
         return await operation.run(backend, query, *values)
-    form = query.one_of("format", ("json", *FORMATS), "json")
+    answer_format = query.one_of("format", ("json", *FORMATS), "json")
     answer = await operation.run(backend, query, *values)
-    return answer if form == "json" else answer_file(answer, operation.name, form)
+    return answer if answer_format == "json" else answer_file(answer, operation.name, answer_format)
 
 
 def _json(answer: Any) -> Response:
