@@ -132,7 +132,10 @@ def test_tokens_are_created_listed_and_revoked(folder: Path) -> None:
     ("arguments", "words"),
     [
         (["report", "--since", "soon"], "expected a date or time"),
-        (["report", "--since", "2026-01-02", "--until", "2026-01-01"], "since before until"),
+        (
+            ["report", "--since", "2026-01-02", "--until", "2026-01-01"],
+            "since must be earlier than until",
+        ),
         (["show", "f" * 24], "not known"),
         (["report", "--store", "sqlite:///none.db"], "no such file"),
         (["rebuild", "--store", "sqlite:///none.db"], "no such file"),

@@ -9,7 +9,7 @@ import pytest
 from playwright.sync_api import Browser, Page, Route
 
 from jmmc.settings import Settings
-from jmmc.web.browser.script import ENTRANCES, Entrance, render
+from jmmc.web.browser.script import SCRIPT_NAMES, ScriptName, render
 from tests.support.page_time import ANSWERED, answered, pass_time
 from tests.support.paths import TESTS
 from tests.support.tabs import Tabs
@@ -57,7 +57,7 @@ class Stage:
     def confirm(push: dict[str, Any]) -> Answer:
         return 200, {}, {"ack": push["samples"][-1]["seq"]}
 
-    def load(self, entrance: Entrance = "getClient") -> None:
+    def load(self, entrance: ScriptName = "getClient") -> None:
         self.page.evaluate("name => jitsi.load('/jmmc/' + name)", entrance)
 
     def join(self, conf: str = "room", me: str = "me") -> None:
@@ -112,8 +112,8 @@ class Stage:
                 status, headers, content = answer
                 body = content if isinstance(content, str) else json.dumps(content)
                 route.fulfill(status=status, headers=headers, body=body)
-        elif (entrance := path.removeprefix("/jmmc/")) in ENTRANCES:
-            text = render(Settings.of(**self.settings), cast(Entrance, entrance))
+        elif (entrance := path.removeprefix("/jmmc/")) in SCRIPT_NAMES:
+            text = render(Settings.of(**self.settings), cast(ScriptName, entrance))
             route.fulfill(body=text, content_type="application/javascript")
         elif (_PAGES / path[1:]).is_file():
             route.fulfill(path=_PAGES / path[1:])

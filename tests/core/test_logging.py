@@ -111,7 +111,7 @@ async def test_a_request_and_what_it_leads_to_have_the_same_id(
     assert [item for item in told if "request" in item] == [
         f"event=request level=debug request={ids[0]} method=GET route=/api/v1/live status=200",
         "event=request level=info request=proxy-1.2_3 method=GET route=/sessions/{id} status=404",
-        f'event=refused level=debug request={ids[1]} reason=bad_uid detail="uid: missing"',
+        f'event=request_refused level=debug request={ids[1]} reason=bad_uid detail="uid: missing"',
         "event=request_failed level=error request=proxy-1.2_3 method=GET route=/api/v1/live",
         "event=request level=error request=proxy-1.2_3 method=GET route=/api/v1/live status=500",
     ]

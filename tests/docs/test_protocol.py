@@ -26,7 +26,7 @@ CLAIMS: dict[str, str] = {
     "There are two dialects at one endpoint": _V1
     + "test_every_recorded_push_is_stored_as_it_was_sent",
     "in which nothing can end the script": _DOORS + "test_no_setting_can_break_out_of_the_script",
-    "as `application/json` or": _V1 + "test_the_form_of_the_body_is_judged_as_documented",
+    "as `application/json` or": _V1 + "test_content_types_and_encodings_are_accepted_as_documented",
     "| `sid` |": _RULES + "test_a_sid_is_32_lower_case_hex_digits",
     "| `uid` |": _RULES + "test_a_uid_is_a_uuid_with_dashes_stored_in_lower_case",
     "| `conf` |": _RULES + "test_the_whole_name_of_a_conference_must_match_the_pattern",
@@ -52,32 +52,32 @@ CLAIMS: dict[str, str] = {
     "| `resync` |": _LIFE + "test_a_server_that_lost_its_store_asks_for_a_full_sample",
     "| `interval` |": _DOORS + "test_a_crowded_collector_asks_browsers_to_push_less_often",
     "| `dropped` |": _WIRE + "test_bad_values_are_dropped_and_named_and_the_rest_is_kept",
-    "The reason is the same word": _DOORS + "test_health_tells_what_became_of_the_pushes",
+    "The reason is the same word": _DOORS + "test_health_counts_the_outcomes_of_pushes",
     "| `malformed` |": _WIRE + "test_a_body_that_is_no_push_is_refused_with_a_reason",
     "| `bad_uid` |": _RULES + "test_anything_else_is_no_uid",
     "| `bad_conf` |": _RULES + "test_the_whole_name_of_a_conference_must_match_the_pattern",
     "| `bad_sid` |": _DOORS + "test_a_sid_known_with_another_uid_is_refused",
-    "| `no_session` |": _V1 + "test_a_push_without_our_cookie_has_no_session",
-    "| `empty` |": _V1 + "test_a_push_that_has_no_readings_is_refused",
+    "| `no_session` |": _V1 + "test_a_push_without_a_valid_cookie_has_no_session",
+    "| `empty` |": _V1 + "test_a_push_without_readings_is_refused",
     "| `too_large` |": _SCRIPT + "test_a_push_that_gets_413_is_halved",
-    "| `throttled` |": _DOORS + "test_a_sender_beyond_its_share_is_told_when_to_come_back",
+    "| `throttled` |": _DOORS + "test_a_sender_over_its_rate_limit_gets_429_with_retry_after",
     "| `busy` |": _DOORS + "test_a_full_queue_refuses_at_once",
-    "| `store_down` |": _DOORS + "test_a_store_that_fails_is_told_and_got_over",
+    "| `store_down` |": _DOORS + "test_a_failing_store_gets_503_and_the_push_succeeds_later",
     "It backs off from 1 second": _RETRY,
     "JSON strings are no numbers": _WIRE
     + "test_bad_values_are_dropped_and_named_and_the_rest_is_kept",
     **{f"| {row}": _KEPT for row in re.findall(r"^\| (`.*`) \|.*\| v[12] \|$", PAGE, re.M)},
     "Of addresses the network is stored": _DOORS
-    + "test_of_an_address_the_network_is_stored_unless_more_is_asked_for",
-    "| `t.rip` |": _DOORS + "test_what_only_the_server_knows_is_in_every_full_sample",
+    + "test_addresses_are_truncated_to_their_network_by_default",
+    "| `t.rip` |": _DOORS + "test_readings_added_by_the_server_are_in_every_full_sample",
     "`ev` is an event, not a state": _SCRIPT + "test_an_interruption_sets_the_readings_to_null",
     "its readings are `null`": _SCRIPT + "test_an_interruption_sets_the_readings_to_null",
     "Jitsi says how things are every 10 seconds": _SCRIPT
     + "test_a_sample_is_the_mean_of_its_interval_to_two_decimals",
     "the answer has `jmmc_objectId`": _DOORS
-    + "test_the_session_cookie_is_for_our_path_and_out_of_scripts_reach",
+    + "test_the_session_cookie_is_httponly_and_limited_to_the_prefix",
     "whether the session is stored. 400": _DOORS
-    + "test_object_id_tells_whether_a_session_is_stored",
+    + "test_object_id_answers_whether_a_session_is_stored",
     "In MongoDB this is one document": "tests/stores/mongo/test_store.py::"
     "test_a_short_session_is_one_document_in_the_form_of_the_ancestor",
     "What `jmmc export` writes": "tests/cli/test_command.py::"
@@ -89,8 +89,9 @@ CLAIMS: dict[str, str] = {
     "The script of a page that embeds Jitsi Meet": "tests/client/test_embedder.py::"
     "test_an_embedding_page_sends_the_readings_of_the_embedded_call",
     # Said in passing, in paragraphs that have another claim already.
-    "compressed with gzip": _DOORS + "test_compressed_bodies_are_read_and_bombs_are_not",
-    "for the price of a 304": _DOORS + "test_a_browser_that_has_the_script_is_told_so_cheaply",
+    "compressed with gzip": _DOORS
+    + "test_gzip_bodies_are_accepted_and_decompression_bombs_refused",
+    "for the price of a 304": _DOORS + "test_a_cached_script_gets_304",
     "the readings end with `null`": _SCRIPT
     + "test_alone_in_a_room_the_readings_end_and_the_session_continues",
     "always 0 in today's browsers": _READ + "test_jitsis_own_upload_loss_is_never_sent",

@@ -652,7 +652,7 @@ async def test_what_does_not_exist_is_said_not_to(lives: Store) -> None:
             await ask
     with pytest.raises(ValueError, match="by = 'weather'"):
         await queries.compare("weather", _ALL)
-    with pytest.raises(ValueError, match="since before until"):
+    with pytest.raises(ValueError, match="since must be earlier than until"):
         await queries.overview(SummaryFilter(since=5, until=5))
 
 

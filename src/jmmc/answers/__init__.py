@@ -1,1 +1,7 @@
-"""Every question that may be asked, and the nouns of its answer."""
+"""Every question about calls, answered once for the API, the command and the pages.
+
+Enters: summaries, rollups and samples from `stores`, selected by a `SummaryFilter`.
+Leaves: the nouns of `model`, their JSON and JSON Schema (`serialization`), files of rows (`export`,
+`tables`). Start at `queries.Queries`.
+Knows nothing of HTTP, templates, alert rules, or how summaries are made.
+"""

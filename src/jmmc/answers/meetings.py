@@ -1,4 +1,4 @@
-"""Who was in a room, and when: the stays of one room are meetings, until it was empty for long."""
+"""Meetings out of stays: a room's stays are one meeting until it was empty for ten minutes."""
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
@@ -7,13 +7,16 @@ from typing import NamedTuple
 from jmmc.answers.model import Grades, Meeting, RoomActivity
 
 EMPTY_FOR = 600
-"""Seconds that a room must be empty for the next meeting to begin."""
+"""Seconds that a room must be empty before the next stay begins a new meeting."""
 
-_FAIR = 3  # Of a poor second's 10, in the search for the worst.
+_FAIR = 3  # Weight of a fair second; that of a poor one is 10.
 
 
 class Stay(NamedTuple):
-    """What meetings need to know of a session; good to unknown are seconds."""
+    """The columns of a session that meetings are made of.
+
+    `began` and `ended` are Unix seconds, `good` to `unknown` are seconds.
+    """
 
     session: str
     room: str
@@ -32,7 +35,7 @@ Room = list[Stay]
 
 
 def by_room(stays: Iterable[Stay]) -> dict[str, Room]:
-    """Stays by the room in which they were, in their order."""
+    """The stays of each room, in the order in which they come."""
     rooms: dict[str, Room] = {}
     for stay in stays:
         rooms.setdefault(stay.room, []).append(stay)
@@ -40,7 +43,7 @@ def by_room(stays: Iterable[Stay]) -> dict[str, Room]:
 
 
 def split(room_stays: Room) -> Iterator[Room]:
-    """The stays of each of a room's meetings."""
+    """Split a room's stays into those of its meetings."""
     meeting: Room = []
     ended = 0
     for room_stay in room_stays:
@@ -56,15 +59,17 @@ def split(room_stays: Room) -> Iterator[Room]:
 
 
 def meetings_of(stays: Iterable[Stay]) -> list[Meeting]:
-    """The meetings of any rooms, the latest first."""
-    found = [
-        meeting_of(part) for room_stays in by_room(stays).values() for part in split(room_stays)
+    """The meetings of any number of rooms, the newest first."""
+    meetings = [
+        meeting_of(meeting_stays)
+        for room_stays in by_room(stays).values()
+        for meeting_stays in split(room_stays)
     ]
-    return sorted(found, key=lambda row: (-row.began, row.id))
+    return sorted(meetings, key=lambda meeting: (-meeting.began, meeting.id))
 
 
 def meeting_of(stays: Sequence[Stay]) -> Meeting:
-    """The meeting that these stays were."""
+    """The meeting that consists of these stays."""
     first = stays[0]
     return Meeting(
         first.session,
@@ -73,7 +78,7 @@ def meeting_of(stays: Sequence[Stay]) -> Meeting:
         max(stay.ended for stay in stays),
         any(stay.running for stay in stays),
         len(stays),
-        _people(stays),
+        _participants(stays),
         _peak(stays),
         minutes(stays),
         grades(stays),
@@ -81,18 +86,18 @@ def meeting_of(stays: Sequence[Stay]) -> Meeting:
 
 
 def rooms_of(stays: Iterable[Stay]) -> list[RoomActivity]:
-    """Each room over all its meetings, the latest first."""
-    found = [_conference(room, room_stays) for room, room_stays in by_room(stays).items()]
-    return sorted(found, key=lambda row: (-row.last, row.room))
+    """Each room over all its meetings, the most recently used first."""
+    rooms = [_room_activity(room, room_stays) for room, room_stays in by_room(stays).items()]
+    return sorted(rooms, key=lambda activity: (-activity.last, activity.room))
 
 
 def minutes(stays: Iterable[Stay]) -> int:
-    """Person-minutes."""
+    """Person-minutes of these stays, rounded down."""
     return sum(stay.ended - stay.began for stay in stays) // 60
 
 
 def grades(stays: Sequence[Stay]) -> Grades:
-    """How these stays were, together."""
+    """The grades of these stays together."""
     return Grades.of(
         sum(stay.good for stay in stays),
         sum(stay.fair for stay in stays),
@@ -102,20 +107,20 @@ def grades(stays: Sequence[Stay]) -> Grades:
 
 
 def badness(fair: int, poor: int) -> int:
-    """Seconds that were bad, in tenths: whole numbers add up the same in any order."""
+    """Weighted seconds of problems, in tenths: whole numbers add up the same in any order."""
     return 10 * poor + _FAIR * fair
 
 
 def bad_share(stay: Stay) -> float:
-    """How bad a stay was, 0 to 1; something must be known of it."""
+    """The weighted share of fair and poor time, 0 to 1; the stay must have known time."""
     return badness(stay.fair, stay.poor) / (10 * (stay.good + stay.fair + stay.poor))
 
 
-def _conference(room: str, stays: Room) -> RoomActivity:
+def _room_activity(room: str, stays: Room) -> RoomActivity:
     return RoomActivity(
         room,
         len(stays),
-        _people(stays),
+        _participants(stays),
         minutes(stays),
         min(stay.began for stay in stays),
         max(stay.ended for stay in stays),
@@ -123,21 +128,21 @@ def _conference(room: str, stays: Room) -> RoomActivity:
     )
 
 
-def _people(stays: Iterable[Stay]) -> int:
+def _participants(stays: Iterable[Stay]) -> int:
     return len({stay.browser_id for stay in stays})
 
 
 def _peak(stays: Iterable[Stay]) -> int:
-    """The most people at once; who is there in two tabs is one of them."""
-    comings = [(stay.began, 1, stay.browser_id) for stay in stays]
-    goings = [(stay.ended, -1, stay.browser_id) for stay in stays]
-    tabs: Counter[str] = Counter()
+    """Peak concurrent participants; a browser with two sessions counts once."""
+    arrivals = [(stay.began, 1, stay.browser_id) for stay in stays]
+    departures = [(stay.ended, -1, stay.browser_id) for stay in stays]
+    open_sessions: Counter[str] = Counter()
     peak = present = 0
-    for _, change, browser_id in sorted(comings + goings):
-        tabs[browser_id] += change
+    for _, change, browser_id in sorted(arrivals + departures):
+        open_sessions[browser_id] += change
         if change > 0:
-            present += tabs[browser_id] == 1
+            present += open_sessions[browser_id] == 1
             peak = max(peak, present)
         else:
-            present -= tabs[browser_id] == 0
+            present -= open_sessions[browser_id] == 0
     return peak

@@ -1,6 +1,7 @@
-"""What questions are answered with: the nouns of the API, of the terminal and of the pages.
+"""The nouns of answers: what the API, the command and the pages show.
 
-Times are Unix seconds; whoever shows them writes UTC. Shares are of time whose grade is known.
+Times (`Moment`) are Unix seconds, and ISO 8601 in UTC outside; durations are seconds, `minutes` are
+person-minutes, shares are 0 to 1 of the time whose grade is known.
 """
 
 from msgspec import Struct
@@ -13,11 +14,14 @@ from jmmc.quality.rollups import Part
 from jmmc.quality.summary import CallEvent, GradeSpan, Summary
 
 FEW = 5
-"""Sessions under which a share is not worth a word."""
+"""Sessions below which a share says too little to be shown."""
 
 
 class Grades(Struct, frozen=True):
-    """Person-seconds by grade, and the shares of those whose grade is known (None of none)."""
+    """Person-seconds with a known and an unknown grade, and the share of each grade.
+
+    The shares are of the known time; None when nothing is known.
+    """
 
     known_seconds: int
     unknown_seconds: int
@@ -27,14 +31,17 @@ class Grades(Struct, frozen=True):
 
     @staticmethod
     def of(good: int, fair: int, poor: int, unknown: int) -> "Grades":
-        """From seconds of each grade."""
+        """From the person-seconds of each grade."""
         known = good + fair + poor
-        shares = [round(item / known, 4) if known else None for item in (good, fair, poor)]
+        shares = [round(part / known, 4) if known else None for part in (good, fair, poor)]
         return Grades(known, unknown, *shares)
 
 
 class Point(Struct, frozen=True):
-    """A step of a series: participants at once on average, and how they fared."""
+    """One step of a time series: mean concurrent participants and their grades.
+
+    `start` is where the step begins; `Overview.step` is its length.
+    """
 
     start: Moment
     participants: float
@@ -42,7 +49,7 @@ class Point(Struct, frozen=True):
 
 
 class Cell(Struct, frozen=True, array_like=True):
-    """An hour or a part of a window: person-seconds that are known, and those that were bad."""
+    """One cell of a heat map: person-seconds of a known grade, and of those the fair and poor."""
 
     start: Moment
     known: int
@@ -50,7 +57,7 @@ class Cell(Struct, frozen=True, array_like=True):
 
 
 class HeatRow(Struct, frozen=True):
-    """One value of a dimension over time, `step` seconds a cell."""
+    """One row of a heat map: a value of a dimension over time; a cell is `step` seconds long."""
 
     value: str
     step: int
@@ -58,7 +65,7 @@ class HeatRow(Struct, frozen=True):
 
 
 class Now(Struct, frozen=True):
-    """This moment."""
+    """The sessions that run now: how many, of how many participants and rooms, and their grades."""
 
     sessions: int
     participants: int
@@ -67,7 +74,11 @@ class Now(Struct, frozen=True):
 
 
 class Overview(Struct, frozen=True):
-    """A window of time. `peak` is the most participants at once, by means of five minutes."""
+    """Totals and a time series of a window.
+
+    `sessions` counts those that began in the window. `peak` is the peak of concurrent participants,
+    as means over five minutes. `step` is the length of a point of `series` in seconds.
+    """
 
     since: Moment
     until: Moment
@@ -82,9 +93,10 @@ class Overview(Struct, frozen=True):
 
 
 class Comparison(Struct, frozen=True):
-    """One value of a dimension. The interval is of the share of poor time, 95 %.
+    """The grades of the sessions with one value of a dimension.
 
-    The moments of one call are not independent, so its sample size is the number of sessions.
+    `poor_interval` is the 95 % confidence interval of the share of poor time. The moments of one
+    call are not independent, so its sample size is the number of sessions.
     """
 
     value: str
@@ -95,14 +107,17 @@ class Comparison(Struct, frozen=True):
 
     @staticmethod
     def of(value: str, sums: Part) -> "Comparison":
-        """From the sums of a value."""
+        """From the sums of the sessions with `value`."""
         grades = Grades.of(sums.good, sums.fair, sums.poor, sums.unknown)
         interval = wilson(grades.poor_share or 0.0, sums.sessions if grades.known_seconds else 0)
         return Comparison(value, sums.sessions, sums.seconds // 60, grades, interval)
 
 
 class RoomActivity(Struct, frozen=True):
-    """A room, over all its meetings in the window."""
+    """A room over all its meetings in the window.
+
+    `began` is the start of its first session, `last` the end of its latest.
+    """
 
     room: str
     sessions: int
@@ -114,9 +129,10 @@ class RoomActivity(Struct, frozen=True):
 
 
 class Meeting(Struct, frozen=True):
-    """People in a room, until it was empty for ten minutes. Its id is that of its first session.
+    """A meeting: the sessions in a room until it was empty for ten minutes.
 
-    `peak` is the most people at once, whoever has two tabs once.
+    `id` is that of its first session. `peak` is the peak of concurrent participants; one in two
+    tabs counts once.
     """
 
     id: str
@@ -132,14 +148,14 @@ class Meeting(Struct, frozen=True):
 
 
 class Lane(Struct, frozen=True):
-    """One session of a meeting."""
+    """One session of a meeting: its summary and the grade of the whole session."""
 
     session: Summary
     grade: str
 
 
 class MeetingDetail(Struct, frozen=True):
-    """A meeting with everybody who was there, and the worst of what went wrong in it."""
+    """A meeting with all its sessions and its worst incidents."""
 
     meeting: Meeting
     lanes: tuple[Lane, ...]
@@ -147,17 +163,17 @@ class MeetingDetail(Struct, frozen=True):
 
 
 class AttributedSpell(Struct, frozen=True):
-    """A bad spell, and who else was bad then."""
+    """A spell of problems with its likely cause and the numbers behind it."""
 
     spell: Spell
     attribution: Attribution
 
 
 class SessionDetail(Struct, frozen=True):
-    """A session: its summary, its spells, and the curves of its readings.
+    """A session: its summary, its spells, its events and the curves of its readings.
 
-    `times` are the samples'; each curve has a value for each, None where it is unknown. The
-    sample at `times[i]` holds until the next one.
+    `times` are those of the samples. Each curve has one value for each time, None where it is
+    unknown; the value at `times[i]` holds until `times[i + 1]`. `meeting` is the meeting's id.
     """
 
     summary: Summary
@@ -171,10 +187,10 @@ class SessionDetail(Struct, frozen=True):
 
 
 class Participant(Struct, frozen=True):
-    """A browser over the window: what its sessions come to, and the newest of them.
+    """One browser over a window: totals of its sessions, and the newest of them.
 
-    `best` and `worst` are the sessions with the smallest and the largest bad share of a known
-    time; None when nothing is known of any.
+    `networks` and `browsers` count sessions. `best` and `worst` are the sessions with the smallest
+    and the largest share of fair and poor time; None when no grade is known.
     """
 
     browser_id: BrowserId
@@ -190,7 +206,7 @@ class Participant(Struct, frozen=True):
 
 
 class Usage(Struct, frozen=True):
-    """A day, week or month (UTC): meetings of five minutes and more, and who was there."""
+    """The usage of a day, week or month (UTC) by meetings of five minutes and more."""
 
     start: Moment
     meetings: int
@@ -199,14 +215,20 @@ class Usage(Struct, frozen=True):
 
 
 class GradeDistribution(Struct, frozen=True):
-    """Sessions that had 0..10 %, ..., 90..100 % of their known time good; the worst meetings."""
+    """Sessions by the share of good time, and the worst meetings.
+
+    `sessions` has ten counts: 0 to 10 % of the known time good, ..., 90 to 100 %.
+    """
 
     sessions: tuple[int, ...]
     worst: tuple[Meeting, ...]
 
 
 class LiveMeeting(Struct, frozen=True):
-    """A meeting that runs: how its people are at this moment, by grade."""
+    """A running meeting: its participants by their current grade.
+
+    `reasons` are the most frequent of the current problems, at most three.
+    """
 
     id: str
     room: str
@@ -220,7 +242,7 @@ class LiveMeeting(Struct, frozen=True):
 
 
 class Hotspot(Struct, frozen=True):
-    """A value of a dimension: of how many people there now, how many have problems."""
+    """A value of a dimension: how many participants are there now, how many have problems."""
 
     dimension: str
     value: str
@@ -229,7 +251,10 @@ class Hotspot(Struct, frozen=True):
 
 
 class Live(Struct, frozen=True):
-    """This moment: all who are there, their meetings (worst first), and where it is bad."""
+    """All participants at this moment by grade, the running meetings, and where problems are.
+
+    `meetings` and `hotspots` are sorted by affected participants, most first.
+    """
 
     at: Moment
     people: int

@@ -1,11 +1,11 @@
-"""What a window of time comes to: sums and their course, comparisons, and what was worst."""
+"""Windows of time: totals, time series, comparisons, heat maps and the worst meetings."""
 
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 import msgspec
 
-from jmmc.answers.meetings import Room, Stay, badness, by_room, meeting_of, split
+from jmmc.answers.meetings import Room, badness, by_room, meeting_of, split
 from jmmc.answers.model import (
     Cell,
     Comparison,
@@ -17,7 +17,9 @@ from jmmc.answers.model import (
     Overview,
     Point,
 )
+from jmmc.answers.stays import read_stays
 from jmmc.core.tasks import ahead
+from jmmc.core.timestamps import iso
 from jmmc.quality.rollups import (
     ALL,
     CHOSEN,
@@ -32,14 +34,14 @@ from jmmc.quality.rollups import (
 from jmmc.quality.summary import BUCKET, DIMENSIONS, SummaryFilter, slices_of
 from jmmc.stores import Reports, Store
 
-_CELLS = 60  # Of a row of a heat map, at the most.
-_POINTS = 200  # Of a series, at the most.
-_SINGLY = 50  # Rooms: more of them are quicker read in one go than one by one.
+_MAX_CELLS = 60  # In a row of a heat map.
+_MAX_POINTS = 200  # In a series.
+_SINGLY = 50  # Rooms that are read one by one; more are read faster in one query.
 _STEPS = (300, 900, 3600, 4 * 3600, DAY, 7 * DAY)
 
 
 class OverviewDetail(NamedTuple):
-    """An overview, every hour of it in which somebody was there, a comparison, and a spread."""
+    """An overview, its hours with anybody there, a comparison and the distribution of grades."""
 
     overview: Overview
     heat: Sequence[Cell]
@@ -47,42 +49,37 @@ class OverviewDetail(NamedTuple):
     spread: GradeDistribution
 
 
-async def read_stays(reports: Reports, selection: SummaryFilter) -> Iterator[Stay]:
-    """The stays that fit, by `began`, made as they are taken: in the thread that counts many."""
-    return map(Stay._make, await reports.facts(Stay._fields, selection))
-
-
 class Overviews:
-    """Answers about windows of time, from one store. `selection` needs both of its ends."""
+    """Answers about windows of time from one store. A selection needs `since` and `until`."""
 
     def __init__(self, store: Store) -> None:
         self._store = store
 
     async def overview(self, selection: SummaryFilter) -> Overview:
-        """Now, and the window: sums, and a series."""
+        """Totals and a time series of the window, and what runs now."""
         if _only_window(selection):
             rooms = await self._reports.count_rooms(selection)
             return await self._overview(selection, await self._parts(selection), rooms)
-        chosen = await self._chosen(selection, ALL)
-        return await self._overview(selection, chosen.parts, len(chosen.rooms))
+        filtered = await self._filtered_totals(selection, ALL)
+        return await self._overview(selection, filtered.parts, len(filtered.rooms))
 
-    async def whole(self, selection: SummaryFilter, by: str, *, worst: int) -> OverviewDetail:
-        """The overview with all that a page shows beside it.
+    async def detail(self, selection: SummaryFilter, by: str, *, worst: int) -> OverviewDetail:
+        """The overview with everything that its page shows.
 
-        What has a filter is read once for all of it.
+        With a filter, sessions are read once for all parts.
         """
         if _only_window(selection):
             parts = await self._parts(selection)
             compared = await self.compare(by, selection)
-            deciles, rooms = await self._tenths(selection)
+            deciles, rooms = await self._deciles(selection)
         else:
-            chosen = await self._chosen(selection, by)
-            parts, compared = chosen.parts, _compared(chosen.values)
-            deciles = chosen.deciles
-            rooms = {room: badness(*seconds) for room, seconds in chosen.rooms.items()}
+            filtered = await self._filtered_totals(selection, by)
+            parts, compared = filtered.parts, _compared(filtered.values)
+            deciles = filtered.deciles
+            rooms = {room: badness(*seconds) for room, seconds in filtered.rooms.items()}
         return OverviewDetail(
             await self._overview(selection, parts, len(rooms)),
-            [_cell(item) for item in _by_start(parts, HOUR)],
+            [_cell(part) for part in _by_start(parts, HOUR)],
             compared,
             GradeDistribution(tuple(deciles), await self._worst(selection, rooms, worst)),
         )
@@ -92,7 +89,7 @@ class Overviews:
         if by not in DIMENSIONS:
             raise ValueError(f"by = {by!r}: expected {', '.join(DIMENSIONS)}")
         if not _only_window(selection):
-            return _compared((await self._chosen(selection, by)).values)
+            return _compared((await self._filtered_totals(selection, by)).values)
         values: dict[str, list[Part]] = {}
         for length, since, until in windows(*_window(selection)):
             rollups = await self._reports.rollups(by, length, since - since % length, until)
@@ -101,13 +98,12 @@ class Overviews:
         return _compared({value: total(v, 0) for value, v in values.items()})
 
     async def heat_by(self, by: str, selection: SummaryFilter) -> list[HeatRow]:
-        """Bad time by a dimension, in a few dozen steps; filters but the window do not count."""
+        """The heat map of a dimension; filters other than the window are ignored."""
         since, until = _window(selection)
-        step = next((item for item in _STEPS if (until - since) / item <= _CELLS), _STEPS[-1])
-        step = max(step, HOUR)
+        step = max(_step(until - since, _MAX_CELLS), HOUR)
         rollups = await self._reports.rollups(by, HOUR, since - since % HOUR, until)
         rows = [
-            HeatRow(value, step, tuple(_cell(item) for item in _by_start(parts, step)))
+            HeatRow(value, step, tuple(_cell(part) for part in _by_start(parts, step)))
             for value, parts in sorted(by_value(rollups).items())
             if value
         ]
@@ -120,35 +116,35 @@ class Overviews:
     async def _now(self, selection: SummaryFilter) -> Now:
         running = msgspec.structs.replace(selection, since=None, until=None, running=True)
         rows = await self._reports.facts(("room", "browser_id", "series"), running)
-        latest = [its[-1] for row in rows if (its := slices_of(row[2]))]
+        latest = [slices[-1] for row in rows if (slices := slices_of(row[2]))]
         return Now(
             len(rows),
             len({row[1] for row in rows}),
             len({row[0] for row in rows}),
             Grades.of(
-                sum(part.good for part in latest),
-                sum(part.fair for part in latest),
-                sum(part.poor for part in latest),
-                sum(part.unknown for part in latest),
+                sum(slice_.good for slice_ in latest),
+                sum(slice_.fair for slice_ in latest),
+                sum(slice_.poor for slice_ in latest),
+                sum(slice_.unknown for slice_ in latest),
             ),
         )
 
     async def _parts(self, selection: SummaryFilter) -> list[Part]:
-        """The sums of a window without a filter, by five minutes."""
+        """The sums of a window without filters, by five minutes, from rollups."""
         since, until = _window(selection)
         rollups = await self._reports.rollups(ALL, HOUR, since - since % HOUR, until)
         return _inside(by_value(rollups).get("", ()), since, until)
 
-    async def _chosen(self, selection: SummaryFilter, by: str) -> FilteredTotals:
-        """The sums of a window with a filter. Between its pieces pushes have their turn."""
-        chosen = FilteredTotals(*_window(selection))
+    async def _filtered_totals(self, selection: SummaryFilter, by: str) -> FilteredTotals:
+        """The sums of a window with filters; yields to pushes between chunks."""
+        filtered = FilteredTotals(*_window(selection))
         names = (*CHOSEN, by) if by else CHOSEN
         async for columns in ahead(self._reports.columns(names, selection)):
-            chosen.add(columns)
-        return chosen
+            filtered.add(columns)
+        return filtered
 
-    async def _tenths(self, selection: SummaryFilter) -> tuple[list[int], dict[str, int]]:
-        """Sessions by how much of their time was good, and how bad each conference was."""
+    async def _deciles(self, selection: SummaryFilter) -> tuple[list[int], dict[str, int]]:
+        """The number of sessions by tenth of good time, and the badness of each room."""
         counts = [0] * 10
         rooms: dict[str, int] = {}
         for decile in await self._reports.deciles(selection):
@@ -161,7 +157,7 @@ class Overviews:
         self, selection: SummaryFilter, parts: Sequence[Part], rooms: int
     ) -> Overview:
         since, until = _window(selection)
-        step = next((item for item in _STEPS if (until - since) / item <= _POINTS), _STEPS[-1])
+        step = _step(until - since, _MAX_POINTS)
         whole = total(parts, since)
         points = tuple(
             Point(
@@ -189,9 +185,9 @@ class Overviews:
     async def _worst(
         self, selection: SummaryFilter, rooms: Mapping[str, int], worst: int
     ) -> tuple[Meeting, ...]:
-        """The worst meetings of the window, of rooms of which it is known how bad they were.
+        """The worst meetings of the window; `rooms` has the badness of each room.
 
-        No meeting is worse than all of its room: only those that may have one are looked at.
+        No meeting is worse than its room in total, so only the worst rooms are read.
         """
         worst_rooms = sorted(rooms, key=lambda room: (rooms[room], room), reverse=True)
         found: list[tuple[int, Room]] = []
@@ -202,18 +198,18 @@ class Overviews:
                 break
             size = worst if looked < _SINGLY else len(worst_rooms)
             found += await self._bad_meetings(selection, worst_rooms[looked : looked + size])
-            found.sort(key=lambda row: (row[0], row[1][0].room, row[1][0].began), reverse=True)
+            found.sort(key=lambda meeting: _order(*meeting), reverse=True)
             looked += size
-        return tuple(meeting_of(value) for _, value in found[:worst])
+        return tuple(meeting_of(stays) for _, stays in found[:worst])
 
     async def _bad_meetings(
         self, selection: SummaryFilter, worst_rooms: Collection[str]
     ) -> list[tuple[int, Room]]:
-        """How bad the meetings of these rooms were, and who was there."""
+        """The meetings of these rooms that had problems: badness and stays."""
         if len(worst_rooms) > _SINGLY:
-            found = await read_stays(self._reports, selection)
             looked_for = set(worst_rooms)
-            stays = [row for row in found if row.room in looked_for]
+            every_stay = await read_stays(self._reports, selection)
+            stays = [stay for stay in every_stay if stay.room in looked_for]
         else:
             stays = []
             for worst_room in worst_rooms:
@@ -221,17 +217,29 @@ class Overviews:
                     self._reports, msgspec.structs.replace(selection, room=worst_room)
                 )
         return [
-            (bad, part)
+            (bad, meeting_stays)
             for room_stays in by_room(stays).values()
-            for part in split(room_stays)
-            if (bad := sum(badness(item.fair, item.poor) for item in part))
+            for meeting_stays in split(room_stays)
+            if (bad := sum(badness(stay.fair, stay.poor) for stay in meeting_stays))
         ]
 
 
+def _step(length: int, most: int) -> int:
+    """The shortest step (seconds) that divides a window of `length` into at most `most` parts."""
+    return next((step for step in _STEPS if length / step <= most), _STEPS[-1])
+
+
+def _order(bad: int, stays: Room) -> tuple[int, str, int]:
+    return bad, stays[0].room, stays[0].began
+
+
 def _window(selection: SummaryFilter) -> tuple[int, int]:
-    if selection.since is None or selection.until is None or selection.since >= selection.until:
-        raise ValueError("since and until are needed, since before until")
-    return selection.since, selection.until
+    since, until = selection.since, selection.until
+    if since is None or until is None:
+        raise ValueError("since and until are required")
+    if since >= until:
+        raise ValueError(f"since must be earlier than until (got {iso(since)}, {iso(until)})")
+    return since, until
 
 
 def _only_window(selection: SummaryFilter) -> bool:
@@ -252,7 +260,7 @@ def _compared(values: Mapping[str, Part]) -> list[Comparison]:
 
 
 def _inside(parts: Iterable[Part], since: int, until: int) -> list[Part]:
-    """Parts that begin in a window, widened to whole five minutes."""
+    """The parts that begin in a window, which is widened to whole five minutes."""
     return [part for part in parts if since - since % BUCKET <= part.start < until]
 
 

@@ -1,7 +1,7 @@
-"""Answers as plain JSON values, and their JSON Schema: both by what the types of the fields say.
+"""Answers as JSON and their JSON Schema, both driven by the types of the fields.
 
-Times (`Moment`) are ISO 8601 in UTC, grades are words, named tuples are objects, fields that are
-`Hidden` are left out, and a field may have another name outside (see `core.fields`).
+Times (`Moment`) become ISO 8601 in UTC, enums their lower-case names, named tuples objects. Fields
+that are `Hidden` are left out, and a field may have another name outside (see `core.fields`).
 """
 
 from collections.abc import Callable
@@ -27,12 +27,12 @@ _SIMPLE_SCHEMAS = {
 }
 
 
-def plain(value: Any) -> Any:
-    """`value` (structs, and lists and dicts of them) as values that JSON has."""
+def to_builtins(value: Any) -> Any:
+    """Convert structs, and lists and dicts of them, to the built-in types that JSON has."""
     if isinstance(value, dict):
-        return {str(key): plain(item) for key, item in value.items()}
+        return {str(key): to_builtins(item) for key, item in value.items()}
     if isinstance(value, list) or type(value) is tuple:
-        return [plain(item) for item in value]
+        return [to_builtins(item) for item in value]
     if isinstance(value, Enum):
         return value.name.lower()
     if isinstance(value, msgspec.Struct | tuple):
@@ -41,21 +41,21 @@ def plain(value: Any) -> Any:
 
 
 def encode(value: Any) -> bytes:
-    """The JSON of an answer."""
-    return msgspec.json.encode(plain(value))
+    """Encode an answer as JSON."""
+    return msgspec.json.encode(to_builtins(value))
 
 
-def schemas(kinds: "list[Any]") -> tuple[list[dict[str, Any]], dict[str, Any]]:
-    """JSON Schemas of what `plain` makes of values of these types, and those that they refer to."""
+def schemas(types: list[Any]) -> tuple[list[dict[str, Any]], dict[str, Any]]:
+    """The JSON Schemas of answers of these types, and the components that they refer to."""
     components: dict[str, Any] = {}
-    return [_schema(item, components) for item in inspect.multi_type_info(kinds)], components
+    return [_schema(type_, components) for type_ in inspect.multi_type_info(types)], components
 
 
 _ObjectType = inspect.StructType | inspect.NamedTupleType
 
 
 def _fields(kind: inspect.Type) -> list[tuple[str, str, inspect.Type]]:
-    """Name inside, name outside and type of each field that is shown."""
+    """Name inside, name outside and type of each field that answers show."""
     assert isinstance(kind, _ObjectType)
     return [
         (field.name, str(_extra(field.type).get("name", field.name)), field.type)
@@ -65,35 +65,35 @@ def _fields(kind: inspect.Type) -> list[tuple[str, str, inspect.Type]]:
 
 
 def _extra(kind: inspect.Type) -> dict[str, Any]:
-    """What `Meta(extra=...)` says of a type; of an optional one, what it says of the other part."""
+    """The `Meta(extra=...)` of a type; of an optional type, that of the part other than None."""
     if isinstance(kind, inspect.Metadata):
         return kind.extra or {}
     if isinstance(kind, inspect.UnionType):
-        return next((found for item in kind.types if (found := _extra(item))), {})
+        return next((extra for part in kind.types if (extra := _extra(part))), {})
     return {}
 
 
 @cache
 def _object_converter(cls: type) -> _Convert:
-    """Worked out once for each struct: an answer may have very many of one kind."""
+    """The converter of a struct or named tuple; cached, as an answer may hold very many."""
     fields = _fields(inspect.type_info(cls))
-    parts = [(inside, outside, _converter(kind)) for inside, outside, kind in fields]
+    converters = [(inside, outside, _converter(type_)) for inside, outside, type_ in fields]
 
-    def convert(value: Any) -> dict[str, Any]:
-        return {outside: by(getattr(value, inside)) for inside, outside, by in parts}
+    def convert_object(value: Any) -> dict[str, Any]:
+        return {outside: convert(getattr(value, inside)) for inside, outside, convert in converters}
 
-    return convert
+    return convert_object
 
 
 def _converter(kind: inspect.Type) -> _Convert:
     if _extra(kind).get("kind") == MOMENT:
-        return lambda value: value if value is None else iso(value)
+        return lambda moment: moment if moment is None else iso(moment)
     if isinstance(kind, inspect.VarTupleType | inspect.ListType):
-        by = _converter(kind.item_type)
-        return lambda value: [by(item) for item in value]
+        convert = _converter(kind.item_type)
+        return lambda items: [convert(item) for item in items]
     if isinstance(kind, inspect.IntType | inspect.FloatType | inspect.StrType | inspect.BoolType):
         return _unchanged
-    return plain
+    return to_builtins
 
 
 def _unchanged(value: Any) -> Any:
@@ -122,7 +122,7 @@ def _schema(kind: inspect.Type, components: dict[str, Any]) -> dict[str, Any]:
     if isinstance(kind, inspect.VarTupleType | inspect.ListType):
         return {"type": "array", "items": _schema(kind.item_type, components)}
     if isinstance(kind, inspect.TupleType):
-        items = [_schema(item, components) for item in kind.item_types]
+        items = [_schema(item_type, components) for item_type in kind.item_types]
         return {"type": "array", "prefixItems": items}
     if isinstance(kind, inspect.UnionType):
         return {"anyOf": [_schema(part, components) for part in kind.types]}

@@ -7,7 +7,7 @@ import time
 import click
 from rich.console import Console
 
-from jmmc.answers.serialization import plain
+from jmmc.answers.serialization import to_builtins
 from jmmc.cli.common import (
     collection_option,
     configured_pseudonyms,
@@ -69,7 +69,7 @@ def forget(
     except KeyboardInterrupt:
         fail("interrupted; run the same command to finish", 130)
     if as_json:
-        Console(soft_wrap=True).print_json(data=plain(receipt))
+        Console(soft_wrap=True).print_json(data=to_builtins(receipt))
         return
     click.echo(
         f"erased {receipt.sessions:,} sessions with {receipt.samples:,} samples,"

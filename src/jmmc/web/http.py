@@ -1,4 +1,4 @@
-"""The little of HTTP that the plain ASGI doors need: one request, one answer."""
+"""HTTP for the plain ASGI handlers: reading a request with its body, sending a response."""
 
 import asyncio
 import zlib
@@ -15,26 +15,26 @@ Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 Header = tuple[bytes, bytes]
-Door = Callable[["Request", Send], Awaitable[None]]
+Handler = Callable[["Request", Send], Awaitable[None]]
 
 _TYPES = (b"", b"application/json", b"text/plain")
 _CHARSETS = (b"utf-8", b"utf8", b"us-ascii")
-_DROPPED = 2**20  # Bytes above the limit that are read all the same of a refused body,
-_PATIENCE = 1.0  # for this many seconds at the most.
+_DISCARD_BYTES = 2**20  # Of a body above the limit that are read before the response is sent.
+_DISCARD_SECONDS = 1.0
 
 JSON: tuple[Header, ...] = (
     (b"content-type", b"application/json"),
     (b"x-content-type-options", b"nosniff"),
 )
-"""For an answer to POST, which no cache keeps anyway."""
+"""Headers of a JSON response to a POST, which caches do not keep."""
 
 
 class Disconnected(Exception):
-    """The sender went away before its body was whole; there is nobody to answer."""
+    """The client closed the connection before its body was complete; no response can be sent."""
 
 
 class Request:
-    """A request's scope, with its headers looked up by lower-case name."""
+    """A request: its scope, its headers by lower-case name, its body."""
 
     __slots__ = ("_receive", "headers", "scope")
 
@@ -44,43 +44,44 @@ class Request:
         self._receive = receive
 
     def text(self, name: bytes) -> str | None:
-        """A header as text, None when it is absent."""
+        """The value of a header, None if it is absent."""
         value = self.headers.get(name)
         return None if value is None else value.decode("latin-1")
 
     @property
     def peer(self) -> str | None:
-        """The address of the connection's other end, None when there is none (a Unix socket)."""
+        """The address of the peer of the connection, None for a Unix socket."""
         client = self.scope.get("client")
         return client[0] if client else None
 
     @property
     def forwarded_for(self) -> str | None:
-        """X-Forwarded-For."""
+        """The header X-Forwarded-For."""
         return self.text(b"x-forwarded-for")
 
     @property
     def user_agent(self) -> str | None:
-        """User-Agent."""
+        """The header User-Agent."""
         return self.text(b"user-agent")
 
     @property
     def cookie(self) -> str | None:
-        """Cookie."""
+        """The header Cookie."""
         return self.text(b"cookie")
 
     async def body(self, *, limit: int, timeout: float) -> bytes:
-        """The whole body, decompressed.
+        """Read the whole body, decompressed.
 
-        Raises `Rejected`: `too_large` above `limit` bytes, `busy` when it takes longer than
-        `timeout` seconds, `malformed` when it is of a type or encoding that no push has.
+        Raises `Disconnected`, or `Rejected` with one of these reasons: `too_large` for more than
+        `limit` bytes, `busy` after `timeout` seconds, `malformed` for a content type or encoding
+        that is not supported.
         """
         headers = self.headers
         declared = headers.get(b"content-length")
         if declared is not None and declared.isdigit() and int(declared[:20]) > limit:
-            # Who expects to be told to go on has sent nothing yet, and hears it at once.
-            if int(declared[:20]) <= limit + _DROPPED and b"expect" not in headers:
-                await self._drop(limit, timeout)
+            # With Expect: 100-continue the client has sent no body yet: refuse at once.
+            if int(declared[:20]) <= limit + _DISCARD_BYTES and b"expect" not in headers:
+                await self._discard(limit, timeout)
             raise _too_large(limit)
         compressed = _is_compressed(
             headers.get(b"content-type", b""), headers.get(b"content-encoding", b"identity")
@@ -107,54 +108,54 @@ class Request:
                         break
                     message = await self._receive()
         except TimeoutError:
-            # Not the sender's fault for good: a v2 browser on a bad line tries again.
+            # Not a permanent error: a v2 browser on a slow connection tries again.
             detail = f"the body did not arrive within {timeout:g} s"
             raise Rejected("busy", detail, retry_after=1) from None
         if message.get("more_body"):
-            await self._drop(limit, timeout)
+            await self._discard(limit, timeout)
         return b"".join(chunks)
 
-    async def _drop(self, limit: int, timeout: float) -> None:
-        """Read what is under way of a body that is refused.
+    async def _discard(self, limit: int, timeout: float) -> None:
+        """Read and discard the rest of a refused body.
 
-        A sender that is hung up on while it sends may never see the answer.
+        A client whose connection is closed while it sends may never see the response.
         """
-        left, more = limit + _DROPPED, True
+        remaining, more = limit + _DISCARD_BYTES, True
         try:
-            async with asyncio.timeout(min(timeout, _PATIENCE)):
-                while more and left > 0:
+            async with asyncio.timeout(min(timeout, _DISCARD_SECONDS)):
+                while more and remaining > 0:
                     message = await self._receive()
-                    left -= len(message.get("body", b""))
+                    remaining -= len(message.get("body", b""))
                     more = message.get("more_body", False)
         except TimeoutError:
             pass
 
 
 def encode(content: object) -> bytes:
-    """An answer's JSON."""
+    """Encode the content of a response as JSON."""
     return msgspec.json.encode(content)
 
 
 async def answer_json(
     send: Send, status: int, content: bytes, headers: Iterable[Header] = ()
 ) -> None:
-    """Send JSON that no cache may keep."""
+    """Send a JSON response with `cache-control: no-store`."""
     await answer(send, status, content, (*JSON, (b"cache-control", b"no-store"), *headers))
 
 
 async def answer(send: Send, status: int, body: bytes, headers: Iterable[Header]) -> None:
-    """Send a whole answer."""
+    """Send a whole response."""
     length = (b"content-length", b"%d" % len(body))
     await send({"type": "http.response.start", "status": status, "headers": [*headers, length]})
     await send({"type": "http.response.body", "body": body})
 
 
-# Browsers send a handful of forms; working one out costs a microsecond of every push.
+# Browsers send few combinations of these headers; parsing one costs a microsecond of every push.
 @lru_cache(maxsize=256)
 def _is_compressed(content_type: bytes, encoding: bytes) -> bool:
-    """Whether a body of this form needs decompressing; raises when it is nothing that we read."""
-    kind, _, parameters = content_type.lower().partition(b";")
-    if kind.strip() not in _TYPES:
+    """Whether a body with these headers is gzip; raises `Rejected` if they are not supported."""
+    media_type, _, parameters = content_type.lower().partition(b";")
+    if media_type.strip() not in _TYPES:
         raise Rejected("malformed", "Content-Type: expected application/json or text/plain")
     _, separator, charset = parameters.partition(b"charset=")
     if separator and charset.strip(b' "').partition(b";")[0] not in _CHARSETS:
@@ -170,14 +171,14 @@ def _too_large(limit: int) -> Rejected:
 
 
 def _gunzip(body: bytes, limit: int) -> bytes:
-    """`body` decompressed, never more than `limit` bytes in memory."""
+    """Decompress `body`, with at most `limit` + 1 bytes in memory."""
     inflater = zlib.decompressobj(wbits=31)
     try:
-        plain = inflater.decompress(body, limit + 1)
+        content = inflater.decompress(body, limit + 1)
     except zlib.error as error:
         raise Rejected("malformed", f"gzip: {error}") from None
-    if len(plain) > limit:
+    if len(content) > limit:
         raise _too_large(limit)
     if not inflater.eof:
         raise Rejected("malformed", "gzip: the body is cut short")
-    return plain
+    return content

@@ -1,4 +1,4 @@
-"""What goes wrong in an answer, as `application/problem+json` (RFC 9457)."""
+"""Errors as answers: `application/problem+json` (RFC 9457)."""
 
 from http import HTTPStatus
 
@@ -8,7 +8,10 @@ from jmmc.web.http import encode
 
 
 class Problem(Exception):
-    """An answer that is none. `title` is a short sentence, `detail` says more."""
+    """An error that a client gets. `title` is a short phrase, `detail` has the specifics.
+
+    `retry_after` is in seconds.
+    """
 
     def __init__(
         self, status: int, title: str, detail: str = "", *, retry_after: int | None = None
@@ -20,7 +23,7 @@ class Problem(Exception):
         self.retry_after = retry_after
 
     def response(self) -> Response:
-        """It, as HTTP."""
+        """The HTTP response."""
         content = {"title": self.title, "status": self.status, "detail": self.detail}
         headers = {"cache-control": "no-store"}
         if self.retry_after is not None:

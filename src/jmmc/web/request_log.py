@@ -1,4 +1,4 @@
-"""A name for each request: in the answer's header, and in every event that it leads to."""
+"""A request id for each request, in the response header and in every log event about it."""
 
 import logging
 import re
@@ -15,20 +15,20 @@ REQUEST_ID = b"x-request-id"
 
 _log = logger(__name__)
 
-_SANE = re.compile(rb"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
+_VALID = re.compile(rb"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
 
 
 def request_id(given: bytes | None) -> str:
-    """The id that a proxy has given already, when it is one, else a new one."""
-    if given is not None and _SANE.fullmatch(given):
+    """The id in the request's `X-Request-Id` header if it is valid, else a new one."""
+    if given is not None and _VALID.fullmatch(given):
         return given.decode()
     return secrets.token_hex(8)
 
 
 class RequestLog:
-    """Logs what becomes of a request to the pages or the API: by its route, not by its path.
+    """Middleware that logs each request to the pages and the API, by its route.
 
-    A path may have a name of a conference or a participant in it, a query string more than that.
+    Paths and query strings are not logged: they may contain room names and participant ids.
     """
 
     def __init__(self, app: ASGIApp) -> None:
@@ -39,7 +39,7 @@ class RequestLog:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        name = request_id(dict(scope["headers"]).get(REQUEST_ID))
+        id_ = request_id(dict(scope["headers"]).get(REQUEST_ID))
         began = time.perf_counter()
         status = 0
 
@@ -47,17 +47,17 @@ class RequestLog:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
-                message["headers"] = [*message["headers"], (REQUEST_ID, name.encode())]
+                message["headers"] = [*message["headers"], (REQUEST_ID, id_.encode())]
             await send(message)
 
-        with bound_contextvars(request=name):
+        with bound_contextvars(request=id_):
             try:
                 await self._app(scope, receive, send_with_id)
             except Exception:
                 _log.exception("request_failed", method=scope["method"], route=_route(scope))
                 if status:
-                    raise  # It has begun to answer: only the server can break that off.
-                problem = Problem(500, "Something went wrong here", f"request {name} in the log")
+                    raise  # The response has started: only the server can abort it.
+                problem = Problem(500, "Internal server error", f"request {id_} in the log")
                 await problem.response()(scope, receive, send_with_id)
             _log.log(
                 _level(status),

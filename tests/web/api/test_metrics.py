@@ -1,4 +1,4 @@
-"""`GET /metrics`: what it says, to whom, at what price."""
+"""`GET /metrics`: its content, its access rules, its bounds."""
 
 import asyncio
 import gzip
@@ -27,37 +27,37 @@ from tests.support.builders import SID, UID, Answer, body, call, v1_body, wire_s
 _PUSH = f"{Settings().prefix}/push"
 
 
-class Away(SqliteStore):
-    """A store that can be switched off."""
+class UnreachableStore(SqliteStore):
+    """A store that can be made unreachable."""
 
-    away = False
+    is_unreachable = False
 
     async def append(self, pushes: Any) -> Any:
-        if self.away:
-            raise StoreError("away")
+        if self.is_unreachable:
+            raise StoreError("unreachable")
         return await super().append(pushes)
 
     async def check(self) -> Condition:
-        if self.away:
-            raise StoreError("away")
+        if self.is_unreachable:
+            raise StoreError("unreachable")
         return await super().check()
 
     async def read(self, statement: str, values: Any) -> Any:
-        if self.away:
-            raise StoreError("away")
+        if self.is_unreachable:
+            raise StoreError("unreachable")
         return await super().read(statement, values)
 
 
 @pytest.fixture
-def store_class() -> type[Away]:
-    return Away
+def store_class() -> type[UnreachableStore]:
+    return UnreachableStore
 
 
 async def _get(app: Any, **more: Any) -> Answer:
     return await call(app, "GET", "/metrics", client="127.0.0.1", **more)
 
 
-async def _figures(app: Any, **more: Any) -> dict[tuple[str, ...], float]:
+async def _metrics(app: Any, **more: Any) -> dict[tuple[str, ...], float]:
     """By name of the series and the values of its labels, in the order of the instrument."""
     answer = await _get(app, **more)
     assert answer.status == 200, answer.body
@@ -90,7 +90,7 @@ async def test_each_push_has_exactly_one_outcome(app: Server) -> None:
         b"not JSON",
     ):
         await call(app, "POST", _PUSH, content)
-    figures = await _figures(app)
+    figures = await _metrics(app)
     pushes = {key[1:]: n for key, n in figures.items() if key[0] == "jmmc_pushes_total" and n}
     assert pushes == {
         ("accepted", ""): 2,
@@ -107,8 +107,8 @@ async def test_each_push_has_exactly_one_outcome(app: Server) -> None:
 
 async def test_every_instrument_is_there_with_its_labels(app: Server) -> None:
     await call(app, "POST", _PUSH, body(js="1.2.3"))
-    await _settled(app)
-    families = {item.name: item for item in parsed((await _get(app)).body.decode())}
+    await _when_summarized(app)
+    families = {family.name: family for family in parsed((await _get(app)).body.decode())}
     for instrument in INSTRUMENTS:
         family = families[instrument.name]
         assert (family.type, family.documentation) == (instrument.kind, instrument.description)
@@ -119,12 +119,12 @@ async def test_every_instrument_is_there_with_its_labels(app: Server) -> None:
     assert "process_resident_memory" in " ".join(families)
 
 
-async def test_versions_of_the_script_are_few(app: Server) -> None:
+async def test_the_number_of_script_versions_in_metrics_is_bounded(app: Server) -> None:
     for n in range(30):
         await call(app, "POST", _PUSH, body(js=f"1.0.{n}", sid=secrets.token_hex(16)))
     for js in ("<script>", 5, None, "1" * 300):
         await call(app, "POST", _PUSH, body(js=js, sid=secrets.token_hex(16)))
-    figures = await _figures(app)
+    figures = await _metrics(app)
     scripts = {key[1]: n for key, n in figures.items() if key[0] == "jmmc_first_pushes_total"}
     assert len(scripts) <= 12
     assert sum(scripts.values()) == 34
@@ -132,29 +132,29 @@ async def test_versions_of_the_script_are_few(app: Server) -> None:
     assert figures["jmmc_pushes_total", "accepted", ""] == 34, "no push is lost for a label"
 
 
-async def test_nothing_personal_is_told(app: Server) -> None:
+async def test_metrics_contain_nothing_personal(app: Server) -> None:
     await call(app, "POST", _PUSH, body(conf="secret-room"), client="203.0.113.77")
-    await _settled(app)
+    await _when_summarized(app)
     text = (await _get(app)).body.decode()
-    for item in ("secret-room", UID, SID, "203.0.113", app.metrics.collector.settings.store):
-        assert item not in text
+    for private in ("secret-room", UID, SID, "203.0.113", app.metrics.collector.settings.store):
+        assert private not in text
 
 
-async def _settled(app: Server, meetings: float = 1) -> dict[tuple[str, ...], float]:
+async def _when_summarized(app: Server, meetings: float = 1) -> dict[tuple[str, ...], float]:
     """The figures, once the summaries know everything."""
     async with asyncio.timeout(20):
         while True:
-            figures = await _figures(app)
+            figures = await _metrics(app)
             if figures.get(("jmmc_meetings",)) == meetings:
                 return figures
             await asyncio.sleep(0.1)
 
 
-async def test_who_is_there_and_for_how_long(app: Server) -> None:
+async def test_metrics_count_participants_and_call_seconds(app: Server) -> None:
     readings = {"br": "Chrome 131", "cq": 95, "rtt": 40, "t": {"sr": "eu", "tp": "udp"}}
     samples = [wire_sample(0, readings, age=60), wire_sample(1, {"cq": 5}, age=20)]
     await call(app, "POST", _PUSH, body(*samples, wire_sample(2, {}, age=0)))
-    figures = await _settled(app)
+    figures = await _when_summarized(app)
     place = ("eu", "Chrome", "udp")
     assert figures["jmmc_participants", *place, "poor"] == 1
     assert sum(n for key, n in figures.items() if key[0] == "jmmc_participants") == 1
@@ -165,14 +165,14 @@ async def test_who_is_there_and_for_how_long(app: Server) -> None:
     assert (figures["jmmc_summaries_leader",], figures["jmmc_summaries_backlog",]) == (1, 0)
 
 
-async def test_of_two_collectors_on_one_store_one_tells_of_the_calls(
+async def test_of_two_collectors_on_one_store_one_reports_the_calls(
     app: Server, tmp_path: Path
 ) -> None:
     samples = [wire_sample(0, {"cq": 95}, age=30), wire_sample(1, {}, age=0)]
     await call(app, "POST", _PUSH, body(*samples))
-    first = await _settled(app)
+    first = await _when_summarized(app)
     other = create_app(Settings.of(secret="x"), store=open_store(f"sqlite:///{tmp_path}/calls.db"))
-    second = await _figures(other)
+    second = await _metrics(other)
     assert first["jmmc_summaries_leader",] + second["jmmc_summaries_leader",] == 1
     assert not [key for key in second if key[0] in ("jmmc_participants", "jmmc_meetings")]
     for figures, seconds in ((first, 30), (second, 0)):
@@ -181,7 +181,7 @@ async def test_of_two_collectors_on_one_store_one_tells_of_the_calls(
     await other.metrics.close()
 
 
-async def test_it_is_closed_as_the_api_is(app: Server, store: Away) -> None:
+async def test_metrics_need_access_as_the_api_does(app: Server, store: UnreachableStore) -> None:
     far = await call(app, "GET", "/metrics", client="203.0.113.9")
     assert (far.status, far.headers["content-type"]) == (403, "application/problem+json")
     secret = await tokens.create(store.reports, "prometheus", ("read",), 0)
@@ -192,30 +192,32 @@ async def test_it_is_closed_as_the_api_is(app: Server, store: Away) -> None:
     assert (await _get(app, headers={"authorization": f"Bearer {export}"})).status == 403
 
 
-async def test_while_the_store_is_down_it_says_so_to_whoever_was_let_in(
-    app: Server, store: Away
+async def test_while_the_store_is_down_metrics_stay_open_to_known_callers(
+    app: Server, store: UnreachableStore
 ) -> None:
     secret = await tokens.create(store.reports, "prometheus", ("read",), 0)
     headers = {"authorization": f"Bearer {secret}"}
-    before = await _figures(app, headers=headers)
+    before = await _metrics(app, headers=headers)
     assert (before["jmmc_store_up",], before["jmmc_store_errors_total", "commit"]) == (1, 0)
-    store.away = True
+    store.is_unreachable = True
     assert (await call(app, "POST", _PUSH, body())).status == 503
-    during = await _figures(app, headers=headers)
+    during = await _metrics(app, headers=headers)
     assert (during["jmmc_store_up",], during["jmmc_store_errors_total", "commit"]) == (0, 1)
     assert during["jmmc_pushes_total", "rejected", "store_down"] == 1
     assert ("jmmc_store_bytes",) not in during, "unknown is not zero"
     assert (await _get(app, headers={"authorization": "Bearer guess"})).status == 503
 
 
-async def test_openmetrics_and_gzip_for_those_who_ask(app: Server) -> None:
+async def test_openmetrics_and_gzip_are_served_on_request(app: Server) -> None:
     headers = {"accept": "application/openmetrics-text;version=1.0.0", "accept-encoding": "gzip"}
     answer = await _get(app, headers=headers)
     assert answer.headers["content-type"].startswith("application/openmetrics-text")
     assert gzip.decompress(answer.body).endswith(b"# EOF\n")
 
 
-async def test_a_port_of_its_own_shows_figures_to_anybody_and_nothing_else(app: Server) -> None:
+async def test_a_separate_metrics_port_serves_metrics_to_anybody_and_nothing_else(
+    app: Server,
+) -> None:
     both = TwoPorts(app, 9464)
 
     async def ask(path: str, port: int, method: str = "GET") -> int:
@@ -232,7 +234,7 @@ async def test_a_port_of_its_own_shows_figures_to_anybody_and_nothing_else(app: 
     assert await ask(_PUSH, 8080, "POST") == 200
 
 
-async def test_a_mounted_app_has_it_too(tmp_path: Path) -> None:
+async def test_a_mounted_app_serves_metrics(tmp_path: Path) -> None:
     metrics = MetricsCollector(store=f"sqlite:///{tmp_path}/calls.db", secret="x")
     host = Starlette(routes=[Mount("/calls", dashboard(metrics))])
     answer = await call(host, "GET", "/calls/metrics", client="127.0.0.1")
@@ -240,7 +242,7 @@ async def test_a_mounted_app_has_it_too(tmp_path: Path) -> None:
     await metrics.close()
 
 
-def test_one_port_for_two_things_is_refused_in_one_line(tmp_path: Path) -> None:
+def test_a_metrics_port_equal_to_the_port_is_refused_in_one_line(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "jmmc", "serve", "--store", f"sqlite:///{tmp_path}/x.db"]
     command += ["--port", "18999", "--metrics-port", "18999"]
     done = subprocess.run(command, capture_output=True, text=True, timeout=60)

@@ -1,4 +1,4 @@
-"""The API: what it answers, to whom, and how it says no."""
+"""The API: its answers, its access rules and its problems."""
 
 import asyncio
 import csv
@@ -30,7 +30,7 @@ from tests.web.dashboard.lives import LIVES, WINDOW, fill
 _WINDOW = urlencode(WINDOW)
 
 
-async def _live(file: Path) -> None:
+async def _fill(file: Path) -> None:
     store = SqliteStore(file)
     await store.open()
     await fill(store)
@@ -38,16 +38,16 @@ async def _live(file: Path) -> None:
 
 
 @pytest.fixture(scope="module")
-def lived(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    file = tmp_path_factory.mktemp("lived") / "calls.db"
-    asyncio.run(_live(file))
+def filled(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    file = tmp_path_factory.mktemp("filled") / "calls.db"
+    asyncio.run(_fill(file))
     return file
 
 
 @pytest.fixture
-def file(lived: Path, tmp_path: Path) -> Path:
-    """A store of the test's own, with a life whose truth is known."""
-    return shutil.copy(lived, tmp_path / "calls.db")
+def file(filled: Path, tmp_path: Path) -> Path:
+    """A store for one test, with simulated calls whose results are known."""
+    return shutil.copy(filled, tmp_path / "calls.db")
 
 
 async def _get(app: Server, path: str, **more: Any) -> Answer:
@@ -84,24 +84,24 @@ async def test_every_path_answers_json_with_times_in_iso(app: Server, path: str)
     assert not re.search(r":17899\d{5}\b", text), "a time as a number"
 
 
-async def test_the_answer_is_the_truth(app: Server) -> None:
+async def test_answers_agree_with_the_simulated_calls(app: Server) -> None:
     overview = (await _get(app, f"/overview?{_WINDOW}")).json
     assert overview["sessions"] == 60
-    assert overview["rooms"] == len({summary.session.room for summary in LIVES})
-    life = next(item for item in LIVES if item.problems)
+    assert overview["rooms"] == len({life.session.room for life in LIVES})
+    life = next(life for life in LIVES if life.problems)
     session = (await _get(app, f"/sessions/{life.session.id}")).json
-    assert [item["spell"]["grade"] for item in session["spells"]]
+    assert [attributed["spell"]["grade"] for attributed in session["spells"]]
     assert session["summary"]["region"] == life.region
     assert session["grade_spans"][0]["grade"] == "unknown"
     assert len(session["times"]) == len(life.session.samples)
 
 
-async def test_pages_are_followed_by_their_cursor(app: Server) -> None:
+async def test_cursors_lead_through_every_item_once(app: Server) -> None:
     seen: list[str] = []
     cursor = ""
     while True:
         answer = (await _get(app, f"/sessions?{_WINDOW}&limit=25{cursor}")).json
-        seen += [item["session"] for item in answer["items"]]
+        seen += [session["session"] for session in answer["items"]]
         if answer["next"] is None:
             break
         cursor = f"&cursor={answer['next']}"
@@ -112,7 +112,7 @@ async def test_pages_are_followed_by_their_cursor(app: Server) -> None:
     ("path", "status", "words"),
     [
         ("/overview?since=yesterday", 400, "expected a date or time"),
-        ("/overview?since=2026-09-23&until=2026-09-22", 400, "since before until"),
+        ("/overview?since=2026-09-23&until=2026-09-22", 400, "since must be earlier than until"),
         ("/overview?until=0001-01-01", 400, "from 1970-01-01"),
         ("/overview?since=9999-12-30&until=9999-12-31T23:59:59-23:59", 400, "to 9999-12-31"),
         ("/overview?grade=bad", 400, "expected unknown, good, fair, poor"),
@@ -127,13 +127,13 @@ async def test_pages_are_followed_by_their_cursor(app: Server) -> None:
         ("/sessions/" + "f" * 24, 404, "not known"),
         ("/meetings/" + "f" * 24, 404, "not known"),
         ("/participants/nobody", 404, "nobody"),
-        ("/rooms/none", 404, "nobody was there"),
+        ("/rooms/none", 404, "no session in this window"),
         ("/nothing", 404, "No such path"),
         ("/export?what=sessions&format=csv", 400, "ndjson only"),
         ("/export?format=xls", 400, "expected ndjson"),
     ],
 )
-async def test_what_is_wrong_is_said_as_a_problem(
+async def test_an_invalid_request_gets_a_problem_with_its_reason(
     app: Server, path: str, status: int, words: str
 ) -> None:
     answer = await _get(app, path)
@@ -142,14 +142,14 @@ async def test_what_is_wrong_is_said_as_a_problem(
     assert words in f"{answer.json['title']} {answer.json['detail']}"
 
 
-async def test_another_method_is_refused(app: Server) -> None:
+async def test_other_methods_get_405(app: Server) -> None:
     answer = await call(app, "POST", "/api/v1/overview", client="127.0.0.1")
     assert answer.status == 405
     answer = await call(app, "POST", "/api/v1/participants/x", client="127.0.0.1")
     assert set(answer.headers["allow"].split(", ")) == {"DELETE", "GET", "HEAD"}
 
 
-async def test_without_a_token_only_this_machine_may_ask(app: Server) -> None:
+async def test_without_any_token_only_local_requests_are_allowed(app: Server) -> None:
     assert (await call(app, "GET", "/api/v1/overview", client="127.0.0.1")).status == 200
     assert (await call(app, "GET", "/api/v1/overview", client="::1")).status == 200
     far = await call(app, "GET", "/api/v1/overview", client="203.0.113.9")
@@ -160,7 +160,7 @@ async def test_without_a_token_only_this_machine_may_ask(app: Server) -> None:
     assert through.status == 403, "a proxy on this machine speaks for others"
 
 
-async def test_with_a_token_it_is_needed_everywhere(app: Server, store: Store) -> None:
+async def test_once_a_token_exists_every_request_needs_one(app: Server, store: Store) -> None:
     secret = await tokens.create(store.reports, "ops", ["read"], 0)
     assert (await _get(app, "/overview")).status == 401
     assert (await _get(app, "/overview")).headers["www-authenticate"] == "Bearer"
@@ -190,7 +190,7 @@ async def test_tokens_are_stored_as_digests_only(store: Store) -> None:
         await tokens.revoke(store.reports, "none")
 
 
-async def test_guessing_tokens_is_slowed_down(app: Server, store: Store) -> None:
+async def test_unknown_tokens_are_rate_limited(app: Server, store: Store) -> None:
     await tokens.create(store.reports, "ops", ["read"], 0)
     headers = {"authorization": "Bearer wrong"}
     statuses = [
@@ -201,7 +201,7 @@ async def test_guessing_tokens_is_slowed_down(app: Server, store: Store) -> None
     assert statuses[-1] == 429
 
 
-async def test_too_many_questions_are_refused(store: Store) -> None:
+async def test_too_many_requests_get_429_with_retry_after(store: Store) -> None:
     app = create_app(Settings.of(secret="x", max_queries_per_minute=5), store=store)
     answers = [await _get(app, "/search?q=a") for _ in range(20)]
     assert answers[0].status == 200
@@ -210,7 +210,7 @@ async def test_too_many_questions_are_refused(store: Store) -> None:
     await app.metrics.close()
 
 
-async def test_the_api_describes_itself(app: Server) -> None:
+async def test_the_openapi_document_and_the_reference_page_are_served(app: Server) -> None:
     description = (await _get(app, "/openapi.json")).json
     assert description["openapi"] == "3.1.0"
     assert "/api/v1/sessions/{id}" in description["paths"]
@@ -226,14 +226,14 @@ def _fits(value: Any, schema: dict[str, Any], components: dict[str, Any], where:
         schema = components[schema["$ref"].rpartition("/")[2]]
     if "anyOf" in schema:
         errors = []
-        for item in schema["anyOf"]:
+        for alternative in schema["anyOf"]:
             try:
-                return _fits(value, item, components, where)
+                return _fits(value, alternative, components, where)
             except AssertionError as error:
                 errors.append(str(error))
         raise AssertionError(f"{where}: {errors}")
     names = schema.get("type", [])
-    kinds: dict[str, Any] = {
+    types: dict[str, Any] = {
         "object": dict,
         "array": list,
         "string": str,
@@ -242,12 +242,12 @@ def _fits(value: Any, schema: dict[str, Any], components: dict[str, Any], where:
         "boolean": bool,
         "null": type(None),
     }
-    allowed = tuple(kinds[item] for item in ([names] if isinstance(names, str) else names))
+    allowed = tuple(types[name] for name in ([names] if isinstance(names, str) else names))
     assert not allowed or isinstance(value, allowed), f"{where}: {value!r} is no {names}"
     if isinstance(value, dict) and "properties" in schema:
         assert set(value) == set(schema["properties"]), where
-        for name, it in value.items():
-            _fits(it, schema["properties"][name], components, f"{where}.{name}")
+        for name, field in value.items():
+            _fits(field, schema["properties"][name], components, f"{where}.{name}")
     if isinstance(value, list) and "items" in schema:
         for item in value:
             _fits(item, schema["items"], components, f"{where}[]")
@@ -269,11 +269,13 @@ def _fits(value: Any, schema: dict[str, Any], components: dict[str, Any], where:
         ("/participants/{participant}", _WINDOW),
     ],
 )
-async def test_answers_fit_the_description(app: Server, path: str, query: str) -> None:
+async def test_answers_match_their_schema(app: Server, path: str, query: str) -> None:
     description = (await _get(app, "/openapi.json")).json
-    life = next(item for item in LIVES if item.problems)
-    asked = path.replace("{id}", life.session.id).replace("{participant}", life.session.browser_id)
-    answer = await _get(app, asked + (f"?{query}" if query else ""))
+    life = next(life for life in LIVES if life.problems)
+    concrete = path.replace("{id}", life.session.id).replace(
+        "{participant}", life.session.browser_id
+    )
+    answer = await _get(app, concrete + (f"?{query}" if query else ""))
     operation = description["paths"][f"/api/v1{path}"]["get"]
     schema = operation["responses"]["200"]["content"]["application/json"]["schema"]
     _fits(answer.json, schema, description["components"]["schemas"], path)
@@ -302,9 +304,9 @@ async def _file(app: Server, query: str, token: str = "") -> bytes:
     return b"".join(body)
 
 
-async def test_timelines_are_exported_in_every_format_alike(app: Server) -> None:
+async def test_a_timeline_export_is_the_same_in_every_format(app: Server) -> None:
     samples = sum(len(life.session.samples) for life in LIVES)
-    lines = [json.loads(item) for item in (await _file(app, _WINDOW)).splitlines()]
+    lines = [json.loads(line) for line in (await _file(app, _WINDOW)).splitlines()]
     assert len(lines) == samples
     rows = list(csv.DictReader(io.StringIO((await _file(app, f"{_WINDOW}&format=csv")).decode())))
     table = pyarrow.parquet.read_table(io.BytesIO(await _file(app, f"{_WINDOW}&format=parquet")))
@@ -317,21 +319,21 @@ async def test_timelines_are_exported_in_every_format_alike(app: Server) -> None
         assert (
             f"{columns['time'][number]:%Y-%m-%dT%H:%M:%SZ}" == line["time"] == rows[number]["time"]
         )
-    assert {item["server_region"] for item in lines[:40]} - {None} <= {
+    assert {line["server_region"] for line in lines[:40]} - {None} <= {
         life.region for life in LIVES
     }
 
 
-async def test_a_steady_value_stands_in_every_row(app: Server) -> None:
-    life = max(LIVES, key=lambda summary: len(summary.session.samples))
+async def test_a_constant_value_is_in_every_row_of_a_timeline(app: Server) -> None:
+    life = max(LIVES, key=lambda life: len(life.session.samples))
     query = f"{_WINDOW}&participant={life.session.browser_id}"
     lines = [json.loads(line) for line in (await _file(app, query)).splitlines()]
-    its = [line for line in lines if line["session"] == life.session.id]
-    assert all(item["browser"] == life.browser for item in its)
-    assert all(item["up_bitrate_audio_kbps"] in (32, None) for item in its)
+    rows = [line for line in lines if line["session"] == life.session.id]
+    assert all(row["browser"] == life.browser for row in rows)
+    assert all(row["up_bitrate_audio_kbps"] in (32, None) for row in rows)
 
 
-async def test_summaries_are_exported_with_units_in_their_names(app: Server) -> None:
+async def test_columns_of_exported_summaries_name_their_units(app: Server) -> None:
     text = (await _file(app, f"{_WINDOW}&what=summaries&format=csv")).decode()
     rows = list(csv.DictReader(io.StringIO(text)))
     assert len(rows) == 60
@@ -356,7 +358,9 @@ async def test_summaries_are_exported_with_units_in_their_names(app: Server) -> 
         ("/search?q=room", ""),
     ],
 )
-async def test_every_answer_is_a_file_of_rows_too(app: Server, path: str, rows: str) -> None:
+async def test_every_answer_is_available_as_a_file_of_rows(
+    app: Server, path: str, rows: str
+) -> None:
     answer = (await _get(app, path.rstrip("?"))).json
     expected = len(answer[rows] if rows else answer)
     csv_file = await _get(app, f"{path}&format=csv")
@@ -368,11 +372,11 @@ async def test_every_answer_is_a_file_of_rows_too(app: Server, path: str, rows: 
     assert len(read) == table.num_rows == len(lines) == expected > 0
     assert table.column_names == list(read[0])
     empty = {name for name in table.column_names if table[name].null_count == table.num_rows}
-    assert {name for name in read[0] if all(item[name] == "" for item in read)} >= empty
+    assert {name for name in read[0] if all(row[name] == "" for row in read)} >= empty
     assert all(read[0][name] == "" for name in empty), "Parquet keeps what CSV has"
 
 
-async def test_a_comparison_as_a_file_has_the_figures_of_the_answer(app: Server) -> None:
+async def test_a_comparison_as_a_file_has_the_values_of_the_json_answer(app: Server) -> None:
     path = f"/compare?{_WINDOW}&by=network"
     first = (await _get(app, path)).json[0]
     body = (await _get(app, f"{path}&format=csv")).body.decode()
@@ -384,86 +388,88 @@ async def test_a_comparison_as_a_file_has_the_figures_of_the_answer(app: Server)
 
 
 @pytest.mark.parametrize("what", ["summaries", "timeline", "sessions"])
-async def test_an_export_knows_every_filter(app: Server, what: str) -> None:
-    life = next(item for item in LIVES if item.problems)
+async def test_an_export_applies_every_filter(app: Server, what: str) -> None:
+    life = next(life for life in LIVES if life.problems)
     grade = "poor"
-    wanted = f"{_WINDOW}&region={life.region}&grade={grade}"
-    listed = (await _get(app, f"/sessions?{wanted}&limit=500")).json["items"]
-    lines = (await _file(app, f"{wanted}&what={what}")).splitlines()
+    query = f"{_WINDOW}&region={life.region}&grade={grade}"
+    listed = (await _get(app, f"/sessions?{query}&limit=500")).json["items"]
+    lines = (await _file(app, f"{query}&what={what}")).splitlines()
     found = [json.loads(line) for line in lines]
     ids = dict.fromkeys(row.get("session", row.get("_id")) for row in found)
-    assert list(ids) == [item["session"] for item in listed]
+    assert list(ids) == [session["session"] for session in listed]
 
 
-async def test_a_name_that_a_spreadsheet_would_run_is_only_a_name(
+async def test_a_name_that_looks_like_a_formula_is_escaped_in_csv(
     store: Store, app: Server
 ) -> None:
     samples = LIVES[0].session.samples
-    conf = "=cmd|'/c calc'!a1"
-    await store.append([Push("e" * 24, conf, LIVES[0].session.browser_id, Dialect.V2, samples)])
+    room = "=cmd|'/c calc'!a1"
+    await store.append([Push("e" * 24, room, LIVES[0].session.browser_id, Dialect.V2, samples)])
     text = (await _file(app, f"{_WINDOW}&format=csv")).decode()
-    found = {item["room"] for item in csv.DictReader(io.StringIO(text))}
-    assert f"'{conf}" in found
-    assert conf not in found
+    found = {row["room"] for row in csv.DictReader(io.StringIO(text))}
+    assert f"'{room}" in found
+    assert room not in found
 
 
-async def test_erasing_needs_a_token_that_may_erase(
+async def test_erasing_needs_the_scope_erase(
     app: Server, store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("jmmc.collector.forget", partial(forget, settle=0))
     reader = await tokens.create(store.reports, "reader", ["read", "export"], 1)
     eraser = await tokens.create(store.reports, "eraser", ["erase"], 1)
-    uid, conf = LIVES[7].session.browser_id, LIVES[3].session.room
+    browser_id, room_name = LIVES[7].session.browser_id, LIVES[3].session.room
 
     async def ask(method: str, path: str, token: str) -> Answer:
         return await call(
             app, method, f"/api/v1{path}", headers={"authorization": f"Bearer {token}"}
         )
 
-    for path in (f"/participants/{uid}", f"/rooms/{conf}"):
+    for path in (f"/participants/{browser_id}", f"/rooms/{room_name}"):
         assert (await ask("DELETE", path, reader)).status == 403
     assert (await ask("GET", "/erasures", reader)).status == 403
-    receipt = (await ask("DELETE", f"/participants/{uid.upper()}", eraser)).json
-    its = [life.session for life in LIVES if life.session.browser_id == uid]
-    assert (receipt["kind"], receipt["sessions"]) == ("participant", len(its))
-    room = (await ask("DELETE", f"/rooms/{conf}", eraser)).json
-    assert room["sessions"]
-    assert room["finished"]
+    receipt = (await ask("DELETE", f"/participants/{browser_id.upper()}", eraser)).json
+    sessions = [life.session for life in LIVES if life.session.browser_id == browser_id]
+    assert (receipt["kind"], receipt["sessions"]) == ("participant", len(sessions))
+    room_receipt = (await ask("DELETE", f"/rooms/{room_name}", eraser)).json
+    assert room_receipt["sessions"]
+    assert room_receipt["finished"]
     listed = (await ask("GET", "/erasures", eraser)).json
-    assert {item["id"] for item in listed} == {receipt["id"], room["id"]}
-    assert uid not in str(listed)
-    assert (await ask("GET", f"/participants/{uid}?{_WINDOW}", reader)).status == 404
+    assert {erasure["id"] for erasure in listed} == {receipt["id"], room_receipt["id"]}
+    assert browser_id not in str(listed)
+    assert (await ask("GET", f"/participants/{browser_id}?{_WINDOW}", reader)).status == 404
 
 
-async def test_the_page_erases_only_what_its_own_form_says(
+async def test_the_forget_page_erases_only_with_its_own_form(
     app: Server, store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("jmmc.collector.forget", partial(forget, settle=0))
-    uid = LIVES[7].session.browser_id
+    browser_id = LIVES[7].session.browser_id
     form = {"content-type": "application/x-www-form-urlencoded"}
 
     async def post(**fields: str) -> Answer:
-        content = urlencode({"participant": uid, **fields}).encode()
+        content = urlencode({"participant": browser_id, **fields}).encode()
         return await call(app, "POST", "/forget", content, headers=form, client="127.0.0.1")
 
-    asked = await call(app, "GET", f"/forget?participant={uid}", client="127.0.0.1")
+    asked = await call(app, "GET", f"/forget?participant={browser_id}", client="127.0.0.1")
     (token,) = re.findall(rb'name="form" value="([^"]+)"', asked.body)
     assert (await post(form="forged")).status == 400
     assert (await post(form=token.decode(), room="both")).status == 400
-    assert await store.count(SessionFilter(browser_id=uid))
+    assert await store.count(SessionFilter(browser_id=browser_id))
     done = await post(form=token.decode())
     assert (done.status, b"will not come back" in done.body) == (200, True)
-    assert await store.count(SessionFilter(browser_id=uid)) == 0
-    assert (await call(app, "GET", f"/forget?participant={uid}", client="192.0.2.1")).status == 403
+    assert await store.count(SessionFilter(browser_id=browser_id)) == 0
+    assert (
+        await call(app, "GET", f"/forget?participant={browser_id}", client="192.0.2.1")
+    ).status == 403
 
 
-async def test_what_fires_is_said_on_the_first_page(
+async def test_active_alerts_are_on_the_first_page(
     app: Server, store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async def nobody(*_: object, **__: object) -> None:
-        """Who watches would end an alarm of which there is no rule."""
+    async def no_evaluation(*_: object, **__: object) -> None:
+        """The evaluator would resolve an alert without a rule."""
 
-    monkeypatch.setattr("jmmc.collector.keep_evaluating", nobody)
+    monkeypatch.setattr("jmmc.collector.keep_evaluating", no_evaluation)
     assert b"An alarm is on" not in (await call(app, "GET", "/", client="127.0.0.1")).body
     state = State("region-poor", "<eu>", 1_790_000_000, 1_790_000_100, None, {})
     record = msgspec.json.encode(Record(state, ()))
@@ -475,7 +481,7 @@ async def test_what_fires_is_said_on_the_first_page(
     assert "<td>&lt;eu&gt;</td>" in health
 
 
-async def test_whoever_looks_for_a_name_gets_names_and_not_every_session(app: Server) -> None:
+async def test_a_search_lists_names_and_not_every_session(app: Server) -> None:
     page = (await call(app, "GET", f"/find?q=room&{_WINDOW}", client="127.0.0.1")).body.decode()
     assert '<ul class="found">' in page
     assert 'class="sessions"' not in page

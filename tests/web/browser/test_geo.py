@@ -29,7 +29,7 @@ _BOTH = [
 
 
 @pytest.mark.parametrize("kinds", _BOTH, ids=["MaxMind", "MaxMind's cities", "DB-IP"])
-def test_a_network_has_the_names_that_the_files_give_it(
+def test_provider_and_country_come_from_the_databases(
     tmp_path: Path, kinds: tuple[str, str]
 ) -> None:
     names = NetworkNames(
@@ -55,14 +55,14 @@ def test_a_network_has_the_names_that_the_files_give_it(
     assert found == expected
 
 
-def test_a_file_of_ipv4_knows_nothing_of_ipv6(tmp_path: Path) -> None:
+def test_an_ipv4_database_has_no_provider_for_ipv6(tmp_path: Path) -> None:
     names = NetworkNames(asn_database=str(asn_database(tmp_path, version=4)))
     assert names.provider(ip_address("203.0.113.7")) == _CABLE
     assert names.provider(ip_address("2001:db8:1::5")) is None
     assert names.country(ip_address("203.0.113.7")) is None
 
 
-def test_without_files_there_are_no_names() -> None:
+def test_without_databases_there_is_no_provider_and_no_country() -> None:
     names = NetworkNames()
     assert names.provider(ip_address("203.0.113.7")) is None
     assert names.country(ip_address("203.0.113.7")) is None
@@ -96,7 +96,7 @@ def _bad_file(folder: Path, what: str) -> str:
         ("countries", "a database of type 'GeoLite2-Country': expected one of autonomous systems"),
     ],
 )
-def test_a_file_that_cannot_be_used_is_told_at_the_start(
+def test_an_unusable_database_is_a_settings_error(
     make: Make, tmp_path: Path, what: str, words: str
 ) -> None:
     path = _bad_file(tmp_path, what)
@@ -106,12 +106,12 @@ def test_a_file_that_cannot_be_used_is_told_at_the_start(
     assert "\n" not in str(caught.value)
 
 
-def test_a_file_of_networks_is_none_of_countries(make: Make, tmp_path: Path) -> None:
+def test_an_asn_database_is_refused_as_a_country_database(make: Make, tmp_path: Path) -> None:
     with pytest.raises(SettingsError, match=r"country_database = .*expected one of countries"):
         make(country_database=str(asn_database(tmp_path)))
 
 
-def test_the_server_does_not_start_with_a_bad_file(tmp_path: Path) -> None:
+def test_the_server_does_not_start_with_an_unusable_database(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "jmmc", "serve", "--port", "0", "--asn-database", "gone.mmdb"]
     done = subprocess.run(
         command, cwd=tmp_path, capture_output=True, text=True, timeout=60, env=dict(os.environ)
@@ -151,7 +151,7 @@ async def _paths(collector: MetricsCollector) -> list[dict[str, Any]]:
         (None, None, {}),
     ],
 )
-async def test_the_whole_address_that_the_server_saw_is_looked_up(
+async def test_provider_and_country_are_looked_up_before_truncation(
     make: Make,
     databases: dict[str, str],
     client: str | None,
@@ -166,7 +166,7 @@ async def test_the_whole_address_that_the_server_saw_is_looked_up(
     assert await _paths(collector) == [path, path]
 
 
-async def test_names_are_in_the_first_and_in_every_full_sample(
+async def test_provider_and_country_are_in_every_full_sample(
     make: Make, databases: dict[str, str]
 ) -> None:
     collector = make(**databases)
@@ -175,7 +175,7 @@ async def test_names_are_in_the_first_and_in_every_full_sample(
     assert [path.get("asn") for path in await _paths(collector)] == [_CABLE, None, _CABLE]
 
 
-async def test_where_no_address_may_be_stored_the_names_still_are(
+async def test_provider_and_country_are_stored_with_ip_none(
     make: Make, databases: dict[str, str]
 ) -> None:
     collector = make(ip="none", **databases)
@@ -183,7 +183,7 @@ async def test_where_no_address_may_be_stored_the_names_still_are(
     assert await _paths(collector) == [{"asn": _CABLE, "cc": "FR"}]
 
 
-async def test_names_that_a_browser_sends_are_dropped_and_named(
+async def test_a_provider_sent_by_a_browser_is_dropped_and_named(
     make: Make, databases: dict[str, str]
 ) -> None:
     for settings in ({}, databases):
@@ -197,7 +197,7 @@ async def test_names_that_a_browser_sends_are_dropped_and_named(
         assert "AS1 Mine" not in str(await _paths(collector))
 
 
-async def test_damage_that_shows_later_costs_the_names_and_no_push(
+async def test_a_database_found_damaged_later_fails_no_push(
     make: Make, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     path = asn_database(tmp_path)
@@ -217,7 +217,7 @@ async def _told(**settings: Any) -> list[tuple[str, str]]:
     return [(row.verdict, row.what) for row in found if row.what.startswith(words)]
 
 
-async def test_check_says_which_files_are_in_force_and_which_is_old(tmp_path: Path) -> None:
+async def test_check_reports_databases_in_use_and_outdated_ones(tmp_path: Path) -> None:
     store = f"sqlite:///{tmp_path}/calls.db"
     assert [verdict for verdict, _ in await _told(store=store)] == ["ok"]
     fresh = str(asn_database(tmp_path, built=time.time() - 86_400))

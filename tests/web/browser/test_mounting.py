@@ -1,4 +1,4 @@
-"""The pages and the API under a prefix of somebody else's app."""
+"""The dashboard and the API mounted in a host app."""
 
 import re
 from pathlib import Path
@@ -10,7 +10,7 @@ from jmmc import MetricsCollector, dashboard
 from tests.support.builders import call
 
 
-async def test_the_pages_can_be_mounted_anywhere(tmp_path: Path) -> None:
+async def test_the_dashboard_can_be_mounted_under_any_prefix(tmp_path: Path) -> None:
     metrics = MetricsCollector(store=f"sqlite:///{tmp_path}/calls.db", secret="x")
     host = Starlette(routes=[Mount("/calls", dashboard(metrics))])
     for path in ("/calls/", "/calls/overview", "/calls/compare", "/calls/find", "/calls/health"):

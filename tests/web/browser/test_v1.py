@@ -1,4 +1,4 @@
-"""Dialect v1: the ancestor's stock script works unchanged; the differences are in the docs."""
+"""Dialect v1: the Express.js middleware's script works, with the documented differences."""
 
 import json
 from collections import defaultdict
@@ -31,7 +31,7 @@ async def app(tmp_path: Path) -> AsyncIterator[MetricsCollector]:
 
 
 class StockScript:
-    """A browser as the ancestor's script makes it behave: it keeps the cookie of the answer."""
+    """A browser with the script of the Express.js middleware: it keeps the cookie of the answer."""
 
     def __init__(self, app: MetricsCollector) -> None:
         self.app = app
@@ -59,7 +59,7 @@ async def test_every_recorded_push_is_stored_as_it_was_sent(app: MetricsCollecto
             assert answer.status == 200, (content, answer)
             assert isinstance(answer.json, dict)
 
-    sessions = {summary.browser_id: summary for summary in await _stored(app)}
+    sessions = {session.browser_id: session for session in await _stored(app)}
     assert len(sessions) == len(scenarios)
     for bodies in scenarios.values():
         session = sessions[bodies[0]["uid"]]
@@ -70,11 +70,11 @@ async def test_every_recorded_push_is_stored_as_it_was_sent(app: MetricsCollecto
             "pid": bodies[0]["m"]["pid"],
             "t": {"rip": 3405803783},
         }
-        assert rest == [_as_the_ancestor_keeps(content["m"]) for content in bodies[1:]]
+        assert rest == [_as_the_middleware_keeps(content["m"]) for content in bodies[1:]]
 
 
-def _as_the_ancestor_keeps(m: dict[str, Any]) -> dict[str, Any]:
-    """Its validator deletes what is of the wrong type; the IPv6 scenario has such ports."""
+def _as_the_middleware_keeps(m: dict[str, Any]) -> dict[str, Any]:
+    """The middleware deletes values of the wrong type; the IPv6 scenario has such ports."""
     kept = dict(m)
     if "t" in kept:
         kept["t"] = {
@@ -87,7 +87,7 @@ def _as_the_ancestor_keeps(m: dict[str, Any]) -> dict[str, Any]:
 
 _M: dict[str, Any] = {"cq": 5, "pid": "p"}
 
-# A reading more, what of it is kept, and what is said to be dropped.
+# A further reading, and what of it is kept.
 SAME: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
     "quality 0 is a value": ({"cq": 0}, {"cq": 0}),
     "quality 100.01 is not": ({"cq": 100.01}, {}),
@@ -144,7 +144,9 @@ async def _kept(app: MetricsCollector, m: dict[str, Any]) -> tuple[Answer, dict[
 
 
 @pytest.mark.parametrize("case", SAME)
-async def test_the_verdict_on_a_reading_is_the_ancestors(app: MetricsCollector, case: str) -> None:
+async def test_readings_are_kept_or_dropped_as_by_the_express_middleware(
+    app: MetricsCollector, case: str
+) -> None:
     m, kept = SAME[case]
     if "d" in m:
         m = {"d": {"ab": 1, **m["d"]}}
@@ -153,14 +155,14 @@ async def test_the_verdict_on_a_reading_is_the_ancestors(app: MetricsCollector, 
 
 
 @pytest.mark.parametrize("case", DIFFERENT)
-async def test_where_the_ancestor_was_wrong_we_differ_and_say_so(
+async def test_differences_to_the_express_middleware_are_documented(
     app: MetricsCollector, case: str
 ) -> None:
-    m, kept, told = DIFFERENT[case]
+    m, kept, words = DIFFERENT[case]
     answer, stored = await _kept(app, m)
     assert (answer.status, stored) == (200, kept)
     assert "m.rest" in answer.json["dropped"]
-    assert told in DOCS.read_text("utf-8")
+    assert words in DOCS.read_text("utf-8")
 
 
 @pytest.mark.parametrize(
@@ -177,7 +179,7 @@ async def test_where_the_ancestor_was_wrong_we_differ_and_say_so(
         ({"u": {"unknown": 1}}, "empty"),
     ],
 )
-async def test_a_push_that_has_no_readings_is_refused(
+async def test_a_push_without_readings_is_refused(
     app: MetricsCollector, m: Any, reason: str
 ) -> None:
     script = StockScript(app)
@@ -186,13 +188,13 @@ async def test_a_push_that_has_no_readings_is_refused(
     assert (answer.status, answer.json["error"]) == (400, reason)
 
 
-async def test_readings_that_come_with_the_first_push_are_stored(app: MetricsCollector) -> None:
+async def test_readings_in_the_first_push_are_stored(app: MetricsCollector) -> None:
     await StockScript(app).push(v1_body({"br": "br", "pid": "p", "cq": 98.33}, conf="room1"))
     (session,) = await _stored(app)
     assert json.loads(session.samples[0].readings)["cq"] == 98.33
 
 
-async def test_a_push_sent_with_a_new_browser_is_a_new_session(app: MetricsCollector) -> None:
+async def test_a_push_that_names_the_browser_opens_a_new_session(app: MetricsCollector) -> None:
     script = StockScript(app)
     first = await script.push(v1_body({"br": "br"}, conf="room1"))
     second = await script.push(v1_body({"br": "br"}, conf="room1"))
@@ -201,12 +203,14 @@ async def test_a_push_sent_with_a_new_browser_is_a_new_session(app: MetricsColle
 
 
 @pytest.mark.parametrize("cookie", ["", "jmmc_objectId=" + "a" * 24, "jmmc_objectId=s%3Aj"])
-async def test_a_push_without_our_cookie_has_no_session(app: MetricsCollector, cookie: str) -> None:
+async def test_a_push_without_a_valid_cookie_has_no_session(
+    app: MetricsCollector, cookie: str
+) -> None:
     answer = await StockScript(app).push(v1_body(_M, conf="room1"), cookie=cookie)
     assert (answer.status, answer.json["error"]) == (400, "no_session")
 
 
-async def test_the_cookie_of_another_conference_does_not_mix_two_tabs(
+async def test_the_cookie_of_another_room_is_refused(
     app: MetricsCollector,
 ) -> None:
     script = StockScript(app)
@@ -215,7 +219,7 @@ async def test_the_cookie_of_another_conference_does_not_mix_two_tabs(
     assert (answer.status, answer.json["error"]) == (400, "no_session")
 
 
-async def test_a_session_that_is_gone_is_not_pretended_to_be_there(
+async def test_a_cookie_of_a_session_that_is_not_stored_is_refused(
     app: MetricsCollector, tmp_path: Path
 ) -> None:
     script = StockScript(app)
@@ -227,7 +231,7 @@ async def test_a_session_that_is_gone_is_not_pretended_to_be_there(
     await elsewhere.close()
 
 
-async def test_the_same_push_twice_is_stored_twice_as_v1_cannot_tell(
+async def test_a_repeated_v1_push_is_stored_twice(
     app: MetricsCollector,
 ) -> None:
     script = StockScript(app)
@@ -251,7 +255,7 @@ async def test_the_same_push_twice_is_stored_twice_as_v1_cannot_tell(
         ({"content-encoding": "br"}, 400),
     ],
 )
-async def test_the_form_of_the_body_is_judged_as_documented(
+async def test_content_types_and_encodings_are_accepted_as_documented(
     app: MetricsCollector, headers: dict[str, str], status: int
 ) -> None:
     answer = await StockScript(app).push(v1_body({"br": "br"}, conf="room1"), **headers)
@@ -259,7 +263,7 @@ async def test_the_form_of_the_body_is_judged_as_documented(
 
 
 @pytest.mark.parametrize("agent", [None, "", "curl/8.0", "x" * 60_000])
-async def test_an_odd_browser_gets_a_session_all_the_same(
+async def test_an_unknown_user_agent_gets_a_session(
     app: MetricsCollector, agent: str | None
 ) -> None:
     script = StockScript(app)

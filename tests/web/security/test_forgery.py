@@ -1,4 +1,4 @@
-"""Who pretends to be another: cookies, tokens, forms, addresses, names of hosts."""
+"""Forged cookies, tokens, forms, addresses and host names."""
 
 import asyncio
 import re
@@ -68,21 +68,23 @@ def _cookie(answer: Answer) -> str:
     ],
     ids=str,
 )
-async def test_nobody_passes_for_the_machine_itself(app: Server, headers: dict[str, str]) -> None:
-    """Also not a page whose name somebody made point to this machine."""
-    if headers != {"host": "[::1].evil.example"}:  # Not a host at all; no browser sends it.
+async def test_forwarded_and_rebound_requests_are_not_local(
+    app: Server, headers: dict[str, str]
+) -> None:
+    """Including DNS rebinding: a page whose name resolves to this machine."""
+    if headers != {"host": "[::1].evil.example"}:  # Not a valid host; no browser sends it.
         assert (await _get(app, "/api/v1/live", **headers)).status == 403
         assert (await _get(app, "/", **headers)).status == 403
     assert (await _get(app, "/api/v1/live", "203.0.113.7", **headers)).status == 403
 
 
 @pytest.mark.parametrize("host", ["localhost", "LOCALHOST:8080", "127.0.0.1:1", "[::1]:8080"])
-async def test_the_machine_itself_is_let_in(app: Server, host: str) -> None:
+async def test_local_requests_are_allowed(app: Server, host: str) -> None:
     assert (await _get(app, "/api/v1/live", host=host)).status == 200
 
 
 @pytest.mark.parametrize("site", ["cross-site", "same-site"])
-async def test_a_form_of_another_site_is_refused_though_its_token_is_right(
+async def test_a_form_from_another_site_is_refused_with_a_valid_token(
     app: Server, store: Store, site: str
 ) -> None:
     await users.add(store.reports, "ann", "correct horse", "admin")
@@ -98,15 +100,15 @@ async def test_a_form_of_another_site_is_refused_though_its_token_is_right(
     assert (await _post(app, "/forget", headers, room="room", form=form)).status == 200
 
 
-async def test_the_form_that_anybody_gets_erases_nothing(app: Server) -> None:
-    """Without users the machine itself may erase; what `/login` gives to all must not do for it."""
+async def test_the_token_of_the_sign_in_form_erases_nothing(app: Server) -> None:
+    """Without users a local request may erase, but not with the token of the sign-in form."""
     form = await _form(app, "/login")
     assert (await _post(app, "/forget", {}, room="room", form=form)).status == 400
     form = await _form(app, "/forget?room=room")
     assert (await _post(app, "/forget", {}, room="room", form=form)).status == 200
 
 
-async def test_a_form_is_of_one_user_only(app: Server, store: Store) -> None:
+async def test_a_form_token_is_valid_for_one_user_only(app: Server, store: Store) -> None:
     await users.add(store.reports, "ann", "correct horse", "admin")
     await users.add(store.reports, "bob", "correct horse", "admin")
     anns = _cookie(await _sign_in(app))
@@ -115,7 +117,7 @@ async def test_a_form_is_of_one_user_only(app: Server, store: Store) -> None:
     assert (await _post(app, "/forget", {"cookie": anns}, room="room", form=form)).status == 400
 
 
-async def test_a_new_password_ends_what_was_signed_in_before(app: Server, store: Store) -> None:
+async def test_a_new_password_ends_earlier_logins(app: Server, store: Store) -> None:
     await users.add(store.reports, "ann", "correct horse", "admin")
     cookie = _cookie(await _sign_in(app))
     assert (await _get(app, "/api/v1/live", cookie=cookie)).status == 200
@@ -128,7 +130,7 @@ async def test_a_new_password_ends_what_was_signed_in_before(app: Server, store:
     assert (await _get(app, "/api/v1/live", cookie=cookie)).status == 401
 
 
-async def test_a_forged_cookie_opens_nothing(app: Server, store: Store) -> None:
+async def test_forged_login_cookies_are_refused(app: Server, store: Store) -> None:
     await users.add(store.reports, "ann", "correct horse", "admin")
     good = _cookie(await _sign_in(app)).partition("=")[2]
     form = URLSafeTimedSerializer("x", salt="jmmc form").dumps(["ann", ""])
@@ -152,42 +154,40 @@ async def test_a_forged_cookie_opens_nothing(app: Server, store: Store) -> None:
     assert (await _get(app, "/api/v1/live", cookie=f"jmmc_session={good}")).status == 200
 
 
-async def test_only_so_many_passwords_wait_for_their_turn(
+async def test_the_number_of_waiting_password_verifications_is_bounded(
     app: Server, store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Each takes 64 MB and a core; whoever is too many is told to come again."""
+    """Each takes 64 MB and a core; sign-ins beyond the bound get 503."""
     await users.add(store.reports, "ann", "correct horse", "viewer")
-    goes_on = threading.Event()
+    gate = threading.Event()
 
     def verify(user: users.User | None, password: str) -> bool:
-        return goes_on.wait(30)
+        return gate.wait(30)
 
     monkeypatch.setattr(users, "verify", verify)
     form = await _form(app, "/login")
     content = urlencode({"name": "ann", "password": "correct horse", "form": form}).encode()
-    tries = [
+    attempts = [
         asyncio.create_task(call(app, "POST", "/login", content, headers=_FORM, client=client))
         for client in (f"203.0.113.{number}" for number in range(30))
     ]
-    while sum(item.done() for item in tries) < 10:  # noqa: ASYNC110 - a store answers in a thread
+    while sum(attempt.done() for attempt in attempts) < 10:  # noqa: ASYNC110 - a store answers in a thread
         await asyncio.sleep(0.01)
-    goes_on.set()
-    statuses = Counter([(await item).status for item in tries])
+    gate.set()
+    statuses = Counter([(await attempt).status for attempt in attempts])
     assert statuses == {303: 20, 503: 10}
 
 
-async def test_the_cookie_is_given_anew_and_kept_from_scripts_and_other_sites(
-    app: Server, store: Store
-) -> None:
+async def test_a_sign_in_sets_a_new_cookie_with_all_protections(app: Server, store: Store) -> None:
     await users.add(store.reports, "ann", "correct horse", "viewer")
     form = await _form(app, "/login")
     fields = {"name": "ann", "password": "correct horse", "form": form}
     planted = {"cookie": "jmmc_session=planted", "x-forwarded-proto": "https"}
     answer = await _post(app, "/login", planted, **fields)
-    told = answer.headers["set-cookie"]
-    assert "planted" not in told
+    cookie = answer.headers["set-cookie"]
+    assert "planted" not in cookie
     for flag in ("HttpOnly", "SameSite=lax", "Secure", "Path=/"):
-        assert flag in told
+        assert flag in cookie
 
 
 @pytest.mark.parametrize(
@@ -205,7 +205,9 @@ async def test_the_cookie_is_given_anew_and_kept_from_scripts_and_other_sites(
         "",
     ],
 )
-async def test_after_signing_in_one_stays_here(app: Server, store: Store, to: str) -> None:
+async def test_after_sign_in_the_redirect_stays_on_this_site(
+    app: Server, store: Store, to: str
+) -> None:
     await users.add(store.reports, "ann", "correct horse", "viewer")
     answer = await _sign_in(app, to=to)
     assert answer.status == 303
@@ -215,13 +217,13 @@ async def test_after_signing_in_one_stays_here(app: Server, store: Store, to: st
 
 
 @pytest.mark.parametrize("path", ["/overview/", "//evil.example/overview/", "/api/v1", "/metrics/"])
-async def test_no_redirect_names_the_host_that_was_asked_for(app: Server, path: str) -> None:
+async def test_no_redirect_contains_the_requested_host(app: Server, path: str) -> None:
     answer = await _get(app, path, host="127.0.0.1")
     assert "://" not in answer.headers.get("location", "")
     assert not answer.headers.get("location", "").startswith("//")
 
 
-async def test_a_token_does_what_it_was_made_for_and_no_more(app: Server, store: Store) -> None:
+async def test_a_token_allows_its_scopes_and_no_more(app: Server, store: Store) -> None:
     read = await tokens.create(store.reports, "r", ["read"], 0)
     export = await tokens.create(store.reports, "e", ["export"], 0)
     uid = "a40bcaa8-8b36-11ec-a8a3-0242ac120002"
@@ -234,7 +236,9 @@ async def test_a_token_does_what_it_was_made_for_and_no_more(app: Server, store:
     assert await status(read, "/live") == 200
     assert await status(export, "/live") == 403
     assert await status(read, "/export") == 403
-    assert await status(export, "/export?format=none") == 400, "let in, and told what is wrong"
+    assert await status(export, "/export?format=none") == 400, (
+        "allowed, and answered with the mistake"
+    )
     for token in (read, export):
         assert await status(token, "/erasures") == 403
         assert await status(token, f"/participants/{uid}", "DELETE") == 403
@@ -245,7 +249,7 @@ async def test_a_token_does_what_it_was_made_for_and_no_more(app: Server, store:
     assert await status(read, "/live") in (401, 429)
 
 
-async def test_guessing_tokens_is_throttled(app: Server, store: Store) -> None:
+async def test_guessing_tokens_gets_429(app: Server, store: Store) -> None:
     await tokens.create(store.reports, "r", ["read"], 0)
     seen = [
         (await _get(app, "/api/v1/live", authorization=f"Bearer {number}")).status
@@ -256,9 +260,9 @@ async def test_guessing_tokens_is_throttled(app: Server, store: Store) -> None:
 
 
 @pytest.mark.parametrize("path", ["/", "/live", "/metrics", "/api/v1/live", "/api/v1/", "/nothing"])
-async def test_every_answer_says_what_browsers_may_do_with_it(app: Server, path: str) -> None:
+async def test_every_response_has_the_security_headers(app: Server, path: str) -> None:
     if path == "/live":
-        path = "/overview"  # It has no end; its headers are those of every page.
+        path = "/overview"  # /live does not end; its headers are those of every page.
     headers = (await _get(app, path)).headers
     policy = headers["content-security-policy"]
     assert policy.startswith("default-src 'none'")
@@ -276,14 +280,14 @@ async def test_every_answer_says_what_browsers_may_do_with_it(app: Server, path:
 @pytest.mark.parametrize(
     "given", ["a b", "a\nb=c", "a\r\nSet-Cookie: x=y", "x" * 65, "", "-a", "\x1b[31m", "é"]
 )
-async def test_an_id_of_a_request_that_is_none_is_not_repeated(app: Server, given: str) -> None:
+async def test_an_invalid_request_id_is_replaced(app: Server, given: str) -> None:
     answer = await call(
         app, "GET", "/api/v1/live", headers={"x-request-id": given}, client="127.0.0.1"
     )
     assert re.fullmatch("[0-9a-f]{16}", answer.headers["x-request-id"])
 
 
-async def test_a_cookie_of_the_old_dialect_cannot_be_made_up(app: Server) -> None:
+async def test_forged_v1_cookies_are_refused(app: Server) -> None:
     async def push(cookie: str, m: dict[str, object]) -> Answer:
         content = v1_body(m)
         return await call(app, "POST", f"{_PREFIX}/push", content, headers={"cookie": cookie})
@@ -297,21 +301,19 @@ async def test_a_cookie_of_the_old_dialect_cannot_be_made_up(app: Server) -> Non
         assert (await push(f"jmmc_objectId={forged}", {"cq": 2})).status == 400
 
 
-async def test_another_session_cannot_be_written_by_its_public_id(
-    app: Server, store: Store
-) -> None:
+async def test_a_session_cannot_be_written_by_its_public_id(app: Server, store: Store) -> None:
     first = body(wire_sample(0, {"pid": "a"}))
     assert (await call(app, "POST", f"{_PREFIX}/push", first)).status == 200
-    (session,) = [item.id async for item in store.sessions(SessionFilter())]
+    (session,) = [found.id async for found in store.sessions(SessionFilter())]
     for sid in (session, session.ljust(32, "0")):
         forged = body(wire_sample(1, {"pid": "b"}), sid=sid)
         await call(app, "POST", f"{_PREFIX}/push", forged)
-    (held,) = await store.get([session])
-    assert [sample.seq for sample in held.samples] == [0]
+    (stored,) = await store.get([session])
+    assert [sample.seq for sample in stored.samples] == [0]
 
 
 @pytest.mark.parametrize("padding", [",", "x", "127.0.0.1,", " ", "::1, "])
-def test_a_chain_of_proxies_is_read_from_its_right_end_however_long(padding: str) -> None:
+def test_a_chain_of_proxies_of_any_length_is_read_from_its_right_end(padding: str) -> None:
     proxies = Proxies(["127.0.0.1/32"])
     chain = padding * 10_000 + ",192.0.2.1"
     assert str(proxies.client("127.0.0.1", chain)) == "192.0.2.1"

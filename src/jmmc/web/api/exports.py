@@ -1,4 +1,4 @@
-"""Files: what is stored, streamed as it is read; and any answer of the API as rows."""
+"""Files: exports, streamed while they are read, and answers of the API as rows."""
 
 from collections.abc import AsyncIterator, Sequence
 from typing import Any
@@ -19,27 +19,33 @@ WHATS = ("sessions", "timeline", "summaries")
 
 
 def export_response(
-    store: Store, selection: SummaryFilter, what: str, form: str
+    store: Store, selection: SummaryFilter, what: str, file_format: str
 ) -> StreamingResponse:
-    """The file. Raises `Problem` for what cannot be had."""
+    """The export as a streamed file. Raises `Problem` for a format that `what` does not have."""
     if what == "sessions":
-        if form != "ndjson":
-            raise Problem(400, "Bad parameter format", "sessions are nested: ndjson only")
+        if file_format != "ndjson":
+            raise Problem(
+                400, "Invalid parameter format", f"sessions are ndjson only, got {file_format!r}"
+            )
         content = _lines(store, selection)
     else:
-        content = _content(store, selection, what, table(form))
-    return StreamingResponse(content, headers=_headers(what, form), media_type=MEDIA_TYPES[form])
+        content = _content(store, selection, what, table(file_format))
+    return StreamingResponse(
+        content, headers=_headers(what, file_format), media_type=MEDIA_TYPES[file_format]
+    )
 
 
-def answer_file(answer: Any, name: str, form: str) -> Response:
+def answer_file(answer: Any, name: str, file_format: str) -> Response:
     """An answer of the API as a file of rows."""
-    writer = table(form)
+    writer = table(file_format)
     content = writer.add(rows_of(answer)) + writer.end()
-    return Response(content, headers=_headers(name, form), media_type=MEDIA_TYPES[form])
+    return Response(
+        content, headers=_headers(name, file_format), media_type=MEDIA_TYPES[file_format]
+    )
 
 
 def rows_of(answer: Any) -> list[dict[str, Any]]:
-    """The rows that an answer has: points of a series, values compared, sessions, samples."""
+    """The rows of an answer: points of a series, compared values, sessions or samples."""
     match answer:
         case Overview():
             return [_flat(point) for point in answer.series]
@@ -48,13 +54,13 @@ def rows_of(answer: Any) -> list[dict[str, Any]]:
         case MeetingDetail():
             return [summary_row(lane.session) for lane in answer.lanes]
         case Participant():
-            return [summary_row(item) for item in answer.latest]
+            return [summary_row(summary) for summary in answer.latest]
         case SessionDetail():
             head = {"session": answer.summary.session}
             columns = answer.curves.items()
             return [
-                {**head, "time": time, **{name: values[place] for name, values in columns}}
-                for place, time in enumerate(answer.times)
+                {**head, "time": time, **{name: values[index] for name, values in columns}}
+                for index, time in enumerate(answer.times)
             ]
         case Page():
             return rows_of(answer.items)
@@ -62,7 +68,7 @@ def rows_of(answer: Any) -> list[dict[str, Any]]:
 
 
 def _flat(answer: Struct) -> dict[str, Any]:
-    """A struct without depth: what is inside a field has the field's name before its own."""
+    """A struct as a flat row: nested fields are prefixed with the name of the outer field."""
     row: dict[str, Any] = {}
     for name in answer.__struct_fields__:
         value = getattr(answer, name)
@@ -77,9 +83,9 @@ def _flat(answer: Struct) -> dict[str, Any]:
     return row
 
 
-def _headers(name: str, form: str) -> dict[str, str]:
+def _headers(name: str, file_format: str) -> dict[str, str]:
     return {
-        "content-disposition": f'attachment; filename="{name}.{form}"',
+        "content-disposition": f'attachment; filename="{name}.{file_format}"',
         "cache-control": "no-store",
         "x-content-type-options": "nosniff",
     }
@@ -98,7 +104,7 @@ async def _content(
             if content := writer.add(list(timeline(session))):
                 yield content
     else:
-        async for found in summary_pages(store, selection):
-            if content := writer.add([summary_row(row) for row in found]):
+        async for summaries in summary_pages(store, selection):
+            if content := writer.add([summary_row(summary) for summary in summaries]):
                 yield content
     yield writer.end()

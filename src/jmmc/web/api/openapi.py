@@ -1,27 +1,11 @@
-"""The API described by itself: as OpenAPI 3.1, and as a page made of that."""
+"""The description of the API as an OpenAPI 3.1 document, made from the table of operations."""
 
 from collections.abc import Sequence
-from html import escape
-from typing import Any, Protocol
+from typing import Any
 
 from jmmc.answers.serialization import schemas
 from jmmc.answers.tables import MEDIA_TYPES
-
-
-class _Parameter(Protocol):
-    name: str
-    description: str
-    schema: dict[str, Any]
-    required: bool
-
-
-class _Operation(Protocol):
-    path: str
-    summary: str
-    answer: Any
-    method: str
-    parameters: Sequence[_Parameter]
-
+from jmmc.web.api.operations import Operation
 
 _PROBLEM = {
     "type": "object",
@@ -32,94 +16,71 @@ _PROBLEM = {
     },
     "required": ["title", "status", "detail"],
 }
+_PAGE_OF_ITEMS = (
+    "A page of items. Pass `next` as `cursor` to get the following page; null on the last one."
+)
 _PROBLEMS = {
-    400: "The question is not understood.",
-    401: "A token is needed, or to sign in.",
-    403: "The token may not do this.",
-    404: "There is no such thing.",
-    429: "Too many questions: Retry-After says when.",
+    400: "A parameter is unknown or invalid.",
+    401: "A token or a sign-in is required.",
+    403: "The scope of the token or the role of the user does not allow this.",
+    404: "Not found.",
+    429: "Too many requests; try again after `Retry-After` seconds.",
     501: "The library for this format is not installed.",
-    503: "The store is down: Retry-After says when.",
+    503: "The store is down; try again after `Retry-After` seconds.",
 }
 _IN_PATH: dict[str, tuple[str, dict[str, Any]]] = {
-    "id": ("24 hex digits.", {"type": "string", "pattern": "^[0-9a-fA-F]{24}$"}),
-    "participant": ("A participant id: that of one browser.", {"type": "string"}),
-    "room": ("A room, under its name as Jitsi has it.", {"type": "string"}),
+    "id": (
+        "Session id: 24 hex digits. A meeting is found by the id of any of its sessions.",
+        {"type": "string", "pattern": "^[0-9a-fA-F]{24}$"},
+    ),
+    "participant": ("Participant id: the id of one browser.", {"type": "string"}),
+    "room": ("Room name as Jitsi has it: lower case, percent-encoded.", {"type": "string"}),
 }
 
 
-def describe(root: str, version: str, operations: Sequence[Any], page_of: type) -> dict[str, Any]:
-    """The OpenAPI document of some operations; those with a cursor answer pages of their items."""
-    kinds, components = schemas(
-        [operation.answer for operation in operations]
-    )  # A file's schema is empty.
+def describe(root: str, version: str, operations: Sequence[Operation]) -> dict[str, Any]:
+    """The OpenAPI document of these operations; one with a cursor answers pages of items."""
+    # The schema of a file is empty.
+    answers, components = schemas([operation.answer for operation in operations])
     components["Problem"] = _PROBLEM
     paths: dict[str, dict[str, Any]] = {}
-    for operation, kind in zip(operations, kinds, strict=True):
-        paths.setdefault(root + operation.path, {})[operation.method] = _operation(
-            operation, kind, page_of
-        )
+    for operation, schema in zip(operations, answers, strict=True):
+        methods = paths.setdefault(root + operation.path, {})
+        methods[operation.method] = _operation(operation, schema)
     return {
         "openapi": "3.1.0",
         "info": {
             "title": "jitsi-meet-metrics-collector",
             "version": version,
-            "description": "Times are UTC in ISO 8601, lengths seconds unless their name says.",
+            "description": (
+                "Times are ISO 8601 in UTC; durations are seconds unless the name says otherwise."
+            ),
         },
         "paths": paths,
         "components": {
             "schemas": components,
-            "responses": {f"Problem{value}": _problem(why) for value, why in _PROBLEMS.items()},
+            "responses": {
+                f"Problem{status}": _problem(description)
+                for status, description in _PROBLEMS.items()
+            },
             "securitySchemes": {"token": {"type": "http", "scheme": "bearer"}},
         },
         "security": [{"token": []}, {}],
     }
 
 
-def reference_page(description: dict[str, Any]) -> str:
-    """The same for people, without any script."""
-    parts: list[str] = []
-    every = (
-        (path, method.upper(), operation)
-        for path, methods in description["paths"].items()
-        for method, operation in methods.items()
-    )
-    for path, method, operation in every:
-        rows = "".join(
-            f"<tr><td><code>{escape(item['name'])}</code></td><td>{escape(kind_of(item['schema']))}</td>"
-            f"<td>{escape(item['description'])}</td></tr>"
-            for item in operation["parameters"]
-        )
-        parts.append(
-            f"<section><h2><code>{method} {escape(path)}</code></h2>"
-            f"<p>{escape(operation['summary'])} Answers {_linked(answer_of(operation))}.</p>"
-            + (f"<table>{rows}</table>" if rows else "")
-            + "</section>"
-        )
-    for name, schema in sorted(description["components"]["schemas"].items()):
-        rows = "".join(
-            f"<tr><td><code>{escape(field)}</code></td><td>{_linked(kind)}</td></tr>"
-            for field, kind in schema.get("properties", {}).items()
-        )
-        parts.append(
-            f'<section id="{escape(name)}"><h3>{escape(name)}</h3>'
-            f"<p>{escape(schema.get('description', ''))}</p><table>{rows}</table></section>"
-        )
-    return _PAGE % "".join(parts)
-
-
-def _operation(operation: Any, schema: dict[str, Any], page_of: type) -> dict[str, Any]:
+def _operation(operation: Operation, schema: dict[str, Any]) -> dict[str, Any]:
     if any(parameter.name == "cursor" for parameter in operation.parameters):
         schema = {
             "type": "object",
-            "description": page_of.__doc__,
+            "description": _PAGE_OF_ITEMS,
             "properties": {
                 "items": {"type": "array", "items": schema},
                 "next": {"type": ["string", "null"]},
             },
             "required": ["items", "next"],
         }
-    forms = next(
+    formats = next(
         (
             parameter.schema["enum"]
             for parameter in operation.parameters
@@ -128,10 +89,10 @@ def _operation(operation: Any, schema: dict[str, Any], page_of: type) -> dict[st
         ["json"],
     )
     files: dict[str, Any] = {
-        MEDIA_TYPES[form].partition(";")[0]: {} for form in forms if form != "json"
+        MEDIA_TYPES[format_].partition(";")[0]: {} for format_ in formats if format_ != "json"
     }
-    content = {"application/json": {"schema": schema}} if "json" in forms else {}
-    problems = {problem for problem in _PROBLEMS if problem != 501 or files}
+    content = {"application/json": {"schema": schema}} if "json" in formats else {}
+    problems = {status for status in _PROBLEMS if status != 501 or files}
     if "{" not in operation.path:
         problems.discard(404)
     return {
@@ -152,8 +113,8 @@ def _operation(operation: Any, schema: dict[str, Any], page_of: type) -> dict[st
         "responses": {
             "200": {"description": operation.summary, "content": content | files},
             **{
-                str(problem): {"$ref": f"#/components/responses/Problem{problem}"}
-                for problem in sorted(problems)
+                str(status): {"$ref": f"#/components/responses/Problem{status}"}
+                for status in sorted(problems)
             },
         },
     }
@@ -179,47 +140,24 @@ def _problem(description: str) -> dict[str, Any]:
 
 
 def answer_of(operation: dict[str, Any]) -> dict[str, Any]:
-    """The schema of what an operation answers; nothing for a file."""
+    """The schema of an operation's answer; empty for a file."""
     content = operation["responses"]["200"]["content"]
     return dict(content.get("application/json", {}).get("schema", {}))
 
 
 def kind_of(schema: dict[str, Any]) -> str:
-    """A schema in a few words."""
+    """The type that a schema describes, in a few words; the schema of a file is empty."""
+    if not schema:
+        return "a file"
     if "$ref" in schema:
         return str(schema["$ref"].rpartition("/")[2])
     if "anyOf" in schema:
-        return " or ".join(kind_of(item) for item in schema["anyOf"])
+        return " or ".join(kind_of(alternative) for alternative in schema["anyOf"])
     if schema.get("type") == "array":
         return f"list of {kind_of(schema['items'])}" if "items" in schema else "list"
     if "items" in schema.get("properties", {}):
         return f"pages of {kind_of(schema['properties']['items']['items'])}"
     if "enum" in schema:
         return ", ".join(schema["enum"])
-    kind = schema.get("format") or schema.get("type") or "anything"
+    kind = schema.get("format") or schema["type"]
     return " or ".join(kind) if isinstance(kind, list) else str(kind)
-
-
-def _linked(schema: dict[str, Any]) -> str:
-    text = escape(kind_of(schema))
-    inner = schema.get("properties", {}).get("items", schema).get("items", schema)
-    if "$ref" in inner:
-        name = escape(inner["$ref"].rpartition("/")[2])
-        return text.replace(name, f'<a href="#{name}">{name}</a>')
-    return text
-
-
-_PAGE = """<!doctype html>
-<html lang="en"><head><meta charset="utf-8"><title>API</title>
-<meta name="viewport" content="width=device-width">
-<style>
-:root { color-scheme: light dark }
-body { font: 16px/1.5 system-ui, sans-serif; max-width: 60rem; margin: 2rem auto; padding: 0 1rem }
-h2 { font-size: 1.1rem; margin-top: 2.5rem } h3 { font-size: 1rem; margin-top: 2rem }
-table { border-collapse: collapse; width: 100%% } td { padding: .2rem .8rem .2rem 0 }
-td { vertical-align: top; border-top: 1px solid color-mix(in srgb, currentColor 15%%, transparent) }
-</style></head><body><h1>API</h1>
-<p>JSON; times are UTC in ISO 8601, lengths seconds unless their name says. Errors are
-<code>application/problem+json</code>. A token goes into <code>Authorization: Bearer</code>.
-Machine-readable: <a href="openapi.json">openapi.json</a>.</p>%s</body></html>
-"""

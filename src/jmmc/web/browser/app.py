@@ -1,4 +1,4 @@
-"""The ASGI app that a host mounts."""
+"""`MetricsCollector`: the collector as an ASGI app that a host app mounts."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -12,15 +12,15 @@ from jmmc.settings import Settings
 from jmmc.stores import Store, configured_store
 from jmmc.web.browser.endpoints import BrowserEndpoints
 from jmmc.web.browser.health import HealthEndpoints
-from jmmc.web.http import Door, Message, Receive, Request, Scope, Send, answer_json, encode
+from jmmc.web.http import Handler, Message, Receive, Request, Scope, Send, answer_json, encode
 
 
 class MetricsCollector:
     """Collects the pushes of Jitsi Meet pages. Mount it under any prefix of any ASGI app.
 
     Takes the settings of `Settings` as keywords, or a whole `Settings`; `store` may also be a
-    store of the host's own. It starts at its first request, or in `lifespan` for hosts that have
-    one; `close` is welcome and not needed: what was confirmed is on disk already.
+    `Store` of the host. The collector starts at its first request, or in `lifespan` if the host
+    has one. `close` is optional: confirmed samples are on disk already.
     """
 
     def __init__(
@@ -37,17 +37,17 @@ class MetricsCollector:
             store = configured_store(settings, spool="spool_dir" in settings.model_fields_set)
         self.secret = resolve_secret(settings)
         self.collector = _collector(settings, store, self.secret)
-        browser, ops = BrowserEndpoints(self.collector), HealthEndpoints(self.collector)
+        browser, health = BrowserEndpoints(self.collector), HealthEndpoints(self.collector)
         scripts = {"/getClient": browser.client, "/getEmbedder": browser.embedder}
-        self._doors: dict[str, dict[str, Door]] = {
+        self._handlers: dict[str, dict[str, Handler]] = {
             "/push": {"POST": browser.push, "OPTIONS": browser.preflight},
             **{
                 path: {"GET": script, "HEAD": script, "OPTIONS": browser.preflight}
                 for path, script in scripts.items()
             },
             "/objectId": {"GET": browser.object_id},
-            "/healthz": {"GET": ops.healthz, "HEAD": ops.healthz},
-            "/readyz": {"GET": ops.readyz, "HEAD": ops.readyz},
+            "/healthz": {"GET": health.healthz, "HEAD": health.healthz},
+            "/readyz": {"GET": health.readyz, "HEAD": health.readyz},
         }
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -55,16 +55,16 @@ class MetricsCollector:
         if scope["type"] == "http":
             method = scope["method"]
             path = scope["path"].removeprefix(scope.get("root_path", ""))
-            methods = self._doors.get(path)
+            methods = self._handlers.get(path)
             if methods is None:
                 content = {"error": "not_found", "detail": path[:200]}
                 await answer_json(send, 404, encode(content))
-            elif (door := methods.get(method)) is None:
+            elif (handler := methods.get(method)) is None:
                 allow = [(b"allow", ", ".join(methods).encode())]
                 await answer_json(send, 405, encode({"error": "method_not_allowed"}), allow)
             else:
                 send = _without_body(send) if method == "HEAD" else send
-                await door(Request(scope, receive), send)
+                await handler(Request(scope, receive), send)
         elif scope["type"] == "lifespan":
             await self._serve_lifespan(receive, send)
         else:
@@ -72,7 +72,7 @@ class MetricsCollector:
 
     @asynccontextmanager
     async def lifespan(self, _app: object = None) -> AsyncIterator[None]:
-        """Open at the start and close at the end, for `FastAPI(lifespan=...)` and its like."""
+        """Open at the start and close at the end, for `FastAPI(lifespan=...)` and the like."""
         await self.collector.open()
         try:
             yield
@@ -80,7 +80,7 @@ class MetricsCollector:
             await self.close()
 
     async def close(self) -> None:
-        """Commit and answer what waits, then let go of the store."""
+        """Commit and answer waiting pushes, then close the store."""
         await self.collector.close()
 
     async def _serve_lifespan(self, receive: Receive, send: Send) -> None:

@@ -1,4 +1,4 @@
-"""What a page of another origin may do: read the answer to a push, and nothing else."""
+"""CORS: pages of allowed origins may read the response to a push, and nothing else."""
 
 from collections.abc import Sequence
 
@@ -12,10 +12,10 @@ _PREFLIGHT: tuple[Header, ...] = (
 
 
 class Cors:
-    """The headers that let pages of the `allowed` origins read our answers.
+    """The CORS headers for pages of the `allowed` origins.
 
-    A listed origin may send credentials: the script of dialect v1 needs its cookie. `*` stands
-    for every other page, without credentials, which v2 does not need.
+    A listed origin may send credentials: the script of dialect v1 needs its cookie. `*` allows
+    every other origin without credentials, which v2 does not need.
     """
 
     def __init__(self, allowed: Sequence[str]) -> None:
@@ -23,7 +23,7 @@ class Cors:
         listed = {origin.encode() for origin in allowed if origin != "*"}
         vary = [(b"vary", b"origin")] if listed else []
         self._none: list[Header] = vary
-        # Without this a page sees the 503 and not how long to wait.
+        # Without this, a page sees the 503 but not its Retry-After.
         exposed = (b"access-control-expose-headers", b"retry-after")
         self._anonymous: list[Header] = [(b"access-control-allow-origin", b"*"), exposed, *vary]
         self._listed: dict[bytes, list[Header]] = {
@@ -37,7 +37,7 @@ class Cors:
         }
 
     def headers(self, origin: bytes | None) -> list[Header]:
-        """For the answer to a request that came with this Origin header."""
+        """The headers of the response to a request with this Origin header."""
         if origin is None:
             return self._none
         listed = self._listed.get(origin)
@@ -46,6 +46,6 @@ class Cors:
         return self._anonymous if self._any else self._none
 
     def preflight(self, origin: bytes | None) -> list[Header]:
-        """For the answer to an OPTIONS request."""
+        """The headers of the response to an OPTIONS request."""
         headers = self.headers(origin)
         return headers if headers is self._none else [*headers, *_PREFLIGHT]

@@ -1,4 +1,4 @@
-"""The doors that browsers use: fetch the script, push samples, ask for a session."""
+"""The endpoints of browsers: fetch a script, push samples, ask for a session."""
 
 from urllib.parse import parse_qs
 
@@ -30,19 +30,19 @@ STATUS: dict[Reason, int] = {
 
 
 class BrowserEndpoints:
-    """`GET getClient` and `getEmbedder`, `POST push` and `GET objectId` of one collector."""
+    """`GET /getClient`, `GET /getEmbedder`, `POST /push` and `GET /objectId` of one collector."""
 
     def __init__(self, collector: Collector) -> None:
         self._collector = collector
-        collector.follow_settings(self._follow)
+        collector.follow_settings(self._apply)
 
-    def _follow(self, settings: Settings) -> None:
+    def _apply(self, settings: Settings) -> None:
         self._cors = Cors(settings.allowed_origins)
         self._client = Script(settings, "getClient")
         self._embedder = Script(settings, "getEmbedder")
 
     async def push(self, request: Request, send: Send) -> None:
-        """Take a body, hand it to the collector, answer what became of it."""
+        """Read the body, hand it to the collector, and answer with the outcome."""
         collector, settings = self._collector, self._collector.settings
         cors = self._cors.headers(request.headers.get(b"origin"))
         try:
@@ -55,13 +55,13 @@ class BrowserEndpoints:
         except Disconnected:
             return
         except Rejected as rejected:
-            await answer_json(send, *_refused(rejected, request, cors))
+            await answer_json(send, *_refusal(rejected, request, cors))
         else:
             cookie = _cookie(accepted.cookie, request.scope.get("root_path", ""))
             await answer(send, 200, encode_answer(accepted.answer), [*JSON, *cors, *cookie])
 
     async def preflight(self, request: Request, send: Send) -> None:
-        """Tell a page of another origin whether it may push."""
+        """Answer the CORS preflight of a page of another origin."""
         await answer(send, 204, b"", self._cors.preflight(request.headers.get(b"origin")))
 
     async def client(self, request: Request, send: Send) -> None:
@@ -73,7 +73,7 @@ class BrowserEndpoints:
         await self._send_script(self._embedder, request, send)
 
     async def _send_script(self, script: Script, request: Request, send: Send) -> None:
-        """Send a script, or 304 when the browser has this very one."""
+        """Send a script, or 304 if the browser has this version of it."""
         variant = script.for_accept_encoding(request.text(b"accept-encoding") or "")
         headers: list[Header] = [
             (b"content-type", b"application/javascript; charset=utf-8"),
@@ -83,8 +83,8 @@ class BrowserEndpoints:
             (b"x-content-type-options", b"nosniff"),
             (b"cross-origin-resource-policy", b"cross-origin"),
         ]
-        known = (request.text(b"if-none-match") or "").replace("W/", "")
-        if variant.etag in known or known.strip() == "*":
+        cached = (request.text(b"if-none-match") or "").replace("W/", "")
+        if variant.etag in cached or cached.strip() == "*":
             await answer(send, 304, b"", headers)
             return
         if variant.encoding != "identity":
@@ -92,19 +92,19 @@ class BrowserEndpoints:
         await answer(send, 200, variant.body, headers)
 
     async def object_id(self, request: Request, send: Send) -> None:
-        """Tell whether a session is stored."""
+        """Answer whether a session is stored (`true` or `false`)."""
         query = parse_qs(request.scope.get("query_string", b"").decode("latin-1"))
         cors = self._cors.headers(request.headers.get(b"origin"))
         try:
-            held = await self._collector.holds(query.get("jmmc_id", [""])[0])
+            is_stored = await self._collector.holds(query.get("jmmc_id", [""])[0])
         except ValueError as error:
             content = {"error": "bad_id", "detail": f"jmmc_id: {error}"}
             await answer_json(send, 400, encode(content), cors)
         except StoreError:
             rejected = Rejected("store_down", "cannot read now", retry_after=5)
-            await answer_json(send, *_refused(rejected, request, cors))
+            await answer_json(send, *_refusal(rejected, request, cors))
         else:
-            await answer_json(send, 200, encode(held), cors)
+            await answer_json(send, 200, encode(is_stored), cors)
 
 
 def _cookie(signed: str | None, path: str) -> list[Header]:
@@ -114,13 +114,13 @@ def _cookie(signed: str | None, path: str) -> list[Header]:
     return [(b"set-cookie", value.encode())]
 
 
-def _refused(
+def _refusal(
     rejected: Rejected, request: Request, headers: list[Header]
 ) -> tuple[int, bytes, list[Header]]:
-    """The answer, under an id by which the log tells the reason too."""
-    name = request_id(request.headers.get(REQUEST_ID))
-    _log.debug("refused", request=name, reason=rejected.reason, detail=rejected.detail)
-    headers = [*headers, (REQUEST_ID, name.encode())]
+    """Status, body and headers of a refusal; the log has its reason under the same request id."""
+    id_ = request_id(request.headers.get(REQUEST_ID))
+    _log.debug("request_refused", request=id_, reason=rejected.reason, detail=rejected.detail)
+    headers = [*headers, (REQUEST_ID, id_.encode())]
     if rejected.retry_after is not None:
         headers = [*headers, (b"retry-after", b"%d" % rejected.retry_after)]
     content = {"error": rejected.reason, "detail": rejected.detail}

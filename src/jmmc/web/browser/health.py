@@ -1,4 +1,4 @@
-"""The doors that a supervisor or load balancer uses."""
+"""The health endpoints for supervisors and load balancers."""
 
 from jmmc.collector import Collector
 from jmmc.core.errors import StoreError
@@ -7,13 +7,13 @@ from jmmc.web.http import Request, Send, answer_json, encode
 
 
 class HealthEndpoints:
-    """`GET healthz` and `GET readyz` of one collector."""
+    """`GET /healthz` and `GET /readyz` of one collector."""
 
     def __init__(self, collector: Collector) -> None:
         self._collector = collector
 
     async def healthz(self, request: Request, send: Send) -> None:
-        """The process is up; with what became of the pushes since it started."""
+        """Answer that the process is up, with its counters of pushes since it started."""
         counters = self._collector.counters
         content = {
             "status": "up",
@@ -28,7 +28,7 @@ class HealthEndpoints:
         await answer_json(send, 200, encode(content))
 
     async def readyz(self, request: Request, send: Send) -> None:
-        """The store can take a write now; `spooling` while the database is away."""
+        """Answer whether the store takes writes now; `spooling` while the database is away."""
         try:
             condition = await self._collector.check()
         except StoreError as error:

@@ -1,6 +1,6 @@
-"""The browser scripts as they are served: settings filled in, compressed once.
+"""The browser scripts as served: with the settings filled in, compressed once.
 
-Their source is the parts in `client/`; `./run minify` puts them together.
+Their source is in `client/`; `./run minify` bundles and minifies it.
 """
 
 import hashlib
@@ -18,11 +18,11 @@ from jmmc.settings import Settings
 PLACEHOLDER = "JMMC_SETTINGS"
 SCRIPTS = Path(__file__).parents[2] / "client"
 
-Entrance = Literal["getClient", "getEmbedder"]
-ENTRANCES: tuple[Entrance, ...] = get_args(Entrance)
-"""For Jitsi Meet pages and apps; for pages that embed Jitsi Meet."""
+ScriptName = Literal["getClient", "getEmbedder"]
+SCRIPT_NAMES: tuple[ScriptName, ...] = get_args(ScriptName)
+"""The script for Jitsi Meet pages and apps, and the one for pages that embed Jitsi Meet."""
 
-# Inside a script element these end the script or a string, though JSON allows them.
+# JSON allows these, but inside a script element they can end the script or a string.
 _ESCAPED = {
     "<": "\\u003c",
     ">": "\\u003e",
@@ -33,7 +33,7 @@ _ESCAPED = {
 
 
 class Variant(Struct, frozen=True):
-    """The script in one content encoding; `etag` is quoted, as a header has it."""
+    """A script in one content encoding; `etag` is quoted, as in the header."""
 
     encoding: str
     body: bytes
@@ -41,20 +41,20 @@ class Variant(Struct, frozen=True):
 
 
 class Script:
-    """One script for one set of settings, in each encoding that browsers ask for."""
+    """One script with its settings, in every content encoding that browsers accept."""
 
-    def __init__(self, settings: Settings, entrance: Entrance = "getClient") -> None:
-        plain = render(settings, entrance).encode()
+    def __init__(self, settings: Settings, name: ScriptName = "getClient") -> None:
+        plain = render(settings, name).encode()
         digest = hashlib.sha256(plain).hexdigest()[:16]
         self.plain = Variant("identity", plain, f'"{digest}"')
         self.gzip = Variant("gzip", zopfli.gzip.compress(plain), f'"{digest}-gz"')
         self.brotli = Variant("br", brotli.compress(plain), f'"{digest}-br"')
 
     def for_accept_encoding(self, header: str) -> Variant:
-        """The smallest variant that a browser with this Accept-Encoding header takes."""
+        """The smallest variant that this Accept-Encoding header accepts."""
         accepted = set()
         for part in header.lower().split(","):
-            coding, *parameters = (item.strip() for item in part.split(";"))
+            coding, *parameters = (token.strip() for token in part.split(";"))
             if not any(parameter.replace(" ", "").rstrip("0.") == "q=" for parameter in parameters):
                 accepted.add(coding)
         for variant in (self.brotli, self.gzip):
@@ -63,8 +63,8 @@ class Script:
         return self.plain
 
 
-def render(settings: Settings, entrance: Entrance = "getClient") -> str:
-    """A script's text with the browser's settings in it."""
+def render(settings: Settings, name: ScriptName = "getClient") -> str:
+    """The text of a script with the settings of the browser filled in."""
     values = {
         "push_url": settings.push_url,
         "push_interval": settings.push_interval,
@@ -78,5 +78,5 @@ def render(settings: Settings, entrance: Entrance = "getClient") -> str:
     literal = json.dumps(values)
     for character, escape in _ESCAPED.items():
         literal = literal.replace(character, escape)
-    source = (SCRIPTS / f"{entrance}.min.js").read_text("utf-8").strip()
+    source = (SCRIPTS / f"{name}.min.js").read_text("utf-8").strip()
     return source.replace(PLACEHOLDER, literal, 1)

@@ -12,7 +12,7 @@ from jmmc.web.dashboard.forms import read_form
 from jmmc.web.dashboard.layout import HEADERS, Layout
 from jmmc.web.problems import Problem
 from jmmc.web.security.access import Access, Caller
-from jmmc.web.security.sessions import COOKIE, HOURS, NOBODY_YET, SignedIn, SignIn
+from jmmc.web.security.sessions import ANONYMOUS, COOKIE, LOGIN_HOURS, Login, LoginSigner
 
 
 class Account:
@@ -22,14 +22,14 @@ class Account:
         self,
         collector: Collector,
         access: Access,
-        signin: SignIn,
+        signer: LoginSigner,
         layout: Layout,
         *,
         clock: Callable[[], float] = time.time,
     ) -> None:
         self._settings = collector.settings
         self._access = access
-        self._signin = signin
+        self._signer = signer
         self._layout = layout
         self._clock = clock
 
@@ -39,7 +39,7 @@ class Account:
             return self._login(request, 200, "", request.query_params.get("to", "/"))
         form = await read_form(request, self._settings.body_timeout)
         to = form.get("to", "/")
-        if not self._signin.is_form_of(NOBODY_YET, form.get("form")):
+        if not self._signer.is_csrf_token_of(ANONYMOUS, form.get("form")):
             return self._login(request, 400, "This form is too old: try again.", to)
         try:
             user = await self._access.sign_in(
@@ -50,8 +50,8 @@ class Account:
         answer = RedirectResponse(_local(to), 303, headers=HEADERS)
         answer.set_cookie(
             COOKIE,
-            self._signin.cookie(SignedIn(user.name, stamp(user))),
-            max_age=HOURS * 3600,
+            self._signer.cookie(Login(user.name, stamp(user))),
+            max_age=LOGIN_HOURS * 3600,
             httponly=True,
             samesite="lax",
             secure="https" in (request.url.scheme, request.headers.get("x-forwarded-proto")),
@@ -60,9 +60,9 @@ class Account:
 
     async def logout(self, request: Request) -> Response:
         """Forget the cookie."""
-        signed_in = self._signin.read(request.cookies.get(COOKIE))
+        signed_in = self._signer.read(request.cookies.get(COOKIE))
         form = await read_form(request, self._settings.body_timeout)
-        if signed_in is None or not self._signin.is_form_of(signed_in.name, form.get("form")):
+        if signed_in is None or not self._signer.is_csrf_token_of(signed_in.name, form.get("form")):
             raise ValueError("this form is too old or not of this page")
         root = request.scope.get("root_path", "")
         answer = RedirectResponse(f"{root}/login", 303, headers=HEADERS)
@@ -77,7 +77,7 @@ class Account:
             status=status,
             problem=problem,
             to=_local(to),
-            token=self._signin.form(NOBODY_YET),
+            token=self._signer.csrf_token(ANONYMOUS),
         )
 
 

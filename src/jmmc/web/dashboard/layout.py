@@ -17,7 +17,7 @@ from jmmc.web.dashboard.formatting import duration, number, percent
 from jmmc.web.dashboard.i18n import LANGUAGES, cause_sentence, chosen, words
 from jmmc.web.dashboard.svg import bar, heat_row, interval, lane, length
 from jmmc.web.security.access import Caller
-from jmmc.web.security.sessions import SignIn
+from jmmc.web.security.sessions import LoginSigner
 
 HEADERS = {
     "cache-control": "no-store",
@@ -40,8 +40,8 @@ _WINDOWED = ("overview", "compare", "sessions", "participants")  # Answers that 
 class Layout:
     """Renders the pages of one server."""
 
-    def __init__(self, signin: SignIn) -> None:
-        self._signin = signin
+    def __init__(self, signer: LoginSigner) -> None:
+        self._signer = signer
         self.templates = jinja2.Environment(
             loader=jinja2.PackageLoader("jmmc.web.dashboard"),
             autoescape=True,
@@ -146,7 +146,7 @@ class Layout:
             "windows": _WINDOWS,
             "with_query": with_query,
             "api_query": lambda **more: "?" + urlencode({**asked_of_api, **more}),
-            "form_token": self._signin.form(caller.name),
+            "form_token": self._signer.csrf_token(caller.name),
             "api": None,
             **context,
         }

@@ -108,7 +108,7 @@ class LivePages:
         async def events() -> AsyncIterator[bytes]:
             while not await request.is_disconnected():
                 try:
-                    if not await self._access.may_still(request, "read", self._clock()):
+                    if not await self._access.is_still_allowed(request, "read", self._clock()):
                         return
                     # All that these parts know of who asks.
                     yield await glance.drawn((context["language"], context["root"]), draw)

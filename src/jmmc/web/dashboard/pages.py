@@ -30,7 +30,7 @@ from jmmc.web.dashboard.layout import HEADERS, Layout
 from jmmc.web.dashboard.live import LivePages
 from jmmc.web.problems import Problem
 from jmmc.web.security.access import Access, Caller
-from jmmc.web.security.sessions import COOKIE, SignIn
+from jmmc.web.security.sessions import COOKIE, LoginSigner
 
 _DAY = 86_400
 _WORST = 10  # Networks on the overview.
@@ -52,7 +52,7 @@ class Pages:
         self,
         collector: Collector,
         access: Access,
-        signin: SignIn,
+        signer: LoginSigner,
         *,
         clock: Callable[[], float] = time.time,
     ) -> None:
@@ -63,11 +63,11 @@ class Pages:
         )
         self._collector = collector
         self._access = access
-        self._signin = signin
+        self._signer = signer
         self._clock = clock
-        self._layout = Layout(signin)
+        self._layout = Layout(signer)
         self._ongoing = LivePages(collector, access, self._queries, self._layout, clock=clock)
-        self._account = Account(collector, access, signin, self._layout, clock=clock)
+        self._account = Account(collector, access, signer, self._layout, clock=clock)
 
     def routes(self) -> list[BaseRoute]:
         """The paths of the pages."""
@@ -202,7 +202,7 @@ class Pages:
         )
         receipt = None
         if request.method == "POST":
-            if not self._signin.is_form_of(caller.name, given.get("form")):
+            if not self._signer.is_csrf_token_of(caller.name, given.get("form")):
                 raise ValueError("this form is too old or not of this page")
             receipt = await self._collector.forget(
                 Subject(SubjectKind.PARTICIPANT, browser_id)
@@ -287,7 +287,7 @@ class Pages:
 
     def _visitor(self, request: Request) -> Caller:
         """Whoever may not do this may sign out, and in as somebody who may."""
-        signed_in = self._signin.read(request.cookies.get(COOKIE))
+        signed_in = self._signer.read(request.cookies.get(COOKIE))
         return Caller(signed_in.name if signed_in else "", ())
 
     def _selection(self, request: Request) -> SummaryFilter:

@@ -1,4 +1,4 @@
-"""The headers by which browsers protect their users, on every answer that has none of its own."""
+"""Security headers for every response of the pages and the API."""
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -16,8 +16,11 @@ _DEFAULTS = (
 )
 
 
-class Armour:
-    """Nothing may be framed, sniffed, cached or loaded elsewhere unless an answer says so."""
+class SecurityHeaders:
+    """Middleware that adds the default security headers which a response does not set itself.
+
+    By default a response cannot be framed, sniffed, cached or loaded by other sites.
+    """
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
@@ -25,11 +28,11 @@ class Armour:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request."""
 
-        async def send_armoured(message: Message) -> None:
+        async def send_with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":
                 given = {name.lower() for name, _ in message["headers"]}
                 missing = [default for default in _DEFAULTS if default[0] not in given]
                 message["headers"] = [*message["headers"], *missing]
             await send(message)
 
-        await self._app(scope, receive, send_armoured)
+        await self._app(scope, receive, send_with_headers)

@@ -1,0 +1,252 @@
+"""The table of the API's operations: path, summary, answer, parameters, scope, and what runs."""
+
+import re
+from collections.abc import Awaitable, Callable
+from typing import Any, Literal, NamedTuple, cast
+
+import msgspec
+from starlette.responses import Response
+
+from jmmc.accounts.tokens import Scope
+from jmmc.alerting.evaluator import firing
+from jmmc.alerting.rules import State
+from jmmc.answers.model import (
+    Comparison,
+    Live,
+    Meeting,
+    MeetingDetail,
+    Overview,
+    Participant,
+    RoomActivity,
+    SessionDetail,
+    Usage,
+)
+from jmmc.answers.queries import NotFoundError, Page, Period, Queries
+from jmmc.answers.tables import FORMATS
+from jmmc.privacy.receipts import Erasure, Subject, SubjectKind
+from jmmc.protocol.identity import is_session_id
+from jmmc.quality.summary import DIMENSIONS, SearchHit, Summary
+from jmmc.stores import Store
+from jmmc.stores.erasure_receipts import erasures
+from jmmc.web.api.exports import WHATS, export_response
+from jmmc.web.api.parameters import (
+    BY,
+    FILE_FORMAT,
+    FORMAT,
+    PAGING,
+    PERIOD,
+    PERIODS,
+    SEARCH_TEXT,
+    WHAT,
+    WINDOW,
+    Parameter,
+    QueryParameters,
+    without,
+)
+from jmmc.web.problems import Problem
+
+
+class Backend(NamedTuple):
+    """What operations run on. `forget` erases a subject and returns the receipt."""
+
+    queries: Queries
+    store: Store
+    forget: Callable[[Subject], Awaitable[Erasure]]
+
+
+class Operation(NamedTuple):
+    """One method of one path.
+
+    `answer` is the type of the answer: of an item where there is a cursor, None for a file. `run`
+    takes the backend, the query and the values of the path's parameters.
+    """
+
+    path: str
+    summary: str
+    answer: Any
+    run: Callable[..., Awaitable[Any]]
+    parameters: tuple[Parameter, ...] = ()
+    scope: Scope = "read"
+    method: Literal["get", "delete"] = "get"
+
+    @property
+    def name(self) -> str:
+        """The name of a file with its answer."""
+        return self.path.split("/")[1]
+
+    @property
+    def path_parameters(self) -> list[str]:
+        """The names in the path's braces."""
+        return re.findall(r"{(\w+)}", self.path)
+
+
+async def _rooms(backend: Backend, query: QueryParameters) -> Page:
+    return await backend.queries.rooms(query.selection, limit=query.limit, after=query.cursor)
+
+
+async def _room_meetings(backend: Backend, query: QueryParameters, room: str) -> list[Meeting]:
+    stored = query.pseudonyms.stored_room(room)
+    meetings = await backend.queries.meetings(msgspec.structs.replace(query.selection, room=stored))
+    if not meetings:
+        raise NotFoundError(f"room {room}: no session in this window")
+    return meetings
+
+
+async def _sessions(backend: Backend, query: QueryParameters) -> Page:
+    return await backend.queries.sessions(query.selection, limit=query.limit, after=query.cursor)
+
+
+async def _participant(backend: Backend, query: QueryParameters, participant: str) -> Participant:
+    stored = query.pseudonyms.stored_browser_id(participant)
+    return await backend.queries.participant(stored, query.selection)
+
+
+async def _usage(backend: Backend, query: QueryParameters) -> list[Usage]:
+    period = cast(Period, query.one_of("period", PERIODS, "day"))
+    return await backend.queries.usage(period, query.selection)
+
+
+async def _export(backend: Backend, query: QueryParameters) -> Response:
+    what = query.one_of("what", WHATS, "timeline")
+    file_format = query.one_of("format", FORMATS, "ndjson")
+    return export_response(backend.store, query.selection, what, file_format)
+
+
+async def _erase_participant(backend: Backend, query: QueryParameters, participant: str) -> Erasure:
+    stored = query.pseudonyms.stored_browser_id(participant)
+    return await backend.forget(Subject(SubjectKind.PARTICIPANT, stored))
+
+
+async def _erase_room(backend: Backend, query: QueryParameters, room: str) -> Erasure:
+    return await backend.forget(Subject(SubjectKind.ROOM, query.pseudonyms.stored_room(room)))
+
+
+def _session_id(text: str) -> str:
+    if not is_session_id(text):
+        raise Problem(400, "Invalid id", f"expected 24 hex digits, got {text[:100]!r}")
+    return text.lower()
+
+
+_ANSWERS = (
+    Operation(
+        "/overview",
+        "Totals of a time window with a time series, and the sessions that run now.",
+        Overview,
+        lambda backend, query: backend.queries.overview(query.selection),
+        WINDOW,
+    ),
+    Operation(
+        "/live",
+        "Running meetings with the current grades of their participants, worst first.",
+        Live,
+        lambda backend, query: backend.queries.live(),
+    ),
+    Operation(
+        "/alerts",
+        "Active alerts, newest first.",
+        list[State],
+        lambda backend, query: firing(backend.store.reports),
+    ),
+    Operation(
+        "/rooms",
+        "Rooms with their totals in the window, most recently used first.",
+        RoomActivity,
+        _rooms,
+        (*WINDOW, *PAGING),
+    ),
+    Operation(
+        "/rooms/{room}",
+        "Meetings in a room, newest first; 404 if there are none in the window.",
+        list[Meeting],
+        _room_meetings,
+        without("room", WINDOW),
+    ),
+    Operation(
+        "/meetings",
+        "Meetings, newest first.",
+        list[Meeting],
+        lambda backend, query: backend.queries.meetings(query.selection),
+        WINDOW,
+    ),
+    Operation(
+        "/meetings/{id}",
+        "A meeting with the timeline of every session and its incidents.",
+        MeetingDetail,
+        lambda backend, query, session: backend.queries.meeting(_session_id(session)),
+    ),
+    Operation(
+        "/sessions", "Session summaries, newest first.", Summary, _sessions, (*WINDOW, *PAGING)
+    ),
+    Operation(
+        "/sessions/{id}",
+        "A session with its curves, its events and the likely cause of each problem.",
+        SessionDetail,
+        lambda backend, query, session: backend.queries.session(_session_id(session)),
+    ),
+    Operation(
+        "/participants/{participant}",
+        "A participant (one browser): totals over the window and the newest sessions.",
+        Participant,
+        _participant,
+        without("participant", WINDOW),
+    ),
+    Operation(
+        "/compare",
+        "Grades by the values of a dimension, with confidence intervals.",
+        list[Comparison],
+        lambda backend, query: backend.queries.compare(
+            query.one_of("by", DIMENSIONS, None), query.selection
+        ),
+        (BY, *WINDOW),
+    ),
+    Operation(
+        "/usage",
+        "Meetings, participants and person-minutes per day, week or month.",
+        list[Usage],
+        _usage,
+        (PERIOD, *WINDOW),
+    ),
+    Operation(
+        "/search",
+        "Rooms, participants, addresses and providers whose name contains a text.",
+        list[SearchHit],
+        lambda backend, query: backend.queries.search(query.text("q") or ""),
+        (SEARCH_TEXT,),
+    ),
+)
+
+OPERATIONS: tuple[Operation, ...] = (
+    *(answer._replace(parameters=(*answer.parameters, FORMAT)) for answer in _ANSWERS),
+    Operation(
+        "/export",
+        "Stored data as a file. Needs the scope `export`.",
+        None,
+        _export,
+        (WHAT, FILE_FORMAT, *WINDOW),
+        scope="export",
+    ),
+    Operation(
+        "/participants/{participant}",
+        "Erase everything about a participant. Needs the scope `erase`; takes seconds.",
+        Erasure,
+        _erase_participant,
+        scope="erase",
+        method="delete",
+    ),
+    Operation(
+        "/rooms/{room}",
+        "Erase everything about a room. Needs the scope `erase`; takes seconds.",
+        Erasure,
+        _erase_room,
+        scope="erase",
+        method="delete",
+    ),
+    Operation(
+        "/erasures",
+        "Receipts of erasures, newest first. Needs the scope `erase`.",
+        list[Erasure],
+        lambda backend, query: erasures(backend.store.reports),
+        scope="erase",
+    ),
+)
+"""Routes, the OpenAPI document and the reference page are all made from this table."""

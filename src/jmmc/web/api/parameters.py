@@ -1,0 +1,161 @@
+"""The parameters of the API: how each is described, and how the values of a request are read."""
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, NamedTuple
+
+from jmmc.answers.tables import FORMATS
+from jmmc.core.timestamps import moment
+from jmmc.privacy.pseudonyms import Pseudonyms
+from jmmc.quality.grading import Grade
+from jmmc.quality.rollups import DAY
+from jmmc.quality.summary import DIMENSIONS, FIELD_OF_FILTER, SummaryFilter
+from jmmc.web.api.exports import WHATS
+from jmmc.web.problems import Problem
+
+
+class Parameter(NamedTuple):
+    """A parameter of the query string; `schema` is its JSON Schema."""
+
+    name: str
+    description: str
+    schema: dict[str, Any]
+    required: bool = False
+
+
+def _text(name: str, description: str) -> Parameter:
+    return Parameter(name, description, {"type": "string"})
+
+
+def _choice(
+    name: str, description: str, values: Iterable[str], *, required: bool = False
+) -> Parameter:
+    return Parameter(name, description, {"type": "string", "enum": list(values)}, required)
+
+
+_MOMENT = {
+    "type": "string",
+    "anyOf": [
+        {"format": "date-time"},
+        {"format": "date"},
+        {
+            "type": "string",
+            "pattern": "^(now|[0-9]{1,5}[mhdw]|[0-9-]{10}T[0-9]{2}(:[0-9]{2}){1,2})$",
+        },
+    ],
+}
+_LABELS = {"os": "operating system", "participant": "participant id"}
+_GRADES = tuple(grade.name.lower() for grade in Grade)
+PERIODS = ("day", "week", "month")
+
+WINDOW = (
+    Parameter(
+        "since",
+        "Start of the window: an ISO 8601 date or time (UTC by default), or an age such as 90m, 24h"
+        " or 7d. Default: one day before until.",
+        _MOMENT,
+    ),
+    Parameter("until", "End of the window, in the same forms. Default: now.", _MOMENT),
+    *(
+        _text(name, f"Only sessions with this {_LABELS.get(name, name)}.")
+        for name in FIELD_OF_FILTER
+        if name != "grade"
+    ),
+    _choice("grade", "Only sessions with this grade.", _GRADES),
+)
+PAGING = (
+    Parameter(
+        "limit",
+        "Maximum number of items in the answer. Default: 50.",
+        {"type": "integer", "minimum": 1, "maximum": 500},
+    ),
+    _text("cursor", "The `next` of the previous answer, for the items that follow."),
+)
+BY = _choice("by", "Dimension to compare by.", DIMENSIONS, required=True)
+PERIOD = _choice("period", "Length of a period. Default: day.", PERIODS)
+SEARCH_TEXT = _text("q", "Text to find in room names, participant ids, addresses and providers.")
+FORMAT = _choice(
+    "format",
+    "Default: json. The other formats have the rows only, such as the points of a series.",
+    ("json", *FORMATS),
+)
+WHAT = _choice("what", "What to export. Default: timeline.", WHATS)
+FILE_FORMAT = _choice("format", "Default: ndjson, the only one for sessions.", FORMATS)
+
+
+def without(name: str, parameters: Sequence[Parameter]) -> tuple[Parameter, ...]:
+    """These parameters without the one of that name, which is part of the path."""
+    return tuple(parameter for parameter in parameters if parameter.name != name)
+
+
+class QueryParameters:
+    """Reads the query string of one request. Raises `Problem` for unknown or invalid parameters.
+
+    `now` (Unix seconds) is what relative times refer to.
+    """
+
+    def __init__(
+        self,
+        given: Mapping[str, str],
+        parameters: Sequence[Parameter],
+        now: float,
+        pseudonyms: Pseudonyms,
+    ) -> None:
+        self.pseudonyms = pseudonyms
+        self._given = given
+        self._now = now
+        known = {parameter.name for parameter in parameters}
+        for name in given:
+            if name not in known:
+                raise Problem(
+                    400, f"Unknown parameter {name}", f"known: {', '.join(sorted(known))}"
+                )
+
+    @property
+    def selection(self) -> SummaryFilter:
+        """Window (default: the last day) and filters, with room and browser id as stored."""
+        until = self._moment("until", int(self._now))
+        since = self._moment("since", until - DAY)
+        filters: dict[str, Any] = {
+            field: value
+            for name, field in FIELD_OF_FILTER.items()
+            if (value := self._given.get(name)) is not None
+        }
+        if "grade" in filters:
+            self.one_of("grade", _GRADES, None)
+        return self.pseudonyms.as_stored(SummaryFilter(since=since, until=until, **filters))
+
+    @property
+    def limit(self) -> int:
+        """Maximum number of items in the answer. Default: 50."""
+        given = self._given.get("limit", "50")
+        if not re.fullmatch(r"\d{1,3}", given) or not 1 <= int(given) <= 500:
+            raise Problem(400, "Invalid parameter limit", f"expected 1..500, got {given[:100]!r}")
+        return int(given)
+
+    @property
+    def cursor(self) -> str | None:
+        """The cursor of the previous answer, None for the first."""
+        return self._given.get("cursor")
+
+    def text(self, name: str) -> str | None:
+        """The value of a free text parameter, cut to 200 characters."""
+        value = self._given.get(name)
+        return None if value is None else value[:200]
+
+    def one_of(self, name: str, allowed: Sequence[str], default: str | None) -> str:
+        """The value of a parameter that must be one of `allowed`."""
+        value = self._given.get(name, default)
+        if value not in allowed:
+            got = "nothing" if value is None else repr(value[:100])
+            raise Problem(
+                400, f"Invalid parameter {name}", f"expected {', '.join(allowed)}; got {got}"
+            )
+        return str(value)
+
+    def _moment(self, name: str, default: int) -> int:
+        given = self._given.get(name)
+        try:
+            return default if given is None else moment(given, self._now)
+        except ValueError as error:
+            raise Problem(400, f"Invalid parameter {name}", str(error)) from None
