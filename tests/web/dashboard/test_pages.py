@@ -651,7 +651,8 @@ def test_an_answer_that_comes_late_does_not_disturb_who_has_gone_on(visit: Visit
 def test_what_goes_on_by_itself_leaves_the_focus_where_it_is(visit: Visit) -> None:
     page = visit("/")
     focused = page.evaluate(
-        """() => {
+        """async () => {
+          const { replaceWhatChanged } = await import("/static/live.js");
           const live = document.getElementById("live");
           live.innerHTML = '<p data-key="firing"><a href="/health">An alarm is on:</a> one</p>';
           live.querySelector("a").focus();

@@ -1,4 +1,4 @@
-"""Style sheet, script and icon of the pages."""
+"""Style sheet, scripts and icon of the pages."""
 
 from collections.abc import Awaitable, Callable
 from importlib.resources import files
@@ -11,6 +11,15 @@ _TYPES = {
     ".js": "text/javascript; charset=utf-8",
     ".svg": "image/svg+xml",
 }
+
+MODULES = tuple(
+    sorted(
+        file.name
+        for file in files("jmmc.web.dashboard").joinpath("static").iterdir()
+        if file.name.endswith(".js")
+    )
+)
+"""The scripts: a page preloads them all, so that no import waits for another one."""
 
 
 def static_files() -> Callable[[Request], Awaitable[Response]]:

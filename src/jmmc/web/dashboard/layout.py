@@ -13,6 +13,7 @@ from jmmc.core.timestamps import iso
 from jmmc.core.version import __version__
 from jmmc.privacy.pseudonyms import jitsi_room_name
 from jmmc.quality.summary import FIELD_OF_FILTER, network_of
+from jmmc.web.dashboard.assets import MODULES
 from jmmc.web.dashboard.formatting import duration, number, percent
 from jmmc.web.dashboard.i18n import LANGUAGES, cause_sentence, chosen, words
 from jmmc.web.dashboard.svg import bar, heat_row, interval, lane, length
@@ -69,6 +70,7 @@ class Layout:
             interval=interval,
             length=length,
             version=__version__,
+            modules=MODULES,
         )
 
     def page(
