@@ -220,8 +220,8 @@ def _clicks(paths: dict[str, str]) -> list[Click]:
             "open a lane with its curves",
             paths["meeting"],
             "click",
-            "document.querySelector('.lane-row canvas')",
-            lambda page: page.locator(".strip").first.click(),
+            "document.querySelector('.timeline-row canvas')",
+            lambda page: page.locator(".timeline-button").first.click(),
         ),
         Click(
             "move the cursor over curves",
@@ -283,12 +283,12 @@ def _show_hall(browser: Browser, there: str) -> None:
     with _open(browser, url) as page:
         _show_frames(page, "at rest", lambda: page.wait_for_timeout(2000))
         _show_frames(page, "scrolled", lambda: page.evaluate(_SCROLL, [_STEP, _FRAMES]))
-        strips = page.locator(".strip")
+        timelines = page.locator(".timeline-button")
 
         def open_lanes() -> None:
             for number in range(_OPENED):
-                strips.nth(number).click()
-                page.locator(".lane-row .curves canvas").nth(number).wait_for()
+                timelines.nth(number).click()
+                page.locator(".timeline-row .curves canvas").nth(number).wait_for()
 
         _show_frames(page, f"{_OPENED} lanes opened", open_lanes)
         box = page.locator(".u-over").first.bounding_box()

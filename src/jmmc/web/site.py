@@ -15,7 +15,7 @@ from jmmc.stores import Store, configured_store
 from jmmc.web.api.metrics import MetricsEndpoint
 from jmmc.web.api.routes import api_routes
 from jmmc.web.browser.app import MetricsCollector
-from jmmc.web.dashboard.pages import Pages
+from jmmc.web.dashboard.routes import Dashboard
 from jmmc.web.demo.page import demo_routes
 from jmmc.web.http import Receive, Scope, Send
 from jmmc.web.request_log import RequestLog
@@ -61,10 +61,10 @@ def _dashboard(
     access = Access(collector.settings, collector.store.reports, signer)
     collector.follow_settings(access.apply)
     monitoring = MetricsEndpoint(collector, access)
-    pages = Pages(collector, access, signer)
+    pages = Dashboard(collector, access, signer)
 
     async def unknown(request: Request, _: Exception) -> Response:
-        return await pages.unknown(request)
+        return await pages.not_found(request)
 
     app = Starlette(
         routes=[*pages.routes(), *api_routes(collector, access), monitoring.route, *further_routes],

@@ -21,7 +21,7 @@ _HURRIED = """
 import os
 from jmmc.server import connections
 from jmmc.web.dashboard import live
-live._REFRESH, live._KEPT = 0.5, 0.25
+live._UPDATE_INTERVAL, live._CACHE_SECONDS = 0.5, 0.25
 connections.STALLED = float(os.environ["STALLED"])
 from jmmc.cli import main
 main()

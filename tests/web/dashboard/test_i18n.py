@@ -11,7 +11,7 @@ from jmmc.quality.grading import Grade
 from jmmc.quality.summary import DIMENSIONS
 from jmmc.quality.thresholds import READINGS_OF
 from jmmc.web.dashboard.charts import PLOTS
-from jmmc.web.dashboard.i18n import LANGUAGES, chosen, words
+from jmmc.web.dashboard.i18n import LANGUAGES, choose_language, words
 from tests.support.paths import ROOT
 
 WEB = ROOT / "src" / "jmmc" / "web" / "dashboard"
@@ -70,7 +70,7 @@ def test_every_verdict_has_words() -> None:
 def test_a_reader_gets_the_language_that_was_asked_for(
     asked: str | None, accepted: str, language: str
 ) -> None:
-    assert chosen(asked, accepted) == language
+    assert choose_language(asked, accepted) == language
 
 
 def test_what_was_brought_from_npm_is_what_was_locked() -> None:

@@ -25,7 +25,7 @@ async def test_of_very_many_meetings_the_worst_are_drawn_and_the_others_counted(
             app, "GET", f"/?lang={language}", client="127.0.0.1", headers={"host": "127.0.0.1"}
         )
         text = page.body.decode()
-        assert text.count('class="tile ') == 120
+        assert text.count('class="meeting-card ') == 120
         assert words in text
         assert "130" in text
     answer = await call(

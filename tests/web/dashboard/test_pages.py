@@ -120,7 +120,7 @@ def test_a_session_leads_to_all_of_its_provider(visit: Visit, serve: Serve) -> N
     provider = _api(serve, f"/sessions/{_BAD.session.id}")["summary"]["provider"]
     page = visit(f"/sessions/{_BAD.session.id}")
     page.get_by_role("link", name=provider).click()
-    expect(page.locator(".chips")).to_contain_text(f"provider: {provider}")
+    expect(page.locator(".active-filters")).to_contain_text(f"provider: {provider}")
     count = len(
         _api(serve, f"/sessions?{_WINDOW}&limit=500&provider={provider.split()[0]}")["items"]
     )
@@ -132,7 +132,7 @@ def test_a_session_leads_to_all_of_its_provider(visit: Visit, serve: Serve) -> N
 def test_a_provider_is_found_by_a_part_of_its_name(visit: Visit) -> None:
     page = visit(f"/find?q=fibre&{_WINDOW}")
     _follow(page, page.get_by_role("link", name="as64497 example fibre"))
-    expect(page.locator(".chips")).to_contain_text("provider: AS64497")
+    expect(page.locator(".active-filters")).to_contain_text("provider: AS64497")
     assert page.locator("table.sessions tbody tr").count() > 0
 
 
@@ -148,7 +148,7 @@ def test_a_phone_shows_every_page_without_scrolling_sideways(visit: Visit, name:
 def test_menus_fit_on_a_phone(visit: Visit, locale: str) -> None:
     page = visit(_PATHS["compare"], viewport={"width": 360, "height": 740}, locale=locale)
     assert page.locator(".top nav").evaluate("it => it.scrollWidth - it.clientWidth") == 0
-    for menu in page.locator(".drop").all():
+    for menu in page.locator(".menu").all():
         menu.locator("summary").click()
         box = menu.locator("form").bounding_box()
         assert box is not None
@@ -201,15 +201,15 @@ def test_a_meeting_has_a_lane_for_everybody_that_leads_to_the_curves(
 ) -> None:
     page = visit(_PATHS["meeting"])
     said = _api(serve, f"/meetings/{_BAD.session.id}")
-    assert page.locator(".lane-row > a").count() == len(said["lanes"])
-    _follow(page, page.locator(f".lane-row > a[href='/sessions/{_BAD.session.id}']"))
+    assert page.locator(".timeline-row > a").count() == len(said["lanes"])
+    _follow(page, page.locator(f".timeline-row > a[href='/sessions/{_BAD.session.id}']"))
     expect(page.locator("h1")).to_contain_text(_BAD.session.browser_id[:8])
     expect(page.locator("canvas").first).to_be_visible()
     assert page.locator("canvas").count() >= 5
     spells = _api(serve, f"/sessions/{_BAD.session.id}")["spells"]
     assert page.locator(".spell").count() == len(spells)
     assert words("en")["reason loss"] in page.locator(".spell").first.inner_text()
-    for said, shown in zip(spells, page.locator(".verdict").all_inner_texts(), strict=True):
+    for said, shown in zip(spells, page.locator(".cause").all_inner_texts(), strict=True):
         call = said["attribution"]["scopes"][0]
         assert f"{call['bad'] - 1} of {call['known'] - 1}" in shown or said["attribution"][
             "cause"
@@ -226,7 +226,7 @@ def test_a_meeting_says_what_went_wrong_for_whom_and_whose_fault_it_was(
     for text in said:
         link = f".incident a[href='/sessions/{text['sessions'][0]}']"
         assert page.locator(link).count() >= 1
-    assert all(page.locator(".verdict").all_inner_texts())
+    assert all(page.locator(".cause").all_inner_texts())
 
 
 def test_every_view_is_a_file_and_a_question_to_the_api(visit: Visit, serve: Serve) -> None:
@@ -251,13 +251,13 @@ def test_a_filter_is_set_in_a_form_and_the_rest_of_the_question_stays(visit: Vis
     page.wait_for_url("**region=eu-west&grade=poor")
     assert "by=browser" in page.url
     assert "since=2026-09-21" in page.url
-    assert page.locator(".chips a").count() == 2
+    assert page.locator(".active-filters a").count() == 2
 
 
 def test_older_sessions_are_on_the_next_page(visit: Visit, serve: Serve) -> None:
     page = visit(f"/find?{_WINDOW}")
     first = page.locator(".sessions a").evaluate_all("its => its.map(it => it.href)")
-    page.get_by_role("link", name="Older ones").click()
+    page.get_by_role("link", name="Older sessions").click()
     page.wait_for_url("**cursor=**")
     second = page.locator(".sessions a").evaluate_all("its => its.map(it => it.href)")
     assert len(first) == 50
@@ -318,7 +318,7 @@ def test_times_are_those_of_the_reader(visit: Visit) -> None:
 def test_without_script_everything_but_curves_is_there(visit: Visit) -> None:
     page = visit(_PATHS["session"], java_script_enabled=False)
     assert "UTC" in page.locator("time").first.inner_text()
-    assert page.locator("svg.lane rect").count() >= 2
+    assert page.locator("svg.timeline rect").count() >= 2
     assert "Curves need JavaScript" in page.inner_text("main")
 
 
@@ -329,7 +329,7 @@ def test_names_are_suggested_as_one_types_and_followed_by_keys(visit: Visit) -> 
     page.keyboard.press("ArrowDown")
     page.keyboard.press("Enter")
     page.wait_for_url("**/find?**")
-    expect(page.locator(".found a").first).to_contain_text("réunion-")
+    expect(page.locator(".search-hits a").first).to_contain_text("réunion-")
     page.fill("#q", _BAD.session.browser_id[:13])
     page.locator("#suggestions a").first.click()
     page.wait_for_url(f"**/participants/{_BAD.session.browser_id}**")
@@ -342,7 +342,7 @@ def test_a_filter_lives_in_the_url_and_can_be_taken_off(visit: Visit, serve: Ser
     page.wait_for_url("**browser=Chrome+130**")
     said = _api(serve, f"/sessions?{_WINDOW}&browser=Chrome%20130&limit=500")["items"]
     assert page.locator("tbody tr").count() == min(50, len(said))
-    _follow(page, page.locator(".chips a"))
+    _follow(page, page.locator(".active-filters a"))
     assert "browser=" not in page.url
 
 
@@ -351,9 +351,9 @@ def test_a_comparison_can_be_sorted_and_warns_of_small_groups(visit: Visit) -> N
     page.get_by_role("button", name="sessions").click()
     counts = [int(text) for text in page.locator("tbody td:nth-child(2)").all_text_contents()]
     assert counts == sorted(counts, reverse=True)
-    few = page.locator("tr.few")
-    assert few.count() == sum(count < 5 for count in counts)
-    assert "too few" in few.first.inner_text()
+    small_samples = page.locator("tr.small-sample")
+    assert small_samples.count() == sum(count < 5 for count in counts)
+    assert "too few" in small_samples.first.inner_text()
 
 
 def test_the_pages_speak_french(visit: Visit) -> None:
@@ -378,7 +378,7 @@ def test_a_call_that_begins_appears_by_itself_and_turns_bad(visit: Visit, serve:
     page.evaluate("window.before = true")
     sid = f"{time.time_ns():032x}"
     _push(serve, sid, "living", {"seq": 0, "age": 30, "m": {"pid": "p", "cq": 100, "rtt": 20}})
-    tile = page.locator(".tile", has_text="living")
+    tile = page.locator(".meeting-card", has_text="living")
     expect(tile).to_be_visible(timeout=25_000)
     expect(tile).to_have_class(re.compile("good"), timeout=25_000)
     _push(serve, sid, "living", {"seq": 1, "age": 10, "m": {"cq": 3, "d": {"pl": 30}}})
@@ -394,11 +394,11 @@ def test_a_name_that_is_markup_is_only_a_name(visit: Visit, serve: Serve) -> Non
     readings = {"pid": _EVIL[:60], "br": _EVIL[:60], "cq": 3, "t": {"sr": _EVIL[:60]}}
     _push(serve, sid, _EVIL, {"seq": 0, "age": 60, "m": readings}, {"seq": 1, "age": 5, "m": {}})
     page = visit("/")
-    tile = page.locator(".tile", has_text="<img")
+    tile = page.locator(".meeting-card", has_text="<img")
     expect(tile).to_be_visible(timeout=25_000)
     tile.click()
     expect(page.locator("h1")).to_contain_text("<img")
-    page.locator(".lane-row > a").first.click()
+    page.locator(".timeline-row > a").first.click()
     expect(page.locator("h1")).to_contain_text("<img")
     page.goto(f"http://127.0.0.1:{serve.port}/compare?by=region&since=1h")
     expect(page.locator("tbody")).to_contain_text("<img")
@@ -490,7 +490,7 @@ def test_curves_open_under_a_lane_on_the_same_axis(visit: Visit) -> None:
     page = visit(_PATHS["meeting"])
     button = page.locator(f"[data-curves='{_BAD.session.id}']")
     button.click()
-    panel = page.locator(".lane-row", has=button).locator(".curves")
+    panel = page.locator(".timeline-row", has=button).locator(".curves")
     expect(panel.locator("canvas").first).to_be_visible()
     assert button.get_attribute("aria-expanded") == "true"
     over = panel.locator(".u-over").first.bounding_box()
@@ -505,9 +505,9 @@ def test_curves_open_under_a_lane_on_the_same_axis(visit: Visit) -> None:
 
 def test_a_lane_costs_few_nodes_however_large_the_meeting(visit: Visit) -> None:
     page = visit(_PATHS["meeting"])
-    lanes = page.locator(".lane-row").count()
-    nodes = page.evaluate("document.querySelectorAll('.lane-row *').length")
-    stretches = page.evaluate("document.querySelectorAll('.lane-row svg > *').length")
+    lanes = page.locator(".timeline-row").count()
+    nodes = page.evaluate("document.querySelectorAll('.timeline-row *').length")
+    stretches = page.evaluate("document.querySelectorAll('.timeline-row svg > *').length")
     assert nodes - stretches <= 12 * lanes
 
 
@@ -517,7 +517,7 @@ def test_heat_maps_and_the_spread_have_what_is_known(visit: Visit, serve: Serve)
     assert hours >= 10, "ten hours of calls"
     regions = {life.region for life in _LIVES}
     assert page.locator(".heat-rows svg").count() == len(regions)
-    counts = [int(text) for text in page.locator(".spread td.number").all_text_contents()]
+    counts = [int(text) for text in page.locator(".distribution td.number").all_text_contents()]
     assert sum(counts) <= len(_LIVES)
     assert counts[0] == max(counts), "most had nearly all of their time good"
 
@@ -528,10 +528,10 @@ def test_a_window_is_asked_for_in_the_time_of_the_reader(visit: Visit) -> None:
     assert page.get_by_label("from").input_value() == "2026-09-21T09:00", "the window as it is"
     page.get_by_label("from").fill("2026-09-21T12:00")
     page.get_by_label("to").fill("2026-09-22T12:00")
-    page.get_by_role("button", name="Show").click()
+    page.get_by_role("button", name="Apply").click()
     page.wait_for_url("**since=2026-09-21T03%3A00%3A00Z&until=2026-09-22T03%3A00%3A00Z**")
     page.locator("summary").first.click()
-    assert page.locator("form[data-window] .zone").inner_text() == "Asia/Tokyo"
+    assert page.locator("form[data-time-range] .zone").inner_text() == "Asia/Tokyo"
 
 
 def test_what_happened_is_marked_on_the_lane(visit: Visit, serve: Serve) -> None:
@@ -540,14 +540,14 @@ def test_what_happened_is_marked_on_the_lane(visit: Visit, serve: Serve) -> None
     _push(serve, sid, "eventful", {"seq": 0, "age": 60, "m": {"cq": 100}})
     _push(serve, sid, "eventful", {"seq": 1, "age": 30, "m": events})
     page = visit("/")
-    tile = page.locator(".tile", has_text="eventful")
+    tile = page.locator(".meeting-card", has_text="eventful")
     expect(tile).to_be_visible(timeout=25_000)
     _follow(page, tile)
     marks = page.locator("path.mark title")
     said = words("en")
     assert marks.all_text_contents() == [said["p2p"], said["interrupted"]]
     edges = page.locator("rect.edge title")
-    assert edges.all_text_contents() == ["joined", "is there now"]
+    assert edges.all_text_contents() == ["joined", "in the call now"]
 
 
 # What can be reached by Tab, in the order in which it is read.
@@ -597,7 +597,7 @@ def test_tab_leads_through_a_page_in_its_order_and_is_seen(visit: Visit, name: s
 @pytest.mark.parametrize("name", ["overview", "compare", "find", "participant"])
 def test_menus_open_and_close_by_keys_and_give_the_focus_back(visit: Visit, name: str) -> None:
     page = visit(f"{_PATHS[name].replace('q=room&', '')}")
-    for menu in page.locator(".drop").all():
+    for menu in page.locator(".menu").all():
         summary = menu.locator("summary")
         summary.focus()
         page.keyboard.press("Enter")
@@ -652,21 +652,21 @@ def test_what_goes_on_by_itself_leaves_the_focus_where_it_is(visit: Visit) -> No
     page = visit("/")
     focused = page.evaluate(
         """async () => {
-          const { replaceWhatChanged } = await import("/static/live.js");
+          const { replaceChanged } = await import("/static/live.js");
           const live = document.getElementById("live");
-          live.innerHTML = '<p data-key="firing"><a href="/health">An alarm is on:</a> one</p>';
+          live.innerHTML = '<p data-key="firing"><a href="/health">Active alert:</a> one</p>';
           live.querySelector("a").focus();
-          const fresh = '<p data-key="firing"><a href="/health">Alarms are on:</a> one, two</p>';
-          replaceWhatChanged(live, fresh);
+          const fresh = '<p data-key="firing"><a href="/health">Active alerts:</a> one, two</p>';
+          replaceChanged(live, fresh);
           return document.activeElement.textContent;
         }"""
     )
-    assert focused == "Alarms are on:"
+    assert focused == "Active alerts:"
 
 
 def test_what_says_that_a_page_is_on_its_way_goes_when_it_is_there(visit: Visit) -> None:
     page = visit(_PATHS["compare"])
-    waiting = '<p class="waiting">Counting …</p>'
+    waiting = '<p class="waiting">Loading …</p>'
     page.evaluate(
         "it => document.querySelector('main').insertAdjacentHTML('afterbegin', it)", waiting
     )

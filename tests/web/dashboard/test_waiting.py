@@ -15,7 +15,7 @@ from tests.web.dashboard.lives import WINDOW, fill
 _QUERY = "&".join(f"{name}={value}" for name, value in WINDOW.items())
 _MAIN = '<main id="main" tabindex="-1">'
 Slowly = Callable[..., asyncio.Event]
-_COUNTING = '<p class="waiting" role="status"><b>Overview</b> Counting …</p>'
+_COUNTING = '<p class="waiting" role="status"><b>Overview</b> Loading …</p>'
 
 
 class Reader:
@@ -63,7 +63,7 @@ class Reader:
 
 @pytest.fixture(autouse=True)
 async def day(store: SqliteStore, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("jmmc.web.dashboard.pages._PATIENCE", 0)
+    monkeypatch.setattr("jmmc.web.dashboard.routes._STREAM_AFTER", 0)
     await fill(store)
 
 

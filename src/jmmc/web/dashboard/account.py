@@ -1,4 +1,4 @@
-"""Signing in to the pages, and out."""
+"""Handlers that sign a user in and out."""
 
 import time
 from collections.abc import Callable
@@ -16,7 +16,7 @@ from jmmc.web.security.sessions import ANONYMOUS, COOKIE, LOGIN_HOURS, Login, Lo
 
 
 class Account:
-    """The form that asks who one is. `clock` gives Unix seconds."""
+    """The sign-in page and signing out. `clock` gives Unix seconds."""
 
     def __init__(
         self,
@@ -34,21 +34,21 @@ class Account:
         self._clock = clock
 
     async def login(self, request: Request) -> Response:
-        """The form, and what it brings."""
+        """Show the sign-in form; on POST, check it and set the cookie."""
         if request.method != "POST":
-            return self._login(request, 200, "", request.query_params.get("to", "/"))
+            return self._login_page(request, 200, "", request.query_params.get("to", "/"))
         form = await read_form(request, self._settings.body_timeout)
-        to = form.get("to", "/")
+        target = form.get("to", "/")
         if not self._signer.is_csrf_token_of(ANONYMOUS, form.get("form")):
-            return self._login(request, 400, "This form is too old: try again.", to)
+            return self._login_page(request, 400, "This form has expired: try again.", target)
         try:
             user = await self._access.sign_in(
                 request, form.get("name", ""), form.get("password", ""), self._clock()
             )
         except Problem as problem:
-            return self._login(request, problem.status, problem.title, to)
-        answer = RedirectResponse(_local(to), 303, headers=HEADERS)
-        answer.set_cookie(
+            return self._login_page(request, problem.status, problem.title, target)
+        response = RedirectResponse(_local(target), 303, headers=HEADERS)
+        response.set_cookie(
             COOKIE,
             self._signer.cookie(Login(user.name, stamp(user))),
             max_age=LOGIN_HOURS * 3600,
@@ -56,31 +56,31 @@ class Account:
             samesite="lax",
             secure="https" in (request.url.scheme, request.headers.get("x-forwarded-proto")),
         )
-        return answer
+        return response
 
     async def logout(self, request: Request) -> Response:
-        """Forget the cookie."""
+        """Delete the cookie."""
         signed_in = self._signer.read(request.cookies.get(COOKIE))
         form = await read_form(request, self._settings.body_timeout)
         if signed_in is None or not self._signer.is_csrf_token_of(signed_in.name, form.get("form")):
-            raise ValueError("this form is too old or not of this page")
+            raise ValueError("This form has expired or belongs to another page")
         root = request.scope.get("root_path", "")
-        answer = RedirectResponse(f"{root}/login", 303, headers=HEADERS)
-        answer.delete_cookie(COOKIE)
-        return answer
+        response = RedirectResponse(f"{root}/login", 303, headers=HEADERS)
+        response.delete_cookie(COOKIE)
+        return response
 
-    def _login(self, request: Request, status: int, problem: str, to: str) -> Response:
+    def _login_page(self, request: Request, status: int, problem: str, target: str) -> Response:
         return self._layout.page(
             request,
             Caller("", ()),
             "login.html",
             status=status,
             problem=problem,
-            to=_local(to),
+            to=_local(target),
             token=self._signer.csrf_token(ANONYMOUS),
         )
 
 
 def _local(target: str) -> str:
-    """Only a path of our own may be gone to."""
+    """Return `target` if it is a path of this server, else "/"."""
     return target if target.startswith("/") and not target.startswith(("//", "/\\")) else "/"

@@ -1,4 +1,4 @@
-"""Figures as the readers of a page write them: filters of the templates."""
+"""Filters of the templates that format numbers and durations."""
 
 from jinja2 import pass_context
 from jinja2.runtime import Context
@@ -6,13 +6,13 @@ from jinja2.runtime import Context
 
 @pass_context
 def percent(context: Context, share: float | None) -> str:
-    """A share as people of this language write it."""
+    """Format a share (0..1) as a percentage in the page's language; "?" for None."""
     return "?" if share is None else f"{number(context, share * 100, 1)}\u00a0%"
 
 
 @pass_context
 def number(context: Context, value: float, places: int = 0) -> str:
-    """With the separators of this language."""
+    """Format a number with the separators of the page's language."""
     text = f"{value:,.{places}f}"
     if context["language"] == "fr":
         text = text.translate({ord(","): "\u202f", ord("."): ","})
@@ -20,7 +20,7 @@ def number(context: Context, value: float, places: int = 0) -> str:
 
 
 def duration(seconds: int) -> str:
-    """In the largest two units: 45 s, 3 min 20 s, 1 h 5 min."""
+    """Format a duration in its two largest units: 45 s, 3 min 20 s, 1 h 5 min."""
     if seconds < 60:
         return f"{seconds}\u00a0s"
     if seconds < 3600:

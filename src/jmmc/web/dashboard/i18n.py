@@ -1,4 +1,4 @@
-"""The words of the pages, in English and in French; the terminal takes the English ones."""
+"""Texts of the pages in English and French; the command line uses the English ones."""
 
 import tomllib
 from collections.abc import Callable
@@ -13,15 +13,15 @@ LANGUAGES = ("en", "fr")
 
 @cache
 def words(language: str) -> dict[str, str]:
-    """What each text is in a language; in English, only those whose key is not said so."""
+    """Return the texts of a language by key. In English, a key without an entry is the text."""
     text = files("jmmc.web.dashboard").joinpath("locale", f"{language}.toml").read_text("utf-8")
     return dict(tomllib.loads(text))
 
 
-def cause_sentence(attribution: Attribution, say: Callable[[str], str]) -> str:
-    """The likely cause of a bad spell, as a sentence with its numbers."""
+def cause_sentence(attribution: Attribution, translate: Callable[[str], str]) -> str:
+    """Return the likely cause of a problem as a sentence with its numbers."""
     scope = attribution.scope
-    return say(f"cause {attribution.cause}").format(
+    return translate(f"cause {attribution.cause}").format(
         bad=scope.bad - 1,
         others=scope.known - 1,
         value=unquote(scope.value),
@@ -30,11 +30,11 @@ def cause_sentence(attribution: Attribution, say: Callable[[str], str]) -> str:
     )
 
 
-def chosen(asked: str | None, accepted: str) -> str:
-    """The language of a reader: the one asked for, else the first of Accept-Language we have."""
-    if asked in LANGUAGES:
-        return asked
-    for part in accepted.split(","):
+def choose_language(preferred: str | None, accept_language: str) -> str:
+    """Return `preferred` if there is such a language, else the first match of Accept-Language."""
+    if preferred in LANGUAGES:
+        return preferred
+    for part in accept_language.split(","):
         code = part.partition(";")[0].strip().lower()[:2]
         if code in LANGUAGES:
             return code

@@ -1,6 +1,6 @@
-"""What is around every page: its templates, words, window and filters, and how it is sent."""
+"""Renders the templates: what every page has around its content, and how it is sent."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from typing import Any
 from urllib.parse import unquote, urlencode
 
@@ -13,10 +13,10 @@ from jmmc.core.timestamps import iso
 from jmmc.core.version import __version__
 from jmmc.privacy.pseudonyms import jitsi_room_name
 from jmmc.quality.summary import FIELD_OF_FILTER, network_of
-from jmmc.web.dashboard.assets import MODULES
+from jmmc.web.dashboard.assets import script_modules
 from jmmc.web.dashboard.formatting import duration, number, percent
-from jmmc.web.dashboard.i18n import LANGUAGES, cause_sentence, chosen, words
-from jmmc.web.dashboard.svg import bar, heat_row, interval, lane, length
+from jmmc.web.dashboard.i18n import LANGUAGES, cause_sentence, choose_language, words
+from jmmc.web.dashboard.svg import count_bar, grade_bar, heat_row, interval_bar, timeline
 from jmmc.web.security.access import Caller
 from jmmc.web.security.sessions import LoginSigner
 
@@ -29,13 +29,14 @@ HEADERS = {
     "referrer-policy": "same-origin",
     "x-content-type-options": "nosniff",
 }
-"""Of everything but static files: no page is kept by anybody, and none loads from elsewhere."""
+"""Security headers of every response but static files: not cached, nothing from other origins."""
 
 _DAY = 86_400
 _MAIN = '<main id="main" tabindex="-1">'
 _HTML = "text/html; charset=utf-8"
-_WINDOWS = ("1h", "24h", "7d", "30d")
-_WINDOWED = ("overview", "compare", "sessions", "participants")  # Answers that know filters.
+_TIME_RANGES = ("1h", "24h", "7d", "30d")
+_FILTERED = ("overview", "compare", "sessions", "participants")
+"""Operations of the API that take the time range and the filters of a page."""
 
 
 class Layout:
@@ -58,75 +59,62 @@ class Layout:
             duration=duration,
             cause_sentence=cause_sentence,
             room_name=jitsi_room_name,
-            around=_around,
-            named=lambda events, _: [(at, _(what)) for at, what in events],
+            days_around=_days_around,
+            translated=lambda events, _: [(at, _(what)) for at, what in events],
             network_of=network_of,
-            grades_of=lambda value: Grades.of(value["good"], value["fair"], value["poor"], 0),
+            grades_of=lambda counts: Grades.of(counts["good"], counts["fair"], counts["poor"], 0),
         )
         self.templates.globals.update(
-            lane=lane,
-            bar=bar,
+            timeline=timeline,
+            grade_bar=grade_bar,
             heat_row=heat_row,
-            interval=interval,
-            length=length,
+            interval_bar=interval_bar,
+            count_bar=count_bar,
             version=__version__,
-            modules=MODULES,
+            script_modules=script_modules(),
         )
 
     def page(
         self, request: Request, caller: Caller, name: str, *, status: int = 200, **context: Any
     ) -> Response:
-        """A whole page from the template of that name."""
-        text = self._text(request, caller, name, **context)
-        return _in_language(request, Response(text, status, HEADERS, _HTML))
+        """Render a whole page from the template of that name."""
+        text = self._render(request, caller, name, **context)
+        return _remember_language(request, Response(text, status, HEADERS, _HTML))
 
-    def begun(
-        self, request: Request, caller: Caller, title: str, rest: AsyncIterator[Response]
+    def streamed(
+        self, request: Request, caller: Caller, title: str, pages: AsyncIterator[Response]
     ) -> Response:
-        """A page that is sent down to its content already; of the page in `rest` the content is.
+        """Send the head of a page with a "loading" note at once, the content when it is there.
 
-        Meanwhile it says that it is on its way. The status is that of success, whatever comes.
+        `pages` yields the rendered page; its content is sent. The status is 200 in any case.
         """
-        head = self._text(request, caller, "waiting.html", title=title).rpartition("</main>")[0]
+        head = self._render(request, caller, "waiting.html", title=title).rpartition("</main>")[0]
 
-        async def parts() -> AsyncIterator[bytes]:
+        async def chunks() -> AsyncIterator[bytes]:
             yield head.encode()
-            async for page in rest:
+            async for page in pages:
                 yield bytes(page.body).partition(_MAIN.encode())[2]
 
-        headers = {**HEADERS, "x-accel-buffering": "no"}  # nginx would keep the beginning back.
-        return _in_language(request, StreamingResponse(parts(), 200, headers, _HTML))
+        headers = {**HEADERS, "x-accel-buffering": "no"}  # nginx would hold the head back.
+        return _remember_language(request, StreamingResponse(chunks(), 200, headers, _HTML))
 
     def problem(
         self, request: Request, caller: Caller, status: int, title: str, detail: str
     ) -> Response:
-        """A page that says what went wrong."""
+        """Render an error page."""
         return self.page(
             request, caller, "problem.html", status=status, code=status, title=title, detail=detail
         )
 
-    def _text(self, request: Request, caller: Caller, name: str, **context: Any) -> str:
-        return self.templates.get_template(name).render(self.context(request, caller, **context))
-
     def context(self, request: Request, caller: Caller, **context: Any) -> dict[str, Any]:
-        """What a template of a page, or of a part of one, knows."""
-        asked = request.query_params.get("lang") or request.cookies.get("lang")
-        language = chosen(asked, request.headers.get("accept-language", ""))
-        known = words(language)
+        """Return the variables that every template has, and those of `context`."""
+        preferred = request.query_params.get("lang") or request.cookies.get("lang")
+        language = choose_language(preferred, request.headers.get("accept-language", ""))
+        texts = words(language)
         query = {
-            key: query_param
-            for key, query_param in request.query_params.items()
-            if key != "lang" and query_param
+            key: value for key, value in request.query_params.items() if key != "lang" and value
         }
-        api = context.get("api")
-        asked_of_api: dict[str, str] = {}
-        if api and api.split("/")[0] in _WINDOWED:
-            knows = {"since", "until", *FIELD_OF_FILTER, *(["by"] if api == "compare" else [])}
-            asked_of_api = {key: value for key, value in query.items() if key in knows}
-            if api == "compare":
-                asked_of_api.setdefault("by", str(context["by"]))
-        elif api == "search":
-            asked_of_api = {"q": query["q"]}
+        api_query = _api_query(context, query)
 
         def with_query(**changes: str | None) -> str:
             changed = {**query, **changes}
@@ -134,33 +122,49 @@ class Layout:
                 {key: value for key, value in changed.items() if value is not None}
             )
 
+        root = request.scope.get("root_path", "")
         return {
-            "_": lambda text: known.get(text, text),
+            "_": lambda text: texts.get(text, text),
             "language": language,
             "languages": LANGUAGES,
             "caller": caller,
-            "root": request.scope.get("root_path", ""),
+            "root": root,
             "here": request.url.path,
-            "path": request.url.path.removeprefix(request.scope.get("root_path", "")),
+            "path": request.url.path.removeprefix(root),
             "query": query,
-            "filters": [item for item in FIELD_OF_FILTER if item in query],
+            "filters": [name for name in FIELD_OF_FILTER if name in query],
             "filters_known": tuple(FIELD_OF_FILTER),
-            "windows": _WINDOWS,
+            "time_ranges": _TIME_RANGES,
             "with_query": with_query,
-            "api_query": lambda **more: "?" + urlencode({**asked_of_api, **more}),
+            "api_query": lambda **more: "?" + urlencode({**api_query, **more}),
             "form_token": self._signer.csrf_token(caller.name),
             "api": None,
             **context,
         }
 
+    def _render(self, request: Request, caller: Caller, name: str, **context: Any) -> str:
+        return self.templates.get_template(name).render(self.context(request, caller, **context))
 
-def _in_language(request: Request, answer: Response) -> Response:
-    """The answer, by which the browser remembers a language that was chosen."""
+
+def _api_query(context: dict[str, Any], query: dict[str, str]) -> dict[str, str]:
+    """Return the parameters of a page's query that the API operation behind it takes too."""
+    operation = str(context.get("api") or "").partition("/")[0]
+    if operation == "search":
+        return {"q": query["q"]}
+    if operation not in _FILTERED:
+        return {}
+    names: Sequence[str] = ("since", "until", *FIELD_OF_FILTER)
+    params = {key: value for key, value in query.items() if key in names}
+    return {**params, "by": str(context["by"])} if operation == "compare" else params
+
+
+def _remember_language(request: Request, response: Response) -> Response:
+    """Set a cookie if the reader has chosen a language by the query."""
     if request.query_params.get("lang") in LANGUAGES:
-        answer.set_cookie("lang", request.query_params["lang"], samesite="lax")
-    return answer
+        response.set_cookie("lang", request.query_params["lang"], samesite="lax")
+    return response
 
 
-def _around(last: int) -> str:
-    """A window that ends where somebody was last there, for a query string."""
+def _days_around(last: int) -> str:
+    """Return a query from 30 days before a moment to one day after it."""
     return urlencode({"since": iso(last - 30 * _DAY)[:10], "until": iso(last + _DAY)[:10]})

@@ -1,4 +1,4 @@
-"""The pages that go on by themselves: this moment, and the collector's own health."""
+"""Pages that update live over server-sent events: the current calls, and the collector's health."""
 
 import asyncio
 import re
@@ -16,15 +16,15 @@ from jmmc.web.dashboard.layout import HEADERS, Layout
 from jmmc.web.dashboard.shared_view import SharedView
 from jmmc.web.security.access import Access, Caller
 
-_REFRESH = 5.0  # Seconds between two events.
-_KEPT = 2.5  # Seconds for which a look does for everybody.
-_GLANCE = 0.25  # Seconds between two looks at whether the server is to stop.
-_MEETINGS = 120  # Drawn at the most, the worst: 500 hold up the loop for 0.15 s.
-_LINE = re.compile("\\r\\n|\\r|\\n")  # What ends a line of server-sent events.
+_UPDATE_INTERVAL = 5.0  # Seconds between two events of a stream.
+_CACHE_SECONDS = 2.5  # For how long all streams share one result.
+_SHUTDOWN_CHECK = 0.25  # Seconds between two checks whether the server is shutting down.
+_MAX_MEETINGS = 120  # Rendering 500 would block the event loop for 0.15 s.
+_LINE_END = re.compile("\\r\\n|\\r|\\n")  # As server-sent events define it.
 
 
 class LivePages:
-    """Each page, and what changes of it as server-sent events. `clock` gives Unix seconds."""
+    """Each page, and a stream of its updates. `clock` gives Unix seconds."""
 
     def __init__(
         self,
@@ -40,39 +40,39 @@ class LivePages:
         self._queries = queries
         self._layout = layout
         self._clock = clock
-        self._now = SharedView(self._live, seconds=_KEPT)
-        self._condition = SharedView(self._since_before, seconds=_KEPT)
-        self._before = (collector.began, 0)
+        self._live_view = SharedView(self._query_live, seconds=_CACHE_SECONDS)
+        self._health_view = SharedView(self._query_recent_health, seconds=_CACHE_SECONDS)
+        self._previous = (collector.began, 0)  # When health was queried, and the pushes until then.
 
     async def now(self, request: Request, caller: Caller) -> Response:
-        """This moment; goes on by itself over `live`."""
-        return self._layout.page(request, caller, "now.html", **await self._live(), api="live")
+        """Show the current calls."""
+        context = await self._query_live()
+        return self._layout.page(request, caller, "now.html", **context, api="live")
 
-    async def live(self, request: Request, caller: Caller) -> Response:
-        """What changes of `now`, as server-sent events."""
-        return self._events(request, caller, "now_live.html", self._now)
-
-    async def _live(self) -> dict[str, Any]:
-        live, firing = await self._queries.live(), await self._collector.firing()
-        return {"live": live, "firing": firing, "most": _MEETINGS}
+    async def now_updates(self, request: Request, caller: Caller) -> Response:
+        """Stream the updates of `now`."""
+        return self._updates(request, caller, "now_live.html", self._live_view)
 
     async def health(self, request: Request, caller: Caller) -> Response:
-        """The collector itself; goes on by itself over `health_live`."""
-        health = await self._health(self._collector.began, 0)
-        return self._layout.page(request, caller, "health.html", **health)
+        """Show the state of the collector; its rate is since the start."""
+        context = await self._query_health(self._collector.began, 0)
+        return self._layout.page(request, caller, "health.html", **context)
 
-    async def health_live(self, request: Request, caller: Caller) -> Response:
-        """What changes of `health`, as server-sent events."""
-        return self._events(request, caller, "health_live.html", self._condition)
+    async def health_updates(self, request: Request, caller: Caller) -> Response:
+        """Stream the updates of `health`; the rate is since the previous update."""
+        return self._updates(request, caller, "health_live.html", self._health_view)
 
-    async def _since_before(self) -> dict[str, Any]:
-        """The figures; the rate is since the look before."""
-        health = await self._health(*self._before)
-        self._before = (self._clock(), health["stored"])
+    async def _query_live(self) -> dict[str, Any]:
+        live, firing = await self._queries.live(), await self._collector.firing()
+        return {"live": live, "firing": firing, "shown": _MAX_MEETINGS}
+
+    async def _query_recent_health(self) -> dict[str, Any]:
+        health = await self._query_health(*self._previous)
+        self._previous = (self._clock(), health["stored"])
         return health
 
-    async def _health(self, since: float, stored_then: int) -> dict[str, Any]:
-        """The figures; the rate is of what was stored since a moment."""
+    async def _query_health(self, since: float, stored_then: int) -> dict[str, Any]:
+        """Return the state; `rate` is per second since `since`, when `stored_then` were stored."""
         try:
             condition, problem = await self._collector.check(), ""
         except StoreError as error:
@@ -91,32 +91,33 @@ class LivePages:
             "began": int(self._collector.began),
         }
 
-    def _events(self, request: Request, caller: Caller, name: str, glance: SharedView) -> Response:
-        """A part of a page, again and again.
+    def _updates(self, request: Request, caller: Caller, name: str, view: SharedView) -> Response:
+        """Stream a part of a page as server-sent events.
 
-        Who reads slowly is not waited for by anybody, and misses what was in between: the next
-        event is made when the one before has left.
+        The next event is made when the previous one is sent: a slow reader delays nobody, and
+        misses the events in between.
         """
         template = self._layout.templates.get_template(name)
         context = self._layout.context(request, caller)
 
-        def draw(found: dict[str, Any]) -> bytes:
-            text = template.render({**context, **found})
+        def render(result: dict[str, Any]) -> bytes:
+            text = template.render({**context, **result})
             # Not splitlines, which would make a new line of a U+2028 in a name.
-            return ("".join(f"data: {part}\n" for part in _LINE.split(text)) + "\n").encode()
+            lines = _LINE_END.split(text)
+            return ("".join(f"data: {line}\n" for line in lines) + "\n").encode()
 
         async def events() -> AsyncIterator[bytes]:
             while not await request.is_disconnected():
                 try:
                     if not await self._access.is_still_allowed(request, "read", self._clock()):
                         return
-                    # All that these parts know of who asks.
-                    yield await glance.drawn((context["language"], context["root"]), draw)
+                    # These templates use nothing else of the request.
+                    yield await view.rendered((context["language"], context["root"]), render)
                 except StoreError:
                     yield b"event: down\ndata:\n\n"
-                for _ in range(int(_REFRESH / _GLANCE)):
+                for _ in range(int(_UPDATE_INTERVAL / _SHUTDOWN_CHECK)):
                     if self._collector.leaving:
                         return
-                    await asyncio.sleep(_GLANCE)
+                    await asyncio.sleep(_SHUTDOWN_CHECK)
 
         return StreamingResponse(events(), headers=HEADERS, media_type="text/event-stream")

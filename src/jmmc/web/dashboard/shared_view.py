@@ -1,4 +1,4 @@
-"""One look for all who watch the same: however many they are, it is taken and drawn once."""
+"""Caches a live view: it is queried and rendered once, however many browsers watch it."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -8,28 +8,31 @@ from jmmc.core.errors import StoreError
 
 
 class SharedView:
-    """What `look` finds, kept for `seconds`; a failure too, for nobody should wait for it again."""
+    """The result or the failure of `query`, kept for `seconds`."""
 
-    def __init__(self, look: Callable[[], Awaitable[dict[str, Any]]], *, seconds: float) -> None:
-        self._look = look
+    def __init__(self, query: Callable[[], Awaitable[dict[str, Any]]], *, seconds: float) -> None:
+        self._query = query
         self._seconds = seconds
-        self._taken = asyncio.Lock()
-        self._until = float("-inf")
-        self._found: dict[str, Any] | StoreError = {}
-        self._drawn: dict[object, bytes] = {}
+        self._lock = asyncio.Lock()
+        self._expires = float("-inf")
+        self._result: dict[str, Any] | StoreError = {}
+        self._rendered: dict[object, bytes] = {}
 
-    async def drawn(self, kind: object, draw: Callable[[dict[str, Any]], bytes]) -> bytes:
-        """What `draw` makes of it, once for each `kind`. Raises what `look` has: `StoreError`."""
-        async with self._taken:
-            if asyncio.get_running_loop().time() >= self._until:
-                self._drawn.clear()
+    async def rendered(self, variant: object, render: Callable[[dict[str, Any]], bytes]) -> bytes:
+        """Return what `render` makes of the result, once for each `variant`.
+
+        Raises `StoreError` if the query failed.
+        """
+        async with self._lock:
+            if asyncio.get_running_loop().time() >= self._expires:
+                self._rendered.clear()
                 try:
-                    self._found = await self._look()
+                    self._result = await self._query()
                 except StoreError as error:
-                    self._found = error
-                self._until = asyncio.get_running_loop().time() + self._seconds
-        if isinstance(self._found, StoreError):
-            raise self._found
-        if kind not in self._drawn:
-            self._drawn[kind] = draw(self._found)
-        return self._drawn[kind]
+                    self._result = error
+                self._expires = asyncio.get_running_loop().time() + self._seconds
+        if isinstance(self._result, StoreError):
+            raise self._result
+        if variant not in self._rendered:
+            self._rendered[variant] = render(self._result)
+        return self._rendered[variant]

@@ -1,29 +1,29 @@
-// The curves of a session, on its own page and under its lane of a meeting.
+// The curves of a session, on its own page and under its timeline in a meeting.
 
-import { colour, follow, inked, plotOf, timeAxis, timeLegend, valueAxis } from "./plots.js";
+import { color, colorOf, createPlot, fitToWidth, timeAxis, timeSeries, valueAxis } from "./plots.js";
 import { numbers } from "./times.js";
 
 const root = document.documentElement.dataset.root; // Where the pages are mounted.
-const known = JSON.parse(document.getElementById("plots")?.textContent || "{}");
+const config = JSON.parse(document.getElementById("plots")?.textContent || "{}"); // See plots.html.
 
-/** Behind the curves: when it was bad; over them: when something happened. */
-const shades = (data) => ({
-  drawClear: (plot) => {
+/** Hooks of uPlot: problems are shaded behind the curves, events are dotted lines over them. */
+const shading = (data) => ({
+  drawClear: [(plot) => {
     const { ctx, bbox } = plot;
     for (const [start, end, grade] of data.spells || []) {
       const left = Math.max(plot.valToPos(start, "x", true), bbox.left);
       const right = Math.min(plot.valToPos(end, "x", true), bbox.left + bbox.width);
       if (right <= left) continue;
       ctx.globalAlpha = 0.2;
-      ctx.fillStyle = colour(grade);
+      ctx.fillStyle = color(grade);
       ctx.fillRect(left, bbox.top, right - left, bbox.height);
       ctx.globalAlpha = 1;
     }
-  },
-  draw: (plot) => {
+  }],
+  draw: [(plot) => {
     const { ctx, bbox } = plot;
     ctx.save();
-    ctx.strokeStyle = colour("quiet");
+    ctx.strokeStyle = color("muted");
     ctx.setLineDash([2, 3]);
     for (const at of data.marks || []) {
       const x = Math.round(plot.valToPos(at, "x", true));
@@ -34,72 +34,97 @@ const shades = (data) => ({
       ctx.stroke();
     }
     ctx.restore();
-  },
+  }],
 });
 
-// A task of its own after the next frame: what was drawn is seen before more is drawn.
-const seen = () => new Promise((resolve) => { requestAnimationFrame(() => { setTimeout(resolve); }); });
+const SERIES_COLORS = ["good-text", "second"];
 
-export async function drawCurves(target, data, window, breathe = null) {
-  const palette = ["good-text", "second"];
+/** Wait for a task after the next frame, so that what is drawn is shown before more is drawn. */
+const nextFrame = () => new Promise((resolve) => { requestAnimationFrame(() => { setTimeout(resolve); }); });
+
+/**
+ * Draw all curves of a session, one plot below the other.
+ *
+ * `range` is [since, until] of the time axis, by default that of the data; `pause` is awaited
+ * between two plots.
+ */
+export async function drawCurves(target, data, range = null, pause = null) {
   // The last value holds until the end.
   const times = [...data.times, Math.max(data.end, data.times.at(-1))];
-  const range = window || [times[0], times.at(-1)];
-  const plots = [];
-  for (const plot of known.plots) {
-    const curves = plot.series.filter((it) => data.curves[it.name]);
-    if (!curves.length) continue;
-    if (plots.length && breathe) await breathe();
+  const sizedPlots = [];
+  for (const plot of config.plots) {
+    const series = plot.series.filter(({ name }) => data.curves[name]);
+    if (!series.length) continue;
+    if (sizedPlots.length && pause) await pause();
     if (!target.isConnected) return;
     const title = target.appendChild(document.createElement("h3"));
     title.append(plot.title, Object.assign(document.createElement("span"), { textContent: plot.unit }));
-    const words = plot.unit ? null : [...new Set(curves.flatMap((it) => data.curves[it.name]))].filter((it) => it != null).map(String);
-    const say = (value) => (value == null ? "–" : words ? words[value] ?? "" : numbers.format(value));
-    const rows = curves.map((it) => [...data.curves[it.name], data.curves[it.name].at(-1)].map((value) => (words && value != null ? words.indexOf(String(value)) : value)));
-    const height = words ? 62 + 20 * words.length : 130;
-    const size = () => ({ width: target.clientWidth, height });
-    const bounds = words ? [-0.5, words.length - 0.5] : null;
-    const axis = valueAxis("");
-    if (words) Object.assign(axis, { splits: () => words.map((_, i) => i), values: (_, splits) => splits.map(say), grid: { show: false } });
-    const it = plotOf({
-      padding: [10, 0, 0, 0], cursor: { sync: { key: "session" }, y: false, drag: { x: true, y: false }, points: { size: 6 } },
-      scales: { x: { time: true, range: (_, low, high) => (low === times[0] && high === times.at(-1) ? range : [low, high]) }, y: { range: (_, low, high) => bounds || [Math.min(0, low), high > 0 ? high * 1.08 : 1] } },
-      series: [timeLegend, ...curves.map((one, i) => ({
-        label: one.label, stroke: inked(palette[i]), width: 2, dash: i ? [7, 4] : [], paths: uPlot.paths.stepped({ align: 1 }), points: { show: false }, value: (_, value) => say(value) + (value == null || !plot.unit || plot.unit.includes("100") ? "" : ` ${plot.unit}`),
-      }))],
-      axes: [timeAxis(), axis], hooks: { drawClear: [shades(data).drawClear], draw: [shades(data).draw] },
-      legend: { markers: { stroke: (_, i) => `var(--${palette[i - 1]})` } },
-    }, [times, ...rows], target, size);
-    plots.push([it, size]);
+    sizedPlots.push(drawPlot(target, plot.unit, series, times, data, range || [times[0], times.at(-1)]));
   }
-  follow(target, plots);
+  fitToWidth(target, sizedPlots);
 }
 
-// --- a meeting: curves under the lane, on the same axis ---
+function drawPlot(target, unit, series, times, data, range) {
+  // A curve without a unit has categories, such as the codec: they are numbered.
+  const categories = unit ? null : [...new Set(series.flatMap(({ name }) => data.curves[name]))].filter((value) => value != null).map(String);
+  const toNumber = (value) => (categories && value != null ? categories.indexOf(String(value)) : value);
+  const toText = (value) => (value == null ? "–" : categories ? categories[value] ?? "" : numbers.format(value));
+  const suffix = !unit || unit.includes("100") ? "" : ` ${unit}`;
+  const rows = series.map(({ name }) => [...data.curves[name], data.curves[name].at(-1)].map(toNumber));
+  const size = () => ({ width: target.clientWidth, height: categories ? 62 + 20 * categories.length : 130 });
+  const isWhole = (low, high) => low === times[0] && high === times.at(-1); // Not zoomed.
+  const axis = valueAxis("");
+  if (categories) Object.assign(axis, { splits: () => categories.map((_, i) => i), values: (_, splits) => splits.map(toText), grid: { show: false } });
+  const plot = createPlot({
+    padding: [10, 0, 0, 0], cursor: { sync: { key: "session" }, y: false, drag: { x: true, y: false }, points: { size: 6 } },
+    scales: {
+      x: { time: true, range: (_, low, high) => (isWhole(low, high) ? range : [low, high]) },
+      y: { range: (_, low, high) => (categories ? [-0.5, categories.length - 0.5] : [Math.min(0, low), high > 0 ? high * 1.08 : 1]) },
+    },
+    series: [timeSeries(), ...series.map(({ label }, i) => ({
+      label, stroke: colorOf(SERIES_COLORS[i]), width: 2, dash: i ? [7, 4] : [], paths: uPlot.paths.stepped({ align: 1 }), points: { show: false },
+      value: (_, value) => toText(value) + (value == null ? "" : suffix),
+    }))],
+    axes: [timeAxis(), axis], hooks: shading(data),
+    legend: { markers: { stroke: (_, i) => `var(--${SERIES_COLORS[i - 1]})` } },
+  }, [times, ...rows], target, size);
+  return [plot, size];
+}
+
+// --- a meeting: curves under a timeline, on the same time axis ---
 
 const seconds = (text) => Date.parse(text) / 1000;
+
+/** Return an answer of the API in the form of `curves_of` in charts.py. */
+const curveData = (session) => ({
+  times: session.times.map(seconds), end: seconds(session.summary.ended), curves: session.curves,
+  spells: session.spells.map(({ spell }) => [seconds(spell.start), seconds(spell.end), spell.grade]),
+  marks: session.events.map((event) => seconds(event.at)),
+});
+
+async function showCurves(panel, { curves, since, until }) {
+  panel.setAttribute("aria-busy", "true");
+  panel.textContent = config.loading;
+  try {
+    const response = await fetch(`${root}/api/v1/sessions/${curves}`);
+    const session = await response.json();
+    if (!response.ok) { panel.textContent = session.title; return; }
+    panel.removeAttribute("aria-busy");
+    panel.textContent = session.times.length ? "" : config.deleted;
+    // A dozen plots at once would block the page for a moment.
+    if (session.times.length) drawCurves(panel, curveData(session), [Number(since), Number(until)], nextFrame);
+  } catch {
+    panel.textContent = config.failed;
+  }
+}
+
 for (const button of document.querySelectorAll("[data-curves]")) {
-  button.addEventListener("click", async () => {
-    const open = button.getAttribute("aria-expanded") === "true";
-    button.setAttribute("aria-expanded", String(!open));
-    const lane = button.closest(".lane-row");
-    if (open) { lane.querySelector(".curves").remove(); return; }
-    const panel = lane.appendChild(Object.assign(document.createElement("div"), { className: "curves" }));
-    panel.setAttribute("aria-busy", "true");
-    panel.textContent = known.loading;
-    try {
-      const answer = await fetch(`${root}/api/v1/sessions/${button.dataset.curves}`);
-      const session = await answer.json();
-      if (!answer.ok) { panel.textContent = session.title; return; }
-      panel.removeAttribute("aria-busy");
-      panel.textContent = session.times.length ? "" : known.gone;
-      if (!session.times.length) return;
-      drawCurves(panel, {
-        times: session.times.map(seconds), end: seconds(session.summary.ended), curves: session.curves,
-        spells: session.spells.map((it) => [seconds(it.spell.start), seconds(it.spell.end), it.spell.grade]), marks: session.events.map((it) => seconds(it.at)),
-      }, [Number(button.dataset.since), Number(button.dataset.until)], seen); // A dozen plots at once would be a jerk.
-    } catch {
-      panel.textContent = known.failed;
-    }
+  button.addEventListener("click", () => {
+    const isOpen = button.getAttribute("aria-expanded") === "true";
+    button.setAttribute("aria-expanded", String(!isOpen));
+    const row = button.closest(".timeline-row");
+    if (isOpen) { row.querySelector(".curves").remove(); return; }
+    const panel = row.appendChild(Object.assign(document.createElement("div"), { className: "curves" }));
+    showCurves(panel, button.dataset);
   });
 }

@@ -1,8 +1,10 @@
-// Forms over a page: the window, in the reader's own time, and the filter.
+// The menus with the time range, in the reader's own time zone, and the filters.
 
-const typed = (moment) => new Date(moment - moment.getTimezoneOffset() * 60_000).toISOString().slice(0, 16);
-for (const form of document.querySelectorAll("form[data-window]")) {
-  for (const name of ["since", "until"]) if (form.dataset[name]) form.elements[name].value = typed(new Date(form.dataset[name]));
+/** Return a moment as an input of type datetime-local has it. */
+const inputValue = (moment) => new Date(moment - moment.getTimezoneOffset() * 60_000).toISOString().slice(0, 16);
+
+for (const form of document.querySelectorAll("form[data-time-range]")) {
+  for (const name of ["since", "until"]) if (form.dataset[name]) form.elements[name].value = inputValue(new Date(form.dataset[name]));
   form.addEventListener("submit", (event) => {
     event.preventDefault();
     const query = new URLSearchParams(new FormData(form));
@@ -10,6 +12,7 @@ for (const form of document.querySelectorAll("form[data-window]")) {
     location.assign(`${form.getAttribute("action")}?${query}`);
   });
 }
+
 for (const form of document.querySelectorAll("form[data-filter]")) {
   form.addEventListener("submit", (event) => {
     event.preventDefault();
@@ -17,14 +20,16 @@ for (const form of document.querySelectorAll("form[data-filter]")) {
     location.assign(`${form.getAttribute("action")}?${query}`);
   });
 }
-const drops = document.querySelectorAll(".drop");
-// What opens over the page closes when one goes on elsewhere, by mouse or by key.
-export const closesOnLeaving = (it, close) => {
-  addEventListener("click", (event) => { if (!it.contains(event.target)) close(); });
-  it.addEventListener("focusout", (event) => { if (event.relatedTarget && !it.contains(event.relatedTarget)) close(); });
-};
-for (const it of drops) closesOnLeaving(it, () => { it.open = false; });
+
+/** Call `close` when the reader clicks outside of an element, or moves the focus out of it. */
+export function closeOnLeave(element, close) {
+  addEventListener("click", (event) => { if (!element.contains(event.target)) close(); });
+  element.addEventListener("focusout", (event) => { if (event.relatedTarget && !element.contains(event.relatedTarget)) close(); });
+}
+
+const menus = document.querySelectorAll(".menu");
+for (const menu of menus) closeOnLeave(menu, () => { menu.open = false; });
 addEventListener("keydown", (event) => {
   if (event.key !== "Escape") return;
-  for (const it of drops) if (it.open) { it.open = false; it.firstElementChild.focus(); }
+  for (const menu of menus) if (menu.open) { menu.open = false; menu.firstElementChild.focus(); }
 });

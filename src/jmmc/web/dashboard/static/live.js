@@ -1,39 +1,48 @@
-// A page that keeps itself up to date over server-sent events.
+// Keeps a page up to date: server-sent events bring its content, and what has changed is replaced.
 
-import { localise } from "./times.js";
+import { localiseTimes } from "./times.js";
 
-export function replaceWhatChanged(target, html) {
-  const fresh = document.createElement("div");
-  fresh.innerHTML = html;
-  localise(fresh);
-  merge(target, fresh);
+/** Replace those children of `target` that differ in `html`. Children are matched by data-key. */
+export function replaceChanged(target, html) {
+  const update = document.createElement("div");
+  update.innerHTML = html;
+  localiseTimes(update);
+  merge(target, update);
 }
 
-function merge(target, fresh) {
-  const known = new Map([...target.children].map((it) => [it.dataset.key, it]));
-  const kept = new Set();
-  [...fresh.children].forEach((it, place) => {
-    const old = known.get(it.dataset.key);
-    kept.add(it.dataset.key);
-    if (old && (it.classList.contains("tiles") || it.classList.contains("side") || it.dataset.key === "meetings")) merge(old, it);
-    else if (old && old.outerHTML !== it.outerHTML) {
-      const focused = old.contains(document.activeElement) && document.activeElement.getAttribute("href");
-      old.replaceWith(it);
-      if (focused) [it, ...it.querySelectorAll("a")].find((link) => link.getAttribute("href") === focused)?.focus();
-    }
-    const now = old && old.isConnected ? old : it;
-    if (target.children[place] !== now) target.insertBefore(now, target.children[place] || null);
+/** Whether the children of an element are compared one by one, not the element as a whole. */
+const isContainer = (element) => ["meetings", "meeting-cards", "with-sidebar"].includes(element.dataset.key);
+
+function merge(target, update) {
+  const children = new Map([...target.children].map((child) => [child.dataset.key, child]));
+  const keys = new Set();
+  [...update.children].forEach((next, position) => {
+    const old = children.get(next.dataset.key);
+    keys.add(next.dataset.key);
+    if (old && isContainer(next)) merge(old, next);
+    else if (old && old.outerHTML !== next.outerHTML) replaceKeepingFocus(old, next);
+    const current = old && old.isConnected ? old : next;
+    if (target.children[position] !== current) target.insertBefore(current, target.children[position] || null);
   });
-  for (const it of [...target.children]) if (!kept.has(it.dataset.key)) it.remove();
+  for (const child of [...target.children]) if (!keys.has(child.dataset.key)) child.remove();
+}
+
+function replaceKeepingFocus(old, next) {
+  const focused = old.contains(document.activeElement) && document.activeElement.getAttribute("href");
+  old.replaceWith(next);
+  if (focused) [next, ...next.querySelectorAll("a")].find((link) => link.getAttribute("href") === focused)?.focus();
 }
 
 const live = document.getElementById("live");
 if (live) {
   const state = document.getElementById("live-state");
   const source = new EventSource(live.dataset.source);
-  const say = (text, lost) => { if (state.textContent !== text) state.textContent = text; state.classList.toggle("lost", lost); };
-  source.onmessage = (event) => { say(live.dataset.up, false); replaceWhatChanged(live, event.data); };
-  source.onerror = () => say(live.dataset.down, true);
+  const showState = (text, isLost) => {
+    if (state.textContent !== text) state.textContent = text;
+    state.classList.toggle("lost", isLost);
+  };
+  source.onmessage = (event) => { showState(live.dataset.up, false); replaceChanged(live, event.data); };
+  source.onerror = () => showState(live.dataset.down, true);
   source.addEventListener("down", source.onerror);
   addEventListener("pagehide", () => source.close());
 }

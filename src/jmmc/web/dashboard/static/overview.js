@@ -1,54 +1,72 @@
 // The plots of the overview: participants over time, and the heat map.
 
-import { follow, inked, plotOf, timeAxis, timeLegend, valueAxis } from "./plots.js";
+import { colorOf, createPlot, fitToWidth, timeAxis, timeSeries, valueAxis } from "./plots.js";
 import { formats, numbers, zone } from "./times.js";
 
-export function drawStack(target, data) {
-  const parts = ["poor", "fair", "good", "unknown"];
-  const shares = data.seconds.map(([known, unknown, good, fair, poor]) => {
-    const all = known + unknown || 1;
-    return { good: good * known / all, fair: fair * known / all, poor: poor * known / all, unknown: unknown / all };
-  });
-  // Gaps in which nobody was there are zero people, not a line drawn across.
-  const times = [], counts = parts.map(() => []), percents = parts.map(() => []);
-  const push = (time, people, share) => {
-    times.push(time);
-    let sum = 0;
-    parts.forEach((name, n) => { sum += share ? share[name] : 0; counts[n].push(people * sum); percents[n].push(share ? 100 * sum : null); });
-  };
-  if (data.times[0] > data.since) push(data.since, 0);
-  data.times.forEach((time, i) => {
-    const before = data.times[i - 1];
-    if (i && time - before > data.step) push(before + data.step, 0);
-    push(time, data.people[i], shares[i]);
-  });
-  push(Math.min(data.times.at(-1) + data.step, data.until), 0);
-  if (times.at(-1) < data.until) push(data.until, 0);
+const GRADES = ["poor", "fair", "good", "unknown"]; // From the bottom of the stack to its top.
+
+/** Draw participants over time twice, stacked by grade: their number, and their share. */
+export function drawParticipants(target, data) {
+  const { times, counts, percents } = stack(data);
   const names = { good: data.names[0], fair: data.names[1], poor: data.names[2], unknown: data.names[3] };
-  const plots = [[counts, data.axes[0], 240, ""], [percents, data.axes[1], 140, "\u00a0%"]].map(([rows, label, height, unit]) => {
+  const sizedPlots = [[counts, data.axes[0], 240, ""], [percents, data.axes[1], 140, "\u00a0%"]].map(([rows, label, height, unit]) => {
     const size = () => ({ width: target.clientWidth, height });
-    const series = parts.map((name, n) => ({
-      label: names[name], stroke: inked(name), fill: inked(name), width: 0,
+    const series = GRADES.map((name, n) => ({
+      label: names[name], stroke: colorOf(name), fill: colorOf(name), width: 0,
       paths: uPlot.paths.stepped({ align: 1 }), points: { show: false },
       value: (plot, value, _, i) => (value == null || i == null ? "–" : numbers.format(Math.round((value - (n ? plot.data[n][i] : 0)) * 10) / 10) + unit),
     }));
-    // The first one is drawn last: each covers what is below its own sum.
     const y = unit ? { range: [0, 100] } : { range: (_, low, high) => [0, Math.max(1, high * 1.05)] };
-    const options = { legend: { markers: { fill: (_, i) => `var(--${parts[i - 1]})` } }, cursor: { sync: { key: "window" }, y: false, drag: { x: false, y: false }, points: { show: false } }, scales: { x: { range: [data.since, data.until] }, y }, series: [{ ...timeLegend, value: (_, at) => (at == null ? "–" : formats.moment.format(new Date(at * 1000))) }, ...series], bands: [[2, 1], [3, 2], [4, 3]].map((it) => ({ series: it, fill: inked(parts[it[0] - 1]) })), axes: [timeAxis(), valueAxis(label)] };
-    return [plotOf(options, [times, ...rows], target, size), size];
+    const options = {
+      legend: { markers: { fill: (_, i) => `var(--${GRADES[i - 1]})` } },
+      cursor: { sync: { key: "overview" }, y: false, drag: { x: false, y: false }, points: { show: false } },
+      scales: { x: { range: [data.since, data.until] }, y },
+      series: [timeSeries(formats.moment), ...series],
+      bands: [[2, 1], [3, 2], [4, 3]].map((band) => ({ series: band, fill: colorOf(GRADES[band[0] - 1]) })),
+      axes: [timeAxis(), valueAxis(label)],
+    };
+    return [createPlot(options, [times, ...rows], target, size), size];
   });
-  follow(target, plots);
+  fitToWidth(target, sizedPlots);
 }
 
-// Days of the reader's own calendar, the newest first.
+/** Return the times, and for each grade the sum of it and of those below it in the stack. */
+function stack(data) {
+  const shares = data.seconds.map(([known, unknown, good, fair, poor]) => {
+    const total = known + unknown || 1;
+    return { good: good * known / total, fair: fair * known / total, poor: poor * known / total, unknown: unknown / total };
+  });
+  const times = [], counts = GRADES.map(() => []), percents = GRADES.map(() => []);
+  const push = (time, participants, share) => {
+    times.push(time);
+    let sum = 0;
+    GRADES.forEach((name, n) => {
+      sum += share ? share[name] : 0;
+      counts[n].push(participants * sum);
+      percents[n].push(share ? 100 * sum : null);
+    });
+  };
+  // A gap without calls is drawn as zero participants, not as a line across it.
+  if (data.times[0] > data.since) push(data.since, 0);
+  data.times.forEach((time, i) => {
+    const previous = data.times[i - 1];
+    if (i && time - previous > data.step) push(previous + data.step, 0);
+    push(time, data.participants[i], shares[i]);
+  });
+  push(Math.min(data.times.at(-1) + data.step, data.until), 0);
+  if (times.at(-1) < data.until) push(data.until, 0);
+  return { times, counts, percents };
+}
+
+/** Draw the share of time with problems by hour and day of the reader's zone, newest day first. */
 export function drawHeat(target, data) {
   const days = new Map();
   for (const [start, known, bad] of data.times) {
     const moment = new Date(start * 1000);
     const day = formats.day.format(moment);
     if (!days.has(day)) days.set(day, Array(24).fill(null));
-    const hours = days.get(day), at = moment.getHours();
-    hours[at] = [(hours[at]?.[0] || 0) + known, (hours[at]?.[1] || 0) + bad];
+    const hours = days.get(day), hour = moment.getHours();
+    hours[hour] = [(hours[hour]?.[0] || 0) + known, (hours[hour]?.[1] || 0) + bad];
   }
   const table = document.createElement("table");
   table.createCaption().textContent = `${data.hour} (${zone})`;
@@ -59,12 +77,13 @@ export function drawHeat(target, data) {
   for (const [day, hours] of [...days].reverse()) {
     const row = body.insertRow();
     row.append(Object.assign(document.createElement("th"), { textContent: day, scope: "row" }));
-    hours.forEach((it, hour) => {
+    hours.forEach((sums, hour) => {
       const cell = row.insertCell();
-      if (!it || !it[0]) return;
-      const share = it[1] / it[0];
+      const [known, bad] = sums || [0, 0];
+      if (!known) return;
+      const share = bad / known;
       cell.className = `heat${[0, 0.02, 0.05, 0.15].filter((limit) => share > limit).length}`;
-      cell.title = `${day}, ${hour} – ${hour + 1} h: ${numbers.format(Math.round(share * 1000) / 10)} %, ${numbers.format(Math.round(it[0] / 60))} min`;
+      cell.title = `${day}, ${hour} – ${hour + 1} h: ${numbers.format(Math.round(share * 1000) / 10)} %, ${numbers.format(Math.round(known / 60))} min`;
     });
   }
   target.append(table);

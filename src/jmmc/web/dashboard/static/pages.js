@@ -1,18 +1,18 @@
-// What the pages cannot do without a script: local times, curves, suggestions, and keeping up to date.
+// The entry of all scripts of the pages; each module sets itself up where a page has its elements.
 
 import { drawCurves } from "./curves.js";
-import { drawHeat, drawStack } from "./overview.js";
-import { localise } from "./times.js";
-import "./live.js";
 import "./forms.js";
-import "./waiting.js";
+import "./live.js";
+import { drawHeat, drawParticipants } from "./overview.js";
 import "./suggestions.js";
 import "./tables.js";
+import { localiseTimes } from "./times.js";
+import "./waiting.js";
 
-const drawers = { stack: drawStack, curves: drawCurves, heat: drawHeat };
+const drawings = { participants: drawParticipants, curves: drawCurves, heat: drawHeat };
 for (const target of document.querySelectorAll("[data-plot]")) {
   const data = JSON.parse(target.parentElement.querySelector("script.data").textContent);
-  if (data.times.length) drawers[target.dataset.plot](target, data);
+  if (data.times.length) drawings[target.dataset.plot](target, data);
 }
 
-localise(document);
+localiseTimes(document);

@@ -1,53 +1,64 @@
-// Suggestions under the search box.
+// Suggestions under the search field.
 
-import { closesOnLeaving } from "./forms.js";
+import { closeOnLeave } from "./forms.js";
+
+const MAX_SUGGESTIONS = 8;
+const DAY = 86_400_000; // Milliseconds
 
 const root = document.documentElement.dataset.root; // Where the pages are mounted.
-const box = document.getElementById("q");
-const suggestions = document.getElementById("suggestions");
-const kinds = JSON.parse(suggestions.dataset.kinds);
-let asked = 0;
-// Whoever has left the box, or chosen among what it found, has no use for answers still under way.
-const closeSuggestions = () => { asked++; suggestions.hidden = true; };
-const day = 86_400_000;
-// The 30 days before it was last there: an old name leads to where it was, not to an empty page.
-const around = (last) => {
-  const at = (moment) => new Date(moment).toISOString().slice(0, 10);
-  return `since=${at(Date.parse(last) - 30 * day)}&until=${at(Date.parse(last) + day)}`;
-};
-const targetOf = (it) => it.kind === "participant"
-  ? `${root}/participants/${encodeURIComponent(it.name)}?${around(it.last)}`
-  : `${root}/find?${around(it.last)}&q=${encodeURIComponent(it.name)}`;
-box.addEventListener("input", async () => {
-  const text = box.value.trim();
-  if (!text) { closeSuggestions(); return; }
-  const mine = ++asked;
-  const answer = await fetch(`${root}/api/v1/search?q=${encodeURIComponent(text)}`);
-  if (!answer.ok) return;
-  const found = (await answer.json()).slice(0, 8);
-  if (mine !== asked) return;
-  suggestions.replaceChildren(...found.map((it) => {
-    const link = document.createElement("a");
-    link.href = targetOf(it);
-    link.append(Object.assign(document.createElement("span"), { className: "kind", textContent: kinds[it.kind] || it.kind }), it.name);
-    return link;
-  }));
-  suggestions.hidden = !found.length;
+const field = document.getElementById("q");
+const list = document.getElementById("suggestions");
+const kindNames = JSON.parse(list.dataset.kinds);
+let request = 0; // The number of the newest request; answers to older ones are dropped.
+
+function hideSuggestions() {
+  request++;
+  list.hidden = true;
+}
+
+/** Return a query from 30 days before a moment to one day after it: where an old name was seen. */
+function daysAround(last) {
+  const date = (moment) => new Date(moment).toISOString().slice(0, 10);
+  return `since=${date(Date.parse(last) - 30 * DAY)}&until=${date(Date.parse(last) + DAY)}`;
+}
+
+const hitUrl = ({ kind, name, last }) => kind === "participant"
+  ? `${root}/participants/${encodeURIComponent(name)}?${daysAround(last)}`
+  : `${root}/find?${daysAround(last)}&q=${encodeURIComponent(name)}`;
+
+function hitLink(hit) {
+  const link = document.createElement("a");
+  link.href = hitUrl(hit);
+  link.append(Object.assign(document.createElement("span"), { className: "kind", textContent: kindNames[hit.kind] || hit.kind }), hit.name);
+  return link;
+}
+
+field.addEventListener("input", async () => {
+  const text = field.value.trim();
+  if (!text) { hideSuggestions(); return; }
+  const number = ++request;
+  const response = await fetch(`${root}/api/v1/search?q=${encodeURIComponent(text)}`);
+  if (!response.ok) return;
+  const hits = (await response.json()).slice(0, MAX_SUGGESTIONS);
+  if (number !== request) return;
+  list.replaceChildren(...hits.map(hitLink));
+  list.hidden = !hits.length;
 });
+
 addEventListener("keydown", (event) => {
   if (event.key !== "/" || event.ctrlKey || event.metaKey || event.target.closest("input, textarea, select")) return;
   event.preventDefault();
-  box.focus();
-  box.select();
+  field.focus();
+  field.select();
 });
-closesOnLeaving(box.form, closeSuggestions);
-box.addEventListener("keydown", (event) => {
-  if (event.key === "Escape") closeSuggestions();
-  if (event.key === "ArrowDown" && !suggestions.hidden) { suggestions.firstChild.focus(); event.preventDefault(); }
+closeOnLeave(field.form, hideSuggestions);
+field.addEventListener("keydown", (event) => {
+  if (event.key === "Escape") hideSuggestions();
+  if (event.key === "ArrowDown" && !list.hidden) { list.firstChild.focus(); event.preventDefault(); }
 });
-suggestions.addEventListener("focusin", () => { asked++; });
-suggestions.addEventListener("keydown", (event) => {
-  const step = { ArrowDown: "nextSibling", ArrowUp: "previousSibling" }[event.key];
-  if (step) { (document.activeElement[step] || box).focus(); event.preventDefault(); }
-  if (event.key === "Escape") { closeSuggestions(); box.focus(); }
+list.addEventListener("focusin", () => { request++; });
+list.addEventListener("keydown", (event) => {
+  const sibling = { ArrowDown: "nextSibling", ArrowUp: "previousSibling" }[event.key];
+  if (sibling) { (document.activeElement[sibling] || field).focus(); event.preventDefault(); }
+  if (event.key === "Escape") { hideSuggestions(); field.focus(); }
 });

@@ -1,0 +1,167 @@
+"""Routes of the dashboard: who may open a page, and what is shown when it fails."""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable
+from urllib.parse import urlencode
+
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
+from starlette.routing import BaseRoute, Route
+
+from jmmc.accounts.tokens import Scope
+from jmmc.answers.queries import NotFoundError, Queries
+from jmmc.collector import Collector
+from jmmc.core.errors import StoreError
+from jmmc.core.tasks import stop
+from jmmc.quality.timeline import SIGNS_OF_LIFE
+from jmmc.web.dashboard.account import Account
+from jmmc.web.dashboard.assets import static_files
+from jmmc.web.dashboard.forget import ForgetPage
+from jmmc.web.dashboard.layout import HEADERS, Layout
+from jmmc.web.dashboard.live import LivePages
+from jmmc.web.dashboard.pages import Pages
+from jmmc.web.problems import Problem
+from jmmc.web.security.access import Access, Caller
+from jmmc.web.security.sessions import COOKIE, LoginSigner
+
+_STREAM_AFTER = 0.2  # Seconds until the head of a slow page is sent without its content.
+_FAILURES = (Problem, NotFoundError, StoreError, ValueError)
+
+_NOBODY = Caller("", ())
+
+_Page = Callable[[Request, Caller], Awaitable[Response]]
+_Handler = Callable[[Request], Awaitable[Response]]
+
+
+class Dashboard:
+    """All pages of one server. `clock` gives Unix seconds."""
+
+    def __init__(
+        self,
+        collector: Collector,
+        access: Access,
+        signer: LoginSigner,
+        *,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        names = collector.pseudonyms
+        lifetime = SIGNS_OF_LIFE * collector.settings.push_interval
+        queries = Queries(collector.store, lifetime=lifetime, clock=clock, pseudonyms=names)
+        self._collector = collector
+        self._access = access
+        self._signer = signer
+        self._clock = clock
+        self._layout = Layout(signer)
+        self._pages = Pages(queries, names, self._layout, clock=clock)
+        self._live = LivePages(collector, access, queries, self._layout, clock=clock)
+        self._account = Account(collector, access, signer, self._layout, clock=clock)
+        self._erasure = ForgetPage(collector, signer, self._layout)
+
+    def routes(self) -> list[BaseRoute]:
+        """Return the routes of all pages and static files."""
+        readable: dict[str, _Page] = {
+            "/": self._live.now,
+            "/live": self._live.now_updates,
+            "/overview": self._streamed("Overview", self._pages.overview),
+            "/meetings/{id}": self._pages.meeting,
+            "/sessions/{id}": self._pages.session,
+            "/participants/{participant}": self._pages.participant,
+            "/compare": self._streamed("Compare", self._pages.compare),
+            "/find": self._pages.find,
+            "/health": self._live.health,
+            "/health/live": self._live.health_updates,
+        }
+        form_methods = ["GET", "POST"]
+        return [
+            *(Route(path, self._guarded(page)) for path, page in readable.items()),
+            Route("/login", self._with_error_pages(self._account.login), methods=form_methods),
+            Route("/logout", self._with_error_pages(self._account.logout), methods=["POST"]),
+            Route("/forget", self._guarded(self._erasure.forget, "erase"), methods=form_methods),
+            Route("/static/{path:path}", static_files()),
+        ]
+
+    async def not_found(self, request: Request) -> Response:
+        """Answer a request for an unknown path."""
+        path = request.url.path
+        return self._layout.problem(request, _NOBODY, 404, "Not found", f"{path}: no such page")
+
+    def _guarded(self, page: _Page, scope: Scope = "read") -> _Handler:
+        """Open a page only to callers with the scope; send others to the sign-in page."""
+
+        async def handler(request: Request) -> Response:
+            try:
+                caller = await self._access.check(request, scope, self._clock())
+            except Problem as problem:
+                if problem.status != 401 or not await self._access.has_users():
+                    raise
+                target = f"{request.url.path}?{request.url.query}".rstrip("?")
+                root = request.scope.get("root_path", "")
+                query = urlencode({"to": target})
+                return RedirectResponse(f"{root}/login?{query}", 303, headers=HEADERS)
+            return await page(request, caller)
+
+        return self._with_error_pages(handler)
+
+    def _with_error_pages(self, handler: _Handler) -> _Handler:
+        async def with_error_pages(request: Request) -> Response:
+            try:
+                await self._collector.open()
+                return await handler(request)
+            except _FAILURES as error:
+                return self._error_page(request, error)
+
+        return with_error_pages
+
+    def _streamed(self, title: str, page: _Page) -> _Page:
+        """Send the head of a page whose content takes longer than `_STREAM_AFTER`.
+
+        Clients that do not accept HTML get the page as a whole, with its status.
+        """
+
+        async def streamed(request: Request, caller: Caller) -> Response:
+            rendering: asyncio.Task[Response] = asyncio.ensure_future(page(request, caller))
+            try:
+                await asyncio.wait({rendering}, timeout=_STREAM_AFTER)
+            except asyncio.CancelledError:
+                await stop(rendering)
+                raise
+            if rendering.done() or "text/html" not in request.headers.get("accept", ""):
+                return await rendering
+            return self._layout.streamed(request, caller, title, self._finish(request, rendering))
+
+        return streamed
+
+    async def _finish(
+        self, request: Request, rendering: "asyncio.Task[Response]"
+    ) -> AsyncIterator[Response]:
+        """Yield the page or its error page."""
+        try:
+            yield await rendering
+        except _FAILURES as error:
+            yield self._error_page(request, error)
+        except Exception:
+            yield self._layout.problem(request, _NOBODY, 500, "Something went wrong here", "")
+            raise
+        finally:
+            await stop(rendering)
+
+    def _error_page(self, request: Request, error: Exception) -> Response:
+        caller = _NOBODY
+        match error:
+            case Problem():
+                status, title, detail = error.status, error.title, error.detail
+                if status == 403:  # The page offers to sign out.
+                    caller = self._signed_in_caller(request)
+            case NotFoundError():
+                status, title, detail = 404, "Not found", str(error)
+            case StoreError():
+                status, title, detail = 503, "The store is down", str(error)
+            case _:
+                status, title, detail = 400, "Invalid request", str(error)
+        return self._layout.problem(request, caller, status, title, detail)
+
+    def _signed_in_caller(self, request: Request) -> Caller:
+        """Return the user of the cookie, without any scope."""
+        signed_in = self._signer.read(request.cookies.get(COOKIE))
+        return Caller(signed_in.name if signed_in else "", ())
