@@ -1,4 +1,4 @@
-"""The demo page: a recorded conference plays into the real script, and what was stored is shown."""
+"""Routes of the demo page: its files, the script, and the stored samples of a demo room."""
 
 import html
 import json
@@ -18,10 +18,10 @@ from jmmc.settings import Settings
 from jmmc.web.browser.script import render
 from jmmc.web.http import encode
 
-# A name that nobody guesses: one who knows it made it, so real conferences stay unread.
-_CONF = re.compile(r"demo-[0-9a-f]{16}")
+# 64 random bits: only the page that made a name knows it, so no real room can be read.
+_DEMO_ROOM = re.compile(r"demo-[0-9a-f]{16}")
 
-_TYPES = {
+_MEDIA_TYPES = {
     "demo.css": "text/css; charset=utf-8",
     "demo.js": "text/javascript; charset=utf-8",
     "jitsi.js": "text/javascript; charset=utf-8",
@@ -43,32 +43,32 @@ _HEADERS = {
 
 
 def demo_routes(settings: Settings, collector: Collector) -> list[BaseRoute]:
-    """`/demo`, its files, the script in a quicker rhythm, and what a demo conference stored."""
-    lively = settings.model_copy(
+    """Return the routes of `/demo`, whose script pushes every 2 s."""
+    demo_settings = settings.model_copy(
         update={
             "push_url": f"..{settings.prefix}/push",
             "push_interval": 2,
             "sample_interval": 1,
             "enabled": True,
             "sample_ratio": 1.0,
-            # The page compares what is stored with what was sent: no address, unless whole.
+            # The page compares stored with sent samples: a truncated address would differ.
             "ip": "full" if settings.ip == "full" else "none",
         }
     )
-    pages = {
-        "/demo": _answer(_page(settings), "text/html; charset=utf-8"),
-        "/demo/getClient": _answer(render(lively), "text/javascript; charset=utf-8"),
+    responses = {
+        "/demo": _response(_page(settings), "text/html; charset=utf-8"),
+        "/demo/getClient": _response(render(demo_settings), "text/javascript; charset=utf-8"),
     }
-    for name, media_type in _TYPES.items():
-        pages[f"/demo/{name}"] = _answer(_asset(name), media_type)
+    for name, media_type in _MEDIA_TYPES.items():
+        responses[f"/demo/{name}"] = _response(_asset(name), media_type)
 
-    async def page(request: Request) -> Response:
-        return pages[request.url.path.removeprefix(request.scope.get("root_path", ""))]
+    async def serve_file(request: Request) -> Response:
+        return responses[request.url.path.removeprefix(request.scope.get("root_path", ""))]
 
-    async def stored(request: Request) -> Response:
+    async def stored_samples(request: Request) -> Response:
         room = request.query_params.get("room", "")
-        if not _CONF.fullmatch(room):
-            return _json(400, {"error": "bad_conf", "detail": "only the demo's own conferences"})
+        if not _DEMO_ROOM.fullmatch(room):
+            return _json(400, {"error": "bad_conf", "detail": "not a room of the demo"})
         try:
             await collector.open()
             sessions = [
@@ -81,22 +81,23 @@ def demo_routes(settings: Settings, collector: Collector) -> list[BaseRoute]:
             return _json(503, {"error": "store_down", "detail": str(error)})
         return _json(200, [_stored_form(session) for session in sessions])
 
-    return [*(Route(path, page) for path in pages), Route("/demo/stored", stored)]
+    return [*(Route(path, serve_file) for path in responses), Route("/demo/stored", stored_samples)]
 
 
 def _stored_form(session: Session) -> dict[str, Any]:
-    marks = ("full", "bye")
-    elements = [
+    """Return a session as the MongoDB store has it."""
+    flags = ("full", "bye")
+    samples = [
         {"ts": sample.ts, "seq": sample.seq}
-        | {mark: True for mark in marks if getattr(sample, mark)}
+        | {flag: True for flag in flags if getattr(sample, flag)}
         | json.loads(sample.readings)
         for sample in session.samples
     ]
-    return {"_id": session.id, "conf": session.room, "uid": session.browser_id, "m": elements}
+    return {"_id": session.id, "conf": session.room, "uid": session.browser_id, "m": samples}
 
 
 def _page(settings: Settings) -> str:
-    # A store's URL may hold a password; then the reader's own settings must name the store.
+    # A URL with a password is not shown: the command then takes the store of the settings.
     store = "" if "@" in settings.store else f" --store {shlex.quote(settings.store)}"
     export = f"jmmc export{store} --what sessions --format ndjson"
     text = _asset("index.html")
@@ -109,7 +110,7 @@ def _asset(name: str) -> str:
     return files("jmmc.web.demo").joinpath("assets", name).read_text("utf-8")
 
 
-def _answer(text: str, media_type: str) -> Response:
+def _response(text: str, media_type: str) -> Response:
     return Response(text, media_type=media_type, headers=_HEADERS)
 
 

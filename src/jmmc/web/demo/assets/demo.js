@@ -1,132 +1,127 @@
-// The demo page: plays a recorded conference into the script and shows where each sample went.
+// The demo page: plays a recorded meeting into the browser script, and follows each sample.
 
-import { Room, enter, leave, play } from "./jitsi.js";
+import { Conference, enter, leave, play } from "./jitsi.js";
 import { Ledger } from "./ledger.js";
 import { watchPushes } from "./pushes.js";
 import * as view from "./view.js";
 
-const PACE = 2;
-const READ_EVERY = 1000;
+const SPEED = 2;
+const READ_INTERVAL = 1000; // Milliseconds
 // The script looks for the conference once a second.
-const FOUND_WITHIN = 8000;
+const DETECTION_TIMEOUT = 8000; // Milliseconds
 const STATS = "cq.local_stats_updated";
 
-const mount = new URL(`.${document.body.dataset.prefix}/`, document.baseURI);
-const pushUrl = new URL("push", mount).href;
-const readFetch = window.fetch.bind(window);
-const exportLine = document.getElementById("export-line").textContent;
+const collectorUrl = new URL(`.${document.body.dataset.prefix}/`, document.baseURI);
+const pushUrl = new URL("push", collectorUrl).href;
+const plainFetch = window.fetch.bind(window); // Pushes go through a wrapped one.
+const exportCommand = document.getElementById("export-line").textContent;
 
 let recording;
-let conf = "";
+let roomName = "";
 let ledger = new Ledger();
 let pushes = [];
 let stats = [];
-let happenings = [];
+let events = [];
 let failure = "";
-/** The most samples that ever waited for a collector that was down. */
-let waited = 0;
+/** The most samples that were queued while the collector did not answer. */
+let maxQueued = 0;
 
-const line = watchPushes(
+const connection = watchPushes(
   (url) => new URL(url, document.baseURI).href === pushUrl,
   (push) => {
-    // The script may still deliver what an earlier visit left behind: not of this conference.
-    if (push.conf !== conf) return;
+    // The script may still deliver samples of an earlier visit, which belong to another room.
+    if (push.room !== roomName) return;
     if (!pushes.includes(push)) pushes.push(push);
     ledger.record(push);
-    if (push.state === "unanswered") waited = Math.max(waited, ledger.waiting);
+    if (push.state === "unanswered") maxQueued = Math.max(maxQueued, ledger.queued);
     draw();
   },
 );
 
-/** One word for the state, one sentence for the reader. */
-function verdict() {
-  const { said, sent, confirmed, waiting, stored } = ledger;
+/** Return the state as a word for the style sheet and as a sentence. */
+function currentState() {
+  const { raised, sent, confirmed, queued, stored } = ledger;
   if (failure) return ["wrong", failure];
-  if (ledger.refusal) return ["wrong", `The collector refused a push. ${ledger.refusal}`];
-  if (!ledger.exact) {
-    const faults = `${ledger.lost} lost, ${ledger.doubled} stored twice, ${ledger.altered} altered`;
-    return ["wrong", `This must not happen: ${faults}.`];
+  if (ledger.rejection) return ["wrong", `The collector rejected a push: ${ledger.rejection}`];
+  if (!ledger.isExact) {
+    const differences = `${ledger.lost} lost, ${ledger.doubled} stored twice, ${ledger.altered} altered`;
+    return ["wrong", `The store differs from what was sent: ${differences}.`];
   }
-  if (line.down) return ["down", "The collector is down. The browser keeps every sample."];
-  if (!ledger.readable) {
-    return ["down", "The collector does not answer. The browser keeps every sample."];
+  if (connection.down) return ["down", "The collector is down. The browser keeps all samples."];
+  if (!ledger.isReadable) {
+    return ["down", "The collector does not answer. The browser keeps all samples."];
   }
   if (!stored?.length) return ["waiting", "Waiting for the first sample."];
-  if (ledger.over && ledger.settled) {
-    const all = `${sent} samples: ${confirmed} confirmed, ${stored.length} stored`;
-    const proof = "each reading as it was sent. Nothing lost, nothing twice.";
-    return ["done", `${said} events became ${all}, ${proof}`];
+  if (ledger.isOver && ledger.isSettled) {
+    const counts = `${raised} events, ${sent} samples sent, ${confirmed} confirmed, ${stored.length} stored.`;
+    return ["done", `${counts} Every reading is as it was sent. Nothing lost, nothing duplicated.`];
   }
-  if (pushes.at(-1)?.state === "unanswered" && waiting > 0) {
-    return ["waiting", "The collector is back. The browser is about to try again."];
+  if (pushes.at(-1)?.state === "unanswered" && queued > 0) {
+    return ["waiting", "The collector is back. The browser will retry shortly."];
   }
-  if (waited > 0) return ["ok", `Delivered: ${waited} samples had waited. Nothing lost.`];
+  if (maxQueued > 0) return ["ok", `${maxQueued} queued samples were delivered. Nothing lost.`];
   return ["ok", "Nothing lost so far."];
 }
 
 function draw() {
-  view.drawPushes(pushes, ledger, line.down);
-  view.drawSummary(ledger, ...verdict());
+  view.drawPushes(pushes, ledger, connection.down);
+  view.drawSummary(ledger, ...currentState());
 }
 
 async function readStore() {
-  const asked = conf;
+  const room = roomName;
   const { ack } = ledger;
   try {
-    const response = await readFetch(`demo/stored?room=${asked}`, { cache: "no-store" });
+    const response = await plainFetch(`demo/stored?room=${room}`, { cache: "no-store" });
     if (!response.ok) throw new Error(String(response.status));
     const sessions = await response.json();
-    if (asked !== conf) return;
+    if (room !== roomName) return;
     ledger.read(
-      sessions.flatMap((it) => it.m),
+      sessions.flatMap((session) => session.m),
       ack,
     );
     view.drawStored(ledger.stored);
   } catch {
-    ledger.readable = false;
+    ledger.isReadable = false;
   }
   draw();
 }
 
 async function keepReading() {
   for (;;) {
-    if (conf && !(ledger.over && ledger.settled && ledger.readable)) await readStore();
-    await new Promise((resolve) => setTimeout(resolve, READ_EVERY));
+    if (roomName && !(ledger.isOver && ledger.isSettled && ledger.isReadable)) await readStore();
+    await new Promise((resolve) => setTimeout(resolve, READ_INTERVAL));
   }
 }
 
-function happened(moment, args) {
+function showMoment(moment, args) {
   const time = Date.now();
-  const note = (text, kind) => happenings.push({ text, kind, time });
+  const addEvent = (text, kind) => events.push({ text, kind, time });
   if (moment.event === "conference.trackMuteChanged") {
-    note(args[0].isMuted() ? "The camera was switched off" : "The camera is on again", "calm");
+    addEvent(args[0].isMuted() ? "Camera switched off" : "Camera switched on", "neutral");
   }
-  if (moment.event === "conference.userJoined") note("Another participant joined", "calm");
-  if (moment.event === "conference.connectionInterrupted")
-    note("The connection was interrupted", "bad");
+  if (moment.event === "conference.userJoined") addEvent("Another participant joined", "neutral");
+  if (moment.event === "conference.connectionInterrupted") addEvent("Connection lost", "poor");
   // Jitsi raises it at the first connection, too.
   if (moment.event === "conference.connectionRestored") {
-    note(
-      stats.length > 3 ? "The connection was restored" : "The connection was established",
-      "good",
-    );
+    addEvent(stats.length > 3 ? "Connection restored" : "Connection established", "good");
   }
   if (moment.event === STATS) {
     const loss = args[0].packetLoss.download;
     const before = stats.at(-1)?.payload.packetLoss.download ?? 0;
-    if (loss > 2 && before <= 2) note(`${loss} % of the packets sent here got lost`, "fair");
-    ledger.said += 1;
+    if (loss > 2 && before <= 2) addEvent(`${loss} % packet loss on the download`, "fair");
+    ledger.raised += 1;
     stats.push({ at: moment.at, payload: { ...args[0] } });
     view.drawReadings(recording, stats);
   }
-  view.drawHappenings(happenings);
-  view.drawPlace(recording, moment.at);
+  view.drawEvents(events);
+  view.drawProgress(recording, moment.at);
   draw();
 }
 
-async function found(room) {
-  const until = performance.now() + FOUND_WITHIN;
-  while (!room.isHeard(STATS)) {
+async function waitForScript(conference) {
+  const until = performance.now() + DETECTION_TIMEOUT;
+  while (!conference.hasListener(STATS)) {
     if (performance.now() > until) throw new Error("The script did not find the conference.");
     await new Promise((resolve) => setTimeout(resolve, 50));
   }
@@ -134,25 +129,25 @@ async function found(room) {
 
 async function playOnce() {
   const random = crypto.getRandomValues(new Uint8Array(8));
-  conf = `demo-${[...random].map((it) => it.toString(16).padStart(2, "0")).join("")}`;
+  roomName = `demo-${[...random].map((byte) => byte.toString(16).padStart(2, "0")).join("")}`;
   ledger = new Ledger();
-  [pushes, stats, happenings, waited] = [[], [], [], 0];
-  view.say("export-line", `${exportLine} --conf ${conf}`);
-  view.drawHappenings(happenings);
+  [pushes, stats, events, maxQueued] = [[], [], [], 0];
+  view.setText("export-line", `${exportCommand} --room ${roomName}`);
+  view.drawEvents(events);
   view.drawStored([]);
   draw();
-  const room = new Room(recording.me);
-  enter(room, conf);
-  await found(room);
-  await play(recording, room, PACE, happened);
+  const conference = new Conference(recording.me);
+  enter(conference, roomName);
+  await waitForScript(conference);
+  await play(recording, conference, SPEED, showMoment);
   leave();
-  happenings.push({ text: "The participant left", kind: "calm", time: Date.now() });
-  view.drawHappenings(happenings);
-  view.say("scene", "The recording is over");
-  ledger.over = true;
+  events.push({ text: "The participant left", kind: "neutral", time: Date.now() });
+  view.drawEvents(events);
+  view.setText("scene", "The recording has ended");
+  ledger.isOver = true;
 }
 
-async function begin() {
+async function start() {
   const again = document.getElementById("again");
   again.disabled = true;
   failure = "";
@@ -182,9 +177,9 @@ async function copy(button) {
     await navigator.clipboard.writeText(source.textContent);
     button.textContent = "Copied";
   } catch {
-    // Without https there is no clipboard: then the text is marked, ready for Ctrl+C.
+    // Without https there is no clipboard: the text is selected, ready for Ctrl+C.
     getSelection().selectAllChildren(source);
-    button.textContent = "Marked";
+    button.textContent = "Selected";
   }
   setTimeout(() => (button.textContent = "Copy"), 2000);
 }
@@ -192,23 +187,28 @@ async function copy(button) {
 for (const button of document.querySelectorAll("[data-copy]")) {
   button.addEventListener("click", () => copy(button));
 }
-document.getElementById("again").addEventListener("click", begin);
+document.getElementById("again").addEventListener("click", start);
 document.getElementById("down").addEventListener("change", (event) => {
-  line.down = event.target.checked;
-  // What a browser says when its network is back; the script need not wait for its next try.
-  if (!line.down) window.dispatchEvent(new Event("online"));
+  connection.down = event.target.checked;
+  // The event of a browser whose network is back: the script retries at once.
+  if (!connection.down) window.dispatchEvent(new Event("online"));
   draw();
 });
 
-const scriptUrl = new URL("getClient", mount).href;
-view.say("config-line", `config.analytics = { scriptURLs: ['${scriptUrl}'] };`);
+const scriptUrl = new URL("getClient", collectorUrl).href;
+// Adds to an existing config.analytics, as `jmmc snippet` does.
+const configLines = [
+  "config.analytics = config.analytics || {};",
+  `config.analytics.scriptURLs = (config.analytics.scriptURLs || []).concat('${scriptUrl}');`,
+];
+view.setText("config-line", configLines.join("\n"));
 try {
-  const response = await readFetch("demo/recording.json");
+  const response = await plainFetch("demo/recording.json");
   recording = await response.json();
   view.drawScenes(recording);
   await loadScript();
   keepReading();
-  await begin();
+  await start();
 } catch (error) {
   failure = error.message;
   draw();

@@ -1,7 +1,7 @@
-// The objects that a Jitsi Meet page has, and a recorded conference that plays on them.
+// Stand-ins for the objects of a Jitsi Meet page, on which a recorded meeting is played.
 
-/** An event emitter with the four names under which a JitsiConference has its two verbs. */
-export class Room {
+/** Emits events as a JitsiConference does, which has two names for each method. */
+export class Conference {
   #listeners = new Map();
   #me;
   #joined = false;
@@ -28,8 +28,8 @@ export class Room {
     this.off(event, listener);
   }
 
-  /** Whether somebody waits for this event. */
-  isHeard(event) {
+  /** Return whether an event has a listener. */
+  hasListener(event) {
     return (this.#listeners.get(event)?.size ?? 0) > 0;
   }
 
@@ -53,7 +53,7 @@ export class Room {
     return this.#joined;
   }
 
-  // As in Jitsi: the id is gone as soon as one has left.
+  // As in Jitsi: after leaving there is no id.
   myUserId() {
     return this.#joined ? this.#me : null;
   }
@@ -62,7 +62,7 @@ export class Room {
     return this.#others.size + (this.#joined ? 1 : 0);
   }
 
-  // The recording has no peer connection, so what only a peer connection knows stays absent.
+  // The recording has no peer connection: readings that need one are absent.
   getActivePeerConnection() {
     return null;
   }
@@ -76,66 +76,65 @@ export class Room {
   }
 }
 
-/** Put a room on the page, as Jitsi Meet does on joining. */
-export function enter(room, roomName) {
+/** Put a conference on the page and join it, as Jitsi Meet does. */
+export function enter(conference, roomName) {
   window.APP = {
     API: {},
     conference: {
-      _room: room,
+      _room: conference,
       roomName,
-      getMyUserId: () => room.myUserId(),
-      isJoined: () => room.isJoined(),
+      getMyUserId: () => conference.myUserId(),
+      isJoined: () => conference.isJoined(),
     },
   };
-  room.join();
+  conference.join();
 }
 
 /** Hang up. */
 export function leave() {
-  const room = window.APP.conference._room;
-  room.leave();
+  window.APP.conference._room.leave();
   window.APP.conference._room = undefined;
 }
 
 /**
- * Play a recording's moments on a room, `pace` times as fast as they were recorded.
- * Resolves after the last one; `onMoment` is told each one as it happens.
+ * Play a recording on a conference, `speed` times as fast as it was recorded.
+ * Resolves after the last moment; calls `onMoment` with each one.
  */
-export async function play(recording, room, pace, onMoment) {
+export async function play(recording, conference, speed, onMoment) {
   const began = performance.now();
   const stats = {};
   let muted = false;
   for (const moment of recording.moments) {
-    const wait = moment.at / pace - (performance.now() - began);
+    const wait = moment.at / speed - (performance.now() - began);
     if (wait > 0) await new Promise((resolve) => setTimeout(resolve, wait));
     if (moment.event === "conference.trackMuteChanged") muted = !muted;
-    let args = moment.args.map((it) => standIn(it, muted));
+    let args = moment.args.map((arg) => standIn(arg, muted));
     if (moment.event === "cq.local_stats_updated") {
-      // Jitsi emits one and the same object each time; a script that keeps it would be wrong.
+      // Jitsi emits the same object each time: a script that keeps it would be wrong.
       for (const key of Object.keys(stats)) delete stats[key];
       args = [Object.assign(stats, payload(moment))];
     }
     onMoment(moment, args);
-    room.emit(moment.event, args);
+    conference.emit(moment.event, args);
   }
 }
 
-/** A recorded payload as it was: JSON knows no NaN, undefined or Map, so marks stand for them. */
+/** Restore a recorded payload: NaN, undefined and Map, which JSON has not, are marked in it. */
 function payload(moment) {
-  const value = JSON.parse(JSON.stringify(moment.args[0]), (_key, it) =>
-    it === "$NaN" ? NaN : it,
+  const value = JSON.parse(JSON.stringify(moment.args[0]), (_key, item) =>
+    item === "$NaN" ? NaN : item,
   );
   for (const path of moment.undefined ?? []) {
     const keys = path.split(".");
     const last = keys.pop();
-    const parent = keys.reduce((it, key) => it?.[key], value);
+    const parent = keys.reduce((object, key) => object?.[key], value);
     if (parent) parent[last] = undefined;
   }
   for (const key of moment.maps ?? []) value[key] = new Map(Object.entries(value[key] ?? {}));
   return value;
 }
 
-/** An object in the place of one that the recording only names. */
+/** Return an object for one that the recording only names. */
 function standIn(value, muted) {
   if (value === null) return undefined;
   if (value === "$JitsiLocalTrack") {

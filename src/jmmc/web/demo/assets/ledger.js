@@ -1,34 +1,35 @@
-// The books of one demo conference: what was said, sent, confirmed and stored.
-// They tell whether it adds up.
+// Counts what was raised, sent, confirmed and stored in one demo meeting, and compares it.
 
 export class Ledger {
-  said = 0;
+  /** Statistics events of the Jitsi page. */
+  raised = 0;
+  /** The highest confirmed sequence number. */
   ack = -1;
-  /** What was stored, in order; null until it was read for the first time. */
+  /** The stored samples in order; null until they were read for the first time. */
   stored = null;
-  /** Why the collector refused a push, "" when it never did. */
-  refusal = "";
-  readable = true;
-  over = false;
+  /** Why the collector rejected a push; "" if it never did. */
+  rejection = "";
+  isReadable = true;
+  isOver = false;
   #sent = new Map();
   #dropped = new Set();
   #lost = new Set();
 
-  /** Take note of a push that left, or of what became of it. */
+  /** Record a push that was sent, or its result. */
   record(push) {
     for (const { seq, m } of push.samples) this.#sent.set(seq, m);
     for (const name of push.answer.dropped ?? []) this.#dropped.add(name.replace(/^m\./, ""));
     if (push.state === "confirmed") this.ack = Math.max(this.ack, push.answer.ack ?? -1);
-    if (push.state === "refused" && push.status < 500 && push.status !== 429) {
-      this.refusal = `${push.answer.error ?? push.status}: ${push.answer.detail ?? ""}`;
+    if (push.state === "rejected" && push.status < 500 && push.status !== 429) {
+      this.rejection = `${push.answer.error ?? push.status}: ${push.answer.detail ?? ""}`;
     }
   }
 
-  /** Take note of what the store holds; `ack` is what was confirmed before it was asked. */
+  /** Record the stored samples; `ack` is the value of before they were read. */
   read(samples, ack) {
     this.stored = samples;
-    this.readable = true;
-    const held = new Set(samples.map((it) => it.seq));
+    this.isReadable = true;
+    const held = new Set(samples.map((sample) => sample.seq));
     this.#lost = new Set([...this.#sent.keys()].filter((seq) => seq <= ack && !held.has(seq)));
   }
 
@@ -40,11 +41,11 @@ export class Ledger {
     return [...this.#sent.keys()].filter((seq) => seq <= this.ack).length;
   }
 
-  get waiting() {
+  get queued() {
     return this.sent - this.confirmed;
   }
 
-  /** Confirmed samples that the store does not have. */
+  /** Confirmed samples that are not in the store. */
   get lost() {
     return this.#lost.size;
   }
@@ -52,29 +53,29 @@ export class Ledger {
   /** Samples stored more than once. */
   get doubled() {
     const stored = this.stored ?? [];
-    return stored.length - new Set(stored.map((it) => it.seq)).size;
+    return stored.length - new Set(stored.map((sample) => sample.seq)).size;
   }
 
-  /** Stored samples with a reading that differs from the one that was sent. */
+  /** Stored samples with a reading that differs from what was sent. */
   get altered() {
-    return (this.stored ?? []).filter((it) => {
-      const sent = this.#sent.get(it.seq);
-      return sent !== undefined && !this.#contains(it, sent, "");
+    return (this.stored ?? []).filter((sample) => {
+      const sent = this.#sent.get(sample.seq);
+      return sent !== undefined && !this.#contains(sample, sent, "");
     }).length;
   }
 
-  get exact() {
+  get isExact() {
     return this.lost + this.doubled + this.altered === 0;
   }
 
-  /** All that was sent, the good-bye included, is confirmed and stored. */
-  get settled() {
+  /** Whether all samples, that of leaving included, are confirmed and stored. */
+  get isSettled() {
     return (
-      this.waiting === 0 && this.stored?.length === this.sent && this.stored.at(-1)?.bye === true
+      this.queued === 0 && this.stored?.length === this.sent && this.stored.at(-1)?.bye === true
     );
   }
 
-  // The collector adds to a sample what only it knows (`t.rip`), so `stored` may have more.
+  // The collector adds readings of its own (`t.rip`), so `stored` may have more.
   #contains(stored, sent, path) {
     if (this.#dropped.has(path)) return true;
     if (sent === null || typeof sent !== "object" || Array.isArray(sent)) {

@@ -1,31 +1,31 @@
-// Sees each push that the script sends, and can hold it back as a collector that is down would.
+// Observes the pushes of the script, and can let them fail as if the collector were down.
 
 /**
- * Wrap the page's two ways of sending. Call it before the script loads.
+ * Wrap fetch and sendBeacon. Call it before the script loads.
  *
  * @param {(url: string) => boolean} isPush
- * @param {(push: object) => void} onChange told each push when it leaves and when it ends
- * @returns {{down: boolean}} set `down` to let every push fail
+ * @param {(push: object) => void} onChange called with each push when it is sent and when it ends
+ * @returns {{down: boolean}} set `down` to let all pushes fail
  */
 export function watchPushes(isPush, onChange) {
-  const line = { down: false };
-  const fetchIt = window.fetch.bind(window);
-  const beaconIt = navigator.sendBeacon.bind(navigator);
+  const connection = { down: false };
+  const realFetch = window.fetch.bind(window);
+  const realBeacon = navigator.sendBeacon.bind(navigator);
 
   window.fetch = async (input, init) => {
     const url = String(input instanceof Request ? input.url : input);
-    if (!isPush(url)) return fetchIt(input, init);
-    const push = opened(String(init?.body ?? ""));
+    if (!isPush(url)) return realFetch(input, init);
+    const push = pushOf(String(init?.body ?? ""));
     onChange(push);
     try {
-      if (line.down) throw new TypeError("Failed to fetch");
-      const response = await fetchIt(input, init);
+      if (connection.down) throw new TypeError("Failed to fetch");
+      const response = await realFetch(input, init);
       push.status = response.status;
       push.answer = await response
         .clone()
         .json()
         .catch(() => ({}));
-      push.state = response.ok ? "confirmed" : "refused";
+      push.state = response.ok ? "confirmed" : "rejected";
       return response;
     } catch (error) {
       push.state = "unanswered";
@@ -36,32 +36,32 @@ export function watchPushes(isPush, onChange) {
   };
 
   navigator.sendBeacon = (url, body) => {
-    if (!isPush(String(url))) return beaconIt(url, body);
-    const push = opened(typeof body === "string" ? body : "");
+    if (!isPush(String(url))) return realBeacon(url, body);
+    const push = pushOf(typeof body === "string" ? body : "");
     push.bytes = body instanceof Blob ? body.size : push.bytes;
     push.state = "unanswered";
     onChange(push);
-    return line.down ? false : beaconIt(url, body);
+    return connection.down ? false : realBeacon(url, body);
   };
 
-  return line;
+  return connection;
 }
 
 let count = 0;
 
-function opened(text) {
+function pushOf(text) {
   let body = {};
   try {
     body = JSON.parse(text);
   } catch {
-    // Shown with its size alone.
+    // Only its size is shown.
   }
   const bytes = new TextEncoder().encode(text).length;
   return {
     id: ++count,
     at: Date.now(),
     bytes,
-    conf: String(body.conf ?? ""),
+    room: String(body.conf ?? ""),
     samples: body.samples ?? [],
     state: "sending",
     status: 0,
