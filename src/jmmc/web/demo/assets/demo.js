@@ -190,7 +190,7 @@ for (const button of document.querySelectorAll("[data-copy]")) {
 document.getElementById("again").addEventListener("click", start);
 document.getElementById("down").addEventListener("change", (event) => {
   connection.down = event.target.checked;
-  // The event of a browser whose network is back: the script retries at once.
+  // The event of a browser whose network is back: the script retries immediately.
   if (!connection.down) window.dispatchEvent(new Event("online"));
   draw();
 });

