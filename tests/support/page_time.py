@@ -1,40 +1,44 @@
-"""The time of a page, in step with the answers that its script waits for."""
+"""Moves the clock of a page step by step, and waits for the responses to its requests."""
 
 from playwright.sync_api import Page
 
-_STEP = 5000  # Milliseconds: less than the script waits for an answer.
+_STEP = 5000  # Milliseconds: less than the script's timeout for a response.
 
-# `answered()` is done when the script has what it asked for. An answer comes with its whole body,
-# and the script's own steps behind it take no task of the browser's.
+# `answered()` resolves when all responses are there and the script has handled them: a response
+# has its whole body at once, so that the script handles it without another task of the browser.
 ANSWERED = """
 (() => {
-  const real = window.fetch;
-  const underWay = new Set();
-  const task = () => new Promise((done) => {
+  const realFetch = window.fetch;
+  const pending = new Set();
+  const nextTask = () => new Promise((resolve) => {
     const { port1, port2 } = new MessageChannel();
-    port1.onmessage = done;
+    port1.onmessage = resolve;
     port2.postMessage(0);
   });
-  window.fetch = (...asked) => {
-    const whole = real(...asked).then(async (it) => new Response(await it.text(), it));
-    const over = whole.then(task, task).then(task).then(() => underWay.delete(over));
-    underWay.add(over);
-    return whole;
+  window.fetch = (...args) => {
+    const response = realFetch(...args).then(async (streamed) => (
+      new Response(await streamed.text(), streamed)
+    ));
+    const handled = response.then(nextTask, nextTask).then(nextTask).then(() => {
+      pending.delete(handled);
+    });
+    pending.add(handled);
+    return response;
   };
   window.answered = async () => {
-    while (underWay.size) await Promise.all(underWay);
+    while (pending.size) await Promise.all(pending);
   };
 })();
 """
 
 
 def answered(page: Page) -> None:
-    """Wait until the script has the answers to all that it has asked. The page has `ANSWERED`."""
+    """Wait until the page, which has `ANSWERED`, has the responses to all its requests."""
     page.evaluate("answered()")
 
 
 def pass_time(page: Page, milliseconds: int) -> None:
-    """Move the page's clock. What is asked meanwhile is answered before it goes further."""
+    """Move the page's clock. Requests made meanwhile are answered before it moves on."""
     answered(page)
     for passed in range(0, milliseconds, _STEP):
         page.clock.run_for(min(_STEP, milliseconds - passed))

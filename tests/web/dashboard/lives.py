@@ -1,4 +1,4 @@
-"""A simulated day of calls, and a store that has it."""
+"""Simulated calls of a day, and their summaries."""
 
 from jmmc.core.model import Dialect, Push
 from jmmc.maintenance.summarizer import Summarizer
@@ -12,7 +12,7 @@ LIVES = list(simulate(Scenario(participants=60, rooms=6, minutes=600, seed=5, st
 
 
 async def fill(store: Store) -> None:
-    """Store the day, and its summaries, as they are long after it."""
+    """Store the calls and their summaries, as they are long after the day."""
     await store.append(
         [
             Push(

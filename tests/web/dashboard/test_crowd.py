@@ -1,4 +1,4 @@
-"""Many who watch this moment, some of whom do not read: nobody waits for them."""
+"""Many clients of the live page, some of which do not read: nobody waits for them."""
 
 import asyncio
 import json
@@ -14,10 +14,10 @@ from tests.support.senders import Load, Sender
 from tests.support.servers import PREFIX, Serve
 
 _READERS = 200
-_SILENT = 100
+_STALLED = 100
 _ROOMS = 300
-# A server whose events come ten times as often, and whose patience may be shorter.
-_HURRIED = """
+# A server that sends events ten times as often; STALLED is its timeout of a stalled client.
+_FAST_SERVER = """
 import os
 from jmmc.server import connections
 from jmmc.web.dashboard import live
@@ -26,16 +26,16 @@ connections.STALLED = float(os.environ["STALLED"])
 from jmmc.cli import main
 main()
 """
-_WATCH = b"GET /live HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n"
+_REQUEST = b"GET /live HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n"
 
 
 @asynccontextmanager
 async def _serving(folder: Path, *, stalled: float) -> AsyncIterator[Serve]:
-    """A server with so many meetings that an event is larger than what may wait for one client."""
+    """A server with so many meetings that an event is larger than the send buffer of a client."""
     options = ("--max-queries-per-minute", "0")
     environ = {"STALLED": str(stalled)}
     serve = await asyncio.to_thread(
-        Serve, folder, *options, environ=environ, program=("-c", _HURRIED)
+        Serve, folder, *options, environ=environ, program=("-c", _FAST_SERVER)
     )
     try:
         reader, writer = await asyncio.open_connection("127.0.0.1", serve.port)
@@ -52,10 +52,10 @@ async def _serving(folder: Path, *, stalled: float) -> AsyncIterator[Serve]:
 
 
 async def _push(
-    reader: asyncio.StreamReader, writer: asyncio.StreamWriter, conf: str, number: int
+    reader: asyncio.StreamReader, writer: asyncio.StreamWriter, room: str, number: int
 ) -> None:
     sample = wire_sample(0, {"pid": "x", "cq": 100}, age=30)
-    raw = json.dumps(body(sample, conf=conf, sid=f"{number:032x}", uid=UID)).encode()
+    raw = json.dumps(body(sample, conf=room, sid=f"{number:032x}", uid=UID)).encode()
     head = f"POST {PREFIX}/push HTTP/1.1\r\nHost: x\r\nContent-Length: {len(raw)}\r\n\r\n"
     writer.write(head.encode() + raw)
     assert (await reader.readuntil(b"\r\n\r\n")).startswith(b"HTTP/1.1 200")
@@ -63,27 +63,27 @@ async def _push(
 
 
 class Watcher:
-    """One who watches, and reads when told to."""
+    """A client of the event stream, which reads on demand."""
 
     def __init__(self, serve: Serve, buffer: int) -> None:
         self._port = serve.port
         self._buffer = buffer
         self.meetings: list[int] = []
-        """How many there were, by event."""
+        """The number of meetings in each event."""
 
     async def open(self) -> None:
         sock = socket.socket()
-        # When it is small, what is not read waits at the server.
+        # With a small buffer, unread data stays at the server.
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, self._buffer)
         sock.connect(("127.0.0.1", self._port))
         self._reader, self._writer = await asyncio.open_connection(sock=sock, limit=self._buffer)
-        self._writer.write(_WATCH)
+        self._writer.write(_REQUEST)
 
     async def read(self, until: int) -> None:
-        """Read until there are so many meetings, or the server hangs up."""
+        """Read until an event has so many meetings, or the server disconnects."""
         text = b""
-        while part := await self._reader.read(1 << 18):
-            *events, text = (text + part).split(b"\n\n")
+        while chunk := await self._reader.read(1 << 18):
+            *events, text = (text + chunk).split(b"\n\n")
             for event in events:
                 if found := re.search(rb"<b>([\d,]+)</b> meetings", event):
                     self.meetings.append(int(found[1].replace(b",", b"")))
@@ -96,12 +96,12 @@ class Watcher:
             await self._writer.wait_closed()
 
 
-async def _until(happened: Callable[[], bool]) -> None:
+async def _wait_until(condition: Callable[[], bool]) -> None:
     for _ in range(1200):
-        if happened():
+        if condition():
             return
         await asyncio.sleep(0.05)
-    raise AssertionError("it did not happen")
+    raise AssertionError("timed out")
 
 
 async def _all(watchers: list[Watcher], until: int) -> None:
@@ -120,16 +120,16 @@ async def _watching(serve: Serve, count: int, buffer: int) -> AsyncIterator[list
         await asyncio.gather(*(watcher.close() for watcher in watchers))
 
 
-async def test_who_does_not_read_holds_up_nobody_and_hears_the_newest_when_he_does(
+async def test_a_client_that_does_not_read_delays_nobody_and_gets_the_newest_event_later(
     tmp_path: Path,
 ) -> None:
     async with (
         _serving(tmp_path, stalled=100) as serve,
         _watching(serve, _READERS, 1 << 18) as readers,
-        _watching(serve, _SILENT, 4096) as silent,
+        _watching(serve, _STALLED, 4096) as stalled,
     ):
         await _all(readers, _ROOMS)
-        # Pushes are confirmed, and the others are told.
+        # Pushes are confirmed, and the other clients get events.
         senders = [Sender(f"new-{number}", number) for number in range(10)]
         async with Load(senders, serve.port) as load:
             await load.confirms(5)
@@ -138,21 +138,23 @@ async def test_who_does_not_read_holds_up_nobody_and_hears_the_newest_when_he_do
             for reader in readers:
                 reader.meetings.clear()
             await _all(readers, _ROOMS + len(senders))
-        assert serve.memory() - before < 45, "7 events of 100 kB for each who is silent are 70 MB"
+        assert serve.memory() - before < 45, (
+            "7 events of 100 kB for each stalled client would be 70 MB"
+        )
 
-        late = silent[0]
+        late = stalled[0]
         await _all([late], _ROOMS + len(senders))
         assert len(late.meetings) <= 5, "of at least eight"
 
 
-async def test_who_never_reads_loses_its_place_and_who_does_keeps_it(tmp_path: Path) -> None:
+async def test_a_client_that_never_reads_is_disconnected_and_others_are_not(tmp_path: Path) -> None:
     async with _serving(tmp_path, stalled=1) as serve, _watching(serve, 3, 1 << 18) as readers:
         await _all(readers, _ROOMS)
         before = serve.files()
         async with _watching(serve, 20, 4096):
             reading = asyncio.gather(*(reader.read(_ROOMS + 1) for reader in readers))
-            await _until(lambda: serve.files() >= before + 20)
-            await _until(lambda: serve.files() <= before)
+            await _wait_until(lambda: serve.files() >= before + 20)
+            await _wait_until(lambda: serve.files() <= before)
         assert not reading.done()
         async with Load([Sender("new", 1)], serve.port) as load:
             await load.confirms()

@@ -1,4 +1,4 @@
-"""Texts from outside are only texts: markup in any of them runs nothing, on any page."""
+"""Texts from outside are escaped: markup in them runs nothing, on any page."""
 
 import asyncio
 import json
@@ -23,8 +23,8 @@ _CONF = (
     "\"><img src=x onerror=alert(1)></script><script>alert(2)</script>{{7*7}}${7*7}'--\u2028\u202e"
     "%3Cimg%20src%3Dx%20onerror%3Dalert(3)%3E"
 )
-# What a browser says of itself; each fits the table of readings.
-_SAID = {
+# Readings of a browser; each is valid in the protocol.
+_READINGS = {
     "pid": "\"><img src=x onerror=alert('pid')>{{7*7}}",
     "br": "</script><script>alert('br')</script>",
     "os": "<svg onload=alert('os')></svg>",
@@ -47,7 +47,7 @@ _UIDS = [f"a40bcaa8-8b36-11ec-a8a3-0242ac1200{number:02}" for number in range(6)
 
 def _readings(**more: Any) -> dict[str, Any]:
     nested: dict[str, Any] = {"u": {"pl": 30, "vb": 10}, "d": {"pl": 30, "vb": 10}, **more}
-    for path, value in _SAID.items():
+    for path, value in _READINGS.items():
         group, _, leaf = path.rpartition(".")
         (nested.setdefault(group, {}) if group else nested)[leaf] = value
     nested["t"] |= {"tp": "udp", "lct": "relay"}
@@ -55,7 +55,7 @@ def _readings(**more: Any) -> dict[str, Any]:
 
 
 async def _fill(url: str) -> str:
-    """What does not come in through the collector: names of networks, users, tokens."""
+    """Store what is not pushed: names of networks, a user, a token."""
     store = open_store(url)
     await store.open()
     now = int(time.time())
@@ -72,8 +72,8 @@ async def _fill(url: str) -> str:
     return token
 
 
-class Evil:
-    """A server that has nothing but texts of ill will."""
+class HostileServer:
+    """A server all of whose texts have markup."""
 
     def __init__(self, serve: Serve, token: str) -> None:
         self.serve = serve
@@ -81,7 +81,7 @@ class Evil:
         self.root = f"http://127.0.0.1:{serve.port}"
 
     def call(self) -> None:
-        """Six are in a bad call; come back when it is in the answers."""
+        """Push six calls with problems; wait until the API answers with them."""
         for number in range(6):
             self._call(number)
         deadline = time.monotonic() + 30
@@ -90,7 +90,7 @@ class Evil:
             time.sleep(0.1)
 
     def _call(self, number: int) -> None:
-        """One who has been in a bad call for ten minutes."""
+        """Push ten minutes of a call with problems."""
         first = _readings(ev=[_EVENT])
         samples = [
             {"seq": seq, "age": 600 - 30 * seq, "m": {"cq": 5} if seq else first}
@@ -114,45 +114,45 @@ class Evil:
 
 
 @pytest.fixture(scope="module")
-def evil(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Evil]:
+def hostile(tmp_path_factory: pytest.TempPathFactory) -> Iterator[HostileServer]:
     folder = tmp_path_factory.mktemp("markup")
     token = asyncio.run(_fill(f"sqlite:///{folder}/calls.db"))
     options = ["--conf-pattern", "(?s).{1,300}", "--max-queries-per-minute", "0"]
     serve = Serve(folder, *options)
     try:
-        evil = Evil(serve, token)
-        evil.call()
-        yield evil
+        hostile = HostileServer(serve, token)
+        hostile.call()
+        yield hostile
     finally:
         serve.close()
-    assert "Traceback" not in evil.serve.log.read_text()
+    assert "Traceback" not in hostile.serve.log.read_text()
 
 
-class Looked:
-    """A page, and whatever happened on it that nobody may bring about from outside."""
+class Reader:
+    """A page, and what ran, failed or was loaded on it because of a text from outside."""
 
-    def __init__(self, evil: Evil, browser: Browser, language: str) -> None:
+    def __init__(self, hostile: HostileServer, browser: Browser, language: str) -> None:
         self.context = browser.new_context(locale=language)
-        self.happened: list[str] = []
-        self.context.add_init_script("window.alert = window.a = (...it) => window.owned(...it)")
-        self.context.expose_function("owned", lambda *it: self.happened.append(f"ran: {it}"))
+        self.incidents: list[str] = []
+        self.context.add_init_script("window.alert = window.a = (...args) => window.owned(...args)")
+        self.context.expose_function("owned", lambda *args: self.incidents.append(f"ran: {args}"))
         self.page = self.context.new_page()
-        self.page.on("dialog", lambda value: self.happened.append(f"dialog: {value.message}"))
-        self.page.on("pageerror", lambda value: self.happened.append(f"error: {value}"))
-        self.page.on("console", self._said)
-        self.page.on("request", self._requested)
-        self.root = evil.root
+        self.page.on("dialog", lambda dialog: self.incidents.append(f"dialog: {dialog.message}"))
+        self.page.on("pageerror", lambda error: self.incidents.append(f"error: {error}"))
+        self.page.on("console", self._on_console)
+        self.page.on("request", self._on_request)
+        self.root = hostile.root
         self.login(self.page)
 
-    def _said(self, message: Any) -> None:
-        # A page that says 400 or 404 is told in the console too.
+    def _on_console(self, message: Any) -> None:
+        # The console reports responses with 400 and 404 too.
         if message.type in ("error", "warning") and "the server responded" not in message.text:
-            self.happened.append(f"console: {message.text}")
+            self.incidents.append(f"console: {message.text}")
 
-    def _requested(self, request: Any) -> None:
+    def _on_request(self, request: Any) -> None:
         ours = request.url.startswith((f"{self.root}/", "data:"))
-        if not ours or request.url.endswith("/x"):  # The source of the images in our texts.
-            self.happened.append(f"request: {request.url}")
+        if not ours or request.url.endswith("/x"):  # The source of the images in the texts.
+            self.incidents.append(f"request: {request.url}")
 
     def login(self, page: Page) -> None:
         page.goto(f"{self.root}/login?to=" + quote("//elsewhere.example/"))
@@ -161,85 +161,87 @@ class Looked:
         page.locator("main button").click()
         page.wait_for_url(f"{self.root}/")
 
-    def see(self, path: str, *texts: str) -> Page:
-        """Open a page; each text must stand there as it is."""
+    def open(self, path: str, *texts: str) -> Page:
+        """Open a page, which must show each text unchanged."""
         self.page.goto(self.root + path)
         self.page.wait_for_load_state("load")
         self.check(path)
-        shown = self.page.locator("body").evaluate("it => it.textContent")
+        shown = self.page.locator("body").evaluate("body => body.textContent")
         for text in texts:
             assert text in shown, (path, text)
         return self.page
 
     def check(self, path: str) -> None:
-        made = self.page.evaluate(
-            "() => [...document.querySelectorAll('*')].filter((it) => it.src === 'x'"
-            " || (it.getAttribute('src') || '').match(/^(x$|javascript:)/)"
-            " || [...it.attributes].some((at) => at.name.startsWith('on'))"
-            " || /^\\s*(javascript|data|vbscript):/i.test(it.getAttribute('href') || '')"
-            " || /^(iframe|object|embed)$/i.test(it.tagName)).map((it) => it.outerHTML)"
+        injected = self.page.evaluate(
+            "() => [...document.querySelectorAll('*')].filter((el) => el.src === 'x'"
+            " || (el.getAttribute('src') || '').match(/^(x$|javascript:)/)"
+            " || [...el.attributes].some((at) => at.name.startsWith('on'))"
+            " || /^\\s*(javascript|data|vbscript):/i.test(el.getAttribute('href') || '')"
+            " || /^(iframe|object|embed)$/i.test(el.tagName)).map((el) => el.outerHTML)"
         )
-        assert made == [], path
-        assert self.happened == [], path
+        assert injected == [], path
+        assert self.incidents == [], path
 
 
 @pytest.mark.parametrize("language", ["en-GB", "fr-FR"])
-def test_markup_is_shown_and_not_obeyed_on_every_page(
-    evil: Evil, browser: Browser, language: str
+def test_markup_is_shown_as_text_on_every_page(
+    hostile: HostileServer, browser: Browser, language: str
 ) -> None:
-    looked = Looked(evil, browser, language)
-    conf = unquote(_CONF)
+    reader = Reader(hostile, browser, language)
+    room = unquote(_CONF)
     live = next(
-        session["session"] for session in evil.sessions() if session["participant_id"] == _UIDS[1]
+        session["session"]
+        for session in hostile.sessions()
+        if session["participant_id"] == _UIDS[1]
     )
-    meeting = evil.api("/live")["meetings"][0]["id"]
+    meeting = hostile.api("/live")["meetings"][0]["id"]
 
-    page = looked.see("/", conf, _USER, _SAID["t.sr"])
+    page = reader.open("/", room, _USER, _READINGS["t.sr"])
     with page.expect_response("**/live"):
         page.reload()
     expect(page.locator("#live-state")).not_to_be_empty()  # An update came, and was put in.
-    looked.check("/live")
-    looked.see("/overview?since=24h", conf, _SAID["t.sr"])
-    page = looked.see(f"/meetings/{meeting}", conf, _SAID["pid"], _SAID["br"])
+    reader.check("/live")
+    reader.open("/overview?since=24h", room, _READINGS["t.sr"])
+    page = reader.open(f"/meetings/{meeting}", room, _READINGS["pid"], _READINGS["br"])
     page.locator("[data-curves]").first.click()
     expect(page.locator(".curves .u-over").first).to_be_visible()
     for element in page.locator("details").all():
-        element.evaluate("it => { it.open = true }")
-    looked.check("an open lane")
-    texts = (_SAID["br"], _SAID["os"], _SAID["t.sr"], _SAID["cdc.v"], _EVENT)
-    looked.see(f"/sessions/{live}", conf, *texts)
-    looked.see("/sessions/" + "e" * 24, conf, _PROVIDER, _COUNTRY)
-    looked.see(f"/participants/{_UIDS[1]}?since=24h", conf, _SAID["br"])
+        element.evaluate("details => { details.open = true }")
+    reader.check("open curves")
+    texts = (_READINGS["br"], _READINGS["os"], _READINGS["t.sr"], _READINGS["cdc.v"], _EVENT)
+    reader.open(f"/sessions/{live}", room, *texts)
+    reader.open("/sessions/" + "e" * 24, room, _PROVIDER, _COUNTRY)
+    reader.open(f"/participants/{_UIDS[1]}?since=24h", room, _READINGS["br"])
     for by in _DIMENSIONS:
         path = {"browser": "br", "os": "os", "region": "t.sr", "codec": "cdc.v"}.get(by)
-        shown = {"provider": _PROVIDER, "country": _COUNTRY}.get(by, _SAID.get(path or "", ""))
-        looked.see(f"/compare?since=24h&by={by}", shown)
-        value = next(item["value"] for item in evil.api(f"/compare?since=24h&by={by}"))
-        looked.see("/find?" + urlencode({"since": "24h", by: value}), conf)
-    looked.see("/health")
-    looked.see("/find?" + urlencode({"q": "onerror"}), conf)
+        shown = {"provider": _PROVIDER, "country": _COUNTRY}.get(by, _READINGS.get(path or "", ""))
+        reader.open(f"/compare?since=24h&by={by}", shown)
+        value = next(item["value"] for item in hostile.api(f"/compare?since=24h&by={by}"))
+        reader.open("/find?" + urlencode({"since": "24h", by: value}), room)
+    reader.open("/health")
+    reader.open("/find?" + urlencode({"q": "onerror"}), room)
     page.locator("#q").fill("")
     page.locator("#q").press_sequentially("onerror")
     expect(page.locator("#suggestions a").first).to_be_visible()
-    looked.check("suggestions")
-    looked.see("/forget?" + urlencode({"room": _CONF}), conf)
-    looked.context.close()
+    reader.check("suggestions")
+    reader.open("/forget?" + urlencode({"room": _CONF}), room)
+    reader.context.close()
 
 
 _MARKUP = "\"'><img src=x onerror=alert(1)></script><script>alert(2)</script>{{7*7}}"
 
 
-def test_markup_in_a_question_is_shown_and_not_obeyed(evil: Evil, browser: Browser) -> None:
-    looked = Looked(evil, browser, "en-GB")
+def test_markup_in_a_query_is_shown_as_text(hostile: HostileServer, browser: Browser) -> None:
+    reader = Reader(hostile, browser, "en-GB")
     filters = ("room", "participant", *_DIMENSIONS, "grade")
     together = (*filters, "lang", "to", "what", "format", "limit", _MARKUP)
     every = urlencode(dict.fromkeys(together, _MARKUP))
     for path in ("/overview", "/compare", "/find", f"/participants/{_UIDS[0]}"):
-        looked.see(f"{path}?{every}")
+        reader.open(f"{path}?{every}")
         for name in ("since", "until"):
-            looked.see(f"{path}?{urlencode({name: _MARKUP})}")
+            reader.open(f"{path}?{urlencode({name: _MARKUP})}")
     for path in ("/find?cursor=", "/compare?by="):
-        looked.see(path + quote(_MARKUP))
+        reader.open(path + quote(_MARKUP))
     for path in (
         "/find?q=",
         "/forget?participant=",
@@ -248,10 +250,10 @@ def test_markup_in_a_question_is_shown_and_not_obeyed(evil: Evil, browser: Brows
         "/?lang=",
         "/nothing",
     ):
-        looked.see(path + quote(_MARKUP))
+        reader.open(path + quote(_MARKUP))
     for path in ("/sessions/", "/meetings/", "/participants/", "/static/", "/api/v1/"):
-        looked.see(path + quote(_MARKUP))
-    looked.context.close()
+        reader.open(path + quote(_MARKUP))
+    reader.context.close()
 
 
 @pytest.mark.parametrize(
@@ -265,29 +267,29 @@ def test_markup_in_a_question_is_shown_and_not_obeyed(evil: Evil, browser: Brows
         "/%09/elsewhere.example",
     ],
 )
-def test_whoever_signs_in_stays_here(evil: Evil, browser: Browser, to: str) -> None:
+def test_signing_in_stays_on_this_site(hostile: HostileServer, browser: Browser, to: str) -> None:
     with browser.new_context() as context:
         page = context.new_page()
-        asked: list[str] = []
-        page.on("request", lambda value: asked.append(value.url))
-        page.goto(f"{evil.root}/login?to={quote(to)}")
+        requested: list[str] = []
+        page.on("request", lambda request: requested.append(request.url))
+        page.goto(f"{hostile.root}/login?to={quote(to)}")
         page.locator("main [name=name]").fill(_USER)
         page.locator("[name=password]").fill(_PASSWORD)
         page.locator("main button").click()
         page.wait_for_url(lambda url: "/login" not in url)
-        assert page.url.startswith(f"{evil.root}/")
-        assert [item for item in asked if not item.startswith(f"{evil.root}/")] == []
+        assert page.url.startswith(f"{hostile.root}/")
+        assert [url for url in requested if not url.startswith(f"{hostile.root}/")] == []
 
 
-def test_erasing_what_has_markup_for_a_name_shows_it_in_the_receipt(
-    evil: Evil, browser: Browser
+def test_the_receipt_of_an_erased_room_shows_markup_as_text(
+    hostile: HostileServer, browser: Browser
 ) -> None:
-    """The last test: it erases."""
-    looked = Looked(evil, browser, "en-GB")
-    page = looked.see("/forget?" + urlencode({"room": _CONF}), unquote(_CONF))
+    """The last test of the file: it erases the data of the others."""
+    reader = Reader(hostile, browser, "en-GB")
+    page = reader.open("/forget?" + urlencode({"room": _CONF}), unquote(_CONF))
     page.locator("button.danger").click()
     expect(page.locator("h1")).to_have_text("Erased", timeout=30_000)
-    looked.check("the receipt")
+    reader.check("the receipt")
     assert unquote(_CONF) in (page.locator("main").text_content() or "")
-    assert evil.sessions() == []
-    looked.context.close()
+    assert hostile.sessions() == []
+    reader.context.close()

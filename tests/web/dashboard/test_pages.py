@@ -1,4 +1,4 @@
-"""The pages, in a real browser, on a life whose truth is known."""
+"""The pages in a real browser, on simulated calls whose problems are known."""
 
 import json
 import re
@@ -23,10 +23,10 @@ from tests.support.servers import Serve
 
 _START = int(datetime(2026, 9, 21, 8, tzinfo=UTC).timestamp())
 _SCENARIO = Scenario(participants=120, rooms=10, minutes=600, seed=2, start=_START)
-_LIVES = list(simulate(_SCENARIO))
-_WINDOW = "since=2026-09-21&until=2026-09-22"
-_EVIL = "<img src=x onerror=document.title='owned'>"
-_BAD = next(life for life in _LIVES if life.problems and life.problems[0].cause == "loss")
+_CALLS = list(simulate(_SCENARIO))
+_RANGE = "since=2026-09-21&until=2026-09-22"
+_MARKUP = "<img src=x onerror=document.title='owned'>"
+_PROBLEM_CALL = next(call for call in _CALLS if call.problems and call.problems[0].cause == "loss")
 
 pytestmark = pytest.mark.timeout(110)
 Visit = Callable[..., Page]
@@ -49,19 +49,19 @@ def serve(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Serve]:
 
 @pytest.fixture
 def visit(browser: Browser, serve: Serve) -> Iterator[Visit]:
-    """Open a page; whatever the browser complains of fails the test."""
+    """Open a page; an error or a warning in its console fails the test."""
     contexts = []
-    complaints: list[str] = []
+    errors: list[str] = []
 
     def open_page(path: str, **options: Any) -> Page:
         context = browser.new_context(**{"locale": "en-GB", "timezone_id": "UTC", **options})
         contexts.append(context)
         page = context.new_page()
-        page.on("pageerror", lambda error: complaints.append(str(error)))
+        page.on("pageerror", lambda error: errors.append(str(error)))
         page.on(
             "console",
-            lambda value: (
-                complaints.append(value.text) if value.type in ("error", "warning") else None
+            lambda message: (
+                errors.append(message.text) if message.type in ("error", "warning") else None
             ),
         )
         page.goto(f"http://127.0.0.1:{serve.port}{path}")
@@ -70,67 +70,69 @@ def visit(browser: Browser, serve: Serve) -> Iterator[Visit]:
     yield open_page
     for context in contexts:
         context.close()
-    assert complaints == []
+    assert errors == []
 
 
 def _follow(page: Page, link: Locator) -> None:
-    """Click, and wait until all of the page to which it leads is there."""
+    """Click, and wait until the next page has loaded."""
     with page.expect_event("load"):
         link.click()
 
 
 def _api(serve: Serve, path: str) -> Any:
-    with urllib.request.urlopen(f"http://127.0.0.1:{serve.port}/api/v1{path}", timeout=10) as it:
-        return json.load(it)
+    with urllib.request.urlopen(
+        f"http://127.0.0.1:{serve.port}/api/v1{path}", timeout=10
+    ) as response:
+        return json.load(response)
 
 
 _PATHS = {
     "now": "/",
-    "overview": f"/overview?{_WINDOW}",
+    "overview": f"/overview?{_RANGE}",
     "empty overview": "/overview?since=1h",
-    "meeting": f"/meetings/{_BAD.session.id}",
-    "session": f"/sessions/{_BAD.session.id}",
-    "participant": f"/participants/{_BAD.session.browser_id}?{_WINDOW}",
-    "compare": f"/compare?by=region&{_WINDOW}",
-    "find": f"/find?q=room&{_WINDOW}",
+    "meeting": f"/meetings/{_PROBLEM_CALL.session.id}",
+    "session": f"/sessions/{_PROBLEM_CALL.session.id}",
+    "participant": f"/participants/{_PROBLEM_CALL.session.browser_id}?{_RANGE}",
+    "compare": f"/compare?by=region&{_RANGE}",
+    "find": f"/find?q=room&{_RANGE}",
     "health": "/health",
     "login": "/login",
 }
 
 
 @pytest.mark.parametrize("name", _PATHS)
-def test_axe_finds_nothing_serious(visit: Visit, name: str) -> None:
+def test_a_page_has_no_serious_accessibility_violation(visit: Visit, name: str) -> None:
     page = visit(_PATHS[name], color_scheme="light")
     page.wait_for_load_state("load")
     page.evaluate((installed("axe-core") / "axe.min.js").read_text())
-    assert _serious(page, "axe.run()") == []
+    assert _violations(page, "axe.run()") == []
     page.emulate_media(color_scheme="dark")
-    assert _serious(page, "axe.run({runOnly: ['color-contrast']})") == []
+    assert _violations(page, "axe.run({runOnly: ['color-contrast']})") == []
 
 
-def _serious(page: Page, run: str) -> list[tuple[str, list[str]]]:
+def _violations(page: Page, run: str) -> list[tuple[str, list[str]]]:
     return [
-        (value["id"], [node["html"][:200] for node in value["nodes"][:3]])
-        for value in page.evaluate(run)["violations"]
-        if value["impact"] in ("serious", "critical")
+        (violation["id"], [node["html"][:200] for node in violation["nodes"][:3]])
+        for violation in page.evaluate(run)["violations"]
+        if violation["impact"] in ("serious", "critical")
     ]
 
 
-def test_a_session_leads_to_all_of_its_provider(visit: Visit, serve: Serve) -> None:
-    provider = _api(serve, f"/sessions/{_BAD.session.id}")["summary"]["provider"]
-    page = visit(f"/sessions/{_BAD.session.id}")
+def test_a_session_links_to_the_sessions_of_its_provider(visit: Visit, serve: Serve) -> None:
+    provider = _api(serve, f"/sessions/{_PROBLEM_CALL.session.id}")["summary"]["provider"]
+    page = visit(f"/sessions/{_PROBLEM_CALL.session.id}")
     page.get_by_role("link", name=provider).click()
     expect(page.locator(".active-filters")).to_contain_text(f"provider: {provider}")
     count = len(
-        _api(serve, f"/sessions?{_WINDOW}&limit=500&provider={provider.split()[0]}")["items"]
+        _api(serve, f"/sessions?{_RANGE}&limit=500&provider={provider.split()[0]}")["items"]
     )
-    page.goto(f"http://127.0.0.1:{serve.port}/compare?{_WINDOW}&by=provider")
+    page.goto(f"http://127.0.0.1:{serve.port}/compare?{_RANGE}&by=provider")
     row = page.get_by_role("row", name=provider)
     expect(row.locator("td").nth(1)).to_have_text(str(count))
 
 
-def test_a_provider_is_found_by_a_part_of_its_name(visit: Visit) -> None:
-    page = visit(f"/find?q=fibre&{_WINDOW}")
+def test_a_provider_is_found_by_part_of_its_name(visit: Visit) -> None:
+    page = visit(f"/find?q=fibre&{_RANGE}")
     _follow(page, page.get_by_role("link", name="as64497 example fibre"))
     expect(page.locator(".active-filters")).to_contain_text("provider: AS64497")
     assert page.locator("table.sessions tbody tr").count() > 0
@@ -140,14 +142,14 @@ def test_a_provider_is_found_by_a_part_of_its_name(visit: Visit) -> None:
 def test_a_phone_shows_every_page_without_scrolling_sideways(visit: Visit, name: str) -> None:
     page = visit(_PATHS[name], viewport={"width": 360, "height": 740})
     assert page.evaluate("document.documentElement.scrollWidth") <= 360
-    for part in page.locator(".scroll:has(.sessions)").all():
-        assert part.evaluate("it => it.scrollWidth - it.clientWidth") == 0, "nor a list of sessions"
+    for table in page.locator(".scroll:has(.sessions)").all():
+        assert table.evaluate(_OVERFLOW) == 0
 
 
 @pytest.mark.parametrize("locale", ["en-GB", "fr-FR"])
 def test_menus_fit_on_a_phone(visit: Visit, locale: str) -> None:
     page = visit(_PATHS["compare"], viewport={"width": 360, "height": 740}, locale=locale)
-    assert page.locator(".top nav").evaluate("it => it.scrollWidth - it.clientWidth") == 0
+    assert page.locator(".top nav").evaluate(_OVERFLOW) == 0
     for menu in page.locator(".menu").all():
         menu.locator("summary").click()
         box = menu.locator("form").bounding_box()
@@ -156,94 +158,105 @@ def test_menus_fit_on_a_phone(visit: Visit, locale: str) -> None:
         assert box["x"] + box["width"] <= 360
 
 
-def test_charts_take_the_colours_of_light_and_dark(visit: Visit) -> None:
+def test_plots_follow_the_color_scheme(visit: Visit) -> None:
     page = visit(_PATHS["session"], color_scheme="light")
     canvas = page.locator("canvas").first
-    light = canvas.evaluate("it => it.toDataURL()")
+    light = canvas.evaluate("canvas => canvas.toDataURL()")
     page.emulate_media(color_scheme="dark")
     page.wait_for_function(
         "before => document.querySelector('canvas').toDataURL() !== before", arg=light
     )
     fresh = visit(_PATHS["session"], color_scheme="dark").locator("canvas").first
-    assert canvas.evaluate("it => it.toDataURL()") == fresh.evaluate("it => it.toDataURL()")
+    assert canvas.evaluate("canvas => canvas.toDataURL()") == fresh.evaluate(
+        "canvas => canvas.toDataURL()"
+    )
 
 
 @pytest.mark.parametrize("name", _PATHS)
-def test_a_page_is_there_within_a_second(serve: Serve, name: str) -> None:
+def test_a_page_is_served_within_a_second(serve: Serve, name: str) -> None:
     began = time.monotonic()
-    with urllib.request.urlopen(f"http://127.0.0.1:{serve.port}{_PATHS[name]}", timeout=10) as it:
-        assert it.read().endswith(b"</html>")
+    with urllib.request.urlopen(
+        f"http://127.0.0.1:{serve.port}{_PATHS[name]}", timeout=10
+    ) as response:
+        assert response.read().endswith(b"</html>")
     assert time.monotonic() - began < 1
+
+
+_OVERFLOW = "element => element.scrollWidth - element.clientWidth"
 
 
 def _number(text: str) -> float:
     return float(re.sub(r"[^\d.]", "", text))
 
 
-def test_the_overview_shows_what_the_api_says_and_what_was_simulated(
+def test_the_overview_shows_the_numbers_of_the_api_and_of_the_simulation(
     visit: Visit, serve: Serve
 ) -> None:
     page = visit(_PATHS["overview"])
-    said = _api(serve, f"/overview?{_WINDOW}")
+    answer = _api(serve, f"/overview?{_RANGE}")
     figures = [_number(text) for text in page.locator(".figures b").all_text_contents()]
-    assert figures[0] == said["sessions"] == len(_LIVES)
-    assert figures[1] == said["rooms"] == len({life.session.room for life in _LIVES})
-    assert figures[2] == said["minutes"]
-    shares = said["grades"]
+    assert figures[0] == answer["sessions"] == len(_CALLS)
+    assert figures[1] == answer["rooms"] == len({call.session.room for call in _CALLS})
+    assert figures[2] == answer["minutes"]
+    shares = answer["grades"]
     expected = [shares["good_share"], shares["fair_share"], shares["poor_share"]]
-    assert figures[4:] == pytest.approx([item * 100 for item in expected], abs=0.06)
-    assert page.locator("canvas").count() == 2, "people, and shares of time"
+    assert figures[4:] == pytest.approx([share * 100 for share in expected], abs=0.06)
+    assert page.locator("canvas").count() == 2, "participants, and shares of time"
     assert page.get_by_role("heading", name="Worst meetings").is_visible()
 
 
-def test_a_meeting_has_a_lane_for_everybody_that_leads_to_the_curves(
+def test_a_meeting_has_a_timeline_for_each_participant_that_links_to_the_session(
     visit: Visit, serve: Serve
 ) -> None:
     page = visit(_PATHS["meeting"])
-    said = _api(serve, f"/meetings/{_BAD.session.id}")
-    assert page.locator(".timeline-row > a").count() == len(said["lanes"])
-    _follow(page, page.locator(f".timeline-row > a[href='/sessions/{_BAD.session.id}']"))
-    expect(page.locator("h1")).to_contain_text(_BAD.session.browser_id[:8])
+    answer = _api(serve, f"/meetings/{_PROBLEM_CALL.session.id}")
+    assert page.locator(".timeline-row > a").count() == len(answer["lanes"])
+    _follow(page, page.locator(f".timeline-row > a[href='/sessions/{_PROBLEM_CALL.session.id}']"))
+    expect(page.locator("h1")).to_contain_text(_PROBLEM_CALL.session.browser_id[:8])
     expect(page.locator("canvas").first).to_be_visible()
     assert page.locator("canvas").count() >= 5
-    spells = _api(serve, f"/sessions/{_BAD.session.id}")["spells"]
+    spells = _api(serve, f"/sessions/{_PROBLEM_CALL.session.id}")["spells"]
     assert page.locator(".spell").count() == len(spells)
     assert words("en")["reason loss"] in page.locator(".spell").first.inner_text()
-    for said, shown in zip(spells, page.locator(".cause").all_inner_texts(), strict=True):
-        call = said["attribution"]["scopes"][0]
-        assert f"{call['bad'] - 1} of {call['known'] - 1}" in shown or said["attribution"][
+    for spell, shown in zip(spells, page.locator(".cause").all_inner_texts(), strict=True):
+        room = spell["attribution"]["scopes"][0]
+        assert f"{room['bad'] - 1} of {room['known'] - 1}" in shown or spell["attribution"][
             "cause"
         ] not in ("alone", "room", "unclear", "too few")
 
 
-def test_a_meeting_says_what_went_wrong_for_whom_and_whose_fault_it_was(
+def test_a_meeting_shows_each_problem_with_its_participants_and_likely_cause(
     visit: Visit, serve: Serve
 ) -> None:
     page = visit(_PATHS["meeting"])
-    said = _api(serve, f"/meetings/{_BAD.session.id}")["incidents"]
-    assert page.locator(".incident").count() == len(said) > 0
-    page.evaluate("document.querySelectorAll('details').forEach((it) => { it.open = true })")
-    for text in said:
-        link = f".incident a[href='/sessions/{text['sessions'][0]}']"
+    incidents = _api(serve, f"/meetings/{_PROBLEM_CALL.session.id}")["incidents"]
+    assert page.locator(".incident").count() == len(incidents) > 0
+    page.evaluate(
+        "document.querySelectorAll('details').forEach((details) => { details.open = true })"
+    )
+    for incident in incidents:
+        link = f".incident a[href='/sessions/{incident['sessions'][0]}']"
         assert page.locator(link).count() >= 1
     assert all(page.locator(".cause").all_inner_texts())
 
 
-def test_every_view_is_a_file_and_a_question_to_the_api(visit: Visit, serve: Serve) -> None:
+def test_every_page_links_to_its_data_and_shows_its_api_request(visit: Visit, serve: Serve) -> None:
     for name in ("overview", "meeting", "session", "participant", "compare", "find", "now"):
         page = visit(_PATHS[name])
         for link in page.locator("footer a").all()[:3]:
             href = link.get_attribute("href")
             assert href is not None
-            with urllib.request.urlopen(f"http://127.0.0.1:{serve.port}{href}", timeout=10) as it:
-                assert it.status == 200
+            with urllib.request.urlopen(
+                f"http://127.0.0.1:{serve.port}{href}", timeout=10
+            ) as response:
+                assert response.status == 200
         call = page.locator("footer code").inner_text()
         assert call.startswith("GET /api/v1/")
         page.context.close()
 
 
-def test_a_filter_is_set_in_a_form_and_the_rest_of_the_question_stays(visit: Visit) -> None:
-    page = visit(f"/compare?by=browser&{_WINDOW}")
+def test_a_filter_is_set_in_a_form_and_the_rest_of_the_query_stays(visit: Visit) -> None:
+    page = visit(f"/compare?by=browser&{_RANGE}")
     page.get_by_text("Filter").click()
     page.get_by_label("region").fill("eu-west")
     page.get_by_label("grade").select_option("poor")
@@ -255,31 +268,31 @@ def test_a_filter_is_set_in_a_form_and_the_rest_of_the_question_stays(visit: Vis
 
 
 def test_older_sessions_are_on_the_next_page(visit: Visit, serve: Serve) -> None:
-    page = visit(f"/find?{_WINDOW}")
-    first = page.locator(".sessions a").evaluate_all("its => its.map(it => it.href)")
+    page = visit(f"/find?{_RANGE}")
+    first = page.locator(".sessions a").evaluate_all("links => links.map(link => link.href)")
     page.get_by_role("link", name="Older sessions").click()
     page.wait_for_url("**cursor=**")
-    second = page.locator(".sessions a").evaluate_all("its => its.map(it => it.href)")
+    second = page.locator(".sessions a").evaluate_all("links => links.map(link => link.href)")
     assert len(first) == 50
     assert not set(first) & set(second)
 
 
 def test_a_room_lists_its_meetings(visit: Visit, serve: Serve) -> None:
-    conf = _BAD.session.room
-    query = urllib.parse.urlencode({"room": conf})
-    page = visit(f"/find?{query}&{_WINDOW}")
-    said = _api(serve, f"/rooms/{urllib.parse.quote(conf, safe='')}?{_WINDOW}")
-    assert page.locator("a[href*='/meetings/']").count() == len(said) >= 1
+    room = _PROBLEM_CALL.session.room
+    query = urllib.parse.urlencode({"room": room})
+    page = visit(f"/find?{query}&{_RANGE}")
+    answer = _api(serve, f"/rooms/{urllib.parse.quote(room, safe='')}?{_RANGE}")
+    assert page.locator("a[href*='/meetings/']").count() == len(answer) >= 1
 
 
 def test_a_participant_has_a_best_and_a_worst_call(visit: Visit, serve: Serve) -> None:
     page = visit(_PATHS["participant"])
-    said = _api(serve, f"/participants/{_BAD.session.browser_id}?{_WINDOW}")
-    facts = page.locator(".facts a").evaluate_all("its => its.map(it => it.pathname)")
-    assert facts == [f"/sessions/{said[name]['session']}" for name in ("worst", "best")]
+    answer = _api(serve, f"/participants/{_PROBLEM_CALL.session.browser_id}?{_RANGE}")
+    facts = page.locator(".facts a").evaluate_all("links => links.map(link => link.pathname)")
+    assert facts == [f"/sessions/{answer[name]['session']}" for name in ("worst", "best")]
 
 
-def test_a_slash_leads_to_the_search_and_escape_closes_what_is_open(visit: Visit) -> None:
+def test_slash_focuses_the_search_field_and_escape_closes_menus(visit: Visit) -> None:
     page = visit(_PATHS["overview"])
     page.keyboard.press("/")
     expect(page.locator("#q")).to_be_focused()
@@ -290,7 +303,7 @@ def test_a_slash_leads_to_the_search_and_escape_closes_what_is_open(visit: Visit
     expect(page.get_by_label("from")).to_be_hidden()
 
 
-def test_the_health_page_goes_on_by_itself(visit: Visit, serve: Serve) -> None:
+def test_the_health_page_updates_automatically(visit: Visit, serve: Serve) -> None:
     page = visit("/health")
     stored = page.locator(".figures b").nth(2)
     before = _number(stored.inner_text())
@@ -308,21 +321,21 @@ def test_curves_share_one_cursor(visit: Visit) -> None:
     assert sum(value not in ("--", "") for value in values) >= 4
 
 
-def test_times_are_those_of_the_reader(visit: Visit) -> None:
+def test_times_are_in_the_time_zone_of_the_reader(visit: Visit) -> None:
     there = visit(_PATHS["session"], timezone_id="Asia/Tokyo").locator("time").first
     here = visit(_PATHS["session"]).locator("time").first
     assert there.get_attribute("datetime") == here.get_attribute("datetime")
     assert there.inner_text() != here.inner_text()
 
 
-def test_without_script_everything_but_curves_is_there(visit: Visit) -> None:
+def test_without_javascript_only_curves_are_missing(visit: Visit) -> None:
     page = visit(_PATHS["session"], java_script_enabled=False)
     assert "UTC" in page.locator("time").first.inner_text()
     assert page.locator("svg.timeline rect").count() >= 2
     assert "Curves need JavaScript" in page.inner_text("main")
 
 
-def test_names_are_suggested_as_one_types_and_followed_by_keys(visit: Visit) -> None:
+def test_suggestions_appear_while_typing_and_are_chosen_by_keys(visit: Visit) -> None:
     page = visit(_PATHS["now"])
     page.fill("#q", "réun")
     expect(page.locator("#suggestions a").first).to_contain_text("réunion-")
@@ -330,24 +343,24 @@ def test_names_are_suggested_as_one_types_and_followed_by_keys(visit: Visit) -> 
     page.keyboard.press("Enter")
     page.wait_for_url("**/find?**")
     expect(page.locator(".search-hits a").first).to_contain_text("réunion-")
-    page.fill("#q", _BAD.session.browser_id[:13])
+    page.fill("#q", _PROBLEM_CALL.session.browser_id[:13])
     page.locator("#suggestions a").first.click()
-    page.wait_for_url(f"**/participants/{_BAD.session.browser_id}**")
+    page.wait_for_url(f"**/participants/{_PROBLEM_CALL.session.browser_id}**")
     expect(page.locator("tbody tr").first).to_be_visible()
 
 
-def test_a_filter_lives_in_the_url_and_can_be_taken_off(visit: Visit, serve: Serve) -> None:
-    page = visit(f"/compare?by=browser&{_WINDOW}")
+def test_a_filter_is_part_of_the_url_and_can_be_removed(visit: Visit, serve: Serve) -> None:
+    page = visit(f"/compare?by=browser&{_RANGE}")
     page.get_by_role("link", name="Chrome 130").click()
     page.wait_for_url("**browser=Chrome+130**")
-    said = _api(serve, f"/sessions?{_WINDOW}&browser=Chrome%20130&limit=500")["items"]
-    assert page.locator("tbody tr").count() == min(50, len(said))
+    answer = _api(serve, f"/sessions?{_RANGE}&browser=Chrome%20130&limit=500")["items"]
+    assert page.locator("tbody tr").count() == min(50, len(answer))
     _follow(page, page.locator(".active-filters a"))
     assert "browser=" not in page.url
 
 
-def test_a_comparison_can_be_sorted_and_warns_of_small_groups(visit: Visit) -> None:
-    page = visit(f"/compare?by=network&{_WINDOW}")
+def test_a_comparison_can_be_sorted_and_marks_small_samples(visit: Visit) -> None:
+    page = visit(f"/compare?by=network&{_RANGE}")
     page.get_by_role("button", name="sessions").click()
     counts = [int(text) for text in page.locator("tbody td:nth-child(2)").all_text_contents()]
     assert counts == sorted(counts, reverse=True)
@@ -356,7 +369,7 @@ def test_a_comparison_can_be_sorted_and_warns_of_small_groups(visit: Visit) -> N
     assert "too few" in small_samples.first.inner_text()
 
 
-def test_the_pages_speak_french(visit: Visit) -> None:
+def test_the_pages_are_available_in_french_and_remember_a_chosen_language(visit: Visit) -> None:
     page = visit(_PATHS["overview"], locale="fr-FR")
     assert page.locator("h1").inner_text() == words("fr")["Overview"]
     _follow(page, page.get_by_role("link", name="English"))
@@ -365,15 +378,15 @@ def test_the_pages_speak_french(visit: Visit) -> None:
     assert page.locator("html").get_attribute("lang") == "en", "the choice is remembered"
 
 
-def _push(serve: Serve, sid: str, conf: str, *samples: dict[str, Any]) -> None:
+def _push(serve: Serve, sid: str, room: str, *samples: dict[str, Any]) -> None:
     uid = "a40bcaa8-8b36-11ec-a8a3-0242ac120002"
-    push = {"v": 2, "sid": sid, "uid": uid, "conf": conf, "samples": samples}
+    push = {"v": 2, "sid": sid, "uid": uid, "conf": room, "samples": samples}
     body = json.dumps(push).encode()
     request = urllib.request.Request(f"{serve.url}/push", body, {"Content-Type": "text/plain"})
     urllib.request.urlopen(request, timeout=10).close()
 
 
-def test_a_call_that_begins_appears_by_itself_and_turns_bad(visit: Visit, serve: Serve) -> None:
+def test_a_new_call_appears_automatically_and_changes_its_grade(visit: Visit, serve: Serve) -> None:
     page = visit("/")
     page.evaluate("window.before = true")
     sid = f"{time.time_ns():032x}"
@@ -389,10 +402,10 @@ def test_a_call_that_begins_appears_by_itself_and_turns_bad(visit: Visit, serve:
     expect(page.locator("h1")).to_have_text("living")
 
 
-def test_a_name_that_is_markup_is_only_a_name(visit: Visit, serve: Serve) -> None:
+def test_markup_in_a_name_is_shown_as_text(visit: Visit, serve: Serve) -> None:
     sid = f"{time.time_ns():032x}"
-    readings = {"pid": _EVIL[:60], "br": _EVIL[:60], "cq": 3, "t": {"sr": _EVIL[:60]}}
-    _push(serve, sid, _EVIL, {"seq": 0, "age": 60, "m": readings}, {"seq": 1, "age": 5, "m": {}})
+    readings = {"pid": _MARKUP[:60], "br": _MARKUP[:60], "cq": 3, "t": {"sr": _MARKUP[:60]}}
+    _push(serve, sid, _MARKUP, {"seq": 0, "age": 60, "m": readings}, {"seq": 1, "age": 5, "m": {}})
     page = visit("/")
     tile = page.locator(".meeting-card", has_text="<img")
     expect(tile).to_be_visible(timeout=25_000)
@@ -408,20 +421,20 @@ def test_a_name_that_is_markup_is_only_a_name(visit: Visit, serve: Serve) -> Non
     assert page.locator("main img").count() == 0
 
 
-def test_what_does_not_exist_is_said_on_a_page(browser: Browser, serve: Serve) -> None:
+def test_errors_are_shown_on_a_page_with_their_status(browser: Browser, serve: Serve) -> None:
     page = browser.new_page()
-    base = f"http://127.0.0.1:{serve.port}"
-    for path, status, said in (
+    root = f"http://127.0.0.1:{serve.port}"
+    for path, status, text in (
         ("/sessions/" + "f" * 24, 404, "not known"),
         ("/participants/nobody", 404, "no session"),
         ("/overview?since=yesterday", 400, "expected a date"),
         ("/compare?by=weather", 400, "expected browser"),
         ("/nothing/at/all", 404, "no such page"),
     ):
-        answer = page.goto(base + path)
-        assert answer is not None
-        assert answer.status == status
-        assert said in page.inner_text("main")
+        response = page.goto(root + path)
+        assert response is not None
+        assert response.status == status
+        assert text in page.inner_text("main")
         assert str(status) in page.inner_text("main")
     page.close()
 
@@ -435,10 +448,10 @@ def guarded(tmp_path: Path) -> Iterator[Serve]:
     serve.close()
 
 
-def test_one_signs_in_and_out(browser: Browser, guarded: Serve) -> None:
+def test_a_user_signs_in_and_out(browser: Browser, guarded: Serve) -> None:
     page = browser.new_page(locale="en-GB")
-    base = f"http://127.0.0.1:{guarded.port}"
-    page.goto(f"{base}/overview?since=7d")
+    root = f"http://127.0.0.1:{guarded.port}"
+    page.goto(f"{root}/overview?since=7d")
     assert "/login?to=%2Foverview%3Fsince%3D7d" in page.url
     page.get_by_label("Name").fill("Zoë")
     page.get_by_label("Password").fill("wrong")
@@ -448,35 +461,35 @@ def test_one_signs_in_and_out(browser: Browser, guarded: Serve) -> None:
     page.get_by_label("Password").fill("correct horse")
     page.get_by_role("button", name="Sign in").click()
     page.wait_for_url("**/overview?since=7d")
-    cookie = next(cooky for cooky in page.context.cookies() if cooky["name"] == "jmmc_session")
+    cookie = next(cookie for cookie in page.context.cookies() if cookie["name"] == "jmmc_session")
     assert (cookie["httpOnly"], cookie["sameSite"]) == (True, "Lax")
-    assert page.evaluate("fetch('/api/v1/live').then(it => it.status)") == 200
+    assert page.evaluate("fetch('/api/v1/live').then(response => response.status)") == 200
     page.get_by_role("button", name="Sign out").click()
     page.wait_for_url("**/login")
-    assert page.evaluate("fetch('/api/v1/live').then(it => it.status)") == 401
+    assert page.evaluate("fetch('/api/v1/live').then(response => response.status)") == 401
     page.close()
 
 
-def test_tries_are_throttled_and_forms_of_others_refused(guarded: Serve) -> None:
-    base = f"http://127.0.0.1:{guarded.port}"
+def test_sign_in_is_rate_limited_and_forged_forms_get_400(guarded: Serve) -> None:
+    root = f"http://127.0.0.1:{guarded.port}"
 
     def post(path: str, **fields: str) -> int:
         body = urllib.parse.urlencode(fields).encode()
         try:
-            return int(urllib.request.urlopen(f"{base}{path}", body, timeout=20).status)
+            return int(urllib.request.urlopen(f"{root}{path}", body, timeout=20).status)
         except urllib.error.HTTPError as error:
             return error.code
 
     assert post("/login", name="Zoë", password="correct horse", form="forged") == 400
     assert post("/logout", form="forged") == 400
-    with urllib.request.urlopen(f"{base}/login", timeout=10) as page:
+    with urllib.request.urlopen(f"{root}/login", timeout=10) as page:
         (token,) = re.findall(r'name="form" value="([^"]+)"', page.read().decode())
     statuses = [post("/login", name="x", password="guess", form=token) for _ in range(14)]
     assert statuses[0] == 401
     assert statuses[-1] == 429
 
 
-def test_one_is_not_sent_to_another_site_after_signing_in(guarded: Serve, browser: Browser) -> None:
+def test_signing_in_never_redirects_to_another_site(guarded: Serve, browser: Browser) -> None:
     page = browser.new_page(locale="en-GB")
     page.goto(f"http://127.0.0.1:{guarded.port}/login?to=//evil.example/")
     page.get_by_label("Name").fill("Zoë")
@@ -486,46 +499,46 @@ def test_one_is_not_sent_to_another_site_after_signing_in(guarded: Serve, browse
     page.close()
 
 
-def test_curves_open_under_a_lane_on_the_same_axis(visit: Visit) -> None:
+def test_curves_open_under_a_timeline_on_the_same_axis(visit: Visit) -> None:
     page = visit(_PATHS["meeting"])
-    button = page.locator(f"[data-curves='{_BAD.session.id}']")
+    button = page.locator(f"[data-curves='{_PROBLEM_CALL.session.id}']")
     button.click()
     panel = page.locator(".timeline-row", has=button).locator(".curves")
     expect(panel.locator("canvas").first).to_be_visible()
     assert button.get_attribute("aria-expanded") == "true"
-    over = panel.locator(".u-over").first.bounding_box()
-    lane = button.bounding_box()
-    assert over is not None
-    assert lane is not None
-    assert over["x"] == pytest.approx(lane["x"], abs=2)
-    assert over["width"] == pytest.approx(lane["width"], abs=2)
+    plot = panel.locator(".u-over").first.bounding_box()
+    timeline = button.bounding_box()
+    assert plot is not None
+    assert timeline is not None
+    assert plot["x"] == pytest.approx(timeline["x"], abs=2)
+    assert plot["width"] == pytest.approx(timeline["width"], abs=2)
     button.click()
     expect(panel).to_have_count(0)
 
 
-def test_a_lane_costs_few_nodes_however_large_the_meeting(visit: Visit) -> None:
+def test_a_timeline_has_at_most_twelve_nodes_besides_its_grades(visit: Visit) -> None:
     page = visit(_PATHS["meeting"])
-    lanes = page.locator(".timeline-row").count()
+    rows = page.locator(".timeline-row").count()
     nodes = page.evaluate("document.querySelectorAll('.timeline-row *').length")
-    stretches = page.evaluate("document.querySelectorAll('.timeline-row svg > *').length")
-    assert nodes - stretches <= 12 * lanes
+    grade_spans = page.evaluate("document.querySelectorAll('.timeline-row svg > *').length")
+    assert nodes - grade_spans <= 12 * rows
 
 
-def test_heat_maps_and_the_spread_have_what_is_known(visit: Visit, serve: Serve) -> None:
+def test_heat_maps_and_the_distribution_show_all_known_time(visit: Visit, serve: Serve) -> None:
     page = visit(_PATHS["overview"])
     hours = page.locator(".heat tbody td[class]").count()
     assert hours >= 10, "ten hours of calls"
-    regions = {life.region for life in _LIVES}
+    regions = {call.region for call in _CALLS}
     assert page.locator(".heat-rows svg").count() == len(regions)
     counts = [int(text) for text in page.locator(".distribution td.number").all_text_contents()]
-    assert sum(counts) <= len(_LIVES)
-    assert counts[0] == max(counts), "most had nearly all of their time good"
+    assert sum(counts) <= len(_CALLS)
+    assert counts[0] == max(counts), "most sessions had good time only"
 
 
-def test_a_window_is_asked_for_in_the_time_of_the_reader(visit: Visit) -> None:
+def test_a_time_range_is_entered_in_the_time_zone_of_the_reader(visit: Visit) -> None:
     page = visit(_PATHS["overview"], timezone_id="Asia/Tokyo")
     page.locator("summary").first.click()
-    assert page.get_by_label("from").input_value() == "2026-09-21T09:00", "the window as it is"
+    assert page.get_by_label("from").input_value() == "2026-09-21T09:00", "the current time range"
     page.get_by_label("from").fill("2026-09-21T12:00")
     page.get_by_label("to").fill("2026-09-22T12:00")
     page.get_by_role("button", name="Apply").click()
@@ -534,7 +547,7 @@ def test_a_window_is_asked_for_in_the_time_of_the_reader(visit: Visit) -> None:
     assert page.locator("form[data-time-range] .zone").inner_text() == "Asia/Tokyo"
 
 
-def test_what_happened_is_marked_on_the_lane(visit: Visit, serve: Serve) -> None:
+def test_events_are_marked_on_the_timeline(visit: Visit, serve: Serve) -> None:
     sid = f"{time.time_ns():032x}"
     events = {"cq": 90, "ev": ["p2p", "interrupted"]}
     _push(serve, sid, "eventful", {"seq": 0, "age": 60, "m": {"cq": 100}})
@@ -544,58 +557,61 @@ def test_what_happened_is_marked_on_the_lane(visit: Visit, serve: Serve) -> None
     expect(tile).to_be_visible(timeout=25_000)
     _follow(page, tile)
     marks = page.locator("path.mark title")
-    said = words("en")
-    assert marks.all_text_contents() == [said["p2p"], said["interrupted"]]
+    texts = words("en")
+    assert marks.all_text_contents() == [texts["p2p"], texts["interrupted"]]
     edges = page.locator("rect.edge title")
     assert edges.all_text_contents() == ["joined", "in the call now"]
 
 
-# What can be reached by Tab, in the order in which it is read.
+# All elements that Tab can reach, in the order of the document.
 _REACHABLE = """
 () => {
-  const them = document.querySelectorAll(
+  const reachable = document.querySelectorAll(
     "a[href], button, input:not([type=hidden]), select, summary, [tabindex='0']"
   );
-  window.walk = [...them].filter((it) => it.checkVisibility() && it.getClientRects().length);
+  window.reachable = [...reachable].filter(
+    (element) => element.checkVisibility() && element.getClientRects().length
+  );
   document.body.tabIndex = -1;
   document.body.focus();
   document.body.removeAttribute("tabindex");
-  return window.walk.length;
+  return window.reachable.length;
 }
 """
-# Where the focus is, and why a reader would not see it there.
+# The position of the focused element, and why a reader would not see the focus.
 _FOCUSED = """
 () => {
-  const it = document.activeElement, box = it.getBoundingClientRect(), style = getComputedStyle(it);
+  const focused = document.activeElement;
+  const box = focused.getBoundingClientRect(), style = getComputedStyle(focused);
   const [x, y] = [box.left + Math.min(box.width / 2, 40), box.top + box.height / 2];
-  const over = document.elementFromPoint(x, y);
-  const seen = over && (it.contains(over) || over.contains(it) || over.closest("label"));
-  const marked = style.outlineStyle !== "none" && parseFloat(style.outlineWidth) >= 2;
-  const wrong = [seen ? "" : "hidden", marked ? "" : "not marked"];
-  return [window.walk.indexOf(it), ...wrong, it.outerHTML.slice(0, 120)];
+  const top = document.elementFromPoint(x, y);
+  const visible = top && (focused.contains(top) || top.contains(focused) || top.closest("label"));
+  const outlined = style.outlineStyle !== "none" && parseFloat(style.outlineWidth) >= 2;
+  const wrong = [visible ? "" : "hidden", outlined ? "" : "no outline"];
+  return [window.reachable.indexOf(focused), ...wrong, focused.outerHTML.slice(0, 120)];
 }
 """
 
 
 @pytest.mark.parametrize("name", [*_PATHS, "erase"])
-def test_tab_leads_through_a_page_in_its_order_and_is_seen(visit: Visit, name: str) -> None:
-    more = {"erase": f"/forget?participant={_BAD.session.browser_id}"}
+def test_tab_visits_a_page_in_its_order_with_a_visible_focus(visit: Visit, name: str) -> None:
+    more = {"erase": f"/forget?participant={_PROBLEM_CALL.session.browser_id}"}
     page = visit({**_PATHS, **more}[name], viewport={"width": 1280, "height": 600})
     page.wait_for_load_state("load")
     count = page.evaluate(_REACHABLE)
-    for key, places in (("Tab", range(count)), ("Shift+Tab", range(count - 2, -1, -1))):
-        for place in places:
+    for key, positions in (("Tab", range(count)), ("Shift+Tab", range(count - 2, -1, -1))):
+        for position in positions:
             page.keyboard.press(key)
-            where, *wrong, what = page.evaluate(_FOCUSED)
-            assert (where, *wrong) == (place, "", ""), f"{key}: {what}"
+            actual, *reasons, element = page.evaluate(_FOCUSED)
+            assert (actual, *reasons) == (position, "", ""), f"{key}: {element}"
     page.keyboard.press("Enter")
     page.keyboard.press("Tab")
-    passed = "!document.querySelector('header').contains(document.activeElement)"
-    assert page.evaluate(passed), "the first link leads past the header"
+    past_header = "!document.querySelector('header').contains(document.activeElement)"
+    assert page.evaluate(past_header), "the first link skips the header"
 
 
 @pytest.mark.parametrize("name", ["overview", "compare", "find", "participant"])
-def test_menus_open_and_close_by_keys_and_give_the_focus_back(visit: Visit, name: str) -> None:
+def test_menus_open_and_close_by_keys_and_return_the_focus(visit: Visit, name: str) -> None:
     page = visit(f"{_PATHS[name].replace('q=room&', '')}")
     for menu in page.locator(".menu").all():
         summary = menu.locator("summary")
@@ -625,22 +641,22 @@ def test_menus_open_and_close_by_keys_and_give_the_focus_back(visit: Visit, name
     expect(suggested.first).to_be_hidden()
 
 
-def test_an_answer_that_comes_late_does_not_disturb_who_has_gone_on(visit: Visit) -> None:
+def test_a_late_answer_does_not_change_the_suggestions(visit: Visit) -> None:
     page = visit("/")
     late: list[Route] = []
-    page.route("**/api/v1/search?q=room", lambda value: late.append(value))
-    box, suggested = page.locator("#q"), page.locator("#suggestions a")
-    box.press_sequentially("roo")
+    page.route("**/api/v1/search?q=room", lambda route: late.append(route))
+    field, suggested = page.locator("#q"), page.locator("#suggestions a")
+    field.press_sequentially("roo")
     expect(suggested.first).to_be_visible()
     with page.expect_request("**/search?q=room"):
-        box.press_sequentially("m")
+        field.press_sequentially("m")
     page.keyboard.press("Tab")
     with page.expect_request_finished():
         late.pop().continue_()
     expect(suggested.first).to_be_focused()
-    box.fill("")
+    field.fill("")
     with page.expect_request("**/search?q=room"):
-        box.fill("room")
+        field.fill("room")
     page.keyboard.press("Escape")
     with page.expect_request_finished():
         late.pop().continue_()
@@ -648,7 +664,7 @@ def test_an_answer_that_comes_late_does_not_disturb_who_has_gone_on(visit: Visit
     expect(suggested.first).to_be_hidden()
 
 
-def test_what_goes_on_by_itself_leaves_the_focus_where_it_is(visit: Visit) -> None:
+def test_a_live_update_keeps_the_focus(visit: Visit) -> None:
     page = visit("/")
     focused = page.evaluate(
         """async () => {
@@ -664,12 +680,12 @@ def test_what_goes_on_by_itself_leaves_the_focus_where_it_is(visit: Visit) -> No
     assert focused == "Active alerts:"
 
 
-def test_what_says_that_a_page_is_on_its_way_goes_when_it_is_there(visit: Visit) -> None:
+def test_the_loading_note_is_hidden_when_the_content_is_there(visit: Visit) -> None:
     page = visit(_PATHS["compare"])
     waiting = '<p class="waiting">Loading …</p>'
     page.evaluate(
-        "it => document.querySelector('main').insertAdjacentHTML('afterbegin', it)", waiting
+        "html => document.querySelector('main').insertAdjacentHTML('afterbegin', html)", waiting
     )
     expect(page.locator(".waiting")).to_be_hidden()
-    page.evaluate("it => { document.querySelector('main').innerHTML = it }", waiting)
+    page.evaluate("html => { document.querySelector('main').innerHTML = html }", waiting)
     expect(page.locator(".waiting")).to_be_visible()

@@ -1,4 +1,4 @@
-"""A page whose answer takes long is begun before it is there, and ends as it would have."""
+"""A slow page: its head is sent before its content."""
 
 import asyncio
 from collections.abc import Callable
@@ -14,19 +14,19 @@ from tests.web.dashboard.lives import WINDOW, fill
 
 _QUERY = "&".join(f"{name}={value}" for name, value in WINDOW.items())
 _MAIN = '<main id="main" tabindex="-1">'
-Slowly = Callable[..., asyncio.Event]
-_COUNTING = '<p class="waiting" role="status"><b>Overview</b> Loading …</p>'
+SlowQuery = Callable[..., asyncio.Event]
+_LOADING = '<p class="waiting" role="status"><b>Overview</b> Loading …</p>'
 
 
 class Reader:
-    """A browser that reads a page as it comes; `whole` when it has all of it."""
+    """A client that reads a page chunk by chunk; `response` is done at its end."""
 
     def __init__(self, app: Server, *, accept: str = "text/html,*/*", query: str = _QUERY) -> None:
         self.status = 0
         self.headers: dict[str, str] = {}
         self.text = ""
-        self._came = asyncio.Event()
-        self._left = asyncio.Event()
+        self._arrived = asyncio.Event()
+        self._disconnected = asyncio.Event()
         scope = {
             "type": "http",
             "method": "GET",
@@ -36,20 +36,20 @@ class Reader:
             "client": ("127.0.0.1", 1),
             "root_path": "",
         }
-        self.whole: asyncio.Task[None] = asyncio.ensure_future(
+        self.response: asyncio.Task[None] = asyncio.ensure_future(
             app(scope, self._receive, self._send)  # type: ignore[arg-type]
         )
 
-    async def something(self) -> str:
-        """What has come, as soon as something has."""
-        await asyncio.wait_for(self._came.wait(), 10)
+    async def first_chunk(self) -> str:
+        """Return what has arrived, as soon as something has."""
+        await asyncio.wait_for(self._arrived.wait(), 10)
         return self.text
 
-    def leave(self) -> None:
-        self._left.set()
+    def disconnect(self) -> None:
+        self._disconnected.set()
 
     async def _receive(self) -> dict[str, Any]:
-        await self._left.wait()
+        await self._disconnected.wait()
         return {"type": "http.disconnect"}
 
     async def _send(self, message: dict[str, Any]) -> None:
@@ -58,7 +58,7 @@ class Reader:
             self.headers = {name.decode(): value.decode() for name, value in message["headers"]}
         elif message.get("body"):
             self.text += message["body"].decode()
-            self._came.set()
+            self._arrived.set()
 
 
 @pytest.fixture(autouse=True)
@@ -68,86 +68,91 @@ async def day(store: SqliteStore, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def slowly(store: SqliteStore, monkeypatch: pytest.MonkeyPatch) -> Slowly:
-    """Let an overview be counted when something has happened, or fail then; tells who gives up."""
+def slow_query(store: SqliteStore, monkeypatch: pytest.MonkeyPatch) -> SlowQuery:
+    """Let the query of an overview wait for an event, then answer or fail.
+
+    Returns an event that is set when the query is cancelled.
+    """
     rollups = store.reports.rollups
 
-    def slow(happened: asyncio.Event, error: Exception | None = None) -> asyncio.Event:
-        given_up = asyncio.Event()
+    def slow(released: asyncio.Event, error: Exception | None = None) -> asyncio.Event:
+        cancelled = asyncio.Event()
 
-        async def counting(*asked: Any) -> list[Rollup]:
+        async def slow_rollups(*arguments: Any) -> list[Rollup]:
             try:
-                await asyncio.wait_for(happened.wait(), 60)
+                await asyncio.wait_for(released.wait(), 60)
             except asyncio.CancelledError:
-                given_up.set()
+                cancelled.set()
                 raise
             if error:
                 raise error
-            return await rollups(*asked)
+            return await rollups(*arguments)
 
-        monkeypatch.setattr(store.reports, "rollups", counting)
-        return given_up
+        monkeypatch.setattr(store.reports, "rollups", slow_rollups)
+        return cancelled
 
     return slow
 
 
-async def test_the_head_of_a_page_comes_before_its_answer_and_the_rest_is_as_ever(
-    app: Server, slowly: Slowly
+async def test_the_head_of_a_slow_page_is_sent_first_and_the_content_is_unchanged(
+    app: Server, slow_query: SlowQuery
 ) -> None:
-    piece = Reader(app, accept="*/*")
-    await piece.whole
-    head, _, content = piece.text.partition(_MAIN)
-    slowly(counted := asyncio.Event())
+    complete = Reader(app, accept="*/*")
+    await complete.response
+    head, _, content = complete.text.partition(_MAIN)
+    slow_query(released := asyncio.Event())
     reader = Reader(app, query=f"{_QUERY}&lang=en")
-    began = await reader.something()
-    assert began.partition(_MAIN)[0] == head
-    assert began.endswith(f"{_COUNTING}\n")
-    counted.set()
-    await reader.whole
-    assert reader.text == began + content
-    assert reader.headers["content-security-policy"] == piece.headers["content-security-policy"]
+    first = await reader.first_chunk()
+    assert first.partition(_MAIN)[0] == head
+    assert first.endswith(f"{_LOADING}\n")
+    released.set()
+    await reader.response
+    assert reader.text == first + content
+    assert reader.headers["content-security-policy"] == complete.headers["content-security-policy"]
     assert reader.headers["set-cookie"].startswith("lang=en")
-    assert (piece.status, reader.status) == (200, 200)
+    assert (complete.status, reader.status) == (200, 200)
 
 
 @pytest.mark.parametrize(
-    ("error", "said"),
+    ("error", "texts"),
     [(StoreError("no disk"), ("503", "The store is down", "no disk")), (ValueError("x"), ("400",))],
 )
-async def test_what_goes_wrong_after_the_head_is_said_in_the_page(
-    app: Server, slowly: Slowly, error: Exception, said: tuple[str, ...]
+async def test_an_error_after_the_head_is_shown_in_the_page(
+    app: Server, slow_query: SlowQuery, error: Exception, texts: tuple[str, ...]
 ) -> None:
-    slowly(begun := asyncio.Event(), error)
+    slow_query(released := asyncio.Event(), error)
     reader = Reader(app)
-    await reader.something()
-    begun.set()
-    await reader.whole
-    script = Reader(app, accept="application/json")
-    await script.whole
-    _, _, content = reader.text.partition(_COUNTING)
-    assert all(text in content for text in said)
+    await reader.first_chunk()
+    released.set()
+    await reader.response
+    client = Reader(app, accept="application/json")
+    await client.response
+    _, _, content = reader.text.partition(_LOADING)
+    assert all(text in content for text in texts)
     assert content.rstrip().endswith("</html>")
-    assert str(script.status) == said[0], "who does not read pages is told by the status"
-    assert _COUNTING not in script.text
+    assert str(client.status) == texts[0], "a client that is no browser gets the status"
+    assert _LOADING not in client.text
 
 
-async def test_a_mistake_of_ours_after_the_head_is_said_too_and_told_in_the_log(
-    app: Server, slowly: Slowly, caplog: pytest.LogCaptureFixture
+async def test_an_unexpected_error_after_the_head_is_shown_and_logged(
+    app: Server, slow_query: SlowQuery, caplog: pytest.LogCaptureFixture
 ) -> None:
-    slowly(begun := asyncio.Event(), RuntimeError("a bug"))
+    slow_query(released := asyncio.Event(), RuntimeError("a bug"))
     reader = Reader(app)
-    await reader.something()
-    begun.set()
+    await reader.first_chunk()
+    released.set()
     with pytest.raises(RuntimeError):
-        await reader.whole
+        await reader.response
     assert "Something went wrong here" in reader.text
     assert "request_failed" in caplog.text
 
 
-async def test_who_leaves_ends_the_counting(app: Server, slowly: Slowly) -> None:
-    given_up = slowly(asyncio.Event())
+async def test_a_client_that_disconnects_cancels_the_query(
+    app: Server, slow_query: SlowQuery
+) -> None:
+    cancelled = slow_query(asyncio.Event())
     reader = Reader(app)
-    await reader.something()
-    reader.leave()
-    await asyncio.wait_for(given_up.wait(), 10)
-    await reader.whole
+    await reader.first_chunk()
+    reader.disconnect()
+    await asyncio.wait_for(cancelled.wait(), 10)
+    await reader.response
