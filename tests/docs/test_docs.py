@@ -11,7 +11,7 @@ from jmmc.cli import main
 from jmmc.core.errors import REASONS
 from jmmc.core.version import __version__
 from jmmc.monitoring.instruments import tables
-from jmmc.protocol.wire import READINGS, SERVER_READINGS
+from jmmc.protocol.decoding import READINGS, SERVER_READINGS
 from jmmc.settings import Settings
 from jmmc.web.browser.endpoints import STATUS
 from tests.support.paths import ROOT

@@ -8,7 +8,7 @@ from tests.support.paths import ROOT
 
 PAGE = re.sub(r"[ \t]*\n(?![\n|#`])", " ", (ROOT / "docs" / "protocol.md").read_text("utf-8"))
 
-_WIRE = "tests/protocol/test_wire.py::"
+_WIRE = "tests/protocol/test_decoding.py::"
 _RULES = "tests/protocol/test_rules.py::"
 _DOORS = "tests/web/browser/test_endpoints.py::"
 _STORE = "tests/stores/test_contract.py::"

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from jmmc.cli import main
 from jmmc.core.errors import Rejected, StoreError
 from jmmc.core.model import Dialect, Push, Sample, SessionFilter
-from jmmc.protocol.wire import READINGS, Codec, Envelope
+from jmmc.protocol.decoding import READINGS, Codec, Envelope
 from jmmc.stores.ndjson import NdjsonFile
 from jmmc.stores.sqlite.store import SqliteStore
 from tests.support.builders import UID, body, v1_body, wire_sample

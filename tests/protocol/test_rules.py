@@ -13,10 +13,10 @@ from jmmc.core.model import Dialect, Push, Sample
 from jmmc.privacy.pseudonyms import Pseudonyms
 from jmmc.protocol.addresses import Proxies, stored_form, throttle_key, truncated
 from jmmc.protocol.admission import OLDEST_AGE, Admitted, Policy, admit
+from jmmc.protocol.decoding import Arrived, Envelope
 from jmmc.protocol.identity import CookieSigner, is_session_id, session_of
 from jmmc.protocol.rate_limit import Throttle
 from jmmc.protocol.useragent import browser_and_system
-from jmmc.protocol.wire import Arrived, Envelope
 from tests.support.builders import CHROME, SID, UID
 
 _NOW = 1_700_000_000.0

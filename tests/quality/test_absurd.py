@@ -13,7 +13,7 @@ from msgspec.structs import replace
 from jmmc.answers.serialization import encode
 from jmmc.core.errors import JmmcError, SettingsError
 from jmmc.core.model import Dialect, Sample, Session, SessionFilter
-from jmmc.protocol.wire import READINGS
+from jmmc.protocol.decoding import READINGS
 from jmmc.quality.summary import Summary, sum_up
 from jmmc.quality.thresholds import preset
 from jmmc.quality.timeline import fold

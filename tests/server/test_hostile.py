@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from jmmc.core.errors import REASONS
-from jmmc.protocol.wire import READINGS, SERVER_READINGS
+from jmmc.protocol.decoding import READINGS, SERVER_READINGS
 from tests.support.builders import UID, body, v1_body, wire_sample
 from tests.support.servers import PREFIX, Serve
 

@@ -5,7 +5,7 @@ from itertools import islice, pairwise
 
 import msgspec
 
-from jmmc.protocol.wire import SERVER_READINGS, Codec
+from jmmc.protocol.decoding import SERVER_READINGS, Codec
 from jmmc.quality.attribution import attribute
 from jmmc.quality.grading import Grade, judge
 from jmmc.quality.summary import summarize

@@ -23,10 +23,12 @@ from jmmc.privacy.pseudonyms import Pseudonyms
 from jmmc.privacy.receipts import ErasureFilter
 from jmmc.protocol.addresses import Address, Proxies, stored_form, throttle_key, truncated
 from jmmc.protocol.admission import Policy, admit
+from jmmc.protocol.answer import Answer
+from jmmc.protocol.decoding import Codec
 from jmmc.protocol.identity import COOKIE, CookieSigner
 from jmmc.protocol.rate_limit import Throttle
+from jmmc.protocol.server_readings import add_server_readings
 from jmmc.protocol.useragent import browser_and_system
-from jmmc.protocol.wire import Answer, Codec, add_server_readings
 from jmmc.settings import Settings
 
 _log = logger(__name__)

@@ -7,8 +7,8 @@ from typing import NamedTuple
 from jmmc.core.errors import Rejected
 from jmmc.core.model import Dialect, Push, Sample
 from jmmc.privacy.pseudonyms import Pseudonyms
+from jmmc.protocol.decoding import Envelope
 from jmmc.protocol.identity import session_of
-from jmmc.protocol.wire import Envelope
 
 OLDEST_AGE = 24 * 3600.0
 """Seconds; a browser keeps what is not confirmed for a day."""

@@ -17,7 +17,7 @@ from jmmc.core.errors import JmmcError
 from jmmc.core.model import Dialect, Push
 from jmmc.core.timestamps import iso
 from jmmc.maintenance.schedule import summarizer_of
-from jmmc.protocol.wire import SERVER_READINGS
+from jmmc.protocol.decoding import SERVER_READINGS
 from jmmc.settings import Settings
 from jmmc.simulation.scenario import Scenario, SimulatedSession, simulate
 from jmmc.stores import Store

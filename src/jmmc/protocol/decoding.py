@@ -1,4 +1,4 @@
-"""The wire: the only module that knows the short letters of the push.
+"""Bytes of a push to an `Envelope`: the only module that decodes bodies.
 
 `READINGS` is the table of the protocol. From it come the strict decoder that nearly every push
 passes in one step, and the leaf-by-leaf decoder that a push with a bad reading goes through, so
@@ -136,22 +136,6 @@ class Envelope(Struct, gc=False):
     script: str | None = None
 
 
-class Answer(Struct, omit_defaults=True, gc=False):
-    """What a browser is told about a push that is stored.
-
-    `ack`, `now` (our clock, Unix seconds), `resync` and `interval` (seconds, a wish) are for v2,
-    `jmmc_objectId` names the session that a v1 push began. `dropped` names the readings that
-    were refused.
-    """
-
-    ack: int | None = None
-    now: float | None = None
-    resync: bool = False
-    interval: int | None = None
-    dropped: list[str] = []
-    jmmc_objectId: str | None = None  # noqa: N815 - the name is the protocol's.
-
-
 class Codec:
     """Bytes to `Envelope`, under the operator's choice of regions and addresses.
 
@@ -287,39 +271,6 @@ class Codec:
             else:
                 path[name] = short
         return kept if path else {key: value for key, value in kept.items() if key != "t"}
-
-
-def encode_answer(answer: Answer) -> bytes:
-    """The JSON of an answer; what does not apply is absent."""
-    return _ENCODE(answer)
-
-
-def add_server_readings(
-    readings: bytes,
-    *,
-    address: int | str | None,
-    browser: str | None,
-    system: str | None,
-    provider: str | None = None,
-    country: str | None = None,
-) -> bytes:
-    """`readings` with what only the server knows.
-
-    The address it saw and the names of its network replace what was there; browser and system
-    (family and major version) fill in for a browser that did not say them itself. None adds
-    nothing.
-    """
-    own = msgspec.json.decode(readings)
-    merged: dict[str, Any] = {}
-    if browser is not None:
-        merged["br"] = browser
-    if system is not None:
-        merged["os"] = system
-    merged.update(own)
-    seen = {"rip": address, "asn": provider, "cc": country}
-    if known := {leaf: value for leaf, value in seen.items() if value is not None}:
-        merged["t"] = {**merged.get("t", {}), **known}
-    return _ENCODE(merged)
 
 
 def _truncate(path: Any) -> bool:

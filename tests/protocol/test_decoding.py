@@ -9,7 +9,9 @@ from hypothesis import strategies as st
 
 from jmmc.core.errors import Rejected
 from jmmc.core.model import Dialect
-from jmmc.protocol.wire import READINGS, Answer, Codec, Envelope, add_server_readings, encode_answer
+from jmmc.protocol.answer import Answer, encode_answer
+from jmmc.protocol.decoding import READINGS, Codec, Envelope
+from jmmc.protocol.server_readings import add_server_readings
 from tests.support.builders import SID, UID, body, v1_body, wire_sample
 
 _LARGEST = 2**53 - 1
