@@ -9,9 +9,9 @@ import pytest
 
 from jmmc.cli import main
 from jmmc.core.errors import REASONS
+from jmmc.core.readings import BROWSER_READINGS, SERVER_READINGS
 from jmmc.core.version import __version__
 from jmmc.monitoring.instruments import tables
-from jmmc.protocol.decoding import READINGS, SERVER_READINGS
 from jmmc.settings import Settings
 from jmmc.web.browser.endpoints import STATUS
 from tests.support.paths import ROOT
@@ -45,7 +45,7 @@ def test_every_reason_is_in_the_protocol_with_its_status(reason: str) -> None:
     assert re.search(row, _read("docs/protocol.md"), re.MULTILINE)
 
 
-@pytest.mark.parametrize("path", [*(row.path for row in READINGS), *SERVER_READINGS])
+@pytest.mark.parametrize("path", [row.path for row in (*BROWSER_READINGS, *SERVER_READINGS)])
 def test_every_reading_is_in_the_protocols_table(path: str) -> None:
     assert re.search(rf"^\| .*`{re.escape(path)}`", _read("docs/protocol.md"), re.MULTILINE)
 

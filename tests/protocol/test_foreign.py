@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 from jmmc.cli import main
 from jmmc.core.errors import Rejected, StoreError
 from jmmc.core.model import Dialect, Push, Sample, SessionFilter
-from jmmc.protocol.decoding import READINGS, Codec, Envelope
+from jmmc.core.readings import BROWSER_READINGS
+from jmmc.protocol.decoding import Codec, Envelope
 from jmmc.stores.ndjson import NdjsonFile
 from jmmc.stores.sqlite.store import SqliteStore
 from tests.support.builders import UID, body, v1_body, wire_sample
@@ -31,7 +32,7 @@ def _often(examples: int) -> Any:
     )
 
 
-_PATHS = [row.path for row in READINGS]
+_PATHS = [row.path for row in BROWSER_READINGS]
 _SCALARS = (
     st.none()
     | st.booleans()

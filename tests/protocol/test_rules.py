@@ -13,7 +13,7 @@ from jmmc.core.model import Dialect, Push, Sample
 from jmmc.privacy.pseudonyms import Pseudonyms
 from jmmc.protocol.addresses import Proxies, stored_form, throttle_key, truncated
 from jmmc.protocol.admission import OLDEST_AGE, Admitted, Policy, admit
-from jmmc.protocol.decoding import Arrived, Envelope
+from jmmc.protocol.decoding import DecodedSample, Envelope
 from jmmc.protocol.identity import CookieSigner, is_session_id, session_of
 from jmmc.protocol.rate_limit import Throttle
 from jmmc.protocol.useragent import browser_and_system
@@ -23,11 +23,11 @@ _NOW = 1_700_000_000.0
 
 
 def _admit(
-    *samples: Arrived, uid: str = UID, conf: str = "room", sid: str | None = SID, **more: Any
+    *samples: DecodedSample, uid: str = UID, conf: str = "room", sid: str | None = SID, **more: Any
 ) -> Admitted:
     pattern = more.pop("pattern", r"[a-z0-9]+")
     dialect = Dialect.V1 if sid is None else Dialect.V2
-    given = list(samples) or [Arrived(0, 0.0, b"{}")]
+    given = list(samples) or [DecodedSample(0, 0.0, b"{}")]
     envelope = Envelope(dialect, uid, conf, sid, given, more.pop("now", None), False, [])
     return admit(envelope, Policy(pattern), _NOW)
 
@@ -73,24 +73,24 @@ def test_a_push_without_samples_is_empty() -> None:
 
 def test_a_v1_push_without_readings_is_empty() -> None:
     with pytest.raises(Rejected, match="empty"):
-        _admit(Arrived(None, None, b"{}"), sid=None)
+        _admit(DecodedSample(None, None, b"{}"), sid=None)
 
 
 @pytest.mark.parametrize("seqs", [(1, 1), (2, 1), (0, 1, 0)])
 def test_samples_ascend(seqs: tuple[int, ...]) -> None:
     with pytest.raises(Rejected, match="does not ascend"):
-        _admit(*(Arrived(seq, 0.0, b"{}") for seq in seqs))
+        _admit(*(DecodedSample(seq, 0.0, b"{}") for seq in seqs))
 
 
 def test_a_sample_is_placed_by_its_age_on_our_clock() -> None:
-    admitted = _admit(Arrived(0, 600.4, b"{}"), Arrived(1, 0.2, b"{}"))
+    admitted = _admit(DecodedSample(0, 600.4, b"{}"), DecodedSample(1, 0.2, b"{}"))
     assert [sample.ts for sample in admitted.push.samples] == [1_699_999_400, 1_700_000_000]
     assert admitted.clamped == 0
 
 
 @pytest.mark.parametrize(("age", "ts"), [(-5.0, _NOW), (1e300, _NOW - OLDEST_AGE)])
 def test_absurd_ages_are_clamped_and_counted(age: float, ts: float) -> None:
-    admitted = _admit(Arrived(0, age, b"{}"))
+    admitted = _admit(DecodedSample(0, age, b"{}"))
     assert (admitted.push.samples[0].ts, admitted.clamped) == (ts, 1)
 
 
@@ -108,7 +108,7 @@ def test_absurd_ages_are_clamped_and_counted(age: float, ts: float) -> None:
 def test_time_spent_on_the_way_is_taken_off_when_the_claim_is_plausible(
     claimed: float | None, ts: float
 ) -> None:
-    assert _admit(Arrived(0, 10.0, b"{}"), now=claimed).push.samples[0].ts == ts
+    assert _admit(DecodedSample(0, 10.0, b"{}"), now=claimed).push.samples[0].ts == ts
 
 
 def test_a_session_is_named_by_a_digest_from_which_nobody_learns_the_sid() -> None:
@@ -265,7 +265,9 @@ def test_a_refusal_names_the_field_and_what_is_allowed(wrong: dict[str, str], wo
 
 
 def _v1(readings: bytes, *, opens: bool) -> Envelope:
-    return Envelope(Dialect.V1, UID, "room", None, [Arrived(None, None, readings)], None, opens, [])
+    return Envelope(
+        Dialect.V1, UID, "room", None, [DecodedSample(None, None, readings)], None, opens, []
+    )
 
 
 @pytest.mark.parametrize("opens", [True, False])
@@ -285,7 +287,7 @@ def test_a_v1_push_has_one_sample_of_now_and_names_no_session(readings: bytes, o
 
 def test_a_v2_push_keeps_what_its_samples_say() -> None:
     admitted = _admit(
-        Arrived(7, OLDEST_AGE, b'{"cq":1}', full=True), Arrived(9, 0.0, b"{}", bye=True)
+        DecodedSample(7, OLDEST_AGE, b'{"cq":1}', full=True), DecodedSample(9, 0.0, b"{}", bye=True)
     )
     assert admitted.push.samples == (
         Sample(7, round(_NOW - OLDEST_AGE), b'{"cq":1}', full=True),
@@ -296,7 +298,7 @@ def test_a_v2_push_keeps_what_its_samples_say() -> None:
 
 def test_every_absurd_age_is_counted() -> None:
     ages = (-1.0, 1e9, 0.0)
-    assert _admit(*(Arrived(n, age, b"{}") for n, age in enumerate(ages))).clamped == 2
+    assert _admit(*(DecodedSample(n, age, b"{}") for n, age in enumerate(ages))).clamped == 2
 
 
 def test_a_name_of_1024_characters_is_the_longest() -> None:
@@ -304,9 +306,11 @@ def test_a_name_of_1024_characters_is_the_longest() -> None:
 
 
 @pytest.mark.parametrize(
-    "samples", [[], [Arrived(1, 0.0, b"{}"), Arrived(1, 0.0, b"{}")]], ids=["none", "twice"]
+    "samples",
+    [[], [DecodedSample(1, 0.0, b"{}"), DecodedSample(1, 0.0, b"{}")]],
+    ids=["none", "twice"],
 )
-def test_what_is_wrong_with_samples_has_its_reason(samples: list[Arrived]) -> None:
+def test_what_is_wrong_with_samples_has_its_reason(samples: list[DecodedSample]) -> None:
     envelope = Envelope(Dialect.V2, UID, "room", SID, samples, None, False, [])
     with pytest.raises(Rejected) as refused:
         admit(envelope, Policy(".*"), _NOW)

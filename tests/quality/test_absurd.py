@@ -13,7 +13,7 @@ from msgspec.structs import replace
 from jmmc.answers.serialization import encode
 from jmmc.core.errors import JmmcError, SettingsError
 from jmmc.core.model import Dialect, Sample, Session, SessionFilter
-from jmmc.protocol.decoding import READINGS
+from jmmc.core.readings import READINGS
 from jmmc.quality.summary import Summary, sum_up
 from jmmc.quality.thresholds import preset
 from jmmc.quality.timeline import fold
@@ -37,7 +37,7 @@ _VALUES = st.recursive(
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=4), inner),
     max_leaves=3,
 )
-_PATHS = st.sampled_from([*(reading.path for reading in READINGS), "t.rip", "t.asn", "t.cc"])
+_PATHS = st.sampled_from([row.path for row in READINGS])
 
 
 def _nested(flat: dict[str, Any]) -> dict[str, Any]:

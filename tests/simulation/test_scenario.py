@@ -5,7 +5,8 @@ from itertools import islice, pairwise
 
 import msgspec
 
-from jmmc.protocol.decoding import SERVER_READINGS, Codec
+from jmmc.core.readings import SERVER_READINGS
+from jmmc.protocol.decoding import Codec
 from jmmc.quality.attribution import attribute
 from jmmc.quality.grading import Grade, judge
 from jmmc.quality.summary import summarize
