@@ -6,9 +6,10 @@ from typing import Any, Literal
 import msgspec
 
 from jmmc.core.model import Dialect, Sample, Session, SessionFilter
+from jmmc.core.readings import METRICS
 from jmmc.core.timestamps import iso
-from jmmc.quality.columns import rows
-from jmmc.quality.summary import DIMENSIONS, METRICS, Summary, SummaryFilter
+from jmmc.quality.columns import sample_rows
+from jmmc.quality.summary import DIMENSIONS, Summary, SummaryFilter
 from jmmc.stores import Store
 
 What = Literal["sessions", "timeline", "summaries"]
@@ -29,7 +30,7 @@ async def timeline_rows(
 ) -> AsyncIterator[list[dict[str, Any]]]:
     """One row a sample, all readings carried forward; a session's rows together."""
     async for session in store.sessions(selection):
-        yield list(rows(session))
+        yield list(sample_rows(session))
 
 
 async def summary_rows(

@@ -35,7 +35,7 @@ __all__ = ["NotFoundError", "Page", "Period", "Queries"]
 
 
 class Queries:
-    """Answers from one store. `lifetime` as in `fold`; `clock` gives Unix seconds.
+    """Answers from one store. `lifetime` as in `build_timeline`; `clock` gives Unix seconds.
 
     Selections have room and browser id as they are stored; a search takes real names too. A
     selection's `since` and `until` are Unix seconds.

@@ -11,7 +11,7 @@ import msgspec
 from jmmc.answers.export import MOMENTS, text_of
 from jmmc.core.errors import JmmcError
 from jmmc.core.extras import install_hint
-from jmmc.quality.columns import COLUMNS
+from jmmc.core.readings import COLUMNS
 from jmmc.quality.summary import DIMENSIONS
 
 FORMATS = ("ndjson", "csv", "parquet")

@@ -10,6 +10,7 @@ from msgspec import Struct
 
 from jmmc.core.fields import BrowserId, Hidden, Moment
 from jmmc.core.model import Session
+from jmmc.core.readings import METRICS, READINGS
 from jmmc.quality.grading import (
     VERSION,
     Grade,
@@ -22,24 +23,10 @@ from jmmc.quality.grading import (
     verdict,
 )
 from jmmc.quality.thresholds import Preset
-from jmmc.quality.timeline import Span, State, Timeline, fold
+from jmmc.quality.timeline import Span, State, Timeline, build_timeline
 
 BUCKET = 300
 """Seconds of a slice of `Summary.series`."""
-
-METRICS: Mapping[str, str] = {
-    "quality": "cq",
-    "rtt_ms": "rtt",
-    "down_loss_percent": "d.pl",
-    "up_loss_percent": "u.pl",
-    "down_jitter_ms": "d.jit",
-    "up_jitter_ms": "u.jit",
-    "down_video_kbps": "d.vb",
-    "up_video_kbps": "u.vb",
-    "up_bandwidth_kbps": "u.bw",
-    "down_frozen_percent": "d.frz",
-}
-"""The readings that are summed up in quantiles, by the name that the figure has outside."""
 
 _HAPPENINGS = 100  # Kept in a summary.
 
@@ -276,7 +263,7 @@ def summarize(
     session: Session, *, preset: Preset, lifetime: float, now: float | None = None
 ) -> Summary:
     """The summary of a session; `lifetime` and `now` as in `fold`."""
-    return sum_up(session, fold(session, lifetime=lifetime, now=now), preset)
+    return sum_up(session, build_timeline(session, lifetime=lifetime, now=now), preset)
 
 
 def sum_up(session: Session, timeline: Timeline, preset: Preset) -> Summary:
@@ -363,10 +350,8 @@ def readable_address(stored: object) -> str:
 
 
 _PATH = ("t.tp", "t.ip", "t.lip", "t.lct", "t.rct")
-_HELD = (
-    *("br", "os", "pid", "mid", "cdc.a", "cdc.v", "t.sr", "t.rip", "t.asn", "t.cc"),
-    *("t.p2p", "t.tp", "t.lct", "t.rct"),
-)
+_HELD = tuple(row.path for row in READINGS if row.summary)
+_TRANSPORT, _LOCAL, _REMOTE = map(_HELD.index, ("t.tp", "t.lct", "t.rct"))
 
 
 _NOTHING_HELD = {list, dict}  # No reading of ours; files of others may have anything.
@@ -384,8 +369,7 @@ def _held(timeline: Timeline) -> dict[str, dict[object, int]]:
         together[its] = together.get(its, 0) + span.end - span.start
     held: dict[str, dict[object, int]] = {}
     for its, seconds in together.items():
-        *_, protocol, local, remote = its
-        relayed = "relay" in (local, remote) or str(protocol).startswith("relay")
+        relayed = "relay" in (its[_LOCAL], its[_REMOTE]) or str(its[_TRANSPORT]).startswith("relay")
         for path, value in (*zip(_HELD, its, strict=True), ("relay", relayed or None)):
             if value is not None:
                 values = held.setdefault(path, {})

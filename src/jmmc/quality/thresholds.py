@@ -3,6 +3,7 @@
 from msgspec import Struct
 
 from jmmc.core.errors import SettingsError
+from jmmc.core.readings import READINGS
 
 
 class Limit(Struct, frozen=True):
@@ -25,15 +26,13 @@ class Preset(Struct, frozen=True):
 
 
 READINGS_OF: dict[str, tuple[str, ...]] = {
-    "quality": ("cq",),
-    "loss": ("d.pl", "u.pl"),
-    "rtt": ("rtt",),
-    "jitter": ("d.jit", "u.jit"),
-    "frozen": ("d.frz",),
-    "concealed": ("d.cnc",),
+    **{
+        reason: tuple(row.path for row in READINGS if row.reason == reason)
+        for reason in dict.fromkeys(row.reason for row in READINGS if row.reason)
+    },
     "mos": ("mos",),
 }
-"""Which readings, the worst of them, a reason looks at; `mos` is our own estimate."""
+"""The readings that a reason looks at: the worst of them counts. `mos` is estimated from others."""
 
 _JITSI = "ConnectionIndicator.tsx: bars from 30, from 10"
 _JITSI_LOSS = "ConnectionQuality.ts: more than 8 % loss is quality 10, more than 12 % is 0"

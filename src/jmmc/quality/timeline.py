@@ -11,6 +11,7 @@ import msgspec
 from msgspec import Struct
 
 from jmmc.core.model import Dialect, Sample, Session
+from jmmc.core.readings import READINGS, Subject
 
 Value = float | int | str | bool | list[str]
 State = Mapping[str, Value]
@@ -20,7 +21,11 @@ SIGNS_OF_LIFE = 2.5
 """Push intervals that a session lives on without a sign of life."""
 
 _EVENTS = "ev"
-_CALL = ("cq", "rtt", "u.", "d.")  # Readings that only a line that works can have.
+_OF_A_CONNECTION = frozenset(
+    row.path
+    for row in READINGS
+    if row.subject in (Subject.QUALITY, Subject.UPLINK, Subject.DOWNLINK, Subject.ROUND_TRIP)
+)
 
 
 class Span(Struct, frozen=True, gc=False):
@@ -54,7 +59,7 @@ class Timeline(Struct, frozen=True):
     holes: int = 0
 
 
-def fold(session: Session, *, lifetime: float, now: float | None = None) -> Timeline:
+def build_timeline(session: Session, *, lifetime: float, now: float | None = None) -> Timeline:
     """The timeline of a session.
 
     `lifetime` is how long (seconds) a session lives on after a sample. With `now` (Unix seconds)
@@ -98,7 +103,7 @@ def clip(spans: Iterable[Span], since: int, until: int) -> list[Span]:
     ]
 
 
-def carried(session: Session) -> Iterable[tuple[Sample, State]]:
+def sample_states(session: Session) -> Iterable[tuple[Sample, State]]:
     """Each sample with all readings that hold from it on."""
     state: dict[str, Value] = {}
     before: Sample | None = None
@@ -146,8 +151,8 @@ def _applied(
                 _set(state, f"{name}.{leaf}", it)
         else:
             _set(state, name, value)
-    if cut and sample.full and any(path.startswith(_CALL) for path in state):
-        cut = False  # All is said, and the line works: that it was restored has been lost.
+    if cut and sample.full and not _OF_A_CONNECTION.isdisjoint(state):
+        cut = False  # The connection works, so the event `restored` was in a sample that was lost.
     if cut:
         state["interrupted"] = True
     else:

@@ -10,7 +10,7 @@ from jmmc.answers.export import chosen, stored_form, summary_pages, summary_row
 from jmmc.answers.model import Live, MeetingDetail, Overview, Participant, SessionDetail
 from jmmc.answers.queries import Page
 from jmmc.answers.tables import MEDIA_TYPES, Table, table
-from jmmc.quality.columns import rows as timeline
+from jmmc.quality.columns import sample_rows
 from jmmc.quality.summary import Summary, SummaryFilter
 from jmmc.stores import Store
 from jmmc.web.problems import Problem
@@ -101,7 +101,7 @@ async def _content(
 ) -> AsyncIterator[bytes]:
     if what == "timeline":
         async for session in chosen(store, selection):
-            if content := writer.add(list(timeline(session))):
+            if content := writer.add(list(sample_rows(session))):
                 yield content
     else:
         async for summaries in summary_pages(store, selection):
