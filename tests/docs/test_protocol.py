@@ -107,7 +107,11 @@ def _parts() -> list[str]:
     parts = [line.strip() for line in text.splitlines() if line.strip()]
     heads = [n for n, part in enumerate(parts) if part.startswith("|---")]
     skipped = {n for head in heads for n in (head - 1, head)}
-    return [part for n, part in enumerate(parts) if n not in skipped and not part.startswith("#")]
+    return [
+        part
+        for n, part in enumerate(parts)
+        if n not in skipped and not part.startswith(("#", "<!--"))
+    ]
 
 
 @pytest.mark.parametrize("claim", CLAIMS)
