@@ -11,7 +11,7 @@ from jmmc.core.errors import StoreError
 from jmmc.core.model import SessionFilter
 from jmmc.maintenance import schedule
 from jmmc.maintenance.summarizer import Summarizer
-from jmmc.quality.summary import SummaryFilter
+from jmmc.quality.filters import SummaryFilter
 from jmmc.settings import Settings
 from jmmc.stores.sqlite.store import SqliteStore
 from tests.support.builders import push, sample

@@ -12,8 +12,10 @@ from jmmc.core.labels import OTHER, UNKNOWN, Names, family
 from jmmc.core.model import Dialect, Push, Sample, Session
 from jmmc.maintenance.summarizer import Summarizer
 from jmmc.maintenance.time_totals import MEASURES, Labels, TimeTotals
+from jmmc.quality.filters import SummaryFilter
 from jmmc.quality.grading import Grade
-from jmmc.quality.summary import Summary, SummaryFilter, sum_up
+from jmmc.quality.summarize import sum_up
+from jmmc.quality.summary import Summary
 from jmmc.quality.thresholds import preset
 from jmmc.quality.timeline import build_timeline
 from jmmc.simulation.scenario import Scenario, simulate

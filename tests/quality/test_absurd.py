@@ -14,7 +14,8 @@ from jmmc.answers.serialization import encode
 from jmmc.core.errors import JmmcError, SettingsError
 from jmmc.core.model import Dialect, Sample, Session, SessionFilter
 from jmmc.core.readings import READINGS
-from jmmc.quality.summary import Summary, sum_up
+from jmmc.quality.summarize import sum_up
+from jmmc.quality.summary import Summary
 from jmmc.quality.thresholds import preset
 from jmmc.quality.timeline import build_timeline
 from jmmc.settings import Settings

@@ -8,7 +8,8 @@ import pytest
 from jmmc.core.model import Dialect, Session
 from jmmc.quality.grading import Grade, Spell
 from jmmc.quality.incidents import incidents
-from jmmc.quality.summary import GradeSpan, Summary, summarize
+from jmmc.quality.summarize import summarize
+from jmmc.quality.summary import GradeSpan, Summary
 from jmmc.quality.thresholds import preset
 
 

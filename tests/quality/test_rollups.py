@@ -3,6 +3,7 @@
 import msgspec
 import pytest
 
+from jmmc.quality.filters import DIMENSIONS
 from jmmc.quality.rollups import (
     ALL,
     CHOSEN,
@@ -17,7 +18,7 @@ from jmmc.quality.rollups import (
     hour_of,
     windows,
 )
-from jmmc.quality.summary import DIMENSIONS, Slice
+from jmmc.quality.summary import Slice
 
 _HOUR = 100 * HOUR  # The hour that is looked at; 300 s before and behind it are others.
 _UNKNOWN = dict.fromkeys(DIMENSIONS, "")

@@ -7,19 +7,13 @@ import pytest
 
 from jmmc.core.model import Dialect, Sample, Session
 from jmmc.core.timestamps import iso, moment
+from jmmc.quality.addresses import network_of, readable_address
 from jmmc.quality.attribution import FEWEST, attribute, wilson
+from jmmc.quality.filters import DIMENSIONS, SummaryFilter
 from jmmc.quality.grading import Grade
 from jmmc.quality.rollups import DAY, HOUR, Part, total, windows
-from jmmc.quality.summary import (
-    DIMENSIONS,
-    GradeSpan,
-    Slice,
-    Summary,
-    SummaryFilter,
-    network_of,
-    readable_address,
-    summarize,
-)
+from jmmc.quality.summarize import summarize
+from jmmc.quality.summary import GradeSpan, Slice, Summary
 from jmmc.quality.thresholds import preset
 from tests.support.builders import UID
 

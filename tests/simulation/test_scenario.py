@@ -9,7 +9,7 @@ from jmmc.core.readings import SERVER_READINGS
 from jmmc.protocol.decoding import Codec
 from jmmc.quality.attribution import attribute
 from jmmc.quality.grading import Grade, judge
-from jmmc.quality.summary import summarize
+from jmmc.quality.summarize import summarize
 from jmmc.quality.thresholds import preset
 from jmmc.quality.timeline import build_timeline
 from jmmc.simulation.scenario import Scenario, simulate

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from jmmc.core.model import SessionFilter
-from jmmc.quality.summary import summarize
+from jmmc.quality.summarize import summarize
 from jmmc.quality.thresholds import preset
 from jmmc.stores import Store, open_store
 

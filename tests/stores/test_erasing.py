@@ -13,8 +13,8 @@ from jmmc.core.model import Dialect, Erased, Push, Session, SessionFilter
 from jmmc.maintenance.erase import forget, selection
 from jmmc.maintenance.summarizer import Summarizer
 from jmmc.privacy.receipts import Erasure, Subject, SubjectKind
+from jmmc.quality.filters import DIMENSIONS, SummaryFilter
 from jmmc.quality.rollups import DAY, HOUR
-from jmmc.quality.summary import DIMENSIONS, SummaryFilter
 from jmmc.quality.thresholds import preset
 from jmmc.settings import Settings
 from jmmc.simulation.scenario import Scenario, simulate

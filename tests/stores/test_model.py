@@ -28,8 +28,9 @@ from jmmc.core.tasks import stop
 from jmmc.maintenance.erase import forget
 from jmmc.maintenance.summarizer import Summarizer
 from jmmc.privacy.receipts import Subject, SubjectKind
+from jmmc.quality.filters import SummaryFilter
 from jmmc.quality.rollups import HOUR
-from jmmc.quality.summary import Summary, SummaryFilter
+from jmmc.quality.summary import Summary
 from jmmc.quality.thresholds import preset
 from jmmc.stores import Store, open_store
 from jmmc.stores.copy import copy

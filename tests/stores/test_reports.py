@@ -13,8 +13,10 @@ from jmmc.answers.queries import NotFoundError, Queries
 from jmmc.core.model import Dialect, Push, SessionFilter
 from jmmc.maintenance import summarizer
 from jmmc.maintenance.summarizer import Summarizer
+from jmmc.quality.filters import DIMENSIONS, FILTERS, SummaryFilter
 from jmmc.quality.rollups import ALL, DAY, HOUR, Rollup
-from jmmc.quality.summary import DIMENSIONS, FILTERS, LiveSession, SummaryFilter, summarize
+from jmmc.quality.summarize import summarize
+from jmmc.quality.summary import LiveSession
 from jmmc.quality.thresholds import preset
 from jmmc.simulation.scenario import Scenario, SimulatedSession, simulate
 from jmmc.stores import Store

@@ -24,8 +24,10 @@ from jmmc.answers.stays import read_stays
 from jmmc.core.errors import JmmcError
 from jmmc.quality.attribution import attribute
 from jmmc.quality.columns import curves
+from jmmc.quality.filters import SummaryFilter
 from jmmc.quality.incidents import incidents
-from jmmc.quality.summary import Summary, SummaryFilter, events
+from jmmc.quality.summarize import events
+from jmmc.quality.summary import Summary
 from jmmc.quality.timeline import build_timeline
 from jmmc.stores import Reports, Store
 

@@ -11,7 +11,8 @@ from jmmc.core.fields import Moment
 from jmmc.core.model import Dialect, Sample, Session, SessionFilter
 from jmmc.core.readings import METRICS
 from jmmc.quality.columns import TIMELINE_COLUMNS, sample_rows
-from jmmc.quality.summary import DIMENSIONS, Summary, SummaryFilter
+from jmmc.quality.filters import DIMENSIONS, SummaryFilter
+from jmmc.quality.summary import Summary
 from jmmc.stores import Store
 
 What = Literal["sessions", "timeline", "summaries"]

@@ -20,6 +20,7 @@ from jmmc.answers.model import (
 from jmmc.answers.stays import read_stays
 from jmmc.core.tasks import ahead
 from jmmc.core.timestamps import iso
+from jmmc.quality.filters import DIMENSIONS, SummaryFilter
 from jmmc.quality.rollups import (
     ALL,
     CHOSEN,
@@ -31,7 +32,7 @@ from jmmc.quality.rollups import (
     total,
     windows,
 )
-from jmmc.quality.summary import BUCKET, DIMENSIONS, SummaryFilter, slices_of
+from jmmc.quality.summary import BUCKET, slices_of
 from jmmc.stores import Reports, Store
 
 _MAX_CELLS = 60  # In a row of a heat map.

@@ -28,7 +28,8 @@ from jmmc.answers.overviews import OverviewDetail, Overviews
 from jmmc.answers.usage import Period, usage
 from jmmc.core.tasks import ahead
 from jmmc.privacy.pseudonyms import Pseudonyms
-from jmmc.quality.summary import SearchHit, SummaryFilter
+from jmmc.quality.filters import SummaryFilter
+from jmmc.quality.summary import SearchHit
 from jmmc.stores import Reports, Store
 
 __all__ = ["NotFoundError", "Page", "Period", "Queries"]

@@ -28,8 +28,9 @@ from jmmc.cli.common import (
     store_option,
 )
 from jmmc.core.errors import JmmcError
+from jmmc.quality.filters import DIMENSIONS, FIELD_OF_FILTER, SummaryFilter
 from jmmc.quality.grading import Grade
-from jmmc.quality.summary import DIMENSIONS, FIELD_OF_FILTER, Summary, SummaryFilter
+from jmmc.quality.summary import Summary
 from jmmc.quality.timeline import SIGNS_OF_LIFE
 from jmmc.settings import Settings
 from jmmc.web.dashboard.i18n import cause_sentence, words

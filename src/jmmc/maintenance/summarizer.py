@@ -15,8 +15,10 @@ from jmmc.core.yielding import Yielder, fitting
 from jmmc.ingest.counters import Counters
 from jmmc.maintenance.freshness import Freshness
 from jmmc.maintenance.time_totals import TimeTotals
+from jmmc.quality.filters import DIMENSIONS, SummaryFilter
 from jmmc.quality.rollups import ALL, DAY, HOUR, Fact, Rollup, day_of, hour_of
-from jmmc.quality.summary import DIMENSIONS, Slice, Summary, SummaryFilter, formula_of, sum_up
+from jmmc.quality.summarize import formula_of, sum_up
+from jmmc.quality.summary import Slice, Summary
 from jmmc.quality.thresholds import Preset
 from jmmc.quality.timeline import Timeline, build_timeline
 from jmmc.stores import Store
@@ -28,9 +30,7 @@ _log = logger(__name__)
 _STEP_SESSIONS = 500  # In one step: some 30,000 samples, half a second.
 _DIRTY_IDS = 10_000  # Changed sessions that are read, of which the due ones are taken.
 _OVERDUE_IDS = 2000  # In one step, of sessions that may have ended.
-_LONG_SESSION = (
-    250  # Samples: 5 ms. Building a longer timeline in the event loop would delay pushes.
-)
+_LONG_SESSION = 250  # Samples: 5 ms. A longer timeline in the event loop would delay pushes.
 _GROUP_SESSIONS = 50  # In memory at a time. With 20 the way to the store took twice as long.
 _WORK_SECONDS = 0.05  # Without a rest: of long sessions fewer are taken at a time.
 _LEASE_SECONDS = 120

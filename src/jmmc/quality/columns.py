@@ -6,7 +6,7 @@ from typing import Any
 from jmmc.core.fields import BrowserId, Moment
 from jmmc.core.model import Session
 from jmmc.core.readings import COLUMNS, Address, Flag, Number, Reading, Subject
-from jmmc.quality.summary import readable_address
+from jmmc.quality.addresses import readable_address
 from jmmc.quality.timeline import Value, sample_states
 
 CURVES: Mapping[str, Reading] = {

@@ -9,7 +9,8 @@ from typing import Any
 import msgspec
 from msgspec import Struct
 
-from jmmc.quality.summary import BUCKET, DIMENSIONS
+from jmmc.quality.filters import DIMENSIONS
+from jmmc.quality.summary import BUCKET
 
 HOUR, DAY = 3600, 86_400
 ALL = ""

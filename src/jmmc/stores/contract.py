@@ -4,8 +4,9 @@ from collections.abc import AsyncIterator, Sequence
 from typing import Any, Protocol
 
 from jmmc.core.model import Condition, Erased, Push, Receipt, Refusal, Session, SessionFilter
+from jmmc.quality.filters import SummaryFilter
 from jmmc.quality.rollups import Rollup
-from jmmc.quality.summary import Decile, LiveSession, SearchHit, Summary, SummaryFilter
+from jmmc.quality.summary import Decile, LiveSession, SearchHit, Summary
 
 
 class Store(Protocol):

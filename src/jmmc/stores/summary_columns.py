@@ -2,7 +2,8 @@
 
 import msgspec
 
-from jmmc.quality.summary import DIMENSIONS, Summary
+from jmmc.quality.filters import DIMENSIONS
+from jmmc.quality.summary import Summary
 
 _STORED = {field.name: field.encode_name for field in msgspec.structs.fields(Summary)}
 

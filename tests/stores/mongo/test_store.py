@@ -19,7 +19,8 @@ from jmmc import MetricsCollector
 from jmmc.answers.export import stored_form
 from jmmc.core.errors import StoreError
 from jmmc.core.model import Dialect, Receipt, Session, SessionFilter
-from jmmc.quality.summary import SummaryFilter, summarize
+from jmmc.quality.filters import SummaryFilter
+from jmmc.quality.summarize import summarize
 from jmmc.quality.thresholds import preset
 from jmmc.stores import open_store
 from jmmc.stores.mongo import store as mongo

@@ -9,7 +9,8 @@ import pytest
 
 from jmmc.core.errors import UnusableStore
 from jmmc.core.model import Dialect, Sample, Session, SessionFilter
-from jmmc.quality.summary import SummaryFilter, summarize
+from jmmc.quality.filters import SummaryFilter
+from jmmc.quality.summarize import summarize
 from jmmc.quality.thresholds import preset
 from jmmc.stores.sqlite.schema import APPLICATION_ID, migrations
 from jmmc.stores.sqlite.store import SqliteStore

@@ -11,16 +11,9 @@ from pymongo import ASCENDING, DESCENDING, IndexModel, ReplaceOne, UpdateOne
 from pymongo.asynchronous.collection import AsyncCollection
 from pymongo.errors import DuplicateKeyError
 
+from jmmc.quality.filters import DIMENSIONS, FILTERS, SummaryFilter
 from jmmc.quality.rollups import ALL, DAY, HOUR, Part, Rollup
-from jmmc.quality.summary import (
-    DIMENSIONS,
-    FILTERS,
-    Decile,
-    LiveSession,
-    SearchHit,
-    Summary,
-    SummaryFilter,
-)
+from jmmc.quality.summary import Decile, LiveSession, SearchHit, Summary
 from jmmc.stores.mongo.documents import Document, all_of, whose
 from jmmc.stores.search_names import NAMED, kind_of, names_of, stored_kind
 from jmmc.stores.summary_columns import SUMMARY_COLUMNS, column

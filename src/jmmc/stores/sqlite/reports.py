@@ -6,15 +6,9 @@ from typing import Any, Protocol, TypeVar
 
 import msgspec
 
+from jmmc.quality.filters import FILTERS, SummaryFilter
 from jmmc.quality.rollups import Part, Rollup
-from jmmc.quality.summary import (
-    FILTERS,
-    Decile,
-    LiveSession,
-    SearchHit,
-    Summary,
-    SummaryFilter,
-)
+from jmmc.quality.summary import Decile, LiveSession, SearchHit, Summary
 from jmmc.stores.search_names import NAMED, kind_of, names_of, stored_kind
 from jmmc.stores.sqlite.transaction import transaction
 from jmmc.stores.summary_columns import SUMMARY_COLUMNS, column

@@ -20,7 +20,8 @@ from jmmc.answers.model import Live, MeetingDetail, Overview, Participant, Sessi
 from jmmc.answers.queries import Page
 from jmmc.answers.tables import MEDIA_TYPES, Table, table
 from jmmc.quality.columns import sample_rows
-from jmmc.quality.summary import Summary, SummaryFilter
+from jmmc.quality.filters import SummaryFilter
+from jmmc.quality.summary import Summary
 from jmmc.stores import Store
 from jmmc.web.problems import Problem
 
