@@ -27,7 +27,7 @@ _GOOD: dict[str, float] = {"cq": 100, "rtt": 40, "d.pl": 0, "u.pl": 0, "d.jit": 
 @pytest.fixture(autouse=True)
 def limits_worked_out_anew() -> None:
     """What another test, or the process that this one was forked from, knows proves nothing."""
-    grading._looks.cache_clear()
+    grading._checks.cache_clear()
 
 
 def _one(state: State, name: str = "jitsi") -> tuple[Grade, tuple[str, ...]]:

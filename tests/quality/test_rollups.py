@@ -6,13 +6,13 @@ import pytest
 from jmmc.quality.filters import DIMENSIONS
 from jmmc.quality.rollups import (
     ALL,
-    CHOSEN,
     DAY,
     HOUR,
+    TOTALS_COLUMNS,
     Fact,
     FilteredTotals,
-    Part,
     Rollup,
+    Sums,
     by_value,
     day_of,
     hour_of,
@@ -38,7 +38,7 @@ def _moved(span: Slice) -> Slice:
     return msgspec.structs.replace(span, start=_HOUR + span.start)
 
 
-def _hour(*facts: Fact) -> dict[str, dict[str, tuple[Part, ...]]]:
+def _hour(*facts: Fact) -> dict[str, dict[str, tuple[Sums, ...]]]:
     rollups = hour_of(facts, _HOUR)
     assert {(rollup.length, rollup.start) for rollup in rollups} == {(HOUR, _HOUR)}
     assert [rollup.dimension for rollup in rollups] == [ALL, *DIMENSIONS]
@@ -54,16 +54,16 @@ def test_an_hour_counts_sessions_where_they_began_and_seconds_where_they_were() 
     found = _hour(_EARLY, _LATE, _SAME)
     assert found[ALL] == {
         ALL: (
-            Part(_HOUR, 1, 200, 50, 30, 10),
-            Part(_HOUR + 300, 2, 1101, 2022, 3033, 4044),
+            Sums(_HOUR, 1, 200, 50, 30, 10),
+            Sums(_HOUR + 300, 2, 1101, 2022, 3033, 4044),
         )
     }
     assert found["region"] == {
         "eu": (
-            Part(_HOUR, 1, 200, 50, 30, 10),
-            Part(_HOUR + 300, 1, 1001, 2002, 3003, 4004),
+            Sums(_HOUR, 1, 200, 50, 30, 10),
+            Sums(_HOUR + 300, 1, 1001, 2002, 3003, 4004),
         ),
-        "us": (Part(_HOUR + 300, 1, 100, 20, 30, 40),),
+        "us": (Sums(_HOUR + 300, 1, 100, 20, 30, 40),),
     }
     assert list(found["browser"]) == [""], "what is not known is a value too"
 
@@ -74,17 +74,17 @@ def test_an_hour_holds_what_begins_in_it_and_nothing_of_its_neighbours() -> None
     behind = _fact(HOUR, Slice(HOUR, 0, 0, 300, 0))
     first = _fact(0)
     assert _hour(before, last, behind, first)[ALL] == {
-        ALL: (Part(_HOUR, 1, 20, 0, 0, 0), Part(_HOUR + HOUR - 300, 1, 0, 1, 0, 0))
+        ALL: (Sums(_HOUR, 1, 20, 0, 0, 0), Sums(_HOUR + HOUR - 300, 1, 0, 1, 0, 0))
     }
 
 
 def test_a_session_without_known_time_is_counted_and_one_of_another_hour_makes_no_value() -> None:
     found = _hour(_fact(0, region="eu"), _fact(2 * HOUR, region="us"))
-    assert found["region"] == {"eu": (Part(_HOUR, 1, 0, 0, 0, 0),)}
+    assert found["region"] == {"eu": (Sums(_HOUR, 1, 0, 0, 0, 0),)}
 
 
 def test_a_day_is_the_sum_of_its_hours_by_value() -> None:
-    other = Part(_HOUR + HOUR, 10, 20, 30, 40, 50)
+    other = Sums(_HOUR + HOUR, 10, 20, 30, 40, 50)
     later = [
         Rollup(HOUR, _HOUR + HOUR, "region", {"us": (other,), "ap": (other,)}),
         Rollup(HOUR, _HOUR + HOUR, "browser", {"us": (other,)}),
@@ -95,15 +95,15 @@ def test_a_day_is_the_sum_of_its_hours_by_value() -> None:
         day,
         "region",
         {
-            "eu": (Part(day, 2, 1201, 2052, 3033, 4014),),
-            "us": (Part(day, 11, 120, 50, 70, 90),),
-            "ap": (Part(day, 10, 20, 30, 40, 50),),
+            "eu": (Sums(day, 2, 1201, 2052, 3033, 4014),),
+            "us": (Sums(day, 11, 120, 50, 70, 90),),
+            "ap": (Sums(day, 10, 20, 30, 40, 50),),
         },
     )
 
 
 def test_parts_of_several_rollups_stand_together_by_value() -> None:
-    one, two = Part(0, 1, 2, 3, 4, 5), Part(300, 6, 7, 8, 9, 10)
+    one, two = Sums(0, 1, 2, 3, 4, 5), Sums(300, 6, 7, 8, 9, 10)
     rollups = [
         Rollup(HOUR, 0, ALL, {"a": (one,)}),
         Rollup(HOUR, HOUR, ALL, {"b": (one,), "a": (two,)}),
@@ -135,8 +135,8 @@ def test_what_a_filter_has_chosen_is_summed_up_as_rollups_are() -> None:
     found = _hour(_EARLY, _LATE, _SAME)
     assert chosen.parts == list(found[ALL][ALL])
     assert chosen.values == {
-        "eu": Part(_HOUR, 2, 1201, 2052, 3033, 4014),
-        "us": Part(_HOUR, 1, 100, 20, 30, 40),
+        "eu": Sums(_HOUR, 2, 1201, 2052, 3033, 4014),
+        "us": Sums(_HOUR, 1, 100, 20, 30, 40),
     }
     assert chosen.rooms == {"a": [2052, 3033], "b": [20, 30]}
     assert chosen.deciles == [0, 1, 0, 0, 0, 0, 1, 1, 0, 0]
@@ -152,7 +152,7 @@ def test_sessions_that_were_good_for_as_much_of_their_time_are_counted_together(
 def test_what_a_filter_has_chosen_may_come_in_pieces_and_be_compared_by_nothing() -> None:
     whole = _chosen(_HOUR, _HOUR + HOUR, (_HOUR + 10, _HOUR + 600, "a", _EARLY))
     pieces = FilteredTotals(_HOUR, _HOUR + HOUR)
-    pieces.add([[] for _ in CHOSEN])
+    pieces.add([[] for _ in TOTALS_COLUMNS])
     pieces.add([[item] for item in (_HOUR + 10, _HOUR + 600, "a", *_sums(_EARLY), _EARLY.series)])
     assert pieces.parts == whole.parts
     assert pieces.values == {ALL: whole.values["eu"]}
@@ -167,10 +167,10 @@ def test_a_window_takes_the_five_minutes_in_which_it_begins_and_none_from_its_en
     ]
     chosen = _chosen(_HOUR + 299, _HOUR + 600, *rows)
     assert chosen.parts == [
-        Part(_HOUR, 1, 4, 8, 12, 16),
-        Part(_HOUR + 300, 1, 40, 80, 120, 160),
+        Sums(_HOUR, 1, 4, 8, 12, 16),
+        Sums(_HOUR + 300, 1, 40, 80, 120, 160),
     ]
-    assert chosen.values == {"eu": Part(_HOUR, 2, 44, 88, 132, 176)}
+    assert chosen.values == {"eu": Sums(_HOUR, 2, 44, 88, 132, 176)}
     assert chosen.rooms == {"room": [888, 1332]}, "a room is as bad as it was, also before"
 
 
@@ -180,12 +180,12 @@ def test_a_session_that_ends_with_the_window_is_wholly_in_it() -> None:
         fact = _fact(0, Slice(300, 300, 0, 0, 0))
         chosen = FilteredTotals(_HOUR, _HOUR + 600)
         chosen.add([[item] for item in (_HOUR, _HOUR + ended, "room", 999, 0, 0, 0, fact.series)])
-        assert chosen.values == {ALL: Part(_HOUR, 1, seconds, 0, 0, 0)}
+        assert chosen.values == {ALL: Sums(_HOUR, 1, seconds, 0, 0, 0)}
 
 
 def test_a_session_that_only_began_in_the_window_is_in_its_five_minutes() -> None:
     chosen = _chosen(_HOUR, _HOUR + 600, (_HOUR + 450, _HOUR + 450, "room", _fact(450)))
-    assert chosen.parts == [Part(_HOUR + 300, 1, 0, 0, 0, 0)]
+    assert chosen.parts == [Sums(_HOUR + 300, 1, 0, 0, 0, 0)]
     assert chosen.deciles == [0] * 10, "nothing is known of it"
 
 

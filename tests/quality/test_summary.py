@@ -11,7 +11,7 @@ from jmmc.quality.addresses import network_of, readable_address
 from jmmc.quality.attribution import FEWEST, attribute, wilson
 from jmmc.quality.filters import DIMENSIONS, SummaryFilter
 from jmmc.quality.grading import Grade
-from jmmc.quality.rollups import DAY, HOUR, Part, total, windows
+from jmmc.quality.rollups import DAY, HOUR, Sums, total, windows
 from jmmc.quality.summarize import summarize
 from jmmc.quality.summary import GradeSpan, Slice, Summary
 from jmmc.quality.thresholds import preset
@@ -259,8 +259,8 @@ def test_a_window_is_read_by_days_where_it_can_be() -> None:
         (DAY, DAY, 2 * DAY),
         (HOUR, 2 * DAY, 2 * DAY + 7),
     ]
-    parts = [Part(0, 1, 2, 3, 4, 5), Part(300, 1, 1, 1, 1, 1)]
-    assert total(parts, 7) == Part(7, 2, 3, 4, 5, 6)
+    parts = [Sums(0, 1, 2, 3, 4, 5), Sums(300, 1, 1, 1, 1, 1)]
+    assert total(parts, 7) == Sums(7, 2, 3, 4, 5, 6)
 
 
 @pytest.mark.parametrize(

@@ -1,15 +1,15 @@
-"""What a browser is told about a push: the JSON of an answer."""
+"""The answer to a push that is stored."""
 
 import msgspec
 from msgspec import Struct
 
 
 class Answer(Struct, omit_defaults=True, gc=False):
-    """What a browser is told about a push that is stored.
+    """The answer to a push that is stored.
 
-    `ack`, `now` (our clock, Unix seconds), `resync` and `interval` (seconds, a wish) are for v2,
-    `jmmc_objectId` names the session that a v1 push began. `dropped` names the readings that
-    were refused.
+    `ack`, `now` (the server's clock, Unix seconds), `resync` and `interval` (seconds, a request)
+    are for v2, `jmmc_objectId` is the session that a v1 push started. `dropped` has the readings
+    that were refused.
     """
 
     ack: int | None = None
@@ -24,5 +24,5 @@ _ENCODE = msgspec.json.Encoder().encode
 
 
 def encode_answer(answer: Answer) -> bytes:
-    """The JSON of an answer; what does not apply is absent."""
+    """The JSON of an answer, without the fields that do not apply."""
     return _ENCODE(answer)

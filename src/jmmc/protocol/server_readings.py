@@ -16,11 +16,10 @@ def add_server_readings(
     provider: str | None = None,
     country: str | None = None,
 ) -> bytes:
-    """`readings` with what only the server knows.
+    """Add to `readings` what only the server knows; None adds nothing.
 
-    The address it saw and the names of its network replace what was there; browser and system
-    (family and major version) fill in for a browser that did not say them itself. None adds
-    nothing.
+    Address and names of its network replace values that are there. Browser and system (family and
+    major version) are added only where the browser did not send them.
     """
     own = msgspec.json.decode(readings)
     merged: dict[str, Any] = {}

@@ -1,1 +1,1 @@
-"""Samples to timeline, grades, summaries and rollups. Pure."""
+"""From samples to timelines, grades, summaries and rollups. No clock, log, loop or I/O."""

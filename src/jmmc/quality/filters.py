@@ -9,9 +9,9 @@ from msgspec import Struct
 class Filter(NamedTuple):
     """How sessions may be selected by one field of `SummaryFilter`.
 
-    `name` is what it is called outside (flag, query parameter). `dimension`: sessions are also
-    compared by it. `prefix`: its first words are enough (a browser without its version, a
-    provider by its number).
+    `name` is its name outside (flag, query parameter). `dimension`: sessions are also compared by
+    it. `prefix`: its first words are enough (a browser without its version, a provider by its
+    number).
     """
 
     field: str
@@ -33,19 +33,19 @@ FILTERS: tuple[Filter, ...] = (
     Filter("codec", "codec", dimension=True),
     Filter("grade", "grade"),
 )
-"""Every filter, defined once: stores, API, pages and command take theirs from here."""
+"""Every filter, defined once for stores, API, pages and command."""
 
 FIELD_OF_FILTER: Mapping[str, str] = {row.name: row.field for row in FILTERS}
 """The field of `SummaryFilter` by the filter's name outside."""
 
 DIMENSIONS: tuple[str, ...] = tuple(row.field for row in FILTERS if row.dimension)
-"""By what calls are compared."""
+"""The fields by which calls are compared."""
 
 
 class SummaryFilter(Struct, frozen=True):
-    """Selects summaries: those that fit every part that is given. Its fields are `FILTERS`.
+    """Selects the summaries that match every field that is given. Its fields are in `FILTERS`.
 
-    `since` and `until` (Unix seconds) mean sessions that were there in between.
+    `since` and `until` (Unix seconds) select the sessions that overlap that time.
     """
 
     since: int | None = None

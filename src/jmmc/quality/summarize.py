@@ -1,4 +1,4 @@
-"""How a summary is made of the samples of a session."""
+"""Makes the summary of a session from values_held samples."""
 
 from collections.abc import Iterable, Mapping, Sequence
 
@@ -19,26 +19,26 @@ from jmmc.quality.summary import BUCKET, CallEvent, GradeSpan, Slice, Summary, W
 from jmmc.quality.thresholds import Preset
 from jmmc.quality.timeline import Span, State, Timeline, build_timeline
 
-_HAPPENINGS = 100  # Kept in a summary.
+_MOST_EVENTS = 100  # Kept in a summary.
 
 SHARES = (0.05, 0.5, 0.95)
-"""Which quantiles: of time, not of samples."""
+"""The quantiles in a summary, as shares of time (not of samples)."""
 
 
 def formula_of(preset: Preset) -> str:
-    """What a summary says of how it was made."""
+    """The value of `Summary.formula`: the version of the formulas and the preset."""
     return f"{VERSION}-{preset.name}"
 
 
 def summarize(
     session: Session, *, preset: Preset, lifetime: float, now: float | None = None
 ) -> Summary:
-    """The summary of a session; `lifetime` and `now` as in `fold`."""
+    """Summarize a session; `lifetime` and `now` as in `build_timeline`."""
     return sum_up(session, build_timeline(session, lifetime=lifetime, now=now), preset)
 
 
 def sum_up(session: Session, timeline: Timeline, preset: Preset) -> Summary:
-    """The summary of a session that has been folded."""
+    """Summarize a session whose timeline has been built."""
     judged = judge(timeline.spans, preset)
     call = verdict(judged)
     held = _held(timeline)
@@ -83,24 +83,24 @@ def sum_up(session: Session, timeline: Timeline, preset: Preset) -> Summary:
         address=address,
         endpoint_id=str(_longest(held, "pid") or ""),
         jitsi_meeting_id=str(_longest(held, "mid") or ""),
-        events=events(timeline)[:_HAPPENINGS],
+        events=events(timeline)[:_MOST_EVENTS],
         provider=str(_longest(held, "t.asn") or ""),
         country=str(_longest(held, "t.cc") or ""),
     )
 
 
 def events(timeline: Timeline) -> tuple[CallEvent, ...]:
-    """When the browser said that what had happened, and when its packets took another path."""
-    found = [CallEvent(event.at, event.what) for event in timeline.events]
+    """The events that the browser reported, and each change of the network path, by time."""
+    call_events = [CallEvent(event.at, event.what) for event in timeline.events]
     before: tuple[object, ...] | None = None
     for span in timeline.spans:
         path = tuple(map((span.state or {}).get, _PATH))
         if path[0] is None:
             continue
         if before is not None and path != before:
-            found.append(CallEvent(span.start, "path"))
+            call_events.append(CallEvent(span.start, "path"))
         before = path
-    return tuple(sorted(found, key=lambda event: event.at))
+    return tuple(sorted(call_events, key=lambda event: event.at))
 
 
 _PATH = ("t.tp", "t.ip", "t.lip", "t.lct", "t.rct")
@@ -108,23 +108,27 @@ _HELD = tuple(row.path for row in READINGS if row.summary)
 _TRANSPORT, _LOCAL, _REMOTE = map(_HELD.index, ("t.tp", "t.lct", "t.rct"))
 
 
-_NOTHING_HELD = {list, dict}  # No reading of ours; files of others may have anything.
+_NO_READING = {list, dict}  # Imported files may have anything.
 
 
 def _held(timeline: Timeline) -> dict[str, dict[object, int]]:
-    """For how long each value of the readings that are not measures held."""
-    together: dict[tuple[object, ...], int] = {}
+    """Seconds for which each value of the readings in `_HELD` held, by path; also of `relay`."""
+    lengths: dict[tuple[object, ...], int] = {}
     for span in timeline.spans:
         if span.state is None:
             continue
-        its: tuple[object, ...] = tuple(map(span.state.get, _HELD))
-        if not _NOTHING_HELD.isdisjoint(map(type, its)):
-            its = tuple(None if type(item) in _NOTHING_HELD else item for item in its)
-        together[its] = together.get(its, 0) + span.end - span.start
+        values_held: tuple[object, ...] = tuple(map(span.state.get, _HELD))
+        if not _NO_READING.isdisjoint(map(type, values_held)):
+            values_held = tuple(
+                None if type(value) in _NO_READING else value for value in values_held
+            )
+        lengths[values_held] = lengths.get(values_held, 0) + span.end - span.start
     held: dict[str, dict[object, int]] = {}
-    for its, seconds in together.items():
-        relayed = "relay" in (its[_LOCAL], its[_REMOTE]) or str(its[_TRANSPORT]).startswith("relay")
-        for path, value in (*zip(_HELD, its, strict=True), ("relay", relayed or None)):
+    for values_held, seconds in lengths.items():
+        relayed = "relay" in (values_held[_LOCAL], values_held[_REMOTE]) or str(
+            values_held[_TRANSPORT]
+        ).startswith("relay")
+        for path, value in (*zip(_HELD, values_held, strict=True), ("relay", relayed or None)):
             if value is not None:
                 values = held.setdefault(path, {})
                 values[value] = values.get(value, 0) + seconds
@@ -137,7 +141,7 @@ def _longest(held: Mapping[str, Mapping[object, int]], path: str) -> object:
 
 
 def _transport(held: Mapping[str, Mapping[object, int]]) -> str:
-    """In a word: p2p, relay, or the protocol."""
+    """`p2p` or `relay` when most of the time was, else the protocol; "" when it is unknown."""
     protocol = _longest(held, "t.tp")
     if protocol is None:
         return ""
@@ -164,13 +168,17 @@ def _weighted(known: Iterable[tuple[State, int]], path: str) -> list[tuple[float
 
 
 def _grade_spans(judged: Sequence[Judged]) -> tuple[GradeSpan, ...]:
-    lane: list[GradeSpan] = []
+    grade_spans: list[GradeSpan] = []
     for judgement in judged:
         start = judgement.start
-        if lane and lane[-1].end == judgement.start and lane[-1].grade == judgement.grade:
-            start = lane.pop().start
-        lane.append(GradeSpan(start, judgement.end, judgement.grade))
-    return tuple(lane)
+        if (
+            grade_spans
+            and grade_spans[-1].end == judgement.start
+            and grade_spans[-1].grade == judgement.grade
+        ):
+            start = grade_spans.pop().start
+        grade_spans.append(GradeSpan(start, judgement.end, judgement.grade))
+    return tuple(grade_spans)
 
 
 def _series(judged: Sequence[Judged]) -> tuple[Slice, ...]:

@@ -1,4 +1,4 @@
-"""What a session comes to: a page of figures, made from its samples and from nothing else."""
+"""The summary of a session, and what stores return beside it."""
 
 from collections.abc import Sequence
 from typing import Annotated, NamedTuple
@@ -13,7 +13,7 @@ from jmmc.quality.grading import (
 )
 
 BUCKET = 300
-"""Seconds of a slice of `Summary.series`."""
+"""Seconds in a slice of `Summary.series`."""
 
 
 class Slice(Struct, frozen=True, array_like=True, gc=False):
@@ -30,12 +30,12 @@ _SLICES = msgspec.json.Decoder(tuple[Slice, ...])
 
 
 def slices_of(series: str) -> tuple[Slice, ...]:
-    """`Summary.series` as a column of `Reports.facts` has it: JSON."""
+    """Decode `Summary.series` from JSON, the form in which `Reports.facts` returns it."""
     return _SLICES.decode(series)
 
 
 class GradeSpan(Struct, frozen=True, array_like=True, gc=False):
-    """A stretch of one grade."""
+    """A span of time with one grade."""
 
     start: Moment
     end: Moment
@@ -50,7 +50,7 @@ _STORED_NAMES = {
     "jitsi_meeting_id": "meeting",
     "events": "happenings",
 }
-"""Fields whose name in a store is older than the one here."""
+"""Names in stores, of the fields that have another name here."""
 
 
 class WorstMinute(NamedTuple):
@@ -61,7 +61,7 @@ class WorstMinute(NamedTuple):
 
 
 class CallEvent(NamedTuple):
-    """Something that happened in a call at a moment."""
+    """An event in a call: `what` happened, and when."""
 
     at: Moment
     what: str
@@ -70,11 +70,10 @@ class CallEvent(NamedTuple):
 class Summary(Struct, frozen=True, rename=_STORED_NAMES):
     """One session. Times are Unix seconds, lengths seconds.
 
-    `formula` names the version of the formulas and the preset; `samples` is how many it was made
-    of, `last` the time of the last one. A value of a dimension is the one that held longest, ""
-    when nothing is known.
-    `quantiles` has p5, p50 and p95 by name of the metric, and of `mos`; shares are of known time.
-    `events` has what happened in the call, and when.
+    `formula` names the version of the formulas and the preset; `samples` is the number of samples,
+    `last` the time of the last one. The value of a dimension is the one that held longest, ""
+    when it is unknown. `quantiles` has p5, p50 and p95 by name of the metric, and of `mos`; shares
+    are of known time.
     """
 
     session: str
@@ -121,12 +120,12 @@ class Summary(Struct, frozen=True, rename=_STORED_NAMES):
 
     @property
     def at_present(self) -> Grade:
-        """The grade of the last moment."""
+        """The grade at the end."""
         return _last_grade(self.grade_spans)
 
     @property
     def grade(self) -> str:
-        """The call in a word: poor or fair when a tenth of the known time was, else good."""
+        """Poor or fair when a tenth of the known time was, else good; or unknown."""
         if not self.known:
             return "unknown"
         if self.poor * 10 >= self.known:
@@ -135,9 +134,9 @@ class Summary(Struct, frozen=True, rename=_STORED_NAMES):
 
 
 class LiveSession(Struct, frozen=True, rename=_STORED_NAMES):
-    """Of a summary that runs, what tells how somebody is at this moment.
+    """The part of a running session's summary that the live view needs.
 
-    Read from the same JSON, of which the rest is skipped: in a quarter of the time.
+    It is decoded from the same JSON, which takes a quarter of the time of a whole summary.
     """
 
     session: str
@@ -153,14 +152,15 @@ class LiveSession(Struct, frozen=True, rename=_STORED_NAMES):
 
     @property
     def at_present(self) -> Grade:
-        """The grade of the last moment."""
+        """The grade at the end."""
         return _last_grade(self.grade_spans)
 
 
 class Decile(NamedTuple):
-    """Sessions of a conference, a tenth of whose known time was good; and their bad seconds.
+    """The sessions of a room with one tenth of good time, and their fair and poor seconds.
 
-    `tenth` is 0 to 9, the last with those that were wholly good; None when nothing is known.
+    `tenth` is 0 to 9 by the share of known time that was good, 9 includes all of it; None when
+    nothing is known.
     """
 
     room: str
@@ -171,7 +171,7 @@ class Decile(NamedTuple):
 
 
 class SearchHit(Struct, frozen=True):
-    """A name that was searched for: of what `kind`, and when it was last there."""
+    """A name that a search found: its `kind`, and when it was last used."""
 
     kind: str
     name: str

@@ -1,4 +1,4 @@
-"""What counts as fair and as poor: named presets, each threshold with its source."""
+"""The limits of fair and poor: named presets, each limit with its source."""
 
 from msgspec import Struct
 
@@ -7,9 +7,9 @@ from jmmc.core.readings import READINGS
 
 
 class Limit(Struct, frozen=True):
-    """A reading that is worse than `fair` or `poor`; None sets no limit.
+    """A reading beyond `fair` or `poor` has that grade; None is no limit.
 
-    `falling` tells that less is worse. `source` says whose numbers these are.
+    `falling`: lower values are worse. `source` says where the numbers are from.
     """
 
     fair: float | None
@@ -19,7 +19,7 @@ class Limit(Struct, frozen=True):
 
 
 class Preset(Struct, frozen=True):
-    """The limits by reason; a reason that is missing plays no part."""
+    """The limits by reason; a reason without limits is not graded."""
 
     name: str
     limits: dict[str, Limit]
@@ -45,8 +45,8 @@ _PEXIP = "Pexip, perceived call quality: good, OK, bad, terrible"
 _OURS = "ours: a freeze that lasts a second, or three, of a sample"
 
 PRESETS: dict[str, Preset] = {
-    item.name: item
-    for item in (
+    preset.name: preset
+    for preset in (
         Preset(
             "jitsi",
             {

@@ -12,7 +12,7 @@ from pymongo.asynchronous.collection import AsyncCollection
 from pymongo.errors import DuplicateKeyError
 
 from jmmc.quality.filters import DIMENSIONS, FILTERS, SummaryFilter
-from jmmc.quality.rollups import ALL, DAY, HOUR, Part, Rollup
+from jmmc.quality.rollups import ALL, DAY, HOUR, Rollup, Sums
 from jmmc.quality.summary import Decile, LiveSession, SearchHit, Summary
 from jmmc.stores.mongo.documents import Document, all_of, whose
 from jmmc.stores.search_names import NAMED, kind_of, names_of, stored_kind
@@ -21,7 +21,7 @@ from jmmc.stores.summary_columns import SUMMARY_COLUMNS, column
 _PRUNED = 500  # Summaries in one step.
 _PIECE = 1000  # Summaries read together: their rows take the event loop some 5 ms.
 _FIRST = ObjectId("0" * 24)
-_PARTS = msgspec.json.Decoder(dict[str, tuple[Part, ...]])
+_PARTS = msgspec.json.Decoder(dict[str, tuple[Sums, ...]])
 _SUMMARY = msgspec.json.Decoder(Summary)
 _PRESENCE = msgspec.json.Decoder(LiveSession)
 _PRESENT = 500  # People read together.

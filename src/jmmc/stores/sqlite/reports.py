@@ -7,7 +7,7 @@ from typing import Any, Protocol, TypeVar
 import msgspec
 
 from jmmc.quality.filters import FILTERS, SummaryFilter
-from jmmc.quality.rollups import Part, Rollup
+from jmmc.quality.rollups import Rollup, Sums
 from jmmc.quality.summary import Decile, LiveSession, SearchHit, Summary
 from jmmc.stores.search_names import NAMED, kind_of, names_of, stored_kind
 from jmmc.stores.sqlite.transaction import transaction
@@ -25,7 +25,7 @@ _HAS_NAME = {
 _LAST = 2**63 - 1
 _BEGAN = "began >= ? AND began < ?"
 _PIECE = 2000  # Summaries looked at together: what is made of them takes the event loop some 5 ms.
-_PARTS = msgspec.json.Decoder(dict[str, tuple[Part, ...]])
+_PARTS = msgspec.json.Decoder(dict[str, tuple[Sums, ...]])
 _SUMMARY = msgspec.json.Decoder(Summary)
 _PRESENCE = msgspec.json.Decoder(LiveSession)
 _PRESENT = 500  # People read together: 2 ms.
