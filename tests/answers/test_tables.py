@@ -42,7 +42,7 @@ def test_a_formula_is_a_text(text: str) -> None:
 
 
 @pytest.mark.parametrize("separator", [";", "\t", "\n", "\r\n"])
-def test_what_another_separator_would_cut_off_is_no_formula_either(separator: str) -> None:
+def test_text_after_another_separator_is_no_formula_either(separator: str) -> None:
     (cell,) = _cells(f"room{separator}=1+1")
     assert "'=1+1" in cell
 
@@ -58,7 +58,7 @@ def test_what_another_separator_would_cut_off_is_no_formula_either(separator: st
         ("Chrome 131", "Chrome 131"),
     ],
 )
-def test_numbers_and_harmless_texts_are_as_they_were(value: Any, cell: str) -> None:
+def test_numbers_and_harmless_texts_are_unchanged(value: Any, cell: str) -> None:
     assert _cells(value) == [cell]
 
 

@@ -54,7 +54,7 @@ CLAIMS: dict[str, str] = {
     "| `dropped` |": _WIRE + "test_bad_values_are_dropped_and_named_and_the_rest_is_kept",
     "The reason is the same word": _DOORS + "test_health_counts_the_outcomes_of_pushes",
     "| `malformed` |": _WIRE + "test_a_body_that_is_no_push_is_refused_with_a_reason",
-    "| `bad_uid` |": _RULES + "test_anything_else_is_no_uid",
+    "| `bad_uid` |": _RULES + "test_a_malformed_uid_is_refused",
     "| `bad_conf` |": _RULES + "test_the_whole_name_of_a_conference_must_match_the_pattern",
     "| `bad_sid` |": _DOORS + "test_a_sid_known_with_another_uid_is_refused",
     "| `no_session` |": _V1 + "test_a_push_without_a_valid_cookie_has_no_session",

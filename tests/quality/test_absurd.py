@@ -73,7 +73,7 @@ _SESSIONS = st.builds(
 
 @_bounded
 @given(_SESSIONS, st.none() | _TIMES)
-def test_a_timeline_of_anything_is_in_order_and_without_gaps(
+def test_a_timeline_of_any_session_is_in_order_and_without_gaps(
     session: Session, now: int | None
 ) -> None:
     timeline = build_timeline(session, lifetime=75, now=now)
@@ -92,7 +92,9 @@ def test_a_timeline_of_anything_is_in_order_and_without_gaps(
 
 @_bounded
 @given(_SESSIONS, st.none() | _TIMES)
-def test_a_summary_of_anything_has_figures_within_bounds(session: Session, now: int | None) -> None:
+def test_a_summary_of_any_session_has_values_within_bounds(
+    session: Session, now: int | None
+) -> None:
     summary = sum_up(session, build_timeline(session, lifetime=75, now=now), preset("jitsi"))
     seconds = (summary.good, summary.fair, summary.poor, summary.unknown)
     assert min(seconds) >= 0
@@ -160,7 +162,7 @@ async def test_any_line_of_a_file_is_a_session_or_refused(
     st.dictionaries(st.sampled_from(sorted(Settings.model_fields)), _VALUES, max_size=3),
     st.booleans(),
 )
-def test_any_value_of_a_setting_is_taken_or_refused(values: dict[str, Any], text: bool) -> None:
+def test_any_value_of_a_setting_is_accepted_or_refused(values: dict[str, Any], text: bool) -> None:
     given_values = {k: str(v) for k, v in values.items()} if text else values
     try:
         Settings.of(**given_values)
