@@ -1,4 +1,4 @@
-"""Sums over many sessions: of five minutes, of hours, of days; and of what a filter has totals."""
+"""Sums over sessions: of five minutes, of hours, of days, and of those that a filter selects."""
 
 import msgspec
 import pytest
