@@ -81,14 +81,10 @@ def test_the_protocols_page_has_the_table() -> None:
     assert (FOLDER / "protocol.md").read_text("utf-8") == protocol_page(), "call ./run docs"
 
 
-def _script() -> str:
-    parts = sorted((ROOT / "src" / "jmmc" / "client").glob("*.js"))
-    return "".join(part.read_text("utf-8") for part in parts if ".min." not in part.name)
-
-
-def _expression(before: str) -> re.Pattern[str]:
-    """The regular expression that follows in the script; both languages read these alike."""
-    (source,) = re.findall(re.escape(before) + r"/([^/\n]+)/", _script())
+def _expression(name: str) -> re.Pattern[str]:
+    """A constant of the script that is a regular expression, which both languages read alike."""
+    script = (ROOT / "src" / "jmmc" / "client" / "session.js").read_text("utf-8")
+    (source,) = re.findall(rf"^const {name} = /(.+)/;$", script, re.MULTILINE)
     return re.compile(source)
 
 
@@ -97,15 +93,13 @@ _STATS = [row for row in BROWSER_READINGS if row.source is Source.STATS]
 
 @pytest.mark.parametrize("row", _STATS, ids=_by_path)
 def test_the_script_keeps_without_a_connection_what_the_table_says(row: Reading) -> None:
-    lasting = _expression("const LASTING = ")
-    assert bool(lasting.search(row.path)) == row.lasts
+    assert bool(_expression("WITHOUT_CONNECTION").search(row.path)) == row.lasts
 
 
 @pytest.mark.parametrize("row", _STATS, ids=_by_path)
 def test_the_script_averages_what_the_table_says(row: Reading) -> None:
-    last_value = _expression('typeof value !== "number" || ')
-    is_averaged = isinstance(row.values, Number) and not last_value.search(row.path)
-    assert is_averaged == row.averaged
+    excluded = _expression("NOT_AVERAGED").search(row.path)
+    assert row.averaged == (isinstance(row.values, Number) and not excluded)
 
 
 @pytest.mark.parametrize(
