@@ -6,7 +6,7 @@ import pytest
 
 from tests.support.paths import ROOT
 
-PAGE = re.sub(r"[ \t]*\n(?![\n|#`])", " ", (ROOT / "docs" / "protocol.md").read_text("utf-8"))
+PAGE = re.sub(r"[ \t]*\n(?![\n|#]|```)", " ", (ROOT / "docs" / "protocol.md").read_text("utf-8"))
 
 _WIRE = "tests/protocol/test_decoding.py::"
 _RULES = "tests/protocol/test_rules.py::"
@@ -21,11 +21,12 @@ _RETRY = _SCRIPT + "test_which_responses_are_retried"
 
 # A part of each paragraph or row, and the test that fails when it is not true any more.
 CLAIMS: dict[str, str] = {
-    "What a browser and the collector say": "tests/docs/test_docs.py::"
+    "This page specifies the messages": "tests/docs/test_docs.py::"
     "test_every_reading_is_in_the_protocols_table",
     "There are two dialects at one endpoint": _V1
     + "test_every_recorded_push_is_stored_as_it_was_sent",
-    "in which nothing can end the script": _DOORS + "test_no_setting_can_break_out_of_the_script",
+    "No setting can break out of the script": _DOORS
+    + "test_no_setting_can_break_out_of_the_script",
     "as `application/json` or": _V1 + "test_content_types_and_encodings_are_accepted_as_documented",
     "| `sid` |": _RULES + "test_a_sid_is_32_lower_case_hex_digits",
     "| `uid` |": _RULES + "test_a_uid_is_a_uuid_with_dashes_stored_in_lower_case",
@@ -44,7 +45,7 @@ CLAIMS: dict[str, str] = {
     "A browser sends one push at a time": "tests/e2e/test_faults.py::"
     "test_the_export_equals_what_the_page_emitted",
     "`ts = clock − age`": _RULES + "test_a_sample_is_placed_by_its_age_on_our_clock",  # noqa: RUF001
-    "it would survive `kill -9`": "tests/faults/test_kill.py::"
+    "it survives `kill -9`": "tests/faults/test_kill.py::"
     "test_no_acknowledged_sample_is_lost_or_doubled_by_kills",
     "| `ack` |": _STORE + "test_a_late_resend_is_confirmed_up_to_the_end_of_the_unbroken_run",
     "| `now` | the collector's clock": _SCRIPT
@@ -64,7 +65,7 @@ CLAIMS: dict[str, str] = {
     "| `busy` |": _DOORS + "test_a_full_queue_refuses_at_once",
     "| `store_down` |": _DOORS + "test_a_failing_store_gets_503_and_the_push_succeeds_later",
     "It backs off from 1 second": _RETRY,
-    "JSON strings are no numbers": _WIRE
+    "JSON strings are not numbers": _WIRE
     + "test_bad_values_are_dropped_and_named_and_the_rest_is_kept",
     **{f"| {row}": _KEPT for row in re.findall(r"^\| (`.*`) \|.*\| v[12] \|$", PAGE, re.M)},
     "Of addresses the network is stored": _DOORS
@@ -72,15 +73,15 @@ CLAIMS: dict[str, str] = {
     "| `t.rip` |": _DOORS + "test_readings_added_by_the_server_are_in_every_full_sample",
     "`ev` is an event, not a state": _SCRIPT + "test_an_interruption_sets_the_readings_to_null",
     "its readings are `null`": _SCRIPT + "test_an_interruption_sets_the_readings_to_null",
-    "Jitsi says how things are every 10 seconds": _SCRIPT
+    "Jitsi reports statistics every 10 seconds": _SCRIPT
     + "test_a_sample_is_the_mean_of_its_interval_to_two_decimals",
-    "the answer has `jmmc_objectId`": _DOORS
+    "the response has `jmmc_objectId`": _DOORS
     + "test_the_session_cookie_is_httponly_and_limited_to_the_prefix",
     "whether the session is stored. 400": _DOORS
     + "test_object_id_answers_whether_a_session_is_stored",
     "In MongoDB this is one document": "tests/stores/mongo/test_store.py::"
     "test_a_short_session_is_one_document_in_the_form_of_the_ancestor",
-    "What `jmmc export` writes": "tests/cli/test_command.py::"
+    "`jmmc export` writes one session a line": "tests/cli/test_command.py::"
     "test_export_writes_the_stored_form_in_order_of_creation",
     "`seq`, `full` and `bye` are in an element": _V1
     + "test_every_recorded_push_is_stored_as_it_was_sent",
