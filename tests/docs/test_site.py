@@ -1,5 +1,6 @@
 """The documentation site builds, its links lead somewhere, and its commands work."""
 
+import asyncio
 import os
 import re
 import socket
@@ -16,11 +17,14 @@ import pytest
 
 from docs.reference import FOLDER, pages
 from jmmc.cli import main as command
+from jmmc.settings import Settings
+from jmmc.simulation.demo import STORE, simulate_past_day
 from tests.support.servers import free_port
 
 _COMMANDS = re.compile(r"^```(sh|python)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 _OUTPUT = re.compile(r"^```text\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 _EXECUTED = ("tutorial.md", "why-bad.md", "export.md")  # Others install, or need a Jitsi Meet.
+_PORT = "8081"  # Of the tutorial's server, beside that of `./run serve`.
 _FENCED = re.compile(r"^```(?:sh|console)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 _CALL = re.compile(r"(?:^|[ /])jmmc ((?!jmmc )(?:[a-z]+(?: |$))+)(.*)")
 _PAGES = sorted([*FOLDER.glob("*.md"), FOLDER.parent / "README.md"])
@@ -86,12 +90,13 @@ def test_every_command_that_a_page_shows_exists_with_its_options(page: Path) -> 
     shown = "".join(_FENCED.findall(page.read_text("utf-8"))).replace("\\\n", " ")
     for line in shown.splitlines():
         if call := _CALL.search(line.partition(" #")[0]):
-            it: click.Command = command
+            shown_command: click.Command = command
             for word in call[1].split():
-                if isinstance(it, click.Group):
-                    assert word in it.commands, line
-                    it = it.commands[word]
-            options = {opt for param in it.params for opt in (*param.opts, *param.secondary_opts)}
+                if isinstance(shown_command, click.Group):
+                    assert word in shown_command.commands, line
+                    shown_command = shown_command.commands[word]
+            parameters = shown_command.params
+            options = {name for row in parameters for name in (*row.opts, *row.secondary_opts)}
             used = set(re.findall(r"(?:^| )(--?[a-z][\w-]*)", call[2].partition("|")[0]))
             assert used <= options, line
 
@@ -125,8 +130,27 @@ def test_the_commands_of_a_page_work_and_print_what_it_shows(name: str, shell: "
         assert words in said or words == "…", line
 
 
+def test_the_first_commands_of_the_readme_work_on_the_store_of_the_demo(tmp_path: Path) -> None:
+    """`./run serve` makes that store, in the folder in which the commands are called."""
+    name = STORE.removeprefix("sqlite:///")
+    asyncio.run(simulate_past_day(Settings.of(store=f"sqlite:///{tmp_path}/{name}"), time.time()))
+    blocks = _COMMANDS.findall((FOLDER.parent / "README.md").read_text("utf-8"))
+    (commands,) = (block for _, block in blocks if name in block)
+    activate, rest = commands.split("\n", 1)
+    assert activate.startswith(". .venv/bin/activate")  # `_Shell` has jmmc on its PATH.
+    shell = _Shell(tmp_path)
+    try:
+        before, show, after = re.split(r"^(jmmc show ID\b.*\n)", rest, flags=re.MULTILINE)
+        sessions = re.findall(r"^ ([0-9a-f]{24}) ", shell.run(before, "sh"), re.MULTILINE)
+        assert "poor" in shell.run(show.replace("ID", sessions[0], 1), "sh")
+        shell.run(after, "sh")
+    finally:
+        shell.close()
+    assert (tmp_path / "calls.csv").stat().st_size > 100_000
+
+
 class _Shell:
-    """One bash in which a reader types; port 8080 is exchanged for a free one."""
+    """A bash that runs the commands of a page; the tutorial's port is replaced by a free one."""
 
     def __init__(self, folder: Path) -> None:
         self._port = free_port()
@@ -144,12 +168,12 @@ class _Shell:
         )
 
     def run(self, block: str, kind: str) -> str:
-        """Type a block of bash or Python; what it printed. Fails when a command does."""
+        """Run a block of bash or Python and return its output. Fails when a command fails."""
         assert self._bash.stdin is not None
         assert self._bash.stdout is not None
         if kind == "python":
             block = f"python - <<'END'\n{block}END"
-        text = block.replace("8080", str(self._port))
+        text = block.replace(_PORT, str(self._port))
         self._bash.stdin.write(f"{text}\necho END-OF-BLOCK\n")
         self._bash.stdin.flush()
         lines = []
