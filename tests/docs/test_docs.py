@@ -123,7 +123,7 @@ def test_the_example_in_the_readme_is_python() -> None:
     assert "MetricsCollector(" in code
 
 
-def test_the_changelog_knows_the_version() -> None:
+def test_the_changelog_has_the_version() -> None:
     assert "## Unreleased" in _read("CHANGELOG.md") or f"## {__version__}" in _read("CHANGELOG.md")
 
 
@@ -132,9 +132,9 @@ def test_ci_runs_the_test_command_of_the_readme() -> None:
     assert "./run test" in _read(".ci/run")
 
 
-def test_every_library_we_lean_on_is_accounted_for() -> None:
+def test_the_design_lists_every_dependency() -> None:
     project = tomllib.loads(_read("pyproject.toml"))["project"]
-    names = {re.split(r"[>=;]", item)[0] for item in project["dependencies"]}
+    names = {re.split(r"[>=;]", dependency)[0] for dependency in project["dependencies"]}
     design = _read("docs/design.md").lower()
     assert {name for name in names if name not in design} == set()
 

@@ -48,7 +48,7 @@ class _Page(HTMLParser):
 
 @pytest.fixture(scope="module")
 def site(tmp_path_factory: pytest.TempPathFactory) -> dict[Path, _Page]:
-    """Every page as it was built; a warning of the builder is an error."""
+    """Every built page; a warning of the builder is an error."""
     folder = tmp_path_factory.mktemp("site")
     command = [sys.executable, "-m", "sphinx", "-q", "-W", "--keep-going", "-b", "html"]
     done = subprocess.run(
@@ -62,7 +62,7 @@ def test_every_page_is_on_the_site(site: dict[Path, _Page]) -> None:
     assert {path.stem for path in FOLDER.glob("*.md")} <= {path.stem for path in site}
 
 
-def test_every_link_on_the_site_leads_to_a_page_and_a_place_on_it(
+def test_every_link_on_the_site_has_a_target(
     site: dict[Path, _Page],
 ) -> None:
     lost = []
@@ -81,11 +81,11 @@ def test_every_link_on_the_site_leads_to_a_page_and_a_place_on_it(
 
 
 @pytest.mark.parametrize("name", pages())
-def test_a_page_that_comes_from_the_code_is_what_the_code_says(name: str) -> None:
+def test_generated_pages_are_up_to_date(name: str) -> None:
     assert (FOLDER / name).read_text("utf-8") == pages()[name], "call ./run docs"
 
 
-@pytest.mark.parametrize("page", _PAGES, ids=lambda value: value.name)
+@pytest.mark.parametrize("page", _PAGES, ids=lambda page: page.name)
 def test_every_command_that_a_page_shows_exists_with_its_options(page: Path) -> None:
     shown = "".join(_FENCED.findall(page.read_text("utf-8"))).replace("\\\n", " ")
     for line in shown.splitlines():
@@ -103,7 +103,7 @@ def test_every_command_that_a_page_shows_exists_with_its_options(page: Path) -> 
 
 @pytest.fixture(scope="module")
 def store(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A store that the commands of a page may read."""
+    """A store with simulated calls, for the commands of a page."""
     folder = tmp_path_factory.mktemp("store")
     options = ["--participants", "30", "--rooms", "3", "--minutes", "60"]
     command = [sys.executable, "-m", "jmmc", "simulate", *options]
@@ -121,7 +121,7 @@ def shell(tmp_path: Path, store: Path) -> Iterator["_Shell"]:
 
 @pytest.mark.parametrize("name", _EXECUTED)
 def test_the_commands_of_a_page_work_and_print_what_it_shows(name: str, shell: "_Shell") -> None:
-    """Every line of its output blocks, but for what is left out, is printed by its commands."""
+    """The commands print every line of the output blocks, except those replaced by `…`."""
     text = (FOLDER / name).read_text("utf-8")
     printed = "".join(shell.run(block, kind) for kind, block in _COMMANDS.findall(text))
     said = {" ".join(line.split()) for line in printed.splitlines()}
