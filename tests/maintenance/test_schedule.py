@@ -100,10 +100,10 @@ async def test_sessions_that_have_been_quiet_for_more_than_a_day_are_packed(
     await collector.open()
 
     async def is_done() -> bool:
-        return await store.read("SELECT count(*) FROM packed", []) == [(3,)]
+        return await store.connections.read("SELECT count(*) FROM packed", []) == [(3,)]
 
     await _until(is_done)
-    loose = await store.read("SELECT ts FROM samples ORDER BY ts", [])
+    loose = await store.connections.read("SELECT ts FROM samples ORDER BY ts", [])
     assert loose == [(_NOW - _DAY,), (_NOW,)], "a browser may still have something of yesterday"
     assert await _rooms(store) == ["room0", "room1", "room40", "room50", "room60"]
     await collector.close()

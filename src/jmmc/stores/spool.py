@@ -32,7 +32,8 @@ from jmmc.core.tasks import heed_cancellation, stop
 from jmmc.stores.contract import Reports, Store
 from jmmc.stores.erasure_receipts import forgotten
 from jmmc.stores.sqlite.recovery import damage_of, intact, put_aside
-from jmmc.stores.sqlite.store import SqliteStore, sample_of
+from jmmc.stores.sqlite.rows import sample_of
+from jmmc.stores.sqlite.store import SqliteStore
 from jmmc.stores.sqlite.transaction import transaction
 
 _log = logger(__name__)
@@ -56,7 +57,7 @@ class SpoolFile(SqliteStore):
 
     async def oldest(self, samples: int) -> list[SpooledSession]:
         """Samples of the sessions that came first, at most `samples` of them."""
-        rows = await self.read(
+        rows = await self.connections.read(
             "SELECT sessions.id, sessions.session, conf, uid, dialect, seq, ts, marks, readings"
             " FROM samples JOIN sessions ON sessions.id = samples.session"
             " ORDER BY samples.session, seq LIMIT ?",
@@ -66,24 +67,24 @@ class SpoolFile(SqliteStore):
 
     async def settle(self, moved: Sequence[SpooledSession]) -> None:
         """Delete exactly the samples that were moved, and sessions that have none left."""
-        await self.write(lambda connection: self._settle(connection, moved))
+        await self.connections.write(lambda connection: self._settle(connection, moved))
 
     async def samples(self) -> int:
         """How many samples wait."""
-        return int((await self.read("SELECT count(*) FROM samples", []))[0][0])
+        return int((await self.connections.read("SELECT count(*) FROM samples", []))[0][0])
 
     async def bytes(self) -> int:
         """How much of the file is in use; SQLite uses again what is free."""
         pages = "pragma_page_count(), pragma_freelist_count(), pragma_page_size()"
-        rows = await self.read(f"SELECT * FROM {pages}", [])
+        rows = await self.connections.read(f"SELECT * FROM {pages}", [])
         total, free, size = rows[0]
         return int((total - free) * size)
 
     async def shrink(self) -> None:
         """Give the disk back what an empty file holds."""
-        await self.write(lambda connection: connection.execute("VACUUM"))
+        await self.connections.write(lambda connection: connection.execute("VACUUM"))
         checkpoint = "PRAGMA wal_checkpoint(TRUNCATE)"
-        await self.write(lambda connection: connection.execute(checkpoint).fetchall())
+        await self.connections.write(lambda connection: connection.execute(checkpoint).fetchall())
 
     def _settle(self, connection: sqlite3.Connection, moved: Iterable[SpooledSession]) -> None:
         with transaction(connection):
@@ -99,7 +100,7 @@ class SpoolFile(SqliteStore):
                 )
                 connection.execute("DELETE FROM dirty WHERE session = ?", [item.key])
                 if emptied.rowcount:
-                    self._heads.pop(item.push.session, None)
+                    self.appender.forget([item.push.session])
 
 
 class SpooledStore:

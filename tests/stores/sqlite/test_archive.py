@@ -36,7 +36,7 @@ async def _add(store: SqliteStore, session: int, *ages: int) -> None:
 
 async def _counts(store: SqliteStore) -> tuple[int, int]:
     """Rows of samples, and sessions that are packed."""
-    rows = await store.read(
+    rows = await store.connections.read(
         "SELECT (SELECT count(*) FROM samples), (SELECT count(*) FROM packed)", []
     )
     return rows[0]  # type: ignore[no-any-return]
@@ -79,7 +79,7 @@ async def test_a_bounded_number_is_packed_at_a_time(store: SqliteStore) -> None:
 
 
 async def test_a_search_for_a_few_does_not_walk_through_all(store: SqliteStore) -> None:
-    plan = await store.read(f"EXPLAIN QUERY PLAN {QUIET}", [_NOW, 20])
+    plan = await store.connections.read(f"EXPLAIN QUERY PLAN {QUIET}", [_NOW, 20])
     steps = [row[3] for row in plan]
     assert "CO-ROUTINE loose" in steps, steps
     assert not [step for step in steps if step.startswith("SCAN") and step != "SCAN loose"]

@@ -150,14 +150,14 @@ async def test_a_commit_is_an_fsync_and_readers_never_wait(path: Path) -> None:
     await store.open()
 
     def pragma(name: str) -> object:
-        connection = store._writer.connection
+        connection = store.connections._writer.connection
         assert connection is not None
         return connection.execute(f"PRAGMA {name}").fetchone()[0]
 
-    assert await store._writer.run(lambda: pragma("journal_mode")) == "wal"
-    assert await store._writer.run(lambda: pragma("synchronous")) == 2, "FULL"
-    assert await store._writer.run(lambda: pragma("user_version")) == len(migrations())
-    assert await store._writer.run(lambda: pragma("application_id")) == APPLICATION_ID
+    assert await store.connections._writer.run(lambda: pragma("journal_mode")) == "wal"
+    assert await store.connections._writer.run(lambda: pragma("synchronous")) == 2, "FULL"
+    assert await store.connections._writer.run(lambda: pragma("user_version")) == len(migrations())
+    assert await store.connections._writer.run(lambda: pragma("application_id")) == APPLICATION_ID
     await store.close()
 
 
@@ -165,7 +165,7 @@ async def test_a_full_disk_stores_nothing_of_the_batch_and_is_got_over(path: Pat
     store = SqliteStore(path)
     await store.open()
     await store.append([push(0)])
-    connection = store._writer.connection
+    connection = store.connections._writer.connection
     assert connection is not None
     (pages,) = connection.execute("PRAGMA page_count").fetchone()
     connection.execute(f"PRAGMA max_page_count = {pages}")

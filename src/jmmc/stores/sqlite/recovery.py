@@ -15,7 +15,7 @@ import msgspec
 from jmmc.core.model import Dialect, Push
 from jmmc.protocol.identity import is_session_id
 from jmmc.stores.sqlite import schema
-from jmmc.stores.sqlite.store import sample_of
+from jmmc.stores.sqlite.rows import sample_of
 
 _MAGIC = b"SQLite format 3\0"
 _SESSIONS = "SELECT id, session, conf, uid, dialect FROM sessions WHERE 1"
