@@ -64,13 +64,13 @@ def _spooled(server: Mongod, folder: Path, timeout: float = _PATIENT) -> Spooled
 
 async def _stop(server: Mongod, store: SpooledStore) -> None:
     assert isinstance(store.store, MongoStore)
-    store.store._timeout = _QUICK
+    store.store.connection.timeout = _QUICK
     await asyncio.to_thread(server.stop)
 
 
 async def _start(server: Mongod, store: SpooledStore) -> None:
     assert isinstance(store.store, MongoStore)
-    store.store._timeout = _PATIENT
+    store.store.connection.timeout = _PATIENT
     await asyncio.to_thread(server.start)
 
 
@@ -284,7 +284,7 @@ async def test_a_server_that_hangs_holds_up_nobody_who_leaves(
     await store.append([push(0)])
     mongo = store.store
     assert isinstance(mongo, MongoStore)
-    mongo._timeout = _QUICK
+    mongo.connection.timeout = _QUICK
     with running.hanging():
         writer = Writer(mongo, Counters(), limit=5000)
         waiting = [writer.commit(push(n)) for n in range(1, 4001)]

@@ -23,7 +23,8 @@ from jmmc.quality.filters import SummaryFilter
 from jmmc.quality.summarize import summarize
 from jmmc.quality.thresholds import preset
 from jmmc.stores import open_store
-from jmmc.stores.mongo import store as mongo
+from jmmc.stores.mongo import indexes, opening
+from jmmc.stores.mongo.selection import session_query
 from jmmc.stores.mongo.store import MongoStore
 from tests.support.builders import UID, body, call, push, sample, v1_push
 from tests.support.mongod import Mongod, ReplicaSet, started
@@ -254,7 +255,7 @@ async def test_every_question_is_answered_from_an_index(store: MongoStore, raw: 
         SessionFilter(browser_id="other"),
         SessionFilter(since=1_800_000_000),
     ):
-        told = raw.find(mongo._query(wanted)).sort([("at", 1), ("_id", 1)]).explain()
+        told = raw.find(session_query(wanted)).sort([("at", 1), ("_id", 1)]).explain()
         assert told["executionStats"]["totalDocsExamined"] == 0
     told = raw.find({"s": {"$in": [ObjectId(_SESSION)]}}).sort("c").explain()
     assert told["executionStats"]["totalKeysExamined"] == 0
@@ -292,17 +293,17 @@ async def test_mongodb_deletes_what_is_too_old_and_nothing_else(tmp_path: Path) 
 async def test_a_large_collection_is_collected_into_while_its_indexes_are_built(
     mongod: Mongod, raw: Collection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(mongo, "_INDEX_PATIENCE", 0.0)
+    monkeypatch.setattr(indexes, "_INDEX_PATIENCE", 0.0)
     raw.insert_many(
         {"conf": f"c{n}", "uid": UID, "m": [{"ts": n, "cq": 1}], "at": datetime(2024, 1, 1)}
         for n in range(50_000)
     )
     store = MongoStore(url=mongod.url, name=raw.name)
     await store.open()
-    assert store._indexing is not None
-    assert not store._indexing.done(), "the start waited for the indexes"
+    assert store.connection.indexing is not None
+    assert not store.connection.indexing.done(), "the start waited for the indexes"
     await store.append([push(0)])
-    await store._indexing
+    await store.connection.indexing
     assert "jmmc_retention" in raw.index_information()
     await store.close()
 
@@ -310,7 +311,7 @@ async def test_a_large_collection_is_collected_into_while_its_indexes_are_built(
 async def test_indexes_that_take_longer_than_an_operation_may_are_built_all_the_same(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(mongo, "_INDEX_PATIENCE", 0.0)
+    monkeypatch.setattr(indexes, "_INDEX_PATIENCE", 0.0)
     with (
         started(tmp_path, "--setParameter", "enableTestCommands=1") as mongod,
         mongod.client() as client,
@@ -323,8 +324,8 @@ async def test_indexes_that_take_longer_than_an_operation_may_are_built_all_the_
         await store.open()
         await asyncio.sleep(1.5)
         client.admin.command({**held, "mode": "off"})
-        assert store._indexing is not None
-        await store._indexing
+        assert store.connection.indexing is not None
+        await store.connection.indexing
         assert "jmmc_retention" in raw.index_information()
         await store.close()
 
@@ -345,8 +346,7 @@ async def test_a_client_that_is_not_asynchronous_is_refused(raw: Collection) -> 
 
 
 async def test_a_confirmation_waits_for_the_majority_and_the_journal(store: MongoStore) -> None:
-    assert store._sessions is not None
-    assert store._sessions.write_concern.document == {"w": "majority", "j": True}
+    assert store.connection.collection().write_concern.document == {"w": "majority", "j": True}
 
 
 async def test_what_too_few_servers_confirm_is_not_confirmed(replica_set: ReplicaSet) -> None:
@@ -379,8 +379,7 @@ async def test_an_index_of_an_earlier_version_is_taken_away(
 async def test_a_write_concern_in_the_url_is_respected(mongod: Mongod) -> None:
     store = MongoStore(url=mongod.url + "&w=1", name="own-concern")
     await store.open()
-    assert store._sessions is not None
-    assert store._sessions.write_concern.document == {"w": 1}
+    assert store.connection.collection().write_concern.document == {"w": 1}
     await store.close()
 
 
@@ -388,8 +387,8 @@ async def test_what_the_url_says_of_waiting_is_respected(mongod: Mongod) -> None
     url = f"{mongod.url}&serverselectiontimeoutms=1234&appname=mine"
     store = MongoStore(url=url, name="own-timeouts", timeout=5)
     await store.open()
-    assert store._client is not None
-    options = store._client.options
+    assert store.connection.client is not None
+    options = store.connection.client.options
     assert options.server_selection_timeout == 1.234
     assert options.pool_options.connect_timeout == 5
     assert options.pool_options.appname == "mine"
@@ -430,7 +429,7 @@ async def test_a_url_that_will_never_do_is_said_to_be_wrong(url: str, words: str
 async def test_a_server_that_is_too_old_is_refused(
     mongod: Mongod, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(mongo, "_OLDEST", (99, 0))
+    monkeypatch.setattr(opening, "_OLDEST", (99, 0))
     said = await _refusal(MongoStore(url=mongod.url, name="old"))
     assert said == "UnusableStore: MongoDB 6.0.5 is too old: 99.0 or newer is needed"
 

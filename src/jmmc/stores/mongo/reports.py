@@ -2,21 +2,24 @@
 
 import re
 from collections.abc import AsyncGenerator, AsyncIterator, Sequence
-from contextlib import AbstractContextManager, aclosing
-from typing import Any, Protocol
+from contextlib import aclosing
+from typing import Any
 
 import msgspec
 from bson import ObjectId
-from pymongo import ASCENDING, DESCENDING, IndexModel, ReplaceOne, UpdateOne
-from pymongo.asynchronous.collection import AsyncCollection
+from pymongo import ASCENDING, DESCENDING, ReplaceOne, UpdateOne
 from pymongo.errors import DuplicateKeyError
 
-from jmmc.quality.filters import DIMENSIONS, FILTERS, SummaryFilter
+from jmmc.quality.filters import DIMENSIONS, SummaryFilter
 from jmmc.quality.rollups import ALL, DAY, HOUR, Rollup, Sums
 from jmmc.quality.summary import Decile, LiveSession, SearchHit, Summary
+from jmmc.stores.mongo.connection import Connection
 from jmmc.stores.mongo.documents import Document, all_of, whose
+from jmmc.stores.mongo.indexes import NEWEST_FIRST, RUNNING
+from jmmc.stores.mongo.selection import literal, summary_query
+from jmmc.stores.mongo.summary_documents import summary_document, summary_fields, summary_rows
 from jmmc.stores.search_names import NAMED, kind_of, names_of, stored_kind
-from jmmc.stores.summary_columns import SUMMARY_COLUMNS, column
+from jmmc.stores.summary_columns import column
 
 _PRUNED = 500  # Summaries in one step.
 _PIECE = 1000  # Summaries read together: their rows take the event loop some 5 ms.
@@ -25,52 +28,18 @@ _PARTS = msgspec.json.Decoder(dict[str, tuple[Sums, ...]])
 _SUMMARY = msgspec.json.Decoder(Summary)
 _PRESENCE = msgspec.json.Decoder(LiveSession)
 _PRESENT = 500  # People read together.
-_DOWN = [("began", DESCENDING), ("_id", DESCENDING)]
-_RUNNING = {"running": True}
-
-REPORT_INDEXES = {
-    "summaries": [
-        IndexModel(_DOWN, name="jmmc_began"),
-        IndexModel([("conf", ASCENDING), *_DOWN], name="jmmc_conf"),
-        IndexModel([("uid", ASCENDING), *_DOWN], name="jmmc_uid"),
-        IndexModel([("length", DESCENDING)], name="jmmc_length"),
-        IndexModel([("address", ASCENDING)], name="jmmc_address"),
-        IndexModel(
-            [("provider", ASCENDING)],
-            name="jmmc_provider",
-            partialFilterExpression={"provider": {"$gt": ""}},
-        ),
-        IndexModel(
-            [*_DOWN, ("last", ASCENDING)],
-            name="jmmc_running",
-            partialFilterExpression=_RUNNING,
-        ),
-    ],
-    "records": [IndexModel([("kind", ASCENDING)], name="jmmc_kind")],
-}
-"""By the name of the collection."""
-
-
-class _Place(Protocol):
-    """What the store that owns the collection lends us."""
-
-    def collection(self, name: str = "") -> AsyncCollection[Document]:
-        """The collection of the sessions, or another beside it."""
-
-    def guarded(self, *, bounded: bool = True) -> AbstractContextManager[None]:
-        """Bounds what is done inside in time, and gives its errors our names."""
 
 
 class MongoReports:
     """`Reports` in collections beside that of the sessions: summaries, rollups, names, records."""
 
-    def __init__(self, place: _Place) -> None:
-        self._place = place
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
         self._turn = _FIRST
 
     async def dirty(self, limit: int) -> list[str]:
         """See `Reports.dirty`."""
-        with self._place.guarded():
+        with self._connection.guarded():
             found = await self._dirty({"$gt": self._turn}, limit)
             if len(found) < limit:
                 found += await self._dirty({"$lte": self._turn}, limit - len(found))
@@ -79,8 +48,8 @@ class MongoReports:
 
     async def backlog(self) -> int:
         """See `Reports.backlog`."""
-        with self._place.guarded():
-            return await self._place.collection().count_documents({"d": True})
+        with self._connection.guarded():
+            return await self._connection.collection().count_documents({"d": True})
 
     async def overdue(self, before: int, limit: int) -> list[str]:
         """See `Reports.overdue`."""
@@ -103,15 +72,15 @@ class MongoReports:
             for kind, text in names_of(summary):
                 name = (stored_kind(kind), text)
                 latest[name] = max(summary.last, latest.get(name, 0))
-        with self._place.guarded():
-            await self._place.collection("summaries").bulk_write(
+        with self._connection.guarded():
+            await self._connection.collection("summaries").bulk_write(
                 [
-                    ReplaceOne({"_id": summary.session}, _document(summary), upsert=True)
+                    ReplaceOne({"_id": summary.session}, summary_document(summary), upsert=True)
                     for summary in summaries
                 ],
                 ordered=False,
             )
-            await self._place.collection("names").bulk_write(
+            await self._connection.collection("names").bulk_write(
                 [
                     UpdateOne(
                         {"_id": f"{kind} {name}"},
@@ -133,41 +102,41 @@ class MongoReports:
             began, session = after
             lower = [{"began": {"$lt": began}}, {"began": began, "_id": {"$lt": session}}]
             query.setdefault("$and", []).append({"$or": lower})
-        with self._place.guarded():
-            found = self._place.collection("summaries").find(query, {"whole": True})
-            found = found.sort(_DOWN).limit(limit)
+        with self._connection.guarded():
+            found = self._connection.collection("summaries").find(query, {"whole": True})
+            found = found.sort(NEWEST_FIRST).limit(limit)
             return [_SUMMARY.decode(row["whole"]) async for row in found]
 
     async def get_summaries(self, ids: Sequence[str]) -> list[Summary]:
         """See `Reports.get_summaries`."""
-        with self._place.guarded():
+        with self._connection.guarded():
             query = {"_id": {"$in": list(ids)}}
-            found = self._place.collection("summaries").find(query, {"whole": True})
+            found = self._connection.collection("summaries").find(query, {"whole": True})
             return [_SUMMARY.decode(row["whole"]) async for row in found]
 
     async def live_sessions(self) -> AsyncIterator[Sequence[LiveSession]]:
         """See `Reports.live_sessions`."""
-        async for found in self._pieces(_RUNNING, {"whole": True}, _PRESENT):
+        async for found in self._pieces(RUNNING, {"whole": True}, _PRESENT):
             yield [_PRESENCE.decode(row["whole"]) for row in found]
 
     async def facts(
         self, columns: Sequence[str], selection: SummaryFilter
     ) -> list[tuple[Any, ...]]:
         """See `Reports.facts`."""
-        with self._place.guarded(bounded=False):
-            found = self._place.collection("summaries").find(
-                await self._query(selection), _fields(columns)
+        with self._connection.guarded(bounded=False):
+            found = self._connection.collection("summaries").find(
+                await self._query(selection), summary_fields(columns)
             )
             up = [("began", ASCENDING), ("_id", ASCENDING)]
-            return _rows(columns, await found.sort(up).batch_size(10_000).to_list())
+            return summary_rows(columns, await found.sort(up).batch_size(10_000).to_list())
 
     async def columns(
         self, names: Sequence[str], selection: SummaryFilter
     ) -> AsyncIterator[Sequence[Sequence[Any]]]:
         """See `Reports.columns`."""
         query = await self._query(selection)
-        async for found in self._pieces(query, _fields(names), _PIECE):
-            yield list(zip(*_rows(names, found), strict=True))
+        async for found in self._pieces(query, summary_fields(names), _PIECE):
+            yield list(zip(*summary_rows(names, found), strict=True))
 
     async def deciles(self, selection: SummaryFilter) -> list[Decile]:
         """See `Reports.deciles`."""
@@ -187,8 +156,8 @@ class MongoReports:
                 }
             },
         ]
-        with self._place.guarded(bounded=False):
-            found = await self._place.collection("summaries").aggregate(steps)
+        with self._connection.guarded(bounded=False):
+            found = await self._connection.collection("summaries").aggregate(steps)
             rows = await found.to_list()
         return [
             Decile(
@@ -208,24 +177,24 @@ class MongoReports:
             {"$group": {"_id": "$conf"}},
             {"$count": "rooms"},
         ]
-        with self._place.guarded(bounded=False):
-            found = await self._place.collection("summaries").aggregate(steps)
+        with self._connection.guarded(bounded=False):
+            found = await self._connection.collection("summaries").aggregate(steps)
             counted = await found.to_list()
         return int(counted[0]["rooms"]) if counted else 0
 
     async def erase(self, summaries: Sequence[Summary]) -> int:
         """See `Reports.erase`."""
-        kept, gone = self._place.collection("summaries"), 0
+        kept, gone = self._connection.collection("summaries"), 0
         names = {
             (kind, name): {column(NAMED[kind]): getattr(summary, NAMED[kind])}
             for summary in summaries
             for kind, name in names_of(summary)
         }
-        with self._place.guarded():
+        with self._connection.guarded():
             await kept.delete_many({"_id": {"$in": [summary.session for summary in summaries]}})
             for (kind, name), query in names.items():
                 if await kept.find_one(query, {"_id": True}) is None:
-                    done = await self._place.collection("names").delete_one(
+                    done = await self._connection.collection("names").delete_one(
                         {"_id": f"{stored_kind(kind)} {name}"}
                     )
                     gone += done.deleted_count
@@ -233,20 +202,20 @@ class MongoReports:
 
     async def prune(self, before: int) -> int:
         """See `Reports.prune`."""
-        with self._place.guarded(bounded=False):
-            kept = self._place.collection("summaries")
+        with self._connection.guarded(bounded=False):
+            kept = self._connection.collection("summaries")
             old = {name: {"$lt": before} for name in ("began", "last", "ended")}
             found = kept.find(old, {"_id": True}, limit=_PRUNED)
             ids = [row["_id"] async for row in found]
             if ids:
                 await kept.delete_many({"_id": {"$in": ids}})
                 return len(ids)
-            await self._place.collection("names").delete_many({"last": {"$lt": before}})
+            await self._connection.collection("names").delete_many({"last": {"$lt": before}})
             for dimension in (ALL, *DIMENSIONS):
                 for length in (HOUR, DAY):
                     begin = f"{dimension} {length} "
                     query = {"_id": {"$gte": begin, "$lt": f"{begin}{before:012}"}}
-                    await self._place.collection("rollups").delete_many(query)
+                    await self._connection.collection("rollups").delete_many(query)
         return 0
 
     async def put_rollups(self, rollups: Sequence[Rollup]) -> None:
@@ -258,15 +227,15 @@ class MongoReports:
             key = f"{rollup.dimension} {rollup.length} {rollup.start:012}"
             parts = msgspec.json.encode(rollup.values)
             operations.append(ReplaceOne({"_id": key}, {"parts": parts}, upsert=True))
-        with self._place.guarded():
-            await self._place.collection("rollups").bulk_write(operations, ordered=False)
+        with self._connection.guarded():
+            await self._connection.collection("rollups").bulk_write(operations, ordered=False)
 
     async def rollups(self, dimension: str, length: int, since: int, until: int) -> list[Rollup]:
         """See `Reports.rollups`."""
         first, last = (f"{dimension} {length} {max(item, 0):012}" for item in (since, until))
         query = {"_id": {"$gte": first, "$lt": last}}
-        with self._place.guarded():
-            found = self._place.collection("rollups").find(query).sort("_id", ASCENDING)
+        with self._connection.guarded():
+            found = self._connection.collection("rollups").find(query).sort("_id", ASCENDING)
             return [
                 Rollup(
                     length,
@@ -280,12 +249,12 @@ class MongoReports:
     async def search(self, text: str, limit: int) -> list[SearchHit]:
         """See `Reports.search`."""
         text = text.lower()
-        names = self._place.collection("names")
-        begins = f"^{_literal(text)}"
+        names = self._connection.collection("names")
+        begins = f"^{literal(text)}"
         beginning = {"name": {"$regex": begins}}
-        inside = {"name": {"$regex": f"(?s).{_literal(text)}", "$not": re.compile(begins)}}
+        inside = {"name": {"$regex": f"(?s).{literal(text)}", "$not": re.compile(begins)}}
         rows: list[Document] = []
-        with self._place.guarded():
+        with self._connection.guarded():
             for query in (beginning, inside):
                 if len(rows) < limit:
                     found = names.find(query).sort([("last", DESCENDING), ("name", ASCENDING)])
@@ -295,30 +264,32 @@ class MongoReports:
     async def put_record(self, kind: str, name: str, content: bytes) -> None:
         """See `Reports.put_record`."""
         record = {"kind": kind, "name": name, "content": content}
-        with self._place.guarded():
-            await self._place.collection("records").replace_one(
+        with self._connection.guarded():
+            await self._connection.collection("records").replace_one(
                 {"_id": f"{kind} {name}"}, record, upsert=True
             )
 
     async def records(self, kind: str) -> dict[str, bytes]:
         """See `Reports.records`."""
-        with self._place.guarded():
-            found = self._place.collection("records").find({"kind": kind})
+        with self._connection.guarded():
+            found = self._connection.collection("records").find({"kind": kind})
             return {row["name"]: bytes(row["content"]) async for row in found}
 
     async def delete_record(self, kind: str, name: str) -> bool:
         """See `Reports.delete_record`."""
-        with self._place.guarded():
-            done = await self._place.collection("records").delete_one({"_id": f"{kind} {name}"})
+        with self._connection.guarded():
+            done = await self._connection.collection("records").delete_one(
+                {"_id": f"{kind} {name}"}
+            )
         return done.deleted_count > 0
 
     async def lease(self, name: str, holder: str, *, now: int, seconds: int) -> bool:
         """See `Reports.lease`."""
         free = {"$or": [{"holder": holder}, {"until": {"$lte": now}}]}
         taken = {"$set": {"holder": holder, "until": now + seconds}}
-        with self._place.guarded():
+        with self._connection.guarded():
             try:
-                await self._place.collection("records").update_one(
+                await self._connection.collection("records").update_one(
                     {"_id": f"lease {name}", **free}, taken, upsert=True
                 )
             except DuplicateKeyError:
@@ -326,18 +297,20 @@ class MongoReports:
         return True
 
     async def _dirty(self, keys: Document, limit: int) -> list[Document]:
-        found = self._place.collection().find({"d": True, "_id": keys}, {"s": True}, limit=limit)
+        found = self._connection.collection().find(
+            {"d": True, "_id": keys}, {"s": True}, limit=limit
+        )
         return await found.sort("_id", ASCENDING).to_list()
 
     async def _dirty_of(self, sessions: Sequence[str]) -> list[str]:
         query = {**all_of([ObjectId(session) for session in sessions]), "d": True}
-        with self._place.guarded():
-            found = await self._place.collection().find(query, {"s": True}).to_list()
+        with self._connection.guarded():
+            found = await self._connection.collection().find(query, {"s": True}).to_list()
         return [whose(row) for row in found]
 
     async def _clean(self, samples: dict[str, int]) -> None:
         """Sessions that have just as many samples are not dirty any more; guarded by the size."""
-        sessions = self._place.collection()
+        sessions = self._connection.collection()
         sizes = {"d": True, "s": True, "n": {"$size": "$m"}}
         query = {**all_of([ObjectId(sample) for sample in samples]), "m": {"$type": "array"}}
         documents: dict[str, list[Document]] = {}
@@ -357,66 +330,19 @@ class MongoReports:
         self, query: Document, fields: dict[str, bool], size: int
     ) -> AsyncGenerator[list[Document], None]:
         """Documents of summaries, `size` at a time."""
-        found = self._place.collection("summaries").find(query, fields, batch_size=size)
+        found = self._connection.collection("summaries").find(query, fields, batch_size=size)
         while True:
-            with self._place.guarded(bounded=False):
+            with self._connection.guarded(bounded=False):
                 piece = await found.to_list(size)
             if not piece:
                 return
             yield piece
 
     async def _query(self, selection: SummaryFilter) -> Document:
-        query: Document = {}
-        for row in FILTERS:
-            if (value := getattr(selection, row.field)) is None:
-                continue
-            name = column(row.field)
-            if not value:
-                query[name] = {"$in": ["", None]}  # None: of a version that had no such field.
-            elif row.prefix:
-                query[name] = {"$regex": f"^{_literal(value)}( |$)"}
-            else:
-                query[name] = value
-        if selection.running is not None:
-            query["running"] = selection.running
-        if selection.until is not None:
-            query["began"] = {"$lt": selection.until}
+        longest = None
         if selection.since is not None:
-            # No session is longer than the longest: so an index on the beginning is enough.
-            with self._place.guarded():
-                longest = await self._place.collection("summaries").find_one(
+            with self._connection.guarded():
+                longest = await self._connection.collection("summaries").find_one(
                     {}, {"length": True}, sort=[("length", DESCENDING)]
                 )
-            least = selection.since - (longest["length"] if longest else 0)
-            query["ended"] = {"$gte": selection.since}
-            query["began"] = {**query.get("began", {}), "$gte": least}
-        return query
-
-
-def _document(summary: Summary) -> Document:
-    document: Document = {
-        column(summary_column): getattr(summary, summary_column)
-        for summary_column in SUMMARY_COLUMNS
-    }
-    document["_id"] = document.pop("session")
-    document["address"] = summary.address
-    document["length"] = summary.ended - summary.began
-    document["series"] = msgspec.json.encode(summary.series).decode()
-    document["whole"] = msgspec.json.encode(summary)
-    return document
-
-
-def _fields(columns: Sequence[str]) -> dict[str, bool]:
-    wanted = {column(item): True for item in columns if item != "session"}
-    return {"_id": "session" in columns, **wanted}
-
-
-def _rows(columns: Sequence[str], documents: Sequence[Document]) -> list[tuple[Any, ...]]:
-    """Documents of an earlier version lack what there was no word for."""
-    names = ["_id" if item == "session" else column(item) for item in columns]
-    return [tuple(document.get(name, "") for name in names) for document in documents]
-
-
-def _literal(text: str) -> str:
-    """A pattern for `text` itself; BSON has no NUL in patterns."""
-    return re.escape(text).replace("\0", r"\x00")
+        return summary_query(selection, longest["length"] if longest else 0)
