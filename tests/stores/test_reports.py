@@ -447,10 +447,10 @@ async def test_a_window_counts_whole_days_and_their_edges_once(lives: Store) -> 
         await queries.compare("browser", SummaryFilter(since=cut, until=_END)),
     ]
     whole = await queries.compare("browser", SummaryFilter(since=_START - 7200, until=_END))
-    for item in whole:
-        both = [item for part in parts for item in part if item.value == item.value]
-        assert sum(item.sessions for item in both) == item.sessions
-        assert sum(item.grades.known_seconds for item in both) == item.grades.known_seconds
+    for total in whole:
+        both = [row for part in parts for row in part if row.value == total.value]
+        assert sum(row.sessions for row in both) == total.sessions
+        assert sum(row.grades.known_seconds for row in both) == total.grades.known_seconds
 
 
 async def test_sessions_are_paged_newest_first_without_gap_or_double(lives: Store) -> None:

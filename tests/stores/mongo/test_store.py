@@ -356,7 +356,7 @@ async def test_what_too_few_servers_confirm_is_not_confirmed(replica_set: Replic
     await first.open()
     await then.open()
     # As a host may have it, whose replica set has lost a member.
-    then._sessions = collection.with_options(write_concern=pymongo.WriteConcern(4))
+    then.connection._sessions = collection.with_options(write_concern=pymongo.WriteConcern(4))
     with pytest.raises(StoreError, match="did not confirm"):
         await then.append([push(0)])
     (receipt,) = await first.append([push(0)])
