@@ -13,26 +13,26 @@ from jmmc.stores.sqlite.connections import Connections
 from jmmc.stores.sqlite.rows import SampleRow, sample_row
 from jmmc.stores.sqlite.transaction import transaction
 
-_HEADS = 100_000  # Sessions remembered; each is about 440 bytes. A forgotten one costs a SELECT.
+_REMEMBERED = 100_000  # Sessions, each about 440 bytes. A forgotten one costs a SELECT.
 _ROWS = 1000  # In one statement; SQLite binds 32,766 values at the most.
 
 
 class Appender:
-    """What appends, one batch at a time."""
+    """Stores batches of pushes, one at a time."""
 
     def __init__(self, connections: Connections) -> None:
         self._connections = connections
-        self._heads: OrderedDict[str, _Head] = OrderedDict()
+        self._remembered: OrderedDict[str, _RememberedSession] = OrderedDict()
         self._data_version = -1
 
     async def append(self, pushes: Sequence[Push]) -> list[Receipt | Refusal]:
         """See `Store.append`."""
-        plain = self._plain_batch(pushes)
-        if plain:
+        rows = self._continuing_rows(pushes)
+        if rows:
             try:
-                await self._connections.write(lambda connection: _insert(connection, plain))
+                await self._connections.write(lambda connection: _insert(connection, rows))
             except StoreError as error:
-                self._heads.clear()
+                self._remembered.clear()
                 if not isinstance(error.__cause__, sqlite3.IntegrityError):
                     raise
                 # One of these sessions was deleted by another process, or packed.
@@ -41,40 +41,40 @@ class Appender:
         return await self._connections.write(lambda connection: self._append(connection, pushes))
 
     def forget(self, sessions: Iterable[str]) -> None:
-        """Forget what is remembered of sessions that were changed: the next push looks again."""
+        """Look these sessions up again before the next push to them is stored."""
         for session in sessions:
-            self._heads.pop(session, None)
+            self._remembered.pop(session, None)
 
     def forget_all(self) -> None:
         """Forget every session, when the connection is closed."""
-        self._heads.clear()
+        self._remembered.clear()
         self._data_version = -1
 
-    def _plain_batch(self, pushes: Sequence[Push]) -> list[SampleRow] | None:
-        """The rows of a batch in which every push just continues a v2 session that we remember.
+    def _continuing_rows(self, pushes: Sequence[Push]) -> list[SampleRow] | None:
+        """The rows of a batch in which every push just continues a v2 session that is remembered.
 
         None when any push does not. For such a batch it does not matter what another process
-        may have stored meanwhile, so one statement, its own transaction, is all it needs. Each
-        statement more would cost a fight for the GIL with the event loop: with four of them a
-        push took 20 % more CPU.
+        may have stored meanwhile, so one statement, its own transaction, is enough. Each further
+        statement would compete with the event loop for the GIL: with four statements a push took
+        20 % more CPU.
         """
         rows: list[SampleRow] = []
-        following: dict[_Head, int] = {}
+        next_seqs: dict[_RememberedSession, int] = {}
         for push in pushes:
-            head = self._heads.get(push.session)
-            if head is None or not head.belongs_to(push) or push.dialect is Dialect.V1:
+            session = self._remembered.get(push.session)
+            if session is None or not session.belongs_to(push) or push.dialect is Dialect.V1:
                 return None
-            expected = following.get(head, head.following)
+            next_seq = next_seqs.get(session, session.next_seq)
             for sample in push.samples:
-                if sample.seq != expected:
+                if sample.seq != next_seq:
                     return None
-                rows.append(sample_row(head.key, expected, sample))
-                expected += 1
-            following[head] = expected
+                rows.append(sample_row(session.key, next_seq, sample))
+                next_seq += 1
+            next_seqs[session] = next_seq
         if len(rows) > _ROWS:
             return None
-        for head, expected in following.items():
-            head.following = expected
+        for session, next_seq in next_seqs.items():
+            session.next_seq = next_seq
         return rows
 
     def _append(
@@ -82,55 +82,61 @@ class Appender:
     ) -> list[Receipt | Refusal]:
         try:
             with transaction(connection):
-                self._forget_what_others_changed(connection)
+                self._forget_after_other_writers(connection)
                 rows: list[SampleRow] = []
-                answers = [self._place(connection, push, rows) for push in pushes]
+                answers = [self._add_rows(connection, push, rows) for push in pushes]
                 for start in range(0, len(rows), _ROWS):
                     _insert(connection, rows[start : start + _ROWS])
                 return [
                     answer
                     if isinstance(answer, Receipt | Refusal)
-                    else Receipt(_confirmed(connection, *answer))
+                    else Receipt(_end_of_run(connection, *answer))
                     for answer in answers
                 ]
         except BaseException:
-            self._heads.clear()
+            self._remembered.clear()
             raise
 
-    def _forget_what_others_changed(self, connection: sqlite3.Connection) -> None:
-        """Inside the transaction nobody else writes, so what is remembered holds until its end."""
+    def _forget_after_other_writers(self, connection: sqlite3.Connection) -> None:
+        """Forget every session if another process has written.
+
+        Called inside the transaction: until its end nobody else writes.
+        """
         (version,) = connection.execute("PRAGMA data_version").fetchone()
         if version != self._data_version:
-            self._heads.clear()
+            self._remembered.clear()
             self._data_version = version
 
-    def _place(
+    def _add_rows(
         self, connection: sqlite3.Connection, push: Push, rows: list[SampleRow]
     ) -> "Receipt | Refusal | tuple[int, int]":
         """Add the push's rows; answer its receipt, or (session, last seq) of a late resend."""
-        head = self._head(connection, push)
-        if head is None:
+        session = self._find_or_open(connection, push)
+        if session is None:
             return Refusal.UNKNOWN_SESSION
-        if not head.belongs_to(push):
+        if not session.belongs_to(push):
             return Refusal.OTHER_OWNER
-        following = head.following
+        next_seq = session.next_seq
         hole = False
         for sample in push.samples:
-            seq = following if sample.seq is None else sample.seq
-            hole = not sample.full and (hole or seq > following)
-            rows.append(sample_row(head.key, seq, sample))
-            following = max(following, seq + 1)
-        late = seq + 1 < head.following
-        head.following = following
+            seq = next_seq if sample.seq is None else sample.seq
+            hole = not sample.full and (hole or seq > next_seq)
+            rows.append(sample_row(session.key, seq, sample))
+            next_seq = max(next_seq, seq + 1)
+        resent = seq + 1 < session.next_seq
+        session.next_seq = next_seq
         if push.dialect is Dialect.V1:
             return Receipt(None)
-        return (head.key, seq) if late else Receipt(seq, hole)
+        return (session.key, seq) if resent else Receipt(seq, hole)
 
-    def _head(self, connection: sqlite3.Connection, push: Push) -> "_Head | None":
-        head = self._heads.get(push.session)
-        if head is not None:
-            self._heads.move_to_end(push.session)
-            return head
+    def _find_or_open(
+        self, connection: sqlite3.Connection, push: Push
+    ) -> "_RememberedSession | None":
+        """The push's session, unpacked; a new one if the push may open it."""
+        session = self._remembered.get(push.session)
+        if session is not None:
+            self._remembered.move_to_end(push.session)
+            return session
         row = connection.execute(
             "SELECT id, conf, uid, (SELECT max(seq) FROM samples WHERE session = sessions.id),"
             " EXISTS (SELECT 1 FROM packed WHERE session = sessions.id)"
@@ -141,32 +147,32 @@ class Appender:
             key, room, browser_id, last, is_packed = row
             if is_packed:
                 last = archive.unpack(connection, key)
-            head = _Head(key, room, browser_id, 0 if last is None else last + 1)
+            session = _RememberedSession(key, room, browser_id, 0 if last is None else last + 1)
         elif push.opens:
             made = connection.execute(
                 "INSERT INTO sessions (session, conf, uid, dialect, began) VALUES (?, ?, ?, ?, ?)",
                 [push.session, push.room, push.browser_id, push.dialect.value, push.samples[0].ts],
             )
             assert made.lastrowid is not None
-            head = _Head(made.lastrowid, push.room, push.browser_id, 0)
+            session = _RememberedSession(made.lastrowid, push.room, push.browser_id, 0)
         else:
             return None
-        self._heads[push.session] = head
-        if len(self._heads) > _HEADS:
-            self._heads.popitem(last=False)
-        return head
+        self._remembered[push.session] = session
+        if len(self._remembered) > _REMEMBERED:
+            self._remembered.popitem(last=False)
+        return session
 
 
-class _Head:
-    """What the writer remembers of a session; `following` is the seq after the highest stored."""
+class _RememberedSession:
+    """What is remembered of a session; `next_seq` is the seq after the highest stored."""
 
-    __slots__ = ("browser_id", "following", "key", "room")
+    __slots__ = ("browser_id", "key", "next_seq", "room")
 
-    def __init__(self, key: int, room: str, browser_id: str, following: int) -> None:
+    def __init__(self, key: int, room: str, browser_id: str, next_seq: int) -> None:
         self.key = key
         self.room = room
         self.browser_id = browser_id
-        self.following = following
+        self.next_seq = next_seq
 
     def belongs_to(self, push: Push) -> bool:
         return self.room == push.room and self.browser_id == push.browser_id
@@ -182,8 +188,8 @@ def _insert_statement(rows: int) -> str:
     return f"INSERT OR IGNORE INTO samples (session, seq, ts, marks, readings) VALUES {values}"
 
 
-def _confirmed(connection: sqlite3.Connection, session: int, seq: int) -> int:
-    """The last of the unbroken run that `seq` stands in."""
+def _end_of_run(connection: sqlite3.Connection, session: int, seq: int) -> int:
+    """The last seq of the run without gaps that `seq` is in."""
     later = connection.execute(
         "SELECT seq FROM samples WHERE session = ? AND seq > ? ORDER BY seq", [session, seq]
     )
