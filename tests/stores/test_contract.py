@@ -83,12 +83,12 @@ async def test_a_late_resend_is_confirmed_up_to_the_end_of_the_unbroken_run(stor
 async def test_a_hole_is_confirmed_and_told(store: Store) -> None:
     await store.append([push(0)])
 
-    assert await store.append([push(2)]) == [Receipt(2, hole=True)]
+    assert await store.append([push(2)]) == [Receipt(2, gap=True)]
     assert await store.append([push(3)]) == [Receipt(3)]
 
 
 async def test_a_hole_inside_a_push_is_told(store: Store) -> None:
-    assert await store.append([push(0, 1, 4)]) == [Receipt(4, hole=True)]
+    assert await store.append([push(0, 1, 4)]) == [Receipt(4, gap=True)]
 
 
 async def test_a_full_sample_heals_the_hole_before_it(store: Store) -> None:
@@ -99,7 +99,7 @@ async def test_a_full_sample_heals_the_hole_before_it(store: Store) -> None:
 
 
 async def test_a_session_that_the_store_has_never_seen_starts_with_a_hole(store: Store) -> None:
-    assert await store.append([push(7)]) == [Receipt(7, hole=True)]
+    assert await store.append([push(7)]) == [Receipt(7, gap=True)]
 
 
 async def test_a_session_belongs_to_its_first_uid_and_conf(store: Store) -> None:
@@ -160,7 +160,7 @@ async def test_two_processes_share_a_v2_session_and_see_each_others_samples(
 ) -> None:
     for number in range(8):
         receipts = await (store if number % 2 else other).append([push(number)])
-        assert receipts == [Receipt(number)], "the other process's samples looked like a hole"
+        assert receipts == [Receipt(number)], "the other process's samples looked like a gap"
 
     assert await other.append([push(3)]) == [Receipt(7)]
     assert await _seqs(store) == list(range(8))
@@ -176,7 +176,7 @@ async def test_two_processes_may_open_the_same_session(store: Store, other: Stor
 async def test_a_batch_is_answered_in_the_order_given(store: Store) -> None:
     batch = [push(0, session=_A), v1_push(session=_B), push(5, session=_C), push(1, session=_A)]
 
-    expected = [Receipt(0), Refusal.UNKNOWN_SESSION, Receipt(5, hole=True), Receipt(1)]
+    expected = [Receipt(0), Refusal.UNKNOWN_SESSION, Receipt(5, gap=True), Receipt(1)]
     assert await store.append(batch) == expected
 
 
@@ -316,7 +316,7 @@ async def test_what_comes_late_to_a_packed_session_is_stored_as_ever(
     await _pack(store)
     assert await other.append([push(5)]) == [Receipt(5)]
     await _pack(other)
-    assert await store.append([push(3, 4, 5, 6), push(8)]) == [Receipt(6), Receipt(8, hole=True)]
+    assert await store.append([push(3, 4, 5, 6), push(8)]) == [Receipt(6), Receipt(8, gap=True)]
     assert await _seqs(store) == [0, 1, 2, 3, 4, 5, 6, 8]
 
 

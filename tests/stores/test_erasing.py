@@ -132,7 +132,7 @@ async def test_another_process_goes_on_with_a_session_whose_beginning_was_erased
     await other.append([push(*range(70))])
     assert (await store.erase(SessionFilter(browser_id=UID))).samples == 70
     (receipt,) = await other.append([push(70)])
-    assert (receipt.ack, receipt.hole) == (70, True)  # type: ignore[union-attr]
+    assert (receipt.ack, receipt.gap) == (70, True)  # type: ignore[union-attr]
     await other.append([push(samples=(sample(71, full=True),))])
     (session,) = [item async for item in store.sessions(SessionFilter())]
     assert {sample.seq for sample in session.samples} <= {70, 71}

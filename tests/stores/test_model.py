@@ -74,10 +74,10 @@ class _Held:
     def add(self, push: Push) -> Receipt:
         """What the contract says of a push, word by word."""
         before = self.following
-        hole = False
+        gap = False
         for sample in push.samples:
             seq = self.following if sample.seq is None else sample.seq
-            hole = not sample.full and (hole or seq > self.following)
+            gap = not sample.full and (gap or seq > self.following)
             self.samples.setdefault(seq, sample)
         if push.dialect is Dialect.V1:
             return Receipt(None)
@@ -85,7 +85,7 @@ class _Held:
             while seq + 1 in self.samples:
                 seq += 1
             return Receipt(seq)
-        return Receipt(seq, hole)
+        return Receipt(seq, gap)
 
 
 class _Model(RuleBasedStateMachine):
@@ -187,7 +187,7 @@ class _Model(RuleBasedStateMachine):
 
     def compare(self, push: Push, answer: Receipt, told: Receipt) -> None:
         """A later push of the batch may have made the unbroken run longer."""
-        assert answer.hole == told.hole
+        assert answer.gap == told.gap
         self.confirms(push, answer, told.ack or 0)
 
     def confirms(self, push: Push, answer: Receipt, least: int) -> None:
@@ -406,7 +406,7 @@ class _SpoolModel(_Model):
         if self.whole:
             super().compare(push, answer, told)
         else:
-            assert answer.hole or not told.hole
+            assert answer.gap or not told.gap
             self.confirms(push, answer, push.samples[-1].seq or 0)
 
 

@@ -122,7 +122,7 @@ async def test_who_was_spooled_is_asked_for_a_full_sample_and_nothing_is_missing
 ) -> None:
     await store.append([push(0)])
     await _stop(running, store)
-    assert await store.append([push(1)]) == [Receipt(1, hole=True)]
+    assert await store.append([push(1)]) == [Receipt(1, gap=True)]
     assert await store.append([push(2)]) == [Receipt(2)]
     await _start(running, store)
     await _until_moved(store)

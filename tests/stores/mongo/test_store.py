@@ -215,7 +215,7 @@ async def test_a_session_that_was_deleted_is_made_anew_and_a_full_sample_asked_f
     raw.delete_many({})
     (receipt,) = await store.append([push(1)])
 
-    assert receipt.hole  # type: ignore[union-attr]
+    assert receipt.gap  # type: ignore[union-attr]
     assert await store.count(SessionFilter()) == 1
 
 

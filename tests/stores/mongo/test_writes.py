@@ -106,7 +106,7 @@ async def test_of_documents_that_are_gone_only_the_sessions_concerned_begin_with
     raw.delete_one({"_id": ObjectId(sessions[1])})
 
     receipts = await store.append([push(1, session=session) for session in sessions])
-    assert receipts == [Receipt(1), Receipt(1, hole=True), Receipt(1)]
+    assert receipts == [Receipt(1), Receipt(1, gap=True), Receipt(1)]
     stored = {
         session.id: [sample.seq for sample in session.samples]
         async for session in store.sessions(SessionFilter())

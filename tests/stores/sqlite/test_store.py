@@ -191,6 +191,6 @@ async def test_a_session_that_another_process_deleted_is_made_anew(path: Path) -
     other.close()
     (receipt,) = await store.append([push(1)])
 
-    assert receipt.hole, "the browser must be asked for a full sample"  # type: ignore[union-attr]
+    assert receipt.gap, "the browser must be asked for a full sample"  # type: ignore[union-attr]
     assert await store.count(SessionFilter()) == 1
     await store.close()

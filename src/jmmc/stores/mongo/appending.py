@@ -96,7 +96,7 @@ class Appender:
                 self.forget([write.session])
                 for index in write.indices:
                     if isinstance(answer := answers[index], Receipt) and answer.ack is not None:
-                        answers[index] = Receipt(answer.ack, hole=True)
+                        answers[index] = Receipt(answer.ack, gap=True)
         self.forget(writes[number].session for number in conflicts)
         return sorted({index for number in conflicts for index in writes[number].indices})
 

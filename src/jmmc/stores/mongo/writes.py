@@ -293,10 +293,10 @@ class WritePlan:
 
     def _assign_v2(self, index: int, push: Push, session: RememberedSession) -> Receipt:
         next_seq = session.next_seq
-        hole = False
+        gap = False
         for sample in push.samples:
             seq = sample.seq or 0
-            hole = not sample.full and (hole or seq > next_seq)
+            gap = not sample.full and (gap or seq > next_seq)
             addition = self._addition(index, push, session, session.document_number(seq))
             if session.stored_seqs is None or seq not in session.stored_seqs:
                 begins_block = seq >= next_seq and not seq % SAMPLES
@@ -312,7 +312,7 @@ class WritePlan:
         session.next_seq = next_seq
         if resent and session.stored_seqs is not None:
             return Receipt(next(s for s in count(seq) if s + 1 not in session.stored_seqs))
-        return Receipt(seq, hole)
+        return Receipt(seq, gap)
 
     def _addition(
         self, index: int, push: Push, session: RememberedSession, number: int

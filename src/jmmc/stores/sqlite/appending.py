@@ -117,17 +117,17 @@ class Appender:
         if not session.belongs_to(push):
             return Refusal.OTHER_OWNER
         next_seq = session.next_seq
-        hole = False
+        gap = False
         for sample in push.samples:
             seq = next_seq if sample.seq is None else sample.seq
-            hole = not sample.full and (hole or seq > next_seq)
+            gap = not sample.full and (gap or seq > next_seq)
             rows.append(sample_row(session.key, seq, sample))
             next_seq = max(next_seq, seq + 1)
         resent = seq + 1 < session.next_seq
         session.next_seq = next_seq
         if push.dialect is Dialect.V1:
             return Receipt(None)
-        return (session.key, seq) if resent else Receipt(seq, hole)
+        return (session.key, seq) if resent else Receipt(seq, gap)
 
     def _find_or_open(
         self, connection: sqlite3.Connection, push: Push
