@@ -193,7 +193,7 @@ def test_a_line_that_is_no_session_is_named(
     path.write_text("\n" + line + "\n")
     done = _copy(str(path), file)
     assert done.returncode == 1
-    assert f"{path}:2: no session: " in done.stderr
+    assert f"{path}:2: not a session: " in done.stderr
     assert words in done.stderr
 
 

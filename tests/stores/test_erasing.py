@@ -175,7 +175,7 @@ async def test_nothing_of_it_is_left_in_the_file_or_its_log(tmp_path: Path) -> N
 async def test_the_log_cannot_be_emptied_while_somebody_reads(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("jmmc.stores.sqlite.store._SCRUBS", 2)
+    monkeypatch.setattr("jmmc.stores.sqlite.store._WIPE_TRIES", 2)
     store = open_store(f"sqlite:///{tmp_path}/calls.db")
     await store.open()
     await store.append([push(0)])
@@ -183,10 +183,10 @@ async def test_the_log_cannot_be_emptied_while_somebody_reads(
     reader.execute("BEGIN")
     reader.execute("SELECT * FROM sessions").fetchall()
     await store.append([push(1)])
-    with pytest.raises(StoreError, match="reads for long"):
-        await store.scrub()
+    with pytest.raises(StoreError, match="a reader keeps the log in use"):
+        await store.wipe_deleted()
     reader.close()
-    await store.scrub()
+    await store.wipe_deleted()
     await store.close()
 
 

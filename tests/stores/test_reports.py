@@ -125,7 +125,7 @@ async def test_who_is_there_is_everybody_whose_summary_runs_once(
     store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for module in ("sqlite", "mongo"):
-        monkeypatch.setattr(f"jmmc.stores.{module}.reports._PRESENT", 7)
+        monkeypatch.setattr(f"jmmc.stores.{module}.reports._LIVE_SESSIONS", 7)
     made = [summarize(summary.session, preset=preset("jitsi"), lifetime=75) for summary in _FEW]
     running = [
         msgspec.structs.replace(summary, running=number % 3 > 0, began=summary.began // 9000 * 9000)
@@ -577,7 +577,7 @@ async def test_facts_of_very_many_come_by_column_and_in_pieces_each_once(
     lives: Store, monkeypatch: pytest.MonkeyPatch, piece: int
 ) -> None:
     for module in ("sqlite", "mongo"):
-        monkeypatch.setattr(f"jmmc.stores.{module}.reports._PIECE", piece)
+        monkeypatch.setattr(f"jmmc.stores.{module}.reports._PART", piece)
     names = ("session", "began", "room", "poor", "series", "network")
     chosen: list[SummaryFilter] = [
         SummaryFilter(),

@@ -9,9 +9,9 @@ from jmmc.stores.contract import Store
 
 
 def configured_store(settings: Settings, *, spool: bool) -> Store:
-    """The store that the settings name, not yet opened; with `spool`, MongoDB gets one in front.
+    """Make the store that the settings name, not yet opened. Raises `UnusableStore`.
 
-    Raises `UnusableStore`.
+    With `spool`, a MongoDB store is put behind the spool in `spool_dir`.
     """
     store = open_store(
         settings.store,
@@ -33,11 +33,11 @@ def open_store(
     timeout: float = 5.0,
     retention_days: int = 0,
 ) -> Store:
-    """The store that `url` names, not yet opened.
+    """Make the store that `url` names, not yet opened.
 
     `sqlite:///calls.db` is a path relative to the working directory, `sqlite:////var/lib/x.db`
-    an absolute one; `mongodb://` and `mongodb+srv://` are MongoDB's own URLs and name a database.
-    The rest is for MongoDB. Raises `UnusableStore` for anything else.
+    an absolute one. `mongodb://` and `mongodb+srv://` are MongoDB's own URLs, with a database. The
+    other arguments are for MongoDB. Raises `UnusableStore` for any other URL.
     """
     scheme, separator, rest = url.partition("://")
     if scheme == "sqlite" and separator and rest.startswith("/") and len(rest) > 1:

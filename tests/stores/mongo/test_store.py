@@ -478,7 +478,7 @@ async def test_a_user_who_may_not_write_is_told_so_at_the_start(
 ) -> None:
     url = guarded.url.replace("mongodb://", f"mongodb://{user}")
     said = await _refusal(MongoStore(url=url))
-    assert said.startswith("UnusableStore: MongoDB does not let this user")
+    assert said.startswith("UnusableStore: MongoDB refuses this user")
     assert words in said
     assert "pw" not in said
 

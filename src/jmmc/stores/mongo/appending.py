@@ -70,7 +70,7 @@ class Appender:
         assume_new: bool,
     ) -> list[int]:
         """Try to store the waiting pushes; the indices of those that met another collector's."""
-        with self._connection.guarded():
+        with self._connection.operation():
             collection = self._connection.collection()
             plan = WritePlan(self._remembered, assume_new=assume_new)
             if to_read := plan.sessions_to_read([pushes[index] for index in waiting]):

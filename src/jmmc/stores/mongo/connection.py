@@ -10,18 +10,18 @@ from jmmc.core.errors import StoreError
 from jmmc.core.logging import logger
 from jmmc.core.tasks import stop
 from jmmc.stores.mongo.documents import Document
-from jmmc.stores.mongo.errors import guarded
+from jmmc.stores.mongo.errors import bounded_operation
 from jmmc.stores.mongo.indexes import make_indexes
-from jmmc.stores.mongo.opening import beside, close_client, connect, create, database_of, inspect
+from jmmc.stores.mongo.opening import close_client, connect, create, database_of, inspect, sibling
 
 _log = logger(__name__)
 
 
 class Connection:
-    """The collection of the sessions, those beside it, and the client that they belong to.
+    """The collection of the sessions, its sibling collections, and the client that they belong to.
 
-    `given` is a collection of the host's; without it the client is made from `url`, and is closed
-    here.
+    `given` is a collection of the host's. Without it the client is made from `url`, and closed by
+    `close`. A connection belongs to the event loop that opened it.
     """
 
     def __init__(
@@ -48,17 +48,19 @@ class Connection:
         if self._sessions is not None and self._loop is asyncio.get_running_loop():
             return
         client: AsyncMongoClient[Document] | None = None
-        with self.guarded(bounded=False):  # Each step has a limit of its own, indexes have none.
+        with self.operation(
+            bounded=False
+        ):  # Each step has its own limit; building indexes has none.
             collection = self._given
             if collection is None:
                 client = connect(self._url, self.timeout)
                 collection = database_of(client)[self.name]
             try:
-                with self.guarded():
+                with self.operation():
                     await inspect(collection)
-                for item in (collection, beside(collection, "summaries")):
-                    with self.guarded():
-                        await create(item)
+                for new in (collection, sibling(collection, "summaries")):
+                    with self.operation():
+                        await create(new)
                 self.indexing = await make_indexes(collection, self._retention_days)
             except BaseException:
                 if client is not None:
@@ -81,11 +83,11 @@ class Connection:
             await close_client(client)
 
     def collection(self, name: str = "") -> AsyncCollection[Document]:
-        """The collection of the sessions, or the one beside it of that name."""
+        """The collection of the sessions, or its sibling of that name."""
         if self._sessions is None:
             raise StoreError("the store is not open")
-        return beside(self._sessions, name) if name else self._sessions
+        return sibling(self._sessions, name) if name else self._sessions
 
-    def guarded(self, *, bounded: bool = True) -> AbstractContextManager[None]:
-        """The driver's errors leave as ours; a bounded operation takes `timeout` at the most."""
-        return guarded(self.timeout if bounded else None)
+    def operation(self, *, bounded: bool = True) -> AbstractContextManager[None]:
+        """Raise errors of the driver as `StoreError`; stop a bounded operation after `timeout`."""
+        return bounded_operation(self.timeout if bounded else None)

@@ -1,4 +1,4 @@
-"""The indexes of every collection, built beside reads and writes."""
+"""The indexes of every collection, built while sessions are read and written."""
 
 import asyncio
 
@@ -7,12 +7,14 @@ from pymongo.asynchronous.collection import AsyncCollection
 
 from jmmc.core.logging import logger
 from jmmc.stores.mongo.documents import Document
-from jmmc.stores.mongo.opening import beside
+from jmmc.stores.mongo.opening import sibling
 
 _log = logger(__name__)
 
-_INDEX_PATIENCE = 2.0  # Seconds; a large collection's indexes go on being built behind our back.
-_FOR_EVER = 2**31 - 1  # Seconds: the longest that a TTL index knows, 68 years.
+_INDEX_PATIENCE = (
+    2.0  # Seconds; the indexes of a large collection are then built in the background.
+)
+_FOREVER = 2**31 - 1  # Seconds: the longest lifetime of a TTL index, 68 years.
 NEWEST_FIRST = [("began", DESCENDING), ("_id", DESCENDING)]
 RUNNING = {"running": True}
 
@@ -36,13 +38,17 @@ _REPORT_INDEXES = {
     ],
     "records": [IndexModel([("kind", ASCENDING)], name="jmmc_kind")],
 }
-"""By the name of the collection."""
+"""By the name of the sibling collection."""
 
 
 async def make_indexes(
     collection: AsyncCollection[Document], retention_days: int
 ) -> asyncio.Task[None]:
-    """Wait for the indexes of a small collection; those of a large one may take their time."""
+    """Build the indexes of the collection and of its siblings.
+
+    Waits for the indexes of a small collection; those of a large one are built by the task that is
+    returned. MongoDB deletes documents older than `retention_days`, none with 0.
+    """
     task = asyncio.create_task(_index(collection, retention_days), name="jmmc-indexes")
     await asyncio.wait([task], timeout=_INDEX_PATIENCE)
     if task.done():
@@ -54,8 +60,8 @@ async def make_indexes(
 
 
 async def _index(collection: AsyncCollection[Document], retention_days: int) -> None:
-    """MongoDB builds indexes beside reads and writes; for those that exist this is free."""
-    lifetime = retention_days * 86400 or _FOR_EVER
+    """Build the indexes that do not exist. Reads and writes continue meanwhile."""
+    lifetime = retention_days * 86400 or _FOREVER
     following, dirty = {"s": {"$exists": True}}, {"d": True}
     indexes = [
         IndexModel([("at", ASCENDING), ("_id", ASCENDING)], name="jmmc_at"),
@@ -74,7 +80,7 @@ async def _index(collection: AsyncCollection[Document], retention_days: int) -> 
     ]
     await collection.create_indexes(indexes)
     if "jmmc_dirty" in await collection.index_information():
-        await collection.drop_index("jmmc_dirty")  # Of an earlier version.
+        await collection.drop_index("jmmc_dirty")  # An earlier version made it.
     expiry = {"name": "jmmc_retention", "expireAfterSeconds": lifetime}
     if "jmmc_retention" in await collection.index_information():
         database = collection.database
@@ -82,7 +88,7 @@ async def _index(collection: AsyncCollection[Document], retention_days: int) -> 
     else:
         await collection.create_indexes([IndexModel([("at", ASCENDING)], **expiry)])
     for name, models in _REPORT_INDEXES.items():
-        await beside(collection, name).create_indexes(models)
+        await sibling(collection, name).create_indexes(models)
 
 
 def _report_indexes(task: "asyncio.Task[None]") -> None:

@@ -15,14 +15,14 @@ from jmmc.stores.mongo.documents import Document, is_session
 
 _log = logger(__name__)
 
-_OLDEST = (4, 2)  # The first release that has every command we send.
-_PARTING = 1.0  # Seconds that a server has to hear that we go.
+_OLDEST = (4, 2)  # The first release that has every command that is sent.
+_CLOSING = 1.0  # Seconds for telling the server that its sessions end.
 _COMPRESSED = {"wiredTiger": {"configString": "block_compressor=zstd"}}
-_NOT_MADE_SO = frozenset({2, 48, 72})  # BadValue, NamespaceExists, InvalidOptions
+_CANNOT_CREATE = frozenset({2, 48, 72})  # BadValue, NamespaceExists, InvalidOptions
 
 
-def beside(collection: AsyncCollection[Document], name: str) -> AsyncCollection[Document]:
-    """The collection of that name beside the one of the sessions, with its write concern."""
+def sibling(collection: AsyncCollection[Document], name: str) -> AsyncCollection[Document]:
+    """The collection `<collection>.<name>`, with the same write concern."""
     return collection.database.get_collection(
         f"{collection.name}.{name}", write_concern=collection.write_concern
     )
@@ -33,12 +33,12 @@ async def inspect(collection: AsyncCollection[Document]) -> None:
     client = collection.database.client
     version = (await client.server_info())["versionArray"]
     if tuple(version[:2]) < _OLDEST:
-        told, oldest = ".".join(map(str, version[:3])), ".".join(map(str, _OLDEST))
-        raise UnusableStore(f"MongoDB {told} is too old: {oldest} or newer is needed")
+        found, oldest = ".".join(map(str, version[:3])), ".".join(map(str, _OLDEST))
+        raise UnusableStore(f"MongoDB {found} is too old: {oldest} or newer is needed")
     listed = await collection.database.list_collections(filter={"name": collection.name})
-    async for item in listed:
-        if item["type"] != "collection" or item["options"].get("capped"):
-            kind = "capped" if item["options"].get("capped") else item["type"]
+    async for info in listed:
+        if info["type"] != "collection" or info["options"].get("capped"):
+            kind = "capped" if info["options"].get("capped") else info["type"]
             raise UnusableStore(f"{collection.full_name}: a plain collection is needed ({kind})")
     document = await collection.find_one()
     if document is not None and not is_session(document):
@@ -46,35 +46,35 @@ async def inspect(collection: AsyncCollection[Document]) -> None:
 
 
 async def create(collection: AsyncCollection[Document]) -> None:
-    """Make a collection, compressed better than by default; one that exists stays as it is."""
+    """Create a collection with zstd compression; an existing one stays as it is."""
     try:
         await collection.database.command("create", collection.name, storageEngine=_COMPRESSED)
-    except OperationFailure as error:  # Servers that store in another way refuse the option.
-        if error.code not in _NOT_MADE_SO:
+    except OperationFailure as error:  # Other storage engines refuse the option.
+        if error.code not in _CANNOT_CREATE:
             raise
 
 
 def connect(url: str, timeout: float) -> AsyncMongoClient[Document]:
-    """A client for `url`, which may say itself how long to wait. Raises `UnusableStore`."""
+    """Make a client for `url`; its options override ours. Raises `UnusableStore`."""
     milliseconds = int(timeout * 1000)
-    ours: dict[str, Any] = {
+    defaults: dict[str, Any] = {
         "appName": "jmmc",
         "serverSelectionTimeoutMS": milliseconds,
         "connectTimeoutMS": milliseconds,
     }
-    told = url.partition("?")[2].lower()
-    defaults = {name: our for name, our in ours.items() if f"{name.lower()}=" not in told}
+    given = url.partition("?")[2].lower()
+    options = {name: value for name, value in defaults.items() if f"{name.lower()}=" not in given}
     try:
-        return AsyncMongoClient(url, tz_aware=False, **defaults)
+        return AsyncMongoClient(url, tz_aware=False, **options)
     except ValueError as error:
         raise UnusableStore(f"MongoDB: {error}") from error
 
 
 async def close_client(client: AsyncMongoClient[Document]) -> None:
-    """Close a client. Its goodbye to a server that hangs would take until that counts as down."""
-    with pymongo.timeout(_PARTING):
-        closing = asyncio.create_task(client.close(), name="jmmc-parting")
-    await asyncio.wait([closing], timeout=5 * _PARTING)
+    """Close a client, without waiting for a server that hangs."""
+    with pymongo.timeout(_CLOSING):
+        closing = asyncio.create_task(client.close(), name="jmmc-mongo-close")
+    await asyncio.wait([closing], timeout=5 * _CLOSING)
     await stop(closing)
 
 
@@ -83,5 +83,4 @@ def database_of(client: AsyncMongoClient[Document]) -> Any:
     try:
         return client.get_default_database()
     except ConfigurationError:
-        message = "the URL names no database: mongodb://host/database"
-        raise UnusableStore(message) from None
+        raise UnusableStore("the URL names no database: mongodb://host/database") from None

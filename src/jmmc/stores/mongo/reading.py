@@ -14,13 +14,13 @@ from jmmc.stores.mongo.selection import session_query
 
 _log = logger(__name__)
 
-_READ_SESSIONS = 25  # At a time: a day in a room is some 3,000 samples.
-_LONG = 8  # Documents of a session: to read more would keep pushes waiting.
+_SESSIONS = 25  # Read at a time: a day in a room is some 3,000 samples.
+_LONG = 8  # Documents. Longer sessions are decoded in a thread, so that pushes need not wait.
 
 
 async def holds(connection: Connection, session: str) -> bool:
     """See `Store.holds`."""
-    with connection.guarded():
+    with connection.operation():
         found = await connection.collection().find_one(
             {"_id": ObjectId(session), "s": None}, {"_id": True}
         )
@@ -29,34 +29,31 @@ async def holds(connection: Connection, session: str) -> bool:
 
 async def get_sessions(connection: Connection, ids: Sequence[str]) -> list[Session]:
     """See `Store.get`."""
-    keys = [ObjectId(item) for item in ids]
-    with connection.guarded():
-        found = await connection.collection().find({"_id": {"$in": keys}, "s": None}).to_list()
-    whole = {item.id: item for item in await _whole(connection, found)}
-    return [whole[item] for item in ids if item in whole]
+    keys = [ObjectId(session) for session in ids]
+    with connection.operation():
+        firsts = await connection.collection().find({"_id": {"$in": keys}, "s": None}).to_list()
+    sessions = {session.id: session for session in await _sessions_of(connection, firsts)}
+    return [sessions[session] for session in ids if session in sessions]
 
 
 async def read_sessions(connection: Connection, selection: SessionFilter) -> AsyncIterator[Session]:
-    """See `Store.sessions`. Documents that are no sessions are skipped and counted in the log.
-
-    Sessions of the ancestor have no date of their own and come first, by `_id`.
-    """
+    """See `MongoStore.sessions`."""
     skipped = 0
     page: list[Document] = []
-    cursor = connection.collection().find(session_query(selection), batch_size=_READ_SESSIONS)
+    cursor = connection.collection().find(session_query(selection), batch_size=_SESSIONS)
     cursor = cursor.sort([("at", ASCENDING), ("_id", ASCENDING)])
-    with connection.guarded(bounded=False):
+    with connection.operation(bounded=False):
         try:
             async for document in cursor:
                 if not is_session(document):
                     skipped += 1
                     continue
                 page.append(document)
-                if len(page) == _READ_SESSIONS:
-                    for session in await _whole(connection, page):
+                if len(page) == _SESSIONS:
+                    for session in await _sessions_of(connection, page):
                         yield session
                     page = []
-            for session in await _whole(connection, page):
+            for session in await _sessions_of(connection, page):
                 yield session
         finally:
             await cursor.close()
@@ -66,25 +63,25 @@ async def read_sessions(connection: Connection, selection: SessionFilter) -> Asy
 
 async def count_sessions(connection: Connection, selection: SessionFilter) -> int:
     """See `Store.count`."""
-    with connection.guarded(bounded=False):
+    with connection.operation(bounded=False):
         return await connection.collection().count_documents(session_query(selection))
 
 
-async def _whole(connection: Connection, firsts: Sequence[Document]) -> list[Session]:
-    """The sessions of their first documents, with the elements of the following ones."""
+async def _sessions_of(connection: Connection, firsts: Sequence[Document]) -> list[Session]:
+    """The sessions that begin with these documents, with all of their later documents."""
     if not firsts:
         return []
-    following: dict[ObjectId, list[Document]] = {}
-    keys = [item["_id"] for item in firsts]
-    more = connection.collection().find({"s": {"$in": keys}}).sort("c", ASCENDING)
-    async for document in more:
+    later: dict[ObjectId, list[Document]] = {}
+    keys = [first["_id"] for first in firsts]
+    cursor = connection.collection().find({"s": {"$in": keys}}).sort("c", ASCENDING)
+    async for document in cursor:
         if is_session(document):
-            following.setdefault(document["s"], []).append(document)
-    whole: list[Session] = []
+            later.setdefault(document["s"], []).append(document)
+    sessions: list[Session] = []
     for first in filter(is_session, firsts):
-        documents = [first, *following.get(first["_id"], ())]
-        long = len(documents) > _LONG
-        whole.append(
-            await asyncio.to_thread(session_of, documents) if long else session_of(documents)
-        )
-    return whole
+        documents = [first, *later.get(first["_id"], ())]
+        if len(documents) > _LONG:
+            sessions.append(await asyncio.to_thread(session_of, documents))
+        else:
+            sessions.append(session_of(documents))
+    return sessions

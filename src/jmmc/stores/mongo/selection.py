@@ -1,4 +1,4 @@
-"""The queries of MongoDB that a filter stands for."""
+"""The MongoDB queries for a filter."""
 
 import re
 from datetime import UTC, datetime
@@ -12,34 +12,37 @@ from jmmc.stores.summary_columns import column
 
 
 def session_query(selection: SessionFilter) -> Document:
-    """A session's own document. The ancestor's have no `at`: their `_id` tells the second."""
+    """The query for the first documents of the selected sessions.
+
+    Those of the Express.js middleware have no `at`: their `_id` has the second.
+    """
     query: Document = {"s": None}
     if selection.room is not None:
         query["conf"] = selection.room
     if selection.browser_id is not None:
         query["uid"] = selection.browser_id
-    moments: Document = {}
+    dates: Document = {}
     keys: Document = {}
     for operator, second in (("$gte", selection.since), ("$lt", selection.until)):
         if second is not None:
             second = min(max(second, 0), 2**32 - 1)
-            moments[operator] = datetime.fromtimestamp(second, UTC)
+            dates[operator] = datetime.fromtimestamp(second, UTC)
             keys[operator] = ObjectId(second.to_bytes(4, "big").hex() + "0" * 16)
-    if moments:
-        query["$or"] = [{"at": moments}, {"at": None, "_id": keys}]
+    if dates:
+        query["$or"] = [{"at": dates}, {"at": None, "_id": keys}]
     return query
 
 
 def summary_query(selection: SummaryFilter, longest: int) -> Document:
-    """The query for summaries, of which none is of a session longer than `longest` seconds."""
+    """The query for the selected summaries; no session is longer than `longest` seconds."""
     query: Document = {}
-    for row in FILTERS:
-        if (value := getattr(selection, row.field)) is None:
+    for filter_ in FILTERS:
+        if (value := getattr(selection, filter_.field)) is None:
             continue
-        name = column(row.field)
+        name = column(filter_.field)
         if not value:
-            query[name] = {"$in": ["", None]}  # None: of a version that had no such field.
-        elif row.prefix:
+            query[name] = {"$in": ["", None]}  # An earlier version had no such field.
+        elif filter_.prefix:
             query[name] = {"$regex": f"^{literal(value)}( |$)"}
         else:
             query[name] = value
@@ -48,13 +51,13 @@ def summary_query(selection: SummaryFilter, longest: int) -> Document:
     if selection.until is not None:
         query["began"] = {"$lt": selection.until}
     if selection.since is not None:
-        # No session is longer than the longest: so an index on the beginning is enough.
-        least = selection.since - longest
+        # So that an index on `began` is enough.
+        earliest = selection.since - longest
         query["ended"] = {"$gte": selection.since}
-        query["began"] = {**query.get("began", {}), "$gte": least}
+        query["began"] = {**query.get("began", {}), "$gte": earliest}
     return query
 
 
 def literal(text: str) -> str:
-    """A pattern for `text` itself; BSON has no NUL in patterns."""
+    """The pattern that matches `text` itself; BSON patterns cannot have a NUL."""
     return re.escape(text).replace("\0", r"\x00")

@@ -1,4 +1,4 @@
-"""The store on MongoDB: one machine, a replica set, or a cluster."""
+"""`Store` on MongoDB: one machine, a replica set, or a cluster."""
 
 from collections.abc import AsyncIterator, Sequence
 
@@ -13,12 +13,12 @@ from jmmc.stores.mongo.reports import MongoReports
 
 
 class MongoStore:
-    """`Store` on a collection of a running `AsyncMongoClient`, or on the one that a URL names.
+    """`Store` on a collection of the host's `AsyncMongoClient`, or on collection `name` of `url`.
 
-    `timeout` (seconds) bounds every operation. Documents older than `retention_days` are
-    removed by MongoDB; 0 keeps them for ever. A collection of the host's stays the host's: its
-    client is not closed here. Its write concern is respected when it has one, else a write is
-    confirmed by the majority, from their journals.
+    `timeout` (seconds) bounds every operation. MongoDB deletes documents older than
+    `retention_days`; 0 keeps them. The host's client is not closed here. A write concern of the
+    collection or in the URL is respected; without one, a write is confirmed when the majority has
+    it in its journals.
     """
 
     def __init__(
@@ -55,9 +55,9 @@ class MongoStore:
         return await reading.get_sessions(self.connection, ids)
 
     def sessions(self, selection: SessionFilter) -> AsyncIterator[Session]:
-        """See `Store.sessions`. Documents that are no sessions are skipped and counted in the log.
+        """See `Store.sessions`. Other documents are skipped, and counted in the log.
 
-        Sessions of the ancestor have no date of their own and come first, by `_id`.
+        Sessions of the Express.js middleware have no date of their own: they come first, by `_id`.
         """
         return reading.read_sessions(self.connection, selection)
 
@@ -66,21 +66,21 @@ class MongoStore:
         return await reading.count_sessions(self.connection, selection)
 
     async def prune(self, before: int) -> int:
-        """See `Store.prune`. MongoDB does it by itself, every minute: nothing is left to do."""
+        """See `Store.prune`. Does nothing: MongoDB deletes old documents every minute."""
         return 0
 
     async def pack(self, before: int) -> int:
-        """See `Store.pack`. MongoDB compresses what it writes: nothing is left to do."""
+        """See `Store.pack`. Does nothing: MongoDB compresses what it writes."""
         return 0
 
     async def erase(self, selection: SessionFilter) -> Erased:
-        """See `Store.erase`. At the end, also what other collectors left without a beginning."""
+        """See `Store.erase`. Its last step deletes later documents whose first one is gone."""
         sessions, samples = await upkeep.erase(self.connection, selection)
         self._appender.forget(sessions)
         return Erased(len(sessions), samples)
 
-    async def scrub(self) -> None:
-        """See `Store.scrub`. We have no file: MongoDB uses the room of what was deleted again."""
+    async def wipe_deleted(self) -> None:
+        """See `Store.wipe_deleted`. Does nothing: MongoDB reuses the space of what was deleted."""
 
     async def check(self) -> Condition:
         """See `Store.check`."""

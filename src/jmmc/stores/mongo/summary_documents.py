@@ -12,10 +12,7 @@ from jmmc.stores.summary_columns import SUMMARY_COLUMNS, column
 
 def summary_document(summary: Summary) -> Document:
     """The document of a summary: its columns, its series and all of it as JSON."""
-    document: Document = {
-        column(summary_column): getattr(summary, summary_column)
-        for summary_column in SUMMARY_COLUMNS
-    }
+    document: Document = {column(field): getattr(summary, field) for field in SUMMARY_COLUMNS}
     document["_id"] = document.pop("session")
     document["address"] = summary.address
     document["length"] = summary.ended - summary.began
@@ -26,11 +23,11 @@ def summary_document(summary: Summary) -> Document:
 
 def summary_fields(columns: Sequence[str]) -> dict[str, bool]:
     """The projection to these columns of summaries."""
-    wanted = {column(item): True for item in columns if item != "session"}
-    return {"_id": "session" in columns, **wanted}
+    fields = {column(name): True for name in columns if name != "session"}
+    return {"_id": "session" in columns, **fields}
 
 
 def summary_rows(columns: Sequence[str], documents: Sequence[Document]) -> list[tuple[Any, ...]]:
-    """Documents of an earlier version lack what there was no word for."""
-    names = ["_id" if item == "session" else column(item) for item in columns]
+    """The columns of documents; a field that an earlier version did not have is empty."""
+    names = ["_id" if name == "session" else column(name) for name in columns]
     return [tuple(document.get(name, "") for name in names) for document in documents]

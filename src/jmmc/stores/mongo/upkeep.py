@@ -1,4 +1,4 @@
-"""Upkeep of the collection. Retention and compression are MongoDB's own."""
+"""Upkeep of the collection. MongoDB itself does retention and compression."""
 
 from jmmc.core.model import Condition, SessionFilter
 from jmmc.stores.mongo.connection import Connection
@@ -9,24 +9,28 @@ _ERASED = 25  # Sessions at a time.
 
 
 async def erase(connection: Connection, selection: SessionFilter) -> tuple[list[str], int]:
-    """See `Store.erase`. At the end, also what other collectors left without a beginning."""
-    sessions, ours = connection.collection(), {"m.ts": {"$exists": True}}
-    with connection.guarded():
-        found = sessions.find({**session_query(selection), **ours}, {"_id": True}, limit=_ERASED)
-        keys = [row["_id"] async for row in found]
-        which = all_of(keys) if keys else {**session_query(selection), "s": {"$exists": True}}
+    """See `Store.erase`. Returns the ids of the sessions, and how many samples were deleted.
+
+    When no session is left, it deletes later documents whose first one is gone: another collector
+    may have written them meanwhile.
+    """
+    collection, ours = connection.collection(), {"m.ts": {"$exists": True}}
+    with connection.operation():
+        cursor = collection.find({**session_query(selection), **ours}, {"_id": True}, limit=_ERASED)
+        keys = [row["_id"] async for row in cursor]
+        query = all_of(keys) if keys else {**session_query(selection), "s": {"$exists": True}}
         sizes = {"$group": {"_id": None, "samples": {"$sum": {"$size": "$m"}}}}
-        summed = await sessions.aggregate([{"$match": {**which, **ours}}, sizes])
-        samples = sum([item["samples"] async for item in summed])
+        totals = await collection.aggregate([{"$match": {**query, **ours}}, sizes])
+        samples = sum([total["samples"] async for total in totals])
         if samples:
-            await sessions.delete_many({**which, **ours})
+            await collection.delete_many({**query, **ours})
     return [str(key) for key in keys], samples
 
 
 async def check(connection: Connection) -> Condition:
     """See `Store.check`."""
-    with connection.guarded():
+    with connection.operation():
         probe = connection.collection("probe")
         await probe.update_one({"_id": "probe"}, {"$currentDate": {"at": True}}, upsert=True)
-        told = await probe.database.command("dbStats")
-    return Condition(size=int(told["storageSize"] + told["indexSize"]))
+        stats = await probe.database.command("dbStats")
+    return Condition(size=int(stats["storageSize"] + stats["indexSize"]))

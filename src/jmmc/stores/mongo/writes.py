@@ -28,7 +28,14 @@ from msgspec import Struct, field
 from pymongo import UpdateOne
 
 from jmmc.core.model import Dialect, Push, Receipt, Refusal, Sample
-from jmmc.stores.mongo.documents import SAMPLES, Document, document_id, element, new_document, whose
+from jmmc.stores.mongo.documents import (
+    SAMPLES,
+    Document,
+    document_id,
+    element,
+    new_document,
+    session_id_of,
+)
 
 V2_PROJECTION: Mapping[str, Any] = {"conf": True, "uid": True, "s": True, "o": True, "m.seq": True}
 """The fields that `WritePlan.remember` needs of the documents of v2 sessions."""
@@ -247,7 +254,7 @@ class WritePlan:
         """Remember what was read of the sessions that `sessions_to_read` has named."""
         by_session: dict[str, list[Document]] = {}
         for document in documents:
-            by_session.setdefault(whose(document), []).append(document)
+            by_session.setdefault(session_id_of(document), []).append(document)
         for session_id, pushes in to_read.items():
             self._remembered.pop(session_id, None)
             if session_documents := by_session.get(session_id):

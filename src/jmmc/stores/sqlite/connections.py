@@ -14,17 +14,17 @@ from jmmc.stores.sqlite import schema
 _T = TypeVar("_T")
 
 _WRITER_PRAGMAS = (
-    "journal_mode = WAL",  # The writer never waits for readers, nor they for it.
+    "journal_mode = WAL",  # Neither the writer nor readers wait for each other.
     "synchronous = FULL",  # A commit is an fsync.
     "foreign_keys = ON",
-    "secure_delete = ON",  # What is deleted is overwritten: nobody finds it in the file.
-    "cache_size = -65536",  # KiB: the last page of 16,000 sessions; the default re-reads them.
+    "secure_delete = ON",  # What is deleted is overwritten, and cannot be read from the file.
+    "cache_size = -65536",  # KiB: for the last page of each of 16,000 sessions.
 )
-BUSY_SECONDS = 10.0  # Another process may be committing; its batches take milliseconds.
+BUSY_SECONDS = 10.0  # Another process may be committing, which takes milliseconds.
 
 
 class Connections:
-    """The file at `path`: opened by the first use, made when it does not exist."""
+    """The file at `path`: opened at the first use, made when it does not exist."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -33,7 +33,7 @@ class Connections:
 
     @property
     def are_open(self) -> bool:
-        """Whether the file is held."""
+        """Whether the file is open."""
         return self._writer.connection is not None
 
     async def open(self) -> None:
@@ -42,17 +42,17 @@ class Connections:
         await self._reader.run(self._open_reader)
 
     async def read(self, statement: str, values: Sequence[object]) -> list[Any]:
-        """Rows, from the reader's thread."""
+        """Run a query in the reader's thread, and return its rows."""
         return await self._reader.run(
             lambda: self._open_reader().execute(statement, values).fetchall()
         )
 
     async def write(self, work: Callable[[sqlite3.Connection], _T]) -> _T:
-        """Do something with the writer's connection, in its thread."""
+        """Do `work` with the writer's connection, in its thread. One piece of work at a time."""
         return await self._writer.run(lambda: work(self._open_writer()))
 
     async def close(self) -> None:
-        """Close both, when their threads have done what they were told."""
+        """Close both, when their threads have done their work."""
         await self._reader.close()
         await self._writer.close()
 
@@ -70,7 +70,7 @@ class Connections:
             except sqlite3.Error as error:
                 raise UnusableStore(f"{self.path}: {error}") from error
             try:
-                # Before WAL: so the file's own header tells from the start whose it is.
+                # Before WAL, so that the header of the file itself has our id from the start.
                 schema.migrate(connection)
                 for pragma in _WRITER_PRAGMAS:
                     connection.execute(f"PRAGMA {pragma}")
@@ -114,7 +114,7 @@ class _Worker:
             raise StoreError(str(error)) from error
 
     async def close(self) -> None:
-        """Close the connection and end the thread, when it has done what it was told."""
+        """Close the connection and end the thread, when its work is done."""
         thread, connection = self._thread, self.connection
         self._thread = self.connection = None
         if thread is not None:

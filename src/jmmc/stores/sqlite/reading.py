@@ -11,14 +11,14 @@ from jmmc.stores.sqlite.connections import Connections
 from jmmc.stores.sqlite.rows import SESSION_ROWS, session_of
 from jmmc.stores.sqlite.selection import session_conditions
 
-_EXPORT_SESSIONS = 25  # Read at a time: a day in a room is some 3,000 samples of 400 bytes each.
+_SESSIONS = 25  # Read at a time: a day in a room is some 3,000 samples of 400 bytes each.
 _LONG_AGO = -(2**62)
 
 
 async def holds(connections: Connections, session: str) -> bool:
     """See `Store.holds`."""
-    found = await connections.read("SELECT 1 FROM sessions WHERE session = ?", [session])
-    return bool(found)
+    rows = await connections.read("SELECT 1 FROM sessions WHERE session = ?", [session])
+    return bool(rows)
 
 
 async def read_sessions(
@@ -44,12 +44,12 @@ async def count_sessions(connections: Connections, selection: SessionFilter) -> 
 
 async def get_sessions(connections: Connections, ids: Sequence[str]) -> list[Session]:
     """See `Store.get`."""
-    selection = msgspec.json.encode(list(ids)).decode()
+    values = [msgspec.json.encode(list(ids)).decode()]
     rows = await connections.read(
-        f"{SESSION_ROWS} WHERE session IN (SELECT value FROM json_each(?))", [selection]
+        f"{SESSION_ROWS} WHERE session IN (SELECT value FROM json_each(?))", values
     )
-    found = {session.id: session for session in await _with_samples(connections, rows)}
-    return [found[session] for session in ids if session in found]
+    sessions = {session.id: session for session in await _with_samples(connections, rows)}
+    return [sessions[session] for session in ids if session in sessions]
 
 
 async def _read_rows(
@@ -58,7 +58,7 @@ async def _read_rows(
     where, values = session_conditions(selection)
     return await connections.read(
         f"{SESSION_ROWS} WHERE (began, id) > (?, ?) AND {where}"
-        f" ORDER BY began, id LIMIT {_EXPORT_SESSIONS}",
+        f" ORDER BY began, id LIMIT {_SESSIONS}",
         [*after, *values],
     )
 
@@ -66,12 +66,12 @@ async def _read_rows(
 async def _with_samples(connections: Connections, rows: list[Any]) -> Iterator[Session]:
     keys = msgspec.json.encode([row[0] for row in rows]).decode()
     chosen = "session IN (SELECT value FROM json_each(?1))"
-    # One statement: between two of them a session may be packed, and be in neither.
-    found = await connections.read(
+    # One statement: between two, a session may be packed and be missing from both.
+    sample_rows = await connections.read(
         f"SELECT session, seq, ts, marks, readings FROM samples WHERE {chosen} UNION ALL"
         f" SELECT session, NULL, NULL, NULL, samples FROM packed WHERE {chosen}"
         " ORDER BY session, seq",
         [keys],
     )
-    samples = {key: list(group) for key, group in groupby(found, key=lambda row: row[0])}
+    samples = {key: list(group) for key, group in groupby(sample_rows, key=lambda row: row[0])}
     return (session_of(row, samples.get(row[0], ())) for row in rows)

@@ -1,4 +1,4 @@
-"""The half of the SQLite store that keeps what was made of the samples."""
+"""`Reports` in the file of an SQLite store."""
 
 from collections.abc import AsyncIterator, Sequence
 from typing import Any
@@ -14,21 +14,21 @@ from jmmc.stores.sqlite.connections import Connections
 from jmmc.stores.sqlite.selection import summary_conditions
 from jmmc.stores.summary_columns import column
 
-_LAST = 2**63 - 1
+_MAXIMUM = 2**63 - 1  # Of an integer in SQLite.
 _BEGAN = "began >= ? AND began < ?"
-_PIECE = 2000  # Summaries looked at together: what is made of them takes the event loop some 5 ms.
-_PARTS = msgspec.json.Decoder(dict[str, tuple[Sums, ...]])
+_PART = 2000  # Summaries read together: their rows take the event loop some 5 ms.
+_VALUES = msgspec.json.Decoder(dict[str, tuple[Sums, ...]])
 _SUMMARY = msgspec.json.Decoder(Summary)
-_PRESENCE = msgspec.json.Decoder(LiveSession)
-_PRESENT = 500  # People read together: 2 ms.
+_LIVE_SESSION = msgspec.json.Decoder(LiveSession)
+_LIVE_SESSIONS = 500  # Read together: 2 ms.
 
 
 class SqliteReports:
-    """`Reports` in the file of an SQLite store."""
+    """`Reports` in the file that `connections` lead to."""
 
     def __init__(self, connections: Connections) -> None:
         self._connections = connections
-        self._turn = 0
+        self._last_dirty = 0
 
     async def dirty(self, limit: int) -> list[str]:
         """See `Reports.dirty`."""
@@ -36,10 +36,12 @@ class SqliteReports:
             "SELECT id, sessions.session FROM dirty JOIN sessions ON id = dirty.session"
             " WHERE dirty.session > ? AND dirty.session <= ? ORDER BY dirty.session LIMIT ?"
         )
-        rows = await self._connections.read(statement, [self._turn, _LAST, limit])
+        rows = await self._connections.read(statement, [self._last_dirty, _MAXIMUM, limit])
         if len(rows) < limit:
-            rows += await self._connections.read(statement, [0, self._turn, limit - len(rows)])
-        self._turn = rows[-1][0] if rows else 0
+            rows += await self._connections.read(
+                statement, [0, self._last_dirty, limit - len(rows)]
+            )
+        self._last_dirty = rows[-1][0] if rows else 0
         return [row[1] for row in rows]
 
     async def backlog(self) -> int:
@@ -64,9 +66,9 @@ class SqliteReports:
             for summary in summaries
             for kind, name in names_of(summary)
         ]
-        seen = [(summary.session, summary.samples) for summary in summaries]
+        covered = [(summary.session, summary.samples) for summary in summaries]
         await self._connections.write(
-            lambda connection: summary_writes.put_summaries(connection, rows, names, seen)
+            lambda connection: summary_writes.put_summaries(connection, rows, names, covered)
         )
 
     async def summaries(
@@ -93,27 +95,27 @@ class SqliteReports:
 
     async def live_sessions(self) -> AsyncIterator[Sequence[LiveSession]]:
         """See `Reports.live_sessions`."""
-        after: tuple[int, str] = (-_LAST, "")
+        after: tuple[int, str] = (-_MAXIMUM, "")
         while True:
             rows = await self._connections.read(
                 "SELECT whole FROM summaries INDEXED BY summaries_that_run"
                 " WHERE running AND (began, session) > (?, ?) ORDER BY began, session LIMIT ?",
-                [*after, _PRESENT],
+                [*after, _LIVE_SESSIONS],
             )
             if not rows:
                 return
-            people = [_PRESENCE.decode(row[0]) for row in rows]
-            after = (people[-1].began, people[-1].session)
-            yield people
+            sessions = [_LIVE_SESSION.decode(row[0]) for row in rows]
+            after = (sessions[-1].began, sessions[-1].session)
+            yield sessions
 
     async def facts(
         self, columns: Sequence[str], selection: SummaryFilter
     ) -> list[tuple[Any, ...]]:
         """See `Reports.facts`."""
         where, values = await self._where(selection)
-        chosen = ", ".join(map(column, columns))
+        fields = ", ".join(map(column, columns))
         return await self._connections.read(
-            f"SELECT {chosen} FROM summaries WHERE {where} ORDER BY began, session", values
+            f"SELECT {fields} FROM summaries WHERE {where} ORDER BY began, session", values
         )
 
     async def columns(
@@ -121,30 +123,30 @@ class SqliteReports:
     ) -> AsyncIterator[Sequence[Sequence[Any]]]:
         """See `Reports.columns`.
 
-        SQLite makes a text of each column, which takes half the time of making rows for Python.
+        SQLite makes one JSON text of each column: half the time that rows for Python take.
         """
         texts = ", ".join(f"json_group_array({column(name)})" for name in names)
-        parts, values = summary_conditions(selection)
-        indexed, its = summary_conditions(
+        conditions, values = summary_conditions(selection)
+        indexed, indexed_values = summary_conditions(
             msgspec.structs.replace(
                 SummaryFilter(), room=selection.room, browser_id=selection.browser_id
             )
         )
-        start = -_LAST if selection.since is None else await self._earliest(selection.since)
-        end = _LAST if selection.until is None else selection.until
+        start = -_MAXIMUM if selection.since is None else await self._earliest(selection.since)
+        end = _MAXIMUM if selection.until is None else selection.until
         while start < end:
-            edge = await self._connections.read(
+            next_row = await self._connections.read(
                 f"SELECT began FROM summaries WHERE {' AND '.join([*indexed, _BEGAN])}"
                 " ORDER BY began LIMIT 1 OFFSET ?",
-                [*its, start, end, _PIECE],
+                [*indexed_values, start, end, _PART],
             )
-            upto = max(edge[0][0], start + 1) if edge else end
-            (found,) = await self._connections.read(
-                f"SELECT {texts} FROM summaries WHERE {' AND '.join([*parts, _BEGAN])}",
-                [*values, start, upto],
+            part_end = max(next_row[0][0], start + 1) if next_row else end
+            (texts_of_part,) = await self._connections.read(
+                f"SELECT {texts} FROM summaries WHERE {' AND '.join([*conditions, _BEGAN])}",
+                [*values, start, part_end],
             )
-            yield [msgspec.json.decode(row) for row in found]
-            start = upto
+            yield [msgspec.json.decode(text) for text in texts_of_part]
+            start = part_end
 
     async def deciles(self, selection: SummaryFilter) -> list[Decile]:
         """See `Reports.deciles`."""
@@ -205,7 +207,7 @@ class SqliteReports:
             " AND start >= ? AND start < ? ORDER BY start",
             [dimension, length, since, until],
         )
-        return [Rollup(length, start, dimension, _PARTS.decode(parts)) for start, parts in rows]
+        return [Rollup(length, start, dimension, _VALUES.decode(values)) for start, values in rows]
 
     async def search(self, text: str, limit: int) -> list[SearchHit]:
         """See `Reports.search`."""
@@ -248,20 +250,17 @@ class SqliteReports:
         return taken > 0
 
     async def _where(self, selection: SummaryFilter) -> tuple[str, list[object]]:
-        parts, values = summary_conditions(selection)
+        conditions, values = summary_conditions(selection)
         if selection.until is not None:
-            parts.append("began < ?")
+            conditions.append("began < ?")
             values.append(selection.until)
         if selection.since is not None:
-            parts.append("began >= ?")
+            conditions.append("began >= ?")
             values.append(await self._earliest(selection.since))
-        return " AND ".join(parts) or "1", values
+        return " AND ".join(conditions) or "1", values
 
     async def _earliest(self, since: int) -> int:
-        """When those have begun at the earliest who were there at `since`, for an index on that.
-
-        No session is longer than the longest.
-        """
+        """The earliest `began` of sessions that run at `since`: so an index on it is enough."""
         ((longest,),) = await self._connections.read("SELECT max(ended - began) FROM summaries", [])
         return since - int(longest or 0)
 

@@ -14,18 +14,18 @@ def session_conditions(selection: SessionFilter) -> tuple[str, list[object]]:
         ("began < ?", selection.until),
     ]
     given = [(condition, value) for condition, value in parts if value is not None]
-    return " AND ".join(item[0] for item in given) or "1", [item[1] for item in given]
+    return " AND ".join(condition for condition, _ in given) or "1", [value for _, value in given]
 
 
 def summary_conditions(selection: SummaryFilter) -> tuple[list[str], list[object]]:
     """Conditions for a `SummaryFilter` on the table `summaries`, except those on `began`."""
     parts: list[str] = []
     values: list[object] = []
-    for row in FILTERS:
-        if (value := getattr(selection, row.field)) is None:
+    for filter_ in FILTERS:
+        if (value := getattr(selection, filter_.field)) is None:
             continue
-        name = column(row.field)
-        if row.prefix:
+        name = column(filter_.field)
+        if filter_.prefix:
             parts.append(f"({name} = ? OR substr({name}, 1, ?) = ?)")
             values += [value, len(value) + 1, f"{value} "]
         else:

@@ -1,4 +1,4 @@
-"""The embedded store: one SQLite file."""
+"""`Store` on one SQLite file."""
 
 import asyncio
 import sqlite3
@@ -12,8 +12,8 @@ from jmmc.stores.sqlite.appending import Appender
 from jmmc.stores.sqlite.connections import Connections
 from jmmc.stores.sqlite.reports import SqliteReports
 
-_PACKED = 20  # Sessions a transaction, at the most.
-_SCRUBS = 50  # Tries, 0.2 s apart: an answer reads for as long, an export for minutes.
+_PACKED = 20  # Sessions per transaction, at most.
+_WIPE_TRIES = 50  # 0.2 s apart: an answer reads for as long, an export for minutes.
 
 
 class SqliteStore:
@@ -27,7 +27,7 @@ class SqliteStore:
 
     @property
     def is_open(self) -> bool:
-        """Whether the file is held."""
+        """Whether the file is open."""
         return self.connections.are_open
 
     async def open(self) -> None:
@@ -72,13 +72,13 @@ class SqliteStore:
         changed = await self._change(lambda connection: upkeep.erase(connection, selection))
         return Erased(len(changed.sessions), changed.samples)
 
-    async def scrub(self) -> None:
-        """See `Store.scrub`. Moves the log into the file and empties it: it has older pages."""
-        for _ in range(_SCRUBS):
+    async def wipe_deleted(self) -> None:
+        """See `Store.wipe_deleted`. Empties the write-ahead log, which has older pages."""
+        for _ in range(_WIPE_TRIES):
             if await self.connections.write(upkeep.empty_log):
                 return
             await asyncio.sleep(0.2)
-        raise StoreError(f"{self.path}: somebody reads for long; say it again when they are done")
+        raise StoreError(f"{self.path}: a reader keeps the log in use; try again when it is done")
 
     async def check(self) -> Condition:
         """See `Store.check`."""
@@ -88,9 +88,9 @@ class SqliteStore:
         return Condition(size=count * size)
 
     async def verify(self) -> list[str]:
-        """What SQLite's own check of the file complains of, nothing when it is sound.
+        """The problems that SQLite's own check of the file finds, none when it is sound.
 
-        Reads the whole file: some 10 s a gigabyte.
+        Reads the whole file, at about 10 s per gigabyte.
         """
         rows = await self.connections.read("PRAGMA quick_check(10)", [])
         lines = [line for row in rows for line in row[0].splitlines()]
@@ -102,7 +102,7 @@ class SqliteStore:
         self.appender.forget_all()
 
     async def _change(self, step: Callable[[sqlite3.Connection], upkeep.Changed]) -> upkeep.Changed:
-        """Do a step of upkeep. Before the next write its sessions are forgotten by the appender."""
+        """Do a step of upkeep; the appender forgets its sessions before the next write."""
 
         def change(connection: sqlite3.Connection) -> upkeep.Changed:
             changed = step(connection)

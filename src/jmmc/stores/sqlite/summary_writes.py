@@ -10,7 +10,7 @@ from jmmc.stores.search_names import stored_kind
 from jmmc.stores.sqlite.transaction import transaction
 from jmmc.stores.summary_columns import SUMMARY_COLUMNS, column
 
-_PRUNED = 500  # Summaries a transaction: some 5 MB.
+_PRUNED = 500  # Summaries per transaction: some 5 MB.
 _HAS_NAME = {
     "room": "SELECT 1 FROM summaries WHERE conf = ? LIMIT 1",
     "participant": "SELECT 1 FROM summaries WHERE uid = ? LIMIT 1",
@@ -23,11 +23,11 @@ def put_summaries(
     connection: sqlite3.Connection,
     rows: Sequence[tuple[object, ...]],
     names: Sequence[tuple[str, str, int]],
-    seen: Sequence[tuple[str, int]],
+    covered: Sequence[tuple[str, int]],
 ) -> None:
     """Store rows of `summaries` and of `names`.
 
-    `seen` has each session with the number of samples that its summary covers: a session that has
+    `covered` has each session with the number of samples that its summary covers: a session with
     exactly so many is not dirty any more.
     """
     columns = ", ".join(map(column, SUMMARY_COLUMNS))
@@ -42,11 +42,11 @@ def put_summaries(
             " ON CONFLICT DO UPDATE SET last = max(last, excluded.last)",
             names,
         )
-        # A sample may have come since the session was read: then it stays dirty.
+        # A sample may have come since the session was read: then the session stays dirty.
         connection.executemany(
             "DELETE FROM dirty WHERE session = (SELECT id FROM sessions WHERE session = ?1)"
             " AND (SELECT count(*) FROM samples WHERE session = dirty.session) = ?2",
-            seen,
+            covered,
         )
 
 
@@ -55,30 +55,33 @@ def erase(
     ids: Sequence[tuple[str]],
     names: Mapping[tuple[str, str], str],
 ) -> int:
-    """Delete summaries, and of `names` (kind and name: stored value) those that none has left."""
-    gone = 0
+    """Delete summaries, and those of `names` that no other summary has; how many names.
+
+    `names` has the value of the summary's field by kind and name.
+    """
+    deleted = 0
     with transaction(connection):
         connection.executemany("DELETE FROM summaries WHERE session = ?", ids)
         for (kind, name), stored in names.items():
             if connection.execute(_HAS_NAME[kind], [stored]).fetchone() is None:
-                gone += connection.execute(
+                deleted += connection.execute(
                     "DELETE FROM names WHERE kind = ? AND name = ?", [stored_kind(kind), name]
                 ).rowcount
-    return gone
+    return deleted
 
 
 def prune(connection: sqlite3.Connection, before: int) -> int:
     """See `Reports.prune`."""
     with transaction(connection):
-        gone = connection.execute(
+        deleted = connection.execute(
             "DELETE FROM summaries WHERE session IN (SELECT session FROM summaries"
             " WHERE began < ?1 AND last < ?1 AND ended < ?1 ORDER BY began LIMIT ?2)",
             [before, _PRUNED],
         ).rowcount
-        if not gone:
+        if not deleted:
             connection.execute("DELETE FROM names WHERE last < ?", [before])
             connection.execute("DELETE FROM rollups WHERE start < ?", [before])
-    return gone
+    return deleted
 
 
 def put_rollups(connection: sqlite3.Connection, rows: Sequence[tuple[str, int, int, str]]) -> None:
@@ -93,7 +96,7 @@ def put_rollups(connection: sqlite3.Connection, rows: Sequence[tuple[str, int, i
 def summary_row(summary: Summary) -> tuple[object, ...]:
     """The row of a summary: its columns, its series and all of it as JSON."""
     return (
-        *(getattr(summary, summary_column) for summary_column in SUMMARY_COLUMNS),
+        *(getattr(summary, field) for field in SUMMARY_COLUMNS),
         msgspec.json.encode(summary.series).decode(),
         msgspec.json.encode(summary).decode(),
     )

@@ -10,11 +10,11 @@ from jmmc.stores.sqlite.connections import BUSY_SECONDS
 from jmmc.stores.sqlite.selection import session_conditions
 from jmmc.stores.sqlite.transaction import transaction
 
-_PRUNED = 50  # Sessions a transaction: some 5,000 samples, for which pushes wait 20 ms.
+_DELETED = 50  # Sessions per transaction: some 5,000 samples, for which pushes wait 20 ms.
 
 
 class Changed(NamedTuple):
-    """The sessions that a step has changed or deleted, and how many samples it deleted."""
+    """The ids of sessions that a step changed or deleted, and how many samples it deleted."""
 
     sessions: Sequence[str]
     samples: int = 0
@@ -27,7 +27,7 @@ def prune(connection: sqlite3.Connection, before: int) -> Changed:
             "SELECT id, session FROM sessions WHERE began < ?1 AND NOT EXISTS"
             " (SELECT 1 FROM samples WHERE session = sessions.id AND ts >= ?1) AND NOT EXISTS"
             " (SELECT 1 FROM packed WHERE session = sessions.id AND last >= ?1)"
-            f" ORDER BY began LIMIT {_PRUNED}",
+            f" ORDER BY began LIMIT {_DELETED}",
             [before],
         ).fetchall()
         return _delete(connection, quiet)
@@ -44,7 +44,7 @@ def erase(connection: sqlite3.Connection, selection: SessionFilter) -> Changed:
     where, values = session_conditions(selection)
     with transaction(connection):
         rows = connection.execute(
-            f"SELECT id, session FROM sessions WHERE {where} LIMIT {_PRUNED}", values
+            f"SELECT id, session FROM sessions WHERE {where} LIMIT {_DELETED}", values
         ).fetchall()
         return _delete(connection, rows)
 
@@ -59,7 +59,7 @@ def probe(connection: sqlite3.Connection) -> None:
 
 
 def empty_log(connection: sqlite3.Connection) -> bool:
-    """Whether the log could be emptied at once: pushes must not wait for somebody who reads."""
+    """Empty the write-ahead log; False when a reader uses it: pushes must not wait for readers."""
     connection.execute("PRAGMA busy_timeout = 0")
     try:
         (busy, _, _) = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
@@ -69,7 +69,7 @@ def empty_log(connection: sqlite3.Connection) -> bool:
 
 
 def _delete(connection: sqlite3.Connection, rows: Sequence[tuple[int, str]]) -> Changed:
-    """Delete sessions, by key and id."""
+    """Delete sessions, given by key and id."""
     samples = 0
     for key, _ in rows:
         samples += connection.execute("DELETE FROM samples WHERE session = ?", [key]).rowcount
