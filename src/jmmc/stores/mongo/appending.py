@@ -107,14 +107,14 @@ async def _read(
     """What `WritePlan.remember` needs of sessions, given with the pushes that came."""
     v1 = {key: pushes for key, pushes in sessions.items() if pushes[0].dialect is Dialect.V1}
     v2 = {key: pushes for key, pushes in sessions.items() if key not in v1}
-    found: list[Document] = []
+    documents: list[Document] = []
     if v2:
         query = {"_id": {"$in": document_ids(v2)}}
-        found += await collection.find(query, V2_PROJECTION).to_list()
+        documents += await collection.find(query, V2_PROJECTION).to_list()
     if v1:
         query = all_of([ObjectId(session) for session in v1])
-        found += await collection.find(query, V1_PROJECTION).to_list()
-    return found
+        documents += await collection.find(query, V1_PROJECTION).to_list()
+    return documents
 
 
 def _conflicts(outcome: Mapping[str, Any], writes: Sequence[Write]) -> set[int]:

@@ -33,8 +33,8 @@ async def inspect(collection: AsyncCollection[Document]) -> None:
     client = collection.database.client
     version = (await client.server_info())["versionArray"]
     if tuple(version[:2]) < _OLDEST:
-        found, oldest = ".".join(map(str, version[:3])), ".".join(map(str, _OLDEST))
-        raise UnusableStore(f"MongoDB {found} is too old: {oldest} or newer is needed")
+        number, oldest = ".".join(map(str, version[:3])), ".".join(map(str, _OLDEST))
+        raise UnusableStore(f"MongoDB {number} is too old: {oldest} or newer is needed")
     listed = await collection.database.list_collections(filter={"name": collection.name})
     async for info in listed:
         if info["type"] != "collection" or info["options"].get("capped"):

@@ -21,10 +21,10 @@ _LONG = 8  # Documents. Longer sessions are decoded in a thread, so that pushes 
 async def holds(connection: Connection, session: str) -> bool:
     """See `Store.holds`."""
     with connection.operation():
-        found = await connection.collection().find_one(
+        document = await connection.collection().find_one(
             {"_id": ObjectId(session), "s": None}, {"_id": True}
         )
-    return found is not None
+    return document is not None
 
 
 async def get_sessions(connection: Connection, ids: Sequence[str]) -> list[Session]:

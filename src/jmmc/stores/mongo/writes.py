@@ -393,7 +393,7 @@ def _remembered_v1(documents: Sequence[Document]) -> RememberedSession:
 
 
 def _remembered_v2(documents: Sequence[Document]) -> RememberedSession:
-    stored = {item["seq"] for document in documents for item in document["m"] if "seq" in item}
+    stored = {e["seq"] for document in documents for e in document["m"] if "seq" in e}
     next_seq = max(stored, default=-1) + 1
     first_block: int | None = None
     in_order = False
