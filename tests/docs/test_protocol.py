@@ -47,7 +47,7 @@ CLAIMS: dict[str, str] = {
     "`ts = clock − age`": _RULES + "test_a_sample_is_placed_by_its_age_on_our_clock",  # noqa: RUF001
     "it survives `kill -9`": "tests/faults/test_kill.py::"
     "test_no_acknowledged_sample_is_lost_or_doubled_by_kills",
-    "| `ack` |": _STORE + "test_a_late_resend_is_confirmed_up_to_the_end_of_the_unbroken_run",
+    "| `ack` |": _STORE + "test_a_late_resend_is_confirmed_up_to_the_next_gap",
     "| `now` | the collector's clock": _SCRIPT
     + "test_the_servers_clock_is_estimated_and_sent_with_each_push",
     "| `resync` |": _LIFE + "test_a_server_that_lost_its_store_asks_for_a_full_sample",
@@ -80,7 +80,7 @@ CLAIMS: dict[str, str] = {
     "whether the session is stored. 400": _ENDPOINTS
     + "test_object_id_answers_whether_a_session_is_stored",
     "In MongoDB this is one document": "tests/stores/mongo/test_store.py::"
-    "test_a_short_session_is_one_document_in_the_form_of_the_ancestor",
+    "test_a_short_session_is_one_document_in_the_form_of_the_express_middleware",
     "`jmmc export` writes one session a line": "tests/cli/test_command.py::"
     "test_export_writes_the_stored_form_in_order_of_creation",
     "`seq`, `full` and `bye` are in an element": _V1

@@ -60,7 +60,7 @@ async def filled(store: Store) -> AsyncIterator[Store]:
 
 
 @pytest.mark.parametrize("subject", [_SOMEBODY, _ROOM], ids=["a person", "a conference"])
-async def test_what_is_left_is_as_if_it_had_never_been(
+async def test_after_an_erasure_the_store_is_as_if_the_data_had_never_been_stored(
     filled: Store, subject: Subject, tmp_path: Path
 ) -> None:
     its = [
@@ -91,7 +91,7 @@ async def test_what_is_left_is_as_if_it_had_never_been(
     await never.close()
 
 
-async def test_a_receipt_names_nobody_and_doing_it_again_finds_nothing(filled: Store) -> None:
+async def test_a_receipt_names_nobody_and_a_second_erasure_finds_nothing(filled: Store) -> None:
     first = await _erase(filled, _SOMEBODY)
     again = await _erase(filled, _SOMEBODY)
     assert again.subject == first.subject
@@ -101,7 +101,7 @@ async def test_a_receipt_names_nobody_and_doing_it_again_finds_nothing(filled: S
     assert _SOMEBODY.name not in str(await filled.reports.records("erasure"))
 
 
-async def test_what_was_broken_off_is_finished_by_doing_it_again(filled: Store) -> None:
+async def test_an_interrupted_erasure_is_finished_by_repeating_it(filled: Store) -> None:
     """Half of it is gone when the process dies: the sessions, not yet their summaries."""
     steps = forget(filled, _ROOM, _summarizer(filled), clock=_now, settle=0)
     half = await anext(steps)
@@ -118,7 +118,7 @@ async def test_what_was_broken_off_is_finished_by_doing_it_again(filled: Store) 
     assert await filled.reports.summaries(SummaryFilter(room=_ROOM.name), limit=1) == []
 
 
-async def test_a_long_session_is_erased_whole_and_others_are_left_alone(store: Store) -> None:
+async def test_a_long_session_is_erased_whole_and_no_other_session(store: Store) -> None:
     other = "00000000-0000-0000-0000-000000000000"
     await store.append([push(*range(200)), push(0, session="b" * 24, browser_id=other)])
     assert await store.erase(SessionFilter(browser_id=UID)) == Erased(1, 200)
@@ -126,7 +126,7 @@ async def test_a_long_session_is_erased_whole_and_others_are_left_alone(store: S
     assert [session.browser_id async for session in store.sessions(SessionFilter())] == [other]
 
 
-async def test_another_process_goes_on_with_a_session_whose_beginning_was_erased(
+async def test_another_process_continues_a_session_whose_beginning_was_erased(
     store: Store, other: Store
 ) -> None:
     await other.append([push(*range(70))])
@@ -142,7 +142,7 @@ async def test_another_process_goes_on_with_a_session_whose_beginning_was_erased
     assert await store.count(SessionFilter()) == 0
 
 
-async def test_old_summaries_are_forgotten_with_their_names_and_sums(filled: Store) -> None:
+async def test_old_summaries_are_pruned_with_their_names_and_rollups(filled: Store) -> None:
     before = _START + DAY
     kept = [life.session for life in _LIVES if life.session.samples[-1].ts >= before]
     while await filled.reports.prune(before):
@@ -157,7 +157,7 @@ async def test_old_summaries_are_forgotten_with_their_names_and_sums(filled: Sto
     assert await filled.reports.rollups("", DAY, 0, before) == []
 
 
-async def test_nothing_of_it_is_left_in_the_file_or_its_log(tmp_path: Path) -> None:
+async def test_erased_data_is_left_neither_in_the_file_nor_in_its_log(tmp_path: Path) -> None:
     store = open_store(f"sqlite:///{tmp_path}/calls.db")
     await store.open()
     await _fill(store, [life.session for life in _LIVES])
@@ -172,7 +172,7 @@ async def test_nothing_of_it_is_left_in_the_file_or_its_log(tmp_path: Path) -> N
     await store.close()
 
 
-async def test_the_log_cannot_be_emptied_while_somebody_reads(
+async def test_deleted_data_cannot_be_wiped_while_a_reader_uses_the_log(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("jmmc.stores.sqlite.store._WIPE_TRIES", 2)
@@ -190,7 +190,7 @@ async def test_the_log_cannot_be_emptied_while_somebody_reads(
     await store.close()
 
 
-async def test_what_a_browser_still_held_does_not_come_back(tmp_path: Path) -> None:
+async def test_erased_samples_that_a_browser_still_holds_do_not_come_back(tmp_path: Path) -> None:
     """It is confirmed, so that the browser lets go of it; what is new is stored."""
     moment = [1000.0]
     store = open_store(f"sqlite:///{tmp_path}/calls.db")
@@ -219,7 +219,7 @@ async def test_what_a_browser_still_held_does_not_come_back(tmp_path: Path) -> N
     await app.close()
 
 
-async def test_what_is_erased_for_one_person_is_kept_for_the_others(store: Store) -> None:
+async def test_erasing_one_participant_keeps_the_others(store: Store) -> None:
     await put_erasure(store.reports, Erasure("x", SubjectKind.PARTICIPANT, "nobody", 5000))
     known = await forgotten(store.reports)
     assert known

@@ -431,17 +431,17 @@ def _run(model: type[_Model], examples: int, steps: int) -> None:
 
 
 @pytest.mark.timeout(0 if _EXAMPLES else 120)
-def test_sqlite_holds_what_it_has_confirmed() -> None:
+def test_sqlite_holds_everything_that_it_confirmed() -> None:
     _run(_Model, 40, 25)
 
 
 @pytest.mark.timeout(0 if _EXAMPLES else 120)
-def test_a_spool_and_what_is_behind_it_hold_what_they_have_confirmed() -> None:
+def test_a_spool_and_its_database_hold_everything_that_they_confirmed() -> None:
     _run(_SpoolModel, 20, 25)
 
 
 @pytest.mark.timeout(0 if _EXAMPLES else 120)
-def test_mongodb_holds_what_it_has_confirmed(mongod: Mongod) -> None:
+def test_mongodb_holds_everything_that_it_confirmed(mongod: Mongod) -> None:
     class _MongoModel(_Model):
         prunes = False  # MongoDB does that by itself.
         number: ClassVar[int] = 0

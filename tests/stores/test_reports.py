@@ -109,7 +109,7 @@ def _expected() -> list[Any]:
     ]
 
 
-async def test_every_session_is_summarized_once_and_then_there_is_nothing_to_do(
+async def test_every_session_is_summarized_once_and_then_none_is_dirty(
     lives: Store,
 ) -> None:
     found = await lives.reports.summaries(SummaryFilter(), limit=1000)
@@ -121,7 +121,7 @@ async def test_every_session_is_summarized_once_and_then_there_is_nothing_to_do(
     assert await _summarizer(lives).step() == 0
 
 
-async def test_who_is_there_is_everybody_whose_summary_runs_once(
+async def test_live_sessions_are_those_whose_summary_runs_once_each(
     store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for module in ("sqlite", "mongo"):
@@ -141,7 +141,7 @@ async def test_who_is_there_is_everybody_whose_summary_runs_once(
         assert row.at_present == whole.at_present
 
 
-async def test_only_what_changed_is_summarized_again(filled: Store) -> None:
+async def test_only_sessions_that_changed_are_summarized_again(filled: Store) -> None:
     life = _FEW[5]
     last = life.session.samples[-1]
     more = sample((last.seq or 0) + 1, ts=last.ts + 30, bye=True)
@@ -155,7 +155,7 @@ async def test_only_what_changed_is_summarized_again(filled: Store) -> None:
     assert summary.samples == len(life.session.samples) + 1
 
 
-async def test_a_sample_that_comes_while_a_session_is_summarized_is_not_forgotten(
+async def test_a_sample_that_comes_while_its_session_is_summarized_keeps_it_dirty(
     store: Store,
 ) -> None:
     await store.append([push(0, 1)])
@@ -166,7 +166,7 @@ async def test_a_sample_that_comes_while_a_session_is_summarized_is_not_forgotte
     assert await store.reports.dirty(10) == [session.id]
 
 
-async def test_each_session_has_its_turn_however_many_there_are(store: Store) -> None:
+async def test_every_dirty_session_has_its_turn_however_many_there_are(store: Store) -> None:
     sessions = [f"{number:024x}" for number in range(1, 8)]
     await store.append([push(0, session=session) for session in sessions])
     seen: list[str] = []
@@ -176,7 +176,7 @@ async def test_each_session_has_its_turn_however_many_there_are(store: Store) ->
     assert seen[7:] == seen[:5]
 
 
-async def test_a_session_that_goes_on_makes_only_the_hours_anew_that_it_changes(
+async def test_a_session_that_continues_rebuilds_only_the_hours_that_it_changes(
     filled: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     life = max(_FEW, key=lambda summary: len(summary.session.samples))
@@ -198,7 +198,7 @@ async def test_a_session_that_goes_on_makes_only_the_hours_anew_that_it_changes(
     assert set(made) == {last.ts - last.ts % HOUR}
 
 
-async def test_a_long_session_is_clean_when_all_its_samples_are_known(store: Store) -> None:
+async def test_a_long_session_is_clean_when_its_summary_covers_all_samples(store: Store) -> None:
     await store.append([push(*range(150))])
     await _all_of(store)
     assert await store.reports.dirty(10) == []
@@ -228,7 +228,7 @@ async def test_a_session_runs_until_its_lifetime_is_over(store: Store) -> None:
     assert await store.reports.overdue(10_000, 5) == []
 
 
-async def test_who_has_sent_more_than_its_summary_knows_is_not_taken_for_gone(
+async def test_a_session_with_samples_newer_than_its_summary_is_not_ended(
     store: Store,
 ) -> None:
     await store.append([push(0, session=f"{n:024x}") for n in range(3)])
@@ -241,7 +241,7 @@ async def test_who_has_sent_more_than_its_summary_knows_is_not_taken_for_gone(
     assert len(await store.reports.overdue(later, 1)) == 1
 
 
-async def test_while_more_is_due_ends_and_sums_wait_for_a_minute(
+async def test_during_a_backlog_session_ends_and_rollups_wait_for_a_minute(
     store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(summarizer, "_SESSIONS", 1)
@@ -260,7 +260,7 @@ async def test_while_more_is_due_ends_and_sums_wait_for_a_minute(
     assert await store.reports.overdue(int(clock.now), 5) == []
 
 
-async def test_a_long_session_that_goes_on_waits_for_its_turn_and_ends_in_time(
+async def test_a_long_session_that_continues_waits_for_its_turn_and_ends_in_time(
     store: Store,
 ) -> None:
     clock = Clock(4600.0)
@@ -287,7 +287,7 @@ async def test_a_long_session_that_goes_on_waits_for_its_turn_and_ends_in_time(
     assert not summary.running
 
 
-async def test_the_work_is_done_by_one_process_at_a_time(store: Store, other: Store) -> None:
+async def test_one_process_at_a_time_summarizes(store: Store, other: Store) -> None:
     await store.append([push(0, 1)])
     assert await _summarizer(store, now=1000, holder="a").step() == 1
     await store.append([push(2)])
@@ -312,7 +312,7 @@ async def test_a_step_that_takes_longer_than_the_lease_keeps_it(
     assert not await _summarizer(store, now=clock.now, holder="b").leads()
 
 
-async def test_two_processes_that_ask_at_once_do_not_both_get_the_lease(
+async def test_only_one_of_two_concurrent_processes_gets_the_lease(
     store: Store, other: Store
 ) -> None:
     both = await asyncio.gather(
@@ -330,7 +330,7 @@ async def _rollups(store: Store) -> list[Any]:
     return [row for row in found if row.values]
 
 
-async def test_what_is_rebuilt_is_what_was_made_bit_by_bit(filled: Store) -> None:
+async def test_a_rebuild_gives_the_same_as_incremental_summaries(filled: Store) -> None:
     before = await filled.reports.summaries(SummaryFilter(), limit=1000), await _rollups(filled)
     done = [item async for item in _summarizer(filled).rebuild()]
     assert done[-1] == len(_FEW)
@@ -341,7 +341,7 @@ async def test_what_is_rebuilt_is_what_was_made_bit_by_bit(filled: Store) -> Non
     assert await _summarizer(filled).formula() == "2-jitsi"
 
 
-async def test_sums_that_lack_a_dimension_are_made_anew_once(
+async def test_rollups_that_lack_a_dimension_are_rebuilt_once(
     filled: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """As by a version that did not know providers; also of sessions whose samples are gone."""
@@ -364,7 +364,7 @@ async def test_sums_that_lack_a_dimension_are_made_anew_once(
     assert [item async for item in _summarizer(filled).complete()] == []
 
 
-async def test_a_rebuild_that_was_broken_off_goes_on_where_it_was(
+async def test_an_interrupted_rebuild_continues_where_it_was(
     filled: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     expected = await filled.reports.summaries(SummaryFilter(), limit=1000), await _rollups(filled)
@@ -396,7 +396,7 @@ async def test_rollups_are_the_sums_of_the_summaries(lives: Store) -> None:
     assert sum(point.grades.known_seconds for point in overview.series) == expected.known_seconds
 
 
-async def test_an_overview_with_a_filter_is_that_of_the_sessions_that_fit(lives: Store) -> None:
+async def test_an_overview_with_a_filter_covers_the_selected_sessions(lives: Store) -> None:
     everything = SummaryFilter(since=_START, until=_END, transport="udp")
     udp = await _queries(lives).overview(everything)
     tcp = await _queries(lives).overview(SummaryFilter(since=_START, until=_END, transport="relay"))
@@ -427,7 +427,7 @@ async def test_a_comparison_is_the_same_from_rollups_and_from_sessions(
     )
 
 
-async def test_the_outage_is_seen_where_it_was(lives: Store) -> None:
+async def test_the_simulated_outage_is_found_where_it_was(lives: Store) -> None:
     start, end = _SCENARIO.outage_window
     regions = {
         item.value: item
@@ -439,7 +439,7 @@ async def test_the_outage_is_seen_where_it_was(lives: Store) -> None:
     assert all((region.grades.poor_share or 0) < 0.5 for region in regions.values())
 
 
-async def test_a_window_counts_whole_days_and_their_edges_once(lives: Store) -> None:
+async def test_a_window_counts_whole_days_and_partial_days_once(lives: Store) -> None:
     queries = _queries(lives)
     cut = _START + DAY + 5 * 3600
     parts = [
@@ -453,7 +453,7 @@ async def test_a_window_counts_whole_days_and_their_edges_once(lives: Store) -> 
         assert sum(row.grades.known_seconds for row in both) == total.grades.known_seconds
 
 
-async def test_sessions_are_paged_newest_first_without_gap_or_double(lives: Store) -> None:
+async def test_pages_of_sessions_are_newest_first_without_gap_or_repetition(lives: Store) -> None:
     queries = _queries(lives)
     seen: list[str] = []
     after = None
@@ -469,7 +469,7 @@ async def test_sessions_are_paged_newest_first_without_gap_or_double(lives: Stor
         await queries.sessions(SummaryFilter(), limit=17, after="nonsense")
 
 
-async def test_filters_narrow_what_is_listed(lives: Store) -> None:
+async def test_filters_narrow_the_list_of_sessions(lives: Store) -> None:
     summaries = _expected()
     for name in (row.field for row in FILTERS):
         value = getattr(summaries[3], name)
@@ -492,7 +492,7 @@ async def test_filters_narrow_what_is_listed(lives: Store) -> None:
     }
 
 
-async def test_a_room_has_a_meeting_for_each_time_that_people_came(store: Store) -> None:
+async def test_a_room_has_one_meeting_for_each_time_that_people_met(store: Store) -> None:
     def stay(number: int, began: int, minutes: int) -> Push:
         samples = tuple(
             sample(n, ts=began + 30 * n, bye=n == minutes * 2) for n in range(minutes * 2 + 1)
@@ -525,7 +525,7 @@ async def test_a_room_has_a_meeting_for_each_time_that_people_came(store: Store)
 
 
 @pytest.mark.parametrize("singly", [0, 50])
-async def test_the_worst_meetings_are_those_with_the_most_bad_time(
+async def test_the_worst_meetings_are_those_with_the_most_affected_time(
     lives: Store, monkeypatch: pytest.MonkeyPatch, singly: int
 ) -> None:
     monkeypatch.setattr("jmmc.answers.overviews._SINGLY", singly)
@@ -545,7 +545,7 @@ async def test_the_worst_meetings_are_those_with_the_most_bad_time(
     assert whole.spread.sessions[-1] == sum(item.good * 10 // item.known >= 9 for item in known)
 
 
-async def test_a_heat_map_is_the_time_of_every_hour(lives: Store) -> None:
+async def test_a_heat_map_has_the_time_of_every_hour(lives: Store) -> None:
     queries = _queries(lives)
     overview, cells, *_ = await queries.overview_detail(_ALL, "region", worst=1)
     assert sum(cell.known for cell in cells) == overview.grades.known_seconds
@@ -557,7 +557,9 @@ async def test_a_heat_map_is_the_time_of_every_hour(lives: Store) -> None:
         assert sum(cell.known for cell in row.cells) == same.grades.known_seconds
 
 
-async def test_what_is_read_once_is_what_is_asked_for_one_by_one(lives: Store) -> None:
+async def test_several_answers_read_together_equal_the_answers_read_one_by_one(
+    lives: Store,
+) -> None:
     queries = _queries(lives)
     for wanted in (_ALL, msgspec.structs.replace(_ALL, browser="Chrome 131")):
         whole = await queries.overview_detail(wanted, "network", worst=3)
@@ -573,7 +575,7 @@ async def test_what_is_read_once_is_what_is_asked_for_one_by_one(lives: Store) -
 
 
 @pytest.mark.parametrize("piece", [7, 100_000])
-async def test_facts_of_very_many_come_by_column_and_in_pieces_each_once(
+async def test_columns_returns_each_summary_once_over_all_parts(
     lives: Store, monkeypatch: pytest.MonkeyPatch, piece: int
 ) -> None:
     for module in ("sqlite", "mongo"):
@@ -595,7 +597,7 @@ async def test_facts_of_very_many_come_by_column_and_in_pieces_each_once(
         assert len(pieces) >= len(facts) / piece
 
 
-async def test_a_session_has_its_curves_and_its_spells(lives: Store) -> None:
+async def test_a_session_has_its_curves_and_its_grade_spans(lives: Store) -> None:
     life = next(item for item in _LIVES if item.problems and item.problems[0].cause == "rtt")
     whole = await _queries(lives).session(life.session.id)
     assert whole.times == tuple(sample.ts for sample in life.session.samples)
@@ -609,7 +611,7 @@ async def test_a_session_has_its_curves_and_its_spells(lives: Store) -> None:
     assert whole.curves["server_region"][at] == life.region
 
 
-async def test_a_participant_is_all_its_sessions(lives: Store) -> None:
+async def test_a_participant_has_all_of_its_sessions(lives: Store) -> None:
     uid = _LIVES[0].session.browser_id
     its = [life for life in _LIVES if life.session.browser_id == uid]
     found = await _queries(lives).participant(uid, _ALL)
@@ -617,7 +619,7 @@ async def test_a_participant_is_all_its_sessions(lives: Store) -> None:
     assert {summary.session for summary in found.latest} == {item.session.id for item in its}
 
 
-async def test_the_best_and_the_worst_call_of_a_participant_are_told(lives: Store) -> None:
+async def test_a_participant_has_its_best_and_its_worst_session(lives: Store) -> None:
     by_uid = Counter(life.session.browser_id for life in _LIVES)
     uid = by_uid.most_common(1)[0][0]
     found = await _queries(lives).participant(uid, _ALL)
@@ -630,7 +632,7 @@ async def test_the_best_and_the_worst_call_of_a_participant_are_told(lives: Stor
     assert badness[found.worst.session] == max(badness.values())
 
 
-async def test_a_meeting_tells_what_went_wrong_in_it_and_for_whom(lives: Store) -> None:
+async def test_a_meeting_shows_what_went_wrong_and_for_whom(lives: Store) -> None:
     start, _ = _SCENARIO.outage_window
     struck = next(
         life for life in _LIVES if life.problems and life.problems[0].cause == "interrupted"
@@ -643,7 +645,7 @@ async def test_a_meeting_tells_what_went_wrong_in_it_and_for_whom(lives: Store) 
     assert told == {lane.session.session for lane in whole.lanes if lane.session.spells}
 
 
-async def test_what_does_not_exist_is_said_not_to(lives: Store) -> None:
+async def test_a_missing_session_participant_or_meeting_is_not_found(lives: Store) -> None:
     queries = _queries(lives)
     for ask in (
         queries.session("f" * 24),
@@ -658,7 +660,7 @@ async def test_what_does_not_exist_is_said_not_to(lives: Store) -> None:
         await queries.overview(SummaryFilter(since=5, until=5))
 
 
-async def test_names_are_found_as_one_types(lives: Store) -> None:
+async def test_names_are_found_by_what_people_type(lives: Store) -> None:
     queries = _queries(lives)
     assert {item.kind for item in await queries.search("room-1")} == {"room"}
     found = await queries.search("Réunion")
@@ -678,7 +680,7 @@ async def test_names_are_found_as_one_types(lives: Store) -> None:
     assert (await queries.sessions(nobody, limit=5)).items == []
 
 
-async def test_records_are_kept_by_kind_and_name(store: Store, other: Store) -> None:
+async def test_records_are_stored_by_kind_and_name(store: Store, other: Store) -> None:
     await store.reports.put_record("token", "a", b'{"x":1}')
     await store.reports.put_record("token", "a", b'{"x":2}')
     await store.reports.put_record("other", "a", b"{}")
@@ -688,7 +690,7 @@ async def test_records_are_kept_by_kind_and_name(store: Store, other: Store) -> 
     assert await other.reports.records("token") == {}
 
 
-async def test_old_sessions_are_deleted_and_their_summaries_stay(make_store: MakeStore) -> None:
+async def test_old_sessions_are_pruned_and_their_summaries_kept(make_store: MakeStore) -> None:
     store = make_store()
     await store.open()
     await store.append([push(samples=(sample(0, ts=1000), sample(1, ts=1030)), session="a" * 24)])

@@ -49,7 +49,7 @@ async def store(mongod: Mongod, raw: Collection) -> AsyncIterator[MongoStore]:
     await store.close()
 
 
-async def test_a_summary_of_an_earlier_version_is_one_whose_network_has_no_name(
+async def test_a_summary_of_an_earlier_version_has_no_provider_and_no_country(
     store: MongoStore, mongod: Mongod, raw: Collection
 ) -> None:
     session = Session(_SESSION, "room", UID, Dialect.V2, 900, (sample(0, ts=900),))
@@ -66,7 +66,7 @@ async def test_a_summary_of_an_earlier_version_is_one_whose_network_has_no_name(
     assert await store.reports.facts(("provider", "country"), SummaryFilter()) == [("", "")]
 
 
-async def test_a_short_session_is_one_document_in_the_form_of_the_ancestor(
+async def test_a_short_session_is_one_document_in_the_form_of_the_express_middleware(
     store: MongoStore, raw: Collection
 ) -> None:
     readings = '{"pid":"8b4139fa","t":{"rip":3221225986},"u":{"bw":347.33}}'
@@ -130,7 +130,7 @@ _ANCESTORS: list[dict[str, Any]] = [
 ]
 
 
-async def test_a_collection_of_the_ancestor_is_read_in_place_and_never_rewritten(
+async def test_a_collection_of_the_express_middleware_is_read_in_place_and_never_rewritten(
     store: MongoStore, raw: Collection
 ) -> None:
     """The second of its documents has 15 MB; MongoDB allows 16."""
@@ -154,7 +154,7 @@ async def test_a_collection_of_the_ancestor_is_read_in_place_and_never_rewritten
     assert list(raw.find({"at": None})) == _ANCESTORS
 
 
-async def test_a_session_of_the_ancestor_that_goes_on_does_so_in_a_new_document(
+async def test_a_session_of_the_express_middleware_continues_in_a_new_document(
     store: MongoStore, raw: Collection
 ) -> None:
     raw.insert_many(_ANCESTORS)
@@ -179,7 +179,7 @@ async def test_a_session_of_the_ancestor_that_goes_on_does_so_in_a_new_document(
         {"_id": ObjectId(), "conf": "a", "uid": "b", "m": [{"ts": "now"}, 7]},
     ],
 )
-async def test_documents_of_others_are_told_skipped_and_left_alone(
+async def test_documents_of_other_programs_are_reported_skipped_and_left_alone(
     mongod: Mongod, raw: Collection, foreign: dict[str, Any], caplog: pytest.LogCaptureFixture
 ) -> None:
     raw.delete_many({})
@@ -208,7 +208,7 @@ async def test_values_that_json_does_not_have_are_read_as_text(
     )
 
 
-async def test_a_session_that_was_deleted_is_made_anew_and_a_full_sample_asked_for(
+async def test_a_deleted_session_is_created_again_and_a_full_sample_asked_for(
     store: MongoStore, raw: Collection
 ) -> None:
     await store.append([push(0)])
@@ -219,7 +219,7 @@ async def test_a_session_that_was_deleted_is_made_anew_and_a_full_sample_asked_f
     assert await store.count(SessionFilter()) == 1
 
 
-async def test_indexes_are_there_after_the_start(store: MongoStore, raw: Collection) -> None:
+async def test_indexes_exist_after_the_start(store: MongoStore, raw: Collection) -> None:
     assert set(raw.index_information()) == {
         "_id_",
         "jmmc_at",
@@ -231,7 +231,7 @@ async def test_indexes_are_there_after_the_start(store: MongoStore, raw: Collect
     }
 
 
-async def test_what_we_make_is_compressed_and_what_exists_stays_as_it_is(
+async def test_new_collections_are_compressed_and_existing_ones_left_as_they_are(
     mongod: Mongod, raw: Collection
 ) -> None:
     name = raw.name
@@ -248,7 +248,7 @@ async def test_what_we_make_is_compressed_and_what_exists_stays_as_it_is(
     assert "block_compressor=zstd" not in before
 
 
-async def test_every_question_is_answered_from_an_index(store: MongoStore, raw: Collection) -> None:
+async def test_every_query_uses_an_index(store: MongoStore, raw: Collection) -> None:
     await store.append([push(0, session=f"{n:024x}") for n in range(500)])
     for wanted in (
         SessionFilter(room="other"),
@@ -261,9 +261,7 @@ async def test_every_question_is_answered_from_an_index(store: MongoStore, raw: 
     assert told["executionStats"]["totalKeysExamined"] == 0
 
 
-async def test_retention_is_a_lifetime_that_mongodb_looks_after(
-    mongod: Mongod, raw: Collection
-) -> None:
+async def test_retention_is_a_ttl_index(mongod: Mongod, raw: Collection) -> None:
     async def lifetime(days: int) -> Any:
         store = MongoStore(url=mongod.url, name=raw.name, retention_days=days)
         await store.open()
@@ -275,7 +273,7 @@ async def test_retention_is_a_lifetime_that_mongodb_looks_after(
     assert await lifetime(0) == 2**31 - 1
 
 
-async def test_mongodb_deletes_what_is_too_old_and_nothing_else(tmp_path: Path) -> None:
+async def test_mongodb_deletes_only_sessions_older_than_the_retention(tmp_path: Path) -> None:
     with started(tmp_path, "--setParameter", "ttlMonitorSleepSecs=1") as mongod:
         store = MongoStore(url=mongod.url, retention_days=30)
         await store.open()
@@ -290,7 +288,7 @@ async def test_mongodb_deletes_what_is_too_old_and_nothing_else(tmp_path: Path) 
         await store.close()
 
 
-async def test_a_large_collection_is_collected_into_while_its_indexes_are_built(
+async def test_a_large_collection_takes_pushes_while_its_indexes_are_built(
     mongod: Mongod, raw: Collection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(indexes, "_INDEX_PATIENCE", 0.0)
@@ -308,7 +306,7 @@ async def test_a_large_collection_is_collected_into_while_its_indexes_are_built(
     await store.close()
 
 
-async def test_indexes_that_take_longer_than_an_operation_may_are_built_all_the_same(
+async def test_building_indexes_is_not_bounded_by_the_timeout_of_operations(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(indexes, "_INDEX_PATIENCE", 0.0)
@@ -330,7 +328,7 @@ async def test_indexes_that_take_longer_than_an_operation_may_are_built_all_the_
         await store.close()
 
 
-async def test_a_host_brings_its_own_client_and_keeps_it(mongod: Mongod, raw: Collection) -> None:
+async def test_the_client_of_a_host_is_not_closed(mongod: Mongod, raw: Collection) -> None:
     client: AsyncMongoClient[Any] = AsyncMongoClient(mongod.url)
     app = MetricsCollector(store=MongoStore(client.jmmc[raw.name]), secret="x")
     assert (await call(app, "POST", "/push", body())).status == 200
@@ -349,7 +347,9 @@ async def test_a_confirmation_waits_for_the_majority_and_the_journal(store: Mong
     assert store.connection.collection().write_concern.document == {"w": "majority", "j": True}
 
 
-async def test_what_too_few_servers_confirm_is_not_confirmed(replica_set: ReplicaSet) -> None:
+async def test_a_write_that_too_few_servers_confirm_is_not_confirmed(
+    replica_set: ReplicaSet,
+) -> None:
     client: pymongo.AsyncMongoClient[dict[str, Any]] = pymongo.AsyncMongoClient(replica_set.url)
     collection = client.jmmc["too-few"]
     first, then = MongoStore(collection), MongoStore(collection)
@@ -366,9 +366,7 @@ async def test_what_too_few_servers_confirm_is_not_confirmed(replica_set: Replic
     await client.close()
 
 
-async def test_an_index_of_an_earlier_version_is_taken_away(
-    mongod: Mongod, raw: Collection
-) -> None:
+async def test_an_index_of_an_earlier_version_is_dropped(mongod: Mongod, raw: Collection) -> None:
     raw.create_index([("d", 1)], name="jmmc_dirty")
     store = MongoStore(url=mongod.url, name=raw.name)
     await store.open()
@@ -383,7 +381,7 @@ async def test_a_write_concern_in_the_url_is_respected(mongod: Mongod) -> None:
     await store.close()
 
 
-async def test_what_the_url_says_of_waiting_is_respected(mongod: Mongod) -> None:
+async def test_timeouts_in_the_url_are_respected(mongod: Mongod) -> None:
     url = f"{mongod.url}&serverselectiontimeoutms=1234&appname=mine"
     store = MongoStore(url=url, name="own-timeouts", timeout=5)
     await store.open()
@@ -405,7 +403,7 @@ async def _refusal(store: Any) -> str:
     return f"{type(refused.value).__name__}: {refused.value}"
 
 
-async def test_a_server_that_is_not_there_is_named() -> None:
+async def test_an_unreachable_server_is_named() -> None:
     port = free_port()
     said = await _refusal(open_store(f"mongodb://127.0.0.1:{port}/jmmc", timeout=0.5))
     assert said.startswith("StoreError: MongoDB: no server that takes writes: 127.0.0.1")
@@ -422,7 +420,7 @@ async def test_a_server_that_is_not_there_is_named() -> None:
         ("mongodb://127.0.0.1/x?replicaSet=", "MongoDB"),
     ],
 )
-async def test_a_url_that_will_never_do_is_said_to_be_wrong(url: str, words: str) -> None:
+async def test_an_unusable_url_is_refused_with_a_reason(url: str, words: str) -> None:
     assert words in await _refusal(open_store(url, timeout=0.5))
 
 
@@ -473,7 +471,7 @@ def guarded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Mongod]:
         ("writer:wrong@", "Authentication failed"),
     ],
 )
-async def test_a_user_who_may_not_write_is_told_so_at_the_start(
+async def test_a_user_without_the_right_to_write_is_refused_at_the_start(
     guarded: Mongod, user: str, words: str
 ) -> None:
     url = guarded.url.replace("mongodb://", f"mongodb://{user}")
@@ -483,7 +481,7 @@ async def test_a_user_who_may_not_write_is_told_so_at_the_start(
     assert "pw" not in said
 
 
-async def test_a_user_who_may_write_to_the_database_is_all_that_is_needed(guarded: Mongod) -> None:
+async def test_a_user_with_the_right_to_write_to_the_database_is_enough(guarded: Mongod) -> None:
     store = MongoStore(url=guarded.url.replace("mongodb://", "mongodb://writer:pw@"))
     await store.open()
     await store.append([push(0)])
@@ -492,7 +490,7 @@ async def test_a_user_who_may_write_to_the_database_is_all_that_is_needed(guarde
     await store.close()
 
 
-async def test_a_clock_that_goes_backwards_changes_nothing_that_is_stored(
+async def test_a_clock_that_goes_backwards_changes_no_stored_sample(
     store: MongoStore,
 ) -> None:
     await store.append([push(samples=(sample(0, ts=2000),))])
@@ -502,7 +500,7 @@ async def test_a_clock_that_goes_backwards_changes_nothing_that_is_stored(
     assert [sample.ts for sample in session.samples] == [2000, 1000]
 
 
-async def test_the_indexes_that_could_not_be_built_are_told(
+async def test_a_failure_to_build_indexes_is_logged(
     mongod: Mongod, raw: Collection, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.INFO)

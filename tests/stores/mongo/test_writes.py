@@ -49,7 +49,7 @@ def _places(raw: Collection) -> list[list[int]]:
     return [[item["seq"] for item in document["m"]] for document in raw.find().sort("c")]
 
 
-async def test_samples_that_come_in_turn_stand_at_their_places_over_all_documents(
+async def test_samples_in_order_are_at_their_positions_in_all_documents(
     store: MongoStore, raw: Collection
 ) -> None:
     for first in range(0, 130, 5):
@@ -59,7 +59,7 @@ async def test_samples_that_come_in_turn_stand_at_their_places_over_all_document
     assert not any("o" in item for item in raw.find())
 
 
-async def test_what_comes_out_of_turn_marks_its_document_and_the_next_one_is_in_turn_again(
+async def test_a_sample_out_of_order_marks_its_document_and_the_next_document_is_in_order_again(
     store: MongoStore, raw: Collection
 ) -> None:
     await store.append([push(0)])
@@ -72,7 +72,7 @@ async def test_what_comes_out_of_turn_marks_its_document_and_the_next_one_is_in_
     assert [item.get("o") for item in raw.find().sort("c")] == [True, None]
 
 
-async def test_who_does_not_know_that_a_document_is_out_of_turn_overwrites_nothing(
+async def test_a_collector_that_has_not_read_the_mark_overwrites_nothing(
     store: MongoStore, other: MongoStore, raw: Collection
 ) -> None:
     """A push that was held up on its way, when its browser has dropped it and gone on elsewhere."""
@@ -86,7 +86,7 @@ async def test_who_does_not_know_that_a_document_is_out_of_turn_overwrites_nothi
     assert _places(raw) == [[0, 1, 2, 5, 3, 4]]
 
 
-async def test_a_sample_that_two_collectors_store_at_its_place_is_there_once(
+async def test_a_sample_that_two_collectors_set_at_its_position_is_stored_once(
     store: MongoStore, other: MongoStore, raw: Collection
 ) -> None:
     for seq in range(3):
@@ -98,7 +98,7 @@ async def test_a_sample_that_two_collectors_store_at_its_place_is_there_once(
     assert _places(raw) == [[0, 1, 2, 3, 4, 5]]
 
 
-async def test_of_documents_that_are_gone_only_the_sessions_concerned_begin_with_a_hole(
+async def test_only_sessions_whose_documents_are_gone_report_a_gap(
     store: MongoStore, raw: Collection
 ) -> None:
     sessions = [f"{number:024x}" for number in range(1, 4)]
@@ -114,7 +114,7 @@ async def test_of_documents_that_are_gone_only_the_sessions_concerned_begin_with
     assert stored == {sessions[0]: [0, 1], sessions[1]: [1], sessions[2]: [0, 1]}
 
 
-async def test_samples_that_an_older_backup_lost_are_a_hole_and_the_session_goes_on(
+async def test_a_session_continues_after_the_gap_that_a_restored_backup_left(
     store: MongoStore, raw: Collection
 ) -> None:
     for seq in range(4):
@@ -128,7 +128,7 @@ async def test_samples_that_an_older_backup_lost_are_a_hole_and_the_session_goes
     assert [sample.seq for sample in session.samples] == [0, 1, 4, 6]
 
 
-async def test_a_document_of_an_earlier_version_that_is_out_of_turn_is_not_extended_by_places(
+async def test_an_unordered_document_of_an_earlier_version_is_not_extended_by_position(
     store: MongoStore, raw: Collection
 ) -> None:
     elements = [{"ts": 1_700_000_000 + seq, "seq": seq} for seq in (0, 2, 3)]
@@ -139,7 +139,7 @@ async def test_a_document_of_an_earlier_version_that_is_out_of_turn_is_not_exten
     assert _places(raw) == [[0, 2, 3, 4, 5]]
 
 
-async def test_who_has_not_read_whose_a_v1_session_is_adds_nothing_to_that_of_somebody_else(
+async def test_a_collector_that_has_not_read_a_v1_session_adds_nothing_to_another_owners(
     store: MongoStore, other: MongoStore, raw: Collection
 ) -> None:
     await store.append([v1_push(opens=True)])
@@ -150,7 +150,7 @@ async def test_who_has_not_read_whose_a_v1_session_is_adds_nothing_to_that_of_so
     assert len(document["m"]) == 1
 
 
-async def test_a_v1_session_that_was_deleted_elsewhere_is_not_made_anew_without_its_beginning(
+async def test_a_v1_session_deleted_by_another_collector_is_not_created_without_its_beginning(
     store: MongoStore, other: MongoStore, raw: Collection
 ) -> None:
     await store.append([v1_push(opens=True)])
