@@ -1,4 +1,4 @@
-"""The promises of `jmmc.stores.base.Store`, held by every store."""
+"""The promises of `jmmc.stores.contract.Store`, tested on every store."""
 
 import asyncio
 
@@ -7,15 +7,15 @@ from hypothesis import strategies as st
 
 from jmmc.core.model import Dialect, Erased, Receipt, Refusal, Sample, Session, SessionFilter
 from jmmc.stores import Store
-from tests.stores.conftest import MakeStore, Place, summarize_all
+from tests.stores.conftest import MakeStore, NewStores, summarize_all
 from tests.support.builders import UID, push, sample, v1_push
 
 _ALL = SessionFilter()
 _A, _B, _C = ("a" * 24, "b" * 24, "c" * 24)
 
 
-async def _sessions(store: Store, wanted: SessionFilter = _ALL) -> list[Session]:
-    return [session async for session in store.sessions(wanted)]
+async def _sessions(store: Store, selection: SessionFilter = _ALL) -> list[Session]:
+    return [session async for session in store.sessions(selection)]
 
 
 async def _seqs(store: Store) -> list[int | None]:
@@ -197,12 +197,12 @@ async def test_sessions_are_read_in_the_order_in_which_they_began(store: Store) 
         await store.append([push(session=session, samples=(sample(0, ts=ts),))])
     await store.append([push(1, session=_C)])
 
-    assert [item.id for item in await _sessions(store)] == [_C, _A, _B]
+    assert [session.id for session in await _sessions(store)] == [_C, _A, _B]
 
 
 async def test_more_sessions_than_are_read_at_a_time_are_returned_once_each(store: Store) -> None:
     ids = [f"{number:024x}" for number in range(120)]
-    await store.append([push(0, 1, session=item) for item in ids])
+    await store.append([push(0, 1, session=session) for session in ids])
 
     sessions = await _sessions(store)
     assert [session.id for session in sessions] == ids
@@ -216,28 +216,28 @@ async def test_filters_select_sessions_by_room_participant_and_time(store: Store
     await store.append([push(session=_B, room="other", samples=(late,))])
     await store.append([push(session=_C, browser_id=other_uid, samples=(late,))])
 
-    async def chosen(**wanted: object) -> list[str]:
-        filter_ = SessionFilter(**wanted)  # type: ignore[arg-type]
+    async def selected(**selection: object) -> list[str]:
+        filter_ = SessionFilter(**selection)  # type: ignore[arg-type]
         found = [session.id for session in await _sessions(store, filter_)]
         assert await store.count(filter_) == len(found)
         return found
 
-    assert await chosen() == [_A, _B, _C]
-    assert await chosen(room="room") == [_A, _C]
-    assert await chosen(browser_id=other_uid) == [_C]
-    assert await chosen(since=2000) == [_B, _C]
-    assert await chosen(until=2000) == [_A]
-    assert await chosen(room="room", browser_id=UID, since=0, until=5000) == [_A]
-    assert await chosen(room="' OR 1=1 --") == []
+    assert await selected() == [_A, _B, _C]
+    assert await selected(room="room") == [_A, _C]
+    assert await selected(browser_id=other_uid) == [_C]
+    assert await selected(since=2000) == [_B, _C]
+    assert await selected(until=2000) == [_A]
+    assert await selected(room="room", browser_id=UID, since=0, until=5000) == [_A]
+    assert await selected(room="' OR 1=1 --") == []
 
 
 async def test_get_returns_sessions_in_the_order_of_the_ids(store: Store) -> None:
     await store.append([push(0, 1, session=_A), push(0, session=_B), v1_push(opens=True)])
 
     found = await store.get([_B, _C, _A])
-    assert [row.id for row in found] == [_B, _A]
+    assert [session.id for session in found] == [_B, _A]
     assert found == [
-        session for wanted in (_B, _A) for session in await _sessions(store) if session.id == wanted
+        session for id_ in (_B, _A) for session in await _sessions(store) if session.id == id_
     ]
     assert await store.get([]) == []
 
@@ -303,7 +303,7 @@ async def test_a_packed_session_is_read_and_counted_as_before(store: Store) -> N
     before = await _sessions(store)
     await _pack(store)
     assert await _sessions(store) == before
-    assert await store.get([_B]) == [item for item in before if item.id == _B]
+    assert await store.get([_B]) == [session for session in before if session.id == _B]
     assert await store.count(_ALL) == 3
     assert await store.holds(_C)
 
@@ -311,8 +311,8 @@ async def test_a_packed_session_is_read_and_counted_as_before(store: Store) -> N
 async def test_late_samples_of_a_packed_session_are_stored_as_before(
     store: Store, other: Store
 ) -> None:
-    for item in (store, other):  # Both remember the session, as processes do.
-        await item.append([push(*range(5))])
+    for process in (store, other):  # Both remember the session.
+        await process.append([push(*range(5))])
     await _pack(store)
     assert await other.append([push(5)]) == [Receipt(5)]
     await _pack(other)
@@ -362,14 +362,14 @@ async def test_readers_do_not_wait_for_the_writer_and_see_whole_pushes(store: St
     st.booleans(),
 )
 async def test_resent_reordered_and_repeated_pushes_give_the_same_session(
-    place: Place, batches: list[list[tuple[int, int]]], begin: int, reopen: bool
+    new_stores: NewStores, batches: list[list[tuple[int, int]]], begin: int, reopen: bool
 ) -> None:
     """Any order of any overlapping pushes, over two store objects, is the set of their samples.
 
     Also across the end of a document of MongoDB, that has 60 of them.
     """
     batches = [[(begin + first, count) for first, count in batch] for batch in batches]
-    make_store = place()
+    make_store = new_stores()
     stores = [make_store(), make_store()]
     for store in stores:
         await store.open()

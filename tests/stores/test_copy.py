@@ -42,8 +42,8 @@ def _copied(*arguments: str) -> str:
     done = _copy(*arguments)
     assert done.returncode == 0, done.stderr
     lines = [" ".join(line.split()) for line in done.stdout.splitlines()]
-    read, found = lines[1].removeprefix("read "), lines[2].removeprefix("of these in the target ")
-    assert read == found
+    read, stored = lines[1].removeprefix("read "), lines[2].removeprefix("of these in the target ")
+    assert read == stored
     return f"{read} / {lines[3]}"
 
 
@@ -125,7 +125,9 @@ async def test_a_session_of_several_lines_becomes_one_session(
     await _fill(mongod.url, _PUSHES, collection[1])
     path = tmp_path / "export.json"
     with mongod.client() as client:
-        lines = [json_util.dumps(item) for item in client.jmmc[collection[1]].find().sort("at")]
+        lines = [
+            json_util.dumps(document) for document in client.jmmc[collection[1]].find().sort("at")
+        ]
     path.write_text("\n".join(lines))
     _copied(str(path), file)
 
@@ -135,7 +137,7 @@ async def test_a_session_of_several_lines_becomes_one_session(
 async def test_our_own_export_is_read(tmp_path: Path, file: str) -> None:
     await _fill(file, _PUSHES)
     path = tmp_path / "export.ndjson"
-    path.write_text("".join(json.dumps(item) + "\n" for item in _export(file)))
+    path.write_text("".join(json.dumps(document) + "\n" for document in _export(file)))
     _copied(str(path), f"sqlite:///{tmp_path}/two.db")
 
     assert _export(f"sqlite:///{tmp_path}/two.db") == _export(file)
@@ -146,7 +148,7 @@ async def test_only_sessions_of_the_selected_time_are_copied(tmp_path: Path, fil
     target = f"sqlite:///{tmp_path}/two.db"
     _copied(file, target, "--until", "2021-01-01")
 
-    assert [item["_id"] for item in _export(target)] == [_OTHER]
+    assert [document["_id"] for document in _export(target)] == [_OTHER]
 
 
 async def test_different_content_under_the_same_seq_is_reported_and_kept(

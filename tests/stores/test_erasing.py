@@ -63,14 +63,15 @@ async def filled(store: Store) -> AsyncIterator[Store]:
 async def test_after_an_erasure_the_store_is_as_if_the_data_had_never_been_stored(
     filled: Store, subject: Subject, tmp_path: Path
 ) -> None:
-    its = [
+    erased = [
         life.session
         for life in _LIVES
         if subject.name in (life.session.browser_id, life.session.room)
     ]
     receipt = await _erase(filled, subject)
-    assert (receipt.sessions, receipt.samples) == (len(its), sum(len(item.samples) for item in its))
-    assert receipt.summaries == len(its)
+    samples = sum(len(session.samples) for session in erased)
+    assert (receipt.sessions, receipt.samples) == (len(erased), samples)
+    assert receipt.summaries == len(erased)
     assert receipt.hours > 0
     assert receipt.names > 0
     assert await filled.count(selection(subject)) == 0
@@ -78,7 +79,7 @@ async def test_after_an_erasure_the_store_is_as_if_the_data_had_never_been_store
 
     never = open_store(f"sqlite:///{tmp_path}/never.db")
     await never.open()
-    await _fill(never, [life.session for life in _LIVES if life.session not in its])
+    await _fill(never, [life.session for life in _LIVES if life.session not in erased])
     window = SummaryFilter(since=_START, until=_END)
     for by in DIMENSIONS:
         expected = await Queries(never, lifetime=75, clock=_now).compare(by, window)
@@ -86,8 +87,8 @@ async def test_after_an_erasure_the_store_is_as_if_the_data_had_never_been_store
     everything = await never.reports.summaries(SummaryFilter(), limit=1000)
     assert await filled.reports.summaries(SummaryFilter(), limit=1000) == everything
     for text in ("", "a", "1", "-"):
-        found = await never.reports.search(text, 500)
-        assert await filled.reports.search(text, 500) == found
+        hits = await never.reports.search(text, 500)
+        assert await filled.reports.search(text, 500) == hits
     await never.close()
 
 
@@ -97,12 +98,12 @@ async def test_a_receipt_names_nobody_and_a_second_erasure_finds_nothing(filled:
     assert again.subject == first.subject
     assert (again.sessions, again.samples, again.summaries, again.names) == (0, 0, 0, 0)
     kept = await erasures(filled.reports)
-    assert sorted(item.id for item in kept) == sorted([first.id, again.id])
+    assert sorted(receipt.id for receipt in kept) == sorted([first.id, again.id])
     assert _SOMEBODY.name not in str(await filled.reports.records("erasure"))
 
 
 async def test_an_interrupted_erasure_is_finished_by_repeating_it(filled: Store) -> None:
-    """Half of it is gone when the process dies: the sessions, not yet their summaries."""
+    """The process dies when the sessions are deleted, but not yet their summaries."""
     steps = forget(filled, _ROOM, _summarizer(filled), clock=_now, settle=0)
     half = await anext(steps)
     await steps.aclose()
@@ -113,8 +114,8 @@ async def test_an_interrupted_erasure_is_finished_by_repeating_it(filled: Store)
 
     receipt = await _erase(filled, _ROOM)
     assert receipt.id == known.id
-    its = [life for life in _LIVES if life.session.room == _ROOM.name]
-    assert (receipt.sessions, receipt.summaries) == (len(its), len(its))
+    in_room = [life for life in _LIVES if life.session.room == _ROOM.name]
+    assert (receipt.sessions, receipt.summaries) == (len(in_room), len(in_room))
     assert await filled.reports.summaries(SummaryFilter(room=_ROOM.name), limit=1) == []
 
 
@@ -134,7 +135,7 @@ async def test_another_process_continues_a_session_whose_beginning_was_erased(
     (receipt,) = await other.append([push(70)])
     assert (receipt.ack, receipt.gap) == (70, True)  # type: ignore[union-attr]
     await other.append([push(samples=(sample(71, full=True),))])
-    (session,) = [item async for item in store.sessions(SessionFilter())]
+    (session,) = [session async for session in store.sessions(SessionFilter())]
     assert {sample.seq for sample in session.samples} <= {70, 71}
     assert 71 in {sample.seq for sample in session.samples}
     while any(await store.erase(SessionFilter(browser_id=UID))):
@@ -147,12 +148,10 @@ async def test_old_summaries_are_pruned_with_their_names_and_rollups(filled: Sto
     kept = [life.session for life in _LIVES if life.session.samples[-1].ts >= before]
     while await filled.reports.prune(before):
         pass
-    found = await filled.reports.summaries(SummaryFilter(), limit=1000)
-    assert {row.session for row in found} == {item.id for item in kept}
-    names = {
-        item.name for item in await filled.reports.search("-", 500) if item.kind == "participant"
-    }
-    assert names == {summary.browser_id for summary in kept}
+    summaries = await filled.reports.summaries(SummaryFilter(), limit=1000)
+    assert {summary.session for summary in summaries} == {session.id for session in kept}
+    names = {hit.name for hit in await filled.reports.search("-", 500) if hit.kind == "participant"}
+    assert names == {session.browser_id for session in kept}
     assert await filled.reports.rollups("", HOUR, 0, before) == []
     assert await filled.reports.rollups("", DAY, 0, before) == []
 
@@ -214,7 +213,7 @@ async def test_erased_samples_that_a_browser_still_holds_do_not_come_back(tmp_pa
     answer = await call(app, "POST", "/push", body(held, wire_sample(2, {"cq": 2}, full=True)))
     assert (answer.status, answer.json["ack"]) == (200, 2)
     await call(app, "POST", "/push", body(held, wire_sample(2, {"cq": 2}, full=True)))
-    (session,) = [item async for item in store.sessions(SessionFilter())]
+    (session,) = [session async for session in store.sessions(SessionFilter())]
     assert [sample.seq for sample in session.samples] == [2]
     await app.close()
 

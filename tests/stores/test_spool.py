@@ -1,4 +1,4 @@
-"""The spool: what waits there is moved over, in order, once. Servers that are really stopped."""
+"""The spool: its samples are moved in order, once. The servers here are really stopped."""
 
 import asyncio
 import gc
@@ -83,7 +83,7 @@ async def _until_moved(store: SpooledStore) -> None:
 
 
 async def _elements(store: SpooledStore) -> list[bytes]:
-    (session,) = [item async for item in store.sessions(_ALL)]
+    (session,) = [session async for session in store.sessions(_ALL)]
     return [sample.readings for sample in session.samples]
 
 
@@ -128,7 +128,7 @@ async def test_a_spooled_session_is_asked_for_a_full_sample_and_misses_nothing(
     await _until_moved(store)
     assert await store.append([push(3)]) == [Receipt(3)]
 
-    (session,) = [item async for item in store.sessions(_ALL)]
+    (session,) = [session async for session in store.sessions(_ALL)]
     assert [sample.seq for sample in session.samples] == [0, 1, 2, 3]
 
 
@@ -294,7 +294,7 @@ async def test_a_server_that_hangs_does_not_delay_closing(
         await writer.close()
         await store.close()
         assert asyncio.get_running_loop().time() - began < 6
-    assert {str(item.exception()) for item in waiting} == {"store_down: cannot store now"}
+    assert {str(answer.exception()) for answer in waiting} == {"store_down: cannot store now"}
     assert caplog.text.count("store_down") == 1, "the next batches are not tried"
 
 
@@ -308,7 +308,7 @@ def test_only_mongodb_gets_a_spool() -> None:
 
 
 async def _left(running: Mongod, folder: Path, sessions: int = 30) -> Path:
-    """A spool with `sessions` of 100 samples each, left behind by a collector that is dead."""
+    """The spool file that a dead collector has left, with `sessions` of 100 samples each."""
     await asyncio.to_thread(running.stop)
     store = _spooled(running, folder, _QUICK)
     await store.open()
@@ -320,16 +320,16 @@ async def _left(running: Mongod, folder: Path, sessions: int = 30) -> Path:
 
 
 async def _moved(running: Mongod, folder: Path) -> list[Any]:
-    """What a collector that is started now brings to the database."""
+    """The sessions that a collector moves to the database when it is started now."""
     store = _spooled(running, folder)
     await store.open()
     await _until_moved(store)
     assert await store.append([push(0, session="f" * 24)]) == [Receipt(0)]
     found = [session async for session in store.sessions(_ALL) if session.id != "f" * 24]
     await store.close()
-    for row in found:
-        assert set(row.samples) <= {sample(n) for n in range(100)}, "something else came out"
-        assert len(row.samples) == len(set(row.samples))
+    for session in found:
+        assert set(session.samples) <= {sample(n) for n in range(100)}, "something else came out"
+        assert len(session.samples) == len(set(session.samples))
     return found
 
 
@@ -340,8 +340,8 @@ async def test_the_intact_samples_of_a_damaged_spool_are_moved(
     path = await _left(running, tmp_path)
     content = bytearray(path.read_bytes())
     if how == "a page":
-        some = content.index(b'{"cq":100}', len(content) * 3 // 4) // 4096 * 4096
-        content[some : some + 4096] = b"\xa5" * 4096
+        page = content.index(b'{"cq":100}', len(content) * 3 // 4) // 4096 * 4096
+        content[page : page + 4096] = b"\xa5" * 4096
     elif how == "the end":
         del content[-5 * 4096 :]
     elif how == "the middle of a row":
@@ -350,9 +350,9 @@ async def test_the_intact_samples_of_a_damaged_spool_are_moved(
     else:
         content[:] = b"\0" * len(content)
     path.write_bytes(content)
-    found = await _moved(running, tmp_path)
+    sessions = await _moved(running, tmp_path)
 
-    stored = sum(len(row.samples) for row in found)
+    stored = sum(len(session.samples) for session in sessions)
     least = {"a page": 2500, "the end": 2000, "the middle of a row": 2999, "all": 0}[how]
     assert least <= stored < 3000
     assert "spool_damaged" in caplog.text
@@ -362,7 +362,7 @@ async def test_the_intact_samples_of_a_damaged_spool_are_moved(
 async def test_a_spool_whose_log_was_truncated_gives_the_samples_before_the_cut(
     running: Mongod, tmp_path: Path
 ) -> None:
-    """Whole pushes, the earlier ones; a disk that keeps its word never gets there."""
+    """The earlier pushes, each whole. A disk that obeys a flush never truncates the log."""
     await asyncio.to_thread(running.stop)
     store = _spooled(running, tmp_path, _QUICK)
     await store.open()

@@ -1,9 +1,9 @@
-"""What is special to the MongoDB store: its documents, its indexes, its refusals."""
+"""The MongoDB store alone: its documents, its indexes, and what it refuses."""
 
 import asyncio
 import json
 import logging
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -26,27 +26,12 @@ from jmmc.stores import open_store
 from jmmc.stores.mongo import indexes, opening
 from jmmc.stores.mongo.selection import session_query
 from jmmc.stores.mongo.store import MongoStore
+from tests.stores.mongo.conftest import Collection
 from tests.support.builders import UID, body, call, push, sample, v1_push
 from tests.support.mongod import Mongod, ReplicaSet, started
 from tests.support.servers import free_port
 
 _SESSION = "0" * 23 + "1"
-Collection = pymongo.collection.Collection[dict[str, Any]]
-
-
-@pytest.fixture
-def raw(mongod: Mongod, request: pytest.FixtureRequest) -> Iterator[Collection]:
-    """The collection as another program sees it."""
-    with mongod.client() as client:
-        yield client.jmmc[f"mongo-{abs(hash(request.node.name))}"]
-
-
-@pytest.fixture
-async def store(mongod: Mongod, raw: Collection) -> AsyncIterator[MongoStore]:
-    store = MongoStore(url=mongod.url, name=raw.name)
-    await store.open()
-    yield store
-    await store.close()
 
 
 async def test_a_summary_of_an_earlier_version_has_no_provider_and_no_country(
@@ -186,11 +171,11 @@ async def test_documents_of_other_programs_are_reported_skipped_and_left_alone(
     raw.insert_one(foreign)
     store = MongoStore(url=mongod.url, name=raw.name)
     await store.open()
-    assert "no_sessions_found" in caplog.text
+    assert "documents_unrecognized" in caplog.text
     await store.append([push(0)])
 
     assert [session.room async for session in store.sessions(SessionFilter())] == ["room"]
-    assert "no_sessions_skipped" in caplog.text
+    assert "documents_skipped" in caplog.text
     assert "documents=1" in caplog.text
     assert raw.find_one({"_id": foreign["_id"]}) == foreign
     await store.close()
@@ -202,7 +187,7 @@ async def test_values_that_json_does_not_have_are_read_as_text(
     strange = {"ts": 1, "a": Decimal128("1.5"), "b": b"\x01", "c": datetime(2024, 1, 1), "d": None}
     raw.insert_one({"_id": ObjectId(_SESSION), "conf": "a", "uid": "b", "m": [strange]})
 
-    (session,) = [item async for item in store.sessions(SessionFilter())]
+    (session,) = [session async for session in store.sessions(SessionFilter())]
     assert session.samples[0].readings == (
         b'{"a":"1.5","b":"AQ==","c":"2024-01-01T00:00:00","d":null}'
     )
@@ -255,10 +240,10 @@ async def test_every_query_uses_an_index(store: MongoStore, raw: Collection) -> 
         SessionFilter(browser_id="other"),
         SessionFilter(since=1_800_000_000),
     ):
-        told = raw.find(session_query(wanted)).sort([("at", 1), ("_id", 1)]).explain()
-        assert told["executionStats"]["totalDocsExamined"] == 0
-    told = raw.find({"s": {"$in": [ObjectId(_SESSION)]}}).sort("c").explain()
-    assert told["executionStats"]["totalKeysExamined"] == 0
+        plan = raw.find(session_query(wanted)).sort([("at", 1), ("_id", 1)]).explain()
+        assert plan["executionStats"]["totalDocsExamined"] == 0
+    plan = raw.find({"s": {"$in": [ObjectId(_SESSION)]}}).sort("c").explain()
+    assert plan["executionStats"]["totalKeysExamined"] == 0
 
 
 async def test_retention_is_a_ttl_index(mongod: Mongod, raw: Collection) -> None:
@@ -405,11 +390,11 @@ async def _refusal(store: Any) -> str:
 
 async def test_an_unreachable_server_is_named() -> None:
     port = free_port()
-    said = await _refusal(open_store(f"mongodb://127.0.0.1:{port}/jmmc", timeout=0.5))
-    assert said.startswith("StoreError: MongoDB: no server that takes writes: 127.0.0.1")
-    assert str(port) in said
-    assert "Topology" not in said
-    assert "configured" not in said
+    message = await _refusal(open_store(f"mongodb://127.0.0.1:{port}/jmmc", timeout=0.5))
+    assert message.startswith("StoreError: MongoDB: no server that takes writes: 127.0.0.1")
+    assert str(port) in message
+    assert "Topology" not in message
+    assert "configured" not in message
 
 
 @pytest.mark.parametrize(
@@ -428,8 +413,8 @@ async def test_a_server_that_is_too_old_is_refused(
     mongod: Mongod, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(opening, "_OLDEST", (99, 0))
-    said = await _refusal(MongoStore(url=mongod.url, name="old"))
-    assert said == "UnusableStore: MongoDB 6.0.5 is too old: 99.0 or newer is needed"
+    message = await _refusal(MongoStore(url=mongod.url, name="old"))
+    assert message == "UnusableStore: MongoDB 6.0.5 is too old: 99.0 or newer is needed"
 
 
 @pytest.mark.parametrize(
@@ -445,8 +430,8 @@ async def test_a_collection_of_another_kind_is_refused(
 ) -> None:
     with mongod.client() as client:
         client.jmmc.create_collection(name, **options)
-    said = await _refusal(MongoStore(url=mongod.url, name=name))
-    assert said == f"UnusableStore: jmmc.{name}: a plain collection is needed ({name})"
+    message = await _refusal(MongoStore(url=mongod.url, name=name))
+    assert message == f"UnusableStore: jmmc.{name}: a plain collection is needed ({name})"
 
 
 @pytest.fixture(scope="module")
@@ -475,10 +460,10 @@ async def test_a_user_without_the_right_to_write_is_refused_at_the_start(
     guarded: Mongod, user: str, words: str
 ) -> None:
     url = guarded.url.replace("mongodb://", f"mongodb://{user}")
-    said = await _refusal(MongoStore(url=url))
-    assert said.startswith("UnusableStore: MongoDB refuses this user")
-    assert words in said
-    assert "pw" not in said
+    message = await _refusal(MongoStore(url=url))
+    assert message.startswith("UnusableStore: MongoDB refuses this user")
+    assert words in message
+    assert "pw" not in message
 
 
 async def test_a_user_with_the_right_to_write_to_the_database_is_enough(guarded: Mongod) -> None:
@@ -496,7 +481,7 @@ async def test_a_clock_that_goes_backwards_changes_no_stored_sample(
     await store.append([push(samples=(sample(0, ts=2000),))])
     await store.append([push(samples=(sample(1, ts=1000),))])
 
-    (session,) = [item async for item in store.sessions(SessionFilter())]
+    (session,) = [session async for session in store.sessions(SessionFilter())]
     assert [sample.ts for sample in session.samples] == [2000, 1000]
 
 
@@ -505,5 +490,5 @@ async def test_a_failure_to_build_indexes_is_logged(
 ) -> None:
     caplog.set_level(logging.INFO)
     raw.create_index("conf", name="jmmc_conf")
-    said = await _refusal(MongoStore(url=mongod.url, name=raw.name))
-    assert "jmmc_conf" in said
+    message = await _refusal(MongoStore(url=mongod.url, name=raw.name))
+    assert "jmmc_conf" in message

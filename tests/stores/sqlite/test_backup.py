@@ -42,7 +42,7 @@ async def test_a_backup_under_load_has_everything_confirmed_before_it_and_restor
     try:
         async with Load(senders, serve.port) as load:
             await load.confirms(20)
-            confirmed = [item.confirmed for item in senders]
+            confirmed = [sender.confirmed for sender in senders]
             done = await asyncio.to_thread(_jmmc, "backup", "--store", serve.store, str(copy))
             assert done.returncode == 0, done.stderr
             await load.confirms(3)
@@ -55,7 +55,7 @@ async def test_a_backup_under_load_has_everything_confirmed_before_it_and_restor
         done = await asyncio.to_thread(_jmmc, "backup", "--force", *back)
         assert done.returncode == 0, done.stderr
         await asyncio.to_thread(serve.start)
-        later = sum(item.confirmed + 1 for item in senders)
+        later = sum(sender.confirmed + 1 for sender in senders)
         for sender, then in zip(senders, confirmed, strict=True):
             sender.confirmed = then
         stored = await asyncio.to_thread(serve.export)

@@ -78,7 +78,7 @@ async def test_a_foreign_file_is_refused_and_left_as_it_was(path: Path, kind: st
 
     assert str(path) in str(refused.value)
     assert path.read_bytes() == before
-    assert [item.name for item in path.parent.iterdir()] == [path.name]
+    assert [file.name for file in path.parent.iterdir()] == [path.name]
 
 
 async def test_a_file_damaged_in_the_middle_is_refused_or_found_by_the_check(path: Path) -> None:

@@ -43,7 +43,7 @@ async def test_sessions_of_an_older_file_are_kept_and_will_be_summarized(
     store = SqliteStore(tmp_path / "old.db")
     for _ in range(2):  # The second time there is nothing to do.
         await store.open()
-        (session,) = [item async for item in store.sessions(SessionFilter())]
+        (session,) = [session async for session in store.sessions(SessionFilter())]
         assert session.samples[0].readings == b'{"cq":100}'
         assert await store.reports.dirty(10) == ["1" * 24]
         await store.close()
@@ -52,7 +52,7 @@ async def test_sessions_of_an_older_file_are_kept_and_will_be_summarized(
 async def test_a_summary_of_an_older_file_has_no_provider_and_no_country(tmp_path: Path) -> None:
     old = json.loads(msgspec.json.encode(_SUMMARY))
     del old["provider"], old["country"]
-    row = {item: old.get(item, 0) for item in _COLUMNS_OF_VERSION_3} | {"grade": "good"}
+    row = {name: old.get(name, 0) for name in _COLUMNS_OF_VERSION_3} | {"grade": "good"}
     row |= {"series": json.dumps(old["series"]), "whole": json.dumps(old)}
     connection = sqlite3.connect(tmp_path / "old.db")
     for script in migrations()[:3]:

@@ -42,7 +42,7 @@ async def inspect(collection: AsyncCollection[Document]) -> None:
             raise UnusableStore(f"{collection.full_name}: a plain collection is needed ({kind})")
     document = await collection.find_one()
     if document is not None and not is_session(document):
-        _log.warning("no_sessions_found", collection=collection.full_name)
+        _log.warning("documents_unrecognized", collection=collection.full_name)
 
 
 async def create(collection: AsyncCollection[Document]) -> None:

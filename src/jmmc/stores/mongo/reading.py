@@ -58,7 +58,7 @@ async def read_sessions(connection: Connection, selection: SessionFilter) -> Asy
         finally:
             await cursor.close()
     if skipped:
-        _log.warning("no_sessions_skipped", collection=connection.name, documents=skipped)
+        _log.warning("documents_skipped", collection=connection.name, documents=skipped)
 
 
 async def count_sessions(connection: Connection, selection: SessionFilter) -> int:
