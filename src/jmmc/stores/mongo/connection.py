@@ -7,14 +7,11 @@ from pymongo import AsyncMongoClient, WriteConcern
 from pymongo.asynchronous.collection import AsyncCollection
 
 from jmmc.core.errors import StoreError
-from jmmc.core.logging import logger
 from jmmc.core.tasks import stop
 from jmmc.stores.mongo.documents import Document
 from jmmc.stores.mongo.errors import bounded_operation
 from jmmc.stores.mongo.indexes import make_indexes
 from jmmc.stores.mongo.opening import close_client, connect, create, database_of, inspect, sibling
-
-_log = logger(__name__)
 
 
 class Connection:
@@ -48,9 +45,8 @@ class Connection:
         if self._sessions is not None and self._loop is asyncio.get_running_loop():
             return
         client: AsyncMongoClient[Document] | None = None
-        with self.operation(
-            bounded=False
-        ):  # Each step has its own limit; building indexes has none.
+        # Each step has its own time limit; building indexes has none.
+        with self.operation(bounded=False):
             collection = self._given
             if collection is None:
                 client = connect(self._url, self.timeout)
