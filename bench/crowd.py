@@ -57,15 +57,15 @@ class Browser:
     """
 
     __slots__ = (
-        *("busy", "chance", "conf", "end", "failures", "life", "not_before", "queue"),
-        *("sampled", "seq", "sid", "uid"),
+        *("browser_id", "busy", "chance", "end", "failures", "life", "not_before", "queue"),
+        *("room", "sampled", "seq", "sid"),
     )
 
     def __init__(self, number: int, life: Sequence[bytes], chance: random.Random) -> None:
         self.chance = chance
         self.sid = b"%032x" % chance.getrandbits(128)
-        self.uid = b"00000000-0000-4000-8000-%012x" % number
-        self.conf = b"room-%d" % (number // 5)
+        self.browser_id = b"00000000-0000-4000-8000-%012x" % number
+        self.room = b"room-%d" % (number // 5)
         self.life = life
         self.queue: deque[tuple[int, float, bytes]] = deque()
         self.seq = 0
@@ -94,7 +94,7 @@ class Browser:
             for seq, moment, rest in list(self.queue)[:_MOST_SAMPLES]
         )
         head = b'{"v":2,"sid":"%b","uid":"%b","conf":"%b","samples":[%b]}'
-        return head % (self.sid, self.uid, self.conf, samples)
+        return head % (self.sid, self.browser_id, self.room, samples)
 
     def confirm(self, ack: int) -> int:
         """Forget what is stored; how many samples that is."""

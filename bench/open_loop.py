@@ -145,7 +145,7 @@ def conclude(watch: AlertEvaluator) -> None:
     whole = watch.whole()
     stored = _stored(watch.folder / "calls.db")
     missing = sum(
-        max(0, browser.sampled - len(browser.queue) - stored[browser.conf, browser.uid])
+        max(0, browser.sampled - len(browser.queue) - stored[browser.room, browser.browser_id])
         for browser in watch.crowd.browsers
     )
     first, last = watch.looks[min(6, len(watch.looks) - 1)], watch.looks[-1]

@@ -176,7 +176,7 @@ def _paths(there: str) -> dict[str, str]:
             f"overview of a browser, {window}": f"/overview?{asked}&browser=Chrome+131",
             f"compare networks, {window}": f"/compare?by=network&{asked}",
             f"find: sessions, {window}": f"/find?{asked}",
-            f"participant, {window}": f"/participants/{newest['uid']}?{asked}",
+            f"participant, {window}": f"/participants/{newest['participant_id']}?{asked}",
         }
     return paths | {
         "find: a name": "/find?q=room-12",

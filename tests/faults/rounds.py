@@ -46,7 +46,7 @@ def count(stored: Mapping[str, Session], senders: Sequence[Sender]) -> Count:
     """Compare what browsers were told with what there is. `stored` is by conference."""
     total = Count()
     for sender in senders:
-        session = stored.get(sender.conf)
+        session = stored.get(sender.room)
         samples = session.samples if session is not None else ()
         seqs = [sample.seq for sample in samples]
         as_sent = {

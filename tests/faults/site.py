@@ -122,10 +122,8 @@ class Site:
         store = open_store(self._direct, timeout=30)
         await store.open()
         try:
-            return {
-                session.room: session
-                for session in await store.get([session_of(s.sid) for s in senders])
-            }
+            sessions = await store.get([session_of(sender.sid) for sender in senders])
+            return {session.room: session for session in sessions}
         finally:
             await store.close()
 

@@ -22,7 +22,7 @@ class Sender:
     """
 
     def __init__(self, name: str, seed: int, *, pause: float = 0.05) -> None:
-        self.conf = name
+        self.room = name
         self.sid = secrets.token_hex(16)
         self.confirmed = -1
         self.sent = -1
@@ -57,7 +57,7 @@ class Sender:
             {"seq": seq, "age": 0, "m": {"cq": seq % 100, "u": {"bw": seq}}}
             for seq in range(self.confirmed + 1, self.sent + 1)
         ]
-        push = {"v": 2, "sid": self.sid, "uid": _UID, "conf": self.conf, "samples": samples}
+        push = {"v": 2, "sid": self.sid, "uid": _UID, "conf": self.room, "samples": samples}
         body = json.dumps(push).encode()
         began = time.monotonic()
         writer.write(
@@ -113,9 +113,9 @@ def assert_stored_once(exported: Sequence[dict[str, Any]], senders: Sequence[Sen
     """Everything that was confirmed is there, nothing twice, nothing changed."""
     sessions = {item["conf"]: item["m"] for item in exported}
     for sender in senders:
-        stored = [item["seq"] for item in sessions.get(sender.conf, [])]
+        stored = [item["seq"] for item in sessions.get(sender.room, [])]
         assert stored == sorted(set(stored)), "a sample is stored twice"
         missing = set(range(sender.confirmed + 1)) - set(stored)
         assert not missing, f"acknowledged and missing: {sorted(missing)}"
-        for sample in sessions.get(sender.conf, []):
+        for sample in sessions.get(sender.room, []):
             assert sample["u"]["bw"] == sample["seq"]
