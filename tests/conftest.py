@@ -14,7 +14,7 @@ from playwright.sync_api import Browser, expect, sync_playwright
 import jmmc
 from tests.support.mongod import Mongod, ReplicaSet, started
 
-pytest_plugins = ["tests.support.watchdog"]
+pytest_plugins = ["tests.support.watchdog", "tests.support.collectors"]
 pytest.register_assert_rewrite("tests.e2e.truth", "tests.support.oracle")
 
 # For `./run mutants`: the first example that fails is enough, nobody reads the smallest.
