@@ -66,7 +66,7 @@ _LONG = (
     "web/dashboard/test_crowd.py",
     "e2e/test_faults.py",
     "faults/test_kill.py",
-    "server/test_greedy.py",
+    "server/test_slow_clients.py",
     "stores/test_contract.py",
     "web/api/test_schema.py",
     "stores/test_copy.py",

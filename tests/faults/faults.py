@@ -5,9 +5,9 @@ import signal
 from collections.abc import Awaitable, Callable, Sequence
 from typing import NamedTuple
 
+from tests.faults.faulty_host import Disk
 from tests.faults.line import State
 from tests.faults.site import SITES, Site
-from tests.faults.trouble import Disk
 
 _DAY = 86_400  # Seconds
 _HEADER = 32  # Bytes; https://www.sqlite.org/walformat.html

@@ -8,8 +8,8 @@ from typing import Any
 from jmmc.core.model import Session
 from jmmc.protocol.identity import session_of
 from jmmc.stores import open_store
+from tests.faults.faulty_host import Trouble
 from tests.faults.line import Line
-from tests.faults.trouble import Trouble
 from tests.support.mongod import Mongod, ReplicaSet
 from tests.support.senders import Sender
 from tests.support.servers import Serve

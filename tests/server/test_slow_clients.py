@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from jmmc.server.connections import HEAD
-from tests.server.test_hostile import _good, _request, _send
+from tests.server.test_hostile_input import _good, _request, _send
 from tests.support.servers import Serve
 
 _PATIENCE = 1.0

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from tests.support.slow_disk import SlowDisk
 
-_SOURCE = Path(__file__).with_name("trouble.c")
+_SOURCE = Path(__file__).with_name("faulty_host.c")
 
 
 class Disk(IntEnum):

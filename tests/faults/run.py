@@ -1,4 +1,4 @@
-"""The long run: `python -m tests.faults.long --rounds 300 --seed 1 [--store sqlite] [--fault ...]`.
+"""The long run: `python -m tests.faults.run --rounds 300 --seed 1 [--store sqlite] [--fault ...]`.
 
 A line a round, then a table of faults and stores in Markdown. The exit code tells whether anything
 was missing or doubled.
