@@ -12,8 +12,6 @@ import signal
 import site
 import subprocess
 import sys
-import time
-import urllib.request
 from collections.abc import Iterator
 from fnmatch import fnmatch
 from pathlib import Path
@@ -23,6 +21,7 @@ import pytest
 
 from tests.deploy.files import ROOT
 from tests.support.servers import free_port
+from tests.support.waiting import wait_until_answered
 
 _PLACES = ("/opt/", "/source", "/data")
 
@@ -147,7 +146,7 @@ def test_what_comes_out_serves_tells_its_health_and_ends_when_told(image: Image)
     assert image.call(*check, JMMC_PORT=port).wait(20) != 0
     server = image.call(*command, JMMC_PORT=port)
     try:
-        _wait(f"http://127.0.0.1:{port}/readyz", server)
+        wait_until_answered(f"http://127.0.0.1:{port}/readyz", server)
         assert image.call(*check, JMMC_PORT=port).wait(20) == 0
         server.send_signal(signal.Signals[_the("STOPSIGNAL")])
         assert server.wait(20) == 0
@@ -164,16 +163,3 @@ def test_nobody_is_root_and_data_outlives_the_container() -> None:
         if instruction.word == "ENV" and "JMMC_STORE" in instruction.rest:
             assert "JMMC_STORE=sqlite:////data/" in instruction.rest
             assert "JMMC_SPOOL_DIR=/data/" in instruction.rest
-
-
-def _wait(url: str, server: "subprocess.Popen[bytes]") -> None:
-    deadline = time.monotonic() + 20
-    while time.monotonic() < deadline:
-        assert server.poll() is None
-        try:
-            urllib.request.urlopen(url, timeout=5).close()
-        except OSError:
-            time.sleep(0.05)
-        else:
-            return
-    raise AssertionError(url)

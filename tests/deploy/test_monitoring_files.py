@@ -19,6 +19,7 @@ from jmmc.core.timestamps import iso
 from jmmc.monitoring.instruments import INSTRUMENTS, series_of
 from tests.support.paths import ROOT
 from tests.support.servers import Serve, free_port
+from tests.support.waiting import wait_until
 
 _PROMETHEUS = ROOT / "deploy" / "prometheus"
 _BOARDS = sorted((ROOT / "deploy" / "grafana").glob("*.json"))
@@ -182,15 +183,19 @@ def test_a_region_that_fails_is_noticed_by_a_real_prometheus(tmp_path: Path) -> 
 
 def _alert(port: int, name: str, region: str, log: Path) -> dict[str, Any]:
     """The alert, as soon as it fires. In seconds for minutes a small region may do so too."""
-    deadline = time.monotonic() + 60
-    while time.monotonic() < deadline:
-        time.sleep(0.3)
+
+    def find_alert() -> dict[str, Any] | None:
         try:
             alerts = _ask(port, "alerts")["alerts"]
         except (urllib.error.URLError, ConnectionError):
-            continue
+            return None
         for alert in alerts:
-            told = alert["labels"]["alertname"], alert["labels"].get("region"), alert["state"]
-            if told == (name, region, "firing"):
-                return dict(alert)
-    raise AssertionError(f"{name} has not fired; {log.read_text()[-2000:]}")
+            labels = alert["labels"]
+            if (labels["alertname"], labels.get("region")) == (name, region):
+                return dict(alert) if alert["state"] == "firing" else None
+        return None
+
+    alert: dict[str, Any] = wait_until(
+        find_alert, lambda: f"{name} has not fired; {log.read_text()[-2000:]}", pause=0.3
+    )
+    return alert

@@ -19,6 +19,7 @@ import pytest
 from tests.support.builders import body, wire_sample
 from tests.support.paths import ROOT
 from tests.support.servers import PREFIX, Serve, free_port
+from tests.support.waiting import wait_until
 
 DEPLOY = ROOT / "deploy"
 _LIMIT = 40  # Pushes a minute and address.
@@ -73,7 +74,7 @@ class Proxied:
             command = start(folder, certificate)
             environ = {**os.environ, "HOME": str(folder), "XDG_DATA_HOME": str(folder)}
             self.process = subprocess.Popen(command, stdout=log, stderr=log, env=environ)
-        self._wait()
+        wait_until(self._is_ready, self.log.read_text)
 
     def _nginx(self, folder: Path, certificate: Certificate) -> list[str]:
         text = _replaced(
@@ -106,17 +107,12 @@ class Proxied:
         (folder / "Caddyfile").write_text(options + text)
         return [_command("caddy"), "run", "--config", str(folder / "Caddyfile")]
 
-    def _wait(self) -> None:
-        deadline = time.monotonic() + 60
-        while time.monotonic() < deadline:
-            assert self.process.poll() is None, self.log.read_text()
-            try:
-                if self.ask("GET", f"{PREFIX}/readyz")[0] == 200:
-                    return
-            except OSError:
-                pass
-            time.sleep(0.05)
-        raise AssertionError(self.log.read_text())
+    def _is_ready(self) -> bool:
+        assert self.process.poll() is None, self.log.read_text()
+        try:
+            return self.ask("GET", f"{PREFIX}/readyz")[0] == 200
+        except OSError:
+            return False
 
     def connect(self, source: str = "127.0.0.1") -> http.client.HTTPSConnection:
         return http.client.HTTPSConnection(

@@ -13,6 +13,7 @@ from tests.faults.line import Line
 from tests.support.mongod import Mongod, ReplicaSet
 from tests.support.senders import Sender
 from tests.support.servers import Serve
+from tests.support.waiting import wait_until_async
 
 SITES = ("sqlite", "sqlite, two", "mongod", "mongod, two", "spool", "replica set")
 """The stores; `two` is the number of collectors. Only `spool` has one before its MongoDB."""
@@ -105,17 +106,19 @@ class Site:
         for serve in self.collectors:
             assert serve.process is not None
             assert serve.process.poll() is None, "the fault has ended the collector"
-        deadline = asyncio.get_running_loop().time() + _PATIENCE
-        for serve in self.collectors:
-            while (told := await self._told(serve)).get("status") != "ready":
-                assert asyncio.get_running_loop().time() < deadline, f"not ready: {told}"
-                await asyncio.sleep(0.05)
+        readiness: dict[str, Any] = {}
 
-    async def _told(self, serve: Serve) -> dict[str, Any]:
-        # One that fails takes a while to write down why, and only then it has ended.
-        if self.mongod and self.mongod.process and self.mongod.process.poll() is not None:
-            await self.start_mongod()
-        return await asyncio.to_thread(_ready, serve)
+        async def all_are_ready() -> bool:
+            # A database that fails takes a while to write down why, and only then it has ended.
+            if self.mongod and self.mongod.process and self.mongod.process.poll() is not None:
+                await self.start_mongod()
+            for serve in self.collectors:
+                readiness[serve.url] = await asyncio.to_thread(_readiness, serve)
+            return all(content.get("status") == "ready" for content in readiness.values())
+
+        await wait_until_async(
+            all_are_ready, lambda: f"not ready: {readiness}", within=_PATIENCE, pause=0.05
+        )
 
     async def stored(self, senders: list[Sender]) -> dict[str, Session]:
         """The sessions of these, by conference, read past all that was between."""
@@ -128,7 +131,7 @@ class Site:
             await store.close()
 
 
-def _ready(serve: Serve) -> dict[str, Any]:
+def _readiness(serve: Serve) -> dict[str, Any]:
     try:
         return serve.readiness(timeout=10)
     except OSError as error:

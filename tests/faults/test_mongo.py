@@ -11,6 +11,7 @@ import pytest
 from tests.support.mongod import Mongod, ReplicaSet, started
 from tests.support.senders import Load, Sender, assert_stored_once
 from tests.support.servers import Serve
+from tests.support.waiting import wait_until_async
 
 _TIMEOUT = 2.0  # Seconds: store_timeout
 _NO_SPOOL = ("--spool-dir", "", "--store-timeout", str(_TIMEOUT))
@@ -55,20 +56,16 @@ async def serve_on(tmp_path: Path) -> AsyncIterator[Callable[..., Any]]:
 
 
 async def _until_status(serve: Serve, status: str) -> dict[str, Any]:
-    for _ in range(300):
+    async def has_status() -> dict[str, Any] | None:
         content = await asyncio.to_thread(serve.readiness, timeout=20)
-        if content["status"] == status:
-            return content
-        await asyncio.sleep(0.1)
-    raise AssertionError(f"never {status}: {content}")
+        return content if content["status"] == status else None
+
+    content: dict[str, Any] = await wait_until_async(has_status, lambda: f"never {status}")
+    return content
 
 
 async def _until_refused(senders: list[Sender]) -> None:
-    for _ in range(300):
-        if all(sender.refused for sender in senders):
-            return
-        await asyncio.sleep(0.1)
-    raise AssertionError("nobody was told to wait")
+    await wait_until_async(lambda: all(sender.refused for sender in senders))
 
 
 async def test_a_killed_primary_costs_no_sample(

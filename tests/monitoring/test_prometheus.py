@@ -1,6 +1,5 @@
 """`GET /metrics`: its content, its access rules, its bounds."""
 
-import asyncio
 import gzip
 import secrets
 import subprocess
@@ -23,6 +22,7 @@ from jmmc.stores import open_store
 from jmmc.stores.sqlite.store import SqliteStore
 from jmmc.web.site import Server, TwoPorts, create_app
 from tests.support.builders import SID, UID, Answer, body, call, v1_body, wire_sample
+from tests.support.waiting import wait_until_async
 
 _PUSH = f"{Settings().prefix}/push"
 
@@ -142,12 +142,13 @@ async def test_metrics_contain_nothing_personal(app: Server) -> None:
 
 async def _when_summarized(app: Server, meetings: float = 1) -> dict[tuple[str, ...], float]:
     """The figures, once the summaries know everything."""
-    async with asyncio.timeout(20):
-        while True:
-            figures = await _metrics(app)
-            if figures.get(("jmmc_meetings",)) == meetings:
-                return figures
-            await asyncio.sleep(0.1)
+
+    async def settled() -> dict[tuple[str, ...], float] | None:
+        values = await _metrics(app)
+        return values if values.get(("jmmc_meetings",)) == meetings else None
+
+    values: dict[tuple[str, ...], float] = await wait_until_async(settled)
+    return values
 
 
 async def test_metrics_count_participants_and_call_seconds(app: Server) -> None:

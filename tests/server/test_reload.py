@@ -4,7 +4,6 @@ import gzip
 import json
 import re
 import signal
-import time
 import urllib.error
 import urllib.request
 from pathlib import Path
@@ -15,6 +14,7 @@ from jmmc.settings import Mark, Settings, changed, marked
 from tests.support.builders import body
 from tests.support.senders import Load, Sender, assert_stored_once
 from tests.support.servers import Serve
+from tests.support.waiting import wait_until
 
 
 def test_what_may_change_while_it_runs_is_told_from_what_needs_a_restart() -> None:
@@ -71,10 +71,7 @@ def _hang_up(serve: Serve, event: str) -> None:
     assert serve.process is not None
     before = serve.log.read_text().count(event)
     serve.process.send_signal(signal.SIGHUP)
-    deadline = time.monotonic() + 20
-    while serve.log.read_text().count(event) == before:
-        assert time.monotonic() < deadline, serve.log.read_text()
-        time.sleep(0.01)
+    wait_until(lambda: serve.log.read_text().count(event) > before, serve.log.read_text, pause=0.01)
 
 
 def _script(serve: Serve) -> dict[str, object]:

@@ -10,6 +10,7 @@ from itertools import cycle
 from typing import Any
 
 from tests.support.servers import PREFIX
+from tests.support.waiting import wait_until_async
 
 _LONGEST = 30  # Seconds for an answer; no limit of ours is longer, so then a test has failed.
 _UID = "a40bcaa8-8b36-11ec-a8a3-0242ac120002"
@@ -101,12 +102,12 @@ class Load:
     async def confirms(self, more: int = 3, seconds: float = 60) -> None:
         """Wait until every sender has that many samples more confirmed."""
         goals = [sender.confirmed + more for sender in self._senders]
-        deadline = time.monotonic() + seconds
-        while any(
-            sender.confirmed < goal for sender, goal in zip(self._senders, goals, strict=True)
-        ):
-            assert time.monotonic() < deadline, "no progress"
-            await asyncio.sleep(0.05)
+
+        def is_confirmed() -> bool:
+            pairs = zip(self._senders, goals, strict=True)
+            return all(sender.confirmed >= goal for sender, goal in pairs)
+
+        await wait_until_async(is_confirmed, lambda: "no progress", within=seconds, pause=0.05)
 
 
 def assert_stored_once(exported: Sequence[dict[str, Any]], senders: Sequence[Sender]) -> None:

@@ -8,7 +8,6 @@ import socket
 import subprocess
 import sys
 import threading
-import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator, Mapping, Sequence
@@ -19,6 +18,8 @@ from pathlib import Path
 from typing import Any
 
 import uvicorn
+
+from tests.support.waiting import wait_until, wait_until_answered
 
 PREFIX = "/jitsi-meet-metrics-collector"
 
@@ -103,17 +104,11 @@ class Serve:
         self.wait_until_ready()
 
     def wait_until_ready(self) -> None:
-        assert self.process is not None
-        deadline = time.monotonic() + 60
-        while time.monotonic() < deadline:
-            assert self.process.poll() is None, self.log.read_text()
-            try:
-                with urllib.request.urlopen(f"{self.url}/readyz", timeout=5):
-                    return
-            except OSError:
-                time.sleep(0.02)
-        self.close()
-        raise AssertionError(f"not ready: {self.log.read_text()}")
+        try:
+            wait_until_answered(f"{self.url}/readyz", self.process, log=self.log)
+        except AssertionError:
+            self.close()
+            raise
 
     def stop(self, number: int = signal.SIGTERM) -> int:
         """Send a signal and wait; the exit code."""
@@ -150,9 +145,7 @@ def serving(app: Any) -> Iterator[str]:
     thread = threading.Thread(target=server.run, daemon=True)
     thread.start()
     try:
-        deadline = time.monotonic() + 10
-        while not server.started and time.monotonic() < deadline:
-            time.sleep(0.02)
+        wait_until(lambda: server.started, within=10)
         yield f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}"
     finally:
         server.should_exit = True

@@ -22,6 +22,7 @@ from jmmc.web.browser.script import Script
 from jmmc.web.http import Header, Request
 from tests.support.builders import CHROME, UID, body, call, v1_body, wire_sample
 from tests.support.collectors import MakeCollector, stored
+from tests.support.waiting import wait_until_async
 
 
 @pytest.fixture
@@ -327,8 +328,7 @@ async def test_a_full_queue_refuses_at_once(make_collector: MakeCollector, tmp_p
     waiting = [asyncio.create_task(call(app, "POST", "/push", body(sid=sids[0])))]
     await entered.wait()  # One is with the store, and stays there: of the others four may wait.
     waiting += [asyncio.create_task(call(app, "POST", "/push", body(sid=sid))) for sid in sids[1:]]
-    while sum(item.done() for item in waiting) < 7:  # noqa: ASYNC110 - seven tasks, no one event
-        await asyncio.sleep(0.01)
+    await wait_until_async(lambda: sum(task.done() for task in waiting) >= 7, pause=0.01)
     busy = [task.result() for task in waiting if task.done()]
     assert {(answer.status, answer.json["error"]) for answer in busy} == {(503, "busy")}
     assert all("retry-after" in answer.headers for answer in busy)
@@ -357,8 +357,7 @@ async def test_a_crowded_collector_asks_browsers_to_push_less_often(
         push = call(app, "POST", "/push", body(sid=f"{number:032x}"))
         waiting.append(asyncio.create_task(push))
         await entered.wait()
-        while app.collector.waiting < number:  # noqa: ASYNC110 - the task comes to it soon
-            await asyncio.sleep(0)
+        await wait_until_async(lambda: app.collector.waiting >= number, pause=0)  # noqa: B023
     gate.set()
     answers = [answer.json for answer in await asyncio.gather(*waiting)]
     # The first is under way, three wait; the last found more than half of the queue taken.

@@ -16,6 +16,7 @@ from jmmc.accounts.tokens import create
 from jmmc.core.model import Dialect, Push, Sample
 from jmmc.stores import open_store
 from tests.support.servers import PREFIX, Serve
+from tests.support.waiting import wait_until
 
 pytestmark = pytest.mark.timeout(110)
 
@@ -84,10 +85,7 @@ class HostileServer:
         """Push six calls with problems; wait until the API answers with them."""
         for number in range(6):
             self._call(number)
-        deadline = time.monotonic() + 30
-        while len(self.api("/live")["meetings"]) < 1 or len(self.sessions()) < 7:
-            assert time.monotonic() < deadline
-            time.sleep(0.1)
+        wait_until(lambda: self.api("/live")["meetings"] and len(self.sessions()) >= 7)
 
     def _call(self, number: int) -> None:
         """Push ten minutes of a call with problems."""
