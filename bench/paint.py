@@ -24,7 +24,7 @@ from playwright.sync_api import Browser, Page, sync_playwright
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
 
-from jmmc.core.timestamps import iso
+from jmmc.core.timestamps import to_iso
 from tests.conftest import CHROMIUM, CHROMIUM_OPTIONS
 from tests.support.servers import Serve
 
@@ -170,7 +170,7 @@ def _paths(there: str) -> dict[str, str]:
     end = _seconds(newest["began"]) // _DAY * _DAY + _DAY
     paths = {"now": "/"}
     for window, days in _WINDOWS.items():
-        asked = urlencode({"since": iso(end - days * _DAY), "until": iso(end)})
+        asked = urlencode({"since": to_iso(end - days * _DAY), "until": to_iso(end)})
         paths |= {
             f"overview, {window}": f"/overview?{asked}",
             f"overview of a browser, {window}": f"/overview?{asked}&browser=Chrome+131",

@@ -222,7 +222,7 @@ def test_export_ends_quietly_when_the_reader_closes_the_pipe(tmp_path: Path, fil
 def test_check_passes_with_the_defaults(tmp_path: Path) -> None:
     done = _process("check", folder=tmp_path)
     assert done.returncode == 0, done.stdout
-    assert "takes a write" in done.stdout
+    assert "accepts writes" in done.stdout
     assert "bytes gzipped" in done.stdout
     assert "FAIL" not in done.stdout
 
@@ -234,7 +234,7 @@ def test_check_checks_a_running_collector(tmp_path: Path) -> None:
     serve.close()
     done = jmmc("check", "--url", f"http://127.0.0.1:{free_port()}", folder=tmp_path)
     assert done.returncode == 1
-    assert "is it running" in done.stdout
+    assert "check that it runs" in done.stdout
 
 
 def test_check_reports_problems(tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 import pytest
 
 from jmmc.core.errors import StoreError
-from jmmc.core.tasks import ahead, heed_cancellation, stop
+from jmmc.core.tasks import prefetch, raise_if_cancelled, stop
 
 
 async def test_a_task_that_swallows_its_first_cancellation_is_ended_too() -> None:
@@ -53,7 +53,7 @@ async def test_a_task_that_never_ends_is_told_and_left(caplog: pytest.LogCapture
     task = asyncio.create_task(never(), name="the stubborn one")
     await asyncio.sleep(0)
     await asyncio.wait_for(stop(task, patience=0.05), 10)
-    assert "task_left" in caplog.text
+    assert "task_shutdown_timed_out" in caplog.text
     assert "the stubborn one" in caplog.text
     ended.set()
     await task
@@ -75,7 +75,7 @@ async def test_a_loop_ends_though_its_driver_keeps_the_cancellation_to_itself(
 
     async def for_ever() -> None:
         while True:
-            heed_cancellation()
+            raise_if_cancelled()
             with contextlib.suppress(StoreError):
                 await _driver(succeeds)
 
@@ -95,7 +95,7 @@ async def test_the_next_thing_is_made_while_one_is_used() -> None:
             yield number
 
     used = []
-    async for number in ahead(numbers()):
+    async for number in prefetch(numbers()):
         if number < 2:
             await asyncio.wait_for(made[number + 1].wait(), 10)
         used.append(number)
@@ -115,8 +115,8 @@ async def test_what_is_made_ahead_fails_where_it_is_used_and_ends_with_its_user(
             ended.set()
 
     with pytest.raises(StoreError):
-        assert [number async for number in ahead(numbers(StoreError("gone")))] == []
-    async with contextlib.aclosing(ahead(numbers(None))) as found:
+        assert [number async for number in prefetch(numbers(StoreError("gone")))] == []
+    async with contextlib.aclosing(prefetch(numbers(None))) as found:
         assert await anext(found) == 1
         await asyncio.sleep(0)
     assert ended.is_set()

@@ -2,7 +2,7 @@
 
 import pytest
 
-from jmmc.core.yielding import Yielder, fitting
+from jmmc.core.yielding import LoadAwareYielder, batch_size_for
 
 
 class Loop:
@@ -16,8 +16,8 @@ class Loop:
         self.now += seconds
         self.taken += seconds * self.load
 
-    def pace(self) -> Yielder:
-        return Yielder(clock=lambda: self.now, busy=lambda: self.taken, sleep=self.sleep)
+    def pace(self) -> LoadAwareYielder:
+        return LoadAwareYielder(clock=lambda: self.now, busy=lambda: self.taken, sleep=self.sleep)
 
 
 @pytest.mark.parametrize(
@@ -30,12 +30,12 @@ async def test_the_busier_the_loop_the_smaller_the_share(
     pace = loop.pace()
     for _ in range(20):
         loop.now += 0.01
-        await pace.rest()
+        await pace.pause()
     began, worked = loop.now, 0.0
     for _ in range(20):
         loop.now += 0.01
         worked += 0.01
-        await pace.rest()
+        await pace.pause()
     assert least < worked / (loop.now - began) < most
 
 
@@ -44,7 +44,7 @@ async def test_time_that_passed_before_the_work_is_none_of_it() -> None:
     pace = loop.pace()
     loop.now = 1000
     pace.begin()
-    await pace.rest()
+    await pace.pause()
     assert loop.now == 1000
 
 
@@ -52,11 +52,11 @@ async def test_it_tells_how_long_the_work_was() -> None:
     loop = Loop(0)
     pace = loop.pace()
     loop.now += 0.25
-    assert await pace.rest() == 0.25
+    assert await pace.pause() == 0.25
 
 
 @pytest.mark.parametrize(
     ("count", "worked", "fit"), [(1, 0.01, 5), (5, 0.2, 1), (1, 3.0, 1), (5, 0.001, 50), (1, 0, 50)]
 )
 def test_as_many_are_taken_as_fit_into_the_time(count: int, worked: float, fit: int) -> None:
-    assert fitting(count, worked, seconds=0.05, most=50) == fit
+    assert batch_size_for(count, worked, seconds=0.05, most=50) == fit

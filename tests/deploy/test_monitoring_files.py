@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 import yaml
 
-from jmmc.core.timestamps import iso
+from jmmc.core.timestamps import to_iso
 from jmmc.monitoring.instruments import INSTRUMENTS, series_of
 from tests.support.paths import ROOT
 from tests.support.servers import Serve, free_port
@@ -165,7 +165,7 @@ def test_a_region_that_fails_is_noticed_by_a_real_prometheus(tmp_path: Path) -> 
             # The region has been cut off for 40 seconds, and will be for 80 more.
             simulate = [*command, "simulate", "--url", serve.url, "--seed", "11"]
             simulate += ["--participants", "120", "--rooms", "8", "--minutes", "20"]
-            simulate += ["--start", iso(int(time.time()) - 640)]
+            simulate += ["--start", to_iso(int(time.time()) - 640)]
             started.append(subprocess.Popen(simulate, stdout=log, stderr=log))
             alert = _alert(port, "JmmcRegionPoor", "eu-west", tmp_path / "log")
             assert alert["annotations"]["summary"].startswith("Calls in eu-west are poor")

@@ -105,7 +105,7 @@ def test_the_supervisor_is_told_when_pushes_are_answered_and_when_the_end_begins
             finally:
                 server.kill()
             assert server.stderr is not None
-            assert "supervisor_not_told" not in server.stderr.read()
+            assert "sd_notify_failed" not in server.stderr.read()
 
 
 def test_the_user_and_the_folder_of_the_copies_are_those_of_the_units(tmp_path: Path) -> None:

@@ -129,7 +129,7 @@ async def test_summaries_go_on_after_a_bug_and_the_failure_is_shown(
     async def is_summarized() -> bool:
         return bool(await store.reports.get_summaries(["f" * 24]))
 
-    await _until(is_summarized)
+    await wait_until_async(is_summarized)
     failures = {task.name: task.failures for task in collector.background_tasks}
     assert failures == {"retention": 0, "packing": 0, "summaries": 1, "erasures": 0, "alerts": 0}
     await collector.close()

@@ -6,7 +6,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from jmmc.core.labels import OTHER, UNKNOWN, Names, family
+from jmmc.core.labels import OTHER, UNKNOWN, LabelValues, browser_family
 from jmmc.core.model import Dialect, Push, Sample, Session
 from jmmc.maintenance.summarizer import Summarizer
 from jmmc.maintenance.time_totals import MEASURES, Labels, TimeTotals
@@ -140,10 +140,10 @@ def test_labels_are_few_whatever_browsers_say() -> None:
 
 
 def test_a_name_keeps_its_place() -> None:
-    names = Names(2, ["a"])
+    names = LabelValues(2, ["a"])
     assert [names.of(name) for name in ("b", "c", "b", "a", "")] == ["b", OTHER, "b", "a", UNKNOWN]
-    assert family("Mobile Safari 18") == "Mobile Safari"
-    assert family("Chrome") == "Chrome"
+    assert browser_family("Mobile Safari 18") == "Mobile Safari"
+    assert browser_family("Chrome") == "Chrome"
 
 
 def test_who_is_there_is_known_to_the_leader_alone() -> None:

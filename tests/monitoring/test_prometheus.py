@@ -248,4 +248,4 @@ def test_a_metrics_port_equal_to_the_port_is_refused_in_one_line(tmp_path: Path)
     command += ["--port", "18999", "--metrics-port", "18999"]
     done = subprocess.run(command, capture_output=True, text=True, timeout=60)
     assert done.returncode == 1
-    assert done.stderr == "jmmc: metrics_port 18999: pushes come there; choose another\n"
+    assert done.stderr == "jmmc: metrics_port must differ from port (both are 18999)\n"

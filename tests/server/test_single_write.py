@@ -6,7 +6,7 @@ import pytest
 import uvicorn
 from uvicorn.server import ServerState
 
-from jmmc.server.single_write import OneWrite
+from jmmc.server.single_write import SingleWriteProtocol
 
 _HEAD = b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\n"
 
@@ -30,9 +30,9 @@ class Line(asyncio.Transport):
 
 @pytest.fixture
 async def joined() -> tuple[asyncio.Transport, Line]:
-    config = uvicorn.Config(lambda: None, http=OneWrite, interface="asgi3")
+    config = uvicorn.Config(lambda: None, http=SingleWriteProtocol, interface="asgi3")
     config.load()
-    protocol = OneWrite(config, ServerState(), {}, asyncio.get_running_loop())
+    protocol = SingleWriteProtocol(config, ServerState(), {}, asyncio.get_running_loop())
     line = Line()
     protocol.connection_made(line)
     return protocol.transport, line

@@ -182,8 +182,8 @@ def test_it_recovers_from_having_no_file_left(tmp_path: Path) -> None:
 
 def test_it_asks_for_as_many_files_as_it_may_have() -> None:
     code = (
-        "import resource as r; from jmmc.server.connections import allow_many;"
-        "r.setrlimit(r.RLIMIT_NOFILE, (256, 2000)); allow_many();"
+        "import resource as r; from jmmc.server.connections import raise_file_limit;"
+        "r.setrlimit(r.RLIMIT_NOFILE, (256, 2000)); raise_file_limit();"
         "print(*r.getrlimit(r.RLIMIT_NOFILE))"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, check=True)
