@@ -55,7 +55,7 @@ class Trouble:
         if milliseconds:
             self._slow.slow(milliseconds)
         else:
-            self._slow.quick()
+            self._slow.restore()
 
     def _tell(self) -> None:
         told = struct.pack("@qq", self._clock, self._disk)
