@@ -35,21 +35,21 @@ def written(request: pytest.FixtureRequest) -> Iterator[io.StringIO]:
     root.handlers, root.level, ours.level = before
 
 
-def test_an_event_is_a_line_with_its_name_first(written: io.StringIO) -> None:
+def test_an_event_is_one_line_that_starts_with_its_name(written: io.StringIO) -> None:
     logger("jmmc.test").warning("disk_full", why=StoreError("no space\nleft"), file="a b", n=None)
     line = written.getvalue()
     assert line.endswith(' level=warning logger=jmmc.test why="no space\\nleft" file="a b" n=\n')
     assert _HEAD.match(line)
 
 
-def test_what_is_logged_cannot_forge_a_line_or_move_the_cursor(written: io.StringIO) -> None:
+def test_logged_values_cannot_forge_a_line_or_move_the_cursor(written: io.StringIO) -> None:
     logger("jmmc.test").warning("odd", detail='x\nevent=fake\r\x1b[2J\u2028"')
     (line,) = written.getvalue().splitlines()
     assert line.endswith(r'detail="x\nevent=fake\\r\\x1b[2J\\u2028\""')
 
 
 @pytest.mark.parametrize("written", [("info", "json")], indirect=True)
-def test_as_json_it_is_an_object_a_line(written: io.StringIO) -> None:
+def test_the_json_format_is_one_object_per_line(written: io.StringIO) -> None:
     logger("jmmc.test").info("odd", why=ValueError("x"), n=3, names=["a"])
     logger("jmmc.test").debug("too_small")
     it = json.loads(written.getvalue())
@@ -59,7 +59,7 @@ def test_as_json_it_is_an_object_a_line(written: io.StringIO) -> None:
 
 
 @pytest.mark.parametrize("form", ["logfmt", "json"])
-def test_a_trace_stays_on_its_line(form: LogFormat, written: io.StringIO) -> None:
+def test_a_traceback_stays_on_the_line_of_its_event(form: LogFormat, written: io.StringIO) -> None:
     set_up("info", form, written)
     try:
         raise RuntimeError("broken")
@@ -70,7 +70,7 @@ def test_a_trace_stays_on_its_line(form: LogFormat, written: io.StringIO) -> Non
     assert "broken" in line
 
 
-def test_a_library_comes_out_in_the_same_form_from_warnings_on(written: io.StringIO) -> None:
+def test_records_of_libraries_have_the_same_format_from_warning_on(written: io.StringIO) -> None:
     logging.getLogger("pymongo").info("who said what")
     logging.getLogger("uvicorn.error").warning("odd %s", "request")
     (line,) = written.getvalue().splitlines()
@@ -84,7 +84,7 @@ def test_a_host_app_sees_events_as_messages(caplog: pytest.LogCaptureFixture) ->
     assert caplog.records[0].name == "jmmc.test"
 
 
-async def test_a_request_and_what_it_leads_to_have_the_same_id(
+async def test_all_events_of_a_request_have_its_request_id(
     tmp_path: Path, written: io.StringIO, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     app = create_app(Settings.of(store=f"sqlite:///{tmp_path}/calls.db"))
@@ -118,7 +118,7 @@ async def test_a_request_and_what_it_leads_to_have_the_same_id(
     assert "ZeroDivisionError" in written.getvalue()
 
 
-def test_the_log_of_a_run_through_all_doors_tells_nothing_of_anybody(tmp_path: Path) -> None:
+def test_requests_to_every_endpoint_log_no_personal_data(tmp_path: Path) -> None:
     serve = Serve(tmp_path, "--demo")
     root = serve.url.removesuffix(PREFIX)
     sender = {"Content-Type": "text/plain", "X-Forwarded-For": "198.51.100.23"}
@@ -157,7 +157,7 @@ def _ask(url: str, headers: dict[str, str], content: bytes | None = None) -> Non
         error.close()
 
 
-def test_every_event_is_in_the_docs() -> None:
+def test_every_event_is_documented() -> None:
     page = (ROOT / "docs/logs.md").read_text("utf-8")
     calls = re.compile(r"_log\.(?:debug|info|warning|error|exception|log)\(\s*(?:_\w+\(\w+\),\s*)?")
     named = 0

@@ -10,7 +10,7 @@ from jmmc.core.errors import StoreError
 from jmmc.core.tasks import prefetch, raise_if_cancelled, stop
 
 
-async def test_a_task_that_swallows_its_first_cancellation_is_ended_too() -> None:
+async def test_a_task_that_swallows_its_first_cancellation_is_cancelled_again() -> None:
     swallowed = 0
 
     async def stubborn() -> None:
@@ -29,7 +29,7 @@ async def test_a_task_that_swallows_its_first_cancellation_is_ended_too() -> Non
     assert (task.cancelled(), swallowed) == (True, 2)
 
 
-async def test_what_has_ended_or_failed_is_no_trouble() -> None:
+async def test_tasks_that_have_ended_or_failed_can_be_stopped() -> None:
     async def fail() -> None:
         raise RuntimeError
 
@@ -42,7 +42,9 @@ async def test_what_has_ended_or_failed_is_no_trouble() -> None:
     await stop()
 
 
-async def test_a_task_that_never_ends_is_told_and_left(caplog: pytest.LogCaptureFixture) -> None:
+async def test_a_task_that_never_ends_is_logged_and_abandoned(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
     ended = asyncio.Event()
 
     async def never() -> None:
@@ -68,7 +70,7 @@ async def _driver(succeeds: bool) -> None:
 
 
 @pytest.mark.parametrize("succeeds", [True, False])
-async def test_a_loop_ends_though_its_driver_keeps_the_cancellation_to_itself(
+async def test_a_loop_ends_although_its_driver_swallows_the_cancellation(
     succeeds: bool,
 ) -> None:
     """Told once, as `asyncio.run` tells at its end."""
@@ -86,7 +88,7 @@ async def test_a_loop_ends_though_its_driver_keeps_the_cancellation_to_itself(
     assert task.cancelled()
 
 
-async def test_the_next_thing_is_made_while_one_is_used() -> None:
+async def test_prefetch_fetches_the_next_item_while_one_is_used() -> None:
     made = [asyncio.Event() for _ in range(3)]
 
     async def numbers() -> AsyncIterator[int]:
@@ -102,7 +104,7 @@ async def test_the_next_thing_is_made_while_one_is_used() -> None:
     assert used == [0, 1, 2]
 
 
-async def test_what_is_made_ahead_fails_where_it_is_used_and_ends_with_its_user() -> None:
+async def test_prefetch_raises_in_the_consumer_and_closes_with_it() -> None:
     ended = asyncio.Event()
 
     async def numbers(error: Exception | None) -> AsyncIterator[int]:

@@ -23,7 +23,7 @@ class Loop:
 @pytest.mark.parametrize(
     ("load", "least", "most"), [(0, 0.75, 0.85), (0.5, 0.25, 0.35), (1, 0.01, 0.03)]
 )
-async def test_the_busier_the_loop_the_smaller_the_share(
+async def test_background_work_gets_a_smaller_share_of_a_busier_loop(
     load: float, least: float, most: float
 ) -> None:
     loop = Loop(load)
@@ -39,7 +39,7 @@ async def test_the_busier_the_loop_the_smaller_the_share(
     assert least < worked / (loop.now - began) < most
 
 
-async def test_time_that_passed_before_the_work_is_none_of_it() -> None:
+async def test_time_before_the_work_is_not_counted() -> None:
     loop = Loop(0)
     pace = loop.pace()
     loop.now = 1000
@@ -48,7 +48,7 @@ async def test_time_that_passed_before_the_work_is_none_of_it() -> None:
     assert loop.now == 1000
 
 
-async def test_it_tells_how_long_the_work_was() -> None:
+async def test_pause_returns_the_duration_of_the_work() -> None:
     loop = Loop(0)
     pace = loop.pace()
     loop.now += 0.25
@@ -58,5 +58,5 @@ async def test_it_tells_how_long_the_work_was() -> None:
 @pytest.mark.parametrize(
     ("count", "worked", "fit"), [(1, 0.01, 5), (5, 0.2, 1), (1, 3.0, 1), (5, 0.001, 50), (1, 0, 50)]
 )
-def test_as_many_are_taken_as_fit_into_the_time(count: int, worked: float, fit: int) -> None:
+def test_the_batch_size_fits_the_time(count: int, worked: float, fit: int) -> None:
     assert batch_size_for(count, worked, seconds=0.05, most=50) == fit

@@ -124,13 +124,13 @@ def image(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Image]:
     yield Image(tmp_path_factory.mktemp("image"))
 
 
-def test_the_linter_has_nothing_to_say() -> None:
+def test_hadolint_reports_nothing() -> None:
     hadolint = Path(sys.executable).with_name("hadolint")
     done = subprocess.run([hadolint, ROOT / "Dockerfile"], capture_output=True, text=True)
     assert (done.returncode, done.stdout) == (0, "")
 
 
-def test_what_comes_out_has_the_package_itself_and_no_tools(image: Image) -> None:
+def test_the_image_has_the_package_and_no_build_tools(image: Image) -> None:
     (packages,) = image.root.glob("opt/jmmc/lib/python*/site-packages")
     assert (packages / "jmmc" / "client" / "getClient.min.js").is_file()
     assert not list(packages.glob("__editable__*"))
@@ -139,7 +139,7 @@ def test_what_comes_out_has_the_package_itself_and_no_tools(image: Image) -> Non
     assert (image.root / "data").stat().st_mode & 0o777 == 0o700
 
 
-def test_what_comes_out_serves_tells_its_health_and_ends_when_told(image: Image) -> None:
+def test_the_image_serves_passes_its_health_check_and_stops_with_success(image: Image) -> None:
     port = str(free_port())
     command = [*json.loads(_the("ENTRYPOINT")), *json.loads(_the("CMD"))]
     check = json.loads(_the("HEALTHCHECK").partition("CMD ")[2])
@@ -156,7 +156,7 @@ def test_what_comes_out_serves_tells_its_health_and_ends_when_told(image: Image)
     assert [path.name for path in (image.root / "data").glob("*.db")] == ["jmmc.db"]
 
 
-def test_nobody_is_root_and_data_outlives_the_container() -> None:
+def test_the_container_is_not_root_and_its_data_is_in_a_volume() -> None:
     assert re.fullmatch(r"[1-9]\d+:[1-9]\d+", _the("USER"))
     assert _the("VOLUME") == _the("WORKDIR") == "/data"
     for instruction in _instructions():

@@ -26,11 +26,11 @@ def _container(workload: str) -> Any:
 
 
 @pytest.mark.parametrize("name", MANIFESTS)
-def test_a_manifest_is_valid_to_the_letter(name: str) -> None:
+def test_a_manifest_is_strictly_valid(name: str) -> None:
     kubernetes_validate.validate(MANIFESTS[name], VERSION, strict=True)
 
 
-def test_the_settings_in_the_config_map_are_allowed(tmp_path: Any) -> None:
+def test_the_settings_in_the_config_map_are_valid(tmp_path: Any) -> None:
     (tmp_path / "jmmc.toml").write_text(MANIFESTS["config.yaml ConfigMap"]["data"]["jmmc.toml"])
     settings = load_settings(flags={}, environ={}, file=tmp_path / "jmmc.toml")
     for workload in WORKLOADS:
@@ -41,7 +41,7 @@ def test_the_settings_in_the_config_map_are_allowed(tmp_path: Any) -> None:
         assert scraped == str(settings.metrics_port)
 
 
-def test_only_named_ports_are_reachable_and_the_open_one_from_monitoring_alone() -> None:
+def test_only_named_ports_are_reachable_and_metrics_only_from_monitoring() -> None:
     rules = MANIFESTS["networkpolicy.yaml NetworkPolicy"]["spec"]["ingress"]
     reached = {
         port["port"]: [item["namespaceSelector"]["matchLabels"] for item in rule["from"]]
@@ -53,7 +53,7 @@ def test_only_named_ports_are_reachable_and_the_open_one_from_monitoring_alone()
 
 
 @pytest.mark.parametrize("workload", WORKLOADS)
-def test_what_the_container_is_given_are_settings_and_a_command(workload: str) -> None:
+def test_the_container_gets_a_valid_command_and_settings(workload: str) -> None:
     container = _container(workload)
     command, *options = container["args"]
     main.commands[command].make_context(command, options)
@@ -63,7 +63,7 @@ def test_what_the_container_is_given_are_settings_and_a_command(workload: str) -
 
 
 @pytest.mark.parametrize("workload", WORKLOADS)
-def test_the_names_of_a_workload_and_its_service_fit_together(workload: str) -> None:
+def test_labels_ports_and_volumes_of_a_workload_match_its_service(workload: str) -> None:
     spec = MANIFESTS[workload]["spec"]
     labels = spec["template"]["metadata"]["labels"]
     service = MANIFESTS["service.yaml Service"]["spec"]
@@ -83,7 +83,7 @@ def test_the_names_of_a_workload_and_its_service_fit_together(workload: str) -> 
 
 
 @pytest.mark.parametrize("workload", WORKLOADS)
-def test_a_container_may_do_nothing_but_its_work_and_has_time_to_end(workload: str) -> None:
+def test_a_container_has_no_privileges_and_enough_time_to_stop(workload: str) -> None:
     pod = MANIFESTS[workload]["spec"]["template"]["spec"]
     container = _container(workload)
     assert pod["securityContext"]["runAsNonRoot"] is True

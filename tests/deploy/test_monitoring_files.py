@@ -64,7 +64,7 @@ def _promtool(*arguments: str, folder: Path = _PROMETHEUS) -> str:
     return done.stdout
 
 
-def test_the_rules_and_the_configuration_are_right_and_pass_their_own_tests() -> None:
+def test_promtool_accepts_rules_and_configuration_and_passes_their_tests() -> None:
     assert shutil.which("promtool"), "install Debian's prometheus, or call ./run test"
     _promtool("check", "rules", "alerts.yml")
     _promtool("check", "config", "--syntax-only", "prometheus.yml")
@@ -88,7 +88,7 @@ def test_every_query_names_metrics_and_labels_that_exist(query: str) -> None:
 
 
 @pytest.mark.parametrize("board", _BOARDS, ids=lambda value: value.name)
-def test_a_board_says_what_each_panel_shows_and_leaves_no_gap(board: Path) -> None:
+def test_a_dashboard_describes_each_panel_and_has_no_gaps(board: Path) -> None:
     content = json.loads(board.read_text())
     assert content["templating"]["list"][0]["type"] == "datasource"
     taken: set[tuple[int, int]] = set()
@@ -111,7 +111,7 @@ def test_a_board_says_what_each_panel_shows_and_leaves_no_gap(board: Path) -> No
 
 
 @pytest.mark.parametrize("rule", _ALERTS, ids=lambda value: str(value["alert"]))
-def test_every_alert_says_what_to_do_and_has_a_test(rule: dict[str, Any]) -> None:
+def test_every_alert_has_a_runbook_and_a_test(rule: dict[str, Any]) -> None:
     page, _, anchor = rule["annotations"]["runbook_url"].partition("#")
     headings = re.findall(r"^### (.*)$", (ROOT / page).read_text("utf-8"), re.MULTILINE)
     assert anchor == rule["alert"].lower()
@@ -141,7 +141,7 @@ def _hurried(folder: Path, *, target: str, token: str) -> Path:
     return folder / "prometheus.yml"
 
 
-def test_a_region_that_fails_is_noticed_by_a_real_prometheus(tmp_path: Path) -> None:
+def test_prometheus_fires_an_alert_for_a_region_that_fails(tmp_path: Path) -> None:
     """With a token, by the shipped rules, from pushes of simulated browsers."""
     serve = Serve(tmp_path / "serve")
     command = [sys.executable, "-m", "jmmc"]

@@ -172,7 +172,7 @@ def proxied(
     proxied.close()
 
 
-def test_the_script_comes_compressed_as_the_collector_did_it(proxied: Proxied) -> None:
+def test_the_proxy_passes_the_compressed_script_through(proxied: Proxied) -> None:
     status, headers, script = proxied.ask(
         "GET", f"{PREFIX}/getClient", headers={"Accept-Encoding": "br"}
     )
@@ -183,7 +183,7 @@ def test_the_script_comes_compressed_as_the_collector_did_it(proxied: Proxied) -
     assert proxied.ask("GET", f"{PREFIX}/getClient", headers=again)[0] == 304
 
 
-def test_pushes_are_confirmed_and_counted_for_the_address_of_the_browser(proxied: Proxied) -> None:
+def test_rate_limits_count_the_address_of_the_browser_behind_the_proxy(proxied: Proxied) -> None:
     """Whatever a browser claims: only what the proxy says of it counts."""
     status, _, answer = proxied.push(1, "127.0.5.1")
     assert (status, json.loads(answer)["ack"]) == (200, 0)
@@ -197,7 +197,7 @@ def test_pushes_are_confirmed_and_counted_for_the_address_of_the_browser(proxied
     assert proxied.push(100, "127.0.5.2")[0] == 200
 
 
-def test_a_push_that_is_too_large_is_refused_by_the_collector_and_a_huge_one_by_the_proxy(
+def test_an_oversized_push_gets_413_from_the_collector_and_a_huge_one_from_the_proxy(
     proxied: Proxied,
 ) -> None:
     path = f"{PREFIX}/push"
@@ -207,7 +207,7 @@ def test_a_push_that_is_too_large_is_refused_by_the_collector_and_a_huge_one_by_
         assert proxied.ask("POST", path, b" " * 200_000, headers, "127.0.5.3")[0] == 413
 
 
-def test_nobody_from_outside_is_taken_for_this_machine(proxied: Proxied) -> None:
+def test_proxied_requests_do_not_count_as_local(proxied: Proxied) -> None:
     """Before there is a user, the machine itself may look, and the proxy runs on it."""
     assert proxied.ask("GET", "/")[0] == 403
     assert proxied.ask("GET", "/api/v1/sessions")[0] == 403
@@ -215,7 +215,7 @@ def test_nobody_from_outside_is_taken_for_this_machine(proxied: Proxied) -> None
     assert proxied.ask("GET", "/metrics")[0] == 404
 
 
-def test_plain_http_leads_to_tls(proxied: Proxied) -> None:
+def test_plain_http_redirects_to_https(proxied: Proxied) -> None:
     connection = http.client.HTTPConnection("127.0.0.1", proxied.plain, timeout=20)
     connection.request("GET", "/x", headers={"Host": "localhost"})
     answer = connection.getresponse()
@@ -238,7 +238,7 @@ def _signed_in(proxied: Proxied) -> str:
     return headers["set-cookie"].partition(";")[0]
 
 
-def test_signed_in_pages_come_compressed_and_events_as_they_happen(proxied: Proxied) -> None:
+def test_pages_are_compressed_and_events_are_not_buffered(proxied: Proxied) -> None:
     asked: dict[str, Any] = {"Cookie": _signed_in(proxied), "Accept-Encoding": "gzip"}
     status, headers, _ = proxied.ask("GET", "/static/pages.css", headers=asked)
     assert (status, headers.get("content-encoding")) == (200, "gzip")
@@ -253,7 +253,7 @@ def test_signed_in_pages_come_compressed_and_events_as_they_happen(proxied: Prox
     connection.close()
 
 
-def test_while_the_collector_is_away_browsers_are_told_to_wait_and_then_it_goes_on(
+def test_pushes_get_502_or_503_while_the_collector_is_down_and_work_afterwards(
     proxied: Proxied,
 ) -> None:
     """The last test: it stops the collector."""

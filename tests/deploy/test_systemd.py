@@ -51,20 +51,22 @@ def _value(unit: str, key: str) -> str:
 
 
 @pytest.mark.parametrize("unit", ["jmmc.service", "jmmc-backup.service", "jmmc-backup.timer"])
-def test_systemd_understands_every_line(units: Path, unit: str) -> None:
+def test_systemd_accepts_every_line(units: Path, unit: str) -> None:
     done = _analyze("verify", "--man=no", units / unit)
     assert (done.returncode, done.stderr) == (0, "")
 
 
 @pytest.mark.parametrize(("unit", "exposure"), [("jmmc.service", 15), ("jmmc-backup.service", 35)])
-def test_systemd_calls_the_services_well_shut(units: Path, unit: str, exposure: int) -> None:
+def test_systemd_rates_the_services_as_well_sandboxed(
+    units: Path, unit: str, exposure: int
+) -> None:
     """In tenths: an ordinary service has 96."""
     done = _analyze("security", "--offline=true", f"--threshold={exposure}", units / unit)
     assert done.returncode == 0, done.stdout[-200:]
 
 
 @pytest.mark.parametrize("unit", ["jmmc.service", "jmmc-backup.service"])
-def test_the_command_lines_are_ones_that_we_take(unit: str) -> None:
+def test_the_command_lines_of_the_units_are_valid(unit: str) -> None:
     line = _value(unit, "ExecStart").replace("%%", "%").replace("$$", "$")
     line = re.sub(r"\$\(.*?\)", "2", line)
     words = shlex.split(line.removesuffix("'").partition("exec ")[2] or line)
@@ -73,17 +75,17 @@ def test_the_command_lines_are_ones_that_we_take(unit: str) -> None:
     command.make_context(words[1], words[2:])
 
 
-def test_the_example_of_a_configuration_is_allowed() -> None:
+def test_the_example_configuration_is_valid() -> None:
     settings = load_settings(flags={}, environ={}, file=DEPLOY / "jmmc.toml")
     assert settings.host == "127.0.0.1"
 
 
-def test_the_service_waits_longer_than_the_server_takes_to_end() -> None:
+def test_the_stop_timeout_is_longer_than_the_grace_period_of_the_server() -> None:
     assert int(_value("jmmc.service", "TimeoutStopSec")) >= 2 * GRACE
 
 
 @pytest.mark.parametrize("kind", ["file", "abstract"])
-def test_the_supervisor_is_told_when_pushes_are_answered_and_when_the_end_begins(
+def test_systemd_is_notified_when_the_server_is_ready_and_when_it_stops(
     tmp_path: Path, kind: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Under what MemoryDenyWriteExecute forbids, where the kernel can forbid it."""
@@ -108,7 +110,9 @@ def test_the_supervisor_is_told_when_pushes_are_answered_and_when_the_end_begins
             assert "sd_notify_failed" not in server.stderr.read()
 
 
-def test_the_user_and_the_folder_of_the_copies_are_those_of_the_units(tmp_path: Path) -> None:
+def test_sysusers_and_tmpfiles_create_the_user_and_backup_folder_of_the_units(
+    tmp_path: Path,
+) -> None:
     (tmp_path / "etc").mkdir()
     command = ["systemd-sysusers", f"--root={tmp_path}", UNITS / "jmmc.sysusers"]
     subprocess.run(command, check=True)

@@ -30,7 +30,7 @@ def senders() -> list[Sender]:
     return [Sender(f"conference{number}", number, pause=0) for number in range(40)]
 
 
-async def test_no_acknowledged_sample_is_lost_or_doubled_by_kills(
+async def test_kills_of_the_server_neither_lose_nor_duplicate_confirmed_samples(
     tmp_path: Path, senders: list[Sender]
 ) -> None:
     serve = await asyncio.to_thread(Serve, tmp_path)
@@ -46,7 +46,7 @@ async def test_no_acknowledged_sample_is_lost_or_doubled_by_kills(
 
 
 @pytest.mark.timeout(60)
-async def test_a_server_told_to_stop_commits_what_waits_and_exits_with_success(
+async def test_sigterm_commits_waiting_pushes_and_exits_with_success(
     tmp_path: Path, senders: list[Sender]
 ) -> None:
     """Also while somebody looks at a page that is kept up to date."""

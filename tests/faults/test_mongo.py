@@ -68,7 +68,7 @@ async def _until_refused(senders: list[Sender]) -> None:
     await wait_until_async(lambda: all(sender.refused for sender in senders))
 
 
-async def test_a_killed_primary_costs_no_sample(
+async def test_a_killed_primary_loses_no_sample(
     three: ReplicaSet, serve_on: Callable[..., Any], senders: list[Sender]
 ) -> None:
     serve = await serve_on(three.url, *_NO_SPOOL)
@@ -83,7 +83,7 @@ async def test_a_killed_primary_costs_no_sample(
     assert max(sender.slowest for sender in senders) < _LONGEST
 
 
-async def test_without_a_majority_browsers_are_told_to_wait_and_go_on_when_it_is_back(
+async def test_without_a_majority_pushes_get_503_and_continue_when_it_is_back(
     three: ReplicaSet, serve_on: Callable[..., Any], senders: list[Sender]
 ) -> None:
     serve = await serve_on(three.url, *_NO_SPOOL)
@@ -102,7 +102,7 @@ async def test_without_a_majority_browsers_are_told_to_wait_and_go_on_when_it_is
     assert max(sender.slowest for sender in senders) < _LONGEST
 
 
-async def test_a_server_that_hangs_holds_up_no_request_for_longer_than_the_limit(
+async def test_a_hanging_database_delays_no_request_beyond_the_timeout(
     alone: Mongod, serve_on: Callable[..., Any], senders: list[Sender]
 ) -> None:
     serve = await serve_on(alone.url, *_NO_SPOOL)
@@ -115,7 +115,7 @@ async def test_a_server_that_hangs_holds_up_no_request_for_longer_than_the_limit
     assert max(sender.slowest for sender in senders) < _LONGEST
 
 
-async def test_the_spool_takes_what_the_database_cannot_and_moves_it_over(
+async def test_the_spool_takes_pushes_during_an_outage_and_drains_afterwards(
     alone: Mongod, serve_on: Callable[..., Any], senders: list[Sender], tmp_path: Path
 ) -> None:
     spool = tmp_path / "spool"
@@ -134,7 +134,7 @@ async def test_the_spool_takes_what_the_database_cannot_and_moves_it_over(
     assert_stored_once(await asyncio.to_thread(serve.export), senders)
 
 
-async def test_a_spool_survives_kills_of_the_collector_in_any_state(
+async def test_the_spool_survives_kills_of_the_collector_in_any_state(
     alone: Mongod, serve_on: Callable[..., Any], senders: list[Sender], tmp_path: Path
 ) -> None:
     spool = tmp_path / "spool"
@@ -161,7 +161,7 @@ async def test_a_spool_survives_kills_of_the_collector_in_any_state(
     assert_stored_once(await asyncio.to_thread(serve.export), senders)
 
 
-async def test_a_full_spool_refuses_and_goes_on_when_the_database_is_back(
+async def test_a_full_spool_rejects_pushes_until_the_database_is_back(
     alone: Mongod, serve_on: Callable[..., Any], tmp_path: Path
 ) -> None:
     senders = [Sender(f"conference{number}", number, pause=0) for number in range(20)]

@@ -27,7 +27,9 @@ _TOLD_TO_WAIT = {"disk full", "disk read-only", "disk fails to sync"}
 
 
 @pytest.mark.parametrize("kind", _CHOSEN)
-async def test_nothing_that_was_confirmed_is_missing_or_doubled(kind: str, tmp_path: Path) -> None:
+async def test_no_confirmed_sample_is_missing_or_duplicated_after_a_fault(
+    kind: str, tmp_path: Path
+) -> None:
     site = Site(kind, tmp_path)
     everybody: list[Sender] = []
     try:
@@ -46,7 +48,7 @@ async def test_nothing_that_was_confirmed_is_missing_or_doubled(kind: str, tmp_p
         await site.close()
 
 
-def test_what_is_missing_or_doubled_is_counted() -> None:
+def test_missing_samples_are_counted() -> None:
     sender = Sender("room", 1)
     sender.confirmed = 1
     assert count({}, [sender]) == Count(acknowledged=2, missing=2)

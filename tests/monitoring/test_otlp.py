@@ -143,7 +143,7 @@ async def test_spans_and_metrics_reach_the_endpoint(endpoint: Endpoint, tmp_path
         assert personal.encode() not in told
 
 
-async def test_the_metrics_are_those_of_prometheus(endpoint: Endpoint, tmp_path: Path) -> None:
+async def test_otlp_metrics_equal_those_of_prometheus(endpoint: Endpoint, tmp_path: Path) -> None:
     settings = Settings.of(
         store=f"sqlite:///{tmp_path}/calls.db", secret="x", otlp_endpoint=endpoint.url
     )
@@ -175,7 +175,7 @@ async def test_the_metrics_are_those_of_prometheus(endpoint: Endpoint, tmp_path:
     assert _attributes(resource.resource)["service.name"] == "jmmc"
 
 
-async def test_an_endpoint_that_is_away_harms_nobody(tmp_path: Path) -> None:
+async def test_pushes_are_stored_while_the_otlp_endpoint_is_down(tmp_path: Path) -> None:
     settings = Settings.of(
         store=f"sqlite:///{tmp_path}/calls.db",
         secret="x",
@@ -187,7 +187,7 @@ async def test_an_endpoint_that_is_away_harms_nobody(tmp_path: Path) -> None:
     await app.metrics.close()
 
 
-def test_without_an_endpoint_nothing_of_it_is_imported(tmp_path: Path) -> None:
+def test_opentelemetry_is_not_imported_without_an_endpoint(tmp_path: Path) -> None:
     code = (
         "import sys; from jmmc.settings import Settings; from jmmc.web.site import create_app;"
         f"create_app(Settings.of(store='sqlite:///{tmp_path}/calls.db', secret='x'));"
@@ -200,7 +200,7 @@ def test_without_an_endpoint_nothing_of_it_is_imported(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "given", [{"otlp_endpoint": "localhost:4318"}, {"otlp_headers": "Bearer-abc"}]
 )
-def test_what_is_no_endpoint_or_header_is_said_and_headers_are_never_shown(
+def test_invalid_otlp_settings_are_rejected_without_showing_headers(
     given: dict[str, str],
 ) -> None:
     with pytest.raises(SettingsError, match="expected") as caught:

@@ -105,7 +105,7 @@ async def test_each_push_has_exactly_one_outcome(app: Server) -> None:
     assert figures["jmmc_first_pushes_total", "unknown"] == 1
 
 
-async def test_every_instrument_is_there_with_its_labels(app: Server) -> None:
+async def test_every_instrument_is_exposed_with_its_labels(app: Server) -> None:
     await call(app, "POST", _PUSH, body(js="1.2.3"))
     await _when_summarized(app)
     families = {family.name: family for family in parsed((await _get(app)).body.decode())}

@@ -132,7 +132,7 @@ _DOCUMENTS = st.fixed_dictionaries(
 
 @_bounded
 @given(_DOCUMENTS)
-def test_a_foreign_document_is_a_session_or_none(document: dict[str, Any]) -> None:
+def test_any_document_is_read_as_a_session_or_skipped(document: dict[str, Any]) -> None:
     if is_session(document):
         session = session_of([document])
         timeline = build_timeline(session, lifetime=75)
@@ -143,7 +143,7 @@ def test_a_foreign_document_is_a_session_or_none(document: dict[str, Any]) -> No
 @given(
     st.lists(_DOCUMENTS.map(lambda value: json.dumps(value, default=str).encode()) | st.binary())
 )
-async def test_any_line_of_a_file_is_a_session_or_refused(
+async def test_any_line_of_a_file_is_read_as_a_session_or_rejected(
     tmp_path_factory: Any, lines: list[bytes]
 ) -> None:
     file: Path = tmp_path_factory.getbasetemp() / "lines.ndjson"

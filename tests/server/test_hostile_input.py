@@ -183,12 +183,12 @@ ATTACKS: dict[str, tuple[bytes, set[int]]] = {
 }
 
 
-def test_there_are_enough_attacks() -> None:
+def test_there_are_at_least_forty_attacks() -> None:
     assert len(ATTACKS) >= 40
 
 
 @pytest.mark.parametrize("name", ATTACKS)
-def test_it_is_answered_promptly_and_never_with_500(serve: Serve, name: str) -> None:
+def test_hostile_requests_get_a_prompt_response_and_never_500(serve: Serve, name: str) -> None:
     raw, allowed = ATTACKS[name]
     started = time.monotonic()
     status, content = _send(serve, raw)
@@ -201,7 +201,7 @@ def test_it_is_answered_promptly_and_never_with_500(serve: Serve, name: str) -> 
     assert _send(serve, _request(_good()))[0] == 200, "the server is not well afterwards"
 
 
-def test_a_body_that_trickles_in_is_given_up_and_others_are_served_meanwhile(serve: Serve) -> None:
+def test_a_slow_body_times_out_with_503_while_others_are_served(serve: Serve) -> None:
     content = _good()
     slow = socket.create_connection(("127.0.0.1", serve.port), 10)
     slow.sendall(_request(content)[: -len(content) // 2])
@@ -214,14 +214,14 @@ def test_a_body_that_trickles_in_is_given_up_and_others_are_served_meanwhile(ser
     assert time.monotonic() - started < 4
 
 
-def test_a_sender_that_hangs_up_in_the_middle_disturbs_nobody(serve: Serve) -> None:
+def test_clients_that_disconnect_mid_request_affect_no_others(serve: Serve) -> None:
     for _ in range(20):
         with socket.create_connection(("127.0.0.1", serve.port), 10) as gone:
             gone.sendall(_request(_good())[:-30])
     assert _send(serve, _request(_good()))[0] == 200
 
 
-def test_one_who_sends_a_whole_megabyte_before_it_reads_is_told_that_it_is_too_large(
+def test_a_client_that_reads_only_after_sending_a_megabyte_gets_413(
     serve: Serve,
 ) -> None:
     raw = _request(b" " * 1_000_000)
@@ -232,7 +232,7 @@ def test_one_who_sends_a_whole_megabyte_before_it_reads_is_told_that_it_is_too_l
         assert connection.recv(65_536).split(b" ")[1] == b"413"
 
 
-def test_all_that_was_stored_is_valid(serve: Serve) -> None:
+def test_everything_stored_from_hostile_requests_is_valid(serve: Serve) -> None:
     """Runs after the attacks: the store has nothing that the table does not allow."""
     sessions = serve.export()
     assert sessions
@@ -271,7 +271,7 @@ _FIELDS = st.sampled_from(["uid", "conf", "sid", "v", "samples"])
     dialect=st.booleans(),
     damage=st.none() | st.tuples(st.integers(0, 400), st.binary(max_size=4)),
 )
-def test_no_invention_makes_a_500_or_a_stored_surprise(
+def test_generated_pushes_get_200_or_a_client_error(
     serve: Serve, m: Any, envelope: dict[str, Any], dialect: bool, damage: tuple[int, bytes] | None
 ) -> None:
     if isinstance(m, dict):
@@ -293,6 +293,6 @@ def test_no_invention_makes_a_500_or_a_stored_surprise(
         assert json.loads(answer)["error"] in REASONS
 
 
-def test_all_that_the_inventions_stored_is_valid(serve: Serve) -> None:
+def test_everything_stored_from_generated_pushes_is_valid(serve: Serve) -> None:
     for session in serve.export("--room", "fuzz"):
         _assert_valid(session)

@@ -17,7 +17,7 @@ from tests.support.servers import Serve
 from tests.support.waiting import wait_until
 
 
-def test_what_may_change_while_it_runs_is_told_from_what_needs_a_restart() -> None:
+def test_changed_settings_are_applied_live_or_need_a_restart() -> None:
     old = Settings.of(port=1, sample_ratio=0.5, authorized_regions="a")
     change = changed(old, Settings.of(port=2, sample_ratio=0.1, authorized_regions="a,b"))
     assert change.applied == ["authorized_regions", "sample_ratio"]
@@ -27,11 +27,13 @@ def test_what_may_change_while_it_runs_is_told_from_what_needs_a_restart() -> No
 
 
 @pytest.mark.parametrize("name", ["store", "secret", "prefix", "spool_dir", "quality_preset"])
-def test_what_a_running_collector_is_built_on_needs_a_restart(name: str) -> None:
+def test_settings_that_a_running_collector_depends_on_need_a_restart(name: str) -> None:
     assert not marked(name, Mark.LIVE)
 
 
-async def test_a_running_server_takes_new_settings_and_refuses_bad_ones(tmp_path: Path) -> None:
+async def test_sighup_applies_valid_settings_and_rejects_invalid_ones_without_losing_pushes(
+    tmp_path: Path,
+) -> None:
     file = tmp_path / "jmmc.toml"
     file.write_text("sample_ratio = 1.0\n")
     serve = Serve(tmp_path, "--config", str(file))

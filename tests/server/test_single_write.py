@@ -38,7 +38,7 @@ async def joined() -> tuple[asyncio.Transport, Line]:
     return protocol.transport, line
 
 
-async def test_head_and_body_are_one_write(joined: tuple[asyncio.Transport, Line]) -> None:
+async def test_head_and_body_leave_in_one_write(joined: tuple[asyncio.Transport, Line]) -> None:
     transport, line = joined
     transport.write(_HEAD)
     transport.write(b"{}")
@@ -46,7 +46,7 @@ async def test_head_and_body_are_one_write(joined: tuple[asyncio.Transport, Line
     assert line.said == [_HEAD + b"{}"]
 
 
-async def test_a_head_without_a_body_does_not_wait_for_one(
+async def test_a_head_without_a_body_is_written_on_the_next_loop_turn(
     joined: tuple[asyncio.Transport, Line],
 ) -> None:
     transport, line = joined
@@ -55,7 +55,7 @@ async def test_a_head_without_a_body_does_not_wait_for_one(
     assert line.said == [_HEAD]
 
 
-async def test_a_line_is_closed_after_what_was_said(
+async def test_a_held_head_is_written_before_the_connection_closes(
     joined: tuple[asyncio.Transport, Line],
 ) -> None:
     transport, line = joined

@@ -97,7 +97,7 @@ _ANSWERED = _get("/healthz").replace(b"Connection: close\r\n", b"")
         "trickle a form",
     ],
 )
-def test_hundreds_who_hold_a_place_lose_it_and_others_are_served(
+def test_hundreds_of_slow_connections_are_closed_and_others_are_served(
     serve: Serve, first: bytes, drip: bytes
 ) -> None:
     connections = [_connect(serve) for _ in range(300)]
@@ -112,7 +112,7 @@ def test_hundreds_who_hold_a_place_lose_it_and_others_are_served(
     assert _send(serve, _request(_good()))[0] == 200
 
 
-def test_a_head_has_an_end(serve: Serve) -> None:
+def test_a_request_head_over_64_kib_gets_431(serve: Serve) -> None:
     before = serve.memory()
     with _connect(serve) as connection, pytest.raises(OSError):
         connection.sendall(b"GET / HTTP/1.1\r\nX-Long: ")
@@ -127,7 +127,7 @@ def test_a_head_has_an_end(serve: Serve) -> None:
 
 
 @pytest.mark.parametrize("header", ["X-Forwarded-For", "Cookie", "User-Agent", "Content-Type"])
-def test_what_is_remembered_of_headers_is_short(serve: Serve, header: str) -> None:
+def test_long_headers_are_not_kept_in_memory(serve: Serve, header: str) -> None:
     values = {
         "X-Forwarded-For": "{}, 192.0.2.1",
         "Cookie": "jmmc_objectId={}",
@@ -144,7 +144,7 @@ def test_what_is_remembered_of_headers_is_short(serve: Serve, header: str) -> No
     assert serve.memory() - before < 12, "500 headers of 50 kB are 25 MB"
 
 
-def test_one_who_does_not_read_costs_little(serve: Serve) -> None:
+def test_clients_that_do_not_read_responses_use_little_memory(serve: Serve) -> None:
     """Answers wait in the kernel and, up to 64 KiB, in the server, which then reads no more."""
     before = serve.memory()
     request = _get("/api/v1/openapi.json")
@@ -164,7 +164,7 @@ def test_one_who_does_not_read_costs_little(serve: Serve) -> None:
         connection.close()
 
 
-def test_it_recovers_from_having_no_file_left(tmp_path: Path) -> None:
+def test_the_server_recovers_from_running_out_of_file_descriptors(tmp_path: Path) -> None:
     serve = Serve(tmp_path, "--body-timeout", f"{_PATIENCE:g}")
     try:
         assert serve.process is not None
@@ -180,7 +180,7 @@ def test_it_recovers_from_having_no_file_left(tmp_path: Path) -> None:
         serve.close()
 
 
-def test_it_asks_for_as_many_files_as_it_may_have() -> None:
+def test_the_file_limit_is_raised_to_the_hard_limit() -> None:
     code = (
         "import resource as r; from jmmc.server.connections import raise_file_limit;"
         "r.setrlimit(r.RLIMIT_NOFILE, (256, 2000)); raise_file_limit();"
@@ -256,7 +256,7 @@ ODD: dict[str, tuple[bytes, set[int]]] = {
 
 
 @pytest.mark.parametrize("name", ODD)
-def test_odd_http_is_refused_or_taken_for_what_it_is(serve: Serve, name: str) -> None:
+def test_unusual_http_gets_an_allowed_status(serve: Serve, name: str) -> None:
     raw, allowed = ODD[name]
     status, content = _send(serve, raw)
     assert status in allowed, content
@@ -264,7 +264,7 @@ def test_odd_http_is_refused_or_taken_for_what_it_is(serve: Serve, name: str) ->
     assert _send(serve, _request(_good()))[0] == 200
 
 
-def test_requests_in_a_row_are_answered_in_a_row(serve: Serve) -> None:
+def test_pipelined_requests_are_answered_in_order(serve: Serve) -> None:
     one = b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n"
     last = b"GET /nothing HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
     with _connect(serve) as connection:

@@ -49,7 +49,7 @@ def test_after():
     [_FIXTURE_HANGS_AFTER_A_FAILURE, _TASK_TAKES_EVERYTHING_FOR_A_FAILURE_OF_ITS_OWN],
     ids=["a fixture", "a task"],
 )
-def test_a_run_that_hangs_ends_with_its_stacks_and_is_no_whole_run(
+def test_a_hanging_run_ends_with_stack_traces_and_an_exit_code_of_its_own(
     tmp_path: Path, code: str
 ) -> None:
     (tmp_path / "test_it.py").write_text(code)
