@@ -1,4 +1,4 @@
-"""Tasks end when they are told to, however they take it."""
+"""Stopping tasks, swallowed cancellations, and prefetching."""
 
 import asyncio
 import contextlib
@@ -52,11 +52,11 @@ async def test_a_task_that_never_ends_is_logged_and_abandoned(
             with contextlib.suppress(asyncio.CancelledError):
                 await ended.wait()
 
-    task = asyncio.create_task(never(), name="the stubborn one")
+    task = asyncio.create_task(never(), name="stubborn")
     await asyncio.sleep(0)
     await asyncio.wait_for(stop(task, patience=0.05), 10)
     assert "task_shutdown_timed_out" in caplog.text
-    assert "the stubborn one" in caplog.text
+    assert "stubborn" in caplog.text
     ended.set()
     await task
 
@@ -66,22 +66,22 @@ async def _driver(succeeds: bool) -> None:
         await asyncio.sleep(3600)
     except asyncio.CancelledError:
         if not succeeds:
-            raise StoreError("a failure of my own") from None
+            raise StoreError("cancelled") from None
 
 
 @pytest.mark.parametrize("succeeds", [True, False])
 async def test_a_loop_ends_although_its_driver_swallows_the_cancellation(
     succeeds: bool,
 ) -> None:
-    """Told once, as `asyncio.run` tells at its end."""
+    """The task is cancelled once, as `asyncio.run` does at its end."""
 
-    async def for_ever() -> None:
+    async def run_endlessly() -> None:
         while True:
             raise_if_cancelled()
             with contextlib.suppress(StoreError):
                 await _driver(succeeds)
 
-    task = asyncio.create_task(for_ever())
+    task = asyncio.create_task(run_endlessly())
     await asyncio.sleep(0)
     task.cancel()
     await asyncio.wait([task], timeout=10)
@@ -89,17 +89,17 @@ async def test_a_loop_ends_although_its_driver_swallows_the_cancellation(
 
 
 async def test_prefetch_fetches_the_next_item_while_one_is_used() -> None:
-    made = [asyncio.Event() for _ in range(3)]
+    fetched = [asyncio.Event() for _ in range(3)]
 
     async def numbers() -> AsyncIterator[int]:
-        for number, event in enumerate(made):
+        for number, event in enumerate(fetched):
             event.set()
             yield number
 
     used = []
     async for number in prefetch(numbers()):
         if number < 2:
-            await asyncio.wait_for(made[number + 1].wait(), 10)
+            await asyncio.wait_for(fetched[number + 1].wait(), 10)
         used.append(number)
     assert used == [0, 1, 2]
 
@@ -118,7 +118,7 @@ async def test_prefetch_raises_in_the_consumer_and_closes_with_it() -> None:
 
     with pytest.raises(StoreError):
         assert [number async for number in prefetch(numbers(StoreError("gone")))] == []
-    async with contextlib.aclosing(prefetch(numbers(None))) as found:
-        assert await anext(found) == 1
+    async with contextlib.aclosing(prefetch(numbers(None))) as items:
+        assert await anext(items) == 1
         await asyncio.sleep(0)
     assert ended.is_set()

@@ -1,4 +1,4 @@
-"""What is done beside takes a part of what is left, and comes to an end all the same."""
+"""Background work takes a share of the loop's idle time, and always ends."""
 
 import pytest
 
@@ -6,18 +6,18 @@ from jmmc.core.yielding import LoadAwareYielder, batch_size_for
 
 
 class Loop:
-    """An event loop whose other work takes a `load` of the time that one rests."""
+    """A simulated event loop: other work uses the share `load` of each pause."""
 
     def __init__(self, load: float) -> None:
         self.load = load
-        self.now = self.taken = 0.0
+        self.now = self.busy = 0.0
 
     async def sleep(self, seconds: float) -> None:
         self.now += seconds
-        self.taken += seconds * self.load
+        self.busy += seconds * self.load
 
-    def pace(self) -> LoadAwareYielder:
-        return LoadAwareYielder(clock=lambda: self.now, busy=lambda: self.taken, sleep=self.sleep)
+    def make_yielder(self) -> LoadAwareYielder:
+        return LoadAwareYielder(clock=lambda: self.now, busy=lambda: self.busy, sleep=self.sleep)
 
 
 @pytest.mark.parametrize(
@@ -27,32 +27,32 @@ async def test_background_work_gets_a_smaller_share_of_a_busier_loop(
     load: float, least: float, most: float
 ) -> None:
     loop = Loop(load)
-    pace = loop.pace()
+    yielder = loop.make_yielder()
     for _ in range(20):
         loop.now += 0.01
-        await pace.pause()
+        await yielder.pause()
     began, worked = loop.now, 0.0
     for _ in range(20):
         loop.now += 0.01
         worked += 0.01
-        await pace.pause()
+        await yielder.pause()
     assert least < worked / (loop.now - began) < most
 
 
 async def test_time_before_the_work_is_not_counted() -> None:
     loop = Loop(0)
-    pace = loop.pace()
+    yielder = loop.make_yielder()
     loop.now = 1000
-    pace.begin()
-    await pace.pause()
+    yielder.begin()
+    await yielder.pause()
     assert loop.now == 1000
 
 
 async def test_pause_returns_the_duration_of_the_work() -> None:
     loop = Loop(0)
-    pace = loop.pace()
+    yielder = loop.make_yielder()
     loop.now += 0.25
-    assert await pace.pause() == 0.25
+    assert await yielder.pause() == 0.25
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""The compose file: valid by its specification's schema, and put together right."""
+"""The compose file: valid by the schema of its specification, and consistent."""
 
 import json
 import re
@@ -39,16 +39,16 @@ def test_every_image_has_a_version(compose: dict[str, Any]) -> None:
 
 
 def test_dependencies_have_a_condition_that_can_be_met(compose: dict[str, Any]) -> None:
-    """Each order is one that its service can answer: healthy needs a check, completed an end."""
+    """A healthy service needs a health check, a completed one must end."""
     services = compose["services"]
     dockerfile = (DEPLOY.parent / "Dockerfile").read_text()
     for service in services.values():
-        for name, wanted in service.get("depends_on", {}).items():
-            if wanted["condition"] == "service_healthy":
-                ours = "build" in services[name] and "HEALTHCHECK" in dockerfile
-                assert "healthcheck" in services[name] or ours
+        for name, dependency in service.get("depends_on", {}).items():
+            if dependency["condition"] == "service_healthy":
+                has_own_check = "build" in services[name] and "HEALTHCHECK" in dockerfile
+                assert "healthcheck" in services[name] or has_own_check
             else:
-                assert wanted["condition"] == "service_completed_successfully"
+                assert dependency["condition"] == "service_completed_successfully"
                 assert services[name]["restart"] == "no"
 
 

@@ -1,4 +1,4 @@
-"""The units: understood by systemd, well shut, and true about the command they run."""
+"""The systemd units: valid, sandboxed, and consistent with the command that they run."""
 
 import os
 import re
@@ -24,14 +24,14 @@ JMMC = Path(sys.executable).with_name("jmmc")
 
 _REFUSE_EXEC_GAIN = """
 import ctypes, os, sys
-ctypes.CDLL(None).prctl(65, 1, 0, 0, 0)  # PR_SET_MDWE; kept over exec
+ctypes.CDLL(None).prctl(65, 1, 0, 0, 0)  # PR_SET_MDWE; survives exec
 os.execv(sys.argv[1], sys.argv[1:])
 """
 
 
 @pytest.fixture(scope="module")
 def units(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The units, with the command where it is here: systemd looks whether it is there."""
+    """The units with the path of the command here: systemd checks that it exists."""
     folder = tmp_path_factory.mktemp("units")
     for unit in [*UNITS.glob("*.service"), *UNITS.glob("*.timer")]:
         text = unit.read_text().replace("/opt/jmmc/bin/jmmc", str(JMMC))
@@ -60,7 +60,7 @@ def test_systemd_accepts_every_line(units: Path, unit: str) -> None:
 def test_systemd_rates_the_services_as_well_sandboxed(
     units: Path, unit: str, exposure: int
 ) -> None:
-    """In tenths: an ordinary service has 96."""
+    """The exposure in tenths; a service without sandboxing has 96."""
     done = _analyze("security", "--offline=true", f"--threshold={exposure}", units / unit)
     assert done.returncode == 0, done.stdout[-200:]
 
@@ -88,21 +88,21 @@ def test_the_stop_timeout_is_longer_than_the_grace_period_of_the_server() -> Non
 def test_systemd_is_notified_when_the_server_is_ready_and_when_it_stops(
     tmp_path: Path, kind: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Under what MemoryDenyWriteExecute forbids, where the kernel can forbid it."""
+    """Runs with the restriction of MemoryDenyWriteExecute, if the kernel supports it."""
     name = str(tmp_path / "notify") if kind == "file" else f"\0jmmc-{os.getpid()}"
-    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as supervisor:
-        supervisor.settimeout(20)
-        supervisor.bind(name)
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as systemd:
+        systemd.settimeout(20)
+        systemd.bind(name)
         monkeypatch.setenv("NOTIFY_SOCKET", name.replace("\0", "@"))
         port = free_port()
         options = ["--port", str(port), "--store", f"sqlite:///{tmp_path}/calls.db"]
         command = [sys.executable, "-c", _REFUSE_EXEC_GAIN, sys.executable, "-m", "jmmc", "serve"]
         with subprocess.Popen([*command, *options], stderr=subprocess.PIPE, text=True) as server:
             try:
-                assert supervisor.recv(100) == b"READY=1"
+                assert systemd.recv(100) == b"READY=1"
                 urllib.request.urlopen(f"http://127.0.0.1:{port}/readyz", timeout=10).close()
                 server.send_signal(signal.SIGTERM)
-                assert supervisor.recv(100) == b"STOPPING=1"
+                assert systemd.recv(100) == b"STOPPING=1"
                 assert server.wait(20) == 0
             finally:
                 server.kill()

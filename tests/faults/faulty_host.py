@@ -1,4 +1,4 @@
-"""Trouble for one process: a clock that jumps, a disk that fails. Needs no rights of root."""
+"""A faulty host for one process: its clock jumps, its disk fails. Needs no root privileges."""
 
 import os
 import struct
@@ -12,7 +12,7 @@ _SOURCE = Path(__file__).with_name("faulty_host.c")
 
 
 class Disk(IntEnum):
-    """What becomes of writes: `ENOSPC`, `EROFS`, or `EIO` when they are to be synced."""
+    """The result of writes: success, `ENOSPC`, `EROFS`, or `EIO` at the sync."""
 
     FINE = 0
     FULL = 1
@@ -20,47 +20,47 @@ class Disk(IntEnum):
     NO_SYNC = 3
 
 
-class Trouble:
-    """Give `environ` to a process; then its clock and its disk, all under `disk`, do as told."""
+class FaultyHost:
+    """Start a process with `environ`; then set its clock, and the disk under the folder `disk`."""
 
     def __init__(self, folder: Path, disk: Path) -> None:
         folder.mkdir(parents=True)
-        library = folder / "trouble.so"
+        library = folder / "faulty_host.so"
         command = ["cc", "-shared", "-fPIC", "-O1", "-o", str(library), str(_SOURCE), "-ldl"]
         subprocess.run(command, check=True, timeout=60)
-        self._slow = SlowDisk(folder)
-        self._file = folder / "told"
+        self._slow_disk = SlowDisk(folder)
+        self._file = folder / "state"
         self._clock, self._disk = 0, Disk.FINE
-        self._tell()
+        self._write_state()
         self.environ = {
             **os.environ,
-            **self._slow.environ,
-            "LD_PRELOAD": f"{library}:{self._slow.environ['LD_PRELOAD']}",
-            "TROUBLE": str(self._file),
-            "TROUBLE_UNDER": str(disk),
+            **self._slow_disk.environ,
+            "LD_PRELOAD": f"{library}:{self._slow_disk.environ['LD_PRELOAD']}",
+            "FAULTY_HOST": str(self._file),
+            "FAULTY_HOST_DISK": str(disk),
         }
 
     def jump(self, seconds: int) -> None:
-        """Set the clock that far from what it is, not from what it was told last."""
+        """Set the clock that far from the real time, whatever the last jump was."""
         self._clock = seconds
-        self._tell()
+        self._write_state()
 
-    def disk(self, how: Disk) -> None:
-        """From now on."""
-        self._disk = how
-        self._tell()
+    def set_disk(self, state: Disk) -> None:
+        """Set the result of writes, from now on."""
+        self._disk = state
+        self._write_state()
 
-    def slow(self, milliseconds: int) -> None:
-        """How long a sync takes from now on; 0 is as long as it takes."""
+    def slow_down(self, milliseconds: int) -> None:
+        """Set the duration of a sync, from now on; 0 restores the real one."""
         if milliseconds:
-            self._slow.slow(milliseconds)
+            self._slow_disk.slow(milliseconds)
         else:
-            self._slow.restore()
+            self._slow_disk.restore()
 
-    def _tell(self) -> None:
-        told = struct.pack("@qq", self._clock, self._disk)
+    def _write_state(self) -> None:
+        state = struct.pack("@qq", self._clock, self._disk)
         if self._file.exists():
-            with self._file.open("r+b") as file:  # It is mapped: the same file, as it stands.
-                file.write(told)
+            with self._file.open("r+b") as file:  # Processes have mapped it: write in place.
+                file.write(state)
         else:
-            self._file.write_bytes(told)
+            self._file.write_bytes(state)

@@ -1,7 +1,7 @@
-"""The long run: `python -m tests.faults.run --rounds 300 --seed 1 [--store sqlite] [--fault ...]`.
+"""Many rounds: `python -m tests.faults.run --rounds 300 --seed 1 [--store sqlite] [--fault ...]`.
 
-A line a round, then a table of faults and stores in Markdown. The exit code tells whether anything
-was missing or doubled.
+Prints a line per round, then a Markdown table of faults and stores. The exit code is 1 if any
+confirmed sample was missing or duplicated.
 """
 
 import argparse
@@ -23,90 +23,99 @@ _Cell = tuple[str, str]
 
 
 def plan(rounds: int, kinds: list[str], names: list[str]) -> dict[str, list[tuple[int, Fault]]]:
-    """Which faults each site sees, by number of the round: all in turn, until there are enough."""
+    """Plan the rounds of each site: (number of the round, fault), all faults in turn."""
     pairs = [
         (kind, fault)
         for fault in FAULTS
         for kind in fault.sites
         if kind in kinds and fault.name in names
     ]
-    found: dict[str, list[tuple[int, Fault]]] = defaultdict(list)
+    rounds_by_site: dict[str, list[tuple[int, Fault]]] = defaultdict(list)
     for number, (kind, fault) in enumerate(islice(cycle(pairs), rounds)):
-        found[kind].append((number, fault))
-    return found
+        rounds_by_site[kind].append((number, fault))
+    return rounds_by_site
 
 
 async def _run(rounds: int, seed: int, kinds: list[str], names: list[str]) -> bool:
     cells: dict[_Cell, list[Count]] = defaultdict(list)
     broken = done = 0
-    for kind, value in plan(rounds, kinds, names).items():
+    for kind, numbered_faults in plan(rounds, kinds, names).items():
         folder = Path(tempfile.mkdtemp(prefix="jmmc-faults-"))
         site = Site(kind, folder)
         everybody: list[Sender] = []
         total = Count()
         try:
             await site.open()
-            for number, fault in value:
+            for number, fault in numbered_faults:
                 began = time.monotonic()
                 name = f"{seed}-{number}"
-                found, senders = await play(site, fault, name)
+                counts, senders = await play(site, fault, name)
                 everybody += senders
-                total = total.plus(found)
-                cells[fault.name, kind].append(found)
+                total = total.plus(counts)
+                cells[fault.name, kind].append(counts)
                 done += 1
                 print(
-                    f"{done}/{rounds} {name} {kind}: {fault.name}: {_words(found)},"
+                    f"{done}/{rounds} {name} {kind}: {fault.name}: {_describe(counts)},"
                     f" {time.monotonic() - began:.1f} s",
                     flush=True,
                 )
             again = count(await site.stored(everybody), everybody)
-            print(f"{kind}: all {len(value)} rounds once more: {_words(again)}", flush=True)
-            broken += again.missing + again.doubled + total.missing + total.doubled
+            print(
+                f"{kind}: all {len(numbered_faults)} rounds at the end: {_describe(again)}",
+                flush=True,
+            )
+            broken += again.missing + again.duplicated + total.missing + total.duplicated
         except Exception as error:
             broken += 1
             traceback.print_exception(error)
-            print(f"{kind} is given up; the logs are in {folder}", flush=True)
+            print(f"{kind}: aborted; logs are in {folder}", flush=True)
         finally:
             await site.close()
     print(_table(cells))
     return not broken
 
 
-def _words(count: Count) -> str:
-    found = f"{count.acknowledged} acknowledged, {count.missing} missing, {count.doubled} doubled"
-    return f"{found}, {count.refused} pushes refused"
+def _describe(count: Count) -> str:
+    return (
+        f"{count.acknowledged} acknowledged, {count.missing} missing,"
+        f" {count.duplicated} duplicated, {count.refused} pushes refused"
+    )
 
 
 def _table(cells: dict[_Cell, list[Count]]) -> str:
     rows = [
-        "| fault | store | rounds | acknowledged | missing | doubled | pushes refused |",
+        "| fault | store | rounds | acknowledged | missing | duplicated | pushes refused |",
         "|---|---|--:|--:|--:|--:|--:|",
     ]
     whole: list[Count] = []
-    for (fault, kind), value in sorted(cells.items()):
-        rows.append(_row(fault, kind, value))
-        whole += value
+    for (fault, kind), counts in sorted(cells.items()):
+        rows.append(_row(fault, kind, counts))
+        whole += counts
     return "\n".join([*rows, _row("**all**", "", whole)])
 
 
-def _row(fault: str, kind: str, its: list[Count]) -> str:
+def _row(fault: str, kind: str, counts: list[Count]) -> str:
     total = Count()
-    for item in its:
-        total = total.plus(item)
-    figures = f"{total.acknowledged:,} | {total.missing} | {total.doubled} | {total.refused:,}"
-    return f"| {fault} | {kind} | {len(its)} | {figures} |"
+    for round_count in counts:
+        total = total.plus(round_count)
+    figures = f"{total.acknowledged:,} | {total.missing} | {total.duplicated} | {total.refused:,}"
+    return f"| {fault} | {kind} | {len(counts)} | {figures} |"
 
 
 def main() -> None:
-    """See the module."""
-    parser = argparse.ArgumentParser(prog="faults", description="Faults, round after round.")
-    parser.add_argument("--rounds", type=int, default=300)
-    parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--store", action="append", choices=SITES)
+    """Parse the options and run; exits with 1 if a sample is missing or duplicated."""
+    parser = argparse.ArgumentParser(
+        prog="faults",
+        description="Inject faults, round after round, and count confirmed samples in the store.",
+    )
+    parser.add_argument("--rounds", type=int, default=300, help="number of rounds in all")
+    parser.add_argument("--seed", type=int, default=1, help="repeats the same rounds")
+    parser.add_argument("--store", action="append", choices=SITES, help="only this one; repeatable")
     names = [fault.name for fault in FAULTS]
-    parser.add_argument("--fault", action="append", choices=names)
-    told = parser.parse_args()
-    run = _run(told.rounds, told.seed, told.store or list(SITES), told.fault or names)
+    parser.add_argument("--fault", action="append", choices=names, help="only this one; repeatable")
+    options = parser.parse_args()
+    kinds, faults = options.store or list(SITES), options.fault or names
+    run = _run(options.rounds, options.seed, kinds, faults)
     sys.exit(0 if asyncio.run(run) else 1)
 
 

@@ -1,4 +1,4 @@
-"""MongoDB fails in every way it can, with pushes flowing. Real servers, really killed."""
+"""MongoDB is killed, stopped and cut off while browsers push: real servers, real signals."""
 
 import asyncio
 import signal
@@ -15,7 +15,7 @@ from tests.support.waiting import wait_until_async
 
 _TIMEOUT = 2.0  # Seconds: store_timeout
 _NO_SPOOL = ("--spool-dir", "", "--store-timeout", str(_TIMEOUT))
-_LONGEST = 3 * _TIMEOUT  # A push may arrive while one batch fails, and fail with the next.
+_LONGEST = 3 * _TIMEOUT  # A push may wait for a batch that fails, and fail with the next.
 
 pytestmark = pytest.mark.timeout(110)
 
@@ -27,14 +27,14 @@ def senders() -> list[Sender]:
 
 @pytest.fixture
 def alone(tmp_path: Path) -> Iterator[Mongod]:
-    """A server of the test's own."""
+    """A MongoDB server that the test may stop."""
     with started(tmp_path / "mongod") as mongod:
         yield mongod
 
 
 @pytest.fixture
 def three(tmp_path: Path) -> Iterator[ReplicaSet]:
-    """A replica set of the test's own."""
+    """A replica set that the test may stop."""
     replica_set = ReplicaSet(tmp_path / "replica-set")
     yield replica_set
     replica_set.close()
@@ -90,12 +90,12 @@ async def test_without_a_majority_pushes_get_503_and_continue_when_it_is_back(
     async with Load(senders, serve.port) as load:
         await load.confirms()
         primary = await asyncio.to_thread(three.primary)
-        two = [item for item in three.nodes if item is not primary]
-        for node in two:
+        secondaries = [node for node in three.nodes if node is not primary]
+        for node in secondaries:
             await asyncio.to_thread(node.stop)
         await _until_refused(senders)
         assert (await asyncio.to_thread(serve.readiness, timeout=20))["status"] == "store_down"
-        for node in two:
+        for node in secondaries:
             await asyncio.to_thread(node.start)
         await load.confirms()
     assert_stored_once(await asyncio.to_thread(serve.export), senders)
@@ -130,7 +130,7 @@ async def test_the_spool_takes_pushes_during_an_outage_and_drains_afterwards(
         await asyncio.to_thread(alone.start)
         await _until_status(serve, "ready")
         await load.confirms()
-    assert sum(sender.refused for sender in senders) == 0, "the spool is there so that nobody waits"
+    assert sum(sender.refused for sender in senders) == 0, "the spool accepts every push"
     assert_stored_once(await asyncio.to_thread(serve.export), senders)
 
 

@@ -1,4 +1,4 @@
-"""SIGHUP: other settings, without a push lost."""
+"""SIGHUP: settings are reloaded without losing pushes."""
 
 import gzip
 import json
@@ -48,10 +48,10 @@ async def test_sighup_applies_valid_settings_and_rejects_invalid_ones_without_lo
                     f'sample_ratio = {ratio}\nconf_pattern = "room-.*"\nlog_format = "json"\n'
                     'allowed_origins = ["https://meet.example.org"]\nqueue_limit = 77\n'
                 )
-                _hang_up(serve, "settings_reloaded")
+                _reload(serve, "settings_reloaded")
                 await load.confirms(1)
             file.write_text("sample_ratio = 7\n")
-            _hang_up(serve, "settings_refused")
+            _reload(serve, "settings_refused")
             await load.confirms(1)
         assert _script(serve)["sample_ratio"] == 0.25
         assert _push(serve, "Secret Room") == 400
@@ -60,16 +60,16 @@ async def test_sighup_applies_valid_settings_and_rejects_invalid_ones_without_lo
     finally:
         assert serve.stop() == 0
     lines = serve.log.read_text().splitlines()
-    told = [json.loads(line) for line in lines if line.startswith('{"event": "settings')]
-    assert told[0]["changed"] == ["conf_pattern", "sample_ratio", "allowed_origins", "log_format"]
-    assert [item["changed"] for item in told[1:3]] == [["sample_ratio"], ["sample_ratio"]]
-    assert [item.get("need_restart") for item in told] == [["queue_limit"]] * 3 + [None]
+    events = [json.loads(line) for line in lines if line.startswith('{"event": "settings')]
+    assert events[0]["changed"] == ["conf_pattern", "sample_ratio", "allowed_origins", "log_format"]
+    assert [event["changed"] for event in events[1:3]] == [["sample_ratio"], ["sample_ratio"]]
+    assert [event.get("need_restart") for event in events] == [["queue_limit"]] * 3 + [None]
     expected = "expected less than or equal to 1"
-    assert told[3]["why"] == f"sample_ratio in {file} = 7: {expected}"
+    assert events[3]["why"] == f"sample_ratio in {file} = 7: {expected}"
 
 
-def _hang_up(serve: Serve, event: str) -> None:
-    """Tell it to read its settings again, and wait until it says that it has."""
+def _reload(serve: Serve, event: str) -> None:
+    """Send SIGHUP, and wait for the event in the log."""
     assert serve.process is not None
     before = serve.log.read_text().count(event)
     serve.process.send_signal(signal.SIGHUP)
@@ -77,13 +77,13 @@ def _hang_up(serve: Serve, event: str) -> None:
 
 
 def _script(serve: Serve) -> dict[str, object]:
-    """The settings in the script that browsers get."""
+    """The settings in the script that browsers load."""
     request = urllib.request.Request(f"{serve.url}/getClient", headers={"Accept-Encoding": "gzip"})
     with urllib.request.urlopen(request, timeout=10) as answer:
         text = gzip.decompress(answer.read()).decode()
-    found = re.search(r'\{"push_url".*?\}', text)
-    assert found
-    return dict(json.loads(found[0]))
+    match = re.search(r'\{"push_url".*?\}', text)
+    assert match
+    return dict(json.loads(match[0]))
 
 
 def _push(serve: Serve, conf: str) -> int:
