@@ -8,7 +8,6 @@ import ssl
 import subprocess
 import sys
 import time
-import urllib.request
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -36,7 +35,7 @@ from tests.alerting.test_rules import make_test_notification
 from tests.support.builders import body, call, push, sample, wire_sample
 from tests.support.mongod import Mongod
 from tests.support.receivers import SECRET, Mailbox, Receiver
-from tests.support.servers import Serve
+from tests.support.servers import Serve, post_push
 from tests.support.waiting import wait_until, wait_until_async, wait_until_moved
 
 _START = 1_790_000_000 - 1_790_000_000 % 300
@@ -388,9 +387,7 @@ def _push_calls(serve: Serve, *, quality: int, people: range) -> None:
             for seq in range(21)
         ]
         uid = f"a40bcaa8-8b36-11ec-a8a3-{number:012}"
-        raw = json.dumps(body(*samples, sid=f"{number:032x}", uid=uid)).encode()
-        request = urllib.request.Request(f"{serve.url}/push", raw, {"Content-Type": "text/plain"})
-        urllib.request.urlopen(request, timeout=10).close()
+        post_push(serve.url, body(*samples, sid=f"{number:032x}", uid=uid))
 
 
 def _delete_leases(folder: Path) -> None:

@@ -18,7 +18,7 @@ import yaml
 from jmmc.core.timestamps import to_iso
 from jmmc.monitoring.instruments import INSTRUMENTS, series_of
 from tests.support.paths import ROOT
-from tests.support.servers import Serve, free_port
+from tests.support.servers import Serve, free_port, get_json
 from tests.support.waiting import wait_until
 
 _PROMETHEUS = ROOT / "deploy" / "prometheus"
@@ -125,8 +125,7 @@ def test_every_alert_has_a_runbook_and_a_test(rule: dict[str, Any]) -> None:
 
 
 def _query(port: int, path: str) -> Any:
-    with urllib.request.urlopen(f"http://127.0.0.1:{port}/api/v1/{path}", timeout=5) as answer:
-        return json.load(answer)["data"]
+    return get_json(f"http://127.0.0.1:{port}/api/v1/{path}")["data"]
 
 
 def _accelerated(folder: Path, *, target: str, token: str) -> Path:

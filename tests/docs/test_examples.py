@@ -12,7 +12,7 @@ import pytest
 
 from tests.support.builders import body, wire_sample
 from tests.support.paths import ROOT
-from tests.support.servers import PREFIX, free_port
+from tests.support.servers import PREFIX, free_port, post_push
 from tests.support.waiting import wait_until_answered
 
 EXAMPLES = ROOT / "examples"
@@ -52,10 +52,7 @@ def test_the_example_collects(tmp_path: Path, name: str) -> None:
         with urllib.request.urlopen(f"{url}/getClient", timeout=10) as answer:
             assert b"push_interval" in answer.read()
         samples = wire_sample(0, {"pid": "x"}), wire_sample(1, {"cq": 50})
-        content = json.dumps(body(*samples)).encode()
-        request = urllib.request.Request(f"{url}/push", content, {"Content-Type": "text/plain"})
-        with urllib.request.urlopen(request, timeout=10) as answer:
-            assert json.load(answer)["ack"] == 1
+        assert post_push(url, body(*samples))["ack"] == 1
         exported = subprocess.run(
             [sys.executable, "-m", "jmmc", "export", "--store", "sqlite:///calls.db"],
             cwd=tmp_path,

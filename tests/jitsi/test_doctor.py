@@ -4,7 +4,6 @@ import json
 import re
 import ssl
 import threading
-import urllib.request
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -20,7 +19,7 @@ from jmmc.jitsi.doctor import examine
 from jmmc.jitsi.page import read_config
 from jmmc.settings import Settings
 from jmmc.web.browser.script import render
-from tests.support.servers import PREFIX, Serve, free_port
+from tests.support.servers import PREFIX, Serve, free_port, post_push
 from tests.support.waiting import wait_until
 
 _LIBRARY = '<script src="libs/lib-jitsi-meet.min.js?v=1"></script>'
@@ -328,10 +327,7 @@ def test_the_time_of_the_last_sample_is_reported(sites: tuple[Site, Site], tmp_p
             "conf": "weekly",
             "samples": [{"seq": 0, "age": 1, "m": {"cq": 90}}],
         }
-        push = urllib.request.Request(
-            f"{serve.url}/push", json.dumps(body).encode(), {"content-type": "text/plain"}
-        )
-        urllib.request.urlopen(push, timeout=10).close()
+        post_push(serve.url, body)
 
         def find_success() -> Finding | None:
             last = [*examine(f"{site.url}/room", collector=collector)][-1]

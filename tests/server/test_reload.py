@@ -13,7 +13,7 @@ import pytest
 from jmmc.settings import Mark, Settings, changed, marked
 from tests.support.builders import body
 from tests.support.senders import Load, Sender, assert_stored_once
-from tests.support.servers import Serve
+from tests.support.servers import Serve, post_push
 from tests.support.waiting import wait_until
 
 
@@ -87,11 +87,9 @@ def _script(serve: Serve) -> dict[str, object]:
 
 
 def _push(serve: Serve, conf: str) -> int:
-    raw = json.dumps(body(conf=conf.lower().replace(" ", "%20"))).encode()
-    request = urllib.request.Request(f"{serve.url}/push", raw, {"Content-Type": "text/plain"})
     try:
-        with urllib.request.urlopen(request, timeout=10) as answer:
-            return int(answer.status)
+        post_push(serve.url, body(conf=conf.lower().replace(" ", "%20")))
     except urllib.error.HTTPError as error:
         error.close()
         return error.code
+    return 200

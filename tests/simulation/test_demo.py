@@ -1,22 +1,19 @@
 """The demo opens on a day of calls, in a store of its own."""
 
-import json
 import os
 import signal
 import subprocess
 import sys
 import time
-import urllib.request
 from pathlib import Path
 from typing import Any
 
-from tests.support.servers import free_port
+from tests.support.servers import free_port, get_json
 from tests.support.waiting import wait_until, wait_until_answered
 
 
 def _get(port: int, path: str) -> Any:
-    with urllib.request.urlopen(f"http://127.0.0.1:{port}/api/v1{path}", timeout=10) as answer:
-        return json.load(answer)
+    return get_json(f"http://127.0.0.1:{port}/api/v1{path}")
 
 
 def test_the_demo_starts_with_one_day_of_calls_and_adds_live_ones(tmp_path: Path) -> None:

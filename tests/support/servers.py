@@ -48,6 +48,21 @@ def free_port() -> int:
     raise AssertionError("no free port")
 
 
+def post_push(url: str, content: Mapping[str, Any]) -> dict[str, Any]:
+    """POST a push to the collector at `url`; the decoded response. Raises `HTTPError`."""
+    headers = {"Content-Type": "text/plain"}
+    request = urllib.request.Request(f"{url}/push", json.dumps(content).encode(), headers)
+    with urllib.request.urlopen(request, timeout=10) as response:
+        return dict(json.load(response))
+
+
+def get_json(url: str, headers: Mapping[str, str] | None = None) -> Any:
+    """GET a URL; the decoded response. Raises `OSError`."""
+    request = urllib.request.Request(url, headers=dict(headers or {}))
+    with urllib.request.urlopen(request, timeout=10) as response:
+        return json.load(response)
+
+
 class Serve:
     """A process with `jmmc serve`; tests may kill it and start it again.
 
