@@ -46,7 +46,7 @@ CLAIMS: dict[str, str] = {
     "test_the_export_equals_what_the_page_emitted",
     "`ts = clock − age`": _RULES + "test_a_sample_is_placed_by_its_age_on_our_clock",  # noqa: RUF001
     "it survives `kill -9`": "tests/faults/test_kill.py::"
-    "test_no_acknowledged_sample_is_lost_or_doubled_by_kills",
+    "test_kills_of_the_server_neither_lose_nor_duplicate_confirmed_samples",
     "| `ack` |": _STORE + "test_a_late_resend_is_confirmed_up_to_the_next_gap",
     "| `now` | the collector's clock": _SCRIPT
     + "test_the_servers_clock_is_estimated_and_sent_with_each_push",

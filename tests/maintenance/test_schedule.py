@@ -1,7 +1,6 @@
 """What a collector does by itself: what is too old goes, also after a failure."""
 
-import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
@@ -15,6 +14,7 @@ from jmmc.quality.filters import SummaryFilter
 from jmmc.settings import Settings
 from jmmc.stores.sqlite.store import SqliteStore
 from tests.support.builders import push, sample
+from tests.support.waiting import wait_until_async
 
 _NOW = 1_800_000_000
 _DAY = 86_400
@@ -44,12 +44,6 @@ async def store(tmp_path: Path) -> AsyncIterator[Tired]:
     await store.close()
 
 
-async def _until(condition: Callable[[], Awaitable[bool]]) -> None:
-    async with asyncio.timeout(60):
-        while not await condition():  # noqa: ASYNC110 - a store answers in a thread
-            await asyncio.sleep(0.02)
-
-
 async def _rooms(store: SqliteStore) -> list[str]:
     return sorted([session.room async for session in store.sessions(SessionFilter())])
 
@@ -65,7 +59,7 @@ async def test_sessions_that_are_too_old_are_deleted_also_after_a_failure(
     async def is_done() -> bool:
         return await store.count(SessionFilter()) == 2
 
-    await _until(is_done)
+    await wait_until_async(is_done)
     assert await _rooms(store) == ["room0", "room1"]
     assert collector.counters.store_errors["retention"] == 1
     await collector.close()
@@ -87,7 +81,7 @@ async def test_summaries_have_a_retention_of_their_own(store: Tired) -> None:
     async def is_done() -> bool:
         return len(await confs()) == 3
 
-    await _until(is_done)
+    await wait_until_async(is_done)
     assert await confs() == ["room0", "room1", "room40"]
     await collector.close()
 
@@ -102,7 +96,7 @@ async def test_sessions_that_have_been_quiet_for_more_than_a_day_are_packed(
     async def is_done() -> bool:
         return await store.connections.read("SELECT count(*) FROM packed", []) == [(3,)]
 
-    await _until(is_done)
+    await wait_until_async(is_done)
     loose = await store.connections.read("SELECT ts FROM samples ORDER BY ts", [])
     assert loose == [(_NOW - _DAY,), (_NOW,)], "a browser may still have something of yesterday"
     assert await _rooms(store) == ["room0", "room1", "room40", "room50", "room60"]
@@ -135,7 +129,7 @@ async def test_summaries_go_on_after_a_bug_and_the_failure_is_shown(
     async def is_summarized() -> bool:
         return bool(await store.reports.get_summaries(["f" * 24]))
 
-    await _until(is_summarized)
+    await wait_until_async(is_summarized)
     failures = {task.name: task.failures for task in collector.background_tasks}
     assert failures == {"retention": 0, "packing": 0, "summaries": 1, "erasures": 0, "alerts": 0}
     await collector.close()

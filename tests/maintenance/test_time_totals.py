@@ -1,14 +1,12 @@
 """What monitoring may see of the calls: each second once, by whoever keeps the summaries."""
 
 from collections import Counter
-from collections.abc import AsyncIterator
-from pathlib import Path
 from typing import Any
 
 import msgspec
 import pytest
 
-from jmmc.core.labels import OTHER, UNKNOWN, Names, family
+from jmmc.core.labels import OTHER, UNKNOWN, LabelValues, browser_family
 from jmmc.core.model import Dialect, Push, Sample, Session
 from jmmc.maintenance.summarizer import Summarizer
 from jmmc.maintenance.time_totals import MEASURES, Labels, TimeTotals
@@ -19,7 +17,7 @@ from jmmc.quality.summary import Summary
 from jmmc.quality.thresholds import preset
 from jmmc.quality.timeline import build_timeline
 from jmmc.simulation.scenario import Scenario, simulate
-from jmmc.stores import Store, open_store
+from jmmc.stores import Store
 from tests.support.builders import UID
 
 _JITSI = preset("jitsi")
@@ -142,10 +140,10 @@ def test_labels_are_few_whatever_browsers_say() -> None:
 
 
 def test_a_name_keeps_its_place() -> None:
-    names = Names(2, ["a"])
+    names = LabelValues(2, ["a"])
     assert [names.of(name) for name in ("b", "c", "b", "a", "")] == ["b", OTHER, "b", "a", UNKNOWN]
-    assert family("Mobile Safari 18") == "Mobile Safari"
-    assert family("Chrome") == "Chrome"
+    assert browser_family("Mobile Safari 18") == "Mobile Safari"
+    assert browser_family("Chrome") == "Chrome"
 
 
 def test_who_is_there_is_known_to_the_leader_alone() -> None:
@@ -171,14 +169,6 @@ def test_presence_that_was_not_looked_at_is_unknown_not_zero() -> None:
     live_counts = time_totals.live_counts(_BEGAN + 200)
     assert live_counts is not None
     assert (sum(live_counts.participants.values()), live_counts.meetings) == (0, 0)
-
-
-@pytest.fixture
-async def store(tmp_path: Path) -> AsyncIterator[Store]:
-    store = open_store(f"sqlite:///{tmp_path}/calls.db")
-    await store.open()
-    yield store
-    await store.close()
 
 
 async def test_over_a_change_of_leaders_every_second_counts_once(store: Store) -> None:

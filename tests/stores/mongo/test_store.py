@@ -30,6 +30,7 @@ from tests.stores.mongo.conftest import Collection
 from tests.support.builders import UID, body, call, push, sample, v1_push
 from tests.support.mongod import Mongod, ReplicaSet, started
 from tests.support.servers import free_port
+from tests.support.waiting import wait_until_async
 
 _SESSION = "0" * 23 + "1"
 
@@ -265,10 +266,11 @@ async def test_mongodb_deletes_only_sessions_older_than_the_retention(tmp_path: 
         now = int(datetime.now(UTC).timestamp())
         await store.append([push(session="a" * 24, samples=(sample(0, ts=now - 40 * 86400),))])
         await store.append([push(session="b" * 24, samples=(sample(0, ts=now - 20 * 86400),))])
-        for _ in range(100):
-            if await store.count(SessionFilter()) == 1:
-                break
-            await asyncio.sleep(0.1)
+
+        async def is_pruned() -> bool:
+            return await store.count(SessionFilter()) == 1
+
+        await wait_until_async(is_pruned)
         assert [session.id async for session in store.sessions(SessionFilter())] == ["b" * 24]
         await store.close()
 

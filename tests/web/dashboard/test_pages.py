@@ -1,6 +1,5 @@
 """The pages in a real browser, on simulated calls whose problems are known."""
 
-import json
 import re
 import subprocess
 import sys
@@ -19,7 +18,7 @@ from playwright.sync_api import Browser, Locator, Page, Route, expect
 from jmmc.simulation.scenario import Scenario, simulate
 from jmmc.web.dashboard.i18n import words
 from tests.support.npm import installed
-from tests.support.servers import Serve
+from tests.support.servers import Serve, get_json, post_push
 
 _START = int(datetime(2026, 9, 21, 8, tzinfo=UTC).timestamp())
 _SCENARIO = Scenario(participants=120, rooms=10, minutes=600, seed=2, start=_START)
@@ -80,10 +79,7 @@ def _follow(page: Page, link: Locator) -> None:
 
 
 def _api(serve: Serve, path: str) -> Any:
-    with urllib.request.urlopen(
-        f"http://127.0.0.1:{serve.port}/api/v1{path}", timeout=10
-    ) as response:
-        return json.load(response)
+    return get_json(f"http://127.0.0.1:{serve.port}/api/v1{path}")
 
 
 _PATHS = {
@@ -381,9 +377,7 @@ def test_the_pages_are_available_in_french_and_remember_a_chosen_language(visit:
 def _push(serve: Serve, sid: str, room: str, *samples: dict[str, Any]) -> None:
     uid = "a40bcaa8-8b36-11ec-a8a3-0242ac120002"
     push = {"v": 2, "sid": sid, "uid": uid, "conf": room, "samples": samples}
-    body = json.dumps(push).encode()
-    request = urllib.request.Request(f"{serve.url}/push", body, {"Content-Type": "text/plain"})
-    urllib.request.urlopen(request, timeout=10).close()
+    post_push(serve.url, push)
 
 
 def test_a_new_call_appears_automatically_and_changes_its_grade(visit: Visit, serve: Serve) -> None:
