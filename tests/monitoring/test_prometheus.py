@@ -42,10 +42,16 @@ class UnreachableStore(SqliteStore):
             raise StoreError("unreachable")
         return await super().check()
 
-    async def read(self, statement: str, values: Any) -> Any:
-        if self.is_unreachable:
-            raise StoreError("unreachable")
-        return await super().read(statement, values)
+    def __init__(self, path: Any) -> None:
+        super().__init__(path)
+        read_file = self.connections.read
+
+        async def read(statement: str, values: Any) -> Any:
+            if self.is_unreachable:
+                raise StoreError("unreachable")
+            return await read_file(statement, values)
+
+        self.connections.read = read
 
 
 @pytest.fixture
