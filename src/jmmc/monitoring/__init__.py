@@ -4,3 +4,5 @@ Counters and the state of a `Collector` enter; Prometheus families and OTLP expo
 metrics are defined in `instruments`. It knows nothing of HTTP routes (see `web.api.metrics`) and
 exports no names of rooms or people.
 """
+
+__all__ = ["otlp", "prometheus"]

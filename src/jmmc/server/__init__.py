@@ -4,3 +4,5 @@ Settings enter; a listening server with limits for slow clients, reload on SIGHU
 SIGTERM and notifications for systemd come out. Only this wing imports uvicorn. It knows nothing
 of routes, pages or the push protocol.
 """
+
+__all__ = ["preflight", "serve"]
