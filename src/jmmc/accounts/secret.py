@@ -8,20 +8,23 @@ from jmmc.core.errors import SettingsError
 from jmmc.settings import Settings
 
 
-def resolve_secret(settings: Settings) -> str:
+def resolve_secret(settings: Settings, *, generate: bool = True) -> str:
     """Return the secret in force.
 
     Without one in the settings, a random secret is kept beside the SQLite file, readable by its
     owner only, so that cookies stay valid over a restart; with MongoDB it lasts until the process
-    ends. Processes that start together get the same file. Raises `SettingsError` when it can be
-    neither read nor written.
+    ends. Processes that start together get the same file. Without `generate` no file is written.
+    Raises `SettingsError` when it can be neither read nor written.
     """
     if settings.secret:
         return settings.secret
     scheme, _, path = settings.store.partition(":///")
     if scheme != "sqlite":
         return secrets.token_urlsafe(32)
-    return _read_or_generate(Path(path + ".secret"))
+    file = Path(path + ".secret")
+    if not generate and not file.exists():
+        raise SettingsError(f"secret: {file} does not exist; set secret or pseudonym_key")
+    return _read_or_generate(file)
 
 
 def _read_or_generate(path: Path) -> str:

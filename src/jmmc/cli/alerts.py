@@ -83,7 +83,7 @@ def list_(config: Path | None, **flags: object) -> None:
 
 
 async def _load_records(settings: Settings) -> Records:
-    store = configured_store(settings, spool=False)
+    store = configured_store(settings, spool=False, read_only=True)
     try:
         await store.open()
         return await load_records(store.reports)

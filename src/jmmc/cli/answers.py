@@ -212,7 +212,7 @@ def _selection(filters: dict[str, str | None]) -> SummaryFilter:
 
 def _answer(url: str, collection: str, query: Callable[[Queries], Awaitable[Any]]) -> Any:
     async def run() -> Any:
-        store = existing_store(url, collection)
+        store = existing_store(url, collection, read_only=True)
         lifetime = SIGNS_OF_LIFE * Settings.of().push_interval
         try:
             await store.open()

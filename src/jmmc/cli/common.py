@@ -96,9 +96,13 @@ def parse_time(option: str, text: str | None) -> int | None:
         fail(f"{option} = {error}", 2)
 
 
-def existing_store(url: str, collection: str) -> Store:
-    """Return a store to read, not yet open. Raises `UnusableStore` if its file does not exist."""
-    store = open_store(url, collection=collection)
+def existing_store(url: str, collection: str, *, read_only: bool) -> Store:
+    """Return a store, not yet open. Raises `UnusableStore` if its file does not exist.
+
+    With `read_only` nothing is written to it: the role `read` on MongoDB and a file and folder
+    without write permission are enough.
+    """
+    store = open_store(url, collection=collection, read_only=read_only)
     path = getattr(store, "path", None)
     if path is not None and not path.exists():
         raise UnusableStore(f"{path}: no such file")
@@ -114,18 +118,23 @@ def configured_pseudonyms(url: str) -> Pseudonyms:
         settings = load_settings(flags={"store": url}, environ=environ, file=None)
         if settings.pseudonyms == "none":
             return Pseudonyms()
-        return Pseudonyms(settings.pseudonyms, settings.pseudonym_key or resolve_secret(settings))
+        key = settings.pseudonym_key or resolve_secret(settings, generate=False)
+        return Pseudonyms(settings.pseudonyms, key)
     except SettingsError as error:
         fail(error, 2)
 
 
 def with_reports(
-    url: str, collection: str, work: Callable[[Reports], Awaitable[_Answer]]
+    url: str,
+    collection: str,
+    work: Callable[[Reports], Awaitable[_Answer]],
+    *,
+    read_only: bool = False,
 ) -> _Answer:
     """Run `work` on the reports of a store, and return its answer; an error ends the command."""
 
     async def run() -> _Answer:
-        store = existing_store(url, collection)
+        store = existing_store(url, collection, read_only=read_only)
         try:
             await store.open()
             return await work(store.reports)

@@ -49,7 +49,7 @@ def copy(
     )
     try:
         if "://" in source:
-            origin: Source = existing_store(source, source_collection or collection)
+            origin: Source = existing_store(source, source_collection or collection, read_only=True)
         else:
             origin = NdjsonFile(source)
         done = asyncio.run(_copy(origin, open_store(target, collection=collection), selection))

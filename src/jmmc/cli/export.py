@@ -90,7 +90,7 @@ def export(
     )
     selection = configured_pseudonyms(url).as_stored(selection)
     try:
-        store = existing_store(url, collection)
+        store = existing_store(url, collection, read_only=True)
         if partition and output is not None:
             asyncio.run(_write_days(store, selection, form, output))
         elif output is None or str(output) == "-":

@@ -57,13 +57,17 @@ def forget(
     else:
         subject = Subject(SubjectKind.ROOM, names.stored_room(str(room)))
     try:
-        sessions, summaries = asyncio.run(_count(existing_store(url, collection), subject))
+        sessions, summaries = asyncio.run(
+            _count(existing_store(url, collection, read_only=True), subject)
+        )
         click.echo(f"{sessions:,} sessions and {summaries:,} summaries are stored", err=True)
         if dry_run:
             return
         if not yes and not click.confirm("Erase them for good?", err=True):
             sys.exit(1)
-        receipt = asyncio.run(_erase(existing_store(url, collection), subject, sessions))
+        receipt = asyncio.run(
+            _erase(existing_store(url, collection, read_only=False), subject, sessions)
+        )
     except JmmcError as error:
         fail(error, 1)
     except KeyboardInterrupt:

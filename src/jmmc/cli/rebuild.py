@@ -42,7 +42,7 @@ def rebuild(url: str, collection: str, quality_preset: str, push_interval: int) 
     settings = Settings.of(quality_preset=quality_preset, push_interval=push_interval)
 
     async def run() -> int:
-        store = existing_store(url, collection)
+        store = existing_store(url, collection, read_only=False)
         done = 0
         try:
             await store.open()

@@ -46,7 +46,7 @@ def create(name: str, url: str, collection: str, scopes: tuple[Any, ...]) -> Non
 def list_(url: str, collection: str) -> None:
     """List the tokens by name, with their scopes. Their values are not stored."""
     table = Table("token", "scopes", "created", box=None, header_style="bold")
-    for listed in with_reports(url, collection, tokens.tokens):
+    for listed in with_reports(url, collection, tokens.tokens, read_only=True):
         table.add_row(listed.name, ", ".join(listed.scopes), to_iso(listed.created))
     Console(highlight=False).print(table)
 

@@ -39,7 +39,7 @@ def add(name: str, url: str, collection: str, role: Any, password: str) -> None:
 def list_(url: str, collection: str) -> None:
     """List the users."""
     table = Table("user", "role", box=None, header_style="bold")
-    for listed in with_reports(url, collection, users.users):
+    for listed in with_reports(url, collection, users.users, read_only=True):
         table.add_row(listed.name, listed.role)
     Console(highlight=False).print(table)
 

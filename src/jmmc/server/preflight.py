@@ -107,10 +107,27 @@ async def _store(settings: Settings) -> AsyncIterator[Finding]:
                 size = Path(store.path).stat().st_size / 2**20
                 yield Finding("ok", f"store: the file is intact ({size:.1f} MiB)")
     except JmmcError as error:
-        yield Finding("fail", f"store: {error}", "see docs/settings.md, store")
+        hint = "see docs/settings.md, store"
+        if settings.store.startswith("mongodb"):
+            hint = "see docs/deploy.md, MongoDB users and roles"
+        yield Finding("fail", f"store: {error}", hint)
     finally:
         if store is not None:
             await store.close()
+
+
+async def _rights(store: Store) -> AsyncIterator[Finding]:
+    """What the user of MongoDB may not do, and what the server refuses."""
+    from jmmc.stores.mongo.store import MongoStore
+
+    assert isinstance(store, MongoStore)
+    missing = await store.missing_rights()
+    for problem in missing:
+        yield Finding("fail", f"store: {problem}", "see docs/deploy.md, MongoDB users and roles")
+    if not missing:
+        yield Finding("ok", "store: the user may read and write all collections of jmmc")
+    for feature, reason in store.refused_features.items():
+        yield Finding("ok", f"store: does without {feature}", f"the server refuses it: {reason}")
 
 
 def _script(settings: Settings) -> Finding:

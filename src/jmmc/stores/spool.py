@@ -53,6 +53,7 @@ class SpooledStore:
         self._file = SpoolFile(folder / "spool.db")
         self._lock: TextIO | None = None
         self._spooling = False
+        self._refused = ""  # Why the database, which is there, will not take anything.
         self._switching = asyncio.Lock()
         self._mover: asyncio.Task[None] | None = None
 
@@ -90,13 +91,20 @@ class SpooledStore:
         """See `Store.append`. The first spooled push of a session asks for a full sample (`gap`).
 
         The file does not have the samples before it, so it cannot tell whether any are missing.
+
+        Raises `UnusableStore` and spools nothing while the database refuses what no retry cures,
+        such as a user without rights: the spool would only grow.
         """
         async with self._switching:
             if not self._spooling:
                 try:
                     return await self.store.append(pushes)
+                except UnusableStore:
+                    raise
                 except StoreError as error:
                     self._begin_spooling(error)
+            if self._refused:
+                raise UnusableStore(self._refused)
             if await self._file.bytes() >= self._limit:
                 raise StoreError(
                     f"the database is away and the spool is full ({self._limit} bytes)"
@@ -143,8 +151,12 @@ class SpooledStore:
         if not self._spooling:
             try:
                 return await self.store.check()
+            except UnusableStore:
+                raise
             except StoreError:
                 pass  # The next push meets the same error, and is spooled.
+        if self._refused:
+            raise UnusableStore(self._refused)
         await self._file.check()
         spooled = await self._file.bytes()
         if spooled >= self._limit:
@@ -159,6 +171,7 @@ class SpooledStore:
         await self._file.close()
         await self.store.close()
         self._spooling = False
+        self._refused = ""
         if self._lock is not None:
             self._lock.close()
             self._lock = None
@@ -206,11 +219,17 @@ class SpooledStore:
                     while count := await self._move_batch():
                         moved += count
                     self._spooling = False
+                    self._refused = ""
                     await self._file.shrink()
             except StoreError as error:
-                if loop.time() >= next_warning:
+                refused = str(error) if isinstance(error, UnusableStore) else ""
+                if refused != self._refused or loop.time() >= next_warning:
                     next_warning = loop.time() + _LOG_INTERVAL
-                    _log.warning("database_away", why=error)
+                    if refused:
+                        _log.error("database_refused", why=error)
+                    else:
+                        _log.warning("database_away", why=error)
+                self._refused = refused
                 await asyncio.sleep(self._pause)
         _log.warning("spool_moved", samples=moved)
 

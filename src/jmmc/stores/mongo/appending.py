@@ -8,11 +8,11 @@ from bson import ObjectId
 from pymongo.asynchronous.collection import AsyncCollection
 from pymongo.errors import BulkWriteError
 
-from jmmc.core.errors import StoreError, UnusableStore
+from jmmc.core.errors import StoreError
 from jmmc.core.model import Dialect, Push, Receipt, Refusal
 from jmmc.stores.mongo.connection import Connection
 from jmmc.stores.mongo.documents import Document, all_of
-from jmmc.stores.mongo.errors import NOT_ALLOWED
+from jmmc.stores.mongo.errors import refusal
 from jmmc.stores.mongo.writes import (
     V1_PROJECTION,
     V2_PROJECTION,
@@ -124,8 +124,7 @@ def _conflicts(outcome: Mapping[str, Any], writes: Sequence[Write]) -> set[int]:
         raise StoreError(f"MongoDB did not confirm: {concern.get('errmsg')}")
     for failure in failures:
         if failure["code"] != writes[failure["index"]].conflict_code:
-            kind = UnusableStore if failure["code"] in NOT_ALLOWED else StoreError
-            raise kind(f"MongoDB: {failure['errmsg']}")
+            raise refusal(failure["code"], failure["errmsg"])
     conflicts = {failure["index"] for failure in failures}
     if outcome["nMatched"] + len(outcome["upserted"]) + len(failures) < len(writes):
         # Documents are missing, and the server does not say which ones.

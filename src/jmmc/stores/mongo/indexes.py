@@ -1,12 +1,16 @@
 """The indexes of every collection, built while sessions are read and written."""
 
 import asyncio
+from typing import Any
 
 from pymongo import ASCENDING, DESCENDING, IndexModel
 from pymongo.asynchronous.collection import AsyncCollection
+from pymongo.errors import OperationFailure
 
 from jmmc.core.logging import logger
 from jmmc.stores.mongo.documents import Document
+from jmmc.stores.mongo.errors import INDEX_CONFLICTS, is_temporary
+from jmmc.stores.mongo.features import OptionalFeatures
 from jmmc.stores.mongo.opening import sibling
 
 _log = logger(__name__)
@@ -15,6 +19,8 @@ _INDEX_PATIENCE = (
     2.0  # Seconds; the indexes of a large collection are then built in the background.
 )
 _FOREVER = 2**31 - 1  # Seconds: the longest lifetime of a TTL index, 68 years.
+RETENTION = "retention by MongoDB itself"
+_RETENTION_INDEX = "jmmc_retention"
 NEWEST_FIRST = [("began", DESCENDING), ("_id", DESCENDING)]
 RUNNING = {"running": True}
 
@@ -42,14 +48,15 @@ _REPORT_INDEXES = {
 
 
 async def make_indexes(
-    collection: AsyncCollection[Document], retention_days: int
+    collection: AsyncCollection[Document], retention_days: int | None, features: OptionalFeatures
 ) -> asyncio.Task[None]:
     """Build the indexes of the collection and of its siblings.
 
     Waits for the indexes of a small collection; those of a large one are built by the task that is
-    returned. MongoDB deletes documents older than `retention_days`, none with 0.
+    returned. MongoDB deletes documents older than `retention_days`, none with 0; with None its
+    retention stays as it is. What the server refuses is left out.
     """
-    task = asyncio.create_task(_index(collection, retention_days), name="jmmc-indexes")
+    task = asyncio.create_task(_index(collection, retention_days, features), name="jmmc-indexes")
     await asyncio.wait([task], timeout=_INDEX_PATIENCE)
     if task.done():
         task.result()
@@ -59,9 +66,10 @@ async def make_indexes(
     return task
 
 
-async def _index(collection: AsyncCollection[Document], retention_days: int) -> None:
+async def _index(
+    collection: AsyncCollection[Document], retention_days: int | None, features: OptionalFeatures
+) -> None:
     """Build the indexes that do not exist. Reads and writes continue meanwhile."""
-    lifetime = retention_days * 86400 or _FOREVER
     following, dirty = {"s": {"$exists": True}}, {"d": True}
     indexes = [
         IndexModel([("at", ASCENDING), ("_id", ASCENDING)], name="jmmc_at"),
@@ -78,17 +86,80 @@ async def _index(collection: AsyncCollection[Document], retention_days: int) -> 
             partialFilterExpression=dirty,
         ),
     ]
-    await collection.create_indexes(indexes)
-    if "jmmc_dirty" in await collection.index_information():
-        await collection.drop_index("jmmc_dirty")  # An earlier version made it.
-    expiry = {"name": "jmmc_retention", "expireAfterSeconds": lifetime}
-    if "jmmc_retention" in await collection.index_information():
-        database = collection.database
-        await database.command("collMod", collection.name, index=expiry)
-    else:
-        await collection.create_indexes([IndexModel([("at", ASCENDING)], **expiry)])
+    await _create(collection, indexes, features)
+    present: dict[str, Any] = {}
+
+    async def look() -> None:
+        present.update(await collection.index_information())
+
+    listed = await features.attempt(f"listing the indexes of {collection.name}", look())
+    if "jmmc_dirty" in present:  # An earlier version made it.
+        await features.attempt("dropping the index jmmc_dirty", collection.drop_index("jmmc_dirty"))
+    if retention_days is not None:
+        lifetime = retention_days * 86400 or _FOREVER
+        current = present.get(_RETENTION_INDEX, {}).get("expireAfterSeconds")
+        if not listed or current != lifetime:
+            exists = _RETENTION_INDEX in present if listed else None
+            await _expire(collection, lifetime, features, exists=exists)
     for name, models in _REPORT_INDEXES.items():
-        await sibling(collection, name).create_indexes(models)
+        await _create(sibling(collection, name), models, features)
+
+
+async def _create(
+    collection: AsyncCollection[Document], models: list[IndexModel], features: OptionalFeatures
+) -> None:
+    """Create indexes: together, or each on its own where the server refuses one of them."""
+    try:
+        await collection.create_indexes(models)
+    except OperationFailure as error:
+        if is_temporary(error):
+            raise
+        for model in models:
+            await _create_one(collection, model, features)
+
+
+async def _create_one(
+    collection: AsyncCollection[Document], model: IndexModel, features: OptionalFeatures
+) -> None:
+    """Create an index; over all documents where the server refuses it over a part of them."""
+    name = f"the index {model.document['name']} of {collection.name}"
+    partial = "partialFilterExpression" in model.document
+    try:
+        if await features.attempt(name, collection.create_indexes([model])):
+            return
+    except OperationFailure as error:
+        if not (partial and error.code in INDEX_CONFLICTS):  # It may be there, over all.
+            raise
+    if partial:
+        whole = IndexModel(model.document["key"], name=model.document["name"])
+        await features.attempt(f"{name} over all", collection.create_indexes([whole]))
+
+
+async def _expire(
+    collection: AsyncCollection[Document],
+    lifetime: int,
+    features: OptionalFeatures,
+    *,
+    exists: bool | None,
+) -> None:
+    """Have MongoDB delete documents after `lifetime` seconds, by an index that may exist.
+
+    The role `readWrite` may not change the index that does this, but may drop it and make another.
+    """
+    expiry = {"name": _RETENTION_INDEX, "expireAfterSeconds": lifetime}
+    if exists is not False:
+        change = collection.database.command("collMod", collection.name, index=expiry)
+        if await features.attempt("changing the retention in place", change):
+            return
+        replacing = "replacing the index of the retention"
+        if (
+            not await features.attempt(replacing, collection.drop_index(_RETENTION_INDEX))
+            and exists
+        ):
+            features.do_without(RETENTION, features.refused[replacing])
+            return
+    index = IndexModel([("at", ASCENDING)], **expiry)
+    await features.attempt(RETENTION, collection.create_indexes([index]))
 
 
 def _report_indexes(task: "asyncio.Task[None]") -> None:

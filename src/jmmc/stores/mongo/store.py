@@ -16,9 +16,10 @@ class MongoStore:
     """`Store` on a collection of the host's `AsyncMongoClient`, or on collection `name` of `url`.
 
     `timeout` (seconds) bounds every operation. MongoDB deletes documents older than
-    `retention_days`; 0 keeps them. The host's client is not closed here. A write concern of the
-    collection or in the URL is respected; without one, a write is confirmed when the majority has
-    it in its journals.
+    `retention_days`; 0 keeps them, None leaves its retention as it is. With `read_only` nothing is
+    created or indexed, and the role `read` is enough. The host's client is not closed here. A write
+    concern of the collection or in the URL is respected; without one, a write is confirmed when the
+    majority has it in its journals.
     """
 
     def __init__(
@@ -28,12 +29,18 @@ class MongoStore:
         url: str = "",
         name: str = "metrics-collector",
         timeout: float = 5.0,
-        retention_days: int = 0,
+        retention_days: int | None = 0,
+        read_only: bool = False,
     ) -> None:
         if collection is not None and not isinstance(collection, AsyncCollection):
             raise TypeError("MongoStore takes a collection of a pymongo.AsyncMongoClient")
         self.connection = Connection(
-            collection, url=url, name=name, timeout=timeout, retention_days=retention_days
+            collection,
+            url=url,
+            name=name,
+            timeout=timeout,
+            retention_days=retention_days,
+            read_only=read_only,
         )
         self._appender = Appender(self.connection)
         self.reports = MongoReports(self.connection)
@@ -66,8 +73,8 @@ class MongoStore:
         return await reading.count_sessions(self.connection, selection)
 
     async def prune(self, before: int) -> int:
-        """See `Store.prune`. Does nothing: MongoDB deletes old documents every minute."""
-        return 0
+        """See `Store.prune`. MongoDB deletes old documents every minute, if it has such indexes."""
+        return 0 if self.connection.expires else await upkeep.prune(self.connection, before)
 
     async def pack(self, before: int) -> int:
         """See `Store.pack`. Does nothing: MongoDB compresses what it writes."""
@@ -85,6 +92,15 @@ class MongoStore:
     async def check(self) -> Condition:
         """See `Store.check`."""
         return await upkeep.check(self.connection)
+
+    @property
+    def refused_features(self) -> dict[str, str]:
+        """What the server refuses and jmmc does without, each with the server's reason."""
+        return dict(self.connection.features.refused)
+
+    async def missing_rights(self) -> list[str]:
+        """What the user may not do and serving needs, one sentence for each collection."""
+        return await upkeep.missing_rights(self.connection)
 
     async def close(self) -> None:
         """See `Store.close`."""

@@ -1,11 +1,20 @@
 """Upkeep of the collection. MongoDB itself does retention and compression."""
 
+from datetime import UTC, datetime
+
+from pymongo.errors import OperationFailure
+
+from jmmc.core.errors import UnusableStore
 from jmmc.core.model import Condition, SessionFilter
 from jmmc.stores.mongo.connection import Connection
 from jmmc.stores.mongo.documents import all_of
+from jmmc.stores.mongo.errors import refusal_of
+from jmmc.stores.mongo.opening import change_nothing, write_probe
 from jmmc.stores.mongo.selection import session_query
 
 _ERASED = 25  # Sessions at a time.
+_PRUNED = 500  # Documents at a time.
+_SIBLINGS = ("", "summaries", "names", "rollups", "records")
 
 
 async def erase(connection: Connection, selection: SessionFilter) -> tuple[list[str], int]:
@@ -27,10 +36,43 @@ async def erase(connection: Connection, selection: SessionFilter) -> tuple[list[
     return [str(key) for key in keys], samples
 
 
+async def prune(connection: Connection, before: int) -> int:
+    """Delete documents with a time before `before`, as the index of MongoDB would."""
+    collection = connection.collection()
+    old = {"at": {"$lt": datetime.fromtimestamp(before, UTC)}}
+    with connection.operation():
+        keys = [row["_id"] async for row in collection.find(old, {"_id": True}, limit=_PRUNED)]
+        if keys:
+            await collection.delete_many({"_id": {"$in": keys}, **old})
+    return len(keys)
+
+
 async def check(connection: Connection) -> Condition:
     """See `Store.check`."""
+    size: int | None = None
+
+    async def measure() -> None:
+        nonlocal size
+        stats = await connection.collection().database.command("dbStats")
+        size = int(stats.get("storageSize", 0) + stats.get("indexSize", 0))
+
     with connection.operation():
-        probe = connection.collection("probe")
-        await probe.update_one({"_id": "probe"}, {"$currentDate": {"at": True}}, upsert=True)
-        stats = await probe.database.command("dbStats")
-    return Condition(size=int(stats["storageSize"] + stats["indexSize"]))
+        await write_probe(connection.collection("probe"))
+        await connection.features.attempt("the size of the database", measure())
+    return Condition(size=size)
+
+
+async def missing_rights(connection: Connection) -> list[str]:
+    """What the user may not do and serving needs, one sentence for each collection."""
+    missing = []
+    for name in _SIBLINGS:
+        with connection.operation():
+            try:
+                await connection.collection(name).find_one({}, {"_id": True})
+                await change_nothing(connection.collection(name))
+            except OperationFailure as error:
+                problem = refusal_of(error)
+                if not isinstance(problem, UnusableStore):
+                    raise
+                missing.append(str(problem))
+    return missing

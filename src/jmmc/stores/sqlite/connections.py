@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 
 from jmmc.core.errors import StoreError, UnusableStore
 from jmmc.stores.sqlite import schema
+from jmmc.stores.sqlite.read_only import Fingerprint, fingerprint, open_read_only, refuse_write
 
 _T = TypeVar("_T")
 
@@ -21,34 +22,43 @@ _WRITER_PRAGMAS = (
     "cache_size = -65536",  # KiB: for the last page of each of 16,000 sessions.
 )
 BUSY_SECONDS = 10.0  # Another process may be committing, which takes milliseconds.
+_TRIES = 5  # Of a query on a file that other processes open and close meanwhile.
 
 
 class Connections:
-    """The file at `path`: opened at the first use, made when it does not exist."""
+    """The file at `path`: opened at the first use, made when it does not exist.
 
-    def __init__(self, path: Path) -> None:
+    With `read_only` nothing is made or written, neither the file nor others beside it, and there is
+    no connection that writes.
+    """
+
+    def __init__(self, path: Path, *, read_only: bool = False) -> None:
         self.path = path
+        self.read_only = read_only
+        self._fingerprint: Fingerprint | None = None
         self._writer = _Worker("jmmc-sqlite-writer")
         self._reader = _Worker("jmmc-sqlite-reader")
 
     @property
     def are_open(self) -> bool:
         """Whether the file is open."""
-        return self._writer.connection is not None
+        worker = self._reader if self.read_only else self._writer
+        return worker.connection is not None
 
     async def open(self) -> None:
         """Open both, and bring the schema up to date. Raises `UnusableStore`."""
-        await self._writer.run(self._open_writer)
+        if not self.read_only:
+            await self._writer.run(self._open_writer)
         await self._reader.run(self._open_reader)
 
     async def read(self, statement: str, values: Sequence[object]) -> list[Any]:
         """Run a query in the reader's thread, and return its rows."""
-        return await self._reader.run(
-            lambda: self._open_reader().execute(statement, values).fetchall()
-        )
+        return await self._reader.run(lambda: self._query(statement, values))
 
     async def write(self, work: Callable[[sqlite3.Connection], _T]) -> _T:
         """Do `work` with the writer's connection, in its thread. One piece of work at a time."""
+        if self.read_only:
+            raise refuse_write(self.path)
         return await self._writer.run(lambda: work(self._open_writer()))
 
     async def close(self) -> None:
@@ -84,8 +94,31 @@ class Connections:
             self._writer.connection = connection
         return self._writer.connection
 
+    def _query(self, statement: str, values: Sequence[object]) -> list[Any]:
+        """Run a query; again if another process has changed a file that is read without locks."""
+        for _ in range(_TRIES):
+            connection = self._open_reader()
+            problem: sqlite3.Error | None = None
+            rows: list[Any] = []
+            try:
+                rows = connection.execute(statement, values).fetchall()
+            except sqlite3.Error as error:
+                problem = error
+            if self._fingerprint is None or self._fingerprint == fingerprint(self.path):
+                if problem is not None:
+                    raise problem
+                return rows
+            connection.close()
+            self._reader.connection = None
+        raise StoreError(f"{self.path}: other processes keep changing it; try again")
+
     def _open_reader(self) -> sqlite3.Connection:
-        if self._reader.connection is None:
+        if self._reader.connection is None and self.read_only:
+            self._fingerprint = fingerprint(self.path)
+            self._reader.connection = open_read_only(
+                self.path, self._fingerprint, busy_seconds=BUSY_SECONDS
+            )
+        elif self._reader.connection is None:
             self._reader.connection = sqlite3.connect(
                 f"{self.path.absolute().as_uri()}?mode=ro",
                 uri=True,

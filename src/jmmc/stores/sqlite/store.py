@@ -17,11 +17,15 @@ _WIPE_TRIES = 50  # 0.2 s apart: an answer reads for as long, an export for minu
 
 
 class SqliteStore:
-    """`Store` on the file at `path`, made when it does not exist."""
+    """`Store` on the file at `path`, made when it does not exist.
 
-    def __init__(self, path: str | Path) -> None:
+    With `read_only` it must exist, and neither it nor its folder is written to: methods that write
+    raise `StoreError`.
+    """
+
+    def __init__(self, path: str | Path, *, read_only: bool = False) -> None:
         self.path = Path(path)
-        self.connections = Connections(self.path)
+        self.connections = Connections(self.path, read_only=read_only)
         self.appender = Appender(self.connections)
         self.reports = SqliteReports(self.connections)
 
