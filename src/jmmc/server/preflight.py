@@ -98,6 +98,9 @@ async def _store(settings: Settings) -> AsyncIterator[Finding]:
         await store.open()
         await store.check()
         yield Finding("ok", f"store: {without_password(settings.store)} accepts writes")
+        if settings.store.startswith("mongodb"):
+            async for finding in _rights(store):
+                yield finding
         if isinstance(store, SqliteStore):
             complaints = await store.verify()
             if complaints:
