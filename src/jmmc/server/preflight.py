@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Literal
 
 from jmmc.accounts.secret import resolve_secret
-from jmmc.core.errors import JmmcError
+from jmmc.core.errors import JmmcError, UnusableStore
 from jmmc.core.findings import Finding
 from jmmc.ingest.geo import NetworkNames
 from jmmc.settings import Settings, without_password
@@ -111,7 +111,7 @@ async def _store(settings: Settings) -> AsyncIterator[Finding]:
                 yield Finding("ok", f"store: the file is intact ({size:.1f} MiB)")
     except JmmcError as error:
         hint = "see docs/settings.md, store"
-        if settings.store.startswith("mongodb"):
+        if settings.store.startswith("mongodb") and isinstance(error, UnusableStore):
             hint = "see docs/deploy.md, MongoDB users and roles"
         yield Finding("fail", f"store: {error}", hint)
     finally:
