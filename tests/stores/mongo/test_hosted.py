@@ -145,6 +145,30 @@ def test_the_role_read_is_enough_to_read(
     assert _contents(root[database]) == before, "a reading command has written"
 
 
+async def test_a_store_that_is_read_only_refuses_every_write(
+    secured: Mongod, database: str, root: Client
+) -> None:
+    reader = open_store(_url(secured, database), collection="calls", read_only=True)
+    await reader.open()
+    for write in (
+        reader.append([push(0)]),
+        reader.check(),
+        reader.prune(2**31),
+        reader.erase(_ALL),
+        reader.reports.put_summaries([]),
+        reader.reports.put_rollups([]),
+        reader.reports.erase([]),
+        reader.reports.prune(0),
+        reader.reports.put_record("kind", "name", b"{}"),
+        reader.reports.delete_record("kind", "name"),
+        reader.reports.lease("name", "holder", now=0, seconds=1),
+    ):
+        with pytest.raises(StoreError, match="opened for reading only"):
+            await write
+    await reader.close()
+    assert root[database].list_collection_names() == []
+
+
 def _contents(database: Any) -> dict[str, Any]:
     return {
         name: (sorted(database[name].index_information()), list(database[name].find()))

@@ -107,6 +107,11 @@ class Connection:
             raise StoreError("the store is not open")
         return sibling(self._sessions, name) if name else self._sessions
 
+    def refuse_writes(self) -> None:
+        """Raise `StoreError` if the store was opened for reading only."""
+        if self.read_only:
+            raise StoreError(f"{self.name}: opened for reading only")
+
     def operation(self, *, bounded: bool = True) -> AbstractContextManager[None]:
         """Raise errors of the driver as `StoreError`; stop a bounded operation after `timeout`."""
         role = "read" if self.read_only else "readWrite"

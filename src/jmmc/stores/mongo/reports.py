@@ -65,6 +65,7 @@ class MongoReports:
 
     async def put_summaries(self, summaries: Sequence[Summary]) -> None:
         """See `Reports.put_summaries`."""
+        self._connection.refuse_writes()
         await summary_writes.put_summaries(self._connection, summaries)
 
     async def summaries(
@@ -158,14 +159,17 @@ class MongoReports:
 
     async def erase(self, summaries: Sequence[Summary]) -> int:
         """See `Reports.erase`."""
+        self._connection.refuse_writes()
         return await summary_writes.erase(self._connection, summaries)
 
     async def prune(self, before: int) -> int:
         """See `Reports.prune`."""
+        self._connection.refuse_writes()
         return await summary_writes.prune(self._connection, before)
 
     async def put_rollups(self, rollups: Sequence[Rollup]) -> None:
         """See `Reports.put_rollups`."""
+        self._connection.refuse_writes()
         await summary_writes.put_rollups(self._connection, rollups)
 
     async def rollups(self, dimension: str, length: int, since: int, until: int) -> list[Rollup]:
@@ -201,6 +205,7 @@ class MongoReports:
 
     async def put_record(self, kind: str, name: str, content: bytes) -> None:
         """See `Reports.put_record`."""
+        self._connection.refuse_writes()
         record = {"kind": kind, "name": name, "content": content}
         with self._connection.operation():
             await self._connection.collection("records").replace_one(
@@ -215,6 +220,7 @@ class MongoReports:
 
     async def delete_record(self, kind: str, name: str) -> bool:
         """See `Reports.delete_record`."""
+        self._connection.refuse_writes()
         with self._connection.operation():
             result = await self._connection.collection("records").delete_one(
                 {"_id": f"{kind} {name}"}
@@ -223,6 +229,7 @@ class MongoReports:
 
     async def lease(self, name: str, holder: str, *, now: int, seconds: int) -> bool:
         """See `Reports.lease`."""
+        self._connection.refuse_writes()
         free = {"$or": [{"holder": holder}, {"until": {"$lte": now}}]}
         taken = {"$set": {"holder": holder, "until": now + seconds}}
         with self._connection.operation():

@@ -51,6 +51,7 @@ class MongoStore:
 
     async def append(self, pushes: Sequence[Push]) -> list[Receipt | Refusal]:
         """See `Store.append`."""
+        self.connection.refuse_writes()
         return await self._appender.append(pushes)
 
     async def holds(self, session: str) -> bool:
@@ -74,6 +75,7 @@ class MongoStore:
 
     async def prune(self, before: int) -> int:
         """See `Store.prune`. MongoDB deletes old documents every minute, if it has such indexes."""
+        self.connection.refuse_writes()
         return 0 if self.connection.expires else await upkeep.prune(self.connection, before)
 
     async def pack(self, before: int) -> int:
@@ -82,6 +84,7 @@ class MongoStore:
 
     async def erase(self, selection: SessionFilter) -> Erased:
         """See `Store.erase`. Its last step deletes later documents whose first one is gone."""
+        self.connection.refuse_writes()
         sessions, samples = await upkeep.erase(self.connection, selection)
         self._appender.forget(sessions)
         return Erased(len(sessions), samples)
@@ -91,6 +94,7 @@ class MongoStore:
 
     async def check(self) -> Condition:
         """See `Store.check`."""
+        self.connection.refuse_writes()
         return await upkeep.check(self.connection)
 
     @property
