@@ -53,7 +53,7 @@ class SpooledStore:
         self._file = SpoolFile(folder / "spool.db")
         self._lock: TextIO | None = None
         self._spooling = False
-        self._refused = ""  # Why the database, which is there, will not take anything.
+        self._refusal = ""  # Why the database, which is there, will not take anything.
         self._switching = asyncio.Lock()
         self._mover: asyncio.Task[None] | None = None
 
@@ -103,8 +103,8 @@ class SpooledStore:
                     raise
                 except StoreError as error:
                     self._begin_spooling(error)
-            if self._refused:
-                raise UnusableStore(self._refused)
+            if self._refusal:
+                raise UnusableStore(self._refusal)
             if await self._file.bytes() >= self._limit:
                 raise StoreError(
                     f"the database is away and the spool is full ({self._limit} bytes)"
@@ -155,8 +155,8 @@ class SpooledStore:
                 raise
             except StoreError:
                 pass  # The next push meets the same error, and is spooled.
-        if self._refused:
-            raise UnusableStore(self._refused)
+        if self._refusal:
+            raise UnusableStore(self._refusal)
         await self._file.check()
         spooled = await self._file.bytes()
         if spooled >= self._limit:
@@ -171,7 +171,7 @@ class SpooledStore:
         await self._file.close()
         await self.store.close()
         self._spooling = False
-        self._refused = ""
+        self._refusal = ""
         if self._lock is not None:
             self._lock.close()
             self._lock = None
@@ -219,17 +219,17 @@ class SpooledStore:
                     while count := await self._move_batch():
                         moved += count
                     self._spooling = False
-                    self._refused = ""
+                    self._refusal = ""
                     await self._file.shrink()
             except StoreError as error:
                 refused = str(error) if isinstance(error, UnusableStore) else ""
-                if refused != self._refused or loop.time() >= next_warning:
+                if refused != self._refusal or loop.time() >= next_warning:
                     next_warning = loop.time() + _LOG_INTERVAL
                     if refused:
                         _log.error("database_refused", why=error)
                     else:
                         _log.warning("database_away", why=error)
-                self._refused = refused
+                self._refusal = refused
                 await asyncio.sleep(self._pause)
         _log.warning("spool_moved", samples=moved)
 
