@@ -54,9 +54,11 @@ class Appender:
         """The rows of a batch in which every push just continues a v2 session that is remembered.
 
         None when any push does not. For such a batch it does not matter what another process
-        may have stored meanwhile, so one statement, its own transaction, is enough. Each further
-        statement would compete with the event loop for the GIL: with four statements a push took
-        20 % more CPU.
+        may have stored meanwhile, so one statement, its own transaction, is enough. That
+        transaction checks the remembered keys: keys are never used again, so the key of a session
+        that another process deleted violates the foreign key, and that of one that was packed the
+        trigger. Each further statement would compete with the event loop for the GIL: with four
+        statements a push took 20 % more CPU.
         """
         rows: list[SampleRow] = []
         next_seqs: dict[_RememberedSession, int] = {}
