@@ -92,7 +92,7 @@ async def test_the_key_of_a_deleted_session_is_not_used_again_in_an_older_file(
     connection.close()
     store = SqliteStore(tmp_path / "old.db")
     await store.open()
-    first, last = [session async for session in store.sessions(SessionFilter())]
+    first, _ = [session async for session in store.sessions(SessionFilter())]
     assert (first.id, first.samples[0].readings) == ("1" * 24, b'{"cq":90}')
     assert await store.erase(SessionFilter(since=1_700_000_001)) == Erased(1, 1)
     late = push(1, session=first.id, room="r", browser_id="u")
