@@ -4,6 +4,7 @@ This is where the wings meet: what happens to a push is told in `ingest.receiver
 beside it in `maintenance.schedule` and `alerting.evaluator`.
 """
 
+import asyncio
 import os
 import time
 from collections.abc import Callable
@@ -28,6 +29,7 @@ from jmmc.settings import Change, Settings, changed
 from jmmc.stores import Store
 from jmmc.stores.erasure_receipts import forgotten
 
+_RELEASE_PATIENCE = 2.0  # Seconds, for each of two leases; then they run out by themselves.
 _EVALUATION_PAUSE = 5.0  # Seconds between two evaluations of the alert rules.
 
 
@@ -116,6 +118,7 @@ class Collector:
         if writer is not None and writer.alive:
             await writer.close()
             await self._supervisor.close()
+            await self._release_leases()
         await self.store.close()
 
     @property
@@ -165,16 +168,24 @@ class Collector:
         await self.open()
         return await self.store.check()
 
+    async def _release_leases(self) -> None:
+        """Let the next process compute summaries and evaluate alerts at once."""
+        for release in (self._alerts.release, self._maintenance.release):
+            with suppress(StoreError, TimeoutError):
+                async with asyncio.timeout(_RELEASE_PATIENCE):
+                    await release()
+
     def _start_background_tasks(self) -> None:
         self._supervisor = Supervisor()  # Of this event loop.
-        Maintenance(
+        self._maintenance = Maintenance(
             self.store,
             self.settings,
             self._clock,
             self.counters,
             self.time_totals,
             self.read_erasures,
-        ).start(self._supervisor)
+        )
+        self._maintenance.start(self._supervisor)
         self._supervisor.start(
             "alerts", lambda: keep_evaluating(self._alerts, pause=_EVALUATION_PAUSE)
         )

@@ -57,6 +57,10 @@ class Maintenance:
         supervisor.start("summaries", self._keep_summarizing)
         supervisor.start("erasures", self._keep_reading_erasures)
 
+    async def release(self) -> None:
+        """Give up the lease for summaries, when the tasks have ended. Raises `StoreError`."""
+        await self._summarizer.release()
+
     async def _keep_summarizing(self) -> None:
         await keep_summarizing(self._summarizer, self._counters, pause=_SUMMARIES_PERIOD)
 

@@ -14,6 +14,9 @@ from jmmc.quality.filters import SummaryFilter
 from jmmc.quality.rollups import Rollup
 from jmmc.quality.summary import Decile, LiveSession, SearchHit, Summary
 
+CLOCK_SKEW = 30
+"""Seconds by which the clocks of collectors that share a store may differ."""
+
 
 class Store(Protocol):
     """Keeps sessions with their samples.
@@ -231,6 +234,12 @@ class Reports(Protocol):
     async def lease(self, name: str, holder: str, *, now: int, seconds: int) -> bool:
         """Take or prolong a lease until `now + seconds`.
 
-        Returns False, and changes nothing, while another holder's lease has not run out.
+        Returns False, and changes nothing, while another holder's lease has not run out. A lease
+        that ends more than `seconds + CLOCK_SKEW` after `now` was taken by a wrong clock: it
+        counts as run out.
         """
+        ...
+
+    async def release(self, name: str, holder: str) -> None:
+        """End a lease of this holder now. Does nothing when another holder has it, or nobody."""
         ...
