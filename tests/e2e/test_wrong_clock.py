@@ -55,6 +55,82 @@ def test_a_lease_left_by_a_clock_three_days_ahead_stops_no_summaries(tmp_path: P
         serve.close()
 
 
+_RETENTION = ("--retention-days", "30", "--summary-retention-days", "30")
+
+
+def _counts(serve: Serve) -> list[int]:
+    """How many sessions, samples (packed or not) and summaries are stored."""
+    rows = _query(
+        serve,
+        "SELECT (SELECT count(*) FROM sessions), (SELECT count(*) FROM samples)"
+        " + (SELECT coalesce(sum(count), 0) FROM packed), (SELECT count(*) FROM summaries)",
+    )
+    return list(rows[0])
+
+
+def _push(serve: Serve, number: int) -> None:
+    content = body(wire_sample(0, {"pid": "x", "cq": 90}), sid=f"{number:032x}")
+    post_push(serve.url, content)
+
+
+def _wait_for_event(serve: Serve, event: str, times: int) -> None:
+    _wait_until(lambda: serve.log.read_text().count(f"event={event}") == times, serve)
+
+
+def _wait_for_checkpoint(serve: Serve, since: int) -> None:
+    """Wait until retention has stored that it trusts the clock."""
+    query = "SELECT content ->> 'now' FROM records WHERE kind = 'clock'"
+    _wait_until(lambda: since <= _query(serve, query)[0][0] < since + _DAY, serve)
+
+
+def test_a_clock_40_days_ahead_deletes_nothing_and_retention_pauses_visibly(tmp_path: Path) -> None:
+    """Also at the second boot with that clock, when the first one has stored sessions by it."""
+    host = FaultyHost(tmp_path / "host", tmp_path / "disk")
+    serve = Serve(tmp_path / "disk", *_RETENTION, environ=host.environ)
+    try:
+        for number in range(1, 4):
+            _push(serve, number)
+        _wait_until(lambda: _counts(serve) == [3, 3, 3], serve)
+        for boot in (1, 2):
+            assert serve.stop() == 0
+            host.jump(40 * _DAY + boot)
+            serve.start()
+            _wait_for_event(serve, "retention_paused", boot)
+            _push(serve, 10 + boot)
+            readiness = serve.readiness(timeout=10)
+            assert "retention is paused: the clock is 40" in readiness["detail"]
+            assert readiness["status"] == "ready"
+            time.sleep(2)
+            assert _counts(serve)[:2] == [2 + 2 * boot, 2 + 2 * boot]
+            host.jump(0)
+            _push(serve, 20 + boot)
+            assert "detail" not in serve.readiness(timeout=10)
+            restarted = time.time()
+            serve.stop()
+            serve.start()
+            _wait_for_checkpoint(serve, int(restarted))
+        log = serve.log.read_text()
+        assert "event=old_deleted" not in log
+        assert log.count("event=retention_resumed") == 2
+    finally:
+        serve.close()
+
+
+def test_a_clock_that_jumps_while_running_pauses_retention_until_it_is_right(
+    tmp_path: Path,
+) -> None:
+    host = FaultyHost(tmp_path / "host", tmp_path / "disk")
+    serve = Serve(tmp_path / "disk", *_RETENTION, environ=host.environ)
+    try:
+        assert "detail" not in serve.readiness(timeout=10)
+        host.jump(40 * _DAY)
+        assert "retention is paused" in serve.readiness(timeout=10)["detail"]
+        host.jump(0)
+        assert "detail" not in serve.readiness(timeout=10)
+    finally:
+        serve.close()
+
+
 def test_a_clean_stop_releases_the_lease_and_the_next_process_summarizes_at_once(
     tmp_path: Path,
 ) -> None:

@@ -73,6 +73,13 @@ class Store(Protocol):
         """How many sessions `sessions` would yield now."""
         ...
 
+    async def session_times(self) -> tuple[int, int] | None:
+        """When the earliest and the latest stored session began; None without sessions.
+
+        Quick on any store; on MongoDB only sessions of this project count.
+        """
+        ...
+
     async def prune(self, before: int) -> int:
         """Delete sessions that began before `before` and have no sample from then on.
 

@@ -119,6 +119,10 @@ class SpooledStore:
         """See `Store.count`. What is in the spool is not included."""
         return await self.store.count(selection)
 
+    async def session_times(self) -> tuple[int, int] | None:
+        """See `Store.session_times`. What is in the spool is not included."""
+        return await self.store.session_times()
+
     async def prune(self, before: int) -> int:
         """See `Store.prune`."""
         return await self.store.prune(before)

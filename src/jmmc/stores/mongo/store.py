@@ -65,6 +65,10 @@ class MongoStore:
         """See `Store.count`."""
         return await reading.count_sessions(self.connection, selection)
 
+    async def session_times(self) -> tuple[int, int] | None:
+        """See `Store.session_times`."""
+        return await reading.session_times(self.connection)
+
     async def prune(self, before: int) -> int:
         """See `Store.prune`. Does nothing: MongoDB deletes old documents every minute."""
         return 0
