@@ -136,7 +136,7 @@ class Collector:
     @property
     def background_tasks(self) -> tuple[TaskState, ...]:
         """How the background tasks are doing; empty until the collector is open."""
-        return self._supervisor.states
+        return (*self._supervisor.states, *getattr(self.store, "background_tasks", ()))
 
     @property
     def retention_pause(self) -> float | None:

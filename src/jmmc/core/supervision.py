@@ -57,7 +57,7 @@ class Supervisor:
         """Run `work`, which is meant to run for ever, in a task of this name."""
         state = self._states.setdefault(name, TaskState(name))
         self._loop = asyncio.get_running_loop()
-        self._tasks.append(asyncio.create_task(_keep_running(state, work), name=f"jmmc-{name}"))
+        self._tasks.append(asyncio.create_task(keep_running(state, work), name=f"jmmc-{name}"))
 
     def watch(self, name: str, task: "asyncio.Task[None]") -> None:
         """Log and show a failure of a task that is started and ended elsewhere.
@@ -85,7 +85,8 @@ class Supervisor:
         await stop(*tasks)
 
 
-async def _keep_running(state: TaskState, work: Callable[[], Awaitable[None]]) -> None:
+async def keep_running(state: TaskState, work: Callable[[], Awaitable[None]]) -> None:
+    """Do `work`, again after a pause whenever it raises, until it returns; note it in `state`."""
     clock = asyncio.get_running_loop().time
     pause = _FIRST_PAUSE
     while True:

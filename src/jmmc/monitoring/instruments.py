@@ -154,7 +154,7 @@ LABELS: dict[str, str] = {
     "outcome": "`accepted`, `trimmed`, `rejected`",
     "reason": "the reasons of the [protocol](protocol.md); empty unless rejected",
     "script": f"at most 10 versions, `ancestor`, `{UNKNOWN}`, `{OTHER}`",
-    "task": "`alerts`, `erasures`, `otlp`, `packing`, `retention`, `summaries`, `writer`",
+    "task": "`alerts`, `erasures`, `otlp`, `packing`, `retention`, `spool`, `summaries`, `writer`",
     "during": "`commit`, `summaries`, `retention`, `packing`",
     "region": f"at most 20, and those of `authorized_regions`; `{UNKNOWN}`, `{OTHER}`",
     "browser": f"at most 10 families, without version; `{UNKNOWN}`, `{OTHER}`",

@@ -25,6 +25,7 @@ from jmmc.core.model import (
     Session,
     SessionFilter,
 )
+from jmmc.core.supervision import TaskState, keep_running
 from jmmc.core.tasks import raise_if_cancelled, stop
 from jmmc.stores.contract import Reports, Store
 from jmmc.stores.erasure_receipts import forgotten
@@ -55,11 +56,17 @@ class SpooledStore:
         self._spooling = False
         self._switching = asyncio.Lock()
         self._mover: asyncio.Task[None] | None = None
+        self._mover_state = TaskState("spool")
 
     @property
     def reports(self) -> Reports:
         """See `Store.reports`. What is in the spool is not included."""
         return self.store.reports
+
+    @property
+    def background_tasks(self) -> tuple[TaskState, ...]:
+        """The state of the task that moves the spool."""
+        return (self._mover_state,)
 
     async def open(self) -> None:
         """See `Store.open`. An unreachable database is not an error: it is waited for.
@@ -190,7 +197,9 @@ class SpooledStore:
 
     def _watch(self) -> None:
         if self._mover is None or self._mover.done() or self._mover.get_loop().is_closed():
-            self._mover = asyncio.create_task(self._move(), name="jmmc-spool")
+            self._mover = asyncio.create_task(
+                keep_running(self._mover_state, self._move), name="jmmc-spool"
+            )
 
     async def _move(self) -> None:
         """Wait until the database is back, and move everything."""
