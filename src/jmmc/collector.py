@@ -4,6 +4,7 @@ This is where the wings meet: what happens to a push is told in `ingest.receiver
 beside it in `maintenance.schedule` and `alerting.evaluator`.
 """
 
+import asyncio
 import os
 import time
 from collections.abc import Callable
@@ -18,6 +19,7 @@ from jmmc.core.supervision import Supervisor, TaskState
 from jmmc.ingest.counters import Counters
 from jmmc.ingest.receiver import Accepted, Receiver, Sender, new_session_id
 from jmmc.ingest.writer import Writer
+from jmmc.maintenance.clock_guard import ClockGuard
 from jmmc.maintenance.erase import forget
 from jmmc.maintenance.schedule import Maintenance, lifetime_of, summarizer_of
 from jmmc.maintenance.time_totals import TimeTotals
@@ -28,6 +30,7 @@ from jmmc.settings import Change, Settings, changed
 from jmmc.stores import Store
 from jmmc.stores.erasure_receipts import forgotten
 
+_RELEASE_PATIENCE = 2.0  # Seconds, for each of two leases; then they run out by themselves.
 _EVALUATION_PAUSE = 5.0  # Seconds between two evaluations of the alert rules.
 
 
@@ -57,6 +60,7 @@ class Collector:
         self.leaving = False
         self.pseudonyms = Pseudonyms(settings.pseudonyms, settings.pseudonym_key or secret)
         self._clock = clock
+        self._clock_guard = ClockGuard(store, clock=clock)
         self._writer: Writer | None = None
         self._supervisor = Supervisor()
         self._receiver = Receiver(
@@ -104,10 +108,14 @@ class Collector:
         await self.store.open()
         with suppress(StoreError):  # Away: what the spool takes meanwhile is filtered later.
             await self.read_erasures()
+            await self._clock_guard.begin()
         # Another request may have come this far while the store was opening.
         if self._writer is None or not self._writer.alive:
             self._writer = Writer(self.store, self.counters, limit=self.settings.queue_limit)
-            self._start_background_tasks()
+            if not self._supervisor.alive:
+                self._supervisor = Supervisor()
+                self._start_background_tasks(self._supervisor)
+            self._supervisor.watch("writer", self._writer.task)
         return self._writer
 
     async def close(self) -> None:
@@ -115,13 +123,27 @@ class Collector:
         writer, self._writer = self._writer, None
         if writer is not None and writer.alive:
             await writer.close()
+        if self._supervisor.alive:
             await self._supervisor.close()
+            await self._release_leases()
         await self.store.close()
+
+    @property
+    def is_open(self) -> bool:
+        """Whether the background tasks run, in the event loop of the caller."""
+        return self._supervisor.alive
 
     @property
     def background_tasks(self) -> tuple[TaskState, ...]:
         """How the background tasks are doing; empty until the collector is open."""
-        return self._supervisor.states
+        return (*self._supervisor.states, *getattr(self.store, "background_tasks", ()))
+
+    @property
+    def retention_pause(self) -> float | None:
+        """By how many days the clock is ahead, while retention is paused for it; else None."""
+        settings = self.settings
+        deletes = settings.retention_days or settings.summary_retention_days
+        return self._clock_guard.days_ahead() if deletes else None
 
     @property
     def waiting(self) -> int:
@@ -165,16 +187,22 @@ class Collector:
         await self.open()
         return await self.store.check()
 
-    def _start_background_tasks(self) -> None:
-        self._supervisor = Supervisor()  # Of this event loop.
-        Maintenance(
+    async def _release_leases(self) -> None:
+        """Let the next process compute summaries and evaluate alerts at once."""
+        for release in (self._alerts.release, self._maintenance.release):
+            with suppress(StoreError, TimeoutError):
+                async with asyncio.timeout(_RELEASE_PATIENCE):
+                    await release()
+
+    def _start_background_tasks(self, supervisor: Supervisor) -> None:
+        self._maintenance = Maintenance(
             self.store,
             self.settings,
             self._clock,
             self.counters,
             self.time_totals,
             self.read_erasures,
-        ).start(self._supervisor)
-        self._supervisor.start(
-            "alerts", lambda: keep_evaluating(self._alerts, pause=_EVALUATION_PAUSE)
+            self._clock_guard,
         )
+        self._maintenance.start(supervisor)
+        supervisor.start("alerts", lambda: keep_evaluating(self._alerts, pause=_EVALUATION_PAUSE))

@@ -1,16 +1,23 @@
 """The commands, as an operator types them."""
 
+import asyncio
 import json
 import signal
 import subprocess
 import sys
+import time
 import urllib.request
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 
+from jmmc.core.model import SessionFilter
 from jmmc.jitsi.snippets import snippet
-from tests.support.builders import UID, body, wire_sample
+from jmmc.maintenance.schedule import summarizer_of
+from jmmc.settings import Settings
+from jmmc.stores.sqlite.store import SqliteStore
+from tests.support.builders import UID, body, push, sample, wire_sample
 from tests.support.commands import jmmc
 from tests.support.servers import PREFIX, Serve, free_port, post_push
 
@@ -228,6 +235,34 @@ def test_check_checks_a_running_collector(tmp_path: Path) -> None:
     done = jmmc("check", "--url", f"http://127.0.0.1:{free_port()}", folder=tmp_path)
     assert done.returncode == 1
     assert "check that it runs" in done.stdout
+
+
+def test_check_says_what_retention_would_delete_and_deletes_nothing(tmp_path: Path) -> None:
+    now = int(time.time())
+
+    async def fill(days: Sequence[int]) -> int:
+        store = SqliteStore(tmp_path / "calls.db")
+        await store.open()
+        for age in days:
+            samples = (sample(0, ts=now - age * 86_400),)
+            await store.append([push(session=f"{age:024x}", samples=samples)])
+        async for _ in summarizer_of(store, Settings.of(), time.time).rebuild():
+            pass
+        count = await store.count(SessionFilter())
+        await store.close()
+        return count
+
+    asyncio.run(fill((70, 50, 40, 20)))
+    options = ("--store", f"sqlite:///{tmp_path}/calls.db", "--retention-days", "30")
+    options += ("--summary-retention-days", "60")
+    done = jmmc("check", *options, folder=tmp_path)
+    assert "retention: would delete 3 sessions before " in done.stdout
+    assert "retention: would delete 1 summaries before " in done.stdout
+    assert "retention: the clock is 20.0 days ahead of what is stored" in done.stdout
+    assert asyncio.run(fill((0,))) == 5
+    done = jmmc("check", *options, folder=tmp_path)
+    assert "would delete 3 sessions" in done.stdout
+    assert "days ahead" not in done.stdout
 
 
 def test_check_reports_problems(tmp_path: Path) -> None:

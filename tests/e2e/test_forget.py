@@ -4,8 +4,11 @@ import asyncio
 import json
 import subprocess
 import sys
+import urllib.request
 from datetime import datetime
 from pathlib import Path
+from secrets import token_hex
+from uuid import uuid4
 
 from jmmc.stores import open_store
 from jmmc.stores.erasure_receipts import erasures
@@ -57,3 +60,37 @@ def test_forget_counts_first_and_asks_for_confirmation(tmp_path: Path) -> None:
     assert run().returncode == 2
     assert run("--participant", "a", "--room", "b").returncode == 2
     assert run("--room", "room", "--store", f"sqlite:///{tmp_path}/none.db").returncode == 1
+
+
+def test_late_samples_of_an_erased_browser_never_reach_another_session(tmp_path: Path) -> None:
+    """Two collectors on one file; the first one remembers the session that the command erases."""
+    first, second = Serve(tmp_path / "first"), None
+    try:
+        second = Serve(tmp_path / "second", store=first.store)
+
+        uids = [str(uuid4()) for _ in range(3)]
+        sids = [token_hex(16) for _ in range(3)]
+
+        def send(serve: Serve, number: int, seqs: range) -> None:
+            samples = [{"seq": seq, "age": 0, "m": {"cq": 10 * number}} for seq in seqs]
+            content = {"v": 2, "sid": sids[number], "uid": uids[number], "samples": samples}
+            content["conf"] = f"room{number}"
+            headers = {"content-type": "application/json"}
+            request = urllib.request.Request(
+                f"{serve.url}/push", json.dumps(content).encode(), headers
+            )
+            with urllib.request.urlopen(request, timeout=20) as answer:
+                assert json.load(answer)["ack"] == seqs[-1]
+
+        send(first, 1, range(3))
+        command = [sys.executable, "-m", "jmmc", "forget", "--store", first.store]
+        subprocess.run([*command, "--room", "room1", "--yes"], check=True, timeout=60)
+        send(second, 2, range(3))
+        send(first, 1, range(3, 6))
+        send(second, 2, range(3, 6))
+        (session,) = [session for session in first.export() if session["conf"] == "room2"]
+        assert [sample["cq"] for sample in session["m"]] == [20] * 6
+    finally:
+        for serve in (first, second):
+            if serve is not None:
+                serve.close()

@@ -54,6 +54,17 @@ def test_time_is_cut_into_five_minutes_of_the_clock() -> None:
     assert sum(s.good for s in summary.series) == summary.good
 
 
+def test_decades_without_samples_are_unknown_once_and_cost_nothing() -> None:
+    """As when a collector boots with a clock of 2001, which is then set right."""
+    decades = 25 * 365 * 86_400
+    summary = _summary((0, {"cq": 100}), (30, {}), (decades, {}), (decades + 30, {}), began=900)
+    assert summary.unknown == decades - 30
+    assert [grade_span.grade for grade_span in summary.grade_spans].count(Grade.UNKNOWN) == 1
+    assert summary.series[0] == Slice(900, 30, 0, 0, 270)
+    assert len(summary.series) <= 4
+    assert sum(s.unknown for s in summary.series) <= 3 * 300
+
+
 def test_the_present_grade_of_a_session_is_its_last_grade() -> None:
     good, poor = {"cq": 100}, {"cq": 1}
     assert _summary((0, good), (30, poor), (60, good), (90, {})).at_present is Grade.GOOD

@@ -397,3 +397,12 @@ async def test_resent_reordered_and_repeated_pushes_give_the_same_session(
     finally:
         for store in stores:
             await store.close()
+
+
+async def test_session_times_are_those_of_the_earliest_and_the_latest_session(
+    store: Store,
+) -> None:
+    assert await store.session_times() is None
+    for session, ts in ((_A, 1_700_000_300), (_B, 1_700_000_100), (_C, 1_700_000_900)):
+        await store.append([push(session=session, samples=(sample(0, ts=ts),))])
+    assert await store.session_times() == (1_700_000_100, 1_700_000_900)

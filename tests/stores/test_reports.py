@@ -3,6 +3,8 @@
 import asyncio
 from collections import Counter
 from collections.abc import AsyncIterator, Sequence
+from functools import partial
+from itertools import pairwise
 from typing import Any
 
 import msgspec
@@ -20,6 +22,7 @@ from jmmc.quality.summary import LiveSession
 from jmmc.quality.thresholds import preset
 from jmmc.simulation.scenario import Scenario, SimulatedSession, simulate
 from jmmc.stores import Store
+from jmmc.stores.contract import CLOCK_SKEW
 from tests.stores.conftest import STORES, MakeStore, new_store_maker
 from tests.support.builders import push, sample, v1_push
 
@@ -305,11 +308,41 @@ async def test_a_step_that_takes_longer_than_the_lease_keeps_it(
 
     monkeypatch.setattr(summarizer, "_GROUP_SESSIONS", 1)
     clock = Slow(1_700_000_200)
-    slow = Summarizer(store, preset=preset("jitsi"), lifetime=75, clock=clock, holder="a")
+    slow = Summarizer(
+        store, preset=preset("jitsi"), lifetime=75, clock=clock, holder="a", monotonic=clock
+    )
     await store.append([push(0, session=f"{n:024x}") for n in range(8)])
     assert await slow.step() == 8
     assert clock.now > 1_700_000_200 + 240
     assert not await _summarizer(store, now=clock.now, holder="b").leads()
+
+
+async def test_a_lease_is_renewed_in_time_also_when_the_clock_is_set(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each session takes 30 s of true time, while the clock is set back again and again."""
+    monkeypatch.setattr(summarizer, "_GROUP_SESSIONS", 1)
+    clock, elapsed = Clock(1_700_000_200), 0.0
+    leases: list[float] = []
+    lease = store.reports.lease
+
+    async def noted(*args: Any, **more: Any) -> bool:
+        leases.append(elapsed)
+        return await lease(*args, **more)
+
+    def monotonic() -> float:
+        nonlocal elapsed
+        elapsed += 30
+        return elapsed
+
+    monkeypatch.setattr(store.reports, "lease", noted)
+    slow = Summarizer(
+        store, preset=preset("jitsi"), lifetime=75, clock=clock, holder="a", monotonic=monotonic
+    )
+    await store.append([push(0, session=f"{n:024x}") for n in range(8)])
+    assert await slow.step() == 8
+    assert elapsed > 240
+    assert max(b - a for a, b in pairwise([*leases, elapsed])) <= 120
 
 
 async def test_only_one_of_two_concurrent_processes_gets_the_lease(
@@ -320,6 +353,28 @@ async def test_only_one_of_two_concurrent_processes_gets_the_lease(
         other.reports.lease("x", "b", now=100, seconds=60),
     )
     assert sorted(both) == [False, True]
+
+
+async def test_a_lease_that_a_clock_in_the_future_left_is_taken_over(
+    store: Store, other: Store
+) -> None:
+    lease = partial(store.reports.lease, "x", seconds=60)
+    assert await lease("ahead", now=1_000 + 3 * DAY)
+    assert await other.reports.lease("x", "right", now=1_000, seconds=60)
+    assert not await lease("third", now=1_030), "the right clock's lease counts"
+    assert await lease("a bit ahead", now=1_060 + CLOCK_SKEW)
+    assert not await lease("right", now=1_060), "clocks may differ a little"
+
+
+async def test_a_released_lease_is_free_at_once_and_only_its_holder_can_release_it(
+    store: Store, other: Store
+) -> None:
+    await store.reports.release("x", "a")
+    assert await store.reports.lease("x", "a", now=1_000, seconds=60)
+    await other.reports.release("x", "b")
+    assert not await other.reports.lease("x", "b", now=1_001, seconds=60)
+    await store.reports.release("x", "a")
+    assert await other.reports.lease("x", "b", now=1_001, seconds=60)
 
 
 async def _rollups(store: Store) -> list[Any]:

@@ -35,7 +35,8 @@ from jmmc.stores import Reports, Store
 _log = logger(__name__)
 
 _KIND = "alert"
-_LEASE = 120  # Seconds; longer than the slowest round of deliveries.
+_LEASE = "alerts"
+_LEASE_SECONDS = 120  # Longer than the slowest round of deliveries.
 _LOOK_BACK = 3600  # Seconds before a silence in which somebody must have been in a call.
 _FIRST_PAUSE, _LONGEST_PAUSE = 30, 1800  # Seconds until a delivery is retried.
 _GIVE_UP = 6 * 3600  # Seconds after which a delivery is abandoned.
@@ -97,6 +98,7 @@ class AlertEvaluator:
         self._host = socket.gethostname()
         self._last_push = (pushes(), clock())
         self._has_records = True  # Perhaps, of rules that were removed.
+        self._may_lead = False  # Whether the lease may be this process's.
         self.follow(settings)
 
     def follow(self, settings: Settings) -> None:
@@ -116,10 +118,19 @@ class AlertEvaluator:
         reports = self._store.reports
         if not (shared or self._has_records):
             return
-        if await reports.lease("alerts", self._holder, now=now, seconds=_LEASE):
+        self._may_lead = True
+        if await reports.lease(_LEASE, self._holder, now=now, seconds=_LEASE_SECONDS):
             records = await load_records(reports)
             self._has_records = bool(shared or records)
             await self._evaluate(shared, records, now, self._save)
+        else:
+            self._may_lead = False
+
+    async def release(self) -> None:
+        """Let another collector evaluate the rules now. Raises `StoreError`."""
+        if self._may_lead:
+            self._may_lead = False
+            await self._store.reports.release(_LEASE, self._holder)
 
     async def firing(self) -> list[State]:
         """The active alerts of the whole store, and those of this collector. Raises nothing."""
@@ -178,10 +189,10 @@ class AlertEvaluator:
 
     async def _deliver(self, name: str, record: Record, now: int, save: _Save) -> None:
         """Send what is due, after storing the next attempt: a crash does not repeat it at once."""
-        due = [delivery for delivery in record.pending if delivery.due <= now]
+        due = [delivery for delivery in record.pending if _is_due(delivery, now)]
         if due:
             attempts = [_postponed(delivery, now) for delivery in due]
-            later = tuple(delivery for delivery in record.pending if delivery.due > now)
+            later = tuple(delivery for delivery in record.pending if not _is_due(delivery, now))
             await save(name, replace(record, pending=(*later, *attempts)))
             results = await asyncio.gather(*(self._attempt(delivery, now) for delivery in attempts))
             remaining = (delivery for delivery in results if delivery.channels)
@@ -309,6 +320,11 @@ def _firing(records: Records) -> list[State]:
     return sorted(
         (state for state in states if state.fired is not None), key=lambda state: -state.since
     )
+
+
+def _is_due(delivery: PendingDelivery, now: int) -> bool:
+    """Whether to attempt it now. A later time than any pause allows is from a wrong clock."""
+    return not now < delivery.due <= now + _LONGEST_PAUSE
 
 
 def _postponed(delivery: PendingDelivery, now: int) -> PendingDelivery:

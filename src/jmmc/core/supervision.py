@@ -25,6 +25,11 @@ class TaskState:
     failures: int = 0
     error: str | None = None
 
+    def fail(self, error: BaseException) -> None:
+        """Count a failure."""
+        self.failures += 1
+        self.error = type(error).__name__
+
 
 class Supervisor:
     """Runs background tasks of one event loop until `close`.
@@ -36,16 +41,43 @@ class Supervisor:
     def __init__(self) -> None:
         self._states: dict[str, TaskState] = {}
         self._tasks: list[asyncio.Task[None]] = []
+        self._loop: asyncio.AbstractEventLoop | None = None
 
     @property
     def states(self) -> tuple[TaskState, ...]:
         """The state of each task, in the order in which they were started."""
         return tuple(self._states.values())
 
+    @property
+    def alive(self) -> bool:
+        """Whether tasks were started in the event loop of the caller, and are not closed."""
+        return bool(self._tasks) and self._loop is asyncio.get_running_loop()
+
     def start(self, name: str, work: Callable[[], Awaitable[None]]) -> None:
         """Run `work`, which is meant to run for ever, in a task of this name."""
         state = self._states.setdefault(name, TaskState(name))
-        self._tasks.append(asyncio.create_task(_keep_running(state, work), name=f"jmmc-{name}"))
+        self._loop = asyncio.get_running_loop()
+        self._tasks.append(asyncio.create_task(keep_running(state, work), name=f"jmmc-{name}"))
+
+    def watch(self, name: str, task: "asyncio.Task[None]") -> None:
+        """Log and show a failure of a task that is started and ended elsewhere.
+
+        Its state is there from its first failure on. It runs well again when a task of this name
+        that is watched next has run for a second.
+        """
+
+        def note(ended: "asyncio.Task[None]") -> None:
+            error = None if ended.cancelled() else ended.exception()
+            if error is not None:
+                self._states.setdefault(name, TaskState(name)).fail(error)
+                _log.error("background_task_failed", task=name, exc_info=error)
+
+        def clear() -> None:
+            if name in self._states and not task.done():
+                _clear(self._states[name])
+
+        task.add_done_callback(note)
+        asyncio.get_running_loop().call_later(_FIRST_PAUSE, clear)
 
     async def close(self) -> None:
         """Cancel all tasks and wait until they have ended."""
@@ -53,7 +85,8 @@ class Supervisor:
         await stop(*tasks)
 
 
-async def _keep_running(state: TaskState, work: Callable[[], Awaitable[None]]) -> None:
+async def keep_running(state: TaskState, work: Callable[[], Awaitable[None]]) -> None:
+    """Do `work`, again after a pause whenever it raises, until it returns; note it in `state`."""
     clock = asyncio.get_running_loop().time
     pause = _FIRST_PAUSE
     while True:
@@ -64,8 +97,7 @@ async def _keep_running(state: TaskState, work: Callable[[], Awaitable[None]]) -
             return
         except Exception as error:
             raise_if_cancelled()
-            state.failures += 1
-            state.error = type(error).__name__
+            state.fail(error)
             _log.exception("background_task_failed", task=state.name, restart_seconds=pause)
         finally:
             recovery.cancel()

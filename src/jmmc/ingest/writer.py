@@ -55,6 +55,11 @@ class Writer:
         return len(self._waiting)
 
     @property
+    def task(self) -> "asyncio.Task[None]":
+        """The task that commits: it ends when the writer is closed, or by a bug."""
+        return self._task
+
+    @property
     def alive(self) -> bool:
         """Whether the event loop that this writer lives in still runs."""
         return not self._loop.is_closed() and not self._task.done()

@@ -6,11 +6,15 @@ from collections.abc import Awaitable, Callable
 
 from jmmc.core.errors import StoreError
 from jmmc.core.logging import logger
+from jmmc.core.model import SessionFilter
 from jmmc.core.supervision import Supervisor
 from jmmc.core.tasks import raise_if_cancelled
 from jmmc.ingest.counters import Counters, Job
+from jmmc.maintenance.clock_guard import ClockGuard
+from jmmc.maintenance.retention import portions
 from jmmc.maintenance.summarizer import Summarizer, keep_summarizing
 from jmmc.maintenance.time_totals import TimeTotals
+from jmmc.quality.filters import SummaryFilter
 from jmmc.quality.thresholds import preset
 from jmmc.quality.timeline import SIGNS_OF_LIFE
 from jmmc.settings import Settings
@@ -20,6 +24,7 @@ _log = logger(__name__)
 
 _DAY = 86_400
 _PERIOD = 3600.0  # Seconds between two runs of an hourly task.
+_PORTION_BREAK = 2.0  # Seconds between two days' sessions: a wrong clock may be set meanwhile.
 _BREAK = 0.2  # Seconds between two pieces of such a task, in which pushes are stored.
 _ARCHIVE_AFTER = 25 * 3600  # Seconds. Browsers send again what is up to a day old.
 _ERASURES_PERIOD = 2.0  # Seconds between two readings of the erasure receipts.
@@ -30,7 +35,8 @@ class Maintenance:
     """The background work on what is stored, as tasks of a supervisor.
 
     `counters` counts failures of the store, `time_totals` the time that has passed in calls;
-    `read_erasures` is called every two seconds. `clock` gives Unix seconds.
+    `read_erasures` is called every two seconds, `clock_guard` allows retention. `clock` gives Unix
+    seconds.
     """
 
     def __init__(
@@ -41,8 +47,10 @@ class Maintenance:
         counters: Counters,
         time_totals: TimeTotals,
         read_erasures: Callable[[], Awaitable[None]],
+        clock_guard: ClockGuard,
     ) -> None:
         self._store = store
+        self._clock_guard = clock_guard
         self._counters = counters
         self._read_erasures = read_erasures
         self._retention_days = settings.retention_days
@@ -56,6 +64,10 @@ class Maintenance:
         supervisor.start("packing", lambda: self._hourly("packing", self._archive_quiet))
         supervisor.start("summaries", self._keep_summarizing)
         supervisor.start("erasures", self._keep_reading_erasures)
+
+    async def release(self) -> None:
+        """Give up the lease for summaries, when the tasks have ended. Raises `StoreError`."""
+        await self._summarizer.release()
 
     async def _keep_summarizing(self) -> None:
         await keep_summarizing(self._summarizer, self._counters, pause=_SUMMARIES_PERIOD)
@@ -72,23 +84,31 @@ class Maintenance:
             await asyncio.sleep(_PERIOD)
 
     async def _delete_old(self) -> None:
-        """Delete samples, and summaries, that are older than their retention."""
-        now = int(self._clock())
-        if days := self._retention_days:
-            before = now - days * _DAY
-            if count := await _repeat(self._store.prune, before):
-                _log.info("old_deleted", what="sessions", count=count, before=before)
-        if days := self._summary_retention_days:
+        """Delete samples, and summaries, that are older than their retention.
+
+        Sessions are deleted a day at a time. The clock is looked at again before each piece.
+        """
+        if not (self._retention_days or self._summary_retention_days):
+            return
+        trusts = self._clock_guard.trusts
+        await self._clock_guard.check_point()
+        if self._retention_days and await trusts():
+            before = retention_limit(self._retention_days, self._clock())
+            times = await self._store.session_times()
+            for portion in portions(times[0] if times else before, before):
+                if count := await _repeat(self._store.prune, portion, trusts):
+                    _log.info("old_deleted", what="sessions", count=count, before=portion)
+                    await asyncio.sleep(_PORTION_BREAK)
+        if self._summary_retention_days and await trusts():
             # Whole days: rollups are deleted together with all that they were made of.
-            before = now - days * _DAY
-            before -= before % _DAY
-            if count := await _repeat(self._store.reports.prune, before):
+            before = retention_limit(self._summary_retention_days, self._clock(), whole_days=True)
+            if count := await _repeat(self._store.reports.prune, before, trusts):
                 _log.info("old_deleted", what="summaries", count=count, before=before)
 
     async def _archive_quiet(self) -> None:
         """Pack sessions to which hardly any sample comes any more."""
         before = int(self._clock()) - _ARCHIVE_AFTER
-        if count := await _repeat(self._store.pack, before):
+        if count := await _repeat(self._store.pack, before, _always):
             _log.info("sessions_archived", count=count, before=before)
 
     async def _keep_reading_erasures(self) -> None:
@@ -101,14 +121,46 @@ class Maintenance:
             await asyncio.sleep(_ERASURES_PERIOD)
 
 
-async def _repeat(work: Callable[[int], Awaitable[int]], before: int) -> int:
-    """Call `work` (which does a little at a time) until nothing older is left; return the total."""
+async def _always() -> bool:
+    return True
+
+
+async def _repeat(
+    work: Callable[[int], Awaitable[int]], before: int, allowed: Callable[[], Awaitable[bool]]
+) -> int:
+    """Call `work` (which does a little at a time) until nothing older is left; return the total.
+
+    Stops when it is not `allowed` any more.
+    """
     total = 0
-    while done := await work(before):
+    while await allowed() and (done := await work(before)):
         total += done
         raise_if_cancelled()
         await asyncio.sleep(_BREAK)
     return total
+
+
+def retention_limit(days: int, now: float, *, whole_days: bool = False) -> int:
+    """The moment (Unix seconds) before which retention deletes."""
+    before = int(now) - days * _DAY
+    return before - before % _DAY if whole_days else before
+
+
+async def old_data(store: Store, settings: Settings, now: float) -> list[tuple[str, int, int]]:
+    """What retention would delete at `now`: sessions and summaries, each with its limit.
+
+    A session counts that began before the limit, also if it continued after it. Raises
+    `StoreError`.
+    """
+    found = []
+    if days := settings.retention_days:
+        before = retention_limit(days, now)
+        found.append(("sessions", await store.count(SessionFilter(until=before)), before))
+    if days := settings.summary_retention_days:
+        before = retention_limit(days, now, whole_days=True)
+        parts = store.reports.columns(("began",), SummaryFilter(until=before))
+        found.append(("summaries", sum([len(part[0]) async for part in parts]), before))
+    return found
 
 
 def lifetime_of(settings: Settings) -> float:

@@ -33,6 +33,7 @@ _OVERDUE_IDS = 2000  # In one step, of sessions that may have ended.
 _LONG_SESSION = 250  # Samples: 5 ms. A longer timeline in the event loop would delay pushes.
 _GROUP_SESSIONS = 50  # In memory at a time. With 20 the way to the store took twice as long.
 _WORK_SECONDS = 0.05  # Without a rest: of long sessions fewer are taken at a time.
+_LEASE = "summaries"
 _LEASE_SECONDS = 120
 _ROLLUP_SECONDS = 60  # Between rollups while more is due: of 100,000 sessions one takes 2 s.
 _HOURS_PER_LEASE = 24  # Rebuilt before the lease is renewed.
@@ -47,6 +48,7 @@ class Summarizer:
 
     `holder` names this process for the lease: one process at a time does the work. `lifetime` is
     in seconds, `clock` gives Unix seconds. `time_totals` counts the time that passes in calls.
+    `monotonic` gives seconds of a clock that nobody sets.
     """
 
     def __init__(
@@ -58,6 +60,7 @@ class Summarizer:
         clock: Callable[[], float],
         holder: str,
         time_totals: TimeTotals | None = None,
+        monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self._store = store
         self._preset = preset
@@ -69,7 +72,9 @@ class Summarizer:
         self._freshness = Freshness()
         self._group_size = 1  # Sessions in the next group.
         self._rolled_up = 0.0  # Unix seconds of the last rollups.
-        self._leased_at = 0
+        self._monotonic = monotonic
+        self._leased_at = 0.0  # By the monotonic clock.
+        self._may_lead = False  # Also while an answer of the store is awaited.
 
     async def step(self) -> int:
         """Summarize some sessions that have changed or ended, and are due; return how many.
@@ -154,16 +159,24 @@ class Summarizer:
 
     async def leads(self) -> bool:
         """Take or renew the lease for two minutes; return whether this process holds it."""
-        now = int(self._clock())
+        now, asked_at = int(self._clock()), self._monotonic()
         reports = self._store.reports
-        if not await reports.lease("summaries", self._holder, now=now, seconds=_LEASE_SECONDS):
+        self._may_lead = True
+        if not await reports.lease(_LEASE, self._holder, now=now, seconds=_LEASE_SECONDS):
+            self._may_lead = False
             return False
-        self._leased_at = now
+        self._leased_at = asked_at
         return True
+
+    async def release(self) -> None:
+        """Give up the lease, if this process may hold it. Raises `StoreError`."""
+        if self._may_lead:
+            self._may_lead = False
+            await self._store.reports.release(_LEASE, self._holder)
 
     async def _still_leads(self) -> bool:
         """Renew the lease in time: a step of long sessions may take longer than it lasts."""
-        return 0 <= self._clock() - self._leased_at < _LEASE_SECONDS / 2 or await self.leads()
+        return self._monotonic() - self._leased_at < _LEASE_SECONDS / 2 or await self.leads()
 
     async def note(self, hours: Set[int]) -> None:
         """Note hours whose rollups are to be rebuilt, before their summaries change."""

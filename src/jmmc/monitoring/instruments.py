@@ -69,6 +69,23 @@ INSTRUMENTS: tuple[Instrument, ...] = (
         " database report the same value: use max().",
     ),
     Instrument(
+        "jmmc_background_task_failures",
+        "counter",
+        "Failures of background tasks; a task that fails is restarted after a pause.",
+        ("task",),
+    ),
+    Instrument(
+        "jmmc_background_task_failing",
+        "gauge",
+        "Whether a background task failed and has not run well since.",
+        ("task",),
+    ),
+    Instrument(
+        "jmmc_retention_paused",
+        "gauge",
+        "Whether retention deletes nothing because the clock is ahead of the data.",
+    ),
+    Instrument(
         "jmmc_spooling",
         "gauge",
         "Whether pushes go to the spool because the database is unreachable.",
@@ -137,7 +154,8 @@ LABELS: dict[str, str] = {
     "outcome": "`accepted`, `trimmed`, `rejected`",
     "reason": "the reasons of the [protocol](protocol.md); empty unless rejected",
     "script": f"at most 10 versions, `ancestor`, `{UNKNOWN}`, `{OTHER}`",
-    "during": "`commit`, `summaries`, `retention`",
+    "task": "`alerts`, `erasures`, `otlp`, `packing`, `retention`, `spool`, `summaries`, `writer`",
+    "during": "`commit`, `summaries`, `retention`, `packing`",
     "region": f"at most 20, and those of `authorized_regions`; `{UNKNOWN}`, `{OTHER}`",
     "browser": f"at most 10 families, without version; `{UNKNOWN}`, `{OTHER}`",
     "transport": f"at most 6, such as `udp`, `tcp`, `relay`, `p2p`; `{UNKNOWN}`, `{OTHER}`",

@@ -27,11 +27,11 @@ from prometheus_client.core import Metric
 
 from jmmc.collector import Collector
 from jmmc.core.errors import Rejected
-from jmmc.core.tasks import stop
+from jmmc.core.logging import logger
+from jmmc.core.supervision import Supervisor
 from jmmc.core.version import __version__
 from jmmc.ingest.counters import Counters, Job
 from jmmc.ingest.receiver import Accepted, Sender
-from jmmc.ingest.writer import Writer
 from jmmc.monitoring.prometheus import Exposition
 from jmmc.settings import Settings
 from jmmc.stores import Store
@@ -42,6 +42,8 @@ _SECOND = 1_000_000_000  # Nanoseconds
 _SCOPE = InstrumentationScope("jmmc", __version__)
 _NOT_KEPT: Any = None  # Optional in OTLP.
 _SERVER_ERRORS = frozenset({"busy", "store_down"})  # The other reasons are client errors.
+
+_log = logger(__name__)
 
 _Scope = MutableMapping[str, Any]
 _Message = MutableMapping[str, Any]
@@ -62,25 +64,17 @@ class TracedCollector(Collector):
         spans = OTLPSpanExporter(f"{base}/v1/traces", headers=headers, timeout=timeout)
         self._provider.add_span_processor(BatchSpanProcessor(spans))
         self._metrics = OTLPMetricExporter(f"{base}/v1/metrics", headers=headers, timeout=timeout)
-        self._exporting: asyncio.Task[None] | None = None
         self.tracer = self._provider.get_tracer("jmmc", __version__)
         super().__init__(settings, store, secret=secret, counters=_TracedCounters(self.tracer))
         self._exposition = Exposition(self, clock=time.time)
 
-    async def open(self) -> Writer:
-        """See `Collector.open`."""
-        writer = await super().open()
-        task = self._exporting
-        if task is None or task.done() or task.get_loop() is not asyncio.get_running_loop():
-            self._exporting = asyncio.create_task(self._export_periodically(), name="jmmc-otlp")
-        return writer
-
     async def close(self) -> None:
         """See `Collector.close`; spans and metrics that wait are exported first."""
-        task, self._exporting = self._exporting, None
-        if task is not None and task.get_loop() is asyncio.get_running_loop():
-            await stop(task)
-            await self._export()
+        if self.is_open:
+            try:
+                await self._export()
+            except Exception:
+                _log.exception("otlp_export_failed")
         await super().close()
         await asyncio.to_thread(self._provider.force_flush)
 
@@ -134,6 +128,10 @@ class TracedCollector(Collector):
                     span.set_attribute("http.route", route)
 
         return trace
+
+    def _start_background_tasks(self, supervisor: Supervisor) -> None:
+        super()._start_background_tasks(supervisor)
+        supervisor.start("otlp", self._export_periodically)
 
     async def _export_periodically(self) -> None:
         pause = int(os.environ.get("OTEL_METRIC_EXPORT_INTERVAL", _INTERVAL)) / 1000

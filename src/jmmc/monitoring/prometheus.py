@@ -96,6 +96,13 @@ class Exposition(Exposed):
             "jmmc_queue_limit_pushes": [((), settings.queue_limit)],
             "jmmc_store_up": [((), condition is not None)],
             "jmmc_store_errors": [((job,), n) for job, n in counters.store_errors.items()],
+            "jmmc_background_task_failures": [
+                ((task.name,), task.failures) for task in collector.background_tasks
+            ],
+            "jmmc_background_task_failing": [
+                ((task.name,), task.error is not None) for task in collector.background_tasks
+            ],
+            "jmmc_retention_paused": [((), collector.retention_pause is not None)],
             "jmmc_spool_limit_bytes": [((), settings.spool_limit * _MEBIBYTE)],
             "jmmc_summaries_leader": [((), time_totals.leads)],
             "jmmc_call_seconds": [

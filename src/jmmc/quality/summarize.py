@@ -20,6 +20,7 @@ from jmmc.quality.thresholds import Preset
 from jmmc.quality.timeline import Span, State, Timeline, build_timeline
 
 _MOST_EVENTS = 100  # Kept in a summary.
+_LONG_UNKNOWN = 3 * 86_400  # Seconds: a clock was set meanwhile; decades would be gigabytes.
 
 SHARES = (0.05, 0.5, 0.95)
 """The quantiles in a summary, as shares of time (not of samples)."""
@@ -182,6 +183,7 @@ def _grade_spans(judged: Sequence[Judged]) -> tuple[GradeSpan, ...]:
 
 
 def _series(judged: Sequence[Judged]) -> tuple[Slice, ...]:
+    """The slices of a session. Of very long unknown time only the first and the last one."""
     slices: dict[int, list[int]] = {}
     place = {Grade.GOOD: 0, Grade.FAIR: 1, Grade.POOR: 2, Grade.UNKNOWN: 3}
     for judgement in judged:
@@ -191,4 +193,6 @@ def _series(judged: Sequence[Judged]) -> tuple[Slice, ...]:
             end = min(judgement.end, bucket + BUCKET)
             slices.setdefault(bucket, [0, 0, 0, 0])[place[judgement.grade]] += end - start
             start = end
+            if judgement.grade is Grade.UNKNOWN and judgement.end - start > _LONG_UNKNOWN:
+                start = judgement.end - (judgement.end % BUCKET or BUCKET)
     return tuple(Slice(start, *slices[start]) for start in sorted(slices))

@@ -2,6 +2,7 @@
 
 import json
 import re
+import time
 import urllib.error
 import urllib.request
 from collections.abc import AsyncIterator, Iterator
@@ -13,6 +14,8 @@ from jmmc.accounts.secret import resolve_secret
 from jmmc.core.errors import JmmcError, UnusableStore
 from jmmc.core.findings import Finding
 from jmmc.ingest.geo import NetworkNames
+from jmmc.maintenance.clock_guard import days_ahead_of_store
+from jmmc.maintenance.schedule import old_data
 from jmmc.settings import Settings, without_password
 from jmmc.stores import Store, configured_store
 from jmmc.stores.sqlite.store import SqliteStore
@@ -109,6 +112,8 @@ async def _store(settings: Settings) -> AsyncIterator[Finding]:
             else:
                 size = Path(store.path).stat().st_size / 2**20
                 yield Finding("ok", f"store: the file is intact ({size:.1f} MiB)")
+        async for finding in _retention(store, settings, time.time()):
+            yield finding
     except JmmcError as error:
         hint = "see docs/settings.md, store"
         if settings.store.startswith("mongodb") and isinstance(error, UnusableStore):
@@ -131,6 +136,23 @@ async def _rights(store: Store) -> AsyncIterator[Finding]:
         yield Finding("ok", "store: the user may read and write all collections of jmmc")
     for feature, reason in store.refused_features.items():
         yield Finding("ok", f"store: does without {feature}", f"the server refuses it: {reason}")
+
+
+async def _retention(store: Store, settings: Settings, now: float) -> AsyncIterator[Finding]:
+    """What retention would delete if the collector started now. Deletes nothing."""
+    if not (settings.retention_days or settings.summary_retention_days):
+        yield Finding("ok", "retention: nothing is deleted by age")
+        return
+    days_ahead = await days_ahead_of_store(store, now)
+    if days_ahead is not None:
+        hint = "is the clock right? retention is paused until the collector has run for 24 hours"
+        message = f"retention: the clock is {days_ahead} days ahead of what is stored"
+        yield Finding("warn", message, hint)
+    for what, count, before in await old_data(store, settings, now):
+        day = datetime.fromtimestamp(before, UTC)
+        yield Finding(
+            "ok", f"retention: would delete {count} {what} before {day:%Y-%m-%d %H:%M} UTC"
+        )
 
 
 def _script(settings: Settings) -> Finding:

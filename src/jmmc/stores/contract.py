@@ -14,6 +14,9 @@ from jmmc.quality.filters import SummaryFilter
 from jmmc.quality.rollups import Rollup
 from jmmc.quality.summary import Decile, LiveSession, SearchHit, Summary
 
+CLOCK_SKEW = 30
+"""Seconds by which the clocks of collectors that share a store may differ."""
+
 
 class Store(Protocol):
     """Keeps sessions with their samples.
@@ -68,6 +71,13 @@ class Store(Protocol):
 
     async def count(self, selection: SessionFilter) -> int:
         """How many sessions `sessions` would yield now."""
+        ...
+
+    async def session_times(self) -> tuple[int, int] | None:
+        """When the earliest and the latest stored session began; None without sessions.
+
+        Quick on any store; on MongoDB only sessions of this project count.
+        """
         ...
 
     async def prune(self, before: int) -> int:
@@ -231,6 +241,12 @@ class Reports(Protocol):
     async def lease(self, name: str, holder: str, *, now: int, seconds: int) -> bool:
         """Take or prolong a lease until `now + seconds`.
 
-        Returns False, and changes nothing, while another holder's lease has not run out.
+        Returns False, and changes nothing, while another holder's lease has not run out. A lease
+        that ends more than `seconds + CLOCK_SKEW` after `now` was taken by a wrong clock: it
+        counts as run out.
         """
+        ...
+
+    async def release(self, name: str, holder: str) -> None:
+        """End a lease of this holder now. Does nothing when another holder has it, or nobody."""
         ...

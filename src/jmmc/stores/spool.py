@@ -25,6 +25,7 @@ from jmmc.core.model import (
     Session,
     SessionFilter,
 )
+from jmmc.core.supervision import TaskState, keep_running
 from jmmc.core.tasks import raise_if_cancelled, stop
 from jmmc.stores.contract import Reports, Store
 from jmmc.stores.erasure_receipts import forgotten
@@ -56,11 +57,17 @@ class SpooledStore:
         self._refusal = ""  # Why the database, which is there, will not take anything.
         self._switching = asyncio.Lock()
         self._mover: asyncio.Task[None] | None = None
+        self._mover_state = TaskState("spool")
 
     @property
     def reports(self) -> Reports:
         """See `Store.reports`. What is in the spool is not included."""
         return self.store.reports
+
+    @property
+    def background_tasks(self) -> tuple[TaskState, ...]:
+        """The state of the task that moves the spool."""
+        return (self._mover_state,)
 
     async def open(self) -> None:
         """See `Store.open`. An unreachable database is not an error: it is waited for.
@@ -126,6 +133,10 @@ class SpooledStore:
     async def count(self, selection: SessionFilter) -> int:
         """See `Store.count`. What is in the spool is not included."""
         return await self.store.count(selection)
+
+    async def session_times(self) -> tuple[int, int] | None:
+        """See `Store.session_times`. What is in the spool is not included."""
+        return await self.store.session_times()
 
     async def prune(self, before: int) -> int:
         """See `Store.prune`."""
@@ -199,7 +210,9 @@ class SpooledStore:
 
     def _watch(self) -> None:
         if self._mover is None or self._mover.done() or self._mover.get_loop().is_closed():
-            self._mover = asyncio.create_task(self._move(), name="jmmc-spool")
+            self._mover = asyncio.create_task(
+                keep_running(self._mover_state, self._move), name="jmmc-spool"
+            )
 
     async def _move(self) -> None:
         """Wait until the database is back, and move everything."""

@@ -1,7 +1,8 @@
 """What is special to the SQLite store: its file."""
 
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -11,7 +12,8 @@ from jmmc.core.model import SessionFilter
 from jmmc.stores import open_store
 from jmmc.stores.sqlite.schema import APPLICATION_ID, migrations
 from jmmc.stores.sqlite.store import SqliteStore
-from tests.support.builders import push
+from tests.stores.conftest import summarize_all
+from tests.support.builders import push, sample
 
 
 @pytest.fixture
@@ -87,10 +89,12 @@ async def test_a_file_damaged_in_the_middle_is_refused_or_found_by_the_check(pat
     content[4096 : 4096 * 4] = b"\xff" * 4096 * 3
     path.write_bytes(content)
     store = SqliteStore(path)
-    with pytest.raises(StoreError):
+    try:
         await store.open()
-        assert await store.verify() == []
-        await store.append([push(1)])
+        problems = await store.verify()
+    except StoreError as error:
+        problems = [str(error)]
+    assert problems
     await store.close()
 
 
@@ -198,3 +202,52 @@ async def test_a_session_that_another_process_deleted_is_created_again(path: Pat
     assert receipt.gap, "the browser must be asked for a full sample"  # type: ignore[union-attr]
     assert await store.count(SessionFilter()) == 1
     await store.close()
+
+
+async def _erase(store: SqliteStore, room: str) -> None:
+    while any(await store.erase(SessionFilter(room=room))):
+        pass
+
+
+async def _prune(store: SqliteStore, room: str) -> None:
+    assert await store.prune(1_700_000_600) == 1, room
+
+
+@pytest.mark.parametrize("delete", [_erase, _prune])
+async def test_samples_of_a_deleted_session_never_reach_the_session_after_it(
+    path: Path, delete: Callable[[SqliteStore, str], Awaitable[None]]
+) -> None:
+    """The first store remembers the session that the second one deletes and follows by another."""
+    first, second = SqliteStore(path), SqliteStore(path)
+    for store in (first, second):
+        await store.open()
+    of_x = partial(push, session="a" * 24, room="x", opens=True)
+    of_y = partial(push, session="b" * 24, room="y", opens=True)
+    await first.append([of_x(0, 1, 2)])
+    await delete(second, "x")
+    late = tuple(sample(seq, ts=1_700_001_000) for seq in range(3))
+    await second.append([of_y(samples=late)])
+    await first.append([of_x(3, 4, 5)])
+    await second.append([of_y(3, 4)])
+    await first.append([of_y(5)])
+    stored = await first.get(["a" * 24, "b" * 24])
+    assert [[sample.seq for sample in session.samples] for session in stored] == [
+        [3, 4, 5],
+        [0, 1, 2, 3, 4, 5],
+    ]
+    for store in (first, second):
+        await store.close()
+
+
+async def test_a_session_that_another_process_packed_is_continued(path: Path) -> None:
+    first, second = SqliteStore(path), SqliteStore(path)
+    for store in (first, second):
+        await store.open()
+    await first.append([push(0, 1)])
+    await summarize_all(second)
+    assert await second.pack(1_700_000_600) == 1
+    await first.append([push(2)])
+    (session,) = await second.get([push(0).session])
+    assert [sample.seq for sample in session.samples] == [0, 1, 2]
+    for store in (first, second):
+        await store.close()

@@ -8,12 +8,14 @@ import msgspec
 import pytest
 
 from jmmc.core.errors import UnusableStore
-from jmmc.core.model import Dialect, Sample, Session, SessionFilter
+from jmmc.core.model import Dialect, Erased, Sample, Session, SessionFilter
 from jmmc.quality.filters import SummaryFilter
 from jmmc.quality.summarize import summarize
 from jmmc.quality.thresholds import preset
+from jmmc.stores.sqlite.archive import packed
 from jmmc.stores.sqlite.schema import APPLICATION_ID, migrations
 from jmmc.stores.sqlite.store import SqliteStore
+from tests.support.builders import push
 
 _SESSION = Session("a" * 24, "room", "u", Dialect.V2, 900, (Sample(0, 900, b'{"cq":100}'),))
 _SUMMARY = summarize(_SESSION, preset=preset("jitsi"), lifetime=75)
@@ -73,12 +75,42 @@ async def test_a_summary_of_an_older_file_has_no_provider_and_no_country(tmp_pat
     await store.close()
 
 
+async def test_the_key_of_a_deleted_session_is_not_used_again_in_an_older_file(
+    tmp_path: Path,
+) -> None:
+    connection = sqlite3.connect(tmp_path / "old.db")
+    for script in migrations()[:6]:
+        connection.executescript(script)
+    packed_samples = packed([(0, 1_700_000_000, 1, '{"cq":90}')])
+    connection.execute("INSERT INTO sessions VALUES (1, ?, 'r', 'u', 2, 1700000000)", ["1" * 24])
+    connection.execute("INSERT INTO packed VALUES (1, 1, 1700000000, ?)", [packed_samples])
+    connection.execute("INSERT INTO sessions VALUES (7, ?, 'r', 'u', 2, 1700000001)", ["7" * 24])
+    connection.execute("INSERT INTO samples VALUES (7, 0, 1700000001, 1, '{}')")
+    connection.execute("DELETE FROM dirty")
+    connection.commit()
+    connection.executescript(f"PRAGMA application_id = {APPLICATION_ID}; PRAGMA user_version = 6;")
+    connection.close()
+    store = SqliteStore(tmp_path / "old.db")
+    await store.open()
+    first, _ = [session async for session in store.sessions(SessionFilter())]
+    assert (first.id, first.samples[0].readings) == ("1" * 24, b'{"cq":90}')
+    assert await store.erase(SessionFilter(since=1_700_000_001)) == Erased(1, 1)
+    late = push(1, session=first.id, room="r", browser_id="u")
+    await store.append([push(0, session="8" * 24, opens=True), late])
+    stored = await store.get([first.id, "8" * 24])
+    assert [len(session.samples) for session in stored] == [2, 1]
+    keys = await store.connections.read("SELECT id FROM sessions ORDER BY id", [])
+    assert keys == [(1,), (8,)], "not 7, the key of the session that was deleted"
+    assert await store.connections.read("PRAGMA foreign_key_check", []) == []
+    await store.close()
+
+
 async def test_a_migration_that_fails_leaves_the_file_at_the_version_before_it(
     tmp_path: Path,
 ) -> None:
-    """The last one fails at its end, and is done when its obstacle is gone."""
+    """The sixth one fails at its end, and is done when its obstacle is gone."""
     path = tmp_path / "old.db"
-    before = len(migrations()) - 1
+    before = 5
     connection = sqlite3.connect(path, isolation_level=None)
     for script in migrations()[:before]:
         connection.executescript(script)

@@ -2,9 +2,10 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Sequence
+from datetime import UTC
 
 from bson import ObjectId
-from pymongo import ASCENDING
+from pymongo import ASCENDING, DESCENDING
 
 from jmmc.core.logging import logger
 from jmmc.core.model import Session, SessionFilter
@@ -65,6 +66,20 @@ async def count_sessions(connection: Connection, selection: SessionFilter) -> in
     """See `Store.count`."""
     with connection.operation(bounded=False):
         return await connection.collection().count_documents(session_query(selection))
+
+
+async def session_times(connection: Connection) -> tuple[int, int] | None:
+    """See `Store.session_times`. Reads the index that is on `at`."""
+    times = []
+    with connection.operation():
+        for order in (ASCENDING, DESCENDING):
+            document = await connection.collection().find_one(
+                {"at": {"$type": "date"}}, {"at": True}, sort=[("at", order), ("_id", order)]
+            )
+            if document is None:
+                return None
+            times.append(int(document["at"].replace(tzinfo=UTC).timestamp()))
+    return times[0], times[1]
 
 
 async def _sessions_of(connection: Connection, firsts: Sequence[Document]) -> list[Session]:

@@ -13,6 +13,7 @@ from pymongo.errors import DuplicateKeyError
 from jmmc.quality.filters import SummaryFilter
 from jmmc.quality.rollups import Rollup, Sums
 from jmmc.quality.summary import Decile, LiveSession, SearchHit, Summary
+from jmmc.stores.contract import CLOCK_SKEW
 from jmmc.stores.mongo import summary_writes
 from jmmc.stores.mongo.connection import Connection
 from jmmc.stores.mongo.documents import Document, all_of, session_id_of
@@ -230,7 +231,9 @@ class MongoReports:
     async def lease(self, name: str, holder: str, *, now: int, seconds: int) -> bool:
         """See `Reports.lease`."""
         self._connection.refuse_writes()
-        free = {"$or": [{"holder": holder}, {"until": {"$lte": now}}]}
+        latest = now + seconds + CLOCK_SKEW
+        over = [{"until": {"$lte": now}}, {"until": {"$gt": latest}}]
+        free = {"$or": [{"holder": holder}, *over]}
         taken = {"$set": {"holder": holder, "until": now + seconds}}
         with self._connection.operation():
             try:
@@ -240,6 +243,13 @@ class MongoReports:
             except DuplicateKeyError:
                 return False
         return True
+
+    async def release(self, name: str, holder: str) -> None:
+        """See `Reports.release`."""
+        with self._connection.operation():
+            await self._connection.collection("records").delete_one(
+                {"_id": f"lease {name}", "holder": holder}
+            )
 
     async def _dirty(self, keys: Document, limit: int) -> list[Document]:
         query = {"d": True, "_id": keys}

@@ -73,6 +73,10 @@ class MongoStore:
         """See `Store.count`."""
         return await reading.count_sessions(self.connection, selection)
 
+    async def session_times(self) -> tuple[int, int] | None:
+        """See `Store.session_times`."""
+        return await reading.session_times(self.connection)
+
     async def prune(self, before: int) -> int:
         """See `Store.prune`. MongoDB deletes old documents every minute, if it has such indexes."""
         self.connection.refuse_writes()

@@ -23,14 +23,23 @@ class Appender:
     def __init__(self, connections: Connections) -> None:
         self._connections = connections
         self._remembered: OrderedDict[str, _RememberedSession] = OrderedDict()
-        self._data_version = -1
+        self._seen: tuple[int, int] | None = None  # Generation and data_version.
 
     async def append(self, pushes: Sequence[Push]) -> list[Receipt | Refusal]:
         """See `Store.append`."""
+        generation = self._connections.generation
+        if self._seen is not None and self._seen[0] != generation:
+            self.forget_all()
         rows = self._continuing_rows(pushes)
         if rows:
+
+            def insert(connection: sqlite3.Connection) -> None:
+                if self._connections.generation != generation:
+                    raise StoreError("the file was replaced; the keys of its rows are others")
+                _insert(connection, rows)
+
             try:
-                await self._connections.write(lambda connection: _insert(connection, rows))
+                await self._connections.write(insert)
             except StoreError as error:
                 self._remembered.clear()
                 if not isinstance(error.__cause__, sqlite3.IntegrityError):
@@ -48,15 +57,17 @@ class Appender:
     def forget_all(self) -> None:
         """Forget every session, when the connection is closed."""
         self._remembered.clear()
-        self._data_version = -1
+        self._seen = None
 
     def _continuing_rows(self, pushes: Sequence[Push]) -> list[SampleRow] | None:
         """The rows of a batch in which every push just continues a v2 session that is remembered.
 
         None when any push does not. For such a batch it does not matter what another process
-        may have stored meanwhile, so one statement, its own transaction, is enough. Each further
-        statement would compete with the event loop for the GIL: with four statements a push took
-        20 % more CPU.
+        may have stored meanwhile, so one statement, its own transaction, is enough. That
+        transaction checks the remembered keys: keys are never used again, so the key of a session
+        that another process deleted violates the foreign key, and that of one that was packed the
+        trigger. Each further statement would compete with the event loop for the GIL: with four
+        statements a push took 20 % more CPU.
         """
         rows: list[SampleRow] = []
         next_seqs: dict[_RememberedSession, int] = {}
@@ -98,14 +109,15 @@ class Appender:
             raise
 
     def _forget_after_other_writers(self, connection: sqlite3.Connection) -> None:
-        """Forget every session if another process has written.
+        """Forget every session if another process has written, or the file is another one.
 
         Called inside the transaction: until its end nobody else writes.
         """
         (version,) = connection.execute("PRAGMA data_version").fetchone()
-        if version != self._data_version:
+        state = (self._connections.generation, version)
+        if state != self._seen:
             self._remembered.clear()
-            self._data_version = version
+            self._seen = state
 
     def _add_rows(
         self, connection: sqlite3.Connection, push: Push, rows: list[SampleRow]

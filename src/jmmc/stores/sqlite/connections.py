@@ -2,17 +2,22 @@
 
 import asyncio
 import sqlite3
+import time
 import weakref
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, TypeVar
 
 from jmmc.core.errors import StoreError, UnusableStore
+from jmmc.core.logging import logger
 from jmmc.stores.sqlite import schema
 from jmmc.stores.sqlite.read_only import Fingerprint, fingerprint, open_read_only, refuse_write
 
 _T = TypeVar("_T")
+
+_log = logger(__name__)
 
 _WRITER_PRAGMAS = (
     "journal_mode = WAL",  # Neither the writer nor readers wait for each other.
@@ -21,12 +26,17 @@ _WRITER_PRAGMAS = (
     "secure_delete = ON",  # What is deleted is overwritten, and cannot be read from the file.
     "cache_size = -65536",  # KiB: for the last page of each of 16,000 sessions.
 )
+_LOOK_INTERVAL = 0.5  # Seconds between two looks at the path: each costs the event loop some µs.
 BUSY_SECONDS = 10.0  # Another process may be committing, which takes milliseconds.
 _TRIES = 5  # Of a query on a file that other processes open and close meanwhile.
 
 
 class Connections:
     """The file at `path`: opened at the first use, made when it does not exist.
+
+    A file that is deleted, moved or replaced while it is open is noticed: then writes raise
+    `StoreError`, until the file is back or the one in its place has been opened. `generation`
+    counts how often a file was opened; keys of rows are true within one generation.
 
     With `read_only` nothing is made or written, neither the file nor others beside it, and there is
     no connection that writes.
@@ -36,6 +46,11 @@ class Connections:
         self.path = path
         self.read_only = read_only
         self._fingerprint: Fingerprint | None = None
+        self.generation = 0
+        self._identities: dict[str, tuple[int, int] | None] = {}  # By suffix of the path.
+        self._lost: str | None = None  # Why the open file is not the one at `path`.
+        self._looked_at = 0.0
+        self._recovering = asyncio.Lock()  # A new one for each loss: loops may come and go.
         self._writer = _Worker("jmmc-sqlite-writer")
         self._reader = _Worker("jmmc-sqlite-reader")
 
@@ -59,12 +74,83 @@ class Connections:
         """Do `work` with the writer's connection, in its thread. One piece of work at a time."""
         if self.read_only:
             raise refuse_write(self.path)
-        return await self._writer.run(lambda: work(self._open_writer()))
+        if self._lost is not None:
+            await self._recover()
+        return await self._writer.run(lambda: self._write(work))
 
     async def close(self) -> None:
         """Close both, when their threads have done their work."""
-        await self._reader.close()
-        await self._writer.close()
+        if self._lost is None and self._writer.connection is not None:
+            with suppress(StoreError):
+                self._look()
+        # The last one to close that can write deletes the log, by its name. When that belongs to
+        # another file now, it must not be the last one.
+        last = (self._writer, self._reader) if self._lost else (self._reader, self._writer)
+        for worker in last:
+            await worker.close()
+        self._lost = None
+
+    def _write(self, work: Callable[[sqlite3.Connection], _T]) -> _T:
+        """Do `work`; raise `StoreError` if what it wrote went into a file that is lost."""
+        if self._lost is not None:
+            raise StoreError(self._lost)
+        result = work(self._open_writer())
+        now = time.monotonic()
+        if now - self._looked_at >= _LOOK_INTERVAL:
+            self._looked_at = now
+            self._look()
+        return result
+
+    def _look(self) -> None:
+        """Raise `StoreError` if the open file is not the one at the path any more."""
+        if self._identity() != self._identities[""]:
+            self._recovering = asyncio.Lock()
+            self._lost = f"{self.path}: deleted, moved or replaced while it is open"
+            _log.error("store_file_lost", file=self.path)
+            raise StoreError(self._lost)
+        for suffix, identity in self._identities.items():
+            if identity is None:  # SQLite makes its log at the first write.
+                self._identities[suffix] = self._identity(suffix)
+
+    async def _recover(self) -> None:
+        """Use the file again if it is back, or the one in its place. Raises `StoreError`."""
+        async with self._recovering:
+            identity = self._identity()
+            if self._lost is None:
+                return
+            if identity is None:
+                raise StoreError(f"{self._lost}; put it back, or restore a backup")
+            if not self.are_open or identity != self._identities[""]:
+                if self.are_open:
+                    await self._writer.run(self._finish_lost_file)
+                    await self._writer.close()  # Before the reader: see `close`.
+                    await self._reader.close()
+                    self._delete_old_logs()
+                await self.open()
+            self._lost = None
+            _log.warning("store_file_found", file=self.path)
+
+    def _finish_lost_file(self) -> None:
+        """Move the log into the open file, wherever that is: nothing of it is needed then."""
+        assert self._writer.connection is not None
+        (busy, _, _) = self._writer.connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+        if busy:
+            raise StoreError(f"{self._lost}; other processes still read the old file")
+
+    def _delete_old_logs(self) -> None:
+        """Delete the log and its index where they are still those of the lost file."""
+        for suffix in ("-wal", "-shm"):
+            old = self._identities[suffix]
+            if old is not None and self._identity(suffix) == old:
+                Path(f"{self.path}{suffix}").unlink(missing_ok=True)
+
+    def _identity(self, suffix: str = "") -> tuple[int, int] | None:
+        """Device and inode of the file that has the path now; None when there is none."""
+        try:
+            status = Path(f"{self.path}{suffix}").stat()
+        except OSError:
+            return None
+        return status.st_dev, status.st_ino
 
     def _open_writer(self) -> sqlite3.Connection:
         if self._writer.connection is None:
@@ -92,6 +178,8 @@ class Connections:
                 raise
             weakref.finalize(self, connection.close)  # Also at exit: empties the WAL into the file.
             self._writer.connection = connection
+            self._identities = {suffix: self._identity(suffix) for suffix in ("", "-wal", "-shm")}
+            self.generation += 1
         return self._writer.connection
 
     def _query(self, statement: str, values: Sequence[object]) -> list[Any]:

@@ -42,6 +42,14 @@ async def count_sessions(connections: Connections, selection: SessionFilter) -> 
     return int(rows[0][0])
 
 
+async def session_times(connections: Connections) -> tuple[int, int] | None:
+    """See `Store.session_times`."""
+    # Two queries: each is one search in the index, while min() and max() together read all of it.
+    times = "(SELECT min(began) FROM sessions), (SELECT max(began) FROM sessions)"
+    ((earliest, latest),) = await connections.read(f"SELECT {times}", [])
+    return None if earliest is None else (earliest, latest)
+
+
 async def get_sessions(connections: Connections, ids: Sequence[str]) -> list[Session]:
     """See `Store.get`."""
     values = [msgspec.json.encode(list(ids)).decode()]

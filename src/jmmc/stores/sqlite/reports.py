@@ -8,6 +8,7 @@ import msgspec
 from jmmc.quality.filters import SummaryFilter
 from jmmc.quality.rollups import Rollup, Sums
 from jmmc.quality.summary import Decile, LiveSession, SearchHit, Summary
+from jmmc.stores.contract import CLOCK_SKEW
 from jmmc.stores.search_names import NAMED, kind_of, names_of, stored_kind
 from jmmc.stores.sqlite import summary_writes
 from jmmc.stores.sqlite.connections import Connections
@@ -244,10 +245,17 @@ class SqliteReports:
         taken = await self._write(
             "INSERT INTO records (kind, name, content) VALUES ('lease', ?, ?)"
             " ON CONFLICT DO UPDATE SET content = excluded.content"
-            " WHERE content ->> 'holder' = ? OR content ->> 'until' <= ?",
-            [name, content, holder, now],
+            " WHERE content ->> 'holder' = ? OR content ->> 'until' NOT BETWEEN ? AND ?",
+            [name, content, holder, now + 1, now + seconds + CLOCK_SKEW],
         )
         return taken > 0
+
+    async def release(self, name: str, holder: str) -> None:
+        """See `Reports.release`."""
+        await self._write(
+            "DELETE FROM records WHERE kind = 'lease' AND name = ? AND content ->> 'holder' = ?",
+            [name, holder],
+        )
 
     async def _where(self, selection: SummaryFilter) -> tuple[str, list[object]]:
         conditions, values = summary_conditions(selection)

@@ -58,6 +58,10 @@ class SqliteStore:
         """See `Store.get`."""
         return await reading.get_sessions(self.connections, ids)
 
+    async def session_times(self) -> tuple[int, int] | None:
+        """See `Store.session_times`."""
+        return await reading.session_times(self.connections)
+
     async def prune(self, before: int) -> int:
         """See `Store.prune`."""
         changed = await self._change(lambda connection: upkeep.prune(connection, before))

@@ -27,8 +27,23 @@ class HealthEndpoints:
         }
         await answer_json(send, 200, encode(content))
 
+    def _background_problems(self) -> list[str]:
+        """What is wrong beside the storing of pushes, which goes on."""
+        problems = [
+            f"background task {task.name} fails: {task.error}"
+            for task in self._collector.background_tasks
+            if task.error is not None
+        ]
+        days = self._collector.retention_pause
+        if days is not None:
+            problems.append(f"retention is paused: the clock is {days} days ahead of the data")
+        return problems
+
     async def readyz(self, request: Request, send: Send) -> None:
-        """Answer whether the store takes writes now; `spooling` while the database is away."""
+        """Answer whether the store takes writes now; `spooling` while the database is away.
+
+        `detail` says what is wrong beside that: failing background tasks, paused retention.
+        """
         try:
             condition = await self._collector.check()
         except StoreError as error:
@@ -38,4 +53,7 @@ class HealthEndpoints:
             ready: dict[str, object] = {"status": "ready", "waiting": self._collector.waiting}
             if condition.spooled is not None:
                 ready |= {"status": "spooling", "spooled_bytes": condition.spooled}
+            problems = self._background_problems()
+            if problems:
+                ready["detail"] = "; ".join(problems)
             await answer_json(send, 200, encode(ready))

@@ -88,6 +88,8 @@ class LivePages:
             "condition": condition,
             "firing": await self._collector.firing(),
             "problem": problem,
+            "failing_tasks": [task for task in self._collector.background_tasks if task.error],
+            "retention_pause": self._collector.retention_pause,
             "began": int(self._collector.began),
         }
 

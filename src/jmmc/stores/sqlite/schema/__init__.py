@@ -50,7 +50,11 @@ def refuse_foreign(path: Path) -> None:
 
 
 def migrate(connection: sqlite3.Connection) -> None:
-    """Apply the migrations that are missing, each in its own transaction."""
+    """Apply the migrations that are missing, each in its own transaction.
+
+    `connection` enforces no foreign keys afterwards: a table that others refer to can be replaced.
+    """
+    connection.execute("PRAGMA foreign_keys = OFF")
     for number, script in enumerate(migrations(), start=1):
         connection.execute("BEGIN IMMEDIATE")
         try:
