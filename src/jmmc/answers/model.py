@@ -155,7 +155,7 @@ class Lane(Struct, frozen=True):
 
 
 class MeetingDetail(Struct, frozen=True):
-    """A meeting with all its sessions and its worst incidents."""
+    """A meeting with its sessions (at most 1,000) and its worst incidents."""
 
     meeting: Meeting
     lanes: tuple[Lane, ...]
@@ -253,7 +253,7 @@ class Hotspot(Struct, frozen=True):
 class Live(Struct, frozen=True):
     """All participants at this moment by grade, the running meetings, and where problems are.
 
-    `meetings` and `hotspots` are sorted by affected participants, most first.
+    `meetings` (at most 1,000) and `hotspots` are sorted by affected participants, most first.
     """
 
     at: Moment
