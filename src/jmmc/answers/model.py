@@ -269,13 +269,15 @@ class Live(Struct, frozen=True):
 class Share(Struct, frozen=True):
     """The known time of the participants with one `value` of a dimension, for alert rules.
 
-    `known` and `poor` are person-seconds.
+    `known` and `poor` are person-seconds. `support` is how much stands behind the value: each
+    network has one vote, shared by the known time in it (`quality.rollups.weights`).
     """
 
     value: str
     participants: int
     known: int
     poor: int
+    support: float = 0.0
 
 
 class Silence(Struct, frozen=True):
