@@ -154,13 +154,21 @@ async def test_an_outage_of_a_region_notifies_once_when_it_begins_and_once_when_
 
 
 async def _store_calls(
-    store: Store, clock: Clock, *, grade: int, first: int, people: int, region: str = "eu"
+    store: Store,
+    clock: Clock,
+    *,
+    grade: int,
+    first: int,
+    people: int,
+    region: str = "eu",
+    network: int | None = None,
 ) -> None:
     """Store ten minutes of one quality, until now, of `people` participants of one region."""
     start = int(clock()) - 600
     pushes = []
     for number in range(first, first + people):
-        text = json.dumps({"pid": "x", "cq": grade, "u": {"bw": 5}, "t": {"sr": region}})
+        path = {"sr": region, **({"rip": f"{network}.0.113.0"} if network else {})}
+        text = json.dumps({"pid": "x", "cq": grade, "u": {"bw": 5}, "t": path})
         samples = tuple(sample(seq, text, ts=start + 30 * seq, full=True) for seq in range(21))
         uid = f"a40bcaa8-8b36-11ec-a8a3-{number:012}"
         pushes.append(push(session=f"{number:024x}", browser_id=uid, samples=samples))
@@ -198,6 +206,39 @@ async def test_a_browser_that_invents_regions_fires_at_most_20_alerts(
     assert len(receiver.taken) == len(mailbox.mails) == 20
     assert all("in region x??To: " in mail["Subject"] for mail in mailbox.mails)
     assert all(mail["To"] == "ops@example.org" for mail in mailbox.mails)
+
+
+@pytest.mark.parametrize("addresses", [True, False])
+async def test_regions_that_one_address_invents_keep_no_place_from_a_real_one(
+    store: SqliteStore, receiver: Receiver, addresses: bool
+) -> None:
+    clock = Clock(_START)
+    for region in range(20):
+        await _store_calls(
+            store,
+            clock,
+            grade=3,
+            first=5 * region,
+            people=5,
+            region=f"invented {region}",
+            network=198 if addresses else None,
+        )
+    evaluator = _evaluator(store, clock, [_BY_REGION], alert_webhooks=receiver.url)
+    for _ in range(2):
+        await evaluator.step()
+    assert len(receiver.events) == 20
+    await _store_calls(
+        store,
+        clock,
+        grade=3,
+        first=1000,
+        people=60,
+        region="eu-west",
+        network=203 if addresses else None,
+    )
+    for _ in range(2):
+        await evaluator.step()
+    assert receiver.events[20:] == [("alert.firing", "bad", "eu-west")]
 
 
 async def test_of_several_collectors_on_one_database_one_notifies(

@@ -223,3 +223,16 @@ async def test_each_second_counts_once_over_a_change_of_leaders(store: Store) ->
     assert dict(counted_by_all) == expected
     assert expected[Grade.POOR] > 0 and most > 2
     assert all(seconds), "each has led for a while"
+
+
+def test_names_that_one_client_invents_leave_half_of_the_places_to_others() -> None:
+    names = LabelValues(6, ["home", "away"])
+    invented = [names.of(f"invented {number}", "198.18.0.0/24") for number in range(2000)]
+    assert {*invented} == {"invented 0", "invented 1", OTHER}
+    assert names.of("eu", "203.0.113.0/24") == OTHER, "from one source only"
+    assert names.of("eu", "203.0.113.0/24") == OTHER
+    assert names.of("eu", "192.0.2.0/24") == "eu"
+    assert names.of("eu", "203.0.113.0/24") == "eu"
+    assert names.of("us", "one") == OTHER
+    assert names.of("us", "two") == "us"
+    assert names.of("third", "one") == names.of("third", "two") == OTHER, "no place is left"

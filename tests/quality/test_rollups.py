@@ -16,6 +16,9 @@ from jmmc.quality.rollups import (
     by_value,
     day_of,
     hour_of,
+    most_values,
+    total,
+    weights,
     windows,
 )
 from jmmc.quality.summary import Slice
@@ -194,3 +197,55 @@ def test_a_session_that_only_began_in_the_window_is_in_its_five_minutes() -> Non
 @pytest.mark.parametrize("since", [DAY - 5, DAY - 1])
 def test_a_window_over_midnight_without_a_whole_day_is_read_by_hours(since: int) -> None:
     assert list(windows(since, DAY + 7)) == [(HOUR, since, DAY + 7)]
+
+
+def _invented(values: int, network: str, seconds: int) -> list[Fact]:
+    return [
+        _fact(0, Slice(0, seconds, 0, 0, 0), browser=f"Invented {number}", network=network)
+        for number in range(values)
+    ]
+
+
+def test_invented_values_of_one_network_take_the_place_of_no_real_one() -> None:
+    real = [
+        _fact(0, Slice(0, 10, 0, 0, 0), browser=f"Real {number}", network=f"203.0.{number}.0/24")
+        for number in range(300)
+    ]
+    found = _hour(*_invented(5000, "198.18.0.0/24", 300), *real)
+    browsers = found["browser"]
+    assert {f"Real {number}" for number in range(300)} <= set(browsers)
+    assert len(browsers) == most_values("browser") + 1
+    assert browsers["other"] == (Sums(_HOUR, 4800, 4800 * 300, 0, 0, 0),)
+    assert total([part for parts in browsers.values() for part in parts], 0) == total(
+        found[ALL][ALL], 0
+    )
+
+
+def test_up_to_its_bound_a_dimension_has_all_of_its_values() -> None:
+    facts = _invented(most_values("browser"), "198.18.0.0/24", 60)
+    assert set(_hour(*facts)["browser"]) == {
+        fact.values[DIMENSIONS.index("browser")] for fact in facts
+    }
+
+
+def test_each_network_has_one_vote() -> None:
+    votes = weights([("a", "one", 10), ("b", "one", 30), ("b", "two", 1), ("a", "three", 0)])
+    assert votes == {"a": 0.25, "b": 1.75}
+
+
+def test_a_day_has_a_bounded_number_of_values_and_all_of_their_seconds() -> None:
+    hours = [
+        Rollup(
+            HOUR,
+            hour * HOUR,
+            "network",
+            {f"{hour}-{n}": (Sums(hour * HOUR, 1, n, 0, 0, 0),) for n in range(5000)},
+        )
+        for hour in range(6)
+    ]
+    day = day_of(hours, 0, "network")
+    assert len(day.values) <= 20_001
+    assert len(msgspec.json.encode(day.values)) < 2**21
+    sums = total([part for parts in day.values.values() for part in parts], 0)
+    assert (sums.sessions, sums.good) == (30_000, 6 * sum(range(5000)))
+    assert "0-4999" in day.values

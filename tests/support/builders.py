@@ -1,5 +1,6 @@
 """Builders of pushes, samples and bodies, and a caller of ASGI apps."""
 
+import asyncio
 import json
 from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
@@ -85,7 +86,9 @@ async def call(
 
     async def receive() -> Message:
         if not waiting:
-            return {"type": "http.disconnect"}
+            if chunks == []:
+                return {"type": "http.disconnect"}
+            await asyncio.Event().wait()  # The client waits for the response.
         part = waiting.pop(0)
         return {"type": "http.request", "body": part, "more_body": bool(waiting)}
 

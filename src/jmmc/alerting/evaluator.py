@@ -8,7 +8,7 @@ state in memory.
 
 import asyncio
 import socket
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from heapq import nlargest
 
 import msgspec
@@ -42,7 +42,7 @@ _FIRST_PAUSE, _LONGEST_PAUSE = 30, 1800  # Seconds until a delivery is retried.
 _GIVE_UP = 6 * 3600  # Seconds after which a delivery is abandoned.
 _REST = 20  # Times as long as an evaluation took; with 10,000 participants it takes 0.15 s.
 _LONGEST_REST = 30  # Seconds: slow deliveries must not delay the next evaluation for long.
-_SUBJECTS = 20  # Of a rule that may fire at once.
+_SUBJECTS = 20  # Of a rule that may fire at once, of comparable support.
 
 
 class PendingDelivery(Struct, frozen=True, rename={"notification": "notice", "attempts": "tries"}):
@@ -267,10 +267,7 @@ class AlertEvaluator:
         # Also subjects without participants: an alert that fires there must resolve.
         states = [record.state for record in records.values() if record.state is not None]
         firing = {state.subject for state in states if state.rule == rule.name}
-        # Browsers report their region: one that makes up many names raises a limited number.
-        free = max(0, _SUBJECTS - len(firing))
-        worst = nlargest(free, shares.values(), key=lambda share: share.poor)
-        subjects = firing | ({rule.value} if rule.value else {share.value for share in worst})
+        subjects = firing | ({rule.value} if rule.value else _candidates(rule, shares, firing, now))
         return [
             observe_share(rule, shares.get(subject) or Share(subject, 0, 0, 0), now)
             for subject in sorted(subjects)
@@ -325,6 +322,29 @@ def _firing(records: Records) -> list[State]:
 def _is_due(delivery: PendingDelivery, now: int) -> bool:
     """Whether to attempt it now. A later time than any pause allows is from a wrong clock."""
     return not now < delivery.due <= now + _LONGEST_PAUSE
+
+
+def _candidates(
+    rule: PoorShare, shares: Mapping[str, Share], firing: Collection[str], now: int
+) -> set[str]:
+    """The groups that may fire now: those that meet the rule, best supported first.
+
+    Browsers report their region, and one address may make up many names. So `_SUBJECTS` groups may
+    fire at once, but a group waits only for those with at least half of its support: made-up ones
+    keep no place from a real one.
+    """
+    meeting = [
+        share
+        for share in shares.values()
+        if share.value not in firing and observe_share(rule, share, now).condition == "met"
+    ]
+    support = [shares[subject].support for subject in firing if subject in shares]
+    chosen: set[str] = set()
+    for share in nlargest(_SUBJECTS, meeting, key=lambda share: (share.support, share.value)):
+        if sum(2 * other >= share.support for other in support) < _SUBJECTS:
+            support.append(share.support)
+            chosen.add(share.value)
+    return chosen
 
 
 def _postponed(delivery: PendingDelivery, now: int) -> PendingDelivery:

@@ -4,7 +4,7 @@ import asyncio
 
 from jmmc.answers.model import Share, Silence
 from jmmc.quality.filters import SummaryFilter
-from jmmc.quality.rollups import ALL
+from jmmc.quality.rollups import ALL, weights
 from jmmc.quality.summary import BUCKET, slices_of
 from jmmc.stores import Reports
 
@@ -18,10 +18,11 @@ async def shares(reports: Reports, by: str, since: int, until: int) -> list[Shar
     Made from summaries, because rollups do not count participants. The window is widened to the
     whole five minutes in which `since` lies.
     """
-    columns = ("browser_id", "series", *([by] if by else ()))
+    columns = ("browser_id", "series", "network", *([by] if by else ()))
     sums: dict[str, tuple[set[str], list[int]]] = {}
+    seconds_by_network: list[tuple[str, str, int]] = []
     rows = await reports.facts(columns, SummaryFilter(since=since, until=until))
-    for number, (browser_id, series, *values) in enumerate(rows):
+    for number, (browser_id, series, network, *values) in enumerate(rows):
         if number % _AT_ONCE == 0:
             await asyncio.sleep(0)  # Pushes come first.
         slices = [
@@ -33,8 +34,10 @@ async def shares(reports: Reports, by: str, since: int, until: int) -> list[Shar
             participants.add(browser_id)
             seconds[0] += known
             seconds[1] += sum(slice_.poor for slice_ in slices)
+            seconds_by_network.append((values[0] if by else ALL, network, known))
+    support = weights(seconds_by_network)
     return [
-        Share(value, len(participants), *seconds)
+        Share(value, len(participants), seconds[0], seconds[1], support[value])
         for value, (participants, seconds) in sorted(sums.items())
     ]
 

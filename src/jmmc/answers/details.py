@@ -1,9 +1,13 @@
 """One session, one meeting or one participant, with everything that is known of it."""
 
 from collections import Counter
+from collections.abc import Iterable, Sequence
+from heapq import nlargest
+from typing import Any
 
 import msgspec
 
+from jmmc.answers.background import in_background, parts_of, pause, paused
 from jmmc.answers.meetings import (
     Room,
     Stay,
@@ -22,7 +26,9 @@ from jmmc.answers.model import (
 )
 from jmmc.answers.stays import read_stays
 from jmmc.core.errors import JmmcError
-from jmmc.quality.attribution import attribute
+from jmmc.core.model import Session
+from jmmc.quality.attribution import Crowd
+from jmmc.quality.bounds import bounded
 from jmmc.quality.columns import curves
 from jmmc.quality.filters import SummaryFilter
 from jmmc.quality.incidents import incidents
@@ -32,6 +38,12 @@ from jmmc.quality.timeline import build_timeline
 from jmmc.stores import Reports, Store
 
 _EVERYBODY = 5000  # Summaries that an attribution takes into account: those nearest in time.
+_COMPARISONS = 200_000  # Of a spell with a summary, in one answer: each takes some 3 µs.
+_TOGETHER = 200  # Summaries that are decoded without a pause.
+_FEW = 5  # Summaries between two looks at the clock: one may take a millisecond.
+_MOST_LANES = 1000  # Sessions of one meeting: those with the most known time.
+_MOST_EVENTS = 1000
+_MOST_VALUES = 100  # Networks and browsers of one participant: the most frequent.
 
 
 class NotFoundError(JmmcError):
@@ -45,42 +57,63 @@ async def session_detail(store: Store, id_: str, *, lifetime: float) -> SessionD
     """
     reports = store.reports
     summary = await _summary(reports, id_)
-    around = SummaryFilter(since=summary.began, until=summary.ended + 1)
     everybody: list[Summary] = []
     if summary.spells:
-        everybody = await reports.summaries(around, limit=_EVERYBODY)
-    spells = tuple(
-        AttributedSpell(spell, attribute(summary, spell.start, spell.end, everybody))
-        for spell in summary.spells
-    )
+        most = min(_EVERYBODY, _COMPARISONS // len(summary.spells))
+        everybody = await _everybody(reports, summary.began, summary.ended, most)
     first, *_ = await _stays_of_meeting(reports, summary)
     stored = await store.get([id_])
-    times, values = curves(stored[0]) if stored else ((), {})
-    timeline = build_timeline(stored[0], lifetime=lifetime) if stored else None
+    session = stored[0] if stored else None
+    return await in_background(
+        lambda: _detail_of(summary, first.session, everybody, session, lifetime)
+    )
+
+
+def _detail_of(
+    summary: Summary,
+    meeting: str,
+    everybody: Sequence[Summary],
+    session: Session | None,
+    lifetime: float,
+) -> SessionDetail:
+    crowd = Crowd(paused(everybody, _FEW))
+    spells: list[AttributedSpell] = []
+    for spell in summary.spells:
+        spells.append(AttributedSpell(spell, crowd.attribute(summary, spell.start, spell.end)))
+        pause()
+    times, values = curves(session) if session else ((), {})
+    pause()
+    timeline = build_timeline(session, lifetime=lifetime) if session else None
     return SessionDetail(
         summary,
         summary.grade,
-        first.session,
-        spells,
+        meeting,
+        tuple(spells),
         summary.grade_spans,
         times,
         values,
-        events(timeline) if timeline else summary.events,
+        events(timeline)[:_MOST_EVENTS] if timeline else summary.events,
     )
 
 
 async def meeting_detail(reports: Reports, id_: str) -> MeetingDetail:
-    """A meeting, by the id of any of its sessions. Raises `NotFoundError`."""
+    """A meeting, by the id of any of its sessions. Raises `NotFoundError`.
+
+    Of a very large meeting it has the sessions with the most known time.
+    """
     stays = await _stays_of_meeting(reports, await _summary(reports, id_))
-    summaries = await reports.get_summaries([stay.session for stay in stays])
+    shown = nlargest(_MOST_LANES, stays, key=lambda stay: stay.good + stay.fair + stay.poor)
+    summaries: list[Summary] = []
+    for part in parts_of([stay.session for stay in shown], _TOGETHER):
+        summaries += map(bounded, await reports.get_summaries(part))
     summaries.sort(key=lambda summary: (summary.began, summary.session))
-    meeting = meeting_of(stays)
+    meeting = await in_background(lambda: meeting_of(stays))
     everybody: list[Summary] = []
     if any(summary.spells for summary in summaries):
-        around = SummaryFilter(since=meeting.began, until=meeting.ended + 1)
-        everybody = await reports.summaries(around, limit=_EVERYBODY)
+        everybody = await _everybody(reports, meeting.began, meeting.ended, _EVERYBODY)
     lanes = tuple(Lane(summary, summary.grade) for summary in summaries)
-    return MeetingDetail(meeting, lanes, incidents(summaries, everybody))
+    found = await in_background(lambda: incidents(summaries, paused(everybody, _FEW), pause=pause))
+    return MeetingDetail(meeting, lanes, found)
 
 
 async def participant_detail(
@@ -94,43 +127,77 @@ async def participant_detail(
     rows = await reports.facts(("network", "browser", *Stay._fields), selection)
     if not rows:
         raise NotFoundError(f"participant {browser_id}: no session in this window")
-    stays = [Stay(*row[2:]) for row in rows]
-    lengths = {stay: known for stay in stays if (known := stay.good + stay.fair + stay.poor)}
-    # Of equally good or bad calls the longest says most.
-    best = min(lengths, key=lambda stay: (bad_share(stay), -lengths[stay]), default=None)
-    worst = max(lengths, key=lambda stay: (bad_share(stay), lengths[stay]), default=None)
+    latest = await reports.summaries(selection, limit=limit)
+    participant, best, worst = await in_background(
+        lambda: _participant_of(browser_id, rows, [bounded(summary) for summary in latest])
+    )
     extremes = {
-        summary.session: summary
+        summary.session: bounded(summary)
         for summary in await reports.get_summaries(
             [stay.session for stay in (best, worst) if stay is not None]
         )
     }
-    return Participant(
+    return msgspec.structs.replace(
+        participant,
+        best=extremes.get(best.session) if best else None,
+        worst=extremes.get(worst.session) if worst else None,
+    )
+
+
+def _participant_of(
+    browser_id: str, rows: Sequence[Sequence[Any]], latest: Sequence[Summary]
+) -> tuple[Participant, Stay | None, Stay | None]:
+    """A participant without the best and the worst session, and these two."""
+    stays = [Stay(*row[2:]) for row in paused(rows)]
+    lengths = {stay: known for stay in stays if (known := stay.good + stay.fair + stay.poor)}
+    # Of equally good or bad calls the longest says most.
+    best = min(lengths, key=lambda stay: (bad_share(stay), -lengths[stay]), default=None)
+    worst = max(lengths, key=lambda stay: (bad_share(stay), lengths[stay]), default=None)
+    participant = Participant(
         browser_id,
         len(stays),
         len({stay.room for stay in stays}),
         minutes(stays),
         grades(stays),
-        dict(Counter(row[0] for row in rows).most_common()),
-        dict(Counter(row[1] for row in rows).most_common()),
-        tuple(await reports.summaries(selection, limit=limit)),
-        extremes.get(best.session) if best else None,
-        extremes.get(worst.session) if worst else None,
+        dict(Counter(row[0] for row in rows).most_common(_MOST_VALUES)),
+        dict(Counter(row[1] for row in rows).most_common(_MOST_VALUES)),
+        tuple(latest),
+        None,
+        None,
     )
+    return participant, best, worst
 
 
 async def _summary(reports: Reports, session: str) -> Summary:
     found = await reports.get_summaries([session])
     if not found:
         raise NotFoundError(f"session {session}: not known")
-    return found[0]
+    return await in_background(lambda: bounded(found[0]))
+
+
+async def _everybody(reports: Reports, began: int, ended: int, most: int) -> list[Summary]:
+    """At most `most` summaries of sessions in a time, the latest, read in small parts."""
+    around = SummaryFilter(since=began, until=ended + 1)
+    found: list[Summary] = []
+    after: tuple[int, str] | None = None
+    while len(found) < most:
+        part = await reports.summaries(around, limit=min(_TOGETHER, most - len(found)), after=after)
+        found += part
+        if len(part) < _TOGETHER:
+            break
+        after = (part[-1].began, part[-1].session)
+    return found
 
 
 async def _stays_of_meeting(reports: Reports, summary: Summary) -> Room:
     """The stays of the meeting that a session is part of."""
-    stays = list(await read_stays(reports, SummaryFilter(room=summary.room)))
+    stays = await read_stays(reports, SummaryFilter(room=summary.room))
+    return await in_background(lambda: _meeting_with(stays, summary.session))
+
+
+def _meeting_with(stays: Iterable[Stay], session: str) -> Room:
     return next(
         meeting
-        for meeting in split(stays)
-        if any(stay.session == summary.session for stay in meeting)
+        for meeting in split(paused(stays))
+        if any(stay.session == session for stay in meeting)
     )

@@ -1,16 +1,23 @@
 """Lists over a window of time: rooms, meetings and sessions, by pages where they are long."""
 
-import asyncio
 import re
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
+from jmmc.answers.background import in_background, paused
 from jmmc.answers.meetings import meetings_of, rooms_of
 from jmmc.answers.model import Meeting
 from jmmc.answers.stays import read_stays
+from jmmc.quality.bounds import bounded
 from jmmc.quality.filters import SummaryFilter
+from jmmc.quality.summary import Summary
 from jmmc.stores import Reports
 
+MOST_MEETINGS = 20_000
+"""Meetings of one list; a longer one is refused."""
+
+_PAGE_BYTES = 4 * 2**20  # Of the summaries of one page.
+_TOGETHER = 50  # Summaries that are decoded without a pause.
 _BEGAN = re.compile("-?[0-9]{1,12}")
 
 
@@ -25,28 +32,56 @@ async def rooms(
     reports: Reports, selection: SummaryFilter, *, limit: int, after: str | None
 ) -> Page:
     """Rooms (`RoomActivity`), the most recently used first."""
-    found = await asyncio.to_thread(rooms_of, await read_stays(reports, selection))
-    return _page(found, limit, after, lambda room: f"{room.last}:{room.room}")
+    stays = await read_stays(reports, selection)
+    return await in_background(
+        lambda: _page(
+            rooms_of(paused(stays)), limit, after, lambda room: f"{room.last}:{room.room}"
+        )
+    )
 
 
 async def meetings(reports: Reports, selection: SummaryFilter) -> list[Meeting]:
-    """Meetings, the newest first."""
-    return await asyncio.to_thread(meetings_of, await read_stays(reports, selection))
+    """Meetings, the newest first. Raises `ValueError` when there are more than `MOST_MEETINGS`."""
+    stays = await read_stays(reports, selection)
+    found = await in_background(lambda: meetings_of(paused(stays)))
+    if len(found) > MOST_MEETINGS:
+        raise ValueError(
+            f"{len(found):,} meetings in this time range, at most {MOST_MEETINGS:,} are listed:"
+            " ask for a shorter time range, or set a filter"
+        )
+    return found
 
 
 async def sessions(
     reports: Reports, selection: SummaryFilter, *, limit: int, after: str | None
 ) -> Page:
-    """Summaries of sessions, the newest first."""
+    """Summaries of sessions, the newest first; fewer than `limit` where they are large."""
     cursor = None
     if after is not None:
         began, _, session = after.partition(":")
         if not _BEGAN.fullmatch(began):
             raise _invalid_cursor(after)
         cursor = (int(began), session)
-    found = await reports.summaries(selection, limit=limit + 1, after=cursor)
-    last = found[limit - 1] if len(found) > limit else None
+    found: list[Summary] = []
+    size = 0
+    while len(found) <= limit and size < _PAGE_BYTES:
+        more = min(_TOGETHER, limit + 1 - len(found))
+        part = await reports.summaries(selection, limit=more, after=cursor)
+        for summary in map(bounded, part):
+            if size < _PAGE_BYTES:
+                found.append(summary)
+                size += _size_of(summary)
+        if len(part) < more:
+            break
+        cursor = (part[-1].began, part[-1].session)
+    is_short = size >= _PAGE_BYTES and len(found) <= limit
+    last = found[limit - 1] if len(found) > limit else found[-1] if is_short else None
     return Page(found[:limit], f"{last.began}:{last.session}" if last else None)
+
+
+def _size_of(summary: Summary) -> int:
+    """Roughly the bytes that a summary takes in an answer."""
+    return 1500 + 80 * len(summary.grade_spans) + 200 * len(summary.spells)
 
 
 def _page(

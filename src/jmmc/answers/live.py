@@ -8,6 +8,7 @@ from jmmc.quality.grading import Grade
 from jmmc.quality.summary import LiveSession
 
 _MAX_HOTSPOTS = 12
+_MAX_MEETINGS = 1000
 _MAX_REASONS = 3
 _DIMENSIONS = ("region", "network", "provider", "browser")
 
@@ -55,7 +56,7 @@ class LiveView:
         return Live(
             now,
             *_counted(self._grades),
-            tuple(meetings),
+            tuple(meetings[:_MAX_MEETINGS]),
             tuple(hotspots[:_MAX_HOTSPOTS]),
         )
 

@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
+from jmmc.answers.background import paused
 from jmmc.answers.model import Grades, Meeting, RoomActivity
 
 EMPTY_FOR = 600
@@ -42,7 +43,7 @@ def by_room(stays: Iterable[Stay]) -> dict[str, Room]:
     return rooms
 
 
-def split(room_stays: Room) -> Iterator[Room]:
+def split(room_stays: Iterable[Stay]) -> Iterator[Room]:
     """Split a room's stays into those of its meetings."""
     meeting: Room = []
     ended = 0
@@ -62,7 +63,7 @@ def meetings_of(stays: Iterable[Stay]) -> list[Meeting]:
     """The meetings of any number of rooms, the newest first."""
     meetings = [
         meeting_of(meeting_stays)
-        for room_stays in by_room(stays).values()
+        for room_stays in paused(by_room(stays).values())
         for meeting_stays in split(room_stays)
     ]
     return sorted(meetings, key=lambda meeting: (-meeting.began, meeting.id))
@@ -87,7 +88,9 @@ def meeting_of(stays: Sequence[Stay]) -> Meeting:
 
 def rooms_of(stays: Iterable[Stay]) -> list[RoomActivity]:
     """Each room over all its meetings, the most recently used first."""
-    rooms = [_room_activity(room, room_stays) for room, room_stays in by_room(stays).items()]
+    rooms = [
+        _room_activity(room, room_stays) for room, room_stays in paused(by_room(stays).items())
+    ]
     return sorted(rooms, key=lambda activity: (-activity.last, activity.room))
 
 

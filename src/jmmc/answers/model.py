@@ -155,7 +155,7 @@ class Lane(Struct, frozen=True):
 
 
 class MeetingDetail(Struct, frozen=True):
-    """A meeting with all its sessions and its worst incidents."""
+    """A meeting with its sessions (at most 1,000) and its worst incidents."""
 
     meeting: Meeting
     lanes: tuple[Lane, ...]
@@ -253,7 +253,7 @@ class Hotspot(Struct, frozen=True):
 class Live(Struct, frozen=True):
     """All participants at this moment by grade, the running meetings, and where problems are.
 
-    `meetings` and `hotspots` are sorted by affected participants, most first.
+    `meetings` (at most 1,000) and `hotspots` are sorted by affected participants, most first.
     """
 
     at: Moment
@@ -269,13 +269,15 @@ class Live(Struct, frozen=True):
 class Share(Struct, frozen=True):
     """The known time of the participants with one `value` of a dimension, for alert rules.
 
-    `known` and `poor` are person-seconds.
+    `known` and `poor` are person-seconds. `support` is how much stands behind the value: each
+    network has one vote, shared by the known time in it (`quality.rollups.weights`).
     """
 
     value: str
     participants: int
     known: int
     poor: int
+    support: float = 0.0
 
 
 class Silence(Struct, frozen=True):

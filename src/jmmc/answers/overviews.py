@@ -1,11 +1,14 @@
 """Windows of time: totals, time series, comparisons, heat maps and the worst meetings."""
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+import asyncio
+from collections.abc import AsyncIterator, Collection, Iterable, Mapping, Sequence
+from heapq import nlargest
 from typing import NamedTuple
 
 import msgspec
 
-from jmmc.answers.meetings import Room, badness, by_room, meeting_of, split
+from jmmc.answers.background import in_background, paused
+from jmmc.answers.meetings import Room, Stay, badness, by_room, meeting_of, split
 from jmmc.answers.model import (
     Cell,
     Comparison,
@@ -18,6 +21,7 @@ from jmmc.answers.model import (
     Point,
 )
 from jmmc.answers.stays import read_stays
+from jmmc.core.labels import OTHER
 from jmmc.core.tasks import prefetch
 from jmmc.core.timestamps import to_iso
 from jmmc.quality.filters import DIMENSIONS, SummaryFilter
@@ -27,6 +31,7 @@ from jmmc.quality.rollups import (
     HOUR,
     TOTALS_COLUMNS,
     FilteredTotals,
+    Rollup,
     Sums,
     by_value,
     total,
@@ -35,6 +40,11 @@ from jmmc.quality.rollups import (
 from jmmc.quality.summary import BUCKET, slices_of
 from jmmc.stores import Reports, Store
 
+MOST_COMPARED = 2000
+"""Values of a comparison; the rest is `other`."""
+
+_MOST_ROWS = 200  # Of a heat map: the values with the most known time.
+_ROLLUPS_TOGETHER, _FEW_TOGETHER = 24, 240  # With many values, and with few.
 _MAX_CELLS = 60  # In a row of a heat map.
 _MAX_POINTS = 200  # In a series.
 _SINGLY = 50  # Rooms that are read one by one; more are read faster in one query.
@@ -71,7 +81,7 @@ class Overviews:
         """
         if _only_window(selection):
             parts = await self._parts(selection)
-            compared = await self.compare(by, selection)
+            compared = _compared(await self._values(by, selection))
             deciles, rooms = await self._deciles(selection)
         else:
             filtered = await self._filtered_totals(selection, by)
@@ -86,29 +96,37 @@ class Overviews:
         )
 
     async def compare(self, by: str, selection: SummaryFilter) -> list[Comparison]:
-        """The values of a dimension, the most used first."""
+        """The values of a dimension, the most used first: `MOST_COMPARED` and the rest as one."""
+        values = await self._values(by, selection)
+        return await in_background(lambda: _compared(_shortened(values)))
+
+    async def _values(self, by: str, selection: SummaryFilter) -> Mapping[str, Sums]:
+        """The sums of the window by value of a dimension."""
         if by not in DIMENSIONS:
             raise ValueError(f"by = {by!r}: expected {', '.join(DIMENSIONS)}")
         if not _only_window(selection):
-            return _compared((await self._filtered_totals(selection, by)).values)
-        values: dict[str, list[Sums]] = {}
+            return (await self._filtered_totals(selection, by)).values
+        values: dict[str, Sums] = {}
         for length, since, until in windows(*_window(selection)):
-            rollups = await self._reports.rollups(by, length, since - since % length, until)
-            for value, parts in by_value(rollups).items():
-                values.setdefault(value, []).extend(_inside(parts, since, until))
-        return _compared({value: total(v, 0) for value, v in values.items()})
+            async for rollups in self._rollups(by, length, since - since % length, until):
+                for value, parts in paused(by_value(rollups).items()):
+                    inside = _inside(parts, since, until)
+                    if value in values:
+                        inside.append(values[value])
+                    values[value] = total(inside, 0)
+                await asyncio.sleep(0)
+        return values
 
     async def heat_by(self, by: str, selection: SummaryFilter) -> list[HeatRow]:
         """The heat map of a dimension; filters other than the window are ignored."""
         since, until = _window(selection)
         step = max(_step(until - since, _MAX_CELLS), HOUR)
-        rollups = await self._reports.rollups(by, HOUR, since - since % HOUR, until)
-        rows = [
-            HeatRow(value, step, tuple(_cell(part) for part in _by_start(parts, step)))
-            for value, parts in sorted(by_value(rollups).items())
-            if value
-        ]
-        return [row for row in rows if row.cells]
+        values: dict[str, list[Sums]] = {}
+        async for rollups in self._rollups(by, HOUR, since - since % HOUR, until):
+            for value, parts in by_value(rollups).items():
+                values.setdefault(value, []).extend(_by_start(parts, HOUR))
+        values.pop("", None)
+        return await in_background(lambda: _heat_rows(values, step))
 
     @property
     def _reports(self) -> Reports:
@@ -117,7 +135,9 @@ class Overviews:
     async def _now(self, selection: SummaryFilter) -> Now:
         running = msgspec.structs.replace(selection, since=None, until=None, running=True)
         rows = await self._reports.facts(("room", "browser_id", "series"), running)
-        latest = [slices[-1] for row in rows if (slices := slices_of(row[2]))]
+        latest = await in_background(
+            lambda: [slices[-1] for row in paused(rows) if (slices := slices_of(row[2]))]
+        )
         return Now(
             len(rows),
             len({row[1] for row in rows}),
@@ -133,8 +153,18 @@ class Overviews:
     async def _parts(self, selection: SummaryFilter) -> list[Sums]:
         """The sums of a window without filters, by five minutes, from rollups."""
         since, until = _window(selection)
-        rollups = await self._reports.rollups(ALL, HOUR, since - since % HOUR, until)
-        return _inside(by_value(rollups).get("", ()), since, until)
+        parts: list[Sums] = []
+        async for rollups in self._rollups(ALL, HOUR, since - since % HOUR, until):
+            parts += _inside(by_value(rollups).get("", ()), since, until)
+        return parts
+
+    async def _rollups(
+        self, by: str, length: int, since: int, until: int
+    ) -> AsyncIterator[Sequence[Rollup]]:
+        """Yield rollups in small parts: one with many values takes milliseconds to decode."""
+        step = length * (_FEW_TOGETHER if by == ALL else _ROLLUPS_TOGETHER)
+        for start in range(since, until, step):
+            yield await self._reports.rollups(by, length, start, min(start + step, until))
 
     async def _filtered_totals(self, selection: SummaryFilter, by: str) -> FilteredTotals:
         """The sums of a window with filters; yields to pushes between chunks."""
@@ -210,19 +240,26 @@ class Overviews:
         if len(worst_rooms) > _SINGLY:
             looked_for = set(worst_rooms)
             every_stay = await read_stays(self._reports, selection)
-            stays = [stay for stay in every_stay if stay.room in looked_for]
+            stays = await in_background(
+                lambda: [stay for stay in paused(every_stay) if stay.room in looked_for]
+            )
         else:
             stays = []
             for worst_room in worst_rooms:
                 stays += await read_stays(
                     self._reports, msgspec.structs.replace(selection, room=worst_room)
                 )
-        return [
-            (bad, meeting_stays)
-            for room_stays in by_room(stays).values()
-            for meeting_stays in split(room_stays)
-            if (bad := sum(badness(stay.fair, stay.poor) for stay in meeting_stays))
-        ]
+        return await in_background(lambda: _with_badness(stays))
+
+
+def _with_badness(stays: Iterable[Stay]) -> list[tuple[int, Room]]:
+    """The meetings of these stays that had problems: badness and stays."""
+    return [
+        (bad, meeting_stays)
+        for room_stays in by_room(paused(stays)).values()
+        for meeting_stays in split(room_stays)
+        if (bad := sum(badness(stay.fair, stay.poor) for stay in meeting_stays))
+    ]
 
 
 def _step(length: int, most: int) -> int:
@@ -245,6 +282,30 @@ def _window(selection: SummaryFilter) -> tuple[int, int]:
 
 def _only_window(selection: SummaryFilter) -> bool:
     return selection == SummaryFilter(since=selection.since, until=selection.until)
+
+
+def _heat_rows(values: Mapping[str, Sequence[Sums]], step: int) -> list[HeatRow]:
+    """The rows of the values with the most known time, by value."""
+    known = {
+        value: sum(part.good + part.fair + part.poor for part in parts)
+        for value, parts in values.items()
+    }
+    rows = [
+        HeatRow(value, step, tuple(_cell(part) for part in _by_start(values[value], step)))
+        for value in paused(sorted(nlargest(_MOST_ROWS, known, key=lambda value: known[value])))
+    ]
+    return [row for row in rows if row.cells]
+
+
+def _shortened(values: Mapping[str, Sums]) -> dict[str, Sums]:
+    """The `MOST_COMPARED` most used values; the sums of the others are those of `OTHER`."""
+    if len(values) <= MOST_COMPARED:
+        return dict(values)
+    used = sorted(values, key=lambda value: (-values[value].seconds, value))
+    shortened = {value: values[value] for value in used[:MOST_COMPARED]}
+    rest = [values[value] for value in used[MOST_COMPARED:]]
+    shortened[OTHER] = total([*rest, *filter(None, [shortened.get(OTHER)])], 0)
+    return shortened
 
 
 def _cell(part: Sums) -> Cell:

@@ -4,7 +4,7 @@ Times (`Moment`) become ISO 8601 in UTC, enums their lower-case names, named tup
 that are `Hidden` are left out, and a field may have another name outside (see `core.fields`).
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from enum import Enum
 from functools import cache
 from typing import Any
@@ -12,11 +12,13 @@ from typing import Any
 import msgspec
 from msgspec import inspect
 
+from jmmc.answers.background import paused
 from jmmc.core.fields import HIDDEN, MOMENT
 from jmmc.core.timestamps import to_iso
 
 _Convert = Callable[[Any], Any]
 
+_SHORT = 100  # Items of a list that is converted without a pause.
 _MOMENT_SCHEMA = {"type": "string", "format": "date-time"}
 _SIMPLE_SCHEMAS = {
     inspect.IntType: "integer",
@@ -32,7 +34,7 @@ def to_builtins(value: Any) -> Any:
     if isinstance(value, dict):
         return {str(key): to_builtins(item) for key, item in value.items()}
     if isinstance(value, list) or type(value) is tuple:
-        return [to_builtins(item) for item in value]
+        return [to_builtins(item) for item in _paused(value)]
     if isinstance(value, Enum):
         return value.name.lower()
     if isinstance(value, msgspec.Struct | tuple):
@@ -90,10 +92,15 @@ def _converter(kind: inspect.Type) -> _Convert:
         return lambda moment: moment if moment is None else to_iso(moment)
     if isinstance(kind, inspect.VarTupleType | inspect.ListType):
         convert = _converter(kind.item_type)
-        return lambda items: [convert(item) for item in items]
+        return lambda items: [convert(item) for item in _paused(items)]
     if isinstance(kind, inspect.IntType | inspect.FloatType | inspect.StrType | inspect.BoolType):
         return _unchanged
     return to_builtins
+
+
+def _paused(items: Sequence[Any]) -> Iterable[Any]:
+    """Long lists with pauses; a generator would make the many short ones slower."""
+    return paused(items) if len(items) > _SHORT else items
 
 
 def _unchanged(value: Any) -> Any:

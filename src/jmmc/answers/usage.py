@@ -1,10 +1,10 @@
 """How much a server is used: meetings, participants and person-minutes by day, week or month."""
 
-import asyncio
 from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 from typing import Literal
 
+from jmmc.answers.background import in_background, paused
 from jmmc.answers.meetings import Room, Stay, by_room, minutes, split
 from jmmc.answers.model import Usage
 from jmmc.answers.stays import read_stays
@@ -19,7 +19,8 @@ _LONG_ENOUGH = 300  # Seconds: a shorter meeting is a test, not use of the serve
 
 async def usage(reports: Reports, period: Period, selection: SummaryFilter) -> list[Usage]:
     """Meetings of five minutes and more, by the period in which they began (UTC)."""
-    return await asyncio.to_thread(usage_of, await read_stays(reports, selection), period)
+    stays = await read_stays(reports, selection)
+    return await in_background(lambda: usage_of(paused(stays), period))
 
 
 def usage_of(stays: Iterable[Stay], period: Period) -> list[Usage]:

@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequence, Set
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Sequence, Set
 from typing import Any, TypeVar
 
 import msgspec
@@ -11,9 +11,11 @@ from jmmc.core.errors import StoreError
 from jmmc.core.logging import logger
 from jmmc.core.model import Session, SessionFilter
 from jmmc.core.tasks import raise_if_cancelled
+from jmmc.core.timestamps import to_iso
 from jmmc.core.yielding import LoadAwareYielder, batch_size_for
 from jmmc.ingest.counters import Counters
 from jmmc.maintenance.freshness import Freshness
+from jmmc.maintenance.set_aside import SetAside
 from jmmc.maintenance.time_totals import TimeTotals
 from jmmc.quality.filters import DIMENSIONS, SummaryFilter
 from jmmc.quality.rollups import ALL, DAY, HOUR, Fact, Rollup, day_of, hour_of
@@ -39,6 +41,7 @@ _ROLLUP_SECONDS = 60  # Between rollups while more is due: of 100,000 sessions o
 _HOURS_PER_LEASE = 24  # Rebuilt before the lease is renewed.
 _THREAD_ROWS = 100  # Of an hour: 1 ms in a thread, which then sleeps,
 _THREAD_BREAK = 0.002  # in seconds. Without it 1 % of the pushes waited 0.7 s for the interpreter.
+_LONGEST_REASON = 300  # Characters: a driver may quote the whole document.
 _STALE_HOUR = "stale hour"  # A kind of record.
 _COLUMNS = ("began", "series", *DIMENSIONS)
 
@@ -71,6 +74,8 @@ class Summarizer:
         self._yielder = LoadAwareYielder()
         self._freshness = Freshness()
         self._group_size = 1  # Sessions in the next group.
+        self._failed_sessions = SetAside[str]()
+        self._failed_hours = SetAside[int]()
         self._rolled_up = 0.0  # Unix seconds of the last rollups.
         self._monotonic = monotonic
         self._leased_at = 0.0  # By the monotonic clock.
@@ -90,15 +95,17 @@ class Summarizer:
             return 0
         if self._time_totals is not None and not self._time_totals.leads:
             self._time_totals.lead([summary async for summary in self._running()])
-        ids = self._freshness.due(await reports.dirty(_DIRTY_IDS), now)[:_STEP_SESSIONS]
+        dirty = self._due(await reports.dirty(_DIRTY_IDS), now)
+        ids = self._freshness.due(dirty, now)[:_STEP_SESSIONS]
         rolls_up = len(ids) < _STEP_SESSIONS or not 0 <= now - self._rolled_up < _ROLLUP_SECONDS
         if rolls_up:
-            ids += await reports.overdue(int(now - self._lifetime), _OVERDUE_IDS)
+            overdue = await reports.overdue(int(now - self._lifetime), _OVERDUE_IDS)
+            ids += self._due(overdue, now)
         self._yielder.begin()
         done = 0
         while done < len(ids) and await self._still_leads():
             group = ids[done : done + self._group_size]
-            await self._summarize_ids(group, now)
+            await self._try_to_summarize(group, now)
             worked = await self._yielder.pause()
             self._group_size = batch_size_for(
                 len(group), worked, seconds=_WORK_SECONDS, most=_GROUP_SESSIONS
@@ -125,12 +132,12 @@ class Summarizer:
         async for session in self._store.sessions(SessionFilter(since=since)):
             batch.append(session)
             if len(batch) >= _STEP_SESSIONS:
-                await self._summarize(batch, self._clock(), anew=True)
+                await self._rebuild(batch)
                 await reports.put_record("rebuild", formula, b"%d" % session.began)
                 done += len(batch)
                 batch = []
                 yield done
-        await self._summarize(batch, self._clock(), anew=True)
+        await self._rebuild(batch)
         yield done + len(batch)
         await self.roll_up()
         await reports.put_record("formula", "current", msgspec.json.encode(formula))
@@ -186,9 +193,67 @@ class Summarizer:
 
     async def roll_up(self) -> int:
         """Make the rollups of all hours that were noted; return how many these were."""
-        hours = [int(record) for record in await self._store.reports.records(_STALE_HOUR)]
+        now = self._clock()
+        records = await self._store.reports.records(_STALE_HOUR)
+        hours = [hour for hour in map(int, records) if self._failed_hours.is_due(hour, now)]
         await self._roll_up(hours)
         return len(hours)
+
+    def _due(self, ids: Sequence[str], now: float) -> list[str]:
+        """Leave out the sessions that are set aside."""
+        return [id_ for id_ in ids if self._failed_sessions.is_due(id_, now)]
+
+    async def _try_to_summarize(self, ids: Sequence[str], now: float) -> None:
+        """Summarize these sessions, and set aside those for which that fails."""
+
+        async def summarize(part: Sequence[str]) -> None:
+            await self._summarize_ids(part, now)
+
+        await self._isolate(ids, summarize, lambda id_: id_)
+
+    async def _rebuild(self, sessions: Sequence[Session]) -> None:
+        async def summarize(part: Sequence[Session]) -> None:
+            await self._summarize(part, self._clock(), anew=True)
+
+        await self._isolate(sessions, summarize, lambda session: session.id)
+
+    async def _isolate(
+        self,
+        items: Sequence[_T],
+        work: Callable[[Sequence[_T]], Awaitable[None]],
+        id_of: Callable[[_T], str],
+    ) -> None:
+        """Do `work` on all items together, or where that fails on each half, down to each item.
+
+        Raises the error when the store does not work at all.
+        """
+        try:
+            await work(items)
+        except Exception as error:
+            raise_if_cancelled()
+            if not await self._store_works():
+                raise
+            if len(items) > 1:
+                middle = len(items) // 2
+                await self._isolate(items[:middle], work, id_of)
+                await self._isolate(items[middle:], work, id_of)
+                return
+            for item in items:
+                pause = self._failed_sessions.add(id_of(item), self._clock())
+                _log.error(
+                    "session_set_aside", session=id_of(item), why=_why(error), retry_seconds=pause
+                )
+            return
+        for item in items:
+            self._failed_sessions.remove(id_of(item))
+
+    async def _store_works(self) -> bool:
+        """Whether the store takes a write: then what failed is at fault, and not the store."""
+        try:
+            await self.leads()
+        except StoreError:
+            return False
+        return True
 
     async def _summarize_ids(self, ids: Sequence[str], now: float) -> None:
         reports = self._store.reports
@@ -259,26 +324,60 @@ class Summarizer:
     async def _roll_up(self, hours: Iterable[int]) -> None:
         reports = self._store.reports
         stale = sorted(hours)
+        failed: set[int] = set()
         for hour in stale:
-            self._yielder.begin()
-            selection = SummaryFilter(since=hour, until=hour + HOUR)
-            rows = await reports.facts(_COLUMNS, selection)
-            await self._yielder.pause()
-            # In a thread: 100,000 sessions of an hour take seconds.
-            rollups = await asyncio.to_thread(_hour_of, rows, hour)
-            self._yielder.begin()
-            await reports.put_rollups(rollups)
-            await self._yielder.pause()
+            try:
+                await self._roll_up_hour(hour)
+            except Exception as error:
+                failed.add(hour)
+                await self._set_hours_aside([hour], error)
         for day in sorted({hour - hour % DAY for hour in stale}):
-            days: list[Rollup] = []
-            for dimension in (ALL, *DIMENSIONS):
-                self._yielder.begin()
-                parts = await reports.rollups(dimension, HOUR, day, day + DAY)
-                days.append(day_of(parts, day, dimension))
-                await self._yielder.pause()
-            await reports.put_rollups(days)
+            try:
+                await self._roll_up_day(day)
+            except Exception as error:
+                of_day = [hour for hour in stale if day <= hour < day + DAY]
+                failed.update(of_day)
+                await self._set_hours_aside(of_day, error)
         for hour in stale:
-            await reports.delete_record(_STALE_HOUR, str(hour))
+            if hour not in failed:
+                self._failed_hours.remove(hour)
+                await reports.delete_record(_STALE_HOUR, str(hour))
+
+    async def _roll_up_hour(self, hour: int) -> None:
+        reports = self._store.reports
+        self._yielder.begin()
+        selection = SummaryFilter(since=hour, until=hour + HOUR)
+        rows = await reports.facts(_COLUMNS, selection)
+        await self._yielder.pause()
+        # In a thread: 100,000 sessions of an hour take seconds.
+        rollups = await asyncio.to_thread(_hour_of, rows, hour)
+        self._yielder.begin()
+        await reports.put_rollups(rollups)
+        await self._yielder.pause()
+
+    async def _roll_up_day(self, day: int) -> None:
+        reports = self._store.reports
+        days: list[Rollup] = []
+        for dimension in (ALL, *DIMENSIONS):
+            self._yielder.begin()
+            parts = await reports.rollups(dimension, HOUR, day, day + DAY)
+            await self._yielder.pause()
+            days.append(await asyncio.to_thread(day_of, parts, day, dimension))
+        await reports.put_rollups(days)
+
+    async def _set_hours_aside(self, hours: Sequence[int], error: Exception) -> None:
+        """Keep these hours noted, for a later attempt. Raises the error if the store is down."""
+        raise_if_cancelled()
+        if not await self._store_works():
+            raise error
+        await self.note(set(hours))
+        for hour in hours:
+            pause = self._failed_hours.add(hour, self._clock())
+            _log.error("hour_set_aside", hour=to_iso(hour), why=_why(error), retry_seconds=pause)
+
+
+def _why(error: Exception) -> str:
+    return f"{type(error).__name__}: {error}"[:_LONGEST_REASON]
 
 
 def hours_of(summary: Summary) -> set[int]:
@@ -302,7 +401,24 @@ def _rollup_key(summary: Summary) -> tuple[object, ...]:
 
 
 def _hour_of(rows: Sequence[Sequence[Any]], hour: int) -> list[Rollup]:
-    return hour_of((Fact(row[0], tuple(row[2:]), row[1]) for row in _yielding_rows(rows)), hour)
+    return hour_of(_Facts(rows), hour)
+
+
+class _Facts(Sequence[Fact]):
+    """Rows as facts, which may be read more than once."""
+
+    def __init__(self, rows: Sequence[Sequence[Any]]) -> None:
+        self._rows = rows
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    def __getitem__(self, place: Any) -> Any:
+        row = self._rows[place]
+        return Fact(row[0], tuple(row[2:]), row[1])
+
+    def __iter__(self) -> Iterator[Fact]:
+        return (Fact(row[0], tuple(row[2:]), row[1]) for row in _yielding_rows(self._rows))
 
 
 def _yielding_rows(rows: Sequence[_T]) -> Iterator[_T]:

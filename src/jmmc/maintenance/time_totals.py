@@ -22,6 +22,7 @@ Direction = Literal["up", "down", ""]
 
 _LATE = 600.0  # Seconds: older time would falsify a rate of today.
 _REGIONS, _BROWSERS, _TRANSPORTS = 20, 10, 6  # Values of a label; the rest is `other`.
+_KNOWN_TRANSPORTS = ("udp", "tcp", "relay", "p2p")
 _COMBINATIONS = 200  # Of label values: 4,000 series, 25 ms of a scrape.
 
 
@@ -115,7 +116,7 @@ class TimeTotals:
         self._live: dict[str, _LiveParticipant] = {}
         self._regions = LabelValues(_REGIONS, regions)
         self._browsers = LabelValues(_BROWSERS)
-        self._transports = LabelValues(_TRANSPORTS)
+        self._transports = LabelValues(_TRANSPORTS, _KNOWN_TRANSPORTS)
         self._start_at_zero(Labels(UNKNOWN, UNKNOWN, UNKNOWN))
 
     def lead(self, running: Iterable[Summary]) -> None:
@@ -175,9 +176,10 @@ class TimeTotals:
                 )
 
     def _labels_of(self, summary: Summary) -> Labels:
+        source = summary.network or summary.browser_id
         labels = Labels(
-            self._regions.of(summary.region),
-            self._browsers.of(browser_family(summary.browser)),
+            self._regions.of(summary.region, source),
+            self._browsers.of(browser_family(summary.browser), source),
             self._transports.of(summary.transport),
         )
         if labels not in self.seconds and len(self.seconds) >= _COMBINATIONS:

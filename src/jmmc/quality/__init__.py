@@ -8,6 +8,7 @@ decoding: the same samples give the same figures everywhere.
 __all__ = [
     "addresses",
     "attribution",
+    "bounds",
     "columns",
     "filters",
     "grading",

@@ -1,5 +1,6 @@
 """The likely cause of a problem: which group of participants had problems at the same time."""
 
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Sequence
 from math import log, sqrt
 
@@ -54,20 +55,112 @@ class Attribution(Struct, frozen=True):
         return next((scope for scope in self.scopes if scope.kind == self.cause), self.scopes[0])
 
 
-def attribute(affected: Summary, start: int, end: int, present: Iterable[Summary]) -> Attribution:
-    """The likely cause of the problems of `affected`, by who else `present` had problems then.
+class Crowd:
+    """The participants of a time, prepared to be compared with many spells of problems."""
 
-    `present` may include `affected`. A group with fewer than `FEWEST` participants (for a room
-    `FEWEST_IN_A_CALL`) is never the cause.
-    """
-    others: list[tuple[Summary, bool]] = []
-    for summary in present:
-        if summary.ended <= start or summary.began >= end:
-            continue
-        known = _seconds(summary, start, end, Grade.GOOD)
-        if summary.session != affected.session and known >= _HALF * (end - start):
-            others.append((summary, _seconds(summary, start, end, Grade.FAIR) >= _HALF * known))
-    scopes = tuple(_scope(kind, str(getattr(affected, kind)), others) for kind in SCOPES)
+    def __init__(self, present: Iterable[Summary]) -> None:
+        self._people = [_Person(summary) for summary in present]
+        self._masks: tuple[Summary | None, list[int]] = (None, [])
+
+    def attribute(self, affected: Summary, start: int, end: int) -> Attribution:
+        """The likely cause of the problems of `affected`, by who else had problems then.
+
+        The crowd may include `affected`. A group with fewer than `FEWEST` participants (for a room
+        `FEWEST_IN_A_CALL`) is never the cause.
+        """
+        enough = _HALF * (end - start)
+        known_by_mask, bad_by_mask = [0] * _MASKS, [0] * _MASKS
+        for person, mask in zip(self._people, self._masks_of(affected), strict=True):
+            if person.ended <= start or person.began >= end:
+                continue
+            known, bad = person.seconds(start, end)
+            if known >= enough and person.session != affected.session:
+                known_by_mask[mask] += 1
+                if bad >= _HALF * known:
+                    bad_by_mask[mask] += 1
+        scopes = tuple(
+            _scope(place, str(getattr(affected, kind)), known_by_mask, bad_by_mask)
+            for place, kind in enumerate(SCOPES)
+        )
+        return _attribution(scopes)
+
+    def _masks_of(self, affected: Summary) -> list[int]:
+        """For each participant a bit for each scope that it shares with `affected`."""
+        if self._masks[0] is not affected:
+            values = [getattr(affected, kind) for kind in SCOPES]
+            self._masks = (affected, [person.mask(values) for person in self._people])
+        return self._masks[1]
+
+
+_MASKS = 2 ** len(SCOPES)
+
+
+class _Person:
+    """When the grade of a session was known, and when it had problems, for quick look-up."""
+
+    __slots__ = ("_bad", "_edges", "_known", "_steady", "_values", "began", "ended", "session")
+
+    def __init__(self, summary: Summary) -> None:
+        self.session = summary.session
+        self.began, self.ended = summary.began, summary.ended
+        self._values = [getattr(summary, kind) for kind in SCOPES]
+        spans = summary.grade_spans
+        self._steady = len(spans) == 1 and spans[0].grade is Grade.GOOD
+        self._edges: list[int] = []
+        self._known, self._bad = [0], [0]  # Seconds until each edge.
+        if spans:
+            self.began, self.ended = spans[0].start, spans[-1].end
+        if self._steady:
+            return
+        self._edges = [self.began]
+        for span in spans:
+            if span.start > self._edges[-1]:
+                self._add(span.start, Grade.UNKNOWN)
+            self._add(span.end, span.grade)
+
+    def _add(self, end: int, grade: Grade) -> None:
+        length = end - self._edges[-1]
+        self._edges.append(end)
+        self._known.append(self._known[-1] + (length if grade >= Grade.GOOD else 0))
+        self._bad.append(self._bad[-1] + (length if grade >= Grade.FAIR else 0))
+
+    def mask(self, values: Sequence[str]) -> int:
+        """A bit for each scope whose value is the same."""
+        return sum(
+            1 << place
+            for place, (own, other) in enumerate(zip(self._values, values, strict=True))
+            if own == other
+        )
+
+    def seconds(self, start: int, end: int) -> tuple[int, int]:
+        """Seconds in a window whose grade is known, and those with problems."""
+        if self._steady:
+            return min(self.ended, end) - max(self.began, start), 0
+        edges, known, bad = self._edges, self._known, self._bad
+        last = len(edges) - 1
+        start, end = max(start, edges[0]), min(end, edges[last])
+        if last < 1 or end <= start:
+            return 0, 0
+        first = bisect_right(edges, start) - 1
+        after = bisect_left(edges, end, first)
+        known_seconds, bad_seconds = known[after] - known[first], bad[after] - bad[first]
+        # What the first and the last span have outside of the window.
+        before, beyond = start - edges[first], edges[after] - end
+        if before:
+            known_seconds -= before if known[first + 1] > known[first] else 0
+            bad_seconds -= before if bad[first + 1] > bad[first] else 0
+        if beyond:
+            known_seconds -= beyond if known[after] > known[after - 1] else 0
+            bad_seconds -= beyond if bad[after] > bad[after - 1] else 0
+        return known_seconds, bad_seconds
+
+
+def attribute(affected: Summary, start: int, end: int, present: Iterable[Summary]) -> Attribution:
+    """What `Crowd.attribute` answers, of one spell."""
+    return Crowd(present).attribute(affected, start, end)
+
+
+def _attribution(scopes: tuple[Scope, ...]) -> Attribution:
     call = scopes[0]
     suspects = [scope for scope in scopes if _is_suspect(scope)]
     if suspects:
@@ -91,11 +184,24 @@ def wilson(share: float, n: int) -> tuple[float, float]:
     return (round(max(0.0, middle - half), 4), round(min(1.0, middle + half), 4))
 
 
-def _scope(kind: str, value: str, others: Sequence[tuple[Summary, bool]]) -> Scope:
-    """The affected session itself is added: it is in the group, and has problems."""
-    inside = [bad for summary, bad in others if getattr(summary, kind) == value]
-    outside = [bad for summary, bad in others if getattr(summary, kind) != value]
-    return Scope(kind, value, sum(inside) + 1, len(inside) + 1, sum(outside), len(outside))
+def _scope(place: int, value: str, known: Sequence[int], bad: Sequence[int]) -> Scope:
+    """The affected session itself is added: it is in the group, and has problems.
+
+    `known` and `bad` count the others by the scopes that they share with it.
+    """
+    inside = [mask for mask in range(_MASKS) if mask >> place & 1]
+    known_inside, bad_inside = (
+        sum(known[mask] for mask in inside),
+        sum(bad[mask] for mask in inside),
+    )
+    return Scope(
+        SCOPES[place],
+        value,
+        bad_inside + 1,
+        known_inside + 1,
+        sum(bad) - bad_inside,
+        sum(known) - known_inside,
+    )
 
 
 def _is_suspect(scope: Scope) -> bool:
@@ -116,11 +222,3 @@ def _evidence(scope: Scope) -> float:
 
 def _likelihood(bad: int, known: int) -> float:
     return sum(n * log(n / known) for n in (bad, known - bad) if n)
-
-
-def _seconds(summary: Summary, start: int, end: int, least: Grade) -> int:
-    return sum(
-        max(0, min(grade_span.end, end) - max(grade_span.start, start))
-        for grade_span in summary.grade_spans
-        if grade_span.grade >= least
-    )

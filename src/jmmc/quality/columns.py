@@ -61,9 +61,16 @@ def curves(
     samples = list(sample_states(session))
     found: dict[str, tuple[float | str | bool | None, ...]] = {}
     for column, row in CURVES.items():
-        values = tuple(_cell(row, state.get(row.path)) for _, state in samples)
-        if any(value is not None for value in values):
-            found[column] = values
+        values = [state.get(row.path) for _, state in samples]
+        types = set(map(type, values))
+        if types == {type(None)}:
+            continue
+        if type(row.values) is Address or list in types:
+            cells = tuple(_cell(row, value) for value in values)
+        else:
+            cells = tuple(values)  # type: ignore[arg-type]
+        if any(cell is not None for cell in cells):
+            found[column] = cells
     return tuple(sample.ts for sample, _ in samples), found
 
 

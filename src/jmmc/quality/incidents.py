@@ -1,12 +1,12 @@
 """Incidents of a meeting: spells of several participants with the same likely cause are one."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from heapq import nlargest
 
 from msgspec import Struct
 
 from jmmc.core.fields import Moment
-from jmmc.quality.attribution import SCOPES, Attribution, attribute
+from jmmc.quality.attribution import SCOPES, Attribution, Crowd
 from jmmc.quality.grading import Grade, Spell
 from jmmc.quality.summary import Summary
 
@@ -29,13 +29,19 @@ class Incident(Struct, frozen=True):
     attribution: Attribution
 
 
-def incidents(meeting: Sequence[Summary], present: Iterable[Summary]) -> tuple[Incident, ...]:
+def incidents(
+    meeting: Sequence[Summary],
+    present: Iterable[Summary],
+    *,
+    pause: Callable[[], None] = lambda: None,
+) -> tuple[Incident, ...]:
     """The worst incidents of a meeting, in order of time.
 
     `present` are all sessions at the time, of any meeting. Spells that overlap and have the same
-    group as their cause are merged; problems of one participant alone are not.
+    group as their cause are merged; problems of one participant alone are not. `pause` is called
+    after each spell: comparing it with everybody takes milliseconds.
     """
-    everybody = list(present)
+    crowd = Crowd(present)
     spells = nlargest(
         _MOST_SPELLS,
         ((summary, spell) for summary in meeting for spell in summary.spells),
@@ -43,7 +49,8 @@ def incidents(meeting: Sequence[Summary], present: Iterable[Summary]) -> tuple[I
     )
     merged: list[Incident] = []
     for summary, spell in spells:
-        attribution = attribute(summary, spell.start, spell.end, everybody)
+        attribution = crowd.attribute(summary, spell.start, spell.end)
+        pause()
         same = next((row for row in merged if _is_same(row, spell, attribution)), None)
         if same is not None:
             merged.remove(same)

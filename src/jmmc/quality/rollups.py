@@ -3,16 +3,22 @@
 import struct
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
+from heapq import nlargest
 from itertools import repeat
 from typing import Any
 
 import msgspec
 from msgspec import Struct
 
+from jmmc.core.labels import OTHER
 from jmmc.quality.filters import DIMENSIONS
 from jmmc.quality.summary import BUCKET
 
 HOUR, DAY = 3600, 86_400
+_MOST_VALUES = 500  # Of a dimension in an hour.
+_MOST_NETWORKS = 5000  # And of those whose values browsers cannot make up.
+_MOST_OF_A_DAY = 20_000  # 2 MB.
+_NETWORK = DIMENSIONS.index("network")
 ALL = ""
 """The dimension with a single value, for all sessions."""
 
@@ -34,6 +40,11 @@ class Sums(Struct, frozen=True, array_like=True, gc=False):
     fair: int
     poor: int
     unknown: int
+
+    @property
+    def known(self) -> int:
+        """Person-seconds with a known grade."""
+        return self.good + self.fair + self.poor
 
     @property
     def seconds(self) -> int:
@@ -63,6 +74,11 @@ class Fact(Struct, frozen=True):
     began: int
     values: tuple[str, ...]
     series: str
+
+    @property
+    def network(self) -> str:
+        """The network of the participant."""
+        return self.values[_NETWORK]
 
 
 class FilteredTotals:
@@ -148,8 +164,12 @@ class FilteredTotals:
         return {value: Sums(self._since, *sums) for value, sums in self._values.items()}
 
 
-def hour_of(facts: Iterable[Fact], start: int) -> list[Rollup]:
-    """The rollups of the hour that begins at `start`, of all sessions that touch it."""
+def hour_of(facts: Sequence[Fact], start: int) -> list[Rollup]:
+    """The rollups of the hour that begins at `start`, of all sessions that touch it.
+
+    A dimension with more values than `most_values` has those with the largest `weights`, and
+    `OTHER` for the rest.
+    """
     dimensions = (ALL, *DIMENSIONS)
     sums: list[dict[str, int]] = [{} for _ in dimensions]
     for fact in facts:
@@ -157,6 +177,9 @@ def hour_of(facts: Iterable[Fact], start: int) -> list[Rollup]:
         if packed:
             for values, value in zip(sums, (ALL, *fact.values), strict=True):
                 values[value] = values.get(value, 0) + packed
+    for place, dimension in enumerate(DIMENSIONS, 1):
+        if len(sums[place]) > most_values(dimension):
+            sums[place] = _bounded(sums[place], facts, place - 1, start)
     return [
         Rollup(
             HOUR,
@@ -166,6 +189,49 @@ def hour_of(facts: Iterable[Fact], start: int) -> list[Rollup]:
         )
         for dimension, values in zip(dimensions, sums, strict=True)
     ]
+
+
+def most_values(dimension: str) -> int:
+    """How many values of a dimension an hour has, at most, beside `OTHER`."""
+    return _MOST_NETWORKS if dimension in ("network", "provider") else _MOST_VALUES
+
+
+def weights(seconds: Iterable[tuple[str, str, int]]) -> dict[str, float]:
+    """How much stands behind each value: `seconds` has value, network and known seconds.
+
+    Each network has one vote, which its values share by their known time. So one address that
+    makes up a thousand values outweighs nobody's.
+    """
+    by_network: dict[str, dict[str, int]] = {}
+    for value, network, known in seconds:
+        values = by_network.setdefault(network, {})
+        values[value] = values.get(value, 0) + known
+    found: dict[str, float] = {}
+    for values in by_network.values():
+        whole = sum(values.values()) or 1
+        for value, known in values.items():
+            found[value] = found.get(value, 0.0) + known / whole
+    return found
+
+
+def _bounded(sums: dict[str, int], facts: Iterable[Fact], place: int, start: int) -> dict[str, int]:
+    """The packed sums of the values with the largest weights, and of the others as `OTHER`."""
+    weight = weights(
+        (fact.values[place], fact.network, _known_seconds(fact.series, start)) for fact in facts
+    )
+    most = most_values(DIMENSIONS[place])
+    kept = nlargest(most, sums, key=lambda value: (weight.get(value, 0.0), value))
+    bounded = {value: sums.pop(value) for value in kept}
+    bounded[OTHER] = bounded.get(OTHER, 0) + sum(sums.values())
+    return bounded
+
+
+def _known_seconds(series: str, start: int) -> int:
+    return sum(
+        good + fair + poor
+        for at, good, fair, poor, _ in _NUMBERS.decode(series)
+        if start <= at < start + HOUR
+    )
 
 
 # The sums of an hour are packed into one large integer, 64 bits each: adding a session to a
@@ -198,6 +264,11 @@ def day_of(hours: Iterable[Rollup], start: int, dimension: str) -> Rollup:
         value: (total(parts, start),)
         for value, parts in by_value(hour for hour in hours if hour.dimension == dimension).items()
     }
+    if len(totals) > _MOST_OF_A_DAY:
+        kept = nlargest(_MOST_OF_A_DAY, totals, key=lambda value: (totals[value][0].known, value))
+        bounded = {value: totals.pop(value) for value in kept if value != OTHER}
+        rest = [part for parts in totals.values() for part in parts]
+        totals = {**bounded, OTHER: (total(rest, start),)}
     return Rollup(DAY, start, dimension, totals)
 
 

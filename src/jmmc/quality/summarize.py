@@ -5,6 +5,13 @@ from collections.abc import Iterable, Mapping, Sequence
 from jmmc.core.model import Session
 from jmmc.core.readings import METRICS, READINGS
 from jmmc.quality.addresses import network_of, readable_address
+from jmmc.quality.bounds import (
+    LONGEST_TEXT,
+    MOST_EVENTS,
+    MOST_SLICES,
+    bounded_spans,
+    bounded_spells,
+)
 from jmmc.quality.grading import (
     VERSION,
     Grade,
@@ -15,12 +22,13 @@ from jmmc.quality.grading import (
     quantiles,
     verdict,
 )
+from jmmc.quality.rollups import DAY, HOUR
 from jmmc.quality.summary import BUCKET, CallEvent, GradeSpan, Slice, Summary, WorstMinute
 from jmmc.quality.thresholds import Preset
 from jmmc.quality.timeline import Span, State, Timeline, build_timeline
 
-_MOST_EVENTS = 100  # Kept in a summary.
 _LONG_UNKNOWN = 3 * 86_400  # Seconds: a clock was set meanwhile; decades would be gigabytes.
+_STEPS = (BUCKET, HOUR, DAY)
 
 SHARES = (0.05, 0.5, 0.95)
 """The quantiles in a summary, as shares of time (not of samples)."""
@@ -69,30 +77,30 @@ def sum_up(session: Session, timeline: Timeline, preset: Preset) -> Summary:
         worst_minute=WorstMinute(*call.worst_minute) if call.worst_minute else None,
         quantiles=_quantiles(timeline.spans),
         reasons=reasons,
-        spells=call.spells,
-        grade_spans=_grade_spans(judged),
+        spells=bounded_spells(call.spells),
+        grade_spans=bounded_spans(_grade_spans(judged)),
         series=_series(judged),
-        browser=str(_longest(held, "br") or ""),
-        os=str(_longest(held, "os") or ""),
-        region=str(_longest(held, "t.sr") or ""),
+        browser=_text(_longest(held, "br")),
+        os=_text(_longest(held, "os")),
+        region=_text(_longest(held, "t.sr")),
         network=network_of(address),
         transport=_transport(held),
-        codec=str(_longest(held, "cdc.v") or _longest(held, "cdc.a") or ""),
+        codec=_text(_longest(held, "cdc.v") or _longest(held, "cdc.a")),
         relay_share=round(relay.get(True, 0) / known, 4),
         tcp_share=round(sum(s for value, s in tcp.items() if "tcp" in str(value)) / known, 4),
         p2p_share=round(p2p.get(True, 0) / known, 4),
         address=address,
-        endpoint_id=str(_longest(held, "pid") or ""),
-        jitsi_meeting_id=str(_longest(held, "mid") or ""),
-        events=events(timeline)[:_MOST_EVENTS],
-        provider=str(_longest(held, "t.asn") or ""),
-        country=str(_longest(held, "t.cc") or ""),
+        endpoint_id=_text(_longest(held, "pid")),
+        jitsi_meeting_id=_text(_longest(held, "mid")),
+        events=events(timeline)[:MOST_EVENTS],
+        provider=_text(_longest(held, "t.asn")),
+        country=_text(_longest(held, "t.cc")),
     )
 
 
 def events(timeline: Timeline) -> tuple[CallEvent, ...]:
     """The events that the browser reported, and each change of the network path, by time."""
-    call_events = [CallEvent(event.at, event.what) for event in timeline.events]
+    call_events = [CallEvent(event.at, event.what[:LONGEST_TEXT]) for event in timeline.events]
     before: tuple[object, ...] | None = None
     for span in timeline.spans:
         path = tuple(map((span.state or {}).get, _PATH))
@@ -141,6 +149,11 @@ def _longest(held: Mapping[str, Mapping[object, int]], path: str) -> object:
     return max(values.items(), key=lambda value: (value[1], str(value[0])))[0] if values else None
 
 
+def _text(value: object) -> str:
+    """A value of a dimension; imported files may have longer ones than browsers can send."""
+    return str(value or "")[:LONGEST_TEXT]
+
+
 def _transport(held: Mapping[str, Mapping[object, int]]) -> str:
     """`p2p` or `relay` when most of the time was, else the protocol; "" when it is unknown."""
     protocol = _longest(held, "t.tp")
@@ -151,7 +164,7 @@ def _transport(held: Mapping[str, Mapping[object, int]]) -> str:
         return "p2p"
     if held.get("relay", {}).get(True, 0) * 2 > total:
         return "relay"
-    return str(protocol)
+    return _text(protocol)
 
 
 def _quantiles(spans: Sequence[Span]) -> dict[str, list[float | None]]:
@@ -184,15 +197,30 @@ def _grade_spans(judged: Sequence[Judged]) -> tuple[GradeSpan, ...]:
 
 def _series(judged: Sequence[Judged]) -> tuple[Slice, ...]:
     """The slices of a session. Of very long unknown time only the first and the last one."""
+    step = _step(judged)
     slices: dict[int, list[int]] = {}
     place = {Grade.GOOD: 0, Grade.FAIR: 1, Grade.POOR: 2, Grade.UNKNOWN: 3}
     for judgement in judged:
         start = judgement.start
         while start < judgement.end:
-            bucket = start - start % BUCKET
-            end = min(judgement.end, bucket + BUCKET)
+            bucket = start - start % step
+            end = min(judgement.end, bucket + step)
             slices.setdefault(bucket, [0, 0, 0, 0])[place[judgement.grade]] += end - start
             start = end
             if judgement.grade is Grade.UNKNOWN and judgement.end - start > _LONG_UNKNOWN:
-                start = judgement.end - (judgement.end % BUCKET or BUCKET)
+                start = judgement.end - (judgement.end % step or step)
     return tuple(Slice(start, *slices[start]) for start in sorted(slices))
+
+
+def _step(judged: Sequence[Judged]) -> int:
+    """Seconds of a slice: five minutes, longer where that would be too many."""
+    length = sum(
+        min(judgement.end - judgement.start, _LONG_UNKNOWN)
+        if judgement.grade is Grade.UNKNOWN
+        else judgement.end - judgement.start
+        for judgement in judged
+    )
+    return next(
+        (step for step in _STEPS if length // step < MOST_SLICES - 1),
+        -(-length // MOST_SLICES // DAY) * DAY + DAY,
+    )

@@ -4,7 +4,7 @@ Enters: ASGI requests. Leaves: responses; pushes go to the collector, questions 
 Knows nothing of SQL, of databases, or of how a grade is made.
 
 Imports point one way: `site` > `dashboard`, `api`, `demo` > `browser` > `security` > `http`,
-`problems`, `request_log`.
+`problems`, `request_log`, `waiting`.
 """
 
 __all__ = ["browser", "dashboard", "site"]

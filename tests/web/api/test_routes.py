@@ -490,3 +490,30 @@ async def test_a_search_lists_names_and_not_every_session(app: Server) -> None:
         'class="sessions"'
         in (await call(app, "GET", f"/find?{_WINDOW}", client="127.0.0.1")).body.decode()
     )
+
+
+async def test_an_answer_that_is_too_large_is_refused_with_what_to_do(
+    app: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("jmmc.web.api.routes.MOST_BYTES", 1000)
+    refused = await _get(app, f"/meetings?{_WINDOW}")
+    assert (refused.status, refused.json["title"]) == (400, "Answer too large")
+    assert "shorter time range" in refused.json["detail"]
+    assert (await _get(app, f"/sessions?{_WINDOW}&limit=20&format=csv")).status == 400
+    monkeypatch.setattr("jmmc.answers.lists.MOST_MEETINGS", 3)
+    assert "at most 3 are listed" in (await _get(app, f"/meetings?{_WINDOW}")).json["detail"]
+
+
+async def test_a_page_of_large_sessions_is_shorter_and_the_next_one_continues_it(
+    app: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = (await _get(app, f"/sessions?{_WINDOW}&limit=50")).json["items"]
+    monkeypatch.setattr("jmmc.answers.lists._PAGE_BYTES", 10_000)
+    found: list[Any] = []
+    cursor = ""
+    while len(found) < len(whole):
+        page = (await _get(app, f"/sessions?{_WINDOW}&limit=50{cursor}")).json
+        assert 0 < len(page["items"]) < 50
+        found += page["items"]
+        cursor = f"&cursor={page['next']}"
+    assert found[: len(whole)] == whole

@@ -164,7 +164,7 @@ _ANSWERS = (
     ),
     Operation(
         "/meetings",
-        "Meetings, newest first.",
+        "Meetings, newest first; 400 if there are more than 20,000 in the window.",
         list[Meeting],
         lambda backend, query: backend.queries.meetings(query.selection),
         WINDOW,

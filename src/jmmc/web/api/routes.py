@@ -9,6 +9,7 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import BaseRoute, Route
 
+from jmmc.answers.background import in_background
 from jmmc.answers.queries import NotFoundError, Page, Queries
 from jmmc.answers.serialization import encode
 from jmmc.answers.tables import FORMATS, MissingLibrary
@@ -23,8 +24,12 @@ from jmmc.web.api.parameters import QueryParameters
 from jmmc.web.api.reference_page import reference_page
 from jmmc.web.problems import Problem
 from jmmc.web.security.access import Access
+from jmmc.web.waiting import while_waiting
 
 ROOT = "/api/v1"
+
+MOST_BYTES = 16 * 2**20
+"""Bytes of one answer; exports are streamed and have no limit."""
 
 _Handler = Callable[[Request], Awaitable[Response]]
 
@@ -78,24 +83,38 @@ def _handler(
             query = QueryParameters(
                 request.query_params, operation.parameters, clock(), collector.pseudonyms
             )
-            answer = await _run(operation, backend, query, request.path_params)
+            answer = _run(operation, backend, query, request.path_params)
+            if operation.method == "delete":
+                return await answer
+            return await while_waiting(request, answer)
         except (Problem, NotFoundError, MissingLibrary, StoreError, ValueError) as error:
             return _problem_of(error).response()
-        return answer if isinstance(answer, Response) else _json(answer)
 
     return handle
 
 
 async def _run(
     operation: Operation, backend: Backend, query: QueryParameters, path_values: dict[str, str]
-) -> Any:
-    """The answer of an operation; a response where the answer is a file."""
+) -> Response:
+    """The response of an operation: its answer as JSON, or a file. Raises `Problem`."""
     values = [path_values[name] for name in operation.path_parameters]
     if operation.answer is None:
-        return await operation.run(backend, query, *values)
+        response: Response = await operation.run(backend, query, *values)
+        return response
     answer_format = query.one_of("format", ("json", *FORMATS), "json")
     answer = await operation.run(backend, query, *values)
-    return answer if answer_format == "json" else answer_file(answer, operation.name, answer_format)
+    if answer_format == "json":
+        response = await in_background(lambda: _json(answer))
+    else:
+        response = await in_background(lambda: answer_file(answer, operation.name, answer_format))
+    if len(response.body) > MOST_BYTES:
+        raise Problem(
+            400,
+            "Answer too large",
+            f"the answer has {len(response.body):,} bytes, at most {MOST_BYTES:,} are allowed:"
+            " ask for a shorter time range, a smaller limit, or set a filter",
+        )
+    return response
 
 
 def _json(answer: Any) -> Response:

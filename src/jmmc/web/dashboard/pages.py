@@ -9,6 +9,7 @@ import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
 
+from jmmc.answers.background import in_background
 from jmmc.answers.model import FEW, Comparison
 from jmmc.answers.queries import Queries
 from jmmc.core.timestamps import parse_moment
@@ -50,7 +51,7 @@ class Pages:
             selection, since=selection.since - length, until=selection.since
         )
         detail = await self._queries.overview_detail(selection, "network", worst=_WORST_NETWORKS)
-        return self._layout.page(
+        return await self._page(
             request,
             caller,
             "overview.html",
@@ -68,7 +69,7 @@ class Pages:
         detail = await self._queries.meeting(request.path_params["id"].lower())
         incidents = detail.incidents
         worst = nlargest(_WORST_INCIDENTS, incidents, key=lambda i: sum(i.reasons.values()))
-        return self._layout.page(
+        return await self._page(
             request,
             caller,
             "meeting.html",
@@ -83,12 +84,12 @@ class Pages:
     async def session(self, request: Request, caller: Caller) -> Response:
         """Show a session: its timeline, problems and curves."""
         detail = await self._queries.session(request.path_params["id"].lower())
-        return self._layout.page(
+        return await self._page(
             request,
             caller,
             "session.html",
             detail=detail,
-            curves=curves_of(detail),
+            curves=await in_background(lambda: curves_of(detail)),
             plots=PLOTS,
             api=f"sessions/{detail.summary.session}",
         )
@@ -97,7 +98,7 @@ class Pages:
         """Show the sessions of one browser."""
         browser_id = self._pseudonyms.stored_browser_id(request.path_params["participant"])
         participant = await self._queries.participant(browser_id, self._selection(request))
-        return self._layout.page(
+        return await self._page(
             request,
             caller,
             "participant.html",
@@ -109,7 +110,7 @@ class Pages:
         """Compare the values of a dimension."""
         by = request.query_params.get("by", "network")
         compared = await self._queries.compare(by, self._selection(request))
-        return self._layout.page(
+        return await self._page(
             request,
             caller,
             "compare.html",
@@ -127,7 +128,7 @@ class Pages:
         # With a text alone the answer is the names, without a list of all sessions below.
         lists_sessions = not text or any(request.query_params.get(name) for name in FIELD_OF_FILTER)
         meetings = await self._queries.meetings(selection) if selection.room else []
-        return self._layout.page(
+        return await self._page(
             request,
             caller,
             "find.html",
@@ -139,6 +140,10 @@ class Pages:
             else None,
             api="sessions" if lists_sessions else "search",
         )
+
+    async def _page(self, request: Request, caller: Caller, name: str, **context: Any) -> Response:
+        """Render a page in the background: a long one takes a tenth of a second and more."""
+        return await in_background(lambda: self._layout.page(request, caller, name, **context))
 
     def _selection(self, request: Request) -> SummaryFilter:
         """Return the time range (by default, the last day) and the filters of a query."""

@@ -2,7 +2,8 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
+from typing import Any
 from urllib.parse import urlencode
 
 from starlette.requests import Request
@@ -24,13 +25,14 @@ from jmmc.web.dashboard.pages import Pages
 from jmmc.web.problems import Problem
 from jmmc.web.security.access import Access, Caller
 from jmmc.web.security.sessions import COOKIE, LoginSigner
+from jmmc.web.waiting import while_waiting
 
 _STREAM_AFTER = 0.2  # Seconds until the head of a slow page is sent without its content.
 _FAILURES = (Problem, NotFoundError, StoreError, ValueError)
 
 _NOBODY = Caller("", ())
 
-_Page = Callable[[Request, Caller], Awaitable[Response]]
+_Page = Callable[[Request, Caller], Coroutine[Any, Any, Response]]
 _Handler = Callable[[Request], Awaitable[Response]]
 
 
@@ -99,7 +101,9 @@ class Dashboard:
                 root = request.scope.get("root_path", "")
                 query = urlencode({"to": target})
                 return RedirectResponse(f"{root}/login?{query}", 303, headers=HEADERS)
-            return await page(request, caller)
+            if request.method == "POST":
+                return await page(request, caller)
+            return await while_waiting(request, page(request, caller))
 
         return self._with_error_pages(handler)
 

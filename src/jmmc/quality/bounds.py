@@ -1,0 +1,105 @@
+"""Bounds of what one session may take in a summary, however often its grade changes.
+
+What is beyond is joined with its neighbours at the finest resolution that fits. Seconds of each
+grade, reasons and quantiles of a summary are computed before, so they stay exact, and a timeline
+stays without gaps.
+"""
+
+from collections.abc import Sequence
+
+import msgspec
+
+from jmmc.quality.grading import Grade, Spell
+from jmmc.quality.summary import GradeSpan, Summary
+
+MOST_SPANS = 500
+MOST_SPELLS = 200
+MOST_SLICES = 9000
+"""Slices of five minutes in 31 days; a longer session has longer ones."""
+MOST_EVENTS = 100
+LONGEST_TEXT = 64
+"""Characters of a value of a dimension, and of an event."""
+
+
+def bounded(summary: Summary) -> Summary:
+    """A summary within the bounds; one that an earlier version stored may be beyond."""
+    if len(summary.grade_spans) <= MOST_SPANS and len(summary.spells) <= MOST_SPELLS:
+        return summary
+    return msgspec.structs.replace(
+        summary,
+        grade_spans=bounded_spans(summary.grade_spans),
+        spells=bounded_spells(summary.spells),
+    )
+
+
+def bounded_spans(spans: Sequence[GradeSpan], most: int = MOST_SPANS) -> tuple[GradeSpan, ...]:
+    """At most `most` spans: those shorter than a resolution are joined with their neighbours.
+
+    What a grade has too little in one of them it has more in the next, so the seconds of each grade
+    stay right within one resolution.
+    """
+    if len(spans) <= most:
+        return tuple(spans)
+    resolution = max(1, (spans[-1].end - spans[0].start) // (4 * most))
+    joined = _joined_spans(spans, resolution)
+    while len(joined) > most:
+        resolution *= 2
+        joined = _joined_spans(spans, resolution)
+    return joined
+
+
+def bounded_spells(spells: Sequence[Spell], most: int = MOST_SPELLS) -> tuple[Spell, ...]:
+    """At most `most` spells: those in the same short time are joined, with their reasons."""
+    if len(spells) <= most:
+        return tuple(spells)
+    resolution = max(1, (spells[-1].end - spells[0].start) // (4 * most))
+    joined = _joined_spells(spells, resolution)
+    while len(joined) > most:
+        resolution *= 2
+        joined = _joined_spells(spells, resolution)
+    return joined
+
+
+def _joined_spans(spans: Sequence[GradeSpan], resolution: int) -> tuple[GradeSpan, ...]:
+    joined: list[GradeSpan] = []
+    start = spans[0].start
+    seconds = [0] * len(Grade)
+
+    def close(end: int) -> None:
+        nonlocal start
+        if end > start:
+            grade = max(Grade, key=lambda grade: (seconds[grade], grade))
+            _append(joined, GradeSpan(start, end, grade))
+            seconds[grade] -= end - start
+        start = end
+
+    for span in spans:
+        if span.end - span.start >= resolution:
+            close(span.start)
+            _append(joined, span)
+            start = span.end
+            continue
+        seconds[span.grade] += span.end - span.start
+        if span.end - start >= resolution:
+            close(span.end)
+    close(spans[-1].end)
+    return tuple(joined)
+
+
+def _append(joined: list[GradeSpan], span: GradeSpan) -> None:
+    if joined and joined[-1].grade == span.grade and joined[-1].end == span.start:
+        span = GradeSpan(joined.pop().start, span.end, span.grade)
+    joined.append(span)
+
+
+def _joined_spells(spells: Sequence[Spell], resolution: int) -> tuple[Spell, ...]:
+    joined: list[Spell] = []
+    for spell in spells:
+        if joined and spell.end - joined[-1].start <= resolution:
+            last = joined.pop()
+            reasons = dict(last.reasons)
+            for reason, seconds in spell.reasons.items():
+                reasons[reason] = reasons.get(reason, 0) + seconds
+            spell = Spell(last.start, spell.end, max(last.grade, spell.grade), reasons)
+        joined.append(spell)
+    return tuple(joined)
