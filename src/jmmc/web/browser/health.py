@@ -38,4 +38,6 @@ class HealthEndpoints:
             ready: dict[str, object] = {"status": "ready", "waiting": self._collector.waiting}
             if condition.spooled is not None:
                 ready |= {"status": "spooling", "spooled_bytes": condition.spooled}
+            if condition.put_aside:
+                ready["put_aside_samples"] = condition.put_aside
             await answer_json(send, 200, encode(ready))
