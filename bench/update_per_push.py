@@ -29,7 +29,7 @@ class UpdatePerPushStore(MongoStore):
             "$setOnInsert": new_document(push, 0, push.samples[0].ts),
         }
         key = {"_id": document_id(push.session, 0)}
-        await self.collection().update_one(key, update, upsert=True)
+        await self.connection.collection().update_one(key, update, upsert=True)
         return Receipt(push.samples[-1].seq)
 
 

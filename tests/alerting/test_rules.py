@@ -23,7 +23,7 @@ from jmmc.alerting.rules import (
 from jmmc.answers.model import Share, Silence
 from jmmc.server.preflight import inspect
 from jmmc.settings import KINDS, NoPushes, PoorShare, Rule
-from tests.docs.test_docs import ROOT
+from tests.support.paths import ROOT
 
 _RULE: TypeAdapter[Rule] = TypeAdapter(Rule)
 

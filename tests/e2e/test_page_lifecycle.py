@@ -118,7 +118,7 @@ def test_samples_of_a_tab_closed_during_an_outage_arrive_at_the_next_visit(
     assert_sample_for_sample(session, emitted)
 
 
-def test_two_tabs_in_two_conferences_are_two_sessions(
+def test_two_tabs_in_two_rooms_are_two_sessions(
     serve: Serve, make_proxy: MakeProxy, visit: Visit
 ) -> None:
     proxy = make_proxy(lambda n: "refuse" if n in (3, 4) else "pass")

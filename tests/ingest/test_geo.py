@@ -213,7 +213,7 @@ async def test_a_database_found_damaged_later_fails_no_push(
     assert caplog.text.count("geo_database_unreadable") == 1
 
 
-async def _told(**settings: Any) -> list[tuple[str, str]]:
+async def _findings(**settings: Any) -> list[tuple[str, str]]:
     found = [item async for item in inspect(Settings.of(**settings))]
     words = ("asn_database", "country_database", "network names")
     return [(row.verdict, row.what) for row in found if row.what.startswith(words)]
@@ -221,14 +221,14 @@ async def _told(**settings: Any) -> list[tuple[str, str]]:
 
 async def test_check_reports_databases_in_use_and_outdated_ones(tmp_path: Path) -> None:
     store = f"sqlite:///{tmp_path}/calls.db"
-    assert [verdict for verdict, _ in await _told(store=store)] == ["ok"]
+    assert [verdict for verdict, _ in await _findings(store=store)] == ["ok"]
     fresh = str(asn_database(tmp_path, built=time.time() - 86_400))
     old = str(country_database(tmp_path, "DBIP-Country-Lite", built=1_600_000_000))
-    new, stale = await _told(store=store, asn_database=fresh, country_database=old)
+    new, stale = await _findings(store=store, asn_database=fresh, country_database=old)
     assert (new[0], new[1].split(" of ")[0]) == ("ok", "asn_database: GeoLite2-ASN")
     assert stale == (
         "warn",
         "country_database: DBIP-Country-Lite of 2020-09-13, more than a year old",
     )
-    ((verdict, what),) = await _told(store=store, asn_database=str(tmp_path / "gone"))
+    ((verdict, what),) = await _findings(store=store, asn_database=str(tmp_path / "gone"))
     assert (verdict, "No such file" in what) == ("fail", True)

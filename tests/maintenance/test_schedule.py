@@ -38,8 +38,8 @@ async def store(tmp_path: Path) -> AsyncIterator[Tired]:
     store = Tired(tmp_path / "calls.db")
     await store.open()
     for days in _DAYS_OLD:
-        one = sample(0, ts=_NOW - days * _DAY)
-        await store.append([push(session=f"{days:024x}", room=f"room{days}", samples=(one,))])
+        joined = sample(0, ts=_NOW - days * _DAY)
+        await store.append([push(session=f"{days:024x}", room=f"room{days}", samples=(joined,))])
     yield store
     await store.close()
 
@@ -48,7 +48,7 @@ async def _rooms(store: SqliteStore) -> list[str]:
     return sorted([session.room async for session in store.sessions(SessionFilter())])
 
 
-async def test_sessions_that_are_too_old_are_deleted_also_after_a_failure(
+async def test_old_sessions_are_deleted_also_after_a_failure(
     store: Tired, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(schedule, "_PERIOD", 0.01)
@@ -65,7 +65,7 @@ async def test_sessions_that_are_too_old_are_deleted_also_after_a_failure(
     await collector.close()
 
 
-async def test_summaries_have_a_retention_of_their_own(store: Tired) -> None:
+async def test_summaries_have_their_own_retention(store: Tired) -> None:
     store.failures = 0
     summarizer = schedule.summarizer_of(store, Settings.of(), lambda: _NOW)
     async for _ in summarizer.rebuild():
@@ -86,7 +86,7 @@ async def test_summaries_have_a_retention_of_their_own(store: Tired) -> None:
     await collector.close()
 
 
-async def test_sessions_that_have_been_quiet_for_more_than_a_day_are_packed(
+async def test_sessions_quiet_for_more_than_a_day_are_archived(
     store: Tired, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(schedule, "_PERIOD", 0.01)

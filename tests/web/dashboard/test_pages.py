@@ -385,14 +385,14 @@ def test_a_new_call_appears_automatically_and_changes_its_grade(visit: Visit, se
     page.evaluate("window.before = true")
     sid = f"{time.time_ns():032x}"
     _push(serve, sid, "living", {"seq": 0, "age": 30, "m": {"pid": "p", "cq": 100, "rtt": 20}})
-    tile = page.locator(".meeting-card", has_text="living")
-    expect(tile).to_be_visible(timeout=25_000)
-    expect(tile).to_have_class(re.compile("good"), timeout=25_000)
+    card = page.locator(".meeting-card", has_text="living")
+    expect(card).to_be_visible(timeout=25_000)
+    expect(card).to_have_class(re.compile("good"), timeout=25_000)
     _push(serve, sid, "living", {"seq": 1, "age": 10, "m": {"cq": 3, "d": {"pl": 30}}})
-    expect(tile).to_have_class(re.compile("poor"), timeout=25_000)
-    expect(tile).to_contain_text("loss")
+    expect(card).to_have_class(re.compile("poor"), timeout=25_000)
+    expect(card).to_contain_text("loss")
     assert page.evaluate("window.before"), "without loading the page again"
-    tile.click()
+    card.click()
     expect(page.locator("h1")).to_have_text("living")
 
 
@@ -401,9 +401,9 @@ def test_markup_in_a_name_is_shown_as_text(visit: Visit, serve: Serve) -> None:
     readings = {"pid": _MARKUP[:60], "br": _MARKUP[:60], "cq": 3, "t": {"sr": _MARKUP[:60]}}
     _push(serve, sid, _MARKUP, {"seq": 0, "age": 60, "m": readings}, {"seq": 1, "age": 5, "m": {}})
     page = visit("/")
-    tile = page.locator(".meeting-card", has_text="<img")
-    expect(tile).to_be_visible(timeout=25_000)
-    tile.click()
+    card = page.locator(".meeting-card", has_text="<img")
+    expect(card).to_be_visible(timeout=25_000)
+    card.click()
     expect(page.locator("h1")).to_contain_text("<img")
     page.locator(".timeline-row > a").first.click()
     expect(page.locator("h1")).to_contain_text("<img")
@@ -547,9 +547,9 @@ def test_events_are_marked_on_the_timeline(visit: Visit, serve: Serve) -> None:
     _push(serve, sid, "eventful", {"seq": 0, "age": 60, "m": {"cq": 100}})
     _push(serve, sid, "eventful", {"seq": 1, "age": 30, "m": events})
     page = visit("/")
-    tile = page.locator(".meeting-card", has_text="eventful")
-    expect(tile).to_be_visible(timeout=25_000)
-    _follow(page, tile)
+    card = page.locator(".meeting-card", has_text="eventful")
+    expect(card).to_be_visible(timeout=25_000)
+    _follow(page, card)
     marks = page.locator("path.mark title")
     texts = words("en")
     assert marks.all_text_contents() == [texts["p2p"], texts["interrupted"]]
