@@ -310,6 +310,19 @@ async def test_samples_that_were_put_aside_are_counted_after_a_restart_erased_an
     assert (await store.check()).put_aside == 0
 
 
+async def test_spooled_samples_of_another_owners_session_are_put_aside(
+    store: SpooledStore, running: Mongod
+) -> None:
+    await store.append([push(0)])
+    await _stop(running, store)
+    await store.append([push(1, room="another"), push(0, session="0" * 23 + "2")])
+    await _start(running, store)
+    await wait_until_moved(store)
+
+    assert await store.count(_ALL) == 2
+    assert (await store.check()).put_aside == 1
+
+
 async def test_a_session_that_is_refused_alone_stays_in_the_spool_until_another_is_stored(
     store: SpooledStore, running: Mongod
 ) -> None:

@@ -44,6 +44,7 @@ _LOG_INTERVAL = 60.0  # Seconds between two warnings that it is not.
 _LONGEST_PAUSE = 60.0  # Seconds; pauses double up to this.
 _TRIES = 5  # Of a session that the database refuses, before what it refuses is put aside.
 _FAILURES = 3  # Sessions refused in a row, none stored: more are not tried in this round.
+_MOST_REFUSED = 1000  # Sessions that are skipped; those behind more of them wait.
 
 
 class _RefusedSession(Struct):
@@ -272,23 +273,21 @@ class SpooledStore:
             return await self._move_sessions(spooled)
         except UnusableStore:
             raise
-        except Exception:
+        except Exception as error:
             raise_if_cancelled()
             await self.store.check()  # Raises when it is the database that fails.
-            return await self._move_each(spooled)
+            if moved := await self._move_each(spooled):
+                return moved
+            raise StoreError(f"every session that was tried is refused: {error}") from error
 
     async def _move_sessions(self, spooled: Sequence[SpooledSession]) -> int:
         """Move these samples in one batch. Raises what the database raises for it."""
         erased = await forgotten(self.store.reports)
-        kept = [
-            (session, push)
-            for session in spooled
-            if (push := erased.trimmed(session.push)) is not None
-        ]
-        answers = await self.store.append([push for _, push in kept])
-        for (session, _), answer in zip(kept, answers, strict=True):
+        pushes = [push for session in spooled if (push := erased.trimmed(session.push)) is not None]
+        answers = await self.store.append(pushes)
+        for push, answer in zip(pushes, answers, strict=True):
             if isinstance(answer, Refusal):
-                await self._keep_aside(session, answer.value)
+                await self._keep_aside(push, answer.value)
         await self._file.delete_moved(spooled)
         self._stored += 1
         return sum(len(session.seqs) for session in spooled)
@@ -312,6 +311,8 @@ class SpooledStore:
         return moved
 
     def _note_refusal(self, session: SpooledSession, error: Exception) -> None:
+        if session.key not in self._refused and len(self._refused) >= _MOST_REFUSED:
+            return
         refused = self._refused.setdefault(session.key, _RefusedSession(0, 0.0, self._stored))
         refused.tries += 1
         pause = min(self._pause * 2**refused.tries, _LONGEST_PAUSE)
@@ -356,20 +357,20 @@ class SpooledStore:
                 for half in session.halves():
                     await self._sift(half)
                 return
-            await self._keep_aside(session, str(error))
+            await self._keep_aside(session.push, str(error))
             await self._file.delete_moved([session])
 
-    async def _keep_aside(self, session: SpooledSession, why: str) -> None:
+    async def _keep_aside(self, push: Push, why: str) -> None:
         """Store samples beside the spool that the database does not take."""
         if self._put_aside.is_open and not self._put_aside.path.exists():
             await self._put_aside.close()  # An operator has moved it away.
         await self._put_aside.open()
-        (answer,) = await self._put_aside.append([session.push])
+        (answer,) = await self._put_aside.append([push])
         file = None if isinstance(answer, Refusal) else self._put_aside.path
         _log.error(
             "spooled_push_refused",
-            session=session.push.session,
-            samples=len(session.seqs),
+            session=push.session,
+            samples=len(push.samples),
             why=why,
             file=file,
         )
