@@ -60,6 +60,11 @@ CLAIMS: dict[str, str] = {
     "| `bad_sid` |": _ENDPOINTS + "test_a_sid_known_with_another_uid_is_refused",
     "| `no_session` |": _V1 + "test_a_push_without_a_valid_cookie_has_no_session",
     "| `empty` |": _V1 + "test_a_push_without_readings_is_refused",
+    "| `session_full` |": _ENDPOINTS + "test_a_seq_beyond_the_longest_session_is_refused",
+    "An address has `max_pushes_per_minute`": _ENDPOINTS
+    + "test_a_large_push_uses_up_what_many_small_ones_do",
+    "A session may send a day's samples at once": _ENDPOINTS
+    + "test_a_session_that_sends_more_than_its_budget_has_to_wait",
     "| `too_large` |": _SCRIPT + "test_a_push_that_gets_413_is_halved",
     "| `throttled` |": _ENDPOINTS + "test_a_sender_over_its_rate_limit_gets_429_with_retry_after",
     "| `busy` |": _ENDPOINTS + "test_a_full_queue_refuses_at_once",

@@ -67,6 +67,28 @@ async def test_enough_waiting_pushes_are_committed_at_once(
         assert set(await asyncio.gather(*waiting)) == {Receipt(0)}
 
 
+async def test_a_commit_is_bounded_in_samples(tmp_path: Path) -> None:
+    async with _writing(tmp_path) as (writer, counters):
+        large = [
+            push(*range(first, first + 2000), session=f"{first:024x}")
+            for first in range(0, 20_000, 2000)
+        ]
+        await asyncio.gather(*(writer.commit(item) for item in large))
+        assert counters.batches.count == 4  # Three pushes each: the third reaches 5,000 samples.
+
+
+async def test_a_queue_is_full_when_it_has_as_many_samples_as_20_for_each_push(
+    tmp_path: Path,
+) -> None:
+    async with _writing(tmp_path) as (writer, _):
+        large = push(*range(2000))
+        waiting = [writer.commit(large) for _ in range(30)]
+        with pytest.raises(Rejected, match="too many pushes are waiting"):
+            writer.commit(push(0))
+        await asyncio.gather(*waiting)
+        assert await writer.commit(push(2000)) == Receipt(2000)
+
+
 async def test_a_closing_writer_does_not_linger(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -13,6 +13,7 @@ from jmmc.core.model import Dialect, Push, Sample
 from jmmc.privacy.pseudonyms import Pseudonyms
 from jmmc.protocol.addresses import Proxies, stored_form, throttle_key, truncated
 from jmmc.protocol.admission import OLDEST_AGE, Admitted, Policy, admit
+from jmmc.protocol.budget import samples_cost
 from jmmc.protocol.decoding import DecodedSample, Envelope
 from jmmc.protocol.identity import CookieSigner, is_session_id, session_of
 from jmmc.protocol.rate_limit import Throttle
@@ -246,6 +247,31 @@ def test_a_clock_that_is_set_back_takes_no_tokens() -> None:
 def test_a_limit_of_0_never_limits() -> None:
     throttle = Throttle(0)
     assert all(throttle.wait(1, 0.0) == 0.0 for _ in range(1000))
+
+
+def test_a_request_that_costs_more_than_is_left_is_allowed_and_waited_for() -> None:
+    throttle = Throttle(60)
+    assert throttle.wait(1, 0.0, 50) == 0.0
+    assert throttle.wait(1, 0.0, 100) == 0.0
+    assert throttle.wait(1, 0.0) == pytest.approx(91.0)
+    assert throttle.wait(1, 91.0) == 0.0
+    throttle.charge(1, 91.0, 9)
+    assert throttle.wait(1, 91.0) == pytest.approx(10.0)
+
+
+def test_a_burst_may_be_larger_than_the_tokens_of_a_minute() -> None:
+    throttle = Throttle(60, burst=100)
+    assert throttle.wait(1, 0.0, 100) == 0.0
+    assert throttle.wait(1, 0.0) == pytest.approx(1.0)
+
+
+@pytest.mark.parametrize(
+    ("seqs", "cost"), [([0], 0), ([0, 1, 2], 0), ([59, 60], 1), ([*range(60)], 6)]
+)
+def test_a_push_costs_its_samples_and_the_documents_that_it_writes_to(
+    seqs: list[int], cost: int
+) -> None:
+    assert samples_cost(DecodedSample(seq, 0.0, b"{}") for seq in seqs) == cost
 
 
 def test_the_memory_for_senders_is_bounded() -> None:

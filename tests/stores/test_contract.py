@@ -1,6 +1,7 @@
 """The promises of `jmmc.stores.contract.Store`, tested on every store."""
 
 import asyncio
+import time
 
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -85,6 +86,19 @@ async def test_a_push_after_a_gap_is_confirmed_with_the_gap_reported(store: Stor
 
     assert await store.append([push(2)]) == [Receipt(2, gap=True)]
     assert await store.append([push(3)]) == [Receipt(3)]
+
+
+async def test_a_jump_of_two_thousand_million_costs_no_more_than_its_samples(
+    store: Store, other: Store
+) -> None:
+    far = push(0, 2**31 - 1)
+    began = time.process_time()
+    assert await store.append([far]) == [Receipt(2**31 - 1, gap=True)]
+    later = await other.append([push(5), push(2**30)])
+    assert [answer.ack for answer in later if isinstance(answer, Receipt)] == [5, 2**30]
+    assert time.process_time() - began < 1
+
+    assert await _seqs(other) == [0, 5, 2**30, 2**31 - 1]
 
 
 async def test_a_gap_inside_a_push_is_reported(store: Store) -> None:

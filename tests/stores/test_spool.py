@@ -80,6 +80,15 @@ async def _elements(store: SpooledStore) -> list[bytes]:
     return [sample.readings for sample in session.samples]
 
 
+async def _refuse(store: SpooledStore, allowed: dict[str, Any]) -> None:
+    """Have the database refuse documents that are not as `allowed`, and take all others."""
+    assert isinstance(store.store, MongoStore)
+    collection = store.store.connection.collection()
+    durable = {"w": "majority", "j": True}
+    database = collection.database
+    await database.command("collMod", collection.name, validator=allowed, writeConcern=durable)
+
+
 async def test_nothing_is_spooled_while_the_database_works(store: SpooledStore) -> None:
     assert await store.append([push(0)]) == [Receipt(0)]
     assert (await store.check()).spooled is None
@@ -274,6 +283,108 @@ async def test_a_full_spool_refuses_pushes(store: SpooledStore, running: Mongod)
         await store.append([push(0)])
     with pytest.raises(StoreError, match="the spool is full"):
         await store.check()
+
+
+async def test_samples_that_the_database_refuses_are_put_aside_and_the_others_are_moved(
+    store: SpooledStore, running: Mongod, caplog: pytest.LogCaptureFixture
+) -> None:
+    refused, others = ["0" * 23 + "2", "0" * 23 + "3"], [f"{n:024x}" for n in range(16, 36)]
+    await store.append([push(0, session=session) for session in (*refused, *others)])
+    await _refuse(store, {"m.cq": {"$ne": 13}})
+    await _stop(running, store)
+    bad = (sample(1), sample(2, '{"cq":13}'), sample(70))
+    await store.append([push(session=session, samples=bad) for session in refused])
+    await store.append([push(1, session=session) for session in others])
+    await _start(running, store)
+    await wait_until_async(lambda: caplog.text.count("spooled_push_refused") == 2)
+    await wait_until_moved(store)
+
+    stored = {session.id: session async for session in store.sessions(_ALL)}
+    for session in refused:
+        assert [sample.seq for sample in stored[session].samples] == [0, 1, 70]
+    for session in others:
+        assert [sample.seq for sample in stored[session].samples] == [0, 1]
+    assert str(store.folder / "spool.refused.db") in caplog.text
+    assert (await store.check()).put_aside == 2
+
+    await store.close()
+    copy = open_store(f"sqlite:///{store.folder}/spool.refused.db")
+    await copy.open()
+    kept = {session.id: session async for session in copy.sessions(_ALL)}
+    assert {key: session.samples for key, session in kept.items()} == dict.fromkeys(
+        refused, (bad[1],)
+    )
+    await copy.close()
+
+
+async def test_samples_that_were_put_aside_are_counted_after_a_restart_erased_and_pruned(
+    store: SpooledStore, running: Mongod
+) -> None:
+    await _refuse(store, {"conf": {"$nin": ["old", "erased"]}})
+    await _stop(running, store)
+    rooms = ("old", "erased", "good")
+    await store.append(
+        [push(0, session=f"{n:024x}", room=room) for n, room in enumerate(rooms, start=1)]
+    )
+    await _start(running, store)
+    await wait_until_moved(store)
+    await store.close()
+    await store.open()
+    assert (await store.check()).put_aside == 2
+
+    assert (await store.erase(SessionFilter(room="erased"))).samples == 1
+    assert (await store.check()).put_aside == 1
+    assert await store.prune(1_800_000_000) == 1
+    assert (await store.check()).put_aside == 0
+
+
+async def test_spooled_samples_of_another_owners_session_are_put_aside(
+    store: SpooledStore, running: Mongod
+) -> None:
+    await store.append([push(0)])
+    await _stop(running, store)
+    await store.append([push(1, room="another"), push(0, session="0" * 23 + "2")])
+    await _start(running, store)
+    await wait_until_moved(store)
+
+    assert await store.count(_ALL) == 2
+    assert (await store.check()).put_aside == 1
+
+
+async def test_a_session_that_is_refused_alone_stays_in_the_spool_until_another_is_stored(
+    store: SpooledStore, running: Mongod
+) -> None:
+    """While nothing is stored, it may be the database that refuses everything."""
+    await _refuse(store, {"conf": {"$ne": "refused"}})
+    await _stop(running, store)
+    await store.append([push(0, room="refused")])
+    await _start(running, store)
+    await asyncio.sleep(3.0)  # Five tries take 1.6 s.
+    condition = await store.check()
+    assert condition.spooled is not None
+    assert condition.put_aside == 0
+
+    await store.append([push(0, session="0" * 23 + "2")])
+    await wait_until_moved(store)
+    assert (await store.check()).put_aside == 1
+
+
+async def test_any_error_of_a_move_is_logged_with_its_stack_and_the_move_continues(
+    running: Mongod, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    await asyncio.to_thread(running.stop)
+    store = _spooled(running, tmp_path, _QUICK)
+    await store.open()
+    await store.append([push(0)])
+    file = store._file
+    del store._file  # An error that nobody has thought of.
+    await asyncio.to_thread(running.start)
+    await wait_until_async(lambda: "background_task_failed" in caplog.text)
+    store._file = file
+    await wait_until_moved(store)
+
+    assert await store.count(_ALL) == 1
+    await store.close()
 
 
 async def test_an_outage_is_logged_once_a_minute(

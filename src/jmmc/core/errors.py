@@ -10,6 +10,7 @@ Reason = Literal[
     "bad_sid",
     "no_session",
     "empty",
+    "session_full",
     "throttled",
     "busy",
     "store_down",

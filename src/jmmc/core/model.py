@@ -108,11 +108,13 @@ class Condition(Struct, frozen=True):
     """The state of a store that accepts writes.
 
     `spooled` is the number of bytes in the local spool while the database is unreachable; None
-    when writes go to the database. `size` is the size of the store on disk, in bytes.
+    when writes go to the database. `size` is the size of the store on disk, in bytes. `put_aside`
+    is the number of samples that the database refused, kept in a file beside the spool.
     """
 
     spooled: int | None = None
     size: int | None = None
+    put_aside: int = 0
 
 
 _LAST_SECOND = 253_402_300_799  # 9999-12-31T23:59:59Z: the limit of ISO 8601 and Python.

@@ -24,6 +24,7 @@ from jmmc.privacy.receipts import ErasureFilter
 from jmmc.protocol.addresses import Address, Proxies, stored_form, throttle_key, truncated
 from jmmc.protocol.admission import Policy, admit
 from jmmc.protocol.answer import Answer
+from jmmc.protocol.budget import SessionBudgets, body_cost, most_samples, samples_cost
 from jmmc.protocol.decoding import Codec
 from jmmc.protocol.identity import COOKIE, CookieSigner
 from jmmc.protocol.rate_limit import Throttle
@@ -107,7 +108,10 @@ class Receiver:
         """Use these settings from the next push on."""
         self._settings = settings
         self._codec = Codec(regions=settings.authorized_regions, addresses=settings.ip)
-        self._policy = Policy(settings.conf_pattern, self._pseudonyms)
+        days, interval = settings.max_session_days, settings.sample_interval
+        limit = most_samples(days, interval)
+        self._policy = Policy(settings.conf_pattern, self._pseudonyms, limit)
+        self._budgets = SessionBudgets(max_session_days=days, sample_interval=interval)
         self._proxies = Proxies(settings.trusted_proxies)
         self._throttle = Throttle(settings.max_pushes_per_minute)
 
@@ -142,14 +146,18 @@ class Receiver:
         """Return the readings that were dropped, and the push as it will be stored."""
         now = self._clock()
         address = self._proxies.client(sender.peer, sender.forwarded_for)
-        if address is not None and (wait := self._throttle.wait(throttle_key(address), now)):
+        key = None if address is None else throttle_key(address)
+        if key is not None and (wait := self._throttle.wait(key, now, body_cost(body))):
             detail = "this address sends too much"
             raise Rejected("throttled", detail, retry_after=int(wait) + 1)
         envelope = self._codec.decode(body)
+        if key is not None:
+            self._throttle.charge(key, now, samples_cost(envelope.samples))
         push, clamped = admit(envelope, self._policy, now)
         self._counters.clamped_ages += clamped
         if push.dialect is Dialect.V1:
             push = replace(push, session=self._v1_session(push, sender, now))
+        self._budgets.charge(push, now)
         first = push.samples[0]
         if not first.seq or any(sample.full for sample in push.samples):
             completed = (self._completed(sample, push, sender, address) for sample in push.samples)

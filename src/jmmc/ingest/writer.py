@@ -20,6 +20,8 @@ from jmmc.stores import Store
 _log = logger(__name__)
 
 _BATCH = 1000  # Pushes; keeps one commit under 50 ms, and so the answer to /readyz prompt.
+_BATCH_SAMPLES = 5000  # The batch ends with the push that reaches this many.
+_QUEUED_SAMPLES = 20  # For each push of the limit: a full queue takes some 100 MB at most.
 _FULL_ENOUGH = 40  # Pushes that are committed without waiting for more.
 _LINGER = 0.003  # Seconds that fewer pushes wait for more.
 _RETRY_AFTER = 5  # Seconds
@@ -41,6 +43,7 @@ class Writer:
         self._limit = limit
         self._patience = patience
         self._waiting: deque[tuple[Push, asyncio.Future[Receipt | Refusal]]] = deque()
+        self._waiting_samples = 0
         self._arrived = asyncio.Event()
         self._enough = asyncio.Event()  # Enough pushes wait, or they have waited long enough.
         self._closing = False
@@ -72,12 +75,14 @@ class Writer:
         """
         if self._closing:
             raise Rejected("busy", "shutting down", retry_after=_RETRY_AFTER)
-        if len(self._waiting) >= self._limit:
+        too_many_samples = self._waiting_samples >= self._limit * _QUEUED_SAMPLES
+        if len(self._waiting) >= self._limit or too_many_samples:
             raise Rejected("busy", "too many pushes are waiting", retry_after=_RETRY_AFTER)
         if self._began is not None and self._expected_wait(self._began) > self._patience:
             raise Rejected("busy", "the store is slow", retry_after=_RETRY_AFTER)
         answer: asyncio.Future[Receipt | Refusal] = self._loop.create_future()
         self._waiting.append((push, answer))
+        self._waiting_samples += len(push.samples)
         self._arrived.set()
         if len(self._waiting) >= _FULL_ENOUGH:
             self._enough.set()
@@ -92,7 +97,8 @@ class Writer:
 
     def _expected_wait(self, began: float) -> float:
         """Estimate the seconds until a push that comes now would be handed to the store."""
-        batches = len(self._waiting) // _BATCH + 1
+        by_samples = self._waiting_samples // _BATCH_SAMPLES
+        batches = max(len(self._waiting) // _BATCH, by_samples) + 1
         return max(self._loop.time() - began, self._took * batches)
 
     async def _run(self) -> None:
@@ -104,11 +110,21 @@ class Writer:
                     await self._arrived.wait()
                     continue
                 await self._linger()
-                size = min(len(self._waiting), _BATCH)
-                await self._commit_batch([self._waiting.popleft() for _ in range(size)])
+                await self._commit_batch(self._next_batch())
         finally:
             self._fail(self._waiting)  # However this ends, no request waits for ever.
             self._waiting.clear()
+
+    def _next_batch(self) -> list[tuple[Push, "asyncio.Future[Receipt | Refusal]"]]:
+        """Take the next pushes from the queue: at most `_BATCH`, with about `_BATCH_SAMPLES`."""
+        batch: list[tuple[Push, asyncio.Future[Receipt | Refusal]]] = []
+        samples = 0
+        while self._waiting and len(batch) < _BATCH and samples < _BATCH_SAMPLES:
+            entry = self._waiting.popleft()
+            samples += len(entry[0].samples)
+            batch.append(entry)
+        self._waiting_samples -= samples
+        return batch
 
     async def _linger(self) -> None:
         """Return when enough pushes wait for a commit, or the first has waited long enough."""
@@ -134,6 +150,7 @@ class Writer:
             if self._closing:  # The next batches would take as long to fail.
                 self._fail(self._waiting)
                 self._waiting.clear()
+                self._waiting_samples = 0
         except BaseException:
             self._fail(batch)
             raise

@@ -9,6 +9,7 @@ __all__ = [
     "addresses",
     "admission",
     "answer",
+    "budget",
     "decoding",
     "identity",
     "rate_limit",

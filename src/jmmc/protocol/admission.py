@@ -34,10 +34,17 @@ class Admitted(NamedTuple):
 class Policy:
     """What the operator allows: `conf_pattern` must match the whole name of a room.
 
-    `pseudonyms` gives the names under which browsers and rooms are stored.
+    `pseudonyms` gives the names under which browsers and rooms are stored. A session has at most
+    `most_samples` samples: a higher `seq` is refused.
     """
 
-    def __init__(self, conf_pattern: str, pseudonyms: Pseudonyms | None = None) -> None:
+    def __init__(
+        self,
+        conf_pattern: str,
+        pseudonyms: Pseudonyms | None = None,
+        most_samples: int = 2**31,
+    ) -> None:
+        self.most_samples = most_samples
         self._room = re.compile(conf_pattern)
         self._pseudonyms = pseudonyms or Pseudonyms()
         # The same three strings arrive every 30 s; checking them takes a sixth of a push.
@@ -86,6 +93,8 @@ def admit(envelope: Envelope, policy: Policy, now: float) -> Admitted:
             clamped += 1
             age = min(max(age, 0.0), OLDEST_AGE)
         samples.append(Sample(seq, round(sent - age), decoded.readings, decoded.full, decoded.bye))
+    if last >= policy.most_samples:
+        raise Rejected("session_full", f"samples: seq {last}, allowed below {policy.most_samples}")
     return Admitted(Push(session, room, browser_id, dialect, tuple(samples)), clamped)
 
 

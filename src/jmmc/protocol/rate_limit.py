@@ -1,31 +1,48 @@
 """Rate limits by sender. The time is passed in."""
 
 from collections import OrderedDict
+from collections.abc import Hashable
 
 # About 200 bytes each: at most 20 MB, from however many addresses requests come.
 _MOST_SENDERS = 100_000
 
 
 class Throttle:
-    """One token bucket per sender: `per_minute` on average, and as many at once. 0: no limit."""
+    """One token bucket per sender: `per_minute` tokens on average, and `burst` at once.
 
-    def __init__(self, per_minute: int) -> None:
-        self._burst = float(per_minute)
+    0: no limit. `burst` is `per_minute` where it is not given.
+    """
+
+    def __init__(self, per_minute: float, burst: float | None = None) -> None:
+        self._burst = float(per_minute if burst is None else burst)
         self._per_second = per_minute / 60
-        self._buckets: OrderedDict[int, tuple[float, float]] = OrderedDict()
+        self._buckets: OrderedDict[Hashable, tuple[float, float]] = OrderedDict()
 
-    def wait(self, sender: int, now: float) -> float:
-        """Take one token at `now` (seconds).
+    def wait(self, sender: Hashable, now: float, cost: float = 1.0) -> float:
+        """Take the tokens of a request at `now` (seconds).
 
-        Returns 0 when the request is allowed, else the seconds until one is.
+        Returns 0 when the request is allowed, else the seconds until one is. A request is allowed
+        when there is one token. One that costs more leaves a debt, which the sender waits for
+        before its next request: so the dearest request is allowed too, and none is free.
         """
         if not self._burst:
             return 0.0
+        tokens = self._tokens(sender, now)
+        allowed = tokens >= 1
+        self._keep(sender, tokens - cost if allowed else tokens, now)
+        return 0.0 if allowed else (1 - tokens) / self._per_second
+
+    def charge(self, sender: Hashable, now: float, cost: float) -> None:
+        """Take further tokens for a request that was allowed and turns out to cost more."""
+        if self._burst and cost:
+            self._keep(sender, self._tokens(sender, now) - cost, now)
+
+    def _tokens(self, sender: Hashable, now: float) -> float:
         tokens, since = self._buckets.get(sender, (self._burst, now))
-        tokens = min(self._burst, tokens + max(0.0, now - since) * self._per_second)
-        spent = tokens - 1 if tokens >= 1 else tokens
-        self._buckets[sender] = (spent, now)
+        return min(self._burst, tokens + max(0.0, now - since) * self._per_second)
+
+    def _keep(self, sender: Hashable, tokens: float, now: float) -> None:
+        self._buckets[sender] = (tokens, now)
         self._buckets.move_to_end(sender)
         if len(self._buckets) > _MOST_SENDERS:
             self._buckets.popitem(last=False)
-        return 0.0 if tokens >= 1 else (1 - tokens) / self._per_second

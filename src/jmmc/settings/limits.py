@@ -24,7 +24,21 @@ class LimitsSettings(SettingsGroup):
         ),
     )
     max_pushes_per_minute: LiveNumber = Field(
-        6000, ge=0, description="Maximum pushes per minute and address; 0 sets no limit."
+        6000,
+        ge=0,
+        description=(
+            "Maximum pushes per minute and address; 0 sets no limit. A push counts once more for"
+            " each 2 KiB, each 10 samples and each further document that it writes to."
+        ),
+    )
+    max_session_days: LiveNumber = Field(
+        4,
+        ge=1,
+        le=366,
+        description=(
+            "Maximum length of a session in days of samples: one each 10 seconds, or each"
+            " `sample_interval` where that is shorter. Later samples are refused."
+        ),
     )
     max_queries_per_minute: LiveNumber = Field(
         600,

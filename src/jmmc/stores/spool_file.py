@@ -7,6 +7,8 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from msgspec.structs import replace
+
 from jmmc.core.model import Dialect, Push
 from jmmc.stores.sqlite.recovery import damage_of, intact, put_aside
 from jmmc.stores.sqlite.rows import sample_of
@@ -20,6 +22,18 @@ class SpooledSession(NamedTuple):
     push: Push
     key: int
     seqs: list[int]
+
+    def halves(self) -> "tuple[SpooledSession, SpooledSession]":
+        """The first and the second half of the samples, in two."""
+        push, middle = self.push, len(self.seqs) // 2
+        return (
+            SpooledSession(
+                replace(push, samples=push.samples[:middle]), self.key, self.seqs[:middle]
+            ),
+            SpooledSession(
+                replace(push, samples=push.samples[middle:]), self.key, self.seqs[middle:]
+            ),
+        )
 
 
 class Recovered(NamedTuple):
@@ -58,13 +72,21 @@ class SpoolFile(SqliteStore):
             half.replace(sound)
         return Recovered(why, put_aside(path, sound), samples)
 
-    async def oldest(self, samples: int) -> list[SpooledSession]:
-        """At most `samples` samples, of the sessions that came first."""
+    async def oldest(
+        self, samples: int, *, without: Iterable[int] = (), only: int | None = None
+    ) -> list[SpooledSession]:
+        """At most `samples` samples, of the sessions that came first.
+
+        `without` are keys of sessions to leave out, `only` is the key of the only session.
+        """
+        keys = f"[{','.join(map(str, without))}]"
         rows = await self.connections.read(
             "SELECT sessions.id, sessions.session, conf, uid, dialect, seq, ts, marks, readings"
             " FROM samples JOIN sessions ON sessions.id = samples.session"
-            " ORDER BY samples.session, seq LIMIT ?",
-            [samples],
+            " WHERE samples.session NOT IN (SELECT value FROM json_each(?1))"
+            " AND (?2 IS NULL OR samples.session = ?2)"
+            " ORDER BY samples.session, seq LIMIT ?3",
+            [keys, only, samples],
         )
         return [_spooled_session(list(group)) for _, group in groupby(rows, key=lambda row: row[0])]
 

@@ -375,6 +375,54 @@ async def test_a_sender_over_its_rate_limit_gets_429_with_retry_after(
     assert (await call(app, "POST", "/push", body(), client="198.51.100.9")).status == 200
 
 
+async def test_a_large_push_uses_up_what_many_small_ones_do(make_collector: MakeCollector) -> None:
+    """What it counts beyond the allowance is waited for, so that it is not refused for ever."""
+    app = make_collector(max_pushes_per_minute=60)
+    large = body(*(wire_sample(seq, {}) for seq in range(600)))
+    assert (await call(app, "POST", "/push", large)).status == 200
+    refused = await call(app, "POST", "/push", body(sid="1" * 32))
+    assert refused.status == 429
+    assert 10 < int(refused.headers["retry-after"]) < 60
+    assert (await call(app, "POST", "/push", body(), client="198.51.100.9")).status == 200
+
+
+async def test_pushes_of_a_full_school_behind_one_address_are_stored(
+    make_collector: MakeCollector,
+) -> None:
+    app = make_collector(max_pushes_per_minute=600)
+    readings = {"cq": 100, "u": {"bw": 347.33, "pl": 0.1}, "d": {"bw": 812.5, "pl": 0}, "rtt": 23}
+    for number in range(599):
+        samples = [wire_sample(seq, readings) for seq in range(3)]
+        answer = await call(app, "POST", "/push", body(*samples, sid=f"{number:032x}"))
+        assert answer.status == 200
+
+
+async def test_a_session_that_sends_more_than_its_budget_has_to_wait(
+    make_collector: MakeCollector,
+) -> None:
+    """A day's samples at once are allowed: a browser may have been offline for as long."""
+    app = make_collector(max_pushes_per_minute=0)
+    for first in range(0, 8640, 720):
+        samples = [wire_sample(seq, {}) for seq in range(first, first + 720)]
+        assert (await call(app, "POST", "/push", body(*samples))).status == 200
+    refused = await call(app, "POST", "/push", body(wire_sample(8640, {})))
+    assert refused.status == 429
+    assert refused.json["error"] == "throttled"
+    assert 1 <= int(refused.headers["retry-after"]) <= 4
+    assert (await call(app, "POST", "/push", body(sid="1" * 32))).status == 200
+
+
+async def test_a_seq_beyond_the_longest_session_is_refused(make_collector: MakeCollector) -> None:
+    app = make_collector(max_session_days=2)
+    inside, beyond = (body(wire_sample(0, {}), wire_sample(seq, {})) for seq in (17_279, 17_280))
+    refused = await call(app, "POST", "/push", beyond)
+    assert refused.status == 400
+    assert refused.json["error"] == "session_full"
+    accepted = await call(app, "POST", "/push", inside)
+    assert accepted.json["ack"] == 17_279
+    assert accepted.json["resync"]
+
+
 @pytest.mark.parametrize("host", [FastAPI, Starlette])
 def test_the_collector_works_in_a_host_without_lifespan(tmp_path: Path, host: Any) -> None:
     """The test client makes a new event loop for each request."""

@@ -1,6 +1,7 @@
 """Dialect v1: the Express.js middleware's script works, with the documented differences."""
 
 import json
+import time
 from collections import defaultdict
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,7 @@ import pytest
 
 from jmmc import MetricsCollector
 from jmmc.core.model import Session, SessionFilter
+from jmmc.protocol.identity import COOKIE, CookieSigner
 from tests.support.builders import CHROME, UID, Answer, call, v1_body
 from tests.support.collectors import MakeCollector
 from tests.support.paths import ROOT
@@ -213,6 +215,18 @@ async def test_the_cookie_of_another_room_is_refused(
     await script.push(v1_body({"br": "br"}, conf="room1"))
     answer = await script.push(v1_body(_M, conf="room2"))
     assert (answer.status, answer.json["error"]) == (400, "no_session")
+
+
+async def test_a_v1_session_ends_after_the_days_that_a_session_may_last(
+    app: MetricsCollector,
+) -> None:
+    """Its id begins with the second in which it was made."""
+    signer = CookieSigner("test")
+    for age, error in ((4 * 86_400 + 60, "session_full"), (4 * 86_400 - 60, "no_session")):
+        began = int(time.time() - age).to_bytes(4, "big").hex()
+        cookie = f"{COOKIE}={signer.sign(began + '0' * 16)}"
+        answer = await StockScript(app).push(v1_body(_M, conf="room1"), cookie=cookie)
+        assert (answer.status, answer.json["error"]) == (400, error)
 
 
 async def test_a_cookie_of_a_session_that_is_not_stored_is_refused(

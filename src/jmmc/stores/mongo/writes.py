@@ -345,12 +345,15 @@ class WritePlan:
 
 
 def document_ids(to_read: Mapping[str, Sequence[Push]]) -> list[ObjectId]:
-    """The documents that show how v2 pushes continue what is stored, by session."""
+    """The documents that show how v2 pushes continue what is stored, by session.
+
+    For each sample its own document and those beside it, however far the numbers are apart.
+    """
     ids: set[ObjectId] = set()
     for session, pushes in to_read.items():
-        numbers = [(sample.seq or 0) // SAMPLES for push in pushes for sample in push.samples]
-        near = range(max(0, min(numbers) - 1), max(numbers) + 2)
-        ids.update(document_id(session, number) for number in (0, *near))
+        blocks = {(sample.seq or 0) // SAMPLES for push in pushes for sample in push.samples}
+        near = {block + step for block in blocks for step in (-1, 0, 1) if block + step > 0}
+        ids.update(document_id(session, number) for number in {0, *near})
     return list(ids)
 
 

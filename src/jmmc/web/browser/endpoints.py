@@ -23,6 +23,7 @@ STATUS: dict[Reason, int] = {
     "bad_sid": 400,
     "no_session": 400,
     "empty": 400,
+    "session_full": 400,
     "throttled": 429,
     "busy": 503,
     "store_down": 503,

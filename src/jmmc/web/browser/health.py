@@ -56,4 +56,6 @@ class HealthEndpoints:
             problems = self._background_problems()
             if problems:
                 ready["detail"] = "; ".join(problems)
+            if condition.put_aside:
+                ready["put_aside_samples"] = condition.put_aside
             await answer_json(send, 200, encode(ready))

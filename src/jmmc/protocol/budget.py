@@ -1,0 +1,68 @@
+"""What a push costs its sender, and how much one session may hold. The time is passed in."""
+
+from collections.abc import Iterable
+
+from jmmc.core.errors import Rejected
+from jmmc.core.model import Dialect, Push
+from jmmc.protocol.decoding import DecodedSample
+from jmmc.protocol.rate_limit import Throttle
+
+_DAY = 86_400
+
+_FINEST = 10.0
+"""Seconds between two statistics of Jitsi; a sample for each is what a session may hold."""
+
+_MARGIN = 4
+"""How many times as many samples a session may send: events are samples too."""
+
+_SAMPLE_BYTES = 400
+"""Readings of a usual sample are smaller; a larger sample counts as several."""
+
+_BODY_BYTES = 2048
+"""Of a body that cost one token: an ordinary push is smaller."""
+
+_SAMPLES = 10
+"""Samples that cost one token: an ordinary push has one to three."""
+
+_DOCUMENT = 60
+"""Samples of one document in MongoDB. Each further document that a push writes to is a token."""
+
+
+def body_cost(body: bytes) -> int:
+    """The tokens of a body, whatever is in it: 1 for an ordinary push."""
+    return 1 + len(body) // _BODY_BYTES
+
+
+def samples_cost(samples: Iterable[DecodedSample]) -> int:
+    """The further tokens of a body's samples: 0 for an ordinary push."""
+    seqs = [sample.seq or 0 for sample in samples]
+    documents = len({seq // _DOCUMENT for seq in seqs})
+    return len(seqs) // _SAMPLES + max(0, documents - 1)
+
+
+def most_samples(max_session_days: float, sample_interval: float) -> int:
+    """How many samples a session may have, so the `seq` from which on they are refused."""
+    return round(max_session_days * _DAY / min(_FINEST, sample_interval))
+
+
+class SessionBudgets:
+    """Limits what each session sends: a day of samples at once, then four times the usual rate.
+
+    The number of samples in all is limited by their `seq`. A session of dialect v1, which has none,
+    ends `max_session_days` after its id was made.
+    """
+
+    def __init__(self, *, max_session_days: float, sample_interval: float) -> None:
+        self._longest = max_session_days * _DAY
+        interval = min(_FINEST, sample_interval)
+        self._throttle = Throttle(_MARGIN * 60 / interval, burst=_DAY / interval)
+
+    def charge(self, push: Push, now: float) -> None:
+        """Take what a push costs from its session's budget. Raises `Rejected`."""
+        if push.dialect is Dialect.V1 and now - int(push.session[:8], 16) > self._longest:
+            raise Rejected("session_full", "the session is older than max_session_days")
+        size = sum(len(sample.readings) for sample in push.samples)
+        cost = max(len(push.samples), size / _SAMPLE_BYTES)
+        if wait := self._throttle.wait(push.session, now, cost):
+            detail = "this session sends too much"
+            raise Rejected("throttled", detail, retry_after=int(wait) + 1)
