@@ -21,7 +21,14 @@ from jmmc.ingest.geo import NetworkNames
 from jmmc.ingest.writer import Writer
 from jmmc.privacy.pseudonyms import Pseudonyms
 from jmmc.privacy.receipts import ErasureFilter
-from jmmc.protocol.addresses import Address, Proxies, stored_form, throttle_key, truncated
+from jmmc.protocol.addresses import (
+    Address,
+    ForwardedHeader,
+    Proxies,
+    stored_form,
+    throttle_key,
+    truncated,
+)
 from jmmc.protocol.admission import Policy, admit
 from jmmc.protocol.answer import Answer
 from jmmc.protocol.decoding import Codec
@@ -43,9 +50,8 @@ class Sender(Protocol):
     def peer(self) -> str | None:
         """Address of the other end of the connection."""
 
-    @property
-    def forwarded_for(self) -> str | None:
-        """X-Forwarded-For, whoever wrote it."""
+    def forwarded(self, header: ForwardedHeader) -> str | None:
+        """All lines of this header as one list, whoever wrote them."""
 
     @property
     def user_agent(self) -> str | None:
@@ -108,7 +114,7 @@ class Receiver:
         self._settings = settings
         self._codec = Codec(regions=settings.authorized_regions, addresses=settings.ip)
         self._policy = Policy(settings.conf_pattern, self._pseudonyms)
-        self._proxies = Proxies(settings.trusted_proxies)
+        self._proxies = Proxies(settings.trusted_proxies, settings.forwarded_header)
         self._throttle = Throttle(settings.max_pushes_per_minute)
 
     async def receive(self, body: bytes, sender: Sender) -> Accepted:
@@ -141,7 +147,7 @@ class Receiver:
     def _admit(self, body: bytes, sender: Sender) -> tuple[list[str], Push]:
         """Return the readings that were dropped, and the push as it will be stored."""
         now = self._clock()
-        address = self._proxies.client(sender.peer, sender.forwarded_for)
+        address = self._proxies.client(sender.peer, sender.forwarded(self._proxies.header))
         if address is not None and (wait := self._throttle.wait(throttle_key(address), now)):
             detail = "this address sends too much"
             raise Rejected("throttled", detail, retry_after=int(wait) + 1)

@@ -9,6 +9,7 @@ from typing import Any
 import msgspec
 
 from jmmc.core.errors import Rejected
+from jmmc.protocol.addresses import ForwardedHeader
 
 Scope = MutableMapping[str, Any]
 Message = MutableMapping[str, Any]
@@ -33,14 +34,39 @@ class Disconnected(Exception):
     """The client closed the connection before its body was complete; no response can be sent."""
 
 
+def joined(headers: Iterable[Header], name: str) -> str | None:
+    """All lines of a header as one, None if it is absent; `name` is in lower case.
+
+    Lines of one name are one list, in their order (RFC 9110, section 5.3).
+    """
+    key = name.encode()
+    lines = [value for line, value in headers if line == key]
+    return (b"; " if key == b"cookie" else b", ").join(lines).decode("latin-1") if lines else None
+
+
+def is_https(scope: Scope) -> bool:
+    """Whether the browser speaks HTTPS, to this server or to the first proxy."""
+    first = (joined(scope["headers"], "x-forwarded-proto") or "").partition(",")[0].strip()
+    if scope.get("scheme") == "https" or first.lower() == "https":
+        return True
+    element = (joined(scope["headers"], "forwarded") or "").partition(",")[0]
+    parameters = (part.strip().lower().replace('"', "") for part in element.split(";"))
+    return "proto=https" in parameters
+
+
 class Request:
-    """A request: its scope, its headers by lower-case name, its body."""
+    """A request: its scope, its headers by lower-case name, its body.
+
+    Several lines of one name are one value: see `joined`.
+    """
 
     __slots__ = ("_receive", "headers", "scope")
 
     def __init__(self, scope: Scope, receive: Receive) -> None:
         self.scope = scope
         self.headers: dict[bytes, bytes] = dict(scope["headers"])
+        if len(self.headers) < len(scope["headers"]):
+            self.headers = _joined_headers(scope["headers"])
         self._receive = receive
 
     def text(self, name: bytes) -> str | None:
@@ -54,10 +80,9 @@ class Request:
         client = self.scope.get("client")
         return client[0] if client else None
 
-    @property
-    def forwarded_for(self) -> str | None:
-        """The header X-Forwarded-For."""
-        return self.text(b"x-forwarded-for")
+    def forwarded(self, header: ForwardedHeader) -> str | None:
+        """The header in which proxies pass on the address of the browser."""
+        return self.text(header.encode())
 
     @property
     def user_agent(self) -> str | None:
@@ -148,6 +173,15 @@ async def answer(send: Send, status: int, body: bytes, headers: Iterable[Header]
     length = (b"content-length", b"%d" % len(body))
     await send({"type": "http.response.start", "status": status, "headers": [*headers, length]})
     await send({"type": "http.response.body", "body": body})
+
+
+def _joined_headers(lines: Iterable[Header]) -> dict[bytes, bytes]:
+    values: dict[bytes, list[bytes]] = {}
+    for name, value in lines:
+        values.setdefault(name, []).append(value)
+    return {
+        name: (b"; " if name == b"cookie" else b", ").join(parts) for name, parts in values.items()
+    }
 
 
 # Browsers send few combinations of these headers; parsing one costs a microsecond of every push.

@@ -10,6 +10,7 @@ from jmmc.accounts.users import stamp
 from jmmc.collector import Collector
 from jmmc.web.dashboard.forms import read_form
 from jmmc.web.dashboard.layout import HEADERS, Layout
+from jmmc.web.http import is_https
 from jmmc.web.problems import Problem
 from jmmc.web.security.access import Access, Caller
 from jmmc.web.security.sessions import ANONYMOUS, COOKIE, LOGIN_HOURS, Login, LoginSigner
@@ -54,7 +55,7 @@ class Account:
             max_age=LOGIN_HOURS * 3600,
             httponly=True,
             samesite="lax",
-            secure="https" in (request.url.scheme, request.headers.get("x-forwarded-proto")),
+            secure=is_https(request.scope),
         )
         return response
 
