@@ -1,9 +1,11 @@
 """HTTP for the plain ASGI handlers: reading a request with its body, sending a response."""
 
 import asyncio
+import re
 import zlib
 from collections.abc import Awaitable, Callable, Iterable, MutableMapping
 from functools import lru_cache
+from http import HTTPStatus
 from typing import Any
 
 import msgspec
@@ -22,6 +24,10 @@ _TYPES = (b"", b"application/json", b"text/plain")
 _CHARSETS = (b"utf-8", b"utf8", b"us-ascii")
 _DISCARD_BYTES = 2**20  # Of a body above the limit that are read before the response is sent.
 _DISCARD_SECONDS = 1.0
+_MAX_HEADERS = 32_768  # Bytes of all names and values: what nginx takes (4 times 8 KiB).
+_MAX_TARGET = 8192  # Bytes of path and query.
+_MAX_QUERY_FIELDS = 100
+_MAX_LIST = 1024  # Characters of a list (Accept and the like) that are read; browsers send 200.
 
 JSON: tuple[Header, ...] = (
     (b"content-type", b"application/json"),
@@ -42,6 +48,37 @@ def joined(headers: Iterable[Header], name: str) -> str | None:
     key = name.encode()
     lines = [value for line, value in headers if line == key]
     return (b"; " if key == b"cookie" else b", ").join(lines).decode("latin-1") if lines else None
+
+
+def accepted(scope: Scope, name: str) -> str:
+    """A header with what the client accepts, as a list; "" if it is absent.
+
+    Its end is cut: parsing costs microseconds for each entry.
+    """
+    return (joined(scope["headers"], name) or "")[:_MAX_LIST]
+
+
+def cookie(scope: Scope, name: str) -> str | None:
+    """The value of a cookie, None if it is absent.
+
+    Of several with one name it is the first: browsers send that of the longest path first.
+    Starlette's own parser takes seconds for some headers: it unquotes each value, which in Python
+    before 3.12.6 takes quadratic time.
+    """
+    match = re.search(
+        rf"(?:^|;)\s*{re.escape(name)}=([^;]*)", joined(scope["headers"], "cookie") or ""
+    )
+    return match[1].strip() if match else None
+
+
+def oversized(scope: Scope) -> int | None:
+    """The status that refuses a request whose target or headers are too large, else None."""
+    query: bytes = scope.get("query_string", b"")
+    if len(scope["path"]) + len(query) > _MAX_TARGET or query.count(b"&") >= _MAX_QUERY_FIELDS:
+        return HTTPStatus.REQUEST_URI_TOO_LONG
+    if sum(len(name) + len(value) for name, value in scope["headers"]) > _MAX_HEADERS:
+        return HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE
+    return None
 
 
 def is_https(scope: Scope) -> bool:

@@ -21,6 +21,7 @@ from jmmc.web.http import Receive, Scope, Send
 from jmmc.web.request_log import RequestLog
 from jmmc.web.security.access import Access
 from jmmc.web.security.headers import SecurityHeaders
+from jmmc.web.security.limits import RequestLimits
 from jmmc.web.security.sessions import LoginSigner
 
 _HEALTH_PATHS = frozenset({"/healthz", "/readyz"})
@@ -48,6 +49,7 @@ def _middleware(metrics: MetricsCollector) -> list[Middleware]:
     return [
         Middleware(SecurityHeaders),
         Middleware(RequestLog),
+        Middleware(RequestLimits),
         *([Middleware(traced)] if traced else []),
     ]
 

@@ -12,7 +12,20 @@ from jmmc.settings import Settings
 from jmmc.stores import Store, configured_store
 from jmmc.web.browser.endpoints import BrowserEndpoints
 from jmmc.web.browser.health import HealthEndpoints
-from jmmc.web.http import Handler, Message, Receive, Request, Scope, Send, answer_json, encode
+from jmmc.web.http import (
+    Handler,
+    Message,
+    Receive,
+    Request,
+    Scope,
+    Send,
+    answer_json,
+    encode,
+    oversized,
+)
+
+# A push has limits of its own, and costs too little to be measured twice.
+_PARSED = frozenset({"/getClient", "/getEmbedder", "/objectId"})
 
 
 class MetricsCollector:
@@ -62,6 +75,8 @@ class MetricsCollector:
             elif (handler := methods.get(method)) is None:
                 allow = [(b"allow", ", ".join(methods).encode())]
                 await answer_json(send, 405, encode({"error": "method_not_allowed"}), allow)
+            elif path in _PARSED and (status := oversized(scope)) is not None:
+                await answer_json(send, status, encode({"error": "too_large"}))
             else:
                 send = _without_body(send) if method == "HEAD" else send
                 await handler(Request(scope, receive), send)

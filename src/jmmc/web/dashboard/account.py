@@ -10,7 +10,7 @@ from jmmc.accounts.users import stamp
 from jmmc.collector import Collector
 from jmmc.web.dashboard.forms import read_form
 from jmmc.web.dashboard.layout import HEADERS, Layout
-from jmmc.web.http import is_https
+from jmmc.web.http import cookie, is_https
 from jmmc.web.problems import Problem
 from jmmc.web.security.access import Access, Caller
 from jmmc.web.security.sessions import ANONYMOUS, COOKIE, LOGIN_HOURS, Login, LoginSigner
@@ -36,6 +36,7 @@ class Account:
 
     async def login(self, request: Request) -> Response:
         """Show the sign-in form; on POST, check it and set the cookie."""
+        self._access.limit(request, self._clock())
         if request.method != "POST":
             return self._login_page(request, 200, "", request.query_params.get("to", "/"))
         form = await read_form(request, self._settings.body_timeout)
@@ -61,7 +62,7 @@ class Account:
 
     async def logout(self, request: Request) -> Response:
         """Delete the cookie."""
-        signed_in = self._signer.read(request.cookies.get(COOKIE))
+        signed_in = self._signer.read(cookie(request.scope, COOKIE))
         form = await read_form(request, self._settings.body_timeout)
         if signed_in is None or not self._signer.is_csrf_token_of(signed_in.name, form.get("form")):
             raise ValueError("This form has expired or belongs to another page")

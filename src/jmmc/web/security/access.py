@@ -13,7 +13,7 @@ from jmmc.protocol.addresses import Proxies, throttle_key
 from jmmc.protocol.rate_limit import Throttle
 from jmmc.settings import Settings
 from jmmc.stores import Reports
-from jmmc.web.http import joined
+from jmmc.web.http import cookie, joined
 from jmmc.web.problems import Problem
 from jmmc.web.security.sessions import COOKIE, LoginSigner
 
@@ -55,11 +55,15 @@ class Access:
 
     async def check(self, request: Request, scope: Scope, now: float) -> Caller:
         """Identify the caller of a request that needs `scope`; `now` is Unix seconds."""
-        self._limit_rate(self._requests, request, now, "Too many requests")
+        self.limit(request, now)
         caller = await self._caller(request, now)
         if scope not in caller.scopes:
             raise Problem(403, _NOT_ALLOWED[scope], "Administrators are allowed to.")
         return caller
+
+    def limit(self, request: Request, now: float) -> None:
+        """Count a request, also one that needs no scope. Raises `Problem` for too many."""
+        self._limit_rate(self._requests, request, now, "Too many requests")
 
     async def sign_in(self, request: Request, name: str, password: str, now: float) -> User:
         """Verify a name and a password, and return the user."""
@@ -89,7 +93,7 @@ class Access:
         return bool(await users.users(self._reports))
 
     async def _caller(self, request: Request, now: float) -> Caller:
-        login = self._signer.read(request.cookies.get(COOKIE))
+        login = self._signer.read(cookie(request.scope, COOKIE))
         if login is not None:
             user = await users.find(self._reports, login.name)
             if user is not None and users.stamp(user) == login.stamp:
