@@ -14,6 +14,8 @@ from datetime import UTC, datetime
 from functools import cache, cached_property
 from typing import TYPE_CHECKING, Any, Literal, TextIO, cast
 
+from jmmc.core.text import printable
+
 if TYPE_CHECKING:
     from structlog.processors import LogfmtRenderer
     from structlog.stdlib import BoundLogger
@@ -133,7 +135,4 @@ def _tame(value: object) -> object:
         return value
     if isinstance(value, list | tuple):
         value = ",".join(str(item) for item in value)
-    return "".join(
-        item if item.isprintable() or item == "\n" else item.encode("unicode_escape").decode()
-        for item in str(value)
-    )
+    return printable(str(value))

@@ -11,6 +11,7 @@ import time
 from collections.abc import Awaitable, Callable, Iterable, MutableMapping
 from random import random
 from typing import Any
+from urllib.parse import unquote
 from uuid import uuid4
 
 from opentelemetry.context import Context
@@ -54,7 +55,7 @@ class TracedCollector(Collector):
     """A collector that tells an OTLP endpoint what it does."""
 
     def __init__(self, settings: Settings, store: Store, *, secret: str) -> None:
-        headers = dict(otlp_header.split("=", 1) for otlp_header in settings.otlp_headers) or None
+        headers = _headers(settings.otlp_headers)
         base = settings.otlp_endpoint.rstrip("/")
         self._resource = _resource()
         self._provider = TracerProvider(resource=self._resource)
@@ -148,6 +149,12 @@ class TracedCollector(Collector):
         told = points.ScopeMetrics(_SCOPE, metrics, "")
         data = points.MetricsData([points.ResourceMetrics(self._resource, [told], "")])
         await asyncio.to_thread(self._metrics.export, data)  # Says itself when it cannot.
+
+
+def _headers(pairs: Iterable[str]) -> dict[str, str] | None:
+    """The headers that `otlp_headers` gives, percent-encoded as the OpenTelemetry standard says."""
+    split = (pair.partition("=") for pair in pairs)
+    return {unquote(name).strip(): unquote(value).strip() for name, _, value in split} or None
 
 
 class _TracedCounters(Counters):

@@ -95,7 +95,9 @@ async def _run(
         return await operation.run(backend, query, *values)
     answer_format = query.one_of("format", ("json", *FORMATS), "json")
     answer = await operation.run(backend, query, *values)
-    return answer if answer_format == "json" else answer_file(answer, operation.name, answer_format)
+    if answer_format == "json":
+        return answer
+    return answer_file(answer, operation.answer, operation.name, answer_format)
 
 
 def _json(answer: Any) -> Response:
