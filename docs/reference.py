@@ -45,53 +45,57 @@ def pages() -> dict[str, str]:
 
 
 def command_page() -> str:
-    """Every command with its arguments and options."""
+    """Return the page of every command with its arguments and options."""
     lines = [
         "# The command",
         "",
-        "What `jmmc --help` says, on one page. A command with `--config` also takes every setting",
-        "as a flag; those are on [a page of their own](settings.md).",
+        "This page has the output of `jmmc --help`. A command with `--config` also accepts every",
+        "setting as a flag; see [settings](settings.md).",
         "",
     ]
-    for name, it in sorted(command.commands.items()):
-        lines += _command(f"jmmc {name}", it)
+    for name, subcommand in sorted(command.commands.items()):
+        lines += _command(f"jmmc {name}", subcommand)
     return "\n".join(lines)
 
 
-def _command(name: str, it: click.Command) -> list[str]:
-    if isinstance(it, click.Group):
-        parts = [line for key in sorted(it.commands) for line in _command_of(name, key, it)]
-        return [f"## `{name}`", "", _prose(it), "", *parts]
-    return [f"## `{name}`", "", *_body(name, it)]
+def _command(name: str, subcommand: click.Command) -> list[str]:
+    if isinstance(subcommand, click.Group):
+        parts = [
+            line
+            for key in sorted(subcommand.commands)
+            for line in _command_of(name, key, subcommand)
+        ]
+        return [f"## `{name}`", "", _prose(subcommand), "", *parts]
+    return [f"## `{name}`", "", *_body(name, subcommand)]
 
 
 def _command_of(name: str, key: str, group: click.Group) -> list[str]:
     return [f"### `{name} {key}`", "", *_body(f"{name} {key}", group.commands[key])]
 
 
-def _body(name: str, it: click.Command) -> list[str]:
-    context = click.Context(it, info_name=name)
-    usage = " ".join([name, *it.collect_usage_pieces(context)])
-    lines = [_prose(it), "", "```text", usage, "```", ""]
+def _body(name: str, subcommand: click.Command) -> list[str]:
+    context = click.Context(subcommand, info_name=name)
+    usage = " ".join([name, *subcommand.collect_usage_pieces(context)])
+    lines = [_prose(subcommand), "", "```text", usage, "```", ""]
     rows = [
         f"| `{_cell(record[0])}` | {_cell(record[1])} |"
-        for option in it.params
+        for option in subcommand.params
         if isinstance(option, click.Option)
-        and not _is_setting(option, it)
+        and not _is_setting(option, subcommand)
         and (record := option.get_help_record(context))
     ]
     if rows:
-        lines += ["| option | what it does |", "|---|---|", *rows, ""]
+        lines += ["| option | description |", "|---|---|", *rows, ""]
     return lines
 
 
-def _is_setting(option: click.Parameter, it: click.Command) -> bool:
-    takes_all = any(other.name == "config" for other in it.params)
+def _is_setting(option: click.Parameter, subcommand: click.Command) -> bool:
+    takes_all = any(other.name == "config" for other in subcommand.params)
     return takes_all and option.name in Settings.model_fields
 
 
-def _prose(it: click.Command) -> str:
-    return " ".join((it.help or "").split())
+def _prose(subcommand: click.Command) -> str:
+    return " ".join((subcommand.help or "").split())
 
 
 def _cell(text: str) -> str:
@@ -104,16 +108,16 @@ def api_page() -> str:
     lines = [
         "# The API",
         "",
-        "JSON, UTC times in ISO 8601, lengths in seconds unless their name says otherwise.",
-        "Errors are `application/problem+json`. A token (`jmmc token create`) goes into",
-        "`Authorization: Bearer`. A running server describes itself at `/api/v1/` and",
+        "Responses are JSON, with UTC times in ISO 8601 and durations in seconds unless their name",
+        "says otherwise. Errors are `application/problem+json`. Send a token (`jmmc token create`)",
+        "as `Authorization: Bearer`. A running server describes its API at `/api/v1/` and",
         "`/api/v1/openapi.json`.",
         "",
     ]
     for path, methods in document["paths"].items():
         for method, operation in methods.items():
             lines += _operation(f"{method.upper()} {path}", operation)
-    lines += ["## What is answered", ""]
+    lines += ["## Response types", ""]
     for name, schema in sorted(document["components"]["schemas"].items()):
         lines += _schema(name, schema)
     return "\n".join(lines)
@@ -121,10 +125,11 @@ def api_page() -> str:
 
 def _operation(title: str, operation: dict[str, Any]) -> list[str]:
     answer = kind_of(answer_of(operation))
-    lines = [f"## `{title}`", "", f"{operation['summary']} Answers {answer}.", ""]
+    lines = [f"## `{title}`", "", f"{operation['summary']} Returns {answer}.", ""]
     rows = [
-        f"| `{it['name']}` | {_cell(kind_of(it['schema']))} | {_cell(it['description'])} |"
-        for it in operation["parameters"]
+        f"| `{parameter['name']}` | {_cell(kind_of(parameter['schema']))}"
+        f" | {_cell(parameter['description'])} |"
+        for parameter in operation["parameters"]
     ]
     return [*lines, "| parameter | type | meaning |", "|---|---|---|", *rows, ""] if rows else lines
 

@@ -114,7 +114,7 @@ def test_both_ways_of_decoding_agree(m: Any, new: bool) -> None:
 async def test_a_time_out_of_range_is_an_error_with_its_line(tmp_path: Path, ts: str) -> None:
     path = tmp_path / "file.ndjson"
     path.write_text(f'{{"_id": "{"0" * 24}", "conf": "a", "uid": "b", "m": [{{"ts": {ts}}}]}}\n')
-    with pytest.raises(StoreError, match=":1: no session"):
+    with pytest.raises(StoreError, match=":1: not a session"):
         [session async for session in NdjsonFile(path).sessions(SessionFilter())]
 
 

@@ -53,7 +53,7 @@ def test_a_malformed_uid_is_refused(uid: str) -> None:
 
 
 @pytest.mark.parametrize("conf", ["", "Room", "room\n", "a b", "r\u00e9union", "a" * 1025])
-def test_the_whole_name_of_a_conference_must_match_the_pattern(conf: str) -> None:
+def test_the_whole_name_of_a_room_must_match_the_pattern(conf: str) -> None:
     assert _reason(conf=conf) == "bad_conf"
 
 

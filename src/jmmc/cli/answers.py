@@ -107,8 +107,8 @@ def sessions(url: str, collection: str, limit: int, as_json: bool, **filters: st
     console = PlainConsole()
     wide = console.width >= 120
     table = Table(box=None, header_style="bold")
-    for column in ("session", "began", "min", "grade", "poor"):
-        table.add_column(column, no_wrap=True)
+    for column, width in (("session", 24), ("began", 11), ("min", 3), ("grade", 6), ("poor", 6)):
+        table.add_column(column, min_width=width, no_wrap=True)
     table.add_column("room", no_wrap=True, overflow="ellipsis")
     for column in ("browser", "region", "reasons") if wide else ():
         table.add_column(column, no_wrap=True, overflow="ellipsis")
@@ -151,7 +151,7 @@ def _render_session(detail: SessionDetail) -> Group:
     )
     parts: list[Any] = [
         Text(printable(f"{summary.session}  {summary.room}"), style="bold"),
-        f"{_local(summary.began)} {ended}, {summary.samples} samples, {summary.holes} gaps",
+        f"{_local(summary.began)} {ended}, {summary.samples} samples, {summary.gaps} gaps",
         f"{summary.browser or '?'} on {summary.os or '?'}; region {summary.region or '?'}, network"
         f" {network}, {summary.transport or '?'}, {summary.codec or '?'}",
         Text.assemble("quality      ", *_shares(grades)),

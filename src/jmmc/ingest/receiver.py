@@ -125,7 +125,7 @@ class Receiver:
                 kept = self.erased.trimmed(push)
                 if kept is None:
                     self._counters.accepted += 1
-                    receipt = Receipt(push.samples[-1].seq, hole=True)
+                    receipt = Receipt(push.samples[-1].seq, gap=True)
                     return self._accept(push, receipt, dropped, crowded=False)
                 push = kept
             writer = await self._writer()
@@ -211,7 +211,7 @@ class Receiver:
         if not v1:
             interval = 2 * self._settings.push_interval if crowded else None
             now = round(self._clock(), 3)
-            return Accepted(Answer(receipt.ack, now, receipt.hole, interval, dropped))
+            return Accepted(Answer(receipt.ack, now, receipt.gap, interval, dropped))
         if push.opens:
             answer = Answer(dropped=dropped, jmmc_objectId=push.session)
             return Accepted(answer, self._signer.sign(push.session))

@@ -64,7 +64,7 @@ async def forget(
     # Once more: rollups of these hours may have been made while their summaries were deleted.
     await summarizer.note(hours)
     receipt = replace(receipt, hours=receipt.hours + await summarizer.roll_up())
-    await store.scrub()
+    await store.wipe_deleted()
     receipt = replace(receipt, finished=int(clock()))
     await put_erasure(reports, receipt)
     yield receipt

@@ -1,4 +1,17 @@
-"""From the bytes of a push to a push that may be stored: decoding, admission, identity, limits.
+"""From the bytes of a push to a push that may be stored. Pure.
 
-The readings themselves are defined in `core.readings`. No clock, log, loop or I/O.
+Bodies, headers and addresses enter; envelopes, pushes, verdicts and answers leave: decoding,
+admission, session ids, rate limits, addresses. The readings themselves are defined in
+`core.readings`. This wing knows no clock, log, event loop or I/O; the time is passed in.
 """
+
+__all__ = [
+    "addresses",
+    "admission",
+    "answer",
+    "decoding",
+    "identity",
+    "rate_limit",
+    "server_readings",
+    "useragent",
+]

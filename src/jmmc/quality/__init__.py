@@ -1,1 +1,20 @@
-"""From samples to timelines, grades, summaries and rollups. No clock, log, loop or I/O."""
+"""From the samples of a session to its timeline, grades, summary, causes and rollups. Pure.
+
+Sessions and the clock's time enter; timelines, grades, summaries, attributions and rollups leave.
+This wing knows no clock, log, event loop or I/O, and nothing of stores, HTTP or the wire letters'
+decoding: the same samples give the same figures everywhere.
+"""
+
+__all__ = [
+    "addresses",
+    "attribution",
+    "columns",
+    "filters",
+    "grading",
+    "incidents",
+    "rollups",
+    "summarize",
+    "summary",
+    "thresholds",
+    "timeline",
+]

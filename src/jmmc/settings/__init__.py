@@ -23,6 +23,7 @@ __all__ = [
     "Rule",
     "Settings",
     "StoreDown",
+    "alert_rules",
     "changed",
     "default_text",
     "environment_name",

@@ -1,4 +1,4 @@
-"""Which columns a store has of each summary, and under which names."""
+"""The fields of a summary that stores keep as columns, and their stored names."""
 
 import msgspec
 
@@ -12,7 +12,7 @@ SUMMARY_COLUMNS = (
     *("good", "fair", "poor", "unknown"),
     *DIMENSIONS,
 )
-"""Fields of a summary that can be asked for by themselves (`Reports.facts`) or filtered by."""
+"""Fields of a summary that can be read alone (`Reports.facts`) or filtered by."""
 
 
 def column(field: str) -> str:
