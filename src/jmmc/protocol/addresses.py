@@ -55,6 +55,11 @@ class Proxies:
             forwarded = forwarded[-_LONGEST_CHAIN:].partition(",")[2]
         return self._cached(peer, forwarded)
 
+    def is_trusted(self, peer: str | None) -> bool:
+        """Whether the other end of a connection is one of these proxies."""
+        address = _parse(peer)
+        return address is not None and self._trusts(address)
+
     def _client(self, peer: str | None, forwarded: str | None) -> Address | None:
         address = _parse(peer)
         if address is None or forwarded is None:

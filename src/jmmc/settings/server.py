@@ -49,7 +49,7 @@ class ServerSettings(SettingsGroup):
         "",
         description=(
             "URL at which people open the dashboard, for the links in alerts. Empty: alerts have"
-            " no links."
+            " no links. If it has a path, the dashboard is served under that path."
         ),
     )
     trusted_proxies: Annotated[_Networks, Mark.LIVE] = Field(

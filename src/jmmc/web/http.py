@@ -19,6 +19,7 @@ Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 Header = tuple[bytes, bytes]
 Handler = Callable[["Request", Send], Awaitable[None]]
+ASGIApp = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 _TYPES = (b"", b"application/json", b"text/plain")
 _CHARSETS = (b"utf-8", b"utf8", b"us-ascii")

@@ -23,6 +23,7 @@ from jmmc.web.http import (
     encode,
     oversized,
 )
+from jmmc.web.mounting import local_path
 
 # A push has limits of its own, and costs too little to be measured twice.
 _PARSED = frozenset({"/getClient", "/getEmbedder", "/objectId"})
@@ -67,7 +68,7 @@ class MetricsCollector:
         """Serve one request, or the server's lifespan when this is the whole app."""
         if scope["type"] == "http":
             method = scope["method"]
-            path = scope["path"].removeprefix(scope.get("root_path", ""))
+            path = local_path(scope)
             methods = self._handlers.get(path)
             if methods is None:
                 content = {"error": "not_found", "detail": path[:200]}

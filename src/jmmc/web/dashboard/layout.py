@@ -163,7 +163,8 @@ def _api_query(context: dict[str, Any], query: dict[str, str]) -> dict[str, str]
 def _remember_language(request: Request, response: Response) -> Response:
     """Set a cookie if the reader has chosen a language by the query."""
     if request.query_params.get("lang") in LANGUAGES:
-        response.set_cookie("lang", request.query_params["lang"], samesite="lax")
+        path = f"{request.scope.get('root_path', '')}/"
+        response.set_cookie("lang", request.query_params["lang"], samesite="lax", path=path)
     return response
 
 
