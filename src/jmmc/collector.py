@@ -58,6 +58,7 @@ class Collector:
         self.pseudonyms = Pseudonyms(settings.pseudonyms, settings.pseudonym_key or secret)
         self._clock = clock
         self._writer: Writer | None = None
+        self._process: int | None = None
         self._supervisor = Supervisor()
         self._receiver = Receiver(
             settings,
@@ -99,8 +100,15 @@ class Collector:
     async def open(self) -> Writer:
         """Open the store and start the writer and the background tasks. Free when done already."""
         writer = self._writer
+        if self._process not in (None, os.getpid()):
+            # Connections to a database and locks on its files do not survive a fork.
+            raise StoreError(
+                "the collector was opened before this process was forked; create it in each process"
+                " (jmmc.PerProcess, or gunicorn without --preload)"
+            )
         if writer is not None and writer.alive:
             return writer
+        self._process = os.getpid()
         await self.store.open()
         with suppress(StoreError):  # Away: what the spool takes meanwhile is filtered later.
             await self.read_erasures()
@@ -117,6 +125,7 @@ class Collector:
             await writer.close()
             await self._supervisor.close()
         await self.store.close()
+        self._process = None
 
     @property
     def background_tasks(self) -> tuple[TaskState, ...]:
