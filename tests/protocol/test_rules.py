@@ -5,7 +5,7 @@ from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from jmmc.core.errors import Rejected
@@ -305,6 +305,7 @@ def test_the_header_tells_family_and_major_version(
     assert browser_and_system(header) == expected
 
 
+@settings(deadline=None)  # The first call loads the database of browsers.
 @given(st.text(max_size=300))
 def test_any_user_agent_header_is_parsed(header: str) -> None:
     browser, system = browser_and_system(header)

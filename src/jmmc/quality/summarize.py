@@ -1,4 +1,4 @@
-"""Makes the summary of a session from values_held samples."""
+"""Makes the summary of a session from its timeline."""
 
 from collections.abc import Iterable, Mapping, Sequence
 
