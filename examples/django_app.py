@@ -12,7 +12,7 @@ from django.http import HttpRequest, HttpResponse
 from django.urls import path
 from werkzeug.middleware.dispatcher import DispatcherMiddleware
 
-from jmmc import MetricsCollector
+from jmmc import MetricsCollector, PerProcess
 
 
 def index(request: HttpRequest) -> HttpResponse:
@@ -23,7 +23,8 @@ def index(request: HttpRequest) -> HttpResponse:
 urlpatterns = [path("", index)]
 settings.configure(ROOT_URLCONF=__name__, ALLOWED_HOSTS=["*"], SECRET_KEY="change me")
 
-metrics = ASGIMiddleware(MetricsCollector(store="sqlite:///calls.db"))
+# One in each process of a server that loads this file and then forks.
+metrics = PerProcess(lambda: ASGIMiddleware(MetricsCollector(store="sqlite:///calls.db")))
 app = DispatcherMiddleware(get_wsgi_application(), {"/jitsi-meet-metrics-collector": metrics})
 
 if __name__ == "__main__":

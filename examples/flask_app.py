@@ -1,16 +1,18 @@
 """The collector beside a Flask app: `flask --app flask_app run`.
 
-Flask is a WSGI app. a2wsgi runs the collector, an ASGI app, in an event loop of its own.
+Flask is a WSGI app. a2wsgi runs the collector, an ASGI app, in an event loop of its own: one in
+each process, for servers that load an app and then fork (gunicorn --preload, uWSGI with
+--enable-threads).
 """
 
 from a2wsgi import ASGIMiddleware
 from flask import Flask
 from werkzeug.middleware.dispatcher import DispatcherMiddleware
 
-from jmmc import MetricsCollector
+from jmmc import MetricsCollector, PerProcess
 
 app = Flask(__name__)
-metrics = ASGIMiddleware(MetricsCollector(store="sqlite:///calls.db"))
+metrics = PerProcess(lambda: ASGIMiddleware(MetricsCollector(store="sqlite:///calls.db")))
 app.wsgi_app = DispatcherMiddleware(app.wsgi_app, {"/jitsi-meet-metrics-collector": metrics})
 
 

@@ -14,12 +14,14 @@ from jmmc.stores import Store, open_store
 if TYPE_CHECKING:
     from jmmc.stores.mongo.store import MongoStore
     from jmmc.web.browser.app import MetricsCollector
+    from jmmc.web.per_process import PerProcess
     from jmmc.web.site import dashboard
 
 __all__ = [
     "JmmcError",
     "MetricsCollector",
     "MongoStore",
+    "PerProcess",
     "Settings",
     "SettingsError",
     "Store",
@@ -34,6 +36,7 @@ __all__ = [
 _LAZY = {
     "MetricsCollector": "jmmc.web.browser.app",
     "MongoStore": "jmmc.stores.mongo.store",
+    "PerProcess": "jmmc.web.per_process",
     "dashboard": "jmmc.web.site",
 }
 

@@ -62,6 +62,7 @@ class Collector:
         self._clock = clock
         self._clock_guard = ClockGuard(store, clock=clock)
         self._writer: Writer | None = None
+        self._process: int | None = None
         self._supervisor = Supervisor()
         self._receiver = Receiver(
             settings,
@@ -103,8 +104,15 @@ class Collector:
     async def open(self) -> Writer:
         """Open the store and start the writer and the background tasks. Free when done already."""
         writer = self._writer
+        if self._process not in (None, os.getpid()):
+            # Connections to a database and locks on its files do not survive a fork.
+            raise StoreError(
+                "the collector was opened before this process was forked; create it in each process"
+                " (jmmc.PerProcess, or gunicorn without --preload)"
+            )
         if writer is not None and writer.alive:
             return writer
+        self._process = os.getpid()
         await self.store.open()
         with suppress(StoreError):  # Away: what the spool takes meanwhile is filtered later.
             await self.read_erasures()
@@ -127,6 +135,7 @@ class Collector:
             await self._supervisor.close()
             await self._release_leases()
         await self.store.close()
+        self._process = None
 
     @property
     def is_open(self) -> bool:

@@ -1,15 +1,17 @@
-"""Cells that a spreadsheet would run are disarmed, and numbers stay numbers."""
+"""Tables: formulas are disarmed, controls escaped, numbers stay numbers, columns are complete."""
 
 import csv
 import io
+import json
 from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from jmmc.answers.columns import ColumnKind
-from jmmc.answers.tables import CsvTable
+from jmmc.answers.columns import ColumnKind, Columns
+from jmmc.answers.export import SAMPLE_COLUMNS, SUMMARY_COLUMNS
+from jmmc.answers.tables import CsvTable, NdjsonTable, table
 
 _STARTERS = "=+-@\t\r＝＋－＠"  # noqa: RUF001 - full-width letters are what is meant.
 
@@ -74,3 +76,52 @@ def test_no_text_becomes_a_formula_wherever_a_spreadsheet_cuts(text: str) -> Non
         rows = list(csv.reader(io.StringIO(content, newline=""), delimiter=delimiter))
         for cell in (item for row in rows for item in row):
             assert not cell.lstrip().startswith(tuple(_STARTERS)), (text, delimiter)
+
+
+@pytest.mark.parametrize(
+    "columns", [SAMPLE_COLUMNS, SUMMARY_COLUMNS], ids=["timeline", "summaries"]
+)
+def test_a_file_without_rows_has_its_columns(columns: Columns) -> None:
+    pyarrow = pytest.importorskip("pyarrow.parquet")
+    empty = table("csv", columns)
+    assert (empty.add([]) + empty.end()).decode() == ",".join(columns) + "\r\n"
+    row = dict.fromkeys(columns)
+    schemas = []
+    for rows in ([], [row]):
+        writer = table("parquet", columns)
+        content = writer.add(rows) + writer.end()
+        schemas.append(pyarrow.read_schema(io.BytesIO(content)))
+    assert schemas[0] == schemas[1]
+    assert schemas[0].names == list(columns)
+    assert table("ndjson", columns).end() == b""
+
+
+# C0, ESC, DEL, C1, bidi marks and overrides, zero-width, line separators, tags.
+_CONTROLS = "\0\x07\x08\x1b\x7f\x85\x9b\u061c\u200b\u200f\u202e\u2066\u2028\u2029\ufeff\U000e0041"
+
+
+@pytest.mark.parametrize("control", _CONTROLS, ids=ascii)
+def test_csv_has_codes_in_place_of_control_characters(control: str) -> None:
+    (cell,) = _cells(f"a{control}b")
+    assert cell == f"a{control.encode('unicode_escape').decode()}b"
+
+
+def test_csv_for_a_terminal_has_one_line_for_each_row() -> None:
+    writer = table("csv", {"a": ColumnKind.TEXT}, for_terminal=True)
+    content = writer.add([{"a": f"x\r\n\t{_CONTROLS}y"}]) + writer.end()
+    assert content.count(b"\n") == 2
+    assert content.decode().replace("\r\n", "").isprintable()
+
+
+@pytest.mark.parametrize(
+    "text", ["नमस्\u200dते", "👩\u200d🚒", "\u0645\u06cc\u200c\u062e", "Ünïcode 中文", "a\tb"]
+)
+def test_csv_keeps_what_scripts_and_emoji_need(text: str) -> None:
+    assert _cells(text) == [text]
+
+
+@given(st.text(max_size=30))
+def test_ndjson_keeps_each_text_and_is_printable(text: str) -> None:
+    line = NdjsonTable({"a": ColumnKind.TEXT}).add([{"a": text}])
+    assert json.loads(line) == {"a": text}
+    assert line.decode().removesuffix("\n").isprintable()

@@ -1,4 +1,4 @@
-"""nginx and Caddy in front of a collector, with the shipped configurations."""
+"""nginx, Caddy and HAProxy in front of a collector, with the shipped configurations."""
 
 import http.client
 import json
@@ -9,7 +9,9 @@ import ssl
 import subprocess
 import sys
 import time
+from collections import Counter
 from collections.abc import Iterator
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Any, NamedTuple
 from urllib.parse import urlencode
@@ -23,6 +25,7 @@ from tests.support.waiting import wait_until
 
 DEPLOY = ROOT / "deploy"
 _LIMIT = 40  # Pushes per minute and address.
+_OUTER_PROXY = "127.0.6.1"  # A trusted proxy before the one that is tested.
 
 _NGINX = """
 daemon off;
@@ -65,11 +68,13 @@ class Proxied:
 
     def __init__(self, kind: str, folder: Path, certificate: Certificate) -> None:
         self.kind = kind
-        self.serve = Serve(folder, "--max-pushes-per-minute", str(_LIMIT))
+        options = ("--max-pushes-per-minute", str(_LIMIT), "--ip", "full")
+        trusted = ("--trusted-proxies", f"127.0.0.1/32,{_OUTER_PROXY}/32")
+        self.serve = Serve(folder, *options, *trusted)
         self.port, self.plain = free_port(), free_port()
         self._tls = ssl.create_default_context(cafile=str(certificate.chain))
         self.log = folder / "proxy.log"
-        start = self._nginx if kind == "nginx" else self._caddy
+        start = {"nginx": self._nginx, "caddy": self._caddy, "haproxy": self._haproxy}[kind]
         with self.log.open("wb") as log:
             command = start(folder, certificate)
             environ = {**os.environ, "HOME": str(folder), "XDG_DATA_HOME": str(folder)}
@@ -106,6 +111,22 @@ class Proxied:
         options = f"{{\n\tadmin off\n\thttp_port {self.plain}\n}}\n"
         (folder / "Caddyfile").write_text(options + text)
         return [_command("caddy"), "run", "--config", str(folder / "Caddyfile")]
+
+    def _haproxy(self, folder: Path, certificate: Certificate) -> list[str]:
+        both = folder / "both.pem"
+        both.write_text(certificate.chain.read_text() + certificate.key.read_text())
+        text = _replaced(
+            (DEPLOY / "haproxy" / "haproxy.cfg").read_text(),
+            {
+                "bind :80\n": f"bind 127.0.0.1:{self.plain}\n",
+                "bind :443 ": f"bind 127.0.0.1:{self.port} ",
+                "/etc/haproxy/metrics.example.org.pem": str(both),
+                "127.0.0.1:8080": f"127.0.0.1:{self.serve.port}",
+                "maxconn 20000": "maxconn 200",
+            },
+        )
+        (folder / "haproxy.cfg").write_text(text)
+        return [_command("haproxy"), "-db", "-f", str(folder / "haproxy.cfg")]
 
     def _is_ready(self) -> bool:
         assert self.process.poll() is None, self.log.read_text()
@@ -161,7 +182,7 @@ def _replaced(text: str, changes: dict[str, str]) -> str:
     return text
 
 
-@pytest.fixture(scope="module", params=["nginx", "caddy"])
+@pytest.fixture(scope="module", params=["nginx", "caddy", "haproxy"])
 def proxied(
     request: pytest.FixtureRequest,
     tmp_path_factory: pytest.TempPathFactory,
@@ -195,6 +216,33 @@ def test_rate_limits_count_the_address_of_the_browser_behind_the_proxy(proxied: 
     assert (status, json.loads(answer)["error"]) == (429, "throttled")
     assert int(headers["retry-after"]) > 0
     assert proxied.push(100, "127.0.5.2")[0] == 200
+
+
+def test_a_wrong_password_is_tried_ten_times_a_minute_whatever_address_is_claimed(
+    proxied: Proxied,
+) -> None:
+    _, _, page = proxied.request("GET", "/login", source="127.0.5.7")
+    token = page.decode().split('name="form" value="')[1].split('"')[0]
+    form = urlencode({"form": token, "name": "ann", "password": "guess", "to": "/"}).encode()
+    statuses = Counter()
+    for number in range(30):
+        claims = {
+            "Content-Type": "application/x-www-form-urlencoded",
+            "X-Forwarded-For": f"198.51.100.{number}",
+            "Forwarded": f"for=198.51.100.{number}",
+        }
+        statuses[proxied.request("POST", "/login", form, claims, "127.0.5.7")[0]] += 1
+    assert statuses[401] + statuses[429] == 30
+    assert 10 <= statuses[401] <= 12, "one more every six seconds"
+
+
+def test_behind_a_second_proxy_the_address_of_the_browser_is_stored(proxied: Proxied) -> None:
+    """HAProxy adds a line of its own; nginx and Caddy, as shipped, are the outermost proxy."""
+    claim = {"X-Forwarded-For": "6.6.6.6, 198.51.100.77"}
+    assert proxied.push(300, _OUTER_PROXY, claim)[0] == 200
+    (session,) = proxied.serve.export("--room", "room300")
+    expected = "198.51.100.77" if proxied.kind == "haproxy" else _OUTER_PROXY
+    assert session["m"][0]["t"]["rip"] == int(ip_address(expected))
 
 
 def test_an_oversized_push_gets_413_from_the_collector_and_a_huge_one_from_the_proxy(

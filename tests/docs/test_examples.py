@@ -1,15 +1,19 @@
 """Each example runs as a server, and its export contains what was pushed."""
 
 import json
+import os
+import signal
 import subprocess
 import sys
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 
+from jmmc import JmmcError, PerProcess
 from tests.support.builders import body, wire_sample
 from tests.support.paths import ROOT
 from tests.support.servers import PREFIX, free_port, post_push
@@ -60,6 +64,99 @@ def test_the_example_collects(tmp_path: Path, name: str) -> None:
             check=True,
         ).stdout
         assert json.loads(exported)["m"][1]["cq"] == 50
+
+
+# As gunicorn --preload and uWSGI do: the app is loaded, then the server forks its workers.
+_PREFORKING = """
+import os, socketserver, sys
+from wsgiref.simple_server import WSGIRequestHandler, WSGIServer
+sys.path.insert(0, {folder!r})
+from {name} import app
+
+class Server(socketserver.ThreadingMixIn, WSGIServer):
+    daemon_threads = True
+
+server = Server(("127.0.0.1", {port}), WSGIRequestHandler)
+server.set_app(app)
+parent = os.getpid()
+workers = [pid for pid in (os.fork() if os.getpid() == parent else 0 for _ in range(2)) if pid]
+if os.getpid() == parent:
+    server.socket.close()
+    for pid in workers:
+        os.waitpid(pid, 0)
+else:
+    server.serve_forever()
+"""
+
+
+@pytest.mark.parametrize("name", ["flask_app", "django_app"])
+def test_a_wsgi_example_collects_in_every_process_of_a_preforking_server(
+    tmp_path: Path, name: str
+) -> None:
+    port = free_port()
+    log = tmp_path / "log"
+    code = _PREFORKING.format(folder=str(EXAMPLES), name=name, port=port)
+    with log.open("wb") as output:
+        server = subprocess.Popen(
+            [sys.executable, "-c", code],
+            cwd=tmp_path,
+            stdout=output,
+            stderr=output,
+            start_new_session=True,
+        )
+    url = f"http://127.0.0.1:{port}{PREFIX}"
+    try:
+        wait_until_answered(f"{url}/healthz", server, log=log)
+        for number in range(8):
+            with urllib.request.urlopen(f"{url}/getClient", timeout=10) as answer:
+                assert b"push_interval" in answer.read()
+            push = body(wire_sample(0, {"pid": "x"}), sid=f"{number:032x}")
+            assert post_push(url, push)["ack"] == 0
+    finally:
+        os.killpg(server.pid, signal.SIGTERM)
+        server.wait(20)
+    command = [sys.executable, "-m", "jmmc", "export", "--store", "sqlite:///calls.db"]
+    exported = subprocess.run(command, cwd=tmp_path, capture_output=True, check=True).stdout
+    assert exported.count(b"\n") == 8
+
+
+def test_a_collector_that_was_opened_before_a_fork_refuses_with_the_reason(tmp_path: Path) -> None:
+    """Connections to a database do not survive a fork, nor do locks on its files."""
+    code = """
+import asyncio, os, sys
+from jmmc import MetricsCollector
+from tests.support.builders import body, call
+app = MetricsCollector(store="sqlite:///calls.db", secret="x")
+push = lambda: asyncio.run(call(app, "POST", "/push", body()))
+assert push().status == 200
+pid = os.fork()
+if pid:
+    os._exit(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))
+answer = push()
+os._exit(0 if (answer.status, answer.json["error"]) == (503, "store_down") else 1)
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": os.pathsep.join([str(ROOT), *sys.path])},
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stderr
+    assert "was opened before this process was forked" in done.stderr
+
+
+def test_in_uwsgi_without_threads_the_example_refuses_to_start(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """uWSGI gives its options to Python by a module, with names and values as it has them."""
+    uwsgi = ModuleType("uwsgi")
+    uwsgi.opt = {"master": True, "processes": b"2"}  # type: ignore[attr-defined]
+    monkeypatch.setitem(sys.modules, "uwsgi", uwsgi)
+    with pytest.raises(JmmcError, match="--enable-threads"):
+        PerProcess(lambda: lambda environ, start_response: [])
+    uwsgi.opt["enable-threads"] = True
+    PerProcess(lambda: lambda environ, start_response: [])
 
 
 def test_the_list_of_examples_is_complete() -> None:

@@ -198,7 +198,43 @@ def test_opentelemetry_is_not_imported_without_an_endpoint(tmp_path: Path) -> No
 
 
 @pytest.mark.parametrize(
-    "given", [{"otlp_endpoint": "localhost:4318"}, {"otlp_headers": "Bearer-abc"}]
+    ("given", "name", "value"),
+    [
+        ("Authorization=Basic%20dXNlcjpwYXNz", "authorization", "Basic dXNlcjpwYXNz"),
+        ("authorization=Basic dXNlcjpwYXM=", "authorization", "Basic dXNlcjpwYXM="),
+        ("x-key=a%2Cb%3D%25,x-more=1", "x-key", "a,b=%"),
+        ("x-key=100% of it", "x-key", "100% of it"),
+        ("x-key=a+b", "x-key", "a+b"),
+        (" x%2Dkey = a ", "x-key", "a"),
+    ],
+)
+async def test_headers_are_percent_decoded(
+    endpoint: Endpoint, tmp_path: Path, given: str, name: str, value: str
+) -> None:
+    """As `OTEL_EXPORTER_OTLP_HEADERS`, which vendors show to copy."""
+    app = create_app(
+        Settings.of(
+            store=f"sqlite:///{tmp_path}/calls.db",
+            secret="x",
+            otlp_endpoint=endpoint.url,
+            otlp_headers=given,
+        )
+    )
+    await app.metrics.collector.open()
+    await app.metrics.close()
+    assert {header[name] for header in endpoint.headers} == {value}
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        {"otlp_endpoint": "localhost:4318"},
+        {"otlp_headers": "Bearer-abc"},
+        {"otlp_headers": "x=abc%0d%0ay: z"},
+        {"otlp_headers": "x%0ay=abc"},
+        {"otlp_headers": "x=abc%C3%A9"},
+        {"otlp_headers": "x=%20"},
+    ],
 )
 def test_invalid_otlp_settings_are_rejected_without_showing_headers(
     given: dict[str, str],

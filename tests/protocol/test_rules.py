@@ -1,7 +1,7 @@
 """The small rules: admission, identity, addresses, browsers, throttling."""
 
 import re
-from ipaddress import ip_address
+from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 from typing import Any
 
 import pytest
@@ -18,6 +18,7 @@ from jmmc.protocol.decoding import DecodedSample, Envelope
 from jmmc.protocol.identity import CookieSigner, is_session_id, session_of
 from jmmc.protocol.rate_limit import Throttle
 from jmmc.protocol.useragent import browser_and_system
+from jmmc.quality.addresses import network_of
 from tests.support.builders import CHROME, SID, UID
 
 _NOW = 1_700_000_000.0
@@ -171,6 +172,91 @@ def test_only_trusted_proxies_may_forward_addresses(
 ) -> None:
     found = Proxies(["10.0.0.0/8"]).client(peer, forwarded)
     assert (str(found) if found else None) == address
+
+
+@pytest.mark.parametrize(
+    ("forwarded", "address"),
+    [
+        ("for=198.51.100.1", "198.51.100.1"),
+        ("For=198.51.100.1;Proto=https;By=10.0.0.1", "198.51.100.1"),
+        ('proto=https;for="198.51.100.1:4711"', "198.51.100.1"),
+        ('for="[2001:db8::1]"', "2001:db8::1"),
+        ('for="[2001:db8::1]:4711";host="a, b;for=6.6.6.6"', "2001:db8::1"),
+        ("for=[2001:db8::1]:4711", "2001:db8::1"),
+        ('for="198.51.100.1:_port"', "198.51.100.1"),
+        ("for=6.6.6.6, for=198.51.100.1, for=10.0.0.2", "198.51.100.1"),
+        ("for=6.6.6.6,for=198.51.100.1;by=10.0.0.2,for=10.0.0.2", "198.51.100.1"),
+        # What a client opens cannot swallow what a proxy adds.
+        ('for=", for=198.51.100.1', "198.51.100.1"),
+        ('for=6.6.6.6;host="x\\", for=198.51.100.1', "198.51.100.1"),
+        (r'for=198.51.100.1;host="x\", for=6.6.6.6;host=\"y"', "198.51.100.1"),
+        ("for=unknown", "10.0.0.1"),
+        ("for=_hidden", "10.0.0.1"),
+        ('for="_hidden:1"', "10.0.0.1"),
+        ("for=198.51.100.1, for=unknown", "10.0.0.1"),
+        ("proto=https", "10.0.0.1"),
+        ("for=6.6.6.6;for=198.51.100.1", "10.0.0.1"),
+        ("for=198.51.100.1 for=6.6.6.6", "10.0.0.1"),
+        ("198.51.100.1", "10.0.0.1"),
+        ("", "10.0.0.1"),
+        (None, "10.0.0.1"),
+    ],
+)
+def test_the_forwarded_header_names_the_address_that_a_trusted_proxy_saw(
+    forwarded: str | None, address: str
+) -> None:
+    proxies = Proxies(["10.0.0.0/8"], "forwarded")
+    assert str(proxies.client("10.0.0.1", forwarded)) == address
+    assert str(proxies.client("203.0.113.7", forwarded)) == "203.0.113.7"
+
+
+@given(st.text(alphabet='for=;,"\\ 6.[:]_', max_size=600))
+def test_no_text_before_the_element_of_a_proxy_changes_the_address(text: str) -> None:
+    proxies = Proxies(["10.0.0.1"], "forwarded")
+    assert str(proxies.client("10.0.0.1", text + ", for=198.51.100.1")) == "198.51.100.1"
+
+
+@pytest.mark.parametrize("address", ["192.0.2.33", "198.51.100.7"])
+@pytest.mark.parametrize(
+    "prefix",
+    [
+        "::ffff:0:0/96",
+        "::ffff:0:0:0/96",
+        "64:ff9b::/96",
+        "64:ff9b:1::/48",
+        "64:ff9b:1:ab00::/56",
+        "64:ff9b:1:abcd::/64",
+        "64:ff9b:1:abcd::/96",
+        "2002::/16",
+        "2001:0:cb00:7101:8000::/96",
+    ],
+)
+def test_an_ipv6_address_with_an_ipv4_address_in_it_counts_as_that(
+    prefix: str, address: str
+) -> None:
+    """6to4, Teredo, IPv4-mapped, and NAT64 with each place of the address (RFC 6052)."""
+    ipv4 = int(IPv4Address(address))
+    network = ip_network(prefix)
+    length = network.prefixlen
+    if prefix.startswith("2002"):
+        bits = ipv4 << 80 | 0xABCD << 64 | 0x1234
+    elif prefix.startswith("2001"):
+        bits = ipv4 ^ 0xFFFFFFFF
+    elif length == 96:
+        bits = ipv4
+    else:  # Bits 64 to 71 are left out.
+        before = 64 - length
+        bits = ipv4 >> (32 - before) << 64 | (ipv4 & (1 << 32 - before) - 1) << (24 + before)
+    mixed = IPv6Address(int(network.network_address) | bits)
+    assert truncated(str(mixed)) == ipv4 & 0xFFFFFF00
+    assert throttle_key(mixed) == ipv4
+    assert network_of(str(mixed)) == network_of(address)
+
+
+@pytest.mark.parametrize("address", ["2001:db8:1:2::c000:221", "64:ff9c::c000:221", "2003::1"])
+def test_other_ipv6_addresses_are_not_taken_for_ipv4(address: str) -> None:
+    assert truncated(address) == str(ip_network(f"{address}/48", strict=False).network_address)
+    assert throttle_key(ip_address(address)) < 0
 
 
 def test_ipv4_is_stored_as_a_number_and_ipv6_as_text() -> None:

@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from jmmc.core.model import Dialect, Push, Sample
@@ -62,17 +62,22 @@ async def call(
     path: str,
     content: Any = b"",
     *,
-    headers: dict[str, str] | None = None,
+    headers: Mapping[str, str] | Sequence[tuple[str, str]] | None = None,
     client: str | None = "203.0.113.7",
     root_path: str = "",
     chunks: Sequence[bytes] | None = None,
 ) -> Answer:
-    """One request to an ASGI app; `content` that is not bytes is sent as JSON."""
+    """One request to an ASGI app; `content` that is not bytes is sent as JSON.
+
+    `headers` as pairs may have several lines of one name.
+    """
     raw = content if isinstance(content, bytes) else json.dumps(content).encode()
     parts: Iterable[bytes] = chunks if chunks is not None else [raw]
     waiting = list(parts)
     messages: list[Message] = []
-    given = {"content-type": "application/json", **(headers or {})}
+    lines = list(headers.items()) if isinstance(headers, Mapping) else list(headers or ())
+    if not any(name.lower() == "content-type" for name, _ in lines):
+        lines.insert(0, ("content-type", "application/json"))
     path, _, query = path.partition("?")
     scope: Scope = {
         "type": "http",
@@ -80,7 +85,7 @@ async def call(
         "path": root_path + path,
         "root_path": root_path,
         "query_string": query.encode(),
-        "headers": [(name.lower().encode(), value.encode()) for name, value in given.items()],
+        "headers": [(name.lower().encode(), value.encode()) for name, value in lines],
         "client": (client, 50_000) if client else None,
     }
 

@@ -10,6 +10,7 @@ from jmmc.answers.columns import Columns, columns_of
 from jmmc.core.fields import Moment
 from jmmc.core.model import Dialect, Sample, Session, SessionFilter
 from jmmc.core.readings import METRICS
+from jmmc.core.text import printable_json
 from jmmc.quality.columns import TIMELINE_COLUMNS, sample_rows
 from jmmc.quality.filters import DIMENSIONS, SummaryFilter
 from jmmc.quality.summary import Summary
@@ -78,13 +79,14 @@ async def chosen(store: Store, selection: SummaryFilter) -> AsyncIterator[Sessio
 def stored_form(session: Session) -> bytes:
     """A session as the document that MongoDB would hold, `_id` as 24 hex digits.
 
-    The readings of a sample are copied as they are stored, without parsing them.
+    The readings of a sample are copied as they are stored, without parsing them, except that
+    what is not printable is escaped.
     """
     head: dict[str, object] = {"_id": session.id, "conf": session.room, "uid": session.browser_id}
     if session.dialect is Dialect.V2:
         head["v"] = 2
     elements = b",".join(map(_stored_sample, session.samples))
-    return msgspec.json.encode(head)[:-1] + b',"m":[' + elements + b"]}"
+    return printable_json(msgspec.json.encode(head)[:-1] + b',"m":[' + elements + b"]}")
 
 
 def _stored_sample(sample: Sample) -> bytes:

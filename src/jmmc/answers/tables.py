@@ -3,7 +3,7 @@
 import csv
 import io
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, Protocol
 
 import msgspec
@@ -11,6 +11,7 @@ import msgspec
 from jmmc.answers.columns import ColumnKind, Columns, Row
 from jmmc.core.errors import JmmcError
 from jmmc.core.extras import install_hint
+from jmmc.core.text import printable, printable_json, without_controls
 from jmmc.core.timestamps import to_iso
 
 FORMATS = ("ndjson", "csv", "parquet")
@@ -40,18 +41,21 @@ class MissingLibrary(JmmcError):
     """A format needs an extra that is not installed."""
 
 
-def table(form: str, columns: Columns) -> Table:
-    """A writer of rows that have these columns, or some of them. Raises `MissingLibrary`."""
-    makers: dict[str, type[NdjsonTable] | type[CsvTable] | type[ParquetTable]] = {
-        "ndjson": NdjsonTable,
-        "csv": CsvTable,
-        "parquet": ParquetTable,
-    }
-    return makers[form](columns)
+def table(form: str, columns: Columns, *, for_terminal: bool = False) -> Table:
+    """A writer of rows that have these columns, or some of them. Raises `MissingLibrary`.
+
+    A file without rows has all columns. With `for_terminal`, nothing in a CSV cell leaves its line.
+    """
+    match form:
+        case "csv":
+            return CsvTable(columns, for_terminal=for_terminal)
+        case "parquet":
+            return ParquetTable(columns)
+    return NdjsonTable(columns)
 
 
 class NdjsonTable:
-    """One JSON object a line."""
+    """One JSON object a line; what is not printable in texts is escaped."""
 
     def __init__(self, columns: Columns) -> None:
         self._moments = _moments(columns)
@@ -59,7 +63,8 @@ class NdjsonTable:
     def add(self, rows: Sequence[Row]) -> bytes:
         """See `Table`."""
         encode = msgspec.json.encode
-        return b"".join(encode(_readable(row, self._moments)) + b"\n" for row in rows)
+        lines = (encode(_readable(row, self._moments)) + b"\n" for row in rows)
+        return printable_json(b"".join(lines))
 
     def end(self) -> bytes:
         """See `Table`."""
@@ -67,9 +72,15 @@ class NdjsonTable:
 
 
 class CsvTable:
-    """Comma-separated, with a header. A ' precedes text that a spreadsheet would execute."""
+    """Comma-separated, with a header. A ' precedes text that a spreadsheet would execute.
 
-    def __init__(self, columns: Columns) -> None:
+    Control characters and invisible ones are written as their codes, such as `\\x1b`. With
+    `for_terminal` those that end a line are too.
+    """
+
+    def __init__(self, columns: Columns, *, for_terminal: bool = False) -> None:
+        self._columns = columns
+        self._for_terminal = for_terminal
         self._moments = _moments(columns)
         self._text = io.StringIO(newline="")
         self._writer = csv.writer(self._text)
@@ -77,18 +88,37 @@ class CsvTable:
 
     def add(self, rows: Sequence[Row]) -> bytes:
         """See `Table`."""
-        if rows and not self._begun:
-            self._writer.writerow(rows[0])
-            self._begun = True
-        self._writer.writerows(map(_cell, _readable(row, self._moments).values()) for row in rows)
-        content = self._text.getvalue()
-        self._text.seek(0)
-        self._text.truncate()
-        return content.encode()
+        if rows:
+            self._begin(rows[0])
+        self._writer.writerows(
+            map(self._cell, _readable(row, self._moments).values()) for row in rows
+        )
+        return self._take()
 
     def end(self) -> bytes:
         """See `Table`."""
-        return b""
+        self._begin(self._columns)
+        return self._take()
+
+    def _begin(self, names: Iterable[str]) -> None:
+        if not self._begun:
+            self._writer.writerow(names)
+            self._begun = True
+
+    def _take(self) -> bytes:
+        content = self._text.getvalue()
+        self._text.seek(0)
+        self._text.truncate()
+        # Half of a surrogate pair, which JSON allows, cannot be encoded.
+        return content.encode(errors="backslashreplace")
+
+    def _cell(self, value: Any) -> Any:
+        if isinstance(value, str):
+            text = _FORMULA.sub(r"\1'", value)
+            return printable(text, keep="") if self._for_terminal else without_controls(text)
+        if isinstance(value, bool):
+            return str(value).lower()
+        return value
 
 
 class ParquetTable:
@@ -123,7 +153,7 @@ class ParquetTable:
 
     def _write(self) -> None:
         arrow = self._arrow
-        names = list(self._rows[0]) if self._rows else list(self._columns)[:1]
+        names = list(self._rows[0] if self._rows else self._columns)
         schema = arrow.schema([(name, self._type(name)) for name in names])
         arrays = []
         for name in names:
@@ -188,14 +218,6 @@ def _readable(row: Row, moments: frozenset[str]) -> dict[str, Any]:
         name: to_iso(value) if name in moments and value is not None else value
         for name, value in row.items()
     }
-
-
-def _cell(value: Any) -> Any:
-    if isinstance(value, str):
-        return _FORMULA.sub(r"\1'", value)
-    if isinstance(value, bool):
-        return str(value).lower()
-    return value
 
 
 def _stored_value(kind: ColumnKind, value: Any) -> Any:

@@ -18,6 +18,7 @@ from jmmc.alerting.rules import State
 from jmmc.cli.common import fail
 from jmmc.cli.setting_options import load, setting_options
 from jmmc.core.errors import JmmcError
+from jmmc.core.text import printable
 from jmmc.core.timestamps import to_iso
 from jmmc.settings import PoorShare, Rule, Settings, StoreDown
 from jmmc.stores import configured_store
@@ -68,7 +69,7 @@ def list_(config: Path | None, **flags: object) -> None:
         for state in states:
             clear = state.well_since is not None
             shown = "[yellow]firing, condition clear[/]" if clear else "[red]firing[/]"
-            scope = escape(state.subject) or _scope(rule)
+            scope = escape(printable(state.subject)) or _scope(rule)
             table.add_row(rule.name, rule.kind, scope, shown, to_iso(state.fired or state.since))
     console = Console(highlight=False)
     if settings.alerts:
@@ -122,9 +123,9 @@ def _send(channel: Channel, notification: Notification) -> bool:
     try:
         how = channel.send(notification, time.time())
     except NotDelivered as error:
-        console.print("[red]FAIL[/]", escape(f"{channel.label}: {error}"))
+        console.print("[red]FAIL[/]", escape(printable(f"{channel.label}: {error}")))
         return False
-    console.print("[green]ok  [/]", escape(f"{channel.label}: {how}"))
+    console.print("[green]ok  [/]", escape(printable(f"{channel.label}: {how}")))
     return True
 
 

@@ -24,10 +24,11 @@ from jmmc.cli.common import (
     fail,
     json_option,
     parse_time,
-    printable,
+    print_json,
     store_option,
 )
 from jmmc.core.errors import JmmcError
+from jmmc.core.text import printable
 from jmmc.quality.filters import DIMENSIONS, FIELD_OF_FILTER, SummaryFilter
 from jmmc.quality.grading import Grade
 from jmmc.quality.summary import Summary
@@ -67,7 +68,7 @@ def report(url: str, collection: str, by: str | None, as_json: bool, **filters: 
 
     overview, compared = _answer(url, collection, query)
     if as_json:
-        _print_json({"overview": overview, **({"compare": compared} if by else {})})
+        print_json(encode({"overview": overview, **({"compare": compared} if by else {})}))
         return
     grades = overview.grades
     lines = [
@@ -101,7 +102,7 @@ def sessions(url: str, collection: str, limit: int, as_json: bool, **filters: st
     selection = configured_pseudonyms(url).as_stored(_selection(filters))
     page = _answer(url, collection, lambda queries: queries.sessions(selection, limit=limit))
     if as_json:
-        _print_json({"items": list(page.items), "next": page.after})
+        print_json(encode({"items": list(page.items), "next": page.after}))
         return
     console = PlainConsole()
     wide = console.width >= 120
@@ -136,7 +137,7 @@ def show(id: str, url: str, collection: str, as_json: bool) -> None:  # noqa: A0
     """Show one session: its timeline, its problems and their likely cause."""
     detail = _answer(url, collection, lambda queries: queries.session(id.lower()))
     if as_json:
-        _print_json(detail)
+        print_json(encode(detail))
         return
     PlainConsole().print(_render_session(detail))
 
@@ -224,10 +225,6 @@ def _answer(url: str, collection: str, query: Callable[[Queries], Awaitable[Any]
         return asyncio.run(run())
     except (JmmcError, ValueError) as error:
         fail(error, 1)
-
-
-def _print_json(answer: Any) -> None:
-    click.echo(encode(answer))
 
 
 def _local(second: int) -> str:

@@ -16,6 +16,7 @@ from rich.text import Text
 from jmmc.accounts.secret import resolve_secret
 from jmmc.core.errors import JmmcError, SettingsError, UnusableStore
 from jmmc.core.findings import Finding
+from jmmc.core.text import printable, printable_json
 from jmmc.core.timestamps import parse_moment
 from jmmc.privacy.pseudonyms import Pseudonyms
 from jmmc.settings import Settings, environment_name, load_settings
@@ -65,25 +66,22 @@ class PlainConsole(Console):
         return super().render_str(printable(text), **more)
 
 
-def printable(text: str) -> str:
-    """Replace characters that are not printable by their code."""
-    return "".join(
-        char if char.isprintable() or char == "\n" else char.encode("unicode_escape").decode()
-        for char in text
-    )
+def print_json(document: bytes) -> None:
+    """Print JSON; what is not printable in its texts is escaped, which does not change them."""
+    click.echo(printable_json(document))
 
 
 def fail(problem: object, code: int) -> NoReturn:
     """Print a problem in one line to standard error, and exit with `code`."""
-    click.echo(f"jmmc: {problem}", err=True)
+    click.echo(f"jmmc: {printable(str(problem))}", err=True)
     sys.exit(code)
 
 
 def print_finding(console: Console, finding: Finding) -> None:
     """Print a finding in one line, and its hint below."""
-    console.print(_MARKS[finding.verdict], escape(finding.what))
+    console.print(_MARKS[finding.verdict], escape(printable(finding.what)))
     if finding.hint:
-        console.print(f"     {escape(finding.hint)}", style="dim")
+        console.print(f"     {escape(printable(finding.hint))}", style="dim")
 
 
 def parse_time(option: str, text: str | None) -> int | None:

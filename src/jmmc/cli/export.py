@@ -82,6 +82,9 @@ def export(
         )
     if partition and (what != "timeline" or output is None or str(output) == "-"):
         fail("--partition needs --what timeline and a folder (-o)", 2)
+    to_stdout = output is None or str(output) == "-"
+    if form == "parquet" and to_stdout and sys.stdout.isatty():
+        fail("--format parquet is not for a terminal: give -o FILE", 2)
     selection = SessionFilter(
         room,
         browser_id.lower() if browser_id else None,
@@ -93,7 +96,7 @@ def export(
         store = existing_store(url, collection, read_only=True)
         if partition and output is not None:
             asyncio.run(_write_days(store, selection, form, output))
-        elif output is None or str(output) == "-":
+        elif output is None or to_stdout:
             asyncio.run(_write(store, selection, what, form, sys.stdout.buffer))
             sys.stdout.flush()
         else:
@@ -129,7 +132,7 @@ async def _write(
                     file.write(line)
                     progress.advance(task)
                 return
-            writer = table(form, COLUMNS_OF[what])
+            writer = table(form, COLUMNS_OF[what], for_terminal=file.isatty())
             async for rows in _rows(store, selection, what):
                 file.write(writer.add(rows))
                 progress.advance(task, len(rows) if what == "summaries" else 1)

@@ -5,15 +5,16 @@ import sys
 import time
 
 import click
-from rich.console import Console
+import msgspec
 
-from jmmc.answers.serialization import to_builtins
+from jmmc.answers.serialization import encode
 from jmmc.cli.common import (
     collection_option,
     configured_pseudonyms,
     existing_store,
     fail,
     json_option,
+    print_json,
     progress_bar,
     store_option,
 )
@@ -73,7 +74,7 @@ def forget(
     except KeyboardInterrupt:
         fail("interrupted; run the same command to finish", 130)
     if as_json:
-        Console(soft_wrap=True).print_json(data=to_builtins(receipt))
+        print_json(msgspec.json.format(encode(receipt)))
         return
     click.echo(
         f"erased {receipt.sessions:,} sessions with {receipt.samples:,} samples,"

@@ -1,12 +1,13 @@
 """`jmmc settings`: the settings in force, and their page in the documentation."""
 
+import json
 import os
 from pathlib import Path
 
 import click
-from rich.console import Console
 from rich.table import Table
 
+from jmmc.cli.common import PlainConsole, print_json
 from jmmc.cli.setting_options import given_flags, load, setting_options
 from jmmc.settings import (
     GROUPS,
@@ -48,13 +49,13 @@ def settings(config: Path | None, as_json: bool, markdown: bool, **flags: object
     given = gather(Settings.model_fields, flags=given_flags(flags), environ=os.environ, file=config)
     values = {name: _shown(loaded, name) for name in Settings.model_fields}
     if as_json:
-        Console(soft_wrap=True).print_json(data=values)
+        print_json(json.dumps(values, indent=2, ensure_ascii=False).encode())
         return
     table = Table("setting", "value", "from", "description", box=None, header_style="bold")
     for name, field in Settings.model_fields.items():
         source = given[name].source if name in given else "default"
         table.add_row(name, str(values[name]), source, field.description)
-    Console(highlight=False).print(table, markup=False)
+    PlainConsole().print(table)
 
 
 def _page() -> str:

@@ -4,12 +4,11 @@ import time
 from typing import Any
 
 import click
-from rich.console import Console
 from rich.table import Table
 
 from jmmc.accounts import tokens
 from jmmc.accounts.tokens import SCOPES
-from jmmc.cli.common import collection_option, store_option, with_reports
+from jmmc.cli.common import PlainConsole, collection_option, store_option, with_reports
 from jmmc.core.timestamps import to_iso
 
 
@@ -48,7 +47,7 @@ def list_(url: str, collection: str) -> None:
     table = Table("token", "scopes", "created", box=None, header_style="bold")
     for listed in with_reports(url, collection, tokens.tokens, read_only=True):
         table.add_row(listed.name, ", ".join(listed.scopes), to_iso(listed.created))
-    Console(highlight=False).print(table)
+    PlainConsole().print(table)
 
 
 @token.command()

@@ -3,12 +3,11 @@
 from typing import Any
 
 import click
-from rich.console import Console
 from rich.table import Table
 
 from jmmc.accounts import users
 from jmmc.accounts.users import ROLES
-from jmmc.cli.common import collection_option, store_option, with_reports
+from jmmc.cli.common import PlainConsole, collection_option, store_option, with_reports
 
 
 @click.group()
@@ -41,7 +40,7 @@ def list_(url: str, collection: str) -> None:
     table = Table("user", "role", box=None, header_style="bold")
     for listed in with_reports(url, collection, users.users, read_only=True):
         table.add_row(listed.name, listed.role)
-    Console(highlight=False).print(table)
+    PlainConsole().print(table)
 
 
 @user.command()

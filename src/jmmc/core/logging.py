@@ -13,6 +13,8 @@ from datetime import UTC, datetime
 from functools import cache, cached_property
 from typing import TYPE_CHECKING, Any, Literal, TextIO, cast
 
+from jmmc.core.text import printable
+
 if TYPE_CHECKING:
     from structlog.processors import LogfmtRenderer
     from structlog.stdlib import BoundLogger
@@ -132,7 +134,4 @@ def _escape(value: object) -> object:
         return value
     if isinstance(value, list | tuple):
         value = ",".join(str(item) for item in value)
-    return "".join(
-        char if char.isprintable() or char == "\n" else char.encode("unicode_escape").decode()
-        for char in str(value)
-    )
+    return printable(str(value))

@@ -21,7 +21,14 @@ from jmmc.ingest.geo import NetworkNames
 from jmmc.ingest.writer import Writer
 from jmmc.privacy.pseudonyms import Pseudonyms
 from jmmc.privacy.receipts import ErasureFilter
-from jmmc.protocol.addresses import Address, Proxies, stored_form, throttle_key, truncated
+from jmmc.protocol.addresses import (
+    Address,
+    ForwardedHeader,
+    Proxies,
+    stored_form,
+    throttle_key,
+    truncated,
+)
 from jmmc.protocol.admission import Policy, admit
 from jmmc.protocol.answer import Answer
 from jmmc.protocol.budget import SessionBudgets, body_cost, most_samples, samples_cost
@@ -44,9 +51,8 @@ class Sender(Protocol):
     def peer(self) -> str | None:
         """Address of the other end of the connection."""
 
-    @property
-    def forwarded_for(self) -> str | None:
-        """X-Forwarded-For, whoever wrote it."""
+    def forwarded(self, header: ForwardedHeader) -> str | None:
+        """All lines of this header as one list, whoever wrote them."""
 
     @property
     def user_agent(self) -> str | None:
@@ -112,7 +118,7 @@ class Receiver:
         limit = most_samples(days, interval)
         self._policy = Policy(settings.conf_pattern, self._pseudonyms, limit)
         self._budgets = SessionBudgets(max_session_days=days, sample_interval=interval)
-        self._proxies = Proxies(settings.trusted_proxies)
+        self._proxies = Proxies(settings.trusted_proxies, settings.forwarded_header)
         self._throttle = Throttle(settings.max_pushes_per_minute)
 
     async def receive(self, body: bytes, sender: Sender) -> Accepted:
@@ -145,7 +151,7 @@ class Receiver:
     def _admit(self, body: bytes, sender: Sender) -> tuple[list[str], Push]:
         """Return the readings that were dropped, and the push as it will be stored."""
         now = self._clock()
-        address = self._proxies.client(sender.peer, sender.forwarded_for)
+        address = self._proxies.client(sender.peer, sender.forwarded(self._proxies.header))
         key = None if address is None else throttle_key(address)
         if key is not None and (wait := self._throttle.wait(key, now, body_cost(body))):
             detail = "this address sends too much"

@@ -11,6 +11,7 @@ import time
 from collections.abc import Awaitable, Callable, Iterable, MutableMapping
 from random import random
 from typing import Any
+from urllib.parse import unquote
 from uuid import uuid4
 
 from opentelemetry.context import Context
@@ -56,7 +57,7 @@ class TracedCollector(Collector):
     """A collector that exports spans and metrics to an OTLP endpoint."""
 
     def __init__(self, settings: Settings, store: Store, *, secret: str) -> None:
-        headers = dict(header.split("=", 1) for header in settings.otlp_headers) or None
+        headers = _headers(settings.otlp_headers)
         base = settings.otlp_endpoint.rstrip("/")
         self._resource = _resource()
         self._provider = TracerProvider(resource=self._resource)
@@ -146,6 +147,12 @@ class TracedCollector(Collector):
         scope = points.ScopeMetrics(_SCOPE, metrics, "")
         data = points.MetricsData([points.ResourceMetrics(self._resource, [scope], "")])
         await asyncio.to_thread(self._metrics.export, data)  # The exporter logs its errors itself.
+
+
+def _headers(pairs: Iterable[str]) -> dict[str, str] | None:
+    """The headers that `otlp_headers` gives, percent-encoded as the OpenTelemetry standard says."""
+    split = (pair.partition("=") for pair in pairs)
+    return {unquote(name).strip(): unquote(value).strip() for name, _, value in split} or None
 
 
 class _TracedCounters(Counters):

@@ -1,6 +1,7 @@
 """IP addresses: the address that sent a request, and its stored form."""
 
-from collections.abc import Sequence
+import re
+from collections.abc import Callable, Iterator, Sequence
 from functools import lru_cache
 from ipaddress import (
     IPv4Address,
@@ -12,20 +13,32 @@ from ipaddress import (
 )
 from typing import Literal
 
+from jmmc.quality.addresses import embedded_ipv4
+
 Address = IPv4Address | IPv6Address
 Kept = Literal["truncated", "full", "none"]
 """How much of an address is kept."""
+
+ForwardedHeader = Literal["x-forwarded-for", "forwarded"]
+"""The header in which proxies pass on the address of the browser."""
 
 _IPV4_KEPT = 0xFFFFFF00  # The /24
 _IPV6_KEPT = (2**48 - 1) << 80  # The /48
 _LONGEST_CHAIN = 512  # Characters, for a dozen proxies: bounds the memory of the cache.
 
+# One parameter of a Forwarded element (RFC 7239), with what often is not quoted although it must.
+_PARAMETER = re.compile(r"\s*([\w-]+)\s*=\s*(\"(?:[^\"\\]|\\.)*\"|[^\s\";,]*)\s*(?:;|$)")
+
 
 class Proxies:
-    """The proxies whose `X-Forwarded-For` is trusted."""
+    """The proxies that are trusted, and the header that they add the address of a request to."""
 
-    def __init__(self, trusted: Sequence[str]) -> None:
+    def __init__(self, trusted: Sequence[str], header: ForwardedHeader = "x-forwarded-for") -> None:
         """`trusted`: addresses or networks, as in `10.0.0.0/8` or `::1`."""
+        self.header: ForwardedHeader = header
+        self._hops: Callable[[str], Iterator[str]] = (
+            _forwarded_hops if header == "forwarded" else _forwarded_for_hops
+        )
         self._trusted: list[IPv4Network | IPv6Network] = [ip_network(item) for item in trusted]
         # Parsing costs 3 µs an address; a browser comes back from the same one every 30 s.
         self._cached = lru_cache(maxsize=65_536)(self._client)
@@ -33,21 +46,28 @@ class Proxies:
     def client(self, peer: str | None, forwarded: str | None) -> Address | None:
         """The address of the browser, None when it is unknown.
 
-        `peer` is the other end of the connection, `forwarded` the X-Forwarded-For header. The
-        header is read from the right, as long as the hop that added an entry is trusted.
+        `peer` is the other end of the connection, `forwarded` the value of `header`, all its
+        lines as one list. It is read from the right, as long as the hop that added an entry is
+        trusted. An entry without an address (`unknown`, `_hidden`, an empty one) ends it: the
+        address is that of the proxy that added the entry.
         """
         if forwarded is not None and len(forwarded) > _LONGEST_CHAIN:
             forwarded = forwarded[-_LONGEST_CHAIN:].partition(",")[2]
         return self._cached(peer, forwarded)
 
+    def is_trusted(self, peer: str | None) -> bool:
+        """Whether the other end of a connection is one of these proxies."""
+        address = _parse(peer)
+        return address is not None and self._trusts(address)
+
     def _client(self, peer: str | None, forwarded: str | None) -> Address | None:
         address = _parse(peer)
         if address is None or forwarded is None:
             return address
-        for hop in reversed(forwarded.split(",")):
+        for hop in self._hops(forwarded):
             if not self._trusts(address):
                 break
-            previous = _parse(hop.strip())
+            previous = _parse(hop)
             if previous is None:
                 break
             address = previous
@@ -67,6 +87,8 @@ def stored_form(address: Address) -> int | str:
 def truncated(stored: int | str) -> int | str | None:
     """The first address of the network of a stored address: the /24, for IPv6 the /48.
 
+    Of an IPv6 address with an IPv4 address in it (6to4, NAT64, Teredo) it is the /24 of that.
+
     None for text that is not an address: it cannot be truncated, so it must not be stored.
     """
     return stored & _IPV4_KEPT if isinstance(stored, int) else _truncated_text(stored)
@@ -79,14 +101,65 @@ def _truncated_text(text: str) -> int | str | None:
         address = IPv6Address(text.partition("%")[0])
     except ValueError:
         return None
-    if address.ipv4_mapped is not None:
-        return int(address.ipv4_mapped) & _IPV4_KEPT
+    if (ipv4 := embedded_ipv4(address)) is not None:
+        return int(ipv4) & _IPV4_KEPT
     return str(IPv6Address(int(address) & _IPV6_KEPT))
 
 
 def throttle_key(address: Address) -> int:
-    """The key of a sender for rate limits: an IPv4 address, or the /64 of an IPv6 address."""
-    return int(address) if isinstance(address, IPv4Address) else -(int(address) >> 64) - 1
+    """The key of a sender for rate limits: an IPv4 address, or the /64 of an IPv6 address.
+
+    An IPv6 address with an IPv4 address in it is limited as that: 6to4 gives each host 65,536 /64s,
+    and all hosts behind NAT64 are in one.
+    """
+    if isinstance(address, IPv6Address):
+        ipv4 = embedded_ipv4(address)
+        if ipv4 is None:
+            return -(int(address) >> 64) - 1
+        address = ipv4
+    return int(address)
+
+
+def _forwarded_for_hops(header: str) -> Iterator[str]:
+    """The entries of X-Forwarded-For, last first."""
+    return (hop.strip() for hop in reversed(header.split(",")))
+
+
+def _forwarded_hops(header: str) -> Iterator[str]:
+    """The nodes that the elements of Forwarded are `for`, last first; "" without one."""
+    return map(_node, _elements(header))
+
+
+def _elements(header: str) -> Iterator[str]:
+    """The elements of a Forwarded header, last first.
+
+    It is read from its end, so that an open quote of a client's cannot swallow what proxies add.
+    """
+    end, is_quoted = len(header), False
+    for index in range(end - 1, -1, -1):
+        character = header[index]
+        if character == '"':
+            before = header[:index]
+            is_escaped = is_quoted and (index - len(before.rstrip("\\"))) % 2 == 1
+            is_quoted = is_quoted == is_escaped
+        elif character == "," and not is_quoted:
+            yield header[index + 1 : end]
+            end = index
+    yield header[:end]
+
+
+def _node(element: str) -> str:
+    """The node of the parameter `for`; "" if there is none, or the element is malformed."""
+    found: list[str] = []
+    at = 0
+    while at < len(element):
+        if (match := _PARAMETER.match(element, at)) is None:
+            return ""
+        name, value = match.groups()
+        if name.lower() == "for":
+            found.append(re.sub(r"\\(.)", r"\1", value[1:-1]) if value[:1] == '"' else value)
+        at = match.end()
+    return found[0] if len(found) == 1 else ""
 
 
 def _parse(text: str | None) -> Address | None:

@@ -2,6 +2,7 @@
 
 import re
 from typing import Annotated, ClassVar
+from urllib.parse import unquote
 
 from pydantic import AfterValidator, BeforeValidator, Field
 
@@ -15,8 +16,14 @@ def _check_otlp_url(value: str) -> str:
 
 
 def _check_pairs(values: tuple[str, ...]) -> tuple[str, ...]:
-    if not all(re.fullmatch(r"[\w-]+=.+", value) for value in values):
-        raise ValueError("name=value, such as authorization=Bearer abc")
+    for value in values:
+        # HTTP allows these characters in a header; a line end would begin another one.
+        name, _, content = value.partition("=")
+        if not (
+            re.fullmatch(r"[\w!#$&'*+.^`|~-]+", unquote(name).strip(), re.ASCII)
+            and re.fullmatch(r"[\t\x20-\x7e]*[\x21-\x7e][\t\x20-\x7e]*", unquote(content))
+        ):
+            raise ValueError("name=value, such as authorization=Bearer%20abc")
     return values
 
 
@@ -48,7 +55,12 @@ class MonitoringSettings(SettingsGroup):
         ),
     )
     otlp_headers: Annotated[_Pairs, Mark.HIDDEN] = Field(
-        (), description="Headers for otlp_endpoint: name=value, comma-separated. A secret."
+        (),
+        description=(
+            "Headers for otlp_endpoint: name=value, comma-separated, percent-encoded as in"
+            " OTEL_EXPORTER_OTLP_HEADERS (%20 is a space, %2C a comma, %25 a percent sign). A"
+            " secret."
+        ),
     )
     trace_ratio: float = Field(
         0.01, ge=0, le=1, description="Share of the pushes that are traced, with otlp_endpoint."

@@ -6,6 +6,7 @@ from typing import Annotated, ClassVar
 
 from pydantic import AfterValidator, BeforeValidator, Field
 
+from jmmc.protocol.addresses import ForwardedHeader
 from jmmc.settings.values import Mark, SettingsGroup, check_url, split
 
 
@@ -48,14 +49,20 @@ class ServerSettings(SettingsGroup):
         "",
         description=(
             "URL at which people open the dashboard, for the links in alerts. Empty: alerts have"
-            " no links."
+            " no links. If it has a path, the dashboard is served under that path."
         ),
     )
     trusted_proxies: Annotated[_Networks, Mark.LIVE] = Field(
         ("127.0.0.1/32", "::1/128"),
         description=(
-            "Proxies whose X-Forwarded-For header is trusted: addresses or networks,"
-            " comma-separated."
+            "Proxies whose forwarded_header is trusted: addresses or networks, comma-separated."
+        ),
+    )
+    forwarded_header: Annotated[ForwardedHeader, Mark.LIVE] = Field(
+        "x-forwarded-for",
+        description=(
+            "Header in which trusted_proxies pass on the address of the browser: x-forwarded-for,"
+            " or forwarded (RFC 7239). The other one is ignored. Several lines are one list."
         ),
     )
     secret: Annotated[str, Mark.HIDDEN] = Field(

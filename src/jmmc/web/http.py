@@ -1,14 +1,17 @@
 """HTTP for the plain ASGI handlers: reading a request with its body, sending a response."""
 
 import asyncio
+import re
 import zlib
 from collections.abc import Awaitable, Callable, Iterable, MutableMapping
 from functools import lru_cache
+from http import HTTPStatus
 from typing import Any
 
 import msgspec
 
 from jmmc.core.errors import Rejected
+from jmmc.protocol.addresses import ForwardedHeader
 
 Scope = MutableMapping[str, Any]
 Message = MutableMapping[str, Any]
@@ -16,11 +19,16 @@ Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 Header = tuple[bytes, bytes]
 Handler = Callable[["Request", Send], Awaitable[None]]
+ASGIApp = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 _TYPES = (b"", b"application/json", b"text/plain")
 _CHARSETS = (b"utf-8", b"utf8", b"us-ascii")
 _DISCARD_BYTES = 2**20  # Of a body above the limit that are read before the response is sent.
 _DISCARD_SECONDS = 1.0
+_MAX_HEADERS = 32_768  # Bytes of all names and values: what nginx takes (4 times 8 KiB).
+_MAX_TARGET = 8192  # Bytes of path and query.
+_MAX_QUERY_FIELDS = 100
+_MAX_LIST = 1024  # Characters of a list (Accept and the like) that are read; browsers send 200.
 
 JSON: tuple[Header, ...] = (
     (b"content-type", b"application/json"),
@@ -33,14 +41,70 @@ class Disconnected(Exception):
     """The client closed the connection before its body was complete; no response can be sent."""
 
 
+def joined(headers: Iterable[Header], name: str) -> str | None:
+    """All lines of a header as one, None if it is absent; `name` is in lower case.
+
+    Lines of one name are one list, in their order (RFC 9110, section 5.3).
+    """
+    key = name.encode()
+    lines = [value for line, value in headers if line == key]
+    return (b"; " if key == b"cookie" else b", ").join(lines).decode("latin-1") if lines else None
+
+
+def accepted(scope: Scope, name: str) -> str:
+    """A header with what the client accepts, as a list; "" if it is absent.
+
+    Its end is cut: parsing costs microseconds for each entry.
+    """
+    return (joined(scope["headers"], name) or "")[:_MAX_LIST]
+
+
+def cookie(scope: Scope, name: str) -> str | None:
+    """The value of a cookie, None if it is absent.
+
+    Of several with one name it is the first: browsers send that of the longest path first.
+    Starlette's own parser takes seconds for some headers: it unquotes each value, which in Python
+    before 3.12.6 takes quadratic time.
+    """
+    match = re.search(
+        rf"(?:^|;)\s*{re.escape(name)}=([^;]*)", joined(scope["headers"], "cookie") or ""
+    )
+    return match[1].strip() if match else None
+
+
+def oversized(scope: Scope) -> int | None:
+    """The status that refuses a request whose target or headers are too large, else None."""
+    query: bytes = scope.get("query_string", b"")
+    if len(scope["path"]) + len(query) > _MAX_TARGET or query.count(b"&") >= _MAX_QUERY_FIELDS:
+        return HTTPStatus.REQUEST_URI_TOO_LONG
+    if sum(len(name) + len(value) for name, value in scope["headers"]) > _MAX_HEADERS:
+        return HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE
+    return None
+
+
+def is_https(scope: Scope) -> bool:
+    """Whether the browser speaks HTTPS, to this server or to the first proxy."""
+    first = (joined(scope["headers"], "x-forwarded-proto") or "").partition(",")[0].strip()
+    if scope.get("scheme") == "https" or first.lower() == "https":
+        return True
+    element = (joined(scope["headers"], "forwarded") or "").partition(",")[0]
+    parameters = (part.strip().lower().replace('"', "") for part in element.split(";"))
+    return "proto=https" in parameters
+
+
 class Request:
-    """A request: its scope, its headers by lower-case name, its body."""
+    """A request: its scope, its headers by lower-case name, its body.
+
+    Several lines of one name are one value: see `joined`.
+    """
 
     __slots__ = ("_receive", "headers", "scope")
 
     def __init__(self, scope: Scope, receive: Receive) -> None:
         self.scope = scope
         self.headers: dict[bytes, bytes] = dict(scope["headers"])
+        if len(self.headers) < len(scope["headers"]):
+            self.headers = _joined_headers(scope["headers"])
         self._receive = receive
 
     def text(self, name: bytes) -> str | None:
@@ -54,10 +118,9 @@ class Request:
         client = self.scope.get("client")
         return client[0] if client else None
 
-    @property
-    def forwarded_for(self) -> str | None:
-        """The header X-Forwarded-For."""
-        return self.text(b"x-forwarded-for")
+    def forwarded(self, header: ForwardedHeader) -> str | None:
+        """The header in which proxies pass on the address of the browser."""
+        return self.text(header.encode())
 
     @property
     def user_agent(self) -> str | None:
@@ -148,6 +211,15 @@ async def answer(send: Send, status: int, body: bytes, headers: Iterable[Header]
     length = (b"content-length", b"%d" % len(body))
     await send({"type": "http.response.start", "status": status, "headers": [*headers, length]})
     await send({"type": "http.response.body", "body": body})
+
+
+def _joined_headers(lines: Iterable[Header]) -> dict[bytes, bytes]:
+    values: dict[bytes, list[bytes]] = {}
+    for name, value in lines:
+        values.setdefault(name, []).append(value)
+    return {
+        name: (b"; " if name == b"cookie" else b", ").join(parts) for name, parts in values.items()
+    }
 
 
 # Browsers send few combinations of these headers; parsing one costs a microsecond of every push.

@@ -18,9 +18,11 @@ from jmmc.web.browser.app import MetricsCollector
 from jmmc.web.dashboard.routes import Dashboard
 from jmmc.web.demo.page import demo_routes
 from jmmc.web.http import Receive, Scope, Send
+from jmmc.web.mounting import RootPath, UnderRootPath
 from jmmc.web.request_log import RequestLog
 from jmmc.web.security.access import Access
 from jmmc.web.security.headers import SecurityHeaders
+from jmmc.web.security.limits import RequestLimits
 from jmmc.web.security.sessions import LoginSigner
 
 _HEALTH_PATHS = frozenset({"/healthz", "/readyz"})
@@ -30,8 +32,8 @@ def create_app(settings: Settings, *, store: Store | None = None) -> "Server":
     """The whole server for these settings. Raises `UnusableStore` and `SettingsError`."""
     metrics = MetricsCollector(settings, store=store or configured_store(settings, spool=True))
     demo = demo_routes(settings, metrics.collector) if settings.demo else []
-    pages, monitoring = _dashboard(metrics, demo)
-    return Server(settings.prefix, metrics, pages, monitoring)
+    pages, monitoring = _dashboard(metrics, demo, [])
+    return Server(settings.prefix, metrics, pages, monitoring, _root_path(metrics))
 
 
 def dashboard(metrics: MetricsCollector) -> Starlette:
@@ -40,7 +42,13 @@ def dashboard(metrics: MetricsCollector) -> Starlette:
     Access is restricted as in `jmmc serve`: until there is a user or a token, only requests from
     the same machine are allowed. The host also mounts `metrics` itself, for the browsers.
     """
-    return _dashboard(metrics, [])[0]
+    return _dashboard(metrics, [], [Middleware(UnderRootPath, _root_path(metrics))])[0]
+
+
+def _root_path(metrics: MetricsCollector) -> RootPath:
+    root_path = RootPath(metrics.collector.settings)
+    metrics.collector.follow_settings(root_path.apply)
+    return root_path
 
 
 def _middleware(metrics: MetricsCollector) -> list[Middleware]:
@@ -48,12 +56,15 @@ def _middleware(metrics: MetricsCollector) -> list[Middleware]:
     return [
         Middleware(SecurityHeaders),
         Middleware(RequestLog),
+        Middleware(RequestLimits),
         *([Middleware(traced)] if traced else []),
     ]
 
 
 def _dashboard(
-    metrics: MetricsCollector, further_routes: Sequence[BaseRoute]
+    metrics: MetricsCollector,
+    further_routes: Sequence[BaseRoute],
+    outer_middleware: Sequence[Middleware],
 ) -> tuple[Starlette, MetricsEndpoint]:
     """The app with the pages, the API, `/metrics` and the further routes."""
     collector = metrics.collector
@@ -68,7 +79,7 @@ def _dashboard(
 
     app = Starlette(
         routes=[*pages.routes(), *api_routes(collector, access), monitoring.route, *further_routes],
-        middleware=_middleware(metrics),
+        middleware=[*outer_middleware, *_middleware(metrics)],
         exception_handlers={404: unknown},
     )
     app.router.redirect_slashes = False  # A redirect would go to the host that the request names.
@@ -83,14 +94,16 @@ class Server:
     metrics: MetricsCollector
     pages: ASGIApp
     monitoring: MetricsEndpoint
+    root_path: RootPath
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request or the server's lifespan."""
         if scope["type"] == "http":
-            path: str = scope["path"]
+            path = self.root_path.set_in(scope)
             if path.startswith(self.prefix + "/"):
                 scope["root_path"] = scope.get("root_path", "") + self.prefix
             elif path not in _HEALTH_PATHS:
+                self.root_path.set_in_page(scope)
                 await self.pages(scope, receive, send)
                 return
         await self.metrics(scope, receive, send)

@@ -89,6 +89,49 @@ async def test_a_commit_during_a_backup_does_not_restart_the_copy(
     assert done.samples == 3
 
 
+def test_a_backup_of_a_stopped_store_leaves_nothing_that_a_restore_takes_for_a_crash(
+    source: Path, tmp_path: Path
+) -> None:
+    older, safe = tmp_path / "older.db", tmp_path / "safe.db"
+    for copy in (older, safe):
+        done = _jmmc("backup", "--store", f"sqlite:///{source}", str(copy))
+        assert done.returncode == 0, done.stderr
+        assert set(tmp_path.glob("*.db*")) <= {source, older, safe}, "a log was left"
+    done = _jmmc("backup", "--force", "--store", f"sqlite:///{older}", str(source))
+    assert done.returncode == 0, done.stderr
+    assert set(tmp_path.glob("*.db*")) == {source, older, safe}
+
+
+async def test_a_backup_that_outlives_the_collector_leaves_no_log(
+    source: Path, tmp_path: Path
+) -> None:
+    """The last connection removes the log: here that of the backup."""
+    store = SqliteStore(source)
+    await store.open()
+    await store.append([push(7)])
+    loop = asyncio.get_running_loop()
+    closed = False
+
+    def stop_collector(done: int, total: int) -> None:
+        nonlocal closed
+        if not closed:
+            closed = True
+            asyncio.run_coroutine_threadsafe(store.close(), loop).result(20)
+
+    copy = tmp_path / "copy.db"
+    copied = await asyncio.to_thread(back_up, source, copy, replace=False, progress=stop_collector)
+    assert (closed, copied.samples) == (True, 4)
+    assert set(tmp_path.glob("*.db*")) == {source, copy}
+
+
+def test_a_backup_of_a_store_that_may_only_be_read_is_complete(
+    source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("os.access", lambda *_: False)  # Tests may run as root, who may all.
+    copied = back_up(source, tmp_path / "copy.db", replace=False, progress=_quietly)
+    assert copied.samples == 3
+
+
 def test_a_backup_replaces_an_existing_file_only_with_force(source: Path, tmp_path: Path) -> None:
     target = tmp_path / "copy.db"
     target.write_text("mine")

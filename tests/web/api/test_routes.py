@@ -142,6 +142,24 @@ async def test_an_invalid_request_gets_a_problem_with_its_reason(
     assert words in f"{answer.json['title']} {answer.json['detail']}"
 
 
+@pytest.mark.parametrize(
+    "path", ["rooms", "meetings", "sessions", "compare?by=region", "usage", "alerts", "live"]
+)
+async def test_a_file_without_rows_has_the_columns_of_one_with_rows(app: Server, path: str) -> None:
+    """Nightly jobs read the files of days without calls too."""
+    separator = "&" if "?" in path else "?"
+    has_window = path not in ("alerts", "live")
+    empty = f"/{path}{separator}since=2000-01-01&until=2000-01-02&" if has_window else f"/{path}?"
+    columns = (await _get(app, f"{empty}format=csv")).body.decode().strip().split(",")
+    assert len(columns) >= 3
+    content = (await _get(app, f"{empty}format=parquet")).body
+    assert pyarrow.parquet.read_schema(io.BytesIO(content)).names == columns
+    if has_window:
+        full = await _get(app, f"/{path}{separator}{_WINDOW}&format=csv")
+        assert full.body.count(b"\r\n") > 1
+        assert full.body.decode().partition("\r\n")[0].split(",") == columns
+
+
 async def test_other_methods_get_405(app: Server) -> None:
     answer = await call(app, "POST", "/api/v1/overview", client="127.0.0.1")
     assert answer.status == 405

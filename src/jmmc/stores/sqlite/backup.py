@@ -75,7 +75,7 @@ def _refuse_overwriting(target: Path, replace: bool) -> None:
 
 def _copy(source: Path, partial: Path, progress: Callable[[int, int], object]) -> BackedUp:
     with (
-        closing(sqlite3.connect(f"{source.absolute().as_uri()}?mode=ro", uri=True)) as reader,
+        closing(_open_source(source)) as reader,
         closing(sqlite3.connect(partial, isolation_level=None)) as writer,
     ):
         # One read transaction around all steps: without it SQLite restarts the copy after each
@@ -97,6 +97,18 @@ def _copy(source: Path, partial: Path, progress: Callable[[int, int], object]) -
     if sessions != expected:
         raise StoreError(f"the copy of {source} has {sessions} sessions, expected {expected}")
     return BackedUp(sessions, samples, partial.stat().st_size)
+
+
+def _open_source(source: Path) -> sqlite3.Connection:
+    """A connection that reads the source, and leaves no log beside it.
+
+    Every reader of a WAL file makes a log, and the last connection removes it, unless that may only
+    read: what it leaves looks like that of a killed collector.
+    """
+    mode = "rw" if os.access(source, os.W_OK) and os.access(source.parent, os.W_OK) else "ro"
+    reader = sqlite3.connect(f"{source.absolute().as_uri()}?mode={mode}", uri=True)
+    reader.execute("PRAGMA query_only = ON")
+    return reader
 
 
 def _count(connection: sqlite3.Connection, statement: str) -> int:

@@ -1,7 +1,7 @@
 """Files: exports, streamed while they are read, and answers of the API as rows."""
 
 from collections.abc import AsyncIterator, Sequence
-from typing import Any
+from typing import Any, get_args
 
 from msgspec import Struct
 from starlette.responses import Response, StreamingResponse
@@ -16,7 +16,15 @@ from jmmc.answers.export import (
     summary_pages,
     summary_row,
 )
-from jmmc.answers.model import Live, MeetingDetail, Overview, Participant, SessionDetail
+from jmmc.answers.model import (
+    Live,
+    LiveMeeting,
+    MeetingDetail,
+    Overview,
+    Participant,
+    Point,
+    SessionDetail,
+)
 from jmmc.answers.queries import Page
 from jmmc.answers.tables import MEDIA_TYPES, Table, table
 from jmmc.quality.columns import sample_rows
@@ -45,9 +53,9 @@ def export_response(
     )
 
 
-def answer_file(answer: Any, name: str, file_format: str) -> Response:
-    """An answer of the API as a file of rows."""
-    columns, rows = table_of(answer)
+def answer_file(answer: Any, type_: Any, name: str, file_format: str) -> Response:
+    """An answer of the API as a file of rows; `type_` is its type, or of an item of its pages."""
+    columns, rows = table_of(answer, type_)
     writer = table(file_format, columns)
     content = writer.add(rows) + writer.end()
     return Response(
@@ -55,17 +63,17 @@ def answer_file(answer: Any, name: str, file_format: str) -> Response:
     )
 
 
-def table_of(answer: Any) -> tuple[Columns, list[dict[str, Any]]]:
+def table_of(answer: Any, type_: Any) -> tuple[Columns, list[dict[str, Any]]]:
     """The rows of an answer: points of a series, compared values, sessions or samples."""
     match answer:
         case Overview():
-            return _table(answer.series)
+            return _table(answer.series, Point)
         case Live():
-            return _table(answer.meetings)
+            return _table(answer.meetings, LiveMeeting)
         case MeetingDetail():
-            return _table([lane.session for lane in answer.lanes])
+            return _table([lane.session for lane in answer.lanes], Summary)
         case Participant():
-            return _table(answer.latest)
+            return _table(answer.latest, Summary)
         case SessionDetail():
             head = {"session": answer.summary.session}
             columns = answer.curves.items()
@@ -74,14 +82,15 @@ def table_of(answer: Any) -> tuple[Columns, list[dict[str, Any]]]:
                 for index, time in enumerate(answer.times)
             ]
         case Page():
-            return _table(answer.items)
-    return _table(answer)
+            return _table(answer.items, type_)
+    (item_type,) = get_args(type_)
+    return _table(answer, item_type)
 
 
-def _table(items: Sequence[Struct]) -> tuple[Columns, list[dict[str, Any]]]:
-    if not items or isinstance(items[0], Summary):
-        return SUMMARY_COLUMNS, [summary_row(item) for item in items if isinstance(item, Summary)]
-    return struct_columns(type(items[0])), [struct_row(item) for item in items]
+def _table(items: Sequence[Any], type_: type[Struct]) -> tuple[Columns, list[dict[str, Any]]]:
+    if type_ is Summary:
+        return SUMMARY_COLUMNS, [summary_row(item) for item in items]
+    return struct_columns(type_), [struct_row(item) for item in items]
 
 
 def _headers(name: str, file_format: str) -> dict[str, str]:

@@ -14,7 +14,7 @@ from starlette.routing import Route
 from jmmc.collector import Collector
 from jmmc.core.errors import StoreError
 from jmmc.monitoring.prometheus import Exposition
-from jmmc.web.http import Receive, Scope, Send
+from jmmc.web.http import Receive, Scope, Send, accepted, joined
 from jmmc.web.problems import Problem
 from jmmc.web.security.access import Access
 
@@ -64,7 +64,8 @@ class MetricsEndpoint:
 
         While the store is down, callers that had access before keep it.
         """
-        credentials = request.headers.get("authorization", "") + request.headers.get("cookie", "")
+        headers = request.scope["headers"]
+        credentials = f"{joined(headers, 'authorization')} {joined(headers, 'cookie')}"
         caller = sha256(f"{request.client and request.client.host} {credentials}".encode()).digest()
         try:
             async with asyncio.timeout(_ACCESS_TIMEOUT):
@@ -83,10 +84,10 @@ class MetricsEndpoint:
 
     async def _answer(self, request: Request) -> Response:
         await self._exposition.refresh()
-        encode, media_type = choose_encoder(request.headers.get("accept", ""))
+        encode, media_type = choose_encoder(accepted(request.scope, "accept"))
         body = encode(self._exposition.registry)
         headers = {"cache-control": "no-store", "vary": "accept, accept-encoding"}
-        if "gzip" in request.headers.get("accept-encoding", ""):
+        if "gzip" in accepted(request.scope, "accept-encoding"):
             body = gzip.compress(body, _COMPRESSION)
             headers["content-encoding"] = "gzip"
         return Response(body, headers={**headers, "content-type": media_type})

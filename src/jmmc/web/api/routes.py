@@ -106,7 +106,9 @@ async def _run(
     if answer_format == "json":
         response = await in_background(lambda: _json(answer))
     else:
-        response = await in_background(lambda: answer_file(answer, operation.name, answer_format))
+        response = await in_background(
+            lambda: answer_file(answer, operation.answer, operation.name, answer_format)
+        )
     if len(response.body) > MOST_BYTES:
         raise Problem(
             400,
@@ -151,7 +153,11 @@ def _description_routes() -> list[BaseRoute]:
     document, page = msgspec.json.encode(description), reference_page(description)
 
     async def openapi(request: Request) -> Response:
-        return Response(document, media_type="application/json")
+        root = request.scope.get("root_path", "")
+        if not root:
+            return Response(document, media_type="application/json")
+        described = {**description, "servers": [{"url": root}]}
+        return Response(msgspec.json.encode(described), media_type="application/json")
 
     async def reference(request: Request) -> Response:
         return Response(page, media_type="text/html; charset=utf-8", headers=_REFERENCE_HEADERS)

@@ -12,7 +12,21 @@ from jmmc.settings import Settings
 from jmmc.stores import Store, configured_store
 from jmmc.web.browser.endpoints import BrowserEndpoints
 from jmmc.web.browser.health import HealthEndpoints
-from jmmc.web.http import Handler, Message, Receive, Request, Scope, Send, answer_json, encode
+from jmmc.web.http import (
+    Handler,
+    Message,
+    Receive,
+    Request,
+    Scope,
+    Send,
+    answer_json,
+    encode,
+    oversized,
+)
+from jmmc.web.mounting import local_path
+
+# A push has limits of its own, and costs too little to be measured twice.
+_PARSED = frozenset({"/getClient", "/getEmbedder", "/objectId"})
 
 
 class MetricsCollector:
@@ -54,7 +68,7 @@ class MetricsCollector:
         """Serve one request, or the server's lifespan when this is the whole app."""
         if scope["type"] == "http":
             method = scope["method"]
-            path = scope["path"].removeprefix(scope.get("root_path", ""))
+            path = local_path(scope)
             methods = self._handlers.get(path)
             if methods is None:
                 content = {"error": "not_found", "detail": path[:200]}
@@ -62,6 +76,8 @@ class MetricsCollector:
             elif (handler := methods.get(method)) is None:
                 allow = [(b"allow", ", ".join(methods).encode())]
                 await answer_json(send, 405, encode({"error": "method_not_allowed"}), allow)
+            elif path in _PARSED and (status := oversized(scope)) is not None:
+                await answer_json(send, status, encode({"error": "too_large"}))
             else:
                 send = _without_body(send) if method == "HEAD" else send
                 await handler(Request(scope, receive), send)

@@ -10,7 +10,17 @@ from jmmc.protocol.identity import COOKIE
 from jmmc.settings import Settings
 from jmmc.web.browser.cors import Cors
 from jmmc.web.browser.script import Script
-from jmmc.web.http import JSON, Disconnected, Header, Request, Send, answer, answer_json, encode
+from jmmc.web.http import (
+    JSON,
+    Disconnected,
+    Header,
+    Request,
+    Send,
+    accepted,
+    answer,
+    answer_json,
+    encode,
+)
 from jmmc.web.request_log import REQUEST_ID, request_id
 
 _log = logger(__name__)
@@ -75,7 +85,7 @@ class BrowserEndpoints:
 
     async def _send_script(self, script: Script, request: Request, send: Send) -> None:
         """Send a script, or 304 if the browser has this version of it."""
-        variant = script.for_accept_encoding(request.text(b"accept-encoding") or "")
+        variant = script.for_accept_encoding(accepted(request.scope, "accept-encoding"))
         headers: list[Header] = [
             (b"content-type", b"application/javascript; charset=utf-8"),
             (b"cache-control", b"public, no-cache"),

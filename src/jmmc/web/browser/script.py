@@ -5,6 +5,7 @@ Their source is in `client/`; `./run minify` bundles and minifies it.
 
 import hashlib
 import json
+from functools import lru_cache
 from pathlib import Path
 from typing import Literal, get_args
 
@@ -52,15 +53,22 @@ class Script:
 
     def for_accept_encoding(self, header: str) -> Variant:
         """The smallest variant that this Accept-Encoding header accepts."""
-        accepted = set()
-        for part in header.lower().split(","):
-            coding, *parameters = (token.strip() for token in part.split(";"))
-            if not any(parameter.replace(" ", "").rstrip("0.") == "q=" for parameter in parameters):
-                accepted.add(coding)
+        encodings = _accepted_encodings(header)
         for variant in (self.brotli, self.gzip):
-            if variant.encoding in accepted:
+            if variant.encoding in encodings:
                 return variant
         return self.plain
+
+
+@lru_cache(maxsize=256)  # Browsers send few different ones.
+def _accepted_encodings(header: str) -> frozenset[str]:
+    """The encodings in an Accept-Encoding header whose weight is not 0."""
+    encodings = set()
+    for part in header.lower().split(","):
+        coding, *parameters = (token.strip() for token in part.split(";"))
+        if not any(parameter.replace(" ", "").rstrip("0.") == "q=" for parameter in parameters):
+            encodings.add(coding)
+    return frozenset(encodings)
 
 
 def render(settings: Settings, name: ScriptName = "getClient") -> str:

@@ -10,6 +10,7 @@ from jmmc.accounts.users import stamp
 from jmmc.collector import Collector
 from jmmc.web.dashboard.forms import read_form
 from jmmc.web.dashboard.layout import HEADERS, Layout
+from jmmc.web.http import cookie, is_https
 from jmmc.web.problems import Problem
 from jmmc.web.security.access import Access, Caller
 from jmmc.web.security.sessions import ANONYMOUS, COOKIE, LOGIN_HOURS, Login, LoginSigner
@@ -35,10 +36,11 @@ class Account:
 
     async def login(self, request: Request) -> Response:
         """Show the sign-in form; on POST, check it and set the cookie."""
+        self._access.limit(request, self._clock())
         if request.method != "POST":
-            return self._login_page(request, 200, "", request.query_params.get("to", "/"))
+            return self._login_page(request, 200, "", request.query_params.get("to", ""))
         form = await read_form(request, self._settings.body_timeout)
-        target = form.get("to", "/")
+        target = form.get("to", "")
         if not self._signer.is_csrf_token_of(ANONYMOUS, form.get("form")):
             return self._login_page(request, 400, "This form has expired: try again.", target)
         try:
@@ -47,26 +49,27 @@ class Account:
             )
         except Problem as problem:
             return self._login_page(request, problem.status, problem.title, target)
-        response = RedirectResponse(_local(target), 303, headers=HEADERS)
+        response = RedirectResponse(_local(request, target), 303, headers=HEADERS)
         response.set_cookie(
             COOKIE,
             self._signer.cookie(Login(user.name, stamp(user))),
             max_age=LOGIN_HOURS * 3600,
+            path=_home(request),
             httponly=True,
             samesite="lax",
-            secure="https" in (request.url.scheme, request.headers.get("x-forwarded-proto")),
+            secure=is_https(request.scope),
         )
         return response
 
     async def logout(self, request: Request) -> Response:
         """Delete the cookie."""
-        signed_in = self._signer.read(request.cookies.get(COOKIE))
+        signed_in = self._signer.read(cookie(request.scope, COOKIE))
         form = await read_form(request, self._settings.body_timeout)
         if signed_in is None or not self._signer.is_csrf_token_of(signed_in.name, form.get("form")):
             raise ValueError("This form has expired or belongs to another page")
         root = request.scope.get("root_path", "")
         response = RedirectResponse(f"{root}/login", 303, headers=HEADERS)
-        response.delete_cookie(COOKIE)
+        response.delete_cookie(COOKIE, path=_home(request))
         return response
 
     def _login_page(self, request: Request, status: int, problem: str, target: str) -> Response:
@@ -76,11 +79,18 @@ class Account:
             "login.html",
             status=status,
             problem=problem,
-            to=_local(target),
+            to=_local(request, target),
             token=self._signer.csrf_token(ANONYMOUS),
         )
 
 
-def _local(target: str) -> str:
-    """Return `target` if it is a path of this server, else "/"."""
-    return target if target.startswith("/") and not target.startswith(("//", "/\\")) else "/"
+def _home(request: Request) -> str:
+    """The path of the first page."""
+    return f"{request.scope.get('root_path', '')}/"
+
+
+def _local(request: Request, target: str) -> str:
+    """Return `target` if it is a path of these pages, else that of the first page."""
+    home = _home(request)
+    is_local = target.startswith(home) and not target.startswith(("//", "/\\"))
+    return target if is_local else home

@@ -18,6 +18,7 @@ from jmmc.web.dashboard.assets import script_modules
 from jmmc.web.dashboard.formatting import duration, number, percent
 from jmmc.web.dashboard.i18n import LANGUAGES, cause_sentence, choose_language, words
 from jmmc.web.dashboard.svg import count_bar, grade_bar, heat_row, interval_bar, timeline
+from jmmc.web.http import accepted, cookie
 from jmmc.web.security.access import Caller
 from jmmc.web.security.sessions import LoginSigner
 
@@ -109,8 +110,8 @@ class Layout:
 
     def context(self, request: Request, caller: Caller, **context: Any) -> dict[str, Any]:
         """Return the variables that every template has, and those of `context`."""
-        preferred = request.query_params.get("lang") or request.cookies.get("lang")
-        language = choose_language(preferred, request.headers.get("accept-language", ""))
+        preferred = request.query_params.get("lang") or cookie(request.scope, "lang")
+        language = choose_language(preferred, accepted(request.scope, "accept-language"))
         texts = words(language)
         query = {
             key: value for key, value in request.query_params.items() if key != "lang" and value
@@ -162,7 +163,8 @@ def _api_query(context: dict[str, Any], query: dict[str, str]) -> dict[str, str]
 def _remember_language(request: Request, response: Response) -> Response:
     """Set a cookie if the reader has chosen a language by the query."""
     if request.query_params.get("lang") in LANGUAGES:
-        response.set_cookie("lang", request.query_params["lang"], samesite="lax")
+        path = f"{request.scope.get('root_path', '')}/"
+        response.set_cookie("lang", request.query_params["lang"], samesite="lax", path=path)
     return response
 
 

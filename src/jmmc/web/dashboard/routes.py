@@ -22,6 +22,7 @@ from jmmc.web.dashboard.forget import ForgetPage
 from jmmc.web.dashboard.layout import HEADERS, Layout
 from jmmc.web.dashboard.live import LivePages
 from jmmc.web.dashboard.pages import Pages
+from jmmc.web.http import accepted, cookie
 from jmmc.web.problems import Problem
 from jmmc.web.security.access import Access, Caller
 from jmmc.web.security.sessions import COOKIE, LoginSigner
@@ -85,6 +86,10 @@ class Dashboard:
 
     async def not_found(self, request: Request) -> Response:
         """Answer a request for an unknown path."""
+        try:
+            self._access.limit(request, self._clock())
+        except Problem as problem:
+            return problem.response()
         path = request.url.path
         return self._layout.problem(request, _NOBODY, 404, "Not found", f"{path}: no such page")
 
@@ -130,7 +135,7 @@ class Dashboard:
             except asyncio.CancelledError:
                 await stop(rendering)
                 raise
-            if rendering.done() or "text/html" not in request.headers.get("accept", ""):
+            if rendering.done() or "text/html" not in accepted(request.scope, "accept"):
                 return await rendering
             return self._layout.streamed(request, caller, title, self._finish(request, rendering))
 
@@ -167,5 +172,5 @@ class Dashboard:
 
     def _signed_in_caller(self, request: Request) -> Caller:
         """Return the user of the cookie, without any scope."""
-        signed_in = self._signer.read(request.cookies.get(COOKIE))
+        signed_in = self._signer.read(cookie(request.scope, COOKIE))
         return Caller(signed_in.name if signed_in else "", ())

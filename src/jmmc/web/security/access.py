@@ -13,6 +13,7 @@ from jmmc.protocol.addresses import Proxies, throttle_key
 from jmmc.protocol.rate_limit import Throttle
 from jmmc.settings import Settings
 from jmmc.stores import Reports
+from jmmc.web.http import cookie, joined
 from jmmc.web.problems import Problem
 from jmmc.web.security.sessions import COOKIE, LoginSigner
 
@@ -49,16 +50,20 @@ class Access:
 
     def apply(self, settings: Settings) -> None:
         """Use these settings from the next request on."""
-        self._proxies = Proxies(settings.trusted_proxies)
+        self._proxies = Proxies(settings.trusted_proxies, settings.forwarded_header)
         self._requests = Throttle(settings.max_queries_per_minute)
 
     async def check(self, request: Request, scope: Scope, now: float) -> Caller:
         """Identify the caller of a request that needs `scope`; `now` is Unix seconds."""
-        self._limit_rate(self._requests, request, now, "Too many requests")
+        self.limit(request, now)
         caller = await self._caller(request, now)
         if scope not in caller.scopes:
             raise Problem(403, _NOT_ALLOWED[scope], "Administrators are allowed to.")
         return caller
+
+    def limit(self, request: Request, now: float) -> None:
+        """Count a request, also one that needs no scope. Raises `Problem` for too many."""
+        self._limit_rate(self._requests, request, now, "Too many requests")
 
     async def sign_in(self, request: Request, name: str, password: str, now: float) -> User:
         """Verify a name and a password, and return the user."""
@@ -88,12 +93,12 @@ class Access:
         return bool(await users.users(self._reports))
 
     async def _caller(self, request: Request, now: float) -> Caller:
-        login = self._signer.read(request.cookies.get(COOKIE))
+        login = self._signer.read(cookie(request.scope, COOKIE))
         if login is not None:
             user = await users.find(self._reports, login.name)
             if user is not None and users.stamp(user) == login.stamp:
                 return Caller(user.name, SCOPES_OF[user.role])
-        kind, _, secret = request.headers.get("authorization", "").partition(" ")
+        kind, _, secret = (joined(request.scope["headers"], "authorization") or "").partition(" ")
         if kind.lower() == "bearer" and secret:
             token = await tokens.find(self._reports, secret.strip())
             if token is None:
@@ -109,7 +114,8 @@ class Access:
 
     def _limit_rate(self, throttle: Throttle, request: Request, now: float, title: str) -> None:
         peer = request.client.host if request.client else None
-        address = self._proxies.client(peer, request.headers.get("x-forwarded-for"))
+        forwarded = joined(request.scope["headers"], self._proxies.header)
+        address = self._proxies.client(peer, forwarded)
         key = throttle_key(address) if address is not None else 0
         if wait := throttle.wait(key, now):
             raise Problem(429, title, retry_after=int(wait) + 1)

@@ -1,0 +1,120 @@
+"""What commands print to a terminal: nothing that a browser chose may command it."""
+
+import asyncio
+import io
+import json
+import os
+import pty
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from jmmc.core.model import Dialect, Push, Sample
+from jmmc.stores.sqlite.store import SqliteStore
+from tests.support.builders import UID
+
+_NAME = "a\x1b]0;owned\x07\x9b2J\r\n\u202eb\u200b\x85c"
+_WINDOW = ["--since", "2023-01-01", "--until", "2024-01-01"]
+_SESSION = "1" * 24
+
+
+@pytest.fixture(scope="module")
+def store(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """The URL of a store in which every text is a name that commands a terminal."""
+    file = tmp_path_factory.mktemp("store") / "calls.db"
+
+    async def fill() -> None:
+        store = SqliteStore(file)
+        await store.open()
+        readings = {"br": _NAME, "os": _NAME, "t": {"sr": _NAME, "net": _NAME}, "cq": 5}
+        first = Sample(0, 1_700_000_000, json.dumps(readings, ensure_ascii=False).encode())
+        samples = (first, Sample(1, 1_700_000_030, b"{}"))
+        await store.append([Push(_SESSION, _NAME, UID, Dialect.V2, samples)])
+        await store.close()
+
+    asyncio.run(fill())
+    url = f"sqlite:///{file}"
+    subprocess.run([sys.executable, "-m", "jmmc", "rebuild", "--store", url], check=True)
+    return url
+
+
+def _on_terminal(*command: str) -> str:
+    """What a command writes to a terminal, without the line ends."""
+    ours, its = pty.openpty()
+    environ = {**os.environ, "COLUMNS": "400", "NO_COLOR": "1", "TERM": "dumb"}
+    with subprocess.Popen(
+        [sys.executable, "-m", "jmmc", *command], stdout=its, stderr=subprocess.STDOUT, env=environ
+    ) as process:
+        os.close(its)
+        written = bytearray()
+        try:
+            while part := os.read(ours, 65_536):
+                written += part
+        except OSError:  # The other end is closed.
+            pass
+        os.close(ours)
+    assert process.returncode == 0, written
+    return written.decode()
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ["export"],
+        ["export", "--what", "timeline"],
+        ["export", "--what", "timeline", "--format", "csv"],
+        ["export", "--what", "summaries", "--format", "csv"],
+        ["sessions", *_WINDOW],
+        ["sessions", *_WINDOW, "--json"],
+        ["show", _SESSION],
+        ["show", _SESSION, "--json"],
+        ["report", *_WINDOW, "--by", "region"],
+        ["report", *_WINDOW, "--by", "region", "--json"],
+        ["forget", "--room", "nobody", "--yes", "--json"],
+    ],
+    ids=" ".join,
+)
+def test_no_text_of_a_browser_commands_the_terminal(store: str, command: list[str]) -> None:
+    written = _on_terminal(*command, "--store", store)
+    lines = written.replace("\r\n", "\n").replace("\r\r\n", "\n").split("\n")
+    for line in lines:
+        assert all(char.isprintable() or char == "\r" for char in line), repr(line)
+        assert "\r" not in line.rstrip("\r"), repr(line)
+    if "forget" not in command:
+        assert "x1b]0;owned" in written or "u001b]0;owned" in written
+
+
+def test_json_keeps_every_text(store: str) -> None:
+    command = [sys.executable, "-m", "jmmc", "export", "--store", store]
+    exported = json.loads(subprocess.run(command, check=True, capture_output=True).stdout)
+    assert exported["conf"] == _NAME
+    assert exported["m"][0]["br"] == _NAME
+    assert json.loads(_on_terminal("show", _SESSION, "--json", "--store", store))
+
+
+def test_parquet_is_not_written_to_a_terminal(store: str) -> None:
+    with pytest.raises(AssertionError, match="not for a terminal"):
+        _on_terminal("export", "--what", "timeline", "--format", "parquet", "--store", store)
+
+
+@pytest.mark.parametrize("what", ["timeline", "summaries"])
+@pytest.mark.parametrize("file_format", ["csv", "parquet"])
+def test_an_empty_export_has_the_columns_of_a_full_one(
+    store: str, tmp_path: Path, what: str, file_format: str
+) -> None:
+    pyarrow = pytest.importorskip("pyarrow.parquet")
+    columns = []
+    for until in ("2024-01-01", "2000-01-01"):
+        file = tmp_path / f"{until}.{file_format}"
+        command = [sys.executable, "-m", "jmmc", "export", "--store", store, "--what", what]
+        command += ["--format", file_format, "--until", until, "-o", str(file)]
+        subprocess.run(command, check=True)
+        content = file.read_bytes()
+        if file_format == "csv":
+            columns.append(content.partition(b"\r\n")[0])
+        else:
+            columns.append(pyarrow.read_schema(io.BytesIO(content)))
+    assert columns[0] == columns[1]
+    assert len(columns[0]) > 20

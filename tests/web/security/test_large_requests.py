@@ -1,0 +1,118 @@
+"""Requests whose headers or query are large: refused, or answered at the price of any other."""
+
+import time
+from collections.abc import AsyncIterator
+
+import pytest
+
+from jmmc.accounts import users
+from jmmc.settings import Settings
+from jmmc.stores.sqlite.store import SqliteStore
+from jmmc.web.site import Server, create_app
+from tests.support.builders import call
+
+_PREFIX = "/jitsi-meet-metrics-collector"
+_HEADERS = (
+    "accept",
+    "accept-encoding",
+    "accept-language",
+    "authorization",
+    "cookie",
+    "forwarded",
+    "host",
+    "if-none-match",
+    "user-agent",
+    "x-forwarded-for",
+    "x-forwarded-proto",
+    "x-request-id",
+)
+_FILLINGS = (
+    ",",
+    ";",
+    "a,",
+    ";q=",
+    '"',
+    "\\",
+    '\\"',
+    "a=b;",
+    'a="\\101";',
+    "W/",
+    " ",
+    "=",
+)
+_PATHS = (f"{_PREFIX}/getClient", f"{_PREFIX}/objectId", "/login", "/api/v1/rooms", "/nothing")
+_DEAR = 0.010  # Seconds of CPU: the dearest of these pages takes 1 ms.
+
+
+@pytest.fixture
+def settings() -> Settings:
+    return Settings.of(secret="x", max_queries_per_minute=0)
+
+
+async def _cost(app: Server, path: str, *headers: tuple[str, str]) -> tuple[float, int]:
+    """Seconds of CPU, the least of a few tries, and the status."""
+    costs = []
+    for _ in range(4):
+        began = time.thread_time()
+        answer = await call(app, "GET", path, headers=headers)
+        costs.append(time.thread_time() - began)
+        if costs[-1] < _DEAR:
+            break
+    return min(costs), answer.status
+
+
+@pytest.fixture
+async def warm(app: Server, store: SqliteStore) -> AsyncIterator[Server]:
+    await users.add(store.reports, "ann", "correct horse", "viewer")
+    for path in _PATHS:
+        await call(app, "GET", path)
+    return app
+
+
+@pytest.mark.parametrize("size", [8000, 32_000, 64_000])
+@pytest.mark.parametrize("header", _HEADERS)
+async def test_a_long_header_costs_no_more_than_any_request(
+    warm: Server, header: str, size: int
+) -> None:
+    for filling in _FILLINGS:
+        value = (filling * size)[:size]
+        if header == "cookie":
+            value = f'jmmc_session="{value}"'
+        for path in _PATHS:
+            cost, status = await _cost(warm, path, (header, value))
+            assert cost < _DEAR, (filling, path)
+            assert (status == 431) == (size > 32_768), (filling, path, status)
+
+
+@pytest.mark.parametrize("filling", ["&", "a=b&", "%41", "+", "a&", "=", "lang=en&", "jmmc_id=0&"])
+@pytest.mark.parametrize("size", [90, 8000, 60_000])
+async def test_a_long_query_costs_no_more_than_any_request(
+    warm: Server, filling: str, size: int
+) -> None:
+    query = (filling * size)[:size]
+    for path in _PATHS:
+        cost, status = await _cost(warm, f"{path}?{query}")
+        assert cost < _DEAR, path
+        assert (status == 414) == (size > 8192 or query.count("&") >= 100), (path, status)
+
+
+async def test_many_short_headers_are_refused_too(warm: Server) -> None:
+    lines = [(f"x-{number}", "a" * 20) for number in range(2000)]
+    for path in _PATHS:
+        assert (await call(warm, "GET", path, headers=lines)).status == 431
+
+
+async def test_the_first_cookie_of_a_name_counts(warm: Server) -> None:
+    """Browsers send the one with the longest path first."""
+    lines = [("cookie", "a=1; lang=fr; lang=en"), ("cookie", "lang=en; xlang=en")]
+    assert b'lang="fr"' in (await call(warm, "GET", "/login", headers=lines)).body
+    assert b'lang="en"' in (await call(warm, "GET", "/login", headers={"cookie": "xlang=fr"})).body
+
+
+@pytest.mark.parametrize("path", ["/login", "/nothing"])
+async def test_pages_without_access_check_are_limited_too(store: SqliteStore, path: str) -> None:
+    app = create_app(Settings.of(secret="x", max_queries_per_minute=5), store=store)
+    statuses = [(await call(app, "GET", path)).status for _ in range(6)]
+    assert statuses[4] != 429
+    assert statuses[5] == 429
+    await app.metrics.close()
