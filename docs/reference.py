@@ -11,7 +11,7 @@ import msgspec
 from click.testing import CliRunner
 
 from jmmc.cli import main as command
-from jmmc.settings import Settings
+from jmmc.settings import FILE_SUFFIX, Settings, may_be_in_a_file
 from jmmc.web.api.openapi import answer_of, kind_of
 from jmmc.web.api.routes import api_description
 
@@ -67,7 +67,14 @@ def _body(name: str, it: click.Command) -> list[str]:
 
 def _is_setting(option: click.Parameter, it: click.Command) -> bool:
     takes_all = any(other.name == "config" for other in it.params)
-    return takes_all and option.name in Settings.model_fields
+    name = str(option.name)
+    return takes_all and (name in Settings.model_fields or _names_a_file(name))
+
+
+def _names_a_file(name: str) -> bool:
+    """Whether an option names the file of a secret setting."""
+    field = Settings.model_fields.get(name.removesuffix(FILE_SUFFIX))
+    return name.endswith(FILE_SUFFIX) and field is not None and may_be_in_a_file(field)
 
 
 def _prose(it: click.Command) -> str:

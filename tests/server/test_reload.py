@@ -3,8 +3,6 @@
 import gzip
 import json
 import re
-import signal
-import time
 import urllib.error
 import urllib.request
 from pathlib import Path
@@ -46,10 +44,10 @@ async def test_a_running_server_takes_new_settings_and_refuses_bad_ones(tmp_path
                     f'sample_ratio = {ratio}\nconf_pattern = "room-.*"\nlog_format = "json"\n'
                     'allowed_origins = ["https://meet.example.org"]\nqueue_limit = 77\n'
                 )
-                _hang_up(serve, "settings_reloaded")
+                serve.hang_up("settings_reloaded")
                 await load.confirms(1)
             file.write_text("sample_ratio = 7\n")
-            _hang_up(serve, "settings_refused")
+            serve.hang_up("settings_refused")
             await load.confirms(1)
         assert _script(serve)["sample_ratio"] == 0.25
         assert _push(serve, "Secret Room") == 400
@@ -64,17 +62,6 @@ async def test_a_running_server_takes_new_settings_and_refuses_bad_ones(tmp_path
     assert [item.get("need_restart") for item in told] == [["queue_limit"]] * 3 + [None]
     expected = "expected less than or equal to 1"
     assert told[3]["why"] == f"sample_ratio in {file} = 7: {expected}"
-
-
-def _hang_up(serve: Serve, event: str) -> None:
-    """Tell it to read its settings again, and wait until it says that it has."""
-    assert serve.process is not None
-    before = serve.log.read_text().count(event)
-    serve.process.send_signal(signal.SIGHUP)
-    deadline = time.monotonic() + 20
-    while serve.log.read_text().count(event) == before:
-        assert time.monotonic() < deadline, serve.log.read_text()
-        time.sleep(0.01)
 
 
 def _script(serve: Serve) -> dict[str, object]:

@@ -123,6 +123,16 @@ class Serve:
         self.process = None
         return code
 
+    def hang_up(self, event: str) -> None:
+        """Tell it to read its settings again, and wait until it logs `event` once more."""
+        assert self.process is not None
+        before = self.log.read_text().count(event)
+        self.process.send_signal(signal.SIGHUP)
+        deadline = time.monotonic() + 20
+        while self.log.read_text().count(event) == before:
+            assert time.monotonic() < deadline, self.log.read_text()
+            time.sleep(0.01)
+
     def export(self, *options: str) -> list[dict[str, Any]]:
         """What `jmmc export` writes, decoded."""
         command = [sys.executable, "-m", "jmmc", "export", "--store", self.store, *options]

@@ -20,6 +20,7 @@ class Mark(Enum):
 
     LIVE = "may change while the collector runs"
     HIDDEN = "its value is never shown"
+    FILE = "may hold a secret, so it may be read from a file, as the hidden ones"
 
 
 LiveFlag = Annotated[bool, Mark.LIVE]
@@ -28,9 +29,9 @@ LiveReal = Annotated[float, Mark.LIVE]
 
 
 def split(value: object) -> object:
-    """Split a comma-separated list, as a flag or the environment gives it."""
+    """Split a list, as a flag, the environment or a file gives it: by commas or lines."""
     if isinstance(value, str):
-        return [part.strip() for part in value.split(",") if part.strip()]
+        return [part.strip() for part in re.split(r"[,\n]", value) if part.strip()]
     return value
 
 
