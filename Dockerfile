@@ -1,4 +1,4 @@
-# The collector alone, as anybody: docker build -t jmmc . && docker run -v jmmc:/data -p 8080:8080 jmmc
+# The collector, as an unprivileged user: docker build -t jmmc . && docker run -v jmmc:/data -p 8080:8080 jmmc
 FROM python:3.11-slim-bookworm AS build
 
 ENV PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_CACHE_DIR=1
@@ -29,7 +29,7 @@ VOLUME /data
 USER 10001:10001
 EXPOSE 8080
 STOPSIGNAL SIGTERM
-# Whether the process answers. Whether it can store, /readyz says: no restart helps against a full disk.
+# Checks that the process answers. /readyz checks the store: a restart does not help with a full disk.
 HEALTHCHECK --interval=30s --timeout=5s --start-period=60s --retries=3 \
     CMD ["python", "-c", "import os, urllib.request as u; u.urlopen('http://127.0.0.1:' + os.environ['JMMC_PORT'] + '/healthz', timeout=4)"]
 ENTRYPOINT ["jmmc"]

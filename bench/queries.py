@@ -21,7 +21,7 @@ from typing import Any
 sys.path.insert(0, str(Path(__file__).parent.parent))
 
 from jmmc.answers.queries import Queries
-from jmmc.quality.summary import SummaryFilter
+from jmmc.quality.filters import SummaryFilter
 from jmmc.stores import Store, open_store
 from tests.support.mongod import Mongod
 

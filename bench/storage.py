@@ -89,7 +89,7 @@ async def _on_sqlite(
 
 async def _parts(store: SqliteStore) -> tuple[int, int, int]:
     """Bytes in use of samples, of sessions with their indexes, and of what was made of them."""
-    await store.scrub()
+    await store.wipe_deleted()
     with sqlite3.connect(store.path) as connection:
         found = connection.execute("SELECT name, sum(pgsize) FROM dbstat GROUP BY name").fetchall()
     connection.close()

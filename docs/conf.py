@@ -1,4 +1,4 @@
-"""How Sphinx makes the documentation site (`./run docs`)."""
+"""Sphinx configuration of the documentation site (`./run docs`)."""
 
 import re
 
@@ -26,7 +26,7 @@ linkcheck_ignore = [r"https?://(127\.0\.0\.1|localhost)", r"https://[a-z.]*examp
 
 
 def setup(app: Sphinx) -> None:
-    """Links to files of the repository that are not on the site name the file instead."""
+    """Replace links to repository files that are not on the site with the names of the files."""
     app.connect("source-read", _without_outside_links)
 
 

@@ -1,4 +1,4 @@
-"""Writes the pages that come from the code: settings.md, command.md and api.md.
+"""Writes what comes from the code: settings.md, command.md, api.md, the readings in protocol.md.
 
 `./run docs` calls this; a test holds the pages to what it writes.
 """
@@ -11,6 +11,21 @@ import msgspec
 from click.testing import CliRunner
 
 from jmmc.cli import main as command
+from jmmc.core.readings import (
+    BROWSER_READINGS,
+    LARGEST,
+    SERVER_READINGS,
+    Address,
+    Choice,
+    Flag,
+    Number,
+    Pattern,
+    Reading,
+    Source,
+    Strings,
+    Text,
+    Values,
+)
 from jmmc.settings import FILE_SUFFIX, Settings, may_be_in_a_file
 from jmmc.web.api.openapi import answer_of, kind_of
 from jmmc.web.api.routes import api_description
@@ -21,52 +36,61 @@ FOLDER = Path(__file__).parent
 def pages() -> dict[str, str]:
     """The pages, by file name."""
     settings = CliRunner().invoke(command, ["settings", "--markdown"]).output
-    return {"settings.md": settings, "command.md": command_page(), "api.md": api_page()}
+    return {
+        "settings.md": settings,
+        "command.md": command_page(),
+        "api.md": api_page(),
+        "protocol.md": protocol_page(),
+    }
 
 
 def command_page() -> str:
-    """Every command with its arguments and options."""
+    """Return the page of every command with its arguments and options."""
     lines = [
         "# The command",
         "",
-        "What `jmmc --help` says, on one page. A command with `--config` also takes every setting",
-        "as a flag; those are on [a page of their own](settings.md).",
+        "This page has the output of `jmmc --help`. A command with `--config` also accepts every",
+        "setting as a flag; see [settings](settings.md).",
         "",
     ]
-    for name, it in sorted(command.commands.items()):
-        lines += _command(f"jmmc {name}", it)
+    for name, subcommand in sorted(command.commands.items()):
+        lines += _command(f"jmmc {name}", subcommand)
     return "\n".join(lines)
 
 
-def _command(name: str, it: click.Command) -> list[str]:
-    if isinstance(it, click.Group):
-        parts = [line for key in sorted(it.commands) for line in _command_of(name, key, it)]
-        return [f"## `{name}`", "", _prose(it), "", *parts]
-    return [f"## `{name}`", "", *_body(name, it)]
+def _command(name: str, subcommand: click.Command) -> list[str]:
+    if isinstance(subcommand, click.Group):
+        parts = [
+            line
+            for key in sorted(subcommand.commands)
+            for line in _command_of(name, key, subcommand)
+        ]
+        return [f"## `{name}`", "", _prose(subcommand), "", *parts]
+    return [f"## `{name}`", "", *_body(name, subcommand)]
 
 
 def _command_of(name: str, key: str, group: click.Group) -> list[str]:
     return [f"### `{name} {key}`", "", *_body(f"{name} {key}", group.commands[key])]
 
 
-def _body(name: str, it: click.Command) -> list[str]:
-    context = click.Context(it, info_name=name)
-    usage = " ".join([name, *it.collect_usage_pieces(context)])
-    lines = [_prose(it), "", "```text", usage, "```", ""]
+def _body(name: str, subcommand: click.Command) -> list[str]:
+    context = click.Context(subcommand, info_name=name)
+    usage = " ".join([name, *subcommand.collect_usage_pieces(context)])
+    lines = [_prose(subcommand), "", "```text", usage, "```", ""]
     rows = [
         f"| `{_cell(record[0])}` | {_cell(record[1])} |"
-        for option in it.params
+        for option in subcommand.params
         if isinstance(option, click.Option)
-        and not _is_setting(option, it)
+        and not _is_setting(option, subcommand)
         and (record := option.get_help_record(context))
     ]
     if rows:
-        lines += ["| option | what it does |", "|---|---|", *rows, ""]
+        lines += ["| option | description |", "|---|---|", *rows, ""]
     return lines
 
 
-def _is_setting(option: click.Parameter, it: click.Command) -> bool:
-    takes_all = any(other.name == "config" for other in it.params)
+def _is_setting(option: click.Parameter, subcommand: click.Command) -> bool:
+    takes_all = any(other.name == "config" for other in subcommand.params)
     name = str(option.name)
     return takes_all and (name in Settings.model_fields or _names_a_file(name))
 
@@ -77,8 +101,8 @@ def _names_a_file(name: str) -> bool:
     return name.endswith(FILE_SUFFIX) and field is not None and may_be_in_a_file(field)
 
 
-def _prose(it: click.Command) -> str:
-    return " ".join((it.help or "").split())
+def _prose(subcommand: click.Command) -> str:
+    return " ".join((subcommand.help or "").split())
 
 
 def _cell(text: str) -> str:
@@ -91,16 +115,16 @@ def api_page() -> str:
     lines = [
         "# The API",
         "",
-        "JSON, UTC times in ISO 8601, lengths in seconds unless their name says otherwise.",
-        "Errors are `application/problem+json`. A token (`jmmc token create`) goes into",
-        "`Authorization: Bearer`. A running server describes itself at `/api/v1/` and",
+        "Responses are JSON, with UTC times in ISO 8601 and durations in seconds unless their name",
+        "says otherwise. Errors are `application/problem+json`. Send a token (`jmmc token create`)",
+        "as `Authorization: Bearer`. A running server describes its API at `/api/v1/` and",
         "`/api/v1/openapi.json`.",
         "",
     ]
     for path, methods in document["paths"].items():
         for method, operation in methods.items():
             lines += _operation(f"{method.upper()} {path}", operation)
-    lines += ["## What is answered", ""]
+    lines += ["## Response types", ""]
     for name, schema in sorted(document["components"]["schemas"].items()):
         lines += _schema(name, schema)
     return "\n".join(lines)
@@ -108,10 +132,11 @@ def api_page() -> str:
 
 def _operation(title: str, operation: dict[str, Any]) -> list[str]:
     answer = kind_of(answer_of(operation))
-    lines = [f"## `{title}`", "", f"{operation['summary']} Answers {answer}.", ""]
+    lines = [f"## `{title}`", "", f"{operation['summary']} Returns {answer}.", ""]
     rows = [
-        f"| `{it['name']}` | {_cell(kind_of(it['schema']))} | {_cell(it['description'])} |"
-        for it in operation["parameters"]
+        f"| `{parameter['name']}` | {_cell(kind_of(parameter['schema']))}"
+        f" | {_cell(parameter['description'])} |"
+        for parameter in operation["parameters"]
     ]
     return [*lines, "| parameter | type | meaning |", "|---|---|---|", *rows, ""] if rows else lines
 
@@ -126,6 +151,63 @@ def _schema(name: str, schema: dict[str, Any]) -> list[str]:
     if described:
         lines += [described, ""]
     return [*lines, "| field | type |", "|---|---|", *rows, ""] if rows else lines
+
+
+_READINGS = ("<!-- readings: generated by ./run docs -->\n\n", "\n<!-- end of readings -->")
+
+
+def protocol_page() -> str:
+    """The page of the protocol as it is, with the table of readings made anew."""
+    begin, end = _READINGS
+    before, _, rest = (FOLDER / "protocol.md").read_text("utf-8").partition(begin)
+    return f"{before}{begin}{readings_table()}\n{end}{rest.partition(end)[2]}"
+
+
+def readings_table() -> str:
+    """The readings of browsers and of the server; those that differ only in the key share a row."""
+    rows_of: dict[tuple[str, str, str], list[Reading]] = {}
+    by_dialect = sorted(BROWSER_READINGS, key=lambda row: row.since.value)
+    for row in (*by_dialect, *SERVER_READINGS):
+        cells = (row.meaning, _values_in_words(row), f"v{row.since.value}")
+        rows_of.setdefault(cells, []).append(row)
+    lines = [
+        "| key | meaning | what it may be | column in exports | since |",
+        "|---|---|---|---|---|",
+    ]
+    for (meaning, values, since), rows in rows_of.items():
+        paths = ", ".join(f"`{row.path}`" for row in rows)
+        columns = ", ".join(f"`{row.column}`" for row in rows if row.column) or "none"
+        lines.append(f"| {paths} | {meaning} | {values} | {columns} | {since} |")
+    return "\n".join(lines)
+
+
+def _values_in_words(row: Reading) -> str:
+    words = _in_words(row.values)
+    if row.v1 is not None:
+        words += f"; in v1 only {_in_words(row.v1)}"
+    if row.null_in_v1:
+        words += "; in v1 too it may be `null`"
+    return f"never sent; {words}" if row.source is Source.SERVER else words
+
+
+def _in_words(values: Values) -> str:
+    match values:
+        case Number(unit=unit, least=least, most=most, whole=whole):
+            kind = "integer" if whole else "number"
+            allowed = f"{kind} ≥ {least}" if most == LARGEST else f"{kind} {least}..{most}"
+            return f"{allowed}, {unit}" if unit else allowed
+        case Text(longest=longest):
+            return f"string ≤ {longest}"
+        case Pattern(described=described):
+            return described
+        case Choice(values=choices):
+            return ", ".join(f"`{choice}`" for choice in choices)
+        case Flag():
+            return "boolean"
+        case Address(ipv6=ipv6):
+            return "IPv4 as an unsigned 32-bit integer, IPv6 as a string" if ipv6 else "IPv4"
+        case Strings(most=most, longest=longest):
+            return f"list of at most {most} strings of at most {longest} characters"
 
 
 def write() -> None:

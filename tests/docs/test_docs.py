@@ -1,20 +1,58 @@
-"""The docs are true: what they list is what there is."""
+"""The documentation is correct and complete, and is written by the rules of CONTRIBUTING.md."""
 
 import re
 import subprocess
 import sys
 import tomllib
+from pathlib import Path
 
 import pytest
 
 from jmmc.cli import main
 from jmmc.core.errors import REASONS
+from jmmc.core.readings import BROWSER_READINGS, SERVER_READINGS
 from jmmc.core.version import __version__
+from jmmc.jitsi.snippets import snippet
 from jmmc.monitoring.instruments import tables
-from jmmc.protocol.wire import READINGS, SERVER_READINGS
 from jmmc.settings import Settings
 from jmmc.web.browser.endpoints import STATUS
 from tests.support.paths import ROOT
+
+_GENERATED = ("api.md", "command.md", "settings.md")
+_PAGES = sorted(
+    page
+    for page in (*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md"))
+    if page.name not in _GENERATED
+)
+_COLUMNS = 100
+_PHRASES = (
+    "ancestor",
+    "at once at the most",
+    "at your word",
+    "be bad",
+    "by and by",
+    "daily bread",
+    "fall short",
+    "falls short",
+    "give way",
+    "gives way",
+    "goes on by itself",
+    "go on by themselves",
+    "hears why",
+    "ill will",
+    "in peace",
+    "keeps its word",
+    "made anew",
+    "nobody hears",
+    "not its job",
+    "on end",
+    "realistic life",
+    "shape of the house",
+    "told to be",
+    "were bad",
+    "whose fault",
+)
+"""Phrases that readers had to decode; CONTRIBUTING.md says how to write instead."""
 
 
 def _read(name: str) -> str:
@@ -45,7 +83,7 @@ def test_every_reason_is_in_the_protocol_with_its_status(reason: str) -> None:
     assert re.search(row, _read("docs/protocol.md"), re.MULTILINE)
 
 
-@pytest.mark.parametrize("path", [*(row.path for row in READINGS), *SERVER_READINGS])
+@pytest.mark.parametrize("path", [row.path for row in (*BROWSER_READINGS, *SERVER_READINGS)])
 def test_every_reading_is_in_the_protocols_table(path: str) -> None:
     assert re.search(rf"^\| .*`{re.escape(path)}`", _read("docs/protocol.md"), re.MULTILINE)
 
@@ -84,7 +122,7 @@ def test_the_example_in_the_readme_is_python() -> None:
     assert "MetricsCollector(" in code
 
 
-def test_the_changelog_knows_the_version() -> None:
+def test_the_changelog_has_the_version() -> None:
     assert "## Unreleased" in _read("CHANGELOG.md") or f"## {__version__}" in _read("CHANGELOG.md")
 
 
@@ -93,8 +131,52 @@ def test_ci_runs_the_test_command_of_the_readme() -> None:
     assert "./run test" in _read(".ci/run")
 
 
-def test_every_library_we_lean_on_is_accounted_for() -> None:
+def test_the_design_lists_every_dependency() -> None:
     project = tomllib.loads(_read("pyproject.toml"))["project"]
-    names = {re.split(r"[>=;]", item)[0] for item in project["dependencies"]}
+    names = {re.split(r"[>=;]", dependency)[0] for dependency in project["dependencies"]}
     design = _read("docs/design.md").lower()
     assert {name for name in names if name not in design} == set()
+
+
+def _prose(page: Path) -> list[str]:
+    """The lines of a page that are neither code nor tables, headings, images or comments."""
+    text = re.sub(r"^ *```.*?^ *```$", "", page.read_text("utf-8"), flags=re.DOTALL | re.MULTILINE)
+    return [line for line in text.splitlines() if not re.match(r" *(\||#|!\[|<!--)", line)]
+
+
+@pytest.mark.parametrize("page", _PAGES, ids=lambda page: page.name)
+def test_prose_is_wrapped_at_100_columns(page: Path) -> None:
+    visible = [re.sub(r"\]\([^)]*\)", "]", line) for line in _prose(page)]
+    assert [line for line in visible if len(line) > _COLUMNS] == []
+
+
+@pytest.mark.parametrize(
+    "page",
+    [*_PAGES, ROOT / "docs/command.md", ROOT / "docs/settings.md"],
+    ids=lambda page: page.name,
+)
+def test_pages_use_terms_of_the_field(page: Path) -> None:
+    text = "\n".join(_prose(page)) if page.name == "CHANGELOG.md" else page.read_text("utf-8")
+    text = re.sub(r"```.*?```", "", text, flags=re.DOTALL)
+    text = re.sub(r"`[^`]*`|(?<!\*)\*(?=\S)[^*\n]+\*", "", text)  # Code, and words in italics.
+    words = " ".join(text.split()).lower()
+    assert [phrase for phrase in _PHRASES if re.search(rf"\b{phrase}\b", words)] == []
+
+
+def test_security_names_tests_that_exist() -> None:
+    named = re.findall(r"`(tests/[\w/]+\.py)`", _read("SECURITY.md") + _read("CONTRIBUTING.md"))
+    assert len(named) > 20
+    assert [name for name in named if not (ROOT / name).exists()] == []
+
+
+def test_modules_that_the_pages_name_exist() -> None:
+    for page in ("README.md", "CONTRIBUTING.md", "docs/design.md", "docs/performance.md"):
+        for name in re.findall(r"`((?:src/jmmc/)?[a-z_]+/[a-z_/]+\.py)`", _read(page)):
+            folders = (ROOT, ROOT / "src" / "jmmc")
+            assert any((folder / name).exists() for folder in folders), f"{page} names {name}"
+
+
+def test_the_line_for_jitsi_meet_in_the_readme_is_that_of_the_snippet() -> None:
+    (lines,) = re.findall(r"```js\n(.*?)```", _read("README.md"), re.DOTALL)
+    url = "https://metrics.example.org/jitsi-meet-metrics-collector"
+    assert lines in snippet("config.js", url=url, upstream=url)

@@ -1,4 +1,4 @@
-"""The examples do what they show: each runs as a server, and what is pushed is exported."""
+"""Each example runs as a server, and its export contains what was pushed."""
 
 import json
 import subprocess

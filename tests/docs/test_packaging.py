@@ -1,4 +1,4 @@
-"""What is shipped: a wheel that anybody can build again, and what it stands on."""
+"""The wheel is reproducible and complete; its dependencies have allowed licences."""
 
 import hashlib
 import json
@@ -14,8 +14,8 @@ import pytest
 
 from tests.support.paths import ROOT
 
-# Permissive ones, and the weak copyleft that asks nothing of the program that uses it: each may
-# stand below a work under EUPL-1.2. A new one is a decision, to be taken here.
+# Permissive licences, and weak copyleft without conditions for the program that uses it: a work
+# under EUPL-1.2 may depend on them. Add a new one only after a decision.
 LICENCES = {
     "3-Clause BSD License",
     "Apache Software License",
@@ -34,13 +34,13 @@ LICENCES = {
 
 
 def _locked(name: str) -> dict[str, str]:
-    """Versions by package, as a lock file has them; those of another platform left out."""
+    """Versions by package in a lock file, without those for other platforms."""
     text = (ROOT / "requirements" / f"{name}.txt").read_text()
     return dict(re.findall(r"^([a-z0-9-]+)==([^ ;]+)(?= \\)", text, re.MULTILINE))
 
 
 def _build(folder: Path) -> Path:
-    """Build the wheel from a copy of the checkout, whose files are new and named differently."""
+    """Build the wheel from a copy of the checkout, with new files in another folder."""
     folder.mkdir()
     for name in ("pyproject.toml", "README.md", "LICENSE"):
         shutil.copy(ROOT / name, folder)
@@ -68,8 +68,8 @@ def test_two_builds_of_the_wheel_are_the_same_to_the_byte(wheel: Path, tmp_path:
 
 def test_the_wheel_has_every_file_of_the_package_and_nothing_else(wheel: Path) -> None:
     with ZipFile(wheel) as archive:
-        packed = {item for item in archive.namelist() if ".dist-info/" not in item}
-        assert any(item.endswith("licenses/LICENSE") for item in archive.namelist())
+        packed = {name for name in archive.namelist() if ".dist-info/" not in name}
+        assert any(name.endswith("licenses/LICENSE") for name in archive.namelist())
     source = ROOT / "src"
     kept = {
         str(path.relative_to(source))
@@ -81,15 +81,16 @@ def test_the_wheel_has_every_file_of_the_package_and_nothing_else(wheel: Path) -
         assert f"jmmc/{needed}" in packed
 
 
-def test_every_licence_below_us_is_one_that_we_allow() -> None:
+def test_the_licence_of_every_dependency_is_allowed() -> None:
     packages = sorted(_locked("serve"))
     command = [sys.executable, "-m", "piplicenses", "--from=mixed", "--format=json"]
     done = subprocess.run([*command, "--packages", *packages], capture_output=True, timeout=60)
     found = {
-        load["Name"].lower().replace("_", "-"): load["License"] for load in json.loads(done.stdout)
+        package["Name"].lower().replace("_", "-"): package["License"]
+        for package in json.loads(done.stdout)
     }
     assert found.keys() >= set(packages), "install what is locked: ./run test"
-    assert {name: row for name, row in found.items() if not _is_allowed(row)} == {}
+    assert {name: licence for name, licence in found.items() if not _is_allowed(licence)} == {}
 
 
 @pytest.mark.parametrize(
@@ -103,29 +104,29 @@ def test_every_licence_below_us_is_one_that_we_allow() -> None:
         ("UNKNOWN", False),
     ],
 )
-def test_of_several_licences_one_may_be_chosen_but_all_of_a_sum_must_be_allowed(
+def test_one_of_alternative_licences_and_all_combined_licences_must_be_allowed(
     licence: str, allowed: bool
 ) -> None:
     assert _is_allowed(licence) is allowed
 
 
 def _is_allowed(licence: str) -> bool:
-    """Whether an SPDX expression, or classifiers put together by `;`, leave us a choice."""
-    if licence in LICENCES:  # Some have brackets in their name.
+    """Whether an SPDX expression, or classifiers joined by `;`, has an allowed choice."""
+    if licence in LICENCES:  # Some names contain brackets.
         return True
-    sums = (
+    combined = (
         part.strip("() ").split(" OR ") for part in licence.replace("; ", " OR ").split(" AND ")
     )
-    return all(LICENCES.intersection(choices) for choices in sums)
+    return all(LICENCES.intersection(choices) for choices in combined)
 
 
-def test_what_is_tested_is_what_is_served() -> None:
+def test_tests_use_the_locked_versions_of_the_server() -> None:
     serve, dev = _locked("serve"), _locked("dev")
     assert serve.items() <= dev.items()
     assert _locked("build").items() <= dev.items()
 
 
-def test_without_an_answer_the_audit_says_so_and_does_not_fail() -> None:
+def test_the_audit_reports_an_unreachable_service_and_succeeds() -> None:
     nowhere = {"HTTPS_PROXY": "http://127.0.0.1:1", "https_proxy": "http://127.0.0.1:1"}
     done = subprocess.run(
         [sys.executable, ROOT / "requirements" / "audit.py"],

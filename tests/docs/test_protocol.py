@@ -1,4 +1,4 @@
-"""Every paragraph and every row of `docs/protocol.md` is held by a test that is named here."""
+"""Each paragraph and row of `docs/protocol.md` has a test, named here."""
 
 import re
 
@@ -6,11 +6,11 @@ import pytest
 
 from tests.support.paths import ROOT
 
-PAGE = re.sub(r"[ \t]*\n(?![\n|#`])", " ", (ROOT / "docs" / "protocol.md").read_text("utf-8"))
+PAGE = re.sub(r"[ \t]*\n(?![\n|#]|```)", " ", (ROOT / "docs" / "protocol.md").read_text("utf-8"))
 
-_WIRE = "tests/protocol/test_wire.py::"
+_WIRE = "tests/protocol/test_decoding.py::"
 _RULES = "tests/protocol/test_rules.py::"
-_DOORS = "tests/web/browser/test_endpoints.py::"
+_ENDPOINTS = "tests/web/browser/test_endpoints.py::"
 _STORE = "tests/stores/test_contract.py::"
 _V1 = "tests/web/browser/test_v1.py::"
 _SCRIPT = "tests/client/test_behaviour.py::"
@@ -19,13 +19,14 @@ _LIFE = "tests/e2e/test_page_lifecycle.py::"
 _KEPT = _WIRE + "test_good_values_are_kept_as_they_are"
 _RETRY = _SCRIPT + "test_which_responses_are_retried"
 
-# A part of each paragraph or row, and the test that fails when it is not true any more.
+# A part of each paragraph or row, and the test that fails when it is no longer true.
 CLAIMS: dict[str, str] = {
-    "What a browser and the collector say": "tests/docs/test_docs.py::"
+    "This page specifies the messages": "tests/docs/test_docs.py::"
     "test_every_reading_is_in_the_protocols_table",
     "There are two dialects at one endpoint": _V1
     + "test_every_recorded_push_is_stored_as_it_was_sent",
-    "in which nothing can end the script": _DOORS + "test_no_setting_can_break_out_of_the_script",
+    "No setting can break out of the script": _ENDPOINTS
+    + "test_no_setting_can_break_out_of_the_script",
     "as `application/json` or": _V1 + "test_content_types_and_encodings_are_accepted_as_documented",
     "| `sid` |": _RULES + "test_a_sid_is_32_lower_case_hex_digits",
     "| `uid` |": _RULES + "test_a_uid_is_a_uuid_with_dashes_stored_in_lower_case",
@@ -44,43 +45,43 @@ CLAIMS: dict[str, str] = {
     "A browser sends one push at a time": "tests/e2e/test_faults.py::"
     "test_the_export_equals_what_the_page_emitted",
     "`ts = clock − age`": _RULES + "test_a_sample_is_placed_by_its_age_on_our_clock",  # noqa: RUF001
-    "it would survive `kill -9`": "tests/faults/test_kill.py::"
+    "it survives `kill -9`": "tests/faults/test_kill.py::"
     "test_no_acknowledged_sample_is_lost_or_doubled_by_kills",
-    "| `ack` |": _STORE + "test_a_late_resend_is_confirmed_up_to_the_end_of_the_unbroken_run",
+    "| `ack` |": _STORE + "test_a_late_resend_is_confirmed_up_to_the_next_gap",
     "| `now` | the collector's clock": _SCRIPT
     + "test_the_servers_clock_is_estimated_and_sent_with_each_push",
     "| `resync` |": _LIFE + "test_a_server_that_lost_its_store_asks_for_a_full_sample",
-    "| `interval` |": _DOORS + "test_a_crowded_collector_asks_browsers_to_push_less_often",
+    "| `interval` |": _ENDPOINTS + "test_a_crowded_collector_asks_browsers_to_push_less_often",
     "| `dropped` |": _WIRE + "test_bad_values_are_dropped_and_named_and_the_rest_is_kept",
-    "The reason is the same word": _DOORS + "test_health_counts_the_outcomes_of_pushes",
+    "The reason is the same word": _ENDPOINTS + "test_health_counts_the_outcomes_of_pushes",
     "| `malformed` |": _WIRE + "test_a_body_that_is_no_push_is_refused_with_a_reason",
-    "| `bad_uid` |": _RULES + "test_anything_else_is_no_uid",
+    "| `bad_uid` |": _RULES + "test_a_malformed_uid_is_refused",
     "| `bad_conf` |": _RULES + "test_the_whole_name_of_a_conference_must_match_the_pattern",
-    "| `bad_sid` |": _DOORS + "test_a_sid_known_with_another_uid_is_refused",
+    "| `bad_sid` |": _ENDPOINTS + "test_a_sid_known_with_another_uid_is_refused",
     "| `no_session` |": _V1 + "test_a_push_without_a_valid_cookie_has_no_session",
     "| `empty` |": _V1 + "test_a_push_without_readings_is_refused",
     "| `too_large` |": _SCRIPT + "test_a_push_that_gets_413_is_halved",
-    "| `throttled` |": _DOORS + "test_a_sender_over_its_rate_limit_gets_429_with_retry_after",
-    "| `busy` |": _DOORS + "test_a_full_queue_refuses_at_once",
-    "| `store_down` |": _DOORS + "test_a_failing_store_gets_503_and_the_push_succeeds_later",
+    "| `throttled` |": _ENDPOINTS + "test_a_sender_over_its_rate_limit_gets_429_with_retry_after",
+    "| `busy` |": _ENDPOINTS + "test_a_full_queue_refuses_at_once",
+    "| `store_down` |": _ENDPOINTS + "test_a_failing_store_gets_503_and_the_push_succeeds_later",
     "It backs off from 1 second": _RETRY,
-    "JSON strings are no numbers": _WIRE
+    "JSON strings are not numbers": _WIRE
     + "test_bad_values_are_dropped_and_named_and_the_rest_is_kept",
     **{f"| {row}": _KEPT for row in re.findall(r"^\| (`.*`) \|.*\| v[12] \|$", PAGE, re.M)},
-    "Of addresses the network is stored": _DOORS
+    "Of addresses the network is stored": _ENDPOINTS
     + "test_addresses_are_truncated_to_their_network_by_default",
-    "| `t.rip` |": _DOORS + "test_readings_added_by_the_server_are_in_every_full_sample",
+    "| `t.rip` |": _ENDPOINTS + "test_readings_added_by_the_server_are_in_every_full_sample",
     "`ev` is an event, not a state": _SCRIPT + "test_an_interruption_sets_the_readings_to_null",
     "its readings are `null`": _SCRIPT + "test_an_interruption_sets_the_readings_to_null",
-    "Jitsi says how things are every 10 seconds": _SCRIPT
+    "Jitsi reports statistics every 10 seconds": _SCRIPT
     + "test_a_sample_is_the_mean_of_its_interval_to_two_decimals",
-    "the answer has `jmmc_objectId`": _DOORS
+    "the response has `jmmc_objectId`": _ENDPOINTS
     + "test_the_session_cookie_is_httponly_and_limited_to_the_prefix",
-    "whether the session is stored. 400": _DOORS
+    "whether the session is stored. 400": _ENDPOINTS
     + "test_object_id_answers_whether_a_session_is_stored",
     "In MongoDB this is one document": "tests/stores/mongo/test_store.py::"
-    "test_a_short_session_is_one_document_in_the_form_of_the_ancestor",
-    "What `jmmc export` writes": "tests/cli/test_command.py::"
+    "test_a_short_session_is_one_document_in_the_form_of_the_express_middleware",
+    "`jmmc export` writes one session a line": "tests/cli/test_command.py::"
     "test_export_writes_the_stored_form_in_order_of_creation",
     "`seq`, `full` and `bye` are in an element": _V1
     + "test_every_recorded_push_is_stored_as_it_was_sent",
@@ -88,10 +89,10 @@ CLAIMS: dict[str, str] = {
     "test_an_app_sends_the_readings_of_its_analytics_events",
     "The script of a page that embeds Jitsi Meet": "tests/client/test_embedder.py::"
     "test_an_embedding_page_sends_the_readings_of_the_embedded_call",
-    # Said in passing, in paragraphs that have another claim already.
-    "compressed with gzip": _DOORS
+    # Further claims in paragraphs that have one already.
+    "compressed with gzip": _ENDPOINTS
     + "test_gzip_bodies_are_accepted_and_decompression_bombs_refused",
-    "for the price of a 304": _DOORS + "test_a_cached_script_gets_304",
+    "for the price of a 304": _ENDPOINTS + "test_a_cached_script_gets_304",
     "the readings end with `null`": _SCRIPT
     + "test_alone_in_a_room_the_readings_end_and_the_session_continues",
     "always 0 in today's browsers": _READ + "test_jitsis_own_upload_loss_is_never_sent",
@@ -102,21 +103,25 @@ CLAIMS: dict[str, str] = {
 
 
 def _parts() -> list[str]:
-    """The page's paragraphs and rows, without headings, code and the heads of tables."""
+    """The page's paragraphs and table rows, without headings, code and table headers."""
     text = re.sub(r"```.*?```", "", PAGE, flags=re.DOTALL)
     parts = [line.strip() for line in text.splitlines() if line.strip()]
     heads = [n for n, part in enumerate(parts) if part.startswith("|---")]
     skipped = {n for head in heads for n in (head - 1, head)}
-    return [part for n, part in enumerate(parts) if n not in skipped and not part.startswith("#")]
+    return [
+        part
+        for n, part in enumerate(parts)
+        if n not in skipped and not part.startswith(("#", "<!--"))
+    ]
 
 
 @pytest.mark.parametrize("claim", CLAIMS)
-def test_the_claim_stands_in_the_page_and_its_test_exists(claim: str) -> None:
+def test_each_claim_is_in_the_page_and_its_test_exists(claim: str) -> None:
     assert claim in PAGE
     file, _, name = CLAIMS[claim].partition("::")
     assert re.search(rf"^(async )?def {name}\(", (ROOT / file).read_text("utf-8"), re.MULTILINE)
 
 
 @pytest.mark.parametrize("part", _parts())
-def test_nothing_stands_in_the_page_that_no_test_holds(part: str) -> None:
+def test_each_paragraph_and_row_has_a_claim(part: str) -> None:
     assert any(claim in part for claim in CLAIMS)

@@ -1,5 +1,6 @@
 """The documentation site builds, its links lead somewhere, and its commands work."""
 
+import asyncio
 import os
 import re
 import socket
@@ -16,11 +17,14 @@ import pytest
 
 from docs.reference import FOLDER, pages
 from jmmc.cli import main as command
+from jmmc.settings import Settings
+from jmmc.simulation.demo import STORE, simulate_past_day
 from tests.support.servers import free_port
 
 _COMMANDS = re.compile(r"^```(sh|python)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 _OUTPUT = re.compile(r"^```text\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 _EXECUTED = ("tutorial.md", "why-bad.md", "export.md")  # Others install, or need a Jitsi Meet.
+_PORT = "8081"  # Of the tutorial's server, beside that of `./run serve`.
 _FENCED = re.compile(r"^```(?:sh|console)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 _CALL = re.compile(r"(?:^|[ /])jmmc ((?!jmmc )(?:[a-z]+(?: |$))+)(.*)")
 _PAGES = sorted([*FOLDER.glob("*.md"), FOLDER.parent / "README.md"])
@@ -44,7 +48,7 @@ class _Page(HTMLParser):
 
 @pytest.fixture(scope="module")
 def site(tmp_path_factory: pytest.TempPathFactory) -> dict[Path, _Page]:
-    """Every page as it was built; a warning of the builder is an error."""
+    """Every built page; a warning of the builder is an error."""
     folder = tmp_path_factory.mktemp("site")
     command = [sys.executable, "-m", "sphinx", "-q", "-W", "--keep-going", "-b", "html"]
     done = subprocess.run(
@@ -58,7 +62,7 @@ def test_every_page_is_on_the_site(site: dict[Path, _Page]) -> None:
     assert {path.stem for path in FOLDER.glob("*.md")} <= {path.stem for path in site}
 
 
-def test_every_link_on_the_site_leads_to_a_page_and_a_place_on_it(
+def test_every_link_on_the_site_has_a_target(
     site: dict[Path, _Page],
 ) -> None:
     lost = []
@@ -77,28 +81,29 @@ def test_every_link_on_the_site_leads_to_a_page_and_a_place_on_it(
 
 
 @pytest.mark.parametrize("name", pages())
-def test_a_page_that_comes_from_the_code_is_what_the_code_says(name: str) -> None:
+def test_generated_pages_are_up_to_date(name: str) -> None:
     assert (FOLDER / name).read_text("utf-8") == pages()[name], "call ./run docs"
 
 
-@pytest.mark.parametrize("page", _PAGES, ids=lambda value: value.name)
+@pytest.mark.parametrize("page", _PAGES, ids=lambda page: page.name)
 def test_every_command_that_a_page_shows_exists_with_its_options(page: Path) -> None:
     shown = "".join(_FENCED.findall(page.read_text("utf-8"))).replace("\\\n", " ")
     for line in shown.splitlines():
         if call := _CALL.search(line.partition(" #")[0]):
-            it: click.Command = command
+            shown_command: click.Command = command
             for word in call[1].split():
-                if isinstance(it, click.Group):
-                    assert word in it.commands, line
-                    it = it.commands[word]
-            options = {opt for param in it.params for opt in (*param.opts, *param.secondary_opts)}
+                if isinstance(shown_command, click.Group):
+                    assert word in shown_command.commands, line
+                    shown_command = shown_command.commands[word]
+            parameters = shown_command.params
+            options = {name for row in parameters for name in (*row.opts, *row.secondary_opts)}
             used = set(re.findall(r"(?:^| )(--?[a-z][\w-]*)", call[2].partition("|")[0]))
             assert used <= options, line
 
 
 @pytest.fixture(scope="module")
 def store(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A store that the commands of a page may read."""
+    """A store with simulated calls, for the commands of a page."""
     folder = tmp_path_factory.mktemp("store")
     options = ["--participants", "30", "--rooms", "3", "--minutes", "60"]
     command = [sys.executable, "-m", "jmmc", "simulate", *options]
@@ -116,7 +121,7 @@ def shell(tmp_path: Path, store: Path) -> Iterator["_Shell"]:
 
 @pytest.mark.parametrize("name", _EXECUTED)
 def test_the_commands_of_a_page_work_and_print_what_it_shows(name: str, shell: "_Shell") -> None:
-    """Every line of its output blocks, but for what is left out, is printed by its commands."""
+    """The commands print every line of the output blocks, except those replaced by `…`."""
     text = (FOLDER / name).read_text("utf-8")
     printed = "".join(shell.run(block, kind) for kind, block in _COMMANDS.findall(text))
     said = {" ".join(line.split()) for line in printed.splitlines()}
@@ -125,8 +130,27 @@ def test_the_commands_of_a_page_work_and_print_what_it_shows(name: str, shell: "
         assert words in said or words == "…", line
 
 
+def test_the_first_commands_of_the_readme_work_on_the_store_of_the_demo(tmp_path: Path) -> None:
+    """`./run serve` makes that store, in the folder in which the commands are called."""
+    name = STORE.removeprefix("sqlite:///")
+    asyncio.run(simulate_past_day(Settings.of(store=f"sqlite:///{tmp_path}/{name}"), time.time()))
+    blocks = _COMMANDS.findall((FOLDER.parent / "README.md").read_text("utf-8"))
+    (commands,) = (block for _, block in blocks if name in block)
+    activate, rest = commands.split("\n", 1)
+    assert activate.startswith(". .venv/bin/activate")  # `_Shell` has jmmc on its PATH.
+    shell = _Shell(tmp_path)
+    try:
+        before, show, after = re.split(r"^(jmmc show ID\b.*\n)", rest, flags=re.MULTILINE)
+        sessions = re.findall(r"^ ([0-9a-f]{24}) ", shell.run(before, "sh"), re.MULTILINE)
+        assert "poor" in shell.run(show.replace("ID", sessions[0], 1), "sh")
+        shell.run(after, "sh")
+    finally:
+        shell.close()
+    assert (tmp_path / "calls.csv").stat().st_size > 100_000
+
+
 class _Shell:
-    """One bash in which a reader types; port 8080 is exchanged for a free one."""
+    """A bash that runs the commands of a page; the tutorial's port is replaced by a free one."""
 
     def __init__(self, folder: Path) -> None:
         self._port = free_port()
@@ -144,12 +168,12 @@ class _Shell:
         )
 
     def run(self, block: str, kind: str) -> str:
-        """Type a block of bash or Python; what it printed. Fails when a command does."""
+        """Run a block of bash or Python and return its output. Fails when a command fails."""
         assert self._bash.stdin is not None
         assert self._bash.stdout is not None
         if kind == "python":
             block = f"python - <<'END'\n{block}END"
-        text = block.replace("8080", str(self._port))
+        text = block.replace(_PORT, str(self._port))
         self._bash.stdin.write(f"{text}\necho END-OF-BLOCK\n")
         self._bash.stdin.flush()
         lines = []

@@ -11,7 +11,7 @@ from jmmc.core.errors import StoreError
 from jmmc.core.model import SessionFilter
 from jmmc.maintenance import schedule
 from jmmc.maintenance.summarizer import Summarizer
-from jmmc.quality.summary import SummaryFilter
+from jmmc.quality.filters import SummaryFilter
 from jmmc.settings import Settings
 from jmmc.stores.sqlite.store import SqliteStore
 from tests.support.builders import push, sample
@@ -100,10 +100,10 @@ async def test_sessions_that_have_been_quiet_for_more_than_a_day_are_packed(
     await collector.open()
 
     async def is_done() -> bool:
-        return await store.read("SELECT count(*) FROM packed", []) == [(3,)]
+        return await store.connections.read("SELECT count(*) FROM packed", []) == [(3,)]
 
     await _until(is_done)
-    loose = await store.read("SELECT ts FROM samples ORDER BY ts", [])
+    loose = await store.connections.read("SELECT ts FROM samples ORDER BY ts", [])
     assert loose == [(_NOW - _DAY,), (_NOW,)], "a browser may still have something of yesterday"
     assert await _rooms(store) == ["room0", "room1", "room40", "room50", "room60"]
     await collector.close()

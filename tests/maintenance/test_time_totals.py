@@ -12,10 +12,12 @@ from jmmc.core.labels import OTHER, UNKNOWN, Names, family
 from jmmc.core.model import Dialect, Push, Sample, Session
 from jmmc.maintenance.summarizer import Summarizer
 from jmmc.maintenance.time_totals import MEASURES, Labels, TimeTotals
+from jmmc.quality.filters import SummaryFilter
 from jmmc.quality.grading import Grade
-from jmmc.quality.summary import Summary, SummaryFilter, sum_up
+from jmmc.quality.summarize import sum_up
+from jmmc.quality.summary import Summary
 from jmmc.quality.thresholds import preset
-from jmmc.quality.timeline import fold
+from jmmc.quality.timeline import build_timeline
 from jmmc.simulation.scenario import Scenario, simulate
 from jmmc.stores import Store, open_store
 from tests.support.builders import UID
@@ -40,7 +42,7 @@ class Call:
 
     def count(self, now: int) -> None:
         session = Session("a" * 24, "room", UID, Dialect.V2, _BEGAN, tuple(self._samples))
-        timeline = fold(session, lifetime=75, now=_BEGAN + now)
+        timeline = build_timeline(session, lifetime=75, now=_BEGAN + now)
         after = sum_up(session, timeline, _JITSI)
         self._tally.count(self._before, after, timeline, _BEGAN + now)
         self._tally.catch_up(_BEGAN + now)

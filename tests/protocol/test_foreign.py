@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 from jmmc.cli import main
 from jmmc.core.errors import Rejected, StoreError
 from jmmc.core.model import Dialect, Push, Sample, SessionFilter
-from jmmc.protocol.wire import READINGS, Codec, Envelope
+from jmmc.core.readings import BROWSER_READINGS
+from jmmc.protocol.decoding import Codec, Envelope
 from jmmc.stores.ndjson import NdjsonFile
 from jmmc.stores.sqlite.store import SqliteStore
 from tests.support.builders import UID, body, v1_body, wire_sample
@@ -31,7 +32,7 @@ def _often(examples: int) -> Any:
     )
 
 
-_PATHS = [row.path for row in READINGS]
+_PATHS = [row.path for row in BROWSER_READINGS]
 _SCALARS = (
     st.none()
     | st.booleans()
@@ -110,10 +111,10 @@ def test_both_ways_of_decoding_agree(m: Any, new: bool) -> None:
     "ts",
     ['{"$numberDouble": "Infinity"}', '{"$numberLong": "99999999999999999999"}', "1e300", "-5"],
 )
-async def test_a_moment_beyond_all_calendars_is_told_by_its_line(tmp_path: Path, ts: str) -> None:
+async def test_a_time_out_of_range_is_an_error_with_its_line(tmp_path: Path, ts: str) -> None:
     path = tmp_path / "file.ndjson"
     path.write_text(f'{{"_id": "{"0" * 24}", "conf": "a", "uid": "b", "m": [{{"ts": {ts}}}]}}\n')
-    with pytest.raises(StoreError, match=":1: no session"):
+    with pytest.raises(StoreError, match=":1: not a session"):
         [session async for session in NdjsonFile(path).sessions(SessionFilter())]
 
 
@@ -121,7 +122,9 @@ _NAMES = ["[/]", "[bold", "[link=http://evil.example]x[/link]", ":smiley:", "\x1
 
 
 @pytest.mark.parametrize("name", _NAMES)
-async def test_a_terminal_obeys_no_name_that_a_browser_chose(tmp_path: Path, name: str) -> None:
+async def test_control_characters_in_names_do_not_reach_the_terminal(
+    tmp_path: Path, name: str
+) -> None:
     store = SqliteStore(tmp_path / "calls.db")
     await store.open()
     m = {"br": name, "os": name, "t": {"sr": name, "net": name}, "cq": 5, "cdc": {"v": name}}

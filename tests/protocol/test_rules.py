@@ -13,21 +13,21 @@ from jmmc.core.model import Dialect, Push, Sample
 from jmmc.privacy.pseudonyms import Pseudonyms
 from jmmc.protocol.addresses import Proxies, stored_form, throttle_key, truncated
 from jmmc.protocol.admission import OLDEST_AGE, Admitted, Policy, admit
+from jmmc.protocol.decoding import DecodedSample, Envelope
 from jmmc.protocol.identity import CookieSigner, is_session_id, session_of
 from jmmc.protocol.rate_limit import Throttle
 from jmmc.protocol.useragent import browser_and_system
-from jmmc.protocol.wire import Arrived, Envelope
 from tests.support.builders import CHROME, SID, UID
 
 _NOW = 1_700_000_000.0
 
 
 def _admit(
-    *samples: Arrived, uid: str = UID, conf: str = "room", sid: str | None = SID, **more: Any
+    *samples: DecodedSample, uid: str = UID, conf: str = "room", sid: str | None = SID, **more: Any
 ) -> Admitted:
     pattern = more.pop("pattern", r"[a-z0-9]+")
     dialect = Dialect.V1 if sid is None else Dialect.V2
-    given = list(samples) or [Arrived(0, 0.0, b"{}")]
+    given = list(samples) or [DecodedSample(0, 0.0, b"{}")]
     envelope = Envelope(dialect, uid, conf, sid, given, more.pop("now", None), False, [])
     return admit(envelope, Policy(pattern), _NOW)
 
@@ -47,7 +47,7 @@ def test_a_uid_is_a_uuid_with_dashes_stored_in_lower_case(uid: str) -> None:
     "uid",
     ["", "x", UID.replace("-", ""), "{" + UID + "}", UID + "\n", " " + UID, UID.replace("-", ":")],
 )
-def test_anything_else_is_no_uid(uid: str) -> None:
+def test_a_malformed_uid_is_refused(uid: str) -> None:
     assert _reason(uid=uid) == "bad_uid"
 
 
@@ -56,7 +56,7 @@ def test_the_whole_name_of_a_conference_must_match_the_pattern(conf: str) -> Non
     assert _reason(conf=conf) == "bad_conf"
 
 
-def test_a_pattern_that_takes_for_ever_is_not_shown_long_names() -> None:
+def test_long_names_are_refused_before_a_slow_pattern() -> None:
     assert _reason(conf="a" * 5000, pattern=r"(a+)+b") == "bad_conf"
 
 
@@ -73,24 +73,24 @@ def test_a_push_without_samples_is_empty() -> None:
 
 def test_a_v1_push_without_readings_is_empty() -> None:
     with pytest.raises(Rejected, match="empty"):
-        _admit(Arrived(None, None, b"{}"), sid=None)
+        _admit(DecodedSample(None, None, b"{}"), sid=None)
 
 
 @pytest.mark.parametrize("seqs", [(1, 1), (2, 1), (0, 1, 0)])
 def test_samples_ascend(seqs: tuple[int, ...]) -> None:
     with pytest.raises(Rejected, match="does not ascend"):
-        _admit(*(Arrived(seq, 0.0, b"{}") for seq in seqs))
+        _admit(*(DecodedSample(seq, 0.0, b"{}") for seq in seqs))
 
 
 def test_a_sample_is_placed_by_its_age_on_our_clock() -> None:
-    admitted = _admit(Arrived(0, 600.4, b"{}"), Arrived(1, 0.2, b"{}"))
+    admitted = _admit(DecodedSample(0, 600.4, b"{}"), DecodedSample(1, 0.2, b"{}"))
     assert [sample.ts for sample in admitted.push.samples] == [1_699_999_400, 1_700_000_000]
     assert admitted.clamped == 0
 
 
 @pytest.mark.parametrize(("age", "ts"), [(-5.0, _NOW), (1e300, _NOW - OLDEST_AGE)])
 def test_absurd_ages_are_clamped_and_counted(age: float, ts: float) -> None:
-    admitted = _admit(Arrived(0, age, b"{}"))
+    admitted = _admit(DecodedSample(0, age, b"{}"))
     assert (admitted.push.samples[0].ts, admitted.clamped) == (ts, 1)
 
 
@@ -108,10 +108,10 @@ def test_absurd_ages_are_clamped_and_counted(age: float, ts: float) -> None:
 def test_time_spent_on_the_way_is_taken_off_when_the_claim_is_plausible(
     claimed: float | None, ts: float
 ) -> None:
-    assert _admit(Arrived(0, 10.0, b"{}"), now=claimed).push.samples[0].ts == ts
+    assert _admit(DecodedSample(0, 10.0, b"{}"), now=claimed).push.samples[0].ts == ts
 
 
-def test_a_session_is_named_by_a_digest_from_which_nobody_learns_the_sid() -> None:
+def test_the_id_of_a_session_is_a_digest_of_the_sid() -> None:
     session = session_of(SID)
     assert is_session_id(session)
     assert session not in SID
@@ -129,7 +129,7 @@ def test_a_cookie_that_we_signed_is_read_among_others() -> None:
     assert signer.read(f"x=1; jmmc_objectId={value}; y=2") == "a" * 24
 
 
-def test_forged_cookies_are_worth_nothing() -> None:
+def test_forged_cookies_are_ignored() -> None:
     signer = CookieSigner("secret")
     value = signer.sign("a" * 24)
     forged = [
@@ -165,7 +165,7 @@ def test_forged_cookies_are_worth_nothing() -> None:
         ("testclient", None, None),
     ],
 )
-def test_only_trusted_proxies_are_believed(
+def test_only_trusted_proxies_may_forward_addresses(
     peer: str | None, forwarded: str | None, address: str | None
 ) -> None:
     found = Proxies(["10.0.0.0/8"]).client(peer, forwarded)
@@ -179,7 +179,7 @@ def test_ipv4_is_stored_as_a_number_and_ipv6_as_text() -> None:
     assert (stored_form(four), stored_form(six)) == (3221225986, "2001:db8::1")
 
 
-def test_a_64_of_ipv6_is_one_sender() -> None:
+def test_addresses_in_one_ipv6_64_are_one_sender() -> None:
     proxies = Proxies([])
     keys = [
         throttle_key(address)
@@ -220,7 +220,7 @@ def test_the_header_tells_family_and_major_version(
 
 
 @given(st.text(max_size=300))
-def test_no_header_breaks_the_reading_of_browsers(header: str) -> None:
+def test_any_user_agent_header_is_parsed(header: str) -> None:
     browser, system = browser_and_system(header)
     assert all(
         item is None or re.fullmatch(r".{1,64}", item, re.DOTALL) for item in (browser, system)
@@ -236,13 +236,13 @@ def test_a_sender_may_send_its_share_at_once_and_then_as_fast_as_it_refills() ->
     assert throttle.wait(1, 1.0) > 0
 
 
-def test_a_clock_set_back_takes_nothing_away() -> None:
+def test_a_clock_that_is_set_back_takes_no_tokens() -> None:
     throttle = Throttle(60)
     throttle.wait(1, 1000.0)
     assert throttle.wait(1, 0.0) == 0.0
 
 
-def test_no_limit_never_makes_anyone_wait() -> None:
+def test_a_limit_of_0_never_limits() -> None:
     throttle = Throttle(0)
     assert all(throttle.wait(1, 0.0) == 0.0 for _ in range(1000))
 
@@ -265,7 +265,9 @@ def test_a_refusal_names_the_field_and_what_is_allowed(wrong: dict[str, str], wo
 
 
 def _v1(readings: bytes, *, opens: bool) -> Envelope:
-    return Envelope(Dialect.V1, UID, "room", None, [Arrived(None, None, readings)], None, opens, [])
+    return Envelope(
+        Dialect.V1, UID, "room", None, [DecodedSample(None, None, readings)], None, opens, []
+    )
 
 
 @pytest.mark.parametrize("opens", [True, False])
@@ -285,7 +287,7 @@ def test_a_v1_push_has_one_sample_of_now_and_names_no_session(readings: bytes, o
 
 def test_a_v2_push_keeps_what_its_samples_say() -> None:
     admitted = _admit(
-        Arrived(7, OLDEST_AGE, b'{"cq":1}', full=True), Arrived(9, 0.0, b"{}", bye=True)
+        DecodedSample(7, OLDEST_AGE, b'{"cq":1}', full=True), DecodedSample(9, 0.0, b"{}", bye=True)
     )
     assert admitted.push.samples == (
         Sample(7, round(_NOW - OLDEST_AGE), b'{"cq":1}', full=True),
@@ -296,7 +298,7 @@ def test_a_v2_push_keeps_what_its_samples_say() -> None:
 
 def test_every_absurd_age_is_counted() -> None:
     ages = (-1.0, 1e9, 0.0)
-    assert _admit(*(Arrived(n, age, b"{}") for n, age in enumerate(ages))).clamped == 2
+    assert _admit(*(DecodedSample(n, age, b"{}") for n, age in enumerate(ages))).clamped == 2
 
 
 def test_a_name_of_1024_characters_is_the_longest() -> None:
@@ -304,9 +306,11 @@ def test_a_name_of_1024_characters_is_the_longest() -> None:
 
 
 @pytest.mark.parametrize(
-    "samples", [[], [Arrived(1, 0.0, b"{}"), Arrived(1, 0.0, b"{}")]], ids=["none", "twice"]
+    "samples",
+    [[], [DecodedSample(1, 0.0, b"{}"), DecodedSample(1, 0.0, b"{}")]],
+    ids=["none", "twice"],
 )
-def test_what_is_wrong_with_samples_has_its_reason(samples: list[Arrived]) -> None:
+def test_bad_samples_are_refused_with_their_reason(samples: list[DecodedSample]) -> None:
     envelope = Envelope(Dialect.V2, UID, "room", SID, samples, None, False, [])
     with pytest.raises(Rejected) as refused:
         admit(envelope, Policy(".*"), _NOW)
@@ -314,7 +318,7 @@ def test_what_is_wrong_with_samples_has_its_reason(samples: list[Arrived]) -> No
     assert refused.value.detail.startswith("samples: ")
 
 
-def test_of_a_chain_of_proxies_that_is_too_long_the_near_end_is_read() -> None:
+def test_of_a_long_chain_of_proxies_only_the_near_end_is_read() -> None:
     proxies = Proxies(["10.0.0.0/8"])
     near = ", 198.51.100.1, 10.0.0.2"
     assert str(proxies.client("10.0.0.1", "6.6.6.6, " * 100 + near)) == "198.51.100.1"
@@ -336,7 +340,9 @@ def test_of_a_chain_of_proxies_that_is_too_long_the_near_end_is_read() -> None:
         ("x", None),
     ],
 )
-def test_of_an_address_its_network_is_kept(stored: int | str, kept: int | str | None) -> None:
+def test_a_truncated_address_is_that_of_its_network(
+    stored: int | str, kept: int | str | None
+) -> None:
     assert truncated(stored) == kept
 
 
@@ -354,7 +360,7 @@ def test_a_wait_is_the_time_until_the_next_push_may_come() -> None:
     assert throttle.wait(1, 3.5) == pytest.approx(0.5)
 
 
-def test_of_too_many_senders_the_one_that_was_silent_longest_is_forgotten() -> None:
+def test_of_too_many_senders_the_least_recent_is_dropped() -> None:
     throttle = Throttle(1)
     for sender in range(100_001):
         throttle.wait(sender, 0.0)
@@ -363,7 +369,7 @@ def test_of_too_many_senders_the_one_that_was_silent_longest_is_forgotten() -> N
     assert throttle.wait(0, 0.0) == 0.0
 
 
-def test_what_is_remembered_of_names_and_addresses_is_bounded() -> None:
+def test_caches_of_names_and_addresses_are_bounded() -> None:
     """Whoever pushes chooses them."""
     names = Pseudonyms("both", "key")
     remembered = (Policy(".*").owner, names.browser_id, names.room, Proxies([])._cached)

@@ -13,10 +13,11 @@ from msgspec.structs import replace
 from jmmc.answers.serialization import encode
 from jmmc.core.errors import JmmcError, SettingsError
 from jmmc.core.model import Dialect, Sample, Session, SessionFilter
-from jmmc.protocol.wire import READINGS
-from jmmc.quality.summary import Summary, sum_up
+from jmmc.core.readings import READINGS
+from jmmc.quality.summarize import sum_up
+from jmmc.quality.summary import Summary
 from jmmc.quality.thresholds import preset
-from jmmc.quality.timeline import fold
+from jmmc.quality.timeline import build_timeline
 from jmmc.settings import Settings
 from jmmc.stores.mongo.documents import is_session, session_of
 from jmmc.stores.ndjson import NdjsonFile
@@ -37,7 +38,7 @@ _VALUES = st.recursive(
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=4), inner),
     max_leaves=3,
 )
-_PATHS = st.sampled_from([*(reading.path for reading in READINGS), "t.rip", "t.asn", "t.cc"])
+_PATHS = st.sampled_from([row.path for row in READINGS])
 
 
 def _nested(flat: dict[str, Any]) -> dict[str, Any]:
@@ -72,10 +73,10 @@ _SESSIONS = st.builds(
 
 @_bounded
 @given(_SESSIONS, st.none() | _TIMES)
-def test_a_timeline_of_anything_is_in_order_and_without_gaps(
+def test_a_timeline_of_any_session_is_in_order_and_without_gaps(
     session: Session, now: int | None
 ) -> None:
-    timeline = fold(session, lifetime=75, now=now)
+    timeline = build_timeline(session, lifetime=75, now=now)
     assert timeline.began <= timeline.ended
     at = timeline.began
     for span in timeline.spans:
@@ -86,13 +87,15 @@ def test_a_timeline_of_anything_is_in_order_and_without_gaps(
         assert value.state != other.state, "two spans that are one"
     if session.dialect is Dialect.V2:
         twice = replace(session, samples=session.samples * 2)
-        assert fold(twice, lifetime=75, now=now) == timeline
+        assert build_timeline(twice, lifetime=75, now=now) == timeline
 
 
 @_bounded
 @given(_SESSIONS, st.none() | _TIMES)
-def test_a_summary_of_anything_has_figures_within_bounds(session: Session, now: int | None) -> None:
-    summary = sum_up(session, fold(session, lifetime=75, now=now), preset("jitsi"))
+def test_a_summary_of_any_session_has_values_within_bounds(
+    session: Session, now: int | None
+) -> None:
+    summary = sum_up(session, build_timeline(session, lifetime=75, now=now), preset("jitsi"))
     seconds = (summary.good, summary.fair, summary.poor, summary.unknown)
     assert min(seconds) >= 0
     assert sum(seconds) == summary.ended - summary.began
@@ -132,7 +135,7 @@ _DOCUMENTS = st.fixed_dictionaries(
 def test_a_foreign_document_is_a_session_or_none(document: dict[str, Any]) -> None:
     if is_session(document):
         session = session_of([document])
-        timeline = fold(session, lifetime=75)
+        timeline = build_timeline(session, lifetime=75)
         assert isinstance(sum_up(session, timeline, preset("jitsi")), Summary)
 
 
@@ -151,7 +154,7 @@ async def test_any_line_of_a_file_is_a_session_or_refused(
         assert str(file) in str(error)
         return
     for session in found:
-        fold(session, lifetime=75)
+        build_timeline(session, lifetime=75)
 
 
 @_bounded
@@ -159,7 +162,7 @@ async def test_any_line_of_a_file_is_a_session_or_refused(
     st.dictionaries(st.sampled_from(sorted(Settings.model_fields)), _VALUES, max_size=3),
     st.booleans(),
 )
-def test_any_value_of_a_setting_is_taken_or_refused(values: dict[str, Any], text: bool) -> None:
+def test_any_value_of_a_setting_is_accepted_or_refused(values: dict[str, Any], text: bool) -> None:
     given_values = {k: str(v) for k, v in values.items()} if text else values
     try:
         Settings.of(**given_values)

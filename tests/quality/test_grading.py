@@ -27,12 +27,12 @@ _GOOD: dict[str, float] = {"cq": 100, "rtt": 40, "d.pl": 0, "u.pl": 0, "d.jit": 
 @pytest.fixture(autouse=True)
 def limits_worked_out_anew() -> None:
     """What another test, or the process that this one was forked from, knows proves nothing."""
-    grading._looks.cache_clear()
+    grading._checks.cache_clear()
 
 
 def _one(state: State, name: str = "jitsi") -> tuple[Grade, tuple[str, ...]]:
-    (it,) = judge([Span(0, 30, state)], preset(name))
-    return it.grade, it.reasons
+    (judgement,) = judge([Span(0, 30, state)], preset(name))
+    return judgement.grade, judgement.reasons
 
 
 def _grades(*states: State | None) -> list[Grade]:
@@ -92,7 +92,7 @@ def test_every_limit_has_a_source() -> None:
     assert all(limit.source for preset in PRESETS.values() for limit in preset.limits.values())
 
 
-def test_a_preset_that_does_not_exist_is_told() -> None:
+def test_an_unknown_preset_raises_an_error_with_the_known_ones() -> None:
     with pytest.raises(SettingsError, match="expected jitsi, teams, twilio, pexip"):
         preset("zoom")
 
@@ -103,7 +103,7 @@ def test_a_value_at_a_limit_does_not_flicker() -> None:
     assert [grade.name[0] for grade in grades] == list("GFFFFGG")
 
 
-def test_what_follows_unknown_time_is_judged_afresh() -> None:
+def test_unknown_time_resets_the_hysteresis() -> None:
     assert _grades({"rtt": 305}, None, {"rtt": 295}) == [Grade.FAIR, Grade.UNKNOWN, Grade.GOOD]
 
 
@@ -135,7 +135,7 @@ def test_the_score_has_no_jumps(rtt: float) -> None:
 @pytest.mark.parametrize(
     ("rtt", "loss"), [(None, 1), (50, None), (None, None), (float("nan"), 1), (50, float("inf"))]
 )
-def test_what_is_not_known_gives_no_score(rtt: float | None, loss: float | None) -> None:
+def test_unknown_round_trip_or_loss_gives_no_score(rtt: float | None, loss: float | None) -> None:
     assert mos(rtt=rtt, loss=loss) is None
 
 
@@ -167,7 +167,7 @@ def _judged(*parts: tuple[int, Grade]) -> list[Judged]:
     return judged
 
 
-def test_a_verdict_is_shares_of_time() -> None:
+def test_a_verdict_counts_time_and_not_samples() -> None:
     """A steady good hour is one stored sample, ten bad minutes are forty: time counts, not they."""
     part = verdict(_judged((3600, Grade.GOOD), (600, Grade.POOR), (60, Grade.UNKNOWN)))
     assert (part.good, part.fair, part.poor, part.unknown) == (3600, 0, 600, 60)
@@ -225,7 +225,7 @@ def test_quantiles_are_of_time_not_of_samples() -> None:
     st.lists(st.tuples(st.integers(0, 50), st.integers(1, 20)), min_size=1, max_size=20),
     st.sampled_from([0.05, 0.5, 0.9]),
 )
-def test_a_quantile_is_that_of_the_seconds_one_by_one(
+def test_a_weighted_quantile_is_that_of_single_seconds(
     weighted: list[tuple[int, int]], share: float
 ) -> None:
     seconds = sorted(value for value, weight in weighted for _ in range(weight))
@@ -245,7 +245,7 @@ def test_a_quantile_is_that_of_the_seconds_one_by_one(
         (2000, 100, None, 1.0),
     ],
 )
-def test_the_score_is_that_of_the_e_model_worked_out_by_hand(
+def test_the_score_is_that_of_the_e_model_computed_by_hand(
     rtt: float, loss: float, jitter: float | None, score: float
 ) -> None:
     """Half of the round trip, a packet of 20 ms, a buffer of 20 ms and twice the jitter."""
@@ -259,12 +259,12 @@ def test_a_moment_is_scored_by_what_is_received() -> None:
     assert _one({"rtt": 40, "d.pl": 0}, "twilio") == (Grade.GOOD, ())
 
 
-def test_a_falling_reading_must_rise_a_tenth_above_its_limit_to_be_better() -> None:
+def test_a_falling_reading_improves_at_a_tenth_above_its_limit() -> None:
     grades = _grades(*({"cq": number} for number in (31, 29, 32, 33, 31, 9, 10, 11, 29, 33)))
     assert [grade.name[0] for grade in grades] == list("GFFGGPPFFG")
 
 
-def test_neighbours_that_are_judged_alike_are_one() -> None:
+def test_neighbours_with_the_same_grade_and_reasons_are_merged() -> None:
     states: list[State] = [{"cq": 100}, {"cq": 90}, {"rtt": 301}, {"rtt": 302}, {"d.jit": 31}]
     spans = [Span(30 * n, 30 * n + 30, state) for n, state in enumerate(states)]
     assert judge([*spans, Span(200, 230, {"d.jit": 31})], _JITSI) == [
@@ -275,7 +275,7 @@ def test_neighbours_that_are_judged_alike_are_one() -> None:
     ]
 
 
-def test_all_stretches_of_a_grade_count_together() -> None:
+def test_all_spans_of_a_grade_are_added() -> None:
     one = (30, Grade.GOOD), (40, Grade.FAIR), (50, Grade.POOR), (60, Grade.UNKNOWN)
     part = verdict(_judged(*one, *one))
     assert (part.good, part.fair, part.poor, part.unknown) == (60, 80, 100, 120)
@@ -286,5 +286,5 @@ def test_a_call_shorter_than_a_minute_is_taken_whole_whenever_it_was() -> None:
     assert worst_minute(judged) == (1000, round(20 / 30, 4))
 
 
-def test_all_of_the_time_was_at_or_under_the_largest_value() -> None:
+def test_the_quantile_of_all_time_is_the_largest_value() -> None:
     assert quantiles([(10, 900), (500, 50)], [0, 1]) == [10, 500]

@@ -8,7 +8,8 @@ import pytest
 from jmmc.core.model import Dialect, Session
 from jmmc.quality.grading import Grade, Spell
 from jmmc.quality.incidents import incidents
-from jmmc.quality.summary import GradeSpan, Summary, summarize
+from jmmc.quality.summarize import summarize
+from jmmc.quality.summary import GradeSpan, Summary
 from jmmc.quality.thresholds import preset
 
 
@@ -37,7 +38,7 @@ def _person(number: int, *bad: tuple[int, int], room: str = "room", region: str 
 _ELSEWHERE = [_person(100 + n, room=f"c{n}", region="us") for n in range(20)]
 
 
-def test_an_outage_is_one_incident_however_many_it_struck() -> None:
+def test_an_outage_is_one_incident_however_many_are_affected() -> None:
     room = [_person(n, (1400, 1600 + n)) for n in range(4)]
     neighbours = [_person(50 + n, (1400, 1600), room=f"d{n}") for n in range(4)]
     (one,) = incidents(room, [*room, *neighbours, *_ELSEWHERE])
@@ -47,7 +48,7 @@ def test_an_outage_is_one_incident_however_many_it_struck() -> None:
     assert one.reasons == {"loss": 806}, "seconds of everybody"
 
 
-def test_two_who_were_bad_each_alone_are_two_incidents_in_order_of_time() -> None:
+def test_problems_of_two_participants_alone_are_two_incidents_in_order_of_time() -> None:
     room = [_person(0, (1700, 1800)), _person(1, (1200, 1300)), *(_person(n) for n in (2, 3, 4))]
     found = incidents(room, [*room, *_ELSEWHERE])
     assert [row.attribution.cause for row in found] == ["alone", "alone"]
@@ -60,11 +61,11 @@ def test_the_same_cause_at_another_time_is_another_incident() -> None:
     assert [(row.start, row.end) for row in found] == [(1100, 1200), (1700, 1800)]
 
 
-def test_a_meeting_without_a_bad_spell_has_no_incident() -> None:
+def test_a_meeting_without_spells_has_no_incident() -> None:
     assert incidents(_ELSEWHERE, _ELSEWHERE) == ()
 
 
-def test_of_very_many_the_worst_are_told() -> None:
+def test_of_many_incidents_the_worst_are_reported() -> None:
     room = [_person(n, (1000 + 10 * n, 1005 + 10 * n + n)) for n in range(40)]
     found = incidents(room, room)
     assert len(found) == 20
@@ -108,7 +109,7 @@ def test_a_spell_that_begins_as_another_ends_is_another_incident(first: int) -> 
     ]
 
 
-def test_of_more_spells_than_are_looked_at_poor_seconds_weigh_more_than_fair_ones() -> None:
+def test_of_many_spells_poor_seconds_weigh_more_than_fair_ones() -> None:
     """A fair second is three tenths of a poor one; where in the meeting it was is all the same."""
     short = [_person(n, (1800, 1820)) for n in range(60)]
     fair = [

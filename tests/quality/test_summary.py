@@ -7,19 +7,13 @@ import pytest
 
 from jmmc.core.model import Dialect, Sample, Session
 from jmmc.core.timestamps import iso, moment
+from jmmc.quality.addresses import network_of, readable_address
 from jmmc.quality.attribution import FEWEST, attribute, wilson
+from jmmc.quality.filters import DIMENSIONS, SummaryFilter
 from jmmc.quality.grading import Grade
-from jmmc.quality.rollups import DAY, HOUR, Part, total, windows
-from jmmc.quality.summary import (
-    DIMENSIONS,
-    GradeSpan,
-    Slice,
-    Summary,
-    SummaryFilter,
-    network_of,
-    readable_address,
-    summarize,
-)
+from jmmc.quality.rollups import DAY, HOUR, Sums, total, windows
+from jmmc.quality.summarize import summarize
+from jmmc.quality.summary import GradeSpan, Slice, Summary
 from jmmc.quality.thresholds import preset
 from tests.support.builders import UID
 
@@ -60,14 +54,14 @@ def test_time_is_cut_into_five_minutes_of_the_clock() -> None:
     assert sum(s.good for s in summary.series) == summary.good
 
 
-def test_a_session_is_at_present_as_its_last_moment_was() -> None:
+def test_the_present_grade_of_a_session_is_its_last_grade() -> None:
     good, poor = {"cq": 100}, {"cq": 1}
     assert _summary((0, good), (30, poor), (60, good), (90, {})).at_present is Grade.GOOD
     assert _summary((0, good), (30, poor), (60, {})).at_present is Grade.POOR
     assert _summary((0, good)).at_present is Grade.UNKNOWN, "no time has passed"
 
 
-def test_a_value_that_no_reading_of_ours_has_is_no_value_of_a_dimension() -> None:
+def test_lists_and_objects_are_no_values_of_a_dimension() -> None:
     """Documents of others may have a list or an object where we have a word."""
     odd = {"br": ["Chrome"], "os": "Linux", "cq": 90, "t": {"tp": {"is": "udp"}, "sr": "eu"}}
     summary = _summary((0, odd), (30, {}))
@@ -79,7 +73,7 @@ def test_a_value_that_no_reading_of_ours_has_is_no_value_of_a_dimension() -> Non
     )
 
 
-def test_what_held_longest_is_what_a_session_is_compared_by() -> None:
+def test_the_value_of_a_dimension_is_the_one_that_held_longest() -> None:
     first = {"br": "Chrome 131", "os": "Windows 11", "cq": 90}
     first["t"] = {"sr": "eu", "tp": "udp", "rip": 3221225986, "asn": "AS64496 Cable", "cc": "FR"}
     summary = _summary(
@@ -110,7 +104,7 @@ def test_a_network_is_a_prefix_of_the_address(address: str, network: str) -> Non
     assert network_of(address) == network
 
 
-def test_it_is_told_when_packets_took_another_path() -> None:
+def test_a_change_of_the_network_path_is_an_event() -> None:
     udp = {"tp": "udp", "ip": 1, "lct": "host"}
     summary = _summary(
         (0, {"cq": 100, "t": udp}),
@@ -140,7 +134,9 @@ def test_a_stored_address_is_shown_as_people_write_it() -> None:
     ("parts", "grade"),
     [((90, 9, 1), "fair"), ((95, 4, 1), "good"), ((80, 9, 11), "poor"), ((0, 0, 0), "unknown")],
 )
-def test_a_call_in_a_word(parts: tuple[int, int, int], grade: str) -> None:
+def test_the_grade_of_a_call_depends_on_tenths_of_known_time(
+    parts: tuple[int, int, int], grade: str
+) -> None:
     good, fair, poor = parts
     span = msgspec.structs.replace(_person(0), good=good, fair=fair, poor=poor)
     assert span.grade == grade
@@ -224,7 +220,9 @@ def _others(count: int, *, bad: bool = False, first: int = 100, **more: str) -> 
         ([], "too few"),
     ],
 )
-def test_whose_fault_it_was(everybody: list[Summary], verdict: str) -> None:
+def test_the_likely_cause_is_the_group_that_explains_most(
+    everybody: list[Summary], verdict: str
+) -> None:
     attribution = attribute(_ME, 1400, 1600, [_ME, *everybody])
     assert attribution.cause == verdict
     for scope in attribution.scopes:
@@ -232,7 +230,7 @@ def test_whose_fault_it_was(everybody: list[Summary], verdict: str) -> None:
         assert scope.known + scope.others_known == len(everybody) + 1
 
 
-def test_who_was_not_there_is_not_counted() -> None:
+def test_absent_and_unknown_participants_are_not_counted() -> None:
     elsewhen = [
         msgspec.structs.replace(
             other, began=5000, ended=6000, grade_spans=(GradeSpan(5000, 6000, Grade.POOR),)
@@ -243,8 +241,8 @@ def test_who_was_not_there_is_not_counted() -> None:
         msgspec.structs.replace(other, grade_spans=(GradeSpan(1000, 2000, Grade.UNKNOWN),))
         for other in _others(9)
     ]
-    it = attribute(_ME, 1400, 1600, elsewhen + unknown)
-    assert all(scope.known == 1 and scope.others_known == 0 for scope in it.scopes)
+    attribution = attribute(_ME, 1400, 1600, elsewhen + unknown)
+    assert all(scope.known == 1 and scope.others_known == 0 for scope in attribution.scopes)
     assert FEWEST > 1
 
 
@@ -265,8 +263,8 @@ def test_a_window_is_read_by_days_where_it_can_be() -> None:
         (DAY, DAY, 2 * DAY),
         (HOUR, 2 * DAY, 2 * DAY + 7),
     ]
-    parts = [Part(0, 1, 2, 3, 4, 5), Part(300, 1, 1, 1, 1, 1)]
-    assert total(parts, 7) == Part(7, 2, 3, 4, 5, 6)
+    parts = [Sums(0, 1, 2, 3, 4, 5), Sums(300, 1, 1, 1, 1, 1)]
+    assert total(parts, 7) == Sums(7, 2, 3, 4, 5, 6)
 
 
 @pytest.mark.parametrize(
@@ -282,13 +280,13 @@ def test_a_window_is_read_by_days_where_it_can_be() -> None:
         ("99999w", 0),
     ],
 )
-def test_moments_are_understood_as_people_write_them(text: str, second: int) -> None:
+def test_moments_are_parsed_from_dates_times_and_durations(text: str, second: int) -> None:
     assert moment(text, 1_000_000) == second
     assert moment(iso(second), 0) == second
 
 
 @pytest.mark.parametrize("text", ["", "soon", "3y", "2026-13-01", "-1d", "99999999d"])
-def test_what_is_no_moment_is_told(text: str) -> None:
+def test_an_invalid_moment_raises_an_error(text: str) -> None:
     with pytest.raises(ValueError, match="expected a date or time"):
         moment(text, 0)
 
@@ -299,7 +297,7 @@ def test_moments_have_a_year_of_four_digits_since_1970(text: str) -> None:
         moment(text, 0)
 
 
-def test_nothing_is_wanted_by_default() -> None:
+def test_a_filter_selects_everything_by_default() -> None:
     assert SummaryFilter() == SummaryFilter(since=None, until=None, running=None)
 
 
@@ -327,7 +325,7 @@ _GOOD, _FAIR, _POOR, _UNKNOWN = Grade.GOOD, Grade.FAIR, Grade.POOR, Grade.UNKNOW
         ([(100, _UNKNOWN), (60, _POOR), (60, _GOOD), (80, _UNKNOWN)], 1, 1),
     ],
 )
-def test_who_was_known_for_half_of_a_spell_counts_and_was_bad_when_half_of_that_was(
+def test_participants_count_from_half_of_a_spell_known_and_are_affected_from_half_of_that(
     parts: list[tuple[int, Grade]], bad: int, known: int
 ) -> None:
     gone = msgspec.structs.replace(_stay(1, (50, _POOR)), began=1300, ended=1350)
@@ -345,7 +343,7 @@ def test_who_was_known_for_half_of_a_spell_counts_and_was_bad_when_half_of_that_
         (3, 0, 0, "too few"),  # Four people are too few to say it of.
     ],
 )
-def test_a_group_is_a_suspect_from_five_people_sixty_percent_and_thirty_points_on(
+def test_a_group_may_be_the_cause_from_five_people_sixty_percent_and_thirty_points(
     bad: int, good: int, bad_elsewhere: int, verdict: str
 ) -> None:
     everybody = [
@@ -367,7 +365,7 @@ def test_a_group_is_a_suspect_from_five_people_sixty_percent_and_thirty_points_o
         (2, 17, "unclear"),
     ],
 )
-def test_alone_is_who_was_bad_with_at_most_a_tenth_of_a_call_of_three_or_more(
+def test_the_cause_is_alone_when_at_most_a_tenth_of_three_or_more_others_had_problems(
     bad: int, good: int, verdict: str
 ) -> None:
     everybody = [
@@ -377,7 +375,7 @@ def test_alone_is_who_was_bad_with_at_most_a_tenth_of_a_call_of_three_or_more(
     assert attribute(_ME, 1400, 1600, everybody).cause == verdict
 
 
-def test_nobody_is_blamed_for_a_place_that_is_not_known() -> None:
+def test_an_unknown_value_is_never_the_cause() -> None:
     me = msgspec.structs.replace(_ME, region="")
     everybody = [*_others(9, bad=True, region=""), *_others(20, first=300)]
     attribution = attribute(me, 1400, 1600, everybody)
@@ -385,7 +383,7 @@ def test_nobody_is_blamed_for_a_place_that_is_not_known() -> None:
     assert attribution.scope.kind == "room", "its numbers say why"
 
 
-def test_the_interval_of_a_single_thing_is_wide() -> None:
+def test_the_interval_of_a_sample_of_one_is_wide() -> None:
     """Wilson's, of one success in one trial."""
     assert wilson(1.0, 1) == (0.2065, 1.0)
     assert wilson(0.0, 1) == (0.0, 0.7935)
@@ -407,7 +405,7 @@ def test_a_summary_names_who_and_where_and_the_worst_minute() -> None:
     assert (summary.transport, summary.p2p_share) == ("udp", 0.1111)
 
 
-def test_what_nothing_was_said_of_is_empty() -> None:
+def test_fields_of_a_summary_without_readings_are_empty() -> None:
     summary = _summary((0, {"cq": 100}), (30, {}))
     assert {getattr(summary, name) for name in DIMENSIONS} == {""}
     assert (summary.endpoint_id, summary.jitsi_meeting_id, summary.address) == ("", "", "")
@@ -418,7 +416,7 @@ def test_what_nothing_was_said_of_is_empty() -> None:
     assert (nothing.began, nothing.last, nothing.known, nothing.grade) == (900, 900, 0, "unknown")
 
 
-def test_a_session_that_runs_is_summed_up_until_now() -> None:
+def test_a_running_session_is_summarized_until_now() -> None:
     session = _session((0, {"cq": 100}), (30, {}))
     summary = summarize(session, preset=_JITSI, lifetime=75, now=960)
     assert (summary.running, summary.ended, summary.last, summary.good) == (True, 960, 930, 60)
@@ -435,7 +433,7 @@ def test_a_session_that_runs_is_summed_up_until_now() -> None:
         ({"lct": "relay"}, ""),
     ],
 )
-def test_a_transport_in_a_word(where: dict[str, Any], word: str) -> None:
+def test_the_transport_is_p2p_relay_or_the_protocol(where: dict[str, Any], word: str) -> None:
     summary = _summary((0, {"t": where}), (30, {}))
     assert summary.transport == word
     assert summary.relay_share == ("relay" in str(where))
@@ -459,7 +457,7 @@ def test_shares_are_of_known_time_to_the_hundredth_of_a_percent() -> None:
     assert (summary.relay_share, summary.tcp_share, summary.p2p_share) == (0.4286, 0.4286, 0.4286)
 
 
-def test_what_held_as_long_as_another_is_chosen_by_its_name() -> None:
+def test_of_values_that_held_equally_long_the_last_by_name_is_chosen() -> None:
     """So that whoever sums up the same samples chooses the same."""
     for first, second in (("Chrome 9", "Firefox 1"), ("Firefox 1", "Chrome 9")):
         summary = _summary((0, {"br": first}), (30, {"br": second}), (60, {}))
@@ -470,7 +468,7 @@ def test_what_held_as_long_as_another_is_chosen_by_its_name() -> None:
     assert summary.browser == "A"
 
 
-def test_what_happened_at_one_moment_stays_in_the_order_in_which_it_was_said() -> None:
+def test_events_of_one_sample_keep_their_order() -> None:
     summary = _summary(
         (0, {"cq": 1}), (30, {"ev": ["restored", "jvb", "p2p"]}), (60, {"ev": ["a"]}), (61, {})
     )
@@ -488,7 +486,7 @@ def test_the_score_of_a_session_is_in_quantiles_of_time_to_two_places() -> None:
     assert set(_summary((0, {"cq": 1}), (30, {})).quantiles) == {"quality"}
 
 
-def test_a_lane_tells_grades_and_a_summary_for_how_long_each_reason_held() -> None:
+def test_a_summary_has_grade_spans_and_the_seconds_of_each_reason() -> None:
     summary = _summary(
         (0, {"cq": 100}),
         (30, {"rtt": 301}),
@@ -509,7 +507,7 @@ def test_a_lane_tells_grades_and_a_summary_for_how_long_each_reason_held() -> No
     assert summary.series == (Slice(900, 80, 80, 20, 0),), "of each grade"
 
 
-def test_what_held_before_and_after_unknown_time_counts_together() -> None:
+def test_time_before_and_after_unknown_time_is_added() -> None:
     summary = _summary(
         (0, {"br": "B", "t": {"tp": "udp", "lct": "relay"}}),
         (30, {"br": "A", "t": {"lct": "host"}}),
@@ -522,7 +520,7 @@ def test_what_held_before_and_after_unknown_time_counts_together() -> None:
     assert summary.relay_share == 0.6
 
 
-def test_another_path_is_told_where_no_address_is_kept() -> None:
+def test_a_change_of_the_network_path_is_an_event_without_addresses() -> None:
     summary = _summary((0, {"t": {"tp": "udp"}}), (30, {"t": {"tp": "tcp"}}), (60, {}))
     assert summary.events == ((930, "path"),)
 

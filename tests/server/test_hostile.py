@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from jmmc.core.errors import REASONS
-from jmmc.protocol.wire import READINGS, SERVER_READINGS
+from jmmc.core.readings import BROWSER_READINGS, SERVER_READINGS
 from tests.support.builders import UID, body, v1_body, wire_sample
 from tests.support.servers import PREFIX, Serve
 
@@ -241,7 +241,9 @@ def test_all_that_was_stored_is_valid(serve: Serve) -> None:
 
 
 def _assert_valid(session: dict[str, Any]) -> None:
-    known = {row.path for row in READINGS} | {*SERVER_READINGS, "ts", "seq", "full", "bye"}
+    known = {row.path for row in (*BROWSER_READINGS, *SERVER_READINGS)} | {
+        *("ts", "seq", "full", "bye")
+    }
     assert set(session) <= {"_id", "conf", "uid", "v", "m"}
     assert session["uid"] == UID
     for sample in session["m"]:
@@ -258,7 +260,7 @@ _JSON = st.recursive(
     ),
     max_leaves=12,
 )
-_PATHS = st.sampled_from([row.path for row in READINGS])
+_PATHS = st.sampled_from([row.path for row in BROWSER_READINGS])
 _FIELDS = st.sampled_from(["uid", "conf", "sid", "v", "samples"])
 
 

@@ -38,7 +38,9 @@ def test_the_demo_starts_with_one_day_of_calls_and_adds_live_ones(tmp_path: Path
         assert overview["now"]["sessions"] > 0, "nobody calls"
         assert (tmp_path / "jmmc-demo.db").exists()
         assert not (tmp_path / "jmmc.db").exists()
-        assert "They live in jmmc-demo.db" in (tmp_path / "log").read_text()
+        said = (tmp_path / "log").read_text()
+        assert "one simulated day and live simulated calls" in said
+        assert "jmmc report --store sqlite:///jmmc-demo.db --since 24h" in said
     finally:
         server.send_signal(signal.SIGTERM)
         assert server.wait(20) == 0

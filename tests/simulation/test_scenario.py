@@ -5,12 +5,13 @@ from itertools import islice, pairwise
 
 import msgspec
 
-from jmmc.protocol.wire import SERVER_READINGS, Codec
+from jmmc.core.readings import SERVER_READINGS
+from jmmc.protocol.decoding import Codec
 from jmmc.quality.attribution import attribute
 from jmmc.quality.grading import Grade, judge
-from jmmc.quality.summary import summarize
+from jmmc.quality.summarize import summarize
 from jmmc.quality.thresholds import preset
-from jmmc.quality.timeline import fold
+from jmmc.quality.timeline import build_timeline
 from jmmc.simulation.scenario import Scenario, simulate
 from tests.support.builders import SID, UID
 
@@ -41,7 +42,7 @@ def test_every_simulated_sample_passes_the_decoder_undropped() -> None:
         for sample in samples[1:]:  # The first has the readings that the collector adds.
             push = {"v": 2, "sid": SID, "uid": UID, "conf": "x", "samples": [sample]}
             dropped = codec.decode(msgspec.json.encode(push)).dropped
-            assert set(dropped) <= {f"m.{path}" for path in SERVER_READINGS}
+            assert set(dropped) <= {f"m.{row.path}" for row in SERVER_READINGS}
 
 
 def test_samples_ascend_and_many_are_small_deltas() -> None:
@@ -59,7 +60,7 @@ def test_samples_ascend_and_many_are_small_deltas() -> None:
 
 def test_grades_are_fair_or_poor_exactly_where_a_problem_was_planted() -> None:
     for simulated in _SIMULATED:
-        judged = judge(fold(simulated.session, lifetime=75).spans, preset("jitsi"))
+        judged = judge(build_timeline(simulated.session, lifetime=75).spans, preset("jitsi"))
         for judgement in judged:
             for moment in range(judgement.start, judgement.end, 30):
                 has_problem = any(

@@ -1,4 +1,4 @@
-"""Every store, for the one suite that holds them to their contract."""
+"""Every store, for the one suite that tests the contract."""
 
 from collections.abc import AsyncIterator, Callable
 from functools import partial
@@ -8,12 +8,12 @@ from pathlib import Path
 import pytest
 
 from jmmc.core.model import SessionFilter
-from jmmc.quality.summary import summarize
+from jmmc.quality.summarize import summarize
 from jmmc.quality.thresholds import preset
 from jmmc.stores import Store, open_store
 
 MakeStore = Callable[[], Store]
-Place = Callable[[], MakeStore]
+NewStores = Callable[[], MakeStore]
 
 _NUMBERS = count()
 
@@ -21,8 +21,8 @@ _NUMBERS = count()
 STORES = ("sqlite", "mongod", "replica set")
 
 
-def empty_place(request: pytest.FixtureRequest, folder: Path) -> MakeStore:
-    """A place without data in the store that a fixture's parameter names."""
+def new_store_maker(request: pytest.FixtureRequest, folder: Path) -> MakeStore:
+    """Make store objects on new, empty data, in the store that the fixture's parameter names."""
     if request.param == "sqlite":
         return partial(open_store, f"sqlite:///{folder}/calls{next(_NUMBERS)}.db")
     server = request.getfixturevalue(request.param.replace(" ", "_"))
@@ -30,15 +30,15 @@ def empty_place(request: pytest.FixtureRequest, folder: Path) -> MakeStore:
 
 
 @pytest.fixture(params=STORES)
-def place(request: pytest.FixtureRequest, tmp_path: Path) -> Place:
-    """Find a place without data; its result makes store objects there, as processes would."""
-    return partial(empty_place, request, tmp_path)
+def new_stores(request: pytest.FixtureRequest, tmp_path: Path) -> NewStores:
+    """Start with new, empty data; the result makes store objects on it, as processes would."""
+    return partial(new_store_maker, request, tmp_path)
 
 
 @pytest.fixture
-def make_store(place: Place) -> MakeStore:
-    """Make one more store object on the same data, as another process would."""
-    return place()
+def make_store(new_stores: NewStores) -> MakeStore:
+    """Make another store object on the same data, as another process would."""
+    return new_stores()
 
 
 @pytest.fixture
@@ -59,7 +59,7 @@ async def other(make_store: MakeStore, store: Store) -> AsyncIterator[Store]:
 
 
 async def summarize_all(store: Store) -> None:
-    """Store the summary of every session that is there."""
+    """Store the summary of every stored session."""
     sessions = [session async for session in store.sessions(SessionFilter())]
     await store.reports.put_summaries(
         [summarize(session, preset=preset("jitsi"), lifetime=75) for session in sessions]

@@ -1,4 +1,4 @@
-"""The promises of `jmmc.stores.base.Store`, held by every store."""
+"""The promises of `jmmc.stores.contract.Store`, tested on every store."""
 
 import asyncio
 
@@ -7,15 +7,15 @@ from hypothesis import strategies as st
 
 from jmmc.core.model import Dialect, Erased, Receipt, Refusal, Sample, Session, SessionFilter
 from jmmc.stores import Store
-from tests.stores.conftest import MakeStore, Place, summarize_all
+from tests.stores.conftest import MakeStore, NewStores, summarize_all
 from tests.support.builders import UID, push, sample, v1_push
 
 _ALL = SessionFilter()
 _A, _B, _C = ("a" * 24, "b" * 24, "c" * 24)
 
 
-async def _sessions(store: Store, wanted: SessionFilter = _ALL) -> list[Session]:
-    return [session async for session in store.sessions(wanted)]
+async def _sessions(store: Store, selection: SessionFilter = _ALL) -> list[Session]:
+    return [session async for session in store.sessions(selection)]
 
 
 async def _seqs(store: Store) -> list[int | None]:
@@ -23,7 +23,7 @@ async def _seqs(store: Store) -> list[int | None]:
     return [sample.seq for sample in session.samples]
 
 
-async def test_what_was_appended_is_there_after_reopening(
+async def test_appended_samples_are_stored_after_reopening(
     make_store: MakeStore, store: Store
 ) -> None:
     whole = push(
@@ -65,14 +65,14 @@ async def test_the_first_version_of_a_sample_stays(store: Store) -> None:
     assert session.samples[0].readings == b'{"cq":1}'
 
 
-async def test_a_push_that_overlaps_adds_only_what_is_new(store: Store) -> None:
+async def test_a_push_that_overlaps_adds_only_its_new_samples(store: Store) -> None:
     await store.append([push(0, 1, 2)])
     assert await store.append([push(1, 2, 3, 4)]) == [Receipt(4)]
 
     assert await _seqs(store) == [0, 1, 2, 3, 4]
 
 
-async def test_a_late_resend_is_confirmed_up_to_the_end_of_the_unbroken_run(store: Store) -> None:
+async def test_a_late_resend_is_confirmed_up_to_the_next_gap(store: Store) -> None:
     await store.append([push(0), push(1, 2), push(5)])
 
     assert await store.append([push(0)]) == [Receipt(2)]
@@ -80,29 +80,29 @@ async def test_a_late_resend_is_confirmed_up_to_the_end_of_the_unbroken_run(stor
     assert await store.append([push(4)]) == [Receipt(5)]
 
 
-async def test_a_hole_is_confirmed_and_told(store: Store) -> None:
+async def test_a_push_after_a_gap_is_confirmed_with_the_gap_reported(store: Store) -> None:
     await store.append([push(0)])
 
-    assert await store.append([push(2)]) == [Receipt(2, hole=True)]
+    assert await store.append([push(2)]) == [Receipt(2, gap=True)]
     assert await store.append([push(3)]) == [Receipt(3)]
 
 
-async def test_a_hole_inside_a_push_is_told(store: Store) -> None:
-    assert await store.append([push(0, 1, 4)]) == [Receipt(4, hole=True)]
+async def test_a_gap_inside_a_push_is_reported(store: Store) -> None:
+    assert await store.append([push(0, 1, 4)]) == [Receipt(4, gap=True)]
 
 
-async def test_a_full_sample_heals_the_hole_before_it(store: Store) -> None:
+async def test_a_full_sample_closes_the_gap_before_it(store: Store) -> None:
     await store.append([push(0)])
 
     healed = push(samples=(sample(3, full=True), sample(4)))
     assert await store.append([healed]) == [Receipt(4)]
 
 
-async def test_a_session_that_the_store_has_never_seen_starts_with_a_hole(store: Store) -> None:
-    assert await store.append([push(7)]) == [Receipt(7, hole=True)]
+async def test_a_new_session_that_does_not_start_at_seq_0_has_a_gap(store: Store) -> None:
+    assert await store.append([push(7)]) == [Receipt(7, gap=True)]
 
 
-async def test_a_session_belongs_to_its_first_uid_and_conf(store: Store) -> None:
+async def test_a_session_belongs_to_its_first_participant_and_room(store: Store) -> None:
     await store.append([push(0)])
 
     stranger = push(1, browser_id="00000000-0000-0000-0000-000000000000")
@@ -111,7 +111,7 @@ async def test_a_session_belongs_to_its_first_uid_and_conf(store: Store) -> None
     assert await _seqs(store) == [0]
 
 
-async def test_a_session_without_its_beginning_is_looked_at_before_one_is_added(
+async def test_a_session_without_its_beginning_is_read_before_samples_are_added(
     store: Store, other: Store, make_store: MakeStore
 ) -> None:
     """By store objects that have never seen it: they may not take it for new."""
@@ -124,12 +124,12 @@ async def test_a_session_without_its_beginning_is_looked_at_before_one_is_added(
     assert await _seqs(store) == list(range(61))
 
 
-async def test_a_push_that_may_not_open_a_session_needs_one(store: Store) -> None:
+async def test_a_push_that_may_not_open_a_session_is_refused_without_one(store: Store) -> None:
     assert await store.append([v1_push()]) == [Refusal.UNKNOWN_SESSION]
     assert await _sessions(store) == []
 
 
-async def test_samples_without_a_number_are_kept_in_the_order_given(store: Store) -> None:
+async def test_samples_without_a_seq_are_stored_in_the_order_given(store: Store) -> None:
     opening = v1_push('{"pid":"x"}', opens=True)
     await store.append([opening, v1_push('{"cq":1}'), v1_push('{"cq":3}')])
     await store.append([v1_push('{"cq":2}')])
@@ -160,7 +160,7 @@ async def test_two_processes_share_a_v2_session_and_see_each_others_samples(
 ) -> None:
     for number in range(8):
         receipts = await (store if number % 2 else other).append([push(number)])
-        assert receipts == [Receipt(number)], "the other process's samples looked like a hole"
+        assert receipts == [Receipt(number)], "the other process's samples looked like a gap"
 
     assert await other.append([push(3)]) == [Receipt(7)]
     assert await _seqs(store) == list(range(8))
@@ -176,11 +176,11 @@ async def test_two_processes_may_open_the_same_session(store: Store, other: Stor
 async def test_a_batch_is_answered_in_the_order_given(store: Store) -> None:
     batch = [push(0, session=_A), v1_push(session=_B), push(5, session=_C), push(1, session=_A)]
 
-    expected = [Receipt(0), Refusal.UNKNOWN_SESSION, Receipt(5, hole=True), Receipt(1)]
+    expected = [Receipt(0), Refusal.UNKNOWN_SESSION, Receipt(5, gap=True), Receipt(1)]
     assert await store.append(batch) == expected
 
 
-async def test_an_empty_batch_is_nothing(store: Store) -> None:
+async def test_an_empty_batch_stores_nothing(store: Store) -> None:
     assert await store.append([]) == []
 
 
@@ -192,57 +192,57 @@ async def test_a_batch_of_thousands_of_samples_is_stored_whole(store: Store) -> 
     assert [len(session.samples) for session in await _sessions(store)] == [400] * 12
 
 
-async def test_sessions_come_in_the_order_in_which_they_began(store: Store) -> None:
+async def test_sessions_are_read_in_the_order_in_which_they_began(store: Store) -> None:
     for session, ts in ((_A, 2000), (_B, 3000), (_C, 1000)):
         await store.append([push(session=session, samples=(sample(0, ts=ts),))])
     await store.append([push(1, session=_C)])
 
-    assert [item.id for item in await _sessions(store)] == [_C, _A, _B]
+    assert [session.id for session in await _sessions(store)] == [_C, _A, _B]
 
 
-async def test_more_sessions_than_are_read_at_a_time_come_out_once_each(store: Store) -> None:
+async def test_more_sessions_than_are_read_at_a_time_are_returned_once_each(store: Store) -> None:
     ids = [f"{number:024x}" for number in range(120)]
-    await store.append([push(0, 1, session=item) for item in ids])
+    await store.append([push(0, 1, session=session) for session in ids])
 
     sessions = await _sessions(store)
     assert [session.id for session in sessions] == ids
     assert all(len(session.samples) == 2 for session in sessions)
 
 
-async def test_filters_choose_sessions_by_conference_browser_and_time(store: Store) -> None:
+async def test_filters_select_sessions_by_room_participant_and_time(store: Store) -> None:
     other_uid = "00000000-0000-0000-0000-000000000000"
     early, late = sample(0, ts=1000), sample(0, ts=2000)
     await store.append([push(session=_A, samples=(early,))])
     await store.append([push(session=_B, room="other", samples=(late,))])
     await store.append([push(session=_C, browser_id=other_uid, samples=(late,))])
 
-    async def chosen(**wanted: object) -> list[str]:
-        filter_ = SessionFilter(**wanted)  # type: ignore[arg-type]
+    async def selected(**selection: object) -> list[str]:
+        filter_ = SessionFilter(**selection)  # type: ignore[arg-type]
         found = [session.id for session in await _sessions(store, filter_)]
         assert await store.count(filter_) == len(found)
         return found
 
-    assert await chosen() == [_A, _B, _C]
-    assert await chosen(room="room") == [_A, _C]
-    assert await chosen(browser_id=other_uid) == [_C]
-    assert await chosen(since=2000) == [_B, _C]
-    assert await chosen(until=2000) == [_A]
-    assert await chosen(room="room", browser_id=UID, since=0, until=5000) == [_A]
-    assert await chosen(room="' OR 1=1 --") == []
+    assert await selected() == [_A, _B, _C]
+    assert await selected(room="room") == [_A, _C]
+    assert await selected(browser_id=other_uid) == [_C]
+    assert await selected(since=2000) == [_B, _C]
+    assert await selected(until=2000) == [_A]
+    assert await selected(room="room", browser_id=UID, since=0, until=5000) == [_A]
+    assert await selected(room="' OR 1=1 --") == []
 
 
-async def test_sessions_are_got_by_their_ids_in_the_order_asked_for(store: Store) -> None:
+async def test_get_returns_sessions_in_the_order_of_the_ids(store: Store) -> None:
     await store.append([push(0, 1, session=_A), push(0, session=_B), v1_push(opens=True)])
 
     found = await store.get([_B, _C, _A])
-    assert [row.id for row in found] == [_B, _A]
+    assert [session.id for session in found] == [_B, _A]
     assert found == [
-        session for wanted in (_B, _A) for session in await _sessions(store) if session.id == wanted
+        session for id_ in (_B, _A) for session in await _sessions(store) if session.id == id_
     ]
     assert await store.get([]) == []
 
 
-async def test_a_long_session_comes_out_whole(store: Store) -> None:
+async def test_a_long_session_is_read_whole(store: Store) -> None:
     for first in range(0, 300, 7):
         await store.append([push(*range(first, first + 7))])
 
@@ -252,7 +252,7 @@ async def test_a_long_session_comes_out_whole(store: Store) -> None:
     assert await store.count(_ALL) == 1
 
 
-async def test_a_long_v1_session_comes_out_whole_and_in_order(store: Store, other: Store) -> None:
+async def test_a_long_v1_session_is_read_whole_and_in_order(store: Store, other: Store) -> None:
     await store.append([v1_push('{"cq":0}', opens=True)])
     for number in range(1, 200):
         await (store if number % 3 else other).append([v1_push(f'{{"cq":{number}}}')])
@@ -261,7 +261,7 @@ async def test_a_long_v1_session_comes_out_whole_and_in_order(store: Store, othe
     assert [sample.readings for sample in session.samples] == [b'{"cq":%d}' % n for n in range(200)]
 
 
-async def test_every_kind_of_reading_comes_out_as_it_went_in(store: Store) -> None:
+async def test_every_kind_of_reading_is_returned_as_it_was_stored(store: Store) -> None:
     readings = (
         '{"cq":0,"rtt":12.5,"u":{"bw":null,"ab":9007199254740991},"d":{"pl":3.0},'
         '"t":{"ip":4294967295,"lip":"2001:db8::1","p2p":false},"ev":["a","$b"],'
@@ -274,14 +274,14 @@ async def test_every_kind_of_reading_comes_out_as_it_went_in(store: Store) -> No
     assert session.samples[1] == sample(1, "{}", bye=True)
 
 
-async def test_it_tells_which_sessions_it_holds(store: Store) -> None:
+async def test_a_store_knows_which_sessions_it_holds(store: Store) -> None:
     await store.append([push(0, session=_A)])
 
     assert await store.holds(_A)
     assert not await store.holds(_B)
 
 
-async def test_a_healthy_store_takes_a_write_and_checking_stores_no_session(store: Store) -> None:
+async def test_check_succeeds_on_a_healthy_store_and_stores_no_session(store: Store) -> None:
     await store.check()
 
     assert await _sessions(store) == []
@@ -293,7 +293,7 @@ async def _pack(store: Store) -> None:
         pass
 
 
-async def test_a_packed_session_is_read_counted_and_got_as_before(store: Store) -> None:
+async def test_a_packed_session_is_read_and_counted_as_before(store: Store) -> None:
     pushes = [
         push(*range(3), session=_A),
         push(session=_B, samples=(sample(0, '{"pid":"ü"}', full=True), sample(1, bye=True))),
@@ -303,20 +303,20 @@ async def test_a_packed_session_is_read_counted_and_got_as_before(store: Store) 
     before = await _sessions(store)
     await _pack(store)
     assert await _sessions(store) == before
-    assert await store.get([_B]) == [item for item in before if item.id == _B]
+    assert await store.get([_B]) == [session for session in before if session.id == _B]
     assert await store.count(_ALL) == 3
     assert await store.holds(_C)
 
 
-async def test_what_comes_late_to_a_packed_session_is_stored_as_ever(
+async def test_late_samples_of_a_packed_session_are_stored_as_before(
     store: Store, other: Store
 ) -> None:
-    for item in (store, other):  # Both remember the session, as processes do.
-        await item.append([push(*range(5))])
+    for process in (store, other):  # Both remember the session.
+        await process.append([push(*range(5))])
     await _pack(store)
     assert await other.append([push(5)]) == [Receipt(5)]
     await _pack(other)
-    assert await store.append([push(3, 4, 5, 6), push(8)]) == [Receipt(6), Receipt(8, hole=True)]
+    assert await store.append([push(3, 4, 5, 6), push(8)]) == [Receipt(6), Receipt(8, gap=True)]
     assert await _seqs(store) == [0, 1, 2, 3, 4, 5, 6, 8]
 
 
@@ -336,7 +336,7 @@ async def test_a_packed_session_is_erased_with_all_its_samples(store: Store) -> 
     assert await _seqs(store) == [0]
 
 
-async def test_readers_do_not_wait_for_the_writer_nor_see_half_a_push(store: Store) -> None:
+async def test_readers_do_not_wait_for_the_writer_and_see_whole_pushes(store: Store) -> None:
     async def write() -> None:
         for number in range(0, 200, 2):
             await store.append([push(number, number + 1)])
@@ -361,15 +361,15 @@ async def test_readers_do_not_wait_for_the_writer_nor_see_half_a_push(store: Sto
     st.sampled_from([0, 52, 55, 113]),
     st.booleans(),
 )
-async def test_however_pushes_are_resent_mixed_and_doubled_the_session_is_the_same(
-    place: Place, batches: list[list[tuple[int, int]]], begin: int, reopen: bool
+async def test_resent_reordered_and_repeated_pushes_give_the_same_session(
+    new_stores: NewStores, batches: list[list[tuple[int, int]]], begin: int, reopen: bool
 ) -> None:
     """Any order of any overlapping pushes, over two store objects, is the set of their samples.
 
     Also across the end of a document of MongoDB, that has 60 of them.
     """
     batches = [[(begin + first, count) for first, count in batch] for batch in batches]
-    make_store = place()
+    make_store = new_stores()
     stores = [make_store(), make_store()]
     for store in stores:
         await store.open()

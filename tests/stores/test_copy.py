@@ -42,8 +42,8 @@ def _copied(*arguments: str) -> str:
     done = _copy(*arguments)
     assert done.returncode == 0, done.stderr
     lines = [" ".join(line.split()) for line in done.stdout.splitlines()]
-    read, found = lines[1].removeprefix("read "), lines[2].removeprefix("of these in the target ")
-    assert read == found
+    read, stored = lines[1].removeprefix("read "), lines[2].removeprefix("of these in the target ")
+    assert read == stored
     return f"{read} / {lines[3]}"
 
 
@@ -70,7 +70,7 @@ def collection(tmp_path: Path) -> tuple[str, str]:
     return ("--collection", tmp_path.name)
 
 
-async def test_sqlite_to_mongodb_to_sqlite_is_the_same(
+async def test_a_copy_from_sqlite_to_mongodb_and_back_is_the_same(
     tmp_path: Path, file: str, mongod: Mongod, collection: tuple[str, str]
 ) -> None:
     await _fill(file, _PUSHES)
@@ -81,7 +81,7 @@ async def test_sqlite_to_mongodb_to_sqlite_is_the_same(
     assert _export(back) == _export(file) == _export(mongod.url, *collection)
 
 
-async def test_what_is_there_is_not_written_again(
+async def test_samples_that_the_target_has_are_not_written_again(
     file: str, mongod: Mongod, collection: tuple[str, str]
 ) -> None:
     await _fill(file, [push(*range(100)), *_PUSHES[2:60]])
@@ -96,7 +96,7 @@ async def test_what_is_there_is_not_written_again(
     assert _export(mongod.url, *collection) == _export(file)
 
 
-async def test_the_ancestors_collection_is_copied_in_its_form(
+async def test_the_collection_of_the_express_middleware_is_copied_in_its_form(
     file: str, mongod: Mongod, collection: tuple[str, str]
 ) -> None:
     with mongod.client() as client:
@@ -109,7 +109,7 @@ async def test_the_ancestors_collection_is_copied_in_its_form(
 
 
 @pytest.mark.parametrize("mode", [json_util.RELAXED_JSON_OPTIONS, json_util.CANONICAL_JSON_OPTIONS])
-async def test_what_mongoexport_writes_is_read(tmp_path: Path, file: str, mode: Any) -> None:
+async def test_files_of_mongoexport_are_read(tmp_path: Path, file: str, mode: Any) -> None:
     path = tmp_path / "export.json"
     path.write_text(json_util.dumps(_ANCESTOR, json_options=mode) + "\n\n")
     _copied(str(path), file)
@@ -119,13 +119,15 @@ async def test_what_mongoexport_writes_is_read(tmp_path: Path, file: str, mode: 
     assert session["m"][0] == {"ts": 1644583909, "br": "Chrome 98", "t": {"rip": 3221225986}}
 
 
-async def test_a_session_of_several_lines_becomes_one(
+async def test_a_session_of_several_lines_becomes_one_session(
     tmp_path: Path, file: str, mongod: Mongod, collection: tuple[str, str]
 ) -> None:
     await _fill(mongod.url, _PUSHES, collection[1])
     path = tmp_path / "export.json"
     with mongod.client() as client:
-        lines = [json_util.dumps(item) for item in client.jmmc[collection[1]].find().sort("at")]
+        lines = [
+            json_util.dumps(document) for document in client.jmmc[collection[1]].find().sort("at")
+        ]
     path.write_text("\n".join(lines))
     _copied(str(path), file)
 
@@ -135,21 +137,21 @@ async def test_a_session_of_several_lines_becomes_one(
 async def test_our_own_export_is_read(tmp_path: Path, file: str) -> None:
     await _fill(file, _PUSHES)
     path = tmp_path / "export.ndjson"
-    path.write_text("".join(json.dumps(item) + "\n" for item in _export(file)))
+    path.write_text("".join(json.dumps(document) + "\n" for document in _export(file)))
     _copied(str(path), f"sqlite:///{tmp_path}/two.db")
 
     assert _export(f"sqlite:///{tmp_path}/two.db") == _export(file)
 
 
-async def test_only_the_time_that_is_asked_for_is_copied(tmp_path: Path, file: str) -> None:
+async def test_only_sessions_of_the_selected_time_are_copied(tmp_path: Path, file: str) -> None:
     await _fill(file, _PUSHES)
     target = f"sqlite:///{tmp_path}/two.db"
     _copied(file, target, "--until", "2021-01-01")
 
-    assert [item["_id"] for item in _export(target)] == [_OTHER]
+    assert [document["_id"] for document in _export(target)] == [_OTHER]
 
 
-async def test_other_content_under_the_same_number_is_told_and_kept(
+async def test_different_content_under_the_same_seq_is_reported_and_kept(
     tmp_path: Path, file: str
 ) -> None:
     target = f"sqlite:///{tmp_path}/two.db"
@@ -162,7 +164,7 @@ async def test_other_content_under_the_same_number_is_told_and_kept(
     assert _export(target)[0]["m"][0]["cq"] == 2
 
 
-async def test_a_session_of_another_owner_is_told(tmp_path: Path, file: str) -> None:
+async def test_a_session_of_another_owner_is_reported(tmp_path: Path, file: str) -> None:
     target = f"sqlite:///{tmp_path}/two.db"
     await _fill(file, [push(0)])
     await _fill(target, [push(0, room="other")])
@@ -186,18 +188,18 @@ async def test_a_session_of_another_owner_is_told(tmp_path: Path, file: str) -> 
         ),
     ],
 )
-def test_a_line_that_is_no_session_is_named(
+def test_a_line_that_is_not_a_session_is_named(
     tmp_path: Path, file: str, line: str, words: str
 ) -> None:
     path = tmp_path / "export.json"
     path.write_text("\n" + line + "\n")
     done = _copy(str(path), file)
     assert done.returncode == 1
-    assert f"{path}:2: no session: " in done.stderr
+    assert f"{path}:2: not a session: " in done.stderr
     assert words in done.stderr
 
 
-def test_a_source_that_is_not_there_is_named(tmp_path: Path, file: str) -> None:
+def test_a_missing_source_is_named(tmp_path: Path, file: str) -> None:
     done = _copy(f"sqlite:///{tmp_path}/none.db", file)
     assert (done.returncode, "no such file" in done.stderr) == (1, True)
     done = _copy(str(tmp_path / "none.json"), file)

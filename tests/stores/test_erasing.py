@@ -13,8 +13,8 @@ from jmmc.core.model import Dialect, Erased, Push, Session, SessionFilter
 from jmmc.maintenance.erase import forget, selection
 from jmmc.maintenance.summarizer import Summarizer
 from jmmc.privacy.receipts import Erasure, Subject, SubjectKind
+from jmmc.quality.filters import DIMENSIONS, SummaryFilter
 from jmmc.quality.rollups import DAY, HOUR
-from jmmc.quality.summary import DIMENSIONS, SummaryFilter
 from jmmc.quality.thresholds import preset
 from jmmc.settings import Settings
 from jmmc.simulation.scenario import Scenario, simulate
@@ -60,17 +60,18 @@ async def filled(store: Store) -> AsyncIterator[Store]:
 
 
 @pytest.mark.parametrize("subject", [_SOMEBODY, _ROOM], ids=["a person", "a conference"])
-async def test_what_is_left_is_as_if_it_had_never_been(
+async def test_after_an_erasure_the_store_is_as_if_the_data_had_never_been_stored(
     filled: Store, subject: Subject, tmp_path: Path
 ) -> None:
-    its = [
+    erased = [
         life.session
         for life in _LIVES
         if subject.name in (life.session.browser_id, life.session.room)
     ]
     receipt = await _erase(filled, subject)
-    assert (receipt.sessions, receipt.samples) == (len(its), sum(len(item.samples) for item in its))
-    assert receipt.summaries == len(its)
+    samples = sum(len(session.samples) for session in erased)
+    assert (receipt.sessions, receipt.samples) == (len(erased), samples)
+    assert receipt.summaries == len(erased)
     assert receipt.hours > 0
     assert receipt.names > 0
     assert await filled.count(selection(subject)) == 0
@@ -78,7 +79,7 @@ async def test_what_is_left_is_as_if_it_had_never_been(
 
     never = open_store(f"sqlite:///{tmp_path}/never.db")
     await never.open()
-    await _fill(never, [life.session for life in _LIVES if life.session not in its])
+    await _fill(never, [life.session for life in _LIVES if life.session not in erased])
     window = SummaryFilter(since=_START, until=_END)
     for by in DIMENSIONS:
         expected = await Queries(never, lifetime=75, clock=_now).compare(by, window)
@@ -86,23 +87,23 @@ async def test_what_is_left_is_as_if_it_had_never_been(
     everything = await never.reports.summaries(SummaryFilter(), limit=1000)
     assert await filled.reports.summaries(SummaryFilter(), limit=1000) == everything
     for text in ("", "a", "1", "-"):
-        found = await never.reports.search(text, 500)
-        assert await filled.reports.search(text, 500) == found
+        hits = await never.reports.search(text, 500)
+        assert await filled.reports.search(text, 500) == hits
     await never.close()
 
 
-async def test_a_receipt_names_nobody_and_doing_it_again_finds_nothing(filled: Store) -> None:
+async def test_a_receipt_names_nobody_and_a_second_erasure_finds_nothing(filled: Store) -> None:
     first = await _erase(filled, _SOMEBODY)
     again = await _erase(filled, _SOMEBODY)
     assert again.subject == first.subject
     assert (again.sessions, again.samples, again.summaries, again.names) == (0, 0, 0, 0)
     kept = await erasures(filled.reports)
-    assert sorted(item.id for item in kept) == sorted([first.id, again.id])
+    assert sorted(receipt.id for receipt in kept) == sorted([first.id, again.id])
     assert _SOMEBODY.name not in str(await filled.reports.records("erasure"))
 
 
-async def test_what_was_broken_off_is_finished_by_doing_it_again(filled: Store) -> None:
-    """Half of it is gone when the process dies: the sessions, not yet their summaries."""
+async def test_an_interrupted_erasure_is_finished_by_repeating_it(filled: Store) -> None:
+    """The process dies when the sessions are deleted, but not yet their summaries."""
     steps = forget(filled, _ROOM, _summarizer(filled), clock=_now, settle=0)
     half = await anext(steps)
     await steps.aclose()
@@ -113,12 +114,12 @@ async def test_what_was_broken_off_is_finished_by_doing_it_again(filled: Store) 
 
     receipt = await _erase(filled, _ROOM)
     assert receipt.id == known.id
-    its = [life for life in _LIVES if life.session.room == _ROOM.name]
-    assert (receipt.sessions, receipt.summaries) == (len(its), len(its))
+    in_room = [life for life in _LIVES if life.session.room == _ROOM.name]
+    assert (receipt.sessions, receipt.summaries) == (len(in_room), len(in_room))
     assert await filled.reports.summaries(SummaryFilter(room=_ROOM.name), limit=1) == []
 
 
-async def test_a_long_session_is_erased_whole_and_others_are_left_alone(store: Store) -> None:
+async def test_a_long_session_is_erased_whole_and_no_other_session(store: Store) -> None:
     other = "00000000-0000-0000-0000-000000000000"
     await store.append([push(*range(200)), push(0, session="b" * 24, browser_id=other)])
     assert await store.erase(SessionFilter(browser_id=UID)) == Erased(1, 200)
@@ -126,15 +127,15 @@ async def test_a_long_session_is_erased_whole_and_others_are_left_alone(store: S
     assert [session.browser_id async for session in store.sessions(SessionFilter())] == [other]
 
 
-async def test_another_process_goes_on_with_a_session_whose_beginning_was_erased(
+async def test_another_process_continues_a_session_whose_beginning_was_erased(
     store: Store, other: Store
 ) -> None:
     await other.append([push(*range(70))])
     assert (await store.erase(SessionFilter(browser_id=UID))).samples == 70
     (receipt,) = await other.append([push(70)])
-    assert (receipt.ack, receipt.hole) == (70, True)  # type: ignore[union-attr]
+    assert (receipt.ack, receipt.gap) == (70, True)  # type: ignore[union-attr]
     await other.append([push(samples=(sample(71, full=True),))])
-    (session,) = [item async for item in store.sessions(SessionFilter())]
+    (session,) = [session async for session in store.sessions(SessionFilter())]
     assert {sample.seq for sample in session.samples} <= {70, 71}
     assert 71 in {sample.seq for sample in session.samples}
     while any(await store.erase(SessionFilter(browser_id=UID))):
@@ -142,22 +143,20 @@ async def test_another_process_goes_on_with_a_session_whose_beginning_was_erased
     assert await store.count(SessionFilter()) == 0
 
 
-async def test_old_summaries_are_forgotten_with_their_names_and_sums(filled: Store) -> None:
+async def test_old_summaries_are_pruned_with_their_names_and_rollups(filled: Store) -> None:
     before = _START + DAY
     kept = [life.session for life in _LIVES if life.session.samples[-1].ts >= before]
     while await filled.reports.prune(before):
         pass
-    found = await filled.reports.summaries(SummaryFilter(), limit=1000)
-    assert {row.session for row in found} == {item.id for item in kept}
-    names = {
-        item.name for item in await filled.reports.search("-", 500) if item.kind == "participant"
-    }
-    assert names == {summary.browser_id for summary in kept}
+    summaries = await filled.reports.summaries(SummaryFilter(), limit=1000)
+    assert {summary.session for summary in summaries} == {session.id for session in kept}
+    names = {hit.name for hit in await filled.reports.search("-", 500) if hit.kind == "participant"}
+    assert names == {session.browser_id for session in kept}
     assert await filled.reports.rollups("", HOUR, 0, before) == []
     assert await filled.reports.rollups("", DAY, 0, before) == []
 
 
-async def test_nothing_of_it_is_left_in_the_file_or_its_log(tmp_path: Path) -> None:
+async def test_erased_data_is_left_neither_in_the_file_nor_in_its_log(tmp_path: Path) -> None:
     store = open_store(f"sqlite:///{tmp_path}/calls.db")
     await store.open()
     await _fill(store, [life.session for life in _LIVES])
@@ -172,10 +171,10 @@ async def test_nothing_of_it_is_left_in_the_file_or_its_log(tmp_path: Path) -> N
     await store.close()
 
 
-async def test_the_log_cannot_be_emptied_while_somebody_reads(
+async def test_deleted_data_cannot_be_wiped_while_a_reader_uses_the_log(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("jmmc.stores.sqlite.store._SCRUBS", 2)
+    monkeypatch.setattr("jmmc.stores.sqlite.store._WIPE_TRIES", 2)
     store = open_store(f"sqlite:///{tmp_path}/calls.db")
     await store.open()
     await store.append([push(0)])
@@ -183,14 +182,14 @@ async def test_the_log_cannot_be_emptied_while_somebody_reads(
     reader.execute("BEGIN")
     reader.execute("SELECT * FROM sessions").fetchall()
     await store.append([push(1)])
-    with pytest.raises(StoreError, match="reads for long"):
-        await store.scrub()
+    with pytest.raises(StoreError, match="a reader keeps the log in use"):
+        await store.wipe_deleted()
     reader.close()
-    await store.scrub()
+    await store.wipe_deleted()
     await store.close()
 
 
-async def test_what_a_browser_still_held_does_not_come_back(tmp_path: Path) -> None:
+async def test_erased_samples_that_a_browser_still_holds_do_not_come_back(tmp_path: Path) -> None:
     """It is confirmed, so that the browser lets go of it; what is new is stored."""
     moment = [1000.0]
     store = open_store(f"sqlite:///{tmp_path}/calls.db")
@@ -214,12 +213,12 @@ async def test_what_a_browser_still_held_does_not_come_back(tmp_path: Path) -> N
     answer = await call(app, "POST", "/push", body(held, wire_sample(2, {"cq": 2}, full=True)))
     assert (answer.status, answer.json["ack"]) == (200, 2)
     await call(app, "POST", "/push", body(held, wire_sample(2, {"cq": 2}, full=True)))
-    (session,) = [item async for item in store.sessions(SessionFilter())]
+    (session,) = [session async for session in store.sessions(SessionFilter())]
     assert [sample.seq for sample in session.samples] == [2]
     await app.close()
 
 
-async def test_what_is_erased_for_one_person_is_kept_for_the_others(store: Store) -> None:
+async def test_erasing_one_participant_keeps_the_others(store: Store) -> None:
     await put_erasure(store.reports, Erasure("x", SubjectKind.PARTICIPANT, "nobody", 5000))
     known = await forgotten(store.reports)
     assert known

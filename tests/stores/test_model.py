@@ -1,6 +1,6 @@
-"""A plain dictionary tells what a store has to hold, whatever is done to it and in which order.
+"""A dictionary models what a store has to hold after any series of operations.
 
-`MODEL_EXAMPLES=2000 .venv/bin/pytest tests/stores/test_model.py` looks for longer, and elsewhere.
+`MODEL_EXAMPLES=2000 .venv/bin/pytest tests/stores/test_model.py` tries more, and other, series.
 """
 
 import asyncio
@@ -28,8 +28,9 @@ from jmmc.core.tasks import stop
 from jmmc.maintenance.erase import forget
 from jmmc.maintenance.summarizer import Summarizer
 from jmmc.privacy.receipts import Subject, SubjectKind
+from jmmc.quality.filters import SummaryFilter
 from jmmc.quality.rollups import HOUR
-from jmmc.quality.summary import Summary, SummaryFilter
+from jmmc.quality.summary import Summary
 from jmmc.quality.thresholds import preset
 from jmmc.stores import Store, open_store
 from jmmc.stores.copy import copy
@@ -43,7 +44,7 @@ _UIDS = tuple(f"{n}0000000-0000-0000-0000-000000000000" for n in range(2))
 _V2 = tuple(f"{n:024x}" for n in range(1, 4))
 _V1 = tuple(f"{n:024x}" for n in range(11, 13))
 _ALL = SessionFilter()
-_MEMORY = Path("/dev/shm")  # What a disk does to commits is for tests/faults.
+_MEMORY = Path("/dev/shm")  # Faults of disks are tested in tests/faults.
 
 _EXAMPLES = int(os.environ.get("MODEL_EXAMPLES", "0"))
 
@@ -54,11 +55,11 @@ _pushes = st.tuples(
     st.booleans(),
     st.booleans(),
 )
-"""Session, first seq (None goes on where it stands), steps to the following ones, full, bye."""
+"""Session, first seq (None: the next one), steps to the following ones, full, bye."""
 
 
 class _Held:
-    """What has to be there of a session; in v1 the keys count."""
+    """What has to be stored of a session; in v1 the keys only count."""
 
     def __init__(self, push: Push) -> None:
         self.room = push.room
@@ -67,16 +68,16 @@ class _Held:
         self.samples: dict[int, Sample] = {}
 
     @property
-    def following(self) -> int:
+    def next_seq(self) -> int:
         return max(self.samples, default=-1) + 1
 
     def add(self, push: Push) -> Receipt:
-        """What the contract says of a push, word by word."""
-        before = self.following
-        hole = False
+        """The answer to a push, by the contract."""
+        before = self.next_seq
+        gap = False
         for sample in push.samples:
-            seq = self.following if sample.seq is None else sample.seq
-            hole = not sample.full and (hole or seq > self.following)
+            seq = self.next_seq if sample.seq is None else sample.seq
+            gap = not sample.full and (gap or seq > self.next_seq)
             self.samples.setdefault(seq, sample)
         if push.dialect is Dialect.V1:
             return Receipt(None)
@@ -84,11 +85,11 @@ class _Held:
             while seq + 1 in self.samples:
                 seq += 1
             return Receipt(seq)
-        return Receipt(seq, hole)
+        return Receipt(seq, gap)
 
 
 class _Model(RuleBasedStateMachine):
-    """Several store objects on one place, as processes would have them."""
+    """Several store objects on the same data, as several processes have them."""
 
     objects = 2
     prunes = True
@@ -107,11 +108,11 @@ class _Model(RuleBasedStateMachine):
         for store in self.stores:
             self.do(store.open())
 
-    def do(self, deed: Coroutine[Any, Any, _T]) -> _T:
-        return self.loop.run_until_complete(deed)
+    def do(self, work: Coroutine[Any, Any, _T]) -> _T:
+        return self.loop.run_until_complete(work)
 
     def make(self) -> Store:
-        """One more store object on the same data."""
+        """Another store object on the same data."""
         return open_store(f"sqlite:///{self.folder}/calls.db")
 
     @property
@@ -120,7 +121,7 @@ class _Model(RuleBasedStateMachine):
 
     @property
     def whole(self) -> bool:
-        """Whether all that was confirmed can be seen."""
+        """Whether everything that was confirmed can be read."""
         return True
 
     def teardown(self) -> None:
@@ -133,11 +134,11 @@ class _Model(RuleBasedStateMachine):
 
     @rule(which=st.integers(0, 1), drawn=st.lists(_pushes, min_size=1, max_size=3))
     def push(self, which: int, drawn: Sequence[Any]) -> None:
-        """A batch: going on, resent, overlapping, with holes, full, with a goodbye."""
-        following = {key: held.following for key, held in self.held.items()}
+        """A batch of pushes: continuing, resent, overlapping, with gaps, full, with a goodbye."""
+        next_seqs = {key: held.next_seq for key, held in self.held.items()}
         pushes = []
         for session, first, steps, full, bye in drawn:
-            seq = following.get(session, 0) if first is None else first
+            seq = next_seqs.get(session, 0) if first is None else first
             samples = []
             for number, step in enumerate(steps):
                 readings = b'{"cq":%d,"u":{"bw":%d}}' % (self.now % 100, self.now - _START)
@@ -145,7 +146,7 @@ class _Model(RuleBasedStateMachine):
                 ts = self.now + number
                 samples.append(Sample(seq, ts, readings, full and not number, bye and last))
                 seq += step
-            following[session] = max(following.get(session, 0), samples[-1].seq + 1)
+            next_seqs[session] = max(next_seqs.get(session, 0), samples[-1].seq + 1)
             uid = _UIDS[int(session, 16) % 2]
             pushes.append(Push(session, "room", uid, Dialect.V2, tuple(samples)))
             self.now += 30
@@ -170,12 +171,12 @@ class _Model(RuleBasedStateMachine):
 
     def append(self, which: int, pushes: Sequence[Push]) -> None:
         answers = self.do(self.stores[which % len(self.stores)].append(pushes))
-        expected = [self.held_then(push) for push in pushes]
-        for push, answer, told in zip(pushes, answers, expected, strict=True):
-            if isinstance(answer, Refusal) or isinstance(told, Refusal) or told.ack is None:
-                assert answer == told
+        all_expected = [self.held_then(push) for push in pushes]
+        for push, answer, expected in zip(pushes, answers, all_expected, strict=True):
+            if isinstance(answer, Refusal) or isinstance(expected, Refusal) or expected.ack is None:
+                assert answer == expected
             else:
-                self.compare(push, answer, told)
+                self.compare(push, answer, expected)
 
     def held_then(self, push: Push) -> Receipt | Refusal:
         if push.session not in self.held:
@@ -184,10 +185,10 @@ class _Model(RuleBasedStateMachine):
             self.held[push.session] = _Held(push)
         return self.held[push.session].add(push)
 
-    def compare(self, push: Push, answer: Receipt, told: Receipt) -> None:
-        """A later push of the batch may have made the unbroken run longer."""
-        assert answer.hole == told.hole
-        self.confirms(push, answer, told.ack or 0)
+    def compare(self, push: Push, answer: Receipt, expected: Receipt) -> None:
+        """A later push of the batch may have closed the next gap."""
+        assert answer.gap == expected.gap
+        self.confirms(push, answer, expected.ack or 0)
 
     def confirms(self, push: Push, answer: Receipt, least: int) -> None:
         assert answer.ack is not None
@@ -198,7 +199,7 @@ class _Model(RuleBasedStateMachine):
 
     @rule(which=st.integers(0, 1))
     def crash(self, which: int) -> None:
-        """A process dies, another one begins. What really dies is in tests/faults."""
+        """A process dies, another one starts. Real crashes are tested in tests/faults."""
         which %= len(self.stores)
         self.abandoned.append(self.stores[which])
         self.stores[which] = self.make()
@@ -222,8 +223,8 @@ class _Model(RuleBasedStateMachine):
 
         old = [
             key
-            for key, value in self.held.items()
-            if value.began < before and all(s.ts < before for s in value.samples.values())
+            for key, held in self.held.items()
+            if held.began < before and all(s.ts < before for s in held.samples.values())
         ]
         assert self.do(prune()) == len(old)
         for key in old:
@@ -232,8 +233,8 @@ class _Model(RuleBasedStateMachine):
     @precondition(lambda self: self.whole)
     @rule(uid=st.sampled_from(_UIDS))
     def forget(self, uid: str) -> None:
-        its = [key for key, value in self.held.items() if value.browser_id == uid]
-        samples = sum(len(self.held[item].samples) for item in its)
+        sessions = [key for key, held in self.held.items() if held.browser_id == uid]
+        samples = sum(len(self.held[key].samples) for key in sessions)
 
         async def erase() -> Any:
             steps = forget(
@@ -246,15 +247,15 @@ class _Model(RuleBasedStateMachine):
             return [step async for step in steps][-1]
 
         receipt = self.do(erase())
-        assert (receipt.sessions, receipt.samples) == (len(its), samples)
-        for key in its:
+        assert (receipt.sessions, receipt.samples) == (len(sessions), samples)
+        for key in sessions:
             del self.held[key]
         self.now += 30
         assert self.do(self.store.count(SessionFilter(browser_id=uid))) == 0
 
     @rule(which=st.integers(0, 1), age=st.integers(0, 120))
     def pack(self, which: int, age: int) -> None:
-        """What it changes nobody may see. Sessions without a summary are left as they are."""
+        """Changes nothing that can be read. Sessions without a summary are left as they are."""
 
         async def pack() -> None:
             while await self.stores[which % len(self.stores)].pack(self.now - age):
@@ -275,8 +276,8 @@ class _Model(RuleBasedStateMachine):
 
     @precondition(lambda self: self.whole)
     @rule()
-    def summaries_kept_up_are_those_made_anew(self) -> None:
-        """When all calls are over: one that goes on is as long as it was when it was looked at."""
+    def incremental_summaries_equal_rebuilt_ones(self) -> None:
+        """When all sessions are over: the summary of a running one depends on when it was made."""
         self.now += 90
 
         async def both() -> tuple[Any, Any]:
@@ -295,8 +296,8 @@ class _Model(RuleBasedStateMachine):
 
     async def made(self) -> tuple[list[Summary], Any]:
         reports = self.store.reports
-        found = await reports.summaries(SummaryFilter(), limit=1000)
-        return found, await reports.rollups("", HOUR, 0, 2 * _START)
+        summaries = await reports.summaries(SummaryFilter(), limit=1000)
+        return summaries, await reports.rollups("", HOUR, 0, 2 * _START)
 
     @precondition(lambda self: self.whole)
     @rule()
@@ -306,34 +307,34 @@ class _Model(RuleBasedStateMachine):
 
         async def twice() -> list[Session]:
             await target.open()
-            first = [item async for item in copy(self.store, target, _ALL)][-1]
-            again = [item async for item in copy(self.store, target, _ALL)][-1]
+            first = [progress async for progress in copy(self.store, target, _ALL)][-1]
+            again = [progress async for progress in copy(self.store, target, _ALL)][-1]
             assert first.complete
             assert again.complete
             assert again.written == 0
-            found = [session async for session in target.sessions(_ALL)]
+            copied = [session async for session in target.sessions(_ALL)]
             await target.close()
-            return found
+            return copied
 
         self.same(self.do(twice()))
 
     @invariant()
-    def what_was_confirmed_is_there_once_as_it_came_first(self) -> None:
+    def everything_confirmed_is_stored_once_in_its_first_version(self) -> None:
         if self.whole:
             self.same(self.do(_sessions(self.store)))
 
-    def same(self, found: Sequence[Session]) -> None:
-        by_id = {row.id: row for row in found}
-        assert len(by_id) == len(found), "a session came twice"
+    def same(self, sessions: Sequence[Session]) -> None:
+        by_id = {session.id: session for session in sessions}
+        assert len(by_id) == len(sessions), "a session came twice"
         assert by_id.keys() == self.held.keys()
         for key, held in self.held.items():
-            expected = [held.samples[sample] for sample in sorted(held.samples)]
+            expected = [held.samples[seq] for seq in sorted(held.samples)]
             assert list(by_id[key].samples) == expected
             assert (by_id[key].room, by_id[key].browser_id) == (held.room, held.browser_id)
 
 
 class _Outage:
-    """A real store that can be out of reach."""
+    """A real store that can be unreachable."""
 
     def __init__(self, store: Store) -> None:
         self.store = store
@@ -351,7 +352,7 @@ class _Outage:
 
 
 class _SpoolModel(_Model):
-    """A spool before a store that is away now and then. Its folder belongs to one object."""
+    """A spool before a store that is sometimes unreachable. Its folder belongs to one object."""
 
     objects = 1
 
@@ -379,7 +380,7 @@ class _SpoolModel(_Model):
     @precondition(lambda self: self.away)
     @rule()
     def back(self) -> None:
-        """Not all is moved at once: more may come meanwhile."""
+        """The spool is not moved at once: more pushes may come meanwhile."""
         self.spooled.store.away = self.away = False
 
     @precondition(lambda self: not self.away)
@@ -400,12 +401,12 @@ class _SpoolModel(_Model):
         spooled._lock = None
         super().crash(which)
 
-    def compare(self, push: Push, answer: Receipt, told: Receipt) -> None:
-        """The spool does not know what the database has: it asks for more full samples."""
+    def compare(self, push: Push, answer: Receipt, expected: Receipt) -> None:
+        """The spool does not know what the database has, so it asks for more full samples."""
         if self.whole:
-            super().compare(push, answer, told)
+            super().compare(push, answer, expected)
         else:
-            assert answer.hole or not told.hole
+            assert answer.gap or not expected.gap
             self.confirms(push, answer, push.samples[-1].seq or 0)
 
 
@@ -430,19 +431,19 @@ def _run(model: type[_Model], examples: int, steps: int) -> None:
 
 
 @pytest.mark.timeout(0 if _EXAMPLES else 120)
-def test_sqlite_holds_what_it_has_confirmed() -> None:
+def test_sqlite_holds_everything_that_it_confirmed() -> None:
     _run(_Model, 40, 25)
 
 
 @pytest.mark.timeout(0 if _EXAMPLES else 120)
-def test_a_spool_and_what_is_behind_it_hold_what_they_have_confirmed() -> None:
+def test_a_spool_and_its_database_hold_everything_that_they_confirmed() -> None:
     _run(_SpoolModel, 20, 25)
 
 
 @pytest.mark.timeout(0 if _EXAMPLES else 120)
-def test_mongodb_holds_what_it_has_confirmed(mongod: Mongod) -> None:
+def test_mongodb_holds_everything_that_it_confirmed(mongod: Mongod) -> None:
     class _MongoModel(_Model):
-        prunes = False  # MongoDB does that by itself.
+        prunes = False  # MongoDB does it itself.
         number: ClassVar[int] = 0
 
         def __init__(self) -> None:

@@ -13,12 +13,14 @@ from jmmc.answers.queries import NotFoundError, Queries
 from jmmc.core.model import Dialect, Push, SessionFilter
 from jmmc.maintenance import summarizer
 from jmmc.maintenance.summarizer import Summarizer
+from jmmc.quality.filters import DIMENSIONS, FILTERS, SummaryFilter
 from jmmc.quality.rollups import ALL, DAY, HOUR, Rollup
-from jmmc.quality.summary import DIMENSIONS, FILTERS, LiveSession, SummaryFilter, summarize
+from jmmc.quality.summarize import summarize
+from jmmc.quality.summary import LiveSession
 from jmmc.quality.thresholds import preset
 from jmmc.simulation.scenario import Scenario, SimulatedSession, simulate
 from jmmc.stores import Store
-from tests.stores.conftest import STORES, MakeStore, empty_place
+from tests.stores.conftest import STORES, MakeStore, new_store_maker
 from tests.support.builders import push, sample, v1_push
 
 _START = 1_789_948_800  # A Monday, 00:00 UTC
@@ -67,16 +69,16 @@ async def _fill(store: Store, lives: list[SimulatedSession]) -> None:
 
 @pytest.fixture
 async def filled(store: Store) -> Store:
-    """A store with a few lives, for a test that changes it."""
+    """A store with a few simulated sessions, for a test that changes it."""
     await _fill(store, _FEW)
     return store
 
 
 @pytest.fixture(scope="module", params=STORES)
-def filled_place(
+def filled_stores(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> MakeStore:
-    make_store = empty_place(request, tmp_path_factory.mktemp("filled"))
+    make_store = new_store_maker(request, tmp_path_factory.mktemp("filled"))
 
     async def fill() -> None:
         store = make_store()
@@ -89,9 +91,9 @@ def filled_place(
 
 
 @pytest.fixture
-async def lives(filled_place: MakeStore) -> AsyncIterator[Store]:
-    """A store with all lives, for tests that only ask."""
-    store = filled_place()
+async def lives(filled_stores: MakeStore) -> AsyncIterator[Store]:
+    """A store with all simulated sessions, for tests that only read."""
+    store = filled_stores()
     await store.open()
     yield store
     await store.close()
@@ -107,7 +109,7 @@ def _expected() -> list[Any]:
     ]
 
 
-async def test_every_session_is_summarized_once_and_then_there_is_nothing_to_do(
+async def test_every_session_is_summarized_once_and_then_none_is_dirty(
     lives: Store,
 ) -> None:
     found = await lives.reports.summaries(SummaryFilter(), limit=1000)
@@ -119,27 +121,27 @@ async def test_every_session_is_summarized_once_and_then_there_is_nothing_to_do(
     assert await _summarizer(lives).step() == 0
 
 
-async def test_who_is_there_is_everybody_whose_summary_runs_once(
+async def test_live_sessions_are_those_whose_summary_runs_once_each(
     store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for module in ("sqlite", "mongo"):
-        monkeypatch.setattr(f"jmmc.stores.{module}.reports._PRESENT", 7)
-    made = [summarize(summary.session, preset=preset("jitsi"), lifetime=75) for summary in _FEW]
+        monkeypatch.setattr(f"jmmc.stores.{module}.reports._LIVE_SESSIONS", 7)
+    made = [summarize(life.session, preset=preset("jitsi"), lifetime=75) for life in _FEW]
     running = [
         msgspec.structs.replace(summary, running=number % 3 > 0, began=summary.began // 9000 * 9000)
         for number, summary in enumerate(made)
     ]
     await store.reports.put_summaries(running)
-    found = [item async for live_session in store.reports.live_sessions() for item in live_session]
-    expected = {item.session: item for item in running if item.running}
-    assert len(found) == len(expected) > 20
-    for row in found:
-        whole = expected[row.session]
-        assert row == msgspec.convert(msgspec.to_builtins(whole), LiveSession)
-        assert row.at_present == whole.at_present
+    live = [session async for part in store.reports.live_sessions() for session in part]
+    expected = {summary.session: summary for summary in running if summary.running}
+    assert len(live) == len(expected) > 20
+    for session in live:
+        summary = expected[session.session]
+        assert session == msgspec.convert(msgspec.to_builtins(summary), LiveSession)
+        assert session.at_present == summary.at_present
 
 
-async def test_only_what_changed_is_summarized_again(filled: Store) -> None:
+async def test_only_sessions_that_changed_are_summarized_again(filled: Store) -> None:
     life = _FEW[5]
     last = life.session.samples[-1]
     more = sample((last.seq or 0) + 1, ts=last.ts + 30, bye=True)
@@ -153,18 +155,18 @@ async def test_only_what_changed_is_summarized_again(filled: Store) -> None:
     assert summary.samples == len(life.session.samples) + 1
 
 
-async def test_a_sample_that_comes_while_a_session_is_summarized_is_not_forgotten(
+async def test_a_sample_that_comes_while_its_session_is_summarized_keeps_it_dirty(
     store: Store,
 ) -> None:
     await store.append([push(0, 1)])
-    (session,) = [item async for item in store.sessions(SessionFilter())]
+    (session,) = [session async for session in store.sessions(SessionFilter())]
     summary = summarize(session, preset=preset("jitsi"), lifetime=75)
     await store.append([push(2)])
     await store.reports.put_summaries([summary])
     assert await store.reports.dirty(10) == [session.id]
 
 
-async def test_each_session_has_its_turn_however_many_there_are(store: Store) -> None:
+async def test_every_dirty_session_has_its_turn_however_many_there_are(store: Store) -> None:
     sessions = [f"{number:024x}" for number in range(1, 8)]
     await store.append([push(0, session=session) for session in sessions])
     seen: list[str] = []
@@ -174,7 +176,7 @@ async def test_each_session_has_its_turn_however_many_there_are(store: Store) ->
     assert seen[7:] == seen[:5]
 
 
-async def test_a_session_that_goes_on_makes_only_the_hours_anew_that_it_changes(
+async def test_a_session_that_continues_rebuilds_only_the_hours_that_it_changes(
     filled: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     life = max(_FEW, key=lambda summary: len(summary.session.samples))
@@ -196,7 +198,7 @@ async def test_a_session_that_goes_on_makes_only_the_hours_anew_that_it_changes(
     assert set(made) == {last.ts - last.ts % HOUR}
 
 
-async def test_a_long_session_is_clean_when_all_its_samples_are_known(store: Store) -> None:
+async def test_a_long_session_is_clean_when_its_summary_covers_all_samples(store: Store) -> None:
     await store.append([push(*range(150))])
     await _all_of(store)
     assert await store.reports.dirty(10) == []
@@ -226,7 +228,7 @@ async def test_a_session_runs_until_its_lifetime_is_over(store: Store) -> None:
     assert await store.reports.overdue(10_000, 5) == []
 
 
-async def test_who_has_sent_more_than_its_summary_knows_is_not_taken_for_gone(
+async def test_a_session_with_samples_newer_than_its_summary_is_not_ended(
     store: Store,
 ) -> None:
     await store.append([push(0, session=f"{n:024x}") for n in range(3)])
@@ -239,10 +241,10 @@ async def test_who_has_sent_more_than_its_summary_knows_is_not_taken_for_gone(
     assert len(await store.reports.overdue(later, 1)) == 1
 
 
-async def test_while_more_is_due_ends_and_sums_wait_for_a_minute(
+async def test_during_a_backlog_session_ends_and_rollups_wait_for_a_minute(
     store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(summarizer, "_SESSIONS", 1)
+    monkeypatch.setattr(summarizer, "_STEP_SESSIONS", 1)
     clock = Clock(1_700_000_010.0)
     once = Summarizer(store, preset=preset("jitsi"), lifetime=75, clock=clock, holder="me")
 
@@ -258,7 +260,7 @@ async def test_while_more_is_due_ends_and_sums_wait_for_a_minute(
     assert await store.reports.overdue(int(clock.now), 5) == []
 
 
-async def test_a_long_session_that_goes_on_waits_for_its_turn_and_ends_in_time(
+async def test_a_long_session_that_continues_waits_for_its_turn_and_ends_in_time(
     store: Store,
 ) -> None:
     clock = Clock(4600.0)
@@ -285,7 +287,7 @@ async def test_a_long_session_that_goes_on_waits_for_its_turn_and_ends_in_time(
     assert not summary.running
 
 
-async def test_the_work_is_done_by_one_process_at_a_time(store: Store, other: Store) -> None:
+async def test_one_process_at_a_time_summarizes(store: Store, other: Store) -> None:
     await store.append([push(0, 1)])
     assert await _summarizer(store, now=1000, holder="a").step() == 1
     await store.append([push(2)])
@@ -301,7 +303,7 @@ async def test_a_step_that_takes_longer_than_the_lease_keeps_it(
             self.now += 30
             return self.now
 
-    monkeypatch.setattr(summarizer, "_MOST", 1)
+    monkeypatch.setattr(summarizer, "_GROUP_SESSIONS", 1)
     clock = Slow(1_700_000_200)
     slow = Summarizer(store, preset=preset("jitsi"), lifetime=75, clock=clock, holder="a")
     await store.append([push(0, session=f"{n:024x}") for n in range(8)])
@@ -310,7 +312,7 @@ async def test_a_step_that_takes_longer_than_the_lease_keeps_it(
     assert not await _summarizer(store, now=clock.now, holder="b").leads()
 
 
-async def test_two_processes_that_ask_at_once_do_not_both_get_the_lease(
+async def test_only_one_of_two_concurrent_processes_gets_the_lease(
     store: Store, other: Store
 ) -> None:
     both = await asyncio.gather(
@@ -321,17 +323,17 @@ async def test_two_processes_that_ask_at_once_do_not_both_get_the_lease(
 
 
 async def _rollups(store: Store) -> list[Any]:
-    found: list[Any] = []
+    rollups: list[Any] = []
     for dimension in ("", *DIMENSIONS):
         for length in (3600, DAY):
-            found += await store.reports.rollups(dimension, length, _START, _END)
-    return [row for row in found if row.values]
+            rollups += await store.reports.rollups(dimension, length, _START, _END)
+    return [rollup for rollup in rollups if rollup.values]
 
 
-async def test_what_is_rebuilt_is_what_was_made_bit_by_bit(filled: Store) -> None:
+async def test_a_rebuild_gives_the_same_as_incremental_summaries(filled: Store) -> None:
     before = await filled.reports.summaries(SummaryFilter(), limit=1000), await _rollups(filled)
-    done = [item async for item in _summarizer(filled).rebuild()]
-    assert done[-1] == len(_FEW)
+    progress = [done async for done in _summarizer(filled).rebuild()]
+    assert progress[-1] == len(_FEW)
     assert (
         await filled.reports.summaries(SummaryFilter(), limit=1000),
         await _rollups(filled),
@@ -339,41 +341,41 @@ async def test_what_is_rebuilt_is_what_was_made_bit_by_bit(filled: Store) -> Non
     assert await _summarizer(filled).formula() == "2-jitsi"
 
 
-async def test_sums_that_lack_a_dimension_are_made_anew_once(
+async def test_rollups_that_lack_a_dimension_are_rebuilt_once(
     filled: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """As by a version that did not know providers; also of sessions whose samples are gone."""
+    """As after a version without providers; also of sessions whose samples are pruned."""
     expected = await _rollups(filled)
     for length in (HOUR, DAY):
         kept = await filled.reports.rollups("provider", length, _START, _END)
         await filled.reports.put_rollups(
-            [Rollup(length, span.start, "provider", {}) for span in kept]
+            [Rollup(length, rollup.start, "provider", {}) for rollup in kept]
         )
     while await filled.prune(_END):
         pass
     assert await _rollups(filled) != expected
 
-    broken_off = _summarizer(filled).complete()
-    assert await anext(broken_off) == 24
-    await broken_off.aclose()
-    done = [item async for item in _summarizer(filled).complete()]
-    assert done[-1] == len(await filled.reports.rollups("", HOUR, _START, _END))
+    interrupted = _summarizer(filled).complete()
+    assert await anext(interrupted) == 24
+    await interrupted.aclose()
+    progress = [done async for done in _summarizer(filled).complete()]
+    assert progress[-1] == len(await filled.reports.rollups("", HOUR, _START, _END))
     assert await _rollups(filled) == expected
-    assert [item async for item in _summarizer(filled).complete()] == []
+    assert [done async for done in _summarizer(filled).complete()] == []
 
 
-async def test_a_rebuild_that_was_broken_off_goes_on_where_it_was(
+async def test_an_interrupted_rebuild_continues_where_it_was(
     filled: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     expected = await filled.reports.summaries(SummaryFilter(), limit=1000), await _rollups(filled)
-    monkeypatch.setattr(summarizer, "_SESSIONS", 10)
+    monkeypatch.setattr(summarizer, "_STEP_SESSIONS", 10)
     rebuild = _summarizer(filled).rebuild()
     assert [await anext(rebuild), await anext(rebuild)] == [10, 20]
     await rebuild.aclose()
 
-    again = [item async for item in _summarizer(filled).rebuild()]
-    assert again[0] > 20, "what was done is not done again"
-    assert again[-1] == len(_FEW)
+    progress = [done async for done in _summarizer(filled).rebuild()]
+    assert progress[0] > 20, "what was done is not done again"
+    assert progress[-1] == len(_FEW)
     assert (
         await filled.reports.summaries(SummaryFilter(), limit=1000),
         await _rollups(filled),
@@ -394,15 +396,14 @@ async def test_rollups_are_the_sums_of_the_summaries(lives: Store) -> None:
     assert sum(point.grades.known_seconds for point in overview.series) == expected.known_seconds
 
 
-async def test_an_overview_with_a_filter_is_that_of_the_sessions_that_fit(lives: Store) -> None:
-    everything = SummaryFilter(since=_START, until=_END, transport="udp")
-    udp = await _queries(lives).overview(everything)
+async def test_an_overview_with_a_filter_covers_the_selected_sessions(lives: Store) -> None:
+    udp = await _queries(lives).overview(SummaryFilter(since=_START, until=_END, transport="udp"))
     tcp = await _queries(lives).overview(SummaryFilter(since=_START, until=_END, transport="relay"))
     unknown = await _queries(lives).overview(SummaryFilter(since=_START, until=_END, transport=""))
-    whole = await _queries(lives).overview(_ALL)
+    everything = await _queries(lives).overview(_ALL)
     parts = (udp, tcp, unknown)
-    assert sum(part.sessions for part in parts) == whole.sessions
-    assert sum(part.grades.known_seconds for part in parts) == whole.grades.known_seconds
+    assert sum(part.sessions for part in parts) == everything.sessions
+    assert sum(part.grades.known_seconds for part in parts) == everything.grades.known_seconds
 
 
 @pytest.mark.parametrize("by", DIMENSIONS)
@@ -413,10 +414,10 @@ async def test_a_comparison_is_the_same_from_rollups_and_from_sessions(
     compared = await queries.compare(by, _ALL)
     assert sum(comparison.sessions for comparison in compared) == len(_LIVES)
     for comparison in compared[:3]:
-        one_alone = await queries.compare(
+        filtered = await queries.compare(
             by, SummaryFilter(since=_START, until=_END, **{by: comparison.value})
         )
-        assert comparison in one_alone
+        assert comparison in filtered
     assert all(
         comparison.poor_interval[0]
         <= (comparison.grades.poor_share or 0)
@@ -425,11 +426,11 @@ async def test_a_comparison_is_the_same_from_rollups_and_from_sessions(
     )
 
 
-async def test_the_outage_is_seen_where_it_was(lives: Store) -> None:
+async def test_the_simulated_outage_is_found_where_it_was(lives: Store) -> None:
     start, end = _SCENARIO.outage_window
     regions = {
-        item.value: item
-        for item in await _queries(lives).compare("region", SummaryFilter(since=start, until=end))
+        region.value: region
+        for region in await _queries(lives).compare("region", SummaryFilter(since=start, until=end))
     }
     struck = [life for life in _LIVES if any(t.cause == "interrupted" for t in life.problems)]
     assert struck
@@ -437,60 +438,60 @@ async def test_the_outage_is_seen_where_it_was(lives: Store) -> None:
     assert all((region.grades.poor_share or 0) < 0.5 for region in regions.values())
 
 
-async def test_a_window_counts_whole_days_and_their_edges_once(lives: Store) -> None:
+async def test_a_window_counts_whole_days_and_partial_days_once(lives: Store) -> None:
     queries = _queries(lives)
     cut = _START + DAY + 5 * 3600
     parts = [
         await queries.compare("browser", SummaryFilter(since=_START - 7200, until=cut)),
         await queries.compare("browser", SummaryFilter(since=cut, until=_END)),
     ]
-    whole = await queries.compare("browser", SummaryFilter(since=_START - 7200, until=_END))
-    for item in whole:
-        both = [item for part in parts for item in part if item.value == item.value]
-        assert sum(item.sessions for item in both) == item.sessions
-        assert sum(item.grades.known_seconds for item in both) == item.grades.known_seconds
+    totals = await queries.compare("browser", SummaryFilter(since=_START - 7200, until=_END))
+    for total in totals:
+        both = [browser for part in parts for browser in part if browser.value == total.value]
+        assert sum(browser.sessions for browser in both) == total.sessions
+        assert sum(browser.grades.known_seconds for browser in both) == total.grades.known_seconds
 
 
-async def test_sessions_are_paged_newest_first_without_gap_or_double(lives: Store) -> None:
+async def test_pages_of_sessions_are_newest_first_without_gap_or_repetition(lives: Store) -> None:
     queries = _queries(lives)
     seen: list[str] = []
     after = None
     while True:
         page = await queries.sessions(SummaryFilter(), limit=17, after=after)
-        seen += [item.session for item in page.items]
+        seen += [summary.session for summary in page.items]
         after = page.after
         if after is None:
             break
     expected = sorted(((life.session.began, life.session.id) for life in _LIVES), reverse=True)
-    assert seen == [value for _, value in expected]
+    assert seen == [session for _, session in expected]
     with pytest.raises(ValueError, match="cursor"):
         await queries.sessions(SummaryFilter(), limit=17, after="nonsense")
 
 
-async def test_filters_narrow_what_is_listed(lives: Store) -> None:
+async def test_filters_narrow_the_list_of_sessions(lives: Store) -> None:
     summaries = _expected()
-    for name in (row.field for row in FILTERS):
+    for name in (filter_.field for filter_ in FILTERS):
         value = getattr(summaries[3], name)
         found = await lives.reports.summaries(SummaryFilter(**{name: value}), limit=1000)
-        assert {row.session for row in found} == {
+        assert {summary.session for summary in found} == {
             summary.session for summary in summaries if getattr(summary, name) == value
         }
-    families = await lives.reports.summaries(SummaryFilter(browser="Chrome"), limit=1000)
-    assert {family.browser for family in families} == {"Chrome 131", "Chrome 130"}
+    chrome = await lives.reports.summaries(SummaryFilter(browser="Chrome"), limit=1000)
+    assert {summary.browser for summary in chrome} == {"Chrome 131", "Chrome 130"}
     assert await lives.reports.summaries(SummaryFilter(browser="Chro"), limit=9) == []
     cable = await lives.reports.summaries(SummaryFilter(provider="AS64496"), limit=1000)
-    assert {item.provider for item in cable} == {"AS64496 Example Cable"}
+    assert {summary.provider for summary in cable} == {"AS64496 Example Cable"}
     assert await lives.reports.summaries(SummaryFilter(provider="AS6449"), limit=9) == []
     window = SummaryFilter(since=_START + 40_000, until=_START + 50_000)
     found = await lives.reports.summaries(window, limit=1000)
-    assert {row.session for row in found} == {
+    assert {summary.session for summary in found} == {
         summary.session
         for summary in summaries
         if summary.ended >= _START + 40_000 and summary.began < _START + 50_000
     }
 
 
-async def test_a_room_has_a_meeting_for_each_time_that_people_came(store: Store) -> None:
+async def test_a_room_has_one_meeting_for_each_time_that_people_met(store: Store) -> None:
     def stay(number: int, began: int, minutes: int) -> Push:
         samples = tuple(
             sample(n, ts=began + 30 * n, bye=n == minutes * 2) for n in range(minutes * 2 + 1)
@@ -510,9 +511,9 @@ async def test_a_room_has_a_meeting_for_each_time_that_people_came(store: Store)
         (2399, 1, 1),
         (0, 3, 2),
     ]
-    whole = await queries.meeting(f"{2:024x}")
-    assert whole.meeting == meetings[2]
-    assert [lane.session.session for lane in whole.lanes] == [f"{n:024x}" for n in (1, 2, 3)]
+    detail = await queries.meeting(f"{2:024x}")
+    assert detail.meeting == meetings[2]
+    assert [lane.session.session for lane in detail.lanes] == [f"{n:024x}" for n in (1, 2, 3)]
     (room,) = (await queries.rooms(window, limit=5)).items
     assert (room.sessions, room.participants, room.minutes) == (6, 6, 62)
     week, next_week = await queries.usage("week", window)
@@ -523,151 +524,157 @@ async def test_a_room_has_a_meeting_for_each_time_that_people_came(store: Store)
 
 
 @pytest.mark.parametrize("singly", [0, 50])
-async def test_the_worst_meetings_are_those_with_the_most_bad_time(
+async def test_the_worst_meetings_are_those_with_the_most_affected_time(
     lives: Store, monkeypatch: pytest.MonkeyPatch, singly: int
 ) -> None:
     monkeypatch.setattr("jmmc.answers.overviews._SINGLY", singly)
     queries = _queries(lives)
     meetings = await queries.meetings(_ALL)
 
-    def bad(it: Any) -> float:
-        shares = (it.grades.poor_share or 0.0) + 0.3 * (it.grades.fair_share or 0.0)
-        return float(round(it.grades.known_seconds * shares, -1))
+    def affected(meeting: Any) -> float:
+        shares = (meeting.grades.poor_share or 0.0) + 0.3 * (meeting.grades.fair_share or 0.0)
+        return float(round(meeting.grades.known_seconds * shares, -1))
 
-    whole = await queries.overview_detail(_ALL, "network", worst=5)
-    assert [bad(item) for item in whole.spread.worst] == sorted(map(bad, meetings), reverse=True)[
-        :5
-    ]
-    known = [item for item in _expected() if item.known]
-    assert sum(whole.spread.sessions) == len(known)
-    assert whole.spread.sessions[-1] == sum(item.good * 10 // item.known >= 9 for item in known)
+    spread = (await queries.overview_detail(_ALL, "network", worst=5)).spread
+    assert [affected(meeting) for meeting in spread.worst] == sorted(
+        map(affected, meetings), reverse=True
+    )[:5]
+    known = [summary for summary in _expected() if summary.known]
+    assert sum(spread.sessions) == len(known)
+    assert spread.sessions[-1] == sum(s.good * 10 // s.known >= 9 for s in known)
 
 
-async def test_a_heat_map_is_the_time_of_every_hour(lives: Store) -> None:
+async def test_a_heat_map_has_the_time_of_every_hour(lives: Store) -> None:
     queries = _queries(lives)
     overview, cells, *_ = await queries.overview_detail(_ALL, "region", worst=1)
     assert sum(cell.known for cell in cells) == overview.grades.known_seconds
     rows = await queries.heat_by("region", _ALL)
     regions = await queries.compare("region", _ALL)
-    assert {item.value for item in rows} == {region.value for region in regions if region.value}
+    assert {row.value for row in rows} == {region.value for region in regions if region.value}
     for row in rows:
-        (same,) = [region for region in regions if region.value == row.value]
-        assert sum(cell.known for cell in row.cells) == same.grades.known_seconds
+        (region,) = [region for region in regions if region.value == row.value]
+        assert sum(cell.known for cell in row.cells) == region.grades.known_seconds
 
 
-async def test_what_is_read_once_is_what_is_asked_for_one_by_one(lives: Store) -> None:
+async def test_several_answers_read_together_equal_the_answers_read_one_by_one(
+    lives: Store,
+) -> None:
     queries = _queries(lives)
-    for wanted in (_ALL, msgspec.structs.replace(_ALL, browser="Chrome 131")):
-        whole = await queries.overview_detail(wanted, "network", worst=3)
-        assert whole.overview == await queries.overview(wanted)
-        assert whole.compared == await queries.compare("network", wanted)
-        assert (
-            sum(comparison.sessions for comparison in whole.compared) == whole.overview.sessions > 0
-        )
-        assert whole.overview.rooms == await lives.reports.count_rooms(wanted) > 0
-        deciles = await lives.reports.deciles(wanted)
-        for number, sessions in enumerate(whole.spread.sessions):
+    for selection in (_ALL, msgspec.structs.replace(_ALL, browser="Chrome 131")):
+        detail = await queries.overview_detail(selection, "network", worst=3)
+        assert detail.overview == await queries.overview(selection)
+        assert detail.compared == await queries.compare("network", selection)
+        sessions_compared = sum(comparison.sessions for comparison in detail.compared)
+        assert sessions_compared == detail.overview.sessions > 0
+        assert detail.overview.rooms == await lives.reports.count_rooms(selection) > 0
+        deciles = await lives.reports.deciles(selection)
+        for number, sessions in enumerate(detail.spread.sessions):
             assert sessions == sum(decile.sessions for decile in deciles if decile.tenth == number)
 
 
-@pytest.mark.parametrize("piece", [7, 100_000])
-async def test_facts_of_very_many_come_by_column_and_in_pieces_each_once(
-    lives: Store, monkeypatch: pytest.MonkeyPatch, piece: int
+@pytest.mark.parametrize("size", [7, 100_000])
+async def test_columns_returns_each_summary_once_over_all_parts(
+    lives: Store, monkeypatch: pytest.MonkeyPatch, size: int
 ) -> None:
     for module in ("sqlite", "mongo"):
-        monkeypatch.setattr(f"jmmc.stores.{module}.reports._PIECE", piece)
+        monkeypatch.setattr(f"jmmc.stores.{module}.reports._PART", size)
     names = ("session", "began", "room", "poor", "series", "network")
-    chosen: list[SummaryFilter] = [
+    selections: list[SummaryFilter] = [
         SummaryFilter(),
         msgspec.structs.replace(_ALL, browser="Chrome", grade="good"),
         SummaryFilter(room=_LIVES[0].session.room, until=_LIVES[40].session.began),
         SummaryFilter(since=_START + DAY, until=_START + DAY + HOUR),
         SummaryFilter(browser_id="nobody"),
     ]
-    for wanted in chosen:
-        pieces = [column async for column in lives.reports.columns(names, wanted)]
-        rows = [row for columns in pieces for row in zip(*columns, strict=True)]
-        facts = await lives.reports.facts(names, wanted)
+    for selection in selections:
+        parts = [part async for part in lives.reports.columns(names, selection)]
+        rows = [row for columns in parts for row in zip(*columns, strict=True)]
+        facts = await lives.reports.facts(names, selection)
         assert sorted(rows) == sorted(facts)
-        assert all(len(columns[0]) <= piece for columns in pieces)
-        assert len(pieces) >= len(facts) / piece
+        assert all(len(columns[0]) <= size for columns in parts)
+        assert len(parts) >= len(facts) / size
 
 
-async def test_a_session_has_its_curves_and_its_spells(lives: Store) -> None:
-    life = next(item for item in _LIVES if item.problems and item.problems[0].cause == "rtt")
-    whole = await _queries(lives).session(life.session.id)
-    assert whole.times == tuple(sample.ts for sample in life.session.samples)
-    spell = whole.spells[0].spell
+async def test_a_session_has_its_curves_and_its_grade_spans(lives: Store) -> None:
+    life = next(life for life in _LIVES if life.problems and life.problems[0].cause == "rtt")
+    detail = await _queries(lives).session(life.session.id)
+    assert detail.times == tuple(sample.ts for sample in life.session.samples)
+    spell = detail.spells[0].spell
     assert (spell.start, spell.end) == (life.problems[0].start, life.problems[0].end)
     assert "rtt" in spell.reasons
-    at = whole.times.index(spell.start)
-    rtt = whole.curves["rtt_ms"][at]
+    at = detail.times.index(spell.start)
+    rtt = detail.curves["rtt_ms"][at]
     assert isinstance(rtt, int | float)
     assert rtt >= 700
-    assert whole.curves["server_region"][at] == life.region
+    assert detail.curves["server_region"][at] == life.region
 
 
-async def test_a_participant_is_all_its_sessions(lives: Store) -> None:
+async def test_a_participant_has_all_of_its_sessions(lives: Store) -> None:
     uid = _LIVES[0].session.browser_id
-    its = [life for life in _LIVES if life.session.browser_id == uid]
-    found = await _queries(lives).participant(uid, _ALL)
-    assert found.sessions == len(its)
-    assert {summary.session for summary in found.latest} == {item.session.id for item in its}
+    sessions = {life.session.id for life in _LIVES if life.session.browser_id == uid}
+    participant = await _queries(lives).participant(uid, _ALL)
+    assert participant.sessions == len(sessions)
+    assert {summary.session for summary in participant.latest} == sessions
 
 
-async def test_the_best_and_the_worst_call_of_a_participant_are_told(lives: Store) -> None:
+async def test_a_participant_has_its_best_and_its_worst_session(lives: Store) -> None:
     by_uid = Counter(life.session.browser_id for life in _LIVES)
     uid = by_uid.most_common(1)[0][0]
-    found = await _queries(lives).participant(uid, _ALL)
-    its = [item for item in found.latest if item.known]
-    badness = {item.session: (item.poor + 0.3 * item.fair) / item.known for item in its}
-    assert len(its) == by_uid[uid] > 2
-    assert found.best is not None
-    assert found.worst is not None
-    assert badness[found.best.session] == min(badness.values())
-    assert badness[found.worst.session] == max(badness.values())
+    participant = await _queries(lives).participant(uid, _ALL)
+    affected = {
+        summary.session: (summary.poor + 0.3 * summary.fair) / summary.known
+        for summary in participant.latest
+        if summary.known
+    }
+    assert len(affected) == by_uid[uid] > 2
+    assert participant.best is not None
+    assert participant.worst is not None
+    assert affected[participant.best.session] == min(affected.values())
+    assert affected[participant.worst.session] == max(affected.values())
 
 
-async def test_a_meeting_tells_what_went_wrong_in_it_and_for_whom(lives: Store) -> None:
+async def test_a_meeting_shows_what_went_wrong_and_for_whom(lives: Store) -> None:
     start, _ = _SCENARIO.outage_window
-    struck = next(
-        life for life in _LIVES if life.problems and life.problems[0].cause == "interrupted"
+    affected = next(
+        life.session.id
+        for life in _LIVES
+        if life.problems and life.problems[0].cause == "interrupted"
     )
-    whole = await _queries(lives).meeting(struck.session.id)
-    one = next(incident for incident in whole.incidents if struck.session.id in incident.sessions)
-    assert one.start >= start
-    assert "interrupted" in one.reasons
-    told = {session for incident in whole.incidents for session in incident.sessions}
-    assert told == {lane.session.session for lane in whole.lanes if lane.session.spells}
+    meeting = await _queries(lives).meeting(affected)
+    incident = next(incident for incident in meeting.incidents if affected in incident.sessions)
+    assert incident.start >= start
+    assert "interrupted" in incident.reasons
+    in_incidents = {session for incident in meeting.incidents for session in incident.sessions}
+    assert in_incidents == {lane.session.session for lane in meeting.lanes if lane.session.spells}
 
 
-async def test_what_does_not_exist_is_said_not_to(lives: Store) -> None:
+async def test_a_missing_session_participant_or_meeting_is_not_found(lives: Store) -> None:
     queries = _queries(lives)
-    for ask in (
+    for query in (
         queries.session("f" * 24),
         queries.meeting("f" * 24),
         queries.participant("nobody", _ALL),
     ):
         with pytest.raises(NotFoundError):
-            await ask
+            await query
     with pytest.raises(ValueError, match="by = 'weather'"):
         await queries.compare("weather", _ALL)
     with pytest.raises(ValueError, match="since must be earlier than until"):
         await queries.overview(SummaryFilter(since=5, until=5))
 
 
-async def test_names_are_found_as_one_types(lives: Store) -> None:
+async def test_names_are_found_by_what_people_type(lives: Store) -> None:
     queries = _queries(lives)
-    assert {item.kind for item in await queries.search("room-1")} == {"room"}
-    found = await queries.search("Réunion")
-    assert found
-    assert all(row.name.startswith("réunion-") for row in found), "shown as people read it"
+    assert {hit.kind for hit in await queries.search("room-1")} == {"room"}
+    hits = await queries.search("Réunion")
+    assert hits
+    assert all(hit.name.startswith("réunion-") for hit in hits), "shown as people read it"
     (provider,) = await queries.search("example cable")
     assert (provider.kind, provider.name) == ("provider", "as64496 example cable")
     address = (await queries.search("198.18."))[0]
     assert (address.kind, address.name.startswith("198.18.")) == ("address", True)
     uid = _LIVES[0].session.browser_id
-    assert [item.name for item in await queries.search(uid[3:20].upper())] == [uid]
+    assert [hit.name for hit in await queries.search(uid[3:20].upper())] == [uid]
     assert await queries.search("  ") == []
     assert await queries.search("%") == []
     assert await queries.search(".*") == []
@@ -676,7 +683,7 @@ async def test_names_are_found_as_one_types(lives: Store) -> None:
     assert (await queries.sessions(nobody, limit=5)).items == []
 
 
-async def test_records_are_kept_by_kind_and_name(store: Store, other: Store) -> None:
+async def test_records_are_stored_by_kind_and_name(store: Store, other: Store) -> None:
     await store.reports.put_record("token", "a", b'{"x":1}')
     await store.reports.put_record("token", "a", b'{"x":2}')
     await store.reports.put_record("other", "a", b"{}")
@@ -686,7 +693,7 @@ async def test_records_are_kept_by_kind_and_name(store: Store, other: Store) -> 
     assert await other.reports.records("token") == {}
 
 
-async def test_old_sessions_are_deleted_and_their_summaries_stay(make_store: MakeStore) -> None:
+async def test_old_sessions_are_pruned_and_their_summaries_kept(make_store: MakeStore) -> None:
     store = make_store()
     await store.open()
     await store.append([push(samples=(sample(0, ts=1000), sample(1, ts=1030)), session="a" * 24)])

@@ -1,4 +1,4 @@
-"""The spool: what waits there is moved over, in order, once. Servers that are really stopped."""
+"""The spool: its samples are moved in order, once. The servers here are really stopped."""
 
 import asyncio
 import gc
@@ -64,13 +64,13 @@ def _spooled(server: Mongod, folder: Path, timeout: float = _PATIENT) -> Spooled
 
 async def _stop(server: Mongod, store: SpooledStore) -> None:
     assert isinstance(store.store, MongoStore)
-    store.store._timeout = _QUICK
+    store.store.connection.timeout = _QUICK
     await asyncio.to_thread(server.stop)
 
 
 async def _start(server: Mongod, store: SpooledStore) -> None:
     assert isinstance(store.store, MongoStore)
-    store.store._timeout = _PATIENT
+    store.store.connection.timeout = _PATIENT
     await asyncio.to_thread(server.start)
 
 
@@ -83,11 +83,11 @@ async def _until_moved(store: SpooledStore) -> None:
 
 
 async def _elements(store: SpooledStore) -> list[bytes]:
-    (session,) = [item async for item in store.sessions(_ALL)]
+    (session,) = [session async for session in store.sessions(_ALL)]
     return [sample.readings for sample in session.samples]
 
 
-async def test_while_all_is_well_nothing_is_spooled(store: SpooledStore) -> None:
+async def test_nothing_is_spooled_while_the_database_works(store: SpooledStore) -> None:
     assert await store.append([push(0)]) == [Receipt(0)]
     assert (await store.check()).spooled is None
     assert await store.count(_ALL) == 1
@@ -117,22 +117,22 @@ async def test_v1_samples_keep_their_order_across_an_outage(
     assert await _elements(store) == [b'{"cq":%d}' % n for n in range(number + 1)]
 
 
-async def test_who_was_spooled_is_asked_for_a_full_sample_and_nothing_is_missing(
+async def test_a_spooled_session_is_asked_for_a_full_sample_and_misses_nothing(
     store: SpooledStore, running: Mongod
 ) -> None:
     await store.append([push(0)])
     await _stop(running, store)
-    assert await store.append([push(1)]) == [Receipt(1, hole=True)]
+    assert await store.append([push(1)]) == [Receipt(1, gap=True)]
     assert await store.append([push(2)]) == [Receipt(2)]
     await _start(running, store)
     await _until_moved(store)
     assert await store.append([push(3)]) == [Receipt(3)]
 
-    (session,) = [item async for item in store.sessions(_ALL)]
+    (session,) = [session async for session in store.sessions(_ALL)]
     assert [sample.seq for sample in session.samples] == [0, 1, 2, 3]
 
 
-async def test_what_was_left_in_the_spool_is_moved_at_the_next_start(
+async def test_samples_left_in_the_spool_are_moved_at_the_next_start(
     running: Mongod, tmp_path: Path
 ) -> None:
     await asyncio.to_thread(running.stop)
@@ -150,7 +150,7 @@ async def test_what_was_left_in_the_spool_is_moved_at_the_next_start(
     await again.close()
 
 
-async def test_what_was_erased_while_it_waited_here_is_not_moved(
+async def test_samples_erased_while_they_were_spooled_are_not_moved(
     running: Mongod, tmp_path: Path
 ) -> None:
     """`jmmc forget` on another machine does not see this spool; who moves it knows the receipt."""
@@ -185,7 +185,7 @@ async def test_what_was_erased_while_it_waited_here_is_not_moved(
     await store.close()
 
 
-async def test_a_move_that_was_broken_off_is_done_again_and_doubles_nothing(
+async def test_an_interrupted_move_is_repeated_and_stores_nothing_twice(
     running: Mongod, tmp_path: Path
 ) -> None:
     """Killed after the database had it all and before the file was emptied."""
@@ -209,7 +209,7 @@ async def test_a_move_that_was_broken_off_is_done_again_and_doubles_nothing(
     await again.close()
 
 
-async def test_a_spool_of_many_sessions_is_moved_whole(
+async def test_a_spool_of_many_sessions_is_moved_completely(
     store: SpooledStore, running: Mongod
 ) -> None:
     await _stop(running, store)
@@ -222,7 +222,7 @@ async def test_a_spool_of_many_sessions_is_moved_whole(
     assert [list(session.samples) for session in sessions] == [[sample(n) for n in range(100)]] * 30
 
 
-async def test_a_folder_belongs_to_one_collector(
+async def test_a_spool_folder_belongs_to_one_collector(
     store: SpooledStore, running: Mongod, tmp_path: Path
 ) -> None:
     second = _spooled(running, tmp_path)
@@ -231,7 +231,7 @@ async def test_a_folder_belongs_to_one_collector(
     await second.close()
 
 
-async def test_a_folder_that_cannot_be_made_is_named(running: Mongod, tmp_path: Path) -> None:
+async def test_a_spool_folder_that_cannot_be_made_is_named(running: Mongod, tmp_path: Path) -> None:
     (tmp_path / "spool").write_text("a file")
     store = _spooled(running, tmp_path)
     with pytest.raises(UnusableStore, match="spool_dir"):
@@ -239,14 +239,14 @@ async def test_a_folder_that_cannot_be_made_is_named(running: Mongod, tmp_path: 
     await store.close()
 
 
-async def test_a_database_that_will_never_do_is_no_reason_to_spool(tmp_path: Path) -> None:
+async def test_an_unusable_database_is_refused_and_not_spooled_for(tmp_path: Path) -> None:
     store = SpooledStore(open_store("mongodb://127.0.0.1:1"), tmp_path / "spool", limit=1)
     with pytest.raises(UnusableStore, match="names no database"):
         await store.open()
     await store.close()
 
 
-async def test_a_full_spool_refuses(store: SpooledStore, running: Mongod) -> None:
+async def test_a_full_spool_refuses_pushes(store: SpooledStore, running: Mongod) -> None:
     store._limit = 0
     await _stop(running, store)
     with pytest.raises(StoreError, match="the spool is full"):
@@ -255,7 +255,7 @@ async def test_a_full_spool_refuses(store: SpooledStore, running: Mongod) -> Non
         await store.check()
 
 
-async def test_an_outage_is_told_once_a_minute(
+async def test_an_outage_is_logged_once_a_minute(
     store: SpooledStore, running: Mongod, caplog: pytest.LogCaptureFixture
 ) -> None:
     await _stop(running, store)
@@ -268,7 +268,9 @@ async def test_an_outage_is_told_once_a_minute(
     assert caplog.text.count("database_away") == 1
 
 
-async def test_a_session_is_held_wherever_it_waits(store: SpooledStore, running: Mongod) -> None:
+async def test_a_session_is_held_in_the_spool_or_in_the_database(
+    store: SpooledStore, running: Mongod
+) -> None:
     await store.append([push(0, session="a" * 24)])
     assert await store.holds("a" * 24)
     assert not await store.holds("b" * 24)
@@ -277,14 +279,14 @@ async def test_a_session_is_held_wherever_it_waits(store: SpooledStore, running:
     assert await store.holds("b" * 24)
 
 
-async def test_a_server_that_hangs_holds_up_nobody_who_leaves(
+async def test_a_server_that_hangs_does_not_delay_closing(
     store: SpooledStore, running: Mongod, caplog: pytest.LogCaptureFixture
 ) -> None:
     """The driver itself would wait until the server counts as down, 10 seconds and more."""
     await store.append([push(0)])
     mongo = store.store
     assert isinstance(mongo, MongoStore)
-    mongo._timeout = _QUICK
+    mongo.connection.timeout = _QUICK
     with running.hanging():
         writer = Writer(mongo, Counters(), limit=5000)
         waiting = [writer.commit(push(n)) for n in range(1, 4001)]
@@ -292,11 +294,11 @@ async def test_a_server_that_hangs_holds_up_nobody_who_leaves(
         await writer.close()
         await store.close()
         assert asyncio.get_running_loop().time() - began < 6
-    assert {str(item.exception()) for item in waiting} == {"store_down: cannot store now"}
+    assert {str(answer.exception()) for answer in waiting} == {"store_down: cannot store now"}
     assert caplog.text.count("store_down") == 1, "the next batches are not tried"
 
 
-def test_serve_spools_in_front_of_mongodb_and_of_nothing_else() -> None:
+def test_only_mongodb_gets_a_spool() -> None:
     mongo = Settings.of(store="mongodb://127.0.0.1/x")
     assert isinstance(configured_store(mongo, spool=True), SpooledStore)
     assert isinstance(configured_store(mongo, spool=False), MongoStore)
@@ -306,7 +308,7 @@ def test_serve_spools_in_front_of_mongodb_and_of_nothing_else() -> None:
 
 
 async def _left(running: Mongod, folder: Path, sessions: int = 30) -> Path:
-    """A spool with `sessions` of 100 samples each, left behind by a collector that is dead."""
+    """The spool file that a dead collector has left, with `sessions` of 100 samples each."""
     await asyncio.to_thread(running.stop)
     store = _spooled(running, folder, _QUICK)
     await store.open()
@@ -318,28 +320,28 @@ async def _left(running: Mongod, folder: Path, sessions: int = 30) -> Path:
 
 
 async def _moved(running: Mongod, folder: Path) -> list[Any]:
-    """What a collector that is started now brings to the database."""
+    """The sessions that a collector moves to the database when it is started now."""
     store = _spooled(running, folder)
     await store.open()
     await _until_moved(store)
     assert await store.append([push(0, session="f" * 24)]) == [Receipt(0)]
     found = [session async for session in store.sessions(_ALL) if session.id != "f" * 24]
     await store.close()
-    for row in found:
-        assert set(row.samples) <= {sample(n) for n in range(100)}, "something else came out"
-        assert len(row.samples) == len(set(row.samples))
+    for session in found:
+        assert set(session.samples) <= {sample(n) for n in range(100)}, "something else came out"
+        assert len(session.samples) == len(set(session.samples))
     return found
 
 
 @pytest.mark.parametrize("how", ["a page", "the end", "the middle of a row", "all"])
-async def test_of_a_damaged_spool_comes_out_what_is_intact(
+async def test_the_intact_samples_of_a_damaged_spool_are_moved(
     running: Mongod, tmp_path: Path, caplog: pytest.LogCaptureFixture, how: str
 ) -> None:
     path = await _left(running, tmp_path)
     content = bytearray(path.read_bytes())
     if how == "a page":
-        some = content.index(b'{"cq":100}', len(content) * 3 // 4) // 4096 * 4096
-        content[some : some + 4096] = b"\xa5" * 4096
+        page = content.index(b'{"cq":100}', len(content) * 3 // 4) // 4096 * 4096
+        content[page : page + 4096] = b"\xa5" * 4096
     elif how == "the end":
         del content[-5 * 4096 :]
     elif how == "the middle of a row":
@@ -348,19 +350,19 @@ async def test_of_a_damaged_spool_comes_out_what_is_intact(
     else:
         content[:] = b"\0" * len(content)
     path.write_bytes(content)
-    found = await _moved(running, tmp_path)
+    sessions = await _moved(running, tmp_path)
 
-    stored = sum(len(row.samples) for row in found)
+    stored = sum(len(session.samples) for session in sessions)
     least = {"a page": 2500, "the end": 2000, "the middle of a row": 2999, "all": 0}[how]
     assert least <= stored < 3000
     assert "spool_damaged" in caplog.text
     assert path.with_name("spool.damaged-1.db").read_bytes() == content
 
 
-async def test_a_spool_whose_log_was_cut_gives_what_stands_before_the_cut(
+async def test_a_spool_whose_log_was_truncated_gives_the_samples_before_the_cut(
     running: Mongod, tmp_path: Path
 ) -> None:
-    """Whole pushes, the earlier ones; a disk that keeps its word never gets there."""
+    """The earlier pushes, each whole. A disk that obeys a flush never truncates the log."""
     await asyncio.to_thread(running.stop)
     store = _spooled(running, tmp_path, _QUICK)
     await store.open()
@@ -378,7 +380,7 @@ async def test_a_spool_whose_log_was_cut_gives_what_stands_before_the_cut(
     assert 20 < len(session.samples) < 100
 
 
-async def test_a_salvage_that_was_broken_off_is_finished(running: Mongod, tmp_path: Path) -> None:
+async def test_an_interrupted_recovery_is_finished(running: Mongod, tmp_path: Path) -> None:
     path = await _left(running, tmp_path)
     path.with_name("spool.sound.db").write_bytes(path.read_bytes())
     path.with_name("spool.damaged-1.db-wal").write_bytes(b"put aside already")

@@ -1,4 +1,4 @@
-"""The dull part of tests: pushes, samples, bodies, and a caller of ASGI apps."""
+"""Builders of pushes, samples and bodies, and a caller of ASGI apps."""
 
 import json
 from collections.abc import Iterable, Sequence

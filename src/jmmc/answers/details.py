@@ -24,9 +24,11 @@ from jmmc.answers.stays import read_stays
 from jmmc.core.errors import JmmcError
 from jmmc.quality.attribution import attribute
 from jmmc.quality.columns import curves
+from jmmc.quality.filters import SummaryFilter
 from jmmc.quality.incidents import incidents
-from jmmc.quality.summary import Summary, SummaryFilter, events
-from jmmc.quality.timeline import fold
+from jmmc.quality.summarize import events
+from jmmc.quality.summary import Summary
+from jmmc.quality.timeline import build_timeline
 from jmmc.stores import Reports, Store
 
 _EVERYBODY = 5000  # Summaries that an attribution takes into account: those nearest in time.
@@ -54,7 +56,7 @@ async def session_detail(store: Store, id_: str, *, lifetime: float) -> SessionD
     first, *_ = await _stays_of_meeting(reports, summary)
     stored = await store.get([id_])
     times, values = curves(stored[0]) if stored else ((), {})
-    timeline = fold(stored[0], lifetime=lifetime) if stored else None
+    timeline = build_timeline(stored[0], lifetime=lifetime) if stored else None
     return SessionDetail(
         summary,
         summary.grade,

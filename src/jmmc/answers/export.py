@@ -1,14 +1,18 @@
-"""What is stored, to take away: sessions as they are, their timelines, their summaries."""
+"""Exports of a store: sessions in their stored form, timelines and summaries as rows."""
 
-from collections.abc import AsyncIterator
-from typing import Any, Literal
+from collections.abc import AsyncIterator, Callable, Mapping
+from operator import attrgetter
+from typing import Any, Literal, NamedTuple, get_type_hints
 
 import msgspec
 
+from jmmc.answers.columns import Columns, columns_of
+from jmmc.core.fields import Moment
 from jmmc.core.model import Dialect, Sample, Session, SessionFilter
-from jmmc.core.timestamps import iso
-from jmmc.quality.columns import rows
-from jmmc.quality.summary import DIMENSIONS, METRICS, Summary, SummaryFilter
+from jmmc.core.readings import METRICS
+from jmmc.quality.columns import TIMELINE_COLUMNS, sample_rows
+from jmmc.quality.filters import DIMENSIONS, SummaryFilter
+from jmmc.quality.summary import Summary
 from jmmc.stores import Store
 
 What = Literal["sessions", "timeline", "summaries"]
@@ -19,7 +23,7 @@ _SHARES = ("p5", "p50", "p95")
 
 
 async def session_lines(store: Store, selection: SessionFilter) -> AsyncIterator[bytes]:
-    """The wanted sessions in order of time, each as one line of JSON."""
+    """The selected sessions in order of time, each as one line of JSON."""
     async for session in store.sessions(selection):
         yield stored_form(session) + b"\n"
 
@@ -27,112 +31,135 @@ async def session_lines(store: Store, selection: SessionFilter) -> AsyncIterator
 async def timeline_rows(
     store: Store, selection: SessionFilter
 ) -> AsyncIterator[list[dict[str, Any]]]:
-    """One row a sample, all readings carried forward; a session's rows together."""
+    """One row for each sample, with all readings that hold; the rows of a session together."""
     async for session in store.sessions(selection):
-        yield list(rows(session))
+        yield list(sample_rows(session))
 
 
 async def summary_rows(
     store: Store, selection: SessionFilter
 ) -> AsyncIterator[list[dict[str, Any]]]:
-    """One row a session, newest first."""
-    asked = SummaryFilter(
+    """One row for each session, newest first, in batches."""
+    summaries = SummaryFilter(
         since=selection.since,
         until=selection.until,
         room=selection.room,
         browser_id=selection.browser_id,
     )
-    async for found in summary_pages(store, asked):
-        yield [summary_row(row) for row in found]
+    async for page in summary_pages(store, summaries):
+        yield [summary_row(summary) for summary in page]
 
 
 async def summary_pages(store: Store, selection: SummaryFilter) -> AsyncIterator[list[Summary]]:
-    """All summaries that are wanted, newest first, some at a time."""
+    """The selected summaries, newest first, in batches."""
     after = None
     while True:
-        found = await store.reports.summaries(selection, limit=_PAGE, after=after)
-        yield list(found)
-        if len(found) < _PAGE:
+        page = await store.reports.summaries(selection, limit=_PAGE, after=after)
+        yield list(page)
+        if len(page) < _PAGE:
             return
-        after = (found[-1].began, found[-1].session)
+        after = (page[-1].began, page[-1].session)
 
 
 async def chosen(store: Store, selection: SummaryFilter) -> AsyncIterator[Session]:
-    """The wanted sessions: oldest first, or newest first when it takes summaries to know them."""
+    """The selected sessions, oldest first; newest first when they are selected by summaries."""
     simple = SessionFilter(selection.room, selection.browser_id, selection.since, selection.until)
     if selection == SummaryFilter(**msgspec.structs.asdict(simple)):
         async for session in store.sessions(simple):
             yield session
         return
-    async for found in summary_pages(store, selection):
-        for start in range(0, len(found), _READ):
-            for session in await store.get([row.session for row in found[start : start + _READ]]):
+    async for summaries in summary_pages(store, selection):
+        for start in range(0, len(summaries), _READ):
+            ids = [summary.session for summary in summaries[start : start + _READ]]
+            for session in await store.get(ids):
                 yield session
 
 
 def stored_form(session: Session) -> bytes:
     """A session as the document that MongoDB would hold, `_id` as 24 hex digits.
 
-    The readings of a sample are spliced in as they are stored, neither parsed nor changed.
+    The readings of a sample are copied as they are stored, without parsing them.
     """
     head: dict[str, object] = {"_id": session.id, "conf": session.room, "uid": session.browser_id}
     if session.dialect is Dialect.V2:
         head["v"] = 2
-    elements = b",".join(map(_element, session.samples))
+    elements = b",".join(map(_stored_sample, session.samples))
     return msgspec.json.encode(head)[:-1] + b',"m":[' + elements + b"]}"
 
 
-def _element(sample: Sample) -> bytes:
-    own = b'{"ts":%d' % sample.ts
+def _stored_sample(sample: Sample) -> bytes:
+    head = b'{"ts":%d' % sample.ts
     if sample.seq is not None:
-        own += b',"seq":%d' % sample.seq
+        head += b',"seq":%d' % sample.seq
     if sample.full:
-        own += b',"full":true'
+        head += b',"full":true'
     if sample.bye:
-        own += b',"bye":true'
-    return own + (b"}" if sample.readings == b"{}" else b"," + sample.readings[1:])
+        head += b',"bye":true'
+    return head + (b"}" if sample.readings == b"{}" else b"," + sample.readings[1:])
+
+
+class _SummaryColumn(NamedTuple):
+    """One column of `summary_row`: its name, the type of its values, and how to get one."""
+
+    name: str
+    type: Any
+    value: Callable[[Summary], Any]
+
+
+_FIELD_TYPES = get_type_hints(Summary, include_extras=True)
+
+
+def _field(field: str, column: str = "") -> _SummaryColumn:
+    return _SummaryColumn(column or field, _FIELD_TYPES[field], attrgetter(field))
+
+
+def _quantile(metric: str, place: int) -> _SummaryColumn:
+    def value(summary: Summary) -> float | None:
+        values = summary.quantiles.get(metric)
+        return values[place] if values else None
+
+    return _SummaryColumn(f"{metric}_{_SHARES[place]}", float | None, value)
+
+
+def _reasons(summary: Summary) -> str:
+    return " ".join(f"{reason}:{seconds}" for reason, seconds in summary.reasons.items())
+
+
+_SUMMARY_COLUMNS: tuple[_SummaryColumn, ...] = (
+    _field("session"),
+    _field("room"),
+    _field("browser_id", "participant_id"),
+    *map(_field, ("began", "ended", "running", "left", "samples", "holes", "formula")),
+    _SummaryColumn("grade", str, attrgetter("grade")),
+    *(_field(grade, f"{grade}_s") for grade in ("good", "fair", "poor", "unknown")),
+    _SummaryColumn(
+        "worst_minute_began",
+        Moment | None,
+        lambda summary: summary.worst_minute.start if summary.worst_minute else None,
+    ),
+    _SummaryColumn(
+        "worst_minute_badness",
+        float | None,
+        lambda summary: summary.worst_minute.badness if summary.worst_minute else None,
+    ),
+    *map(_field, DIMENSIONS),
+    *map(_field, ("relay_share", "tcp_share", "p2p_share")),
+    *map(_field, ("address", "endpoint_id", "jitsi_meeting_id")),
+    _SummaryColumn("reasons", str, _reasons),
+    *(_quantile(metric, place) for metric in (*METRICS, "mos") for place in range(len(_SHARES))),
+)
 
 
 def summary_row(summary: Summary) -> dict[str, Any]:
-    """A session as a row: units are in the names."""
-    worst = summary.worst_minute
-    row: dict[str, Any] = {
-        "session": summary.session,
-        "room": summary.room,
-        "participant_id": summary.browser_id,
-        "began": summary.began,
-        "ended": summary.ended,
-        "running": summary.running,
-        "left": summary.left,
-        "samples": summary.samples,
-        "holes": summary.holes,
-        "formula": summary.formula,
-        "grade": summary.grade,
-        "good_s": summary.good,
-        "fair_s": summary.fair,
-        "poor_s": summary.poor,
-        "unknown_s": summary.unknown,
-        "worst_minute_began": worst[0] if worst else None,
-        "worst_minute_badness": worst[1] if worst else None,
-        **{dimension: getattr(summary, dimension) for dimension in DIMENSIONS},
-        "relay_share": summary.relay_share,
-        "tcp_share": summary.tcp_share,
-        "p2p_share": summary.p2p_share,
-        "address": summary.address,
-        "endpoint_id": summary.endpoint_id,
-        "jitsi_meeting_id": summary.jitsi_meeting_id,
-        "reasons": " ".join(f"{value}:{seconds}" for value, seconds in summary.reasons.items()),
-    }
-    for name in (*METRICS, "mos"):
-        values = summary.quantiles.get(name, [None] * len(_SHARES))
-        row |= {f"{name}_{share}": value for share, value in zip(_SHARES, values, strict=True)}
-    return row
+    """A session as a row: units are in the names of the columns."""
+    return {column.name: column.value(summary) for column in _SUMMARY_COLUMNS}
 
 
-MOMENTS = frozenset({"time", "began", "ended", "last", "start", "worst_minute_began"})
-"""Columns that hold Unix seconds; files have them as time stamps in UTC."""
+SUMMARY_COLUMNS: Columns = columns_of({column.name: column.type for column in _SUMMARY_COLUMNS})
+"""The columns of `summary_row`."""
 
+SAMPLE_COLUMNS: Columns = columns_of(TIMELINE_COLUMNS)
+"""The columns of a row of a timeline."""
 
-def text_of(name: str, value: Any) -> Any:
-    """A value of a row as a text file has it."""
-    return iso(value) if name in MOMENTS and value is not None else value
+COLUMNS_OF: Mapping[str, Columns] = {"timeline": SAMPLE_COLUMNS, "summaries": SUMMARY_COLUMNS}
+"""The columns of what is exported as rows."""

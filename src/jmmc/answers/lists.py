@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 from jmmc.answers.meetings import meetings_of, rooms_of
 from jmmc.answers.model import Meeting
 from jmmc.answers.stays import read_stays
-from jmmc.quality.summary import SummaryFilter
+from jmmc.quality.filters import SummaryFilter
 from jmmc.stores import Reports
 
 _BEGAN = re.compile("-?[0-9]{1,12}")

@@ -10,7 +10,7 @@ from jmmc.core.fields import BrowserId, Moment
 from jmmc.quality.attribution import Attribution, wilson
 from jmmc.quality.grading import Spell
 from jmmc.quality.incidents import Incident
-from jmmc.quality.rollups import Part
+from jmmc.quality.rollups import Sums
 from jmmc.quality.summary import CallEvent, GradeSpan, Summary
 
 FEW = 5
@@ -106,7 +106,7 @@ class Comparison(Struct, frozen=True):
     poor_interval: tuple[float, float]
 
     @staticmethod
-    def of(value: str, sums: Part) -> "Comparison":
+    def of(value: str, sums: Sums) -> "Comparison":
         """From the sums of the sessions with `value`."""
         grades = Grades.of(sums.good, sums.fair, sums.poor, sums.unknown)
         interval = wilson(grades.poor_share or 0.0, sums.sessions if grades.known_seconds else 0)

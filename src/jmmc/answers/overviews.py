@@ -20,18 +20,19 @@ from jmmc.answers.model import (
 from jmmc.answers.stays import read_stays
 from jmmc.core.tasks import ahead
 from jmmc.core.timestamps import iso
+from jmmc.quality.filters import DIMENSIONS, SummaryFilter
 from jmmc.quality.rollups import (
     ALL,
-    CHOSEN,
     DAY,
     HOUR,
+    TOTALS_COLUMNS,
     FilteredTotals,
-    Part,
+    Sums,
     by_value,
     total,
     windows,
 )
-from jmmc.quality.summary import BUCKET, DIMENSIONS, SummaryFilter, slices_of
+from jmmc.quality.summary import BUCKET, slices_of
 from jmmc.stores import Reports, Store
 
 _MAX_CELLS = 60  # In a row of a heat map.
@@ -90,7 +91,7 @@ class Overviews:
             raise ValueError(f"by = {by!r}: expected {', '.join(DIMENSIONS)}")
         if not _only_window(selection):
             return _compared((await self._filtered_totals(selection, by)).values)
-        values: dict[str, list[Part]] = {}
+        values: dict[str, list[Sums]] = {}
         for length, since, until in windows(*_window(selection)):
             rollups = await self._reports.rollups(by, length, since - since % length, until)
             for value, parts in by_value(rollups).items():
@@ -129,7 +130,7 @@ class Overviews:
             ),
         )
 
-    async def _parts(self, selection: SummaryFilter) -> list[Part]:
+    async def _parts(self, selection: SummaryFilter) -> list[Sums]:
         """The sums of a window without filters, by five minutes, from rollups."""
         since, until = _window(selection)
         rollups = await self._reports.rollups(ALL, HOUR, since - since % HOUR, until)
@@ -138,7 +139,7 @@ class Overviews:
     async def _filtered_totals(self, selection: SummaryFilter, by: str) -> FilteredTotals:
         """The sums of a window with filters; yields to pushes between chunks."""
         filtered = FilteredTotals(*_window(selection))
-        names = (*CHOSEN, by) if by else CHOSEN
+        names = (*TOTALS_COLUMNS, by) if by else TOTALS_COLUMNS
         async for columns in ahead(self._reports.columns(names, selection)):
             filtered.add(columns)
         return filtered
@@ -154,7 +155,7 @@ class Overviews:
         return counts, rooms
 
     async def _overview(
-        self, selection: SummaryFilter, parts: Sequence[Part], rooms: int
+        self, selection: SummaryFilter, parts: Sequence[Sums], rooms: int
     ) -> Overview:
         since, until = _window(selection)
         step = _step(until - since, _MAX_POINTS)
@@ -246,11 +247,11 @@ def _only_window(selection: SummaryFilter) -> bool:
     return selection == SummaryFilter(since=selection.since, until=selection.until)
 
 
-def _cell(part: Part) -> Cell:
+def _cell(part: Sums) -> Cell:
     return Cell(part.start, part.good + part.fair + part.poor, part.fair + part.poor)
 
 
-def _compared(values: Mapping[str, Part]) -> list[Comparison]:
+def _compared(values: Mapping[str, Sums]) -> list[Comparison]:
     compared = [Comparison.of(value, sums) for value, sums in values.items()]
     compared = [comparison for comparison in compared if comparison.sessions or comparison.minutes]
     return sorted(
@@ -259,13 +260,13 @@ def _compared(values: Mapping[str, Part]) -> list[Comparison]:
     )
 
 
-def _inside(parts: Iterable[Part], since: int, until: int) -> list[Part]:
+def _inside(parts: Iterable[Sums], since: int, until: int) -> list[Sums]:
     """The parts that begin in a window, which is widened to whole five minutes."""
     return [part for part in parts if since - since % BUCKET <= part.start < until]
 
 
-def _by_start(parts: Iterable[Part], step: int) -> list[Part]:
-    steps: dict[int, list[Part]] = {}
+def _by_start(parts: Iterable[Sums], step: int) -> list[Sums]:
+    steps: dict[int, list[Sums]] = {}
     for part in parts:
         steps.setdefault(part.start - part.start % step, []).append(part)
     return [total(steps[start], start) for start in sorted(steps)]

@@ -28,14 +28,15 @@ from jmmc.answers.overviews import OverviewDetail, Overviews
 from jmmc.answers.usage import Period, usage
 from jmmc.core.tasks import ahead
 from jmmc.privacy.pseudonyms import Pseudonyms
-from jmmc.quality.summary import SearchHit, SummaryFilter
+from jmmc.quality.filters import SummaryFilter
+from jmmc.quality.summary import SearchHit
 from jmmc.stores import Reports, Store
 
 __all__ = ["NotFoundError", "Page", "Period", "Queries"]
 
 
 class Queries:
-    """Answers from one store. `lifetime` as in `fold`; `clock` gives Unix seconds.
+    """Answers from one store. `lifetime` as in `build_timeline`; `clock` gives Unix seconds.
 
     Selections have room and browser id as they are stored; a search takes real names too. A
     selection's `since` and `until` are Unix seconds.

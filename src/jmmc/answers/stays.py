@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from jmmc.answers.meetings import Stay
-from jmmc.quality.summary import SummaryFilter
+from jmmc.quality.filters import SummaryFilter
 from jmmc.stores import Reports
 
 

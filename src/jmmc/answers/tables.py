@@ -1,18 +1,17 @@
-"""Rows into files: NDJSON, CSV, Parquet. Each writer takes rows and gives bytes, bit by bit."""
+"""Writers of NDJSON, CSV and Parquet: each takes rows and returns the bytes that they add."""
 
 import csv
 import io
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any, Protocol
 
 import msgspec
 
-from jmmc.answers.export import MOMENTS, text_of
+from jmmc.answers.columns import ColumnKind, Columns, Row
 from jmmc.core.errors import JmmcError
 from jmmc.core.extras import install_hint
-from jmmc.quality.columns import COLUMNS
-from jmmc.quality.summary import DIMENSIONS
+from jmmc.core.timestamps import iso
 
 FORMATS = ("ndjson", "csv", "parquet")
 MEDIA_TYPES = {
@@ -24,14 +23,12 @@ _GROUP = 20_000  # Rows in memory before Parquet writes them: 50 MB.
 # Where a spreadsheet begins a cell: at the start, and after what it may take for a separator.
 _FORMULA = re.compile(r"(^|[;\t\r\n])(?=[\s\"]*[=+\-@\t\r\n\uff1d\uff0b\uff0d\uff20])")
 
-Row = Mapping[str, Any]
-
 
 class Table(Protocol):
-    """A file of rows in the making."""
+    """A file of rows that is being written."""
 
     def add(self, rows: Sequence[Row]) -> bytes:
-        """What these rows add to the file; may be nothing yet."""
+        """The bytes that these rows add to the file; may be empty."""
         ...
 
     def end(self) -> bytes:
@@ -43,24 +40,26 @@ class MissingLibrary(JmmcError):
     """A format needs an extra that is not installed."""
 
 
-def table(form: str) -> Table:
-    """A writer of this format. Raises `MissingLibrary`."""
+def table(form: str, columns: Columns) -> Table:
+    """A writer of rows that have these columns, or some of them. Raises `MissingLibrary`."""
     makers: dict[str, type[NdjsonTable] | type[CsvTable] | type[ParquetTable]] = {
         "ndjson": NdjsonTable,
         "csv": CsvTable,
         "parquet": ParquetTable,
     }
-    return makers[form]()
+    return makers[form](columns)
 
 
 class NdjsonTable:
     """One JSON object a line."""
 
+    def __init__(self, columns: Columns) -> None:
+        self._moments = _moments(columns)
+
     def add(self, rows: Sequence[Row]) -> bytes:
         """See `Table`."""
         encode = msgspec.json.encode
-        lines = ({name: text_of(name, value) for name, value in row.items()} for row in rows)
-        return b"".join(encode(line) + b"\n" for line in lines)
+        return b"".join(encode(_readable(row, self._moments)) + b"\n" for row in rows)
 
     def end(self) -> bytes:
         """See `Table`."""
@@ -68,9 +67,10 @@ class NdjsonTable:
 
 
 class CsvTable:
-    """Comma-separated, with a header. A text that a spreadsheet would run is quoted with '."""
+    """Comma-separated, with a header. A ' precedes text that a spreadsheet would execute."""
 
-    def __init__(self) -> None:
+    def __init__(self, columns: Columns) -> None:
+        self._moments = _moments(columns)
         self._text = io.StringIO(newline="")
         self._writer = csv.writer(self._text)
         self._begun = False
@@ -80,9 +80,7 @@ class CsvTable:
         if rows and not self._begun:
             self._writer.writerow(rows[0])
             self._begun = True
-        self._writer.writerows(
-            [_cell(text_of(name, value)) for name, value in row.items()] for row in rows
-        )
+        self._writer.writerows(map(_cell, _readable(row, self._moments).values()) for row in rows)
         content = self._text.getvalue()
         self._text.seek(0)
         self._text.truncate()
@@ -96,13 +94,14 @@ class CsvTable:
 class ParquetTable:
     """Columns with types, compressed with zstd."""
 
-    def __init__(self) -> None:
+    def __init__(self, columns: Columns) -> None:
         try:
             import pyarrow
             import pyarrow.parquet
         except ImportError as error:
             raise MissingLibrary(f"Parquet needs PyArrow; {install_hint('parquet')}") from error
         self._arrow: Any = pyarrow
+        self._columns = columns
         self._sink = io.BytesIO()
         self._file: Any = pyarrow.PythonFile(_Forward(self._sink), mode="w")
         self._writer: Any = None
@@ -124,17 +123,16 @@ class ParquetTable:
 
     def _write(self) -> None:
         arrow = self._arrow
-        names = list(self._rows[0]) if self._rows else ["session"]
+        names = list(self._rows[0]) if self._rows else list(self._columns)[:1]
         schema = arrow.schema([(name, self._type(name)) for name in names])
-        columns = [
-            arrow.array(
-                [_typed(schema.field(name).type, row[name]) for row in self._rows], value.type
-            )
-            for name, value in zip(names, schema, strict=True)
-        ]
+        arrays = []
+        for name in names:
+            kind = self._columns[name]
+            values = [_stored_value(kind, row[name]) for row in self._rows]
+            arrays.append(arrow.array(values, schema.field(name).type))
         if self._writer is None:
             self._writer = arrow.parquet.ParquetWriter(self._file, schema, compression="zstd")
-        self._writer.write_table(arrow.table(columns, schema=schema))
+        self._writer.write_table(arrow.table(arrays, schema=schema))
         self._rows = []
 
     def _take(self) -> bytes:
@@ -145,26 +143,28 @@ class ParquetTable:
 
     def _type(self, name: str) -> Any:
         arrow = self._arrow
-        if name in MOMENTS:
-            return arrow.timestamp("s", tz="UTC")
-        if name in ("left", "running", "transport_p2p", "page_visible", "interrupted"):
-            return arrow.bool_()
-        if name in _COUNTS:
-            return arrow.int64()
-        if name in _TEXTS:
-            return arrow.string()
-        return arrow.float64()
+        match self._columns[name]:
+            case ColumnKind.MOMENT:
+                return arrow.timestamp("s", tz="UTC")
+            case ColumnKind.FLAG:
+                return arrow.bool_()
+            case ColumnKind.INTEGER:
+                return arrow.int64()
+            case ColumnKind.NUMBER:
+                return arrow.float64()
+            case ColumnKind.TEXT:
+                return arrow.string()
 
 
 class _Forward(io.RawIOBase):
-    """A file that only goes forward, and remembers how far it came: its content is taken away."""
+    """A file that cannot seek; it knows its position although its content is taken away."""
 
     def __init__(self, sink: io.BytesIO) -> None:
         self._sink = sink
         self._at = 0
 
     def writable(self) -> bool:
-        """It is."""
+        """Always true."""
         return True
 
     def write(self, content: Any) -> int:
@@ -174,26 +174,20 @@ class _Forward(io.RawIOBase):
         return written
 
     def tell(self) -> int:
-        """Bytes so far, those taken away too."""
+        """Bytes written so far, including those that were taken away."""
         return self._at
 
 
-_COUNTS = frozenset(
-    {
-        *("seq", "samples", "holes", "good_s", "fair_s", "poor_s", "unknown_s"),
-        *("sessions", "rooms", "meetings", "minutes", "people", "good", "fair", "poor"),
-        *("grades_known_seconds", "grades_unknown_seconds", "unknown"),
+def _moments(columns: Columns) -> frozenset[str]:
+    return frozenset(name for name, kind in columns.items() if kind is ColumnKind.MOMENT)
+
+
+def _readable(row: Row, moments: frozenset[str]) -> dict[str, Any]:
+    """A row as text files have it: moments in ISO 8601."""
+    return {
+        name: iso(value) if name in moments and value is not None else value
+        for name, value in row.items()
     }
-)
-_NUMBERS = ("kbps", "percent", "ms", "fps", "px", "port", "quality", "participants")
-_TEXTS = frozenset(
-    {
-        *(column for column in COLUMNS if not column.endswith(_NUMBERS)),
-        *("session", "room", "participant_id", "formula", "grade", "reasons", "address"),
-        *DIMENSIONS,
-        *("id", "value", "kind", "name", "meeting", "endpoint_id", "jitsi_meeting_id"),
-    }
-)
 
 
 def _cell(value: Any) -> Any:
@@ -204,15 +198,14 @@ def _cell(value: Any) -> Any:
     return value
 
 
-def _typed(kind: Any, value: Any) -> Any:
-    """A stored value that does not fit its column is a text or nothing, never an error."""
+def _stored_value(kind: ColumnKind, value: Any) -> Any:
+    """A value as its column's type; a value that does not fit is a text or None, never an error."""
     if value is None:
         return None
-    name = str(kind)
-    if name == "string":
+    if kind is ColumnKind.TEXT:
         return str(value)
-    if name == "bool":
+    if kind is ColumnKind.FLAG:
         return bool(value)
     if isinstance(value, bool) or not isinstance(value, int | float):
         return None
-    return int(value) if name.startswith(("int", "timestamp")) else float(value)
+    return float(value) if kind is ColumnKind.NUMBER else int(value)

@@ -8,8 +8,8 @@ from typing import Literal
 from jmmc.answers.meetings import Room, Stay, by_room, minutes, split
 from jmmc.answers.model import Usage
 from jmmc.answers.stays import read_stays
+from jmmc.quality.filters import SummaryFilter
 from jmmc.quality.rollups import DAY
-from jmmc.quality.summary import SummaryFilter
 from jmmc.stores import Reports
 
 Period = Literal["day", "week", "month"]

@@ -28,8 +28,9 @@ from jmmc.cli.common import (
     store_option,
 )
 from jmmc.core.errors import JmmcError
+from jmmc.quality.filters import DIMENSIONS, FIELD_OF_FILTER, SummaryFilter
 from jmmc.quality.grading import Grade
-from jmmc.quality.summary import DIMENSIONS, FIELD_OF_FILTER, Summary, SummaryFilter
+from jmmc.quality.summary import Summary
 from jmmc.quality.timeline import SIGNS_OF_LIFE
 from jmmc.settings import Settings
 from jmmc.web.dashboard.i18n import cause_sentence, words
@@ -105,8 +106,8 @@ def sessions(url: str, collection: str, limit: int, as_json: bool, **filters: st
     console = PlainConsole()
     wide = console.width >= 120
     table = Table(box=None, header_style="bold")
-    for column in ("session", "began", "min", "grade", "poor"):
-        table.add_column(column, no_wrap=True)
+    for column, width in (("session", 24), ("began", 11), ("min", 3), ("grade", 6), ("poor", 6)):
+        table.add_column(column, min_width=width, no_wrap=True)
     table.add_column("room", no_wrap=True, overflow="ellipsis")
     for column in ("browser", "region", "reasons") if wide else ():
         table.add_column(column, no_wrap=True, overflow="ellipsis")

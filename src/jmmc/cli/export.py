@@ -10,7 +10,7 @@ from typing import Any, BinaryIO
 
 import click
 
-from jmmc.answers.export import session_lines, summary_rows, timeline_rows
+from jmmc.answers.export import COLUMNS_OF, session_lines, summary_rows, timeline_rows
 from jmmc.answers.tables import FORMATS, Table, table
 from jmmc.cli.common import (
     collection_option,
@@ -129,7 +129,7 @@ async def _write(
                     file.write(line)
                     progress.advance(task)
                 return
-            writer = table(form)
+            writer = table(form, COLUMNS_OF[what])
             async for rows in _rows(store, selection, what):
                 file.write(writer.add(rows))
                 progress.advance(task, len(rows) if what == "summaries" else 1)
@@ -157,7 +157,7 @@ async def _write_days(store: Store, selection: SessionFilter, form: str, folder:
             parts[day] += 1
             path = folder / f"day={day}" / f"timeline-{parts[day]}.{form}"
             path.parent.mkdir(parents=True, exist_ok=True)
-            days[day] = path.open("wb"), table(form)
+            days[day] = path.open("wb"), table(form, COLUMNS_OF["timeline"])
         return days[day]
 
     def close(day: str) -> None:

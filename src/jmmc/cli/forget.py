@@ -23,7 +23,7 @@ from jmmc.maintenance.erase import forget as erase
 from jmmc.maintenance.erase import selection
 from jmmc.maintenance.schedule import summarizer_of
 from jmmc.privacy.receipts import Erasure, Subject, SubjectKind
-from jmmc.quality.summary import SummaryFilter
+from jmmc.quality.filters import SummaryFilter
 from jmmc.settings import Settings
 from jmmc.stores import Store
 

@@ -48,12 +48,12 @@ class Receipt(Struct, frozen=True, gc=False):
     """What the store did with one push; the push is on stable storage when it is returned.
 
     `ack` is the highest `seq` up to which everything that the browser still held is stored
-    (None in dialect v1). `hole` tells that samples before this push, or inside it, are missing,
+    (None in dialect v1). `gap` tells that samples before this push, or inside it, are missing,
     and that nothing in it fills them in: the browser should send a full sample.
     """
 
     ack: int | None
-    hole: bool = False
+    gap: bool = False
 
 
 class Refusal(Enum):

@@ -1,1 +1,5 @@
-"""The path of a push, from a body to a batch in the store."""
+"""The path of a push: received, checked, committed in a batch, answered and counted.
+
+Bodies with what is known of their sender enter; confirmations leave, after the commit and never
+before. This wing knows nothing of HTTP, of SQL, or of what is made of the samples later.
+"""

@@ -23,10 +23,12 @@ from jmmc.privacy.pseudonyms import Pseudonyms
 from jmmc.privacy.receipts import ErasureFilter
 from jmmc.protocol.addresses import Address, Proxies, stored_form, throttle_key, truncated
 from jmmc.protocol.admission import Policy, admit
+from jmmc.protocol.answer import Answer
+from jmmc.protocol.decoding import Codec
 from jmmc.protocol.identity import COOKIE, CookieSigner
 from jmmc.protocol.rate_limit import Throttle
+from jmmc.protocol.server_readings import add_server_readings
 from jmmc.protocol.useragent import browser_and_system
-from jmmc.protocol.wire import Answer, Codec, add_server_readings
 from jmmc.settings import Settings
 
 _log = logger(__name__)
@@ -117,7 +119,7 @@ class Receiver:
                 kept = self.erased.trimmed(push)
                 if kept is None:
                     self._counters.accepted += 1
-                    receipt = Receipt(push.samples[-1].seq, hole=True)
+                    receipt = Receipt(push.samples[-1].seq, gap=True)
                     return self._accept(push, receipt, dropped, crowded=False)
                 push = kept
             writer = await self._writer()
@@ -203,7 +205,7 @@ class Receiver:
         if not v1:
             interval = 2 * self._settings.push_interval if crowded else None
             now = round(self._clock(), 3)
-            return Accepted(Answer(receipt.ack, now, receipt.hole, interval, dropped))
+            return Accepted(Answer(receipt.ack, now, receipt.gap, interval, dropped))
         if push.opens:
             answer = Answer(dropped=dropped, jmmc_objectId=push.session)
             return Accepted(answer, self._signer.sign(push.session))

@@ -1,1 +1,5 @@
-"""Keeps what is stored up to date: summaries, retention, erasure."""
+"""Background work on what is stored: summaries, rollups, retention, archiving, erasure.
+
+Samples from `stores` enter; summaries, rollups and receipts go back into them, and counters of
+call time go to `monitoring`. This wing knows nothing of HTTP or of how a push arrives.
+"""

@@ -15,7 +15,7 @@ from msgspec.structs import replace
 from jmmc.core.model import SessionFilter
 from jmmc.maintenance.summarizer import Summarizer, hours_of
 from jmmc.privacy.receipts import Erasure, Subject, SubjectKind, digest_of
-from jmmc.quality.summary import SummaryFilter
+from jmmc.quality.filters import SummaryFilter
 from jmmc.stores import Store
 from jmmc.stores.erasure_receipts import erasure_key, erasures, put_erasure
 
@@ -64,7 +64,7 @@ async def forget(
     # Once more: rollups of these hours may have been made while their summaries were deleted.
     await summarizer.note(hours)
     receipt = replace(receipt, hours=receipt.hours + await summarizer.roll_up())
-    await store.scrub()
+    await store.wipe_deleted()
     receipt = replace(receipt, finished=int(clock()))
     await put_erasure(reports, receipt)
     yield receipt

@@ -15,10 +15,12 @@ from jmmc.core.yielding import Yielder, fitting
 from jmmc.ingest.counters import Counters
 from jmmc.maintenance.freshness import Freshness
 from jmmc.maintenance.time_totals import TimeTotals
+from jmmc.quality.filters import DIMENSIONS, SummaryFilter
 from jmmc.quality.rollups import ALL, DAY, HOUR, Fact, Rollup, day_of, hour_of
-from jmmc.quality.summary import DIMENSIONS, Slice, Summary, SummaryFilter, formula_of, sum_up
+from jmmc.quality.summarize import formula_of, sum_up
+from jmmc.quality.summary import Slice, Summary
 from jmmc.quality.thresholds import Preset
-from jmmc.quality.timeline import Timeline, fold
+from jmmc.quality.timeline import Timeline, build_timeline
 from jmmc.stores import Store
 
 _T = TypeVar("_T")
@@ -28,7 +30,7 @@ _log = logger(__name__)
 _STEP_SESSIONS = 500  # In one step: some 30,000 samples, half a second.
 _DIRTY_IDS = 10_000  # Changed sessions that are read, of which the due ones are taken.
 _OVERDUE_IDS = 2000  # In one step, of sessions that may have ended.
-_LONG_SESSION = 250  # Samples: 5 ms. Folding more in the event loop would delay pushes.
+_LONG_SESSION = 250  # Samples: 5 ms. A longer timeline in the event loop would delay pushes.
 _GROUP_SESSIONS = 50  # In memory at a time. With 20 the way to the store took twice as long.
 _WORK_SECONDS = 0.05  # Without a rest: of long sessions fewer are taken at a time.
 _LEASE_SECONDS = 120
@@ -212,9 +214,9 @@ class Summarizer:
         summaries: list[Summary] = []
         for session in sessions:
             if len(session.samples) > _LONG_SESSION:
-                timeline, summary = await asyncio.to_thread(self._fold_and_sum_up, session, now)
+                timeline, summary = await asyncio.to_thread(self._build_and_sum_up, session, now)
             else:
-                timeline, summary = self._fold_and_sum_up(session, now)
+                timeline, summary = self._build_and_sum_up(session, now)
                 await asyncio.sleep(0)  # Let pushes through.
             timelines.append(timeline)
             summaries.append(summary)
@@ -237,8 +239,8 @@ class Summarizer:
             for summary, timeline in zip(summaries, timelines, strict=True):
                 self._time_totals.count(before.get(summary.session), summary, timeline, now)
 
-    def _fold_and_sum_up(self, session: Session, now: float) -> tuple[Timeline, Summary]:
-        timeline = fold(session, lifetime=self._lifetime, now=now)
+    def _build_and_sum_up(self, session: Session, now: float) -> tuple[Timeline, Summary]:
+        timeline = build_timeline(session, lifetime=self._lifetime, now=now)
         return timeline, sum_up(session, timeline, self._preset)
 
     async def _roll_up(self, hours: Iterable[int]) -> None:

@@ -12,6 +12,7 @@ from typing import Literal, NamedTuple, Protocol, TypeVar
 
 from jmmc.core.histogram import Histogram
 from jmmc.core.labels import OTHER, UNKNOWN, Names, family
+from jmmc.core.readings import READINGS, Number
 from jmmc.maintenance.freshness import PATIENCE
 from jmmc.quality.grading import Grade, moment_mos
 from jmmc.quality.summary import Summary
@@ -41,7 +42,13 @@ class Measure(NamedTuple):
     value: Callable[[State], float | None]
 
 
-def _scaled(path: str, factor: float) -> Callable[[State], float | None]:
+_BASE_UNITS = {"ms": 0.001, "%": 0.01, "kbit/s": 1000.0}  # Seconds, shares of 1, bits a second.
+_UNITS = {row.path: row.values.unit for row in READINGS if isinstance(row.values, Number)}
+
+
+def _in_base_unit(path: str) -> Callable[[State], float | None]:
+    factor = _BASE_UNITS[_UNITS[path]]
+
     def value(state: State) -> float | None:
         reading = state.get(path)
         return None if not isinstance(reading, int | float) else reading * factor
@@ -51,7 +58,7 @@ def _scaled(path: str, factor: float) -> Callable[[State], float | None]:
 
 def _bitrate(link: str) -> Callable[[State], float | None]:
     """Audio and video together; a browser that sends no video reports no video bitrate."""
-    audio, video = _scaled(f"{link}.ab", 1000.0), _scaled(f"{link}.vb", 1000.0)
+    audio, video = _in_base_unit(f"{link}.ab"), _in_base_unit(f"{link}.vb")
 
     def value(state: State) -> float | None:
         known = [item for item in (audio(state), video(state)) if item is not None]
@@ -66,9 +73,9 @@ _BITRATE = (32e3, 64e3, 128e3, 256e3, 512e3, 1e6, 1.5e6, 2e6, 3e6, 5e6, 10e6)
 _MOS = (1.5, 2.0, 2.5, 3.0, 3.3, 3.5, 3.8, 4.0, 4.2, 4.3, 4.4)
 
 MEASURES: tuple[Measure, ...] = (
-    Measure("rtt", "", _RTT, _scaled("rtt", 0.001)),
-    Measure("loss", "up", _LOSS, _scaled("u.pl", 0.01)),
-    Measure("loss", "down", _LOSS, _scaled("d.pl", 0.01)),
+    Measure("rtt", "", _RTT, _in_base_unit("rtt")),
+    Measure("loss", "up", _LOSS, _in_base_unit("u.pl")),
+    Measure("loss", "down", _LOSS, _in_base_unit("d.pl")),
     Measure("bitrate", "up", _BITRATE, _bitrate("u")),
     Measure("bitrate", "down", _BITRATE, _bitrate("d")),
     Measure("mos", "", _MOS, moment_mos),

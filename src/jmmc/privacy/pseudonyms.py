@@ -15,7 +15,7 @@ from uuid import UUID
 from msgspec.structs import replace
 
 from jmmc.core.model import SessionFilter
-from jmmc.quality.summary import SummaryFilter
+from jmmc.quality.filters import SummaryFilter
 
 PseudonymizedFields = Literal["none", "uid", "conf", "both"]
 _Filter = TypeVar("_Filter", SummaryFilter, SessionFilter)

@@ -1,1 +1,6 @@
-"""Bytes to readings: decoding, admission, addresses, identity, rate limits. Pure."""
+"""From the bytes of a push to a push that may be stored. Pure.
+
+Bodies, headers and addresses enter; envelopes, pushes, verdicts and answers leave: decoding,
+admission, session ids, rate limits, addresses. The readings themselves are defined in
+`core.readings`. This wing knows no clock, log, event loop or I/O; the time is passed in.
+"""

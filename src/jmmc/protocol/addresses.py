@@ -1,4 +1,4 @@
-"""IP addresses: which one a request really came from, and the form in which it is stored."""
+"""IP addresses: the address that sent a request, and its stored form."""
 
 from collections.abc import Sequence
 from functools import lru_cache
@@ -18,11 +18,11 @@ Kept = Literal["truncated", "full", "none"]
 
 _IPV4_KEPT = 0xFFFFFF00  # The /24
 _IPV6_KEPT = (2**48 - 1) << 80  # The /48
-_LONGEST_CHAIN = 512  # Characters: a dozen proxies. What is cached must not be as long as it likes.
+_LONGEST_CHAIN = 512  # Characters, for a dozen proxies: bounds the memory of the cache.
 
 
 class Proxies:
-    """The proxies whose `X-Forwarded-For` counts."""
+    """The proxies whose `X-Forwarded-For` is trusted."""
 
     def __init__(self, trusted: Sequence[str]) -> None:
         """`trusted`: addresses or networks, as in `10.0.0.0/8` or `::1`."""
@@ -31,10 +31,10 @@ class Proxies:
         self._cached = lru_cache(maxsize=65_536)(self._client)
 
     def client(self, peer: str | None, forwarded: str | None) -> Address | None:
-        """The address of the browser, None when it cannot be known.
+        """The address of the browser, None when it is unknown.
 
-        `peer` is the other end of the connection, `forwarded` the X-Forwarded-For header. It is
-        read from its right end: each trusted hop vouches for the one before it, no further.
+        `peer` is the other end of the connection, `forwarded` the X-Forwarded-For header. The
+        header is read from the right, as long as the hop that added an entry is trusted.
         """
         if forwarded is not None and len(forwarded) > _LONGEST_CHAIN:
             forwarded = forwarded[-_LONGEST_CHAIN:].partition(",")[2]
@@ -60,14 +60,14 @@ class Proxies:
 
 
 def stored_form(address: Address) -> int | str:
-    """As the protocol stores it: IPv4 as an unsigned 32-bit integer, IPv6 as a string."""
+    """The stored form of an address: IPv4 as an unsigned 32-bit integer, IPv6 as a string."""
     return int(address) if isinstance(address, IPv4Address) else str(address)
 
 
 def truncated(stored: int | str) -> int | str | None:
-    """The first address of the network that a stored one is in: the /24, of IPv6 the /48.
+    """The first address of the network of a stored address: the /24, for IPv6 the /48.
 
-    None for a text that is no address: what cannot be truncated must not be kept.
+    None for text that is not an address: it cannot be truncated, so it must not be stored.
     """
     return stored & _IPV4_KEPT if isinstance(stored, int) else _truncated_text(stored)
 
@@ -75,7 +75,7 @@ def truncated(stored: int | str) -> int | str | None:
 @lru_cache(maxsize=4096)
 def _truncated_text(text: str) -> int | str | None:
     try:
-        # A zone names an interface of somebody's machine.
+        # A zone names a network interface of the browser's machine.
         address = IPv6Address(text.partition("%")[0])
     except ValueError:
         return None
@@ -85,7 +85,7 @@ def _truncated_text(text: str) -> int | str | None:
 
 
 def throttle_key(address: Address) -> int:
-    """What counts as one sender: an IPv4 address, or the /64 that one IPv6 host can use."""
+    """The key of a sender for rate limits: an IPv4 address, or the /64 of an IPv6 address."""
     return int(address) if isinstance(address, IPv4Address) else -(int(address) >> 64) - 1
 
 

@@ -1,4 +1,4 @@
-"""May this push enter? Decides; touches nothing. The clock's time is passed in."""
+"""Admission: whether a push may be stored, and as which session. The time is passed in."""
 
 import re
 from functools import lru_cache
@@ -7,24 +7,24 @@ from typing import NamedTuple
 from jmmc.core.errors import Rejected
 from jmmc.core.model import Dialect, Push, Sample
 from jmmc.privacy.pseudonyms import Pseudonyms
+from jmmc.protocol.decoding import Envelope
 from jmmc.protocol.identity import session_of
-from jmmc.protocol.wire import Envelope
 
 OLDEST_AGE = 24 * 3600.0
-"""Seconds; a browser keeps what is not confirmed for a day."""
+"""Seconds; a browser keeps unconfirmed samples for a day."""
 
 LONGEST_TRANSIT = 60.0
-"""Seconds that a push may claim to have been on its way."""
+"""Most seconds between sending and arrival that a push may claim."""
 
 _UUID = re.compile(r"[0-9A-Fa-f]{8}-(?:[0-9A-Fa-f]{4}-){3}[0-9A-Fa-f]{12}")
 _SID = re.compile(r"[0-9a-f]{32}")
-_LONGEST_CONF = 1024  # Before the operator's pattern sees it: a bad pattern must not cost minutes.
+_LONGEST_CONF = 1024  # Checked before `conf_pattern`, which may be slow on long names.
 
 
 class Admitted(NamedTuple):
-    """A push that may be stored, and how many of its samples had an absurd age.
+    """A push that may be stored, and how many of its samples had an age out of range.
 
-    Dialect v1 does not say which session it means: there `push.session` is empty.
+    Dialect v1 does not name the session: there `push.session` is empty.
     """
 
     push: Push
@@ -32,19 +32,19 @@ class Admitted(NamedTuple):
 
 
 class Policy:
-    """What the operator allows: `conf_pattern` must match the whole name of a conference.
+    """What the operator allows: `conf_pattern` must match the whole name of a room.
 
-    `pseudonyms` gives the names under which a browser and a conference are stored.
+    `pseudonyms` gives the names under which browsers and rooms are stored.
     """
 
     def __init__(self, conf_pattern: str, pseudonyms: Pseudonyms | None = None) -> None:
         self._room = re.compile(conf_pattern)
         self._pseudonyms = pseudonyms or Pseudonyms()
-        # The same three strings come every 30 s; judging them costs a sixth of a push.
+        # The same three strings arrive every 30 s; checking them takes a sixth of a push.
         self.owner = lru_cache(maxsize=65_536)(self._owner)
 
     def _owner(self, browser_id: str, room: str, sid: str | None) -> tuple[str, str, str]:
-        """`browser_id` and `room` as they are stored, and the session that `sid` means.
+        """`browser_id` and `room` as they are stored, and the session of `sid`.
 
         Raises `Rejected`.
         """
@@ -61,7 +61,7 @@ class Policy:
 
 
 def admit(envelope: Envelope, policy: Policy, now: float) -> Admitted:
-    """Judge a decoded push at `now` (Unix seconds). Raises `Rejected`."""
+    """Admit a decoded push at `now` (Unix seconds). Raises `Rejected`."""
     dialect = envelope.dialect
     browser_id, room, session = policy.owner(envelope.uid, envelope.conf, envelope.sid)
     if dialect is Dialect.V1:
@@ -76,8 +76,8 @@ def admit(envelope: Envelope, policy: Policy, now: float) -> Admitted:
     last = -1
     clamped = 0
     samples = []
-    for item in envelope.samples:
-        seq, age = item.seq, item.age
+    for decoded in envelope.samples:
+        seq, age = decoded.seq, decoded.age
         assert seq is not None and age is not None
         if seq <= last:
             raise Rejected("malformed", f"samples: seq {seq} does not ascend")
@@ -85,15 +85,15 @@ def admit(envelope: Envelope, policy: Policy, now: float) -> Admitted:
         if not 0 <= age <= OLDEST_AGE:
             clamped += 1
             age = min(max(age, 0.0), OLDEST_AGE)
-        samples.append(Sample(seq, round(sent - age), item.readings, item.full, item.bye))
+        samples.append(Sample(seq, round(sent - age), decoded.readings, decoded.full, decoded.bye))
     return Admitted(Push(session, room, browser_id, dialect, tuple(samples)), clamped)
 
 
 def _sent_at(envelope: Envelope, now: float) -> float:
-    """When the push left the browser, by our clock.
+    """When the push left the browser, by the server's clock.
 
-    The browser's own estimate counts when it is plausible: a push that a bad line holds up for
-    20 s would otherwise move its samples by as much.
+    The browser's estimate is used when it is plausible: otherwise a push that was delayed for 20 s
+    would move its samples by as much.
     """
     claimed = envelope.now
     return claimed if claimed is not None and 0 <= now - claimed <= LONGEST_TRANSIT else now

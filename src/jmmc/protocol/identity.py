@@ -1,7 +1,7 @@
-"""Who a push belongs to: the ids of sessions, and the cookie of dialect v1.
+"""Ids of sessions, and the cookie of dialect v1.
 
-A v2 browser proves that a session is its own by knowing `sid`; what is stored and shown is a
-digest of it, so reading the store does not allow writing to the session.
+A v2 browser proves that it owns a session by knowing `sid`. Only a digest of it is stored and
+shown, so access to the store does not allow writing to the session.
 """
 
 import hashlib
@@ -31,7 +31,7 @@ class CookieSigner:
 
     def __init__(self, secret: str) -> None:
         self._signer = Signer(secret, salt=COOKIE, digest_method=hashlib.sha256)
-        # A v1 browser sends the same cookie every 30 s; a signature costs 10 µs, a hit 0.1 µs.
+        # A v1 browser sends the same cookie every 30 s; a signature takes 10 µs, a hit 0.1 µs.
         self._unsigned = lru_cache(maxsize=65_536)(self._unsign)
 
     def sign(self, session: str) -> str:
@@ -39,10 +39,10 @@ class CookieSigner:
         return self._signer.sign(session).decode()
 
     def read(self, header: str) -> str | None:
-        """The session id in a Cookie header, None without one that we signed."""
+        """The session id in a Cookie header, None without a cookie that this server signed."""
         for part in header.split(";"):
             name, _, value = part.strip().partition("=")
-            # Ours has 68 characters; what is cached must not be as long as it likes.
+            # Ours has 68 characters; the limit bounds the memory of the cache.
             if name == COOKIE and len(value) <= _LONGEST and (found := self._unsigned(value)):
                 return found
         return None

@@ -1,13 +1,13 @@
-"""How much one sender may send. The caller tells the time."""
+"""Rate limits by sender. The time is passed in."""
 
 from collections import OrderedDict
 
-# Each entry is about 200 bytes: 20 MB at the most, whoever sends from however many addresses.
+# About 200 bytes each: at most 20 MB, from however many addresses requests come.
 _MOST_SENDERS = 100_000
 
 
 class Throttle:
-    """A token bucket a sender: `per_minute` on average, and as many at once. 0 never limits."""
+    """One token bucket per sender: `per_minute` on average, and as many at once. 0: no limit."""
 
     def __init__(self, per_minute: int) -> None:
         self._burst = float(per_minute)
@@ -17,7 +17,7 @@ class Throttle:
     def wait(self, sender: int, now: float) -> float:
         """Take one token at `now` (seconds).
 
-        Answers 0 when the sender may go on, else the seconds until it may.
+        Returns 0 when the request is allowed, else the seconds until one is.
         """
         if not self._burst:
             return 0.0

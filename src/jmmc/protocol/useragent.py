@@ -1,4 +1,4 @@
-"""The User-Agent header: which browser and system it tells of."""
+"""The User-Agent header: browser and operating system."""
 
 from functools import lru_cache
 
@@ -8,14 +8,14 @@ _LONGEST = 512
 
 
 def browser_and_system(header: str | None) -> tuple[str | None, str | None]:
-    """Family and major version of browser and system, None for what the header does not tell.
+    """Family and major version of browser and system, None for what the header does not say.
 
-    macOS has no version: every browser there claims 10.15, whatever runs.
+    macOS has no version: every browser there reports 10.15.
     """
     return _parsed(header[:_LONGEST]) if header else (None, None)
 
 
-# 0.2 ms to parse one unseen; a country's browsers send a few thousand different ones.
+# Parsing takes 0.2 ms; the browsers of a country send a few thousand different headers.
 @lru_cache(maxsize=4096)
 def _parsed(header: str) -> tuple[str | None, str | None]:
     found = parse(header)

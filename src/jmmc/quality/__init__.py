@@ -1,1 +1,6 @@
-"""Samples to timeline, grades, summaries and rollups. Pure."""
+"""From the samples of a session to its timeline, grades, summary, causes and rollups. Pure.
+
+Sessions and the clock's time enter; timelines, grades, summaries, attributions and rollups leave.
+This wing knows no clock, log, event loop or I/O, and nothing of stores, HTTP or the wire letters'
+decoding: the same samples give the same figures everywhere.
+"""

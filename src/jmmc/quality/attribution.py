@@ -1,4 +1,4 @@
-"""Whose fault was it? What was bad at the same time, with the numbers that say so."""
+"""The likely cause of a problem: which group of participants had problems at the same time."""
 
 from collections.abc import Iterable, Sequence
 from math import log, sqrt
@@ -9,20 +9,20 @@ from jmmc.quality.grading import Grade
 from jmmc.quality.summary import Summary
 
 FEWEST = 5
-"""Participants of whom something is known at that time, before anything is said of a group."""
+"""Fewest participants with known grades in a group that may be the cause."""
 FEWEST_IN_A_CALL = 3
-"""The same for one conference: two people cannot tell whose line it is."""
+"""The same for one room: with two participants either may be the cause."""
 
-_MOST = 0.6  # Share of a group that is bad, for the group to be at fault.
-_LEAD = 0.3  # By how much that share must be above that of everybody else.
-_FEW = 0.1  # Share of the others in a call: in a large one somebody is always bad.
-_HALF = 0.5  # Share of the spell for which a participant must be known, or bad.
+_AFFECTED = 0.6  # Share of a group that has problems, for the group to be the cause.
+_LEAD = 0.3  # By how much that share must exceed the share of all others.
+_FEW = 0.1  # Share of the others in a room: in a large one some always have problems.
+_HALF = 0.5  # Share of the spell for which grades must be known, and of that with problems.
 SCOPES = ("room", "network", "provider", "region", "browser")
-"""Groups that may be at fault, the narrower first."""
+"""The groups that may be the cause, narrower ones first."""
 
 
 class Scope(Struct, frozen=True):
-    """How many of a group were bad at that time, and of all others. `kind` is a dimension."""
+    """A group: how many in it and outside it had problems at the time. `kind` is a dimension."""
 
     kind: str
     value: str
@@ -33,45 +33,46 @@ class Scope(Struct, frozen=True):
 
     @property
     def share(self) -> float:
-        """Share of the group that was bad."""
+        """Share of the group that had problems."""
         return self.bad / self.known if self.known else 0.0
 
     @property
     def share_of_others(self) -> float:
-        """Share of everybody else that was bad."""
+        """Share of all others that had problems."""
         return self.others_bad / self.others_known if self.others_known else 0.0
 
 
 class Attribution(Struct, frozen=True):
-    """`cause` is `alone`, the kind of the scope that is at fault, `unclear` or `too few`."""
+    """The likely cause: `alone`, the kind of the scope, `unclear` or `too few`."""
 
     cause: str
     scopes: tuple[Scope, ...]
 
     @property
     def scope(self) -> Scope:
-        """The one at fault; the conference where none is, for its numbers say why."""
+        """The scope that is the cause; without one the room, whose numbers say why."""
         return next((scope for scope in self.scopes if scope.kind == self.cause), self.scopes[0])
 
 
-def attribute(one: Summary, start: int, end: int, everybody: Iterable[Summary]) -> Attribution:
-    """Who else was bad while `one` was, among `everybody` who was there (`one` may be too).
+def attribute(affected: Summary, start: int, end: int, present: Iterable[Summary]) -> Attribution:
+    """The likely cause of the problems of `affected`, by who else `present` had problems then.
 
-    No group is blamed on fewer than `FEWEST` participants (`FEWEST_IN_A_CALL` for a conference).
+    `present` may include `affected`. A group with fewer than `FEWEST` participants (for a room
+    `FEWEST_IN_A_CALL`) is never the cause.
     """
-    there: list[tuple[Summary, bool]] = []
-    for summary in everybody:
+    others: list[tuple[Summary, bool]] = []
+    for summary in present:
         if summary.ended <= start or summary.began >= end:
             continue
         known = _seconds(summary, start, end, Grade.GOOD)
-        if summary.session != one.session and known >= _HALF * (end - start):
-            there.append((summary, _seconds(summary, start, end, Grade.FAIR) >= _HALF * known))
-    scopes = tuple(_scope(kind, str(getattr(one, kind)), there) for kind in SCOPES)
+        if summary.session != affected.session and known >= _HALF * (end - start):
+            others.append((summary, _seconds(summary, start, end, Grade.FAIR) >= _HALF * known))
+    scopes = tuple(_scope(kind, str(getattr(affected, kind)), others) for kind in SCOPES)
     call = scopes[0]
     suspects = [scope for scope in scopes if _is_suspect(scope)]
     if suspects:
-        # When a region fails, all of a call and of a network may be bad too: they explain less.
-        # Where they explain as much, the narrower is named.
+        # When a region fails, a whole room or network in it has problems too, but explains less.
+        # Of groups that explain as much, the narrower is the cause.
         return Attribution(
             max(suspects, key=lambda suspect: (_evidence(suspect), -suspect.known)).kind, scopes
         )
@@ -81,7 +82,7 @@ def attribute(one: Summary, start: int, end: int, everybody: Iterable[Summary]) 
 
 
 def wilson(share: float, n: int) -> tuple[float, float]:
-    """The 95 % interval of a share of `n` independent things (Wilson, 1927); 0..1 for none."""
+    """The 95 % confidence interval of a share of `n` (Wilson, 1927); 0..1 when `n` is 0."""
     if n <= 0:
         return (0.0, 1.0)
     z = 1.96
@@ -90,24 +91,24 @@ def wilson(share: float, n: int) -> tuple[float, float]:
     return (round(max(0.0, middle - half), 4), round(min(1.0, middle + half), 4))
 
 
-def _scope(kind: str, value: str, there: Sequence[tuple[Summary, bool]]) -> Scope:
-    """`one` itself is of the group, and bad."""
-    group = [bad for v, bad in there if getattr(v, kind) == value]
-    others = [bad for v, bad in there if getattr(v, kind) != value]
-    return Scope(kind, value, sum(group) + 1, len(group) + 1, sum(others), len(others))
+def _scope(kind: str, value: str, others: Sequence[tuple[Summary, bool]]) -> Scope:
+    """The affected session itself is added: it is in the group, and has problems."""
+    inside = [bad for summary, bad in others if getattr(summary, kind) == value]
+    outside = [bad for summary, bad in others if getattr(summary, kind) != value]
+    return Scope(kind, value, sum(inside) + 1, len(inside) + 1, sum(outside), len(outside))
 
 
 def _is_suspect(scope: Scope) -> bool:
     fewest = FEWEST_IN_A_CALL if scope.kind == "room" else FEWEST
     enough = scope.value != "" and scope.known >= fewest
-    return enough and scope.share >= _MOST and scope.share - scope.share_of_others >= _LEAD
+    return enough and scope.share >= _AFFECTED and scope.share - scope.share_of_others >= _LEAD
 
 
 def _evidence(scope: Scope) -> float:
-    """How much better bad and good are told apart with the group than without it (nats).
+    """How much the group explains (nats): half the G statistic, the gain in log-likelihood.
 
-    Half the G statistic of the table of group and others by bad and good: the gain in
-    log-likelihood. It grows with how many the group explains, and with how purely.
+    The table is of group and others, with and without problems. The gain grows with the number
+    of problems that the group explains, and with how few it has without problems.
     """
     parts = (_likelihood(scope.bad, scope.known), _likelihood(scope.others_bad, scope.others_known))
     return sum(parts) - _likelihood(scope.bad + scope.others_bad, scope.known + scope.others_known)

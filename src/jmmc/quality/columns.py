@@ -1,69 +1,45 @@
-"""Samples with everything that holds, under full names with units: for curves and for tables."""
+"""Timelines as columns: each sample with all readings that hold, for tables and for curves."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from jmmc.core.fields import BrowserId, Moment
 from jmmc.core.model import Session
-from jmmc.quality.summary import readable_address
-from jmmc.quality.timeline import Value, carried
+from jmmc.core.readings import COLUMNS, Address, Flag, Number, Reading, Subject
+from jmmc.quality.addresses import readable_address
+from jmmc.quality.timeline import Value, sample_states
 
-COLUMNS: Mapping[str, str] = {
-    "browser": "br",
-    "os": "os",
-    "endpoint_id": "pid",
-    "jitsi_meeting_id": "mid",
-    "quality": "cq",
-    "up_bandwidth_kbps": "u.bw",
-    "up_bitrate_audio_kbps": "u.ab",
-    "up_bitrate_video_kbps": "u.vb",
-    "up_loss_percent": "u.pl",
-    "up_jitter_ms": "u.jit",
-    "up_frame_rate_fps": "u.fr",
-    "up_limitation": "u.lim",
-    "down_bandwidth_kbps": "d.bw",
-    "down_bitrate_audio_kbps": "d.ab",
-    "down_bitrate_video_kbps": "d.vb",
-    "down_loss_percent": "d.pl",
-    "down_jitter_ms": "d.jit",
-    "down_frame_rate_fps": "d.fr",
-    "down_frozen_percent": "d.frz",
-    "down_concealed_percent": "d.cnc",
-    "rtt_ms": "rtt",
-    "transport": "t.tp",
-    "transport_p2p": "t.p2p",
-    "remote_address": "t.ip",
-    "remote_port": "t.p",
-    "local_address": "t.lip",
-    "local_port": "t.lp",
-    "seen_address": "t.rip",
-    "provider": "t.asn",
-    "country": "t.cc",
-    "server_region": "t.sr",
-    "network_type": "t.net",
-    "local_candidate": "t.lct",
-    "remote_candidate": "t.rct",
-    "sent_height_px": "res.h",
-    "sent_width_px": "res.w",
-    "highest_height_px": "mer",
-    "codec_audio": "cdc.a",
-    "codec_video": "cdc.v",
-    "page_visible": "vis",
-    "participants": "n",
-    "interrupted": "interrupted",
+CURVES: Mapping[str, Reading] = {
+    column: row for column, row in COLUMNS.items() if row.subject is not Subject.IDENTITY
 }
-"""Name outside, and path in the protocol's table."""
-
-_ADDRESSES = frozenset({"t.ip", "t.lip", "t.rip"})
-_CURVES = tuple(
-    column
-    for column in COLUMNS
-    if column not in ("browser", "os", "endpoint_id", "jitsi_meeting_id")
-)
+"""The columns of which a session has curves: all but who it is, which does not change."""
 
 
-def rows(session: Session) -> Iterator[dict[str, Any]]:
-    """One row a sample, all readings carried forward; None where unknown."""
-    for sample, state in carried(session):
+def _column_type(row: Reading) -> Any:
+    # Numbers are floats in every column: a sample has the mean of what the browser saw.
+    match row.values:
+        case Number():
+            return float
+        case Flag():
+            return bool
+    return str
+
+
+TIMELINE_COLUMNS: Mapping[str, Any] = {
+    "session": str,
+    "room": str,
+    "participant_id": BrowserId,
+    "time": Moment,
+    "seq": int | None,
+    "left": bool,
+    **{column: _column_type(row) for column, row in COLUMNS.items()},
+}
+"""The columns of `sample_rows` and their types; a reading may be None."""
+
+
+def sample_rows(session: Session) -> Iterator[dict[str, Any]]:
+    """One row for each sample, with all readings that hold; None where unknown."""
+    for sample, state in sample_states(session):
         yield {
             "session": session.id,
             "room": session.room,
@@ -71,28 +47,27 @@ def rows(session: Session) -> Iterator[dict[str, Any]]:
             "time": sample.ts,
             "seq": sample.seq,
             "left": sample.bye,
-            **{name: _shown(path, state.get(path)) for name, path in COLUMNS.items()},
+            **{column: _cell(row, state.get(row.path)) for column, row in COLUMNS.items()},
         }
 
 
 def curves(
     session: Session,
 ) -> tuple[tuple[int, ...], dict[str, tuple[float | str | bool | None, ...]]]:
-    """The times of the samples, and by name the values that held from each; unknown ones left out.
+    """The times of the samples, and by column the values that hold from each; None where unknown.
 
-    A curve of which nothing is known is not there.
+    A column without any value is left out.
     """
-    its = list(carried(session))
+    samples = list(sample_states(session))
     found: dict[str, tuple[float | str | bool | None, ...]] = {}
-    for name in _CURVES:
-        path = COLUMNS[name]
-        values = tuple(_shown(path, state.get(path)) for _, state in its)
+    for column, row in CURVES.items():
+        values = tuple(_cell(row, state.get(row.path)) for _, state in samples)
         if any(value is not None for value in values):
-            found[name] = values
-    return tuple(sample.ts for sample, _ in its), found
+            found[column] = values
+    return tuple(sample.ts for sample, _ in samples), found
 
 
-def _shown(path: str, value: Value | None) -> float | str | bool | None:
-    if path in _ADDRESSES:
+def _cell(row: Reading, value: Value | None) -> float | str | bool | None:
+    if type(row.values) is Address:
         return readable_address(value) or None
     return None if isinstance(value, list) else value

@@ -1,4 +1,4 @@
-"""How good a moment was, and why; how good a call was: shares of time, never a plain mean."""
+"""Grades of moments, with their reasons, and of calls: by shares of time, never by a mean."""
 
 from bisect import bisect_right
 from collections.abc import Iterable, Mapping, Sequence
@@ -16,17 +16,17 @@ from jmmc.quality.thresholds import READINGS_OF, Limit, Preset
 from jmmc.quality.timeline import Span, State
 
 VERSION = 2
-"""Of the formulas in here, in `mos` and in `thresholds`: stored with whatever they made."""
+"""Version of the formulas here, in `mos` and in `thresholds`; stored with their results."""
 
-_MARGIN = 0.1  # Share of a limit that a reading must be better by before a grade gets better.
+_MARGIN = 0.1  # Hysteresis: share of a limit by which a reading must improve before its grade does.
 _MINUTE = 60
 _NONE: tuple[str, ...] = ()
 _NUMBERS = (int, float)  # And not bool, which is an int to `isinstance`.
-_WORTH = 0.5  # Of a fair second, beside a poor one, in the search for the worst minute.
+_FAIR_WEIGHT = 0.5  # Of a fair second, where a poor one is 1, in the worst minute.
 
 
 class Grade(IntEnum):
-    """In order of badness; nothing is known of an unknown moment."""
+    """From best to worst after UNKNOWN, which is a moment without readings that are graded."""
 
     UNKNOWN = 0
     GOOD = 1
@@ -35,7 +35,7 @@ class Grade(IntEnum):
 
 
 class Judged(Struct, frozen=True, gc=False):
-    """A stretch of time, its grade, and the reasons when it was not good."""
+    """A span of time, its grade, and the reasons when it was not good."""
 
     start: int
     end: int
@@ -44,7 +44,7 @@ class Judged(Struct, frozen=True, gc=False):
 
 
 class Spell(Struct, frozen=True, gc=False):
-    """A bad stretch: its worst grade, and how many seconds each reason held."""
+    """A span with problems: its worst grade, and the seconds for which each reason held."""
 
     start: Moment
     end: Moment
@@ -53,7 +53,7 @@ class Spell(Struct, frozen=True, gc=False):
 
 
 class Verdict(Struct, frozen=True):
-    """A call in seconds of each grade, its worst minute (start and badness 0..1), its spells."""
+    """A call: seconds of each grade, its worst minute (start and badness 0..1), its spells."""
 
     good: int
     fair: int
@@ -64,12 +64,12 @@ class Verdict(Struct, frozen=True):
 
 
 def judge(spans: Iterable[Span], preset: Preset) -> list[Judged]:
-    """Each moment's grade. Neighbours with the same grade and reasons are one.
+    """Grade each moment. Neighbours with the same grade and reasons are merged.
 
-    A reading that has passed a limit counts as beyond it until it is a tenth better, so that a
+    A reading that has passed a limit counts as beyond it until it is better by a tenth, so that a
     value at the limit does not flicker.
     """
-    looks = _looks(*preset.limits.items())
+    checks = _checks(*preset.limits.items())
     judged: list[Judged] = []
     levels: dict[str, Grade] = {}
     for span in spans:
@@ -77,7 +77,7 @@ def judge(spans: Iterable[Span], preset: Preset) -> list[Judged]:
         if span.state is None:
             levels = {}
         else:
-            levels, grade, reasons = _judge_moment(span.state, looks, levels)
+            levels, grade, reasons = _judge_moment(span.state, checks, levels)
         last = judged[-1] if judged else None
         if last and last.end == span.start and (last.grade, last.reasons) == (grade, reasons):
             judged[-1] = Judged(last.start, span.end, grade, reasons)
@@ -87,7 +87,7 @@ def judge(spans: Iterable[Span], preset: Preset) -> list[Judged]:
 
 
 def verdict(judged: Sequence[Judged]) -> Verdict:
-    """The whole call."""
+    """Grade a whole call."""
     seconds = dict.fromkeys(Grade, 0)
     for judgement in judged:
         seconds[judgement.grade] += judgement.end - judgement.start
@@ -103,11 +103,11 @@ def verdict(judged: Sequence[Judged]) -> Verdict:
 
 def spells(judged: Sequence[Judged]) -> tuple[Spell, ...]:
     """The runs of moments that were not good."""
-    found: list[Spell] = []
+    merged: list[Spell] = []
     for judgement in judged:
         if judgement.grade < Grade.FAIR:
             continue
-        last = found[-1] if found and found[-1].end == judgement.start else None
+        last = merged[-1] if merged and merged[-1].end == judgement.start else None
         reasons = dict(last.reasons) if last else {}
         for reason in judgement.reasons:
             reasons[reason] = reasons.get(reason, 0) + judgement.end - judgement.start
@@ -117,24 +117,24 @@ def spells(judged: Sequence[Judged]) -> tuple[Spell, ...]:
             else (judgement.start, judgement.grade)
         )
         if last:
-            found.pop()
-        found.append(Spell(start, judgement.end, grade, reasons))
-    return tuple(found)
+            merged.pop()
+        merged.append(Spell(start, judgement.end, grade, reasons))
+    return tuple(merged)
 
 
 def worst_minute(judged: Sequence[Judged]) -> tuple[int, float] | None:
-    """Where the worst 60 seconds begin, and how bad they were: 0 all good, 1 all poor.
+    """Start and badness of the worst 60 seconds: 0 is all good, 1 is all poor.
 
-    None when no moment is known. A call shorter than a minute is taken whole.
+    None when every moment is unknown. A call shorter than a minute is taken whole.
     """
     if not any(judgement.grade for judgement in judged):
         return None
-    worth = {Grade.POOR: 1.0, Grade.FAIR: _WORTH}
+    weights = {Grade.POOR: 1.0, Grade.FAIR: _FAIR_WEIGHT}
     edges = [judgement.start for judgement in judged] + [judged[-1].end]
     sums = [
         0.0,
         *accumulate(
-            worth.get(judgement.grade, 0.0) * (judgement.end - judgement.start)
+            weights.get(judgement.grade, 0.0) * (judgement.end - judgement.start)
             for judgement in judged
         ),
     ]
@@ -142,17 +142,17 @@ def worst_minute(judged: Sequence[Judged]) -> tuple[int, float] | None:
     def until(moment: int) -> float:
         place = min(bisect_right(edges, moment) - 1, len(judged) - 1)
         part = min(moment, judged[place].end) - judged[place].start
-        return sums[place] + worth.get(judged[place].grade, 0.0) * part
+        return sums[place] + weights.get(judged[place].grade, 0.0) * part
 
     first, last = edges[0], max(edges[0], edges[-1] - _MINUTE)
-    starts = {min(max(item, first), last) for edge in edges for item in (edge, edge - _MINUTE)}
+    starts = {min(max(at, first), last) for edge in edges for at in (edge, edge - _MINUTE)}
     length = min(_MINUTE, edges[-1] - edges[0]) or 1
-    badness, start = max((until(item + length) - until(item), -item) for item in starts)
+    badness, start = max((until(at + length) - until(at), -at) for at in starts)
     return -start, round(badness / length, 4)
 
 
 def quantiles(weighted: Iterable[tuple[float, int]], shares: Sequence[float]) -> list[float | None]:
-    """Values that the given shares of time (0..1) were at or under; weights are seconds."""
+    """The quantiles at the given shares (0..1) of values with their weights in seconds."""
     lengths: dict[float, int] = {}
     for value, weight in weighted:
         if weight > 0:
@@ -160,27 +160,27 @@ def quantiles(weighted: Iterable[tuple[float, int]], shares: Sequence[float]) ->
     if not lengths:
         return [None] * len(shares)
     ordered = sorted(lengths)
-    sums = list(accumulate([lengths[item] for item in ordered]))
+    sums = list(accumulate([lengths[value] for value in ordered]))
     last = len(ordered) - 1
     return [ordered[min(bisect_right(sums, share * sums[-1]), last)] for share in shares]
 
 
 def number(state: State, path: str) -> float | None:
-    """A reading that is a number, None when there is none."""
+    """A reading as a number, None when it is absent or not a number."""
     value = state.get(path)
     return value if type(value) in _NUMBERS else None  # type: ignore[return-value]
 
 
 def moment_mos(state: State) -> float | None:
-    """The estimate for one moment."""
+    """The estimated MOS of one moment."""
     return mos(rtt=number(state, "rtt"), loss=number(state, "d.pl"), jitter=number(state, "d.jit"))
 
 
-class _Look(NamedTuple):
-    """How one reason is looked for, worked out once for all moments.
+class _Check(NamedTuple):
+    """How one reason is checked, computed once for all moments.
 
-    Values and limits have `sign`, so that more is worse. `bounds` has the limits of poor and of
-    fair, by the grade that the reason had before.
+    Values and limits are multiplied by `sign`, so that more is worse. `bounds` has the limits of
+    poor and of fair, by the grade that the reason had before.
     """
 
     reason: str
@@ -190,30 +190,30 @@ class _Look(NamedTuple):
 
 
 @lru_cache(maxsize=16)
-def _looks(*limits: tuple[str, Limit]) -> tuple[_Look, ...]:
-    return tuple(_look(reason, limit) for reason, limit in limits)
+def _checks(*limits: tuple[str, Limit]) -> tuple[_Check, ...]:
+    return tuple(_check(reason, limit) for reason, limit in limits)
 
 
-def _look(reason: str, limit: Limit) -> _Look:
+def _check(reason: str, limit: Limit) -> _Check:
     sign = -1 if limit.falling else 1
 
     def bound(grade: Grade, before: Grade) -> float:
-        it = limit.poor if grade is Grade.POOR else limit.fair
-        if it is None:
+        value = limit.poor if grade is Grade.POOR else limit.fair
+        if value is None:
             return inf
-        return sign * it - (it * _MARGIN if before >= grade else 0.0)
+        return sign * value - (value * _MARGIN if before >= grade else 0.0)
 
-    bounds = tuple((bound(Grade.POOR, item), bound(Grade.FAIR, item)) for item in Grade)
-    return _Look(reason, READINGS_OF[reason], sign, bounds)
+    bounds = tuple((bound(Grade.POOR, before), bound(Grade.FAIR, before)) for before in Grade)
+    return _Check(reason, READINGS_OF[reason], sign, bounds)
 
 
 def _judge_moment(
-    state: State, looks: Iterable[_Look], before: Mapping[str, Grade]
+    state: State, checks: Iterable[_Check], before: Mapping[str, Grade]
 ) -> tuple[dict[str, Grade], Grade, tuple[str, ...]]:
     if "interrupted" in state:
         return {}, Grade.POOR, ("interrupted",)
     levels: dict[str, Grade] = {}
-    for reason, paths, sign, bounds in looks:
+    for reason, paths, sign, bounds in checks:
         worst: float | None = None
         for path in paths:
             value = moment_mos(state) if path == "mos" else number(state, path)
@@ -228,9 +228,9 @@ def _judge_moment(
         return levels, Grade.UNKNOWN, ()
     limited = state.get("u.lim")
     if limited in ("cpu", "bandwidth"):
-        # The browser itself says that it sends less than it would.
+        # The browser reports that it sends less than it could.
         levels[str(limited)] = Grade.FAIR
     grade = max(levels.values())
     if grade is Grade.GOOD:
         return levels, grade, ()
-    return levels, grade, tuple(v for v, level in levels.items() if level > Grade.GOOD)
+    return levels, grade, tuple(reason for reason, level in levels.items() if level > Grade.GOOD)

@@ -1,4 +1,4 @@
-"""What went wrong in a meeting: spells of several people that have one cause are one incident."""
+"""Incidents of a meeting: spells of several participants with the same likely cause are one."""
 
 from collections.abc import Iterable, Sequence
 from heapq import nlargest
@@ -10,15 +10,15 @@ from jmmc.quality.attribution import SCOPES, Attribution, attribute
 from jmmc.quality.grading import Grade, Spell
 from jmmc.quality.summary import Summary
 
-_LOOKED_AT = 60  # Spells, the worst: each is compared with everybody.
-_TOLD = 20
-_FAIR = 0.3  # Of a poor second.
+_MOST_SPELLS = 60  # The worst ones: each is compared with everybody.
+_MOST_INCIDENTS = 20
+_FAIR_WEIGHT = 0.3  # Of a fair second, where a poor one is 1.
 
 
 class Incident(Struct, frozen=True):
-    """A bad stretch of a meeting: whom it struck (sessions), and whose fault it was.
+    """A span of a meeting with problems: the affected sessions, and the likely cause.
 
-    `attribution` is that of the worst spell in it, `reasons` are person-seconds.
+    `attribution` is that of its worst spell, `reasons` are person-seconds.
     """
 
     start: Moment
@@ -29,48 +29,51 @@ class Incident(Struct, frozen=True):
     attribution: Attribution
 
 
-def incidents(meeting: Sequence[Summary], everybody: Iterable[Summary]) -> tuple[Incident, ...]:
-    """The worst incidents, in order of time.
+def incidents(meeting: Sequence[Summary], present: Iterable[Summary]) -> tuple[Incident, ...]:
+    """The worst incidents of a meeting, in order of time.
 
-    Spells that overlap and have the same group to blame are one; who was bad alone stays alone.
+    `present` are all sessions at the time, of any meeting. Spells that overlap and have the same
+    group as their cause are merged; problems of one participant alone are not.
     """
-    there = list(everybody)
+    everybody = list(present)
     spells = nlargest(
-        _LOOKED_AT,
+        _MOST_SPELLS,
         ((summary, spell) for summary in meeting for spell in summary.spells),
         key=_badness,
     )
-    found: list[Incident] = []
-    for value, spell in spells:
-        judged = attribute(value, spell.start, spell.end, there)
-        same = next((row for row in found if _is_same(row, spell, judged)), None)
+    merged: list[Incident] = []
+    for summary, spell in spells:
+        attribution = attribute(summary, spell.start, spell.end, everybody)
+        same = next((row for row in merged if _is_same(row, spell, attribution)), None)
         if same is not None:
-            found.remove(same)
-        found.append(_joined(same, value, spell, judged))
-    worst = sorted(found, key=lambda row: -sum(row.reasons.values()))[:_TOLD]
-    return tuple(sorted(worst, key=lambda value: (value.start, value.sessions)))
+            merged.remove(same)
+        merged.append(_joined(same, summary, spell, attribution))
+    worst = sorted(merged, key=lambda incident: -sum(incident.reasons.values()))[:_MOST_INCIDENTS]
+    return tuple(sorted(worst, key=lambda incident: (incident.start, incident.sessions)))
 
 
-def _badness(it: tuple[Summary, Spell]) -> tuple[float, str, int]:
-    summary, spell = it
-    weight = 1.0 if spell.grade is Grade.POOR else _FAIR
+def _badness(spell_of: tuple[Summary, Spell]) -> tuple[float, str, int]:
+    summary, spell = spell_of
+    weight = 1.0 if spell.grade is Grade.POOR else _FAIR_WEIGHT
     return (spell.end - spell.start) * weight, summary.session, spell.start
 
 
-def _is_same(incident: Incident, spell: Spell, judged: Attribution) -> bool:
-    if judged.cause not in SCOPES:
+def _is_same(incident: Incident, spell: Spell, attribution: Attribution) -> bool:
+    if attribution.cause not in SCOPES:
         return False
     cause = (incident.attribution.cause, incident.attribution.scope.value)
     overlap = incident.start < spell.end and spell.start < incident.end
-    return overlap and cause == (judged.cause, judged.scope.value)
+    return overlap and cause == (attribution.cause, attribution.scope.value)
 
 
 def _joined(
-    incident: Incident | None, summary: Summary, spell: Spell, judged: Attribution
+    incident: Incident | None, summary: Summary, spell: Spell, attribution: Attribution
 ) -> Incident:
     if incident is None:
         reasons = dict(spell.reasons)
-        return Incident(spell.start, spell.end, spell.grade, reasons, (summary.session,), judged)
+        return Incident(
+            spell.start, spell.end, spell.grade, reasons, (summary.session,), attribution
+        )
     reasons = dict(incident.reasons)
     for reason, seconds in spell.reasons.items():
         reasons[reason] = reasons.get(reason, 0) + seconds

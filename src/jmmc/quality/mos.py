@@ -1,21 +1,21 @@
-"""An estimate of the mean opinion score of what is heard, by the E-model (ITU-T G.107).
+"""An estimate of the mean opinion score (MOS) of received audio, by the E-model (ITU-T G.107).
 
 R = 93.2 - Id - Ie,eff with all defaults. Id is that of Cole and Rosenbluth (2001); Ie,eff is that
 of G.107 with Ie = 0 and Bpl = 20: there is no standard value for Opus, and with its forward error
-correction 10 to 20 is common practice. So it is an estimate (MOS-CQE), good to compare calls.
+correction 10 to 20 is common practice. The result is an estimate (MOS-CQE) for comparing calls.
 """
 
 from math import isfinite
 
 _PACKET = 20.0  # ms in a packet.
-_ASSUMED_JITTER = 20.0  # ms, when unknown: makes the 60 ms of buffer that are usual.
+_ASSUMED_JITTER = 20.0  # ms, when unknown: the usual 60 ms of buffer.
 _BPL = 20.0  # Percent: robustness against loss.
 
 
 def mos(*, rtt: float | None, loss: float | None, jitter: float | None = None) -> float | None:
     """1..4.5 from round-trip time (ms), received loss (percent) and jitter (ms).
 
-    None when round-trip time or loss is unknown. Never rises with loss, time or jitter.
+    None when round-trip time or loss is unknown. It never rises with loss, time or jitter.
     """
     if rtt is None or loss is None or not (isfinite(rtt) and isfinite(loss)):
         return None

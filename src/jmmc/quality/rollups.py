@@ -1,4 +1,4 @@
-"""Sums over many sessions, by five minutes and by the value of a dimension; sums of sums agree."""
+"""Rollups: sums over sessions by five minutes, hour and day, and by value of a dimension."""
 
 import struct
 from collections import defaultdict
@@ -9,22 +9,23 @@ from typing import Any
 import msgspec
 from msgspec import Struct
 
-from jmmc.quality.summary import BUCKET, DIMENSIONS
+from jmmc.quality.filters import DIMENSIONS
+from jmmc.quality.summary import BUCKET
 
 HOUR, DAY = 3600, 86_400
 ALL = ""
-"""The dimension that has one value: everything."""
+"""The dimension with a single value, for all sessions."""
 
-CHOSEN = ("began", "ended", "room", "good", "fair", "poor", "unknown", "series")
-"""What `FilteredTotals` takes of a session; what it is compared by comes last."""
+TOTALS_COLUMNS = ("began", "ended", "room", "good", "fair", "poor", "unknown", "series")
+"""The columns of `FilteredTotals.add`, before the dimension by which sessions are compared."""
 
 _NUMBERS = msgspec.json.Decoder(list[tuple[int, int, int, int, int]])
-"""Slices, as a loop over very many of them reads them quickest."""
+"""Decodes slices as tuples, which a long loop reads faster than structs."""
 
 _FLAT = msgspec.json.Decoder(list[int])
 
 
-class Part(Struct, frozen=True, array_like=True, gc=False):
+class Sums(Struct, frozen=True, array_like=True, gc=False):
     """Sums from `start` on: sessions that began, and person-seconds of each grade."""
 
     start: int
@@ -41,7 +42,7 @@ class Part(Struct, frozen=True, array_like=True, gc=False):
 
 
 class Rollup(Struct, frozen=True):
-    """One dimension's sums of one hour, in parts of five minutes; or of one day, in one part.
+    """The sums of a dimension's values: of an hour by five minutes, or of a day as one.
 
     `length` is `HOUR` or `DAY`.
     """
@@ -49,13 +50,14 @@ class Rollup(Struct, frozen=True):
     length: int
     start: int
     dimension: str
-    values: dict[str, tuple[Part, ...]]
+    values: dict[str, tuple[Sums, ...]]
 
 
 class Fact(Struct, frozen=True):
-    """What a rollup takes of a session.
+    """What a rollup needs of a session.
 
-    When it began, its values in the order of `DIMENSIONS`, and its slices as JSON.
+    `began` is Unix seconds, `values` are in the order of `DIMENSIONS`, `series` is the JSON of its
+    slices.
     """
 
     began: int
@@ -64,7 +66,7 @@ class Fact(Struct, frozen=True):
 
 
 class FilteredTotals:
-    """The sums of a window over sessions that a filter has chosen: no rollup is stored of them."""
+    """Sums over a window of sessions that a filter selects, for which no rollup is stored."""
 
     def __init__(self, since: int, until: int) -> None:
         self._since = since - since % BUCKET
@@ -74,16 +76,16 @@ class FilteredTotals:
         self._values: dict[str, list[int]] = {}
         self.deciles = [0] * 10
         self.rooms: dict[str, list[int]] = {}
-        """Of each conference its seconds fair and poor, also those outside the window."""
+        """Fair and poor seconds of each room, including those outside the window."""
 
     def add(self, columns: Sequence[Sequence[Any]]) -> None:
-        """Sessions, by column: those of `CHOSEN`, and what they are compared by."""
+        """Add sessions, by column: `TOTALS_COLUMNS`, then the dimension if they are compared."""
         since, until, rooms, values = self._since, self._until, self.rooms, self._values
         begun, deciles = self._begun, self.deciles
-        by = columns[len(CHOSEN)] if len(columns) > len(CHOSEN) else repeat(ALL)
+        by = columns[len(TOTALS_COLUMNS)] if len(columns) > len(TOTALS_COLUMNS) else repeat(ALL)
         inside: list[str] = []
         for value, began, ended, room, good, fair, poor, unknown, series in zip(
-            by, *columns[: len(CHOSEN)], strict=False
+            by, *columns[: len(TOTALS_COLUMNS)], strict=False
         ):
             if room not in rooms:
                 rooms[room] = [0, 0]
@@ -111,15 +113,17 @@ class FilteredTotals:
         self._add_whole(",".join(inside))
 
     def _add_edge(self, sums: list[int], series: str) -> None:
-        """A session that is not wholly in the window: those of its slices that are."""
+        """Add the slices in the window, of a session that is partly outside it."""
         for start, *seconds in _NUMBERS.decode(series):
             if self._since <= start < self._until:
-                for number, (part, more) in enumerate(zip(self._seconds, seconds, strict=True), 1):
-                    part[start] += more
-                    sums[number] += more
+                for place, (by_start, more) in enumerate(
+                    zip(self._seconds, seconds, strict=True), 1
+                ):
+                    by_start[start] += more
+                    sums[place] += more
 
     def _add_whole(self, series: str) -> None:
-        """Slices by the hundred thousand, as they are read quickest: a flat list of numbers."""
+        """Add all slices, decoded as one flat list: the fastest way for hundreds of thousands."""
         goods, fairs, poors, unknowns = self._seconds
         numbers = iter(_FLAT.decode(f"[{series.replace('[', '').replace(']', '')}]"))
         for start, good, fair, poor, unknown in zip(*[numbers] * 5, strict=True):
@@ -132,16 +136,16 @@ class FilteredTotals:
                 unknowns[start] += unknown
 
     @property
-    def parts(self) -> list[Part]:
-        """By five minutes."""
+    def parts(self) -> list[Sums]:
+        """The sums by five minutes."""
         starts = sorted({*self._begun, *self._seconds[0]})
         begun, seconds = self._begun.get, [second.get for second in self._seconds]
-        return [Part(start, begun(start, 0), *(of(start, 0) for of in seconds)) for start in starts]
+        return [Sums(start, begun(start, 0), *(of(start, 0) for of in seconds)) for start in starts]
 
     @property
-    def values(self) -> dict[str, Part]:
-        """By value, of the whole window."""
-        return {value: Part(self._since, *sums) for value, sums in self._values.items()}
+    def values(self) -> dict[str, Sums]:
+        """The sums of the whole window by value."""
+        return {value: Sums(self._since, *sums) for value, sums in self._values.items()}
 
 
 def hour_of(facts: Iterable[Fact], start: int) -> list[Rollup]:
@@ -164,8 +168,8 @@ def hour_of(facts: Iterable[Fact], start: int) -> list[Rollup]:
     ]
 
 
-# The sums of an hour as one large number, 64 bits for each: so a session is added to all its
-# dimensions by an addition each, where some 40 numbers were added one by one. Ten times as fast.
+# The sums of an hour are packed into one large integer, 64 bits each: adding a session to a
+# dimension is one addition in place of some 40, which is ten times as fast.
 _PLACES = HOUR // BUCKET
 _PART = struct.Struct("<5Q")
 _WHOLE = struct.Struct(f"<{_PLACES * 5}Q")
@@ -183,31 +187,31 @@ def _packed(fact: Fact, start: int) -> int:
     return int.from_bytes(_WHOLE.pack(*sums), "little")
 
 
-def _unpacked(packed: int, start: int) -> tuple[Part, ...]:
+def _unpacked(packed: int, start: int) -> tuple[Sums, ...]:
     parts = enumerate(_PART.iter_unpack(packed.to_bytes(_WHOLE.size, "little")))
-    return tuple(Part(start + place * BUCKET, *sums) for place, sums in parts if any(sums))
+    return tuple(Sums(start + place * BUCKET, *sums) for place, sums in parts if any(sums))
 
 
 def day_of(hours: Iterable[Rollup], start: int, dimension: str) -> Rollup:
-    """The rollup of the day that begins at `start` (UTC), of its hours."""
-    totals: dict[str, tuple[Part, ...]] = {
+    """The rollup of the day that begins at `start` (UTC), from the rollups of its hours."""
+    totals: dict[str, tuple[Sums, ...]] = {
         value: (total(parts, start),)
         for value, parts in by_value(hour for hour in hours if hour.dimension == dimension).items()
     }
     return Rollup(DAY, start, dimension, totals)
 
 
-def by_value(rollups: Iterable[Rollup]) -> dict[str, list[Part]]:
-    """All parts of some rollups of one dimension, by value."""
-    values: dict[str, list[Part]] = {}
+def by_value(rollups: Iterable[Rollup]) -> dict[str, list[Sums]]:
+    """The sums in rollups of one dimension, by value."""
+    values: dict[str, list[Sums]] = {}
     for rollup in rollups:
         for value, parts in rollup.values.items():
             values.setdefault(value, []).extend(parts)
     return values
 
 
-def total(parts: Iterable[Part], start: int) -> Part:
-    """The sum of parts, as one that begins at `start`."""
+def total(parts: Iterable[Sums], start: int) -> Sums:
+    """The total of sums, as one that begins at `start`."""
     sessions = good = fair = poor = unknown = 0
     for part in parts:
         sessions += part.sessions
@@ -215,11 +219,11 @@ def total(parts: Iterable[Part], start: int) -> Part:
         fair += part.fair
         poor += part.poor
         unknown += part.unknown
-    return Part(start, sessions, good, fair, poor, unknown)
+    return Sums(start, sessions, good, fair, poor, unknown)
 
 
 def windows(since: int, until: int) -> Iterator[tuple[int, int, int]]:
-    """A window as few stretches: (length of the rollups, since, until), whole days by days."""
+    """Cut a window into (length of rollups, since, until): whole days, and hours around them."""
     first_day = -(-since // DAY) * DAY
     last_day = until // DAY * DAY
     if first_day >= last_day:

@@ -1,50 +1,19 @@
-"""What a session comes to: a page of figures, made from its samples and from nothing else."""
+"""The summary of a session, and what stores return beside it."""
 
-from collections.abc import Iterable, Mapping, Sequence
-from functools import lru_cache
-from ipaddress import IPv4Address, ip_address, ip_network
+from collections.abc import Sequence
 from typing import Annotated, NamedTuple
 
 import msgspec
 from msgspec import Struct
 
 from jmmc.core.fields import BrowserId, Hidden, Moment
-from jmmc.core.model import Session
 from jmmc.quality.grading import (
-    VERSION,
     Grade,
-    Judged,
     Spell,
-    judge,
-    moment_mos,
-    number,
-    quantiles,
-    verdict,
 )
-from jmmc.quality.thresholds import Preset
-from jmmc.quality.timeline import Span, State, Timeline, fold
 
 BUCKET = 300
-"""Seconds of a slice of `Summary.series`."""
-
-METRICS: Mapping[str, str] = {
-    "quality": "cq",
-    "rtt_ms": "rtt",
-    "down_loss_percent": "d.pl",
-    "up_loss_percent": "u.pl",
-    "down_jitter_ms": "d.jit",
-    "up_jitter_ms": "u.jit",
-    "down_video_kbps": "d.vb",
-    "up_video_kbps": "u.vb",
-    "up_bandwidth_kbps": "u.bw",
-    "down_frozen_percent": "d.frz",
-}
-"""The readings that are summed up in quantiles, by the name that the figure has outside."""
-
-_HAPPENINGS = 100  # Kept in a summary.
-
-SHARES = (0.05, 0.5, 0.95)
-"""Which quantiles: of time, not of samples."""
+"""Seconds in a slice of `Summary.series`."""
 
 
 class Slice(Struct, frozen=True, array_like=True, gc=False):
@@ -61,12 +30,12 @@ _SLICES = msgspec.json.Decoder(tuple[Slice, ...])
 
 
 def slices_of(series: str) -> tuple[Slice, ...]:
-    """`Summary.series` as a column of `Reports.facts` has it: JSON."""
+    """Decode `Summary.series` from JSON, the form in which `Reports.facts` returns it."""
     return _SLICES.decode(series)
 
 
 class GradeSpan(Struct, frozen=True, array_like=True, gc=False):
-    """A stretch of one grade."""
+    """A span of time with one grade."""
 
     start: Moment
     end: Moment
@@ -81,7 +50,7 @@ _STORED_NAMES = {
     "jitsi_meeting_id": "meeting",
     "events": "happenings",
 }
-"""Fields whose name in a store is older than the one here."""
+"""Names in stores, of the fields that have another name here."""
 
 
 class WorstMinute(NamedTuple):
@@ -92,7 +61,7 @@ class WorstMinute(NamedTuple):
 
 
 class CallEvent(NamedTuple):
-    """Something that happened in a call at a moment."""
+    """An event in a call: `what` happened, and when."""
 
     at: Moment
     what: str
@@ -101,11 +70,10 @@ class CallEvent(NamedTuple):
 class Summary(Struct, frozen=True, rename=_STORED_NAMES):
     """One session. Times are Unix seconds, lengths seconds.
 
-    `formula` names the version of the formulas and the preset; `samples` is how many it was made
-    of, `last` the time of the last one. A value of a dimension is the one that held longest, ""
-    when nothing is known.
-    `quantiles` has p5, p50 and p95 by name of the metric, and of `mos`; shares are of known time.
-    `events` has what happened in the call, and when.
+    `formula` names the version of the formulas and the preset; `samples` is the number of samples,
+    `last` the time of the last one. The value of a dimension is the one that held longest, ""
+    when it is unknown. `quantiles` has p5, p50 and p95 by name of the metric, and of `mos`; shares
+    are of known time.
     """
 
     session: str
@@ -152,12 +120,12 @@ class Summary(Struct, frozen=True, rename=_STORED_NAMES):
 
     @property
     def at_present(self) -> Grade:
-        """The grade of the last moment."""
+        """The grade at the end."""
         return _last_grade(self.grade_spans)
 
     @property
     def grade(self) -> str:
-        """The call in a word: poor or fair when a tenth of the known time was, else good."""
+        """Poor or fair when a tenth of the known time was, else good; or unknown."""
         if not self.known:
             return "unknown"
         if self.poor * 10 >= self.known:
@@ -166,9 +134,9 @@ class Summary(Struct, frozen=True, rename=_STORED_NAMES):
 
 
 class LiveSession(Struct, frozen=True, rename=_STORED_NAMES):
-    """Of a summary that runs, what tells how somebody is at this moment.
+    """The part of a running session's summary that the live view needs.
 
-    Read from the same JSON, of which the rest is skipped: in a quarter of the time.
+    It is decoded from the same JSON, which takes a quarter of the time of a whole summary.
     """
 
     session: str
@@ -184,72 +152,15 @@ class LiveSession(Struct, frozen=True, rename=_STORED_NAMES):
 
     @property
     def at_present(self) -> Grade:
-        """The grade of the last moment."""
+        """The grade at the end."""
         return _last_grade(self.grade_spans)
 
 
-class Filter(NamedTuple):
-    """How sessions may be selected by one field of `SummaryFilter`.
-
-    `name` is what it is called outside (flag, query parameter). `dimension`: sessions are also
-    compared by it. `prefix`: its first words are enough (a browser without its version, a
-    provider by its number).
-    """
-
-    field: str
-    name: str
-    dimension: bool = False
-    prefix: bool = False
-
-
-FILTERS: tuple[Filter, ...] = (
-    Filter("room", "room"),
-    Filter("browser_id", "participant"),
-    Filter("browser", "browser", dimension=True, prefix=True),
-    Filter("os", "os", dimension=True, prefix=True),
-    Filter("region", "region", dimension=True),
-    Filter("network", "network", dimension=True),
-    Filter("provider", "provider", dimension=True, prefix=True),
-    Filter("country", "country", dimension=True),
-    Filter("transport", "transport", dimension=True),
-    Filter("codec", "codec", dimension=True),
-    Filter("grade", "grade"),
-)
-"""Every filter, defined once: stores, API, pages and command take theirs from here."""
-
-FIELD_OF_FILTER: Mapping[str, str] = {row.name: row.field for row in FILTERS}
-"""The field of `SummaryFilter` by the filter's name outside."""
-
-DIMENSIONS: tuple[str, ...] = tuple(row.field for row in FILTERS if row.dimension)
-"""By what calls are compared."""
-
-
-class SummaryFilter(Struct, frozen=True):
-    """Selects summaries: those that fit every part that is given. Its fields are `FILTERS`.
-
-    `since` and `until` (Unix seconds) mean sessions that were there in between.
-    """
-
-    since: int | None = None
-    until: int | None = None
-    room: str | None = None
-    browser_id: str | None = None
-    region: str | None = None
-    browser: str | None = None
-    os: str | None = None
-    network: str | None = None
-    provider: str | None = None
-    country: str | None = None
-    transport: str | None = None
-    codec: str | None = None
-    grade: str | None = None
-    running: bool | None = None
-
-
 class Decile(NamedTuple):
-    """Sessions of a conference, a tenth of whose known time was good; and their bad seconds.
+    """The sessions of a room with one tenth of good time, and their fair and poor seconds.
 
-    `tenth` is 0 to 9, the last with those that were wholly good; None when nothing is known.
+    `tenth` is 0 to 9 by the share of known time that was good, 9 includes all of it; None when
+    nothing is known.
     """
 
     room: str
@@ -260,193 +171,12 @@ class Decile(NamedTuple):
 
 
 class SearchHit(Struct, frozen=True):
-    """A name that was searched for: of what `kind`, and when it was last there."""
+    """A name that a search found: its `kind`, and when it was last used."""
 
     kind: str
     name: str
     last: Moment
 
 
-def formula_of(preset: Preset) -> str:
-    """What a summary says of how it was made."""
-    return f"{VERSION}-{preset.name}"
-
-
-def summarize(
-    session: Session, *, preset: Preset, lifetime: float, now: float | None = None
-) -> Summary:
-    """The summary of a session; `lifetime` and `now` as in `fold`."""
-    return sum_up(session, fold(session, lifetime=lifetime, now=now), preset)
-
-
-def sum_up(session: Session, timeline: Timeline, preset: Preset) -> Summary:
-    """The summary of a session that has been folded."""
-    judged = judge(timeline.spans, preset)
-    call = verdict(judged)
-    held = _held(timeline)
-    reasons: dict[str, int] = {}
-    for spell in call.spells:
-        for reason, seconds in spell.reasons.items():
-            reasons[reason] = reasons.get(reason, 0) + seconds
-    known = sum(span.end - span.start for span in timeline.spans if span.state is not None) or 1
-    relay, tcp, p2p = (held.get(name, {}) for name in ("relay", "t.tp", "t.p2p"))
-    address = readable_address(_longest(held, "t.rip"))
-    return Summary(
-        session=session.id,
-        room=session.room,
-        browser_id=session.browser_id,
-        began=timeline.began,
-        ended=timeline.ended,
-        last=max((sample.ts for sample in session.samples), default=session.began),
-        running=timeline.running,
-        left=timeline.left,
-        samples=len(session.samples),
-        holes=timeline.holes,
-        formula=formula_of(preset),
-        good=call.good,
-        fair=call.fair,
-        poor=call.poor,
-        unknown=call.unknown,
-        worst_minute=WorstMinute(*call.worst_minute) if call.worst_minute else None,
-        quantiles=_quantiles(timeline.spans),
-        reasons=reasons,
-        spells=call.spells,
-        grade_spans=_grade_spans(judged),
-        series=_series(judged),
-        browser=str(_longest(held, "br") or ""),
-        os=str(_longest(held, "os") or ""),
-        region=str(_longest(held, "t.sr") or ""),
-        network=network_of(address),
-        transport=_transport(held),
-        codec=str(_longest(held, "cdc.v") or _longest(held, "cdc.a") or ""),
-        relay_share=round(relay.get(True, 0) / known, 4),
-        tcp_share=round(sum(s for value, s in tcp.items() if "tcp" in str(value)) / known, 4),
-        p2p_share=round(p2p.get(True, 0) / known, 4),
-        address=address,
-        endpoint_id=str(_longest(held, "pid") or ""),
-        jitsi_meeting_id=str(_longest(held, "mid") or ""),
-        events=events(timeline)[:_HAPPENINGS],
-        provider=str(_longest(held, "t.asn") or ""),
-        country=str(_longest(held, "t.cc") or ""),
-    )
-
-
-def events(timeline: Timeline) -> tuple[CallEvent, ...]:
-    """When the browser said that what had happened, and when its packets took another path."""
-    found = [CallEvent(event.at, event.what) for event in timeline.events]
-    before: tuple[object, ...] | None = None
-    for span in timeline.spans:
-        path = tuple(map((span.state or {}).get, _PATH))
-        if path[0] is None:
-            continue
-        if before is not None and path != before:
-            found.append(CallEvent(span.start, "path"))
-        before = path
-    return tuple(sorted(found, key=lambda event: event.at))
-
-
-@lru_cache(maxsize=4096)  # Takes 15 µs, and a session keeps its address.
-def network_of(address: str) -> str:
-    """The /24 of an IPv4 address, the /48 of an IPv6 one; "" for what is none."""
-    try:
-        it = ip_address(address.partition("%")[0])
-    except ValueError:
-        return ""
-    return str(ip_network((it, 24 if it.version == 4 else 48), strict=False))
-
-
-def readable_address(stored: object) -> str:
-    """An address as people write it, of the form in which it is stored."""
-    if isinstance(stored, int) and 0 <= stored < 2**32:
-        return str(IPv4Address(stored))
-    return stored if isinstance(stored, str) else ""
-
-
-_PATH = ("t.tp", "t.ip", "t.lip", "t.lct", "t.rct")
-_HELD = (
-    *("br", "os", "pid", "mid", "cdc.a", "cdc.v", "t.sr", "t.rip", "t.asn", "t.cc"),
-    *("t.p2p", "t.tp", "t.lct", "t.rct"),
-)
-
-
-_NOTHING_HELD = {list, dict}  # No reading of ours; files of others may have anything.
-
-
-def _held(timeline: Timeline) -> dict[str, dict[object, int]]:
-    """For how long each value of the readings that are not measures held."""
-    together: dict[tuple[object, ...], int] = {}
-    for span in timeline.spans:
-        if span.state is None:
-            continue
-        its: tuple[object, ...] = tuple(map(span.state.get, _HELD))
-        if not _NOTHING_HELD.isdisjoint(map(type, its)):
-            its = tuple(None if type(item) in _NOTHING_HELD else item for item in its)
-        together[its] = together.get(its, 0) + span.end - span.start
-    held: dict[str, dict[object, int]] = {}
-    for its, seconds in together.items():
-        *_, protocol, local, remote = its
-        relayed = "relay" in (local, remote) or str(protocol).startswith("relay")
-        for path, value in (*zip(_HELD, its, strict=True), ("relay", relayed or None)):
-            if value is not None:
-                values = held.setdefault(path, {})
-                values[value] = values.get(value, 0) + seconds
-    return held
-
-
-def _longest(held: Mapping[str, Mapping[object, int]], path: str) -> object:
-    values = held.get(path)
-    return max(values.items(), key=lambda value: (value[1], str(value[0])))[0] if values else None
-
-
-def _transport(held: Mapping[str, Mapping[object, int]]) -> str:
-    """In a word: p2p, relay, or the protocol."""
-    protocol = _longest(held, "t.tp")
-    if protocol is None:
-        return ""
-    total = sum(held["t.tp"].values())
-    if held.get("t.p2p", {}).get(True, 0) * 2 > total:
-        return "p2p"
-    if held.get("relay", {}).get(True, 0) * 2 > total:
-        return "relay"
-    return str(protocol)
-
-
-def _quantiles(spans: Sequence[Span]) -> dict[str, list[float | None]]:
-    known = [(span.state, span.end - span.start) for span in spans if span.state is not None]
-    found = {name: quantiles(_weighted(known, path), SHARES) for name, path in METRICS.items()}
-    scores = [(score, s) for state, s in known if (score := moment_mos(state)) is not None]
-    found["mos"] = [
-        None if quantile is None else round(quantile, 2) for quantile in quantiles(scores, SHARES)
-    ]
-    return {name: values for name, values in found.items() if values[0] is not None}
-
-
-def _weighted(known: Iterable[tuple[State, int]], path: str) -> list[tuple[float, int]]:
-    return [(value, s) for state, s in known if (value := number(state, path)) is not None]
-
-
 def _last_grade(spans: Sequence[GradeSpan]) -> Grade:
     return spans[-1].grade if spans else Grade.UNKNOWN
-
-
-def _grade_spans(judged: Sequence[Judged]) -> tuple[GradeSpan, ...]:
-    lane: list[GradeSpan] = []
-    for judgement in judged:
-        start = judgement.start
-        if lane and lane[-1].end == judgement.start and lane[-1].grade == judgement.grade:
-            start = lane.pop().start
-        lane.append(GradeSpan(start, judgement.end, judgement.grade))
-    return tuple(lane)
-
-
-def _series(judged: Sequence[Judged]) -> tuple[Slice, ...]:
-    slices: dict[int, list[int]] = {}
-    place = {Grade.GOOD: 0, Grade.FAIR: 1, Grade.POOR: 2, Grade.UNKNOWN: 3}
-    for judgement in judged:
-        start = judgement.start
-        while start < judgement.end:
-            bucket = start - start % BUCKET
-            end = min(judgement.end, bucket + BUCKET)
-            slices.setdefault(bucket, [0, 0, 0, 0])[place[judgement.grade]] += end - start
-            start = end
-    return tuple(Slice(start, *slices[start]) for start in sorted(slices))

@@ -1,14 +1,15 @@
-"""What counts as fair and as poor: named presets, each threshold with its source."""
+"""The limits of fair and poor: named presets, each limit with its source."""
 
 from msgspec import Struct
 
 from jmmc.core.errors import SettingsError
+from jmmc.core.readings import READINGS
 
 
 class Limit(Struct, frozen=True):
-    """A reading that is worse than `fair` or `poor`; None sets no limit.
+    """A reading beyond `fair` or `poor` has that grade; None is no limit.
 
-    `falling` tells that less is worse. `source` says whose numbers these are.
+    `falling`: lower values are worse. `source` says where the numbers are from.
     """
 
     fair: float | None
@@ -18,22 +19,20 @@ class Limit(Struct, frozen=True):
 
 
 class Preset(Struct, frozen=True):
-    """The limits by reason; a reason that is missing plays no part."""
+    """The limits by reason; a reason without limits is not graded."""
 
     name: str
     limits: dict[str, Limit]
 
 
 READINGS_OF: dict[str, tuple[str, ...]] = {
-    "quality": ("cq",),
-    "loss": ("d.pl", "u.pl"),
-    "rtt": ("rtt",),
-    "jitter": ("d.jit", "u.jit"),
-    "frozen": ("d.frz",),
-    "concealed": ("d.cnc",),
+    **{
+        reason: tuple(row.path for row in READINGS if row.reason == reason)
+        for reason in dict.fromkeys(row.reason for row in READINGS if row.reason)
+    },
     "mos": ("mos",),
 }
-"""Which readings, the worst of them, a reason looks at; `mos` is our own estimate."""
+"""The readings that a reason looks at: the worst of them counts. `mos` is estimated from others."""
 
 _JITSI = "ConnectionIndicator.tsx: bars from 30, from 10"
 _JITSI_LOSS = "ConnectionQuality.ts: more than 8 % loss is quality 10, more than 12 % is 0"
@@ -46,8 +45,8 @@ _PEXIP = "Pexip, perceived call quality: good, OK, bad, terrible"
 _OURS = "ours: a freeze that lasts a second, or three, of a sample"
 
 PRESETS: dict[str, Preset] = {
-    item.name: item
-    for item in (
+    preset.name: preset
+    for preset in (
         Preset(
             "jitsi",
             {

@@ -1,8 +1,8 @@
-"""Deltas to a continuous timeline: the one place that knows that absent means unchanged.
+"""Samples to a continuous timeline: the only module in which an absent reading means unchanged.
 
-A reading holds from its sample until the next that changes it. Where a sample is missing, or
-nothing came for longer than a session lives without a sign of life, the time between is unknown:
-never zero, and never the old value for ever.
+A reading holds from its sample until the next sample that changes it. Where a sample is missing, or
+nothing arrived for longer than the lifetime of a silent session, the time between is unknown:
+neither zero nor the old value.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -11,20 +11,25 @@ import msgspec
 from msgspec import Struct
 
 from jmmc.core.model import Dialect, Sample, Session
+from jmmc.core.readings import READINGS, Subject
 
 Value = float | int | str | bool | list[str]
 State = Mapping[str, Value]
-"""Readings by their path in the protocol's table (`u.bw`), and `interrupted` while the line is."""
+"""Readings by their path (`u.bw`), and `interrupted` while the connection is."""
 
 SIGNS_OF_LIFE = 2.5
-"""Push intervals that a session lives on without a sign of life."""
+"""The lifetime of a silent session, in push intervals."""
 
 _EVENTS = "ev"
-_CALL = ("cq", "rtt", "u.", "d.")  # Readings that only a line that works can have.
+_OF_A_CONNECTION = frozenset(
+    row.path
+    for row in READINGS
+    if row.subject in (Subject.QUALITY, Subject.UPLINK, Subject.DOWNLINK, Subject.ROUND_TRIP)
+)
 
 
 class Span(Struct, frozen=True, gc=False):
-    """A stretch of time, in Unix seconds, and what held in it; `state` is None where unknown."""
+    """A span of time, in Unix seconds, and its readings; `state` is None where unknown."""
 
     start: int
     end: int
@@ -32,17 +37,17 @@ class Span(Struct, frozen=True, gc=False):
 
 
 class Event(Struct, frozen=True, gc=False):
-    """What a browser said that had happened, by the time of its sample."""
+    """An event that a browser reported, at the time of its sample."""
 
     at: int
     what: str
 
 
 class Timeline(Struct, frozen=True):
-    """One participant's stay. `spans` are gapless from `began` to `ended`.
+    """One session over time. `spans` have no gaps from `began` to `ended`.
 
-    `left` tells that the participant said goodbye; `running` that the stay may go on; `holes`
-    counts the places where samples are missing.
+    `left`: the participant left with a last sample (`bye`). `running`: the session may continue.
+    `holes` counts the places where samples are missing.
     """
 
     began: int
@@ -54,12 +59,12 @@ class Timeline(Struct, frozen=True):
     holes: int = 0
 
 
-def fold(session: Session, *, lifetime: float, now: float | None = None) -> Timeline:
+def build_timeline(session: Session, *, lifetime: float, now: float | None = None) -> Timeline:
     """The timeline of a session.
 
-    `lifetime` is how long (seconds) a session lives on after a sample. With `now` (Unix seconds)
-    a session that is not older than that is running, and what held last holds until now; else it
-    has ended, at its last sample. Samples may come in any order and more than once.
+    `lifetime` is how long (seconds) a session is alive after a sample. With `now` (Unix seconds)
+    a session that is still alive is running, and its last state holds until now; any other ended
+    at its last sample. Samples may be in any order and repeated.
     """
     samples = _in_order(session)
     spans: list[Span] = []
@@ -70,7 +75,7 @@ def fold(session: Session, *, lifetime: float, now: float | None = None) -> Time
     at = samples[0].ts if samples else session.began
     began = at
     for sample in samples:
-        moment = max(sample.ts, at)  # A clock that was set back must not turn time around.
+        moment = max(sample.ts, at)  # A clock may be set back; time is not.
         if before is not None:
             hole = sample.seq is not None and sample.seq != (before.seq or 0) + 1
             silent = moment - at > lifetime or before.bye
@@ -90,7 +95,7 @@ def fold(session: Session, *, lifetime: float, now: float | None = None) -> Time
 
 
 def clip(spans: Iterable[Span], since: int, until: int) -> list[Span]:
-    """What lies between two moments; spans that reach beyond are cut."""
+    """The spans between two moments; those that reach beyond are cut."""
     return [
         Span(max(span.start, since), min(span.end, until), span.state)
         for span in spans
@@ -98,8 +103,8 @@ def clip(spans: Iterable[Span], since: int, until: int) -> list[Span]:
     ]
 
 
-def carried(session: Session) -> Iterable[tuple[Sample, State]]:
-    """Each sample with all readings that hold from it on."""
+def sample_states(session: Session) -> Iterable[tuple[Sample, State]]:
+    """Each sample with the state that holds from it on."""
     state: dict[str, Value] = {}
     before: Sample | None = None
     for sample in _in_order(session):
@@ -131,7 +136,7 @@ def _extend(spans: list[Span], start: int, end: int, state: State | None) -> Non
 def _applied(
     state: dict[str, Value], sample: Sample, at: int, events: list[Event]
 ) -> dict[str, Value]:
-    """A new state; the old one may stand in a span already."""
+    """The state after a sample: a new one, because a span may have the old one."""
     if sample.readings == b"{}" and not sample.full:
         return state
     cut = "interrupted" in state
@@ -142,12 +147,12 @@ def _applied(
                 events.append(Event(at, str(what)))
                 cut = what == "interrupted" or (cut and what != "restored")
         elif isinstance(value, dict):
-            for leaf, it in value.items():
-                _set(state, f"{name}.{leaf}", it)
+            for leaf, inner in value.items():
+                _set(state, f"{name}.{leaf}", inner)
         else:
             _set(state, name, value)
-    if cut and sample.full and any(path.startswith(_CALL) for path in state):
-        cut = False  # All is said, and the line works: that it was restored has been lost.
+    if cut and sample.full and not _OF_A_CONNECTION.isdisjoint(state):
+        cut = False  # The connection works, so the event `restored` was in a sample that was lost.
     if cut:
         state["interrupted"] = True
     else:

@@ -188,21 +188,29 @@ def _settle_garbage() -> None:
 def _greet(settings: Settings, port: int) -> None:
     host = f"[{settings.host}]" if ":" in settings.host else settings.host
     base = f"http://{host}:{port}"
-    script = f"{base}{settings.prefix}/getClient"
-    console = Console(highlight=False, soft_wrap=True, markup=True)
-    console.print(f"[bold]jmmc[/] collects at [bold]{base}{settings.prefix}[/]")
-    console.print(f"     into {without_password(settings.store)}")
-    console.print(
-        "\nPut this line into your Jitsi Meet's config.js, with this server's public URL:"
-    )
-    console.print(f"  [cyan]config.analytics = {{ scriptURLs: \\['{script}'] }};[/]")
-    if settings.metrics_port:
-        console.print(
-            f"\nPrometheus: http://{settings.metrics_host}:{settings.metrics_port}/metrics"
-        )
-    if settings.demo:
-        console.print(f"\nSee data flow at once: [bold]{base}/demo[/]")
+    url = f"{base}{settings.prefix}"
+    console = Console(highlight=False, soft_wrap=True, markup=False)
+    console.print(f"jmmc {__version__} collects at {url}", style="bold")
+    console.print(f"Store: {without_password(settings.store)}")
     if settings.store == STORE:
-        console.print(f"Simulated calls of a day, and some that go on: [bold]{base}/[/]")
-        console.print("They live in jmmc-demo.db; --store names one for your own.")
+        console.print(
+            f"The server starts with one simulated day and live simulated calls. Dashboard: {base}/"
+        )
+        console.print("Query them from another terminal, in the same folder:")
+        console.print(f"  jmmc report --store {STORE} --since 24h", style="cyan")
+        console.print("For real calls, start the server with a store of its own (--store).")
+    if settings.demo:
+        console.print(f"Demo page, which shows each push: {base}/demo")
+    if settings.metrics_port:
+        console.print(f"Prometheus: http://{settings.metrics_host}:{settings.metrics_port}/metrics")
+    console.print(
+        "\nAdd to the end of your Jitsi Meet's config.js, with this server's public URL"
+        " (other ways: jmmc snippet):"
+    )
+    for line in (
+        "config.analytics = config.analytics || {};",
+        "config.analytics.scriptURLs ="
+        f" (config.analytics.scriptURLs || []).concat('{url}/getClient');",
+    ):
+        console.print(f"  {line}", style="cyan")
     console.file.flush()

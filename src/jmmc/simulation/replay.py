@@ -15,9 +15,9 @@ import msgspec
 
 from jmmc.core.errors import JmmcError
 from jmmc.core.model import Dialect, Push
+from jmmc.core.readings import SERVER_READINGS
 from jmmc.core.timestamps import iso
 from jmmc.maintenance.schedule import summarizer_of
-from jmmc.protocol.wire import SERVER_READINGS
 from jmmc.settings import Settings
 from jmmc.simulation.scenario import Scenario, SimulatedSession, simulate
 from jmmc.stores import Store
@@ -149,8 +149,8 @@ def _body(simulated: SimulatedSession, sid: str, seq: int, *, age: float) -> byt
     session, sample = simulated.session, simulated.session.samples[seq]
     readings: dict[str, Any] = msgspec.json.decode(sample.readings)
     if isinstance(readings.get("t"), dict):
-        for path in SERVER_READINGS:
-            readings["t"].pop(path.removeprefix("t."), None)
+        for row in SERVER_READINGS:
+            readings["t"].pop(row.path.removeprefix("t."), None)
     content = {"seq": seq, "age": age, "m": readings, "full": sample.full, "bye": sample.bye}
     push = {
         "v": 2,

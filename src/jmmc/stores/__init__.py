@@ -1,55 +1,11 @@
-"""Stores, chosen by URL."""
+"""Where sessions and what is computed from them are kept: SQLite, MongoDB, and a spool before it.
 
-from pathlib import Path
+Pushes and selections enter; receipts, sessions, summaries, rollups and small records leave.
+`contract.py` says what every store promises; `open_store` makes the one that a URL names.
+This package knows nothing of HTTP, of bodies on the wire, or of how a summary is computed.
+"""
 
-from jmmc.core.errors import UnusableStore
-from jmmc.core.extras import install_hint
-from jmmc.settings import STORE_URLS, Settings, without_password
 from jmmc.stores.contract import Reports, Store
+from jmmc.stores.factory import configured_store, open_store
 
 __all__ = ["Reports", "Store", "configured_store", "open_store"]
-
-
-def configured_store(settings: Settings, *, spool: bool) -> Store:
-    """The store that the settings name, not yet opened; with `spool`, MongoDB gets one in front.
-
-    Raises `UnusableStore`.
-    """
-    store = open_store(
-        settings.store,
-        collection=settings.collection,
-        timeout=settings.store_timeout,
-        retention_days=settings.retention_days,
-    )
-    if not (spool and settings.spool_dir and settings.store.startswith("mongodb")):
-        return store
-    from jmmc.stores.spool import SpooledStore
-
-    return SpooledStore(store, Path(settings.spool_dir), limit=settings.spool_limit * 2**20)
-
-
-def open_store(
-    url: str,
-    *,
-    collection: str = "metrics-collector",
-    timeout: float = 5.0,
-    retention_days: int = 0,
-) -> Store:
-    """The store that `url` names, not yet opened.
-
-    `sqlite:///calls.db` is a path relative to the working directory, `sqlite:////var/lib/x.db`
-    an absolute one; `mongodb://` and `mongodb+srv://` are MongoDB's own URLs and name a database.
-    The rest is for MongoDB. Raises `UnusableStore` for anything else.
-    """
-    scheme, separator, rest = url.partition("://")
-    if scheme == "sqlite" and separator and rest.startswith("/") and len(rest) > 1:
-        from jmmc.stores.sqlite.store import SqliteStore
-
-        return SqliteStore(rest[1:])
-    if scheme in ("mongodb", "mongodb+srv") and rest:
-        try:
-            from jmmc.stores.mongo.store import MongoStore
-        except ImportError as error:
-            raise UnusableStore(f"MongoDB needs PyMongo; {install_hint('mongo')}") from error
-        return MongoStore(url=url, name=collection, timeout=timeout, retention_days=retention_days)
-    raise UnusableStore(f"store {without_password(url)!r}: expected {STORE_URLS}")

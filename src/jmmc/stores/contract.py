@@ -1,60 +1,68 @@
-"""The contract of a store: written here, once, and held by one test suite for every store."""
+"""The contract of a store, written here once; `tests/stores` holds every store to it.
+
+Every error of the driver leaves a store as `StoreError`, with the driver's error as its cause.
+`UnusableStore`, which is a `StoreError`, means that a retry is of no use until the configuration,
+the file or the server is changed. Times are Unix seconds, in whole seconds. The
+id of a session is 24 hex digits.
+"""
 
 from collections.abc import AsyncIterator, Sequence
 from typing import Any, Protocol
 
 from jmmc.core.model import Condition, Erased, Push, Receipt, Refusal, Session, SessionFilter
+from jmmc.quality.filters import SummaryFilter
 from jmmc.quality.rollups import Rollup
-from jmmc.quality.summary import Decile, LiveSession, SearchHit, Summary, SummaryFilter
+from jmmc.quality.summary import Decile, LiveSession, SearchHit, Summary
 
 
 class Store(Protocol):
-    """Where sessions live.
+    """Keeps sessions with their samples.
 
-    A store may be used by several processes at once. Within a process its methods may be
-    called concurrently, but `append` is only called by the one writer, one batch at a time.
-    Every failure of the driver leaves as `StoreError` with its cause chained.
+    Several processes may use the same store at once. Within a process its methods may be called
+    concurrently, except `append`: only the writer calls it, one batch at a time.
     """
 
     @property
     def reports(self) -> "Reports":
-        """What was made of the sessions; usable while the store is open."""
+        """What was computed from the sessions; usable while the store is open."""
 
     async def open(self) -> None:
-        """Make the store ready, creating or migrating what it needs. Calling it again is free.
+        """Make the store ready for use; create or migrate what it needs.
 
-        Raises `UnusableStore`, and has changed nothing, when what is there is not ours, damaged,
-        or written by a newer version.
+        Does nothing when the store is open already. Raises `UnusableStore`, and has changed
+        nothing, when what is there is not ours, is damaged, or was written by a newer version.
         """
         ...
 
     async def append(self, pushes: Sequence[Push]) -> list[Receipt | Refusal]:
-        """Store a batch and answer each push, in the order given.
+        """Store a batch, and answer each push in the order given.
 
-        When this returns, every push with a `Receipt` is on stable storage: it survives
-        `kill -9` and, where the disk keeps its word, a power cut. A (session, seq) is stored
-        once, the first version of it, however often it comes and from whichever process. Samples
-        without `seq` are appended in the order given; one that equals another of its session in
-        time and readings may be left out.
+        Durability: when this returns, every push that got a `Receipt` is on stable storage. It
+        survives `kill -9` and, where the disk obeys a flush, a power cut.
 
-        When it raises, any part of the batch may have been stored, and no push may be
-        confirmed: it is safe to append it again.
+        Idempotence: a sample is stored once per (session, seq), and its first version stays,
+        however often it comes and from whichever process. Samples without `seq` are appended in
+        the order given; one that equals another of its session in time and readings may be left
+        out.
+
+        Errors: when this raises, any part of the batch may have been stored and no push may be
+        confirmed. It is safe to append the same batch again.
         """
         ...
 
     async def holds(self, session: str) -> bool:
-        """Whether a session with this id (24 hex digits) is stored."""
+        """Whether a session with this id is stored."""
         ...
 
     async def get(self, ids: Sequence[str]) -> list[Session]:
-        """The sessions with these ids, whole, in the order asked for; unknown ones are left out."""
+        """The sessions with these ids, whole, in the order of `ids`; unknown ids are left out."""
         ...
 
     def sessions(self, selection: SessionFilter) -> AsyncIterator[Session]:
-        """The wanted sessions by `began`, whole, in bounded memory.
+        """The selected sessions, whole, in the order in which they began; in bounded memory.
 
-        Never waits for `append`. The samples of one push appear together, or where it has to
-        be split, the earlier ones first.
+        Never waits for `append`. The samples of one push become visible together; where a push has
+        to be split, its earlier samples become visible first.
         """
         ...
 
@@ -63,108 +71,115 @@ class Store(Protocol):
         ...
 
     async def prune(self, before: int) -> int:
-        """Delete sessions that began before `before` (Unix seconds) and have gone quiet since.
+        """Delete sessions that began before `before` and have no sample from then on.
 
-        Deletes a bounded number and returns it, 0 when none is left: call it until then.
+        Deletes a bounded number and returns it. Call it until it returns 0.
         """
         ...
 
     async def pack(self, before: int) -> int:
-        """Make sessions smaller that have been quiet since `before` (Unix seconds).
+        """Compress sessions that began before `before` and have no sample from then on.
 
-        They stay what they are, and what comes late is stored as ever. Looks at a bounded number
-        and returns it, 0 when none is left: call it until then.
+        Dirty sessions are left out. Packed sessions are read as before, and late samples are stored
+        as before. Looks at a bounded number of sessions and returns it. Call it until it returns 0.
         """
         ...
 
     async def erase(self, selection: SessionFilter) -> Erased:
-        """Delete the wanted sessions, whatever waits of them on this machine included.
+        """Delete the selected sessions, including their samples that wait on this machine.
 
-        Deletes a bounded number and tells how much it was, nothing when none is left: call it
-        until then.
+        Deletes a bounded number and returns how much that was. Call it until it returns zeros.
         """
         ...
 
-    async def scrub(self) -> None:
-        """Make sure that what was deleted cannot be read from our own files any more.
+    async def wipe_deleted(self) -> None:
+        """Make sure that deleted data cannot be read from this store's own files any more.
 
-        Raises `StoreError` when somebody reads for so long that it cannot be done now.
+        Raises `StoreError` when readers keep the files busy for so long that this fails for now.
         """
         ...
 
     async def check(self) -> Condition:
-        """Return when the store can take a write now; raise `StoreError` when it cannot."""
+        """Write a probe: return how the store is, or raise `StoreError` if it takes no writes."""
         ...
 
     async def close(self) -> None:
-        """Let go of every file and connection. A closed store can be opened again."""
+        """Close every file and connection. A closed store can be opened again."""
         ...
 
 
 class Reports(Protocol):
-    """Where summaries and rollups live, beside the sessions that they were made of."""
+    """Keeps what is computed from sessions: summaries, rollups, names to search, and records.
+
+    A session is *dirty* while it has samples that its stored summary does not cover.
+    """
 
     async def dirty(self, limit: int) -> list[str]:
-        """Ids of sessions with samples that their summary does not know.
+        """Ids of at most `limit` dirty sessions.
 
-        When there are more than `limit`, the next call goes on after those that this one
-        answered: however many they are, each has its turn.
+        Where more are dirty, the next call continues after those that this one returned. So every
+        dirty session has its turn, however many there are.
         """
         ...
 
     async def backlog(self) -> int:
-        """How many sessions `dirty` speaks of; on MongoDB, how many documents of sessions."""
+        """How many sessions are dirty; on MongoDB, how many documents of sessions."""
         ...
 
     async def overdue(self, before: int, limit: int) -> list[str]:
-        """Ids of sessions that run by their summary, and whose last sample is older than that.
+        """Ids of running sessions whose last sample, by their summary, is older than `before`.
 
-        Those that are dirty are left out: they may well go on.
+        Dirty sessions are left out: they may have newer samples.
         """
         ...
 
     async def put_summaries(self, summaries: Sequence[Summary]) -> None:
-        """Store or replace summaries. A session with as many samples is not dirty any more."""
+        """Store or replace summaries, and the names by which their sessions are found.
+
+        A session that has exactly as many samples as its summary covers is not dirty any more.
+        """
         ...
 
     async def summaries(
         self, selection: SummaryFilter, *, limit: int, after: tuple[int, str] | None = None
     ) -> list[Summary]:
-        """The newest `limit` summaries by `began` and id; `after` goes on below such a pair."""
+        """At most `limit` of the selected summaries, the latest first, by `began` and then by id.
+
+        `after` is the (`began`, id) of the last summary of the previous page.
+        """
         ...
 
     async def get_summaries(self, ids: Sequence[str]) -> list[Summary]:
-        """The summaries of these sessions, in any order; unknown ones are left out."""
+        """The summaries of these sessions, in any order; unknown ids are left out."""
         ...
 
     def live_sessions(self) -> AsyncIterator[Sequence[LiveSession]]:
-        """Who is there by the summaries that run: some hundreds at a time, in no order.
+        """The running sessions, by their summaries: some hundreds at a time, in no order.
 
-        What is stored meanwhile may be missing.
+        What is stored while this is read may be missing.
         """
         ...
 
     async def facts(
         self, columns: Sequence[str], selection: SummaryFilter
     ) -> list[tuple[Any, ...]]:
-        """Some attributes of every wanted summary, by `began`.
+        """These fields of every selected summary, by `began`.
 
-        `columns` are names of `Summary`'s attributes that are plain values, or `series`, which
-        comes as JSON.
+        `columns` are the fields in `SUMMARY_COLUMNS`, and `series`, which comes as JSON text.
         """
         ...
 
     def columns(
         self, names: Sequence[str], selection: SummaryFilter
     ) -> AsyncIterator[Sequence[Sequence[Any]]]:
-        """What `facts` answers, of very many: some at a time, by column, in no order.
+        """What `facts` answers, for very many summaries: part by part, by column, in no order.
 
-        What is stored meanwhile may be missing.
+        What is stored while this is read may be missing.
         """
         ...
 
     async def deciles(self, selection: SummaryFilter) -> list[Decile]:
-        """The wanted summaries by conference and by how much of their time was good."""
+        """The selected summaries, grouped by room and by the share of their time that was good."""
         ...
 
     async def count_rooms(self, selection: SummaryFilter) -> int:
@@ -172,14 +187,17 @@ class Reports(Protocol):
         ...
 
     async def erase(self, summaries: Sequence[Summary]) -> int:
-        """Delete these summaries, and the names that no other has; how many of those there were."""
+        """Delete these summaries, and the names that no other summary has.
+
+        Returns how many names were deleted.
+        """
         ...
 
     async def prune(self, before: int) -> int:
-        """Delete what was last there before `before`: summaries, their names, and rollups.
+        """Delete summaries of sessions that were over before `before`, then old names and rollups.
 
-        `before` (Unix seconds) begins a day in UTC. Deletes a bounded number of summaries and
-        returns it, 0 when nothing is left: call it until then.
+        `before` is the beginning of a day in UTC. Deletes a bounded number of summaries and returns
+        it. Call it until it returns 0; the last call deletes the names and the rollups.
         """
         ...
 
@@ -188,25 +206,31 @@ class Reports(Protocol):
         ...
 
     async def rollups(self, dimension: str, length: int, since: int, until: int) -> list[Rollup]:
-        """The rollups that begin in a window, by `start`."""
+        """The rollups of `length` seconds that begin from `since` to before `until`, by `start`."""
         ...
 
     async def search(self, text: str, limit: int) -> list[SearchHit]:
-        """Names that have `text` in them; those that begin with it first, then the latest."""
+        """At most `limit` names that contain `text`, in upper or lower case.
+
+        Those that begin with it come first; then those that were there latest.
+        """
         ...
 
     async def put_record(self, kind: str, name: str, content: bytes) -> None:
-        """Store or replace a small JSON object."""
+        """Store or replace a record: a small JSON value."""
         ...
 
     async def records(self, kind: str) -> dict[str, bytes]:
-        """All objects of a kind, by name."""
+        """All records of a kind, by name."""
         ...
 
     async def delete_record(self, kind: str, name: str) -> bool:
-        """Delete an object; whether it was there."""
+        """Delete a record. Returns whether it was there."""
         ...
 
     async def lease(self, name: str, holder: str, *, now: int, seconds: int) -> bool:
-        """Take or prolong a lease; False while another holder's has not run out."""
+        """Take or prolong a lease until `now + seconds`.
+
+        Returns False, and changes nothing, while another holder's lease has not run out.
+        """
         ...

@@ -1,4 +1,4 @@
-"""Sessions from one store to another: may be broken off and begun again at any time."""
+"""Copies sessions from one store to another; can be interrupted and repeated at any time."""
 
 from collections.abc import AsyncIterator, Sequence
 from hashlib import sha256
@@ -18,20 +18,20 @@ class Source(Protocol):
     """What can be copied from: any store, or a file of sessions."""
 
     async def open(self) -> None:
-        """Make it ready."""
+        """Make it ready for reading."""
 
     async def count(self, selection: SessionFilter) -> int:
-        """How many sessions there are."""
+        """How many sessions are selected."""
 
     def sessions(self, selection: SessionFilter) -> AsyncIterator[Session]:
-        """The sessions themselves."""
+        """The selected sessions."""
 
     async def close(self) -> None:
-        """Let go of it."""
+        """Close every file and connection."""
 
 
 class CopyCount(Struct):
-    """What is in a store: sessions, samples, and a checksum that does not depend on the order."""
+    """Sessions and samples of a copy, and a checksum that does not depend on their order."""
 
     sessions: int = 0
     samples: int = 0
@@ -47,7 +47,7 @@ class CopyCount(Struct):
 
 
 class Copied(NamedTuple):
-    """How far a copy has come: what was read, and what of it is in the target by its own word."""
+    """Progress of a copy: what was read, what of it the target returned, and samples written."""
 
     source: CopyCount
     target: CopyCount
@@ -55,58 +55,67 @@ class Copied(NamedTuple):
 
     @property
     def complete(self) -> bool:
-        """Whether everything that was read is there."""
+        """Whether the target has everything that was read."""
         return self.source == self.target
 
 
 async def copy(source: Source, target: Store, selection: SessionFilter) -> AsyncIterator[Copied]:
-    """Copy the wanted sessions, and tell after each batch how far it came.
+    """Copy the selected sessions; yield the progress after each batch.
 
-    What the target has already is not written again. Each batch is read back from the target and
-    compared. Raises `StoreError`; what was copied until then stays.
+    Samples that the target has already are not written again. Each batch is read back from the
+    target and compared. Raises `StoreError`; what was copied until then stays.
     """
-    read, found = CopyCount(), CopyCount()
+    read, stored = CopyCount(), CopyCount()
     written = 0
     batch: list[Session] = []
     async for session in source.sessions(selection):
         batch.append(session)
-        if sum(len(item.samples) for item in batch) >= _SAMPLES:
-            written += await _copy_batch(batch, target, read, found)
+        if sum(len(session.samples) for session in batch) >= _SAMPLES:
+            written += await _copy_batch(batch, target, read, stored)
             batch = []
-            yield Copied(read, found, written)
-    written += await _copy_batch(batch, target, read, found)
-    yield Copied(read, found, written)
+            yield Copied(read, stored, written)
+    written += await _copy_batch(batch, target, read, stored)
+    yield Copied(read, stored, written)
 
 
 async def _copy_batch(
-    batch: Sequence[Session], target: Store, read: CopyCount, found: CopyCount
+    batch: Sequence[Session], target: Store, read: CopyCount, stored: CopyCount
 ) -> int:
-    there = await _samples_of(batch, target)
-    pushes = [push for item in batch if (push := _missing(item, there.get(item.id, set())))]
+    """Copy a batch and count it; how many samples were written."""
+    in_target = await _samples_in(target, batch)
+    pushes = [
+        push
+        for session in batch
+        if (push := _missing(session, in_target.get(session.id, set()))) is not None
+    ]
     if pushes:
         await target.append(pushes)
-        there = await _samples_of(batch, target)
+        in_target = await _samples_in(target, batch)
     for session in batch:
         keys = {_key(sample, session.dialect) for sample in session.samples}
         read.add(session.id, keys)
-        if session.id in there:
-            found.add(session.id, keys & there[session.id])
+        if session.id in in_target:
+            stored.add(session.id, keys & in_target[session.id])
     return sum(len(push.samples) for push in pushes)
 
 
-async def _samples_of(batch: Sequence[Session], target: Store) -> dict[str, "set[_Key]"]:
-    owners = {summary.id: (summary.room, summary.browser_id) for summary in batch}
-    there: dict[str, set[_Key]] = {}
-    for summary in await target.get(list(owners)):
-        if (summary.room, summary.browser_id) != owners[summary.id]:
-            raise StoreError(f"session {summary.id} belongs to another uid or conf in the target")
-        there[summary.id] = {_key(sample, summary.dialect) for sample in summary.samples}
-    return there
+async def _samples_in(target: Store, batch: Sequence[Session]) -> dict[str, "set[_Key]"]:
+    """The samples that the target has of these sessions, by session."""
+    owners = {session.id: (session.room, session.browser_id) for session in batch}
+    samples: dict[str, set[_Key]] = {}
+    for session in await target.get(list(owners)):
+        if (session.room, session.browser_id) != owners[session.id]:
+            raise StoreError(
+                f"session {session.id} belongs to another participant or room in the target"
+            )
+        samples[session.id] = {_key(sample, session.dialect) for sample in session.samples}
+    return samples
 
 
-def _missing(session: Session, there: "set[_Key]") -> Push | None:
-    kept = {_key(sample, session.dialect): sample for sample in session.samples}
-    samples = tuple(value for key, value in kept.items() if key not in there)
+def _missing(session: Session, stored: "set[_Key]") -> Push | None:
+    """A push of the session's samples that are not stored; None when all are."""
+    by_key = {_key(sample, session.dialect): sample for sample in session.samples}
+    samples = tuple(sample for key, sample in by_key.items() if key not in stored)
     if not samples:
         return None
     return Push(session.id, session.room, session.browser_id, session.dialect, samples)

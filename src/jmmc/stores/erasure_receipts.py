@@ -1,4 +1,4 @@
-"""Receipts of erasures, as a store keeps them."""
+"""Stores receipts of erasures as records."""
 
 import secrets
 
@@ -13,27 +13,25 @@ _KEY = "erasure key"
 
 async def erasures(reports: Reports) -> list[Erasure]:
     """All receipts, the latest first."""
-    found = [
-        msgspec.json.decode(record, type=Erasure)
-        for record in (await reports.records(_KIND)).values()
-    ]
-    return sorted(found, key=lambda row: (-row.until, row.id))
+    records = await reports.records(_KIND)
+    receipts = [msgspec.json.decode(record, type=Erasure) for record in records.values()]
+    return sorted(receipts, key=lambda receipt: (-receipt.until, receipt.id))
 
 
 async def put_erasure(reports: Reports, erasure: Erasure) -> None:
-    """Keep a receipt, or what is known of it by now."""
+    """Store a receipt, or replace it by what is known now."""
     await reports.put_record(_KIND, erasure.id, msgspec.json.encode(erasure))
 
 
 async def erasure_key(reports: Reports) -> bytes:
-    """The key of the digests in receipts, made at the first erasure."""
+    """The key of the digests in receipts; made when it is first asked for."""
     if not await reports.records(_KEY):
         await reports.put_record(_KEY, "key", msgspec.json.encode(secrets.token_hex(32)))
-    found: str = msgspec.json.decode((await reports.records(_KEY))["key"])
-    return bytes.fromhex(found)
+    key: str = msgspec.json.decode((await reports.records(_KEY))["key"])
+    return bytes.fromhex(key)
 
 
 async def forgotten(reports: Reports) -> ErasureFilter:
-    """What may not be stored any more."""
-    found = await erasures(reports)
-    return ErasureFilter(await erasure_key(reports), found) if found else ErasureFilter()
+    """The filter for what was erased and may not be stored any more."""
+    receipts = await erasures(reports)
+    return ErasureFilter(await erasure_key(reports), receipts) if receipts else ErasureFilter()

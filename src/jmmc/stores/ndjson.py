@@ -1,4 +1,4 @@
-"""Sessions of a file with one document a line: our export, or what `mongoexport` writes."""
+"""Reads sessions from a file of JSON lines, as `jmmc export` or `mongoexport` writes it."""
 
 import asyncio
 from collections.abc import AsyncIterator, Mapping
@@ -17,25 +17,25 @@ _NUMBERS = {"$numberInt": int, "$numberLong": int, "$numberDouble": float}
 
 
 class NdjsonFile:
-    """Reads sessions from the file at `path`, in its order.
+    """Reads sessions from the file at `path`, in the order of its lines.
 
-    A line that continues a session (`s`) is given as a session of that id with those samples.
+    A line that continues a session (`s`) is read as a session of that id with those samples.
     """
 
     def __init__(self, path: str | Path) -> None:
         self.path = Path(path)
 
     async def open(self) -> None:
-        """Raises `UnusableStore` when there is no such file."""
+        """Raise `UnusableStore` when there is no such file."""
         if not self.path.is_file():
             raise UnusableStore(f"{self.path}: no such file")
 
     async def count(self, selection: SessionFilter) -> int:
-        """Lines that fit: a session of several documents counts several times."""
+        """How many lines are selected: a session of several documents counts several times."""
         return sum([1 async for _ in self.sessions(selection)])
 
     async def sessions(self, selection: SessionFilter) -> AsyncIterator[Session]:
-        """The wanted sessions. Raises `StoreError`, naming the line, for one that is none."""
+        """The selected sessions. Raises `StoreError`, with the line, for one that is no session."""
         with self.path.open("rb") as file:
             number = 0
             while lines := await asyncio.to_thread(lambda: list(islice(file, _LINES))):
@@ -53,12 +53,12 @@ class NdjsonFile:
                         OverflowError,
                         RecursionError,
                     ) as error:
-                        raise StoreError(f"{self.path}:{number}: no session: {error}") from error
+                        raise StoreError(f"{self.path}:{number}: not a session: {error}") from error
                     if selection.fits(session):
                         yield session
 
     async def close(self) -> None:
-        """Nothing is kept open."""
+        """Do nothing: no file is kept open."""
 
 
 def _session(document: Any) -> Session:
@@ -90,7 +90,7 @@ def _sample(element: Any, dialect: Dialect) -> Sample:
 
 
 def _unwrapped(value: Any) -> Any:
-    """Without the wrappers of MongoDB's extended JSON."""
+    """The value without the type wrappers of MongoDB's extended JSON."""
     if isinstance(value, list):
         return [_unwrapped(item) for item in value]
     if not isinstance(value, Mapping):
@@ -101,4 +101,4 @@ def _unwrapped(value: Any) -> Any:
             return _NUMBERS[name](inner)
         if name in ("$oid", "$date"):
             return inner
-    return {name: _unwrapped(v) for name, v in value.items()}
+    return {name: _unwrapped(inner) for name, inner in value.items()}

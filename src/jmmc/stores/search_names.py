@@ -1,4 +1,4 @@
-"""What a session can be found by."""
+"""The names by which a session is found: of its room, participant, address and provider."""
 
 from collections.abc import Iterator
 from urllib.parse import unquote
@@ -11,21 +11,21 @@ NAMED = {
     "address": "address",
     "provider": "provider",
 }
-"""The field of a summary by the kind of name."""
+"""The field of a summary, by kind of name."""
 
 
 def stored_kind(kind: str) -> str:
-    """The kind of a name as stores have it: they call a room a conference."""
+    """The kind of a name as it is stored: a room is stored as a conference."""
     return "conference" if kind == "room" else kind
 
 
 def kind_of(stored: str) -> str:
-    """The reverse of `stored_kind`."""
+    """The kind that was stored as `stored`: the inverse of `stored_kind`."""
     return "room" if stored == "conference" else stored
 
 
 def names_of(summary: Summary) -> Iterator[tuple[str, str]]:
-    """Kind and name in lower case, as people would type it."""
+    """Kind and name of each, in lower case, as people type it."""
     yield "room", unquote(summary.room).lower()
     yield "participant", summary.browser_id.lower()
     if summary.address:

@@ -1,18 +1,16 @@
 """A store behind a spool: what the database cannot take now waits in a local SQLite file.
 
-While the database is away, pushes are committed to the file and confirmed; from then on all go
-there, in order, until a task has moved everything and the last rest under a lock. Whatever is
-interrupted is done again: the database stores each sample once. A file that the disk has damaged is
-put aside at the start, and what is intact of it moved with the rest.
+While the database is unreachable, pushes are committed to the file and confirmed. From then on all
+pushes go to the file, in order, until a task has moved everything to the database; the last samples
+are moved under a lock. An interrupted move is repeated: the database stores each sample once. A
+file that the disk has damaged is kept aside at the start, and its intact samples are moved too.
 """
 
 import asyncio
 import fcntl
-import sqlite3
-from collections.abc import AsyncIterator, Iterable, Sequence
-from itertools import groupby
+from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple, TextIO
+from typing import TextIO
 
 from msgspec.structs import replace
 
@@ -20,7 +18,6 @@ from jmmc.core.errors import StoreError, UnusableStore
 from jmmc.core.logging import logger
 from jmmc.core.model import (
     Condition,
-    Dialect,
     Erased,
     Push,
     Receipt,
@@ -31,82 +28,21 @@ from jmmc.core.model import (
 from jmmc.core.tasks import heed_cancellation, stop
 from jmmc.stores.contract import Reports, Store
 from jmmc.stores.erasure_receipts import forgotten
-from jmmc.stores.sqlite.recovery import damage_of, intact, put_aside
-from jmmc.stores.sqlite.store import SqliteStore, sample_of
-from jmmc.stores.sqlite.transaction import transaction
+from jmmc.stores.spool_file import SpoolFile
 
 _log = logger(__name__)
 
-_MOVED = 500  # Sessions' worth of samples at a time; a move holds up new pushes for 50 ms.
-_REST = 200  # When no more than this many samples are left, they are moved under the lock.
-_PAUSE = 1.0  # Seconds between two looks at whether the database is back.
-_SILENCE = 60.0  # Seconds between two lines in the log that it is not.
-
-
-class SpooledSession(NamedTuple):
-    """Samples of one session in the file, as a push, and the rows that they are in."""
-
-    push: Push
-    key: int
-    seqs: list[int]
-
-
-class SpoolFile(SqliteStore):
-    """The SQLite store, and what it takes to empty it."""
-
-    async def oldest(self, samples: int) -> list[SpooledSession]:
-        """Samples of the sessions that came first, at most `samples` of them."""
-        rows = await self.read(
-            "SELECT sessions.id, sessions.session, conf, uid, dialect, seq, ts, marks, readings"
-            " FROM samples JOIN sessions ON sessions.id = samples.session"
-            " ORDER BY samples.session, seq LIMIT ?",
-            [samples],
-        )
-        return [_waiting(list(value)) for _, value in groupby(rows, key=lambda row: row[0])]
-
-    async def settle(self, moved: Sequence[SpooledSession]) -> None:
-        """Delete exactly the samples that were moved, and sessions that have none left."""
-        await self.write(lambda connection: self._settle(connection, moved))
-
-    async def samples(self) -> int:
-        """How many samples wait."""
-        return int((await self.read("SELECT count(*) FROM samples", []))[0][0])
-
-    async def bytes(self) -> int:
-        """How much of the file is in use; SQLite uses again what is free."""
-        pages = "pragma_page_count(), pragma_freelist_count(), pragma_page_size()"
-        rows = await self.read(f"SELECT * FROM {pages}", [])
-        total, free, size = rows[0]
-        return int((total - free) * size)
-
-    async def shrink(self) -> None:
-        """Give the disk back what an empty file holds."""
-        await self.write(lambda connection: connection.execute("VACUUM"))
-        checkpoint = "PRAGMA wal_checkpoint(TRUNCATE)"
-        await self.write(lambda connection: connection.execute(checkpoint).fetchall())
-
-    def _settle(self, connection: sqlite3.Connection, moved: Iterable[SpooledSession]) -> None:
-        with transaction(connection):
-            for item in moved:
-                connection.executemany(
-                    "DELETE FROM samples WHERE session = ? AND seq = ?",
-                    [(item.key, seq) for seq in item.seqs],
-                )
-                emptied = connection.execute(
-                    "DELETE FROM sessions WHERE id = ? AND NOT EXISTS"
-                    " (SELECT 1 FROM samples WHERE session = sessions.id)",
-                    [item.key],
-                )
-                connection.execute("DELETE FROM dirty WHERE session = ?", [item.key])
-                if emptied.rowcount:
-                    self._heads.pop(item.push.session, None)
+_MOVED = 500  # Samples at a time; a move delays new pushes by 50 ms.
+_LAST = 200  # When no more samples than this are left, they are moved under the lock.
+_PAUSE = 1.0  # Seconds between two checks whether the database is back.
+_LOG_INTERVAL = 60.0  # Seconds between two warnings that it is not.
 
 
 class SpooledStore:
-    """`Store` that goes to `store`, and to a file in `folder` while that cannot be written.
+    """`Store` that writes to `store`, and to a file in `folder` while `store` takes no writes.
 
-    `limit` (bytes) bounds the file; beyond, pushes are refused as by a store that is down. The
-    folder belongs to one process at a time.
+    `limit` (bytes) bounds the file: beyond it `append` raises, as when a store is down. The folder
+    belongs to one process at a time. `pause` is the time between two checks, in seconds.
     """
 
     def __init__(self, store: Store, folder: Path, *, limit: int, pause: float = _PAUSE) -> None:
@@ -122,16 +58,22 @@ class SpooledStore:
 
     @property
     def reports(self) -> Reports:
-        """See `Store.reports`. What is in the spool is not seen."""
+        """See `Store.reports`. What is in the spool is not included."""
         return self.store.reports
 
     async def open(self) -> None:
-        """See `Store.open`. A database that is away is no failure: it is waited for.
+        """See `Store.open`. An unreachable database is not an error: it is waited for.
 
-        Raises `UnusableStore` when the database will never do, or the folder is another's.
+        Raises `UnusableStore` when the database is unusable, or another process has the folder.
         """
-        self._take_folder()
-        await self._salvage()
+        self._lock_folder()
+        if recovered := await self._file.recover():
+            _log.error(
+                "spool_damaged",
+                why=recovered.why,
+                samples=recovered.samples,
+                file=recovered.kept,
+            )
         await self._file.open()
         try:
             await self.store.open()
@@ -145,9 +87,9 @@ class SpooledStore:
             self._watch()
 
     async def append(self, pushes: Sequence[Push]) -> list[Receipt | Refusal]:
-        """See `Store.append`. What is spooled is confirmed, and a full sample asked for.
+        """See `Store.append`. The first spooled push of a session asks for a full sample (`gap`).
 
-        The file does not know what the database has of a session.
+        The file does not have the samples before it, so it cannot tell whether any are missing.
         """
         async with self._switching:
             if not self._spooling:
@@ -166,15 +108,15 @@ class SpooledStore:
         return await self._file.holds(session) or await self.store.holds(session)
 
     async def get(self, ids: Sequence[str]) -> list[Session]:
-        """See `Store.get`. What is in the spool is not seen."""
+        """See `Store.get`. What is in the spool is not included."""
         return await self.store.get(ids)
 
     def sessions(self, selection: SessionFilter) -> AsyncIterator[Session]:
-        """See `Store.sessions`. What is in the spool is not seen."""
+        """See `Store.sessions`. What is in the spool is not included."""
         return self.store.sessions(selection)
 
     async def count(self, selection: SessionFilter) -> int:
-        """See `Store.count`. What is in the spool is not seen."""
+        """See `Store.count`. What is in the spool is not included."""
         return await self.store.count(selection)
 
     async def prune(self, before: int) -> int:
@@ -186,15 +128,15 @@ class SpooledStore:
         return await self.store.pack(before)
 
     async def erase(self, selection: SessionFilter) -> Erased:
-        """See `Store.erase`. What waits elsewhere is trimmed when it is moved."""
-        waiting = await self._file.erase(selection)
+        """See `Store.erase`. In the spools of other machines it is left out when they are moved."""
+        spooled = await self._file.erase(selection)
         stored = await self.store.erase(selection)
-        return Erased(waiting.sessions + stored.sessions, waiting.samples + stored.samples)
+        return Erased(spooled.sessions + stored.sessions, spooled.samples + stored.samples)
 
-    async def scrub(self) -> None:
-        """See `Store.scrub`."""
-        await self._file.scrub()
-        await self.store.scrub()
+    async def wipe_deleted(self) -> None:
+        """See `Store.wipe_deleted`."""
+        await self._file.wipe_deleted()
+        await self.store.wipe_deleted()
 
     async def check(self) -> Condition:
         """See `Store.check`."""
@@ -202,7 +144,7 @@ class SpooledStore:
             try:
                 return await self.store.check()
             except StoreError:
-                pass  # The next push will find out, and be spooled.
+                pass  # The next push meets the same error, and is spooled.
         await self._file.check()
         spooled = await self._file.bytes()
         if spooled >= self._limit:
@@ -210,7 +152,7 @@ class SpooledStore:
         return Condition(spooled)
 
     async def close(self) -> None:
-        """See `Store.close`. What is in the spool waits for the next run."""
+        """See `Store.close`. The spool is moved at the next start."""
         mover, self._mover = self._mover, None
         if mover is not None and not mover.get_loop().is_closed():
             await stop(mover)
@@ -221,29 +163,7 @@ class SpooledStore:
             self._lock.close()
             self._lock = None
 
-    async def _salvage(self) -> None:
-        """Bring out what is intact of a damaged file, and put that aside."""
-        path = self._file.path
-        sound = path.with_name("spool.sound.db")
-        half = path.with_name("spool.half.db")
-        why: str | None = "it was being replaced"
-        samples = 0
-        if not sound.exists():
-            if self._file.is_open or (why := await asyncio.to_thread(damage_of, path)) is None:
-                return
-            half.unlink(missing_ok=True)
-            half.with_name(half.name + "-wal").unlink(missing_ok=True)
-            copy = SpoolFile(half)
-            await copy.open()
-            for push in await asyncio.to_thread(lambda: list(intact(path))):
-                await copy.append([push])
-                samples += len(push.samples)
-            await copy.close()
-            half.replace(sound)
-        aside = put_aside(path, sound)
-        _log.error("spool_damaged", why=why, samples=samples, file=aside)
-
-    def _take_folder(self) -> None:
+    def _lock_folder(self) -> None:
         if self._lock is not None:
             return
         lock = None
@@ -271,46 +191,40 @@ class SpooledStore:
     async def _move(self) -> None:
         """Wait until the database is back, and move everything."""
         moved = 0
-        silent_until = 0.0
+        next_warning = 0.0
         loop = asyncio.get_running_loop()
         while self._spooling:
             heed_cancellation()
             try:
                 await self.store.open()
                 await self.store.check()
-                while await self._file.samples() > _REST:
+                while await self._file.samples() > _LAST:
                     heed_cancellation()
-                    moved += await self._move_some()
+                    moved += await self._move_batch()
                     _log.info("spool_moving", samples=moved)
                 async with self._switching:
-                    while count := await self._move_some():
+                    while count := await self._move_batch():
                         moved += count
                     self._spooling = False
                     await self._file.shrink()
             except StoreError as error:
-                if loop.time() >= silent_until:
-                    silent_until = loop.time() + _SILENCE
+                if loop.time() >= next_warning:
+                    next_warning = loop.time() + _LOG_INTERVAL
                     _log.warning("database_away", why=error)
                 await asyncio.sleep(self._pause)
         _log.warning("spool_moved", samples=moved)
 
-    async def _move_some(self) -> int:
-        waiting = await self._file.oldest(_MOVED)
-        if waiting:
+    async def _move_batch(self) -> int:
+        """Move some samples, and delete them from the file. Returns how many it deleted."""
+        spooled = await self._file.oldest(_MOVED)
+        if spooled:
             erased = await forgotten(self.store.reports)
-            pushes = [push for item in waiting if (push := erased.trimmed(item.push)) is not None]
+            pushes = [
+                push for session in spooled if (push := erased.trimmed(session.push)) is not None
+            ]
             answers = await self.store.append(pushes)
             for push, answer in zip(pushes, answers, strict=True):
                 if isinstance(answer, Refusal):
                     _log.error("spooled_push_refused", session=push.session, why=answer.value)
-            await self._file.settle(waiting)
-        return sum(len(item.seqs) for item in waiting)
-
-
-def _waiting(rows: list[Any]) -> SpooledSession:
-    key, session, room, browser_id, dialect_number = rows[0][:5]
-    dialect = Dialect(dialect_number)
-    samples = tuple(sample_of(dialect, *row[5:]) for row in rows)
-    return SpooledSession(
-        Push(session, room, browser_id, dialect, samples), key, [row[5] for row in rows]
-    )
+            await self._file.delete_moved(spooled)
+        return sum(len(session.seqs) for session in spooled)

@@ -1,8 +1,9 @@
-"""Which columns a store has of each summary, and under which names."""
+"""The fields of a summary that stores keep as columns, and their stored names."""
 
 import msgspec
 
-from jmmc.quality.summary import DIMENSIONS, Summary
+from jmmc.quality.filters import DIMENSIONS
+from jmmc.quality.summary import Summary
 
 _STORED = {field.name: field.encode_name for field in msgspec.structs.fields(Summary)}
 
@@ -11,7 +12,7 @@ SUMMARY_COLUMNS = (
     *("good", "fair", "poor", "unknown"),
     *DIMENSIONS,
 )
-"""Fields of a summary that can be asked for by themselves (`Reports.facts`) or filtered by."""
+"""Fields of a summary that can be read alone (`Reports.facts`) or filtered by."""
 
 
 def column(field: str) -> str:

@@ -1,9 +1,9 @@
-"""What is special to the MongoDB store: its documents, its indexes, its refusals."""
+"""The MongoDB store alone: its documents, its indexes, and what it refuses."""
 
 import asyncio
 import json
 import logging
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -19,35 +19,22 @@ from jmmc import MetricsCollector
 from jmmc.answers.export import stored_form
 from jmmc.core.errors import StoreError
 from jmmc.core.model import Dialect, Receipt, Session, SessionFilter
-from jmmc.quality.summary import SummaryFilter, summarize
+from jmmc.quality.filters import SummaryFilter
+from jmmc.quality.summarize import summarize
 from jmmc.quality.thresholds import preset
 from jmmc.stores import open_store
-from jmmc.stores.mongo import store as mongo
+from jmmc.stores.mongo import indexes, opening
+from jmmc.stores.mongo.selection import session_query
 from jmmc.stores.mongo.store import MongoStore
+from tests.stores.mongo.conftest import Collection
 from tests.support.builders import UID, body, call, push, sample, v1_push
 from tests.support.mongod import Mongod, ReplicaSet, started
 from tests.support.servers import free_port
 
 _SESSION = "0" * 23 + "1"
-Collection = pymongo.collection.Collection[dict[str, Any]]
 
 
-@pytest.fixture
-def raw(mongod: Mongod, request: pytest.FixtureRequest) -> Iterator[Collection]:
-    """The collection as another program sees it."""
-    with mongod.client() as client:
-        yield client.jmmc[f"mongo-{abs(hash(request.node.name))}"]
-
-
-@pytest.fixture
-async def store(mongod: Mongod, raw: Collection) -> AsyncIterator[MongoStore]:
-    store = MongoStore(url=mongod.url, name=raw.name)
-    await store.open()
-    yield store
-    await store.close()
-
-
-async def test_a_summary_of_an_earlier_version_is_one_whose_network_has_no_name(
+async def test_a_summary_of_an_earlier_version_has_no_provider_and_no_country(
     store: MongoStore, mongod: Mongod, raw: Collection
 ) -> None:
     session = Session(_SESSION, "room", UID, Dialect.V2, 900, (sample(0, ts=900),))
@@ -64,7 +51,7 @@ async def test_a_summary_of_an_earlier_version_is_one_whose_network_has_no_name(
     assert await store.reports.facts(("provider", "country"), SummaryFilter()) == [("", "")]
 
 
-async def test_a_short_session_is_one_document_in_the_form_of_the_ancestor(
+async def test_a_short_session_is_one_document_in_the_form_of_the_express_middleware(
     store: MongoStore, raw: Collection
 ) -> None:
     readings = '{"pid":"8b4139fa","t":{"rip":3221225986},"u":{"bw":347.33}}'
@@ -128,7 +115,7 @@ _ANCESTORS: list[dict[str, Any]] = [
 ]
 
 
-async def test_a_collection_of_the_ancestor_is_read_in_place_and_never_rewritten(
+async def test_a_collection_of_the_express_middleware_is_read_in_place_and_never_rewritten(
     store: MongoStore, raw: Collection
 ) -> None:
     """The second of its documents has 15 MB; MongoDB allows 16."""
@@ -152,7 +139,7 @@ async def test_a_collection_of_the_ancestor_is_read_in_place_and_never_rewritten
     assert list(raw.find({"at": None})) == _ANCESTORS
 
 
-async def test_a_session_of_the_ancestor_that_goes_on_does_so_in_a_new_document(
+async def test_a_session_of_the_express_middleware_continues_in_a_new_document(
     store: MongoStore, raw: Collection
 ) -> None:
     raw.insert_many(_ANCESTORS)
@@ -177,18 +164,18 @@ async def test_a_session_of_the_ancestor_that_goes_on_does_so_in_a_new_document(
         {"_id": ObjectId(), "conf": "a", "uid": "b", "m": [{"ts": "now"}, 7]},
     ],
 )
-async def test_documents_of_others_are_told_skipped_and_left_alone(
+async def test_documents_of_other_programs_are_reported_skipped_and_left_alone(
     mongod: Mongod, raw: Collection, foreign: dict[str, Any], caplog: pytest.LogCaptureFixture
 ) -> None:
     raw.delete_many({})
     raw.insert_one(foreign)
     store = MongoStore(url=mongod.url, name=raw.name)
     await store.open()
-    assert "no_sessions_found" in caplog.text
+    assert "documents_unrecognized" in caplog.text
     await store.append([push(0)])
 
     assert [session.room async for session in store.sessions(SessionFilter())] == ["room"]
-    assert "no_sessions_skipped" in caplog.text
+    assert "documents_skipped" in caplog.text
     assert "documents=1" in caplog.text
     assert raw.find_one({"_id": foreign["_id"]}) == foreign
     await store.close()
@@ -200,24 +187,24 @@ async def test_values_that_json_does_not_have_are_read_as_text(
     strange = {"ts": 1, "a": Decimal128("1.5"), "b": b"\x01", "c": datetime(2024, 1, 1), "d": None}
     raw.insert_one({"_id": ObjectId(_SESSION), "conf": "a", "uid": "b", "m": [strange]})
 
-    (session,) = [item async for item in store.sessions(SessionFilter())]
+    (session,) = [session async for session in store.sessions(SessionFilter())]
     assert session.samples[0].readings == (
         b'{"a":"1.5","b":"AQ==","c":"2024-01-01T00:00:00","d":null}'
     )
 
 
-async def test_a_session_that_was_deleted_is_made_anew_and_a_full_sample_asked_for(
+async def test_a_deleted_session_is_created_again_and_a_full_sample_asked_for(
     store: MongoStore, raw: Collection
 ) -> None:
     await store.append([push(0)])
     raw.delete_many({})
     (receipt,) = await store.append([push(1)])
 
-    assert receipt.hole  # type: ignore[union-attr]
+    assert receipt.gap  # type: ignore[union-attr]
     assert await store.count(SessionFilter()) == 1
 
 
-async def test_indexes_are_there_after_the_start(store: MongoStore, raw: Collection) -> None:
+async def test_indexes_exist_after_the_start(store: MongoStore, raw: Collection) -> None:
     assert set(raw.index_information()) == {
         "_id_",
         "jmmc_at",
@@ -229,7 +216,7 @@ async def test_indexes_are_there_after_the_start(store: MongoStore, raw: Collect
     }
 
 
-async def test_what_we_make_is_compressed_and_what_exists_stays_as_it_is(
+async def test_new_collections_are_compressed_and_existing_ones_left_as_they_are(
     mongod: Mongod, raw: Collection
 ) -> None:
     name = raw.name
@@ -246,22 +233,20 @@ async def test_what_we_make_is_compressed_and_what_exists_stays_as_it_is(
     assert "block_compressor=zstd" not in before
 
 
-async def test_every_question_is_answered_from_an_index(store: MongoStore, raw: Collection) -> None:
+async def test_every_query_uses_an_index(store: MongoStore, raw: Collection) -> None:
     await store.append([push(0, session=f"{n:024x}") for n in range(500)])
     for wanted in (
         SessionFilter(room="other"),
         SessionFilter(browser_id="other"),
         SessionFilter(since=1_800_000_000),
     ):
-        told = raw.find(mongo._query(wanted)).sort([("at", 1), ("_id", 1)]).explain()
-        assert told["executionStats"]["totalDocsExamined"] == 0
-    told = raw.find({"s": {"$in": [ObjectId(_SESSION)]}}).sort("c").explain()
-    assert told["executionStats"]["totalKeysExamined"] == 0
+        plan = raw.find(session_query(wanted)).sort([("at", 1), ("_id", 1)]).explain()
+        assert plan["executionStats"]["totalDocsExamined"] == 0
+    plan = raw.find({"s": {"$in": [ObjectId(_SESSION)]}}).sort("c").explain()
+    assert plan["executionStats"]["totalKeysExamined"] == 0
 
 
-async def test_retention_is_a_lifetime_that_mongodb_looks_after(
-    mongod: Mongod, raw: Collection
-) -> None:
+async def test_retention_is_a_ttl_index(mongod: Mongod, raw: Collection) -> None:
     async def lifetime(days: int) -> Any:
         store = MongoStore(url=mongod.url, name=raw.name, retention_days=days)
         await store.open()
@@ -273,7 +258,7 @@ async def test_retention_is_a_lifetime_that_mongodb_looks_after(
     assert await lifetime(0) == 2**31 - 1
 
 
-async def test_mongodb_deletes_what_is_too_old_and_nothing_else(tmp_path: Path) -> None:
+async def test_mongodb_deletes_only_sessions_older_than_the_retention(tmp_path: Path) -> None:
     with started(tmp_path, "--setParameter", "ttlMonitorSleepSecs=1") as mongod:
         store = MongoStore(url=mongod.url, retention_days=30)
         await store.open()
@@ -288,28 +273,28 @@ async def test_mongodb_deletes_what_is_too_old_and_nothing_else(tmp_path: Path) 
         await store.close()
 
 
-async def test_a_large_collection_is_collected_into_while_its_indexes_are_built(
+async def test_a_large_collection_takes_pushes_while_its_indexes_are_built(
     mongod: Mongod, raw: Collection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(mongo, "_INDEX_PATIENCE", 0.0)
+    monkeypatch.setattr(indexes, "_INDEX_PATIENCE", 0.0)
     raw.insert_many(
         {"conf": f"c{n}", "uid": UID, "m": [{"ts": n, "cq": 1}], "at": datetime(2024, 1, 1)}
         for n in range(50_000)
     )
     store = MongoStore(url=mongod.url, name=raw.name)
     await store.open()
-    assert store._indexing is not None
-    assert not store._indexing.done(), "the start waited for the indexes"
+    assert store.connection.indexing is not None
+    assert not store.connection.indexing.done(), "the start waited for the indexes"
     await store.append([push(0)])
-    await store._indexing
+    await store.connection.indexing
     assert "jmmc_retention" in raw.index_information()
     await store.close()
 
 
-async def test_indexes_that_take_longer_than_an_operation_may_are_built_all_the_same(
+async def test_building_indexes_is_not_bounded_by_the_timeout_of_operations(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(mongo, "_INDEX_PATIENCE", 0.0)
+    monkeypatch.setattr(indexes, "_INDEX_PATIENCE", 0.0)
     with (
         started(tmp_path, "--setParameter", "enableTestCommands=1") as mongod,
         mongod.client() as client,
@@ -322,13 +307,13 @@ async def test_indexes_that_take_longer_than_an_operation_may_are_built_all_the_
         await store.open()
         await asyncio.sleep(1.5)
         client.admin.command({**held, "mode": "off"})
-        assert store._indexing is not None
-        await store._indexing
+        assert store.connection.indexing is not None
+        await store.connection.indexing
         assert "jmmc_retention" in raw.index_information()
         await store.close()
 
 
-async def test_a_host_brings_its_own_client_and_keeps_it(mongod: Mongod, raw: Collection) -> None:
+async def test_the_client_of_a_host_is_not_closed(mongod: Mongod, raw: Collection) -> None:
     client: AsyncMongoClient[Any] = AsyncMongoClient(mongod.url)
     app = MetricsCollector(store=MongoStore(client.jmmc[raw.name]), secret="x")
     assert (await call(app, "POST", "/push", body())).status == 200
@@ -344,18 +329,19 @@ async def test_a_client_that_is_not_asynchronous_is_refused(raw: Collection) -> 
 
 
 async def test_a_confirmation_waits_for_the_majority_and_the_journal(store: MongoStore) -> None:
-    assert store._sessions is not None
-    assert store._sessions.write_concern.document == {"w": "majority", "j": True}
+    assert store.connection.collection().write_concern.document == {"w": "majority", "j": True}
 
 
-async def test_what_too_few_servers_confirm_is_not_confirmed(replica_set: ReplicaSet) -> None:
+async def test_a_write_that_too_few_servers_confirm_is_not_confirmed(
+    replica_set: ReplicaSet,
+) -> None:
     client: pymongo.AsyncMongoClient[dict[str, Any]] = pymongo.AsyncMongoClient(replica_set.url)
     collection = client.jmmc["too-few"]
     first, then = MongoStore(collection), MongoStore(collection)
     await first.open()
     await then.open()
     # As a host may have it, whose replica set has lost a member.
-    then._sessions = collection.with_options(write_concern=pymongo.WriteConcern(4))
+    then.connection._sessions = collection.with_options(write_concern=pymongo.WriteConcern(4))
     with pytest.raises(StoreError, match="did not confirm"):
         await then.append([push(0)])
     (receipt,) = await first.append([push(0)])
@@ -365,9 +351,7 @@ async def test_what_too_few_servers_confirm_is_not_confirmed(replica_set: Replic
     await client.close()
 
 
-async def test_an_index_of_an_earlier_version_is_taken_away(
-    mongod: Mongod, raw: Collection
-) -> None:
+async def test_an_index_of_an_earlier_version_is_dropped(mongod: Mongod, raw: Collection) -> None:
     raw.create_index([("d", 1)], name="jmmc_dirty")
     store = MongoStore(url=mongod.url, name=raw.name)
     await store.open()
@@ -378,17 +362,16 @@ async def test_an_index_of_an_earlier_version_is_taken_away(
 async def test_a_write_concern_in_the_url_is_respected(mongod: Mongod) -> None:
     store = MongoStore(url=mongod.url + "&w=1", name="own-concern")
     await store.open()
-    assert store._sessions is not None
-    assert store._sessions.write_concern.document == {"w": 1}
+    assert store.connection.collection().write_concern.document == {"w": 1}
     await store.close()
 
 
-async def test_what_the_url_says_of_waiting_is_respected(mongod: Mongod) -> None:
+async def test_timeouts_in_the_url_are_respected(mongod: Mongod) -> None:
     url = f"{mongod.url}&serverselectiontimeoutms=1234&appname=mine"
     store = MongoStore(url=url, name="own-timeouts", timeout=5)
     await store.open()
-    assert store._client is not None
-    options = store._client.options
+    assert store.connection.client is not None
+    options = store.connection.client.options
     assert options.server_selection_timeout == 1.234
     assert options.pool_options.connect_timeout == 5
     assert options.pool_options.appname == "mine"
@@ -405,13 +388,13 @@ async def _refusal(store: Any) -> str:
     return f"{type(refused.value).__name__}: {refused.value}"
 
 
-async def test_a_server_that_is_not_there_is_named() -> None:
+async def test_an_unreachable_server_is_named() -> None:
     port = free_port()
-    said = await _refusal(open_store(f"mongodb://127.0.0.1:{port}/jmmc", timeout=0.5))
-    assert said.startswith("StoreError: MongoDB: no server that takes writes: 127.0.0.1")
-    assert str(port) in said
-    assert "Topology" not in said
-    assert "configured" not in said
+    message = await _refusal(open_store(f"mongodb://127.0.0.1:{port}/jmmc", timeout=0.5))
+    assert message.startswith("StoreError: MongoDB: no server that takes writes: 127.0.0.1")
+    assert str(port) in message
+    assert "Topology" not in message
+    assert "configured" not in message
 
 
 @pytest.mark.parametrize(
@@ -422,16 +405,16 @@ async def test_a_server_that_is_not_there_is_named() -> None:
         ("mongodb://127.0.0.1/x?replicaSet=", "MongoDB"),
     ],
 )
-async def test_a_url_that_will_never_do_is_said_to_be_wrong(url: str, words: str) -> None:
+async def test_an_unusable_url_is_refused_with_a_reason(url: str, words: str) -> None:
     assert words in await _refusal(open_store(url, timeout=0.5))
 
 
 async def test_a_server_that_is_too_old_is_refused(
     mongod: Mongod, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(mongo, "_OLDEST", (99, 0))
-    said = await _refusal(MongoStore(url=mongod.url, name="old"))
-    assert said == "UnusableStore: MongoDB 6.0.5 is too old: 99.0 or newer is needed"
+    monkeypatch.setattr(opening, "_OLDEST", (99, 0))
+    message = await _refusal(MongoStore(url=mongod.url, name="old"))
+    assert message == "UnusableStore: MongoDB 6.0.5 is too old: 99.0 or newer is needed"
 
 
 @pytest.mark.parametrize(
@@ -447,8 +430,8 @@ async def test_a_collection_of_another_kind_is_refused(
 ) -> None:
     with mongod.client() as client:
         client.jmmc.create_collection(name, **options)
-    said = await _refusal(MongoStore(url=mongod.url, name=name))
-    assert said == f"UnusableStore: jmmc.{name}: a plain collection is needed ({name})"
+    message = await _refusal(MongoStore(url=mongod.url, name=name))
+    assert message == f"UnusableStore: jmmc.{name}: a plain collection is needed ({name})"
 
 
 @pytest.fixture(scope="module")
@@ -473,17 +456,17 @@ def guarded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Mongod]:
         ("writer:wrong@", "Authentication failed"),
     ],
 )
-async def test_a_user_who_may_not_write_is_told_so_at_the_start(
+async def test_a_user_without_the_right_to_write_is_refused_at_the_start(
     guarded: Mongod, user: str, words: str
 ) -> None:
     url = guarded.url.replace("mongodb://", f"mongodb://{user}")
-    said = await _refusal(MongoStore(url=url))
-    assert said.startswith("UnusableStore: MongoDB does not let this user")
-    assert words in said
-    assert "pw" not in said
+    message = await _refusal(MongoStore(url=url))
+    assert message.startswith("UnusableStore: MongoDB refuses this user")
+    assert words in message
+    assert "pw" not in message
 
 
-async def test_a_user_who_may_write_to_the_database_is_all_that_is_needed(guarded: Mongod) -> None:
+async def test_a_user_with_the_right_to_write_to_the_database_is_enough(guarded: Mongod) -> None:
     store = MongoStore(url=guarded.url.replace("mongodb://", "mongodb://writer:pw@"))
     await store.open()
     await store.append([push(0)])
@@ -492,20 +475,20 @@ async def test_a_user_who_may_write_to_the_database_is_all_that_is_needed(guarde
     await store.close()
 
 
-async def test_a_clock_that_goes_backwards_changes_nothing_that_is_stored(
+async def test_a_clock_that_goes_backwards_changes_no_stored_sample(
     store: MongoStore,
 ) -> None:
     await store.append([push(samples=(sample(0, ts=2000),))])
     await store.append([push(samples=(sample(1, ts=1000),))])
 
-    (session,) = [item async for item in store.sessions(SessionFilter())]
+    (session,) = [session async for session in store.sessions(SessionFilter())]
     assert [sample.ts for sample in session.samples] == [2000, 1000]
 
 
-async def test_the_indexes_that_could_not_be_built_are_told(
+async def test_a_failure_to_build_indexes_is_logged(
     mongod: Mongod, raw: Collection, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.INFO)
     raw.create_index("conf", name="jmmc_conf")
-    said = await _refusal(MongoStore(url=mongod.url, name=raw.name))
-    assert "jmmc_conf" in said
+    message = await _refusal(MongoStore(url=mongod.url, name=raw.name))
+    assert "jmmc_conf" in message

@@ -1,65 +1,31 @@
-"""Where samples stand in MongoDB's documents, and who is kept from putting them elsewhere."""
+"""The positions of samples in MongoDB's documents, with one collector and with two."""
 
-from collections.abc import AsyncIterator, Iterator
-from typing import Any
-
-import pymongo
-import pytest
 from bson import ObjectId
 from msgspec.structs import replace
 
 from jmmc.core.model import Receipt, Refusal, SessionFilter
 from jmmc.stores.mongo.store import MongoStore
+from tests.stores.mongo.conftest import Collection
 from tests.support.builders import UID, push, sample, v1_push
-from tests.support.mongod import Mongod
 
 _ID = ObjectId("0" * 23 + "1")
-Collection = pymongo.collection.Collection[dict[str, Any]]
 
 
-@pytest.fixture
-def raw(mongod: Mongod, request: pytest.FixtureRequest) -> Iterator[Collection]:
-    """The collection as another program sees it."""
-    with mongod.client() as client:
-        yield client.jmmc[f"places-{abs(hash(request.node.name))}"]
+def _seqs(raw: Collection) -> list[list[int]]:
+    return [[element["seq"] for element in document["m"]] for document in raw.find().sort("c")]
 
 
-async def _opened(mongod: Mongod, name: str) -> MongoStore:
-    store = MongoStore(url=mongod.url, name=name)
-    await store.open()
-    return store
-
-
-@pytest.fixture
-async def store(mongod: Mongod, raw: Collection) -> AsyncIterator[MongoStore]:
-    store = await _opened(mongod, raw.name)
-    yield store
-    await store.close()
-
-
-@pytest.fixture
-async def other(mongod: Mongod, raw: Collection) -> AsyncIterator[MongoStore]:
-    """Another collector on the same collection."""
-    store = await _opened(mongod, raw.name)
-    yield store
-    await store.close()
-
-
-def _places(raw: Collection) -> list[list[int]]:
-    return [[item["seq"] for item in document["m"]] for document in raw.find().sort("c")]
-
-
-async def test_samples_that_come_in_turn_stand_at_their_places_over_all_documents(
+async def test_samples_in_order_are_at_their_positions_in_all_documents(
     store: MongoStore, raw: Collection
 ) -> None:
     for first in range(0, 130, 5):
         await store.append([push(samples=[sample(seq) for seq in range(first, first + 5)])])
 
-    assert _places(raw) == [[*range(60)], [*range(60, 120)], [*range(120, 130)]]
-    assert not any("o" in item for item in raw.find())
+    assert _seqs(raw) == [[*range(60)], [*range(60, 120)], [*range(120, 130)]]
+    assert not any("o" in document for document in raw.find())
 
 
-async def test_what_comes_out_of_turn_marks_its_document_and_the_next_one_is_in_turn_again(
+async def test_a_sample_out_of_order_marks_its_document_and_the_next_document_is_in_order_again(
     store: MongoStore, raw: Collection
 ) -> None:
     await store.append([push(0)])
@@ -68,25 +34,25 @@ async def test_what_comes_out_of_turn_marks_its_document_and_the_next_one_is_in_
     await store.append([push(samples=[sample(seq) for seq in range(4, 62)])])
     await store.append([push(62)])
 
-    assert _places(raw) == [[0, 2, 3, 1, *range(4, 60)], [60, 61, 62]]
-    assert [item.get("o") for item in raw.find().sort("c")] == [True, None]
+    assert _seqs(raw) == [[0, 2, 3, 1, *range(4, 60)], [60, 61, 62]]
+    assert [document.get("o") for document in raw.find().sort("c")] == [True, None]
 
 
-async def test_who_does_not_know_that_a_document_is_out_of_turn_overwrites_nothing(
+async def test_a_collector_that_has_not_read_the_mark_overwrites_nothing(
     store: MongoStore, other: MongoStore, raw: Collection
 ) -> None:
-    """A push that was held up on its way, when its browser has dropped it and gone on elsewhere."""
+    """A push that was delayed, when its browser has dropped it and sent the next one elsewhere."""
     for seq in range(3):
         await store.append([push(seq)])
     await other.append([push(samples=[sample(5, '{"cq":5}', full=True)])])
-    assert _places(raw) == [[0, 1, 2, 5]]
+    assert _seqs(raw) == [[0, 1, 2, 5]]
 
     assert await store.append([push(3)]) == [Receipt(3)]
     assert await other.append([push(4)]) == [Receipt(5)]
-    assert _places(raw) == [[0, 1, 2, 5, 3, 4]]
+    assert _seqs(raw) == [[0, 1, 2, 5, 3, 4]]
 
 
-async def test_a_sample_that_two_collectors_store_at_its_place_is_there_once(
+async def test_a_sample_that_two_collectors_set_at_its_position_is_stored_once(
     store: MongoStore, other: MongoStore, raw: Collection
 ) -> None:
     for seq in range(3):
@@ -95,10 +61,10 @@ async def test_a_sample_that_two_collectors_store_at_its_place_is_there_once(
 
     assert await store.append([push(3)]) == [Receipt(3)]
     assert await store.append([push(4), push(5)]) == [Receipt(4), Receipt(5)]
-    assert _places(raw) == [[0, 1, 2, 3, 4, 5]]
+    assert _seqs(raw) == [[0, 1, 2, 3, 4, 5]]
 
 
-async def test_of_documents_that_are_gone_only_the_sessions_concerned_begin_with_a_hole(
+async def test_only_sessions_whose_documents_are_gone_report_a_gap(
     store: MongoStore, raw: Collection
 ) -> None:
     sessions = [f"{number:024x}" for number in range(1, 4)]
@@ -106,7 +72,7 @@ async def test_of_documents_that_are_gone_only_the_sessions_concerned_begin_with
     raw.delete_one({"_id": ObjectId(sessions[1])})
 
     receipts = await store.append([push(1, session=session) for session in sessions])
-    assert receipts == [Receipt(1), Receipt(1, hole=True), Receipt(1)]
+    assert receipts == [Receipt(1), Receipt(1, gap=True), Receipt(1)]
     stored = {
         session.id: [sample.seq for sample in session.samples]
         async for session in store.sessions(SessionFilter())
@@ -114,7 +80,7 @@ async def test_of_documents_that_are_gone_only_the_sessions_concerned_begin_with
     assert stored == {sessions[0]: [0, 1], sessions[1]: [1], sessions[2]: [0, 1]}
 
 
-async def test_samples_that_an_older_backup_lost_are_a_hole_and_the_session_goes_on(
+async def test_a_session_continues_after_the_gap_that_a_restored_backup_left(
     store: MongoStore, raw: Collection
 ) -> None:
     for seq in range(4):
@@ -128,7 +94,7 @@ async def test_samples_that_an_older_backup_lost_are_a_hole_and_the_session_goes
     assert [sample.seq for sample in session.samples] == [0, 1, 4, 6]
 
 
-async def test_a_document_of_an_earlier_version_that_is_out_of_turn_is_not_extended_by_places(
+async def test_an_unordered_document_of_an_earlier_version_is_not_extended_by_position(
     store: MongoStore, raw: Collection
 ) -> None:
     elements = [{"ts": 1_700_000_000 + seq, "seq": seq} for seq in (0, 2, 3)]
@@ -136,21 +102,21 @@ async def test_a_document_of_an_earlier_version_that_is_out_of_turn_is_not_exten
 
     for seq in (4, 5):
         await store.append([push(seq)])
-    assert _places(raw) == [[0, 2, 3, 4, 5]]
+    assert _seqs(raw) == [[0, 2, 3, 4, 5]]
 
 
-async def test_who_has_not_read_whose_a_v1_session_is_adds_nothing_to_that_of_somebody_else(
+async def test_a_collector_that_has_not_read_a_v1_session_adds_nothing_to_another_owners(
     store: MongoStore, other: MongoStore, raw: Collection
 ) -> None:
     await store.append([v1_push(opens=True)])
-    theirs = replace(v1_push(opens=True), room="elsewhere")
+    other_room = replace(v1_push(opens=True), room="elsewhere")
 
-    assert await other.append([theirs]) == [Refusal.OTHER_OWNER]
+    assert await other.append([other_room]) == [Refusal.OTHER_OWNER]
     (document,) = raw.find()
     assert len(document["m"]) == 1
 
 
-async def test_a_v1_session_that_was_deleted_elsewhere_is_not_made_anew_without_its_beginning(
+async def test_a_v1_session_deleted_by_another_collector_is_not_created_without_its_beginning(
     store: MongoStore, other: MongoStore, raw: Collection
 ) -> None:
     await store.append([v1_push(opens=True)])

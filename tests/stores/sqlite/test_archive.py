@@ -36,13 +36,15 @@ async def _add(store: SqliteStore, session: int, *ages: int) -> None:
 
 async def _counts(store: SqliteStore) -> tuple[int, int]:
     """Rows of samples, and sessions that are packed."""
-    rows = await store.read(
+    rows = await store.connections.read(
         "SELECT (SELECT count(*) FROM samples), (SELECT count(*) FROM packed)", []
     )
     return rows[0]  # type: ignore[no-any-return]
 
 
-async def test_only_what_has_been_quiet_and_is_summed_up_is_packed(store: SqliteStore) -> None:
+async def test_only_sessions_without_recent_samples_and_with_a_summary_are_packed(
+    store: SqliteStore,
+) -> None:
     await _add(store, 1, 300, 200, 110)
     await _add(store, 2, 300, 90)
     await summarize_all(store)
@@ -56,7 +58,7 @@ async def test_only_what_has_been_quiet_and_is_summed_up_is_packed(store: Sqlite
     assert await store.reports.dirty(10) == []
 
 
-async def test_a_sample_that_comes_late_makes_its_session_due_again(store: SqliteStore) -> None:
+async def test_a_late_sample_makes_its_packed_session_dirty_again(store: SqliteStore) -> None:
     await _add(store, 1, 300, 200)
     await summarize_all(store)
     await store.pack(_NOW)
@@ -78,14 +80,14 @@ async def test_a_bounded_number_is_packed_at_a_time(store: SqliteStore) -> None:
     assert await store.pack(_NOW) == 1
 
 
-async def test_a_search_for_a_few_does_not_walk_through_all(store: SqliteStore) -> None:
-    plan = await store.read(f"EXPLAIN QUERY PLAN {QUIET}", [_NOW, 20])
+async def test_finding_sessions_to_pack_does_not_read_all_sessions(store: SqliteStore) -> None:
+    plan = await store.connections.read(f"EXPLAIN QUERY PLAN {QUIET}", [_NOW, 20])
     steps = [row[3] for row in plan]
     assert "CO-ROUTINE loose" in steps, steps
     assert not [step for step in steps if step.startswith("SCAN") and step != "SCAN loose"]
 
 
-async def test_what_is_packed_is_deleted_by_when_it_was_last_heard_of(store: SqliteStore) -> None:
+async def test_packed_sessions_are_pruned_by_their_last_sample(store: SqliteStore) -> None:
     await _add(store, 1, 300, 200)
     await _add(store, 2, 300, 110)
     await summarize_all(store)
@@ -96,7 +98,7 @@ async def test_what_is_packed_is_deleted_by_when_it_was_last_heard_of(store: Sql
     assert await _counts(store) == (0, 0)
 
 
-async def test_a_failure_in_the_middle_leaves_sessions_as_they_were(
+async def test_a_failure_while_packing_leaves_sessions_as_they_were(
     store: SqliteStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     await _add(store, 1, 300, 200)
@@ -120,7 +122,7 @@ async def test_a_failure_in_the_middle_leaves_sessions_as_they_were(
     assert [session async for session in store.sessions(_ALL)] == before
 
 
-async def test_a_backup_counts_packed_samples_and_reads_files_without(
+async def test_a_backup_counts_packed_samples_and_reads_files_without_that_table(
     store: SqliteStore, tmp_path: Path
 ) -> None:
     await _add(store, 1, 300, 200)
@@ -152,5 +154,5 @@ async def test_a_backup_counts_packed_samples_and_reads_files_without(
         )
     )
 )
-def test_what_was_packed_comes_out_to_the_byte(rows: list[tuple[int, int, int, str]]) -> None:
+def test_packed_rows_are_unpacked_byte_for_byte(rows: list[tuple[int, int, int, str]]) -> None:
     assert unpacked(packed(rows)) == rows

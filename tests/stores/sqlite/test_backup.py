@@ -33,7 +33,7 @@ async def source(tmp_path: Path) -> Path:
     return tmp_path / "calls.db"
 
 
-async def test_a_backup_under_load_has_all_that_was_confirmed_and_restores_with_one_command(
+async def test_a_backup_under_load_has_everything_confirmed_before_it_and_restores_with_one_command(
     tmp_path: Path,
 ) -> None:
     serve = await asyncio.to_thread(Serve, tmp_path / "live")
@@ -42,7 +42,7 @@ async def test_a_backup_under_load_has_all_that_was_confirmed_and_restores_with_
     try:
         async with Load(senders, serve.port) as load:
             await load.confirms(20)
-            confirmed = [item.confirmed for item in senders]
+            confirmed = [sender.confirmed for sender in senders]
             done = await asyncio.to_thread(_jmmc, "backup", "--store", serve.store, str(copy))
             assert done.returncode == 0, done.stderr
             await load.confirms(3)
@@ -55,7 +55,7 @@ async def test_a_backup_under_load_has_all_that_was_confirmed_and_restores_with_
         done = await asyncio.to_thread(_jmmc, "backup", "--force", *back)
         assert done.returncode == 0, done.stderr
         await asyncio.to_thread(serve.start)
-        later = sum(item.confirmed + 1 for item in senders)
+        later = sum(sender.confirmed + 1 for sender in senders)
         for sender, then in zip(senders, confirmed, strict=True):
             sender.confirmed = then
         stored = await asyncio.to_thread(serve.export)
@@ -67,7 +67,7 @@ async def test_a_backup_under_load_has_all_that_was_confirmed_and_restores_with_
         serve.close()
 
 
-async def test_a_commit_in_the_middle_does_not_make_the_copy_begin_again(
+async def test_a_commit_during_a_backup_does_not_restart_the_copy(
     source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("jmmc.stores.sqlite.backup._PAGES", 1)
@@ -89,7 +89,7 @@ async def test_a_commit_in_the_middle_does_not_make_the_copy_begin_again(
     assert done.samples == 3
 
 
-def test_a_file_that_is_there_is_replaced_only_by_force(source: Path, tmp_path: Path) -> None:
+def test_a_backup_replaces_an_existing_file_only_with_force(source: Path, tmp_path: Path) -> None:
     target = tmp_path / "copy.db"
     target.write_text("mine")
     done = _jmmc("backup", "--store", f"sqlite:///{source}", str(target))
@@ -100,7 +100,7 @@ def test_a_file_that_is_there_is_replaced_only_by_force(source: Path, tmp_path: 
     assert target.read_bytes().startswith(b"SQLite format 3")
 
 
-async def test_a_store_in_use_is_never_replaced(source: Path, tmp_path: Path) -> None:
+async def test_a_backup_never_replaces_a_store_in_use(source: Path, tmp_path: Path) -> None:
     live = SqliteStore(tmp_path / "live.db")
     await live.open()
     await live.append([push(9)])
@@ -110,7 +110,7 @@ async def test_a_store_in_use_is_never_replaced(source: Path, tmp_path: Path) ->
 
 
 @pytest.mark.parametrize("damage", ["missing", "foreign", "torn"])
-def test_what_cannot_be_copied_leaves_no_file(source: Path, tmp_path: Path, damage: str) -> None:
+def test_a_failed_backup_leaves_no_file(source: Path, tmp_path: Path, damage: str) -> None:
     if damage == "missing":
         source.unlink()
     elif damage == "foreign":
@@ -131,14 +131,16 @@ def test_what_cannot_be_copied_leaves_no_file(source: Path, tmp_path: Path, dama
         (["--store", "sqlite:///x.db", "/nowhere/z.db"], "x.db: no such file"),
     ],
 )
-def test_what_makes_no_sense_is_said_in_a_line(arguments: list[str], words: str) -> None:
+def test_a_wrong_argument_of_backup_is_refused_in_one_line(
+    arguments: list[str], words: str
+) -> None:
     done = _jmmc("backup", *arguments)
     assert done.returncode in (1, 2)
     assert words in done.stderr
     assert len(done.stderr.splitlines()) == 1
 
 
-def test_a_place_that_takes_no_file_is_said_in_a_line(source: Path, tmp_path: Path) -> None:
+def test_a_folder_that_takes_no_file_is_named_in_one_line(source: Path, tmp_path: Path) -> None:
     for target, why in (
         (tmp_path / "none" / "z.db", f"the folder {tmp_path / 'none'} does not exist"),
         (tmp_path, "a folder; name the file to write"),

@@ -67,7 +67,7 @@ REFUSED: dict[str, tuple[Callable[[Path], object], str]] = {
 
 
 @pytest.mark.parametrize("kind", REFUSED)
-async def test_a_file_that_is_not_ours_is_refused_and_left_as_it_was(path: Path, kind: str) -> None:
+async def test_a_foreign_file_is_refused_and_left_as_it_was(path: Path, kind: str) -> None:
     make, words = REFUSED[kind]
     make(path)
     before = path.read_bytes()
@@ -78,7 +78,7 @@ async def test_a_file_that_is_not_ours_is_refused_and_left_as_it_was(path: Path,
 
     assert str(path) in str(refused.value)
     assert path.read_bytes() == before
-    assert [item.name for item in path.parent.iterdir()] == [path.name]
+    assert [file.name for file in path.parent.iterdir()] == [path.name]
 
 
 async def test_a_file_damaged_in_the_middle_is_refused_or_found_by_the_check(path: Path) -> None:
@@ -105,17 +105,17 @@ async def test_a_folder_in_place_of_the_file_is_refused(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("url", ["", "calls.db", "sqlite://calls.db", "redis://x", "sqlite:///"])
-def test_a_url_that_names_no_store_is_refused(url: str) -> None:
+def test_a_url_of_no_known_store_is_refused(url: str) -> None:
     with pytest.raises(UnusableStore, match="expected sqlite"):
         open_store(url)
 
 
-async def test_an_empty_file_is_taken(path: Path) -> None:
+async def test_an_empty_file_becomes_a_store(path: Path) -> None:
     path.touch()
     await _made(path)
 
 
-async def test_a_first_start_that_was_killed_is_begun_again(path: Path) -> None:
+async def test_a_first_start_that_was_killed_is_repeated(path: Path) -> None:
     """The file exists, its header is SQLite's, and no migration was committed."""
     connection = sqlite3.connect(path)
     connection.execute("PRAGMA journal_mode = WAL")
@@ -123,7 +123,7 @@ async def test_a_first_start_that_was_killed_is_begun_again(path: Path) -> None:
     await _made(path)
 
 
-async def test_a_first_start_that_was_killed_in_its_first_step_is_begun_again(path: Path) -> None:
+async def test_a_first_start_that_was_killed_in_its_first_migration_is_repeated(path: Path) -> None:
     """SQLite's own file of what is to be undone is still there."""
     connection = sqlite3.connect(path)
     connection.execute("PRAGMA user_version = 0")
@@ -133,7 +133,9 @@ async def test_a_first_start_that_was_killed_in_its_first_step_is_begun_again(pa
     await _made(path)
 
 
-async def test_the_header_names_us_even_while_everything_is_still_in_the_log(path: Path) -> None:
+async def test_the_header_has_our_application_id_while_the_content_is_still_in_the_log(
+    path: Path,
+) -> None:
     """A second process must know the file before the first one has emptied its log."""
     first, second = SqliteStore(path), SqliteStore(path)
     await first.open()
@@ -150,22 +152,24 @@ async def test_a_commit_is_an_fsync_and_readers_never_wait(path: Path) -> None:
     await store.open()
 
     def pragma(name: str) -> object:
-        connection = store._writer.connection
+        connection = store.connections._writer.connection
         assert connection is not None
         return connection.execute(f"PRAGMA {name}").fetchone()[0]
 
-    assert await store._writer.run(lambda: pragma("journal_mode")) == "wal"
-    assert await store._writer.run(lambda: pragma("synchronous")) == 2, "FULL"
-    assert await store._writer.run(lambda: pragma("user_version")) == len(migrations())
-    assert await store._writer.run(lambda: pragma("application_id")) == APPLICATION_ID
+    assert await store.connections._writer.run(lambda: pragma("journal_mode")) == "wal"
+    assert await store.connections._writer.run(lambda: pragma("synchronous")) == 2, "FULL"
+    assert await store.connections._writer.run(lambda: pragma("user_version")) == len(migrations())
+    assert await store.connections._writer.run(lambda: pragma("application_id")) == APPLICATION_ID
     await store.close()
 
 
-async def test_a_full_disk_stores_nothing_of_the_batch_and_is_got_over(path: Path) -> None:
+async def test_on_a_full_disk_nothing_of_a_batch_is_stored_and_later_batches_are(
+    path: Path,
+) -> None:
     store = SqliteStore(path)
     await store.open()
     await store.append([push(0)])
-    connection = store._writer.connection
+    connection = store.connections._writer.connection
     assert connection is not None
     (pages,) = connection.execute("PRAGMA page_count").fetchone()
     connection.execute(f"PRAGMA max_page_count = {pages}")
@@ -181,7 +185,7 @@ async def test_a_full_disk_stores_nothing_of_the_batch_and_is_got_over(path: Pat
     await store.close()
 
 
-async def test_a_session_that_another_process_deleted_is_made_anew(path: Path) -> None:
+async def test_a_session_that_another_process_deleted_is_created_again(path: Path) -> None:
     store = SqliteStore(path)
     await store.open()
     await store.append([push(0)])
@@ -191,6 +195,6 @@ async def test_a_session_that_another_process_deleted_is_made_anew(path: Path) -
     other.close()
     (receipt,) = await store.append([push(1)])
 
-    assert receipt.hole, "the browser must be asked for a full sample"  # type: ignore[union-attr]
+    assert receipt.gap, "the browser must be asked for a full sample"  # type: ignore[union-attr]
     assert await store.count(SessionFilter()) == 1
     await store.close()

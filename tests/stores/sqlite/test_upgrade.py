@@ -9,7 +9,8 @@ import pytest
 
 from jmmc.core.errors import UnusableStore
 from jmmc.core.model import Dialect, Sample, Session, SessionFilter
-from jmmc.quality.summary import SummaryFilter, summarize
+from jmmc.quality.filters import SummaryFilter
+from jmmc.quality.summarize import summarize
 from jmmc.quality.thresholds import preset
 from jmmc.stores.sqlite.schema import APPLICATION_ID, migrations
 from jmmc.stores.sqlite.store import SqliteStore
@@ -24,7 +25,7 @@ _COLUMNS_OF_VERSION_3 = (
 
 
 @pytest.mark.parametrize("version", range(1, len(migrations())))
-async def test_sessions_of_an_older_file_are_there_and_will_be_judged(
+async def test_sessions_of_an_older_file_are_kept_and_will_be_summarized(
     tmp_path: Path, version: int
 ) -> None:
     connection = sqlite3.connect(tmp_path / "old.db")
@@ -42,16 +43,16 @@ async def test_sessions_of_an_older_file_are_there_and_will_be_judged(
     store = SqliteStore(tmp_path / "old.db")
     for _ in range(2):  # The second time there is nothing to do.
         await store.open()
-        (session,) = [item async for item in store.sessions(SessionFilter())]
+        (session,) = [session async for session in store.sessions(SessionFilter())]
         assert session.samples[0].readings == b'{"cq":100}'
         assert await store.reports.dirty(10) == ["1" * 24]
         await store.close()
 
 
-async def test_a_summary_of_an_older_file_is_one_whose_network_has_no_name(tmp_path: Path) -> None:
+async def test_a_summary_of_an_older_file_has_no_provider_and_no_country(tmp_path: Path) -> None:
     old = json.loads(msgspec.json.encode(_SUMMARY))
     del old["provider"], old["country"]
-    row = {item: old.get(item, 0) for item in _COLUMNS_OF_VERSION_3} | {"grade": "good"}
+    row = {name: old.get(name, 0) for name in _COLUMNS_OF_VERSION_3} | {"grade": "good"}
     row |= {"series": json.dumps(old["series"]), "whole": json.dumps(old)}
     connection = sqlite3.connect(tmp_path / "old.db")
     for script in migrations()[:3]:
@@ -72,7 +73,9 @@ async def test_a_summary_of_an_older_file_is_one_whose_network_has_no_name(tmp_p
     await store.close()
 
 
-async def test_a_step_that_fails_leaves_the_file_as_the_step_before_made_it(tmp_path: Path) -> None:
+async def test_a_migration_that_fails_leaves_the_file_at_the_version_before_it(
+    tmp_path: Path,
+) -> None:
     """The last one fails at its end, and is done when its obstacle is gone."""
     path = tmp_path / "old.db"
     before = len(migrations()) - 1

@@ -5,8 +5,8 @@ import re
 import pytest
 
 from jmmc.quality.attribution import SCOPES
+from jmmc.quality.filters import DIMENSIONS
 from jmmc.quality.grading import Grade
-from jmmc.quality.summary import DIMENSIONS
 from jmmc.quality.thresholds import READINGS_OF
 from jmmc.web.dashboard.charts import PLOTS
 from jmmc.web.dashboard.i18n import LANGUAGES, choose_language, words

@@ -1,10 +1,11 @@
-"""The documents of a session in MongoDB: the stored form of the protocol, cut to a bounded size.
+"""The documents of a session in MongoDB: the stored form of the protocol, in bounded pieces.
 
-The first document is the session's own, as the ancestor writes it; each of the following ones has
-`SAMPLES` elements of `m` more, the same `conf` and `uid`, and says in `s` whose it is and in `c`
-the how manieth. A document's `_id` follows from session and number, so any collector finds it.
-`d` marks documents with samples that no summary knows yet, `o` those whose elements are out of
-order: in all others of dialect v2, element `i` of document `n` is sample `n * SAMPLES + i`.
+The first document is the session's own, in the form of the Express.js middleware. Each later one
+has up to `SAMPLES` more elements in `m`, the same `conf` and `uid`, the session in `s` and its own
+number in `c`. A document's `_id` is computed from session and number, so any collector finds it.
+`d` marks documents with samples that no summary covers yet, `o` those whose elements are out of
+order. In all other documents of dialect v2, element `i` of document `n` is sample
+`n * SAMPLES + i`.
 """
 
 from collections.abc import Mapping, Sequence
@@ -18,7 +19,7 @@ from bson import ObjectId
 from jmmc.core.model import Dialect, Push, Sample, Session, second_of, seq_of
 
 SAMPLES = 60
-"""Elements of a document: half an hour, 10 KB. MongoDB rewrites a document at each push."""
+"""Elements per document: half an hour, 10 KB. MongoDB rewrites a document at each push."""
 
 Document = dict[str, Any]
 
@@ -32,19 +33,19 @@ def document_id(session: str, number: int) -> ObjectId:
 
 def element(sample: Sample) -> Document:
     """A sample as an element of `m`."""
-    own: Document = {"ts": sample.ts}
+    fields: Document = {"ts": sample.ts}
     if sample.seq is not None:
-        own["seq"] = sample.seq
+        fields["seq"] = sample.seq
     if sample.full:
-        own["full"] = True
+        fields["full"] = True
     if sample.bye:
-        own["bye"] = True
-    own.update(msgspec.json.decode(sample.readings))
-    return own
+        fields["bye"] = True
+    fields.update(msgspec.json.decode(sample.readings))
+    return fields
 
 
 def new_document(push: Push, number: int, began: int) -> Document:
-    """What a document is born with, beside `_id` and `m`. `at` is for MongoDB's own clock."""
+    """The fields of a new document but `_id` and `m`. `at` is for MongoDB's retention."""
     fields: Document = {
         "conf": push.room,
         "uid": push.browser_id,
@@ -58,18 +59,18 @@ def new_document(push: Push, number: int, began: int) -> Document:
     return fields
 
 
-def whose(document: Mapping[str, Any]) -> str:
-    """The id of the session that a document is part of."""
+def session_id_of(document: Mapping[str, Any]) -> str:
+    """The id of the session that a document belongs to."""
     return str(document.get("s") or document["_id"])
 
 
 def all_of(firsts: Sequence[ObjectId]) -> Document:
-    """The query for all documents of sessions, by the `_id` of their first ones."""
+    """The query for all documents of sessions, given by the `_id` of their first documents."""
     return {"$or": [{"_id": {"$in": firsts}}, {"s": {"$in": firsts}}]}
 
 
 def is_session(document: Mapping[str, Any]) -> bool:
-    """Whether a document is one of ours or the ancestor's: the collection may hold others."""
+    """Whether a document holds samples, ours or the Express.js middleware's."""
     elements = document.get("m")
     return (
         isinstance(document.get("_id"), ObjectId)
@@ -86,11 +87,11 @@ def _is_element(value: object) -> bool:
 
 
 def session_of(documents: Sequence[Mapping[str, Any]]) -> Session:
-    """The session of its documents, given in order; the first one is its own."""
+    """The session of its documents, given in order from the first."""
     first = documents[0]
     dialect = Dialect.V2 if first.get("v") == 2 else Dialect.V1
-    # MongoDB fills up with null before a sample set at its place, if a backup lost those before.
-    elements = [item for document in documents for item in document["m"] if item is not None]
+    # Where a restored backup lacks samples, MongoDB fills with null up to the next position.
+    elements = [e for document in documents for e in document["m"] if e is not None]
     samples = [sample_of(element) for element in elements]
     if dialect is Dialect.V2:
         samples.sort(key=lambda sample: -1 if sample.seq is None else sample.seq)
@@ -100,7 +101,7 @@ def session_of(documents: Sequence[Mapping[str, Any]]) -> Session:
 
 
 def sample_of(element: Mapping[str, Any]) -> Sample:
-    """The sample that an element of `m` holds, whoever wrote it."""
+    """The sample of an element of `m`, ours or another writer's."""
     readings = dict(element)
     ts = second_of(readings.pop("ts", None))
     seq = seq_of(readings.pop("seq", None))
@@ -109,7 +110,7 @@ def sample_of(element: Mapping[str, Any]) -> Sample:
     return Sample(
         seq,
         0 if ts is None else ts,
-        msgspec.json.encode(readings, enc_hook=_plain),
+        msgspec.json.encode(readings, enc_hook=_json_value),
         full,
         bye,
     )
@@ -122,6 +123,6 @@ def _began(first: Mapping[str, Any]) -> int:
     return sample_of(first["m"][0]).ts
 
 
-def _plain(value: object) -> object:
-    """BSON's own integer, and what JSON does not have: that only another writer can have stored."""
+def _json_value(value: object) -> object:
+    """The value in JSON of a BSON type that only another writer can have stored."""
     return int(value) if isinstance(value, int) else str(value)

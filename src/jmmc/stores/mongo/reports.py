@@ -1,135 +1,71 @@
-"""The half of the MongoDB store that keeps what was made of the samples."""
+"""`Reports` in MongoDB."""
 
 import re
 from collections.abc import AsyncGenerator, AsyncIterator, Sequence
-from contextlib import AbstractContextManager, aclosing
-from typing import Any, Protocol
+from contextlib import aclosing
+from typing import Any
 
 import msgspec
 from bson import ObjectId
-from pymongo import ASCENDING, DESCENDING, IndexModel, ReplaceOne, UpdateOne
-from pymongo.asynchronous.collection import AsyncCollection
+from pymongo import ASCENDING, DESCENDING
 from pymongo.errors import DuplicateKeyError
 
-from jmmc.quality.rollups import ALL, DAY, HOUR, Part, Rollup
-from jmmc.quality.summary import (
-    DIMENSIONS,
-    FILTERS,
-    Decile,
-    LiveSession,
-    SearchHit,
-    Summary,
-    SummaryFilter,
-)
-from jmmc.stores.mongo.documents import Document, all_of, whose
-from jmmc.stores.search_names import NAMED, kind_of, names_of, stored_kind
-from jmmc.stores.summary_columns import SUMMARY_COLUMNS, column
+from jmmc.quality.filters import SummaryFilter
+from jmmc.quality.rollups import Rollup, Sums
+from jmmc.quality.summary import Decile, LiveSession, SearchHit, Summary
+from jmmc.stores.mongo import summary_writes
+from jmmc.stores.mongo.connection import Connection
+from jmmc.stores.mongo.documents import Document, all_of, session_id_of
+from jmmc.stores.mongo.indexes import NEWEST_FIRST, RUNNING
+from jmmc.stores.mongo.selection import literal, summary_query
+from jmmc.stores.mongo.summary_documents import summary_fields, summary_rows
+from jmmc.stores.search_names import kind_of
 
-_PRUNED = 500  # Summaries in one step.
-_PIECE = 1000  # Summaries read together: their rows take the event loop some 5 ms.
-_FIRST = ObjectId("0" * 24)
-_PARTS = msgspec.json.Decoder(dict[str, tuple[Part, ...]])
+_PART = 1000  # Summaries read together: their rows take the event loop some 5 ms.
+_LOWEST_ID = ObjectId("0" * 24)
+_VALUES = msgspec.json.Decoder(dict[str, tuple[Sums, ...]])
 _SUMMARY = msgspec.json.Decoder(Summary)
-_PRESENCE = msgspec.json.Decoder(LiveSession)
-_PRESENT = 500  # People read together.
-_DOWN = [("began", DESCENDING), ("_id", DESCENDING)]
-_RUNNING = {"running": True}
-
-REPORT_INDEXES = {
-    "summaries": [
-        IndexModel(_DOWN, name="jmmc_began"),
-        IndexModel([("conf", ASCENDING), *_DOWN], name="jmmc_conf"),
-        IndexModel([("uid", ASCENDING), *_DOWN], name="jmmc_uid"),
-        IndexModel([("length", DESCENDING)], name="jmmc_length"),
-        IndexModel([("address", ASCENDING)], name="jmmc_address"),
-        IndexModel(
-            [("provider", ASCENDING)],
-            name="jmmc_provider",
-            partialFilterExpression={"provider": {"$gt": ""}},
-        ),
-        IndexModel(
-            [*_DOWN, ("last", ASCENDING)],
-            name="jmmc_running",
-            partialFilterExpression=_RUNNING,
-        ),
-    ],
-    "records": [IndexModel([("kind", ASCENDING)], name="jmmc_kind")],
-}
-"""By the name of the collection."""
-
-
-class _Place(Protocol):
-    """What the store that owns the collection lends us."""
-
-    def collection(self, name: str = "") -> AsyncCollection[Document]:
-        """The collection of the sessions, or another beside it."""
-
-    def guarded(self, *, bounded: bool = True) -> AbstractContextManager[None]:
-        """Bounds what is done inside in time, and gives its errors our names."""
+_LIVE_SESSION = msgspec.json.Decoder(LiveSession)
+_LIVE_SESSIONS = 500  # Read together.
 
 
 class MongoReports:
-    """`Reports` in collections beside that of the sessions: summaries, rollups, names, records."""
+    """`Reports` in siblings of the sessions' collection: summaries, rollups, names and records."""
 
-    def __init__(self, place: _Place) -> None:
-        self._place = place
-        self._turn = _FIRST
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+        self._last_dirty = _LOWEST_ID
 
     async def dirty(self, limit: int) -> list[str]:
         """See `Reports.dirty`."""
-        with self._place.guarded():
-            found = await self._dirty({"$gt": self._turn}, limit)
-            if len(found) < limit:
-                found += await self._dirty({"$lte": self._turn}, limit - len(found))
-        self._turn = found[-1]["_id"] if found else _FIRST
-        return list({whose(row): None for row in found})
+        with self._connection.operation():
+            documents = await self._dirty({"$gt": self._last_dirty}, limit)
+            if len(documents) < limit:
+                missing = limit - len(documents)
+                documents += await self._dirty({"$lte": self._last_dirty}, missing)
+        self._last_dirty = documents[-1]["_id"] if documents else _LOWEST_ID
+        return list({session_id_of(document): None for document in documents})
 
     async def backlog(self) -> int:
         """See `Reports.backlog`."""
-        with self._place.guarded():
-            return await self._place.collection().count_documents({"d": True})
+        with self._connection.operation():
+            return await self._connection.collection().count_documents({"d": True})
 
     async def overdue(self, before: int, limit: int) -> list[str]:
         """See `Reports.overdue`."""
         query = {"running": True, "last": {"$lt": before}}
-        over: list[str] = []
-        async with aclosing(self._pieces(query, {"_id": True}, _PIECE)) as pieces:
-            async for piece in pieces:
-                ids = [item["_id"] for item in piece]
-                over += set(ids).difference(await self._dirty_of(ids))
-                if len(over) >= limit:
+        overdue: list[str] = []
+        async with aclosing(self._parts(query, {"_id": True}, _PART)) as parts:
+            async for part in parts:
+                ids = [document["_id"] for document in part]
+                overdue += set(ids).difference(await self._dirty_among(ids))
+                if len(overdue) >= limit:
                     break
-        return over[:limit]
+        return overdue[:limit]
 
     async def put_summaries(self, summaries: Sequence[Summary]) -> None:
         """See `Reports.put_summaries`."""
-        if not summaries:
-            return
-        latest: dict[tuple[str, str], int] = {}
-        for summary in summaries:
-            for kind, text in names_of(summary):
-                name = (stored_kind(kind), text)
-                latest[name] = max(summary.last, latest.get(name, 0))
-        with self._place.guarded():
-            await self._place.collection("summaries").bulk_write(
-                [
-                    ReplaceOne({"_id": summary.session}, _document(summary), upsert=True)
-                    for summary in summaries
-                ],
-                ordered=False,
-            )
-            await self._place.collection("names").bulk_write(
-                [
-                    UpdateOne(
-                        {"_id": f"{kind} {name}"},
-                        {"$max": {"last": last}, "$set": {"kind": kind, "name": name}},
-                        upsert=True,
-                    )
-                    for (kind, name), last in latest.items()
-                ],
-                ordered=False,
-            )
-            await self._clean({summary.session: summary.samples for summary in summaries})
+        await summary_writes.put_summaries(self._connection, summaries)
 
     async def summaries(
         self, selection: SummaryFilter, *, limit: int, after: tuple[int, str] | None = None
@@ -138,43 +74,43 @@ class MongoReports:
         query = await self._query(selection)
         if after is not None:
             began, session = after
-            lower = [{"began": {"$lt": began}}, {"began": began, "_id": {"$lt": session}}]
-            query.setdefault("$and", []).append({"$or": lower})
-        with self._place.guarded():
-            found = self._place.collection("summaries").find(query, {"whole": True})
-            found = found.sort(_DOWN).limit(limit)
-            return [_SUMMARY.decode(row["whole"]) async for row in found]
+            older = [{"began": {"$lt": began}}, {"began": began, "_id": {"$lt": session}}]
+            query.setdefault("$and", []).append({"$or": older})
+        with self._connection.operation():
+            cursor = self._connection.collection("summaries").find(query, {"whole": True})
+            cursor = cursor.sort(NEWEST_FIRST).limit(limit)
+            return [_SUMMARY.decode(document["whole"]) async for document in cursor]
 
     async def get_summaries(self, ids: Sequence[str]) -> list[Summary]:
         """See `Reports.get_summaries`."""
-        with self._place.guarded():
+        with self._connection.operation():
             query = {"_id": {"$in": list(ids)}}
-            found = self._place.collection("summaries").find(query, {"whole": True})
-            return [_SUMMARY.decode(row["whole"]) async for row in found]
+            cursor = self._connection.collection("summaries").find(query, {"whole": True})
+            return [_SUMMARY.decode(document["whole"]) async for document in cursor]
 
     async def live_sessions(self) -> AsyncIterator[Sequence[LiveSession]]:
         """See `Reports.live_sessions`."""
-        async for found in self._pieces(_RUNNING, {"whole": True}, _PRESENT):
-            yield [_PRESENCE.decode(row["whole"]) for row in found]
+        async for part in self._parts(RUNNING, {"whole": True}, _LIVE_SESSIONS):
+            yield [_LIVE_SESSION.decode(document["whole"]) for document in part]
 
     async def facts(
         self, columns: Sequence[str], selection: SummaryFilter
     ) -> list[tuple[Any, ...]]:
         """See `Reports.facts`."""
-        with self._place.guarded(bounded=False):
-            found = self._place.collection("summaries").find(
-                await self._query(selection), _fields(columns)
+        with self._connection.operation(bounded=False):
+            cursor = self._connection.collection("summaries").find(
+                await self._query(selection), summary_fields(columns)
             )
-            up = [("began", ASCENDING), ("_id", ASCENDING)]
-            return _rows(columns, await found.sort(up).batch_size(10_000).to_list())
+            cursor = cursor.sort([("began", ASCENDING), ("_id", ASCENDING)])
+            return summary_rows(columns, await cursor.batch_size(10_000).to_list())
 
     async def columns(
         self, names: Sequence[str], selection: SummaryFilter
     ) -> AsyncIterator[Sequence[Sequence[Any]]]:
         """See `Reports.columns`."""
         query = await self._query(selection)
-        async for found in self._pieces(query, _fields(names), _PIECE):
-            yield list(zip(*_rows(names, found), strict=True))
+        async for part in self._parts(query, summary_fields(names), _PART):
+            yield list(zip(*summary_rows(names, part), strict=True))
 
     async def deciles(self, selection: SummaryFilter) -> list[Decile]:
         """See `Reports.deciles`."""
@@ -194,9 +130,9 @@ class MongoReports:
                 }
             },
         ]
-        with self._place.guarded(bounded=False):
-            found = await self._place.collection("summaries").aggregate(steps)
-            rows = await found.to_list()
+        with self._connection.operation(bounded=False):
+            cursor = await self._connection.collection("summaries").aggregate(steps)
+            rows = await cursor.to_list()
         return [
             Decile(
                 row["_id"]["conf"],
@@ -215,117 +151,83 @@ class MongoReports:
             {"$group": {"_id": "$conf"}},
             {"$count": "rooms"},
         ]
-        with self._place.guarded(bounded=False):
-            found = await self._place.collection("summaries").aggregate(steps)
-            counted = await found.to_list()
-        return int(counted[0]["rooms"]) if counted else 0
+        with self._connection.operation(bounded=False):
+            cursor = await self._connection.collection("summaries").aggregate(steps)
+            counts = await cursor.to_list()
+        return int(counts[0]["rooms"]) if counts else 0
 
     async def erase(self, summaries: Sequence[Summary]) -> int:
         """See `Reports.erase`."""
-        kept, gone = self._place.collection("summaries"), 0
-        names = {
-            (kind, name): {column(NAMED[kind]): getattr(summary, NAMED[kind])}
-            for summary in summaries
-            for kind, name in names_of(summary)
-        }
-        with self._place.guarded():
-            await kept.delete_many({"_id": {"$in": [summary.session for summary in summaries]}})
-            for (kind, name), query in names.items():
-                if await kept.find_one(query, {"_id": True}) is None:
-                    done = await self._place.collection("names").delete_one(
-                        {"_id": f"{stored_kind(kind)} {name}"}
-                    )
-                    gone += done.deleted_count
-        return gone
+        return await summary_writes.erase(self._connection, summaries)
 
     async def prune(self, before: int) -> int:
         """See `Reports.prune`."""
-        with self._place.guarded(bounded=False):
-            kept = self._place.collection("summaries")
-            old = {name: {"$lt": before} for name in ("began", "last", "ended")}
-            found = kept.find(old, {"_id": True}, limit=_PRUNED)
-            ids = [row["_id"] async for row in found]
-            if ids:
-                await kept.delete_many({"_id": {"$in": ids}})
-                return len(ids)
-            await self._place.collection("names").delete_many({"last": {"$lt": before}})
-            for dimension in (ALL, *DIMENSIONS):
-                for length in (HOUR, DAY):
-                    begin = f"{dimension} {length} "
-                    query = {"_id": {"$gte": begin, "$lt": f"{begin}{before:012}"}}
-                    await self._place.collection("rollups").delete_many(query)
-        return 0
+        return await summary_writes.prune(self._connection, before)
 
     async def put_rollups(self, rollups: Sequence[Rollup]) -> None:
         """See `Reports.put_rollups`."""
-        if not rollups:
-            return
-        operations = []
-        for rollup in rollups:
-            key = f"{rollup.dimension} {rollup.length} {rollup.start:012}"
-            parts = msgspec.json.encode(rollup.values)
-            operations.append(ReplaceOne({"_id": key}, {"parts": parts}, upsert=True))
-        with self._place.guarded():
-            await self._place.collection("rollups").bulk_write(operations, ordered=False)
+        await summary_writes.put_rollups(self._connection, rollups)
 
     async def rollups(self, dimension: str, length: int, since: int, until: int) -> list[Rollup]:
         """See `Reports.rollups`."""
-        first, last = (f"{dimension} {length} {max(item, 0):012}" for item in (since, until))
+        first, last = (f"{dimension} {length} {max(ts, 0):012}" for ts in (since, until))
         query = {"_id": {"$gte": first, "$lt": last}}
-        with self._place.guarded():
-            found = self._place.collection("rollups").find(query).sort("_id", ASCENDING)
+        with self._connection.operation():
+            cursor = self._connection.collection("rollups").find(query).sort("_id", ASCENDING)
             return [
                 Rollup(
                     length,
-                    int(row["_id"].rpartition(" ")[2]),
+                    int(document["_id"].rpartition(" ")[2]),
                     dimension,
-                    _PARTS.decode(row["parts"]),
+                    _VALUES.decode(document["parts"]),
                 )
-                async for row in found
+                async for document in cursor
             ]
 
     async def search(self, text: str, limit: int) -> list[SearchHit]:
         """See `Reports.search`."""
         text = text.lower()
-        names = self._place.collection("names")
-        begins = f"^{_literal(text)}"
-        beginning = {"name": {"$regex": begins}}
-        inside = {"name": {"$regex": f"(?s).{_literal(text)}", "$not": re.compile(begins)}}
-        rows: list[Document] = []
-        with self._place.guarded():
-            for query in (beginning, inside):
-                if len(rows) < limit:
-                    found = names.find(query).sort([("last", DESCENDING), ("name", ASCENDING)])
-                    rows += await found.limit(limit - len(rows)).to_list()
-        return [SearchHit(kind_of(row["kind"]), row["name"], row["last"]) for row in rows]
+        names = self._connection.collection("names")
+        prefix = f"^{literal(text)}"
+        at_start = {"name": {"$regex": prefix}}
+        inside = {"name": {"$regex": f"(?s).{literal(text)}", "$not": re.compile(prefix)}}
+        hits: list[Document] = []
+        with self._connection.operation():
+            for query in (at_start, inside):
+                if len(hits) < limit:
+                    cursor = names.find(query).sort([("last", DESCENDING), ("name", ASCENDING)])
+                    hits += await cursor.limit(limit - len(hits)).to_list()
+        return [SearchHit(kind_of(hit["kind"]), hit["name"], hit["last"]) for hit in hits]
 
     async def put_record(self, kind: str, name: str, content: bytes) -> None:
         """See `Reports.put_record`."""
         record = {"kind": kind, "name": name, "content": content}
-        with self._place.guarded():
-            await self._place.collection("records").replace_one(
+        with self._connection.operation():
+            await self._connection.collection("records").replace_one(
                 {"_id": f"{kind} {name}"}, record, upsert=True
             )
 
     async def records(self, kind: str) -> dict[str, bytes]:
         """See `Reports.records`."""
-        with self._place.guarded():
-            found = self._place.collection("records").find({"kind": kind})
-            return {row["name"]: bytes(row["content"]) async for row in found}
+        with self._connection.operation():
+            cursor = self._connection.collection("records").find({"kind": kind})
+            return {record["name"]: bytes(record["content"]) async for record in cursor}
 
     async def delete_record(self, kind: str, name: str) -> bool:
         """See `Reports.delete_record`."""
-        with self._place.guarded():
-            done = await self._place.collection("records").delete_one({"_id": f"{kind} {name}"})
-        return done.deleted_count > 0
+        with self._connection.operation():
+            result = await self._connection.collection("records").delete_one(
+                {"_id": f"{kind} {name}"}
+            )
+        return result.deleted_count > 0
 
     async def lease(self, name: str, holder: str, *, now: int, seconds: int) -> bool:
         """See `Reports.lease`."""
         free = {"$or": [{"holder": holder}, {"until": {"$lte": now}}]}
         taken = {"$set": {"holder": holder, "until": now + seconds}}
-        with self._place.guarded():
+        with self._connection.operation():
             try:
-                await self._place.collection("records").update_one(
+                await self._connection.collection("records").update_one(
                     {"_id": f"lease {name}", **free}, taken, upsert=True
                 )
             except DuplicateKeyError:
@@ -333,97 +235,33 @@ class MongoReports:
         return True
 
     async def _dirty(self, keys: Document, limit: int) -> list[Document]:
-        found = self._place.collection().find({"d": True, "_id": keys}, {"s": True}, limit=limit)
-        return await found.sort("_id", ASCENDING).to_list()
+        query = {"d": True, "_id": keys}
+        cursor = self._connection.collection().find(query, {"s": True}, limit=limit)
+        return await cursor.sort("_id", ASCENDING).to_list()
 
-    async def _dirty_of(self, sessions: Sequence[str]) -> list[str]:
+    async def _dirty_among(self, sessions: Sequence[str]) -> list[str]:
         query = {**all_of([ObjectId(session) for session in sessions]), "d": True}
-        with self._place.guarded():
-            found = await self._place.collection().find(query, {"s": True}).to_list()
-        return [whose(row) for row in found]
+        with self._connection.operation():
+            documents = await self._connection.collection().find(query, {"s": True}).to_list()
+        return [session_id_of(document) for document in documents]
 
-    async def _clean(self, samples: dict[str, int]) -> None:
-        """Sessions that have just as many samples are not dirty any more; guarded by the size."""
-        sessions = self._place.collection()
-        sizes = {"d": True, "s": True, "n": {"$size": "$m"}}
-        query = {**all_of([ObjectId(sample) for sample in samples]), "m": {"$type": "array"}}
-        documents: dict[str, list[Document]] = {}
-        async for item in sessions.find(query, sizes):
-            documents.setdefault(whose(item), []).append(item)
-        operations = [
-            UpdateOne({"_id": it["_id"], "m": {"$size": it["n"]}}, {"$unset": {"d": ""}})
-            for session, document in documents.items()
-            if sum(item["n"] for item in document) == samples[session]
-            for it in document
-            if it.get("d")
-        ]
-        if operations:
-            await sessions.bulk_write(operations, ordered=False)
-
-    async def _pieces(
+    async def _parts(
         self, query: Document, fields: dict[str, bool], size: int
     ) -> AsyncGenerator[list[Document], None]:
         """Documents of summaries, `size` at a time."""
-        found = self._place.collection("summaries").find(query, fields, batch_size=size)
+        cursor = self._connection.collection("summaries").find(query, fields, batch_size=size)
         while True:
-            with self._place.guarded(bounded=False):
-                piece = await found.to_list(size)
-            if not piece:
+            with self._connection.operation(bounded=False):
+                part = await cursor.to_list(size)
+            if not part:
                 return
-            yield piece
+            yield part
 
     async def _query(self, selection: SummaryFilter) -> Document:
-        query: Document = {}
-        for row in FILTERS:
-            if (value := getattr(selection, row.field)) is None:
-                continue
-            name = column(row.field)
-            if not value:
-                query[name] = {"$in": ["", None]}  # None: of a version that had no such field.
-            elif row.prefix:
-                query[name] = {"$regex": f"^{_literal(value)}( |$)"}
-            else:
-                query[name] = value
-        if selection.running is not None:
-            query["running"] = selection.running
-        if selection.until is not None:
-            query["began"] = {"$lt": selection.until}
+        longest = None
         if selection.since is not None:
-            # No session is longer than the longest: so an index on the beginning is enough.
-            with self._place.guarded():
-                longest = await self._place.collection("summaries").find_one(
+            with self._connection.operation():
+                longest = await self._connection.collection("summaries").find_one(
                     {}, {"length": True}, sort=[("length", DESCENDING)]
                 )
-            least = selection.since - (longest["length"] if longest else 0)
-            query["ended"] = {"$gte": selection.since}
-            query["began"] = {**query.get("began", {}), "$gte": least}
-        return query
-
-
-def _document(summary: Summary) -> Document:
-    document: Document = {
-        column(summary_column): getattr(summary, summary_column)
-        for summary_column in SUMMARY_COLUMNS
-    }
-    document["_id"] = document.pop("session")
-    document["address"] = summary.address
-    document["length"] = summary.ended - summary.began
-    document["series"] = msgspec.json.encode(summary.series).decode()
-    document["whole"] = msgspec.json.encode(summary)
-    return document
-
-
-def _fields(columns: Sequence[str]) -> dict[str, bool]:
-    wanted = {column(item): True for item in columns if item != "session"}
-    return {"_id": "session" in columns, **wanted}
-
-
-def _rows(columns: Sequence[str], documents: Sequence[Document]) -> list[tuple[Any, ...]]:
-    """Documents of an earlier version lack what there was no word for."""
-    names = ["_id" if item == "session" else column(item) for item in columns]
-    return [tuple(document.get(name, "") for name in names) for document in documents]
-
-
-def _literal(text: str) -> str:
-    """A pattern for `text` itself; BSON has no NUL in patterns."""
-    return re.escape(text).replace("\0", r"\x00")
+        return summary_query(selection, longest["length"] if longest else 0)

@@ -1,216 +1,353 @@
-"""Which documents a batch of pushes goes to, and what each push is answered. No I/O.
+"""Plans which documents a batch of pushes is written to, and what each push is answered. No I/O.
 
-There are three kinds of write, and the driver may send each again, and so may another collector.
+The driver may send any write twice, and another collector may send the same one. So each kind of
+write (the subclasses of `Write`) changes nothing when it is repeated:
 
-* A document that is not there yet is made: an upsert whose filter demands that it does not exist.
-* One whose samples came in turn is extended. Element `i` of document `n` is sample
-  `n * SAMPLES + i`, so the sample is set at its place, by `_id` alone: that costs MongoDB a third
-  of what any other filter does. A second time changes nothing.
-* Anything else is added by an upsert whose filter says that none of the samples is there, and
-  marks the document with `o`: its elements do not stand at their places any more, and `$pull`,
-  which fails on what is no array, keeps those away who do not know yet and would extend it.
+* `CreateDocument` is an upsert whose filter demands that the document does not exist.
+* `SetInOrder` extends a document whose samples came in order. Element `i` of document `n` is sample
+  `n * SAMPLES + i`, so each sample is set at its position, by `_id` alone. That costs MongoDB a
+  third of what any other filter does.
+* `AddOutOfOrder` is an upsert whose filter says that none of the samples is there. It marks the
+  document with `o`: elements are not at their positions any more. The `$pull` of `SetInOrder` fails
+  on that mark, because it is no array, so a collector that has not read it cannot overwrite.
+* `AppendV1` and `ExtendV1` are for dialect v1, which numbers nothing: `$addToSet` stores what is
+  equal in time and readings once.
+* `Touch` changes nothing: it confirms that samples that were found stored are durable.
 
-What fails, or finds nothing, was believed wrongly: the session is read, and all is placed again.
-Whose a session is need not stand in a filter: it was read, or it is believed to be new, and then
-nothing may be there at all.
+When a write fails or matches nothing, an assumption was wrong: the session is read, and its pushes
+are planned again. A filter need not name the owner of a v2 session: either the session was read, or
+it is assumed to be new, and then no document may exist.
 """
 
 from collections.abc import Iterable, Mapping, MutableMapping, Sequence
 from itertools import count
-from typing import Any
+from typing import Any, ClassVar
 
 from bson import ObjectId
 from msgspec import Struct, field
+from pymongo import UpdateOne
 
 from jmmc.core.model import Dialect, Push, Receipt, Refusal, Sample
-from jmmc.stores.mongo.documents import SAMPLES, Document, document_id, element, new_document, whose
+from jmmc.stores.mongo.documents import (
+    SAMPLES,
+    Document,
+    document_id,
+    element,
+    new_document,
+    session_id_of,
+)
 
-V2_HEAD: Mapping[str, Any] = {"conf": True, "uid": True, "s": True, "o": True, "m.seq": True}
-"""What `WritePlan.learn` needs of the documents of v2 sessions."""
-V1_HEAD: Mapping[str, Any] = {"m": {"$slice": -SAMPLES}}
-"""What `WritePlan.learn` needs of the documents of v1 sessions."""
+V2_PROJECTION: Mapping[str, Any] = {"conf": True, "uid": True, "s": True, "o": True, "m.seq": True}
+"""The fields that `WritePlan.remember` needs of the documents of v2 sessions."""
+V1_PROJECTION: Mapping[str, Any] = {"m": {"$slice": -SAMPLES}}
+"""The fields that `WritePlan.remember` needs of the documents of v1 sessions."""
+
+_BAD_VALUE = 2  # The error of `$pull` on a field that is no array.
+_DUPLICATE_KEY = 11000
 
 
-class Head(Struct):
-    """What is remembered of a session. `following` is the seq after the highest stored.
+class RememberedSession(Struct):
+    """What is remembered of a session. `next_seq` is the seq after the highest stored.
 
-    Sample `seq` stands in document `seq // SAMPLES`. But a session has to have a document 0, and
-    where its beginning is lost, `home` is the number of the one that stands there in its place.
-    `in_turn` tells that the last document has all samples up to there, each at its place.
+    The samples of block `seq // SAMPLES` are in the document of that number. But every session has
+    a document 0: `first_block` is the block in it, a later one where the session's beginning is
+    lost. `in_order` says that the last document has all samples of its block up to `next_seq`, each
+    at its position. `exists` says that the session is stored, or will be by the planned writes.
 
-    In dialect v1 `following` counts samples, a full document as `SAMPLES`. In the round that has
-    read the session again, `stored` has the numbers found near those that come (v2), and `last`
-    the elements of a last document that is full (v1).
+    In dialect v1 `next_seq` counts samples, a full document as `SAMPLES`. Only in the round that
+    has read the session, `stored_seqs` has the numbers found near those of the pushes (v2), and
+    `last_elements` the elements of a last document that is full (v1).
     """
 
     room: str
     browser_id: str
-    following: int = 0
+    next_seq: int = 0
     exists: bool = True
-    in_turn: bool = False
-    home: int | None = None
-    stored: set[int] | None = None
-    last: Sequence[Document] = ()
+    in_order: bool = False
+    first_block: int | None = None
+    stored_seqs: set[int] | None = None
+    last_elements: Sequence[Document] = ()
 
     def belongs_to(self, push: Push) -> bool:
-        """Whether the push is of the conference and the browser that began the session."""
+        """Whether the push is of the room and the browser that began the session."""
         return self.room == push.room and self.browser_id == push.browser_id
 
-    def number(self, seq: int) -> int:
-        """The document of a sample, from the first one on."""
-        number = seq // SAMPLES
-        if self.home is None:
-            self.home = number
-        return 0 if number == self.home else number
+    def document_number(self, seq: int) -> int:
+        """The number of the document that sample `seq` belongs in."""
+        block = seq // SAMPLES
+        if self.first_block is None:
+            self.first_block = block
+        return 0 if block == self.first_block else block
 
 
 class Write(Struct):
-    """What one document gets, for the pushes at `indices`.
-
-    `expected` tells that the document is believed to exist, `upsert` that it is made if not,
-    `needed` that nothing is stored if not.
-    """
+    """What one document of `session` gets, for the pushes at `indices`: one of the kinds below."""
 
     session: str
-    filter: Document
-    update: Document
-    upsert: bool
-    expected: bool
     indices: set[int]
-    needed: bool = False
+    document: ObjectId
+
+    conflict_code: ClassVar[int] = _DUPLICATE_KEY
+    """The error that says that another collector has written to the document first."""
+    must_match: ClassVar[bool] = False
+    """Whether nothing is stored when no document matches."""
+
+    def operation(self) -> UpdateOne:
+        """The operation to send."""
+        raise NotImplementedError
+
+    def shows_deletion(self) -> bool:
+        """Whether the session was deleted by somebody else, if this write has made a document."""
+        return False
 
 
-class _Growth(Struct):
+class Touch(Write):
+    """Confirms samples that were found stored: as durable as a new write when it succeeds."""
+
+    room: str
+
+    def operation(self) -> UpdateOne:
+        """See `Write.operation`."""
+        return UpdateOne({"_id": self.document}, {"$set": {"conf": self.room}}, upsert=False)
+
+
+class SetInOrder(Write):
+    """Extends a document whose samples are in order."""
+
+    elements: Sequence[Document]
+
+    conflict_code: ClassVar[int] = _BAD_VALUE
+    must_match: ClassVar[bool] = True
+
+    def operation(self) -> UpdateOne:
+        """See `Write.operation`."""
+        positions = {f"m.{element['seq'] % SAMPLES}": element for element in self.elements}
+        update = {"$set": {**positions, "d": True}, "$pull": {"o": 0}}
+        return UpdateOne({"_id": self.document}, update, upsert=False)
+
+
+class CreateDocument(Write):
+    """Makes a document that must not exist; `in_order` as in `RememberedSession`."""
+
+    fields: Document
+    elements: Sequence[Document]
+    in_order: bool
+
+    def operation(self) -> UpdateOne:
+        """See `Write.operation`."""
+        marks = {"d": True} if self.in_order else {"d": True, "o": True}
+        absent = {"_id": self.document, "m": {"$exists": False}}
+        return UpdateOne(absent, _push(self.fields, self.elements, marks), upsert=True)
+
+
+class AddOutOfOrder(Write):
+    """Adds samples to a document, or makes it with them; `expected` where it should exist."""
+
+    fields: Document
+    elements: Sequence[Document]
+    expected: bool
+
+    def operation(self) -> UpdateOne:
+        """See `Write.operation`."""
+        seqs = [element["seq"] for element in self.elements]
+        without = {"_id": self.document, "m.seq": {"$nin": seqs}}
+        marks = {"d": True, "o": True}
+        return UpdateOne(without, _push(self.fields, self.elements, marks), upsert=True)
+
+    def shows_deletion(self) -> bool:
+        """See `Write.shows_deletion`."""
+        return self.expected
+
+
+class AppendV1(Write):
+    """Adds v1 samples to a document that is not full, or makes it; `expected` where it exists.
+
+    The owner of the session may not have been read, so it is part of the filter.
+    """
+
+    fields: Document
+    elements: Sequence[Document]
+    expected: bool
+
+    def operation(self) -> UpdateOne:
+        """See `Write.operation`."""
+        return self._operation(upsert=True)
+
+    def shows_deletion(self) -> bool:
+        """See `Write.shows_deletion`."""
+        return self.expected
+
+    def _operation(self, *, upsert: bool) -> UpdateOne:
+        filter_ = {
+            "_id": self.document,
+            f"m.{SAMPLES - 1}": {"$exists": False},
+            "conf": self.fields["conf"],
+            "uid": self.fields["uid"],
+        }
+        update = {
+            "$setOnInsert": self.fields,
+            "$addToSet": {"m": {"$each": self.elements}},
+            "$set": {"d": True},
+        }
+        return UpdateOne(filter_, update, upsert=upsert)
+
+
+class ExtendV1(AppendV1):
+    """Adds v1 samples of a push that may not open a session: the document must exist."""
+
+    conflict_code: ClassVar[int] = _BAD_VALUE
+    must_match: ClassVar[bool] = True
+
+    def operation(self) -> UpdateOne:
+        """See `Write.operation`."""
+        return self._operation(upsert=False)
+
+
+class _Addition(Struct):
+    """What the pushes at `indices` add to a document; `push` is the first of them.
+
+    `expected`: the document should exist. `assumed_new`: no document of the session should.
+    """
+
     push: Push
     number: int
     expected: bool
-    guessed: bool
+    assumed_new: bool
     samples: list[Sample] = field(default_factory=list)
     indices: set[int] = field(default_factory=set)
-    in_turn: bool = True
+    in_order: bool = True
 
 
 class WritePlan:
-    """Places the pushes of one round, remembering sessions in `heads`.
+    """Plans the writes of one round; `remembered` has sessions by id and is kept up to date.
 
-    With `guess` a session that we do not know is believed to be new when its first push comes.
+    With `assume_new` a session that is not remembered is taken for a new one when its first push
+    comes.
     """
 
-    def __init__(self, heads: MutableMapping[str, Head], *, guess: bool) -> None:
-        self._heads = heads
-        self._guess = guess
-        self._growths: dict[tuple[str, int], _Growth] = {}
-        self._placed: list[Head] = []
+    def __init__(
+        self, remembered: MutableMapping[str, RememberedSession], *, assume_new: bool
+    ) -> None:
+        self._remembered = remembered
+        self._assume_new = assume_new
+        self._additions: dict[tuple[str, int], _Addition] = {}
+        self._assigned: list[RememberedSession] = []
         self._absent: set[str] = set()
 
-    def stale(self, pushes: Iterable[Push]) -> dict[str, list[Push]]:
-        """The pushes of the sessions that have to be read before their pushes can be placed."""
-        stale: dict[str, list[Push]] = {}
+    def sessions_to_read(self, pushes: Iterable[Push]) -> dict[str, list[Push]]:
+        """Sessions that have to be read before `assign`, each with its pushes."""
+        to_read: dict[str, list[Push]] = {}
         by_session: dict[str, list[Push]] = {}
         for push in pushes:
             by_session.setdefault(push.session, []).append(push)
-        for session, value in by_session.items():
-            head = self._heads.get(session)
-            if head is None and self._guess and _seems_new(value):
-                head = Head(value[0].room, value[0].browser_id)
-            if head is None or not _continues(head, value):
-                stale[session] = value
-        return stale
+        for session_id, session_pushes in by_session.items():
+            session = self._remembered.get(session_id)
+            if session is None and self._assume_new and _seems_new(session_pushes):
+                session = RememberedSession(session_pushes[0].room, session_pushes[0].browser_id)
+            if session is None or not _continues(session, session_pushes):
+                to_read[session_id] = session_pushes
+        return to_read
 
-    def learn(self, stale: Mapping[str, Sequence[Push]], documents: Iterable[Document]) -> None:
-        """Remember what was read of the stale sessions."""
-        found: dict[str, list[Document]] = {}
+    def remember(
+        self, to_read: Mapping[str, Sequence[Push]], documents: Iterable[Document]
+    ) -> None:
+        """Remember what was read of the sessions that `sessions_to_read` has named."""
+        by_session: dict[str, list[Document]] = {}
         for document in documents:
-            found.setdefault(whose(document), []).append(document)
-        for session, pushes in stale.items():
-            self._heads.pop(session, None)
-            if its := found.get(session):
-                read = _read_v1 if pushes[0].dialect is Dialect.V1 else _read_v2
-                self._heads[session] = read(its)
+            by_session.setdefault(session_id_of(document), []).append(document)
+        for session_id, pushes in to_read.items():
+            self._remembered.pop(session_id, None)
+            if session_documents := by_session.get(session_id):
+                read = _remembered_v1 if pushes[0].dialect is Dialect.V1 else _remembered_v2
+                self._remembered[session_id] = read(session_documents)
             else:
-                self._absent.add(session)
+                self._absent.add(session_id)
 
-    def place(self, index: int, push: Push) -> Receipt | Refusal:
-        """What push number `index` is answered when the writes have succeeded."""
-        head = self._heads.get(push.session)
-        if head is None:
+    def assign(self, index: int, push: Push) -> Receipt | Refusal:
+        """Assign push number `index` to documents; its answer when the writes have succeeded."""
+        session = self._remembered.get(push.session)
+        if session is None:
             if not push.opens:
                 return Refusal.UNKNOWN_SESSION
-            head = self._heads[push.session] = Head(push.room, push.browser_id, exists=False)
+            session = RememberedSession(push.room, push.browser_id, exists=False)
+            self._remembered[push.session] = session
             if push.session in self._absent:
-                head.stored = set()
-        if not head.belongs_to(push):
+                session.stored_seqs = set()
+        if not session.belongs_to(push):
             return Refusal.OTHER_OWNER
-        self._placed.append(head)
+        self._assigned.append(session)
         if push.dialect is Dialect.V1:
-            return self._place_v1(index, push, head)
-        return self._place_v2(index, push, head)
+            return self._assign_v1(index, push, session)
+        return self._assign_v2(index, push, session)
 
     def writes(self) -> list[Write]:
-        """One for each document that is concerned. What was read is forgotten: it ages."""
-        for head in self._placed:
-            head.stored = None
-            head.last = ()
-            head.exists = True
-        return [_write(growth) for growth in self._growths.values()]
+        """One write for each document. What was read of the sessions is forgotten: it ages."""
+        for session in self._assigned:
+            session.stored_seqs = None
+            session.last_elements = ()
+            session.exists = True
+        return [_write(addition) for addition in self._additions.values()]
 
-    def _place_v1(self, index: int, push: Push, head: Head) -> Receipt:
+    def _assign_v1(self, index: int, push: Push, session: RememberedSession) -> Receipt:
         for sample in push.samples:
-            if head.last and element(sample) in head.last:
-                self._growth(index, push, head, head.following // SAMPLES - 1)
+            number = session.next_seq // SAMPLES
+            if session.last_elements and element(sample) in session.last_elements:
+                self._addition(index, push, session, number - 1)
                 continue
-            self._growth(index, push, head, head.following // SAMPLES).samples.append(sample)
-            head.following += 1
+            self._addition(index, push, session, number).samples.append(sample)
+            session.next_seq += 1
         return Receipt(None)
 
-    def _place_v2(self, index: int, push: Push, head: Head) -> Receipt:
-        following = head.following
-        hole = False
+    def _assign_v2(self, index: int, push: Push, session: RememberedSession) -> Receipt:
+        next_seq = session.next_seq
+        gap = False
         for sample in push.samples:
             seq = sample.seq or 0
-            hole = not sample.full and (hole or seq > following)
-            growth = self._growth(index, push, head, head.number(seq))
-            if head.stored is None or seq not in head.stored:
-                first = seq >= following and not seq % SAMPLES
-                in_turn = first or (seq == following and head.in_turn)
-                growth.samples.append(sample)
-                growth.in_turn = growth.in_turn and in_turn
-                if seq >= following:
-                    head.in_turn = in_turn
-                if head.stored is not None:
-                    head.stored.add(seq)
-            following = max(following, seq + 1)
-        late = seq + 1 < head.following
-        head.following = following
-        if late and head.stored is not None:
-            return Receipt(next(item for item in count(seq) if item + 1 not in head.stored))
-        return Receipt(seq, hole)
+            gap = not sample.full and (gap or seq > next_seq)
+            addition = self._addition(index, push, session, session.document_number(seq))
+            if session.stored_seqs is None or seq not in session.stored_seqs:
+                begins_block = seq >= next_seq and not seq % SAMPLES
+                in_order = begins_block or (seq == next_seq and session.in_order)
+                addition.samples.append(sample)
+                addition.in_order = addition.in_order and in_order
+                if seq >= next_seq:
+                    session.in_order = in_order
+                if session.stored_seqs is not None:
+                    session.stored_seqs.add(seq)
+            next_seq = max(next_seq, seq + 1)
+        resent = seq + 1 < session.next_seq
+        session.next_seq = next_seq
+        if resent and session.stored_seqs is not None:
+            return Receipt(next(s for s in count(seq) if s + 1 not in session.stored_seqs))
+        return Receipt(seq, gap)
 
-    def _growth(self, index: int, push: Push, head: Head, number: int) -> _Growth:
-        """What document `number` gets; may stay without samples: then it is only touched."""
-        growth = self._growths.get((push.session, number))
-        if growth is None:
-            expected = head.exists and number == self._last(push, head)
-            # Samples of v1 have no number: that they go where they would have gone before is
-            # what keeps one that comes again from being stored again.
+    def _addition(
+        self, index: int, push: Push, session: RememberedSession, number: int
+    ) -> _Addition:
+        """What document `number` gets; one that gets no samples is only touched."""
+        addition = self._additions.get((push.session, number))
+        if addition is None:
+            expected = session.exists and number == self._last_number(push, session)
+            # A v1 session is never assumed to be new: samples without a number are stored once only
+            # if they go to the document that they went to before.
             v2 = push.dialect is Dialect.V2
-            guessed = v2 and not head.exists and head.stored is None
-            growth = _Growth(push, number, expected, guessed)
-            self._growths[push.session, number] = growth
-        growth.indices.add(index)
-        return growth
+            assumed_new = v2 and not session.exists and session.stored_seqs is None
+            addition = _Addition(push, number, expected, assumed_new)
+            self._additions[push.session, number] = addition
+        addition.indices.add(index)
+        return addition
 
-    def _last(self, push: Push, head: Head) -> int:
-        """The document that the session's last sample is in."""
+    def _last_number(self, push: Push, session: RememberedSession) -> int:
+        """The number of the document that has the session's last sample."""
         if push.dialect is Dialect.V1:
-            return (head.following - 1) // SAMPLES
-        return head.number(head.following - 1)
+            return (session.next_seq - 1) // SAMPLES
+        return session.document_number(session.next_seq - 1)
 
 
-def document_ids(stale: Mapping[str, Sequence[Push]]) -> list[ObjectId]:
-    """The documents that tell how the v2 pushes of stale sessions continue what is stored."""
+def document_ids(to_read: Mapping[str, Sequence[Push]]) -> list[ObjectId]:
+    """The documents that show how v2 pushes continue what is stored, by session."""
     ids: set[ObjectId] = set()
-    for session, pushes in stale.items():
+    for session, pushes in to_read.items():
         numbers = [(sample.seq or 0) // SAMPLES for push in pushes for sample in push.samples]
         near = range(max(0, min(numbers) - 1), max(numbers) + 2)
         ids.update(document_id(session, number) for number in (0, *near))
@@ -218,9 +355,10 @@ def document_ids(stale: Mapping[str, Sequence[Push]]) -> list[ObjectId]:
 
 
 def _seems_new(pushes: Sequence[Push]) -> bool:
-    """Whether a session that we do not know may be written to without being read.
+    """Whether a session that is not remembered may be written to without being read.
 
-    All must go to its first document: a second one would be there before the first is refused.
+    All samples must go to its first document: a second document would be stored before the first
+    one is refused.
     """
     first = pushes[0]
     return (
@@ -230,71 +368,66 @@ def _seems_new(pushes: Sequence[Push]) -> bool:
     )
 
 
-def _continues(head: Head, pushes: Iterable[Push]) -> bool:
-    """Whether the pushes just add to what we know, or are another owner's anyway."""
-    following = head.following
+def _continues(session: RememberedSession, pushes: Iterable[Push]) -> bool:
+    """Whether the pushes just continue what is remembered, or are another owner's anyway."""
+    next_seq = session.next_seq
     for push in pushes:
-        if push.dialect is Dialect.V1 or not head.belongs_to(push):
+        if push.dialect is Dialect.V1 or not session.belongs_to(push):
             continue
         for sample in push.samples:
-            if sample.seq != following:
+            if sample.seq != next_seq:
                 return False
-            following += 1
+            next_seq += 1
     return True
 
 
-def _read_v1(documents: Sequence[Document]) -> Head:
+def _remembered_v1(documents: Sequence[Document]) -> RememberedSession:
     last = max(documents, key=lambda document: document.get("c", 0))
     number = last.get("c", 0)
     elements = last["m"]
     full = len(elements) >= SAMPLES
-    following = (number + 1) * SAMPLES if full else number * SAMPLES + len(elements)
-    return Head(last["conf"], last["uid"], following, last=elements if full else ())
+    next_seq = (number + 1) * SAMPLES if full else number * SAMPLES + len(elements)
+    return RememberedSession(
+        last["conf"], last["uid"], next_seq, last_elements=elements if full else ()
+    )
 
 
-def _read_v2(documents: Sequence[Document]) -> Head:
-    stored = {item["seq"] for document in documents for item in document["m"] if "seq" in item}
-    following = max(stored, default=-1) + 1
-    home: int | None = None
-    in_turn = False
+def _remembered_v2(documents: Sequence[Document]) -> RememberedSession:
+    stored = {e["seq"] for document in documents for e in document["m"] if "seq" in e}
+    next_seq = max(stored, default=-1) + 1
+    first_block: int | None = None
+    in_order = False
     for document in documents:
-        seqs = [item.get("seq", -1) for item in document["m"]]
+        seqs = [element.get("seq", -1) for element in document["m"]]
         if "s" not in document and seqs[0] >= 0:
-            home = seqs[0] // SAMPLES
-        if following - 1 in seqs:
-            at_their_places = all(seq % SAMPLES == place for place, seq in enumerate(seqs))
-            in_turn = at_their_places and "o" not in document
+            first_block = seqs[0] // SAMPLES
+        if next_seq - 1 in seqs:
+            at_positions = all(seq % SAMPLES == position for position, seq in enumerate(seqs))
+            in_order = at_positions and "o" not in document
     first = documents[0]
-    return Head(first["conf"], first["uid"], following, home is not None, in_turn, home, stored)
+    exists = first_block is not None
+    return RememberedSession(
+        first["conf"], first["uid"], next_seq, exists, in_order, first_block, stored
+    )
 
 
-def _write(growth: _Growth) -> Write:
-    push, number = growth.push, growth.number
-    key: Document = {"_id": document_id(push.session, number)}
-    if not growth.samples:
-        # Changes nothing, but is confirmed only when what is there is as durable as a new write.
-        touch = {"$set": {"conf": push.room}}
-        return Write(push.session, key, touch, False, growth.expected, growth.indices)
-    elements = [element(sample) for sample in growth.samples]
-    update: Document = {"$setOnInsert": new_document(push, number, growth.samples[0].ts)}
+def _write(addition: _Addition) -> Write:
+    push, number = addition.push, addition.number
+    target = (push.session, addition.indices, document_id(push.session, number))
+    if not addition.samples:
+        return Touch(*target, push.room)
+    elements = [element(sample) for sample in addition.samples]
+    if push.dialect is Dialect.V2 and addition.in_order and addition.expected:
+        return SetInOrder(*target, elements)
+    fields = new_document(push, number, addition.samples[0].ts)
     if push.dialect is Dialect.V1:
-        # Nothing numbers these. What is equal in time and readings says nothing twice.
-        # And whose the session is may not have been read.
-        key |= {f"m.{SAMPLES - 1}": {"$exists": False}, "conf": push.room, "uid": push.browser_id}
-        update |= {"$addToSet": {"m": {"$each": elements}}, "$set": {"d": True}}
-        if growth.expected and not push.opens:  # Only a push that opens makes a session.
-            return Write(push.session, key, update, False, True, growth.indices, needed=True)
-    elif growth.in_turn and growth.expected:
-        places = {f"m.{element['seq'] % SAMPLES}": element for element in elements}
-        update = {"$set": {**places, "d": True}, "$pull": {"o": 0}}
-        return Write(push.session, key, update, False, True, growth.indices, needed=True)
-    else:
-        made = growth.in_turn or growth.guessed
-        key |= {"m": {"$exists": False}} if made else {"m.seq": {"$nin": _seqs(elements)}}
-        marks = {"d": True} if growth.in_turn else {"d": True, "o": True}
-        update |= {"$push": {"m": {"$each": elements}}, "$set": marks}
-    return Write(push.session, key, update, True, growth.expected, growth.indices)
+        kind = ExtendV1 if addition.expected and not push.opens else AppendV1
+        return kind(*target, fields, elements, addition.expected)
+    if addition.in_order or addition.assumed_new:
+        return CreateDocument(*target, fields, elements, addition.in_order)
+    return AddOutOfOrder(*target, fields, elements, addition.expected)
 
 
-def _seqs(elements: Iterable[Document]) -> list[int]:
-    return [element["seq"] for element in elements]
+def _push(fields: Document, elements: Sequence[Document], marks: Document) -> Document:
+    """The update that adds elements, to a new document with `fields` where there is none."""
+    return {"$setOnInsert": fields, "$push": {"m": {"$each": elements}}, "$set": marks}

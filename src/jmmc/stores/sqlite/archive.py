@@ -1,6 +1,6 @@
-"""Sessions that have been quiet for long take a sixth of the room: each is one compressed row.
+"""Packs sessions that have long had no new samples: each becomes one compressed row.
 
-Nothing else changes. They are read as before, and a sample that comes late unpacks its session.
+A packed session takes a sixth of the space. It is read as before, and a late sample unpacks it.
 """
 
 import sqlite3
@@ -10,7 +10,7 @@ from collections.abc import Iterable, Sequence
 import msgspec
 
 Row = tuple[int, int, int, str]
-"""Seq, ts, marks, readings: a sample, as the table `samples` has it."""
+"""A sample in the table `samples`: seq, ts, marks, readings."""
 
 QUIET = """
     WITH RECURSIVE loose (id) AS (
@@ -23,25 +23,25 @@ QUIET = """
     AND NOT EXISTS (SELECT 1 FROM samples WHERE samples.session = loose.id AND ts >= ?1)
     LIMIT ?2
 """
-"""Key and id of at most ?2 sessions that are not packed and have been quiet since ?1.
+"""Key and id of at most ?2 sessions that are neither packed nor dirty, without samples since ?1.
 
-A step from session to session is one search in the index; those that are packed cost nothing.
-`CROSS JOIN` keeps the order: else SQLite walks through all before it answers with the first.
+Each step to the next session is one search in the index; packed sessions cost nothing. `CROSS JOIN`
+keeps the order of the tables: otherwise SQLite reads all sessions before it returns the first.
 """
 
-_ENOUGH = 5000  # Samples a transaction, for which pushes wait some 30 ms.
+_SAMPLES = 5000  # Per transaction, for which pushes wait some 30 ms.
 _ROWS = msgspec.json.Decoder(list[tuple[int, int, int, msgspec.Raw]])
 
 
 def pack(connection: sqlite3.Connection, keys: Iterable[int]) -> list[int]:
-    """Pack some of these sessions, inside a transaction; which were looked at.
+    """Pack sessions, within a transaction, until it has enough samples.
 
-    One with samples that its summary does not know stays as it is.
+    Returns the keys that were looked at. A dirty session is not packed.
     """
-    done: list[int] = []
+    seen: list[int] = []
     total = 0
     for key in keys:
-        done.append(key)
+        seen.append(key)
         rows = connection.execute(
             "SELECT seq, ts, marks, readings FROM samples WHERE session = ?1"
             " AND NOT EXISTS (SELECT 1 FROM dirty WHERE session = ?1) ORDER BY seq",
@@ -55,13 +55,13 @@ def pack(connection: sqlite3.Connection, keys: Iterable[int]) -> list[int]:
             [key, len(rows), max(ts for _, ts, _, _ in rows), packed(rows)],
         )
         total += len(rows)
-        if total >= _ENOUGH:
+        if total >= _SAMPLES:
             break
-    return done
+    return seen
 
 
 def unpack(connection: sqlite3.Connection, key: int) -> int:
-    """Give a packed session its rows back, inside a transaction; its highest seq."""
+    """Unpack a session to rows, within a transaction. Returns its highest seq."""
     (content,) = connection.execute(
         "SELECT samples FROM packed WHERE session = ?", [key]
     ).fetchone()
@@ -75,13 +75,13 @@ def unpack(connection: sqlite3.Connection, key: int) -> int:
 
 
 def packed(rows: Sequence[Row]) -> bytes:
-    """What `packed.samples` holds of these rows."""
-    whole = [(*numbers, msgspec.Raw(readings.encode())) for *numbers, readings in rows]
-    return zlib.compress(msgspec.json.encode(whole), 9)
+    """The content of the column `packed.samples` for these rows."""
+    values = [(*numbers, msgspec.Raw(readings.encode())) for *numbers, readings in rows]
+    return zlib.compress(msgspec.json.encode(values), 9)
 
 
 def unpacked(content: bytes) -> list[Row]:
-    """The rows that `packed` was given."""
+    """The rows that `packed` has packed."""
     return [
         (seq, ts, marks, bytes(readings).decode())
         for seq, ts, marks, readings in _ROWS.decode(zlib.decompress(content))

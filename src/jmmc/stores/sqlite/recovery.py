@@ -1,7 +1,7 @@
-"""A spool file that the disk has damaged: found out, and what is intact of it brought out.
+"""Finds damage in a spool file, and reads what is intact.
 
-SQLite's log has checksums, so a commit that was cut off by a power failure is never seen. Its file
-has none: its structure is checked by SQLite, and here that each row still is what we write.
+SQLite's log has checksums, so a commit that a power failure cut off is never read. Its file has
+none: SQLite checks the structure, and this module that each row is as it was written.
 """
 
 import sqlite3
@@ -15,7 +15,7 @@ import msgspec
 from jmmc.core.model import Dialect, Push
 from jmmc.protocol.identity import is_session_id
 from jmmc.stores.sqlite import schema
-from jmmc.stores.sqlite.store import sample_of
+from jmmc.stores.sqlite.rows import sample_of
 
 _MAGIC = b"SQLite format 3\0"
 _SESSIONS = "SELECT id, session, conf, uid, dialect FROM sessions WHERE 1"
@@ -23,9 +23,9 @@ _SAMPLES = "SELECT seq, ts, marks, readings FROM samples WHERE session = ?"
 
 
 def damage_of(path: Path) -> str | None:
-    """What is wrong with the file, in a few words; None when it is sound, missing, or foreign.
+    """What is wrong with the file, in a few words; None when it is sound, missing or not ours.
 
-    Reads all of it: some 10 s a gigabyte.
+    Reads the whole file, at about 10 s per gigabyte.
     """
     if not path.exists() or not path.stat().st_size:
         return None
@@ -37,44 +37,44 @@ def damage_of(path: Path) -> str | None:
             (application,) = connection.execute("PRAGMA application_id").fetchone()
             if application != schema.APPLICATION_ID:
                 return None
-            (word,) = connection.execute("PRAGMA quick_check(1)").fetchone()
-            if word != b"ok":
-                return str(word.decode(errors="replace").splitlines()[-1])
+            (problem,) = connection.execute("PRAGMA quick_check(1)").fetchone()
+            if problem != b"ok":
+                return str(problem.decode(errors="replace").splitlines()[-1])
             for row in connection.execute(_SESSIONS):
-                for item in connection.execute(_SAMPLES, [row[0]]):
-                    _push(row, [item])
+                for sample in connection.execute(_SAMPLES, [row[0]]):
+                    _push(row, [sample])
         except sqlite3.DatabaseError as error:
             return str(error)
-        except (ValueError, AttributeError, TypeError):  # A wrong type is damage like another.
+        except (ValueError, AttributeError, TypeError):  # A wrong type is damage too.
             return "a row is not what was written"
     return None
 
 
 def intact(path: Path) -> Iterator[Push]:
-    """The sessions of a damaged file, each with the samples that are what was written."""
+    """The sessions of a damaged file, each with its samples that are intact."""
     with closing(_connect(path)) as connection:
         with suppress(sqlite3.DatabaseError):
-            # Else SQLite reads nothing of a file that is shorter than its header says.
+            # Otherwise SQLite reads nothing of a file that is shorter than its header says.
             connection.execute("PRAGMA writable_schema = ON")
-        for row in _both_ways(connection, _SESSIONS, "id", []):
-            its = []
-            for sample in _both_ways(connection, _SAMPLES, "seq", [row[0]]):
+        for row in _from_both_ends(connection, _SESSIONS, "id", []):
+            samples = []
+            for sample in _from_both_ends(connection, _SAMPLES, "seq", [row[0]]):
                 with suppress(ValueError, AttributeError, TypeError):
                     _push(row, [sample])
-                    its.append(sample)
-            if its:
-                yield _push(row, its)
+                    samples.append(sample)
+            if samples:
+                yield _push(row, samples)
 
 
 def put_aside(damaged: Path, sound: Path) -> Path:
-    """Let `sound`, a closed file, take the place of `damaged`; where that is to be found then.
+    """Replace `damaged` by `sound`, a closed file. Returns where the damaged file is kept.
 
-    May be broken off anywhere and done again: `sound` is there until all else is done.
+    Can be interrupted and repeated: `sound` is moved last.
     """
     number = 1
     while (aside := damaged.with_name(f"{damaged.stem}.damaged-{number}.db")).exists():
         number += 1
-    for suffix in ("-wal", "-shm", ""):  # A log goes before its file: alone it would be lost.
+    for suffix in ("-wal", "-shm", ""):  # The log before its file: left alone, it would be lost.
         with suppress(FileNotFoundError):
             damaged.with_name(damaged.name + suffix).replace(aside.with_name(aside.name + suffix))
     sound.replace(damaged)
@@ -87,30 +87,30 @@ def _connect(path: Path) -> sqlite3.Connection:
     return connection
 
 
-def _both_ways(
+def _from_both_ends(
     connection: sqlite3.Connection, statement: str, key: str, values: Sequence[object]
 ) -> list[Any]:
-    """Rows from the front up to the damage, and from the back."""
-    found: dict[Any, Any] = {}
+    """Rows from the first one up to the damage, and from the last one back to it."""
+    rows: dict[Any, Any] = {}
     for direction in ("ASC", "DESC"):
         try:
             for row in connection.execute(f"{statement} ORDER BY {key} {direction}", values):
-                found[row[0]] = row
+                rows[row[0]] = row
         except sqlite3.DatabaseError:
             continue
         break
-    return [found[item] for item in sorted(item for item in found if isinstance(item, int))]
+    return [rows[number] for number in sorted(n for n in rows if isinstance(n, int))]
 
 
 def _push(row: Sequence[Any], samples: Sequence[Any]) -> Push:
-    """Raises `ValueError`, `AttributeError` or `TypeError` when it cannot have been written so."""
+    """The push of these rows. Raises `ValueError`, `AttributeError` or `TypeError` for damage."""
     _, session, room, browser_id, number = row
     if not is_session_id(session.decode()):
-        raise ValueError("no session's id")
+        raise ValueError("not the id of a session")
     dialect = Dialect(number)
-    its = []
+    push_samples = []
     for seq, ts, marks, readings in samples:
         if not isinstance(msgspec.json.decode(readings), dict):
-            raise ValueError("no readings")
-        its.append(sample_of(dialect, seq + 0, ts + 0, marks, readings.decode()))
-    return Push(session.decode(), room.decode(), browser_id.decode(), dialect, tuple(its))
+            raise ValueError("not readings")
+        push_samples.append(sample_of(dialect, seq + 0, ts + 0, marks, readings.decode()))
+    return Push(session.decode(), room.decode(), browser_id.decode(), dialect, tuple(push_samples))

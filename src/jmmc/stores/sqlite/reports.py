@@ -1,58 +1,34 @@
-"""The half of the SQLite store that keeps what was made of the samples."""
+"""`Reports` in the file of an SQLite store."""
 
-import sqlite3
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from typing import Any, Protocol, TypeVar
+from collections.abc import AsyncIterator, Sequence
+from typing import Any
 
 import msgspec
 
-from jmmc.quality.rollups import Part, Rollup
-from jmmc.quality.summary import (
-    FILTERS,
-    Decile,
-    LiveSession,
-    SearchHit,
-    Summary,
-    SummaryFilter,
-)
+from jmmc.quality.filters import SummaryFilter
+from jmmc.quality.rollups import Rollup, Sums
+from jmmc.quality.summary import Decile, LiveSession, SearchHit, Summary
 from jmmc.stores.search_names import NAMED, kind_of, names_of, stored_kind
-from jmmc.stores.sqlite.transaction import transaction
-from jmmc.stores.summary_columns import SUMMARY_COLUMNS, column
+from jmmc.stores.sqlite import summary_writes
+from jmmc.stores.sqlite.connections import Connections
+from jmmc.stores.sqlite.selection import summary_conditions
+from jmmc.stores.summary_columns import column
 
-_T = TypeVar("_T")
-
-_PRUNED = 500  # Summaries a transaction: some 5 MB.
-_HAS_NAME = {
-    "room": "SELECT 1 FROM summaries WHERE conf = ? LIMIT 1",
-    "participant": "SELECT 1 FROM summaries WHERE uid = ? LIMIT 1",
-    "address": "SELECT 1 FROM summaries WHERE whole ->> 'address' = ? LIMIT 1",
-    "provider": "SELECT 1 FROM summaries WHERE provider = ? AND provider <> '' LIMIT 1",
-}
-_LAST = 2**63 - 1
+_MAXIMUM = 2**63 - 1  # Of an integer in SQLite.
 _BEGAN = "began >= ? AND began < ?"
-_PIECE = 2000  # Summaries looked at together: what is made of them takes the event loop some 5 ms.
-_PARTS = msgspec.json.Decoder(dict[str, tuple[Part, ...]])
+_PART = 2000  # Summaries read together: their rows take the event loop some 5 ms.
+_VALUES = msgspec.json.Decoder(dict[str, tuple[Sums, ...]])
 _SUMMARY = msgspec.json.Decoder(Summary)
-_PRESENCE = msgspec.json.Decoder(LiveSession)
-_PRESENT = 500  # People read together: 2 ms.
-
-
-class _File(Protocol):
-    """What the store that owns the file lends us."""
-
-    async def read(self, statement: str, values: Sequence[object]) -> list[Any]:
-        """Rows, from the reader's thread."""
-
-    async def write(self, work: Callable[[sqlite3.Connection], _T]) -> _T:
-        """Do something in the writer's thread."""
+_LIVE_SESSION = msgspec.json.Decoder(LiveSession)
+_LIVE_SESSIONS = 500  # Read together: 2 ms.
 
 
 class SqliteReports:
-    """`Reports` in the file of an SQLite store."""
+    """`Reports` in the file that `connections` lead to."""
 
-    def __init__(self, file: _File) -> None:
-        self._file = file
-        self._turn = 0
+    def __init__(self, connections: Connections) -> None:
+        self._connections = connections
+        self._last_dirty = 0
 
     async def dirty(self, limit: int) -> list[str]:
         """See `Reports.dirty`."""
@@ -60,19 +36,21 @@ class SqliteReports:
             "SELECT id, sessions.session FROM dirty JOIN sessions ON id = dirty.session"
             " WHERE dirty.session > ? AND dirty.session <= ? ORDER BY dirty.session LIMIT ?"
         )
-        rows = await self._file.read(statement, [self._turn, _LAST, limit])
+        rows = await self._connections.read(statement, [self._last_dirty, _MAXIMUM, limit])
         if len(rows) < limit:
-            rows += await self._file.read(statement, [0, self._turn, limit - len(rows)])
-        self._turn = rows[-1][0] if rows else 0
+            rows += await self._connections.read(
+                statement, [0, self._last_dirty, limit - len(rows)]
+            )
+        self._last_dirty = rows[-1][0] if rows else 0
         return [row[1] for row in rows]
 
     async def backlog(self) -> int:
         """See `Reports.backlog`."""
-        return int((await self._file.read("SELECT count(*) FROM dirty", []))[0][0])
+        return int((await self._connections.read("SELECT count(*) FROM dirty", []))[0][0])
 
     async def overdue(self, before: int, limit: int) -> list[str]:
         """See `Reports.overdue`."""
-        rows = await self._file.read(
+        rows = await self._connections.read(
             "SELECT session FROM summaries WHERE running AND last < ? AND NOT EXISTS"
             " (SELECT 1 FROM sessions JOIN dirty ON dirty.session = sessions.id"
             " WHERE sessions.session = summaries.session) LIMIT ?",
@@ -82,14 +60,16 @@ class SqliteReports:
 
     async def put_summaries(self, summaries: Sequence[Summary]) -> None:
         """See `Reports.put_summaries`."""
-        rows = [_row(summary) for summary in summaries]
+        rows = [summary_writes.summary_row(summary) for summary in summaries]
         names = [
             (stored_kind(kind), name, summary.last)
             for summary in summaries
             for kind, name in names_of(summary)
         ]
-        seen = [(summary.session, summary.samples) for summary in summaries]
-        await self._file.write(lambda connection: _put_summaries(connection, rows, names, seen))
+        covered = [(summary.session, summary.samples) for summary in summaries]
+        await self._connections.write(
+            lambda connection: summary_writes.put_summaries(connection, rows, names, covered)
+        )
 
     async def summaries(
         self, selection: SummaryFilter, *, limit: int, after: tuple[int, str] | None = None
@@ -99,7 +79,7 @@ class SqliteReports:
         if after is not None:
             where += " AND (began, session) < (?, ?)"
             values += after
-        rows = await self._file.read(
+        rows = await self._connections.read(
             f"SELECT whole FROM summaries WHERE {where} ORDER BY began DESC, session DESC LIMIT ?",
             [*values, limit],
         )
@@ -107,7 +87,7 @@ class SqliteReports:
 
     async def get_summaries(self, ids: Sequence[str]) -> list[Summary]:
         """See `Reports.get_summaries`."""
-        rows = await self._file.read(
+        rows = await self._connections.read(
             "SELECT whole FROM summaries WHERE session IN (SELECT value FROM json_each(?))",
             [msgspec.json.encode(list(ids)).decode()],
         )
@@ -115,27 +95,27 @@ class SqliteReports:
 
     async def live_sessions(self) -> AsyncIterator[Sequence[LiveSession]]:
         """See `Reports.live_sessions`."""
-        after: tuple[int, str] = (-_LAST, "")
+        after: tuple[int, str] = (-_MAXIMUM, "")
         while True:
-            rows = await self._file.read(
+            rows = await self._connections.read(
                 "SELECT whole FROM summaries INDEXED BY summaries_that_run"
                 " WHERE running AND (began, session) > (?, ?) ORDER BY began, session LIMIT ?",
-                [*after, _PRESENT],
+                [*after, _LIVE_SESSIONS],
             )
             if not rows:
                 return
-            people = [_PRESENCE.decode(row[0]) for row in rows]
-            after = (people[-1].began, people[-1].session)
-            yield people
+            sessions = [_LIVE_SESSION.decode(row[0]) for row in rows]
+            after = (sessions[-1].began, sessions[-1].session)
+            yield sessions
 
     async def facts(
         self, columns: Sequence[str], selection: SummaryFilter
     ) -> list[tuple[Any, ...]]:
         """See `Reports.facts`."""
         where, values = await self._where(selection)
-        chosen = ", ".join(map(column, columns))
-        return await self._file.read(
-            f"SELECT {chosen} FROM summaries WHERE {where} ORDER BY began, session", values
+        fields = ", ".join(map(column, columns))
+        return await self._connections.read(
+            f"SELECT {fields} FROM summaries WHERE {where} ORDER BY began, session", values
         )
 
     async def columns(
@@ -143,35 +123,35 @@ class SqliteReports:
     ) -> AsyncIterator[Sequence[Sequence[Any]]]:
         """See `Reports.columns`.
 
-        SQLite makes a text of each column, which takes half the time of making rows for Python.
+        SQLite makes one JSON text of each column: half the time that rows for Python take.
         """
         texts = ", ".join(f"json_group_array({column(name)})" for name in names)
-        parts, values = _filters(selection)
-        indexed, its = _filters(
+        conditions, values = summary_conditions(selection)
+        indexed, indexed_values = summary_conditions(
             msgspec.structs.replace(
                 SummaryFilter(), room=selection.room, browser_id=selection.browser_id
             )
         )
-        start = -_LAST if selection.since is None else await self._earliest(selection.since)
-        end = _LAST if selection.until is None else selection.until
+        start = -_MAXIMUM if selection.since is None else await self._earliest(selection.since)
+        end = _MAXIMUM if selection.until is None else selection.until
         while start < end:
-            edge = await self._file.read(
+            next_row = await self._connections.read(
                 f"SELECT began FROM summaries WHERE {' AND '.join([*indexed, _BEGAN])}"
                 " ORDER BY began LIMIT 1 OFFSET ?",
-                [*its, start, end, _PIECE],
+                [*indexed_values, start, end, _PART],
             )
-            upto = max(edge[0][0], start + 1) if edge else end
-            (found,) = await self._file.read(
-                f"SELECT {texts} FROM summaries WHERE {' AND '.join([*parts, _BEGAN])}",
-                [*values, start, upto],
+            part_end = max(next_row[0][0], start + 1) if next_row else end
+            (texts_of_part,) = await self._connections.read(
+                f"SELECT {texts} FROM summaries WHERE {' AND '.join([*conditions, _BEGAN])}",
+                [*values, start, part_end],
             )
-            yield [msgspec.json.decode(row) for row in found]
-            start = upto
+            yield [msgspec.json.decode(text) for text in texts_of_part]
+            start = part_end
 
     async def deciles(self, selection: SummaryFilter) -> list[Decile]:
         """See `Reports.deciles`."""
         where, values = await self._where(selection)
-        rows = await self._file.read(
+        rows = await self._connections.read(
             "SELECT conf, CASE WHEN good + fair + poor > 0"
             " THEN min(9, good * 10 / (good + fair + poor)) END AS tenth,"
             f" count(*), sum(fair), sum(poor) FROM summaries WHERE {where} GROUP BY conf, tenth",
@@ -182,7 +162,7 @@ class SqliteReports:
     async def count_rooms(self, selection: SummaryFilter) -> int:
         """See `Reports.count_rooms`."""
         where, values = await self._where(selection)
-        rows = await self._file.read(
+        rows = await self._connections.read(
             f"SELECT count(DISTINCT conf) FROM summaries WHERE {where}", values
         )
         return int(rows[0][0])
@@ -195,11 +175,15 @@ class SqliteReports:
             for summary in summaries
             for kind, name in names_of(summary)
         }
-        return await self._file.write(lambda connection: _erase(connection, ids, names))
+        return await self._connections.write(
+            lambda connection: summary_writes.erase(connection, ids, names)
+        )
 
     async def prune(self, before: int) -> int:
         """See `Reports.prune`."""
-        return await self._file.write(lambda connection: _prune(connection, before))
+        return await self._connections.write(
+            lambda connection: summary_writes.prune(connection, before)
+        )
 
     async def put_rollups(self, rollups: Sequence[Rollup]) -> None:
         """See `Reports.put_rollups`."""
@@ -212,20 +196,22 @@ class SqliteReports:
             )
             for rollup in rollups
         ]
-        await self._file.write(lambda connection: _put_rollups(connection, rows))
+        await self._connections.write(
+            lambda connection: summary_writes.put_rollups(connection, rows)
+        )
 
     async def rollups(self, dimension: str, length: int, since: int, until: int) -> list[Rollup]:
         """See `Reports.rollups`."""
-        rows = await self._file.read(
+        rows = await self._connections.read(
             "SELECT start, parts FROM rollups WHERE dimension = ? AND length = ?"
             " AND start >= ? AND start < ? ORDER BY start",
             [dimension, length, since, until],
         )
-        return [Rollup(length, start, dimension, _PARTS.decode(parts)) for start, parts in rows]
+        return [Rollup(length, start, dimension, _VALUES.decode(values)) for start, values in rows]
 
     async def search(self, text: str, limit: int) -> list[SearchHit]:
         """See `Reports.search`."""
-        rows = await self._file.read(
+        rows = await self._connections.read(
             "SELECT kind, name, last FROM names WHERE instr(name, ?)"
             " ORDER BY instr(name, ?) > 1, last DESC, name LIMIT ?",
             [text.lower(), text.lower(), limit],
@@ -242,7 +228,9 @@ class SqliteReports:
 
     async def records(self, kind: str) -> dict[str, bytes]:
         """See `Reports.records`."""
-        rows = await self._file.read("SELECT name, content FROM records WHERE kind = ?", [kind])
+        rows = await self._connections.read(
+            "SELECT name, content FROM records WHERE kind = ?", [kind]
+        )
         return {name: content.encode() for name, content in rows}
 
     async def delete_record(self, kind: str, name: str) -> bool:
@@ -262,117 +250,21 @@ class SqliteReports:
         return taken > 0
 
     async def _where(self, selection: SummaryFilter) -> tuple[str, list[object]]:
-        parts, values = _filters(selection)
+        conditions, values = summary_conditions(selection)
         if selection.until is not None:
-            parts.append("began < ?")
+            conditions.append("began < ?")
             values.append(selection.until)
         if selection.since is not None:
-            parts.append("began >= ?")
+            conditions.append("began >= ?")
             values.append(await self._earliest(selection.since))
-        return " AND ".join(parts) or "1", values
+        return " AND ".join(conditions) or "1", values
 
     async def _earliest(self, since: int) -> int:
-        """When those have begun at the earliest who were there at `since`, for an index on that.
-
-        No session is longer than the longest.
-        """
-        ((longest,),) = await self._file.read("SELECT max(ended - began) FROM summaries", [])
+        """The earliest `began` of sessions that run at `since`: so an index on it is enough."""
+        ((longest,),) = await self._connections.read("SELECT max(ended - began) FROM summaries", [])
         return since - int(longest or 0)
 
     async def _write(self, statement: str, values: Sequence[object]) -> int:
-        return await self._file.write(
+        return await self._connections.write(
             lambda connection: connection.execute(statement, values).rowcount
         )
-
-
-def _filters(selection: SummaryFilter) -> tuple[list[str], list[object]]:
-    """Conditions and their values, but for the time of the beginning."""
-    parts: list[str] = []
-    values: list[object] = []
-    for row in FILTERS:
-        if (value := getattr(selection, row.field)) is None:
-            continue
-        name = column(row.field)
-        if row.prefix:
-            parts.append(f"({name} = ? OR substr({name}, 1, ?) = ?)")
-            values += [value, len(value) + 1, f"{value} "]
-        else:
-            parts.append(f"{name} = ?")
-            values.append(value)
-    if selection.running is not None:
-        parts.append("running" if selection.running else "NOT running")
-    if selection.since is not None:
-        parts.append("ended >= ?")
-        values.append(selection.since)
-    return parts, values
-
-
-def _put_summaries(
-    connection: sqlite3.Connection,
-    rows: Sequence[tuple[object, ...]],
-    names: Sequence[tuple[str, str, int]],
-    seen: Sequence[tuple[str, int]],
-) -> None:
-    columns = ", ".join(map(column, SUMMARY_COLUMNS))
-    marks = ", ".join("?" * (len(SUMMARY_COLUMNS) + 2))
-    with transaction(connection):
-        connection.executemany(
-            f"INSERT OR REPLACE INTO summaries ({columns}, series, whole) VALUES ({marks})",
-            rows,
-        )
-        connection.executemany(
-            "INSERT INTO names (kind, name, last) VALUES (?, ?, ?)"
-            " ON CONFLICT DO UPDATE SET last = max(last, excluded.last)",
-            names,
-        )
-        # A sample may have come since the session was read: then it stays dirty.
-        connection.executemany(
-            "DELETE FROM dirty WHERE session = (SELECT id FROM sessions WHERE session = ?1)"
-            " AND (SELECT count(*) FROM samples WHERE session = dirty.session) = ?2",
-            seen,
-        )
-
-
-def _erase(
-    connection: sqlite3.Connection,
-    ids: Sequence[tuple[str]],
-    names: Mapping[tuple[str, str], str],
-) -> int:
-    gone = 0
-    with transaction(connection):
-        connection.executemany("DELETE FROM summaries WHERE session = ?", ids)
-        for (kind, name), stored in names.items():
-            if connection.execute(_HAS_NAME[kind], [stored]).fetchone() is None:
-                gone += connection.execute(
-                    "DELETE FROM names WHERE kind = ? AND name = ?", [stored_kind(kind), name]
-                ).rowcount
-    return gone
-
-
-def _prune(connection: sqlite3.Connection, before: int) -> int:
-    with transaction(connection):
-        gone = connection.execute(
-            "DELETE FROM summaries WHERE session IN (SELECT session FROM summaries"
-            " WHERE began < ?1 AND last < ?1 AND ended < ?1 ORDER BY began LIMIT ?2)",
-            [before, _PRUNED],
-        ).rowcount
-        if not gone:
-            connection.execute("DELETE FROM names WHERE last < ?", [before])
-            connection.execute("DELETE FROM rollups WHERE start < ?", [before])
-    return gone
-
-
-def _put_rollups(connection: sqlite3.Connection, rows: Sequence[tuple[str, int, int, str]]) -> None:
-    with transaction(connection):
-        connection.executemany(
-            "INSERT OR REPLACE INTO rollups (dimension, length, start, parts) VALUES (?, ?, ?, ?)",
-            rows,
-        )
-
-
-def _row(summary: Summary) -> tuple[object, ...]:
-    return (
-        *(getattr(summary, summary_column) for summary_column in SUMMARY_COLUMNS),
-        msgspec.json.encode(summary.series).decode(),
-        msgspec.json.encode(summary).decode(),
-    )

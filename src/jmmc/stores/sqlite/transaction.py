@@ -1,4 +1,4 @@
-"""A transaction of SQLite."""
+"""Transactions of SQLite."""
 
 import sqlite3
 from collections.abc import Iterator
@@ -7,7 +7,7 @@ from contextlib import contextmanager
 
 @contextmanager
 def transaction(connection: sqlite3.Connection) -> Iterator[sqlite3.Connection]:
-    """All or nothing of what is done inside, on stable storage at its end."""
+    """Commit all that the block does, or nothing of it. A commit is on stable storage."""
     connection.execute("BEGIN IMMEDIATE")
     try:
         yield connection

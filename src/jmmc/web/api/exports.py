@@ -6,12 +6,22 @@ from typing import Any
 from msgspec import Struct
 from starlette.responses import Response, StreamingResponse
 
-from jmmc.answers.export import chosen, stored_form, summary_pages, summary_row
+from jmmc.answers.columns import Columns, struct_columns, struct_row
+from jmmc.answers.export import (
+    COLUMNS_OF,
+    SAMPLE_COLUMNS,
+    SUMMARY_COLUMNS,
+    chosen,
+    stored_form,
+    summary_pages,
+    summary_row,
+)
 from jmmc.answers.model import Live, MeetingDetail, Overview, Participant, SessionDetail
 from jmmc.answers.queries import Page
 from jmmc.answers.tables import MEDIA_TYPES, Table, table
-from jmmc.quality.columns import rows as timeline
-from jmmc.quality.summary import Summary, SummaryFilter
+from jmmc.quality.columns import sample_rows
+from jmmc.quality.filters import SummaryFilter
+from jmmc.quality.summary import Summary
 from jmmc.stores import Store
 from jmmc.web.problems import Problem
 
@@ -29,7 +39,7 @@ def export_response(
             )
         content = _lines(store, selection)
     else:
-        content = _content(store, selection, what, table(file_format))
+        content = _content(store, selection, what, table(file_format, COLUMNS_OF[what]))
     return StreamingResponse(
         content, headers=_headers(what, file_format), media_type=MEDIA_TYPES[file_format]
     )
@@ -37,50 +47,41 @@ def export_response(
 
 def answer_file(answer: Any, name: str, file_format: str) -> Response:
     """An answer of the API as a file of rows."""
-    writer = table(file_format)
-    content = writer.add(rows_of(answer)) + writer.end()
+    columns, rows = table_of(answer)
+    writer = table(file_format, columns)
+    content = writer.add(rows) + writer.end()
     return Response(
         content, headers=_headers(name, file_format), media_type=MEDIA_TYPES[file_format]
     )
 
 
-def rows_of(answer: Any) -> list[dict[str, Any]]:
+def table_of(answer: Any) -> tuple[Columns, list[dict[str, Any]]]:
     """The rows of an answer: points of a series, compared values, sessions or samples."""
     match answer:
         case Overview():
-            return [_flat(point) for point in answer.series]
+            return _table(answer.series)
         case Live():
-            return [_flat(meeting) for meeting in answer.meetings]
+            return _table(answer.meetings)
         case MeetingDetail():
-            return [summary_row(lane.session) for lane in answer.lanes]
+            return _table([lane.session for lane in answer.lanes])
         case Participant():
-            return [summary_row(summary) for summary in answer.latest]
+            return _table(answer.latest)
         case SessionDetail():
             head = {"session": answer.summary.session}
             columns = answer.curves.items()
-            return [
+            return SAMPLE_COLUMNS, [
                 {**head, "time": time, **{name: values[index] for name, values in columns}}
                 for index, time in enumerate(answer.times)
             ]
         case Page():
-            return rows_of(answer.items)
-    return [summary_row(item) if isinstance(item, Summary) else _flat(item) for item in answer]
+            return _table(answer.items)
+    return _table(answer)
 
 
-def _flat(answer: Struct) -> dict[str, Any]:
-    """A struct as a flat row: nested fields are prefixed with the name of the outer field."""
-    row: dict[str, Any] = {}
-    for name in answer.__struct_fields__:
-        value = getattr(answer, name)
-        if isinstance(value, Struct):
-            row |= {f"{name}_{key}": v for key, v in _flat(value).items()}
-        elif name.endswith("_interval"):
-            row |= {f"{name}_low": value[0], f"{name}_high": value[1]}
-        elif isinstance(value, Sequence) and not isinstance(value, str):
-            row[name] = " ".join(map(str, value))
-        else:
-            row[name] = value
-    return row
+def _table(items: Sequence[Struct]) -> tuple[Columns, list[dict[str, Any]]]:
+    if not items or isinstance(items[0], Summary):
+        return SUMMARY_COLUMNS, [summary_row(item) for item in items if isinstance(item, Summary)]
+    return struct_columns(type(items[0])), [struct_row(item) for item in items]
 
 
 def _headers(name: str, file_format: str) -> dict[str, str]:
@@ -101,7 +102,7 @@ async def _content(
 ) -> AsyncIterator[bytes]:
     if what == "timeline":
         async for session in chosen(store, selection):
-            if content := writer.add(list(timeline(session))):
+            if content := writer.add(list(sample_rows(session))):
                 yield content
     else:
         async for summaries in summary_pages(store, selection):

@@ -25,7 +25,8 @@ from jmmc.answers.queries import NotFoundError, Page, Period, Queries
 from jmmc.answers.tables import FORMATS
 from jmmc.privacy.receipts import Erasure, Subject, SubjectKind
 from jmmc.protocol.identity import is_session_id
-from jmmc.quality.summary import DIMENSIONS, SearchHit, Summary
+from jmmc.quality.filters import DIMENSIONS
+from jmmc.quality.summary import SearchHit, Summary
 from jmmc.stores import Store
 from jmmc.stores.erasure_receipts import erasures
 from jmmc.web.api.exports import WHATS, export_response

@@ -7,9 +7,9 @@ from typing import Any, NamedTuple
 from jmmc.answers.tables import FORMATS
 from jmmc.core.timestamps import moment
 from jmmc.privacy.pseudonyms import Pseudonyms
+from jmmc.quality.filters import DIMENSIONS, FIELD_OF_FILTER, SummaryFilter
 from jmmc.quality.grading import Grade
 from jmmc.quality.rollups import DAY
-from jmmc.quality.summary import DIMENSIONS, FIELD_OF_FILTER, SummaryFilter
 from jmmc.web.api.exports import WHATS
 from jmmc.web.problems import Problem
 

@@ -5,8 +5,8 @@ from urllib.parse import parse_qs
 from jmmc.collector import Collector
 from jmmc.core.errors import Reason, Rejected, StoreError
 from jmmc.core.logging import logger
+from jmmc.protocol.answer import encode_answer
 from jmmc.protocol.identity import COOKIE
-from jmmc.protocol.wire import encode_answer
 from jmmc.settings import Settings
 from jmmc.web.browser.cors import Cors
 from jmmc.web.browser.script import Script

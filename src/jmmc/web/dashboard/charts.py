@@ -1,14 +1,15 @@
-"""Which curves of a session stand together in one picture, and under which names."""
+"""The charts of a session: which curves each has, and under which labels."""
 
 from typing import NamedTuple
 
 import msgspec
 
 from jmmc.answers.model import SessionDetail
+from jmmc.core.readings import READINGS
 
 
 class Plot(NamedTuple):
-    """One picture of curves: its title, unit, and what each curve of the answer is called in it.
+    """One chart: its title, unit, and the label of each of its curves by the curve's name.
 
     Without a unit the values are words, such as a codec.
     """
@@ -18,49 +19,43 @@ class Plot(NamedTuple):
     series: tuple[tuple[str, str], ...]
 
 
+def _plot(title: str, unit: str) -> Plot:
+    """A chart of the readings whose row has its title."""
+    curves = sorted(
+        ((row.chart, row.column) for row in READINGS if row.chart and row.chart.chart == title),
+        key=lambda curve: curve[0].place,
+    )
+    return Plot(title, unit, tuple((column, series.label) for series, column in curves))
+
+
 PLOTS = (
-    Plot("Connection quality", "of 100", (("quality", "quality"),)),
-    Plot("Loss", "%", (("down_loss_percent", "received"), ("up_loss_percent", "sent"))),
-    Plot("Round-trip time", "ms", (("rtt_ms", "round trip"),)),
-    Plot("Jitter", "ms", (("down_jitter_ms", "received"), ("up_jitter_ms", "sent"))),
-    Plot(
-        "Video bitrate",
-        "kbit/s",
-        (("down_bitrate_video_kbps", "received"), ("up_bitrate_video_kbps", "sent")),
-    ),
-    Plot(
-        "Audio bitrate",
-        "kbit/s",
-        (("down_bitrate_audio_kbps", "received"), ("up_bitrate_audio_kbps", "sent")),
-    ),
-    Plot(
-        "Estimated bandwidth",
-        "kbit/s",
-        (("down_bandwidth_kbps", "down"), ("up_bandwidth_kbps", "up")),
-    ),
-    Plot("Height of the sent video", "px", (("sent_height_px", "sent"),)),
-    Plot("Frame rate", "fps", (("down_frame_rate_fps", "received"), ("up_frame_rate_fps", "sent"))),
-    Plot(
-        "Video that stood still, audio made up",
-        "%",
-        (("down_frozen_percent", "video"), ("down_concealed_percent", "audio")),
-    ),
-    Plot("Codec", "", (("codec_video", "video"), ("codec_audio", "audio"))),
-    Plot("Transport", "", (("transport", "transport"),)),
+    _plot("Connection quality", "of 100"),
+    _plot("Loss", "%"),
+    _plot("Round-trip time", "ms"),
+    _plot("Jitter", "ms"),
+    _plot("Video bitrate", "kbit/s"),
+    _plot("Audio bitrate", "kbit/s"),
+    _plot("Estimated bandwidth", "kbit/s"),
+    _plot("Height of the sent video", "px"),
+    _plot("Frame rate", "fps"),
+    _plot("Video that stood still, audio made up", "%"),
+    _plot("Codec", ""),
+    _plot("Transport", ""),
 )
+"""The charts in the order of the page; `core.readings` says which readings each one has."""
 
 
-def curves_of(whole: SessionDetail) -> str:
-    """What the script of the page draws, as JSON."""
+def curves_of(detail: SessionDetail) -> str:
+    """The data that the page's script draws, as JSON."""
     names = [name for plot in PLOTS for name, _ in plot.series]
     content = {
-        "times": whole.times,
-        "end": whole.summary.ended,
-        "curves": {name: whole.curves[name] for name in names if name in whole.curves},
+        "times": detail.times,
+        "end": detail.summary.ended,
+        "curves": {name: detail.curves[name] for name in names if name in detail.curves},
         "spells": [
             (spell.spell.start, spell.spell.end, spell.spell.grade.name.lower())
-            for spell in whole.spells
+            for spell in detail.spells
         ],
-        "marks": [at for at, _ in whole.events],
+        "marks": [at for at, _ in detail.events],
     }
     return msgspec.json.encode(content).decode().replace("<", "\\u003c")

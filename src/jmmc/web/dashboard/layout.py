@@ -12,7 +12,8 @@ from jmmc.answers.model import Grades
 from jmmc.core.timestamps import iso
 from jmmc.core.version import __version__
 from jmmc.privacy.pseudonyms import jitsi_room_name
-from jmmc.quality.summary import FIELD_OF_FILTER, network_of
+from jmmc.quality.addresses import network_of
+from jmmc.quality.filters import FIELD_OF_FILTER
 from jmmc.web.dashboard.assets import script_modules
 from jmmc.web.dashboard.formatting import duration, number, percent
 from jmmc.web.dashboard.i18n import LANGUAGES, cause_sentence, choose_language, words

@@ -13,7 +13,7 @@ from jmmc.answers.model import FEW, Comparison
 from jmmc.answers.queries import Queries
 from jmmc.core.timestamps import moment
 from jmmc.privacy.pseudonyms import Pseudonyms
-from jmmc.quality.summary import DIMENSIONS, FIELD_OF_FILTER, SummaryFilter
+from jmmc.quality.filters import DIMENSIONS, FIELD_OF_FILTER, SummaryFilter
 from jmmc.web.dashboard.charts import PLOTS, curves_of
 from jmmc.web.dashboard.layout import Layout
 from jmmc.web.security.access import Caller

@@ -1,4 +1,4 @@
-"""The SQLite file's schema: numbered migrations, and the refusal of files that are not ours."""
+"""The schema of the SQLite file: numbered migrations, and the check that a file is ours."""
 
 import sqlite3
 import struct
@@ -14,15 +14,15 @@ _HEADER = 100  # Bytes; https://www.sqlite.org/fileformat.html#the_database_head
 
 
 def migrations() -> list[str]:
-    """The scripts in order; number N brings a file from version N - 1 to N."""
+    """The migration scripts in order; script N migrates a file from version N - 1 to N."""
     scripts = [path for path in files(__name__).iterdir() if path.name.endswith(".sql")]
     return [script.read_text() for script in sorted(scripts, key=lambda script: script.name)]
 
 
 def refuse_foreign(path: Path) -> None:
-    """Raise `UnusableStore` unless the file is missing, empty, or one that we can use.
+    """Raise `UnusableStore` unless the file is missing, empty, or usable.
 
-    Reads the header and nothing else, so a file that is refused is left as it was.
+    Only reads, mostly only the header: a refused file is left as it was.
     """
     try:
         with path.open("rb") as file:
@@ -50,7 +50,7 @@ def refuse_foreign(path: Path) -> None:
 
 
 def migrate(connection: sqlite3.Connection) -> None:
-    """Bring the file up to date, each step in a transaction of its own."""
+    """Apply the migrations that are missing, each in its own transaction."""
     for number, script in enumerate(migrations(), start=1):
         connection.execute("BEGIN IMMEDIATE")
         try:
@@ -68,9 +68,9 @@ def migrate(connection: sqlite3.Connection) -> None:
 
 
 def _is_blank(path: Path) -> bool:
-    """A file whose first migration never committed, as after `kill -9` at its first start."""
+    """Whether the first migration was never committed, as after `kill -9` at the first start."""
     if path.with_name(path.name + "-journal").exists():
-        return True  # SQLite undoes what was half done when the file is opened for writing.
+        return True  # SQLite rolls it back when the file is opened for writing.
     try:
         connection = sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)
         try:

@@ -9,7 +9,10 @@ from hypothesis import strategies as st
 
 from jmmc.core.errors import Rejected
 from jmmc.core.model import Dialect
-from jmmc.protocol.wire import READINGS, Answer, Codec, Envelope, add_server_readings, encode_answer
+from jmmc.core.readings import BROWSER_READINGS
+from jmmc.protocol.answer import Answer, encode_answer
+from jmmc.protocol.decoding import Codec, Envelope
+from jmmc.protocol.server_readings import add_server_readings
 from tests.support.builders import SID, UID, body, v1_body, wire_sample
 
 _LARGEST = 2**53 - 1
@@ -55,7 +58,7 @@ ROWS: dict[str, tuple[list[Any], list[Any]]] = {
     "n": ([1, 500], [0, 1.5, "2"]),
 }
 
-NEW_IN_V2 = {row.path for row in READINGS if row.v1 is None}
+NEW_IN_V2 = {row.path for row in BROWSER_READINGS if row.since is Dialect.V2}
 
 
 def _nested(path: str, value: Any) -> dict[str, Any]:
@@ -73,8 +76,8 @@ def _v2(m: Any, **choices: Any) -> tuple[Any, list[str]]:
     return json.loads(envelope.samples[0].readings), envelope.dropped
 
 
-def test_the_table_here_and_the_table_in_the_code_have_the_same_rows() -> None:
-    assert {row.path for row in READINGS} == set(ROWS)
+def test_this_table_has_the_readings_of_the_protocol() -> None:
+    assert {row.path for row in BROWSER_READINGS} == set(ROWS)
 
 
 @pytest.mark.parametrize("path", ROWS)
@@ -104,24 +107,24 @@ def test_v1_does_not_know_what_v2_added(path: str) -> None:
     assert envelope.samples[0].readings == b'{"cq":1}'
 
 
-def test_v1_takes_null_for_bandwidth_only() -> None:
+def test_v1_accepts_null_for_bandwidth_only() -> None:
     envelope = _decode(v1_body({"cq": None, "u": {"bw": None, "ab": None}, "d": {"bw": None}}))
     assert json.loads(envelope.samples[0].readings) == {"u": {"bw": None}, "d": {"bw": None}}
     assert envelope.dropped == ["m.cq", "m.u.ab"]
 
 
-def test_v1_takes_no_address_as_text() -> None:
+def test_v1_accepts_no_address_as_text() -> None:
     assert _decode(v1_body({"cq": 1, "t": {"ip": "2001:db8::1"}})).dropped == ["m.t.ip"]
 
 
-def test_a_v1_push_with_a_browser_opens_a_session_and_leaves_the_naming_to_the_header() -> None:
+def test_a_v1_push_with_a_browser_opens_a_session_and_the_header_names_the_browser() -> None:
     envelope = _decode(v1_body({"br": "br", "os": "os", "pid": "8b4139fa"}))
     assert (envelope.dialect, envelope.opens) == (Dialect.V1, True)
     assert envelope.samples[0].readings == b'{"pid":"8b4139fa"}'
 
 
 @pytest.mark.parametrize("browser", ["", 5, None, ["x"]])
-def test_a_v1_push_whose_browser_is_no_name_opens_nothing(browser: Any) -> None:
+def test_a_v1_push_with_a_bad_browser_opens_no_session(browser: Any) -> None:
     assert not _decode(v1_body({"br": browser, "cq": 1})).opens
 
 
@@ -157,17 +160,17 @@ def test_truncated_addresses_name_a_network_and_no_port(bad: dict[str, Any]) -> 
     assert kept({"ip": "1:2", "tp": "udp"}) == ({"t": {"tp": "udp"}}, ["m.t.ip"])
 
 
-def test_truncated_addresses_of_the_first_dialect_too() -> None:
+def test_addresses_in_v1_are_truncated_too() -> None:
     m = {"cq": 1, "t": {"ip": 3405803783, "p": 2}}
     (sample,) = _decode(v1_body(m), addresses="truncated").samples
     assert json.loads(sample.readings) == {"cq": 1, "t": {"ip": 3405803776}}
 
 
-def test_the_address_that_the_server_saw_is_not_for_browsers_to_say() -> None:
+def test_a_browser_may_not_send_the_address_that_the_server_saw() -> None:
     assert _v2({"t": {"rip": 5}}) == ({}, ["m.t.rip"])
 
 
-def test_a_number_too_large_for_any_machine_costs_only_itself() -> None:
+def test_only_a_number_that_is_too_large_is_dropped() -> None:
     raw = json.dumps(body(wire_sample(0, {"cq": 77777, "rtt": 5}))).replace("77777", "1e999")
     envelope = _decode(raw.encode())
     assert (envelope.samples[0].readings, envelope.dropped) == (b'{"rtt":5}', ["m.cq"])
@@ -222,11 +225,11 @@ def test_a_body_that_is_no_push_is_refused_with_a_reason(content: Any, reason: s
     assert refused.value.detail
 
 
-def test_a_byte_order_mark_is_passed_over() -> None:
+def test_a_byte_order_mark_is_ignored() -> None:
     assert _decode(b"\xef\xbb\xbf" + json.dumps(body()).encode()).uid == UID
 
 
-def test_unknown_fields_beside_the_samples_are_for_later_versions() -> None:
+def test_unknown_fields_beside_the_samples_are_ignored() -> None:
     assert _decode(body(later=True)).dropped == []
 
 
@@ -245,14 +248,14 @@ def test_a_bad_neighbour_does_not_change_how_a_reading_is_stored(picks: dict[str
 
 
 @given(st.binary(max_size=200) | st.text(max_size=80).map(str.encode))
-def test_no_bytes_make_anything_but_an_envelope_or_a_refusal(raw: bytes) -> None:
+def test_any_bytes_decode_to_an_envelope_or_are_rejected(raw: bytes) -> None:
     try:
         assert isinstance(Codec().decode(raw), Envelope)
     except Rejected as rejected:
         assert rejected.detail
 
 
-def test_what_the_server_knows_is_added_without_overruling_the_browser() -> None:
+def test_server_readings_do_not_replace_the_browsers_name_of_itself() -> None:
     said = b'{"br":"Chrome 131","t":{"rip":1,"tp":"udp"}}'
     merged = add_server_readings(said, address=7, browser="Other", system="Linux")
     assert json.loads(merged) == {

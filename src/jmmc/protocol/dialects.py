@@ -1,0 +1,124 @@
+"""What a sample may hold in each dialect: the msgspec types of the readings, and their decoders."""
+
+from collections.abc import Iterable
+from typing import Annotated, Any, Literal
+
+import msgspec
+from msgspec import UNSET, Meta, Raw, UnsetType
+
+from jmmc.core.model import Dialect
+from jmmc.core.readings import (
+    Address,
+    Choice,
+    Flag,
+    Number,
+    Pattern,
+    Reading,
+    Strings,
+    Text,
+    Values,
+)
+
+RAW_OBJECT: "msgspec.json.Decoder[dict[str, Raw]]" = msgspec.json.Decoder(dict[str, Raw])
+"""Decodes an object, and leaves its values undecoded."""
+
+_IPV4 = Annotated[int, Meta(ge=0, le=2**32 - 1)]
+_IPV6 = Annotated[str, Meta(max_length=45, pattern=r"^[0-9A-Fa-f]*:[0-9A-Fa-f:.]*(%[\w.-]+)?\Z")]
+
+# 32 names of 64 characters are enough for a developer, and bound the size of the answer.
+_MOST_DROPPED = 32
+_LONGEST_DROPPED = 64
+
+_Decoders = dict[str, "msgspec.json.Decoder[Any]"]
+
+
+class DialectReadings:
+    """The readings that one dialect has: a strict struct, and a decoder for each reading.
+
+    Both are made from the same types, so they agree.
+    """
+
+    def __init__(self, dialect: Dialect, rows: Iterable[Reading]) -> None:
+        self._single: _Decoders = {}
+        self._groups: dict[str, _Decoders] = {}
+        fields: list[tuple[str, Any, Any]] = []
+        members: dict[str, list[tuple[str, Any, Any]]] = {}
+        for row in rows:
+            if row.since.value > dialect.value:
+                continue
+            allowed = _type_in(dialect, row)
+            group, _, leaf = row.path.rpartition(".")
+            field = (leaf, allowed | UnsetType, UNSET)
+            if group:
+                self._groups.setdefault(group, {})[leaf] = msgspec.json.Decoder(allowed)
+                members.setdefault(group, []).append(field)
+            else:
+                self._single[leaf] = msgspec.json.Decoder(allowed)
+                fields.append(field)
+        for group, inner in members.items():
+            name = f"{dialect.name}_{group}"
+            struct = msgspec.defstruct(name, inner, forbid_unknown_fields=True)
+            fields.append((group, struct | UnsetType, UNSET))
+        self.type = msgspec.defstruct(dialect.name, fields, forbid_unknown_fields=True)
+
+    def clean(self, readings: dict[str, Raw], dropped: list[str]) -> dict[str, Any]:
+        """The readings that may be stored; the paths of the others are added to `dropped`."""
+        kept: dict[str, Any] = {}
+        for key, value in readings.items():
+            if key in self._groups:
+                try:
+                    group = RAW_OBJECT.decode(value)
+                except msgspec.ValidationError:
+                    dropped.append(f"m.{key}")
+                    continue
+                inner = _decode_each(self._groups[key], group, f"m.{key}.", dropped)
+                if inner:
+                    kept[key] = inner
+            else:
+                kept.update(_decode_each(self._single, {key: value}, "m.", dropped))
+        return kept
+
+
+def _decode_each(
+    decoders: _Decoders, readings: dict[str, Raw], prefix: str, dropped: list[str]
+) -> dict[str, Any]:
+    kept = {}
+    for key, value in readings.items():
+        decoder = decoders.get(key)
+        try:
+            if decoder is not None:
+                kept[key] = decoder.decode(value)
+                continue
+        except (msgspec.ValidationError, RecursionError):
+            pass
+        if len(dropped) < _MOST_DROPPED:
+            dropped.append((prefix + key)[:_LONGEST_DROPPED])
+    return kept
+
+
+def _type_in(dialect: Dialect, row: Reading) -> Any:
+    if dialect is Dialect.V2:
+        return _type_of(row.values) | None
+    allowed = _type_of(row.v1 or row.values)
+    return allowed | None if row.null_in_v1 else allowed
+
+
+def _type_of(values: Values) -> Any:
+    """The type by which msgspec decodes and validates."""
+    match values:
+        case Number(least=least, most=most, whole=whole):
+            integer = Annotated[int, Meta(ge=least, le=most)]
+            return integer if whole else integer | Annotated[float, Meta(ge=least, le=most)]
+        case Text(longest=longest):
+            return Annotated[str, Meta(max_length=longest)]
+        case Pattern(expression=expression):
+            return Annotated[str, Meta(pattern=expression)]
+        case Choice(values=choices):
+            return Literal[choices]
+        case Flag():
+            return bool
+        case Address(ipv6=ipv6):
+            return _IPV4 | _IPV6 if ipv6 else _IPV4
+        case Strings(most=most, longest=longest):
+            string = Annotated[str, Meta(max_length=longest)]
+            return Annotated[list[string], Meta(max_length=most)]

@@ -1,0 +1,87 @@
+"""Reads sessions, each from all of its documents."""
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+
+from bson import ObjectId
+from pymongo import ASCENDING
+
+from jmmc.core.logging import logger
+from jmmc.core.model import Session, SessionFilter
+from jmmc.stores.mongo.connection import Connection
+from jmmc.stores.mongo.documents import Document, is_session, session_of
+from jmmc.stores.mongo.selection import session_query
+
+_log = logger(__name__)
+
+_SESSIONS = 25  # Read at a time: a day in a room is some 3,000 samples.
+_LONG = 8  # Documents. Longer sessions are decoded in a thread, so that pushes need not wait.
+
+
+async def holds(connection: Connection, session: str) -> bool:
+    """See `Store.holds`."""
+    with connection.operation():
+        document = await connection.collection().find_one(
+            {"_id": ObjectId(session), "s": None}, {"_id": True}
+        )
+    return document is not None
+
+
+async def get_sessions(connection: Connection, ids: Sequence[str]) -> list[Session]:
+    """See `Store.get`."""
+    keys = [ObjectId(session) for session in ids]
+    with connection.operation():
+        firsts = await connection.collection().find({"_id": {"$in": keys}, "s": None}).to_list()
+    sessions = {session.id: session for session in await _sessions_of(connection, firsts)}
+    return [sessions[session] for session in ids if session in sessions]
+
+
+async def read_sessions(connection: Connection, selection: SessionFilter) -> AsyncIterator[Session]:
+    """See `MongoStore.sessions`."""
+    skipped = 0
+    page: list[Document] = []
+    cursor = connection.collection().find(session_query(selection), batch_size=_SESSIONS)
+    cursor = cursor.sort([("at", ASCENDING), ("_id", ASCENDING)])
+    with connection.operation(bounded=False):
+        try:
+            async for document in cursor:
+                if not is_session(document):
+                    skipped += 1
+                    continue
+                page.append(document)
+                if len(page) == _SESSIONS:
+                    for session in await _sessions_of(connection, page):
+                        yield session
+                    page = []
+            for session in await _sessions_of(connection, page):
+                yield session
+        finally:
+            await cursor.close()
+    if skipped:
+        _log.warning("documents_skipped", collection=connection.name, documents=skipped)
+
+
+async def count_sessions(connection: Connection, selection: SessionFilter) -> int:
+    """See `Store.count`."""
+    with connection.operation(bounded=False):
+        return await connection.collection().count_documents(session_query(selection))
+
+
+async def _sessions_of(connection: Connection, firsts: Sequence[Document]) -> list[Session]:
+    """The sessions that begin with these documents, with all of their later documents."""
+    if not firsts:
+        return []
+    later: dict[ObjectId, list[Document]] = {}
+    keys = [first["_id"] for first in firsts]
+    cursor = connection.collection().find({"s": {"$in": keys}}).sort("c", ASCENDING)
+    async for document in cursor:
+        if is_session(document):
+            later.setdefault(document["s"], []).append(document)
+    sessions: list[Session] = []
+    for first in filter(is_session, firsts):
+        documents = [first, *later.get(first["_id"], ())]
+        if len(documents) > _LONG:
+            sessions.append(await asyncio.to_thread(session_of, documents))
+        else:
+            sessions.append(session_of(documents))
+    return sessions

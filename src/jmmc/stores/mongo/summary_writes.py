@@ -1,0 +1,121 @@
+"""Writes summaries, their names, and rollups, and deletes them."""
+
+from collections.abc import Mapping, Sequence
+
+import msgspec
+from bson import ObjectId
+from pymongo import ReplaceOne, UpdateOne
+
+from jmmc.quality.filters import DIMENSIONS
+from jmmc.quality.rollups import ALL, DAY, HOUR, Rollup
+from jmmc.quality.summary import Summary
+from jmmc.stores.mongo.connection import Connection
+from jmmc.stores.mongo.documents import Document, all_of, session_id_of
+from jmmc.stores.mongo.summary_documents import summary_document
+from jmmc.stores.search_names import NAMED, names_of, stored_kind
+from jmmc.stores.summary_columns import column
+
+_PRUNED = 500  # Summaries at a time.
+
+
+async def put_summaries(connection: Connection, summaries: Sequence[Summary]) -> None:
+    """See `Reports.put_summaries`."""
+    if not summaries:
+        return
+    latest: dict[tuple[str, str], int] = {}
+    for summary in summaries:
+        for kind, text in names_of(summary):
+            name = (stored_kind(kind), text)
+            latest[name] = max(summary.last, latest.get(name, 0))
+    with connection.operation():
+        await connection.collection("summaries").bulk_write(
+            [
+                ReplaceOne({"_id": summary.session}, summary_document(summary), upsert=True)
+                for summary in summaries
+            ],
+            ordered=False,
+        )
+        await connection.collection("names").bulk_write(
+            [
+                UpdateOne(
+                    {"_id": f"{kind} {name}"},
+                    {"$max": {"last": last}, "$set": {"kind": kind, "name": name}},
+                    upsert=True,
+                )
+                for (kind, name), last in latest.items()
+            ],
+            ordered=False,
+        )
+        await _mark_clean(connection, {summary.session: summary.samples for summary in summaries})
+
+
+async def erase(connection: Connection, summaries: Sequence[Summary]) -> int:
+    """See `Reports.erase`."""
+    stored, deleted = connection.collection("summaries"), 0
+    names = {
+        (kind, name): {column(NAMED[kind]): getattr(summary, NAMED[kind])}
+        for summary in summaries
+        for kind, name in names_of(summary)
+    }
+    with connection.operation():
+        await stored.delete_many({"_id": {"$in": [summary.session for summary in summaries]}})
+        for (kind, name), query in names.items():
+            if await stored.find_one(query, {"_id": True}) is None:
+                result = await connection.collection("names").delete_one(
+                    {"_id": f"{stored_kind(kind)} {name}"}
+                )
+                deleted += result.deleted_count
+    return deleted
+
+
+async def prune(connection: Connection, before: int) -> int:
+    """See `Reports.prune`."""
+    with connection.operation(bounded=False):
+        stored = connection.collection("summaries")
+        old = {name: {"$lt": before} for name in ("began", "last", "ended")}
+        ids = [row["_id"] async for row in stored.find(old, {"_id": True}, limit=_PRUNED)]
+        if ids:
+            await stored.delete_many({"_id": {"$in": ids}})
+            return len(ids)
+        await connection.collection("names").delete_many({"last": {"$lt": before}})
+        for dimension in (ALL, *DIMENSIONS):
+            for length in (HOUR, DAY):
+                prefix = f"{dimension} {length} "
+                query = {"_id": {"$gte": prefix, "$lt": f"{prefix}{before:012}"}}
+                await connection.collection("rollups").delete_many(query)
+    return 0
+
+
+async def put_rollups(connection: Connection, rollups: Sequence[Rollup]) -> None:
+    """See `Reports.put_rollups`."""
+    if not rollups:
+        return
+    operations = []
+    for rollup in rollups:
+        key = f"{rollup.dimension} {rollup.length} {rollup.start:012}"
+        parts = msgspec.json.encode(rollup.values)
+        operations.append(ReplaceOne({"_id": key}, {"parts": parts}, upsert=True))
+    with connection.operation():
+        await connection.collection("rollups").bulk_write(operations, ordered=False)
+
+
+async def _mark_clean(connection: Connection, covered: Mapping[str, int]) -> None:
+    """Mark sessions that have exactly as many samples as their summary covers as not dirty.
+
+    A document that has grown meanwhile does not match its size, and stays dirty.
+    """
+    sessions = connection.collection()
+    sizes = {"d": True, "s": True, "n": {"$size": "$m"}}
+    query = {**all_of([ObjectId(session) for session in covered]), "m": {"$type": "array"}}
+    by_session: dict[str, list[Document]] = {}
+    async for document in sessions.find(query, sizes):
+        by_session.setdefault(session_id_of(document), []).append(document)
+    operations = [
+        UpdateOne({"_id": document["_id"], "m": {"$size": document["n"]}}, {"$unset": {"d": ""}})
+        for session, documents in by_session.items()
+        if sum(document["n"] for document in documents) == covered[session]
+        for document in documents
+        if document.get("d")
+    ]
+    if operations:
+        await sessions.bulk_write(operations, ordered=False)

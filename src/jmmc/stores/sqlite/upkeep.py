@@ -1,0 +1,81 @@
+"""Upkeep of the file. Each function is one bounded step on the writer's connection."""
+
+import sqlite3
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+from jmmc.core.model import SessionFilter
+from jmmc.stores.sqlite import archive
+from jmmc.stores.sqlite.connections import BUSY_SECONDS
+from jmmc.stores.sqlite.selection import session_conditions
+from jmmc.stores.sqlite.transaction import transaction
+
+_DELETED = 50  # Sessions per transaction: some 5,000 samples, for which pushes wait 20 ms.
+
+
+class Changed(NamedTuple):
+    """The ids of sessions that a step changed or deleted, and how many samples it deleted."""
+
+    sessions: Sequence[str]
+    samples: int = 0
+
+
+def prune(connection: sqlite3.Connection, before: int) -> Changed:
+    """See `Store.prune`."""
+    with transaction(connection):
+        quiet = connection.execute(
+            "SELECT id, session FROM sessions WHERE began < ?1 AND NOT EXISTS"
+            " (SELECT 1 FROM samples WHERE session = sessions.id AND ts >= ?1) AND NOT EXISTS"
+            " (SELECT 1 FROM packed WHERE session = sessions.id AND last >= ?1)"
+            f" ORDER BY began LIMIT {_DELETED}",
+            [before],
+        ).fetchall()
+        return _delete(connection, quiet)
+
+
+def pack(connection: sqlite3.Connection, quiet: Mapping[int, str]) -> Changed:
+    """See `Store.pack`. `quiet` has the keys and ids of sessions that `archive.QUIET` found."""
+    with transaction(connection):
+        return Changed([quiet[key] for key in archive.pack(connection, quiet)])
+
+
+def erase(connection: sqlite3.Connection, selection: SessionFilter) -> Changed:
+    """See `Store.erase`."""
+    where, values = session_conditions(selection)
+    with transaction(connection):
+        rows = connection.execute(
+            f"SELECT id, session FROM sessions WHERE {where} LIMIT {_DELETED}", values
+        ).fetchall()
+        return _delete(connection, rows)
+
+
+def probe(connection: sqlite3.Connection) -> None:
+    """Commit a write that stores nothing of a session."""
+    with transaction(connection):
+        connection.execute(
+            "INSERT INTO probe (id, at) VALUES (1, unixepoch())"
+            " ON CONFLICT DO UPDATE SET at = excluded.at"
+        )
+
+
+def empty_log(connection: sqlite3.Connection) -> bool:
+    """Empty the write-ahead log; False when a reader uses it: pushes must not wait for readers."""
+    connection.execute("PRAGMA busy_timeout = 0")
+    try:
+        (busy, _, _) = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+    finally:
+        connection.execute(f"PRAGMA busy_timeout = {int(BUSY_SECONDS * 1000)}")
+    return not busy
+
+
+def _delete(connection: sqlite3.Connection, rows: Sequence[tuple[int, str]]) -> Changed:
+    """Delete sessions, given by key and id."""
+    samples = 0
+    for key, _ in rows:
+        samples += connection.execute("DELETE FROM samples WHERE session = ?", [key]).rowcount
+        for (count,) in connection.execute("SELECT count FROM packed WHERE session = ?", [key]):
+            samples += count
+        connection.execute("DELETE FROM packed WHERE session = ?", [key])
+        connection.execute("DELETE FROM dirty WHERE session = ?", [key])
+        connection.execute("DELETE FROM sessions WHERE id = ?", [key])
+    return Changed([session for _, session in rows], samples)
