@@ -51,7 +51,8 @@ def free_port() -> int:
 class Serve:
     """`jmmc serve` as a process of its own; may be killed and started again.
 
-    Its store is one SQLite file, unless `store` is given. `program` is what Python runs.
+    Its store is one SQLite file, unless `store` is given. `program` is what Python runs. Without
+    `wait` it is started only.
     """
 
     def __init__(
@@ -61,6 +62,7 @@ class Serve:
         store: str = "",
         environ: Mapping[str, str] | None = None,
         program: Sequence[str] = ("-m", "jmmc"),
+        wait: bool = True,
     ) -> None:
         folder.mkdir(exist_ok=True)
         self.store = store or f"sqlite:///{folder}/calls.db"
@@ -70,7 +72,7 @@ class Serve:
         self.environ = {**os.environ, **(environ or {})}
         self.log = folder / "serve.log"
         self.process: subprocess.Popen[bytes] | None = None
-        self.start()
+        self.start(wait=wait)
 
     @property
     def url(self) -> str:
@@ -95,12 +97,13 @@ class Serve:
         assert self.process is not None
         return len(list(Path(f"/proc/{self.process.pid}/fd").iterdir()))
 
-    def start(self) -> None:
+    def start(self, *, wait: bool = True) -> None:
         command = [sys.executable, *self.program, "serve", "--store", self.store]
         command += ["--port", str(self.port), "--max-pushes-per-minute", "0", *self.options]
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(command, stdout=log, stderr=log, env=self.environ)
-        self.wait_until_ready()
+        if wait:
+            self.wait_until_ready()
 
     def wait_until_ready(self) -> None:
         assert self.process is not None

@@ -20,6 +20,7 @@ from jmmc.core.logging import logger, set_up
 from jmmc.core.tasks import stop
 from jmmc.core.version import __version__
 from jmmc.server.connections import Connection, NoNonsense, allow_many, sweep
+from jmmc.server.reload_signal import RELOAD_SIGNAL
 from jmmc.server.sd_notify import tell
 from jmmc.settings import Settings, without_password
 from jmmc.simulation.demo import STORE, simulate_live_calls, simulate_past_day
@@ -45,12 +46,19 @@ def run(load: Callable[[], Settings]) -> None:
     `load` reads the settings: now, and again on SIGHUP. Raises what it raises, `CannotListen`, or
     what opening the store raises, before anything is served.
     """
+    RELOAD_SIGNAL.hold()  # Until there is something that can reload.
+    try:
+        _run(load)
+    finally:
+        RELOAD_SIGNAL.ignore()
+
+
+def _run(load: Callable[[], Settings]) -> None:
     settings = _demo_apart(load)
     simulated = settings.demo and settings.store == STORE
     set_up(settings.log_level, settings.log_format)
     logging.getLogger("uvicorn.error").addFilter(NoNonsense())
     allow_many()
-    signal.signal(signal.SIGHUP, signal.SIG_IGN)  # Until there is something that can reload.
     if settings.metrics_port and settings.metrics_port == settings.port:
         raise CannotListen(f"metrics_port {settings.port}: pushes come there; choose another")
     store = configured_store(settings, spool=True)
@@ -90,9 +98,13 @@ def run(load: Callable[[], Settings]) -> None:
         url = f"http://127.0.0.1:{port}{settings.prefix}"
         with asyncio.Runner(loop_factory=server.config.get_loop_factory()) as runner:
             reload = partial(_reload, app.metrics.collector, partial(_demo_apart, load))
-            runner.get_loop().add_signal_handler(signal.SIGHUP, reload)
+            loop = runner.get_loop()
+            RELOAD_SIGNAL.deliver_to(partial(loop.call_soon_threadsafe, reload))
             collecting = server.serve(sockets=listeners)
-            runner.run(_call_beside(collecting, url) if simulated else collecting)
+            try:
+                runner.run(_call_beside(collecting, url) if simulated else collecting)
+            finally:
+                RELOAD_SIGNAL.ignore()
         _log.info("stopped")
     finally:
         for listener in listeners:
@@ -117,6 +129,7 @@ class _Server(uvicorn.Server):
         return await super().on_tick(counter)
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        RELOAD_SIGNAL.ignore()
         tell("STOPPING=1")
         self._collector.leaving = True
         await super().shutdown(sockets)
