@@ -14,6 +14,7 @@ import uvicorn
 from rich.console import Console
 from starlette.types import ASGIApp
 
+from jmmc.alerting.channels import channels_of
 from jmmc.collector import Collector
 from jmmc.core.errors import JmmcError, SettingsError, UnusableStore
 from jmmc.core.logging import logger, set_up
@@ -136,8 +137,9 @@ class _Server(uvicorn.Server):
 
 
 def _demo_apart(load: Callable[[], Settings]) -> Settings:
-    """The settings; the demo has a store of its own unless one is named."""
+    """The settings, checked; the demo has a store of its own unless one is named."""
     settings = load()
+    channels_of(settings)  # A service that cannot be used is a mistake in the settings.
     if settings.demo and "store" not in settings.model_fields_set:
         return settings.model_copy(update={"store": STORE})
     return settings

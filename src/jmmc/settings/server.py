@@ -1,12 +1,11 @@
 """Where the server listens, which proxies it trusts, and what signs its cookies."""
 
 import re
-from ipaddress import ip_network
 from typing import Annotated, ClassVar
 
-from pydantic import AfterValidator, BeforeValidator, Field
+from pydantic import AfterValidator, Field
 
-from jmmc.settings.values import Mark, SettingsGroup, check_url, split
+from jmmc.settings.values import Mark, Networks, SettingsGroup, check_url
 
 
 def _check_prefix(value: str) -> str:
@@ -17,19 +16,6 @@ def _check_prefix(value: str) -> str:
 
 def _check_public_url(value: str) -> str:
     return check_url(value).rstrip("/") if value else ""
-
-
-def _check_network(value: str) -> str:
-    try:
-        ip_network(value)
-    except ValueError:
-        raise ValueError(f"IP addresses or networks such as 10.0.0.0/8, not {value!r}") from None
-    return value
-
-
-_Networks = Annotated[
-    tuple[Annotated[str, AfterValidator(_check_network)], ...], BeforeValidator(split)
-]
 
 
 class ServerSettings(SettingsGroup):
@@ -51,7 +37,7 @@ class ServerSettings(SettingsGroup):
             " no links."
         ),
     )
-    trusted_proxies: Annotated[_Networks, Mark.LIVE] = Field(
+    trusted_proxies: Annotated[Networks, Mark.LIVE] = Field(
         ("127.0.0.1/32", "::1/128"),
         description=(
             "Proxies whose X-Forwarded-For header is trusted: addresses or networks,"

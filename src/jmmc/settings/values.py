@@ -2,9 +2,10 @@
 
 import re
 from enum import Enum
+from ipaddress import ip_network
 from typing import Annotated, ClassVar
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict
 
 
 class SettingsGroup(BaseModel):
@@ -33,6 +34,19 @@ def split(value: object) -> object:
     if isinstance(value, str):
         return [part.strip() for part in re.split(r"[,\n]", value) if part.strip()]
     return value
+
+
+def _check_network(value: str) -> str:
+    try:
+        ip_network(value)
+    except ValueError:
+        raise ValueError(f"IP addresses or networks such as 10.0.0.0/8, not {value!r}") from None
+    return value
+
+
+Networks = Annotated[
+    tuple[Annotated[str, AfterValidator(_check_network)], ...], BeforeValidator(split)
+]
 
 
 def check_url(value: str) -> str:
