@@ -1,8 +1,8 @@
-"""What the browser script costs the page that loads it: time, memory, bytes on the wire.
+"""Measure the cost of the browser script in a page: CPU time, memory, bytes sent.
 
-A real Chromium plays the recorded events of lib-jitsi-meet, one every ten seconds, to a page that
-behaves as Jitsi Meet does, with a peer connection that answers recorded reports. Time is sped up,
-the work is not. The same is played without the script, and taken off.
+Chromium replays recorded lib-jitsi-meet events, one every ten seconds, in a page that behaves like
+Jitsi Meet, with a peer connection that returns recorded reports. The page's clock is accelerated,
+its work is not. The same replay without the script is subtracted.
 """
 
 import argparse
@@ -24,18 +24,18 @@ from tests.support.recordings import reports, stats_of, v1_bodies
 _PAGES = Path(__file__).parent.parent / "tests" / "e2e"
 _ORIGIN = "https://meet.example.org"
 _SETUP = ("bridge + simulcast + e2eping", "A")
-_TICKS = 6  # a minute
+_TICKS = 6  # Events per minute.
 
-# Eight reports whose counters grow, made beforehand: only reading them is the script's work.
+# Eight reports with growing counters are prepared first, so that only reading them is measured.
 _PLAY = """
 ([records, report, script]) => {
-  const maps = Array.from({ length: 8 }, (_, step) => new Map(report.map((it) => [it.id,
-    Object.fromEntries(Object.entries(it).map(([key, value]) => [key,
+  const maps = Array.from({ length: 8 }, (_, step) => new Map(report.map((stat) => [stat.id,
+    Object.fromEntries(Object.entries(stat).map(([key, value]) => [key,
       typeof value === "number" && /packets|samples|bytes|frames|Duration/i.test(key)
         ? value + 50 * step : value]))])));
   const room = jitsi.join("room", records[0].me);
-  let asked = 0;
-  room.pc = { peerconnection: { getStats: async () => maps[asked++ % maps.length] } };
+  let reads = 0;
+  room.pc = { peerconnection: { getStats: async () => maps[reads++ % maps.length] } };
   let played = 0;
   window.tick = () => { jitsi.emitted = []; jitsi.emitStats(records[played++ % records.length]); };
   if (script) jitsi.load("/jmmc/getClient");
@@ -44,17 +44,17 @@ _PLAY = """
 
 
 class Stage:
-    """A page of Jitsi Meet with a collector that answers, or does not."""
+    """A Jitsi Meet page with a collector that is online or offline."""
 
-    def __init__(self, browser: Browser, *, script: bool, online: bool, sped_up: bool) -> None:
+    def __init__(self, browser: Browser, *, script: bool, online: bool, accelerated: bool) -> None:
         self.bodies: list[bytes] = []
         self._online = online
         self.page = browser.new_page()
-        if sped_up:
+        if accelerated:
             self.page.clock.install()
         self.page.route(f"{_ORIGIN}/**", self._serve)
         self.page.goto(f"{_ORIGIN}/jitsi.html")
-        report = next(item["stats"] for item in reports() if item["who"] == "A")
+        report = next(entry["stats"] for entry in reports() if entry["who"] == "A")
         self.page.evaluate(_PLAY, [stats_of(*_SETUP), report, script])
         if script:
             self.page.wait_for_function("!!window.__jmmc")
@@ -77,8 +77,8 @@ class Stage:
             route.fulfill(status=404)
 
 
-class Played(NamedTuple):
-    """What a call of some minutes came to: ms a minute, KiB of heap and of storage, bodies."""
+class Replay(NamedTuple):
+    """The cost of a replayed call: CPU ms per minute, KiB of heap and of localStorage, bodies."""
 
     milliseconds: float
     heap: float
@@ -86,8 +86,8 @@ class Played(NamedTuple):
     bodies: list[bytes]
 
 
-def _play(browser: Browser, minutes: int, *, script: bool, online: bool = True) -> Played:
-    stage = Stage(browser, script=script, online=online, sped_up=True)
+def _replay(browser: Browser, minutes: int, *, script: bool, online: bool = True) -> Replay:
+    stage = Stage(browser, script=script, online=online, accelerated=True)
     page = stage.page
     cdp = page.context.new_cdp_session(page)
     cdp.send("Performance.enable")
@@ -103,24 +103,24 @@ def _play(browser: Browser, minutes: int, *, script: bool, online: bool = True) 
     heap = cdp.send("Runtime.getHeapUsage")["usedSize"] / 1024
     stored = page.evaluate("JSON.stringify(localStorage).length") / 1024
     page.close()
-    return Played(spent, heap, stored, stage.bodies)
+    return Replay(spent, heap, stored, stage.bodies)
 
 
 def _busy_seconds(cdp: CDPSession) -> float:
-    """How long the main thread has been at work so far."""
+    """CPU seconds of the main thread so far."""
     metrics = cdp.send("Performance.getMetrics")["metrics"]
     return float(next(metric["value"] for metric in metrics if metric["name"] == "TaskDuration"))
 
 
 def _cost(browser: Browser) -> float:
-    """Microseconds that one event takes, its probe included."""
-    stage = Stage(browser, script=True, online=True, sped_up=False)
+    """Microseconds per event, including its getStats() probe."""
+    stage = Stage(browser, script=True, online=True, accelerated=False)
     cost: float = stage.page.evaluate(
         """async () => {
           const started = performance.now();
           for (let n = 0; n < 2000; n++) {
             tick();
-            for (let turn = 0; turn < 4; turn++) await null; // the probe's answer is taken in
+            for (let turn = 0; turn < 4; turn++) await null; // the probe's result is read
           }
           return (performance.now() - started) / 2000 * 1000;
         }"""
@@ -129,47 +129,47 @@ def _cost(browser: Browser) -> float:
     return cost
 
 
-def _ancestor() -> dict[str, float]:
-    """Bytes a minute that the ancestor's script sent, by recorded scenario."""
+def _v1_rates() -> dict[str, float]:
+    """Bytes per minute that the script of the Express.js middleware sent, by scenario."""
     by_scenario: dict[str, list[dict[str, Any]]] = defaultdict(list)
-    for v1_body in v1_bodies():
-        by_scenario[v1_body["scenario"]].append(v1_body)
-    found = {}
+    for body in v1_bodies():
+        by_scenario[body["scenario"]].append(body)
+    rates = {}
     for scenario, sent in by_scenario.items():
         minutes = (sent[-1]["at"] - sent[0]["at"]) / 60_000
         if minutes > 0.9:
-            found[scenario] = sum(len(item["raw"].encode()) for item in sent[1:]) / minutes
-    return found
+            rates[scenario] = sum(len(body["raw"].encode()) for body in sent[1:]) / minutes
+    return rates
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--minutes", type=int, default=60, help="of a call; 6 at least")
+    parser.add_argument("--minutes", type=int, default=60, help="length of the call, at least 6")
     minutes = parser.parse_args().minutes
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(
             executable_path=CHROMIUM, args=CHROMIUM_OPTIONS, headless=True
         )
         cost = _cost(browser)
-        bare, long = (_play(browser, minutes, script=number) for number in (False, True))
+        bare, long = (_replay(browser, minutes, script=loaded) for loaded in (False, True))
         bare_early, early = (
-            _play(browser, minutes // 6, script=number) for number in (False, True)
+            _replay(browser, minutes // 6, script=loaded) for loaded in (False, True)
         )
-        away = _play(browser, minutes, script=True, online=False)
+        offline = _replay(browser, minutes, script=True, online=False)
         browser.close()
     rows = {
-        "main thread, ms a minute": long.milliseconds - bare.milliseconds,
+        "main thread, ms per minute": long.milliseconds - bare.milliseconds,
         "one event with its probe, µs": cost,
         f"heap after {minutes // 6} min, KiB": early.heap - bare_early.heap,
         f"heap after {minutes} min, KiB": long.heap - bare.heap,
-        f"heap after {minutes} min without a collector, KiB": away.heap - bare.heap,
-        f"storage after {minutes} min without a collector, KiB": away.stored,
-        "pushes a minute": len(long.bodies) / minutes,
-        "bodies, bytes a minute": sum(map(len, long.bodies)) / minutes,
+        f"heap after {minutes} min with the collector offline, KiB": offline.heap - bare.heap,
+        f"storage after {minutes} min with the collector offline, KiB": offline.stored,
+        "pushes per minute": len(long.bodies) / minutes,
+        "bodies, bytes per minute": sum(map(len, long.bodies)) / minutes,
         "script, bytes gzipped": len(Script(Settings()).gzip.body),
     }
-    rows |= {f"the ancestor's bodies: {name}": value for name, value in _ancestor().items()}
-    print("| what | figure |\n|---|---|")
+    rows |= {f"dialect v1 bodies, {name}": rate for name, rate in _v1_rates().items()}
+    print("| cost | figure |\n|---|---|")
     for name, figure in rows.items():
         print(f"| {name} | {figure:,.1f} |")
 

@@ -1,8 +1,8 @@
-"""A crowd of browsers in their logic, as an open loop: each samples on its own clock.
+"""Many simulated browsers as an open-loop load: each samples on its own clock.
 
-A browser has one push under way, sends again what is not confirmed, waits as it is told, and backs
-off when nobody answers. What it sends are the deltas of simulated life. Delays are counted from
-the moment at which a push was due, so a server that falls behind cannot hide it.
+A browser has at most one push in flight, resends what is not confirmed, honours Retry-After, and
+backs off without a response. It sends the deltas of simulated calls. Latency counts from the time
+at which a push was due, so a server that falls behind cannot hide it (no coordinated omission).
 """
 
 import asyncio
@@ -19,16 +19,16 @@ from jmmc.core.model import Sample
 from jmmc.simulation.scenario import Scenario, simulate
 from tests.support.servers import PREFIX
 
-_LIVES = 200  # Different ones; the crowd shares them.
+_LIVES = 200  # Different simulated sessions; browsers share them.
 _TICK = 0.005  # Seconds
-_TIMEOUT = 15.0  # Seconds that a browser waits for an answer.
-_LONGEST_WAIT = 60.0  # Seconds
-_MOST_SAMPLES = 100  # A push
+_TIMEOUT = 15.0  # Seconds that a browser waits for a response.
+_MAX_WAIT = 60.0  # Seconds
+_MAX_SAMPLES = 100  # Per push
 
 
 @dataclass
 class Figures:
-    """What the crowd has seen. Delays are seconds from when a push was due to its confirmation."""
+    """Results of pushes. Delays are seconds from when a push was due to its confirmation."""
 
     outcomes: Counter[str] = field(default_factory=Counter)
     delays: list[float] = field(default_factory=list)
@@ -36,47 +36,47 @@ class Figures:
     sampled: int = 0
 
     def percentile(self, percent: float) -> float:
-        """Of the delays, in milliseconds; 0 when there are none."""
+        """A percentile of the delays in milliseconds; 0 without delays."""
         if not self.delays:
             return 0.0
         ordered = sorted(self.delays)
         return 1000 * ordered[min(len(ordered) - 1, int(len(ordered) * percent / 100))]
 
     def take(self) -> "Figures":
-        """What came since the last call."""
+        """The results since the last call."""
         taken = Figures(self.outcomes, self.delays, self.confirmed, self.sampled)
         self.outcomes, self.delays, self.confirmed, self.sampled = Counter(), [], 0, 0
         return taken
 
 
 class Browser:
-    """One participant, who joins again when a stay is over.
+    """One participant, who starts a new session when one has ended.
 
-    `queue` holds samples that are not confirmed, as (seq, moment, JSON); `sampled` counts those of
-    all stays.
+    `queue` holds unconfirmed samples as (seq, time, JSON); `sampled` counts the samples of all
+    sessions.
     """
 
     __slots__ = (
-        *("busy", "chance", "conf", "end", "failures", "life", "not_before", "queue"),
-        *("sampled", "seq", "sid", "uid"),
+        *("browser_id", "busy", "chance", "end", "failures", "life", "not_before", "queue"),
+        *("room", "sampled", "seq", "sid"),
     )
 
     def __init__(self, number: int, life: Sequence[bytes], chance: random.Random) -> None:
         self.chance = chance
         self.sid = b"%032x" % chance.getrandbits(128)
-        self.uid = b"00000000-0000-4000-8000-%012x" % number
-        self.conf = b"room-%d" % (number // 5)
+        self.browser_id = b"00000000-0000-4000-8000-%012x" % number
+        self.room = b"room-%d" % (number // 5)
         self.life = life
         self.queue: deque[tuple[int, float, bytes]] = deque()
         self.seq = 0
-        self.end = chance.randint(2, len(life))  # The first stays do not all end at once.
+        self.end = chance.randint(2, len(life))  # The first sessions end apart.
         self.sampled = 0
         self.busy = False
         self.failures = 0
         self.not_before = 0.0
 
     def sample(self, now: float) -> bool:
-        """Read what there is; False while the end of a stay is not confirmed."""
+        """Take a sample; False while the end of the last session is not confirmed."""
         if self.seq == self.end:
             if self.queue:
                 return False
@@ -88,16 +88,16 @@ class Browser:
         return True
 
     def body(self, now: float) -> bytes:
-        """A push of what is not confirmed, the oldest first."""
+        """The body of a push with the unconfirmed samples, oldest first."""
         samples = b",".join(
             b'{"seq":%d,"age":%.2f,%s}' % (seq, now - moment, rest)
-            for seq, moment, rest in list(self.queue)[:_MOST_SAMPLES]
+            for seq, moment, rest in list(self.queue)[:_MAX_SAMPLES]
         )
         head = b'{"v":2,"sid":"%b","uid":"%b","conf":"%b","samples":[%b]}'
-        return head % (self.sid, self.uid, self.conf, samples)
+        return head % (self.sid, self.browser_id, self.room, samples)
 
     def confirm(self, ack: int) -> int:
-        """Forget what is stored; how many samples that is."""
+        """Drop the samples up to `ack`; returns how many."""
         before = len(self.queue)
         while self.queue and self.queue[0][0] <= ack:
             self.queue.popleft()
@@ -106,10 +106,10 @@ class Browser:
 
 
 class Crowd:
-    """`size` browsers that push to a port every `interval` seconds, until told to stop.
+    """`size` browsers that push to a port every `interval` seconds until they are stopped.
 
-    With `fresh` each push has a connection of its own, as from browsers that are not near; else
-    connections are used again, as behind a proxy.
+    With `fresh`, each push opens a connection, as browsers do without a proxy; otherwise
+    connections are reused, as behind a proxy.
     """
 
     def __init__(
@@ -130,9 +130,9 @@ class Crowd:
         self._pushes: set[asyncio.Task[None]] = set()
 
     async def run(self, until: asyncio.Event) -> None:
-        """Sample and push."""
+        """Sample and push until the event is set."""
         began = time.monotonic()
-        turn = 0  # How many samplings of any browser are done.
+        turn = 0  # Samples taken so far, of all browsers.
         while not until.is_set():
             now = time.monotonic()
             due = int((now - began) / self._interval * len(self.browsers))
@@ -149,7 +149,7 @@ class Crowd:
             writer.close()
 
     async def drain(self, seconds: float) -> None:
-        """Push what is left, without new samples, until all is confirmed."""
+        """Push the remaining samples, without new ones, until all are confirmed."""
         self.sampling = False
         deadline = time.monotonic() + seconds
         while self.held and time.monotonic() < deadline:
@@ -161,7 +161,7 @@ class Crowd:
 
     @property
     def held(self) -> int:
-        """Samples that are not confirmed."""
+        """The number of unconfirmed samples."""
         return sum(len(browser.queue) for browser in self.browsers)
 
     def _begin(self, browser: Browser, now: float) -> None:
@@ -177,7 +177,7 @@ class Crowd:
         try:
             status, content, wait = await asyncio.wait_for(self._exchange(browser), _TIMEOUT)
         except (OSError, TimeoutError, asyncio.IncompleteReadError):
-            self.figures.outcomes["no answer"] += 1
+            self.figures.outcomes["no response"] += 1
             self._back_off(browser, 2.0**browser.failures)
         else:
             if status == 200:
@@ -193,7 +193,7 @@ class Crowd:
     def _back_off(self, browser: Browser, seconds: float) -> None:
         browser.failures = min(browser.failures + 1, 6)
         jitter = self._chance.uniform(0.5, 1.5)
-        browser.not_before = time.monotonic() + min(seconds, _LONGEST_WAIT) * jitter
+        browser.not_before = time.monotonic() + min(seconds, _MAX_WAIT) * jitter
 
     async def _exchange(self, browser: Browser) -> tuple[int, dict[str, int], float]:
         body = browser.body(time.monotonic())
@@ -232,7 +232,7 @@ class Crowd:
 
 
 def _lives(seed: int) -> list[list[bytes]]:
-    """The samples of some stays, as what follows `seq` and `age` in a push."""
+    """Simulated sessions; each sample as the JSON that follows `seq` and `age` in a push."""
     scenario = Scenario(_LIVES, _LIVES // 5, 240, seed, 0)
     return [
         [_rest(sample) for sample in life.session.samples]
@@ -244,6 +244,6 @@ def _lives(seed: int) -> list[list[bytes]]:
 def _rest(sample: Sample) -> bytes:
     sent = msgspec.json.decode(sample.readings)
     if isinstance(sent.get("t"), dict):
-        sent["t"].pop("rip", None)  # Only the server says that.
+        sent["t"].pop("rip", None)  # Added by the server.
     marks = (b',"full":true' if sample.full else b"") + (b',"bye":true' if sample.bye else b"")
     return b'"m":' + msgspec.json.encode(sent) + marks

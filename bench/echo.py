@@ -1,6 +1,6 @@
-"""The limit of the HTTP side: reads a body and sends it back, on the same server.
+"""An ASGI app that returns the body of each request: the upper limit of uvicorn's rate.
 
-Arguments: the class of uvicorn's HTTP protocol, the port.
+Arguments: uvicorn's `http` option (`httptools` or a class), the port.
 """
 
 import sys

@@ -1,7 +1,7 @@
-"""What push number 10, 1,000 and 20,000 of one session costs on MongoDB: time and mongod's CPU.
+"""Measure how the cost of a push on MongoDB depends on the length of its session.
 
-Each figure is over many sessions of that length, each of which gets one document's worth of
-pushes more, so that every fill of a document is in it.
+Time and mongod's CPU for push number 10, 1,000 and 20,000 of a session. Each figure is a mean over
+50 sessions, which each get as many further pushes as a document has samples.
 """
 
 import asyncio
@@ -33,7 +33,7 @@ async def main() -> None:
             store = MongoStore(url=mongod.url, timeout=60)
             await store.open()
             await _measure(store, mongod, 0, "warm-up")
-            print("| push number | ms a batch of 50 pushes | mongod CPU ms a push |")
+            print("| push number | ms per batch of 50 pushes | mongod CPU ms per push |")
             print("|---|---|---|")
             figures = [
                 await _measure(store, mongod, number, f"{number:,}")
@@ -50,7 +50,7 @@ async def main() -> None:
 async def _measure(
     store: MongoStore, mongod: Mongod, number: int, name: str
 ) -> tuple[float, float]:
-    sessions = [f"{number:08x}{item:016x}" for item in range(_SESSIONS)]
+    sessions = [f"{number:08x}{index:016x}" for index in range(_SESSIONS)]
     for first in range(0, number, 500):
         seqs = range(first, min(first + 500, number))
         await store.append([_push(session, *seqs) for session in sessions])

@@ -1,9 +1,8 @@
-"""What a person waits for: the first paint of every page, and the frame after a click or a key.
+"""Measure the dashboard in a browser: first paint of every page, and response to clicks and keys.
 
-A real Chromium without a graphics processor, which paints with the processor that also serves, on
-a store with 100,000 sessions of 30 days and on one meeting of 500 people. Makes the stores with
-`jmmc simulate`, if they are not in --folder yet (some minutes). Each page is loaded by a browser
-that has seen nothing.
+Uses Chromium with software rendering on the CPU that also runs the server, with a store of 100,000
+sessions in 30 days and one of a single meeting of 500 people. Creates the stores with
+`jmmc simulate` unless they are in --folder (some minutes). Each page is loaded with an empty cache.
 """
 
 import argparse
@@ -24,15 +23,15 @@ from playwright.sync_api import Browser, Page, sync_playwright
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
 
-from jmmc.core.timestamps import iso
+from jmmc.core.timestamps import to_iso
 from tests.conftest import CHROMIUM, CHROMIUM_OPTIONS
 from tests.support.servers import Serve
 
 _DAY = 86_400
 _WINDOWS = {"day": 1, "week": 7, "month": 30}
-_HALL = 500  # People in the large meeting.
-_OPENED = 5  # Lanes of it.
-_STEP = 60  # Pixels a frame.
+_LARGE_MEETING = 500  # Participants.
+_OPENED_TIMELINES = 5
+_STEP = 60  # Pixels scrolled per frame.
 _FRAMES = 240
 
 _PAINTED = """
@@ -42,7 +41,7 @@ _PAINTED = """
   return paint && page.loadEventEnd ? [page.responseEnd, paint.startTime, page.loadEventEnd] : null;
 }
 """
-# From the moment at which the browser took the event to the end of the frame that shows its effect.
+# From the event's timestamp to the end of the frame that shows its effect.
 _WATCH = """
 ([type, shown]) => {
   const done = new Function(`return ${shown}`);
@@ -73,7 +72,7 @@ _WATCH_FRAMES = """
 () => {
   const long = [], frames = [];
   const observer = new PerformanceObserver((list) => {
-    long.push(...list.getEntries().map((it) => it.duration));
+    long.push(...list.getEntries().map((entry) => entry.duration));
   });
   observer.observe({ type: "longtask" });
   let last, on = true;
@@ -104,28 +103,28 @@ def main() -> None:
     parser.add_argument("--folder", type=Path, default=Path("/tmp/jmmc-bench"))
     parser.add_argument("--sessions", type=int, default=100_000)
     parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--only", choices=("paint", "clicks", "hall"), help="a part of it")
+    parser.add_argument("--only", choices=("paint", "clicks", "large-meeting"), help="one part")
     options = parser.parse_args()
     options.folder.mkdir(exist_ok=True)
     rooms = max(1, options.sessions // 20)
-    large = _made(options.folder / f"{options.sessions}.db", options.sessions, rooms, 30 * 1440)
-    hall = _made(options.folder / "hall.db", _HALL, 1, 60)
+    large = _created(options.folder / f"{options.sessions}.db", options.sessions, rooms, 30 * 1440)
+    large_meeting = _created(options.folder / "large-meeting.db", _LARGE_MEETING, 1, 60)
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(
             executable_path=CHROMIUM, args=CHROMIUM_OPTIONS, headless=True
         )
-        with _served(options.folder, large) as there:
+        with _serving(options.folder, large) as url:
             if options.only in (None, "paint"):
-                _show_paints(browser, there, options.rounds)
+                _show_paints(browser, url, options.rounds)
             if options.only in (None, "clicks"):
-                _show_clicks(browser, there, options.rounds)
-        with _served(options.folder, hall) as there:
-            if options.only in (None, "hall"):
-                _show_hall(browser, there)
+                _show_clicks(browser, url, options.rounds)
+        with _serving(options.folder, large_meeting) as url:
+            if options.only in (None, "large-meeting"):
+                _show_large_meeting(browser, url)
         browser.close()
 
 
-def _made(path: Path, sessions: int, rooms: int, minutes: int) -> str:
+def _created(path: Path, sessions: int, rooms: int, minutes: int) -> str:
     url = f"sqlite:///{path}"
     if not path.exists():
         size = ["--participants", str(sessions), "--rooms", str(rooms)]
@@ -135,48 +134,48 @@ def _made(path: Path, sessions: int, rooms: int, minutes: int) -> str:
 
 
 @contextmanager
-def _served(folder: Path, store: str) -> Iterator[str]:
-    """The address of a server on a store."""
+def _serving(folder: Path, store: str) -> Iterator[str]:
+    """Serve a store; the URL of its dashboard."""
     serve = Serve(folder / "serving", "--max-queries-per-minute", "0", store=store)
     try:
-        there = f"http://127.0.0.1:{serve.port}"
-        _wait_for_sums(there)
-        yield there
+        url = f"http://127.0.0.1:{serve.port}"
+        _wait_for_rollups(url)
+        yield url
     finally:
         serve.close()
 
 
-def _wait_for_sums(there: str) -> None:
-    """A store that was just made gets its sums of hours first: no more for three seconds."""
-    seen: list[int] = [0]
-    while len(seen) < 4 or len(set(seen[-4:])) > 1 or not seen[-1]:
+def _wait_for_rollups(url: str) -> None:
+    """Wait until the rollups of a new store are complete: unchanged for three seconds."""
+    minutes: list[int] = [0]
+    while len(minutes) < 4 or len(set(minutes[-4:])) > 1 or not minutes[-1]:
         time.sleep(1)
-        seen.append(_ask(there, "/overview?since=3650d")["minutes"])
+        minutes.append(_get(url, "/overview?since=3650d")["minutes"])
 
 
-def _show_paints(browser: Browser, there: str, rounds: int) -> None:
-    print(f"| ms until | the answer is there | the first paint | worst of {rounds} | all is done |")
+def _show_paints(browser: Browser, url: str, rounds: int) -> None:
+    print(f"| page | response ms | first paint ms | worst of {rounds} | load ms |")
     print("|---|---|---|---|---|")
-    for name, path in _paths(there).items():
-        seen = [_painted(browser, there + path) for _ in range(rounds)]
-        server, paint, done = (statistics.median(item) for item in zip(*seen, strict=True))
-        worst = max(item[1] for item in seen)
-        print(f"| {name} | {server:.0f} | {paint:.0f} | {worst:.0f} | {done:.0f} |", flush=True)
+    for name, path in _paths(url).items():
+        timings = [_painted(browser, url + path) for _ in range(rounds)]
+        response, paint, load = (statistics.median(column) for column in zip(*timings, strict=True))
+        worst = max(timing[1] for timing in timings)
+        print(f"| {name} | {response:.0f} | {paint:.0f} | {worst:.0f} | {load:.0f} |", flush=True)
 
 
-def _paths(there: str) -> dict[str, str]:
-    """Every page; those that have a window, over each of `_WINDOWS` before the newest session."""
-    newest = _ask(there, "/sessions?since=3650d&limit=1")["items"][0]
+def _paths(url: str) -> dict[str, str]:
+    """Every page; those with a time window, with each of `_WINDOWS` before the newest session."""
+    newest = _get(url, "/sessions?since=3650d&limit=1")["items"][0]
     end = _seconds(newest["began"]) // _DAY * _DAY + _DAY
     paths = {"now": "/"}
     for window, days in _WINDOWS.items():
-        asked = urlencode({"since": iso(end - days * _DAY), "until": iso(end)})
+        query = urlencode({"since": to_iso(end - days * _DAY), "until": to_iso(end)})
         paths |= {
-            f"overview, {window}": f"/overview?{asked}",
-            f"overview of a browser, {window}": f"/overview?{asked}&browser=Chrome+131",
-            f"compare networks, {window}": f"/compare?by=network&{asked}",
-            f"find: sessions, {window}": f"/find?{asked}",
-            f"participant, {window}": f"/participants/{newest['uid']}?{asked}",
+            f"overview, {window}": f"/overview?{query}",
+            f"overview of a browser, {window}": f"/overview?{query}&browser=Chrome+131",
+            f"compare networks, {window}": f"/compare?by=network&{query}",
+            f"find: sessions, {window}": f"/find?{query}",
+            f"participant, {window}": f"/participants/{newest['participant_id']}?{query}",
         }
     return paths | {
         "find: a name": "/find?q=room-12",
@@ -188,13 +187,13 @@ def _paths(there: str) -> dict[str, str]:
 
 
 def _painted(browser: Browser, url: str) -> list[float]:
-    """Milliseconds from the click on a link: whole answer, first contentful paint, end of load."""
+    """Milliseconds from the navigation: end of response, first contentful paint, end of load."""
     with _open(browser, url) as page:
         return page.wait_for_function(_PAINTED).json_value()
 
 
 class Click(NamedTuple):
-    """What is done on a page, by which event it begins, and when its effect is shown."""
+    """An interaction: the event that starts it, and a JavaScript condition for its effect."""
 
     name: str
     path: str
@@ -217,28 +216,28 @@ def _clicks(paths: dict[str, str]) -> list[Click]:
     return [
         *sorts,
         Click(
-            "open a lane with its curves",
+            "open a timeline with its charts",
             paths["meeting"],
             "click",
             "document.querySelector('.timeline-row canvas')",
             lambda page: page.locator(".timeline-button").first.click(),
         ),
         Click(
-            "move the cursor over curves",
+            "move the cursor over charts",
             paths["session"],
             "mousemove",
             "/\\d/.test(document.querySelector('.u-legend .u-value').textContent)",
             lambda page: page.locator(".u-over").first.hover(position={"x": 200, "y": 50}),
         ),
         Click(
-            "names for a typed letter",
+            "suggestions for a typed letter",
             paths["now"],
             "keydown",
             "!document.querySelector('#suggestions').hidden",
             lambda page: page.locator("#q").press("r"),
         ),
         Click(
-            "from light to dark, overview of a month",
+            "switch to dark mode, overview of a month",
             paths["overview, month"],
             "change",
             "true",
@@ -247,62 +246,65 @@ def _clicks(paths: dict[str, str]) -> list[Click]:
     ]
 
 
-def _show_clicks(browser: Browser, there: str, rounds: int) -> None:
-    paths = _paths(there)
-    print(f"\n| ms until the frame that shows it | median | worst of {rounds} |")
+def _show_clicks(browser: Browser, url: str, rounds: int) -> None:
+    paths = _paths(url)
+    print(f"\n| interaction | median ms | worst of {rounds} |")
     print("|---|---|---|")
     for click in _clicks(paths):
-        seen = []
+        durations = []
         for _ in range(rounds):
-            with _open(browser, there + click.path) as page:
+            with _open(browser, url + click.path) as page:
                 page.evaluate(_WATCH, [click.event, click.shown])
                 click.act(page)
-                seen.append(page.evaluate("window.shown"))
-        _row(click.name, seen)
+                durations.append(page.evaluate("window.shown"))
+        _print_row(click.name, durations)
     for name in ("overview, day", "overview, month"):
-        seen = []
+        durations = []
         for _ in range(rounds):
-            with _open(browser, there + paths[name]) as page:
+            with _open(browser, url + paths[name]) as page:
                 page.evaluate(_NOTE_CLICK)
                 page.get_by_role("link", name="Français").click()
                 page.wait_for_url("**lang=fr**")
-                seen.append(page.wait_for_function(_SINCE_CLICK).json_value())
-        _row(f"another language: {name}", seen)
+                durations.append(page.wait_for_function(_SINCE_CLICK).json_value())
+        _print_row(f"switch language: {name}", durations)
 
 
-def _row(name: str, seen: Sequence[float]) -> None:
-    print(f"| {name} | {statistics.median(seen):.0f} | {max(seen):.0f} |", flush=True)
+def _print_row(name: str, durations: Sequence[float]) -> None:
+    median, worst = statistics.median(durations), max(durations)
+    print(f"| {name} | {median:.0f} | {worst:.0f} |", flush=True)
 
 
-def _show_hall(browser: Browser, there: str) -> None:
-    """Frames of the large meeting."""
-    newest = _ask(there, "/sessions?since=3650d&limit=1")["items"][0]
-    url = f"{there}/meetings/{newest['session']}"
-    print(f"\n| {_HALL} people, ms a frame | median | 95 % | worst | long tasks, the longest |")
+def _show_large_meeting(browser: Browser, url: str) -> None:
+    """Measure the frame times of the large meeting's page."""
+    newest = _get(url, "/sessions?since=3650d&limit=1")["items"][0]
+    meeting = f"{url}/meetings/{newest['session']}"
+    print(
+        f"\n| {_LARGE_MEETING} people, ms per frame | median | p95 | worst | long tasks, longest |"
+    )
     print("|---|---|---|---|---|")
-    with _open(browser, url) as page:
-        _show_frames(page, "at rest", lambda: page.wait_for_timeout(2000))
+    with _open(browser, meeting) as page:
+        _show_frames(page, "idle", lambda: page.wait_for_timeout(2000))
         _show_frames(page, "scrolled", lambda: page.evaluate(_SCROLL, [_STEP, _FRAMES]))
         timelines = page.locator(".timeline-button")
 
-        def open_lanes() -> None:
-            for number in range(_OPENED):
+        def open_timelines() -> None:
+            for number in range(_OPENED_TIMELINES):
                 timelines.nth(number).click()
                 page.locator(".timeline-row .curves canvas").nth(number).wait_for()
 
-        _show_frames(page, f"{_OPENED} lanes opened", open_lanes)
+        _show_frames(page, f"{_OPENED_TIMELINES} timelines opened", open_timelines)
         box = page.locator(".u-over").first.bounding_box()
         assert box is not None
         page.mouse.move(box["x"] + 5, box["y"] + 20)
         right = box["x"] + box["width"] - 5
         _show_frames(
             page,
-            f"cursor over {page.locator('.u-over').count()} curves",
+            f"cursor over {page.locator('.u-over').count()} charts",
             lambda: page.mouse.move(right, box["y"] + 20, steps=_FRAMES),
         )
         _show_frames(page, "scrolled again", lambda: page.evaluate(_SCROLL, [_STEP, _FRAMES]))
         nodes = page.evaluate("document.querySelectorAll('*').length")
-        print(f"\nnodes of the page: {nodes:,}, of its source: {len(page.content()):,} characters")
+        print(f"\nDOM nodes: {nodes:,}; HTML: {len(page.content()):,} characters")
 
 
 def _show_frames(page: Page, name: str, act: Callable[[], Any]) -> None:
@@ -319,7 +321,7 @@ def _show_frames(page: Page, name: str, act: Callable[[], Any]) -> None:
 
 @contextmanager
 def _open(browser: Browser, url: str) -> Iterator[Page]:
-    """A page in a browser that has seen nothing."""
+    """Open a page in a new browser context, with an empty cache."""
     context = browser.new_context(locale="en-GB", viewport={"width": 1440, "height": 900})
     try:
         page = context.new_page()
@@ -329,8 +331,8 @@ def _open(browser: Browser, url: str) -> Iterator[Page]:
         context.close()
 
 
-def _ask(there: str, path: str) -> Any:
-    with urllib.request.urlopen(f"{there}/api/v1{path}", timeout=60) as answer:
+def _get(url: str, path: str) -> Any:
+    with urllib.request.urlopen(f"{url}/api/v1{path}", timeout=60) as answer:
         return json.load(answer)
 
 

@@ -1,6 +1,6 @@
--- wrk: each thread plays its share of the sessions, each request is the next sample of one of them.
--- Arguments after "--": path, sessions, a number that makes the run's ids its own, and for dialect
--- v1 a file with a session's cookie in each line.
+-- For wrk: each thread has its share of the sessions; each request is the next sample of one.
+-- Arguments after "--": path, number of sessions, a number that makes the session ids unique, and
+-- for dialect v1 a file with the cookie of one session per line.
 local threads = 0
 
 function setup(thread)

@@ -1,7 +1,7 @@
-"""How long answers take on a store with 100,000 sessions of 30 days, and on one of a tenth of it.
+"""Measure queries on a store with 100,000 sessions in 30 days, and on one a tenth of that size.
 
-Makes the stores with `jmmc simulate`, if they are not in --folder yet (some minutes). Beside each
-figure stands the naive way: averaging the stored deltas as they are, its time and its answer.
+Creates the stores with `jmmc simulate` unless they are in --folder (some minutes). For comparison,
+also averages the stored deltas without weights by time: how long it takes, and what it returns.
 """
 
 import argparse
@@ -41,15 +41,15 @@ def main() -> None:
     options = parser.parse_args()
     options.folder.mkdir(exist_ok=True)
     # The small store has the newest tenth of the time, as dense as the large one.
-    small = _made(options.folder, options.sessions // 10, 3)
-    large = _made(options.folder, options.sessions, 30)
+    small = _created(options.folder, options.sessions // 10, 3)
+    large = _created(options.folder, options.sessions, 30)
     asyncio.run(_show(small, large))
-    _naive(large)
+    _compare_with_naive(large)
     if options.mongod:
         _on_mongod(options.folder, large)
 
 
-def _made(folder: Path, sessions: int, days: int) -> str:
+def _created(folder: Path, sessions: int, days: int) -> str:
     path = folder / f"{sessions}.db"
     url = f"sqlite:///{path}"
     if not path.exists():
@@ -63,15 +63,15 @@ def _jmmc(*arguments: str) -> None:
 
 
 async def _show(small: str, large: str) -> None:
-    print("| | asked | small store | large store | growth |")
+    print("| query | limit | small store | large store | growth |")
     print("|---|---|---|---|---|")
     figures = [await _measure(open_store(url)) for url in (small, large)]
-    for name, asked in _ASKED.items():
+    for name, limit in _LIMITS.items():
         a, b = (figure[name] for figure in figures)
-        print(f"| {name} | < {asked} ms | {a:.1f} ms | {b:.1f} ms | {b / max(a, 0.01):.2f} x |")
+        print(f"| {name} | < {limit} ms | {a:.1f} ms | {b:.1f} ms | {b / max(a, 0.01):.2f} x |")
 
 
-_ASKED = {
+_LIMITS = {
     "overview, 30 days": 150,
     "overview, 1 day": 150,
     "compare by browser, 30 days": 150,
@@ -91,34 +91,34 @@ async def _measure(store: Store) -> dict[str, float]:
     (newest,) = await store.reports.summaries(SummaryFilter(), limit=1)
     until = newest.began + _DAY - newest.began % _DAY
     month, day = (SummaryFilter(since=until - number * _DAY, until=until) for number in (30, 1))
-    summary_filter = SummaryFilter(since=until - _DAY, until=until, browser="Chrome 131")
+    one_browser = SummaryFilter(since=until - _DAY, until=until, browser="Chrome 131")
     largest = max(await queries.meetings(day), key=lambda meeting: meeting.sessions)
-    asks: list[Callable[[], Awaitable[Any]]] = [
+    calls: list[Callable[[], Awaitable[Any]]] = [
         lambda: queries.overview(month),
         lambda: queries.overview(day),
         lambda: queries.compare("browser", month),
         lambda: queries.compare("network", month),
         lambda: queries.compare("network", day),
-        lambda: queries.compare("region", summary_filter),
+        lambda: queries.compare("region", one_browser),
         lambda: queries.meeting(largest.id),
         lambda: queries.session(largest.id),
         lambda: queries.sessions(day, limit=50),
         lambda: queries.search("room-12"),
     ]
     figures = {}
-    for name, ask in zip(_ASKED, asks, strict=True):
+    for name, run_query in zip(_LIMITS, calls, strict=True):
         times = []
         for _ in range(_ROUNDS):
             began = time.perf_counter()
-            await ask()
+            await run_query()
             times.append((time.perf_counter() - began) * 1000)
         figures[name] = statistics.median(times)
     await store.close()
     return figures
 
 
-def _naive(url: str) -> None:
-    """Means of the stored deltas, as one would aggregate raw documents."""
+def _compare_with_naive(url: str) -> None:
+    """Average the stored deltas, as one would aggregate raw documents, and compare."""
     path = url.removeprefix("sqlite:///")
     with sqlite3.connect(path) as connection:
         connection.create_function("inflated", 1, lambda value: zlib.decompress(value).decode())
@@ -135,18 +135,18 @@ def _naive(url: str) -> None:
         weights = {"quality": 0.0, "rtt_ms": 0.0}
         seconds = 0
         for whole, known in connection.execute("SELECT whole, good + fair + poor FROM summaries"):
-            middle = json.loads(whole)["quantiles"]
-            if known and all(weight in middle for weight in weights):
+            quantiles = json.loads(whole)["quantiles"]
+            if known and all(reading in quantiles for reading in weights):
                 seconds += known
-                for weight in weights:
-                    weights[weight] += middle[weight][1] * known
-    print(f"\nThe naive way: {took:.1f} s for 30 days. Its answers, and those by time:")
-    print("| | naive | by time |")
+                for reading in weights:
+                    weights[reading] += quantiles[reading][1] * known
+    print(f"\nNaive averages of all deltas of 30 days took {took:.1f} s. Compared:")
+    print("| reading | naive | weighted by time |")
     print("|---|---|---|")
     print(f"| quality | {rows[0]:.1f} | {weights['quality'] / seconds:.1f} |")
     print(f"| round-trip time, ms | {rows[1]:.1f} | {weights['rtt_ms'] / seconds:.1f} |")
-    print(f"| share that was poor | {rows[2]:.2%} | {true:.2%} |")
-    print(f"\nlargest memory of this process: {_memory():.0f} MB")
+    print(f"| poor share | {rows[2]:.2%} | {true:.2%} |")
+    print(f"\nmaximum RSS of this process: {_memory():.0f} MB")
 
 
 def _on_mongod(folder: Path, source: str) -> None:
@@ -158,7 +158,7 @@ def _on_mongod(folder: Path, source: str) -> None:
         figures = asyncio.run(_measure(open_store(mongod.url, timeout=60)))
     finally:
         mongod.stop()
-    print("\n| on mongod | |")
+    print("\n| query on mongod | median |")
     print("|---|---|")
     for name, took in figures.items():
         print(f"| {name} | {took:.1f} ms |")

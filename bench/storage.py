@@ -1,8 +1,8 @@
-"""What a sample takes on disk: on SQLite, on MongoDB, and in the ancestor's form, one document a
-session that grows. A simulated day of calls, one sample a push, in the order of time.
+"""Measure the size of a sample on disk, for a simulated day of calls pushed in order of time.
 
-Prints a Markdown table. Measured are the files after a checkpoint, as they have grown, without
-what was made of the samples; `summaries` is that, for the sessions of the day.
+Compares SQLite, MongoDB, and the schema of the Express.js middleware (one growing document per
+session). Prints a Markdown table with the sizes of files and pages after a checkpoint; the column
+`summaries` is derived data.
 """
 
 import argparse
@@ -31,42 +31,43 @@ from jmmc.stores.sqlite.store import SqliteStore
 from tests.support.mongod import Mongod
 
 _START = 1_789_948_800  # A Monday, 00:00 UTC
-_BATCH = 32
-_CHECKPOINT = 200  # Commits; MongoDB makes a checkpoint a minute.
+_BATCH = 32  # Pushes per commit.
+_CHECKPOINT = 200  # Commits; MongoDB itself makes a checkpoint every minute.
+_CASES = ("sqlite", "mongod", "middleware")
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--sessions", type=int, default=2000)
-    parser.add_argument("--only", nargs="+", choices=("sqlite", "mongod", "ancestor"))
-    parser.add_argument("--folder", default=None, help="where the stores are made")
+    parser.add_argument("--only", nargs="+", choices=_CASES)
+    parser.add_argument("--folder", default=None, help="where to create the stores")
     options = parser.parse_args()
     scenario = Scenario(options.sessions, max(1, options.sessions // 20), 1440, 7, _START)
     lives = list(simulate(scenario))
     samples = sum(len(life.session.samples) for life in lives)
     readings = sum(len(sample.readings) for life in lives for sample in life.session.samples)
     print(f"{len(lives):,} sessions, {samples:,} samples, {readings / samples:.0f} bytes of JSON")
-    print("each. Bytes a sample:\n")
-    print("| | data | indexes and sessions | together | summaries |")
+    print("each. Bytes per sample:\n")
+    print("| store | data | indexes and sessions | total | summaries |")
     print("|---|---|---|---|---|", flush=True)
-    wanted = options.only or ("sqlite", "mongod", "ancestor")
+    cases = options.only or _CASES
     with tempfile.TemporaryDirectory(dir=options.folder) as folder:
-        if "sqlite" in wanted:
-            for name, value in asyncio.run(_on_sqlite(lives, Path(folder))).items():
-                _show(name, samples, *value)
+        if "sqlite" in cases:
+            for name, sizes in asyncio.run(_on_sqlite(lives, Path(folder))).items():
+                _show(name, samples, *sizes)
         mongod = Mongod(Path(folder) / "mongod")
         mongod.start()
         try:
-            if "mongod" in wanted:
+            if "mongod" in cases:
                 _show("MongoDB", samples, *asyncio.run(_on_mongod(lives, mongod)))
-            if "ancestor" in wanted:
-                _show("MongoDB, the ancestor's form", samples, *_of_the_ancestor(lives, mongod))
+            if "middleware" in cases:
+                _show("MongoDB, Express.js middleware", samples, *_as_middleware(lives, mongod))
         finally:
             mongod.stop()
 
 
 def _show(name: str, samples: int, data: int, rest: int, summaries: int) -> None:
-    each = [f"{item / samples:.1f}" for item in (data, rest, data + rest, summaries)]
+    each = [f"{size / samples:.1f}" for size in (data, rest, data + rest, summaries)]
     print(f"| {name} | {' | '.join(each)} |", flush=True)
 
 
@@ -79,22 +80,22 @@ async def _on_sqlite(
     for pushes in _batches(lives):
         await store.append(pushes)
     await _summarize(store)
-    loose = await _parts(store)
+    recent = await _parts(store)
     while await store.pack(2**31):
         pass
-    packed = await _parts(store)
+    archived = await _parts(store)
     await store.close()
-    return {"SQLite, of the last 25 hours": loose, "SQLite, packed after that": packed}
+    return {"SQLite, last 25 hours": recent, "SQLite, archived": archived}
 
 
 async def _parts(store: SqliteStore) -> tuple[int, int, int]:
-    """Bytes in use of samples, of sessions with their indexes, and of what was made of them."""
+    """Bytes of samples, of sessions with their indexes, and of derived data."""
     await store.wipe_deleted()
     with sqlite3.connect(store.path) as connection:
-        found = connection.execute("SELECT name, sum(pgsize) FROM dbstat GROUP BY name").fetchall()
+        sizes = connection.execute("SELECT name, sum(pgsize) FROM dbstat GROUP BY name").fetchall()
     connection.close()
     parts = [0, 0, 0]
-    for name, size in found:
+    for name, size in sizes:
         if name in ("samples", "packed"):
             parts[0] += size
         elif name.removeprefix("sqlite_autoindex_").startswith("sessions"):
@@ -115,25 +116,25 @@ async def _on_mongod(lives: list[SimulatedSession], mongod: Mongod) -> tuple[int
         data, indexes = _sizes(client, "metrics-collector")
         await _summarize(store)
         _checkpoint(client)
-        made = sum(
-            sum(_sizes(client, collection_name))
-            for collection_name in client.jmmc.list_collection_names()
-            if collection_name.startswith("metrics-collector.")
+        derived = sum(
+            sum(_sizes(client, name))
+            for name in client.jmmc.list_collection_names()
+            if name.startswith("metrics-collector.")
         )
     await store.close()
-    return data, indexes, made
+    return data, indexes, derived
 
 
-def _of_the_ancestor(lives: list[SimulatedSession], mongod: Mongod) -> tuple[int, int, int]:
+def _as_middleware(lives: list[SimulatedSession], mongod: Mongod) -> tuple[int, int, int]:
     with mongod.client() as client:
         for number, pushes in enumerate(_batches(lives)):
-            client.jmmc.ancestor.bulk_write(list(map(_ancestors, pushes)), ordered=False)
+            client.jmmc.middleware.bulk_write(list(map(_middleware_update, pushes)), ordered=False)
             _checkpoint(client, number)
         _checkpoint(client)
-        return (*_sizes(client, "ancestor"), 0)
+        return (*_sizes(client, "middleware"), 0)
 
 
-def _ancestors(push: Push) -> UpdateOne:
+def _middleware_update(push: Push) -> UpdateOne:
     update = {
         "$push": {"m": element(push.samples[0])},
         "$setOnInsert": {"conf": push.room, "uid": push.browser_id},
@@ -142,7 +143,7 @@ def _ancestors(push: Push) -> UpdateOne:
 
 
 def _batches(lives: list[SimulatedSession]) -> Iterator[list[Push]]:
-    """All samples in the order of time, each a push; `_BATCH` of them are a commit."""
+    """All samples in order of time, each as a push, in batches of `_BATCH`."""
     pushes = [
         (
             sample.ts,
@@ -174,8 +175,8 @@ def _checkpoint(client: pymongo.MongoClient[Any], number: int = 0) -> None:
 
 def _sizes(client: pymongo.MongoClient[Any], collection: str) -> tuple[int, int]:
     """Bytes of a collection's file, and of the files of its indexes."""
-    told = client.jmmc.command("collStats", collection)
-    return told["storageSize"], told["totalIndexSize"]
+    stats = client.jmmc.command("collStats", collection)
+    return stats["storageSize"], stats["totalIndexSize"]
 
 
 if __name__ == "__main__":

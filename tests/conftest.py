@@ -1,4 +1,4 @@
-"""Props that several kinds of tests share."""
+"""Configuration of the test run, and fixtures for browsers and MongoDB."""
 
 import gc
 import shutil
@@ -14,10 +14,10 @@ from playwright.sync_api import Browser, expect, sync_playwright
 import jmmc
 from tests.support.mongod import Mongod, ReplicaSet, started
 
-pytest_plugins = ["tests.support.watchdog"]
+pytest_plugins = ["tests.support.watchdog", "tests.support.collectors"]
 pytest.register_assert_rewrite("tests.e2e.truth", "tests.support.oracle")
 
-# For `./run mutants`: the first example that fails is enough, nobody reads the smallest.
+# For `./run mutants`: the first failing example is enough, without shrinking it.
 settings.register_profile(
     "mutants",
     phases=[Phase.explicit, Phase.generate],
@@ -26,8 +26,7 @@ settings.register_profile(
     database=None,
 )
 
-# The shell is Chromium without a window around its pages: each page costs a third. It is what
-# Playwright itself takes.
+# The headless shell needs a third of the time per page. Playwright prefers it, too.
 _CHROMIUMS = ("chromium-headless-shell", "chromium")
 CHROMIUM = next(filter(None, map(shutil.which, _CHROMIUMS)), "")
 CHROMIUM_OPTIONS = [
@@ -43,14 +42,14 @@ CHROMIUM_OPTIONS = [
 
 
 def pytest_report_header() -> str:
-    """Whether the source or the built wheel is tested."""
+    """Show whether the source or the built wheel is tested."""
     return f"jmmc from {Path(jmmc.__file__).parent}"
 
 
-expect.set_options(timeout=15_000)  # ms, for a machine that is busy with other tests
+expect.set_options(timeout=15_000)  # ms, for a busy machine
 
-# Those that take longest come first, so that no worker is left alone with one.
-_LONG = (
+# The slowest files run first, so that no worker has one left at the end.
+_SLOW = (
     "web/dashboard/test_pages.py",
     "faults/test_mongo.py",
     "e2e/test_page_lifecycle.py",
@@ -66,7 +65,7 @@ _LONG = (
     "web/dashboard/test_crowd.py",
     "e2e/test_faults.py",
     "faults/test_kill.py",
-    "server/test_greedy.py",
+    "server/test_slow_clients.py",
     "stores/test_contract.py",
     "web/api/test_schema.py",
     "stores/test_copy.py",
@@ -83,34 +82,34 @@ _UNCLOSED = "unclosed (<socket|transport)"
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Put long files first, and let the driver of MongoDB leave what it leaves."""
-    here = Path(__file__).parent
-    order = {here / name: place for place, name in enumerate(_LONG)}
+    """Sort slow files first, and ignore the warnings of MongoDB's driver."""
+    folder = Path(__file__).parent
+    order = {folder / name: place for place, name in enumerate(_SLOW)}
     items.sort(key=lambda item: order.get(item.path, len(order)))
     for item in items:
-        if _speaks_to_mongodb(item.path):
+        if _uses_mongodb(item.path):
             item.add_marker(pytest.mark.filterwarnings(f"ignore:{_UNCLOSED}:ResourceWarning"))
 
 
 def pytest_xdist_node_collection_finished(ids: list[str]) -> None:
-    """Raise pytest.UsageError if two tests have one name: pytest-xdist would run one of them."""
+    """Raise pytest.UsageError if two tests have the same name: pytest-xdist would skip one."""
     for name, times in Counter(ids).most_common(1):
         if times > 1:
             raise pytest.UsageError(f"{times} tests have the name {name}")
 
 
-def _speaks_to_mongodb(path: Path) -> bool:
+def _uses_mongodb(path: Path) -> bool:
     return "stores" in path.parts or "faults" in path.parts or path.stem == "test_evaluator"
 
 
 @pytest.fixture(autouse=True, scope="module")
 def driver_garbage(request: pytest.FixtureRequest) -> Iterator[None]:
-    """PyMongo (4.20) does not close a connection when it is told to stop while it connects.
+    """Collect the sockets that PyMongo (4.20) leaves open if it is closed while it connects.
 
-    The garbage collector would find its socket, or its transport, in the middle of any later test.
+    Otherwise the garbage collector would report them during a later test.
     """
     yield
-    if _speaks_to_mongodb(request.path):
+    if _uses_mongodb(request.path):
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", _UNCLOSED, ResourceWarning)
             gc.collect()
@@ -118,7 +117,7 @@ def driver_garbage(request: pytest.FixtureRequest) -> Iterator[None]:
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    """A real Chromium; a test that has none fails."""
+    """A Chromium; without one the test fails."""
     assert CHROMIUM, "install Debian's chromium-headless-shell, or call ./run test"
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(
@@ -130,14 +129,14 @@ def browser() -> Iterator[Browser]:
 
 @pytest.fixture(scope="session")
 def mongod(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Mongod]:
-    """One real MongoDB server, that no test stops."""
+    """A MongoDB server for all tests; no test may stop it."""
     with started(tmp_path_factory.mktemp("mongod")) as mongod:
         yield mongod
 
 
 @pytest.fixture(scope="session")
 def replica_set(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ReplicaSet]:
-    """Three real MongoDB servers, that no test stops."""
+    """A replica set of three MongoDB servers for all tests; no test may stop it."""
     replica_set = ReplicaSet(tmp_path_factory.mktemp("replica-set"))
     yield replica_set
     replica_set.close()

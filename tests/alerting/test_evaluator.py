@@ -1,6 +1,5 @@
 """Alerts from end to end: real stores, real receivers, simulated calls with known problems."""
 
-import asyncio
 import gc
 import json
 import signal
@@ -9,8 +8,7 @@ import ssl
 import subprocess
 import sys
 import time
-import urllib.request
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -38,8 +36,9 @@ from jmmc.stores.sqlite.store import SqliteStore
 from tests.alerting.test_rules import make_test_notification
 from tests.support.builders import body, call, push, sample, wire_sample
 from tests.support.mongod import Mongod
-from tests.support.receivers import SECRET, Mailbox, Receiver, eventually
-from tests.support.servers import Serve
+from tests.support.receivers import SECRET, Mailbox, Receiver
+from tests.support.servers import Serve, post_push
+from tests.support.waiting import wait_until, wait_until_async, wait_until_moved
 
 _LOCAL = Destinations(["127.0.0.1"])
 _START = 1_790_000_000 - 1_790_000_000 % 300
@@ -68,14 +67,6 @@ def mailbox() -> Iterator[Mailbox]:
     mailbox = Mailbox()
     yield mailbox
     mailbox.close()
-
-
-@pytest.fixture
-async def store(tmp_path: Path) -> AsyncIterator[SqliteStore]:
-    store = SqliteStore(tmp_path / "calls.db")
-    await store.open()
-    yield store
-    await store.close()
 
 
 class Clock:
@@ -341,9 +332,7 @@ async def test_store_down_fires_without_the_store(tmp_path: Path, receiver: Rece
         clock.now += 30
     assert receiver.events == [("alert.firing", "store", None)]
     server.start()
-    async with asyncio.timeout(60):
-        while (await store.check()).spooled is not None:  # noqa: ASYNC110 - as servers do
-            await asyncio.sleep(0.05)
+    await wait_until_moved(store)
     await evaluator.step()
     assert receiver.events[1:] == [("alert.resolved", "store", None)]
     await store.close()
@@ -364,9 +353,7 @@ async def test_a_mounted_collector_notifies_and_its_health_page_lists_the_alert(
     )
     app = Starlette(routes=[Mount("/metrics", metrics), Mount("/calls", dashboard(metrics))])
     await call(app, "GET", "/metrics/readyz")
-    async with asyncio.timeout(60):
-        while not receiver.taken:  # noqa: ASYNC110 - another thread takes it
-            await asyncio.sleep(0.02)
+    await wait_until_async(lambda: receiver.taken)
     answer = await call(app, "GET", "/calls/api/v1/alerts", client="127.0.0.1")
     assert [(item["rule"], item["subject"], item["well_since"]) for item in answer.json] == [
         ("bad", "eu", None)
@@ -388,14 +375,14 @@ def test_a_killed_collector_neither_repeats_nor_loses_a_notification(
     serve = Serve(tmp_path, "--config", str(file))
     try:
         _push_calls(serve, quality=3, people=range(6))
-        eventually(lambda: bool(receiver.taken), serve.log.read_text)
+        wait_until(lambda: receiver.taken, serve.log.read_text)
         listed = _jmmc("alerts", "list", "--config", str(file), "--store", serve.store)
         assert "firing" in listed.stdout
         serve.stop(signal.SIGKILL)
         _delete_leases(tmp_path)
         serve.start()
         _push_calls(serve, quality=100, people=range(50, 110))
-        eventually(lambda: len(receiver.taken) > 1, serve.log.read_text)
+        wait_until(lambda: len(receiver.taken) > 1, serve.log.read_text)
     finally:
         assert serve.stop() == 0
     assert receiver.events == [("alert.firing", "bad", None), ("alert.resolved", "bad", None)]
@@ -411,9 +398,7 @@ def _push_calls(serve: Serve, *, quality: int, people: range) -> None:
             for seq in range(21)
         ]
         uid = f"a40bcaa8-8b36-11ec-a8a3-{number:012}"
-        raw = json.dumps(body(*samples, sid=f"{number:032x}", uid=uid)).encode()
-        request = urllib.request.Request(f"{serve.url}/push", raw, {"Content-Type": "text/plain"})
-        urllib.request.urlopen(request, timeout=10).close()
+        post_push(serve.url, body(*samples, sid=f"{number:032x}", uid=uid))
 
 
 def _delete_leases(folder: Path) -> None:

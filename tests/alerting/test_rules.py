@@ -23,7 +23,7 @@ from jmmc.alerting.rules import (
 from jmmc.answers.model import Share, Silence
 from jmmc.server.preflight import inspect
 from jmmc.settings import KINDS, NoPushes, PoorShare, Rule
-from tests.docs.test_docs import ROOT
+from tests.support.paths import ROOT
 
 _RULE: TypeAdapter[Rule] = TypeAdapter(Rule)
 
@@ -262,7 +262,7 @@ async def test_check_warns_of_rules_without_a_channel(tmp_path: Path) -> None:
     store = f"sqlite:///{tmp_path}/calls.db"
     findings = [finding async for finding in inspect(Settings.of(store=store, alerts=rules))]
     assert [finding.what for finding in findings if finding.verdict == "warn"] == [
-        "alerts: there are rules, and nobody would be told"
+        "alerts: rules are set, but no channel for notifications"
     ]
     with_email = Settings.of(store=store, alerts=rules, alert_emails="ops@example.org")
     assert not [finding async for finding in inspect(with_email) if finding.verdict == "warn"]

@@ -23,8 +23,8 @@ from jmmc.settings import PoorShare, Settings
 from tests.support import chats
 from tests.support.chats import ChatServer, Judge, TunnelProxy, make_certificate
 from tests.support.commands import jmmc
-from tests.support.receivers import eventually
 from tests.support.servers import Serve
+from tests.support.waiting import wait_until
 
 # Of Apprise's own imports.
 pytestmark = pytest.mark.filterwarnings("ignore:'imghdr' is deprecated:DeprecationWarning")
@@ -340,8 +340,8 @@ def test_a_running_collector_sends_to_services_and_its_log_shows_no_secret(
         # Somebody else holds the write lock: the store cannot be written.
         lock = sqlite3.connect(tmp_path / "calls.db", isolation_level=None, timeout=20)
         lock.execute("BEGIN IMMEDIATE")
-        eventually(lambda: bool(server.received), serve.log.read_text)
-        eventually(
+        wait_until(lambda: bool(server.received), serve.log.read_text)
+        wait_until(
             lambda: serve.log.read_text().count("alert_delivery_failed") >= 2, serve.log.read_text
         )
         lock.close()

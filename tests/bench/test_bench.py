@@ -1,4 +1,4 @@
-"""The benchmark still measures: a short run of it."""
+"""A short run of the benchmark measures every case."""
 
 import re
 import subprocess
@@ -24,7 +24,7 @@ def test_the_benchmark_runs_and_every_acknowledged_push_is_stored(tmp_path: Path
     assert len(rates) == 7
     assert {failed for _, _, failed in rows} == {"0"}
     stored = re.findall(r"([\d,]+) samples stored", done.stdout)
-    ours = ("jmmc, SQLite FULL", "jmmc, mongod majority + journal")
-    for name, samples in zip(ours, stored, strict=True):
+    cases = ("jmmc, SQLite FULL", "jmmc, mongod majority + journal")
+    for name, samples in zip(cases, stored, strict=True):
         # The rate is a second's worth; the warm-up comes on top.
         assert int(samples.replace(",", "")) >= rates[name]

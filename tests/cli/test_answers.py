@@ -1,7 +1,6 @@
 """Answers in the terminal (report, sessions, show), and the commands that fill a store."""
 
 import json
-import time
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +11,7 @@ from jmmc.simulation.scenario import Scenario, simulate
 from jmmc.web.dashboard.i18n import words
 from tests.support.commands import jmmc
 from tests.support.servers import Serve
+from tests.support.waiting import wait_until
 
 _SEED = ["--participants", "80", "--rooms", "8", "--minutes", "300", "--seed", "4"]
 _START = "2026-09-21T08:00"
@@ -171,11 +171,12 @@ def test_a_collector_keeps_its_summaries_up_to_date(tmp_path: Path) -> None:
     serve = Serve(tmp_path)
     options = ["--participants", "6", "--rooms", "1", "--minutes", "10", "--seed", "1"]
     jmmc("simulate", "--url", serve.url, "--speed", "300", *options, folder=tmp_path)
-    deadline = time.monotonic() + 40
-    sessions = 0
-    while sessions != 6 and time.monotonic() < deadline:
-        time.sleep(0.2)
-        answer = _json(tmp_path, "report", "--since", "1h", "--store", serve.store)
-        sessions = answer["overview"]["sessions"]
-    serve.close()
-    assert sessions == 6
+
+    def has_summaries() -> bool:
+        report = _json(tmp_path, "report", "--since", "1h", "--store", serve.store)
+        return bool(report["overview"]["sessions"] == 6)
+
+    try:
+        wait_until(has_summaries, pause=0.2)
+    finally:
+        serve.close()

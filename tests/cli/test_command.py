@@ -6,14 +6,13 @@ import subprocess
 import sys
 import urllib.request
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from jmmc.jitsi.snippets import snippet
 from tests.support.builders import UID, body, wire_sample
 from tests.support.commands import jmmc
-from tests.support.servers import PREFIX, Serve, free_port
+from tests.support.servers import PREFIX, Serve, free_port, post_push
 
 
 def _process(*arguments: str, folder: Path) -> subprocess.CompletedProcess[str]:
@@ -26,12 +25,6 @@ def _process(*arguments: str, folder: Path) -> subprocess.CompletedProcess[str]:
     )
 
 
-def _push(serve: Serve, content: Any) -> None:
-    raw = json.dumps(content).encode()
-    request = urllib.request.Request(f"{serve.url}/push", raw, {"Content-Type": "text/plain"})
-    urllib.request.urlopen(request, timeout=10).close()
-
-
 @pytest.fixture
 def filled(tmp_path: Path) -> str:
     """A store with three sessions, written by a server that has stopped."""
@@ -39,7 +32,7 @@ def filled(tmp_path: Path) -> str:
     for number, conf in enumerate(["one", "two", "one"]):
         first = wire_sample(0, {"pid": "x"}, age=7200 - 3600 * number)
         last = wire_sample(1, {"cq": 50}, full=True, bye=True)
-        _push(serve, body(first, last, sid=f"{number:032x}", conf=conf))
+        post_push(serve.url, body(first, last, sid=f"{number:032x}", conf=conf))
     assert serve.stop() == 0
     return serve.store
 
@@ -222,7 +215,7 @@ def test_export_ends_quietly_when_the_reader_closes_the_pipe(tmp_path: Path, fil
 def test_check_passes_with_the_defaults(tmp_path: Path) -> None:
     done = _process("check", folder=tmp_path)
     assert done.returncode == 0, done.stdout
-    assert "takes a write" in done.stdout
+    assert "accepts writes" in done.stdout
     assert "bytes gzipped" in done.stdout
     assert "FAIL" not in done.stdout
 
@@ -234,7 +227,7 @@ def test_check_checks_a_running_collector(tmp_path: Path) -> None:
     serve.close()
     done = jmmc("check", "--url", f"http://127.0.0.1:{free_port()}", folder=tmp_path)
     assert done.returncode == 1
-    assert "is it running" in done.stdout
+    assert "check that it runs" in done.stdout
 
 
 def test_check_reports_problems(tmp_path: Path) -> None:

@@ -452,7 +452,7 @@ def test_a_disabled_script_does_nothing(make_stage: MakeStage) -> None:
     assert stage.page.evaluate("window.__jmmc === undefined")
 
 
-def test_sampling_includes_or_excludes_whole_conferences(make_stage: MakeStage) -> None:
+def test_sampling_includes_or_excludes_whole_rooms(make_stage: MakeStage) -> None:
     """Two browsers choose the same conferences, about the configured share of all."""
     chosen = []
     for _ in range(2):

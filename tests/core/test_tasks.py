@@ -1,4 +1,4 @@
-"""Tasks end when they are told to, however they take it."""
+"""Stopping tasks, swallowed cancellations, and prefetching."""
 
 import asyncio
 import contextlib
@@ -7,10 +7,10 @@ from collections.abc import AsyncIterator
 import pytest
 
 from jmmc.core.errors import StoreError
-from jmmc.core.tasks import ahead, heed_cancellation, stop
+from jmmc.core.tasks import prefetch, raise_if_cancelled, stop
 
 
-async def test_a_task_that_swallows_its_first_cancellation_is_ended_too() -> None:
+async def test_a_task_that_swallows_its_first_cancellation_is_cancelled_again() -> None:
     swallowed = 0
 
     async def stubborn() -> None:
@@ -29,7 +29,7 @@ async def test_a_task_that_swallows_its_first_cancellation_is_ended_too() -> Non
     assert (task.cancelled(), swallowed) == (True, 2)
 
 
-async def test_what_has_ended_or_failed_is_no_trouble() -> None:
+async def test_tasks_that_have_ended_or_failed_can_be_stopped() -> None:
     async def fail() -> None:
         raise RuntimeError
 
@@ -42,7 +42,9 @@ async def test_what_has_ended_or_failed_is_no_trouble() -> None:
     await stop()
 
 
-async def test_a_task_that_never_ends_is_told_and_left(caplog: pytest.LogCaptureFixture) -> None:
+async def test_a_task_that_never_ends_is_logged_and_abandoned(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
     ended = asyncio.Event()
 
     async def never() -> None:
@@ -50,11 +52,11 @@ async def test_a_task_that_never_ends_is_told_and_left(caplog: pytest.LogCapture
             with contextlib.suppress(asyncio.CancelledError):
                 await ended.wait()
 
-    task = asyncio.create_task(never(), name="the stubborn one")
+    task = asyncio.create_task(never(), name="stubborn")
     await asyncio.sleep(0)
     await asyncio.wait_for(stop(task, patience=0.05), 10)
-    assert "task_left" in caplog.text
-    assert "the stubborn one" in caplog.text
+    assert "task_shutdown_timed_out" in caplog.text
+    assert "stubborn" in caplog.text
     ended.set()
     await task
 
@@ -64,45 +66,45 @@ async def _driver(succeeds: bool) -> None:
         await asyncio.sleep(3600)
     except asyncio.CancelledError:
         if not succeeds:
-            raise StoreError("a failure of my own") from None
+            raise StoreError("cancelled") from None
 
 
 @pytest.mark.parametrize("succeeds", [True, False])
-async def test_a_loop_ends_though_its_driver_keeps_the_cancellation_to_itself(
+async def test_a_loop_ends_although_its_driver_swallows_the_cancellation(
     succeeds: bool,
 ) -> None:
-    """Told once, as `asyncio.run` tells at its end."""
+    """The task is cancelled once, as `asyncio.run` does at its end."""
 
-    async def for_ever() -> None:
+    async def run_endlessly() -> None:
         while True:
-            heed_cancellation()
+            raise_if_cancelled()
             with contextlib.suppress(StoreError):
                 await _driver(succeeds)
 
-    task = asyncio.create_task(for_ever())
+    task = asyncio.create_task(run_endlessly())
     await asyncio.sleep(0)
     task.cancel()
     await asyncio.wait([task], timeout=10)
     assert task.cancelled()
 
 
-async def test_the_next_thing_is_made_while_one_is_used() -> None:
-    made = [asyncio.Event() for _ in range(3)]
+async def test_prefetch_fetches_the_next_item_while_one_is_used() -> None:
+    fetched = [asyncio.Event() for _ in range(3)]
 
     async def numbers() -> AsyncIterator[int]:
-        for number, event in enumerate(made):
+        for number, event in enumerate(fetched):
             event.set()
             yield number
 
     used = []
-    async for number in ahead(numbers()):
+    async for number in prefetch(numbers()):
         if number < 2:
-            await asyncio.wait_for(made[number + 1].wait(), 10)
+            await asyncio.wait_for(fetched[number + 1].wait(), 10)
         used.append(number)
     assert used == [0, 1, 2]
 
 
-async def test_what_is_made_ahead_fails_where_it_is_used_and_ends_with_its_user() -> None:
+async def test_prefetch_raises_in_the_consumer_and_closes_with_it() -> None:
     ended = asyncio.Event()
 
     async def numbers(error: Exception | None) -> AsyncIterator[int]:
@@ -115,8 +117,8 @@ async def test_what_is_made_ahead_fails_where_it_is_used_and_ends_with_its_user(
             ended.set()
 
     with pytest.raises(StoreError):
-        assert [number async for number in ahead(numbers(StoreError("gone")))] == []
-    async with contextlib.aclosing(ahead(numbers(None))) as found:
-        assert await anext(found) == 1
+        assert [number async for number in prefetch(numbers(StoreError("gone")))] == []
+    async with contextlib.aclosing(prefetch(numbers(None))) as items:
+        assert await anext(items) == 1
         await asyncio.sleep(0)
     assert ended.is_set()

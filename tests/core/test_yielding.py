@@ -1,62 +1,62 @@
-"""What is done beside takes a part of what is left, and comes to an end all the same."""
+"""Background work takes a share of the loop's idle time, and always ends."""
 
 import pytest
 
-from jmmc.core.yielding import Yielder, fitting
+from jmmc.core.yielding import LoadAwareYielder, batch_size_for
 
 
 class Loop:
-    """An event loop whose other work takes a `load` of the time that one rests."""
+    """A simulated event loop: other work uses the share `load` of each pause."""
 
     def __init__(self, load: float) -> None:
         self.load = load
-        self.now = self.taken = 0.0
+        self.now = self.busy = 0.0
 
     async def sleep(self, seconds: float) -> None:
         self.now += seconds
-        self.taken += seconds * self.load
+        self.busy += seconds * self.load
 
-    def pace(self) -> Yielder:
-        return Yielder(clock=lambda: self.now, busy=lambda: self.taken, sleep=self.sleep)
+    def make_yielder(self) -> LoadAwareYielder:
+        return LoadAwareYielder(clock=lambda: self.now, busy=lambda: self.busy, sleep=self.sleep)
 
 
 @pytest.mark.parametrize(
     ("load", "least", "most"), [(0, 0.75, 0.85), (0.5, 0.25, 0.35), (1, 0.01, 0.03)]
 )
-async def test_the_busier_the_loop_the_smaller_the_share(
+async def test_background_work_gets_a_smaller_share_of_a_busier_loop(
     load: float, least: float, most: float
 ) -> None:
     loop = Loop(load)
-    pace = loop.pace()
+    yielder = loop.make_yielder()
     for _ in range(20):
         loop.now += 0.01
-        await pace.rest()
+        await yielder.pause()
     began, worked = loop.now, 0.0
     for _ in range(20):
         loop.now += 0.01
         worked += 0.01
-        await pace.rest()
+        await yielder.pause()
     assert least < worked / (loop.now - began) < most
 
 
-async def test_time_that_passed_before_the_work_is_none_of_it() -> None:
+async def test_time_before_the_work_is_not_counted() -> None:
     loop = Loop(0)
-    pace = loop.pace()
+    yielder = loop.make_yielder()
     loop.now = 1000
-    pace.begin()
-    await pace.rest()
+    yielder.begin()
+    await yielder.pause()
     assert loop.now == 1000
 
 
-async def test_it_tells_how_long_the_work_was() -> None:
+async def test_pause_returns_the_duration_of_the_work() -> None:
     loop = Loop(0)
-    pace = loop.pace()
+    yielder = loop.make_yielder()
     loop.now += 0.25
-    assert await pace.rest() == 0.25
+    assert await yielder.pause() == 0.25
 
 
 @pytest.mark.parametrize(
     ("count", "worked", "fit"), [(1, 0.01, 5), (5, 0.2, 1), (1, 3.0, 1), (5, 0.001, 50), (1, 0, 50)]
 )
-def test_as_many_are_taken_as_fit_into_the_time(count: int, worked: float, fit: int) -> None:
-    assert fitting(count, worked, seconds=0.05, most=50) == fit
+def test_the_batch_size_fits_the_time(count: int, worked: float, fit: int) -> None:
+    assert batch_size_for(count, worked, seconds=0.05, most=50) == fit

@@ -1,4 +1,4 @@
-"""Reads what we ship for others' tools."""
+"""Reads the files in deploy/."""
 
 from pathlib import Path
 from typing import Any

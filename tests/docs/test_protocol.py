@@ -30,7 +30,7 @@ CLAIMS: dict[str, str] = {
     "as `application/json` or": _V1 + "test_content_types_and_encodings_are_accepted_as_documented",
     "| `sid` |": _RULES + "test_a_sid_is_32_lower_case_hex_digits",
     "| `uid` |": _RULES + "test_a_uid_is_a_uuid_with_dashes_stored_in_lower_case",
-    "| `conf` |": _RULES + "test_the_whole_name_of_a_conference_must_match_the_pattern",
+    "| `conf` |": _RULES + "test_the_whole_name_of_a_room_must_match_the_pattern",
     "| `now` | optional": _RULES
     + "test_time_spent_on_the_way_is_taken_off_when_the_claim_is_plausible",
     "| `js` | optional": _SCRIPT
@@ -46,7 +46,7 @@ CLAIMS: dict[str, str] = {
     "test_the_export_equals_what_the_page_emitted",
     "`ts = clock − age`": _RULES + "test_a_sample_is_placed_by_its_age_on_our_clock",  # noqa: RUF001
     "it survives `kill -9`": "tests/faults/test_kill.py::"
-    "test_no_acknowledged_sample_is_lost_or_doubled_by_kills",
+    "test_kills_of_the_server_neither_lose_nor_duplicate_confirmed_samples",
     "| `ack` |": _STORE + "test_a_late_resend_is_confirmed_up_to_the_next_gap",
     "| `now` | the collector's clock": _SCRIPT
     + "test_the_servers_clock_is_estimated_and_sent_with_each_push",
@@ -56,7 +56,7 @@ CLAIMS: dict[str, str] = {
     "The reason is the same word": _ENDPOINTS + "test_health_counts_the_outcomes_of_pushes",
     "| `malformed` |": _WIRE + "test_a_body_that_is_no_push_is_refused_with_a_reason",
     "| `bad_uid` |": _RULES + "test_a_malformed_uid_is_refused",
-    "| `bad_conf` |": _RULES + "test_the_whole_name_of_a_conference_must_match_the_pattern",
+    "| `bad_conf` |": _RULES + "test_the_whole_name_of_a_room_must_match_the_pattern",
     "| `bad_sid` |": _ENDPOINTS + "test_a_sid_known_with_another_uid_is_refused",
     "| `no_session` |": _V1 + "test_a_push_without_a_valid_cookie_has_no_session",
     "| `empty` |": _V1 + "test_a_push_without_readings_is_refused",

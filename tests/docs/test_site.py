@@ -3,7 +3,6 @@
 import asyncio
 import os
 import re
-import socket
 import subprocess
 import sys
 import time
@@ -20,6 +19,7 @@ from jmmc.cli import main as command
 from jmmc.settings import Settings
 from jmmc.simulation.demo import STORE, simulate_past_day
 from tests.support.servers import free_port
+from tests.support.waiting import wait_until_listening
 
 _COMMANDS = re.compile(r"^```(sh|python)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 _OUTPUT = re.compile(r"^```text\n(.*?)^```$", re.MULTILINE | re.DOTALL)
@@ -180,19 +180,10 @@ class _Shell:
         for line in self._bash.stdout:
             if line == "END-OF-BLOCK\n":
                 if text.rstrip().endswith("&"):
-                    self._wait_for_server()
+                    wait_until_listening(self._port)
                 return "".join(lines)
             lines.append(line)
         raise AssertionError(f"{block}\nended the shell: {''.join(lines)}")
-
-    def _wait_for_server(self) -> None:
-        deadline = time.monotonic() + 20
-        while time.monotonic() < deadline:
-            with socket.socket() as probe:
-                if probe.connect_ex(("127.0.0.1", self._port)) == 0:
-                    return
-            time.sleep(0.05)
-        raise AssertionError("the server did not start")
 
     def close(self) -> None:
         os.killpg(self._bash.pid, 9)

@@ -1,6 +1,5 @@
 """Reloads, closed tabs, two tabs, other rooms, outages: no sample is lost or stored twice."""
 
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -13,6 +12,7 @@ from tests.e2e.truth import assert_sample_for_sample
 from tests.support.page_time import ANSWERED, pass_time
 from tests.support.recordings import stats_of
 from tests.support.servers import Serve
+from tests.support.waiting import wait_until
 
 _RECORDS = stats_of("bridge + simulcast + e2eping", "A")
 _ME = _RECORDS[0]["me"]
@@ -46,13 +46,13 @@ def _wait_until_stored(page: Page) -> None:
 
 
 def _sessions(serve: Serve, count: int) -> list[dict[str, Any]]:
-    deadline = time.monotonic() + 20
-    while True:
+    def find_sessions() -> list[dict[str, Any]] | None:
         sessions = serve.export()
-        if len(sessions) >= count or time.monotonic() > deadline:
-            assert len(sessions) == count, sessions
-            return sessions
-        time.sleep(0.2)
+        return sessions if len(sessions) >= count else None
+
+    sessions: list[dict[str, Any]] = wait_until(find_sessions, pause=0.2)
+    assert len(sessions) == count, sessions
+    return sessions
 
 
 def test_a_closed_tab_sends_its_last_sample_and_all_unconfirmed_ones(
@@ -64,10 +64,11 @@ def test_a_closed_tab_sends_its_last_sample_and_all_unconfirmed_ones(
     emitted = page.evaluate("jitsi.emitted")
     page.close()
 
-    (session,) = _sessions(serve, 1)
-    deadline = time.monotonic() + 10
-    while not session["m"][-1].get("bye") and time.monotonic() < deadline:
-        (session,) = serve.export()
+    def find_ended() -> dict[str, Any] | None:
+        (session,) = _sessions(serve, 1)
+        return session if session["m"][-1].get("bye") else None
+
+    session = wait_until(find_ended)
     assert session["m"][-1]["bye"] is True
     assert_sample_for_sample(session, emitted)
 
@@ -117,7 +118,7 @@ def test_samples_of_a_tab_closed_during_an_outage_arrive_at_the_next_visit(
     assert_sample_for_sample(session, emitted)
 
 
-def test_two_tabs_in_two_conferences_are_two_sessions(
+def test_two_tabs_in_two_rooms_are_two_sessions(
     serve: Serve, make_proxy: MakeProxy, visit: Visit
 ) -> None:
     proxy = make_proxy(lambda n: "refuse" if n in (3, 4) else "pass")
@@ -235,9 +236,14 @@ def test_ten_minutes_without_a_server_lose_nothing(tmp_path: Path, visit: Visit)
         emitted = page.evaluate("jitsi.emitted")
         assert emitted[-1]["wall"] - emitted[0]["wall"] >= 590
         switch.up = True
-        deadline = time.monotonic() + 40
-        while not page.evaluate(_QUEUES_ARE_EMPTY) and time.monotonic() < deadline:
+
+        def is_confirmed() -> bool:
+            if page.evaluate(_QUEUES_ARE_EMPTY):
+                return True
             pass_time(page, 5000)
+            return False
+
+        wait_until(is_confirmed, pause=0)
         (session,) = _sessions(serve, 1)
     finally:
         proxy.close()

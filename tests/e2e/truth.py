@@ -32,7 +32,7 @@ def assert_sample_for_sample(
     """
     samples = session["m"]
     assert [sample["seq"] for sample in samples] == list(range(len(samples))), (
-        "a hole, or out of order"
+        "a gap, or out of order"
     )
     states = fold(samples)
     # Samples that changed a reading: the first only says who joined, a full one repeats all.

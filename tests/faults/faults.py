@@ -1,13 +1,15 @@
-"""The faults, each from its beginning to its end. Pushes flow all the while."""
+"""The faults, each from its beginning to its end, during which browsers push."""
 
 import asyncio
 import signal
 from collections.abc import Awaitable, Callable, Sequence
 from typing import NamedTuple
 
+from tests.faults.faulty_host import Disk
 from tests.faults.line import State
 from tests.faults.site import SITES, Site
-from tests.faults.trouble import Disk
+from tests.support.mongod import Mongod
+from tests.support.servers import Serve
 
 _DAY = 86_400  # Seconds
 _HEADER = 32  # Bytes; https://www.sqlite.org/walformat.html
@@ -15,19 +17,19 @@ _HALF_A_COMMIT = 6_000  # Bytes: one frame of SQLite's log and a part of the nex
 
 
 class Fault(NamedTuple):
-    """What happens, and at which of `SITES`."""
+    """A fault: how to inject it, and at which of `SITES`."""
 
     name: str
-    happen: Callable[[Site], Awaitable[None]]
+    inject: Callable[[Site], Awaitable[None]]
     sites: Sequence[str]
 
 
 async def _kill_collector(site: Site) -> None:
-    its = site.some_collectors()
-    for serve in its:
+    collectors = site.some_collectors()
+    for serve in collectors:
         await asyncio.to_thread(serve.stop, signal.SIGKILL)
     await site.pause(0.3)
-    for serve in its:
+    for serve in collectors:
         await asyncio.to_thread(serve.start)
 
 
@@ -40,11 +42,12 @@ async def _kill_mongod(site: Site) -> None:
 
 async def _kill_both(site: Site) -> None:
     mongod, serve = site.database(), site.chance.choice(site.collectors)
-    first, second = site.chance.sample([mongod, serve], 2)
+    victims: list[Mongod | Serve] = [mongod, serve]
+    first, second = site.chance.sample(victims, 2)
     await asyncio.to_thread(first.stop, signal.SIGKILL)
     await site.pause(0.5)
     await asyncio.to_thread(second.stop, signal.SIGKILL)
-    if site.kind == "spool":  # It begins without its database, and takes pushes.
+    if site.kind == "spool":  # It starts without its database, and accepts pushes.
         await asyncio.to_thread(serve.start)
         await site.pause()
     await asyncio.to_thread(mongod.start) if site.replica_set else await site.start_mongod()
@@ -53,9 +56,9 @@ async def _kill_both(site: Site) -> None:
 
 
 async def _stop_collector(site: Site) -> None:
-    its = site.some_collectors()
+    collectors = site.some_collectors()
     for number in (signal.SIGSTOP, signal.SIGCONT):
-        for serve in its:
+        for serve in collectors:
             assert serve.process is not None
             serve.process.send_signal(number)
         await site.pause(3.0 if number == signal.SIGSTOP else 0.2)
@@ -66,39 +69,39 @@ async def _stop_mongod(site: Site) -> None:
         await site.pause(3.0)
 
 
-def _disk(how: Disk) -> Callable[[Site], Awaitable[None]]:
-    async def happen(site: Site) -> None:
-        if site.kind == "spool":  # So that the spool is in use.
+def _disk(state: Disk) -> Callable[[Site], Awaitable[None]]:
+    async def inject(site: Site) -> None:
+        if site.kind == "spool":  # So that pushes go to the spool.
             assert site.line is not None
-            site.line.become(State.CUT)
+            site.line.set_state(State.CUT)
             await site.pause()
-        site.trouble.disk(how)
+        site.host.set_disk(state)
         await asyncio.sleep(0.6)
         await site.pause()
-        site.trouble.disk(Disk.FINE)
+        site.host.set_disk(Disk.FINE)
         if site.line is not None:
             await site.pause(0.5)
-            site.line.become(State.FINE)
+            site.line.set_state(State.FINE)
 
-    return happen
+    return inject
 
 
 async def _slow_disk(site: Site) -> None:
     if site.kind == "spool":
         assert site.line is not None
-        site.line.become(State.CUT)
-    site.trouble.slow(site.chance.randint(20, 600))
+        site.line.set_state(State.CUT)
+    site.host.slow_down(site.chance.randint(20, 600))
     await site.pause(2.0)
-    site.trouble.slow(0)
+    site.host.slow_down(0)
     if site.line is not None:
-        site.line.become(State.FINE)
+        site.line.set_state(State.FINE)
 
 
 async def _torn_log(site: Site) -> None:
-    """The power fails in the middle of a commit that nobody was told of."""
+    """The power fails in the middle of a commit that was not confirmed."""
     if site.kind == "spool":
         assert site.line is not None
-        site.line.become(State.CUT)
+        site.line.set_state(State.CUT)
         await site.pause(1.5)
     (serve,) = site.collectors
     await asyncio.to_thread(serve.stop, signal.SIGKILL)
@@ -109,29 +112,29 @@ async def _torn_log(site: Site) -> None:
         with log.open("ab") as file:
             file.write(torn[: site.chance.randint(1, _HALF_A_COMMIT)])
     shared = site.log.with_name(site.log.name + "-shm")
-    if shared.exists():  # An index of the log that is not synced at all: any rubbish.
+    if shared.exists():  # The log's index is never synced: it may hold anything.
         shared.write_bytes(site.chance.randbytes(shared.stat().st_size))
     await asyncio.to_thread(serve.start)
     await site.pause(0.5)
     if site.line is not None:
-        site.line.become(State.FINE)
+        site.line.set_state(State.FINE)
 
 
 async def _clock_jump(site: Site) -> None:
     for _ in range(2):
-        site.trouble.jump(site.chance.randint(-_DAY, _DAY))
+        site.host.jump(site.chance.randint(-_DAY, _DAY))
         await site.pause()
-    site.trouble.jump(0)
+    site.host.jump(0)
 
 
-def _line(state: State) -> Callable[[Site], Awaitable[None]]:
-    async def happen(site: Site) -> None:
+def _connection(state: State) -> Callable[[Site], Awaitable[None]]:
+    async def inject(site: Site) -> None:
         assert site.line is not None
-        site.line.become(state)
+        site.line.set_state(state)
         await site.pause(2.5)
-        site.line.become(State.FINE)
+        site.line.set_state(State.FINE)
 
-    return happen
+    return inject
 
 
 async def _election(site: Site) -> None:
@@ -146,9 +149,9 @@ async def _election(site: Site) -> None:
     await asyncio.to_thread(site.database)
 
 
-_SQLITE = [item for item in SITES if item.startswith("sqlite")]
-_MONGO = [item for item in SITES if item not in _SQLITE]
-_ONE_SERVER = [item for item in _MONGO if item != "replica set"]
+_SQLITE = [site for site in SITES if site.startswith("sqlite")]
+_MONGO = [site for site in SITES if site not in _SQLITE]
+_ONE_SERVER = [site for site in _MONGO if site != "replica set"]
 _DISK = [*_SQLITE, *_ONE_SERVER]
 
 FAULTS = (
@@ -163,9 +166,9 @@ FAULTS = (
     Fault("slow disk", _slow_disk, _DISK),
     Fault("torn log", _torn_log, ("sqlite", "spool")),
     Fault("clock jumps", _clock_jump, SITES),
-    Fault("line cut", _line(State.CUT), _ONE_SERVER),
-    Fault("line silent", _line(State.SILENT), _ONE_SERVER),
-    Fault("answers lost", _line(State.DEAF), _ONE_SERVER),
+    Fault("line cut", _connection(State.CUT), _ONE_SERVER),
+    Fault("line silent", _connection(State.SILENT), _ONE_SERVER),
+    Fault("answers lost", _connection(State.DEAF), _ONE_SERVER),
     Fault("election", _election, ("replica set",)),
 )
-"""Every fault. Two collectors with one store are sites of their own."""
+"""Every fault. Two collectors with one store are separate sites."""

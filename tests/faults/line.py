@@ -1,14 +1,14 @@
-"""A line between a collector and its database, that can be cut."""
+"""A TCP proxy between a collector and its database that can fail."""
 
 import asyncio
 from enum import Enum
 
 
 class State(Enum):
-    """How the line is.
+    """The state of the proxy.
 
-    A cut one refuses and resets; a silent one keeps what is sent until it is fine again; a deaf one
-    takes what is sent and loses what comes back.
+    CUT refuses and resets connections; SILENT holds all data until the state is FINE again; DEAF
+    forwards requests and drops responses.
     """
 
     FINE = "fine"
@@ -18,7 +18,7 @@ class State(Enum):
 
 
 class Line:
-    """Listens on `port` of this machine and passes everything on to `target`, another port."""
+    """Listens on `port` of this machine and forwards connections to another port, `target`."""
 
     def __init__(self, target: int) -> None:
         self._target = target
@@ -31,8 +31,8 @@ class Line:
         self._server = await asyncio.start_server(self._accept, "127.0.0.1", 0)
         self.port = self._server.sockets[0].getsockname()[1]
 
-    def become(self, state: State) -> None:
-        """From now on. What was lost stays lost: lines that were deaf are reset."""
+    def set_state(self, state: State) -> None:
+        """Change the state. Dropped data stays lost: connections that were DEAF are reset."""
         before, self._state = self._state, state
         if state is State.CUT or before is State.DEAF:
             for writer in self._writers:
@@ -41,7 +41,7 @@ class Line:
         self._changed = asyncio.Event()
 
     async def close(self) -> None:
-        self.become(State.CUT)
+        self.set_state(State.CUT)
         self._server.close()
         for task in self._tasks:
             task.cancel()
@@ -63,12 +63,12 @@ class Line:
                 self._pass(reader, onward, back=False), self._pass(back, writer, back=True)
             )
         except (OSError, asyncio.CancelledError):
-            pass  # Cut by us, or by one of the ends.
+            pass  # Cut by the fault, or closed by one of the ends.
         finally:
-            for item in (writer, onward):
-                if item is not None:
-                    item.transport.abort()
-                    self._writers.discard(item)
+            for end in (writer, onward):
+                if end is not None:
+                    end.transport.abort()
+                    self._writers.discard(end)
 
     async def _pass(
         self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, *, back: bool
@@ -80,4 +80,4 @@ class Line:
                 continue
             writer.write(data)
             await writer.drain()
-        raise ConnectionResetError  # Ends the other direction too.
+        raise ConnectionResetError  # Ends the other direction, too.

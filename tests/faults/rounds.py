@@ -1,4 +1,4 @@
-"""A round: browsers push, a fault comes and goes, and what was confirmed is looked for."""
+"""A round: browsers push, a fault is injected, and confirmed samples are counted in the store."""
 
 import random
 from collections.abc import Mapping, Sequence
@@ -15,14 +15,14 @@ _SENDERS = 12
 
 
 class Count(NamedTuple):
-    """Samples: confirmed to their browsers; of those, not stored as sent; stored again.
+    """Numbers of samples: confirmed; confirmed but not stored as sent; stored more than once.
 
-    `refused` counts the pushes that were told to wait.
+    `refused` is the number of pushes that got 503.
     """
 
     acknowledged: int = 0
     missing: int = 0
-    doubled: int = 0
+    duplicated: int = 0
     refused: int = 0
 
     def plus(self, other: "Count") -> "Count":
@@ -30,23 +30,23 @@ class Count(NamedTuple):
 
 
 async def play(site: Site, fault: Fault, seed: str) -> tuple[Count, list[Sender]]:
-    """One round, the same for the same seed as far as processes let it."""
+    """Play one round; the same seed repeats it, as far as processes allow."""
     site.chance = random.Random(seed)
     senders = [Sender(f"round-{seed}-{number}", number) for number in range(_SENDERS)]
     async with Load(senders, *site.ports) as load:
         await load.confirms(2)
-        await fault.happen(site)
+        await fault.inject(site)
         await site.until_ready()
         await load.confirms(2)
-    await site.until_ready()  # A push that failed at the end may have gone to the spool.
+    await site.until_ready()  # The last pushes may be in the spool.
     return count(await site.stored(senders), senders), senders
 
 
 def count(stored: Mapping[str, Session], senders: Sequence[Sender]) -> Count:
-    """Compare what browsers were told with what there is. `stored` is by conference."""
+    """Compare confirmed with stored samples. `stored` has the sessions by room."""
     total = Count()
     for sender in senders:
-        session = stored.get(sender.conf)
+        session = stored.get(sender.room)
         samples = session.samples if session is not None else ()
         seqs = [sample.seq for sample in samples]
         as_sent = {
@@ -55,6 +55,6 @@ def count(stored: Mapping[str, Session], senders: Sequence[Sender]) -> Count:
             if msgspec.json.decode(sample.readings).get("u") == {"bw": sample.seq}
         }
         missing = set(range(sender.confirmed + 1)) - as_sent
-        doubled = len(seqs) - len(set(seqs))
-        total = total.plus(Count(sender.confirmed + 1, len(missing), doubled, sender.refused))
+        duplicated = len(seqs) - len(set(seqs))
+        total = total.plus(Count(sender.confirmed + 1, len(missing), duplicated, sender.refused))
     return total

@@ -1,4 +1,4 @@
-"""A place where faults happen: collectors, their store, and what stands between."""
+"""A deployment to inject faults into: collectors, their store, and the connection between."""
 
 import asyncio
 import random
@@ -8,17 +8,18 @@ from typing import Any
 from jmmc.core.model import Session
 from jmmc.protocol.identity import session_of
 from jmmc.stores import open_store
+from tests.faults.faulty_host import FaultyHost
 from tests.faults.line import Line
-from tests.faults.trouble import Trouble
 from tests.support.mongod import Mongod, ReplicaSet
 from tests.support.senders import Sender
 from tests.support.servers import Serve
+from tests.support.waiting import wait_until_async
 
 SITES = ("sqlite", "sqlite, two", "mongod", "mongod, two", "spool", "replica set")
-"""The stores; `two` is the number of collectors. Only `spool` has one before its MongoDB."""
+"""Kinds of stores; `two` means two collectors. Only `spool` has a spool before its MongoDB."""
 
 _TIMEOUT = "2"  # Seconds: store_timeout
-_PATIENCE = 60.0  # Seconds until everything has to be well again.
+_RECOVERY = 60.0  # Seconds in which everything must work again.
 
 
 class Site:
@@ -34,8 +35,8 @@ class Site:
         self.replica_set: ReplicaSet | None = None
         self.line: Line | None = None
         self.disk = folder / "disk"
-        self.trouble = Trouble(folder / "trouble", self.disk)
-        """Of the collectors, and of a MongoDB without a spool."""
+        self.host = FaultyHost(folder / "host", self.disk)
+        """The host of the collectors, and of a MongoDB without a spool."""
         self.log = self.disk / "calls.db"
         if kind == "spool":
             self.log = self.disk / "spool" / "spool.db"
@@ -60,7 +61,7 @@ class Site:
             folder = self.folder / f"collector{number}"
             self.collectors.append(
                 await asyncio.to_thread(
-                    Serve, folder, *options, store=url, environ=self.trouble.environ
+                    Serve, folder, *options, store=url, environ=self.host.environ
                 )
             )
 
@@ -69,9 +70,10 @@ class Site:
             serve.close()
         if self.line is not None:
             await self.line.close()
-        for item in (self.mongod, self.replica_set):
-            if item is not None:
-                await asyncio.to_thread(item.stop if isinstance(item, Mongod) else item.close)
+        if self.mongod is not None:
+            await asyncio.to_thread(self.mongod.stop)
+        if self.replica_set is not None:
+            await asyncio.to_thread(self.replica_set.close)
 
     @property
     def ports(self) -> list[int]:
@@ -81,56 +83,56 @@ class Site:
         await asyncio.sleep(self.chance.uniform(0.1, longest))
 
     def some_collectors(self) -> list[Serve]:
-        """One of them, or all."""
+        """A random selection, at least one."""
         return self.chance.sample(self.collectors, self.chance.randint(1, len(self.collectors)))
 
     def database(self) -> Mongod:
-        """The server that takes writes."""
+        """The MongoDB server that accepts writes."""
         if self.replica_set is not None:
             return self.replica_set.primary()
         assert self.mongod is not None
         return self.mongod
 
     async def start_mongod(self) -> None:
-        """Start a server that does not run, with the disk of its site."""
+        """Start the MongoDB server again, on the disk of its site."""
         assert self.mongod is not None
-        environ = None if self.kind == "spool" else self.trouble.environ
+        environ = None if self.kind == "spool" else self.host.environ
         await asyncio.to_thread(self.mongod.start, env=environ)
 
     async def until_ready(self) -> None:
-        """Wait until all collectors take writes to where they belong, and the spool is empty.
+        """Wait until all collectors write to their store and the spool is empty.
 
-        What a fault has ended is started again, as a service manager does.
+        A database that the fault has ended is started again, as a service manager does.
         """
         for serve in self.collectors:
             assert serve.process is not None
-            assert serve.process.poll() is None, "the fault has ended the collector"
-        deadline = asyncio.get_running_loop().time() + _PATIENCE
-        for serve in self.collectors:
-            while (told := await self._told(serve)).get("status") != "ready":
-                assert asyncio.get_running_loop().time() < deadline, f"not ready: {told}"
-                await asyncio.sleep(0.05)
+            assert serve.process.poll() is None, "the fault ended the collector"
+        readiness: dict[str, Any] = {}
 
-    async def _told(self, serve: Serve) -> dict[str, Any]:
-        # One that fails takes a while to write down why, and only then it has ended.
-        if self.mongod and self.mongod.process and self.mongod.process.poll() is not None:
-            await self.start_mongod()
-        return await asyncio.to_thread(_ready, serve)
+        async def all_are_ready() -> bool:
+            # A failing MongoDB takes a while to end: it logs the reason first.
+            if self.mongod and self.mongod.process and self.mongod.process.poll() is not None:
+                await self.start_mongod()
+            for serve in self.collectors:
+                readiness[serve.url] = await asyncio.to_thread(_readiness, serve)
+            return all(content.get("status") == "ready" for content in readiness.values())
+
+        await wait_until_async(
+            all_are_ready, lambda: f"not ready: {readiness}", within=_RECOVERY, pause=0.05
+        )
 
     async def stored(self, senders: list[Sender]) -> dict[str, Session]:
-        """The sessions of these, by conference, read past all that was between."""
+        """The stored sessions of the senders, by room, read without proxy and faults."""
         store = open_store(self._direct, timeout=30)
         await store.open()
         try:
-            return {
-                session.room: session
-                for session in await store.get([session_of(s.sid) for s in senders])
-            }
+            sessions = await store.get([session_of(sender.sid) for sender in senders])
+            return {session.room: session for session in sessions}
         finally:
             await store.close()
 
 
-def _ready(serve: Serve) -> dict[str, Any]:
+def _readiness(serve: Serve) -> dict[str, Any]:
     try:
         return serve.readiness(timeout=10)
     except OSError as error:

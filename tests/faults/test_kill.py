@@ -1,4 +1,4 @@
-"""A confirmation means: on stable storage. The server is killed to see."""
+"""A confirmed sample is on stable storage: kills of the server do not lose it."""
 
 import asyncio
 import random
@@ -10,7 +10,7 @@ import pytest
 from tests.support.senders import Load, Sender, assert_stored_once
 from tests.support.servers import Serve
 
-_KILLS = 8  # `./run faults` makes hundreds.
+_KILLS = 8  # `./run faults` plays hundreds.
 
 
 async def _under_load(serve: Serve, senders: list[Sender], seconds: float, number: int) -> None:
@@ -30,7 +30,7 @@ def senders() -> list[Sender]:
     return [Sender(f"conference{number}", number, pause=0) for number in range(40)]
 
 
-async def test_no_acknowledged_sample_is_lost_or_doubled_by_kills(
+async def test_kills_of_the_server_neither_lose_nor_duplicate_confirmed_samples(
     tmp_path: Path, senders: list[Sender]
 ) -> None:
     serve = await asyncio.to_thread(Serve, tmp_path)
@@ -46,10 +46,10 @@ async def test_no_acknowledged_sample_is_lost_or_doubled_by_kills(
 
 
 @pytest.mark.timeout(60)
-async def test_a_server_told_to_stop_commits_what_waits_and_exits_with_success(
+async def test_sigterm_commits_waiting_pushes_and_exits_with_success(
     tmp_path: Path, senders: list[Sender]
 ) -> None:
-    """Also while somebody looks at a page that is kept up to date."""
+    """Also while a live page is open."""
     serve = await asyncio.to_thread(Serve, tmp_path)
     try:
         reader, writer = await asyncio.open_connection("127.0.0.1", serve.port)

@@ -20,7 +20,7 @@ class _Buggy(SqliteStore):
         raise RuntimeError("a bug")
 
 
-async def test_a_bug_in_a_commit_leaves_nobody_waiting(tmp_path: Path) -> None:
+async def test_a_bug_in_a_commit_leaves_no_push_unanswered(tmp_path: Path) -> None:
     writer = Writer(_Buggy(tmp_path / "calls.db"), Counters(), limit=3000)
     waiting = [writer.commit(push(n)) for n in range(2500)]
     done, pending = await asyncio.wait(waiting, timeout=10)
@@ -31,7 +31,7 @@ async def test_a_bug_in_a_commit_leaves_nobody_waiting(tmp_path: Path) -> None:
     assert not writer.alive
 
 
-async def test_told_to_stop_it_commits_what_waits_and_refuses_what_comes(tmp_path: Path) -> None:
+async def test_a_closing_writer_commits_waiting_pushes_and_refuses_new_ones(tmp_path: Path) -> None:
     async with _writing(tmp_path) as (writer, _):
         waiting = [writer.commit(push(n)) for n in range(2500)]
         closing = asyncio.create_task(writer.close())
@@ -42,7 +42,7 @@ async def test_told_to_stop_it_commits_what_waits_and_refuses_what_comes(tmp_pat
         assert [item.result() for item in waiting] == [Receipt(n) for n in range(2500)]
 
 
-async def test_pushes_that_come_shortly_after_one_another_are_one_commit(
+async def test_pushes_a_few_milliseconds_apart_share_a_commit(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("jmmc.ingest.writer._LINGER", 1)
@@ -55,7 +55,7 @@ async def test_pushes_that_come_shortly_after_one_another_are_one_commit(
         assert (counters.batches.count, counters.batches.sum) == (1, 5)
 
 
-async def test_enough_of_them_wait_for_nobody_else(
+async def test_enough_waiting_pushes_are_committed_at_once(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("jmmc.ingest.writer._LINGER", 3600)
@@ -67,7 +67,7 @@ async def test_enough_of_them_wait_for_nobody_else(
         assert set(await asyncio.gather(*waiting)) == {Receipt(0)}
 
 
-async def test_told_to_stop_it_waits_for_nobody_else(
+async def test_a_closing_writer_does_not_linger(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("jmmc.ingest.writer._LINGER", 3600)
@@ -128,7 +128,7 @@ async def test_while_the_disk_stalls_pushes_are_refused_before_a_browser_gives_u
         await store.close()
 
 
-async def test_after_a_slow_commit_only_so_many_may_wait_as_the_next_ones_can_take(
+async def test_after_a_slow_commit_the_queue_is_limited_to_what_the_next_commits_can_take(
     tmp_path: Path,
 ) -> None:
     store = _Stalling(tmp_path / "calls.db")

@@ -4,8 +4,6 @@ import json
 import re
 import ssl
 import threading
-import time
-import urllib.request
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -15,13 +13,15 @@ import pytest
 from click.testing import CliRunner
 
 from jmmc.cli import main
+from jmmc.core.findings import Finding
 from jmmc.jitsi import csp
 from jmmc.jitsi.doctor import examine
 from jmmc.jitsi.page import read_config
 from jmmc.settings import Settings
 from jmmc.web.browser.script import render
 from tests.support.chats import TunnelProxy
-from tests.support.servers import PREFIX, Serve, free_port
+from tests.support.servers import PREFIX, Serve, free_port, post_push
+from tests.support.waiting import wait_until
 
 _LIBRARY = '<script src="libs/lib-jitsi-meet.min.js?v=1"></script>'
 _OURS = '<script async src="/jmmc/getClient"></script>'
@@ -328,14 +328,13 @@ def test_the_time_of_the_last_sample_is_reported(sites: tuple[Site, Site], tmp_p
             "conf": "weekly",
             "samples": [{"seq": 0, "age": 1, "m": {"cq": 90}}],
         }
-        push = urllib.request.Request(
-            f"{serve.url}/push", json.dumps(body).encode(), {"content-type": "text/plain"}
-        )
-        urllib.request.urlopen(push, timeout=10).close()
-        deadline = time.monotonic() + 30
-        while last.verdict != "ok" and time.monotonic() < deadline:
+        post_push(serve.url, body)
+
+        def find_success() -> Finding | None:
             last = [*examine(f"{site.url}/room", collector=collector)][-1]
-            time.sleep(0.2)
+            return last if last.verdict == "ok" else None
+
+        last = wait_until(find_success, pause=0.2)
         assert re.fullmatch(r"pushing: the last sample is from 20[\dT:-]+Z", last.what)
     finally:
         serve.close()

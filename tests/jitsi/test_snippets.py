@@ -5,8 +5,6 @@ import os
 import re
 import shutil
 import subprocess
-import time
-import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -20,6 +18,7 @@ from jmmc.cli import main
 from jmmc.jitsi.snippets import CHOICES, TARGETS, public_url, snippet
 from tests.support.paths import TESTS
 from tests.support.servers import PREFIX, Serve, free_port
+from tests.support.waiting import wait_until, wait_until_answered
 
 URL = "https://metrics.example.org/calls"
 UPSTREAM = "http://127.0.0.1:8080/calls"
@@ -155,14 +154,7 @@ def nginx(serve: Serve, tmp_path: Path) -> Iterator[str]:
     process = subprocess.Popen(nginx.command)
     try:
         url = f"http://127.0.0.1:{nginx.port}"
-        deadline = time.monotonic() + 20
-        while True:
-            try:
-                urllib.request.urlopen(f"{url}/room", timeout=5).close()
-                break
-            except OSError:
-                assert time.monotonic() < deadline, (nginx.folder / "error.log").read_text()
-                time.sleep(0.02)
+        wait_until_answered(f"{url}/room", process, log=nginx.folder / "error.log")
         yield url
     finally:
         process.terminate()
@@ -179,13 +171,13 @@ def test_a_browser_pushes_through_the_nginx_of_jitsi_meet(
     sources = page.evaluate("[...document.scripts].map(script => script.getAttribute('src'))")
     assert sources.count("/calls/getClient") == 1
     page.evaluate("void jitsi.join('weekly', 'a1b2c3d4')")
-    stored: list[dict[str, Any]] = []
-    deadline = time.monotonic() + 30
-    while not stored and time.monotonic() < deadline:
-        page.wait_for_timeout(200)
-        stored = serve.export()
+
+    def find_sessions() -> list[dict[str, Any]]:
+        page.wait_for_timeout(200)  # So that the page's own requests go on.
+        return serve.export()
+
+    (session,) = wait_until(find_sessions, pause=0)
     page.close()
-    (session,) = stored
     assert session["conf"] == "weekly"
     assert session["m"][0]["t"]["rip"] == int(
         "".join(f"{number:02x}" for number in (192, 0, 2, 7)), 16

@@ -8,28 +8,28 @@ from jmmc.maintenance.freshness import PATIENCE, Freshness
 @pytest.mark.parametrize(
     ("length", "waits"), [(60, 3), (600, 30), (1800, PATIENCE), (86_400, PATIENCE)]
 )
-def test_the_longer_a_session_the_longer_it_may_wait(length: float, waits: float) -> None:
+def test_a_longer_session_is_summarized_less_often(length: float, waits: float) -> None:
     freshness = Freshness()
     freshness.summarized("a", length=length, running=True, now=1000)
     assert freshness.due(["a"], 1000 + waits - 0.5) == []
     assert freshness.due(["a"], 1000 + waits) == ["a"]
 
 
-def test_what_is_not_known_or_has_ended_is_due_at_once() -> None:
+def test_an_unknown_or_ended_session_is_due_at_once() -> None:
     freshness = Freshness()
     freshness.summarized("a", length=3600, running=True, now=1000)
     freshness.summarized("a", length=3600, running=False, now=1001)
     assert freshness.due(["a", "b"], 1001) == ["a", "b"]
 
 
-def test_whoever_waits_for_longest_comes_first() -> None:
+def test_the_longest_overdue_session_comes_first() -> None:
     freshness = Freshness()
     for session, now in (("a", 30), ("b", 10), ("c", 20)):
         freshness.summarized(session, length=3600, running=True, now=now)
     assert freshness.due(["a", "b", "c", "new"], 200) == ["new", "b", "c", "a"]
 
 
-def test_a_clock_that_was_set_back_keeps_nobody_waiting() -> None:
+def test_a_clock_that_was_set_back_delays_no_session() -> None:
     freshness = Freshness()
     freshness.summarized("a", length=3600, running=True, now=5000)
     assert freshness.due(["a"], 1000) == ["a"]

@@ -1,7 +1,6 @@
 """What a collector does by itself: what is too old goes, also after a failure."""
 
-import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
@@ -15,6 +14,7 @@ from jmmc.quality.filters import SummaryFilter
 from jmmc.settings import Settings
 from jmmc.stores.sqlite.store import SqliteStore
 from tests.support.builders import push, sample
+from tests.support.waiting import wait_until_async
 
 _NOW = 1_800_000_000
 _DAY = 86_400
@@ -38,23 +38,17 @@ async def store(tmp_path: Path) -> AsyncIterator[Tired]:
     store = Tired(tmp_path / "calls.db")
     await store.open()
     for days in _DAYS_OLD:
-        one = sample(0, ts=_NOW - days * _DAY)
-        await store.append([push(session=f"{days:024x}", room=f"room{days}", samples=(one,))])
+        joined = sample(0, ts=_NOW - days * _DAY)
+        await store.append([push(session=f"{days:024x}", room=f"room{days}", samples=(joined,))])
     yield store
     await store.close()
-
-
-async def _until(condition: Callable[[], Awaitable[bool]]) -> None:
-    async with asyncio.timeout(60):
-        while not await condition():  # noqa: ASYNC110 - a store answers in a thread
-            await asyncio.sleep(0.02)
 
 
 async def _rooms(store: SqliteStore) -> list[str]:
     return sorted([session.room async for session in store.sessions(SessionFilter())])
 
 
-async def test_sessions_that_are_too_old_are_deleted_also_after_a_failure(
+async def test_old_sessions_are_deleted_also_after_a_failure(
     store: Tired, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(schedule, "_PERIOD", 0.01)
@@ -65,13 +59,13 @@ async def test_sessions_that_are_too_old_are_deleted_also_after_a_failure(
     async def is_done() -> bool:
         return await store.count(SessionFilter()) == 2
 
-    await _until(is_done)
+    await wait_until_async(is_done)
     assert await _rooms(store) == ["room0", "room1"]
     assert collector.counters.store_errors["retention"] == 1
     await collector.close()
 
 
-async def test_summaries_have_a_retention_of_their_own(store: Tired) -> None:
+async def test_summaries_have_their_own_retention(store: Tired) -> None:
     store.failures = 0
     summarizer = schedule.summarizer_of(store, Settings.of(), lambda: _NOW)
     async for _ in summarizer.rebuild():
@@ -87,12 +81,12 @@ async def test_summaries_have_a_retention_of_their_own(store: Tired) -> None:
     async def is_done() -> bool:
         return len(await confs()) == 3
 
-    await _until(is_done)
+    await wait_until_async(is_done)
     assert await confs() == ["room0", "room1", "room40"]
     await collector.close()
 
 
-async def test_sessions_that_have_been_quiet_for_more_than_a_day_are_packed(
+async def test_sessions_quiet_for_more_than_a_day_are_archived(
     store: Tired, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(schedule, "_PERIOD", 0.01)
@@ -102,7 +96,7 @@ async def test_sessions_that_have_been_quiet_for_more_than_a_day_are_packed(
     async def is_done() -> bool:
         return await store.connections.read("SELECT count(*) FROM packed", []) == [(3,)]
 
-    await _until(is_done)
+    await wait_until_async(is_done)
     loose = await store.connections.read("SELECT ts FROM samples ORDER BY ts", [])
     assert loose == [(_NOW - _DAY,), (_NOW,)], "a browser may still have something of yesterday"
     assert await _rooms(store) == ["room0", "room1", "room40", "room50", "room60"]
@@ -135,7 +129,7 @@ async def test_summaries_go_on_after_a_bug_and_the_failure_is_shown(
     async def is_summarized() -> bool:
         return bool(await store.reports.get_summaries(["f" * 24]))
 
-    await _until(is_summarized)
+    await wait_until_async(is_summarized)
     failures = {task.name: task.failures for task in collector.background_tasks}
     assert failures == {"retention": 0, "packing": 0, "summaries": 1, "erasures": 0, "alerts": 0}
     await collector.close()

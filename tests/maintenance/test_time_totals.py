@@ -1,14 +1,12 @@
 """What monitoring may see of the calls: each second once, by whoever keeps the summaries."""
 
 from collections import Counter
-from collections.abc import AsyncIterator
-from pathlib import Path
 from typing import Any
 
 import msgspec
 import pytest
 
-from jmmc.core.labels import OTHER, UNKNOWN, Names, family
+from jmmc.core.labels import OTHER, UNKNOWN, LabelValues, browser_family
 from jmmc.core.model import Dialect, Push, Sample, Session
 from jmmc.maintenance.summarizer import Summarizer
 from jmmc.maintenance.time_totals import MEASURES, Labels, TimeTotals
@@ -19,7 +17,7 @@ from jmmc.quality.summary import Summary
 from jmmc.quality.thresholds import preset
 from jmmc.quality.timeline import build_timeline
 from jmmc.simulation.scenario import Scenario, simulate
-from jmmc.stores import Store, open_store
+from jmmc.stores import Store
 from tests.support.builders import UID
 
 _JITSI = preset("jitsi")
@@ -31,7 +29,7 @@ class Call:
     """One session that gets longer, and is counted after every sample."""
 
     def __init__(self, time_totals: TimeTotals) -> None:
-        self._tally = time_totals
+        self._time_totals = time_totals
         self._samples: list[Sample] = []
         self._before: Summary | None = None
 
@@ -44,12 +42,12 @@ class Call:
         session = Session("a" * 24, "room", UID, Dialect.V2, _BEGAN, tuple(self._samples))
         timeline = build_timeline(session, lifetime=75, now=_BEGAN + now)
         after = sum_up(session, timeline, _JITSI)
-        self._tally.count(self._before, after, timeline, _BEGAN + now)
-        self._tally.catch_up(_BEGAN + now)
+        self._time_totals.count(self._before, after, timeline, _BEGAN + now)
+        self._time_totals.catch_up(_BEGAN + now)
         self._before = after
 
 
-def _tally(*regions: str) -> TimeTotals:
+def _time_totals(*regions: str) -> TimeTotals:
     time_totals = TimeTotals(regions, lifetime=75)
     time_totals.lead([])
     return time_totals
@@ -66,8 +64,8 @@ _JOIN = {"br": "Chrome 131", "os": "Windows 11"}
 _WELL = {"cq": 100, "rtt": 20, "d": {"pl": 0, "ab": 30, "vb": 970}, "t": {"sr": "eu", "tp": "udp"}}
 
 
-def test_a_steady_value_counts_for_all_the_time_that_it_holds() -> None:
-    time_totals = _tally()
+def test_a_steady_value_counts_for_as_long_as_it_holds() -> None:
+    time_totals = _time_totals()
     call = Call(time_totals)
     call.say(0, _JOIN)
     call.say(30, _WELL)
@@ -90,7 +88,7 @@ def test_a_steady_value_counts_for_all_the_time_that_it_holds() -> None:
 
 
 def test_time_counts_when_its_end_is_known_and_only_once() -> None:
-    time_totals = _tally()
+    time_totals = _time_totals()
     call = Call(time_totals)
     call.say(0, {**_JOIN, **_WELL})
     for now in (5, 10, 29):
@@ -106,16 +104,16 @@ def test_time_counts_when_its_end_is_known_and_only_once() -> None:
     assert _by_grade(time_totals)[Grade.POOR] == 30
 
 
-def test_silence_and_holes_count_as_unknown() -> None:
-    time_totals = _tally()
+def test_silence_and_gaps_count_as_unknown() -> None:
+    time_totals = _time_totals()
     call = Call(time_totals)
     call.say(0, {**_JOIN, **_WELL})
     call.say(200, {})
     assert _by_grade(time_totals) == {**dict.fromkeys(Grade, 0), Grade.UNKNOWN: 200}
 
 
-def test_what_is_told_too_late_counts_in_no_rate_of_now() -> None:
-    time_totals = _tally()
+def test_time_that_becomes_known_too_late_is_counted_apart() -> None:
+    time_totals = _time_totals()
     call = Call(time_totals)
     call.say(0, {**_JOIN, **_WELL}, now=5000)
     call.say(30, {}, now=5000)
@@ -125,8 +123,8 @@ def test_what_is_told_too_late_counts_in_no_rate_of_now() -> None:
     assert (time_totals.late, sum(_by_grade(time_totals).values())) == (4400, 550)
 
 
-def test_labels_are_few_whatever_browsers_say() -> None:
-    time_totals = _tally("home")
+def test_label_values_are_bounded_whatever_browsers_send() -> None:
+    time_totals = _time_totals("home")
     for n in range(300):
         call = Call(time_totals)
         call.say(0, {"br": f"B{n % 30} 1", "t": {"sr": f"r{n // 10}", "tp": "udp"}, "cq": 90})
@@ -141,14 +139,14 @@ def test_labels_are_few_whatever_browsers_say() -> None:
     assert sum(_by_grade(time_totals).values()) == 301 * 30, "and nothing is left out"
 
 
-def test_a_name_keeps_its_place() -> None:
-    names = Names(2, ["a"])
+def test_a_label_value_is_kept_once_it_was_used() -> None:
+    names = LabelValues(2, ["a"])
     assert [names.of(name) for name in ("b", "c", "b", "a", "")] == ["b", OTHER, "b", "a", UNKNOWN]
-    assert family("Mobile Safari 18") == "Mobile Safari"
-    assert family("Chrome") == "Chrome"
+    assert browser_family("Mobile Safari 18") == "Mobile Safari"
+    assert browser_family("Chrome") == "Chrome"
 
 
-def test_who_is_there_is_known_to_the_leader_alone() -> None:
+def test_only_the_leader_knows_the_live_participants() -> None:
     time_totals = TimeTotals(lifetime=75)
     assert time_totals.live_counts(_BEGAN) is None
     time_totals.lead([])
@@ -162,8 +160,8 @@ def test_who_is_there_is_known_to_the_leader_alone() -> None:
     assert time_totals.live_counts(_BEGAN + 10) is None
 
 
-def test_presence_that_was_not_looked_at_is_unknown_not_zero() -> None:
-    time_totals = _tally()
+def test_outdated_live_counts_are_unknown_not_zero() -> None:
+    time_totals = _time_totals()
     call = Call(time_totals)
     call.say(0, {**_JOIN, **_WELL})
     assert time_totals.live_counts(_BEGAN + 200) is None, "the store is away"
@@ -173,22 +171,14 @@ def test_presence_that_was_not_looked_at_is_unknown_not_zero() -> None:
     assert (sum(live_counts.participants.values()), live_counts.meetings) == (0, 0)
 
 
-@pytest.fixture
-async def store(tmp_path: Path) -> AsyncIterator[Store]:
-    store = open_store(f"sqlite:///{tmp_path}/calls.db")
-    await store.open()
-    yield store
-    await store.close()
-
-
-async def test_over_a_change_of_leaders_every_second_counts_once(store: Store) -> None:
+async def test_each_second_counts_once_over_a_change_of_leaders(store: Store) -> None:
     """What the counters of all collectors come to is what the summaries say at the end."""
     samples = sorted(
         ((sample, life.session) for life in simulate(_SCENARIO) for sample in life.session.samples),
         key=lambda value: value[0].ts,
     )
     now = float(_BEGAN)
-    tallies = [TimeTotals(lifetime=75) for _ in range(3)]
+    all_totals = [TimeTotals(lifetime=75) for _ in range(3)]
     collectors = [
         Summarizer(
             store,
@@ -198,7 +188,7 @@ async def test_over_a_change_of_leaders_every_second_counts_once(store: Store) -
             holder=str(n),
             time_totals=time_totals,
         )
-        for n, time_totals in enumerate(tallies)
+        for n, time_totals in enumerate(all_totals)
     ]
     seconds = [0, 0, 0]
     most = 0
@@ -207,16 +197,16 @@ async def test_over_a_change_of_leaders_every_second_counts_once(store: Store) -
         now += 25
         batch = []
         while samples and samples[0][0].ts <= now - 2:
-            sample, it = samples.pop(0)
-            batch.append(Push(it.id, it.room, it.browser_id, Dialect.V2, (sample,)))
+            sample, session = samples.pop(0)
+            batch.append(Push(session.id, session.room, session.browser_id, Dialect.V2, (sample,)))
         await store.append(batch)
         alive = min(int((now - _BEGAN) // 500), 2)  # The first two die, one after the other.
         for n, collector in enumerate(collectors[alive:], start=alive):
             await collector.step()
-            counted = sum(_by_grade(tallies[n]).values())
+            counted = sum(_by_grade(all_totals[n]).values())
             assert counted >= seconds[n], "a counter never gets less"
             seconds[n] = counted
-        leading = [tally for tally in tallies[alive:] if tally.leads]
+        leading = [totals for totals in all_totals[alive:] if totals.leads]
         assert len(leading) <= 1
         if leading and (live_counts := leading[0].live_counts(now)):
             rows = await store.reports.facts(("session",), SummaryFilter(running=True))
@@ -228,7 +218,7 @@ async def test_over_a_change_of_leaders_every_second_counts_once(store: Store) -
         grade: sum(getattr(summary, grade.name.lower()) for summary in summaries) for grade in Grade
     }
     counted_by_all: Counter[Grade] = Counter()
-    for time_totals in tallies:
+    for time_totals in all_totals:
         counted_by_all.update(_by_grade(time_totals))
     assert dict(counted_by_all) == expected
     assert expected[Grade.POOR] > 0 and most > 2

@@ -1,4 +1,4 @@
-"""OpenTelemetry: what an OTLP endpoint receives, and that nothing of it is there without one."""
+"""OpenTelemetry: what an OTLP endpoint receives; without one, the SDK is not imported."""
 
 import gzip
 import subprocess
@@ -27,8 +27,8 @@ _REQUESTS: dict[str, Any] = {
 }
 
 
-_LATER = {"jmmc_summaries_backlog", "jmmc_participants", "jmmc_meetings"}
-"""What is known once somebody leads."""
+_REPORTED_BY_LEADER = {"jmmc_summaries_backlog", "jmmc_participants", "jmmc_meetings"}
+"""Metrics that exist once a collector is the leader."""
 
 
 class Endpoint:
@@ -72,7 +72,7 @@ class Endpoint:
 
     @property
     def metrics(self) -> dict[str, Any]:
-        """By name, as they were told last."""
+        """The last export of metrics, by name."""
         (resource,) = self.received["/v1/metrics"][-1].resource_metrics
         return {metric.name: metric for metric in resource.scope_metrics[0].metrics}
 
@@ -115,7 +115,7 @@ async def test_spans_and_metrics_reach_the_endpoint(endpoint: Endpoint, tmp_path
     await app.metrics.close()
 
     pushes = [_attributes(span) for span in endpoint.spans if span.name == "push"]
-    assert [(item["jmmc.outcome"], item.get("jmmc.reason")) for item in pushes] == [
+    assert [(push["jmmc.outcome"], push.get("jmmc.reason")) for push in pushes] == [
         ("accepted", None),
         ("trimmed", None),
         ("rejected", "malformed"),
@@ -124,26 +124,26 @@ async def test_spans_and_metrics_reach_the_endpoint(endpoint: Endpoint, tmp_path
     assert [_attributes(commit) for commit in commits] == [{"jmmc.pushes": 1}] * 2
     assert all(commit.end_time_unix_nano > commit.start_time_unix_nano for commit in commits)
     assert not any(commit.parent_span_id for commit in commits), "a batch belongs to no single push"
-    (question,) = [span for span in endpoint.spans if span.name.startswith("GET")]
-    assert question.name == "GET /api/v1/participants/{participant}"
-    assert question.trace_id.hex() == caller
-    assert question.parent_span_id.hex() == "00f067aa0ba902b7"
-    assert _attributes(question) == {
+    (query,) = [span for span in endpoint.spans if span.name.startswith("GET")]
+    assert query.name == "GET /api/v1/participants/{participant}"
+    assert query.trace_id.hex() == caller
+    assert query.parent_span_id.hex() == "00f067aa0ba902b7"
+    assert _attributes(query) == {
         "http.request.method": "GET",
         "http.route": "/api/v1/participants/{participant}",
         "http.response.status_code": 404,
     }
     assert {header["authorization"] for header in endpoint.headers} == {"Bearer abc"}
-    told = b"".join(
+    exported = b"".join(
         message.SerializeToString()
         for messages in endpoint.received.values()
         for message in messages
     )
     for personal in ("secret-room", UID, SID, "203.0.113"):
-        assert personal.encode() not in told
+        assert personal.encode() not in exported
 
 
-async def test_the_metrics_are_those_of_prometheus(endpoint: Endpoint, tmp_path: Path) -> None:
+async def test_otlp_metrics_equal_those_of_prometheus(endpoint: Endpoint, tmp_path: Path) -> None:
     settings = Settings.of(
         store=f"sqlite:///{tmp_path}/calls.db", secret="x", otlp_endpoint=endpoint.url
     )
@@ -152,15 +152,15 @@ async def test_the_metrics_are_those_of_prometheus(endpoint: Endpoint, tmp_path:
     await app.metrics.close()
     metrics = endpoint.metrics
     kinds = {"counter": "sum", "gauge": "gauge", "histogram": "histogram"}
-    assert {instrument.name for instrument in INSTRUMENTS} - set(metrics) <= _LATER
+    assert {instrument.name for instrument in INSTRUMENTS} - set(metrics) <= _REPORTED_BY_LEADER
     for instrument in INSTRUMENTS:
         if instrument.name not in metrics:
             continue
         assert metrics[instrument.name].WhichOneof("data") == kinds[instrument.kind]
         assert metrics[instrument.name].description == instrument.description
     outcomes = {
-        (point["outcome"], point["reason"]): value
-        for point, value in (
+        (labels["outcome"], labels["reason"]): value
+        for labels, value in (
             (_attributes(data_point), data_point.as_double)
             for data_point in metrics["jmmc_pushes"].sum.data_points
         )
@@ -175,7 +175,7 @@ async def test_the_metrics_are_those_of_prometheus(endpoint: Endpoint, tmp_path:
     assert _attributes(resource.resource)["service.name"] == "jmmc"
 
 
-async def test_an_endpoint_that_is_away_harms_nobody(tmp_path: Path) -> None:
+async def test_pushes_are_stored_while_the_otlp_endpoint_is_down(tmp_path: Path) -> None:
     settings = Settings.of(
         store=f"sqlite:///{tmp_path}/calls.db",
         secret="x",
@@ -187,11 +187,11 @@ async def test_an_endpoint_that_is_away_harms_nobody(tmp_path: Path) -> None:
     await app.metrics.close()
 
 
-def test_without_an_endpoint_nothing_of_it_is_imported(tmp_path: Path) -> None:
+def test_opentelemetry_is_not_imported_without_an_endpoint(tmp_path: Path) -> None:
     code = (
         "import sys; from jmmc.settings import Settings; from jmmc.web.site import create_app;"
         f"create_app(Settings.of(store='sqlite:///{tmp_path}/calls.db', secret='x'));"
-        "print([it for it in sys.modules if it.startswith('opentelemetry')])"
+        "print([name for name in sys.modules if name.startswith('opentelemetry')])"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout == "[]\n"
@@ -200,7 +200,7 @@ def test_without_an_endpoint_nothing_of_it_is_imported(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "given", [{"otlp_endpoint": "localhost:4318"}, {"otlp_headers": "Bearer-abc"}]
 )
-def test_what_is_no_endpoint_or_header_is_said_and_headers_are_never_shown(
+def test_invalid_otlp_settings_are_rejected_without_showing_headers(
     given: dict[str, str],
 ) -> None:
     with pytest.raises(SettingsError, match="expected") as caught:

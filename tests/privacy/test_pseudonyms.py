@@ -27,7 +27,7 @@ _WINDOW = "since=2020-01-01&until=2099-01-01"  # The sessions begin now.
 _BOTH = Pseudonyms("both", _KEY)
 
 
-def test_a_pseudonym_has_the_form_of_what_it_stands_for_and_follows_from_the_key() -> None:
+def test_a_pseudonym_has_the_form_of_the_name_and_depends_on_the_key() -> None:
     owner = Policy(".*", _BOTH).owner(UID.upper(), _ROOM, "0" * 32)
     assert owner == Policy(".*", Pseudonyms("both", _KEY)).owner(UID, _ROOM, "0" * 32)
     uid, conf, session = owner
@@ -41,12 +41,12 @@ def test_a_pseudonym_has_the_form_of_what_it_stands_for_and_follows_from_the_key
 @pytest.mark.parametrize(
     ("which", "kept"), [("none", {UID, _ROOM}), ("uid", {_ROOM}), ("conf", {UID})]
 )
-def test_only_what_was_asked_for_is_replaced(which: Any, kept: set[str]) -> None:
+def test_only_the_fields_of_the_setting_get_pseudonyms(which: Any, kept: set[str]) -> None:
     pseudonyms = Pseudonyms(which, _KEY)
     assert {pseudonyms.browser_id(UID), pseudonyms.room(_ROOM)} & {UID, _ROOM} == kept
 
 
-def test_what_is_asked_for_may_be_a_name_or_what_stands_for_it() -> None:
+def test_a_query_may_give_a_name_or_its_pseudonym() -> None:
     uid, conf = _BOTH.browser_id(UID), _BOTH.room(_ROOM)
     for asked in (SessionFilter(_ROOM, UID.upper()), SessionFilter(conf, uid)):
         assert _BOTH.as_stored(asked) == SessionFilter(conf, uid)
@@ -55,7 +55,7 @@ def test_what_is_asked_for_may_be_a_name_or_what_stands_for_it() -> None:
     assert jitsi_room_name("R\u00e9union Secrete") == jitsi_room_name(_ROOM) == _ROOM
 
 
-async def test_no_name_is_stored_and_real_names_are_found(tmp_path: Path) -> None:
+async def test_no_real_name_is_stored_and_queries_by_real_names_work(tmp_path: Path) -> None:
     url = f"sqlite:///{tmp_path}/calls.db"
     settings = Settings.of(store=url, secret="x", pseudonyms="both", pseudonym_key=_KEY)
     store = open_store(url)
@@ -115,7 +115,9 @@ async def test_no_name_is_stored_and_real_names_are_found(tmp_path: Path) -> Non
 
 
 @pytest.mark.parametrize(("key", "verdict"), [("", "warn"), (_KEY, "ok")])
-async def test_a_missing_key_is_warned_of(tmp_path: Path, key: str, verdict: str) -> None:
+async def test_check_warns_of_a_missing_pseudonym_key(
+    tmp_path: Path, key: str, verdict: str
+) -> None:
     store = f"sqlite:///{tmp_path}/calls.db"
     settings = Settings.of(store=store, pseudonyms="uid", pseudonym_key=key)
     found = [
@@ -124,7 +126,7 @@ async def test_a_missing_key_is_warned_of(tmp_path: Path, key: str, verdict: str
     assert [row.verdict for row in found] == [verdict]
 
 
-def test_what_is_searched_for_is_what_was_typed_and_what_stands_for_it() -> None:
+def test_a_search_looks_for_the_text_and_its_pseudonyms() -> None:
     uids, confs = Pseudonyms("uid", _KEY), Pseudonyms("conf", _KEY)
     assert uids.search_texts(" Room ") == ["Room"]
     assert uids.search_texts(UID.upper()) == [UID.upper(), uids.browser_id(UID)]

@@ -5,7 +5,7 @@ from ipaddress import ip_address
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from jmmc.core.errors import Rejected
@@ -52,7 +52,7 @@ def test_a_malformed_uid_is_refused(uid: str) -> None:
 
 
 @pytest.mark.parametrize("conf", ["", "Room", "room\n", "a b", "r\u00e9union", "a" * 1025])
-def test_the_whole_name_of_a_conference_must_match_the_pattern(conf: str) -> None:
+def test_the_whole_name_of_a_room_must_match_the_pattern(conf: str) -> None:
     assert _reason(conf=conf) == "bad_conf"
 
 
@@ -219,6 +219,7 @@ def test_the_header_tells_family_and_major_version(
     assert browser_and_system(header) == expected
 
 
+@settings(deadline=None)  # The first call loads the database of browsers.
 @given(st.text(max_size=300))
 def test_any_user_agent_header_is_parsed(header: str) -> None:
     browser, system = browser_and_system(header)

@@ -276,8 +276,8 @@ def test_neighbours_with_the_same_grade_and_reasons_are_merged() -> None:
 
 
 def test_all_spans_of_a_grade_are_added() -> None:
-    one = (30, Grade.GOOD), (40, Grade.FAIR), (50, Grade.POOR), (60, Grade.UNKNOWN)
-    part = verdict(_judged(*one, *one))
+    parts = (30, Grade.GOOD), (40, Grade.FAIR), (50, Grade.POOR), (60, Grade.UNKNOWN)
+    part = verdict(_judged(*parts, *parts))
     assert (part.good, part.fair, part.poor, part.unknown) == (60, 80, 100, 120)
 
 

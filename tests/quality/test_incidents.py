@@ -16,7 +16,7 @@ from jmmc.quality.thresholds import preset
 def _person(number: int, *bad: tuple[int, int], room: str = "room", region: str = "eu") -> Summary:
     """Somebody who was there from 1000 to 2000, and poor in some stretches."""
     session = Session(f"{number:024}", room, f"uid-{number}", Dialect.V2, 1000, ())
-    edges = [1000, *(moment for stretch in bad for moment in stretch), 2000]
+    edges = [1000, *(moment for spell in bad for moment in spell), 2000]
     lane = tuple(
         GradeSpan(start, end, Grade.POOR if place % 2 else Grade.GOOD)
         for place, (start, end) in enumerate(pairwise(edges))
@@ -41,11 +41,11 @@ _ELSEWHERE = [_person(100 + n, room=f"c{n}", region="us") for n in range(20)]
 def test_an_outage_is_one_incident_however_many_are_affected() -> None:
     room = [_person(n, (1400, 1600 + n)) for n in range(4)]
     neighbours = [_person(50 + n, (1400, 1600), room=f"d{n}") for n in range(4)]
-    (one,) = incidents(room, [*room, *neighbours, *_ELSEWHERE])
-    assert one.attribution.cause == "region"
-    assert (one.start, one.end) == (1400, 1603)
-    assert set(one.sessions) == {summary.session for summary in room}
-    assert one.reasons == {"loss": 806}, "seconds of everybody"
+    (incident,) = incidents(room, [*room, *neighbours, *_ELSEWHERE])
+    assert incident.attribution.cause == "region"
+    assert (incident.start, incident.end) == (1400, 1603)
+    assert set(incident.sessions) == {summary.session for summary in room}
+    assert incident.reasons == {"loss": 806}, "seconds of everybody"
 
 
 def test_problems_of_two_participants_alone_are_two_incidents_in_order_of_time() -> None:
@@ -83,9 +83,9 @@ def test_an_incident_has_the_reasons_and_the_worst_grade_of_all_that_is_in_it() 
             [(Grade.FAIR, "rtt"), (Grade.POOR, "loss"), (Grade.FAIR, "jitter"), (Grade.FAIR, "rtt")]
         )
     ]
-    (one,) = incidents(room, [*room, *_ELSEWHERE])
-    assert one.reasons == {"rtt": 400, "loss": 200, "jitter": 200}
-    assert one.grade is Grade.POOR
+    (incident,) = incidents(room, [*room, *_ELSEWHERE])
+    assert incident.reasons == {"rtt": 400, "loss": 200, "jitter": 200}
+    assert incident.grade is Grade.POOR
 
 
 @pytest.mark.parametrize("first", [0, 10])

@@ -6,7 +6,7 @@ import msgspec
 import pytest
 
 from jmmc.core.model import Dialect, Sample, Session
-from jmmc.core.timestamps import iso, moment
+from jmmc.core.timestamps import parse_moment, to_iso
 from jmmc.quality.addresses import network_of, readable_address
 from jmmc.quality.attribution import FEWEST, attribute, wilson
 from jmmc.quality.filters import DIMENSIONS, SummaryFilter
@@ -281,20 +281,20 @@ def test_a_window_is_read_by_days_where_it_can_be() -> None:
     ],
 )
 def test_moments_are_parsed_from_dates_times_and_durations(text: str, second: int) -> None:
-    assert moment(text, 1_000_000) == second
-    assert moment(iso(second), 0) == second
+    assert parse_moment(text, 1_000_000) == second
+    assert parse_moment(to_iso(second), 0) == second
 
 
 @pytest.mark.parametrize("text", ["", "soon", "3y", "2026-13-01", "-1d", "99999999d"])
 def test_an_invalid_moment_raises_an_error(text: str) -> None:
     with pytest.raises(ValueError, match="expected a date or time"):
-        moment(text, 0)
+        parse_moment(text, 0)
 
 
 @pytest.mark.parametrize("text", ["1969-12-31", "0001-01-01", "9999-12-31T23:59:59-23:59"])
 def test_moments_have_a_year_of_four_digits_since_1970(text: str) -> None:
     with pytest.raises(ValueError, match="expected a time from 1970-01-01 to 9999-12-31"):
-        moment(text, 0)
+        parse_moment(text, 0)
 
 
 def test_a_filter_selects_everything_by_default() -> None:

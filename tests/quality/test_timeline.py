@@ -108,7 +108,7 @@ def test_a_lost_sample_makes_time_unknown_and_no_value_wrong(
         if number in lost or number + 1 in lost:
             assert found is None
         elif found is not None:
-            assert found.items() <= state.items(), "an old value after a hole"
+            assert found.items() <= state.items(), "an old value after a gap"
 
 
 def test_spans_have_no_gaps_and_have_the_state() -> None:
@@ -133,10 +133,10 @@ def test_silence_beyond_a_lifetime_is_unknown_and_the_state_before_holds_after_i
     stay = session(sample(0, 1000, {"cq": 7}), sample(1, 1500), sample(2, 1530, bye=True))
     timeline = build_timeline(stay, lifetime=75)
     assert timeline.spans == (Span(1000, 1500, None), Span(1500, 1530, {"cq": 7}))
-    assert timeline.holes == 0
+    assert timeline.gaps == 0
 
 
-def test_a_hole_is_unknown_and_ends_with_a_full_sample() -> None:
+def test_a_gap_is_unknown_and_ends_with_a_full_sample() -> None:
     stay = session(
         sample(0, 1000, {"cq": 7, "rtt": 5}),
         sample(2, 1060, {"cq": 9}),
@@ -149,7 +149,7 @@ def test_a_hole_is_unknown_and_ends_with_a_full_sample() -> None:
         Span(1060, 1090, {"cq": 9}),
         Span(1090, 1120, {"cq": 9, "rtt": 6}),
     )
-    assert timeline.holes == 1
+    assert timeline.gaps == 1
 
 
 def test_a_silent_session_runs_for_a_lifetime_and_then_ended_at_its_last_sample() -> None:
@@ -239,7 +239,7 @@ def test_a_clipped_span_keeps_its_state_and_a_touching_span_is_left_out() -> Non
     ]
 
 
-def test_after_a_hole_nothing_is_carried_forward() -> None:
+def test_after_a_gap_nothing_is_carried_forward() -> None:
     samples = [
         sample(0, 1000, {"cq": 7, "rtt": 5}),
         sample(1, 1030, {"ev": ["p2p"]}),
@@ -250,7 +250,7 @@ def test_after_a_hole_nothing_is_carried_forward() -> None:
     assert found == [{"cq": 7, "rtt": 5}, {"cq": 7, "rtt": 5}, {"rtt": 6}, {"rtt": 6}]
     named = [msgspec.structs.replace(sample, seq=None) for sample in samples]
     states = [dict(state) for _, state in sample_states(session(*named, dialect=Dialect.V1))]
-    assert states[-1] == {"cq": 7, "rtt": 6}, "v1 numbers nothing: it has no holes"
+    assert states[-1] == {"cq": 7, "rtt": 6}, "v1 numbers nothing: it has no gaps"
 
 
 def test_silence_of_exactly_a_lifetime_is_known_time() -> None:
@@ -261,9 +261,9 @@ def test_silence_of_exactly_a_lifetime_is_known_time() -> None:
     )
 
 
-def test_every_hole_is_counted() -> None:
+def test_every_gap_is_counted() -> None:
     samples = [sample(seq, 1000 + 30 * seq, {"cq": 7}) for seq in (0, 2, 3, 7)]
-    assert build_timeline(session(*samples), lifetime=1000).holes == 2
+    assert build_timeline(session(*samples), lifetime=1000).gaps == 2
 
 
 def test_an_empty_full_sample_ends_all_readings() -> None:

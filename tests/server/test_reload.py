@@ -1,4 +1,4 @@
-"""SIGHUP: other settings, without a push lost."""
+"""SIGHUP: settings are reloaded without losing pushes."""
 
 import asyncio
 import gzip
@@ -22,12 +22,11 @@ import pytest
 
 from jmmc.settings import Mark, Settings, changed, marked
 from tests.support.builders import body
-from tests.support.receivers import eventually
 from tests.support.senders import Load, Sender, assert_stored_once
-from tests.support.servers import Serve
+from tests.support.servers import Serve, post_push
 
 
-def test_what_may_change_while_it_runs_is_told_from_what_needs_a_restart() -> None:
+def test_changed_settings_are_applied_live_or_need_a_restart() -> None:
     old = Settings.of(port=1, sample_ratio=0.5, authorized_regions="a")
     change = changed(old, Settings.of(port=2, sample_ratio=0.1, authorized_regions="a,b"))
     assert change.applied == ["authorized_regions", "sample_ratio"]
@@ -37,11 +36,13 @@ def test_what_may_change_while_it_runs_is_told_from_what_needs_a_restart() -> No
 
 
 @pytest.mark.parametrize("name", ["store", "secret", "prefix", "spool_dir", "quality_preset"])
-def test_what_a_running_collector_is_built_on_needs_a_restart(name: str) -> None:
+def test_settings_that_a_running_collector_depends_on_need_a_restart(name: str) -> None:
     assert not marked(name, Mark.LIVE)
 
 
-async def test_a_running_server_takes_new_settings_and_refuses_bad_ones(tmp_path: Path) -> None:
+async def test_sighup_applies_valid_settings_and_rejects_invalid_ones_without_losing_pushes(
+    tmp_path: Path,
+) -> None:
     file = tmp_path / "jmmc.toml"
     file.write_text("sample_ratio = 1.0\n")
     serve = Serve(tmp_path, "--config", str(file))
@@ -68,33 +69,31 @@ async def test_a_running_server_takes_new_settings_and_refuses_bad_ones(tmp_path
     finally:
         assert serve.stop() == 0
     lines = serve.log.read_text().splitlines()
-    told = [json.loads(line) for line in lines if line.startswith('{"event": "settings')]
-    assert told[0]["changed"] == ["conf_pattern", "sample_ratio", "allowed_origins", "log_format"]
-    assert [item["changed"] for item in told[1:3]] == [["sample_ratio"], ["sample_ratio"]]
-    assert [item.get("need_restart") for item in told] == [["queue_limit"]] * 3 + [None]
+    events = [json.loads(line) for line in lines if line.startswith('{"event": "settings')]
+    assert events[0]["changed"] == ["conf_pattern", "sample_ratio", "allowed_origins", "log_format"]
+    assert [event["changed"] for event in events[1:3]] == [["sample_ratio"], ["sample_ratio"]]
+    assert [event.get("need_restart") for event in events] == [["queue_limit"]] * 3 + [None]
     expected = "expected less than or equal to 1"
-    assert told[3]["why"] == f"sample_ratio in {file} = 7: {expected}"
+    assert events[3]["why"] == f"sample_ratio in {file} = 7: {expected}"
 
 
 def _script(serve: Serve) -> dict[str, object]:
-    """The settings in the script that browsers get."""
+    """The settings in the script that browsers load."""
     request = urllib.request.Request(f"{serve.url}/getClient", headers={"Accept-Encoding": "gzip"})
     with urllib.request.urlopen(request, timeout=10) as answer:
         text = gzip.decompress(answer.read()).decode()
-    found = re.search(r'\{"push_url".*?\}', text)
-    assert found
-    return dict(json.loads(found[0]))
+    match = re.search(r'\{"push_url".*?\}', text)
+    assert match
+    return dict(json.loads(match[0]))
 
 
 def _push(serve: Serve, conf: str) -> int:
-    raw = json.dumps(body(conf=conf.lower().replace(" ", "%20"))).encode()
-    request = urllib.request.Request(f"{serve.url}/push", raw, {"Content-Type": "text/plain"})
     try:
-        with urllib.request.urlopen(request, timeout=10) as answer:
-            return int(answer.status)
+        post_push(serve.url, body(conf=conf.lower().replace(" ", "%20")))
     except urllib.error.HTTPError as error:
         error.close()
         return error.code
+    return 200
 
 
 def test_sighup_is_held_before_anything_slow_is_imported_and_applied_when_the_server_runs(
@@ -111,7 +110,7 @@ def test_sighup_is_held_before_anything_slow_is_imported_and_applied_when_the_se
         serve.process.send_signal(signal.SIGHUP)
         try:
             serve.wait_until_ready()
-            eventually(partial(_has_reloaded, serve, number + 1), serve.log.read_text)
+            wait_until(partial(_has_reloaded, serve, number + 1), serve.log.read_text)
         finally:
             assert serve.stop() == 0
 

@@ -1,21 +1,19 @@
 """The demo opens on a day of calls, in a store of its own."""
 
-import json
 import os
 import signal
 import subprocess
 import sys
 import time
-import urllib.request
 from pathlib import Path
 from typing import Any
 
-from tests.support.servers import free_port
+from tests.support.servers import free_port, get_json
+from tests.support.waiting import wait_until, wait_until_answered
 
 
 def _get(port: int, path: str) -> Any:
-    with urllib.request.urlopen(f"http://127.0.0.1:{port}/api/v1{path}", timeout=10) as answer:
-        return json.load(answer)
+    return get_json(f"http://127.0.0.1:{port}/api/v1{path}")
 
 
 def test_the_demo_starts_with_one_day_of_calls_and_adds_live_ones(tmp_path: Path) -> None:
@@ -24,18 +22,15 @@ def test_the_demo_starts_with_one_day_of_calls_and_adds_live_ones(tmp_path: Path
     with (tmp_path / "log").open("wb") as log:
         server = subprocess.Popen(command, cwd=tmp_path, stdout=log, stderr=log, env=os.environ)
     try:
-        overview: Any = None
-        deadline = time.monotonic() + 60
-        while time.monotonic() < deadline and (overview is None or not overview["now"]["sessions"]):
-            assert server.poll() is None, (tmp_path / "log").read_text()
-            time.sleep(0.5)
-            try:
-                overview = _get(port, "/overview?since=25h")
-            except OSError:
-                continue
+        wait_until_answered(f"http://127.0.0.1:{port}/readyz", server, log=tmp_path / "log")
+
+        def find_live() -> Any:
+            overview = _get(port, "/overview?since=25h")
+            return overview if overview["now"]["sessions"] else None
+
+        overview = wait_until(find_live, lambda: "no live calls", pause=0.5)
         assert overview["sessions"] > 400
         assert 0 < overview["grades"]["poor_share"] < 0.3
-        assert overview["now"]["sessions"] > 0, "nobody calls"
         assert (tmp_path / "jmmc-demo.db").exists()
         assert not (tmp_path / "jmmc.db").exists()
         said = (tmp_path / "log").read_text()
@@ -52,12 +47,8 @@ def test_the_demo_adds_no_calls_to_a_store_named_by_the_operator(tmp_path: Path)
     command += ["--store", f"sqlite:///{tmp_path}/own.db"]
     server = subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.DEVNULL)
     try:
-        for _ in range(100):
-            try:
-                assert _get(port, "/overview")["sessions"] == 0
-                break
-            except OSError:
-                time.sleep(0.1)
+        wait_until_answered(f"http://127.0.0.1:{port}/readyz", server)
+        assert _get(port, "/overview")["sessions"] == 0
         time.sleep(3)
         assert _get(port, "/live")["people"] == 0
         assert not (tmp_path / "jmmc-demo.db").exists()

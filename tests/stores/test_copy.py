@@ -21,7 +21,7 @@ _PUSHES = [
     push(samples=(sample(0, ts=1_600_000_000), sample(9, full=True, bye=True)), session=_OTHER),
     *(v1_push(f'{{"cq":{n}}}', opens=n == 0) for n in range(130)),
 ]
-_ANCESTOR = {
+_V1_DOCUMENT = {
     "_id": ObjectId("62065be5c8b4a1d2e3f40001"),
     "conf": "old",
     "uid": UID,
@@ -100,7 +100,7 @@ async def test_the_collection_of_the_express_middleware_is_copied_in_its_form(
     file: str, mongod: Mongod, collection: tuple[str, str]
 ) -> None:
     with mongod.client() as client:
-        client.jmmc[collection[1]].insert_one(_ANCESTOR)
+        client.jmmc[collection[1]].insert_one(_V1_DOCUMENT)
     _copied(mongod.url, file, *collection)
 
     (session,) = _export(file)
@@ -111,7 +111,7 @@ async def test_the_collection_of_the_express_middleware_is_copied_in_its_form(
 @pytest.mark.parametrize("mode", [json_util.RELAXED_JSON_OPTIONS, json_util.CANONICAL_JSON_OPTIONS])
 async def test_files_of_mongoexport_are_read(tmp_path: Path, file: str, mode: Any) -> None:
     path = tmp_path / "export.json"
-    path.write_text(json_util.dumps(_ANCESTOR, json_options=mode) + "\n\n")
+    path.write_text(json_util.dumps(_V1_DOCUMENT, json_options=mode) + "\n\n")
     _copied(str(path), file)
 
     (session,) = _export(file)

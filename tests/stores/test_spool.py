@@ -20,6 +20,7 @@ from jmmc.stores.mongo.store import MongoStore
 from jmmc.stores.spool import SpooledStore
 from tests.support.builders import UID, push, sample, v1_push
 from tests.support.mongod import Mongod, started
+from tests.support.waiting import wait_until_async, wait_until_moved
 
 _ALL = SessionFilter()
 
@@ -74,14 +75,6 @@ async def _start(server: Mongod, store: SpooledStore) -> None:
     await asyncio.to_thread(server.start)
 
 
-async def _until_moved(store: SpooledStore) -> None:
-    for _ in range(400):
-        if (await store.check()).spooled is None:
-            return
-        await asyncio.sleep(0.05)
-    raise AssertionError("never moved")
-
-
 async def _elements(store: SpooledStore) -> list[bytes]:
     (session,) = [session async for session in store.sessions(_ALL)]
     return [sample.readings for sample in session.samples]
@@ -125,7 +118,7 @@ async def test_a_spooled_session_is_asked_for_a_full_sample_and_misses_nothing(
     assert await store.append([push(1)]) == [Receipt(1, gap=True)]
     assert await store.append([push(2)]) == [Receipt(2)]
     await _start(running, store)
-    await _until_moved(store)
+    await wait_until_moved(store)
     assert await store.append([push(3)]) == [Receipt(3)]
 
     (session,) = [session async for session in store.sessions(_ALL)]
@@ -143,7 +136,7 @@ async def test_samples_left_in_the_spool_are_moved_at_the_next_start(
     await asyncio.to_thread(running.start)
     again = _spooled(running, tmp_path)
     await again.open()
-    await _until_moved(again)
+    await wait_until_moved(again)
 
     assert await again.count(_ALL) == 2
     assert (tmp_path / "spool" / "spool.db").stat().st_size < 100_000
@@ -174,7 +167,7 @@ async def test_samples_erased_while_they_were_spooled_are_not_moved(
     await there.close()
     store = _spooled(running, tmp_path)
     await store.open()
-    await _until_moved(store)
+    await wait_until_moved(store)
 
     found = {
         session.id: [sample.ts for sample in session.samples]
@@ -202,7 +195,7 @@ async def test_an_interrupted_move_is_repeated_and_stores_nothing_twice(
     await mongo.close()
     again = _spooled(running, tmp_path)
     await again.open()
-    await _until_moved(again)
+    await wait_until_moved(again)
 
     sessions = [session async for session in again.sessions(_ALL)]
     assert sorted(len(session.samples) for session in sessions) == [60, 70]
@@ -216,7 +209,7 @@ async def test_a_spool_of_many_sessions_is_moved_completely(
     pushes = [push(*range(100), session=f"{n:024x}") for n in range(30)]
     await store.append(pushes)
     await _start(running, store)
-    await _until_moved(store)
+    await wait_until_moved(store)
 
     sessions = [session async for session in store.sessions(_ALL)]
     assert [list(session.samples) for session in sessions] == [[sample(n) for n in range(100)]] * 30
@@ -260,10 +253,7 @@ async def test_an_outage_is_logged_once_a_minute(
 ) -> None:
     await _stop(running, store)
     await store.append([push(0)])
-    for _ in range(100):
-        if "database_away" in caplog.text:
-            break
-        await asyncio.sleep(0.05)
+    await wait_until_async(lambda: "database_away" in caplog.text)
     await asyncio.sleep(1.0)  # Two looks and more
     assert caplog.text.count("database_away") == 1
 
@@ -323,7 +313,7 @@ async def _moved(running: Mongod, folder: Path) -> list[Any]:
     """The sessions that a collector moves to the database when it is started now."""
     store = _spooled(running, folder)
     await store.open()
-    await _until_moved(store)
+    await wait_until_moved(store)
     assert await store.append([push(0, session="f" * 24)]) == [Receipt(0)]
     found = [session async for session in store.sessions(_ALL) if session.id != "f" * 24]
     await store.close()

@@ -1,4 +1,4 @@
-"""Databases of networks, as MaxMind and DB-IP give them out, with addresses for documentation."""
+"""MMDB files as MaxMind and DB-IP publish them, with addresses reserved for documentation."""
 
 from pathlib import Path
 from types import SimpleNamespace
@@ -35,7 +35,7 @@ def _write(path: Path, kind: str, networks: dict[str, Any], version: int, built:
 def asn_database(
     folder: Path, kind: str = "GeoLite2-ASN", *, version: int = 6, built: float = 1_780_000_000
 ) -> Path:
-    """Autonomous systems: both publishers write the same records."""
+    """Write a database of autonomous systems; both publishers use the same records."""
     records = {
         network: {
             "autonomous_system_number": number,
@@ -49,13 +49,13 @@ def asn_database(
 def country_database(
     folder: Path, kind: str = "GeoLite2-Country", *, built: float = 1_780_000_000
 ) -> Path:
-    """Countries, with what else the publisher tells of them."""
+    """Write a database of countries, with the other fields of its publisher."""
     records: dict[str, Any] = {}
     for network, code in _COUNTRIES.items():
         country: dict[str, Any] = {"iso_code": code, "names": {"en": code}}
         records[network] = {"continent": {"code": "EU"}, "country": country}
         if kind.startswith("GeoLite2"):
             records[network]["registered_country"] = {"iso_code": "US"}
-    # Where an address is used is not known, only where it was registered.
+    # The country of use is unknown here, only that of the registration is known.
     records["192.0.2.0/24"] = {"registered_country": {"iso_code": "US"}}
     return _write(folder / f"{kind}.mmdb", kind, records, 6, built)

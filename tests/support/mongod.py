@@ -2,12 +2,10 @@
 
 import os
 import signal
-import socket
 import subprocess
-import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -16,6 +14,7 @@ import pymongo
 from pymongo.errors import PyMongoError
 
 from tests.support.servers import free_port
+from tests.support.waiting import wait_until, wait_until_listening
 
 
 def binary() -> Path:
@@ -48,18 +47,11 @@ class Mongod:
             self.process = subprocess.Popen(
                 [*command, *self.options], stdout=log, stderr=log, **popen
             )
-        deadline = time.monotonic() + 60
-        while time.monotonic() < deadline:
-            assert self.process.poll() is None, self.tail()
-            with socket.socket() as probe:
-                if probe.connect_ex(("127.0.0.1", self.port)) == 0:
-                    return
-            time.sleep(0.05)
-        self.stop()
-        raise AssertionError(f"mongod does not listen: {self.tail()}")
-
-    def tail(self) -> str:
-        return (self.folder / "mongod.log").read_text(errors="replace")[-2000:]
+        try:
+            wait_until_listening(self.port, self.process, log=self.folder / "mongod.log")
+        except AssertionError:
+            self.stop()
+            raise
 
     def stop(self, number: int = signal.SIGKILL) -> None:
         if self.process is not None:
@@ -126,18 +118,17 @@ class ReplicaSet:
 
     def primary(self) -> Mongod:
         """Wait for the node that takes writes."""
-        deadline = time.monotonic() + 60
-        while time.monotonic() < deadline:
+
+        def find_primary() -> Mongod | None:
             for node in self.nodes:
                 if node.process is not None:
-                    try:
-                        with node.client() as client:
-                            if client.admin.command("hello")["isWritablePrimary"]:
-                                return node
-                    except PyMongoError:
-                        pass
-            time.sleep(0.1)
-        raise AssertionError("no primary")
+                    with suppress(PyMongoError), node.client() as client:
+                        if client.admin.command("hello")["isWritablePrimary"]:
+                            return node
+            return None
+
+        primary: Mongod = wait_until(find_primary, lambda: "no primary", pause=0.1)
+        return primary
 
     def close(self) -> None:
         for node in self.nodes:
@@ -146,14 +137,10 @@ class ReplicaSet:
 
 def _wait_until_complete(client: "pymongo.MongoClient[dict[str, Any]]") -> None:
     """Wait until all nodes have copied the data: before that, no majority confirms a write."""
-    deadline = time.monotonic() + 60
-    while time.monotonic() < deadline:
+
+    def states() -> list[str]:
         members = client.admin.command("replSetGetStatus")["members"]
-        if sorted(member["stateStr"] for member in members) == [
-            "PRIMARY",
-            "SECONDARY",
-            "SECONDARY",
-        ]:
-            return
-        time.sleep(0.1)
-    raise AssertionError(f"no replica set: {members}")
+        return sorted(member["stateStr"] for member in members)
+
+    whole = ["PRIMARY", "SECONDARY", "SECONDARY"]
+    wait_until(lambda: states() == whole, lambda: f"no replica set: {states()}", pause=0.1)

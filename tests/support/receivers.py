@@ -3,9 +3,7 @@
 import hmac
 import json
 import threading
-import time
 from base64 import b64encode
-from collections.abc import Callable
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
@@ -92,13 +90,3 @@ class Mailbox(MessageHandler):
 
     def close(self) -> None:
         self._controller.stop()
-
-
-def eventually(
-    condition: Callable[[], bool], why: Callable[[], object], *, within: float = 60
-) -> None:
-    """Wait until something is so."""
-    deadline = time.monotonic() + within
-    while not condition():
-        assert time.monotonic() < deadline, why()
-        time.sleep(0.05)

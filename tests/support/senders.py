@@ -1,4 +1,4 @@
-"""Browsers in their logic, many at once: each keeps what is not confirmed and sends it again."""
+"""Simulated browsers under load: each keeps unconfirmed samples and sends them again."""
 
 import asyncio
 import json
@@ -10,19 +10,20 @@ from itertools import cycle
 from typing import Any
 
 from tests.support.servers import PREFIX
+from tests.support.waiting import wait_until_async
 
-_LONGEST = 30  # Seconds for an answer; no limit of ours is longer, so then a test has failed.
+_TIMEOUT = 30  # Seconds for a response; longer than every timeout of the server.
 _UID = "a40bcaa8-8b36-11ec-a8a3-0242ac120002"
 
 
 class Sender:
-    """One browser: one push at a time, to the ports in turn, the next after some `pause` seconds.
+    """One browser: one push at a time, to the ports in turn, about `pause` seconds apart.
 
-    `refused` counts the answers 503, `slowest` is the longest wait for an answer in seconds.
+    `refused` counts responses with 503; `slowest` is the longest response time in seconds.
     """
 
     def __init__(self, name: str, seed: int, *, pause: float = 0.05) -> None:
-        self.conf = name
+        self.room = name
         self.sid = secrets.token_hex(16)
         self.confirmed = -1
         self.sent = -1
@@ -32,10 +33,10 @@ class Sender:
         self._pause = pause
 
     async def run(self, ports: Sequence[int], until: asyncio.Event) -> None:
-        turns = cycle(ports)
+        next_port = cycle(ports)
         while not until.is_set():
             try:
-                reader, writer = await asyncio.open_connection("127.0.0.1", next(turns))
+                reader, writer = await asyncio.open_connection("127.0.0.1", next(next_port))
             except OSError:
                 await asyncio.sleep(0.05)
                 continue
@@ -44,7 +45,7 @@ class Sender:
                     await self._push(reader, writer)
                     if len(ports) > 1:
                         break
-            except TimeoutError:  # Before OSError, whose kind it is.
+            except TimeoutError:  # A subclass of OSError: it must come first.
                 raise
             except (OSError, asyncio.IncompleteReadError):
                 pass
@@ -57,14 +58,14 @@ class Sender:
             {"seq": seq, "age": 0, "m": {"cq": seq % 100, "u": {"bw": seq}}}
             for seq in range(self.confirmed + 1, self.sent + 1)
         ]
-        push = {"v": 2, "sid": self.sid, "uid": _UID, "conf": self.conf, "samples": samples}
+        push = {"v": 2, "sid": self.sid, "uid": _UID, "conf": self.room, "samples": samples}
         body = json.dumps(push).encode()
         began = time.monotonic()
         writer.write(
             b"POST %s/push HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n%s"
             % (PREFIX.encode(), len(body), body)
         )
-        async with asyncio.timeout(_LONGEST):
+        async with asyncio.timeout(_TIMEOUT):
             head = await reader.readuntil(b"\r\n\r\n")
             length = int(head.lower().partition(b"content-length: ")[2].split(b"\r\n")[0])
             answer = json.loads(await reader.readexactly(length))
@@ -81,7 +82,7 @@ class Sender:
 
 
 class Load:
-    """Senders at work, until the block ends."""
+    """Runs senders until the `async with` block ends."""
 
     def __init__(self, senders: Sequence[Sender], *ports: int) -> None:
         self._senders = senders
@@ -99,23 +100,23 @@ class Load:
         await asyncio.gather(*self._tasks)
 
     async def confirms(self, more: int = 3, seconds: float = 60) -> None:
-        """Wait until every sender has that many samples more confirmed."""
+        """Wait until every sender has `more` further samples confirmed."""
         goals = [sender.confirmed + more for sender in self._senders]
-        deadline = time.monotonic() + seconds
-        while any(
-            sender.confirmed < goal for sender, goal in zip(self._senders, goals, strict=True)
-        ):
-            assert time.monotonic() < deadline, "no progress"
-            await asyncio.sleep(0.05)
+
+        def is_confirmed() -> bool:
+            pairs = zip(self._senders, goals, strict=True)
+            return all(sender.confirmed >= goal for sender, goal in pairs)
+
+        await wait_until_async(is_confirmed, lambda: "no progress", within=seconds, pause=0.05)
 
 
 def assert_stored_once(exported: Sequence[dict[str, Any]], senders: Sequence[Sender]) -> None:
-    """Everything that was confirmed is there, nothing twice, nothing changed."""
-    sessions = {item["conf"]: item["m"] for item in exported}
+    """Assert that every confirmed sample is stored once and unchanged."""
+    sessions = {session["conf"]: session["m"] for session in exported}
     for sender in senders:
-        stored = [item["seq"] for item in sessions.get(sender.conf, [])]
+        stored = [sample["seq"] for sample in sessions.get(sender.room, [])]
         assert stored == sorted(set(stored)), "a sample is stored twice"
         missing = set(range(sender.confirmed + 1)) - set(stored)
-        assert not missing, f"acknowledged and missing: {sorted(missing)}"
-        for sample in sessions.get(sender.conf, []):
+        assert not missing, f"confirmed and missing: {sorted(missing)}"
+        for sample in sessions.get(sender.room, []):
             assert sample["u"]["bw"] == sample["seq"]

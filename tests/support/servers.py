@@ -1,4 +1,4 @@
-"""Real processes and servers that tests start: `jmmc serve`, `jmmc export`, apps, static pages."""
+"""Servers that tests start: `jmmc serve` as a process, ASGI apps, static pages."""
 
 import itertools
 import json
@@ -8,7 +8,6 @@ import socket
 import subprocess
 import sys
 import threading
-import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator, Mapping, Sequence
@@ -20,39 +19,55 @@ from typing import Any
 
 import uvicorn
 
+from tests.support.waiting import wait_until, wait_until_answered
+
 PREFIX = "/jitsi-meet-metrics-collector"
 
 
-# Below those that Linux gives away by itself: a connection that goes out, or a server on port 0,
-# may get one of those before the process that is to listen there has come so far.
-# Above the last one to which no browser goes, 10080 (the bad ports of the Fetch standard).
-_PORTS = 11_000
-_EACH = 2_500  # For each of eight workers of pytest-xdist.
+# Below Linux's ephemeral ports, which a connection or a server on port 0 might take before
+# the process under test listens. Above 10080, the last port that browsers block (Fetch standard).
+_FIRST_PORT = 11_000
+_PER_WORKER = 2_500  # For each of eight workers of pytest-xdist.
 
 
-def _own_ports() -> Iterator[int]:
+def _worker_ports() -> Iterator[int]:
     worker = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
-    for number in itertools.count(os.getpid()):  # Two runs side by side begin apart.
-        yield _PORTS + worker % 8 * _EACH + number % _EACH
+    for number in itertools.count(os.getpid()):  # Two concurrent runs start at different ports.
+        yield _FIRST_PORT + worker % 8 * _PER_WORKER + number % _PER_WORKER
 
 
-_own = _own_ports()
+_ports = _worker_ports()
 
 
 def free_port() -> int:
-    """A port of 127.0.0.1 on which nobody listens, and which nobody else is given."""
-    for port in itertools.islice(_own, _EACH):
+    """Return a port of 127.0.0.1 that is free, and that no other test gets."""
+    for port in itertools.islice(_ports, _PER_WORKER):
         with socket.socket() as probe, suppress(OSError):
             probe.bind(("127.0.0.1", port))
             return port
-    raise AssertionError("all ports are taken")
+    raise AssertionError("no free port")
+
+
+def post_push(url: str, content: Mapping[str, Any]) -> dict[str, Any]:
+    """POST a push to the collector at `url`; the decoded response. Raises `HTTPError`."""
+    headers = {"Content-Type": "text/plain"}
+    request = urllib.request.Request(f"{url}/push", json.dumps(content).encode(), headers)
+    with urllib.request.urlopen(request, timeout=10) as response:
+        return dict(json.load(response))
+
+
+def get_json(url: str, headers: Mapping[str, str] | None = None) -> Any:
+    """GET a URL; the decoded response. Raises `OSError`."""
+    request = urllib.request.Request(url, headers=dict(headers or {}))
+    with urllib.request.urlopen(request, timeout=10) as response:
+        return json.load(response)
 
 
 class Serve:
-    """`jmmc serve` as a process of its own; may be killed and started again.
+    """A process with `jmmc serve`; tests may kill it and start it again.
 
-    Its store is one SQLite file, unless `store` is given. `program` is what Python runs. Without
-    `wait` it is started only.
+    Its store is a SQLite file in `folder` unless `store` is given. `program` are the arguments of
+    Python before `serve`. Without `wait` it is started only.
     """
 
     def __init__(
@@ -79,7 +94,7 @@ class Serve:
         return f"http://127.0.0.1:{self.port}{PREFIX}"
 
     def readiness(self, *, timeout: float) -> dict[str, Any]:
-        """What `/readyz` says, ready or not. Raises `OSError` when nobody answers."""
+        """The content of `/readyz`, ready or not. Raises `OSError` if the server is down."""
         try:
             with urllib.request.urlopen(f"{self.url}/readyz", timeout=timeout) as answer:
                 return dict(json.load(answer))
@@ -93,7 +108,7 @@ class Serve:
         return int(status.partition("VmRSS:")[2].split()[0]) / 1024
 
     def files(self) -> int:
-        """How many files and connections it has open."""
+        """The number of open files and connections."""
         assert self.process is not None
         return len(list(Path(f"/proc/{self.process.pid}/fd").iterdir()))
 
@@ -106,20 +121,14 @@ class Serve:
             self.wait_until_ready()
 
     def wait_until_ready(self) -> None:
-        assert self.process is not None
-        deadline = time.monotonic() + 60
-        while time.monotonic() < deadline:
-            assert self.process.poll() is None, self.log.read_text()
-            try:
-                with urllib.request.urlopen(f"{self.url}/readyz", timeout=5):
-                    return
-            except OSError:
-                time.sleep(0.02)
-        self.close()
-        raise AssertionError(f"not ready: {self.log.read_text()}")
+        try:
+            wait_until_answered(f"{self.url}/readyz", self.process, log=self.log)
+        except AssertionError:
+            self.close()
+            raise
 
     def stop(self, number: int = signal.SIGTERM) -> int:
-        """Send a signal and wait; the exit code."""
+        """Send a signal and wait for the end; returns the exit code."""
         assert self.process is not None
         self.process.send_signal(number)
         code = self.process.wait(20)
@@ -127,23 +136,22 @@ class Serve:
         return code
 
     def hang_up(self, event: str) -> None:
-        """Tell it to read its settings again, and wait until it logs `event` once more."""
+        """Send SIGHUP, and wait until `event` is in the log once more."""
         assert self.process is not None
         before = self.log.read_text().count(event)
         self.process.send_signal(signal.SIGHUP)
-        deadline = time.monotonic() + 20
-        while self.log.read_text().count(event) == before:
-            assert time.monotonic() < deadline, self.log.read_text()
-            time.sleep(0.01)
+        wait_until(
+            lambda: self.log.read_text().count(event) > before, self.log.read_text, pause=0.01
+        )
 
     def export(self, *options: str) -> list[dict[str, Any]]:
-        """What `jmmc export` writes, decoded."""
+        """The output of `jmmc export`, decoded."""
         command = [sys.executable, "-m", "jmmc", "export", "--store", self.store, *options]
         done = subprocess.run(command, capture_output=True, check=True, timeout=60)
         return [json.loads(line) for line in done.stdout.splitlines()]
 
     def close(self) -> None:
-        """End it at once; when coverage is measured, so that it tells what it has run."""
+        """Kill the process; under coverage, stop it first, so that it writes its data."""
         if self.process is None:
             return
         if "COVERAGE_PROCESS_CONFIG" in os.environ:
@@ -155,7 +163,7 @@ class Serve:
 
 @contextmanager
 def serving(app: Any) -> Iterator[str]:
-    """An ASGI app on a port of this machine, in a thread of this process; its URL."""
+    """Serve an ASGI app in a thread of this process; its URL."""
     config = uvicorn.Config(
         app, port=0, lifespan="on", ws="none", log_level="warning", log_config=None
     )
@@ -163,9 +171,7 @@ def serving(app: Any) -> Iterator[str]:
     thread = threading.Thread(target=server.run, daemon=True)
     thread.start()
     try:
-        deadline = time.monotonic() + 10
-        while not server.started and time.monotonic() < deadline:
-            time.sleep(0.02)
+        wait_until(lambda: server.started, within=10)
         yield f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}"
     finally:
         server.should_exit = True
@@ -179,7 +185,7 @@ class _Quiet(SimpleHTTPRequestHandler):
 
 
 class Pages:
-    """A static web server: another origin than the collector's."""
+    """A static web server: an origin that is not the collector's."""
 
     def __init__(self, folder: Path) -> None:
         handler = partial(_Quiet, directory=str(folder))

@@ -1,4 +1,4 @@
-"""Whatever a test does, the run ends, says that it failed and shows where it hung."""
+"""A run that hangs in a test or a fixture ends with an error and stack traces."""
 
 import os
 import subprocess
@@ -23,7 +23,7 @@ async def test_that_fails(hangs):
 def test_after():
     pass
 """
-_TASK_TAKES_EVERYTHING_FOR_A_FAILURE_OF_ITS_OWN = """
+_TASK_SWALLOWS_EVERY_EXCEPTION = """
 import asyncio
 async def test_that_never_ends():
     while True:
@@ -46,10 +46,10 @@ def test_after():
 
 @pytest.mark.parametrize(
     "code",
-    [_FIXTURE_HANGS_AFTER_A_FAILURE, _TASK_TAKES_EVERYTHING_FOR_A_FAILURE_OF_ITS_OWN],
+    [_FIXTURE_HANGS_AFTER_A_FAILURE, _TASK_SWALLOWS_EVERY_EXCEPTION],
     ids=["a fixture", "a task"],
 )
-def test_a_run_that_hangs_ends_with_its_stacks_and_is_no_whole_run(
+def test_a_hanging_run_ends_with_stack_traces_and_an_exit_code_of_its_own(
     tmp_path: Path, code: str
 ) -> None:
     (tmp_path / "test_it.py").write_text(code)
@@ -67,8 +67,8 @@ def test_a_run_that_hangs_ends_with_its_stacks_and_is_no_whole_run(
         text=True,
         timeout=60,
     )
-    said = done.stdout + done.stderr
-    assert done.returncode == pytest.ExitCode.INTERNAL_ERROR, said
-    assert "Timeout (0:00:02)!" in said
-    assert "run_forever" in said
-    assert "crashed while running 'test_it.py::test_that_" in said
+    output = done.stdout + done.stderr
+    assert done.returncode == pytest.ExitCode.INTERNAL_ERROR, output
+    assert "Timeout (0:00:02)!" in output
+    assert "run_forever" in output
+    assert "crashed while running 'test_it.py::test_that_" in output

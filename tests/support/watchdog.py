@@ -1,10 +1,10 @@
-"""Ends a test process whose fixtures hang, and shows where.
+"""A pytest plugin that ends a test process whose fixtures hang, and prints where.
 
-pytest-timeout and pytest's faulthandler bound a test, but both stop their clocks at its first
-failure. A teardown that hangs after that would hang for ever; this clock is set for it alone.
+pytest-timeout and pytest's faulthandler limit the time of a test, but both stop at its first
+failure. A teardown that hangs after that would never end: this plugin limits its time.
 
-The tests that a process left when it ended are not run by another one. So that nobody takes the run
-for a whole one with a failure, it ends with a code of its own.
+The remaining tests of a process that was ended are not run. The run then ends with an exit code of
+its own, so that it is not taken for a complete run with one failure.
 """
 
 import faulthandler
@@ -19,11 +19,13 @@ _DIED = pytest.StashKey[bool]()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    parser.addini("teardown_timeout", "seconds that the fixtures of a test have to end", default=60)
+    parser.addini(
+        "teardown_timeout", "seconds in which the fixtures of a test must end", default=60
+    )
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    config.stash[_STDERR] = os.dup(2)  # Later it is captured.
+    config.stash[_STDERR] = os.dup(2)  # Before pytest captures it.
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:

@@ -3,3 +3,5 @@
 The rules enter with the settings, the figures come from `answers`; notifications leave over the
 channels. This wing knows nothing of HTTP servers, grades or how sessions are stored.
 """
+
+__all__ = ["channels", "evaluator", "notifications", "rules"]

@@ -7,7 +7,7 @@ from urllib.parse import urlencode
 from msgspec import Struct
 
 from jmmc.alerting.rules import State
-from jmmc.core.timestamps import iso
+from jmmc.core.timestamps import to_iso
 from jmmc.settings import PoorShare, Rule, StoreDown
 
 _BEFORE = 1800  # Seconds that the linked page shows from before the alert began.
@@ -101,7 +101,7 @@ def webhook_body(notification: Notification) -> dict[str, Any]:
         "kind": notification.kind,
         "by": notification.by or None,
         "value": notification.value or None,
-        "since": iso(notification.since),
+        "since": to_iso(notification.since),
         "summary": notification.summary,
         "figures": notification.figures,
         "link": notification.link or None,
@@ -109,7 +109,7 @@ def webhook_body(notification: Notification) -> dict[str, Any]:
     }
     return {
         "type": f"alert.{notification.event}",
-        "timestamp": iso(notification.at),
+        "timestamp": to_iso(notification.at),
         "data": data,
     }
 
@@ -120,8 +120,8 @@ def email_text(notification: Notification) -> tuple[str, str]:
         notification.summary + ".",
         "",
         f"rule       {notification.rule} ({notification.kind})",
-        f"since      {iso(notification.since)}",
-        f"at         {iso(notification.at)}",
+        f"since      {to_iso(notification.since)}",
+        f"at         {to_iso(notification.at)}",
         f"collector  {notification.collector}",
     ]
     if notification.link:
@@ -142,7 +142,7 @@ def chat_text(notification: Notification, *, markdown: bool = False) -> tuple[st
         summary = summary.replace(name, _without_markup(name))
     lines = [
         f"{summary}.",
-        f"Since {iso(notification.since)}, reported by {notification.collector}",
+        f"Since {to_iso(notification.since)}, reported by {notification.collector}",
     ]
     if notification.link:
         link = notification.link
@@ -172,8 +172,8 @@ def alertmanager_body(notification: Notification) -> list[dict[str, Any]]:
     alert: dict[str, Any] = {
         "labels": labels | ({"test": "true"} if notification.event == "test" else {}),
         "annotations": {"summary": notification.summary, "collector": notification.collector},
-        "startsAt": iso(notification.since),
-        "endsAt": iso(notification.at + lasts),
+        "startsAt": to_iso(notification.since),
+        "endsAt": to_iso(notification.at + lasts),
     }
     if notification.link:
         alert["generatorURL"] = notification.link
@@ -192,7 +192,7 @@ def _without_markup(name: str) -> str:
 def _link(rule: Rule, state: State, at: int, public_url: str) -> str:
     if not isinstance(rule, PoorShare):
         return f"{public_url}/health"
-    query = {"since": iso(state.since - _BEFORE), "until": iso(at)}
+    query = {"since": to_iso(state.since - _BEFORE), "until": to_iso(at)}
     if state.subject:
         query[rule.by] = state.subject
     return f"{public_url}/overview?{urlencode(query)}"

@@ -5,3 +5,5 @@ Leaves: the nouns of `model`, their JSON and JSON Schema (`serialization`), file
 `tables`). Start at `queries.Queries`.
 Knows nothing of HTTP, templates, alert rules, or how summaries are made.
 """
+
+__all__ = ["columns", "export", "model", "queries", "serialization", "tables"]

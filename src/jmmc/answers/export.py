@@ -129,7 +129,7 @@ _SUMMARY_COLUMNS: tuple[_SummaryColumn, ...] = (
     _field("session"),
     _field("room"),
     _field("browser_id", "participant_id"),
-    *map(_field, ("began", "ended", "running", "left", "samples", "holes", "formula")),
+    *map(_field, ("began", "ended", "running", "left", "samples", "gaps", "formula")),
     _SummaryColumn("grade", str, attrgetter("grade")),
     *(_field(grade, f"{grade}_s") for grade in ("good", "fair", "poor", "unknown")),
     _SummaryColumn(

@@ -18,8 +18,8 @@ from jmmc.answers.model import (
     Point,
 )
 from jmmc.answers.stays import read_stays
-from jmmc.core.tasks import ahead
-from jmmc.core.timestamps import iso
+from jmmc.core.tasks import prefetch
+from jmmc.core.timestamps import to_iso
 from jmmc.quality.filters import DIMENSIONS, SummaryFilter
 from jmmc.quality.rollups import (
     ALL,
@@ -140,7 +140,7 @@ class Overviews:
         """The sums of a window with filters; yields to pushes between chunks."""
         filtered = FilteredTotals(*_window(selection))
         names = (*TOTALS_COLUMNS, by) if by else TOTALS_COLUMNS
-        async for columns in ahead(self._reports.columns(names, selection)):
+        async for columns in prefetch(self._reports.columns(names, selection)):
             filtered.add(columns)
         return filtered
 
@@ -239,7 +239,7 @@ def _window(selection: SummaryFilter) -> tuple[int, int]:
     if since is None or until is None:
         raise ValueError("since and until are required")
     if since >= until:
-        raise ValueError(f"since must be earlier than until (got {iso(since)}, {iso(until)})")
+        raise ValueError(f"since must be earlier than until (got {to_iso(since)}, {to_iso(until)})")
     return since, until
 
 

@@ -26,7 +26,7 @@ from jmmc.answers.model import (
 )
 from jmmc.answers.overviews import OverviewDetail, Overviews
 from jmmc.answers.usage import Period, usage
-from jmmc.core.tasks import ahead
+from jmmc.core.tasks import prefetch
 from jmmc.privacy.pseudonyms import Pseudonyms
 from jmmc.quality.filters import SummaryFilter
 from jmmc.quality.summary import SearchHit
@@ -59,7 +59,7 @@ class Queries:
     async def live(self) -> Live:
         """The running meetings and the current grades of their participants."""
         view = LiveView()
-        async for live_sessions in ahead(self._reports.live_sessions()):
+        async for live_sessions in prefetch(self._reports.live_sessions()):
             view.add(live_sessions)
         return view.live(int(self._clock()))
 

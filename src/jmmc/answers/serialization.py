@@ -13,7 +13,7 @@ import msgspec
 from msgspec import inspect
 
 from jmmc.core.fields import HIDDEN, MOMENT
-from jmmc.core.timestamps import iso
+from jmmc.core.timestamps import to_iso
 
 _Convert = Callable[[Any], Any]
 
@@ -87,7 +87,7 @@ def _object_converter(cls: type) -> _Convert:
 
 def _converter(kind: inspect.Type) -> _Convert:
     if _extra(kind).get("kind") == MOMENT:
-        return lambda moment: moment if moment is None else iso(moment)
+        return lambda moment: moment if moment is None else to_iso(moment)
     if isinstance(kind, inspect.VarTupleType | inspect.ListType):
         convert = _converter(kind.item_type)
         return lambda items: [convert(item) for item in items]

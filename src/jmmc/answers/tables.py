@@ -11,7 +11,7 @@ import msgspec
 from jmmc.answers.columns import ColumnKind, Columns, Row
 from jmmc.core.errors import JmmcError
 from jmmc.core.extras import install_hint
-from jmmc.core.timestamps import iso
+from jmmc.core.timestamps import to_iso
 
 FORMATS = ("ndjson", "csv", "parquet")
 MEDIA_TYPES = {
@@ -185,7 +185,7 @@ def _moments(columns: Columns) -> frozenset[str]:
 def _readable(row: Row, moments: frozenset[str]) -> dict[str, Any]:
     """A row as text files have it: moments in ISO 8601."""
     return {
-        name: iso(value) if name in moments and value is not None else value
+        name: to_iso(value) if name in moments and value is not None else value
         for name, value in row.items()
     }
 

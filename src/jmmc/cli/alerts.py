@@ -19,7 +19,7 @@ from jmmc.alerting.rules import State
 from jmmc.cli.common import fail
 from jmmc.cli.setting_options import load, setting_options
 from jmmc.core.errors import JmmcError, SettingsError
-from jmmc.core.timestamps import iso
+from jmmc.core.timestamps import to_iso
 from jmmc.settings import PoorShare, Rule, Settings, StoreDown
 from jmmc.stores import configured_store
 
@@ -73,7 +73,7 @@ def list_(config: Path | None, **flags: object) -> None:
             clear = state.well_since is not None
             shown = "[yellow]firing, condition clear[/]" if clear else "[red]firing[/]"
             scope = escape(state.subject) or _scope(rule)
-            table.add_row(rule.name, rule.kind, scope, shown, iso(state.fired or state.since))
+            table.add_row(rule.name, rule.kind, scope, shown, to_iso(state.fired or state.since))
     console = Console(highlight=False)
     if settings.alerts:
         console.print(table)

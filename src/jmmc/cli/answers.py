@@ -150,7 +150,7 @@ def _render_session(detail: SessionDetail) -> Group:
     )
     parts: list[Any] = [
         Text(printable(f"{summary.session}  {summary.room}"), style="bold"),
-        f"{_local(summary.began)} {ended}, {summary.samples} samples, {summary.holes} gaps",
+        f"{_local(summary.began)} {ended}, {summary.samples} samples, {summary.gaps} gaps",
         f"{summary.browser or '?'} on {summary.os or '?'}; region {summary.region or '?'}, network"
         f" {network}, {summary.transport or '?'}, {summary.codec or '?'}",
         Text.assemble("quality      ", *_shares(grades)),

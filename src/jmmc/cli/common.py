@@ -16,7 +16,7 @@ from rich.text import Text
 from jmmc.accounts.secret import resolve_secret
 from jmmc.core.errors import JmmcError, SettingsError, UnusableStore
 from jmmc.core.findings import Finding
-from jmmc.core.timestamps import moment
+from jmmc.core.timestamps import parse_moment
 from jmmc.privacy.pseudonyms import Pseudonyms
 from jmmc.settings import (
     FILE_SUFFIX,
@@ -111,7 +111,7 @@ def parse_time(option: str, text: str | None) -> int | None:
     if text is None:
         return None
     try:
-        return moment(text, time.time())
+        return parse_moment(text, time.time())
     except ValueError as error:
         fail(f"{option} = {error}", 2)
 

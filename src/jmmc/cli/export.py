@@ -25,7 +25,7 @@ from jmmc.cli.common import (
 )
 from jmmc.core.errors import JmmcError
 from jmmc.core.model import SessionFilter
-from jmmc.core.timestamps import iso
+from jmmc.core.timestamps import to_iso
 from jmmc.stores import Store
 
 _TWO_DAYS = 2 * 86_400
@@ -173,12 +173,12 @@ async def _write_days(store: Store, selection: SessionFilter, form: str, folder:
             async for rows in timeline_rows(store, selection):
                 rows_by_day: dict[str, list[dict[str, Any]]] = {}
                 for row in rows:
-                    rows_by_day.setdefault(iso(row["time"])[:10], []).append(row)
+                    rows_by_day.setdefault(to_iso(row["time"])[:10], []).append(row)
                 for day, day_rows in rows_by_day.items():
                     file, writer = file_of(day)
                     file.write(writer.add(day_rows))
                 if rows:
-                    oldest = iso(rows[0]["time"] - _TWO_DAYS)[:10]
+                    oldest = to_iso(rows[0]["time"] - _TWO_DAYS)[:10]
                     for day in [day for day in days if day < oldest]:
                         close(day)
                 progress.advance(task)

@@ -18,7 +18,7 @@ from jmmc.cli.common import (
     store_option,
 )
 from jmmc.core.errors import JmmcError
-from jmmc.core.timestamps import iso
+from jmmc.core.timestamps import to_iso
 from jmmc.maintenance.erase import forget as erase
 from jmmc.maintenance.erase import selection
 from jmmc.maintenance.schedule import summarizer_of
@@ -76,7 +76,7 @@ def forget(
         f" {receipt.summaries:,} summaries and {receipt.names:,} names;"
         f" recomputed the rollups of {receipt.hours:,} hours"
     )
-    click.echo(f"receipt {receipt.id}, {iso(receipt.finished or receipt.until)}")
+    click.echo(f"receipt {receipt.id}, {to_iso(receipt.finished or receipt.until)}")
 
 
 async def _count(store: Store, subject: Subject) -> tuple[int, int]:

@@ -10,7 +10,7 @@ from rich.table import Table
 from jmmc.accounts import tokens
 from jmmc.accounts.tokens import SCOPES
 from jmmc.cli.common import collection_option, store_option, with_reports
-from jmmc.core.timestamps import iso
+from jmmc.core.timestamps import to_iso
 
 
 @click.group()
@@ -47,7 +47,7 @@ def list_(url: str, collection: str) -> None:
     """List the tokens by name, with their scopes. Their values are not stored."""
     table = Table("token", "scopes", "created", box=None, header_style="bold")
     for listed in with_reports(url, collection, tokens.tokens):
-        table.add_row(listed.name, ", ".join(listed.scopes), iso(listed.created))
+        table.add_row(listed.name, ", ".join(listed.scopes), to_iso(listed.created))
     Console(highlight=False).print(table)
 
 

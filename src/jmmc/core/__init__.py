@@ -1,1 +1,22 @@
-"""Nouns, errors, logging, timestamps and tasks: what every other wing stands on."""
+"""The foundation of every other wing: model, errors, logging, timestamps, tasks, histograms.
+
+Frozen nouns such as `Sample`, `Push` and `Session` enter and leave; so do events for the log.
+It imports no other wing, and knows nothing of HTTP, of databases or of how quality is graded.
+"""
+
+__all__ = [
+    "errors",
+    "extras",
+    "fields",
+    "findings",
+    "histogram",
+    "labels",
+    "logging",
+    "model",
+    "readings",
+    "supervision",
+    "tasks",
+    "timestamps",
+    "version",
+    "yielding",
+]

@@ -1,4 +1,4 @@
-"""What can go wrong, as one tree. Nothing here knows HTTP: the doors choose the status."""
+"""The exceptions of this package, as one tree; `web` maps them to HTTP statuses."""
 
 from typing import Literal, get_args
 
@@ -14,7 +14,7 @@ Reason = Literal[
     "busy",
     "store_down",
 ]
-"""Why a push was refused: the same word in the answer, in the counters and in the log."""
+"""Why a push was rejected: the same word in the response, the counters and the log."""
 
 REASONS: tuple[Reason, ...] = get_args(Reason)
 
@@ -24,22 +24,22 @@ class JmmcError(Exception):
 
 
 class SettingsError(JmmcError):
-    """A setting has a value that is not allowed; the message names both and says what is."""
+    """A setting has an invalid value; the message has setting, value and allowed values."""
 
 
 class StoreError(JmmcError):
-    """The store cannot do what was asked now; the driver's error is chained as its cause."""
+    """The store failed, and may work later; the driver's error is chained as its cause."""
 
 
 class UnusableStore(StoreError):
-    """The store will never work as configured: wrong URL, foreign, corrupt or too new."""
+    """The store cannot work as configured: wrong URL, foreign, corrupt or too new."""
 
 
 class Rejected(JmmcError):
     """A push that is not stored.
 
     `reason` is one of `REASONS`; `detail` is a sentence for a developer's console;
-    `retry_after` (seconds) says that the same push may be accepted later.
+    `retry_after` (seconds) is set when the same push may be accepted later.
     """
 
     def __init__(self, reason: Reason, detail: str, *, retry_after: int | None = None) -> None:

@@ -1,10 +1,10 @@
-"""What an operator is told about one thing that was looked at."""
+"""Results of checks, as `jmmc check` and `jmmc doctor` print them."""
 
 from typing import Literal, NamedTuple
 
 
 class Finding(NamedTuple):
-    """One thing looked at. `hint` says what to do when it is not fine."""
+    """The result of one check: a verdict, what was found, and a hint when something is wrong."""
 
     verdict: Literal["ok", "warn", "fail"]
     what: str

@@ -1,4 +1,4 @@
-"""How values spread: counts by bucket, and their sum. Only ever grows."""
+"""Cumulative histograms: counts by bucket and the sum of the values."""
 
 from bisect import bisect_left
 from collections.abc import Sequence
@@ -7,9 +7,9 @@ from math import inf
 
 
 class Histogram:
-    """Values in buckets: `counts[n]` of those up to `bounds[n]`, the last one of all beyond.
+    """Values in buckets: `counts[n]` counts values up to `bounds[n]`, the last all beyond.
 
-    A value may weigh more than one: a reading that held for 30 seconds counts 30 times.
+    Values may have weights: a reading that held for 30 seconds counts 30 times.
     """
 
     __slots__ = ("bounds", "counts", "sum")
@@ -20,15 +20,15 @@ class Histogram:
         self.sum = 0.0
 
     def add(self, value: float, weight: int = 1) -> None:
-        """Count a value."""
+        """Add a value to its bucket."""
         self.counts[bisect_left(self.bounds, value)] += weight
         self.sum += value * weight
 
     @property
     def count(self) -> int:
-        """How many values, or how much they weigh together."""
+        """The number of values, or the sum of their weights."""
         return sum(self.counts)
 
     def cumulated(self) -> list[tuple[float, int]]:
-        """Counts up to each bound, the last of which is infinite."""
+        """Return (bound, count of values up to it); the last bound is infinite."""
         return list(zip((*self.bounds, inf), accumulate(self.counts), strict=True))

@@ -1,17 +1,17 @@
-"""Names that stand in labels: few, whatever browsers say."""
+"""Values of metric labels, limited in number whatever browsers send."""
 
 from collections.abc import Iterable
 
 UNKNOWN, OTHER = "unknown", "other"
 
-_LONGEST = 64
+_MAX_LENGTH = 64
 
 
-class Names:
-    """The values that one label may have: at most `limit`, and those that are `known` beforehand.
+class LabelValues:
+    """The values that one label may have: those in `known`, and new ones up to `limit` in all.
 
-    What comes first stays; what comes when all places are taken is `other`. So nobody can fill a
-    monitoring system by making up names.
+    The first values are kept; when the limit is reached, new ones become `other`. So clients
+    cannot fill a monitoring system with invented names.
     """
 
     def __init__(self, limit: int, known: Iterable[str] = ()) -> None:
@@ -19,10 +19,10 @@ class Names:
         self._taken = dict.fromkeys(known)
 
     def of(self, value: str) -> str:
-        """The value, or what stands for it; nothing is `unknown`."""
+        """Return the value, `other` beyond the limit, or `unknown` for an empty string."""
         if not value:
             return UNKNOWN
-        value = value[:_LONGEST]
+        value = value[:_MAX_LENGTH]
         if value not in self._taken:
             if len(self._taken) >= self._limit:
                 return OTHER
@@ -30,7 +30,7 @@ class Names:
         return value
 
 
-def family(browser: str) -> str:
-    """A browser without its version: `Mobile Safari 18` is `Mobile Safari`."""
+def browser_family(browser: str) -> str:
+    """Return a browser without its version: `Mobile Safari` for `Mobile Safari 18`."""
     name, _, version = browser.rpartition(" ")
     return name if name and version[:1].isdigit() else browser

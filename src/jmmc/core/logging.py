@@ -1,11 +1,10 @@
-"""What is logged: events with a name and fields, each on one line.
+"""Structured logging: events with a name and fields, one line each.
 
-An event goes through the standard library, so a host app that mounts a collector sees it as it
-sees everything else. `set_up` is for our own processes: there everything that anybody logs comes
-out in one form, the event's name first.
+Events go through the standard library, so an app that mounts a collector handles them as its own.
+`set_up` is for the processes of this package: it writes the records of all loggers in one format.
 
-structlog is imported with the first event: a quarter of the start of a command, and most commands
-log nothing.
+structlog is imported at the first event: the import is a quarter of a command's start-up time,
+and most commands log nothing.
 """
 
 import logging
@@ -26,7 +25,7 @@ _PLAIN = (str, int, float, list, tuple, type(None))
 
 
 class LogEvent(dict[str, Any]):
-    """A name and fields. In a log that is not set up by us it reads the same."""
+    """The name and the fields of an event; as a string, the same text in any handler."""
 
     def __str__(self) -> str:
         fields = {key: value for key, value in self.items() if key not in ("event", "exc_info")}
@@ -34,12 +33,12 @@ class LogEvent(dict[str, Any]):
 
 
 def logger(name: str) -> "BoundLogger":
-    """The logger of a module: `log.warning("store_down", pushes=3)`."""
-    return cast("BoundLogger", _Later(name))
+    """Return the logger of a module, for `log.warning("store_down", pushes=3)`."""
+    return cast("BoundLogger", _LazyLogger(name))
 
 
-class _Later:
-    """Becomes a logger when something is logged."""
+class _LazyLogger:
+    """Makes its logger at the first event."""
 
     def __init__(self, name: str) -> None:
         self._name = name
@@ -69,10 +68,10 @@ class _Later:
 
 
 def set_up(level: str, form: LogFormat, stream: TextIO | None = None) -> None:
-    """Write what is logged to `stream` (standard error), ours from `level` on.
+    """Write log records to `stream` (default: standard error), those of jmmc from `level` on.
 
-    Libraries are heard from warnings on: at lower levels they tell what people said to us.
-    Calling it again replaces what was set up before.
+    Libraries log from `warning` on: at lower levels they log what clients sent.
+    A second call replaces the first.
     """
     from structlog.processors import JSONRenderer, format_exc_info
     from structlog.stdlib import ProcessorFormatter
@@ -82,9 +81,9 @@ def set_up(level: str, form: LogFormat, stream: TextIO | None = None) -> None:
     handler.setFormatter(ProcessorFormatter(processors=[format_exc_info, _arrange, renderer]))
     root = logging.getLogger()
     root.handlers = [handler]
-    least = logging.getLevelNamesMapping()[level.upper()]
-    root.setLevel(max(least, logging.WARNING))
-    logging.getLogger(_OURS).setLevel(least)
+    number = logging.getLevelNamesMapping()[level.upper()]
+    root.setLevel(max(number, logging.WARNING))
+    logging.getLogger(_OURS).setLevel(number)
 
 
 def _as_event(_: Any, __: str, fields: "EventDict") -> "EventDict":
@@ -92,20 +91,20 @@ def _as_event(_: Any, __: str, fields: "EventDict") -> "EventDict":
 
 
 def _arrange(_: Any, __: str, fields: "EventDict") -> "EventDict":
-    """What everybody reads first; a sentence of a library is no name of an event."""
+    """Put the event's name first; records of libraries are events named `library`."""
     record: logging.LogRecord = fields.pop("_record")
     ours = fields.pop("_from_structlog")
     at = datetime.fromtimestamp(record.created, UTC)
     event = fields.pop("event")
-    said = {} if ours else {"message": event}
+    extra = {} if ours else {"message": event}
     if "request" in fields:
-        said["request"] = fields.pop("request")
+        extra["request"] = fields.pop("request")
     return {
         "event": event if ours else "library",
         "time": at.isoformat(timespec="milliseconds").replace("+00:00", "Z"),
         "level": record.levelname.lower(),
         "logger": record.name,
-        **said,
+        **extra,
         **{
             key: field if isinstance(field, _PLAIN) else str(field) for key, field in fields.items()
         },
@@ -117,7 +116,7 @@ def _render_logfmt(_: Any, __: str, fields: "EventDict") -> str:
 
 
 def _logfmt(fields: "EventDict") -> str:
-    return str(_renderer()(None, "", {key: _tame(field) for key, field in fields.items()}))
+    return str(_renderer()(None, "", {key: _escape(field) for key, field in fields.items()}))
 
 
 @cache
@@ -127,13 +126,13 @@ def _renderer() -> "LogfmtRenderer":
     return LogfmtRenderer(bool_as_flag=False)
 
 
-def _tame(value: object) -> object:
-    """Nothing that ends a line or moves a cursor; the renderer knows line feeds."""
+def _escape(value: object) -> object:
+    """Escape what would end a line or move a cursor; the renderer escapes line feeds."""
     if value is None or isinstance(value, bool):
         return value
     if isinstance(value, list | tuple):
         value = ",".join(str(item) for item in value)
     return "".join(
-        item if item.isprintable() or item == "\n" else item.encode("unicode_escape").decode()
-        for item in str(value)
+        char if char.isprintable() or char == "\n" else char.encode("unicode_escape").decode()
+        for char in str(value)
     )

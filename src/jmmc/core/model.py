@@ -1,4 +1,4 @@
-"""The nouns that travel through the house. All are frozen."""
+"""The data types that wings pass to each other. All are frozen."""
 
 from enum import Enum
 from typing import NamedTuple
@@ -7,19 +7,18 @@ from msgspec import Struct
 
 
 class Dialect(Enum):
-    """Which of the two forms of the push protocol a session speaks."""
+    """The version of the push protocol that a session uses."""
 
     V1 = 1
     V2 = 2
 
 
 class Sample(Struct, frozen=True, gc=False):
-    """The readings of one instant, sparse: an absent reading is unchanged.
+    """The readings of one moment, as a delta: an absent reading is unchanged.
 
-    `ts` is Unix seconds on the collector's clock. `readings` is a canonical JSON object in the
-    letters of the protocol. `seq` is None in dialect v1, which numbers nothing: there the store
-    counts. `full` says that `readings` is everything known, not a delta; `bye` that the
-    participant left at `ts`.
+    `ts` is Unix seconds on the collector's clock. `readings` is a canonical JSON object with the
+    protocol's short keys. `seq` is None in dialect v1, which has no numbers: the store counts.
+    `full` means that `readings` has every known reading; `bye` that the participant left at `ts`.
     """
 
     seq: int | None
@@ -30,10 +29,10 @@ class Sample(Struct, frozen=True, gc=False):
 
 
 class Push(Struct, frozen=True, gc=False):
-    """What one admitted HTTP body adds to a session.
+    """The samples that one admitted request adds to a session.
 
-    `session` is the session's id (24 hex digits). `opens` allows the store to make the session
-    when it does not have it. `samples` ascends by `seq`.
+    `session` is the session's id (24 hex digits). `opens` allows the store to create the session
+    if it does not exist. `samples` is in ascending order of `seq`.
     """
 
     session: str
@@ -45,11 +44,11 @@ class Push(Struct, frozen=True, gc=False):
 
 
 class Receipt(Struct, frozen=True, gc=False):
-    """What the store did with one push; the push is on stable storage when it is returned.
+    """The store's confirmation of one push, returned when the push is on stable storage.
 
-    `ack` is the highest `seq` up to which everything that the browser still held is stored
-    (None in dialect v1). `gap` tells that samples before this push, or inside it, are missing,
-    and that nothing in it fills them in: the browser should send a full sample.
+    `ack` is the highest `seq` up to which every sample that the browser still held is stored
+    (None in dialect v1). `gap` means that samples before or inside this push are missing, and
+    that nothing in it replaces them: the browser should send a full sample.
     """
 
     ack: int | None
@@ -57,16 +56,16 @@ class Receipt(Struct, frozen=True, gc=False):
 
 
 class Refusal(Enum):
-    """Why the store did not take one push of a batch, although it works."""
+    """Why a working store did not take one push of a batch."""
 
     UNKNOWN_SESSION = "unknown session"
     OTHER_OWNER = "the session belongs to another uid or conf"
 
 
 class Session(Struct, frozen=True):
-    """One browser's presence in one conference, with its samples in order of `seq`.
+    """One browser's stay in one meeting, with its samples in order of `seq`.
 
-    `began` is the `ts` of the sample that opened it.
+    `began` is the `ts` of the sample that opened the session.
     """
 
     id: str
@@ -78,9 +77,9 @@ class Session(Struct, frozen=True):
 
 
 class SessionFilter(Struct, frozen=True):
-    """Which sessions are meant: those that fit every part that is given.
+    """A selection of sessions: those that match every criterion that is given.
 
-    `since` (inclusive) and `until` (exclusive) are Unix seconds and speak of `Session.began`.
+    `since` (inclusive) and `until` (exclusive) are Unix seconds and apply to `Session.began`.
     """
 
     room: str | None = None
@@ -89,7 +88,7 @@ class SessionFilter(Struct, frozen=True):
     until: int | None = None
 
     def fits(self, session: Session) -> bool:
-        """Whether the session is meant."""
+        """Whether the session matches every criterion."""
         return (
             self.room in (None, session.room)
             and self.browser_id in (None, session.browser_id)
@@ -99,36 +98,36 @@ class SessionFilter(Struct, frozen=True):
 
 
 class Erased(NamedTuple):
-    """How much a store has deleted in one step."""
+    """The number of sessions and samples that a store deleted in one step."""
 
     sessions: int = 0
     samples: int = 0
 
 
 class Condition(Struct, frozen=True):
-    """How a store that takes writes does it.
+    """The state of a store that accepts writes.
 
-    `spooled` is the number of bytes that wait on this machine until the database is back; None
-    when everything goes to where it belongs. `size` is what the store takes on disk, in bytes.
+    `spooled` is the number of bytes in the local spool while the database is unreachable; None
+    when writes go to the database. `size` is the size of the store on disk, in bytes.
     """
 
     spooled: int | None = None
     size: int | None = None
 
 
-_LAST_SECOND = 253_402_300_799  # 9999-12-31T23:59:59Z, what ISO 8601 and Python can say.
+_LAST_SECOND = 253_402_300_799  # 9999-12-31T23:59:59Z: the limit of ISO 8601 and Python.
 _LAST_SEQ = 2**31 - 1
 
 
 def second_of(value: object) -> int | None:
-    """Unix seconds that another writer stored, as an integer or as the double of JavaScript."""
+    """Read Unix seconds that another program stored, as an integer or a JavaScript double."""
     if isinstance(value, bool) or not isinstance(value, int | float):
         return None
     return int(value) if 0 <= value <= _LAST_SECOND else None
 
 
 def seq_of(value: object) -> int | None:
-    """A sample's number that another writer stored."""
+    """Read a sample's `seq` that another program stored."""
     if isinstance(value, bool) or not isinstance(value, int):
         return None
     return int(value) if 0 <= value <= _LAST_SEQ else None

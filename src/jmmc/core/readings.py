@@ -203,7 +203,7 @@ READINGS: tuple[Reading, ...] = (
         _STAY,
         Text(64),
         "endpoint_id",
-        "Id of the participant in the conference, new at each join",
+        "Id of the participant in the room, new at each join",
         since=_V1,
         summary="endpoint_id",
     ),
@@ -267,7 +267,7 @@ READINGS: tuple[Reading, ...] = (
         since=_V1,
         averaged=True,
         metric=Metric(3, "up_loss_percent"),
-        chart=Series("Loss", "sent", 1),
+        chart=Series("Packet loss", "sent", 1),
         reason="loss",
     ),
     Reading(
@@ -345,7 +345,7 @@ READINGS: tuple[Reading, ...] = (
         since=_V1,
         averaged=True,
         metric=Metric(2, "down_loss_percent"),
-        chart=Series("Loss", "received"),
+        chart=Series("Packet loss", "received"),
         reason="loss",
     ),
     Reading(
@@ -379,7 +379,7 @@ READINGS: tuple[Reading, ...] = (
         "Share of the time for which received video was frozen",
         averaged=True,
         metric=Metric(9, "down_frozen_percent"),
-        chart=Series("Video that stood still, audio made up", "video"),
+        chart=Series("Frozen video, concealed audio", "video"),
         reason="frozen",
     ),
     Reading(
@@ -390,7 +390,7 @@ READINGS: tuple[Reading, ...] = (
         "down_concealed_percent",
         "Share of received audio that was concealed (made up by the browser)",
         averaged=True,
-        chart=Series("Video that stood still, audio made up", "audio"),
+        chart=Series("Frozen video, concealed audio", "audio"),
         reason="concealed",
     ),
     Reading(
@@ -537,7 +537,7 @@ READINGS: tuple[Reading, ...] = (
         "sent_height_px",
         "Resolution of the sent video, height and width",
         since=_V1,
-        chart=Series("Height of the sent video", "sent"),
+        chart=Series("Sent video height", "sent"),
     ),
     Reading(
         "res.w",
@@ -610,7 +610,7 @@ READINGS: tuple[Reading, ...] = (
         _STAY,
         Number("", least=1, whole=True),
         "participants",
-        "Participants in the conference",
+        "Participants in the room",
     ),
     Reading(
         "interrupted",

@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 from jmmc.core.logging import logger
-from jmmc.core.tasks import heed_cancellation, stop
+from jmmc.core.tasks import raise_if_cancelled, stop
 
 _log = logger(__name__)
 
@@ -63,7 +63,7 @@ async def _keep_running(state: TaskState, work: Callable[[], Awaitable[None]]) -
             await work()
             return
         except Exception as error:
-            heed_cancellation()
+            raise_if_cancelled()
             state.failures += 1
             state.error = type(error).__name__
             _log.exception("background_task_failed", task=state.name, restart_seconds=pause)

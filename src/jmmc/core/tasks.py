@@ -1,4 +1,4 @@
-"""What runs beside: ending it, and having the next thing made while one is used."""
+"""Helpers for asyncio tasks: stop them, honour cancellation, prefetch from iterators."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -10,41 +10,41 @@ _T = TypeVar("_T")
 
 _log = logger(__name__)
 
-_AGAIN = 0.5  # Seconds
+_RETRY = 0.5  # Seconds between two cancellations.
 _PATIENCE = 10.0  # Seconds
 
 
 async def stop(*tasks: "asyncio.Task[Any]", patience: float = _PATIENCE) -> None:
-    """Cancel tasks of this loop and wait until they have ended, whatever they end with.
+    """Cancel tasks of this loop and wait until they have ended; their results are ignored.
 
-    Once is not always enough: a driver may take a cancellation for a failure of its own. One
-    that has not ended after `patience` seconds is told in the log and left.
+    Tasks are cancelled repeatedly: a driver may turn a cancellation into an error of its own. A
+    task that has not ended after `patience` seconds is logged as `task_shutdown_timed_out`.
     """
-    waiting = {item for item in tasks if not item.done()}
+    waiting = {task for task in tasks if not task.done()}
     deadline = asyncio.get_running_loop().time() + patience
     while waiting and asyncio.get_running_loop().time() < deadline:
         for task in waiting:
             task.cancel()
-        _, waiting = await asyncio.wait(waiting, timeout=min(_AGAIN, patience))
+        _, waiting = await asyncio.wait(waiting, timeout=min(_RETRY, patience))
     for task in waiting:
-        _log.error("task_left", task=task.get_name())
+        _log.error("task_shutdown_timed_out", task=task.get_name())
     for task in tasks:
         if task.done() and not task.cancelled():
-            task.exception()  # Looked at, so that nobody complains that it was not.
+            task.exception()  # Retrieved, so that asyncio does not log it.
 
 
-def heed_cancellation() -> None:
-    """Raise `CancelledError` when this task was told to end and somebody kept that to himself.
+def raise_if_cancelled() -> None:
+    """Raise `CancelledError` if this task was cancelled and a library swallowed the exception.
 
-    For each round of a loop that runs for ever: `asyncio.run` tells it once, and then waits.
+    Call it in each round of an endless loop: `asyncio.run` cancels tasks once, and then waits.
     """
     task = asyncio.current_task()
     if task is not None and task.cancelling():
         raise asyncio.CancelledError
 
 
-async def ahead(items: AsyncIterator[_T]) -> AsyncIterator[_T]:
-    """The same items; while one of them is used, the next is made."""
+async def prefetch(items: AsyncIterator[_T]) -> AsyncIterator[_T]:
+    """Yield the same items, while the next one is already being fetched."""
     following = asyncio.ensure_future(anext(items, None))
     try:
         while (item := await following) is not None:

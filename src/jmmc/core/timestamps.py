@@ -1,22 +1,23 @@
-"""Points in time as people write them."""
+"""Timestamps: parse what people type, and format as ISO 8601."""
 
 import re
 from datetime import UTC, datetime
 
-_AGO = re.compile(r"(\d{1,5})([mhdw])")
+_AGE = re.compile(r"(\d{1,5})([mhdw])")
 _SECONDS = {"m": 60, "h": 3600, "d": 86_400, "w": 7 * 86_400}
-_LAST = 253_402_214_400  # 9999-12-31: a day before times have no ISO 8601 of four digits.
+_LAST = 253_402_214_400  # 9999-12-31T00:00:00Z: the last day with a year of four digits.
 
 
-def moment(text: str, now: float) -> int:
-    """Unix seconds of an ISO 8601 date or time (UTC unless it says), or of `90m`, `24h`, `7d` ago.
+def parse_moment(text: str, now: float) -> int:
+    """Parse an ISO 8601 date or time, `now`, or an age such as `90m`, `24h`, `7d`, `2w`.
 
-    Raises `ValueError`.
+    Returns Unix seconds; a time without an offset is UTC. `now` is Unix seconds. Raises
+    `ValueError` with what is allowed.
     """
     if text == "now":
         return int(now)
-    if found := _AGO.fullmatch(text):
-        return max(0, int(now) - int(found[1]) * _SECONDS[found[2]])
+    if age := _AGE.fullmatch(text):
+        return max(0, int(now) - int(age[1]) * _SECONDS[age[2]])
     try:
         parsed = datetime.fromisoformat(text)
         second = int((parsed if parsed.tzinfo else parsed.replace(tzinfo=UTC)).timestamp())
@@ -28,6 +29,6 @@ def moment(text: str, now: float) -> int:
     return second
 
 
-def iso(second: float) -> str:
-    """UTC, in ISO 8601."""
+def to_iso(second: float) -> str:
+    """Format Unix seconds as ISO 8601 in UTC, without fractions."""
     return datetime.fromtimestamp(second, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

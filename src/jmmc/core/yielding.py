@@ -1,25 +1,25 @@
-"""Work that gives way to what else its event loop has to do."""
+"""Background work that yields to the other tasks of its event loop."""
 
 import asyncio
 import time
 from collections.abc import Awaitable, Callable
 
-_MOST = 0.8  # Of all time, what others do included: a push that comes finds the loop free.
-_LEAST = 0.02  # Of all time, however busy the loop is: the work has to come to an end.
+_MAX_SHARE = 0.8  # Of all time, other work included, so that pushes find the loop idle.
+_MIN_SHARE = 0.02  # Of all time, however busy the loop is, so that the work ends.
 
 
-def fitting(count: int, worked: float, *, seconds: float, most: int) -> int:
-    """How many things fit into `seconds` of work when `count` of them took `worked` seconds.
+def batch_size_for(count: int, worked: float, *, seconds: float, most: int) -> int:
+    """Return how many items take `seconds` of work, when `count` items took `worked` seconds.
 
-    One at least, and no more than `most`.
+    At least 1, at most `most`.
     """
     return max(1, min(most, int(count * seconds / worked))) if worked > 0 else most
 
 
-class Yielder:
-    """Rests after each piece of work, and the longer, the busier the loop was in the last rests.
+class LoadAwareYielder:
+    """Pauses after each piece of work, the longer the busier the loop was in recent pauses.
 
-    `clock` and `busy` give seconds: of time, and of CPU that the loop's thread has taken.
+    `clock` and `busy` return seconds: of time, and of CPU used by the loop's thread.
     """
 
     def __init__(
@@ -36,20 +36,20 @@ class Yielder:
         self._load = 0.0
 
     def begin(self) -> None:
-        """A piece of work begins."""
+        """Start the clock for a piece of work."""
         self._began = self._clock()
 
-    async def rest(self) -> float:
-        """A piece of work has ended, and the next begins when this returns.
+    async def pause(self) -> float:
+        """Pause after a piece of work; the next one starts when this returns.
 
-        Answers how many seconds of the clock it took.
+        Returns the seconds that the piece of work took.
         """
         worked = self._clock() - self._began
-        share = max(_LEAST, _MOST - self._load)
+        share = max(_MIN_SHARE, _MAX_SHARE - self._load)
         began, busy = self._clock(), self._busy()
         await self._sleep(worked * (1 - share) / share)
         self._began = self._clock()
         if self._began > began:
             load = min(1.0, (self._busy() - busy) / (self._began - began))
-            self._load += (load - self._load) / 2  # One rest may be short and see a burst.
+            self._load += (load - self._load) / 2  # Smoothed: a short pause may see a burst.
         return worked

@@ -3,3 +3,5 @@
 Bodies with what is known of their sender enter; confirmations leave, after the commit and never
 before. This wing knows nothing of HTTP, of SQL, or of what is made of the samples later.
 """
+
+__all__ = ["counters", "geo", "receiver", "writer"]

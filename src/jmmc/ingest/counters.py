@@ -8,7 +8,7 @@ from typing import Literal, get_args
 
 from jmmc.core.errors import REASONS, Reason
 from jmmc.core.histogram import Histogram
-from jmmc.core.labels import Names
+from jmmc.core.labels import LabelValues
 
 Job = Literal["commit", "summaries", "retention", "packing"]
 """What was being done when the store failed."""
@@ -39,7 +39,7 @@ class Counters:
         self.store_errors: dict[Job, int] = dict.fromkeys(get_args(Job), 0)
         self._rejected: Counter[Reason] = Counter(dict.fromkeys(REASONS, 0))
         self._scripts: Counter[str] = Counter()
-        self._versions = Names(_SCRIPTS, [V1_SCRIPT])
+        self._versions = LabelValues(_SCRIPTS, [V1_SCRIPT])
 
     def reject(self, reason: Reason) -> None:
         """Count a push that was refused."""

@@ -13,7 +13,7 @@ from collections.abc import Iterable
 from jmmc.core.errors import Rejected, StoreError
 from jmmc.core.logging import logger
 from jmmc.core.model import Push, Receipt, Refusal
-from jmmc.core.tasks import heed_cancellation
+from jmmc.core.tasks import raise_if_cancelled
 from jmmc.ingest.counters import Counters
 from jmmc.stores import Store
 
@@ -93,7 +93,7 @@ class Writer:
     async def _run(self) -> None:
         try:
             while self._waiting or not self._closing:
-                heed_cancellation()
+                raise_if_cancelled()
                 self._arrived.clear()
                 if not self._waiting:
                     await self._arrived.wait()

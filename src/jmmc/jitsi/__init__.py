@@ -4,3 +4,5 @@ The collector's URL or a page's URL enters; text to paste, or findings with hint
 package knows nothing of stores and sessions: it sees Jitsi Meet and the collector from outside,
 as a browser does.
 """
+
+__all__ = ["doctor", "snippets"]

@@ -3,3 +3,5 @@
 Samples from `stores` enter; summaries, rollups and receipts go back into them, and counters of
 call time go to `monitoring`. This wing knows nothing of HTTP or of how a push arrives.
 """
+
+__all__ = ["erase", "schedule", "time_totals"]

@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable
 from jmmc.core.errors import StoreError
 from jmmc.core.logging import logger
 from jmmc.core.supervision import Supervisor
-from jmmc.core.tasks import heed_cancellation
+from jmmc.core.tasks import raise_if_cancelled
 from jmmc.ingest.counters import Counters, Job
 from jmmc.maintenance.summarizer import Summarizer, keep_summarizing
 from jmmc.maintenance.time_totals import TimeTotals
@@ -68,7 +68,7 @@ class Maintenance:
             except StoreError as error:
                 self._counters.fail(job)
                 _log.warning("maintenance_failed", job=job, why=error)
-            heed_cancellation()
+            raise_if_cancelled()
             await asyncio.sleep(_PERIOD)
 
     async def _delete_old(self) -> None:
@@ -97,7 +97,7 @@ class Maintenance:
                 await self._read_erasures()
             except StoreError as error:
                 _log.debug("erasures_unreadable", why=error)
-            heed_cancellation()
+            raise_if_cancelled()
             await asyncio.sleep(_ERASURES_PERIOD)
 
 
@@ -106,7 +106,7 @@ async def _repeat(work: Callable[[int], Awaitable[int]], before: int) -> int:
     total = 0
     while done := await work(before):
         total += done
-        heed_cancellation()
+        raise_if_cancelled()
         await asyncio.sleep(_BREAK)
     return total
 

@@ -10,8 +10,8 @@ import msgspec
 from jmmc.core.errors import StoreError
 from jmmc.core.logging import logger
 from jmmc.core.model import Session, SessionFilter
-from jmmc.core.tasks import heed_cancellation
-from jmmc.core.yielding import Yielder, fitting
+from jmmc.core.tasks import raise_if_cancelled
+from jmmc.core.yielding import LoadAwareYielder, batch_size_for
 from jmmc.ingest.counters import Counters
 from jmmc.maintenance.freshness import Freshness
 from jmmc.maintenance.time_totals import TimeTotals
@@ -65,7 +65,7 @@ class Summarizer:
         self._clock = clock
         self._holder = holder
         self._time_totals = time_totals
-        self._yielder = Yielder()
+        self._yielder = LoadAwareYielder()
         self._freshness = Freshness()
         self._group_size = 1  # Sessions in the next group.
         self._rolled_up = 0.0  # Unix seconds of the last rollups.
@@ -94,8 +94,8 @@ class Summarizer:
         while done < len(ids) and await self._still_leads():
             group = ids[done : done + self._group_size]
             await self._summarize_ids(group, now)
-            worked = await self._yielder.rest()
-            self._group_size = fitting(
+            worked = await self._yielder.pause()
+            self._group_size = batch_size_for(
                 len(group), worked, seconds=_WORK_SECONDS, most=_GROUP_SESSIONS
             )
             done += len(group)
@@ -250,19 +250,19 @@ class Summarizer:
             self._yielder.begin()
             selection = SummaryFilter(since=hour, until=hour + HOUR)
             rows = await reports.facts(_COLUMNS, selection)
-            await self._yielder.rest()
+            await self._yielder.pause()
             # In a thread: 100,000 sessions of an hour take seconds.
             rollups = await asyncio.to_thread(_hour_of, rows, hour)
             self._yielder.begin()
             await reports.put_rollups(rollups)
-            await self._yielder.rest()
+            await self._yielder.pause()
         for day in sorted({hour - hour % DAY for hour in stale}):
             days: list[Rollup] = []
             for dimension in (ALL, *DIMENSIONS):
                 self._yielder.begin()
                 parts = await reports.rollups(dimension, HOUR, day, day + DAY)
                 days.append(day_of(parts, day, dimension))
-                await self._yielder.rest()
+                await self._yielder.pause()
             await reports.put_rollups(days)
         for hour in stale:
             await reports.delete_record(_STALE_HOUR, str(hour))
@@ -303,7 +303,7 @@ async def keep_summarizing(summarizer: Summarizer, counters: Counters, *, pause:
     """Summarize for ever: at once while there is work, then again after `pause` seconds."""
     prepared = False
     while True:
-        heed_cancellation()
+        raise_if_cancelled()
         try:
             if not prepared:
                 prepared = await _prepare(summarizer)
@@ -312,7 +312,7 @@ async def keep_summarizing(summarizer: Summarizer, counters: Counters, *, pause:
         except StoreError as error:
             counters.fail("summaries")
             _log.warning("summaries_failed", why=error)
-        heed_cancellation()
+        raise_if_cancelled()
         await asyncio.sleep(pause)
 
 

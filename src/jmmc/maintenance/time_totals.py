@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Literal, NamedTuple, Protocol, TypeVar
 
 from jmmc.core.histogram import Histogram
-from jmmc.core.labels import OTHER, UNKNOWN, Names, family
+from jmmc.core.labels import OTHER, UNKNOWN, LabelValues, browser_family
 from jmmc.core.readings import READINGS, Number
 from jmmc.maintenance.freshness import PATIENCE
 from jmmc.quality.grading import Grade, moment_mos
@@ -113,9 +113,9 @@ class TimeTotals:
         self._as_of = 0.0
         self._lifetime = lifetime
         self._live: dict[str, _LiveParticipant] = {}
-        self._regions = Names(_REGIONS, regions)
-        self._browsers = Names(_BROWSERS)
-        self._transports = Names(_TRANSPORTS)
+        self._regions = LabelValues(_REGIONS, regions)
+        self._browsers = LabelValues(_BROWSERS)
+        self._transports = LabelValues(_TRANSPORTS)
         self._start_at_zero(Labels(UNKNOWN, UNKNOWN, UNKNOWN))
 
     def lead(self, running: Iterable[Summary]) -> None:
@@ -177,7 +177,7 @@ class TimeTotals:
     def _labels_of(self, summary: Summary) -> Labels:
         labels = Labels(
             self._regions.of(summary.region),
-            self._browsers.of(family(summary.browser)),
+            self._browsers.of(browser_family(summary.browser)),
             self._transports.of(summary.transport),
         )
         if labels not in self.seconds and len(self.seconds) >= _COMBINATIONS:

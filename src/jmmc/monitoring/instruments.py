@@ -1,4 +1,4 @@
-"""Every figure that monitoring may see, defined once: for Prometheus, for OTLP, for the docs."""
+"""All metrics and their labels, defined once: for Prometheus, for OTLP, for the docs."""
 
 from typing import Literal, NamedTuple
 
@@ -10,7 +10,7 @@ _CALL = ("region", "browser", "transport")
 
 
 class Instrument(NamedTuple):
-    """One figure. A counter's series end in `_total`, a histogram's in `_bucket` and so on."""
+    """One metric. A counter's series end in `_total`, a histogram's in `_bucket` and so on."""
 
     name: str
     kind: Kind
@@ -22,112 +22,120 @@ INSTRUMENTS: tuple[Instrument, ...] = (
     Instrument(
         "jmmc_build_info",
         "gauge",
-        "Always 1; the version of the collector, and the kind of its store.",
+        "Always 1; version of the collector and kind of its store, as labels.",
         ("version", "store"),
     ),
     Instrument(
         "jmmc_pushes",
         "counter",
-        "Pushes by what became of them, each counted once: accepted, trimmed (accepted less some"
+        "Pushes by outcome, each counted once: accepted, trimmed (accepted without its invalid"
         " readings) or rejected, with the reason.",
         ("outcome", "reason"),
     ),
     Instrument(
         "jmmc_first_pushes",
         "counter",
-        "Admitted pushes that begin a session, by the version of the script in the browser.",
+        "Accepted pushes that start a session, by version of the browser script.",
         ("script",),
     ),
     Instrument(
         "jmmc_clamped_ages",
         "counter",
-        "Samples whose age was below 0 or above a day, and was clamped.",
+        "Samples whose age was below 0 or above one day and was clamped.",
     ),
     Instrument(
         "jmmc_commit_seconds",
         "histogram",
-        "How long a batch of pushes took to get on stable storage.",
+        "Duration of a commit: from the start of a batch until it is on stable storage.",
     ),
-    Instrument("jmmc_batch_pushes", "histogram", "Pushes in a batch."),
-    Instrument("jmmc_queue_pushes", "gauge", "Pushes that wait for their commit."),
+    Instrument("jmmc_batch_pushes", "histogram", "Pushes per batch."),
+    Instrument("jmmc_queue_pushes", "gauge", "Pushes waiting for their commit."),
     Instrument(
-        "jmmc_queue_limit_pushes", "gauge", "Pushes that may wait; beyond, they are refused."
+        "jmmc_queue_limit_pushes",
+        "gauge",
+        "Maximum number of waiting pushes; beyond it, pushes are rejected.",
     ),
-    Instrument("jmmc_store_up", "gauge", "Whether the store, or the spool, takes a write now."),
+    Instrument("jmmc_store_up", "gauge", "Whether the store, or the spool, accepts writes now."),
     Instrument(
         "jmmc_store_errors",
         "counter",
-        "Failures of the store, by what was being done.",
+        "Store errors, by operation.",
         ("during",),
     ),
     Instrument(
         "jmmc_store_bytes",
         "gauge",
-        "What the store takes on disk; unknown while it is away. The same for all collectors of"
-        " a database: take max().",
+        "Size of the store on disk; absent while the store is unreachable. All collectors of a"
+        " database report the same value: use max().",
     ),
-    Instrument("jmmc_spooling", "gauge", "Whether pushes wait here because the database is away."),
-    Instrument("jmmc_spool_bytes", "gauge", "What waits in the spool."),
-    Instrument("jmmc_spool_limit_bytes", "gauge", "What the spool may hold."),
+    Instrument(
+        "jmmc_spooling",
+        "gauge",
+        "Whether pushes go to the spool because the database is unreachable.",
+    ),
+    Instrument("jmmc_spool_bytes", "gauge", "Size of the data in the spool."),
+    Instrument("jmmc_spool_limit_bytes", "gauge", "Maximum size of the spool."),
     Instrument(
         "jmmc_summaries_leader",
         "gauge",
-        "Whether this collector keeps the summaries: one of those that share a database does,"
-        " and it alone knows who is present.",
+        "Whether this collector maintains the summaries: of the collectors that share a database,"
+        " one does, and only it reports participants and meetings.",
     ),
     Instrument(
         "jmmc_summaries_backlog",
         "gauge",
-        "Sessions with samples that no summary knows yet; on MongoDB, documents. Told by the"
-        " leader.",
+        "Sessions (on MongoDB: documents) with samples that are not summarized yet. Reported by"
+        " the leader.",
     ),
     Instrument(
         "jmmc_participants",
         "gauge",
-        "Participants at present, by the grade of their last moment. Told by the leader.",
+        "Participants now, by their current grade. Reported by the leader.",
         (*_CALL, "grade"),
     ),
-    Instrument("jmmc_meetings", "gauge", "Meetings at present. Told by the leader."),
+    Instrument("jmmc_meetings", "gauge", "Meetings now. Reported by the leader."),
     Instrument(
         "jmmc_call_seconds",
         "counter",
-        "Person-seconds in calls by grade, each counted once by one collector of all that share"
-        " a database, when the next sample ends it.",
+        "Person-seconds in calls by grade. Each is counted once, by one of the collectors that"
+        " share a database, when the next sample arrives.",
         (*_CALL, "grade"),
     ),
     Instrument(
         "jmmc_call_late_seconds",
         "counter",
-        "Person-seconds that became known more than ten minutes afterwards, and so count in no"
-        " other figure of calls.",
+        "Person-seconds reported more than ten minutes late; no other metric of calls counts them.",
     ),
     Instrument(
         "jmmc_call_rtt_seconds",
         "histogram",
-        "Round-trip time. Each known second of a participant counts once: so these are shares of"
-        " time, as in all that follows.",
+        "Round-trip time. Each second of a participant with a known value is one observation, here"
+        " and in the histograms below.",
         ("region",),
     ),
     Instrument(
         "jmmc_call_loss_ratio",
         "histogram",
-        "Share of packets lost, 0 to 1.",
+        "Packet loss, 0 to 1.",
         ("region", "direction"),
     ),
     Instrument(
         "jmmc_call_bitrate_bits_per_second",
         "histogram",
-        "Audio and video together.",
+        "Bit rate of audio and video together.",
         ("region", "direction"),
     ),
     Instrument(
-        "jmmc_call_mos", "histogram", "The estimate of what is heard, 1 to 4.5.", ("region",)
+        "jmmc_call_mos",
+        "histogram",
+        "Estimated mean opinion score (MOS) of received audio, 1 to 4.5.",
+        ("region",),
     ),
 )
 
 LABELS: dict[str, str] = {
     "outcome": "`accepted`, `trimmed`, `rejected`",
-    "reason": "the reasons of the [protocol](protocol.md); empty for what was not rejected",
+    "reason": "the reasons of the [protocol](protocol.md); empty unless rejected",
     "script": f"at most 10 versions, `ancestor`, `{UNKNOWN}`, `{OTHER}`",
     "during": "`commit`, `summaries`, `retention`",
     "region": f"at most 20, and those of `authorized_regions`; `{UNKNOWN}`, `{OTHER}`",
@@ -135,21 +143,21 @@ LABELS: dict[str, str] = {
     "transport": f"at most 6, such as `udp`, `tcp`, `relay`, `p2p`; `{UNKNOWN}`, `{OTHER}`",
     "grade": "`good`, `fair`, `poor`, `unknown`",
     "direction": "`up`: what the participant sends; `down`: what it receives",
-    "version": "that of the package",
+    "version": "version of the package",
     "store": "`sqlite`, `mongo`, or the class of a host's own",
 }
-"""What each label may say."""
+"""The values that each label may have."""
 
 
 def series_of(instrument: Instrument) -> tuple[str, ...]:
-    """The names that its series have at Prometheus."""
+    """Return the names of an instrument's series in Prometheus."""
     suffixes = {"counter": ("_total",), "gauge": ("",), "histogram": ("_bucket", "_sum", "_count")}
     return tuple(instrument.name + suffix for suffix in suffixes[instrument.kind])
 
 
 def tables() -> str:
-    """Instruments and labels, as in docs/monitoring.md."""
-    lines = ["| metric | kind | labels | what it is |", "|---|---|---|---|"]
+    """Return the tables of metrics and labels for docs/monitoring.md, in Markdown."""
+    lines = ["| metric | type | labels | description |", "|---|---|---|---|"]
     for instrument in INSTRUMENTS:
         name = instrument.name + ("_total" if instrument.kind == "counter" else "")
         labels = ", ".join(f"`{label}`" for label in instrument.labels)

@@ -1,7 +1,7 @@
-"""OpenTelemetry over OTLP: traces, and the figures of /metrics. The only place that knows its SDK.
+"""OpenTelemetry over OTLP: traces, and the metrics of /metrics. Only this module uses its SDK.
 
-Imported when `otlp_endpoint` is set, and never otherwise. Spans say what was done, how much of it
-and how it ended; never who called, from where, or in which conference.
+Imported only if `otlp_endpoint` is set. Spans have operation, size and outcome; never names of
+people or rooms, nor addresses.
 """
 
 import asyncio
@@ -36,12 +36,12 @@ from jmmc.monitoring.prometheus import Exposition
 from jmmc.settings import Settings
 from jmmc.stores import Store
 
-_EVERY = "60000"  # Milliseconds between two exports of metrics: the SDK's own default.
-_PATIENCE = 3.0  # Seconds for an export: with the SDK's 10, an end would take 20.
+_INTERVAL = "60000"  # Milliseconds between two exports of metrics: the SDK's default.
+_TIMEOUT = 3.0  # Seconds for an export: with the SDK's 10, a shutdown would take 20.
 _SECOND = 1_000_000_000  # Nanoseconds
 _SCOPE = InstrumentationScope("jmmc", __version__)
-_NOT_KEPT: Any = None  # Optional on the wire.
-_FAULTS = frozenset({"busy", "store_down"})  # Reasons that are ours, not the sender's.
+_NOT_KEPT: Any = None  # Optional in OTLP.
+_SERVER_ERRORS = frozenset({"busy", "store_down"})  # The other reasons are client errors.
 
 _Scope = MutableMapping[str, Any]
 _Message = MutableMapping[str, Any]
@@ -51,14 +51,14 @@ _App = Callable[[_Scope, _Receive, _Send], Awaitable[None]]
 
 
 class TracedCollector(Collector):
-    """A collector that tells an OTLP endpoint what it does."""
+    """A collector that exports spans and metrics to an OTLP endpoint."""
 
     def __init__(self, settings: Settings, store: Store, *, secret: str) -> None:
-        headers = dict(otlp_header.split("=", 1) for otlp_header in settings.otlp_headers) or None
+        headers = dict(header.split("=", 1) for header in settings.otlp_headers) or None
         base = settings.otlp_endpoint.rstrip("/")
         self._resource = _resource()
         self._provider = TracerProvider(resource=self._resource)
-        timeout = None if "OTEL_EXPORTER_OTLP_TIMEOUT" in os.environ else _PATIENCE
+        timeout = None if "OTEL_EXPORTER_OTLP_TIMEOUT" in os.environ else _TIMEOUT
         spans = OTLPSpanExporter(f"{base}/v1/traces", headers=headers, timeout=timeout)
         self._provider.add_span_processor(BatchSpanProcessor(spans))
         self._metrics = OTLPMetricExporter(f"{base}/v1/metrics", headers=headers, timeout=timeout)
@@ -72,11 +72,11 @@ class TracedCollector(Collector):
         writer = await super().open()
         task = self._exporting
         if task is None or task.done() or task.get_loop() is not asyncio.get_running_loop():
-            self._exporting = asyncio.create_task(self._export_for_ever(), name="jmmc-otlp")
+            self._exporting = asyncio.create_task(self._export_periodically(), name="jmmc-otlp")
         return writer
 
     async def close(self) -> None:
-        """See `Collector.close`; what has not been told yet is told now."""
+        """See `Collector.close`; spans and metrics that wait are exported first."""
         task, self._exporting = self._exporting, None
         if task is not None and task.get_loop() is asyncio.get_running_loop():
             await stop(task)
@@ -85,7 +85,7 @@ class TracedCollector(Collector):
         await asyncio.to_thread(self._provider.force_flush)
 
     async def receive(self, body: bytes, sender: Sender) -> Accepted:
-        """See `Collector.receive`. A share of the pushes, by `trace_ratio`, makes a span."""
+        """See `Collector.receive`. Makes a span for a sample of the pushes (`trace_ratio`)."""
         if random() >= self.settings.trace_ratio:  # noqa: S311 - a sample, not a secret
             return await super().receive(body, sender)
         span = self.tracer.start_span("push", Context(), SpanKind.SERVER)
@@ -94,7 +94,7 @@ class TracedCollector(Collector):
             accepted = await super().receive(body, sender)
         except Rejected as rejected:
             span.set_attributes({"jmmc.outcome": "rejected", "jmmc.reason": rejected.reason})
-            if rejected.reason in _FAULTS:
+            if rejected.reason in _SERVER_ERRORS:
                 span.set_status(StatusCode.ERROR)
             raise
         else:
@@ -104,11 +104,11 @@ class TracedCollector(Collector):
         finally:
             span.end()
 
-    def traced(self, app: _App) -> _App:
-        """`app`, each question to its API a span; a caller's `traceparent` is gone on with."""
+    def trace_requests(self, app: _App) -> _App:
+        """Wrap `app`: a span for each API request, as a child of the caller's `traceparent`."""
         tracer, propagator = self.tracer, TraceContextTextMapPropagator()
 
-        async def ask(scope: _Scope, receive: _Receive, send: _Send) -> None:
+        async def trace(scope: _Scope, receive: _Receive, send: _Send) -> None:
             if scope["type"] != "http" or "/api/" not in scope["path"]:
                 await app(scope, receive, send)
                 return
@@ -128,30 +128,30 @@ class TracedCollector(Collector):
                     await send(message)
 
                 await app(scope, receive, answer)
-                # The path has names in it; the route has only their places.
+                # The path has names of rooms and people, the route only placeholders.
                 if route := getattr(scope.get("route"), "path", ""):
                     span.update_name(f"{method} {route}")
                     span.set_attribute("http.route", route)
 
-        return ask
+        return trace
 
-    async def _export_for_ever(self) -> None:
-        pause = int(os.environ.get("OTEL_METRIC_EXPORT_INTERVAL", _EVERY)) / 1000
+    async def _export_periodically(self) -> None:
+        pause = int(os.environ.get("OTEL_METRIC_EXPORT_INTERVAL", _INTERVAL)) / 1000
         while True:
             await asyncio.sleep(pause)
             await self._export()
 
     async def _export(self) -> None:
-        await self._exposition.look()
+        await self._exposition.refresh()
         began, now = int(self.began * _SECOND), time.time_ns()
         metrics = list(_metrics_of(self._exposition.registry.collect(), began, now))
-        told = points.ScopeMetrics(_SCOPE, metrics, "")
-        data = points.MetricsData([points.ResourceMetrics(self._resource, [told], "")])
-        await asyncio.to_thread(self._metrics.export, data)  # Says itself when it cannot.
+        scope = points.ScopeMetrics(_SCOPE, metrics, "")
+        data = points.MetricsData([points.ResourceMetrics(self._resource, [scope], "")])
+        await asyncio.to_thread(self._metrics.export, data)  # The exporter logs its errors itself.
 
 
 class _TracedCounters(Counters):
-    """Counters that make a span of each batch."""
+    """Counters that also make a span for each batch."""
 
     def __init__(self, tracer: Tracer) -> None:
         super().__init__()
@@ -170,7 +170,7 @@ class _TracedCounters(Counters):
     ) -> None:
         ended = time.time_ns()
         began = ended - int(seconds * _SECOND)
-        attributes = {f"jmmc.{v}": value for v, value in numbers.items()}
+        attributes = {f"jmmc.{key}": number for key, number in numbers.items()}
         span = self._tracer.start_span(
             name, Context(), SpanKind.INTERNAL, attributes, start_time=began
         )
@@ -179,7 +179,7 @@ class _TracedCounters(Counters):
 
 
 def _resource() -> Resource:
-    """Which process this is; OTEL_SERVICE_NAME and OTEL_RESOURCE_ATTRIBUTES come first."""
+    """Describe this process; OTEL_SERVICE_NAME and OTEL_RESOURCE_ATTRIBUTES take precedence."""
     own = Resource.create(
         {
             "service.name": "jmmc",
@@ -191,24 +191,24 @@ def _resource() -> Resource:
 
 
 def _metrics_of(families: Iterable[Metric], began: int, now: int) -> Iterable[points.Metric]:
-    """Families of the Prometheus client in the words of OTLP, cumulative since `began`."""
+    """Convert families of the Prometheus client to OTLP, cumulative since `began` (ns)."""
     cumulative = points.AggregationTemporality.CUMULATIVE
     for family in families:
         if not family.samples:
-            continue  # Not known now.
+            continue  # No value now.
         data: points.DataT
         if family.type == "histogram":
             data = points.Histogram(_histograms(family, began, now), cumulative)
         else:
-            plain = [
+            numbers = [
                 points.NumberDataPoint(sample.labels, began, now, float(sample.value))
                 for sample in family.samples
                 if not sample.name.endswith("_created")
             ]
             data = (
-                points.Sum(plain, cumulative, is_monotonic=True)
+                points.Sum(numbers, cumulative, is_monotonic=True)
                 if family.type == "counter"
-                else points.Gauge(plain)
+                else points.Gauge(numbers)
             )
         yield points.Metric(family.name, family.documentation, family.unit, data)
 
@@ -223,10 +223,10 @@ def _histograms(family: Metric, began: int, now: int) -> list[points.HistogramDa
             buckets.setdefault(labels, []).append(bound)
         elif sample.name.endswith("_sum"):
             sums[labels] = sample.value
-    found: list[points.HistogramDataPoint] = []
+    histograms: list[points.HistogramDataPoint] = []
     for labels, bounds in buckets.items():
         counts = [n for _, n in bounds]
-        found.append(
+        histograms.append(
             points.HistogramDataPoint(
                 attributes=dict(labels),
                 start_time_unix_nano=began,
@@ -239,4 +239,4 @@ def _histograms(family: Metric, began: int, now: int) -> list[points.HistogramDa
                 max=_NOT_KEPT,
             )
         )
-    return found
+    return histograms

@@ -1,4 +1,4 @@
-"""The instruments of one collector with their values, for the client library of Prometheus."""
+"""The metrics of one collector, for the Prometheus client library."""
 
 import asyncio
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -21,9 +21,9 @@ from jmmc.core.version import __version__
 from jmmc.maintenance.time_totals import MEASURES
 from jmmc.monitoring.instruments import INSTRUMENTS, Instrument
 
-_PATIENCE = 6.0  # Seconds: a database gets 5 by default, then the spool says that it is away.
+_TIMEOUT = 6.0  # Seconds: a database has 5 by default, then the spool reports its outage.
 _MEBIBYTE = 2**20
-_SPREADS = {
+_CALL_HISTOGRAMS = {
     "jmmc_call_rtt_seconds": "rtt",
     "jmmc_call_loss_ratio": "loss",
     "jmmc_call_bitrate_bits_per_second": "bitrate",
@@ -31,13 +31,13 @@ _SPREADS = {
 }
 
 Value = tuple[Sequence[str], float]
-GradeDistribution = tuple[Sequence[str], Histogram]
+LabelledHistogram = tuple[Sequence[str], Histogram]
 
 
 class Exposition(Exposed):
-    """All figures of `collector` and of its process, in `registry`.
+    """All metrics of `collector` and of its process, in `registry`.
 
-    `look` asks the store first: a registry cannot wait.
+    Call `refresh` before collecting: it awaits the store, which a registry cannot do.
     """
 
     def __init__(self, collector: Collector, *, clock: Callable[[], float]) -> None:
@@ -47,35 +47,35 @@ class Exposition(Exposed):
         self._backlog: int | None = None
         self.registry = CollectorRegistry()
         self.registry.register(self)
-        for of_the_process in (ProcessCollector, PlatformCollector, GCCollector):
-            of_the_process(registry=self.registry)
+        for process_metrics in (ProcessCollector, PlatformCollector, GCCollector):
+            process_metrics(registry=self.registry)
 
-    async def look(self) -> None:
-        """See how the store is. Never fails, and takes six seconds at the most."""
+    async def refresh(self) -> None:
+        """Read the state of the store. Never raises, and takes at most six seconds."""
         self._condition = self._backlog = None
         try:
-            async with asyncio.timeout(_PATIENCE):
+            async with asyncio.timeout(_TIMEOUT):
                 self._condition = await self._collector.check()
                 if self._collector.time_totals.leads and self._condition.spooled is None:
                     self._backlog = await self._collector.store.reports.backlog()
         except (StoreError, TimeoutError):
-            pass  # That is a figure, too.
+            pass  # `jmmc_store_up` is 0 then.
 
     def describe(self) -> list[Metric]:
-        """Nothing needs to be asked to know our names."""
+        """See `prometheus_client.registry.Collector`: nothing to describe before collecting."""
         return []
 
     def collect(self) -> Iterator[Metric]:
-        """Every family, in the order of the instruments."""
-        values, spreads = self._values(), self._spreads()
+        """Yield every metric family, in the order of `INSTRUMENTS`."""
+        values, histograms = self._values(), self._histograms()
         for instrument in INSTRUMENTS:
             if instrument.kind == "histogram":
-                yield _histogram(instrument, spreads[instrument.name])
+                yield _histogram_family(instrument, histograms[instrument.name])
             else:
-                yield _plain(instrument, values.get(instrument.name, ()))
+                yield _family(instrument, values.get(instrument.name, ()))
 
     def _values(self) -> Mapping[str, Sequence[Value]]:
-        """By name of the instrument; what is not known is not there."""
+        """Return the values by name of the instrument, without those that are not known."""
         collector, counters, time_totals = (
             self._collector,
             self._collector.counters,
@@ -83,7 +83,7 @@ class Exposition(Exposed):
         )
         settings, condition = collector.settings, self._condition
         live_counts = time_totals.live_counts(self._clock())
-        found: dict[str, Sequence[Value]] = {
+        values: dict[str, Sequence[Value]] = {
             "jmmc_build_info": [((__version__, self._kind_of_store()), 1)],
             "jmmc_pushes": [
                 (("accepted", ""), counters.accepted),
@@ -99,48 +99,49 @@ class Exposition(Exposed):
             "jmmc_spool_limit_bytes": [((), settings.spool_limit * _MEBIBYTE)],
             "jmmc_summaries_leader": [((), time_totals.leads)],
             "jmmc_call_seconds": [
-                ((*place, grade.name.lower()), seconds)
-                for place, grades in time_totals.seconds.items()
+                ((*labels, grade.name.lower()), seconds)
+                for labels, grades in time_totals.seconds.items()
                 for grade, seconds in grades.items()
             ],
             "jmmc_call_late_seconds": [((), time_totals.late)],
         }
         if condition is not None:
-            found["jmmc_spooling"] = [((), condition.spooled is not None)]
-            found["jmmc_spool_bytes"] = [((), condition.spooled or 0)]
+            values["jmmc_spooling"] = [((), condition.spooled is not None)]
+            values["jmmc_spool_bytes"] = [((), condition.spooled or 0)]
             if condition.size is not None:
-                found["jmmc_store_bytes"] = [((), condition.size)]
+                values["jmmc_store_bytes"] = [((), condition.size)]
         if self._backlog is not None:
-            found["jmmc_summaries_backlog"] = [((), self._backlog)]
+            values["jmmc_summaries_backlog"] = [((), self._backlog)]
         if live_counts is not None:
-            found["jmmc_meetings"] = [((), live_counts.meetings)]
-            found["jmmc_participants"] = [
-                ((*place, grade.name.lower()), people)
-                for (place, grade), people in live_counts.participants.items()
+            values["jmmc_meetings"] = [((), live_counts.meetings)]
+            values["jmmc_participants"] = [
+                ((*labels, grade.name.lower()), people)
+                for (labels, grade), people in live_counts.participants.items()
             ]
-        return found
+        return values
 
-    def _spreads(self) -> Mapping[str, Sequence[GradeDistribution]]:
+    def _histograms(self) -> Mapping[str, Sequence[LabelledHistogram]]:
         counters, time_totals = self._collector.counters, self._collector.time_totals
-        found: dict[str, list[GradeDistribution]] = {
+        histograms_by_name: dict[str, list[LabelledHistogram]] = {
             "jmmc_commit_seconds": [((), counters.commits)],
             "jmmc_batch_pushes": [((), counters.batches)],
         }
-        for name, measured in _SPREADS.items():
-            found[name] = [
-                ((region, measure.direction) if measure.direction else (region,), spread)
-                for region, spreads in time_totals.histograms.items()
-                for measure, spread in zip(MEASURES, spreads, strict=True)
-                if measure.name == measured
+        for name, measure_name in _CALL_HISTOGRAMS.items():
+            histograms_by_name[name] = [
+                ((region, measure.direction) if measure.direction else (region,), histogram)
+                for region, histograms in time_totals.histograms.items()
+                for measure, histogram in zip(MEASURES, histograms, strict=True)
+                if measure.name == measure_name
             ]
-        return found
+        return histograms_by_name
 
     def _kind_of_store(self) -> str:
-        store = getattr(self._collector.store, "store", self._collector.store)  # Behind a spool.
+        store = self._collector.store
+        store = getattr(store, "store", store)  # The store behind a spool.
         return type(store).__name__.removesuffix("Store").lower()
 
 
-def _plain(instrument: Instrument, values: Sequence[Value]) -> Metric:
+def _family(instrument: Instrument, values: Sequence[Value]) -> Metric:
     kind = CounterMetricFamily if instrument.kind == "counter" else GaugeMetricFamily
     family = kind(instrument.name, instrument.description, labels=instrument.labels)
     for labels, value in values:
@@ -148,13 +149,13 @@ def _plain(instrument: Instrument, values: Sequence[Value]) -> Metric:
     return family
 
 
-def _histogram(instrument: Instrument, spreads: Sequence[GradeDistribution]) -> Metric:
+def _histogram_family(instrument: Instrument, histograms: Sequence[LabelledHistogram]) -> Metric:
     family = HistogramMetricFamily(
         instrument.name, instrument.description, labels=instrument.labels
     )
-    for labels, spread in spreads:
-        buckets = [(_bound(value), n) for value, n in spread.cumulated()]
-        family.add_metric(labels, buckets, spread.sum)
+    for labels, histogram in histograms:
+        buckets = [(_bound(bound), count) for bound, count in histogram.cumulated()]
+        family.add_metric(labels, buckets, histogram.sum)
     return family
 
 

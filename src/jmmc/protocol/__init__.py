@@ -4,3 +4,14 @@ Bodies, headers and addresses enter; envelopes, pushes, verdicts and answers lea
 admission, session ids, rate limits, addresses. The readings themselves are defined in
 `core.readings`. This wing knows no clock, log, event loop or I/O; the time is passed in.
 """
+
+__all__ = [
+    "addresses",
+    "admission",
+    "answer",
+    "decoding",
+    "identity",
+    "rate_limit",
+    "server_readings",
+    "useragent",
+]

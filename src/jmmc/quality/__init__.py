@@ -4,3 +4,17 @@ Sessions and the clock's time enter; timelines, grades, summaries, attributions 
 This wing knows no clock, log, event loop or I/O, and nothing of stores, HTTP or the wire letters'
 decoding: the same samples give the same figures everywhere.
 """
+
+__all__ = [
+    "addresses",
+    "attribution",
+    "columns",
+    "filters",
+    "grading",
+    "incidents",
+    "rollups",
+    "summarize",
+    "summary",
+    "thresholds",
+    "timeline",
+]

@@ -1,4 +1,4 @@
-"""Makes the summary of a session from values_held samples."""
+"""Makes the summary of a session from its timeline."""
 
 from collections.abc import Iterable, Mapping, Sequence
 
@@ -59,7 +59,7 @@ def sum_up(session: Session, timeline: Timeline, preset: Preset) -> Summary:
         running=timeline.running,
         left=timeline.left,
         samples=len(session.samples),
-        holes=timeline.holes,
+        gaps=timeline.gaps,
         formula=formula_of(preset),
         good=call.good,
         fair=call.fair,

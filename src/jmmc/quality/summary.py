@@ -45,6 +45,7 @@ class GradeSpan(Struct, frozen=True, array_like=True, gc=False):
 _STORED_NAMES = {
     "room": "conf",
     "browser_id": "uid",
+    "gaps": "holes",
     "grade_spans": "lane",
     "endpoint_id": "participant",
     "jitsi_meeting_id": "meeting",
@@ -85,7 +86,7 @@ class Summary(Struct, frozen=True, rename=_STORED_NAMES):
     running: bool
     left: bool
     samples: int
-    holes: int
+    gaps: int
     formula: str
     good: int
     fair: int

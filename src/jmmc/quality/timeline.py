@@ -47,7 +47,7 @@ class Timeline(Struct, frozen=True):
     """One session over time. `spans` have no gaps from `began` to `ended`.
 
     `left`: the participant left with a last sample (`bye`). `running`: the session may continue.
-    `holes` counts the places where samples are missing.
+    `gaps` counts the places where samples are missing.
     """
 
     began: int
@@ -56,7 +56,7 @@ class Timeline(Struct, frozen=True):
     events: tuple[Event, ...] = ()
     left: bool = False
     running: bool = False
-    holes: int = 0
+    gaps: int = 0
 
 
 def build_timeline(session: Session, *, lifetime: float, now: float | None = None) -> Timeline:
@@ -70,18 +70,18 @@ def build_timeline(session: Session, *, lifetime: float, now: float | None = Non
     spans: list[Span] = []
     events: list[Event] = []
     state: dict[str, Value] = {}
-    holes = 0
+    gaps = 0
     before: Sample | None = None
     at = samples[0].ts if samples else session.began
     began = at
     for sample in samples:
         moment = max(sample.ts, at)  # A clock may be set back; time is not.
         if before is not None:
-            hole = sample.seq is not None and sample.seq != (before.seq or 0) + 1
+            gap = sample.seq is not None and sample.seq != (before.seq or 0) + 1
             silent = moment - at > lifetime or before.bye
-            _extend(spans, at, moment, None if hole or silent else state)
-            if hole:
-                holes += 1
+            _extend(spans, at, moment, None if gap or silent else state)
+            if gap:
+                gaps += 1
                 state = {}
         state = _applied(state, sample, moment, events)
         at = moment
@@ -91,7 +91,7 @@ def build_timeline(session: Session, *, lifetime: float, now: float | None = Non
     if running and now is not None:
         _extend(spans, at, max(int(now), at), state)
         at = max(int(now), at)
-    return Timeline(began, at, tuple(spans), tuple(events), left, running, holes)
+    return Timeline(began, at, tuple(spans), tuple(events), left, running, gaps)
 
 
 def clip(spans: Iterable[Span], since: int, until: int) -> list[Span]:

@@ -1,7 +1,7 @@
-"""The connections of the server: none may hold a place that it does not use.
+"""Limits for slow clients: time and size of a request's head, time to read a response.
 
-uvicorn waits for ever, and takes in without bound, where a client does not finish the head of a
-request, or does not read its answer. What ends those connections also ends the idle ones.
+uvicorn alone waits without a limit, and buffers without a limit, for a client that does not finish
+the head of a request or does not read its response. The same timeout closes idle connections.
 """
 
 import logging
@@ -10,27 +10,30 @@ from collections.abc import Iterable
 from http import HTTPStatus
 from typing import Any
 
-from jmmc.server.single_write import OneWrite
+from jmmc.server.single_write import SingleWriteProtocol
 
 HEAD = 65_536
-"""Bytes that the first line and the headers of a request may have."""
+"""Maximum size in bytes of a request's first line and headers."""
 
 STALLED = 60.0
-"""Seconds in which a client that has 64 KiB waiting must read most of them."""
+"""Seconds after which a client that does not read its response is disconnected."""
 
-_FILES = 65_536  # Open files that we ask for: a connection each. systemd gives 1024 by itself.
-_BAD = "Invalid HTTP request received."  # As uvicorn says.
+_FILES = 65_536  # Open files: one a connection. The default limit under systemd is 1024.
+_BAD = "Invalid HTTP request received."  # uvicorn's message.
 
 
-class Connection(OneWrite):
-    """One connection. It owes us a head from its beginning, and from each answer, to the next."""
+class Connection(SingleWriteProtocol):
+    """One connection, with deadlines for the next request's head and for reading responses.
+
+    The client owes a head from the connection's start, and again from the end of each response.
+    """
 
     def __init__(self, *args: Any, **more: Any) -> None:
         super().__init__(*args, **more)
         self.scope = {}  # type: ignore[typeddict-item]
         self._owes_since: float | None = None
         self._stalled_since: float | None = None
-        self._head = 0  # Bytes of a head that is under way.
+        self._head = 0  # Bytes received of an unfinished head.
         self._arrived = 0
 
     def connection_made(self, transport: Any) -> None:
@@ -44,26 +47,27 @@ class Connection(OneWrite):
         self._arrived = len(data)
         super().data_received(data)
         if "method" not in self.scope and not self.transport.is_closing():
-            if not self._head:  # A head has the whole time.
+            if not self._head:  # The deadline starts with the head's first byte.
                 self._owes_since = self.loop.time()
             self._head += len(data)
             if self._head > HEAD:
                 self.send_400_response(_BAD)
 
     def on_headers_complete(self) -> None:
-        """The head is there. Raises `ValueError`, which refuses it, when it is too large."""
-        # What came before is not counted exactly unless it may be too much.
+        """See `HttpToolsProtocol`. Raises `ValueError` if the head is too large (status 431)."""
+        # The exact size is computed only if the head may be too large.
         if self._head + self._arrived > HEAD and self._size() > HEAD:
             self._head = HEAD + 1
-            raise ValueError("too large a head")
+            raise ValueError("request head too large")
         self._head = 0
         self._owes_since = None
         super().on_headers_complete()
 
     def on_response_complete(self) -> None:
-        """The answer is written: what is owed now is the next request, or to hang up.
+        """Start the deadline for the next request, or start a pipelined one.
 
-        uvicorn's own arms a timer for each answer, to do after 5 seconds what `sweep` does.
+        Replaces uvicorn's method, which sets a timer for each response; `close_stalled` does the
+        same work for all connections.
         """
         self.server_state.total_requests += 1
         if not self.pipeline:
@@ -74,17 +78,17 @@ class Connection(OneWrite):
                 self._start_asgi_task(*self.pipeline.pop())
 
     def pause_writing(self) -> None:
-        """The client reads more slowly than we write."""
+        """See `asyncio.Protocol`: the client reads more slowly than the server writes."""
         super().pause_writing()
         self._stalled_since = self.loop.time()
 
     def resume_writing(self) -> None:
-        """It has read."""
+        """See `asyncio.Protocol`: the client has read its backlog."""
         super().resume_writing()
         self._stalled_since = None
 
     def send_400_response(self, msg: str) -> None:
-        """Refuse what is no HTTP, or too much of it."""
+        """Reject invalid HTTP with 400, and a head that is too large with 431."""
         if self.transport.is_closing():
             return
         if self._head <= HEAD:
@@ -95,44 +99,44 @@ class Connection(OneWrite):
         self.transport.write(f"{line}content-length: 0\r\nconnection: close\r\n\r\n".encode())
         self.transport.close()
 
-    def sweep(self, patience: float) -> None:
-        """Hang up on a client that has owed a head for `patience` seconds, or does not read."""
+    def close_stalled(self, patience: float) -> None:
+        """Close the connection if a head is overdue by `patience` seconds or nothing is read."""
         now = self.loop.time()
         owes, stalled = self._owes_since, self._stalled_since
         if stalled is not None and now - stalled > STALLED:
             self._abort()
         elif owes is not None and now - owes > patience and self._is_idle():
             if self.transport.is_closing():
-                self._abort()  # It does not take the end of its answer.
+                self._abort()  # The client does not read the rest of its response.
             else:
                 self.transport.close()
 
     def _is_idle(self) -> bool:
-        """Nothing is being answered: a head that trickles in behind it can wait."""
+        """Whether no request is being handled: only then a slow head counts."""
         return self.cycle is None or self.cycle.response_complete
 
     def _size(self) -> int:
         return len(self.url) + sum(len(name) + len(value) + 4 for name, value in self.headers)
 
 
-def sweep(connections: Iterable[object], patience: float) -> None:
-    """Look at all connections of a server."""
+def close_stalled(connections: Iterable[object], patience: float) -> None:
+    """Close those connections of a server whose client is too slow."""
     for connection in list(connections):
         if isinstance(connection, Connection):
-            connection.sweep(patience)
+            connection.close_stalled(patience)
 
 
-def allow_many() -> None:
-    """Ask the system for as many open files as it lets us have without being root."""
+def raise_file_limit() -> None:
+    """Raise the limit of open files to the hard limit, at most to 65,536."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    selection = _FILES if hard == resource.RLIM_INFINITY else min(hard, _FILES)
-    if soft != resource.RLIM_INFINITY and soft < selection:
-        resource.setrlimit(resource.RLIMIT_NOFILE, (selection, hard))
+    limit = _FILES if hard == resource.RLIM_INFINITY else min(hard, _FILES)
+    if soft != resource.RLIM_INFINITY and soft < limit:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (limit, hard))
 
 
-class NoNonsense(logging.Filter):
-    """Keeps out of the log what any client can have written there, as often as it likes."""
+class ClientNoiseFilter(logging.Filter):
+    """Drops uvicorn's log records about invalid requests: any client could fill the log."""
 
     def filter(self, record: logging.LogRecord) -> bool:
-        """Whether it is for the log."""
+        """See `logging.Filter`."""
         return not str(record.msg).startswith((_BAD, "Unsupported upgrade", "No supported Web"))

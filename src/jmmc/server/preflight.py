@@ -1,4 +1,4 @@
-"""What an operator wants to know before going live."""
+"""The checks of `jmmc check`: settings, secret, databases, store, script, a running server."""
 
 import json
 import re
@@ -21,11 +21,11 @@ from jmmc.web.browser.script import Script
 
 _TYPICAL_NAMES = ("weekly-meeting", "standup2", "r%c3%a9union%20a", "sunnydayswalkfast")
 _STALE = timedelta(days=366)
-_SCRIPT_LIMIT = 6 * 1024  # Bytes gzipped: what we promise not to exceed.
+_SCRIPT_LIMIT = 6 * 1024  # Bytes gzipped: the documented limit.
 
 
 async def inspect(settings: Settings, *, url: str | None = None) -> AsyncIterator[Finding]:
-    """Look at everything that these settings need; with `url`, also at a running collector."""
+    """Check everything that these settings need; with `url`, also a running collector."""
     yield Finding("ok", "settings: all values are allowed")
     yield _conf_pattern(settings)
     yield _secret(settings)
@@ -41,10 +41,9 @@ async def inspect(settings: Settings, *, url: str | None = None) -> AsyncIterato
     if settings.alerts and not (
         settings.alert_webhooks or settings.alert_services or settings.alert_emails
     ):
-        hint = (
-            "set alert_webhooks, alert_services or alert_emails, and try them with jmmc alerts test"
-        )
-        yield Finding("warn", "alerts: there are rules, and nobody would be told", hint)
+        names = "alert_webhooks, alert_services or alert_emails"
+        hint = f"set {names}, and test them with jmmc alerts test"
+        yield Finding("warn", "alerts: rules are set, but no channel for notifications", hint)
     for place, why in refused_targets(settings):
         yield Finding("fail", f"alerts: {place} will be refused", why)
     if url is not None:
@@ -52,15 +51,11 @@ async def inspect(settings: Settings, *, url: str | None = None) -> AsyncIterato
 
 
 def _conf_pattern(settings: Settings) -> Finding:
-    refused = [
-        typical_name
-        for typical_name in _TYPICAL_NAMES
-        if not re.fullmatch(settings.conf_pattern, typical_name)
-    ]
+    refused = [name for name in _TYPICAL_NAMES if not re.fullmatch(settings.conf_pattern, name)]
     if refused:
-        hint = f"their pushes would be refused as bad_conf: {', '.join(refused)}"
-        return Finding("warn", "conf_pattern: refuses names that Jitsi Meet makes", hint)
-    return Finding("ok", "conf_pattern: takes the names that Jitsi Meet makes")
+        hint = f"their pushes would be rejected as bad_conf: {', '.join(refused)}"
+        return Finding("warn", "conf_pattern: rejects room names that Jitsi Meet generates", hint)
+    return Finding("ok", "conf_pattern: accepts the room names that Jitsi Meet generates")
 
 
 def _secret(settings: Settings) -> Finding:
@@ -69,19 +64,19 @@ def _secret(settings: Settings) -> Finding:
     except JmmcError as error:
         return Finding("fail", str(error), "set secret, or make the folder writable")
     if not settings.secret and not settings.store.startswith("sqlite"):
-        hint = "set secret: else the ancestor's script loses its session at each restart"
-        return Finding("warn", "secret: made anew at each start", hint)
-    kept = "from the settings" if settings.secret else "kept beside the store"
-    return Finding("ok", f"secret: {kept}")
+        hint = "set secret: otherwise dialect v1 clients lose their session at each restart"
+        return Finding("warn", "secret: generated at each start", hint)
+    source = "from the settings" if settings.secret else "from the file beside the store"
+    return Finding("ok", f"secret: {source}")
 
 
 def _pseudonyms(settings: Settings) -> Finding:
     if settings.pseudonyms == "none":
-        return Finding("ok", "pseudonyms: none; uid and conf are stored as they are")
+        return Finding("ok", "pseudonyms: none; participant ids and rooms are stored as they are")
     if not settings.pseudonym_key:
-        hint = "set pseudonym_key, and keep it: with another secret everybody gets another name"
-        return Finding("warn", "pseudonyms: without a key of their own, made from secret", hint)
-    return Finding("ok", f"pseudonyms: {settings.pseudonyms}, by a key from the settings")
+        hint = "set pseudonym_key and keep it: a new secret would change every pseudonym"
+        return Finding("warn", "pseudonyms: no pseudonym_key, derived from secret", hint)
+    return Finding("ok", f"pseudonyms: {settings.pseudonyms}, with the key from the settings")
 
 
 def _network_names(settings: Settings, now: datetime) -> Iterator[Finding]:
@@ -95,11 +90,11 @@ def _network_names(settings: Settings, now: datetime) -> Iterator[Finding]:
     for edition in names.editions:
         what = f"{edition.setting}: {edition.kind} of {edition.built:%Y-%m-%d}"
         if now - edition.built > _STALE:
-            yield Finding("warn", f"{what}, more than a year old", "networks move: get a newer one")
+            yield Finding("warn", f"{what}, more than a year old", "download a newer edition")
         else:
             yield Finding("ok", what)
     if not names.editions:
-        yield Finding("ok", "network names: none; set asn_database or country_database for them")
+        yield Finding("ok", "network names: none; asn_database and country_database are empty")
 
 
 async def _store(settings: Settings) -> AsyncIterator[Finding]:
@@ -108,15 +103,15 @@ async def _store(settings: Settings) -> AsyncIterator[Finding]:
         store = configured_store(settings, spool=False)
         await store.open()
         await store.check()
-        yield Finding("ok", f"store: {without_password(settings.store)} takes a write")
+        yield Finding("ok", f"store: {without_password(settings.store)} accepts writes")
         if isinstance(store, SqliteStore):
             complaints = await store.verify()
             if complaints:
-                hint = "restore it from a backup; SQLite says: " + "; ".join(complaints)
+                hint = "restore a backup; SQLite reports: " + "; ".join(complaints)
                 yield Finding("fail", "store: the file is damaged", hint)
             else:
                 size = Path(store.path).stat().st_size / 2**20
-                yield Finding("ok", f"store: the file is sound ({size:.1f} MiB)")
+                yield Finding("ok", f"store: the file is intact ({size:.1f} MiB)")
     except JmmcError as error:
         yield Finding("fail", f"store: {error}", "see docs/settings.md, store")
     finally:
@@ -135,9 +130,9 @@ def _running(url: str) -> Finding:
         with urllib.request.urlopen(f"{url}/getClient", timeout=10) as answer:  # noqa: S310
             kind = answer.headers.get_content_type()
             if kind != "application/javascript":
-                return Finding("fail", f"{url}/getClient answers {kind}", "is the prefix right?")
+                return Finding("fail", f"{url}/getClient answers {kind}", "check the prefix")
         with urllib.request.urlopen(f"{url}/readyz", timeout=10) as answer:  # noqa: S310
             status = json.load(answer)["status"]
     except (OSError, ValueError, KeyError) as error:
-        return Finding("fail", f"{url}: {error}", "is it running, and reachable from here?")
+        return Finding("fail", f"{url}: {error}", "check that it runs and is reachable from here")
     return Finding("ok", f"{url}: serves the script and is {status}")

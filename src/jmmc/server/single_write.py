@@ -1,7 +1,7 @@
-"""uvicorn's HTTP protocol, but that the head and the body of an answer leave together.
+"""uvicorn's HTTP protocol with one write for the head and the body of a response.
 
-An app says them one after the other, and uvicorn writes each at once: two system calls and two
-packets for an answer of 200 bytes, which is a quarter of what the server's side of a push costs.
+An ASGI app sends them one after the other, and uvicorn writes each immediately: two system calls
+and two packets for a response of 200 bytes, a quarter of the server's cost of a push.
 """
 
 import asyncio
@@ -11,21 +11,28 @@ from typing import Any
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 
-class OneWrite(HttpToolsProtocol):
-    """For `uvicorn.Config(http=OneWrite)`."""
+class SingleWriteProtocol(HttpToolsProtocol):
+    """uvicorn's protocol on a transport that joins writes: `uvicorn.Config(http=…)`."""
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        """Let uvicorn have a transport that joins writes."""
-        super().connection_made(_Joining(transport, self.loop.call_soon))
+        """See `asyncio.Protocol`."""
+        super().connection_made(_JoiningTransport(transport, self.loop.call_soon))
 
 
-class _Joining(asyncio.Transport):
-    """A transport that keeps the head of an answer until its body comes, or the loop turns."""
+class _JoiningTransport(asyncio.Transport):
+    """A transport that holds back the head of a response until its body or the next loop turn."""
 
-    __slots__ = ("_call_soon", "_held", "_it", "get_extra_info", "is_closing", "set_protocol")
+    __slots__ = (
+        "_call_soon",
+        "_held",
+        "_transport",
+        "get_extra_info",
+        "is_closing",
+        "set_protocol",
+    )
 
     def __init__(self, transport: asyncio.Transport, call_soon: Callable[..., Any]) -> None:
-        self._it = transport
+        self._transport = transport
         self._call_soon = call_soon
         self._held: bytes = b""
         self.get_extra_info = transport.get_extra_info  # type: ignore[method-assign]
@@ -35,27 +42,27 @@ class _Joining(asyncio.Transport):
     def write(self, data: bytes | bytearray | memoryview) -> None:
         held = self._held
         if self.is_closing():
-            return  # uvloop raises when the client has just hung up; asyncio's own does not.
+            return  # uvloop raises if the client has just disconnected; asyncio does not.
         if held:
             self._held = b""
-            self._it.write(held + data)
+            self._transport.write(held + data)
         elif data[:7] == b"HTTP/1.":
             self._held = bytes(data)
             self._call_soon(self._flush)
         else:
-            self._it.write(data)
+            self._transport.write(data)
 
     def close(self) -> None:
         self._flush()
-        self._it.close()
+        self._transport.close()
 
     def pause_reading(self) -> None:
-        self._it.pause_reading()
+        self._transport.pause_reading()
 
     def resume_reading(self) -> None:
-        self._it.resume_reading()
+        self._transport.resume_reading()
 
     def _flush(self) -> None:
         held, self._held = self._held, b""
-        if held and not self._it.is_closing():
-            self._it.write(held)
+        if held and not self._transport.is_closing():
+            self._transport.write(held)

@@ -25,6 +25,7 @@ __all__ = [
     "Rule",
     "Settings",
     "StoreDown",
+    "alert_rules",
     "changed",
     "default_text",
     "environment_name",

@@ -4,3 +4,5 @@ A seed and a scenario enter; sessions leave as samples that browsers could have 
 problems planted in them. They go into a store as history, or to a collector as pushes. The package
 knows nothing of grades, pages or the browser script.
 """
+
+__all__ = ["demo", "replay", "scenario"]

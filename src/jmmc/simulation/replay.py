@@ -16,7 +16,7 @@ import msgspec
 from jmmc.core.errors import JmmcError
 from jmmc.core.model import Dialect, Push
 from jmmc.core.readings import SERVER_READINGS
-from jmmc.core.timestamps import iso
+from jmmc.core.timestamps import to_iso
 from jmmc.maintenance.schedule import summarizer_of
 from jmmc.settings import Settings
 from jmmc.simulation.scenario import Scenario, SimulatedSession, simulate
@@ -59,7 +59,7 @@ class ExpectedResults:
         """The expected results as lines of text."""
         lines = [
             f"{self.sessions:,} sessions in {len(self.rooms):,} rooms, {self.samples:,} samples,",
-            f"{self.seconds // 60:,} minutes, starting at {iso(scenario.start)}.",
+            f"{self.seconds // 60:,} minutes, starting at {to_iso(scenario.start)}.",
             "Expected results:",
         ]
         for region, (seconds, affected) in sorted(self.by_region.items()):
@@ -70,7 +70,7 @@ class ExpectedResults:
             lines.append(f"  {cause:12} {seconds // 60:,} minutes")
         if scenario.outage and self.by_cause.get("interrupted"):
             start, end = scenario.outage_window
-            lines.append(f"  eu-west: outage from {iso(start)} to {iso(end)}")
+            lines.append(f"  eu-west: outage from {to_iso(start)} to {to_iso(end)}")
         return "\n".join(lines)
 
 

@@ -8,4 +8,14 @@ This package knows nothing of HTTP, of bodies on the wire, or of how a summary i
 from jmmc.stores.contract import Reports, Store
 from jmmc.stores.factory import configured_store, open_store
 
-__all__ = ["Reports", "Store", "configured_store", "open_store"]
+__all__ = [
+    "Reports",
+    "Store",
+    "configured_store",
+    "copy",
+    "erasure_receipts",
+    "mongo",
+    "ndjson",
+    "open_store",
+    "sqlite",
+]

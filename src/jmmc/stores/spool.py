@@ -25,7 +25,7 @@ from jmmc.core.model import (
     Session,
     SessionFilter,
 )
-from jmmc.core.tasks import heed_cancellation, stop
+from jmmc.core.tasks import raise_if_cancelled, stop
 from jmmc.stores.contract import Reports, Store
 from jmmc.stores.erasure_receipts import forgotten
 from jmmc.stores.spool_file import SpoolFile
@@ -194,12 +194,12 @@ class SpooledStore:
         next_warning = 0.0
         loop = asyncio.get_running_loop()
         while self._spooling:
-            heed_cancellation()
+            raise_if_cancelled()
             try:
                 await self.store.open()
                 await self.store.check()
                 while await self._file.samples() > _LAST:
-                    heed_cancellation()
+                    raise_if_cancelled()
                     moved += await self._move_batch()
                     _log.info("spool_moving", samples=moved)
                 async with self._switching:

@@ -6,3 +6,5 @@ Knows nothing of SQL, of databases, or of how a grade is made.
 Imports point one way: `site` > `dashboard`, `api`, `demo` > `browser` > `security` > `http`,
 `problems`, `request_log`.
 """
+
+__all__ = ["browser", "dashboard", "site"]

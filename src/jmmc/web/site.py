@@ -44,7 +44,7 @@ def dashboard(metrics: MetricsCollector) -> Starlette:
 
 
 def _middleware(metrics: MetricsCollector) -> list[Middleware]:
-    traced = getattr(metrics.collector, "traced", None)  # Only with otlp_endpoint.
+    traced = getattr(metrics.collector, "trace_requests", None)  # Only with otlp_endpoint.
     return [
         Middleware(SecurityHeaders),
         Middleware(RequestLog),

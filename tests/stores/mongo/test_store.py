@@ -30,6 +30,7 @@ from tests.stores.mongo.conftest import Collection
 from tests.support.builders import UID, body, call, push, sample, v1_push
 from tests.support.mongod import Mongod, ReplicaSet, started
 from tests.support.servers import free_port
+from tests.support.waiting import wait_until_async
 
 _SESSION = "0" * 23 + "1"
 
@@ -88,7 +89,7 @@ async def test_no_document_grows_beyond_sixty_samples(store: MongoStore, raw: Co
     assert [document.get("c") for document in documents] == [None, 1, 2, 3]
 
 
-_ANCESTORS: list[dict[str, Any]] = [
+_V1_DOCUMENTS: list[dict[str, Any]] = [
     {
         "_id": ObjectId("62065be5c8b4a1d2e3f40001"),
         "conf": "old",
@@ -119,7 +120,7 @@ async def test_a_collection_of_the_express_middleware_is_read_in_place_and_never
     store: MongoStore, raw: Collection
 ) -> None:
     """The second of its documents has 15 MB; MongoDB allows 16."""
-    raw.insert_many(_ANCESTORS)
+    raw.insert_many(_V1_DOCUMENTS)
     await store.append([push(0), v1_push(opens=True)])
     await store.append([v1_push('{"cq":1}'), push(1)])
 
@@ -136,20 +137,20 @@ async def test_a_collection_of_the_express_middleware_is_read_in_place_and_never
     assert await store.holds("62065be5c8b4a1d2e3f40001")
     between = SessionFilter(since=1644583909, until=1644583910)
     assert [session.room async for session in store.sessions(between)] == ["old"]
-    assert list(raw.find({"at": None})) == _ANCESTORS
+    assert list(raw.find({"at": None})) == _V1_DOCUMENTS
 
 
 async def test_a_session_of_the_express_middleware_continues_in_a_new_document(
     store: MongoStore, raw: Collection
 ) -> None:
-    raw.insert_many(_ANCESTORS)
-    more = replace(v1_push('{"cq":7}', session=str(_ANCESTORS[1]["_id"])), room="huge")
+    raw.insert_many(_V1_DOCUMENTS)
+    more = replace(v1_push('{"cq":7}', session=str(_V1_DOCUMENTS[1]["_id"])), room="huge")
     await store.append([more])
 
     (session,) = await store.get([more.session])
     assert len(session.samples) == 150_001
     assert session.samples[-1].readings == b'{"cq":7}'
-    assert list(raw.find({"at": None})) == _ANCESTORS
+    assert list(raw.find({"at": None})) == _V1_DOCUMENTS
 
 
 @pytest.mark.parametrize(
@@ -235,12 +236,12 @@ async def test_new_collections_are_compressed_and_existing_ones_left_as_they_are
 
 async def test_every_query_uses_an_index(store: MongoStore, raw: Collection) -> None:
     await store.append([push(0, session=f"{n:024x}") for n in range(500)])
-    for wanted in (
+    for expected_filters in (
         SessionFilter(room="other"),
         SessionFilter(browser_id="other"),
         SessionFilter(since=1_800_000_000),
     ):
-        plan = raw.find(session_query(wanted)).sort([("at", 1), ("_id", 1)]).explain()
+        plan = raw.find(session_query(expected_filters)).sort([("at", 1), ("_id", 1)]).explain()
         assert plan["executionStats"]["totalDocsExamined"] == 0
     plan = raw.find({"s": {"$in": [ObjectId(_SESSION)]}}).sort("c").explain()
     assert plan["executionStats"]["totalKeysExamined"] == 0
@@ -265,10 +266,11 @@ async def test_mongodb_deletes_only_sessions_older_than_the_retention(tmp_path: 
         now = int(datetime.now(UTC).timestamp())
         await store.append([push(session="a" * 24, samples=(sample(0, ts=now - 40 * 86400),))])
         await store.append([push(session="b" * 24, samples=(sample(0, ts=now - 20 * 86400),))])
-        for _ in range(100):
-            if await store.count(SessionFilter()) == 1:
-                break
-            await asyncio.sleep(0.1)
+
+        async def is_pruned() -> bool:
+            return await store.count(SessionFilter()) == 1
+
+        await wait_until_async(is_pruned)
         assert [session.id async for session in store.sessions(SessionFilter())] == ["b" * 24]
         await store.close()
 

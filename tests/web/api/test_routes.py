@@ -456,7 +456,7 @@ async def test_the_forget_page_erases_only_with_its_own_form(
     assert (await post(form=token.decode(), room="both")).status == 400
     assert await store.count(SessionFilter(browser_id=browser_id))
     done = await post(form=token.decode())
-    assert (done.status, b"will not come back" in done.body) == (200, True)
+    assert (done.status, b"The data was erased" in done.body) == (200, True)
     assert await store.count(SessionFilter(browser_id=browser_id)) == 0
     assert (
         await call(app, "GET", f"/forget?participant={browser_id}", client="192.0.2.1")
@@ -470,12 +470,12 @@ async def test_active_alerts_are_on_the_first_page(
         """The evaluator would resolve an alert without a rule."""
 
     monkeypatch.setattr("jmmc.collector.keep_evaluating", no_evaluation)
-    assert b"An alarm is on" not in (await call(app, "GET", "/", client="127.0.0.1")).body
+    assert b"Active alert" not in (await call(app, "GET", "/", client="127.0.0.1")).body
     state = State("region-poor", "<eu>", 1_790_000_000, 1_790_000_100, None, {})
     record = msgspec.json.encode(Record(state, ()))
     await store.reports.put_record("alert", "region-poor <eu>", record)
     page = (await call(app, "GET", "/", client="127.0.0.1")).body.decode()
-    assert "An alarm is on" in page
+    assert "Active alert" in page
     assert "region-poor (&lt;eu&gt;)" in page
     health = (await call(app, "GET", "/health", client="127.0.0.1")).body.decode()
     assert "<td>&lt;eu&gt;</td>" in health
@@ -483,7 +483,7 @@ async def test_active_alerts_are_on_the_first_page(
 
 async def test_a_search_lists_names_and_not_every_session(app: Server) -> None:
     page = (await call(app, "GET", f"/find?q=room&{_WINDOW}", client="127.0.0.1")).body.decode()
-    assert '<ul class="found">' in page
+    assert '<ul class="search-hits">' in page
     assert 'class="sessions"' not in page
     assert "/api/v1/search?q=room" in page
     assert (

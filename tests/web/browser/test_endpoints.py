@@ -21,16 +21,17 @@ from jmmc.stores.sqlite.store import SqliteStore
 from jmmc.web.browser.script import Script
 from jmmc.web.http import Header, Request
 from tests.support.builders import CHROME, UID, body, call, v1_body, wire_sample
-from tests.web.conftest import Make, stored
+from tests.support.collectors import MakeCollector, stored
+from tests.support.waiting import wait_until_async
 
 
 @pytest.fixture
-def app(make: Make) -> MetricsCollector:
-    return make()
+def app(make_collector: MakeCollector) -> MetricsCollector:
+    return make_collector()
 
 
-async def test_the_script_has_its_settings_filled_in(make: Make) -> None:
-    app = make(push_url="https://metrics.example.org/push", push_interval=20, ip="none")
+async def test_the_script_has_its_settings_filled_in(make_collector: MakeCollector) -> None:
+    app = make_collector(push_url="https://metrics.example.org/push", push_interval=20, ip="none")
     answer = await call(app, "GET", "/getClient?v=1")
 
     assert answer.status == 200
@@ -83,10 +84,10 @@ async def test_a_cached_script_gets_304(app: MetricsCollector, encoding: str) ->
 
 
 async def test_other_settings_change_the_etag_of_the_script(
-    app: MetricsCollector, make: Make
+    app: MetricsCollector, make_collector: MakeCollector
 ) -> None:
     first = await call(app, "GET", "/getClient")
-    other = await call(make(push_interval=31), "GET", "/getClient")
+    other = await call(make_collector(push_interval=31), "GET", "/getClient")
     assert first.headers["etag"] != other.headers["etag"]
 
 
@@ -136,9 +137,9 @@ _CROSS = {"origin": "https://meet.example.org"}
     ],
 )
 async def test_cors_headers_follow_the_allowed_origins(
-    make: Make, allowed: str, origin: str | None, expected: dict[str, str]
+    make_collector: MakeCollector, allowed: str, origin: str | None, expected: dict[str, str]
 ) -> None:
-    app = make(allowed_origins=allowed)
+    app = make_collector(allowed_origins=allowed)
     headers = {"origin": origin} if origin else {}
     for content in (body(), b"{"):  # confirmations and refusals alike
         answer = await call(app, "POST", "/push", content, headers=headers)
@@ -151,8 +152,8 @@ async def test_cors_headers_follow_the_allowed_origins(
         assert cors == expected
 
 
-async def test_a_preflight_is_valid_for_a_day(make: Make) -> None:
-    app = make(allowed_origins="https://meet.example.org")
+async def test_a_preflight_is_valid_for_a_day(make_collector: MakeCollector) -> None:
+    app = make_collector(allowed_origins="https://meet.example.org")
     answer = await call(app, "OPTIONS", "/push", headers=_CROSS)
     assert answer.status == 204
     assert answer.headers["access-control-allow-methods"] == "POST"
@@ -206,9 +207,12 @@ async def test_the_session_cookie_is_httponly_and_limited_to_the_prefix(
     ],
 )
 async def test_the_stored_address_is_that_of_the_client_behind_trusted_proxies(
-    make: Make, client: str | None, forwarded: str | None, address: int | str | None
+    make_collector: MakeCollector,
+    client: str | None,
+    forwarded: str | None,
+    address: int | str | None,
 ) -> None:
-    app = make(ip="full")
+    app = make_collector(ip="full")
     headers = {"x-forwarded-for": forwarded} if forwarded else {}
     await call(app, "POST", "/push", body(), headers=headers, client=client)
     (session,) = await stored(app)
@@ -242,8 +246,8 @@ async def test_the_log_contains_no_names_and_addresses(
     assert not [private for private in ("192.0.2", "secret", UID) if private in caplog.text]
 
 
-async def test_no_address_is_stored_with_ip_none(make: Make) -> None:
-    app = make(ip="none")
+async def test_no_address_is_stored_with_ip_none(make_collector: MakeCollector) -> None:
+    app = make_collector(ip="none")
     await call(app, "POST", "/push", body())
     await call(app, "POST", "/push", v1_body({"br": "br", "pid": "x"}))
     assert all(b"rip" not in session.samples[0].readings for session in await stored(app))
@@ -294,10 +298,10 @@ class Broken(SqliteStore):
 
 
 async def test_a_failing_store_gets_503_and_the_push_succeeds_later(
-    make: Make, tmp_path: Path
+    make_collector: MakeCollector, tmp_path: Path
 ) -> None:
     store = Broken(tmp_path / "broken.db")
-    app = make(store=store)
+    app = make_collector(store=store)
     await call(app, "POST", "/push", body())
     store.broken = True
     answer = await call(app, "POST", "/push", body(wire_sample(1, {"cq": 5})))
@@ -310,7 +314,7 @@ async def test_a_failing_store_gets_503_and_the_push_succeeds_later(
     assert (again.status, again.json["ack"]) == (200, 1)
 
 
-async def test_a_full_queue_refuses_at_once(make: Make, tmp_path: Path) -> None:
+async def test_a_full_queue_refuses_at_once(make_collector: MakeCollector, tmp_path: Path) -> None:
     gate, entered = asyncio.Event(), asyncio.Event()
 
     class Slow(SqliteStore):
@@ -319,13 +323,12 @@ async def test_a_full_queue_refuses_at_once(make: Make, tmp_path: Path) -> None:
             await gate.wait()
             return await super().append(pushes)
 
-    app = make(store=Slow(tmp_path / "slow.db"), queue_limit=4)
+    app = make_collector(store=Slow(tmp_path / "slow.db"), queue_limit=4)
     sids = [f"{number:032x}" for number in range(12)]
     waiting = [asyncio.create_task(call(app, "POST", "/push", body(sid=sids[0])))]
     await entered.wait()  # One is with the store, and stays there: of the others four may wait.
     waiting += [asyncio.create_task(call(app, "POST", "/push", body(sid=sid))) for sid in sids[1:]]
-    while sum(item.done() for item in waiting) < 7:  # noqa: ASYNC110 - seven tasks, no one event
-        await asyncio.sleep(0.01)
+    await wait_until_async(lambda: sum(task.done() for task in waiting) >= 7, pause=0.01)
     busy = [task.result() for task in waiting if task.done()]
     assert {(answer.status, answer.json["error"]) for answer in busy} == {(503, "busy")}
     assert all("retry-after" in answer.headers for answer in busy)
@@ -338,7 +341,7 @@ async def test_a_full_queue_refuses_at_once(make: Make, tmp_path: Path) -> None:
 
 
 async def test_a_crowded_collector_asks_browsers_to_push_less_often(
-    make: Make, tmp_path: Path
+    make_collector: MakeCollector, tmp_path: Path
 ) -> None:
     entered, gate = asyncio.Event(), asyncio.Event()
 
@@ -348,22 +351,23 @@ async def test_a_crowded_collector_asks_browsers_to_push_less_often(
             await gate.wait()
             return await super().append(pushes)
 
-    app = make(store=Slow(tmp_path / "slow.db"), queue_limit=4, push_interval=30)
+    app = make_collector(store=Slow(tmp_path / "slow.db"), queue_limit=4, push_interval=30)
     waiting = []
     for number in range(5):
         push = call(app, "POST", "/push", body(sid=f"{number:032x}"))
         waiting.append(asyncio.create_task(push))
         await entered.wait()
-        while app.collector.waiting < number:  # noqa: ASYNC110 - the task comes to it soon
-            await asyncio.sleep(0)
+        await wait_until_async(lambda: app.collector.waiting >= number, pause=0)  # noqa: B023
     gate.set()
     answers = [answer.json for answer in await asyncio.gather(*waiting)]
     # The first is under way, three wait; the last found more than half of the queue taken.
     assert [answer.get("interval") for answer in answers] == [None, None, None, None, 60]
 
 
-async def test_a_sender_over_its_rate_limit_gets_429_with_retry_after(make: Make) -> None:
-    app = make(max_pushes_per_minute=2)
+async def test_a_sender_over_its_rate_limit_gets_429_with_retry_after(
+    make_collector: MakeCollector,
+) -> None:
+    app = make_collector(max_pushes_per_minute=2)
     answers = [await call(app, "POST", "/push", body(sid=f"{number:032x}")) for number in range(3)]
     assert [answer.status for answer in answers] == [200, 200, 429]
     assert answers[2].json["error"] == "throttled"

@@ -2,7 +2,6 @@
 
 import json
 from collections import defaultdict
-from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +10,7 @@ import pytest
 from jmmc import MetricsCollector
 from jmmc.core.model import Session, SessionFilter
 from tests.support.builders import CHROME, UID, Answer, call, v1_body
+from tests.support.collectors import MakeCollector
 from tests.support.paths import ROOT
 from tests.support.recordings import v1_bodies
 
@@ -18,16 +18,12 @@ DOCS = ROOT / "docs" / "migrating.md"
 
 
 @pytest.fixture
-async def app(tmp_path: Path) -> AsyncIterator[MetricsCollector]:
-    app = MetricsCollector(
-        store=f"sqlite:///{tmp_path}/calls.db",
-        secret="test",
+def app(make_collector: MakeCollector) -> MetricsCollector:
+    return make_collector(
         ip="full",
         conf_pattern="[A-Za-z]+[0-9]+[A-Za-z]*|brkroom|v6|mdns|ffroom",
         authorized_regions=["REGION1", "eu-rig"],
     )
-    yield app
-    await app.close()
 
 
 class StockScript:

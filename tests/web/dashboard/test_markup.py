@@ -3,7 +3,6 @@
 import asyncio
 import json
 import time
-import urllib.request
 from collections.abc import Iterator
 from typing import Any
 from urllib.parse import quote, unquote, urlencode
@@ -15,7 +14,8 @@ from jmmc.accounts import users
 from jmmc.accounts.tokens import create
 from jmmc.core.model import Dialect, Push, Sample
 from jmmc.stores import open_store
-from tests.support.servers import PREFIX, Serve
+from tests.support.servers import Serve, get_json, post_push
+from tests.support.waiting import wait_until
 
 pytestmark = pytest.mark.timeout(110)
 
@@ -84,10 +84,7 @@ class HostileServer:
         """Push six calls with problems; wait until the API answers with them."""
         for number in range(6):
             self._call(number)
-        deadline = time.monotonic() + 30
-        while len(self.api("/live")["meetings"]) < 1 or len(self.sessions()) < 7:
-            assert time.monotonic() < deadline
-            time.sleep(0.1)
+        wait_until(lambda: self.api("/live")["meetings"] and len(self.sessions()) >= 7)
 
     def _call(self, number: int) -> None:
         """Push ten minutes of a call with problems."""
@@ -97,17 +94,11 @@ class HostileServer:
             for seq in range(20)
         ]
         body = {"v": 2, "sid": f"{number:032x}", "uid": _UIDS[number], "conf": _CONF}
-        content = json.dumps({**body, "js": "<img src=x>", "samples": samples}).encode()
-        kind = {"Content-Type": "text/plain"}
-        request = urllib.request.Request(f"{self.root}{PREFIX}/push", content, kind)
-        with urllib.request.urlopen(request, timeout=10) as answer:
-            assert json.load(answer)["ack"] == 19
+        push = {**body, "js": "<img src=x>", "samples": samples}
+        assert post_push(self.serve.url, push)["ack"] == 19
 
     def api(self, path: str) -> Any:
-        headers = {"Authorization": f"Bearer {self.token}"}
-        request = urllib.request.Request(f"{self.root}/api/v1{path}", headers=headers)
-        with urllib.request.urlopen(request, timeout=10) as answer:
-            return json.load(answer)
+        return get_json(f"{self.root}/api/v1{path}", {"Authorization": f"Bearer {self.token}"})
 
     def sessions(self) -> list[dict[str, Any]]:
         return list(self.api("/sessions?since=24h")["items"])

@@ -1,6 +1,5 @@
 """The pages in a real browser, on simulated calls whose problems are known."""
 
-import json
 import re
 import subprocess
 import sys
@@ -19,7 +18,7 @@ from playwright.sync_api import Browser, Locator, Page, Route, expect
 from jmmc.simulation.scenario import Scenario, simulate
 from jmmc.web.dashboard.i18n import words
 from tests.support.npm import installed
-from tests.support.servers import Serve
+from tests.support.servers import Serve, get_json, post_push
 
 _START = int(datetime(2026, 9, 21, 8, tzinfo=UTC).timestamp())
 _SCENARIO = Scenario(participants=120, rooms=10, minutes=600, seed=2, start=_START)
@@ -80,10 +79,7 @@ def _follow(page: Page, link: Locator) -> None:
 
 
 def _api(serve: Serve, path: str) -> Any:
-    with urllib.request.urlopen(
-        f"http://127.0.0.1:{serve.port}/api/v1{path}", timeout=10
-    ) as response:
-        return json.load(response)
+    return get_json(f"http://127.0.0.1:{serve.port}/api/v1{path}")
 
 
 _PATHS = {
@@ -381,9 +377,7 @@ def test_the_pages_are_available_in_french_and_remember_a_chosen_language(visit:
 def _push(serve: Serve, sid: str, room: str, *samples: dict[str, Any]) -> None:
     uid = "a40bcaa8-8b36-11ec-a8a3-0242ac120002"
     push = {"v": 2, "sid": sid, "uid": uid, "conf": room, "samples": samples}
-    body = json.dumps(push).encode()
-    request = urllib.request.Request(f"{serve.url}/push", body, {"Content-Type": "text/plain"})
-    urllib.request.urlopen(request, timeout=10).close()
+    post_push(serve.url, push)
 
 
 def test_a_new_call_appears_automatically_and_changes_its_grade(visit: Visit, serve: Serve) -> None:
@@ -391,14 +385,14 @@ def test_a_new_call_appears_automatically_and_changes_its_grade(visit: Visit, se
     page.evaluate("window.before = true")
     sid = f"{time.time_ns():032x}"
     _push(serve, sid, "living", {"seq": 0, "age": 30, "m": {"pid": "p", "cq": 100, "rtt": 20}})
-    tile = page.locator(".meeting-card", has_text="living")
-    expect(tile).to_be_visible(timeout=25_000)
-    expect(tile).to_have_class(re.compile("good"), timeout=25_000)
+    card = page.locator(".meeting-card", has_text="living")
+    expect(card).to_be_visible(timeout=25_000)
+    expect(card).to_have_class(re.compile("good"), timeout=25_000)
     _push(serve, sid, "living", {"seq": 1, "age": 10, "m": {"cq": 3, "d": {"pl": 30}}})
-    expect(tile).to_have_class(re.compile("poor"), timeout=25_000)
-    expect(tile).to_contain_text("loss")
+    expect(card).to_have_class(re.compile("poor"), timeout=25_000)
+    expect(card).to_contain_text("loss")
     assert page.evaluate("window.before"), "without loading the page again"
-    tile.click()
+    card.click()
     expect(page.locator("h1")).to_have_text("living")
 
 
@@ -407,9 +401,9 @@ def test_markup_in_a_name_is_shown_as_text(visit: Visit, serve: Serve) -> None:
     readings = {"pid": _MARKUP[:60], "br": _MARKUP[:60], "cq": 3, "t": {"sr": _MARKUP[:60]}}
     _push(serve, sid, _MARKUP, {"seq": 0, "age": 60, "m": readings}, {"seq": 1, "age": 5, "m": {}})
     page = visit("/")
-    tile = page.locator(".meeting-card", has_text="<img")
-    expect(tile).to_be_visible(timeout=25_000)
-    tile.click()
+    card = page.locator(".meeting-card", has_text="<img")
+    expect(card).to_be_visible(timeout=25_000)
+    card.click()
     expect(page.locator("h1")).to_contain_text("<img")
     page.locator(".timeline-row > a").first.click()
     expect(page.locator("h1")).to_contain_text("<img")
@@ -553,9 +547,9 @@ def test_events_are_marked_on_the_timeline(visit: Visit, serve: Serve) -> None:
     _push(serve, sid, "eventful", {"seq": 0, "age": 60, "m": {"cq": 100}})
     _push(serve, sid, "eventful", {"seq": 1, "age": 30, "m": events})
     page = visit("/")
-    tile = page.locator(".meeting-card", has_text="eventful")
-    expect(tile).to_be_visible(timeout=25_000)
-    _follow(page, tile)
+    card = page.locator(".meeting-card", has_text="eventful")
+    expect(card).to_be_visible(timeout=25_000)
+    _follow(page, card)
     marks = page.locator("path.mark title")
     texts = words("en")
     assert marks.all_text_contents() == [texts["p2p"], texts["interrupted"]]

@@ -16,6 +16,7 @@ from jmmc.settings import Settings
 from jmmc.stores import Store
 from jmmc.web.site import Server
 from tests.support.builders import Answer, body, call, v1_body, wire_sample
+from tests.support.waiting import wait_until_async
 
 _FORM = {"content-type": "application/x-www-form-urlencoded"}
 _PREFIX = "/jitsi-meet-metrics-collector"
@@ -171,8 +172,7 @@ async def test_the_number_of_waiting_password_verifications_is_bounded(
         asyncio.create_task(call(app, "POST", "/login", content, headers=_FORM, client=client))
         for client in (f"203.0.113.{number}" for number in range(30))
     ]
-    while sum(attempt.done() for attempt in attempts) < 10:  # noqa: ASYNC110 - a store answers in a thread
-        await asyncio.sleep(0.01)
+    await wait_until_async(lambda: sum(attempt.done() for attempt in attempts) >= 10, pause=0.01)
     gate.set()
     statuses = Counter([(await attempt).status for attempt in attempts])
     assert statuses == {303: 20, 503: 10}

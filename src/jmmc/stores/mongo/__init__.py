@@ -4,3 +4,5 @@
 stored form, which the Express.js middleware (dialect v1) shares; `writes.py` plans the writes.
 This package knows nothing of SQLite, of HTTP, or of the settings. Nothing imports it by default.
 """
+
+__all__ = ["store"]

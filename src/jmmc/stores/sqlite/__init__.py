@@ -4,3 +4,5 @@
 the file, `recovery.py` reads a damaged one, `schema/` has the numbered migrations.
 This package knows nothing of MongoDB, of HTTP, or of the settings.
 """
+
+__all__ = ["backup", "store"]

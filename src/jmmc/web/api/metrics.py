@@ -82,7 +82,7 @@ class MetricsEndpoint:
             self._known[caller] = None
 
     async def _answer(self, request: Request) -> Response:
-        await self._exposition.look()
+        await self._exposition.refresh()
         encode, media_type = choose_encoder(request.headers.get("accept", ""))
         body = encode(self._exposition.registry)
         headers = {"cache-control": "no-store", "vary": "accept, accept-encoding"}

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from jmmc.answers.tables import FORMATS
-from jmmc.core.timestamps import moment
+from jmmc.core.timestamps import parse_moment
 from jmmc.privacy.pseudonyms import Pseudonyms
 from jmmc.quality.filters import DIMENSIONS, FIELD_OF_FILTER, SummaryFilter
 from jmmc.quality.grading import Grade
@@ -156,6 +156,6 @@ class QueryParameters:
     def _moment(self, name: str, default: int) -> int:
         given = self._given.get(name)
         try:
-            return default if given is None else moment(given, self._now)
+            return default if given is None else parse_moment(given, self._now)
         except ValueError as error:
             raise Problem(400, f"Invalid parameter {name}", str(error)) from None

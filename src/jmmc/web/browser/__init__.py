@@ -4,3 +4,5 @@ Enters: pushes, and requests for the scripts. Leaves: confirmations or refusals 
 the scripts with the settings filled in.
 Knows nothing of answers, pages, users, or of what a reading means.
 """
+
+__all__ = ["app", "script"]

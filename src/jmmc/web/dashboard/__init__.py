@@ -4,3 +4,5 @@ Requests enter, and HTML pages, live updates (server-sent events) and static fil
 its data from `answers` and the collector's own state. It knows nothing of SQL, of how a push is
 received, nor of how grades and causes are computed.
 """
+
+__all__ = ["i18n"]

@@ -30,15 +30,15 @@ def _plot(title: str, unit: str) -> Plot:
 
 PLOTS = (
     _plot("Connection quality", "of 100"),
-    _plot("Loss", "%"),
+    _plot("Packet loss", "%"),
     _plot("Round-trip time", "ms"),
     _plot("Jitter", "ms"),
     _plot("Video bitrate", "kbit/s"),
     _plot("Audio bitrate", "kbit/s"),
     _plot("Estimated bandwidth", "kbit/s"),
-    _plot("Height of the sent video", "px"),
+    _plot("Sent video height", "px"),
     _plot("Frame rate", "fps"),
-    _plot("Video that stood still, audio made up", "%"),
+    _plot("Frozen video, concealed audio", "%"),
     _plot("Codec", ""),
     _plot("Transport", ""),
 )

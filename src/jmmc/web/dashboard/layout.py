@@ -9,7 +9,7 @@ from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 
 from jmmc.answers.model import Grades
-from jmmc.core.timestamps import iso
+from jmmc.core.timestamps import to_iso
 from jmmc.core.version import __version__
 from jmmc.privacy.pseudonyms import jitsi_room_name
 from jmmc.quality.addresses import network_of
@@ -53,7 +53,7 @@ class Layout:
             undefined=jinja2.StrictUndefined,
         )
         self.templates.filters.update(
-            iso=iso,
+            iso=to_iso,
             unquote=unquote,
             percent=percent,
             number=number,
@@ -168,4 +168,4 @@ def _remember_language(request: Request, response: Response) -> Response:
 
 def _days_around(last: int) -> str:
     """Return a query from 30 days before a moment to one day after it."""
-    return urlencode({"since": iso(last - 30 * _DAY)[:10], "until": iso(last + _DAY)[:10]})
+    return urlencode({"since": to_iso(last - 30 * _DAY)[:10], "until": to_iso(last + _DAY)[:10]})

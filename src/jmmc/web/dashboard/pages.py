@@ -11,7 +11,7 @@ from starlette.responses import Response
 
 from jmmc.answers.model import FEW, Comparison
 from jmmc.answers.queries import Queries
-from jmmc.core.timestamps import moment
+from jmmc.core.timestamps import parse_moment
 from jmmc.privacy.pseudonyms import Pseudonyms
 from jmmc.quality.filters import DIMENSIONS, FIELD_OF_FILTER, SummaryFilter
 from jmmc.web.dashboard.charts import PLOTS, curves_of
@@ -144,8 +144,8 @@ class Pages:
         """Return the time range (by default, the last day) and the filters of a query."""
         params = request.query_params
         now = int(self._clock())
-        until = moment(params["until"], now) if params.get("until") else now
-        since = moment(params["since"], now) if params.get("since") else until - _DAY
+        until = parse_moment(params["until"], now) if params.get("until") else now
+        since = parse_moment(params["since"], now) if params.get("since") else until - _DAY
         filters: dict[str, Any] = {
             field: params[name] for name, field in FIELD_OF_FILTER.items() if params.get(name)
         }

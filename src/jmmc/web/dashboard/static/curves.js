@@ -37,7 +37,9 @@ const shading = (data) => ({
   }],
 });
 
-const SERIES_COLORS = ["good-text", "second"];
+// By the place of a curve in its plot; a test holds the charts to so many curves.
+const SERIES_COLORS = ["good-text", "second", "third"];
+const SERIES_DASHES = [[], [7, 4], [2, 3]];
 
 /** Wait for a task after the next frame, so that what is drawn is shown before more is drawn. */
 const nextFrame = () => new Promise((resolve) => { requestAnimationFrame(() => { setTimeout(resolve); }); });
@@ -82,7 +84,7 @@ function drawPlot(target, unit, series, times, data, range) {
       y: { range: (_, low, high) => (categories ? [-0.5, categories.length - 0.5] : [Math.min(0, low), high > 0 ? high * 1.08 : 1]) },
     },
     series: [timeSeries(), ...series.map(({ label }, i) => ({
-      label, stroke: colorOf(SERIES_COLORS[i]), width: 2, dash: i ? [7, 4] : [], paths: uPlot.paths.stepped({ align: 1 }), points: { show: false },
+      label, stroke: colorOf(SERIES_COLORS[i]), width: 2, dash: SERIES_DASHES[i], paths: uPlot.paths.stepped({ align: 1 }), points: { show: false },
       value: (_, value) => toText(value) + (value == null ? "" : suffix),
     }))],
     axes: [timeAxis(), axis], hooks: shading(data),

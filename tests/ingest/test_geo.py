@@ -17,8 +17,8 @@ from jmmc.ingest.geo import NetworkNames
 from jmmc.server.preflight import inspect
 from jmmc.settings import Settings
 from tests.support.builders import body, call, v1_body, wire_sample
+from tests.support.collectors import MakeCollector, stored
 from tests.support.databases import asn_database, country_database
-from tests.web.conftest import Make, stored
 
 _CABLE, _FIBRE = "AS64496 Example Cable", "AS64497 Example Fibre"
 _BOTH = [
@@ -97,18 +97,20 @@ def _bad_file(folder: Path, what: str) -> str:
     ],
 )
 def test_an_unusable_database_is_a_settings_error(
-    make: Make, tmp_path: Path, what: str, words: str
+    make_collector: MakeCollector, tmp_path: Path, what: str, words: str
 ) -> None:
     path = _bad_file(tmp_path, what)
     with pytest.raises(SettingsError) as caught:
-        make(asn_database=path)
+        make_collector(asn_database=path)
     assert str(caught.value).startswith(f"asn_database = {path!r}: {words}")
     assert "\n" not in str(caught.value)
 
 
-def test_an_asn_database_is_refused_as_a_country_database(make: Make, tmp_path: Path) -> None:
+def test_an_asn_database_is_refused_as_a_country_database(
+    make_collector: MakeCollector, tmp_path: Path
+) -> None:
     with pytest.raises(SettingsError, match=r"country_database = .*expected one of countries"):
-        make(country_database=str(asn_database(tmp_path)))
+        make_collector(country_database=str(asn_database(tmp_path)))
 
 
 def test_the_server_does_not_start_with_an_unusable_database(tmp_path: Path) -> None:
@@ -152,14 +154,14 @@ async def _paths(collector: MetricsCollector) -> list[dict[str, Any]]:
     ],
 )
 async def test_provider_and_country_are_looked_up_before_truncation(
-    make: Make,
+    make_collector: MakeCollector,
     databases: dict[str, str],
     client: str | None,
     forwarded: str | None,
     path: dict[str, Any],
 ) -> None:
     """Two providers share the /24 that is stored: after truncation it would be the first."""
-    collector = make(**databases)
+    collector = make_collector(**databases)
     headers = {"x-forwarded-for": forwarded} if forwarded else {}
     for content in (body(), v1_body({"br": "br", "pid": "x"})):
         await call(collector, "POST", "/push", content, headers=headers, client=client)
@@ -167,27 +169,27 @@ async def test_provider_and_country_are_looked_up_before_truncation(
 
 
 async def test_provider_and_country_are_in_every_full_sample(
-    make: Make, databases: dict[str, str]
+    make_collector: MakeCollector, databases: dict[str, str]
 ) -> None:
-    collector = make(**databases)
+    collector = make_collector(**databases)
     full = body(wire_sample(0, {}), wire_sample(1, {"cq": 1}), wire_sample(2, {}, full=True))
     await call(collector, "POST", "/push", full)
     assert [path.get("asn") for path in await _paths(collector)] == [_CABLE, None, _CABLE]
 
 
 async def test_provider_and_country_are_stored_with_ip_none(
-    make: Make, databases: dict[str, str]
+    make_collector: MakeCollector, databases: dict[str, str]
 ) -> None:
-    collector = make(ip="none", **databases)
+    collector = make_collector(ip="none", **databases)
     await call(collector, "POST", "/push", body())
     assert await _paths(collector) == [{"asn": _CABLE, "cc": "FR"}]
 
 
 async def test_a_provider_sent_by_a_browser_is_dropped_and_named(
-    make: Make, databases: dict[str, str]
+    make_collector: MakeCollector, databases: dict[str, str]
 ) -> None:
     for settings in ({}, databases):
-        collector = make(**settings)
+        collector = make_collector(**settings)
         own = {"pid": "x", "t": {"asn": "AS1 Mine", "cc": "US", "tp": "udp"}}
         answer = await call(collector, "POST", "/push", body(wire_sample(0, own)))
         assert answer.json["dropped"] == ["m.t.asn", "m.t.cc"]
@@ -198,20 +200,20 @@ async def test_a_provider_sent_by_a_browser_is_dropped_and_named(
 
 
 async def test_a_database_found_damaged_later_fails_no_push(
-    make: Make, tmp_path: Path, caplog: pytest.LogCaptureFixture
+    make_collector: MakeCollector, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     path = asn_database(tmp_path)
     content = path.read_bytes()
     begin = content.index(b"autonomous_system_number") - 2
     path.write_bytes(content[:begin] + b"\xff" * 60 + content[begin + 60 :])
-    collector = make(asn_database=str(path))
+    collector = make_collector(asn_database=str(path))
     for sid in ("a" * 32, "b" * 32):
         assert (await call(collector, "POST", "/push", body(sid=sid))).status == 200
     assert await _paths(collector) == [{"rip": 3405803776}] * 2
     assert caplog.text.count("geo_database_unreadable") == 1
 
 
-async def _told(**settings: Any) -> list[tuple[str, str]]:
+async def _findings(**settings: Any) -> list[tuple[str, str]]:
     found = [item async for item in inspect(Settings.of(**settings))]
     words = ("asn_database", "country_database", "network names")
     return [(row.verdict, row.what) for row in found if row.what.startswith(words)]
@@ -219,14 +221,14 @@ async def _told(**settings: Any) -> list[tuple[str, str]]:
 
 async def test_check_reports_databases_in_use_and_outdated_ones(tmp_path: Path) -> None:
     store = f"sqlite:///{tmp_path}/calls.db"
-    assert [verdict for verdict, _ in await _told(store=store)] == ["ok"]
+    assert [verdict for verdict, _ in await _findings(store=store)] == ["ok"]
     fresh = str(asn_database(tmp_path, built=time.time() - 86_400))
     old = str(country_database(tmp_path, "DBIP-Country-Lite", built=1_600_000_000))
-    new, stale = await _told(store=store, asn_database=fresh, country_database=old)
+    new, stale = await _findings(store=store, asn_database=fresh, country_database=old)
     assert (new[0], new[1].split(" of ")[0]) == ("ok", "asn_database: GeoLite2-ASN")
     assert stale == (
         "warn",
         "country_database: DBIP-Country-Lite of 2020-09-13, more than a year old",
     )
-    ((verdict, what),) = await _told(store=store, asn_database=str(tmp_path / "gone"))
+    ((verdict, what),) = await _findings(store=store, asn_database=str(tmp_path / "gone"))
     assert (verdict, "No such file" in what) == ("fail", True)

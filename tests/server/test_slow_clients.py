@@ -1,4 +1,4 @@
-"""Clients that hold what they do not use: places, memory, answers that they do not read."""
+"""Slow and greedy clients: idle connections, endless heads, responses that are not read."""
 
 import resource
 import select
@@ -12,20 +12,20 @@ from pathlib import Path
 import pytest
 
 from jmmc.server.connections import HEAD
-from tests.server.test_hostile import _good, _request, _send
+from tests.support.raw_http import request, send, valid_push
 from tests.support.servers import Serve
 
-_PATIENCE = 1.0
+_BODY_TIMEOUT = 1.0
 
 
 @pytest.fixture(scope="module")
 def serve(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Serve]:
-    folder = tmp_path_factory.mktemp("greedy")
-    serve = Serve(folder, "--body-timeout", f"{_PATIENCE:g}", "--max-queries-per-minute", "0")
+    folder = tmp_path_factory.mktemp("slow")
+    serve = Serve(folder, "--body-timeout", f"{_BODY_TIMEOUT:g}", "--max-queries-per-minute", "0")
     yield serve
     code = serve.stop()
     log = serve.log.read_text()
-    assert "Traceback" not in log, "something unexpected was raised"
+    assert "Traceback" not in log, "an unhandled exception"
     assert "library" not in log, "a client can fill the log"
     assert code == 0
 
@@ -34,37 +34,39 @@ def _connect(serve: Serve) -> socket.socket:
     return socket.create_connection(("127.0.0.1", serve.port), 10)
 
 
-def _wait_until_gone(connections: list[socket.socket], drip: bytes = b"") -> None:
-    """Until the server has hung up on all of them, though they go on to send `drip`."""
+def _wait_until_closed(connections: list[socket.socket], drip: bytes = b"") -> None:
+    """Wait until the server has closed all connections, which keep sending `drip`."""
     deadline = time.monotonic() + 30
-    left = connections
-    while left:
-        assert time.monotonic() < deadline, f"{len(left)} are still there"
+    open_connections = connections
+    while open_connections:
+        assert time.monotonic() < deadline, f"{len(open_connections)} are still open"
         poll = select.poll()
-        by_number = {item.fileno(): item for item in left}
+        by_number = {connection.fileno(): connection for connection in open_connections}
         for number in by_number:
             poll.register(number, select.POLLIN)
-        gone = set()
+        closed = set()
         for number, _ in poll.poll(100):
             try:
                 while part := by_number[number].recv(65_536, socket.MSG_DONTWAIT):
                     assert part
-                gone.add(number)
+                closed.add(number)
             except BlockingIOError:
                 pass
             except OSError:
-                gone.add(number)
-        for number, value in by_number.items():
-            if drip and number not in gone:
+                closed.add(number)
+        for number, connection in by_number.items():
+            if drip and number not in closed:
                 try:
-                    value.sendall(drip)
+                    connection.sendall(drip)
                 except OSError:
-                    gone.add(number)
-        left = [value for number, value in by_number.items() if number not in gone]
+                    closed.add(number)
+        open_connections = [
+            connection for number, connection in by_number.items() if number not in closed
+        ]
 
 
 def _get(path: str) -> bytes:
-    return _request(b"", path=path, method="GET")
+    return request(b"", path=path, method="GET")
 
 
 _ANSWERED = _get("/healthz").replace(b"Connection: close\r\n", b"")
@@ -87,32 +89,32 @@ _ANSWERED = _get("/healthz").replace(b"Connection: close\r\n", b"")
         ),
     ],
     ids=[
-        "say nothing",
-        "trickle a head",
-        "send empty lines",
-        "fall silent after an answer",
-        "trickle the next head",
-        "send empty lines after an answer",
-        "trickle a body that nobody reads",
-        "trickle a form",
+        "no request",
+        "slow head",
+        "empty lines",
+        "idle after a response",
+        "slow next head",
+        "empty lines after a response",
+        "slow body that is not read",
+        "slow form",
     ],
 )
-def test_hundreds_who_hold_a_place_lose_it_and_others_are_served(
+def test_hundreds_of_slow_connections_are_closed_and_others_are_served(
     serve: Serve, first: bytes, drip: bytes
 ) -> None:
     connections = [_connect(serve) for _ in range(300)]
     try:
         for connection in connections:
             connection.sendall(first)
-        assert _send(serve, _request(_good()))[0] == 200
-        _wait_until_gone(connections, drip)
+        assert send(serve, request(valid_push()))[0] == 200
+        _wait_until_closed(connections, drip)
     finally:
         for connection in connections:
             connection.close()
-    assert _send(serve, _request(_good()))[0] == 200
+    assert send(serve, request(valid_push()))[0] == 200
 
 
-def test_a_head_has_an_end(serve: Serve) -> None:
+def test_a_request_head_over_64_kib_gets_431(serve: Serve) -> None:
     before = serve.memory()
     with _connect(serve) as connection, pytest.raises(OSError):
         connection.sendall(b"GET / HTTP/1.1\r\nX-Long: ")
@@ -120,14 +122,14 @@ def test_a_head_has_an_end(serve: Serve) -> None:
             connection.sendall(b"a" * 1_000_000)
     assert serve.memory() - before < 20
     fits = b"GET /healthz HTTP/1.1\r\nConnection: close\r\nX-Long: %s\r\n\r\n"
-    assert _send(serve, fits % (b"a" * (HEAD - 100)))[0] == 200
-    assert _send(serve, fits % (b"a" * HEAD))[0] == 431
+    assert send(serve, fits % (b"a" * (HEAD - 100)))[0] == 200
+    assert send(serve, fits % (b"a" * HEAD))[0] == 431
     many = b"GET /healthz HTTP/1.1\r\nConnection: close\r\n" + b"A: b\r\n" * 20_000 + b"\r\n"
-    assert _send(serve, many)[0] == 431
+    assert send(serve, many)[0] == 431
 
 
 @pytest.mark.parametrize("header", ["X-Forwarded-For", "Cookie", "User-Agent", "Content-Type"])
-def test_what_is_remembered_of_headers_is_short(serve: Serve, header: str) -> None:
+def test_long_headers_are_not_kept_in_memory(serve: Serve, header: str) -> None:
     values = {
         "X-Forwarded-For": "{}, 192.0.2.1",
         "Cookie": "jmmc_objectId={}",
@@ -139,59 +141,58 @@ def test_what_is_remembered_of_headers_is_short(serve: Serve, header: str) -> No
             before = serve.memory()
         padding = f"{number}".rjust(50_000, "x")
         value = values[header].format(padding)
-        status, _ = _send(serve, _request(_good(), f"{header}: {value}"))
+        status, _ = send(serve, request(valid_push(), f"{header}: {value}"))
         assert status == 200
     assert serve.memory() - before < 12, "500 headers of 50 kB are 25 MB"
 
 
-def test_one_who_does_not_read_costs_little(serve: Serve) -> None:
-    """Answers wait in the kernel and, up to 64 KiB, in the server, which then reads no more."""
+def test_clients_that_do_not_read_responses_use_little_memory(serve: Serve) -> None:
+    """Responses wait in the kernel and, up to 64 KiB, in the server, which then stops reading."""
     before = serve.memory()
-    request = _get("/api/v1/openapi.json")
-    request = request.replace(b"Connection: close\r\n", b"")
+    pipelined = _get("/api/v1/openapi.json").replace(b"Connection: close\r\n", b"")
     connections = [_connect(serve) for _ in range(20)]
     for connection in connections:
         connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
         connection.settimeout(0.2)
         try:
             for _ in range(2000):
-                connection.sendall(request)
+                connection.sendall(pipelined)
         except TimeoutError:
             pass
-    assert _send(serve, _request(_good()))[0] == 200
+    assert send(serve, request(valid_push()))[0] == 200
     assert serve.memory() - before < 100
     for connection in connections:
         connection.close()
 
 
-def test_it_recovers_from_having_no_file_left(tmp_path: Path) -> None:
-    serve = Serve(tmp_path, "--body-timeout", f"{_PATIENCE:g}")
+def test_the_server_recovers_from_running_out_of_file_descriptors(tmp_path: Path) -> None:
+    serve = Serve(tmp_path, "--body-timeout", f"{_BODY_TIMEOUT:g}")
     try:
         assert serve.process is not None
         resource.prlimit(serve.process.pid, resource.RLIMIT_NOFILE, (64, 64))
         connections = [_connect(serve) for _ in range(200)]
-        _wait_until_gone(connections)
+        _wait_until_closed(connections)
         for connection in connections:
             connection.close()
-        assert _send(serve, _request(_good()))[0] == 200
+        assert send(serve, request(valid_push()))[0] == 200
         assert serve.files() < 40
         assert "Traceback" not in serve.log.read_text()
     finally:
         serve.close()
 
 
-def test_it_asks_for_as_many_files_as_it_may_have() -> None:
+def test_the_file_limit_is_raised_to_the_hard_limit() -> None:
     code = (
-        "import resource as r; from jmmc.server.connections import allow_many;"
-        "r.setrlimit(r.RLIMIT_NOFILE, (256, 2000)); allow_many();"
+        "import resource as r; from jmmc.server.connections import raise_file_limit;"
+        "r.setrlimit(r.RLIMIT_NOFILE, (256, 2000)); raise_file_limit();"
         "print(*r.getrlimit(r.RLIMIT_NOFILE))"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, check=True)
     assert done.stdout.split() == [b"2000", b"2000"]
 
 
-# What is sent, and the statuses that are allowed. 0: the server may hang up on it.
-ODD: dict[str, tuple[bytes, set[int]]] = {
+# The request, and the statuses that are allowed; 0 means that the server disconnects.
+UNUSUAL: dict[str, tuple[bytes, set[int]]] = {
     "HTTP/1.0": (b"GET /healthz HTTP/1.0\r\n\r\n", {200}),
     "HTTP/0.9": (b"GET /healthz\r\n\r\n", {200}),
     "HTTP/2, its preface": (b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", {0, 400}),
@@ -229,7 +230,7 @@ ODD: dict[str, tuple[bytes, set[int]]] = {
     "a static path from the root": (_get("/static//etc/passwd%00.css"), {404}),
     "a static path of no letters": (_get("/static/%ff%fe.css"), {404}),
     "a form of ten megabytes": (
-        _request(
+        request(
             b"a" * 10_000_000,
             "Content-Type: application/x-www-form-urlencoded",
             path="/login",
@@ -237,7 +238,7 @@ ODD: dict[str, tuple[bytes, set[int]]] = {
         {0, 413},
     ),
     "a file for a form": (
-        _request(
+        request(
             b'--x\r\nContent-Disposition: form-data; name="a"; filename="b"\r\n\r\n1\r\n--x--',
             "Content-Type: multipart/form-data; boundary=x",
             path="/login",
@@ -245,7 +246,7 @@ ODD: dict[str, tuple[bytes, set[int]]] = {
         {415},
     ),
     "a form of a thousand fields": (
-        _request(
+        request(
             b"a=1&" * 1000,
             "Content-Type: application/x-www-form-urlencoded",
             path="/login",
@@ -255,20 +256,20 @@ ODD: dict[str, tuple[bytes, set[int]]] = {
 }
 
 
-@pytest.mark.parametrize("name", ODD)
-def test_odd_http_is_refused_or_taken_for_what_it_is(serve: Serve, name: str) -> None:
-    raw, allowed = ODD[name]
-    status, content = _send(serve, raw)
+@pytest.mark.parametrize("name", UNUSUAL)
+def test_unusual_http_gets_an_allowed_status(serve: Serve, name: str) -> None:
+    raw, allowed = UNUSUAL[name]
+    status, content = send(serve, raw)
     assert status in allowed, content
     assert b"elsewhere" not in content
-    assert _send(serve, _request(_good()))[0] == 200
+    assert send(serve, request(valid_push()))[0] == 200
 
 
-def test_requests_in_a_row_are_answered_in_a_row(serve: Serve) -> None:
-    one = b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n"
+def test_pipelined_requests_are_answered_in_order(serve: Serve) -> None:
+    first = b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n"
     last = b"GET /nothing HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
     with _connect(serve) as connection:
-        connection.sendall(one * 500 + last)
+        connection.sendall(first * 500 + last)
         answers = b""
         while part := connection.recv(65_536):
             answers += part

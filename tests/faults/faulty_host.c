@@ -1,6 +1,6 @@
-/* Trouble for one process, as the file named by TROUBLE tells at any moment: a jump of its clock,
- * and a disk that is full, read-only, or fails to sync. The disk is what lies under TROUBLE_UNDER.
- * For LD_PRELOAD; the layout of the file is that of trouble.py. */
+/* A faulty host for one process: a clock that jumps, and a disk that is full, read-only, or fails to
+ * sync. The file named by FAULTY_HOST has the current state (its layout: faulty_host.py); the disk is
+ * the folder FAULTY_HOST_DISK. For LD_PRELOAD. */
 #define _GNU_SOURCE
 #include <dlfcn.h>
 #include <errno.h>
@@ -17,23 +17,23 @@
 #include <unistd.h>
 
 enum { FINE, FULL, READ_ONLY, NO_SYNC };
-struct told {
+struct state {
     int64_t clock; /* Seconds */
     int64_t disk;
 };
 
-static volatile struct told fine, *told = &fine;
+static volatile struct state fine, *state = &fine;
 static const char *under = "";
 
 __attribute__((constructor)) static void begin(void) {
-    const char *name = getenv("TROUBLE"), *folder = getenv("TROUBLE_UNDER");
+    const char *name = getenv("FAULTY_HOST"), *folder = getenv("FAULTY_HOST_DISK");
     int file = name && folder ? open(name, O_RDONLY | O_CLOEXEC) : -1;
     if (file < 0) return;
-    void *there = mmap(NULL, sizeof(struct told), PROT_READ, MAP_SHARED, file, 0);
+    void *there = mmap(NULL, sizeof(struct state), PROT_READ, MAP_SHARED, file, 0);
     close(file);
     if (there == MAP_FAILED) abort();
     under = folder;
-    told = there;
+    state = there;
 }
 
 static int is_under(const char *path) { return !strncmp(path, under, strlen(under)); }
@@ -49,7 +49,7 @@ static int on_disk(int file) {
 
 /* Whether a write is refused, also of what is there: so do disks that copy on write. */
 static int refused(int file) {
-    int64_t disk = told->disk;
+    int64_t disk = state->disk;
     if ((disk != FULL && disk != READ_ONLY) || !on_disk(file)) return 0;
     errno = disk == FULL ? ENOSPC : EROFS;
     return 1;
@@ -90,12 +90,12 @@ int fallocate64(int file, int mode, off_t at, off_t length) {
 
 typedef int (*fsync_like)(int);
 int fsync(int file) {
-    if (told->disk == NO_SYNC && on_disk(file)) return errno = EIO, -1;
+    if (state->disk == NO_SYNC && on_disk(file)) return errno = EIO, -1;
     return REAL(fsync, file);
 }
 typedef int (*fdatasync_like)(int);
 int fdatasync(int file) {
-    if (told->disk == NO_SYNC && on_disk(file)) return errno = EIO, -1;
+    if (state->disk == NO_SYNC && on_disk(file)) return errno = EIO, -1;
     return REAL(fdatasync, file);
 }
 
@@ -105,7 +105,7 @@ int open(const char *path, int flags, ...) {
     va_start(more, flags);
     mode_t mode = flags & (O_CREAT | O_TMPFILE) ? va_arg(more, mode_t) : 0;
     va_end(more);
-    if (told->disk == READ_ONLY && (flags & (O_ACCMODE | O_CREAT)) && is_under(path))
+    if (state->disk == READ_ONLY && (flags & (O_ACCMODE | O_CREAT)) && is_under(path))
         return errno = EROFS, -1;
     return REAL(open, path, flags, mode);
 }
@@ -119,7 +119,7 @@ int open64(const char *path, int flags, ...) {
 
 typedef int (*unlink_like)(const char *);
 int unlink(const char *path) {
-    if (told->disk == READ_ONLY && is_under(path)) return errno = EROFS, -1;
+    if (state->disk == READ_ONLY && is_under(path)) return errno = EROFS, -1;
     return REAL(unlink, path);
 }
 
@@ -129,7 +129,7 @@ int clock_gettime(clockid_t clock, struct timespec *now) {
     if (!real) real = (clock_gettime_like)dlsym(RTLD_NEXT, "clock_gettime");
     int answer = real(clock, now);
     if (!answer && (clock == CLOCK_REALTIME || clock == CLOCK_REALTIME_COARSE))
-        now->tv_sec += told->clock;
+        now->tv_sec += state->clock;
     return answer;
 }
 

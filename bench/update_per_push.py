@@ -1,4 +1,7 @@
-"""Ours, but for the group commit: one update a push, as the ancestor does it. For comparison."""
+"""The collector with one MongoDB update per push, as the Express.js middleware: for comparison.
+
+Arguments: the URL of MongoDB, the port.
+"""
 
 import asyncio
 import sys
@@ -13,8 +16,8 @@ from jmmc.stores.mongo.store import MongoStore
 from jmmc.web.site import create_app
 
 
-class OneUpdateStore(MongoStore):
-    """Each push of a batch is a command of its own, all of them at the same time."""
+class UpdatePerPushStore(MongoStore):
+    """Sends one update command per push; those of a batch run concurrently."""
 
     async def append(self, pushes: Sequence[Push]) -> list[Receipt | Refusal]:
         return list(await asyncio.gather(*map(self._update, pushes)))
@@ -26,12 +29,12 @@ class OneUpdateStore(MongoStore):
             "$setOnInsert": new_document(push, 0, push.samples[0].ts),
         }
         key = {"_id": document_id(push.session, 0)}
-        await self.collection().update_one(key, update, upsert=True)
+        await self.connection.collection().update_one(key, update, upsert=True)
         return Receipt(push.samples[-1].seq)
 
 
 if __name__ == "__main__":
     url, port = sys.argv[1:]
     settings = Settings.of(store=url, max_pushes_per_minute=0, secret="x")
-    app = create_app(settings, store=OneUpdateStore(url=url, name="one-update"))
+    app = create_app(settings, store=UpdatePerPushStore(url=url, name="update-per-push"))
     uvicorn.run(app, port=int(port), log_level="error", access_log=False, interface="asgi3")

@@ -1,0 +1,53 @@
+"""Timelines and summaries of sessions with arbitrary readings."""
+
+import json
+import math
+
+from hypothesis import given
+from hypothesis import strategies as st
+from msgspec.structs import replace
+
+from jmmc.answers.serialization import encode
+from jmmc.core.model import Dialect, Session
+from jmmc.quality.summarize import sum_up
+from jmmc.quality.thresholds import preset
+from jmmc.quality.timeline import build_timeline
+from tests.support.strategies import SESSIONS, TIMES, bounded
+
+
+@bounded
+@given(SESSIONS, st.none() | TIMES)
+def test_a_timeline_of_any_session_is_in_order_and_without_gaps(
+    session: Session, now: int | None
+) -> None:
+    timeline = build_timeline(session, lifetime=75, now=now)
+    assert timeline.began <= timeline.ended
+    at = timeline.began
+    for span in timeline.spans:
+        assert span.start == at < span.end
+        at = span.end
+    assert at == timeline.ended
+    for span, following in zip(timeline.spans, timeline.spans[1:], strict=False):
+        assert span.state != following.state, "two adjacent spans of one state"
+    if session.dialect is Dialect.V2:
+        twice = replace(session, samples=session.samples * 2)
+        assert build_timeline(twice, lifetime=75, now=now) == timeline
+
+
+@bounded
+@given(SESSIONS, st.none() | TIMES)
+def test_a_summary_of_any_session_has_values_within_bounds(
+    session: Session, now: int | None
+) -> None:
+    summary = sum_up(session, build_timeline(session, lifetime=75, now=now), preset("jitsi"))
+    seconds = (summary.good, summary.fair, summary.poor, summary.unknown)
+    assert min(seconds) >= 0
+    assert sum(seconds) == summary.ended - summary.began
+    for share in (summary.relay_share, summary.tcp_share, summary.p2p_share):
+        assert 0 <= share <= 1
+    for values in summary.quantiles.values():
+        assert all(value is None or math.isfinite(value) for value in values)
+    assert sum(
+        point.good + point.fair + point.poor + point.unknown for point in summary.series
+    ) == sum(seconds)
+    assert json.loads(encode(summary))["session"] == session.id
