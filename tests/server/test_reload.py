@@ -24,6 +24,7 @@ from jmmc.settings import Mark, Settings, changed, marked
 from tests.support.builders import body
 from tests.support.senders import Load, Sender, assert_stored_once
 from tests.support.servers import Serve, post_push
+from tests.support.waiting import wait_until
 
 
 def test_changed_settings_are_applied_live_or_need_a_restart() -> None:
