@@ -203,7 +203,7 @@ def test_commands_on_a_store_read_its_url_from_a_file_too(tmp_path: Path) -> Non
         serve.close()
 
 
-def test_a_running_server_reads_its_secrets_again_when_it_is_told_to(tmp_path: Path) -> None:
+def test_a_running_server_reads_its_secrets_again_on_sighup(tmp_path: Path) -> None:
     path = tmp_path / "key"
     path.write_text("first\n")
     serve = Serve(tmp_path, environ={"JMMC_ALERT_SECRET_FILE": str(path)})

@@ -13,6 +13,7 @@ __all__ = [
     "labels",
     "logging",
     "model",
+    "outgoing",
     "readings",
     "supervision",
     "tasks",
