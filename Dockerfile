@@ -23,7 +23,6 @@ ENV PATH=/opt/jmmc/bin:$PATH \
     PYTHONUNBUFFERED=1 \
     JMMC_HOST=0.0.0.0 \
     JMMC_PORT=8080 \
-    JMMC_STORE=sqlite:////data/jmmc.db \
     JMMC_SPOOL_DIR=/data/spool
 WORKDIR /data
 VOLUME /data

@@ -26,7 +26,7 @@ from jmmc.core.readings import (
     Text,
     Values,
 )
-from jmmc.settings import Settings
+from jmmc.settings import FILE_SUFFIX, Settings, may_be_in_a_file
 from jmmc.web.api.openapi import answer_of, kind_of
 from jmmc.web.api.routes import api_description
 
@@ -91,7 +91,14 @@ def _body(name: str, subcommand: click.Command) -> list[str]:
 
 def _is_setting(option: click.Parameter, subcommand: click.Command) -> bool:
     takes_all = any(other.name == "config" for other in subcommand.params)
-    return takes_all and option.name in Settings.model_fields
+    name = str(option.name)
+    return takes_all and (name in Settings.model_fields or _names_a_file(name))
+
+
+def _names_a_file(name: str) -> bool:
+    """Whether an option names the file of a secret setting."""
+    field = Settings.model_fields.get(name.removesuffix(FILE_SUFFIX))
+    return name.endswith(FILE_SUFFIX) and field is not None and may_be_in_a_file(field)
 
 
 def _prose(subcommand: click.Command) -> str:

@@ -6,12 +6,12 @@ What an app that mounts a collector needs is exported here; the wings are the pa
 from importlib import import_module
 from typing import TYPE_CHECKING
 
-from jmmc.core.errors import JmmcError, SettingsError, StoreError, UnusableStore
 from jmmc.core.version import __version__
-from jmmc.settings import Settings
-from jmmc.stores import Store, open_store
 
 if TYPE_CHECKING:
+    from jmmc.core.errors import JmmcError, SettingsError, StoreError, UnusableStore
+    from jmmc.settings import Settings
+    from jmmc.stores import Store, open_store
     from jmmc.stores.mongo.store import MongoStore
     from jmmc.web.browser.app import MetricsCollector
     from jmmc.web.per_process import PerProcess
@@ -34,6 +34,13 @@ __all__ = [
 
 
 _LAZY = {
+    "JmmcError": "jmmc.core.errors",
+    "SettingsError": "jmmc.core.errors",
+    "StoreError": "jmmc.core.errors",
+    "UnusableStore": "jmmc.core.errors",
+    "Settings": "jmmc.settings",
+    "Store": "jmmc.stores",
+    "open_store": "jmmc.stores",
     "MetricsCollector": "jmmc.web.browser.app",
     "MongoStore": "jmmc.stores.mongo.store",
     "PerProcess": "jmmc.web.per_process",
@@ -42,7 +49,7 @@ _LAZY = {
 
 
 def __getattr__(name: str) -> object:
-    """Import what is slow to import or needs an extra when it is first used."""
+    """Import a name when it is first used: some are slow to import, some need an extra."""
     if name not in _LAZY:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     return getattr(import_module(_LAZY[name]), name)

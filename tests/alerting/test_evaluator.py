@@ -20,8 +20,10 @@ from starlette.applications import Starlette
 from starlette.routing import Mount
 
 from jmmc import MetricsCollector, Settings, StoreError, dashboard
-from jmmc.alerting.channels import Email, NotDelivered, Webhook
+from jmmc.alerting.channels import Email, Webhook
+from jmmc.alerting.destinations import Destinations
 from jmmc.alerting.evaluator import AlertEvaluator, PendingDelivery, Record, load_records
+from jmmc.alerting.posting import NotDelivered
 from jmmc.answers.queries import Queries
 from jmmc.core.model import Dialect, Push
 from jmmc.maintenance.schedule import summarizer_of
@@ -38,6 +40,7 @@ from tests.support.receivers import SECRET, Mailbox, Receiver
 from tests.support.servers import Serve, post_push
 from tests.support.waiting import wait_until, wait_until_async, wait_until_moved
 
+_LOCAL = Destinations(["127.0.0.1"])
 _START = 1_790_000_000 - 1_790_000_000 % 300
 _SCENARIO = Scenario(participants=160, rooms=12, minutes=100, seed=5, start=_START)
 
@@ -79,7 +82,9 @@ class Clock:
 def _evaluator(
     store: Store, clock: Clock, rules: Sequence[dict[str, Any]], holder: str = "one", **more: Any
 ) -> AlertEvaluator:
-    settings = Settings.of(alerts=rules, alert_secret=SECRET, **more)
+    settings = Settings.of(
+        alerts=rules, alert_secret=SECRET, alert_private_targets="127.0.0.1", **more
+    )
     lifetime = SIGNS_OF_LIFE * settings.push_interval
     queries = Queries(store, lifetime=lifetime, clock=clock)
     return AlertEvaluator(queries, store, settings, pushes=lambda: 0, holder=holder, clock=clock)
@@ -308,7 +313,11 @@ async def test_the_records_of_a_removed_rule_are_deleted(
     await _store_calls(store, clock, grade=3, first=0, people=6)
     evaluator = _evaluator(store, clock, [_BY_REGION], alert_webhooks=receiver.url)
     await evaluator.step()
-    evaluator.follow(Settings.of(alert_webhooks=receiver.url, alert_secret=SECRET))
+    evaluator.follow(
+        Settings.of(
+            alert_webhooks=receiver.url, alert_secret=SECRET, alert_private_targets="127.0.0.1"
+        )
+    )
     await evaluator.step()
     assert await load_records(store.reports) == {}
     assert [event[0] for event in receiver.events] == ["alert.firing"]
@@ -381,6 +390,7 @@ async def test_a_mounted_collector_notifies_and_its_health_page_lists_the_alert(
         alerts=[_BY_REGION],
         alert_webhooks=receiver.url,
         alert_secret=SECRET,
+        alert_private_targets="127.0.0.1",
     )
     app = Starlette(routes=[Mount("/metrics", metrics), Mount("/calls", dashboard(metrics))])
     await call(app, "GET", "/metrics/readyz")
@@ -400,6 +410,7 @@ def test_a_killed_collector_neither_repeats_nor_loses_a_notification(
     file = tmp_path / "jmmc.toml"
     file.write_text(
         f'alert_webhooks = ["{receiver.url}"]\nalert_secret = "{SECRET}"\n'
+        'alert_private_targets = ["127.0.0.1"]\n'
         '[[alerts]]\nname = "bad"\nkind = "poor_share"\nquiet_minutes = 0\n'
     )
     serve = Serve(tmp_path, "--config", str(file))
@@ -449,6 +460,7 @@ def test_a_test_notification_goes_over_every_channel_and_prints_each_result(
     rules = [{"name": "eu", "kind": "poor_share", "by": "region", "value": "eu-west"}]
     options = ["--alerts", json.dumps(rules), "--alert-secret", SECRET]
     options += ["--alert-webhooks", f"{receiver.url},http://127.0.0.1:1/hush"]
+    options += ["--alert-private-targets", "127.0.0.1"]
     options += ["--alert-emails", "a@example.org,b@example.org"]
     options += ["--smtp-url", f"smtp://127.0.0.1:{mailbox.port}"]
     done = _jmmc("alerts", "test", "eu", *options)
@@ -464,7 +476,7 @@ def test_a_test_notification_goes_over_every_channel_and_prints_each_result(
     assert mailbox.mails[0]["To"] == "a@example.org, b@example.org"
 
     assert _jmmc("alerts", "test").stderr == (
-        "jmmc: no channel to test: alert_webhooks and alert_emails are both empty\n"
+        "jmmc: no channel to test: alert_webhooks, alert_services and alert_emails are empty\n"
     )
     unknown = _jmmc("alerts", "test", "us", *options)
     assert (unknown.returncode, unknown.stderr) == (2, "jmmc: there is no rule 'us'; known: eu\n")
@@ -511,9 +523,9 @@ def test_a_webhook_that_answers_401_is_not_retried_and_a_redirect_is_not_followe
     receiver: Receiver,
 ) -> None:
     with pytest.raises(NotDelivered, match="answers 401"):
-        Webhook(receiver.url, "another secret").send(make_test_notification(), 1000)
+        Webhook(receiver.url, "another secret", _LOCAL).send(make_test_notification(), 1000)
     assert receiver.requests == 1, "401 is not retried"
     receiver.redirects = True
-    with pytest.raises(NotDelivered, match="ResponseError"):
-        Webhook(receiver.url, SECRET).send(make_test_notification(), 1000)
+    with pytest.raises(NotDelivered, match="answers 307"):
+        Webhook(receiver.url, SECRET, _LOCAL).send(make_test_notification(), 1000)
     assert receiver.requests == 2

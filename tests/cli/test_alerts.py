@@ -93,6 +93,7 @@ def test_without_a_name_the_first_rule_is_tested(
 ) -> None:
     key = f"whsec_{b64encode(SECRET.encode()).decode()}"
     options = ["--alerts", json.dumps(rules), "--alert-webhooks", receiver.url]
+    options += ["--alert-private-targets", "127.0.0.1"]
     done = jmmc("alerts", "test", *options, "--alert-secret", key, folder=tmp_path)
     assert done.returncode == 0, done.stdout
     assert receiver.events == [event]

@@ -10,7 +10,7 @@ from typing import Any
 import jsonschema
 import pytest
 
-from jmmc.settings import Settings
+from jmmc.settings import FILE_SUFFIX, Settings, may_be_in_a_file
 from tests.deploy.files import DEPLOY, documents
 from tests.support import npm
 
@@ -68,8 +68,16 @@ def test_variables_are_explained_and_those_of_jmmc_are_settings(compose: dict[st
     used = set(re.findall(r"(?<!\$)\$\{(\w+)", (FOLDER / "compose.yaml").read_text()))
     explained = set(re.findall(r"^(\w+)=", (FOLDER / ".env.example").read_text(), re.MULTILINE))
     assert explained == used | {"COMPOSE_PROJECT_NAME"}
-    for name in compose["services"]["jmmc"]["environment"]:
-        assert name.removeprefix("JMMC_").lower() in Settings.model_fields
+    service = compose["services"]["jmmc"]
+    for name, text in service["environment"].items():
+        setting = name.removeprefix("JMMC_").lower()
+        if setting.endswith(FILE_SUFFIX):
+            setting = setting.removesuffix(FILE_SUFFIX)
+            assert may_be_in_a_file(Settings.model_fields[setting])
+            secret = text.removeprefix("/run/secrets/")
+            assert secret in service["secrets"]
+            assert secret in compose["secrets"]
+        assert setting in Settings.model_fields
 
 
 def test_the_collector_trusts_only_the_proxy_and_only_the_proxy_is_published(

@@ -1,5 +1,6 @@
 """The Kubernetes manifests: valid by the schema of their version, and consistent."""
 
+from pathlib import Path
 from typing import Any
 
 import kubernetes_validate
@@ -57,9 +58,20 @@ def test_the_container_gets_a_valid_command_and_settings(workload: str) -> None:
     container = _container(workload)
     command, *options = container["args"]
     main.commands[command].make_context(command, options)
-    secret = MANIFESTS["secret.example.yaml Secret"]["stringData"]
-    for name in [*secret, *(variable["name"] for variable in container["env"])]:
+    environ = {item["name"]: item["value"] for item in container["env"]}
+    mounts = {item["name"]: item["mountPath"] for item in container["volumeMounts"]}
+    assert environ.pop("CREDENTIALS_DIRECTORY") == mounts["secrets"]
+    for name in environ:
         assert name.removeprefix("JMMC_").lower() in Settings.model_fields
+
+
+def test_the_files_of_the_secret_are_read_as_settings(tmp_path: Path) -> None:
+    for name, text in MANIFESTS["secret.example.yaml Secret"]["stringData"].items():
+        (tmp_path / name).write_text(text)
+    environ = {"CREDENTIALS_DIRECTORY": str(tmp_path)}
+    settings = load_settings(flags={}, environ=environ, file=None)
+    assert settings.secret == "change-me"
+    assert settings.store.startswith("mongodb://")
 
 
 @pytest.mark.parametrize("workload", WORKLOADS)

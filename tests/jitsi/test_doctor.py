@@ -19,6 +19,7 @@ from jmmc.jitsi.doctor import examine
 from jmmc.jitsi.page import read_config
 from jmmc.settings import Settings
 from jmmc.web.browser.script import render
+from tests.support.chats import TunnelProxy
 from tests.support.servers import PREFIX, Serve, free_port, post_push
 from tests.support.waiting import wait_until
 
@@ -401,3 +402,25 @@ def test_only_analytics_disabled_counts_not_other_disabled_flags(
 def test_a_policy_is_evaluated_as_browsers_do(policy: str, url: str, allowed: bool) -> None:
     directives = ("script-src-elem", "script-src", "default-src")
     assert csp.allows(csp.parse(policy), directives, url, "https://meet.example.org/r") is allowed
+
+
+def test_the_doctor_goes_through_the_proxy_of_the_environment_and_not_where_no_proxy_says(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Also where a redirect leads."""
+    site = Site()
+    target = site.url.replace("127.0.0.1", "localhost")
+    site.responses["/room"] = (302, {"Location": f"{target}/page"}, "")
+    site.responses["/page"] = (200, {}, _LIBRARY)
+    proxy = TunnelProxy({"meet.example.org": int(site.url.rpartition(":")[2])})
+    monkeypatch.setenv("http_proxy", proxy.url)
+    monkeypatch.setenv("no_proxy", "localhost")
+    try:
+        findings = list(examine("http://meet.example.org/room"))
+    finally:
+        site.close()
+        proxy.close()
+    assert findings[0].what.startswith(f"page: {target}/page is not https") or (
+        findings[0].what.startswith(f"page: {target}/page is Jitsi Meet")
+    )
+    assert proxy.requests == ["GET http://meet.example.org/room HTTP/1.1"]

@@ -1,11 +1,21 @@
 """SIGHUP: settings are reloaded without losing pushes."""
 
+import asyncio
 import gzip
+import itertools
 import json
 import re
 import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
 import urllib.error
 import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -48,10 +58,10 @@ async def test_sighup_applies_valid_settings_and_rejects_invalid_ones_without_lo
                     f'sample_ratio = {ratio}\nconf_pattern = "room-.*"\nlog_format = "json"\n'
                     'allowed_origins = ["https://meet.example.org"]\nqueue_limit = 77\n'
                 )
-                _reload(serve, "settings_reloaded")
+                serve.hang_up("settings_reloaded")
                 await load.confirms(1)
             file.write_text("sample_ratio = 7\n")
-            _reload(serve, "settings_refused")
+            serve.hang_up("settings_refused")
             await load.confirms(1)
         assert _script(serve)["sample_ratio"] == 0.25
         assert _push(serve, "Secret Room") == 400
@@ -66,14 +76,6 @@ async def test_sighup_applies_valid_settings_and_rejects_invalid_ones_without_lo
     assert [event.get("need_restart") for event in events] == [["queue_limit"]] * 3 + [None]
     expected = "expected less than or equal to 1"
     assert events[3]["why"] == f"sample_ratio in {file} = 7: {expected}"
-
-
-def _reload(serve: Serve, event: str) -> None:
-    """Send SIGHUP, and wait for the event in the log."""
-    assert serve.process is not None
-    before = serve.log.read_text().count(event)
-    serve.process.send_signal(signal.SIGHUP)
-    wait_until(lambda: serve.log.read_text().count(event) > before, serve.log.read_text, pause=0.01)
 
 
 def _script(serve: Serve) -> dict[str, object]:
@@ -93,3 +95,102 @@ def _push(serve: Serve, conf: str) -> int:
         error.close()
         return error.code
     return 200
+
+
+def test_sighup_is_held_before_anything_slow_is_imported_and_applied_when_the_server_runs(
+    tmp_path: Path,
+) -> None:
+    file = tmp_path / "jmmc.toml"
+    file.write_text("sample_ratio = 1.0\n")
+    for number in range(3):
+        serve = Serve(tmp_path, "--config", str(file), wait=False)
+        assert serve.process is not None
+        _wait_until_sighup_is_caught(serve.process)
+        loaded = Path(f"/proc/{serve.process.pid}/maps").read_text()
+        assert not re.search(r"pydantic|msgspec|uvloop", loaded)
+        serve.process.send_signal(signal.SIGHUP)
+        try:
+            serve.wait_until_ready()
+            wait_until(partial(_has_reloaded, serve, number + 1), serve.log.read_text)
+        finally:
+            assert serve.stop() == 0
+
+
+@pytest.mark.parametrize("round_", range(3))
+async def test_sighup_at_any_moment_of_a_server_ends_nothing_and_loses_no_push(
+    tmp_path: Path, round_: int
+) -> None:
+    """From its first instruction, started as by nohup, to its last."""
+    file = tmp_path / "jmmc.toml"
+    file.write_text("sample_ratio = 1.0\n")
+    with _as_nohup_does():
+        serve = Serve(tmp_path, "--config", str(file), wait=False)
+    process = serve.process
+    assert process is not None
+    sent = itertools.count()
+    over = threading.Event()
+
+    def hang_up_without_end() -> None:
+        while not over.wait(0.002):
+            process.send_signal(signal.SIGHUP)
+            next(sent)
+
+    hanging_up = threading.Thread(target=hang_up_without_end)
+    hanging_up.start()
+    senders = [Sender(f"room-{number}", number) for number in range(10)]
+    try:
+        await asyncio.to_thread(serve.wait_until_ready)
+        async with Load(senders, serve.port) as load:
+            await load.confirms(3)
+            process.send_signal(signal.SIGTERM)
+            assert await asyncio.to_thread(process.wait, 30) == 0
+    finally:
+        over.set()
+        hanging_up.join()
+        serve.close()
+    assert next(sent) > 100
+    log = serve.log.read_text()
+    assert "settings_reloaded" in log
+    assert "Traceback" not in log
+    assert_stored_once(serve.export(), senders)
+
+
+def test_sighup_while_a_start_fails_changes_nothing_about_how_it_ends(tmp_path: Path) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = str(taken.getsockname()[1])
+        command = [sys.executable, "-m", "jmmc", "serve", "--port", port]
+        with _as_nohup_does():
+            process = subprocess.Popen(command, cwd=tmp_path, stderr=subprocess.PIPE, text=True)
+        while process.poll() is None:
+            process.send_signal(signal.SIGHUP)
+            time.sleep(0.002)
+        assert process.stderr is not None
+        with process.stderr as errors:
+            assert "cannot listen" in errors.read()
+        assert process.returncode == 1
+
+
+def _has_reloaded(serve: Serve, times: int) -> bool:
+    return serve.log.read_text().count("settings_reloaded") == times
+
+
+@contextmanager
+def _as_nohup_does() -> Iterator[None]:
+    """Processes that are started meanwhile ignore SIGHUP until they say otherwise."""
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGHUP, before)
+
+
+def _wait_until_sighup_is_caught(process: "subprocess.Popen[bytes]") -> None:
+    deadline = time.monotonic() + 20
+    while True:
+        status = Path(f"/proc/{process.pid}/status").read_text()
+        if int(status.partition("SigCgt:")[2].split()[0], 16) & 1:
+            return
+        assert time.monotonic() < deadline
+        time.sleep(0.0005)

@@ -67,7 +67,7 @@ class Serve:
     """A process with `jmmc serve`; tests may kill it and start it again.
 
     Its store is a SQLite file in `folder` unless `store` is given. `program` are the arguments of
-    Python before `serve`.
+    Python before `serve`. Without `wait` it is started only.
     """
 
     def __init__(
@@ -77,6 +77,7 @@ class Serve:
         store: str = "",
         environ: Mapping[str, str] | None = None,
         program: Sequence[str] = ("-m", "jmmc"),
+        wait: bool = True,
     ) -> None:
         folder.mkdir(exist_ok=True)
         self.store = store or f"sqlite:///{folder}/calls.db"
@@ -86,7 +87,7 @@ class Serve:
         self.environ = {**os.environ, **(environ or {})}
         self.log = folder / "serve.log"
         self.process: subprocess.Popen[bytes] | None = None
-        self.start()
+        self.start(wait=wait)
 
     @property
     def url(self) -> str:
@@ -111,12 +112,13 @@ class Serve:
         assert self.process is not None
         return len(list(Path(f"/proc/{self.process.pid}/fd").iterdir()))
 
-    def start(self) -> None:
+    def start(self, *, wait: bool = True) -> None:
         command = [sys.executable, *self.program, "serve", "--store", self.store]
         command += ["--port", str(self.port), "--max-pushes-per-minute", "0", *self.options]
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(command, stdout=log, stderr=log, env=self.environ)
-        self.wait_until_ready()
+        if wait:
+            self.wait_until_ready()
 
     def wait_until_ready(self) -> None:
         try:
@@ -132,6 +134,15 @@ class Serve:
         code = self.process.wait(20)
         self.process = None
         return code
+
+    def hang_up(self, event: str) -> None:
+        """Send SIGHUP, and wait until `event` is in the log once more."""
+        assert self.process is not None
+        before = self.log.read_text().count(event)
+        self.process.send_signal(signal.SIGHUP)
+        wait_until(
+            lambda: self.log.read_text().count(event) > before, self.log.read_text, pause=0.01
+        )
 
     def export(self, *options: str) -> list[dict[str, Any]]:
         """The output of `jmmc export`, decoded."""

@@ -1,4 +1,4 @@
-"""Channels for notifications: webhooks and e-mail. `send` blocks: call it in a thread."""
+"""Channels for notifications: webhooks, services and e-mail. `send` blocks: call it in a thread."""
 
 import hmac
 import smtplib
@@ -14,28 +14,14 @@ from typing import Protocol
 from urllib.parse import unquote, urlsplit
 
 import msgspec
-import urllib3
-from urllib3.util import Retry, Timeout
 
+from jmmc.alerting.destinations import Destinations
 from jmmc.alerting.notifications import Notification, email_text, webhook_body
-from jmmc.core.errors import JmmcError
-from jmmc.core.version import __version__
+from jmmc.alerting.posting import NotDelivered, place_of, post
+from jmmc.alerting.services import is_chat, service_of
 from jmmc.settings import Settings
 
-_TIMEOUT = 5.0  # Seconds for each step of a delivery; three attempts may delay our shutdown.
-_RETRIES = Retry(
-    total=2,
-    redirect=0,
-    backoff_factor=0.5,
-    status_forcelist=(408, 425, 429, 500, 502, 503, 504),
-    allowed_methods=None,
-    raise_on_status=False,
-    respect_retry_after_header=False,  # The evaluator retries later.
-)
-
-
-class NotDelivered(JmmcError):
-    """A channel did not accept a notification; the message contains no secret."""
+_TIMEOUT = 5.0  # Seconds for each step of a delivery.
 
 
 class Channel(Protocol):
@@ -59,19 +45,17 @@ class Webhook:
     The signature covers id, time and body; `webhook-id` lets a receiver drop repetitions.
     """
 
-    def __init__(self, url: str, secret: str) -> None:
+    def __init__(self, url: str, secret: str, destinations: Destinations) -> None:
         self._url = url
         self._key = _key(secret)
-        parts = urlsplit(url)
+        self._destinations = destinations
         self.name = f"webhook {sha256(url.encode()).hexdigest()[:12]}"
-        self.label = f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}"
+        self.label = place_of(url)
 
     def send(self, notification: Notification, now: float) -> str:
         """See `Channel.send`."""
         body = msgspec.json.encode(webhook_body(notification))
         headers = {
-            "content-type": "application/json",
-            "user-agent": f"jmmc/{__version__}",
             "webhook-id": notification.id,
             "webhook-timestamp": str(int(now)),
         }
@@ -80,16 +64,12 @@ class Webhook:
             signature = hmac.digest(self._key, signed, "sha256")
             headers["webhook-signature"] = f"v1,{b64encode(signature).decode()}"
         try:
-            with urllib3.PoolManager(retries=_RETRIES, timeout=Timeout(_TIMEOUT)) as pool:
-                response = pool.request("POST", self._url, body=body, headers=headers)
-        except urllib3.exceptions.MaxRetryError as error:
-            reason = error.reason or error
-            raise NotDelivered(type(reason).__name__) from error
-        except (urllib3.exceptions.HTTPError, ValueError) as error:
-            raise NotDelivered(type(error).__name__) from error
-        if not 200 <= response.status < 300:
-            raise NotDelivered(f"answers {response.status}")
-        return f"answers {response.status}"
+            return post(self._url, body, headers, self._destinations)
+        except NotDelivered as error:
+            if str(error).startswith("answers 4") and is_chat(self._url):
+                hint = "a chat expects a form of its own: move this URL to alert_services"
+                raise NotDelivered(f"{error}; {hint}") from error
+            raise
 
 
 class Email:
@@ -147,11 +127,21 @@ class Email:
         return server
 
 
+def refused_targets(settings: Settings) -> list[tuple[str, str]]:
+    """The targets in the settings that no alert will reach: each as it may be shown, and why."""
+    destinations = Destinations(settings.alert_private_targets)
+    urls = (*settings.alert_webhooks, *settings.alert_services)
+    refusals = ((place_of(url), destinations.refusal_of(url)) for url in urls)
+    return [(place, why) for place, why in refusals if why]
+
+
 def channels_of(settings: Settings) -> list[Channel]:
-    """Make all channels of the settings."""
+    """Make all channels of the settings. Raises `SettingsError` for a service it cannot use."""
+    destinations = Destinations(settings.alert_private_targets)
     channels: list[Channel] = [
-        Webhook(url, settings.alert_secret) for url in settings.alert_webhooks
+        Webhook(url, settings.alert_secret, destinations) for url in settings.alert_webhooks
     ]
+    channels += [service_of(url, destinations) for url in settings.alert_services]
     if settings.alert_emails:
         channels.append(Email(settings.smtp_url, settings.alert_sender, settings.alert_emails))
     return channels

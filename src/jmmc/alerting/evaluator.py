@@ -15,8 +15,9 @@ import msgspec
 from msgspec import Struct
 from msgspec.structs import replace
 
-from jmmc.alerting.channels import Channel, NotDelivered, channels_of
+from jmmc.alerting.channels import Channel, channels_of, refused_targets
 from jmmc.alerting.notifications import Notification, make_notification
+from jmmc.alerting.posting import NotDelivered
 from jmmc.alerting.rules import (
     Observation,
     State,
@@ -99,12 +100,18 @@ class AlertEvaluator:
         self._last_push = (pushes(), clock())
         self._has_records = True  # Perhaps, of rules that were removed.
         self._may_lead = False  # Whether the lease may be this process's.
+        self._refused_targets: list[tuple[str, str]] = []
         self.follow(settings)
 
     def follow(self, settings: Settings) -> None:
         """Apply these settings from the next evaluation on."""
         self._settings = settings
         self._channels: list[Channel] = channels_of(settings)
+        refused = refused_targets(settings)
+        for place, why in refused:
+            if (place, why) not in self._refused_targets:
+                _log.warning("alert_target_refused", target=place, why=why)
+        self._refused_targets = refused
 
     async def step(self) -> None:
         """Evaluate every rule once, and notify. Raises `StoreError` if the store cannot be read."""

@@ -12,6 +12,9 @@ from jmmc.settings import PoorShare, Rule, StoreDown
 
 _BEFORE = 1800  # Seconds that the linked page shows from before the alert began.
 
+_LASTS = 7 * 86_400  # Seconds until Alertmanager drops an alert whose end never reaches it.
+_TEST_LASTS = 60
+
 NotificationEvent = Literal["firing", "resolved", "test"]
 
 
@@ -127,9 +130,63 @@ def email_text(notification: Notification) -> tuple[str, str]:
     return subject, "\n".join(lines) + "\n"
 
 
+def chat_text(notification: Notification, *, markdown: bool = False) -> tuple[str, str]:
+    """The title and the text of a message in a chat, in plain text or in Markdown.
+
+    Browsers report the names of regions: what chats would take for a mention, a link or markup in
+    one is replaced.
+    """
+    summary = notification.summary
+    if notification.value:
+        name = _printable(notification.value)
+        summary = summary.replace(name, _without_markup(name))
+    lines = [
+        f"{summary}.",
+        f"Since {to_iso(notification.since)}, reported by {notification.collector}",
+    ]
+    if notification.link:
+        link = notification.link
+        lines.append(f"[Show in the dashboard]({link})" if markdown else link)
+    return f"{notification.event.capitalize()}: {notification.rule}", (
+        "\n\n" if markdown else "\n"
+    ).join(lines)
+
+
+def incident_key(notification: Notification) -> str:
+    """A key that a firing alert and its end have in common, and no other alert."""
+    source = [notification.rule, notification.value, str(notification.since)]
+    if notification.kind == "store_down":
+        source.append(notification.collector)
+    return f"jmmc-{sha256(chr(10).join(source).encode()).hexdigest()[:24]}"
+
+
+def alertmanager_body(notification: Notification) -> list[dict[str, Any]]:
+    """The JSON array that Alertmanager's API expects."""
+    labels = {"alertname": notification.rule, "kind": notification.kind, "service": "jmmc"}
+    if notification.value:
+        labels[notification.by] = notification.value
+    if notification.kind == "store_down":
+        labels["collector"] = notification.collector
+    # Prometheus repeats an alert every minute; we send it once, and its end when it comes.
+    lasts = {"firing": _LASTS, "resolved": 0, "test": _TEST_LASTS}[notification.event]
+    alert: dict[str, Any] = {
+        "labels": labels | ({"test": "true"} if notification.event == "test" else {}),
+        "annotations": {"summary": notification.summary, "collector": notification.collector},
+        "startsAt": to_iso(notification.since),
+        "endsAt": to_iso(notification.at + lasts),
+    }
+    if notification.link:
+        alert["generatorURL"] = notification.link
+    return [alert]
+
+
 def _printable(name: str) -> str:
     """Put a name on one line: browsers send regions, which may be any text."""
     return "".join(char if char.isprintable() else "?" for char in name)
+
+
+def _without_markup(name: str) -> str:
+    return "".join(char if char.isalnum() or char in " -_.+" else "?" for char in name)
 
 
 def _link(rule: Rule, state: State, at: int, public_url: str) -> str:

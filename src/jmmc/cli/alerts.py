@@ -11,13 +11,14 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from jmmc.alerting.channels import Channel, NotDelivered, channels_of
+from jmmc.alerting.channels import Channel, channels_of
 from jmmc.alerting.evaluator import Records, load_records
 from jmmc.alerting.notifications import Notification, make_notification
+from jmmc.alerting.posting import NotDelivered
 from jmmc.alerting.rules import State
 from jmmc.cli.common import fail
 from jmmc.cli.setting_options import load, setting_options
-from jmmc.core.errors import JmmcError
+from jmmc.core.errors import JmmcError, SettingsError
 from jmmc.core.text import printable
 from jmmc.core.timestamps import to_iso
 from jmmc.settings import PoorShare, Rule, Settings, StoreDown
@@ -37,9 +38,12 @@ def alerts() -> None:
 def test(name: str | None, config: Path | None, **flags: object) -> None:
     """Send a test notification over every channel, for the rule NAME if given."""
     settings = load(config, flags)
-    channels = channels_of(settings)
+    try:
+        channels = channels_of(settings)
+    except SettingsError as error:
+        fail(error, 2)
     if not channels:
-        fail("no channel to test: alert_webhooks and alert_emails are both empty", 2)
+        fail("no channel to test: alert_webhooks, alert_services and alert_emails are empty", 2)
     notification = _test_notification(_rule(settings, name), settings)
     sent = [_send(channel, notification) for channel in channels]
     if not all(sent):

@@ -19,7 +19,13 @@ from jmmc.core.findings import Finding
 from jmmc.core.text import printable, printable_json
 from jmmc.core.timestamps import parse_moment
 from jmmc.privacy.pseudonyms import Pseudonyms
-from jmmc.settings import Settings, environment_name, load_settings
+from jmmc.settings import (
+    FILE_SUFFIX,
+    Settings,
+    environment_name,
+    given_in_environment,
+    load_settings,
+)
 from jmmc.stores import Reports, Store, open_store
 
 Command = Callable[..., Any]
@@ -27,9 +33,23 @@ _Answer = TypeVar("_Answer")
 
 _MARKS = {"ok": "[green]ok  [/]", "warn": "[yellow]warn[/]", "fail": "[red]FAIL[/]"}
 
+
+class StoreOption(click.Option):
+    """An option whose environment variable may name a file: JMMC_STORE_FILE."""
+
+    def resolve_envvar_value(self, ctx: click.Context) -> str | None:
+        """See `click.Option`."""
+        try:
+            origin = given_in_environment("store", Settings.model_fields["store"], os.environ)
+        except SettingsError as error:
+            fail(error, 2)
+        return None if origin is None else str(origin.value) or None
+
+
 store_option = click.option(
     "--store",
     "url",
+    cls=StoreOption,
     default=Settings.model_fields["store"].default,
     show_default=True,
     envvar="JMMC_STORE",
@@ -110,7 +130,9 @@ def existing_store(url: str, collection: str, *, read_only: bool) -> Store:
 def configured_pseudonyms(url: str) -> Pseudonyms:
     """Load the pseudonyms of a store from the environment; a mistake there ends the command."""
     names = ("pseudonyms", "pseudonym_key", "secret")
-    variables = map(environment_name, names)
+    variables = [environment_name(name) for name in names]
+    variables += [environment_name(name + FILE_SUFFIX) for name in names]
+    variables.append("CREDENTIALS_DIRECTORY")
     environ = {name: os.environ[name] for name in variables if name in os.environ}
     try:
         settings = load_settings(flags={"store": url}, environ=environ, file=None)

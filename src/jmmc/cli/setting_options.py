@@ -9,12 +9,20 @@ from pydantic.fields import FieldInfo
 
 from jmmc.cli.common import Command, fail
 from jmmc.core.errors import SettingsError
-from jmmc.settings import Settings, default_text, load_settings
+from jmmc.settings import (
+    FILE_SUFFIX,
+    Settings,
+    default_text,
+    load_settings,
+    may_be_in_a_file,
+)
 
 
 def setting_options(command: Command) -> Command:
     """Add an option for each setting, and --config."""
     for name, field in reversed(Settings.model_fields.items()):
+        if may_be_in_a_file(field):
+            command = _file_option(name)(command)
         command = _setting_option(name, field)(command)
     config = click.Path(path_type=Path, dir_okay=False)
     return click.option("--config", type=config, help="TOML file with settings.")(command)
@@ -30,6 +38,12 @@ def _setting_option(name: str, field: FieldInfo) -> Callable[[Command], Command]
         metavar=None if field.annotation is bool else "VALUE",
         help=f"{field.description} [default: {default_text(field) or 'none'}]",
     )
+
+
+def _file_option(name: str) -> Callable[[Command], Command]:
+    flag = f"--{name}{FILE_SUFFIX}".replace("_", "-")
+    help_text = f"File that {name} is read from, without the newline at its end."
+    return click.option(flag, name + FILE_SUFFIX, default=None, metavar="FILE", help=help_text)
 
 
 def given_flags(flags: Mapping[str, object]) -> dict[str, object]:

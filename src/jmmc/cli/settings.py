@@ -17,6 +17,7 @@ from jmmc.settings import (
     environment_name,
     gather,
     marked,
+    may_be_in_a_file,
     without_password,
 )
 
@@ -33,6 +34,17 @@ between two pushes; the log says which have changed and which need a restart. A 
 a mistake changes nothing: the log names the mistake in one line.
 
 This page is made by `jmmc settings --markdown`.
+
+## Secrets from files
+
+A secret may be read from a file, as containers and systemd give it, so that it is neither in
+the environment nor in a command line: `secret_file = "/run/secrets/jmmc"` in TOML,
+`JMMC_SECRET_FILE`, `--secret-file`; and so on for {file_settings}.
+A file `jmmc.secret` in the folder that `$CREDENTIALS_DIRECTORY` names, where systemd puts
+credentials, counts as `JMMC_SECRET_FILE`. The newline at the end of a file is no part of the
+secret. A file that cannot be read or is empty, and a secret that one place gives twice, are
+errors. SIGHUP reads the files again. [deploy.md](deploy.md) shows it for Docker, Kubernetes and
+systemd.
 """
 
 
@@ -59,7 +71,11 @@ def settings(config: Path | None, as_json: bool, markdown: bool, **flags: object
 
 
 def _page() -> str:
-    lines = [_INTRODUCTION]
+    names = [
+        f"`{name}`" for name, field in Settings.model_fields.items() if may_be_in_a_file(field)
+    ]
+    file_settings = f"{', '.join(names[:-1])} and {names[-1]}"
+    lines = [_INTRODUCTION.replace("{file_settings}", file_settings)]
     for group in GROUPS:
         lines += [
             f"## {group.title}",

@@ -1,7 +1,7 @@
 """The foundation of every other wing: model, errors, logging, timestamps, tasks, histograms.
 
 Frozen nouns such as `Sample`, `Push` and `Session` enter and leave; so do events for the log.
-It imports no other wing, and knows nothing of HTTP, of databases or of how quality is graded.
+It imports no other wing, and knows nothing of HTTP endpoints, of databases or of grades.
 """
 
 __all__ = [
@@ -13,6 +13,7 @@ __all__ = [
     "labels",
     "logging",
     "model",
+    "outgoing",
     "readings",
     "supervision",
     "tasks",

@@ -2,7 +2,7 @@
 
 from typing import Literal
 
-Extra = Literal["geo", "mongo", "otel", "parquet"]
+Extra = Literal["chat", "geo", "mongo", "otel", "parquet"]
 
 
 def install_hint(extra: Extra) -> str:

@@ -9,12 +9,14 @@ from urllib.parse import urljoin, urlsplit
 import urllib3
 
 from jmmc.core.findings import Finding
+from jmmc.core.outgoing import pool_for
 from jmmc.core.version import __version__
 from jmmc.jitsi import csp
 from jmmc.jitsi.page import Config, Html, is_ours, read_config, read_html
 
 _LIMIT = 4 * 2**20  # Bytes of one response; a page of Jitsi Meet has about 100 KB.
 _TIMEOUT = urllib3.Timeout(connect=5, read=10)
+_REDIRECTS = 4
 _LOADS = ("script-src-elem", "script-src", "default-src")
 _PUSHES = ("connect-src", "default-src")
 _LOCAL = ("localhost", "127.0.0.1", "::1")
@@ -35,35 +37,44 @@ class Unreachable(Exception):
 
 
 class Web:
-    """Fetches with limits of time and size; certificates are verified."""
+    """Fetches with limits of time and size, through the proxies that the environment names.
 
-    def __init__(self) -> None:
-        self._pool = urllib3.PoolManager(
-            timeout=_TIMEOUT, headers={"user-agent": f"jmmc-doctor/{__version__}"}
-        )
+    Certificates are verified.
+    """
 
     def get(self, url: str, *, method: str = "GET", **headers: str) -> Response:
         """Fetch a URL and follow redirects. Raises `Unreachable`."""
+        sent = {
+            "user-agent": f"jmmc-doctor/{__version__}",
+            **{name.replace("_", "-"): value for name, value in headers.items()},
+        }
         try:
-            response = self._pool.request(
-                method,
-                url,
-                headers={
-                    **self._pool.headers,
-                    **{k.replace("_", "-"): v for k, v in headers.items()},
-                },
-                preload_content=False,
-                retries=urllib3.Retry(redirect=4, connect=0, read=0, status=0, other=0),
-            )
-            try:
-                body = response.read(_LIMIT, decode_content=True)
-            finally:
-                response.release_conn()
-                response.close()
-        except (urllib3.exceptions.HTTPError, UnicodeError) as error:
+            for _ in range(_REDIRECTS + 1):
+                # Each place may have another proxy, or none.
+                with pool_for(url, timeout=_TIMEOUT, retries=False) as pool:
+                    response = pool.request(
+                        method, url, headers=sent, preload_content=False, redirect=False
+                    )
+                    try:
+                        body = response.read(_LIMIT, decode_content=True)
+                    finally:
+                        response.release_conn()
+                        response.close()
+                location = response.get_redirect_location()
+                if not location:
+                    break
+                target = urljoin(url, location)
+                if urlsplit(target).netloc != urlsplit(url).netloc:
+                    sent.pop("authorization", None)
+                if response.status == 303:
+                    method = "GET"
+                url = target
+            else:
+                raise Unreachable("too many redirects")
+        except (urllib3.exceptions.HTTPError, UnicodeError, ValueError) as error:
             raise Unreachable(_reason(error)) from None
         return Response(
-            urljoin(url, response.geturl() or url),
+            url,
             response.status,
             response.headers,
             response.headers.getlist("content-security-policy"),

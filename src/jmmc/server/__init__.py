@@ -5,4 +5,4 @@ SIGTERM and notifications for systemd come out. Only this wing imports uvicorn. 
 of routes, pages or the push protocol.
 """
 
-__all__ = ["preflight", "serve"]
+__all__ = ["preflight", "reload_signal", "serve"]

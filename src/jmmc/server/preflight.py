@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Literal
 
 from jmmc.accounts.secret import resolve_secret
+from jmmc.alerting.channels import refused_targets
 from jmmc.core.errors import JmmcError, UnusableStore
 from jmmc.core.findings import Finding
 from jmmc.ingest.geo import NetworkNames
@@ -40,9 +41,14 @@ async def inspect(settings: Settings, *, url: str | None = None) -> AsyncIterato
     if "*" in settings.allowed_origins:
         hint = "list your Jitsi Meet origin in allowed_origins if only it should push"
         yield Finding("ok", "origins: any page may push, without credentials", hint)
-    if settings.alerts and not (settings.alert_webhooks or settings.alert_emails):
-        hint = "set alert_webhooks or alert_emails, and test them with jmmc alerts test"
+    if settings.alerts and not (
+        settings.alert_webhooks or settings.alert_services or settings.alert_emails
+    ):
+        names = "alert_webhooks, alert_services or alert_emails"
+        hint = f"set {names}, and test them with jmmc alerts test"
         yield Finding("warn", "alerts: rules are set, but no channel for notifications", hint)
+    for place, why in refused_targets(settings):
+        yield Finding("fail", f"alerts: {place} will be refused", why)
     if url is not None:
         yield _running(url.rstrip("/"))
 

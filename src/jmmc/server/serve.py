@@ -14,12 +14,14 @@ import uvicorn
 from rich.console import Console
 from starlette.types import ASGIApp
 
+from jmmc.alerting.channels import channels_of
 from jmmc.collector import Collector
 from jmmc.core.errors import JmmcError, SettingsError, UnusableStore
 from jmmc.core.logging import logger, set_up
 from jmmc.core.tasks import stop
 from jmmc.core.version import __version__
 from jmmc.server.connections import ClientNoiseFilter, Connection, close_stalled, raise_file_limit
+from jmmc.server.reload_signal import RELOAD_SIGNAL
 from jmmc.server.sd_notify import notify
 from jmmc.settings import Settings, without_password
 from jmmc.simulation.demo import STORE, simulate_live_calls, simulate_past_day
@@ -45,12 +47,19 @@ def run(load: Callable[[], Settings]) -> None:
     `load` reads the settings: now, and again on SIGHUP. Before anything is served, raises the
     exceptions of `load`, `CannotListen`, or `StoreError` if the store cannot be opened.
     """
+    RELOAD_SIGNAL.hold()  # Until there is something that can reload.
+    try:
+        _run(load)
+    finally:
+        RELOAD_SIGNAL.ignore()
+
+
+def _run(load: Callable[[], Settings]) -> None:
     settings = _load_with_demo_store(load)
     simulated = settings.demo and settings.store == STORE
     set_up(settings.log_level, settings.log_format)
     logging.getLogger("uvicorn.error").addFilter(ClientNoiseFilter())
     raise_file_limit()
-    signal.signal(signal.SIGHUP, signal.SIG_IGN)  # Until the handler for reloads is set.
     if settings.metrics_port and settings.metrics_port == settings.port:
         raise CannotListen(f"metrics_port must differ from port (both are {settings.port})")
     store = configured_store(settings, spool=True)
@@ -90,9 +99,13 @@ def run(load: Callable[[], Settings]) -> None:
         url = f"http://127.0.0.1:{port}{settings.prefix}"
         with asyncio.Runner(loop_factory=server.config.get_loop_factory()) as runner:
             reload = partial(_reload, app.metrics.collector, partial(_load_with_demo_store, load))
-            runner.get_loop().add_signal_handler(signal.SIGHUP, reload)
+            loop = runner.get_loop()
+            RELOAD_SIGNAL.deliver_to(partial(loop.call_soon_threadsafe, reload))
             collecting = server.serve(sockets=listeners)
-            runner.run(_serve_with_calls(collecting, url) if simulated else collecting)
+            try:
+                runner.run(_serve_with_calls(collecting, url) if simulated else collecting)
+            finally:
+                RELOAD_SIGNAL.ignore()
         _log.info("stopped")
     finally:
         for listener in listeners:
@@ -117,14 +130,16 @@ class _Server(uvicorn.Server):
         return await super().on_tick(counter)
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        RELOAD_SIGNAL.ignore()
         notify("STOPPING=1")
         self._collector.leaving = True
         await super().shutdown(sockets)
 
 
 def _load_with_demo_store(load: Callable[[], Settings]) -> Settings:
-    """Load the settings; the demo uses a store of its own unless one is configured."""
+    """Load and check the settings; the demo uses a store of its own unless one is configured."""
     settings = load()
+    channels_of(settings)  # A service that cannot be used is a mistake in the settings.
     if settings.demo and "store" not in settings.model_fields_set:
         return settings.model_copy(update={"store": STORE})
     return settings

@@ -7,7 +7,7 @@ from typing import Annotated, ClassVar
 from pydantic import AfterValidator, BeforeValidator, Field
 
 from jmmc.settings.alert_rules import Rule
-from jmmc.settings.values import Mark, SettingsGroup, check_url, split
+from jmmc.settings.values import Mark, Networks, SettingsGroup, check_url, split
 
 
 def parse_rules(value: object) -> object:
@@ -42,7 +42,24 @@ def _check_email(value: str) -> str:
     return value
 
 
+def _split_urls(value: object) -> object:
+    """Split a list of URLs, which may have commas inside."""
+    if isinstance(value, str):
+        urls = re.split(r"[\s,]+(?=[A-Za-z][A-Za-z0-9+.-]*://)", value.strip(" ,\n"))
+        return [url for url in urls if url]
+    return value
+
+
+def _check_service_url(value: str) -> str:
+    if not re.fullmatch(r"[A-Za-z][A-Za-z0-9+.-]*://\S+", value):
+        raise ValueError("URLs such as slack://... or https://hooks.slack.com/...")
+    return value
+
+
 _Urls = Annotated[tuple[Annotated[str, AfterValidator(check_url)], ...], BeforeValidator(split)]
+_ServiceUrls = Annotated[
+    tuple[Annotated[str, AfterValidator(_check_service_url)], ...], BeforeValidator(_split_urls)
+]
 _Emails = Annotated[
     tuple[Annotated[str, AfterValidator(_check_email)], ...], BeforeValidator(split)
 ]
@@ -63,7 +80,27 @@ class AlertingSettings(SettingsGroup):
         ),
     )
     alert_webhooks: Annotated[_Urls, Mark.LIVE, Mark.HIDDEN] = Field(
-        (), description="URLs that alerts are posted to, comma-separated."
+        (),
+        description=(
+            "URLs that alerts are posted to as JSON of our own form, comma-separated. User and"
+            " password before the host, percent-encoded, are sent as Basic authentication."
+        ),
+    )
+    alert_services: Annotated[_ServiceUrls, Mark.LIVE, Mark.HIDDEN] = Field(
+        (),
+        description=(
+            "Chats and incident services that alerts are sent to, comma-separated: URLs as Slack,"
+            " Mattermost, Microsoft Teams, Google Chat, Discord and ntfy show them, pagerduty://,"
+            " alertmanager://, or any of Apprise. All but Alertmanager need the extra chat."
+        ),
+    )
+    alert_private_targets: Annotated[Networks, Mark.LIVE] = Field(
+        (),
+        description=(
+            "Private, loopback and link-local addresses or networks that alert_webhooks and"
+            " alert_services may connect to, such as 127.0.0.1,10.0.0.0/8. Empty: only public"
+            " addresses."
+        ),
     )
     alert_secret: Annotated[str, Mark.LIVE, Mark.HIDDEN] = Field(
         "", description="Key that signs requests to alert_webhooks. Empty: they are not signed."

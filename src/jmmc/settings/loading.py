@@ -2,16 +2,25 @@
 
 import difflib
 import tomllib
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
 from typing import NamedTuple, TypeVar, get_args
 
 from pydantic import BaseModel, ValidationError
+from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails
 
 from jmmc.core.errors import SettingsError
 from jmmc.settings.alert_rules import KINDS
 from jmmc.settings.alerting import parse_rules
+from jmmc.settings.secret_files import (
+    CREDENTIAL_PREFIX,
+    CREDENTIALS_VARIABLE,
+    FILE_SUFFIX,
+    credentials,
+    may_be_in_a_file,
+    read_secret,
+)
 from jmmc.settings.values import Mark, without_password
 
 ENVIRONMENT_PREFIX = "JMMC_"
@@ -22,10 +31,22 @@ _Model = TypeVar("_Model", bound=BaseModel)
 
 
 class Origin(NamedTuple):
-    """A value and where it was given, in words for the operator."""
+    """A value and where it was given, in words for the operator.
+
+    The value of a `secret` is not shown.
+    """
 
     value: object
     source: str
+    secret: bool = False
+
+
+class _Given(NamedTuple):
+    """What was given for a setting: its value, or the path of the file that holds it."""
+
+    content: object
+    source: str
+    is_path: bool
 
 
 def load(
@@ -46,35 +67,69 @@ def load(
     except ValidationError as error:
         problem = error.errors(include_url=False)[0]
         name = str(problem["loc"][0])
-        secret = Mark.HIDDEN in model.model_fields[name].metadata
-        raise SettingsError(_describe(problem, given[name], secret=secret)) from None
+        raise SettingsError(_describe(problem, given[name])) from None
 
 
 def gather(
-    known: Collection[str],
+    fields: Mapping[str, FieldInfo],
     *,
     flags: Mapping[str, object],
     environ: Mapping[str, str],
     file: Path | None,
 ) -> dict[str, Origin]:
-    """Gather the given values by setting, not validated. `known` are the names of all settings.
+    """Gather the given values by setting, not validated. `fields` are all settings.
 
-    Raises `SettingsError` for a name that is not known, and a file that cannot be read.
+    A secret may be given as the path of a file, under its name and `_file`, or as a credential of
+    systemd. Raises `SettingsError` for a name that is not known, a value that is given twice, and a
+    file that cannot be read.
     """
-    given: dict[str, Origin] = {}
+    given: dict[str, _Given] = {}
     if file is not None:
-        for name, value in _read_toml(file).items():
-            _check_name(name, known, str(file))
-            given[name] = Origin(value, f"{name} in {file}")
+        keys = ((name, value, f"{name} in {file}") for name, value in _read_toml(file).items())
+        given |= _sort(keys, fields, str(file))
+    given |= _sort(_environment_entries(fields, environ), fields, None)
+    given |= _sort(((name, value, name) for name, value in flags.items()), fields, None)
+    return {name: _origin(entry, fields[name]) for name, entry in given.items()}
+
+
+def given_in_environment(name: str, field: FieldInfo, environ: Mapping[str, str]) -> Origin | None:
+    """Return what the environment gives for one setting. Raises `SettingsError`."""
+    known = (environment_name(name), environment_name(name + FILE_SUFFIX), CREDENTIALS_VARIABLE)
+    own = {variable: environ[variable] for variable in known if variable in environ}
+    return gather({name: field}, flags={}, environ=own, file=None).get(name)
+
+
+def _environment_entries(
+    fields: Mapping[str, FieldInfo], environ: Mapping[str, str]
+) -> Iterable[tuple[str, object, str]]:
     for variable, text in environ.items():
         if variable.startswith(ENVIRONMENT_PREFIX):
-            name = variable.removeprefix(ENVIRONMENT_PREFIX).lower()
-            _check_name(name, known, variable)
-            given[name] = Origin(text, variable)
-    for name, value in flags.items():
-        _check_name(name, known, name)
-        given[name] = Origin(value, name)
+            yield variable.removeprefix(ENVIRONMENT_PREFIX).lower(), text, variable
+    for name, path in credentials(fields, environ):
+        yield name + FILE_SUFFIX, path, f"credential {CREDENTIAL_PREFIX}{name}"
+
+
+def _sort(
+    entries: Iterable[tuple[str, object, str]], fields: Mapping[str, FieldInfo], place: str | None
+) -> dict[str, _Given]:
+    """Sort what one place gives by setting; `place` is the file that an unknown name stands in."""
+    secrets = {name + FILE_SUFFIX: name for name in fields if may_be_in_a_file(fields[name])}
+    given: dict[str, _Given] = {}
+    for key, content, source in entries:
+        name = secrets.get(key, key) if key not in fields else key
+        _check_name(name, fields, place or source, secrets)
+        if name in given:
+            both = f"{given[name].source} and {source}"
+            raise SettingsError(f"{both} are both given; leave out one of them")
+        given[name] = _Given(content, source, is_path=name != key)
     return given
+
+
+def _origin(entry: _Given, field: FieldInfo) -> Origin:
+    if not entry.is_path:
+        return Origin(entry.content, entry.source, Mark.HIDDEN in field.metadata)
+    secret = read_secret(entry.content, entry.source)
+    return Origin(secret, f"{entry.source} ({entry.content})", secret=True)
 
 
 def environment_name(name: str) -> str:
@@ -82,10 +137,10 @@ def environment_name(name: str) -> str:
     return ENVIRONMENT_PREFIX + name.upper()
 
 
-def _describe(problem: ErrorDetails, origin: Origin, *, secret: bool) -> str:
+def _describe(problem: ErrorDetails, origin: Origin) -> str:
     if problem["loc"][0] == "alerts" and len(problem["loc"]) > 1:
         return f"{origin.source}, {_describe_in_rule(problem, origin.value)}"
-    shown = "" if secret else f" = {_shown(origin.value)}"
+    shown = "" if origin.secret else f" = {_shown(origin.value)}"
     return f"{origin.source}{shown}: expected {_allowed(problem)}"
 
 
@@ -136,8 +191,16 @@ def _read_toml(file: Path) -> dict[str, object]:
         raise SettingsError(f"{file}: not valid TOML: {error}") from error
 
 
-def _check_name(name: str, known: Collection[str], source: str) -> None:
-    if name not in known:
-        near = difflib.get_close_matches(name, known, n=1)
-        hint = f"did you mean {near[0]}?" if near else "see `jmmc settings`"
-        raise SettingsError(f"{source}: unknown setting {name!r}; {hint}")
+def _check_name(
+    name: str, fields: Collection[str], source: str, secrets: Mapping[str, str]
+) -> None:
+    if name in fields:
+        return
+    setting = name.removesuffix(FILE_SUFFIX)
+    if setting in fields:
+        hint = f"{setting} is no secret: give its value; files are for {', '.join(secrets)}"
+    elif near := difflib.get_close_matches(name, [*fields, *secrets], n=1):
+        hint = f"did you mean {near[0]}?"
+    else:
+        hint = "see `jmmc settings`"
+    raise SettingsError(f"{source}: unknown setting {name!r}; {hint}")

@@ -1,13 +1,12 @@
 """Where the server listens, which proxies it trusts, and what signs its cookies."""
 
 import re
-from ipaddress import ip_network
 from typing import Annotated, ClassVar
 
-from pydantic import AfterValidator, BeforeValidator, Field
+from pydantic import AfterValidator, Field
 
 from jmmc.protocol.addresses import ForwardedHeader
-from jmmc.settings.values import Mark, SettingsGroup, check_url, split
+from jmmc.settings.values import Mark, Networks, SettingsGroup, check_url
 
 
 def _check_prefix(value: str) -> str:
@@ -18,19 +17,6 @@ def _check_prefix(value: str) -> str:
 
 def _check_public_url(value: str) -> str:
     return check_url(value).rstrip("/") if value else ""
-
-
-def _check_network(value: str) -> str:
-    try:
-        ip_network(value)
-    except ValueError:
-        raise ValueError(f"IP addresses or networks such as 10.0.0.0/8, not {value!r}") from None
-    return value
-
-
-_Networks = Annotated[
-    tuple[Annotated[str, AfterValidator(_check_network)], ...], BeforeValidator(split)
-]
 
 
 class ServerSettings(SettingsGroup):
@@ -52,7 +38,7 @@ class ServerSettings(SettingsGroup):
             " no links. If it has a path, the dashboard is served under that path."
         ),
     )
-    trusted_proxies: Annotated[_Networks, Mark.LIVE] = Field(
+    trusted_proxies: Annotated[Networks, Mark.LIVE] = Field(
         ("127.0.0.1/32", "::1/128"),
         description=(
             "Proxies whose forwarded_header is trusted: addresses or networks, comma-separated."

@@ -5,7 +5,7 @@ from typing import Annotated, ClassVar
 
 from pydantic import AfterValidator, Field
 
-from jmmc.settings.values import SettingsGroup
+from jmmc.settings.values import Mark, SettingsGroup
 
 STORE_URLS = "sqlite:///relative.db, sqlite:////absolute.db or mongodb://host/database"
 """The forms that the URL of a store may have."""
@@ -22,7 +22,7 @@ class StoreSettings(SettingsGroup):
 
     title: ClassVar = "Store"
 
-    store: Annotated[str, AfterValidator(_check_store)] = Field(
+    store: Annotated[str, AfterValidator(_check_store), Mark.FILE] = Field(
         "sqlite:///jmmc.db",
         min_length=1,
         description=(

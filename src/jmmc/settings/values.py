@@ -2,9 +2,10 @@
 
 import re
 from enum import Enum
+from ipaddress import ip_network
 from typing import Annotated, ClassVar
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict
 
 
 class SettingsGroup(BaseModel):
@@ -20,6 +21,7 @@ class Mark(Enum):
 
     LIVE = "may change while the collector runs"
     HIDDEN = "its value is never shown"
+    FILE = "may hold a secret, so it may be read from a file, as the hidden ones"
 
 
 LiveFlag = Annotated[bool, Mark.LIVE]
@@ -28,10 +30,23 @@ LiveReal = Annotated[float, Mark.LIVE]
 
 
 def split(value: object) -> object:
-    """Split a comma-separated list, as a flag or the environment gives it."""
+    """Split a list, as a flag, the environment or a file gives it: by commas or lines."""
     if isinstance(value, str):
-        return [part.strip() for part in value.split(",") if part.strip()]
+        return [part.strip() for part in re.split(r"[,\n]", value) if part.strip()]
     return value
+
+
+def _check_network(value: str) -> str:
+    try:
+        ip_network(value)
+    except ValueError:
+        raise ValueError(f"IP addresses or networks such as 10.0.0.0/8, not {value!r}") from None
+    return value
+
+
+Networks = Annotated[
+    tuple[Annotated[str, AfterValidator(_check_network)], ...], BeforeValidator(split)
+]
 
 
 def check_url(value: str) -> str:
