@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from pyarrow import parquet
 
 from jmmc.answers.columns import ColumnKind, Columns
 from jmmc.answers.export import SAMPLE_COLUMNS, SUMMARY_COLUMNS
@@ -82,7 +83,6 @@ def test_no_text_becomes_a_formula_wherever_a_spreadsheet_cuts(text: str) -> Non
     "columns", [SAMPLE_COLUMNS, SUMMARY_COLUMNS], ids=["timeline", "summaries"]
 )
 def test_a_file_without_rows_has_its_columns(columns: Columns) -> None:
-    pyarrow = pytest.importorskip("pyarrow.parquet")
     empty = table("csv", columns)
     assert (empty.add([]) + empty.end()).decode() == ",".join(columns) + "\r\n"
     row = dict.fromkeys(columns)
@@ -90,7 +90,7 @@ def test_a_file_without_rows_has_its_columns(columns: Columns) -> None:
     for rows in ([], [row]):
         writer = table("parquet", columns)
         content = writer.add(rows) + writer.end()
-        schemas.append(pyarrow.read_schema(io.BytesIO(content)))
+        schemas.append(parquet.read_schema(io.BytesIO(content)))
     assert schemas[0] == schemas[1]
     assert schemas[0].names == list(columns)
     assert table("ndjson", columns).end() == b""

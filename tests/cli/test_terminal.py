@@ -10,6 +10,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from pyarrow import parquet
 
 from jmmc.core.model import Dialect, Push, Sample
 from jmmc.stores.sqlite.store import SqliteStore
@@ -42,12 +43,15 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> str:
 
 def _on_terminal(*command: str) -> str:
     """What a command writes to a terminal, without the line ends."""
-    ours, its = pty.openpty()
+    ours, terminal = pty.openpty()
     environ = {**os.environ, "COLUMNS": "400", "NO_COLOR": "1", "TERM": "dumb"}
     with subprocess.Popen(
-        [sys.executable, "-m", "jmmc", *command], stdout=its, stderr=subprocess.STDOUT, env=environ
+        [sys.executable, "-m", "jmmc", *command],
+        stdout=terminal,
+        stderr=subprocess.STDOUT,
+        env=environ,
     ) as process:
-        os.close(its)
+        os.close(terminal)
         written = bytearray()
         try:
             while part := os.read(ours, 65_536):
@@ -104,7 +108,6 @@ def test_parquet_is_not_written_to_a_terminal(store: str) -> None:
 def test_an_empty_export_has_the_columns_of_a_full_one(
     store: str, tmp_path: Path, what: str, file_format: str
 ) -> None:
-    pyarrow = pytest.importorskip("pyarrow.parquet")
     columns = []
     for until in ("2024-01-01", "2000-01-01"):
         file = tmp_path / f"{until}.{file_format}"
@@ -115,6 +118,6 @@ def test_an_empty_export_has_the_columns_of_a_full_one(
         if file_format == "csv":
             columns.append(content.partition(b"\r\n")[0])
         else:
-            columns.append(pyarrow.read_schema(io.BytesIO(content)))
+            columns.append(parquet.read_schema(io.BytesIO(content)))
     assert columns[0] == columns[1]
     assert len(columns[0]) > 20

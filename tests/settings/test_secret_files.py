@@ -9,7 +9,7 @@ import pytest
 
 from jmmc.core.errors import SettingsError
 from jmmc.settings import FILE_SUFFIX, Settings, load_settings, may_be_in_a_file
-from tests.support.commands import jmmc
+from tests.support.commands import jmmc, jmmc_without_privileges
 from tests.support.servers import Serve
 
 _SECRETS = {
@@ -121,13 +121,13 @@ def test_what_is_no_regular_file_is_refused_and_not_waited_for(tmp_path: Path) -
             _load(secret_file=nothing)
 
 
-@pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
-def test_a_file_of_somebody_else_is_an_error_with_the_reason(tmp_path: Path) -> None:
+def test_a_file_of_another_user_is_an_error_with_the_reason(tmp_path: Path) -> None:
     path = tmp_path / "held"
     path.write_text("hush")
     path.chmod(0)
-    with pytest.raises(SettingsError, match="Permission denied; give a file that this user may"):
-        _load(secret_file=str(path))
+    done = jmmc_without_privileges("settings", "--secret-file", str(path), folder=tmp_path)
+    assert done.returncode == 2
+    assert "Permission denied; give a file that this user may" in done.stderr
 
 
 def test_a_secret_that_one_place_gives_twice_is_an_error(tmp_path: Path) -> None:

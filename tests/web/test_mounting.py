@@ -200,8 +200,8 @@ async def test_a_prefix_counts_only_from_a_trusted_proxy(store: SqliteStore) -> 
     app, metrics = _served(store)
     headers = {"x-forwarded-prefix": "/quality"}
     assert b'data-root=""' in (await call(app, "GET", "/login", headers=headers)).body
-    two = [("x-forwarded-prefix", "/outer/"), ("x-forwarded-prefix", "/inner")]
-    answer = await call(app, "GET", "/login", headers=two, client="127.0.0.1")
+    prefixes = [("x-forwarded-prefix", "/outer/"), ("x-forwarded-prefix", "/inner")]
+    answer = await call(app, "GET", "/login", headers=prefixes, client="127.0.0.1")
     assert b'data-root="/outer/inner"' in answer.body
     await metrics.close()
 

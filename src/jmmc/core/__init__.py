@@ -17,6 +17,7 @@ __all__ = [
     "readings",
     "supervision",
     "tasks",
+    "text",
     "timestamps",
     "version",
     "yielding",
