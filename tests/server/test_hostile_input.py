@@ -144,7 +144,7 @@ ATTACKS: dict[str, tuple[bytes, set[int]]] = {
     ),
     "a path up and out": (request(valid_push(), path=f"{PREFIX}/../../push"), {404, 405}),
     "a path with a NUL": (request(valid_push(), path=f"{PREFIX}/push%00"), {404, 405}),
-    "a path of 60,000 letters": (request(b"", path="/" + "a" * 60_000), {0, 400, 404, 405}),
+    "a path of 60,000 letters": (request(b"", path="/" + "a" * 60_000), {414}),
     "an unknown method": (request(valid_push(), method="BREW"), {0, 400, 405}),
     "no HTTP at all": (
         b"\x16\x03\x01\x02\xfc\x03" * 20 + b"\r\n\r\n",
