@@ -10,8 +10,8 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 
+from jmmc.alerting.decision import State
 from jmmc.alerting.evaluator import AlertEvaluator, keep_evaluating
-from jmmc.alerting.rules import State
 from jmmc.answers.queries import Queries
 from jmmc.core.errors import Rejected, StoreError
 from jmmc.core.model import Condition
@@ -19,10 +19,10 @@ from jmmc.core.supervision import Supervisor, TaskState
 from jmmc.ingest.counters import Counters
 from jmmc.ingest.receiver import Accepted, Receiver, Sender, new_session_id
 from jmmc.ingest.writer import Writer
+from jmmc.maintenance.call_time import CallTimeCounters
 from jmmc.maintenance.clock_guard import ClockGuard
 from jmmc.maintenance.erase import forget
 from jmmc.maintenance.schedule import Maintenance, lifetime_of, summarizer_of
-from jmmc.maintenance.time_totals import TimeTotals
 from jmmc.privacy.pseudonyms import Pseudonyms
 from jmmc.privacy.receipts import Erasure, Subject
 from jmmc.protocol.identity import is_session_id
@@ -55,7 +55,9 @@ class Collector:
         self.settings = settings
         self.store = store
         self.counters = counters or Counters()
-        self.time_totals = TimeTotals(settings.authorized_regions, lifetime=lifetime_of(settings))
+        self.call_time = CallTimeCounters(
+            settings.authorized_regions, lifetime=lifetime_of(settings)
+        )
         self.began = clock()
         self.leaving = False
         self.pseudonyms = Pseudonyms(settings.pseudonyms, settings.pseudonym_key or secret)
@@ -209,7 +211,7 @@ class Collector:
             self.settings,
             self._clock,
             self.counters,
-            self.time_totals,
+            self.call_time,
             self.read_erasures,
             self._clock_guard,
         )

@@ -33,7 +33,7 @@ from jmmc.stores import Store
 from jmmc.stores.mongo.store import MongoStore
 from jmmc.stores.spool import SpooledStore
 from jmmc.stores.sqlite.store import SqliteStore
-from tests.alerting.test_rules import make_test_notification
+from tests.alerting.test_decision import make_test_notification
 from tests.support.builders import body, call, push, sample, wire_sample
 from tests.support.mongod import Mongod
 from tests.support.receivers import SECRET, Mailbox, Receiver

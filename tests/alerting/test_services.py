@@ -15,9 +15,9 @@ from typing import NamedTuple
 import pytest
 
 from jmmc.alerting.channels import channels_of
+from jmmc.alerting.decision import State
 from jmmc.alerting.notifications import Notification, NotificationEvent, make_notification
 from jmmc.alerting.posting import NotDelivered
-from jmmc.alerting.rules import State
 from jmmc.core.errors import SettingsError
 from jmmc.settings import PoorShare, Settings
 from tests.support import chats

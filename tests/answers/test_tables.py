@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pyarrow import parquet
 
-from jmmc.answers.columns import ColumnKind, Columns
+from jmmc.answers.column_types import ColumnKind, Columns
 from jmmc.answers.export import SAMPLE_COLUMNS, SUMMARY_COLUMNS
 from jmmc.answers.tables import CsvTable, NdjsonTable, table
 

@@ -9,9 +9,9 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from jmmc.alerting.decision import State
 from jmmc.alerting.evaluator import PendingDelivery, Record
 from jmmc.alerting.notifications import Notification
-from jmmc.alerting.rules import State
 from jmmc.stores import open_store
 from tests.support.commands import jmmc
 from tests.support.receivers import SECRET, Mailbox, Receiver

@@ -13,7 +13,7 @@ import pytest
 from click.testing import CliRunner
 
 from jmmc.cli import main
-from jmmc.core.findings import Finding
+from jmmc.core.check_findings import Finding
 from jmmc.jitsi import csp
 from jmmc.jitsi.doctor import examine
 from jmmc.jitsi.page import read_config

@@ -11,12 +11,12 @@ from hypothesis import strategies as st
 from jmmc.core.errors import Rejected
 from jmmc.core.model import Dialect, Push, Sample
 from jmmc.privacy.pseudonyms import Pseudonyms
-from jmmc.protocol.addresses import Proxies, stored_form, throttle_key, truncated
+from jmmc.protocol.addresses import Proxies, rate_limit_key, stored_form, truncated
 from jmmc.protocol.admission import OLDEST_AGE, Admitted, Policy, admit
 from jmmc.protocol.budget import samples_cost
 from jmmc.protocol.decoding import DecodedSample, Envelope
 from jmmc.protocol.identity import CookieSigner, is_session_id, session_of
-from jmmc.protocol.rate_limit import Throttle
+from jmmc.protocol.rate_limit import RateLimiter
 from jmmc.protocol.useragent import browser_and_system
 from jmmc.quality.addresses import network_of
 from tests.support.builders import CHROME, SID, UID
@@ -249,14 +249,14 @@ def test_an_ipv6_address_with_an_ipv4_address_in_it_counts_as_that(
         bits = ipv4 >> (32 - before) << 64 | (ipv4 & (1 << 32 - before) - 1) << (24 + before)
     mixed = IPv6Address(int(network.network_address) | bits)
     assert truncated(str(mixed)) == ipv4 & 0xFFFFFF00
-    assert throttle_key(mixed) == ipv4
+    assert rate_limit_key(mixed) == ipv4
     assert network_of(str(mixed)) == network_of(address)
 
 
 @pytest.mark.parametrize("address", ["2001:db8:1:2::c000:221", "64:ff9c::c000:221", "2003::1"])
 def test_other_ipv6_addresses_are_not_taken_for_ipv4(address: str) -> None:
     assert truncated(address) == str(ip_network(f"{address}/48", strict=False).network_address)
-    assert throttle_key(ip_address(address)) < 0
+    assert rate_limit_key(ip_address(address)) < 0
 
 
 def test_ipv4_is_stored_as_a_number_and_ipv6_as_text() -> None:
@@ -269,7 +269,7 @@ def test_ipv4_is_stored_as_a_number_and_ipv6_as_text() -> None:
 def test_addresses_in_one_ipv6_64_are_one_sender() -> None:
     proxies = Proxies([])
     keys = [
-        throttle_key(address)
+        rate_limit_key(address)
         for text in ("2001:db8::1", "2001:db8::2", "2001:db8:0:1::1", "0.0.0.1", "::1:0:0:0:0")
         if (address := proxies.client(text, None))
     ]
@@ -316,39 +316,39 @@ def test_any_user_agent_header_is_parsed(header: str) -> None:
 
 
 def test_a_sender_may_send_its_share_at_once_and_then_as_fast_as_it_refills() -> None:
-    throttle = Throttle(60)
-    assert [throttle.wait(1, 0.0) for _ in range(60)] == [0.0] * 60
-    assert throttle.wait(1, 0.0) == pytest.approx(1.0)
-    assert throttle.wait(2, 0.0) == 0.0, "another sender is not concerned"
-    assert throttle.wait(1, 1.0) == 0.0
-    assert throttle.wait(1, 1.0) > 0
+    rate_limiter = RateLimiter(60)
+    assert [rate_limiter.wait(1, 0.0) for _ in range(60)] == [0.0] * 60
+    assert rate_limiter.wait(1, 0.0) == pytest.approx(1.0)
+    assert rate_limiter.wait(2, 0.0) == 0.0, "another sender is not concerned"
+    assert rate_limiter.wait(1, 1.0) == 0.0
+    assert rate_limiter.wait(1, 1.0) > 0
 
 
 def test_a_clock_that_is_set_back_takes_no_tokens() -> None:
-    throttle = Throttle(60)
-    throttle.wait(1, 1000.0)
-    assert throttle.wait(1, 0.0) == 0.0
+    rate_limiter = RateLimiter(60)
+    rate_limiter.wait(1, 1000.0)
+    assert rate_limiter.wait(1, 0.0) == 0.0
 
 
 def test_a_limit_of_0_never_limits() -> None:
-    throttle = Throttle(0)
-    assert all(throttle.wait(1, 0.0) == 0.0 for _ in range(1000))
+    rate_limiter = RateLimiter(0)
+    assert all(rate_limiter.wait(1, 0.0) == 0.0 for _ in range(1000))
 
 
 def test_a_request_that_costs_more_than_is_left_is_allowed_and_waited_for() -> None:
-    throttle = Throttle(60)
-    assert throttle.wait(1, 0.0, 50) == 0.0
-    assert throttle.wait(1, 0.0, 100) == 0.0
-    assert throttle.wait(1, 0.0) == pytest.approx(91.0)
-    assert throttle.wait(1, 91.0) == 0.0
-    throttle.charge(1, 91.0, 9)
-    assert throttle.wait(1, 91.0) == pytest.approx(10.0)
+    rate_limiter = RateLimiter(60)
+    assert rate_limiter.wait(1, 0.0, 50) == 0.0
+    assert rate_limiter.wait(1, 0.0, 100) == 0.0
+    assert rate_limiter.wait(1, 0.0) == pytest.approx(91.0)
+    assert rate_limiter.wait(1, 91.0) == 0.0
+    rate_limiter.charge(1, 91.0, 9)
+    assert rate_limiter.wait(1, 91.0) == pytest.approx(10.0)
 
 
 def test_a_burst_may_be_larger_than_the_tokens_of_a_minute() -> None:
-    throttle = Throttle(60, burst=100)
-    assert throttle.wait(1, 0.0, 100) == 0.0
-    assert throttle.wait(1, 0.0) == pytest.approx(1.0)
+    rate_limiter = RateLimiter(60, burst=100)
+    assert rate_limiter.wait(1, 0.0, 100) == 0.0
+    assert rate_limiter.wait(1, 0.0) == pytest.approx(1.0)
 
 
 @pytest.mark.parametrize(
@@ -361,10 +361,10 @@ def test_a_push_costs_its_samples_and_the_documents_that_it_writes_to(
 
 
 def test_the_memory_for_senders_is_bounded() -> None:
-    throttle = Throttle(60)
+    rate_limiter = RateLimiter(60)
     for sender in range(100_500):
-        throttle.wait(sender, 0.0)
-    assert len(throttle._buckets) == 100_000
+        rate_limiter.wait(sender, 0.0)
+    assert len(rate_limiter._buckets) == 100_000
 
 
 @pytest.mark.parametrize(
@@ -461,25 +461,25 @@ def test_a_truncated_address_is_that_of_its_network(
 
 def test_no_two_senders_have_one_key() -> None:
     names = ("0.0.0.0", "0.0.0.1", "0.0.0.2", "::2", "0:0:0:1::", "0:0:0:2::", "0:0:0:3::")
-    assert len({throttle_key(ip_address(name)) for name in names}) == len(names)
+    assert len({rate_limit_key(ip_address(name)) for name in names}) == len(names)
 
 
 def test_a_wait_is_the_time_until_the_next_push_may_come() -> None:
-    throttle = Throttle(30)
-    assert [throttle.wait(1, 0.0) for _ in range(30)] == [0.0] * 30
-    assert throttle.wait(1, 0.0) == pytest.approx(2.0)
-    assert throttle.wait(1, 0.5) == pytest.approx(1.5)
-    assert throttle.wait(1, 3.5) == 0.0, "one and three quarters have come"
-    assert throttle.wait(1, 3.5) == pytest.approx(0.5)
+    rate_limiter = RateLimiter(30)
+    assert [rate_limiter.wait(1, 0.0) for _ in range(30)] == [0.0] * 30
+    assert rate_limiter.wait(1, 0.0) == pytest.approx(2.0)
+    assert rate_limiter.wait(1, 0.5) == pytest.approx(1.5)
+    assert rate_limiter.wait(1, 3.5) == 0.0, "one and three quarters have come"
+    assert rate_limiter.wait(1, 3.5) == pytest.approx(0.5)
 
 
 def test_of_too_many_senders_the_least_recent_is_dropped() -> None:
-    throttle = Throttle(1)
+    rate_limiter = RateLimiter(1)
     for sender in range(100_001):
-        throttle.wait(sender, 0.0)
-    assert throttle.wait(100_000, 0.0) > 0
-    assert throttle.wait(1, 0.0) > 0
-    assert throttle.wait(0, 0.0) == 0.0
+        rate_limiter.wait(sender, 0.0)
+    assert rate_limiter.wait(100_000, 0.0) > 0
+    assert rate_limiter.wait(1, 0.0) > 0
+    assert rate_limiter.wait(0, 0.0) == 0.0
 
 
 def test_caches_of_names_and_addresses_are_bounded() -> None:

@@ -4,4 +4,4 @@ The rules enter with the settings, the figures come from `answers`; notification
 channels. This wing knows nothing of HTTP servers, grades or how sessions are stored.
 """
 
-__all__ = ["channels", "evaluator", "notifications", "posting", "rules"]
+__all__ = ["channels", "decision", "evaluator", "notifications", "posting"]

@@ -16,9 +16,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from jmmc.alerting.channels import Channel, channels_of, refused_targets
-from jmmc.alerting.notifications import Notification, make_notification
-from jmmc.alerting.posting import NotDelivered
-from jmmc.alerting.rules import (
+from jmmc.alerting.decision import (
     Observation,
     State,
     decide,
@@ -26,6 +24,8 @@ from jmmc.alerting.rules import (
     observe_silence,
     observe_store,
 )
+from jmmc.alerting.notifications import Notification, make_notification
+from jmmc.alerting.posting import NotDelivered
 from jmmc.answers.model import Share
 from jmmc.answers.queries import Queries
 from jmmc.core.errors import StoreError

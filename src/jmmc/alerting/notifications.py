@@ -6,7 +6,7 @@ from urllib.parse import urlencode
 
 from msgspec import Struct
 
-from jmmc.alerting.rules import State
+from jmmc.alerting.decision import State
 from jmmc.core.timestamps import to_iso
 from jmmc.settings import PoorShare, Rule, StoreDown
 

@@ -16,7 +16,7 @@ from jmmc.alerting.notifications import (
 )
 from jmmc.alerting.posting import NotDelivered, place_of, post
 from jmmc.core.errors import SettingsError
-from jmmc.core.extras import install_hint
+from jmmc.core.install_hints import install_hint
 from jmmc.core.outgoing import proxy_urls
 
 _TYPES = {"firing": "warning", "resolved": "success", "test": "info"}

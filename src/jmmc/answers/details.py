@@ -29,12 +29,12 @@ from jmmc.core.errors import JmmcError
 from jmmc.core.model import Session
 from jmmc.quality.attribution import Crowd
 from jmmc.quality.bounds import bounded
-from jmmc.quality.columns import curves
 from jmmc.quality.filters import SummaryFilter
 from jmmc.quality.incidents import incidents
 from jmmc.quality.summarize import events
 from jmmc.quality.summary import Summary
 from jmmc.quality.timeline import build_timeline
+from jmmc.quality.timeline_rows import curves
 from jmmc.stores import Reports, Store
 
 _EVERYBODY = 5000  # Summaries that an attribution takes into account: those nearest in time.

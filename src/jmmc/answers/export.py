@@ -6,14 +6,14 @@ from typing import Any, Literal, NamedTuple, get_type_hints
 
 import msgspec
 
-from jmmc.answers.columns import Columns, columns_of
+from jmmc.answers.column_types import Columns, columns_of
 from jmmc.core.fields import Moment
 from jmmc.core.model import Dialect, Sample, Session, SessionFilter
 from jmmc.core.readings import METRICS
 from jmmc.core.text import printable_json
-from jmmc.quality.columns import TIMELINE_COLUMNS, sample_rows
 from jmmc.quality.filters import DIMENSIONS, SummaryFilter
 from jmmc.quality.summary import Summary
+from jmmc.quality.timeline_rows import TIMELINE_COLUMNS, sample_rows
 from jmmc.stores import Store
 
 What = Literal["sessions", "timeline", "summaries"]

@@ -21,7 +21,7 @@ from jmmc.answers.model import (
     Point,
 )
 from jmmc.answers.stays import read_stays
-from jmmc.core.labels import OTHER
+from jmmc.core.label_values import OTHER
 from jmmc.core.tasks import prefetch
 from jmmc.core.timestamps import to_iso
 from jmmc.quality.filters import DIMENSIONS, SummaryFilter

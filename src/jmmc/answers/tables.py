@@ -8,9 +8,9 @@ from typing import Any, Protocol
 
 import msgspec
 
-from jmmc.answers.columns import ColumnKind, Columns, Row
+from jmmc.answers.column_types import ColumnKind, Columns, Row
 from jmmc.core.errors import JmmcError
-from jmmc.core.extras import install_hint
+from jmmc.core.install_hints import install_hint
 from jmmc.core.text import printable, printable_json, without_controls
 from jmmc.core.timestamps import to_iso
 

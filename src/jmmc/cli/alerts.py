@@ -12,10 +12,10 @@ from rich.markup import escape
 from rich.table import Table
 
 from jmmc.alerting.channels import Channel, channels_of
+from jmmc.alerting.decision import State
 from jmmc.alerting.evaluator import Records, load_records
 from jmmc.alerting.notifications import Notification, make_notification
 from jmmc.alerting.posting import NotDelivered
-from jmmc.alerting.rules import State
 from jmmc.cli.common import fail
 from jmmc.cli.setting_options import load, setting_options
 from jmmc.core.errors import JmmcError, SettingsError

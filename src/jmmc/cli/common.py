@@ -14,8 +14,8 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.text import Text
 
 from jmmc.accounts.secret import resolve_secret
+from jmmc.core.check_findings import Finding
 from jmmc.core.errors import JmmcError, SettingsError, UnusableStore
-from jmmc.core.findings import Finding
 from jmmc.core.text import printable, printable_json
 from jmmc.core.timestamps import parse_moment
 from jmmc.privacy.pseudonyms import Pseudonyms

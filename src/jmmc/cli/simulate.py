@@ -74,7 +74,7 @@ def simulate(
     The calls are written into a store as history, or pushed to a running collector in real time or
     faster.
     """
-    from jmmc.simulation.replay import ExpectedResults, into_store, through_collector
+    from jmmc.simulation.delivery import ExpectedResults, into_store, through_collector
 
     began = parse_time("--start", start)
     if began is None:

@@ -5,12 +5,12 @@ It imports no other wing, and knows nothing of HTTP endpoints, of databases or o
 """
 
 __all__ = [
+    "check_findings",
     "errors",
-    "extras",
     "fields",
-    "findings",
     "histogram",
-    "labels",
+    "install_hints",
+    "label_values",
     "logging",
     "model",
     "outgoing",

@@ -8,7 +8,7 @@ from typing import Literal, get_args
 
 from jmmc.core.errors import REASONS, Reason
 from jmmc.core.histogram import Histogram
-from jmmc.core.labels import LabelValues
+from jmmc.core.label_values import LabelValues
 
 Job = Literal["commit", "summaries", "retention", "packing"]
 """What was being done when the store failed."""

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from jmmc.core.errors import SettingsError
-from jmmc.core.extras import install_hint
+from jmmc.core.install_hints import install_hint
 from jmmc.core.logging import logger
 from jmmc.protocol.addresses import Address
 

@@ -25,8 +25,8 @@ from jmmc.protocol.addresses import (
     Address,
     ForwardedHeader,
     Proxies,
+    rate_limit_key,
     stored_form,
-    throttle_key,
     truncated,
 )
 from jmmc.protocol.admission import Policy, admit
@@ -34,7 +34,7 @@ from jmmc.protocol.answer import Answer
 from jmmc.protocol.budget import SessionBudgets, body_cost, most_samples, samples_cost
 from jmmc.protocol.decoding import Codec
 from jmmc.protocol.identity import COOKIE, CookieSigner
-from jmmc.protocol.rate_limit import Throttle
+from jmmc.protocol.rate_limit import RateLimiter
 from jmmc.protocol.server_readings import add_server_readings
 from jmmc.protocol.useragent import browser_and_system
 from jmmc.settings import Settings
@@ -119,7 +119,7 @@ class Receiver:
         self._policy = Policy(settings.conf_pattern, self._pseudonyms, limit)
         self._budgets = SessionBudgets(max_session_days=days, sample_interval=interval)
         self._proxies = Proxies(settings.trusted_proxies, settings.forwarded_header)
-        self._throttle = Throttle(settings.max_pushes_per_minute)
+        self._rate_limiter = RateLimiter(settings.max_pushes_per_minute)
 
     async def receive(self, body: bytes, sender: Sender) -> Accepted:
         """Store one push. Raises `Rejected`; what it raises for was not stored."""
@@ -152,13 +152,13 @@ class Receiver:
         """Return the readings that were dropped, and the push as it will be stored."""
         now = self._clock()
         address = self._proxies.client(sender.peer, sender.forwarded(self._proxies.header))
-        key = None if address is None else throttle_key(address)
-        if key is not None and (wait := self._throttle.wait(key, now, body_cost(body))):
+        key = None if address is None else rate_limit_key(address)
+        if key is not None and (wait := self._rate_limiter.wait(key, now, body_cost(body))):
             detail = "this address sends too much"
             raise Rejected("throttled", detail, retry_after=int(wait) + 1)
         envelope = self._codec.decode(body)
         if key is not None:
-            self._throttle.charge(key, now, samples_cost(envelope.samples))
+            self._rate_limiter.charge(key, now, samples_cost(envelope.samples))
         push, clamped = admit(envelope, self._policy, now)
         self._counters.clamped_ages += clamped
         if push.dialect is Dialect.V1:

@@ -8,7 +8,7 @@ from urllib.parse import urljoin, urlsplit
 
 import urllib3
 
-from jmmc.core.findings import Finding
+from jmmc.core.check_findings import Finding
 from jmmc.core.outgoing import pool_for
 from jmmc.core.version import __version__
 from jmmc.jitsi import csp

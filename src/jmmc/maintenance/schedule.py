@@ -10,10 +10,10 @@ from jmmc.core.model import SessionFilter
 from jmmc.core.supervision import Supervisor
 from jmmc.core.tasks import raise_if_cancelled
 from jmmc.ingest.counters import Counters, Job
+from jmmc.maintenance.call_time import CallTimeCounters
 from jmmc.maintenance.clock_guard import ClockGuard
 from jmmc.maintenance.retention import portions
 from jmmc.maintenance.summarizer import Summarizer, keep_summarizing
-from jmmc.maintenance.time_totals import TimeTotals
 from jmmc.quality.filters import SummaryFilter
 from jmmc.quality.thresholds import preset
 from jmmc.quality.timeline import SIGNS_OF_LIFE
@@ -34,7 +34,7 @@ _SUMMARIES_PERIOD = 5.0  # Seconds between two looks for sessions with new sampl
 class Maintenance:
     """The background work on what is stored, as tasks of a supervisor.
 
-    `counters` counts failures of the store, `time_totals` the time that has passed in calls;
+    `counters` counts failures of the store, `call_time` the time that has passed in calls;
     `read_erasures` is called every two seconds, `clock_guard` allows retention. `clock` gives Unix
     seconds.
     """
@@ -45,7 +45,7 @@ class Maintenance:
         settings: Settings,
         clock: Callable[[], float],
         counters: Counters,
-        time_totals: TimeTotals,
+        call_time: CallTimeCounters,
         read_erasures: Callable[[], Awaitable[None]],
         clock_guard: ClockGuard,
     ) -> None:
@@ -56,7 +56,7 @@ class Maintenance:
         self._retention_days = settings.retention_days
         self._summary_retention_days = settings.summary_retention_days
         self._clock = clock
-        self._summarizer = summarizer_of(store, settings, clock, time_totals)
+        self._summarizer = summarizer_of(store, settings, clock, call_time)
 
     def start(self, supervisor: Supervisor) -> None:
         """Start all tasks. Stopping them is safe at any time: interrupted work is done again."""
@@ -172,14 +172,14 @@ def summarizer_of(
     store: Store,
     settings: Settings,
     clock: Callable[[], float],
-    time_totals: TimeTotals | None = None,
+    call_time: CallTimeCounters | None = None,
 ) -> Summarizer:
-    """A summarizer of this process, by the settings; it keeps `time_totals` up to date."""
+    """A summarizer of this process, by the settings; it keeps `call_time` up to date."""
     return Summarizer(
         store,
         preset=preset(settings.quality_preset),
         lifetime=lifetime_of(settings),
         clock=clock,
         holder=secrets.token_hex(8),
-        time_totals=time_totals,
+        call_time=call_time,
     )

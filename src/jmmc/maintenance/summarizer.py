@@ -14,9 +14,9 @@ from jmmc.core.tasks import raise_if_cancelled
 from jmmc.core.timestamps import to_iso
 from jmmc.core.yielding import LoadAwareYielder, batch_size_for
 from jmmc.ingest.counters import Counters
-from jmmc.maintenance.freshness import Freshness
+from jmmc.maintenance.call_time import CallTimeCounters
+from jmmc.maintenance.due_times import DueTimes
 from jmmc.maintenance.set_aside import SetAside
-from jmmc.maintenance.time_totals import TimeTotals
 from jmmc.quality.filters import DIMENSIONS, SummaryFilter
 from jmmc.quality.rollups import ALL, DAY, HOUR, Fact, Rollup, day_of, hour_of
 from jmmc.quality.summarize import formula_of, sum_up
@@ -50,7 +50,7 @@ class Summarizer:
     """Makes the summaries of sessions with new samples, and the rollups that these change.
 
     `holder` names this process for the lease: one process at a time does the work. `lifetime` is
-    in seconds, `clock` gives Unix seconds. `time_totals` counts the time that passes in calls.
+    in seconds, `clock` gives Unix seconds. `call_time` counts the time that passes in calls.
     `monotonic` gives seconds of a clock that nobody sets.
     """
 
@@ -62,7 +62,7 @@ class Summarizer:
         lifetime: float,
         clock: Callable[[], float],
         holder: str,
-        time_totals: TimeTotals | None = None,
+        call_time: CallTimeCounters | None = None,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self._store = store
@@ -70,9 +70,9 @@ class Summarizer:
         self._lifetime = lifetime
         self._clock = clock
         self._holder = holder
-        self._time_totals = time_totals
+        self._call_time = call_time
         self._yielder = LoadAwareYielder()
-        self._freshness = Freshness()
+        self._due_times = DueTimes()
         self._group_size = 1  # Sessions in the next group.
         self._failed_sessions = SetAside[str]()
         self._failed_hours = SetAside[int]()
@@ -90,13 +90,13 @@ class Summarizer:
         reports = self._store.reports
         now = self._clock()
         if not await self.leads():
-            if self._time_totals is not None:
-                self._time_totals.leave()
+            if self._call_time is not None:
+                self._call_time.leave()
             return 0
-        if self._time_totals is not None and not self._time_totals.leads:
-            self._time_totals.lead([summary async for summary in self._running()])
+        if self._call_time is not None and not self._call_time.leads:
+            self._call_time.lead([summary async for summary in self._running()])
         dirty = self._due(await reports.dirty(_DIRTY_IDS), now)
-        ids = self._freshness.due(dirty, now)[:_STEP_SESSIONS]
+        ids = self._due_times.due(dirty, now)[:_STEP_SESSIONS]
         rolls_up = len(ids) < _STEP_SESSIONS or not 0 <= now - self._rolled_up < _ROLLUP_SECONDS
         if rolls_up:
             overdue = await reports.overdue(int(now - self._lifetime), _OVERDUE_IDS)
@@ -114,8 +114,8 @@ class Summarizer:
         if rolls_up:
             await self.roll_up()
             self._rolled_up = now
-        if self._time_totals is not None:
-            self._time_totals.catch_up(now)
+        if self._call_time is not None:
+            self._call_time.catch_up(now)
         return len(ids)
 
     async def rebuild(self) -> AsyncIterator[int]:
@@ -307,15 +307,15 @@ class Summarizer:
         await self.note(hours)
         await reports.put_summaries(summaries)
         for summary in summaries:
-            self._freshness.summarized(
+            self._due_times.summarized(
                 summary.session,
                 length=summary.ended - summary.began,
                 running=summary.running,
                 now=now,
             )
-        if self._time_totals is not None:  # Stored now, so no process counts it again.
+        if self._call_time is not None:  # Stored now, so no process counts it again.
             for summary, timeline in zip(summaries, timelines, strict=True):
-                self._time_totals.count(before.get(summary.session), summary, timeline, now)
+                self._call_time.count(before.get(summary.session), summary, timeline, now)
 
     def _build_and_sum_up(self, session: Session, now: float) -> tuple[Timeline, Summary]:
         timeline = build_timeline(session, lifetime=self._lifetime, now=now)

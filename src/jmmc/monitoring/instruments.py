@@ -2,7 +2,7 @@
 
 from typing import Literal, NamedTuple
 
-from jmmc.core.labels import OTHER, UNKNOWN
+from jmmc.core.label_values import OTHER, UNKNOWN
 
 Kind = Literal["counter", "gauge", "histogram"]
 

@@ -18,7 +18,7 @@ from jmmc.core.errors import StoreError
 from jmmc.core.histogram import Histogram
 from jmmc.core.model import Condition
 from jmmc.core.version import __version__
-from jmmc.maintenance.time_totals import MEASURES
+from jmmc.maintenance.call_time import MEASURES
 from jmmc.monitoring.instruments import INSTRUMENTS, Instrument
 
 _TIMEOUT = 6.0  # Seconds: a database has 5 by default, then the spool reports its outage.
@@ -56,7 +56,7 @@ class Exposition(Exposed):
         try:
             async with asyncio.timeout(_TIMEOUT):
                 self._condition = await self._collector.check()
-                if self._collector.time_totals.leads and self._condition.spooled is None:
+                if self._collector.call_time.leads and self._condition.spooled is None:
                     self._backlog = await self._collector.store.reports.backlog()
         except (StoreError, TimeoutError):
             pass  # `jmmc_store_up` is 0 then.
@@ -76,13 +76,13 @@ class Exposition(Exposed):
 
     def _values(self) -> Mapping[str, Sequence[Value]]:
         """Return the values by name of the instrument, without those that are not known."""
-        collector, counters, time_totals = (
+        collector, counters, call_time = (
             self._collector,
             self._collector.counters,
-            self._collector.time_totals,
+            self._collector.call_time,
         )
         settings, condition = collector.settings, self._condition
-        live_counts = time_totals.live_counts(self._clock())
+        live_counts = call_time.live_counts(self._clock())
         values: dict[str, Sequence[Value]] = {
             "jmmc_build_info": [((__version__, self._kind_of_store()), 1)],
             "jmmc_pushes": [
@@ -104,13 +104,13 @@ class Exposition(Exposed):
             ],
             "jmmc_retention_paused": [((), collector.retention_pause is not None)],
             "jmmc_spool_limit_bytes": [((), settings.spool_limit * _MEBIBYTE)],
-            "jmmc_summaries_leader": [((), time_totals.leads)],
+            "jmmc_summaries_leader": [((), call_time.leads)],
             "jmmc_call_seconds": [
                 ((*labels, grade.name.lower()), seconds)
-                for labels, grades in time_totals.seconds.items()
+                for labels, grades in call_time.seconds.items()
                 for grade, seconds in grades.items()
             ],
-            "jmmc_call_late_seconds": [((), time_totals.late)],
+            "jmmc_call_late_seconds": [((), call_time.late)],
         }
         if condition is not None:
             values["jmmc_spooling"] = [((), condition.spooled is not None)]
@@ -128,7 +128,7 @@ class Exposition(Exposed):
         return values
 
     def _histograms(self) -> Mapping[str, Sequence[LabelledHistogram]]:
-        counters, time_totals = self._collector.counters, self._collector.time_totals
+        counters, call_time = self._collector.counters, self._collector.call_time
         histograms_by_name: dict[str, list[LabelledHistogram]] = {
             "jmmc_commit_seconds": [((), counters.commits)],
             "jmmc_batch_pushes": [((), counters.batches)],
@@ -136,7 +136,7 @@ class Exposition(Exposed):
         for name, measure_name in _CALL_HISTOGRAMS.items():
             histograms_by_name[name] = [
                 ((region, measure.direction) if measure.direction else (region,), histogram)
-                for region, histograms in time_totals.histograms.items()
+                for region, histograms in call_time.histograms.items()
                 for measure, histogram in zip(MEASURES, histograms, strict=True)
                 if measure.name == measure_name
             ]

@@ -106,7 +106,7 @@ def _truncated_text(text: str) -> int | str | None:
     return str(IPv6Address(int(address) & _IPV6_KEPT))
 
 
-def throttle_key(address: Address) -> int:
+def rate_limit_key(address: Address) -> int:
     """The key of a sender for rate limits: an IPv4 address, or the /64 of an IPv6 address.
 
     An IPv6 address with an IPv4 address in it is limited as that: 6to4 gives each host 65,536 /64s,

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from jmmc.core.errors import Rejected
 from jmmc.core.model import Dialect, Push
 from jmmc.protocol.decoding import DecodedSample
-from jmmc.protocol.rate_limit import Throttle
+from jmmc.protocol.rate_limit import RateLimiter
 
 _DAY = 86_400
 
@@ -55,7 +55,7 @@ class SessionBudgets:
     def __init__(self, *, max_session_days: float, sample_interval: float) -> None:
         self._longest = max_session_days * _DAY
         interval = min(_FINEST, sample_interval)
-        self._throttle = Throttle(_MARGIN * 60 / interval, burst=_DAY / interval)
+        self._rate_limiter = RateLimiter(_MARGIN * 60 / interval, burst=_DAY / interval)
 
     def charge(self, push: Push, now: float) -> None:
         """Take what a push costs from its session's budget. Raises `Rejected`."""
@@ -63,6 +63,6 @@ class SessionBudgets:
             raise Rejected("session_full", "the session is older than max_session_days")
         size = sum(len(sample.readings) for sample in push.samples)
         cost = max(len(push.samples), size / _SAMPLE_BYTES)
-        if wait := self._throttle.wait(push.session, now, cost):
+        if wait := self._rate_limiter.wait(push.session, now, cost):
             detail = "this session sends too much"
             raise Rejected("throttled", detail, retry_after=int(wait) + 1)

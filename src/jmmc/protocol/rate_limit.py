@@ -7,7 +7,7 @@ from collections.abc import Hashable
 _MOST_SENDERS = 100_000
 
 
-class Throttle:
+class RateLimiter:
     """One token bucket per sender: `per_minute` tokens on average, and `burst` at once.
 
     0: no limit. `burst` is `per_minute` where it is not given.

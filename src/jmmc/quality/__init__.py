@@ -9,7 +9,6 @@ __all__ = [
     "addresses",
     "attribution",
     "bounds",
-    "columns",
     "filters",
     "grading",
     "incidents",
@@ -18,4 +17,5 @@ __all__ = [
     "summary",
     "thresholds",
     "timeline",
+    "timeline_rows",
 ]

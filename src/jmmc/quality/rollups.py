@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 from msgspec import Struct
 
-from jmmc.core.labels import OTHER
+from jmmc.core.label_values import OTHER
 from jmmc.quality.filters import DIMENSIONS
 from jmmc.quality.summary import BUCKET
 

@@ -12,8 +12,8 @@ from typing import Literal
 
 from jmmc.accounts.secret import resolve_secret
 from jmmc.alerting.channels import refused_targets
+from jmmc.core.check_findings import Finding
 from jmmc.core.errors import JmmcError, UnusableStore
-from jmmc.core.findings import Finding
 from jmmc.ingest.geo import NetworkNames
 from jmmc.maintenance.clock_guard import days_ahead_of_store
 from jmmc.maintenance.schedule import old_data

@@ -6,9 +6,9 @@ says what is wrong. This wing knows nothing of what the settings are used for.
 """
 
 from jmmc.settings.alert_rules import KINDS, NoPushes, PoorShare, Rule, StoreDown
+from jmmc.settings.changes import Change, changed
 from jmmc.settings.loading import environment_name, gather, given_in_environment
 from jmmc.settings.model import GROUPS, Settings, default_text, load_settings, marked
-from jmmc.settings.reloading import Change, changed
 from jmmc.settings.secret_files import FILE_SUFFIX, may_be_in_a_file
 from jmmc.settings.store import STORE_URLS
 from jmmc.settings.values import Mark, without_password

@@ -1,6 +1,6 @@
 """Alert rules, as an operator writes them.
 
-Imports nothing that reads a clock or logs: the decisions on them (`jmmc.alerting.rules`) are pure.
+Imports nothing that reads a clock or logs: what decides on them (`alerting.decision`) is pure.
 """
 
 from typing import Annotated, Literal

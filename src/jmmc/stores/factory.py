@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from jmmc.core.errors import UnusableStore
-from jmmc.core.extras import install_hint
+from jmmc.core.install_hints import install_hint
 from jmmc.settings import STORE_URLS, Settings, without_password
 from jmmc.stores.contract import Store
 

@@ -16,8 +16,8 @@ import pyarrow.parquet
 import pytest
 
 from jmmc.accounts import tokens
+from jmmc.alerting.decision import State
 from jmmc.alerting.evaluator import Record
-from jmmc.alerting.rules import State
 from jmmc.core.model import Dialect, Push, SessionFilter
 from jmmc.maintenance.erase import forget
 from jmmc.settings import Settings

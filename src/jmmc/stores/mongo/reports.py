@@ -20,7 +20,7 @@ from jmmc.stores.mongo.documents import Document, all_of, session_id_of
 from jmmc.stores.mongo.indexes import NEWEST_FIRST, RUNNING
 from jmmc.stores.mongo.selection import literal, summary_query
 from jmmc.stores.mongo.summary_documents import summary_fields, summary_rows
-from jmmc.stores.search_names import kind_of
+from jmmc.stores.searchable_names import kind_of
 
 _PART = 1000  # Summaries read together: their rows take the event loop some 5 ms.
 _LOWEST_ID = ObjectId("0" * 24)

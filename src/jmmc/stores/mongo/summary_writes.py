@@ -12,7 +12,7 @@ from jmmc.quality.summary import Summary
 from jmmc.stores.mongo.connection import Connection
 from jmmc.stores.mongo.documents import Document, all_of, session_id_of
 from jmmc.stores.mongo.summary_documents import summary_document
-from jmmc.stores.search_names import NAMED, names_of, stored_kind
+from jmmc.stores.searchable_names import NAMED, names_of, stored_kind
 from jmmc.stores.summary_columns import column
 
 _PRUNED = 500  # Summaries at a time.

@@ -9,7 +9,7 @@ from jmmc.quality.filters import SummaryFilter
 from jmmc.quality.rollups import Rollup, Sums
 from jmmc.quality.summary import Decile, LiveSession, SearchHit, Summary
 from jmmc.stores.contract import CLOCK_SKEW
-from jmmc.stores.search_names import NAMED, kind_of, names_of, stored_kind
+from jmmc.stores.searchable_names import NAMED, kind_of, names_of, stored_kind
 from jmmc.stores.sqlite import summary_writes
 from jmmc.stores.sqlite.connections import Connections
 from jmmc.stores.sqlite.selection import summary_conditions

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 import msgspec
 
 from jmmc.quality.summary import Summary
-from jmmc.stores.search_names import stored_kind
+from jmmc.stores.searchable_names import stored_kind
 from jmmc.stores.sqlite.transaction import transaction
 from jmmc.stores.summary_columns import SUMMARY_COLUMNS, column
 

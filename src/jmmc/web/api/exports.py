@@ -6,7 +6,7 @@ from typing import Any, get_args
 from msgspec import Struct
 from starlette.responses import Response, StreamingResponse
 
-from jmmc.answers.columns import Columns, struct_columns, struct_row
+from jmmc.answers.column_types import Columns, struct_columns, struct_row
 from jmmc.answers.export import (
     COLUMNS_OF,
     SAMPLE_COLUMNS,
@@ -27,9 +27,9 @@ from jmmc.answers.model import (
 )
 from jmmc.answers.queries import Page
 from jmmc.answers.tables import MEDIA_TYPES, Table, table
-from jmmc.quality.columns import sample_rows
 from jmmc.quality.filters import SummaryFilter
 from jmmc.quality.summary import Summary
+from jmmc.quality.timeline_rows import sample_rows
 from jmmc.stores import Store
 from jmmc.web.problems import Problem
 

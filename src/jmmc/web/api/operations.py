@@ -8,8 +8,8 @@ import msgspec
 from starlette.responses import Response
 
 from jmmc.accounts.tokens import Scope
+from jmmc.alerting.decision import State
 from jmmc.alerting.evaluator import firing
-from jmmc.alerting.rules import State
 from jmmc.answers.model import (
     Comparison,
     Live,

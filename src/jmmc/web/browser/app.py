@@ -7,7 +7,7 @@ from typing import Any
 from jmmc.accounts.secret import resolve_secret
 from jmmc.collector import Collector
 from jmmc.core.errors import SettingsError
-from jmmc.core.extras import install_hint
+from jmmc.core.install_hints import install_hint
 from jmmc.settings import Settings
 from jmmc.stores import Store, configured_store
 from jmmc.web.browser.endpoints import BrowserEndpoints

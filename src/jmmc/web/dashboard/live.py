@@ -13,7 +13,7 @@ from jmmc.answers.queries import Queries
 from jmmc.collector import Collector
 from jmmc.core.errors import StoreError
 from jmmc.web.dashboard.layout import HEADERS, Layout
-from jmmc.web.dashboard.shared_view import SharedView
+from jmmc.web.dashboard.live_cache import LiveCache
 from jmmc.web.security.access import Access, Caller
 
 _UPDATE_INTERVAL = 5.0  # Seconds between two events of a stream.
@@ -40,8 +40,8 @@ class LivePages:
         self._queries = queries
         self._layout = layout
         self._clock = clock
-        self._live_view = SharedView(self._query_live, seconds=_CACHE_SECONDS)
-        self._health_view = SharedView(self._query_recent_health, seconds=_CACHE_SECONDS)
+        self._live_view = LiveCache(self._query_live, seconds=_CACHE_SECONDS)
+        self._health_view = LiveCache(self._query_recent_health, seconds=_CACHE_SECONDS)
         self._previous = (collector.began, 0)  # When health was queried, and the pushes until then.
 
     async def now(self, request: Request, caller: Caller) -> Response:
@@ -93,7 +93,7 @@ class LivePages:
             "began": int(self._collector.began),
         }
 
-    def _updates(self, request: Request, caller: Caller, name: str, view: SharedView) -> Response:
+    def _updates(self, request: Request, caller: Caller, name: str, view: LiveCache) -> Response:
         """Stream a part of a page as server-sent events.
 
         The next event is made when the previous one is sent: a slow reader delays nobody, and

@@ -9,8 +9,8 @@ from starlette.requests import Request
 from jmmc.accounts import tokens, users
 from jmmc.accounts.tokens import SCOPES, Scope
 from jmmc.accounts.users import SCOPES_OF, User
-from jmmc.protocol.addresses import Proxies, throttle_key
-from jmmc.protocol.rate_limit import Throttle
+from jmmc.protocol.addresses import Proxies, rate_limit_key
+from jmmc.protocol.rate_limit import RateLimiter
 from jmmc.settings import Settings
 from jmmc.stores import Reports
 from jmmc.web.http import cookie, joined
@@ -43,7 +43,7 @@ class Access:
     def __init__(self, settings: Settings, reports: Reports, signer: LoginSigner) -> None:
         self._reports = reports
         self._signer = signer
-        self._attempts = Throttle(_MAX_ATTEMPTS)
+        self._attempts = RateLimiter(_MAX_ATTEMPTS)
         self._verifying = asyncio.Lock()
         self._waiting = 0
         self.apply(settings)
@@ -51,7 +51,7 @@ class Access:
     def apply(self, settings: Settings) -> None:
         """Use these settings from the next request on."""
         self._proxies = Proxies(settings.trusted_proxies, settings.forwarded_header)
-        self._requests = Throttle(settings.max_queries_per_minute)
+        self._requests = RateLimiter(settings.max_queries_per_minute)
 
     async def check(self, request: Request, scope: Scope, now: float) -> Caller:
         """Identify the caller of a request that needs `scope`; `now` is Unix seconds."""
@@ -112,12 +112,14 @@ class Access:
             raise Problem(403, "Access is closed: there is no user and no token yet", hint)
         return Caller("", SCOPES)
 
-    def _limit_rate(self, throttle: Throttle, request: Request, now: float, title: str) -> None:
+    def _limit_rate(
+        self, rate_limiter: RateLimiter, request: Request, now: float, title: str
+    ) -> None:
         peer = request.client.host if request.client else None
         forwarded = joined(request.scope["headers"], self._proxies.header)
         address = self._proxies.client(peer, forwarded)
-        key = throttle_key(address) if address is not None else 0
-        if wait := throttle.wait(key, now):
+        key = rate_limit_key(address) if address is not None else 0
+        if wait := rate_limiter.wait(key, now):
             raise Problem(429, title, retry_after=int(wait) + 1)
 
 

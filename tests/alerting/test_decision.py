@@ -10,8 +10,7 @@ from hypothesis import strategies as st
 from pydantic import TypeAdapter
 
 from jmmc import Settings, SettingsError
-from jmmc.alerting.notifications import Notification, email_text, make_notification, webhook_body
-from jmmc.alerting.rules import (
+from jmmc.alerting.decision import (
     Condition,
     Observation,
     State,
@@ -20,6 +19,7 @@ from jmmc.alerting.rules import (
     observe_silence,
     observe_store,
 )
+from jmmc.alerting.notifications import Notification, email_text, make_notification, webhook_body
 from jmmc.answers.model import Share, Silence
 from jmmc.server.preflight import inspect
 from jmmc.settings import KINDS, NoPushes, PoorShare, Rule

@@ -5,7 +5,7 @@ from typing import get_args
 
 import pytest
 
-from jmmc.core.extras import Extra, install_hint
+from jmmc.core.install_hints import Extra, install_hint
 from tests.support.paths import ROOT
 
 

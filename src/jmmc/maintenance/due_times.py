@@ -12,7 +12,7 @@ PATIENCE = 90.0
 _GROWTH = 20  # A session is due when it has grown by its length divided by this.
 
 
-class Freshness:
+class DueTimes:
     """Knows when the summaries of running sessions are due. Times are Unix seconds."""
 
     def __init__(self) -> None:

@@ -1,7 +1,7 @@
 """Counters of call time for monitoring: seconds by grade, and who is in a call now.
 
-The summarizer calls `TimeTotals.count` each time that a session has a new summary. Counted is the
-time from the last sample of the summary before to the last sample of the new one. The stored
+The summarizer calls `CallTimeCounters.count` each time that a session has a new summary. Counted is
+the time from the last sample of the summary before to the last sample of the new one. The stored
 summary thus says, also to another process and after a restart, up to where time was counted: each
 second counts once, and no counter ever falls.
 """
@@ -11,9 +11,9 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Literal, NamedTuple, Protocol, TypeVar
 
 from jmmc.core.histogram import Histogram
-from jmmc.core.labels import OTHER, UNKNOWN, LabelValues, browser_family
+from jmmc.core.label_values import OTHER, UNKNOWN, LabelValues, browser_family
 from jmmc.core.readings import READINGS, Number
-from jmmc.maintenance.freshness import PATIENCE
+from jmmc.maintenance.due_times import PATIENCE
 from jmmc.quality.grading import Grade, moment_mos
 from jmmc.quality.summary import Summary
 from jmmc.quality.timeline import State, Timeline
@@ -97,7 +97,7 @@ class _LiveParticipant(NamedTuple):
     grade: Grade
 
 
-class TimeTotals:
+class CallTimeCounters:
     """Counters of the calls whose summaries this process makes.
 
     `regions` always keep their own label value. `lifetime` (seconds) is how long a session lives

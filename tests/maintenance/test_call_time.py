@@ -6,10 +6,10 @@ from typing import Any
 import msgspec
 import pytest
 
-from jmmc.core.labels import OTHER, UNKNOWN, LabelValues, browser_family
+from jmmc.core.label_values import OTHER, UNKNOWN, LabelValues, browser_family
 from jmmc.core.model import Dialect, Push, Sample, Session
+from jmmc.maintenance.call_time import MEASURES, CallTimeCounters, Labels
 from jmmc.maintenance.summarizer import Summarizer
-from jmmc.maintenance.time_totals import MEASURES, Labels, TimeTotals
 from jmmc.quality.filters import SummaryFilter
 from jmmc.quality.grading import Grade
 from jmmc.quality.summarize import sum_up
@@ -28,8 +28,8 @@ _SCENARIO = Scenario(participants=16, rooms=4, minutes=24, seed=3, start=_BEGAN)
 class Call:
     """One session that gets longer, and is counted after every sample."""
 
-    def __init__(self, time_totals: TimeTotals) -> None:
-        self._time_totals = time_totals
+    def __init__(self, call_time: CallTimeCounters) -> None:
+        self._call_time = call_time
         self._samples: list[Sample] = []
         self._before: Summary | None = None
 
@@ -42,20 +42,20 @@ class Call:
         session = Session("a" * 24, "room", UID, Dialect.V2, _BEGAN, tuple(self._samples))
         timeline = build_timeline(session, lifetime=75, now=_BEGAN + now)
         after = sum_up(session, timeline, _JITSI)
-        self._time_totals.count(self._before, after, timeline, _BEGAN + now)
-        self._time_totals.catch_up(_BEGAN + now)
+        self._call_time.count(self._before, after, timeline, _BEGAN + now)
+        self._call_time.catch_up(_BEGAN + now)
         self._before = after
 
 
-def _time_totals(*regions: str) -> TimeTotals:
-    time_totals = TimeTotals(regions, lifetime=75)
-    time_totals.lead([])
-    return time_totals
+def _call_time(*regions: str) -> CallTimeCounters:
+    call_time = CallTimeCounters(regions, lifetime=75)
+    call_time.lead([])
+    return call_time
 
 
-def _by_grade(time_totals: TimeTotals) -> dict[Grade, int]:
+def _by_grade(call_time: CallTimeCounters) -> dict[Grade, int]:
     total: Counter[Grade] = Counter()
-    for grades in time_totals.seconds.values():
+    for grades in call_time.seconds.values():
         total.update(grades)
     return dict(total)
 
@@ -65,20 +65,20 @@ _WELL = {"cq": 100, "rtt": 20, "d": {"pl": 0, "ab": 30, "vb": 970}, "t": {"sr": 
 
 
 def test_a_steady_value_counts_for_as_long_as_it_holds() -> None:
-    time_totals = _time_totals()
-    call = Call(time_totals)
+    call_time = _call_time()
+    call = Call(call_time)
     call.say(0, _JOIN)
     call.say(30, _WELL)
     for at in range(60, 631, 30):
         call.say(at, {})
-    assert time_totals.seconds[Labels("eu", "Chrome", "udp")] == {
+    assert call_time.seconds[Labels("eu", "Chrome", "udp")] == {
         **dict.fromkeys(Grade, 0),
         Grade.UNKNOWN: 30,
         Grade.GOOD: 600,
     }
     found = {
         (measure.name, measure.direction): (spread.count, spread.sum)
-        for measure, spread in zip(MEASURES, time_totals.histograms["eu"], strict=True)
+        for measure, spread in zip(MEASURES, call_time.histograms["eu"], strict=True)
     }
     assert found["rtt", ""] == (600, pytest.approx(600 * 0.020))
     assert found["loss", "down"] == (600, 0.0)
@@ -88,55 +88,53 @@ def test_a_steady_value_counts_for_as_long_as_it_holds() -> None:
 
 
 def test_time_counts_when_its_end_is_known_and_only_once() -> None:
-    time_totals = _time_totals()
-    call = Call(time_totals)
+    call_time = _call_time()
+    call = Call(call_time)
     call.say(0, {**_JOIN, **_WELL})
     for now in (5, 10, 29):
         call.count(now)
-        assert sum(_by_grade(time_totals).values()) == 0, (
-            "what comes next may begin earlier than now"
-        )
+        assert sum(_by_grade(call_time).values()) == 0, "what comes next may begin earlier than now"
     call.say(30, {"cq": 5})
     call.count(31)
     call.count(40)
-    assert _by_grade(time_totals) == {**dict.fromkeys(Grade, 0), Grade.GOOD: 30}
+    assert _by_grade(call_time) == {**dict.fromkeys(Grade, 0), Grade.GOOD: 30}
     call.say(60, {})
-    assert _by_grade(time_totals)[Grade.POOR] == 30
+    assert _by_grade(call_time)[Grade.POOR] == 30
 
 
 def test_silence_and_gaps_count_as_unknown() -> None:
-    time_totals = _time_totals()
-    call = Call(time_totals)
+    call_time = _call_time()
+    call = Call(call_time)
     call.say(0, {**_JOIN, **_WELL})
     call.say(200, {})
-    assert _by_grade(time_totals) == {**dict.fromkeys(Grade, 0), Grade.UNKNOWN: 200}
+    assert _by_grade(call_time) == {**dict.fromkeys(Grade, 0), Grade.UNKNOWN: 200}
 
 
 def test_time_that_becomes_known_too_late_is_counted_apart() -> None:
-    time_totals = _time_totals()
-    call = Call(time_totals)
+    call_time = _call_time()
+    call = Call(call_time)
     call.say(0, {**_JOIN, **_WELL}, now=5000)
     call.say(30, {}, now=5000)
-    assert (time_totals.late, sum(_by_grade(time_totals).values())) == (30, 0)
+    assert (call_time.late, sum(_by_grade(call_time).values())) == (30, 0)
     for at in range(60, 4951, 30):
         call.say(at, {}, now=5000)
-    assert (time_totals.late, sum(_by_grade(time_totals).values())) == (4400, 550)
+    assert (call_time.late, sum(_by_grade(call_time).values())) == (4400, 550)
 
 
 def test_label_values_are_bounded_whatever_browsers_send() -> None:
-    time_totals = _time_totals("home")
+    call_time = _call_time("home")
     for n in range(300):
-        call = Call(time_totals)
+        call = Call(call_time)
         call.say(0, {"br": f"B{n % 30} 1", "t": {"sr": f"r{n // 10}", "tp": "udp"}, "cq": 90})
         call.say(30, {})
-    home = Call(time_totals)
+    home = Call(call_time)
     home.say(0, {"br": "Firefox 133", "t": {"sr": "home", "tp": "udp"}, "cq": 90})
     home.say(30, {})
-    regions = {second.region for second in time_totals.seconds}
+    regions = {second.region for second in call_time.seconds}
     assert len(regions) <= 22 and {"home", OTHER, UNKNOWN} <= regions
-    assert len({second.browser for second in time_totals.seconds}) <= 12
-    assert len(time_totals.seconds) <= 222
-    assert sum(_by_grade(time_totals).values()) == 301 * 30, "and nothing is left out"
+    assert len({second.browser for second in call_time.seconds}) <= 12
+    assert len(call_time.seconds) <= 222
+    assert sum(_by_grade(call_time).values()) == 301 * 30, "and nothing is left out"
 
 
 def test_a_label_value_is_kept_once_it_was_used() -> None:
@@ -147,26 +145,26 @@ def test_a_label_value_is_kept_once_it_was_used() -> None:
 
 
 def test_only_the_leader_knows_the_live_participants() -> None:
-    time_totals = TimeTotals(lifetime=75)
-    assert time_totals.live_counts(_BEGAN) is None
-    time_totals.lead([])
-    call = Call(time_totals)
+    call_time = CallTimeCounters(lifetime=75)
+    assert call_time.live_counts(_BEGAN) is None
+    call_time.lead([])
+    call = Call(call_time)
     call.say(0, {**_JOIN, **_WELL})
-    live_counts = time_totals.live_counts(_BEGAN + 10)
+    live_counts = call_time.live_counts(_BEGAN + 10)
     assert live_counts is not None
     assert live_counts.participants[Labels("eu", "Chrome", "udp"), Grade.GOOD] == 1
     assert (sum(live_counts.participants.values()), live_counts.meetings) == (1, 1)
-    time_totals.leave()
-    assert time_totals.live_counts(_BEGAN + 10) is None
+    call_time.leave()
+    assert call_time.live_counts(_BEGAN + 10) is None
 
 
 def test_outdated_live_counts_are_unknown_not_zero() -> None:
-    time_totals = _time_totals()
-    call = Call(time_totals)
+    call_time = _call_time()
+    call = Call(call_time)
     call.say(0, {**_JOIN, **_WELL})
-    assert time_totals.live_counts(_BEGAN + 200) is None, "the store is away"
-    time_totals.catch_up(_BEGAN + 200)
-    live_counts = time_totals.live_counts(_BEGAN + 200)
+    assert call_time.live_counts(_BEGAN + 200) is None, "the store is away"
+    call_time.catch_up(_BEGAN + 200)
+    live_counts = call_time.live_counts(_BEGAN + 200)
     assert live_counts is not None
     assert (sum(live_counts.participants.values()), live_counts.meetings) == (0, 0)
 
@@ -178,7 +176,7 @@ async def test_each_second_counts_once_over_a_change_of_leaders(store: Store) ->
         key=lambda value: value[0].ts,
     )
     now = float(_BEGAN)
-    all_totals = [TimeTotals(lifetime=75) for _ in range(3)]
+    all_totals = [CallTimeCounters(lifetime=75) for _ in range(3)]
     collectors = [
         Summarizer(
             store,
@@ -186,9 +184,9 @@ async def test_each_second_counts_once_over_a_change_of_leaders(store: Store) ->
             lifetime=75,
             clock=lambda: now,
             holder=str(n),
-            time_totals=time_totals,
+            call_time=call_time,
         )
-        for n, time_totals in enumerate(all_totals)
+        for n, call_time in enumerate(all_totals)
     ]
     seconds = [0, 0, 0]
     most = 0
@@ -218,8 +216,8 @@ async def test_each_second_counts_once_over_a_change_of_leaders(store: Store) ->
         grade: sum(getattr(summary, grade.name.lower()) for summary in summaries) for grade in Grade
     }
     counted_by_all: Counter[Grade] = Counter()
-    for time_totals in all_totals:
-        counted_by_all.update(_by_grade(time_totals))
+    for call_time in all_totals:
+        counted_by_all.update(_by_grade(call_time))
     assert dict(counted_by_all) == expected
     assert expected[Grade.POOR] > 0 and most > 2
     assert all(seconds), "each has led for a while"

@@ -7,7 +7,7 @@ from typing import Any
 from jmmc.core.errors import StoreError
 
 
-class SharedView:
+class LiveCache:
     """The result or the failure of `query`, kept for `seconds`."""
 
     def __init__(self, query: Callable[[], Awaitable[dict[str, Any]]], *, seconds: float) -> None:
