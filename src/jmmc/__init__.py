@@ -14,8 +14,8 @@ if TYPE_CHECKING:
     from jmmc.stores import Store, open_store
     from jmmc.stores.mongo.store import MongoStore
     from jmmc.web.browser.app import MetricsCollector
-    from jmmc.web.per_process import PerProcess
     from jmmc.web.site import dashboard
+    from jmmc.web.wsgi_per_process import PerProcess
 
 __all__ = [
     "JmmcError",
@@ -43,7 +43,7 @@ _LAZY = {
     "open_store": "jmmc.stores",
     "MetricsCollector": "jmmc.web.browser.app",
     "MongoStore": "jmmc.stores.mongo.store",
-    "PerProcess": "jmmc.web.per_process",
+    "PerProcess": "jmmc.web.wsgi_per_process",
     "dashboard": "jmmc.web.site",
 }
 

@@ -19,7 +19,7 @@ from jmmc.core.supervision import Supervisor, TaskState
 from jmmc.ingest.counters import Counters
 from jmmc.ingest.receiver import Accepted, Receiver, Sender, new_session_id
 from jmmc.ingest.writer import Writer
-from jmmc.maintenance.call_time import CallTimeCounters
+from jmmc.maintenance.call_time_metrics import CallTimeCounters
 from jmmc.maintenance.clock_guard import ClockGuard
 from jmmc.maintenance.erase import forget
 from jmmc.maintenance.schedule import Maintenance, lifetime_of, summarizer_of

@@ -6,4 +6,4 @@ Leaves: the nouns of `model`, their JSON and JSON Schema (`serialization`), file
 Knows nothing of HTTP, templates, alert rules, or how summaries are made.
 """
 
-__all__ = ["background", "column_types", "export", "model", "queries", "serialization", "tables"]
+__all__ = ["column_types", "export", "model", "queries", "serialization", "tables", "threads"]

@@ -7,7 +7,6 @@ from typing import Any
 
 import msgspec
 
-from jmmc.answers.background import in_background, parts_of, pause, paused
 from jmmc.answers.meetings import (
     Room,
     Stay,
@@ -25,12 +24,13 @@ from jmmc.answers.model import (
     SessionDetail,
 )
 from jmmc.answers.stays import read_stays
+from jmmc.answers.threads import in_background, parts_of, pause, paused
 from jmmc.core.errors import JmmcError
 from jmmc.core.model import Session
 from jmmc.quality.attribution import Crowd
-from jmmc.quality.bounds import bounded
 from jmmc.quality.filters import SummaryFilter
 from jmmc.quality.incidents import incidents
+from jmmc.quality.size_limits import bounded
 from jmmc.quality.summarize import events
 from jmmc.quality.summary import Summary
 from jmmc.quality.timeline import build_timeline

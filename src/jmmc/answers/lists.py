@@ -4,12 +4,12 @@ import re
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
-from jmmc.answers.background import in_background, paused
 from jmmc.answers.meetings import meetings_of, rooms_of
 from jmmc.answers.model import Meeting
 from jmmc.answers.stays import read_stays
-from jmmc.quality.bounds import bounded
+from jmmc.answers.threads import in_background, paused
 from jmmc.quality.filters import SummaryFilter
+from jmmc.quality.size_limits import bounded
 from jmmc.quality.summary import Summary
 from jmmc.stores import Reports
 

@@ -4,8 +4,8 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
-from jmmc.answers.background import paused
 from jmmc.answers.model import Grades, Meeting, RoomActivity
+from jmmc.answers.threads import paused
 
 EMPTY_FOR = 600
 """Seconds that a room must be empty before the next stay begins a new meeting."""

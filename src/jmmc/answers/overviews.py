@@ -7,7 +7,6 @@ from typing import NamedTuple
 
 import msgspec
 
-from jmmc.answers.background import in_background, paused
 from jmmc.answers.meetings import Room, Stay, badness, by_room, meeting_of, split
 from jmmc.answers.model import (
     Cell,
@@ -21,6 +20,7 @@ from jmmc.answers.model import (
     Point,
 )
 from jmmc.answers.stays import read_stays
+from jmmc.answers.threads import in_background, paused
 from jmmc.core.label_values import OTHER
 from jmmc.core.tasks import prefetch
 from jmmc.core.timestamps import to_iso

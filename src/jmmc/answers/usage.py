@@ -4,10 +4,10 @@ from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 from typing import Literal
 
-from jmmc.answers.background import in_background, paused
 from jmmc.answers.meetings import Room, Stay, by_room, minutes, split
 from jmmc.answers.model import Usage
 from jmmc.answers.stays import read_stays
+from jmmc.answers.threads import in_background, paused
 from jmmc.quality.filters import SummaryFilter
 from jmmc.quality.rollups import DAY
 from jmmc.stores import Reports

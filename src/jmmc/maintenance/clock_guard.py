@@ -6,7 +6,7 @@ from collections.abc import Callable
 import msgspec
 
 from jmmc.core.logging import logger
-from jmmc.maintenance.retention import DAY, Checkpoint, ClockTrust, known_time, observe
+from jmmc.maintenance.clock_trust import DAY, Checkpoint, ClockTrust, known_time, observe
 from jmmc.stores import Store
 
 _log = logger(__name__)

@@ -10,9 +10,9 @@ from jmmc.core.model import SessionFilter
 from jmmc.core.supervision import Supervisor
 from jmmc.core.tasks import raise_if_cancelled
 from jmmc.ingest.counters import Counters, Job
-from jmmc.maintenance.call_time import CallTimeCounters
+from jmmc.maintenance.call_time_metrics import CallTimeCounters
 from jmmc.maintenance.clock_guard import ClockGuard
-from jmmc.maintenance.retention import portions
+from jmmc.maintenance.clock_trust import portions
 from jmmc.maintenance.summarizer import Summarizer, keep_summarizing
 from jmmc.quality.filters import SummaryFilter
 from jmmc.quality.thresholds import preset

@@ -14,9 +14,9 @@ from jmmc.core.tasks import raise_if_cancelled
 from jmmc.core.timestamps import to_iso
 from jmmc.core.yielding import LoadAwareYielder, batch_size_for
 from jmmc.ingest.counters import Counters
-from jmmc.maintenance.call_time import CallTimeCounters
-from jmmc.maintenance.due_times import DueTimes
+from jmmc.maintenance.call_time_metrics import CallTimeCounters
 from jmmc.maintenance.set_aside import SetAside
+from jmmc.maintenance.summary_due_times import DueTimes
 from jmmc.quality.filters import DIMENSIONS, SummaryFilter
 from jmmc.quality.rollups import ALL, DAY, HOUR, Fact, Rollup, day_of, hour_of
 from jmmc.quality.summarize import formula_of, sum_up

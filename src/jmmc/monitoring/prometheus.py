@@ -18,7 +18,7 @@ from jmmc.core.errors import StoreError
 from jmmc.core.histogram import Histogram
 from jmmc.core.model import Condition
 from jmmc.core.version import __version__
-from jmmc.maintenance.call_time import MEASURES
+from jmmc.maintenance.call_time_metrics import MEASURES
 from jmmc.monitoring.instruments import INSTRUMENTS, Instrument
 
 _TIMEOUT = 6.0  # Seconds: a database has 5 by default, then the spool reports its outage.

@@ -8,11 +8,11 @@ decoding: the same samples give the same figures everywhere.
 __all__ = [
     "addresses",
     "attribution",
-    "bounds",
     "filters",
     "grading",
     "incidents",
     "rollups",
+    "size_limits",
     "summarize",
     "summary",
     "thresholds",

@@ -5,13 +5,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from jmmc.core.model import Session
 from jmmc.core.readings import METRICS, READINGS
 from jmmc.quality.addresses import network_of, readable_address
-from jmmc.quality.bounds import (
-    LONGEST_TEXT,
-    MOST_EVENTS,
-    MOST_SLICES,
-    bounded_spans,
-    bounded_spells,
-)
 from jmmc.quality.grading import (
     VERSION,
     Grade,
@@ -23,6 +16,13 @@ from jmmc.quality.grading import (
     verdict,
 )
 from jmmc.quality.rollups import DAY, HOUR
+from jmmc.quality.size_limits import (
+    LONGEST_TEXT,
+    MOST_EVENTS,
+    MOST_SLICES,
+    bounded_spans,
+    bounded_spells,
+)
 from jmmc.quality.summary import BUCKET, CallEvent, GradeSpan, Slice, Summary, WorstMinute
 from jmmc.quality.thresholds import Preset
 from jmmc.quality.timeline import Span, State, Timeline, build_timeline

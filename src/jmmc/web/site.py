@@ -18,11 +18,11 @@ from jmmc.web.browser.app import MetricsCollector
 from jmmc.web.dashboard.routes import Dashboard
 from jmmc.web.demo.page import demo_routes
 from jmmc.web.http import Receive, Scope, Send
-from jmmc.web.mounting import RootPath, UnderRootPath
 from jmmc.web.request_log import RequestLog
+from jmmc.web.root_path import RootPath, UnderRootPath
 from jmmc.web.security.access import Access
 from jmmc.web.security.headers import SecurityHeaders
-from jmmc.web.security.limits import RequestLimits
+from jmmc.web.security.request_size import RequestLimits
 from jmmc.web.security.sessions import LoginSigner
 
 _HEALTH_PATHS = frozenset({"/healthz", "/readyz"})

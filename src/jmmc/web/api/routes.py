@@ -9,10 +9,10 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import BaseRoute, Route
 
-from jmmc.answers.background import in_background
 from jmmc.answers.queries import NotFoundError, Page, Queries
 from jmmc.answers.serialization import encode
 from jmmc.answers.tables import FORMATS, MissingLibrary
+from jmmc.answers.threads import in_background
 from jmmc.collector import Collector
 from jmmc.core.errors import StoreError
 from jmmc.core.version import __version__
@@ -22,9 +22,9 @@ from jmmc.web.api.openapi import describe
 from jmmc.web.api.operations import OPERATIONS, Backend, Operation
 from jmmc.web.api.parameters import QueryParameters
 from jmmc.web.api.reference_page import reference_page
+from jmmc.web.disconnects import while_waiting
 from jmmc.web.problems import Problem
 from jmmc.web.security.access import Access
-from jmmc.web.waiting import while_waiting
 
 ROOT = "/api/v1"
 

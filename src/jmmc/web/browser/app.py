@@ -23,7 +23,7 @@ from jmmc.web.http import (
     encode,
     oversized,
 )
-from jmmc.web.mounting import local_path
+from jmmc.web.root_path import local_path
 
 # A push has limits of its own, and costs too little to be measured twice.
 _PARSED = frozenset({"/getClient", "/getEmbedder", "/objectId"})

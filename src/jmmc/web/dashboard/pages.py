@@ -9,9 +9,9 @@ import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
 
-from jmmc.answers.background import in_background
 from jmmc.answers.model import FEW, Comparison
 from jmmc.answers.queries import Queries
+from jmmc.answers.threads import in_background
 from jmmc.core.timestamps import parse_moment
 from jmmc.privacy.pseudonyms import Pseudonyms
 from jmmc.quality.filters import DIMENSIONS, FIELD_OF_FILTER, SummaryFilter

@@ -22,11 +22,11 @@ from jmmc.web.dashboard.forget import ForgetPage
 from jmmc.web.dashboard.layout import HEADERS, Layout
 from jmmc.web.dashboard.live import LivePages
 from jmmc.web.dashboard.pages import Pages
+from jmmc.web.disconnects import while_waiting
 from jmmc.web.http import accepted, cookie
 from jmmc.web.problems import Problem
 from jmmc.web.security.access import Access, Caller
 from jmmc.web.security.sessions import COOKIE, LoginSigner
-from jmmc.web.waiting import while_waiting
 
 _STREAM_AFTER = 0.2  # Seconds until the head of a slow page is sent without its content.
 _FAILURES = (Problem, NotFoundError, StoreError, ValueError)

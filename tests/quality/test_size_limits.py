@@ -8,7 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from jmmc.core.model import Dialect, Sample, Session
-from jmmc.quality.bounds import (
+from jmmc.quality.grading import Grade, Spell
+from jmmc.quality.size_limits import (
     MOST_SLICES,
     MOST_SPANS,
     MOST_SPELLS,
@@ -16,7 +17,6 @@ from jmmc.quality.bounds import (
     bounded_spans,
     bounded_spells,
 )
-from jmmc.quality.grading import Grade, Spell
 from jmmc.quality.summarize import summarize
 from jmmc.quality.summary import GradeSpan
 from jmmc.quality.thresholds import PRESETS

@@ -2,7 +2,7 @@
 
 import pytest
 
-from jmmc.maintenance.due_times import PATIENCE, DueTimes
+from jmmc.maintenance.summary_due_times import PATIENCE, DueTimes
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from jmmc.answers.background import in_background, pause, paused
+from jmmc.answers.threads import in_background, pause, paused
 
 
 async def test_a_computation_returns_its_result_or_raises_its_error() -> None:

@@ -13,7 +13,7 @@ from typing import Literal, NamedTuple, Protocol, TypeVar
 from jmmc.core.histogram import Histogram
 from jmmc.core.label_values import OTHER, UNKNOWN, LabelValues, browser_family
 from jmmc.core.readings import READINGS, Number
-from jmmc.maintenance.due_times import PATIENCE
+from jmmc.maintenance.summary_due_times import PATIENCE
 from jmmc.quality.grading import Grade, moment_mos
 from jmmc.quality.summary import Summary
 from jmmc.quality.timeline import State, Timeline

@@ -8,7 +8,7 @@ import pytest
 
 from jmmc.core.label_values import OTHER, UNKNOWN, LabelValues, browser_family
 from jmmc.core.model import Dialect, Push, Sample, Session
-from jmmc.maintenance.call_time import MEASURES, CallTimeCounters, Labels
+from jmmc.maintenance.call_time_metrics import MEASURES, CallTimeCounters, Labels
 from jmmc.maintenance.summarizer import Summarizer
 from jmmc.quality.filters import SummaryFilter
 from jmmc.quality.grading import Grade

@@ -2,7 +2,7 @@
 
 import pytest
 
-from jmmc.maintenance.retention import (
+from jmmc.maintenance.clock_trust import (
     DAY,
     Checkpoint,
     ClockTrust,
