@@ -4,4 +4,4 @@ Samples from `stores` enter; summaries, rollups and receipts go back into them, 
 call time go to `monitoring`. This wing knows nothing of HTTP or of how a push arrives.
 """
 
-__all__ = ["call_time_metrics", "clock_guard", "erase", "schedule"]
+__all__ = ["call_time_metrics", "clock_guard", "erase", "retention", "schedule"]

@@ -6,15 +6,13 @@ from collections.abc import Awaitable, Callable
 
 from jmmc.core.errors import StoreError
 from jmmc.core.logging import logger
-from jmmc.core.model import SessionFilter
 from jmmc.core.supervision import Supervisor
 from jmmc.core.tasks import raise_if_cancelled
 from jmmc.ingest.counters import Counters, Job
 from jmmc.maintenance.call_time_metrics import CallTimeCounters
 from jmmc.maintenance.clock_guard import ClockGuard
-from jmmc.maintenance.clock_trust import portions
+from jmmc.maintenance.retention import delete_old, repeat_in_pieces
 from jmmc.maintenance.summarizer import Summarizer, keep_summarizing
-from jmmc.quality.filters import SummaryFilter
 from jmmc.quality.thresholds import preset
 from jmmc.quality.timeline import SIGNS_OF_LIFE
 from jmmc.settings import Settings
@@ -22,10 +20,7 @@ from jmmc.stores import Store
 
 _log = logger(__name__)
 
-_DAY = 86_400
 _PERIOD = 3600.0  # Seconds between two runs of an hourly task.
-_PORTION_BREAK = 2.0  # Seconds between two days' sessions: a wrong clock may be set meanwhile.
-_BREAK = 0.2  # Seconds between two pieces of such a task, in which pushes are stored.
 _ARCHIVE_AFTER = 25 * 3600  # Seconds. Browsers send again what is up to a day old.
 _ERASURES_PERIOD = 2.0  # Seconds between two readings of the erasure receipts.
 _SUMMARIES_PERIOD = 5.0  # Seconds between two looks for sessions with new samples.
@@ -53,14 +48,13 @@ class Maintenance:
         self._clock_guard = clock_guard
         self._counters = counters
         self._read_erasures = read_erasures
-        self._retention_days = settings.retention_days
-        self._summary_retention_days = settings.summary_retention_days
+        self._settings = settings
         self._clock = clock
         self._summarizer = summarizer_of(store, settings, clock, call_time)
 
     def start(self, supervisor: Supervisor) -> None:
         """Start all tasks. Stopping them is safe at any time: interrupted work is done again."""
-        supervisor.start("retention", lambda: self._hourly("retention", self._delete_old))
+        supervisor.start("retention", lambda: self._hourly("retention", self._apply_retention))
         supervisor.start("packing", lambda: self._hourly("packing", self._archive_quiet))
         supervisor.start("summaries", self._keep_summarizing)
         supervisor.start("erasures", self._keep_reading_erasures)
@@ -83,32 +77,13 @@ class Maintenance:
             raise_if_cancelled()
             await asyncio.sleep(_PERIOD)
 
-    async def _delete_old(self) -> None:
-        """Delete samples, and summaries, that are older than their retention.
-
-        Sessions are deleted a day at a time. The clock is looked at again before each piece.
-        """
-        if not (self._retention_days or self._summary_retention_days):
-            return
-        trusts = self._clock_guard.trusts
-        await self._clock_guard.check_point()
-        if self._retention_days and await trusts():
-            before = retention_limit(self._retention_days, self._clock())
-            times = await self._store.session_times()
-            for portion in portions(times[0] if times else before, before):
-                if count := await _repeat(self._store.prune, portion, trusts):
-                    _log.info("old_deleted", what="sessions", count=count, before=portion)
-                    await asyncio.sleep(_PORTION_BREAK)
-        if self._summary_retention_days and await trusts():
-            # Whole days: rollups are deleted together with all that they were made of.
-            before = retention_limit(self._summary_retention_days, self._clock(), whole_days=True)
-            if count := await _repeat(self._store.reports.prune, before, trusts):
-                _log.info("old_deleted", what="summaries", count=count, before=before)
+    async def _apply_retention(self) -> None:
+        await delete_old(self._store, self._settings, self._clock, self._clock_guard)
 
     async def _archive_quiet(self) -> None:
         """Pack sessions to which hardly any sample comes any more."""
         before = int(self._clock()) - _ARCHIVE_AFTER
-        if count := await _repeat(self._store.pack, before, _always):
+        if count := await repeat_in_pieces(self._store.pack, before):
             _log.info("sessions_archived", count=count, before=before)
 
     async def _keep_reading_erasures(self) -> None:
@@ -119,48 +94,6 @@ class Maintenance:
                 _log.debug("erasures_unreadable", why=error)
             raise_if_cancelled()
             await asyncio.sleep(_ERASURES_PERIOD)
-
-
-async def _always() -> bool:
-    return True
-
-
-async def _repeat(
-    work: Callable[[int], Awaitable[int]], before: int, allowed: Callable[[], Awaitable[bool]]
-) -> int:
-    """Call `work` (which does a little at a time) until nothing older is left; return the total.
-
-    Stops when it is not `allowed` any more.
-    """
-    total = 0
-    while await allowed() and (done := await work(before)):
-        total += done
-        raise_if_cancelled()
-        await asyncio.sleep(_BREAK)
-    return total
-
-
-def retention_limit(days: int, now: float, *, whole_days: bool = False) -> int:
-    """The moment (Unix seconds) before which retention deletes."""
-    before = int(now) - days * _DAY
-    return before - before % _DAY if whole_days else before
-
-
-async def old_data(store: Store, settings: Settings, now: float) -> list[tuple[str, int, int]]:
-    """What retention would delete at `now`: sessions and summaries, each with its limit.
-
-    A session counts that began before the limit, also if it continued after it. Raises
-    `StoreError`.
-    """
-    found = []
-    if days := settings.retention_days:
-        before = retention_limit(days, now)
-        found.append(("sessions", await store.count(SessionFilter(until=before)), before))
-    if days := settings.summary_retention_days:
-        before = retention_limit(days, now, whole_days=True)
-        parts = store.reports.columns(("began",), SummaryFilter(until=before))
-        found.append(("summaries", sum([len(part[0]) async for part in parts]), before))
-    return found
 
 
 def lifetime_of(settings: Settings) -> float:

@@ -16,7 +16,7 @@ from jmmc.core.check_findings import Finding
 from jmmc.core.errors import JmmcError, UnusableStore
 from jmmc.ingest.geo import NetworkNames
 from jmmc.maintenance.clock_guard import days_ahead_of_store
-from jmmc.maintenance.schedule import old_data
+from jmmc.maintenance.retention import old_data
 from jmmc.settings import Settings, without_password
 from jmmc.stores import Store, configured_store
 from jmmc.stores.sqlite.store import SqliteStore
