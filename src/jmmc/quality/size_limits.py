@@ -5,12 +5,15 @@ grade, reasons and quantiles of a summary are computed before, so they stay exac
 stays without gaps.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import TypeVar
 
 import msgspec
 
 from jmmc.quality.grading import Grade, Spell
 from jmmc.quality.summary import GradeSpan, Summary
+
+_T = TypeVar("_T", GradeSpan, Spell)
 
 MOST_SPANS = 500
 MOST_SPELLS = 200
@@ -38,25 +41,25 @@ def bounded_spans(spans: Sequence[GradeSpan], most: int = MOST_SPANS) -> tuple[G
     What a grade has too little in one of them it has more in the next, so the seconds of each grade
     stay right within one resolution.
     """
-    if len(spans) <= most:
-        return tuple(spans)
-    resolution = max(1, (spans[-1].end - spans[0].start) // (4 * most))
-    joined = _joined_spans(spans, resolution)
-    while len(joined) > most:
-        resolution *= 2
-        joined = _joined_spans(spans, resolution)
-    return joined
+    return _at_most(most, spans, _joined_spans)
 
 
 def bounded_spells(spells: Sequence[Spell], most: int = MOST_SPELLS) -> tuple[Spell, ...]:
     """At most `most` spells: those in the same short time are joined, with their reasons."""
-    if len(spells) <= most:
-        return tuple(spells)
-    resolution = max(1, (spells[-1].end - spells[0].start) // (4 * most))
-    joined = _joined_spells(spells, resolution)
+    return _at_most(most, spells, _joined_spells)
+
+
+def _at_most(
+    most: int, items: Sequence[_T], join: Callable[[Sequence[_T], int], tuple[_T, ...]]
+) -> tuple[_T, ...]:
+    """`items`, joined at the finest resolution (seconds) at which at most `most` are left."""
+    if len(items) <= most:
+        return tuple(items)
+    resolution = max(1, (items[-1].end - items[0].start) // (4 * most))
+    joined = join(items, resolution)
     while len(joined) > most:
         resolution *= 2
-        joined = _joined_spells(spells, resolution)
+        joined = join(items, resolution)
     return joined
 
 
