@@ -25,7 +25,6 @@ from jmmc.alerting.destinations import Destinations
 from jmmc.alerting.evaluator import AlertEvaluator, PendingDelivery, Record, load_records
 from jmmc.alerting.posting import NotDelivered
 from jmmc.answers.queries import Queries
-from jmmc.core.model import Dialect, Push
 from jmmc.maintenance.schedule import summarizer_of
 from jmmc.quality.timeline import SIGNS_OF_LIFE
 from jmmc.simulation.scenario import Scenario, SimulatedSession, simulate
@@ -105,7 +104,7 @@ class Replay:
         for session in (simulated.session for simulated in self._simulated):
             new = tuple(sample for sample in session.samples if self._until < sample.ts <= now)
             if new:
-                pushes.append(Push(session.id, session.room, session.browser_id, Dialect.V2, new))
+                pushes.append(session.as_push(new))
         self._until = self._clock.now = now
         if pushes:
             await self._store.append(pushes)

@@ -7,7 +7,7 @@ import msgspec
 import pytest
 
 from jmmc.core.label_values import OTHER, UNKNOWN, LabelValues, browser_family
-from jmmc.core.model import Dialect, Push, Sample, Session
+from jmmc.core.model import Dialect, Sample, Session
 from jmmc.maintenance.call_time_metrics import MEASURES, CallTimeCounters, Labels
 from jmmc.maintenance.summarizer import Summarizer
 from jmmc.quality.filters import SummaryFilter
@@ -196,7 +196,7 @@ async def test_each_second_counts_once_over_a_change_of_leaders(store: Store) ->
         batch = []
         while samples and samples[0][0].ts <= now - 2:
             sample, session = samples.pop(0)
-            batch.append(Push(session.id, session.room, session.browser_id, Dialect.V2, (sample,)))
+            batch.append(session.as_push((sample,)))
         await store.append(batch)
         alive = min(int((now - _BEGAN) // 500), 2)  # The first two die, one after the other.
         for n, collector in enumerate(collectors[alive:], start=alive):

@@ -9,7 +9,7 @@ import pytest
 from jmmc import MetricsCollector, open_store
 from jmmc.answers.queries import Queries
 from jmmc.core.errors import StoreError
-from jmmc.core.model import Dialect, Erased, Push, Session, SessionFilter
+from jmmc.core.model import Erased, Session, SessionFilter
 from jmmc.maintenance.erase import forget, selection
 from jmmc.maintenance.summarizer import Summarizer
 from jmmc.privacy.receipts import Erasure, Subject, SubjectKind
@@ -38,12 +38,7 @@ def _summarizer(store: Store) -> Summarizer:
 
 
 async def _fill(store: Store, sessions: list[Session]) -> None:
-    await store.append(
-        [
-            Push(session.id, session.room, session.browser_id, Dialect.V2, session.samples)
-            for session in sessions
-        ]
-    )
+    await store.append([session.as_push() for session in sessions])
     while await _summarizer(store).step():
         pass
 

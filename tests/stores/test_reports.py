@@ -12,7 +12,7 @@ import pytest
 
 from jmmc.answers.model import Grades
 from jmmc.answers.queries import NotFoundError, Queries
-from jmmc.core.model import Dialect, Push, SessionFilter
+from jmmc.core.model import Push, SessionFilter
 from jmmc.maintenance import summarizer
 from jmmc.maintenance.summarizer import Summarizer
 from jmmc.quality.filters import DIMENSIONS, FILTERS, SummaryFilter
@@ -35,16 +35,7 @@ _ALL = SummaryFilter(since=_START, until=_END)
 
 
 def _pushed(lives: list[SimulatedSession]) -> list[Push]:
-    return [
-        Push(
-            life.session.id,
-            life.session.room,
-            life.session.browser_id,
-            Dialect.V2,
-            life.session.samples,
-        )
-        for life in lives
-    ]
+    return [life.session.as_push() for life in lives]
 
 
 class Clock:
@@ -148,9 +139,7 @@ async def test_only_sessions_that_changed_are_summarized_again(filled: Store) ->
     life = _FEW[5]
     last = life.session.samples[-1]
     more = sample((last.seq or 0) + 1, ts=last.ts + 30, bye=True)
-    await filled.append(
-        [Push(life.session.id, life.session.room, life.session.browser_id, Dialect.V2, (more,))]
-    )
+    await filled.append([life.session.as_push((more,))])
     assert await filled.reports.dirty(10) == [life.session.id]
     assert await filled.reports.backlog() == 1
     assert await _summarizer(filled).step() == 1
@@ -186,9 +175,7 @@ async def test_a_session_that_continues_rebuilds_only_the_hours_that_it_changes(
     last = life.session.samples[-1]
     assert last.ts - life.session.began > 3600, "it touches more than one hour"
     more = sample((last.seq or 0) + 1, ts=last.ts + 30, bye=True)
-    await filled.append(
-        [Push(life.session.id, life.session.room, life.session.browser_id, Dialect.V2, (more,))]
-    )
+    await filled.append([life.session.as_push((more,))])
     made: list[int] = []
     put = filled.reports.put_rollups
 

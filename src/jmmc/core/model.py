@@ -75,6 +75,11 @@ class Session(Struct, frozen=True):
     began: int
     samples: tuple[Sample, ...]
 
+    def as_push(self, samples: tuple[Sample, ...] | None = None) -> Push:
+        """Return the push that stores these samples of the session, or all of them."""
+        kept = self.samples if samples is None else samples
+        return Push(self.id, self.room, self.browser_id, self.dialect, kept)
+
 
 class SessionFilter(Struct, frozen=True):
     """A selection of sessions: those that match every criterion that is given.

@@ -14,7 +14,7 @@ from typing import Any
 import msgspec
 
 from jmmc.core.errors import JmmcError
-from jmmc.core.model import Dialect, Push
+from jmmc.core.model import Push
 from jmmc.core.readings import SERVER_READINGS
 from jmmc.core.timestamps import to_iso
 from jmmc.maintenance.schedule import summarizer_of
@@ -83,10 +83,7 @@ async def into_store(
         batch: list[Push] = []
         for simulated in simulate(scenario):
             expected.add(simulated)
-            session = simulated.session
-            batch.append(
-                Push(session.id, session.room, session.browser_id, Dialect.V2, session.samples)
-            )
+            batch.append(simulated.session.as_push())
             if len(batch) == _BATCH:
                 await store.append(batch)
                 batch = []

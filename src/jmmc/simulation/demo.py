@@ -8,7 +8,7 @@ from msgspec.structs import replace
 
 from jmmc.core.errors import JmmcError
 from jmmc.core.logging import logger
-from jmmc.core.model import Dialect, Push, SessionFilter
+from jmmc.core.model import Push, SessionFilter
 from jmmc.core.tasks import stop
 from jmmc.maintenance.schedule import summarizer_of
 from jmmc.settings import Settings
@@ -41,9 +41,7 @@ async def simulate_past_day(settings: Settings, now: float) -> None:
             if len(samples) < len(session.samples) and samples:
                 samples = (*samples[:-1], replace(samples[-1], bye=True))
             if samples:
-                pushes.append(
-                    Push(session.id, session.room, session.browser_id, Dialect.V2, samples)
-                )
+                pushes.append(session.as_push(samples))
         await store.append(pushes)
         async for _ in summarizer_of(store, settings, time.time).rebuild():
             pass

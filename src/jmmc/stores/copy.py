@@ -116,9 +116,7 @@ def _missing(session: Session, stored: "set[_Key]") -> Push | None:
     """A push of the session's samples that are not stored; None when all are."""
     by_key = {_key(sample, session.dialect): sample for sample in session.samples}
     samples = tuple(sample for key, sample in by_key.items() if key not in stored)
-    if not samples:
-        return None
-    return Push(session.id, session.room, session.browser_id, session.dialect, samples)
+    return session.as_push(samples) if samples else None
 
 
 def _key(sample: Sample, dialect: Dialect) -> _Key:

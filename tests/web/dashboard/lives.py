@@ -1,6 +1,5 @@
 """Simulated calls of a day, and their summaries."""
 
-from jmmc.core.model import Dialect, Push
 from jmmc.maintenance.summarizer import Summarizer
 from jmmc.quality.thresholds import preset
 from jmmc.simulation.scenario import Scenario, simulate
@@ -13,18 +12,7 @@ LIVES = list(simulate(Scenario(participants=60, rooms=6, minutes=600, seed=5, st
 
 async def fill(store: Store) -> None:
     """Store the calls and their summaries, as they are long after the day."""
-    await store.append(
-        [
-            Push(
-                life.session.id,
-                life.session.room,
-                life.session.browser_id,
-                Dialect.V2,
-                life.session.samples,
-            )
-            for life in LIVES
-        ]
-    )
+    await store.append([life.session.as_push() for life in LIVES])
     summarizer = Summarizer(
         store, preset=preset("jitsi"), lifetime=75, clock=lambda: START + 999_999, holder="x"
     )
