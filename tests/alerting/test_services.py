@@ -31,7 +31,6 @@ pytestmark = pytest.mark.filterwarnings("ignore:'imghdr' is deprecated:Deprecati
 
 _TOKEN = "hushhushhushhushhushhushhu"
 _RULE = PoorShare.model_validate({"name": "region-poor", "kind": "poor_share", "by": "region"})
-_PROXY_VARIABLES = ("http_proxy", "https_proxy", "all_proxy", "no_proxy")
 
 
 class Case(NamedTuple):
@@ -80,13 +79,6 @@ _HOSTED: dict[str, tuple[str, Judge]] = {
     "Alertmanager, below a path": ("alertmanager://{place}/prometheus/", chats.alertmanager),
     "Alertmanager, plain URL": ("http://{place}/api/v2/alerts", chats.alertmanager),
 }
-
-
-@pytest.fixture(autouse=True)
-def _without_a_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in _PROXY_VARIABLES:
-        monkeypatch.delenv(name, raising=False)
-        monkeypatch.delenv(name.upper(), raising=False)
 
 
 @pytest.fixture

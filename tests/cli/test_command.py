@@ -18,18 +18,8 @@ from jmmc.maintenance.schedule import summarizer_of
 from jmmc.settings import Settings
 from jmmc.stores.sqlite.store import SqliteStore
 from tests.support.builders import UID, body, push, sample, wire_sample
-from tests.support.commands import jmmc
+from tests.support.commands import jmmc, jmmc_process
 from tests.support.servers import PREFIX, Serve, free_port, post_push
-
-
-def _process(*arguments: str, folder: Path) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "jmmc", *arguments],
-        cwd=folder,
-        capture_output=True,
-        text=True,
-        timeout=60,
-    )
 
 
 @pytest.fixture
@@ -94,7 +84,7 @@ def test_an_invalid_setting_is_one_line_and_exit_code_2(
 
 def test_an_unusable_store_is_reported_before_the_port_is_opened(tmp_path: Path) -> None:
     (tmp_path / "bad.db").write_text("not a database\n" * 20)
-    done = _process("serve", "--store", "sqlite:///bad.db", folder=tmp_path)
+    done = jmmc_process("serve", "--store", "sqlite:///bad.db", folder=tmp_path)
     assert done.returncode == 1
     assert done.stderr == "jmmc: bad.db: not an SQLite file, or damaged\n"
     assert [path.name for path in tmp_path.iterdir()] == ["bad.db"], "nothing is left behind"
@@ -107,7 +97,7 @@ def test_a_damaged_file_is_refused_and_not_changed(tmp_path: Path) -> None:
     content = bytearray(file.read_bytes())
     content[8192:16384] = b"\xff" * 8192
     file.write_bytes(content)
-    done = _process("serve", "--port", "0", "--store", "sqlite:///calls.db", folder=tmp_path)
+    done = jmmc_process("serve", "--port", "0", "--store", "sqlite:///calls.db", folder=tmp_path)
     assert done.returncode == 1
     assert done.stderr.startswith("jmmc: calls.db is damaged, restore a backup: Page ")
     assert len(done.stderr.splitlines()) == 1
@@ -116,7 +106,7 @@ def test_a_damaged_file_is_refused_and_not_changed(tmp_path: Path) -> None:
 
 def test_a_port_in_use_is_reported(tmp_path: Path) -> None:
     serve = Serve(tmp_path)
-    done = _process("serve", "--port", str(serve.port), folder=tmp_path)
+    done = jmmc_process("serve", "--port", str(serve.port), folder=tmp_path)
     serve.close()
     assert done.returncode == 1
     assert f"cannot listen on 127.0.0.1:{serve.port}" in done.stderr
@@ -220,7 +210,7 @@ def test_export_ends_quietly_when_the_reader_closes_the_pipe(tmp_path: Path, fil
 
 
 def test_check_passes_with_the_defaults(tmp_path: Path) -> None:
-    done = _process("check", folder=tmp_path)
+    done = jmmc_process("check", folder=tmp_path)
     assert done.returncode == 0, done.stdout
     assert "accepts writes" in done.stdout
     assert "bytes gzipped" in done.stdout
@@ -280,13 +270,13 @@ def test_every_command_has_help(tmp_path: Path) -> None:
         assert done.returncode == 0
         assert f"Usage: jmmc {command} " in done.stdout
         assert f"Usage: jmmc {command} " in jmmc(command, "--wrong", folder=tmp_path).stderr
-    assert _process("--version", folder=tmp_path).stdout.startswith("jmmc, version ")
+    assert jmmc_process("--version", folder=tmp_path).stdout.startswith("jmmc, version ")
 
 
 @pytest.mark.parametrize("command", [["settings"], ["settings", "--json"], ["check"]])
 def test_the_password_of_a_database_is_never_shown(tmp_path: Path, command: list[str]) -> None:
     url = "mongodb://me:s3cr3t@127.0.0.1:1/calls"
-    done = _process(*command, "--store", url, "--store-timeout", "0.3", folder=tmp_path)
+    done = jmmc_process(*command, "--store", url, "--store-timeout", "0.3", folder=tmp_path)
     assert "s3cr3t" not in done.stdout + done.stderr
     assert "--json" not in command or "mongodb://me:***@127.0.0.1:1/calls" in done.stdout
 

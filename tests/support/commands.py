@@ -1,9 +1,10 @@
-"""Runs `jmmc`: in this process, which saves each command its imports, or with few rights."""
+"""Runs `jmmc`: in this process, which saves each command its imports, or in one of its own."""
 
 import ctypes
 import os
 import subprocess
 import sys
+from collections.abc import Callable
 from contextlib import chdir
 from pathlib import Path
 
@@ -22,9 +23,10 @@ def jmmc(*arguments: str, folder: Path, **environ: str) -> subprocess.CompletedP
     return subprocess.CompletedProcess(arguments, done.exit_code, done.stdout, done.stderr)
 
 
-def jmmc_without_privileges(*arguments: str, folder: Path) -> subprocess.CompletedProcess[str]:
-    """Run a command that file permissions bind, also where the tests run as root."""
-    root = os.geteuid() == 0
+def jmmc_process(
+    *arguments: str, folder: Path, prepare: Callable[[], None] | None = None
+) -> subprocess.CompletedProcess[str]:
+    """Run a command in a process of its own, which calls `prepare` first."""
     return subprocess.run(
         [sys.executable, "-m", "jmmc", *arguments],
         cwd=folder,
@@ -32,8 +34,14 @@ def jmmc_without_privileges(*arguments: str, folder: Path) -> subprocess.Complet
         text=True,
         timeout=60,
         env={**os.environ, "COLUMNS": "160"},
-        preexec_fn=_drop_privileges if root else None,
+        preexec_fn=prepare,
     )
+
+
+def jmmc_without_privileges(*arguments: str, folder: Path) -> subprocess.CompletedProcess[str]:
+    """Run a command that file permissions bind, also where the tests run as root."""
+    root = os.geteuid() == 0
+    return jmmc_process(*arguments, folder=folder, prepare=_drop_privileges if root else None)
 
 
 def _drop_privileges() -> None:

@@ -82,6 +82,12 @@ def _refusing(
         root.admin.command({**point, "mode": "off"})
 
 
+def _spooled(url: str, folder: Path) -> SpooledStore:
+    return SpooledStore(
+        MongoStore(url=url, name="calls"), folder / "spool", limit=2**30, pause=0.05
+    )
+
+
 async def _append(store: MongoStore | SpooledStore, seq: int = 0) -> None:
     (receipt,) = await store.append([push(seq)])
     assert isinstance(receipt, Receipt)
@@ -296,12 +302,7 @@ async def test_without_an_expiring_index_the_collector_deletes_old_documents_its
 async def test_what_will_never_succeed_is_not_spooled(
     secured: Mongod, database: str, root: Client, tmp_path: Path, code: int
 ) -> None:
-    store = SpooledStore(
-        MongoStore(url=_url(secured, database), name="calls"),
-        tmp_path / "spool",
-        limit=2**30,
-        pause=0.05,
-    )
+    store = _spooled(_url(secured, database), tmp_path)
     await store.open()
     with _refusing(root, ["update", "insert"], code):
         for _ in range(3):
@@ -317,12 +318,7 @@ async def test_what_will_never_succeed_is_not_spooled(
 async def test_a_spool_that_is_refused_takes_no_more_and_moves_when_the_role_is_granted(
     secured: Mongod, database: str, root: Client, tmp_path: Path
 ) -> None:
-    store = SpooledStore(
-        MongoStore(url=_url(secured, database), name="calls"),
-        tmp_path / "spool",
-        limit=2**30,
-        pause=0.05,
-    )
+    store = _spooled(_url(secured, database), tmp_path)
     await store.open()
     with _refusing(root, ["update"], 91):  # ShutdownInProgress: the database is away.
         await _append(store, 0)
