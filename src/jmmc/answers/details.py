@@ -53,7 +53,7 @@ class NotFoundError(JmmcError):
 async def session_detail(store: Store, id_: str, *, lifetime: float) -> SessionDetail:
     """A session with its curves; they are empty once its samples are deleted by retention.
 
-    `lifetime` as in `fold`. Raises `NotFoundError`.
+    `lifetime` as in `build_timeline`. Raises `NotFoundError`.
     """
     reports = store.reports
     summary = await _summary(reports, id_)

@@ -7,6 +7,7 @@ from typing import Any, Literal, NamedTuple, get_type_hints
 import msgspec
 
 from jmmc.answers.column_types import Columns, columns_of
+from jmmc.answers.threads import parts_of
 from jmmc.core.fields import Moment
 from jmmc.core.model import Dialect, Sample, Session, SessionFilter
 from jmmc.core.readings import METRICS
@@ -70,9 +71,8 @@ async def chosen(store: Store, selection: SummaryFilter) -> AsyncIterator[Sessio
             yield session
         return
     async for summaries in summary_pages(store, selection):
-        for start in range(0, len(summaries), _READ):
-            ids = [summary.session for summary in summaries[start : start + _READ]]
-            for session in await store.get(ids):
+        for part in parts_of(summaries, _READ):
+            for session in await store.get([summary.session for summary in part]):
                 yield session
 
 

@@ -286,10 +286,7 @@ def _only_window(selection: SummaryFilter) -> bool:
 
 def _heat_rows(values: Mapping[str, Sequence[Sums]], step: int) -> list[HeatRow]:
     """The rows of the values with the most known time, by value."""
-    known = {
-        value: sum(part.good + part.fair + part.poor for part in parts)
-        for value, parts in values.items()
-    }
+    known = {value: sum(part.known for part in parts) for value, parts in values.items()}
     rows = [
         HeatRow(value, step, tuple(_cell(part) for part in _by_start(values[value], step)))
         for value in paused(sorted(nlargest(_MOST_ROWS, known, key=lambda value: known[value])))
@@ -309,7 +306,7 @@ def _shortened(values: Mapping[str, Sums]) -> dict[str, Sums]:
 
 
 def _cell(part: Sums) -> Cell:
-    return Cell(part.start, part.good + part.fair + part.poor, part.fair + part.poor)
+    return Cell(part.start, part.known, part.fair + part.poor)
 
 
 def _compared(values: Mapping[str, Sums]) -> list[Comparison]:

@@ -29,10 +29,10 @@ from jmmc.cli.common import (
 )
 from jmmc.core.errors import JmmcError
 from jmmc.core.text import printable
+from jmmc.maintenance.schedule import lifetime_of
 from jmmc.quality.filters import DIMENSIONS, FIELD_OF_FILTER, SummaryFilter
 from jmmc.quality.grading import Grade
 from jmmc.quality.summary import Summary
-from jmmc.quality.timeline import SIGNS_OF_LIFE
 from jmmc.settings import Settings
 from jmmc.web.dashboard.i18n import cause_sentence, words
 
@@ -214,7 +214,7 @@ def _selection(filters: dict[str, str | None]) -> SummaryFilter:
 def _answer(url: str, collection: str, query: Callable[[Queries], Awaitable[Any]]) -> Any:
     async def run() -> Any:
         store = existing_store(url, collection, read_only=True)
-        lifetime = SIGNS_OF_LIFE * Settings.of().push_interval
+        lifetime = lifetime_of(Settings.of())
         try:
             await store.open()
             return await query(Queries(store, lifetime=lifetime, clock=time.time))

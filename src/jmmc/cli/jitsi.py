@@ -1,6 +1,5 @@
 """`jmmc snippet` and `jmmc doctor`: install the script in Jitsi Meet, and check the result."""
 
-import os
 import re
 import sys
 from pathlib import Path
@@ -10,11 +9,11 @@ from rich.console import Console
 from rich.table import Table
 
 from jmmc.cli.common import fail, print_finding
-from jmmc.core.errors import SettingsError
+from jmmc.cli.setting_options import load
 from jmmc.jitsi.doctor import examine
 from jmmc.jitsi.snippets import CHOICES, TARGETS, Target, public_url
 from jmmc.jitsi.snippets import snippet as text_of
-from jmmc.settings import Settings, load_settings
+from jmmc.settings import Settings
 
 
 @click.command()
@@ -30,10 +29,7 @@ from jmmc.settings import Settings, load_settings
 )
 def snippet(target: Target | None, url: str | None, config: Path | None) -> None:
     """Print what to paste into Jitsi Meet so that it loads the browser script."""
-    try:
-        settings = load_settings(flags={}, environ=os.environ, file=config)
-    except SettingsError as error:
-        fail(error, 2)
+    settings = load(config, {})
     if target is None:
         _print_targets()
         return

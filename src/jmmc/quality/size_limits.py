@@ -72,14 +72,14 @@ def _joined_spans(spans: Sequence[GradeSpan], resolution: int) -> tuple[GradeSpa
         nonlocal start
         if end > start:
             grade = max(Grade, key=lambda grade: (seconds[grade], grade))
-            _append(joined, GradeSpan(start, end, grade))
+            append_span(joined, GradeSpan(start, end, grade))
             seconds[grade] -= end - start
         start = end
 
     for span in spans:
         if span.end - span.start >= resolution:
             close(span.start)
-            _append(joined, span)
+            append_span(joined, span)
             start = span.end
             continue
         seconds[span.grade] += span.end - span.start
@@ -89,7 +89,8 @@ def _joined_spans(spans: Sequence[GradeSpan], resolution: int) -> tuple[GradeSpa
     return tuple(joined)
 
 
-def _append(joined: list[GradeSpan], span: GradeSpan) -> None:
+def append_span(joined: list[GradeSpan], span: GradeSpan) -> None:
+    """Add a span, joined with the one before where that has its grade and ends at its start."""
     if joined and joined[-1].grade == span.grade and joined[-1].end == span.start:
         span = GradeSpan(joined.pop().start, span.end, span.grade)
     joined.append(span)

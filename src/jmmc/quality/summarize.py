@@ -20,6 +20,7 @@ from jmmc.quality.size_limits import (
     LONGEST_TEXT,
     MOST_EVENTS,
     MOST_SLICES,
+    append_span,
     bounded_spans,
     bounded_spells,
 )
@@ -184,14 +185,7 @@ def _weighted(known: Iterable[tuple[State, int]], path: str) -> list[tuple[float
 def _grade_spans(judged: Sequence[Judged]) -> tuple[GradeSpan, ...]:
     grade_spans: list[GradeSpan] = []
     for judgement in judged:
-        start = judgement.start
-        if (
-            grade_spans
-            and grade_spans[-1].end == judgement.start
-            and grade_spans[-1].grade == judgement.grade
-        ):
-            start = grade_spans.pop().start
-        grade_spans.append(GradeSpan(start, judgement.end, judgement.grade))
+        append_span(grade_spans, GradeSpan(judgement.start, judgement.end, judgement.grade))
     return tuple(grade_spans)
 
 

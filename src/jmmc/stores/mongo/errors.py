@@ -83,7 +83,7 @@ def bounded_operation(timeout: float | None, role: str = "readWrite") -> Iterato
         reason = str(error).partition(", Timeout:")[0]
         raise StoreError(f"MongoDB: no server that takes writes: {_short(reason)}") from error
     except OperationFailure as error:
-        raise refusal(error.code, _message(error), role) from error
+        raise refusal_of(error, role) from error
     except PyMongoError as error:
         raise StoreError(f"MongoDB: {_short(str(error))}") from error
 

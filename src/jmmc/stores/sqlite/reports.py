@@ -129,9 +129,7 @@ class SqliteReports:
         texts = ", ".join(f"json_group_array({column(name)})" for name in names)
         conditions, values = summary_conditions(selection)
         indexed, indexed_values = summary_conditions(
-            msgspec.structs.replace(
-                SummaryFilter(), room=selection.room, browser_id=selection.browser_id
-            )
+            SummaryFilter(room=selection.room, browser_id=selection.browser_id)
         )
         start = -_MAXIMUM if selection.since is None else await self._earliest(selection.since)
         end = _MAXIMUM if selection.until is None else selection.until

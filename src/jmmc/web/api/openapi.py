@@ -93,12 +93,12 @@ def _operation(operation: Operation, schema: dict[str, Any]) -> dict[str, Any]:
     }
     content = {"application/json": {"schema": schema}} if "json" in formats else {}
     problems = {status for status in _PROBLEMS if status != 501 or files}
-    if "{" not in operation.path:
+    if not operation.path_parameters:
         problems.discard(404)
     return {
         "summary": operation.summary,
         "parameters": [
-            *(_in_path(part[1:-1]) for part in operation.path.split("/") if part.startswith("{")),
+            *map(_in_path, operation.path_parameters),
             *(
                 {
                     "name": parameter.name,

@@ -16,7 +16,7 @@ from jmmc.answers.threads import in_background
 from jmmc.collector import Collector
 from jmmc.core.errors import StoreError
 from jmmc.core.version import __version__
-from jmmc.quality.timeline import SIGNS_OF_LIFE
+from jmmc.maintenance.schedule import lifetime_of
 from jmmc.web.api.exports import answer_file
 from jmmc.web.api.openapi import describe
 from jmmc.web.api.operations import OPERATIONS, Backend, Operation
@@ -50,7 +50,7 @@ def api_routes(
     collector: Collector, access: Access, *, clock: Callable[[], float] = time.time
 ) -> list[BaseRoute]:
     """The paths under `/api/v1/`, with their description as OpenAPI and as a page."""
-    lifetime = SIGNS_OF_LIFE * collector.settings.push_interval
+    lifetime = lifetime_of(collector.settings)
     queries = Queries(
         collector.store, lifetime=lifetime, clock=clock, pseudonyms=collector.pseudonyms
     )

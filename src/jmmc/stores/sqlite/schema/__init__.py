@@ -6,6 +6,7 @@ from importlib.resources import files
 from pathlib import Path
 
 from jmmc.core.errors import UnusableStore
+from jmmc.stores.sqlite.transaction import transaction
 
 APPLICATION_ID = 0x4A4D4D43  # "JMMC"
 
@@ -56,19 +57,13 @@ def migrate(connection: sqlite3.Connection) -> None:
     """
     connection.execute("PRAGMA foreign_keys = OFF")
     for number, script in enumerate(migrations(), start=1):
-        connection.execute("BEGIN IMMEDIATE")
-        try:
+        with transaction(connection):
             (version,) = connection.execute("PRAGMA user_version").fetchone()
             if version < number:
                 for statement in script.split(";\n"):
                     connection.execute(statement)
                 connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
                 connection.execute(f"PRAGMA user_version = {number}")
-            connection.execute("COMMIT")
-        except BaseException:
-            if connection.in_transaction:
-                connection.execute("ROLLBACK")
-            raise
 
 
 def _is_blank(path: Path) -> bool:
