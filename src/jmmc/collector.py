@@ -75,7 +75,6 @@ class Collector:
             clock=clock,
             new_id=new_id,
         )
-        self._followers: list[Callable[[Settings], None]] = [self._receiver.apply]
         self._alerts = AlertEvaluator(
             Queries(store, lifetime=lifetime_of(settings), clock=clock),
             store,
@@ -84,7 +83,10 @@ class Collector:
             holder=os.urandom(8).hex(),
             clock=clock,
         )
-        self.follow_settings(self._alerts.follow)
+        self._followers: list[Callable[[Settings], None]] = [
+            self._receiver.apply,
+            self._alerts.follow,
+        ]
 
     def adopt(self, settings: Settings) -> Change:
         """Use other settings from the next push on, where that needs no restart.

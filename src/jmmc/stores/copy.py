@@ -68,11 +68,13 @@ async def copy(source: Source, target: Store, selection: SessionFilter) -> Async
     read, stored = CopyCount(), CopyCount()
     written = 0
     batch: list[Session] = []
+    batch_samples = 0
     async for session in source.sessions(selection):
         batch.append(session)
-        if sum(len(session.samples) for session in batch) >= _SAMPLES:
+        batch_samples += len(session.samples)
+        if batch_samples >= _SAMPLES:
             written += await _copy_batch(batch, target, read, stored)
-            batch = []
+            batch, batch_samples = [], 0
             yield Copied(read, stored, written)
     written += await _copy_batch(batch, target, read, stored)
     yield Copied(read, stored, written)

@@ -25,9 +25,11 @@ async def put_erasure(reports: Reports, erasure: Erasure) -> None:
 
 async def erasure_key(reports: Reports) -> bytes:
     """The key of the digests in receipts; made when it is first asked for."""
-    if not await reports.records(_KEY):
+    records = await reports.records(_KEY)
+    if not records:
         await reports.put_record(_KEY, "key", msgspec.json.encode(secrets.token_hex(32)))
-    key: str = msgspec.json.decode((await reports.records(_KEY))["key"])
+        records = await reports.records(_KEY)  # Another process may have made one.
+    key: str = msgspec.json.decode(records["key"])
     return bytes.fromhex(key)
 
 

@@ -1,6 +1,7 @@
 """Static files of the pages: style sheets, scripts and the icon."""
 
 from collections.abc import Awaitable, Callable
+from functools import cache
 from importlib.resources import files
 
 from starlette.requests import Request
@@ -32,6 +33,7 @@ def script_modules() -> list[str]:
     return sorted(path for path in _assets() if path.endswith(".js") and "/" not in path)
 
 
+@cache
 def _assets() -> dict[str, tuple[bytes, str]]:
     """Read all files into memory: a path of a request is a key, never a path on disk."""
     assets = {}
