@@ -50,17 +50,21 @@ Settled.prototype.catch = function (onRejected) { return this.then(undefined, on
 global.Promise = Settled;
 
 var online = true;
+var reply = function (push) {
+  var last = push.samples[push.samples.length - 1].seq;
+  return { status: 200, content: { ack: last, now: 5000 + time / 1000 } };
+};
 global.fetch = function (url, options) {
   return new Settled(function (answered, failed) {
     if (!online) return failed(new Error("offline"));
     var push = JSON.parse(options.body);
     out.pushes.push({ url: url, push: push });
-    var last = push.samples[push.samples.length - 1].seq;
+    var response = reply(push);
     answered({
-      status: 200,
+      status: response.status,
       headers: { get: function () { return null; } },
       json: function () {
-        return new Settled(function (resolve) { resolve({ ack: last, now: 5000 + time / 1000 }); });
+        return new Settled(function (resolve) { resolve(response.content); });
       },
     });
   });

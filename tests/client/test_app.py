@@ -121,6 +121,31 @@ run(31);
 """
 
 
+def test_a_session_of_an_app_that_is_full_is_continued_and_ends_with_the_events(play: Any) -> None:
+    output = play(
+        _CALL
+        + """
+var confirm = reply;
+reply = function (push) {
+  return push.sid === out.pushes[0].push.sid
+    ? { status: 400, content: { error: "session_full" } } : confirm(push);
+};
+room.send("rtp.stats", REPORT);
+run(31);
+room.send("rtp.stats", REPORT);
+run(1000);
+"""
+    )
+    pushes = [sent["push"] for sent in output["pushes"]]
+    sids = list(dict.fromkeys(push["sid"] for push in pushes))
+    assert len(sids) == 2
+    new = [sample for push in pushes if push["sid"] == sids[1] for sample in push["samples"]]
+    assert [sample["seq"] for sample in new] == list(range(len(new)))
+    assert new[0]["m"]["mid"] == "5f0f6c1c-3f9d"
+    assert any(sample["m"].get("cq") == 88 for sample in new)
+    assert new[-1]["bye"] is True, "after minutes without an event"
+
+
 def test_an_app_sends_the_readings_of_its_analytics_events(play: Any) -> None:
     output = play(_CALL)
     assert output["handlers"] == 1

@@ -1,6 +1,7 @@
 """How the script behaves: intervals, retries, bounds, and no error in the page."""
 
 import json
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -209,6 +210,83 @@ def test_a_refused_sample_is_followed_by_a_full_sample(make_stage: MakeStage) ->
     stage.pass_time(31_000)
     stage.wait_for(3)
     assert stage.pushes[2]["samples"][0]["full"] is True
+
+
+_FULL: Answer = (400, {}, {"error": "session_full", "detail": "seq 3, allowed below 3"})
+
+
+def _full_from(most: int, sid: str) -> Callable[[dict[str, Any]], Answer]:
+    """What a collector answers whose session `sid` may have `most` samples."""
+
+    def reply(push: dict[str, Any]) -> Answer:
+        is_full = push["sid"] == sid and push["samples"][-1]["seq"] >= most
+        return _FULL if is_full else Stage.confirm(push)
+
+    return reply
+
+
+def test_a_session_that_is_full_is_continued_by_a_new_session(make_stage: MakeStage) -> None:
+    stage = make_stage(clock=True)
+    stage.join(me=_ME)
+    stage.wait_for(1)
+    sid = stage.pushes[0]["sid"]
+    stage.reply = _full_from(2, sid)
+    stage.emit(_RECORDS[3])
+    stage.wait_for(2)
+    stage.pass_time(31_000)
+    new = [push for push in stage.pushes if push["sid"] != sid]
+    assert len({push["sid"] for push in new}) == 1
+    first = new[0]["samples"][0]
+    assert (first["seq"], first["m"]["pid"], first["m"]["n"]) == (0, _ME, 2)
+    assert (new[0]["uid"], new[0]["conf"]) == (stage.pushes[0]["uid"], "room")
+    refused = len(stage.pushes)
+    stage.emit(_RECORDS[4])
+    stage.pass_time(40_000)
+    later = stage.pushes[refused:]
+    assert {push["sid"] for push in later} == {new[0]["sid"]}, "nothing more of the full one"
+    numbers = [number for numbers in _numbers([*new, *later]) for number in numbers]
+    assert sorted(set(numbers)) == list(range(max(numbers) + 1))
+    assert sum("cq" in sample["m"] for push in later for sample in push["samples"]) == 1
+    assert stage.page.evaluate(_QUEUED) == 0
+    assert stage.logged == []
+
+
+def test_what_a_session_may_still_have_is_stored_before_the_new_one_begins(
+    make_stage: MakeStage,
+) -> None:
+    stage = make_stage(clock=True)
+    stage.join(me=_ME)
+    stage.wait_for(1)
+    sid = stage.pushes[0]["sid"]
+    stage.reply = lambda push: None
+    for record in _RECORDS[3:8]:
+        stage.emit(record)
+        stage.pass_time(30_000)
+    confirmed: set[int] = set()
+    collector = _full_from(4, sid)
+
+    def reply(push: dict[str, Any]) -> Answer:
+        answer = collector(push)
+        if push["sid"] == sid and answer is not None and answer[0] == 200:
+            confirmed.update(sample["seq"] for sample in push["samples"])
+        return answer
+
+    stage.reply = reply
+    stage.pass_time(120_000)
+    assert confirmed == {1, 2, 3}
+    assert len({push["sid"] for push in stage.pushes}) == 2
+    assert stage.pushes[-1]["sid"] != sid
+    assert stage.page.evaluate(_QUEUED) == 0
+
+
+def test_a_collector_that_refuses_every_session_as_full_gets_few_pushes(
+    make_stage: MakeStage,
+) -> None:
+    stage = make_stage(clock=True)
+    stage.reply = lambda push: _FULL
+    stage.join(me=_ME)
+    stage.pass_time(300_000)
+    assert 2 <= len(stage.pushes) <= 22
 
 
 def test_a_push_that_gets_413_is_halved(make_stage: MakeStage) -> None:

@@ -44,13 +44,21 @@ function Handler() {
   const meeting = {};
   /** @type {any} */
   let silenceTimer;
+  // An app sends no event while it is alone, and none when it leaves for another server.
+  const awaitEvent = () => {
+    clearTimeout(silenceTimer);
+    silenceTimer = setTimeout(onLeft, SILENCE_MS);
+  };
   /** @returns {Source} */
-  const hook = () => ({
-    staleAfter: SILENCE_MS,
-    settle: () => {},
-    describe: () => meeting,
-    release: () => clearTimeout(silenceTimer),
-  });
+  const hook = () => {
+    awaitEvent();
+    return {
+      staleAfter: SILENCE_MS,
+      settle: () => {},
+      describe: () => meeting,
+      release: () => clearTimeout(silenceTimer),
+    };
+  };
 
   /** @param {Session} session
    * @param {any} attributes of one event, about the connection in use or about another one */
@@ -91,9 +99,7 @@ function Handler() {
     place = place || { room: {}, conf, hook };
     checkPlace();
     if (!session) return;
-    // An app sends no event while it is alone, and none when it leaves for another server.
-    clearTimeout(silenceTimer);
-    silenceTimer = setTimeout(onLeft, SILENCE_MS);
+    awaitEvent();
     if (joined) return;
     readAttributes(session, attributes);
     session.take(readings, moment());

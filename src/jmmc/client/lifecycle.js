@@ -67,6 +67,13 @@ const checkPlace = guarded(() => {
   sender.pump();
 });
 
+/** Begin another session in the same conference: the collector takes no more of this one. */
+function renewSession() {
+  if (session) session.abandon();
+  session = undefined;
+  checkPlace();
+}
+
 /** Begin to collect: check for a conference, and listen to the page's own events. */
 function start() {
   /** @param {any} target @param {string} name @param {() => void} action */

@@ -34,7 +34,7 @@ function makeQueue(sid, uid, conf, samples, adopted) {
     samples,
     adopted,
     due: false,
-    batchLimit: 1e4, // samples in one push; halved when the server answers that a push is too large
+    batchLimit: 1e4, // samples in one push; halved when the server refuses a push as too large
     /** Called when samples are lost for good, or when the server missed some. */
     onHole: () => {},
 

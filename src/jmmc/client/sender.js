@@ -89,15 +89,23 @@ const sender = {
             return 0;
           });
         }
-        if (status === 400 || (status === 413 && first === last)) {
-          queue.drop((sample) => sample.seq >= first && sample.seq <= last);
-          queue.onHole();
-          return 0;
-        }
-        if (status === 413) {
-          queue.batchLimit = batch.length >> 1;
-          queue.due = true;
-          return 0;
+        if (status === 400 || status === 413) {
+          return response
+            .json()
+            .then((refusal) => refusal.error === "session_full")
+            .catch(() => false)
+            .then((full) => {
+              if (first !== last && (full || status === 413)) {
+                queue.batchLimit = batch.length >> 1;
+                queue.due = true;
+                return 0;
+              }
+              // Of a session that is full, no later sample is stored either.
+              queue.drop((sample) => sample.seq >= first && (full || sample.seq <= last));
+              queue.onHole();
+              if (full && first && session && session.queue === queue) renewSession();
+              return 0;
+            });
         }
         return sender.backOff(response.headers.get("Retry-After"));
       })
