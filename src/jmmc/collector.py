@@ -17,6 +17,7 @@ from jmmc.core.errors import Rejected, StoreError
 from jmmc.core.model import Condition
 from jmmc.core.supervision import Supervisor, TaskState
 from jmmc.ingest.counters import Counters
+from jmmc.ingest.disk_guard import DiskGuard
 from jmmc.ingest.receiver import Accepted, Receiver, Sender, new_session_id
 from jmmc.ingest.writer import Writer
 from jmmc.maintenance.call_time_metrics import CallTimeCounters
@@ -61,6 +62,7 @@ class Collector:
         self.began = clock()
         self.leaving = False
         self.pseudonyms = Pseudonyms(settings.pseudonyms, settings.pseudonym_key or secret)
+        self.disk = DiskGuard(store, settings)
         self._clock = clock
         self._clock_guard = ClockGuard(store, clock=clock)
         self._writer: Writer | None = None
@@ -72,6 +74,7 @@ class Collector:
             pseudonyms=self.pseudonyms,
             counters=self.counters,
             open_writer=self.open,
+            disk_level=lambda: self.disk.refused,
             clock=clock,
             new_id=new_id,
         )
@@ -84,6 +87,7 @@ class Collector:
             clock=clock,
         )
         self._followers: list[Callable[[Settings], None]] = [
+            self.disk.apply,
             self._receiver.apply,
             self._alerts.follow,
         ]
@@ -118,6 +122,7 @@ class Collector:
             return writer
         self._process = os.getpid()
         await self.store.open()
+        await self.disk.look()
         with suppress(StoreError):  # Away: what the spool takes meanwhile is filtered later.
             await self.read_erasures()
             await self._clock_guard.begin()
@@ -198,7 +203,10 @@ class Collector:
     async def check(self) -> Condition:
         """Return when the store can take a write now, else raise `StoreError`."""
         await self.open()
-        return await self.store.check()
+        condition = await self.store.check()
+        if self.disk.refused == "exhausted":
+            raise StoreError(self.disk.problem)
+        return condition
 
     async def _release_leases(self) -> None:
         """Let the next process compute summaries and evaluate alerts at once."""
@@ -218,4 +226,5 @@ class Collector:
             self._clock_guard,
         )
         self._maintenance.start(supervisor)
+        supervisor.start("disk", self.disk.keep_looking)
         supervisor.start("alerts", lambda: keep_evaluating(self._alerts, pause=_EVALUATION_PAUSE))

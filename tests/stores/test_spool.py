@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from jmmc import MetricsCollector
 from jmmc.core.errors import StoreError, UnusableStore
 from jmmc.core.model import Receipt, SessionFilter
 from jmmc.ingest.counters import Counters
@@ -18,7 +19,7 @@ from jmmc.stores import configured_store, open_store
 from jmmc.stores.erasure_receipts import erasure_key, put_erasure
 from jmmc.stores.mongo.store import MongoStore
 from jmmc.stores.spool import SpooledStore
-from tests.support.builders import UID, push, sample, v1_push
+from tests.support.builders import UID, body, call, push, sample, v1_push, wire_sample
 from tests.support.mongod import Mongod, started
 from tests.support.waiting import wait_until_async, wait_until_moved
 
@@ -517,3 +518,37 @@ async def test_an_interrupted_recovery_is_finished(running: Mongod, tmp_path: Pa
 
     assert sum(len(session.samples) for session in await _moved(running, tmp_path)) == 3000
     assert path.with_name("spool.damaged-1.db").read_bytes() == b"damaged"
+
+
+async def test_the_disk_of_a_spool_refuses_new_sessions_only_while_pushes_are_spooled(
+    tmp_path: Path,
+) -> None:
+    mongo = MongoStore(url=Mongod(tmp_path / "mongod").url, name="calls", timeout=_QUICK)
+    app = MetricsCollector(store=SpooledStore(mongo, tmp_path, limit=2**30), secret="x")
+    disk = app.collector.disk
+    old, new = "0" * 31 + "1", "0" * 31 + "2"
+
+    async def set_free(mebibytes: int) -> None:
+        disk._measure = lambda folder: mebibytes * 2**20
+        await disk.look()
+
+    async def status(sid: str, seq: int) -> int:
+        content = body(wire_sample(seq, {"cq": 90}), sid=sid)
+        return (await call(app, "POST", "/push", content)).status
+
+    await set_free(100)
+    assert disk.refused == "enough"
+    assert disk.problem.endswith("has 100 MiB free, min_free_disk is 256 MiB")
+    assert await status(new, 0) == 503
+    assert disk.problem.endswith(": new sessions are refused")
+    assert await status(old, 7) == 200, "it began before the outage"
+    assert await status(old, 8) == 200
+    assert (await call(app, "GET", "/readyz")).json["status"] == "spooling"
+    await set_free(10)
+    assert await status(old, 9) == 503
+    assert (await call(app, "GET", "/readyz")).status == 503
+    await set_free(1000)
+    assert await status(new, 0) == 200
+    await set_free(100)
+    assert await status(new, 0) == 200, "the spool has it: sent again"
+    await app.close()

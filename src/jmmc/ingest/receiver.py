@@ -17,6 +17,7 @@ from jmmc.core.errors import Rejected
 from jmmc.core.logging import logger
 from jmmc.core.model import Dialect, Push, Receipt, Refusal, Sample
 from jmmc.ingest.counters import V1_SCRIPT, Counters
+from jmmc.ingest.disk_space import Level
 from jmmc.ingest.geo import NetworkNames
 from jmmc.ingest.writer import Writer
 from jmmc.privacy.pseudonyms import Pseudonyms
@@ -42,6 +43,7 @@ from jmmc.settings import Settings
 _log = logger(__name__)
 
 _RETRY_AFTER = 5  # Seconds until a browser tries again when the store cannot be opened.
+_RETRY_WITHOUT_SPACE = 60  # Seconds until it does when the disk is nearly full.
 
 
 class Sender(Protocol):
@@ -82,8 +84,9 @@ class Receiver:
     """Decodes, checks and stores pushes.
 
     `secret` signs the cookie of dialect v1. `open_writer` opens the store if need be and returns
-    the writer. `clock` gives Unix seconds, `new_id` a session id for dialect v1. Raises
-    `SettingsError` for a geo database that cannot be used.
+    the writer. `disk_level` gives the level of the disk by which pushes are refused. `clock` gives
+    Unix seconds, `new_id` a session id for dialect v1. Raises `SettingsError` for a geo database
+    that cannot be used.
     """
 
     def __init__(
@@ -94,6 +97,7 @@ class Receiver:
         pseudonyms: Pseudonyms,
         counters: Counters,
         open_writer: Callable[[], Awaitable[Writer]],
+        disk_level: Callable[[], Level],
         clock: Callable[[], float],
         new_id: Callable[[float], str] = new_session_id,
     ) -> None:
@@ -102,6 +106,7 @@ class Receiver:
         self._pseudonyms = pseudonyms
         self._counters = counters
         self._open_writer = open_writer
+        self._disk_level = disk_level
         self._clock = clock
         self._new_id = new_id
         self._signer = CookieSigner(secret)
@@ -134,7 +139,7 @@ class Receiver:
                 push = kept
             writer = await self._writer()
             crowded = writer.waiting > self._settings.queue_limit // 2
-            accepted = self._accept(push, await writer.commit(push), dropped, crowded)
+            accepted = self._accept(push, await self._commit(writer, push), dropped, crowded)
         except Rejected as rejected:
             self.reject(rejected)
             raise
@@ -147,6 +152,22 @@ class Receiver:
     def reject(self, rejected: Rejected) -> None:
         """Count a refusal; also for handlers that refuse a body before it is complete."""
         self._counters.reject(rejected.reason)
+
+    async def _commit(self, writer: Writer, push: Push) -> Receipt | Refusal:
+        """Commit a push, if the disk has space for it: a running session has more than a new one.
+
+        Running sessions are bounded by their budgets.
+        """
+        level = self._disk_level()
+        if level == "enough":
+            return await writer.commit(push)
+        v1 = push.dialect is Dialect.V1
+        if level == "exhausted" or (v1 and push.opens):
+            raise _without_space()
+        receipt = await writer.commit(replace(push, opens=False))
+        if receipt is Refusal.UNKNOWN_SESSION and not v1:
+            raise _without_space()
+        return receipt
 
     def _admit(self, body: bytes, sender: Sender) -> tuple[list[str], Push]:
         """Return the readings that were dropped, and the push as it will be stored."""
@@ -232,3 +253,7 @@ class Receiver:
             _log.error("store_down", why=error)
             detail = "cannot open the store"
             raise Rejected("store_down", detail, retry_after=_RETRY_AFTER) from error
+
+
+def _without_space() -> Rejected:
+    return Rejected("store_down", "the disk is nearly full", retry_after=_RETRY_WITHOUT_SPACE)

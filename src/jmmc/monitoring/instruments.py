@@ -69,6 +69,22 @@ INSTRUMENTS: tuple[Instrument, ...] = (
         " database report the same value: use max().",
     ),
     Instrument(
+        "jmmc_disk_free_bytes",
+        "gauge",
+        "Free space of the disk of the SQLite file or the spool; absent while it is not known.",
+    ),
+    Instrument(
+        "jmmc_disk_min_free_bytes",
+        "gauge",
+        "Free space below which new sessions are refused; below a quarter of it all pushes are.",
+    ),
+    Instrument(
+        "jmmc_disk_full_seconds",
+        "gauge",
+        "Seconds until that disk is full, by its growth in the last six hours; absent while it"
+        " does not fill, and in the first hour after a start.",
+    ),
+    Instrument(
         "jmmc_background_task_failures",
         "counter",
         "Failures of background tasks; a task that fails is restarted after a pause.",
@@ -154,7 +170,8 @@ LABELS: dict[str, str] = {
     "outcome": "`accepted`, `trimmed`, `rejected`",
     "reason": "the reasons of the [protocol](protocol.md); empty unless rejected",
     "script": f"at most 10 versions, `ancestor`, `{UNKNOWN}`, `{OTHER}`",
-    "task": "`alerts`, `erasures`, `otlp`, `packing`, `retention`, `spool`, `summaries`, `writer`",
+    "task": "`alerts`, `disk`, `erasures`, `otlp`, `packing`, `retention`, `spool`, `summaries`,"
+    " `writer`",
     "during": "`commit`, `summaries`, `retention`, `packing`",
     "region": f"at most 20, and those of `authorized_regions`; `{UNKNOWN}`, `{OTHER}`",
     "browser": f"at most 10 families, without version; `{UNKNOWN}`, `{OTHER}`",

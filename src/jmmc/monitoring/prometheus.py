@@ -102,6 +102,7 @@ class Exposition(Exposed):
             "jmmc_background_task_failing": [
                 ((task.name,), task.error is not None) for task in collector.background_tasks
             ],
+            "jmmc_disk_min_free_bytes": [((), collector.disk.floor)],
             "jmmc_retention_paused": [((), collector.retention_pause is not None)],
             "jmmc_spool_limit_bytes": [((), settings.spool_limit * _MEBIBYTE)],
             "jmmc_summaries_leader": [((), call_time.leads)],
@@ -112,6 +113,10 @@ class Exposition(Exposed):
             ],
             "jmmc_call_late_seconds": [((), call_time.late)],
         }
+        if collector.disk.free is not None:
+            values["jmmc_disk_free_bytes"] = [((), collector.disk.free)]
+        if collector.disk.until_full is not None:
+            values["jmmc_disk_full_seconds"] = [((), collector.disk.until_full)]
         if condition is not None:
             values["jmmc_spooling"] = [((), condition.spooled is not None)]
             values["jmmc_spool_bytes"] = [((), condition.spooled or 0)]

@@ -14,6 +14,7 @@ from jmmc.accounts.secret import resolve_secret
 from jmmc.alerting.channels import refused_targets
 from jmmc.core.check_findings import Finding
 from jmmc.core.errors import JmmcError, UnusableStore
+from jmmc.ingest.disk_guard import DiskGuard
 from jmmc.ingest.geo import NetworkNames
 from jmmc.maintenance.clock_guard import days_ahead_of_store
 from jmmc.maintenance.retention import old_data
@@ -118,6 +119,8 @@ async def _store(settings: Settings) -> AsyncIterator[Finding]:
             else:
                 size = Path(store.path).stat().st_size / 2**20
                 yield Finding("ok", f"store: the file is intact ({size:.1f} MiB)")
+        async for finding in _disk(settings):
+            yield finding
         async for finding in _retention(store, settings, time.time()):
             yield finding
     except JmmcError as error:
@@ -128,6 +131,17 @@ async def _store(settings: Settings) -> AsyncIterator[Finding]:
     finally:
         if store is not None:
             await store.close()
+
+
+async def _disk(settings: Settings) -> AsyncIterator[Finding]:
+    """How much is free of the disk of the SQLite file, or of the spool if it is there."""
+    disk = DiskGuard(configured_store(settings, spool=True), settings)
+    await disk.look()
+    if disk.problem:
+        yield Finding("fail", f"store: {disk.problem}", "free some space, or see docs/deploy.md")
+    elif disk.free is not None:
+        free, floor = f"{disk.free / 2**30:.1f} GiB", f"{settings.min_free_disk} MiB"
+        yield Finding("ok", f"store: the disk has {free} free, min_free_disk is {floor}")
 
 
 async def _rights(store: Store) -> AsyncIterator[Finding]:

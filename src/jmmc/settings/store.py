@@ -5,7 +5,7 @@ from typing import Annotated, ClassVar
 
 from pydantic import AfterValidator, Field
 
-from jmmc.settings.values import Mark, SettingsGroup
+from jmmc.settings.values import LiveNumber, Mark, SettingsGroup
 
 STORE_URLS = "sqlite:///relative.db, sqlite:////absolute.db or mongodb://host/database"
 """The forms that the URL of a store may have."""
@@ -67,4 +67,13 @@ class StoreSettings(SettingsGroup):
     )
     spool_limit: int = Field(
         1024, ge=1, description="Maximum size of the spool in MiB; pushes beyond it get 503."
+    )
+    min_free_disk: LiveNumber = Field(
+        256,
+        ge=0,
+        le=2**30,
+        description=(
+            "Free space in MiB, of the disk of the SQLite file or of a spool in use, below which"
+            " new sessions get 503; below a quarter of it every push does. 0: no limit."
+        ),
     )

@@ -7,7 +7,8 @@ id of a session is 24 hex digits.
 """
 
 from collections.abc import AsyncIterator, Sequence
-from typing import Any, Protocol
+from pathlib import Path
+from typing import Any, Protocol, runtime_checkable
 
 from jmmc.core.model import Condition, Erased, Push, Receipt, Refusal, Session, SessionFilter
 from jmmc.quality.filters import SummaryFilter
@@ -116,6 +117,19 @@ class Store(Protocol):
     async def close(self) -> None:
         """Close every file and connection. A closed store can be opened again."""
         ...
+
+
+@runtime_checkable
+class OnDisk(Protocol):
+    """What a store says besides if it writes to a disk of this machine."""
+
+    @property
+    def folder(self) -> Path:
+        """The folder on that disk."""
+
+    @property
+    def fills_disk(self) -> bool:
+        """Whether pushes go to that disk now."""
 
 
 class Reports(Protocol):

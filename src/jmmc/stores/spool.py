@@ -89,6 +89,11 @@ class SpooledStore:
         return self.store.reports
 
     @property
+    def fills_disk(self) -> bool:
+        """See `OnDisk.fills_disk`: while pushes are spooled."""
+        return self._spooling
+
+    @property
     def background_tasks(self) -> tuple[TaskState, ...]:
         """The state of the task that moves the spool."""
         return (self._mover_state,)
@@ -124,6 +129,8 @@ class SpooledStore:
         """See `Store.append`. The first spooled push of a session asks for a full sample (`gap`).
 
         The file does not have the samples before it, so it cannot tell whether any are missing.
+        Nor can it tell who is new: a session that is not in it, and may not be opened, is refused
+        only if it sends its very first sample.
 
         Raises `UnusableStore` and spools nothing while the database refuses what no retry cures,
         such as a user without rights: the spool would only grow.
@@ -142,7 +149,9 @@ class SpooledStore:
                 raise StoreError(
                     f"the database is away and the spool is full ({self._limit} bytes)"
                 )
-            return await self._file.append([replace(push, opens=True) for push in pushes])
+            return await self._file.append(
+                [replace(push, opens=push.opens or push.samples[0].seq != 0) for push in pushes]
+            )
 
     async def holds(self, session: str) -> bool:
         """See `Store.holds`."""

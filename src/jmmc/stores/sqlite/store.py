@@ -34,6 +34,16 @@ class SqliteStore:
         """Whether the file is open."""
         return self.connections.are_open
 
+    @property
+    def folder(self) -> Path:
+        """See `OnDisk.folder`."""
+        return self.path.resolve().parent
+
+    @property
+    def fills_disk(self) -> bool:
+        """See `OnDisk.fills_disk`."""
+        return True
+
     async def open(self) -> None:
         """See `Store.open`."""
         await self.connections.open()

@@ -34,6 +34,8 @@ class HealthEndpoints:
             for task in self._collector.background_tasks
             if task.error is not None
         ]
+        if self._collector.disk.problem:
+            problems.append(self._collector.disk.problem)
         days = self._collector.retention_pause
         if days is not None:
             problems.append(f"retention is paused: the clock is {days} days ahead of the data")
@@ -42,7 +44,8 @@ class HealthEndpoints:
     async def readyz(self, request: Request, send: Send) -> None:
         """Answer whether the store takes writes now; `spooling` while the database is away.
 
-        `detail` says what is wrong beside that: failing background tasks, paused retention.
+        `detail` says what is wrong beside that: failing background tasks, a disk that is nearly
+        full, paused retention.
         """
         try:
             condition = await self._collector.check()
@@ -56,6 +59,8 @@ class HealthEndpoints:
             problems = self._background_problems()
             if problems:
                 ready["detail"] = "; ".join(problems)
+            if self._collector.disk.problem:
+                ready["disk_free_bytes"] = self._collector.disk.free
             if condition.put_aside:
                 ready["put_aside_samples"] = condition.put_aside
             await answer_json(send, 200, encode(ready))

@@ -89,6 +89,7 @@ class LivePages:
             "firing": await self._collector.firing(),
             "problem": problem,
             "failing_tasks": [task for task in self._collector.background_tasks if task.error],
+            "disk": self._collector.disk,
             "retention_pause": self._collector.retention_pause,
             "began": int(self._collector.began),
         }

@@ -1,0 +1,217 @@
+"""The free space of a disk in a collector: what is refused, and where an operator sees that."""
+
+import logging
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from starlette.applications import Starlette
+from starlette.routing import Mount
+
+from jmmc import MetricsCollector, dashboard
+from jmmc.ingest.disk_guard import DiskGuard, free_bytes
+from jmmc.server.preflight import inspect
+from jmmc.settings import Settings
+from jmmc.stores.sqlite.store import SqliteStore
+from tests.support.builders import Answer, body, call, v1_body, wire_sample
+from tests.support.collectors import MakeCollector, stored
+
+_MIB = 2**20
+_NEW = "0" * 31 + "1"
+
+
+def _set_free(collector: MetricsCollector, mebibytes: float) -> None:
+    """Let the disk have this much free space from the next measurement on."""
+    collector.collector.disk._measure = lambda folder: int(mebibytes * _MIB)
+
+
+async def _look(collector: MetricsCollector, mebibytes: float) -> None:
+    _set_free(collector, mebibytes)
+    await collector.collector.disk.look()
+
+
+async def _push(app: Any, seq: int, **more: Any) -> Answer:
+    return await call(app, "POST", "/push", body(wire_sample(seq, {"cq": 90}), **more))
+
+
+async def test_new_sessions_are_refused_while_running_ones_are_stored(
+    make_collector: MakeCollector,
+) -> None:
+    app = make_collector()
+    assert (await _push(app, 0)).status == 200
+    await _look(app, 255)
+    refused = await _push(app, 0, sid=_NEW)
+    assert (refused.status, refused.json["error"]) == (503, "store_down")
+    assert refused.headers["retry-after"] == "60"
+    assert refused.json["detail"] == "the disk is nearly full"
+    assert (await _push(app, 5, sid=_NEW)).status == 503, "whatever its first sample is"
+    assert (await _push(app, 1)).json["ack"] == 1
+    assert (await _push(app, 1)).json["ack"] == 1, "sent again"
+    await app.close()  # What is remembered of sessions is lost.
+    assert (await _push(app, 2)).json["ack"] == 2
+    assert (await _push(app, 0, sid=_NEW)).status == 503
+    await _look(app, 300)
+    assert (await _push(app, 0, sid=_NEW)).status == 200
+    lengths = sorted(len(session.samples) for session in await stored(app))
+    assert lengths == [1, 3]
+
+
+async def test_sessions_of_the_express_middlewares_script_are_refused_alike(
+    make_collector: MakeCollector,
+) -> None:
+    app = make_collector()
+    opened = await call(app, "POST", "/push", v1_body({"br": "Chrome", "cq": 90}))
+    cookie = {"Cookie": opened.headers["set-cookie"].partition(";")[0]}
+    await _look(app, 255)
+    refused = await call(app, "POST", "/push", v1_body({"br": "Chrome", "cq": 90}))
+    assert (refused.status, refused.json["error"]) == (503, "store_down")
+    assert (await call(app, "POST", "/push", v1_body({"cq": 80}), headers=cookie)).status == 200
+
+
+async def test_below_a_quarter_of_the_floor_every_push_is_refused_and_nothing_is_lost(
+    make_collector: MakeCollector,
+) -> None:
+    app = make_collector()
+    assert (await _push(app, 0)).status == 200
+    await _look(app, 63)
+    refused = await _push(app, 1)
+    assert (refused.status, refused.json["error"]) == (503, "store_down")
+    await _look(app, 69)
+    assert (await _push(app, 1)).status == 503, "a tenth more than the bound must be free"
+    await _look(app, 71)
+    assert (await _push(app, 1)).status == 200
+    assert (await _push(app, 0, sid=_NEW)).status == 503
+    (session,) = await stored(app)
+    assert [sample.seq for sample in session.samples] == [0, 1]
+
+
+async def test_the_free_space_is_known_before_the_first_push(
+    make_collector: MakeCollector,
+) -> None:
+    app = make_collector()
+    _set_free(app, 63)
+    assert (await _push(app, 0)).status == 503
+
+
+async def test_without_a_floor_nothing_is_refused(make_collector: MakeCollector) -> None:
+    app = make_collector(min_free_disk=0)
+    await _look(app, 0)
+    assert (await _push(app, 0)).status == 200
+
+
+async def test_a_live_change_of_the_floor_applies_at_once(make_collector: MakeCollector) -> None:
+    app = make_collector()
+    await _look(app, 300)
+    settings = app.collector.settings.model_copy(update={"min_free_disk": 400})
+    assert app.collector.adopt(settings).applied == ["min_free_disk"]
+    assert (await _push(app, 0)).status == 503
+
+
+async def test_the_disk_shows_on_readyz_the_health_page_and_metrics(
+    make_collector: MakeCollector, tmp_path: Path
+) -> None:
+    metrics = make_collector()
+    app = Starlette(routes=[Mount("/jmmc", metrics), Mount("/calls", dashboard(metrics))])
+
+    async def shown(path: str) -> str:
+        return (await call(app, "GET", path, client="127.0.0.1")).body.decode()
+
+    async def exposed() -> dict[str, float]:
+        lines = (await shown("/calls/metrics")).splitlines()
+        pairs = (line.split() for line in lines if "{" not in line and not line.startswith("#"))
+        return {name: float(value) for name, value in pairs}
+
+    await _look(metrics, 2048)
+    ready = await call(app, "GET", "/jmmc/readyz")
+    assert (ready.status, set(ready.json)) == (200, {"status", "waiting"})
+    assert "2.0 GiB" in await shown("/calls/health")
+    await _look(metrics, 200)
+    ready = await call(app, "GET", "/jmmc/readyz")
+    assert (ready.status, ready.json["status"]) == (200, "ready"), "running sessions are stored"
+    assert ready.json["disk_free_bytes"] == 200 * _MIB
+    assert ready.json["detail"] == (
+        f"the disk of {tmp_path} has 200 MiB free, min_free_disk is 256 MiB:"
+        " new sessions are refused"
+    )
+    assert "New sessions are refused" in await shown("/calls/health")
+    values = await exposed()
+    assert values["jmmc_disk_free_bytes"] == 200 * _MIB
+    assert values["jmmc_disk_min_free_bytes"] == 256 * _MIB
+    assert values["jmmc_store_up"] == 1
+    assert "jmmc_disk_full_seconds" not in values
+    await _look(metrics, 20)
+    ready = await call(app, "GET", "/jmmc/readyz")
+    assert (ready.status, ready.json["status"]) == (503, "store_down")
+    assert ready.json["detail"].endswith(": all pushes are refused")
+    assert "All pushes are refused" in await shown("/calls/health")
+    assert (await exposed())["jmmc_store_up"] == 0
+
+
+async def test_the_time_until_the_disk_is_full_is_a_metric_and_on_the_health_page(
+    make_collector: MakeCollector,
+) -> None:
+    metrics = make_collector()
+    app = Starlette(routes=[Mount("/jmmc", metrics), Mount("/calls", dashboard(metrics))])
+    disk = metrics.collector.disk
+    await call(app, "GET", "/jmmc/readyz")
+    disk._readings, disk._monotonic = (), iter(range(0, 9 * 3600, 600)).__next__
+    for number in range(19):
+        await _look(metrics, 1024 * (20 - number / 6))
+    assert disk.until_full == pytest.approx(17 * 3600)
+    page = await call(app, "GET", "/calls/health", client="127.0.0.1")
+    assert "full in hours: 17" in page.body.decode()
+    exposed = await call(app, "GET", "/calls/metrics", client="127.0.0.1")
+    lines = exposed.body.decode().splitlines()
+    (line,) = (line for line in lines if line.startswith("jmmc_disk_full_seconds "))
+    assert float(line.split()[1]) == pytest.approx(17 * 3600)
+
+
+async def test_each_crossing_is_logged_once(
+    make_collector: MakeCollector, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.WARNING)
+    app = make_collector()
+    for mebibytes in (300, 255, 250, 270, 255, 63, 60, 65, 80, 300, 400):
+        await _look(app, mebibytes)
+    assert re.findall(r"disk_space_\w+", caplog.text) == [
+        "disk_space_low",
+        "disk_space_exhausted",
+        "disk_space_low",
+        "disk_space_recovered",
+    ]
+
+
+async def test_a_disk_that_cannot_be_measured_refuses_nothing_and_is_logged_once(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    def measure(folder: Path) -> int:
+        raise OSError("away")
+
+    disk = DiskGuard(SqliteStore(tmp_path / "calls.db"), Settings.of(), measure=measure)
+    await disk.look()
+    await disk.look()
+    assert (disk.free, disk.refused, disk.problem) == (None, "enough", "")
+    assert caplog.text.count("disk_unreadable") == 1
+
+
+@pytest.mark.parametrize(
+    ("floor", "verdict", "words"),
+    [(1, "ok", "GiB free, min_free_disk is 1 MiB"), (2**30, "fail", ": all pushes are refused")],
+)
+async def test_check_says_how_much_is_free(
+    tmp_path: Path, floor: int, verdict: str, words: str
+) -> None:
+    settings = Settings.of(store=f"sqlite:///{tmp_path}/calls.db", min_free_disk=floor)
+    findings = [finding async for finding in inspect(settings)]
+    (disk,) = (finding for finding in findings if finding.what.startswith("store: the disk"))
+    assert disk.verdict == verdict
+    assert disk.what.endswith(words)
+
+
+def test_the_free_space_is_that_of_the_folders_file_system(tmp_path: Path) -> None:
+    measure: Callable[[Path], int] = free_bytes
+    assert 0 < measure(tmp_path) < 2**60
+    with pytest.raises(OSError, match="No such file"):
+        free_bytes(tmp_path / "missing")
