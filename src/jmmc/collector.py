@@ -82,6 +82,7 @@ class Collector:
             Queries(store, lifetime=lifetime_of(settings), clock=clock),
             store,
             settings,
+            disk=self.disk,
             pushes=lambda: self.counters.accepted + self.counters.trimmed,
             holder=os.urandom(8).hex(),
             clock=clock,

@@ -15,11 +15,18 @@ from jmmc.alerting.decision import (
     Observation,
     State,
     decide,
+    observe_disk,
     observe_share,
     observe_silence,
     observe_store,
 )
-from jmmc.alerting.notifications import Notification, email_text, make_notification, webhook_body
+from jmmc.alerting.notifications import (
+    Notification,
+    email_text,
+    make_notification,
+    summarize,
+    webhook_body,
+)
 from jmmc.answers.model import Share, Silence
 from jmmc.server.preflight import inspect
 from jmmc.settings import KINDS, NoPushes, PoorShare, Rule
@@ -115,6 +122,45 @@ def test_store_down_fires_after_its_minutes() -> None:
     assert observe_store(True, 5).condition == "met"
 
 
+@pytest.mark.parametrize(
+    ("low", "hours", "condition"),
+    [
+        (False, None, "clear"),
+        (False, 31, "clear"),
+        (False, 30, "between"),
+        (False, 24.1, "between"),
+        (False, 24, "met"),
+        (False, 0, "met"),
+        (True, None, "met"),
+        (True, 1000, "met"),
+    ],
+)
+def test_a_disk_is_judged_by_its_floor_and_by_the_time_until_nothing_is_free(
+    low: bool, hours: float | None, condition: Condition
+) -> None:
+    until_full = None if hours is None else hours * 3600
+    observation = observe_disk(_rule("disk_full"), 5, low=low, until_full=until_full, now=7)
+    assert (observation.subject, observation.condition, observation.since) == ("", condition, 7)
+    assert ("seconds_until_full" in observation.figures) == (hours is not None and not low)
+
+
+@pytest.mark.parametrize(
+    ("event", "figures", "words"),
+    [
+        ("firing", {"seconds_until_full": 17 * 3600}, "will be full in 17 hours (3.0 GiB free)"),
+        ("firing", {"seconds_until_full": 3600}, "will be full in 1 hour (3.0 GiB free)"),
+        ("firing", {"seconds_until_full": 60}, "will be full within the hour (3.0 GiB free)"),
+        ("firing", {}, "has less free space than min_free_disk (3.0 GiB free)"),
+        ("resolved", {"seconds_until_full": 5}, "has space again (3.0 GiB free)"),
+    ],
+)
+def test_a_notification_of_a_disk_has_the_time_that_is_left(
+    event: Any, figures: dict[str, float], words: str
+) -> None:
+    state = State("it", "", 0, 0, None, {"free_bytes": 3 * 2**30, **figures})
+    assert summarize(event, _rule("disk_full"), state).endswith(f"the disk of the store {words}")
+
+
 @settings(deadline=None)
 @given(st.text("bc-?", max_size=200), st.integers(0, 10))
 def test_an_alert_resolves_before_it_fires_again_and_after_the_quiet_minutes(
@@ -149,7 +195,7 @@ def test_more_poor_time_never_improves_the_condition(
         ("{", "a JSON array of rules"),
         ("3", "a list of rules"),
         ("[3]", "rule 1: expected a table"),
-        ('[{"kind": "x"}]', "rule 1, kind = 'x': expected poor_share, store_down, no_pushes"),
+        ('[{"kind": "x"}]', "rule 1, kind = 'x': expected poor_share, store_down, disk_full,"),
         ('[{"name": "a"}]', "rule 1 (a), kind: missing"),
         ('[{"kind": "store_down"}]', "rule 1, name: missing"),
         ([{"name": "a", "kind": "poor_share", "above": 2}], "(a), above = 2: expected less than 1"),
@@ -239,11 +285,14 @@ def test_a_notification_has_a_summary_a_time_and_a_link() -> None:
 def test_the_id_of_a_notification_is_the_same_on_every_collector_and_differs_between_events() -> (
     None
 ):
-    store = _rule("store_down")
+    store, disk = _rule("store_down"), _rule("disk_full")
     assert make_test_notification().id == make_test_notification(collector="c2", at=99_999).id
     assert (
         make_test_notification(rule=store).id
         != make_test_notification(rule=store, collector="c2").id
+    )
+    assert (
+        make_test_notification(rule=disk).id != make_test_notification(rule=disk, collector="c2").id
     )
     ids = {make_test_notification(event).id for event in ("firing", "resolved", "test")}
     assert len(ids) == 3

@@ -25,6 +25,7 @@ from jmmc.alerting.destinations import Destinations
 from jmmc.alerting.evaluator import AlertEvaluator, PendingDelivery, Record, load_records
 from jmmc.alerting.posting import NotDelivered
 from jmmc.answers.queries import Queries
+from jmmc.ingest.disk_guard import DiskGuard
 from jmmc.maintenance.schedule import summarizer_of
 from jmmc.quality.timeline import SIGNS_OF_LIFE
 from jmmc.simulation.scenario import Scenario, SimulatedSession, simulate
@@ -79,14 +80,27 @@ class Clock:
 
 
 def _evaluator(
-    store: Store, clock: Clock, rules: Sequence[dict[str, Any]], holder: str = "one", **more: Any
+    store: Store,
+    clock: Clock,
+    rules: Sequence[dict[str, Any]],
+    holder: str = "one",
+    disk: DiskGuard | None = None,
+    **more: Any,
 ) -> AlertEvaluator:
     settings = Settings.of(
         alerts=rules, alert_secret=SECRET, alert_private_targets="127.0.0.1", **more
     )
     lifetime = SIGNS_OF_LIFE * settings.push_interval
     queries = Queries(store, lifetime=lifetime, clock=clock)
-    return AlertEvaluator(queries, store, settings, pushes=lambda: 0, holder=holder, clock=clock)
+    return AlertEvaluator(
+        queries,
+        store,
+        settings,
+        disk=disk or DiskGuard(store, settings),
+        pushes=lambda: 0,
+        holder=holder,
+        clock=clock,
+    )
 
 
 class Replay:
@@ -377,6 +391,63 @@ async def test_store_down_fires_without_the_store(tmp_path: Path, receiver: Rece
     assert receiver.events[1:] == [("alert.resolved", "store", None)]
     await store.close()
     server.stop()
+
+
+async def test_disk_full_fires_a_day_ahead_and_resolves_when_the_growth_has_ended(
+    store: SqliteStore, receiver: Receiver
+) -> None:
+    clock = Clock(_START)
+    free = [100 * 2**30]
+    disk = DiskGuard(
+        store, Settings.of(), monotonic=lambda: clock.now, measure=lambda folder: free[0]
+    )
+    rules = [{"name": "disk", "kind": "disk_full", "quiet_minutes": 5}]
+    evaluator = _evaluator(store, clock, rules, disk=disk, alert_webhooks=receiver.url)
+
+    async def pass_hours(hours: float, growth: int) -> None:
+        for _ in range(int(hours * 60)):
+            clock.now += 60
+            free[0] -= growth // 60
+            await disk.look()
+            await evaluator.step()
+
+    await pass_hours(3, 2**30)
+    assert receiver.events == [], "97 hours are left"
+    await pass_hours(6, 6 * 2**30)
+    assert receiver.events == [("alert.firing", "disk", None)]
+    summary = receiver.taken[0]["data"]["summary"]
+    assert summary.startswith("the disk of the store will be full in ")
+    (active,) = await evaluator.firing()
+    assert active.figures["seconds_until_full"] < 24 * 3600
+    await pass_hours(2, 0)
+    assert receiver.events[1:] == [("alert.resolved", "disk", None)]
+
+
+async def test_disk_full_fires_below_the_floor_without_a_forecast(
+    store: SqliteStore, receiver: Receiver
+) -> None:
+    clock = Clock(_START)
+    free = [200 * 2**20]
+    disk = DiskGuard(store, Settings.of(), measure=lambda folder: free[0])
+    await disk.look()
+    rules = [
+        {"name": "disk", "kind": "disk_full", "quiet_minutes": 0},
+        {"name": "store", "kind": "store_down", "minutes": 0, "quiet_minutes": 0},
+    ]
+    evaluator = _evaluator(store, clock, rules, disk=disk, alert_webhooks=receiver.url)
+    await evaluator.step()
+    assert receiver.events == [("alert.firing", "disk", None)]
+    free[0] = 20 * 2**20
+    await disk.look()
+    await evaluator.step()
+    assert receiver.events[1:] == [("alert.firing", "store", None)], "no push can be stored"
+    free[0] = 2**30
+    await disk.look()
+    await evaluator.step()
+    assert sorted(receiver.events[2:]) == [
+        ("alert.resolved", "disk", None),
+        ("alert.resolved", "store", None),
+    ]
 
 
 async def test_a_mounted_collector_notifies_and_its_health_page_lists_the_alert(

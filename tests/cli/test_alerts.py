@@ -22,6 +22,7 @@ _RULES = [
     {"name": "asia", "kind": "poor_share", "by": "region", "value": "ap-south"},
     {"name": "still", "kind": "no_pushes"},
     {"name": "down", "kind": "store_down"},
+    {"name": "disk", "kind": "disk_full"},
 ]
 _NOTIFICATION = Notification("1", "firing", "eu", "poor_share", "region", "x", 0, 0, "", {}, "", "")
 _NOON = 1_790_078_400  # 22 September 2026, 12:00 UTC
@@ -57,6 +58,7 @@ def test_list_shows_rules_active_alerts_and_pending_deliveries(folder: Path) -> 
         "asia poor_share ap-south OK",
         "still no_pushes OK",
         "down store_down evaluated by each collector separately",
+        "disk disk_full evaluated by each collector separately",
         "2 pending deliveries",
     ]
 

@@ -11,11 +11,14 @@ from msgspec.structs import replace
 
 from jmmc.answers.model import Share, Silence
 from jmmc.core.fields import Moment
-from jmmc.settings.alert_rules import NoPushes, PoorShare, Rule, StoreDown
+from jmmc.settings.alert_rules import DiskFull, NoPushes, PoorShare, Rule, StoreDown
 
 AlertEvent = Literal["firing", "resolved"]
 Condition = Literal["met", "between", "clear"]
 """Between the two levels of a rule nothing fires and nothing resolves."""
+
+
+_CLEAR_MARGIN = 1.25
 
 
 class Observation(Struct, frozen=True):
@@ -107,3 +110,22 @@ def observe_silence(rule: NoPushes, silence: Silence | None, now: int) -> Observ
 def observe_store(down: bool, now: int) -> Observation:
     """Take over the result of the store's own check."""
     return Observation("", "met" if down else "clear", now, {})
+
+
+def observe_disk(
+    rule: DiskFull, free: int, *, low: bool, until_full: float | None, now: int
+) -> Observation:
+    """Judge the `free` bytes of a disk: `low` by its floor, `until_full` in seconds.
+
+    A forecast varies: the condition is clear only when a quarter more time is left.
+    """
+    figures: dict[str, float] = {"free_bytes": free}
+    if until_full is not None and not low:
+        figures["seconds_until_full"] = round(until_full)
+    left = None if until_full is None else until_full / (rule.hours * 3600)
+    condition: Condition = "clear"
+    if low or (left is not None and left <= 1):
+        condition = "met"
+    elif left is not None and left <= _CLEAR_MARGIN:
+        condition = "between"
+    return Observation("", condition, now, figures)

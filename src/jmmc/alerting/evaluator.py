@@ -2,8 +2,8 @@
 
 A decision is stored together with its pending deliveries before anything is sent, so a collector
 that is killed neither loses nor repeats a notification. Of several collectors on one store, the one
-that holds a lease evaluates. Only `store_down` is evaluated by each collector, which keeps the
-state in memory.
+that holds a lease evaluates. Only `store_down` and `disk_full` are evaluated by each collector,
+which keeps the state in memory.
 """
 
 import asyncio
@@ -20,6 +20,7 @@ from jmmc.alerting.decision import (
     Observation,
     State,
     decide,
+    observe_disk,
     observe_share,
     observe_silence,
     observe_store,
@@ -30,7 +31,16 @@ from jmmc.answers.model import Share
 from jmmc.answers.queries import Queries
 from jmmc.core.errors import StoreError
 from jmmc.core.logging import logger
-from jmmc.settings import NoPushes, PoorShare, Rule, Settings, StoreDown
+from jmmc.ingest.disk_guard import DiskGuard
+from jmmc.settings import (
+    LOCAL_KINDS,
+    DiskFull,
+    NoPushes,
+    PoorShare,
+    Rule,
+    Settings,
+    StoreDown,
+)
 from jmmc.stores import Reports, Store
 
 _log = logger(__name__)
@@ -76,8 +86,8 @@ _EMPTY = Record(None, ())
 class AlertEvaluator:
     """Evaluates the alert rules of one collector.
 
-    `pushes` counts what this collector has stored; `holder` names the process; `clock` gives Unix
-    seconds.
+    `disk` knows the disk of the store; `pushes` counts what this collector has stored; `holder`
+    names the process; `clock` gives Unix seconds.
     """
 
     def __init__(
@@ -86,12 +96,14 @@ class AlertEvaluator:
         store: Store,
         settings: Settings,
         *,
+        disk: DiskGuard,
         pushes: Callable[[], int],
         holder: str,
         clock: Callable[[], float],
     ) -> None:
         self._queries = queries
         self._store = store
+        self._disk = disk
         self._pushes = pushes
         self._holder = holder
         self._clock = clock
@@ -118,10 +130,10 @@ class AlertEvaluator:
         now = int(self._clock())
         if self._pushes() != self._last_push[0]:
             self._last_push = (self._pushes(), now)
-        own = [rule for rule in self._settings.alerts if isinstance(rule, StoreDown)]
+        own = [rule for rule in self._settings.alerts if rule.kind in LOCAL_KINDS]
         if own or self._own_records:
             await self._evaluate(own, self._own_records, now, self._save_own)
-        shared = [rule for rule in self._settings.alerts if not isinstance(rule, StoreDown)]
+        shared = [rule for rule in self._settings.alerts if rule.kind not in LOCAL_KINDS]
         reports = self._store.reports
         if not (shared or self._has_records):
             return
@@ -256,11 +268,20 @@ class AlertEvaluator:
                 down = (await self._store.check()).spooled is not None
             except StoreError:
                 down = True
-            return [observe_store(down, now)]
+            return [observe_store(down or self._disk.refused == "exhausted", now)]
+        if isinstance(rule, DiskFull):
+            return self._observe_disk(rule, now)
         if isinstance(rule, NoPushes):
             observation = await self._observe_silence(rule, now)
             return [] if observation is None else [observation]
         return await self._observe_shares(rule, records, now)
+
+    def _observe_disk(self, rule: DiskFull, now: int) -> list[Observation]:
+        disk = self._disk
+        if disk.free is None:
+            return []
+        low = disk.level != "enough"
+        return [observe_disk(rule, disk.free, low=low, until_full=disk.until_full, now=now)]
 
     async def _observe_shares(
         self, rule: PoorShare, records: Records, now: int

@@ -8,7 +8,7 @@ from msgspec import Struct
 
 from jmmc.alerting.decision import State
 from jmmc.core.timestamps import to_iso
-from jmmc.settings import PoorShare, Rule, StoreDown
+from jmmc.settings import LOCAL_KINDS, DiskFull, PoorShare, Rule, StoreDown
 
 _BEFORE = 1800  # Seconds that the linked page shows from before the alert began.
 
@@ -51,7 +51,7 @@ def make_notification(
     """Make the notification of an event at `at`. `collector` is the host name of the sender."""
     by = rule.by if isinstance(rule, PoorShare) else ""
     source: tuple[str, ...] = (event, rule.name, state.subject, str(state.since), str(state.fired))
-    if isinstance(rule, StoreDown):
+    if rule.kind in LOCAL_KINDS:
         source = (*source, collector)  # Each collector evaluates this rule separately.
     if event == "test":
         source = (*source, str(at))
@@ -84,6 +84,8 @@ def summarize(event: NotificationEvent, rule: Rule, state: State) -> str:
     elif isinstance(rule, StoreDown):
         resolved = event == "resolved"
         what = "the store can be written again" if resolved else "the store cannot be written"
+    elif isinstance(rule, DiskFull):
+        what = _summarize_disk(event, state.figures)
     elif event == "resolved":
         what = "browsers push again"
     else:
@@ -91,6 +93,17 @@ def summarize(event: NotificationEvent, rule: Rule, state: State) -> str:
         what = f"no pushes arrive: {participants} participants fell silent at once"
     prefix = {"firing": "", "resolved": "Resolved: ", "test": "Test, nothing is wrong: "}
     return prefix[event] + what
+
+
+def _summarize_disk(event: NotificationEvent, figures: dict[str, float]) -> str:
+    free = f"{figures.get('free_bytes', 0) / 2**30:.1f} GiB free"
+    if event == "resolved":
+        return f"the disk of the store has space again ({free})"
+    if "seconds_until_full" not in figures:
+        return f"the disk of the store has less free space than min_free_disk ({free})"
+    hours = round(figures["seconds_until_full"] / 3600)
+    when = f"in {hours} hour{'s' * (hours != 1)}" if hours else "within the hour"
+    return f"the disk of the store will be full {when} ({free})"
 
 
 def webhook_body(notification: Notification) -> dict[str, Any]:
@@ -155,7 +168,7 @@ def chat_text(notification: Notification, *, markdown: bool = False) -> tuple[st
 def incident_key(notification: Notification) -> str:
     """A key that a firing alert and its end have in common, and no other alert."""
     source = [notification.rule, notification.value, str(notification.since)]
-    if notification.kind == "store_down":
+    if notification.kind in LOCAL_KINDS:
         source.append(notification.collector)
     return f"jmmc-{sha256(chr(10).join(source).encode()).hexdigest()[:24]}"
 
@@ -165,7 +178,7 @@ def alertmanager_body(notification: Notification) -> list[dict[str, Any]]:
     labels = {"alertname": notification.rule, "kind": notification.kind, "service": "jmmc"}
     if notification.value:
         labels[notification.by] = notification.value
-    if notification.kind == "store_down":
+    if notification.kind in LOCAL_KINDS:
         labels["collector"] = notification.collector
     # Prometheus repeats an alert every minute; we send it once, and its end when it comes.
     lasts = {"firing": _LASTS, "resolved": 0, "test": _TEST_LASTS}[notification.event]

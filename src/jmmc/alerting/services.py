@@ -20,7 +20,7 @@ from jmmc.core.install_hints import install_hint
 from jmmc.core.outgoing import proxy_urls
 
 _TYPES = {"firing": "warning", "resolved": "success", "test": "info"}
-_CRITICAL = ("store_down", "no_pushes")  # Kinds of rules that concern everybody.
+_CRITICAL = ("store_down", "disk_full", "no_pushes")  # Kinds of rules that concern everybody.
 _HOOK = re.compile(r"http(s?)://([^/?#]+)((?:/[^/?#]+)*)/hooks/([\w-]+)/?", re.ASCII)
 _CHAT = re.compile(
     r"https://(hooks\.slack\.com|discord(app)?\.com/api/webhooks|chat\.googleapis\.com"

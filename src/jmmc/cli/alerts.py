@@ -21,7 +21,7 @@ from jmmc.cli.setting_options import load, setting_options
 from jmmc.core.errors import JmmcError, SettingsError
 from jmmc.core.text import printable
 from jmmc.core.timestamps import to_iso
-from jmmc.settings import PoorShare, Rule, Settings, StoreDown
+from jmmc.settings import LOCAL_KINDS, DiskFull, PoorShare, Rule, Settings, StoreDown
 from jmmc.stores import configured_store
 
 _EXAMPLE = StoreDown.model_validate({"name": "example", "kind": "store_down"})
@@ -66,7 +66,7 @@ def list_(config: Path | None, **flags: object) -> None:
             for record in records.values()
             if record.state and record.state.rule == rule.name
         ]
-        if isinstance(rule, StoreDown):
+        if rule.kind in LOCAL_KINDS:
             table.add_row(rule.name, rule.kind, "", "evaluated by each collector separately", "")
         elif not states:
             table.add_row(rule.name, rule.kind, _scope(rule), "[green]OK[/]", "")
@@ -111,6 +111,8 @@ def _test_notification(rule: Rule, settings: Settings) -> Notification:
     if isinstance(rule, PoorShare):
         subject = rule.value or ("" if rule.by == "all" else "example")
         figures = {"poor_share": rule.above, "participants": rule.participants}
+    elif isinstance(rule, DiskFull):
+        figures = {"free_bytes": 0, "seconds_until_full": rule.hours * 3600}
     state = State(rule.name, subject, now, now, None, figures)
     return make_notification(
         "test",

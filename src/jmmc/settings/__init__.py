@@ -5,7 +5,15 @@ docs/settings.md. Flags, environment and file enter; a frozen `Settings` leaves,
 says what is wrong. This wing knows nothing of what the settings are used for.
 """
 
-from jmmc.settings.alert_rules import KINDS, NoPushes, PoorShare, Rule, StoreDown
+from jmmc.settings.alert_rules import (
+    KINDS,
+    LOCAL_KINDS,
+    DiskFull,
+    NoPushes,
+    PoorShare,
+    Rule,
+    StoreDown,
+)
 from jmmc.settings.changes import Change, changed
 from jmmc.settings.loading import environment_name, gather, given_in_environment
 from jmmc.settings.model import GROUPS, Settings, default_text, load_settings, marked
@@ -17,8 +25,10 @@ __all__ = [
     "FILE_SUFFIX",
     "GROUPS",
     "KINDS",
+    "LOCAL_KINDS",
     "STORE_URLS",
     "Change",
+    "DiskFull",
     "Mark",
     "NoPushes",
     "PoorShare",

@@ -83,6 +83,18 @@ class StoreDown(_Rule):
     )
 
 
+class DiskFull(_Rule):
+    """Fires when the disk will soon be full, or has less free space than `min_free_disk`."""
+
+    kind: Literal["disk_full"]
+    hours: float = Field(
+        24,
+        gt=0,
+        le=168,
+        description="The alert fires when the disk will be full within this time, in hours.",
+    )
+
+
 class NoPushes(_Rule):
     """Fires when nobody pushes, and many fell silent at once without leaving."""
 
@@ -97,5 +109,8 @@ class NoPushes(_Rule):
     )
 
 
-Rule = Annotated[PoorShare | StoreDown | NoPushes, Field(discriminator="kind")]
-KINDS: tuple[type[_Rule], ...] = (PoorShare, StoreDown, NoPushes)
+Rule = Annotated[PoorShare | StoreDown | DiskFull | NoPushes, Field(discriminator="kind")]
+KINDS: tuple[type[_Rule], ...] = (PoorShare, StoreDown, DiskFull, NoPushes)
+
+LOCAL_KINDS = ("store_down", "disk_full")
+"""Kinds of rules about one collector and its own disk: each collector evaluates them itself."""
