@@ -29,7 +29,7 @@ from jmmc.privacy.receipts import Erasure, Subject
 from jmmc.protocol.identity import is_session_id
 from jmmc.settings import Change, Settings, changed
 from jmmc.stores import Store
-from jmmc.stores.erasure_receipts import forgotten
+from jmmc.stores.erasure_receipts import ErasureReader
 
 _RELEASE_PATIENCE = 2.0  # Seconds, for each of two leases; then they run out by themselves.
 _EVALUATION_PAUSE = 5.0  # Seconds between two evaluations of the alert rules.
@@ -65,6 +65,7 @@ class Collector:
         self.disk = DiskGuard(store, settings)
         self._clock = clock
         self._clock_guard = ClockGuard(store, clock=clock)
+        self._erasures = ErasureReader(clock)
         self._writer: Writer | None = None
         self._process: int | None = None
         self._supervisor = Supervisor()
@@ -186,7 +187,7 @@ class Collector:
 
     async def read_erasures(self) -> None:
         """Read which samples may not be stored any more: browsers may still hold some."""
-        self._receiver.erased = await forgotten(self.store.reports)
+        self._receiver.erased = await self._erasures.read(self.store.reports)
 
     async def forget(self, subject: Subject) -> Erasure:
         """Erase everything about a subject, and return the receipt. Raises `StoreError`."""

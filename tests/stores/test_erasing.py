@@ -19,7 +19,7 @@ from jmmc.quality.thresholds import preset
 from jmmc.settings import Settings
 from jmmc.simulation.scenario import Scenario, simulate
 from jmmc.stores import Store
-from jmmc.stores.erasure_receipts import erasures, forgotten, put_erasure
+from jmmc.stores.erasure_receipts import ErasureReader, erasures, put_erasure
 from tests.support.builders import UID, body, call, push, sample, wire_sample
 
 _START = 1_789_948_800
@@ -215,7 +215,47 @@ async def test_erased_samples_that_a_browser_still_holds_do_not_come_back(tmp_pa
 
 async def test_erasing_one_participant_keeps_the_others(store: Store) -> None:
     await put_erasure(store.reports, Erasure("x", SubjectKind.PARTICIPANT, "nobody", 5000))
-    known = await forgotten(store.reports)
+    known = await ErasureReader().read(store.reports)
     assert known
     assert known.trimmed(push(0)) == push(0)
     assert known.until(UID, "room") is None
+
+
+async def test_sessions_and_summaries_from_the_future_are_erased(filled: Store) -> None:
+    """A clock that was ahead stored them, or the clock of the erasure is behind."""
+    browser_id = _SOMEBODY.name
+    ahead = push(samples=[sample(0, ts=_END + 40 * DAY)], session="f" * 24, browser_id=browser_id)
+    other = push(samples=[sample(0, ts=_END + 40 * DAY)], session="e" * 24)
+    await filled.append([ahead, other])
+    while await _summarizer(filled).step():
+        pass
+    receipt = await _erase(filled, _SOMEBODY)
+    assert receipt.until == _END
+    assert await filled.count(selection(_SOMEBODY)) == 0
+    summaries = await filled.reports.get_summaries(["f" * 24, "e" * 24])
+    assert [summary.session for summary in summaries] == ["e" * 24]
+    assert len(await filled.get(["e" * 24])) == 1
+
+
+async def test_an_erasure_by_a_clock_that_is_ahead_drops_no_later_sample(store: Store) -> None:
+    times = [1000.0]
+    reader = ErasureReader(lambda: times[0])
+    receipts = [
+        step
+        async for step in forget(
+            store,
+            Subject(SubjectKind.PARTICIPANT, UID),
+            _summarizer(store),
+            clock=lambda: times[0] + 40 * DAY,
+            settle=0,
+        )
+    ]
+    assert receipts[-1].until == 1000 + 40 * DAY
+    for moment in (1000.0, 1020.0):
+        times[0] = moment
+        erased = await reader.read(store.reports)
+        assert erased.trimmed(push(samples=(sample(0, ts=1000),))) is None
+        later = push(samples=(sample(1, ts=1001),))
+        assert erased.trimmed(later) == later
+    times[0] += 40 * DAY  # Now the receipt is not from the future any more.
+    assert (await reader.read(store.reports)).until(UID, "room") == 1000 + 40 * DAY

@@ -4,6 +4,9 @@ First a receipt is stored: collectors read the receipts every two seconds and dr
 than them. Then sessions are deleted, then their summaries and names. What was in flight meanwhile
 is deleted in a further pass, until a pass finds nothing. An interrupted erasure is finished by
 doing it again.
+
+What is stored with a time in the future, because a clock was or is wrong, is deleted once, at the
+beginning: later it might be a new start of the participant.
 """
 
 import asyncio
@@ -16,13 +19,14 @@ from jmmc.core.model import SessionFilter
 from jmmc.maintenance.summarizer import Summarizer, hours_of
 from jmmc.privacy.receipts import Erasure, Subject, SubjectKind, digest_of
 from jmmc.quality.filters import SummaryFilter
-from jmmc.stores import Store
+from jmmc.stores import CLOCK_SKEW, Store
 from jmmc.stores.erasure_receipts import erasure_key, erasures, put_erasure
 
 SETTLE = 5.0
 """Seconds between two passes: collectors read a receipt within two, a batch takes one."""
 
 _SUMMARIES = 200  # At a time
+_MOST_PASSES = 20  # By a clock that is ahead, new sessions of the participant are found for ever.
 
 
 async def forget(
@@ -51,15 +55,18 @@ async def forget(
         receipt = Erasure(secrets.token_hex(8), subject.kind, digest, until)
     await put_erasure(reports, receipt)
     hours: set[int] = set()
-    first = True
-    while True:
+    future = selection(subject, since=receipt.until + 1 + CLOCK_SKEW)
+    async for step in _pass(store, future, receipt, summarizer, hours):
+        receipt = step
+        yield receipt
+    past = selection(subject, until=receipt.until + 1)
+    for number in range(_MOST_PASSES):
         before = receipt
-        async for step in _pass(store, subject, before, summarizer, hours):
+        async for step in _pass(store, past, before, summarizer, hours):
             receipt = step
             yield receipt
-        if not first and receipt == before:
+        if number and receipt == before:
             break
-        first = False
         await asyncio.sleep(settle)
     # Once more: rollups of these hours may have been made while their summaries were deleted.
     await summarizer.note(hours)
@@ -71,10 +78,13 @@ async def forget(
 
 
 async def _pass(
-    store: Store, subject: Subject, receipt: Erasure, summarizer: Summarizer, hours: set[int]
+    store: Store,
+    sessions: SessionFilter,
+    receipt: Erasure,
+    summarizer: Summarizer,
+    hours: set[int],
 ) -> AsyncIterator[Erasure]:
     reports = store.reports
-    sessions = selection(subject, receipt.until + 1)
     while any(erased := await store.erase(sessions)):
         receipt = replace(
             receipt,
@@ -84,7 +94,10 @@ async def _pass(
         await put_erasure(reports, receipt)
         yield receipt
     summary_filter = SummaryFilter(
-        until=sessions.until, room=sessions.room, browser_id=sessions.browser_id
+        since=sessions.since,
+        until=sessions.until,
+        room=sessions.room,
+        browser_id=sessions.browser_id,
     )
     while summaries := await reports.summaries(summary_filter, limit=_SUMMARIES):
         touched = {hour for summary in summaries for hour in hours_of(summary)}
@@ -98,8 +111,10 @@ async def _pass(
         yield receipt
 
 
-def selection(subject: Subject, until: int | None = None) -> SessionFilter:
-    """The sessions of a subject that began before `until`."""
+def selection(
+    subject: Subject, *, since: int | None = None, until: int | None = None
+) -> SessionFilter:
+    """The sessions of a subject that began from `since` to before `until`."""
     if subject.kind is SubjectKind.PARTICIPANT:
-        return SessionFilter(browser_id=subject.name, until=until)
-    return SessionFilter(room=subject.name, until=until)
+        return SessionFilter(browser_id=subject.name, since=since, until=until)
+    return SessionFilter(room=subject.name, since=since, until=until)

@@ -5,10 +5,11 @@ Pushes and selections enter; receipts, sessions, summaries, rollups and small re
 This package knows nothing of HTTP, of bodies on the wire, or of how a summary is computed.
 """
 
-from jmmc.stores.contract import OnDisk, Reports, Store
+from jmmc.stores.contract import CLOCK_SKEW, OnDisk, Reports, Store
 from jmmc.stores.factory import configured_store, open_store
 
 __all__ = [
+    "CLOCK_SKEW",
     "OnDisk",
     "Reports",
     "Store",

@@ -1,11 +1,14 @@
 """Stores receipts of erasures as records."""
 
 import secrets
+import time
+from collections.abc import Callable
 
 import msgspec
+from msgspec.structs import replace
 
 from jmmc.privacy.receipts import Erasure, ErasureFilter
-from jmmc.stores.contract import Reports
+from jmmc.stores.contract import CLOCK_SKEW, Reports
 
 _KIND = "erasure"
 _KEY = "erasure key"
@@ -33,7 +36,27 @@ async def erasure_key(reports: Reports) -> bytes:
     return bytes.fromhex(key)
 
 
-async def forgotten(reports: Reports) -> ErasureFilter:
-    """The filter for what was erased and may not be stored any more."""
-    receipts = await erasures(reports)
-    return ErasureFilter(await erasure_key(reports), receipts) if receipts else ErasureFilter()
+class ErasureReader:
+    """Reads what was erased and may not be stored any more. `clock` gives Unix seconds.
+
+    A receipt from the future was made by a wrong clock. It counts up to when it was first read:
+    samples of the participant that are taken later must be stored.
+    """
+
+    def __init__(self, clock: Callable[[], float] = time.time) -> None:
+        self._clock = clock
+        self._first_read: dict[str, int] = {}  # Unix seconds, by id of the receipt.
+
+    async def read(self, reports: Reports) -> ErasureFilter:
+        """The filter for what was erased. Raises `StoreError`."""
+        receipts = await erasures(reports)
+        if not receipts:
+            return ErasureFilter()
+        now = int(self._clock())
+        bounded = [self._bounded(receipt, now) for receipt in receipts]
+        return ErasureFilter(await erasure_key(reports), bounded)
+
+    def _bounded(self, receipt: Erasure, now: int) -> Erasure:
+        if receipt.until <= now + CLOCK_SKEW:
+            return receipt
+        return replace(receipt, until=self._first_read.setdefault(receipt.id, now))

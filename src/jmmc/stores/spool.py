@@ -33,7 +33,7 @@ from jmmc.core.model import (
 from jmmc.core.supervision import TaskState, keep_running
 from jmmc.core.tasks import raise_if_cancelled, stop
 from jmmc.stores.contract import Reports, Store
-from jmmc.stores.erasure_receipts import forgotten
+from jmmc.stores.erasure_receipts import ErasureReader
 from jmmc.stores.spool_file import SpooledSession, SpoolFile
 
 _log = logger(__name__)
@@ -82,6 +82,7 @@ class SpooledStore:
         self._switching = asyncio.Lock()
         self._mover: asyncio.Task[None] | None = None
         self._mover_state = TaskState("spool")
+        self._erasures = ErasureReader()
 
     @property
     def reports(self) -> Reports:
@@ -317,7 +318,7 @@ class SpooledStore:
 
     async def _move_sessions(self, spooled: Sequence[SpooledSession]) -> int:
         """Move these samples in one batch. Raises what the database raises for it."""
-        erased = await forgotten(self.store.reports)
+        erased = await self._erasures.read(self.store.reports)
         pushes = [push for session in spooled if (push := erased.trimmed(session.push)) is not None]
         answers = await self.store.append(pushes)
         for push, answer in zip(pushes, answers, strict=True):
