@@ -61,16 +61,12 @@ def test_a_clock_that_was_far_behind_and_is_set_right_is_trusted() -> None:
     [
         (None, None, None),
         (None, 500, 500),
-        (Checkpoint(1000, None), None, 1000),
-        (Checkpoint(1000, 900), 900, 1000),
-        (Checkpoint(1000, 900), 1500, 1500),
-        (Checkpoint(1000, 900), None, 1000),
-        (Checkpoint(1000, 900), 950, 1000),
-        (Checkpoint(1000, 9000), 9000, 1000),
-        (Checkpoint(1000, None), 1200, 1200),
+        (Checkpoint(1000), None, 1000),
+        (Checkpoint(1000), 900, 1000),
+        (Checkpoint(1000), 9000, 1000),
     ],
 )
-def test_sessions_that_a_wrong_clock_stored_are_no_evidence_after_the_next_checkpoint(
+def test_sessions_that_a_wrong_clock_stored_are_no_evidence(
     checkpoint: Checkpoint | None, newest: int | None, known: int | None
 ) -> None:
     assert known_time(checkpoint, newest) == known

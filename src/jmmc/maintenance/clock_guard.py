@@ -68,9 +68,7 @@ class ClockGuard:
     async def check_point(self) -> None:
         """Store for the next start that the clock is trusted, if it is. Raises `StoreError`."""
         if await self.trusts():
-            times = await self._store.session_times()
-            checkpoint = Checkpoint(int(self._clock()), times and times[1])
-            record = msgspec.json.encode(checkpoint)
+            record = msgspec.json.encode(Checkpoint(int(self._clock())))
             await self._store.reports.put_record(_KIND, _NAME, record)
 
 

@@ -17,13 +17,9 @@ _PORTIONS = 400  # At most; of a store whose sessions are spread over decades, s
 
 
 class Checkpoint(Struct, frozen=True):
-    """A record of a moment at which the clock was trusted.
-
-    `now` is Unix seconds by the clock, `newest` when the newest stored session began.
-    """
+    """A record of a moment at which the clock was trusted: Unix seconds by that clock."""
 
     now: int
-    newest: int | None
 
 
 class ClockTrust(NamedTuple):
@@ -47,14 +43,10 @@ class ClockTrust(NamedTuple):
 def known_time(checkpoint: Checkpoint | None, newest: int | None) -> int | None:
     """The latest moment that was certainly reached before a process started; None if unknown.
 
-    `newest` is when the newest session began. It counts only if it came after the checkpoint: a
-    session that is in the future of a checkpoint was stored by a wrong clock before.
+    `newest` is when the newest session began. It counts only without a checkpoint: later sessions
+    may be those of a wrong clock, at an earlier start or of another process that runs.
     """
-    if checkpoint is None or newest is None:
-        return newest if checkpoint is None else checkpoint.now
-    if checkpoint.newest is not None and newest <= checkpoint.newest:
-        return checkpoint.now
-    return max(checkpoint.now, newest)
+    return newest if checkpoint is None else checkpoint.now
 
 
 def observe(trust: ClockTrust, now: float, monotonic: float) -> ClockTrust:
