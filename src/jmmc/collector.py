@@ -65,7 +65,7 @@ class Collector:
         self.disk = DiskGuard(store, settings)
         self._clock = clock
         self._clock_guard = ClockGuard(store, clock=clock)
-        self._erasures = ErasureReader(clock)
+        self._erasures: ErasureReader = getattr(store, "erasures", None) or ErasureReader(clock)
         self._writer: Writer | None = None
         self._process: int | None = None
         self._supervisor = Supervisor()

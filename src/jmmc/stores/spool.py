@@ -82,7 +82,8 @@ class SpooledStore:
         self._switching = asyncio.Lock()
         self._mover: asyncio.Task[None] | None = None
         self._mover_state = TaskState("spool")
-        self._erasures = ErasureReader()
+        self.erasures = ErasureReader()
+        """What may not be moved; who stores pushes reads it too, so that it knows since when."""
 
     @property
     def reports(self) -> Reports:
@@ -318,7 +319,7 @@ class SpooledStore:
 
     async def _move_sessions(self, spooled: Sequence[SpooledSession]) -> int:
         """Move these samples in one batch. Raises what the database raises for it."""
-        erased = await self._erasures.read(self.store.reports)
+        erased = await self.erasures.read(self.store.reports)
         pushes = [push for session in spooled if (push := erased.trimmed(session.push)) is not None]
         answers = await self.store.append(pushes)
         for push, answer in zip(pushes, answers, strict=True):
