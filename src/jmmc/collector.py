@@ -130,7 +130,12 @@ class Collector:
             await self._clock_guard.begin()
         # Another request may have come this far while the store was opening.
         if self._writer is None or not self._writer.alive:
-            self._writer = Writer(self.store, self.counters, limit=self.settings.queue_limit)
+            self._writer = Writer(
+                self.store,
+                self.counters,
+                limit=self.settings.queue_limit,
+                trim=self._receiver.trim,
+            )
             if not self._supervisor.alive:
                 self._supervisor = Supervisor()
                 self._start_background_tasks(self._supervisor)

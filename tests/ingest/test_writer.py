@@ -6,9 +6,10 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from jmmc.core.errors import Rejected
-from jmmc.core.model import Push, Receipt, Refusal
+from jmmc.core.model import Push, Receipt, Refusal, SessionFilter
 from jmmc.ingest.counters import Counters
 from jmmc.ingest.writer import Writer
 from jmmc.stores.sqlite.store import SqliteStore
@@ -40,6 +41,27 @@ async def test_a_closing_writer_commits_waiting_pushes_and_refuses_new_ones(tmp_
             writer.commit(push(2500))
         await closing
         assert [item.result() for item in waiting] == [Receipt(n) for n in range(2500)]
+
+
+async def test_samples_that_are_erased_while_they_wait_are_confirmed_and_not_stored(
+    tmp_path: Path,
+) -> None:
+    erased: list[int] = []
+
+    def trim(push: Push) -> Push | None:
+        kept = tuple(sample for sample in push.samples if sample.seq not in erased)
+        return replace(push, samples=kept) if kept else None
+
+    store = SqliteStore(tmp_path / "calls.db")
+    await store.open()
+    writer = Writer(store, Counters(), limit=3000, trim=trim)
+    waiting = [writer.commit(push(0, 1, 2)), writer.commit(push(0, session="f" * 24))]
+    erased += [0, 1]
+    assert await asyncio.gather(*waiting) == [Receipt(2, gap=True), Receipt(0, gap=True)]
+    (session,) = [session async for session in store.sessions(SessionFilter())]
+    assert [sample.seq for sample in session.samples] == [2]
+    await writer.close()
+    await store.close()
 
 
 async def test_pushes_a_few_milliseconds_apart_share_a_commit(

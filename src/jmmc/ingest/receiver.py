@@ -2,8 +2,8 @@
 
 The rate limit may refuse the sender. `Codec` decodes the body into an `Envelope` and names the
 readings that it dropped. `admit` checks uid, conf and sid, dates the samples and makes a `Push`.
-The erasure filter takes out what was erased. The `Writer` commits the push together with those
-that arrived meanwhile; only then is there an `Accepted`. Wherever the path ends early, it raises
+The `Writer` takes out what was erased, and commits the push together with those that arrived
+meanwhile; only then is there an `Accepted`. Wherever the path ends early, it raises
 `Rejected`. Each push is counted exactly once, here.
 """
 
@@ -130,13 +130,6 @@ class Receiver:
         """Store one push. Raises `Rejected`; what it raises for was not stored."""
         try:
             dropped, push = self._admit(body, sender)
-            if self.erased:
-                kept = self.erased.trimmed(push)
-                if kept is None:
-                    self._counters.accepted += 1
-                    receipt = Receipt(push.samples[-1].seq, gap=True)
-                    return self._accept(push, receipt, dropped, crowded=False)
-                push = kept
             writer = await self._writer()
             crowded = writer.waiting > self._settings.queue_limit // 2
             accepted = self._accept(push, await self._commit(writer, push), dropped, crowded)
@@ -148,6 +141,10 @@ class Receiver:
         else:
             self._counters.accepted += 1
         return accepted
+
+    def trim(self, push: Push) -> Push | None:
+        """Return `push` without its erased samples; None when none is left."""
+        return self.erased.trimmed(push) if self.erased else push
 
     def reject(self, rejected: Rejected) -> None:
         """Count a refusal; also for handlers that refuse a body before it is complete."""

@@ -8,7 +8,7 @@ the work.
 
 import asyncio
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 from jmmc.core.errors import Rejected, StoreError
 from jmmc.core.logging import logger
@@ -32,16 +32,25 @@ class Writer:
     """Commits pushes to a store in batches. Lives in one event loop.
 
     At most `limit` pushes may wait; the next one is refused at once, and so is one that would have
-    to wait longer than `patience` seconds. `counters` counts commits and failures.
+    to wait longer than `patience` seconds. `counters` counts commits and failures. `trim` takes
+    erased samples out of a push: at the last moment, since a push may wait for longer than an
+    erasure takes.
     """
 
     def __init__(
-        self, store: Store, counters: Counters, *, limit: int, patience: float = _PATIENCE
+        self,
+        store: Store,
+        counters: Counters,
+        *,
+        limit: int,
+        patience: float = _PATIENCE,
+        trim: Callable[[Push], Push | None] = lambda push: push,
     ) -> None:
         self._store = store
         self._counters = counters
         self._limit = limit
         self._patience = patience
+        self._trim = trim
         self._waiting: deque[tuple[Push, asyncio.Future[Receipt | Refusal]]] = deque()
         self._waiting_samples = 0
         self._arrived = asyncio.Event()
@@ -110,20 +119,28 @@ class Writer:
                     await self._arrived.wait()
                     continue
                 await self._linger()
-                await self._commit_batch(self._next_batch())
+                if batch := self._next_batch():
+                    await self._commit_batch(batch)
         finally:
             self._fail(self._waiting)  # However this ends, no request waits for ever.
             self._waiting.clear()
 
     def _next_batch(self) -> list[tuple[Push, "asyncio.Future[Receipt | Refusal]"]]:
-        """Take the next pushes from the queue: at most `_BATCH`, with about `_BATCH_SAMPLES`."""
+        """Take the next pushes from the queue: at most `_BATCH`, with about `_BATCH_SAMPLES`.
+
+        A push of which everything was erased is answered: its browser lets go of it.
+        """
         batch: list[tuple[Push, asyncio.Future[Receipt | Refusal]]] = []
         samples = 0
         while self._waiting and len(batch) < _BATCH and samples < _BATCH_SAMPLES:
-            entry = self._waiting.popleft()
-            samples += len(entry[0].samples)
-            batch.append(entry)
-        self._waiting_samples -= samples
+            push, answer = self._waiting.popleft()
+            self._waiting_samples -= len(push.samples)
+            kept = self._trim(push)
+            if kept is not None:
+                samples += len(kept.samples)
+                batch.append((kept, answer))
+            elif not answer.done():
+                answer.set_result(Receipt(push.samples[-1].seq, gap=True))
         return batch
 
     async def _linger(self) -> None:
