@@ -138,5 +138,6 @@ def mongod(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Mongod]:
 def replica_set(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ReplicaSet]:
     """A replica set of three MongoDB servers for all tests; no test may stop it."""
     replica_set = ReplicaSet(tmp_path_factory.mktemp("replica-set"))
+    replica_set.start()
     yield replica_set
     replica_set.close()

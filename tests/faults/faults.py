@@ -1,27 +1,35 @@
-"""The faults, each from its beginning to its end, during which browsers push."""
+"""The faults, each from its beginning to its end, during which browsers push.
+
+Faults of processes and disks are defined here; `clocks`, `connections`, `hostile`, `spool_faults`,
+`upkeep` and `viewers` have the others.
+"""
 
 import asyncio
 import signal
 from collections.abc import Awaitable, Callable, Sequence
 from typing import NamedTuple
 
+from tests.faults import clocks, connections, hostile, spool_faults, upkeep
+from tests.faults.connections import line_fault
 from tests.faults.faulty_host import Disk
 from tests.faults.line import State
+from tests.faults.progress import alerts_go_on
 from tests.faults.site import SITES, Site
+from tests.faults.viewers import beside_viewers
 from tests.support.mongod import Mongod
 from tests.support.servers import Serve
 
-_DAY = 86_400  # Seconds
 _HEADER = 32  # Bytes; https://www.sqlite.org/walformat.html
 _HALF_A_COMMIT = 6_000  # Bytes: one frame of SQLite's log and a part of the next.
 
 
 class Fault(NamedTuple):
-    """A fault: how to inject it, and at which of `SITES`."""
+    """A fault: how to inject it, at which of `SITES`, and what else must hold afterwards."""
 
     name: str
     inject: Callable[[Site], Awaitable[None]]
     sites: Sequence[str]
+    afterwards: Callable[[Site], Awaitable[None]] | None = None
 
 
 async def _kill_collector(site: Site) -> None:
@@ -75,10 +83,10 @@ def _disk(state: Disk) -> Callable[[Site], Awaitable[None]]:
             assert site.line is not None
             site.line.set_state(State.CUT)
             await site.pause()
-        site.host.set_disk(state)
+        site.disk_host.set_disk(state)
         await asyncio.sleep(0.6)
         await site.pause()
-        site.host.set_disk(Disk.FINE)
+        site.disk_host.set_disk(Disk.FINE)
         if site.line is not None:
             await site.pause(0.5)
             site.line.set_state(State.FINE)
@@ -90,9 +98,9 @@ async def _slow_disk(site: Site) -> None:
     if site.kind == "spool":
         assert site.line is not None
         site.line.set_state(State.CUT)
-    site.host.slow_down(site.chance.randint(20, 600))
+    site.disk_host.slow_down(site.chance.randint(20, 600))
     await site.pause(2.0)
-    site.host.slow_down(0)
+    site.disk_host.slow_down(0)
     if site.line is not None:
         site.line.set_state(State.FINE)
 
@@ -120,33 +128,20 @@ async def _torn_log(site: Site) -> None:
         site.line.set_state(State.FINE)
 
 
-async def _clock_jump(site: Site) -> None:
-    for _ in range(2):
-        site.host.jump(site.chance.randint(-_DAY, _DAY))
-        await site.pause()
-    site.host.jump(0)
+async def _together(site: Site) -> None:
+    """Much at once: archiving, pruning, erasing, an attack and viewers; alerts go on meanwhile."""
+    attack = beside_viewers(hostile.attack)
+    await asyncio.gather(upkeep.everything(site), attack(site), alerts_go_on(site))
 
 
-def _connection(state: State) -> Callable[[Site], Awaitable[None]]:
-    async def inject(site: Site) -> None:
-        assert site.line is not None
-        site.line.set_state(state)
-        await site.pause(2.5)
-        site.line.set_state(State.FINE)
-
-    return inject
-
-
-async def _election(site: Site) -> None:
-    mongod = site.database()
-
-    def step_down() -> None:
-        with mongod.client() as client:
-            client.admin.command("replSetStepDown", 5, secondaryCatchUpPeriodSecs=2, force=True)
-
-    await asyncio.to_thread(step_down)
-    await site.pause()
-    await asyncio.to_thread(site.database)
+async def _any_beside_viewers(site: Site) -> None:
+    """A fault of a process or of the disk, while viewers ask."""
+    faults = [_kill_collector, _stop_collector]
+    if site.kind != "replica set":
+        faults.append(_slow_disk)
+    if not site.kind.startswith("sqlite"):
+        faults += [_kill_mongod, _stop_mongod]
+    await beside_viewers(site.chance.choice(faults))(site)
 
 
 _SQLITE = [site for site in SITES if site.startswith("sqlite")]
@@ -165,10 +160,22 @@ FAULTS = (
     Fault("disk fails to sync", _disk(Disk.NO_SYNC), _DISK),
     Fault("slow disk", _slow_disk, _DISK),
     Fault("torn log", _torn_log, ("sqlite", "spool")),
-    Fault("clock jumps", _clock_jump, SITES),
-    Fault("line cut", _connection(State.CUT), _ONE_SERVER),
-    Fault("line silent", _connection(State.SILENT), _ONE_SERVER),
-    Fault("answers lost", _connection(State.DEAF), _ONE_SERVER),
-    Fault("election", _election, ("replica set",)),
+    Fault("clock jumps", clocks.jump, SITES),
+    Fault("clock wrong at start", clocks.start_wrong, SITES, alerts_go_on),
+    Fault("line cut", line_fault(State.CUT), _ONE_SERVER),
+    Fault("line silent", line_fault(State.SILENT), _ONE_SERVER),
+    Fault("answers lost", line_fault(State.ANSWERS_LOST), _ONE_SERVER),
+    Fault("answers late", line_fault(State.ANSWERS_LATE), _ONE_SERVER),
+    Fault("requests lost", line_fault(State.REQUESTS_LOST), _ONE_SERVER),
+    Fault("election", connections.step_down, ("replica set",)),
+    Fault("primary separated", connections.separate_primary, ("replica set",)),
+    Fault("primary hidden", connections.hide_primary, ("replica set",)),
+    Fault("spool full", spool_faults.fill, ("spool",)),
+    Fault("attack", hostile.attack, SITES, alerts_go_on),
+    Fault("viewers", _any_beside_viewers, SITES),
+    Fault("forget", upkeep.forget, SITES),
+    Fault("forget, wrong clock", upkeep.forget_by_wrong_clock, SITES, alerts_go_on),
+    Fault("archive, prune, forget", upkeep.everything, SITES),
+    Fault("all at once", _together, SITES),
 )
 """Every fault. Two collectors with one store are separate sites."""

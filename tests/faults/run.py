@@ -1,7 +1,7 @@
 """Many rounds: `python -m tests.faults.run --rounds 300 --seed 1 [--store sqlite] [--fault ...]`.
 
 Prints a line per round, then a Markdown table of faults and stores. The exit code is 1 if any
-confirmed sample was missing or duplicated.
+confirmed sample was missing or duplicated, or a deleted or foreign one was stored.
 """
 
 import argparse
@@ -64,7 +64,7 @@ async def _run(rounds: int, seed: int, kinds: list[str], names: list[str]) -> bo
                 f"{kind}: all {len(numbered_faults)} rounds at the end: {_describe(again)}",
                 flush=True,
             )
-            broken += again.missing + again.duplicated + total.missing + total.duplicated
+            broken += not (again.is_right and total.is_right)
         except Exception as error:
             broken += 1
             traceback.print_exception(error)
@@ -78,14 +78,14 @@ async def _run(rounds: int, seed: int, kinds: list[str], names: list[str]) -> bo
 def _describe(count: Count) -> str:
     return (
         f"{count.acknowledged} acknowledged, {count.missing} missing,"
-        f" {count.duplicated} duplicated, {count.refused} pushes refused"
+        f" {count.duplicated} duplicated, {count.foreign} foreign, {count.refused} pushes refused"
     )
 
 
 def _table(cells: dict[_Cell, list[Count]]) -> str:
     rows = [
-        "| fault | store | rounds | acknowledged | missing | duplicated | pushes refused |",
-        "|---|---|--:|--:|--:|--:|--:|",
+        "| fault | store | rounds | acknowledged | missing | duplicated | foreign | refused |",
+        "|---|---|--:|--:|--:|--:|--:|--:|",
     ]
     whole: list[Count] = []
     for (fault, kind), counts in sorted(cells.items()):
@@ -98,12 +98,13 @@ def _row(fault: str, kind: str, counts: list[Count]) -> str:
     total = Count()
     for round_count in counts:
         total = total.plus(round_count)
-    figures = f"{total.acknowledged:,} | {total.missing} | {total.duplicated} | {total.refused:,}"
-    return f"| {fault} | {kind} | {len(counts)} | {figures} |"
+    mistakes = f"{total.missing} | {total.duplicated} | {total.foreign}"
+    figures = f"{len(counts)} | {total.acknowledged:,} | {mistakes} | {total.refused:,}"
+    return f"| {fault} | {kind} | {figures} |"
 
 
 def main() -> None:
-    """Parse the options and run; exits with 1 if a sample is missing or duplicated."""
+    """Parse the options and run; exits with 1 if the store is not as it must be."""
     parser = argparse.ArgumentParser(
         prog="faults",
         description="Inject faults, round after round, and count confirmed samples in the store.",

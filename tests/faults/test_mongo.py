@@ -36,6 +36,7 @@ def alone(tmp_path: Path) -> Iterator[Mongod]:
 def three(tmp_path: Path) -> Iterator[ReplicaSet]:
     """A replica set that the test may stop."""
     replica_set = ReplicaSet(tmp_path / "replica-set")
+    replica_set.start()
     yield replica_set
     replica_set.close()
 

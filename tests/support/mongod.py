@@ -94,16 +94,21 @@ def started(folder: Path, *options: str) -> Iterator[Mongod]:
 
 
 class ReplicaSet:
-    """Three servers that elect a primary within a second or two."""
+    """Three servers that elect a primary within a second or two.
 
-    def __init__(self, folder: Path) -> None:
-        options = ("--replSet", "jmmc", "--oplogSize", "64")
+    They and their clients reach each other at `ports`: their own, unless these are set before.
+    """
+
+    def __init__(self, folder: Path, *options: str) -> None:
+        options = ("--replSet", "jmmc", "--oplogSize", "64", *options)
         self.nodes = [Mongod(folder / f"node{n}", *options) for n in range(3)]
+        self.ports = [node.port for node in self.nodes]
+
+    def start(self) -> None:
+        """Start all servers as one replica set, and wait for its primary."""
         with ThreadPoolExecutor(3) as executor:
             list(executor.map(Mongod.start, self.nodes))
-        members = [
-            {"_id": n, "host": f"127.0.0.1:{node.port}"} for n, node in enumerate(self.nodes)
-        ]
+        members = [{"_id": n, "host": f"127.0.0.1:{port}"} for n, port in enumerate(self.ports)]
         settings = {"electionTimeoutMillis": 1000, "heartbeatIntervalMillis": 250}
         config = {"_id": "jmmc", "members": members, "settings": settings}
         with self.nodes[0].client() as client:
@@ -113,7 +118,7 @@ class ReplicaSet:
 
     @property
     def url(self) -> str:
-        hosts = ",".join(f"127.0.0.1:{node.port}" for node in self.nodes)
+        hosts = ",".join(f"127.0.0.1:{port}" for port in self.ports)
         return f"mongodb://{hosts}/jmmc?replicaSet=jmmc"
 
     def primary(self) -> Mongod:

@@ -5,32 +5,53 @@ import json
 import random
 import secrets
 import time
-from collections.abc import Sequence
+import uuid
+from collections.abc import Mapping, Sequence
 from itertools import cycle
-from typing import Any
+from typing import Any, NamedTuple
 
 from tests.support.servers import PREFIX
 from tests.support.waiting import wait_until_async
 
 _TIMEOUT = 30  # Seconds for a response; longer than every timeout of the server.
-_UID = "a40bcaa8-8b36-11ec-a8a3-0242ac120002"
+
+
+class Deletion(NamedTuple):
+    """What was deleted of a sender: its samples up to the number `gone_to`, or the time `until`.
+
+    `until` is Unix seconds. Samples from the number `kept_from` on were sent afterwards, and are
+    kept.
+    """
+
+    gone_to: float
+    kept_from: float
+    until: float = 0.0
 
 
 class Sender:
     """One browser: one push at a time, to the ports in turn, about `pause` seconds apart.
 
-    `refused` counts responses with 503; `slowest` is the longest response time in seconds.
+    A push has up to `burst` new samples. `refused` counts responses with 503; `slowest` is the
+    longest response time in seconds; `deleted` is set by who deletes its samples.
     """
 
-    def __init__(self, name: str, seed: int, *, pause: float = 0.05) -> None:
+    def __init__(self, name: str, seed: int, *, pause: float = 0.05, burst: int = 3) -> None:
         self.room = name
         self.sid = secrets.token_hex(16)
+        self.browser_id = str(uuid.uuid4())
+        self.address = f"198.18.{seed % 256}.{1 + seed // 256 % 250}"
+        self.deleted: Deletion | None = None
         self.confirmed = -1
         self.sent = -1
         self.refused = 0
         self.slowest = 0.0
         self._chance = random.Random(seed)
         self._pause = pause
+        self._burst = burst
+
+    def readings(self, seq: int) -> dict[str, Any]:
+        """The readings of a sample: no other sample of any sender has the same."""
+        return {"cq": seq % 100, "u": {"bw": seq}, "d": {"bw": int(self.sid[:7], 16)}}
 
     async def run(self, ports: Sequence[int], until: asyncio.Event) -> None:
         next_port = cycle(ports)
@@ -53,22 +74,14 @@ class Sender:
                 writer.close()
 
     async def _push(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        self.sent = max(self.sent, self.confirmed + self._chance.randint(1, 3))
+        self.sent = max(self.sent, self.confirmed + self._chance.randint(1, self._burst))
         samples = [
-            {"seq": seq, "age": 0, "m": {"cq": seq % 100, "u": {"bw": seq}}}
+            {"seq": seq, "age": 0, "m": self.readings(seq)}
             for seq in range(self.confirmed + 1, self.sent + 1)
         ]
-        push = {"v": 2, "sid": self.sid, "uid": _UID, "conf": self.room, "samples": samples}
-        body = json.dumps(push).encode()
+        push = make_push(self.sid, self.browser_id, self.room, samples)
         began = time.monotonic()
-        writer.write(
-            b"POST %s/push HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n%s"
-            % (PREFIX.encode(), len(body), body)
-        )
-        async with asyncio.timeout(_TIMEOUT):
-            head = await reader.readuntil(b"\r\n\r\n")
-            length = int(head.lower().partition(b"content-length: ")[2].split(b"\r\n")[0])
-            answer = json.loads(await reader.readexactly(length))
+        head, answer = await exchange(reader, writer, push, self.address)
         self.slowest = max(self.slowest, time.monotonic() - began)
         if head.startswith(b"HTTP/1.1 200"):
             assert answer["ack"] >= self.confirmed
@@ -81,11 +94,39 @@ class Sender:
             await asyncio.sleep(0.1)
 
 
+def make_push(
+    sid: str, browser_id: str, room: str, samples: Sequence[Mapping[str, Any]]
+) -> dict[str, Any]:
+    """A push as the script in the page makes it."""
+    return {"v": 2, "sid": sid, "uid": browser_id, "conf": room, "samples": samples}
+
+
+async def exchange(
+    reader: asyncio.StreamReader,
+    writer: asyncio.StreamWriter,
+    push: Mapping[str, Any],
+    address: str,
+) -> tuple[bytes, dict[str, Any]]:
+    """POST a push, as a proxy does for the browser at `address`: the head and the JSON answered.
+
+    Raises `TimeoutError`; `OSError` or `IncompleteReadError` when the connection ends.
+    """
+    body = json.dumps(push, separators=(",", ":")).encode()
+    writer.write(
+        b"POST %s/push HTTP/1.1\r\nHost: x\r\nX-Forwarded-For: %s\r\nContent-Length: %d\r\n\r\n%s"
+        % (PREFIX.encode(), address.encode(), len(body), body)
+    )
+    async with asyncio.timeout(_TIMEOUT):
+        head = await reader.readuntil(b"\r\n\r\n")
+        length = int(head.lower().partition(b"content-length: ")[2].split(b"\r\n")[0])
+        return head, json.loads(await reader.readexactly(length))
+
+
 class Load:
     """Runs senders until the `async with` block ends."""
 
     def __init__(self, senders: Sequence[Sender], *ports: int) -> None:
-        self._senders = senders
+        self._senders = list(senders)
         self._ports = ports
         self._until = asyncio.Event()
 

@@ -48,9 +48,14 @@ def free_port() -> int:
     raise AssertionError("no free port")
 
 
-def post_push(url: str, content: Mapping[str, Any]) -> dict[str, Any]:
-    """POST a push to the collector at `url`; the decoded response. Raises `HTTPError`."""
+def post_push(url: str, content: Mapping[str, Any], *, address: str = "") -> dict[str, Any]:
+    """POST a push to the collector at `url`; the decoded response. Raises `HTTPError`.
+
+    With `address`, as a proxy on this machine does for that browser.
+    """
     headers = {"Content-Type": "text/plain"}
+    if address:
+        headers["X-Forwarded-For"] = address
     request = urllib.request.Request(f"{url}/push", json.dumps(content).encode(), headers)
     with urllib.request.urlopen(request, timeout=10) as response:
         return dict(json.load(response))
