@@ -131,5 +131,6 @@ async def test_summaries_go_on_after_a_bug_and_the_failure_is_shown(
 
     await wait_until_async(is_summarized)
     failures = {task.name: task.failures for task in collector.background_tasks}
-    assert failures == {"retention": 0, "packing": 0, "summaries": 1, "erasures": 0, "alerts": 0}
+    assert {name for name, count in failures.items() if count} == {"summaries"}
+    assert failures["summaries"] == 1
     await collector.close()
