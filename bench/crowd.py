@@ -53,12 +53,12 @@ class Browser:
     """One participant, who starts a new session when one has ended.
 
     `queue` holds unconfirmed samples as (seq, time, JSON); `sampled` counts the samples of all
-    sessions.
+    sessions. `headers` are further header lines of its requests.
     """
 
     __slots__ = (
-        *("browser_id", "busy", "chance", "end", "failures", "life", "not_before", "queue"),
-        *("room", "sampled", "seq", "sid"),
+        *("browser_id", "busy", "chance", "end", "failures", "headers", "life", "not_before"),
+        *("queue", "room", "sampled", "seq", "sid"),
     )
 
     def __init__(self, number: int, life: Sequence[bytes], chance: random.Random) -> None:
@@ -66,6 +66,7 @@ class Browser:
         self.sid = b"%032x" % chance.getrandbits(128)
         self.browser_id = b"00000000-0000-4000-8000-%012x" % number
         self.room = b"room-%d" % (number // 5)
+        self.headers = b""
         self.life = life
         self.queue: deque[tuple[int, float, bytes]] = deque()
         self.seq = 0
@@ -93,8 +94,8 @@ class Browser:
             b'{"seq":%d,"age":%.2f,%s}' % (seq, now - moment, rest)
             for seq, moment, rest in list(self.queue)[:_MAX_SAMPLES]
         )
-        head = b'{"v":2,"sid":"%b","uid":"%b","conf":"%b","samples":[%b]}'
-        return head % (self.sid, self.browser_id, self.room, samples)
+        push = b'{"v":2,"sid":"%b","uid":"%b","conf":"%b","now":%.3f,"samples":[%b]}'
+        return push % (self.sid, self.browser_id, self.room, time.time(), samples)
 
     def confirm(self, ack: int) -> int:
         """Drop the samples up to `ack`; returns how many."""
@@ -109,17 +110,22 @@ class Crowd:
     """`size` browsers that push to a port every `interval` seconds until they are stopped.
 
     With `fresh`, each push opens a connection, as browsers do without a proxy; otherwise
-    connections are reused, as behind a proxy.
+    connections are reused, as behind a proxy. `browsers` are used instead of those of simulated
+    calls.
     """
 
     def __init__(
-        self, size: int, *, port: int, interval: float = 30.0, seed: int = 1, fresh: bool = False
+        self,
+        size: int,
+        *,
+        port: int,
+        interval: float = 30.0,
+        seed: int = 1,
+        fresh: bool = False,
+        browsers: Sequence[Browser] = (),
     ) -> None:
         chance = random.Random(seed)
-        lives = _lives(seed)
-        self.browsers = [
-            Browser(number, lives[number % len(lives)], chance) for number in range(size)
-        ]
+        self.browsers = browsers or _browsers(size, chance, _lives(seed))
         self.figures = Figures()
         self.sampling = True
         self._chance = chance
@@ -200,10 +206,11 @@ class Crowd:
         reader, writer = await self._connection()
         try:
             writer.write(
-                b"POST %b/push HTTP/1.1\r\nHost: x\r\nContent-Type: text/plain\r\n%b"
+                b"POST %b/push HTTP/1.1\r\nHost: x\r\nContent-Type: text/plain\r\n%b%b"
                 b"Content-Length: %d\r\n\r\n%b"
                 % (
                     PREFIX.encode(),
+                    browser.headers,
                     b"Connection: close\r\n" if self._fresh else b"",
                     len(body),
                     body,
@@ -229,6 +236,10 @@ class Crowd:
                 return reader, writer
             writer.close()
         return await asyncio.open_connection("127.0.0.1", self._port)
+
+
+def _browsers(size: int, chance: random.Random, lives: list[list[bytes]]) -> list[Browser]:
+    return [Browser(number, lives[number % len(lives)], chance) for number in range(size)]
 
 
 def _lives(seed: int) -> list[list[bytes]]:

@@ -55,6 +55,31 @@ async def test_pause_returns_the_duration_of_the_work() -> None:
     assert await yielder.pause() == 0.25
 
 
+async def test_a_pause_ends_soon_after_the_loop_has_become_idle() -> None:
+    loop = Loop(1)
+    yielder = loop.make_yielder()
+    for _ in range(20):
+        loop.now += 0.01
+        await yielder.pause()
+    loop.load = 0
+    began = loop.now
+    loop.now += 0.1
+    await yielder.pause()
+    assert loop.now - began < 1, "it paused for as long as a busy loop needs"
+
+
+async def test_work_that_took_minutes_pauses_for_seconds() -> None:
+    loop = Loop(1)
+    yielder = loop.make_yielder()
+    for _ in range(20):
+        loop.now += 0.01
+        await yielder.pause()
+    loop.now += 120
+    began = loop.now
+    await yielder.pause()
+    assert loop.now - began < 11
+
+
 @pytest.mark.parametrize(
     ("count", "worked", "fit"), [(1, 0.01, 5), (5, 0.2, 1), (1, 3.0, 1), (5, 0.001, 50), (1, 0, 50)]
 )

@@ -6,6 +6,8 @@ from collections.abc import Awaitable, Callable
 
 _MAX_SHARE = 0.8  # Of all time, other work included, so that pushes find the loop idle.
 _MIN_SHARE = 0.02  # Of all time, however busy the loop is, so that the work ends.
+_LOOK_SECONDS = 0.25  # Of a pause, between two looks at how busy the loop is.
+_LONGEST_PAUSE = 10.0  # Seconds: work that took long because it waited must not wait for minutes.
 
 
 def batch_size_for(count: int, worked: float, *, seconds: float, most: int) -> int:
@@ -42,14 +44,26 @@ class LoadAwareYielder:
     async def pause(self) -> float:
         """Pause after a piece of work; the next one starts when this returns.
 
-        Returns the seconds that the piece of work took.
+        The pause ends earlier when the loop becomes idle meanwhile. Returns the seconds that the
+        piece of work took.
         """
-        worked = self._clock() - self._began
-        share = max(_MIN_SHARE, _MAX_SHARE - self._load)
-        began, busy = self._clock(), self._busy()
-        await self._sleep(worked * (1 - share) / share)
+        paused_at = looked_at = self._clock()
+        worked = paused_at - self._began
+        left = self._rest_after(worked)
+        while True:
+            busy, seconds = self._busy(), min(left, _LOOK_SECONDS)
+            await self._sleep(seconds)
+            now = self._clock()
+            if now > looked_at:
+                load = min(1.0, (self._busy() - busy) / (now - looked_at))
+                self._load += (load - self._load) / 2  # Smoothed: a short pause may see a burst.
+            looked_at = now
+            left = min(left - seconds, self._rest_after(worked) - (now - paused_at))
+            if left <= 0:
+                break
         self._began = self._clock()
-        if self._began > began:
-            load = min(1.0, (self._busy() - busy) / (self._began - began))
-            self._load += (load - self._load) / 2  # Smoothed: a short pause may see a burst.
         return worked
+
+    def _rest_after(self, worked: float) -> float:
+        share = max(_MIN_SHARE, _MAX_SHARE - self._load)
+        return min(worked * (1 - share) / share, _LONGEST_PAUSE)

@@ -1,15 +1,19 @@
 """What is special to the SQLite store: its file."""
 
 import sqlite3
-from collections.abc import Awaitable, Callable
+import threading
+from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from jmmc.core.errors import StoreError, UnusableStore
-from jmmc.core.model import SessionFilter
+from jmmc.core.model import Session, SessionFilter
 from jmmc.stores import open_store
+from jmmc.stores.sqlite import reading
+from jmmc.stores.sqlite.rows import session_of
 from jmmc.stores.sqlite.schema import APPLICATION_ID, migrations
 from jmmc.stores.sqlite.store import SqliteStore
 from tests.stores.conftest import summarize_all
@@ -251,3 +255,50 @@ async def test_a_session_that_another_process_packed_is_continued(path: Path) ->
     assert [sample.seq for sample in session.samples] == [0, 1, 2]
     for store in (first, second):
         await store.close()
+
+
+async def test_long_sessions_are_put_together_outside_the_event_loop(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    threads: list[str] = []
+
+    def note_thread(row: Any, sample_rows: Sequence[Any]) -> Session:
+        threads.append(threading.current_thread().name)
+        return session_of(row, sample_rows)
+
+    monkeypatch.setattr(reading, "session_of", note_thread)
+    store = SqliteStore(path)
+    await store.open()
+    await store.append([push(*range(100))])
+    (session,) = await store.get(["0" * 23 + "1"])
+    assert [session] == [whole async for whole in store.sessions(SessionFilter())]
+    await store.close()
+    assert len(threads) == 2
+    assert {name.partition("_")[0] for name in threads} == {"jmmc-sqlite-reader"}
+
+
+async def test_of_long_sessions_few_are_read_at_a_time(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(reading, "_SAMPLES", 100)
+    store = SqliteStore(path)
+    await store.open()
+    lengths = (40, 60, 1, 200, 30, 30, 30, 30)
+    for number, length in enumerate(lengths):
+        samples = tuple(sample(seq, ts=1000 + number) for seq in range(length))
+        await store.append([push(session=f"{number:024x}", samples=samples)])
+    together: list[int] = []
+    read_as = store.connections.read_as
+
+    async def note_rows(make: Any, statement: str, values: Sequence[object]) -> Any:
+        def make_and_note(rows: list[Any]) -> Any:
+            together.append(len(rows))
+            return make(rows)
+
+        return await read_as(make_and_note, statement, values)
+
+    monkeypatch.setattr(store.connections, "read_as", note_rows)
+    sessions = [session async for session in store.sessions(SessionFilter())]
+    await store.close()
+    assert [len(session.samples) for session in sessions] == list(lengths)
+    assert together == [100, 1, 200, 90, 30]

@@ -70,6 +70,12 @@ class Connections:
         """Run a query in the reader's thread, and return its rows."""
         return await self._reader.run(lambda: self._query(statement, values))
 
+    async def read_as(
+        self, make: Callable[[list[Any]], _T], statement: str, values: Sequence[object]
+    ) -> _T:
+        """Run a query, and return what `make` makes of its rows: in the thread, too."""
+        return await self._reader.run(lambda: make(self._query(statement, values)))
+
     async def write(self, work: Callable[[sqlite3.Connection], _T]) -> _T:
         """Do `work` with the writer's connection, in its thread. One piece of work at a time."""
         if self.read_only:

@@ -1,6 +1,6 @@
 """Reads sessions with their samples, packed or not."""
 
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from itertools import groupby
 from typing import Any
 
@@ -11,7 +11,8 @@ from jmmc.stores.sqlite.connections import Connections
 from jmmc.stores.sqlite.rows import SESSION_ROWS, session_of
 from jmmc.stores.sqlite.selection import session_conditions
 
-_SESSIONS = 25  # Read at a time: a day in a room is some 3,000 samples of 400 bytes each.
+_SESSIONS = 25  # Read at a time,
+_SAMPLES = 20_000  # and of those as many as have so many samples: some 20 MB.
 _LONG_AGO = -(2**62)
 
 
@@ -31,8 +32,9 @@ async def read_sessions(
         if not rows:
             return
         last = (rows[-1][5], rows[-1][0])
-        for session in await _with_samples(connections, rows):
-            yield session
+        for part in _parts(rows, await _sizes(connections, rows)):
+            for session in await _with_samples(connections, part):
+                yield session
 
 
 async def count_sessions(connections: Connections, selection: SessionFilter) -> int:
@@ -71,15 +73,51 @@ async def _read_rows(
     )
 
 
-async def _with_samples(connections: Connections, rows: list[Any]) -> Iterator[Session]:
-    keys = msgspec.json.encode([row[0] for row in rows]).decode()
+async def _sizes(connections: Connections, rows: Sequence[Any]) -> dict[int, int]:
+    """How many samples each session has at most, by key: found without reading them."""
+    return dict(
+        await connections.read(
+            "SELECT value, coalesce((SELECT max(seq) + 1 FROM samples WHERE session = value),"
+            " (SELECT count FROM packed WHERE session = value), 0) FROM json_each(?)",
+            [_keys(rows)],
+        )
+    )
+
+
+def _parts(rows: Sequence[Any], sizes: Mapping[int, int]) -> Iterator[list[Any]]:
+    """Rows of sessions that have at most `_SAMPLES` samples together, or of a single session."""
+    part: list[Any] = []
+    size = 0
+    for row in rows:
+        if part and size + sizes[row[0]] > _SAMPLES:
+            yield part
+            part, size = [], 0
+        part.append(row)
+        size += sizes[row[0]]
+    if part:
+        yield part
+
+
+async def _with_samples(connections: Connections, rows: Sequence[Any]) -> list[Session]:
+    """The sessions of these rows. They are put together in the reader's thread.
+
+    A session may have tens of thousands of samples, which in the event loop would delay pushes.
+    """
+
+    def sessions_of(sample_rows: list[Any]) -> list[Session]:
+        samples = {key: list(group) for key, group in groupby(sample_rows, key=lambda row: row[0])}
+        return [session_of(row, samples.get(row[0], ())) for row in rows]
+
     chosen = "session IN (SELECT value FROM json_each(?1))"
     # One statement: between two, a session may be packed and be missing from both.
-    sample_rows = await connections.read(
+    return await connections.read_as(
+        sessions_of,
         f"SELECT session, seq, ts, marks, readings FROM samples WHERE {chosen} UNION ALL"
         f" SELECT session, NULL, NULL, NULL, samples FROM packed WHERE {chosen}"
         " ORDER BY session, seq",
-        [keys],
+        [_keys(rows)],
     )
-    samples = {key: list(group) for key, group in groupby(sample_rows, key=lambda row: row[0])}
-    return (session_of(row, samples.get(row[0], ())) for row in rows)
+
+
+def _keys(rows: Sequence[Any]) -> str:
+    return msgspec.json.encode([row[0] for row in rows]).decode()
