@@ -6,6 +6,7 @@ import io
 import json
 import re
 import shutil
+import threading
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -23,6 +24,7 @@ from jmmc.maintenance.erase import forget
 from jmmc.settings import Settings
 from jmmc.stores import Store
 from jmmc.stores.sqlite.store import SqliteStore
+from jmmc.web.api import exports
 from jmmc.web.site import Server, create_app
 from tests.support.builders import Answer, call
 from tests.web.dashboard.lives import LIVES, WINDOW, fill
@@ -340,6 +342,35 @@ async def test_a_timeline_export_is_the_same_in_every_format(app: Server) -> Non
     assert {line["server_region"] for line in lines[:40]} - {None} <= {
         life.region for life in LIVES
     }
+
+
+@pytest.mark.parametrize(
+    ("what", "file_format", "maker"),
+    [
+        ("timeline", "ndjson", "sample_rows"),
+        ("timeline", "csv", "sample_rows"),
+        ("timeline", "parquet", "sample_rows"),
+        ("sessions", "ndjson", "stored_form"),
+        ("summaries", "csv", "summary_row"),
+    ],
+)
+async def test_exports_are_made_outside_the_event_loop_some_rows_at_a_time(
+    app: Server, monkeypatch: pytest.MonkeyPatch, what: str, file_format: str, maker: str
+) -> None:
+    threads: set[str] = set()
+    make = getattr(exports, maker)
+
+    def note_thread(item: Any) -> Any:
+        threads.add(threading.current_thread().name.partition("_")[0])
+        return make(item)
+
+    monkeypatch.setattr(exports, maker, note_thread)
+    query = f"{_WINDOW}&what={what}&format={file_format}"
+    whole = await _file(app, query)
+    assert threads == {"jmmc-answers"}
+    monkeypatch.setattr(exports, "_ROWS", 7)
+    if file_format != "parquet":  # It has groups of rows, and its bytes depend on them.
+        assert await _file(app, query) == whole
 
 
 async def test_a_constant_value_is_in_every_row_of_a_timeline(app: Server) -> None:

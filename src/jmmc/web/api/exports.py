@@ -1,6 +1,12 @@
-"""Files: exports, streamed while they are read, and answers of the API as rows."""
+"""Files: exports, streamed while they are read, and answers of the API as rows.
 
-from collections.abc import AsyncIterator, Sequence
+Rows and bytes of an export are made in the threads of answers, some hundred rows at a time: in the
+event loop a long session would delay pushes for a second.
+"""
+
+from collections.abc import AsyncIterator, Iterator, Sequence
+from functools import partial
+from itertools import chain, islice
 from typing import Any, get_args
 
 from msgspec import Struct
@@ -27,11 +33,16 @@ from jmmc.answers.model import (
 )
 from jmmc.answers.queries import Page
 from jmmc.answers.tables import MEDIA_TYPES, Table, table
+from jmmc.answers.threads import in_background, pause, paused
+from jmmc.core.model import Session
 from jmmc.quality.filters import SummaryFilter
 from jmmc.quality.summary import Summary
 from jmmc.quality.timeline_rows import sample_rows
 from jmmc.stores import Store
 from jmmc.web.problems import Problem
+
+_ROWS = 200  # Made at a time: some milliseconds.
+_FEW = 50  # Rows between two looks at the clock.
 
 WHATS = ("sessions", "timeline", "summaries")
 
@@ -102,19 +113,52 @@ def _headers(name: str, file_format: str) -> dict[str, str]:
 
 
 async def _lines(store: Store, selection: SummaryFilter) -> AsyncIterator[bytes]:
-    async for session in chosen(store, selection):
-        yield stored_form(session) + b"\n"
+    async for sessions in _batches(chosen(store, selection)):
+        yield await in_background(partial(_stored_forms, sessions))
+
+
+def _stored_forms(sessions: Sequence[Session]) -> bytes:
+    return b"".join(stored_form(session) + b"\n" for session in paused(sessions, 1))
 
 
 async def _content(
     store: Store, selection: SummaryFilter, what: str, writer: Table
 ) -> AsyncIterator[bytes]:
-    if what == "timeline":
-        async for session in chosen(store, selection):
-            if content := writer.add(list(sample_rows(session))):
+    async for rows in _rows(store, selection, what):
+        while (content := await in_background(partial(_add_some, writer, rows))) is not None:
+            if content:
                 yield content
+    yield await in_background(writer.end)
+
+
+async def _rows(
+    store: Store, selection: SummaryFilter, what: str
+) -> AsyncIterator[Iterator[dict[str, Any]]]:
+    """The rows of some sessions at a time. They are made as they are taken: in a thread."""
+    if what == "timeline":
+        async for sessions in _batches(chosen(store, selection)):
+            yield chain.from_iterable(map(sample_rows, sessions))
     else:
         async for summaries in summary_pages(store, selection):
-            if content := writer.add([summary_row(summary) for summary in summaries]):
-                yield content
-    yield writer.end()
+            yield map(summary_row, summaries)
+
+
+def _add_some(writer: Table, rows: Iterator[dict[str, Any]]) -> bytes | None:
+    """The bytes that the next rows add to the file; None when there are no more rows."""
+    some = list(islice(paused(rows, _FEW), _ROWS))
+    pause()
+    return writer.add(some) if some else None
+
+
+async def _batches(sessions: AsyncIterator[Session]) -> AsyncIterator[list[Session]]:
+    """The sessions in order: so many together that a thread is worth it."""
+    batch: list[Session] = []
+    samples = 0
+    async for session in sessions:
+        batch.append(session)
+        samples += 1 + len(session.samples)
+        if samples >= _ROWS:
+            yield batch
+            batch, samples = [], 0
+    if batch:
+        yield batch
