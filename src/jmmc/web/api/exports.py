@@ -145,9 +145,9 @@ async def _rows(
 
 def _add_some(writer: Table, rows: Iterator[dict[str, Any]]) -> bytes | None:
     """The bytes that the next rows add to the file; None when there are no more rows."""
-    some = list(islice(paused(rows, _FEW), _ROWS))
+    part = list(islice(paused(rows, _FEW), _ROWS))
     pause()
-    return writer.add(some) if some else None
+    return writer.add(part) if part else None
 
 
 async def _batches(sessions: AsyncIterator[Session]) -> AsyncIterator[list[Session]]:
