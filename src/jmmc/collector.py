@@ -32,6 +32,7 @@ from jmmc.stores import Store
 from jmmc.stores.erasure_receipts import ErasureReader
 
 _RELEASE_PATIENCE = 2.0  # Seconds, for each of two leases; then they run out by themselves.
+_LOAD_PERIOD = 0.1  # Seconds between two observations of the load.
 _EVALUATION_PAUSE = 5.0  # Seconds between two evaluations of the alert rules.
 
 
@@ -175,8 +176,12 @@ class Collector:
         """Pushes that wait for their commit."""
         return 0 if self._writer is None else self._writer.waiting
 
+    def admit(self, sender: Sender) -> None:
+        """Let a sender push, before its body is read. Raises `Rejected`, and counts it."""
+        self._receiver.admit(sender)
+
     async def receive(self, body: bytes, sender: Sender) -> Accepted:
-        """Store one push. Raises `Rejected`; what it raises for was not stored."""
+        """Store one push that was admitted. Raises `Rejected`: then it was not stored."""
         return await self._receiver.receive(body, sender)
 
     def reject(self, rejected: Rejected) -> None:
@@ -215,6 +220,17 @@ class Collector:
             raise StoreError(self.disk.problem)
         return condition
 
+    async def _keep_observing_load(self) -> None:
+        """Observe by how much pushes are delayed: by the event loop, and by batches before them."""
+        clock = asyncio.get_running_loop().time
+        observed_at = clock()
+        while True:
+            await asyncio.sleep(_LOAD_PERIOD)
+            now = clock()
+            seconds, observed_at = now - observed_at, now
+            queued = 0.0 if self._writer is None else self._writer.delay
+            self._receiver.observe(seconds - _LOAD_PERIOD + queued, seconds)
+
     async def _release_leases(self) -> None:
         """Let the next process compute summaries and evaluate alerts at once."""
         for release in (self._alerts.release, self._maintenance.release):
@@ -231,7 +247,9 @@ class Collector:
             self.call_time,
             self.read_erasures,
             self._clock_guard,
+            self._receiver.senders.of,
         )
         self._maintenance.start(supervisor)
+        supervisor.start("load", self._keep_observing_load)
         supervisor.start("disk", self.disk.keep_looking)
         supervisor.start("alerts", lambda: keep_evaluating(self._alerts, pause=_EVALUATION_PAUSE))

@@ -63,6 +63,8 @@ CLAIMS: dict[str, str] = {
     "| `session_full` |": _ENDPOINTS + "test_a_seq_beyond_the_longest_session_is_refused",
     "An address has `max_pushes_per_minute`": _ENDPOINTS
     + "test_a_large_push_uses_up_what_many_small_ones_do",
+    "reduces what every address may send": _ENDPOINTS
+    + "test_beside_many_attacking_addresses_a_light_address_is_answered",
     "A session may send a day's samples at once": _ENDPOINTS
     + "test_a_session_that_sends_more_than_its_budget_has_to_wait",
     "| `too_large` |": _SCRIPT + "test_a_push_that_gets_413_is_halved",

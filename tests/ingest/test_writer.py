@@ -91,12 +91,72 @@ async def test_enough_waiting_pushes_are_committed_at_once(
 
 async def test_a_commit_is_bounded_in_samples(tmp_path: Path) -> None:
     async with _writing(tmp_path) as (writer, counters):
-        large = [
-            push(*range(first, first + 2000), session=f"{first:024x}")
-            for first in range(0, 20_000, 2000)
-        ]
+        pushes = [push(*range(10), session=f"{number:024x}") for number in range(990)]
+        await asyncio.gather(*(writer.commit(item) for item in pushes))
+        assert counters.batches.count == 2  # 500 pushes have 5,000 samples.
+        large = [push(*range(400), session=f"{number:024x}") for number in range(1000, 1010)]
         await asyncio.gather(*(writer.commit(item) for item in large))
-        assert counters.batches.count == 4  # Three pushes each: the third reaches 5,000 samples.
+        assert counters.batches.count == 2 + 4  # The third large push reaches 1,000 samples.
+
+
+async def test_small_pushes_overtake_large_ones_and_a_commit_has_few_of_these(
+    tmp_path: Path,
+) -> None:
+    batches: list[list[int]] = []
+
+    class Recording(_Stalling):
+        async def append(self, pushes: Sequence[Push]) -> list[Receipt | Refusal]:
+            batches.append([len(item.samples) for item in pushes])
+            return await super().append(pushes)
+
+    store = Recording(tmp_path / "calls.db")
+    await store.open()
+    writer = Writer(store, Counters(), limit=3000)
+    try:
+        waiting = [writer.commit(push(0, session="f" * 24))]
+        await store.asked.wait()
+        assert writer.delay == 0
+        waiting += [writer.commit(push(*range(700), session=f"{n:024x}")) for n in range(5)]
+        waiting += [writer.commit(push(0, session=f"{n:024x}")) for n in range(10, 14)]
+        store.gate.set()
+        await asyncio.gather(*waiting)
+        assert batches == [[1], [1, 1, 1, 1, 700, 700], [700, 700], [700]]
+    finally:
+        await writer.close()
+        await store.close()
+
+
+async def test_many_small_pushes_do_not_hold_up_a_large_one_for_ever(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("jmmc.ingest.writer._BATCH", 10)
+    async with _writing(tmp_path) as (writer, _):
+        large = writer.commit(push(*range(700)))
+        small = [writer.commit(_push(number)) for number in range(1, 31)]
+        done, _ = await asyncio.wait([large, small[-1]], return_when=asyncio.FIRST_COMPLETED)
+        assert done == {large}
+        await asyncio.gather(*small)
+
+
+async def test_pushes_are_delayed_when_several_batches_wait_and_not_by_a_slow_disk(
+    tmp_path: Path,
+) -> None:
+    store = _Stalling(tmp_path / "calls.db")
+    await store.open()
+    writer = Writer(store, Counters(), limit=3000)
+    try:
+        waiting = [writer.commit(_push(0))]
+        await store.asked.wait()
+        await asyncio.sleep(0.05)
+        store.gate.set()
+        await asyncio.gather(*waiting)
+        assert writer.delay == 0
+        waiting = [writer.commit(_push(number)) for number in range(2500)]
+        assert writer.delay >= 2 * 0.05
+        await asyncio.gather(*waiting)
+    finally:
+        await writer.close()
+        await store.close()
 
 
 async def test_a_queue_is_full_when_it_has_as_many_samples_as_20_for_each_push(

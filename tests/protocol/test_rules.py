@@ -13,8 +13,9 @@ from jmmc.core.model import Dialect, Push, Sample
 from jmmc.privacy.pseudonyms import Pseudonyms
 from jmmc.protocol.addresses import Proxies, rate_limit_key, stored_form, truncated
 from jmmc.protocol.admission import OLDEST_AGE, Admitted, Policy, admit
-from jmmc.protocol.budget import samples_cost
+from jmmc.protocol.budget import body_cost, samples_cost
 from jmmc.protocol.decoding import DecodedSample, Envelope
+from jmmc.protocol.fair_share import DELAYED, FairShare
 from jmmc.protocol.identity import CookieSigner, is_session_id, session_of
 from jmmc.protocol.rate_limit import RateLimiter
 from jmmc.protocol.useragent import browser_and_system
@@ -349,6 +350,74 @@ def test_a_burst_may_be_larger_than_the_tokens_of_a_minute() -> None:
     rate_limiter = RateLimiter(60, burst=100)
     assert rate_limiter.wait(1, 0.0, 100) == 0.0
     assert rate_limiter.wait(1, 0.0) == pytest.approx(1.0)
+
+
+def test_a_reduced_allowance_concerns_only_those_who_send_more() -> None:
+    rate_limiter = RateLimiter(600)
+    assert rate_limiter.wait("light", 0.0) == rate_limiter.wait("heavy", 0.0) == 0.0
+    rate_limiter.reduce(0.1)
+    assert [rate_limiter.wait("heavy", 0.0) == 0 for _ in range(70)].count(True) == 60
+    assert rate_limiter.wait("heavy", 0.0) == pytest.approx(1.0)
+    assert all(rate_limiter.wait("light", float(second)) == 0.0 for second in range(120))
+    rate_limiter.reduce(1.0)
+    assert rate_limiter.wait("heavy", 0.1) == 0.0, "ten tokens a second again"
+    rate_limiter.wait("new", 0.0, 599)
+    assert rate_limiter.wait("new", 0.0) == 0.0
+
+
+def test_while_pushes_are_prompt_everyone_keeps_the_whole_allowance() -> None:
+    fair_share = FairShare()
+    assert all(fair_share.observe(DELAYED, 0.1, 100) == 1.0 for _ in range(100))
+    assert not fair_share.is_reduced
+
+
+def test_while_pushes_are_delayed_the_allowance_falls_to_a_fifth_within_seconds() -> None:
+    fair_share = FairShare()
+    shares = [fair_share.observe(0.2, 0.3, 100) for _ in range(1000)]
+    assert shares == sorted(shares, reverse=True)
+    assert shares[4] == 1.0 > shares[5]
+    assert shares[13] == shares[-1] == pytest.approx(0.2)
+    assert fair_share.is_reduced
+
+
+def test_a_single_long_pause_is_no_overload() -> None:
+    fair_share = FairShare()
+    assert [fair_share.observe(delay, 0.1, 100) for delay in (0.9, 0.0, 0.0)] == [1.0] * 3
+
+
+def test_under_a_severe_overload_the_allowance_falls_to_a_fiftieth() -> None:
+    fair_share = FairShare()
+    shares = [fair_share.observe(0.5, 0.5, 100) for _ in range(100)]
+    assert min(shares) == shares[-1] == pytest.approx(0.02)
+    assert fair_share.observe(0.2, 0.1, 100) == pytest.approx(0.02), (
+        "a smaller delay undoes nothing"
+    )
+
+
+def test_the_whole_allowance_is_back_within_a_minute_of_prompt_pushes() -> None:
+    fair_share = FairShare()
+    for _ in range(20):
+        fair_share.observe(0.2, 0.3, 100)
+    assert fair_share.share == pytest.approx(0.2)
+    for _ in range(30):
+        fair_share.observe(0.0, 0.0, 100)  # Until pushes are prompt on average.
+    assert fair_share.observe(0.0, 6.0, 100) == pytest.approx(0.3)
+    assert fair_share.observe(0.0, 42.0, 100) == pytest.approx(1.0)
+    assert fair_share.observe(0.0, 1.0, 100) == 1.0
+    assert not fair_share.is_reduced
+
+
+@pytest.mark.parametrize(("senders", "share"), [(0, 1.0), (1, 1.0), (2, 0.5), (4, 0.25), (9, 0.2)])
+def test_of_few_senders_each_keeps_its_part(senders: int, share: float) -> None:
+    fair_share = FairShare()
+    for _ in range(100):
+        fair_share.observe(0.2, 0.3, senders)
+    assert fair_share.share == pytest.approx(share)
+
+
+@pytest.mark.parametrize(("size", "cost"), [(0, 0), (2047, 0), (2048, 1), (65_536, 32)])
+def test_a_body_costs_its_size(size: int, cost: int) -> None:
+    assert body_cost(b" " * size) == cost
 
 
 @pytest.mark.parametrize(

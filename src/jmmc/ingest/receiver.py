@@ -1,10 +1,10 @@
 """The path of a push, from its body to the answer.
 
-The rate limit may refuse the sender. `Codec` decodes the body into an `Envelope` and names the
-readings that it dropped. `admit` checks uid, conf and sid, dates the samples and makes a `Push`.
-The `Writer` takes out what was erased, and commits the push together with those that arrived
-meanwhile; only then is there an `Accepted`. Wherever the path ends early, it raises
-`Rejected`. Each push is counted exactly once, here.
+The rate limit may refuse the sender, before its body is read. `Codec` decodes the body into an
+`Envelope` and names the readings that it dropped. `admit` checks uid, conf and sid, dates the
+samples and makes a `Push`. The `Writer` takes out what was erased, and commits the push together
+with those that arrived meanwhile; only then is there an `Accepted`. Wherever the path ends early,
+it raises `Rejected`. Each push is counted exactly once, here.
 """
 
 import os
@@ -19,6 +19,7 @@ from jmmc.core.model import Dialect, Push, Receipt, Refusal, Sample
 from jmmc.ingest.counters import V1_SCRIPT, Counters
 from jmmc.ingest.disk_space import Level
 from jmmc.ingest.geo import NetworkNames
+from jmmc.ingest.session_senders import SessionSenders
 from jmmc.ingest.writer import Writer
 from jmmc.privacy.pseudonyms import Pseudonyms
 from jmmc.privacy.receipts import ErasureFilter
@@ -32,8 +33,16 @@ from jmmc.protocol.addresses import (
 )
 from jmmc.protocol.admission import Policy, admit
 from jmmc.protocol.answer import Answer
-from jmmc.protocol.budget import SessionBudgets, body_cost, most_samples, samples_cost
+from jmmc.protocol.budget import (
+    NEW_SESSION,
+    OVERLOADED,
+    SessionBudgets,
+    body_cost,
+    most_samples,
+    samples_cost,
+)
 from jmmc.protocol.decoding import Codec
+from jmmc.protocol.fair_share import FairShare
 from jmmc.protocol.identity import COOKIE, CookieSigner
 from jmmc.protocol.rate_limit import RateLimiter
 from jmmc.protocol.server_readings import add_server_readings
@@ -43,6 +52,7 @@ from jmmc.settings import Settings
 _log = logger(__name__)
 
 _RETRY_AFTER = 5  # Seconds until a browser tries again when the store cannot be opened.
+_LONGEST_WAIT = 60  # Seconds until a browser whose address sends too much tries again.
 _RETRY_WITHOUT_SPACE = 60  # Seconds until it does when the disk is nearly full.
 
 
@@ -110,6 +120,9 @@ class Receiver:
         self._clock = clock
         self._new_id = new_id
         self._signer = CookieSigner(secret)
+        self._share = FairShare()
+        self.senders = SessionSenders()
+        """Who sent the sessions of late."""
         self._names = NetworkNames(
             asn_database=settings.asn_database, country_database=settings.country_database
         )
@@ -125,9 +138,29 @@ class Receiver:
         self._budgets = SessionBudgets(max_session_days=days, sample_interval=interval)
         self._proxies = Proxies(settings.trusted_proxies, settings.forwarded_header)
         self._rate_limiter = RateLimiter(settings.max_pushes_per_minute)
+        self._rate_limiter.reduce(self._share.share)
+
+    def observe(self, delay: float, seconds: float) -> None:
+        """Adapt what each sender may send: pushes were delayed by `delay` in the last `seconds`."""
+        self._rate_limiter.reduce(self._share.observe(delay, seconds, self._rate_limiter.senders))
+
+    def admit(self, sender: Sender) -> None:
+        """Take the token of a push, before its body is read. Raises `Rejected`, and counts it.
+
+        What the body costs more is taken by `receive`.
+        """
+        address = self._address(sender)
+        key = None if address is None else rate_limit_key(address)
+        if key is not None and (wait := self._rate_limiter.wait(key, self._clock())):
+            detail = "this address sends too much"
+            # A longer wait may be due to an overload, which may end before.
+            retry_after = min(int(wait) + 1, _LONGEST_WAIT)
+            rejected = Rejected("throttled", detail, retry_after=retry_after)
+            self.reject(rejected)
+            raise rejected
 
     async def receive(self, body: bytes, sender: Sender) -> Accepted:
-        """Store one push. Raises `Rejected`; what it raises for was not stored."""
+        """Store one push that was admitted. Raises `Rejected`: then it was not stored."""
         try:
             dropped, push = self._admit(body, sender)
             writer = await self._writer()
@@ -169,18 +202,22 @@ class Receiver:
     def _admit(self, body: bytes, sender: Sender) -> tuple[list[str], Push]:
         """Return the readings that were dropped, and the push as it will be stored."""
         now = self._clock()
-        address = self._proxies.client(sender.peer, sender.forwarded(self._proxies.header))
+        factor = OVERLOADED if self._share.is_reduced else 1
+        address = self._address(sender)
         key = None if address is None else rate_limit_key(address)
-        if key is not None and (wait := self._rate_limiter.wait(key, now, body_cost(body))):
-            detail = "this address sends too much"
-            raise Rejected("throttled", detail, retry_after=int(wait) + 1)
+        if key is not None:
+            self._rate_limiter.charge(key, now, factor * body_cost(body))
         envelope = self._codec.decode(body)
         if key is not None:
-            self._rate_limiter.charge(key, now, samples_cost(envelope.samples))
+            self._rate_limiter.charge(key, now, factor * samples_cost(envelope.samples))
         push, clamped = admit(envelope, self._policy, now)
         self._counters.clamped_ages += clamped
         if push.dialect is Dialect.V1:
             push = replace(push, session=self._v1_session(push, sender, now))
+        if key is not None:
+            is_new = self.senders.count(push.session, key, len(push.samples))
+            if is_new and self._share.is_reduced:
+                self._rate_limiter.charge(key, now, factor * NEW_SESSION)
         self._budgets.charge(push, now)
         first = push.samples[0]
         if not first.seq or any(sample.full for sample in push.samples):
@@ -192,6 +229,9 @@ class Receiver:
             elif first.seq == 0:
                 self._counters.begin(envelope.script)
         return envelope.dropped, push
+
+    def _address(self, sender: Sender) -> Address | None:
+        return self._proxies.client(sender.peer, sender.forwarded(self._proxies.header))
 
     def _v1_session(self, push: Push, sender: Sender, now: float) -> str:
         if push.opens:

@@ -19,8 +19,12 @@ from jmmc.stores import Store
 
 _log = logger(__name__)
 
+_Waiting = tuple[Push, asyncio.Future[Receipt | Refusal]]
+
 _BATCH = 1000  # Pushes; keeps one commit under 50 ms, and so the answer to /readyz prompt.
-_BATCH_SAMPLES = 5000  # The batch ends with the push that reaches this many.
+_BATCH_SAMPLES = 5000  # Small pushes of a batch end with the one that reaches this many.
+_LARGE = 20  # Samples of a large push: browsers send one to three, and more after an outage.
+_BATCH_LARGE_SAMPLES = 1000  # Large pushes of a batch end with the one that reaches this many.
 _QUEUED_SAMPLES = 20  # For each push of the limit: a full queue takes some 100 MB at most.
 _FULL_ENOUGH = 40  # Pushes that are committed without waiting for more.
 _LINGER = 0.003  # Seconds that fewer pushes wait for more.
@@ -28,8 +32,33 @@ _RETRY_AFTER = 5  # Seconds
 _PATIENCE = 5.0  # Seconds. A browser gives up after 15, and then sends again what is stored by now.
 
 
+class _Queue:
+    """Pushes that wait for their commit, of which a batch has about `batch_samples` at most."""
+
+    def __init__(self, batch_samples: int) -> None:
+        self.batch_samples = batch_samples
+        self.pushes: deque[_Waiting] = deque()
+        self.samples = 0
+
+    @property
+    def full_batches(self) -> int:
+        """How many batches wait before the one that the next push will be in."""
+        return max(len(self.pushes) // _BATCH, self.samples // self.batch_samples)
+
+    def add(self, push: Push, answer: "asyncio.Future[Receipt | Refusal]") -> None:
+        self.pushes.append((push, answer))
+        self.samples += len(push.samples)
+
+    def take(self) -> _Waiting:
+        push, answer = self.pushes.popleft()
+        self.samples -= len(push.samples)
+        return push, answer
+
+
 class Writer:
     """Commits pushes to a store in batches. Lives in one event loop.
+
+    Large pushes follow the small ones of a batch, and take a limited part of it.
 
     At most `limit` pushes may wait; the next one is refused at once, and so is one that would have
     to wait longer than `patience` seconds. `counters` counts commits and failures. `trim` takes
@@ -51,8 +80,8 @@ class Writer:
         self._limit = limit
         self._patience = patience
         self._trim = trim
-        self._waiting: deque[tuple[Push, asyncio.Future[Receipt | Refusal]]] = deque()
-        self._waiting_samples = 0
+        self._small = _Queue(_BATCH_SAMPLES)
+        self._large = _Queue(_BATCH_LARGE_SAMPLES)
         self._arrived = asyncio.Event()
         self._enough = asyncio.Event()  # Enough pushes wait, or they have waited long enough.
         self._closing = False
@@ -64,7 +93,15 @@ class Writer:
     @property
     def waiting(self) -> int:
         """Pushes that have not been handed to the store yet."""
-        return len(self._waiting)
+        return len(self._small.pushes) + len(self._large.pushes)
+
+    @property
+    def delay(self) -> float:
+        """Seconds that a push waits for further batches before its own; 0 unless it is overloaded.
+
+        How long a single commit takes does not count: a slow disk takes larger batches.
+        """
+        return self._took * max(self._small.full_batches, self._large.full_batches)
 
     @property
     def task(self) -> "asyncio.Task[None]":
@@ -84,16 +121,16 @@ class Writer:
         """
         if self._closing:
             raise Rejected("busy", "shutting down", retry_after=_RETRY_AFTER)
-        too_many_samples = self._waiting_samples >= self._limit * _QUEUED_SAMPLES
-        if len(self._waiting) >= self._limit or too_many_samples:
+        samples = self._small.samples + self._large.samples
+        if self.waiting >= self._limit or samples >= self._limit * _QUEUED_SAMPLES:
             raise Rejected("busy", "too many pushes are waiting", retry_after=_RETRY_AFTER)
-        if self._began is not None and self._expected_wait(self._began) > self._patience:
+        queue = self._large if len(push.samples) >= _LARGE else self._small
+        if self._began is not None and self._expected_wait(queue, self._began) > self._patience:
             raise Rejected("busy", "the store is slow", retry_after=_RETRY_AFTER)
         answer: asyncio.Future[Receipt | Refusal] = self._loop.create_future()
-        self._waiting.append((push, answer))
-        self._waiting_samples += len(push.samples)
+        queue.add(push, answer)
         self._arrived.set()
-        if len(self._waiting) >= _FULL_ENOUGH:
+        if self.waiting >= _FULL_ENOUGH:
             self._enough.set()
         return answer
 
@@ -104,48 +141,47 @@ class Writer:
         self._enough.set()
         await self._task
 
-    def _expected_wait(self, began: float) -> float:
+    def _expected_wait(self, queue: _Queue, began: float) -> float:
         """Estimate the seconds until a push that comes now would be handed to the store."""
-        by_samples = self._waiting_samples // _BATCH_SAMPLES
-        batches = max(len(self._waiting) // _BATCH, by_samples) + 1
-        return max(self._loop.time() - began, self._took * batches)
+        return max(self._loop.time() - began, self._took * (queue.full_batches + 1))
 
     async def _run(self) -> None:
         try:
-            while self._waiting or not self._closing:
+            while self.waiting or not self._closing:
                 raise_if_cancelled()
                 self._arrived.clear()
-                if not self._waiting:
+                if not self.waiting:
                     await self._arrived.wait()
                     continue
                 await self._linger()
                 if batch := self._next_batch():
                     await self._commit_batch(batch)
         finally:
-            self._fail(self._waiting)  # However this ends, no request waits for ever.
-            self._waiting.clear()
+            self._fail_waiting()  # However this ends, no request waits for ever.
 
-    def _next_batch(self) -> list[tuple[Push, "asyncio.Future[Receipt | Refusal]"]]:
-        """Take the next pushes from the queue: at most `_BATCH`, with about `_BATCH_SAMPLES`.
+    def _next_batch(self) -> list[_Waiting]:
+        """Take the next pushes, at most `_BATCH`: small ones first, so that large ones fill it.
 
         A push of which everything was erased is answered: its browser lets go of it.
         """
-        batch: list[tuple[Push, asyncio.Future[Receipt | Refusal]]] = []
-        samples = 0
-        while self._waiting and len(batch) < _BATCH and samples < _BATCH_SAMPLES:
-            push, answer = self._waiting.popleft()
-            self._waiting_samples -= len(push.samples)
-            kept = self._trim(push)
-            if kept is not None:
-                samples += len(kept.samples)
-                batch.append((kept, answer))
-            elif not answer.done():
-                answer.set_result(Receipt(push.samples[-1].seq, gap=True))
+        batch: list[_Waiting] = []
+        for queue in (self._small, self._large):
+            samples = 0
+            # One large push in any case: many small ones must not hold it up for ever.
+            most = _BATCH + (queue is self._large)
+            while queue.pushes and len(batch) < most and samples < queue.batch_samples:
+                push, answer = queue.take()
+                kept = self._trim(push)
+                if kept is not None:
+                    samples += len(kept.samples)
+                    batch.append((kept, answer))
+                elif not answer.done():
+                    answer.set_result(Receipt(push.samples[-1].seq, gap=True))
         return batch
 
     async def _linger(self) -> None:
         """Return when enough pushes wait for a commit, or the first has waited long enough."""
-        if len(self._waiting) >= _FULL_ENOUGH or self._closing:
+        if self.waiting >= _FULL_ENOUGH or self._closing:
             return
         self._enough.clear()
         timer = self._loop.call_later(_LINGER, self._enough.set)
@@ -154,9 +190,7 @@ class Writer:
         finally:
             timer.cancel()
 
-    async def _commit_batch(
-        self, batch: list[tuple[Push, "asyncio.Future[Receipt | Refusal]"]]
-    ) -> None:
+    async def _commit_batch(self, batch: list[_Waiting]) -> None:
         began = self._began = self._loop.time()
         try:
             receipts = await self._store.append([push for push, _ in batch])
@@ -165,9 +199,7 @@ class Writer:
             _log.error("store_down", pushes=len(batch), why=error)
             self._fail(batch)
             if self._closing:  # The next batches would take as long to fail.
-                self._fail(self._waiting)
-                self._waiting.clear()
-                self._waiting_samples = 0
+                self._fail_waiting()
         except BaseException:
             self._fail(batch)
             raise
@@ -179,7 +211,12 @@ class Writer:
         finally:
             self._began, self._took = None, self._loop.time() - began
 
-    def _fail(self, batch: Iterable[tuple[Push, "asyncio.Future[Receipt | Refusal]"]]) -> None:
+    def _fail_waiting(self) -> None:
+        for queue in (self._small, self._large):
+            while queue.pushes:
+                self._fail([queue.take()])
+
+    def _fail(self, batch: Iterable[_Waiting]) -> None:
         for _, answer in batch:
             if not answer.done():
                 answer.set_exception(

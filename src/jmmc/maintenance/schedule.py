@@ -31,7 +31,7 @@ class Maintenance:
 
     `counters` counts failures of the store, `call_time` the time that has passed in calls;
     `read_erasures` is called every two seconds, `clock_guard` allows retention. `clock` gives Unix
-    seconds.
+    seconds, `sender_of` the sender of a session and its number of samples, where they are known.
     """
 
     def __init__(
@@ -43,6 +43,7 @@ class Maintenance:
         call_time: CallTimeCounters,
         read_erasures: Callable[[], Awaitable[None]],
         clock_guard: ClockGuard,
+        sender_of: Callable[[str], tuple[int, int] | None],
     ) -> None:
         self._store = store
         self._clock_guard = clock_guard
@@ -50,7 +51,7 @@ class Maintenance:
         self._read_erasures = read_erasures
         self._settings = settings
         self._clock = clock
-        self._summarizer = summarizer_of(store, settings, clock, call_time)
+        self._summarizer = summarizer_of(store, settings, clock, call_time, sender_of)
 
     def start(self, supervisor: Supervisor) -> None:
         """Start all tasks. Stopping them is safe at any time: interrupted work is done again."""
@@ -106,8 +107,12 @@ def summarizer_of(
     settings: Settings,
     clock: Callable[[], float],
     call_time: CallTimeCounters | None = None,
+    sender_of: Callable[[str], tuple[int, int] | None] = lambda _: None,
 ) -> Summarizer:
-    """A summarizer of this process, by the settings; it keeps `call_time` up to date."""
+    """A summarizer of this process, by the settings; it keeps `call_time` up to date.
+
+    Where more is due than can be done, every sender (`sender_of`) gets the same share of the work.
+    """
     return Summarizer(
         store,
         preset=preset(settings.quality_preset),
@@ -115,4 +120,5 @@ def summarizer_of(
         clock=clock,
         holder=secrets.token_hex(8),
         call_time=call_time,
+        sender_of=sender_of,
     )

@@ -11,6 +11,7 @@ __all__ = [
     "answer",
     "budget",
     "decoding",
+    "fair_share",
     "identity",
     "rate_limit",
     "server_readings",

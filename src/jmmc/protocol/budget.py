@@ -28,9 +28,16 @@ _DOCUMENT = 60
 """Samples of one document in MongoDB. Each further document that a push writes to is a token."""
 
 
+NEW_SESSION = 1
+"""Further tokens of a new session while the collector is overloaded: its rows and its summary."""
+
+OVERLOADED = 5
+"""How many times the further tokens of a push count while the collector is overloaded."""
+
+
 def body_cost(body: bytes) -> int:
-    """The tokens of a body, whatever is in it: 1 for an ordinary push."""
-    return 1 + len(body) // _BODY_BYTES
+    """The further tokens of a body, whatever is in it: 0 for an ordinary push."""
+    return len(body) // _BODY_BYTES
 
 
 def samples_cost(samples: Iterable[DecodedSample]) -> int:

@@ -14,9 +14,22 @@ class RateLimiter:
     """
 
     def __init__(self, per_minute: float, burst: float | None = None) -> None:
-        self._burst = float(per_minute if burst is None else burst)
-        self._per_second = per_minute / 60
+        self._full_burst = self._burst = float(per_minute if burst is None else burst)
+        self._full_per_second = self._per_second = per_minute / 60
         self._buckets: OrderedDict[Hashable, tuple[float, float]] = OrderedDict()
+
+    @property
+    def senders(self) -> int:
+        """How many senders there were, apart from those that were forgotten."""
+        return len(self._buckets)
+
+    def reduce(self, share: float) -> None:
+        """From now on, allow every sender this share (at most 1) of what it is usually allowed.
+
+        A sender that sends less than this notices nothing; one that has saved up more loses it.
+        """
+        self._burst = self._full_burst * share
+        self._per_second = self._full_per_second * share
 
     def wait(self, sender: Hashable, now: float, cost: float = 1.0) -> float:
         """Take the tokens of a request at `now` (seconds).

@@ -28,7 +28,8 @@ class LimitsSettings(SettingsGroup):
         ge=0,
         description=(
             "Maximum pushes per minute and address; 0 sets no limit. A push counts once more for"
-            " each 2 KiB, each 10 samples and each further document that it writes to."
+            " each 2 KiB, each 10 samples and each further document that it writes to. Less while"
+            " the collector is overloaded."
         ),
     )
     max_session_days: LiveNumber = Field(

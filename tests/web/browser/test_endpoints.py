@@ -3,6 +3,7 @@
 import asyncio
 import gzip
 import json
+import time
 import zlib
 from pathlib import Path
 from typing import Any
@@ -395,6 +396,67 @@ async def test_pushes_of_a_full_school_behind_one_address_are_stored(
         samples = [wire_sample(seq, readings) for seq in range(3)]
         answer = await call(app, "POST", "/push", body(*samples, sid=f"{number:032x}"))
         assert answer.status == 200
+
+
+async def _overload() -> None:
+    """Block the event loop again and again, so that pushes would be delayed."""
+    for _ in range(16):
+        time.sleep(0.25)  # noqa: ASYNC251
+        await asyncio.sleep(0.015)
+
+
+async def test_beside_many_attacking_addresses_a_light_address_is_answered(
+    make_collector: MakeCollector, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """While pushes are delayed, addresses that send much are refused before their body is read."""
+    monkeypatch.setattr("jmmc.collector._LOAD_PERIOD", 0.01)
+    app = make_collector(max_pushes_per_minute=100)
+    attackers = [f"198.51.100.{number}" for number in range(30)]
+    for client in attackers:
+        assert (await call(app, "POST", "/push", body(), client=client)).status == 200
+    await _overload()
+    for number, client in enumerate(attackers):
+        answers = [
+            await call(app, "POST", "/push", body(sid=f"{100 * number + n:032x}"), client=client)
+            for n in range(8)
+        ]
+        statuses = [answer.status for answer in answers]
+        assert statuses == sorted(statuses)
+        assert 1 <= statuses.count(200) <= 7, "a new session counts six times, of 20 to 50"
+        assert 1 <= int(answers[-1].headers["retry-after"]) <= 60
+        light = await call(
+            app,
+            "POST",
+            "/push",
+            body(wire_sample(1 + number, {"cq": 90})),
+            client="203.0.113.7" if number % 2 else "203.0.113.8",
+        )
+        assert light.status == 200
+    assert app.collector.counters.rejected["throttled"] > 30
+
+
+async def test_an_office_behind_one_address_is_not_refused_while_the_collector_is_overloaded(
+    make_collector: MakeCollector, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """500 people who push every 30 seconds are 1,000 pushes a minute, scaled down here by 10."""
+    monkeypatch.setattr("jmmc.collector._LOAD_PERIOD", 0.01)
+    app = make_collector(max_pushes_per_minute=600)
+    sids = [f"{number:032x}" for number in range(50)]
+    for number, sid in enumerate(sids):
+        assert (await call(app, "POST", "/push", body(sid=sid))).status == 200
+        other = f"203.0.113.{number}"
+        assert (await call(app, "POST", "/push", body(), client=other)).status == 200
+    await _overload()
+    for seq in (1, 2):
+        for sid in sids:
+            answer = await call(app, "POST", "/push", body(wire_sample(seq, {}), sid=sid))
+            assert answer.status == 200
+
+
+async def test_the_body_of_a_refused_push_is_not_read(make_collector: MakeCollector) -> None:
+    app = make_collector(max_pushes_per_minute=1)
+    assert (await call(app, "POST", "/push", body())).status == 200
+    assert (await call(app, "POST", "/push", b"x" * 70_000)).status == 429
 
 
 async def test_a_session_that_sends_more_than_its_budget_has_to_wait(

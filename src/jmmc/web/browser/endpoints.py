@@ -57,6 +57,7 @@ class BrowserEndpoints:
         collector, settings = self._collector, self._collector.settings
         cors = self._cors.headers(request.headers.get(b"origin"))
         try:
+            collector.admit(request)
             try:
                 body = await request.body(limit=settings.max_body, timeout=settings.body_timeout)
             except Rejected as rejected:

@@ -1,0 +1,28 @@
+"""Who sent which session, and how many samples: by this, summaries are divided among senders."""
+
+from collections import OrderedDict
+
+_MOST_SESSIONS = 100_000  # 28 MB.
+
+
+class SessionSenders:
+    """The sender of each session that sent most recently, and its number of samples."""
+
+    def __init__(self) -> None:
+        self._sessions: OrderedDict[str, tuple[int, int]] = OrderedDict()
+
+    def count(self, session: str, sender: int, samples: int) -> bool:
+        """Count the samples of a push; return whether its session is new here.
+
+        `sender` is the key of its rate limit.
+        """
+        known = self._sessions.get(session)
+        self._sessions[session] = (sender, samples + (0 if known is None else known[1]))
+        self._sessions.move_to_end(session)
+        if len(self._sessions) > _MOST_SESSIONS:
+            self._sessions.popitem(last=False)
+        return known is None
+
+    def of(self, session: str) -> tuple[int, int] | None:
+        """The sender of a session and its number of samples; None when they are not known."""
+        return self._sessions.get(session)
