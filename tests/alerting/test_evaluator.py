@@ -186,7 +186,8 @@ async def _store_calls(
     pushes = []
     for number in range(first, first + people):
         path = {"sr": region, **({"rip": f"{network}.0.113.0"} if network else {})}
-        text = json.dumps({"pid": "x", "cq": grade, "u": {"bw": 5}, "t": path})
+        link = {"u": {"bw": 5}, "d": {"pl": 100 - grade}}
+        text = json.dumps({"pid": "x", "cq": grade, **link, "t": path})
         samples = tuple(sample(seq, text, ts=start + 30 * seq, full=True) for seq in range(21))
         uid = f"a40bcaa8-8b36-11ec-a8a3-{number:012}"
         pushes.append(push(session=f"{number:024x}", browser_id=uid, samples=samples))
@@ -504,10 +505,8 @@ def test_a_killed_collector_neither_repeats_nor_loses_a_notification(
 def _push_calls(serve: Serve, *, quality: int, people: range) -> None:
     """Push ten minutes until now of each participant, as browsers do after an outage."""
     for number in people:
-        samples = [
-            wire_sample(seq, {"pid": "x", "cq": quality, "u": {"bw": 5}}, age=600 - 30 * seq)
-            for seq in range(21)
-        ]
+        readings = {"pid": "x", "cq": quality, "u": {"bw": 5}, "d": {"pl": 100 - quality}}
+        samples = [wire_sample(seq, readings, age=600 - 30 * seq) for seq in range(21)]
         uid = f"a40bcaa8-8b36-11ec-a8a3-{number:012}"
         post_push(serve.url, body(*samples, sid=f"{number:032x}", uid=uid))
 

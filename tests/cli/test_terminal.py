@@ -29,7 +29,8 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> str:
     async def fill() -> None:
         store = SqliteStore(file)
         await store.open()
-        readings = {"br": _NAME, "os": _NAME, "t": {"sr": _NAME, "net": _NAME}, "cq": 5}
+        readings = {"br": _NAME, "os": _NAME, "t": {"sr": _NAME, "net": _NAME}}
+        readings["d"] = {"pl": 30}
         first = Sample(0, 1_700_000_000, json.dumps(readings, ensure_ascii=False).encode())
         samples = (first, Sample(1, 1_700_000_030, b"{}"))
         await store.append([Push(_SESSION, _NAME, UID, Dialect.V2, samples)])

@@ -61,7 +61,8 @@ def _by_grade(call_time: CallTimeCounters) -> dict[Grade, int]:
 
 
 _JOIN = {"br": "Chrome 131", "os": "Windows 11"}
-_WELL = {"cq": 100, "rtt": 20, "d": {"pl": 0, "ab": 30, "vb": 970}, "t": {"sr": "eu", "tp": "udp"}}
+_DOWN = {"pl": 0, "jit": 4, "ab": 30, "vb": 970}
+_WELL = {"cq": 100, "rtt": 20, "d": _DOWN, "t": {"sr": "eu", "tp": "udp"}}
 
 
 def test_a_steady_value_counts_for_as_long_as_it_holds() -> None:

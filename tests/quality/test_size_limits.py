@@ -19,10 +19,10 @@ from jmmc.quality.size_limits import (
 )
 from jmmc.quality.summarize import summarize
 from jmmc.quality.summary import GradeSpan
-from jmmc.quality.thresholds import PRESETS
+from jmmc.quality.thresholds import preset
 
 _START = 1_700_000_000
-_PRESET = next(iter(PRESETS.values()))
+_PRESET = preset("jitsi")
 
 
 def _session(samples: int, step: int) -> Session:

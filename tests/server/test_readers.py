@@ -19,7 +19,7 @@ from tests.support.servers import Serve
 
 _FLAPPING, _OTHERS = "f" * 24, 200
 _SAMPLES, _STEP = 24_000, 3  # Twenty hours.
-_CHANGES = ('{"cq":100,"rtt":20}', '{"cq":1}')
+_CHANGES = ('{"rtt":20,"d":{"pl":0}}', '{"d":{"pl":30}}')
 
 
 @pytest.fixture(scope="module")

@@ -4,6 +4,7 @@ from collections import Counter
 from itertools import islice, pairwise
 
 import msgspec
+import pytest
 
 from jmmc.core.readings import SERVER_READINGS
 from jmmc.protocol.decoding import Codec
@@ -58,9 +59,10 @@ def test_samples_ascend_and_many_are_small_deltas() -> None:
     assert sizes[True] > 0.3 * sizes.total()
 
 
-def test_grades_are_fair_or_poor_exactly_where_a_problem_was_planted() -> None:
+@pytest.mark.parametrize("name", ["experience", "jitsi"])
+def test_grades_are_fair_or_poor_exactly_where_a_problem_was_planted(name: str) -> None:
     for simulated in _SIMULATED:
-        judged = judge(build_timeline(simulated.session, lifetime=75).spans, preset("jitsi"))
+        judged = judge(build_timeline(simulated.session, lifetime=75).spans, preset(name))
         for judgement in judged:
             for moment in range(judgement.start, judgement.end, 30):
                 has_problem = any(

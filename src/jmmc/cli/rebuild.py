@@ -15,6 +15,7 @@ from jmmc.cli.common import (
 from jmmc.core.errors import JmmcError
 from jmmc.core.model import SessionFilter
 from jmmc.maintenance.schedule import summarizer_of
+from jmmc.quality.thresholds import PRESETS
 from jmmc.settings import Settings
 
 
@@ -23,7 +24,7 @@ from jmmc.settings import Settings
 @collection_option
 @click.option(
     "--quality-preset",
-    type=click.Choice(["jitsi", "teams", "twilio", "pexip"]),
+    type=click.Choice(list(PRESETS)),
     default=Settings.model_fields["quality_preset"].default,
     show_default=True,
     envvar="JMMC_QUALITY_PRESET",

@@ -1,7 +1,7 @@
 """Grades of moments, with their reasons, and of calls: by shares of time, never by a mean."""
 
 from bisect import bisect_right
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from enum import IntEnum
 from functools import lru_cache
 from itertools import accumulate
@@ -11,14 +11,14 @@ from typing import NamedTuple
 from msgspec import Struct
 
 from jmmc.core.fields import Moment
-from jmmc.quality.mos import mos
-from jmmc.quality.thresholds import READINGS_OF, Limit, Preset
+from jmmc.quality.mos import mos, twilio_mos
+from jmmc.quality.thresholds import READINGS_OF, Limit, Limitation, Preset
 from jmmc.quality.timeline import Span, State
 
-VERSION = 2
+VERSION = 3
 """Version of the formulas here, in `mos` and in `thresholds`; stored with their results."""
 
-_MARGIN = 0.1  # Hysteresis: share of a limit by which a reading must improve before its grade does.
+_MARGIN = 1.1  # Hysteresis of limited video, as a factor.
 _MINUTE = 60
 _NONE: tuple[str, ...] = ()
 _NUMBERS = (int, float)  # And not bool, which is an int to `isinstance`.
@@ -66,23 +66,23 @@ class Verdict(Struct, frozen=True):
 def judge(spans: Iterable[Span], preset: Preset) -> list[Judged]:
     """Grade each moment. Neighbours with the same grade and reasons are merged.
 
-    A reading that has passed a limit counts as beyond it until it is better by a tenth, so that a
-    value at the limit does not flicker.
+    A reading that has passed a limit counts as beyond it until it is better by the limit's margin,
+    so that a value at the limit does not flicker.
     """
     checks = _checks(*preset.limits.items())
     judged: list[Judged] = []
-    levels: dict[str, Grade] = {}
-    for span in spans:
+    levels: Mapping[str, _Level] = {}
+    for start, end, state, settled in _settling(spans, preset.limitation):
         grade, reasons = Grade.UNKNOWN, _NONE
-        if span.state is None:
+        if state is None:
             levels = {}
         else:
-            levels, grade, reasons = _judge_moment(span.state, checks, levels)
+            levels, grade, reasons = _judge_moment(state, preset, checks, levels, settled)
         last = judged[-1] if judged else None
-        if last and last.end == span.start and (last.grade, last.reasons) == (grade, reasons):
-            judged[-1] = Judged(last.start, span.end, grade, reasons)
+        if last and last.end == start and (last.grade, last.reasons) == (grade, reasons):
+            judged[-1] = Judged(last.start, end, grade, reasons)
         else:
-            judged.append(Judged(span.start, span.end, grade, reasons))
+            judged.append(Judged(start, end, grade, reasons))
     return judged
 
 
@@ -172,21 +172,49 @@ def number(state: State, path: str) -> float | None:
 
 
 def moment_mos(state: State) -> float | None:
-    """The estimated MOS of one moment."""
+    """The estimated MOS of one moment; None when round-trip time, loss or jitter is unknown."""
     return mos(rtt=number(state, "rtt"), loss=number(state, "d.pl"), jitter=number(state, "d.jit"))
+
+
+def _moment_twilio_mos(state: State) -> float | None:
+    return twilio_mos(
+        rtt=number(state, "rtt"), loss=number(state, "d.pl"), jitter=number(state, "d.jit")
+    )
+
+
+_ESTIMATES: Mapping[str, Callable[[State], float | None]] = {
+    "mos": moment_mos,
+    "mos_twilio": _moment_twilio_mos,
+}
+
+
+class _Level(IntEnum):
+    """How bad one reading is. SIGN: good, but it supports a reading that needs a sign."""
+
+    UNKNOWN = 0
+    GOOD = 1
+    SIGN = 2
+    FAIR = 3
+    POOR = 4
+
+
+_NO_LEVEL, _WELL, _NEAR, _FAIR, _POOR = _Level  # A lookup in the class takes longer.
+_GRADES = (Grade.UNKNOWN, Grade.GOOD, Grade.GOOD, Grade.FAIR, Grade.POOR)
 
 
 class _Check(NamedTuple):
     """How one reason is checked, computed once for all moments.
 
     Values and limits are multiplied by `sign`, so that more is worse. `bounds` has the limits of
-    poor and of fair, by the grade that the reason had before.
+    POOR, FAIR and SIGN, by the level that the reason had before. `readings` are paths in a state,
+    or estimates from it.
     """
 
     reason: str
-    paths: tuple[str, ...]
+    readings: tuple[tuple[str, Callable[[State], float | None] | None], ...]
     sign: int
-    bounds: tuple[tuple[float, float], ...]
+    bounds: tuple[tuple[float, float, float], ...]
+    needs_sign: bool
 
 
 @lru_cache(maxsize=16)
@@ -196,41 +224,109 @@ def _checks(*limits: tuple[str, Limit]) -> tuple[_Check, ...]:
 
 def _check(reason: str, limit: Limit) -> _Check:
     sign = -1 if limit.falling else 1
+    limits = {_POOR: limit.poor, _FAIR: limit.fair, _NEAR: limit.sign}
 
-    def bound(grade: Grade, before: Grade) -> float:
-        value = limit.poor if grade is Grade.POOR else limit.fair
+    def bound(level: _Level, before: _Level) -> float:
+        value = limits[level]
         if value is None:
             return inf
-        return sign * value - (value * _MARGIN if before >= grade else 0.0)
+        return sign * value - (value * limit.margin if before >= level else 0.0)
 
-    bounds = tuple((bound(Grade.POOR, before), bound(Grade.FAIR, before)) for before in Grade)
-    return _Check(reason, READINGS_OF[reason], sign, bounds)
+    bounds = tuple(
+        (bound(_POOR, before), bound(_FAIR, before), bound(_NEAR, before)) for before in _Level
+    )
+    paths = limit.readings or READINGS_OF[reason]
+    readings = tuple((path, _ESTIMATES.get(path)) for path in paths)
+    return _Check(reason, readings, sign, bounds, limit.needs_sign)
 
 
 def _judge_moment(
-    state: State, checks: Iterable[_Check], before: Mapping[str, Grade]
-) -> tuple[dict[str, Grade], Grade, tuple[str, ...]]:
+    state: State,
+    preset: Preset,
+    checks: Iterable[_Check],
+    before: Mapping[str, _Level],
+    settled: bool,
+) -> tuple[Mapping[str, _Level], Grade, tuple[str, ...]]:
     if "interrupted" in state:
         return {}, Grade.POOR, ("interrupted",)
-    levels: dict[str, Grade] = {}
-    for reason, paths, sign, bounds in checks:
+    levels: dict[str, _Level] = {}
+    unsupported: list[str] = []
+    supported = False
+    for reason, readings, sign, bounds, needs_sign in checks:
         worst: float | None = None
-        for path in paths:
-            value = moment_mos(state) if path == "mos" else number(state, path)
+        for path, estimate in readings:
+            value = estimate(state) if estimate else number(state, path)
             if value is not None and (worst is None or sign * value > worst):
                 worst = sign * value
-        if worst is not None:
-            poor, fair = bounds[before.get(reason, Grade.UNKNOWN)]
-            levels[reason] = (
-                Grade.POOR if worst > poor else Grade.FAIR if worst > fair else Grade.GOOD
-            )
-    if not levels:
-        return levels, Grade.UNKNOWN, ()
-    limited = state.get("u.lim")
-    if limited in ("cpu", "bandwidth"):
-        # The browser reports that it sends less than it could.
-        levels[str(limited)] = Grade.FAIR
-    grade = max(levels.values())
-    if grade is Grade.GOOD:
+        if worst is None:
+            continue
+        poor, fair, near = bounds[before.get(reason, _NO_LEVEL)]
+        if worst <= near and worst <= fair and worst <= poor:
+            levels[reason] = _WELL
+            continue
+        levels[reason] = _POOR if worst > poor else _FAIR if worst > fair else _NEAR
+        if needs_sign:
+            unsupported.append(reason)
+        else:
+            supported = True
+    if preset.limitation and (settled or supported):
+        limited = _limited(state, preset.limitation, before)
+        if limited:
+            levels[limited] = _FAIR
+            supported = True
+    counted = levels
+    if unsupported and not supported:
+        counted = {reason: levels[reason] for reason in levels if reason not in unsupported}
+    grade = _GRADES[max(counted.values(), default=_NO_LEVEL)]
+    if grade is Grade.GOOD and counted.keys().isdisjoint(preset.needed):
+        grade = Grade.UNKNOWN
+    if grade <= Grade.GOOD:
         return levels, grade, ()
-    return levels, grade, tuple(reason for reason, level in levels.items() if level > Grade.GOOD)
+    return levels, grade, tuple(reason for reason, level in counted.items() if level >= _FAIR)
+
+
+_LIMITED = ("cpu", "bandwidth")
+
+
+def _limited(state: State, limitation: Limitation, before: Mapping[str, _Level]) -> str:
+    """What limits the sent video, when others see that it is limited; else ""."""
+    reason = state.get("u.lim")
+    if reason not in _LIMITED:
+        return ""
+    factor = _MARGIN if str(reason) in before else 1.0
+    height, rate = number(state, "res.h"), number(state, "u.fr")
+    small = height is not None and height < limitation.height * factor
+    camera = height is None or height <= limitation.camera
+    slow = rate is not None and rate < limitation.frame_rate * factor and camera
+    return str(reason) if small or slow else ""
+
+
+def _settling(
+    spans: Iterable[Span], limitation: Limitation | None
+) -> Iterator[tuple[int, int, State | None, bool]]:
+    """Start, end and state of each span, and whether its video has settled.
+
+    A video starts with the session, after a time without video, after an interruption, and when the
+    media goes another way (peer to peer, over the bridge). A span of limited video that is longer
+    than the rest of the settling time is given in two parts.
+    """
+    since: int | None = None
+    way: object = None
+    for start, end, state in ((span.start, span.end, span.state) for span in spans):
+        if limitation is None or state is None:
+            yield start, end, state, True
+            continue
+        new_way = state.get("t.p2p", way)
+        moved = way is not None and new_way is not way
+        way = new_way
+        if "u.lim" not in state or "interrupted" in state or state.get("u.vb") == 0:
+            since = None
+            yield start, end, state, False
+            continue
+        if since is None or moved:
+            since = start
+        settled = since + limitation.settling
+        if start < settled < end and state["u.lim"] in _LIMITED:
+            yield start, settled, state, False
+            start = settled
+        yield start, end, state, start >= settled

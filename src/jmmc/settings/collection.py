@@ -83,10 +83,11 @@ class CollectionSettings(SettingsGroup):
             " origin."
         ),
     )
-    quality_preset: Literal["jitsi", "teams", "twilio", "pexip"] = Field(
-        "jitsi",
+    quality_preset: Literal["experience", "jitsi", "teams", "twilio", "pexip"] = Field(
+        "experience",
         description=(
-            "Thresholds of the grades good, fair and poor. After a change, `jmmc rebuild` grades"
+            "Thresholds of the grades good, fair and poor: `experience` by what is heard and seen,"
+            " the others by the limits of that product. After a change, `jmmc rebuild` grades"
             " stored sessions again."
         ),
     )

@@ -245,6 +245,7 @@ def _readings(
         "d.pl": 0,
     }
     now |= {"d.bw": 8000, "u.bw": 3200 + 40 * wave, "d.vb": 900 + 12 * wave, "d.jit": 4}
+    now["u.lim"] = "none"
     now |= {"t.sr": region, "t.tp": "udp", "t.p2p": False, "cdc.a": "opus", "t.ip": 0xC0000201}
     if person.network % 17 == 5:
         now |= {"t.tp": "tcp", "t.lct": "relay"}
@@ -255,9 +256,10 @@ def _readings(
     elif cause == "rtt":
         now |= {"rtt": 700 + 10 * wave, "cq": 60}
     elif cause == "jitter":
-        now |= {"d.jit": 60 + wave, "cq": 70}
+        now |= {"d.jit": 60 + wave, "d.cnc": 4, "cq": 70}
     elif cause == "bandwidth":
-        now |= {"u.bw": 120, "cq": 5, "u.lim": "bandwidth"}
+        now |= {"u.bw": 120, "u.pl": 3, "cq": 5, "u.lim": "bandwidth"}
+        now |= {"u.vb": 90, "res.h": 180, "res.w": 320, "u.fr": 15}
     elif cause == "cpu":
         now |= {"u.lim": "cpu", "u.fr": 12, "cq": 50}
     return now

@@ -398,7 +398,7 @@ def test_a_new_call_appears_automatically_and_changes_its_grade(visit: Visit, se
 
 def test_markup_in_a_name_is_shown_as_text(visit: Visit, serve: Serve) -> None:
     sid = f"{time.time_ns():032x}"
-    readings = {"pid": _MARKUP[:60], "br": _MARKUP[:60], "cq": 3, "t": {"sr": _MARKUP[:60]}}
+    readings = {"pid": _MARKUP[:60], "br": _MARKUP[:60], "d": {"pl": 30}, "t": {"sr": _MARKUP[:60]}}
     _push(serve, sid, _MARKUP, {"seq": 0, "age": 60, "m": readings}, {"seq": 1, "age": 5, "m": {}})
     page = visit("/")
     card = page.locator(".meeting-card", has_text="<img")
