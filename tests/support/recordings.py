@@ -2,8 +2,12 @@
 
 import json
 from functools import cache
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
+
+from jmmc.quality.timeline import Span, State
+from tests.support.oracle import is_cut, readings
 
 DATA = Path(__file__).parent / "data"
 
@@ -27,6 +31,37 @@ def stats_of(setup: str, page: str) -> list[Record]:
     ]
     assert records, (setup, page)
     return sorted(records, key=lambda record: record["at"])
+
+
+def call_stats() -> list[Record]:
+    """The same of whole calls, with `limitation`: what limited the sent video."""
+    return _lines("call-stats.jsonl")
+
+
+def participants() -> dict[tuple[str, str], list[Record]]:
+    """All recorded events by recording and participant, who is another after a move."""
+    found: dict[tuple[str, str], list[Record]] = {}
+    for record in sorted((*stats_events(), *call_stats()), key=lambda record: record["at"]):
+        found.setdefault((record["setup"], f"{record['page']} {record['me']}"), []).append(record)
+    return found
+
+
+def spans_of(records: list[Record]) -> list[Span]:
+    """What one participant's readings were: those of an event hold for the time before it.
+
+    Time without a connection is interrupted. One such event alone is the first of a new peer
+    connection: it has no readings yet.
+    """
+    spans: list[Span] = []
+    for place, (before, record) in enumerate(pairwise(records), 1):
+        neighbours = records[place - 1], *records[place + 1 : place + 2]
+        state: State | None = readings(record) or None
+        if is_cut(record):
+            state = {"interrupted": True} if any(map(is_cut, neighbours)) else None
+        elif "limitation" in record:
+            state = {**(state or {}), "u.lim": record["limitation"]}
+        spans.append(Span(before["at"] // 1000, record["at"] // 1000, state))
+    return spans
 
 
 def v1_bodies() -> list[Record]:
