@@ -72,3 +72,12 @@ def v1_bodies() -> list[Record]:
 def reports() -> list[Record]:
     """Whole reports of `RTCPeerConnection.getStats()`, one a browser."""
     return _lines("getstats-dumps.jsonl")
+
+
+@cache
+def calls() -> dict[tuple[str, str], list[Record]]:
+    """Whole calls by run and page: the statistics and events of each, in order of time."""
+    found: dict[tuple[str, str], list[Record]] = {}
+    for record in _lines("calls-2026-11.jsonl"):
+        found.setdefault((record["run"], record["page"]), []).append(record)
+    return {call: sorted(records, key=lambda item: item["at"]) for call, records in found.items()}
