@@ -25,6 +25,7 @@ _PAGES = Path(__file__).parent.parent / "tests" / "e2e"
 _ORIGIN = "https://meet.example.org"
 _SETUP = ("bridge + simulcast + e2eping", "A")
 _TICKS = 6  # Events per minute.
+_ANSWER_MS = 20  # Real time in which a push gets its response, before the clock moves on.
 
 # Eight reports with growing counters are prepared first, so that only reading them is measured.
 _PLAY = """
@@ -97,6 +98,7 @@ def _replay(browser: Browser, minutes: int, *, script: bool, online: bool = True
         for _ in range(_TICKS):
             page.evaluate("tick()")
             page.clock.run_for(60_000 // _TICKS)
+            page.wait_for_timeout(_ANSWER_MS)
     spent = 1000 * (_busy_seconds(cdp) - started) / minutes
     for _ in range(3):
         cdp.send("HeapProfiler.collectGarbage")

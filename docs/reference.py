@@ -17,12 +17,12 @@ from jmmc.core.readings import (
     SERVER_READINGS,
     Address,
     Choice,
+    Events,
     Flag,
     Number,
     Pattern,
     Reading,
     Source,
-    Strings,
     Text,
     Values,
 )
@@ -206,8 +206,9 @@ def _in_words(values: Values) -> str:
             return "boolean"
         case Address(ipv6=ipv6):
             return "IPv4 as an unsigned 32-bit integer, IPv6 as a string" if ipv6 else "IPv4"
-        case Strings(most=most, longest=longest):
-            return f"list of at most {most} strings of at most {longest} characters"
+        case Events(most=most, longest=longest):
+            event = f"a string of at most {longest} characters, or a list of such a string and"
+            return f"list of at most {most}: {event} a number of seconds ≥ 0"
 
 
 def write() -> None:

@@ -157,10 +157,10 @@ def test_an_app_sends_the_readings_of_its_analytics_events(play: Any) -> None:
     readings: dict[str, Any] = {}
     for sample in _samples(output):
         readings.update(sample["m"])
-    assert readings["u"] == {"ab": 31.5, "vb": 1480.25, "bw": 3000, "fr": 29.4}
+    assert readings["u"] == {"ab": 32, "vb": 1480, "bw": 3000, "fr": 29}
     assert readings["d"] == {"ab": 62, "vb": 2010, "pl": 2.5, "fr": 24}
     assert readings["t"] == {"p2p": False, "tp": "udp", "lct": "srflx", "rct": "host"}
-    assert (readings["cq"], readings["rtt"], readings["n"]) == (88, 41.5, 3)
+    assert (readings["cq"], readings["rtt"], readings["n"]) == (88, 42, 3)
     assert means["seq"] > 0
 
 

@@ -46,18 +46,23 @@ def test_joining_is_pushed_immediately_and_the_first_readings_with_the_first_eve
     assert "cq" in stage.samples[1]["m"]
 
 
-def test_a_sample_is_the_mean_of_its_interval_to_two_decimals(make_stage: MakeStage) -> None:
-    stage = make_stage(clock=True)
+def test_a_sample_is_the_mean_of_its_interval(make_stage: MakeStage) -> None:
+    stage = make_stage(clock=True, sample_interval=30)
     stage.join(me=_ME)
     stage.pass_time(1000)  # So that Jitsi's ticks and the script's push intervals do not coincide.
     record = _RECORDS[3]
     for quality in (10, 20, 31, 41):
-        stage.emit({**record, "payload": {**record["payload"], "connectionQuality": quality}})
+        payload = {**record["payload"], "connectionQuality": quality}
+        payload["packetLoss"] = {"download": quality / 10}
+        payload["bandwidth"] = {"upload": 100 * quality}
+        stage.emit({**record, "payload": payload})
         stage.pass_time(10_000)
     stage.pass_time(30_000)
     stage.wait_until(lambda: sum("cq" in m for m in _readings(stage)) >= 2)
-    means = [m["cq"] for m in _readings(stage) if "cq" in m]
-    assert means[:2] == [10, 30.67]
+    means = [m for m in _readings(stage) if "cq" in m]
+    assert [m["cq"] for m in means[:2]] == [10, 31]
+    assert [m["d"]["pl"] for m in means[:2]] == [1, 3.07], "percentages have two decimals"
+    assert [m["u"]["bw"] for m in means[:2]] == [1000, 3070], "3,067: three significant digits"
 
 
 def test_only_changes_are_sent_and_an_empty_sample_is_the_heartbeat(make_stage: MakeStage) -> None:
@@ -97,7 +102,7 @@ def test_alone_in_a_room_the_readings_end_and_the_session_continues(
     assert ended[0]["u"]["bw"] is None
 
 
-def test_an_interruption_sets_the_readings_to_null(make_stage: MakeStage) -> None:
+def test_the_readings_after_an_interruption_are_null(make_stage: MakeStage) -> None:
     stage = make_stage(clock=True, sample_interval=10, push_interval=10)
     stage.join(me=_ME)
     stage.emit(_RECORDS[3])
@@ -114,11 +119,20 @@ def test_an_interruption_sets_the_readings_to_null(make_stage: MakeStage) -> Non
     stage.pass_time(11_000)
     stage.wait_until(lambda: any("restored" in m.get("ev", []) for m in _readings(stage)))
     cut = next(
-        sample["m"] for sample in stage.samples if "interrupted" in sample["m"].get("ev", [])
+        sample["seq"] for sample in stage.samples if "interrupted" in sample["m"].get("ev", [])
     )
-    assert cut["d"]["pl"] is None
-    assert cut["rtt"] is None
-    assert any(sample["m"].get("cq") == 0 for sample in stage.samples), "0 is a value"
+    assert "rtt" not in stage.samples[cut]["m"], "it describes the time before"
+    after = stage.samples[cut + 1]["m"]
+    assert (after["d"]["pl"], after["rtt"], after["cq"]) == (None, None, None)
+    assert "sr" not in after.get("t", {}), "the region is known without a connection"
+
+
+def test_a_quality_of_zero_is_a_value(make_stage: MakeStage) -> None:
+    stage = make_stage()
+    stage.join(me=_ME)
+    stage.emit({**_RECORDS[3], "payload": {**_RECORDS[3]["payload"], "connectionQuality": 0}})
+    stage.wait_for(2)
+    assert stage.samples[1]["m"]["cq"] == 0
 
 
 def test_events_that_come_together_are_in_one_sample(make_stage: MakeStage) -> None:
@@ -137,7 +151,10 @@ def test_events_that_come_together_are_in_one_sample(make_stage: MakeStage) -> N
     stage.pass_time(3000)
     stage.wait_for(2)
     events = [sample["m"]["ev"] for sample in stage.samples if "ev" in sample["m"]]
-    assert events == [["muted_audio", "muted_video", "p2p"]]
+    assert [[name for name, age in sample] for sample in events] == [
+        ["muted_audio", "muted_video", "p2p"]
+    ]
+    assert all(0 < age <= 1 for name, age in events[0])
 
 
 def test_a_full_sample_is_sent_every_ten_minutes(make_stage: MakeStage) -> None:
@@ -389,7 +406,7 @@ def test_an_outage_of_days_keeps_a_bounded_queue(make_stage: MakeStage) -> None:
 def test_a_full_queue_drops_its_oldest_samples_and_then_sends_a_full_one(
     make_stage: MakeStage,
 ) -> None:
-    stage = make_stage(clock=True, push_interval=3600, sample_interval=10)
+    stage = make_stage(clock=True, push_interval=1, sample_interval=10)
     stage.reply = lambda push: (503, {"Retry-After": "300"}, {})
     stage.join(me=_ME)
     stage.wait_for(1)
@@ -404,11 +421,11 @@ def test_a_full_queue_drops_its_oldest_samples_and_then_sends_a_full_one(
               room.emit("conference.trackMuteChanged", track);
             }
             room.participants = 2 + (number++ % 7);
-          }, 250);
+          }, 1000);
         }""",
         long,
     )
-    stage.pass_time(900 * 250)
+    stage.pass_time(900 * 1000)
     queued = stage.page.evaluate(
         "JSON.parse(Object.entries(localStorage).find(([key]) => key.startsWith('jmmc_queue_'))[1])"
     )["samples"]
@@ -572,10 +589,15 @@ def test_an_event_between_two_ticks_does_not_merge_them(make_stage: MakeStage) -
         payload = {**record["payload"], "connectionQuality": number}
         stage.emit({**record, "payload": payload})
         stage.pass_time(9000)
-        stage.raise_event("conference.p2pStatus", None, number % 2 == 0)
+        stage.page.evaluate(
+            """() => APP.conference._room.emit("conference.trackMuteChanged",
+              { isLocal: () => true, isMuted: () => true, getType: () => "audio" })"""
+        )
         stage.pass_time(1000)
     stage.wait_until(lambda: sum("cq" in m for m in _readings(stage)) >= 6)
     assert [m["cq"] for m in _readings(stage) if "cq" in m] == [0, 1, 2, 3, 4, 5]
+    events = [m["ev"] for m in _readings(stage) if "ev" in m]
+    assert events == [[["muted_audio", 1]]] * 5
 
 
 def test_nothing_is_collected_before_a_required_consent(make_stage: MakeStage) -> None:

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from tests.client.conftest import MakeStage, Stage
-from tests.support.oracle import fold, is_cut, of_the_call, readings
+from tests.support.oracle import fold, of_the_call, ticks
 from tests.support.recordings import reports, stats_events, stats_of
 
 _SETUPS = sorted({(stats_event["setup"], stats_event["page"]) for stats_event in stats_events()})
@@ -20,14 +20,12 @@ def test_every_recorded_event_gives_the_readings_of_the_oracle(
     records = [item for item in records if item["me"] == records[0]["me"]]
     stage = make_stage(clock=True, sample_interval=10, push_interval=3600)
     stage.join(me=records[0]["me"])
-    expected: list[dict[str, Any]] = []
-    connected = False
     for record in records:
         stage.emit(record)
         stage.pass_time(10_000)
-        connected = connected or not is_cut(record)
-        state = of_the_call(readings(record) or {}) if connected else {}
-        if connected and (not expected or expected[-1] != state):
+    expected: list[dict[str, Any]] = []
+    for _, state in ticks(records):
+        if not expected or expected[-1] != state:
             expected.append(state)
     queued = stage.page.evaluate(
         "JSON.parse(Object.entries(localStorage).find(([key]) => key.startsWith('jmmc_queue_'))[1])"
@@ -84,8 +82,12 @@ def test_the_peer_connection_gives_readings_that_jitsi_lacks(
     before = report["stats"]
     growth = {
         "packetsSent": 100,
+        "packetsReceived": 500,
         "packetsLost": 5,
+        "framesDecoded": 250,
         "totalFreezesDuration": 1.0,
+        "totalAudioEnergy": 0.01,
+        "totalSamplesDuration": 10,
         "totalSamplesReceived": 1000,
         "concealedSamples": 130,
         "silentConcealedSamples": 30,
@@ -111,6 +113,10 @@ def test_the_peer_connection_gives_readings_that_jitsi_lacks(
     assert state["rtt"] >= 0
     assert state["d.frz"] == pytest.approx(10, abs=0.01), "one second of ten"
     assert state["d.cnc"] == pytest.approx(10, abs=0.01), "100 of 1,000 samples were audible"
+    received = [item for item in before if item["type"] == "inbound-rtp"]
+    large = [item for item in received if item.get("frameHeight", 0) > 100]
+    assert state["d.cns"] == sum(item["kind"] == "audio" for item in received)
+    assert state["d.frs"] == len(large), "thumbnails are not judged"
     limits = {item.get("qualityLimitationReason") for item in before} - {None}
     assert ("u.lim" in state) == bool(limits)
     assert stage.logged == []
@@ -139,7 +145,7 @@ def test_without_the_peer_connection_its_readings_are_absent(make_stage: MakeSta
     stage.emit(record)
     stage.wait_for(2)
     state = fold([sample["m"] for sample in stage.samples])[-1]
-    assert not {"u.pl", "u.jit", "d.jit", "d.frz", "d.cnc", "u.lim"} & set(state)
+    assert not {"u.pl", "u.jit", "d.jit", "d.frz", "d.frs", "d.cnc", "d.cns", "u.lim"} & set(state)
 
 
 def test_jitsis_own_upload_loss_is_never_sent(make_stage: MakeStage) -> None:

@@ -10,10 +10,10 @@ from jmmc.core.readings import (
     COLUMNS,
     METRICS,
     READINGS,
+    Events,
     Number,
     Reading,
     Source,
-    Strings,
 )
 from jmmc.quality.summary import Summary
 from jmmc.quality.thresholds import PRESETS, READINGS_OF
@@ -30,7 +30,7 @@ def _by_path(row: Reading) -> str:
 @pytest.mark.parametrize("row", READINGS, ids=_by_path)
 def test_each_stored_reading_is_exported_or_is_an_event(row: Reading) -> None:
     """Events have no column; sessions show them as events."""
-    if isinstance(row.values, Strings):
+    if isinstance(row.values, Events):
         assert row.source is Source.EVENT
     else:
         assert COLUMNS[row.column] is row

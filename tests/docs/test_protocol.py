@@ -14,6 +14,8 @@ _ENDPOINTS = "tests/web/browser/test_endpoints.py::"
 _STORE = "tests/stores/test_contract.py::"
 _V1 = "tests/web/browser/test_v1.py::"
 _SCRIPT = "tests/client/test_behaviour.py::"
+_STREAMS = "tests/client/test_streams.py::"
+_TIMING = "tests/client/test_timing.py::"
 _READ = "tests/client/test_readings.py::"
 _LIFE = "tests/e2e/test_page_lifecycle.py::"
 _KEPT = _WIRE + "test_good_values_are_kept_as_they_are"
@@ -78,10 +80,37 @@ CLAIMS: dict[str, str] = {
     "Of addresses the network is stored": _ENDPOINTS
     + "test_addresses_are_truncated_to_their_network_by_default",
     "| `t.rip` |": _ENDPOINTS + "test_readings_added_by_the_server_are_in_every_full_sample",
-    "`ev` is an event, not a state": _SCRIPT + "test_an_interruption_sets_the_readings_to_null",
-    "its readings are `null`": _SCRIPT + "test_an_interruption_sets_the_readings_to_null",
+    "`ev` has the events since the sample before": _TIMING
+    + "test_an_event_waits_for_the_next_tick_with_its_age",
+    "An age above a day is clamped": _WIRE + "test_the_age_of_an_event_is_clamped_to_a_day",
+    "an event that is neither is dropped": _WIRE + "test_only_the_bad_events_of_a_list_are_dropped",
+    "its readings are `null`": _SCRIPT + "test_the_readings_after_an_interruption_are_null",
+    "what the worst of the received streams has": _STREAMS
+    + "test_the_speaker_of_a_large_call_is_heard_badly",
+    "- Audio is audible": _STREAMS + "test_nobody_hears_what_a_silent_stream_conceals",
+    "- Video is visible": _STREAMS + "test_the_worst_visible_video_counts",
+    "- Frames must have been expected": _STREAMS + "test_no_freeze_where_no_frames_were_expected",
+    "Where no stream is judged": _STREAMS + "test_with_a_shared_screen_alone_freezes_are_unknown",
+    "are the jitter of audio": _STREAMS + "test_jitter_of_video_is_not_the_jitter_of_audio",
+    "later scripts send these whenever they send the share": _READ
+    + "test_the_peer_connection_gives_readings_that_jitsi_lacks",
     "Jitsi reports statistics every 10 seconds": _SCRIPT
-    + "test_a_sample_is_the_mean_of_its_interval_to_two_decimals",
+    + "test_a_sample_is_the_mean_of_its_interval",
+    "A sample describes the time before it": _TIMING + "test_a_bad_minute_is_reported_at_its_time",
+    "- Each tick closes a sample": _TIMING
+    + "test_unchanged_ticks_bound_the_time_of_the_next_change",
+    "- An interruption, its end, and a change": _TIMING
+    + "test_another_peer_connection_begins_another_sample",
+    "- All other events wait": _TIMING + "test_an_event_waits_for_the_next_tick_with_its_age",
+    "- Where a sample is due without a tick": _TIMING + "test_heartbeats_and_events_claim_nothing",
+    "- The last sample (`bye`)": _TIMING + "test_a_bad_end_of_a_call_is_reported",
+    "- After 25 seconds without a tick": _TIMING
+    + "test_a_connection_that_ends_is_unknown_from_its_last_tick_on",
+    "The first tick of a peer connection": _TIMING
+    + "test_another_peer_connection_begins_another_sample",
+    "an outage that it did not report": _TIMING
+    + "test_an_outage_without_an_event_begins_at_the_tick_before",
+    "A number has the digits": _READ + "test_every_recorded_event_gives_the_readings_of_the_oracle",
     "the response has `jmmc_objectId`": _ENDPOINTS
     + "test_the_session_cookie_is_httponly_and_limited_to_the_prefix",
     "whether the session is stored. 400": _ENDPOINTS

@@ -143,14 +143,14 @@ def test_each_stay_in_a_room_is_a_session_of_its_own(
     """A rejoin, a breakout room (its name is a String object), a room replaced without an event."""
     page = visit()
     _join(page, "main", make_proxy(lambda _: "pass").port)
-    _play(page, _RECORDS[:2])
+    _play(page, _RECORDS[3:5])
     page.evaluate("jitsi.leave()")
     page.evaluate("me => void jitsi.join(new String('breakout'), me)", _ME)
     page.wait_for_timeout(1100)
-    _play(page, _RECORDS[2:4])
+    _play(page, _RECORDS[5:7])
     page.evaluate("me => void jitsi.join('main', me)", _ME)  # Without an event.
     page.wait_for_timeout(1100)
-    _play(page, _RECORDS[4:6])
+    _play(page, _RECORDS[7:9])
     page.evaluate("jitsi.leave()")
     _wait_until_stored(page)
 

@@ -2,20 +2,14 @@
 
 from typing import Any
 
-from tests.support.oracle import OWN_OF_THE_STAY, flatten, fold, is_cut, of_the_call, readings
+from tests.support.oracle import OWN_OF_THE_STAY, flatten, fold, of_the_call, ticks
 from tests.support.recordings import stats_events
 
 
 def emitted_states(emitted: list[dict[str, Any]]) -> list[tuple[float, dict[str, Any]]]:
-    """The time and, by the oracle, the readings after each event from the first connection on."""
-    states = []
-    connected = False
-    for event in emitted:
-        record = stats_events()[event["index"]]
-        connected = connected or not is_cut(record)
-        if connected:
-            states.append((event["wall"], of_the_call(readings(record) or {})))
-    return states
+    """The time and, by the oracle, the readings of each tick."""
+    records = [{**stats_events()[event["index"]], "wall": event["wall"]} for event in emitted]
+    return [(record["wall"], state) for record, state in ticks(records)]
 
 
 def assert_sample_for_sample(

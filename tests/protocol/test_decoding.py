@@ -35,7 +35,9 @@ ROWS: dict[str, tuple[list[Any], list[Any]]] = {
     **{f"{link}.pl": _PERCENT for link in "ud"},
     "u.lim": (["none", "cpu", "bandwidth", "other"], ["CPU", 1]),
     "d.frz": _PERCENT,
+    "d.frs": _RATE,
     "d.cnc": _PERCENT,
+    "d.cns": _RATE,
     "t.ip": _ADDRESS,
     "t.lip": _ADDRESS,
     "t.p": _PORT,
@@ -52,7 +54,24 @@ ROWS: dict[str, tuple[list[Any], list[Any]]] = {
     "cdc.v": (["VP8"], [5, {}]),
     "rtt": _RATE,
     "mer": _RATE,
-    "ev": ([["interrupted"], [], ["x" * 16] * 16], [["x" * 17], ["x"] * 17, "x", [1]]),
+    "ev": (
+        [
+            ["interrupted"],
+            [],
+            ["x" * 16] * 16,
+            [["p2p", 3.5], "jvb", ["restored", 0], ["muted_audio", 86_400]],
+            [["x" * 16, 9.9]] * 16,
+        ],
+        [
+            ["x" * 17],
+            ["x"] * 17,
+            [["x", 1]] * 17,
+            "x",
+            [1, None],
+            [["x" * 17, 1], ["x", -0.1], ["x", "1"], ["x", None], ["x", True]],
+            [[], ["x"], ["x", 1, 2], [1, "x"], [["x", 1]], {"x": 1}],
+        ],
+    ),
     "vis": _FLAG,
     "mid": _TEXT,
     "n": ([1, 500], [0, 1.5, "2"]),
@@ -126,6 +145,49 @@ def test_a_v1_push_with_a_browser_opens_a_session_and_the_header_names_the_brows
 @pytest.mark.parametrize("browser", ["", 5, None, ["x"]])
 def test_a_v1_push_with_a_bad_browser_opens_no_session(browser: Any) -> None:
     assert not _decode(v1_body({"br": browser, "cq": 1})).opens
+
+
+def test_only_the_bad_events_of_a_list_are_dropped() -> None:
+    events = ["p2p", ["x" * 17, 1], ["jvb", 2.5], ["restored", -1], "interrupted"]
+    kept, dropped = _v2({"ev": events, "cq": 1})
+    assert kept == {"cq": 1, "ev": ["p2p", ["jvb", 2.5], "interrupted"]}
+    assert dropped == ["m.ev"]
+
+
+def test_the_age_of_an_event_is_clamped_to_a_day() -> None:
+    events = [["p2p", 86_400.5], ["jvb", 10**12], ["restored", 3]]
+    assert _v2({"ev": events}) == ({"ev": [["p2p", 86_400], ["jvb", 86_400], ["restored", 3]]}, [])
+
+
+@given(
+    st.lists(
+        st.text("ab", max_size=18)
+        | st.tuples(
+            st.text("ab", max_size=18),
+            st.integers(-5, 90_000) | st.floats(-5, 90_000) | st.none() | st.text(max_size=2),
+        ),
+        max_size=18,
+    )
+)
+def test_events_are_kept_one_by_one(events: list[Any]) -> None:
+    def is_good(event: Any) -> bool:
+        name, age = (event, 0) if isinstance(event, str) else event
+        return len(name) <= 16 and isinstance(age, int | float) and age >= 0
+
+    good = [
+        event if isinstance(event, str) else [event[0], min(event[1], 86_400)]
+        for event in events
+        if len(events) <= 16 and is_good(event)
+    ]
+    kept, dropped = _v2({"ev": events})
+    assert kept.get("ev", []) == good
+    assert dropped == ([] if len(good) == len(events) else ["m.ev"])
+
+
+def test_a_v1_push_with_events_is_stored_without_them() -> None:
+    envelope = _decode(v1_body({"cq": 1, "ev": ["p2p", ["jvb", 3]]}))
+    assert envelope.samples[0].readings == b'{"cq":1}'
+    assert envelope.dropped == ["m.ev"]
 
 
 def test_regions_are_held_to_the_operators_list() -> None:

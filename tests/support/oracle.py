@@ -5,7 +5,7 @@ It is slow and simple on purpose, and in another language than the script that i
 
 import ipaddress
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from jmmc.core.readings import READINGS, Source
@@ -18,12 +18,12 @@ def readings(record: dict[str, Any]) -> Flat | None:
     payload = _without_undefined(record["payload"], set(record["undefined"]), "")
     me = record["me"]
     found: Flat = {
-        "cq": _between(payload.get("connectionQuality"), 0, 100),
         "mer": _between(payload.get("maxEnabledResolution")),
         "t.sr": payload.get("serverRegion"),
     }
     if is_cut(record):
         return _known(found)
+    found["cq"] = _between(payload.get("connectionQuality"), 0, 100)
     for link, way in (("u", "upload"), ("d", "download")):
         found[f"{link}.bw"] = _between(payload["bandwidth"].get(way))
         found[f"{link}.ab"] = _between(payload["bitrate"]["audio"].get(way))
@@ -54,11 +54,31 @@ def readings(record: dict[str, Any]) -> Flat | None:
     return _known(found)
 
 
+def ticks(records: Iterable[dict[str, Any]]) -> Iterator[tuple[dict[str, Any], Flat]]:
+    """The events that are readings, with what holds at them.
+
+    Not those before there was a connection, nor its first one without bitrates; nor, while it is
+    interrupted, those that say a quality of 0.
+    """
+    connected = begun = cut = False
+    for record in records:
+        connected = connected or not is_cut(record)
+        is_first, begun = not begun and is_idle(record), begun or connected
+        if not connected or is_first or (cut and not record["payload"]["connectionQuality"]):
+            continue
+        cut = is_cut(record)
+        yield record, of_the_call(readings(record) or {})
+
+
 def is_cut(record: dict[str, Any]) -> bool:
     """Whether the event was made without any connection."""
-    payload = record["payload"]
-    rates = payload["bitrate"]
-    return not payload["transport"] and not rates["upload"] and not rates["download"]
+    return not record["payload"]["transport"] and is_idle(record)
+
+
+def is_idle(record: dict[str, Any]) -> bool:
+    """Whether the event has no bitrate at all."""
+    rates = record["payload"]["bitrate"]
+    return not rates["upload"] and not rates["download"]
 
 
 def fold(samples: Iterable[dict[str, Any]]) -> list[Flat]:
@@ -96,10 +116,22 @@ OWN_OF_THE_STAY = frozenset(
 def of_the_call(state: Flat) -> Flat:
     """Only the readings of statistics; numbers rounded as the script sends them."""
     return {
-        key: round(value, 2) if isinstance(value, float) else value
+        key: _rounded(key, value) if key in _AVERAGED else value
         for key, value in state.items()
         if key not in OWN_OF_THE_STAY
     }
+
+
+_AVERAGED = frozenset(row.path for row in READINGS if row.averaged)
+_WITH_DECIMALS = frozenset({"u.pl", "d.pl", "d.frz", "d.frs", "d.cnc", "d.cns"})
+
+
+def _rounded(path: str, value: float) -> float:
+    if path in _WITH_DECIMALS:
+        return round(value, 2)
+    whole = math.floor(value + 0.5)
+    step = 10 ** max(0, len(str(whole)) - 3)
+    return math.floor(value / step + 0.5) * step
 
 
 def _without_undefined(value: Any, undefined: set[str], path: str) -> Any:

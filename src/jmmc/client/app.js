@@ -8,6 +8,9 @@
 // Two and a half times the default interval of `rtp.stats`: 15 ticks of ten seconds.
 const SILENCE_MS = 375 * 1000;
 
+// Events of Jitsi's analytics that come within this time are about the same time.
+const TOGETHER_MS = 1000;
+
 /** Our readings, by their names in an `rtp.stats` event. @type {Object<string, string>} */
 const ATTRIBUTES = {
   cq: "connection_quality_avg",
@@ -44,17 +47,28 @@ function Handler() {
   const meeting = {};
   /** @type {any} */
   let silenceTimer;
+  /** @type {Moment | undefined} Of the first event whose readings are not in a sample yet. */
+  let pending;
   // An app sends no event while it is alone, and none when it leaves for another server.
   const awaitEvent = () => {
     clearTimeout(silenceTimer);
     silenceTimer = setTimeout(onLeft, SILENCE_MS);
   };
+
+  /** Take in the events that came together: they are about the same time. */
+  const settle = guarded(() => {
+    const tick = pending;
+    pending = undefined;
+    if (!tick || !session) return;
+    session.take(readings, tick);
+    session.close(tick);
+  });
   /** @returns {Source} */
   const hook = () => {
     awaitEvent();
     return {
       staleAfter: SILENCE_MS,
-      settle: () => {},
+      settle,
       describe: () => meeting,
       release: () => clearTimeout(silenceTimer),
     };
@@ -68,8 +82,8 @@ function Handler() {
     if (attributes.p2p !== direct) {
       // During a direct call the bridge's connection continues to report its round trip.
       if (attributes.rtt_avg !== undefined && direct !== undefined) return;
+      if (direct !== undefined) session.onSwitch(attributes.p2p ? "p2p" : "jvb");
       readings = { "t.p2p": attributes.p2p };
-      if (direct !== undefined) session.onEvent(attributes.p2p ? "p2p" : "jvb");
     }
     if (hasMeans) {
       for (const key of Object.keys(ATTRIBUTES)) {
@@ -102,8 +116,8 @@ function Handler() {
     awaitEvent();
     if (joined) return;
     readAttributes(session, attributes);
-    session.take(readings, moment());
-    session.close();
+    if (!pending) setTimeout(settle, TOGETHER_MS);
+    pending = pending || moment();
   });
 }
 

@@ -56,7 +56,7 @@ function watch(api) {
     },
     videoConferenceLeft: onLeft,
     readyToClose: onLeft,
-    p2pStatusChanged: (event) => session && session.onEvent(event.isP2p ? "p2p" : "jvb"),
+    p2pStatusChanged: (event) => session && session.onSwitch(event.isP2p ? "p2p" : "jvb"),
     audioMuteStatusChanged: onMute("audio"),
     videoMuteStatusChanged: onMute("video"),
   };

@@ -7,6 +7,8 @@
 /** @type {Session | undefined} The current one. */
 let session;
 let begun = false;
+/** When the page was shown or hidden, in ms of `clock`. */
+let visibilityChanged = -Infinity;
 
 /** The conference that events reported. @type {Place | undefined} */
 let place;
@@ -84,10 +86,11 @@ function start() {
     if (left) sender.sendLast(left.queue);
   });
   on(dom, "visibilitychange", () => {
-    if (!session) return;
+    visibilityChanged = now();
+    if (!session || !isHidden()) return;
     session.settle();
     session.close();
-    if (isHidden()) sender.sendLast(session.queue);
+    sender.sendLast(session.queue);
   });
   on(page, "online", () => {
     sender.notBefore = 0;

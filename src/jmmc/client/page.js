@@ -6,39 +6,48 @@
 
 // --- readings from the peer connection ---
 
+// A mean square below this, of 1 at full scale, is silence: -60 dB over the whole interval.
+const SILENCE = 1e-6;
+// Packets a second: audio has 16 to 50, and 2.5 while nobody speaks and DTX is on.
+const DTX_RATE = 3;
+// Frames a second: a shared screen has at most 5 by default, the lowest layer of a camera 7.5.
+const LOWEST_FRAME_RATE = 7;
+// Shares in percent from which on a stream counts as affected.
+const AFFECTED = 1;
+
 /**
  * What two reports of one RTCPeerConnection say that Jitsi does not: upload loss, jitter, round
  * trip, freezes, concealment, limitation. A reading is absent when the report or the one before it
  * lacks the fields.
  * @param {Map<string, any>} report @param {Map<string, any> | undefined} before
+ * @param {(ssrc: any) => boolean} isFilmed whether a stream had frames of a camera to show
  * @returns {[Readings, string]} with the remote end of the selected candidate pair
  */
-function readReport(report, before) {
+function readReport(report, before, isFilmed) {
   /** @param {string} type @param {string} [kind] */
   const all = (type, kind) =>
     [...report.values()].filter((stat) => stat.type === type && (!kind || stat.kind === kind));
-  /** Growth of a counter since the report before, over the streams that are in both.
-   * @param {any[]} streams @param {(stream: any) => number} counter */
-  const growth = (streams, counter) =>
+  /** Growth of a counter of one stream since the report before; NaN when a report lacks it.
+   * @param {any} stream @param {string} counter */
+  const growth = (stream, counter) =>
+    Math.max(0, stream[counter] - ((before && before.get(stream.id)) || {})[counter]);
+  /** @param {any[]} streams @param {string} counter */
+  const growthOfAll = (streams, counter) =>
     streams
-      .map((stream) => [counter(stream), counter((before && before.get(stream.id)) || {})])
-      .filter(([after, earlier]) => Number.isFinite(after - earlier))
-      .reduce((sum, [after, earlier]) => sum + Math.max(0, after - earlier), 0);
-  /** @param {number} part @param {number} whole */
-  const percent = (part, whole) => (whole > 0 ? number((100 * part) / whole, 100) : undefined);
-  /** Jitter of the audio where there is some, because it is what people hear.
-   * @param {string} type */
+      .map((stream) => growth(stream, counter))
+      .filter(Number.isFinite)
+      .reduce((sum, grown) => sum + grown, 0);
+  /** @param {any} stream */
+  const seconds = (stream) => growth(stream, "timestamp") / 1000;
+  /** Jitter of the audio, because it is what people hear. @param {string} type */
   const jitter = (type) => {
-    const streams = all(type, "audio").length ? all(type, "audio") : all(type);
-    const known = streams.map((stream) => stream.jitter).filter(Number.isFinite);
+    const known = all(type, "audio").map((stream) => stream.jitter).filter(Number.isFinite);
     return known.length
       ? number((1000 * known.reduce((sum, seconds) => sum + seconds, 0)) / known.length)
       : undefined;
   };
 
   const remote = all("remote-inbound-rtp");
-  const videos = all("inbound-rtp", "video");
-  const audios = all("inbound-rtp", "audio");
   const transport = all("transport").find((stat) => stat.selectedCandidatePairId) || {};
   const pair = report.get(transport.selectedCandidatePairId) || {};
   const remoteEnd = report.get(pair.remoteCandidateId) || {};
@@ -52,21 +61,48 @@ function readReport(report, before) {
     "d.jit": jitter("inbound-rtp"),
     "u.lim": ["cpu", "bandwidth", "other", "none"].find((reason) => limits.includes(reason)),
   };
-  if (before) {
-    const sent = growth(all("outbound-rtp"), (stream) => stream.packetsSent);
-    if (remote.length)
-      readings["u.pl"] = percent(growth(remote, (stream) => stream.packetsLost), sent);
-    const seconds = growth(videos.slice(0, 1), (stream) => stream.timestamp) / 1000;
-    if (videos.some((stream) => Number.isFinite(stream.totalFreezesDuration)))
-      readings["d.frz"] = percent(
-        growth(videos, (stream) => stream.totalFreezesDuration),
-        seconds * videos.length,
-      );
-    readings["d.cnc"] = percent(
-      growth(audios, (stream) => stream.concealedSamples - (stream.silentConcealedSamples || 0)),
-      growth(audios, (stream) => stream.totalSamplesReceived),
-    );
+  const sent = growthOfAll(all("outbound-rtp"), "packetsSent");
+  if (remote.length && sent)
+    readings["u.pl"] = number((100 * growthOfAll(remote, "packetsLost")) / sent, 100);
+
+  /** The worst of some streams, and how many are affected. @param {string} share its reading
+   * @param {string} count @param {number[]} parts of each stream, 0 to 1 */
+  function addWorst(share, count, parts) {
+    const percents = parts.filter(Number.isFinite).map((part) => 100 * part);
+    if (!percents.length) return;
+    readings[share] = number(Math.max(...percents), 100);
+    readings[count] = percents.filter((percent) => percent >= AFFECTED).length;
   }
+
+  const audible = all("inbound-rtp", "audio").filter(
+    (stream) =>
+      growth(stream, "packetsReceived") > DTX_RATE * seconds(stream) &&
+      !(growth(stream, "totalAudioEnergy") < SILENCE * growth(stream, "totalSamplesDuration")),
+  );
+  addWorst("d.cnc", "d.cns", audible.map((stream) => {
+    const silent = growth(stream, "silentConcealedSamples") || 0;
+    const concealed = Math.max(0, growth(stream, "concealedSamples") - silent);
+    return concealed / growth(stream, "totalSamplesReceived");
+  }));
+
+  /** @param {any} stream */
+  const area = (stream) => stream.frameWidth * stream.frameHeight;
+  const decoded = all("inbound-rtp", "video").filter((stream) => growth(stream, "framesDecoded"));
+  const largest = Math.max(...decoded.map(area));
+  const expected = decoded.filter((stream) => {
+    const frozen = growth(stream, "totalFreezesDuration");
+    const moving = seconds(stream) - frozen;
+    return (
+      !(4 * area(stream) < largest) && // else a thumbnail
+      stream.contentType !== "screenshare" &&
+      isFilmed(stream.ssrc) &&
+      moving > -1 && // else the stream was off before
+      growth(stream, "framesDecoded") >= LOWEST_FRAME_RATE * moving
+    );
+  });
+  addWorst("d.frz", "d.frs", expected.map(
+    (stream) => growth(stream, "totalFreezesDuration") / seconds(stream),
+  ));
   const address = remoteEnd.address || remoteEnd.ip;
   return [readings, address + ":" + remoteEnd.port];
 }
@@ -83,18 +119,45 @@ function hook(room) {
   let report;
   /** @type {string | undefined} The remote end of the selected candidate pair. */
   let selected;
+  /** SSRCs that had no frames of a camera to show, at some time since the probe before.
+   * @type {Set<any>} */
+  let notFilmed = new Set();
+  let probed = -Infinity; // the moment of the probe before
   /** @type {(Moment & {stats: any}) | undefined} The tick whose probe is under way. */
   let pending;
+
+  /** Notice that media goes over another peer connection now. @param {Moment} [when] */
+  function follow(when) {
+    const active = attempt(() => room.getActivePeerConnection());
+    const current = active ? active.peerconnection || active : undefined;
+    if (current === connection) return;
+    if (connection && session) session.onSwitch(undefined, when);
+    connection = current;
+    report = selected = undefined;
+  }
+
+  /** SSRCs of shared screens, and of cameras that are switched off. @returns {any[]} */
+  const findNotFilmed = () =>
+    room
+      .getParticipants()
+      .flatMap((/** @type {any} */ participant) => participant.getTracks())
+      .filter((/** @type {any} */ track) => track.isMuted() || track.getVideoType() === "desktop")
+      .map((/** @type {any} */ track) => track.getSsrc());
 
   /** Read one report of the peer connection and compare it with the one before.
    * @returns {Promise<Readings>} throws when the page gives no access */
   function probe() {
-    const active = room.getActivePeerConnection();
-    const current = active.peerconnection || active;
-    if (current !== connection) report = selected = undefined;
-    connection = current;
+    const found = attempt(findNotFilmed) || [];
+    const excluded = new Set([...notFilmed, ...found]);
+    notFilmed = new Set(found);
+    const wasHidden = isHidden() || visibilityChanged > probed;
+    probed = now();
     return connection.getStats().then((/** @type {Map<string, any>} */ latest) => {
-      const [readings, remoteEnd] = readReport(latest, report);
+      const [readings, remoteEnd] = readReport(
+        latest,
+        report,
+        (ssrc) => !wasHidden && !excluded.has(ssrc),
+      );
       report = latest;
       selected = remoteEnd;
       return readings;
@@ -104,7 +167,10 @@ function hook(room) {
   /** @param {any} stats copied at once, because Jitsi changes and reuses the same object */
   function onStats(stats) {
     settle();
+    // While the connection is interrupted, Jitsi sets its quality to 0 and repeats the rest.
+    if (session && session.cut && !stats.connectionQuality) return;
     const tick = { ...moment(), stats: JSON.parse(JSON.stringify(stats)) };
+    follow(tick);
     pending = tick;
     const probing = attempt(probe);
     if (!probing) return settle();
@@ -121,17 +187,30 @@ function hook(room) {
     if (tick) takeStats(tick.stats, tick, me, probed, selected);
   }
 
-  /** @param {string} name */
-  const onEvent = (name) => session && session.onEvent(name);
+  function onInterrupted() {
+    // Just before this event Jitsi raises one that repeats the statistics, with a quality of 0.
+    const repeated = pending && !pending.stats.connectionQuality && now() - pending.at < 100;
+    if (repeated) pending = undefined;
+    if (session) session.onCut(true);
+  }
+
+  /** @param {any} track */
+  function onMute(track) {
+    if (!track.isLocal()) notFilmed.add(track.getSsrc());
+    else if (session) session.onEvent((track.isMuted() ? "muted_" : "unmuted_") + track.getType());
+  }
+
   /** @type {Object<string, (...args: any[]) => void>} */
   const handlers = {
     "cq.local_stats_updated": onStats,
-    "conference.connectionInterrupted": () => session && session.onCut(true),
+    "conference.connectionInterrupted": onInterrupted,
     "conference.connectionRestored": () => session && session.onCut(false),
-    "conference.p2pStatus": (_, direct) => onEvent(direct ? "p2p" : "jvb"),
-    "conference.trackMuteChanged": (track) => {
-      if (track.isLocal()) onEvent((track.isMuted() ? "muted_" : "unmuted_") + track.getType());
+    "conference.p2pStatus": (_, direct) => {
+      if (session) session.onSwitch(direct ? "p2p" : "jvb");
+      follow();
     },
+    "conference.media_session.active_changed": () => follow(),
+    "conference.trackMuteChanged": onMute,
     "conference.left": checkPlace,
     "conference.kicked": checkPlace,
   };

@@ -67,7 +67,7 @@ function makeQueue(sid, uid, conf, samples, adopted) {
       const batch = queue.samples.slice(0, count);
       const sent = batch.map(({ seq, at, wall, m, full, bye }) => {
         const age = at === undefined ? Date.now() - wall : now() - at;
-        return { seq, age: Math.round(age) / 1000, m, full, bye };
+        return { seq, age: Math.round(age / 100) / 10, m, full, bye };
       });
       const js = batch[0].seq ? undefined : settings.version;
       const body = { v: 2, sid, uid, conf, now: sender.serverClock(), js, samples: sent };

@@ -2,13 +2,26 @@
 /*
  * The session: one stay in one conference. It turns readings into samples: the mean of each sample
  * interval, and of that only what changed.
+ *
+ * A sample describes the time before it, back to the previous sample. So a sample is closed by a
+ * tick, at the tick's moment, and where the connection changes: what was before and what comes
+ * after do not mix. No other sample claims anything about that time.
  */
 
 const FULL_MS = 10 * 60 * 1000;
 // Which readings stay known while there is no connection; all others become unknown.
-const WITHOUT_CONNECTION = /^(cq|mer|t.sr)$/;
+const WITHOUT_CONNECTION = /^(mer|t.sr)$/;
 // Which numbers are sent as they are; all others are averaged over the sample interval.
 const NOT_AVERAGED = /^(t|res|mer)/;
+// Which means have decimals: percentages, and numbers of streams.
+const WITH_DECIMALS = /^d.(cn|fr)|pl$/;
+
+/** A mean with the digits that it is sent with; docs/protocol.md says why.
+ * @param {string} key @param {number} mean */
+const rounded = (key, mean) =>
+  WITH_DECIMALS.test(key)
+    ? Math.round(100 * mean) / 100
+    : Math.round(mean < 1000 ? mean : +mean.toPrecision(3));
 
 /** 128 random bits as hex. They are predictable only in an engine without `crypto`.
  * @returns {string} */
@@ -47,13 +60,16 @@ function openSession({ room, conf, hook }) {
   let sums = {};
   /** @type {Readings} What holds now; means as of the last sample. */
   let state = {};
-  /** @type {string[]} */
+  /** @type {{name: string, at: number}[]} Those that no sample has yet. */
   let events = [];
   let needsFull = false;
   let lastFull = now();
   let lastSample = lastFull;
-  let lastTick = lastFull;
   let lastQueued = lastFull;
+  let lastTick = moment();
+  /** @type {Moment | undefined} The last sample, when it was not queued because nothing changed. */
+  let unchanged;
+  let isKnown = false; // whether there are readings of the connection in use
   let hasReadings = false; // of the call: the first sample only says who joined
   let ended = false;
   /** @type {any} */
@@ -63,13 +79,33 @@ function openSession({ room, conf, hook }) {
   /** Everything known at this moment. @returns {Readings} */
   function current() {
     for (const key of Object.keys(sums)) {
-      state[key] = Math.round((100 * sums[key][0]) / sums[key][1]) / 100;
+      state[key] = rounded(key, sums[key][0] / sums[key][1]);
     }
     return { ...identity, ...state, ...source.describe() };
   }
 
+  const hasSums = () => Object.keys(sums).length > 0;
+
+  /** The connection in use ended: what is known of it does not hold any more. */
+  function forget() {
+    isKnown = false;
+    for (const key of Object.keys(state)) {
+      if (!WITHOUT_CONNECTION.test(key)) state[key] = undefined;
+    }
+  }
+
+  /** Whether a tick is expected. */
+  const hasTicks = () =>
+    hasReadings && !thisSession.cut && now() - lastTick.at <= source.staleAfter;
+
+  /** The moment of a sample without a tick. While ticks come, it is that of the sample before: it
+   * describes no time. @returns {Moment} */
+  const idleMoment = () => (hasTicks() && !hasSums() ? thisSession.lastClosed : moment());
+
   /** @param {object} m @param {Moment} when @param {boolean} [full] @param {boolean} [bye] */
   function enqueue(m, { wall, at }, full, bye) {
+    if (unchanged && unchanged.at < at) queue.add({ seq: seq++, ...unchanged, m: {} });
+    unchanged = undefined;
     if (full) {
       needsFull = false;
       lastFull = now();
@@ -82,8 +118,10 @@ function openSession({ room, conf, hook }) {
    * @param {number} period */
   function beat(period) {
     thisSession.settle();
-    if (needsFull || now() - lastSample >= settings.sample_interval * 1000) thisSession.close();
-    if (now() - lastQueued >= period - 500) enqueue({}, moment());
+    if (!hasTicks()) thisSession.close();
+    // A heartbeat that repeats the moment of the sample before says nothing of the time since.
+    const isRecent = now() - thisSession.lastClosed.at < 2 * period;
+    if (now() - lastQueued >= period - 500) enqueue({}, isRecent ? thisSession.lastClosed : moment());
     thisSession.push();
   }
 
@@ -92,6 +130,10 @@ function openSession({ room, conf, hook }) {
     queue,
     connected: false,
     cut: false,
+    /** The moment of the last sample: the readings of the next hold from here on. */
+    lastClosed: lastTick,
+    /** How many ticks of a new connection may be without bitrates: those are no readings. */
+    newTicks: 1,
     settle: guarded(source.settle),
 
     /** @param {number} seconds */
@@ -112,40 +154,52 @@ function openSession({ room, conf, hook }) {
           sums[key] = [sum + value, count + 1];
         }
       }
-      lastTick = tick.at;
-      const slack = Math.min(5000, settings.sample_interval * 500);
-      if (!hasReadings || tick.at - lastSample >= settings.sample_interval * 1000 - slack) {
+      isKnown = !thisSession.cut;
+      // A tick that is nearer to the end of the interval than the next one will be.
+      const interval = settings.sample_interval * 1000;
+      const slack = Math.min(5000, interval / 2, (tick.at - lastTick.at) / 2);
+      lastTick = tick;
+      if (!hasReadings || needsFull || tick.at - lastSample >= interval - slack) {
         thisSession.close(tick);
         if (!hasReadings) thisSession.push();
         hasReadings = true;
       }
     },
 
-    /** The connection was interrupted, or restored. @param {boolean} cut */
-    onCut(cut) {
+    /** The connection was interrupted, or restored. @param {boolean} cut @param {Moment} [when] */
+    onCut(cut, when = moment()) {
       if (cut === thisSession.cut) return;
       thisSession.settle();
-      thisSession.close();
+      thisSession.onEvent(cut ? "interrupted" : "restored", when);
+      thisSession.close(when);
       thisSession.cut = cut;
       // Jitsi repeats its last values, which are no longer true.
-      for (const key of Object.keys(state)) {
-        if (cut && !WITHOUT_CONNECTION.test(key)) state[key] = undefined;
-      }
-      thisSession.onEvent(cut ? "interrupted" : "restored");
+      if (cut) forget();
     },
 
-    /** @param {string} name */
-    onEvent(name) {
-      if (events.length < 16) events.push(name.slice(0, 16));
-      // Events that come together, as when both tracks are muted, go into one sample.
-      if (events.length === 1) setTimeout(guarded(() => thisSession.close()), 200);
+    /** Media goes over another connection from now on.
+     * @param {string} [name] of the event @param {Moment} [when] */
+    onSwitch(name, when = moment()) {
+      thisSession.settle();
+      if (name) thisSession.onEvent(name, when);
+      if (isKnown) thisSession.close(when);
+      forget();
+      thisSession.newTicks = 2;
+    },
+
+    /** Keep an event for the next sample. @param {string} name @param {Moment} [when] */
+    onEvent(name, { at } = moment()) {
+      events = [...events.slice(0, 15), { name: name.slice(0, 16), at }];
     },
 
     /** End a sample: queue what changed since the one before, if anything did.
      * @param {Moment} [when] @param {boolean} [bye] */
-    close(when = moment(), bye = false) {
+    close(when = idleMoment(), bye = false) {
       if (ended) return;
-      if (now() - lastTick > source.staleAfter) state = {};
+      if (when.at - lastTick.at > source.staleAfter) {
+        if (hasSums()) thisSession.close(lastTick); // they describe the time until then
+        state = {};
+      }
       const readings = current();
       const full = needsFull || now() - lastFull >= FULL_MS;
       /** @type {any} */
@@ -156,12 +210,19 @@ function openSession({ room, conf, hook }) {
         if (full ? value !== null : value !== before) nest(m, key, value);
         queuedReadings[key] = value;
       }
-      if (events.length) m.ev = events;
-      events = [];
-      // A sample without a tick must not delay the sample of the next tick.
-      if (Object.keys(sums).length) lastSample = when.at;
+      const past = events.filter(({ at }) => at <= when.at);
+      if (past.length) {
+        m.ev = past.map(({ name, at }) => {
+          const age = Math.round((when.at - at) / 100) / 10;
+          return age ? [name, age] : name;
+        });
+        events = events.filter(({ at }) => at > when.at);
+      }
+      if (hasSums()) lastSample = when.at;
       sums = {};
       if (bye || full || Object.keys(m).length) enqueue(m, when, full, bye);
+      else unchanged = when;
+      thisSession.lastClosed = when;
     },
 
     push() {
@@ -174,7 +235,7 @@ function openSession({ room, conf, hook }) {
       clearInterval(timer);
       source.release();
       thisSession.settle();
-      thisSession.close(undefined, true);
+      thisSession.close(moment(), true);
       ended = true;
       queue.onHole = () => {};
       queue.due = true;

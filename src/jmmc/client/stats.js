@@ -53,11 +53,11 @@ function endpoint(joined) {
   return [address.includes(":") ? address : undefined, number(+port)];
 }
 
+/** Whether nothing is sent and nothing received at this tick. @param {any} stats */
+const isIdle = ({ bitrate: rate = {} }) => !rate.upload && !rate.download;
+
 /** Whether the page has no connection at all at this tick. @param {any} stats */
-function isCut(stats) {
-  const rate = stats.bitrate || {};
-  return !(stats.transport || []).length && !rate.upload && !rate.download;
-}
+const isCut = (stats) => !(stats.transport || []).length && isIdle(stats);
 
 /**
  * The readings of one `cq.local_stats_updated`. Jitsi's own upload loss is left out: it is always 0
@@ -118,10 +118,22 @@ function readStats(stats, me, selected) {
 function takeStats(stats, tick, me, probed = {}, selected) {
   if (!session) return;
   const cut = isCut(stats);
-  if (cut && !session.connected) return; // until ICE has connected, everything is zero
+  // Until ICE has connected, everything is zero. What comes after describes the time from here on.
+  if (cut && !session.connected) return session.close(tick);
   session.connected = true;
+  // The first tick of a connection has no tick before it, so no bitrates and no quality either;
+  // a connection that replaces another has one more, before ICE has connected.
+  const newTicks = cut ? 1 : 0;
+  if (isIdle(stats) && session.newTicks > newTicks) {
+    session.newTicks = newTicks;
+    return;
+  }
+  session.newTicks = 0;
   const readings = readStats(stats, me, selected);
-  if (cut !== session.cut && (cut || stats.transport.length)) session.onCut(cut);
+  if (cut !== session.cut && (cut || stats.transport.length)) {
+    // Without bitrates, the connection was lost at the tick before.
+    session.onCut(cut, cut ? session.lastClosed : tick);
+  }
   for (const key of Object.keys(probed)) {
     if (probed[key] !== undefined) readings[key] = probed[key];
   }

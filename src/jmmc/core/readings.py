@@ -59,14 +59,18 @@ class Address(Struct, frozen=True):
     ipv6: bool
 
 
-class Strings(Struct, frozen=True):
-    """A list of at most `most` strings of at most `longest` characters."""
+class Events(Struct, frozen=True):
+    """A list of at most `most` events.
+
+    An event is a name of at most `longest` characters, at the moment of the sample; or a list of
+    such a name and its age, the seconds from the event to the moment of the sample.
+    """
 
     most: int
     longest: int
 
 
-Values = Number | Text | Pattern | Choice | Flag | Address | Strings
+Values = Number | Text | Pattern | Choice | Flag | Address | Events
 """What a reading may be."""
 
 
@@ -169,6 +173,7 @@ _KBPS = Number("kbit/s")
 _MS = Number("ms")
 _FPS = Number("frames/s")
 _PIXELS = Number("pixels")
+_COUNT = Number("")
 _PORT = Number("", most=65535, whole=True)
 _CANDIDATE = Choice(("host", "srflx", "prflx", "relay"))
 _TRANSPORT = Pattern(
@@ -216,7 +221,6 @@ READINGS: tuple[Reading, ...] = (
         "Jitsi's connection quality; 0 is a value",
         since=_V1,
         averaged=True,
-        lasts=True,
         metric=Metric(0, "quality"),
         chart=Series("Connection quality", "quality"),
         reason="quality",
@@ -276,7 +280,7 @@ READINGS: tuple[Reading, ...] = (
         _STATS,
         _MS,
         "up_jitter_ms",
-        "Jitter",
+        "Jitter of the audio",
         averaged=True,
         metric=Metric(5, "up_jitter_ms"),
         chart=Series("Jitter", "sent", 1),
@@ -354,7 +358,7 @@ READINGS: tuple[Reading, ...] = (
         _STATS,
         _MS,
         "down_jitter_ms",
-        "Jitter",
+        "Jitter of the audio",
         averaged=True,
         metric=Metric(4, "down_jitter_ms"),
         chart=Series("Jitter", "received"),
@@ -376,11 +380,21 @@ READINGS: tuple[Reading, ...] = (
         _STATS,
         _PERCENT,
         "down_frozen_percent",
-        "Share of the time for which received video was frozen",
+        "Share of the time for which the worst visible video was frozen",
         averaged=True,
         metric=Metric(9, "down_frozen_percent"),
         chart=Series("Frozen video, concealed audio", "video"),
         reason="frozen",
+    ),
+    Reading(
+        "d.frs",
+        Subject.DOWNLINK,
+        _STATS,
+        _COUNT,
+        "down_frozen_streams",
+        "Visible videos that were frozen for 1 % of the time or more",
+        averaged=True,
+        chart=Series("Streams with problems", "frozen video"),
     ),
     Reading(
         "d.cnc",
@@ -388,10 +402,20 @@ READINGS: tuple[Reading, ...] = (
         _STATS,
         _PERCENT,
         "down_concealed_percent",
-        "Share of received audio that was concealed (made up by the browser)",
+        "Share of the worst audible audio that was concealed (made up by the browser)",
         averaged=True,
         chart=Series("Frozen video, concealed audio", "audio"),
         reason="concealed",
+    ),
+    Reading(
+        "d.cns",
+        Subject.DOWNLINK,
+        _STATS,
+        _COUNT,
+        "down_concealed_streams",
+        "Audible audio streams of which 1 % or more was concealed",
+        averaged=True,
+        chart=Series("Streams with problems", "concealed audio", 1),
     ),
     Reading(
         "rtt",
@@ -583,9 +607,9 @@ READINGS: tuple[Reading, ...] = (
         "ev",
         Subject.EVENTS,
         _EVENT,
-        Strings(most=16, longest=16),
+        Events(most=16, longest=16),
         "",
-        "Events at the time of the sample",
+        "Events since the sample before, with their age where they are older than the sample",
     ),
     Reading(
         "vis",

@@ -1,7 +1,7 @@
 """What a sample may hold in each dialect: the msgspec types of the readings, and their decoders."""
 
 from collections.abc import Iterable
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Protocol
 
 import msgspec
 from msgspec import UNSET, Meta, Raw, UnsetType
@@ -10,11 +10,11 @@ from jmmc.core.model import Dialect
 from jmmc.core.readings import (
     Address,
     Choice,
+    Events,
     Flag,
     Number,
     Pattern,
     Reading,
-    Strings,
     Text,
     Values,
 )
@@ -29,7 +29,21 @@ _IPV6 = Annotated[str, Meta(max_length=45, pattern=r"^[0-9A-Fa-f]*:[0-9A-Fa-f:.]
 _MOST_DROPPED = 32
 _LONGEST_DROPPED = 64
 
-_Decoders = dict[str, "msgspec.json.Decoder[Any]"]
+_LONGEST_AGE = 86_400  # Seconds, as for samples: an event that is older is clamped to it.
+
+
+class _Decoder(Protocol):
+    """Decodes one reading. Raises `ValidationError`, or `_PartlyBad` with what may be kept."""
+
+    def decode(self, raw: Raw, /) -> Any: ...
+
+
+class _PartlyBad(Exception):
+    def __init__(self, kept: Any) -> None:
+        self.kept = kept
+
+
+_Decoders = dict[str, _Decoder]
 
 
 class DialectReadings:
@@ -49,11 +63,14 @@ class DialectReadings:
             allowed = _type_in(dialect, row)
             group, _, leaf = row.path.rpartition(".")
             field = (leaf, allowed | UnsetType, UNSET)
+            decoder: _Decoder = msgspec.json.Decoder(allowed)
+            if isinstance(row.values, Events):
+                decoder = _EventsDecoder(row.values)
             if group:
-                self._groups.setdefault(group, {})[leaf] = msgspec.json.Decoder(allowed)
+                self._groups.setdefault(group, {})[leaf] = decoder
                 members.setdefault(group, []).append(field)
             else:
-                self._single[leaf] = msgspec.json.Decoder(allowed)
+                self._single[leaf] = decoder
                 fields.append(field)
         for group, inner in members.items():
             name = f"{dialect.name}_{group}"
@@ -89,11 +106,59 @@ def _decode_each(
             if decoder is not None:
                 kept[key] = decoder.decode(value)
                 continue
+        except _PartlyBad as partly:
+            if partly.kept:
+                kept[key] = partly.kept
         except (msgspec.ValidationError, RecursionError):
             pass
         if len(dropped) < _MOST_DROPPED:
             dropped.append((prefix + key)[:_LONGEST_DROPPED])
     return kept
+
+
+class _EventsDecoder:
+    """Decodes a list of events, each alone."""
+
+    def __init__(self, values: Events) -> None:
+        self._list: msgspec.json.Decoder[list[Raw] | None] = msgspec.json.Decoder(
+            Annotated[list[Raw], Meta(max_length=values.most)] | None
+        )
+        self._event: msgspec.json.Decoder[Any] = msgspec.json.Decoder(
+            _event_type(values.longest, Meta(ge=0))
+        )
+
+    def decode(self, raw: Raw, /) -> Any:
+        """The events; raises `_PartlyBad` with the good ones when some are bad."""
+        elements = self._list.decode(raw)
+        if elements is None:
+            return None
+        good = []
+        for element in elements:
+            try:
+                event = self._event.decode(element)
+            except (msgspec.ValidationError, RecursionError):
+                continue
+            if not isinstance(event, str):
+                event.age = min(event.age, _LONGEST_AGE)
+            good.append(event)
+        if len(good) < len(elements):
+            raise _PartlyBad(good)
+        return good
+
+
+def _event_type(longest: int, age: Meta) -> Any:
+    """A name, or a list of a name and an age.
+
+    The list is a struct: msgspec 0.22 crashes on a union of a string with a limit and a tuple.
+    """
+    name = Annotated[str, Meta(max_length=longest)]
+    dated = msgspec.defstruct(
+        "DatedEvent",
+        [("name", name), ("age", Annotated[int, age] | Annotated[float, age])],
+        array_like=True,
+        forbid_unknown_fields=True,
+    )
+    return name | dated
 
 
 def _type_in(dialect: Dialect, row: Reading) -> Any:
@@ -119,6 +184,6 @@ def _type_of(values: Values) -> Any:
             return bool
         case Address(ipv6=ipv6):
             return _IPV4 | _IPV6 if ipv6 else _IPV4
-        case Strings(most=most, longest=longest):
-            string = Annotated[str, Meta(max_length=longest)]
-            return Annotated[list[string], Meta(max_length=most)]
+        case Events(most=most, longest=longest):
+            event = _event_type(longest, Meta(ge=0, le=_LONGEST_AGE))
+            return Annotated[list[event], Meta(max_length=most)]  # type: ignore[valid-type]

@@ -66,10 +66,13 @@ class CollectionSettings(SettingsGroup):
         30, ge=1, le=3600, description="Seconds between two pushes of a browser."
     )
     sample_interval: LiveNumber = Field(
-        30,
+        10,
         ge=1,
         le=3600,
-        description="Seconds that one sample covers; 10 keeps every statistics event of Jitsi.",
+        description=(
+            "Seconds that one sample covers. Jitsi has statistics every 10 seconds: a shorter"
+            " interval gives no more samples, a longer one means of several statistics."
+        ),
     )
     push_url: Annotated[str, AfterValidator(_check_push_url), Mark.LIVE] = Field(
         "push",

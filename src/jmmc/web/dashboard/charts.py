@@ -39,6 +39,7 @@ PLOTS = (
     _plot("Sent video height", "px"),
     _plot("Frame rate", "fps"),
     _plot("Frozen video, concealed audio", "%"),
+    _plot("Streams with problems", "streams"),
     _plot("Codec", ""),
     _plot("Transport", ""),
 )
