@@ -4,7 +4,7 @@
  * storage.
  */
 
-const QUEUE_BYTES = 192 * 1024; // about eleven hours of an outage
+const QUEUE_BYTES = 192 * 1024; // about four hours of an outage
 const STORED_BYTES = 256 * 1024; // of all sessions together; browsers give a page 5 MB
 const BODY_BYTES = 60000; // below the 64 KiB of keepalive requests, which is the server's limit too
 const KEPT_MS = 24 * 3600 * 1000;
