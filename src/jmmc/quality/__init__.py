@@ -11,6 +11,7 @@ __all__ = [
     "filters",
     "grading",
     "incidents",
+    "intervals",
     "rollups",
     "size_limits",
     "summarize",
