@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 import msgspec
 
 from jmmc.core.model import Sample
-from jmmc.simulation.scenario import Scenario, simulate
+from jmmc.simulation.scenario import STEP, Scenario, simulate
 from tests.support.servers import PREFIX
 
 _LIVES = 200  # Different simulated sessions; browsers share them.
@@ -76,17 +76,22 @@ class Browser:
         self.failures = 0
         self.not_before = 0.0
 
-    def sample(self, now: float) -> bool:
-        """Take a sample; False while the end of the last session is not confirmed."""
+    def sample(self, moments: Sequence[float]) -> int:
+        """Take a sample for each moment, the last at the end of the session; returns how many.
+
+        0 while the end of the session before is not confirmed.
+        """
         if self.seq == self.end:
             if self.queue:
-                return False
+                return 0
             self.seq, self.end = 0, len(self.life)
             self.sid = b"%032x" % self.chance.getrandbits(128)
-        self.queue.append((self.seq, now, self.life[self.seq]))
-        self.seq += 1
-        self.sampled += 1
-        return True
+        taken = min(len(moments), self.end - self.seq)
+        for moment in moments[len(moments) - taken :]:
+            self.queue.append((self.seq, moment, self.life[self.seq]))
+            self.seq += 1
+        self.sampled += taken
+        return taken
 
     def body(self, now: float) -> bytes:
         """The body of a push with the unconfirmed samples, oldest first."""
@@ -108,6 +113,8 @@ class Browser:
 
 class Crowd:
     """`size` browsers that push to a port every `interval` seconds until they are stopped.
+
+    A push has what was sampled since the one before: a sample each ten seconds.
 
     With `fresh`, each push opens a connection, as browsers do without a proxy; otherwise
     connections are reused, as behind a proxy. `browsers` are used instead of those of simulated
@@ -138,15 +145,18 @@ class Crowd:
     async def run(self, until: asyncio.Event) -> None:
         """Sample and push until the event is set."""
         began = time.monotonic()
-        turn = 0  # Samples taken so far, of all browsers.
+        turn = 0  # Pushes due so far, of all browsers.
+        samples = max(1, round(self._interval / STEP))  # Of a push.
+        later = range(samples - 1, -1, -1)
         while not until.is_set():
             now = time.monotonic()
             due = int((now - began) / self._interval * len(self.browsers))
             while turn < due:
                 browser = self.browsers[turn % len(self.browsers)]
                 at = began + turn * self._interval / len(self.browsers)
-                if self.sampling and browser.sample(at):
-                    self.figures.sampled += 1
+                if self.sampling:
+                    moments = [at - ago * self._interval / samples for ago in later]
+                    self.figures.sampled += browser.sample(moments)
                 turn += 1
                 self._begin(browser, now)
             await asyncio.sleep(_TICK)
@@ -255,6 +265,7 @@ def _lives(seed: int) -> list[list[bytes]]:
 def _rest(sample: Sample) -> bytes:
     sent = msgspec.json.decode(sample.readings)
     if isinstance(sent.get("t"), dict):
-        sent["t"].pop("rip", None)  # Added by the server.
+        for name in ("rip", "asn", "cc"):  # Added by the server.
+            sent["t"].pop(name, None)
     marks = (b',"full":true' if sample.full else b"") + (b',"bye":true' if sample.bye else b"")
     return b'"m":' + msgspec.json.encode(sent) + marks

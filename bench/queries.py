@@ -2,6 +2,10 @@
 
 Creates the stores with `jmmc simulate` unless they are in --folder (some minutes). For comparison,
 also averages the stored deltas without weights by time: how long it takes, and what it returns.
+
+With --long, measures a store of 1,000,000 sessions in 300 days. It has summaries and rollups, as
+after the retention of samples: those of three simulated days, again and again. Windows begin and
+end at odd seconds.
 """
 
 import argparse
@@ -15,14 +19,25 @@ import sys
 import time
 import zlib
 from collections.abc import Awaitable, Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
 
+import msgspec
+
 from jmmc.answers.queries import Queries
+from jmmc.maintenance.schedule import summarizer_of
+from jmmc.maintenance.summarizer import hours_of
 from jmmc.quality.filters import SummaryFilter
+from jmmc.quality.summarize import summarize
+from jmmc.quality.summary import Summary
+from jmmc.quality.thresholds import preset
+from jmmc.settings import Settings
+from jmmc.simulation.scenario import Scenario, simulate
 from jmmc.stores import Store, open_store
+from tests.support.builders import RHYTHM
 from tests.support.mongod import Mongod
 
 _DAY = 86_400
@@ -38,8 +53,12 @@ def main() -> None:
     parser.add_argument("--folder", type=Path, default=Path("/tmp/jmmc-bench"))
     parser.add_argument("--sessions", type=int, default=100_000)
     parser.add_argument("--mongod", action="store_true", help="also on MongoDB")
+    parser.add_argument("--long", action="store_true", help="1,000,000 sessions in 300 days")
     options = parser.parse_args()
     options.folder.mkdir(exist_ok=True)
+    if options.long:
+        asyncio.run(_show_long(options.folder / "long.db", 10 * options.sessions))
+        return
     # The small store has the newest tenth of the time, as dense as the large one.
     small = _created(options.folder, options.sessions // 10, 3)
     large = _created(options.folder, options.sessions, 30)
@@ -87,7 +106,7 @@ _LIMITS = {
 
 async def _measure(store: Store) -> dict[str, float]:
     await store.open()
-    queries = Queries(store, lifetime=75, clock=time.time)
+    queries = Queries(store, rhythm=RHYTHM, clock=time.time)
     (newest,) = await store.reports.summaries(SummaryFilter(), limit=1)
     until = newest.began + _DAY - newest.began % _DAY
     month, day = (SummaryFilter(since=until - number * _DAY, until=until) for number in (30, 1))
@@ -115,6 +134,69 @@ async def _measure(store: Store) -> dict[str, float]:
         figures[name] = statistics.median(times)
     await store.close()
     return figures
+
+
+async def _show_long(path: Path, sessions: int) -> None:
+    exists = path.exists()
+    store = open_store(f"sqlite:///{path}")
+    await store.open()
+    if not exists:
+        await _fill_with_summaries(store, sessions)
+    queries = Queries(store, rhythm=RHYTHM, clock=time.time)
+    (newest,) = await store.reports.summaries(SummaryFilter(), limit=1)
+    until = newest.began + 17
+    print("| query | limit | median |")
+    print("|---|---|---|")
+    for days, limit in ((300, 300), (30, 150), (1, 150)):
+        window = SummaryFilter(since=until - days * _DAY + 4321, until=until)
+        for name, query in (
+            ("overview", partial(queries.overview, window)),
+            ("compare by browser", partial(queries.compare, "browser", window)),
+            ("compare by network", partial(queries.compare, "network", window)),
+        ):
+            times = []
+            for _ in range(_ROUNDS):
+                began = time.perf_counter()
+                await query()
+                times.append((time.perf_counter() - began) * 1000)
+            print(f"| {name}, {days} days | < {limit} ms | {statistics.median(times):.0f} ms |")
+    await store.close()
+    print(f"\n{sessions:,} sessions, file {path.stat().st_size / 1e9:.2f} GB, {_memory():.0f} MB")
+
+
+async def _fill_with_summaries(store: Store, sessions: int) -> None:
+    """Store summaries of three days, shifted by three days again and again, and their rollups."""
+    copies, start = sessions // 10_000, 1_700_006_400
+    scenario = Scenario(10_000, 500, 3 * 1440, seed=1, start=start)
+    made = [
+        summarize(life.session, preset=preset("experience"), rhythm=RHYTHM)
+        for life in simulate(scenario)
+    ]
+    summarizer = summarizer_of(store, Settings.of(), time.time)
+    for copy in range(copies):
+        shifted = [_shifted(summary, copy, copy * 3 * _DAY) for summary in made]
+        for first in range(0, len(shifted), 500):
+            await store.reports.put_summaries(shifted[first : first + 500])
+        await summarizer.note({hour for summary in shifted for hour in hours_of(summary)})
+        if copy % 10 == 9 or copy == copies - 1:
+            await summarizer.roll_up()
+            print(f"{(copy + 1) * 10_000:,} sessions stored", file=sys.stderr)
+
+
+def _shifted(summary: Summary, copy: int, seconds: int) -> Summary:
+    def later(item: Any) -> Any:
+        return msgspec.structs.replace(item, start=item.start + seconds, end=item.end + seconds)
+
+    return msgspec.structs.replace(
+        summary,
+        session=f"{copy:04x}{summary.session[4:]}",
+        began=summary.began + seconds,
+        ended=summary.ended + seconds,
+        last=summary.last + seconds,
+        spells=tuple(map(later, summary.spells)),
+        grade_spans=tuple(map(later, summary.grade_spans)),
+        segments=tuple(map(later, summary.segments)),
+    )
 
 
 def _compare_with_naive(url: str) -> None:

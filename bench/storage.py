@@ -28,6 +28,7 @@ from jmmc.stores import Store
 from jmmc.stores.mongo.documents import element
 from jmmc.stores.mongo.store import MongoStore
 from jmmc.stores.sqlite.store import SqliteStore
+from tests.support.builders import RHYTHM
 from tests.support.mongod import Mongod
 
 _START = 1_789_948_800  # A Monday, 00:00 UTC
@@ -162,7 +163,7 @@ def _batches(lives: list[SimulatedSession]) -> Iterator[list[Push]]:
 async def _summarize(store: Store) -> None:
     now = float(_START + 3 * 86_400)
     summarizer = Summarizer(
-        store, preset=preset("jitsi"), lifetime=75, clock=lambda: now, holder="bench"
+        store, preset=preset("jitsi"), rhythm=RHYTHM, clock=lambda: now, holder="bench"
     )
     while await summarizer.step():
         pass

@@ -23,7 +23,7 @@ from jmmc.ingest.writer import Writer
 from jmmc.maintenance.call_time_metrics import CallTimeCounters
 from jmmc.maintenance.clock_guard import ClockGuard
 from jmmc.maintenance.erase import forget
-from jmmc.maintenance.schedule import Maintenance, lifetime_of, summarizer_of
+from jmmc.maintenance.schedule import Maintenance, rhythm_of, summarizer_of
 from jmmc.privacy.pseudonyms import Pseudonyms
 from jmmc.privacy.receipts import Erasure, Subject
 from jmmc.protocol.identity import is_session_id
@@ -58,7 +58,7 @@ class Collector:
         self.store = store
         self.counters = counters or Counters()
         self.call_time = CallTimeCounters(
-            settings.authorized_regions, lifetime=lifetime_of(settings)
+            settings.authorized_regions, lifetime=rhythm_of(settings).lifetime
         )
         self.began = clock()
         self.leaving = False
@@ -81,7 +81,7 @@ class Collector:
             new_id=new_id,
         )
         self._alerts = AlertEvaluator(
-            Queries(store, lifetime=lifetime_of(settings), clock=clock),
+            Queries(store, rhythm=rhythm_of(settings), clock=clock),
             store,
             settings,
             disk=self.disk,
@@ -163,6 +163,11 @@ class Collector:
     def background_tasks(self) -> tuple[TaskState, ...]:
         """How the background tasks are doing; empty until the collector is open."""
         return (*self._supervisor.states, *getattr(self.store, "background_tasks", ()))
+
+    @property
+    def upgraded(self) -> tuple[int, int] | None:
+        """Sessions graded anew after an upgrade, and all of them; None without such work."""
+        return self._maintenance.upgraded if self.is_open else None
 
     @property
     def retention_pause(self) -> float | None:

@@ -26,8 +26,7 @@ from jmmc.alerting.evaluator import AlertEvaluator, PendingDelivery, Record, loa
 from jmmc.alerting.posting import NotDelivered
 from jmmc.answers.queries import Queries
 from jmmc.ingest.disk_guard import DiskGuard
-from jmmc.maintenance.schedule import summarizer_of
-from jmmc.quality.timeline import SIGNS_OF_LIFE
+from jmmc.maintenance.schedule import rhythm_of, summarizer_of
 from jmmc.simulation.scenario import Scenario, SimulatedSession, simulate
 from jmmc.stores import Store
 from jmmc.stores.mongo.store import MongoStore
@@ -90,8 +89,7 @@ def _evaluator(
     settings = Settings.of(
         alerts=rules, alert_secret=SECRET, alert_private_targets="127.0.0.1", **more
     )
-    lifetime = SIGNS_OF_LIFE * settings.push_interval
-    queries = Queries(store, lifetime=lifetime, clock=clock)
+    queries = Queries(store, rhythm=rhythm_of(settings), clock=clock)
     return AlertEvaluator(
         queries,
         store,

@@ -2,19 +2,35 @@
 
 from collections.abc import Sequence
 
+import msgspec
+
 from jmmc.answers.live import LiveView
 from jmmc.answers.model import Live
 from jmmc.quality.grading import Grade, Spell
+from jmmc.quality.segments import Segment
 from jmmc.quality.summary import GradeSpan, LiveSession
 
 
 def _session(
-    number: int, room: str, grade: Grade, region: str = "eu", *reasons: str
+    number: int, room: str, grade: Grade, region: str = "eu", *reasons: str, who: str = ""
 ) -> LiveSession:
-    spans = (GradeSpan(1000, 1900, Grade.GOOD), GradeSpan(1900, 2000, grade))
+    spans = (
+        GradeSpan(1000, 1900, Grade.GOOD),
+        GradeSpan(1900, 2000, grade),
+        GradeSpan(2000, 2020, Grade.UNKNOWN),  # Since the last sample.
+    )
     spells = (Spell(1900, 2000, grade, dict.fromkeys(reasons, 100)),) if reasons else ()
     return LiveSession(
-        f"{number:024x}", room, 1000, 2000, spans, spells, "Chrome 131", region, "203.0.113.0/24"
+        f"{number:024x}",
+        room,
+        who or f"browser {number}",
+        1000,
+        2000,
+        spans,
+        spells,
+        "Chrome 131",
+        region,
+        "203.0.113.0/24",
     )
 
 
@@ -55,6 +71,30 @@ def test_a_hotspot_counts_participants_and_affected_ones_by_dimension() -> None:
     )
     first = next(hotspot for hotspot in live.hotspots if hotspot.dimension == "region")
     assert (first.value, first.people, first.affected) == ("us", 4, 3)
+
+
+def test_a_person_in_two_tabs_is_one_person_with_the_worse_grade_of_both() -> None:
+    live = _live(
+        [
+            _session(1, "x", _GOOD, who="a"),
+            _session(2, "x", _POOR, who="a"),
+            _session(3, "x", _FAIR),
+        ],
+        0,
+    )
+    assert (live.people, live.connections, live.good, live.fair, live.poor) == (2, 3, 0, 1, 1)
+    (meeting,) = live.meetings
+    assert (meeting.people, meeting.poor, meeting.fair) == (2, 1, 1)
+    assert next(spot for spot in live.hotspots if spot.dimension == "region").people == 2
+
+
+def test_who_has_moved_counts_where_they_are_now() -> None:
+    moved = msgspec.structs.replace(
+        _session(1, "x", _POOR),
+        segments=(Segment(1000, 1500, {"region": "eu"}), Segment(1500, 2020, {"region": "us"})),
+    )
+    (spot,) = [spot for spot in _live([moved], 0).hotspots if spot.dimension == "region"]
+    assert spot.value == "us"
 
 
 def test_the_live_view_is_empty_without_sessions() -> None:

@@ -18,7 +18,13 @@ from jmmc.answers.meetings import (
 
 
 def _stay(browser_id: str, began: int, ended: int, room: str = "room", **more: int) -> Stay:
-    seconds = {"good": ended - began, "fair": 0, "poor": 0, "unknown": 0, **more}
+    seconds = {
+        "good": ended - began - sum(more.values()),
+        "fair": 0,
+        "poor": 0,
+        "unknown": 0,
+        **more,
+    }
     return Stay(f"{room}-{browser_id}-{began}", room, browser_id, began, ended, False, **seconds)
 
 
@@ -38,7 +44,11 @@ def test_the_peak_is_the_largest_number_of_participants_at_any_moment(stays: lis
     moments = [
         {stay.browser_id for stay in stays if stay.began <= at < stay.ended} for at in range(5000)
     ]
-    assert meeting_of(stays).peak == max(map(len, moments))
+    meeting = meeting_of(stays)
+    assert meeting.peak_people == max(map(len, moments))
+    assert meeting.peak_connections == max(
+        sum(stay.began <= at < stay.ended for stay in stays) for at in range(5000)
+    )
 
 
 @given(_STAYS)
@@ -80,7 +90,8 @@ def test_a_fair_second_weighs_three_tenths_of_a_poor_one() -> None:
 
 def test_a_participant_in_two_tabs_counts_once_in_two_sessions() -> None:
     meeting = meeting_of([_stay("a", 0, 600), _stay("b", 60, 120), _stay("a", 100, 700)])
-    assert (meeting.sessions, meeting.participants, meeting.peak) == (3, 2, 2)
+    assert (meeting.sessions, meeting.participants) == (3, 2)
+    assert (meeting.peak_people, meeting.peak_connections) == (2, 3)
     assert (meeting.began, meeting.ended, meeting.minutes) == (0, 700, 21)
 
 
@@ -89,7 +100,7 @@ def test_rooms_have_totals_of_their_meetings_most_recently_used_first() -> None:
     other, room = rooms_of(stays)
     assert (other.room, other.last, other.participants) == ("other", 6000, 1)
     assert (room.sessions, room.participants, room.minutes) == (2, 1, 20)
-    assert (room.began, room.last, room.grades.poor_share) == (0, 5600, round(60 / 1260, 4))
+    assert (room.began, room.last, room.grades.poor_share) == (0, 5600, round(60 / 1200, 4))
     assert [(meeting.room, meeting.began) for meeting in meetings_of(stays)] == [
         ("room", 5000),
         ("other", 0),

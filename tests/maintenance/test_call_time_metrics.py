@@ -18,7 +18,7 @@ from jmmc.quality.thresholds import preset
 from jmmc.quality.timeline import build_timeline
 from jmmc.simulation.scenario import Scenario, simulate
 from jmmc.stores import Store
-from tests.support.builders import UID
+from tests.support.builders import RHYTHM, UID
 
 _JITSI = preset("jitsi")
 _BEGAN = 1_789_948_800
@@ -40,7 +40,7 @@ class Call:
 
     def count(self, now: int) -> None:
         session = Session("a" * 24, "room", UID, Dialect.V2, _BEGAN, tuple(self._samples))
-        timeline = build_timeline(session, lifetime=75, now=_BEGAN + now)
+        timeline = build_timeline(session, rhythm=RHYTHM, now=_BEGAN + now)
         after = sum_up(session, timeline, _JITSI)
         self._call_time.count(self._before, after, timeline, _BEGAN + now)
         self._call_time.catch_up(_BEGAN + now)
@@ -74,33 +74,44 @@ def test_a_steady_value_counts_for_as_long_as_it_holds() -> None:
         call.say(at, {})
     assert call_time.seconds[Labels("eu", "Chrome", "udp")] == {
         **dict.fromkeys(Grade, 0),
-        Grade.UNKNOWN: 30,
-        Grade.GOOD: 600,
+        Grade.GOOD: 630,
     }
     found = {
         (measure.name, measure.direction): (spread.count, spread.sum)
         for measure, spread in zip(MEASURES, call_time.histograms["eu"], strict=True)
     }
-    assert found["rtt", ""] == (600, pytest.approx(600 * 0.020))
-    assert found["loss", "down"] == (600, 0.0)
+    assert found["rtt", ""] == (630, pytest.approx(630 * 0.020))
+    assert found["loss", "down"] == (630, 0.0)
     assert found["loss", "up"] == (0, 0.0), "nothing is known of it"
-    assert found["bitrate", "down"] == (600, 600 * 1_000_000)
-    assert found["mos", ""][0] == 600
+    assert found["bitrate", "down"] == (630, 630 * 1_000_000)
+    assert found["mos", ""][0] == 630
 
 
 def test_time_counts_when_its_end_is_known_and_only_once() -> None:
     call_time = _call_time()
     call = Call(call_time)
-    call.say(0, {**_JOIN, **_WELL})
+    call.say(0, _JOIN)
     for now in (5, 10, 29):
         call.count(now)
-        assert sum(_by_grade(call_time).values()) == 0, "what comes next may begin earlier than now"
-    call.say(30, {"cq": 5})
+        assert sum(_by_grade(call_time).values()) == 0, "the next sample will say how it was"
+    call.say(30, _WELL)
     call.count(31)
     call.count(40)
     assert _by_grade(call_time) == {**dict.fromkeys(Grade, 0), Grade.GOOD: 30}
-    call.say(60, {})
+    call.say(60, {"cq": 5, "d": {"pl": 40}})
     assert _by_grade(call_time)[Grade.POOR] == 30
+
+
+def test_time_before_a_move_counts_for_the_old_region_and_time_after_for_the_new_one() -> None:
+    call_time = _call_time()
+    call = Call(call_time)
+    call.say(0, _JOIN)
+    call.say(30, _WELL)
+    call.say(60, {"cq": 5, "d": {"pl": 40}})
+    call.say(90, {"cq": 100, "d": {"pl": 0}, "t": {"sr": "us"}})
+    eu, us = (call_time.seconds[Labels(region, "Chrome", "udp")] for region in ("eu", "us"))
+    assert (eu[Grade.GOOD], eu[Grade.POOR], us[Grade.GOOD], us[Grade.POOR]) == (30, 30, 30, 0)
+    assert call_time.histograms["us"][0].count == 30
 
 
 def test_silence_and_gaps_count_as_unknown() -> None:
@@ -108,7 +119,11 @@ def test_silence_and_gaps_count_as_unknown() -> None:
     call = Call(call_time)
     call.say(0, {**_JOIN, **_WELL})
     call.say(200, {})
-    assert _by_grade(call_time) == {**dict.fromkeys(Grade, 0), Grade.UNKNOWN: 200}
+    assert _by_grade(call_time) == {
+        **dict.fromkeys(Grade, 0),
+        Grade.UNKNOWN: 170,
+        Grade.GOOD: 30,
+    }, "a sample speaks for one interval"
 
 
 def test_time_that_becomes_known_too_late_is_counted_apart() -> None:
@@ -150,8 +165,9 @@ def test_only_the_leader_knows_the_live_participants() -> None:
     assert call_time.live_counts(_BEGAN) is None
     call_time.lead([])
     call = Call(call_time)
-    call.say(0, {**_JOIN, **_WELL})
-    live_counts = call_time.live_counts(_BEGAN + 10)
+    call.say(0, _JOIN)
+    call.say(30, _WELL)
+    live_counts = call_time.live_counts(_BEGAN + 40)
     assert live_counts is not None
     assert live_counts.participants[Labels("eu", "Chrome", "udp"), Grade.GOOD] == 1
     assert (sum(live_counts.participants.values()), live_counts.meetings) == (1, 1)
@@ -182,7 +198,7 @@ async def test_each_second_counts_once_over_a_change_of_leaders(store: Store) ->
         Summarizer(
             store,
             preset=_JITSI,
-            lifetime=75,
+            rhythm=RHYTHM,
             clock=lambda: now,
             holder=str(n),
             call_time=call_time,
@@ -208,8 +224,9 @@ async def test_each_second_counts_once_over_a_change_of_leaders(store: Store) ->
         leading = [totals for totals in all_totals[alive:] if totals.leads]
         assert len(leading) <= 1
         if leading and (live_counts := leading[0].live_counts(now)):
-            rows = await store.reports.facts(("session",), SummaryFilter(running=True))
-            assert sum(live_counts.participants.values()) == len(rows)
+            rows = await store.reports.facts(("browser_id",), SummaryFilter(running=True))
+            assert sum(live_counts.participants.values()) == len(set(rows))
+            assert live_counts.connections == len(rows)
             most = max(most, len(rows))
     summaries = await store.reports.summaries(SummaryFilter(), limit=1000)
     assert len(summaries) == 16

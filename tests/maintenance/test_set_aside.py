@@ -13,7 +13,7 @@ from jmmc.quality.filters import SummaryFilter
 from jmmc.quality.rollups import ALL, HOUR
 from jmmc.quality.thresholds import preset
 from jmmc.stores import Store, open_store
-from tests.support.builders import push, sample
+from tests.support.builders import RHYTHM, push, sample
 
 _START = 1_700_002_800 - 1_700_002_800 % HOUR
 _SESSIONS = 20
@@ -75,7 +75,7 @@ async def _append(store: Store, room: str, number: int, start: int = _START) -> 
 
 
 def _summarizer(store: Store, clock: _Clock) -> Summarizer:
-    return Summarizer(store, preset=preset("jitsi"), lifetime=75, clock=clock, holder="me")
+    return Summarizer(store, preset=preset("jitsi"), rhythm=RHYTHM, clock=clock, holder="me")
 
 
 async def test_a_session_that_is_refused_is_set_aside_and_others_are_summarized(

@@ -158,9 +158,9 @@ async def _when_summarized(app: Server, meetings: float = 1) -> dict[tuple[str, 
 
 
 async def test_metrics_count_participants_and_call_seconds(app: Server) -> None:
-    readings = {"br": "Chrome 131", "cq": 95, "rtt": 40, "t": {"sr": "eu", "tp": "udp"}}
-    samples = [wire_sample(0, readings, age=60), wire_sample(1, {"d": {"pl": 30}}, age=20)]
-    await call(app, "POST", _PUSH, body(*samples, wire_sample(2, {}, age=0)))
+    readings = {"cq": 95, "rtt": 40, "t": {"sr": "eu", "tp": "udp"}}
+    samples = [wire_sample(0, {"br": "Chrome 131"}, age=60), wire_sample(1, readings, age=20)]
+    await call(app, "POST", _PUSH, body(*samples, wire_sample(2, {"d": {"pl": 30}}, age=0)))
     figures = await _when_summarized(app)
     place = ("eu", "Chrome", "udp")
     assert figures["jmmc_participants", *place, "poor"] == 1

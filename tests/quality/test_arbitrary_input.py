@@ -12,6 +12,7 @@ from jmmc.core.model import Dialect, Session
 from jmmc.quality.summarize import sum_up
 from jmmc.quality.thresholds import preset
 from jmmc.quality.timeline import build_timeline
+from tests.support.builders import RHYTHM
 from tests.support.strategies import SESSIONS, TIMES, bounded
 
 
@@ -20,7 +21,7 @@ from tests.support.strategies import SESSIONS, TIMES, bounded
 def test_a_timeline_of_any_session_is_in_order_and_without_gaps(
     session: Session, now: int | None
 ) -> None:
-    timeline = build_timeline(session, lifetime=75, now=now)
+    timeline = build_timeline(session, rhythm=RHYTHM, now=now)
     assert timeline.began <= timeline.ended
     at = timeline.began
     for span in timeline.spans:
@@ -31,7 +32,7 @@ def test_a_timeline_of_any_session_is_in_order_and_without_gaps(
         assert span.state != following.state, "two adjacent spans of one state"
     if session.dialect is Dialect.V2:
         twice = replace(session, samples=session.samples * 2)
-        assert build_timeline(twice, lifetime=75, now=now) == timeline
+        assert build_timeline(twice, rhythm=RHYTHM, now=now) == timeline
 
 
 @bounded
@@ -39,7 +40,7 @@ def test_a_timeline_of_any_session_is_in_order_and_without_gaps(
 def test_a_summary_of_any_session_has_values_within_bounds(
     session: Session, now: int | None
 ) -> None:
-    summary = sum_up(session, build_timeline(session, lifetime=75, now=now), preset("jitsi"))
+    summary = sum_up(session, build_timeline(session, rhythm=RHYTHM, now=now), preset("jitsi"))
     seconds = (summary.good, summary.fair, summary.poor, summary.unknown)
     assert min(seconds) >= 0
     assert sum(seconds) == summary.ended - summary.began
@@ -47,7 +48,7 @@ def test_a_summary_of_any_session_has_values_within_bounds(
         assert 0 <= share <= 1
     for values in summary.quantiles.values():
         assert all(value is None or math.isfinite(value) for value in values)
-    assert sum(
-        point.good + point.fair + point.poor + point.unknown for point in summary.series
-    ) == sum(seconds)
+    assert sum(span.end - span.start for span in summary.grade_spans) == sum(seconds)
+    parts = summary.segments
+    assert not parts or (parts[0].start, parts[-1].end) == (summary.began, summary.ended)
     assert json.loads(encode(summary))["session"] == session.id

@@ -11,6 +11,7 @@ from jmmc.quality.incidents import incidents
 from jmmc.quality.summarize import summarize
 from jmmc.quality.summary import GradeSpan, Summary
 from jmmc.quality.thresholds import preset
+from tests.support.builders import RHYTHM
 
 
 def _person(number: int, *bad: tuple[int, int], room: str = "room", region: str = "eu") -> Summary:
@@ -22,7 +23,7 @@ def _person(number: int, *bad: tuple[int, int], room: str = "room", region: str 
         for place, (start, end) in enumerate(pairwise(edges))
     )
     return msgspec.structs.replace(
-        summarize(session, preset=preset("jitsi"), lifetime=75),
+        summarize(session, preset=preset("jitsi"), rhythm=RHYTHM),
         began=1000,
         ended=2000,
         grade_spans=lane,

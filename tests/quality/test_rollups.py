@@ -1,44 +1,51 @@
-"""Sums over sessions: of five minutes, of hours, of days, and of those that a filter selects."""
+"""Sums over sessions: of five minutes, of hours, of days, and of a window to the second."""
+
+import random
+from collections import Counter
 
 import msgspec
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from jmmc.quality.filters import DIMENSIONS
+from jmmc.quality.filters import DIMENSIONS, SummaryFilter
+from jmmc.quality.grading import Grade
+from jmmc.quality.intervals import Replicates
+from jmmc.quality.peaks import Presence, peak, peaks
 from jmmc.quality.rollups import (
     ALL,
+    BUCKET,
     DAY,
     HOUR,
-    TOTALS_COLUMNS,
     Fact,
-    FilteredTotals,
     Rollup,
     Sums,
     by_value,
     day_of,
     hour_of,
     most_values,
+    replicates_of,
     total,
     weights,
     windows,
 )
-from jmmc.quality.summary import Slice
+from jmmc.quality.segments import Segment, Track, pieces
+from jmmc.quality.window_sums import Row, WindowSums
 
-_HOUR = 100 * HOUR  # The hour that is looked at; 300 s before and behind it are others.
+_HOUR = 100 * HOUR  # The hour that is looked at.
 _UNKNOWN = dict.fromkeys(DIMENSIONS, "")
 _REGION = DIMENSIONS.index("region")
+_BAD, _GOOD, _FAIR = Grade.POOR, Grade.GOOD, Grade.FAIR
+
+_Span = tuple[int, int, Grade]
 
 
-def _series(*slices: Slice) -> str:
-    return msgspec.json.encode(slices).decode()
-
-
-def _fact(began: int, *series: Slice, **values: str) -> Fact:
-    moved = _series(*(_moved(point) for point in series))
-    return Fact(_HOUR + began, tuple({**_UNKNOWN, **values}.values()), moved)
-
-
-def _moved(span: Slice) -> Slice:
-    return msgspec.structs.replace(span, start=_HOUR + span.start)
+def _fact(*spans: _Span, who: str = "", moves: tuple[Segment, ...] = (), **values: str) -> Fact:
+    """A session with these spans, in seconds from the hour on."""
+    moved = [(_HOUR + start, _HOUR + end, int(grade)) for start, end, grade in spans]
+    segments = [Segment(_HOUR + part.start, _HOUR + part.end, part.values) for part in moves]
+    ends = (moved[0][0], moved[-1][1])
+    return Fact(*ends, who, "room", tuple({**_UNKNOWN, **values}.values()), Track(moved, segments))
 
 
 def _hour(*facts: Fact) -> dict[str, dict[str, tuple[Sums, ...]]]:
@@ -48,61 +55,82 @@ def _hour(*facts: Fact) -> dict[str, dict[str, tuple[Sums, ...]]]:
     return {rollup.dimension: rollup.values for rollup in rollups}
 
 
-_EARLY = _fact(10, Slice(0, 200, 50, 30, 10), Slice(300, 1, 2, 3, 4), region="eu")
-_LATE = _fact(301, Slice(300, 100, 20, 30, 40), region="us")
-_SAME = _fact(599, Slice(300, 1000, 2000, 3000, 4000), region="eu")
+_EARLY = _fact((10, 200, _GOOD), (200, 350, _BAD), who="a", region="eu")
+_LATE = _fact((301, 400, _GOOD), who="b", region="us")
+_TWIN = _fact((310, 330, _FAIR), who="b", region="eu")
 
 
 def test_an_hour_counts_sessions_where_they_began_and_seconds_where_they_were() -> None:
-    found = _hour(_EARLY, _LATE, _SAME)
+    found = _hour(_EARLY, _LATE, _TWIN)
     assert found[ALL] == {
         ALL: (
-            Sums(_HOUR, 1, 200, 50, 30, 10),
-            Sums(_HOUR + 300, 2, 1101, 2022, 3033, 4044),
+            Sums(_HOUR, 1, 190, 0, 100, 0, people=1, connections=1),
+            Sums(_HOUR + 300, 2, 99, 20, 50, 0, people=2, connections=3),
         )
     }
     assert found["region"] == {
-        "eu": (
-            Sums(_HOUR, 1, 200, 50, 30, 10),
-            Sums(_HOUR + 300, 1, 1001, 2002, 3003, 4004),
-        ),
-        "us": (Sums(_HOUR + 300, 1, 100, 20, 30, 40),),
+        "eu": (Sums(_HOUR, 1, 190, 0, 100, 0), Sums(_HOUR + 300, 1, 0, 20, 50, 0)),
+        "us": (Sums(_HOUR + 300, 1, 99, 0, 0, 0),),
     }
     assert list(found["browser"]) == [""], "what is not known is a value too"
 
 
-def test_an_hour_has_only_slices_that_begin_in_it() -> None:
-    before = _fact(-1, Slice(-300, 1, 0, 0, 0), Slice(0, 20, 0, 0, 0))
-    last = _fact(HOUR - 1, Slice(HOUR - 300, 0, 1, 0, 0), Slice(HOUR, 0, 300, 0, 0))
-    behind = _fact(HOUR, Slice(HOUR, 0, 0, 300, 0))
-    first = _fact(0)
-    assert _hour(before, last, behind, first)[ALL] == {
-        ALL: (Sums(_HOUR, 1, 20, 0, 0, 0), Sums(_HOUR + HOUR - 300, 1, 0, 1, 0, 0))
+def test_an_hour_has_only_the_time_in_it() -> None:
+    before = _fact((-100, 20, _GOOD), who="a")
+    behind = _fact((HOUR - 1, HOUR + 300, _FAIR), who="b")
+    outside = _fact((HOUR, HOUR + 300, _BAD), who="c")
+    assert _hour(before, behind, outside)[ALL] == {
+        ALL: (
+            Sums(_HOUR, 0, 20, 0, 0, 0, people=1, connections=1),
+            Sums(_HOUR + HOUR - 300, 1, 0, 1, 0, 0, people=1, connections=1),
+        )
     }
 
 
-def test_a_session_without_known_time_is_counted_and_one_of_another_hour_makes_no_value() -> None:
-    found = _hour(_fact(0, region="eu"), _fact(2 * HOUR, region="us"))
-    assert found["region"] == {"eu": (Sums(_HOUR, 1, 0, 0, 0, 0),)}
+def test_a_session_without_any_time_is_counted() -> None:
+    assert _hour(_fact((5, 5, _GOOD), region="eu"))["region"] == {
+        "eu": (Sums(_HOUR, 1, 0, 0, 0, 0),)
+    }
 
 
-def test_a_day_is_the_sum_of_its_hours_by_value() -> None:
-    other = Sums(_HOUR + HOUR, 10, 20, 30, 40, 50)
+def test_each_second_counts_for_the_region_in_which_it_was() -> None:
+    """Cut off in eu from 600 to 900, then moved to us."""
+    moves = (Segment(0, 900, {"region": "eu"}), Segment(900, 1500, {"region": "us"}))
+    spans = ((0, 600, _GOOD), (600, 900, _BAD), (900, 1500, _GOOD))
+    found = _hour(_fact(*spans, moves=moves, region="eu", browser="Chrome 131"))
+    eu, us = (total(found["region"][value], 0) for value in ("eu", "us"))
+    assert eu == Sums(0, 1, 600, 0, 300, 0)
+    assert us == Sums(0, 1, 600, 0, 0, 0)
+    assert total(found["browser"]["Chrome 131"], 0) == Sums(0, 1, 1200, 0, 300, 0)
+
+
+def test_who_comes_back_to_a_region_counts_in_it_once() -> None:
+    moves = tuple(
+        Segment(at, at + 400, {"region": value})
+        for at, value in ((0, "eu"), (400, "us"), (800, "eu"))
+    )
+    found = _hour(_fact((0, 1200, _GOOD), moves=moves, region="eu"))["region"]
+    assert [total(found[value], 0).sessions for value in ("eu", "us")] == [1, 1]
+    assert [total(found[value], 0).good for value in ("eu", "us")] == [800, 400]
+
+
+def test_a_day_is_the_sum_of_its_hours_by_value_and_of_peaks_the_highest() -> None:
+    other = Sums(_HOUR + HOUR, 10, 20, 30, 40, 50, 7, 9)
     later = [
         Rollup(HOUR, _HOUR + HOUR, "region", {"us": (other,), "ap": (other,)}),
         Rollup(HOUR, _HOUR + HOUR, "browser", {"us": (other,)}),
     ]
     day = _HOUR - _HOUR % DAY
-    assert day_of([*hour_of([_EARLY, _LATE, _SAME], _HOUR), *later], day, "region") == Rollup(
-        DAY,
-        day,
-        "region",
-        {
-            "eu": (Sums(day, 2, 1201, 2052, 3033, 4014),),
-            "us": (Sums(day, 11, 120, 50, 70, 90),),
-            "ap": (Sums(day, 10, 20, 30, 40, 50),),
-        },
-    )
+    hours = hour_of([_EARLY, _LATE, _TWIN], _HOUR)
+    found = day_of([*hours, *later], day, "region")
+    assert (found.length, found.start, found.dimension) == (DAY, day, "region")
+    assert found.values == {
+        "eu": (Sums(day, 2, 190, 20, 150, 0),),
+        "us": (Sums(day, 11, 119, 30, 40, 50, 7, 9),),
+        "ap": (Sums(day, 10, 20, 30, 40, 50, 7, 9),),
+    }
+    assert found.replicates == hours[1 + _REGION].replicates
+    assert found.replicates.keys() == {"eu", "us"}
 
 
 def test_sums_of_several_rollups_are_collected_by_value() -> None:
@@ -112,86 +140,220 @@ def test_sums_of_several_rollups_are_collected_by_value() -> None:
         Rollup(HOUR, HOUR, ALL, {"b": (first,), "a": (second,)}),
     ]
     assert by_value(rollups) == {"a": [first, second], "b": [first]}
+    assert by_value(rollups, 300, 600) == {"a": [second]}
     assert second.seconds == 7 + 8 + 9 + 10
 
 
-def _filtered_totals(since: int, until: int, *rows: tuple[int, int, str, Fact]) -> FilteredTotals:
-    """Of sessions: when they began and ended, their room, their slices and region."""
-    sessions = [
-        (began, ended, conf, *_sums(fact), fact.series, fact.values[_REGION])
-        for began, ended, conf, fact in rows
-    ]
-    totals = FilteredTotals(since, until)
-    totals.add(list(zip(*sessions, strict=True)))
-    return totals
+_SECONDS = 1200  # From the hour on; what happens is drawn by the second.
+_Life = tuple[int, list[tuple[Grade, str]]]
+_LIVES = st.integers(0, 2**32).map(random.Random)
 
 
-def _sums(fact: Fact) -> list[int]:
-    slices = msgspec.json.decode(fact.series)
-    return [sum(item[number] for item in slices) for number in (1, 2, 3, 4)]
+def _draw(chance: random.Random) -> list[_Life]:
+    """Sessions: when each began, and its grade and region in each second."""
+    lives = []
+    for _ in range(8):
+        began, seconds, region = chance.randrange(-300, _SECONDS), [], chance.choice("eu")
+        grade = _GOOD
+        for _ in range(chance.choice((0, 1, 40, 700))):
+            grade = chance.choice(list(Grade)) if chance.random() < 0.02 else grade
+            region = chance.choice("eu") if chance.random() < 0.01 else region
+            seconds.append((grade, region))
+        lives.append((began, seconds))
+    return lives
 
 
-def test_filtered_totals_equal_rollups() -> None:
-    facts = (("a", _EARLY), ("b", _LATE), ("a", _SAME))
-    rows = [(summary.began, _HOUR + 600, conf, summary) for conf, summary in facts]
-    totals = _filtered_totals(_HOUR, _HOUR + HOUR, *rows)
-    found = _hour(_EARLY, _LATE, _SAME)
-    assert totals.parts == list(found[ALL][ALL])
-    assert totals.values == {
-        "eu": Sums(_HOUR, 2, 1201, 2052, 3033, 4014),
-        "us": Sums(_HOUR, 1, 100, 20, 30, 40),
-    }
-    assert totals.rooms == {"a": [2052, 3033], "b": [20, 30]}
-    assert totals.deciles == [0, 1, 0, 0, 0, 0, 1, 1, 0, 0]
-
-
-def test_sessions_are_counted_by_tenths_of_good_time() -> None:
-    shares = (0, 9, 10, 19, 55, 99, 100, 100)
-    facts = [_fact(0, Slice(0, good, 100 - good, 0, 7)) for good in shares]
-    totals = _filtered_totals(
-        _HOUR, _HOUR + HOUR, *((_HOUR, _HOUR + 300, "a", fact) for fact in facts)
+def _row(number: int, life: _Life) -> Row:
+    began, seconds = life
+    at = _HOUR + began
+    spans: list[list[int]] = []
+    moves: list[Segment] = []
+    for second, (grade, region) in enumerate(seconds, at):
+        if spans and spans[-1][2] == grade:
+            spans[-1][1] = second + 1
+        else:
+            spans.append([second, second + 1, grade])
+        if moves and moves[-1].values["region"] == region:
+            moves[-1] = Segment(moves[-1].start, second + 1, moves[-1].values)
+        else:
+            moves.append(Segment(second, second + 1, {"region": region}))
+    counted = Counter(grade for grade, _ in seconds)
+    regions = [region for _, region in seconds] or ["e"]
+    return Row(
+        str(number),
+        at,
+        at + len(seconds),
+        f"person {number // 2}",
+        f"room {number % 3}",
+        *(counted[grade] for grade in (_GOOD, _FAIR, _BAD, Grade.UNKNOWN)),
+        msgspec.json.encode(spans).decode(),
+        msgspec.json.encode(moves if len(moves) > 1 else []).decode(),
+        max(set(regions), key=regions.count),
     )
-    assert totals.deciles == [2, 2, 0, 0, 0, 1, 0, 0, 0, 3]
 
 
-def test_filtered_totals_take_sessions_in_pieces_and_without_a_dimension() -> None:
-    whole = _filtered_totals(_HOUR, _HOUR + HOUR, (_HOUR + 10, _HOUR + 600, "a", _EARLY))
-    pieces = FilteredTotals(_HOUR, _HOUR + HOUR)
-    pieces.add([[] for _ in TOTALS_COLUMNS])
-    pieces.add([[item] for item in (_HOUR + 10, _HOUR + 600, "a", *_sums(_EARLY), _EARLY.series)])
-    assert pieces.parts == whole.parts
-    assert pieces.values == {ALL: whole.values["eu"]}
-    assert (pieces.rooms, pieces.deciles) == (whole.rooms, whole.deciles)
+@given(_LIVES, st.integers(-100, 1300), st.integers(1, 900))
+def test_the_sums_of_a_window_are_those_of_its_seconds(
+    chance: random.Random, since: int, length: int
+) -> None:
+    lives, until = _draw(chance), since + length
+    sums = WindowSums(SummaryFilter(since=_HOUR + since, until=_HOUR + until), by="region")
+    sums.add(_row(number, life) for number, life in enumerate(lives))
+    seconds: dict[str, Counter[Grade]] = {}
+    sessions: dict[str, set[int]] = {}
+    by_part: Counter[tuple[int, Grade]] = Counter()
+    present: dict[int, list[int]] = {}
+    inside = set()
+    for number, (began, life) in enumerate(lives):
+        if not life and since <= began < until:
+            inside.add(number)
+            sessions.setdefault("e", set()).add(number)
+        for second, (grade, region) in enumerate(life, began):
+            if since <= second < until:
+                inside.add(number)
+                seconds.setdefault(region, Counter())[grade] += 1
+                sessions.setdefault(region, set()).add(number)
+                by_part[second // BUCKET * BUCKET, grade] += 1
+                present.setdefault(second, []).append(number)
+    found = sums.values()
+    order = (_GOOD, _FAIR, _BAD, Grade.UNKNOWN)
+    assert {
+        value: [part.good, part.fair, part.poor, part.unknown] for value, part in found.items()
+    } == {value: [seconds.get(value, Counter())[grade] for grade in order] for value in sessions}
+    assert {value: part.sessions for value, part in found.items()} == {
+        value: len(numbers) for value, numbers in sessions.items()
+    }
+    parts = {part.start - _HOUR: part for part in sums.parts()}
+    assert sum(part.sessions for part in parts.values()) == len(inside)
+    for start, part in parts.items():
+        assert [part.good, part.fair, part.poor, part.unknown] == [
+            by_part[start, grade] for grade in order
+        ]
+        at_once = [present.get(second, []) for second in range(start, start + BUCKET)]
+        assert part.connections == max(map(len, at_once))
+        assert part.people == max(len({number // 2 for number in numbers}) for numbers in at_once)
+    assert {start for start, _ in by_part} <= set(parts)
 
 
-def test_a_window_includes_the_five_minutes_of_its_start_and_excludes_its_end() -> None:
-    slices = [Slice(300 * n, 10**n, 2 * 10**n, 3 * 10**n, 4 * 10**n) for n in range(3)]
+@given(_LIVES, st.integers(0, 600), st.integers(600, 1200))
+def test_the_sums_of_neighbouring_parts_and_a_rollup_are_those_of_the_window(
+    chance: random.Random, since: int, until: int
+) -> None:
+    """As an answer is put together: both ends from sessions, the middle from rollups."""
+    rows = [_row(number, life) for number, life in enumerate(_draw(chance))]
+    selection = SummaryFilter(since=_HOUR + since, until=_HOUR + until)
+    first, last = since + -since % BUCKET, until - until % BUCKET
+    whole = WindowSums(selection, by="region")
+    whole.add(rows)
+    ever = 2**40
+    parts = []
+    for start, end, entered in (
+        (since, first, (-ever, _HOUR + first)),
+        (last, until, (_HOUR + last, ever)),
+    ):
+        side = WindowSums(
+            selection, by="region", part=(_HOUR + start, _HOUR + end), entered=entered
+        )
+        side.add(rows)
+        parts.append(side)
+    facts = [
+        Fact(
+            row.began,
+            row.ended,
+            row.browser_id,
+            row.room,
+            tuple({**_UNKNOWN, "region": row.value}.values()),
+            Track(
+                msgspec.json.decode(row.lane), msgspec.json.decode(row.segments, type=list[Segment])
+            ),
+        )
+        for row in rows
+    ]
+    middle = hour_of(facts, _HOUR)
+    values = [side.values() for side in parts]
+    inner = by_value([middle[1 + _REGION]], _HOUR + first, _HOUR + last)
+    for value in {*whole.values(), *inner}:
+        pieces_of_value = [*inner.get(value, []), *(of[value] for of in values if value in of)]
+        assert total(pieces_of_value, 0) == msgspec.structs.replace(
+            whole.values().get(value, Sums(0, 0, 0, 0, 0, 0)), start=0
+        )
+    replicates = [side.replicates for side in parts]
+    if (first, last) == (0, HOUR):
+        replicates.append(replicates_of([middle[1 + _REGION]]))
+        for value, expected in whole.replicates.items():
+            added = Replicates()
+            for of in replicates:
+                if value in of:
+                    added.add_packed(of[value].pack())
+            assert added == expected
+    both = [*parts[0].parts(), *by_value([middle[0]], _HOUR + first, _HOUR + last).get(ALL, [])]
+    assert total([*both, *parts[1].parts()], 0) == total(whole.parts(), 0)
+
+
+def test_of_a_session_that_moved_only_the_time_counts_that_fits_the_filter() -> None:
+    moves = [
+        Segment(_HOUR, _HOUR + 300, {"region": "eu"}),
+        Segment(_HOUR + 300, _HOUR + 500, {"region": "us"}),
+    ]
+    lane = [[_HOUR, _HOUR + 250, 1], [_HOUR + 250, _HOUR + 500, 3]]
+    row = Row(
+        "s",
+        _HOUR,
+        _HOUR + 500,
+        "p",
+        "room",
+        250,
+        0,
+        250,
+        0,
+        *(msgspec.json.encode(x).decode() for x in (lane, moves)),
+    )
+    sums = WindowSums(SummaryFilter(since=_HOUR, until=_HOUR + HOUR, region="us"))
+    sums.add([row])
+    assert total(sums.parts(), 0) == Sums(0, 1, 0, 0, 200, 0, people=1, connections=1)
+    assert (sums.rooms, sums.deciles[0]) == ({"room": [0, 200]}, 1)
+
+
+def test_ten_people_who_are_there_all_the_time_are_ten_also_in_a_second_of_five_minutes() -> None:
     rows = [
-        (_HOUR + began, _HOUR + 900, "room", _fact(began, *slices, region="eu"))
-        for began in (-1, 0, 599, 600)
+        Row(
+            str(n),
+            _HOUR,
+            _HOUR + 1200,
+            str(n),
+            "room",
+            1200,
+            0,
+            0,
+            0,
+            f"[[{_HOUR},{_HOUR + 1200},1]]",
+            "[]",
+        )
+        for n in range(10)
     ]
-    totals = _filtered_totals(_HOUR + 299, _HOUR + 600, *rows)
-    assert totals.parts == [
-        Sums(_HOUR, 1, 4, 8, 12, 16),
-        Sums(_HOUR + 300, 1, 40, 80, 120, 160),
+    sums = WindowSums(SummaryFilter(since=_HOUR + 299, until=_HOUR + 900))
+    sums.add(rows)
+    assert [(part.good, part.people) for part in sums.parts()] == [(10, 10), (3000, 10), (3000, 10)]
+
+
+def test_a_person_in_two_tabs_is_one_of_the_people_at_once() -> None:
+    tabs = [Presence(0, 10, "a"), Presence(5, 20, "a"), Presence(10, 30, "b"), Presence(7, 7, "c")]
+    assert peak(tabs) == (2, 2)
+    assert peaks(tabs, 0, 30, 10) == {0: (1, 2), 10: (2, 2), 20: (1, 1)}
+    assert peaks(tabs, 7, 9, 10) == {0: (1, 2)}
+    assert peak([]) == (0, 0)
+
+
+def test_pieces_are_cut_at_the_window_and_where_a_dimension_changed() -> None:
+    track = Track(
+        [(0, 100, 1), (100, 200, 3)],
+        [Segment(0, 50, {"region": "eu"}), Segment(50, 200, {"region": "us"})],
+    )
+    assert [(*piece[:3], piece.values["region"]) for piece in pieces(track, 10, 150)] == [
+        (10, 50, 1, "eu"),
+        (50, 100, 1, "us"),
+        (100, 150, 3, "us"),
     ]
-    assert totals.values == {"eu": Sums(_HOUR, 2, 44, 88, 132, 176)}
-    assert totals.rooms == {"room": [888, 1332]}, "a room is as bad as it was, also before"
-
-
-def test_a_session_that_ends_with_the_window_is_wholly_in_it() -> None:
-    """And one that ends a second later is not: of that only the slices in the window count."""
-    for ended, seconds in ((600, 999), (601, 300)):
-        fact = _fact(0, Slice(300, 300, 0, 0, 0))
-        totals = FilteredTotals(_HOUR, _HOUR + 600)
-        totals.add([[item] for item in (_HOUR, _HOUR + ended, "room", 999, 0, 0, 0, fact.series)])
-        assert totals.values == {ALL: Sums(_HOUR, 1, seconds, 0, 0, 0)}
-
-
-def test_a_session_that_only_began_in_the_window_is_in_its_five_minutes() -> None:
-    totals = _filtered_totals(_HOUR, _HOUR + 600, (_HOUR + 450, _HOUR + 450, "room", _fact(450)))
-    assert totals.parts == [Sums(_HOUR + 300, 1, 0, 0, 0, 0)]
-    assert totals.deciles == [0] * 10, "nothing is known of it"
 
 
 @pytest.mark.parametrize("since", [DAY - 5, DAY - 1])
@@ -201,14 +363,14 @@ def test_a_window_over_midnight_without_a_whole_day_is_read_by_hours(since: int)
 
 def _invented(values: int, network: str, seconds: int) -> list[Fact]:
     return [
-        _fact(0, Slice(0, seconds, 0, 0, 0), browser=f"Invented {number}", network=network)
+        _fact((0, seconds, _GOOD), browser=f"Invented {number}", network=network)
         for number in range(values)
     ]
 
 
 def test_invented_values_of_one_network_take_the_place_of_no_real_one() -> None:
     real = [
-        _fact(0, Slice(0, 10, 0, 0, 0), browser=f"Real {number}", network=f"203.0.{number}.0/24")
+        _fact((0, 10, _GOOD), browser=f"Real {number}", network=f"203.0.{number}.0/24")
         for number in range(300)
     ]
     found = _hour(*_invented(5000, "198.18.0.0/24", 300), *real)
@@ -216,9 +378,9 @@ def test_invented_values_of_one_network_take_the_place_of_no_real_one() -> None:
     assert {f"Real {number}" for number in range(300)} <= set(browsers)
     assert len(browsers) == most_values("browser") + 1
     assert browsers["other"] == (Sums(_HOUR, 4800, 4800 * 300, 0, 0, 0),)
-    assert total([part for parts in browsers.values() for part in parts], 0) == total(
-        found[ALL][ALL], 0
-    )
+    sums = total([part for parts in browsers.values() for part in parts], 0)
+    everybody = total(found[ALL][ALL], 0)
+    assert (sums.sessions, sums.good) == (everybody.sessions, everybody.good)
 
 
 def test_up_to_its_bound_a_dimension_has_all_of_its_values() -> None:

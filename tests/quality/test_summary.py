@@ -5,30 +5,32 @@ from typing import Any
 import msgspec
 import pytest
 
-from jmmc.core.model import Dialect, Sample, Session
+from jmmc.core.model import Dialect, Session
 from jmmc.core.timestamps import parse_moment, to_iso
+from jmmc.maintenance.summarizer import hours_of
 from jmmc.quality.addresses import network_of, readable_address
-from jmmc.quality.attribution import FEWEST, attribute, wilson
+from jmmc.quality.attribution import FEWEST, attribute
 from jmmc.quality.filters import DIMENSIONS, SummaryFilter
 from jmmc.quality.grading import Grade
 from jmmc.quality.rollups import DAY, HOUR, Sums, total, windows
 from jmmc.quality.summarize import summarize
-from jmmc.quality.summary import GradeSpan, Slice, Summary
+from jmmc.quality.summary import GradeSpan, Summary
 from jmmc.quality.thresholds import preset
-from tests.support.builders import UID
+from tests.support.builders import RHYTHM, UID, samples_of
 
 _JITSI = preset("jitsi")
 
 
 def _session(*samples: tuple[int, dict[str, Any]], began: int = 900, **last: bool) -> Session:
-    made = [Sample(n, began + at, msgspec.json.encode(m)) for n, (at, m) in enumerate(samples)]
+    """Of what changed at each moment, in seconds from `began`; the last moment is the end."""
+    made = samples_of([(began + at, m) for at, m in samples])
     if last:
         made[-1] = msgspec.structs.replace(made[-1], **last)
     return Session("a" * 24, "room", UID, Dialect.V2, began, tuple(made))
 
 
 def _summary(*samples: tuple[int, dict[str, Any]], began: int = 900) -> Summary:
-    return summarize(_session(*samples, began=began, bye=True), preset=_JITSI, lifetime=75)
+    return summarize(_session(*samples, began=began, bye=True), preset=_JITSI, rhythm=RHYTHM)
 
 
 def test_a_steady_hour_outweighs_ten_bad_minutes() -> None:
@@ -44,25 +46,13 @@ def test_a_steady_hour_outweighs_ten_bad_minutes() -> None:
     assert summary.reasons == {"quality": 600}
 
 
-def test_time_is_cut_into_five_minutes_of_the_clock() -> None:
-    summary = _summary((0, {"cq": 100}), *((30 * n, {}) for n in range(1, 21)), began=1000)
-    assert summary.series == (
-        Slice(900, 200, 0, 0, 0),
-        Slice(1200, 300, 0, 0, 0),
-        Slice(1500, 100, 0, 0, 0),
-    )
-    assert sum(s.good for s in summary.series) == summary.good
-
-
 def test_decades_without_samples_are_unknown_once_and_cost_nothing() -> None:
     """As when a collector boots with a clock of 2001, which is then set right."""
     decades = 25 * 365 * 86_400
     summary = _summary((0, {"cq": 100}), (30, {}), (decades, {}), (decades + 30, {}), began=900)
-    assert summary.unknown == decades - 30
+    assert summary.unknown == decades - 60, "a sample speaks for one interval after silence"
     assert [grade_span.grade for grade_span in summary.grade_spans].count(Grade.UNKNOWN) == 1
-    assert summary.series[0] == Slice(900, 30, 0, 0, 270)
-    assert len(summary.series) <= 4
-    assert sum(s.unknown for s in summary.series) <= 3 * 300
+    assert len(hours_of(summary)) <= 2
 
 
 def test_the_present_grade_of_a_session_is_its_last_grade() -> None:
@@ -257,15 +247,6 @@ def test_absent_and_unknown_participants_are_not_counted() -> None:
     assert FEWEST > 1
 
 
-def test_an_interval_narrows_with_the_sample_and_never_leaves_zero_to_one() -> None:
-    assert wilson(0.5, 0) == (0.0, 1.0)
-    assert wilson(0.5, 10) == (0.2366, 0.7634)
-    assert wilson(0.5, 1000) == (0.4691, 0.5309)
-    for share in (0.0, 1.0, 0.03):
-        low, high = wilson(share, 7)
-        assert 0 <= low <= share <= high <= 1
-
-
 def test_a_window_is_read_by_days_where_it_can_be() -> None:
     assert list(windows(DAY, 3 * DAY)) == [(DAY, DAY, 3 * DAY)]
     assert list(windows(5, HOUR)) == [(HOUR, 5, HOUR)]
@@ -394,12 +375,6 @@ def test_an_unknown_value_is_never_the_cause() -> None:
     assert attribution.scope.kind == "room", "its numbers say why"
 
 
-def test_the_interval_of_a_sample_of_one_is_wide() -> None:
-    """Wilson's, of one success in one trial."""
-    assert wilson(1.0, 1) == (0.2065, 1.0)
-    assert wilson(0.0, 1) == (0.0, 0.7935)
-
-
 def test_a_summary_names_who_and_where_and_the_worst_minute() -> None:
     summary = _summary(
         (0, {"cq": 100, "pid": "8b4139fa", "mid": "m-1", "cdc": {"a": "opus", "v": "VP9"}}),
@@ -422,15 +397,17 @@ def test_fields_of_a_summary_without_readings_are_empty() -> None:
     assert (summary.endpoint_id, summary.jitsi_meeting_id, summary.address) == ("", "", "")
     assert (summary.relay_share, summary.tcp_share, summary.p2p_share) == (0, 0, 0)
     nothing = summarize(
-        Session("a" * 24, "room", UID, Dialect.V2, 900, ()), preset=_JITSI, lifetime=75
+        Session("a" * 24, "room", UID, Dialect.V2, 900, ()), preset=_JITSI, rhythm=RHYTHM
     )
     assert (nothing.began, nothing.last, nothing.known, nothing.grade) == (900, 900, 0, "unknown")
 
 
 def test_a_running_session_is_summarized_until_now() -> None:
     session = _session((0, {"cq": 100}), (30, {}))
-    summary = summarize(session, preset=_JITSI, lifetime=75, now=960)
-    assert (summary.running, summary.ended, summary.last, summary.good) == (True, 960, 930, 60)
+    summary = summarize(session, preset=_JITSI, rhythm=RHYTHM, now=960)
+    assert (summary.running, summary.ended, summary.last) == (True, 960, 930)
+    assert (summary.good, summary.unknown) == (30, 30), "the last half minute is not known yet"
+    assert summary.at_present is Grade.GOOD
 
 
 @pytest.mark.parametrize(
@@ -461,9 +438,8 @@ def test_shares_are_of_known_time_to_the_hundredth_of_a_percent() -> None:
     summary = _summary(
         (0, {"t": {"tp": "tcp", "lct": "relay", "p2p": True}}),
         (30, {"t": {"tp": "udp", "lct": "host", "p2p": False}}),
-        (60, {"cq": 1}),
-        (70, {}),
-        (300, {}),  # Unknown from 70 on.
+        (40, {"cq": 1}),
+        (300, {}),  # Unknown from 40 to 270.
     )
     assert (summary.relay_share, summary.tcp_share, summary.p2p_share) == (0.4286, 0.4286, 0.4286)
 
@@ -515,7 +491,7 @@ def test_a_summary_has_grade_spans_and_the_seconds_of_each_reason() -> None:
         GradeSpan(1060, 1080, _POOR),
     )
     assert summary.reasons == {"rtt": 40, "jitter": 40, "interrupted": 20}
-    assert summary.series == (Slice(900, 80, 80, 20, 0),), "of each grade"
+    assert (summary.good, summary.fair, summary.poor, summary.unknown) == (80, 80, 20, 0)
 
 
 def test_time_before_and_after_unknown_time_is_added() -> None:
@@ -523,12 +499,12 @@ def test_time_before_and_after_unknown_time_is_added() -> None:
         (0, {"br": "B", "t": {"tp": "udp", "lct": "relay"}}),
         (30, {"br": "A", "t": {"lct": "host"}}),
         (70, {}),
-        (200, {"br": "B", "t": {"lct": "relay"}}),  # Unknown from 70 on.
-        (230, {}),
+        (200, {"br": "B", "t": {"lct": "relay"}}),  # Unknown from 70 to 170.
+        (260, {}),
     )
-    assert (summary.known, summary.unknown) == (0, 230), "no reading that has a grade"
-    assert summary.browser == "B", "60 seconds, A 40"
-    assert summary.relay_share == 0.6
+    assert (summary.known, summary.unknown) == (0, 260), "no reading that has a grade"
+    assert summary.browser == "B", "90 seconds, A 70"
+    assert summary.relay_share == 0.5625
 
 
 def test_a_change_of_the_network_path_is_an_event_without_addresses() -> None:

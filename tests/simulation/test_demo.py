@@ -26,7 +26,7 @@ def test_the_demo_starts_with_one_day_of_calls_and_adds_live_ones(tmp_path: Path
 
         def find_live() -> Any:
             overview = _get(port, "/overview?since=25h")
-            return overview if overview["now"]["sessions"] else None
+            return overview if overview["now"]["connections"] else None
 
         overview = wait_until(find_live, lambda: "no live calls", pause=0.5)
         assert overview["sessions"] > 400

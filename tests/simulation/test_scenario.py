@@ -1,7 +1,9 @@
 """Simulated sessions are what browsers would send, and their problems are graded as planted."""
 
-from collections import Counter
+import json
+from collections import Counter, defaultdict
 from itertools import islice, pairwise
+from typing import Any
 
 import msgspec
 import pytest
@@ -10,14 +12,43 @@ from jmmc.core.readings import SERVER_READINGS
 from jmmc.protocol.decoding import Codec
 from jmmc.quality.attribution import attribute
 from jmmc.quality.grading import Grade, judge
+from jmmc.quality.segments import segments_of, values_at
 from jmmc.quality.summarize import summarize
 from jmmc.quality.thresholds import preset
-from jmmc.quality.timeline import build_timeline
-from jmmc.simulation.scenario import Scenario, simulate
+from jmmc.quality.timeline import Rhythm, build_timeline
+from jmmc.simulation.expected import ExpectedResults
+from jmmc.simulation.scenario import STEP, Held, Scenario, SimulatedSession, simulate
 from tests.support.builders import SID, UID
 
 _DAY = Scenario(participants=400, rooms=20, minutes=1440, seed=7, start=1_789_948_800)
 _SIMULATED = list(simulate(_DAY))
+_RHYTHM = Rhythm(STEP, 75)
+
+
+def _held_at(helds: tuple[Held, ...], moment: int) -> str:
+    (value,) = [held.value for held in helds if held.start <= moment < held.end]
+    return value
+
+
+def _causes(simulated: SimulatedSession) -> dict[int, str]:
+    """The cause of the problem of each second that has one; no second has two."""
+    seconds = [
+        (moment, problem.cause)
+        for problem in simulated.problems
+        for moment in range(problem.start, problem.end)
+    ]
+    assert len(dict(seconds)) == len(seconds)
+    return dict(seconds)
+
+
+def _grades(simulated: SimulatedSession, name: str) -> dict[int, Grade]:
+    """The grade of each second, by a preset."""
+    timeline = build_timeline(simulated.session, rhythm=_RHYTHM)
+    return {
+        moment: judged.grade
+        for judged in judge(timeline.spans, preset(name))
+        for moment in range(judged.start, judged.end)
+    }
 
 
 def test_the_same_seed_gives_the_same_sessions_and_another_seed_others() -> None:
@@ -28,7 +59,7 @@ def test_the_same_seed_gives_the_same_sessions_and_another_seed_others() -> None
 def test_each_participant_is_one_session_and_sessions_come_in_order_of_time() -> None:
     assert len(_SIMULATED) == 400
     assert len({simulated.session.id for simulated in _SIMULATED}) == 400
-    starts = [simulated.session.began for simulated in _SIMULATED]
+    starts = [simulated.began for simulated in _SIMULATED]
     assert starts == sorted(starts)
     assert min(starts) >= _DAY.start
 
@@ -46,72 +77,256 @@ def test_every_simulated_sample_passes_the_decoder_undropped() -> None:
             assert set(dropped) <= {f"m.{row.path}" for row in SERVER_READINGS}
 
 
-def test_samples_ascend_and_many_are_small_deltas() -> None:
-    sizes = Counter[bool]()
+def test_samples_come_every_ten_seconds_and_half_of_them_change_nothing() -> None:
+    steady = Counter[bool]()
     for simulated in _SIMULATED:
-        seqs = [sample.seq for sample in simulated.session.samples]
-        assert seqs == list(range(len(seqs)))
-        times = [sample.ts for sample in simulated.session.samples]
-        assert all(b - a == 30 for a, b in pairwise(times))
-        sizes.update(
-            len(sample.readings) < 60 for sample in simulated.session.samples if not sample.full
-        )
-    assert sizes[True] > 0.3 * sizes.total()
+        samples = simulated.session.samples
+        assert [sample.seq for sample in samples] == list(range(len(samples)))
+        times = [sample.ts for sample in samples]
+        assert (times[0], times[-1]) == (simulated.began, simulated.ended)
+        assert all(0 <= b - a <= STEP for a, b in pairwise(times))
+        usual = [b - a for a, b in pairwise(times)].count(STEP)
+        assert usual > 0.5 * (simulated.ended - simulated.began) / STEP
+        steady.update(sample.readings == b"{}" for sample in samples)
+        full = [sample.ts for sample in samples if sample.full]
+        assert all(600 <= b - a <= 600 + STEP for a, b in pairwise([times[0], *full]))
+    assert 0.4 < steady[True] / steady.total() < 0.7
+    left = sum(simulated.session.samples[-1].bye for simulated in _SIMULATED)
+    assert 0.8 < left / len(_SIMULATED) < 0.97
+
+
+def test_problems_begin_and_end_at_any_second() -> None:
+    edges = [
+        edge - simulated.began
+        for simulated in _SIMULATED
+        for problem in simulated.problems
+        for edge in (problem.start, problem.end)
+    ]
+    assert {edge % STEP for edge in edges} == set(range(STEP))
+    assert {problem.cause for simulated in _SIMULATED for problem in simulated.problems} == {
+        *("loss", "rtt", "jitter", "bandwidth", "cpu", "frozen", "interrupted")
+    }
 
 
 @pytest.mark.parametrize("name", ["experience", "jitsi"])
-def test_grades_are_fair_or_poor_exactly_where_a_problem_was_planted(name: str) -> None:
+def test_grades_are_fair_or_poor_where_a_problem_was_planted_and_good_elsewhere(
+    name: str,
+) -> None:
+    """To the second, but for one sample at each edge of a problem, of which the mean decides."""
+    wrong = bad = 0
     for simulated in _SIMULATED:
-        judged = judge(build_timeline(simulated.session, lifetime=75).spans, preset(name))
-        for judgement in judged:
-            for moment in range(judgement.start, judgement.end, 30):
-                has_problem = any(
-                    problem.start <= moment < problem.end for problem in simulated.problems
+        causes = _causes(simulated)
+        edges = {edge for problem in simulated.problems for edge in (problem.start, problem.end)}
+        near = {edge + offset for edge in edges for offset in range(-STEP, STEP)}
+        for moment, grade in _grades(simulated, name).items():
+            if grade is Grade.UNKNOWN:  # A connection that failed before its first readings.
+                assert moment - simulated.began < STEP
+                assert _DAY.outage_window[0] <= moment < _DAY.outage_window[1]
+                continue
+            bad += moment in causes
+            if (grade >= Grade.FAIR) != (moment in causes):
+                assert moment in near, (simulated, moment, grade)
+                wrong += 1
+    assert wrong / bad < 0.03
+
+
+def test_a_cut_off_second_is_poor_and_no_reading_is_known_then() -> None:
+    cut = 0
+    for simulated in _SIMULATED:
+        causes = _causes(simulated)
+        grades = _grades(simulated, "experience")
+        for moment, cause in causes.items():
+            if cause == "interrupted":
+                cut += 1
+                assert grades[moment] is Grade.POOR
+        timeline = build_timeline(simulated.session, rhythm=_RHYTHM)
+        for span in timeline.spans:
+            if all(causes.get(moment) == "interrupted" for moment in range(span.start, span.end)):
+                assert {"rtt", "d.pl", "t.tp"}.isdisjoint(span.state or {}) or (
+                    span.end - span.start <= STEP
                 )
-                if judgement.grade is not Grade.UNKNOWN:
-                    assert (judgement.grade >= Grade.FAIR) == has_problem, (
-                        simulated.problems,
-                        judgement,
+    assert cut > 1000
+
+
+def test_each_second_is_in_its_region_and_on_its_path() -> None:
+    """As samples say, to one sample where the script does not know the moment of a change."""
+    moved = switched = 0
+    for simulated in _SIMULATED:
+        longest, segments = segments_of(build_timeline(simulated.session, rhythm=_RHYTHM))
+        moved += len(simulated.regions) > 1
+        switched += len(simulated.paths) > 1
+        tolerance = STEP if longest["os"] == "iOS 18" else 0
+        for name, helds in (("region", simulated.regions), ("transport", simulated.paths)):
+            changes = [held.start for held in helds[1:]]
+            for moment in range(simulated.began, simulated.ended):
+                if all(abs(moment - change) > tolerance for change in changes):
+                    value = values_at(longest, segments, moment)[name]
+                    assert value == _held_at(helds, moment), (simulated, moment)
+    assert moved >= 5
+    assert switched >= 20
+
+
+def test_a_move_to_another_region_is_a_short_interruption() -> None:
+    for simulated in _SIMULATED:
+        for before, after in pairwise(simulated.regions):
+            assert before.end == after.start
+            (cut,) = [problem for problem in simulated.problems if problem.end == before.end]
+            assert cut.cause == "interrupted"
+            assert 4 <= cut.end - cut.start <= 25
+
+
+def test_two_people_talk_from_peer_to_peer_until_a_third_one_comes() -> None:
+    rooms: dict[str, list[SimulatedSession]] = defaultdict(list)
+    for simulated in _SIMULATED:
+        rooms[simulated.session.room].append(simulated)
+    for people in rooms.values():
+        for simulated in people:
+            causes = _causes(simulated)
+            for start, end, path in simulated.paths:
+                # In the first and the last seconds no path is seen.
+                for moment in range(start + STEP, end - STEP) if path == "p2p" else ():
+                    if causes.get(moment) == "interrupted":
+                        continue  # Nobody switches while there is no connection.
+                    present = sum(
+                        other.began <= moment < other.ended + _unseen(other) for other in people
                     )
+                    assert present == 2, (simulated, moment)
+
+
+def _unseen(simulated: SimulatedSession) -> int:
+    """For how long somebody may have stayed whose browser crashed after its last sample."""
+    return 0 if simulated.session.samples[-1].bye else STEP
+
+
+def test_a_shared_screen_has_few_frames_and_is_good() -> None:
+    rates: list[float] = []
+    for simulated in _SIMULATED:
+        timeline = build_timeline(simulated.session, rhythm=_RHYTHM)
+        grades = _grades(simulated, "experience")
+        causes = _causes(simulated)
+        for span in timeline.spans:
+            inside = any(
+                screen.start <= span.start and span.end <= screen.end
+                for screen in simulated.screens
+            )
+            state: Any = span.state or {}
+            if inside and "d.fr" in state and not causes.keys() & range(span.start, span.end):
+                rates.append(min(state["d.fr"], state.get("u.fr", 30)))
+                assert state["d.frz"] == 0
+                edges = {edge for p in simulated.problems for edge in (p.start, p.end)}
+                if all(abs(span.start - edge) > STEP for edge in edges):
+                    assert grades[span.start] is Grade.GOOD
+    assert len(rates) > 1000
+    assert max(rates) <= 5
+
+
+def test_some_people_are_in_a_meeting_with_two_tabs() -> None:
+    present = defaultdict(list)
+    for simulated in _SIMULATED:
+        present[simulated.session.room, simulated.session.browser_id].append(simulated)
+    overlapping = sum(
+        second.began < first.ended
+        for stays in present.values()
+        for first, second in pairwise(stays)
+    )
+    assert overlapping >= 5
+
+
+def test_the_readings_are_those_of_the_worst_stream() -> None:
+    frozen = [
+        problem.start
+        for simulated in _SIMULATED
+        for problem in simulated.problems
+        if problem.cause == "frozen"
+    ]
+    assert frozen
+    readings = [
+        json.loads(sample.readings).get("d", {}).get("frz")
+        for simulated in _SIMULATED
+        for sample in simulated.session.samples
+    ]
+    assert max(reading or 0 for reading in readings) == 30
+
+
+def test_an_event_has_its_age_where_no_sample_was_closed_at_its_moment() -> None:
+    for simulated in _SIMULATED:
+        timeline = build_timeline(simulated.session, rhythm=_RHYTHM)
+        told = [event.at for event in timeline.events if event.what == "interrupted"]
+        cuts = [problem for problem in simulated.problems if problem.cause == "interrupted"]
+        assert told == [problem.start for problem in cuts]
+    ages = [
+        event[1]
+        for simulated in _SIMULATED
+        for sample in simulated.session.samples
+        for event in json.loads(sample.readings).get("ev", [])
+        if isinstance(event, list)
+    ]
+    assert ages
+    assert all(0 < age <= STEP for age in ages)
 
 
 def test_an_outage_affects_its_region_and_no_other() -> None:
     start, end = _DAY.outage_window
     affected = [
-        simulated
+        (problem, simulated)
         for simulated in _SIMULATED
-        if any(problem.cause == "interrupted" for problem in simulated.problems)
-    ]
-    assert affected
-    assert {simulated.region for simulated in affected} == {"eu-west"}
-    assert all(
-        start <= problem.start < problem.end <= end + 30
-        for simulated in affected
         for problem in simulated.problems
-        if problem.cause == "interrupted"
-    )
+        if problem.cause == "interrupted" and problem.start < end and problem.end > start
+    ]
+    assert len(affected) >= 3
+    for problem, simulated in affected:
+        assert _held_at(simulated.regions, problem.start) == "eu-west"
+        assert start <= problem.start < problem.end <= end
 
 
 def test_sessions_in_the_outage_are_attributed_to_the_region() -> None:
     busy = Scenario(participants=400, rooms=30, minutes=240, seed=7, start=1_789_948_800)
     start, end = busy.outage_window
+    calls = list(simulate(busy))
+    affected = {
+        simulated.session.id
+        for simulated in calls
+        for problem in simulated.problems
+        if problem.cause == "interrupted" and start <= problem.start < end
+    }
     summaries = [
-        summarize(
-            simulated.session,
-            preset=preset("jitsi"),
-            lifetime=75,
-            now=simulated.session.samples[-1].ts,
-        )
-        for simulated in simulate(busy)
+        summarize(simulated.session, preset=preset("jitsi"), rhythm=_RHYTHM, now=simulated.ended)
+        for simulated in calls
     ]
-    causes = Counter(
-        attribute(summary, spell.start, spell.end, summaries).cause
+    causes = {
+        summary.session: attribute(summary, spell.start, spell.end, summaries).cause
         for summary in summaries
         for spell in summary.spells
-        if "interrupted" in spell.reasons and start <= spell.start < end
-    )
-    assert causes.total() >= 15
-    assert set(causes) == {"region"}
+        if "interrupted" in spell.reasons and spell.start < end and spell.end > start
+    }
+    assert causes.keys() == affected
+    assert len(affected) >= 15
+    assert set(causes.values()) == {"region"}
+
+
+def test_expected_results_count_each_second_once() -> None:
+    expected = ExpectedResults()
+    regions, paths, causes = Counter[str](), Counter[str](), Counter[str]()
+    connections = Counter[int]()
+    people: dict[int, set[str]] = defaultdict(set)
+    for simulated in _SIMULATED:
+        expected.add(simulated, _DAY)
+        problems = _causes(simulated)
+        causes.update(problems.values())
+        regions.update(_held_at(simulated.regions, moment) for moment in problems)
+        paths.update(_held_at(simulated.paths, moment) for moment in problems)
+        connections.update(range(simulated.began, simulated.ended))
+        for moment in range(simulated.began, simulated.ended):
+            people[moment].add(simulated.session.browser_id)
+    assert expected.by_cause == causes
+    assert {name: bad for name, (_, bad) in expected.by_region.items() if bad} == regions
+    assert {name: bad for name, (_, bad) in expected.by_path.items() if bad} == paths
+    for seconds in (expected.by_region, expected.by_path):
+        assert sum(known for known, _ in seconds.values()) == expected.seconds
+    assert expected.seconds == connections.total()
+    assert expected.peak_connections == max(connections.values())
+    assert expected.peak_people == max(map(len, people.values())) < expected.peak_connections
+    assert expected.sessions == 400
 
 
 def test_sessions_are_generated_one_at_a_time() -> None:

@@ -11,6 +11,7 @@ from jmmc.core.model import SessionFilter
 from jmmc.quality.summarize import summarize
 from jmmc.quality.thresholds import preset
 from jmmc.stores import Store, open_store
+from tests.support.builders import RHYTHM
 
 MakeStore = Callable[[], Store]
 NewStores = Callable[[], MakeStore]
@@ -62,5 +63,5 @@ async def summarize_all(store: Store) -> None:
     """Store the summary of every stored session."""
     sessions = [session async for session in store.sessions(SessionFilter())]
     await store.reports.put_summaries(
-        [summarize(session, preset=preset("jitsi"), lifetime=75) for session in sessions]
+        [summarize(session, preset=preset("jitsi"), rhythm=RHYTHM) for session in sessions]
     )

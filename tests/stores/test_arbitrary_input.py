@@ -16,7 +16,7 @@ from jmmc.quality.thresholds import preset
 from jmmc.quality.timeline import build_timeline
 from jmmc.stores.mongo.documents import is_session, session_of
 from jmmc.stores.ndjson import NdjsonFile
-from tests.support.builders import UID
+from tests.support.builders import RHYTHM, UID
 from tests.support.strategies import ARBITRARY_READINGS, TIMES, VALUES, bounded
 
 _DOCUMENTS = st.fixed_dictionaries(
@@ -45,7 +45,7 @@ _DOCUMENTS = st.fixed_dictionaries(
 def test_any_document_is_read_as_a_session_or_skipped(document: dict[str, Any]) -> None:
     if is_session(document):
         session = session_of([document])
-        timeline = build_timeline(session, lifetime=75)
+        timeline = build_timeline(session, rhythm=RHYTHM)
         assert isinstance(sum_up(session, timeline, preset("jitsi")), Summary)
 
 
@@ -66,4 +66,4 @@ async def test_any_line_of_a_file_is_read_as_a_session_or_rejected(
         assert str(file) in str(error)
         return
     for session in sessions:
-        build_timeline(session, lifetime=75)
+        build_timeline(session, rhythm=RHYTHM)

@@ -20,7 +20,7 @@ from jmmc.settings import Settings
 from jmmc.simulation.scenario import Scenario, simulate
 from jmmc.stores import Store
 from jmmc.stores.erasure_receipts import ErasureReader, erasures, put_erasure
-from tests.support.builders import UID, body, call, push, sample, wire_sample
+from tests.support.builders import RHYTHM, UID, body, call, push, sample, wire_sample
 
 _START = 1_789_948_800
 _LIVES = list(simulate(Scenario(participants=60, rooms=6, minutes=600, seed=5, start=_START)))
@@ -34,7 +34,7 @@ def _now() -> float:
 
 
 def _summarizer(store: Store) -> Summarizer:
-    return Summarizer(store, preset=preset("jitsi"), lifetime=75, clock=_now, holder="me")
+    return Summarizer(store, preset=preset("jitsi"), rhythm=RHYTHM, clock=_now, holder="me")
 
 
 async def _fill(store: Store, sessions: list[Session]) -> None:
@@ -77,8 +77,8 @@ async def test_after_an_erasure_the_store_is_as_if_the_data_had_never_been_store
     await _fill(never, [life.session for life in _LIVES if life.session not in erased])
     window = SummaryFilter(since=_START, until=_END)
     for by in DIMENSIONS:
-        expected = await Queries(never, lifetime=75, clock=_now).compare(by, window)
-        assert await Queries(filled, lifetime=75, clock=_now).compare(by, window) == expected
+        expected = await Queries(never, rhythm=RHYTHM, clock=_now).compare(by, window)
+        assert await Queries(filled, rhythm=RHYTHM, clock=_now).compare(by, window) == expected
     everything = await never.reports.summaries(SummaryFilter(), limit=1000)
     assert await filled.reports.summaries(SummaryFilter(), limit=1000) == everything
     for text in ("", "a", "1", "-"):

@@ -35,6 +35,7 @@ from jmmc.quality.thresholds import preset
 from jmmc.stores import Store, open_store
 from jmmc.stores.copy import copy
 from jmmc.stores.spool import SpooledStore
+from tests.support.builders import RHYTHM
 from tests.support.mongod import Mongod
 
 _T = TypeVar("_T")
@@ -271,7 +272,7 @@ class _Model(RuleBasedStateMachine):
 
     def summarizer(self) -> Summarizer:
         return Summarizer(
-            self.store, preset=preset("jitsi"), lifetime=75, clock=self.clock, holder="me"
+            self.store, preset=preset("jitsi"), rhythm=RHYTHM, clock=self.clock, holder="me"
         )
 
     @precondition(lambda self: self.whole)

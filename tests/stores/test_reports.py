@@ -20,11 +20,11 @@ from jmmc.quality.rollups import ALL, DAY, HOUR, Rollup
 from jmmc.quality.summarize import summarize
 from jmmc.quality.summary import LiveSession
 from jmmc.quality.thresholds import preset
-from jmmc.simulation.scenario import Scenario, SimulatedSession, simulate
+from jmmc.simulation.scenario import STEP, Scenario, SimulatedSession, simulate
 from jmmc.stores import Store
 from jmmc.stores.contract import CLOCK_SKEW
 from tests.stores.conftest import STORES, MakeStore, new_store_maker
-from tests.support.builders import push, sample, v1_push
+from tests.support.builders import RHYTHM, push, sample, v1_push
 
 _START = 1_789_948_800  # A Monday, 00:00 UTC
 _SCENARIO = Scenario(participants=150, rooms=12, minutes=2880, seed=2, start=_START)
@@ -38,6 +38,24 @@ def _pushed(lives: list[SimulatedSession]) -> list[Push]:
     return [life.session.as_push() for life in lives]
 
 
+def _had(life: SimulatedSession, dimension: str) -> set[str]:
+    """The values that a session had, of a dimension: each second counts for its own."""
+    if dimension == "region":
+        return {held.value for held in life.regions}
+    if dimension == "transport":
+        return {held.value for held in life.paths}
+    if dimension == "codec":
+        codecs: dict[str, str | None] = {}
+        had: set[str] = set()
+        for part in life.session.samples:
+            readings = msgspec.json.decode(part.readings)
+            codecs = ({} if part.full else codecs) | readings.get("cdc", {})
+            had.add(codecs.get("v") or codecs.get("a") or "")
+        return had - {""}
+    summary = summarize(life.session, preset=preset("jitsi"), rhythm=RHYTHM, now=_END)
+    return {getattr(summary, dimension)}
+
+
 class Clock:
     def __init__(self, now: float) -> None:
         self.now = now
@@ -47,7 +65,7 @@ class Clock:
 
 
 def _summarizer(store: Store, now: float = _END, holder: str = "me") -> Summarizer:
-    return Summarizer(store, preset=preset("jitsi"), lifetime=75, clock=Clock(now), holder=holder)
+    return Summarizer(store, preset=preset("jitsi"), rhythm=RHYTHM, clock=Clock(now), holder=holder)
 
 
 async def _all_of(store: Store, now: float = _END) -> None:
@@ -94,12 +112,12 @@ async def lives(filled_stores: MakeStore) -> AsyncIterator[Store]:
 
 
 def _queries(store: Store, now: float = _END) -> Queries:
-    return Queries(store, lifetime=75, clock=Clock(now))
+    return Queries(store, rhythm=RHYTHM, clock=Clock(now))
 
 
 def _expected() -> list[Any]:
     return [
-        summarize(life.session, preset=preset("jitsi"), lifetime=75, now=_END) for life in _LIVES
+        summarize(life.session, preset=preset("jitsi"), rhythm=RHYTHM, now=_END) for life in _LIVES
     ]
 
 
@@ -120,7 +138,7 @@ async def test_live_sessions_are_those_whose_summary_runs_once_each(
 ) -> None:
     for module in ("sqlite", "mongo"):
         monkeypatch.setattr(f"jmmc.stores.{module}.reports._LIVE_SESSIONS", 7)
-    made = [summarize(life.session, preset=preset("jitsi"), lifetime=75) for life in _FEW]
+    made = [summarize(life.session, preset=preset("jitsi"), rhythm=RHYTHM) for life in _FEW]
     running = [
         msgspec.structs.replace(summary, running=number % 3 > 0, began=summary.began // 9000 * 9000)
         for number, summary in enumerate(made)
@@ -152,7 +170,7 @@ async def test_a_sample_that_comes_while_its_session_is_summarized_keeps_it_dirt
 ) -> None:
     await store.append([push(0, 1)])
     (session,) = [session async for session in store.sessions(SessionFilter())]
-    summary = summarize(session, preset=preset("jitsi"), lifetime=75)
+    summary = summarize(session, preset=preset("jitsi"), rhythm=RHYTHM)
     await store.append([push(2)])
     await store.reports.put_summaries([summary])
     assert await store.reports.dirty(10) == [session.id]
@@ -200,7 +218,7 @@ async def test_a_v1_session_is_summarized_too(store: Store) -> None:
     await store.append([v1_push('{"pid":"x","br":"Chrome 98"}', opens=True), v1_push('{"cq":5}')])
     await _all_of(store)
     (summary,) = await store.reports.summaries(SummaryFilter(), limit=5)
-    assert (summary.browser, summary.samples) == ("", 2), "both samples are of one second"
+    assert (summary.browser, summary.samples) == ("Chrome 98", 2), "both samples are of one second"
 
 
 async def test_a_session_runs_until_its_lifetime_is_over(store: Store) -> None:
@@ -209,7 +227,7 @@ async def test_a_session_runs_until_its_lifetime_is_over(store: Store) -> None:
     await _all_of(store, now=1070)
     (summary,) = await store.reports.summaries(SummaryFilter(running=True), limit=5)
     assert (summary.running, summary.ended) == (True, 1070)
-    assert (await _queries(store).overview(SummaryFilter(since=0, until=2000))).now.sessions == 1
+    assert (await _queries(store).overview(SummaryFilter(since=0, until=2000))).now.connections == 1
 
     assert await _summarizer(store, now=1135).step() == 0, "not yet"
     assert await _summarizer(store, now=1136.5).step() == 1
@@ -236,7 +254,7 @@ async def test_during_a_backlog_session_ends_and_rollups_wait_for_a_minute(
 ) -> None:
     monkeypatch.setattr(summarizer, "_STEP_SESSIONS", 1)
     clock = Clock(1_700_000_010.0)
-    once = Summarizer(store, preset=preset("jitsi"), lifetime=75, clock=clock, holder="me")
+    once = Summarizer(store, preset=preset("jitsi"), rhythm=RHYTHM, clock=clock, holder="me")
 
     async def counted() -> int:
         (hour,) = await store.reports.rollups(ALL, HOUR, 1_699_999_200, 1_700_002_800)
@@ -254,7 +272,7 @@ async def test_a_long_session_that_continues_waits_for_its_turn_and_ends_in_time
     store: Store,
 ) -> None:
     clock = Clock(4600.0)
-    once = Summarizer(store, preset=preset("jitsi"), lifetime=75, clock=clock, holder="me")
+    once = Summarizer(store, preset=preset("jitsi"), rhythm=RHYTHM, clock=clock, holder="me")
 
     async def last() -> int:
         (summary,) = await store.reports.summaries(SummaryFilter(), limit=5)
@@ -273,7 +291,7 @@ async def test_a_long_session_that_continues_waits_for_its_turn_and_ends_in_time
     assert await once.step() == 1
     (summary,) = await store.reports.summaries(SummaryFilter(), limit=5)
     (session,) = await store.get([summary.session])
-    assert summary == summarize(session, preset=preset("jitsi"), lifetime=75, now=clock.now)
+    assert summary == summarize(session, preset=preset("jitsi"), rhythm=RHYTHM, now=clock.now)
     assert not summary.running
 
 
@@ -296,7 +314,7 @@ async def test_a_step_that_takes_longer_than_the_lease_keeps_it(
     monkeypatch.setattr(summarizer, "_GROUP_SESSIONS", 1)
     clock = Slow(1_700_000_200)
     slow = Summarizer(
-        store, preset=preset("jitsi"), lifetime=75, clock=clock, holder="a", monotonic=clock
+        store, preset=preset("jitsi"), rhythm=RHYTHM, clock=clock, holder="a", monotonic=clock
     )
     await store.append([push(0, session=f"{n:024x}") for n in range(8)])
     assert await slow.step() == 8
@@ -324,7 +342,7 @@ async def test_a_lease_is_renewed_in_time_also_when_the_clock_is_set(
 
     monkeypatch.setattr(store.reports, "lease", noted)
     slow = Summarizer(
-        store, preset=preset("jitsi"), lifetime=75, clock=clock, holder="a", monotonic=monotonic
+        store, preset=preset("jitsi"), rhythm=RHYTHM, clock=clock, holder="a", monotonic=monotonic
     )
     await store.append([push(0, session=f"{n:024x}") for n in range(8)])
     assert await slow.step() == 8
@@ -439,13 +457,19 @@ async def test_rollups_are_the_sums_of_the_summaries(lives: Store) -> None:
 
 
 async def test_an_overview_with_a_filter_covers_the_selected_sessions(lives: Store) -> None:
-    udp = await _queries(lives).overview(SummaryFilter(since=_START, until=_END, transport="udp"))
-    tcp = await _queries(lives).overview(SummaryFilter(since=_START, until=_END, transport="relay"))
-    unknown = await _queries(lives).overview(SummaryFilter(since=_START, until=_END, transport=""))
+    """A session that changes between paths is in each, with its seconds on it."""
     everything = await _queries(lives).overview(_ALL)
-    parts = (udp, tcp, unknown)
-    assert sum(part.sessions for part in parts) == everything.sessions
-    assert sum(part.grades.known_seconds for part in parts) == everything.grades.known_seconds
+    known = 0
+    for path in ("udp", "tcp", "relay", "p2p", ""):
+        selection = SummaryFilter(since=_START, until=_END, transport=path)
+        part = await _queries(lives).overview(selection)
+        stays = [held for life in _LIVES for held in life.paths if held.value == path]
+        assert part.sessions == sum(path in _had(life, "transport") for life in _LIVES)
+        # Phones tell a change of path by their next sample.
+        seconds = part.grades.known_seconds + part.grades.unknown_seconds
+        assert seconds == pytest.approx(sum(end - start for start, end, _ in stays), abs=200)
+        known += part.grades.known_seconds
+    assert known == everything.grades.known_seconds
 
 
 @pytest.mark.parametrize("by", DIMENSIONS)
@@ -454,7 +478,9 @@ async def test_a_comparison_is_the_same_from_rollups_and_from_sessions(
 ) -> None:
     queries = _queries(lives)
     compared = await queries.compare(by, _ALL)
-    assert sum(comparison.sessions for comparison in compared) == len(_LIVES)
+    assert {comparison.value: comparison.sessions for comparison in compared} == Counter(
+        value for life in _LIVES for value in _had(life, by)
+    )
     for comparison in compared[:3]:
         filtered = await queries.compare(
             by, SummaryFilter(since=_START, until=_END, **{by: comparison.value})
@@ -468,13 +494,21 @@ async def test_a_comparison_is_the_same_from_rollups_and_from_sessions(
     )
 
 
+def _in_outage(life: SimulatedSession) -> bool:
+    start, end = _SCENARIO.outage_window
+    return any(
+        problem.cause == "interrupted" and problem.start < end and start < problem.end
+        for problem in life.problems
+    )
+
+
 async def test_the_simulated_outage_is_found_where_it_was(lives: Store) -> None:
     start, end = _SCENARIO.outage_window
     regions = {
         region.value: region
         for region in await _queries(lives).compare("region", SummaryFilter(since=start, until=end))
     }
-    struck = [life for life in _LIVES if any(t.cause == "interrupted" for t in life.problems)]
+    struck = [life for life in _LIVES if _in_outage(life)]
     assert struck
     assert (regions.pop("eu-west").grades.poor_share or 0) > 0.5
     assert all((region.grades.poor_share or 0) < 0.5 for region in regions.values())
@@ -516,7 +550,9 @@ async def test_filters_narrow_the_list_of_sessions(lives: Store) -> None:
         value = getattr(summaries[3], name)
         found = await lives.reports.summaries(SummaryFilter(**{name: value}), limit=1000)
         assert {summary.session for summary in found} == {
-            summary.session for summary in summaries if getattr(summary, name) == value
+            summary.session
+            for life, summary in zip(_LIVES, summaries, strict=True)
+            if value in (_had(life, name) if name in DIMENSIONS else {getattr(summary, name)})
         }
     chrome = await lives.reports.summaries(SummaryFilter(browser="Chrome"), limit=1000)
     assert {summary.browser for summary in chrome} == {"Chrome 131", "Chrome 130"}
@@ -548,7 +584,9 @@ async def test_a_room_has_one_meeting_for_each_time_that_people_met(store: Store
     queries = _queries(store)
     window = SummaryFilter(since=monday, until=later + DAY)
     meetings = await queries.meetings(window)
-    assert [(meeting.began - monday, meeting.sessions, meeting.peak) for meeting in meetings] == [
+    assert [
+        (meeting.began - monday, meeting.sessions, meeting.peak_people) for meeting in meetings
+    ] == [
         (7 * DAY, 2, 2),
         (2399, 1, 1),
         (0, 3, 2),
@@ -620,7 +658,7 @@ async def test_columns_returns_each_summary_once_over_all_parts(
 ) -> None:
     for module in ("sqlite", "mongo"):
         monkeypatch.setattr(f"jmmc.stores.{module}.reports._PART", size)
-    names = ("session", "began", "room", "poor", "series", "network")
+    names = ("session", "began", "room", "poor", "lane", "segments", "network")
     selections: list[SummaryFilter] = [
         SummaryFilter(),
         msgspec.structs.replace(_ALL, browser="Chrome", grade="good"),
@@ -638,17 +676,21 @@ async def test_columns_returns_each_summary_once_over_all_parts(
 
 
 async def test_a_session_has_its_curves_and_its_grade_spans(lives: Store) -> None:
+    """A spell is where its problem was, to one sample at each edge, of which the mean decides."""
     life = next(life for life in _LIVES if life.problems and life.problems[0].cause == "rtt")
     detail = await _queries(lives).session(life.session.id)
-    assert detail.times == tuple(sample.ts for sample in life.session.samples)
-    spell = detail.spells[0].spell
-    assert (spell.start, spell.end) == (life.problems[0].start, life.problems[0].end)
+    assert (detail.times[0], detail.times[-1]) == (life.began, life.ended)
+    assert set(detail.times) <= {sample.ts for sample in life.session.samples}
+    assert len(detail.times) > 0.3 * len(life.session.samples)
+    spell, problem = detail.spells[0].spell, life.problems[0]
+    assert spell.start == pytest.approx(problem.start, abs=STEP)
+    assert spell.end == pytest.approx(problem.end, abs=STEP)
     assert "rtt" in spell.reasons
-    at = detail.times.index(spell.start)
-    rtt = detail.curves["rtt_ms"][at]
-    assert isinstance(rtt, int | float)
-    assert rtt >= 700
-    assert detail.curves["server_region"][at] == life.region
+    for at, rtt in zip(detail.times, detail.curves["rtt_ms"], strict=True):
+        if problem.start <= at <= problem.end - STEP:
+            assert isinstance(rtt, int | float)
+            assert rtt >= 700
+    assert set(detail.curves["server_region"]) - {None} == {life.region}
 
 
 async def test_a_participant_has_all_of_its_sessions(lives: Store) -> None:
@@ -677,11 +719,7 @@ async def test_a_participant_has_its_best_and_its_worst_session(lives: Store) ->
 
 async def test_a_meeting_shows_what_went_wrong_and_for_whom(lives: Store) -> None:
     start, _ = _SCENARIO.outage_window
-    affected = next(
-        life.session.id
-        for life in _LIVES
-        if life.problems and life.problems[0].cause == "interrupted"
-    )
+    affected = next(life.session.id for life in _LIVES if _in_outage(life))
     meeting = await _queries(lives).meeting(affected)
     incident = next(incident for incident in meeting.incidents if affected in incident.sessions)
     assert incident.start >= start

@@ -3,13 +3,17 @@
 import asyncio
 import json
 from collections.abc import Iterable, Mapping, Sequence
+from itertools import pairwise
 from typing import Any, NamedTuple
 
 from jmmc.core.model import Dialect, Push, Sample
+from jmmc.quality.timeline import Rhythm
 from jmmc.web.http import Message, Scope
 
 UID = "a40bcaa8-8b36-11ec-a8a3-0242ac120002"
 SID = "5f3c0d5e9b1a4f0e8d7c6b5a49382716"
+RHYTHM = Rhythm(30, 75)
+"""That of the samples here: one every 30 seconds."""
 CHROME = (
     "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) "
     "Chrome/131.0.0.0 Safari/537.36"
@@ -44,6 +48,20 @@ def wire_sample(seq: int, m: Any, **more: Any) -> dict[str, Any]:
 
 def v1_body(m: Any, **more: Any) -> dict[str, Any]:
     return {"uid": UID, "conf": "room", "m": m, **more}
+
+
+def samples_of(parts: Sequence[tuple[int, Mapping[str, Any]]]) -> list[Sample]:
+    """The samples of a page, of what changed at each moment; the last moment is the end.
+
+    A sample speaks of the time before it, and events have moments of their own.
+    """
+    made = [Sample(0, parts[0][0], b"{}")]
+    for seq, ((at, changes), (end, _)) in enumerate(pairwise(parts), 1):
+        m = dict(changes)
+        if "ev" in m:
+            m["ev"] = [[name, end - at] for name in m["ev"]]
+        made.append(Sample(seq, end, json.dumps(m).encode()))
+    return made
 
 
 class Answer(NamedTuple):

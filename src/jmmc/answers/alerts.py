@@ -4,8 +4,9 @@ import asyncio
 
 from jmmc.answers.model import Share, Silence
 from jmmc.quality.filters import SummaryFilter
+from jmmc.quality.grading import Grade
 from jmmc.quality.rollups import ALL, weights
-from jmmc.quality.summary import BUCKET, slices_of
+from jmmc.quality.segments import pieces, track_of
 from jmmc.stores import Reports
 
 _AT_ONCE = 500  # Sessions between two yields to the event loop: some 5 ms.
@@ -15,26 +16,26 @@ _TOGETHER = 90  # Seconds: participants whose last samples are closer fell silen
 async def shares(reports: Reports, by: str, since: int, until: int) -> list[Share]:
     """The known time of participants by a dimension, or of all together (`ALL`).
 
-    Made from summaries, because rollups do not count participants. The window is widened to the
-    whole five minutes in which `since` lies.
+    Made from summaries, because rollups do not count participants. Each second counts for the value
+    that held then.
     """
-    columns = ("browser_id", "series", "network", *([by] if by else ()))
+    columns = ("browser_id", "lane", "segments", "network", *([by] if by else ()))
     sums: dict[str, tuple[set[str], list[int]]] = {}
     seconds_by_network: list[tuple[str, str, int]] = []
     rows = await reports.facts(columns, SummaryFilter(since=since, until=until))
-    for number, (browser_id, series, network, *values) in enumerate(rows):
+    for number, (browser_id, lane, segments, network, *values) in enumerate(rows):
         if number % _AT_ONCE == 0:
             await asyncio.sleep(0)  # Pushes come first.
-        slices = [
-            slice_ for slice_ in slices_of(series) if since - since % BUCKET <= slice_.start < until
-        ]
-        known = sum(slice_.good + slice_.fair + slice_.poor for slice_ in slices)
-        if known:
-            participants, seconds = sums.setdefault(values[0] if by else ALL, (set(), [0, 0]))
+        for piece in pieces(track_of(lane, segments), since, until):
+            if piece.grade is Grade.UNKNOWN:
+                continue
+            value = piece.values.get(by, values[0]) if by else ALL
+            participants, seconds = sums.setdefault(value, (set(), [0, 0]))
             participants.add(browser_id)
+            known = piece.end - piece.start
             seconds[0] += known
-            seconds[1] += sum(slice_.poor for slice_ in slices)
-            seconds_by_network.append((values[0] if by else ALL, network, known))
+            seconds[1] += known if piece.grade is Grade.POOR else 0
+            seconds_by_network.append((value, piece.values.get("network", network), known))
     support = weights(seconds_by_network)
     return [
         Share(value, len(participants), seconds[0], seconds[1], support[value])

@@ -33,7 +33,7 @@ from jmmc.quality.incidents import incidents
 from jmmc.quality.size_limits import bounded
 from jmmc.quality.summarize import events
 from jmmc.quality.summary import Summary
-from jmmc.quality.timeline import build_timeline
+from jmmc.quality.timeline import Rhythm, build_timeline
 from jmmc.quality.timeline_rows import curves
 from jmmc.stores import Reports, Store
 
@@ -50,10 +50,10 @@ class NotFoundError(JmmcError):
     """There is no such session, meeting or participant."""
 
 
-async def session_detail(store: Store, id_: str, *, lifetime: float) -> SessionDetail:
+async def session_detail(store: Store, id_: str, *, rhythm: Rhythm) -> SessionDetail:
     """A session with its curves; they are empty once its samples are deleted by retention.
 
-    `lifetime` as in `build_timeline`. Raises `NotFoundError`.
+    `rhythm` as in `build_timeline`. Raises `NotFoundError`.
     """
     reports = store.reports
     summary = await _summary(reports, id_)
@@ -65,7 +65,7 @@ async def session_detail(store: Store, id_: str, *, lifetime: float) -> SessionD
     stored = await store.get([id_])
     session = stored[0] if stored else None
     return await in_background(
-        lambda: _detail_of(summary, first.session, everybody, session, lifetime)
+        lambda: _detail_of(summary, first.session, everybody, session, rhythm)
     )
 
 
@@ -74,16 +74,16 @@ def _detail_of(
     meeting: str,
     everybody: Sequence[Summary],
     session: Session | None,
-    lifetime: float,
+    rhythm: Rhythm,
 ) -> SessionDetail:
     crowd = Crowd(paused(everybody, _FEW))
     spells: list[AttributedSpell] = []
     for spell in summary.spells:
         spells.append(AttributedSpell(spell, crowd.attribute(summary, spell.start, spell.end)))
         pause()
-    times, values = curves(session) if session else ((), {})
+    timeline = build_timeline(session, rhythm=rhythm) if session else None
     pause()
-    timeline = build_timeline(session, lifetime=lifetime) if session else None
+    times, values = curves(timeline) if timeline else ((), {})
     return SessionDetail(
         summary,
         summary.grade,
@@ -124,12 +124,13 @@ async def participant_detail(
     Raises `NotFoundError`.
     """
     selection = msgspec.structs.replace(selection, browser_id=browser_id)
-    rows = await reports.facts(("network", "browser", *Stay._fields), selection)
-    if not rows:
+    stays = [*await read_stays(reports, selection)]
+    if not stays:
         raise NotFoundError(f"participant {browser_id}: no session in this window")
+    rows = await reports.facts(("session", "network", "browser"), selection)
     latest = await reports.summaries(selection, limit=limit)
     participant, best, worst = await in_background(
-        lambda: _participant_of(browser_id, rows, [bounded(summary) for summary in latest])
+        lambda: _participant_of(browser_id, stays, rows, [bounded(summary) for summary in latest])
     )
     extremes = {
         summary.session: bounded(summary)
@@ -145,10 +146,12 @@ async def participant_detail(
 
 
 def _participant_of(
-    browser_id: str, rows: Sequence[Sequence[Any]], latest: Sequence[Summary]
+    browser_id: str,
+    stays: Sequence[Stay],
+    rows: Sequence[Sequence[Any]],
+    latest: Sequence[Summary],
 ) -> tuple[Participant, Stay | None, Stay | None]:
     """A participant without the best and the worst session, and these two."""
-    stays = [Stay(*row[2:]) for row in paused(rows)]
     lengths = {stay: known for stay in stays if (known := stay.good + stay.fair + stay.poor)}
     # Of equally good or bad calls the longest says most.
     best = min(lengths, key=lambda stay: (bad_share(stay), -lengths[stay]), default=None)
@@ -159,8 +162,8 @@ def _participant_of(
         len({stay.room for stay in stays}),
         minutes(stays),
         grades(stays),
-        dict(Counter(row[0] for row in rows).most_common(_MOST_VALUES)),
         dict(Counter(row[1] for row in rows).most_common(_MOST_VALUES)),
+        dict(Counter(row[2] for row in rows).most_common(_MOST_VALUES)),
         tuple(latest),
         None,
         None,

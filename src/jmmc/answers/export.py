@@ -14,6 +14,7 @@ from jmmc.core.readings import METRICS
 from jmmc.core.text import printable_json
 from jmmc.quality.filters import DIMENSIONS, SummaryFilter
 from jmmc.quality.summary import Summary
+from jmmc.quality.timeline import Rhythm
 from jmmc.quality.timeline_rows import TIMELINE_COLUMNS, sample_rows
 from jmmc.stores import Store
 
@@ -31,11 +32,11 @@ async def session_lines(store: Store, selection: SessionFilter) -> AsyncIterator
 
 
 async def timeline_rows(
-    store: Store, selection: SessionFilter
+    store: Store, selection: SessionFilter, rhythm: Rhythm
 ) -> AsyncIterator[list[dict[str, Any]]]:
     """One row for each sample, with all readings that hold; the rows of a session together."""
     async for session in store.sessions(selection):
-        yield list(sample_rows(session))
+        yield list(sample_rows(session, rhythm))
 
 
 async def summary_rows(

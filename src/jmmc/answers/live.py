@@ -1,7 +1,7 @@
 """The live view: running meetings by the current grades of their participants, and hotspots."""
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from jmmc.answers.model import Hotspot, Live, LiveMeeting
 from jmmc.quality.grading import Grade
@@ -14,25 +14,29 @@ _DIMENSIONS = ("region", "network", "provider", "browser")
 
 
 class LiveView:
-    """Counts live sessions by grade, room and dimension, in as many steps as they come."""
+    """Counts live sessions by grade, room and dimension, in as many steps as they come.
+
+    A person in two tabs is one person with two connections, and has the worse grade of both.
+    """
 
     def __init__(self) -> None:
-        self._grades: Counter[Grade] = Counter()
+        self._connections = 0
+        self._people: dict[str, Grade] = {}
         self._rooms: dict[str, _LiveRoom] = {}
-        self._values: dict[tuple[str, str], list[int]] = {}
+        self._values: dict[tuple[str, str], dict[str, Grade]] = {}
 
     def add(self, sessions: Iterable[LiveSession]) -> None:
         """Count these sessions too; the order does not matter."""
         for session in sessions:
             grade = session.at_present
-            self._grades[grade] += 1
+            self._connections += 1
+            _note(self._people, session.browser_id, grade)
             if session.room not in self._rooms:
                 self._rooms[session.room] = _LiveRoom(session)
             self._rooms[session.room].add(session, grade)
             for dimension in _DIMENSIONS:
-                sums = self._values.setdefault((dimension, getattr(session, dimension)), [0, 0])
-                sums[0] += 1
-                sums[1] += grade >= Grade.FAIR
+                key = (dimension, session.value_now(dimension))
+                _note(self._values.setdefault(key, {}), session.browser_id, grade)
 
     def live(self, now: int) -> Live:
         """The live view as counted until `now` (Unix seconds)."""
@@ -41,9 +45,9 @@ class LiveView:
             key=lambda meeting: (-meeting.poor, -meeting.fair, -meeting.people, meeting.room)
         )
         hotspots = [
-            Hotspot(dimension, value, people, affected)
-            for (dimension, value), (people, affected) in self._values.items()
-            if affected and value
+            Hotspot(dimension, value, len(people), affected)
+            for (dimension, value), people in self._values.items()
+            if value and (affected := sum(grade >= Grade.FAIR for grade in people.values()))
         ]
         hotspots.sort(
             key=lambda hotspot: (
@@ -55,24 +59,31 @@ class LiveView:
         )
         return Live(
             now,
-            *_counted(self._grades),
+            *_counted(self._people),
             tuple(meetings[:_MAX_MEETINGS]),
             tuple(hotspots[:_MAX_HOTSPOTS]),
+            connections=self._connections,
         )
 
 
+def _note(people: dict[str, Grade], browser_id: str, grade: Grade) -> None:
+    people[browser_id] = max(grade, people.get(browser_id, Grade.UNKNOWN))
+
+
 class _LiveRoom:
-    """The live sessions of one room, counted by grade and reason; `first` is the earliest."""
+    """The people of one room, counted by grade and reason; `first` is the earliest session."""
 
     def __init__(self, session: LiveSession) -> None:
         self.first = (session.began, session.session)
-        self.grades: Counter[Grade] = Counter()
+        self.connections = 0
+        self.people: dict[str, Grade] = {}
         self.reasons: Counter[str] = Counter()
 
     def add(self, session: LiveSession, grade: Grade) -> None:
         self.first = min(self.first, (session.began, session.session))
-        self.grades[grade] += 1
-        if session.spells and session.spells[-1].end == session.ended:
+        self.connections += 1
+        _note(self.people, session.browser_id, grade)
+        if session.spells and session.spells[-1].end >= session.last:
             self.reasons.update(session.spells[-1].reasons.keys())
 
 
@@ -83,12 +94,14 @@ def _live_meeting(room: str, live_room: _LiveRoom) -> LiveMeeting:
         session,
         room,
         began,
-        *_counted(live_room.grades),
+        *_counted(live_room.people),
+        live_room.connections,
         tuple(reasons[:_MAX_REASONS]),
     )
 
 
-def _counted(grades: Counter[Grade]) -> tuple[int, int, int, int, int]:
-    """The number of participants, and of those with grade good, fair, poor and unknown."""
+def _counted(people: Mapping[str, Grade]) -> tuple[int, int, int, int, int]:
+    """The number of people, and of those with grade good, fair, poor and unknown."""
+    grades = Counter(people.values())
     good, fair, poor = grades[Grade.GOOD], grades[Grade.FAIR], grades[Grade.POOR]
-    return grades.total(), good, fair, poor, grades[Grade.UNKNOWN]
+    return len(people), good, fair, poor, grades[Grade.UNKNOWN]

@@ -1,11 +1,11 @@
 """Meetings out of stays: a room's stays are one meeting until it was empty for ten minutes."""
 
-from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 from jmmc.answers.model import Grades, Meeting, RoomActivity
 from jmmc.answers.threads import paused
+from jmmc.quality.peaks import Presence, peak
 
 EMPTY_FOR = 600
 """Seconds that a room must be empty before the next stay begins a new meeting."""
@@ -14,9 +14,10 @@ _FAIR = 3  # Weight of a fair second; that of a poor one is 10.
 
 
 class Stay(NamedTuple):
-    """The columns of a session that meetings are made of.
+    """What meetings are made of: a session, and its seconds in a window.
 
-    `began` and `ended` are Unix seconds, `good` to `unknown` are seconds.
+    `began` and `ended` are Unix seconds, also when they are outside of the window; `good` to
+    `unknown` are seconds in it. `present` has the spans that are in it, empty when all of it is.
     """
 
     session: str
@@ -29,6 +30,12 @@ class Stay(NamedTuple):
     fair: int
     poor: int
     unknown: int
+    present: tuple[tuple[int, int], ...] = ()
+
+    @property
+    def spans(self) -> tuple[tuple[int, int], ...]:
+        """When the session was there, in the window."""
+        return self.present or ((self.began, self.ended),)
 
 
 Room = list[Stay]
@@ -80,7 +87,7 @@ def meeting_of(stays: Sequence[Stay]) -> Meeting:
         any(stay.running for stay in stays),
         len(stays),
         _participants(stays),
-        _peak(stays),
+        *peak(Presence(start, end, stay.browser_id) for stay in stays for start, end in stay.spans),
         minutes(stays),
         grades(stays),
     )
@@ -95,8 +102,8 @@ def rooms_of(stays: Iterable[Stay]) -> list[RoomActivity]:
 
 
 def minutes(stays: Iterable[Stay]) -> int:
-    """Person-minutes of these stays, rounded down."""
-    return sum(stay.ended - stay.began for stay in stays) // 60
+    """Person-minutes of these stays in the window, rounded down."""
+    return sum(stay.good + stay.fair + stay.poor + stay.unknown for stay in stays) // 60
 
 
 def grades(stays: Sequence[Stay]) -> Grades:
@@ -133,19 +140,3 @@ def _room_activity(room: str, stays: Room) -> RoomActivity:
 
 def _participants(stays: Iterable[Stay]) -> int:
     return len({stay.browser_id for stay in stays})
-
-
-def _peak(stays: Iterable[Stay]) -> int:
-    """Peak concurrent participants; a browser with two sessions counts once."""
-    arrivals = [(stay.began, 1, stay.browser_id) for stay in stays]
-    departures = [(stay.ended, -1, stay.browser_id) for stay in stays]
-    open_sessions: Counter[str] = Counter()
-    peak = present = 0
-    for _, change, browser_id in sorted(arrivals + departures):
-        open_sessions[browser_id] += change
-        if change > 0:
-            present += open_sessions[browser_id] == 1
-            peak = max(peak, present)
-        else:
-            present -= open_sessions[browser_id] == 0
-    return peak

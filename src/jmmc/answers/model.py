@@ -7,9 +7,10 @@ person-minutes, shares are 0 to 1 of the time whose grade is known.
 from msgspec import Struct
 
 from jmmc.core.fields import BrowserId, Moment
-from jmmc.quality.attribution import Attribution, wilson
-from jmmc.quality.grading import Spell
+from jmmc.quality.attribution import Attribution
+from jmmc.quality.grading import Grade, Spell
 from jmmc.quality.incidents import Incident
+from jmmc.quality.intervals import Replicates, interval
 from jmmc.quality.rollups import Sums
 from jmmc.quality.summary import CallEvent, GradeSpan, Summary
 
@@ -40,10 +41,13 @@ class Grades(Struct, frozen=True):
 class Point(Struct, frozen=True):
     """One step of a time series: mean concurrent participants and their grades.
 
-    `start` is where the step begins; `Overview.step` is its length.
+    `start` is where the step begins in the window, `seconds` how long it is in it. `partial`: that
+    is less than `Overview.step`.
     """
 
     start: Moment
+    seconds: int
+    partial: bool
     participants: float
     grades: Grades
 
@@ -65,10 +69,10 @@ class HeatRow(Struct, frozen=True):
 
 
 class Now(Struct, frozen=True):
-    """The sessions that run now: how many, of how many participants and rooms, and their grades."""
+    """What runs now: connections, of how many people and rooms, and their grades."""
 
-    sessions: int
-    participants: int
+    connections: int
+    people: int
     rooms: int
     grades: Grades
 
@@ -76,8 +80,10 @@ class Now(Struct, frozen=True):
 class Overview(Struct, frozen=True):
     """Totals and a time series of a window.
 
-    `sessions` counts those that began in the window. `peak` is the peak of concurrent participants,
-    as means over five minutes. `step` is the length of a point of `series` in seconds.
+    `sessions` and `rooms` count those that were there in the window, `minutes` and `grades` their
+    time in it. `peak_people` and `peak_connections` are the most at once; a person in two tabs has
+    two connections. `step` is the length of a point of `series` in seconds; the first and the last
+    point may be partly in the window.
     """
 
     since: Moment
@@ -86,7 +92,8 @@ class Overview(Struct, frozen=True):
     sessions: int
     rooms: int
     minutes: int
-    peak: float
+    peak_people: int
+    peak_connections: int
     grades: Grades
     step: int
     series: tuple[Point, ...]
@@ -95,8 +102,8 @@ class Overview(Struct, frozen=True):
 class Comparison(Struct, frozen=True):
     """The grades of the sessions with one value of a dimension.
 
-    `poor_interval` is the 95 % confidence interval of the share of poor time. The moments of one
-    call are not independent, so its sample size is the number of sessions.
+    `poor_interval` and `bad_interval` are the 95 % confidence intervals of the share of poor time,
+    and of fair or poor time (`quality.intervals`).
     """
 
     value: str
@@ -104,13 +111,19 @@ class Comparison(Struct, frozen=True):
     minutes: int
     grades: Grades
     poor_interval: tuple[float, float]
+    bad_interval: tuple[float, float]
 
     @staticmethod
-    def of(value: str, sums: Sums) -> "Comparison":
+    def of(value: str, sums: Sums, replicates: Replicates) -> "Comparison":
         """From the sums of the sessions with `value`."""
-        grades = Grades.of(sums.good, sums.fair, sums.poor, sums.unknown)
-        interval = wilson(grades.poor_share or 0.0, sums.sessions if grades.known_seconds else 0)
-        return Comparison(value, sums.sessions, sums.seconds // 60, grades, interval)
+        return Comparison(
+            value,
+            sums.sessions,
+            sums.seconds // 60,
+            Grades.of(sums.good, sums.fair, sums.poor, sums.unknown),
+            interval(replicates, Grade.POOR) or (0.0, 1.0),
+            interval(replicates, Grade.FAIR) or (0.0, 1.0),
+        )
 
 
 class RoomActivity(Struct, frozen=True):
@@ -131,8 +144,8 @@ class RoomActivity(Struct, frozen=True):
 class Meeting(Struct, frozen=True):
     """A meeting: the sessions in a room until it was empty for ten minutes.
 
-    `id` is that of its first session. `peak` is the peak of concurrent participants; one in two
-    tabs counts once.
+    `id` is that of its first session. `peak_people` and `peak_connections` are the most at once; a
+    person in two tabs has two connections. `minutes` and `grades` are of the time in the window.
     """
 
     id: str
@@ -142,7 +155,8 @@ class Meeting(Struct, frozen=True):
     running: bool
     sessions: int
     participants: int
-    peak: int
+    peak_people: int
+    peak_connections: int
     minutes: int
     grades: Grades
 
@@ -172,8 +186,9 @@ class AttributedSpell(Struct, frozen=True):
 class SessionDetail(Struct, frozen=True):
     """A session: its summary, its spells, its events and the curves of its readings.
 
-    `times` are those of the samples. Each curve has one value for each time, None where it is
-    unknown; the value at `times[i]` holds until `times[i + 1]`. `meeting` is the meeting's id.
+    `times` are when readings changed, and the end. Each curve has one value for each time, None
+    where it is unknown; the value at `times[i]` holds until `times[i + 1]`. `meeting` is the
+    meeting's id.
     """
 
     summary: Summary
@@ -206,12 +221,17 @@ class Participant(Struct, frozen=True):
 
 
 class Usage(Struct, frozen=True):
-    """The usage of a day, week or month (UTC) by meetings of five minutes and more."""
+    """The usage of a day, week or month by meetings of five minutes and more.
+
+    `partial`: the window of the question has only a part of the period.
+    """
 
     start: Moment
+    end: Moment
     meetings: int
     participants: int
     minutes: int
+    partial: bool
 
 
 class GradeDistribution(Struct, frozen=True):
@@ -225,7 +245,7 @@ class GradeDistribution(Struct, frozen=True):
 
 
 class LiveMeeting(Struct, frozen=True):
-    """A running meeting: its participants by their current grade.
+    """A running meeting: its people by their current grade, and their connections.
 
     `reasons` are the most frequent of the current problems, at most three.
     """
@@ -238,6 +258,7 @@ class LiveMeeting(Struct, frozen=True):
     fair: int
     poor: int
     unknown: int
+    connections: int
     reasons: tuple[str, ...]
 
 
@@ -251,7 +272,9 @@ class Hotspot(Struct, frozen=True):
 
 
 class Live(Struct, frozen=True):
-    """All participants at this moment by grade, the running meetings, and where problems are.
+    """All people at this moment by grade, the running meetings, and where problems are.
+
+    A person in two tabs is one of the people, with two of the connections.
 
     `meetings` (at most 1,000) and `hotspots` are sorted by affected participants, most first.
     """
@@ -264,6 +287,7 @@ class Live(Struct, frozen=True):
     unknown: int
     meetings: tuple[LiveMeeting, ...]
     hotspots: tuple[Hotspot, ...]
+    connections: int
 
 
 class Share(Struct, frozen=True):

@@ -1,8 +1,10 @@
 """Windows of time: totals, time series, comparisons, heat maps and the worst meetings."""
 
-import asyncio
+from collections import Counter
 from collections.abc import AsyncIterator, Collection, Iterable, Mapping, Sequence
+from functools import partial
 from heapq import nlargest
+from itertools import repeat
 from typing import NamedTuple
 
 import msgspec
@@ -25,19 +27,21 @@ from jmmc.core.label_values import OTHER
 from jmmc.core.tasks import prefetch
 from jmmc.core.timestamps import to_iso
 from jmmc.quality.filters import DIMENSIONS, SummaryFilter
+from jmmc.quality.grading import Grade
+from jmmc.quality.intervals import Replicates
 from jmmc.quality.rollups import (
     ALL,
+    BUCKET,
     DAY,
     HOUR,
-    TOTALS_COLUMNS,
-    FilteredTotals,
     Rollup,
     Sums,
     by_value,
     total,
     windows,
 )
-from jmmc.quality.summary import BUCKET, slices_of
+from jmmc.quality.segments import grade_at
+from jmmc.quality.window_sums import ROW_COLUMNS, Cut, Row, WindowSums, cut_of
 from jmmc.stores import Reports, Store
 
 MOST_COMPARED = 2000
@@ -45,6 +49,8 @@ MOST_COMPARED = 2000
 
 _MOST_ROWS = 200  # Of a heat map: the values with the most known time.
 _ROLLUPS_TOGETHER, _FEW_TOGETHER = 24, 240  # With many values, and with few.
+_EVER = -(2**62)  # Before all time.
+_FROM_GOOD = (Grade.GOOD, Grade.FAIR, Grade.POOR, Grade.UNKNOWN)
 _MAX_CELLS = 60  # In a row of a heat map.
 _MAX_POINTS = 200  # In a series.
 _SINGLY = 50  # Rooms that are read one by one; more are read faster in one query.
@@ -60,6 +66,65 @@ class OverviewDetail(NamedTuple):
     spread: GradeDistribution
 
 
+class _Side(NamedTuple):
+    """One end of a window: its part, and when a session must have entered to count in it."""
+
+    since: int
+    until: int
+    entered_since: int
+    entered_until: int
+
+
+class _Sums(NamedTuple):
+    """The sums of a window by five minutes and by value.
+
+    `edges`: the sessions at its ends, when the rest came from rollups; else `deciles` and `rooms`.
+    """
+
+    parts: Sequence[Sums]
+    values: Mapping[str, Sums]
+    replicates: Mapping[str, Replicates]
+    deciles: Sequence[int] = ()
+    rooms: Mapping[str, Sequence[int]] = {}
+    edges: Mapping[str, Row] | None = None
+
+
+class _Compared:
+    """Sums and replicates by value, over any number of sides and rollups."""
+
+    def __init__(self) -> None:
+        self.values: dict[str, list[int]] = {}
+        self.replicates: dict[str, Replicates] = {}
+
+    def add_side(self, side: WindowSums) -> None:
+        """Add the sums of one end of a window."""
+        for value, sums in side.values().items():
+            self._add(value, sums)
+        _merge(self.replicates, side.replicates)
+
+    def add_rollups(self, rollups: Iterable[Rollup], since: int, until: int) -> None:
+        """Add the parts that begin in a window, and the replicates of all of it."""
+        for rollup in paused(rollups, every=1):
+            for value, parts in rollup.values.items():
+                for part in parts:
+                    if since <= part.start < until:
+                        self._add(value, part)
+            for value, packed in rollup.replicates.items():
+                if value not in self.replicates:
+                    self.replicates[value] = Replicates()
+                self.replicates[value].add_packed(packed)
+
+    def _add(self, value: str, sums: Sums) -> None:
+        if value not in self.values:
+            self.values[value] = [0, 0, 0, 0, 0]
+        mine = self.values[value]
+        mine[0] += sums.sessions
+        mine[1] += sums.good
+        mine[2] += sums.fair
+        mine[3] += sums.poor
+        mine[4] += sums.unknown
+
+
 class Overviews:
     """Answers about windows of time from one store. A selection needs `since` and `until`."""
 
@@ -68,65 +133,122 @@ class Overviews:
 
     async def overview(self, selection: SummaryFilter) -> Overview:
         """Totals and a time series of the window, and what runs now."""
-        if _only_window(selection):
-            rooms = await self._reports.count_rooms(selection)
-            return await self._overview(selection, await self._parts(selection), rooms)
-        filtered = await self._filtered_totals(selection, ALL)
-        return await self._overview(selection, filtered.parts, len(filtered.rooms))
+        since, until = _window(selection)
+        length = DAY if _step(until - since, _MAX_POINTS) % DAY == 0 else HOUR
+        sums = await self._sums(selection, ALL, length)
+        rooms = len(sums.rooms) if sums.rooms else await self._reports.count_rooms(selection)
+        return await self._overview(selection, sums.parts, rooms)
 
     async def detail(self, selection: SummaryFilter, by: str, *, worst: int) -> OverviewDetail:
         """The overview with everything that its page shows.
 
         With a filter, sessions are read once for all parts.
         """
-        if _only_window(selection):
-            parts = await self._parts(selection)
-            compared = _compared(await self._values(by, selection))
-            deciles, rooms = await self._deciles(selection)
-        else:
-            filtered = await self._filtered_totals(selection, by)
-            parts, compared = filtered.parts, _compared(filtered.values)
-            deciles = filtered.deciles
-            rooms = {room: badness(*seconds) for room, seconds in filtered.rooms.items()}
+        sums = await self._sums(selection, by, HOUR)
+        deciles, rooms = sums.deciles, sums.rooms
+        if sums.edges is not None:
+            deciles, rooms = await self._deciles(selection, sums.edges)
         return OverviewDetail(
-            await self._overview(selection, parts, len(rooms)),
-            [_cell(part) for part in _by_start(parts, HOUR)],
-            compared,
+            await self._overview(selection, sums.parts, len(rooms)),
+            [_cell(part) for part in _by_start(sums.parts, HOUR)],
+            _compared(sums),
             GradeDistribution(tuple(deciles), await self._worst(selection, rooms, worst)),
         )
 
     async def compare(self, by: str, selection: SummaryFilter) -> list[Comparison]:
         """The values of a dimension, the most used first: `MOST_COMPARED` and the rest as one."""
-        values = await self._values(by, selection)
-        return await in_background(lambda: _compared(_shortened(values)))
-
-    async def _values(self, by: str, selection: SummaryFilter) -> Mapping[str, Sums]:
-        """The sums of the window by value of a dimension."""
         if by not in DIMENSIONS:
             raise ValueError(f"by = {by!r}: expected {', '.join(DIMENSIONS)}")
-        if not _only_window(selection):
-            return (await self._filtered_totals(selection, by)).values
-        values: dict[str, Sums] = {}
-        for length, since, until in windows(*_window(selection)):
-            async for rollups in self._rollups(by, length, since - since % length, until):
-                for value, parts in paused(by_value(rollups).items()):
-                    inside = _inside(parts, since, until)
-                    if value in values:
-                        inside.append(values[value])
-                    values[value] = total(inside, 0)
-                await asyncio.sleep(0)
-        return values
+        sums = await self._sums(selection, by, None)
+        return await in_background(lambda: _compared(_shortened(sums)))
 
     async def heat_by(self, by: str, selection: SummaryFilter) -> list[HeatRow]:
         """The heat map of a dimension; filters other than the window are ignored."""
         since, until = _window(selection)
+        selection = SummaryFilter(since=since, until=until)
         step = max(_step(until - since, _MAX_CELLS), HOUR)
+        first, last = _whole(since, until, HOUR)
+        sides, _ = await self._sides(selection, by, first, last)
         values: dict[str, list[Sums]] = {}
-        async for rollups in self._rollups(by, HOUR, since - since % HOUR, until):
-            for value, parts in by_value(rollups).items():
-                values.setdefault(value, []).extend(_by_start(parts, HOUR))
+        for side in sides:
+            for value, sums in side.values().items():
+                values.setdefault(value, []).append(sums)
+        lengths = windows(first, last) if step % DAY == 0 else [(HOUR, first, last)]
+        for length, start, end in lengths:
+            async for rollups in self._rollups(by, length, start, end):
+                for value, parts in by_value(rollups, start, end).items():
+                    values.setdefault(value, []).extend(_by_start(parts, HOUR))
         values.pop("", None)
         return await in_background(lambda: _heat_rows(values, step))
+
+    async def _sums(self, selection: SummaryFilter, by: str, length: int | None) -> "_Sums":
+        """The sums of a window: by value of `by`, and over time in parts of at most `length`.
+
+        Whole five minutes come from rollups, both ends from the sessions that were there: of
+        comparisons whole hours, because intervals need more than rollups have of five minutes. With
+        a filter, all of it comes from sessions. Without a `length` there are no parts.
+        """
+        since, until = _window(selection)
+        first, last = _whole(since, until, HOUR if by else BUCKET)
+        if not selection.only_window or first >= last:
+            whole = WindowSums(selection, by=by)
+            async for rows in self._rows(selection, by):
+                await in_background(partial(_add, whole, rows))
+            return await in_background(lambda: _sums_of(whole))
+        sides, edges = await self._sides(selection, by, first, last)
+        parts: list[Sums] = []
+        if length is not None:
+            parts += [part for side in sides for part in side.parts()]
+            lengths = windows(first, last) if length == DAY else [(HOUR, first, last)]
+            for size, start, end in lengths:
+                async for rollups in self._rollups(ALL, size, start, end):
+                    parts += by_value(rollups, start, end).get(ALL, ())
+        compared = _Compared()
+        for side in sides if by else ():
+            compared.add_side(side)
+        for size, start, end in windows(first, last) if by else ():
+            async for rollups in self._rollups(by, size, start, end):
+                await in_background(partial(compared.add_rollups, rollups, start, end))
+        return _Sums(
+            sorted(parts, key=lambda part: part.start),
+            {value: Sums(since, *sums) for value, sums in compared.values.items()},
+            compared.replicates,
+            edges=edges,
+        )
+
+    async def _sides(
+        self, selection: SummaryFilter, by: str, first: int, last: int
+    ) -> tuple[list[WindowSums], dict[str, Row]]:
+        """The sums before `first` and from `last` on, and the sessions that also were outside.
+
+        When the window has no whole unit between them, the first side has all of it.
+        """
+        since, until = _window(selection)
+        if first >= last:
+            first = last = until
+        edges: dict[str, Row] = {}
+        sides: list[WindowSums] = []
+        for side, start, end in (
+            # Also sessions that are there at the very moment count, when an end has no part.
+            (_Side(since, first, _EVER, first), since, max(first, since + 1)),
+            (_Side(last, until, last, -_EVER), min(last, until - 1), until),
+        ):
+            sums = WindowSums(selection, by=by, part=side[:2], entered=side[2:])
+            at_end = msgspec.structs.replace(selection, since=start, until=end)
+            async for rows in self._rows(at_end, by):
+                kept = [*rows]
+                await in_background(partial(_add, sums, kept))
+                edges |= {
+                    row.session: row for row in kept if row.began < since or row.ended > until
+                }
+            sides.append(sums)
+        return sides, edges
+
+    async def _rows(self, selection: SummaryFilter, by: str) -> AsyncIterator[Iterable[Row]]:
+        """Yield the sessions of a selection, some thousands at a time."""
+        names = (*ROW_COLUMNS, by) if by else ROW_COLUMNS
+        async for columns in prefetch(self._reports.columns(names, selection)):
+            yield map(Row._make, zip(*columns, *([] if by else [repeat(ALL)]), strict=False))
 
     @property
     def _reports(self) -> Reports:
@@ -134,54 +256,49 @@ class Overviews:
 
     async def _now(self, selection: SummaryFilter) -> Now:
         running = msgspec.structs.replace(selection, since=None, until=None, running=True)
-        rows = await self._reports.facts(("room", "browser_id", "series"), running)
-        latest = await in_background(
-            lambda: [slices[-1] for row in paused(rows) if (slices := slices_of(row[2]))]
+        rows = await self._reports.facts(("room", "browser_id", "last", "lane"), running)
+        grades = await in_background(
+            lambda: Counter(grade_at(row[3], row[2]) for row in paused(rows))
         )
         return Now(
             len(rows),
             len({row[1] for row in rows}),
             len({row[0] for row in rows}),
-            Grades.of(
-                sum(slice_.good for slice_ in latest),
-                sum(slice_.fair for slice_ in latest),
-                sum(slice_.poor for slice_ in latest),
-                sum(slice_.unknown for slice_ in latest),
-            ),
+            Grades.of(*(grades[grade] for grade in _FROM_GOOD)),
         )
-
-    async def _parts(self, selection: SummaryFilter) -> list[Sums]:
-        """The sums of a window without filters, by five minutes, from rollups."""
-        since, until = _window(selection)
-        parts: list[Sums] = []
-        async for rollups in self._rollups(ALL, HOUR, since - since % HOUR, until):
-            parts += _inside(by_value(rollups).get("", ()), since, until)
-        return parts
 
     async def _rollups(
         self, by: str, length: int, since: int, until: int
     ) -> AsyncIterator[Sequence[Rollup]]:
         """Yield rollups in small parts: one with many values takes milliseconds to decode."""
         step = length * (_FEW_TOGETHER if by == ALL else _ROLLUPS_TOGETHER)
-        for start in range(since, until, step):
+        for start in range(since - since % length, until, step):
             yield await self._reports.rollups(by, length, start, min(start + step, until))
 
-    async def _filtered_totals(self, selection: SummaryFilter, by: str) -> FilteredTotals:
-        """The sums of a window with filters; yields to pushes between chunks."""
-        filtered = FilteredTotals(*_window(selection))
-        names = (*TOTALS_COLUMNS, by) if by else TOTALS_COLUMNS
-        async for columns in prefetch(self._reports.columns(names, selection)):
-            filtered.add(columns)
-        return filtered
+    async def _deciles(
+        self, selection: SummaryFilter, edges: Mapping[str, Row]
+    ) -> tuple[list[int], dict[str, list[int]]]:
+        """Sessions by tenth of good time, and fair and poor seconds of each room, in the window.
 
-    async def _deciles(self, selection: SummaryFilter) -> tuple[list[int], dict[str, int]]:
-        """The number of sessions by tenth of good time, and the badness of each room."""
+        The store counts whole sessions; those at the ends of the window are corrected.
+        """
+        since, until = _window(selection)
         counts = [0] * 10
-        rooms: dict[str, int] = {}
+        rooms: dict[str, list[int]] = {}
+
+        def add(room: str, tenth: int | None, sessions: int, fair: int, poor: int) -> None:
+            if tenth is not None:
+                counts[tenth] += sessions
+            bad = rooms.setdefault(room, [0, 0])
+            bad[0] += fair
+            bad[1] += poor
+
         for decile in await self._reports.deciles(selection):
-            if decile.tenth is not None:
-                counts[decile.tenth] += decile.sessions
-            rooms[decile.room] = rooms.get(decile.room, 0) + badness(decile.fair, decile.poor)
+            add(decile.room, decile.tenth, decile.sessions, decile.fair, decile.poor)
+        for row in paused(edges.values()):
+            whole, cut = Cut(row.good, row.fair, row.poor, row.unknown), cut_of(row, since, until)
+            add(row.room, whole.tenth, -1, -whole.fair, -whole.poor)
+            add(row.room, cut.tenth, 1, cut.fair, cut.poor)
         return counts, rooms
 
     async def _overview(
@@ -190,16 +307,7 @@ class Overviews:
         since, until = _window(selection)
         step = _step(until - since, _MAX_POINTS)
         whole = total(parts, since)
-        points = tuple(
-            Point(
-                part.start,
-                round(
-                    part.seconds / max(1, min(part.start + step, until) - max(part.start, since)), 2
-                ),
-                Grades.of(part.good, part.fair, part.poor, part.unknown),
-            )
-            for part in _by_start(parts, step)
-        )
+        points = tuple(_point(part, step, since, until) for part in _by_start(parts, step))
         return Overview(
             since,
             until,
@@ -207,19 +315,21 @@ class Overviews:
             whole.sessions,
             rooms,
             whole.seconds // 60,
-            round(max((part.seconds / BUCKET for part in parts), default=0.0), 2),
+            whole.people,
+            whole.connections,
             Grades.of(whole.good, whole.fair, whole.poor, whole.unknown),
             step,
             points,
         )
 
     async def _worst(
-        self, selection: SummaryFilter, rooms: Mapping[str, int], worst: int
+        self, selection: SummaryFilter, bad_seconds: Mapping[str, Sequence[int]], worst: int
     ) -> tuple[Meeting, ...]:
-        """The worst meetings of the window; `rooms` has the badness of each room.
+        """The worst meetings of the window; `bad_seconds` has the fair and poor ones of each room.
 
         No meeting is worse than its room in total, so only the worst rooms are read.
         """
+        rooms = {room: badness(*seconds) for room, seconds in bad_seconds.items()}
         worst_rooms = sorted(rooms, key=lambda room: (rooms[room], room), reverse=True)
         found: list[tuple[int, Room]] = []
         looked = 0
@@ -252,6 +362,14 @@ class Overviews:
         return await in_background(lambda: _with_badness(stays))
 
 
+def _add(sums: WindowSums, rows: Iterable[Row]) -> None:
+    sums.add(paused(rows))
+
+
+def _sums_of(whole: WindowSums) -> _Sums:
+    return _Sums(whole.parts(), whole.values(), whole.replicates, whole.deciles, whole.rooms)
+
+
 def _with_badness(stays: Iterable[Stay]) -> list[tuple[int, Room]]:
     """The meetings of these stays that had problems: badness and stays."""
     return [
@@ -260,6 +378,22 @@ def _with_badness(stays: Iterable[Stay]) -> list[tuple[int, Room]]:
         for meeting_stays in split(room_stays)
         if (bad := sum(badness(stay.fair, stay.poor) for stay in meeting_stays))
     ]
+
+
+def _point(part: Sums, step: int, since: int, until: int) -> Point:
+    start, end = max(part.start, since), min(part.start + step, until)
+    return Point(
+        start,
+        end - start,
+        end - start < step,
+        round(part.seconds / (end - start), 2),
+        Grades.of(part.good, part.fair, part.poor, part.unknown),
+    )
+
+
+def _whole(since: int, until: int, unit: int) -> tuple[int, int]:
+    """The first and the last whole unit (seconds) in a window; not in order when there is none."""
+    return since + -since % unit, until - until % unit
 
 
 def _step(length: int, most: int) -> int:
@@ -280,10 +414,6 @@ def _window(selection: SummaryFilter) -> tuple[int, int]:
     return since, until
 
 
-def _only_window(selection: SummaryFilter) -> bool:
-    return selection == SummaryFilter(since=selection.since, until=selection.until)
-
-
 def _heat_rows(values: Mapping[str, Sequence[Sums]], step: int) -> list[HeatRow]:
     """The rows of the values with the most known time, by value."""
     known = {value: sum(part.known for part in parts) for value, parts in values.items()}
@@ -294,33 +424,44 @@ def _heat_rows(values: Mapping[str, Sequence[Sums]], step: int) -> list[HeatRow]
     return [row for row in rows if row.cells]
 
 
-def _shortened(values: Mapping[str, Sums]) -> dict[str, Sums]:
-    """The `MOST_COMPARED` most used values; the sums of the others are those of `OTHER`."""
+def _shortened(sums: _Sums) -> _Sums:
+    """With the `MOST_COMPARED` most used values; the sums of the others are those of `OTHER`."""
+    values = sums.values
     if len(values) <= MOST_COMPARED:
-        return dict(values)
+        return sums
     used = sorted(values, key=lambda value: (-values[value].seconds, value))
     shortened = {value: values[value] for value in used[:MOST_COMPARED]}
     rest = [values[value] for value in used[MOST_COMPARED:]]
     shortened[OTHER] = total([*rest, *filter(None, [shortened.get(OTHER)])], 0)
-    return shortened
+    replicates: dict[str, Replicates] = {}
+    for value, of_value in sums.replicates.items():
+        _merge(replicates, {value if value in shortened else OTHER: of_value})
+    return sums._replace(values=shortened, replicates=replicates)
+
+
+def _merge(into: dict[str, Replicates], more: Mapping[str, Replicates]) -> None:
+    for value, replicates in more.items():
+        if value in into:
+            into[value].add_packed(replicates.pack())
+        else:
+            into[value] = replicates
 
 
 def _cell(part: Sums) -> Cell:
     return Cell(part.start, part.known, part.fair + part.poor)
 
 
-def _compared(values: Mapping[str, Sums]) -> list[Comparison]:
-    compared = [Comparison.of(value, sums) for value, sums in values.items()]
+def _compared(sums: _Sums) -> list[Comparison]:
+    nothing = Replicates()
+    compared = [
+        Comparison.of(value, of_value, sums.replicates.get(value, nothing))
+        for value, of_value in paused(sums.values.items())
+    ]
     compared = [comparison for comparison in compared if comparison.sessions or comparison.minutes]
     return sorted(
         compared,
         key=lambda comparison: (-comparison.minutes, -comparison.sessions, comparison.value),
     )
-
-
-def _inside(parts: Iterable[Sums], since: int, until: int) -> list[Sums]:
-    """The parts that begin in a window, which is widened to whole five minutes."""
-    return [part for part in parts if since - since % BUCKET <= part.start < until]
 
 
 def _by_start(parts: Iterable[Sums], step: int) -> list[Sums]:

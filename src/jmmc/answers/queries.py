@@ -1,6 +1,7 @@
 """Every question that the API, the command and the pages ask, in one class."""
 
 from collections.abc import Callable
+from datetime import UTC, tzinfo
 
 from jmmc.answers import alerts, lists
 from jmmc.answers.details import (
@@ -30,13 +31,14 @@ from jmmc.core.tasks import prefetch
 from jmmc.privacy.pseudonyms import Pseudonyms
 from jmmc.quality.filters import SummaryFilter
 from jmmc.quality.summary import SearchHit
+from jmmc.quality.timeline import Rhythm
 from jmmc.stores import Reports, Store
 
 __all__ = ["NotFoundError", "Page", "Period", "Queries"]
 
 
 class Queries:
-    """Answers from one store. `lifetime` as in `build_timeline`; `clock` gives Unix seconds.
+    """Answers from one store. `rhythm` as in `build_timeline`; `clock` gives Unix seconds.
 
     Selections have room and browser id as they are stored; a search takes real names too. A
     selection's `since` and `until` are Unix seconds.
@@ -46,13 +48,13 @@ class Queries:
         self,
         store: Store,
         *,
-        lifetime: float,
+        rhythm: Rhythm,
         clock: Callable[[], float],
         pseudonyms: Pseudonyms | None = None,
     ) -> None:
         self._pseudonyms = pseudonyms or Pseudonyms()
         self._store = store
-        self._lifetime = lifetime
+        self._rhythm = rhythm
         self._clock = clock
         self._overviews = Overviews(store)
 
@@ -103,7 +105,7 @@ class Queries:
 
     async def session(self, id_: str) -> SessionDetail:
         """A session with its curves. Raises `NotFoundError`."""
-        return await session_detail(self._store, id_, lifetime=self._lifetime)
+        return await session_detail(self._store, id_, rhythm=self._rhythm)
 
     async def participant(
         self, browser_id: str, selection: SummaryFilter, *, limit: int = 50
@@ -111,9 +113,16 @@ class Queries:
         """A browser's sessions in a window. Raises `NotFoundError`."""
         return await participant_detail(self._reports, browser_id, selection, limit=limit)
 
-    async def usage(self, period: Period, selection: SummaryFilter) -> list[Usage]:
-        """Meetings of five minutes and more, by the period in which they began (UTC)."""
-        return await usage(self._reports, period, selection)
+    async def usage(
+        self, period: Period, selection: SummaryFilter, zone: tzinfo = UTC
+    ) -> list[Usage]:
+        """Meetings of five minutes and more, by calendar periods of a time zone."""
+        return await usage(self._reports, period, selection, zone)
+
+    async def first_session(self) -> int | None:
+        """When the earliest stored session began (Unix seconds); None without sessions."""
+        times = await self._store.session_times()
+        return None if times is None else times[0]
 
     async def search(self, text: str, *, limit: int = 20) -> list[SearchHit]:
         """Rooms, participants, addresses and providers whose name contains `text`."""

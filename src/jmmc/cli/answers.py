@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from bisect import bisect_right
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime
 from typing import Any
@@ -20,6 +21,7 @@ from jmmc.cli.common import (
     PlainConsole,
     collection_option,
     configured_pseudonyms,
+    configured_rhythm,
     existing_store,
     fail,
     json_option,
@@ -29,14 +31,14 @@ from jmmc.cli.common import (
 )
 from jmmc.core.errors import JmmcError
 from jmmc.core.text import printable
-from jmmc.maintenance.schedule import lifetime_of
 from jmmc.quality.filters import DIMENSIONS, FIELD_OF_FILTER, SummaryFilter
 from jmmc.quality.grading import Grade
 from jmmc.quality.summary import Summary
-from jmmc.settings import Settings
 from jmmc.web.dashboard.i18n import cause_sentence, words
 
 _DAY = 86_400
+_POINTS = 60  # Of a curve in the terminal.
+_MOST_MOVES = 6  # Values of a dimension of one session.
 _BARS = " ▁▂▃▄▅▆▇█"
 _COLOURS = {"good": "green", "fair": "yellow", "poor": "red", "unknown": "bright_black"}
 _MARKS = {"good": "●", "fair": "◐", "poor": "○", "unknown": "·"}  # For readers without colours.
@@ -74,7 +76,7 @@ def report(url: str, collection: str, by: str | None, as_json: bool, **filters: 
     lines = [
         f"{_local(overview.since)} to {_local(overview.until)}",
         f"{overview.sessions:,} sessions in {overview.rooms:,} rooms,"
-        f" {overview.minutes:,} minutes, {overview.peak:,.1f} peak concurrent participants",
+        f" {overview.minutes:,} minutes, peak {overview.peak_people:,} people",
     ]
     quality = Text.assemble("quality      ", *_shares(grades))
     concurrent = Text(f"concurrent   {_spark([point.participants for point in overview.series])}")
@@ -121,7 +123,7 @@ def sessions(url: str, collection: str, limit: int, as_json: bool, **filters: st
             _grade(session.grade),
             _percent(session.poor / session.known if session.known else None),
             session.room,
-            *((session.browser, session.region, reasons) if wide else ()),
+            *((session.browser, _moved(session, "region"), reasons) if wide else ()),
         )
     console.print(table)
     if page.after:
@@ -147,19 +149,18 @@ def _render_session(detail: SessionDetail) -> Group:
     grades = Grades.of(summary.good, summary.fair, summary.poor, summary.unknown)
     ended = "to now" if summary.running else f"to {_local(summary.ended)}"
     network = ", ".join(
-        name for name in (summary.network or "?", summary.provider, summary.country) if name
+        name for name in (_moved(summary, "network"), summary.provider, summary.country) if name
     )
     parts: list[Any] = [
         Text(printable(f"{summary.session}  {summary.room}"), style="bold"),
         f"{_local(summary.began)} {ended}, {summary.samples} samples, {summary.gaps} gaps",
-        f"{summary.browser or '?'} on {summary.os or '?'}; region {summary.region or '?'}, network"
-        f" {network}, {summary.transport or '?'}, {summary.codec or '?'}",
+        f"{summary.browser or '?'} on {summary.os or '?'}; region {_moved(summary, 'region')},"
+        f" network {network}, {_moved(summary, 'transport')}, {_moved(summary, 'codec')}",
         Text.assemble("quality      ", *_shares(grades)),
         Text.assemble("timeline     ", *_timeline(summary)),
     ]
     for name in ("quality", "rtt_ms", "down_loss_percent", "up_bandwidth_kbps"):
-        values = [value for value in detail.curves.get(name, ()) if isinstance(value, int | float)]
-        if values:
+        if values := _by_time(detail, name):
             low, high = min(values), max(values)
             parts.append(f"{name:<18} {_spark(values)}  {low:g} to {high:g}")
     for spell in detail.spells:
@@ -183,13 +184,38 @@ def _render_session(detail: SessionDetail) -> Group:
     return Group(*parts)
 
 
+def _moved(summary: Summary, dimension: str) -> str:
+    """The values of a dimension over time; `?` is unknown."""
+    values = [value or "?" for value in summary.values_of(dimension)]
+    return " → ".join(values if len(values) <= _MOST_MOVES else [*values[:_MOST_MOVES], "…"])
+
+
+def _by_time(detail: SessionDetail, curve: str) -> list[float]:
+    """The known values of a curve at equal distances in time."""
+    times, values = detail.times, detail.curves.get(curve, ())
+    if not values:
+        return []
+    moments = (times[0] + (times[-1] - times[0]) * n // _POINTS for n in range(_POINTS))
+    found = [values[bisect_right(times, moment) - 1] for moment in moments]
+    return [value for value in found if isinstance(value, int | float)]
+
+
 def _render_comparison(by: str, compared: Sequence[Comparison]) -> Table:
     table = Table(box=None, header_style="bold")
     table.add_column(by)
-    for column in ("sessions", "minutes", "good", "fair", "poor", "95 % interval of poor"):
+    for column in (
+        "sessions",
+        "minutes",
+        "good",
+        "fair",
+        "poor",
+        "95 % of poor",
+        "of fair or poor",
+    ):
         table.add_column(column, justify="right")
     for comparison in compared:
         low, high = comparison.poor_interval
+        low_bad, high_bad = comparison.bad_interval
         few = comparison.sessions < FEW
         table.add_row(
             comparison.value or "unknown",
@@ -199,6 +225,7 @@ def _render_comparison(by: str, compared: Sequence[Comparison]) -> Table:
             _percent(comparison.grades.fair_share),
             _percent(comparison.grades.poor_share),
             "too few" if few else f"{_percent(low)} to {_percent(high)}",
+            "" if few else f"{_percent(low_bad)} to {_percent(high_bad)}",
             style="dim" if few else None,
         )
     return table
@@ -214,10 +241,10 @@ def _selection(filters: dict[str, str | None]) -> SummaryFilter:
 def _answer(url: str, collection: str, query: Callable[[Queries], Awaitable[Any]]) -> Any:
     async def run() -> Any:
         store = existing_store(url, collection, read_only=True)
-        lifetime = lifetime_of(Settings.of())
+        rhythm = configured_rhythm()
         try:
             await store.open()
-            return await query(Queries(store, lifetime=lifetime, clock=time.time))
+            return await query(Queries(store, rhythm=rhythm, clock=time.time))
         finally:
             await store.close()
 

@@ -18,7 +18,9 @@ from jmmc.core.check_findings import Finding
 from jmmc.core.errors import JmmcError, SettingsError, UnusableStore
 from jmmc.core.text import printable, printable_json
 from jmmc.core.timestamps import parse_moment
+from jmmc.maintenance.schedule import rhythm_of
 from jmmc.privacy.pseudonyms import Pseudonyms
+from jmmc.quality.timeline import Rhythm
 from jmmc.settings import (
     FILE_SUFFIX,
     Settings,
@@ -140,6 +142,16 @@ def configured_pseudonyms(url: str) -> Pseudonyms:
             return Pseudonyms()
         key = settings.pseudonym_key or resolve_secret(settings, generate=False)
         return Pseudonyms(settings.pseudonyms, key)
+    except SettingsError as error:
+        fail(error, 2)
+
+
+def configured_rhythm() -> Rhythm:
+    """Load how often browsers send from the environment; a mistake there ends the command."""
+    variables = map(environment_name, ("sample_interval", "push_interval"))
+    environ = {name: os.environ[name] for name in variables if name in os.environ}
+    try:
+        return rhythm_of(load_settings(flags={}, environ=environ, file=None))
     except SettingsError as error:
         fail(error, 2)
 

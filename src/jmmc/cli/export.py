@@ -15,6 +15,7 @@ from jmmc.answers.tables import FORMATS, Table, table
 from jmmc.cli.common import (
     collection_option,
     configured_pseudonyms,
+    configured_rhythm,
     existing_store,
     fail,
     parse_time,
@@ -142,8 +143,9 @@ async def _write(
 
 
 def _rows(store: Store, selection: SessionFilter, what: str) -> AsyncIterator[list[dict[str, Any]]]:
-    make = timeline_rows if what == "timeline" else summary_rows
-    return make(store, selection)
+    if what == "timeline":
+        return timeline_rows(store, selection, configured_rhythm())
+    return summary_rows(store, selection)
 
 
 async def _write_days(store: Store, selection: SessionFilter, form: str, folder: Path) -> None:
@@ -173,7 +175,7 @@ async def _write_days(store: Store, selection: SessionFilter, form: str, folder:
         total = await store.count(selection)
         with progress_bar("sessions") as progress:
             task = progress.add_task("export", total=total)
-            async for rows in timeline_rows(store, selection):
+            async for rows in _rows(store, selection, "timeline"):
                 rows_by_day: dict[str, list[dict[str, Any]]] = {}
                 for row in rows:
                     rows_by_day.setdefault(to_iso(row["time"])[:10], []).append(row)

@@ -74,7 +74,8 @@ def simulate(
     The calls are written into a store as history, or pushed to a running collector in real time or
     faster.
     """
-    from jmmc.simulation.delivery import ExpectedResults, into_store, through_collector
+    from jmmc.simulation.delivery import into_store, through_collector
+    from jmmc.simulation.expected import ExpectedResults
 
     began = parse_time("--start", start)
     if began is None:

@@ -2,6 +2,7 @@
 
 import re
 from datetime import UTC, datetime
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 _AGE = re.compile(r"(\d{1,5})([mhdw])")
 _SECONDS = {"m": 60, "h": 3600, "d": 86_400, "w": 7 * 86_400}
@@ -32,3 +33,13 @@ def parse_moment(text: str, now: float) -> int:
 def to_iso(second: float) -> str:
     """Format Unix seconds as ISO 8601 in UTC, without fractions."""
     return datetime.fromtimestamp(second, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def zone_of(name: str) -> ZoneInfo:
+    """The time zone of this name, such as `Europe/Paris`. Raises `ValueError`."""
+    try:
+        return ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        raise ValueError(
+            f"expected a time zone such as UTC or Europe/Paris, got {name!r}"
+        ) from None

@@ -84,13 +84,18 @@ MEASURES: tuple[Measure, ...] = (
 
 
 class LiveCounts(NamedTuple):
-    """Live participants by labels and grade, and the meetings that they are in."""
+    """Live participants by labels and grade, the meetings that they are in, and their connections.
+
+    A participant in two tabs counts once, with the worse grade, and has two connections.
+    """
 
     participants: dict[tuple[Labels, Grade], int]
     meetings: int
+    connections: int
 
 
 class _LiveParticipant(NamedTuple):
+    browser_id: str
     room: str
     last: int
     labels: Labels
@@ -124,7 +129,7 @@ class CallTimeCounters:
         self.leads = True
         self._live.clear()
         for summary in running:
-            self._note_live(summary, self._labels_of(summary))
+            self._note_live(summary, self._labels_of(summary, summary.last))
 
     def leave(self) -> None:
         """Note that another process makes the summaries now."""
@@ -137,21 +142,23 @@ class CallTimeCounters:
 
     def count(self, before: Summary | None, after: Summary, timeline: Timeline, now: float) -> None:
         """Count what a new summary `after`, made of `timeline`, adds to the one `before` it."""
-        labels = self._labels_of(after)
-        self._note_live(after, labels)
+        self._note_live(after, self._labels_of(after, after.last))
         since = after.began if before is None else before.last
         recent = max(since, min(int(now - max(_LATE, 2 * self._lifetime)), after.last))
         self.late += max(0, recent - since)
-        for grade_span, passed in _backwards(after.grade_spans, recent, after.last):
-            self.seconds[labels][grade_span.grade] += passed
-        for span, passed in _backwards(timeline.spans, recent, after.last):
-            if span.state is not None:
-                for measure, histogram in zip(
-                    MEASURES, self.histograms[labels.region], strict=True
-                ):
-                    value = measure.value(span.state)
-                    if value is not None:
-                        histogram.add(value, passed)
+        for start, end in _steady_parts(after, recent):
+            labels = self._labels_of(after, start)
+            for grade_span, passed in _backwards(after.grade_spans, start, end):
+                self.seconds[labels][grade_span.grade] += passed
+            for span, passed in _backwards(timeline.spans, start, end):
+                if span.state is not None:
+                    self._add_measures(labels, span.state, passed)
+
+    def _add_measures(self, labels: Labels, state: State, seconds: int) -> None:
+        for measure, histogram in zip(MEASURES, self.histograms[labels.region], strict=True):
+            value = measure.value(state)
+            if value is not None:
+                histogram.add(value, seconds)
 
     def live_counts(self, now: float) -> LiveCounts | None:
         """Who is in a call; None when this process does not know, or not recently enough."""
@@ -163,8 +170,13 @@ class CallTimeCounters:
             del self._live[key]
         live = self._live.values()
         found = {(labels, grade): 0 for labels in self.seconds for grade in Grade}
-        found.update(Counter((person.labels, person.grade) for person in live))
-        return LiveCounts(found, len({person.room for person in live}))
+        people: dict[str, _LiveParticipant] = {}
+        for tab in live:
+            other = people.get(tab.browser_id)
+            if other is None or tab.grade > other.grade:
+                people[tab.browser_id] = tab
+        found.update(Counter((person.labels, person.grade) for person in people.values()))
+        return LiveCounts(found, len({tab.room for tab in live}), len(live))
 
     def _start_at_zero(self, labels: Labels) -> None:
         """Make counters start at zero, visibly: a rate would miss the first seconds otherwise."""
@@ -175,12 +187,13 @@ class CallTimeCounters:
                     Histogram(measure.bounds) for measure in MEASURES
                 )
 
-    def _labels_of(self, summary: Summary) -> Labels:
-        source = summary.network or summary.browser_id
+    def _labels_of(self, summary: Summary, moment: int) -> Labels:
+        values = summary.values_at(moment)
+        source = values["network"] or summary.browser_id
         labels = Labels(
-            self._regions.of(summary.region, source),
-            self._browsers.of(browser_family(summary.browser), source),
-            self._transports.of(summary.transport),
+            self._regions.of(values["region"], source),
+            self._browsers.of(browser_family(values["browser"]), source),
+            self._transports.of(values["transport"]),
         )
         if labels not in self.seconds and len(self.seconds) >= _COMBINATIONS:
             labels = Labels(labels.region, OTHER, OTHER)
@@ -189,10 +202,21 @@ class CallTimeCounters:
 
     def _note_live(self, summary: Summary, labels: Labels) -> None:
         if summary.running:
-            participant = _LiveParticipant(summary.room, summary.last, labels, summary.at_present)
-            self._live[summary.session] = participant
+            self._live[summary.session] = _LiveParticipant(
+                summary.browser_id, summary.room, summary.last, labels, summary.at_present
+            )
         else:
             self._live.pop(summary.session, None)
+
+
+def _steady_parts(summary: Summary, since: int) -> Iterator[tuple[int, int]]:
+    """The parts of the time from `since` to the last sample in which no dimension changed."""
+    if not summary.segments:
+        yield since, summary.last
+    for segment in summary.segments:
+        start, end = max(segment.start, since), min(segment.end, summary.last)
+        if start < end:
+            yield start, end
 
 
 class _Piece(Protocol):

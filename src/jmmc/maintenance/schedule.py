@@ -14,7 +14,7 @@ from jmmc.maintenance.clock_guard import ClockGuard
 from jmmc.maintenance.retention import delete_old, repeat_in_pieces
 from jmmc.maintenance.summarizer import Summarizer, keep_summarizing
 from jmmc.quality.thresholds import preset
-from jmmc.quality.timeline import SIGNS_OF_LIFE
+from jmmc.quality.timeline import SIGNS_OF_LIFE, Rhythm
 from jmmc.settings import Settings
 from jmmc.stores import Store
 
@@ -60,6 +60,11 @@ class Maintenance:
         supervisor.start("summaries", self._keep_summarizing)
         supervisor.start("erasures", self._keep_reading_erasures)
 
+    @property
+    def upgraded(self) -> tuple[int, int] | None:
+        """Sessions graded anew after an upgrade, and all of them; None without such work."""
+        return self._summarizer.upgraded
+
     async def release(self) -> None:
         """Give up the lease for summaries, when the tasks have ended. Raises `StoreError`."""
         await self._summarizer.release()
@@ -97,9 +102,9 @@ class Maintenance:
             await asyncio.sleep(_ERASURES_PERIOD)
 
 
-def lifetime_of(settings: Settings) -> float:
-    """How long (seconds) a session lives on after a sample."""
-    return SIGNS_OF_LIFE * settings.push_interval
+def rhythm_of(settings: Settings) -> Rhythm:
+    """How often browsers send, by the settings."""
+    return Rhythm(settings.sample_interval, SIGNS_OF_LIFE * settings.push_interval)
 
 
 def summarizer_of(
@@ -116,7 +121,7 @@ def summarizer_of(
     return Summarizer(
         store,
         preset=preset(settings.quality_preset),
-        lifetime=lifetime_of(settings),
+        rhythm=rhythm_of(settings),
         clock=clock,
         holder=secrets.token_hex(8),
         call_time=call_time,

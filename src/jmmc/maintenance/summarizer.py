@@ -2,7 +2,17 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Sequence, Set
+from collections.abc import (
+    AsyncGenerator,
+    AsyncIterator,
+    Awaitable,
+    Callable,
+    Iterable,
+    Iterator,
+    Sequence,
+    Set,
+)
+from contextlib import aclosing
 from typing import Any, TypeVar
 
 import msgspec
@@ -18,11 +28,13 @@ from jmmc.maintenance.call_time_metrics import CallTimeCounters
 from jmmc.maintenance.set_aside import SetAside
 from jmmc.maintenance.summary_due_times import DueTimes, in_fair_order
 from jmmc.quality.filters import DIMENSIONS, SummaryFilter
+from jmmc.quality.grading import Grade
 from jmmc.quality.rollups import ALL, DAY, HOUR, Fact, Rollup, day_of, hour_of
+from jmmc.quality.segments import track_of
 from jmmc.quality.summarize import formula_of, sum_up
-from jmmc.quality.summary import Slice, Summary
+from jmmc.quality.summary import Summary
 from jmmc.quality.thresholds import Preset
-from jmmc.quality.timeline import Timeline, build_timeline
+from jmmc.quality.timeline import Rhythm, Timeline, build_timeline
 from jmmc.stores import Store
 
 _T = TypeVar("_T")
@@ -43,17 +55,18 @@ _HOURS_PER_LEASE = 24  # Rebuilt before the lease is renewed.
 _THREAD_ROWS = 100  # Of an hour: 1 ms in a thread, which then sleeps,
 _THREAD_BREAK = 0.002  # in seconds. Without it 1 % of the pushes waited 0.7 s for the interpreter.
 _LONGEST_REASON = 300  # Characters: a driver may quote the whole document.
+_ENDED = object()
+_LONG_UNKNOWN = 3 * DAY  # Seconds: a clock was set meanwhile; decades would be gigabytes.
 _STALE_HOUR = "stale hour"  # A kind of record.
-_COLUMNS = ("began", "series", *DIMENSIONS)
+_COLUMNS = ("began", "ended", "browser_id", "room", "lane", "segments", *DIMENSIONS)
 
 
 class Summarizer:
     """Makes the summaries of sessions with new samples, and the rollups that these change.
 
-    `holder` names this process for the lease: one process at a time does the work. `lifetime` is
-    in seconds, `clock` gives Unix seconds. `call_time` counts the time that passes in calls.
-    `monotonic` gives seconds of a clock that nobody sets, `sender_of` the sender of a session and
-    its number of samples.
+    `holder` names this process for the lease: one process at a time does the work. `clock` gives
+    Unix seconds. `call_time` counts the time that passes in calls. `monotonic` gives seconds of a
+    clock that nobody sets, `sender_of` the sender of a session and its number of samples.
     """
 
     def __init__(
@@ -61,7 +74,7 @@ class Summarizer:
         store: Store,
         *,
         preset: Preset,
-        lifetime: float,
+        rhythm: Rhythm,
         clock: Callable[[], float],
         holder: str,
         call_time: CallTimeCounters | None = None,
@@ -70,7 +83,7 @@ class Summarizer:
     ) -> None:
         self._store = store
         self._preset = preset
-        self._lifetime = lifetime
+        self._rhythm = rhythm
         self._clock = clock
         self._holder = holder
         self._call_time = call_time
@@ -81,6 +94,9 @@ class Summarizer:
         self._failed_sessions = SetAside[str]()
         self._failed_hours = SetAside[int]()
         self._rolled_up = 0.0  # Unix seconds of the last rollups.
+        self._upgrading = False
+        self.upgraded: tuple[int, int] | None = None
+        """Sessions that `upgrade` has graded anew, and all of them; None when it has no work."""
         self._monotonic = monotonic
         self._leased_at = 0.0  # By the monotonic clock.
         self._may_lead = False  # Also while an answer of the store is awaited.
@@ -102,9 +118,10 @@ class Summarizer:
         dirty = self._due(await reports.dirty(_DIRTY_IDS), now)
         due = self._due_times.due(dirty, now)
         ids = in_fair_order(due, self._sender_of)[:_STEP_SESSIONS]
-        rolls_up = len(ids) < _STEP_SESSIONS or not 0 <= now - self._rolled_up < _ROLLUP_SECONDS
+        has_time = len(ids) < _STEP_SESSIONS and not self._upgrading
+        rolls_up = has_time or not 0 <= now - self._rolled_up < _ROLLUP_SECONDS
         if rolls_up:
-            overdue = await reports.overdue(int(now - self._lifetime), _OVERDUE_IDS)
+            overdue = await reports.overdue(int(now - self._rhythm.lifetime), _OVERDUE_IDS)
             ids += self._due(overdue, now)
         self._yielder.begin()
         done, began = 0, self._monotonic()
@@ -125,25 +142,59 @@ class Summarizer:
             self._call_time.catch_up(now)
         return len(ids)
 
-    async def rebuild(self) -> AsyncIterator[int]:
+    @property
+    def leading(self) -> bool:
+        """Whether this process held the lease when it looked last."""
+        return self._may_lead
+
+    async def upgrade(self) -> AsyncGenerator[None]:
+        """Bring what an earlier version stored to today's formulas and dimensions.
+
+        Yields after each piece of work, and leaves time to pushes. Continues where an earlier call
+        was interrupted. Free when there is nothing to do.
+        """
+        self._upgrading = True
+        try:
+            if await self.formula() != formula_of(self._preset):
+                logged, total = 0, await self._store.count(SessionFilter())
+                self._yielder.begin()
+                async with aclosing(self.rebuild(together=_GROUP_SESSIONS)) as pieces:
+                    async for done in pieces:
+                        self.upgraded = (done, max(done, total))
+                        if done >= logged + _STEP_SESSIONS:
+                            _log.info("summaries_made", sessions=done)
+                            logged = done
+                        await self._yielder.pause()
+                        yield
+                        self._yielder.begin()
+            async for done in self.complete():
+                _log.info("rollups_made", hours=done)
+                yield
+        finally:
+            self._upgrading = False
+            self.upgraded = None
+
+    async def rebuild(self, *, together: int | None = None) -> AsyncGenerator[int]:
         """Rebuild all summaries and rollups from the samples; yield how many sessions are done.
 
-        Continues where an earlier call was interrupted.
+        Works on `together` sessions at a time. Continues where an earlier call was interrupted.
         """
+        together = together or _STEP_SESSIONS
         reports = self._store.reports
         formula = formula_of(self._preset)
         records = await reports.records("rebuild")
         since = int(records[formula]) if formula in records else None
         done = await self._store.count(SessionFilter(until=since)) if since is not None else 0
         batch: list[Session] = []
-        async for session in self._store.sessions(SessionFilter(since=since)):
-            batch.append(session)
-            if len(batch) >= _STEP_SESSIONS:
-                await self._rebuild(batch)
-                await reports.put_record("rebuild", formula, b"%d" % session.began)
-                done += len(batch)
-                batch = []
-                yield done
+        async with aclosing(self._store.sessions(SessionFilter(since=since))) as sessions:
+            async for session in sessions:
+                batch.append(session)
+                if len(batch) >= together:
+                    await self._rebuild(batch)
+                    await reports.put_record("rebuild", formula, b"%d" % session.began)
+                    done += len(batch)
+                    batch = []
+                    yield done
         await self._rebuild(batch)
         yield done + len(batch)
         await self.roll_up()
@@ -338,7 +389,7 @@ class Summarizer:
                 self._call_time.count(before.get(summary.session), summary, timeline, now)
 
     def _build_and_sum_up(self, session: Session, now: float) -> tuple[Timeline, Summary]:
-        timeline = build_timeline(session, lifetime=self._lifetime, now=now)
+        timeline = build_timeline(session, rhythm=self._rhythm, now=now)
         return timeline, sum_up(session, timeline, self._preset)
 
     async def _roll_up(self, hours: Iterable[int]) -> None:
@@ -400,19 +451,45 @@ def _why(error: Exception) -> str:
     return f"{type(error).__name__}: {error}"[:_LONGEST_REASON]
 
 
-def hours_of(summary: Summary) -> set[int]:
-    """The hours whose rollups a summary is part of, as Unix seconds of their start."""
-    slices = summary.series or (Slice(summary.began, 0, 0, 0, 0),)
-    return {slice_.start - slice_.start % HOUR for slice_ in slices}
+def hours_of(summary: Summary, since: int | None = None) -> set[int]:
+    """The hours whose rollups a summary is part of, as Unix seconds of their start.
+
+    With `since`, those from then on. Of very long unknown time only the first and the last one.
+    """
+    since = summary.began if since is None else since
+    hours = {since - since % HOUR}
+    for span in summary.grade_spans:
+        start, end = max(span.start, since), span.end
+        if start >= end:
+            continue
+        every = range(start - start % HOUR, end, HOUR)
+        if span.grade is Grade.UNKNOWN and end - start > _LONG_UNKNOWN:
+            every = every[:: len(every) - 1]
+        hours.update(every)
+    return hours
 
 
 def _changed_hours(before: Summary | None, after: Summary) -> set[int]:
     """The hours whose rollups are out of date: of a long session, mostly the last one."""
     if before is None:
         return hours_of(after)
-    if _rollup_key(before) != _rollup_key(after) or not (before.series and after.series):
+    if _rollup_key(before) != _rollup_key(after):
         return hours_of(before) | hours_of(after)
-    return {point.start - point.start % HOUR for point in set(before.series) ^ set(after.series)}
+    end = max(before.ended, after.ended)
+    changed = end if before.ended == after.ended else min(before.ended, after.ended)
+    for old, new in zip(_marks(before), _marks(after), strict=False):
+        if old != new:
+            same = old[0] == new[0] and old[2] == new[2]
+            changed = min(changed, *((old[1], new[1]) if same else (old[0], new[0])))
+            break
+    return hours_of(before, changed) | hours_of(after, changed) if changed < end else set()
+
+
+def _marks(summary: Summary) -> list[tuple[int, int, object]]:
+    """What a session's part of rollups is made of, by time."""
+    spans = [(span.start, span.end, span.grade) for span in summary.grade_spans]
+    moves = [(part.start, part.end, part.values) for part in summary.segments]
+    return sorted([*spans, *moves], key=lambda mark: mark[0])
 
 
 def _rollup_key(summary: Summary) -> tuple[object, ...]:
@@ -434,11 +511,15 @@ class _Facts(Sequence[Fact]):
         return len(self._rows)
 
     def __getitem__(self, place: Any) -> Any:
-        row = self._rows[place]
-        return Fact(row[0], tuple(row[2:]), row[1])
+        return _fact(self._rows[place])
 
     def __iter__(self) -> Iterator[Fact]:
-        return (Fact(row[0], tuple(row[2:]), row[1]) for row in _yielding_rows(self._rows))
+        return map(_fact, _yielding_rows(self._rows))
+
+
+def _fact(row: Sequence[Any]) -> Fact:
+    began, ended, browser_id, room, lane, segments, *values = row
+    return Fact(began, ended, browser_id, room, tuple(values), track_of(lane, segments))
 
 
 def _yielding_rows(rows: Sequence[_T]) -> Iterator[_T]:
@@ -449,32 +530,23 @@ def _yielding_rows(rows: Sequence[_T]) -> Iterator[_T]:
 
 
 async def keep_summarizing(summarizer: Summarizer, counters: Counters, *, pause: float) -> None:
-    """Summarize for ever: at once while there is work, then again after `pause` seconds."""
-    prepared = False
+    """Summarize for ever: at once while there is work, then again after `pause` seconds.
+
+    What an earlier version stored is brought up to date meanwhile, piece by piece.
+    """
+    upgraded = False
     while True:
-        raise_if_cancelled()
-        try:
-            if not prepared:
-                prepared = await _prepare(summarizer)
-            if await summarizer.step() >= _STEP_SESSIONS:
-                continue
-        except StoreError as error:
-            counters.fail("summaries")
-            _log.warning("summaries_failed", why=error)
-        raise_if_cancelled()
+        async with aclosing(summarizer.upgrade()) as upgrade:
+            raise_if_cancelled()
+            try:
+                while True:
+                    busy = await summarizer.step() >= _STEP_SESSIONS
+                    if summarizer.leading and not upgraded:
+                        busy = await anext(upgrade, _ENDED) is not _ENDED
+                        upgraded = not busy
+                    raise_if_cancelled()
+                    await asyncio.sleep(0 if busy else pause)
+            except StoreError as error:
+                counters.fail("summaries")
+                _log.warning("summaries_failed", why=error)
         await asyncio.sleep(pause)
-
-
-async def _prepare(summarizer: Summarizer) -> bool:
-    """Summarize what was stored before there were summaries, or all of today's dimensions."""
-    if not await summarizer.leads():
-        return False
-    if await summarizer.formula() is None:
-        async for done in summarizer.rebuild():
-            await summarizer.leads()
-            if done >= _STEP_SESSIONS:
-                _log.info("summaries_made", sessions=done)
-    async for done in summarizer.complete():
-        await summarizer.leads()
-        _log.info("rollups_made", hours=done)
-    return True

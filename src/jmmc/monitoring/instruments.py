@@ -126,6 +126,11 @@ INSTRUMENTS: tuple[Instrument, ...] = (
         "Participants now, by their current grade. Reported by the leader.",
         (*_CALL, "grade"),
     ),
+    Instrument(
+        "jmmc_connections",
+        "gauge",
+        "Connections now: a participant in two tabs has two. Reported by the leader.",
+    ),
     Instrument("jmmc_meetings", "gauge", "Meetings now. Reported by the leader."),
     Instrument(
         "jmmc_call_seconds",

@@ -126,6 +126,7 @@ class Exposition(Exposed):
             values["jmmc_summaries_backlog"] = [((), self._backlog)]
         if live_counts is not None:
             values["jmmc_meetings"] = [((), live_counts.meetings)]
+            values["jmmc_connections"] = [((), live_counts.connections)]
             values["jmmc_participants"] = [
                 ((*labels, grade.name.lower()), people)
                 for (labels, grade), people in live_counts.participants.items()

@@ -2,7 +2,7 @@
 
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Sequence
-from math import log, sqrt
+from math import log
 
 from msgspec import Struct
 
@@ -59,8 +59,13 @@ class Crowd:
     """The participants of a time, prepared to be compared with many spells of problems."""
 
     def __init__(self, present: Iterable[Summary]) -> None:
-        self._people = [_Person(summary) for summary in present]
-        self._masks: tuple[Summary | None, list[int]] = (None, [])
+        self._people: list[_Person] = []
+        self._movers: list[tuple[int, Summary]] = []  # By their place among the people.
+        for summary in present:
+            if summary.segments:
+                self._movers.append((len(self._people), summary))
+            self._people.append(_Person(summary))
+        self._masks: tuple[list[str], list[int]] = ([], [])
 
     def attribute(self, affected: Summary, start: int, end: int) -> Attribution:
         """The likely cause of the problems of `affected`, by who else had problems then.
@@ -70,7 +75,7 @@ class Crowd:
         """
         enough = _HALF * (end - start)
         known_by_mask, bad_by_mask = [0] * _MASKS, [0] * _MASKS
-        for person, mask in zip(self._people, self._masks_of(affected), strict=True):
+        for person, mask in zip(self._people, self._masks_of(affected, start), strict=True):
             if person.ended <= start or person.began >= end:
                 continue
             known, bad = person.seconds(start, end)
@@ -79,17 +84,40 @@ class Crowd:
                 if bad >= _HALF * known:
                     bad_by_mask[mask] += 1
         scopes = tuple(
-            _scope(place, str(getattr(affected, kind)), known_by_mask, bad_by_mask)
-            for place, kind in enumerate(SCOPES)
+            _scope(place, value, known_by_mask, bad_by_mask)
+            for place, value in enumerate(_values_at(affected, start))
         )
         return _attribution(scopes)
 
-    def _masks_of(self, affected: Summary) -> list[int]:
-        """For each participant a bit for each scope that it shares with `affected`."""
-        if self._masks[0] is not affected:
-            values = [getattr(affected, kind) for kind in SCOPES]
-            self._masks = (affected, [person.mask(values) for person in self._people])
-        return self._masks[1]
+    def _masks_of(self, affected: Summary, at: int) -> list[int]:
+        """For each participant a bit for each scope that it shares with `affected` at a moment."""
+        values = _values_at(affected, at)
+        if self._masks[0] != values:
+            self._masks = (values, [person.mask(values) for person in self._people])
+        masks = self._masks[1]
+        if not self._movers:
+            return masks
+        masks = masks[:]
+        for place, summary in self._movers:
+            masks[place] = _mask(_values_at(summary, at), values)
+        return masks
+
+
+def _values_at(summary: Summary, at: int) -> list[str]:
+    """The values of a session at a moment, in the order of `SCOPES`."""
+    if not summary.segments:
+        return [str(getattr(summary, kind)) for kind in SCOPES]
+    values = summary.values_at(at)
+    return [values.get(kind) or str(getattr(summary, kind)) for kind in SCOPES]
+
+
+def _mask(own: Sequence[str], others: Sequence[str]) -> int:
+    """A bit for each scope whose value is the same."""
+    return sum(
+        1 << place
+        for place, (value, other) in enumerate(zip(own, others, strict=True))
+        if value == other
+    )
 
 
 _MASKS = 2 ** len(SCOPES)
@@ -126,11 +154,7 @@ class _Person:
 
     def mask(self, values: Sequence[str]) -> int:
         """A bit for each scope whose value is the same."""
-        return sum(
-            1 << place
-            for place, (own, other) in enumerate(zip(self._values, values, strict=True))
-            if own == other
-        )
+        return _mask(self._values, values)
 
     def seconds(self, start: int, end: int) -> tuple[int, int]:
         """Seconds in a window whose grade is known, and those with problems."""
@@ -172,16 +196,6 @@ def _attribution(scopes: tuple[Scope, ...]) -> Attribution:
     if call.known >= FEWEST_IN_A_CALL and call.bad - 1 <= _FEW * (call.known - 1):
         return Attribution("alone", scopes)
     return Attribution("too few" if call.known < FEWEST_IN_A_CALL else "unclear", scopes)
-
-
-def wilson(share: float, n: int) -> tuple[float, float]:
-    """The 95 % confidence interval of a share of `n` (Wilson, 1927); 0..1 when `n` is 0."""
-    if n <= 0:
-        return (0.0, 1.0)
-    z = 1.96
-    middle = (share + z * z / (2 * n)) / (1 + z * z / n)
-    half = z * sqrt(share * (1 - share) / n + z * z / (4 * n * n)) / (1 + z * z / n)
-    return (round(max(0.0, middle - half), 4), round(min(1.0, middle + half), 4))
 
 
 def _scope(place: int, value: str, known: Sequence[int], bad: Sequence[int]) -> Scope:

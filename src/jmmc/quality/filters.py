@@ -62,3 +62,19 @@ class SummaryFilter(Struct, frozen=True):
     codec: str | None = None
     grade: str | None = None
     running: bool | None = None
+
+    @property
+    def only_window(self) -> bool:
+        """Whether nothing but a window is given."""
+        return self == SummaryFilter(since=self.since, until=self.until)
+
+    def fits(self, values: Mapping[str, str]) -> bool:
+        """Whether the dimensions in `values` have what this selects of them."""
+        for row in FILTERS:
+            selected = getattr(self, row.field)
+            if selected is None or row.field not in values:
+                continue
+            value = values[row.field]
+            if value != selected and not (row.prefix and value.startswith(f"{selected} ")):
+                return False
+        return True

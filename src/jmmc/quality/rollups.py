@@ -1,20 +1,20 @@
 """Rollups: sums over sessions by five minutes, hour and day, and by value of a dimension."""
 
 import struct
-from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from heapq import nlargest
-from itertools import repeat
-from typing import Any
 
-import msgspec
 from msgspec import Struct
 
 from jmmc.core.label_values import OTHER
 from jmmc.quality.filters import DIMENSIONS
-from jmmc.quality.summary import BUCKET
+from jmmc.quality.intervals import Replicates, groups_of
+from jmmc.quality.peaks import Presence, peaks
+from jmmc.quality.segments import Segment, Track, entries, pieces
 
-HOUR, DAY = 3600, 86_400
+BUCKET, HOUR, DAY = 300, 3600, 86_400
+"""Seconds of the parts of an hour, of an hour and of a day."""
+
 _MOST_VALUES = 500  # Of a dimension in an hour.
 _MOST_NETWORKS = 5000  # And of those whose values browsers cannot make up.
 _MOST_OF_A_DAY = 20_000  # 2 MB.
@@ -22,17 +22,14 @@ _NETWORK = DIMENSIONS.index("network")
 ALL = ""
 """The dimension with a single value, for all sessions."""
 
-TOTALS_COLUMNS = ("began", "ended", "room", "good", "fair", "poor", "unknown", "series")
-"""The columns of `FilteredTotals.add`, before the dimension by which sessions are compared."""
-
-_NUMBERS = msgspec.json.Decoder(list[tuple[int, int, int, int, int]])
-"""Decodes slices as tuples, which a long loop reads faster than structs."""
-
-_FLAT = msgspec.json.Decoder(list[int])
-
 
 class Sums(Struct, frozen=True, array_like=True, gc=False):
-    """Sums from `start` on: sessions that began, and person-seconds of each grade."""
+    """Sums from `start` on: person-seconds of each grade, and sessions.
+
+    In a rollup, `sessions` counts those that began; of a value of a dimension, those that had the
+    value for the first time. `people` and `connections` are the most at once, of all sessions
+    together: a person in two tabs is one of the people, with two connections.
+    """
 
     start: int
     sessions: int
@@ -40,6 +37,8 @@ class Sums(Struct, frozen=True, array_like=True, gc=False):
     fair: int
     poor: int
     unknown: int
+    people: int = 0
+    connections: int = 0
 
     @property
     def known(self) -> int:
@@ -55,113 +54,34 @@ class Sums(Struct, frozen=True, array_like=True, gc=False):
 class Rollup(Struct, frozen=True):
     """The sums of a dimension's values: of an hour by five minutes, or of a day as one.
 
-    `length` is `HOUR` or `DAY`.
+    `length` is `HOUR` or `DAY`. `replicates` has the packed `Replicates` of each value over the
+    whole length.
     """
 
     length: int
     start: int
     dimension: str
     values: dict[str, tuple[Sums, ...]]
+    replicates: dict[str, tuple[int, ...]] = {}
 
 
 class Fact(Struct, frozen=True):
     """What a rollup needs of a session.
 
-    `began` is Unix seconds, `values` are in the order of `DIMENSIONS`, `series` is the JSON of its
-    slices.
+    `values` are in the order of `DIMENSIONS`.
     """
 
     began: int
+    ended: int
+    browser_id: str
+    room: str
     values: tuple[str, ...]
-    series: str
+    track: Track
 
     @property
     def network(self) -> str:
         """The network of the participant."""
         return self.values[_NETWORK]
-
-
-class FilteredTotals:
-    """Sums over a window of sessions that a filter selects, for which no rollup is stored."""
-
-    def __init__(self, since: int, until: int) -> None:
-        self._since = since - since % BUCKET
-        self._until = until
-        self._begun: dict[int, int] = defaultdict(int)
-        self._seconds: tuple[dict[int, int], ...] = tuple(defaultdict(int) for _ in range(4))
-        self._values: dict[str, list[int]] = {}
-        self.deciles = [0] * 10
-        self.rooms: dict[str, list[int]] = {}
-        """Fair and poor seconds of each room, including those outside the window."""
-
-    def add(self, columns: Sequence[Sequence[Any]]) -> None:
-        """Add sessions, by column: `TOTALS_COLUMNS`, then the dimension if they are compared."""
-        since, until, rooms, values = self._since, self._until, self.rooms, self._values
-        begun, deciles = self._begun, self.deciles
-        by = columns[len(TOTALS_COLUMNS)] if len(columns) > len(TOTALS_COLUMNS) else repeat(ALL)
-        inside: list[str] = []
-        for value, began, ended, room, good, fair, poor, unknown, series in zip(
-            by, *columns[: len(TOTALS_COLUMNS)], strict=False
-        ):
-            if room not in rooms:
-                rooms[room] = [0, 0]
-            bad_seconds = rooms[room]
-            bad_seconds[0] += fair
-            bad_seconds[1] += poor
-            if known := good + fair + poor:
-                deciles[min(9, good * 10 // known)] += 1
-            if value not in values:
-                values[value] = [0, 0, 0, 0, 0]
-            sums = values[value]
-            start = began - began % BUCKET
-            if since <= start < until:
-                sums[0] += 1
-                begun[start] += 1
-            if start < since or ended > until:
-                self._add_edge(sums, series)
-                continue
-            sums[1] += good
-            sums[2] += fair
-            sums[3] += poor
-            sums[4] += unknown
-            if series != "[]":
-                inside.append(series)
-        self._add_whole(",".join(inside))
-
-    def _add_edge(self, sums: list[int], series: str) -> None:
-        """Add the slices in the window, of a session that is partly outside it."""
-        for start, *seconds in _NUMBERS.decode(series):
-            if self._since <= start < self._until:
-                for place, (by_start, more) in enumerate(
-                    zip(self._seconds, seconds, strict=True), 1
-                ):
-                    by_start[start] += more
-                    sums[place] += more
-
-    def _add_whole(self, series: str) -> None:
-        """Add all slices, decoded as one flat list: the fastest way for hundreds of thousands."""
-        goods, fairs, poors, unknowns = self._seconds
-        numbers = iter(_FLAT.decode(f"[{series.replace('[', '').replace(']', '')}]"))
-        for start, good, fair, poor, unknown in zip(*[numbers] * 5, strict=True):
-            goods[start] += good
-            if fair:
-                fairs[start] += fair
-            if poor:
-                poors[start] += poor
-            if unknown:
-                unknowns[start] += unknown
-
-    @property
-    def parts(self) -> list[Sums]:
-        """The sums by five minutes."""
-        starts = sorted({*self._begun, *self._seconds[0]})
-        begun, seconds = self._begun.get, [second.get for second in self._seconds]
-        return [Sums(start, begun(start, 0), *(of(start, 0) for of in seconds)) for start in starts]
-
-    @property
-    def values(self) -> dict[str, Sums]:
-        """The sums of the whole window by value."""
-        return {value: Sums(self._since, *sums) for value, sums in self._values.items()}
 
 
 def hour_of(facts: Sequence[Fact], start: int) -> list[Rollup]:
@@ -172,23 +92,44 @@ def hour_of(facts: Sequence[Fact], start: int) -> list[Rollup]:
     """
     dimensions = (ALL, *DIMENSIONS)
     sums: list[dict[str, int]] = [{} for _ in dimensions]
+    replicates: list[dict[str, Replicates]] = [{} for _ in dimensions]
+    present: list[Presence] = []
     for fact in facts:
-        packed = _packed(fact, start)
-        if packed:
-            for values, value in zip(sums, (ALL, *fact.values), strict=True):
+        if fact.began < start + HOUR and fact.ended > start:
+            present.append(Presence(fact.began, fact.ended, fact.browser_id))
+        parts = _packed_parts(fact.track, start)
+        packed = sum(parts.values()) + _entered(fact.began, start)
+        groups = groups_of(fact.browser_id, fact.room, fact.began)
+        known = _known(packed)
+        for values, groups_by_value, dimension, value in zip(
+            sums, replicates, dimensions, (ALL, *fact.values), strict=True
+        ):
+            moved = entries(fact.track.segments, dimension) if fact.track.segments else {}
+            if moved:
+                for moved_value, part in _moved(
+                    fact.track.segments, dimension, moved, parts, start
+                ):
+                    values[moved_value] = values.get(moved_value, 0) + part
+                    _replicate(groups_by_value, moved_value, groups, _known(part))
+            elif packed:
                 values[value] = values.get(value, 0) + packed
+                _replicate(groups_by_value, value, groups, known)
     for place, dimension in enumerate(DIMENSIONS, 1):
         if len(sums[place]) > most_values(dimension):
             sums[place] = _bounded(sums[place], facts, place - 1, start)
-    return [
+            replicates[place] = _joined_replicates(replicates[place], sums[place])
+    rollups = [
         Rollup(
             HOUR,
             start,
             dimension,
             {value: _unpacked(packed, start) for value, packed in sorted(values.items())},
+            {value: of_value.pack() for value, of_value in sorted(groups_by_value.items())},
         )
-        for dimension, values in zip(dimensions, sums, strict=True)
+        for dimension, values, groups_by_value in zip(dimensions, sums, replicates, strict=True)
     ]
+    rollups[0] = _with_peaks(rollups[0], peaks(present, start, start + HOUR, BUCKET))
+    return rollups
 
 
 def most_values(dimension: str) -> int:
@@ -217,7 +158,7 @@ def weights(seconds: Iterable[tuple[str, str, int]]) -> dict[str, float]:
 def _bounded(sums: dict[str, int], facts: Iterable[Fact], place: int, start: int) -> dict[str, int]:
     """The packed sums of the values with the largest weights, and of the others as `OTHER`."""
     weight = weights(
-        (fact.values[place], fact.network, _known_seconds(fact.series, start)) for fact in facts
+        (fact.values[place], fact.network, _known_seconds(fact.track, start)) for fact in facts
     )
     most = most_values(DIMENSIONS[place])
     kept = nlargest(most, sums, key=lambda value: (weight.get(value, 0.0), value))
@@ -226,11 +167,9 @@ def _bounded(sums: dict[str, int], facts: Iterable[Fact], place: int, start: int
     return bounded
 
 
-def _known_seconds(series: str, start: int) -> int:
+def _known_seconds(track: Track, start: int) -> int:
     return sum(
-        good + fair + poor
-        for at, good, fair, poor, _ in _NUMBERS.decode(series)
-        if start <= at < start + HOUR
+        piece.end - piece.start for piece in pieces(track, start, start + HOUR) if piece.grade
     )
 
 
@@ -241,16 +180,116 @@ _PART = struct.Struct("<5Q")
 _WHOLE = struct.Struct(f"<{_PLACES * 5}Q")
 
 
-def _packed(fact: Fact, start: int) -> int:
+def _moved(
+    segments: Sequence[Segment],
+    dimension: str,
+    entered: Mapping[str, int],
+    parts: Mapping[int, int],
+    start: int,
+) -> Iterator[tuple[str, int]]:
+    """Yield the values of a dimension that changed in a session, with the sum of their `parts`."""
+    for value, at in entered.items():
+        packed = _entered(at, start) + sum(
+            part for place, part in parts.items() if segments[place].values[dimension] == value
+        )
+        if packed:
+            yield value, packed
+
+
+def _replicate(
+    by_value: dict[str, Replicates],
+    value: str,
+    groups: tuple[int, int],
+    known: tuple[int, int, int],
+) -> None:
+    if known[0]:
+        if value not in by_value:
+            by_value[value] = Replicates()
+        by_value[value].add(groups, *known)
+
+
+def _known(packed: int) -> tuple[int, int, int]:
+    """The known, fair and poor seconds of packed sums."""
+    numbers = _WHOLE.unpack(packed.to_bytes(_WHOLE.size, "little"))
+    good, fair, poor = (sum(numbers[column::5]) for column in (1, 2, 3))
+    return good + fair + poor, fair, poor
+
+
+def _joined_replicates(
+    by_value: Mapping[str, Replicates], kept: Mapping[str, object]
+) -> dict[str, Replicates]:
+    """Those of the values that are kept, and of the others as `OTHER`."""
+    joined: dict[str, Replicates] = {}
+    for value, replicates in by_value.items():
+        name = value if value in kept else OTHER
+        joined.setdefault(name, Replicates()).add_packed(replicates.pack())
+    return joined
+
+
+_COLUMN_OF_GRADE = (4, 1, 2, 3)  # Unknown, good, fair, poor.
+
+
+def _entered(at: int, start: int) -> int:
+    """One session in the five minutes of `at`, packed; 0 outside of the hour."""
+    place = (at - start) // BUCKET
+    return 1 << (place * _PART.size * 8) if 0 <= place < _PLACES else 0
+
+
+def _packed_parts(track: Track, start: int) -> dict[int, int]:
+    """The packed sums of a session in an hour by the place of its segment, 0 without segments."""
+    if not track.segments:
+        return {0: _packed(track.spans, start)}
+    parts: dict[int, int] = {}
+    for place, segment in enumerate(track.segments):
+        since, until = max(segment.start, start), min(segment.end, start + HOUR)
+        if since < until:
+            of_segment = pieces(Track(track.spans, ()), since, until)
+            spans = [(piece.start, piece.end, piece.grade) for piece in of_segment]
+            if packed := _packed(spans, start):
+                parts[place] = packed
+    return parts
+
+
+def _packed(spans: Iterable[tuple[int, int, int]], start: int) -> int:
+    end_of_hour = start + HOUR
     sums = [0] * (_PLACES * 5)
-    place = (fact.began - start) // BUCKET
-    if 0 <= place < _PLACES:
-        sums[place * 5] = 1
-    for at, *seconds in _NUMBERS.decode(fact.series):
+    for at, end, grade in spans:
+        if end <= start:
+            continue
+        if at >= end_of_hour:
+            break
+        at, end = max(at, start), min(end, end_of_hour)
         place = (at - start) // BUCKET
-        if 0 <= place < _PLACES:
-            sums[place * 5 + 1 : place * 5 + 5] = seconds
+        while at < end:
+            cut = min(end, start + (place + 1) * BUCKET)
+            sums[place * 5 + _COLUMN_OF_GRADE[grade]] += cut - at
+            at = cut
+            place += 1
     return int.from_bytes(_WHOLE.pack(*sums), "little")
+
+
+def _with_peaks(rollup: Rollup, most: Mapping[int, tuple[int, int]]) -> Rollup:
+    return Rollup(
+        rollup.length,
+        rollup.start,
+        rollup.dimension,
+        {
+            value: tuple(
+                Sums(
+                    part.start,
+                    part.sessions,
+                    part.good,
+                    part.fair,
+                    part.poor,
+                    part.unknown,
+                    *most.get(part.start, (0, 0)),
+                )
+                for part in parts
+            )
+            for value, parts in rollup.values.items()
+        },
+        rollup.replicates,
+    )
 
 
 def _unpacked(packed: int, start: int) -> tuple[Sums, ...]:
@@ -260,37 +299,57 @@ def _unpacked(packed: int, start: int) -> tuple[Sums, ...]:
 
 def day_of(hours: Iterable[Rollup], start: int, dimension: str) -> Rollup:
     """The rollup of the day that begins at `start` (UTC), from the rollups of its hours."""
+    hours = [hour for hour in hours if hour.dimension == dimension]
     totals: dict[str, tuple[Sums, ...]] = {
-        value: (total(parts, start),)
-        for value, parts in by_value(hour for hour in hours if hour.dimension == dimension).items()
+        value: (total(parts, start),) for value, parts in by_value(hours).items()
     }
+    replicates = replicates_of(hours)
     if len(totals) > _MOST_OF_A_DAY:
         kept = nlargest(_MOST_OF_A_DAY, totals, key=lambda value: (totals[value][0].known, value))
         bounded = {value: totals.pop(value) for value in kept if value != OTHER}
         rest = [part for parts in totals.values() for part in parts]
         totals = {**bounded, OTHER: (total(rest, start),)}
-    return Rollup(DAY, start, dimension, totals)
+        replicates = _joined_replicates(replicates, totals)
+    packed = {value: of_value.pack() for value, of_value in replicates.items()}
+    return Rollup(DAY, start, dimension, totals, packed)
 
 
-def by_value(rollups: Iterable[Rollup]) -> dict[str, list[Sums]]:
-    """The sums in rollups of one dimension, by value."""
+def replicates_of(rollups: Iterable[Rollup]) -> dict[str, Replicates]:
+    """The replicates in rollups of one dimension, by value."""
+    found: dict[str, Replicates] = {}
+    for rollup in rollups:
+        for value, packed in rollup.replicates.items():
+            if value not in found:
+                found[value] = Replicates()
+            found[value].add_packed(packed)
+    return found
+
+
+def by_value(
+    rollups: Iterable[Rollup], since: int = -(2**62), until: int = 2**62
+) -> dict[str, list[Sums]]:
+    """The sums in rollups of one dimension, by value: those that begin in a window."""
     values: dict[str, list[Sums]] = {}
     for rollup in rollups:
         for value, parts in rollup.values.items():
-            values.setdefault(value, []).extend(parts)
+            inside = [part for part in parts if since <= part.start < until]
+            if inside:
+                values.setdefault(value, []).extend(inside)
     return values
 
 
 def total(parts: Iterable[Sums], start: int) -> Sums:
-    """The total of sums, as one that begins at `start`."""
-    sessions = good = fair = poor = unknown = 0
+    """The total of sums, as one that begins at `start`; of the most at once, the most."""
+    sessions = good = fair = poor = unknown = people = connections = 0
     for part in parts:
         sessions += part.sessions
         good += part.good
         fair += part.fair
         poor += part.poor
         unknown += part.unknown
-    return Sums(start, sessions, good, fair, poor, unknown)
+        people = max(people, part.people)
+        connections = max(connections, part.connections)
+    return Sums(start, sessions, good, fair, poor, unknown, people, connections)
 
 
 def windows(since: int, until: int) -> Iterator[tuple[int, int, int]]:

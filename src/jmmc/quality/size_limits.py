@@ -17,11 +17,7 @@ _T = TypeVar("_T", GradeSpan, Spell)
 
 MOST_SPANS = 500
 MOST_SPELLS = 200
-MOST_SLICES = 9000
-"""Slices of five minutes in 31 days; a longer session has longer ones."""
 MOST_EVENTS = 100
-LONGEST_TEXT = 64
-"""Characters of a value of a dimension, and of an event."""
 
 
 def bounded(summary: Summary) -> Summary:

@@ -4,10 +4,9 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from jmmc.core.model import Session
 from jmmc.core.readings import METRICS, READINGS
-from jmmc.quality.addresses import network_of, readable_address
+from jmmc.quality.addresses import readable_address
 from jmmc.quality.grading import (
     VERSION,
-    Grade,
     Judged,
     judge,
     moment_mos,
@@ -15,21 +14,16 @@ from jmmc.quality.grading import (
     quantiles,
     verdict,
 )
-from jmmc.quality.rollups import DAY, HOUR
+from jmmc.quality.segments import LONGEST_TEXT, is_relayed, segments_of
 from jmmc.quality.size_limits import (
-    LONGEST_TEXT,
     MOST_EVENTS,
-    MOST_SLICES,
     append_span,
     bounded_spans,
     bounded_spells,
 )
-from jmmc.quality.summary import BUCKET, CallEvent, GradeSpan, Slice, Summary, WorstMinute
+from jmmc.quality.summary import CallEvent, GradeSpan, Summary, WorstMinute
 from jmmc.quality.thresholds import Preset
-from jmmc.quality.timeline import Span, State, Timeline, build_timeline
-
-_LONG_UNKNOWN = 3 * 86_400  # Seconds: a clock was set meanwhile; decades would be gigabytes.
-_STEPS = (BUCKET, HOUR, DAY)
+from jmmc.quality.timeline import Rhythm, Span, State, Timeline, build_timeline
 
 SHARES = (0.05, 0.5, 0.95)
 """The quantiles in a summary, as shares of time (not of samples)."""
@@ -41,10 +35,10 @@ def formula_of(preset: Preset) -> str:
 
 
 def summarize(
-    session: Session, *, preset: Preset, lifetime: float, now: float | None = None
+    session: Session, *, preset: Preset, rhythm: Rhythm, now: float | None = None
 ) -> Summary:
-    """Summarize a session; `lifetime` and `now` as in `build_timeline`."""
-    return sum_up(session, build_timeline(session, lifetime=lifetime, now=now), preset)
+    """Summarize a session; `rhythm` and `now` as in `build_timeline`."""
+    return sum_up(session, build_timeline(session, rhythm=rhythm, now=now), preset)
 
 
 def sum_up(session: Session, timeline: Timeline, preset: Preset) -> Summary:
@@ -57,6 +51,7 @@ def sum_up(session: Session, timeline: Timeline, preset: Preset) -> Summary:
         for reason, seconds in spell.reasons.items():
             reasons[reason] = reasons.get(reason, 0) + seconds
     known = sum(span.end - span.start for span in timeline.spans if span.state is not None) or 1
+    values, segments = segments_of(timeline)
     relay, tcp, p2p = (held.get(name, {}) for name in ("relay", "t.tp", "t.p2p"))
     address = readable_address(_longest(held, "t.rip"))
     return Summary(
@@ -65,7 +60,7 @@ def sum_up(session: Session, timeline: Timeline, preset: Preset) -> Summary:
         browser_id=session.browser_id,
         began=timeline.began,
         ended=timeline.ended,
-        last=max((sample.ts for sample in session.samples), default=session.began),
+        last=timeline.last,
         running=timeline.running,
         left=timeline.left,
         samples=len(session.samples),
@@ -80,13 +75,8 @@ def sum_up(session: Session, timeline: Timeline, preset: Preset) -> Summary:
         reasons=reasons,
         spells=bounded_spells(call.spells),
         grade_spans=bounded_spans(_grade_spans(judged)),
-        series=_series(judged),
-        browser=_text(_longest(held, "br")),
-        os=_text(_longest(held, "os")),
-        region=_text(_longest(held, "t.sr")),
-        network=network_of(address),
-        transport=_transport(held),
-        codec=_text(_longest(held, "cdc.v") or _longest(held, "cdc.a")),
+        segments=segments,
+        **values,
         relay_share=round(relay.get(True, 0) / known, 4),
         tcp_share=round(sum(s for value, s in tcp.items() if "tcp" in str(value)) / known, 4),
         p2p_share=round(p2p.get(True, 0) / known, 4),
@@ -94,8 +84,6 @@ def sum_up(session: Session, timeline: Timeline, preset: Preset) -> Summary:
         endpoint_id=_text(_longest(held, "pid")),
         jitsi_meeting_id=_text(_longest(held, "mid")),
         events=events(timeline)[:MOST_EVENTS],
-        provider=_text(_longest(held, "t.asn")),
-        country=_text(_longest(held, "t.cc")),
     )
 
 
@@ -115,7 +103,6 @@ def events(timeline: Timeline) -> tuple[CallEvent, ...]:
 
 _PATH = ("t.tp", "t.ip", "t.lip", "t.lct", "t.rct")
 _HELD = tuple(row.path for row in READINGS if row.summary)
-_TRANSPORT, _LOCAL, _REMOTE = map(_HELD.index, ("t.tp", "t.lct", "t.rct"))
 
 
 _NO_READING = {list, dict}  # Imported files may have anything.
@@ -124,20 +111,21 @@ _NO_READING = {list, dict}  # Imported files may have anything.
 def _held(timeline: Timeline) -> dict[str, dict[object, int]]:
     """Seconds for which each value of the readings in `_HELD` held, by path; also of `relay`."""
     lengths: dict[tuple[object, ...], int] = {}
-    for span in timeline.spans:
-        if span.state is None:
+    for state, length in (
+        (timeline.joined, 0),
+        *((span.state, span.end - span.start) for span in timeline.spans),
+    ):
+        if state is None:
             continue
-        values_held: tuple[object, ...] = tuple(map(span.state.get, _HELD))
+        values_held: tuple[object, ...] = tuple(map(state.get, _HELD))
         if not _NO_READING.isdisjoint(map(type, values_held)):
             values_held = tuple(
                 None if type(value) in _NO_READING else value for value in values_held
             )
-        lengths[values_held] = lengths.get(values_held, 0) + span.end - span.start
+        lengths[values_held] = lengths.get(values_held, 0) + length
     held: dict[str, dict[object, int]] = {}
     for values_held, seconds in lengths.items():
-        relayed = "relay" in (values_held[_LOCAL], values_held[_REMOTE]) or str(
-            values_held[_TRANSPORT]
-        ).startswith("relay")
+        relayed = is_relayed(dict(zip(_HELD, values_held, strict=True)))  # type: ignore[arg-type]
         for path, value in (*zip(_HELD, values_held, strict=True), ("relay", relayed or None)):
             if value is not None:
                 values = held.setdefault(path, {})
@@ -153,19 +141,6 @@ def _longest(held: Mapping[str, Mapping[object, int]], path: str) -> object:
 def _text(value: object) -> str:
     """A value of a dimension; imported files may have longer ones than browsers can send."""
     return str(value or "")[:LONGEST_TEXT]
-
-
-def _transport(held: Mapping[str, Mapping[object, int]]) -> str:
-    """`p2p` or `relay` when most of the time was, else the protocol; "" when it is unknown."""
-    protocol = _longest(held, "t.tp")
-    if protocol is None:
-        return ""
-    total = sum(held["t.tp"].values())
-    if held.get("t.p2p", {}).get(True, 0) * 2 > total:
-        return "p2p"
-    if held.get("relay", {}).get(True, 0) * 2 > total:
-        return "relay"
-    return _text(protocol)
 
 
 def _quantiles(spans: Sequence[Span]) -> dict[str, list[float | None]]:
@@ -187,34 +162,3 @@ def _grade_spans(judged: Sequence[Judged]) -> tuple[GradeSpan, ...]:
     for judgement in judged:
         append_span(grade_spans, GradeSpan(judgement.start, judgement.end, judgement.grade))
     return tuple(grade_spans)
-
-
-def _series(judged: Sequence[Judged]) -> tuple[Slice, ...]:
-    """The slices of a session. Of very long unknown time only the first and the last one."""
-    step = _step(judged)
-    slices: dict[int, list[int]] = {}
-    place = {Grade.GOOD: 0, Grade.FAIR: 1, Grade.POOR: 2, Grade.UNKNOWN: 3}
-    for judgement in judged:
-        start = judgement.start
-        while start < judgement.end:
-            bucket = start - start % step
-            end = min(judgement.end, bucket + step)
-            slices.setdefault(bucket, [0, 0, 0, 0])[place[judgement.grade]] += end - start
-            start = end
-            if judgement.grade is Grade.UNKNOWN and judgement.end - start > _LONG_UNKNOWN:
-                start = judgement.end - (judgement.end % step or step)
-    return tuple(Slice(start, *slices[start]) for start in sorted(slices))
-
-
-def _step(judged: Sequence[Judged]) -> int:
-    """Seconds of a slice: five minutes, longer where that would be too many."""
-    length = sum(
-        min(judgement.end - judgement.start, _LONG_UNKNOWN)
-        if judgement.grade is Grade.UNKNOWN
-        else judgement.end - judgement.start
-        for judgement in judged
-    )
-    return next(
-        (step for step in _STEPS if length // step < MOST_SLICES - 1),
-        -(-length // MOST_SLICES // DAY) * DAY + DAY,
-    )

@@ -1,37 +1,18 @@
 """The summary of a session, and what stores return beside it."""
 
-from collections.abc import Sequence
-from typing import Annotated, NamedTuple
+from collections.abc import Mapping, Sequence
+from itertools import groupby
+from typing import NamedTuple
 
-import msgspec
 from msgspec import Struct
 
-from jmmc.core.fields import BrowserId, Hidden, Moment
+from jmmc.core.fields import BrowserId, Moment
+from jmmc.quality.filters import DIMENSIONS
 from jmmc.quality.grading import (
     Grade,
     Spell,
 )
-
-BUCKET = 300
-"""Seconds in a slice of `Summary.series`."""
-
-
-class Slice(Struct, frozen=True, array_like=True, gc=False):
-    """Seconds of each grade in the five minutes that begin at `start`."""
-
-    start: int
-    good: int
-    fair: int
-    poor: int
-    unknown: int
-
-
-_SLICES = msgspec.json.Decoder(tuple[Slice, ...])
-
-
-def slices_of(series: str) -> tuple[Slice, ...]:
-    """Decode `Summary.series` from JSON, the form in which `Reports.facts` returns it."""
-    return _SLICES.decode(series)
+from jmmc.quality.segments import Segment, values_at
 
 
 class GradeSpan(Struct, frozen=True, array_like=True, gc=False):
@@ -73,8 +54,8 @@ class Summary(Struct, frozen=True, rename=_STORED_NAMES):
 
     `formula` names the version of the formulas and the preset; `samples` is the number of samples,
     `last` the time of the last one. The value of a dimension is the one that held longest, ""
-    when it is unknown. `quantiles` has p5, p50 and p95 by name of the metric, and of `mos`; shares
-    are of known time.
+    when it is unknown; `segments` has the values over time when one changed. `quantiles` has p5,
+    p50 and p95 by name of the metric, and of `mos`; shares are of known time.
     """
 
     session: str
@@ -97,7 +78,6 @@ class Summary(Struct, frozen=True, rename=_STORED_NAMES):
     reasons: dict[str, int]
     spells: tuple[Spell, ...]
     grade_spans: tuple[GradeSpan, ...]
-    series: Annotated[tuple[Slice, ...], Hidden]
     browser: str
     os: str
     region: str
@@ -113,6 +93,7 @@ class Summary(Struct, frozen=True, rename=_STORED_NAMES):
     events: tuple[CallEvent, ...] = ()
     provider: str = ""
     country: str = ""
+    segments: tuple[Segment, ...] = ()
 
     @property
     def known(self) -> int:
@@ -121,8 +102,20 @@ class Summary(Struct, frozen=True, rename=_STORED_NAMES):
 
     @property
     def at_present(self) -> Grade:
-        """The grade at the end."""
-        return _last_grade(self.grade_spans)
+        """The grade at the last sample."""
+        return _grade_at(self.grade_spans, self.last)
+
+    def values_of(self, dimension: str) -> list[str]:
+        """The values of a dimension over time: one, or more when it changed."""
+        if not (self.segments and dimension in self.segments[0].values):
+            return [getattr(self, dimension)]
+        over_time = (segment.values[dimension] for segment in self.segments)
+        return [value for value, _ in groupby(over_time)]
+
+    def values_at(self, moment: int) -> Mapping[str, str]:
+        """The dimensions at a moment."""
+        values = {dimension: getattr(self, dimension) for dimension in DIMENSIONS}
+        return values_at(values, self.segments, moment)
 
     @property
     def grade(self) -> str:
@@ -142,19 +135,26 @@ class LiveSession(Struct, frozen=True, rename=_STORED_NAMES):
 
     session: str
     room: str
+    browser_id: str
     began: int
-    ended: int
+    last: int
     grade_spans: tuple[GradeSpan, ...]
     spells: tuple[Spell, ...]
     browser: str
     region: str
     network: str
     provider: str = ""
+    segments: tuple[Segment, ...] = ()
 
     @property
     def at_present(self) -> Grade:
-        """The grade at the end."""
-        return _last_grade(self.grade_spans)
+        """The grade at the last sample."""
+        return _grade_at(self.grade_spans, self.last)
+
+    def value_now(self, dimension: str) -> str:
+        """The value of a dimension at the last sample."""
+        changed = self.segments[-1].values if self.segments else {}
+        return str(changed.get(dimension) or getattr(self, dimension))
 
 
 class Decile(NamedTuple):
@@ -179,5 +179,6 @@ class SearchHit(Struct, frozen=True):
     last: Moment
 
 
-def _last_grade(spans: Sequence[GradeSpan]) -> Grade:
-    return spans[-1].grade if spans else Grade.UNKNOWN
+def _grade_at(spans: Sequence[GradeSpan], last: int) -> Grade:
+    """The grade of the time before the last sample: what is after it is not known yet."""
+    return next((span.grade for span in reversed(spans) if span.start < last), Grade.UNKNOWN)

@@ -7,7 +7,7 @@ from jmmc.core.fields import BrowserId, Moment
 from jmmc.core.model import Session
 from jmmc.core.readings import COLUMNS, Address, Flag, Number, Reading, Subject
 from jmmc.quality.addresses import readable_address
-from jmmc.quality.timeline import Value, sample_states
+from jmmc.quality.timeline import Rhythm, State, Timeline, Value, steps
 
 CURVES: Mapping[str, Reading] = {
     column: row for column, row in COLUMNS.items() if row.subject is not Subject.IDENTITY
@@ -31,47 +31,53 @@ TIMELINE_COLUMNS: Mapping[str, Any] = {
     "participant_id": BrowserId,
     "time": Moment,
     "seq": int | None,
+    "seconds": int,
     "left": bool,
     **{column: _column_type(row) for column, row in COLUMNS.items()},
 }
 """The columns of `sample_rows` and their types; a reading may be None."""
 
 
-def sample_rows(session: Session) -> Iterator[dict[str, Any]]:
-    """One row for each sample, with all readings that hold; None where unknown."""
-    for sample, state in sample_states(session):
+def sample_rows(session: Session, rhythm: Rhythm) -> Iterator[dict[str, Any]]:
+    """One row for each sample, with all readings that hold; None where unknown.
+
+    They hold for the `seconds` before the sample, which is 0 for the first one.
+    """
+    for step in steps(session, rhythm):
         yield {
             "session": session.id,
             "room": session.room,
             "participant_id": session.browser_id,
-            "time": sample.ts,
-            "seq": sample.seq,
-            "left": sample.bye,
-            **{column: _cell(row, state.get(row.path)) for column, row in COLUMNS.items()},
+            "time": step.sample.ts,
+            "seq": step.sample.seq,
+            "seconds": step.until - step.since,
+            "left": step.sample.bye,
+            **{column: _cell(row, step.state.get(row.path)) for column, row in COLUMNS.items()},
         }
 
 
 def curves(
-    session: Session,
+    timeline: Timeline,
 ) -> tuple[tuple[int, ...], dict[str, tuple[float | str | bool | None, ...]]]:
-    """The times of the samples, and by column the values that hold from each; None where unknown.
+    """When readings changed, and by column the values that hold from each time; None where unknown.
 
-    A column without any value is left out.
+    The last time is the end, with unknown values. A column without any value is left out.
     """
-    samples = list(sample_states(session))
+    states: list[State] = [span.state or {} for span in timeline.spans]
     found: dict[str, tuple[float | str | bool | None, ...]] = {}
     for column, row in CURVES.items():
-        values = [state.get(row.path) for _, state in samples]
+        values = [state.get(row.path) for state in states]
         types = set(map(type, values))
-        if types == {type(None)}:
+        if types <= {type(None)}:
             continue
         if type(row.values) is Address or list in types:
             cells = tuple(_cell(row, value) for value in values)
         else:
             cells = tuple(values)  # type: ignore[arg-type]
         if any(cell is not None for cell in cells):
-            found[column] = cells
-    return tuple(sample.ts for sample, _ in samples), found
+            found[column] = (*cells, None)
+    times = tuple(span.start for span in timeline.spans)
+    return ((*times, timeline.ended) if times else ()), found
 
 
 def _cell(row: Reading, value: Value | None) -> float | str | bool | None:

@@ -37,7 +37,7 @@ class PoorShare(_Rule):
         10,
         ge=5,
         le=1440,
-        description="Minutes that are evaluated, back to a whole five minutes.",
+        description="Minutes that are evaluated: the last ones before now.",
     )
     above: float = Field(
         0.2,

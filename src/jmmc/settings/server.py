@@ -5,6 +5,7 @@ from typing import Annotated, ClassVar
 
 from pydantic import AfterValidator, Field
 
+from jmmc.core.timestamps import zone_of
 from jmmc.protocol.addresses import ForwardedHeader
 from jmmc.settings.values import Mark, Networks, SettingsGroup, check_url
 
@@ -17,6 +18,11 @@ def _check_prefix(value: str) -> str:
 
 def _check_public_url(value: str) -> str:
     return check_url(value).rstrip("/") if value else ""
+
+
+def _check_zone(value: str) -> str:
+    zone_of(value)
+    return value
 
 
 class ServerSettings(SettingsGroup):
@@ -36,6 +42,13 @@ class ServerSettings(SettingsGroup):
         description=(
             "URL at which people open the dashboard, for the links in alerts. Empty: alerts have"
             " no links. If it has a path, the dashboard is served under that path."
+        ),
+    )
+    time_zone: Annotated[str, AfterValidator(_check_zone), Mark.LIVE] = Field(
+        "UTC",
+        description=(
+            "Time zone of calendar days, weeks and months where a question names none, such as"
+            " Europe/Paris."
         ),
     )
     trusted_proxies: Annotated[Networks, Mark.LIVE] = Field(

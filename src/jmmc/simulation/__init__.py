@@ -5,4 +5,4 @@ problems planted in them. They go into a store as history, or to a collector as 
 knows nothing of grades, pages or the browser script.
 """
 
-__all__ = ["delivery", "demo", "scenario"]
+__all__ = ["delivery", "demo", "expected", "scenario"]

@@ -5,73 +5,30 @@ import json
 import time
 import urllib.error
 import urllib.request
-from collections import defaultdict
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
 from hashlib import sha256
 from ipaddress import IPv4Address
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 
 from jmmc.core.errors import JmmcError
-from jmmc.core.model import Push
+from jmmc.core.model import Push, Sample
 from jmmc.core.readings import SERVER_READINGS
-from jmmc.core.timestamps import to_iso
 from jmmc.maintenance.schedule import summarizer_of
 from jmmc.settings import Settings
+from jmmc.simulation.expected import ExpectedResults
 from jmmc.simulation.scenario import Scenario, SimulatedSession, simulate
 from jmmc.stores import Store
 
 _BATCH = 100  # Sessions
 _WORKERS = 32
+_PUSH_SECONDS = 30  # The default of `push_interval`.
+_PROGRESS_SECONDS = 0.2
 
 
 class PushRefused(JmmcError):
     """The collector refused a push and a retry would not help."""
-
-
-class ExpectedResults:
-    """What reports about the simulated sessions must show, counted while they are generated."""
-
-    def __init__(self) -> None:
-        self.sessions = 0
-        self.samples = 0
-        self.seconds = 0
-        self.by_cause: dict[str, int] = defaultdict(int)  # Seconds with a problem.
-        self.by_region: dict[str, list[int]] = defaultdict(lambda: [0, 0])  # All, with a problem.
-        self.rooms: set[str] = set()
-
-    def add(self, simulated: SimulatedSession) -> None:
-        """Count one session."""
-        samples = simulated.session.samples
-        seconds = samples[-1].ts - samples[0].ts
-        affected = sum(problem.end - problem.start for problem in simulated.problems)
-        self.sessions += 1
-        self.samples += len(samples)
-        self.seconds += seconds
-        self.rooms.add(simulated.session.room)
-        for problem in simulated.problems:
-            self.by_cause[problem.cause] += problem.end - problem.start
-        self.by_region[simulated.region][0] += seconds
-        self.by_region[simulated.region][1] += affected
-
-    def text(self, scenario: Scenario) -> str:
-        """The expected results as lines of text."""
-        lines = [
-            f"{self.sessions:,} sessions in {len(self.rooms):,} rooms, {self.samples:,} samples,",
-            f"{self.seconds // 60:,} minutes, starting at {to_iso(scenario.start)}.",
-            "Expected results:",
-        ]
-        for region, (seconds, affected) in sorted(self.by_region.items()):
-            lines.append(
-                f"  {region:12} {affected / max(seconds, 1):7.2%} of the time with a problem"
-            )
-        for cause, seconds in sorted(self.by_cause.items(), key=lambda item: -item[1]):
-            lines.append(f"  {cause:12} {seconds // 60:,} minutes")
-        if scenario.outage and self.by_cause.get("interrupted"):
-            start, end = scenario.outage_window
-            lines.append(f"  eu-west: outage from {to_iso(start)} to {to_iso(end)}")
-        return "\n".join(lines)
 
 
 async def into_store(
@@ -82,7 +39,7 @@ async def into_store(
         await store.open()
         batch: list[Push] = []
         for simulated in simulate(scenario):
-            expected.add(simulated)
+            expected.add(simulated, scenario)
             batch.append(simulated.session.as_push())
             if len(batch) == _BATCH:
                 await store.append(batch)
@@ -99,64 +56,93 @@ async def into_store(
 async def through_collector(
     scenario: Scenario, url: str, speed: float, expected: ExpectedResults
 ) -> AsyncIterator[int]:
-    """Push every sample at its time, `speed` times as fast; yield how many sessions are done.
+    """Push the samples as the browser script does, `speed` times as fast; yield sessions done.
 
-    A late sample is pushed with its age. So when `start` is in the past, all samples up to now are
+    Each sample is pushed with its age. So when `start` is in the past, all samples up to now are
     pushed immediately, each with its own time. Raises `PushRefused`, `OSError`.
     """
-    queue: asyncio.Queue[tuple[float, SimulatedSession, str, int] | None] = asyncio.Queue(10_000)
     began = min(time.time(), scenario.start) if speed == 1 else time.time()
+    done = 0
 
     def due(ts: int) -> float:
         return began + (ts - scenario.start) / speed
 
-    async def work() -> None:
-        while (queued := await queue.get()) is not None:
-            moment, simulated, sid, seq = queued
-            await asyncio.sleep(max(0.0, moment - time.time()))
-            body = _body(simulated, sid, seq, age=max(0.0, time.time() - moment))
-            address = str(IPv4Address(simulated.address))
-            await asyncio.to_thread(_push, f"{url}/push", body, address)
+    async def work(pushes: Iterable[_SimulatedPush]) -> None:
+        nonlocal done
+        for push in pushes:
+            await asyncio.sleep(max(0.0, due(push.at) - time.time()))
+            now = time.time()
+            ages = [max(0.0, now - due(sample.ts)) for sample in push.samples]
+            address = str(IPv4Address(push.simulated.address))
+            await asyncio.to_thread(_push, f"{url}/push", _body(push, ages), address)
+            done += 1
 
-    workers = [asyncio.create_task(work()) for _ in range(_WORKERS)]
-    pushes: list[tuple[float, SimulatedSession, str, int]] = []
-    for simulated in simulate(scenario):
-        expected.add(simulated)
+    # A browser sends one push at a time, so one worker has all pushes of a session.
+    shares: list[list[_SimulatedPush]] = [[] for _ in range(_WORKERS)]
+    for number, simulated in enumerate(simulate(scenario)):
+        expected.add(simulated, scenario)
         sid = sha256(f"{scenario.seed} {simulated.session.id} {began}".encode()).hexdigest()[:32]
-        for sample in simulated.session.samples:
-            pushes.append((due(sample.ts), simulated, sid, sample.seq or 0))
-    pushes.sort(key=lambda push: push[0])
+        shares[number % _WORKERS] += _pushes(simulated, sid)
+    total = sum(map(len, shares))
+    workers = {
+        asyncio.create_task(work(sorted(share, key=lambda push: push.at))) for share in shares
+    }
     try:
-        for done, push in enumerate(pushes, start=1):
-            await queue.put(push)
-            yield expected.sessions * done // len(pushes)
-            for worker in workers:
-                if worker.done():
-                    worker.result()
-        for _ in workers:
-            await queue.put(None)
-        await asyncio.gather(*workers)
+        pending = workers
+        while pending:
+            finished, pending = await asyncio.wait(
+                pending, timeout=_PROGRESS_SECONDS, return_when=asyncio.FIRST_EXCEPTION
+            )
+            for worker in finished:
+                worker.result()
+            yield expected.sessions * done // max(total, 1)
     finally:
         for worker in workers:
             worker.cancel()
 
 
-def _body(simulated: SimulatedSession, sid: str, seq: int, *, age: float) -> bytes:
-    """The body of a push of one sample, without the readings that the collector adds."""
-    session, sample = simulated.session, simulated.session.samples[seq]
-    readings: dict[str, Any] = msgspec.json.decode(sample.readings)
-    if isinstance(readings.get("t"), dict):
-        for row in SERVER_READINGS:
-            readings["t"].pop(row.path.removeprefix("t."), None)
-    content = {"seq": seq, "age": age, "m": readings, "full": sample.full, "bye": sample.bye}
-    push = {
-        "v": 2,
-        "sid": sid,
-        "uid": session.browser_id,
-        "conf": session.room,
-        "samples": [content],
-    }
-    return msgspec.json.encode(push)
+class _SimulatedPush(NamedTuple):
+    """What one request carries: the samples since the one before."""
+
+    at: int
+    simulated: SimulatedSession
+    sid: str
+    samples: Sequence[Sample]
+
+
+def _pushes(simulated: SimulatedSession, sid: str) -> Iterator[_SimulatedPush]:
+    """The pushes of a session: the join, the first readings and the end at once, others by rhythm.
+
+    A browser that crashed pushes what is left when it is opened again; here that is at once.
+    """
+    samples = simulated.session.samples
+    waiting: list[Sample] = []
+    beat = simulated.began + _PUSH_SECONDS
+    for number, sample in enumerate(samples):
+        while sample.ts > beat:
+            if waiting:
+                yield _SimulatedPush(beat, simulated, sid, waiting)
+                waiting = []
+            beat += _PUSH_SECONDS
+        waiting.append(sample)
+        if number < 2 or number == len(samples) - 1:
+            yield _SimulatedPush(sample.ts, simulated, sid, waiting)
+            waiting = []
+
+
+def _body(push: _SimulatedPush, ages: Iterable[float]) -> bytes:
+    """The body of a push, without the readings that the collector adds."""
+    samples = []
+    for sample, age in zip(push.samples, ages, strict=True):
+        readings: dict[str, Any] = msgspec.json.decode(sample.readings)
+        if isinstance(readings.get("t"), dict):
+            for row in SERVER_READINGS:
+                readings["t"].pop(row.path.removeprefix("t."), None)
+        marks = {"full": sample.full, "bye": sample.bye}
+        samples.append({"seq": sample.seq, "age": age, "m": readings, **marks})
+    session = push.simulated.session
+    body = {"v": 2, "sid": push.sid, "uid": session.browser_id, "conf": session.room}
+    return msgspec.json.encode({**body, "samples": samples})
 
 
 def _push(url: str, body: bytes, address: str) -> None:

@@ -12,7 +12,8 @@ from jmmc.core.model import Push, SessionFilter
 from jmmc.core.tasks import stop
 from jmmc.maintenance.schedule import summarizer_of
 from jmmc.settings import Settings
-from jmmc.simulation.delivery import ExpectedResults, through_collector
+from jmmc.simulation.delivery import through_collector
+from jmmc.simulation.expected import ExpectedResults
 from jmmc.simulation.scenario import Scenario, simulate
 from jmmc.stores import open_store
 

@@ -6,7 +6,7 @@ the file or the server is changed. Times are Unix seconds, in whole seconds. The
 id of a session is 24 hex digits.
 """
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
@@ -62,7 +62,7 @@ class Store(Protocol):
         """The sessions with these ids, whole, in the order of `ids`; unknown ids are left out."""
         ...
 
-    def sessions(self, selection: SessionFilter) -> AsyncIterator[Session]:
+    def sessions(self, selection: SessionFilter) -> AsyncGenerator[Session]:
         """The selected sessions, whole, in the order in which they began; in bounded memory.
 
         Never waits for `append`. The samples of one push become visible together; where a push has
@@ -213,7 +213,8 @@ class Reports(Protocol):
     async def erase(self, summaries: Sequence[Summary]) -> int:
         """Delete these summaries, and the names that no other summary has.
 
-        Returns how many names were deleted.
+        A name that is kept was last there when one of the other summaries was. Returns how many
+        names were deleted.
         """
         ...
 

@@ -1,6 +1,6 @@
 """Copies sessions from one store to another; can be interrupted and repeated at any time."""
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from hashlib import sha256
 from typing import NamedTuple, Protocol
 
@@ -23,7 +23,7 @@ class Source(Protocol):
     async def count(self, selection: SessionFilter) -> int:
         """How many sessions are selected."""
 
-    def sessions(self, selection: SessionFilter) -> AsyncIterator[Session]:
+    def sessions(self, selection: SessionFilter) -> AsyncGenerator[Session]:
         """The selected sessions."""
 
     async def close(self) -> None:

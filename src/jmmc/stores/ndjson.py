@@ -1,7 +1,7 @@
 """Reads sessions from a file of JSON lines, as `jmmc export` or `mongoexport` writes it."""
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncGenerator, Mapping
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -34,7 +34,7 @@ class NdjsonFile:
         """How many lines are selected: a session of several documents counts several times."""
         return sum([1 async for _ in self.sessions(selection)])
 
-    async def sessions(self, selection: SessionFilter) -> AsyncIterator[Session]:
+    async def sessions(self, selection: SessionFilter) -> AsyncGenerator[Session]:
         """The selected sessions. Raises `StoreError`, with the line, for one that is no session."""
         with self.path.open("rb") as file:
             number = 0

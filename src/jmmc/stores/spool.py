@@ -12,7 +12,7 @@ like any other, for `jmmc show` and `jmmc copy`.
 
 import asyncio
 import fcntl
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, Sequence
 from pathlib import Path
 from typing import TextIO
 
@@ -163,7 +163,7 @@ class SpooledStore:
         """See `Store.get`. What is in the spool is not included."""
         return await self.store.get(ids)
 
-    def sessions(self, selection: SessionFilter) -> AsyncIterator[Session]:
+    def sessions(self, selection: SessionFilter) -> AsyncGenerator[Session]:
         """See `Store.sessions`. What is in the spool is not included."""
         return self.store.sessions(selection)
 

@@ -5,6 +5,9 @@ import msgspec
 from jmmc.quality.filters import DIMENSIONS
 from jmmc.quality.summary import Summary
 
+JSON_COLUMNS = ("lane", "segments")
+"""Fields of a summary that can be read alone as JSON: its `grade_spans` and its `segments`."""
+
 _STORED = {field.name: field.encode_name for field in msgspec.structs.fields(Summary)}
 
 SUMMARY_COLUMNS = (
@@ -13,6 +16,12 @@ SUMMARY_COLUMNS = (
     *DIMENSIONS,
 )
 """Fields of a summary that can be read alone (`Reports.facts`) or filtered by."""
+
+
+def json_columns(summary: Summary) -> tuple[str, str]:
+    """The values of `JSON_COLUMNS`."""
+    spans, segments = summary.grade_spans, summary.segments
+    return msgspec.json.encode(spans).decode(), msgspec.json.encode(segments).decode()
 
 
 def column(field: str) -> str:

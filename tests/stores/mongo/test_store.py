@@ -27,7 +27,7 @@ from jmmc.stores.mongo import indexes, opening
 from jmmc.stores.mongo.selection import session_query
 from jmmc.stores.mongo.store import MongoStore
 from tests.stores.mongo.conftest import Collection
-from tests.support.builders import UID, body, call, push, sample, v1_push
+from tests.support.builders import RHYTHM, UID, body, call, push, sample, v1_push
 from tests.support.mongod import Mongod, ReplicaSet, started
 from tests.support.servers import free_port
 from tests.support.waiting import wait_until_async
@@ -39,7 +39,7 @@ async def test_a_summary_of_an_earlier_version_has_no_provider_and_no_country(
     store: MongoStore, mongod: Mongod, raw: Collection
 ) -> None:
     session = Session(_SESSION, "room", UID, Dialect.V2, 900, (sample(0, ts=900),))
-    summary = summarize(session, preset=preset("jitsi"), lifetime=75)
+    summary = summarize(session, preset=preset("jitsi"), rhythm=RHYTHM)
     await store.reports.put_summaries([summary])
     whole = json.loads(msgspec.json.encode(summary))
     del whole["provider"], whole["country"]

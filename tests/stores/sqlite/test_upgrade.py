@@ -15,10 +15,10 @@ from jmmc.quality.thresholds import preset
 from jmmc.stores.sqlite.archive import packed
 from jmmc.stores.sqlite.schema import APPLICATION_ID, migrations
 from jmmc.stores.sqlite.store import SqliteStore
-from tests.support.builders import push
+from tests.support.builders import RHYTHM, push
 
 _SESSION = Session("a" * 24, "room", "u", Dialect.V2, 900, (Sample(0, 900, b'{"cq":100}'),))
-_SUMMARY = summarize(_SESSION, preset=preset("jitsi"), lifetime=75)
+_SUMMARY = summarize(_SESSION, preset=preset("jitsi"), rhythm=RHYTHM)
 _COLUMNS_OF_VERSION_3 = (
     *("session", "conf", "uid", "began", "ended", "last", "running", "grade"),
     *("good", "fair", "poor", "unknown", "browser", "os", "region", "network"),
@@ -55,7 +55,8 @@ async def test_a_summary_of_an_older_file_has_no_provider_and_no_country(tmp_pat
     old = json.loads(msgspec.json.encode(_SUMMARY))
     del old["provider"], old["country"]
     row = {name: old.get(name, 0) for name in _COLUMNS_OF_VERSION_3} | {"grade": "good"}
-    row |= {"series": json.dumps(old["series"]), "whole": json.dumps(old)}
+    del old["segments"]
+    row |= {"series": "[[900,30,0,0,0]]", "whole": json.dumps(old)}
     connection = sqlite3.connect(tmp_path / "old.db")
     for script in migrations()[:3]:
         connection.executescript(script)
@@ -131,4 +132,31 @@ async def test_a_migration_that_fails_leaves_the_file_at_the_version_before_it(
     connection.close()
     await store.open()
     assert await store.count(SessionFilter()) == 0
+    await store.close()
+
+
+async def test_a_summary_of_an_older_file_has_its_grade_spans_and_no_segments(
+    tmp_path: Path,
+) -> None:
+    """Its rows have sums of five minutes where today's have spans."""
+    connection = sqlite3.connect(tmp_path / "old.db")
+    for script in migrations()[:7]:
+        connection.executescript(script)
+    old = json.loads(msgspec.json.encode(_SUMMARY))
+    names = [row[1] for row in connection.execute("PRAGMA table_info(summaries)")]
+    values = {**dict.fromkeys(names, ""), **{name: old[name] for name in names if name in old}}
+    values |= {"series": "[[900,30,0,0,0]]", "whole": json.dumps(old), "grade": "good"}
+    marks = ", ".join("?" * len(values))
+    connection.execute(
+        f"INSERT INTO summaries ({', '.join(values)}) VALUES ({marks})", [*values.values()]
+    )
+    connection.commit()
+    connection.executescript(f"PRAGMA application_id = {APPLICATION_ID}; PRAGMA user_version = 7;")
+    connection.close()
+    store = SqliteStore(tmp_path / "old.db")
+    await store.open()
+    lane = msgspec.json.encode(_SUMMARY.grade_spans).decode()
+    assert await store.reports.facts(("lane", "segments"), SummaryFilter()) == [(lane, "[]")]
+    (part,) = [part async for part in store.reports.columns(("lane", "segments"), SummaryFilter())]
+    assert [list(column) for column in part] == [[lane], ["[]"]]
     await store.close()

@@ -1,7 +1,7 @@
 """Simulated calls of a day, and their summaries."""
 
-from jmmc.maintenance.summarizer import Summarizer
-from jmmc.quality.thresholds import preset
+from jmmc.maintenance.schedule import summarizer_of
+from jmmc.settings import Settings
 from jmmc.simulation.scenario import Scenario, simulate
 from jmmc.stores import Store
 
@@ -13,8 +13,7 @@ LIVES = list(simulate(Scenario(participants=60, rooms=6, minutes=600, seed=5, st
 async def fill(store: Store) -> None:
     """Store the calls and their summaries, as they are long after the day."""
     await store.append([life.session.as_push() for life in LIVES])
-    summarizer = Summarizer(
-        store, preset=preset("jitsi"), lifetime=75, clock=lambda: START + 999_999, holder="x"
-    )
-    async for _ in summarizer.rebuild():
+    # With the settings of the server that is asked: otherwise it would grade all of them anew.
+    summarizer = summarizer_of(store, Settings.of(), lambda: START + 999_999)
+    async for _ in summarizer.upgrade():
         pass

@@ -384,11 +384,13 @@ def test_a_new_call_appears_automatically_and_changes_its_grade(visit: Visit, se
     page = visit("/")
     page.evaluate("window.before = true")
     sid = f"{time.time_ns():032x}"
-    _push(serve, sid, "living", {"seq": 0, "age": 30, "m": {"pid": "p", "cq": 100, "rtt": 20}})
+    good = {"cq": 100, "rtt": 20, "d": {"pl": 0}}
+    joined, measured = {"seq": 0, "age": 30, "m": {"pid": "p"}}, {"seq": 1, "age": 20, "m": good}
+    _push(serve, sid, "living", joined, measured)
     card = page.locator(".meeting-card", has_text="living")
     expect(card).to_be_visible(timeout=25_000)
     expect(card).to_have_class(re.compile("good"), timeout=25_000)
-    _push(serve, sid, "living", {"seq": 1, "age": 10, "m": {"cq": 3, "d": {"pl": 30}}})
+    _push(serve, sid, "living", {"seq": 2, "age": 5, "m": {"cq": 3, "d": {"pl": 30}}})
     expect(card).to_have_class(re.compile("poor"), timeout=25_000)
     expect(card).to_contain_text("loss")
     assert page.evaluate("window.before"), "without loading the page again"

@@ -75,10 +75,16 @@ def slow_query(store: SqliteStore, monkeypatch: pytest.MonkeyPatch) -> SlowQuery
     """
     rollups = store.reports.rollups
 
-    def slow(released: asyncio.Event, error: Exception | None = None) -> asyncio.Event:
+    def slow(
+        released: asyncio.Event,
+        error: Exception | None = None,
+        began: asyncio.Event | None = None,
+    ) -> asyncio.Event:
         cancelled = asyncio.Event()
 
         async def slow_rollups(*arguments: Any) -> list[Rollup]:
+            if began is not None:
+                began.set()
             try:
                 await asyncio.wait_for(released.wait(), 60)
             except asyncio.CancelledError:
@@ -150,9 +156,10 @@ async def test_an_unexpected_error_after_the_head_is_shown_and_logged(
 async def test_a_client_that_disconnects_cancels_the_query(
     app: Server, slow_query: SlowQuery
 ) -> None:
-    cancelled = slow_query(asyncio.Event())
+    cancelled = slow_query(asyncio.Event(), began=(began := asyncio.Event()))
     reader = Reader(app)
     await reader.first_chunk()
+    await asyncio.wait_for(began.wait(), 10)
     reader.disconnect()
     await asyncio.wait_for(cancelled.wait(), 10)
     await reader.response

@@ -1,7 +1,7 @@
 """Reads sessions, each from all of its documents."""
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, Sequence
 from datetime import UTC
 
 from bson import ObjectId
@@ -37,7 +37,9 @@ async def get_sessions(connection: Connection, ids: Sequence[str]) -> list[Sessi
     return [sessions[session] for session in ids if session in sessions]
 
 
-async def read_sessions(connection: Connection, selection: SessionFilter) -> AsyncIterator[Session]:
+async def read_sessions(
+    connection: Connection, selection: SessionFilter
+) -> AsyncGenerator[Session]:
     """See `MongoStore.sessions`."""
     skipped = 0
     page: list[Document] = []

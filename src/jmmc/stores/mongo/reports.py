@@ -25,6 +25,7 @@ from jmmc.stores.searchable_names import kind_of
 _PART = 1000  # Summaries read together: their rows take the event loop some 5 ms.
 _LOWEST_ID = ObjectId("0" * 24)
 _VALUES = msgspec.json.Decoder(dict[str, tuple[Sums, ...]])
+_REPLICATES = msgspec.json.Decoder(dict[str, tuple[int, ...]])
 _SUMMARY = msgspec.json.Decoder(Summary)
 _LIVE_SESSION = msgspec.json.Decoder(LiveSession)
 _LIVE_SESSIONS = 500  # Read together.
@@ -185,6 +186,7 @@ class MongoReports:
                     int(document["_id"].rpartition(" ")[2]),
                     dimension,
                     _VALUES.decode(document["parts"]),
+                    _REPLICATES.decode(document.get("replicates", b"{}")),
                 )
                 async for document in cursor
             ]

@@ -2,6 +2,7 @@
 
 import re
 from datetime import UTC, datetime
+from typing import Any
 
 from bson import ObjectId
 
@@ -36,16 +37,22 @@ def session_query(selection: SessionFilter) -> Document:
 def summary_query(selection: SummaryFilter, longest: int) -> Document:
     """The query for the selected summaries; no session is longer than `longest` seconds."""
     query: Document = {}
+    either: list[Document] = []
     for filter_ in FILTERS:
         if (value := getattr(selection, filter_.field)) is None:
             continue
         name = column(filter_.field)
+        condition: Any = value
         if not value:
-            query[name] = {"$in": ["", None]}  # An earlier version had no such field.
+            condition = {"$in": ["", None]}  # An earlier version had no such field.
         elif filter_.prefix:
-            query[name] = {"$regex": f"^{literal(value)}( |$)"}
+            condition = {"$regex": f"^{literal(value)}( |$)"}
+        if filter_.dimension and value:
+            either.append({"$or": [{name: condition}, {f"moved.{name}": condition}]})
+        elif filter_.dimension:
+            either.append({"$or": [{name: condition}, {f"moved.{name}": ""}]})
         else:
-            query[name] = value
+            query[name] = condition
     if selection.running is not None:
         query["running"] = selection.running
     if selection.until is not None:
@@ -53,8 +60,11 @@ def summary_query(selection: SummaryFilter, longest: int) -> Document:
     if selection.since is not None:
         # So that an index on `began` is enough.
         earliest = selection.since - longest
-        query["ended"] = {"$gte": selection.since}
+        there = [{"ended": {"$gt": selection.since}}, {"began": {"$gte": selection.since}}]
+        either.append({"$or": there})
         query["began"] = {**query.get("began", {}), "$gte": earliest}
+    if either:
+        query["$and"] = either
     return query
 
 

@@ -1,6 +1,6 @@
 """`Store` on MongoDB: one machine, a replica set, or a cluster."""
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, Sequence
 
 from pymongo.asynchronous.collection import AsyncCollection
 
@@ -62,7 +62,7 @@ class MongoStore:
         """See `Store.get`."""
         return await reading.get_sessions(self.connection, ids)
 
-    def sessions(self, selection: SessionFilter) -> AsyncIterator[Session]:
+    def sessions(self, selection: SessionFilter) -> AsyncGenerator[Session]:
         """See `Store.sessions`. Other documents are skipped, and counted in the log.
 
         Sessions of the Express.js middleware have no date of their own: they come first, by `_id`.

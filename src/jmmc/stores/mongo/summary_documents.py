@@ -7,27 +7,51 @@ import msgspec
 
 from jmmc.quality.summary import Summary
 from jmmc.stores.mongo.documents import Document
-from jmmc.stores.summary_columns import SUMMARY_COLUMNS, column
+from jmmc.stores.summary_columns import JSON_COLUMNS, SUMMARY_COLUMNS, column, json_columns
 
 
 def summary_document(summary: Summary) -> Document:
-    """The document of a summary: its columns, its series and all of it as JSON."""
+    """The document of a summary: its columns, and all of it as JSON.
+
+    `moved` has the values of the dimensions that changed during the session.
+    """
     document: Document = {column(field): getattr(summary, field) for field in SUMMARY_COLUMNS}
     document["_id"] = document.pop("session")
     document["address"] = summary.address
     document["length"] = summary.ended - summary.began
-    document["series"] = msgspec.json.encode(summary.series).decode()
+    document.update(zip(JSON_COLUMNS, json_columns(summary), strict=True))
+    if summary.segments:
+        document["moved"] = {
+            dimension: sorted({segment.values[dimension] for segment in summary.segments})
+            for dimension in summary.segments[0].values
+        }
     document["whole"] = msgspec.json.encode(summary)
     return document
 
 
-def summary_fields(columns: Sequence[str]) -> dict[str, bool]:
-    """The projection to these columns of summaries."""
-    fields = {column(name): True for name in columns if name != "session"}
+def summary_fields(columns: Sequence[str]) -> Document:
+    """The projection to these columns of summaries.
+
+    Documents of an earlier version have no `lane` of their own: then it is read from the whole.
+    """
+    fields: Document = {column(name): True for name in columns if name != "session"}
+    if "lane" in fields:
+        fields["whole"] = {"$cond": [{"$eq": [{"$type": "$lane"}, "missing"]}, "$whole", None]}
     return {"_id": "session" in columns, **fields}
 
 
 def summary_rows(columns: Sequence[str], documents: Sequence[Document]) -> list[tuple[Any, ...]]:
     """The columns of documents; a field that an earlier version did not have is empty."""
     names = ["_id" if name == "session" else column(name) for name in columns]
-    return [tuple(document.get(name, "") for name in names) for document in documents]
+    for document in documents:
+        if document.get("whole"):
+            document["lane"] = bytes(_LANE.decode(document["whole"]).lane).decode()
+    empty = ["[]" if name in JSON_COLUMNS else "" for name in names]
+    return [tuple(map(document.get, names, empty)) for document in documents]
+
+
+class _Lane(msgspec.Struct):
+    lane: msgspec.Raw
+
+
+_LANE = msgspec.json.Decoder(_Lane)

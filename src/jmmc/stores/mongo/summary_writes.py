@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 
 import msgspec
 from bson import ObjectId
-from pymongo import ReplaceOne, UpdateOne
+from pymongo import DESCENDING, ReplaceOne, UpdateOne
 
 from jmmc.quality.filters import DIMENSIONS
 from jmmc.quality.rollups import ALL, DAY, HOUR, Rollup
@@ -52,19 +52,22 @@ async def put_summaries(connection: Connection, summaries: Sequence[Summary]) ->
 async def erase(connection: Connection, summaries: Sequence[Summary]) -> int:
     """See `Reports.erase`."""
     stored, deleted = connection.collection("summaries"), 0
+    known = connection.collection("names")
     names = {
-        (kind, name): {column(NAMED[kind]): getattr(summary, NAMED[kind])}
-        for summary in summaries
+        (kind, name): ({column(NAMED[kind]): getattr(summary, NAMED[kind])}, summary.last)
+        for summary in sorted(summaries, key=lambda summary: summary.last)
         for kind, name in names_of(summary)
     }
     with connection.operation():
         await stored.delete_many({"_id": {"$in": [summary.session for summary in summaries]}})
-        for (kind, name), query in names.items():
+        for (kind, name), (query, last) in names.items():
+            key = {"_id": f"{stored_kind(kind)} {name}"}
             if await stored.find_one(query, {"_id": True}) is None:
-                result = await connection.collection("names").delete_one(
-                    {"_id": f"{stored_kind(kind)} {name}"}
-                )
-                deleted += result.deleted_count
+                deleted += (await known.delete_one(key)).deleted_count
+            elif await known.find_one({**key, "last": {"$lte": last}}, {"_id": True}):
+                newest = stored.find(query, {"last": True}).sort("last", DESCENDING).limit(1)
+                async for document in newest:
+                    await known.update_one(key, {"$set": {"last": document["last"]}})
     return deleted
 
 
@@ -93,8 +96,11 @@ async def put_rollups(connection: Connection, rollups: Sequence[Rollup]) -> None
     operations = []
     for rollup in rollups:
         key = f"{rollup.dimension} {rollup.length} {rollup.start:012}"
-        parts = msgspec.json.encode(rollup.values)
-        operations.append(ReplaceOne({"_id": key}, {"parts": parts}, upsert=True))
+        document = {
+            "parts": msgspec.json.encode(rollup.values),
+            "replicates": msgspec.json.encode(rollup.replicates),
+        }
+        operations.append(ReplaceOne({"_id": key}, document, upsert=True))
     with connection.operation():
         await connection.collection("rollups").bulk_write(operations, ordered=False)
 

@@ -1,6 +1,6 @@
 """Reads sessions with their samples, packed or not."""
 
-from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Iterator, Mapping, Sequence
 from itertools import groupby
 from typing import Any
 
@@ -24,7 +24,7 @@ async def holds(connections: Connections, session: str) -> bool:
 
 async def read_sessions(
     connections: Connections, selection: SessionFilter
-) -> AsyncIterator[Session]:
+) -> AsyncGenerator[Session]:
     """See `Store.sessions`."""
     last = (_LONG_AGO, 0)
     while True:

@@ -12,13 +12,13 @@ from jmmc.stores.contract import CLOCK_SKEW
 from jmmc.stores.searchable_names import NAMED, kind_of, names_of, stored_kind
 from jmmc.stores.sqlite import summary_writes
 from jmmc.stores.sqlite.connections import Connections
-from jmmc.stores.sqlite.selection import summary_conditions
-from jmmc.stores.summary_columns import column
+from jmmc.stores.sqlite.selection import read_column, summary_conditions
 
 _MAXIMUM = 2**63 - 1  # Of an integer in SQLite.
 _BEGAN = "began >= ? AND began < ?"
 _PART = 2000  # Summaries read together: their rows take the event loop some 5 ms.
 _VALUES = msgspec.json.Decoder(dict[str, tuple[Sums, ...]])
+_REPLICATES = msgspec.json.Decoder(dict[str, tuple[int, ...]])
 _SUMMARY = msgspec.json.Decoder(Summary)
 _LIVE_SESSION = msgspec.json.Decoder(LiveSession)
 _LIVE_SESSIONS = 500  # Read together: 2 ms.
@@ -114,7 +114,7 @@ class SqliteReports:
     ) -> list[tuple[Any, ...]]:
         """See `Reports.facts`."""
         where, values = await self._where(selection)
-        fields = ", ".join(map(column, columns))
+        fields = ", ".join(map(read_column, columns))
         return await self._connections.read(
             f"SELECT {fields} FROM summaries WHERE {where} ORDER BY began, session", values
         )
@@ -126,7 +126,7 @@ class SqliteReports:
 
         SQLite makes one JSON text of each column: half the time that rows for Python take.
         """
-        texts = ", ".join(f"json_group_array({column(name)})" for name in names)
+        texts = ", ".join(f"json_group_array({read_column(name)})" for name in names)
         conditions, values = summary_conditions(selection)
         indexed, indexed_values = summary_conditions(
             SummaryFilter(room=selection.room, browser_id=selection.browser_id)
@@ -170,8 +170,8 @@ class SqliteReports:
         """See `Reports.erase`."""
         ids = [(summary.session,) for summary in summaries]
         names = {
-            (kind, name): str(getattr(summary, NAMED[kind]))
-            for summary in summaries
+            (kind, name): (str(getattr(summary, NAMED[kind])), summary.last)
+            for summary in sorted(summaries, key=lambda summary: summary.last)
             for kind, name in names_of(summary)
         }
         return await self._connections.write(
@@ -192,6 +192,7 @@ class SqliteReports:
                 rollup.length,
                 rollup.start,
                 msgspec.json.encode(rollup.values).decode(),
+                msgspec.json.encode(rollup.replicates).decode(),
             )
             for rollup in rollups
         ]
@@ -202,11 +203,14 @@ class SqliteReports:
     async def rollups(self, dimension: str, length: int, since: int, until: int) -> list[Rollup]:
         """See `Reports.rollups`."""
         rows = await self._connections.read(
-            "SELECT start, parts FROM rollups WHERE dimension = ? AND length = ?"
+            "SELECT start, parts, replicates FROM rollups WHERE dimension = ? AND length = ?"
             " AND start >= ? AND start < ? ORDER BY start",
             [dimension, length, since, until],
         )
-        return [Rollup(length, start, dimension, _VALUES.decode(values)) for start, values in rows]
+        return [
+            Rollup(length, start, dimension, _VALUES.decode(values), _REPLICATES.decode(replicates))
+            for start, values, replicates in rows
+        ]
 
     async def search(self, text: str, limit: int) -> list[SearchHit]:
         """See `Reports.search`."""

@@ -17,6 +17,13 @@ def session_conditions(selection: SessionFilter) -> tuple[str, list[object]]:
     return " AND ".join(condition for condition, _ in given) or "1", [value for _, value in given]
 
 
+def read_column(field: str) -> str:
+    """The SQL expression for a field of a summary; rows of an earlier version lack some columns."""
+    if field == "lane":
+        return "CASE segments WHEN '' THEN whole ->> '$.lane' ELSE lane END"
+    return "iif(segments = '', '[]', segments)" if field == "segments" else column(field)
+
+
 def summary_conditions(selection: SummaryFilter) -> tuple[list[str], list[object]]:
     """Conditions for a `SummaryFilter` on the table `summaries`, except those on `began`."""
     parts: list[str] = []
@@ -24,16 +31,30 @@ def summary_conditions(selection: SummaryFilter) -> tuple[list[str], list[object
     for filter_ in FILTERS:
         if (value := getattr(selection, filter_.field)) is None:
             continue
-        name = column(filter_.field)
-        if filter_.prefix:
-            parts.append(f"({name} = ? OR substr({name}, 1, ?) = ?)")
-            values += [value, len(value) + 1, f"{value} "]
-        else:
-            parts.append(f"{name} = ?")
-            values.append(value)
+        condition, given = _equal(column(filter_.field), value, prefix=filter_.prefix)
+        if filter_.dimension:
+            in_segment, more = _equal(
+                f"value ->> '$[2].{filter_.field}'", value, prefix=filter_.prefix
+            )
+            condition = (
+                f"({condition} OR (length(segments) > 2 AND EXISTS"
+                f" (SELECT 1 FROM json_each(segments) WHERE {in_segment})))"
+            )
+            given = [*given, *more]
+        parts.append(condition)
+        values += given
     if selection.running is not None:
         parts.append("running" if selection.running else "NOT running")
     if selection.since is not None:
-        parts.append("ended >= ?")
-        values.append(selection.since)
+        parts.append("(ended > ? OR began >= ?)")
+        values += [selection.since, selection.since]
     return parts, values
+
+
+def _equal(expression: str, value: str, *, prefix: bool) -> tuple[str, list[object]]:
+    if not prefix:
+        return f"{expression} = ?", [value]
+    return (
+        f"({expression} = ? OR substr({expression}, 1, ?) = ?)",
+        [value, len(value) + 1, f"{value} "],
+    )

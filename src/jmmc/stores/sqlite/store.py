@@ -2,7 +2,7 @@
 
 import asyncio
 import sqlite3
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncGenerator, Callable, Sequence
 from pathlib import Path
 
 from jmmc.core.errors import StoreError
@@ -56,7 +56,7 @@ class SqliteStore:
         """See `Store.holds`."""
         return await reading.holds(self.connections, session)
 
-    def sessions(self, selection: SessionFilter) -> AsyncIterator[Session]:
+    def sessions(self, selection: SessionFilter) -> AsyncGenerator[Session]:
         """See `Store.sessions`."""
         return reading.read_sessions(self.connections, selection)
 

@@ -8,14 +8,14 @@ import msgspec
 from jmmc.quality.summary import Summary
 from jmmc.stores.searchable_names import stored_kind
 from jmmc.stores.sqlite.transaction import transaction
-from jmmc.stores.summary_columns import SUMMARY_COLUMNS, column
+from jmmc.stores.summary_columns import JSON_COLUMNS, SUMMARY_COLUMNS, column, json_columns
 
 _PRUNED = 500  # Summaries per transaction: some 5 MB.
-_HAS_NAME = {
-    "room": "SELECT 1 FROM summaries WHERE conf = ? LIMIT 1",
-    "participant": "SELECT 1 FROM summaries WHERE uid = ? LIMIT 1",
-    "address": "SELECT 1 FROM summaries WHERE whole ->> 'address' = ? LIMIT 1",
-    "provider": "SELECT 1 FROM summaries WHERE provider = ? AND provider <> '' LIMIT 1",
+_HAVE_NAME = {
+    "room": "FROM summaries WHERE conf = ?",
+    "participant": "FROM summaries WHERE uid = ?",
+    "address": "FROM summaries WHERE whole ->> 'address' = ?",
+    "provider": "FROM summaries WHERE provider = ? AND provider <> ''",
 }
 
 
@@ -30,11 +30,11 @@ def put_summaries(
     `covered` has each session with the number of samples that its summary covers: a session with
     exactly so many is not dirty any more.
     """
-    columns = ", ".join(map(column, SUMMARY_COLUMNS))
-    marks = ", ".join("?" * (len(SUMMARY_COLUMNS) + 2))
+    columns = ", ".join((*map(column, SUMMARY_COLUMNS), *JSON_COLUMNS, "whole"))
+    marks = ", ".join("?" * (columns.count(",") + 1))
     with transaction(connection):
         connection.executemany(
-            f"INSERT OR REPLACE INTO summaries ({columns}, series, whole) VALUES ({marks})",
+            f"INSERT OR REPLACE INTO summaries ({columns}) VALUES ({marks})",
             rows,
         )
         connection.executemany(
@@ -53,20 +53,28 @@ def put_summaries(
 def erase(
     connection: sqlite3.Connection,
     ids: Sequence[tuple[str]],
-    names: Mapping[tuple[str, str], str],
+    names: Mapping[tuple[str, str], tuple[str, int]],
 ) -> int:
     """Delete summaries, and those of `names` that no other summary has; how many names.
 
-    `names` has the value of the summary's field by kind and name.
+    `names` has the value of the summary's field by kind and name, and when a deleted summary had it
+    last. A name that is kept was last there when one of the other summaries was.
     """
     deleted = 0
     with transaction(connection):
         connection.executemany("DELETE FROM summaries WHERE session = ?", ids)
-        for (kind, name), stored in names.items():
-            if connection.execute(_HAS_NAME[kind], [stored]).fetchone() is None:
+        for (kind, name), (stored, last) in names.items():
+            others, key = _HAVE_NAME[kind], (stored_kind(kind), name)
+            if connection.execute(f"SELECT 1 {others} LIMIT 1", [stored]).fetchone() is None:
                 deleted += connection.execute(
-                    "DELETE FROM names WHERE kind = ? AND name = ?", [stored_kind(kind), name]
+                    "DELETE FROM names WHERE kind = ? AND name = ?", key
                 ).rowcount
+            else:
+                connection.execute(
+                    f"UPDATE names SET last = (SELECT max(last) {others})"
+                    " WHERE kind = ? AND name = ? AND last <= ?",
+                    [stored, *key, last],
+                )
     return deleted
 
 
@@ -84,19 +92,22 @@ def prune(connection: sqlite3.Connection, before: int) -> int:
     return deleted
 
 
-def put_rollups(connection: sqlite3.Connection, rows: Sequence[tuple[str, int, int, str]]) -> None:
+def put_rollups(
+    connection: sqlite3.Connection, rows: Sequence[tuple[str, int, int, str, str]]
+) -> None:
     """Store rows of `rollups`."""
     with transaction(connection):
         connection.executemany(
-            "INSERT OR REPLACE INTO rollups (dimension, length, start, parts) VALUES (?, ?, ?, ?)",
+            "INSERT OR REPLACE INTO rollups (dimension, length, start, parts, replicates)"
+            " VALUES (?, ?, ?, ?, ?)",
             rows,
         )
 
 
 def summary_row(summary: Summary) -> tuple[object, ...]:
-    """The row of a summary: its columns, its series and all of it as JSON."""
+    """The row of a summary: its columns, and all of it as JSON."""
     return (
         *(getattr(summary, field) for field in SUMMARY_COLUMNS),
-        msgspec.json.encode(summary.series).decode(),
+        *json_columns(summary),
         msgspec.json.encode(summary).decode(),
     )

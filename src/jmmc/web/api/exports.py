@@ -37,6 +37,7 @@ from jmmc.answers.threads import in_background, pause, paused
 from jmmc.core.model import Session
 from jmmc.quality.filters import SummaryFilter
 from jmmc.quality.summary import Summary
+from jmmc.quality.timeline import Rhythm
 from jmmc.quality.timeline_rows import sample_rows
 from jmmc.stores import Store
 from jmmc.web.problems import Problem
@@ -48,7 +49,7 @@ WHATS = ("sessions", "timeline", "summaries")
 
 
 def export_response(
-    store: Store, selection: SummaryFilter, what: str, file_format: str
+    store: Store, selection: SummaryFilter, rhythm: Rhythm, what: str, file_format: str
 ) -> StreamingResponse:
     """The export as a streamed file. Raises `Problem` for a format that `what` does not have."""
     if what == "sessions":
@@ -58,7 +59,8 @@ def export_response(
             )
         content = _lines(store, selection)
     else:
-        content = _content(store, selection, what, table(file_format, COLUMNS_OF[what]))
+        writer = table(file_format, COLUMNS_OF[what])
+        content = _content(store, selection, rhythm, what, writer)
     return StreamingResponse(
         content, headers=_headers(what, file_format), media_type=MEDIA_TYPES[file_format]
     )
@@ -122,9 +124,9 @@ def _stored_forms(sessions: Sequence[Session]) -> bytes:
 
 
 async def _content(
-    store: Store, selection: SummaryFilter, what: str, writer: Table
+    store: Store, selection: SummaryFilter, rhythm: Rhythm, what: str, writer: Table
 ) -> AsyncIterator[bytes]:
-    async for rows in _rows(store, selection, what):
+    async for rows in _rows(store, selection, rhythm, what):
         while (content := await in_background(partial(_add_some, writer, rows))) is not None:
             if content:
                 yield content
@@ -132,12 +134,12 @@ async def _content(
 
 
 async def _rows(
-    store: Store, selection: SummaryFilter, what: str
+    store: Store, selection: SummaryFilter, rhythm: Rhythm, what: str
 ) -> AsyncIterator[Iterator[dict[str, Any]]]:
     """The rows of some sessions at a time. They are made as they are taken: in a thread."""
     if what == "timeline":
         async for sessions in _batches(chosen(store, selection)):
-            yield chain.from_iterable(map(sample_rows, sessions))
+            yield chain.from_iterable(sample_rows(session, rhythm) for session in sessions)
     else:
         async for summaries in summary_pages(store, selection):
             yield map(summary_row, summaries)

@@ -23,10 +23,12 @@ from jmmc.answers.model import (
 )
 from jmmc.answers.queries import NotFoundError, Page, Period, Queries
 from jmmc.answers.tables import FORMATS
+from jmmc.maintenance.schedule import rhythm_of
 from jmmc.privacy.receipts import Erasure, Subject, SubjectKind
 from jmmc.protocol.identity import is_session_id
 from jmmc.quality.filters import DIMENSIONS
 from jmmc.quality.summary import SearchHit, Summary
+from jmmc.settings import Settings
 from jmmc.stores import Store
 from jmmc.stores.erasure_receipts import erasures
 from jmmc.web.api.exports import WHATS, export_response
@@ -40,6 +42,7 @@ from jmmc.web.api.parameters import (
     SEARCH_TEXT,
     WHAT,
     WINDOW,
+    ZONE,
     Parameter,
     QueryParameters,
     without,
@@ -52,6 +55,7 @@ class Backend(NamedTuple):
 
     queries: Queries
     store: Store
+    settings: Callable[[], Settings]
     forget: Callable[[Subject], Awaitable[Erasure]]
 
 
@@ -104,13 +108,16 @@ async def _participant(backend: Backend, query: QueryParameters, participant: st
 
 async def _usage(backend: Backend, query: QueryParameters) -> list[Usage]:
     period = cast(Period, query.one_of("period", PERIODS, "day"))
-    return await backend.queries.usage(period, query.selection)
+    zone = query.zone(backend.settings().time_zone)
+    return await backend.queries.usage(period, query.selection, zone)
 
 
 async def _export(backend: Backend, query: QueryParameters) -> Response:
     what = query.one_of("what", WHATS, "timeline")
     file_format = query.one_of("format", FORMATS, "ndjson")
-    return export_response(backend.store, query.selection, what, file_format)
+    return export_response(
+        backend.store, query.selection, rhythm_of(backend.settings()), what, file_format
+    )
 
 
 async def _erase_participant(backend: Backend, query: QueryParameters, participant: str) -> Erasure:
@@ -205,7 +212,7 @@ _ANSWERS = (
         "Meetings, participants and person-minutes per day, week or month.",
         list[Usage],
         _usage,
-        (PERIOD, *WINDOW),
+        (PERIOD, ZONE, *WINDOW),
     ),
     Operation(
         "/search",

@@ -3,9 +3,10 @@
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
+from zoneinfo import ZoneInfo
 
 from jmmc.answers.tables import FORMATS
-from jmmc.core.timestamps import parse_moment
+from jmmc.core.timestamps import parse_moment, zone_of
 from jmmc.privacy.pseudonyms import Pseudonyms
 from jmmc.quality.filters import DIMENSIONS, FIELD_OF_FILTER, SummaryFilter
 from jmmc.quality.grading import Grade
@@ -73,6 +74,10 @@ PAGING = (
 )
 BY = _choice("by", "Dimension to compare by.", DIMENSIONS, required=True)
 PERIOD = _choice("period", "Length of a period. Default: day.", PERIODS)
+ZONE = _text(
+    "tz",
+    "Time zone of the periods, such as Europe/Paris. Default: the setting time_zone.",
+)
 SEARCH_TEXT = _text("q", "Text to find in room names, participant ids, addresses and providers.")
 FORMAT = _choice(
     "format",
@@ -124,6 +129,13 @@ class QueryParameters:
         if "grade" in filters:
             self.one_of("grade", _GRADES, None)
         return self.pseudonyms.as_stored(SummaryFilter(since=since, until=until, **filters))
+
+    def zone(self, default: str) -> ZoneInfo:
+        """The time zone `tz`, or the one named `default`."""
+        try:
+            return zone_of(self._given.get("tz", default)[:100])
+        except ValueError as error:
+            raise Problem(400, "Invalid parameter tz", str(error)) from None
 
     @property
     def limit(self) -> int:

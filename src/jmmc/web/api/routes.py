@@ -16,7 +16,7 @@ from jmmc.answers.threads import in_background
 from jmmc.collector import Collector
 from jmmc.core.errors import StoreError
 from jmmc.core.version import __version__
-from jmmc.maintenance.schedule import lifetime_of
+from jmmc.maintenance.schedule import rhythm_of
 from jmmc.web.api.exports import answer_file
 from jmmc.web.api.openapi import describe
 from jmmc.web.api.operations import OPERATIONS, Backend, Operation
@@ -50,11 +50,9 @@ def api_routes(
     collector: Collector, access: Access, *, clock: Callable[[], float] = time.time
 ) -> list[BaseRoute]:
     """The paths under `/api/v1/`, with their description as OpenAPI and as a page."""
-    lifetime = lifetime_of(collector.settings)
-    queries = Queries(
-        collector.store, lifetime=lifetime, clock=clock, pseudonyms=collector.pseudonyms
-    )
-    backend = Backend(queries, collector.store, collector.forget)
+    rhythm = rhythm_of(collector.settings)
+    queries = Queries(collector.store, rhythm=rhythm, clock=clock, pseudonyms=collector.pseudonyms)
+    backend = Backend(queries, collector.store, lambda: collector.settings, collector.forget)
     handlers: dict[str, dict[str, _Handler]] = {}
     for operation in OPERATIONS:
         handler = _handler(operation, backend, collector, access, clock)

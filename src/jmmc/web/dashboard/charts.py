@@ -51,7 +51,6 @@ def curves_of(detail: SessionDetail) -> str:
     names = [name for plot in PLOTS for name, _ in plot.series]
     content = {
         "times": detail.times,
-        "end": detail.summary.ended,
         "curves": {name: detail.curves[name] for name in names if name in detail.curves},
         "spells": [
             (spell.spell.start, spell.spell.end, spell.spell.grade.name.lower())

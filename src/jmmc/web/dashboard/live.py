@@ -91,6 +91,7 @@ class LivePages:
             "failing_tasks": [task for task in self._collector.background_tasks if task.error],
             "disk": self._collector.disk,
             "retention_pause": self._collector.retention_pause,
+            "upgraded": self._collector.upgraded,
             "began": int(self._collector.began),
         }
 

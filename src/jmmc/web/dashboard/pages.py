@@ -9,7 +9,7 @@ import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
 
-from jmmc.answers.model import FEW, Comparison
+from jmmc.answers.model import FEW, Comparison, Overview
 from jmmc.answers.queries import Queries
 from jmmc.answers.threads import in_background
 from jmmc.core.timestamps import parse_moment
@@ -22,6 +22,7 @@ from jmmc.web.security.access import Caller
 _DAY = 86_400
 _WORST_NETWORKS = 10  # Rows on the overview.
 _WORST_INCIDENTS = 5  # Shown at once on a meeting; the others are folded.
+_LEAST_KNOWN = 3600  # Person-seconds of a period with which another is compared.
 _PAGE_SIZE = 50  # Sessions and meetings of a list.
 
 
@@ -51,18 +52,31 @@ class Pages:
             selection, since=selection.since - length, until=selection.since
         )
         detail = await self._queries.overview_detail(selection, "network", worst=_WORST_NETWORKS)
+        earlier = await self._queries.overview(before)
         return await self._page(
             request,
             caller,
             "overview.html",
             overview=detail.overview,
-            before=await self._queries.overview(before),
+            before=earlier,
+            no_comparison=await self._no_comparison(earlier),
             networks=_worst(detail.compared),
             heat=msgspec.json.encode(detail.heat).decode(),
             regions=await self._queries.heat_by("region", selection),
             distribution=detail.spread,
             api="overview",
         )
+
+    async def _no_comparison(self, before: Overview) -> str | None:
+        """Why nothing is compared with the period before; None when it can be."""
+        first = await self._queries.first_session()
+        if first is None or first >= before.until:
+            return "there were no calls in the previous period"
+        if first > before.since:
+            return "the previous period is only partly covered"
+        if before.sessions < FEW or before.grades.known_seconds < _LEAST_KNOWN:
+            return "there is too little data in the previous period"
+        return None
 
     async def meeting(self, request: Request, caller: Caller) -> Response:
         """Show a meeting: its problems, and a timeline for each participant."""

@@ -15,7 +15,7 @@ from jmmc.answers.queries import NotFoundError, Queries
 from jmmc.collector import Collector
 from jmmc.core.errors import StoreError
 from jmmc.core.tasks import stop
-from jmmc.maintenance.schedule import lifetime_of
+from jmmc.maintenance.schedule import rhythm_of
 from jmmc.web.dashboard.account import Account
 from jmmc.web.dashboard.assets import static_files
 from jmmc.web.dashboard.forget import ForgetPage
@@ -49,8 +49,8 @@ class Dashboard:
         clock: Callable[[], float] = time.time,
     ) -> None:
         names = collector.pseudonyms
-        lifetime = lifetime_of(collector.settings)
-        queries = Queries(collector.store, lifetime=lifetime, clock=clock, pseudonyms=names)
+        rhythm = rhythm_of(collector.settings)
+        queries = Queries(collector.store, rhythm=rhythm, clock=clock, pseudonyms=names)
         self._collector = collector
         self._access = access
         self._signer = signer

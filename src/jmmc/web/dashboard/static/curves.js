@@ -1,6 +1,6 @@
 // The curves of a session, on its own page and under its timeline in a meeting.
 
-import { color, colorOf, createPlot, fitToWidth, timeAxis, timeSeries, valueAxis } from "./plots.js";
+import { color, colorOf, createPlot, fitToWidth, JUST_BEFORE, timeAxis, timeSeries, valueAxis } from "./plots.js";
 import { numbers } from "./times.js";
 
 const root = document.documentElement.dataset.root; // Where the pages are mounted.
@@ -51,8 +51,7 @@ const nextFrame = () => new Promise((resolve) => { requestAnimationFrame(() => {
  * between two plots.
  */
 export async function drawCurves(target, data, range = null, pause = null) {
-  // The last value holds until the end.
-  const times = [...data.times, Math.max(data.end, data.times.at(-1))];
+  const times = doubled(data.times).map((time, i) => (i % 2 ? time - JUST_BEFORE : time));
   const sizedPlots = [];
   for (const plot of config.plots) {
     const series = plot.series.filter(({ name }) => data.curves[name]);
@@ -66,13 +65,19 @@ export async function drawCurves(target, data, range = null, pause = null) {
   fitToWidth(target, sizedPlots);
 }
 
+/**
+ * Each value twice: where it begins, and just before the next one. Otherwise a value before a gap
+ * would not be drawn. Of times the second one is the next (`shift` 1), of values the same.
+ */
+const doubled = (list, shift = 1) => list.slice(0, -1).flatMap((item, i) => [item, list[i + shift]]);
+
 function drawPlot(target, unit, series, times, data, range) {
   // A curve without a unit has categories, such as the codec: they are numbered.
   const categories = unit ? null : [...new Set(series.flatMap(({ name }) => data.curves[name]))].filter((value) => value != null).map(String);
   const toNumber = (value) => (categories && value != null ? categories.indexOf(String(value)) : value);
   const toText = (value) => (value == null ? "–" : categories ? categories[value] ?? "" : numbers.format(value));
   const suffix = !unit || unit.includes("100") ? "" : ` ${unit}`;
-  const rows = series.map(({ name }) => [...data.curves[name], data.curves[name].at(-1)].map(toNumber));
+  const rows = series.map(({ name }) => doubled(data.curves[name], 0).map(toNumber));
   const size = () => ({ width: target.clientWidth, height: categories ? 62 + 20 * categories.length : 130 });
   const isWhole = (low, high) => low === times[0] && high === times.at(-1); // Not zoomed.
   const axis = valueAxis("");
@@ -99,7 +104,7 @@ const seconds = (text) => Date.parse(text) / 1000;
 
 /** Return an answer of the API in the form of `curves_of` in charts.py. */
 const curveData = (session) => ({
-  times: session.times.map(seconds), end: seconds(session.summary.ended), curves: session.curves,
+  times: session.times.map(seconds), curves: session.curves,
   spells: session.spells.map(({ spell }) => [seconds(spell.start), seconds(spell.end), spell.grade]),
   marks: session.events.map((event) => seconds(event.at)),
 });

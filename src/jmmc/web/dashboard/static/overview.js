@@ -1,6 +1,6 @@
 // The plots of the overview: participants over time, and the heat map.
 
-import { colorOf, createPlot, fitToWidth, timeAxis, timeSeries, valueAxis } from "./plots.js";
+import { colorOf, createPlot, fitToWidth, JUST_BEFORE, timeAxis, timeSeries, valueAxis } from "./plots.js";
 import { formats, numbers, zone } from "./times.js";
 
 const GRADES = ["poor", "fair", "good", "unknown"]; // From the bottom of the stack to its top.
@@ -46,15 +46,18 @@ function stack(data) {
       percents[n].push(share ? 100 * sum : null);
     });
   };
-  // A gap without calls is drawn as zero participants, not as a line across it.
-  if (data.times[0] > data.since) push(data.since, 0);
-  data.times.forEach((time, i) => {
-    const previous = data.times[i - 1];
-    if (i && time - previous > data.step) push(previous + data.step, 0);
-    push(time, data.participants[i], shares[i]);
+  // Each step is drawn from its start to its end. A gap without calls is drawn as zero participants,
+  // not as a line across it.
+  let drawn = data.since;
+  data.steps.forEach(([start, end], i) => {
+    if (start > drawn) push(drawn, 0);
+    if (start > drawn) push(start - JUST_BEFORE, 0);
+    push(start, data.participants[i], shares[i]);
+    push(end - JUST_BEFORE, data.participants[i], shares[i]);
+    drawn = end;
   });
-  push(Math.min(data.times.at(-1) + data.step, data.until), 0);
-  if (times.at(-1) < data.until) push(data.until, 0);
+  push(drawn, 0);
+  if (drawn < data.until) push(data.until, 0);
   return { times, counts, percents };
 }
 

@@ -12,7 +12,7 @@ import "./waiting.js";
 const drawings = { participants: drawParticipants, curves: drawCurves, heat: drawHeat };
 for (const target of document.querySelectorAll("[data-plot]")) {
   const data = JSON.parse(target.parentElement.querySelector("script.data").textContent);
-  if (data.times.length) drawings[target.dataset.plot](target, data);
+  if ((data.steps || data.times).length) drawings[target.dataset.plot](target, data);
 }
 
 localiseTimes(document);

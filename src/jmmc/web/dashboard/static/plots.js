@@ -15,6 +15,9 @@ export function color(name) {
   }
   return colors.get(name);
 }
+/** Seconds: a step ends this much before the next one begins, so that both ends are drawn. */
+export const JUST_BEFORE = 0.001;
+
 /** Return a function for uPlot, which asks for the color at each drawing. */
 export const colorOf = (name) => () => color(name);
 

@@ -1,0 +1,264 @@
+"""Segments: the parts of a session in which no dimension changed.
+
+A person may move to another region, network or path during a call. Each second counts for the value
+that held then. What is not known at a moment is as it was before; at the start, as it became known.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import NamedTuple
+
+import msgspec
+from msgspec import Struct
+
+from jmmc.core.fields import Moment
+from jmmc.quality.addresses import network_of, readable_address
+from jmmc.quality.filters import DIMENSIONS
+from jmmc.quality.grading import Grade
+from jmmc.quality.timeline import Span, State, Timeline
+
+MOST_SEGMENTS = 60
+"""Of a session; shorter ones are joined with the one before."""
+
+LONGEST_TEXT = 64
+"""Characters of a value of a dimension, and of an event."""
+
+
+class Segment(Struct, frozen=True, array_like=True, gc=False):
+    """A part of a session in Unix seconds, with the dimensions that change during the session."""
+
+    start: Moment
+    end: Moment
+    values: dict[str, str]
+
+
+class Piece(NamedTuple):
+    """A span of one grade in one segment; `values` are its changing dimensions."""
+
+    start: int
+    end: int
+    grade: Grade
+    values: Mapping[str, str]
+
+
+_SEGMENTS = msgspec.json.Decoder(tuple[Segment, ...])
+_SPANS = msgspec.json.Decoder(list[tuple[int, int, int]])
+_SAME: Mapping[str, str] = {}
+
+
+class Track(NamedTuple):
+    """A session's spans (start, end, grade) and its segments; no segment when none changed."""
+
+    spans: Sequence[tuple[int, int, int]]
+    segments: Sequence[Segment]
+
+
+def track_of(lane: str, segments: str) -> Track:
+    """Decode the two from JSON, the form in which `Reports.facts` returns them."""
+    return Track(_SPANS.decode(lane), () if segments == "[]" else _SEGMENTS.decode(segments))
+
+
+def grade_at(lane: str, last: int) -> Grade:
+    """The grade of the time before the last sample: what is after it is not known yet."""
+    spans = _SPANS.decode(lane)
+    return next((Grade(span[2]) for span in reversed(spans) if span[0] < last), Grade.UNKNOWN)
+
+
+def pieces(track: Track, since: int, until: int) -> Iterator[Piece]:
+    """The pieces in a window, cut at its ends, by time."""
+    segments = iter(track.segments)
+    segment = next(segments, None)
+    for start, end, grade in track.spans:
+        if end <= since:
+            continue
+        if start >= until:
+            return
+        at, end = max(start, since), min(end, until)
+        while segment is not None and at < end:
+            if segment.end <= at and (later := next(segments, None)) is not None:
+                segment = later
+                continue
+            cut = end if segment.end <= at else min(end, segment.end)
+            yield Piece(at, cut, Grade(grade), segment.values)
+            at = cut
+        if at < end:
+            yield Piece(at, end, Grade(grade), _SAME)
+
+
+def entries(segments: Iterable[Segment], dimension: str) -> dict[str, int]:
+    """When a session first had each value of a dimension that changes during it."""
+    found: dict[str, int] = {}
+    for segment in segments:
+        if dimension in segment.values:
+            found.setdefault(segment.values[dimension], segment.start)
+    return found
+
+
+def values_at(values: Mapping[str, str], segments: Sequence[Segment], at: int) -> Mapping[str, str]:
+    """The dimensions of a session at a moment; `values` are those that it has on the whole."""
+    for segment in segments:
+        if at < segment.end:
+            return {**values, **segment.values}
+    return {**values, **segments[-1].values} if segments else values
+
+
+def segments_of(timeline: Timeline) -> tuple[dict[str, str], tuple[Segment, ...]]:
+    """The values that held longest in known time, and the segments; none when nothing changed."""
+    joined = tuple(_values(timeline.joined))
+    runs = _bounded(_filled(_runs(timeline.spans), joined))
+    if not runs:
+        return dict(zip(DIMENSIONS, joined, strict=True)), ()
+    longest: dict[str, str] = {}
+    changing: list[str] = []
+    for place, dimension in enumerate(DIMENSIONS):
+        seconds: dict[str, int] = {}
+        for run in runs:
+            value = run.values[place]
+            seconds[value] = seconds.get(value, 0) + run.known
+        longest[dimension] = max((length, value) for value, length in seconds.items())[1]
+        if len(seconds) > 1:
+            changing.append(dimension)
+    if not changing:
+        return longest, ()
+    places = {dimension: DIMENSIONS.index(dimension) for dimension in changing}
+    return longest, tuple(
+        Segment(
+            run.start,
+            run.end,
+            {dimension: run.values[place] for dimension, place in places.items()},
+        )
+        for run in runs
+    )
+
+
+class _Run(NamedTuple):
+    """A time with the same values, in the order of `DIMENSIONS`; `known` of its seconds are."""
+
+    start: int
+    end: int
+    values: tuple[str, ...]
+    known: int
+
+
+def _append(runs: list[_Run], run: _Run) -> None:
+    """Add a run; one with the values of the last continues it."""
+    if runs and runs[-1].values == run.values:
+        _extend_last(runs, run)
+    else:
+        runs.append(run)
+
+
+def _extend_last(runs: list[_Run], run: _Run) -> None:
+    last = runs[-1]
+    runs[-1] = _Run(last.start, run.end, last.values, last.known + run.known)
+
+
+def _runs(spans: Iterable[Span]) -> list[_Run]:
+    """Neighbouring spans with the same values as one; "" is unknown."""
+    runs: list[_Run] = []
+    for span in spans:
+        known = 0 if span.state is None else span.end - span.start
+        values = _NOTHING if span.state is None else tuple(_values(span.state))
+        _append(runs, _Run(span.start, span.end, values, known))
+    return runs
+
+
+def _filled(runs: Sequence[_Run], joined: Sequence[str]) -> list[_Run]:
+    """Fill what is unknown with the value before, or at the start with the first one."""
+    held = [
+        next((run.values[place] for run in runs if run.values[place]), joined[place])
+        for place in _PLACES
+    ]
+    filled: list[_Run] = []
+    for run in runs:
+        held = [value or before for value, before in zip(run.values, held, strict=True)]
+        _append(filled, run._replace(values=tuple(held)))
+    return filled
+
+
+def _bounded(runs: list[_Run]) -> list[_Run]:
+    """At most `MOST_SEGMENTS` runs, joined at the finest resolution (seconds) that fits."""
+    if len(runs) <= MOST_SEGMENTS:
+        return runs
+    resolution = max(2, (runs[-1].end - runs[0].start) // (4 * MOST_SEGMENTS))
+    while len(joined := _joined(runs, resolution)) > MOST_SEGMENTS:
+        resolution *= 2
+    return joined
+
+
+def _joined(runs: Sequence[_Run], resolution: int) -> list[_Run]:
+    """Runs shorter than a resolution as one, with the values that held longest in that time."""
+    joined: list[_Run] = []
+    short: list[_Run] = []
+
+    def close() -> None:
+        if short:
+            longest = max(short, key=lambda run: run.end - run.start)
+            known = sum(run.known for run in short)
+            _append(joined, _Run(short[0].start, short[-1].end, longest.values, known))
+            short.clear()
+
+    for run in runs:
+        if run.end - run.start >= resolution:
+            close()
+            _append(joined, run)
+            continue
+        short.append(run)
+        if run.end - short[0].start >= resolution:
+            close()
+    close()
+    return joined
+
+
+_PLACES = range(len(DIMENSIONS))
+_NOTHING = ("",) * len(DIMENSIONS)
+
+
+def _values(state: State) -> Iterator[str]:
+    """The values of a moment, in the order of `DIMENSIONS`."""
+    for dimension in DIMENSIONS:
+        yield _VALUE_OF[dimension](state)
+
+
+def _text(value: object) -> str:
+    """A value of a dimension; imported files may have longer ones than browsers can send."""
+    return "" if isinstance(value, list | dict) else str(value or "")[:LONGEST_TEXT]
+
+
+def _reading(path: str) -> Callable[[State], str]:
+    return lambda state: _text(state.get(path))
+
+
+def _network(state: State) -> str:
+    return network_of(readable_address(state.get("t.rip")))
+
+
+def is_relayed(state: State) -> bool:
+    """Whether the media go through a relay (TURN)."""
+    return "relay" in (state.get("t.lct"), state.get("t.rct")) or str(state.get("t.tp")).startswith(
+        "relay"
+    )
+
+
+def _transport(state: State) -> str:
+    """`p2p`, `relay`, or else the protocol; "" while that is unknown."""
+    if not (protocol := _text(state.get("t.tp"))):
+        return ""
+    if state.get("t.p2p") is True:
+        return "p2p"
+    return "relay" if is_relayed(state) else protocol
+
+
+def _codec(state: State) -> str:
+    return _text(state.get("cdc.v") or state.get("cdc.a"))
+
+
+_VALUE_OF: Mapping[str, Callable[[State], str]] = {
+    "browser": _reading("br"),
+    "os": _reading("os"),
+    "region": _reading("t.sr"),
+    "network": _network,
+    "provider": _reading("t.asn"),
+    "country": _reading("t.cc"),
+    "transport": _transport,
+    "codec": _codec,
+}

@@ -1,0 +1,228 @@
+"""Sums over a window of time, to the second, from the sessions that were there in it."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from typing import NamedTuple
+
+from jmmc.quality.filters import SummaryFilter
+from jmmc.quality.grading import Grade
+from jmmc.quality.intervals import Replicates, groups_of
+from jmmc.quality.peaks import Presence, peaks
+from jmmc.quality.rollups import ALL, BUCKET, Sums
+from jmmc.quality.segments import Piece, Track, entries, pieces, track_of
+
+ROW_COLUMNS = (
+    *("session", "began", "ended", "browser_id", "room"),
+    *("good", "fair", "poor", "unknown", "lane", "segments"),
+)
+"""The columns of a `Row`, but for the value of the dimension by which sessions are compared."""
+
+_COLUMN = {Grade.GOOD: 1, Grade.FAIR: 2, Grade.POOR: 3, Grade.UNKNOWN: 4}
+_FOREVER = 2**63
+
+
+class Row(NamedTuple):
+    """A session as stores return it (`ROW_COLUMNS`), and its `value` of a dimension.
+
+    `lane` and `segments` are JSON.
+    """
+
+    session: str
+    began: int
+    ended: int
+    browser_id: str
+    room: str
+    good: int
+    fair: int
+    poor: int
+    unknown: int
+    lane: str
+    segments: str
+    value: str = ALL
+
+
+class Cut(NamedTuple):
+    """A session's seconds in a window: good, fair, poor, unknown."""
+
+    good: int
+    fair: int
+    poor: int
+    unknown: int
+
+    @property
+    def tenth(self) -> int | None:
+        """The tenth of good time, 0 to 9; None when nothing is known."""
+        known = self.good + self.fair + self.poor
+        return min(9, self.good * 10 // known) if known else None
+
+
+def is_within(began: int, ended: int, since: int, until: int) -> bool:
+    """Whether a session was there in a window; one that ended as it began was, at that moment."""
+    return began < until and (ended > since or began >= since)
+
+
+class WindowSums:
+    """Sums over the part of a window from `since` to `until`, by five minutes and by value.
+
+    `selection` has the whole window and its filters; of a session that moved, only the time counts
+    that fits. With `by`, sums are by the values of that dimension. A session counts for a value
+    that it has in the window when it first had it from `entered_since` to before `entered_until`:
+    so that of neighbouring parts each session counts in one.
+    """
+
+    def __init__(
+        self,
+        selection: SummaryFilter,
+        *,
+        by: str = ALL,
+        part: tuple[int, int] | None = None,
+        entered: tuple[int, int] = (-_FOREVER, _FOREVER),
+    ) -> None:
+        assert selection.since is not None and selection.until is not None
+        self._window = (selection.since, selection.until)
+        self._selection = selection
+        self._by = by
+        self._part = self._window if part is None else part
+        self._entered = entered
+        self._values: dict[str, list[int]] = {}
+        self._begun: dict[int, int] = defaultdict(int)
+        self._seconds: tuple[dict[int, int], ...] = tuple(defaultdict(int) for _ in range(5))
+        self._steady: tuple[dict[int, int], ...] = tuple(defaultdict(int) for _ in range(5))
+        self._present: list[Presence] = []
+        self.replicates: dict[str, Replicates] = {}
+        self.deciles = [0] * 10
+        self.rooms: dict[str, list[int]] = {}
+        """Fair and poor seconds of each room in the window."""
+
+    def add(self, rows: Iterable[Row]) -> None:
+        """Add sessions of the selection."""
+        since, until = self._window
+        part_since, part_until = self._part
+        for row in rows:
+            if not is_within(row.began, row.ended, since, until):
+                continue
+            track = track_of(row.lane, row.segments)
+            if track.segments:
+                self._add_moved(row, track)
+                continue
+            if self._entered[0] <= row.began < self._entered[1]:
+                self._value(row.value)[0] += 1
+                self._count(row.began)
+            cut = [0] * 5
+            for start, end, grade in track.spans:
+                start, end = max(start, part_since), min(end, part_until)
+                if start < end:
+                    self._add_span(start, end, grade, row.value)
+                    cut[_COLUMN[Grade(grade)]] += end - start
+            self._replicate(row, row.value, cut)
+            self._present.append(Presence(row.began, row.ended, row.browser_id))
+            self._add_whole(row.room, cut_of(row, since, until, track))
+
+    def _add_moved(self, row: Row, track: Track) -> None:
+        since, until = self._window
+        part_since, part_until = self._part
+        fitting = [piece for piece in pieces(track, since, until) if self._fits(piece)]
+        if not fitting and row.ended > row.began:
+            return
+        entered = entries(track.segments, self._by) or {row.value: row.began}
+        for value in {piece.values.get(self._by, row.value) for piece in fitting}:
+            if self._entered[0] <= entered.get(value, row.began) < self._entered[1]:
+                self._value(value)[0] += 1
+        if self._entered[0] <= row.began < self._entered[1]:
+            self._count(row.began)
+        seconds = [0] * 5
+        in_part: dict[str, list[int]] = {}
+        for piece in fitting:
+            value = piece.values.get(self._by, row.value)
+            start, end = max(piece.start, part_since), min(piece.end, part_until)
+            if start < end:
+                self._add_span(start, end, piece.grade, value)
+                in_part.setdefault(value, [0] * 5)[_COLUMN[piece.grade]] += end - start
+            self._present.append(Presence(piece.start, piece.end, row.browser_id))
+            seconds[_COLUMN[piece.grade]] += piece.end - piece.start
+        for value, cut in in_part.items():
+            self._replicate(row, value, cut)
+        self._add_whole(row.room, Cut(*seconds[1:]))
+
+    def _fits(self, piece: Piece) -> bool:
+        return self._selection.fits(piece.values)
+
+    def _value(self, value: str) -> list[int]:
+        if value not in self._values:
+            self._values[value] = [0, 0, 0, 0, 0]
+        return self._values[value]
+
+    def _count(self, began: int) -> None:
+        at = max(began, self._part[0])
+        self._begun[at - at % BUCKET] += 1
+
+    def _replicate(self, row: Row, value: str, seconds: Sequence[int]) -> None:
+        _, good, fair, poor, _ = seconds
+        if not self._by or not (known := good + fair + poor):
+            return
+        if value not in self.replicates:
+            self.replicates[value] = Replicates()
+        groups = groups_of(row.browser_id, row.room, row.began)
+        self.replicates[value].add(groups, known, fair, poor)
+
+    def _add_span(self, start: int, end: int, grade: int, value: str) -> None:
+        column = _COLUMN[Grade(grade)]
+        self._value(value)[column] += end - start
+        # Of the many five minutes that a span may cover, only both ends are touched.
+        seconds, steady = self._seconds[column], self._steady[column]
+        first, last = start - start % BUCKET, end - end % BUCKET
+        seconds[first] += first + BUCKET - start
+        steady[first + BUCKET] += 1
+        seconds[last] -= last + BUCKET - end
+        steady[last + BUCKET] -= 1
+
+    def _add_whole(self, room: str, cut: Cut) -> None:
+        if (tenth := cut.tenth) is not None:
+            self.deciles[tenth] += 1
+        bad = self.rooms.setdefault(room, [0, 0])
+        bad[0] += cut.fair
+        bad[1] += cut.poor
+
+    def parts(self) -> list[Sums]:
+        """The sums by five minutes; the first and the last ones are of what is in the part."""
+        columns: list[dict[int, int]] = [self._begun]
+        for seconds, steady in zip(self._seconds[1:], self._steady[1:], strict=True):
+            columns.append(_summed(seconds, steady))
+        most = peaks(self._present, *self._part, BUCKET)
+        starts = sorted({start for column in columns for start in column} | most.keys())
+        return [
+            Sums(start, *[column.get(start, 0) for column in columns], *most.get(start, (0, 0)))  # type: ignore[call-arg]
+            for start in starts
+        ]
+
+    def values(self) -> dict[str, Sums]:
+        """The sums of the whole part by value."""
+        return {value: Sums(self._part[0], *sums) for value, sums in self._values.items()}
+
+
+def _summed(seconds: Mapping[int, int], steady: Mapping[int, int]) -> dict[int, int]:
+    """Seconds of each five minutes, of the changes at the ends of spans."""
+    found: dict[int, int] = {}
+    running, at = 0, 0
+    for start in sorted(seconds.keys() | steady.keys()):
+        if running:
+            for between in range(at, start, BUCKET):
+                found[between] = running * BUCKET
+        running += steady.get(start, 0)
+        if whole := running * BUCKET + seconds.get(start, 0):
+            found[start] = whole
+        at = start + BUCKET
+    return found
+
+
+def cut_of(row: Row, since: int, until: int, track: Track | None = None) -> Cut:
+    """The seconds of each grade that a session has in a window."""
+    if row.began >= since and row.ended <= until:
+        return Cut(row.good, row.fair, row.poor, row.unknown)
+    seconds = [0] * 5
+    spans: Sequence[tuple[int, int, int]] = (track or track_of(row.lane, "[]")).spans
+    for start, end, grade in spans:
+        length = min(end, until) - max(start, since)
+        if length > 0:
+            seconds[_COLUMN[Grade(grade)]] += length
+    return Cut(*seconds[1:])
