@@ -6,10 +6,12 @@ import warnings
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import Phase, settings
 from playwright.sync_api import Browser, expect, sync_playwright
+from xdist.scheduler import LoadFileScheduling
 
 import jmmc
 from tests.support.mongod import Mongod, ReplicaSet, started
@@ -51,6 +53,16 @@ expect.set_options(timeout=15_000)  # ms, for a busy machine
 # The slowest files run first, so that no worker has one left at the end.
 _SLOW = (
     "web/dashboard/test_pages.py",
+    "oracle/test_alarms.py",
+    "oracle/test_charts.py",
+    "oracle/test_export.py",
+    "oracle/test_peaks.py",
+    "oracle/test_random.py",
+    "oracle/test_segments.py",
+    "oracle/test_self.py",
+    "oracle/test_time.py",
+    "oracle/test_usage.py",
+    "oracle/test_windows.py",
     "faults/test_mongo.py",
     "e2e/test_page_lifecycle.py",
     "stores/test_reports.py",
@@ -91,6 +103,20 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.filterwarnings(f"ignore:{_UNCLOSED}:ResourceWarning"))
 
 
+class OneWorkerPerFile(LoadFileScheduling):
+    """As `--dist loadfile`, but all files of tests/oracle share one worker and its collectors."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        file: str = super()._split_scope(nodeid)
+        folder = file.rpartition("/")[0]
+        return folder if folder.endswith("tests/oracle") else file
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> LoadFileScheduling | None:
+    """Distribute files to workers, and some folders as one."""
+    return OneWorkerPerFile(config, log) if config.getoption("dist") == "loadfile" else None
+
+
 def pytest_xdist_node_collection_finished(ids: list[str]) -> None:
     """Raise pytest.UsageError if two tests have the same name: pytest-xdist would skip one."""
     for name, times in Counter(ids).most_common(1):
@@ -99,7 +125,7 @@ def pytest_xdist_node_collection_finished(ids: list[str]) -> None:
 
 
 def _uses_mongodb(path: Path) -> bool:
-    return "stores" in path.parts or "faults" in path.parts or path.stem == "test_evaluator"
+    return bool({"stores", "faults", "oracle"} & {*path.parts}) or path.stem == "test_evaluator"
 
 
 @pytest.fixture(autouse=True, scope="module")
