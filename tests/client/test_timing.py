@@ -22,6 +22,22 @@ _SENT = """
   };
 }
 """
+# A peer connection that loses 40 % of what it receives from one second to another, or, with `dark`,
+# receives nothing then and counts all of it as lost when packets arrive again.
+_LOSES = """
+([from, to, dark]) => {
+  const joined = performance.now();
+  const getStats = async () => {
+    const at = (performance.now() - joined) / 1000;
+    const bad = Math.min(Math.max(0, at - from), to - from);
+    const lost = dark ? (at < to ? 0 : 100 * bad) : 40 * bad;
+    const arrived = 100 * at - (dark ? 100 : 40) * bad;
+    return new Map([["A", { id: "A", type: "inbound-rtp", kind: "audio", timestamp: 1000 * at,
+      packetsReceived: arrived, packetsLost: lost }]]);
+  };
+  APP.conference._room.pc = { peerconnection: { getStats } };
+}
+"""
 _PEER = "name => { APP.conference._room.pc = { peerconnection: { name } }; }"
 
 
@@ -360,4 +376,50 @@ def test_longer_samples_are_means_of_their_ticks(make_stage: MakeStage) -> None:
         pytest.approx((5, 35, 10), abs=0.1),
         pytest.approx((35, 65, 10), abs=0.1),
         pytest.approx((65, 66, 10), abs=0.1),
+    ]
+
+
+@pytest.mark.parametrize(("start", "end"), [(16, 44), (26, 43), (18, 60)])
+@pytest.mark.parametrize("interval", [10, 30])
+def test_halves_of_a_tick_that_are_unlike_are_samples_of_their_own(
+    make_stage: MakeStage, start: int, end: int, interval: int
+) -> None:
+    call = Call(make_stage, sample_interval=interval)
+    call.stage.page.evaluate(_LOSES, [start, end, False])
+    before = 0
+    for at in range(10, 71, 10):
+        bad = max(0, min(at, end) - max(before, start))
+        call.tick(at, 40 * bad / (at - before))
+        before = at
+    call.leave(75)
+    spans = _spans(call, lambda readings: readings.get(_LOSS, 0) > 5)
+    if interval == 10:
+        assert spans == [(pytest.approx(start, abs=4.1), pytest.approx(end, abs=4.1))]
+    assert sum(until - since for since, until in spans) >= end - start
+
+
+def test_a_tick_with_steady_loss_is_one_sample(make_stage: MakeStage) -> None:
+    call = Call(make_stage)
+    call.stage.page.evaluate(_LOSES, [0, 100, False])
+    for at in range(10, 60, 10):
+        call.tick(at, 40)
+    call.leave(51)
+    ends = [claim.end for claim in call.claims() if claim.end - claim.start > 0.15]
+    assert ends == pytest.approx([10, 20, 30, 40, 50, 51], abs=0.1)
+
+
+def test_what_was_lost_in_an_outage_is_not_counted_after_it(make_stage: MakeStage) -> None:
+    call = Call(make_stage)
+    call.stage.page.evaluate(_LOSES, [21, 52, True])
+    call.tick(10)
+    call.tick(20)
+    call.event(27, "conference.connectionInterrupted")
+    call.event(52.5, "conference.connectionRestored")
+    call.tick(60, 80)
+    call.tick(70)
+    call.leave(75)
+    assert _spans(call, _is_bad) == []
+    assert call.events() == [
+        ("interrupted", pytest.approx(27, abs=0.1)),
+        ("restored", pytest.approx(52.5, abs=0.1)),
     ]

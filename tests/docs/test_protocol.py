@@ -101,6 +101,9 @@ CLAIMS: dict[str, str] = {
     + "test_unchanged_ticks_bound_the_time_of_the_next_change",
     "- An interruption, its end, and a change": _TIMING
     + "test_another_peer_connection_begins_another_sample",
+    "- A Jitsi Meet page also reads": _TIMING
+    + "test_halves_of_a_tick_that_are_unlike_are_samples_of_their_own",
+    "- After `restored`": _TIMING + "test_what_was_lost_in_an_outage_is_not_counted_after_it",
     "- All other events wait": _TIMING + "test_an_event_waits_for_the_next_tick_with_its_age",
     "- Where a sample is due without a tick": _TIMING + "test_heartbeats_and_events_claim_nothing",
     "- The last sample (`bye`)": _TIMING + "test_a_bad_end_of_a_call_is_reported",

@@ -14,11 +14,26 @@ const DTX_RATE = 3;
 const LOWEST_FRAME_RATE = 7;
 // Shares in percent from which on a stream counts as affected.
 const AFFECTED = 1;
+// ms after a tick: half of one. Where its halves are unlike, each becomes a sample.
+const HALF_MS = 5000;
+// Beyond this, one half alone makes its tick fair: percent (the limits are 5 % and, of audio, 3 %),
+// and ms, because a round-trip time is of a moment and no mean.
+const BAD_HALF = { "d.pl": 10, "u.pl": 10, "d.cnc": 6, "d.frz": 10, rtt: 300 };
+// A half is good that has less than this part of it.
+const GOOD_PART = 0.2;
+
+/** Whether one half of a tick was good, and the other was not.
+ * @param {Readings} first @param {Readings} second */
+const areUnlike = (first, second) =>
+  Object.entries(BAD_HALF).some(([key, limit]) => {
+    const [low, high] = [Number(first[key]), Number(second[key])].sort((a, b) => a - b);
+    return high > limit && low < (key === "rtt" ? high / 2 : GOOD_PART * limit);
+  });
 
 /**
  * What two reports of one RTCPeerConnection say that Jitsi does not: upload loss, jitter, round
- * trip, freezes, concealment, limitation. A reading is absent when the report or the one before it
- * lacks the fields.
+ * trip, freezes, concealment, limitation; and download loss, which Jitsi has of whole ticks. A
+ * reading is absent when the report or the one before it lacks the fields.
  * @param {Map<string, any>} report @param {Map<string, any> | undefined} before
  * @param {(ssrc: any) => boolean} isFilmed whether a stream had frames of a camera to show
  * @returns {[Readings, string]} with the remote end of the selected candidate pair
@@ -65,6 +80,10 @@ function readReport(report, before, isFilmed) {
   if (remote.length && sent)
     readings["u.pl"] = number((100 * growthOfAll(remote, "packetsLost")) / sent, 100);
 
+  const lost = growthOfAll(all("inbound-rtp"), "packetsLost");
+  const arrived = growthOfAll(all("inbound-rtp"), "packetsReceived");
+  if (lost + arrived) readings["d.pl"] = number((100 * lost) / (lost + arrived), 100);
+
   /** The worst of some streams, and how many are affected. @param {string} share its reading
    * @param {string} count @param {number[]} parts of each stream, 0 to 1 */
   function addWorst(share, count, parts) {
@@ -109,7 +128,13 @@ function readReport(report, before, isFilmed) {
 
 // --- the conference ---
 
-/** Listen to a room, and read its peer connection at each tick.
+/**
+ * @typedef {Moment & {latest: Map<string, any>, excluded: any[], wasHidden: boolean}} Look
+ *   A report of the peer connection; which SSRCs had no frames of a camera to show, or whether the
+ *   page had none to show, at some time since the report before.
+ */
+
+/** Listen to a room, and read its peer connection at each tick and half-way between two.
  * @param {any} room @returns {Source} */
 function hook(room) {
   const me = String(room.myUserId());
@@ -122,7 +147,11 @@ function hook(room) {
   /** SSRCs that had no frames of a camera to show, at some time since the probe before.
    * @type {Set<any>} */
   let notFilmed = new Set();
-  let probed = -Infinity; // the moment of the probe before
+  let probed = -Infinity; // the moment of the report before
+  /** @type {(Look & {restored?: boolean}) | undefined} The report since the last tick. */
+  let half;
+  /** @type {any} */
+  let halfTimer;
   /** @type {(Moment & {stats: any}) | undefined} The tick whose probe is under way. */
   let pending;
 
@@ -133,7 +162,7 @@ function hook(room) {
     if (current === connection) return;
     if (connection && session) session.onSwitch(undefined, when);
     connection = current;
-    report = selected = undefined;
+    report = selected = half = undefined;
   }
 
   /** SSRCs of shared screens, and of cameras that are switched off. @returns {any[]} */
@@ -144,24 +173,63 @@ function hook(room) {
       .filter((/** @type {any} */ track) => track.isMuted() || track.getVideoType() === "desktop")
       .map((/** @type {any} */ track) => track.getSsrc());
 
-  /** Read one report of the peer connection and compare it with the one before.
-   * @returns {Promise<Readings>} throws when the page gives no access */
-  function probe() {
+  /** Read one report of the peer connection.
+   * @returns {Promise<Look>} throws when the page gives no access */
+  function look() {
     const found = attempt(findNotFilmed) || [];
-    const excluded = new Set([...notFilmed, ...found]);
+    const excluded = [...notFilmed, ...found];
     notFilmed = new Set(found);
     const wasHidden = isHidden() || visibilityChanged > probed;
     probed = now();
-    return connection.getStats().then((/** @type {Map<string, any>} */ latest) => {
-      const [readings, remoteEnd] = readReport(
-        latest,
-        report,
-        (ssrc) => !wasHidden && !excluded.has(ssrc),
-      );
-      report = latest;
-      selected = remoteEnd;
-      return readings;
-    });
+    const when = moment();
+    return connection
+      .getStats()
+      .then((/** @type {Map<string, any>} */ latest) => ({ ...when, latest, excluded, wasHidden }));
+  }
+
+  /** Compare two reports. @param {Look[]} looks all since the earlier one
+   * @param {Map<string, any> | undefined} before @returns {[Readings, string]} */
+  const compare = (looks, before) =>
+    readReport(
+      looks[looks.length - 1].latest,
+      before,
+      (ssrc) => !looks.some(({ wasHidden, excluded }) => wasHidden || excluded.includes(ssrc)),
+    );
+
+  /** Look again between two ticks. @param {boolean} [restored] the connection, at this moment */
+  function lookBetween(restored) {
+    const wanted = connection;
+    look().then(
+      guarded((/** @type {Look} */ taken) => {
+        if (wanted !== connection || !report || pending) return;
+        if (restored || !half || !half.restored) half = { ...taken, restored };
+      }),
+      () => {},
+    );
+  }
+
+  /** The readings of a tick. What is known of its first half is taken in when the second is unlike;
+   * of a tick in which the connection was restored, only what came then is known.
+   * @param {Look} taken @returns {Readings} */
+  function readTick(taken) {
+    const first = half;
+    const before = report;
+    half = undefined;
+    report = taken.latest;
+    const [readings, remoteEnd] = compare(first ? [first, taken] : [taken], before);
+    selected = remoteEnd;
+    delete readings["d.pl"];
+    if (!first || !session) return readings;
+    const [second] = compare([taken], first.latest);
+    if (first.restored) {
+      delete second["u.pl"]; // the other end may report the outage's loss only now
+      return second;
+    }
+    const [earlier] = compare([first], before);
+    // A sample that ended since then has both halves.
+    if (first.at <= session.lastClosed.at || !areUnlike(earlier, second)) return readings;
+    session.takePart(earlier, first);
+    return second;
   }
 
   /** @param {any} stats copied at once, because Jitsi changes and reuses the same object */
@@ -172,12 +240,14 @@ function hook(room) {
     const tick = { ...moment(), stats: JSON.parse(JSON.stringify(stats)) };
     follow(tick);
     pending = tick;
-    const probing = attempt(probe);
-    if (!probing) return settle();
-    const settleTick = guarded((/** @type {Readings} */ readings) => {
-      if (pending === tick) settle(readings);
+    clearTimeout(halfTimer);
+    halfTimer = setTimeout(guarded(() => lookBetween()), HALF_MS);
+    const looking = attempt(look);
+    if (!looking) return settle();
+    const settleTick = guarded((/** @type {Look | undefined} */ taken) => {
+      if (pending === tick) settle(taken && attempt(() => readTick(taken)));
     });
-    probing.then(settleTick, () => settleTick({}));
+    looking.then(settleTick, () => settleTick(undefined));
   }
 
   /** Take in the pending tick, with the readings of its probe. @param {Readings} [probed] */
@@ -204,7 +274,11 @@ function hook(room) {
   const handlers = {
     "cq.local_stats_updated": onStats,
     "conference.connectionInterrupted": onInterrupted,
-    "conference.connectionRestored": () => session && session.onCut(false),
+    "conference.connectionRestored": () => {
+      if (!session || !session.cut) return;
+      session.onCut(false);
+      lookBetween(true);
+    },
     "conference.p2pStatus": (_, direct) => {
       if (session) session.onSwitch(direct ? "p2p" : "jvb");
       follow();
@@ -231,6 +305,7 @@ function hook(room) {
       };
     },
     release() {
+      clearTimeout(halfTimer);
       for (const name of Object.keys(handlers)) attempt(() => room.off(name, handlers[name]));
     },
   };

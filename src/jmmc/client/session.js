@@ -71,6 +71,7 @@ function openSession({ room, conf, hook }) {
   let unchanged;
   let isKnown = false; // whether there are readings of the connection in use
   let hasReadings = false; // of the call: the first sample only says who joined
+  let isSplit = false; // the tick under way: its first part is a sample
   let ended = false;
   /** @type {any} */
   let timer;
@@ -159,11 +160,25 @@ function openSession({ room, conf, hook }) {
       const interval = settings.sample_interval * 1000;
       const slack = Math.min(5000, interval / 2, (tick.at - lastTick.at) / 2);
       lastTick = tick;
-      if (!hasReadings || needsFull || tick.at - lastSample >= interval - slack) {
+      if (!hasReadings || needsFull || isSplit || tick.at - lastSample >= interval - slack) {
         thisSession.close(tick);
         if (!hasReadings) thisSession.push();
         hasReadings = true;
+        isSplit = false;
       }
+    },
+
+    /** Take in the first part of a tick that is unlike the rest: each is a sample.
+     * @param {Readings} readings @param {Moment} when */
+    takePart(readings, when) {
+      if (!hasReadings || thisSession.cut) return;
+      if (hasSums()) thisSession.close(lastTick);
+      for (const key of Object.keys(readings)) {
+        const value = readings[key];
+        if (typeof value === "number") sums[key] = [value, 1];
+      }
+      thisSession.close(when);
+      isSplit = true;
     },
 
     /** The connection was interrupted, or restored. @param {boolean} cut @param {Moment} [when] */
