@@ -119,8 +119,11 @@ class Participant(Browser):
         self.is_leaving = False
         self.stays: list[Stay] = []
 
-    def sample(self, now: float) -> bool:
-        """Take a sample, unless the participant is away."""
+    def sample(self, moments: Sequence[float]) -> int:
+        """Take a sample for each moment, unless the participant is away; returns how many."""
+        return sum(self._take(moment) for moment in moments)
+
+    def _take(self, now: float) -> bool:
         if self.seq == self.end and (self.queue or not self._return()):
             return False
         if self.seq == 0:
@@ -128,19 +131,20 @@ class Participant(Browser):
                 return False
             self.stays.append(Stay(self.sid, self.cohort, now))
         stay = self.stays[-1]
-        place = (now - self.began) / self.interval % _PERIOD
-        is_poor = self.cohort.has_problems and _POOR_FROM <= place < _POOR_UNTIL
-        if stay.is_poor:
-            stay.poor += now - stay.last
-        stay.last = now
         readings = [b'"u":{"bw":%d}' % self.seq]
         if self.seq == 0:
             region, browser = self.cohort.region.encode(), self.cohort.browser.encode()
             readings.append(b'"br":"%b","os":"Linux","t":{"sr":"%b"}' % (browser, region))
-        if self.seq == 0 or is_poor != stay.is_poor:
-            readings.append(_POOR if is_poor else _GOOD)
-            stay.edges += 2 * (self.seq > 0)
-        stay.is_poor = is_poor
+        else:
+            # The readings of a sample hold for the time before it.
+            place = (now - self.began) / self.interval % _PERIOD
+            is_poor = self.cohort.has_problems and _POOR_FROM <= place < _POOR_UNTIL
+            stay.poor += (now - stay.last) * is_poor
+            if self.seq == 1 or is_poor != stay.is_poor:
+                readings.append(_POOR if is_poor else _GOOD)
+                stay.edges += 2 * (self.seq > 1)
+            stay.is_poor = is_poor
+        stay.last = now
         is_last = self.is_leaving or self.seq == self.end - 1
         if is_last:
             self.end = self.seq + 1
@@ -307,7 +311,6 @@ class Soak:
         watched.set()
         await running
         settled = await self._settle()
-        await self._compare_sessions()
         if code := await asyncio.to_thread(self.serve.stop):
             self.results.problems.append(f"the collector ended with {code}")
         stored = await self._compare_samples()
@@ -389,7 +392,7 @@ class Soak:
         wrong: list[str] = ["not asked"]
 
         async def is_right() -> bool:
-            wrong[:] = await self._wrong_answers()
+            wrong[:] = await self._wrong_answers() or await self._wrong_sessions()
             return not wrong
 
         with suppress(AssertionError):
@@ -420,8 +423,9 @@ class Soak:
             wrong.append(f"no answer: {error}")
         return wrong
 
-    async def _compare_sessions(self) -> None:
-        """Ask for some honest sessions."""
+    async def _wrong_sessions(self) -> list[str]:
+        """What some honest sessions are otherwise than was sent."""
+        wrong: list[str] = []
         chance = random.Random(self.options.seed)
         those = [participant for participant in self.participants if participant.stays]
         participants = chance.sample(those, min(_ASKED_SESSIONS, len(those)))
@@ -431,7 +435,7 @@ class Soak:
             try:
                 detail = await self.reader.ask(f"sessions/{id_}")
             except OSError as error:
-                self.results.problems.append(f"session {id_}: {error}")
+                wrong.append(f"session {id_}: {error}")
                 continue
             summary = detail["summary"]
             expected = {
@@ -448,15 +452,12 @@ class Soak:
             }
             for name, value in expected.items():
                 if summary[name] != value:
-                    self.results.problems.append(
-                        f"session {id_}: {name} is {summary[name]!r}, expected {value!r}"
-                    )
+                    wrong.append(f"session {id_}: {name} is {summary[name]!r}, expected {value!r}")
             seconds = {"poor": stay.poor, "good": stay.seconds - stay.poor}
             for name, value in seconds.items():
                 if abs(summary[name] - value) > stay.edges:
-                    self.results.problems.append(
-                        f"session {id_}: {summary[name]} s {name}, expected {value:.1f}"
-                    )
+                    wrong.append(f"session {id_}: {summary[name]} s {name}, expected {value:.1f}")
+        return wrong
 
     async def _compare_samples(self) -> Counter[str]:
         """Compare confirmed with stored samples, and count what attackers stored."""

@@ -38,7 +38,8 @@ async def alerts_go_on(site: Site) -> None:
 def _push_poor_call(serve: Serve, region: str, address: str) -> None:
     """Push the samples of the last minutes of a call that was poor all the time."""
     ages = range(60 * _MINUTES, -1, -_INTERVAL)
-    samples = [{"seq": seq, "age": age, "m": {"cq": 5}} for seq, age in enumerate(ages)]
-    samples[0]["m"] = {"cq": 5, "t": {"sr": region}}
+    poor = {"cq": 5, "d": {"pl": 40}}
+    samples = [{"seq": seq, "age": age, "m": poor} for seq, age in enumerate(ages)]
+    samples[0]["m"] = {**poor, "t": {"sr": region}}
     push = make_push(secrets.token_hex(16), str(uuid.uuid4()), region, samples)
     post_push(serve.url, push, address=address)

@@ -8,7 +8,7 @@ from jmmc.maintenance.summarizer import Summarizer
 from jmmc.quality.filters import SummaryFilter
 from jmmc.quality.thresholds import preset
 from jmmc.stores import open_store
-from tests.support.builders import push, sample
+from tests.support.builders import RHYTHM, push, sample
 
 _START = 1_700_000_000
 
@@ -20,7 +20,7 @@ async def test_honest_sessions_are_summarized_before_the_many_of_an_attacker(
     store = open_store(f"sqlite:///{tmp_path}/calls.db")
     await store.open()
     senders: dict[str, tuple[int, int]] = {}
-    for number in range(100):  # Two attackers; the sessions of one have many samples.
+    for number in range(100):  # Two attackers; the sessions of the first have many samples.
         samples = tuple(sample(seq, ts=_START) for seq in range(1 if number % 2 else 300))
         session = f"{number:024x}"
         await store.append([push(session=session, room="hostile", samples=samples)])
@@ -32,7 +32,7 @@ async def test_honest_sessions_are_summarized_before_the_many_of_an_attacker(
     summarizer = Summarizer(
         store,
         preset=preset("jitsi"),
-        lifetime=90,
+        rhythm=RHYTHM,
         clock=lambda: _START + 10.0,
         holder="x",
         sender_of=senders.get,
@@ -56,12 +56,12 @@ async def test_a_step_ends_after_some_seconds_and_the_rest_is_done_by_the_next(
     store = open_store(f"sqlite:///{tmp_path}/calls.db")
     await store.open()
     for number in range(30):
-        one = push(session=f"{number:024x}", samples=(sample(0, ts=_START),))
-        await store.append([one])
+        joined = push(session=f"{number:024x}", samples=(sample(0, ts=_START),))
+        await store.append([joined])
     summarizer = Summarizer(
         store,
         preset=preset("jitsi"),
-        lifetime=90,
+        rhythm=RHYTHM,
         clock=lambda: _START + 10.0,
         holder="x",
         sender_of=lambda session: (int(session, 16), 1),

@@ -51,7 +51,7 @@ class Clock:
         self.now = now
 
 
-def _configuration(url: str, collection: str) -> str:
+def _configuration(url: str, collection: str, folder: Path) -> str:
     alerts = "".join(
         "[[alerts]]\nkind = 'poor_share'\n"
         + "".join(f"{key} = {value!r}\n" for key, value in rule.items())
@@ -60,6 +60,7 @@ def _configuration(url: str, collection: str) -> str:
     return f"""
 store = {url!r}
 collection = {collection!r}
+spool_dir = {str(folder / "spool")!r}
 push_interval = 30
 sample_interval = 10
 max_pushes_per_minute = 0
@@ -73,7 +74,7 @@ class World:
     def __init__(self, folder: Path, store: str, collection: str) -> None:
         folder.mkdir()
         configuration = folder / "jmmc.toml"
-        configuration.write_text(_configuration(store, collection))
+        configuration.write_text(_configuration(store, collection, folder))
         first = min(call.joined for call in cases.PAST)
         self.clock = Clock(folder / "clock", first)
         self.serve = Serve(

@@ -251,9 +251,9 @@ def test_the_readings_are_those_of_the_worst_stream() -> None:
 def test_an_event_has_its_age_where_no_sample_was_closed_at_its_moment() -> None:
     for simulated in _SIMULATED:
         timeline = build_timeline(simulated.session, rhythm=_RHYTHM)
-        told = [event.at for event in timeline.events if event.what == "interrupted"]
+        reported = [event.at for event in timeline.events if event.what == "interrupted"]
         cuts = [problem for problem in simulated.problems if problem.cause == "interrupted"]
-        assert told == [problem.start for problem in cuts]
+        assert reported == [problem.start for problem in cuts]
     ages = [
         event[1]
         for simulated in _SIMULATED

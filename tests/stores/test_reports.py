@@ -345,7 +345,8 @@ async def test_a_lease_is_renewed_in_time_also_when_the_clock_is_set(
         store, preset=preset("jitsi"), rhythm=RHYTHM, clock=clock, holder="a", monotonic=monotonic
     )
     await store.append([push(0, session=f"{n:024x}") for n in range(8)])
-    assert await slow.step() == 8
+    while await slow.step():  # A step ends after some seconds.
+        pass
     assert elapsed > 240
     assert max(b - a for a, b in pairwise([*leases, elapsed])) <= 120
 

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 import msgspec
 
 from jmmc.core.model import Sample
-from jmmc.simulation.conditions import CUT, DIRECT, Conditions, Stretch
+from jmmc.simulation.conditions import CUT, DIRECT, Conditions, Leg
 from jmmc.simulation.meetings import Person
 
 STEP = 10
@@ -65,7 +65,7 @@ class _Numbers(NamedTuple):
 
 def draw_samples(
     began: int,
-    stretches: Sequence[Stretch],
+    legs: Sequence[Leg],
     person: Person,
     phase: int,
     *,
@@ -78,8 +78,8 @@ def draw_samples(
     tick, and say how old they are.
     """
     browser = _Browser(person, began, chance, closes=person.os != "iOS 18")
-    browser.run(stretches, began + phase)
-    return browser.end(stretches[-1].end, bye=bye)
+    browser.run(legs, began + phase)
+    return browser.end(legs[-1].end, bye=bye)
 
 
 class _Browser:
@@ -101,23 +101,23 @@ class _Browser:
         self._next_mute = self._mutes.pop()
         self._send(began, self._identity)
 
-    def run(self, stretches: Sequence[Stretch], tick: int) -> None:
+    def run(self, legs: Sequence[Leg], tick: int) -> None:
         """Send all but the last sample. `tick` is the first one."""
-        opened = 0  # The first stretch of which not all was sent.
-        for place, stretch in enumerate(stretches):
-            if place and (event := _event(stretches[place - 1], stretch)):
-                self._events.append((stretch.start, event))
+        opened = 0  # The first leg of which not all was sent.
+        for place, leg in enumerate(legs):
+            if place and (event := _event(legs[place - 1], leg)):
+                self._events.append((leg.start, event))
                 if self._closes:
-                    self._close(stretches[place - 1], stretch.start)
+                    self._close(legs[place - 1], leg.start)
                     opened = place
-            # After a mean over several stretches follows one over this stretch alone.
-            while tick <= stretch.end:
-                mixed = self._at < stretch.start
-                self._send(tick, self._mean(stretches[opened : place + 1], tick))
+            # After a mean over several legs follows one over this leg alone.
+            while tick <= leg.end:
+                mixed = self._at < leg.start
+                self._send(tick, self._mean(legs[opened : place + 1], tick))
                 opened = place
                 tick += STEP
                 if not mixed:
-                    tick = self._run_steadily(stretch, tick)
+                    tick = self._run_steadily(leg, tick)
 
     def end(self, left: int, *, bye: bool) -> tuple[Sample, ...]:
         """Send the last sample; with `bye` the participant leaves."""
@@ -125,14 +125,14 @@ class _Browser:
             self._send(left, self._sent, bye=True)
         return tuple(self._samples)
 
-    def _close(self, before: Stretch, at: int) -> None:
-        """Close a sample where the connection changes, of which no tick has told."""
+    def _close(self, before: Leg, at: int) -> None:
+        """Close a sample where the connection changes, which no tick has reported."""
         cut = before.conditions.cause == CUT
         self._send(at, self._mean((before,), at) if cut else self._sent)
 
-    def _run_steadily(self, stretch: Stretch, tick: int) -> int:
-        """Send the samples of the ticks in a stretch that has begun; returns the tick after it."""
-        _, end, conditions = stretch
+    def _run_steadily(self, leg: Leg, tick: int) -> int:
+        """Send the samples of the ticks in a leg that has begun; returns the tick after it."""
+        _, end, conditions = leg
         while tick <= end:
             special = min(end + 1, self._full_at + _FULL_SECONDS, self._next_mute[0])
             if tick < special:
@@ -142,7 +142,7 @@ class _Browser:
                     self._waver(conditions, tick, special)
                 tick = self._at + STEP
             if tick <= end:
-                self._send(tick, self._mean((stretch,), tick))
+                self._send(tick, self._mean((leg,), tick))
                 tick += STEP
         return tick
 
@@ -167,12 +167,12 @@ class _Browser:
         self._at, self._wave = at, sent
         self._sent = self._sent | numbers.by_wave[sent]
 
-    def _mean(self, stretches: Sequence[Stretch], tick: int) -> _Readings:
+    def _mean(self, legs: Sequence[Leg], tick: int) -> _Readings:
         """Everything that is known at a tick: means since the last sample, and the last words."""
         self._wave = _wave(len(self._samples), self._chance.random())
         sums: dict[str, float] = {}
         seconds: dict[str, int] = {}
-        for start, end, conditions in stretches:
+        for start, end, conditions in legs:
             length = min(end, tick) - max(start, self._at)
             if length <= 0 or conditions.cause == CUT:
                 continue
@@ -180,7 +180,7 @@ class _Browser:
             for path, value in numbers.items():
                 sums[path] = sums.get(path, 0.0) + value * length
                 seconds[path] = seconds.get(path, 0) + length
-        last = stretches[-1].conditions
+        last = legs[-1].conditions
         known = self._identity | {"t.sr": last.region}
         if last.cause != CUT:
             known |= _words(self._person, last)
@@ -225,7 +225,7 @@ def _mutes(began: int, chance: Random) -> list[tuple[int, str]]:
     return mutes
 
 
-def _event(before: Stretch, after: Stretch) -> str:
+def _event(before: Leg, after: Leg) -> str:
     """What the page raises where the connection changes; "" where it stays the same."""
     was_cut, is_cut = (item.conditions.cause == CUT for item in (before, after))
     if was_cut != is_cut:

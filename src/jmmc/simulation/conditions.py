@@ -55,7 +55,7 @@ class Conditions(NamedTuple):
     streams: int
 
 
-class Stretch(NamedTuple):
+class Leg(NamedTuple):
     """A time in which the conditions were the same."""
 
     start: int
@@ -69,7 +69,7 @@ class Course(NamedTuple):
     problems: tuple[PlantedProblem, ...]
     regions: tuple[Held, ...]
     paths: tuple[Held, ...]
-    stretches: tuple[Stretch, ...]
+    legs: tuple[Leg, ...]
 
 
 def draw_course(scenario: Scenario, visit: Visit, chance: Random) -> Course:
@@ -78,8 +78,8 @@ def draw_course(scenario: Scenario, visit: Visit, chance: Random) -> Course:
     cuts += _outages(scenario, regions, cuts)
     paths = _paths(visit, cuts)
     problems = _problems(visit, cuts, paths, chance)
-    stretches = tuple(_stretches(visit, problems, regions, paths))
-    return Course(problems, tuple(regions), tuple(paths), stretches)
+    legs = tuple(_legs(visit, problems, regions, paths))
+    return Course(problems, tuple(regions), tuple(paths), legs)
 
 
 def _moved(visit: Visit) -> tuple[list[Window], list[Held]]:
@@ -167,12 +167,12 @@ def _problems(
     return tuple(sorted(problems, key=lambda problem: problem.start))
 
 
-def _stretches(
+def _legs(
     visit: Visit,
     problems: Sequence[PlantedProblem],
     regions: Sequence[Held],
     paths: Sequence[Held],
-) -> Iterator[Stretch]:
+) -> Iterator[Leg]:
     """Cut a visit where something begins or ends."""
     began, left, meeting = visit.began, visit.left, visit.meeting
     shared = meeting.shared if meeting.size > 1 else None
@@ -187,4 +187,4 @@ def _stretches(
         region = next(held.value for held in regions if start < held.end)
         path = next(held.value for held in paths if start < held.end)
         seen = screen if shared and shared.start <= start < shared.end else ""
-        yield Stretch(start, end, Conditions(cause, region, path, seen, meeting.size - 1))
+        yield Leg(start, end, Conditions(cause, region, path, seen, meeting.size - 1))

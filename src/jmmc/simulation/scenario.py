@@ -68,7 +68,7 @@ def _session(scenario: Scenario, visit: Visit) -> SimulatedSession:
         left = visit.left - (visit.left - visit.began - phase) % STEP
         visit = replace(visit, left=left)
     course = draw_course(scenario, visit, chance)
-    samples = draw_samples(visit.began, course.stretches, person, phase, bye=bye, chance=chance)
+    samples = draw_samples(visit.began, course.legs, person, phase, bye=bye, chance=chance)
     sid = f"{chance.getrandbits(128):032x}"
     name = f"room-{room}" if room % 7 else f"r%c3%a9union-{room}"
     return SimulatedSession(
@@ -77,7 +77,7 @@ def _session(scenario: Scenario, visit: Visit) -> SimulatedSession:
         course.problems,
         course.regions,
         course.paths,
-        tuple(Window(part.start, part.end) for part in course.stretches if part.conditions.screen),
+        tuple(Window(part.start, part.end) for part in course.legs if part.conditions.screen),
         person.network,
         person.browser,
         person.address,
