@@ -14,11 +14,9 @@ from tests.support.senders import Deletion, Sender
 _FAULTS_BY_SITE = {
     "sqlite, two": (
         "kill collector",
-        "stop collector",
         "disk full",
         "disk read-only",
         "disk fails to sync",
-        "slow disk",
         "clock jumps",
         "clock wrong at start",
         "all at once",
@@ -26,12 +24,11 @@ _FAULTS_BY_SITE = {
     "mongod, two": (
         "kill mongod",
         "kill both",
-        "disk full",
         "line silent",
         "answers lost",
         "requests lost",
     ),
-    "spool": ("kill both", "disk fails to sync", "torn log", "spool full"),
+    "spool": ("kill both", "torn log", "spool full"),
     "replica set": ("primary separated",),
 }
 _REJECTS_PUSHES = {"disk full", "disk read-only", "disk fails to sync"}
