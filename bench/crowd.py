@@ -57,7 +57,8 @@ class Browser:
     """
 
     __slots__ = (
-        *("browser_id", "busy", "chance", "end", "failures", "headers", "life", "not_before"),
+        *("browser_id", "busy", "chance", "due", "end", "failures", "headers", "life"),
+        "not_before",
         *("queue", "room", "sampled", "seq", "sid"),
     )
 
@@ -75,6 +76,7 @@ class Browser:
         self.busy = False
         self.failures = 0
         self.not_before = 0.0
+        self.due = 0.0  # When the latest push was.
 
     def sample(self, moments: Sequence[float]) -> int:
         """Take a sample for each moment, the last at the end of the session; returns how many.
@@ -156,7 +158,9 @@ class Crowd:
                 at = began + turn * self._interval / len(self.browsers)
                 if self.sampling:
                     moments = [at - ago * self._interval / samples for ago in later]
-                    self.figures.sampled += browser.sample(moments)
+                    if sampled := browser.sample(moments):
+                        self.figures.sampled += sampled
+                        browser.due = at
                 turn += 1
                 self._begin(browser, now)
             await asyncio.sleep(_TICK)
@@ -189,7 +193,7 @@ class Crowd:
         task.add_done_callback(self._pushes.discard)
 
     async def _push(self, browser: Browser) -> None:
-        due = browser.queue[-1][1]
+        due = browser.due
         try:
             status, content, wait = await asyncio.wait_for(self._exchange(browser), _TIMEOUT)
         except (OSError, TimeoutError, asyncio.IncompleteReadError):
