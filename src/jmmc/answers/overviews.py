@@ -34,13 +34,16 @@ from jmmc.quality.rollups import (
     BUCKET,
     DAY,
     HOUR,
+    ReplicatesByValue,
     Rollup,
     Sums,
+    add_replicates,
     by_value,
+    joined_replicates,
     total,
     windows,
 )
-from jmmc.quality.segments import grade_at
+from jmmc.quality.summary import grade_at, lane_of
 from jmmc.quality.window_sums import ROW_COLUMNS, Cut, Row, WindowSums, cut_of
 from jmmc.stores import Reports, Store
 
@@ -66,15 +69,6 @@ class OverviewDetail(NamedTuple):
     spread: GradeDistribution
 
 
-class _Side(NamedTuple):
-    """One end of a window: its part, and when a session must have entered to count in it."""
-
-    since: int
-    until: int
-    entered_since: int
-    entered_until: int
-
-
 class _Sums(NamedTuple):
     """The sums of a window by five minutes and by value.
 
@@ -94,13 +88,14 @@ class _Compared:
 
     def __init__(self) -> None:
         self.values: dict[str, list[int]] = {}
-        self.replicates: dict[str, Replicates] = {}
+        self.replicates = ReplicatesByValue(Replicates)
 
     def add_side(self, side: WindowSums) -> None:
         """Add the sums of one end of a window."""
         for value, sums in side.values().items():
             self._add(value, sums)
-        _merge(self.replicates, side.replicates)
+        for value, replicates in side.replicates.items():
+            self.replicates[value].merge(replicates)
 
     def add_rollups(self, rollups: Iterable[Rollup], since: int, until: int) -> None:
         """Add the parts that begin in a window, and the replicates of all of it."""
@@ -109,10 +104,7 @@ class _Compared:
                 for part in parts:
                     if since <= part.start < until:
                         self._add(value, part)
-            for value, packed in rollup.replicates.items():
-                if value not in self.replicates:
-                    self.replicates[value] = Replicates()
-                self.replicates[value].add_packed(packed)
+            add_replicates(self.replicates, [rollup])
 
     def _add(self, value: str, sums: Sums) -> None:
         if value not in self.values:
@@ -173,8 +165,7 @@ class Overviews:
         for side in sides:
             for value, sums in side.values().items():
                 values.setdefault(value, []).append(sums)
-        lengths = windows(first, last) if step % DAY == 0 else [(HOUR, first, last)]
-        for length, start, end in lengths:
+        for length, start, end in _lengths(first, last, DAY if step % DAY == 0 else HOUR):
             async for rollups in self._rollups(by, length, start, end):
                 for value, parts in by_value(rollups, start, end).items():
                     values.setdefault(value, []).extend(_by_start(parts, HOUR))
@@ -199,8 +190,7 @@ class Overviews:
         parts: list[Sums] = []
         if length is not None:
             parts += [part for side in sides for part in side.parts()]
-            lengths = windows(first, last) if length == DAY else [(HOUR, first, last)]
-            for size, start, end in lengths:
+            for size, start, end in _lengths(first, last, length):
                 async for rollups in self._rollups(ALL, size, start, end):
                     parts += by_value(rollups, start, end).get(ALL, ())
         compared = _Compared()
@@ -228,12 +218,12 @@ class Overviews:
             first = last = until
         edges: dict[str, Row] = {}
         sides: list[WindowSums] = []
-        for side, start, end in (
+        for part, entered, start, end in (
             # Also sessions that are there at the very moment count, when an end has no part.
-            (_Side(since, first, _EVER, first), since, max(first, since + 1)),
-            (_Side(last, until, last, -_EVER), min(last, until - 1), until),
+            ((since, first), (_EVER, first), since, max(first, since + 1)),
+            ((last, until), (last, -_EVER), min(last, until - 1), until),
         ):
-            sums = WindowSums(selection, by=by, part=side[:2], entered=side[2:])
+            sums = WindowSums(selection, by=by, part=part, entered=entered)
             at_end = msgspec.structs.replace(selection, since=start, until=end)
             async for rows in self._rows(at_end, by):
                 kept = [*rows]
@@ -258,7 +248,7 @@ class Overviews:
         running = msgspec.structs.replace(selection, since=None, until=None, running=True)
         rows = await self._reports.facts(("room", "browser_id", "last", "lane"), running)
         grades = await in_background(
-            lambda: Counter(grade_at(row[3], row[2]) for row in paused(rows))
+            lambda: Counter(grade_at(lane_of(row[3]), row[2]) for row in paused(rows))
         )
         return Now(
             len(rows),
@@ -396,6 +386,11 @@ def _whole(since: int, until: int, unit: int) -> tuple[int, int]:
     return since + -since % unit, until - until % unit
 
 
+def _lengths(since: int, until: int, longest: int) -> Iterable[tuple[int, int, int]]:
+    """The window in (length of rollups, since, until), of rollups of at most `longest`."""
+    return windows(since, until) if longest == DAY else [(HOUR, since, until)]
+
+
 def _step(length: int, most: int) -> int:
     """The shortest step (seconds) that divides a window of `length` into at most `most` parts."""
     return next((step for step in _STEPS if length / step <= most), _STEPS[-1])
@@ -433,18 +428,8 @@ def _shortened(sums: _Sums) -> _Sums:
     shortened = {value: values[value] for value in used[:MOST_COMPARED]}
     rest = [values[value] for value in used[MOST_COMPARED:]]
     shortened[OTHER] = total([*rest, *filter(None, [shortened.get(OTHER)])], 0)
-    replicates: dict[str, Replicates] = {}
-    for value, of_value in sums.replicates.items():
-        _merge(replicates, {value if value in shortened else OTHER: of_value})
+    replicates = joined_replicates(sums.replicates, shortened)
     return sums._replace(values=shortened, replicates=replicates)
-
-
-def _merge(into: dict[str, Replicates], more: Mapping[str, Replicates]) -> None:
-    for value, replicates in more.items():
-        if value in into:
-            into[value].add_packed(replicates.pack())
-        else:
-            into[value] = replicates
 
 
 def _cell(part: Sums) -> Cell:

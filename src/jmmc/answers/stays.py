@@ -1,14 +1,13 @@
 """Reads the stays of a selection from a store."""
 
-from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from collections.abc import Iterator, Mapping
 
 import msgspec
 
 from jmmc.answers.meetings import Stay
 from jmmc.quality.filters import DIMENSIONS, SummaryFilter
-from jmmc.quality.grading import Grade
-from jmmc.quality.segments import pieces, track_of
+from jmmc.quality.segments import track_of
+from jmmc.quality.window_sums import Cut, fitting_pieces
 from jmmc.stores import Reports
 
 _COLUMNS = tuple(name for name in Stay._fields if name != "present")
@@ -22,7 +21,7 @@ async def read_stays(reports: Reports, selection: SummaryFilter) -> Iterator[Sta
     """
     rows = await reports.facts(_COLUMNS, selection)
     tracks = await _tracks(reports, selection)
-    stays = (_in_window(stay, tracks.get(stay.session), selection) for stay in map(_stay, rows))
+    stays = (_in_window(Stay(*row), tracks.get(row[0]), selection) for row in rows)
     return (stay for stay in stays if stay is not None)
 
 
@@ -45,28 +44,14 @@ async def _tracks(reports: Reports, selection: SummaryFilter) -> Mapping[str, tu
     }
 
 
-def _stay(row: Sequence[Any]) -> Stay:
-    return Stay(*row)
-
-
 def _in_window(stay: Stay, track: tuple[str, str] | None, selection: SummaryFilter) -> Stay | None:
     """The stay with its seconds in the window; None when it has none that fits."""
     since = -_FOREVER if selection.since is None else selection.since
     until = _FOREVER if selection.until is None else selection.until
     if track is None or (track[1] == "[]" and since <= stay.began and stay.ended <= until):
         return stay
-    seconds = dict.fromkeys(Grade, 0)
-    present: list[tuple[int, int]] = []
-    for piece in pieces(track_of(*track), since, until):
-        if selection.fits(piece.values):
-            seconds[piece.grade] += piece.end - piece.start
-            present.append((piece.start, piece.end))
-    if not present and stay.began < stay.ended:
+    fitting = fitting_pieces(track_of(*track), since, until, selection)
+    if not fitting and stay.began < stay.ended:
         return None
-    return stay._replace(
-        good=seconds[Grade.GOOD],
-        fair=seconds[Grade.FAIR],
-        poor=seconds[Grade.POOR],
-        unknown=seconds[Grade.UNKNOWN],
-        present=tuple(present),
-    )
+    present = tuple((piece.start, piece.end) for piece in fitting)
+    return stay._replace(**Cut.of(fitting)._asdict(), present=present)

@@ -105,9 +105,7 @@ class Crowd:
 
 def _values_at(summary: Summary, at: int) -> list[str]:
     """The values of a session at a moment, in the order of `SCOPES`."""
-    if not summary.segments:
-        return [str(getattr(summary, kind)) for kind in SCOPES]
-    values = summary.values_at(at)
+    values = summary.values_at(at) if summary.segments else {}
     return [values.get(kind) or str(getattr(summary, kind)) for kind in SCOPES]
 
 

@@ -122,6 +122,15 @@ def spells(judged: Sequence[Judged]) -> tuple[Spell, ...]:
     return tuple(merged)
 
 
+def added_reasons(several: Iterable[Mapping[str, int]]) -> dict[str, int]:
+    """The seconds of each reason, over several spells."""
+    added: dict[str, int] = {}
+    for reasons in several:
+        for reason, seconds in reasons.items():
+            added[reason] = added.get(reason, 0) + seconds
+    return added
+
+
 def worst_minute(judged: Sequence[Judged]) -> tuple[int, float] | None:
     """Start and badness of the worst 60 seconds: 0 is all good, 1 is all poor.
 

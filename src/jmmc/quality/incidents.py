@@ -7,7 +7,7 @@ from msgspec import Struct
 
 from jmmc.core.fields import Moment
 from jmmc.quality.attribution import SCOPES, Attribution, Crowd
-from jmmc.quality.grading import Grade, Spell
+from jmmc.quality.grading import Grade, Spell, added_reasons
 from jmmc.quality.summary import Summary
 
 _MOST_SPELLS = 60  # The worst ones: each is compared with everybody.
@@ -81,14 +81,11 @@ def _joined(
         return Incident(
             spell.start, spell.end, spell.grade, reasons, (summary.session,), attribution
         )
-    reasons = dict(incident.reasons)
-    for reason, seconds in spell.reasons.items():
-        reasons[reason] = reasons.get(reason, 0) + seconds
     return Incident(
         min(incident.start, spell.start),
         max(incident.end, spell.end),
         max(incident.grade, spell.grade),
-        reasons,
+        added_reasons((incident.reasons, spell.reasons)),
         tuple(dict.fromkeys((*incident.sessions, summary.session))),
         incident.attribution,
     )

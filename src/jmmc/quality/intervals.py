@@ -87,6 +87,10 @@ class Replicates(Struct):
         for place, seconds in zip(numbers, numbers, strict=True):
             sums[place] += seconds
 
+    def merge(self, other: "Replicates") -> None:
+        """Add the sums of others; these stay as they are."""
+        self.sums = list(map(add, self.sums, other.sums))
+
     def pack(self) -> tuple[int, ...]:
         """The form in which sums are stored: all 96, or fewer numbers as pairs of place and sum."""
         pairs = [(place, seconds) for place, seconds in enumerate(self.sums) if seconds]

@@ -1,10 +1,12 @@
 """Rollups: sums over sessions by five minutes, hour and day, and by value of a dimension."""
 
 import struct
+from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from heapq import nlargest
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from jmmc.core.label_values import OTHER
 from jmmc.quality.filters import DIMENSIONS
@@ -21,6 +23,9 @@ _MOST_OF_A_DAY = 20_000  # 2 MB.
 _NETWORK = DIMENSIONS.index("network")
 ALL = ""
 """The dimension with a single value, for all sessions."""
+
+ReplicatesByValue = defaultdict[str, Replicates]
+"""Made with `ReplicatesByValue(Replicates)`."""
 
 
 class Sums(Struct, frozen=True, array_like=True, gc=False):
@@ -92,7 +97,7 @@ def hour_of(facts: Sequence[Fact], start: int) -> list[Rollup]:
     """
     dimensions = (ALL, *DIMENSIONS)
     sums: list[dict[str, int]] = [{} for _ in dimensions]
-    replicates: list[dict[str, Replicates]] = [{} for _ in dimensions]
+    replicates = [ReplicatesByValue(Replicates) for _ in dimensions]
     present: list[Presence] = []
     for fact in facts:
         if fact.began < start + HOUR and fact.ended > start:
@@ -117,7 +122,7 @@ def hour_of(facts: Sequence[Fact], start: int) -> list[Rollup]:
     for place, dimension in enumerate(DIMENSIONS, 1):
         if len(sums[place]) > most_values(dimension):
             sums[place] = _bounded(sums[place], facts, place - 1, start)
-            replicates[place] = _joined_replicates(replicates[place], sums[place])
+            replicates[place] = joined_replicates(replicates[place], sums[place])
     rollups = [
         Rollup(
             HOUR,
@@ -197,14 +202,12 @@ def _moved(
 
 
 def _replicate(
-    by_value: dict[str, Replicates],
+    by_value: ReplicatesByValue,
     value: str,
     groups: tuple[int, int],
     known: tuple[int, int, int],
 ) -> None:
     if known[0]:
-        if value not in by_value:
-            by_value[value] = Replicates()
         by_value[value].add(groups, *known)
 
 
@@ -215,18 +218,18 @@ def _known(packed: int) -> tuple[int, int, int]:
     return good + fair + poor, fair, poor
 
 
-def _joined_replicates(
+def joined_replicates(
     by_value: Mapping[str, Replicates], kept: Mapping[str, object]
-) -> dict[str, Replicates]:
+) -> ReplicatesByValue:
     """Those of the values that are kept, and of the others as `OTHER`."""
-    joined: dict[str, Replicates] = {}
+    joined = ReplicatesByValue(Replicates)
     for value, replicates in by_value.items():
-        name = value if value in kept else OTHER
-        joined.setdefault(name, Replicates()).add_packed(replicates.pack())
+        joined[value if value in kept else OTHER].merge(replicates)
     return joined
 
 
-_COLUMN_OF_GRADE = (4, 1, 2, 3)  # Unknown, good, fair, poor.
+COLUMN_OF_GRADE = (4, 1, 2, 3)
+"""The place in `Sums` of the seconds of a grade."""
 
 
 def _entered(at: int, start: int) -> int:
@@ -262,33 +265,19 @@ def _packed(spans: Iterable[tuple[int, int, int]], start: int) -> int:
         place = (at - start) // BUCKET
         while at < end:
             cut = min(end, start + (place + 1) * BUCKET)
-            sums[place * 5 + _COLUMN_OF_GRADE[grade]] += cut - at
+            sums[place * 5 + COLUMN_OF_GRADE[grade]] += cut - at
             at = cut
             place += 1
     return int.from_bytes(_WHOLE.pack(*sums), "little")
 
 
 def _with_peaks(rollup: Rollup, most: Mapping[int, tuple[int, int]]) -> Rollup:
-    return Rollup(
-        rollup.length,
-        rollup.start,
-        rollup.dimension,
-        {
-            value: tuple(
-                Sums(
-                    part.start,
-                    part.sessions,
-                    part.good,
-                    part.fair,
-                    part.poor,
-                    part.unknown,
-                    *most.get(part.start, (0, 0)),
-                )
-                for part in parts
-            )
-            for value, parts in rollup.values.items()
-        },
-        rollup.replicates,
+    def with_peak(part: Sums) -> Sums:
+        people, connections = most.get(part.start, (0, 0))
+        return replace(part, people=people, connections=connections)
+
+    return replace(
+        rollup, values={value: tuple(map(with_peak, of)) for value, of in rollup.values.items()}
     )
 
 
@@ -309,19 +298,22 @@ def day_of(hours: Iterable[Rollup], start: int, dimension: str) -> Rollup:
         bounded = {value: totals.pop(value) for value in kept if value != OTHER}
         rest = [part for parts in totals.values() for part in parts]
         totals = {**bounded, OTHER: (total(rest, start),)}
-        replicates = _joined_replicates(replicates, totals)
+        replicates = joined_replicates(replicates, totals)
     packed = {value: of_value.pack() for value, of_value in replicates.items()}
     return Rollup(DAY, start, dimension, totals, packed)
 
 
-def replicates_of(rollups: Iterable[Rollup]) -> dict[str, Replicates]:
-    """The replicates in rollups of one dimension, by value."""
-    found: dict[str, Replicates] = {}
+def add_replicates(into: ReplicatesByValue, rollups: Iterable[Rollup]) -> None:
+    """Add the replicates in rollups of one dimension."""
     for rollup in rollups:
         for value, packed in rollup.replicates.items():
-            if value not in found:
-                found[value] = Replicates()
-            found[value].add_packed(packed)
+            into[value].add_packed(packed)
+
+
+def replicates_of(rollups: Iterable[Rollup]) -> ReplicatesByValue:
+    """The replicates in rollups of one dimension, by value."""
+    found = ReplicatesByValue(Replicates)
+    add_replicates(found, rollups)
     return found
 
 

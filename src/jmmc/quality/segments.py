@@ -14,10 +14,11 @@ from jmmc.core.fields import Moment
 from jmmc.quality.addresses import network_of, readable_address
 from jmmc.quality.filters import DIMENSIONS
 from jmmc.quality.grading import Grade
+from jmmc.quality.joining import at_most
 from jmmc.quality.timeline import Span, State, Timeline
 
 MOST_SEGMENTS = 60
-"""Of a session; shorter ones are joined with the one before."""
+"""Of a session; the shortest ones are joined."""
 
 LONGEST_TEXT = 64
 """Characters of a value of a dimension, and of an event."""
@@ -55,12 +56,6 @@ class Track(NamedTuple):
 def track_of(lane: str, segments: str) -> Track:
     """Decode the two from JSON, the form in which `Reports.facts` returns them."""
     return Track(_SPANS.decode(lane), () if segments == "[]" else _SEGMENTS.decode(segments))
-
-
-def grade_at(lane: str, last: int) -> Grade:
-    """The grade of the time before the last sample: what is after it is not known yet."""
-    spans = _SPANS.decode(lane)
-    return next((Grade(span[2]) for span in reversed(spans) if span[0] < last), Grade.UNKNOWN)
 
 
 def pieces(track: Track, since: int, until: int) -> Iterator[Piece]:
@@ -104,11 +99,11 @@ def values_at(values: Mapping[str, str], segments: Sequence[Segment], at: int) -
 def segments_of(timeline: Timeline) -> tuple[dict[str, str], tuple[Segment, ...]]:
     """The values that held longest in known time, and the segments; none when nothing changed."""
     joined = tuple(_values(timeline.joined))
-    runs = _bounded(_filled(_runs(timeline.spans), joined))
+    runs = at_most(MOST_SEGMENTS, _filled(_runs(timeline.spans), joined), _joined)
     if not runs:
         return dict(zip(DIMENSIONS, joined, strict=True)), ()
     longest: dict[str, str] = {}
-    changing: list[str] = []
+    changing: dict[str, int] = {}
     for place, dimension in enumerate(DIMENSIONS):
         seconds: dict[str, int] = {}
         for run in runs:
@@ -116,15 +111,14 @@ def segments_of(timeline: Timeline) -> tuple[dict[str, str], tuple[Segment, ...]
             seconds[value] = seconds.get(value, 0) + run.known
         longest[dimension] = max((length, value) for value, length in seconds.items())[1]
         if len(seconds) > 1:
-            changing.append(dimension)
+            changing[dimension] = place
     if not changing:
         return longest, ()
-    places = {dimension: DIMENSIONS.index(dimension) for dimension in changing}
     return longest, tuple(
         Segment(
             run.start,
             run.end,
-            {dimension: run.values[place] for dimension, place in places.items()},
+            {dimension: run.values[place] for dimension, place in changing.items()},
         )
         for run in runs
     )
@@ -175,17 +169,7 @@ def _filled(runs: Sequence[_Run], joined: Sequence[str]) -> list[_Run]:
     return filled
 
 
-def _bounded(runs: list[_Run]) -> list[_Run]:
-    """At most `MOST_SEGMENTS` runs, joined at the finest resolution (seconds) that fits."""
-    if len(runs) <= MOST_SEGMENTS:
-        return runs
-    resolution = max(2, (runs[-1].end - runs[0].start) // (4 * MOST_SEGMENTS))
-    while len(joined := _joined(runs, resolution)) > MOST_SEGMENTS:
-        resolution *= 2
-    return joined
-
-
-def _joined(runs: Sequence[_Run], resolution: int) -> list[_Run]:
+def _joined(runs: Sequence[_Run], resolution: int) -> tuple[_Run, ...]:
     """Runs shorter than a resolution as one, with the values that held longest in that time."""
     joined: list[_Run] = []
     short: list[_Run] = []
@@ -206,7 +190,7 @@ def _joined(runs: Sequence[_Run], resolution: int) -> list[_Run]:
         if run.end - short[0].start >= resolution:
             close()
     close()
-    return joined
+    return tuple(joined)
 
 
 _PLACES = range(len(DIMENSIONS))
@@ -219,13 +203,13 @@ def _values(state: State) -> Iterator[str]:
         yield _VALUE_OF[dimension](state)
 
 
-def _text(value: object) -> str:
+def text_of(value: object) -> str:
     """A value of a dimension; imported files may have longer ones than browsers can send."""
     return "" if isinstance(value, list | dict) else str(value or "")[:LONGEST_TEXT]
 
 
 def _reading(path: str) -> Callable[[State], str]:
-    return lambda state: _text(state.get(path))
+    return lambda state: text_of(state.get(path))
 
 
 def _network(state: State) -> str:
@@ -241,7 +225,7 @@ def is_relayed(state: State) -> bool:
 
 def _transport(state: State) -> str:
     """`p2p`, `relay`, or else the protocol; "" while that is unknown."""
-    if not (protocol := _text(state.get("t.tp"))):
+    if not (protocol := text_of(state.get("t.tp"))):
         return ""
     if state.get("t.p2p") is True:
         return "p2p"
@@ -249,7 +233,7 @@ def _transport(state: State) -> str:
 
 
 def _codec(state: State) -> str:
-    return _text(state.get("cdc.v") or state.get("cdc.a"))
+    return text_of(state.get("cdc.v") or state.get("cdc.a"))
 
 
 _VALUE_OF: Mapping[str, Callable[[State], str]] = {

@@ -5,15 +5,13 @@ grade, reasons and quantiles of a summary are computed before, so they stay exac
 stays without gaps.
 """
 
-from collections.abc import Callable, Sequence
-from typing import TypeVar
+from collections.abc import Sequence
 
 import msgspec
 
-from jmmc.quality.grading import Grade, Spell
+from jmmc.quality.grading import Grade, Spell, added_reasons
+from jmmc.quality.joining import at_most
 from jmmc.quality.summary import GradeSpan, Summary
-
-_T = TypeVar("_T", GradeSpan, Spell)
 
 MOST_SPANS = 500
 MOST_SPELLS = 200
@@ -37,26 +35,12 @@ def bounded_spans(spans: Sequence[GradeSpan], most: int = MOST_SPANS) -> tuple[G
     What a grade has too little in one of them it has more in the next, so the seconds of each grade
     stay right within one resolution.
     """
-    return _at_most(most, spans, _joined_spans)
+    return at_most(most, spans, _joined_spans)
 
 
 def bounded_spells(spells: Sequence[Spell], most: int = MOST_SPELLS) -> tuple[Spell, ...]:
     """At most `most` spells: those in the same short time are joined, with their reasons."""
-    return _at_most(most, spells, _joined_spells)
-
-
-def _at_most(
-    most: int, items: Sequence[_T], join: Callable[[Sequence[_T], int], tuple[_T, ...]]
-) -> tuple[_T, ...]:
-    """`items`, joined at the finest resolution (seconds) at which at most `most` are left."""
-    if len(items) <= most:
-        return tuple(items)
-    resolution = max(1, (items[-1].end - items[0].start) // (4 * most))
-    joined = join(items, resolution)
-    while len(joined) > most:
-        resolution *= 2
-        joined = join(items, resolution)
-    return joined
+    return at_most(most, spells, _joined_spells)
 
 
 def _joined_spans(spans: Sequence[GradeSpan], resolution: int) -> tuple[GradeSpan, ...]:
@@ -97,9 +81,7 @@ def _joined_spells(spells: Sequence[Spell], resolution: int) -> tuple[Spell, ...
     for spell in spells:
         if joined and spell.end - joined[-1].start <= resolution:
             last = joined.pop()
-            reasons = dict(last.reasons)
-            for reason, seconds in spell.reasons.items():
-                reasons[reason] = reasons.get(reason, 0) + seconds
+            reasons = added_reasons((last.reasons, spell.reasons))
             spell = Spell(last.start, spell.end, max(last.grade, spell.grade), reasons)
         joined.append(spell)
     return tuple(joined)

@@ -8,13 +8,14 @@ from jmmc.quality.addresses import readable_address
 from jmmc.quality.grading import (
     VERSION,
     Judged,
+    added_reasons,
     judge,
     moment_mos,
     number,
     quantiles,
     verdict,
 )
-from jmmc.quality.segments import LONGEST_TEXT, is_relayed, segments_of
+from jmmc.quality.segments import LONGEST_TEXT, is_relayed, segments_of, text_of
 from jmmc.quality.size_limits import (
     MOST_EVENTS,
     append_span,
@@ -46,10 +47,6 @@ def sum_up(session: Session, timeline: Timeline, preset: Preset) -> Summary:
     judged = judge(timeline.spans, preset)
     call = verdict(judged)
     held = _held(timeline)
-    reasons: dict[str, int] = {}
-    for spell in call.spells:
-        for reason, seconds in spell.reasons.items():
-            reasons[reason] = reasons.get(reason, 0) + seconds
     known = sum(span.end - span.start for span in timeline.spans if span.state is not None) or 1
     values, segments = segments_of(timeline)
     relay, tcp, p2p = (held.get(name, {}) for name in ("relay", "t.tp", "t.p2p"))
@@ -72,7 +69,7 @@ def sum_up(session: Session, timeline: Timeline, preset: Preset) -> Summary:
         unknown=call.unknown,
         worst_minute=WorstMinute(*call.worst_minute) if call.worst_minute else None,
         quantiles=_quantiles(timeline.spans),
-        reasons=reasons,
+        reasons=added_reasons(spell.reasons for spell in call.spells),
         spells=bounded_spells(call.spells),
         grade_spans=bounded_spans(_grade_spans(judged)),
         segments=segments,
@@ -81,8 +78,8 @@ def sum_up(session: Session, timeline: Timeline, preset: Preset) -> Summary:
         tcp_share=round(sum(s for value, s in tcp.items() if "tcp" in str(value)) / known, 4),
         p2p_share=round(p2p.get(True, 0) / known, 4),
         address=address,
-        endpoint_id=_text(_longest(held, "pid")),
-        jitsi_meeting_id=_text(_longest(held, "mid")),
+        endpoint_id=text_of(_longest(held, "pid")),
+        jitsi_meeting_id=text_of(_longest(held, "mid")),
         events=events(timeline)[:MOST_EVENTS],
     )
 
@@ -136,11 +133,6 @@ def _held(timeline: Timeline) -> dict[str, dict[object, int]]:
 def _longest(held: Mapping[str, Mapping[object, int]], path: str) -> object:
     values = held.get(path)
     return max(values.items(), key=lambda value: (value[1], str(value[0])))[0] if values else None
-
-
-def _text(value: object) -> str:
-    """A value of a dimension; imported files may have longer ones than browsers can send."""
-    return str(value or "")[:LONGEST_TEXT]
 
 
 def _quantiles(spans: Sequence[Span]) -> dict[str, list[float | None]]:

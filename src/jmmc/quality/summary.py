@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from itertools import groupby
 from typing import NamedTuple
 
+import msgspec
 from msgspec import Struct
 
 from jmmc.core.fields import BrowserId, Moment
@@ -33,6 +34,14 @@ _STORED_NAMES = {
     "events": "happenings",
 }
 """Names in stores, of the fields that have another name here."""
+
+
+_LANE = msgspec.json.Decoder(tuple[GradeSpan, ...])
+
+
+def lane_of(lane: str) -> tuple[GradeSpan, ...]:
+    """Decode grade spans from JSON, the form in which `Reports.facts` returns them."""
+    return _LANE.decode(lane)
 
 
 class WorstMinute(NamedTuple):
@@ -103,7 +112,7 @@ class Summary(Struct, frozen=True, rename=_STORED_NAMES):
     @property
     def at_present(self) -> Grade:
         """The grade at the last sample."""
-        return _grade_at(self.grade_spans, self.last)
+        return grade_at(self.grade_spans, self.last)
 
     def values_of(self, dimension: str) -> list[str]:
         """The values of a dimension over time: one, or more when it changed."""
@@ -149,7 +158,7 @@ class LiveSession(Struct, frozen=True, rename=_STORED_NAMES):
     @property
     def at_present(self) -> Grade:
         """The grade at the last sample."""
-        return _grade_at(self.grade_spans, self.last)
+        return grade_at(self.grade_spans, self.last)
 
     def value_now(self, dimension: str) -> str:
         """The value of a dimension at the last sample."""
@@ -179,6 +188,6 @@ class SearchHit(Struct, frozen=True):
     last: Moment
 
 
-def _grade_at(spans: Sequence[GradeSpan], last: int) -> Grade:
+def grade_at(spans: Sequence[GradeSpan], last: int) -> Grade:
     """The grade of the time before the last sample: what is after it is not known yet."""
     return next((span.grade for span in reversed(spans) if span.start < last), Grade.UNKNOWN)

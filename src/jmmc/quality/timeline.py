@@ -105,12 +105,12 @@ def build_timeline(session: Session, *, rhythm: Rhythm, now: float | None = None
     events: list[Event] = []
     gaps = 0
     cut = measured = quiet = False
-    last = began = at = session.samples[0].ts if session.samples else session.began
+    last = began = session.began
     sample: Sample | None = None
     joined: State = {}
     for step in steps(session, rhythm):
         if sample is None:
-            began = at = step.until
+            began = step.until
             joined = step.state
         sample = step.sample
         gaps += step.gap
@@ -124,13 +124,14 @@ def build_timeline(session: Session, *, rhythm: Rhythm, now: float | None = None
         cut = _extend_with_cuts(spans, step, cut)
         quiet = quiet or (step.before < step.until and sample.readings == b"{}")
         events += step.events
-        last = at = step.until
+        last = step.until
+    ended = last
     left = sample is not None and sample.bye
-    running = now is not None and not left and sample is not None and now - at <= rhythm.lifetime
+    running = now is not None and not left and sample is not None and now - last <= rhythm.lifetime
     if running and now is not None:
-        at = max(int(now), at)
-        _extend(spans, last, at, None)
-    return Timeline(began, at, tuple(spans), tuple(events), left, running, gaps, last, joined)
+        ended = max(int(now), last)
+        _extend(spans, last, ended, None)
+    return Timeline(began, ended, tuple(spans), tuple(events), left, running, gaps, last, joined)
 
 
 def steps(session: Session, rhythm: Rhythm) -> Iterator[Step]:

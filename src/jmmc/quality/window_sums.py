@@ -5,10 +5,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 from jmmc.quality.filters import SummaryFilter
-from jmmc.quality.grading import Grade
 from jmmc.quality.intervals import Replicates, groups_of
 from jmmc.quality.peaks import Presence, peaks
-from jmmc.quality.rollups import ALL, BUCKET, Sums
+from jmmc.quality.rollups import ALL, BUCKET, COLUMN_OF_GRADE, ReplicatesByValue, Sums
 from jmmc.quality.segments import Piece, Track, entries, pieces, track_of
 
 ROW_COLUMNS = (
@@ -17,7 +16,6 @@ ROW_COLUMNS = (
 )
 """The columns of a `Row`, but for the value of the dimension by which sessions are compared."""
 
-_COLUMN = {Grade.GOOD: 1, Grade.FAIR: 2, Grade.POOR: 3, Grade.UNKNOWN: 4}
 _FOREVER = 2**63
 
 
@@ -48,6 +46,14 @@ class Cut(NamedTuple):
     fair: int
     poor: int
     unknown: int
+
+    @staticmethod
+    def of(cut_pieces: Iterable[Piece]) -> "Cut":
+        """The seconds of these pieces."""
+        seconds = [0] * 5
+        for piece in cut_pieces:
+            seconds[COLUMN_OF_GRADE[piece.grade]] += piece.end - piece.start
+        return Cut(*seconds[1:])
 
     @property
     def tenth(self) -> int | None:
@@ -89,7 +95,7 @@ class WindowSums:
         self._seconds: tuple[dict[int, int], ...] = tuple(defaultdict(int) for _ in range(5))
         self._steady: tuple[dict[int, int], ...] = tuple(defaultdict(int) for _ in range(5))
         self._present: list[Presence] = []
-        self.replicates: dict[str, Replicates] = {}
+        self.replicates = ReplicatesByValue(Replicates)
         self.deciles = [0] * 10
         self.rooms: dict[str, list[int]] = {}
         """Fair and poor seconds of each room in the window."""
@@ -113,7 +119,7 @@ class WindowSums:
                 start, end = max(start, part_since), min(end, part_until)
                 if start < end:
                     self._add_span(start, end, grade, row.value)
-                    cut[_COLUMN[Grade(grade)]] += end - start
+                    cut[COLUMN_OF_GRADE[grade]] += end - start
             self._replicate(row, row.value, cut)
             self._present.append(Presence(row.began, row.ended, row.browser_id))
             self._add_whole(row.room, cut_of(row, since, until, track))
@@ -121,7 +127,7 @@ class WindowSums:
     def _add_moved(self, row: Row, track: Track) -> None:
         since, until = self._window
         part_since, part_until = self._part
-        fitting = [piece for piece in pieces(track, since, until) if self._fits(piece)]
+        fitting = fitting_pieces(track, since, until, self._selection)
         if not fitting and row.ended > row.began:
             return
         entered = entries(track.segments, self._by) or {row.value: row.began}
@@ -130,22 +136,17 @@ class WindowSums:
                 self._value(value)[0] += 1
         if self._entered[0] <= row.began < self._entered[1]:
             self._count(row.began)
-        seconds = [0] * 5
         in_part: dict[str, list[int]] = {}
         for piece in fitting:
             value = piece.values.get(self._by, row.value)
             start, end = max(piece.start, part_since), min(piece.end, part_until)
             if start < end:
                 self._add_span(start, end, piece.grade, value)
-                in_part.setdefault(value, [0] * 5)[_COLUMN[piece.grade]] += end - start
+                in_part.setdefault(value, [0] * 5)[COLUMN_OF_GRADE[piece.grade]] += end - start
             self._present.append(Presence(piece.start, piece.end, row.browser_id))
-            seconds[_COLUMN[piece.grade]] += piece.end - piece.start
         for value, cut in in_part.items():
             self._replicate(row, value, cut)
-        self._add_whole(row.room, Cut(*seconds[1:]))
-
-    def _fits(self, piece: Piece) -> bool:
-        return self._selection.fits(piece.values)
+        self._add_whole(row.room, Cut.of(fitting))
 
     def _value(self, value: str) -> list[int]:
         if value not in self._values:
@@ -160,13 +161,11 @@ class WindowSums:
         _, good, fair, poor, _ = seconds
         if not self._by or not (known := good + fair + poor):
             return
-        if value not in self.replicates:
-            self.replicates[value] = Replicates()
         groups = groups_of(row.browser_id, row.room, row.began)
         self.replicates[value].add(groups, known, fair, poor)
 
     def _add_span(self, start: int, end: int, grade: int, value: str) -> None:
-        column = _COLUMN[Grade(grade)]
+        column = COLUMN_OF_GRADE[grade]
         self._value(value)[column] += end - start
         # Of the many five minutes that a span may cover, only both ends are touched.
         seconds, steady = self._seconds[column], self._steady[column]
@@ -200,6 +199,11 @@ class WindowSums:
         return {value: Sums(self._part[0], *sums) for value, sums in self._values.items()}
 
 
+def fitting_pieces(track: Track, since: int, until: int, selection: SummaryFilter) -> list[Piece]:
+    """The pieces in a window that a selection has."""
+    return [piece for piece in pieces(track, since, until) if selection.fits(piece.values)]
+
+
 def _summed(seconds: Mapping[int, int], steady: Mapping[int, int]) -> dict[int, int]:
     """Seconds of each five minutes, of the changes at the ends of spans."""
     found: dict[int, int] = {}
@@ -219,10 +223,4 @@ def cut_of(row: Row, since: int, until: int, track: Track | None = None) -> Cut:
     """The seconds of each grade that a session has in a window."""
     if row.began >= since and row.ended <= until:
         return Cut(row.good, row.fair, row.poor, row.unknown)
-    seconds = [0] * 5
-    spans: Sequence[tuple[int, int, int]] = (track or track_of(row.lane, "[]")).spans
-    for start, end, grade in spans:
-        length = min(end, until) - max(start, since)
-        if length > 0:
-            seconds[_COLUMN[Grade(grade)]] += length
-    return Cut(*seconds[1:])
+    return Cut.of(pieces(track or track_of(row.lane, "[]"), since, until))
