@@ -41,7 +41,7 @@ from jmmc.settings import (
     Settings,
     StoreDown,
 )
-from jmmc.stores import Reports, Store
+from jmmc.stores import Lease, Reports, Store
 
 _log = logger(__name__)
 
@@ -105,13 +105,12 @@ class AlertEvaluator:
         self._store = store
         self._disk = disk
         self._pushes = pushes
-        self._holder = holder
         self._clock = clock
         self._own_records: Records = {}
         self._host = socket.gethostname()
         self._last_push = (pushes(), clock())
         self._has_records = True  # Perhaps, of rules that were removed.
-        self._may_lead = False  # Whether the lease may be this process's.
+        self._lease = Lease(_LEASE, holder, seconds=_LEASE_SECONDS)
         self._refused_targets: list[tuple[str, str]] = []
         self.follow(settings)
 
@@ -137,19 +136,14 @@ class AlertEvaluator:
         reports = self._store.reports
         if not (shared or self._has_records):
             return
-        self._may_lead = True
-        if await reports.lease(_LEASE, self._holder, now=now, seconds=_LEASE_SECONDS):
+        if await self._lease.take(reports, now):
             records = await load_records(reports)
             self._has_records = bool(shared or records)
             await self._evaluate(shared, records, now, self._save)
-        else:
-            self._may_lead = False
 
     async def release(self) -> None:
         """Let another collector evaluate the rules now. Raises `StoreError`."""
-        if self._may_lead:
-            self._may_lead = False
-            await self._store.reports.release(_LEASE, self._holder)
+        await self._lease.release(self._store.reports)
 
     async def firing(self) -> list[State]:
         """The active alerts of the whole store, and those of this collector. Raises nothing."""

@@ -35,7 +35,7 @@ from jmmc.quality.summarize import formula_of, sum_up
 from jmmc.quality.summary import Summary
 from jmmc.quality.thresholds import Preset
 from jmmc.quality.timeline import Rhythm, Timeline, build_timeline
-from jmmc.stores import Store
+from jmmc.stores import Lease, Store
 
 _T = TypeVar("_T")
 
@@ -85,7 +85,6 @@ class Summarizer:
         self._preset = preset
         self._rhythm = rhythm
         self._clock = clock
-        self._holder = holder
         self._call_time = call_time
         self._yielder = LoadAwareYielder()
         self._due_times = DueTimes()
@@ -99,7 +98,7 @@ class Summarizer:
         """Sessions that `upgrade` has graded anew, and all of them; None when it has no work."""
         self._monotonic = monotonic
         self._leased_at = 0.0  # By the monotonic clock.
-        self._may_lead = False  # Also while an answer of the store is awaited.
+        self._lease = Lease(_LEASE, holder, seconds=_LEASE_SECONDS)
 
     async def step(self) -> int:
         """Summarize some sessions that have changed or ended, and are due; return how many.
@@ -145,7 +144,7 @@ class Summarizer:
     @property
     def leading(self) -> bool:
         """Whether this process held the lease when it looked last."""
-        return self._may_lead
+        return self._lease.may_hold
 
     async def upgrade(self) -> AsyncGenerator[None]:
         """Bring what an earlier version stored to today's formulas and dimensions.
@@ -225,19 +224,14 @@ class Summarizer:
     async def leads(self) -> bool:
         """Take or renew the lease for two minutes; return whether this process holds it."""
         now, asked_at = int(self._clock()), self._monotonic()
-        reports = self._store.reports
-        self._may_lead = True
-        if not await reports.lease(_LEASE, self._holder, now=now, seconds=_LEASE_SECONDS):
-            self._may_lead = False
+        if not await self._lease.take(self._store.reports, now):
             return False
         self._leased_at = asked_at
         return True
 
     async def release(self) -> None:
         """Give up the lease, if this process may hold it. Raises `StoreError`."""
-        if self._may_lead:
-            self._may_lead = False
-            await self._store.reports.release(_LEASE, self._holder)
+        await self._lease.release(self._store.reports)
 
     async def _still_leads(self) -> bool:
         """Renew the lease in time: a step of long sessions may take longer than it lasts."""

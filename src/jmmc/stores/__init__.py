@@ -7,9 +7,11 @@ This package knows nothing of HTTP, of bodies on the wire, or of how a summary i
 
 from jmmc.stores.contract import CLOCK_SKEW, OnDisk, Reports, Store
 from jmmc.stores.factory import configured_store, open_store
+from jmmc.stores.lease import Lease
 
 __all__ = [
     "CLOCK_SKEW",
+    "Lease",
     "OnDisk",
     "Reports",
     "Store",
