@@ -1,5 +1,6 @@
 """Sessions of addresses that send much do not keep the summaries of others waiting."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -7,10 +8,21 @@ import pytest
 from jmmc.maintenance.summarizer import Summarizer
 from jmmc.quality.filters import SummaryFilter
 from jmmc.quality.thresholds import preset
-from jmmc.stores import open_store
+from jmmc.stores import Store, open_store
 from tests.support.builders import RHYTHM, push, sample
 
 _START = 1_700_000_000
+
+
+def _summarizer(store: Store, sender_of: Callable[[str], tuple[int, int] | None]) -> Summarizer:
+    return Summarizer(
+        store,
+        preset=preset("jitsi"),
+        rhythm=RHYTHM,
+        clock=lambda: _START + 10.0,
+        holder="x",
+        sender_of=sender_of,
+    )
 
 
 async def test_honest_sessions_are_summarized_before_the_many_of_an_attacker(
@@ -29,14 +41,7 @@ async def test_honest_sessions_are_summarized_before_the_many_of_an_attacker(
         session = f"{number:024x}"
         await store.append([push(session=session, samples=(sample(0, ts=_START),))])
         senders[session] = (number, 1)
-    summarizer = Summarizer(
-        store,
-        preset=preset("jitsi"),
-        rhythm=RHYTHM,
-        clock=lambda: _START + 10.0,
-        holder="x",
-        sender_of=senders.get,
-    )
+    summarizer = _summarizer(store, senders.get)
     await summarizer.step()
     rows = await store.reports.facts(("session",), SummaryFilter())
     summarized = {int(row[0], 16) for row in rows}
@@ -58,14 +63,7 @@ async def test_a_step_ends_after_some_seconds_and_the_rest_is_done_by_the_next(
     for number in range(30):
         joined = push(session=f"{number:024x}", samples=(sample(0, ts=_START),))
         await store.append([joined])
-    summarizer = Summarizer(
-        store,
-        preset=preset("jitsi"),
-        rhythm=RHYTHM,
-        clock=lambda: _START + 10.0,
-        holder="x",
-        sender_of=lambda session: (int(session, 16), 1),
-    )
+    summarizer = _summarizer(store, lambda session: (int(session, 16), 1))
     backlogs = []
     for _ in range(3):
         await summarizer.step()

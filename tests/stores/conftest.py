@@ -1,9 +1,10 @@
 """Every store, for the one suite that tests the contract."""
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Coroutine
 from functools import partial
 from itertools import count
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -11,7 +12,7 @@ from jmmc.core.model import SessionFilter
 from jmmc.quality.summarize import summarize
 from jmmc.quality.thresholds import preset
 from jmmc.stores import Store, open_store
-from tests.support.builders import RHYTHM
+from tests.support.builders import RHYTHM, push
 
 MakeStore = Callable[[], Store]
 NewStores = Callable[[], MakeStore]
@@ -65,3 +66,21 @@ async def summarize_all(store: Store) -> None:
     await store.reports.put_summaries(
         [summarize(session, preset=preset("jitsi"), rhythm=RHYTHM) for session in sessions]
     )
+
+
+def writes_to(store: Store) -> list[Coroutine[Any, Any, object]]:
+    """Every kind of write, not awaited yet."""
+    reports = store.reports
+    return [
+        store.append([push(0)]),
+        store.check(),
+        store.prune(2**31),
+        store.erase(SessionFilter()),
+        reports.put_summaries([]),
+        reports.put_rollups([]),
+        reports.erase([]),
+        reports.prune(0),
+        reports.put_record("kind", "name", b"{}"),
+        reports.delete_record("kind", "name"),
+        reports.lease("name", "holder", now=0, seconds=1),
+    ]

@@ -20,6 +20,7 @@ from jmmc.core.model import Receipt, SessionFilter
 from jmmc.stores import open_store
 from jmmc.stores.mongo.store import MongoStore
 from jmmc.stores.spool import SpooledStore
+from tests.stores.conftest import writes_to
 from tests.support.builders import body, push, wire_sample
 from tests.support.commands import jmmc
 from tests.support.mongod import Mongod, started
@@ -156,19 +157,7 @@ async def test_a_store_that_is_read_only_refuses_every_write(
 ) -> None:
     reader = open_store(_url(secured, database), collection="calls", read_only=True)
     await reader.open()
-    for write in (
-        reader.append([push(0)]),
-        reader.check(),
-        reader.prune(2**31),
-        reader.erase(_ALL),
-        reader.reports.put_summaries([]),
-        reader.reports.put_rollups([]),
-        reader.reports.erase([]),
-        reader.reports.prune(0),
-        reader.reports.put_record("kind", "name", b"{}"),
-        reader.reports.delete_record("kind", "name"),
-        reader.reports.lease("name", "holder", now=0, seconds=1),
-    ):
+    for write in writes_to(reader):
         with pytest.raises(StoreError, match="opened for reading only"):
             await write
     await reader.close()

@@ -12,6 +12,7 @@ from jmmc.core.errors import StoreError
 from jmmc.core.model import SessionFilter
 from jmmc.stores import open_store
 from jmmc.stores.sqlite import schema
+from tests.stores.conftest import writes_to
 from tests.support.builders import body, push, wire_sample
 from tests.support.commands import jmmc, jmmc_without_privileges
 from tests.support.servers import Serve, post_push
@@ -128,14 +129,7 @@ async def test_a_store_that_is_read_only_refuses_every_write(tmp_path: Path) -> 
     await collector.close()
     reader = open_store(url, read_only=True)
     await reader.open()
-    for write in (
-        reader.append([push(0)]),
-        reader.check(),
-        reader.prune(2**31),
-        reader.erase(_ALL),
-        reader.reports.put_record("kind", "name", b"{}"),
-        reader.reports.lease("name", "holder", now=0, seconds=1),
-    ):
+    for write in writes_to(reader):
         with pytest.raises(StoreError, match="opened for reading only"):
             await write
     await reader.close()

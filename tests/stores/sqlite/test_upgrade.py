@@ -3,6 +3,7 @@
 import json
 import sqlite3
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import pytest
@@ -19,11 +20,6 @@ from tests.support.builders import RHYTHM, push
 
 _SESSION = Session("a" * 24, "room", "u", Dialect.V2, 900, (Sample(0, 900, b'{"cq":100}'),))
 _SUMMARY = summarize(_SESSION, preset=preset("jitsi"), rhythm=RHYTHM)
-_COLUMNS_OF_VERSION_3 = (
-    *("session", "conf", "uid", "began", "ended", "last", "running", "grade"),
-    *("good", "fair", "poor", "unknown", "browser", "os", "region", "network"),
-    *("transport", "codec"),
-)
 
 
 @pytest.mark.parametrize("version", range(1, len(migrations())))
@@ -51,23 +47,31 @@ async def test_sessions_of_an_older_file_are_kept_and_will_be_summarized(
         await store.close()
 
 
-async def test_a_summary_of_an_older_file_has_no_provider_and_no_country(tmp_path: Path) -> None:
-    old = json.loads(msgspec.json.encode(_SUMMARY))
-    del old["provider"], old["country"]
-    row = {name: old.get(name, 0) for name in _COLUMNS_OF_VERSION_3} | {"grade": "good"}
-    del old["segments"]
-    row |= {"series": "[[900,30,0,0,0]]", "whole": json.dumps(old)}
-    connection = sqlite3.connect(tmp_path / "old.db")
-    for script in migrations()[:3]:
+def _store_of_version(version: int, path: Path, old: dict[str, Any]) -> SqliteStore:
+    """A store with a file of an earlier version, which has one summary; `old` is all of it."""
+    connection = sqlite3.connect(path)
+    for script in migrations()[:version]:
         connection.executescript(script)
+    names = [row[1] for row in connection.execute("PRAGMA table_info(summaries)")]
+    row = {name: old.get(name, "") for name in names}
+    row |= {"series": "[[900,30,0,0,0]]", "whole": json.dumps(old), "grade": "good"}
     marks = ", ".join("?" * len(row))
     connection.execute(
         f"INSERT INTO summaries ({', '.join(row)}) VALUES ({marks})", [*row.values()]
     )
     connection.commit()
-    connection.executescript(f"PRAGMA application_id = {APPLICATION_ID}; PRAGMA user_version = 3;")
+    connection.executescript(
+        f"PRAGMA application_id = {APPLICATION_ID}; PRAGMA user_version = {version};"
+    )
     connection.close()
-    store = SqliteStore(tmp_path / "old.db")
+    return SqliteStore(path)
+
+
+async def test_a_summary_of_an_older_file_has_no_provider_and_no_country(tmp_path: Path) -> None:
+    old = json.loads(msgspec.json.encode(_SUMMARY))
+    del old["provider"], old["country"]
+    del old["segments"]
+    store = _store_of_version(3, tmp_path / "old.db", old)
     await store.open()
     assert await store.reports.summaries(SummaryFilter(provider="", country=""), limit=5) == [
         _SUMMARY
@@ -139,21 +143,7 @@ async def test_a_summary_of_an_older_file_has_its_grade_spans_and_no_segments(
     tmp_path: Path,
 ) -> None:
     """Its rows have sums of five minutes where today's have spans."""
-    connection = sqlite3.connect(tmp_path / "old.db")
-    for script in migrations()[:7]:
-        connection.executescript(script)
-    old = json.loads(msgspec.json.encode(_SUMMARY))
-    names = [row[1] for row in connection.execute("PRAGMA table_info(summaries)")]
-    values = {**dict.fromkeys(names, ""), **{name: old[name] for name in names if name in old}}
-    values |= {"series": "[[900,30,0,0,0]]", "whole": json.dumps(old), "grade": "good"}
-    marks = ", ".join("?" * len(values))
-    connection.execute(
-        f"INSERT INTO summaries ({', '.join(values)}) VALUES ({marks})", [*values.values()]
-    )
-    connection.commit()
-    connection.executescript(f"PRAGMA application_id = {APPLICATION_ID}; PRAGMA user_version = 7;")
-    connection.close()
-    store = SqliteStore(tmp_path / "old.db")
+    store = _store_of_version(7, tmp_path / "old.db", json.loads(msgspec.json.encode(_SUMMARY)))
     await store.open()
     lane = msgspec.json.encode(_SUMMARY.grade_spans).decode()
     assert await store.reports.facts(("lane", "segments"), SummaryFilter()) == [(lane, "[]")]
