@@ -22,6 +22,7 @@ from jmmc.core.readings import (
     Number,
     Pattern,
     Reading,
+    Senders,
     Source,
     Text,
     Values,
@@ -209,6 +210,9 @@ def _in_words(values: Values) -> str:
         case Events(most=most, longest=longest):
             event = f"a string of at most {longest} characters, or a list of such a string and"
             return f"list of at most {most}: {event} a number of seconds ≥ 0"
+        case Senders(most=most, longest=longest):
+            shares = "and four integers 0..100, % (or `null`)"
+            return f"list of at most {most}: lists of a string ≤ {longest} {shares}"
 
 
 def write() -> None:

@@ -23,6 +23,7 @@ _TEXT = (["", "x" * 64], ["x" * 65, 5, ["x"]])
 _PORT = ([0, 65535], [-1, 65536, 1.5, "80"])
 _ADDRESS = ([0, 2**32 - 1, "2001:db8::1", "fe80::1%eth0"], [-1, 2**32, "10.0.0.1", "x:y", 1.5])
 _FLAG = ([True, False], [0, "true"])
+_FAILURE = (["ice_failed", "gave_up"], ["", "conference.iceFailed", 1])
 _CANDIDATE = (["host", "srflx", "prflx", "relay"], ["HOST", "", 1])
 
 # Each row of the protocol's table, with values that are taken and values that are dropped in v2.
@@ -74,10 +75,44 @@ ROWS: dict[str, tuple[list[Any], list[Any]]] = {
     ),
     "vis": _FLAG,
     "mid": _TEXT,
+    "fail": _FAILURE,
+    "drop": _FAILURE,
+    **{f"set.{step}": _RATE for step in ("ask", "join", "ice", "med")},
+    "name": _TEXT,
+    "code": (["7XK2MQ", "000000"], ["7xk2mq", "7XK2M", "7XK2MQ7", "IIIIII", 123456]),
+    **{f"{link}.{key}": _PERCENT for link in "ud" for key in ("apl", "vpl")},
+    **{f"{link}.vjt": _RATE for link in "ud"},
+    **dict.fromkeys(("u.lcp", "u.lbw", "d.drp", "lt"), _PERCENT),
+    **dict.fromkeys(("u.enc", "d.dec"), _RATE),
+    **dict.fromkeys(("u.pe", "d.pe"), _FLAG),
+    "d.by": (
+        [[], [["8b4139fa", 12, None, 0, 100]], [["a", 1, 2, 3, 4]] * 3],
+        [
+            [["a", 1, 2, 3, 4]] * 4,
+            [["a", 1, 2, 3]],
+            [["a", 1, 2, 3, 4, 5]],
+            [["", 1, 2, 3, 4]],
+            [["x" * 65, 1, 2, 3, 4]],
+            [["a", 101, 2, 3, 4]],
+            [["a", -1, 2, 3, 4]],
+            [["a", 1.5, 2, 3, 4]],
+            [["a", "1", 2, 3, 4]],
+            [[5, 1, 2, 3, 4]],
+            [{"a": 1}],
+            {"a": [1, 2, 3, 4]},
+            "a",
+        ],
+    ),
+    **{f"dev.{kind}": _TEXT for kind in ("mic", "cam", "spk")},
+    "t.brg": (["198.51.100.7", "x" * 45], ["x" * 46, 1]),
+    "rate": ([1, 5], [0, 6, 2.5, "3", True]),
+    "why": (["audio", "other"], ["Audio", "", 1]),
     "n": ([1, 500], [0, 1.5, "2"]),
 }
 
 NEW_IN_V2 = {row.path for row in BROWSER_READINGS if row.since is Dialect.V2}
+
+_NEW_GROUPS = {"set", "dev"}
 
 
 def _nested(path: str, value: Any) -> dict[str, Any]:
@@ -122,7 +157,8 @@ def test_null_ends_a_reading_in_v2(path: str) -> None:
 @pytest.mark.parametrize("path", sorted(NEW_IN_V2))
 def test_v1_does_not_know_what_v2_added(path: str) -> None:
     envelope = _decode(v1_body({**_nested(path, ROWS[path][0][0]), "cq": 1}))
-    assert envelope.dropped == [f"m.{path}"]
+    group, _, _ = path.rpartition(".")
+    assert envelope.dropped == [f"m.{group}" if group in _NEW_GROUPS else f"m.{path}"]
     assert envelope.samples[0].readings == b'{"cq":1}'
 
 

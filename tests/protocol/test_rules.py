@@ -3,6 +3,7 @@
 import re
 from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 from hypothesis import given, settings
@@ -20,6 +21,7 @@ from jmmc.protocol.identity import CookieSigner, is_session_id, session_of
 from jmmc.protocol.rate_limit import RateLimiter
 from jmmc.protocol.useragent import browser_and_system
 from jmmc.quality.addresses import network_of
+from jmmc.settings import Settings
 from tests.support.builders import CHROME, SID, UID
 
 _NOW = 1_700_000_000.0
@@ -31,7 +33,8 @@ def _admit(
     pattern = more.pop("pattern", r"[a-z0-9]+")
     dialect = Dialect.V1 if sid is None else Dialect.V2
     given = list(samples) or [DecodedSample(0, 0.0, b"{}")]
-    envelope = Envelope(dialect, uid, conf, sid, given, more.pop("now", None), False, [])
+    now, tenant = more.pop("now", None), more.pop("tenant", None)
+    envelope = Envelope(dialect, uid, conf, sid, given, now, False, [], tenant=tenant)
     return admit(envelope, Policy(pattern), _NOW)
 
 
@@ -54,9 +57,30 @@ def test_a_malformed_uid_is_refused(uid: str) -> None:
     assert _reason(uid=uid) == "bad_uid"
 
 
-@pytest.mark.parametrize("conf", ["", "Room", "room\n", "a b", "r\u00e9union", "a" * 1025])
+@pytest.mark.parametrize("conf", ["", "Room", "room\n", "a b", "r\u00e9union", "a" * 3073])
 def test_the_whole_name_of_a_room_must_match_the_pattern(conf: str) -> None:
     assert _reason(conf=conf) == "bad_conf"
+
+
+@pytest.mark.parametrize("name", ["\u0435" * 59, "\u4e8c" * 30, "\U0001f680" * 24, "\u00e9" * 256])
+def test_the_characters_of_a_name_count_as_people_write_it(name: str) -> None:
+    pattern = Settings().conf_pattern
+    assert _admit(conf=quote(name).lower(), pattern=pattern).push.room == quote(name).lower()
+    assert _reason(conf=quote("\u00e9" * 257).lower(), pattern=pattern) == "bad_conf"
+
+
+def test_a_pattern_for_percent_encoded_names_still_matches_them() -> None:
+    assert _admit(conf="r%c3%a9union", pattern=r"[a-z0-9%-]{3,}").push.room == "r%c3%a9union"
+
+
+def test_rooms_of_one_name_in_two_tenants_are_two_rooms() -> None:
+    rooms = {_admit(conf="standup", tenant=tenant).push.room for tenant in ("alpha", "beta", None)}
+    assert rooms == {"alpha/standup", "beta/standup", "standup"}
+
+
+@pytest.mark.parametrize("tenant", ["a/b", "a b", "<", "a\n", "x" * 385])
+def test_what_is_no_tenant_is_refused(tenant: str) -> None:
+    assert _reason(conf="standup", tenant=tenant) == "bad_conf"
 
 
 def test_long_names_are_refused_before_a_slow_pattern() -> None:
@@ -554,5 +578,5 @@ def test_of_too_many_senders_the_least_recent_is_dropped() -> None:
 def test_caches_of_names_and_addresses_are_bounded() -> None:
     """Whoever pushes chooses them."""
     names = Pseudonyms("both", "key")
-    remembered = (Policy(".*").owner, names.browser_id, names.room, Proxies([])._cached)
+    remembered = (Policy(".*")._cached_owner, names.browser_id, names.room, Proxies([])._cached)
     assert all(item.cache_info().maxsize is not None for item in remembered)

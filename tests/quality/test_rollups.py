@@ -45,7 +45,8 @@ def _fact(*spans: _Span, who: str = "", moves: tuple[Segment, ...] = (), **value
     moved = [(_HOUR + start, _HOUR + end, int(grade)) for start, end, grade in spans]
     segments = [Segment(_HOUR + part.start, _HOUR + part.end, part.values) for part in moves]
     ends = (moved[0][0], moved[-1][1])
-    return Fact(*ends, who, "room", tuple({**_UNKNOWN, **values}.values()), Track(moved, segments))
+    own = tuple({**_UNKNOWN, **values}.values())
+    return Fact(*ends, False, "", who, "room", own, Track(moved, segments))
 
 
 def _hour(*facts: Fact) -> dict[str, dict[str, tuple[Sums, ...]]]:
@@ -260,6 +261,8 @@ def test_the_sums_of_neighbouring_parts_and_a_rollup_are_those_of_the_window(
         Fact(
             row.began,
             row.ended,
+            False,
+            "",
             row.browser_id,
             row.room,
             tuple({**_UNKNOWN, "region": row.value}.values()),

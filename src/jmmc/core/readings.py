@@ -70,16 +70,27 @@ class Events(Struct, frozen=True):
     longest: int
 
 
-Values = Number | Text | Pattern | Choice | Flag | Address | Events
+class Senders(Struct, frozen=True):
+    """A list of at most `most` senders whose media arrive badly, the worst first.
+
+    A sender is a list of its endpoint id (at most `longest` characters) and four percentages, whole
+    numbers or null: audio lost, audio concealed, video lost, video frozen.
+    """
+
+    most: int
+    longest: int
+
+
+Values = Number | Text | Pattern | Choice | Flag | Address | Events | Senders
 """What a reading may be."""
 
 
 class Source(Enum):
     """Where a reading comes from.
 
-    STAY: the browser, about who and where it is. STATS: the browser, from the statistics of the
-    call. EVENT: the browser, something that happened. SERVER: the collector adds it.
-    TIMELINE: derived from events.
+    STAY: the browser, about who and where it is, and how the stay began and ended. STATS: the
+    browser, from the statistics of the call. EVENT: the browser, something that happened.
+    SERVER: the collector adds it. TIMELINE: derived from events.
     """
 
     STAY = auto()
@@ -93,6 +104,7 @@ class Subject(IntEnum):
     """What a reading is about. Columns of timelines are in this order."""
 
     IDENTITY = auto()
+    JOIN = auto()
     QUALITY = auto()
     UPLINK = auto()
     DOWNLINK = auto()
@@ -103,6 +115,9 @@ class Subject(IntEnum):
     VIDEO = auto()
     CODEC = auto()
     PAGE = auto()
+    MACHINE = auto()
+    DEVICE = auto()
+    RATING = auto()
     EVENTS = auto()
 
 
@@ -181,6 +196,20 @@ _TRANSPORT = Pattern(
     "`udp`, `tcp`, `tls`, `relay`, `relay/udp` and the like",
 )
 
+TECHNICAL_FAILURES = (
+    *("server_unreachable", "connection_lost", "ice_failed", "accept_timeout", "bridge_down"),
+    *("focus_left", "offer_failed", "shutdown", "reload", "suspended", "other"),
+)
+"""Why a join failed, or a stay ended, that the service or the network answers for."""
+
+OTHER_FAILURES = (
+    *("password", "lobby", "sign_in", "not_allowed", "room_full", "kicked", "room_closed"),
+    "gave_up",
+)
+"""Why people did not come in, or had to go, by somebody's decision."""
+
+_FAILURE = Choice(TECHNICAL_FAILURES + OTHER_FAILURES)
+
 READINGS: tuple[Reading, ...] = (
     Reading(
         "br",
@@ -211,6 +240,72 @@ READINGS: tuple[Reading, ...] = (
         "Id of the participant in the room, new at each join",
         since=_V1,
         summary="endpoint_id",
+    ),
+    Reading(
+        "fail",
+        Subject.JOIN,
+        _STAY,
+        _FAILURE,
+        "join_failure",
+        "Why the join failed: then this is an attempt, and nobody was in the room",
+    ),
+    Reading(
+        "drop",
+        Subject.JOIN,
+        _STAY,
+        _FAILURE,
+        "drop_reason",
+        "Why the stay ended, where the participant did not leave",
+    ),
+    Reading(
+        "set.ask",
+        Subject.JOIN,
+        _STAY,
+        _MS,
+        "setup_ask_ms",
+        "From the start of the script until the join was asked for",
+    ),
+    Reading(
+        "set.join",
+        Subject.JOIN,
+        _STAY,
+        _MS,
+        "setup_join_ms",
+        "From asking to join until joined, or until that failed",
+    ),
+    Reading(
+        "set.ice",
+        Subject.JOIN,
+        _STAY,
+        _MS,
+        "setup_ice_ms",
+        "From joined until the media path was connected (ICE)",
+    ),
+    Reading(
+        "set.med",
+        Subject.JOIN,
+        _STAY,
+        _MS,
+        "setup_media_ms",
+        "From joined until the first media arrived",
+    ),
+    Reading(
+        "name",
+        Subject.IDENTITY,
+        _STAY,
+        Text(64),
+        "name",
+        "Who it is, as Jitsi knows it; with `identify` only",
+        summary="name",
+    ),
+    Reading(
+        "code",
+        Subject.IDENTITY,
+        _STAY,
+        Pattern(r"^[0-9A-HJKMNP-TV-Z]{6}\Z", "six characters of Crockford's base 32"),
+        "support_code",
+        "Code that the participant can read out; with `support_code` only",
+        summary="code",
     ),
     Reading(
         "cq",
@@ -275,6 +370,29 @@ READINGS: tuple[Reading, ...] = (
         reason="loss",
     ),
     Reading(
+        "u.apl",
+        Subject.UPLINK,
+        _STATS,
+        _PERCENT,
+        "up_audio_loss_percent",
+        "Packet loss of the audio",
+        averaged=True,
+        metric=Metric(11, "up_audio_loss_percent"),
+        chart=Series("Packet loss by kind", "audio sent", 1),
+        reason="loss",
+    ),
+    Reading(
+        "u.vpl",
+        Subject.UPLINK,
+        _STATS,
+        _PERCENT,
+        "up_video_loss_percent",
+        "Packet loss of the video, without what was sent again",
+        averaged=True,
+        chart=Series("Packet loss by kind", "video sent", 3),
+        reason="loss",
+    ),
+    Reading(
         "u.jit",
         Subject.UPLINK,
         _STATS,
@@ -285,6 +403,16 @@ READINGS: tuple[Reading, ...] = (
         metric=Metric(5, "up_jitter_ms"),
         chart=Series("Jitter", "sent", 1),
         reason="jitter",
+    ),
+    Reading(
+        "u.vjt",
+        Subject.UPLINK,
+        _STATS,
+        _MS,
+        "up_video_jitter_ms",
+        "Jitter of the video",
+        averaged=True,
+        chart=Series("Jitter", "video sent", 3),
     ),
     Reading(
         "u.fr",
@@ -303,6 +431,44 @@ READINGS: tuple[Reading, ...] = (
         Choice(("none", "cpu", "bandwidth", "other")),
         "up_limitation",
         "What limits the sent video",
+    ),
+    Reading(
+        "u.lcp",
+        Subject.UPLINK,
+        _STATS,
+        _PERCENT,
+        "up_limited_cpu_percent",
+        "Share of the time in which CPU or bandwidth limited the sent video; 0 in its first 30 s",
+        averaged=True,
+        chart=Series("Limited video", "by the CPU"),
+    ),
+    Reading(
+        "u.lbw",
+        Subject.UPLINK,
+        _STATS,
+        _PERCENT,
+        "up_limited_bandwidth_percent",
+        "Share of the time in which CPU or bandwidth limited the sent video; 0 in its first 30 s",
+        averaged=True,
+        chart=Series("Limited video", "by the bandwidth", 1),
+    ),
+    Reading(
+        "u.enc",
+        Subject.MACHINE,
+        _STATS,
+        _MS,
+        "encode_ms",
+        "Time to encode a frame",
+        averaged=True,
+        chart=Series("Time for a frame", "encoding", 1),
+    ),
+    Reading(
+        "u.pe",
+        Subject.MACHINE,
+        _STATS,
+        Flag(),
+        "encoder_power_efficient",
+        "Whether encoder and decoder are power efficient, as those in hardware are",
     ),
     Reading(
         "d.bw",
@@ -353,6 +519,29 @@ READINGS: tuple[Reading, ...] = (
         reason="loss",
     ),
     Reading(
+        "d.apl",
+        Subject.DOWNLINK,
+        _STATS,
+        _PERCENT,
+        "down_audio_loss_percent",
+        "Packet loss of the audio",
+        averaged=True,
+        metric=Metric(10, "down_audio_loss_percent"),
+        chart=Series("Packet loss by kind", "audio received"),
+        reason="loss",
+    ),
+    Reading(
+        "d.vpl",
+        Subject.DOWNLINK,
+        _STATS,
+        _PERCENT,
+        "down_video_loss_percent",
+        "Packet loss of the video, without what was sent again",
+        averaged=True,
+        chart=Series("Packet loss by kind", "video received", 2),
+        reason="loss",
+    ),
+    Reading(
         "d.jit",
         Subject.DOWNLINK,
         _STATS,
@@ -363,6 +552,16 @@ READINGS: tuple[Reading, ...] = (
         metric=Metric(4, "down_jitter_ms"),
         chart=Series("Jitter", "received"),
         reason="jitter",
+    ),
+    Reading(
+        "d.vjt",
+        Subject.DOWNLINK,
+        _STATS,
+        _MS,
+        "down_video_jitter_ms",
+        "Jitter of the video",
+        averaged=True,
+        chart=Series("Jitter", "video received", 2),
     ),
     Reading(
         "d.fr",
@@ -416,6 +615,52 @@ READINGS: tuple[Reading, ...] = (
         "Audible audio streams of which 1 % or more was concealed",
         averaged=True,
         chart=Series("Streams with problems", "concealed audio", 1),
+    ),
+    Reading(
+        "d.by",
+        Subject.DOWNLINK,
+        _STATS,
+        Senders(most=3, longest=64),
+        "down_worst_senders",
+        "Whose media arrive worst: endpoint, audio lost and concealed, video lost and frozen (%)",
+    ),
+    Reading(
+        "d.dec",
+        Subject.MACHINE,
+        _STATS,
+        _MS,
+        "decode_ms",
+        "Time to decode a frame",
+        averaged=True,
+        chart=Series("Time for a frame", "decoding"),
+    ),
+    Reading(
+        "d.drp",
+        Subject.MACHINE,
+        _STATS,
+        _PERCENT,
+        "dropped_frames_percent",
+        "Frames that were received and dropped",
+        averaged=True,
+        chart=Series("Machine", "frames dropped"),
+    ),
+    Reading(
+        "d.pe",
+        Subject.MACHINE,
+        _STATS,
+        Flag(),
+        "decoder_power_efficient",
+        "Whether encoder and decoder are power efficient, as those in hardware are",
+    ),
+    Reading(
+        "lt",
+        Subject.MACHINE,
+        _STATS,
+        _PERCENT,
+        "long_tasks_percent",
+        "Share of the time in which the page was busy for 50 ms or more without a pause",
+        averaged=True,
+        chart=Series("Machine", "page busy", 1),
     ),
     Reading(
         "rtt",
@@ -517,6 +762,15 @@ READINGS: tuple[Reading, ...] = (
         since=_V1,
         lasts=True,
         summary="region",
+    ),
+    Reading(
+        "t.brg",
+        Subject.NETWORK,
+        _STATS,
+        Text(45),
+        "bridge",
+        "Address of the bridge, while the media do not go from peer to peer",
+        summary="bridge",
     ),
     Reading(
         "t.p2p",
@@ -635,6 +889,49 @@ READINGS: tuple[Reading, ...] = (
         Number("", least=1, whole=True),
         "participants",
         "Participants in the room",
+    ),
+    Reading(
+        "dev.mic",
+        Subject.DEVICE,
+        _STAY,
+        Text(64),
+        "microphone",
+        "Microphone, camera and speaker by name; with `collect_devices` only",
+        summary="microphone",
+    ),
+    Reading(
+        "dev.cam",
+        Subject.DEVICE,
+        _STAY,
+        Text(64),
+        "camera",
+        "Microphone, camera and speaker by name; with `collect_devices` only",
+        summary="camera",
+    ),
+    Reading(
+        "dev.spk",
+        Subject.DEVICE,
+        _STAY,
+        Text(64),
+        "speaker",
+        "Microphone, camera and speaker by name; with `collect_devices` only",
+        summary="speaker",
+    ),
+    Reading(
+        "rate",
+        Subject.RATING,
+        _STAY,
+        Number("", least=1, most=5, whole=True),
+        "rating",
+        "How the call was, from 1 to 5, as the participant said",
+    ),
+    Reading(
+        "why",
+        Subject.RATING,
+        _STAY,
+        Choice(("audio", "video", "delay", "dropped", "share", "other")),
+        "rating_reason",
+        "What was wrong, as the participant said",
     ),
     Reading(
         "interrupted",

@@ -29,6 +29,7 @@ from jmmc.maintenance.set_aside import SetAside
 from jmmc.maintenance.summary_due_times import DueTimes, in_fair_order
 from jmmc.quality.filters import DIMENSIONS, SummaryFilter
 from jmmc.quality.grading import Grade
+from jmmc.quality.joins import JoinEvent, join_events
 from jmmc.quality.rollups import ALL, DAY, HOUR, Fact, Rollup, day_of, hour_of
 from jmmc.quality.segments import track_of
 from jmmc.quality.summarize import formula_of, sum_up
@@ -58,7 +59,10 @@ _LONGEST_REASON = 300  # Characters: a driver may quote the whole document.
 _ENDED = object()
 _LONG_UNKNOWN = 3 * DAY  # Seconds: a clock was set meanwhile; decades would be gigabytes.
 _STALE_HOUR = "stale hour"  # A kind of record.
-_COLUMNS = ("began", "ended", "browser_id", "room", "lane", "segments", *DIMENSIONS)
+_COLUMNS = (
+    *("began", "ended", "running", "outcome", "browser_id", "room", "lane", "segments"),
+    *DIMENSIONS,
+)
 
 
 class Summarizer:
@@ -411,7 +415,7 @@ class Summarizer:
     async def _roll_up_hour(self, hour: int) -> None:
         reports = self._store.reports
         self._yielder.begin()
-        selection = SummaryFilter(since=hour, until=hour + HOUR)
+        selection = SummaryFilter(since=hour, until=hour + HOUR, attempts=None)
         rows = await reports.facts(_COLUMNS, selection)
         await self._yielder.pause()
         # In a thread: 100,000 sessions of an hour take seconds.
@@ -469,6 +473,8 @@ def _changed_hours(before: Summary | None, after: Summary) -> set[int]:
         return hours_of(after)
     if _rollup_key(before) != _rollup_key(after):
         return hours_of(before) | hours_of(after)
+    joins = set(_joins_of(before)) ^ set(_joins_of(after))
+    of_joins = {event.at - event.at % HOUR for event in joins}
     end = max(before.ended, after.ended)
     changed = end if before.ended == after.ended else min(before.ended, after.ended)
     for old, new in zip(_marks(before), _marks(after), strict=False):
@@ -476,7 +482,13 @@ def _changed_hours(before: Summary | None, after: Summary) -> set[int]:
             same = old[0] == new[0] and old[2] == new[2]
             changed = min(changed, *((old[1], new[1]) if same else (old[0], new[0])))
             break
-    return hours_of(before, changed) | hours_of(after, changed) if changed < end else set()
+    if changed >= end:
+        return of_joins
+    return of_joins | hours_of(before, changed) | hours_of(after, changed)
+
+
+def _joins_of(summary: Summary) -> Iterator[JoinEvent]:
+    return join_events(summary.outcome, summary.began, summary.ended, running=summary.running)
 
 
 def _marks(summary: Summary) -> list[tuple[int, int, object]]:
@@ -512,8 +524,9 @@ class _Facts(Sequence[Fact]):
 
 
 def _fact(row: Sequence[Any]) -> Fact:
-    began, ended, browser_id, room, lane, segments, *values = row
-    return Fact(began, ended, browser_id, room, tuple(values), track_of(lane, segments))
+    began, ended, running, outcome, browser_id, room, lane, segments, *values = row
+    track = track_of(lane, segments)
+    return Fact(began, ended, bool(running), outcome, browser_id, room, tuple(values), track)
 
 
 def _yielding_rows(rows: Sequence[_T]) -> Iterator[_T]:

@@ -3,6 +3,7 @@
 import re
 from functools import lru_cache
 from typing import NamedTuple
+from urllib.parse import unquote
 
 from jmmc.core.errors import Rejected
 from jmmc.core.model import Dialect, Push, Sample
@@ -18,7 +19,9 @@ LONGEST_TRANSIT = 60.0
 
 _UUID = re.compile(r"[0-9A-Fa-f]{8}-(?:[0-9A-Fa-f]{4}-){3}[0-9A-Fa-f]{12}")
 _SID = re.compile(r"[0-9a-f]{32}")
-_LONGEST_CONF = 1024  # Checked before `conf_pattern`, which may be slow on long names.
+_LONGEST_CONF = 3072  # 256 characters, each of up to four bytes, percent-encoded.
+_TENANT = re.compile(r"[^\s\x00-\x1f\x7f/\\<>\"]{1,384}")
+_CACHED = 256  # Characters of names: longer ones, which are rare, would take too much memory.
 
 
 class Admitted(NamedTuple):
@@ -34,6 +37,9 @@ class Admitted(NamedTuple):
 class Policy:
     """What the operator allows: `conf_pattern` must match the whole name of a room.
 
+    The name is percent-encoded; it may match as it is, or decoded, as people write it. Rooms of
+    different tenants are different rooms: that of a tenant is stored as `tenant/room`.
+
     `pseudonyms` gives the names under which browsers and rooms are stored. A session has at most
     `most_samples` samples: a higher `seq` is refused.
     """
@@ -47,18 +53,30 @@ class Policy:
         self.most_samples = most_samples
         self._room = re.compile(conf_pattern)
         self._pseudonyms = pseudonyms or Pseudonyms()
-        # The same three strings arrive every 30 s; checking them takes a sixth of a push.
-        self.owner = lru_cache(maxsize=65_536)(self._owner)
+        # The same strings arrive every 30 s; checking them takes a sixth of a push.
+        self._cached_owner = lru_cache(maxsize=65_536)(self._owner)
 
-    def _owner(self, browser_id: str, room: str, sid: str | None) -> tuple[str, str, str]:
+    def owner(
+        self, browser_id: str, room: str, sid: str | None, tenant: str | None = None
+    ) -> tuple[str, str, str]:
         """`browser_id` and `room` as they are stored, and the session of `sid`.
 
         Raises `Rejected`.
         """
+        short = len(room) + len(tenant or "") <= _CACHED
+        return (self._cached_owner if short else self._owner)(browser_id, room, sid, tenant)
+
+    def _owner(
+        self, browser_id: str, room: str, sid: str | None, tenant: str | None
+    ) -> tuple[str, str, str]:
         if not _UUID.fullmatch(browser_id):
             raise Rejected("bad_uid", "uid: not a UUID")
-        if len(room) > _LONGEST_CONF or not self._room.fullmatch(room):
+        if not is_allowed(room, self._room):
             raise Rejected("bad_conf", "conf: does not match conf_pattern")
+        if tenant:
+            if not _TENANT.fullmatch(tenant):
+                raise Rejected("bad_conf", "ten: not the name of a tenant")
+            room = f"{tenant}/{room}"
         stored = self._pseudonyms.browser_id(browser_id.lower()), self._pseudonyms.room(room)
         if sid is None:
             return *stored, ""
@@ -67,10 +85,21 @@ class Policy:
         return *stored, session_of(sid)
 
 
+def is_allowed(room: str, pattern: re.Pattern[str]) -> bool:
+    """Whether a room's name, percent-encoded, matches a pattern as it is, or decoded.
+
+    A letter of most of the world's scripts is six or nine characters when it is encoded.
+    """
+    if len(room) > _LONGEST_CONF:  # The pattern may be slow on long names.
+        return False
+    return bool(pattern.fullmatch(unquote(room)) or pattern.fullmatch(room))
+
+
 def admit(envelope: Envelope, policy: Policy, now: float) -> Admitted:
     """Admit a decoded push at `now` (Unix seconds). Raises `Rejected`."""
     dialect = envelope.dialect
-    browser_id, room, session = policy.owner(envelope.uid, envelope.conf, envelope.sid)
+    owner = policy.owner(envelope.uid, envelope.conf, envelope.sid, envelope.tenant)
+    browser_id, room, session = owner
     if dialect is Dialect.V1:
         readings = envelope.samples[0].readings
         if readings == b"{}" and not envelope.opens:

@@ -55,7 +55,8 @@ class Envelope(Struct, gc=False):
 
     `now` is the browser's estimate of the server's clock when it sent the push. `opens`: a v1
     push starts a new session. `dropped` has the paths of the readings that were refused. `script`
-    is the version of the browser script, as the browser reports push.
+    is the version of the browser script, as the browser reports it. `tenant` is the part of the
+    page's path before the room.
     """
 
     dialect: Dialect
@@ -67,6 +68,7 @@ class Envelope(Struct, gc=False):
     opens: bool
     dropped: list[str]
     script: str | None = None
+    tenant: str | None = None
 
 
 class Codec:
@@ -108,6 +110,7 @@ class Codec:
                     ("m", self._v1.type | UnsetType, UNSET),
                     ("now", float | None, None),
                     ("js", str | None, None),
+                    ("ten", str | None, None),
                 ],
             )
         )
@@ -144,7 +147,7 @@ class Codec:
                     DecodedSample(sample.seq, sample.age, readings, sample.full, sample.bye)
                 )
             return Envelope(
-                _V2, push.uid, push.conf, push.sid, samples, push.now, True, [], push.js
+                _V2, push.uid, push.conf, push.sid, samples, push.now, True, [], push.js, push.ten
             )
         if push.m is UNSET:
             return None
@@ -180,7 +183,9 @@ class Codec:
             ]
             now = _part(parts, "now", _CLOCK) if "now" in parts else None
             dropped = list(dict.fromkeys(dropped))
-            return Envelope(_V2, uid, conf, sid, samples, now, True, dropped, _script(parts))
+            tenant = _part(parts, "ten", _STRING_OR_NULL, "bad_conf") if "ten" in parts else None
+            script = _script(parts)
+            return Envelope(_V2, uid, conf, sid, samples, now, True, dropped, script, tenant)
         if "m" not in parts:
             raise Rejected("malformed", "m: missing")
         readings = self._clean(self._v1, parts["m"], dropped)
@@ -237,6 +242,7 @@ class _LooseSample(Struct):
 
 _ENCODE = msgspec.json.Encoder().encode
 _STRING: "msgspec.json.Decoder[str]" = msgspec.json.Decoder(str)
+_STRING_OR_NULL: "msgspec.json.Decoder[str | None]" = msgspec.json.Decoder(str | None)
 _VERSION: "msgspec.json.Decoder[int]" = msgspec.json.Decoder(Literal[1, 2])
 _CLOCK: "msgspec.json.Decoder[float | None]" = msgspec.json.Decoder(float | None)
 _LOOSE_SAMPLES: "msgspec.json.Decoder[list[_LooseSample]]" = msgspec.json.Decoder(

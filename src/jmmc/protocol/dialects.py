@@ -15,6 +15,7 @@ from jmmc.core.readings import (
     Number,
     Pattern,
     Reading,
+    Senders,
     Text,
     Values,
 )
@@ -161,6 +162,19 @@ def _event_type(longest: int, age: Meta) -> Any:
     return name | dated
 
 
+def _sender_type(longest: int) -> Any:
+    percent = Annotated[int, Meta(ge=0, le=100)] | None
+    return msgspec.defstruct(
+        "Sender",
+        [
+            ("endpoint", Annotated[str, Meta(min_length=1, max_length=longest)]),
+            *((name, percent) for name in ("audio_lost", "concealed", "video_lost", "frozen")),
+        ],
+        array_like=True,
+        forbid_unknown_fields=True,
+    )
+
+
 def _type_in(dialect: Dialect, row: Reading) -> Any:
     if dialect is Dialect.V2:
         return _type_of(row.values) | None
@@ -187,3 +201,6 @@ def _type_of(values: Values) -> Any:
         case Events(most=most, longest=longest):
             event = _event_type(longest, Meta(ge=0, le=_LONGEST_AGE))
             return Annotated[list[event], Meta(max_length=most)]  # type: ignore[valid-type]
+        case Senders(most=most, longest=longest):
+            sender = _sender_type(longest)
+            return Annotated[list[sender], Meta(max_length=most)]  # type: ignore[valid-type]

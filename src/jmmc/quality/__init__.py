@@ -12,6 +12,7 @@ __all__ = [
     "grading",
     "incidents",
     "intervals",
+    "joins",
     "peaks",
     "rollups",
     "segments",

@@ -26,12 +26,14 @@ FILTERS: tuple[Filter, ...] = (
     Filter("browser", "browser", dimension=True, prefix=True),
     Filter("os", "os", dimension=True, prefix=True),
     Filter("region", "region", dimension=True),
+    Filter("bridge", "bridge", dimension=True),
     Filter("network", "network", dimension=True),
     Filter("provider", "provider", dimension=True, prefix=True),
     Filter("country", "country", dimension=True),
     Filter("transport", "transport", dimension=True),
     Filter("codec", "codec", dimension=True),
     Filter("grade", "grade"),
+    Filter("outcome", "outcome"),
 )
 """Every filter, defined once for stores, API, pages and command."""
 
@@ -45,7 +47,9 @@ DIMENSIONS: tuple[str, ...] = tuple(row.field for row in FILTERS if row.dimensio
 class SummaryFilter(Struct, frozen=True):
     """Selects the summaries that match every field that is given. Its fields are in `FILTERS`.
 
-    `since` and `until` (Unix seconds) select the sessions that overlap that time.
+    `since` and `until` (Unix seconds) select the sessions that overlap that time. `attempts`:
+    whether the sessions are attempts to join that failed (`quality.joins.ATTEMPTS`); with None both
+    these and others are selected, as with an `outcome`.
     """
 
     since: int | None = None
@@ -53,6 +57,7 @@ class SummaryFilter(Struct, frozen=True):
     room: str | None = None
     browser_id: str | None = None
     region: str | None = None
+    bridge: str | None = None
     browser: str | None = None
     os: str | None = None
     network: str | None = None
@@ -61,7 +66,14 @@ class SummaryFilter(Struct, frozen=True):
     transport: str | None = None
     codec: str | None = None
     grade: str | None = None
+    outcome: str | None = None
     running: bool | None = None
+    attempts: bool | None = False
+
+    @property
+    def only_attempts(self) -> bool | None:
+        """`attempts`, or None where an `outcome` decides."""
+        return self.attempts if self.outcome is None else None
 
     @property
     def only_window(self) -> bool:

@@ -15,7 +15,7 @@ from jmmc.quality.mos import mos, twilio_mos
 from jmmc.quality.thresholds import READINGS_OF, Limit, Limitation, Preset
 from jmmc.quality.timeline import Span, State
 
-VERSION = 3
+VERSION = 4
 """Version of the formulas here, in `mos` and in `thresholds`; stored with their results."""
 
 _MARGIN = 1.1  # Hysteresis of limited video, as a factor.
@@ -182,13 +182,19 @@ def number(state: State, path: str) -> float | None:
 
 def moment_mos(state: State) -> float | None:
     """The estimated MOS of one moment; None when round-trip time, loss or jitter is unknown."""
-    return mos(rtt=number(state, "rtt"), loss=number(state, "d.pl"), jitter=number(state, "d.jit"))
+    return mos(rtt=number(state, "rtt"), loss=_heard_loss(state), jitter=number(state, "d.jit"))
 
 
 def _moment_twilio_mos(state: State) -> float | None:
     return twilio_mos(
-        rtt=number(state, "rtt"), loss=number(state, "d.pl"), jitter=number(state, "d.jit")
+        rtt=number(state, "rtt"), loss=_heard_loss(state), jitter=number(state, "d.jit")
     )
+
+
+def _heard_loss(state: State) -> float | None:
+    """Loss of the received audio; where only that of audio and video together is known, that."""
+    loss = number(state, "d.apl")
+    return number(state, "d.pl") if loss is None else loss
 
 
 _ESTIMATES: Mapping[str, Callable[[State], float | None]] = {

@@ -11,8 +11,9 @@ from msgspec.structs import replace
 from jmmc.core.label_values import OTHER
 from jmmc.quality.filters import DIMENSIONS
 from jmmc.quality.intervals import Replicates, groups_of
+from jmmc.quality.joins import ATTEMPTS, Joins, added_joins, join_events
 from jmmc.quality.peaks import Presence, peaks
-from jmmc.quality.segments import Segment, Track, entries, pieces
+from jmmc.quality.segments import Segment, Track, entries, pieces, values_at
 
 BUCKET, HOUR, DAY = 300, 3600, 86_400
 """Seconds of the parts of an hour, of an hour and of a day."""
@@ -60,7 +61,7 @@ class Rollup(Struct, frozen=True):
     """The sums of a dimension's values: of an hour by five minutes, or of a day as one.
 
     `length` is `HOUR` or `DAY`. `replicates` has the packed `Replicates` of each value over the
-    whole length.
+    whole length, `joins` its joins.
     """
 
     length: int
@@ -68,16 +69,19 @@ class Rollup(Struct, frozen=True):
     dimension: str
     values: dict[str, tuple[Sums, ...]]
     replicates: dict[str, tuple[int, ...]] = {}
+    joins: dict[str, Joins] = {}
 
 
 class Fact(Struct, frozen=True):
     """What a rollup needs of a session.
 
-    `values` are in the order of `DIMENSIONS`.
+    `values` are in the order of `DIMENSIONS`. Attempts that failed are facts, too.
     """
 
     began: int
     ended: int
+    running: bool
+    outcome: str
     browser_id: str
     room: str
     values: tuple[str, ...]
@@ -99,7 +103,11 @@ def hour_of(facts: Sequence[Fact], start: int) -> list[Rollup]:
     sums: list[dict[str, int]] = [{} for _ in dimensions]
     replicates = [ReplicatesByValue(Replicates) for _ in dimensions]
     present: list[Presence] = []
+    joins: list[dict[str, Joins]] = [{} for _ in dimensions]
     for fact in facts:
+        _add_joins(joins, fact, start)
+        if fact.outcome in ATTEMPTS:
+            continue
         if fact.began < start + HOUR and fact.ended > start:
             present.append(Presence(fact.began, fact.ended, fact.browser_id))
         parts = _packed_parts(fact.track, start)
@@ -123,6 +131,8 @@ def hour_of(facts: Sequence[Fact], start: int) -> list[Rollup]:
         if len(sums[place]) > most_values(dimension):
             sums[place] = _bounded(sums[place], facts, place - 1, start)
             replicates[place] = joined_replicates(replicates[place], sums[place])
+        if len(joins[place]) > most_values(dimension):
+            joins[place] = _bounded_joins(joins[place], sums[place], most_values(dimension))
     rollups = [
         Rollup(
             HOUR,
@@ -130,11 +140,39 @@ def hour_of(facts: Sequence[Fact], start: int) -> list[Rollup]:
             dimension,
             {value: _unpacked(packed, start) for value, packed in sorted(values.items())},
             {value: of_value.pack() for value, of_value in sorted(groups_by_value.items())},
+            dict(sorted(joins_by_value.items())),
         )
-        for dimension, values, groups_by_value in zip(dimensions, sums, replicates, strict=True)
+        for dimension, values, groups_by_value, joins_by_value in zip(
+            dimensions, sums, replicates, joins, strict=True
+        )
     ]
     rollups[0] = _with_peaks(rollups[0], peaks(present, start, start + HOUR, BUCKET))
     return rollups
+
+
+def _add_joins(joins: Sequence[dict[str, Joins]], fact: Fact, start: int) -> None:
+    """Add what a session counts for in an hour, by the values that it had at that moment."""
+    for at, counts in join_events(fact.outcome, fact.began, fact.ended, running=fact.running):
+        if not start <= at < start + HOUR:
+            continue
+        values = (ALL, *fact.values)
+        if fact.track.segments:
+            whole = dict(zip(DIMENSIONS, fact.values, strict=True))
+            own = values_at(whole, fact.track.segments, at)
+            values = (ALL, *(own[dimension] for dimension in DIMENSIONS))
+        for by_value_of, value in zip(joins, values, strict=True):
+            by_value_of[value] = by_value_of.get(value, Joins()) + counts
+
+
+def _bounded_joins(
+    joins: Mapping[str, Joins], sums: Mapping[str, object], most: int
+) -> dict[str, Joins]:
+    """At most `most` values, first those that `sums` has, and the others as `OTHER`."""
+    kept = nlargest(most, joins, key=lambda value: (value in sums, joins[value].attempts, value))
+    bounded = {value: joins[value] for value in kept}
+    rest = [joins[value] for value in joins if value not in bounded]
+    bounded[OTHER] = sum(rest, bounded.get(OTHER, Joins()))
+    return bounded
 
 
 def most_values(dimension: str) -> int:
@@ -299,8 +337,11 @@ def day_of(hours: Iterable[Rollup], start: int, dimension: str) -> Rollup:
         rest = [part for parts in totals.values() for part in parts]
         totals = {**bounded, OTHER: (total(rest, start),)}
         replicates = joined_replicates(replicates, totals)
+    joins = added_joins(hour.joins for hour in hours)
+    if len(joins) > _MOST_OF_A_DAY:
+        joins = _bounded_joins(joins, totals, _MOST_OF_A_DAY)
     packed = {value: of_value.pack() for value, of_value in replicates.items()}
-    return Rollup(DAY, start, dimension, totals, packed)
+    return Rollup(DAY, start, dimension, totals, packed, joins)
 
 
 def add_replicates(into: ReplicatesByValue, rollups: Iterable[Rollup]) -> None:

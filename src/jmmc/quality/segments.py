@@ -216,6 +216,13 @@ def _network(state: State) -> str:
     return network_of(readable_address(state.get("t.rip")))
 
 
+def _bridge(state: State) -> str:
+    """The address of the bridge; scripts that do not tell it may tell the remote end's."""
+    if reported := state.get("t.brg"):
+        return text_of(reported)
+    return readable_address(state.get("t.ip")) if state.get("t.p2p") is False else ""
+
+
 def is_relayed(state: State) -> bool:
     """Whether the media go through a relay (TURN)."""
     return "relay" in (state.get("t.lct"), state.get("t.rct")) or str(state.get("t.tp")).startswith(
@@ -240,6 +247,7 @@ _VALUE_OF: Mapping[str, Callable[[State], str]] = {
     "browser": _reading("br"),
     "os": _reading("os"),
     "region": _reading("t.sr"),
+    "bridge": _bridge,
     "network": _network,
     "provider": _reading("t.asn"),
     "country": _reading("t.cc"),

@@ -15,6 +15,7 @@ from jmmc.quality.grading import (
     quantiles,
     verdict,
 )
+from jmmc.quality.joins import outcome_of
 from jmmc.quality.segments import LONGEST_TEXT, is_relayed, segments_of, text_of
 from jmmc.quality.size_limits import (
     MOST_EVENTS,
@@ -22,9 +23,9 @@ from jmmc.quality.size_limits import (
     bounded_spans,
     bounded_spells,
 )
-from jmmc.quality.summary import CallEvent, GradeSpan, Summary, WorstMinute
+from jmmc.quality.summary import CallEvent, GradeSpan, Sender, Setup, Summary, WorstMinute
 from jmmc.quality.thresholds import Preset
-from jmmc.quality.timeline import Rhythm, Span, State, Timeline, build_timeline
+from jmmc.quality.timeline import Rhythm, Span, State, Timeline, Value, build_timeline
 
 SHARES = (0.05, 0.5, 0.95)
 """The quantiles in a summary, as shares of time (not of samples)."""
@@ -51,6 +52,10 @@ def sum_up(session: Session, timeline: Timeline, preset: Preset) -> Summary:
     values, segments = segments_of(timeline)
     relay, tcp, p2p = (held.get(name, {}) for name in ("relay", "t.tp", "t.p2p"))
     address = readable_address(_longest(held, "t.rip"))
+    said = _last_said(timeline)
+    failure, drop = text_of(said.get("fail")), text_of(said.get("drop"))
+    setup = _setup(said)
+    rating = number(said, "rate")
     return Summary(
         session=session.id,
         room=session.room,
@@ -81,6 +86,15 @@ def sum_up(session: Session, timeline: Timeline, preset: Preset) -> Summary:
         endpoint_id=text_of(_longest(held, "pid")),
         jitsi_meeting_id=text_of(_longest(held, "mid")),
         events=events(timeline)[:MOST_EVENTS],
+        outcome=outcome_of(failure=failure, drop=drop, tells=setup.join is not None),
+        failure=failure or drop,
+        setup=setup,
+        senders=_senders(timeline.spans),
+        name=text_of(said.get("name")),
+        code=text_of(said.get("code")),
+        **{field: text_of(said.get(path)) for path, field in _DEVICES.items()},
+        rating=None if rating is None else int(rating),
+        rating_reason=text_of(said.get("why")),
     )
 
 
@@ -101,6 +115,55 @@ def events(timeline: Timeline) -> tuple[CallEvent, ...]:
 _PATH = ("t.tp", "t.ip", "t.lip", "t.lct", "t.rct")
 _HELD = tuple(row.path for row in READINGS if row.summary)
 
+
+_DEVICES = {"dev.mic": "microphone", "dev.cam": "camera", "dev.spk": "speaker"}
+_SAID = ("fail", "drop", "set.ask", "set.join", "set.ice", "set.med", "name", "code", "rate", "why")
+_MOST_SENDERS = 10
+
+
+def _last_said(timeline: Timeline) -> State:
+    """What the browser said last of the join, the person, the devices and the rating."""
+    said: dict[str, Value] = {}
+    for state in (timeline.joined, *(span.state for span in timeline.spans), timeline.final):
+        for path in (*_SAID, *_DEVICES):
+            if state and (value := state.get(path)) is not None:
+                said[path] = value
+    return said
+
+
+def _setup(said: State) -> Setup:
+    steps = [number(said, f"set.{step}") for step in ("ask", "join", "ice", "med")]
+    return Setup(*(None if step is None else round(step) for step in steps))
+
+
+def _senders(spans: Sequence[Span]) -> tuple[Sender, ...]:
+    """The senders whose media arrived worst for the longest time."""
+    seconds: dict[str, int] = {}
+    sums: dict[str, list[list[float]]] = {}
+    for span in spans:
+        named = (span.state or {}).get("d.by")
+        for listed in named if isinstance(named, list) else ():
+            if not isinstance(listed, list) or len(listed) != 1 + _SENDER_SHARES:
+                continue  # Imported files may have anything.
+            endpoint, length = text_of(listed[0]), span.end - span.start
+            seconds[endpoint] = seconds.get(endpoint, 0) + length
+            of_sender = sums.setdefault(endpoint, [[0.0, 0] for _ in range(_SENDER_SHARES)])
+            for pair, share in zip(of_sender, listed[1:], strict=True):
+                if type(share) in (int, float):
+                    pair[0] += share * length
+                    pair[1] += length
+    longest = sorted(seconds, key=lambda endpoint: (-seconds[endpoint], endpoint))
+    return tuple(
+        Sender(
+            endpoint,
+            seconds[endpoint],
+            *(round(total / known, 1) if known else None for total, known in sums[endpoint]),
+        )
+        for endpoint in longest[:_MOST_SENDERS]
+    )
+
+
+_SENDER_SHARES = 4
 
 _NO_READING = {list, dict}  # Imported files may have anything.
 

@@ -58,13 +58,48 @@ class CallEvent(NamedTuple):
     what: str
 
 
+class Setup(Struct, frozen=True, omit_defaults=True):
+    """How long it took to join, in ms; None where unknown.
+
+    `ask`: from the start of the script until the join was asked for; `join`: from there until
+    joined, or until that failed; `ice` and `media`: from joined until the media path was connected,
+    and until the first media arrived.
+    """
+
+    ask: int | None = None
+    join: int | None = None
+    ice: int | None = None
+    media: int | None = None
+
+    @property
+    def whole(self) -> int | None:
+        """From asking to join until the first media arrived."""
+        return None if self.join is None or self.media is None else self.join + self.media
+
+
+class Sender(Struct, frozen=True, array_like=True, gc=False):
+    """Whose media arrived badly: the endpoint, for how many seconds, and how bad it was then.
+
+    The others are percentages, means over those seconds; None where unknown.
+    """
+
+    endpoint: str
+    seconds: int
+    audio_lost: float | None = None
+    concealed: float | None = None
+    video_lost: float | None = None
+    frozen: float | None = None
+
+
 class Summary(Struct, frozen=True, rename=_STORED_NAMES):
     """One session. Times are Unix seconds, lengths seconds.
 
     `formula` names the version of the formulas and the preset; `samples` is the number of samples,
     `last` the time of the last one. The value of a dimension is the one that held longest, ""
     when it is unknown; `segments` has the values over time when one changed. `quantiles` has p5,
-    p50 and p95 by name of the metric, and of `mos`; shares are of known time.
+    p50 and p95 by name of the metric, and of `mos`; shares are of known time. `outcome` is one of
+    `quality.joins.OUTCOMES`, "" when the script does not tell; `failure` is why the join failed or
+    the stay ended. `senders` are those whose media arrived worst.
     """
 
     session: str
@@ -103,6 +138,28 @@ class Summary(Struct, frozen=True, rename=_STORED_NAMES):
     provider: str = ""
     country: str = ""
     segments: tuple[Segment, ...] = ()
+    bridge: str = ""
+    outcome: str = ""
+    failure: str = ""
+    setup: Setup = Setup()
+    senders: tuple[Sender, ...] = ()
+    name: str = ""
+    code: str = ""
+    microphone: str = ""
+    camera: str = ""
+    speaker: str = ""
+    rating: int | None = None
+    rating_reason: str = ""
+
+    @property
+    def name_key(self) -> str:
+        """The name in lower case, by which it is found."""
+        return self.name.lower()
+
+    @property
+    def setup_ms(self) -> int | None:
+        """Milliseconds from asking to join until the first media arrived; None when unknown."""
+        return self.setup.whole
 
     @property
     def known(self) -> int:
@@ -154,6 +211,7 @@ class LiveSession(Struct, frozen=True, rename=_STORED_NAMES):
     network: str
     provider: str = ""
     segments: tuple[Segment, ...] = ()
+    bridge: str = ""
 
     @property
     def at_present(self) -> Grade:

@@ -7,7 +7,7 @@ for one sampling interval at most.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import msgspec
 from msgspec import Struct
@@ -15,7 +15,7 @@ from msgspec import Struct
 from jmmc.core.model import Dialect, Sample, Session
 from jmmc.core.readings import READINGS, Source, Subject
 
-Value = float | int | str | bool | list[str]
+Value = float | int | str | bool | list[Any]
 State = Mapping[str, Value]
 """Readings by their path (`u.bw`), and `interrupted` while the connection is."""
 
@@ -64,7 +64,8 @@ class Timeline(Struct, frozen=True):
 
     `last` is the time of the last sample, `joined` what the first one said. `left`: the participant
     left with the last one (`bye`). `running`: the session may continue; what is after `last` is not
-    known yet. `gaps` counts the places where samples are missing.
+    known yet. `gaps` counts the places where samples are missing. `final` is what the last sample
+    said: a rating comes after the end.
     """
 
     began: int
@@ -76,6 +77,7 @@ class Timeline(Struct, frozen=True):
     gaps: int = 0
     last: int = 0
     joined: State = {}
+    final: State = {}
 
 
 class Step(NamedTuple):
@@ -108,6 +110,7 @@ def build_timeline(session: Session, *, rhythm: Rhythm, now: float | None = None
     last = began = session.began
     sample: Sample | None = None
     joined: State = {}
+    final: State = {}
     for step in steps(session, rhythm):
         if sample is None:
             began = step.until
@@ -125,13 +128,16 @@ def build_timeline(session: Session, *, rhythm: Rhythm, now: float | None = None
         quiet = quiet or (step.before < step.until and sample.readings == b"{}")
         events += step.events
         last = step.until
+        final = step.state
     ended = last
     left = sample is not None and sample.bye
     running = now is not None and not left and sample is not None and now - last <= rhythm.lifetime
     if running and now is not None:
         ended = max(int(now), last)
         _extend(spans, last, ended, None)
-    return Timeline(began, ended, tuple(spans), tuple(events), left, running, gaps, last, joined)
+    return Timeline(
+        began, ended, tuple(spans), tuple(events), left, running, gaps, last, joined, final
+    )
 
 
 def steps(session: Session, rhythm: Rhythm) -> Iterator[Step]:

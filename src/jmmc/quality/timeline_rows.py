@@ -3,14 +3,18 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+import msgspec
+
 from jmmc.core.fields import BrowserId, Moment
 from jmmc.core.model import Session
-from jmmc.core.readings import COLUMNS, Address, Flag, Number, Reading, Subject
+from jmmc.core.readings import COLUMNS, Address, Flag, Number, Reading, Senders, Source, Subject
 from jmmc.quality.addresses import readable_address
 from jmmc.quality.timeline import Rhythm, State, Timeline, Value, steps
 
 CURVES: Mapping[str, Reading] = {
-    column: row for column, row in COLUMNS.items() if row.subject is not Subject.IDENTITY
+    column: row
+    for column, row in COLUMNS.items()
+    if row.source is not Source.STAY or row.subject is Subject.PAGE
 }
 """The columns of which a session has curves: all but who it is, which does not change."""
 
@@ -83,4 +87,6 @@ def curves(
 def _cell(row: Reading, value: Value | None) -> float | str | bool | None:
     if type(row.values) is Address:
         return readable_address(value) or None
-    return None if isinstance(value, list) else value
+    if isinstance(value, list):
+        return msgspec.json.encode(value).decode() if type(row.values) is Senders else None
+    return value

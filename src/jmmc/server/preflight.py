@@ -18,12 +18,17 @@ from jmmc.ingest.disk_guard import DiskGuard
 from jmmc.ingest.geo import NetworkNames
 from jmmc.maintenance.clock_guard import days_ahead_of_store
 from jmmc.maintenance.retention import old_data
+from jmmc.protocol.admission import is_allowed
 from jmmc.settings import Settings, without_password
 from jmmc.stores import Store, configured_store
 from jmmc.stores.sqlite.store import SqliteStore
 from jmmc.web.browser.script import Script
 
-_TYPICAL_NAMES = ("weekly-meeting", "standup2", "r%c3%a9union%20a", "sunnydayswalkfast")
+_TYPICAL_NAMES = (
+    *("weekly-meeting", "standup2", "r%c3%a9union%20a", "sunnydayswalkfast"),
+    "%d0%b5%d0%b6%d0%b5%d0%bd%d0%b5%d0%b4%d0%b5%d0%bb%d1%8c%d0%bd%d0%b0%d1%8f-" * 5,
+    "%f0%9f%9a%80" * 30,
+)
 _STALE = timedelta(days=366)
 _SCRIPT_LIMIT = 8 * 1024  # Bytes gzipped: the documented limit.
 
@@ -55,7 +60,8 @@ async def inspect(settings: Settings, *, url: str | None = None) -> AsyncIterato
 
 
 def _conf_pattern(settings: Settings) -> Finding:
-    refused = [name for name in _TYPICAL_NAMES if not re.fullmatch(settings.conf_pattern, name)]
+    pattern = re.compile(settings.conf_pattern)
+    refused = [name for name in _TYPICAL_NAMES if not is_allowed(name, pattern)]
     if refused:
         hint = f"their pushes would be rejected as bad_conf: {', '.join(refused)}"
         return Finding("warn", "conf_pattern: rejects room names that Jitsi Meet generates", hint)

@@ -14,8 +14,13 @@ SUMMARY_COLUMNS = (
     *("session", "room", "browser_id", "began", "ended", "last", "running", "grade"),
     *("good", "fair", "poor", "unknown"),
     *DIMENSIONS,
+    *("outcome", "failure", "setup_ms", "rating", "name_key", "code"),
 )
 """Fields of a summary that can be read alone (`Reports.facts`) or filtered by."""
+
+
+OPTIONAL_COLUMNS = ("setup_ms", "rating")
+"""Those that are None where they are not known; of others that is \"\"."""
 
 
 def json_columns(summary: Summary) -> tuple[str, str]:

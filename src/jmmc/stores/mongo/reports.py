@@ -11,6 +11,7 @@ from pymongo import ASCENDING, DESCENDING
 from pymongo.errors import DuplicateKeyError
 
 from jmmc.quality.filters import SummaryFilter
+from jmmc.quality.joins import Joins
 from jmmc.quality.rollups import Rollup, Sums
 from jmmc.quality.summary import Decile, LiveSession, SearchHit, Summary
 from jmmc.stores.contract import CLOCK_SKEW
@@ -26,6 +27,7 @@ _PART = 1000  # Summaries read together: their rows take the event loop some 5 m
 _LOWEST_ID = ObjectId("0" * 24)
 _VALUES = msgspec.json.Decoder(dict[str, tuple[Sums, ...]])
 _REPLICATES = msgspec.json.Decoder(dict[str, tuple[int, ...]])
+_JOINS = msgspec.json.Decoder(dict[str, Joins])
 _SUMMARY = msgspec.json.Decoder(Summary)
 _LIVE_SESSION = msgspec.json.Decoder(LiveSession)
 _LIVE_SESSIONS = 500  # Read together.
@@ -187,6 +189,7 @@ class MongoReports:
                     dimension,
                     _VALUES.decode(document["parts"]),
                     _REPLICATES.decode(document.get("replicates", b"{}")),
+                    _JOINS.decode(document.get("joins", b"{}")),
                 )
                 async for document in cursor
             ]

@@ -8,6 +8,7 @@ from bson import ObjectId
 
 from jmmc.core.model import SessionFilter
 from jmmc.quality.filters import FILTERS, SummaryFilter
+from jmmc.quality.joins import ATTEMPTS
 from jmmc.stores.mongo.documents import Document
 from jmmc.stores.summary_columns import column
 
@@ -53,6 +54,8 @@ def summary_query(selection: SummaryFilter, longest: int) -> Document:
             either.append({"$or": [{name: condition}, {f"moved.{name}": ""}]})
         else:
             query[name] = condition
+    if selection.only_attempts is not None:
+        query["outcome"] = {"$in" if selection.only_attempts else "$nin": ATTEMPTS}
     if selection.running is not None:
         query["running"] = selection.running
     if selection.until is not None:

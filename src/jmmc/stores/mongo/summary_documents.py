@@ -7,7 +7,13 @@ import msgspec
 
 from jmmc.quality.summary import Summary
 from jmmc.stores.mongo.documents import Document
-from jmmc.stores.summary_columns import JSON_COLUMNS, SUMMARY_COLUMNS, column, json_columns
+from jmmc.stores.summary_columns import (
+    JSON_COLUMNS,
+    OPTIONAL_COLUMNS,
+    SUMMARY_COLUMNS,
+    column,
+    json_columns,
+)
 
 
 def summary_document(summary: Summary) -> Document:
@@ -46,7 +52,9 @@ def summary_rows(columns: Sequence[str], documents: Sequence[Document]) -> list[
     for document in documents:
         if document.get("whole"):
             document["lane"] = bytes(_LANE.decode(document["whole"]).lane).decode()
-    empty = ["[]" if name in JSON_COLUMNS else "" for name in names]
+    empty = [
+        "[]" if name in JSON_COLUMNS else None if name in OPTIONAL_COLUMNS else "" for name in names
+    ]
     return [tuple(map(document.get, names, empty)) for document in documents]
 
 

@@ -99,6 +99,7 @@ async def put_rollups(connection: Connection, rollups: Sequence[Rollup]) -> None
         document = {
             "parts": msgspec.json.encode(rollup.values),
             "replicates": msgspec.json.encode(rollup.replicates),
+            "joins": msgspec.json.encode(rollup.joins),
         }
         operations.append(ReplaceOne({"_id": key}, document, upsert=True))
     with connection.operation():

@@ -6,6 +6,7 @@ from typing import Any
 import msgspec
 
 from jmmc.quality.filters import SummaryFilter
+from jmmc.quality.joins import Joins
 from jmmc.quality.rollups import Rollup, Sums
 from jmmc.quality.summary import Decile, LiveSession, SearchHit, Summary
 from jmmc.stores.contract import CLOCK_SKEW
@@ -19,6 +20,7 @@ _BEGAN = "began >= ? AND began < ?"
 _PART = 2000  # Summaries read together: their rows take the event loop some 5 ms.
 _VALUES = msgspec.json.Decoder(dict[str, tuple[Sums, ...]])
 _REPLICATES = msgspec.json.Decoder(dict[str, tuple[int, ...]])
+_JOINS = msgspec.json.Decoder(dict[str, Joins])
 _SUMMARY = msgspec.json.Decoder(Summary)
 _LIVE_SESSION = msgspec.json.Decoder(LiveSession)
 _LIVE_SESSIONS = 500  # Read together: 2 ms.
@@ -193,6 +195,7 @@ class SqliteReports:
                 rollup.start,
                 msgspec.json.encode(rollup.values).decode(),
                 msgspec.json.encode(rollup.replicates).decode(),
+                msgspec.json.encode(rollup.joins).decode(),
             )
             for rollup in rollups
         ]
@@ -203,13 +206,20 @@ class SqliteReports:
     async def rollups(self, dimension: str, length: int, since: int, until: int) -> list[Rollup]:
         """See `Reports.rollups`."""
         rows = await self._connections.read(
-            "SELECT start, parts, replicates FROM rollups WHERE dimension = ? AND length = ?"
+            "SELECT start, parts, replicates, joins FROM rollups WHERE dimension = ? AND length = ?"
             " AND start >= ? AND start < ? ORDER BY start",
             [dimension, length, since, until],
         )
         return [
-            Rollup(length, start, dimension, _VALUES.decode(values), _REPLICATES.decode(replicates))
-            for start, values, replicates in rows
+            Rollup(
+                length,
+                start,
+                dimension,
+                _VALUES.decode(values),
+                _REPLICATES.decode(replicates),
+                _JOINS.decode(joins),
+            )
+            for start, values, replicates, joins in rows
         ]
 
     async def search(self, text: str, limit: int) -> list[SearchHit]:

@@ -2,7 +2,10 @@
 
 from jmmc.core.model import SessionFilter
 from jmmc.quality.filters import FILTERS, SummaryFilter
+from jmmc.quality.joins import ATTEMPTS
 from jmmc.stores.summary_columns import column
+
+_IS_ATTEMPT = f"outcome IN ({', '.join(repr(outcome) for outcome in ATTEMPTS)})"
 
 
 def session_conditions(selection: SessionFilter) -> tuple[str, list[object]]:
@@ -43,6 +46,8 @@ def summary_conditions(selection: SummaryFilter) -> tuple[list[str], list[object
             given = [*given, *more]
         parts.append(condition)
         values += given
+    if selection.only_attempts is not None:
+        parts.append(_IS_ATTEMPT if selection.only_attempts else f"NOT {_IS_ATTEMPT}")
     if selection.running is not None:
         parts.append("running" if selection.running else "NOT running")
     if selection.since is not None:

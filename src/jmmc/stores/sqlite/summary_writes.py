@@ -93,13 +93,13 @@ def prune(connection: sqlite3.Connection, before: int) -> int:
 
 
 def put_rollups(
-    connection: sqlite3.Connection, rows: Sequence[tuple[str, int, int, str, str]]
+    connection: sqlite3.Connection, rows: Sequence[tuple[str, int, int, str, str, str]]
 ) -> None:
     """Store rows of `rollups`."""
     with transaction(connection):
         connection.executemany(
-            "INSERT OR REPLACE INTO rollups (dimension, length, start, parts, replicates)"
-            " VALUES (?, ?, ?, ?, ?)",
+            "INSERT OR REPLACE INTO rollups (dimension, length, start, parts, replicates, joins)"
+            " VALUES (?, ?, ?, ?, ?, ?)",
             rows,
         )
 

@@ -31,6 +31,7 @@ def _plot(title: str, unit: str) -> Plot:
 PLOTS = (
     _plot("Connection quality", "of 100"),
     _plot("Packet loss", "%"),
+    _plot("Packet loss by kind", "%"),
     _plot("Round-trip time", "ms"),
     _plot("Jitter", "ms"),
     _plot("Video bitrate", "kbit/s"),
@@ -40,6 +41,9 @@ PLOTS = (
     _plot("Frame rate", "fps"),
     _plot("Frozen video, concealed audio", "%"),
     _plot("Streams with problems", "streams"),
+    _plot("Limited video", "%"),
+    _plot("Time for a frame", "ms"),
+    _plot("Machine", "%"),
     _plot("Codec", ""),
     _plot("Transport", ""),
 )

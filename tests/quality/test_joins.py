@@ -1,0 +1,148 @@
+"""What a session counts for when joins are counted."""
+
+import pytest
+
+from jmmc.core.model import Dialect, Sample, Session
+from jmmc.core.readings import OTHER_FAILURES, TECHNICAL_FAILURES
+from jmmc.quality.filters import DIMENSIONS
+from jmmc.quality.joins import JoinEvent, Joins, join_events, outcome_of
+from jmmc.quality.rollups import ALL, HOUR, Fact, day_of, hour_of
+from jmmc.quality.segments import Segment, Track
+from jmmc.quality.summarize import summarize
+from jmmc.quality.summary import Sender, Setup, Summary
+from jmmc.quality.thresholds import preset
+from jmmc.quality.timeline import Rhythm
+
+_HOUR = 1_700_000_000 // HOUR * HOUR
+_REGION = 1 + DIMENSIONS.index("region")
+
+
+def _summary(*samples: tuple[int, bytes, bool]) -> Summary:
+    """A session of (second, readings, bye)."""
+    stored = tuple(
+        Sample(seq, _HOUR + at, readings, bye=bye)
+        for seq, (at, readings, bye) in enumerate(samples)
+    )
+    session = Session("a" * 24, "room", "b", Dialect.V2, _HOUR, stored)
+    return summarize(session, preset=preset("experience"), rhythm=Rhythm(10, 75))
+
+
+def _fact(began: int, ended: int, outcome: str, *, region: str = "", running: bool = False) -> Fact:
+    values = tuple(region if name == "region" else "" for name in DIMENSIONS)
+    track = Track([(_HOUR + began, _HOUR + ended, 1)] if ended > began else [], [])
+    return Fact(_HOUR + began, _HOUR + ended, running, outcome, "b", "room", values, track)
+
+
+@pytest.mark.parametrize("failure", TECHNICAL_FAILURES)
+def test_a_join_that_fails_for_a_technical_reason_is_failed(failure: str) -> None:
+    summary = _summary((0, b'{"fail":"%s","set":{"join":4000}}' % failure.encode(), True))
+    assert (summary.outcome, summary.failure, summary.setup) == (
+        "failed",
+        failure,
+        Setup(join=4000),
+    )
+    assert summary.ended == summary.began
+
+
+@pytest.mark.parametrize("failure", OTHER_FAILURES)
+def test_a_join_that_somebody_refused_or_gave_up_is_no_failure_of_the_service(
+    failure: str,
+) -> None:
+    assert _summary((0, b'{"fail":"%s"}' % failure.encode(), True)).outcome == "refused"
+
+
+def test_a_stay_that_a_failure_ended_is_dropped_and_one_that_was_left_is_not() -> None:
+    joined = (0, b'{"pid":"a","set":{"join":900}}', False)
+    assert _summary(joined, (20, b'{"drop":"ice_failed"}', True)).outcome == "dropped"
+    assert _summary(joined, (20, b'{"drop":"kicked"}', True)).outcome == "joined"
+    assert _summary(joined, (20, b"{}", True)).outcome == "joined"
+
+
+def test_a_script_that_does_not_tell_how_joins_went_says_nothing_of_them() -> None:
+    summary = _summary((0, b'{"pid":"a"}', False), (20, b'{"cq":90}', True))
+    assert summary.outcome == ""
+    assert list(join_events("", 0, 20, running=False)) == []
+
+
+def test_a_rating_that_comes_after_the_end_makes_the_stay_no_longer() -> None:
+    summary = _summary(
+        (0, b'{"pid":"a","set":{"join":900}}', False),
+        (20, b'{"cq":90}', True),
+        (20, b'{"rate":2,"why":"audio"}', True),
+    )
+    assert (summary.rating, summary.rating_reason) == (2, "audio")
+    assert (summary.ended - summary.began, summary.left) == (20, True)
+
+
+def test_set_up_takes_from_asking_to_join_until_the_first_media() -> None:
+    steps = b'{"set":{"ask":30000,"join":900,"ice":400,"med":700}}'
+    summary = _summary((0, steps, False), (20, b"{}", True))
+    assert summary.setup == Setup(30_000, 900, 400, 700)
+    assert summary.setup_ms == 1600
+
+
+def test_the_worst_senders_have_means_over_the_time_in_which_they_were_named() -> None:
+    summary = _summary(
+        (0, b'{"pid":"a"}', False),
+        (10, b'{"d":{"by":[["x",10,null,0,0]]}}', False),
+        (30, b'{"d":{"by":[["x",40,5,0,0],["y",2,2,2,2]]}}', False),
+        (60, b'{"d":{"by":null}}', True),
+    )
+    assert summary.senders == (Sender("x", 30, 30.0, 5.0, 0.0, 0.0), Sender("y", 20, 2, 2, 2, 2))
+
+
+def test_a_join_counts_at_its_moment_and_a_stay_in_its_last_second() -> None:
+    assert list(join_events("dropped", 100, 200, running=False)) == [
+        JoinEvent(100, Joins(joined=1)),
+        JoinEvent(199, Joins(ended=1, dropped=1)),
+    ]
+    assert list(join_events("joined", 100, 200, running=True)) == [JoinEvent(100, Joins(joined=1))]
+    assert list(join_events("failed", 100, 100, running=False)) == [JoinEvent(100, Joins(failed=1))]
+
+
+def test_attempts_count_as_joins_only() -> None:
+    facts = [
+        _fact(10, 10, "failed", region="eu"),
+        _fact(10, 10, "refused", region="eu"),
+        _fact(-60, 60, "joined", region="eu"),
+        _fact(30, HOUR + 60, "dropped", region="eu"),
+        _fact(40, 50, "", region="eu"),
+    ]
+    rollups = hour_of(facts, _HOUR)
+    assert rollups[0].joins == {ALL: Joins(joined=1, failed=1, refused=1, ended=1)}
+    assert rollups[_REGION].joins == {"eu": Joins(joined=1, failed=1, refused=1, ended=1)}
+    (sums,) = (rollups[0].values[ALL][0],)
+    assert (sums.sessions, sums.connections) == (2, 3)
+    following = hour_of(facts, _HOUR + HOUR)
+    assert following[0].joins == {ALL: Joins(ended=1, dropped=1)}
+    day = day_of([*rollups, *following], _HOUR, "region")
+    assert day.joins == {"eu": Joins(joined=1, failed=1, refused=1, ended=2, dropped=1)}
+
+
+def test_a_stay_joined_in_one_region_and_was_dropped_in_another() -> None:
+    values = tuple("us" if name == "region" else "" for name in DIMENSIONS)
+    segments = [
+        Segment(_HOUR, _HOUR + 100, {"region": "eu"}),
+        Segment(_HOUR + 100, _HOUR + 300, {"region": "us"}),
+    ]
+    track = Track([(_HOUR, _HOUR + 300, 1)], segments)
+    fact = Fact(_HOUR, _HOUR + 300, False, "dropped", "b", "room", values, track)
+    assert hour_of([fact], _HOUR)[_REGION].joins == {
+        "eu": Joins(joined=1),
+        "us": Joins(ended=1, dropped=1),
+    }
+
+
+def test_made_up_values_of_attempts_take_no_real_ones_place() -> None:
+    made_up = [_fact(10, 10, "failed", region=f"x{number}") for number in range(2000)]
+    real = [_fact(0, 600, "joined", region="eu")]
+    joins = hour_of([*made_up, *real], _HOUR)[_REGION].joins
+    assert joins["eu"] == Joins(joined=1, ended=1)
+    assert len(joins) <= 501
+    assert sum(counts.failed for counts in joins.values()) == 2000
+
+
+def test_outcomes_follow_from_what_the_browser_said() -> None:
+    assert outcome_of(failure="", drop="", tells=True) == "joined"
+    assert outcome_of(failure="", drop="room_closed", tells=False) == "joined"
+    assert outcome_of(failure="lobby", drop="", tells=True) == "refused"
