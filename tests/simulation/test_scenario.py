@@ -329,6 +329,69 @@ def test_expected_results_count_each_second_once() -> None:
     assert expected.sessions == 400
 
 
+def test_joins_that_failed_are_sessions_of_their_own_in_which_nobody_was() -> None:
+    failing, working = _DAY.outage_window
+    attempts = [
+        (summarize(attempt, preset=preset("experience"), rhythm=_RHYTHM), simulated)
+        for simulated in _SIMULATED
+        for attempt in simulated.attempts
+    ]
+    assert {summary.outcome for summary, _ in attempts} == {"failed", "refused"}
+    for summary, simulated in attempts:
+        assert summary.ended == summary.began <= simulated.began
+        assert summary.browser_id == simulated.session.browser_id
+        if summary.failure == "bridge_down":
+            assert failing <= summary.began < working
+            assert summary.region == "eu-west"
+    of_relays = [simulated.attempts for simulated in _SIMULATED if simulated.network % 17 == 5]
+    assert sum(map(len, of_relays)) / len(of_relays) > 0.05
+
+
+def test_summaries_say_how_stays_went_as_they_were_planted() -> None:
+    expected = ExpectedResults()
+    dropped, never_connected, ratings = 0, 0, []
+    for simulated in _SIMULATED:
+        expected.add(simulated, _DAY)
+        summary = summarize(simulated.session, preset=preset("experience"), rhythm=_RHYTHM)
+        joining = simulated.joining
+        assert (summary.setup.ask, summary.setup.join) == (joining.ask, joining.join)
+        assert summary.setup_ms in (joining.join + joining.media, None)
+        never_connected += summary.setup_ms is None
+        dropped += summary.outcome == "dropped"
+        ratings += [summary.rating] if summary.rating else []
+        assert summary.ended == simulated.ended
+    assert 0 < dropped == expected.dropped
+    assert never_connected < 5  # Cut off before the first readings.
+    assert len(ratings) > 20
+    assert sorted(ratings) == sorted(expected.ratings)
+    assert sum(expected.failures.values()) == sum(len(item.attempts) for item in _SIMULATED) > 10
+
+
+def test_each_second_is_on_its_bridge() -> None:
+    bridges = Counter[str]()
+    for simulated in _SIMULATED:
+        longest, segments = segments_of(build_timeline(simulated.session, rhythm=_RHYTHM))
+        tolerance = STEP if longest["os"] == "iOS 18" else 0
+        changes = [held.start for held in simulated.bridges[1:]]
+        for moment in range(simulated.began, simulated.ended):
+            bridge = _held_at(simulated.bridges, moment)
+            if all(abs(moment - change) > tolerance for change in changes):
+                assert values_at(longest, segments, moment)["bridge"] == bridge, simulated
+                bridges[bridge] += 1
+    assert len(bridges) >= 6
+
+
+def test_what_arrives_badly_of_somebody_names_whose_it_is() -> None:
+    named = 0
+    for simulated in _SIMULATED:
+        summary = summarize(simulated.session, preset=preset("experience"), rhythm=_RHYTHM)
+        of_others = {p.cause for p in simulated.problems} & {"jitter", "frozen"}
+        assert bool(summary.senders) <= bool(of_others)
+        assert all(sender.endpoint != summary.endpoint_id for sender in summary.senders)
+        named += bool(summary.senders)
+    assert named > 20
+
+
 def test_sessions_are_generated_one_at_a_time() -> None:
     huge = Scenario(participants=200_000, rooms=9000, minutes=30, seed=1, start=0)
     assert len(list(islice(simulate(huge), 100))) == 100

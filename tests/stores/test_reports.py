@@ -44,6 +44,8 @@ def _had(life: SimulatedSession, dimension: str) -> set[str]:
         return {held.value for held in life.regions}
     if dimension == "transport":
         return {held.value for held in life.paths}
+    if dimension == "bridge":
+        return {held.value for held in life.bridges}
     if dimension == "codec":
         codecs: dict[str, str | None] = {}
         had: set[str] = set()

@@ -216,8 +216,17 @@ def _network(state: State) -> str:
     return network_of(readable_address(state.get("t.rip")))
 
 
+PEER_TO_PEER = "p2p"
+"""The transport and the bridge while the media go from peer to peer."""
+
+
 def _bridge(state: State) -> str:
-    """The address of the bridge; scripts that do not tell it may tell the remote end's."""
+    """The address of the bridge, or `p2p` where the media do not go over one.
+
+    Of scripts that do not tell it, it is the remote end's address, where that is not a peer's.
+    """
+    if state.get("t.p2p") is True:
+        return PEER_TO_PEER
     if reported := state.get("t.brg"):
         return text_of(reported)
     return readable_address(state.get("t.ip")) if state.get("t.p2p") is False else ""
@@ -235,7 +244,7 @@ def _transport(state: State) -> str:
     if not (protocol := text_of(state.get("t.tp"))):
         return ""
     if state.get("t.p2p") is True:
-        return "p2p"
+        return PEER_TO_PEER
     return "relay" if is_relayed(state) else protocol
 
 

@@ -7,6 +7,7 @@ closed, without readings of its own; so is the last one, at the end.
 
 from collections.abc import Sequence
 from functools import cache
+from ipaddress import IPv4Address
 from math import pi, sin
 from random import Random
 from typing import Any, NamedTuple
@@ -15,6 +16,7 @@ import msgspec
 
 from jmmc.core.model import Sample
 from jmmc.simulation.conditions import CUT, DIRECT, Conditions, Leg
+from jmmc.simulation.joining import Joining
 from jmmc.simulation.meetings import Person
 
 STEP = 10
@@ -30,13 +32,14 @@ _PROVIDERS = (
     ("AS64497 Example Fibre", "FR"),
     ("AS64498 Example Mobile", "BE"),
 )
-_BRIDGE, _PEER = 0xC0000201, 0xCB007107
+_PEER = 0xCB007107
 
 _Readings = dict[str, Any]
 _encode = msgspec.json.encode
 _STEADY = b"{}"
 _AFFECTED = 1.0  # Percent of a stream.
 _WITH_DECIMALS = frozenset(("u.pl", "d.pl", "d.fr", "d.frz", "d.frs", "d.cnc", "d.cns"))
+_WITH_DECIMALS |= {"u.apl", "u.vpl", "d.apl", "d.vpl", "u.enc", "d.dec", "lt"}
 
 
 class _Received(NamedTuple):
@@ -69,6 +72,7 @@ def draw_samples(
     person: Person,
     phase: int,
     *,
+    joining: Joining,
     bye: bool,
     chance: Random,
 ) -> tuple[Sample, ...]:
@@ -77,7 +81,7 @@ def draw_samples(
     In a browser of a phone timers run late: it closes no samples, and its events come with the next
     tick, and say how old they are.
     """
-    browser = _Browser(person, began, chance, closes=person.os != "iOS 18")
+    browser = _Browser(person, joining, began, chance, closes=person.os != "iOS 18")
     browser.run(legs, began + phase)
     return browser.end(legs[-1].end, bye=bye)
 
@@ -85,13 +89,15 @@ def draw_samples(
 class _Browser:
     """The state of the script: what it sent last, what it has not sent yet."""
 
-    def __init__(self, person: Person, began: int, chance: Random, *, closes: bool) -> None:
+    def __init__(
+        self, person: Person, joining: Joining, began: int, chance: Random, *, closes: bool
+    ) -> None:
         self._person = person
+        self._joining = joining
         self._chance = chance
         self._closes = closes
-        self._identity = _identity(person)
-        self._seen: _Readings = {"t.rip": person.address}
-        self._seen["t.asn"], self._seen["t.cc"] = _PROVIDERS[person.network % len(_PROVIDERS)]
+        self._identity = identity(person) | {"set.ask": joining.ask, "set.join": joining.join}
+        self._seen = seen_by_server(person)
         self._sent: _Readings = {}
         self._samples: list[Sample] = []
         self._events: list[tuple[int, str]] = []
@@ -100,6 +106,8 @@ class _Browser:
         self._mutes = _mutes(began, chance)
         self._next_mute = self._mutes.pop()
         self._send(began, self._identity)
+        # A new dictionary: the one before is what was sent.
+        self._identity = self._identity | {"set.ice": joining.ice, "set.med": joining.media}
 
     def run(self, legs: Sequence[Leg], tick: int) -> None:
         """Send all but the last sample. `tick` is the first one."""
@@ -120,9 +128,15 @@ class _Browser:
                     tick = self._run_steadily(leg, tick)
 
     def end(self, left: int, *, bye: bool) -> tuple[Sample, ...]:
-        """Send the last sample; with `bye` the participant leaves."""
+        """Send the last sample; with `bye` the participant leaves, and may rate the call."""
         if bye:
-            self._send(left, self._sent, bye=True)
+            drop = {"drop": self._joining.drop} if self._joining.drop else {}
+            self._send(left, self._sent | drop, bye=True)
+        if bye and self._joining.rating:
+            rated: _Readings = {"rate": self._joining.rating}
+            if self._joining.reason:
+                rated["why"] = self._joining.reason
+            self._send(left, self._sent | rated, bye=True)
         return tuple(self._samples)
 
     def _close(self, before: Leg, at: int) -> None:
@@ -211,8 +225,24 @@ class _Browser:
         self._at = at
 
 
-def _identity(person: Person) -> _Readings:
-    return {"br": person.browser, "os": person.os, "pid": person.browser_id[:8]}
+def draw_attempt(at: int, person: Person, joining: Joining, region: str) -> tuple[Sample, ...]:
+    """What is sent of a join that failed at a moment."""
+    known = identity(person) | seen_by_server(person)
+    known |= {"fail": joining.failure, "set.ask": joining.ask, "set.join": joining.join}
+    if region:
+        known["t.sr"] = region
+    return (Sample(0, at, _encode(_tree(known)), bye=True),)
+
+
+def identity(person: Person) -> _Readings:
+    """Who it is."""
+    return {"br": person.browser, "os": person.os, "pid": person.endpoint}
+
+
+def seen_by_server(person: Person) -> _Readings:
+    """What the collector adds."""
+    provider, country = _PROVIDERS[person.network % len(_PROVIDERS)]
+    return {"t.rip": person.address, "t.asn": provider, "t.cc": country}
 
 
 def _mutes(began: int, chance: Random) -> list[tuple[int, str]]:
@@ -239,7 +269,13 @@ def _words(person: Person, conditions: Conditions) -> _Readings:
     """What is not a mean: how the media goes, and what is sent."""
     path = conditions.path
     words: _Readings = {"t.tp": "udp", "t.p2p": path == DIRECT, "cdc.a": "opus"}
-    words["t.ip"] = _PEER if path == DIRECT else _BRIDGE
+    words["t.ip"] = _PEER
+    if path != DIRECT:
+        words["t.ip"] = int(IPv4Address(conditions.bridge))
+        words["t.brg"] = conditions.bridge
+    if conditions.sender:
+        concealed, frozen = (4, 0) if conditions.cause == "jitter" else (0, 30)
+        words["d.by"] = [[conditions.sender, 0, concealed, 0, frozen]]
     if path in ("tcp", "relay"):
         words["t.tp"] = "tcp"
     if path == "relay":
@@ -265,25 +301,30 @@ def _numbers(kind: _Kind) -> _Numbers:
         **{"cq": (100, -1), "rtt": (kind.rtt, 1), "u.pl": (0, 0), "d.pl": (0, 0)},
         **{"u.ab": (32, 0), "d.ab": (34, 0), "d.bw": (8000, 0), "u.bw": (3200, 40)},
         **{"d.vb": (900, 12), "d.jit": (4, 0), "d.fr": (30, 0)},
+        **{"u.apl": (0, 0), "d.apl": (0, 0), "d.vpl": (0, 0), "d.dec": (4, 0), "lt": (2, 0)},
     }
     if kind.camera:
         grown |= {"u.vb": (1400, 10), "u.fr": (30, 0)}
+        grown |= {"u.vpl": (0, 0), "u.lcp": (0, 0), "u.lbw": (0, 0), "u.enc": (9, 0)}
     if kind.screen == "sent":
         grown |= {"u.vb": (300, 10), "u.fr": (5, 0)}
     elif kind.screen:  # A still slide, beside small pictures of cameras.
         grown |= {"d.vb": (150, 12), "d.fr": (1, 0)}
     if kind.cause == "loss":
-        grown |= {"d.pl": (14, 1), "cq": (20, 0)}
+        grown |= {"d.pl": (14, 1), "d.apl": (13, 1), "d.vpl": (14, 1), "cq": (20, 0)}
     elif kind.cause == "rtt":
         grown |= {"rtt": (700, 10), "cq": (60, 0)}
     elif kind.cause == "jitter":
         grown |= {"d.jit": (60, 1), "cq": (70, 0)}
     elif kind.cause == "bandwidth":
-        grown |= {"u.bw": (120, 0), "u.pl": (3, 0), "cq": (5, 0)}
+        grown |= {"u.bw": (120, 0), "u.pl": (3, 0), "u.apl": (2, 0), "cq": (5, 0)}
         if "u.vb" in grown:
             grown |= {"u.vb": (90, 0), "u.fr": (15, 0)}
+        if kind.camera:
+            grown |= {"u.vpl": (4, 0), "u.lbw": (100, 0)}
     elif kind.cause == "cpu":
-        grown |= {"u.fr": (12, 0), "cq": (50, 0)}
+        grown |= {"u.fr": (12, 0), "cq": (50, 0), "lt": (35, 0)}
+        grown |= {"u.lcp": (100, 0), "u.enc": (60, 0)}
     grown |= {path: (share, 0) for path, share in _worst(_received(kind)).items()}
     by_wave = tuple(
         {path: value + growth * wave for path, (value, growth) in grown.items()}

@@ -13,8 +13,10 @@ CUT = "interrupted"
 DIRECT = "p2p"
 
 _CAUSES_ALONE = ("loss", "rtt", "bandwidth")
-_CAUSES = (*_CAUSES_ALONE, "jitter", "frozen")
-"""Those that are heard and seen of others too."""
+_OF_OTHERS = ("jitter", "frozen")
+"""Those that are heard and seen of one of the others."""
+
+_CAUSES = (*_CAUSES_ALONE, *_OF_OTHERS)
 
 _LOSSY_NETWORKS = 4  # The first ones: sessions begun from 17:00 to 23:00 UTC lose packets.
 _CONNECTING = 3  # Seconds from a join to media.
@@ -45,7 +47,8 @@ class Held(NamedTuple):
 class Conditions(NamedTuple):
     """What holds in a second. `cause` is "" without a problem; `screen` is "", "sent", "seen".
 
-    `streams`: how many people's sound and video are received.
+    `streams`: how many people's sound and video are received. `sender`: whose arrive badly, where
+    that is the problem. `bridge` is its address, or `p2p`.
     """
 
     cause: str
@@ -53,6 +56,8 @@ class Conditions(NamedTuple):
     path: str
     screen: str
     streams: int
+    sender: str
+    bridge: str
 
 
 class Leg(NamedTuple):
@@ -177,6 +182,8 @@ def _legs(
     began, left, meeting = visit.began, visit.left, visit.meeting
     shared = meeting.shared if meeting.size > 1 else None
     screen = "sent" if visit.number == meeting.sharer else "seen"
+    own = visit.person.endpoint
+    other = next((endpoint for endpoint in meeting.endpoints if endpoint != own), "")
     edges = {began, left}
     edges.update(held.start for held in (*regions, *paths))
     spans = [(problem.start, problem.end) for problem in problems]
@@ -187,4 +194,7 @@ def _legs(
         region = next(held.value for held in regions if start < held.end)
         path = next(held.value for held in paths if start < held.end)
         seen = screen if shared and shared.start <= start < shared.end else ""
-        yield Leg(start, end, Conditions(cause, region, path, seen, meeting.size - 1))
+        bridge = DIRECT if path == DIRECT else meeting.bridge_in(region)
+        sender = other if cause in _OF_OTHERS else ""
+        conditions = Conditions(cause, region, path, seen, meeting.size - 1, sender, bridge)
+        yield Leg(start, end, conditions)

@@ -13,12 +13,12 @@ from typing import Any, NamedTuple
 import msgspec
 
 from jmmc.core.errors import JmmcError
-from jmmc.core.model import Push, Sample
+from jmmc.core.model import Push, Sample, Session
 from jmmc.core.readings import SERVER_READINGS
 from jmmc.maintenance.schedule import summarizer_of
 from jmmc.settings import Settings
 from jmmc.simulation.expected import ExpectedResults
-from jmmc.simulation.scenario import Scenario, SimulatedSession, simulate
+from jmmc.simulation.scenario import Scenario, simulate
 from jmmc.stores import Store
 
 _BATCH = 100  # Sessions
@@ -40,8 +40,8 @@ async def into_store(
         batch: list[Push] = []
         for simulated in simulate(scenario):
             expected.add(simulated, scenario)
-            batch.append(simulated.session.as_push())
-            if len(batch) == _BATCH:
+            batch += [session.as_push() for session in simulated.sessions]
+            if len(batch) >= _BATCH:
                 await store.append(batch)
                 batch = []
                 yield expected.sessions
@@ -73,7 +73,7 @@ async def through_collector(
             await asyncio.sleep(max(0.0, due(push.at) - time.time()))
             now = time.time()
             ages = [max(0.0, now - due(sample.ts)) for sample in push.samples]
-            address = str(IPv4Address(push.simulated.address))
+            address = str(IPv4Address(push.address))
             await asyncio.to_thread(_push, f"{url}/push", _body(push, ages), address)
             done += 1
 
@@ -81,8 +81,9 @@ async def through_collector(
     shares: list[list[_SimulatedPush]] = [[] for _ in range(_WORKERS)]
     for number, simulated in enumerate(simulate(scenario)):
         expected.add(simulated, scenario)
-        sid = sha256(f"{scenario.seed} {simulated.session.id} {began}".encode()).hexdigest()[:32]
-        shares[number % _WORKERS] += _pushes(simulated, sid)
+        for session in simulated.sessions:
+            sid = sha256(f"{scenario.seed} {session.id} {began}".encode()).hexdigest()[:32]
+            shares[number % _WORKERS] += _pushes(session, simulated.address, sid)
     total = sum(map(len, shares))
     workers = {
         asyncio.create_task(work(sorted(share, key=lambda push: push.at))) for share in shares
@@ -105,28 +106,29 @@ class _SimulatedPush(NamedTuple):
     """What one request carries: the samples since the one before."""
 
     at: int
-    simulated: SimulatedSession
+    session: Session
+    address: int
     sid: str
     samples: Sequence[Sample]
 
 
-def _pushes(simulated: SimulatedSession, sid: str) -> Iterator[_SimulatedPush]:
+def _pushes(session: Session, address: int, sid: str) -> Iterator[_SimulatedPush]:
     """The pushes of a session: the join, the first readings and the end at once, others by rhythm.
 
     A browser that crashed pushes what is left when it is opened again; here that is at once.
     """
-    samples = simulated.session.samples
+    samples = session.samples
     waiting: list[Sample] = []
-    beat = simulated.began + _PUSH_SECONDS
+    beat = session.began + _PUSH_SECONDS
     for number, sample in enumerate(samples):
         while sample.ts > beat:
             if waiting:
-                yield _SimulatedPush(beat, simulated, sid, waiting)
+                yield _SimulatedPush(beat, session, address, sid, waiting)
                 waiting = []
             beat += _PUSH_SECONDS
         waiting.append(sample)
         if number < 2 or number == len(samples) - 1:
-            yield _SimulatedPush(sample.ts, simulated, sid, waiting)
+            yield _SimulatedPush(sample.ts, session, address, sid, waiting)
             waiting = []
 
 
@@ -140,7 +142,7 @@ def _body(push: _SimulatedPush, ages: Iterable[float]) -> bytes:
                 readings["t"].pop(row.path.removeprefix("t."), None)
         marks = {"full": sample.full, "bye": sample.bye}
         samples.append({"seq": sample.seq, "age": age, "m": readings, **marks})
-    session = push.simulated.session
+    session = push.session
     body = {"v": 2, "sid": push.sid, "uid": session.browser_id, "conf": session.room}
     return msgspec.json.encode({**body, "samples": samples})
 

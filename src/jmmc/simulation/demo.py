@@ -37,12 +37,12 @@ async def simulate_past_day(settings: Settings, now: float) -> None:
         start = int(now) - _DAY_MINUTES * 60
         pushes: list[Push] = []
         for simulated in simulate(Scenario(600, 24, _DAY_MINUTES, int(now), start)):
-            session = simulated.session
-            samples = tuple(sample for sample in session.samples if sample.ts < now)
-            if len(samples) < len(session.samples) and samples:
-                samples = (*samples[:-1], replace(samples[-1], bye=True))
-            if samples:
-                pushes.append(session.as_push(samples))
+            for session in simulated.sessions:
+                samples = tuple(sample for sample in session.samples if sample.ts < now)
+                if len(samples) < len(session.samples) and samples:
+                    samples = (*samples[:-1], replace(samples[-1], bye=True))
+                if samples:
+                    pushes.append(session.as_push(samples))
         await store.append(pushes)
         async for _ in summarizer_of(store, settings, time.time).rebuild():
             pass

@@ -4,6 +4,8 @@ from array import array
 from collections import defaultdict
 from collections.abc import Iterable
 
+import msgspec
+
 from jmmc.core.timestamps import to_iso
 from jmmc.simulation.conditions import CUT, Held, PlantedProblem
 from jmmc.simulation.scenario import Scenario, SimulatedSession
@@ -15,8 +17,9 @@ _EMPTY_SECONDS = 600
 class ExpectedResults:
     """The truth about sessions that are added by their start.
 
-    `by_region` and `by_path` have seconds in all, and with a problem: each second counts for the
-    region and for the path that it was on.
+    `by_region`, `by_path` and `by_bridge` have seconds in all, and with a problem: each second
+    counts for the region, the path and the bridge that it was on. `failures` counts the joins that
+    failed, by reason.
     """
 
     def __init__(self) -> None:
@@ -26,6 +29,10 @@ class ExpectedResults:
         self.by_cause: dict[str, int] = defaultdict(int)  # Seconds with a problem.
         self.by_region: dict[str, list[int]] = defaultdict(lambda: [0, 0])
         self.by_path: dict[str, list[int]] = defaultdict(lambda: [0, 0])
+        self.by_bridge: dict[str, list[int]] = defaultdict(lambda: [0, 0])
+        self.failures: dict[str, int] = defaultdict(int)
+        self.dropped = 0  # Sessions that a failure ended.
+        self.ratings: list[int] = []
         self.rooms: set[str] = set()
         self.meetings = 0
         self.in_outage = 0  # Sessions.
@@ -47,6 +54,8 @@ class ExpectedResults:
             self.by_cause[problem.cause] += problem.end - problem.start
         _count(self.by_region, simulated.regions, simulated.problems)
         _count(self.by_path, simulated.paths, simulated.problems)
+        _count(self.by_bridge, simulated.bridges, simulated.problems)
+        self._add_joining(simulated)
         failing, working = scenario.outage_window
         self.in_outage += scenario.outage and any(
             problem.cause == CUT and problem.start < working and failing < problem.end
@@ -55,6 +64,14 @@ class ExpectedResults:
         self._began.append(began)
         self._ended.append(ended)
         self._person.append(self._persons.setdefault(session.browser_id, len(self._persons)))
+
+    def _add_joining(self, simulated: SimulatedSession) -> None:
+        for attempt in simulated.attempts:
+            self.failures[str(msgspec.json.decode(attempt.samples[0].readings)["fail"])] += 1
+        if simulated.session.samples[-1].bye:  # Else nothing was said at the end.
+            self.dropped += bool(simulated.joining.drop)
+            if simulated.joining.rating is not None:
+                self.ratings.append(simulated.joining.rating)
 
     @property
     def peak_connections(self) -> int:
@@ -85,12 +102,18 @@ class ExpectedResults:
             f"  {self.meetings:,} meetings; peak concurrent: {self.peak_people:,} participants,"
             f" {self.peak_connections:,} connections",
         ]
-        for seconds in (self.by_region, self.by_path):
+        for seconds in (self.by_region, self.by_path, self.by_bridge):
             for value, (known, affected) in sorted(seconds.items()):
                 lines.append(
-                    f"  {value:12} {affected / max(known, 1):7.2%} of {known // 60:,} minutes"
-                    " with a problem"
+                    f"  {value:14} {affected / max(known, 1):7.2%} of"
+                    f" {known // 60:,} minutes with a problem"
                 )
+        failed = ", ".join(f"{count} {reason}" for reason, count in sorted(self.failures.items()))
+        lines.append(f"  {sum(self.failures.values()):,} joins failed: {failed or 'none'}")
+        lines.append(f"  {self.dropped:,} of {self.sessions:,} stays were ended by a failure")
+        if self.ratings:
+            mean = sum(self.ratings) / len(self.ratings)
+            lines.append(f"  {len(self.ratings):,} calls were rated: {mean:.2f} of 5 in the mean")
         for cause, count in sorted(self.by_cause.items(), key=lambda item: -item[1]):
             lines.append(f"  {cause:12} {count // 60:,} minutes")
         if self.in_outage:

@@ -78,13 +78,18 @@ class Person(Struct, frozen=True):
     camera: bool
     path: str
 
+    @property
+    def endpoint(self) -> str:
+        """The id in a room."""
+        return self.browser_id[:8]
+
 
 class Meeting(Struct, frozen=True):
     """What all people of a meeting have in common.
 
     `direct`: when media goes from peer to peer. `moved`: the bridge fails, and at the end of that
     time another one in `next_region` has taken over. `shared`: when `sharer`, the number of a
-    visit, shows a screen.
+    visit, shows a screen. `endpoints`: the first two people, by their ids in the room.
     """
 
     room: int
@@ -95,6 +100,11 @@ class Meeting(Struct, frozen=True):
     next_region: str = ""
     shared: Window | None = None
     sharer: int = -1
+    endpoints: tuple[str, ...] = ()
+
+    def bridge_in(self, region: str) -> str:
+        """The address of the bridge that has the meeting in a region; a region has two."""
+        return f"198.51.100.{10 * REGIONS.index(region) + 1 + self.room % 2}"
 
 
 class Visit(Struct, frozen=True):
@@ -250,7 +260,8 @@ def _meeting(
     if chance.random() < 0.25:
         shared = Window(start + (end - start) // 4, start + (end - start) * 3 // 4)
         sharer = number + chance.randrange(size)
-    return Meeting(room, region, size, direct, moved, next_region, shared, sharer)
+    endpoints = tuple(dict.fromkeys(person.endpoint for person in people))[:2]
+    return Meeting(room, region, size, direct, moved, next_region, shared, sharer, endpoints)
 
 
 def _in_pairs(stays: Sequence[Window], alone: Window) -> Iterator[Window]:

@@ -1,6 +1,7 @@
 """Generate sessions from a seed: who meets when, what each person has, what each browser sends."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from itertools import groupby
 from random import Random
 
 from msgspec import Struct
@@ -8,8 +9,9 @@ from msgspec.structs import replace
 
 from jmmc.core.model import Dialect, Session
 from jmmc.protocol.identity import session_of
-from jmmc.simulation.browser import STEP, draw_samples
-from jmmc.simulation.conditions import Held, PlantedProblem, draw_course
+from jmmc.simulation.browser import STEP, draw_attempt, draw_samples
+from jmmc.simulation.conditions import Held, Leg, PlantedProblem, draw_course
+from jmmc.simulation.joining import Attempt, Joining, draw_attempts, draw_joining
 from jmmc.simulation.meetings import Scenario, Visit, Window, visits
 
 __all__ = [
@@ -26,8 +28,9 @@ __all__ = [
 class SimulatedSession(Struct, frozen=True):
     """One stay in a room: what the browser sends, and the truth about it, by the second.
 
-    It lasts from `began` to `ended`, in Unix seconds. `regions` and `paths` (`udp`, `tcp`, `relay`,
-    `p2p`) cover that time. `screens`: when a shared screen was sent or seen.
+    It lasts from `began` to `ended`, in Unix seconds. `regions`, `paths` (`udp`, `tcp`, `relay`,
+    `p2p`) and `bridges` (an address, or `p2p`) cover that time. `screens`: when a shared screen was
+    sent or seen. `attempts` are the joins that failed before it: each is a session of its own.
     """
 
     session: Session
@@ -39,6 +42,14 @@ class SimulatedSession(Struct, frozen=True):
     network: int
     browser: str
     address: int
+    bridges: tuple[Held, ...]
+    joining: Joining
+    attempts: tuple[Session, ...]
+
+    @property
+    def sessions(self) -> tuple[Session, ...]:
+        """All that is stored: the attempts and the stay."""
+        return (*self.attempts, self.session)
 
     @property
     def began(self) -> int:
@@ -68,7 +79,12 @@ def _session(scenario: Scenario, visit: Visit) -> SimulatedSession:
         left = visit.left - (visit.left - visit.began - phase) % STEP
         visit = replace(visit, left=left)
     course = draw_course(scenario, visit, chance)
-    samples = draw_samples(visit.began, course.legs, person, phase, bye=bye, chance=chance)
+    # Apart, so that what is drawn of joins changes nothing of the rest.
+    of_joins = Random(scenario.seed * 2_000_003 + visit.number)  # noqa: S311 - a simulation
+    joining = draw_joining(visit, course.problems, of_joins)
+    samples = draw_samples(
+        visit.began, course.legs, person, phase, joining=joining, bye=bye, chance=chance
+    )
     sid = f"{chance.getrandbits(128):032x}"
     name = f"room-{room}" if room % 7 else f"r%c3%a9union-{room}"
     return SimulatedSession(
@@ -81,4 +97,22 @@ def _session(scenario: Scenario, visit: Visit) -> SimulatedSession:
         person.network,
         person.browser,
         person.address,
+        tuple(_bridges(course.legs)),
+        joining,
+        tuple(
+            _attempt(attempt, visit, name, of_joins)
+            for attempt in draw_attempts(scenario, visit, of_joins)
+        ),
     )
+
+
+def _bridges(legs: Sequence[Leg]) -> Iterator[Held]:
+    for bridge, of_bridge in groupby(legs, lambda leg: leg.conditions.bridge):
+        together = list(of_bridge)
+        yield Held(together[0].start, together[-1].end, bridge)
+
+
+def _attempt(attempt: Attempt, visit: Visit, room: str, chance: Random) -> Session:
+    samples = draw_attempt(attempt.at, visit.person, attempt.joining, attempt.region)
+    session = session_of(f"{chance.getrandbits(128):032x}")
+    return Session(session, room, visit.person.browser_id, Dialect.V2, attempt.at, samples)
