@@ -10,7 +10,7 @@ import pytest
 from tests.support.senders import Load, Sender, assert_stored_once
 from tests.support.servers import Serve
 
-_KILLS = 8  # `./run faults` plays hundreds.
+_KILLS = 4  # `./run faults` plays hundreds.
 
 
 async def _under_load(serve: Serve, senders: list[Sender], seconds: float, number: int) -> None:
@@ -39,7 +39,7 @@ async def test_kills_of_the_server_neither_lose_nor_duplicate_confirmed_samples(
         for _ in range(_KILLS):
             await _under_load(serve, senders, chance.uniform(0.15, 0.5), signal.SIGKILL)
             await asyncio.to_thread(serve.start)
-        assert min(sender.confirmed for sender in senders) > 20, "there was no load"
+        assert min(sender.confirmed for sender in senders) > 10, "there was no load"
         await asyncio.to_thread(_assert_stored_once, serve, senders)
     finally:
         serve.close()
