@@ -2,17 +2,31 @@
 
 import asyncio
 import time
+from functools import partial
+from pathlib import Path
 
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from jmmc.core.model import Dialect, Erased, Receipt, Refusal, Sample, Session, SessionFilter
 from jmmc.stores import Store
-from tests.stores.conftest import MakeStore, NewStores, summarize_all
+from tests.stores.conftest import (
+    STORES,
+    MakeStore,
+    NewStores,
+    new_store_maker,
+    summarize_all,
+)
 from tests.support.builders import UID, push, sample, v1_push
 
 _ALL = SessionFilter()
 _A, _B, _C = ("a" * 24, "b" * 24, "c" * 24)
+
+
+@pytest.fixture(params=(*STORES, "replica set"))
+def new_stores(request: pytest.FixtureRequest, tmp_path: Path) -> NewStores:
+    return partial(new_store_maker, request, tmp_path)
 
 
 async def _sessions(store: Store, selection: SessionFilter = _ALL) -> list[Session]:
