@@ -6,7 +6,6 @@ import signal
 import sqlite3
 import ssl
 import subprocess
-import sys
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
@@ -34,9 +33,10 @@ from jmmc.stores.spool import SpooledStore
 from jmmc.stores.sqlite.store import SqliteStore
 from tests.alerting.test_decision import make_test_notification
 from tests.support.builders import body, call, push, sample, wire_sample
+from tests.support.commands import jmmc
 from tests.support.mongod import Mongod
 from tests.support.receivers import SECRET, Mailbox, Receiver
-from tests.support.servers import Serve, post_push
+from tests.support.servers import FASTER, Serve, post_push
 from tests.support.waiting import wait_until, wait_until_async, wait_until_moved
 
 _LOCAL = Destinations(["127.0.0.1"])
@@ -482,11 +482,11 @@ def test_a_killed_collector_neither_repeats_nor_loses_a_notification(
         'alert_private_targets = ["127.0.0.1"]\n'
         '[[alerts]]\nname = "bad"\nkind = "poor_share"\nquiet_minutes = 0\n'
     )
-    serve = Serve(tmp_path, "--config", str(file))
+    serve = Serve(tmp_path, "--config", str(file), program=("-c", FASTER))
     try:
         _push_calls(serve, quality=3, people=range(6))
         wait_until(lambda: receiver.taken, serve.log.read_text)
-        listed = _jmmc("alerts", "list", "--config", str(file), "--store", serve.store)
+        listed = jmmc("alerts", "list", "--config", str(file), "--store", serve.store)
         assert "firing" in listed.stdout
         serve.stop(signal.SIGKILL)
         _delete_leases(tmp_path)
@@ -516,11 +516,6 @@ def _delete_leases(folder: Path) -> None:
     connection.close()
 
 
-def _jmmc(*arguments: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "jmmc", *arguments]
-    return subprocess.run(command, capture_output=True, text=True, timeout=60)
-
-
 def test_a_test_notification_goes_over_every_channel_and_prints_each_result(
     receiver: Receiver, mailbox: Mailbox
 ) -> None:
@@ -530,7 +525,7 @@ def test_a_test_notification_goes_over_every_channel_and_prints_each_result(
     options += ["--alert-private-targets", "127.0.0.1"]
     options += ["--alert-emails", "a@example.org,b@example.org"]
     options += ["--smtp-url", f"smtp://127.0.0.1:{mailbox.port}"]
-    done = _jmmc("alerts", "test", "eu", *options)
+    done = jmmc("alerts", "test", "eu", *options)
     assert done.stdout.splitlines() == [
         f"ok   {receiver.url.partition('/hook')[0]}: answers 204",
         "FAIL http://127.0.0.1:1: NewConnectionError",
@@ -542,10 +537,10 @@ def test_a_test_notification_goes_over_every_channel_and_prints_each_result(
     assert mailbox.mails[0]["Subject"].startswith("[jmmc test] eu: Test, nothing is wrong: ")
     assert mailbox.mails[0]["To"] == "a@example.org, b@example.org"
 
-    assert _jmmc("alerts", "test").stderr == (
+    assert jmmc("alerts", "test").stderr == (
         "jmmc: no channel to test: alert_webhooks, alert_services and alert_emails are empty\n"
     )
-    unknown = _jmmc("alerts", "test", "us", *options)
+    unknown = jmmc("alerts", "test", "us", *options)
     assert (unknown.returncode, unknown.stderr) == (2, "jmmc: there is no rule 'us'; known: eu\n")
 
 

@@ -10,7 +10,7 @@ import pytest
 from jmmc.simulation.scenario import Scenario, simulate
 from jmmc.web.dashboard.i18n import words
 from tests.support.commands import jmmc
-from tests.support.servers import Serve
+from tests.support.servers import FASTER, Serve
 from tests.support.waiting import wait_until
 
 _SEED = ["--participants", "80", "--rooms", "8", "--minutes", "300", "--seed", "4"]
@@ -156,7 +156,7 @@ def test_an_impossible_request_is_refused_in_one_line(
 def test_simulated_browsers_push_through_a_collector(tmp_path: Path) -> None:
     serve = Serve(tmp_path)
     options = ["--participants", "12", "--rooms", "2", "--minutes", "20", "--seed", "1"]
-    done = jmmc("simulate", "--url", serve.url, "--speed", "400", *options, folder=tmp_path)
+    done = jmmc("simulate", "--url", serve.url, "--speed", "1000", *options, folder=tmp_path)
     assert done.returncode == 0, done.stderr
     exported = serve.export()
     lives = list(simulate(Scenario(12, 2, 20, 1, 0)))
@@ -169,7 +169,7 @@ def test_simulated_browsers_push_through_a_collector(tmp_path: Path) -> None:
 
 
 def test_a_collector_keeps_its_summaries_up_to_date(tmp_path: Path) -> None:
-    serve = Serve(tmp_path)
+    serve = Serve(tmp_path, program=("-c", FASTER))
     options = ["--participants", "6", "--rooms", "1", "--minutes", "10", "--seed", "1"]
     jmmc("simulate", "--url", serve.url, "--speed", "300", *options, folder=tmp_path)
 

@@ -15,6 +15,7 @@ from pyarrow import parquet
 from jmmc.core.model import Dialect, Push, Sample
 from jmmc.stores.sqlite.store import SqliteStore
 from tests.support.builders import UID
+from tests.support.commands import jmmc
 
 _NAME = "a\x1b]0;owned\x07\x9b2J\r\n\u202eb\u200b\x85c"
 _WINDOW = ["--since", "2023-01-01", "--until", "2024-01-01"]
@@ -38,14 +39,14 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> str:
 
     asyncio.run(fill())
     url = f"sqlite:///{file}"
-    subprocess.run([sys.executable, "-m", "jmmc", "rebuild", "--store", url], check=True)
+    assert jmmc("rebuild", "--store", url).returncode == 0
     return url
 
 
 def _on_terminal(*command: str) -> str:
     """What a command writes to a terminal, without the line ends."""
     ours, terminal = pty.openpty()
-    environ = {**os.environ, "COLUMNS": "400", "NO_COLOR": "1", "TERM": "dumb"}
+    environ = {**os.environ, "COLUMNS": "400", "LINES": "50", "NO_COLOR": "1", "TERM": "dumb"}
     with subprocess.Popen(
         [sys.executable, "-m", "jmmc", *command],
         stdout=terminal,
@@ -92,8 +93,7 @@ def test_no_text_of_a_browser_commands_the_terminal(store: str, command: list[st
 
 
 def test_json_keeps_every_text(store: str) -> None:
-    command = [sys.executable, "-m", "jmmc", "export", "--store", store]
-    exported = json.loads(subprocess.run(command, check=True, capture_output=True).stdout)
+    exported = json.loads(jmmc("export", "--store", store).stdout)
     assert exported["conf"] == _NAME
     assert exported["m"][0]["br"] == _NAME
     assert json.loads(_on_terminal("show", _SESSION, "--json", "--store", store))
@@ -112,9 +112,9 @@ def test_an_empty_export_has_the_columns_of_a_full_one(
     columns = []
     for until in ("2024-01-01", "2000-01-01"):
         file = tmp_path / f"{until}.{file_format}"
-        command = [sys.executable, "-m", "jmmc", "export", "--store", store, "--what", what]
+        command = ["export", "--store", store, "--what", what]
         command += ["--format", file_format, "--until", until, "-o", str(file)]
-        subprocess.run(command, check=True)
+        assert jmmc(*command).returncode == 0
         content = file.read_bytes()
         if file_format == "csv":
             columns.append(content.partition(b"\r\n")[0])

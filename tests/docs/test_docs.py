@@ -1,8 +1,6 @@
 """The documentation is correct and complete, and is written by the rules of CONTRIBUTING.md."""
 
 import re
-import subprocess
-import sys
 import tomllib
 from pathlib import Path
 
@@ -16,6 +14,7 @@ from jmmc.jitsi.snippets import snippet
 from jmmc.monitoring.instruments import tables
 from jmmc.settings import Settings
 from jmmc.web.browser.endpoints import STATUS
+from tests.support.commands import jmmc
 from tests.support.paths import ROOT
 
 _GENERATED = ("api.md", "command.md", "settings.md")
@@ -60,10 +59,7 @@ def _read(name: str) -> str:
 
 
 def test_the_page_of_settings_is_what_the_command_prints() -> None:
-    done = subprocess.run(
-        [sys.executable, "-m", "jmmc", "settings", "--markdown"], capture_output=True, check=True
-    )
-    assert _read("docs/settings.md") == done.stdout.decode()
+    assert _read("docs/settings.md") == jmmc("settings", "--markdown").stdout
 
 
 @pytest.mark.parametrize("name", Settings.model_fields)

@@ -15,6 +15,7 @@ import pytest
 
 from jmmc import JmmcError, PerProcess
 from tests.support.builders import body, wire_sample
+from tests.support.commands import jmmc
 from tests.support.paths import ROOT
 from tests.support.servers import PREFIX, free_port, post_push
 from tests.support.waiting import wait_until_answered
@@ -57,13 +58,8 @@ def test_the_example_collects(tmp_path: Path, name: str) -> None:
             assert b"push_interval" in answer.read()
         samples = wire_sample(0, {"pid": "x"}), wire_sample(1, {"cq": 50})
         assert post_push(url, body(*samples))["ack"] == 1
-        exported = subprocess.run(
-            [sys.executable, "-m", "jmmc", "export", "--store", "sqlite:///calls.db"],
-            cwd=tmp_path,
-            capture_output=True,
-            check=True,
-        ).stdout
-        assert json.loads(exported)["m"][1]["cq"] == 50
+        done = jmmc("export", "--store", "sqlite:///calls.db", folder=tmp_path)
+        assert json.loads(done.stdout)["m"][1]["cq"] == 50
 
 
 # As gunicorn --preload and uWSGI do: the app is loaded, then the server forks its workers.
@@ -115,9 +111,8 @@ def test_a_wsgi_example_collects_in_every_process_of_a_preforking_server(
     finally:
         os.killpg(server.pid, signal.SIGTERM)
         server.wait(20)
-    command = [sys.executable, "-m", "jmmc", "export", "--store", "sqlite:///calls.db"]
-    exported = subprocess.run(command, cwd=tmp_path, capture_output=True, check=True).stdout
-    assert exported.count(b"\n") == 8
+    done = jmmc("export", "--store", "sqlite:///calls.db", folder=tmp_path)
+    assert done.stdout.count("\n") == 8
 
 
 def test_a_collector_that_was_opened_before_a_fork_refuses_with_the_reason(tmp_path: Path) -> None:

@@ -1,8 +1,6 @@
 """The file of the SQLite store is deleted, moved or replaced while a collector has it open."""
 
 import sqlite3
-import subprocess
-import sys
 import time
 import urllib.error
 from collections.abc import Iterator
@@ -12,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.builders import body, wire_sample
+from tests.support.commands import jmmc
 from tests.support.servers import Serve, post_push
 from tests.support.waiting import wait_until
 
@@ -83,8 +82,7 @@ def test_a_backup_that_replaces_the_file_is_opened_and_nothing_of_the_old_file_g
     file, backup, old = _file(serve), tmp_path / "backup.db", tmp_path / "old.db"
     assert _send(serve, 0)
     assert _send(serve, 0, number=2)
-    command = [sys.executable, "-m", "jmmc", "backup", "--store", serve.store, str(backup)]
-    subprocess.run(command, check=True, timeout=60, capture_output=True)
+    assert jmmc("backup", "--store", serve.store, str(backup)).returncode == 0
     for seq in range(1, 50):
         assert _send(serve, seq)
     assert _send(serve, 0, number=3)

@@ -1,9 +1,6 @@
 """Pseudonyms: the same name stays the same, and asking by the real one finds it."""
 
 import json
-import os
-import subprocess
-import sys
 import time
 from pathlib import Path
 from typing import Any
@@ -20,6 +17,7 @@ from jmmc.settings import Settings
 from jmmc.stores import open_store
 from jmmc.web.site import create_app
 from tests.support.builders import UID, body, call, v1_body, wire_sample
+from tests.support.commands import jmmc
 
 _KEY = "a long and random key"
 _ROOM = "r%c3%a9union%20secrete"
@@ -89,16 +87,15 @@ async def test_no_real_name_is_stored_and_queries_by_real_names_work(tmp_path: P
         assert b"union" not in file.read_bytes()
 
     environ = {
-        **os.environ,
         "JMMC_STORE": url,
         "JMMC_PSEUDONYMS": "both",
         "JMMC_PSEUDONYM_KEY": _KEY,
     }
 
     def run(*options: str) -> str:
-        command = [sys.executable, "-m", "jmmc", *options]
-        done = subprocess.run(command, capture_output=True, check=True, timeout=60, env=environ)
-        return (done.stdout + done.stderr).decode()
+        done = jmmc(*options, **environ)
+        assert done.returncode == 0, done.stderr
+        return done.stdout + done.stderr
 
     assert len(run("export", "--participant", UID).splitlines()) == 2
     assert (

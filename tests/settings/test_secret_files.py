@@ -125,7 +125,8 @@ def test_a_file_of_another_user_is_an_error_with_the_reason(tmp_path: Path) -> N
     path = tmp_path / "held"
     path.write_text("hush")
     path.chmod(0)
-    done = jmmc_without_privileges("settings", "--secret-file", str(path), folder=tmp_path)
+    command = ["settings", "--secret-file", str(path)]
+    (done,) = jmmc_without_privileges(command, folder=tmp_path)
     assert done.returncode == 2
     assert "Permission denied; give a file that this user may" in done.stderr
 

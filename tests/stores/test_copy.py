@@ -1,8 +1,6 @@
 """Sessions from any store to any store, as an operator copies them."""
 
 import json
-import subprocess
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -13,6 +11,7 @@ from bson import Int64, ObjectId, json_util
 from jmmc.core.model import Push
 from jmmc.stores import open_store
 from tests.support.builders import UID, push, sample, v1_push
+from tests.support.commands import jmmc
 from tests.support.mongod import Mongod
 
 _OTHER = "0" * 23 + "2"
@@ -33,13 +32,8 @@ _V1_DOCUMENT = {
 }
 
 
-def _copy(*arguments: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "jmmc", "copy", *arguments]
-    return subprocess.run(command, capture_output=True, text=True, timeout=60)
-
-
 def _copied(*arguments: str) -> str:
-    done = _copy(*arguments)
+    done = jmmc("copy", *arguments)
     assert done.returncode == 0, done.stderr
     lines = [" ".join(line.split()) for line in done.stdout.splitlines()]
     read, stored = lines[1].removeprefix("read "), lines[2].removeprefix("of these in the target ")
@@ -48,8 +42,8 @@ def _copied(*arguments: str) -> str:
 
 
 def _export(url: str, *options: str) -> list[Any]:
-    command = [sys.executable, "-m", "jmmc", "export", "--store", url, *options]
-    done = subprocess.run(command, capture_output=True, check=True, timeout=60)
+    done = jmmc("export", "--store", url, *options)
+    assert done.returncode == 0, done.stderr
     return [json.loads(line) for line in done.stdout.splitlines()]
 
 
@@ -158,7 +152,7 @@ async def test_different_content_under_the_same_seq_is_reported_and_kept(
     await _fill(file, [push(samples=(sample(0, '{"cq":1}'),))])
     await _fill(target, [push(samples=(sample(0, '{"cq":2}'),))])
 
-    done = _copy(file, target)
+    done = jmmc("copy", file, target)
     assert done.returncode == 1
     assert "were kept" in done.stderr
     assert _export(target)[0]["m"][0]["cq"] == 2
@@ -168,7 +162,7 @@ async def test_a_session_of_another_owner_is_reported(tmp_path: Path, file: str)
     target = f"sqlite:///{tmp_path}/two.db"
     await _fill(file, [push(0)])
     await _fill(target, [push(0, room="other")])
-    done = _copy(file, target)
+    done = jmmc("copy", file, target)
     assert done.returncode == 1
     assert "belongs to another" in done.stderr
 
@@ -193,14 +187,14 @@ def test_a_line_that_is_not_a_session_is_named(
 ) -> None:
     path = tmp_path / "export.json"
     path.write_text("\n" + line + "\n")
-    done = _copy(str(path), file)
+    done = jmmc("copy", str(path), file)
     assert done.returncode == 1
     assert f"{path}:2: not a session: " in done.stderr
     assert words in done.stderr
 
 
 def test_a_missing_source_is_named(tmp_path: Path, file: str) -> None:
-    done = _copy(f"sqlite:///{tmp_path}/none.db", file)
+    done = jmmc("copy", f"sqlite:///{tmp_path}/none.db", file)
     assert (done.returncode, "no such file" in done.stderr) == (1, True)
-    done = _copy(str(tmp_path / "none.json"), file)
+    done = jmmc("copy", str(tmp_path / "none.json"), file)
     assert (done.returncode, "no such file" in done.stderr) == (1, True)

@@ -1,10 +1,12 @@
 """Runs `jmmc`: in this process, which saves each command its imports, or in one of its own."""
 
 import ctypes
+import json
 import os
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import chdir
 from pathlib import Path
 
@@ -15,18 +17,22 @@ from jmmc.cli import main
 _PR_CAPBSET_DROP, _CAP_DAC_OVERRIDE, _CAP_DAC_READ_SEARCH = 24, 1, 2  # linux/prctl.h, capability.h
 
 
-def jmmc(*arguments: str, folder: Path, **environ: str) -> subprocess.CompletedProcess[str]:
-    """Run a command in `folder`, with `environ` added to its environment."""
-    with chdir(folder):
-        done = CliRunner(env={"COLUMNS": "160", **environ}).invoke(main, arguments)
+def jmmc(
+    *arguments: str, folder: Path = Path(), answer: str = "", **environ: str
+) -> subprocess.CompletedProcess[str]:
+    """Run a command in `folder`, with `environ` added to its environment, and `answer` as input.
+
+    It runs in a thread of its own: Playwright has an event loop in that of the test.
+    """
+    runner = CliRunner(env={"COLUMNS": "160", **environ})
+    with chdir(folder), ThreadPoolExecutor(1) as thread:
+        done = thread.submit(runner.invoke, main, arguments, input=answer).result()
     assert done.exception is None or isinstance(done.exception, SystemExit), done.exception
     return subprocess.CompletedProcess(arguments, done.exit_code, done.stdout, done.stderr)
 
 
-def jmmc_process(
-    *arguments: str, folder: Path, prepare: Callable[[], None] | None = None
-) -> subprocess.CompletedProcess[str]:
-    """Run a command in a process of its own, which calls `prepare` first."""
+def jmmc_process(*arguments: str, folder: Path) -> subprocess.CompletedProcess[str]:
+    """Run a command in a process of its own."""
     return subprocess.run(
         [sys.executable, "-m", "jmmc", *arguments],
         cwd=folder,
@@ -34,14 +40,35 @@ def jmmc_process(
         text=True,
         timeout=60,
         env={**os.environ, "COLUMNS": "160"},
-        preexec_fn=prepare,
     )
 
 
-def jmmc_without_privileges(*arguments: str, folder: Path) -> subprocess.CompletedProcess[str]:
-    """Run a command that file permissions bind, also where the tests run as root."""
-    root = os.geteuid() == 0
-    return jmmc_process(*arguments, folder=folder, prepare=_drop_privileges if root else None)
+def jmmc_without_privileges(
+    *commands: Sequence[str], folder: Path
+) -> list[subprocess.CompletedProcess[str]]:
+    """Run commands that file permissions bind, also where the tests run as root.
+
+    They share one process, which imports the package once.
+    """
+    done = subprocess.run(
+        [sys.executable, "-c", f"from {__name__} import run_all; run_all()"],
+        input=json.dumps([str(folder), commands]),
+        capture_output=True,
+        text=True,
+        timeout=60,
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
+        preexec_fn=_drop_privileges if os.geteuid() == 0 else None,
+    )
+    assert done.returncode == 0, done.stderr
+    results = zip(commands, json.loads(done.stdout), strict=True)
+    return [subprocess.CompletedProcess(command, *result) for command, result in results]
+
+
+def run_all() -> None:
+    """Run the commands given on standard input; print exit code, output and errors of each."""
+    folder, commands = json.load(sys.stdin)
+    done = [jmmc(*command, folder=Path(folder)) for command in commands]
+    print(json.dumps([(run.returncode, run.stdout, run.stderr) for run in done]))
 
 
 def _drop_privileges() -> None:

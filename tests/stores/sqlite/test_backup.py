@@ -1,8 +1,6 @@
 """A backup is a whole store, taken while others write."""
 
 import asyncio
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -11,17 +9,13 @@ from jmmc.core.errors import JmmcError
 from jmmc.stores.sqlite.backup import BackupRefused, back_up
 from jmmc.stores.sqlite.store import SqliteStore
 from tests.support.builders import push
+from tests.support.commands import jmmc
 from tests.support.senders import Load, Sender, assert_stored_once
 from tests.support.servers import Serve
 
 
 def _quietly(_done: int, _total: int) -> None:
     pass
-
-
-def _jmmc(*arguments: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "jmmc", *arguments]
-    return subprocess.run(command, capture_output=True, text=True, timeout=60)
 
 
 @pytest.fixture
@@ -43,7 +37,7 @@ async def test_a_backup_under_load_has_everything_confirmed_before_it_and_restor
         async with Load(senders, serve.port) as load:
             await load.confirms(20)
             confirmed = [sender.confirmed for sender in senders]
-            done = await asyncio.to_thread(_jmmc, "backup", "--store", serve.store, str(copy))
+            done = await asyncio.to_thread(jmmc, "backup", "--store", serve.store, str(copy))
             assert done.returncode == 0, done.stderr
             await load.confirms(3)
         assert list(tmp_path.glob("*copy.db*")) == [copy], "a backup is one file"
@@ -52,7 +46,7 @@ async def test_a_backup_under_load_has_everything_confirmed_before_it_and_restor
 
         assert await asyncio.to_thread(serve.stop) == 0
         back = ["--store", f"sqlite:///{copy}", str(tmp_path / "live/calls.db")]
-        done = await asyncio.to_thread(_jmmc, "backup", "--force", *back)
+        done = await asyncio.to_thread(jmmc, "backup", "--force", *back)
         assert done.returncode == 0, done.stderr
         await asyncio.to_thread(serve.start)
         later = sum(sender.confirmed + 1 for sender in senders)
@@ -94,10 +88,10 @@ def test_a_backup_of_a_stopped_store_leaves_nothing_that_a_restore_takes_for_a_c
 ) -> None:
     older, safe = tmp_path / "older.db", tmp_path / "safe.db"
     for copy in (older, safe):
-        done = _jmmc("backup", "--store", f"sqlite:///{source}", str(copy))
+        done = jmmc("backup", "--store", f"sqlite:///{source}", str(copy))
         assert done.returncode == 0, done.stderr
         assert set(tmp_path.glob("*.db*")) <= {source, older, safe}, "a log was left"
-    done = _jmmc("backup", "--force", "--store", f"sqlite:///{older}", str(source))
+    done = jmmc("backup", "--force", "--store", f"sqlite:///{older}", str(source))
     assert done.returncode == 0, done.stderr
     assert set(tmp_path.glob("*.db*")) == {source, older, safe}
 
@@ -135,11 +129,11 @@ def test_a_backup_of_a_store_that_may_only_be_read_is_complete(
 def test_a_backup_replaces_an_existing_file_only_with_force(source: Path, tmp_path: Path) -> None:
     target = tmp_path / "copy.db"
     target.write_text("mine")
-    done = _jmmc("backup", "--store", f"sqlite:///{source}", str(target))
+    done = jmmc("backup", "--store", f"sqlite:///{source}", str(target))
     assert done.returncode == 1
     assert done.stderr == f"jmmc: {target}: exists; --force replaces it\n"
     assert target.read_text() == "mine"
-    assert _jmmc("backup", "--force", "--store", f"sqlite:///{source}", str(target)).returncode == 0
+    assert jmmc("backup", "--force", "--store", f"sqlite:///{source}", str(target)).returncode == 0
     assert target.read_bytes().startswith(b"SQLite format 3")
 
 
@@ -177,7 +171,7 @@ def test_a_failed_backup_leaves_no_file(source: Path, tmp_path: Path, damage: st
 def test_a_wrong_argument_of_backup_is_refused_in_one_line(
     arguments: list[str], words: str
 ) -> None:
-    done = _jmmc("backup", *arguments)
+    done = jmmc("backup", *arguments)
     assert done.returncode in (1, 2)
     assert words in done.stderr
     assert len(done.stderr.splitlines()) == 1

@@ -75,9 +75,12 @@ def test_reading_commands_write_nothing_and_create_no_file(
         folder.chmod(0o555)
     before = _files(folder)
     store = ["--store", f"sqlite:///{folder}/calls.db"]
-    for command in _READING:
-        run = jmmc if writable else jmmc_without_privileges
-        done = run(*command, *store, folder=tmp_path)
+    commands = [[*command, *store] for command in _READING]
+    if writable:
+        runs = [jmmc(*command, folder=tmp_path) for command in commands]
+    else:
+        runs = jmmc_without_privileges(*commands, folder=tmp_path)
+    for command, done in zip(_READING, runs, strict=True):
         assert done.returncode == 0, (command, done.stderr)
         if command == ["export"]:
             assert done.stdout.count("\n") == 1
@@ -141,7 +144,7 @@ def test_a_log_that_may_not_be_read_is_named_with_what_to_do(tmp_path: Path) -> 
     serve.stop(signal.SIGKILL)
     log = tmp_path / "collector" / "calls.db-wal"
     log.chmod(0)
-    done = jmmc_without_privileges("report", "--store", serve.store, folder=tmp_path)
+    (done,) = jmmc_without_privileges(["report", "--store", serve.store], folder=tmp_path)
     assert done.returncode == 1
     (line,) = done.stderr.splitlines()
     assert f"{log}: this user may not read it" in line

@@ -1,8 +1,6 @@
 """The pages in a real browser, on simulated calls whose problems are known."""
 
 import re
-import subprocess
-import sys
 import time
 import urllib.error
 import urllib.parse
@@ -17,6 +15,7 @@ from playwright.sync_api import Browser, Locator, Page, Route, expect
 
 from jmmc.simulation.scenario import Scenario, simulate
 from jmmc.web.dashboard.i18n import words
+from tests.support.commands import jmmc
 from tests.support.npm import installed
 from tests.support.servers import Serve, get_json, post_push
 
@@ -31,9 +30,9 @@ pytestmark = pytest.mark.timeout(110)
 Visit = Callable[..., Page]
 
 
-def _jmmc(folder: Path, *arguments: str, **environ: str) -> None:
-    command = [sys.executable, "-m", "jmmc", *arguments, "--store", f"sqlite:///{folder}/calls.db"]
-    subprocess.run(command, check=True, capture_output=True, timeout=60, env=environ or None)
+def _jmmc(folder: Path, *arguments: str) -> None:
+    done = jmmc(*arguments, "--store", f"sqlite:///{folder}/calls.db")
+    assert done.returncode == 0, done.stderr
 
 
 @pytest.fixture(scope="module")

@@ -3,8 +3,6 @@
 import json
 import re
 import shlex
-import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -20,6 +18,7 @@ from jmmc.jitsi.snippets import snippet
 from jmmc.settings import Settings
 from jmmc.stores import open_store
 from jmmc.web.site import create_app
+from tests.support.commands import jmmc
 from tests.support.servers import serving
 
 TIMEOUT = 15_000  # Milliseconds, on a machine that is busy with other tests.
@@ -193,10 +192,10 @@ def test_the_export_command_exports_the_meeting(server: str, page: Page) -> None
     shorten(page, until=5000)
     page.goto(f"{server}/demo")
     expect(page.locator("#state")).to_have_attribute("data-state", "done")
-    jmmc, *arguments = shlex.split(page.inner_text("#export-line"))
-    assert jmmc == "jmmc"
-    command = [sys.executable, "-m", "jmmc", *arguments]
-    export = subprocess.run(command, check=True, capture_output=True, text=True, timeout=60)
+    command, *arguments = shlex.split(page.inner_text("#export-line"))
+    assert command == "jmmc"
+    export = jmmc(*arguments)
+    assert export.returncode == 0, export.stderr
     (session,) = map(json.loads, export.stdout.splitlines())
     assert len(session["m"]) == count(page, "stored")
 
