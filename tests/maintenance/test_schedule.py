@@ -8,7 +8,7 @@ import pytest
 from jmmc.collector import Collector
 from jmmc.core.errors import StoreError
 from jmmc.core.model import SessionFilter
-from jmmc.maintenance import schedule
+from jmmc.maintenance import retention, schedule
 from jmmc.maintenance.summarizer import Summarizer
 from jmmc.quality.filters import SummaryFilter
 from jmmc.settings import Settings
@@ -31,6 +31,12 @@ class Tired(SqliteStore):
             self.failures -= 1
             raise StoreError("not now")
         return await super().prune(before)
+
+
+@pytest.fixture(autouse=True)
+def short_breaks(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(retention, "_PORTION_BREAK", 0.01)
+    monkeypatch.setattr(retention, "_PIECE_BREAK", 0.01)
 
 
 @pytest.fixture

@@ -15,24 +15,17 @@ from tests.oracle.pushing import Collector, Sample, pushes_of, samples_of
 from tests.oracle.truth import Call
 from tests.support.builders import CHROME
 from tests.support.mongod import Mongod
-from tests.support.servers import Serve
+from tests.support.servers import FASTER, Serve
 from tests.support.waiting import wait_until
 
 _LATE = 60  # Seconds after a call at which its samples are pushed.
 
-# The process's time.time() is what a file says, and what it does every few seconds it does ten
-# times as often. All other clocks are as ever.
+# The process's time.time() is what a file says. All other clocks are as ever.
 _PROGRAM = """
-import asyncio, mmap, os, struct, time
+import mmap, os, struct, time
 with open(os.environ["ORACLE_CLOCK"], "r+b") as file:
     clock = mmap.mmap(file.fileno(), 8)
 time.time = lambda: struct.unpack("d", clock[:8])[0]
-sleep = asyncio.sleep
-asyncio.sleep = lambda delay, result=None: sleep(
-    delay / 10 if 1 < delay < 60 else delay, result
-)
-from jmmc.cli import main
-main()
 """
 
 
@@ -82,7 +75,7 @@ class World:
             f"--config={configuration}",
             store=store,
             environ={"ORACLE_CLOCK": str(folder / "clock")},
-            program=("-c", _PROGRAM),
+            program=("-c", _PROGRAM + FASTER),
         )
         self.asked = Asked(self.serve.url, store, collection, folder)
         self._collector = Collector(self.serve.url)

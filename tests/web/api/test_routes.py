@@ -8,7 +8,6 @@ import re
 import shutil
 import threading
 from datetime import datetime
-from functools import partial
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -23,7 +22,6 @@ from jmmc.alerting.decision import State
 from jmmc.alerting.evaluator import Record
 from jmmc.core.model import Dialect, Push, SessionFilter
 from jmmc.core.timestamps import to_iso
-from jmmc.maintenance.erase import forget
 from jmmc.settings import Settings
 from jmmc.simulation.scenario import STEP
 from jmmc.stores import Store
@@ -489,10 +487,7 @@ async def test_a_name_that_looks_like_a_formula_is_escaped_in_csv(
     assert room not in found
 
 
-async def test_erasing_needs_the_scope_erase(
-    app: Server, store: Store, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("jmmc.collector.forget", partial(forget, settle=0))
+async def test_erasing_needs_the_scope_erase(app: Server, store: Store) -> None:
     reader = await tokens.create(store.reports, "reader", ["read", "export"], 1)
     eraser = await tokens.create(store.reports, "eraser", ["erase"], 1)
     browser_id, room_name = LIVES[7].session.browser_id, LIVES[3].session.room
@@ -517,10 +512,7 @@ async def test_erasing_needs_the_scope_erase(
     assert (await ask("GET", f"/participants/{browser_id}?{_WINDOW}", reader)).status == 404
 
 
-async def test_the_forget_page_erases_only_with_its_own_form(
-    app: Server, store: Store, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("jmmc.collector.forget", partial(forget, settle=0))
+async def test_the_forget_page_erases_only_with_its_own_form(app: Server, store: Store) -> None:
     browser_id = LIVES[7].session.browser_id
     form = {"content-type": "application/x-www-form-urlencoded"}
 

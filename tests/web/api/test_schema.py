@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import Iterator
-from functools import partial
 from typing import NamedTuple
 
 import pytest
@@ -12,7 +11,6 @@ from hypothesis import HealthCheck, settings
 from schemathesis.checks import CHECKS
 
 from jmmc.accounts import tokens
-from jmmc.maintenance.erase import forget
 from jmmc.settings import Settings
 from jmmc.stores import open_store
 from jmmc.web.api.routes import api_description
@@ -56,7 +54,6 @@ def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Servers]:
 
     token = asyncio.run(prepare())
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("jmmc.collector.forget", partial(forget, settle=0))
         patch.setattr("jmmc.web.security.access._MAX_ATTEMPTS", 1_000_000)
         apps = {
             name: create_app(Settings.of(store=url, secret="x", max_queries_per_minute=0))
