@@ -50,45 +50,53 @@ def pytest_report_header() -> str:
 
 expect.set_options(timeout=15_000)  # ms, for a busy machine
 
-# The slowest files run first, so that no worker has one left at the end.
+# The slowest files (and one folder) run first, so that no worker has one left at the end.
 _SLOW = (
     "web/dashboard/test_pages.py",
-    "oracle/test_alarms.py",
-    "oracle/test_charts.py",
-    "oracle/test_export.py",
-    "oracle/test_peaks.py",
-    "oracle/test_random.py",
-    "oracle/test_segments.py",
-    "oracle/test_self.py",
-    "oracle/test_time.py",
-    "oracle/test_usage.py",
-    "oracle/test_windows.py",
-    "faults/test_mongo.py",
-    "e2e/test_page_lifecycle.py",
-    "stores/test_reports.py",
-    "faults/test_rounds.py",
-    "web/demo/test_demo.py",
-    "client/test_behaviour.py",
-    "alerting/test_evaluator.py",
     "stores/test_spool.py",
-    "bench/test_open_loop.py",
-    "web/dashboard/test_markup.py",
-    "stores/mongo/test_store.py",
-    "web/dashboard/test_crowd.py",
-    "e2e/test_faults.py",
-    "faults/test_kill.py",
-    "server/test_slow_clients.py",
+    "web/demo/test_demo.py",
+    "faults/test_mongo.py",
+    "oracle",
     "stores/test_contract.py",
-    "web/api/test_schema.py",
-    "stores/test_copy.py",
-    "bench/test_bench.py",
-    "e2e/test_forget.py",
-    "stores/test_erasing.py",
+    "e2e/test_page_lifecycle.py",
+    "web/dashboard/test_markup.py",
+    "faults/test_rounds.py",
+    "alerting/test_evaluator.py",
+    "stores/test_reports.py",
+    "deploy/test_proxies.py",
     "docs/test_site.py",
-    "cli/test_answers.py",
+    "server/test_slow_clients.py",
+    "web/api/test_schema.py",
     "cli/test_command.py",
-    "client/test_readings.py",
+    "web/test_root_path.py",
+    "client/test_behaviour.py",
+    "stores/mongo/test_hosted.py",
+    "bench/test_open_loop.py",
+    "web/browser/test_endpoints.py",
+    "web/dashboard/test_crowd.py",
+    "web/api/test_routes.py",
+    "e2e/test_faults.py",
+    "stores/mongo/test_store.py",
+    "client/test_timing.py",
+    "stores/sqlite/test_read_only.py",
+    "simulation/test_demo.py",
+    "deploy/test_dockerfile.py",
+    "e2e/test_wrong_clock.py",
+    "e2e/test_forget.py",
+    "web/security/test_large_requests.py",
+    "stores/test_erasing.py",
+    "docs/test_examples.py",
+    "bench/test_hostile.py",
+    "simulation/test_scenario.py",
+    "cli/test_answers.py",
+    "deploy/test_monitoring_files.py",
+    "web/security/test_forgery.py",
+    "bench/test_bench.py",
+    "e2e/test_lost_file.py",
+    "server/test_reload.py",
     "e2e/test_two_collectors.py",
+    "client/test_readings.py",
+    "cli/test_terminal.py",
 )
 _UNCLOSED = "unclosed (<socket|transport)"
 
@@ -97,7 +105,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Sort slow files first, and ignore the warnings of MongoDB's driver."""
     folder = Path(__file__).parent
     order = {folder / name: place for place, name in enumerate(_SLOW)}
-    items.sort(key=lambda item: order.get(item.path, len(order)))
+    last = len(order)
+    items.sort(key=lambda item: order.get(item.path, order.get(item.path.parent, last)))
     for item in items:
         if _uses_mongodb(item.path):
             item.add_marker(pytest.mark.filterwarnings(f"ignore:{_UNCLOSED}:ResourceWarning"))

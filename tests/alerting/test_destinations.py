@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from jmmc.alerting import posting
 from jmmc.alerting.channels import Webhook, channels_of
 from jmmc.alerting.destinations import Destinations, ForbiddenAddress
 from jmmc.alerting.notifications import Notification
@@ -24,6 +25,11 @@ from tests.support.servers import Serve
 pytestmark = pytest.mark.filterwarnings("ignore:'imghdr' is deprecated:DeprecationWarning")
 
 _NOTIFICATION = Notification("1", "firing", "a", "store_down", "", "", 0, 0, "down", {}, "", "x")
+
+
+@pytest.fixture(autouse=True)
+def retries_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(posting, "_RETRIES", posting._RETRIES.new(backoff_factor=0))
 
 
 @pytest.fixture

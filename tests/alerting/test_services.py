@@ -23,7 +23,7 @@ from jmmc.settings import PoorShare, Settings
 from tests.support import chats
 from tests.support.chats import ChatServer, Judge, TunnelProxy, make_certificate
 from tests.support.commands import jmmc
-from tests.support.servers import Serve
+from tests.support.servers import FASTER, Serve
 from tests.support.waiting import wait_until
 
 # Of Apprise's own imports.
@@ -327,7 +327,7 @@ def test_a_running_collector_sends_to_services_and_its_log_shows_no_secret(
         'alert_private_targets = ["127.0.0.0/8"]\nlog_level = "debug"\n'
         '[[alerts]]\nname = "store"\nkind = "store_down"\nminutes = 0\n'
     )
-    serve = Serve(tmp_path, "--config", str(toml))
+    serve = Serve(tmp_path, "--config", str(toml), program=("-c", FASTER))
     try:
         # Somebody else holds the write lock: the store cannot be written.
         lock = sqlite3.connect(tmp_path / "calls.db", isolation_level=None, timeout=20)
