@@ -20,7 +20,7 @@ from jmmc.jitsi.page import read_config
 from jmmc.settings import Settings
 from jmmc.web.browser.script import render
 from tests.support.chats import TunnelProxy
-from tests.support.servers import PREFIX, Serve, free_port, post_push
+from tests.support.servers import FASTER, PREFIX, Serve, free_port, post_push
 from tests.support.waiting import wait_until
 
 _LIBRARY = '<script src="libs/lib-jitsi-meet.min.js?v=1"></script>'
@@ -314,7 +314,7 @@ def test_a_url_without_a_scheme_is_refused() -> None:
 def test_the_time_of_the_last_sample_is_reported(sites: tuple[Site, Site], tmp_path: Path) -> None:
     site = sites[0]
     site.responses.clear()
-    serve = Serve(tmp_path)
+    serve = Serve(tmp_path, program=("-c", FASTER))
     try:
         url = f"{serve.url}/getClient"
         site.put("/room", _page(f'<script src="{url}"></script>'), Content_Type="text/html")

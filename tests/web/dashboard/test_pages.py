@@ -17,7 +17,7 @@ from jmmc.simulation.scenario import Scenario, simulate
 from jmmc.web.dashboard.i18n import words
 from tests.support.commands import jmmc
 from tests.support.npm import installed
-from tests.support.servers import Serve, get_json, post_push
+from tests.support.servers import FASTER, Serve, get_json, post_push
 
 _START = int(datetime(2026, 9, 21, 8, tzinfo=UTC).timestamp())
 _SCENARIO = Scenario(participants=120, rooms=10, minutes=600, seed=2, start=_START)
@@ -40,7 +40,8 @@ def serve(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Serve]:
     folder = tmp_path_factory.mktemp("pages")
     options = ["--participants", "120", "--rooms", "10", "--minutes", "600", "--seed", "2"]
     _jmmc(folder, "simulate", *options, "--start", "2026-09-21T08:00")
-    serve = Serve(folder, "--conf-pattern", ".{1,100}", "--max-queries-per-minute", "0")
+    options = ["--conf-pattern", ".{1,100}", "--max-queries-per-minute", "0"]
+    serve = Serve(folder, *options, program=("-c", FASTER))
     yield serve
     serve.close()
 
