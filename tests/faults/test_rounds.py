@@ -11,6 +11,8 @@ from tests.faults.rounds import Count, count, play
 from tests.faults.site import Site
 from tests.support.senders import Deletion, Sender
 
+# The seed of a round depends on the rounds before it: without one of them, the others choose anew,
+# and "all at once" may then take two minutes.
 _FAULTS_BY_SITE = {
     "sqlite, two": (
         "kill collector",
