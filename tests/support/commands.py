@@ -1,5 +1,6 @@
 """Runs `jmmc`: in this process, which saves each command its imports, or in one of its own."""
 
+import asyncio
 import ctypes
 import json
 import os
@@ -8,6 +9,7 @@ import sys
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import chdir
+from functools import partial
 from pathlib import Path
 
 from click.testing import CliRunner
@@ -22,13 +24,23 @@ def jmmc(
 ) -> subprocess.CompletedProcess[str]:
     """Run a command in `folder`, with `environ` added to its environment, and `answer` as input.
 
-    It runs in a thread of its own: Playwright has an event loop in that of the test.
+    It runs in a thread of its own where an event loop runs already, such as that of Playwright;
+    elsewhere it does not, since signal handlers need the main thread.
     """
     runner = CliRunner(env={"COLUMNS": "160", **environ})
+    run = partial(runner.invoke, main, arguments, input=answer)
     with chdir(folder), ThreadPoolExecutor(1) as thread:
-        done = thread.submit(runner.invoke, main, arguments, input=answer).result()
+        done = thread.submit(run).result() if _in_a_loop() else run()
     assert done.exception is None or isinstance(done.exception, SystemExit), done.exception
     return subprocess.CompletedProcess(arguments, done.exit_code, done.stdout, done.stderr)
+
+
+def _in_a_loop() -> bool:
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return False
+    return True
 
 
 def jmmc_process(*arguments: str, folder: Path) -> subprocess.CompletedProcess[str]:
