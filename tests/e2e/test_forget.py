@@ -3,6 +3,7 @@
 import asyncio
 import json
 import subprocess
+import sys
 import urllib.request
 from datetime import datetime
 from pathlib import Path
@@ -11,7 +12,6 @@ from uuid import uuid4
 
 from jmmc.stores import open_store
 from jmmc.stores.erasure_receipts import erasures
-from tests.support.commands import jmmc
 from tests.support.senders import Load, Sender, assert_stored_once
 from tests.support.servers import Serve
 
@@ -21,14 +21,17 @@ async def test_erasing_beside_a_running_collector_is_complete_and_loses_nothing_
 ) -> None:
     serve = Serve(tmp_path)
     senders = [Sender(f"room{number}", number) for number in range(3)]
-    command = ["forget", "--store", serve.store, "--room", "room0", "--yes", "--json"]
+    command = [sys.executable, "-m", "jmmc", "forget", "--store", serve.store]
     try:
         async with Load(senders, serve.port) as load:
             await load.confirms(5)
-            done = await asyncio.to_thread(jmmc, *command)
-            assert done.returncode == 0
+            process = await asyncio.create_subprocess_exec(
+                *command, "--room", "room0", "--yes", "--json", stdout=subprocess.PIPE
+            )
+            output, _ = await process.communicate()
+            assert process.returncode == 0
             await load.confirms(5)
-        receipt = json.loads(done.stdout)
+        receipt = json.loads(output)
         assert receipt["sessions"] >= 1
         exported = serve.export()
         (session,) = [session for session in exported if session["conf"] == "room0"]
@@ -48,7 +51,8 @@ def test_forget_counts_first_and_asks_for_confirmation(tmp_path: Path) -> None:
     serve.close()
 
     def run(*options: str, answer: str = "") -> subprocess.CompletedProcess[str]:
-        return jmmc("forget", "--store", serve.store, *options, answer=answer)
+        command = [sys.executable, "-m", "jmmc", "forget", "--store", serve.store, *options]
+        return subprocess.run(command, input=answer, capture_output=True, text=True, timeout=60)
 
     done = run("--room", "room", "--dry-run")
     assert (done.returncode, "0 sessions and 0 summaries" in done.stderr) == (0, True)
@@ -79,8 +83,8 @@ def test_late_samples_of_an_erased_browser_never_reach_another_session(tmp_path:
                 assert json.load(answer)["ack"] == seqs[-1]
 
         send(first, 1, range(3))
-        done = jmmc("forget", "--store", first.store, "--room", "room1", "--yes")
-        assert done.returncode == 0
+        command = [sys.executable, "-m", "jmmc", "forget", "--store", first.store]
+        subprocess.run([*command, "--room", "room1", "--yes"], check=True, timeout=60)
         send(second, 2, range(3))
         send(first, 1, range(3, 6))
         send(second, 2, range(3, 6))
