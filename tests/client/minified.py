@@ -15,7 +15,7 @@ from tests.support.npm import installed
 
 _SHARED = ("core.js", "queue.js", "sender.js", "session.js", "lifecycle.js")
 PARTS: dict[ScriptName, tuple[str, ...]] = {
-    "getClient": (*_SHARED, "stats.js", "page.js", "app.js"),
+    "getClient": (*_SHARED, "stats.js", "report.js", "page.js", "app.js"),
     "getEmbedder": (*_SHARED, "stats.js", "embedder.js"),
 }
 

@@ -5,7 +5,8 @@
  *
  * A script as served is one function made of these parts, in this order: core.js, queue.js,
  * sender.js, session.js, lifecycle.js, then the entrances, which say where readings come from:
- * stats.js with page.js and app.js (`getClient`), or stats.js with embedder.js (`getEmbedder`).
+ * stats.js with report.js, page.js and app.js (`getClient`), or stats.js with embedder.js
+ * (`getEmbedder`).
  * The protocol is in docs/protocol.md.
  *
  * The script must never harm the call. Every function that the page calls is wrapped in `guarded`;
