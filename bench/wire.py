@@ -31,15 +31,25 @@ _REPORTS = """
   const sound = () => ({ totalAudioEnergy: 0, totalSamplesDuration: 0, totalSamplesReceived: 0,
     concealedSamples: 0, silentConcealedSamples: 0 });
   const picture = (height) => ({ frameHeight: height, frameWidth: height * 16 / 9,
-    framesDecoded: 0, totalFreezesDuration: 0, contentType: "unspecified" });
+    framesDecoded: 0, framesReceived: 0, framesDropped: 0, totalDecodeTime: 0,
+    totalFreezesDuration: 0, retransmittedPacketsReceived: 0, powerEfficientDecoder: false,
+    contentType: "unspecified" });
+  const film = () => ({ framesSent: 0, framesEncoded: 0, totalEncodeTime: 0,
+    retransmittedPacketsSent: 0, powerEfficientEncoder: false, qualityLimitationReason: "none",
+    qualityLimitationDurations: { cpu: 0, bandwidth: 0, other: 0, none: 0 } });
   window.renewConnection = () => {
-    stats = [stream("A1", "inbound-rtp", "audio", sound()),
-      stream("A2", "inbound-rtp", "audio", sound()),
-      stream("V1", "inbound-rtp", "video", picture(720)),
-      stream("V2", "inbound-rtp", "video", picture(180)),
-      stream("OA", "outbound-rtp", "audio"),
-      stream("OV", "outbound-rtp", "video", { qualityLimitationReason: "none" }),
-      stream("RA", "remote-inbound-rtp", "audio"), stream("RV", "remote-inbound-rtp", "video")];
+    stats = [stream("A1", "inbound-rtp", "audio", { ssrc: 1, ...sound() }),
+      stream("A2", "inbound-rtp", "audio", { ssrc: 2, ...sound() }),
+      stream("V1", "inbound-rtp", "video", { ssrc: 3, ...picture(720) }),
+      stream("V2", "inbound-rtp", "video", { ssrc: 4, ...picture(180) }),
+      stream("OA", "outbound-rtp", "audio"), stream("OV", "outbound-rtp", "video", film()),
+      stream("RA", "remote-inbound-rtp", "audio", { localId: "OA" }),
+      stream("RV", "remote-inbound-rtp", "video", { localId: "OV", fractionLost: 0 })];
+    const track = (ssrc) => ({ getSsrc: () => ssrc, isMuted: () => false,
+      getVideoType: () => "camera" });
+    APP.conference._room.getParticipants = () => [
+      { getId: () => "8697eaa7", getTracks: () => [track(1), track(3)] },
+      { getId: () => "198a1467", getTracks: () => [track(2), track(4)] }];
     APP.conference._room.pc = { peerconnection: { getStats: async () => {
       const seconds = (performance.now() - before) / 1000;
       before = performance.now();
@@ -48,7 +58,7 @@ _REPORTS = """
         stat.packetsReceived += Math.round(seconds * (50 + noise()));
         stat.packetsSent += Math.round(seconds * (50 + noise()));
         stat.packetsLost += noise() < 0.1 ? 1 : 0;
-        stat.jitter = Math.round(2 + 4 * noise()) / 1000;
+        stat.jitter = Math.round(2 + (stat.kind === "video" ? 18 : 4) * noise()) / 1000;
         if (stat.type === "remote-inbound-rtp") {
           stat.jitter = 0.004 + 0.002 * noise();
           stat.roundTripTime = 0.02 + 0.004 * noise();
@@ -59,8 +69,19 @@ _REPORTS = """
           stat.totalAudioEnergy += stat.id === "A1" ? 0.01 * seconds * noise() : 0;
           stat.concealedSamples += noise() < 0.3 ? Math.round(960 * noise()) : 0;
         }
+        if ("framesEncoded" in stat) {
+          const frames = Math.round(seconds * (28 + 2 * noise()));
+          stat.framesSent += frames;
+          stat.framesEncoded += frames;
+          stat.totalEncodeTime += 0.004 * frames * (0.8 + 0.4 * noise());
+          stat.qualityLimitationDurations.none += seconds;
+        }
         if ("framesDecoded" in stat) {
-          stat.framesDecoded += Math.round(seconds * (28 + 2 * noise()));
+          const frames = Math.round(seconds * (28 + 2 * noise()));
+          stat.framesDecoded += frames;
+          stat.framesReceived += frames;
+          stat.framesDropped += noise() < 0.1 ? 1 : 0;
+          stat.totalDecodeTime += 0.002 * frames * (0.8 + 0.4 * noise());
           stat.totalFreezesDuration += noise() < 0.05 ? 0.3 * noise() : 0;
         }
       }

@@ -95,11 +95,11 @@ function report() {
       qualityLimitationReason: "none",
     },
     {
-      id: "RA", type: "remote-inbound-rtp", kind: "audio", jitter: now.jitter / 1000,
+      id: "RA", localId: "OA", type: "remote-inbound-rtp", kind: "audio", jitter: now.jitter / 1000,
       roundTripTime: now.rtt / 1000, packetsLost: Math.round(AUDIO * reported(5)),
     },
     {
-      id: "RV", type: "remote-inbound-rtp", kind: "video", jitter: now.jitter / 1000,
+      id: "RV", localId: "OV", type: "remote-inbound-rtp", kind: "video", jitter: now.jitter / 1000,
       roundTripTime: now.rtt / 1000, packetsLost: Math.round(VIDEO * reported(1)),
     },
   ];

@@ -25,7 +25,7 @@ tracks => {
   const made = tracks.map(({ ssrc, muted, kind }) => ({
     isLocal: () => false, isMuted: () => muted, getVideoType: () => kind,
     getSsrc: () => ssrc, getType: () => "video" }));
-  APP.conference._room.getParticipants = () => [{ getTracks: () => made }];
+  APP.conference._room.getParticipants = () => [{ getTracks: () => made, getId: () => "other" }];
 }
 """
 

@@ -48,6 +48,8 @@ def readings(record: dict[str, Any]) -> Flat | None:
         found[key], found[port_key] = _endpoint(path.get(joined))
     found["t.tp"] = path.get("type")
     found["t.p2p"] = path.get("p2p")
+    if path.get("p2p") is False:
+        found["t.brg"] = path["ip"].rpartition(":")[0] or None
     found["t.net"] = path.get("networkType")
     found["t.lct"] = path.get("localCandidateType")
     found["t.rct"] = path.get("remoteCandidateType")

@@ -81,3 +81,8 @@ def calls() -> dict[tuple[str, str], list[Record]]:
     for record in _lines("calls-2026-11.jsonl"):
         found.setdefault((record["run"], record["page"]), []).append(record)
     return {call: sorted(records, key=lambda item: item["at"]) for call, records in found.items()}
+
+
+def lossy_call() -> list[Record]:
+    """A call in Chromium through a relay that lost packets, as `bench/lossy_call.py` writes it."""
+    return _lines("lossy-call.jsonl")

@@ -22,7 +22,7 @@
  * @typedef {{push_url: string, push_interval: number, sample_interval: number, enabled: boolean,
  *   sample_ratio: number, collect_ip: boolean, require_consent: boolean,
  *   version: string}} ClientSettings
- * @typedef {number | string | boolean | string[]} Value
+ * @typedef {number | string | boolean | any[]} Value
  * @typedef {Object<string, Value | null | undefined>} Readings
  * @typedef {{wall: number, at: number}} Moment `wall` in ms since 1970, `at` in ms of `clock`
  * @typedef {{seq: number, wall: number, at?: number, m: object, full?: boolean, bye?: boolean,

@@ -6,11 +6,19 @@
 // ms after a tick: half of one. Where its halves are unlike, each becomes a sample.
 const HALF_MS = 5000;
 
-/**
- * @typedef {Moment & {latest: Map<string, any>, excluded: any[], wasHidden: boolean}} Look
- *   A report of the peer connection; which SSRCs had no frames of a camera to show, or whether the
- *   page had none to show, at some time since the report before.
- */
+/** Ms of all long tasks so far, in which the page could do nothing else; NaN where the browser does
+ * not tell. */
+let busy = NaN;
+const countLongTasks = () => {
+  if (!PerformanceObserver.supportedEntryTypes.includes("longtask")) return;
+  busy = 0;
+  const observer = new PerformanceObserver(
+    guarded((/** @type {any} */ list) => {
+      for (const task of list.getEntries()) busy += task.duration;
+    }),
+  );
+  observer.observe({ type: "longtask" });
+};
 
 /** Listen to a room, and read its peer connection at each tick and half-way between two.
  * @param {any} room @returns {Source} */
@@ -18,7 +26,7 @@ function hook(room) {
   const me = String(room.myUserId());
   /** @type {any} */
   let connection;
-  /** @type {Map<string, any> | undefined} */
+  /** @type {Look | undefined} Of the last tick. */
   let report;
   /** @type {string | undefined} The remote end of the selected candidate pair. */
   let selected;
@@ -43,36 +51,36 @@ function hook(room) {
     report = selected = half = undefined;
   }
 
-  /** SSRCs of shared screens, and of cameras that are switched off. @returns {any[]} */
-  const findNotFilmed = () =>
-    room
-      .getParticipants()
-      .flatMap((/** @type {any} */ participant) => participant.getTracks())
-      .filter((/** @type {any} */ track) => track.isMuted() || track.getVideoType() === "desktop")
-      .map((/** @type {any} */ track) => track.getSsrc());
+  /** Whose each SSRC is, and which are shared screens or cameras that are switched off.
+   * @returns {[Map<any, any>, Set<any>]} */
+  function findOwners() {
+    const owners = new Map();
+    const off = new Set();
+    attempt(() => {
+      for (const participant of room.getParticipants()) {
+        for (const track of participant.getTracks()) {
+          const ssrc = track.getSsrc();
+          owners.set(ssrc, participant.getId());
+          if (track.isMuted() || track.getVideoType() === "desktop") off.add(ssrc);
+        }
+      }
+    });
+    return [owners, off];
+  }
 
   /** Read one report of the peer connection.
    * @returns {Promise<Look>} throws when the page gives no access */
   function look() {
-    const found = attempt(findNotFilmed) || [];
-    const excluded = [...notFilmed, ...found];
-    notFilmed = new Set(found);
+    const [owners, off] = findOwners();
+    const excluded = [...notFilmed, ...off];
+    notFilmed = off;
     const wasHidden = isHidden() || visibilityChanged > probed;
     probed = now();
-    const when = moment();
+    const known = { ...moment(), busy, owners, excluded, wasHidden };
     return connection
       .getStats()
-      .then((/** @type {Map<string, any>} */ latest) => ({ ...when, latest, excluded, wasHidden }));
+      .then((/** @type {Map<string, any>} */ latest) => ({ ...known, latest }));
   }
-
-  /** Compare two reports. @param {Look[]} looks all since the earlier one
-   * @param {Map<string, any> | undefined} before @returns {[Readings, string]} */
-  const compare = (looks, before) =>
-    readReport(
-      looks[looks.length - 1].latest,
-      before,
-      (ssrc) => !looks.some(({ wasHidden, excluded }) => wasHidden || excluded.includes(ssrc)),
-    );
 
   /** Look again between two ticks. @param {boolean} [restored] the connection, at this moment */
   function lookBetween(restored) {
@@ -93,17 +101,18 @@ function hook(room) {
     const first = half;
     const before = report;
     half = undefined;
-    report = taken.latest;
-    const [readings, remoteEnd] = compare(first ? [first, taken] : [taken], before);
+    report = taken;
+    const earlier = first && readReport([first], before)[0];
+    const [readings, remoteEnd] = readReport(first ? [first, taken] : [taken], before);
     selected = remoteEnd;
     delete readings["d.pl"];
-    if (!first || !session) return readings;
-    const [second] = compare([taken], first.latest);
+    if (!first || !earlier || !session) return readings;
+    const [second] = readReport([taken], first);
     if (first.restored) {
-      delete second["u.pl"]; // the other end may report the outage's loss only now
+      // The other end may report the outage's loss only now.
+      for (const key of ["u.pl", "u.apl", "u.vpl"]) delete second[key];
       return second;
     }
-    const [earlier] = compare([first], before);
     // A sample that ended since then has both halves.
     if (first.at <= session.lastClosed.at || !areUnlike(earlier, second)) return readings;
     session.takePart(earlier, first);
@@ -192,6 +201,7 @@ function hook(room) {
 if (!inApp && settings.enabled && !page.__jmmc) {
   page.__jmmc = settings.version;
   attempt(identify);
+  attempt(countLongTasks);
   findPlace = () => {
     const conference = page.APP && page.APP.conference;
     const room = conference && conference._room;

@@ -13,8 +13,8 @@ const FULL_MS = 10 * 60 * 1000;
 const WITHOUT_CONNECTION = /^(mer|t.sr)$/;
 // Which numbers are sent as they are; all others are averaged over the sample interval.
 const NOT_AVERAGED = /^(t|res|mer)/;
-// Which means have decimals: percentages, and numbers of streams.
-const WITH_DECIMALS = /^d.(cn|fr)|pl$/;
+// Which means have decimals: some percentages, numbers of streams, the work for a frame.
+const WITH_DECIMALS = /^d.(cn|fr)|pl$|enc|dec/;
 
 /** A mean with the digits that it is sent with; docs/protocol.md says why.
  * @param {string} key @param {number} mean */
@@ -222,7 +222,8 @@ function openSession({ room, conf, hook }) {
       for (const key of Object.keys({ ...queuedReadings, ...readings })) {
         const value = readings[key] === undefined ? null : readings[key];
         const before = queuedReadings[key] === undefined ? null : queuedReadings[key];
-        if (full ? value !== null : value !== before) nest(m, key, value);
+        // As text, because lists are equal when their elements are.
+        if (full ? value !== null : "" + value !== "" + before) nest(m, key, value);
         queuedReadings[key] = value;
       }
       const past = events.filter(({ at }) => at <= when.at);

@@ -104,6 +104,8 @@ function readStats(stats, me, selected) {
     [readings["t.ip"], readings["t.p"]] = endpoint(path.ip);
     [readings["t.lip"], readings["t.lp"]] = endpoint(path.localip);
   }
+  // A bridge is a server: its address is nobody's.
+  if (path.p2p === false) [, readings["t.brg"]] = /^\[?([^\]]+)\]?:\d+$/.exec(path.ip) || [];
   readings["t.tp"] = text(path.type && path.type.toLowerCase(), 16);
   readings["t.p2p"] = path.p2p;
   readings["t.net"] = text(path.networkType, 32);
