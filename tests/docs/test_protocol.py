@@ -17,6 +17,8 @@ _SCRIPT = "tests/client/test_behaviour.py::"
 _STREAMS = "tests/client/test_streams.py::"
 _TIMING = "tests/client/test_timing.py::"
 _READ = "tests/client/test_readings.py::"
+_KINDS = "tests/client/test_kinds.py::"
+_PEOPLE = "tests/client/test_people.py::"
 _LIFE = "tests/e2e/test_page_lifecycle.py::"
 _KEPT = _WIRE + "test_good_values_are_kept_as_they_are"
 _RETRY = _SCRIPT + "test_which_responses_are_retried"
@@ -29,10 +31,12 @@ CLAIMS: dict[str, str] = {
     + "test_every_recorded_push_is_stored_as_it_was_sent",
     "No setting can break out of the script": _ENDPOINTS
     + "test_no_setting_can_break_out_of_the_script",
+    "The question how a call was": _PEOPLE + "test_a_rating_and_its_reason_are_samples_of_the_call",
     "as `application/json` or": _V1 + "test_content_types_and_encodings_are_accepted_as_documented",
     "| `sid` |": _RULES + "test_a_sid_is_32_lower_case_hex_digits",
     "| `uid` |": _RULES + "test_a_uid_is_a_uuid_with_dashes_stored_in_lower_case",
     "| `conf` |": _RULES + "test_the_whole_name_of_a_room_must_match_the_pattern",
+    "| `ten` | optional": _RULES + "test_rooms_of_one_name_in_two_tenants_are_two_rooms",
     "| `now` | optional": _RULES
     + "test_time_spent_on_the_way_is_taken_off_when_the_claim_is_plausible",
     "| `js` | optional": _SCRIPT
@@ -92,6 +96,11 @@ CLAIMS: dict[str, str] = {
     "- Frames must have been expected": _STREAMS + "test_no_freeze_where_no_frames_were_expected",
     "Where no stream is judged": _STREAMS + "test_with_a_shared_screen_alone_freezes_are_unknown",
     "are the jitter of audio": _STREAMS + "test_jitter_of_video_is_not_the_jitter_of_audio",
+    "`u.pl` and `d.pl` are of all packets together": _KINDS
+    + "test_what_a_browser_sends_is_lost_as_the_relay_lost_it",
+    "`d.by` names those whose media arrive badly": _KINDS + "test_the_worst_senders_are_named",
+    "`u.lcp` and `u.lbw` are shares of the time": _KINDS
+    + "test_limits_are_shares_of_the_time_and_not_counted_in_the_first_30_seconds",
     "later scripts send these whenever they send the share": _READ
     + "test_the_peer_connection_gives_readings_that_jitsi_lacks",
     "Jitsi reports statistics every 10 seconds": _SCRIPT

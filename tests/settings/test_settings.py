@@ -62,6 +62,14 @@ def test_the_error_for_an_invalid_file_names_the_file_and_the_nearest_setting(
         load_settings(flags={}, environ={}, file=file)
 
 
+@pytest.mark.parametrize("pseudonyms", ["uid", "conf", "both"])
+def test_no_name_is_stored_beside_a_pseudonym(pseudonyms: str) -> None:
+    with pytest.raises(SettingsError, match=f"identify.*none while pseudonyms = {pseudonyms}"):
+        Settings.of(identify="display_name", pseudonyms=pseudonyms)
+    assert Settings.of(identify="none", pseudonyms=pseudonyms).identify == "none"
+    assert Settings.of(identify="display_name").identify == "display_name"
+
+
 def test_settings_are_frozen() -> None:
     with pytest.raises(Exception, match="frozen"):
         Settings().port = 5  # type: ignore[misc]

@@ -5,8 +5,8 @@
  *
  * A script as served is one function made of these parts, in this order: core.js, queue.js,
  * sender.js, session.js, lifecycle.js, then the entrances, which say where readings come from:
- * stats.js with report.js, page.js and app.js (`getClient`), or stats.js with embedder.js
- * (`getEmbedder`).
+ * stats.js with report.js, page.js and app.js (`getClient`; with people.js, too, where a setting
+ * asks for it), or stats.js with embedder.js (`getEmbedder`). question.js is a script of its own.
  * The protocol is in docs/protocol.md.
  *
  * The script must never harm the call. Every function that the page calls is wrapped in `guarded`;
@@ -20,7 +20,8 @@
 
 /**
  * @typedef {{push_url: string, push_interval: number, sample_interval: number, enabled: boolean,
- *   sample_ratio: number, collect_ip: boolean, require_consent: boolean,
+ *   sample_ratio: number, collect_ip: boolean, collect_devices: boolean, identify: string,
+ *   support_code: string, ask_rating: number, require_consent: boolean,
  *   version: string}} ClientSettings
  * @typedef {number | string | boolean | any[]} Value
  * @typedef {Object<string, Value | null | undefined>} Readings

@@ -15,6 +15,9 @@ let place;
 /** The conference that the page is in now. An entrance may replace this. */
 let findPlace = () => place;
 
+/** What a part of the script does when a session has ended. @type {(left: Session) => void} */
+let onLeft = () => {};
+
 /** Whether a conference is collected. All its browsers get the same result.
  * @param {string} conf */
 function isSampled(conf) {
@@ -45,7 +48,10 @@ function allowed() {
 /** End the session, if there is one. @returns {Session | undefined} the one that ended */
 function leave() {
   const left = session;
-  if (left) attempt(left.end); // before `session` is unset: the last tick needs it
+  if (left) {
+    attempt(left.end); // before `session` is unset: the last tick needs it
+    attempt(() => onLeft(left));
+  }
   session = undefined;
   return left;
 }

@@ -206,7 +206,7 @@ if (!inApp && settings.enabled && !page.__jmmc) {
     const conference = page.APP && page.APP.conference;
     const room = conference && conference._room;
     const joined = room && room.isJoined() && room.myUserId() && conference.roomName;
-    return joined ? { room, conf: String(joined), hook: () => hook(room) } : undefined;
+    return joined ? { room, conf: String(joined), hook: () => extendSource(hook(room), room) } : undefined;
   };
   start();
   // No event says that a page's conference object was replaced; a check costs a microsecond.

@@ -7,6 +7,10 @@
 
 // --- identity ---
 
+/** What a part of the script adds to a source of readings.
+ * @type {(source: Source, room: any) => Source} */
+let extendSource = (source) => source;
+
 /** Ask for the browser's and the operating system's names, where the browser gives them. */
 function identify() {
   const hints = device.userAgentData;

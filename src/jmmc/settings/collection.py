@@ -74,6 +74,22 @@ class CollectionSettings(SettingsGroup):
             " interval gives no more samples, a longer one means of several statistics."
         ),
     )
+    support_code: Annotated[Literal["off", "code", "notice"], Mark.LIVE] = Field(
+        "off",
+        description=(
+            "Whether each session has a short code by which support finds it: code lets the page"
+            " ask for it with window.jmmc.code(), notice also shows it to the participant."
+        ),
+    )
+    ask_rating: LiveReal = Field(
+        0.0,
+        ge=0,
+        le=1,
+        description=(
+            "Share of the calls after which a browser asks how the call was. Calls of less than"
+            " three minutes are left out, and no browser asks twice in a day."
+        ),
+    )
     push_url: Annotated[str, AfterValidator(_check_push_url), Mark.LIVE] = Field(
         "push",
         description="URL that browsers push to: absolute, or relative to the URL of the script.",

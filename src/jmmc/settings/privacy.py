@@ -2,7 +2,7 @@
 
 from typing import Annotated, ClassVar, Literal
 
-from pydantic import Field
+from pydantic import Field, ValidationInfo, field_validator
 
 from jmmc.privacy.pseudonyms import PseudonymizedFields
 from jmmc.settings.values import LiveFlag, Mark, SettingsGroup
@@ -35,6 +35,19 @@ class PrivacySettings(SettingsGroup):
             " new pseudonyms, which cannot be linked to the stored ones."
         ),
     )
+    identify: Annotated[Literal["none", "stats_id", "display_name", "jwt"], Mark.LIVE] = Field(
+        "none",
+        description=(
+            "Which name of a participant is stored beside the id: stats_id is Jitsi's statistics id"
+            " (config.statisticsId, else a random name that the browser keeps), display_name what"
+            " people call themselves, jwt the name in the token, or its id. Only none is allowed"
+            " with pseudonyms."
+        ),
+    )
+    collect_devices: LiveFlag = Field(
+        False,
+        description="Whether the names of microphone, camera and speaker are stored.",
+    )
     require_consent: LiveFlag = Field(
         False,
         description=(
@@ -57,3 +70,10 @@ class PrivacySettings(SettingsGroup):
             " The country is stored in the same way. A newer file is read at the next start."
         ),
     )
+
+    @field_validator("identify")
+    @classmethod
+    def _no_name_beside_a_pseudonym(cls, value: str, info: ValidationInfo) -> str:
+        if value != "none" and info.data.get("pseudonyms", "none") != "none":
+            raise ValueError(f"none while pseudonyms = {info.data['pseudonyms']}")
+        return value

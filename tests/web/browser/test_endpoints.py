@@ -44,6 +44,25 @@ async def test_the_script_has_its_settings_filled_in(make_collector: MakeCollect
     assert "JMMC_SETTINGS" not in text
 
 
+async def test_the_question_is_a_small_script_of_its_own(app: MetricsCollector) -> None:
+    answer = await call(app, "GET", "/getQuestion", headers={"accept-encoding": "gzip"})
+    assert answer.headers["content-type"] == "application/javascript; charset=utf-8"
+    assert len(answer.body) <= 1536
+    assert "How was the call?" in gzip.decompress(answer.body).decode()
+
+
+@pytest.mark.parametrize(
+    "chosen",
+    [{"identify": "jwt"}, {"support_code": "code"}, {"ask_rating": 0.1}, {"collect_devices": True}],
+)
+def test_the_part_about_people_is_served_only_when_it_is_asked_for(chosen: dict[str, Any]) -> None:
+    plain, with_people = (
+        Script(settings).plain.body for settings in (Settings(), Settings.of(**chosen))
+    )
+    assert b"jmmc_rating" not in plain
+    assert b"jmmc_rating" in with_people
+
+
 def test_the_script_is_at_most_8_kib_gzipped() -> None:
     script = Script(Settings())
     assert len(script.gzip.body) <= 8 * 1024

@@ -26,7 +26,7 @@ from jmmc.web.http import (
 from jmmc.web.root_path import local_path
 
 # A push has limits of its own, and costs too little to be measured twice.
-_PARSED = frozenset({"/getClient", "/getEmbedder", "/objectId"})
+_PARSED = frozenset({"/getClient", "/getEmbedder", "/getQuestion", "/objectId"})
 
 
 class MetricsCollector:
@@ -52,7 +52,11 @@ class MetricsCollector:
         self.secret = resolve_secret(settings)
         self.collector = _collector(settings, store, self.secret)
         browser, health = BrowserEndpoints(self.collector), HealthEndpoints(self.collector)
-        scripts = {"/getClient": browser.client, "/getEmbedder": browser.embedder}
+        scripts = {
+            "/getClient": browser.client,
+            "/getEmbedder": browser.embedder,
+            "/getQuestion": browser.question,
+        }
         self._handlers: dict[str, dict[str, Handler]] = {
             "/push": {"POST": browser.push, "OPTIONS": browser.preflight},
             **{

@@ -41,7 +41,7 @@ STATUS: dict[Reason, int] = {
 
 
 class BrowserEndpoints:
-    """`GET /getClient`, `GET /getEmbedder`, `POST /push` and `GET /objectId` of one collector."""
+    """The scripts, `POST /push` and `GET /objectId` of one collector."""
 
     def __init__(self, collector: Collector) -> None:
         self._collector = collector
@@ -51,6 +51,7 @@ class BrowserEndpoints:
         self._cors = Cors(settings.allowed_origins)
         self._client = Script(settings, "getClient")
         self._embedder = Script(settings, "getEmbedder")
+        self._question = Script(settings, "getQuestion")
 
     async def push(self, request: Request, send: Send) -> None:
         """Read the body, hand it to the collector, and answer with the outcome."""
@@ -83,6 +84,10 @@ class BrowserEndpoints:
     async def embedder(self, request: Request, send: Send) -> None:
         """Send the script of pages that embed Jitsi Meet."""
         await self._send_script(self._embedder, request, send)
+
+    async def question(self, request: Request, send: Send) -> None:
+        """Send the script that asks how a call was."""
+        await self._send_script(self._question, request, send)
 
     async def _send_script(self, script: Script, request: Request, send: Send) -> None:
         """Send a script, or 304 if the browser has this version of it."""

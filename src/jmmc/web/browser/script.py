@@ -19,9 +19,15 @@ from jmmc.settings import Settings
 PLACEHOLDER = "JMMC_SETTINGS"
 SCRIPTS = Path(__file__).parents[2] / "client"
 
-ScriptName = Literal["getClient", "getEmbedder"]
+ScriptName = Literal["getClient", "getEmbedder", "getQuestion"]
 SCRIPT_NAMES: tuple[ScriptName, ...] = get_args(ScriptName)
-"""The script for Jitsi Meet pages and apps, and the one for pages that embed Jitsi Meet."""
+"""The script for Jitsi Meet pages and apps, the one for pages that embed Jitsi Meet, and the one
+that asks how a call was, which the first loads.
+"""
+
+Bundle = Literal["getClient", "getClientPeople", "getEmbedder", "getQuestion"]
+BUNDLES: tuple[Bundle, ...] = get_args(Bundle)
+"""The scripts as built: the first of them is built without and with the part about people."""
 
 # JSON allows these, but inside a script element they can end the script or a string.
 _ESCAPED = {
@@ -83,8 +89,26 @@ def render(settings: Settings, name: ScriptName = "getClient") -> str:
         "require_consent": settings.require_consent,
         "version": __version__,
     }
+    bundle: Bundle = name
+    if name == "getClient" and _asks_about_people(settings):
+        bundle = "getClientPeople"
+        values |= {
+            "identify": settings.identify,
+            "collect_devices": settings.collect_devices,
+            "support_code": settings.support_code,
+            "ask_rating": settings.ask_rating,
+        }
     literal = json.dumps(values)
     for character, escape in _ESCAPED.items():
         literal = literal.replace(character, escape)
-    source = (SCRIPTS / f"{name}.min.js").read_text("utf-8").strip()
+    source = (SCRIPTS / f"{bundle}.min.js").read_text("utf-8").strip()
     return source.replace(PLACEHOLDER, literal, 1)
+
+
+def _asks_about_people(settings: Settings) -> bool:
+    return (
+        settings.identify != "none"
+        or settings.collect_devices
+        or settings.support_code != "off"
+        or settings.ask_rating > 0
+    )
