@@ -39,9 +39,9 @@ class PrivacySettings(SettingsGroup):
         "none",
         description=(
             "Which name of a participant is stored beside the id: stats_id is Jitsi's statistics id"
-            " (config.statisticsId, else a random name that the browser keeps), display_name what"
-            " people call themselves, jwt the name in the token, or its id. Only none is allowed"
-            " with pseudonyms."
+            " (config.statisticsId, else a random name that the browser keeps; with"
+            " enableEmailInStats the e-mail address), display_name what people call themselves, jwt"
+            " the name in the token, or its id. Only none is allowed with pseudonyms."
         ),
     )
     collect_devices: LiveFlag = Field(
