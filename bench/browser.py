@@ -10,14 +10,14 @@ import json
 import sys
 from collections import defaultdict
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 from playwright.sync_api import Browser, CDPSession, Route, sync_playwright
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
 
 from jmmc.settings import Settings
-from jmmc.web.browser.script import Script, render
+from jmmc.web.browser.script import SCRIPT_NAMES, Script, ScriptName, render
 from tests.conftest import CHROMIUM, CHROMIUM_OPTIONS
 from tests.support.recordings import reports, stats_of, v1_bodies
 
@@ -58,7 +58,7 @@ class Stage:
         report = next(entry["stats"] for entry in reports() if entry["who"] == "A")
         self.page.evaluate(_PLAY, [stats_of(*_SETUP), report, script])
         if script:
-            self.page.wait_for_function("!!window.__jmmc")
+            self.page.wait_for_function("!!window.__jmmcReport")
 
     def _serve(self, route: Route) -> None:
         path = route.request.url.removeprefix(_ORIGIN)
@@ -70,8 +70,9 @@ class Stage:
                 route.fulfill(body=json.dumps({"ack": ack, "now": 1_700_000_000.5}))
             else:
                 route.abort()
-        elif path == "/jmmc/getClient":
-            route.fulfill(body=render(Settings()), content_type="application/javascript")
+        elif (name := path.removeprefix("/jmmc/")) in SCRIPT_NAMES:
+            text = render(Settings(), cast(ScriptName, name))
+            route.fulfill(body=text, content_type="application/javascript")
         elif (_PAGES / path[1:]).is_file():
             route.fulfill(path=_PAGES / path[1:])
         else:
@@ -169,6 +170,7 @@ def main() -> None:
         "pushes per minute": len(long.bodies) / minutes,
         "bodies, bytes per minute": sum(map(len, long.bodies)) / minutes,
         "script, bytes gzipped": len(Script(Settings()).gzip.body),
+        "part for calls, bytes gzipped": len(Script(Settings(), "getReport").gzip.body),
     }
     rows |= {f"dialect v1 bodies, {name}": rate for name, rate in _v1_rates().items()}
     print("| cost | figure |\n|---|---|")

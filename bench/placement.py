@@ -204,7 +204,7 @@ def play(calls: Sequence[Call], settings: Settings | None = None) -> list[Shown]
     harness = [(TESTS / "client" / name).read_text("utf-8") for name in ("app.js", "calls.js")]
     content = {
         "calls": [call._asdict() for call in calls],
-        "script": render(settings),
+        "script": "\n".join(render(settings, name) for name in ("getReport", "getClient")),
         "harness": "\n".join(harness),
     }
     with NamedTemporaryFile("w", suffix=".json", encoding="utf-8") as file:

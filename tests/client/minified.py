@@ -15,9 +15,10 @@ from tests.support.npm import installed
 
 _SHARED = ("core.js", "queue.js", "sender.js", "session.js", "lifecycle.js")
 PARTS: dict[Bundle, tuple[str, ...]] = {
-    "getClient": (*_SHARED, "stats.js", "report.js", "page.js", "app.js"),
-    "getClientPeople": (*_SHARED, "stats.js", "report.js", "people.js", "page.js", "app.js"),
+    "getClient": (*_SHARED, "stats.js", "page.js", "app.js"),
+    "getClientPeople": (*_SHARED, "stats.js", "people.js", "page.js", "app.js"),
     "getEmbedder": (*_SHARED, "stats.js", "embedder.js"),
+    "getReport": ("report.js",),
     "getQuestion": ("question.js",),
 }
 

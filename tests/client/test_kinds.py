@@ -4,6 +4,7 @@ from itertools import pairwise
 from typing import Any
 
 import pytest
+from playwright.sync_api import Route
 
 from tests.client.conftest import MakeStage, Stage
 from tests.support.oracle import fold
@@ -106,6 +107,29 @@ def _film(**growth: Any) -> Stat:
     return {"id": "OV", "type": "outbound-rtp", "kind": "video", "+": growth}
 
 
+def test_without_the_part_for_calls_the_rest_is_sent_and_the_next_tick_loads_it(
+    make_stage: MakeStage,
+) -> None:
+    stage = make_stage(clock=True)
+    tried = []
+
+    def fail_once(route: Route) -> None:
+        tried.append(route.request.url)
+        if len(tried) == 1:
+            route.abort()
+        else:
+            route.fallback()
+
+    stage.page.route("**/getReport", fail_once)
+    stage.join(me=_RECORD["me"])
+    first, second = _ticks(stage, _grown([_audio(1, 450, 50)])[:2] * 2)
+    assert ("rtt" in first, "d.apl" in first) == (True, False)
+    stage.wait_until(lambda: bool(stage.page.evaluate("!!window.__jmmcReport")))
+    assert len(tried) == 2
+    states = _ticks(stage, _grown([_audio(1, 450, 50)]))
+    assert states[-1]["d.apl"] == 10
+
+
 # --- a recorded call whose losses a relay between the browsers counted ---
 
 
@@ -201,6 +225,18 @@ def test_the_worst_senders_are_named(stage: Stage) -> None:
         ["lossy002", 14, 9, 5, 0],
         ["slow0004", 4, 0, None, None],
     ]
+
+
+def test_a_bad_half_of_a_tick_names_its_senders_alone(stage: Stage) -> None:
+    stage.page.evaluate(_SENDERS, {"lossy001": [1]})
+    bad = _grown([_audio(1, 400, 100)])
+    good = _grown([_audio(1, 500, 0)])[-1]
+    for key in ("packetsReceived", "packetsLost"):
+        good[0][key] += bad[-1][0][key] - 1000
+    good[0]["totalAudioEnergy"] += 0.05
+    _ticks(stage, [bad[0], bad[0], bad[0], bad[-1], good, good])
+    named = [(s["m"]["d"]["by"]) for s in stage.samples if "by" in s["m"].get("d", {})]
+    assert named == [[["lossy001", 20, 0, None, None]], None]
 
 
 @pytest.mark.parametrize("received", [25, 500])

@@ -81,15 +81,21 @@ const jitsi = {
     this.done = true;
   },
 
-  /** Load a script; resolves when it has run or failed to load. */
-  load(url) {
+  /** Load a script; resolves when it, and a script that it loads, have run or failed to load. */
+  async load(url) {
+    const ran = (script) => new Promise((done) => {
+      for (const name of ["load", "error"]) script.addEventListener(name, () => done());
+    });
     const script = document.createElement("script");
     script.async = true;
     script.src = url;
     document.head.appendChild(script);
-    return new Promise((done) => {
-      script.onload = script.onerror = done;
-    }).then(() => {});
+    await ran(script);
+    const next = document.querySelector("script[src$=getReport]");
+    if (next && !window.__jmmcReport && !next.tried) {
+      next.tried = true;
+      await ran(next);
+    }
   },
 };
 

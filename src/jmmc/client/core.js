@@ -5,8 +5,9 @@
  *
  * A script as served is one function made of these parts, in this order: core.js, queue.js,
  * sender.js, session.js, lifecycle.js, then the entrances, which say where readings come from:
- * stats.js with report.js, page.js and app.js (`getClient`; with people.js, too, where a setting
- * asks for it), or stats.js with embedder.js (`getEmbedder`). question.js is a script of its own.
+ * stats.js with page.js and app.js (`getClient`; with people.js, too, where a setting asks for it),
+ * or stats.js with embedder.js (`getEmbedder`). report.js and question.js are scripts of their own,
+ * which getClient loads.
  * The protocol is in docs/protocol.md.
  *
  * The script must never harm the call. Every function that the page calls is wrapped in `guarded`;

@@ -20,6 +20,26 @@ const countLongTasks = () => {
   observer.observe({ type: "longtask" });
 };
 
+/** Load another script of the collector. @param {string} name @param {() => void} [onerror] */
+const loadScript = (name, onerror) =>
+  attempt(() => {
+    const script = dom.createElement("script");
+    script.src = new URL(name, pushUrl).href;
+    script.onerror = onerror;
+    dom.head.appendChild(script);
+  });
+
+let isLoading = false;
+/** The functions of report.js, once they are loaded. @returns {any} */
+function findReader() {
+  const reader = page.__jmmcReport;
+  if (!reader && !isLoading) {
+    isLoading = true;
+    loadScript("getReport", () => (isLoading = false));
+  }
+  return reader;
+}
+
 /** Listen to a room, and read its peer connection at each tick and half-way between two.
  * @param {any} room @returns {Source} */
 function hook(room) {
@@ -98,6 +118,7 @@ function hook(room) {
    * of a tick in which the connection was restored, only what came then is known.
    * @param {Look} taken @returns {Readings} */
   function readTick(taken) {
+    const [readReport, areUnlike] = findReader();
     const first = half;
     const before = report;
     half = undefined;
@@ -129,7 +150,7 @@ function hook(room) {
     pending = tick;
     clearTimeout(halfTimer);
     halfTimer = setTimeout(guarded(() => lookBetween()), HALF_MS);
-    const looking = attempt(look);
+    const looking = findReader() && attempt(look);
     if (!looking) return settle();
     const settleTick = guarded((/** @type {Look | undefined} */ taken) => {
       if (pending === tick) settle(taken && attempt(() => readTick(taken)));
@@ -179,6 +200,7 @@ function hook(room) {
     handlers[name] = guarded(handlers[name]);
     room.on(name, handlers[name]);
   }
+  findReader();
   return {
     staleAfter: STALE_MS,
     settle: () => settle(),

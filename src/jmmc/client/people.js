@@ -144,9 +144,7 @@ const ask = guarded(() => {
     queue.due = true;
     sender.pump();
   });
-  const script = dom.createElement("script");
-  script.src = new URL("getQuestion", pushUrl).href;
-  dom.head.appendChild(script);
+  loadScript("getQuestion");
 });
 
 if (settings.ask_rating) setTimeout(ask, SETTLED_MS);

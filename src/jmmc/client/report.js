@@ -1,7 +1,8 @@
 // @ts-check
 /*
  * The readings of a peer connection's own reports: what Jitsi's statistics lack. Only a Jitsi Meet
- * page has access to it.
+ * page has access to it. This is a script of its own, which getClient loads when a call begins, so
+ * that pages without a call are spared it.
  */
 
 // A mean square below this, of 1 at full scale, is silence: -60 dB over the whole interval.
@@ -53,15 +54,19 @@ const areUnlike = (first, second) =>
     return high > limit && low < (key === "rtt" ? high / 2 : GOOD_PART * limit);
   });
 
+/** @param {any} value @param {number} [most] @returns {number | undefined} */
+const bounded = (value, most = Infinity) =>
+  Number.isFinite(value) ? Math.min(Math.max(value, 0), most) : undefined;
+
 /** @param {number} part @param {number} whole @returns {number | undefined} percent */
-const share = (part, whole) => (whole ? number((100 * part) / whole, 100) : undefined);
+const share = (part, whole) => (whole ? bounded((100 * part) / whole, 100) : undefined);
 
 /** @param {number[]} numbers unknown ones are NaN */
 const sum = (numbers) => numbers.filter(Number.isFinite).reduce((total, next) => total + next, 0);
 
 /** The nearest multiple of a step: noise below it is not worth a reading.
  * @param {number | undefined} value @param {number} step */
-const nearest = (value, step) => number(step * Math.round(Number(value) / step));
+const nearest = (value, step) => bounded(step * Math.round(Number(value) / step));
 
 /**
  * What two reports of one RTCPeerConnection say that Jitsi does not: loss and jitter of audio and of
@@ -115,7 +120,7 @@ function readReport(looks, before) {
   const [lost, arrived] = arrivals([...heard, ...seen]);
   /** @type {Readings} */
   const readings = {
-    rtt: number(1000 * roundTrips.reverse().find(Number.isFinite)),
+    rtt: bounded(1000 * roundTrips.reverse().find(Number.isFinite)),
     "u.pl": remote.length
       ? share(growthOfAll(remote, "packetsLost"), growthOfAll(all("outbound-rtp"), "packetsSent"))
       : undefined,
@@ -191,7 +196,7 @@ function readReport(looks, before) {
     });
     const known = percents.filter(Number.isFinite);
     if (!known.length) return;
-    readings[reading] = number(Math.max(...known), 100);
+    readings[reading] = bounded(Math.max(...known), 100);
     readings[count] = known.filter((percent) => percent >= AFFECTED).length;
   }
 
@@ -250,3 +255,5 @@ function readReport(looks, before) {
   const address = remoteEnd.address || remoteEnd.ip;
   return [readings, address + ":" + remoteEnd.port];
 }
+
+/** @type {any} */ (globalThis).__jmmcReport = [readReport, areUnlike];

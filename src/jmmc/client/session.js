@@ -177,6 +177,7 @@ function openSession({ room, conf, hook }) {
         const value = readings[key];
         if (typeof value === "number") sums[key] = [value, 1];
       }
+      state["d.by"] = readings["d.by"];
       thisSession.close(when);
       isSplit = true;
     },

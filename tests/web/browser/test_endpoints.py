@@ -44,11 +44,18 @@ async def test_the_script_has_its_settings_filled_in(make_collector: MakeCollect
     assert "JMMC_SETTINGS" not in text
 
 
-async def test_the_question_is_a_small_script_of_its_own(app: MetricsCollector) -> None:
-    answer = await call(app, "GET", "/getQuestion", headers={"accept-encoding": "gzip"})
+@pytest.mark.parametrize(
+    ("name", "most", "part"),
+    [("getReport", 2048, "qualityLimitationDurations"), ("getQuestion", 1536, "How was the call?")],
+)
+async def test_what_only_some_pages_need_are_small_scripts_of_their_own(
+    app: MetricsCollector, name: str, most: int, part: str
+) -> None:
+    answer = await call(app, "GET", f"/{name}", headers={"accept-encoding": "gzip"})
     assert answer.headers["content-type"] == "application/javascript; charset=utf-8"
-    assert len(answer.body) <= 1536
-    assert "How was the call?" in gzip.decompress(answer.body).decode()
+    assert len(answer.body) <= most
+    assert part in gzip.decompress(answer.body).decode()
+    assert part not in Script(Settings()).plain.body.decode()
 
 
 @pytest.mark.parametrize(

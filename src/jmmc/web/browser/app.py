@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from functools import partial
 from typing import Any
 
 from jmmc.accounts.secret import resolve_secret
@@ -12,6 +13,7 @@ from jmmc.settings import Settings
 from jmmc.stores import Store, configured_store
 from jmmc.web.browser.endpoints import BrowserEndpoints
 from jmmc.web.browser.health import HealthEndpoints
+from jmmc.web.browser.script import SCRIPT_NAMES, ScriptName
 from jmmc.web.http import (
     Handler,
     Message,
@@ -26,7 +28,7 @@ from jmmc.web.http import (
 from jmmc.web.root_path import local_path
 
 # A push has limits of its own, and costs too little to be measured twice.
-_PARSED = frozenset({"/getClient", "/getEmbedder", "/getQuestion", "/objectId"})
+_PARSED = frozenset((*(f"/{name}" for name in SCRIPT_NAMES), "/objectId"))
 
 
 class MetricsCollector:
@@ -52,17 +54,9 @@ class MetricsCollector:
         self.secret = resolve_secret(settings)
         self.collector = _collector(settings, store, self.secret)
         browser, health = BrowserEndpoints(self.collector), HealthEndpoints(self.collector)
-        scripts = {
-            "/getClient": browser.client,
-            "/getEmbedder": browser.embedder,
-            "/getQuestion": browser.question,
-        }
         self._handlers: dict[str, dict[str, Handler]] = {
             "/push": {"POST": browser.push, "OPTIONS": browser.preflight},
-            **{
-                path: {"GET": script, "HEAD": script, "OPTIONS": browser.preflight}
-                for path, script in scripts.items()
-            },
+            **{f"/{name}": _script_methods(browser, name) for name in SCRIPT_NAMES},
             "/objectId": {"GET": browser.object_id},
             "/healthz": {"GET": health.healthz, "HEAD": health.healthz},
             "/readyz": {"GET": health.readyz, "HEAD": health.readyz},
@@ -126,6 +120,11 @@ def _collector(settings: Settings, store: Store, secret: str) -> Collector:
             f"otlp_endpoint needs the OpenTelemetry SDK; {install_hint('otel')}"
         ) from error
     return TracedCollector(settings, store, secret=secret)
+
+
+def _script_methods(browser: BrowserEndpoints, name: ScriptName) -> dict[str, Handler]:
+    send_script = partial(browser.script, name)
+    return {"GET": send_script, "HEAD": send_script, "OPTIONS": browser.preflight}
 
 
 def _without_body(send: Send) -> Send:

@@ -9,7 +9,7 @@ from jmmc.protocol.answer import encode_answer
 from jmmc.protocol.identity import COOKIE
 from jmmc.settings import Settings
 from jmmc.web.browser.cors import Cors
-from jmmc.web.browser.script import Script
+from jmmc.web.browser.script import SCRIPT_NAMES, Script, ScriptName
 from jmmc.web.http import (
     JSON,
     Disconnected,
@@ -49,9 +49,7 @@ class BrowserEndpoints:
 
     def _apply(self, settings: Settings) -> None:
         self._cors = Cors(settings.allowed_origins)
-        self._client = Script(settings, "getClient")
-        self._embedder = Script(settings, "getEmbedder")
-        self._question = Script(settings, "getQuestion")
+        self._scripts = {name: Script(settings, name) for name in SCRIPT_NAMES}
 
     async def push(self, request: Request, send: Send) -> None:
         """Read the body, hand it to the collector, and answer with the outcome."""
@@ -77,20 +75,9 @@ class BrowserEndpoints:
         """Answer the CORS preflight of a page of another origin."""
         await answer(send, 204, b"", self._cors.preflight(request.headers.get(b"origin")))
 
-    async def client(self, request: Request, send: Send) -> None:
-        """Send the script of Jitsi Meet pages and apps."""
-        await self._send_script(self._client, request, send)
-
-    async def embedder(self, request: Request, send: Send) -> None:
-        """Send the script of pages that embed Jitsi Meet."""
-        await self._send_script(self._embedder, request, send)
-
-    async def question(self, request: Request, send: Send) -> None:
-        """Send the script that asks how a call was."""
-        await self._send_script(self._question, request, send)
-
-    async def _send_script(self, script: Script, request: Request, send: Send) -> None:
+    async def script(self, name: ScriptName, request: Request, send: Send) -> None:
         """Send a script, or 304 if the browser has this version of it."""
+        script = self._scripts[name]
         variant = script.for_accept_encoding(accepted(request.scope, "accept-encoding"))
         headers: list[Header] = [
             (b"content-type", b"application/javascript; charset=utf-8"),

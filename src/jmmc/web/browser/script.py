@@ -19,13 +19,13 @@ from jmmc.settings import Settings
 PLACEHOLDER = "JMMC_SETTINGS"
 SCRIPTS = Path(__file__).parents[2] / "client"
 
-ScriptName = Literal["getClient", "getEmbedder", "getQuestion"]
+ScriptName = Literal["getClient", "getEmbedder", "getReport", "getQuestion"]
 SCRIPT_NAMES: tuple[ScriptName, ...] = get_args(ScriptName)
-"""The script for Jitsi Meet pages and apps, the one for pages that embed Jitsi Meet, and the one
-that asks how a call was, which the first loads.
+"""The script for Jitsi Meet pages and apps, and the one for pages that embed Jitsi Meet. The first
+loads the others: what reads the peer connection of a call, and the question how the call was.
 """
 
-Bundle = Literal["getClient", "getClientPeople", "getEmbedder", "getQuestion"]
+Bundle = Literal["getClient", "getClientPeople", "getEmbedder", "getReport", "getQuestion"]
 BUNDLES: tuple[Bundle, ...] = get_args(Bundle)
 """The scripts as built: the first of them is built without and with the part about people."""
 
@@ -54,8 +54,9 @@ class Script:
         plain = render(settings, name).encode()
         digest = hashlib.sha256(plain).hexdigest()[:16]
         self.plain = Variant("identity", plain, f'"{digest}"')
-        self.gzip = Variant("gzip", zopfli.gzip.compress(plain), f'"{digest}-gz"')
-        self.brotli = Variant("br", brotli.compress(plain), f'"{digest}-br"')
+        gzipped, brotlied = _compressed(plain)
+        self.gzip = Variant("gzip", gzipped, f'"{digest}-gz"')
+        self.brotli = Variant("br", brotlied, f'"{digest}-br"')
 
     def for_accept_encoding(self, header: str) -> Variant:
         """The smallest variant that this Accept-Encoding header accepts."""
@@ -64,6 +65,12 @@ class Script:
             if variant.encoding in encodings:
                 return variant
         return self.plain
+
+
+@lru_cache(maxsize=8)  # Most scripts are the same after a change of settings.
+def _compressed(plain: bytes) -> tuple[bytes, bytes]:
+    """A script compressed with gzip and with brotli."""
+    return zopfli.gzip.compress(plain), brotli.compress(plain)
 
 
 @lru_cache(maxsize=256)  # Browsers send few different ones.
