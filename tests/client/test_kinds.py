@@ -122,9 +122,9 @@ def test_without_the_part_for_calls_the_rest_is_sent_and_the_next_tick_loads_it(
 
     stage.page.route("**/getReport", fail_once)
     stage.join(me=_RECORD["me"])
-    first, second = _ticks(stage, _grown([_audio(1, 450, 50)])[:2] * 2)
+    first, _ = _ticks(stage, _grown([_audio(1, 450, 50)])[:2] * 2)
     assert ("rtt" in first, "d.apl" in first) == (True, False)
-    stage.wait_until(lambda: bool(stage.page.evaluate("!!window.__jmmcReport")))
+    stage.wait_until(lambda: stage.page.evaluate("!!window.__jmmcReport"))
     assert len(tried) == 2
     states = _ticks(stage, _grown([_audio(1, 450, 50)]))
     assert states[-1]["d.apl"] == 10
@@ -235,7 +235,7 @@ def test_a_bad_half_of_a_tick_names_its_senders_alone(stage: Stage) -> None:
         good[0][key] += bad[-1][0][key] - 1000
     good[0]["totalAudioEnergy"] += 0.05
     _ticks(stage, [bad[0], bad[0], bad[0], bad[-1], good, good])
-    named = [(s["m"]["d"]["by"]) for s in stage.samples if "by" in s["m"].get("d", {})]
+    named = [s["m"]["d"]["by"] for s in stage.samples if "by" in s["m"].get("d", {})]
     assert named == [[["lossy001", 20, 0, None, None]], None]
 
 
@@ -320,3 +320,55 @@ def test_long_tasks_are_a_share_of_the_time(stage: Stage) -> None:
     assert tasks >= 50
     shares = [state["lt"] for state in fold([s["m"] for s in stage.samples]) if "lt" in state]
     assert max(shares) == pytest.approx(tasks / 100, abs=1)
+
+
+# --- a real peer connection ---
+
+_REAL = """
+async () => {
+  const canvas = Object.assign(document.createElement("canvas"), { width: 640, height: 360 });
+  const pen = canvas.getContext("2d");
+  setInterval(() => {
+    pen.fillStyle = `hsl(${Math.random() * 360} 80% 50%)`;
+    pen.fillRect(Math.random() * 600, Math.random() * 320, 40, 40);
+  }, 40);
+  const sound = new AudioContext();
+  const tone = new OscillatorNode(sound);
+  const spoken = new MediaStreamAudioDestinationNode(sound);
+  tone.connect(spoken);
+  tone.start();
+  const [here, there] = [new RTCPeerConnection(), new RTCPeerConnection()];
+  for (const [near, far] of [[here, there], [there, here]]) {
+    near.onicecandidate = ({ candidate }) => candidate && far.addIceCandidate(candidate);
+    for (const stream of [spoken.stream, canvas.captureStream(25)])
+      for (const track of stream.getTracks()) near.addTrack(track.clone(), stream);
+  }
+  await here.setLocalDescription(await here.createOffer());
+  await there.setRemoteDescription(here.localDescription);
+  await there.setLocalDescription(await there.createAnswer());
+  await here.setRemoteDescription(there.localDescription);
+  APP.conference._room.pc = { peerconnection: here };
+  const framed = async () => [...(await here.getStats()).values()].some(
+    (stat) => stat.type === "inbound-rtp" && stat.framesDecoded > 0);
+  while (!(await framed())) await new Promise((done) => setTimeout(done, 50));
+}
+"""
+
+
+def test_a_real_call_in_this_browser_has_the_readings(make_stage: MakeStage) -> None:
+    stage = make_stage(push_interval=1, sample_interval=1)
+    stage.join(me=_RECORD["me"])
+    stage.page.evaluate(_REAL)
+    stage.emit(_RECORD)
+    stage.page.wait_for_timeout(1500)
+    stage.emit({**_RECORD, "payload": {**_RECORD["payload"], "connectionQuality": 50}})
+    stage.wait_until(lambda: any("dec" in s["m"].get("d", {}) for s in stage.samples))
+    state = fold([sample["m"] for sample in stage.samples])[-1]
+    lost = ("d.apl", "d.vpl", "u.apl", "u.vpl")
+    assert {state[key] for key in lost if key in state} == {0}
+    assert (state["u.lim"], state["u.lcp"], state["u.lbw"]) == ("none", 0, 0)
+    assert 0 <= state["u.enc"] < 200
+    assert 0 <= state["d.dec"] < 200
+    assert state["d.drp"] < 50
+    assert "d.by" not in state
+    assert stage.logged == []

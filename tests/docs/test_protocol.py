@@ -33,7 +33,8 @@ CLAIMS: dict[str, str] = {
     + "test_no_setting_can_break_out_of_the_script",
     "What only some pages need": _KINDS
     + "test_without_the_part_for_calls_the_rest_is_sent_and_the_next_tick_loads_it",
-    "`getQuestion` asks how a call was": _PEOPLE + "test_a_rating_and_its_reason_are_samples_of_the_call",
+    "`getQuestion` asks how a call was": _PEOPLE
+    + "test_a_rating_and_its_reason_are_samples_of_the_call",
     "as `application/json` or": _V1 + "test_content_types_and_encodings_are_accepted_as_documented",
     "| `sid` |": _RULES + "test_a_sid_is_32_lower_case_hex_digits",
     "| `uid` |": _RULES + "test_a_uid_is_a_uuid_with_dashes_stored_in_lower_case",
