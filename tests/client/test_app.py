@@ -95,7 +95,7 @@ def play(request: pytest.FixtureRequest, tmp_path: Path) -> Any:
     """Run steps in an engine; return what the harness recorded."""
 
     def run(steps: str, *, page: str = _IMITATION, **settings: Any) -> dict[str, Any]:
-        script = render(Settings.of(**{"push_url": _URL, **settings}))
+        script = render(Settings.of(**{"push_url": _URL, **settings}), "getApp")
         parts = [_HARNESS, page, f"var SCRIPT = {json.dumps(script)};"]
         parts += [f"var REPORT = {json.dumps(_REPORT)}, TRIP = {json.dumps(_TRIP)};"]
         program = "\n".join([*parts, steps, "print(JSON.stringify(out));"])
@@ -239,3 +239,56 @@ def test_malformed_events_raise_no_error(play: Any) -> None:
     """
     output = play(_CALL + malformed)
     assert output["handlers"] == 1
+
+
+_STAGES = """
+handlers[0].sendEvent({ action: "connection.stage.reached", source: "connection.stage.reached",
+  actionSubject: "xmpp_connecting", attributes: { value: 3990 } });
+handlers[0].sendEvent({ action: "connection.stage.reached", source: "connection.stage.reached",
+  actionSubject: "conference_muc.joined", attributes: { value: 4393.4 } });
+"""
+_ENTER = """
+var handlers = [];
+enterRoom("standup");
+handlers = JitsiMeetJS.app.analyticsHandlers.map(function (Handler) { return new Handler({}); });
+handlers[0].setUserProperties({ conference_name: "standup", tenant: TENANT });
+function send(action, attributes, source) {
+  handlers[0].sendEvent({ action: action, actionSubject: action, source: source || action,
+    attributes: attributes || {} });
+}
+"""
+
+
+def _enter(tenant: str) -> str:
+    return f"var TENANT = {json.dumps(tenant)};" + _ENTER
+
+
+def test_an_app_that_cannot_connect_reports_one_failed_join(play: Any) -> None:
+    failing = 'send("connection.failed", { error_type: "connection.otherError" });'
+    output = play(_enter("Alpha") + failing + "run(1);" + failing + "run(5);")
+    (sent,) = output["pushes"]
+    (sample,) = sent["push"]["samples"]
+    assert (sent["push"]["conf"], sent["push"]["ten"]) == ("standup", "alpha")
+    assert (sample["seq"], sample["bye"]) == (0, True)
+    assert sample["m"]["fail"] == "server_unreachable"
+
+
+def test_an_app_says_how_long_its_join_took_and_what_happened(play: Any) -> None:
+    steps = """
+    send("joined", { meetingId: "5f0f6c1c" }, "conference");
+    run(1);
+    send("rtp.stats", REPORT);
+    send("restart", { p2p: false }, "jingle");
+    send("bridge-channel.error", { code: "1006" });
+    run(31);
+    send("jvb.ice.failed", {});
+    send("left", {}, "conference");
+    run(5);
+    """
+    output = play(_enter("/") + _STAGES + steps)
+    samples = _samples(output)
+    assert all("ten" not in sent["push"] for sent in output["pushes"])
+    assert samples[0]["m"]["set"] == {"join": 403}
+    events = [event for sample in samples for event in sample["m"].get("ev", [])]
+    assert events == ["media_restart", "channel_closed"]
+    assert (samples[-1]["bye"], samples[-1]["m"]["drop"]) == (True, "ice_failed")

@@ -636,7 +636,7 @@ def test_withdrawn_consent_deletes_everything(make_stage: MakeStage) -> None:
     assert len(stage.pushes) == pushes_before
     assert stage.page.evaluate("localStorage.length") == 0
 
-    stage.page.evaluate("window.jmmc_consent = true")
+    stage.page.evaluate("window.jmmc_consent = true; window.dispatchEvent(new Event('pageshow'))")
     stage.pass_time(1000)
     stage.wait_for(pushes_before + 1)
     first, again = stage.pushes[0], stage.pushes[-1]

@@ -128,3 +128,67 @@ def test_jmmc_watch_of_a_disabled_script_does_nothing(make_stage: MakeStage) -> 
     stage.pass_time(40_000)
     assert stage.pushes == []
     assert stage.page.evaluate("api.asked") == 0
+
+
+def _watch(make: MakeStage, path: str = "/Alpha/Weekly") -> Stage:
+    """Open a page that embeds a room, before anybody joined it."""
+    stage = make(clock=True)
+    stage.page.add_script_tag(content=_API + "; var api = new JitsiMeetExternalAPI();")
+    stage.page.evaluate(
+        "path => { api.getIFrame = () => ({ src: 'https://meet.example.org' + path + '#x=1' }); }",
+        path,
+    )
+    stage.load("getEmbedder")
+    stage.page.evaluate("jmmcWatch(api)")
+    return stage
+
+
+def test_an_embedded_join_that_fails_is_reported_with_its_tenant(make_stage: MakeStage) -> None:
+    stage = _watch(make_stage)
+    stage.pass_time(2000)
+    _raise(stage, "micError", {"type": "gum.permission_denied", "message": "no"})
+    _raise(stage, "errorOccurred", {"error": {"name": "conference.passwordRequired"}})
+    for _ in range(2):
+        _raise(stage, "errorOccurred", {"error": {"name": "conference.max_users"}})
+    stage.answered()
+    (push,) = stage.pushes
+    assert (push["conf"], push["ten"]) == ("weekly", "alpha")
+    (sample,) = push["samples"]
+    assert (sample["m"]["fail"], sample["m"]["ev"]) == ("room_full", ["mic_denied"])
+    assert sample["m"]["set"]["join"] >= 2000
+    assert stage.logged == []
+
+
+def test_an_embedded_stay_says_why_it_ended_and_how_long_the_join_took(
+    make_stage: MakeStage,
+) -> None:
+    stage = _watch(make_stage)
+    stage.pass_time(3000)
+    _raise(stage, "videoConferenceJoined", {"roomName": "R\u00e9union A", "id": _ME})
+    _raise(stage, "dominantSpeakerChanged", {"id": "other"})
+    _raise(stage, "dominantSpeakerChanged", {"id": _ME})
+    _raise(stage, "screenSharingStatusChanged", {"on": True})
+    _raise(stage, "errorOccurred", {"name": "conference.iceFailed", "isFatal": True})
+    _raise(stage, "videoConferenceLeft", {})
+    stage.wait_until(lambda: any(sample.get("bye") for sample in stage.samples))
+    assert {push["conf"] for push in stage.pushes} == {"r%c3%a9union%20a"}
+    assert 3000 <= stage.samples[0]["m"]["set"]["join"] < 3200
+    events = [event for sample in stage.samples for event in sample["m"].get("ev", [])]
+    assert events == ["speaking", "share_began"]
+    assert stage.samples[-1]["m"]["drop"] == "ice_failed"
+
+
+def test_an_embedding_page_knows_nothing_of_a_join_that_the_prejoin_page_waits_for(
+    make_stage: MakeStage,
+) -> None:
+    stage = _watch(make_stage)
+    _raise(stage, "prejoinScreenLoaded", {"id": "x"})
+    stage.pass_time(30_000)
+    _raise(stage, "errorOccurred", {"error": {"name": "conference.max_users"}})
+    stage.page.evaluate(
+        "for (const name of ['pagehide', 'pageshow']) window.dispatchEvent(new Event(name))"
+    )
+    assert stage.pushes == []
+    _raise(stage, "videoConferenceJoined", {"roomName": "weekly", "id": _ME})
+    stage.wait_for(1)
+    assert "set" not in stage.samples[0]["m"]

@@ -19,6 +19,8 @@ _TIMING = "tests/client/test_timing.py::"
 _READ = "tests/client/test_readings.py::"
 _KINDS = "tests/client/test_kinds.py::"
 _PEOPLE = "tests/client/test_people.py::"
+_EVENTS = "tests/client/test_events.py::"
+_JOINS = "tests/client/test_joins.py::"
 _LIFE = "tests/e2e/test_page_lifecycle.py::"
 _KEPT = _WIRE + "test_good_values_are_kept_as_they_are"
 _RETRY = _SCRIPT + "test_which_responses_are_retried"
@@ -40,6 +42,7 @@ CLAIMS: dict[str, str] = {
     "| `uid` |": _RULES + "test_a_uid_is_a_uuid_with_dashes_stored_in_lower_case",
     "| `conf` |": _RULES + "test_the_whole_name_of_a_room_must_match_the_pattern",
     "| `ten` | optional": _RULES + "test_rooms_of_one_name_in_two_tenants_are_two_rooms",
+    "| `ten` |": _EVENTS + "test_the_tenant_is_what_the_path_has_before_the_room",
     "| `now` | optional": _RULES
     + "test_time_spent_on_the_way_is_taken_off_when_the_claim_is_plausible",
     "| `js` | optional": _SCRIPT
@@ -136,8 +139,87 @@ CLAIMS: dict[str, str] = {
     "test_export_writes_the_stored_form_in_order_of_creation",
     "`seq`, `full` and `bye` are in an element": _V1
     + "test_every_recorded_push_is_stored_as_it_was_sent",
-    "In Jitsi's mobile apps the same script": "tests/client/test_app.py::"
+    "which collects from the events of Jitsi's analytics": "tests/client/test_app.py::"
     "test_an_app_sends_the_readings_of_its_analytics_events",
+    "Without `Mozilla/` in its User-Agent": _ENDPOINTS
+    + "test_a_page_and_an_app_get_their_scripts_from_one_url",
+    "(`stale-while-revalidate`)": _ENDPOINTS
+    + "test_browsers_may_use_a_script_of_the_last_day_while_the_collector_is_down",
+    **dict.fromkeys(
+        ("| `interrupted`, `restored` |", "| `p2p`, `jvb` |"),
+        _TIMING + "test_another_peer_connection_begins_another_sample",
+    ),
+    "| `muted_audio`, `unmuted_audio`": _TIMING
+    + "test_an_event_waits_for_the_next_tick_with_its_age",
+    "| `bridge_changed`, `region_changed` |": _EVENTS
+    + "test_a_connection_to_another_bridge_is_an_event",
+    "| `mic_denied`, `cam_denied`, `mic_missing`, `cam_missing` |": _JOINS
+    + "test_recorded_refused_devices_are_events_of_the_join",
+    "| `slept` |": _EVENTS + "test_the_time_of_a_sleep_has_no_readings",
+    "| `suspended` |": _JOINS + "test_a_stay_that_an_error_ends_says_which",
+    **{
+        f"| `{name}`": _EVENTS + "test_what_happens_in_a_call_is_an_event_at_its_moment"
+        for name in (
+            "ice_restart",
+            "channel_closed",
+            "reconnected",
+            "talk_while_muted",
+            "no_track_data",
+            "mic_changed",
+            "share_began",
+            "audio_only",
+            "last_n",
+            "no_picture",
+            "speaking",
+            "offline",
+        )
+    },
+    "at most once a minute each": _EVENTS + "test_events_that_repeat_are_sent_once_a_minute",
+    "A join that failed is a session of its own": _JOINS
+    + "test_each_error_that_ends_a_join_is_reported_once_with_its_reason",
+    "one without says nothing about joins": _JOINS
+    + "test_a_room_joined_before_the_script_came_says_nothing_about_joins",
+    "* **A join begins**": _JOINS
+    + "test_a_page_that_goes_while_it_joins_gave_up_and_an_open_prejoin_page_did_not",
+    "* **Some errors are open**": _JOINS
+    + "test_an_open_question_is_the_reason_only_if_the_page_goes",
+    "* **Reloads.**": _JOINS + "test_a_page_that_jitsi_reloads_again_and_again_reports_one_failure",
+    "`accept_timeout` is one only if no": _JOINS + "test_recorded_a_healthy_call_fails_nowhere",
+    "within the last minute of a stay": _JOINS
+    + "test_an_error_that_the_stay_survived_is_not_why_it_ended",
+    "The steps are from Jitsi's own clock": _JOINS
+    + "test_the_steps_of_a_join_are_those_of_jitsis_own_clock",
+    "`set.join` is the time after that": _JOINS
+    + "test_a_join_that_waited_for_somebody_is_none_that_failed",
+    **{
+        f"| {error}": "tests/e2e/test_joins.py::test_every_reason_is_stored_as_the_page_had_it"
+        for error in (
+            "`connection.otherError`",
+            "`connection.droppedError`",
+            "`conference.iceFailed`",
+            "time-outs of `session-accept`",
+            "`conference.videobridgeNotAvailable`",
+            "`conference.focusLeft`",
+            "`conference.offerAnswerFailed`",
+            "`conference.gracefulShutdown`",
+            "`page.reload.scheduled`",
+            "`conference.suspendDetected`",
+            "`conference.connectionError.notAllowed`",
+            "`conference.max_users`",
+            "`conference.kicked`",
+            "`conference.destroyed`",
+            "`conference.passwordRequired`",
+            "`conference.connectionError.membersOnly`",
+            "`conference.authenticationRequired`",
+            "any other |",
+        )
+    },
+    "The browser's clock is `performance.now()`": _EVENTS
+    + "test_a_sample_keeps_its_time_over_a_sleep_of_the_machine",
+    "is forgotten then, since the clock": _EVENTS
+    + "test_after_a_sleep_the_clock_of_the_collector_is_learned_anew",
+    "After `pagehide` no session begins": _EVENTS
+    + "test_a_page_that_went_begins_no_session_until_it_is_shown_again",
     "The script of a page that embeds Jitsi Meet": "tests/client/test_embedder.py::"
     "test_an_embedding_page_sends_the_readings_of_the_embedded_call",
     # Further claims in paragraphs that have one already.

@@ -9,6 +9,8 @@ class Room {
     this.participants = 2;
     this.meeting = "5f0f6c1c-3f9d-4a53-9d0a-0f3c5c7f0001";
     this.pc = null;
+    this.times = {}; // ms of performance.now(), by the names of lib-jitsi-meet
+    this.tracks = [];
   }
   on(name, handler) {
     this.handlers.set(name, [...(this.handlers.get(name) || []), handler]);
@@ -26,10 +28,41 @@ class Room {
   getMeetingUniqueId() { return this.meeting; }
   getParticipantCount() { return this.participants; }
   getActivePeerConnection() { return this.pc; }
+  getConnectionTimes() { return this.times; }
+  getLocalTracks() { return this.tracks; }
+  isP2PActive() { return false; }
 }
 
 /** What the tests call. */
 const jitsi = {
+  /** The state of the app, without "features/base/". */
+  state: {},
+  handlers: [],
+
+  /** Somebody asked to join: Jitsi connects to its server. */
+  connect() {
+    const connecting = performance.now();
+    APP.connection = new Room(null, false);
+    APP.connection.times = { connecting };
+  },
+
+  /** The server cannot be reached, and the app keeps that in its state. */
+  failToConnect(code) {
+    this.state.connection = { error: { name: code } };
+    APP.connection.emit("connection.connectionFailed", code);
+  },
+
+  /** Make the handlers that scripts registered, as the app does once all `scriptURLs` are loaded. */
+  makeHandlers() {
+    this.handlers = JitsiMeetJS.app.analyticsHandlers.map((Handler) => new Handler({}));
+    for (const handler of this.handlers) handler.setUserProperties({ conference_name: "room" });
+  },
+
+  sendAnalytics(action, attributes = {}, source = action) {
+    const event = { type: "operational", action, actionSubject: action, source, attributes };
+    for (const handler of this.handlers) handler.sendEvent(event);
+  },
+
   emitted: [],
   errors: [],
   stats: {},
@@ -99,6 +132,14 @@ const jitsi = {
   },
 };
 
-window.APP = { conference: { _room: undefined, roomName: undefined } };
+window.APP = {
+  conference: { _room: undefined, roomName: undefined },
+  store: {
+    getState: () => Object.fromEntries(
+      Object.entries(jitsi.state).map(([name, part]) => ["features/base/" + name, part])
+    ),
+  },
+};
+window.JitsiMeetJS = { app: { analyticsHandlers: [] } };
 window.addEventListener("error", (event) => jitsi.errors.push(String(event.message)));
 window.addEventListener("unhandledrejection", (event) => jitsi.errors.push(String(event.reason)));

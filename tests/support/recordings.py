@@ -74,6 +74,11 @@ def reports() -> list[Record]:
     return _lines("getstats-dumps.jsonl")
 
 
+def analytics_of(scenario: str) -> list[Record]:
+    """The events that a handler of Jitsi's analytics got in the real app, without its devices."""
+    return [row for row in _lines("analytics-events.jsonl") if row["scenario"] == scenario]
+
+
 @cache
 def calls() -> dict[tuple[str, str], list[Record]]:
     """Whole calls by run and page: the statistics and events of each, in order of time."""

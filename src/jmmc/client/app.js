@@ -25,12 +25,8 @@ const ATTRIBUTES = {
   "d.fr": "framerate_remote_avg",
 };
 
-/** The room's name as the web client reports it. @param {any} name */
-function safeName(name) {
-  const decoded = attempt(() => decodeURIComponent(name)) || String(name);
-  const normalized = attempt(() => decoded.normalize("NFKC")) || decoded;
-  return encodeURIComponent(normalized.toLowerCase()).toLowerCase();
-}
+/** Events by the actions that only apps are told of in this way. @type {Object<string, string>} */
+const APP_EVENTS = { restart: "media_restart", "bridge-channel.error": "channel_closed" };
 
 /** An analytics handler, as Jitsi's apps expect one: they make one for each room. @this {any} */
 function Handler() {
@@ -41,6 +37,12 @@ function Handler() {
   onLeft();
   /** @type {string | undefined} */
   let conf;
+  /** @type {string | undefined} */
+  let ten;
+  findRoom = () => ({ conf, ten });
+  let hasFailed = false;
+  /** @type {Object<string, number>} When the steps of the join were reached. */
+  const stages = {};
   /** @type {Readings} */
   let readings = {};
   /** @type {Readings} */
@@ -100,17 +102,29 @@ function Handler() {
 
   this.setUserProperties = guarded((/** @type {any} */ properties) => {
     if (properties.conference_name) conf = safeName(properties.conference_name);
+    // Jitsi says "/" where there is none.
+    ten = tenantOf("/" + String(properties.tenant || "").replace(/^\/$/, "") + "/");
   });
   this.dispose = onLeft;
   this.sendEvent = guarded((/** @type {any} */ event) => {
     const { action, attributes = {} } = event;
     const inRoom = event.source === "conference";
+    stages[event.actionSubject] = attributes.value;
+    const asked = stages.xmpp_connecting;
+    if (!session && !hasFailed && action === "connection.failed") {
+      hasFailed = true; // Jitsi says it more than once.
+      join = { asked };
+    }
+    onAnalytics(event);
+    if (APP_EVENTS[action]) onEvent(APP_EVENTS[action]);
+    if (/^(jvb|bridge|focus)\./.test(action)) onFailure(action);
     if (inRoom && action === "left") return onLeft();
     const joined = inRoom && action === "joined";
     if (!conf || !(joined || /^(rtp|transport).stats$/.test(action))) return;
     if (joined) meeting.mid = text(attributes.meetingId, 64);
+    meeting["set.join"] = whole(stages["conference_muc.joined"] - asked);
     if (!place) readings = {};
-    place = place || { room: {}, conf, hook };
+    place = place || { room: {}, conf, ten, hook };
     checkPlace();
     if (!session) return;
     awaitEvent();
@@ -131,5 +145,5 @@ if (inApp && settings.enabled && pushUrl) {
     if (os) identity.os = (os === "ios" ? "iOS " : "Android API ") + level;
     start();
   }
-  attempt(() => page.JitsiMeetJS.app.analyticsHandlers.push(page.__jmmc));
+  registerHandler();
 }

@@ -4,8 +4,8 @@
  * and the limits of readings.
  *
  * A script as served is one function made of these parts, in this order: core.js, queue.js,
- * sender.js, session.js, lifecycle.js, then the entrances, which say where readings come from:
- * stats.js with page.js and app.js (`getClient`; with people.js, too, where a setting asks for it),
+ * sender.js, session.js, lifecycle.js, joins.js, then the entrances, which say where readings come
+ * from: stats.js with page.js and app.js (`getClient`; with people.js, too, where a setting asks for it),
  * or stats.js with embedder.js (`getEmbedder`). report.js and question.js are scripts of their own,
  * which getClient loads.
  * The protocol is in docs/protocol.md.
@@ -22,13 +22,14 @@
 /**
  * @typedef {{push_url: string, push_interval: number, sample_interval: number, enabled: boolean,
  *   sample_ratio: number, collect_ip: boolean, collect_devices: boolean, identify: string,
- *   support_code: string, ask_rating: number, require_consent: boolean,
+ *   support_code: string, ask_rating: number, collect_recorders?: boolean, require_consent: boolean,
  *   version: string}} ClientSettings
  * @typedef {number | string | boolean | any[]} Value
  * @typedef {Object<string, Value | null | undefined>} Readings
  * @typedef {{wall: number, at: number}} Moment `wall` in ms since 1970, `at` in ms of `clock`
  * @typedef {{seq: number, wall: number, at?: number, m: object, full?: boolean, bye?: boolean,
  *   size?: number}} Sample
+ * @typedef {{name: string, at: number}} CallEvent
  * @typedef {ReturnType<typeof makeQueue>} Queue
  * @typedef {ReturnType<typeof openSession>} Session
  * @typedef {{describe: () => Readings, settle: () => void, release: () => void,
@@ -36,7 +37,8 @@
  *   Where the readings of a session come from. `describe`: the participant and the meeting, as
  *   known now; `settle`: take in the tick that still waits; `release`: remove all listeners and
  *   timers; `staleAfter`: ms without a tick after which the readings are unknown.
- * @typedef {{room: any, conf: string, hook: () => Source}} Place The conference that was joined
+ * @typedef {{room: any, conf: string, ten?: string, hook: () => Source}} Place The conference that
+ *   was joined, and its tenant
  */
 
 /** @type {ClientSettings} */
@@ -49,7 +51,29 @@ const inApp = !page.document || device.product === "ReactNative";
 const isHidden = () => dom.visibilityState === "hidden";
 
 const clock = page.performance || Date;
-const now = () => clock.now();
+// From so many ms on, a difference between the two clocks is a sleep of the machine.
+const SLEEP_MS = 1000;
+const loaded = clock.now();
+let ahead = Date.now() - clock.now();
+let asleep = 0;
+let lastNow = 0;
+/** The moment before a sleep that nothing has noticed yet. @type {number | undefined} */
+let fellAsleep;
+
+/** ms of a clock that nobody sets, and that goes on while the machine sleeps: most browsers stop
+ * `performance.now()` then. @returns {number} */
+function now() {
+  let at = clock.now() + asleep;
+  const missed = Date.now() - at - ahead;
+  if (missed > SLEEP_MS) {
+    if (fellAsleep === undefined) fellAsleep = lastNow;
+    asleep += missed;
+    at += missed;
+  } else {
+    ahead += missed;
+  }
+  return (lastNow = at);
+}
 /** @returns {Moment} */
 const moment = () => ({ wall: Date.now(), at: now() });
 
@@ -73,7 +97,7 @@ const attempt = (action) => guarded(action)();
  * @type {string | undefined} */
 const pushUrl = /^https?:/.test(settings.push_url)
   ? settings.push_url
-  : attempt(() => new URL(settings.push_url, (dom.currentScript || {}).src || dom.baseURI).href);
+  : attempt(() => new URL(settings.push_url, dom.currentScript?.src || dom.baseURI).href);
 
 // --- storage: when it is absent, full or forbidden, only what it would have kept is lost ---
 
@@ -87,12 +111,18 @@ const discard = guarded((/** @type {string} */ key) => page.localStorage.removeI
 // --- readings ---
 
 /** @param {any} value @param {number} [most] @returns {number | undefined} */
-const number = (value, most = Number.MAX_SAFE_INTEGER) =>
+const number = (value, most = 2 ** 53 - 1) =>
   Number.isFinite(value) ? Math.min(Math.max(value, 0), most) : undefined;
+
+/** @param {any} value */
+const whole = (value) => number(Math.round(value));
 
 /** @param {any} value @param {number} most @returns {string | undefined} */
 const text = (value, most) =>
   value !== undefined && value !== null && value !== "" ? String(value).slice(0, most) : undefined;
+
+/** The tenant: what the path of a room has before its name. @param {string} path */
+const tenantOf = (path) => text(path.split("/").slice(1, -1).join("%2f").toLowerCase(), 128);
 
 /** @type {Readings} The browser's and the operating system's names, once they are known. */
 const identity = {};

@@ -6,10 +6,14 @@
 
 const POLL_MS = 10 * 1000;
 
+/** @param {string} device */
+const onRefused = (device) => (/** @type {any} */ { type }) =>
+  REFUSALS[type] && onEvent(device + REFUSALS[type]);
+
 /** Collect the calls of one `JitsiMeetExternalAPI`. @param {any} api */
 function watch(api) {
-  /** @param {any} id of the participant @returns {Source} */
-  function hook(id) {
+  /** @param {any} id of the participant @param {Readings} steps of the join @returns {Source} */
+  function hook(id, steps) {
     const me = String(id);
     let unconnected = 0; // consecutive answers without a connection
     const participants = () => attempt(() => api.getNumberOfParticipants());
@@ -18,6 +22,7 @@ function watch(api) {
         const polled = session;
         api.getConnectionStats().then(
           guarded((/** @type {any} */ stats) => {
+            wake();
             if (session !== polled) return;
             unconnected = stats.iceConnected === false ? unconnected + 1 : 0;
             // Without a connection, Jitsi repeats its last values. This is no interruption when the
@@ -35,7 +40,7 @@ function watch(api) {
       settle: () => {},
       describe: () => {
         const count = participants();
-        return { pid: text(me, 64), n: count >= 1 ? count : undefined, vis: !isHidden() };
+        return { ...steps, pid: text(me, 64), n: count >= 1 ? count : undefined, vis: !isHidden() };
       },
       release: () => clearInterval(timer),
     };
@@ -43,17 +48,45 @@ function watch(api) {
 
   /** @param {string} kind */
   const onMute = (kind) => (/** @type {any} */ event) =>
-    session && session.onEvent((event.muted ? "muted_" : "unmuted_") + kind);
+    onEvent((event.muted ? "muted_" : "unmuted_") + kind);
   const onLeft = () => {
     place = undefined;
     checkPlace();
   };
+  /** @type {string | undefined} The participant. */
+  let me;
+  const path = () => attempt(() => new URL(api.getIFrame().src).pathname) || "";
+  // A page that goes says nothing of a join: nobody knows whether one was asked for.
+  findRoom = () =>
+    gone ? {} : { conf: safeName(path().split("/").pop()), ten: tenantOf(path()) };
+  // Embedding is asking to join, unless the prejoin page asks for more.
+  join = { asked: clock.now() };
   /** @type {Object<string, (event: any) => void>} */
   const listeners = {
+    prejoinScreenLoaded: () => (join = undefined),
     videoConferenceJoined({ roomName, id }) {
-      place = roomName ? { room: {}, conf: String(roomName), hook: () => hook(id) } : undefined;
+      me = id;
+      const steps = join ? joinTimes(join.asked) : {};
+      join = undefined;
+      place = roomName
+        ? { ...findRoom(), room: {}, conf: safeName(roomName), hook: () => hook(id, steps) }
+        : undefined;
       checkPlace();
     },
+    errorOccurred({ error, ...rest }) {
+      const { name, isFatal } = error || rest;
+      if (isFatal || !session) onFailure(name);
+    },
+    suspendDetected() {
+      onEvent("suspended");
+      onFailure("suspended");
+    },
+    participantKickedOut: ({ kicked }) => kicked.local && onFailure("kicked"),
+    micError: onRefused("mic"),
+    cameraError: onRefused("cam"),
+    dominantSpeakerChanged: ({ id }) => id === me && onEvent("speaking"),
+    screenSharingStatusChanged: ({ on }) => onEvent(on ? "share_began" : "share_ended"),
+    dataChannelClosed: () => onEvent("channel_closed"),
     videoConferenceLeft: onLeft,
     readyToClose: onLeft,
     p2pStatusChanged: (event) => session && session.onSwitch(event.isP2p ? "p2p" : "jvb"),

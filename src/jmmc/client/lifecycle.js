@@ -7,6 +7,8 @@
 /** @type {Session | undefined} The current one. */
 let session;
 let begun = false;
+/** Whether the page went away. Timers may still run then. */
+let gone = false;
 /** When the page was shown or hidden, in ms of `clock`. */
 let visibilityChanged = -Infinity;
 
@@ -17,6 +19,27 @@ let findPlace = () => place;
 
 /** What a part of the script does when a session has ended. @type {(left: Session) => void} */
 let onLeft = () => {};
+/** Events before the join. @type {CallEvent[]} */
+let early = [];
+/** Keep an event for the next sample. @param {string} name */
+const onEvent = (name) => {
+  if (session) session.onEvent(name);
+  else early = [...early.slice(-15), { name, at: now() }];
+};
+
+/** After a sleep of the machine: nothing is known of that time, and the collector's clock has to be
+ * compared again. */
+function wake() {
+  const at = now();
+  if (fellAsleep === undefined) return;
+  const before = { wall: Date.now() - (at - fellAsleep), at: fellAsleep };
+  fellAsleep = undefined;
+  sender.offset = null;
+  sender.quickest = Infinity;
+  if (!session) return;
+  session.onSwitch("slept", before);
+  session.close(moment());
+}
 
 /** Whether a conference is collected. All its browsers get the same result.
  * @param {string} conf */
@@ -35,7 +58,7 @@ function allowed() {
   if (!begun && page.jmmc_consent !== false) return false;
   begun = false;
   for (const queue of sender.queues) queue.samples = [];
-  if (session) session.abandon();
+  session?.abandon();
   session = undefined;
   attempt(() =>
     Object.keys(page.localStorage)
@@ -58,14 +81,18 @@ function leave() {
 
 /** Begin or end a session when the page is in another conference than before. */
 const checkPlace = guarded(() => {
-  if (!allowed()) return;
+  wake();
+  if (gone || !allowed()) return;
   if (!begun) sender.queues = attempt(adoptQueues) || [];
   begun = true;
   const here = findPlace();
-  if ((here && here.room) !== (session && session.room)) {
+  if (here?.room !== session?.room) {
     leave();
-    if (here && isSampled(here.conf)) {
+    if (here?.conf && isSampled(here.conf)) {
       session = openSession(here);
+      discard(FAILED_KEY);
+      for (const { name, at } of early) session.onEvent(name, { wall: 0, at });
+      early = [];
       sender.queues.unshift(session.queue);
       session.close();
       session.push();
@@ -77,7 +104,7 @@ const checkPlace = guarded(() => {
 
 /** Begin another session in the same conference: the collector takes no more of this one. */
 function renewSession() {
-  if (session) session.abandon();
+  session?.abandon();
   session = undefined;
   checkPlace();
 }
@@ -88,9 +115,16 @@ function start() {
   const on = (target, name, action) =>
     attempt(() => target.addEventListener(name, guarded(action)));
   on(page, "pagehide", () => {
+    gone = true;
     const left = leave();
-    if (left) sender.sendLast(left.queue);
+    const queue = left ? left.queue : join && reportFailure(join.reason || "gave_up");
+    if (queue) sender.sendLast(queue);
   });
+  on(page, "pageshow", () => {
+    gone = false;
+    checkPlace();
+  });
+  on(page, "offline", () => (session || join) && onEvent("offline"));
   on(dom, "visibilitychange", () => {
     visibilityChanged = now();
     if (!session || !isHidden()) return;
@@ -99,6 +133,7 @@ function start() {
     sender.sendLast(session.queue);
   });
   on(page, "online", () => {
+    if (session || join) onEvent("online");
     sender.notBefore = 0;
     sender.pump();
   });

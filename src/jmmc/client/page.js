@@ -40,10 +40,42 @@ function findReader() {
   return reader;
 }
 
+/** Events of a room that are reported as they are. @type {Object<string, string>} */
+const EVENTS = {
+  dataChannelClosed: "channel_closed",
+  talk_while_muted: "talk_while_muted",
+  no_audio_input: "no_audio_input",
+  noisy_mic: "noisy_mic",
+  lastNEndpointsChanged: "last_n",
+  forwardedSourcesChanged: "last_n",
+};
+
+/** @param {any} track */
+const isDesktop = (track) => track.getVideoType() === "desktop";
+
+/** Part of the state of Jitsi's app. @param {string} feature */
+const stateOf = (feature) => page.APP.store?.getState()["features/base/" + feature] || {};
+
+/** Note the steps of a join as they become known, and what changes without an event. */
+let watchRoom = () => {};
+
 /** Listen to a room, and read its peer connection at each tick and half-way between two.
  * @param {any} room @returns {Source} */
 function hook(room) {
   const me = String(room.myUserId());
+  const joining = join;
+  join = undefined;
+  /** @type {Readings} How long the steps of the join took. */
+  const steps = {};
+  const entered = clock.now();
+  const alone = attempt(() => room.getParticipantCount() < 2);
+  let hasMedia = room.jvbJingleSession;
+  /** @type {string | undefined} */
+  let region;
+  /** @type {string | undefined} Address of the bridge. */
+  let bridge;
+  /** @type {any} What may change without an event of the room, as of the last look. */
+  let watched = {};
   /** @type {any} */
   let connection;
   /** @type {Look | undefined} Of the last tick. */
@@ -64,9 +96,9 @@ function hook(room) {
   /** Notice that media goes over another peer connection now. @param {Moment} [when] */
   function follow(when) {
     const active = attempt(() => room.getActivePeerConnection());
-    const current = active ? active.peerconnection || active : undefined;
+    const current = active?.peerconnection || active || undefined;
     if (current === connection) return;
-    if (connection && session) session.onSwitch(undefined, when);
+    if (connection) session?.onSwitch(undefined, when);
     connection = current;
     report = selected = half = undefined;
   }
@@ -81,12 +113,47 @@ function hook(room) {
         for (const track of participant.getTracks()) {
           const ssrc = track.getSsrc();
           owners.set(ssrc, participant.getId());
-          if (track.isMuted() || track.getVideoType() === "desktop") off.add(ssrc);
+          if (track.isMuted() || isDesktop(track)) off.add(ssrc);
         }
       }
     });
     return [owners, off];
   }
+
+  watchRoom = guarded(() => {
+    const times = attempt(() => room.getConnectionTimes()) || {};
+    const joined = times["muc.joined"] || entered;
+    if (joining && steps["set.join"] === undefined) {
+      // What somebody typed or waited for before is no part of it.
+      const asked = joining.reason ? times["muc.join.started"] : joining.asked;
+      Object.assign(steps, joinTimes(asked || joined, joined));
+    }
+    // Alone in a room there is no connection before somebody else joins.
+    const since = alone ? times["session.initiate"] : joined;
+    /** @param {string} key @param {number} at */
+    const add = (key, at) => {
+      if (steps[key] === undefined) steps[key] = whole(at - since);
+    };
+    add("set.ice", times["ice.state.connected"]);
+    add("set.med", Math.min(times["audio.render"] || Infinity, times["video.render"] || Infinity));
+    const before = watched;
+    const devices = stateOf("settings");
+    watched = {
+      mic: devices.micDeviceId,
+      cam: devices.cameraDeviceId,
+      speaker: devices.audioOutputDeviceId,
+      region: region || before.region,
+      bridge: bridge || before.bridge,
+      audio_only: stateOf("audio-only").enabled ? "_on" : "_off",
+      share: attempt(() => room.getLocalTracks().some(isDesktop)) ? "_began" : "_ended",
+    };
+    for (const key of Object.keys(watched)) {
+      const current = watched[key];
+      if (!before[key] || !current || before[key] === current) continue;
+      onEvent((key + (current[0] === "_" ? current : "_changed")).replace(/_on$/, ""));
+    }
+  });
+
 
   /** Read one report of the peer connection.
    * @returns {Promise<Look>} throws when the page gives no access */
@@ -126,6 +193,8 @@ function hook(room) {
     const earlier = first && readReport([first], before)[0];
     const [readings, remoteEnd] = readReport(first ? [first, taken] : [taken], before);
     selected = remoteEnd;
+    // Of the first report: a connection may find another path to its bridge.
+    if (!before && !attempt(() => room.isP2PActive())) [bridge] = remoteEnd.split(/:\d+$|^un/);
     delete readings["d.pl"];
     if (!first || !earlier || !session) return readings;
     const [second] = readReport([taken], first);
@@ -142,9 +211,10 @@ function hook(room) {
 
   /** @param {any} stats copied at once, because Jitsi changes and reuses the same object */
   function onStats(stats) {
+    wake();
     settle();
     // While the connection is interrupted, Jitsi sets its quality to 0 and repeats the rest.
-    if (session && session.cut && !stats.connectionQuality) return;
+    if (session?.cut && !stats.connectionQuality) return;
     const tick = { ...moment(), stats: JSON.parse(JSON.stringify(stats)) };
     follow(tick);
     pending = tick;
@@ -169,13 +239,13 @@ function hook(room) {
     // Just before this event Jitsi raises one that repeats the statistics, with a quality of 0.
     const repeated = pending && !pending.stats.connectionQuality && now() - pending.at < 100;
     if (repeated) pending = undefined;
-    if (session) session.onCut(true);
+    session?.onCut(true);
   }
 
   /** @param {any} track */
   function onMute(track) {
     if (!track.isLocal()) notFilmed.add(track.getSsrc());
-    else if (session) session.onEvent((track.isMuted() ? "muted_" : "unmuted_") + track.getType());
+    else onEvent((track.isMuted() ? "muted_" : "unmuted_") + track.getType());
   }
 
   /** @type {Object<string, (...args: any[]) => void>} */
@@ -183,30 +253,47 @@ function hook(room) {
     "cq.local_stats_updated": onStats,
     "conference.connectionInterrupted": onInterrupted,
     "conference.connectionRestored": () => {
-      if (!session || !session.cut) return;
+      if (!session?.cut) return;
       session.onCut(false);
       lookBetween(true);
     },
     "conference.p2pStatus": (_, direct) => {
-      if (session) session.onSwitch(direct ? "p2p" : "jvb");
+      session?.onSwitch(direct ? "p2p" : "jvb");
       follow();
     },
     "conference.media_session.active_changed": () => follow(),
     "conference.trackMuteChanged": onMute,
+    "conference.media_session.started": (started) => {
+      if (started.isP2P) return;
+      if (hasMedia) onEvent("media_restart");
+      hasMedia = true;
+    },
+    "conference.server_region_changed": (name) => (region = name),
+    "conference.inbound_video_stats_received": (_, stuck) => stuck.size && onEvent("no_picture"),
+    "conference.dominantSpeaker": (id) => id === me && onEvent("speaking"),
     "conference.left": checkPlace,
-    "conference.kicked": checkPlace,
+    "conference.kicked": () => onFailure("kicked"),
+    "conference.suspendDetected": () => {
+      onEvent("suspended");
+      onFailure("suspended");
+    },
   };
+  Object.keys(EVENTS).forEach((name) => {
+    handlers["conference." + name] = () => onEvent(EVENTS[name]);
+  });
   for (const name of Object.keys(handlers)) {
     handlers[name] = guarded(handlers[name]);
     room.on(name, handlers[name]);
   }
   findReader();
+  watchRoom();
   return {
     staleAfter: STALE_MS,
     settle: () => settle(),
     describe() {
       const count = attempt(() => room.getParticipantCount());
       return {
+        ...steps,
         pid: text(me, 64),
         mid: text(attempt(() => room.getMeetingUniqueId()), 64),
         n: count >= 1 ? count : undefined,
@@ -214,23 +301,83 @@ function hook(room) {
       };
     },
     release() {
+      watchRoom = () => {};
       clearTimeout(halfTimer);
       for (const name of Object.keys(handlers)) attempt(() => room.off(name, handlers[name]));
     },
   };
 }
 
-if (!inApp && settings.enabled && !page.__jmmc) {
-  page.__jmmc = settings.version;
-  attempt(identify);
-  attempt(countLongTasks);
-  findPlace = () => {
-    const conference = page.APP && page.APP.conference;
-    const room = conference && conference._room;
-    const joined = room && room.isJoined() && room.myUserId() && conference.roomName;
-    return joined ? { room, conf: String(joined), hook: () => extendSource(hook(room), room) } : undefined;
+/** Whether the page is a recorder's, or does not want to be measured. */
+function isExcluded() {
+  const { iAmRecorder, iAmSipGateway, analytics } = page.config || {};
+  if (iAmRecorder || iAmSipGateway) return !settings.collect_recorders;
+  return analytics?.disabled;
+}
+
+/** The app's objects and its error, as far as they were noticed. @type {any} */
+let lastConnection;
+/** @type {any} */
+let lastRoom;
+/** @type {any} */
+let lastError;
+
+/** Notice a join, and what Jitsi says of it. @param {any} room @param {boolean} isJoined */
+const watchJoin = guarded((room, isJoined) => {
+  const { connection } = page.APP;
+  /** @param {number} [asked] */
+  const begin = (asked) => {
+    if (asked || !isJoined) join = join || { asked: asked || clock.now() };
   };
-  start();
-  // No event says that a page's conference object was replaced; a check costs a microsecond.
-  setInterval(checkPlace, 1000);
+  if (connection && connection !== lastConnection) {
+    lastConnection = connection;
+    if (!session) begin(attempt(() => connection.getConnectionTimes().connecting));
+    connection.addEventListener("connection.connectionFailed", onFailure);
+    connection.addEventListener("connection.connectionEstablished", () => {
+      if (session) onEvent("reconnected");
+    });
+  }
+  if (room && room !== lastRoom) {
+    lastRoom = room;
+    begin();
+    room.on("conference.failed", onFailure);
+  }
+  const { error = stateOf("conference").error } = stateOf("connection");
+  if (!error || error === lastError) return;
+  lastError = error;
+  // In a room, it may be of the time before, and its own events tell the others.
+  if (!isJoined) onFailure(error.name);
+});
+
+if (settings.enabled) {
+  if (!page.__jmmc) {
+    const sendEvent = guarded((/** @type {any} */ event) => {
+      checkPlace();
+      onAnalytics(event);
+    });
+    // A handler of Jitsi's analytics, which it makes with `new`.
+    page.__jmmc = function () {
+      return { sendEvent, setUserProperties() {} };
+    };
+    attempt(identify);
+    attempt(countLongTasks);
+    findRoom = () => ({
+      conf: text(page.APP?.conference?.roomName, 999),
+      ten: tenantOf(page.location.pathname),
+    });
+    findPlace = () => {
+      const room = page.APP?.conference?._room;
+      if (isExcluded()) return undefined;
+      const isJoined = attempt(() => room.isJoined() && room.myUserId());
+      watchJoin(room, isJoined);
+      return isJoined && { room, ...findRoom(), hook: () => extendSource(hook(room), room) };
+    };
+    start();
+    // No event says that a page's conference object was replaced; a check costs a microsecond.
+    setInterval(() => {
+      checkPlace();
+      watchRoom();
+    }, 1000);
+  }
+  registerHandler();
 }

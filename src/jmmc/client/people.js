@@ -110,6 +110,8 @@ extendSource = (source, room) => {
   };
 };
 
+findName = () => text(NAMES[settings.identify](lastRoom), 64);
+
 // --- how the call was ---
 
 /** Whether the participant is to be asked is decided when the session ends. The question may be
@@ -124,22 +126,22 @@ onLeft = (left) => {
     Date.now() - Number(load(ASKED_KEY)) < DAY_MS
   )
     return;
-  const { sid, uid, conf } = JSON.parse(left.queue.next()[0]);
-  store(RATING_KEY, JSON.stringify({ sid, uid, conf, seq: seq + 1, wall }));
+  const { sid, uid, conf, ten } = JSON.parse(left.queue.next()[0]);
+  store(RATING_KEY, JSON.stringify({ sid, uid, conf, ten, seq: seq + 1, wall }));
   setTimeout(ask, SETTLED_MS);
 };
 
 /** Ask how the last call was, unless another one has begun or is about to. */
 const ask = guarded(() => {
   if (session || !allowed() || (!hadCall && attempt(() => page.APP.conference.roomName))) return;
-  const { sid, uid, conf, seq, wall } = JSON.parse(load(RATING_KEY));
+  const { sid, uid, conf, ten, seq, wall } = JSON.parse(load(RATING_KEY));
   discard(RATING_KEY);
   if (Date.now() - wall > ASK_WITHIN_MS) return;
   store(ASKED_KEY, String(Date.now()));
   let next = seq;
   api.rate = guarded((/** @type {number} */ rate, /** @type {string | undefined} */ why) => {
     let queue = sender.queues.find(({ key }) => key === STORAGE_KEY + sid);
-    if (!queue) sender.queues.push((queue = makeQueue(sid, uid, conf, [])));
+    if (!queue) sender.queues.push((queue = makeQueue(sid, uid, conf, ten, [])));
     queue.add({ seq: next++, wall, m: { rate, why }, bye: true });
     queue.due = true;
     sender.pump();

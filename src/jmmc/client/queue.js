@@ -10,9 +10,10 @@ const BODY_BYTES = 60000; // below the 64 KiB of keepalive requests, which is th
 const KEPT_MS = 24 * 3600 * 1000;
 const STORAGE_KEY = "jmmc_queue_";
 
-/** @param {string} sid @param {string} uid @param {string} conf @param {Sample[]} samples
+/** @param {string} sid @param {string} uid @param {string} conf @param {string | undefined} ten
+ * @param {Sample[]} samples
  * @param {string} [adopted] the stored record, when the queue was taken over from another page */
-function makeQueue(sid, uid, conf, samples, adopted) {
+function makeQueue(sid, uid, conf, ten, samples, adopted) {
   const key = STORAGE_KEY + sid;
   /** @param {Sample} sample */
   const sizeOf = (sample) => (sample.size = sample.size || JSON.stringify(sample.m).length + 60);
@@ -23,7 +24,7 @@ function makeQueue(sid, uid, conf, samples, adopted) {
       if (!queue.samples.length && load(key) === adopted) discard(key);
     } else if (queue.samples.length) {
       const kept = queue.samples.map(({ at, size, ...rest }) => rest);
-      store(key, JSON.stringify({ uid, conf, samples: kept }));
+      store(key, JSON.stringify({ uid, conf, ten, samples: kept }));
     } else {
       discard(key);
     }
@@ -43,7 +44,7 @@ function makeQueue(sid, uid, conf, samples, adopted) {
       queue.samples.push(sample);
       let bytes = queue.samples.reduce((sum, queued) => sum + sizeOf(queued), 0);
       while (bytes > QUEUE_BYTES && queue.samples[1]) {
-        bytes -= (queue.samples.shift() || {}).size || 0;
+        bytes -= queue.samples.shift()?.size || 0;
         queue.onHole();
       }
       save();
@@ -57,7 +58,7 @@ function makeQueue(sid, uid, conf, samples, adopted) {
 
     /** The next push: the oldest samples, as many as fit. @returns {[string, Sample[]]} */
     next() {
-      let bytes = 300 + conf.length;
+      let bytes = 450 + conf.length;
       let count = 0;
       for (const sample of queue.samples) {
         bytes += sizeOf(sample);
@@ -70,7 +71,7 @@ function makeQueue(sid, uid, conf, samples, adopted) {
         return { seq, age: Math.round(age / 100) / 10, m, full, bye };
       });
       const js = batch[0].seq ? undefined : settings.version;
-      const body = { v: 2, sid, uid, conf, now: sender.serverClock(), js, samples: sent };
+      const body = { v: 2, sid, uid, conf, ten, now: sender.serverClock(), js, samples: sent };
       return [JSON.stringify(body), batch];
     },
   };
@@ -84,11 +85,11 @@ function adoptQueues() {
   const keys = Object.keys(page.localStorage).filter((key) => key.startsWith(STORAGE_KEY));
   const read = guarded((/** @type {string} */ key) => {
     const record = load(key);
-    const { uid, conf, samples } = JSON.parse(record);
+    const { uid, conf, ten, samples } = JSON.parse(record);
     const fresh = samples.filter(
       (/** @type {Sample} */ sample) => Date.now() - sample.wall < KEPT_MS,
     );
-    const queue = makeQueue(key.slice(STORAGE_KEY.length), uid, conf, fresh, record);
+    const queue = makeQueue(key.slice(STORAGE_KEY.length), uid, conf, ten, fresh, record);
     queue.due = fresh.length > 0;
     return queue;
   });

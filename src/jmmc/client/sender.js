@@ -23,9 +23,10 @@ const sender = {
 
   /** Send the next push, unless one is under way or the sender has to wait. */
   pump() {
+    wake();
     if (!allowed() || sender.busy || now() < sender.notBefore) return;
     sender.queues = sender.queues.filter(
-      (queue) => queue.samples.length || queue === (session && session.queue),
+      (queue) => queue.samples.length || queue === session?.queue,
     );
     const queue = sender.queues.find((candidate) => candidate.due && candidate.samples.length);
     if (!queue) return;
@@ -60,17 +61,17 @@ const sender = {
     const request = new Promise((resolve, reject) => {
       // Rejected here too, for engines that cannot abort a request.
       setTimeout(() => {
-        if (abort) abort.abort();
+        abort?.abort();
         reject();
       }, TIMEOUT_MS);
       fetch(String(pushUrl), {
         method: "POST",
         // A type that needs no preflight on another origin.
-        headers: { "Content-Type": "text/plain;charset=UTF-8" },
+        headers: { "Content-Type": "text/plain" },
         body,
         credentials: "omit",
         keepalive,
-        signal: abort && abort.signal,
+        signal: abort?.signal,
       }).then(resolve, reject);
     });
     return request
@@ -83,9 +84,9 @@ const sender = {
             queue.drop((sample) => sample.seq <= answer.ack);
             if (answer.resync) {
               queue.onHole();
-              if (session) session.close();
+              session?.close();
             }
-            if (answer.interval > 0 && session) session.setPushInterval(answer.interval);
+            if (answer.interval > 0) session?.setPushInterval(answer.interval);
             return 0;
           });
         }
@@ -103,7 +104,7 @@ const sender = {
               // Of a session that is full, no later sample is stored either.
               queue.drop((sample) => sample.seq >= first && (full || sample.seq <= last));
               queue.onHole();
-              if (full && first && session && session.queue === queue) renewSession();
+              if (full && first && session?.queue === queue) renewSession();
               return 0;
             });
         }

@@ -11,6 +11,8 @@
 const FULL_MS = 10 * 60 * 1000;
 // Which readings stay known while there is no connection; all others become unknown.
 const WITHOUT_CONNECTION = /^(mer|t.sr)$/;
+// Events that may repeat quickly: each is sent once a minute.
+const FREQUENT = /^(talk|noi|no_[ap]|speak|last)/;
 // Which numbers are sent as they are; all others are averaged over the sample interval.
 const NOT_AVERAGED = /^(t|res|mer)/;
 // Which means have decimals: some percentages, numbers of streams, the work for a frame.
@@ -49,10 +51,20 @@ function nest(m, path, value) {
   else m[group] = value;
 }
 
+/** The events of a sample, with their ages. @param {CallEvent[]} events @param {Moment} when */
+function takeEvents(events, when) {
+  const past = events.filter(({ at }) => at <= when.at);
+  if (!past.length) return undefined;
+  return past.map(({ name, at }) => {
+    const age = Math.round((when.at - at) / 100) / 10;
+    return age ? [name, age] : name;
+  });
+}
+
 /** @param {Place} place */
-function openSession({ room, conf, hook }) {
+function openSession({ room, conf, ten, hook }) {
   const source = hook();
-  const queue = makeQueue(randomHex(), browserId(), conf, []);
+  const queue = makeQueue(randomHex(), browserId(), conf, ten, []);
   let seq = 0;
   /** @type {Readings} As of the last sample: what the next one is a delta to. */
   const queuedReadings = {};
@@ -60,8 +72,10 @@ function openSession({ room, conf, hook }) {
   let sums = {};
   /** @type {Readings} What holds now; means as of the last sample. */
   let state = {};
-  /** @type {{name: string, at: number}[]} Those that no sample has yet. */
+  /** @type {CallEvent[]} Those that no sample has yet. */
   let events = [];
+  /** @type {Object<string, number>} The moment of the last event of a name. */
+  const reported = {};
   let needsFull = false;
   let lastFull = now();
   let lastSample = lastFull;
@@ -118,6 +132,7 @@ function openSession({ room, conf, hook }) {
   /** At each push interval: push what was queued, or an empty sample as a heartbeat.
    * @param {number} period */
   function beat(period) {
+    wake();
     thisSession.settle();
     if (!hasTicks()) thisSession.close();
     // A heartbeat that repeats the moment of the sample before says nothing of the time since.
@@ -129,6 +144,8 @@ function openSession({ room, conf, hook }) {
   const thisSession = {
     room,
     queue,
+    /** The last error after which Jitsi gives up a stay. */
+    drop: { reason: "", at: -Infinity },
     connected: false,
     cut: false,
     /** The moment of the last sample: the readings of the next hold from here on. */
@@ -205,6 +222,8 @@ function openSession({ room, conf, hook }) {
 
     /** Keep an event for the next sample. @param {string} name @param {Moment} [when] */
     onEvent(name, { at } = moment()) {
+      if (FREQUENT.test(name) && at - reported[name] < 60000) return;
+      reported[name] = at;
       events = [...events.slice(0, 15), { name: name.slice(0, 16), at }];
     },
 
@@ -217,6 +236,12 @@ function openSession({ room, conf, hook }) {
         state = {};
       }
       const readings = current();
+      const { reason, at } = thisSession.drop;
+      // Media that came after the time-out made up for it.
+      if (bye && when.at - at < DROP_MS && !(thisSession.connected && /time/.test(reason))) {
+        // A server that cannot be reached now could be before.
+        readings.drop = /^server/.test(reason) ? "connection_lost" : reason;
+      }
       const full = needsFull || now() - lastFull >= FULL_MS;
       /** @type {any} */
       const m = {};
@@ -227,14 +252,9 @@ function openSession({ room, conf, hook }) {
         if (full ? value !== null : "" + value !== "" + before) nest(m, key, value);
         queuedReadings[key] = value;
       }
-      const past = events.filter(({ at }) => at <= when.at);
-      if (past.length) {
-        m.ev = past.map(({ name, at }) => {
-          const age = Math.round((when.at - at) / 100) / 10;
-          return age ? [name, age] : name;
-        });
-        events = events.filter(({ at }) => at > when.at);
-      }
+      const past = takeEvents(events, when);
+      if (past) m.ev = past;
+      events = events.filter(({ at }) => at > when.at);
       if (hasSums()) lastSample = when.at;
       sums = {};
       if (bye || full || Object.keys(m).length) enqueue(m, when, full, bye);

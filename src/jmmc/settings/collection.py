@@ -62,6 +62,10 @@ class CollectionSettings(SettingsGroup):
         le=1,
         description="Share of the rooms that are measured; a room is in or out as a whole.",
     )
+    collect_recorders: LiveFlag = Field(
+        False,
+        description="Whether recorders and SIP gateways (Jibri) are measured like participants.",
+    )
     push_interval: int = Field(
         30, ge=1, le=3600, description="Seconds between two pushes of a browser."
     )

@@ -19,7 +19,7 @@ from jmmc import MetricsCollector, Settings, SettingsError, UnusableStore, open_
 from jmmc.core.errors import Rejected, StoreError
 from jmmc.core.model import Receipt, Refusal
 from jmmc.stores.sqlite.store import SqliteStore
-from jmmc.web.browser.script import Script
+from jmmc.web.browser.script import SCRIPT_NAMES, Script, ScriptName
 from jmmc.web.http import Header, Request
 from tests.support.builders import CHROME, UID, body, call, v1_body, wire_sample
 from tests.support.collectors import MakeCollector, stored
@@ -70,8 +70,9 @@ def test_the_part_about_people_is_served_only_when_it_is_asked_for(chosen: dict[
     assert b"jmmc_rating" in with_people
 
 
-def test_the_script_is_at_most_8_kib_gzipped() -> None:
-    script = Script(Settings())
+@pytest.mark.parametrize("name", SCRIPT_NAMES)
+def test_each_script_is_at_most_8_kib_gzipped(name: ScriptName) -> None:
+    script = Script(Settings(), name)
     assert len(script.gzip.body) <= 8 * 1024
     assert gzip.decompress(script.gzip.body) == script.plain.body
     assert brotli.decompress(script.brotli.body) == script.plain.body
@@ -94,7 +95,7 @@ async def test_the_script_is_compressed_as_the_browser_accepts(
 ) -> None:
     answer = await call(app, "GET", "/getClient", headers={"accept-encoding": accepted})
     assert answer.headers.get("content-encoding") == encoding
-    assert answer.headers["vary"] == "accept-encoding"
+    assert answer.headers["vary"] == "accept-encoding, user-agent"
     assert int(answer.headers["content-length"]) == len(answer.body)
 
 
@@ -107,7 +108,36 @@ async def test_a_cached_script_gets_304(app: MetricsCollector, encoding: str) ->
 
     assert (again.status, again.body) == (304, b"")
     assert again.headers["etag"] == first.headers["etag"]
-    assert "no-cache" in first.headers["cache-control"]
+    assert "no-store" not in first.headers["cache-control"]
+
+
+@pytest.mark.parametrize(
+    ("agent", "name"),
+    [
+        ("Mozilla/5.0 (X11; Linux x86_64; rv:153.0) Gecko/20100101 Firefox/153.0", "getClient"),
+        ("Mozilla/5.0 (Linux; Android 16) AppleWebKit/537.36 Chrome/156.0", "getClient"),
+        ("okhttp/4.12.0", "getApp"),
+        ("JitsiMeet/13.2.0 CFNetwork/1568.100.1 Darwin/24.0.0", "getApp"),
+        (None, "getApp"),
+    ],
+)
+async def test_a_page_and_an_app_get_their_scripts_from_one_url(
+    app: MetricsCollector, agent: str | None, name: ScriptName
+) -> None:
+    headers = {} if agent is None else {"user-agent": agent}
+    answer = await call(app, "GET", "/getClient", headers=headers)
+    assert answer.body == Script(app.collector.settings, name).plain.body
+    direct = await call(app, "GET", f"/{name}", headers=headers)
+    assert (direct.body == answer.body) == (name == "getApp" or agent is not None)
+
+
+async def test_browsers_may_use_a_script_of_the_last_day_while_the_collector_is_down(
+    app: MetricsCollector,
+) -> None:
+    answer = await call(app, "GET", "/getClient")
+    assert answer.headers["cache-control"] == (
+        "public, max-age=0, stale-while-revalidate=86400, stale-if-error=86400"
+    )
 
 
 async def test_other_settings_change_the_etag_of_the_script(

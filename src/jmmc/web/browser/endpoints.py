@@ -40,6 +40,11 @@ STATUS: dict[Reason, int] = {
 }
 
 
+# Browsers that had a script within a day use it at once, also when the collector is down, and fetch
+# the new one beside. So a changed setting reaches such a browser with its second page.
+_CACHE_CONTROL = b"public, max-age=0, stale-while-revalidate=86400, stale-if-error=86400"
+
+
 class BrowserEndpoints:
     """The scripts, `POST /push` and `GET /objectId` of one collector."""
 
@@ -77,13 +82,20 @@ class BrowserEndpoints:
 
     async def script(self, name: ScriptName, request: Request, send: Send) -> None:
         """Send a script, or 304 if the browser has this version of it."""
+        vary = b"accept-encoding"
+        if name == "getClient":
+            # Every browser begins its User-Agent header with this. Mobile apps, which use the same
+            # URL, send that of the system's HTTP library.
+            vary += b", user-agent"
+            if "Mozilla/" not in (request.text(b"user-agent") or ""):
+                name = "getApp"
         script = self._scripts[name]
         variant = script.for_accept_encoding(accepted(request.scope, "accept-encoding"))
         headers: list[Header] = [
             (b"content-type", b"application/javascript; charset=utf-8"),
-            (b"cache-control", b"public, no-cache"),
+            (b"cache-control", _CACHE_CONTROL),
             (b"etag", variant.etag.encode()),
-            (b"vary", b"accept-encoding"),
+            (b"vary", vary),
             (b"x-content-type-options", b"nosniff"),
             (b"cross-origin-resource-policy", b"cross-origin"),
         ]

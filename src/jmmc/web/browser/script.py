@@ -19,13 +19,15 @@ from jmmc.settings import Settings
 PLACEHOLDER = "JMMC_SETTINGS"
 SCRIPTS = Path(__file__).parents[2] / "client"
 
-ScriptName = Literal["getClient", "getEmbedder", "getReport", "getQuestion"]
+ScriptName = Literal["getClient", "getApp", "getEmbedder", "getReport", "getQuestion"]
 SCRIPT_NAMES: tuple[ScriptName, ...] = get_args(ScriptName)
-"""The script for Jitsi Meet pages and apps, and the one for pages that embed Jitsi Meet. The first
-loads the others: what reads the peer connection of a call, and the question how the call was.
+"""The scripts for Jitsi Meet pages, for its mobile apps, and for pages that embed Jitsi Meet. The
+first loads the others: what reads the peer connection of a call, and the question how the call was.
 """
 
-Bundle = Literal["getClient", "getClientPeople", "getEmbedder", "getReport", "getQuestion"]
+Bundle = Literal[
+    "getClient", "getClientPeople", "getApp", "getEmbedder", "getReport", "getQuestion"
+]
 BUNDLES: tuple[Bundle, ...] = get_args(Bundle)
 """The scripts as built: the first of them is built without and with the part about people."""
 
@@ -105,6 +107,8 @@ def render(settings: Settings, name: ScriptName = "getClient") -> str:
             "support_code": settings.support_code,
             "ask_rating": settings.ask_rating,
         }
+    if settings.collect_recorders:
+        values["collect_recorders"] = True
     literal = json.dumps(values)
     for character, escape in _ESCAPED.items():
         literal = literal.replace(character, escape)
