@@ -125,6 +125,10 @@ PAGES: dict[str, tuple[dict[str, Any], list[str]]] = {
         {"page": _page(config=_config() + "config.analytics.disabled = true;")},
         ["fail analytics.disabled is true"],
     ),
+    "analytics off, and in the page": (
+        {"page": _page(_OURS, config=_config() + "config.analytics.disabled = true;")},
+        ["fail analytics.disabled is true"],
+    ),
     "not Jitsi Meet": ({"page": f"<html>{_OURS}</html>"}, ["warn page: http"]),
     "no such page": ({"page": None}, ["fail page: http"]),
     "CSP allows": (

@@ -3,7 +3,7 @@
 import json
 import re
 from collections.abc import Iterator, Mapping
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 from urllib.parse import urljoin, urlsplit
 
 import urllib3
@@ -156,14 +156,13 @@ def _named(in_page: list[str], config: Config, source: str) -> Iterator[Finding]
     if in_config:
         guess = "" if config.plainly else " (a guess: it is not in a plain list)"
         yield Finding("ok", f"script: {source} names {in_config[0]}{guess}")
-        for name, is_set in (
-            ("disableThirdPartyRequests", config.no_third_parties),
-            ("analytics.disabled", config.analytics_disabled),
-        ):
-            if is_set:
-                verdict: Literal["warn", "fail"] = "warn" if in_page else "fail"
-                hint = "set it to false, or put the script into the page: jmmc snippet"
-                yield Finding(verdict, f"{name} is true: Jitsi Meet does not load scriptURLs", hint)
+        if config.no_third_parties:
+            what = "disableThirdPartyRequests is true: Jitsi Meet does not load scriptURLs"
+            hint = "set it to false, or put the script into the page: jmmc snippet"
+            yield Finding("warn" if in_page else "fail", what, hint)
+    if config.analytics_disabled and (in_page or in_config):
+        what = "analytics.disabled is true: the script collects nothing, however it is loaded"
+        yield Finding("fail", what, "set it to false in config.js")
     if not in_page and not in_config:
         hint = "paste what jmmc snippet prints, then reload the web server"
         yield Finding("fail", "script: neither in the page nor in analytics.scriptURLs", hint)

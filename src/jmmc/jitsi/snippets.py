@@ -30,12 +30,12 @@ CHOICES: dict[Target, Choice] = {
     "nginx": Choice(
         "Jitsi Meet's own nginx: the collector on the same host, the script in the page",
         False,
-        "needs no CORS and no CSP; works with analytics switched off",
+        "needs no CORS and no CSP; works with disableThirdPartyRequests",
     ),
     "plugin.head.html": Choice(
         "a Jitsi Meet whose plugin.head.html you maintain",
         False,
-        "works with analytics switched off; an upgrade of the package overwrites the file",
+        "works with disableThirdPartyRequests; an upgrade of the package overwrites the file",
     ),
     "iframe": Choice(
         "your own page embeds another's Jitsi Meet (IFrame API, since July 2026)",
