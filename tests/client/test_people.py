@@ -49,7 +49,7 @@ def _joined(stage: Stage, lang: str = "en") -> None:
     stage.load()
 
 
-def _told(stage: Stage) -> dict[str, Any]:
+def _texts(stage: Stage) -> dict[str, Any]:
     """What a first tick has said of people."""
     _joined(stage)
     stage.emit(_RECORD)
@@ -70,12 +70,27 @@ def _told(stage: Stage) -> dict[str, Any]:
 def test_the_name_is_the_one_that_the_setting_says(
     make_stage: MakeStage, identify: str, name: str
 ) -> None:
-    assert _told(make_stage(clock=True, identify=identify)) == {"name": name}
+    assert _texts(make_stage(clock=True, identify=identify)) == {"name": name}
+
+
+@pytest.mark.parametrize(("identify", "name"), [("display_name", "Anna Example"), ("none", None)])
+def test_a_failed_join_has_the_name_too(
+    make_stage: MakeStage, identify: str, name: str | None
+) -> None:
+    stage = make_stage(clock=True, identify=identify)
+    stage.page.evaluate(_JITSI, "en")
+    stage.load()
+    stage.page.evaluate("() => { jitsi.connect(); knownTo(jitsi.join('room', 'me', false)); }")
+    stage.pass_time(1000)
+    stage.raise_event("conference.failed", "conference.max_users")
+    stage.answered()
+    (sample,) = stage.samples
+    assert (sample["m"]["fail"], sample["m"].get("name")) == ("room_full", name)
 
 
 def test_by_default_nothing_is_said_of_people(make_stage: MakeStage) -> None:
     stage = make_stage(clock=True)
-    assert _told(stage) == {}
+    assert _texts(stage) == {}
     assert stage.page.evaluate("typeof jmmc") == "undefined"
     assert stage.page.evaluate("dispatched") == []
 
@@ -99,7 +114,7 @@ def test_a_guest_has_no_name(make_stage: MakeStage) -> None:
 
 
 def test_devices_are_named_without_the_shared_screen(make_stage: MakeStage) -> None:
-    assert _told(make_stage(clock=True, collect_devices=True)) == {
+    assert _texts(make_stage(clock=True, collect_devices=True)) == {
         "dev.mic": "Headset",
         "dev.cam": "Webcam",
         "dev.spk": "Loudspeaker",
