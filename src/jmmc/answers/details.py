@@ -167,6 +167,7 @@ def _participant_of(
         tuple(latest),
         None,
         None,
+        tuple(dict.fromkeys(summary.name for summary in latest if summary.name)),
     )
     return participant, best, worst
 

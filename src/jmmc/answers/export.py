@@ -147,7 +147,9 @@ _SUMMARY_COLUMNS: tuple[_SummaryColumn, ...] = (
     ),
     *map(_field, DIMENSIONS),
     *map(_field, ("relay_share", "tcp_share", "p2p_share")),
-    *map(_field, ("address", "endpoint_id", "jitsi_meeting_id")),
+    *map(_field, ("address", "endpoint_id", "jitsi_meeting_id", "name")),
+    _field("code", "support_code"),
+    *map(_field, ("microphone", "camera", "speaker", "rating", "rating_reason")),
     _SummaryColumn("reasons", str, _reasons),
     *(_quantile(metric, place) for metric in (*METRICS, "mos") for place in range(len(_SHARES))),
 )

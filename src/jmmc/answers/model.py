@@ -204,7 +204,8 @@ class SessionDetail(Struct, frozen=True):
 class Participant(Struct, frozen=True):
     """One browser over a window: totals of its sessions, and the newest of them.
 
-    `networks` and `browsers` count sessions. `best` and `worst` are the sessions with the smallest
+    `names` are those of these newest sessions, the newest first. `networks` and `browsers` count
+    sessions. `best` and `worst` are the sessions with the smallest
     and the largest share of fair and poor time; None when no grade is known.
     """
 
@@ -218,6 +219,7 @@ class Participant(Struct, frozen=True):
     latest: tuple[Summary, ...]
     best: Summary | None
     worst: Summary | None
+    names: tuple[str, ...] = ()
 
 
 class Usage(Struct, frozen=True):

@@ -29,12 +29,14 @@ from jmmc.answers.overviews import OverviewDetail, Overviews
 from jmmc.answers.usage import Period, usage
 from jmmc.core.tasks import prefetch
 from jmmc.privacy.pseudonyms import Pseudonyms
-from jmmc.quality.filters import SummaryFilter
+from jmmc.quality.filters import SummaryFilter, support_code
 from jmmc.quality.summary import SearchHit
 from jmmc.quality.timeline import Rhythm
 from jmmc.stores import Reports, Store
 
 __all__ = ["NotFoundError", "Page", "Period", "Queries"]
+
+_MOST_OF_A_CODE = 5  # Sessions: of 1,000 million codes one is rarely drawn twice.
 
 
 class Queries:
@@ -125,12 +127,23 @@ class Queries:
         return None if times is None else times[0]
 
     async def search(self, text: str, *, limit: int = 20) -> list[SearchHit]:
-        """Rooms, participants, addresses and providers whose name contains `text`."""
-        hits: list[SearchHit] = []
+        """Rooms, participants, addresses, providers and persons whose name contains `text`.
+
+        A support code comes first, with its session.
+        """
+        hits = await self.sessions_of_code(text)
         for stored_text in self._pseudonyms.search_texts(text):
             if stored_text:
                 hits += await self._reports.search(stored_text, limit)
         return list(dict.fromkeys(hits))[:limit]
+
+    async def sessions_of_code(self, text: str) -> list[SearchHit]:
+        """The sessions with a support code, the newest first; none when the text is no code."""
+        if not (code := support_code(text)):
+            return []
+        selection = SummaryFilter(code=code, attempts=None)
+        found = await self._reports.summaries(selection, limit=_MOST_OF_A_CODE)
+        return [SearchHit("code", code, row.last, row.session) for row in found]
 
     async def shares(self, by: str, since: int, until: int) -> list[Share]:
         """The known and poor time of a window by a dimension, for alert rules."""

@@ -31,7 +31,7 @@ from jmmc.cli.common import (
 )
 from jmmc.core.errors import JmmcError
 from jmmc.core.text import printable
-from jmmc.quality.filters import DIMENSIONS, FIELD_OF_FILTER, SummaryFilter
+from jmmc.quality.filters import DIMENSIONS, FIELD_OF_FILTER, RATINGS, SummaryFilter
 from jmmc.quality.grading import Grade
 from jmmc.quality.summary import Summary
 from jmmc.web.dashboard.i18n import cause_sentence, words
@@ -44,9 +44,18 @@ _COLOURS = {"good": "green", "fair": "yellow", "poor": "red", "unknown": "bright
 _MARKS = {"good": "●", "fair": "◐", "poor": "○", "unknown": "·"}  # For readers without colours.
 
 
+_HELP = {
+    "name": "Only sessions of participants whose name contains this.",
+    "code": "Only the session with this support code.",
+    "rating": "Only sessions that were rated so, from 1 to 5.",
+}
+
+
 def _filter_options(command: Command) -> Command:
     for name, field in reversed(list(FIELD_OF_FILTER.items())):
-        command = click.option(f"--{name}", field, help=f"Only sessions with this {name}.")(command)
+        help_ = _HELP.get(name, f"Only sessions with this {name}.")
+        type_ = click.Choice(RATINGS) if name == "rating" else str
+        command = click.option(f"--{name}", field, type=type_, help=help_)(command)
     command = click.option("--until", help="End of the period, in the same form. Default: now.")(
         command
     )
@@ -112,6 +121,9 @@ def sessions(url: str, collection: str, limit: int, as_json: bool, **filters: st
     for column, width in (("session", 24), ("began", 11), ("min", 3), ("grade", 6), ("poor", 6)):
         table.add_column(column, min_width=width, no_wrap=True)
     table.add_column("room", no_wrap=True, overflow="ellipsis")
+    named = any(session.name for session in page.items)
+    if named:
+        table.add_column("participant", no_wrap=True, overflow="ellipsis")
     for column in ("browser", "region", "reasons") if wide else ():
         table.add_column(column, no_wrap=True, overflow="ellipsis")
     for session in page.items:
@@ -123,6 +135,7 @@ def sessions(url: str, collection: str, limit: int, as_json: bool, **filters: st
             _grade(session.grade),
             _percent(session.poor / session.known if session.known else None),
             session.room,
+            *([session.who] if named else ()),
             *((session.browser, _moved(session, "region"), reasons) if wide else ()),
         )
     console.print(table)
@@ -136,8 +149,16 @@ def sessions(url: str, collection: str, limit: int, as_json: bool, **filters: st
 @collection_option
 @json_option
 def show(id: str, url: str, collection: str, as_json: bool) -> None:  # noqa: A002 - what is shown
-    """Show one session: its timeline, its problems and their likely cause."""
-    detail = _answer(url, collection, lambda queries: queries.session(id.lower()))
+    """Show one session: its timeline, its problems and their likely cause.
+
+    ID is the id of a session or a support code.
+    """
+
+    async def query(queries: Queries) -> SessionDetail:
+        found = await queries.sessions_of_code(id)
+        return await queries.session(found[0].session if found else id.lower())
+
+    detail = _answer(url, collection, query)
     if as_json:
         print_json(encode(detail))
         return
@@ -154,6 +175,7 @@ def _render_session(detail: SessionDetail) -> Group:
     parts: list[Any] = [
         Text(printable(f"{summary.session}  {summary.room}"), style="bold"),
         f"{_local(summary.began)} {ended}, {summary.samples} samples, {summary.gaps} gaps",
+        *(_about_person(summary)),
         f"{summary.browser or '?'} on {summary.os or '?'}; region {_moved(summary, 'region')},"
         f" network {network}, {_moved(summary, 'transport')}, {_moved(summary, 'codec')}",
         Text.assemble("quality      ", *_shares(grades)),
@@ -182,6 +204,19 @@ def _render_session(detail: SessionDetail) -> Group:
                     f" {scope.others_bad} of {scope.others_known} elsewhere"
                 )
     return Group(*parts)
+
+
+def _about_person(summary: Summary) -> list[str]:
+    """A line with what is known of the participant and the devices, where anything is."""
+    facts = {
+        "": summary.name and summary.who,
+        "code ": summary.code,
+        "microphone ": summary.microphone,
+        "camera ": summary.camera,
+        "speaker ": summary.speaker,
+    }
+    known = [label + text for label, text in facts.items() if text]
+    return [", ".join(known)] if known else []
 
 
 def _moved(summary: Summary, dimension: str) -> str:

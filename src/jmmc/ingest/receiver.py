@@ -16,6 +16,7 @@ from msgspec.structs import replace
 from jmmc.core.errors import Rejected
 from jmmc.core.logging import logger
 from jmmc.core.model import Dialect, Push, Receipt, Refusal, Sample
+from jmmc.core.readings import READINGS, Subject
 from jmmc.ingest.counters import V1_SCRIPT, Counters
 from jmmc.ingest.disk_space import Level
 from jmmc.ingest.geo import NetworkNames
@@ -131,7 +132,11 @@ class Receiver:
     def apply(self, settings: Settings) -> None:
         """Use these settings from the next push on."""
         self._settings = settings
-        self._codec = Codec(regions=settings.authorized_regions, addresses=settings.ip)
+        self._codec = Codec(
+            regions=settings.authorized_regions,
+            addresses=settings.ip,
+            refused=_not_asked_for(settings),
+        )
         days, interval = settings.max_session_days, settings.sample_interval
         limit = most_samples(days, interval)
         self._policy = Policy(settings.conf_pattern, self._pseudonyms, limit)
@@ -290,6 +295,21 @@ class Receiver:
             _log.error("store_down", why=error)
             detail = "cannot open the store"
             raise Rejected("store_down", detail, retry_after=_RETRY_AFTER) from error
+
+
+def _not_asked_for(settings: Settings) -> set[str]:
+    """The readings about people that the settings do not allow, whatever a browser sends.
+
+    With pseudonyms there is no name, however the settings came to be.
+    """
+    refused: set[str] = set()
+    if settings.identify == "none" or settings.pseudonyms != "none":
+        refused.add("name")
+    if settings.support_code == "off":
+        refused.add("code")
+    if not settings.collect_devices:
+        refused.update(row.path for row in READINGS if row.subject is Subject.DEVICE)
+    return refused
 
 
 def _without_space() -> Rejected:

@@ -37,6 +37,7 @@ from jmmc.quality.summary import Summary
 from jmmc.quality.thresholds import Preset
 from jmmc.quality.timeline import Rhythm, Timeline, build_timeline
 from jmmc.stores import Lease, Store
+from jmmc.stores.searchable_names import names_of
 
 _T = TypeVar("_T")
 
@@ -375,6 +376,13 @@ class Summarizer:
             hours |= _changed_hours(compared_with.get(summary.session), summary)
         await self.note(hours)
         await reports.put_summaries(summaries)
+        # A name that no summary has would stay behind when the participant is erased.
+        if renamed := [
+            before[summary.session]
+            for summary in summaries
+            if summary.session in before and _is_renamed(before[summary.session], summary)
+        ]:
+            await reports.drop_names(renamed)
         for summary in summaries:
             self._due_times.summarized(
                 summary.session,
@@ -465,6 +473,11 @@ def hours_of(summary: Summary, since: int | None = None) -> set[int]:
             every = every[:: len(every) - 1]
         hours.update(every)
     return hours
+
+
+def _is_renamed(before: Summary, after: Summary) -> bool:
+    """Whether a session had a name, or an address, that it has no more."""
+    return not {*names_of(before)} <= {*names_of(after)}
 
 
 def _changed_hours(before: Summary | None, after: Summary) -> set[int]:

@@ -5,7 +5,7 @@ second time, each reading alone, so that only the bad one is dropped.
 """
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Annotated, Any, Literal, TypeVar
 
 import msgspec
@@ -76,12 +76,18 @@ class Codec:
 
     `regions`: the values that `t.sr` may have; empty allows any. `addresses`: how much is kept of
     readings that are IP addresses. "truncated" removes the ports without a report; "none" refuses
-    addresses and ports like unknown readings.
+    addresses and ports like unknown readings. `refused` are the paths of others that are refused.
     """
 
-    def __init__(self, *, regions: Sequence[str] = (), addresses: Kept = "full") -> None:
+    def __init__(
+        self,
+        *,
+        regions: Sequence[str] = (),
+        addresses: Kept = "full",
+        refused: Collection[str] = (),
+    ) -> None:
         self._truncates = addresses == "truncated"
-        refused = _ADDRESS_PATHS if addresses == "none" else frozenset()
+        refused = {*refused, *(_ADDRESS_PATHS if addresses == "none" else ())}
         rows = [row for row in BROWSER_READINGS if row.path not in refused]
         if regions:
             allowed = Choice(tuple(regions))

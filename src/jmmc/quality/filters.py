@@ -1,9 +1,34 @@
 """Filters of summaries, and the dimensions by which calls are compared."""
 
-from collections.abc import Mapping
+import re
+from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
 from msgspec import Struct
+
+RATINGS = ("1", "2", "3", "4", "5")
+"""The ratings that people give, from very bad to very good."""
+
+_CODE = re.compile("[0-9A-HJKMNP-TV-Z]{6}")
+_CONFUSED = str.maketrans("OIL", "011", "- ")
+
+
+def support_code(text: str) -> str:
+    """A support code as it is stored, from what somebody typed: `o` is 0, `i` and `l` are 1.
+
+    "" when the text is none.
+    """
+    code = text.strip().upper().translate(_CONFUSED)
+    return code if _CODE.fullmatch(code) else ""
+
+
+def _code_key(text: str) -> str:
+    return support_code(text) or text
+
+
+def _rating_key(text: str) -> int:
+    """The number; 0, which no session has, for another text."""
+    return int(text) if text in RATINGS else 0
 
 
 class Filter(NamedTuple):
@@ -11,13 +36,17 @@ class Filter(NamedTuple):
 
     `name` is its name outside (flag, query parameter). `dimension`: sessions are also compared by
     it. `prefix`: its first words are enough (a browser without its version, a provider by its
-    number).
+    number). `part`: any part of it is enough. `stored` is the field of a summary that is looked at,
+    `field` where it is empty, and `key` the form in which that has the value.
     """
 
     field: str
     name: str
     dimension: bool = False
     prefix: bool = False
+    part: bool = False
+    stored: str = ""
+    key: Callable[[str], str | int] = str
 
 
 FILTERS: tuple[Filter, ...] = (
@@ -34,6 +63,9 @@ FILTERS: tuple[Filter, ...] = (
     Filter("codec", "codec", dimension=True),
     Filter("grade", "grade"),
     Filter("outcome", "outcome"),
+    Filter("name", "name", part=True, stored="name_key", key=str.lower),
+    Filter("code", "code", key=_code_key),
+    Filter("rating", "rating", key=_rating_key),
 )
 """Every filter, defined once for stores, API, pages and command."""
 
@@ -49,7 +81,7 @@ class SummaryFilter(Struct, frozen=True):
 
     `since` and `until` (Unix seconds) select the sessions that overlap that time. `attempts`:
     whether the sessions are attempts to join that failed (`quality.joins.ATTEMPTS`); with None both
-    these and others are selected, as with an `outcome`.
+    these and others are selected, as with an `outcome`. `rated`: whether people rated the call.
     """
 
     since: int | None = None
@@ -67,6 +99,10 @@ class SummaryFilter(Struct, frozen=True):
     codec: str | None = None
     grade: str | None = None
     outcome: str | None = None
+    name: str | None = None
+    code: str | None = None
+    rating: str | None = None
+    rated: bool | None = None
     running: bool | None = None
     attempts: bool | None = False
 

@@ -157,6 +157,12 @@ class Summary(Struct, frozen=True, rename=_STORED_NAMES):
         return self.name.lower()
 
     @property
+    def who(self) -> str:
+        """What people see of the participant: the name, if it is known, and a short id."""
+        short = self.endpoint_id or self.browser_id[:8]
+        return f"{self.name} ({short})" if self.name else short
+
+    @property
     def setup_ms(self) -> int | None:
         """Milliseconds from asking to join until the first media arrived; None when unknown."""
         return self.setup.whole
@@ -239,11 +245,15 @@ class Decile(NamedTuple):
 
 
 class SearchHit(Struct, frozen=True):
-    """A name that a search found: its `kind`, and when it was last used."""
+    """A name that a search found: its `kind`, and when it was last used.
+
+    `session` is the session of a support code, else "".
+    """
 
     kind: str
     name: str
     last: Moment
+    session: str = ""
 
 
 def grade_at(spans: Sequence[GradeSpan], last: int) -> Grade:

@@ -218,6 +218,13 @@ class Reports(Protocol):
         """
         ...
 
+    async def drop_names(self, former: Sequence[Summary]) -> int:
+        """Delete the names of summaries that were replaced, where no summary has them any more.
+
+        Returns how many were deleted.
+        """
+        ...
+
     async def prune(self, before: int) -> int:
         """Delete summaries of sessions that were over before `before`, then old names and rollups.
 

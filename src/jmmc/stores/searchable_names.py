@@ -1,4 +1,4 @@
-"""The names by which a session is found: of its room, participant, address and provider."""
+"""The names by which a session is found: of its room, participant, address, provider, person."""
 
 from collections.abc import Iterator
 from urllib.parse import unquote
@@ -10,6 +10,7 @@ NAMED = {
     "participant": "browser_id",
     "address": "address",
     "provider": "provider",
+    "name": "name_key",
 }
 """The field of a summary, by kind of name."""
 
@@ -32,3 +33,5 @@ def names_of(summary: Summary) -> Iterator[tuple[str, str]]:
         yield "address", summary.address.lower()
     if summary.provider:
         yield "provider", summary.provider.lower()
+    if summary.name:
+        yield "name", summary.name_key

@@ -37,6 +37,21 @@ _REPORT_INDEXES = {
             partialFilterExpression={"provider": {"$gt": ""}},
         ),
         IndexModel(
+            [("name_key", ASCENDING), *NEWEST_FIRST],
+            name="jmmc_name",
+            partialFilterExpression={"name_key": {"$gt": ""}},
+        ),
+        IndexModel(
+            [("code", ASCENDING)],
+            name="jmmc_code",
+            partialFilterExpression={"code": {"$gt": ""}},
+        ),
+        IndexModel(
+            [("rating", ASCENDING), *NEWEST_FIRST],
+            name="jmmc_rated",
+            partialFilterExpression={"rating": {"$gt": 0}},
+        ),
+        IndexModel(
             [*NEWEST_FIRST, ("last", ASCENDING)],
             name="jmmc_running",
             partialFilterExpression=RUNNING,

@@ -166,6 +166,11 @@ class MongoReports:
         self._connection.refuse_writes()
         return await summary_writes.erase(self._connection, summaries)
 
+    async def drop_names(self, former: Sequence[Summary]) -> int:
+        """See `Reports.drop_names`."""
+        self._connection.refuse_writes()
+        return await summary_writes.drop_names(self._connection, former)
+
     async def prune(self, before: int) -> int:
         """See `Reports.prune`."""
         self._connection.refuse_writes()

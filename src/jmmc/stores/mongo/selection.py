@@ -42,12 +42,14 @@ def summary_query(selection: SummaryFilter, longest: int) -> Document:
     for filter_ in FILTERS:
         if (value := getattr(selection, filter_.field)) is None:
             continue
-        name = column(filter_.field)
-        condition: Any = value
-        if not value:
+        name = column(filter_.stored or filter_.field)
+        condition: Any = filter_.key(value)
+        if condition == "":
             condition = {"$in": ["", None]}  # An earlier version had no such field.
         elif filter_.prefix:
             condition = {"$regex": f"^{literal(value)}( |$)"}
+        elif filter_.part:
+            condition = {"$gt": "", "$regex": literal(condition)}
         if filter_.dimension and value:
             either.append({"$or": [{name: condition}, {f"moved.{name}": condition}]})
         elif filter_.dimension:
@@ -56,6 +58,8 @@ def summary_query(selection: SummaryFilter, longest: int) -> Document:
             query[name] = condition
     if selection.only_attempts is not None:
         query["outcome"] = {"$in" if selection.only_attempts else "$nin": ATTEMPTS}
+    if selection.rated is not None:
+        query.setdefault("rating", {"$gt": 0} if selection.rated else None)
     if selection.running is not None:
         query["running"] = selection.running
     if selection.until is not None:

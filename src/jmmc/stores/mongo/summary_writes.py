@@ -51,6 +51,14 @@ async def put_summaries(connection: Connection, summaries: Sequence[Summary]) ->
 
 async def erase(connection: Connection, summaries: Sequence[Summary]) -> int:
     """See `Reports.erase`."""
+    ids = [summary.session for summary in summaries]
+    with connection.operation():
+        await connection.collection("summaries").delete_many({"_id": {"$in": ids}})
+    return await drop_names(connection, summaries)
+
+
+async def drop_names(connection: Connection, summaries: Sequence[Summary]) -> int:
+    """See `Reports.drop_names`."""
     stored, deleted = connection.collection("summaries"), 0
     known = connection.collection("names")
     names = {
@@ -59,7 +67,6 @@ async def erase(connection: Connection, summaries: Sequence[Summary]) -> int:
         for kind, name in names_of(summary)
     }
     with connection.operation():
-        await stored.delete_many({"_id": {"$in": [summary.session for summary in summaries]}})
         for (kind, name), (query, last) in names.items():
             key = {"_id": f"{stored_kind(kind)} {name}"}
             if await stored.find_one(query, {"_id": True}) is None:

@@ -170,7 +170,13 @@ class SqliteReports:
 
     async def erase(self, summaries: Sequence[Summary]) -> int:
         """See `Reports.erase`."""
-        ids = [(summary.session,) for summary in summaries]
+        return await self._erase([(summary.session,) for summary in summaries], summaries)
+
+    async def drop_names(self, former: Sequence[Summary]) -> int:
+        """See `Reports.drop_names`."""
+        return await self._erase([], former)
+
+    async def _erase(self, ids: Sequence[tuple[str]], summaries: Sequence[Summary]) -> int:
         names = {
             (kind, name): (str(getattr(summary, NAMED[kind])), summary.last)
             for summary in sorted(summaries, key=lambda summary: summary.last)

@@ -34,7 +34,12 @@ def summary_conditions(selection: SummaryFilter) -> tuple[list[str], list[object
     for filter_ in FILTERS:
         if (value := getattr(selection, filter_.field)) is None:
             continue
-        condition, given = _equal(column(filter_.field), value, prefix=filter_.prefix)
+        name, key = column(filter_.stored or filter_.field), filter_.key(value)
+        if filter_.part and key:
+            parts.append(f"{name} <> '' AND instr({name}, ?)")
+            values.append(key)
+            continue
+        condition, given = _equal(name, key, prefix=filter_.prefix)
         if filter_.dimension:
             in_segment, more = _equal(
                 f"value ->> '$[2].{filter_.field}'", value, prefix=filter_.prefix
@@ -48,6 +53,8 @@ def summary_conditions(selection: SummaryFilter) -> tuple[list[str], list[object
         values += given
     if selection.only_attempts is not None:
         parts.append(_IS_ATTEMPT if selection.only_attempts else f"NOT {_IS_ATTEMPT}")
+    if selection.rated is not None:
+        parts.append(f"rating IS {'NOT ' if selection.rated else ''}NULL")
     if selection.running is not None:
         parts.append("running" if selection.running else "NOT running")
     if selection.since is not None:
@@ -56,8 +63,8 @@ def summary_conditions(selection: SummaryFilter) -> tuple[list[str], list[object
     return parts, values
 
 
-def _equal(expression: str, value: str, *, prefix: bool) -> tuple[str, list[object]]:
-    if not prefix:
+def _equal(expression: str, value: str | int, *, prefix: bool) -> tuple[str, list[object]]:
+    if not prefix or isinstance(value, int):
         return f"{expression} = ?", [value]
     return (
         f"({expression} = ? OR substr({expression}, 1, ?) = ?)",

@@ -16,6 +16,7 @@ _HAVE_NAME = {
     "participant": "FROM summaries WHERE uid = ?",
     "address": "FROM summaries WHERE whole ->> 'address' = ?",
     "provider": "FROM summaries WHERE provider = ? AND provider <> ''",
+    "name": "FROM summaries WHERE name_key = ? AND name_key <> ''",
 }
 
 
@@ -57,7 +58,7 @@ def erase(
 ) -> int:
     """Delete summaries, and those of `names` that no other summary has; how many names.
 
-    `names` has the value of the summary's field by kind and name, and when a deleted summary had it
+    `names` has the value of the summary's field by kind and name, and when a former summary had it
     last. A name that is kept was last there when one of the other summaries was.
     """
     deleted = 0

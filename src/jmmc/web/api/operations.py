@@ -216,7 +216,8 @@ _ANSWERS = (
     ),
     Operation(
         "/search",
-        "Rooms, participants, addresses and providers whose name contains a text.",
+        "Rooms, participants, persons, addresses and providers whose name contains a text; and the"
+        " session of a support code.",
         list[SearchHit],
         lambda backend, query: backend.queries.search(query.text("q") or ""),
         (SEARCH_TEXT,),

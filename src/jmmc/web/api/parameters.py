@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 from jmmc.answers.tables import FORMATS
 from jmmc.core.timestamps import parse_moment, zone_of
 from jmmc.privacy.pseudonyms import Pseudonyms
-from jmmc.quality.filters import DIMENSIONS, FIELD_OF_FILTER, SummaryFilter
+from jmmc.quality.filters import DIMENSIONS, FIELD_OF_FILTER, RATINGS, SummaryFilter
 from jmmc.quality.grading import Grade
 from jmmc.quality.rollups import DAY
 from jmmc.web.api.exports import WHATS
@@ -45,7 +45,12 @@ _MOMENT = {
         },
     ],
 }
-_LABELS = {"os": "operating system", "participant": "participant id"}
+_LABELS = {
+    "os": "operating system",
+    "participant": "participant id",
+    "name": "name of the participant, or a part of it",
+    "code": "support code",
+}
 _GRADES = tuple(grade.name.lower() for grade in Grade)
 PERIODS = ("day", "week", "month")
 
@@ -60,9 +65,10 @@ WINDOW = (
     *(
         _text(name, f"Only sessions with this {_LABELS.get(name, name)}.")
         for name in FIELD_OF_FILTER
-        if name != "grade"
+        if name not in ("grade", "rating")
     ),
     _choice("grade", "Only sessions with this grade.", _GRADES),
+    _choice("rating", "Only sessions that their participant rated so.", RATINGS),
 )
 PAGING = (
     Parameter(
@@ -78,7 +84,11 @@ ZONE = _text(
     "tz",
     "Time zone of the periods, such as Europe/Paris. Default: the setting time_zone.",
 )
-SEARCH_TEXT = _text("q", "Text to find in room names, participant ids, addresses and providers.")
+SEARCH_TEXT = _text(
+    "q",
+    "Text to find in names of rooms and persons, participant ids, addresses and providers; or a"
+    " support code.",
+)
 FORMAT = _choice(
     "format",
     "Default: json. The other formats have the rows only, such as the points of a series.",
@@ -128,6 +138,8 @@ class QueryParameters:
         }
         if "grade" in filters:
             self.one_of("grade", _GRADES, None)
+        if "rating" in filters:
+            self.one_of("rating", RATINGS, None)
         return self.pseudonyms.as_stored(SummaryFilter(since=since, until=until, **filters))
 
     def zone(self, default: str) -> ZoneInfo:

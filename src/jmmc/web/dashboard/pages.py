@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 from starlette.requests import Request
-from starlette.responses import Response
+from starlette.responses import RedirectResponse, Response
 
 from jmmc.answers.model import FEW, Comparison, Overview
 from jmmc.answers.queries import Queries
@@ -16,7 +16,7 @@ from jmmc.core.timestamps import parse_moment
 from jmmc.privacy.pseudonyms import Pseudonyms
 from jmmc.quality.filters import DIMENSIONS, FIELD_OF_FILTER, SummaryFilter
 from jmmc.web.dashboard.charts import PLOTS, curves_of
-from jmmc.web.dashboard.layout import Layout
+from jmmc.web.dashboard.layout import HEADERS, Layout
 from jmmc.web.security.access import Caller
 
 _DAY = 86_400
@@ -137,6 +137,9 @@ class Pages:
     async def find(self, request: Request, caller: Caller) -> Response:
         """Show the names that match a text, or the sessions that match the filters."""
         text = request.query_params.get("q", "")
+        if len(sessions := await self._queries.sessions_of_code(text)) == 1:
+            root = request.scope.get("root_path", "")
+            return RedirectResponse(f"{root}/sessions/{sessions[0].session}", 303, headers=HEADERS)
         selection = self._selection(request)
         cursor = request.query_params.get("cursor") or None
         # With a text alone the answer is the names, without a list of all sessions below.

@@ -22,9 +22,12 @@ function daysAround(last) {
   return `since=${date(Date.parse(last) - 30 * DAY)}&until=${date(Date.parse(last) + DAY)}`;
 }
 
-const hitUrl = ({ kind, name, last }) => kind === "participant"
-  ? `${root}/participants/${encodeURIComponent(name)}?${daysAround(last)}`
-  : `${root}/find?${daysAround(last)}&q=${encodeURIComponent(name)}`;
+function hitUrl({ kind, name, last, session }) {
+  if (kind === "code") return `${root}/sessions/${session}`;
+  const encoded = encodeURIComponent(name);
+  if (kind === "participant") return `${root}/participants/${encoded}?${daysAround(last)}`;
+  return `${root}/find?${daysAround(last)}&${kind === "name" ? "name" : "q"}=${encoded}`;
+}
 
 function hitLink(hit) {
   const link = document.createElement("a");
