@@ -3,6 +3,7 @@
 import secrets
 import time
 from typing import Any
+from urllib.parse import unquote
 from uuid import UUID, uuid5
 
 from jmmc.maintenance.erase import forget
@@ -42,6 +43,7 @@ class Site:
         ago: int = 600,
         seconds: int = 120,
         after: dict[str, Any] | None = None,
+        bye: bool = True,
         **more: Any,
     ) -> str:
         """Push a stay that began `ago` seconds before now, and return the session's id.
@@ -54,7 +56,7 @@ class Site:
         samples = [{"seq": 0, "age": ago, "m": more.pop("join", {"pid": who})}]
         for seq in range(1, count + 1):
             part = states[(seq - 1) * len(states) // count] if states else {"cq": 100}
-            flags = {"bye": True} if seq == count else {}
+            flags = {"bye": True} if bye and seq == count else {}
             samples.append({"seq": seq, "age": ago - STEP * seq, "m": part, **flags})
         if after is not None:
             last = {"seq": count + 1, "age": ago - seconds, "m": after, "bye": True}
@@ -72,7 +74,9 @@ class Site:
             pass
 
     async def get(self, path: str, status: int = 200) -> Answer:
-        answer = await call(self.app, "GET", path, client="127.0.0.1")
+        path, mark, query = path.partition("?")
+        decoded = unquote(path) + mark + query  # As a server does.
+        answer = await call(self.app, "GET", decoded, client="127.0.0.1")
         assert answer.status == status, answer
         return answer
 

@@ -1,16 +1,17 @@
 """The live view: running meetings by the current grades of their participants, and hotspots."""
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
 from jmmc.answers.model import Hotspot, Live, LiveMeeting
 from jmmc.quality.grading import Grade
+from jmmc.quality.meeting_ids import meetings_apart
 from jmmc.quality.summary import LiveSession
 
 _MAX_HOTSPOTS = 12
 _MAX_MEETINGS = 1000
 _MAX_REASONS = 3
-_DIMENSIONS = ("region", "network", "provider", "browser")
+_DIMENSIONS = ("region", "bridge", "network", "provider", "browser")
 
 
 class LiveView:
@@ -22,7 +23,7 @@ class LiveView:
     def __init__(self) -> None:
         self._connections = 0
         self._people: dict[str, Grade] = {}
-        self._rooms: dict[str, _LiveRoom] = {}
+        self._rooms: dict[str, dict[str, _LiveRoom]] = {}
         self._values: dict[tuple[str, str], dict[str, Grade]] = {}
 
     def add(self, sessions: Iterable[LiveSession]) -> None:
@@ -31,16 +32,21 @@ class LiveView:
             grade = session.at_present
             self._connections += 1
             _note(self._people, session.browser_id, grade)
-            if session.room not in self._rooms:
-                self._rooms[session.room] = _LiveRoom(session)
-            self._rooms[session.room].add(session, grade)
+            by_meeting = self._rooms.setdefault(session.room, {})
+            if session.jitsi_meeting_id not in by_meeting:
+                by_meeting[session.jitsi_meeting_id] = _LiveRoom(session)
+            by_meeting[session.jitsi_meeting_id].add(session, grade)
             for dimension in _DIMENSIONS:
                 key = (dimension, session.value_now(dimension))
                 _note(self._values.setdefault(key, {}), session.browser_id, grade)
 
     def live(self, now: int) -> Live:
         """The live view as counted until `now` (Unix seconds)."""
-        meetings = [_live_meeting(room, live_room) for room, live_room in self._rooms.items()]
+        meetings = [
+            _live_meeting(room, parts)
+            for room, by_meeting in self._rooms.items()
+            for parts in meetings_apart(sorted(by_meeting.values(), key=lambda part: part.began))
+        ]
         meetings.sort(
             key=lambda meeting: (-meeting.poor, -meeting.fair, -meeting.people, meeting.room)
         )
@@ -71,31 +77,48 @@ def _note(people: dict[str, Grade], browser_id: str, grade: Grade) -> None:
 
 
 class _LiveRoom:
-    """The people of one room, counted by grade and reason; `first` is the earliest session."""
+    """The people of one room, counted by grade and reason, whose sessions have one meeting id.
+
+    `first` is the earliest session, `ended` the time of the last sample of any.
+    """
 
     def __init__(self, session: LiveSession) -> None:
+        self.jitsi_meeting_id = session.jitsi_meeting_id
         self.first = (session.began, session.session)
+        self.ended = session.last
         self.connections = 0
         self.people: dict[str, Grade] = {}
         self.reasons: Counter[str] = Counter()
 
+    @property
+    def began(self) -> int:
+        """When the earliest session began."""
+        return self.first[0]
+
     def add(self, session: LiveSession, grade: Grade) -> None:
         self.first = min(self.first, (session.began, session.session))
+        self.ended = max(self.ended, session.last)
         self.connections += 1
         _note(self.people, session.browser_id, grade)
         if session.spells and session.spells[-1].end >= session.last:
             self.reasons.update(session.spells[-1].reasons.keys())
 
 
-def _live_meeting(room: str, live_room: _LiveRoom) -> LiveMeeting:
-    began, session = live_room.first
-    reasons = sorted(live_room.reasons, key=lambda reason: (-live_room.reasons[reason], reason))
+def _live_meeting(room: str, parts: Sequence[_LiveRoom]) -> LiveMeeting:
+    began, session = min(part.first for part in parts)
+    people: dict[str, Grade] = {}
+    counts: Counter[str] = Counter()
+    for part in parts:
+        counts.update(part.reasons)
+        for browser_id, grade in part.people.items():
+            _note(people, browser_id, grade)
+    reasons = sorted(counts, key=lambda reason: (-counts[reason], reason))
     return LiveMeeting(
         session,
         room,
         began,
-        *_counted(live_room.people),
-        live_room.connections,
+        *_counted(people),
+        sum(part.connections for part in parts),
         tuple(reasons[:_MAX_REASONS]),
     )
 

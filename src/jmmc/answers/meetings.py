@@ -1,10 +1,13 @@
-"""Meetings out of stays: a room's stays are one meeting until it was empty for ten minutes."""
+"""Meetings out of stays: a room's stays are one meeting until it was empty for ten minutes.
+
+Stays in rooms of the same name of several tenants are several meetings (`quality.meeting_ids`)."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 from jmmc.answers.model import Grades, Meeting, RoomActivity
 from jmmc.answers.threads import paused
+from jmmc.quality.meeting_ids import meetings_apart
 from jmmc.quality.peaks import Presence, peak
 
 EMPTY_FOR = 600
@@ -30,6 +33,7 @@ class Stay(NamedTuple):
     fair: int
     poor: int
     unknown: int
+    jitsi_meeting_id: str = ""
     present: tuple[tuple[int, int], ...] = ()
 
     @property
@@ -51,7 +55,18 @@ def by_room(stays: Iterable[Stay]) -> dict[str, Room]:
 
 
 def split(room_stays: Iterable[Stay]) -> Iterator[Room]:
-    """Split a room's stays into those of its meetings."""
+    """Split a room's stays into those of its meetings (`quality.meeting_ids`)."""
+    for stays in _until_empty(room_stays):
+        meetings = meetings_apart(stays)
+        if len(meetings) == 1:
+            yield stays
+            continue
+        for meeting in meetings:
+            yield from _until_empty(meeting)
+
+
+def _until_empty(room_stays: Iterable[Stay]) -> Iterator[Room]:
+    """Split a room's stays where it was empty for ten minutes."""
     meeting: Room = []
     ended = 0
     for room_stay in room_stays:

@@ -15,6 +15,7 @@ from jmmc.core.label_values import OTHER, UNKNOWN, LabelValues, browser_family
 from jmmc.core.readings import READINGS, Number
 from jmmc.maintenance.summary_due_times import PATIENCE
 from jmmc.quality.grading import Grade, moment_mos
+from jmmc.quality.meeting_ids import meetings_apart
 from jmmc.quality.summary import Summary
 from jmmc.quality.timeline import State, Timeline
 
@@ -97,9 +98,16 @@ class LiveCounts(NamedTuple):
 class _LiveParticipant(NamedTuple):
     browser_id: str
     room: str
+    jitsi_meeting_id: str
+    began: int
     last: int
     labels: Labels
     grade: Grade
+
+    @property
+    def ended(self) -> int:
+        """The time of the last sample."""
+        return self.last
 
 
 class CallTimeCounters:
@@ -176,7 +184,7 @@ class CallTimeCounters:
             if other is None or tab.grade > other.grade:
                 people[tab.browser_id] = tab
         found.update(Counter((person.labels, person.grade) for person in people.values()))
-        return LiveCounts(found, len({tab.room for tab in live}), len(live))
+        return LiveCounts(found, _count_meetings(live), len(live))
 
     def _start_at_zero(self, labels: Labels) -> None:
         """Make counters start at zero, visibly: a rate would miss the first seconds otherwise."""
@@ -203,10 +211,23 @@ class CallTimeCounters:
     def _note_live(self, summary: Summary, labels: Labels) -> None:
         if summary.running:
             self._live[summary.session] = _LiveParticipant(
-                summary.browser_id, summary.room, summary.last, labels, summary.at_present
+                summary.browser_id,
+                summary.room,
+                summary.jitsi_meeting_id,
+                summary.began,
+                summary.last,
+                labels,
+                summary.at_present,
             )
         else:
             self._live.pop(summary.session, None)
+
+
+def _count_meetings(live: Iterable[_LiveParticipant]) -> int:
+    rooms: dict[str, list[_LiveParticipant]] = {}
+    for tab in sorted(live, key=lambda tab: tab.began):
+        rooms.setdefault(tab.room, []).append(tab)
+    return sum(len(meetings_apart(tabs)) for tabs in rooms.values())
 
 
 def _steady_parts(summary: Summary, since: int) -> Iterator[tuple[int, int]]:

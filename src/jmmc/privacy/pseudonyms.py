@@ -90,6 +90,9 @@ class Pseudonyms:
 
 
 def jitsi_room_name(name: str) -> str:
-    """A room's name, as people type it, in Jitsi's form: lower case and percent-encoded."""
-    encoded = quote(name.strip().lower(), safe="~()*!.'-_%")
+    """A room's name, as people type it, in Jitsi's form: lower case and percent-encoded.
+
+    That of a tenant has its name and a slash before it.
+    """
+    encoded = quote(name.strip().lower(), safe="~()*!.'-_%/")
     return re.sub("%[0-9A-F]{2}", lambda escape: escape[0].lower(), encoded)

@@ -218,6 +218,7 @@ class LiveSession(Struct, frozen=True, rename=_STORED_NAMES):
     provider: str = ""
     segments: tuple[Segment, ...] = ()
     bridge: str = ""
+    jitsi_meeting_id: str = ""
 
     @property
     def at_present(self) -> Grade:

@@ -38,11 +38,11 @@ def summary_document(summary: Summary) -> Document:
 def summary_fields(columns: Sequence[str]) -> Document:
     """The projection to these columns of summaries.
 
-    Documents of an earlier version have no `lane` of their own: then it is read from the whole.
+    Documents of an earlier version lack `_IN_WHOLE`: then these are read from the whole.
     """
     fields: Document = {column(name): True for name in columns if name != "session"}
-    if "lane" in fields:
-        fields["whole"] = {"$cond": [{"$eq": [{"$type": "$lane"}, "missing"]}, "$whole", None]}
+    if lacking := [{"$eq": [{"$type": f"${name}"}, "missing"]} for name in _IN_WHOLE & {*fields}]:
+        fields["whole"] = {"$cond": [{"$or": lacking}, "$whole", None]}
     return {"_id": "session" in columns, **fields}
 
 
@@ -51,15 +51,19 @@ def summary_rows(columns: Sequence[str], documents: Sequence[Document]) -> list[
     names = ["_id" if name == "session" else column(name) for name in columns]
     for document in documents:
         if document.get("whole"):
-            document["lane"] = bytes(_LANE.decode(document["whole"]).lane).decode()
+            whole = _WHOLE.decode(document["whole"])
+            document.setdefault("lane", bytes(whole.lane).decode())
+            document.setdefault("meeting", whole.meeting)
     empty = [
         "[]" if name in JSON_COLUMNS else None if name in OPTIONAL_COLUMNS else "" for name in names
     ]
     return [tuple(map(document.get, names, empty)) for document in documents]
 
 
-class _Lane(msgspec.Struct):
+class _Whole(msgspec.Struct):
     lane: msgspec.Raw
+    meeting: str = ""
 
 
-_LANE = msgspec.json.Decoder(_Lane)
+_WHOLE = msgspec.json.Decoder(_Whole)
+_IN_WHOLE = {field.name for field in msgspec.structs.fields(_Whole)}

@@ -24,6 +24,8 @@ def read_column(field: str) -> str:
     """The SQL expression for a field of a summary; rows of an earlier version lack some columns."""
     if field == "lane":
         return "CASE segments WHEN '' THEN whole ->> '$.lane' ELSE lane END"
+    if field == "jitsi_meeting_id":
+        return "coalesce(meeting, whole ->> '$.meeting', '')"
     return "iif(segments = '', '[]', segments)" if field == "segments" else column(field)
 
 

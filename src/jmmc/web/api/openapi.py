@@ -34,7 +34,10 @@ _IN_PATH: dict[str, tuple[str, dict[str, Any]]] = {
         {"type": "string", "pattern": "^[0-9a-fA-F]{24}$"},
     ),
     "participant": ("Participant id: the id of one browser.", {"type": "string"}),
-    "room": ("Room name as Jitsi has it: lower case, percent-encoded.", {"type": "string"}),
+    "room": (
+        "Room name as Jitsi has it: lower case, percent-encoded; with `tenant/` before it if any.",
+        {"type": "string"},
+    ),
 }
 
 

@@ -60,7 +60,7 @@ def api_routes(
     return [
         # One route a path: the Allow of a 405 names all of its methods.
         *(
-            Route(ROOT + path, _by_method(methods), methods=list(methods))
+            Route(ROOT + _with_slashes(path), _by_method(methods), methods=list(methods))
             for path, methods in handlers.items()
         ),
         *_description_routes(),
@@ -136,6 +136,11 @@ def _problem_of(error: Exception) -> Problem:
             return Problem(503, "The store is down", str(error), retry_after=5)
         case _:
             return Problem(400, "Invalid request", str(error))
+
+
+def _with_slashes(path: str) -> str:
+    """The route of a path: a room of a tenant has a slash in its name."""
+    return path.replace("{room}", "{room:path}")
 
 
 def _by_method(handlers: dict[str, _Handler]) -> _Handler:
