@@ -35,6 +35,7 @@ from jmmc.quality.summarize import events
 from jmmc.quality.summary import Summary
 from jmmc.quality.timeline import Rhythm, build_timeline
 from jmmc.quality.timeline_rows import curves
+from jmmc.quality.ways import ways_of, ways_with
 from jmmc.stores import Reports, Store
 
 _EVERYBODY = 5000  # Summaries that an attribution takes into account: those nearest in time.
@@ -61,17 +62,21 @@ async def session_detail(store: Store, id_: str, *, rhythm: Rhythm) -> SessionDe
     if summary.spells:
         most = min(_EVERYBODY, _COMPARISONS // len(summary.spells))
         everybody = await _everybody(reports, summary.began, summary.ended, most)
-    first, *_ = await _stays_of_meeting(reports, summary)
+    stays = await _stays_of_meeting(reports, summary)
+    others = await reports.get_summaries(
+        [stay.session for stay in _longest(stays, _TOGETHER) if stay.session != id_]
+    )
     stored = await store.get([id_])
     session = stored[0] if stored else None
     return await in_background(
-        lambda: _detail_of(summary, first.session, everybody, session, rhythm)
+        lambda: _detail_of(summary, stays[0].session, others, everybody, session, rhythm)
     )
 
 
 def _detail_of(
     summary: Summary,
     meeting: str,
+    others: Sequence[Summary],
     everybody: Sequence[Summary],
     session: Session | None,
     rhythm: Rhythm,
@@ -93,6 +98,7 @@ def _detail_of(
         times,
         values,
         events(timeline)[:_MOST_EVENTS] if timeline else summary.events,
+        ways_with(ways_of([summary, *others]), summary.session),
     )
 
 
@@ -102,7 +108,7 @@ async def meeting_detail(reports: Reports, id_: str) -> MeetingDetail:
     Of a very large meeting it has the sessions with the most known time.
     """
     stays = await _stays_of_meeting(reports, await _summary(reports, id_))
-    shown = nlargest(_MOST_LANES, stays, key=lambda stay: stay.good + stay.fair + stay.poor)
+    shown = _longest(stays, _MOST_LANES)
     summaries: list[Summary] = []
     for part in parts_of([stay.session for stay in shown], _TOGETHER):
         summaries += map(bounded, await reports.get_summaries(part))
@@ -113,7 +119,13 @@ async def meeting_detail(reports: Reports, id_: str) -> MeetingDetail:
         everybody = await _everybody(reports, meeting.began, meeting.ended, _EVERYBODY)
     lanes = tuple(Lane(summary, summary.grade) for summary in summaries)
     found = await in_background(lambda: incidents(summaries, paused(everybody, _FEW), pause=pause))
-    return MeetingDetail(meeting, lanes, found)
+    ways = await in_background(lambda: ways_of(summaries))
+    return MeetingDetail(meeting, lanes, found, ways)
+
+
+def _longest(stays: Sequence[Stay], most: int) -> list[Stay]:
+    """The stays with the most known time."""
+    return nlargest(most, stays, key=lambda stay: stay.good + stay.fair + stay.poor)
 
 
 async def participant_detail(

@@ -13,6 +13,7 @@ from jmmc.quality.incidents import Incident
 from jmmc.quality.intervals import Replicates, interval
 from jmmc.quality.rollups import Sums
 from jmmc.quality.summary import CallEvent, GradeSpan, Summary
+from jmmc.quality.ways import Ways
 
 FEW = 5
 """Sessions below which a share says too little to be shown."""
@@ -169,11 +170,12 @@ class Lane(Struct, frozen=True):
 
 
 class MeetingDetail(Struct, frozen=True):
-    """A meeting with its sessions (at most 1,000) and its worst incidents."""
+    """A meeting with its sessions (at most 1,000), its worst incidents, and who heard whom."""
 
     meeting: Meeting
     lanes: tuple[Lane, ...]
     incidents: tuple[Incident, ...]
+    ways: Ways
 
 
 class AttributedSpell(Struct, frozen=True):
@@ -188,7 +190,7 @@ class SessionDetail(Struct, frozen=True):
 
     `times` are when readings changed, and the end. Each curve has one value for each time, None
     where it is unknown; the value at `times[i]` holds until `times[i + 1]`. `meeting` is the
-    meeting's id.
+    meeting's id. `ways` are those to and from this session, of the 200 longest of the meeting.
     """
 
     summary: Summary
@@ -199,6 +201,7 @@ class SessionDetail(Struct, frozen=True):
     times: tuple[Moment, ...]
     curves: dict[str, tuple[float | str | bool | None, ...]]
     events: tuple[CallEvent, ...]
+    ways: Ways
 
 
 class Participant(Struct, frozen=True):

@@ -34,9 +34,10 @@ from jmmc.core.text import printable
 from jmmc.quality.filters import DIMENSIONS, FIELD_OF_FILTER, RATINGS, SummaryFilter
 from jmmc.quality.grading import Grade
 from jmmc.quality.summary import Summary
-from jmmc.web.dashboard.i18n import cause_sentence, words
+from jmmc.web.dashboard.i18n import cause_sentence, upload_sentence, way_sentence, words
 
 _DAY = 86_400
+_MOST_WAYS = 6
 _POINTS = 60  # Of a curve in the terminal.
 _MOST_MOVES = 6  # Values of a dimension of one session.
 _BARS = " ▁▂▃▄▅▆▇█"
@@ -203,7 +204,17 @@ def _render_session(detail: SessionDetail) -> Group:
                     f"    {scope.kind:<8} {scope.bad} of {scope.known} affected in {scope.value},"
                     f" {scope.others_bad} of {scope.others_known} elsewhere"
                 )
+    translate = _english
+    for upload in detail.ways.uploads:
+        parts.append(upload_sentence(upload, translate))
+    if detail.ways.ways:
+        said = [way_sentence(way, translate, _percent) for way in detail.ways.ways[:_MOST_WAYS]]
+        parts.append(f"\nways: {'; '.join(said)}".replace("\u00a0", " "))
     return Group(*parts)
+
+
+def _english(key: str) -> str:
+    return words("en").get(key, key)
 
 
 def _about_person(summary: Summary) -> list[str]:

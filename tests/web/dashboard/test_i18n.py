@@ -34,7 +34,9 @@ _TEXTS = {
         for text in (plot.title, plot.unit, *(label for _, label in plot.series))
     ),
     *DIMENSIONS,
+    *("name", "code", "rating", "microphone", "camera", "speaker"),
 }
+_SENTENCES = ("cause ", "way ", "media ", "upload ")
 
 
 @pytest.mark.parametrize("text", sorted(_TEXTS - {""}))
@@ -45,7 +47,14 @@ def test_a_text_has_a_french_translation(text: str) -> None:
 def test_every_translation_is_used() -> None:
     code = "".join(path.read_text("utf-8") for path in WEB.rglob("*.py"))
     for text in words("fr"):
-        assert text in _TEXTS or text in code or text.startswith("cause "), text
+        assert text in _TEXTS or text in code or text.startswith(_SENTENCES), text
+
+
+def test_every_language_has_the_same_sentences_with_the_same_figures() -> None:
+    for text in words("en"):
+        if text.startswith(_SENTENCES):
+            figures = [re.findall("{.*?}", words(language)[text]) for language in LANGUAGES]
+            assert all(sorted(set(found)) == sorted(set(figures[0])) for found in figures), text
 
 
 def test_every_cause_has_a_sentence() -> None:

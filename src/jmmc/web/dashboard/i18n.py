@@ -7,6 +7,8 @@ from importlib.resources import files
 from urllib.parse import unquote
 
 from jmmc.quality.attribution import Attribution
+from jmmc.quality.ways import Upload, Way
+from jmmc.web.dashboard.formatting import duration
 
 LANGUAGES = ("en", "fr")
 
@@ -28,6 +30,30 @@ def cause_sentence(attribution: Attribution, translate: Callable[[str], str]) ->
         elsewhere_bad=scope.others_bad,
         elsewhere=scope.others_known,
     )
+
+
+def way_sentence(way: Way, translate: Callable[[str], str], percent: Callable[[float], str]) -> str:
+    """Return what happened on one way, such as `Ben → Anna lost 9 % of the audio for 3 min`."""
+    ends = f"{way.sender.who} → {way.receiver.who}"
+    if way.state != "bad":
+        return translate(f"way {way.state}").format(way=ends)
+    what = f" {translate('and')} ".join(
+        translate(f"way {name}").format(share=percent(value / 100)) for name, value in way.worst[:2]
+    )
+    return translate("way bad").format(way=ends, what=what, duration=duration(way.seconds))
+
+
+def upload_sentence(upload: Upload, translate: Callable[[str], str]) -> str:
+    """Return at how many others the media of somebody arrived badly, and what is likely."""
+    kinds = {_MEDIA[name] for name in upload.kinds}
+    media = f" {translate('and')} ".join(translate(f"media {kind}") for kind in sorted(kinds))
+    key = "upload likely" if upload.likely else "upload unclear"
+    return translate(key).format(
+        who=upload.sender.who, media=media, bad=upload.bad, receivers=upload.receivers
+    )
+
+
+_MEDIA = {"audio_lost": "audio", "concealed": "audio", "video_lost": "video", "frozen": "video"}
 
 
 def choose_language(preferred: str | None, accept_language: str) -> str:

@@ -1,10 +1,12 @@
 """Renders the templates: what every page has around its content, and how it is sent."""
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from typing import Any
 from urllib.parse import unquote, urlencode
 
 import jinja2
+from jinja2 import pass_context
+from jinja2.runtime import Context
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 
@@ -14,9 +16,17 @@ from jmmc.core.version import __version__
 from jmmc.privacy.pseudonyms import jitsi_room_name
 from jmmc.quality.addresses import network_of
 from jmmc.quality.filters import FIELD_OF_FILTER
+from jmmc.quality.ways import Way
 from jmmc.web.dashboard.assets import script_modules
 from jmmc.web.dashboard.formatting import duration, number, percent
-from jmmc.web.dashboard.i18n import LANGUAGES, cause_sentence, choose_language, words
+from jmmc.web.dashboard.i18n import (
+    LANGUAGES,
+    cause_sentence,
+    choose_language,
+    upload_sentence,
+    way_sentence,
+    words,
+)
 from jmmc.web.dashboard.svg import count_bar, grade_bar, heat_row, interval_bar, timeline
 from jmmc.web.http import accepted, cookie
 from jmmc.web.security.access import Caller
@@ -60,6 +70,8 @@ class Layout:
             number=number,
             duration=duration,
             cause_sentence=cause_sentence,
+            way_sentence=_way_sentence,
+            upload_sentence=upload_sentence,
             room_name=jitsi_room_name,
             days_around=_days_around,
             translated=lambda events, _: [(at, _(what)) for at, what in events],
@@ -166,6 +178,11 @@ def _remember_language(request: Request, response: Response) -> Response:
         path = f"{request.scope.get('root_path', '')}/"
         response.set_cookie("lang", request.query_params["lang"], samesite="lax", path=path)
     return response
+
+
+@pass_context
+def _way_sentence(context: Context, way: Way, translate: Callable[[str], str]) -> str:
+    return way_sentence(way, translate, lambda share: percent(context, share))
 
 
 def _days_around(last: int) -> str:
