@@ -11,6 +11,7 @@ from jmmc.quality.attribution import Attribution
 from jmmc.quality.grading import Grade, Spell
 from jmmc.quality.incidents import Incident
 from jmmc.quality.intervals import Replicates, interval
+from jmmc.quality.ratings import Ratings
 from jmmc.quality.rollups import Sums
 from jmmc.quality.summary import CallEvent, GradeSpan, Summary
 from jmmc.quality.ways import Ways
@@ -98,13 +99,15 @@ class Overview(Struct, frozen=True):
     grades: Grades
     step: int
     series: tuple[Point, ...]
+    ratings: Ratings = Ratings()
 
 
 class Comparison(Struct, frozen=True):
     """The grades of the sessions with one value of a dimension.
 
     `poor_interval` and `bad_interval` are the 95 % confidence intervals of the share of poor time,
-    and of fair or poor time (`quality.intervals`).
+    and of fair or poor time (`quality.intervals`). `ratings` are those of sessions in which this
+    value held longest.
     """
 
     value: str
@@ -113,6 +116,7 @@ class Comparison(Struct, frozen=True):
     grades: Grades
     poor_interval: tuple[float, float]
     bad_interval: tuple[float, float]
+    ratings: Ratings = Ratings()
 
     @staticmethod
     def of(value: str, sums: Sums, replicates: Replicates) -> "Comparison":

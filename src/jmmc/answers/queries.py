@@ -3,6 +3,8 @@
 from collections.abc import Callable
 from datetime import UTC, tzinfo
 
+import msgspec
+
 from jmmc.answers import alerts, lists
 from jmmc.answers.details import (
     NotFoundError,
@@ -26,10 +28,12 @@ from jmmc.answers.model import (
     Usage,
 )
 from jmmc.answers.overviews import OverviewDetail, Overviews
+from jmmc.answers.ratings import agreement, ratings, ratings_by
 from jmmc.answers.usage import Period, usage
 from jmmc.core.tasks import prefetch
 from jmmc.privacy.pseudonyms import Pseudonyms
 from jmmc.quality.filters import SummaryFilter, support_code
+from jmmc.quality.ratings import Agreement
 from jmmc.quality.summary import SearchHit
 from jmmc.quality.timeline import Rhythm
 from jmmc.stores import Reports, Store
@@ -69,17 +73,28 @@ class Queries:
 
     async def overview(self, selection: SummaryFilter) -> Overview:
         """Totals and a time series of a window, and what runs now."""
-        return await self._overviews.overview(selection)
+        return await self._with_ratings(await self._overviews.overview(selection), selection)
 
     async def overview_detail(
         self, selection: SummaryFilter, by: str, *, worst: int
     ) -> OverviewDetail:
         """An overview with its heat map, a comparison and the `worst` meetings."""
-        return await self._overviews.detail(selection, by, worst=worst)
+        detail = await self._overviews.detail(selection, by, worst=worst)
+        overview = await self._with_ratings(detail.overview, selection)
+        return detail._replace(overview=overview)
 
     async def compare(self, by: str, selection: SummaryFilter) -> list[Comparison]:
         """The values of a dimension, the most used first."""
-        return await self._overviews.compare(by, selection)
+        compared = await self._overviews.compare(by, selection)
+        rated = await ratings_by(self._reports, by, selection)
+        return [
+            msgspec.structs.replace(row, ratings=rated[row.value]) if row.value in rated else row
+            for row in compared
+        ]
+
+    async def agreement(self, selection: SummaryFilter) -> Agreement:
+        """How well our grades agree with the ratings of a window."""
+        return await agreement(self._reports, selection)
 
     async def heat_by(self, by: str, selection: SummaryFilter) -> list[HeatRow]:
         """The heat map of a dimension; filters other than the window are ignored."""
@@ -152,6 +167,9 @@ class Queries:
     async def silence(self, since: int, until: int, *, quiet: int) -> Silence | None:
         """The newest sample of a window and who fell silent then, for alert rules."""
         return await alerts.silence(self._reports, since, until, quiet=quiet)
+
+    async def _with_ratings(self, overview: Overview, selection: SummaryFilter) -> Overview:
+        return msgspec.structs.replace(overview, ratings=await ratings(self._reports, selection))
 
     @property
     def _reports(self) -> Reports:

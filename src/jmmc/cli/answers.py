@@ -33,11 +33,13 @@ from jmmc.core.errors import JmmcError
 from jmmc.core.text import printable
 from jmmc.quality.filters import DIMENSIONS, FIELD_OF_FILTER, RATINGS, SummaryFilter
 from jmmc.quality.grading import Grade
+from jmmc.quality.ratings import Ratings
 from jmmc.quality.summary import Summary
 from jmmc.web.dashboard.i18n import cause_sentence, upload_sentence, way_sentence, words
 
 _DAY = 86_400
 _MOST_WAYS = 6
+_COMPARED = 8  # Columns of a comparison without ratings.
 _POINTS = 60  # Of a curve in the terminal.
 _MOST_MOVES = 6  # Values of a dimension of one session.
 _BARS = " ▁▂▃▄▅▆▇█"
@@ -88,6 +90,8 @@ def report(url: str, collection: str, by: str | None, as_json: bool, **filters: 
         f"{overview.sessions:,} sessions in {overview.rooms:,} rooms,"
         f" {overview.minutes:,} minutes, peak {overview.peak_people:,} people",
     ]
+    if overview.ratings.sessions:
+        lines.append(f"rating       {_rating(overview.ratings)}")
     quality = Text.assemble("quality      ", *_shares(grades))
     concurrent = Text(f"concurrent   {_spark([point.participants for point in overview.series])}")
     poor_shares = [point.grades.poor_share or 0.0 for point in overview.series]
@@ -225,9 +229,17 @@ def _about_person(summary: Summary) -> list[str]:
         "microphone ": summary.microphone,
         "camera ": summary.camera,
         "speaker ": summary.speaker,
+        "rating ": _own_rating(summary),
     }
     known = [label + text for label, text in facts.items() if text]
     return [", ".join(known)] if known else []
+
+
+def _own_rating(summary: Summary) -> str:
+    if summary.rating is None:
+        return ""
+    reason = summary.rating_reason and f": {_english(f'why {summary.rating_reason}')}"
+    return f"{summary.rating} of 5{reason}"
 
 
 def _moved(summary: Summary, dimension: str) -> str:
@@ -257,6 +269,7 @@ def _render_comparison(by: str, compared: Sequence[Comparison]) -> Table:
         "poor",
         "95 % of poor",
         "of fair or poor",
+        *(("rating",) if any(row.ratings.sessions for row in compared) else ()),
     ):
         table.add_column(column, justify="right")
     for comparison in compared:
@@ -272,9 +285,18 @@ def _render_comparison(by: str, compared: Sequence[Comparison]) -> Table:
             _percent(comparison.grades.poor_share),
             "too few" if few else f"{_percent(low)} to {_percent(high)}",
             "" if few else f"{_percent(low_bad)} to {_percent(high_bad)}",
+            *([_rating(comparison.ratings)] if len(table.columns) > _COMPARED else ()),
             style="dim" if few else None,
         )
     return table
+
+
+def _rating(ratings: Ratings) -> str:
+    if ratings.mean is None:
+        return ""
+    low, high = ratings.interval or (0.0, 0.0)
+    interval = f" ({low:.1f} to {high:.1f})" if ratings.interval else " (too few people)"
+    return f"{ratings.mean:.1f} of 5 in {ratings.sessions:,}{interval}"
 
 
 def _selection(filters: dict[str, str | None]) -> SummaryFilter:

@@ -52,10 +52,11 @@ def groups_of(browser_id: str, room: str, began: int) -> tuple[int, int]:
     The sessions in a room that began on the same day (UTC) are a meeting.
     """
     meeting = f"{began // _DAY} {room}"
-    return _group(browser_id), _group(meeting)
+    return group_of(browser_id), group_of(meeting)
 
 
-def _group(name: str) -> int:
+def group_of(name: str) -> int:
+    """The random group of a person or a meeting, below `GROUPS`."""
     # A CRC spreads names in sequence too evenly: that looks like countless clusters.
     return blake2b(name.encode("utf-8", "surrogatepass"), digest_size=1).digest()[0] % GROUPS
 
@@ -121,7 +122,8 @@ def interval(replicates: Replicates, grade: Grade) -> tuple[float, float] | None
         share = bad / known
         most = size * (1 + (min(persons[2], meetings[2]) / _RELIABLE) ** 2)
         size = min(share * (1 - share) / variance, most)
-    return _wilson(bad / known, size)
+    low, high = wilson(bad / known, size, _T)
+    return round(low, 4), round(high, 4)
 
 
 def _between(
@@ -150,9 +152,10 @@ def _between(
     return variance * (GROUPS - 1) / GROUPS, clusters, affected
 
 
-def _wilson(share: float, size: float) -> tuple[float, float]:
-    square = _T * _T / size
+def wilson(share: float, size: float, t: float) -> tuple[float, float]:
+    """The interval of Wilson for a share of a sample of this size; `t` is Student's."""
+    square = t * t / size
     middle = share + square / 2
-    half = _T * sqrt(share * (1 - share) / size + square / (4 * size))
+    half = t * sqrt(share * (1 - share) / size + square / (4 * size))
     low, high = (middle - half) / (1 + square), (middle + half) / (1 + square)
-    return round(max(0.0, low), 4), round(min(1.0, high), 4)
+    return max(0.0, low), min(1.0, high)

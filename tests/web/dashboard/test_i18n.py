@@ -36,7 +36,7 @@ _TEXTS = {
     *DIMENSIONS,
     *("name", "code", "rating", "microphone", "camera", "speaker"),
 }
-_SENTENCES = ("cause ", "way ", "media ", "upload ")
+_SENTENCES = ("cause ", "way ", "media ", "upload ", "why ")
 
 
 @pytest.mark.parametrize("text", sorted(_TEXTS - {""}))

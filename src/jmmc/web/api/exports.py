@@ -36,6 +36,7 @@ from jmmc.answers.tables import MEDIA_TYPES, Table, table
 from jmmc.answers.threads import in_background, pause, paused
 from jmmc.core.model import Session
 from jmmc.quality.filters import SummaryFilter
+from jmmc.quality.ratings import Agreement, GradesOfRating
 from jmmc.quality.summary import Summary
 from jmmc.quality.timeline import Rhythm
 from jmmc.quality.timeline_rows import sample_rows
@@ -85,6 +86,8 @@ def table_of(answer: Any, type_: Any) -> tuple[Columns, list[dict[str, Any]]]:
             return _table(answer.meetings, LiveMeeting)
         case MeetingDetail():
             return _table([lane.session for lane in answer.lanes], Summary)
+        case Agreement():
+            return _table(answer.table, GradesOfRating)
         case Participant():
             return _table(answer.latest, Summary)
         case SessionDetail():

@@ -27,6 +27,7 @@ from jmmc.maintenance.schedule import rhythm_of
 from jmmc.privacy.receipts import Erasure, Subject, SubjectKind
 from jmmc.protocol.identity import is_session_id
 from jmmc.quality.filters import DIMENSIONS
+from jmmc.quality.ratings import Agreement
 from jmmc.quality.summary import SearchHit, Summary
 from jmmc.settings import Settings
 from jmmc.stores import Store
@@ -206,6 +207,13 @@ _ANSWERS = (
             query.one_of("by", DIMENSIONS, None), query.selection
         ),
         (BY, *WINDOW),
+    ),
+    Operation(
+        "/agreement",
+        "How well our grades agree with the ratings of participants.",
+        Agreement,
+        lambda backend, query: backend.queries.agreement(query.selection),
+        WINDOW,
     ),
     Operation(
         "/usage",

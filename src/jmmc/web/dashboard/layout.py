@@ -47,7 +47,7 @@ _DAY = 86_400
 _MAIN = '<main id="main" tabindex="-1">'
 _HTML = "text/html; charset=utf-8"
 _TIME_RANGES = ("1h", "24h", "7d", "30d")
-_FILTERED = ("overview", "compare", "sessions", "participants")
+_FILTERED = ("overview", "compare", "sessions", "participants", "agreement")
 """Operations of the API that take the time range and the filters of a page."""
 
 

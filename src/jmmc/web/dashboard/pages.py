@@ -134,6 +134,11 @@ class Pages:
             api="compare",
         )
 
+    async def agreement(self, request: Request, caller: Caller) -> Response:
+        """Show how well our grades agree with the ratings of participants."""
+        found = await self._queries.agreement(self._selection(request))
+        return await self._page(request, caller, "agreement.html", agreement=found, api="agreement")
+
     async def find(self, request: Request, caller: Caller) -> Response:
         """Show the names that match a text, or the sessions that match the filters."""
         text = request.query_params.get("q", "")

@@ -71,6 +71,7 @@ class Dashboard:
             "/sessions/{id}": self._pages.session,
             "/participants/{participant}": self._pages.participant,
             "/compare": self._streamed("Compare", self._pages.compare),
+            "/agreement": self._pages.agreement,
             "/find": self._pages.find,
             "/health": self._live.health,
             "/health/live": self._live.health_updates,
