@@ -52,12 +52,12 @@ def mean_coverage(people: int, mood: tuple[float, float, int], samples: int) -> 
 def correlation_coverage(people: int, link: float, most: int, samples: int) -> float:
     chance = random.Random(people)
     truth = agreement_of([*rated_calls(chance, 20_000, link, most)]).correlation or 0.0
-    hits = told = 0
+    hits = known = 0
     for _ in range(samples):
         if interval := agreement_of([*rated_calls(chance, people, link, most)]).interval:
-            told += 1
+            known += 1
             hits += interval[0] <= truth <= interval[1]
-    return hits / told
+    return hits / known
 
 
 def _rating(value: float) -> int:

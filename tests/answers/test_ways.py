@@ -26,8 +26,11 @@ async def test_a_call_of_two_says_which_way_was_bad(store: SqliteStore, file: Pa
             page = await site.page(path)
             assert lost in page
             assert "Anna (aaaa) → Ben (bbbb) was fine" in page
+    page = await site.page(f"/sessions/{anna}")
+    assert "packet loss (audio received 9.0\u00a0%)" in page
     french = await site.page(f"/sessions/{anna}?lang=fr")
     assert "Ben (bbbb) → Anna (aaaa) a perdu 9,0\u00a0% du son pendant 5\u00a0min" in french
+    assert "perte de paquets (audio reçu 9,0\u00a0%)" in french
     ways = (await site.api(f"/meetings/{anna}"))["ways"]
     assert ways["between_two"]
     assert [(way["sender"]["session"], way["state"]) for way in ways["ways"]] == [
@@ -38,6 +41,7 @@ async def test_a_call_of_two_says_which_way_was_bad(store: SqliteStore, file: Pa
     arguments = ("show", anna, "--store", f"sqlite:///{file}")
     shown = await asyncio.to_thread(partial(jmmc, *arguments, folder=file.parent))
     text = " ".join(shown.stdout.split())
+    assert "loss (audio received 9 %)" in text
     assert "Ben (bbbb) → Anna (aaaa) lost 9.0% of the audio for 5 min" in text
     assert "Anna (aaaa) → Ben (bbbb) was fine" in text
 

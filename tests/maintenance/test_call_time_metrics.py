@@ -114,6 +114,20 @@ def test_time_before_a_move_counts_for_the_old_region_and_time_after_for_the_new
     assert call_time.histograms["us"][0].count == 30
 
 
+def test_time_counts_for_the_bridge_that_it_was_on() -> None:
+    call_time = _call_time()
+    call = Call(call_time)
+    call.say(0, _JOIN)
+    call.say(30, {**_WELL, "t": {"sr": "eu", "tp": "udp", "p2p": False, "brg": "192.0.2.1"}})
+    call.say(60, {"cq": 5, "d": {"pl": 40}, "t": {"brg": "192.0.2.2"}})
+    seconds = {bridge: +Counter(grades) for bridge, grades in call_time.bridge_seconds.items()}
+    assert seconds == {"192.0.2.1": {Grade.GOOD: 30}, "192.0.2.2": {Grade.POOR: 30}, UNKNOWN: {}}
+    other = Call(call_time)
+    other.say(0, _JOIN)
+    other.say(30, _WELL)
+    assert call_time.bridge_seconds[UNKNOWN][Grade.GOOD] == 30
+
+
 def test_silence_and_gaps_count_as_unknown() -> None:
     call_time = _call_time()
     call = Call(call_time)

@@ -148,6 +148,37 @@ RECODED = people(
     ),
 )
 
+# Poor on one bridge, then moved to another one, on which others were well all the time.
+REBRIDGED = [
+    *people(
+        8,
+        "rebridged",
+        _call(
+            "b-moved",
+            "2025-06-10T08:00:00",
+            2400,
+            (1200, {"bridge": "192.0.2.2", "quality": "good"}),
+            quality="poor",
+            bridge="192.0.2.1",
+        ),
+        a_room=2,
+    ),
+    *people(
+        5, "steady", _call("b-steady", "2025-06-10T08:00:00", 2400, every=30, bridge="192.0.2.2")
+    ),
+]
+
+# Rooms of one name: of two tenants, and of scripts that did not tell the tenant.
+
+TENANTS = [
+    *people(3, "alpha", _call("alpha/t-standup", "2025-06-10T10:00:00", 1200, every=30)),
+    *people(2, "beta", _call("beta/t-standup", "2025-06-10T10:05:00", 1200, every=30)),
+]
+OLD_TENANTS = [
+    *people(3, "old", _call("t-old", "2025-06-10T12:00:00", 1200, every=30, mid="1111")),
+    *people(2, "older", _call("t-old", "2025-06-10T12:05:00", 1200, every=30, mid="2222")),
+]
+
 # Item 7: peaks.
 
 ALONE = [_call("p-alone", "2025-06-06T08:00:10", 90)]
@@ -234,7 +265,14 @@ ALARM_MOVED = people(
 ALARM_NOW = people(
     6,
     "alarm now",
-    _call("a-now", *_RUNNING, (_offset("12:06:00"), "poor"), region="alarm-now", bye=False),
+    _call(
+        "a-now",
+        *_RUNNING,
+        (_offset("12:06:00"), "poor"),
+        region="alarm-now",
+        bridge="192.0.2.9",
+        bye=False,
+    ),
 )
 ALARM_PAST = people(
     6,
@@ -274,6 +312,7 @@ def _random_call(random: Random, number: int) -> Call:
         random.choice(("udp", "udp", "tcp", "p2p")),
         random.choice(("VP9", "AV1", "VP8")),
         f"198.19.{person % 12}.7",
+        f"192.0.2.{1 + person % 4}",
     )
     holes = ()
     if length > 600 and number % 5 == 0:
@@ -293,6 +332,8 @@ def _random_call(random: Random, number: int) -> Call:
         change(random.randrange(length), transport=random.choice(("udp", "p2p", "tcp")))
     if number % 7 == 0:
         change(random.randrange(length), codec="H264")
+    if number % 9 == 0:
+        change(length // 2, bridge="192.0.2.8")
     if number % 11 == 0:
         change(random.randrange(length), address=f"198.19.{100 + person % 3}.7")
     if number % 4 == 0:
@@ -346,6 +387,9 @@ PAST = [
     *BRIDGED,
     *ROAMED,
     *RECODED,
+    *REBRIDGED,
+    *TENANTS,
+    *OLD_TENANTS,
     *ALONE,
     *TWO_TABS,
     *TWO_ROOMS,
@@ -366,5 +410,6 @@ ALERTS = [
     {"name": "moved-from", "by": "region", "value": "alarm-eu", "minutes": 5, "above": 0.5},
     {"name": "moved-to", "by": "region", "value": "alarm-us", "minutes": 5, "above": 0.02},
     {"name": "now", "by": "region", "value": "alarm-now", "minutes": 5, "above": 0.9},
+    {"name": "bridge", "by": "bridge", "value": "192.0.2.9", "minutes": 5, "above": 0.9},
     {"name": "past", "by": "region", "value": "alarm-past", "minutes": 5, "above": 0.02},
 ]

@@ -55,6 +55,8 @@ def value_of(call: Call, held: Held, dimension: str) -> str:
     """The value of a dimension that a second counts for."""
     if dimension in ("browser", "room"):
         return str(getattr(call, dimension))
+    if dimension == "bridge" and held.transport == "p2p":
+        return "p2p"
     return str(getattr(held, dimension))
 
 

@@ -41,10 +41,12 @@ class Prepared(NamedTuple):
             "v": 2,
             "sid": self.call.sid,
             "uid": self.call.uid,
-            "conf": self.call.room,
+            "conf": self.call.room.rpartition("/")[2],
             "now": now,
             "samples": samples,
         }
+        if tenant := self.call.room.rpartition("/")[0]:
+            content["ten"] = tenant
         if samples[0]["seq"] == 0:
             content["js"] = VERSION
         return json.dumps(content, separators=(",", ":")).encode()
@@ -138,6 +140,7 @@ def _moments(call: Call) -> Iterator[tuple[int, dict[str, Any], dict[str, Any]]]
     yield (
         0,
         {"pid": call.sid[:8], "br": call.browser, "os": "Windows 11", "vis": True}
+        | ({"mid": call.mid} if call.mid else {})
         | _words(call.held[0]),
         {},
     )
@@ -187,6 +190,7 @@ def _words(held: Held) -> dict[str, Any]:
         "t.p2p": peer,
         "cdc.v": held.codec,
         "cdc.a": "opus",
+        "t.brg": None if peer else held.bridge or None,
     }
 
 

@@ -24,6 +24,10 @@ def test_an_outage_of_all_of_the_last_five_minutes_is_not_diluted(asked: Asked) 
     assert figures["participants"] == 6
 
 
+def test_an_alert_may_be_of_a_bridge(asked: Asked) -> None:
+    assert _active(asked)["bridge"]["participants"] == 6
+
+
 def test_what_was_before_the_last_five_minutes_raises_no_alert(asked: Asked) -> None:
     """Poor until 12:05:30, evaluated at 12:11."""
     assert "past" not in _active(asked)

@@ -115,7 +115,9 @@ def test_series(asked: Asked, differences: Differences) -> None:
     differences.check()
 
 
-@pytest.mark.parametrize("dimension", ["region", "transport", "network", "codec", "browser"])
+@pytest.mark.parametrize(
+    "dimension", ["region", "transport", "network", "codec", "browser", "bridge"]
+)
 def test_comparisons(asked: Asked, differences: Differences, dimension: str) -> None:
     for window in _WINDOWS:
         compared = asked.api("compare", by=dimension, **_named(window))

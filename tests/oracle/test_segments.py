@@ -1,4 +1,4 @@
-"""Item 5: each second counts for the region, network, transport and codec it was on."""
+"""Item 5: each second counts for the region, network, transport, codec and bridge it was on."""
 
 import re
 from collections.abc import Sequence
@@ -15,6 +15,7 @@ _CASES = [
     pytest.param(cases.BRIDGED, "transport", id="transport: good on p2p, poor over the bridge"),
     pytest.param(cases.ROAMED, "network", id="network: good, then poor on another one"),
     pytest.param(cases.RECODED, "codec", id="codec: poor with AV1, then good with VP8"),
+    pytest.param(cases.REBRIDGED, "bridge", id="bridge: poor on one, then good on another"),
 ]
 
 
@@ -121,6 +122,13 @@ def test_prometheus_counts_each_second_where_it_was(asked: Asked) -> None:
             counter = "jmmc_call_seconds_total"
             seconds = asked.sum_of(counter, region=region, grade=grade)
             assert seconds == getattr(total, grade), (region, grade)
+
+
+def test_prometheus_counts_the_seconds_of_each_bridge(asked: Asked) -> None:
+    total = by_value(cases.ALARM_NOW, "bridge", cases.ALARM_NOW[0].joined, cases.NOW)["192.0.2.9"]
+    for grade in ("good", "poor"):
+        seconds = asked.sum_of("jmmc_bridge_call_seconds_total", bridge="192.0.2.9", grade=grade)
+        assert seconds == getattr(total, grade)
 
 
 def test_who_moved_is_now_in_the_new_region(asked: Asked) -> None:

@@ -44,6 +44,7 @@ class Held(NamedTuple):
     transport: str = "udp"  # `p2p`: udp from peer to peer.
     codec: str = "VP9"
     address: str = "198.18.0.1"
+    bridge: str = ""
 
     @property
     def network(self) -> str:
@@ -51,7 +52,7 @@ class Held(NamedTuple):
         return self.address.rpartition(".")[0] + ".0/24"
 
 
-WORDS = ("region", "transport", "codec", "address")
+WORDS = ("region", "transport", "codec", "address", "bridge")
 
 
 class Second(NamedTuple):
@@ -69,6 +70,7 @@ class Call:
     `script` tells what changes, in seconds after the join; what stands at 0 holds from the join.
     In each of `holes` (from, to) no sample arrives between these two samples: the tab was
     suspended, or with `lost` the samples were lost for good. `bye`: the person hung up.
+    `mid` is Jitsi's id of the meeting. The room of a tenant is `tenant/room`.
     `raw` has offset, readings and flags of
     samples written by hand, in place of those that a browser would make of the script.
     """
@@ -85,6 +87,7 @@ class Call:
     lost: bool = False
     bye: bool = True
     start: Held = field(default_factory=Held)
+    mid: str = ""
     raw: tuple[tuple[int, dict[str, Any], dict[str, Any]], ...] = ()
 
     @property

@@ -17,8 +17,8 @@ class _Session(NamedTuple):
 
 
 def _names(*sessions: tuple[str, int, int, str]) -> list[str]:
-    listed = sorted((_Session(*session) for session in sessions), key=lambda one: one.began)
-    return ["".join(one.name for one in meeting) for meeting in meetings_apart(listed)]
+    listed = sorted((_Session(*session) for session in sessions), key=lambda session: session.began)
+    return ["".join(session.name for session in meeting) for meeting in meetings_apart(listed)]
 
 
 @pytest.mark.parametrize(
@@ -68,7 +68,7 @@ _SESSIONS = st.lists(
 @given(_SESSIONS)
 def test_no_session_is_lost_and_no_two_ids_overlap_in_one_meeting(listed: list[_Session]) -> None:
     meetings = meetings_apart(listed)
-    assert sorted(one for meeting in meetings for one in meeting) == sorted(listed)
+    assert sorted(session for meeting in meetings for session in meeting) == sorted(listed)
     for meeting in meetings:
         assert meeting == sorted(meeting, key=lambda session: session.began)
         for place, session in enumerate(meeting):

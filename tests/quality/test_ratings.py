@@ -85,11 +85,11 @@ def test_a_correlation_is_that_of_ranks_where_equal_ones_share_theirs() -> None:
 
 
 @pytest.mark.parametrize(
-    ("sessions", "people", "told"), [(29, 29, False), (30, 19, False), (30, 20, True)]
+    ("sessions", "people", "has_one"), [(29, 29, False), (30, 19, False), (30, 20, True)]
 )
-def test_too_few_ratings_have_no_correlation(sessions: int, people: int, told: bool) -> None:
+def test_too_few_ratings_have_no_correlation(sessions: int, people: int, has_one: bool) -> None:
     rated = [_session(n % people, 1 + n % 5, n % 5 * 200) for n in range(sessions)]
-    assert (agreement_of(rated).correlation is not None) == told
+    assert (agreement_of(rated).correlation is not None) == has_one
 
 
 def test_calls_or_ratings_that_are_all_the_same_have_no_correlation() -> None:

@@ -30,6 +30,24 @@ def test_a_session_that_stays_where_it_is_has_no_segments() -> None:
     assert _segments((0, _EU), (30, {"cq": 80}), (60, {})) == []
 
 
+def test_the_bridge_of_an_old_session_is_the_remote_end_while_it_is_no_peer() -> None:
+    """203.0.113.7 is a bridge, 198.51.100.9 a peer. Then the script tells the bridge."""
+    bridge, peer = 0xCB007107, 0xC6336409
+    assert _segments(
+        (0, {"cq": 90, "t": {"p2p": False, "ip": bridge}}),
+        (30, {"t": {"p2p": True, "ip": peer}}),
+        (60, {"t": {"p2p": False, "ip": "2001:db8::1"}}),
+        (90, {"t": {"brg": "192.0.2.1"}}),
+        (120, {}),
+    ) == [
+        (0, 30, {"bridge": "203.0.113.7"}),
+        (30, 60, {"bridge": "p2p"}),
+        (60, 90, {"bridge": "2001:db8::1"}),
+        (90, 120, {"bridge": "192.0.2.1"}),
+    ]
+    assert _segments((0, {"cq": 90, "t": {"ip": bridge}}), (30, {}), (60, {})) == []
+
+
 def test_a_session_that_moves_has_a_segment_for_each_region() -> None:
     assert _segments((0, _EU), (30, {"t": {"sr": "us"}}), (60, {}), (90, {})) == [
         (0, 30, {"region": "eu"}),

@@ -36,7 +36,7 @@ def _states(ways: Ways) -> dict[str, str]:
     return {way.sender.who[-1] + way.receiver.who[-1]: way.state for way in ways.ways}
 
 
-def test_between_two_each_way_is_told() -> None:
+def test_between_two_each_way_is_known() -> None:
     ways = ways_of([_person("a", _bad("b")), _person("b")])
     assert ways.between_two
     assert _states(ways) == {"ba": "bad", "ab": "fine"}

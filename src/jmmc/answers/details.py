@@ -30,10 +30,11 @@ from jmmc.core.model import Session
 from jmmc.quality.attribution import Crowd
 from jmmc.quality.filters import SummaryFilter
 from jmmc.quality.incidents import incidents
+from jmmc.quality.losses import losses_in
 from jmmc.quality.size_limits import bounded
 from jmmc.quality.summarize import events
 from jmmc.quality.summary import Summary
-from jmmc.quality.timeline import Rhythm, build_timeline
+from jmmc.quality.timeline import Rhythm, Timeline, build_timeline
 from jmmc.quality.timeline_rows import curves
 from jmmc.quality.ways import ways_of, ways_with
 from jmmc.stores import Reports, Store
@@ -88,6 +89,8 @@ def _detail_of(
         pause()
     timeline = build_timeline(session, rhythm=rhythm) if session else None
     pause()
+    if timeline:
+        spells = [_with_losses(attributed, timeline) for attributed in paused(spells, _FEW)]
     times, values = curves(timeline) if timeline else ((), {})
     return SessionDetail(
         summary,
@@ -100,6 +103,14 @@ def _detail_of(
         events(timeline)[:_MOST_EVENTS] if timeline else summary.events,
         ways_with(ways_of([summary, *others]), summary.session),
     )
+
+
+def _with_losses(attributed: AttributedSpell, timeline: Timeline) -> AttributedSpell:
+    spell = attributed.spell
+    if "loss" not in spell.reasons:
+        return attributed
+    losses = losses_in(timeline.spans, spell.start, spell.end)
+    return msgspec.structs.replace(attributed, losses=losses)
 
 
 async def meeting_detail(reports: Reports, id_: str) -> MeetingDetail:

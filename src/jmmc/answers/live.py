@@ -6,11 +6,13 @@ from collections.abc import Iterable, Mapping, Sequence
 from jmmc.answers.model import Hotspot, Live, LiveMeeting
 from jmmc.quality.grading import Grade
 from jmmc.quality.meeting_ids import meetings_apart
+from jmmc.quality.segments import PEER_TO_PEER
 from jmmc.quality.summary import LiveSession
 
 _MAX_HOTSPOTS = 12
 _MAX_MEETINGS = 1000
 _MAX_REASONS = 3
+_NO_BRIDGE = ("bridge", PEER_TO_PEER)
 _DIMENSIONS = ("region", "bridge", "network", "provider", "browser")
 
 
@@ -38,6 +40,8 @@ class LiveView:
             by_meeting[session.jitsi_meeting_id].add(session, grade)
             for dimension in _DIMENSIONS:
                 key = (dimension, session.value_now(dimension))
+                if key == _NO_BRIDGE:
+                    continue
                 _note(self._values.setdefault(key, {}), session.browser_id, grade)
 
     def live(self, now: int) -> Live:

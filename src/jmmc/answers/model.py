@@ -11,6 +11,7 @@ from jmmc.quality.attribution import Attribution
 from jmmc.quality.grading import Grade, Spell
 from jmmc.quality.incidents import Incident
 from jmmc.quality.intervals import Replicates, interval
+from jmmc.quality.losses import Loss
 from jmmc.quality.ratings import Ratings
 from jmmc.quality.rollups import Sums
 from jmmc.quality.summary import CallEvent, GradeSpan, Summary
@@ -183,10 +184,14 @@ class MeetingDetail(Struct, frozen=True):
 
 
 class AttributedSpell(Struct, frozen=True):
-    """A spell of problems with its likely cause and the numbers behind it."""
+    """A spell of problems with its likely cause and the numbers behind it.
+
+    `losses` say which packets were lost, when `loss` is one of its reasons and samples are there.
+    """
 
     spell: Spell
     attribution: Attribution
+    losses: tuple[Loss, ...] = ()
 
 
 class SessionDetail(Struct, frozen=True):

@@ -33,6 +33,7 @@ from jmmc.core.errors import JmmcError
 from jmmc.core.text import printable
 from jmmc.quality.filters import DIMENSIONS, FIELD_OF_FILTER, RATINGS, SummaryFilter
 from jmmc.quality.grading import Grade
+from jmmc.quality.losses import Loss
 from jmmc.quality.ratings import Ratings
 from jmmc.quality.summary import Summary
 from jmmc.web.dashboard.i18n import cause_sentence, upload_sentence, way_sentence, words
@@ -182,6 +183,7 @@ def _render_session(detail: SessionDetail) -> Group:
         f"{_local(summary.began)} {ended}, {summary.samples} samples, {summary.gaps} gaps",
         *(_about_person(summary)),
         f"{summary.browser or '?'} on {summary.os or '?'}; region {_moved(summary, 'region')},"
+        f"{_bridges(summary)}"
         f" network {network}, {_moved(summary, 'transport')}, {_moved(summary, 'codec')}",
         Text.assemble("quality      ", *_shares(grades)),
         Text.assemble("timeline     ", *_timeline(summary)),
@@ -191,7 +193,10 @@ def _render_session(detail: SessionDetail) -> Group:
             low, high = min(values), max(values)
             parts.append(f"{name:<18} {_spark(values)}  {low:g} to {high:g}")
     for spell in detail.spells:
-        reasons = ", ".join(spell.spell.reasons)
+        reasons = ", ".join(
+            reason + (_losses(spell.losses) if reason == "loss" else "")
+            for reason in spell.spell.reasons
+        )
         seconds = spell.spell.end - spell.spell.start
         parts.append(
             Text.assemble(
@@ -219,6 +224,15 @@ def _render_session(detail: SessionDetail) -> Group:
 
 def _english(key: str) -> str:
     return words("en").get(key, key)
+
+
+def _losses(losses: Sequence[Loss]) -> str:
+    said = [f"{loss.kind} {loss.direction} {loss.percent:g} %".strip() for loss in losses]
+    return f" ({', '.join(said)})" if said else ""
+
+
+def _bridges(summary: Summary) -> str:
+    return f" bridge {_moved(summary, 'bridge')}," if any(summary.values_of("bridge")) else ""
 
 
 def _about_person(summary: Summary) -> list[str]:

@@ -23,6 +23,7 @@ Direction = Literal["up", "down", ""]
 
 _LATE = 600.0  # Seconds: older time would falsify a rate of today.
 _REGIONS, _BROWSERS, _TRANSPORTS = 20, 10, 6  # Values of a label; the rest is `other`.
+_BRIDGES = 50
 _KNOWN_TRANSPORTS = ("udp", "tcp", "relay", "p2p")
 _COMBINATIONS = 200  # Of label values: 4,000 series, 25 ms of a scrape.
 
@@ -116,7 +117,8 @@ class CallTimeCounters:
     `regions` always keep their own label value. `lifetime` (seconds) is how long a session lives
     on after a sample. `leads`: this process makes the summaries; other processes do not know who
     is in a call. `seconds` has person-seconds by labels and grade, `histograms` person-seconds by
-    region in the order of `MEASURES`. `late` counts person-seconds that became known too late.
+    region in the order of `MEASURES`, `bridge_seconds` person-seconds by bridge and grade. `late`
+    counts person-seconds that became known too late.
     """
 
     def __init__(self, regions: Sequence[str] = (), *, lifetime: float) -> None:
@@ -124,10 +126,12 @@ class CallTimeCounters:
         self.late = 0
         self.seconds: dict[Labels, dict[Grade, int]] = {}
         self.histograms: dict[str, tuple[Histogram, ...]] = {}
+        self.bridge_seconds = {UNKNOWN: dict.fromkeys(Grade, 0)}
         self._as_of = 0.0
         self._lifetime = lifetime
         self._live: dict[str, _LiveParticipant] = {}
         self._regions = LabelValues(_REGIONS, regions)
+        self._bridges = LabelValues(_BRIDGES)
         self._browsers = LabelValues(_BROWSERS)
         self._transports = LabelValues(_TRANSPORTS, _KNOWN_TRANSPORTS)
         self._start_at_zero(Labels(UNKNOWN, UNKNOWN, UNKNOWN))
@@ -156,11 +160,18 @@ class CallTimeCounters:
         self.late += max(0, recent - since)
         for start, end in _steady_parts(after, recent):
             labels = self._labels_of(after, start)
+            bridge = self._seconds_of_bridge(after, start)
             for grade_span, passed in _backwards(after.grade_spans, start, end):
                 self.seconds[labels][grade_span.grade] += passed
+                bridge[grade_span.grade] += passed
             for span, passed in _backwards(timeline.spans, start, end):
                 if span.state is not None:
                     self._add_measures(labels, span.state, passed)
+
+    def _seconds_of_bridge(self, summary: Summary, moment: int) -> dict[Grade, int]:
+        values = summary.values_at(moment)
+        label = self._bridges.of(values["bridge"], values["network"] or summary.browser_id)
+        return self.bridge_seconds.setdefault(label, dict.fromkeys(Grade, 0))
 
     def _add_measures(self, labels: Labels, state: State, seconds: int) -> None:
         for measure, histogram in zip(MEASURES, self.histograms[labels.region], strict=True):

@@ -140,6 +140,12 @@ INSTRUMENTS: tuple[Instrument, ...] = (
         (*_CALL, "grade"),
     ),
     Instrument(
+        "jmmc_bridge_call_seconds",
+        "counter",
+        "The same by the bridge that the media went through.",
+        ("bridge", "grade"),
+    ),
+    Instrument(
         "jmmc_call_late_seconds",
         "counter",
         "Person-seconds reported more than ten minutes late; no other metric of calls counts them.",
@@ -179,6 +185,7 @@ LABELS: dict[str, str] = {
     " `writer`",
     "during": "`commit`, `summaries`, `retention`, `packing`",
     "region": f"at most 20, and those of `authorized_regions`; `{UNKNOWN}`, `{OTHER}`",
+    "bridge": f"at most 50 addresses of bridges, `p2p` from peer to peer; `{UNKNOWN}`, `{OTHER}`",
     "browser": f"at most 10 families, without version; `{UNKNOWN}`, `{OTHER}`",
     "transport": f"at most 6, such as `udp`, `tcp`, `relay`, `p2p`; `{UNKNOWN}`, `{OTHER}`",
     "grade": "`good`, `fair`, `poor`, `unknown`",

@@ -111,6 +111,11 @@ class Exposition(Exposed):
                 for labels, grades in call_time.seconds.items()
                 for grade, seconds in grades.items()
             ],
+            "jmmc_bridge_call_seconds": [
+                ((bridge, grade.name.lower()), seconds)
+                for bridge, grades in call_time.bridge_seconds.items()
+                for grade, seconds in grades.items()
+            ],
             "jmmc_call_late_seconds": [((), call_time.late)],
         }
         if collector.disk.free is not None:

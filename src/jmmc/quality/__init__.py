@@ -13,7 +13,10 @@ __all__ = [
     "incidents",
     "intervals",
     "joins",
+    "losses",
+    "meeting_ids",
     "peaks",
+    "ratings",
     "rollups",
     "segments",
     "size_limits",
@@ -22,5 +25,6 @@ __all__ = [
     "thresholds",
     "timeline",
     "timeline_rows",
+    "ways",
     "window_sums",
 ]

@@ -119,7 +119,7 @@ def agreement_of(rated: Sequence[RatedSession]) -> Agreement:
     known = [session for session in rated if session.badness is not None]
     correlation = bounds = None
     enough = len(known) >= FEWEST_TO_CORRELATE
-    if enough and len({one.browser_id for one in known}) >= FEWEST_PEOPLE_TO_CORRELATE:
+    if enough and len({session.browser_id for session in known}) >= FEWEST_PEOPLE_TO_CORRELATE:
         correlation = _correlation(known)
         bounds = None if correlation is None else _jackknife(known, correlation)
     return Agreement(

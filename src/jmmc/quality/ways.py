@@ -225,5 +225,5 @@ def _end(session: Summary) -> End:
     return End(session.session, session.who)
 
 
-def _shared(one: Summary, other: Summary) -> int:
-    return min(one.ended, other.ended) - max(one.began, other.began)
+def _shared(session: Summary, other: Summary) -> int:
+    return min(session.ended, other.ended) - max(session.began, other.began)

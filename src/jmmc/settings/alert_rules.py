@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-Group = Literal["all", "region", "network"]
+Group = Literal["all", "region", "bridge", "network"]
 
 
 class _Rule(BaseModel):
@@ -30,9 +30,12 @@ class PoorShare(_Rule):
 
     kind: Literal["poor_share"]
     by: Group = Field(
-        "all", description="Evaluates everybody together, or each region or network separately."
+        "all",
+        description="Evaluates everybody together, or each region, bridge or network separately.",
     )
-    value: str = Field("", description="Evaluates this region or network only. Empty: each one.")
+    value: str = Field(
+        "", description="Evaluates this region, bridge or network only. Empty: each one."
+    )
     minutes: int = Field(
         10,
         ge=5,
@@ -62,7 +65,7 @@ class PoorShare(_Rule):
         if self.clear is not None and self.clear > self.above:
             raise ValueError(f"clear ({self.clear:g}) to be at most above ({self.above:g})")
         if self.value and self.by == "all":
-            raise ValueError('by = "region" or "network" beside a value')
+            raise ValueError('by = "region", "bridge" or "network" beside a value')
         return self
 
     @property

@@ -21,5 +21,6 @@ __all__ = [
     "mongo",
     "ndjson",
     "open_store",
+    "searchable_names",
     "sqlite",
 ]

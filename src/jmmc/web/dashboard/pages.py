@@ -63,6 +63,7 @@ class Pages:
             networks=_worst(detail.compared),
             heat=msgspec.json.encode(detail.heat).decode(),
             regions=await self._queries.heat_by("region", selection),
+            bridges=await self._queries.heat_by("bridge", selection),
             distribution=detail.spread,
             api="overview",
         )
