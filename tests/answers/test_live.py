@@ -65,6 +65,34 @@ def test_the_worst_meeting_is_first_and_has_its_reasons() -> None:
     assert (live.people, live.good, live.fair, live.poor, live.unknown) == (6, 3, 1, 2, 0)
 
 
+def test_running_meetings_with_different_ids_are_several_and_of_one_room() -> None:
+    def there(number: int, mid: str, began: int, last: int = 2000) -> LiveSession:
+        session = _session(number, "standup", _GOOD)
+        return msgspec.structs.replace(session, jitsi_meeting_id=mid, began=began, last=last)
+
+    live = _live([there(1, "x", 1000), there(2, "y", 1100), there(3, "x", 1200)], 2000)
+    assert [(meeting.room, meeting.people) for meeting in live.meetings] == [
+        ("standup", 2),
+        ("standup", 1),
+    ]
+    assert [meeting.id[-1] for meeting in live.meetings] == ["1", "2"]
+    with_none = _live([there(1, "x", 1000), there(2, "y", 1500), there(3, "", 1100)], 2000)
+    assert [(row.people, row.id[-1]) for row in with_none.meetings] == [(2, "1"), (1, "2")]
+    again = _live([there(1, "x", 1000, 1495), there(2, "y", 1490)], 2000)
+    assert [(row.people, row.id[-1]) for row in again.meetings] == [(2, "1")]
+
+
+def test_a_bridge_is_a_hotspot_and_to_be_without_one_is_none() -> None:
+    def on(number: int, bridge: str) -> LiveSession:
+        session = _session(number, "room", _POOR, "eu", "loss")
+        return msgspec.structs.replace(session, bridge=bridge)
+
+    live = _live([on(1, "192.0.2.1"), on(2, "192.0.2.1"), on(3, "p2p"), on(4, "")], 2000)
+    assert [
+        (spot.value, spot.affected) for spot in live.hotspots if spot.dimension == "bridge"
+    ] == [("192.0.2.1", 2)]
+
+
 def test_a_hotspot_counts_participants_and_affected_ones_by_dimension() -> None:
     live = _live(
         [_session(n, "x", _POOR if n < 3 else _GOOD, "us" if n < 4 else "eu") for n in range(9)], 0

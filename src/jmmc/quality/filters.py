@@ -37,7 +37,8 @@ class Filter(NamedTuple):
     `name` is its name outside (flag, query parameter). `dimension`: sessions are also compared by
     it. `prefix`: its first words are enough (a browser without its version, a provider by its
     number). `part`: any part of it is enough. `stored` is the field of a summary that is looked at,
-    `field` where it is empty, and `key` the form in which that has the value.
+    `field` where it is empty, and `key` the form in which that has the value. `sparse`: most
+    summaries have "".
     """
 
     field: str
@@ -47,6 +48,7 @@ class Filter(NamedTuple):
     part: bool = False
     stored: str = ""
     key: Callable[[str], str | int] = str
+    sparse: bool = False
 
 
 FILTERS: tuple[Filter, ...] = (
@@ -63,8 +65,8 @@ FILTERS: tuple[Filter, ...] = (
     Filter("codec", "codec", dimension=True),
     Filter("grade", "grade"),
     Filter("outcome", "outcome"),
-    Filter("name", "name", part=True, stored="name_key", key=str.lower),
-    Filter("code", "code", key=_code_key),
+    Filter("name", "name", part=True, stored="name_key", key=str.lower, sparse=True),
+    Filter("code", "code", key=_code_key, sparse=True),
     Filter("rating", "rating", key=_rating_key),
 )
 """Every filter, defined once for stores, API, pages and command."""

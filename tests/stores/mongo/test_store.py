@@ -24,7 +24,7 @@ from jmmc.quality.summarize import summarize
 from jmmc.quality.thresholds import preset
 from jmmc.stores import open_store
 from jmmc.stores.mongo import indexes, opening
-from jmmc.stores.mongo.selection import session_query
+from jmmc.stores.mongo.selection import session_query, summary_query
 from jmmc.stores.mongo.store import MongoStore
 from tests.stores.mongo.conftest import Collection
 from tests.support.builders import RHYTHM, UID, body, call, push, sample, v1_push
@@ -50,6 +50,36 @@ async def test_a_summary_of_an_earlier_version_has_no_provider_and_no_country(
     nameless = SummaryFilter(provider="", country="")
     assert await store.reports.summaries(nameless, limit=5) == [summary]
     assert await store.reports.facts(("provider", "country"), SummaryFilter()) == [("", "")]
+
+
+async def test_a_summary_of_an_earlier_version_has_the_meeting_of_the_whole(
+    store: MongoStore, mongod: Mongod, raw: Collection
+) -> None:
+    readings = '{"mid":"8b4139fa"}'
+    session = Session(_SESSION, "room", UID, Dialect.V2, 900, (sample(0, readings, ts=900),))
+    summary = summarize(session, preset=preset("jitsi"), rhythm=RHYTHM)
+    later = msgspec.structs.replace(summary, session="f" * 24, began=901)
+    await store.reports.put_summaries([summary, later])
+    with mongod.client() as client:
+        stored = client.jmmc[f"{raw.name}.summaries"]
+        assert stored.update_one({"_id": _SESSION}, {"$unset": {"meeting": 1}}).modified_count == 1
+    rows = await store.reports.facts(("session", "jitsi_meeting_id"), SummaryFilter())
+    assert rows == [(_SESSION, "8b4139fa"), ("f" * 24, "8b4139fa")]
+
+
+@pytest.mark.parametrize("selection", [{"code": "0AB12Z"}, {"rated": True}, {"name": "anna"}])
+async def test_people_are_found_by_an_index(
+    store: MongoStore, raw: Collection, selection: dict[str, Any]
+) -> None:
+    session = Session(_SESSION, "room", UID, Dialect.V2, 900, (sample(0, ts=900),))
+    summary = summarize(session, preset=preset("jitsi"), rhythm=RHYTHM)
+    others = [msgspec.structs.replace(summary, session=f"{n:024x}") for n in range(200)]
+    known = {"code": "0AB12Z", "rating": 5, "name": "Anna Berg"}
+    await store.reports.put_summaries([*others, msgspec.structs.replace(summary, **known)])
+    query = summary_query(SummaryFilter(**selection, attempts=None), 0)
+    plan = raw.database[f"{raw.name}.summaries"].find(query).explain()
+    assert plan["executionStats"]["nReturned"] == 1
+    assert plan["executionStats"]["totalDocsExamined"] == 1
 
 
 async def test_a_short_session_is_one_document_in_the_form_of_the_express_middleware(

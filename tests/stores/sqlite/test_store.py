@@ -11,10 +11,12 @@ import pytest
 
 from jmmc.core.errors import StoreError, UnusableStore
 from jmmc.core.model import Session, SessionFilter
+from jmmc.quality.filters import SummaryFilter
 from jmmc.stores import open_store
 from jmmc.stores.sqlite import reading
 from jmmc.stores.sqlite.rows import session_of
 from jmmc.stores.sqlite.schema import APPLICATION_ID, migrations
+from jmmc.stores.sqlite.selection import summary_conditions
 from jmmc.stores.sqlite.store import SqliteStore
 from tests.stores.conftest import summarize_all
 from tests.support.builders import push, sample
@@ -302,3 +304,24 @@ async def test_of_long_sessions_few_are_read_at_a_time(
     await store.close()
     assert [len(session.samples) for session in sessions] == list(lengths)
     assert together == [100, 1, 200, 90, 30]
+
+
+@pytest.mark.parametrize(
+    ("selection", "index"),
+    [
+        ({"code": "0AB12Z"}, "summaries_by_code"),
+        ({"rated": True, "since": 5}, "summaries_rated"),
+        ({"name": "anna"}, "summaries_by_name"),
+    ],
+)
+async def test_people_are_found_by_an_index(
+    path: Path, selection: dict[str, Any], index: str
+) -> None:
+    store = SqliteStore(path)
+    await store.open()
+    conditions, values = summary_conditions(SummaryFilter(**selection, attempts=None))
+    plan = await store.connections.read(
+        f"EXPLAIN QUERY PLAN SELECT whole FROM summaries WHERE {' AND '.join(conditions)}", values
+    )
+    assert index in str(plan)
+    await store.close()

@@ -80,6 +80,16 @@ async def test_a_summary_of_an_older_file_has_no_provider_and_no_country(tmp_pat
     await store.close()
 
 
+async def test_a_summary_of_an_older_file_has_the_meeting_of_the_whole(tmp_path: Path) -> None:
+    old = json.loads(msgspec.json.encode(_SUMMARY)) | {"meeting": "8b4139fa"}
+    store = _store_of_version(7, tmp_path / "old.db", old)
+    await store.open()
+    await store.reports.put_summaries([msgspec.structs.replace(_SUMMARY, session="b" * 24)])
+    found = await store.reports.facts(("session", "jitsi_meeting_id"), SummaryFilter())
+    assert dict(found) == {"a" * 24: "8b4139fa", "b" * 24: ""}
+    await store.close()
+
+
 async def test_the_key_of_a_deleted_session_is_not_used_again_in_an_older_file(
     tmp_path: Path,
 ) -> None:

@@ -37,8 +37,10 @@ def summary_conditions(selection: SummaryFilter) -> tuple[list[str], list[object
         if (value := getattr(selection, filter_.field)) is None:
             continue
         name, key = column(filter_.stored or filter_.field), filter_.key(value)
+        if filter_.sparse and key:
+            parts.append(f"{name} <> ''")  # Otherwise SQLite does not take the index over these.
         if filter_.part and key:
-            parts.append(f"{name} <> '' AND instr({name}, ?)")
+            parts.append(f"instr({name}, ?)")
             values.append(key)
             continue
         condition, given = _equal(name, key, prefix=filter_.prefix)
