@@ -90,6 +90,7 @@ _PATHS = {
     "session": f"/sessions/{_PROBLEM_CALL.session.id}",
     "participant": f"/participants/{_PROBLEM_CALL.session.browser_id}?{_RANGE}",
     "compare": f"/compare?by=region&{_RANGE}",
+    "agreement": f"/agreement?{_RANGE}",
     "find": f"/find?q=room&{_RANGE}",
     "health": "/health",
     "login": "/login",
@@ -196,7 +197,8 @@ def test_the_overview_shows_the_numbers_of_the_api_and_of_the_simulation(
     assert figures[2] == answer["minutes"]
     shares = answer["grades"]
     expected = [shares["good_share"], shares["fair_share"], shares["poor_share"]]
-    assert figures[4:] == pytest.approx([share * 100 for share in expected], abs=0.06)
+    assert figures[4] == pytest.approx(answer["ratings"]["mean"], abs=0.06)
+    assert figures[5:] == pytest.approx([share * 100 for share in expected], abs=0.06)
     assert page.locator("canvas").count() == 2, "participants, and shares of time"
     assert page.get_by_role("heading", name="Worst meetings").is_visible()
 
@@ -525,7 +527,9 @@ def test_heat_maps_and_the_distribution_show_all_known_time(visit: Visit, serve:
     hours = page.locator(".heat tbody td[class]").count()
     assert hours >= 10, "ten hours of calls"
     regions = {call.region for call in _CALLS}
-    assert page.locator(".heat-rows svg").count() == len(regions)
+    assert page.locator('.heat-rows[data-by="region"] svg').count() == len(regions)
+    bridges = {held.value for call in _CALLS for held in call.bridges}
+    assert page.locator('.heat-rows[data-by="bridge"] svg').count() == len(bridges)
     counts = [int(text) for text in page.locator(".distribution td.number").all_text_contents()]
     assert sum(counts) <= len(_CALLS)
     assert counts[0] == max(counts), "most sessions had good time only"

@@ -5,6 +5,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 import msgspec
+from starlette.convertors import Convertor, register_url_convertor
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import BaseRoute, Route
@@ -60,7 +61,11 @@ def api_routes(
     return [
         # One route a path: the Allow of a 405 names all of its methods.
         *(
-            Route(ROOT + _with_slashes(path), _by_method(methods), methods=list(methods))
+            Route(
+                ROOT + path.replace("{room}", "{room:room}"),
+                _by_method(methods),
+                methods=list(methods),
+            )
             for path, methods in handlers.items()
         ),
         *_description_routes(),
@@ -138,9 +143,21 @@ def _problem_of(error: Exception) -> Problem:
             return Problem(400, "Invalid request", str(error))
 
 
-def _with_slashes(path: str) -> str:
-    """The route of a path: a room of a tenant has a slash in its name."""
-    return path.replace("{room}", "{room:path}")
+class _RoomConvertor(Convertor[str]):
+    """A room in a path: that of a tenant has a slash in its name."""
+
+    regex = r"[\s\S]+"
+
+    def convert(self, value: str) -> str:
+        """Return the room as it is."""
+        return value
+
+    def to_string(self, value: str) -> str:
+        """Return the room as it is."""
+        return value
+
+
+register_url_convertor("room", _RoomConvertor())
 
 
 def _by_method(handlers: dict[str, _Handler]) -> _Handler:

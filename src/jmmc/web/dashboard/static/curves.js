@@ -38,8 +38,8 @@ const shading = (data) => ({
 });
 
 // By the place of a curve in its plot; a test holds the charts to so many curves.
-const SERIES_COLORS = ["good-text", "second", "third"];
-const SERIES_DASHES = [[], [7, 4], [2, 3]];
+const SERIES_COLORS = ["good-text", "second", "third", "fourth"];
+const SERIES_DASHES = [[], [7, 4], [2, 3], [9, 3, 2, 3]];
 
 /** Wait for a task after the next frame, so that what is drawn is shown before more is drawn. */
 const nextFrame = () => new Promise((resolve) => { requestAnimationFrame(() => { setTimeout(resolve); }); });
