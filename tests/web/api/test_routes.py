@@ -171,7 +171,8 @@ async def test_an_invalid_request_gets_a_problem_with_its_reason(
 
 
 @pytest.mark.parametrize(
-    "path", ["rooms", "meetings", "sessions", "compare?by=region", "usage", "alerts", "live"]
+    "path",
+    ["rooms", "meetings", "sessions", "compare?by=region", "usage", "alerts", "live"],
 )
 async def test_a_file_without_rows_has_the_columns_of_one_with_rows(app: Server, path: str) -> None:
     """Nightly jobs read the files of days without calls too."""
