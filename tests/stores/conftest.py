@@ -80,6 +80,7 @@ def writes_to(store: Store) -> list[Coroutine[Any, Any, object]]:
         reports.put_summaries([]),
         reports.put_rollups([]),
         reports.erase([]),
+        reports.drop_names([]),
         reports.prune(0),
         reports.put_record("kind", "name", b"{}"),
         reports.delete_record("kind", "name"),

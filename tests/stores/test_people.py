@@ -123,6 +123,8 @@ async def test_a_name_is_in_no_log_line_and_no_metric(
     site = make_site(identify="display_name", log_level="debug", support_code="code")
     await site.push("anna", join=_anna(code="10AB9Z"))
     await site.summarize()
+    assert await site.api("/search?q=%C5%9Awi%C4%85tek")
+    assert "10AB9Z" in await site.page("/find?name=%C5%9Awi%C4%85tek&code=10AB9Z")
     metrics = (await site.get("/metrics")).body.decode()
     out, err = capfd.readouterr()
     for text in (metrics, out, err):

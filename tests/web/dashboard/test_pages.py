@@ -23,6 +23,7 @@ _START = int(datetime(2026, 9, 21, 8, tzinfo=UTC).timestamp())
 _SCENARIO = Scenario(participants=120, rooms=10, minutes=600, seed=2, start=_START)
 _CALLS = list(simulate(_SCENARIO))
 _RANGE = "since=2026-09-21&until=2026-09-22"
+_ABOUT_PEOPLE = ("--identify", "display_name", "--support-code", "code")
 _MARKUP = "<img src=x onerror=document.title='owned'>"
 _PROBLEM_CALL = next(call for call in _CALLS if call.problems and call.problems[0].cause == "loss")
 
@@ -40,7 +41,7 @@ def serve(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Serve]:
     folder = tmp_path_factory.mktemp("pages")
     options = ["--participants", "120", "--rooms", "10", "--minutes", "600", "--seed", "2"]
     _jmmc(folder, "simulate", *options, "--start", "2026-09-21T08:00")
-    options = ["--conf-pattern", ".{1,100}", "--max-queries-per-minute", "0"]
+    options = ["--conf-pattern", ".{1,100}", "--max-queries-per-minute", "0", *_ABOUT_PEOPLE]
     serve = Serve(folder, *options, program=("-c", FASTER))
     yield serve
     serve.close()
@@ -308,6 +309,39 @@ def test_the_health_page_updates_automatically(visit: Visit, serve: Serve) -> No
     _push(serve, f"{time.time_ns():032x}", "healthy", {"seq": 0, "age": 5, "m": {"cq": 100}})
     expect(stored).to_have_text(f"{before + 1:,.0f}")
     assert page.locator("dt", has_text="script versions seen").count() == 1
+
+
+def test_a_person_and_a_support_code_are_suggested_and_lead_to_their_sessions(
+    visit: Visit, serve: Serve
+) -> None:
+    who = {"pid": "8b4139fa", "name": "Anna <b>Berg", "code": "10AB9Z"}
+    _push(serve, f"{time.time_ns():032x}", "support", {"seq": 0, "age": 5, "m": who})
+    page = visit("/health")
+    suggestion = page.locator("#suggestions a").first
+
+    def suggested(text: str) -> None:
+        """Type until the summary of the new session is made."""
+        for _ in range(40):
+            page.fill("#q", "")
+            with page.expect_response("**/api/v1/search?**"):
+                page.fill("#q", text)
+            if page.locator("#suggestions a").count():
+                return
+            page.wait_for_timeout(250)
+
+    suggested("berg")
+    expect(suggestion).to_have_text("nameanna <b>berg")
+    _follow(page, suggestion)
+    expect(page.locator(".active-filters")).to_contain_text("name: anna <b>berg")
+    expect(page.locator("table.sessions")).to_contain_text("Anna <b>Berg (8b4139fa)")
+    suggested("ioab9z")
+    expect(suggestion).to_have_text("support code10AB9Z")
+    _follow(page, suggestion)
+    expect(page.locator("h1")).to_contain_text("Anna <b>Berg (8b4139fa)")
+    page.fill("#q", "IO ab-9z")
+    with page.expect_event("load"):
+        page.keyboard.press("Enter")
+    expect(page.locator("h1")).to_contain_text("Anna <b>Berg (8b4139fa)")
 
 
 def test_curves_share_one_cursor(visit: Visit) -> None:
