@@ -222,8 +222,6 @@ CLAIMS: dict[str, str] = {
     + "test_a_page_that_went_begins_no_session_until_it_is_shown_again",
     "The script of a page that embeds Jitsi Meet": "tests/client/test_embedder.py::"
     "test_an_embedding_page_sends_the_readings_of_the_embedded_call",
-    "The room is stored as `tenant/room`": "tests/stores/test_tenants.py::"
-    "test_a_room_of_a_tenant_works_wherever_a_room_does",
     # Further claims in paragraphs that have one already.
     "compressed with gzip": _ENDPOINTS
     + "test_gzip_bodies_are_accepted_and_decompression_bombs_refused",
