@@ -23,6 +23,7 @@ def _spans(*states: dict[str, Any] | None) -> list[Span]:
         ({"d.pl": 1, "u.pl": 9}, [Loss("", "sent", 9.0)]),
         ({"d.apl": 0, "u.pl": 9}, [Loss("", "sent", 9.0)]),
         ({"u.apl": 1.5, "d.pl": 1}, [Loss("audio", "sent", 1.5)]),
+        ({"d.apl": 2, "u.apl": 3}, [Loss("audio", "sent", 3.0), Loss("audio", "received", 2.0)]),
         ({"cq": 5}, []),
         (None, []),
     ],
@@ -35,6 +36,6 @@ def test_kinds_and_directions_are_named_worst_first(
 
 def test_a_mean_is_of_the_known_time_of_the_spell() -> None:
     spans = _spans({"d.apl": 90}, {"d.apl": 10}, None, {"d.apl": 20}, {"cq": 1}, {"d.apl": 90})
-    assert losses_in(spans, 15, 50) == (Loss("audio", "received", 16.7),)
+    assert losses_in(spans, 18, 50) == (Loss("audio", "received", 18.3),)
     assert losses_in(spans, 10, 20) == (Loss("audio", "received", 10.0),)
     assert losses_in(spans, 20, 30) == ()

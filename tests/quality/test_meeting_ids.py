@@ -38,6 +38,9 @@ def _names(*sessions: tuple[str, int, int, str]) -> list[str]:
         ([("a", 0, 500, "x"), ("b", 0, 100, "y"), ("n", 50, 300, "")], ["an", "b"]),
         ([("a", 0, 100, "x"), ("b", 0, 200, "y"), ("n", 250, 300, "")], ["a", "bn"]),
         ([("n", 0, 50, ""), ("a", 100, 500, "x"), ("b", 60, 500, "y")], ["nb", "a"]),
+        # The time of each id is all of its sessions together.
+        ([("a", 0, 100, "x"), ("c", 90, 300, "x"), ("b", 0, 210, "y"), ("n", 120, 290, "")],
+         ["acn", "b"]),
         # In the gap of a meeting, another one is nearer.
         ([("a", 0, 100, "x"), ("c", 900, 990, "x"), ("b", 50, 450, "y"), ("n", 460, 700, "")],
          ["ac", "bn"]),

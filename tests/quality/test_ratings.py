@@ -1,9 +1,12 @@
 """Ratings: means with intervals, and the agreement of our grades with them."""
 
+import math
 import random
+import statistics
 
 import pytest
 
+from jmmc.quality.intervals import group_of
 from jmmc.quality.ratings import (
     Agreement,
     GradesOfRating,
@@ -36,6 +39,26 @@ def test_an_interval_contains_the_mean_and_stays_on_the_scale() -> None:
     assert mixed.mean == 3.0
     assert mixed.interval[0] == pytest.approx(6 - mixed.interval[1])
     assert 0.3 < mixed.interval[1] - mixed.mean < 0.5
+
+
+@pytest.mark.parametrize(
+    ("people", "t"), [(5, 2.7764), (10, 2.2622), (20, 2.0930), (40, 2.0227), (100, 1.9842)]
+)
+def test_an_interval_is_wilsons_with_students_t(people: int, t: float) -> None:
+    """`t` is that of the table, of one degree of freedom less than there are people."""
+    shares = [(0, 2, 3, 4, 4)[n % 5] / 4 for n in range(people)]
+    share = sum(shares) / people
+    variance = sum((part - share) ** 2 for part in shares) / (people - 1) / people
+    size = min(share * (1 - share) / variance, 4 * people)
+    root = t * math.sqrt(share * (1 - share) / size + t * t / (4 * size * size))
+    ends = [(share + t * t / (2 * size) + sign * root) / (1 + t * t / size) for sign in (-1, 1)]
+    found = ratings_of([(f"{n}", 1 + round(4 * part)) for n, part in enumerate(shares)])
+    assert found.interval == pytest.approx([1 + 4 * end for end in ends], abs=0.007)
+
+
+def test_an_interval_of_equal_ratings_is_of_four_observations_a_person() -> None:
+    found = ratings_of([(f"{n}", 5) for n in range(10)])
+    assert found.interval == (pytest.approx(5 - 4 * 2.2622**2 / (40 + 2.2622**2), abs=0.007), 5.0)
 
 
 def test_many_ratings_of_one_person_are_no_large_sample() -> None:
@@ -124,3 +147,39 @@ def test_an_interval_of_a_correlation_contains_it_and_is_wider_for_few_people() 
         return high - low
 
     assert widths(25, 8) > widths(200, 1)
+
+
+def _spearman(pairs: list[tuple[float, float]]) -> float:
+    """By its definition: Pearson's of the mean ranks."""
+
+    def ranks(values: list[float]) -> list[float]:
+        below = [sum(other < value for other in values) for value in values]
+        same = [sum(other == value for other in values) for value in values]
+        return [low + (equal + 1) / 2 for low, equal in zip(below, same, strict=True)]
+
+    return statistics.correlation(*(ranks([*column]) for column in zip(*pairs, strict=True)))
+
+
+def test_a_correlation_and_its_interval_are_those_of_their_definitions() -> None:
+    chance = random.Random(5)
+    rated = []
+    for n in range(60):
+        fair, poor = chance.choice((0, 0, 100, 400)), chance.choice((0, 0, 50, 300))
+        rating = min(5, max(1, round(5 - poor / 100 - fair / 300 + chance.gauss(0, 1))))
+        rated.append(_session(n % 35, rating, poor, fair=fair))
+
+    def correlation(left_out: int | None = None) -> float:
+        pairs = [
+            (session.rating, -(session.poor + 0.3 * session.fair))
+            for session in rated
+            if group_of(session.browser_id) != left_out
+        ]
+        return _spearman(pairs)
+
+    answer = agreement_of(rated)
+    assert answer.correlation == pytest.approx(correlation(), abs=0.0006)
+    without = [math.atanh(correlation(group)) for group in range(16)]
+    error = math.sqrt(15 * statistics.pvariance(without))
+    middle = math.atanh(correlation())
+    ends = [math.tanh(middle + sign * 2.13145 * error) for sign in (-1, 1)]
+    assert answer.interval == pytest.approx(ends, abs=0.0006)

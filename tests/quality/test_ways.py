@@ -124,6 +124,66 @@ def test_who_receives_most_others_badly_says_nothing_about_their_uploads() -> No
     assert len(ways.ways) == 12
 
 
+def test_of_three_who_receives_both_others_badly_has_likely_a_bad_download() -> None:
+    ways = ways_of([_person("a"), _person("b"), _person("c", _bad("a"), _bad("b"))])
+    assert (len(ways.ways), ways.uploads) == (2, ())
+    # Half of the others is not most of them.
+    four = [_person(name) for name in "abde"]
+    half = ways_of([*four, _person("c", _bad("a"), _bad("b"))])
+    assert [(row.sender.who, row.bad, row.likely) for row in half.uploads] == [
+        ("ep-a", 1, False),
+        ("ep-b", 1, False),
+    ]
+    # Who was not there with the receiver does not count.
+    left = [_person(name, began=0, ended=100) for name in "de"]
+    late = _person("c", _bad("a"), _bad("b"), began=100)
+    assert ways_of([_person("a"), _person("b"), *left, late]).uploads == ()
+
+
+def test_in_a_meeting_of_more_than_twenty_no_download_is_concluded() -> None:
+    """A summary names ten senders at most: less than half."""
+    names = [chr(0x4E00 + number) for number in range(21)]
+    listener = _person("z", *(_bad(name) for name in names[:10]))
+    assert len(ways_of([*map(_person, names[:19]), listener]).uploads) == 0
+    assert len(ways_of([*map(_person, names[:20]), listener]).uploads) == 10
+
+
+def test_the_worst_are_first() -> None:
+    ways = ways_of([_person("a", _bad("b", 100)), _person("b", _bad("a", 200)), _person("c")])
+    assert [way.seconds for way in ways.ways] == [200, 100]
+    pair = ways_of([_person("a", _bad("b", 100)), _person("b", _bad("a", 200))])
+    assert [way.seconds for way in pair.ways] == [200, 100]
+    people = [
+        _person("a"),
+        _person("b"),
+        _person("c", _bad("a"), _bad("b")),
+        _person("d", _bad("b")),
+        _person("e", _bad("b")),
+        *(_person(name) for name in "fg"),
+    ]
+    assert [(row.sender.who, row.bad) for row in ways_of(people).uploads] == [
+        ("ep-b", 3),
+        ("ep-a", 1),
+    ]
+    # What is likely comes before what was at more others.
+    late = {"began": 550, "ended": 900}
+    likely = [_person("x", **late), *(_person(name, _bad("x"), **late) for name in "fg")]
+    others = [_person(name, ended=540) for name in "bhij"]
+    others += [_person(name, _bad("b"), ended=540) for name in "cde"]
+    assert [
+        (row.sender.who, row.bad, row.likely) for row in ways_of([*others, *likely]).uploads
+    ] == [
+        ("ep-x", 2, True),
+        ("ep-b", 3, False),
+    ]
+
+
+def test_of_an_old_script_without_a_spell_of_loss_the_length_is_unknown() -> None:
+    old = _person("a", quantiles={"down_loss_percent": [0.0, 1.0, 9.0]}, reasons={})
+    ways = ways_of([old, _person("b")])
+    assert [(way.state, way.seconds) for way in ways.ways] == [("bad", 0), ("fine", 0)]
+
+
 def test_a_receiver_whose_script_does_not_tell_is_not_counted() -> None:
     old = _person("d", quantiles={"down_loss_percent": [0.0, 0.0, 0.0]})
     ways = ways_of([_person("a"), _person("b", _bad("a")), _person("c", _bad("a")), old])
