@@ -25,6 +25,7 @@ def _session(person: int, rating: int, poor: int, known: int = 1000, fair: int =
 def test_a_mean_counts_sessions_and_people() -> None:
     assert ratings_of([]) == Ratings()
     assert ratings_of([("a", 5), ("a", 4), ("b", 3)]) == Ratings(3, 2, 4.0, None)
+    assert ratings_of([("a", 5), ("a", 4), ("b", 4)]).mean == 4.33
 
 
 def test_an_interval_contains_the_mean_and_stays_on_the_scale() -> None:
@@ -84,6 +85,8 @@ def test_the_table_counts_sessions_by_rating_and_grade() -> None:
     answer = agreement_of([_session(1, 5, 0), _session(2, 5, 0), _session(3, 1, 900, fair=50)])
     assert answer.table[4] == GradesOfRating(5, 2, 0, 0, 0)
     assert answer.table[0] == GradesOfRating(1, 0, 0, 1, 0)
+    fair = agreement_of([RatedSession("a", 3, 500, 500, 0, "fair")])
+    assert fair.table[2] == GradesOfRating(3, 0, 1, 0, 0)
     assert [row.rating for row in answer.table] == [1, 2, 3, 4, 5]
     assert (answer.ratings.sessions, answer.compared, answer.correlation) == (3, 3, None)
 
