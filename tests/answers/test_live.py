@@ -4,11 +4,18 @@ from collections.abc import Sequence
 
 import msgspec
 
+from jmmc.answers.joins import rates_of, reasons_of
 from jmmc.answers.live import LiveView
-from jmmc.answers.model import Live
+from jmmc.answers.model import Live, RecentJoins
+from jmmc.quality.filters import SummaryFilter
 from jmmc.quality.grading import Grade, Spell
+from jmmc.quality.joins import JoinSums
 from jmmc.quality.segments import Segment
 from jmmc.quality.summary import GradeSpan, LiveSession
+
+_NO_JOINS = RecentJoins(
+    600, rates_of(JoinSums(), SummaryFilter()), reasons_of(JoinSums()), latest=()
+)
 
 
 def _session(
@@ -38,7 +45,7 @@ def _live(sessions: Sequence[LiveSession], now: int) -> Live:
     view = LiveView()
     view.add(sessions[::2])
     view.add(sessions[1::2])
-    return view.live(now)
+    return view.live(now, _NO_JOINS)
 
 
 _GOOD, _FAIR, _POOR = Grade.GOOD, Grade.FAIR, Grade.POOR

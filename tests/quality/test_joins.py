@@ -1,13 +1,28 @@
 """What a session counts for when joins are counted."""
 
+from collections import Counter
+from math import floor
+from random import Random
+
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from jmmc.core.model import Dialect, Sample, Session
 from jmmc.core.readings import OTHER_FAILURES, TECHNICAL_FAILURES
 from jmmc.quality.filters import DIMENSIONS
-from jmmc.quality.joins import JoinEvent, Joins, join_events, outcome_of
-from jmmc.quality.rollups import ALL, HOUR, Fact, day_of, hour_of
+from jmmc.quality.intervals import groups_of
+from jmmc.quality.joins import (
+    JoinEvent,
+    JoinOutcome,
+    Joins,
+    JoinSums,
+    join_events,
+    outcome_of,
+)
+from jmmc.quality.rollups import ALL, HOUR, Fact, Rollup, day_of, hour_of
 from jmmc.quality.segments import Segment, Track
+from jmmc.quality.sketch import bucket_of, sketch_quantile
 from jmmc.quality.summarize import summarize
 from jmmc.quality.summary import Sender, Setup, Summary
 from jmmc.quality.thresholds import preset
@@ -27,10 +42,15 @@ def _summary(*samples: tuple[int, bytes, bool]) -> Summary:
     return summarize(session, preset=preset("experience"), rhythm=Rhythm(10, 75))
 
 
-def _fact(began: int, ended: int, outcome: str, *, region: str = "", running: bool = False) -> Fact:
+def _fact(began: int, ended: int, outcome: str, *, region: str = "", failure: str = "") -> Fact:
     values = tuple(region if name == "region" else "" for name in DIMENSIONS)
     track = Track([(_HOUR + began, _HOUR + ended, 1)] if ended > began else [], [])
-    return Fact(_HOUR + began, _HOUR + ended, running, outcome, "b", "room", values, track)
+    began, ended = _HOUR + began, _HOUR + ended
+    return Fact(began, ended, False, outcome, "b", "room", values, track, failure)
+
+
+def _counts(rollup: Rollup) -> dict[str, Joins]:
+    return {value: sums.counts for value, sums in rollup.joins.items()}
 
 
 @pytest.mark.parametrize("failure", TECHNICAL_FAILURES)
@@ -102,21 +122,23 @@ def test_a_join_counts_at_its_moment_and_a_stay_in_its_last_second() -> None:
 
 def test_attempts_count_as_joins_only() -> None:
     facts = [
-        _fact(10, 10, "failed", region="eu"),
-        _fact(10, 10, "refused", region="eu"),
+        _fact(10, 10, "failed", region="eu", failure="ice_failed"),
+        _fact(10, 10, "refused", region="eu", failure="password"),
         _fact(-60, 60, "joined", region="eu"),
-        _fact(30, HOUR + 60, "dropped", region="eu"),
+        _fact(30, HOUR + 60, "dropped", region="eu", failure="bridge_down"),
         _fact(40, 50, "", region="eu"),
     ]
     rollups = hour_of(facts, _HOUR)
-    assert rollups[0].joins == {ALL: Joins(joined=1, failed=1, refused=1, ended=1)}
-    assert rollups[_REGION].joins == {"eu": Joins(joined=1, failed=1, refused=1, ended=1)}
+    assert _counts(rollups[0]) == {ALL: Joins(joined=1, failed=1, refused=1, ended=1)}
+    assert _counts(rollups[_REGION]) == {"eu": Joins(joined=1, failed=1, refused=1, ended=1)}
     (sums,) = (rollups[0].values[ALL][0],)
     assert (sums.sessions, sums.connections) == (2, 3)
     following = hour_of(facts, _HOUR + HOUR)
-    assert following[0].joins == {ALL: Joins(ended=1, dropped=1)}
+    assert _counts(following[0]) == {ALL: Joins(ended=1, dropped=1)}
     day = day_of([*rollups, *following], _HOUR, "region")
-    assert day.joins == {"eu": Joins(joined=1, failed=1, refused=1, ended=2, dropped=1)}
+    assert _counts(day) == {"eu": Joins(joined=1, failed=1, refused=1, ended=2, dropped=1)}
+    assert day.joins["eu"].failures == {"ice_failed": 1, "password": 1}
+    assert day.joins["eu"].drops == {"bridge_down": 1}
 
 
 def test_a_stay_joined_in_one_region_and_was_dropped_in_another() -> None:
@@ -127,7 +149,7 @@ def test_a_stay_joined_in_one_region_and_was_dropped_in_another() -> None:
     ]
     track = Track([(_HOUR, _HOUR + 300, 1)], segments)
     fact = Fact(_HOUR, _HOUR + 300, False, "dropped", "b", "room", values, track)
-    assert hour_of([fact], _HOUR)[_REGION].joins == {
+    assert _counts(hour_of([fact], _HOUR)[_REGION]) == {
         "eu": Joins(joined=1),
         "us": Joins(ended=1, dropped=1),
     }
@@ -137,12 +159,73 @@ def test_made_up_values_of_attempts_take_no_real_ones_place() -> None:
     made_up = [_fact(10, 10, "failed", region=f"x{number}") for number in range(2000)]
     real = [_fact(0, 600, "joined", region="eu")]
     joins = hour_of([*made_up, *real], _HOUR)[_REGION].joins
-    assert joins["eu"] == Joins(joined=1, ended=1)
+    assert joins["eu"].counts == Joins(joined=1, ended=1)
     assert len(joins) <= 501
-    assert sum(counts.failed for counts in joins.values()) == 2000
+    assert sum(sums.counts.failed for sums in joins.values()) == 2000
 
 
 def test_outcomes_follow_from_what_the_browser_said() -> None:
     assert outcome_of(failure="", drop="", tells=True) == "joined"
     assert outcome_of(failure="", drop="room_closed", tells=False) == "joined"
     assert outcome_of(failure="lobby", drop="", tells=True) == "refused"
+
+
+def _sums(outcomes: list[tuple[str, str]]) -> JoinSums:
+    """The joins of (person, outcome), each in a meeting of its own."""
+    counted = Counter(
+        JoinOutcome(
+            Joins(failed=1) if outcome == "failed" else Joins(joined=1),
+            groups_of(person, f"room {number}", 0),
+            "",
+            None,
+        )
+        for number, (person, outcome) in enumerate(outcomes)
+    )
+    return JoinSums.of(counted)
+
+
+def _width(outcomes: list[tuple[str, str]]) -> float:
+    low, high = _sums(outcomes).failed_interval or (0.0, 1.0)
+    return high - low
+
+
+def test_one_who_tries_twenty_times_says_less_than_twenty_people() -> None:
+    well = [(f"well {number}", "joined") for number in range(180)]
+    people = [*well, *((f"person {number}", "failed") for number in range(20))]
+    again = [*well, *[("the same", "failed")] * 20]
+    assert _sums(people).counts == _sums(again).counts
+    assert _width(again) > 2 * _width(people)
+
+
+def test_an_interval_never_rests_on_more_events_than_there_were() -> None:
+    """Wilson's interval of 1 in 4 with t for z: 0.03 to 0.77."""
+    low, high = _sums(
+        [(f"p{n}", "failed" if n == 1 else "joined") for n in range(4)]
+    ).failed_interval or (0, 0)
+    assert low <= 0.04
+    assert high >= 0.75
+    assert JoinSums().failed_interval is None
+
+
+def test_a_rate_of_independent_people_is_in_its_interval_as_often_as_it_says() -> None:
+    rng, hits = Random(5), 0
+    for _ in range(400):
+        world = [(f"p{n}", "failed" if rng.random() < 0.1 else "joined") for n in range(200)]
+        low, high = _sums(world).failed_interval or (0, 0)
+        hits += low <= 0.1 <= high
+    assert 0.92 <= hits / 400 <= 0.99
+
+
+@settings(max_examples=50)
+@given(st.lists(st.integers(1, 600_000), min_size=1, max_size=60), st.floats(0, 1))
+def test_a_quantile_of_a_sketch_is_at_most_one_percent_off(
+    lengths: list[int], share: float
+) -> None:
+    found = sketch_quantile(Counter(map(bucket_of, lengths)), share)
+    right = sorted(lengths)[floor(share * (len(lengths) - 1))]
+    assert found == pytest.approx(right, rel=0.0101)
+
+
+def test_the_steps_of_a_join_as_one_word_are_read_back() -> None:
+    for setup in (Setup(), Setup(30_000, 900, 400, 700), Setup(join=5), Setup(ask=0, media=7)):
+        assert Setup.of_text(setup.text) == setup

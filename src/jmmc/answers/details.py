@@ -7,10 +7,13 @@ from typing import Any
 
 import msgspec
 
+from jmmc.answers.joins import attempts_in, joins_by, rates_of
 from jmmc.answers.meetings import (
+    EMPTY_FOR,
     Room,
     Stay,
     bad_share,
+    empty_meeting,
     grades,
     meeting_of,
     minutes,
@@ -30,7 +33,9 @@ from jmmc.core.model import Session
 from jmmc.quality.attribution import Crowd
 from jmmc.quality.filters import SummaryFilter
 from jmmc.quality.incidents import incidents
+from jmmc.quality.joins import ATTEMPTS, JoinSums
 from jmmc.quality.losses import losses_in
+from jmmc.quality.rollups import ALL
 from jmmc.quality.size_limits import bounded
 from jmmc.quality.summarize import events
 from jmmc.quality.summary import Summary
@@ -45,6 +50,7 @@ _TOGETHER = 200  # Summaries that are decoded without a pause.
 _FEW = 5  # Summaries between two looks at the clock: one may take a millisecond.
 _MOST_LANES = 1000  # Sessions of one meeting: those with the most known time.
 _MOST_EVENTS = 1000
+_MOST_ATTEMPTS = 200  # Of one meeting: the newest.
 _MOST_VALUES = 100  # Networks and browsers of one participant: the most frequent.
 
 
@@ -64,13 +70,14 @@ async def session_detail(store: Store, id_: str, *, rhythm: Rhythm) -> SessionDe
         most = min(_EVERYBODY, _COMPARISONS // len(summary.spells))
         everybody = await _everybody(reports, summary.began, summary.ended, most)
     stays = await _stays_of_meeting(reports, summary)
+    meeting = stays[0].session if stays else summary.session
     others = await reports.get_summaries(
         [stay.session for stay in _longest(stays, _TOGETHER) if stay.session != id_]
     )
     stored = await store.get([id_])
     session = stored[0] if stored else None
     return await in_background(
-        lambda: _detail_of(summary, stays[0].session, others, everybody, session, rhythm)
+        lambda: _detail_of(summary, meeting, others, everybody, session, rhythm)
     )
 
 
@@ -114,11 +121,16 @@ def _with_losses(attributed: AttributedSpell, timeline: Timeline) -> AttributedS
 
 
 async def meeting_detail(reports: Reports, id_: str) -> MeetingDetail:
-    """A meeting, by the id of any of its sessions. Raises `NotFoundError`.
+    """A meeting, by the id of any of its sessions or attempts. Raises `NotFoundError`.
 
     Of a very large meeting it has the sessions with the most known time.
     """
-    stays = await _stays_of_meeting(reports, await _summary(reports, id_))
+    summary = await _summary(reports, id_)
+    stays = await _stays_of_meeting(reports, summary)
+    if not stays:
+        around = await _attempts_around(reports, summary.room, summary.began, summary.began + 1)
+        meeting = empty_meeting(summary.session, summary.room, summary.began)
+        return MeetingDetail(meeting, (), (), ways_of(()), around)
     shown = _longest(stays, _MOST_LANES)
     summaries: list[Summary] = []
     for part in parts_of([stay.session for stay in shown], _TOGETHER):
@@ -131,7 +143,8 @@ async def meeting_detail(reports: Reports, id_: str) -> MeetingDetail:
     lanes = tuple(Lane(summary, summary.grade) for summary in summaries)
     found = await in_background(lambda: incidents(summaries, paused(everybody, _FEW), pause=pause))
     ways = await in_background(lambda: ways_of(summaries))
-    return MeetingDetail(meeting, lanes, found, ways)
+    attempts = await _attempts_around(reports, meeting.room, meeting.began, meeting.ended)
+    return MeetingDetail(meeting, lanes, found, ways, attempts)
 
 
 def _longest(stays: Sequence[Stay], most: int) -> list[Stay]:
@@ -139,17 +152,27 @@ def _longest(stays: Sequence[Stay], most: int) -> list[Stay]:
     return nlargest(most, stays, key=lambda stay: stay.good + stay.fair + stay.poor)
 
 
+async def _attempts_around(
+    reports: Reports, room: str, began: int, ended: int
+) -> tuple[Summary, ...]:
+    """The joins of a room that failed or were refused around a meeting, by time."""
+    around = SummaryFilter(room=room, since=began - EMPTY_FOR, until=ended + EMPTY_FOR)
+    return tuple(reversed(await attempts_in(reports, around, limit=_MOST_ATTEMPTS)))
+
+
 async def participant_detail(
     reports: Reports, browser_id: str, selection: SummaryFilter, *, limit: int
 ) -> Participant:
-    """A browser's sessions in a window, with the newest `limit` of them.
+    """A browser's sessions in a window, with the newest `limit` of them, and of its attempts.
 
     Raises `NotFoundError`.
     """
     selection = msgspec.structs.replace(selection, browser_id=browser_id)
     stays = [*await read_stays(reports, selection)]
-    if not stays:
+    attempts = await attempts_in(reports, selection, limit=limit)
+    if not (stays or attempts):
         raise NotFoundError(f"participant {browser_id}: no session in this window")
+    joins = (await joins_by(reports, selection, ALL)).get(ALL, JoinSums())
     rows = await reports.facts(("session", "network", "browser"), selection)
     latest = await reports.summaries(selection, limit=limit)
     participant, best, worst = await in_background(
@@ -165,6 +188,8 @@ async def participant_detail(
         participant,
         best=extremes.get(best.session) if best else None,
         worst=extremes.get(worst.session) if worst else None,
+        joins=rates_of(joins, selection),
+        attempts=tuple(attempts),
     )
 
 
@@ -190,7 +215,8 @@ def _participant_of(
         tuple(latest),
         None,
         None,
-        tuple(dict.fromkeys(summary.name for summary in latest if summary.name)),
+        rates_of(JoinSums(), SummaryFilter()),
+        names=tuple(dict.fromkeys(summary.name for summary in latest if summary.name)),
     )
     return participant, best, worst
 
@@ -217,8 +243,13 @@ async def _everybody(reports: Reports, began: int, ended: int, most: int) -> lis
 
 
 async def _stays_of_meeting(reports: Reports, summary: Summary) -> Room:
-    """The stays of the meeting that a session is part of."""
+    """The stays of the meeting that a session is part of.
+
+    Of an attempt, those of the meeting around it; none where the room was empty for long.
+    """
     stays = await read_stays(reports, SummaryFilter(room=summary.room))
+    if summary.outcome in ATTEMPTS:
+        return await in_background(lambda: _meeting_around(stays, summary.began))
     return await in_background(lambda: _meeting_with(stays, summary.session))
 
 
@@ -228,3 +259,14 @@ def _meeting_with(stays: Iterable[Stay], session: str) -> Room:
         for meeting in split(paused(stays))
         if any(stay.session == session for stay in meeting)
     )
+
+
+def _meeting_around(stays: Iterable[Stay], moment: int) -> Room:
+    """The nearest meeting, if it is less than `EMPTY_FOR` away."""
+
+    def distance(meeting: Room) -> int:
+        ended = max(stay.ended for stay in meeting)
+        return max(meeting[0].began - moment, moment - ended, 0)
+
+    nearest = min(split(paused(stays)), key=distance, default=[])
+    return nearest if nearest and distance(nearest) < EMPTY_FOR else []

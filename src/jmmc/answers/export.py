@@ -13,12 +13,13 @@ from jmmc.core.model import Dialect, Sample, Session, SessionFilter
 from jmmc.core.readings import METRICS
 from jmmc.core.text import printable_json
 from jmmc.quality.filters import DIMENSIONS, SummaryFilter
+from jmmc.quality.joins import STEPS
 from jmmc.quality.summary import Summary
 from jmmc.quality.timeline import Rhythm
 from jmmc.quality.timeline_rows import TIMELINE_COLUMNS, sample_rows
 from jmmc.stores import Store
 
-What = Literal["sessions", "timeline", "summaries"]
+What = Literal["sessions", "timeline", "summaries", "attempts"]
 
 _PAGE = 500
 _READ = 20  # Sessions in memory at a time: one may have 20,000 samples.
@@ -40,14 +41,15 @@ async def timeline_rows(
 
 
 async def summary_rows(
-    store: Store, selection: SessionFilter
+    store: Store, selection: SessionFilter, *, attempts: bool = False
 ) -> AsyncIterator[list[dict[str, Any]]]:
-    """One row for each session, newest first, in batches."""
+    """One row for each session, newest first, in batches; or for each attempt that failed."""
     summaries = SummaryFilter(
         since=selection.since,
         until=selection.until,
         room=selection.room,
         browser_id=selection.browser_id,
+        attempts=attempts,
     )
     async for page in summary_pages(store, summaries):
         yield [summary_row(summary) for summary in page]
@@ -65,13 +67,17 @@ async def summary_pages(store: Store, selection: SummaryFilter) -> AsyncIterator
 
 
 async def chosen(store: Store, selection: SummaryFilter) -> AsyncIterator[Session]:
-    """The selected sessions, oldest first; newest first when they are selected by summaries."""
+    """The selected sessions, oldest first; newest first when they are selected by summaries.
+
+    Attempts that failed are stored as sessions and are among them.
+    """
     simple = SessionFilter(selection.room, selection.browser_id, selection.since, selection.until)
     if selection == SummaryFilter(**msgspec.structs.asdict(simple)):
         async for session in store.sessions(simple):
             yield session
         return
-    async for summaries in summary_pages(store, selection):
+    everything = msgspec.structs.replace(selection, attempts=None)
+    async for summaries in summary_pages(store, everything):
         for part in parts_of(summaries, _READ):
             for session in await store.get([summary.session for summary in part]):
                 yield session
@@ -145,6 +151,12 @@ _SUMMARY_COLUMNS: tuple[_SummaryColumn, ...] = (
         float | None,
         lambda summary: summary.worst_minute.badness if summary.worst_minute else None,
     ),
+    *map(_field, ("outcome", "failure")),
+    _SummaryColumn("setup_ms", int | None, attrgetter("setup_ms")),
+    *(
+        _SummaryColumn(f"setup_{step}_ms", int | None, attrgetter(f"setup.{step}"))
+        for step in STEPS
+    ),
     *map(_field, DIMENSIONS),
     *map(_field, ("relay_share", "tcp_share", "p2p_share")),
     *map(_field, ("address", "endpoint_id", "jitsi_meeting_id", "name")),
@@ -166,5 +178,9 @@ SUMMARY_COLUMNS: Columns = columns_of({column.name: column.type for column in _S
 SAMPLE_COLUMNS: Columns = columns_of(TIMELINE_COLUMNS)
 """The columns of a row of a timeline."""
 
-COLUMNS_OF: Mapping[str, Columns] = {"timeline": SAMPLE_COLUMNS, "summaries": SUMMARY_COLUMNS}
+COLUMNS_OF: Mapping[str, Columns] = {
+    "timeline": SAMPLE_COLUMNS,
+    "summaries": SUMMARY_COLUMNS,
+    "attempts": SUMMARY_COLUMNS,
+}
 """The columns of what is exported as rows."""

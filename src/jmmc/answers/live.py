@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 
-from jmmc.answers.model import Hotspot, Live, LiveMeeting
+from jmmc.answers.model import Hotspot, Live, LiveMeeting, RecentJoins
 from jmmc.quality.grading import Grade
 from jmmc.quality.meeting_ids import meetings_apart
 from jmmc.quality.segments import PEER_TO_PEER
@@ -44,8 +44,8 @@ class LiveView:
                     continue
                 _note(self._values.setdefault(key, {}), session.browser_id, grade)
 
-    def live(self, now: int) -> Live:
-        """The live view as counted until `now` (Unix seconds)."""
+    def live(self, now: int, joins: RecentJoins) -> Live:
+        """The live view as counted until `now` (Unix seconds), with the latest `joins`."""
         meetings = [
             _live_meeting(room, parts)
             for room, by_meeting in self._rooms.items()
@@ -73,6 +73,7 @@ class LiveView:
             tuple(meetings[:_MAX_MEETINGS]),
             tuple(hotspots[:_MAX_HOTSPOTS]),
             connections=self._connections,
+            joins=joins,
         )
 
 

@@ -108,6 +108,12 @@ def meeting_of(stays: Sequence[Stay]) -> Meeting:
     )
 
 
+def empty_meeting(id_: str, room: str, moment: int) -> Meeting:
+    """A meeting without anybody, at a moment at which a join of its room failed."""
+    nothing = Grades.of(0, 0, 0, 0)
+    return Meeting(id_, room, moment, moment, False, 0, 0, 0, 0, 0, nothing)
+
+
 def rooms_of(stays: Iterable[Stay]) -> list[RoomActivity]:
     """Each room over all its meetings, the most recently used first."""
     rooms = [

@@ -4,6 +4,8 @@ Times (`Moment`) are Unix seconds, and ISO 8601 in UTC outside; durations are se
 person-minutes, shares are 0 to 1 of the time whose grade is known.
 """
 
+from typing import Literal
+
 from msgspec import Struct
 
 from jmmc.core.fields import BrowserId, Moment
@@ -41,11 +43,63 @@ class Grades(Struct, frozen=True):
         return Grades(known, unknown, *shares)
 
 
+class JoinRates(Struct, frozen=True):
+    """How joins went and stays ended, as far as scripts tell.
+
+    `failed` joins failed for a technical reason; `refused` ones by a decision, such as a wrong
+    password, and count in no share. `failed_share` is of joined and failed, `dropped_share` of
+    ended stays; None where no script tells, or the selection leaves it open. The 95 % intervals are
+    0 to 1 then. `setup_ms` is the time from asking to join until the first media.
+    """
+
+    joined: int
+    failed: int
+    refused: int
+    ended: int
+    dropped: int
+    failed_share: float | None
+    failed_interval: tuple[float, float]
+    dropped_share: float | None
+    dropped_interval: tuple[float, float]
+    setup_ms_p50: int | None
+    setup_ms_p95: int | None
+
+    @property
+    def are_known(self) -> bool:
+        """Whether any script tells of a join or of the end of a stay."""
+        return any((self.joined, self.failed, self.refused, self.ended))
+
+
+class JoinReasons(Struct, frozen=True):
+    """Why joins failed or were refused, and why stays were dropped: counts, most frequent first."""
+
+    failed: dict[str, int]
+    refused: dict[str, int]
+    dropped: dict[str, int]
+
+
+class Quantiles(Struct, frozen=True):
+    """The median and the 95th percentile of `count` lengths in ms, each at most 1 % off."""
+
+    count: int
+    p50: int | None
+    p95: int | None
+
+
+class RecentJoins(Struct, frozen=True):
+    """The joins of the last `seconds`, and the latest that failed or were refused, at most ten."""
+
+    seconds: int
+    rates: JoinRates
+    reasons: JoinReasons
+    latest: tuple[Summary, ...]
+
+
 class Point(Struct, frozen=True):
     """One step of a time series: mean concurrent participants and their grades.
 
     `start` is where the step begins in the window, `seconds` how long it is in it. `partial`: that
-    is less than `Overview.step`.
+    is less than `Overview.step`. `failed_joins` counts those that failed for a technical reason.
     """
 
     start: Moment
@@ -53,6 +107,7 @@ class Point(Struct, frozen=True):
     partial: bool
     participants: float
     grades: Grades
+    failed_joins: int = 0
 
 
 class Cell(Struct, frozen=True, array_like=True):
@@ -86,7 +141,7 @@ class Overview(Struct, frozen=True):
     `sessions` and `rooms` count those that were there in the window, `minutes` and `grades` their
     time in it. `peak_people` and `peak_connections` are the most at once; a person in two tabs has
     two connections. `step` is the length of a point of `series` in seconds; the first and the last
-    point may be partly in the window.
+    point may be partly in the window. `setup` has the times of the steps of a join, in ms.
     """
 
     since: Moment
@@ -98,6 +153,9 @@ class Overview(Struct, frozen=True):
     peak_people: int
     peak_connections: int
     grades: Grades
+    joins: JoinRates
+    join_reasons: JoinReasons
+    setup: dict[str, Quantiles]
     step: int
     series: tuple[Point, ...]
     ratings: Ratings = Ratings()
@@ -117,11 +175,12 @@ class Comparison(Struct, frozen=True):
     grades: Grades
     poor_interval: tuple[float, float]
     bad_interval: tuple[float, float]
+    joins: JoinRates
     ratings: Ratings = Ratings()
 
     @staticmethod
-    def of(value: str, sums: Sums, replicates: Replicates) -> "Comparison":
-        """From the sums of the sessions with `value`."""
+    def of(value: str, sums: Sums, replicates: Replicates, joins: JoinRates) -> "Comparison":
+        """From the sums of the sessions with `value`, and its joins."""
         return Comparison(
             value,
             sums.sessions,
@@ -129,6 +188,7 @@ class Comparison(Struct, frozen=True):
             Grades.of(sums.good, sums.fair, sums.poor, sums.unknown),
             interval(replicates, Grade.POOR) or (0.0, 1.0),
             interval(replicates, Grade.FAIR) or (0.0, 1.0),
+            joins,
         )
 
 
@@ -175,12 +235,19 @@ class Lane(Struct, frozen=True):
 
 
 class MeetingDetail(Struct, frozen=True):
-    """A meeting with its sessions (at most 1,000), its worst incidents, and who heard whom."""
+    """A meeting with its sessions (at most 1,000) its worst incidents, and who heard
+    whom.
+
+    `attempts` are joins of its room that failed or were refused, during the meeting and up to ten
+    minutes before and after it, at most 200. A room in which nobody was has a meeting without
+    sessions around each of them.
+    """
 
     meeting: Meeting
     lanes: tuple[Lane, ...]
     incidents: tuple[Incident, ...]
     ways: Ways
+    attempts: tuple[Summary, ...] = ()
 
 
 class AttributedSpell(Struct, frozen=True):
@@ -217,8 +284,9 @@ class Participant(Struct, frozen=True):
     """One browser over a window: totals of its sessions, and the newest of them.
 
     `names` are those of these newest sessions, the newest first. `networks` and `browsers` count
-    sessions. `best` and `worst` are the sessions with the smallest
-    and the largest share of fair and poor time; None when no grade is known.
+    sessions. `best` and `worst` are the sessions with the smallest and the largest share of fair
+    and poor time; None when no grade is known. `attempts` are the newest joins that failed or were
+    refused; they are no sessions.
     """
 
     browser_id: BrowserId
@@ -231,6 +299,8 @@ class Participant(Struct, frozen=True):
     latest: tuple[Summary, ...]
     best: Summary | None
     worst: Summary | None
+    joins: JoinRates
+    attempts: tuple[Summary, ...] = ()
     names: tuple[str, ...] = ()
 
 
@@ -291,6 +361,7 @@ class Live(Struct, frozen=True):
     A person in two tabs is one of the people, with two of the connections.
 
     `meetings` (at most 1,000) and `hotspots` are sorted by affected participants, most first.
+    `joins` are those of the last ten minutes.
     """
 
     at: Moment
@@ -302,6 +373,7 @@ class Live(Struct, frozen=True):
     meetings: tuple[LiveMeeting, ...]
     hotspots: tuple[Hotspot, ...]
     connections: int
+    joins: RecentJoins
 
 
 class Share(Struct, frozen=True):
@@ -315,6 +387,24 @@ class Share(Struct, frozen=True):
     participants: int
     known: int
     poor: int
+    support: float = 0.0
+
+
+Failures = Literal["joins", "stays"]
+"""What failed, for alert rules: joins, or stays that a failure ended."""
+
+
+class FailureShare(Struct, frozen=True):
+    """Joins or ends of stays with one `value` of a dimension, for alert rules.
+
+    `failed` of `events` failed, of `people` different participants. `support` is how much stands
+    behind the value (`quality.rollups.weights`).
+    """
+
+    value: str
+    events: int
+    failed: int
+    people: int
     support: float = 0.0
 
 

@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 import msgspec
 
+from jmmc.answers.joins import failed_times, joins_by, rates_of, reasons_of, steps_of
 from jmmc.answers.meetings import Room, Stay, badness, by_room, meeting_of, split
 from jmmc.answers.model import (
     Cell,
@@ -29,6 +30,7 @@ from jmmc.core.timestamps import to_iso
 from jmmc.quality.filters import DIMENSIONS, SummaryFilter
 from jmmc.quality.grading import Grade
 from jmmc.quality.intervals import Replicates
+from jmmc.quality.joins import JoinSums
 from jmmc.quality.rollups import (
     ALL,
     BUCKET,
@@ -140,10 +142,11 @@ class Overviews:
         deciles, rooms = sums.deciles, sums.rooms
         if sums.edges is not None:
             deciles, rooms = await self._deciles(selection, sums.edges)
+        joins = await joins_by(self._reports, selection, by)
         return OverviewDetail(
             await self._overview(selection, sums.parts, len(rooms)),
             [_cell(part) for part in _by_start(sums.parts, HOUR)],
-            _compared(sums),
+            _compared(sums, joins, selection, by),
             GradeDistribution(tuple(deciles), await self._worst(selection, rooms, worst)),
         )
 
@@ -152,7 +155,10 @@ class Overviews:
         if by not in DIMENSIONS:
             raise ValueError(f"by = {by!r}: expected {', '.join(DIMENSIONS)}")
         sums = await self._sums(selection, by, None)
-        return await in_background(lambda: _compared(_shortened(sums)))
+        joins = await joins_by(self._reports, selection, by)
+        return await in_background(
+            lambda: _compared(*_shortened(_with_values(sums, joins), joins), selection, by)
+        )
 
     async def heat_by(self, by: str, selection: SummaryFilter) -> list[HeatRow]:
         """The heat map of a dimension; filters other than the window are ignored."""
@@ -297,7 +303,14 @@ class Overviews:
         since, until = _window(selection)
         step = _step(until - since, _MAX_POINTS)
         whole = total(parts, since)
-        points = tuple(_point(part, step, since, until) for part in _by_start(parts, step))
+        joins = (await joins_by(self._reports, selection, ALL)).get(ALL, JoinSums())
+        failed = Counter(at - at % step for at in await failed_times(self._reports, selection))
+        steps = {part.start: part for part in _by_start(parts, step)}
+        for start in failed.keys() - steps.keys():
+            steps[start] = total((), start)
+        points = tuple(
+            _point(steps[start], step, since, until, failed[start]) for start in sorted(steps)
+        )
         return Overview(
             since,
             until,
@@ -308,6 +321,9 @@ class Overviews:
             whole.people,
             whole.connections,
             Grades.of(whole.good, whole.fair, whole.poor, whole.unknown),
+            rates_of(joins, selection),
+            reasons_of(joins),
+            steps_of(joins),
             step,
             points,
         )
@@ -370,7 +386,7 @@ def _with_badness(stays: Iterable[Stay]) -> list[tuple[int, Room]]:
     ]
 
 
-def _point(part: Sums, step: int, since: int, until: int) -> Point:
+def _point(part: Sums, step: int, since: int, until: int, failed_joins: int) -> Point:
     start, end = max(part.start, since), min(part.start + step, until)
     return Point(
         start,
@@ -378,6 +394,7 @@ def _point(part: Sums, step: int, since: int, until: int) -> Point:
         end - start < step,
         round(part.seconds / (end - start), 2),
         Grades.of(part.good, part.fair, part.poor, part.unknown),
+        failed_joins,
     )
 
 
@@ -419,30 +436,52 @@ def _heat_rows(values: Mapping[str, Sequence[Sums]], step: int) -> list[HeatRow]
     return [row for row in rows if row.cells]
 
 
-def _shortened(sums: _Sums) -> _Sums:
+def _with_values(sums: _Sums, joins: Mapping[str, JoinSums]) -> _Sums:
+    """With values of which only joins are known: there everybody failed, or left before."""
+    only_joins = {value: total((), 0) for value in joins if value not in sums.values}
+    return sums._replace(values={**sums.values, **only_joins}) if only_joins else sums
+
+
+def _shortened(sums: _Sums, joins: Mapping[str, JoinSums]) -> tuple[_Sums, Mapping[str, JoinSums]]:
     """With the `MOST_COMPARED` most used values; the sums of the others are those of `OTHER`."""
     values = sums.values
     if len(values) <= MOST_COMPARED:
-        return sums
+        return sums, joins
     used = sorted(values, key=lambda value: (-values[value].seconds, value))
     shortened = {value: values[value] for value in used[:MOST_COMPARED]}
     rest = [values[value] for value in used[MOST_COMPARED:]]
     shortened[OTHER] = total([*rest, *filter(None, [shortened.get(OTHER)])], 0)
     replicates = joined_replicates(sums.replicates, shortened)
-    return sums._replace(values=shortened, replicates=replicates)
+    kept = {value: of_value for value, of_value in joins.items() if value in shortened}
+    others = kept.setdefault(OTHER, JoinSums())
+    for value, of_value in joins.items():
+        if value not in kept:
+            others.merge(of_value)
+    return sums._replace(values=shortened, replicates=replicates), kept
 
 
 def _cell(part: Sums) -> Cell:
     return Cell(part.start, part.known, part.fair + part.poor)
 
 
-def _compared(sums: _Sums) -> list[Comparison]:
-    nothing = Replicates()
+def _compared(
+    sums: _Sums, joins: Mapping[str, JoinSums], selection: SummaryFilter, by: str
+) -> list[Comparison]:
+    no_replicates, no_joins = Replicates(), JoinSums()
     compared = [
-        Comparison.of(value, of_value, sums.replicates.get(value, nothing))
+        Comparison.of(
+            value,
+            of_value,
+            sums.replicates.get(value, no_replicates),
+            rates_of(joins.get(value, no_joins), selection, by),
+        )
         for value, of_value in paused(sums.values.items())
     ]
-    compared = [comparison for comparison in compared if comparison.sessions or comparison.minutes]
+    compared = [
+        comparison
+        for comparison in compared
+        if comparison.sessions or comparison.minutes or comparison.joins.are_known
+    ]
     return sorted(
         compared,
         key=lambda comparison: (-comparison.minutes, -comparison.sessions, comparison.value),

@@ -12,10 +12,13 @@ from jmmc.answers.details import (
     participant_detail,
     session_detail,
 )
+from jmmc.answers.joins import recent_joins
 from jmmc.answers.lists import Page
 from jmmc.answers.live import LiveView
 from jmmc.answers.model import (
     Comparison,
+    Failures,
+    FailureShare,
     HeatRow,
     Live,
     Meeting,
@@ -33,6 +36,7 @@ from jmmc.answers.usage import Period, usage
 from jmmc.core.tasks import prefetch
 from jmmc.privacy.pseudonyms import Pseudonyms
 from jmmc.quality.filters import SummaryFilter, support_code
+from jmmc.quality.joins import ATTEMPTS
 from jmmc.quality.ratings import Agreement
 from jmmc.quality.summary import SearchHit
 from jmmc.quality.timeline import Rhythm
@@ -69,7 +73,8 @@ class Queries:
         view = LiveView()
         async for live_sessions in prefetch(self._reports.live_sessions()):
             view.add(live_sessions)
-        return view.live(int(self._clock()))
+        now = int(self._clock())
+        return view.live(now, await recent_joins(self._reports, now))
 
     async def overview(self, selection: SummaryFilter) -> Overview:
         """Totals and a time series of a window, and what runs now."""
@@ -113,8 +118,17 @@ class Queries:
     async def sessions(
         self, selection: SummaryFilter, *, limit: int, after: str | None = None
     ) -> Page:
-        """A page of summaries, the newest first."""
+        """A page of summaries, the newest first; with the outcome of one, of failed attempts."""
+        if selection.outcome in ATTEMPTS:
+            selection = msgspec.structs.replace(selection, attempts=True)
         return await lists.sessions(self._reports, selection, limit=limit, after=after)
+
+    async def attempts(
+        self, selection: SummaryFilter, *, limit: int, after: str | None = None
+    ) -> Page:
+        """A page of joins that failed or were refused, the newest first."""
+        attempts = msgspec.structs.replace(selection, attempts=True)
+        return await lists.sessions(self._reports, attempts, limit=limit, after=after)
 
     async def meeting(self, id_: str) -> MeetingDetail:
         """A meeting, by the id of any of its sessions. Raises `NotFoundError`."""
@@ -163,6 +177,10 @@ class Queries:
     async def shares(self, by: str, since: int, until: int) -> list[Share]:
         """The known and poor time of a window by a dimension, for alert rules."""
         return await alerts.shares(self._reports, by, since, until)
+
+    async def failures(self, kind: Failures, by: str, since: int, until: int) -> list[FailureShare]:
+        """The joins or the ends of stays of a window by a dimension, for alert rules."""
+        return await alerts.failures(self._reports, kind, by, since, until)
 
     async def silence(self, since: int, until: int, *, quiet: int) -> Silence | None:
         """The newest sample of a window and who fell silent then, for alert rules."""

@@ -3,7 +3,7 @@
 import asyncio
 import time
 from bisect import bisect_right
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -13,8 +13,8 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from jmmc.answers.model import FEW, Comparison, Grades, Overview, SessionDetail
-from jmmc.answers.queries import Queries
+from jmmc.answers.model import FEW, Comparison, Grades, JoinRates, Overview, SessionDetail
+from jmmc.answers.queries import Page, Queries
 from jmmc.answers.serialization import encode
 from jmmc.cli.common import (
     Command,
@@ -33,6 +33,7 @@ from jmmc.core.errors import JmmcError
 from jmmc.core.text import printable
 from jmmc.quality.filters import DIMENSIONS, FIELD_OF_FILTER, RATINGS, SummaryFilter
 from jmmc.quality.grading import Grade
+from jmmc.quality.joins import ATTEMPTS, DROPPED, OUTCOMES
 from jmmc.quality.losses import Loss
 from jmmc.quality.ratings import Ratings
 from jmmc.quality.summary import Summary
@@ -48,6 +49,7 @@ _COLOURS = {"good": "green", "fair": "yellow", "poor": "red", "unknown": "bright
 _MARKS = {"good": "●", "fair": "◐", "poor": "○", "unknown": "·"}  # For readers without colours.
 
 
+_CHOICES = {"outcome": OUTCOMES, "rating": RATINGS}
 _HELP = {
     "name": "Only sessions of participants whose name contains this.",
     "code": "Only the session with this support code.",
@@ -58,7 +60,7 @@ _HELP = {
 def _filter_options(command: Command) -> Command:
     for name, field in reversed(list(FIELD_OF_FILTER.items())):
         help_ = _HELP.get(name, f"Only sessions with this {name}.")
-        type_ = click.Choice(RATINGS) if name == "rating" else str
+        type_ = click.Choice(_CHOICES[name]) if name in _CHOICES else str
         command = click.option(f"--{name}", field, type=type_, help=help_)(command)
     command = click.option("--until", help="End of the period, in the same form. Default: now.")(
         command
@@ -97,9 +99,12 @@ def report(url: str, collection: str, by: str | None, as_json: bool, **filters: 
     concurrent = Text(f"concurrent   {_spark([point.participants for point in overview.series])}")
     poor_shares = [point.grades.poor_share or 0.0 for point in overview.series]
     poor_time = Text(f"poor time    {_spark(poor_shares, most=1.0)}", style="red")
-    PlainConsole().print(Group(*lines, quality, concurrent, poor_time))
+    PlainConsole().print(
+        Group(*lines, quality, concurrent, poor_time, *_joins(overview.joins, overview))
+    )
     if by:
         PlainConsole().print(_render_comparison(by, compared))
+        PlainConsole().print(_render_joins(by, compared))
 
 
 @click.command()
@@ -113,16 +118,32 @@ def report(url: str, collection: str, by: str | None, as_json: bool, **filters: 
     show_default=True,
     help="Maximum number of sessions.",
 )
+@click.option(
+    "--failed", is_flag=True, help="List joins that failed or were refused, in place of sessions."
+)
 @json_option
-def sessions(url: str, collection: str, limit: int, as_json: bool, **filters: str | None) -> None:
-    """List sessions, newest first."""
+def sessions(
+    url: str, collection: str, limit: int, failed: bool, as_json: bool, **filters: str | None
+) -> None:
+    """List sessions, newest first; with --failed list failed joins."""
     selection = configured_pseudonyms(url).as_stored(_selection(filters))
-    page = _answer(url, collection, lambda queries: queries.sessions(selection, limit=limit))
+    failed = failed or selection.outcome in ATTEMPTS
+
+    async def query(queries: Queries) -> Page:
+        listed = queries.attempts if failed else queries.sessions
+        return await listed(selection, limit=limit)
+
+    page = _answer(url, collection, query)
     if as_json:
         print_json(encode({"items": list(page.items), "next": page.after}))
         return
     console = PlainConsole()
     wide = console.width >= 120
+    if failed:
+        console.print(_render_attempts(page.items))
+        if page.after:
+            click.echo(f"more than {limit} failed joins: raise --limit or add filters")
+        return
     table = Table(box=None, header_style="bold")
     for column, width in (("session", 24), ("began", 11), ("min", 3), ("grade", 6), ("poor", 6)):
         table.add_column(column, min_width=width, no_wrap=True)
@@ -173,6 +194,8 @@ def show(id: str, url: str, collection: str, as_json: bool) -> None:  # noqa: A0
 
 def _render_session(detail: SessionDetail) -> Group:
     summary = detail.summary
+    if summary.outcome in ATTEMPTS:
+        return _render_attempt(detail)
     grades = Grades.of(summary.good, summary.fair, summary.poor, summary.unknown)
     ended = "to now" if summary.running else f"to {_local(summary.ended)}"
     network = ", ".join(
@@ -188,6 +211,10 @@ def _render_session(detail: SessionDetail) -> Group:
         Text.assemble("quality      ", *_shares(grades)),
         Text.assemble("timeline     ", *_timeline(summary)),
     ]
+    if summary.setup.text:
+        parts.append(f"join         {_steps(summary)}")
+    if summary.outcome == DROPPED:
+        parts.append(Text(f"dropped      {_failure(summary)}", style="red"))
     for name in ("quality", "rtt_ms", "down_loss_percent", "up_bandwidth_kbps"):
         if values := _by_time(detail, name):
             low, high = min(values), max(values)
@@ -220,6 +247,99 @@ def _render_session(detail: SessionDetail) -> Group:
         said = [way_sentence(way, translate, _percent) for way in detail.ways.ways[:_MOST_WAYS]]
         parts.append(f"\nways: {'; '.join(said)}".replace("\u00a0", " "))
     return Group(*parts)
+
+
+def _joins(joins: JoinRates, overview: Overview) -> list[Text]:
+    """The lines on joins and drops of a report."""
+    if not (joins.joined or joins.failed or joins.refused):
+        return [Text("joins        unknown: no script tells how joins went in this period")]
+    failed = _rate(
+        "failed",
+        joins.failed,
+        joins.joined + joins.failed,
+        joins.failed_share,
+        joins.failed_interval,
+    )
+    dropped = _rate(
+        "dropped", joins.dropped, joins.ended, joins.dropped_share, joins.dropped_interval
+    )
+    reasons = overview.join_reasons
+    refused = f"; {joins.refused:,} refused{_reasons(reasons.refused)}" if joins.refused else ""
+    lines = [
+        f"joins        {failed}{_reasons(reasons.failed)}{refused}",
+        f"stays        {dropped}{_reasons(reasons.dropped)}",
+    ]
+    if joins.setup_ms_p50 is not None:
+        lines.append(
+            f"time to join {joins.setup_ms_p50:,} ms (median), {joins.setup_ms_p95:,} ms (95 %)"
+        )
+    return [Text(line) for line in lines]
+
+
+def _rate(
+    what: str, count: int, of: int, share: float | None, interval: tuple[float, float]
+) -> str:
+    if share is None:
+        return f"{count:,} of {of:,} {what}"
+    low, high = interval
+    return (
+        f"{count:,} of {of:,} {what}, {_percent(share)} (95 %: {_percent(low)} to {_percent(high)})"
+    )
+
+
+def _reasons(reasons: Mapping[str, int]) -> str:
+    texts = words("en")
+    named = [f"{texts[f'failure {reason}']} {count:,}" for reason, count in reasons.items()]
+    return f": {', '.join(named)}" if named else ""
+
+
+def _failure(summary: Summary) -> str:
+    return words("en").get(f"failure {summary.failure}", summary.failure)
+
+
+def _steps(summary: Summary) -> str:
+    lengths = zip(
+        ("script to asking", "asking to joined", "to ICE", "to first media"),
+        summary.setup.steps,
+        strict=True,
+    )
+    return ", ".join(f"{name} {length:,} ms" for name, length in lengths if length is not None)
+
+
+def _render_attempts(attempts: Sequence[Summary]) -> Table:
+    table = Table(box=None, header_style="bold")
+    for column, width in (("attempt", 24), ("at", 11), ("outcome", 7)):
+        table.add_column(column, min_width=width, no_wrap=True)
+    for column in ("reason", "after", "room", "network", "browser"):
+        table.add_column(column, no_wrap=True, overflow="ellipsis")
+    for attempt in attempts:
+        after = attempt.setup.join
+        table.add_row(
+            attempt.session,
+            _local(attempt.began)[5:16],
+            attempt.outcome,
+            attempt.failure,
+            "?" if after is None else f"{after / 1000:.1f} s",
+            attempt.room,
+            attempt.network or "?",
+            attempt.browser or "?",
+        )
+    return table
+
+
+def _render_attempt(detail: SessionDetail) -> Group:
+    """What failed, when, after how long, and what to do."""
+    attempt = detail.summary
+    advice = words("en").get(f"advice {attempt.failure}", "")
+    return Group(
+        Text(printable(f"{attempt.session}  {attempt.room}"), style="bold"),
+        f"{_local(attempt.began)}, the join {attempt.outcome}; nobody was in the room",
+        f"{attempt.browser or '?'} on {attempt.os or '?'}; region {attempt.region or '?'},"
+        f" network {attempt.network or '?'}",
+        Text(f"reason       {_failure(attempt)}", style="red"),
+        f"steps        {_steps(attempt) or 'unknown'}",
+        Padding(Text(advice, style="bold"), (0, 0, 0, 2), expand=False),
+    )
 
 
 def _english(key: str) -> str:
@@ -303,6 +423,38 @@ def _render_comparison(by: str, compared: Sequence[Comparison]) -> Table:
             style="dim" if few else None,
         )
     return table
+
+
+def _render_joins(by: str, compared: Sequence[Comparison]) -> Table | str:
+    """The joins and drops by a dimension, of the values of which any are known."""
+    known = [comparison for comparison in compared if comparison.joins.are_known]
+    if not known:
+        return "joins: unknown, no script tells how joins went in this period"
+    table = Table(box=None, header_style="bold")
+    table.add_column(by)
+    for column in ("joins", "failed", "95 % of failed", "stays", "dropped", "95 % of dropped"):
+        table.add_column(column, justify="right")
+    for comparison in known:
+        joins = comparison.joins
+        attempts = joins.joined + joins.failed
+        table.add_row(
+            comparison.value or "unknown",
+            *_rate_cells(attempts, joins.failed_share, joins.failed_interval),
+            *_rate_cells(joins.ended, joins.dropped_share, joins.dropped_interval),
+            style="dim" if attempts < FEW else None,
+        )
+    return table
+
+
+def _rate_cells(
+    count: int, share: float | None, interval: tuple[float, float]
+) -> tuple[str, str, str]:
+    bounds = f"{_percent(interval[0])} to {_percent(interval[1])}"
+    if share is None:
+        bounds = ""
+    elif count < FEW:
+        bounds = "too few"
+    return f"{count:,}", _percent(share), bounds
 
 
 def _rating(ratings: Ratings) -> str:

@@ -6,11 +6,11 @@ import sys
 from collections import defaultdict
 from collections.abc import AsyncIterator
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, get_args
 
 import click
 
-from jmmc.answers.export import COLUMNS_OF, session_lines, summary_rows, timeline_rows
+from jmmc.answers.export import COLUMNS_OF, What, session_lines, summary_rows, timeline_rows
 from jmmc.answers.tables import FORMATS, Table, table
 from jmmc.cli.common import (
     collection_option,
@@ -37,11 +37,11 @@ _TWO_DAYS = 2 * 86_400
 @collection_option
 @click.option(
     "--what",
-    type=click.Choice(["sessions", "timeline", "summaries"]),
+    type=click.Choice(get_args(What)),
     default="sessions",
     show_default=True,
     help="sessions: as they are stored; timeline: one row per sample with every value filled in;"
-    " summaries: one row per session.",
+    " summaries: one row per session; attempts: one row per join that failed or was refused.",
 )
 @click.option(
     "--format",
@@ -136,7 +136,7 @@ async def _write(
             writer = table(form, COLUMNS_OF[what], for_terminal=file.isatty())
             async for rows in _rows(store, selection, what):
                 file.write(writer.add(rows))
-                progress.advance(task, len(rows) if what == "summaries" else 1)
+                progress.advance(task, 1 if what == "timeline" else len(rows))
             file.write(writer.end())
     finally:
         await store.close()
@@ -145,7 +145,7 @@ async def _write(
 def _rows(store: Store, selection: SessionFilter, what: str) -> AsyncIterator[list[dict[str, Any]]]:
     if what == "timeline":
         return timeline_rows(store, selection, configured_rhythm())
-    return summary_rows(store, selection)
+    return summary_rows(store, selection, attempts=what == "attempts")
 
 
 async def _write_days(store: Store, selection: SessionFilter, form: str, folder: Path) -> None:

@@ -89,7 +89,8 @@ async def _count(store: Store, subject: Subject) -> tuple[int, int]:
     try:
         await store.open()
         summaries = await store.reports.facts(
-            ("session",), SummaryFilter(room=sessions.room, browser_id=sessions.browser_id)
+            ("session",),
+            SummaryFilter(room=sessions.room, browser_id=sessions.browser_id, attempts=None),
         )
         return await store.count(sessions), len(summaries)
     finally:

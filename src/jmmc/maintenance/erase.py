@@ -98,6 +98,7 @@ async def _pass(
         until=sessions.until,
         room=sessions.room,
         browser_id=sessions.browser_id,
+        attempts=None,
     )
     while summaries := await reports.summaries(summary_filter, limit=_SUMMARIES):
         touched = {hour for summary in summaries for hour in hours_of(summary)}

@@ -80,6 +80,6 @@ async def old_data(store: Store, settings: Settings, now: float) -> list[tuple[s
         found.append(("sessions", await store.count(SessionFilter(until=before)), before))
     if days := settings.summary_retention_days:
         before = retention_limit(days, now, whole_days=True)
-        parts = store.reports.columns(("began",), SummaryFilter(until=before))
+        parts = store.reports.columns(("began",), SummaryFilter(until=before, attempts=None))
         found.append(("summaries", sum([len(part[0]) async for part in parts]), before))
     return found

@@ -33,7 +33,7 @@ from jmmc.quality.joins import JoinEvent, join_events
 from jmmc.quality.rollups import ALL, DAY, HOUR, Fact, Rollup, day_of, hour_of
 from jmmc.quality.segments import track_of
 from jmmc.quality.summarize import formula_of, sum_up
-from jmmc.quality.summary import Summary
+from jmmc.quality.summary import Setup, Summary
 from jmmc.quality.thresholds import Preset
 from jmmc.quality.timeline import Rhythm, Timeline, build_timeline
 from jmmc.stores import Lease, Store
@@ -61,7 +61,8 @@ _ENDED = object()
 _LONG_UNKNOWN = 3 * DAY  # Seconds: a clock was set meanwhile; decades would be gigabytes.
 _STALE_HOUR = "stale hour"  # A kind of record.
 _COLUMNS = (
-    *("began", "ended", "running", "outcome", "browser_id", "room", "lane", "segments"),
+    *("began", "ended", "running", "outcome", "failure", "setup_steps"),
+    *("browser_id", "room", "lane", "segments"),
     *DIMENSIONS,
 )
 
@@ -487,7 +488,7 @@ def _changed_hours(before: Summary | None, after: Summary) -> set[int]:
     if _rollup_key(before) != _rollup_key(after):
         return hours_of(before) | hours_of(after)
     joins = set(_joins_of(before)) ^ set(_joins_of(after))
-    of_joins = {event.at - event.at % HOUR for event in joins}
+    of_joins = {event.at - event.at % HOUR for event, *_ in joins}
     end = max(before.ended, after.ended)
     changed = end if before.ended == after.ended else min(before.ended, after.ended)
     for old, new in zip(_marks(before), _marks(after), strict=False):
@@ -500,8 +501,12 @@ def _changed_hours(before: Summary | None, after: Summary) -> set[int]:
     return of_joins | hours_of(before, changed) | hours_of(after, changed)
 
 
-def _joins_of(summary: Summary) -> Iterator[JoinEvent]:
-    return join_events(summary.outcome, summary.began, summary.ended, running=summary.running)
+def _joins_of(summary: Summary) -> Iterator[tuple[JoinEvent, str, Setup]]:
+    """What a session counts for in rollups of joins, with its reason and its times."""
+    for event in join_events(
+        summary.outcome, summary.began, summary.ended, running=summary.running
+    ):
+        yield event, summary.failure, summary.setup
 
 
 def _marks(summary: Summary) -> list[tuple[int, int, object]]:
@@ -537,9 +542,19 @@ class _Facts(Sequence[Fact]):
 
 
 def _fact(row: Sequence[Any]) -> Fact:
-    began, ended, running, outcome, browser_id, room, lane, segments, *values = row
-    track = track_of(lane, segments)
-    return Fact(began, ended, bool(running), outcome, browser_id, room, tuple(values), track)
+    began, ended, running, outcome, failure, steps, browser_id, room, lane, segments, *values = row
+    return Fact(
+        began,
+        ended,
+        bool(running),
+        outcome,
+        browser_id,
+        room,
+        tuple(values),
+        track_of(lane, segments),
+        failure,
+        Setup.of_text(steps),
+    )
 
 
 def _yielding_rows(rows: Sequence[_T]) -> Iterator[_T]:

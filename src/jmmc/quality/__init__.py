@@ -20,11 +20,13 @@ __all__ = [
     "rollups",
     "segments",
     "size_limits",
+    "sketch",
     "summarize",
     "summary",
     "thresholds",
     "timeline",
     "timeline_rows",
     "ways",
+    "window_joins",
     "window_sums",
 ]

@@ -83,7 +83,7 @@ class SummaryFilter(Struct, frozen=True):
 
     `since` and `until` (Unix seconds) select the sessions that overlap that time. `attempts`:
     whether the sessions are attempts to join that failed (`quality.joins.ATTEMPTS`); with None both
-    these and others are selected, as with an `outcome`. `rated`: whether people rated the call.
+    these and others are selected. `rated`: whether people rated the call.
     """
 
     since: int | None = None
@@ -107,11 +107,6 @@ class SummaryFilter(Struct, frozen=True):
     rated: bool | None = None
     running: bool | None = None
     attempts: bool | None = False
-
-    @property
-    def only_attempts(self) -> bool | None:
-        """`attempts`, or None where an `outcome` decides."""
-        return self.attempts if self.outcome is None else None
 
     @property
     def only_window(self) -> bool:

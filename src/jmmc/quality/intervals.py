@@ -26,7 +26,7 @@ variances less that of the intersection needs sums by session; the larger of bot
 
 from collections.abc import Sequence
 from hashlib import blake2b
-from math import sqrt
+from math import inf, sqrt
 from operator import add
 
 from msgspec import Struct, field
@@ -44,6 +44,10 @@ _DAY = 86_400
 _FAIR, _POOR = GROUPS, 2 * GROUPS
 _MEETINGS = 3 * GROUPS
 _LENGTH = 6 * GROUPS
+
+
+Clusters = dict[int, int]
+"""Counts of events in rows: each by group of persons, then by group of meetings."""
 
 
 def groups_of(browser_id: str, room: str, began: int) -> tuple[int, int]:
@@ -111,18 +115,49 @@ def interval(replicates: Replicates, grade: Grade) -> tuple[float, float] | None
         fairs = sums[_FAIR:_POOR], sums[_MEETINGS + _FAIR : _MEETINGS + _POOR]
         bads = list(map(add, bads[0], fairs[0])), list(map(add, bads[1], fairs[1]))
     knowns = sums[:_FAIR], sums[_MEETINGS : _MEETINGS + _FAIR]
+    return _interval(knowns, bads) if any(knowns[0]) else None
+
+
+def cluster_places(row: int, groups: tuple[int, int]) -> tuple[int, int]:
+    """Where `Clusters` count what belongs to the `groups_of` a session, in a row."""
+    person, meeting = groups
+    return row * 2 * GROUPS + person, (row * 2 + 1) * GROUPS + meeting
+
+
+def rate_interval(clusters: Clusters, row: int, row_of_bad: int) -> tuple[float, float] | None:
+    """The 95 % confidence interval of a share of counted events; None without any.
+
+    `row` of the clusters has all of them, `row_of_bad` those whose share it is. The sample size is
+    never more than the number of events.
+    """
+    knowns, bads = _row_of(clusters, row), _row_of(clusters, row_of_bad)
+    events = sum(knowns[0])
+    return _interval(knowns, bads, most=events) if events else None
+
+
+def _row_of(clusters: Clusters, row: int) -> tuple[list[int], list[int]]:
+    first = row * 2 * GROUPS
+    counts = [clusters.get(place, 0) for place in range(first, first + 2 * GROUPS)]
+    return counts[:GROUPS], counts[GROUPS:]
+
+
+def _interval(
+    knowns: tuple[Sequence[int], Sequence[int]],
+    bads: tuple[Sequence[int], Sequence[int]],
+    *,
+    most: float = inf,
+) -> tuple[float, float]:
+    """The interval of the share of `bads`, each by group of persons and by group of meetings."""
     known, bad = sum(knowns[0]), sum(bads[0])
-    if not known:
-        return None
     persons = _between(knowns[0], bads[0], known, bad)
     meetings = _between(knowns[1], bads[1], known, bad)
     variance = max(persons[0], meetings[0])
     size = min(persons[1], meetings[1])
     if variance:
         share = bad / known
-        most = size * (1 + (min(persons[2], meetings[2]) / _RELIABLE) ** 2)
-        size = min(share * (1 - share) / variance, most)
-    low, high = wilson(bad / known, size, _T)
+        bound = size * (1 + (min(persons[2], meetings[2]) / _RELIABLE) ** 2)
+        size = min(share * (1 - share) / variance, bound)
+    low, high = wilson(bad / known, min(size, most), _T)
     return round(low, 4), round(high, 4)
 
 

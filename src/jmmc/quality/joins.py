@@ -7,11 +7,16 @@ and no grade; it counts here, at its moment, for the values of the dimensions th
 from collections.abc import Iterable, Iterator, Mapping
 from itertools import starmap
 from operator import add
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 from msgspec import Struct
 
 from jmmc.core.readings import TECHNICAL_FAILURES
+from jmmc.quality.intervals import Clusters, cluster_places, rate_interval
+from jmmc.quality.sketch import Sketch, bucket_of
+from jmmc.quality.summary import Setup
+
+_K = TypeVar("_K")
 
 JOINED, DROPPED, FAILED, REFUSED = "joined", "dropped", "failed", "refused"
 UNTOLD = ""
@@ -88,10 +93,118 @@ def join_events(outcome: str, began: int, ended: int, *, running: bool) -> Itera
             yield JoinEvent(max(began, ended - 1), _DROPPED if outcome == DROPPED else _ENDED)
 
 
-def added_joins(several: Iterable[Mapping[str, Joins]]) -> dict[str, Joins]:
-    """The counts of each value, over several mappings."""
-    found: dict[str, Joins] = {}
+STEPS = Setup.__struct_fields__
+"""The steps of a join."""
+
+KNOWN_AFTER_JOINING = ("bridge", "transport", "codec")
+"""Dimensions of which an attempt that failed knows nothing: by them no failure rate exists."""
+
+
+class JoinOutcome(NamedTuple):
+    """What one session counts for at a moment, in a form of which many are equal.
+
+    `groups` are its `groups_of`, `failure` why it failed or ended, `setup` the bucket of the time
+    from asking to join until the first media; None where that is unknown, or does not count.
+    """
+
+    counts: Joins
+    groups: tuple[int, int]
+    failure: str
+    setup: int | None
+
+
+def outcome_at(counts: Joins, groups: tuple[int, int], failure: str, setup: Setup) -> JoinOutcome:
+    """The outcome of a session that counts for `counts`."""
+    reason = failure if counts.failed or counts.refused or counts.dropped else ""
+    whole = setup.whole if counts.joined else None
+    return JoinOutcome(counts, groups, reason, None if whole is None else bucket_of(whole))
+
+
+class JoinSums(Struct, array_like=True, gc=False):
+    """The joins and the ends of stays of some time, in a form that adds up.
+
+    `clusters` has them by group of persons and of meetings; `failures` and `drops` count reasons.
+    `setup` has the times from asking to join until the first media, `steps` those of `STEPS`; in a
+    rollup, only over all sessions.
+    """
+
+    counts: Joins = Joins()
+    clusters: Clusters = {}
+    failures: dict[str, int] = {}
+    drops: dict[str, int] = {}
+    setup: Sketch = {}
+    steps: dict[str, Sketch] = {}
+
+    @staticmethod
+    def of(outcomes: Mapping[JoinOutcome, int]) -> "JoinSums":
+        """The sums of outcomes, by how many there are of each."""
+        totals = [0, 0, 0, 0, 0]
+        sums = JoinSums()
+        for (counts, groups, failure, setup), number in outcomes.items():
+            for place, count in enumerate(counts.counts):
+                totals[place] += count * number
+            _add_clusters(sums.clusters, counts, groups, number)
+            if counts.failed or counts.refused:
+                sums.failures[failure] = sums.failures.get(failure, 0) + number
+            if counts.dropped:
+                sums.drops[failure] = sums.drops.get(failure, 0) + number
+            if setup is not None:
+                sums.setup[setup] = sums.setup.get(setup, 0) + number
+        sums.counts = Joins(*totals)
+        return sums
+
+    def add_steps(self, steps: Iterable[int | None]) -> None:
+        """Count how long each step of a join took, in ms."""
+        for name, length in zip(STEPS, steps, strict=True):
+            if length is not None:
+                sketch = self.steps.setdefault(name, {})
+                bucket = bucket_of(length)
+                sketch[bucket] = sketch.get(bucket, 0) + 1
+
+    def merge(self, other: "JoinSums") -> None:
+        """Add the sums of others; these stay as they are."""
+        self.counts += other.counts
+        _merge(self.clusters, other.clusters)
+        _merge(self.failures, other.failures)
+        _merge(self.drops, other.drops)
+        _merge(self.setup, other.setup)
+        for name, sketch in other.steps.items():
+            _merge(self.steps.setdefault(name, {}), sketch)
+
+    @property
+    def failed_interval(self) -> tuple[float, float] | None:
+        """The 95 % confidence interval of the share of joins that failed; None without any."""
+        return rate_interval(self.clusters, _ATTEMPTS_AT, _FAILED_AT)
+
+    @property
+    def dropped_interval(self) -> tuple[float, float] | None:
+        """The same, of the share of stays that a failure ended."""
+        return rate_interval(self.clusters, _ENDED_AT, _DROPPED_AT)
+
+
+_ATTEMPTS_AT, _FAILED_AT, _ENDED_AT, _DROPPED_AT = range(4)  # Rows of `JoinSums.clusters`.
+
+
+def _add_clusters(clusters: Clusters, counts: Joins, groups: tuple[int, int], number: int) -> None:
+    for row, count in (
+        (_ATTEMPTS_AT, counts.attempts),
+        (_FAILED_AT, counts.failed),
+        (_ENDED_AT, counts.ended),
+        (_DROPPED_AT, counts.dropped),
+    ):
+        if count:
+            _merge(clusters, dict.fromkeys(cluster_places(row, groups), count * number))
+
+
+def _merge(into: dict[_K, int], more: Mapping[_K, int]) -> None:
+    for key, count in more.items():
+        into[key] = into.get(key, 0) + count
+
+
+def added_joins(several: Iterable[Mapping[str, JoinSums]]) -> dict[str, JoinSums]:
+    """The sums of each value, over several mappings."""
+    found: dict[str, JoinSums] = {}
     for joins in several:
-        for value, counts in joins.items():
-            found[value] = found.get(value, Joins()) + counts
+        for value, sums in joins.items():
+            found.setdefault(value, JoinSums()).merge(sums)
     return found

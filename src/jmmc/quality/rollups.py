@@ -1,7 +1,7 @@
 """Rollups: sums over sessions by five minutes, hour and day, and by value of a dimension."""
 
 import struct
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from heapq import nlargest
 
@@ -11,9 +11,17 @@ from msgspec.structs import replace
 from jmmc.core.label_values import OTHER
 from jmmc.quality.filters import DIMENSIONS
 from jmmc.quality.intervals import Replicates, groups_of
-from jmmc.quality.joins import ATTEMPTS, Joins, added_joins, join_events
+from jmmc.quality.joins import (
+    ATTEMPTS,
+    JoinOutcome,
+    JoinSums,
+    added_joins,
+    join_events,
+    outcome_at,
+)
 from jmmc.quality.peaks import Presence, peaks
 from jmmc.quality.segments import Segment, Track, entries, pieces, values_at
+from jmmc.quality.summary import Setup
 
 BUCKET, HOUR, DAY = 300, 3600, 86_400
 """Seconds of the parts of an hour, of an hour and of a day."""
@@ -69,7 +77,7 @@ class Rollup(Struct, frozen=True):
     dimension: str
     values: dict[str, tuple[Sums, ...]]
     replicates: dict[str, tuple[int, ...]] = {}
-    joins: dict[str, Joins] = {}
+    joins: dict[str, JoinSums] = {}
 
 
 class Fact(Struct, frozen=True):
@@ -86,6 +94,8 @@ class Fact(Struct, frozen=True):
     room: str
     values: tuple[str, ...]
     track: Track
+    failure: str = ""
+    setup: Setup = Setup()
 
     @property
     def network(self) -> str:
@@ -103,9 +113,10 @@ def hour_of(facts: Sequence[Fact], start: int) -> list[Rollup]:
     sums: list[dict[str, int]] = [{} for _ in dimensions]
     replicates = [ReplicatesByValue(Replicates) for _ in dimensions]
     present: list[Presence] = []
-    joins: list[dict[str, Joins]] = [{} for _ in dimensions]
+    outcomes: list[dict[str, Counter[JoinOutcome]]] = [{} for _ in dimensions]
+    steps = JoinSums()
     for fact in facts:
-        _add_joins(joins, fact, start)
+        _add_joins(outcomes, steps, fact, start)
         if fact.outcome in ATTEMPTS:
             continue
         if fact.began < start + HOUR and fact.ended > start:
@@ -127,6 +138,12 @@ def hour_of(facts: Sequence[Fact], start: int) -> list[Rollup]:
             elif packed:
                 values[value] = values.get(value, 0) + packed
                 _replicate(groups_by_value, value, groups, known)
+    joins = [
+        {value: JoinSums.of(counted) for value, counted in by_value_of.items()}
+        for by_value_of in outcomes
+    ]
+    if ALL in joins[0]:
+        joins[0][ALL].merge(steps)
     for place, dimension in enumerate(DIMENSIONS, 1):
         if len(sums[place]) > most_values(dimension):
             sums[place] = _bounded(sums[place], facts, place - 1, start)
@@ -150,7 +167,9 @@ def hour_of(facts: Sequence[Fact], start: int) -> list[Rollup]:
     return rollups
 
 
-def _add_joins(joins: Sequence[dict[str, Joins]], fact: Fact, start: int) -> None:
+def _add_joins(
+    outcomes: Sequence[dict[str, Counter[JoinOutcome]]], steps: JoinSums, fact: Fact, start: int
+) -> None:
     """Add what a session counts for in an hour, by the values that it had at that moment."""
     for at, counts in join_events(fact.outcome, fact.began, fact.ended, running=fact.running):
         if not start <= at < start + HOUR:
@@ -160,18 +179,28 @@ def _add_joins(joins: Sequence[dict[str, Joins]], fact: Fact, start: int) -> Non
             whole = dict(zip(DIMENSIONS, fact.values, strict=True))
             own = values_at(whole, fact.track.segments, at)
             values = (ALL, *(own[dimension] for dimension in DIMENSIONS))
-        for by_value_of, value in zip(joins, values, strict=True):
-            by_value_of[value] = by_value_of.get(value, Joins()) + counts
+        groups = groups_of(fact.browser_id, fact.room, fact.began)
+        outcome = outcome_at(counts, groups, fact.failure, fact.setup)
+        for by_value_of, value in zip(outcomes, values, strict=True):
+            if value not in by_value_of:
+                by_value_of[value] = Counter()
+            by_value_of[value][outcome] += 1
+        if counts.joined:
+            steps.add_steps(fact.setup.steps)
 
 
 def _bounded_joins(
-    joins: Mapping[str, Joins], sums: Mapping[str, object], most: int
-) -> dict[str, Joins]:
+    joins: Mapping[str, JoinSums], sums: Mapping[str, object], most: int
+) -> dict[str, JoinSums]:
     """At most `most` values, first those that `sums` has, and the others as `OTHER`."""
-    kept = nlargest(most, joins, key=lambda value: (value in sums, joins[value].attempts, value))
+    kept = nlargest(
+        most, joins, key=lambda value: (value in sums, joins[value].counts.attempts, value)
+    )
     bounded = {value: joins[value] for value in kept}
-    rest = [joins[value] for value in joins if value not in bounded]
-    bounded[OTHER] = sum(rest, bounded.get(OTHER, Joins()))
+    rest = bounded.setdefault(OTHER, JoinSums())
+    for value, of_value in joins.items():
+        if value not in bounded:
+            rest.merge(of_value)
     return bounded
 
 

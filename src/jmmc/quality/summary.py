@@ -76,6 +76,25 @@ class Setup(Struct, frozen=True, omit_defaults=True):
         """From asking to join until the first media arrived."""
         return None if self.join is None or self.media is None else self.join + self.media
 
+    @property
+    def steps(self) -> tuple[int | None, ...]:
+        """The lengths of the steps, in the order of the fields."""
+        return self.ask, self.join, self.ice, self.media
+
+    @property
+    def text(self) -> str:
+        """The steps as one word, "" when none is known."""
+        if not any(step is not None for step in self.steps):
+            return ""
+        return ",".join("" if step is None else str(step) for step in self.steps)
+
+    @staticmethod
+    def of_text(text: str) -> "Setup":
+        """The inverse of `text`."""
+        return (
+            Setup(*(int(step) if step else None for step in text.split(","))) if text else Setup()
+        )
+
 
 class Sender(Struct, frozen=True, array_like=True, gc=False):
     """Whose media arrived badly: the endpoint, for how many seconds, and how bad it was then.
@@ -166,6 +185,11 @@ class Summary(Struct, frozen=True, rename=_STORED_NAMES):
     def setup_ms(self) -> int | None:
         """Milliseconds from asking to join until the first media arrived; None when unknown."""
         return self.setup.whole
+
+    @property
+    def setup_steps(self) -> str:
+        """The steps of the join as one word (`Setup.text`)."""
+        return self.setup.text
 
     @property
     def known(self) -> int:

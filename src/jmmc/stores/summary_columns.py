@@ -14,7 +14,7 @@ SUMMARY_COLUMNS = (
     *("session", "room", "browser_id", "began", "ended", "last", "running", "grade"),
     *("good", "fair", "poor", "unknown"),
     *DIMENSIONS,
-    *("outcome", "failure", "setup_ms", "rating", "name_key", "code"),
+    *("outcome", "failure", "setup_ms", "setup_steps", "rating", "name_key", "code"),
     "jitsi_meeting_id",
 )
 """Fields of a summary that can be read alone (`Reports.facts`) or filtered by."""

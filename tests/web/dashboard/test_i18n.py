@@ -4,9 +4,11 @@ import re
 
 import pytest
 
+from jmmc.core.readings import OTHER_FAILURES, TECHNICAL_FAILURES
 from jmmc.quality.attribution import SCOPES
 from jmmc.quality.filters import DIMENSIONS
 from jmmc.quality.grading import Grade
+from jmmc.quality.joins import OUTCOMES, STEPS
 from jmmc.quality.thresholds import READINGS_OF
 from jmmc.web.dashboard.charts import PLOTS
 from jmmc.web.dashboard.i18n import LANGUAGES, choose_language, words
@@ -34,6 +36,14 @@ _TEXTS = {
         for text in (plot.title, plot.unit, *(label for _, label in plot.series))
     ),
     *DIMENSIONS,
+    *("failed joins", "refused joins", "dropped stays"),
+    *(f"outcome {outcome}" for outcome in OUTCOMES),
+    *(f"step {step}" for step in STEPS),
+    *(
+        f"{kind} {reason}"
+        for kind in ("failure", "advice")
+        for reason in (*TECHNICAL_FAILURES, *OTHER_FAILURES)
+    ),
     *("name", "code", "rating", "microphone", "camera", "speaker"),
 }
 _SENTENCES = ("cause ", "way ", "media ", "upload ", "why ")
@@ -55,6 +65,12 @@ def test_every_language_has_the_same_sentences_with_the_same_figures() -> None:
         if text.startswith(_SENTENCES):
             figures = [re.findall("{.*?}", words(language)[text]) for language in LANGUAGES]
             assert all(sorted(set(found)) == sorted(set(figures[0])) for found in figures), text
+
+
+@pytest.mark.parametrize("reason", (*TECHNICAL_FAILURES, *OTHER_FAILURES))
+def test_every_failure_has_a_name_and_says_what_to_do(reason: str) -> None:
+    for language in LANGUAGES:
+        assert {f"failure {reason}", f"advice {reason}"} <= words(language).keys()
 
 
 def test_every_cause_has_a_sentence() -> None:

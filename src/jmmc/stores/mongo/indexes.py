@@ -29,6 +29,11 @@ _REPORT_INDEXES = {
         IndexModel(NEWEST_FIRST, name="jmmc_began"),
         IndexModel([("conf", ASCENDING), *NEWEST_FIRST], name="jmmc_conf"),
         IndexModel([("uid", ASCENDING), *NEWEST_FIRST], name="jmmc_uid"),
+        IndexModel(
+            [("outcome", ASCENDING), *NEWEST_FIRST],
+            name="jmmc_outcome",
+            partialFilterExpression={"outcome": {"$gt": ""}},
+        ),
         IndexModel([("length", DESCENDING)], name="jmmc_length"),
         IndexModel([("address", ASCENDING)], name="jmmc_address"),
         IndexModel(

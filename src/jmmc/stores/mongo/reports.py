@@ -11,7 +11,7 @@ from pymongo import ASCENDING, DESCENDING
 from pymongo.errors import DuplicateKeyError
 
 from jmmc.quality.filters import SummaryFilter
-from jmmc.quality.joins import Joins
+from jmmc.quality.joins import JoinSums
 from jmmc.quality.rollups import Rollup, Sums
 from jmmc.quality.summary import Decile, LiveSession, SearchHit, Summary
 from jmmc.stores.contract import CLOCK_SKEW
@@ -27,7 +27,7 @@ _PART = 1000  # Summaries read together: their rows take the event loop some 5 m
 _LOWEST_ID = ObjectId("0" * 24)
 _VALUES = msgspec.json.Decoder(dict[str, tuple[Sums, ...]])
 _REPLICATES = msgspec.json.Decoder(dict[str, tuple[int, ...]])
-_JOINS = msgspec.json.Decoder(dict[str, Joins])
+_JOINS = msgspec.json.Decoder(dict[str, JoinSums])
 _SUMMARY = msgspec.json.Decoder(Summary)
 _LIVE_SESSION = msgspec.json.Decoder(LiveSession)
 _LIVE_SESSIONS = 500  # Read together.

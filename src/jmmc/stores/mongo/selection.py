@@ -56,8 +56,9 @@ def summary_query(selection: SummaryFilter, longest: int) -> Document:
             either.append({"$or": [{name: condition}, {f"moved.{name}": ""}]})
         else:
             query[name] = condition
-    if selection.only_attempts is not None:
-        query["outcome"] = {"$in" if selection.only_attempts else "$nin": ATTEMPTS}
+    if selection.attempts is not None:
+        kind = {"outcome": {"$in" if selection.attempts else "$nin": ATTEMPTS}}
+        either.append(kind)
     if selection.rated is not None:
         query.setdefault("rating", {"$gt": 0} if selection.rated else None)
     if selection.running is not None:

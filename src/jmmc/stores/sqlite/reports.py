@@ -6,7 +6,7 @@ from typing import Any
 import msgspec
 
 from jmmc.quality.filters import SummaryFilter
-from jmmc.quality.joins import Joins
+from jmmc.quality.joins import JoinSums
 from jmmc.quality.rollups import Rollup, Sums
 from jmmc.quality.summary import Decile, LiveSession, SearchHit, Summary
 from jmmc.stores.contract import CLOCK_SKEW
@@ -20,7 +20,7 @@ _BEGAN = "began >= ? AND began < ?"
 _PART = 2000  # Summaries read together: their rows take the event loop some 5 ms.
 _VALUES = msgspec.json.Decoder(dict[str, tuple[Sums, ...]])
 _REPLICATES = msgspec.json.Decoder(dict[str, tuple[int, ...]])
-_JOINS = msgspec.json.Decoder(dict[str, Joins])
+_JOINS = msgspec.json.Decoder(dict[str, JoinSums])
 _SUMMARY = msgspec.json.Decoder(Summary)
 _LIVE_SESSION = msgspec.json.Decoder(LiveSession)
 _LIVE_SESSIONS = 500  # Read together: 2 ms.
@@ -131,7 +131,7 @@ class SqliteReports:
         texts = ", ".join(f"json_group_array({read_column(name)})" for name in names)
         conditions, values = summary_conditions(selection)
         indexed, indexed_values = summary_conditions(
-            SummaryFilter(room=selection.room, browser_id=selection.browser_id)
+            SummaryFilter(room=selection.room, browser_id=selection.browser_id, attempts=None)
         )
         start = -_MAXIMUM if selection.since is None else await self._earliest(selection.since)
         end = _MAXIMUM if selection.until is None else selection.until

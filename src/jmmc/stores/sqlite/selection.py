@@ -55,8 +55,8 @@ def summary_conditions(selection: SummaryFilter) -> tuple[list[str], list[object
             given = [*given, *more]
         parts.append(condition)
         values += given
-    if selection.only_attempts is not None:
-        parts.append(_IS_ATTEMPT if selection.only_attempts else f"NOT {_IS_ATTEMPT}")
+    if selection.attempts is not None:
+        parts.append(_IS_ATTEMPT if selection.attempts else f"NOT {_IS_ATTEMPT}")
     if selection.rated is not None:
         parts.append(f"rating IS {'NOT ' if selection.rated else ''}NULL")
     if selection.running is not None:

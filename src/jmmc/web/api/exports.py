@@ -9,6 +9,7 @@ from functools import partial
 from itertools import chain, islice
 from typing import Any, get_args
 
+import msgspec
 from msgspec import Struct
 from starlette.responses import Response, StreamingResponse
 
@@ -17,6 +18,7 @@ from jmmc.answers.export import (
     COLUMNS_OF,
     SAMPLE_COLUMNS,
     SUMMARY_COLUMNS,
+    What,
     chosen,
     stored_form,
     summary_pages,
@@ -46,7 +48,7 @@ from jmmc.web.problems import Problem
 _ROWS = 200  # Made at a time: some milliseconds.
 _FEW = 50  # Rows between two looks at the clock.
 
-WHATS = ("sessions", "timeline", "summaries")
+WHATS: tuple[str, ...] = get_args(What)
 
 
 def export_response(
@@ -144,6 +146,7 @@ async def _rows(
         async for sessions in _batches(chosen(store, selection)):
             yield chain.from_iterable(sample_rows(session, rhythm) for session in sessions)
     else:
+        selection = msgspec.structs.replace(selection, attempts=what == "attempts")
         async for summaries in summary_pages(store, selection):
             yield map(summary_row, summaries)
 

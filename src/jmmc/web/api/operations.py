@@ -102,6 +102,10 @@ async def _sessions(backend: Backend, query: QueryParameters) -> Page:
     return await backend.queries.sessions(query.selection, limit=query.limit, after=query.cursor)
 
 
+async def _attempts(backend: Backend, query: QueryParameters) -> Page:
+    return await backend.queries.attempts(query.selection, limit=query.limit, after=query.cursor)
+
+
 async def _participant(backend: Backend, query: QueryParameters, participant: str) -> Participant:
     stored = query.pseudonyms.stored_browser_id(participant)
     return await backend.queries.participant(stored, query.selection)
@@ -139,7 +143,7 @@ def _session_id(text: str) -> str:
 _ANSWERS = (
     Operation(
         "/overview",
-        "Totals of a time window with a time series, and the sessions that run now.",
+        "Totals of a time window with a time series, joins, and the sessions that run now.",
         Overview,
         lambda backend, query: backend.queries.overview(query.selection),
         WINDOW,
@@ -179,12 +183,23 @@ _ANSWERS = (
     ),
     Operation(
         "/meetings/{id}",
-        "A meeting with the timeline of every session and its incidents.",
+        "A meeting with the timeline of every session, its incidents and failed joins.",
         MeetingDetail,
         lambda backend, query, session: backend.queries.meeting(_session_id(session)),
     ),
     Operation(
-        "/sessions", "Session summaries, newest first.", Summary, _sessions, (*WINDOW, *PAGING)
+        "/sessions",
+        "Session summaries, newest first; attempts to join that failed only with their outcome.",
+        Summary,
+        _sessions,
+        (*WINDOW, *PAGING),
+    ),
+    Operation(
+        "/attempts",
+        "Joins that failed or were refused, newest first. They are no sessions.",
+        Summary,
+        _attempts,
+        (*WINDOW, *PAGING),
     ),
     Operation(
         "/sessions/{id}",
@@ -201,7 +216,7 @@ _ANSWERS = (
     ),
     Operation(
         "/compare",
-        "Grades by the values of a dimension, with confidence intervals.",
+        "Grades and joins by the values of a dimension, with confidence intervals.",
         list[Comparison],
         lambda backend, query: backend.queries.compare(
             query.one_of("by", DIMENSIONS, None), query.selection

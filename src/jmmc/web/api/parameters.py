@@ -10,6 +10,7 @@ from jmmc.core.timestamps import parse_moment, zone_of
 from jmmc.privacy.pseudonyms import Pseudonyms
 from jmmc.quality.filters import DIMENSIONS, FIELD_OF_FILTER, RATINGS, SummaryFilter
 from jmmc.quality.grading import Grade
+from jmmc.quality.joins import OUTCOMES
 from jmmc.quality.rollups import DAY
 from jmmc.web.api.exports import WHATS
 from jmmc.web.problems import Problem
@@ -52,6 +53,7 @@ _LABELS = {
     "code": "support code",
 }
 _GRADES = tuple(grade.name.lower() for grade in Grade)
+_CHOICES = {"grade": _GRADES, "outcome": OUTCOMES, "rating": RATINGS}
 PERIODS = ("day", "week", "month")
 
 WINDOW = (
@@ -65,10 +67,12 @@ WINDOW = (
     *(
         _text(name, f"Only sessions with this {_LABELS.get(name, name)}.")
         for name in FIELD_OF_FILTER
-        if name not in ("grade", "rating")
+        if name not in _CHOICES
     ),
-    _choice("grade", "Only sessions with this grade.", _GRADES),
-    _choice("rating", "Only sessions that their participant rated so.", RATINGS),
+    *(
+        _choice(name, f"Only sessions with this {name}.", values)
+        for name, values in _CHOICES.items()
+    ),
 )
 PAGING = (
     Parameter(
@@ -136,10 +140,9 @@ class QueryParameters:
             for name, field in FIELD_OF_FILTER.items()
             if (value := self._given.get(name)) is not None
         }
-        if "grade" in filters:
-            self.one_of("grade", _GRADES, None)
-        if "rating" in filters:
-            self.one_of("rating", RATINGS, None)
+        for name, values in _CHOICES.items():
+            if name in filters:
+                self.one_of(name, values, None)
         return self.pseudonyms.as_stored(SummaryFilter(since=since, until=until, **filters))
 
     def zone(self, default: str) -> ZoneInfo:

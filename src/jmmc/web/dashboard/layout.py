@@ -27,7 +27,14 @@ from jmmc.web.dashboard.i18n import (
     way_sentence,
     words,
 )
-from jmmc.web.dashboard.svg import count_bar, grade_bar, heat_row, interval_bar, timeline
+from jmmc.web.dashboard.svg import (
+    count_bar,
+    count_columns,
+    grade_bar,
+    heat_row,
+    interval_bar,
+    timeline,
+)
 from jmmc.web.http import accepted, cookie
 from jmmc.web.security.access import Caller
 from jmmc.web.security.sessions import LoginSigner
@@ -47,7 +54,7 @@ _DAY = 86_400
 _MAIN = '<main id="main" tabindex="-1">'
 _HTML = "text/html; charset=utf-8"
 _TIME_RANGES = ("1h", "24h", "7d", "30d")
-_FILTERED = ("overview", "compare", "sessions", "participants", "agreement")
+_FILTERED = ("overview", "compare", "sessions", "attempts", "participants", "agreement")
 """Operations of the API that take the time range and the filters of a page."""
 
 
@@ -84,6 +91,7 @@ class Layout:
             heat_row=heat_row,
             interval_bar=interval_bar,
             count_bar=count_bar,
+            count_columns=count_columns,
             version=__version__,
             script_modules=script_modules(),
         )

@@ -15,6 +15,8 @@ from jmmc.answers.threads import in_background
 from jmmc.core.timestamps import parse_moment
 from jmmc.privacy.pseudonyms import Pseudonyms
 from jmmc.quality.filters import DIMENSIONS, FIELD_OF_FILTER, SummaryFilter
+from jmmc.quality.joins import ATTEMPTS
+from jmmc.quality.summary import Summary
 from jmmc.web.dashboard.charts import PLOTS, curves_of
 from jmmc.web.dashboard.layout import HEADERS, Layout
 from jmmc.web.security.access import Caller
@@ -23,6 +25,7 @@ _DAY = 86_400
 _WORST_NETWORKS = 10  # Rows on the overview.
 _WORST_INCIDENTS = 5  # Shown at once on a meeting; the others are folded.
 _LEAST_KNOWN = 3600  # Person-seconds of a period with which another is compared.
+_FEW_ATTEMPTS = 5  # Failed joins above a list of sessions.
 _PAGE_SIZE = 50  # Sessions and meetings of a list.
 
 
@@ -65,6 +68,10 @@ class Pages:
             regions=await self._queries.heat_by("region", selection),
             bridges=await self._queries.heat_by("bridge", selection),
             distribution=detail.spread,
+            failed_series=[
+                (point.start, point.start + point.seconds, point.failed_joins)
+                for point in detail.overview.series
+            ],
             api="overview",
         )
 
@@ -99,6 +106,9 @@ class Pages:
     async def session(self, request: Request, caller: Caller) -> Response:
         """Show a session: its timeline, problems and curves."""
         detail = await self._queries.session(request.path_params["id"].lower())
+        if detail.summary.outcome in ATTEMPTS:
+            api = f"sessions/{detail.summary.session}"
+            return await self._page(request, caller, "attempt.html", detail=detail, api=api)
         return await self._page(
             request,
             caller,
@@ -130,6 +140,7 @@ class Pages:
             caller,
             "compare.html",
             compared=compared,
+            with_joins=[row for row in compared if row.joins.are_known],
             by=by,
             dimensions=DIMENSIONS,
             api="compare",
@@ -149,8 +160,12 @@ class Pages:
         selection = self._selection(request)
         cursor = request.query_params.get("cursor") or None
         # With a text alone the answer is the names, without a list of all sessions below.
-        lists_sessions = not text or any(request.query_params.get(name) for name in FIELD_OF_FILTER)
+        lists_calls = not text or any(request.query_params.get(name) for name in FIELD_OF_FILTER)
+        of_attempts = selection.outcome in ATTEMPTS
         meetings = await self._queries.meetings(selection) if selection.room else []
+        failed: Sequence[Summary] = ()
+        if lists_calls and selection.outcome is None:
+            failed = (await self._queries.attempts(selection, limit=_FEW_ATTEMPTS)).items
         return await self._page(
             request,
             caller,
@@ -158,10 +173,12 @@ class Pages:
             text=text,
             hits=await self._queries.search(text),
             meetings=meetings[:_PAGE_SIZE],
+            failed=failed,
+            of_attempts=of_attempts,
             page=await self._queries.sessions(selection, limit=_PAGE_SIZE, after=cursor)
-            if lists_sessions
+            if lists_calls
             else None,
-            api="sessions" if lists_sessions else "search",
+            api="sessions" if lists_calls else "search",
         )
 
     async def _page(self, request: Request, caller: Caller, name: str, **context: Any) -> Response:

@@ -100,6 +100,31 @@ def interval_bar(low: float, share: float, high: float, axis_end: float, title: 
     return _svg([whisker, point], title, "interval")
 
 
+def count_columns(
+    counts: Sequence[tuple[int, int, int]], since: int, until: int, title: str
+) -> Markup:
+    """Draw counts over time as columns; each has its start, its end and the count."""
+    length = max(1, until - since)
+    most = max((count for _, _, count in counts), default=1)
+    shapes: list[Markup] = []
+    for start, end, count in counts:
+        if count:
+            height = count * _HEIGHT / most
+            shapes.append(
+                Markup(
+                    '<rect class="poor" x="{:.1f}" y="{:.1f}" width="{:.1f}" height="{:.1f}">'
+                    "<title>{}</title></rect>"
+                ).format(
+                    (start - since) * _WIDTH / length,
+                    _HEIGHT - height,
+                    max(1.5, (end - start) * _WIDTH / length - 0.5),
+                    height,
+                    count,
+                )
+            )
+    return _svg(shapes, title, "timeline columns")
+
+
 def count_bar(share: float, title: str) -> Markup:
     """Draw one bar whose length is `share` (0..1) of the width."""
     bar = Markup('<rect x="0" y="0" width="{:.1f}" height="{}"/>')

@@ -1,0 +1,147 @@
+"""Joins that succeeded and failed, and stays that a failure ended, in a window of time."""
+
+from collections.abc import Mapping
+from functools import partial
+
+import msgspec
+
+from jmmc.answers.model import JoinRates, JoinReasons, Quantiles, RecentJoins
+from jmmc.answers.threads import in_background, paused
+from jmmc.core.readings import TECHNICAL_FAILURES
+from jmmc.core.tasks import prefetch
+from jmmc.quality.filters import SummaryFilter
+from jmmc.quality.joins import (
+    ATTEMPTS,
+    FAILED,
+    KNOWN_AFTER_JOINING,
+    JoinSums,
+)
+from jmmc.quality.rollups import ALL, HOUR, windows
+from jmmc.quality.sketch import Sketch, sketch_quantile
+from jmmc.quality.summary import Summary
+from jmmc.quality.window_joins import JOIN_COLUMNS, WindowJoins
+from jmmc.stores import Reports
+
+RECENT = 600
+"""Seconds of the joins that the live view shows."""
+
+_LATEST = 10  # Failed joins that it names.
+_TOGETHER = 24  # Rollups that are read at a time: one with many values takes milliseconds.
+
+
+async def joins_by(reports: Reports, selection: SummaryFilter, by: str) -> dict[str, JoinSums]:
+    """The joins of a window by the values of a dimension, or of all together (`ALL`).
+
+    Whole hours and days come from rollups, both ends from sessions; with a filter, all of it does.
+    """
+    since, until = selection.since, selection.until
+    assert since is not None
+    assert until is not None
+    first, last = since + -since % HOUR, until - until % HOUR
+    if not selection.only_window or first >= last:
+        return await _of_sessions(reports, selection, since, until, by)
+    found: dict[str, JoinSums] = {}
+    for start, end in ((since, first), (last, until)):
+        if start < end:
+            _add(found, await _of_sessions(reports, selection, start, end, by))
+    for length, start, end in windows(first, last):
+        step = length * _TOGETHER
+        for part in range(start, end, step):
+            rollups = await reports.rollups(by, length, part, min(part + step, end))
+            for rollup in rollups:
+                await in_background(partial(_add, found, rollup.joins))
+    return found
+
+
+async def _of_sessions(
+    reports: Reports, selection: SummaryFilter, since: int, until: int, by: str
+) -> dict[str, JoinSums]:
+    window = WindowJoins(selection, since, until, by=by)
+    there = msgspec.structs.replace(selection, since=since, until=until, attempts=None)
+    names = (*JOIN_COLUMNS, by) if by else JOIN_COLUMNS
+    async for columns in prefetch(reports.columns(names, there)):
+        rows = zip(*columns, strict=True)
+        await in_background(lambda rows=rows: window.add(paused(rows)))  # type: ignore[misc]
+    return await in_background(window.values)
+
+
+def _add(found: dict[str, JoinSums], joins: Mapping[str, JoinSums]) -> None:
+    for value, sums in paused(joins.items()):
+        found.setdefault(value, JoinSums()).merge(sums)
+
+
+def rates_of(sums: JoinSums, selection: SummaryFilter, by: str = ALL) -> JoinRates:
+    """The figures of these sums, as far as they can be known.
+
+    What becomes known after joining says nothing of failed attempts, and where sessions are
+    selected by their grade, rating or outcome, neither does their share.
+    """
+    counts = sums.counts
+    after = [name for name in KNOWN_AFTER_JOINING if getattr(selection, name) is not None]
+    chosen = selection.grade or selection.outcome or selection.rating or selection.rated is not None
+    tells_failed = not (after or chosen or by in KNOWN_AFTER_JOINING)
+    failed = sums.failed_interval if tells_failed else None
+    dropped = None if selection.outcome else sums.dropped_interval
+    setup = quantiles_of(sums.setup)
+    return JoinRates(
+        *counts.counts,
+        failed_share=round(counts.failed / counts.attempts, 4) if failed else None,
+        failed_interval=failed or (0.0, 1.0),
+        dropped_share=round(counts.dropped / counts.ended, 4) if dropped else None,
+        dropped_interval=dropped or (0.0, 1.0),
+        setup_ms_p50=setup.p50,
+        setup_ms_p95=setup.p95,
+    )
+
+
+def reasons_of(sums: JoinSums) -> JoinReasons:
+    """Why joins failed or were refused, and why stays ended, the most frequent first."""
+    failed: dict[str, int] = {}
+    refused: dict[str, int] = {}
+    for reason, count in sums.failures.items():
+        (failed if reason in TECHNICAL_FAILURES else refused)[reason] = count
+    return JoinReasons(_frequent(failed), _frequent(refused), _frequent(sums.drops))
+
+
+def steps_of(sums: JoinSums) -> dict[str, Quantiles]:
+    """How long the steps of a join took, of those that are known."""
+    steps = {name: quantiles_of(sketch) for name, sketch in sums.steps.items() if sketch}
+    return {"setup": quantiles_of(sums.setup), **steps} if sums.setup else steps
+
+
+def quantiles_of(sketch: Sketch) -> Quantiles:
+    """The median and the 95th percentile, in ms."""
+    p50, p95 = (sketch_quantile(sketch, share) for share in (0.5, 0.95))
+    return Quantiles(
+        sum(sketch.values()),
+        None if p50 is None else round(p50),
+        None if p95 is None else round(p95),
+    )
+
+
+async def failed_times(reports: Reports, selection: SummaryFilter) -> list[int]:
+    """When joins failed in the window, for technical reasons."""
+    if selection.outcome not in (None, FAILED):
+        return []
+    attempts = msgspec.structs.replace(selection, outcome=FAILED, attempts=True)
+    return [row[0] for row in await reports.facts(("began",), attempts)]
+
+
+async def recent_joins(reports: Reports, now: int) -> RecentJoins:
+    """The joins of the last minutes, and the latest that failed."""
+    window = SummaryFilter(since=now - RECENT, until=now + 1)
+    sums = (await joins_by(reports, window, ALL)).get(ALL, JoinSums())
+    latest = await attempts_in(reports, window, limit=_LATEST)
+    return RecentJoins(RECENT, rates_of(sums, window), reasons_of(sums), tuple(latest))
+
+
+async def attempts_in(reports: Reports, selection: SummaryFilter, *, limit: int) -> list[Summary]:
+    """The latest attempts of a selection that failed or were refused."""
+    if selection.outcome not in (None, *ATTEMPTS):
+        return []
+    attempts = msgspec.structs.replace(selection, attempts=True)
+    return await reports.summaries(attempts, limit=limit)
+
+
+def _frequent(reasons: Mapping[str, int]) -> dict[str, int]:
+    return dict(sorted(reasons.items(), key=lambda reason: (-reason[1], reason[0])))
