@@ -33,9 +33,11 @@ class Call:
         self._samples: list[Sample] = []
         self._before: Summary | None = None
 
-    def say(self, at: int, readings: dict[str, Any], *, now: int | None = None) -> None:
+    def say(
+        self, at: int, readings: dict[str, Any], *, now: int | None = None, bye: bool = False
+    ) -> None:
         content = msgspec.json.encode(readings)
-        self._samples.append(Sample(len(self._samples), _BEGAN + at, content))
+        self._samples.append(Sample(len(self._samples), _BEGAN + at, content, bye=bye))
         self.count(at + 3 if now is None else now)
 
     def count(self, now: int) -> None:
@@ -266,3 +268,94 @@ def test_names_that_one_client_invents_leave_half_of_the_places_to_others() -> N
     assert names.of("us", "one") == OTHER
     assert names.of("us", "two") == "us"
     assert names.of("third", "one") == names.of("third", "two") == OTHER, "no place is left"
+
+
+_JOINED = {**_JOIN, "t": {"sr": "eu"}, "set": {"join": 1500}}
+_FAILED = {"fail": "ice_failed", "t": {"sr": "eu"}, "set": {"join": 9000}}
+
+
+def _joins(call_time: CallTimeCounters) -> dict[tuple[str, ...], int]:
+    return {tuple(labels): count for labels, count in call_time.joins.items() if count}
+
+
+def _drops(call_time: CallTimeCounters) -> dict[tuple[str, str], int]:
+    return {labels: count for labels, count in call_time.drops.items() if count}
+
+
+def test_a_join_counts_once_and_its_time_when_the_first_media_are_known() -> None:
+    call_time = _call_time()
+    call = Call(call_time)
+    call.say(0, _JOINED)
+    call.count(10)
+    assert _joins(call_time) == {("eu", "joined", ""): 1}
+    assert call_time.setup["eu"].count == 0
+    call.say(30, {**_WELL, "set": {"med": 700}})
+    call.say(60, {})
+    assert _joins(call_time) == {("eu", "joined", ""): 1}
+    assert (call_time.setup["eu"].count, call_time.setup["eu"].sum) == (1, 2.2)
+
+
+def test_another_process_counts_only_what_the_stored_summary_does_not_have() -> None:
+    before, after = _call_time(), _call_time()
+    call = Call(before)
+    call.say(0, _JOINED)
+    call.say(30, {"set": {"med": 700}})
+    call._call_time = after  # The other one has made the summaries until now.
+    call.say(60, {"drop": "bridge_down"}, bye=True)
+    call.count(70)
+    assert _joins(after) == {}
+    assert after.ended == {UNKNOWN: 0, "eu": 1}
+    assert _drops(after) == {("eu", "bridge_down"): 1}
+    assert after.setup["eu"].count == 0
+    assert before.ended["eu"] == 0
+
+
+def test_a_failed_join_counts_with_its_reason_and_is_nobody_in_a_call() -> None:
+    call_time = _call_time()
+    Call(call_time).say(0, _FAILED, bye=True)
+    Call(call_time).say(0, {"fail": "password"}, bye=True)
+    assert _joins(call_time) == {
+        ("eu", "failed", "ice_failed"): 1,
+        (UNKNOWN, "refused", "password"): 1,
+    }
+    assert (call_time.ended["eu"], call_time.setup["eu"].count) == (0, 0)
+    assert {labels.region for labels in call_time.seconds} == {UNKNOWN}
+    live = call_time.live_counts(_BEGAN + 5)
+    assert live is not None
+    assert (sum(live.participants.values()), live.meetings, live.connections) == (0, 0, 0)
+
+
+def test_a_stay_that_goes_on_after_its_end_ends_once() -> None:
+    call_time = _call_time()
+    call = Call(call_time)
+    call.say(0, _JOINED)
+    call.count(200)
+    assert call_time.ended["eu"] == 1
+    call.say(210, _WELL)
+    call.say(240, {}, bye=True)
+    assert call_time.ended["eu"] == 1
+
+
+def test_a_drop_that_is_reported_after_the_end_counts_as_a_drop_of_that_end() -> None:
+    call_time = _call_time()
+    call = Call(call_time)
+    call.say(0, _JOINED)
+    call.count(200)
+    call.say(30, {"drop": "connection_lost"}, bye=True, now=400)
+    assert (call_time.ended["eu"], _drops(call_time)) == (1, {("eu", "connection_lost"): 1})
+
+
+def test_joins_that_are_reported_late_are_only_counted_as_late() -> None:
+    call_time = _call_time()
+    Call(call_time).say(0, _FAILED, bye=True, now=601)
+    assert (_joins(call_time), call_time.late_joins) == ({}, 1)
+    Call(call_time).say(0, _FAILED, bye=True, now=600)
+    assert call_time.late_joins == 1
+
+
+def test_a_script_that_does_not_tell_counts_no_join_and_no_end() -> None:
+    call_time = _call_time()
+    call = Call(call_time)
+    call.say(0, _JOIN)
+    call.say(30, _WELL, bye=True)
+    assert (_joins(call_time), call_time.ended) == ({}, {UNKNOWN: 0})

@@ -3,7 +3,8 @@
 The summarizer calls `CallTimeCounters.count` each time that a session has a new summary. Counted is
 the time from the last sample of the summary before to the last sample of the new one. The stored
 summary thus says, also to another process and after a restart, up to where time was counted: each
-second counts once, and no counter ever falls.
+second counts once, and no counter ever falls. Joins, ends of stays and drops are counted the same
+way: those that the summary before did not have.
 """
 
 from collections import Counter
@@ -12,9 +13,10 @@ from typing import Literal, NamedTuple, Protocol, TypeVar
 
 from jmmc.core.histogram import Histogram
 from jmmc.core.label_values import OTHER, UNKNOWN, LabelValues, browser_family
-from jmmc.core.readings import READINGS, Number
+from jmmc.core.readings import OTHER_FAILURES, READINGS, TECHNICAL_FAILURES, Number
 from jmmc.maintenance.summary_due_times import PATIENCE
 from jmmc.quality.grading import Grade, moment_mos
+from jmmc.quality.joins import ATTEMPTS, DROPPED, FAILED, JOINED, REFUSED
 from jmmc.quality.meeting_ids import meetings_apart
 from jmmc.quality.summary import Summary
 from jmmc.quality.timeline import State, Timeline
@@ -25,6 +27,7 @@ _LATE = 600.0  # Seconds: older time would falsify a rate of today.
 _REGIONS, _BROWSERS, _TRANSPORTS = 20, 10, 6  # Values of a label; the rest is `other`.
 _BRIDGES = 50
 _KNOWN_TRANSPORTS = ("udp", "tcp", "relay", "p2p")
+_CONTINUED = 1000  # Sessions that continued after their end; beyond them one may count twice.
 _COMBINATIONS = 200  # Of label values: 4,000 series, 25 ms of a scrape.
 
 
@@ -85,6 +88,17 @@ MEASURES: tuple[Measure, ...] = (
 )
 
 
+_SETUP = (0.5, 1.0, 1.5, 2.0, 3.0, 4.0, 6.0, 8.0, 10.0, 15.0, 20.0, 30.0, 60.0)
+
+
+class JoinLabels(NamedTuple):
+    """The labels of a join: `reason` is empty where it succeeded."""
+
+    region: str
+    outcome: str
+    reason: str
+
+
 class LiveCounts(NamedTuple):
     """Live participants by labels and grade, the meetings that they are in, and their connections.
 
@@ -119,6 +133,10 @@ class CallTimeCounters:
     is in a call. `seconds` has person-seconds by labels and grade, `histograms` person-seconds by
     region in the order of `MEASURES`, `bridge_seconds` person-seconds by bridge and grade. `late`
     counts person-seconds that became known too late.
+
+    `joins` counts joins, `ended` the ends of stays by region, `drops` those of them that a failure
+    ended by region and reason, `setup` has the seconds until the first media by region.
+    `late_joins` counts joins, ends and drops that became known too late.
     """
 
     def __init__(self, regions: Sequence[str] = (), *, lifetime: float) -> None:
@@ -126,6 +144,12 @@ class CallTimeCounters:
         self.late = 0
         self.seconds: dict[Labels, dict[Grade, int]] = {}
         self.histograms: dict[str, tuple[Histogram, ...]] = {}
+        self.joins: dict[JoinLabels, int] = {}
+        self.ended: dict[str, int] = {}
+        self.drops: dict[tuple[str, str], int] = {}
+        self.setup: dict[str, Histogram] = {}
+        self.late_joins = 0
+        self._counted_ends: dict[str, None] = {}  # Of sessions that continue after their end.
         self.bridge_seconds = {UNKNOWN: dict.fromkeys(Grade, 0)}
         self._as_of = 0.0
         self._lifetime = lifetime
@@ -135,6 +159,7 @@ class CallTimeCounters:
         self._browsers = LabelValues(_BROWSERS)
         self._transports = LabelValues(_TRANSPORTS, _KNOWN_TRANSPORTS)
         self._start_at_zero(Labels(UNKNOWN, UNKNOWN, UNKNOWN))
+        self._start_joins_at_zero(UNKNOWN)
 
     def lead(self, running: Iterable[Summary]) -> None:
         """Note that this process makes the summaries now; `running` are the live sessions."""
@@ -154,6 +179,9 @@ class CallTimeCounters:
 
     def count(self, before: Summary | None, after: Summary, timeline: Timeline, now: float) -> None:
         """Count what a new summary `after`, made of `timeline`, adds to the one `before` it."""
+        self._count_joins(before, after, now)
+        if after.outcome in ATTEMPTS:
+            return  # Nobody was in the room.
         self._note_live(after, self._labels_of(after, after.last))
         since = after.began if before is None else before.last
         recent = max(since, min(int(now - max(_LATE, 2 * self._lifetime)), after.last))
@@ -167,6 +195,72 @@ class CallTimeCounters:
             for span, passed in _backwards(timeline.spans, start, end):
                 if span.state is not None:
                     self._add_measures(labels, span.state, passed)
+
+    def _count_joins(self, before: Summary | None, after: Summary, now: float) -> None:
+        """Count the join, the end and the drop that the summary before did not have."""
+        if not after.outcome:
+            return
+        was_known = before is not None and before.outcome != ""
+        if not was_known and self._is_recent(after.began, now):
+            self._count_join(after)
+        self._count_setup(before, after, now)
+        if after.outcome in ATTEMPTS:
+            return
+        had_ended = was_known and before is not None and not before.running
+        if had_ended and after.running:
+            self._counted_ends[after.session] = None
+            if len(self._counted_ends) > _CONTINUED:
+                del self._counted_ends[next(iter(self._counted_ends))]
+        region = self._region_of(after, after.last)
+        if not (
+            had_ended or after.running or after.session in self._counted_ends
+        ) and self._is_recent(after.ended, now):
+            self.ended[region] += 1
+        if not after.running:
+            self._counted_ends.pop(after.session, None)
+        was_dropped = before is not None and before.outcome == DROPPED
+        if after.outcome == DROPPED and not was_dropped and self._is_recent(after.ended, now):
+            key = (region, after.failure)
+            self.drops[key] = self.drops.get(key, 0) + 1
+
+    def _count_join(self, summary: Summary) -> None:
+        is_attempt = summary.outcome in ATTEMPTS
+        region = self._region_of(summary, summary.began)
+        labels = JoinLabels(
+            region,
+            summary.outcome if is_attempt else JOINED,
+            summary.failure if is_attempt else "",
+        )
+        self.joins[labels] = self.joins.get(labels, 0) + 1
+
+    def _count_setup(self, before: Summary | None, after: Summary, now: float) -> None:
+        is_new = before is None or before.setup_ms is None
+        recent = now - after.began <= max(_LATE, 2 * self._lifetime)
+        if is_new and recent and after.setup_ms is not None and after.outcome not in ATTEMPTS:
+            self.setup[self._region_of(after, after.began)].add(after.setup_ms / 1000)
+
+    def _is_recent(self, at: int, now: float) -> bool:
+        if now - at <= max(_LATE, 2 * self._lifetime):
+            return True
+        self.late_joins += 1
+        return False
+
+    def _region_of(self, summary: Summary, moment: int) -> str:
+        values = summary.values_at(moment)
+        region = self._regions.of(values["region"], values["network"] or summary.browser_id)
+        self._start_joins_at_zero(region)
+        return region
+
+    def _start_joins_at_zero(self, region: str) -> None:
+        if region not in self.ended:
+            self.ended[region] = 0
+            self.setup[region] = Histogram(_SETUP)
+            self.joins[JoinLabels(region, JOINED, "")] = 0
+            for reason in TECHNICAL_FAILURES:
+                self.joins[JoinLabels(region, FAILED, reason)] = 0
+                self.drops[region, reason] = 0
+            for reason in OTHER_FAILURES:
+                self.joins[JoinLabels(region, REFUSED, reason)] = 0
 
     def _seconds_of_bridge(self, summary: Summary, moment: int) -> dict[Grade, int]:
         values = summary.values_at(moment)

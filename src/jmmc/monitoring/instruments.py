@@ -35,7 +35,8 @@ INSTRUMENTS: tuple[Instrument, ...] = (
     Instrument(
         "jmmc_first_pushes",
         "counter",
-        "Accepted pushes that start a session, by version of the browser script.",
+        "Accepted pushes that start a session or report a failed join, by version of the browser"
+        " script.",
         ("script",),
     ),
     Instrument(
@@ -175,11 +176,45 @@ INSTRUMENTS: tuple[Instrument, ...] = (
         "Estimated mean opinion score (MOS) of received audio, 1 to 4.5.",
         ("region",),
     ),
+    Instrument(
+        "jmmc_joins",
+        "counter",
+        "Joins whose script tells how they went: joined, failed for a technical reason, or refused"
+        " by a decision. Each is counted once, like seconds.",
+        ("region", "outcome", "reason"),
+    ),
+    Instrument(
+        "jmmc_stays_ended",
+        "counter",
+        "Ends of stays whose script tells how joins and stays go: the base of the drop rate.",
+        ("region",),
+    ),
+    Instrument(
+        "jmmc_drops",
+        "counter",
+        "Stays that a failure ended, by its reason.",
+        ("region", "reason"),
+    ),
+    Instrument(
+        "jmmc_join_seconds",
+        "histogram",
+        "Time from asking to join until the first media arrived; one observation for a join.",
+        ("region",),
+    ),
+    Instrument(
+        "jmmc_late_joins",
+        "counter",
+        "Joins, ends and drops reported more than ten minutes late; the counters above leave them"
+        " out.",
+    ),
 )
 
 LABELS: dict[str, str] = {
-    "outcome": "`accepted`, `trimmed`, `rejected`",
-    "reason": "the reasons of the [protocol](protocol.md); empty unless rejected",
+    "outcome": "of pushes: `accepted`, `trimmed`, `rejected`; of joins: `joined`, `failed`,"
+    " `refused`",
+    "reason": "of pushes: the reasons of the [protocol](protocol.md), empty unless rejected; of"
+    " joins and drops: the values of [`fail` and `drop`](protocol.md#readings), empty for a join"
+    " that succeeded",
     "script": f"at most 10 versions, `ancestor`, `{UNKNOWN}`, `{OTHER}`",
     "task": "`alerts`, `disk`, `erasures`, `otlp`, `packing`, `retention`, `spool`, `summaries`,"
     " `writer`",

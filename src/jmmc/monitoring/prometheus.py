@@ -117,6 +117,10 @@ class Exposition(Exposed):
                 for grade, seconds in grades.items()
             ],
             "jmmc_call_late_seconds": [((), call_time.late)],
+            "jmmc_joins": [(labels, joins) for labels, joins in call_time.joins.items()],
+            "jmmc_stays_ended": [((region,), ends) for region, ends in call_time.ended.items()],
+            "jmmc_drops": [(labels, drops) for labels, drops in call_time.drops.items()],
+            "jmmc_late_joins": [((), call_time.late_joins)],
         }
         if collector.disk.free is not None:
             values["jmmc_disk_free_bytes"] = [((), collector.disk.free)]
@@ -143,6 +147,9 @@ class Exposition(Exposed):
         histograms_by_name: dict[str, list[LabelledHistogram]] = {
             "jmmc_commit_seconds": [((), counters.commits)],
             "jmmc_batch_pushes": [((), counters.batches)],
+            "jmmc_join_seconds": [
+                ((region,), histogram) for region, histogram in call_time.setup.items()
+            ],
         }
         for name, measure_name in _CALL_HISTOGRAMS.items():
             histograms_by_name[name] = [
