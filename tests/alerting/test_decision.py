@@ -16,6 +16,7 @@ from jmmc.alerting.decision import (
     State,
     decide,
     observe_disk,
+    observe_failures,
     observe_share,
     observe_silence,
     observe_store,
@@ -27,7 +28,7 @@ from jmmc.alerting.notifications import (
     summarize,
     webhook_body,
 )
-from jmmc.answers.model import Share, Silence
+from jmmc.answers.model import FailureShare, Share, Silence
 from jmmc.server.preflight import inspect
 from jmmc.settings import KINDS, NoPushes, PoorShare, Rule
 from tests.support.paths import ROOT
@@ -60,6 +61,45 @@ def test_the_poor_share_of_known_time_is_compared_with_two_levels(
     participants: int, known: int, poor: int, condition: Condition
 ) -> None:
     assert observe_share(_POOR, Share("eu", participants, known, poor), 1000).condition == condition
+
+
+@pytest.mark.parametrize("kind", ["failed_joins", "drops"])
+@pytest.mark.parametrize(
+    ("events", "failed", "people", "condition"),
+    [
+        (100, 6, 3, "met"),
+        (100, 5, 3, "between"),
+        (100, 3, 3, "between"),
+        (100, 2, 2, "clear"),
+        (100, 90, 2, "clear"),  # Two who try again and again.
+        (19, 19, 9, "clear"),  # Too few to say.
+        (20, 20, 20, "met"),
+        (0, 0, 0, "clear"),  # No script tells.
+    ],
+)
+def test_the_share_of_failures_needs_enough_events_and_people(
+    kind: str, events: int, failed: int, people: int, condition: Condition
+) -> None:
+    share = FailureShare("eu", events, failed, people)
+    assert observe_failures(_rule(kind), share, 1000).condition == condition
+
+
+def test_a_notification_of_failed_joins_says_how_many_where_and_since_when() -> None:
+    for kind, share, text in (
+        ("failed_joins", FailureShare("eu", 40, 5, 4), "12 % of 40 joins in region eu failed"),
+        ("drops", FailureShare("eu", 40, 10, 4), "25 % of 40 stays in region eu were dropped"),
+    ):
+        rule = _rule(kind, by="region", minutes=15)
+        observation = observe_failures(rule, share, 10_000)
+        state = State("it", "eu", observation.since, 10_000, None, observation.figures)
+        summary = summarize("firing", rule, state)
+        assert summary == f"{text} in the last 15 minutes (4 participants affected)"
+        notification = make_notification(
+            "firing", rule, state, at=10_000, public_url="https://m.example", collector="c"
+        )
+        assert (notification.by, notification.value) == ("region", "eu")
+        assert "/overview?since=" in notification.link
+        assert notification.link.endswith("region=eu")
 
 
 @pytest.mark.parametrize(
@@ -195,7 +235,10 @@ def test_more_poor_time_never_improves_the_condition(
         ("{", "a JSON array of rules"),
         ("3", "a list of rules"),
         ("[3]", "rule 1: expected a table"),
-        ('[{"kind": "x"}]', "rule 1, kind = 'x': expected poor_share, store_down, disk_full,"),
+        (
+            '[{"kind": "x"}]',
+            "rule 1, kind = 'x': expected poor_share, failed_joins, drops, store_down,",
+        ),
         ('[{"name": "a"}]', "rule 1 (a), kind: missing"),
         ('[{"kind": "store_down"}]', "rule 1, name: missing"),
         ([{"name": "a", "kind": "poor_share", "above": 2}], "(a), above = 2: expected less than 1"),

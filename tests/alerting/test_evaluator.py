@@ -194,6 +194,47 @@ async def _store_calls(
         pass
 
 
+async def _store_attempts(store: Store, clock: Clock, *, region: str, people: int) -> None:
+    """Store joins of as many people that failed within the last ten minutes, and as many stays."""
+    pushes = []
+    for number in range(people):
+        for is_stay in (False, True):
+            readings = {"t": {"sr": region}, "set": {"join": 900}}
+            if not is_stay:
+                readings["fail"] = "bridge_down"
+            text, ts = json.dumps(readings), int(clock()) - 500 + number
+            uid = f"{region}-{number:04}-11ec-a8a3-00000000000{int(is_stay)}"
+            samples = (sample(0, text, ts=ts, bye=not is_stay),)
+            if is_stay:
+                samples = (*samples, sample(1, "{}", ts=ts + 60, bye=True))
+            session = f"{hash((region, number, is_stay)) % 2**90:024x}"
+            pushes.append(push(session=session, browser_id=uid, samples=samples))
+    await store.append(pushes)
+    async for _ in summarizer_of(store, Settings.of(), clock).rebuild():
+        pass
+
+
+async def test_failed_joins_of_a_region_fire_once_and_resolve_once(
+    store: SqliteStore, receiver: Receiver
+) -> None:
+    clock = Clock(_START)
+    await _store_attempts(store, clock, region="eu", people=12)
+    await _store_attempts(store, clock, region="us", people=5)
+    rule = {"name": "joins", "kind": "failed_joins", "by": "region", "quiet_minutes": 0}
+    drops = {"name": "drops", "kind": "drops", "least": 1, "participants": 1}
+    evaluator = _evaluator(store, clock, [rule, drops], alert_webhooks=receiver.url)
+    for _ in range(3):
+        await evaluator.step()
+        clock.now += 30
+    assert receiver.events == [("alert.firing", "joins", "eu")], "us had ten joins only"
+    firing = receiver.taken[0]["data"]
+    assert firing["figures"] == {"failed_share": 0.5, "joins": 24, "participants": 12}
+    assert "50 % of 24 joins in region eu failed" in firing["summary"]
+    clock.now += 600
+    await evaluator.step()
+    assert receiver.events[1:] == [("alert.resolved", "joins", "eu")]
+
+
 _BY_REGION: dict[str, Any] = {
     "name": "bad",
     "kind": "poor_share",

@@ -9,9 +9,17 @@ from typing import Literal
 from msgspec import Struct
 from msgspec.structs import replace
 
-from jmmc.answers.model import Share, Silence
+from jmmc.answers.model import FailureShare, Share, Silence
 from jmmc.core.fields import Moment
-from jmmc.settings.alert_rules import DiskFull, NoPushes, PoorShare, Rule, StoreDown
+from jmmc.settings.alert_rules import (
+    DiskFull,
+    Drops,
+    FailedJoins,
+    NoPushes,
+    PoorShare,
+    Rule,
+    StoreDown,
+)
 
 AlertEvent = Literal["firing", "resolved"]
 Condition = Literal["met", "between", "clear"]
@@ -91,6 +99,26 @@ def observe_share(rule: PoorShare, share: Share, now: int) -> Observation:
     elif poor > rule.above:
         condition = "met"
     figures = {"poor_share": round(poor, 4), "participants": share.participants}
+    return Observation(share.value, condition, now - rule.minutes * 60, figures)
+
+
+def observe_failures(rule: FailedJoins | Drops, share: FailureShare, now: int) -> Observation:
+    """Compare the share that failed, of a region, a network, a browser or everybody.
+
+    What no script tells is in neither number: few joins or few affected participants are no alert.
+    """
+    failed = share.failed / share.events if share.events else 0.0
+    condition: Condition = "between"
+    if share.events < rule.least or share.people < rule.participants or failed <= rule.clear_share:
+        condition = "clear"
+    elif failed > rule.above:
+        condition = "met"
+    name = "failed_share" if isinstance(rule, FailedJoins) else "dropped_share"
+    figures: dict[str, float] = {
+        name: round(failed, 4),
+        "joins" if isinstance(rule, FailedJoins) else "stays": share.events,
+        "participants": share.people,
+    }
     return Observation(share.value, condition, now - rule.minutes * 60, figures)
 
 

@@ -21,13 +21,14 @@ from jmmc.alerting.decision import (
     State,
     decide,
     observe_disk,
+    observe_failures,
     observe_share,
     observe_silence,
     observe_store,
 )
 from jmmc.alerting.notifications import Notification, make_notification
 from jmmc.alerting.posting import NotDelivered
-from jmmc.answers.model import Share
+from jmmc.answers.model import Failures, FailureShare, Share
 from jmmc.answers.queries import Queries
 from jmmc.core.errors import StoreError
 from jmmc.core.logging import logger
@@ -35,6 +36,9 @@ from jmmc.ingest.disk_guard import DiskGuard
 from jmmc.settings import (
     LOCAL_KINDS,
     DiskFull,
+    Drops,
+    FailedJoins,
+    GroupRule,
     NoPushes,
     PoorShare,
     Rule,
@@ -278,12 +282,11 @@ class AlertEvaluator:
         return [observe_disk(rule, disk.free, low=low, until_full=disk.until_full, now=now)]
 
     async def _observe_shares(
-        self, rule: PoorShare, records: Records, now: int
+        self, rule: PoorShare | FailedJoins | Drops, records: Records, now: int
     ) -> list[Observation]:
-        dimension = "" if rule.by == "all" else rule.by
         shares = {
             share.value: share
-            for share in await self._queries.shares(dimension, now - rule.minutes * 60, now)
+            for share in await self._read_shares(rule, now)
             if share.value or rule.by == "all"
         }
         # Also subjects without participants: an alert that fires there must resolve.
@@ -291,9 +294,19 @@ class AlertEvaluator:
         firing = {state.subject for state in states if state.rule == rule.name}
         subjects = firing | ({rule.value} if rule.value else _candidates(rule, shares, firing, now))
         return [
-            observe_share(rule, shares.get(subject) or Share(subject, 0, 0, 0), now)
+            _observe_share(rule, shares.get(subject) or _nothing(rule, subject), now)
             for subject in sorted(subjects)
         ]
+
+    async def _read_shares(
+        self, rule: PoorShare | FailedJoins | Drops, now: int
+    ) -> Sequence[Share | FailureShare]:
+        dimension = "" if rule.by == "all" else rule.by
+        since = now - rule.minutes * 60
+        if isinstance(rule, PoorShare):
+            return await self._queries.shares(dimension, since, now)
+        kind: Failures = "joins" if isinstance(rule, FailedJoins) else "stays"
+        return await self._queries.failures(kind, dimension, since, now)
 
     async def _observe_silence(self, rule: NoPushes, now: int) -> Observation | None:
         count, at = self._last_push
@@ -346,8 +359,28 @@ def _is_due(delivery: PendingDelivery, now: int) -> bool:
     return not now < delivery.due <= now + _LONGEST_PAUSE
 
 
+def _observe_share(
+    rule: PoorShare | FailedJoins | Drops, share: Share | FailureShare, now: int
+) -> Observation:
+    if isinstance(rule, PoorShare):
+        assert isinstance(share, Share)
+        return observe_share(rule, share, now)
+    assert isinstance(share, FailureShare)
+    return observe_failures(rule, share, now)
+
+
+def _nothing(rule: GroupRule, subject: str) -> Share | FailureShare:
+    """What is observed of a group in which nothing happened."""
+    if isinstance(rule, PoorShare):
+        return Share(subject, 0, 0, 0)
+    return FailureShare(subject, 0, 0, 0)
+
+
 def _candidates(
-    rule: PoorShare, shares: Mapping[str, Share], firing: Collection[str], now: int
+    rule: PoorShare | FailedJoins | Drops,
+    shares: Mapping[str, Share | FailureShare],
+    firing: Collection[str],
+    now: int,
 ) -> set[str]:
     """The groups that may fire now: those that meet the rule, best supported first.
 
@@ -358,7 +391,7 @@ def _candidates(
     meeting = [
         share
         for share in shares.values()
-        if share.value not in firing and observe_share(rule, share, now).condition == "met"
+        if share.value not in firing and _observe_share(rule, share, now).condition == "met"
     ]
     support = [shares[subject].support for subject in firing if subject in shares]
     chosen: set[str] = set()

@@ -8,7 +8,16 @@ from msgspec import Struct
 
 from jmmc.alerting.decision import State
 from jmmc.core.timestamps import to_iso
-from jmmc.settings import LOCAL_KINDS, DiskFull, PoorShare, Rule, StoreDown
+from jmmc.settings import (
+    LOCAL_KINDS,
+    DiskFull,
+    Drops,
+    FailedJoins,
+    GroupRule,
+    PoorShare,
+    Rule,
+    StoreDown,
+)
 
 _BEFORE = 1800  # Seconds that the linked page shows from before the alert began.
 
@@ -49,7 +58,7 @@ def make_notification(
     collector: str,
 ) -> Notification:
     """Make the notification of an event at `at`. `collector` is the host name of the sender."""
-    by = rule.by if isinstance(rule, PoorShare) else ""
+    by = rule.by if isinstance(rule, GroupRule) else ""
     source: tuple[str, ...] = (event, rule.name, state.subject, str(state.since), str(state.fired))
     if rule.kind in LOCAL_KINDS:
         source = (*source, collector)  # Each collector evaluates this rule separately.
@@ -74,12 +83,21 @@ def make_notification(
 def summarize(event: NotificationEvent, rule: Rule, state: State) -> str:
     """Summarize an event in one sentence, without a full stop."""
     if isinstance(rule, PoorShare):
-        where = f" in {rule.by} {_printable(state.subject)}" if state.subject else ""
         share = round(state.figures.get("poor_share", 0) * 100)
         participants = int(state.figures.get("participants", 0))
         what = (
-            f"{share} % of the known time{where} was poor"
+            f"{share} % of the known time{_where(rule, state)} was poor"
             f" in the last {rule.minutes} minutes ({participants} participants)"
+        )
+    elif isinstance(rule, FailedJoins):
+        what = (
+            f"{_percent_of(state, 'failed_share')} of {int(state.figures.get('joins', 0))}"
+            f" joins{_where(rule, state)} failed{_recently(rule, state)}"
+        )
+    elif isinstance(rule, Drops):
+        what = (
+            f"{_percent_of(state, 'dropped_share')} of {int(state.figures.get('stays', 0))}"
+            f" stays{_where(rule, state)} were dropped{_recently(rule, state)}"
         )
     elif isinstance(rule, StoreDown):
         resolved = event == "resolved"
@@ -93,6 +111,19 @@ def summarize(event: NotificationEvent, rule: Rule, state: State) -> str:
         what = f"no pushes arrive: {participants} participants fell silent at once"
     prefix = {"firing": "", "resolved": "Resolved: ", "test": "Test, nothing is wrong: "}
     return prefix[event] + what
+
+
+def _where(rule: GroupRule, state: State) -> str:
+    return f" in {rule.by} {_printable(state.subject)}" if state.subject else ""
+
+
+def _percent_of(state: State, share: str) -> str:
+    return f"{round(state.figures.get(share, 0) * 100)} %"
+
+
+def _recently(rule: GroupRule, state: State) -> str:
+    participants = int(state.figures.get("participants", 0))
+    return f" in the last {rule.minutes} minutes ({participants} participants affected)"
 
 
 def _summarize_disk(event: NotificationEvent, figures: dict[str, float]) -> str:
@@ -203,7 +234,7 @@ def _without_markup(name: str) -> str:
 
 
 def _link(rule: Rule, state: State, at: int, public_url: str) -> str:
-    if not isinstance(rule, PoorShare):
+    if not isinstance(rule, GroupRule):
         return f"{public_url}/health"
     query = {"since": to_iso(state.since - _BEFORE), "until": to_iso(at)}
     if state.subject:

@@ -21,7 +21,17 @@ from jmmc.cli.setting_options import load, setting_options
 from jmmc.core.errors import JmmcError, SettingsError
 from jmmc.core.text import printable
 from jmmc.core.timestamps import to_iso
-from jmmc.settings import LOCAL_KINDS, DiskFull, PoorShare, Rule, Settings, StoreDown
+from jmmc.settings import (
+    LOCAL_KINDS,
+    DiskFull,
+    Drops,
+    FailedJoins,
+    GroupRule,
+    PoorShare,
+    Rule,
+    Settings,
+    StoreDown,
+)
 from jmmc.stores import configured_store
 
 _EXAMPLE = StoreDown.model_validate({"name": "example", "kind": "store_down"})
@@ -108,9 +118,22 @@ def _rule(settings: Settings, name: str | None) -> Rule:
 def _test_notification(rule: Rule, settings: Settings) -> Notification:
     now = int(time.time())
     subject, figures = "", {}
-    if isinstance(rule, PoorShare):
+    if isinstance(rule, GroupRule):
         subject = rule.value or ("" if rule.by == "all" else "example")
+    if isinstance(rule, PoorShare):
         figures = {"poor_share": rule.above, "participants": rule.participants}
+    elif isinstance(rule, FailedJoins):
+        figures = {
+            "failed_share": rule.above,
+            "joins": rule.least,
+            "participants": rule.participants,
+        }
+    elif isinstance(rule, Drops):
+        figures = {
+            "dropped_share": rule.above,
+            "stays": rule.least,
+            "participants": rule.participants,
+        }
     elif isinstance(rule, DiskFull):
         figures = {"free_bytes": 0, "seconds_until_full": rule.hours * 3600}
     state = State(rule.name, subject, now, now, None, figures)
@@ -136,6 +159,6 @@ def _send(channel: Channel, notification: Notification) -> bool:
 
 
 def _scope(rule: Rule) -> str:
-    if not isinstance(rule, PoorShare):
+    if not isinstance(rule, GroupRule):
         return ""
     return rule.value or ("all" if rule.by == "all" else f"each {rule.by}")

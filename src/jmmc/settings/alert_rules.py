@@ -3,11 +3,11 @@
 Imports nothing that reads a clock or logs: what decides on them (`alerting.decision`) is pure.
 """
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-Group = Literal["all", "region", "bridge", "network"]
+Group = Literal["all", "region", "bridge", "network", "browser"]
 
 
 class _Rule(BaseModel):
@@ -25,16 +25,17 @@ class _Rule(BaseModel):
     )
 
 
-class PoorShare(_Rule):
-    """Fires when too much of the time was poor."""
+class GroupRule(_Rule):
+    """A rule on the share of something, of everybody together or of each group."""
 
-    kind: Literal["poor_share"]
     by: Group = Field(
         "all",
-        description="Evaluates everybody together, or each region, bridge or network separately.",
+        description=(
+            "Evaluates everybody together, or each region, bridge, network or browser separately."
+        ),
     )
     value: str = Field(
-        "", description="Evaluates this region, bridge or network only. Empty: each one."
+        "", description="Evaluates this region, bridge, network or browser only. Empty: each one."
     )
     minutes: int = Field(
         10,
@@ -42,17 +43,37 @@ class PoorShare(_Rule):
         le=1440,
         description="Minutes that are evaluated: the last ones before now.",
     )
-    above: float = Field(
-        0.2,
-        ge=0,
-        lt=1,
-        description="The alert fires when more than this share of the known time was poor.",
-    )
+    above: float = Field(ge=0, lt=1)
     clear: float | None = Field(
         None,
         ge=0,
         lt=1,
         description="The condition is clear at this share or less. Default: half of above.",
+    )
+
+    @model_validator(mode="after")
+    def _fits(self) -> Self:
+        if self.clear is not None and self.clear > self.above:
+            raise ValueError(f"clear ({self.clear:g}) to be at most above ({self.above:g})")
+        if self.value and self.by == "all":
+            raise ValueError('by = "region", "network" or "browser" beside a value')
+        return self
+
+    @property
+    def clear_share(self) -> float:
+        """The share up to which the condition is clear."""
+        return self.above / 2 if self.clear is None else self.clear
+
+
+class PoorShare(GroupRule):
+    """Fires when too much of the time was poor."""
+
+    kind: Literal["poor_share"]
+    above: float = Field(
+        0.2,
+        ge=0,
+        lt=1,
+        description="The alert fires when more than this share of the known time was poor.",
     )
     participants: int = Field(
         5,
@@ -60,18 +81,40 @@ class PoorShare(_Rule):
         description="Minimum of participants with known time: one poor line raises no alert.",
     )
 
-    @model_validator(mode="after")
-    def _fits(self) -> "PoorShare":
-        if self.clear is not None and self.clear > self.above:
-            raise ValueError(f"clear ({self.clear:g}) to be at most above ({self.above:g})")
-        if self.value and self.by == "all":
-            raise ValueError('by = "region", "bridge" or "network" beside a value')
-        return self
 
-    @property
-    def clear_share(self) -> float:
-        """The poor share up to which the condition is clear."""
-        return self.above / 2 if self.clear is None else self.clear
+class FailedJoins(GroupRule):
+    """Fires when too many joins fail for a technical reason."""
+
+    kind: Literal["failed_joins"]
+    above: float = Field(
+        0.05,
+        ge=0,
+        lt=1,
+        description="The alert fires when more than this share of the joins failed.",
+    )
+    least: int = Field(20, ge=1, description="Minimum of joins, whether they failed or not.")
+    participants: int = Field(
+        3,
+        ge=1,
+        description="Minimum of participants whose joins failed: one who tries again and again"
+        " raises no alert.",
+    )
+
+
+class Drops(GroupRule):
+    """Fires when failures end too many stays."""
+
+    kind: Literal["drops"]
+    above: float = Field(
+        0.05,
+        ge=0,
+        lt=1,
+        description="The alert fires when failures ended more than this share of the stays.",
+    )
+    least: int = Field(20, ge=1, description="Minimum of stays that ended, in whatever way.")
+    participants: int = Field(
+        3, ge=1, description="Minimum of participants who were dropped: one line raises no alert."
+    )
 
 
 class StoreDown(_Rule):
@@ -112,8 +155,11 @@ class NoPushes(_Rule):
     )
 
 
-Rule = Annotated[PoorShare | StoreDown | DiskFull | NoPushes, Field(discriminator="kind")]
-KINDS: tuple[type[_Rule], ...] = (PoorShare, StoreDown, DiskFull, NoPushes)
+Rule = Annotated[
+    PoorShare | FailedJoins | Drops | StoreDown | DiskFull | NoPushes,
+    Field(discriminator="kind"),
+]
+KINDS: tuple[type[_Rule], ...] = (PoorShare, FailedJoins, Drops, StoreDown, DiskFull, NoPushes)
 
 LOCAL_KINDS = ("store_down", "disk_full")
 """Kinds of rules about one collector and its own disk: each collector evaluates them itself."""
