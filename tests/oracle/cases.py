@@ -7,7 +7,7 @@ from dataclasses import replace
 from random import Random
 from typing import Any
 
-from tests.oracle.truth import GOOD, Call, Held, Quality, moment, people
+from tests.oracle.truth import GOOD, TECHNICAL, Call, Held, Quality, moment, people
 
 
 def _call(room: str, joined: str, length: int, *script: tuple[int, Any], **more: Any) -> Call:
@@ -85,6 +85,11 @@ TEN_MEETINGS = [
     if call.room == "m-0"
     else call
     for call in TEN_MEETINGS
+]
+# The script of these tells how they joined, and how they ended.
+TEN_MEETINGS = [
+    replace(call, setup=(800 + 10 * n, 90, 300), drop="bridge_down" if n % 10 == 3 else "")
+    for n, call in enumerate(TEN_MEETINGS)
 ]
 # Calls that end just when a window begins, and begin just when it ends.
 NEIGHBOURS = [
@@ -290,6 +295,7 @@ RUNNING_TABS = [
     _call("a-tabs", *_RUNNING, person="running tabs", region="alarm-tabs", bye=False, tab=tab)
     for tab in range(2)
 ]
+ALARM_NOW = [replace(call, setup=(900, 80, 400)) for call in ALARM_NOW]
 RUNNING = [*ALARM_MOVED, *ALARM_NOW, *ALARM_PAST, *RUNNING_TABS]
 
 # All of it together, at random.
@@ -371,7 +377,77 @@ def _random_calls() -> list[Call]:
     return calls
 
 
-RANDOM = _random_calls()
+def _with_joins(calls: list[Call]) -> list[Call]:
+    """Of two calls in three the script tells how it went; failures end some of those."""
+    random = Random(23)
+    made = []
+    for number, call in enumerate(calls):
+        setup = (random.randrange(200, 9000), random.randrange(300), random.randrange(50, 4000))
+        drop = random.choice(("", "", "ice_failed", "bridge_down", "kicked"))
+        made.append(replace(call, setup=setup, drop=drop) if number % 3 else call)
+    return made
+
+
+RANDOM = _with_joins(_random_calls())
+
+# Joins that failed: nobody was in the room, so no other case may count them.
+
+
+def _attempt(room: str, at: int, person: str, fail: str, **more: Any) -> Call:
+    """An attempt that failed `setup` ms after the join was asked for."""
+    browser, took = more.pop("browser", "Chrome 131"), more.pop("took", 5000)
+    start = Held(**more)
+    m = {"br": browser, "os": "Windows 11", "fail": fail, "set.join": took, "t.sr": start.region}
+    raw = ((0, m, {"bye": True}),)
+    return Call(room, person, at, at, raw=raw, start=start, fail=fail, browser=browser)
+
+
+DECISIONS = ("password", "gave_up")
+
+
+def _random_attempts() -> list[Call]:
+    random = Random(29)
+    rooms = [*{call.room: None for call in RANDOM}, "random-nobody"]
+    attempts = []
+    for _ in range(40):
+        person = random.randrange(50)
+        attempts.append(
+            _attempt(
+                random.choice(rooms),
+                random.randrange(RANDOM_SINCE, RANDOM_UNTIL),
+                f"random {person}",
+                random.choice((*sorted(TECHNICAL), *DECISIONS)),
+                browser=_BROWSERS[person % 3],
+                region=random.choice(_REGIONS),
+                address=f"198.19.{person % 12}.7",
+            )
+        )
+    return attempts
+
+
+RANDOM_ATTEMPTS = _random_attempts()
+PAST_ATTEMPTS = [
+    _attempt("w-ten", moment("2025-06-03T08:30:00"), "ten 3", "ice_failed"),
+    _attempt("w-ten", moment("2025-06-03T09:59:59"), "a stranger", "room_full"),
+    _attempt("m-0", moment("2025-06-04T08:20:00"), "m 1", "accept_timeout"),
+    _attempt("m-0", moment("2025-06-04T09:20:00"), "m stranger", "bridge_down"),
+    _attempt("u-feb", moment("2025-02-28T23:40:00"), "feb stranger", "focus_left"),
+    *(
+        _attempt("only-failed", moment("2025-05-20T08:00:00") + 30 * n, f"closed {n}", "ice_failed")
+        for n in range(4)
+    ),
+]
+# The newest samples of all: no alert of silence, no running call, no person is made of them.
+ALARM_ATTEMPTS = [
+    _attempt(
+        "a-now",
+        moment("2025-06-12T12:05:00") + n,
+        f"alarm stranger {n}",
+        "bridge_down",
+        region="alarm-now",
+    )
+    for n in range(3)
+]
 
 PAST = [
     *OVER_MIDNIGHT,
@@ -407,6 +483,15 @@ REGIONS = sorted(
 )
 
 ALERTS = [
+    {"name": "joins", "kind": "failed_joins", "by": "region", "minutes": 10, "least": 9},
+    {
+        "name": "joins-of-more",
+        "kind": "failed_joins",
+        "by": "region",
+        "minutes": 10,
+        "least": 9,
+        "participants": 4,
+    },
     {"name": "moved-from", "by": "region", "value": "alarm-eu", "minutes": 5, "above": 0.5},
     {"name": "moved-to", "by": "region", "value": "alarm-us", "minutes": 5, "above": 0.02},
     {"name": "now", "by": "region", "value": "alarm-now", "minutes": 5, "above": 0.9},

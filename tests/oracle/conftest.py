@@ -46,8 +46,8 @@ class Clock:
 
 def _configuration(url: str, collection: str, folder: Path) -> str:
     alerts = "".join(
-        "[[alerts]]\nkind = 'poor_share'\n"
-        + "".join(f"{key} = {value!r}\n" for key, value in rule.items())
+        "[[alerts]]\n"
+        + "".join(f"{key} = {value!r}\n" for key, value in {"kind": "poor_share", **rule}.items())
         for rule in cases.ALERTS
     )
     return f"""
@@ -83,13 +83,14 @@ class World:
 
     def fill(self) -> "World":
         """Push all calls, each soon after its end; the last ones are running at the end."""
-        for call in sorted([*cases.PAST, cases.V1], key=lambda call: call.left):
+        past = [*cases.PAST, *cases.PAST_ATTEMPTS, cases.V1]
+        for call in sorted(past, key=lambda call: call.left):
             if call is cases.V1:
                 self._push_v1(call)
             else:
                 self.clock.set(max(self.clock.now, call.left + _LATE))
                 self._push(call, samples_of(call))
-        random = [(call, samples_of(call)) for call in cases.RANDOM]
+        random = [(call, samples_of(call)) for call in [*cases.RANDOM, *cases.RANDOM_ATTEMPTS]]
         self.clock.set(cases.HALFWAY)
         for call, samples in random:
             self._push(call, [sample for sample in samples if sample.at <= cases.HALFWAY])
@@ -97,7 +98,7 @@ class World:
         self.clock.set(cases.NOW)
         for call, samples in random:
             self._push(call, [sample for sample in samples if sample.at > cases.HALFWAY])
-        for call in cases.RUNNING:
+        for call in [*cases.RUNNING, *cases.ALARM_ATTEMPTS]:
             self._push(call, samples_of(call))
         self._wait()
         return self

@@ -3,8 +3,9 @@
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
-from tests.oracle.truth import Call, Held, all_seconds
+from tests.oracle.truth import TECHNICAL, Call, Held, all_seconds
 
 Where = Callable[[Call, Held], bool]
 
@@ -86,6 +87,34 @@ def peaks(calls: Sequence[Call], since: int, until: int) -> tuple[int, int]:
         most_people = max(most_people, sum(count > 0 for count in connections.values()))
         most_connections = max(most_connections, connections.total())
     return most_people, most_connections
+
+
+class Joined(NamedTuple):
+    """The joins and the ends of stays of a window."""
+
+    joined: int
+    failed: int
+    refused: int
+    ended: int
+    dropped: int
+
+
+def joins(calls: Iterable[Call], since: int, until: int, where: Where | None = None) -> Joined:
+    """The joins at the seconds at which they were, and the stays in their last second."""
+    counts: Counter[str] = Counter()
+    for call in calls:
+        if call.fail:
+            name = "failed" if call.fail in TECHNICAL else "refused"
+            if since <= call.joined < until and (where is None or where(call, call.start)):
+                counts[name] += 1
+        elif call.setup:
+            first, last = call.held[0], call.held[-1]
+            if since <= call.joined < until and (where is None or where(call, first)):
+                counts["joined"] += 1
+            if since <= call.left - 1 < until and (where is None or where(call, last)):
+                counts["ended"] += 1
+                counts["dropped"] += call.drop in TECHNICAL
+    return Joined(*(counts[name] for name in Joined._fields))
 
 
 def _counted(calls: Iterable[Call], since: int, until: int) -> Counter[tuple[Call, str, Held]]:

@@ -141,7 +141,12 @@ def _moments(call: Call) -> Iterator[tuple[int, dict[str, Any], dict[str, Any]]]
         0,
         {"pid": call.sid[:8], "br": call.browser, "os": "Windows 11", "vis": True}
         | ({"mid": call.mid} if call.mid else {})
-        | _words(call.held[0]),
+        | _words(call.held[0])
+        | (
+            dict(zip(("set.join", "set.ice", "set.med"), call.setup, strict=True))
+            if call.setup
+            else {}
+        ),
         {},
     )
     offsets = set(range(call.every, call.length, call.every))
@@ -153,7 +158,8 @@ def _moments(call: Call) -> Iterator[tuple[int, dict[str, Any], dict[str, Any]]]
             yield offset, _turn(call.held[offset - 1], call.held[offset]), {}
         before = offset
     if call.bye:
-        yield call.length, _means(call, before, call.length), {"bye": True}
+        drop = {"drop": call.drop} if call.drop else {}
+        yield call.length, _means(call, before, call.length) | drop, {"bye": True}
     elif call.length % call.every == 0:
         yield call.length, _means(call, before, call.length), {}
     else:

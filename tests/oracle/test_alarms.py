@@ -24,6 +24,13 @@ def test_an_outage_of_all_of_the_last_five_minutes_is_not_diluted(asked: Asked) 
     assert figures["participants"] == 6
 
 
+def test_failed_joins_of_a_region_are_counted_with_those_that_joined(asked: Asked) -> None:
+    """Three of nine joins of the last ten minutes failed, of three people."""
+    active = _active(asked)
+    assert active["joins"] == {"failed_share": 0.3333, "joins": 9, "participants": 3}
+    assert "joins-of-more" not in active
+
+
 def test_an_alert_may_be_of_a_bridge(asked: Asked) -> None:
     assert _active(asked)["bridge"]["participants"] == 6
 

@@ -29,6 +29,13 @@ POOR: Numbers = {
 }
 
 
+TECHNICAL = {
+    *("server_unreachable", "connection_lost", "ice_failed", "accept_timeout", "bridge_down"),
+    *("focus_left", "offer_failed", "shutdown", "reload", "suspended", "other"),
+}
+"""Why a join failed, or a stay ended, for which the service or the network answers."""
+
+
 def moment(text: str) -> int:
     """Unix seconds of an ISO 8601 time; UTC if it names no zone."""
     return int(
@@ -70,6 +77,9 @@ class Call:
     `script` tells what changes, in seconds after the join; what stands at 0 holds from the join.
     In each of `holes` (from, to) no sample arrives between these two samples: the tab was
     suspended, or with `lost` the samples were lost for good. `bye`: the person hung up.
+    `setup`: the script tells how the join went, and the ms until joined, until the media path and
+    until the first media. `drop`: why the stay ended. `fail`: why the join failed; then `joined` is
+    when, and nobody was in the room.
     `mid` is Jitsi's id of the meeting. The room of a tenant is `tenant/room`.
     `raw` has offset, readings and flags of
     samples written by hand, in place of those that a browser would make of the script.
@@ -89,6 +99,9 @@ class Call:
     start: Held = field(default_factory=Held)
     mid: str = ""
     raw: tuple[tuple[int, dict[str, Any], dict[str, Any]], ...] = ()
+    setup: tuple[int, int, int] | None = None
+    drop: str = ""
+    fail: str = ""
 
     @property
     def uid(self) -> str:
