@@ -1,6 +1,6 @@
 """Every question that the API, the command and the pages ask, in one class."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import UTC, tzinfo
 
 import msgspec
@@ -86,16 +86,13 @@ class Queries:
         """An overview with its heat map, a comparison and the `worst` meetings."""
         detail = await self._overviews.detail(selection, by, worst=worst)
         overview = await self._with_ratings(detail.overview, selection)
-        return detail._replace(overview=overview)
+        compared = await self._each_with_ratings(detail.compared, by, selection)
+        return detail._replace(overview=overview, compared=compared)
 
     async def compare(self, by: str, selection: SummaryFilter) -> list[Comparison]:
         """The values of a dimension, the most used first."""
         compared = await self._overviews.compare(by, selection)
-        rated = await ratings_by(self._reports, by, selection)
-        return [
-            msgspec.structs.replace(row, ratings=rated[row.value]) if row.value in rated else row
-            for row in compared
-        ]
+        return await self._each_with_ratings(compared, by, selection)
 
     async def agreement(self, selection: SummaryFilter) -> Agreement:
         """How well our grades agree with the ratings of a window."""
@@ -185,6 +182,15 @@ class Queries:
     async def silence(self, since: int, until: int, *, quiet: int) -> Silence | None:
         """The newest sample of a window and who fell silent then, for alert rules."""
         return await alerts.silence(self._reports, since, until, quiet=quiet)
+
+    async def _each_with_ratings(
+        self, compared: Iterable[Comparison], by: str, selection: SummaryFilter
+    ) -> list[Comparison]:
+        rated = await ratings_by(self._reports, by, selection)
+        return [
+            msgspec.structs.replace(row, ratings=rated[row.value]) if row.value in rated else row
+            for row in compared
+        ]
 
     async def _with_ratings(self, overview: Overview, selection: SummaryFilter) -> Overview:
         return msgspec.structs.replace(overview, ratings=await ratings(self._reports, selection))
