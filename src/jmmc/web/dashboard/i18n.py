@@ -8,7 +8,7 @@ from urllib.parse import unquote
 
 from jmmc.quality.attribution import Attribution
 from jmmc.quality.ways import Upload, Way
-from jmmc.web.dashboard.formatting import duration
+from jmmc.web.dashboard.durations import duration
 
 LANGUAGES = ("en", "fr")
 

@@ -18,7 +18,8 @@ from jmmc.quality.addresses import network_of
 from jmmc.quality.filters import FIELD_OF_FILTER
 from jmmc.quality.ways import Way
 from jmmc.web.dashboard.assets import script_modules
-from jmmc.web.dashboard.formatting import duration, number, percent
+from jmmc.web.dashboard.durations import duration
+from jmmc.web.dashboard.formatting import number, percent
 from jmmc.web.dashboard.i18n import (
     LANGUAGES,
     cause_sentence,
