@@ -10,6 +10,7 @@ global.document = {
 };
 global.navigator = {};
 global.addEventListener = function () {};
+global.location = { pathname: "/room" };
 global.window = global;
 var kept = {};
 global.localStorage = {
