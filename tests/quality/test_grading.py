@@ -163,9 +163,10 @@ def test_a_worse_reading_never_gives_a_better_grade(
 def test_a_sign_at_its_limit_does_not_flicker() -> None:
     states: list[State] = [{"cq": 16, "d.pl": loss} for loss in (1.9, 2.1, 1.9, 1.7, 1.9)]
     spans = [Span(30 * n, 30 * n + 30, state) for n, state in enumerate(states)]
-    grades = [judgement.grade.name[0] for judgement in judge(spans, _EXPERIENCE)]
-    assert grades == list("GFG")
-    assert [judgement.end for judgement in judge(spans, _EXPERIENCE)] == [30, 90, 150]
+    judged = judge(spans, _EXPERIENCE)
+    assert [judgement.grade.name[0] for judgement in judged] == list("GFFG")
+    assert [judgement.end for judgement in judged] == [30, 60, 90, 150]
+    assert [judgement.signs for judgement in judged] == [(), ("down",), (), ()]
 
 
 def _video(*parts: tuple[int, State], name: str = "experience") -> list[tuple[int, int, str]]:
@@ -224,7 +225,7 @@ def test_a_limitation_is_not_counted_while_a_video_settles() -> None:
     assert _video((60, {**free, **peer}), (20, {**limited, **peer})) == [(60, 80, "bandwidth")]
     # Unknown time is no new video.
     spans = [Span(0, 60, free), Span(60, 90, None), Span(90, 120, limited)]
-    assert judge(spans, _EXPERIENCE)[-1] == Judged(90, 120, Grade.FAIR, ("bandwidth",))
+    assert judge(spans, _EXPERIENCE)[-1] == Judged(90, 120, Grade.FAIR, ("bandwidth",), ("narrow",))
 
 
 def test_a_frame_rate_at_its_limit_does_not_flicker() -> None:
@@ -497,9 +498,9 @@ def test_neighbours_with_the_same_grade_and_reasons_are_merged() -> None:
     spans = [Span(30 * n, 30 * n + 30, state) for n, state in enumerate(states)]
     assert judge([*spans, Span(200, 230, {"d.jit": 31})], _JITSI) == [
         Judged(0, 60, Grade.GOOD),
-        Judged(60, 120, Grade.FAIR, ("rtt",)),
-        Judged(120, 150, Grade.FAIR, ("jitter",)),
-        Judged(200, 230, Grade.FAIR, ("jitter",)),
+        Judged(60, 120, Grade.FAIR, ("rtt",), ("delay",)),
+        Judged(120, 150, Grade.FAIR, ("jitter",), ("delay",)),
+        Judged(200, 230, Grade.FAIR, ("jitter",), ("delay",)),
     ]
 
 

@@ -4,6 +4,7 @@ from bisect import bisect_right
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from enum import IntEnum
 from functools import lru_cache
+from heapq import nlargest
 from itertools import accumulate
 from math import inf
 from typing import NamedTuple
@@ -12,6 +13,7 @@ from msgspec import Struct
 
 from jmmc.core.fields import Moment
 from jmmc.quality.mos import mos, twilio_mos
+from jmmc.quality.signs import senders_at, signs_at
 from jmmc.quality.thresholds import READINGS_OF, Limit, Limitation, Preset
 from jmmc.quality.timeline import Span, State
 
@@ -21,6 +23,7 @@ VERSION = 4
 _MARGIN = 1.1  # Hysteresis of limited video, as a factor.
 _MINUTE = 60
 _NONE: tuple[str, ...] = ()
+_MOST_SENDERS = 8  # Of a spell.
 _NUMBERS = (int, float)  # And not bool, which is an int to `isinstance`.
 _FAIR_WEIGHT = 0.5  # Of a fair second, where a poor one is 1, in the worst minute.
 
@@ -35,21 +38,32 @@ class Grade(IntEnum):
 
 
 class Judged(Struct, frozen=True, gc=False):
-    """A span of time, its grade, and the reasons when it was not good."""
+    """A span of time and its grade; when it was not good the reasons, the signs, and the senders.
+
+    `senders` are the endpoints whose sound or pictures arrived badly.
+    """
 
     start: int
     end: int
     grade: Grade
     reasons: tuple[str, ...] = ()
+    signs: tuple[str, ...] = ()
+    senders: tuple[str, ...] = ()
 
 
 class Spell(Struct, frozen=True, gc=False):
-    """A span with problems: its worst grade, and the seconds for which each reason held."""
+    """A span with problems: its worst grade, and the seconds of each reason, sign and sender.
+
+    `senders` are the endpoints whose sound or pictures arrived badly. `signs` (`quality.signs`) and
+    `senders` are empty in spells that an earlier version stored.
+    """
 
     start: Moment
     end: Moment
     grade: Grade
     reasons: dict[str, int]
+    signs: dict[str, int] = {}
+    senders: dict[str, int] = {}
 
 
 class Verdict(Struct, frozen=True):
@@ -73,17 +87,30 @@ def judge(spans: Iterable[Span], preset: Preset) -> list[Judged]:
     judged: list[Judged] = []
     levels: Mapping[str, _Level] = {}
     for start, end, state, settled in _settling(spans, preset.limitation):
-        grade, reasons = Grade.UNKNOWN, _NONE
+        grade, reasons, signs, senders = Grade.UNKNOWN, _NONE, _NONE, _NONE
         if state is None:
             levels = {}
         else:
             levels, grade, reasons = _judge_moment(state, preset, checks, levels, settled)
+            if grade >= Grade.FAIR:
+                signs = tuple(dict.fromkeys(signs_at(state, reasons)))
+                senders = tuple(senders_at(state))
         last = judged[-1] if judged else None
-        if last and last.end == start and (last.grade, last.reasons) == (grade, reasons):
-            judged[-1] = Judged(last.start, end, grade, reasons)
+        judgement = Judged(start, end, grade, reasons, signs, senders)
+        if last and last.end == start and _is_same(last, judgement):
+            judged[-1] = Judged(last.start, end, grade, reasons, signs, senders)
         else:
-            judged.append(Judged(start, end, grade, reasons))
+            judged.append(judgement)
     return judged
+
+
+def _is_same(judgement: Judged, other: Judged) -> bool:
+    return (
+        judgement.grade is other.grade
+        and judgement.reasons == other.reasons
+        and judgement.signs == other.signs
+        and judgement.senders == other.senders
+    )
 
 
 def verdict(judged: Sequence[Judged]) -> Verdict:
@@ -108,9 +135,16 @@ def spells(judged: Sequence[Judged]) -> tuple[Spell, ...]:
         if judgement.grade < Grade.FAIR:
             continue
         last = merged[-1] if merged and merged[-1].end == judgement.start else None
-        reasons = dict(last.reasons) if last else {}
-        for reason in judgement.reasons:
-            reasons[reason] = reasons.get(reason, 0) + judgement.end - judgement.start
+        reasons: dict[str, int] = dict(last.reasons) if last else {}
+        signs: dict[str, int] = dict(last.signs) if last else {}
+        senders: dict[str, int] = dict(last.senders) if last else {}
+        for seconds, held in (
+            (reasons, judgement.reasons),
+            (signs, judgement.signs),
+            (senders, judgement.senders),
+        ):
+            for name in held:
+                seconds[name] = seconds.get(name, 0) + judgement.end - judgement.start
         start, grade = (
             (last.start, max(last.grade, judgement.grade))
             if last
@@ -118,12 +152,14 @@ def spells(judged: Sequence[Judged]) -> tuple[Spell, ...]:
         )
         if last:
             merged.pop()
-        merged.append(Spell(start, judgement.end, grade, reasons))
+        if len(senders) > _MOST_SENDERS:
+            senders = dict(nlargest(_MOST_SENDERS, senders.items(), key=lambda pair: pair[1]))
+        merged.append(Spell(start, judgement.end, grade, reasons, signs, senders))
     return tuple(merged)
 
 
 def added_reasons(several: Iterable[Mapping[str, int]]) -> dict[str, int]:
-    """The seconds of each reason, over several spells."""
+    """The seconds of each reason, or of each sign, over several spells."""
     added: dict[str, int] = {}
     for reasons in several:
         for reason, seconds in reasons.items():

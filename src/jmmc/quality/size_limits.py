@@ -82,6 +82,13 @@ def _joined_spells(spells: Sequence[Spell], resolution: int) -> tuple[Spell, ...
         if joined and spell.end - joined[-1].start <= resolution:
             last = joined.pop()
             reasons = added_reasons((last.reasons, spell.reasons))
-            spell = Spell(last.start, spell.end, max(last.grade, spell.grade), reasons)
+            spell = Spell(
+                last.start,
+                spell.end,
+                max(last.grade, spell.grade),
+                reasons,
+                added_reasons((last.signs, spell.signs)),
+                added_reasons((last.senders, spell.senders)),
+            )
         joined.append(spell)
     return tuple(joined)
