@@ -8,7 +8,6 @@ import pyarrow.parquet
 import pytest
 
 from jmmc.simulation.scenario import Scenario, simulate
-from jmmc.web.dashboard.i18n import words
 from tests.support.commands import jmmc
 from tests.support.servers import FASTER, Serve
 from tests.support.waiting import wait_until
@@ -76,9 +75,10 @@ def test_sessions_are_listed_and_shown(folder: Path) -> None:
     summary = detail["summary"]
     assert summary["provider"].startswith("AS6449")
     assert f"network {summary['network']}, {summary['provider']}, {summary['country']}," in text
-    verdicts = {item["attribution"]["cause"] for item in detail["spells"]}
-    for verdict in verdicts:
-        assert words("en")[f"cause {verdict}"].partition("{")[0] in " ".join(text.split())
+    beginning = {"likely": "Likely cause: ", "unclear": "Unclear: ", "tie": "explain this equally"}
+    for item in detail["spells"]:
+        verdict = item["answer"]["verdict"]
+        assert beginning.get(verdict, "Not enough data: ") in " ".join(text.split())
     assert "○ poor" in text
 
 

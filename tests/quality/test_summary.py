@@ -9,7 +9,6 @@ from jmmc.core.model import Dialect, Session
 from jmmc.core.timestamps import parse_moment, to_iso
 from jmmc.maintenance.summarizer import hours_of
 from jmmc.quality.addresses import network_of, readable_address
-from jmmc.quality.attribution import FEWEST, attribute
 from jmmc.quality.filters import DIMENSIONS, SummaryFilter
 from jmmc.quality.grading import Grade
 from jmmc.quality.rollups import DAY, HOUR, Sums, total, windows
@@ -139,112 +138,10 @@ def test_the_grade_of_a_call_depends_on_tenths_of_known_time(
     parts: tuple[int, int, int], grade: str
 ) -> None:
     good, fair, poor = parts
-    span = msgspec.structs.replace(_person(0), good=good, fair=fair, poor=poor)
+    span = msgspec.structs.replace(
+        _summary((0, {"cq": 100}), (30, {})), good=good, fair=fair, poor=poor
+    )
     assert span.grade == grade
-
-
-def _person(number: int, *, bad: bool = False, **dimensions: str) -> Summary:
-    """Somebody who was there from 1000 to 2000, bad from 1400 to 1600 or not at all."""
-    base = _summary((0, {"cq": 100}), (30, {}))
-    lane = [GradeSpan(1000, 1400, Grade.GOOD)]
-    lane.append(GradeSpan(1400, 1600, Grade.POOR if bad else Grade.GOOD))
-    lane.append(GradeSpan(1600, 2000, Grade.GOOD))
-    places = {"room": "room", "network": "n", "region": "r", "browser": "b", **dimensions}
-    whole = {"began": 1000, "ended": 2000, "grade_spans": tuple(lane)}
-    return msgspec.structs.replace(base, session=f"{number:024}", **whole, **places)
-
-
-_WHERE = {"network": "192.0.2.0/24", "provider": "AS64496 Cable", "region": "eu"}
-_ME = _person(0, bad=True, room="mine", browser="Chrome 131", **_WHERE)
-
-
-def _others(count: int, *, bad: bool = False, first: int = 100, **more: str) -> list[Summary]:
-    return [
-        _person(first + n, bad=bad, **{"room": f"c{n}", "network": f"n{n}", "region": "us", **more})
-        for n in range(count)
-    ]
-
-
-@pytest.mark.parametrize(
-    ("everybody", "verdict"),
-    [
-        (_others(3, room="mine"), "alone"),
-        (_others(2, room="mine", bad=True) + _others(20, room="mine", first=300), "alone"),
-        (_others(3, room="mine", bad=True) + _others(20, room="mine", first=300), "unclear"),
-        (_others(3, room="mine", bad=True) + _others(20, first=300), "room"),
-        (_others(6, network="192.0.2.0/24", bad=True) + _others(20, first=300), "network"),
-        (_others(6, provider="AS64496 Cable", bad=True) + _others(20, first=300), "provider"),
-        (
-            _others(6, provider="AS64496 Cable", network="192.0.2.0/24", bad=True)
-            + _others(20, first=300),
-            "network",
-        ),
-        (_others(9, region="eu", bad=True) + _others(20, first=300), "region"),
-        (_others(9, browser="Chrome 131", bad=True) + _others(20, first=300), "browser"),
-        (
-            _others(3, room="mine", region="eu", bad=True)
-            + _others(5, network="192.0.2.0/24", region="eu", bad=True, first=200)
-            + _others(9, region="eu", bad=True, first=300)
-            + _others(20, first=400),
-            "region",
-        ),
-        (
-            _others(6, network="192.0.2.0/24", region="eu", bad=True)
-            + _others(3, region="eu", first=200)
-            + _others(20, first=300),
-            "network",
-        ),
-        (  # All of the network, and in the rest of its region two of eight.
-            _others(7, network="192.0.2.0/24", region="eu", bad=True)
-            + _others(2, region="eu", bad=True, first=200)
-            + _others(6, region="eu", first=300)
-            + _others(20, first=400),
-            "network",
-        ),
-        (  # Network and region explain as much: the narrower is named.
-            _others(4, network="192.0.2.0/24", region="eu", bad=True)
-            + _others(1, region="eu", bad=True, first=200)
-            + _others(1, region="eu", first=300)
-            + _others(5, first=400),
-            "network",
-        ),
-        (
-            _others(4, room="mine")
-            + _others(6, network="192.0.2.0/24", bad=True, first=200)
-            + _others(20, first=300),
-            "network",
-        ),
-        (_others(3, region="eu", bad=True) + _others(20, first=300), "too few"),
-        (_others(1, room="mine", bad=True), "too few"),
-        (_others(30, bad=True), "too few"),
-        (_others(2, room="mine", bad=True) + _others(40, bad=True, first=300), "unclear"),
-        ([], "too few"),
-    ],
-)
-def test_the_likely_cause_is_the_group_that_explains_most(
-    everybody: list[Summary], verdict: str
-) -> None:
-    attribution = attribute(_ME, 1400, 1600, [_ME, *everybody])
-    assert attribution.cause == verdict
-    for scope in attribution.scopes:
-        assert 1 <= scope.bad <= scope.known
-        assert scope.known + scope.others_known == len(everybody) + 1
-
-
-def test_absent_and_unknown_participants_are_not_counted() -> None:
-    elsewhen = [
-        msgspec.structs.replace(
-            other, began=5000, ended=6000, grade_spans=(GradeSpan(5000, 6000, Grade.POOR),)
-        )
-        for other in _others(9)
-    ]
-    unknown = [
-        msgspec.structs.replace(other, grade_spans=(GradeSpan(1000, 2000, Grade.UNKNOWN),))
-        for other in _others(9)
-    ]
-    attribution = attribute(_ME, 1400, 1600, elsewhen + unknown)
-    assert all(scope.known == 1 and scope.others_known == 0 for scope in attribution.scopes)
-    assert FEWEST > 1
 
 
 def test_a_window_is_read_by_days_where_it_can_be() -> None:
@@ -293,86 +190,7 @@ def test_a_filter_selects_everything_by_default() -> None:
     assert SummaryFilter() == SummaryFilter(since=None, until=None, running=None)
 
 
-def _stay(number: int, *parts: tuple[int, Grade]) -> Summary:
-    """Somebody of the call who was there from 1300 on."""
-    lane, at = [], 1300
-    for seconds, grade in parts:
-        lane.append(GradeSpan(at, at + seconds, grade))
-        at += seconds
-    person = _person(number, room="mine", browser="x", region="x", network=f"x{number}")
-    return msgspec.structs.replace(person, began=1300, ended=at, grade_spans=tuple(lane))
-
-
-_GOOD, _FAIR, _POOR, _UNKNOWN = Grade.GOOD, Grade.FAIR, Grade.POOR, Grade.UNKNOWN
-
-
-@pytest.mark.parametrize(
-    ("parts", "bad", "known"),
-    [
-        ([(200, _GOOD), (100, _UNKNOWN)], 0, 1),
-        ([(199, _GOOD), (101, _UNKNOWN)], 0, 0),  # Known for less than half of the spell.
-        ([(100, _GOOD), (100, _POOR), (100, _GOOD)], 1, 1),
-        ([(100, _GOOD), (100, _FAIR), (100, _GOOD)], 1, 1),
-        ([(100, _POOR), (99, _FAIR), (101, _GOOD)], 0, 1),  # It was bad before.
-        ([(100, _UNKNOWN), (60, _POOR), (60, _GOOD), (80, _UNKNOWN)], 1, 1),
-    ],
-)
-def test_participants_count_from_half_of_a_spell_known_and_are_affected_from_half_of_that(
-    parts: list[tuple[int, Grade]], bad: int, known: int
-) -> None:
-    gone = msgspec.structs.replace(_stay(1, (50, _POOR)), began=1300, ended=1350)
-    call = attribute(_ME, 1400, 1600, [gone, _stay(2, *parts), _ME]).scopes[0]
-    assert (call.kind, call.value) == ("room", "mine")
-    assert (call.bad, call.known) == (1 + bad, 1 + known), "and whoever asks, who was bad"
-
-
-@pytest.mark.parametrize(
-    ("bad", "good", "bad_elsewhere", "verdict"),
-    [
-        (2, 2, 3, "region"),  # 60 % of five, and 30 points more than 3 of 10
-        (3, 4, 0, "too few"),  # 4 of 8 are half
-        (2, 2, 4, "too few"),
-        (3, 0, 0, "too few"),  # Four people are too few to say it of.
-    ],
-)
-def test_a_group_may_be_the_cause_from_five_people_sixty_percent_and_thirty_points(
-    bad: int, good: int, bad_elsewhere: int, verdict: str
-) -> None:
-    everybody = [
-        *_others(bad, bad=True, region="eu"),
-        *_others(good, region="eu", first=200),
-        *_others(bad_elsewhere, bad=True, first=300),
-        *_others(10 - bad_elsewhere, first=400),
-    ]
-    assert attribute(_ME, 1400, 1600, everybody).cause == verdict
-
-
-@pytest.mark.parametrize(
-    ("bad", "good", "verdict"),
-    [
-        (0, 2, "alone"),
-        (0, 1, "too few"),
-        (1, 9, "alone"),  # A tenth of the others.
-        (1, 8, "unclear"),
-        (2, 17, "unclear"),
-    ],
-)
-def test_the_cause_is_alone_when_at_most_a_tenth_of_three_or_more_others_had_problems(
-    bad: int, good: int, verdict: str
-) -> None:
-    everybody = [
-        *_others(bad, bad=True, room="mine"),
-        *_others(good, room="mine", first=200),
-    ]
-    assert attribute(_ME, 1400, 1600, everybody).cause == verdict
-
-
-def test_an_unknown_value_is_never_the_cause() -> None:
-    me = msgspec.structs.replace(_ME, region="")
-    everybody = [*_others(9, bad=True, region=""), *_others(20, first=300)]
-    attribution = attribute(me, 1400, 1600, everybody)
-    assert attribution.cause == "too few"
-    assert attribution.scope.kind == "room", "its numbers say why"
+_GOOD, _FAIR, _POOR = Grade.GOOD, Grade.FAIR, Grade.POOR
 
 
 def test_a_summary_names_who_and_where_and_the_worst_minute() -> None:

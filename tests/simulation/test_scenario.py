@@ -10,7 +10,7 @@ import pytest
 
 from jmmc.core.readings import SERVER_READINGS
 from jmmc.protocol.decoding import Codec
-from jmmc.quality.attribution import attribute
+from jmmc.quality.causes import Crowd, likely_causes
 from jmmc.quality.grading import Grade, judge
 from jmmc.quality.segments import segments_of, values_at
 from jmmc.quality.summarize import summarize
@@ -293,8 +293,9 @@ def test_sessions_in_the_outage_are_attributed_to_the_region() -> None:
         summarize(simulated.session, preset=preset("jitsi"), rhythm=_RHYTHM, now=simulated.ended)
         for simulated in calls
     ]
+    crowd = Crowd(summaries, busy.start, max(summary.ended for summary in summaries))
     causes = {
-        summary.session: attribute(summary, spell.start, spell.end, summaries).cause
+        summary.session: likely_causes(summary, spell, crowd).causes[0].kind
         for summary in summaries
         for spell in summary.spells
         if "interrupted" in spell.reasons and spell.start < end and spell.end > start

@@ -6,4 +6,13 @@ Leaves: the nouns of `model`, their JSON and JSON Schema (`serialization`), file
 Knows nothing of HTTP, templates, alert rules, or how summaries are made.
 """
 
-__all__ = ["column_types", "export", "model", "queries", "serialization", "tables", "threads"]
+__all__ = [
+    "cause_texts",
+    "column_types",
+    "export",
+    "model",
+    "queries",
+    "serialization",
+    "tables",
+    "threads",
+]

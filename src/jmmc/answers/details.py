@@ -20,19 +20,21 @@ from jmmc.answers.meetings import (
     split,
 )
 from jmmc.answers.model import (
-    AttributedSpell,
+    ExplainedSpell,
     Lane,
+    Meeting,
     MeetingDetail,
     Participant,
     SessionDetail,
 )
+from jmmc.answers.records import read_records
 from jmmc.answers.stays import read_stays
 from jmmc.answers.threads import in_background, parts_of, pause, paused
 from jmmc.core.errors import JmmcError
 from jmmc.core.model import Session
-from jmmc.quality.attribution import Crowd
+from jmmc.quality.causes import Crowd, Explained, Incident, Records, incidents, likely_causes
 from jmmc.quality.filters import SummaryFilter
-from jmmc.quality.incidents import incidents
+from jmmc.quality.grading import Grade, Spell
 from jmmc.quality.joins import ATTEMPTS, JoinSums
 from jmmc.quality.losses import losses_in
 from jmmc.quality.rollups import ALL
@@ -44,8 +46,10 @@ from jmmc.quality.timeline_rows import curves
 from jmmc.quality.ways import ways_of, ways_with
 from jmmc.stores import Reports, Store
 
-_EVERYBODY = 5000  # Summaries that an attribution takes into account: those nearest in time.
-_COMPARISONS = 200_000  # Of a spell with a summary, in one answer: each takes some 3 µs.
+_EVERYBODY = 5000  # Summaries that a likely cause takes into account: those nearest in time.
+_MOST_SPELLS = 60  # Of a meeting: the worst ones are explained, each in a millisecond or two.
+_MOST_INCIDENTS = 20
+_FAIR_WEIGHT = 0.3  # Of a fair second, where a poor one is 1.
 _TOGETHER = 200  # Summaries that are decoded without a pause.
 _FEW = 5  # Summaries between two looks at the clock: one may take a millisecond.
 _MOST_LANES = 1000  # Sessions of one meeting: those with the most known time.
@@ -67,17 +71,20 @@ async def session_detail(store: Store, id_: str, *, rhythm: Rhythm) -> SessionDe
     summary = await _summary(reports, id_)
     everybody: list[Summary] = []
     if summary.spells:
-        most = min(_EVERYBODY, _COMPARISONS // len(summary.spells))
-        everybody = await _everybody(reports, summary.began, summary.ended, most)
+        everybody = await _everybody(reports, summary.began, summary.ended, _EVERYBODY)
     stays = await _stays_of_meeting(reports, summary)
     meeting = stays[0].session if stays else summary.session
     others = await reports.get_summaries(
         [stay.session for stay in _longest(stays, _TOGETHER) if stay.session != id_]
     )
+    records = Records()
+    if summary.spells:
+        people = [summary.browser_id, *(stay.browser_id for stay in stays)]
+        records = await read_records(reports, [summary], people, summary.began)
     stored = await store.get([id_])
     session = stored[0] if stored else None
     return await in_background(
-        lambda: _detail_of(summary, meeting, others, everybody, session, rhythm)
+        lambda: _detail_of(summary, meeting, others, everybody, records, session, rhythm)
     )
 
 
@@ -86,18 +93,20 @@ def _detail_of(
     meeting: str,
     others: Sequence[Summary],
     everybody: Sequence[Summary],
+    records: Records,
     session: Session | None,
     rhythm: Rhythm,
 ) -> SessionDetail:
-    crowd = Crowd(paused(everybody, _FEW))
-    spells: list[AttributedSpell] = []
-    for spell in summary.spells:
-        spells.append(AttributedSpell(spell, crowd.attribute(summary, spell.start, spell.end)))
-        pause()
+    spells: list[ExplainedSpell] = []
+    if summary.spells:
+        crowd = Crowd(paused(everybody, _FEW), summary.began, summary.ended)
+        for spell in summary.spells:
+            spells.append(ExplainedSpell(spell, likely_causes(summary, spell, crowd, records)))
+            pause()
     timeline = build_timeline(session, rhythm=rhythm) if session else None
     pause()
     if timeline:
-        spells = [_with_losses(attributed, timeline) for attributed in paused(spells, _FEW)]
+        spells = [_with_losses(explained, timeline) for explained in paused(spells, _FEW)]
     times, values = curves(timeline) if timeline else ((), {})
     return SessionDetail(
         summary,
@@ -112,12 +121,12 @@ def _detail_of(
     )
 
 
-def _with_losses(attributed: AttributedSpell, timeline: Timeline) -> AttributedSpell:
-    spell = attributed.spell
+def _with_losses(explained: ExplainedSpell, timeline: Timeline) -> ExplainedSpell:
+    spell = explained.spell
     if "loss" not in spell.reasons:
-        return attributed
+        return explained
     losses = losses_in(timeline.spans, spell.start, spell.end)
-    return msgspec.structs.replace(attributed, losses=losses)
+    return msgspec.structs.replace(explained, losses=losses)
 
 
 async def meeting_detail(reports: Reports, id_: str) -> MeetingDetail:
@@ -137,11 +146,17 @@ async def meeting_detail(reports: Reports, id_: str) -> MeetingDetail:
         summaries += map(bounded, await reports.get_summaries(part))
     summaries.sort(key=lambda summary: (summary.began, summary.session))
     meeting = await in_background(lambda: meeting_of(stays))
-    everybody: list[Summary] = []
-    if any(summary.spells for summary in summaries):
-        everybody = await _everybody(reports, meeting.began, meeting.ended, _EVERYBODY)
     lanes = tuple(Lane(summary, summary.grade) for summary in summaries)
-    found = await in_background(lambda: incidents(summaries, paused(everybody, _FEW), pause=pause))
+    affected = sorted(
+        (summary for summary in summaries if summary.spells),
+        key=lambda summary: -summary.poor - _FAIR_WEIGHT * summary.fair,
+    )
+    found: tuple[Incident, ...] = ()
+    if affected:
+        everybody = await _everybody(reports, meeting.began, meeting.ended, _EVERYBODY)
+        people = [summary.browser_id for summary in affected]
+        records = await read_records(reports, affected, people, meeting.began)
+        found = await in_background(lambda: _incidents_of(summaries, everybody, records, meeting))
     ways = await in_background(lambda: ways_of(summaries))
     attempts = await _attempts_around(reports, meeting.room, meeting.began, meeting.ended)
     return MeetingDetail(meeting, lanes, found, ways, attempts)
@@ -158,6 +173,33 @@ async def _attempts_around(
     """The joins of a room that failed or were refused around a meeting, by time."""
     around = SummaryFilter(room=room, since=began - EMPTY_FOR, until=ended + EMPTY_FOR)
     return tuple(reversed(await attempts_in(reports, around, limit=_MOST_ATTEMPTS)))
+
+
+def _incidents_of(
+    summaries: Sequence[Summary], everybody: Sequence[Summary], records: Records, meeting: Meeting
+) -> tuple[Incident, ...]:
+    """The worst incidents of a meeting, in order of time."""
+    crowd = Crowd(paused(everybody, _FEW), meeting.began, meeting.ended)
+    spells = nlargest(
+        _MOST_SPELLS,
+        ((summary, spell) for summary in summaries for spell in summary.spells),
+        key=_badness,
+    )
+    explained: list[Explained] = []
+    for summary, spell in spells:
+        answer = likely_causes(summary, spell, crowd, records)
+        explained.append(Explained(summary, spell, answer))
+        pause()
+    people = {summary.session: summary.browser_id for summary in summaries}
+    found = incidents(explained, people, pause=pause)
+    worst = nlargest(_MOST_INCIDENTS, found, key=lambda incident: sum(incident.reasons.values()))
+    return tuple(incident for incident in found if incident in worst)
+
+
+def _badness(spell_of: tuple[Summary, Spell]) -> tuple[float, str, int]:
+    summary, spell = spell_of
+    weight = 1.0 if spell.grade is Grade.POOR else _FAIR_WEIGHT
+    return (spell.end - spell.start) * weight, summary.session, spell.start
 
 
 async def participant_detail(

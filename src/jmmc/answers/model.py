@@ -9,9 +9,8 @@ from typing import Literal
 from msgspec import Struct
 
 from jmmc.core.fields import BrowserId, Moment
-from jmmc.quality.attribution import Attribution
+from jmmc.quality.causes import Answer, Incident
 from jmmc.quality.grading import Grade, Spell
-from jmmc.quality.incidents import Incident
 from jmmc.quality.intervals import Replicates, interval
 from jmmc.quality.losses import Loss
 from jmmc.quality.ratings import Ratings
@@ -250,14 +249,14 @@ class MeetingDetail(Struct, frozen=True):
     attempts: tuple[Summary, ...] = ()
 
 
-class AttributedSpell(Struct, frozen=True):
-    """A spell of problems with its likely cause and the numbers behind it.
+class ExplainedSpell(Struct, frozen=True):
+    """A spell of problems with its likely causes and the facts that decided.
 
     `losses` say which packets were lost, when `loss` is one of its reasons and samples are there.
     """
 
     spell: Spell
-    attribution: Attribution
+    answer: Answer
     losses: tuple[Loss, ...] = ()
 
 
@@ -272,7 +271,7 @@ class SessionDetail(Struct, frozen=True):
     summary: Summary
     grade: str
     meeting: str
-    spells: tuple[AttributedSpell, ...]
+    spells: tuple[ExplainedSpell, ...]
     grade_spans: tuple[GradeSpan, ...]
     times: tuple[Moment, ...]
     curves: dict[str, tuple[float | str | bool | None, ...]]

@@ -13,6 +13,7 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
+from jmmc.answers.cause_texts import advice_for, fact_sentences, headline
 from jmmc.answers.model import FEW, Comparison, Grades, JoinRates, Overview, SessionDetail
 from jmmc.answers.queries import Page, Queries
 from jmmc.answers.serialization import encode
@@ -37,7 +38,7 @@ from jmmc.quality.joins import ATTEMPTS, DROPPED, OUTCOMES
 from jmmc.quality.losses import Loss
 from jmmc.quality.ratings import Ratings
 from jmmc.quality.summary import Summary
-from jmmc.web.dashboard.i18n import cause_sentence, upload_sentence, way_sentence, words
+from jmmc.web.dashboard.i18n import upload_sentence, way_sentence, words
 
 _DAY = 86_400
 _MOST_WAYS = 6
@@ -232,14 +233,12 @@ def _render_session(detail: SessionDetail) -> Group:
                 f"  {reasons}",
             )
         )
-        sentence = cause_sentence(spell.attribution, words("en").__getitem__)
+        answer = spell.answer
+        sentence = printable(headline(answer, "en"))
         parts.append(Padding(Text(sentence, style="bold"), (0, 0, 0, 2), expand=False))
-        for scope in spell.attribution.scopes:
-            if scope.value:
-                parts.append(
-                    f"    {scope.kind:<8} {scope.bad} of {scope.known} affected in {scope.value},"
-                    f" {scope.others_bad} of {scope.others_known} elsewhere"
-                )
+        parts += [f"    {printable(fact)}" for fact in fact_sentences(answer.causes[0], "en")]
+        if answer.likely:
+            parts.append(f"    {printable(advice_for(answer.likely, 'en'))}")
     translate = _english
     for upload in detail.ways.uploads:
         parts.append(upload_sentence(upload, translate))

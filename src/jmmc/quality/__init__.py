@@ -1,16 +1,15 @@
 """From the samples of a session to its timeline, grades, summary, causes and rollups. Pure.
 
-Sessions and the clock's time enter; timelines, grades, summaries, attributions and rollups leave.
+Sessions and the clock's time enter; timelines, grades, summaries, likely causes and rollups leave.
 This wing knows no clock, log, event loop or I/O, and nothing of stores, HTTP or the wire letters'
 decoding: the same samples give the same figures everywhere.
 """
 
 __all__ = [
     "addresses",
-    "attribution",
+    "causes",
     "filters",
     "grading",
-    "incidents",
     "intervals",
     "joins",
     "losses",
@@ -19,6 +18,7 @@ __all__ = [
     "ratings",
     "rollups",
     "segments",
+    "signs",
     "size_limits",
     "sketch",
     "summarize",

@@ -4,9 +4,7 @@ import tomllib
 from collections.abc import Callable
 from functools import cache
 from importlib.resources import files
-from urllib.parse import unquote
 
-from jmmc.quality.attribution import Attribution
 from jmmc.quality.ways import Upload, Way
 from jmmc.web.dashboard.durations import duration
 
@@ -18,18 +16,6 @@ def words(language: str) -> dict[str, str]:
     """Return the texts of a language by key. In English, a key without an entry is the text."""
     text = files("jmmc.web.dashboard").joinpath("locale", f"{language}.toml").read_text("utf-8")
     return dict(tomllib.loads(text))
-
-
-def cause_sentence(attribution: Attribution, translate: Callable[[str], str]) -> str:
-    """Return the likely cause of a problem as a sentence with its numbers."""
-    scope = attribution.scope
-    return translate(f"cause {attribution.cause}").format(
-        bad=scope.bad - 1,
-        others=scope.known - 1,
-        value=unquote(scope.value),
-        elsewhere_bad=scope.others_bad,
-        elsewhere=scope.others_known,
-    )
 
 
 def way_sentence(way: Way, translate: Callable[[str], str], percent: Callable[[float], str]) -> str:

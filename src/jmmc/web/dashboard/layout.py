@@ -10,6 +10,8 @@ from jinja2.runtime import Context
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 
+from jmmc.answers.cause_texts import advice_for, fact_sentences, headline, name_of
+from jmmc.answers.cause_texts import percent as percent_of
 from jmmc.answers.model import Grades
 from jmmc.core.timestamps import to_iso
 from jmmc.core.version import __version__
@@ -22,7 +24,6 @@ from jmmc.web.dashboard.durations import duration
 from jmmc.web.dashboard.formatting import number, percent
 from jmmc.web.dashboard.i18n import (
     LANGUAGES,
-    cause_sentence,
     choose_language,
     upload_sentence,
     way_sentence,
@@ -77,7 +78,11 @@ class Layout:
             percent=percent,
             number=number,
             duration=duration,
-            cause_sentence=cause_sentence,
+            headline=headline,
+            cause_name=name_of,
+            advice=advice_for,
+            fact_sentences=fact_sentences,
+            probability=percent_of,
             way_sentence=_way_sentence,
             upload_sentence=upload_sentence,
             room_name=jitsi_room_name,

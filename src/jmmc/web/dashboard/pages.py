@@ -99,6 +99,10 @@ class Pages:
             worst=[incident for incident in incidents if incident in worst],
             less_severe=[incident for incident in incidents if incident not in worst],
             sessions={lane.session.session: lane.session for lane in detail.lanes},
+            names={
+                lane.session.session: lane.session.endpoint_id or lane.session.browser_id[:8]
+                for lane in detail.lanes
+            },
             plots=PLOTS,
             api=f"meetings/{detail.meeting.id}",
         )

@@ -1,0 +1,266 @@
+"""Measure how often the likely cause of a problem is the planted one.
+
+python bench/verdicts.py              all worlds; some minutes
+python bench/verdicts.py --worlds 3   fewer worlds of each kind
+python bench/verdicts.py --only region,network --base 0.03
+"""
+
+import argparse
+import sys
+import time
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+sys.path.insert(0, str(Path(__file__).parent.parent))
+
+from bench.worlds import GROUPS, KINDS, OWN, Plan, Problem, World, simulate
+from jmmc.quality.causes import Answer, Crowd, likely_causes
+from jmmc.quality.causes.crowd import EVERYBODY
+
+BASES = (0.01, 0.03, 0.1, 0.25)
+PEOPLE = {5: 2.0, 12: 2.0, 40: 2.0, 150: 1.0, 600: 0.3}
+LARGE = 5000
+
+
+class Judged(NamedTuple):
+    """An answer beside the truth."""
+
+    world: World
+    problem: Problem
+    answer: Answer
+    alike: bool
+    seconds: float
+
+    @property
+    def kinds(self) -> frozenset[str]:
+        return frozenset(kind for kind, _ in self.problem.truth.causes)
+
+    @property
+    def planted(self) -> str:
+        """The kind that a row of the table is of."""
+        kinds = self.kinds
+        if self.world.planted in kinds:
+            return self.world.planted
+        return min(kinds, key=KINDS.index) if kinds else "nothing"
+
+    def is_right(self, place: int = 0) -> bool:
+        cause = self.answer.causes[place]
+        kind, value = cause.kind, cause.value
+        if kind in OWN:
+            # What passes by itself was on the participant's own line or machine too.
+            return kind in self.kinds or "chance" in self.kinds
+        return self.problem.truth.has(kind, value)
+
+    @property
+    def right(self) -> bool:
+        return self.is_right()
+
+    @property
+    def right_or_tie(self) -> bool:
+        return self.right or any(self.is_right(place) for place in self.answer.ties)
+
+    @property
+    def own(self) -> bool:
+        return any(kind in OWN for kind in self.kinds)
+
+    @property
+    def accuses(self) -> bool:
+        """Whether a group or a person is named that is innocent."""
+        cause = self.answer.likely
+        if cause is None or self.right_or_tie:
+            return False
+        return not (cause.kind in OWN and self.own)
+
+
+def judge(world: World) -> Iterator[Judged]:
+    summaries = world.summaries
+    since = min(summary.began for summary in summaries)
+    until = max(summary.ended for summary in summaries)
+    crowd = Crowd(summaries, since, until)
+    for problem in world.problems:
+        began = time.perf_counter()
+        answer = likely_causes(problem.summary, problem.spell, crowd, world.records)
+        took = time.perf_counter() - began
+        yield Judged(world, problem, answer, _alike(world, problem, crowd), took)
+
+
+def _alike(world: World, problem: Problem, crowd: Crowd) -> bool:
+    """Whether another group has the same people as the planted one, so that nobody could tell."""
+    scene = crowd.scene(problem.summary, problem.spell.start, problem.spell.end)
+    members = {(group.kind, group.value): group.members & scene.known for group in scene.groups}
+    value = "" if world.planted == EVERYBODY else world.value
+    planted = members.get((world.planted, value))
+    return planted is not None and sum(found == planted for found in members.values()) > 1
+
+
+def plans(base: float, kinds: Sequence[str], worlds: int) -> Iterator[tuple[Plan, int]]:
+    """Small servers are drawn more often: they have fewer problems."""
+    for kind in kinds:
+        for people, part in PEOPLE.items():
+            for seed in range(max(1, round(worlds * part))):
+                yield Plan(people, base, kind), seed
+        for seed in range(worlds):
+            yield Plan(40, base, kind, (2, 2)), seed
+
+
+def table(rows: Iterable[Sequence[object]]) -> None:
+    for at, row in enumerate(rows):
+        print("| " + " | ".join(map(str, row)) + " |")
+        if not at:
+            print("|" + " --- |" * len(row))
+
+
+def share(count: int, of: int) -> str:
+    return f"{100 * count / of:.1f} %" if of else "-"
+
+
+def confusion(judged: Sequence[Judged]) -> None:
+    said = [*KINDS, "unclear"]
+    rows: dict[str, Counter[str]] = defaultdict(Counter)
+    for item in judged:
+        likely = item.answer.likely
+        rows[item.planted][likely.kind if likely else "unclear"] += 1
+    table(
+        [
+            ["planted", *said],
+            *(
+                [kind, *(rows[kind][name] or "" for name in said)]
+                for kind in (*KINDS, "nothing")
+                if rows[kind]
+            ),
+        ]
+    )
+
+
+def accuracy(judged: Sequence[Judged]) -> None:
+    by_kind: dict[str, list[Judged]] = defaultdict(list)
+    for item in judged:
+        by_kind[item.planted].append(item)
+    rows: list[Sequence[object]] = [
+        [
+            "planted",
+            "problems",
+            "top-1",
+            "with ties",
+            "top-1 where groups differ",
+            "wrongly accused",
+        ]
+    ]
+    for kind in (*KINDS, "nothing"):
+        items = by_kind[kind]
+        if not items:
+            continue
+        apart = [item for item in items if not item.alike]
+        rows.append(
+            [
+                kind,
+                len(items),
+                share(sum(item.right for item in items), len(items)),
+                share(sum(item.right_or_tie for item in items), len(items)),
+                share(sum(item.right for item in apart), len(apart)),
+                share(sum(item.accuses for item in items), len(items)),
+            ]
+        )
+    rows.append(
+        [
+            "all",
+            len(judged),
+            share(sum(item.right for item in judged), len(judged)),
+            share(sum(item.right_or_tie for item in judged), len(judged)),
+            "",
+            share(sum(item.accuses for item in judged), len(judged)),
+        ]
+    )
+    table(rows)
+
+
+def calibration(judged: Sequence[Judged]) -> float:
+    """Print how often answers are right, by the probability that they give; return the error.
+
+    Of problems with one cause: with several in turn, any of them would be right.
+    """
+    judged = [item for item in judged if len(item.problem.truth.causes) == 1]
+    bins: dict[int, list[tuple[float, bool]]] = defaultdict(list)
+    for item in judged:
+        first = item.answer.causes[0]
+        right = first.kind in item.kinds if first.kind in OWN else item.right
+        bins[min(9, int(first.probability * 10))].append((first.probability, right))
+    error = 0.0
+    rows: list[Sequence[object]] = [["said", "answers", "mean said", "right"]]
+    for place in sorted(bins):
+        found = bins[place]
+        mean = sum(said for said, _ in found) / len(found)
+        right = sum(right for _, right in found) / len(found)
+        error += abs(mean - right) * len(found) / len(judged)
+        rows.append(
+            [f"{place * 10} to {place * 10 + 10} %", len(found), f"{mean:.1%}", f"{right:.1%}"]
+        )
+    table(rows)
+    print(f"\nExpected calibration error: {100 * error:.1f} points")
+    return error
+
+
+def directions(judged: Sequence[Judged]) -> None:
+    pairs = [item for item in judged if _is_pair(item)]
+    for name, direct in (("through a bridge", False), ("peer to peer", True)):
+        items = [item for item in pairs if (item.problem.summary.transport == "p2p") is direct]
+        rows = [item for item in items if item.kinds & {"line", "other end", "machine", "device"}]
+        named = [item for item in rows if item.answer.likely]
+        print(
+            f"1:1 {name}: {len(rows)} problems, own or other end right"
+            f" {share(sum(map(_side_right, rows)), len(rows))}; of those named"
+            f" {share(sum(map(_side_right, named)), len(named))} ({len(named)})"
+        )
+
+
+def _is_pair(item: Judged) -> bool:
+    room = item.problem.summary.room
+    return sum(stay.room == room for stay in item.world.stays) == 2
+
+
+def _side_right(item: Judged) -> bool:
+    cause = item.answer.causes[0]
+    return item.right or (cause.kind in OWN and item.own)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("--worlds", type=int, default=3)
+    parser.add_argument("--only", default="")
+    parser.add_argument("--base", type=float)
+    parser.add_argument("--large", type=int, default=0, help="worlds of 5,000 people for each kind")
+    options = parser.parse_args()
+    kinds = options.only.split(",") if options.only else [*GROUPS, ""]
+    for base in (options.base,) if options.base else BASES:
+        began = time.perf_counter()
+        judged: list[Judged] = []
+        for plan, seed in plans(base, kinds, options.worlds):
+            judged += judge(simulate(plan, seed))
+        for seed in range(options.large):
+            for kind in kinds:
+                judged += judge(simulate(Plan(LARGE, base, kind), seed))
+        report(base, judged)
+        print(f"\n{time.perf_counter() - began:.0f} s", flush=True)
+
+
+def report(base: float, judged: Sequence[Judged]) -> None:
+    """Print all tables of one base rate."""
+    print(f"\n## Base rate {base:.0%}: {len(judged)} problems\n")
+    accuracy(judged)
+    print()
+    confusion(judged)
+    print()
+    calibration(judged)
+    print()
+    directions(judged)
+    took = sorted(item.seconds for item in judged)
+    print(
+        f"\nA cause takes {1000 * took[len(took) // 2]:.2f} ms"
+        f" (95 %: {1000 * took[len(took) * 95 // 100]:.2f} ms)"
+    )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,97 @@
+"""Likely causes in words, in English and French: `causes.toml` has the texts."""
+
+import tomllib
+from collections.abc import Mapping
+from functools import cache
+from importlib.resources import files
+from urllib.parse import unquote
+
+from jmmc.quality.causes import Answer, Cause, Fact
+from jmmc.quality.causes.answer import Verdict
+
+_PERCENTAGES = frozenset(("share", "others_share"))
+_SHOWN = 3  # Candidates in a headline.
+
+
+@cache
+def texts() -> Mapping[str, Mapping[str, Mapping[str, str]]]:
+    """The texts by section, key and language."""
+    text = files("jmmc.answers").joinpath("causes.toml").read_text("utf-8")
+    return dict(tomllib.loads(text))
+
+
+def headline(answer: Answer, language: str, names: Mapping[str, str] | None = None) -> str:
+    """The likely cause in a sentence, or why none is named.
+
+    `names` has what participants are called by the id of their session.
+    """
+    names = names or {}
+    causes = answer.causes
+    shown = [causes[0], *(causes[at] for at in answer.ties)]
+    if answer.verdict in (Verdict.UNCLEAR, Verdict.NOT_ENOUGH):
+        shown = [*causes[:_SHOWN]]
+    with_share = answer.verdict is not Verdict.TIE
+    listed = [
+        f"{name_of(cause, language, names)} ({percent(cause.probability, language)})"
+        if with_share
+        else name_of(cause, language, names)
+        for cause in shown
+    ]
+    sentence = _text("headline", answer.verdict.value, language).format(
+        first=name_of(causes[0], language, names),
+        percent=percent(causes[0].probability, language),
+        causes=_listed(listed, language, " / " if with_share else ""),
+        missing=", ".join(_text("missing", name, language) for name in answer.missing),
+    )
+    return sentence[:1].upper() + sentence[1:]
+
+
+def name_of(cause: Cause, language: str, names: Mapping[str, str] | None = None) -> str:
+    """What a cause is called."""
+    return _text("name", _key(cause, "name"), language).format(value=_value(cause, names))
+
+
+def advice_for(cause: Cause, language: str, names: Mapping[str, str] | None = None) -> str:
+    """What to do next."""
+    return _text("advice", _key(cause, "advice"), language).format(value=_value(cause, names))
+
+
+def fact_sentences(cause: Cause, language: str) -> list[str]:
+    """The facts that speak for a cause."""
+    return [_fact(fact, language) for fact in cause.facts]
+
+
+def percent(share: float, language: str) -> str:
+    """A probability; never 100 %."""
+    rounded = max(1, min(99, round(100 * share)))
+    return f"{rounded}\N{NO-BREAK SPACE}%" if language == "fr" else f"{rounded}%"
+
+
+def _fact(fact: Fact, language: str) -> str:
+    numbers = {
+        name: f"{100 * value:.1f}%"
+        if name in _PERCENTAGES and isinstance(value, float | int)
+        else value
+        for name, value in fact.numbers.items()
+    }
+    return _text("fact", fact.name, language).format(**numbers)
+
+
+def _key(cause: Cause, section: str) -> str:
+    directed = f"{cause.kind} {cause.value}"
+    return directed if cause.kind == "line" and directed in texts()[section] else cause.kind
+
+
+def _value(cause: Cause, names: Mapping[str, str] | None) -> str:
+    return (names or {}).get(cause.value) or unquote(cause.value)
+
+
+def _text(section: str, key: str, language: str) -> str:
+    return texts()[section][key][language]
+
+
+def _listed(items: list[str], language: str, separator: str) -> str:
+    if separator:
+        return separator.join(items)
+    *first, last = items
+    return f"{', '.join(first)} {_text('words', 'and', language)} {last}" if first else last

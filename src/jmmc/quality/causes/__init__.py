@@ -1,0 +1,28 @@
+"""Likely causes: why a participant had problems, with probabilities.
+
+In: the summaries of all who were there, and records of the last days. Out: an `Answer` of ranked
+causes with the facts that decided; and incidents, which join problems of one cause. It knows no
+store, no clock and no text in any language.
+
+`parameters` has every number of the model; `model` says how they are used.
+"""
+
+from jmmc.quality.causes.answer import Answer, Cause, Fact
+from jmmc.quality.causes.crowd import Crowd
+from jmmc.quality.causes.incidents import Explained, Incident, incidents
+from jmmc.quality.causes.model import likely_causes
+from jmmc.quality.causes.records import Records
+
+__all__ = [
+    "Answer",
+    "Cause",
+    "Crowd",
+    "Explained",
+    "Fact",
+    "Incident",
+    "Records",
+    "answer",
+    "incidents",
+    "likely_causes",
+    "records",
+]

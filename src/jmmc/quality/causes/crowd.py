@@ -1,0 +1,311 @@
+"""Who was there at a time, who had problems, of which kind, and since when: as sets in integers.
+
+A set of sessions is an integer with a bit for each. So the members of a group that had problems are
+counted by one `and`, however many thousands there are.
+"""
+
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterable, Mapping, Sequence
+from functools import lru_cache
+from itertools import accumulate
+from operator import attrgetter, xor
+from typing import NamedTuple
+
+from jmmc.quality.causes.parameters import MOMENT
+from jmmc.quality.causes.signs import signs_of
+from jmmc.quality.grading import Grade, Spell
+from jmmc.quality.signs import SIGNS
+from jmmc.quality.summary import Summary
+
+_FIELDS: Mapping[str, str] = {
+    "meeting": "room",
+    **{kind: kind for kind in ("network", "provider", "bridge", "region", "browser", "os")},
+    "transport": "transport",
+}
+_VALUES = attrgetter(*_FIELDS.values())
+_MOST_SLOTS = 1200
+_SHORTEST_SLOT = 5  # Seconds.
+_LOOKS = 5  # Moments of a window at which everybody is looked at.
+_ON_A_BRIDGE = frozenset(("bridge", "region", "service"))
+_DIRECT = "p2p"
+_USUAL = frozenset((_DIRECT, "udp"))  # Transports that nothing is expected of.
+_RECEIVED = frozenset(("media",))
+_RECEIVED_DIRECTLY = frozenset(("media", "down"))
+PASSED_ON_SIGNS = frozenset(("up", "cut", "narrow", "machine"))
+"""The signs of a participant whose problems others receive."""
+
+EVERYBODY = "service"
+"""The kind of the group that everybody is in."""
+
+Set = int
+"""Sessions, by a bit each."""
+
+
+class Group(NamedTuple):
+    """Those who have something in common with a session, and that session itself."""
+
+    kind: str
+    value: str
+    members: Set
+
+
+class Scene(NamedTuple):
+    """What a window was like for everybody but one session, `me`.
+
+    `known` had a known grade for half of it. Of these `affected` had problems for half of that
+    time; `with_sign` are those of them that had each sign, `at_once` those whose problem began or
+    ended at the same moment as the window, `secondary` those who only received what another
+    participant of their meeting had. `direct`: the session's media go from peer to peer.
+    """
+
+    me: int
+    known: Set
+    affected: Set
+    with_sign: Mapping[str, Set]
+    at_once: Set
+    secondary: Set
+    groups: tuple[Group, ...]
+    direct: bool
+
+    def with_signs(self, signs: Iterable[str]) -> Set:
+        """The affected ones that have one of the signs."""
+        found = 0
+        for sign in signs:
+            found |= self.with_sign[sign]
+        return found
+
+
+class Crowd:
+    """The sessions of a time, prepared to be compared with many spells of problems."""
+
+    def __init__(self, present: Iterable[Summary], since: int, until: int) -> None:
+        """`present` are the sessions that were there from `since` to `until`, of all meetings."""
+        self.sessions = list(present)
+        self.place_of = {summary.session: at for at, summary in enumerate(self.sessions)}
+        self._since = since
+        self._slot = max(_SHORTEST_SLOT, -(-(until - since) // _MOST_SLOTS))
+        self._slots = max(1, -(-(until - since) // self._slot))
+        self._places: dict[tuple[str, str], list[int]] = {}
+        self._by_value: dict[tuple[str, str], Set] = {}
+        self._of_person: dict[str, Set] = {}
+        self._movers: Set = 0
+        changes = [[0] * (self._slots + 1) for _ in range(3 + len(SIGNS))]
+        signs = [tuple(map(signs_of, summary.spells)) for summary in self.sessions]
+        self._sources = _sources(self.sessions, signs)
+        starts: list[tuple[int, int]] = []
+        ends: list[tuple[int, int]] = []
+        for place, summary in enumerate(self.sessions):
+            self._add(summary, place, signs[place], changes, starts, ends)
+        self._good, self._bad, self._secondary, *with_sign = (
+            list(accumulate(of_slot[: self._slots], xor)) for of_slot in changes
+        )
+        self._signs = dict(zip(SIGNS, with_sign, strict=True))
+        self._starts, self._ends = sorted(starts), sorted(ends)
+
+    def _add(
+        self,
+        summary: Summary,
+        place: int,
+        signs_of_spells: Sequence[frozenset[str]],
+        changes: list[list[int]],
+        starts: list[tuple[int, int]],
+        ends: list[tuple[int, int]],
+    ) -> None:
+        bit = 1 << place
+        self._of_person[summary.browser_id] = self._of_person.get(summary.browser_id, 0) | bit
+        if summary.segments:
+            self._movers |= bit
+        for kind, value in zip(_FIELDS, _VALUES(summary), strict=True):
+            if value:
+                self._places.setdefault((kind, value), []).append(place)
+                if kind == "browser" and len(names := _names(kind, value)) > 1:
+                    self._places.setdefault((kind, names[1]), []).append(place)
+        good, bad, secondary, *of_sign = changes
+        for span in summary.grade_spans:
+            if span.grade >= Grade.GOOD:
+                self._change(good if span.grade is Grade.GOOD else bad, span.start, span.end, bit)
+        for spell, signs in zip(summary.spells, signs_of_spells, strict=True):
+            starts.append((spell.start, bit))
+            ends.append((spell.end, bit))
+            if self._is_received(summary, spell, signs):
+                self._change(secondary, spell.start, spell.end, bit)
+            for sign, of_slot in zip(SIGNS, of_sign, strict=True):
+                if sign in signs:
+                    self._change(of_slot, spell.start, spell.end, bit)
+
+    def _is_received(self, summary: Summary, spell: Spell, signs: frozenset[str]) -> bool:
+        """Whether a problem is another participant's, which reaches this one."""
+        received = _RECEIVED_DIRECTLY if summary.transport == _DIRECT else _RECEIVED
+        if not signs or not signs <= received:
+            return False
+        if len(spell.senders) == 1 and summary.transport != _DIRECT:
+            return True
+        length = spell.end - spell.start
+        return any(
+            endpoint != summary.endpoint_id
+            and 2 * (min(end, spell.end) - max(start, spell.start)) >= min(length, end - start)
+            and (not spell.senders or endpoint in spell.senders)
+            for start, end, endpoint in self._sources.get(summary.room, ())
+        )
+
+    def _change(self, of_slot: list[int], start: int, end: int, bit: Set) -> None:
+        """Note the slots whose middle is in a span."""
+        slot, last = self._slot, self._slots
+        middle = self._since + slot // 2
+        first = min(max(-((middle - start) // slot), 0), last)
+        after = min(max(-((middle - end) // slot), 0), last)
+        if first < after:
+            of_slot[first] ^= bit
+            of_slot[after] ^= bit
+
+    def _slot_from(self, at: int) -> int:
+        """The first slot whose middle is not before a moment."""
+        place = -((self._since + self._slot // 2 - at) // self._slot)
+        return min(max(place, 0), self._slots)
+
+    def scene(self, subject: Summary, start: int, end: int) -> Scene:
+        """What a window was like for all others than one session, and than the same person."""
+        me = self._of_person.get(subject.browser_id, 0)
+        looks = self._looks(start, end)
+        good = _exactly([self._good[at] for at in looks])
+        bad = _exactly([self._bad[at] for at in looks])
+        known, affected = _known_and_affected(good, bad, -(-len(looks) // 2))
+        known &= ~me
+        affected &= known
+        with_sign: dict[str, Set] = {}
+        for sign, of_slot in self._signs.items():
+            held = 0
+            for at in looks:
+                held |= of_slot[at]
+            with_sign[sign] = held & affected
+        secondary = 0
+        for at in looks:
+            secondary |= self._secondary[at]
+        at_once = affected & (_around(self._starts, start) | _around(self._ends, end))
+        values = subject.values_at(start) if subject.segments else {}
+        groups = [
+            Group(kind, value, self._members(kind, value, start))
+            for kind, field in _FIELDS.items()
+            for value in _names(kind, values.get(field) or getattr(subject, field))
+        ]
+        direct = any(group[:2] == ("transport", _DIRECT) for group in groups)
+        if direct:  # Both ends see the same path: the other one says nothing of its own.
+            secondary |= self._members("meeting", subject.room, start)
+        groups = [
+            group for group in groups if group.kind != "transport" or group.value not in _USUAL
+        ]
+        everybody = Group(EVERYBODY, "", (1 << len(self.sessions)) - 1)
+        not_direct = ~self._members("transport", _DIRECT, start)
+        return Scene(
+            self.place_of.get(subject.session, -1),
+            known,
+            affected,
+            with_sign,
+            at_once,
+            secondary & affected,
+            tuple(
+                group._replace(members=group.members & not_direct)
+                if group.kind in _ON_A_BRIDGE
+                else group
+                for group in (*groups, everybody)
+                if not (direct and group.kind in _ON_A_BRIDGE)
+            ),
+            direct,
+        )
+
+    def _members(self, kind: str, value: str, at: int) -> Set:
+        members = self._by_value.get((kind, value), -1)
+        if members < 0:
+            members = self._by_value[kind, value] = _set_of(self._places.get((kind, value), ()))
+        if not self._movers or kind == "meeting":
+            return members
+        members &= ~self._movers
+        for place in places(self._movers):
+            held = self.sessions[place].values_at(at).get(_FIELDS[kind], "")
+            if value in _names(kind, held):
+                members |= 1 << place
+        return members
+
+    def _looks(self, start: int, end: int) -> Sequence[int]:
+        """The slots at which a window is looked at, spread evenly."""
+        first, last = self._slot_from(start), self._slot_from(end) - 1
+        first = min(first, self._slots - 1)
+        slots = max(first, last) - first + 1
+        if slots <= _LOOKS:
+            return range(first, first + slots)
+        return [first + slots * (2 * look + 1) // (2 * _LOOKS) for look in range(_LOOKS)]
+
+
+def _sources(
+    sessions: Iterable[Summary], signs: Iterable[Sequence[frozenset[str]]]
+) -> dict[str, list[tuple[int, int, str]]]:
+    """By room the problems that others may receive: start, end, endpoint."""
+    found: dict[str, list[tuple[int, int, str]]] = {}
+    for summary, of_spells in zip(sessions, signs, strict=True):
+        for spell, of_spell in zip(summary.spells, of_spells, strict=True):
+            if of_spell & PASSED_ON_SIGNS:
+                found.setdefault(summary.room, []).append(
+                    (spell.start, spell.end, summary.endpoint_id)
+                )
+    return found
+
+
+def _set_of(listed: Sequence[int]) -> Set:
+    if not listed:
+        return 0
+    packed = bytearray(listed[-1] // 8 + 1)
+    for place in listed:
+        packed[place >> 3] |= 1 << (place & 7)
+    return int.from_bytes(packed, "little")
+
+
+def places(members: Set) -> Iterable[int]:
+    """The places of the sessions in a set, in order."""
+    while members:
+        lowest = members & -members
+        yield lowest.bit_length() - 1
+        members ^= lowest
+
+
+@lru_cache(maxsize=1024)
+def _names(kind: str, value: str) -> tuple[str, ...]:
+    """The values under which a session is found: a browser also without its version."""
+    if not value:
+        return ()
+    family, space, version = value.rpartition(" ")
+    if kind == "browser" and space and version[:1].isdigit():
+        return value, family
+    return (value,)
+
+
+def _around(moments: Sequence[tuple[int, int]], at: int) -> Set:
+    """Those that have a moment near `at`."""
+    found = 0
+    for _, bit in moments[
+        bisect_left(moments, (at - MOMENT, 0)) : bisect_right(moments, (at + MOMENT + 1, 0))
+    ]:
+        found |= bit
+    return found
+
+
+def _exactly(looks: Sequence[Set]) -> list[Set]:
+    """For each number the sessions that are in exactly so many of the sets."""
+    counts = [-1] + [0] * len(looks)
+    for look in looks:
+        for number in range(len(looks), 0, -1):
+            counts[number] = counts[number] & ~look | counts[number - 1] & look
+        counts[0] &= ~look
+    return counts
+
+
+def _known_and_affected(good: Sequence[Set], bad: Sequence[Set], enough: int) -> tuple[Set, Set]:
+    """Those known at `enough` looks, and those of them that had problems at half of these."""
+    known = affected = 0
+    for goods, of_good in enumerate(good):
+        for bads, of_bad in enumerate(bad):
+            if goods + bads >= enough:
+                both = of_good & of_bad
+                known |= both
+                if bads >= goods:
+                    affected |= both
+    return known, affected

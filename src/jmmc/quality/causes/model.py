@@ -1,0 +1,654 @@
+"""The model: how probable each cause makes what was seen.
+
+For a cause h of a problem of one participant, the answer's probability is proportional to
+
+    rate(h) P(signs | h) P(length | h) P(the others | h) P(records | h).
+
+* rate: the share of time in which the participant has a problem by h. Of the participant's own
+  causes it is a part of the base rate, which the record and the crowd tell; of shared ones that of
+  incidents, or of groups that are weak for days (`parameters`).
+* the others: each has independent problems at the base rate b. If h is in force, a member of its
+  group has them by h with probability t besides (noisy-or). Neither is known: b is averaged over
+  `BASE_RATES` by what all others say, t over `STRENGTHS`. A problem counts by whether it has a sign
+  in common with the participant's, and by whether it began or ended at the same moment, which
+  independent ones rarely do.
+* A group may have an incident, or be weak, and spare this participant, who has another problem: so
+  a browser that is known to be weak does not explain every problem of its users (`_beside`).
+* Who only receives what another participant's way up, machine or device does has no problem of
+  their own: these are evidence of the other end, not of groups (`Scene.secondary`).
+* records: how often the group's other members, and the participant in other calls, had problems in
+  the last days, against everybody (beta-binomial). They speak of groups and people that are weak
+  for days; an incident has no history.
+
+Groups that have the same people explain as much as each other; then the rates decide, and the
+answer says that it is a tie.
+"""
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from functools import lru_cache
+from math import exp, inf, log, pi
+from operator import add, mul
+from typing import NamedTuple
+
+from jmmc.quality.causes import parameters as p
+from jmmc.quality.causes.answer import OTHER_END, SIDES, Answer, Cause, Fact, Verdict
+from jmmc.quality.causes.crowd import PASSED_ON_SIGNS, Crowd, Group, Scene, Set, places
+from jmmc.quality.causes.records import Record, Records, log_ratios
+from jmmc.quality.causes.signs import log_probability, share_with, signs_of
+from jmmc.quality.grading import Spell
+from jmmc.quality.signs import SIGNS
+from jmmc.quality.summary import Summary
+
+_DEVICE_EVENTS = frozenset(
+    (
+        *("no_audio_input", "no_track_data", "noisy_mic", "no_picture", "mic_changed"),
+        *("cam_changed", "mic_denied", "cam_denied", "mic_missing", "cam_missing"),
+    )
+)
+_BEFORE = 30  # Seconds before a spell in which an event belongs to it.
+_OF_ONE_END = ("cut", "narrow", "machine")
+_MEDIA, _MEDIA_OR_DOWN = frozenset(("media",)), frozenset(("media", "down"))
+_NOTHING = (0.0,) * len(p.STRENGTHS)
+_LOG_OF_INCIDENTS = tuple(map(log, p.OF_INCIDENTS))
+_LOG_OF_WEAKNESS = tuple(map(log, p.OF_WEAKNESS))
+_LOG_OF_WIDE_INCIDENTS = tuple(map(log, p.OF_WIDE_INCIDENTS))
+_WIDE = frozenset(("region", "service"))
+_LOG_OF_RECEIVERS = tuple(map(log, p.OF_RECEIVERS))
+_LOG_BASE_RATES = tuple(map(log, p.BASE_RATES))
+_LOG_STRENGTHS = tuple(map(log, p.STRENGTHS))
+_LOG_SPARED = tuple(log(1 - strength) for strength in p.STRENGTHS)
+_MOST_CAUSES = 6
+_MOST_FACTS = 3
+_LEAST_FACT = 0.7  # Nats.
+_NEGLIGIBLE = 40.0  # Nats by which a term is smaller than the largest.
+_TIE = 8.0  # Times as probable as another is no tie, whoever is in both.
+
+
+class _Counts(NamedTuple):
+    """Others by how they were: good; with another sign, later and at once; with the same sign."""
+
+    good: int
+    other: int
+    other_at_once: int
+    same: int
+    same_at_once: int
+
+    @property
+    def bad(self) -> int:
+        return sum(self) - self.good
+
+
+class _Hypothesis(NamedTuple):
+    """A cause, its unscaled probability (logarithm), and how much each part of it said."""
+
+    kind: str
+    value: str
+    score: float
+    parts: Mapping[str, float]
+    members: Set | None = None
+
+
+def likely_causes(
+    subject: Summary, spell: Spell, crowd: Crowd, records: Records | None = None
+) -> Answer:
+    """The likely causes of a spell of problems of `subject`, who is in the crowd."""
+    return _Inference(subject, spell, crowd, records or Records()).answer()
+
+
+class _Inference:
+    """One problem, and all that was seen of it.
+
+    `_now` is the base rate. `_beside`: how probable it is that a group has an incident which spares
+    this participant, whose problem is another one; `_beside_now` the same times the base rate of
+    that case. All are logarithms, against that no group has an incident.
+    """
+
+    def __init__(self, subject: Summary, spell: Spell, crowd: Crowd, records: Records) -> None:
+        self._subject, self._spell, self._crowd, self._records = subject, spell, crowd, records
+        self._signs = signs_of(spell)
+        self._scene: Scene = crowd.scene(subject, spell.start, spell.end)
+        self._length = max(1, spell.end - spell.start)
+        self._by_chance = round(
+            min(0.7, max(0.04, 4 * p.MOMENT / (self._length + p.USUAL_SECONDS))), 2
+        )
+        self._expected = self._signs or frozenset(SIGNS)
+        self._all = self._counts(~self._scene.secondary, self._expected)
+        self._base = _base_weights(
+            records.base_rate, self._all.bad, sum(self._all), records.base_rate is not None
+        )
+        self._log_base = [log(weight) if weight else -inf for weight in self._base]
+        self._log_base_now = list(map(add, self._log_base, _LOG_BASE_RATES))
+        self._rate = sum(
+            rate * weight for rate, weight in zip(p.BASE_RATES, self._base, strict=True)
+        )
+        self._person = records.people.get(subject.browser_id, Record())
+        self._usual = records.base_rate if records.base_rate is not None else p.BASE_RATE
+        self._of_person = log_ratios(self._person, self._usual, of_person=True)
+        self._beside = self._beside_now = -inf
+        self._now = log(self._rate)
+        self._receivers = ~(self._scene.affected & ~self._scene.secondary)
+        self._received_signs = _MEDIA_OR_DOWN if self._scene.direct else _MEDIA
+        self._meeting = next(
+            (group for group in self._scene.groups if group.kind == "meeting"),
+            Group("meeting", subject.room, 0),
+        )
+
+        self._passed_on = self._received(of_me=bool(self._signs & PASSED_ON_SIGNS))
+
+    def answer(self) -> Answer:
+        shared = [*self._shared()]
+        self._beside = _log_sum(spared for _, spared, _ in shared)
+        self._beside_now = _log_sum(spared for _, _, spared in shared)
+        hypotheses = [hypothesis for hypothesis, _, _ in shared]
+        hypotheses += [*self._own(), *self._other_ends()]
+        most = max(hypothesis.score for hypothesis in hypotheses)
+        weights = [exp(hypothesis.score - most) for hypothesis in hypotheses]
+        total = sum(weights)
+        ranked = sorted(
+            zip((weight / total for weight in weights), hypotheses, strict=True),
+            key=lambda pair: (-pair[0], pair[1].kind, pair[1].value),
+        )
+        sides: dict[str, float] = {}
+        for probability, hypothesis in ranked:
+            side = SIDES[hypothesis.kind]
+            sides[side] = sides.get(side, 0.0) + probability
+        shown = [
+            pair
+            for at, pair in enumerate(ranked[:_MOST_CAUSES])
+            if not at or pair[0] >= p.CANDIDATE
+        ]
+        ties = self._ties(shown)
+        causes = tuple(
+            self._cause(probability, hypothesis, ranked) for probability, hypothesis in shown
+        )
+        missing = self._missing()
+        return Answer(
+            _verdict(causes, ties, missing),
+            causes,
+            ties,
+            missing,
+            {side: round(share, 3) for side, share in sides.items() if share >= p.CANDIDATE},
+        )
+
+    def _own(self) -> Iterable[_Hypothesis]:
+        device = _device_events(self._subject, self._spell)
+        for kind, own in p.OWN.items():
+            passed_on = self._passed_on
+            if kind == "device":
+                passed_on = self._received(of_me="media" in self._signs)
+            parts = {
+                "signs": log_probability(self._signs, own.signs),
+                "length": _log_length(self._length, by_chance=kind == "chance"),
+                "others": passed_on,
+            }
+            if kind == "device":
+                parts["events"] = device
+            score = sum(parts.values())
+            now = log(own.share) + _log_sum((self._now, self._beside_now))
+            weak = parts["history"] = 0.0
+            if own.weak:
+                history = self._of_person if self._has_recurred(kind) else _NOTHING
+                weak = log(own.weak) + _weighted(_LOG_OF_WEAKNESS, _LOG_STRENGTHS, history)
+                now = _log_sum((now, weak + _log_sum((0.0, self._beside))))
+            if self._person.known and own.weak:
+                usual = log(own.share) + self._now
+                parts["history"] = _log_sum((usual, weak)) - usual
+            value = _direction(self._signs) if kind == "line" else ""
+            yield _Hypothesis(kind, value, now + score, parts)
+
+    def _has_recurred(self, kind: str) -> bool:
+        """Whether the person's other calls had problems of this kind, or none."""
+        machine = self._person.machine * 2 > self._person.bad
+        return not self._person.bad or machine == (kind == "machine")
+
+    def _received(self, *, of_me: bool) -> float:
+        """What those say who may only receive the problem of this participant, or of a third."""
+        if self._scene.direct:
+            return 0.0
+        signs = self._received_signs
+        inside = self._counts(self._meeting.members & self._receivers, signs)
+        same = share_with(signs)
+        apart, _ = self._others_apart(inside, same)
+        third = log(p.PASSED_ON_BY_A_THIRD) + _weighted(_LOG_OF_RECEIVERS, apart)
+        if not of_me:
+            return _log_sum((log(1 - p.PASSED_ON_BY_A_THIRD), third))
+        by_strength = self._others(inside, same, p.AT_ONCE)
+        mine = log(p.PASSED_ON) + _weighted(_LOG_OF_RECEIVERS, by_strength)
+        return _log_sum((log(1 - p.PASSED_ON - p.PASSED_ON_BY_A_THIRD), mine, third))
+
+    def _shared(self) -> Iterable[tuple[_Hypothesis, float, float]]:
+        """Each cause in common, and what it adds to `_beside` and to `_beside_now`."""
+        length = _log_length(self._length, by_chance=False)
+        same = share_with(self._signs)
+        direct = self._scene.direct
+        for group in self._scene.groups:
+            shared = p.SHARED[group.kind]
+            # What others only receive has another cause, unless it is the meeting's.
+            members = group.members & ~self._scene.secondary
+            inside = self._counts(members, self._expected)
+            signs = log_probability(self._signs, shared.signs)
+            apart, apart_now = self._others_apart(inside, same)
+            prior = log(shared.incident)
+            of_strength = _LOG_OF_WIDE_INCIDENTS if group.kind in _WIDE else _LOG_OF_INCIDENTS
+            others = self._others(inside, same, p.AT_ONCE)
+            incident = prior + _weighted(of_strength, _LOG_STRENGTHS, others)
+            spared = prior + _weighted(of_strength, _LOG_SPARED, apart)
+            spared_now = prior + _weighted(of_strength, _LOG_SPARED, apart_now)
+            weak = record = -inf
+            if shared.weak:
+                prior = log(shared.weak)
+                others = self._others(inside, same, p.AT_ONCE_WHEN_WEAK)
+                ratios = self._record_of(group)
+                terms: list[Sequence[float]]
+                terms = [_LOG_OF_WEAKNESS, _LOG_STRENGTHS, others, self._of_person]
+                weak = prior + _weighted(*terms, ratios)
+                record = weak - prior - _weighted(*terms)
+                terms = [_LOG_OF_WEAKNESS, _LOG_SPARED, ratios]
+                spared = _log_sum((spared, prior + _weighted(*terms, apart)))
+                spared_now = _log_sum((spared_now, prior + _weighted(*terms, apart_now)))
+            score = _log_sum((incident, weak))
+            if group.kind == "meeting" and self._signs <= self._received_signs and not direct:
+                receivers = self._counts(group.members & self._receivers, self._received_signs)
+                others = self._others(receivers, share_with(self._received_signs), p.AT_ONCE)
+                incident = _weighted(of_strength, _LOG_STRENGTHS, others)
+                score = _log_sum((score, log(shared.incident) + incident))
+            else:
+                score += self._passed_on
+            if group.kind == "browser" and group.value != self._subject.browser:
+                family = log(p.FAMILY)
+                score, spared, spared_now = score + family, spared + family, spared_now + family
+            parts = {
+                "signs": signs,
+                "length": length,
+                "record": record if weak > incident else 0.0,
+            }
+            parts["others"] = score - log(shared.incident + shared.weak) - parts["record"]
+            hypothesis = _Hypothesis(
+                group.kind, group.value, score + signs + length, parts, group.members
+            )
+            yield hypothesis, spared, spared_now
+
+    def _record_of(self, group: Group) -> Sequence[float]:
+        """What the record of a group says, without this participant's own calls."""
+        record = self._records.groups.get((group.kind, group.value))
+        if record is None:
+            return _NOTHING
+        rest = self._records.all.less(record)
+        return log_ratios(record.less(self._person), rest.share if rest.known else self._usual)
+
+    def _other_ends(self) -> Iterable[_Hypothesis]:
+        """Another participant of the meeting, whose problem this one receives."""
+        scene, crowd, spell = self._scene, self._crowd, self._spell
+        table = p.OTHER_END_DIRECT if scene.direct else p.OTHER_END_BY_BRIDGE
+        signs = log_probability(self._signs, table)
+        length = _log_length(self._length, by_chance=False)
+        same = share_with(self._received_signs)
+        share = p.OWN["line"].share
+        if not scene.direct:
+            share += p.OWN["machine"].share
+        named = {endpoint for endpoint, held in spell.senders.items() if held * 3 >= self._length}
+        there = [*self._there()]
+        rest: float | None = None
+        for place in there:
+            bit = 1 << place
+            other = crowd.sessions[place]
+            suspect = scene.affected & ~scene.secondary & bit
+            if suspect or other.endpoint_id in named or rest is None:
+                receivers = self._meeting.members & self._receivers & ~bit
+                inside = self._counts(receivers, self._received_signs)
+                others = _weighted(_LOG_OF_RECEIVERS, self._others(inside, same, p.AT_ONCE))
+                if not suspect:
+                    rest = others  # One who was good more or less among many makes no difference.
+            else:
+                others = rest
+            ratios = _NOTHING
+            if (record := self._records.people.get(other.browser_id)) is not None:
+                ratios = log_ratios(record, self._usual, of_person=True)
+            weak = log(p.OWN["line"].weak) + _weighted(_LOG_OF_WEAKNESS, _LOG_STRENGTHS, ratios)
+            device = log(p.OWN["device"].share / share) + _device_events(other, spell)
+            sender = _log_sum((self._state_of(bit), device))
+            # A sender that has problems may have those of a group that spares this one.
+            also = min(0.0, sender)
+            now = log(share) + _log_sum((self._now + sender, self._beside_now + also))
+            rate = _log_sum((now, weak + _log_sum((sender, self._beside + also))))
+            parts = {
+                "signs": signs,
+                "length": length,
+                "others": others,
+                "named": _log_named(other.endpoint_id, named) if len(there) > 1 else 0.0,
+            }
+            score = rate + (0.0 if scene.direct else log(p.PASSED_ON)) + sum(parts.values())
+            usual = log(share) + self._now
+            parts["history"] = _log_sum((usual, weak)) - usual if record is not None else 0.0
+            parts["sender"] = sender
+            yield _Hypothesis(OTHER_END, other.session, score, parts)
+
+    def _there(self) -> Iterable[int]:
+        """The places of the others in the meeting who were there in the window."""
+        members = self._meeting.members
+        me = self._subject.browser_id
+        for place in places(members):
+            other = self._crowd.sessions[place]
+            overlap = min(other.ended, self._spell.end) - max(other.began, self._spell.start)
+            if other.browser_id != me and 2 * overlap >= self._length:
+                yield place
+
+    def _state_of(self, bit: Set) -> float:
+        """How much more probable the state of a participant is, if others receive its problem."""
+        scene = self._scene
+        if not scene.known & bit:
+            return 0.0
+        if not scene.affected & bit:
+            return log(p.SENDER_GOOD / (1 - self._rate)) if not scene.direct else 0.0
+        if scene.direct and not any(scene.with_sign[sign] & bit for sign in _OF_ONE_END):
+            return 0.0  # The path between them, of which nobody knows at which end it is bad.
+        known = 1 - p.SENDER_GOOD
+        cause = usual = 0.01
+        for sign, share in zip(SIGNS, p.BACKGROUND, strict=True):
+            if scene.with_sign[sign] & bit:
+                cause = max(cause, p.SENDER_SIGNS[sign])
+                usual = max(usual, share)
+        if scene.at_once & bit:
+            cause, usual = cause * p.AT_ONCE, usual * self._by_chance
+        else:
+            cause, usual = cause * (1 - p.AT_ONCE), usual * (1 - self._by_chance)
+        return log(known * cause / (usual * self._rate))
+
+    def _counts(self, members: Set, signs: Iterable[str]) -> _Counts:
+        scene = self._scene
+        known, affected = scene.known & members, scene.affected & members
+        same = scene.with_signs(signs) & affected
+        other = affected & ~same
+        at_once = scene.at_once
+        return _Counts(
+            (known & ~affected).bit_count(),
+            (other & ~at_once).bit_count(),
+            (other & at_once).bit_count(),
+            (same & ~at_once).bit_count(),
+            (same & at_once).bit_count(),
+        )
+
+    def _others(self, inside: _Counts, same: float, at_once: float) -> list[float]:
+        """For each of `STRENGTHS`, what the members of a group say for the cause, in nats.
+
+        Averaged over the base rate.
+        """
+        if not inside.bad:
+            return [inside.good * nats for nats in _LOG_SPARED]
+        table = _ratios(round(same, 2), self._by_chance, at_once)
+        log_base = self._log_base
+        found: list[float] = []
+        for of_strength in table:
+            terms = [
+                base + sum(map(mul, inside, ratios))
+                for base, ratios in zip(log_base, of_strength, strict=True)
+            ]
+            found.append(_log_sum(terms))
+        return found
+
+    def _others_apart(self, inside: _Counts, same: float) -> tuple[list[float], list[float]]:
+        """What members say for a cause that this problem has nothing to do with.
+
+        They may resemble each other; this problem resembles them by chance, and then all of them.
+        The second list is averaged over the base rate times the base rate.
+        """
+        if not inside.bad:
+            good_only = [inside.good * nats for nats in _LOG_SPARED]
+            return good_only, [self._now + nats for nats in good_only]
+        signs = _by_coincidence(
+            inside.same + inside.same_at_once,
+            inside.other + inside.other_at_once,
+            min(max(same, 0.02), 0.98),
+            p.SAME_SIGN,
+        )
+        moments = _by_coincidence(
+            inside.same_at_once + inside.other_at_once,
+            inside.same + inside.other,
+            self._by_chance,
+            p.AT_ONCE,
+        )
+        bad, good = inside.bad, inside.good
+        nats = [
+            [bad * of_bad + good * of_good for of_good, of_bad in of_strength]
+            for of_strength in _RATIOS_APART
+        ]
+        alike = signs + moments
+        return (
+            [alike + _log_sum(map(add, self._log_base, of_base)) for of_base in nats],
+            [alike + _log_sum(map(add, self._log_base_now, of_base)) for of_base in nats],
+        )
+
+    def _ties(self, shown: Sequence[tuple[float, _Hypothesis]]) -> tuple[int, ...]:
+        """The causes whose groups have the same known people as that of the first."""
+        probability, first = shown[0]
+        if first.members is None:
+            return ()
+        known = self._scene.known
+        return tuple(
+            at
+            for at, (other, hypothesis) in enumerate(shown[1:], 1)
+            if hypothesis.members is not None
+            and hypothesis.members & known == first.members & known
+            and other * _TIE >= probability
+        )
+
+    def _missing(self) -> tuple[str, ...]:
+        missing = []
+        if sum(self._all) < p.FEW:
+            missing.append("others")
+        if not any(True for _ in self._there()):
+            missing.append("other end")
+        if not self._person.known:
+            missing.append("other calls")
+        if self._records.base_rate is None:
+            missing.append("record")
+        return tuple(missing)
+
+    def _cause(
+        self,
+        probability: float,
+        hypothesis: _Hypothesis,
+        ranked: Sequence[tuple[float, _Hypothesis]],
+    ) -> Cause:
+        members = hypothesis.members
+        if members is None:
+            members = self._meeting.members
+        inside = self._counts(members, self._expected)
+        everybody = self._counts(-1, self._expected)
+        bad, known = inside.bad, sum(inside)
+        return Cause(
+            hypothesis.kind,
+            hypothesis.value,
+            round(probability, 3),
+            bad,
+            known,
+            everybody.bad - bad,
+            sum(everybody) - known,
+            self._facts(hypothesis, inside, everybody, ranked),
+        )
+
+    def _facts(
+        self,
+        hypothesis: _Hypothesis,
+        inside: _Counts,
+        everybody: _Counts,
+        ranked: Sequence[tuple[float, _Hypothesis]],
+    ) -> tuple[Fact, ...]:
+        """The facts that speak most for a cause, against the best one of another kind."""
+        rival = next(
+            (other for _, other in ranked if SIDES[other.kind] != SIDES[hypothesis.kind]),
+            None,
+        )
+        gains = {
+            name: said - (rival.parts.get(name, 0.0) if rival else 0.0)
+            for name, said in hypothesis.parts.items()
+        }
+        facts: list[tuple[float, Fact]] = []
+        counts: dict[str, float | str] = {
+            "bad": inside.bad,
+            "known": sum(inside),
+            "others_bad": everybody.bad - inside.bad,
+            "others_known": sum(everybody) - sum(inside),
+            "at_once": inside.same_at_once + inside.other_at_once,
+        }
+        if hypothesis.members is not None:
+            facts.append((gains["others"], Fact("group", counts)))
+            if counts["at_once"]:
+                facts.append((gains["others"] / 2, Fact("at once", counts)))
+        elif sum(inside):
+            alone = "nobody else" if not inside.bad else "others"
+            facts.append((max(_LEAST_FACT, -gains.get("others", 0.0)), Fact(alone, counts)))
+        for sign in sorted(self._signs, key=SIGNS.index):
+            facts.append((gains["signs"], Fact(f"sign {sign}", {})))
+        if "sender" in gains and gains["sender"] > 0:
+            facts.append((gains["sender"] + 1, Fact("sender", {})))
+        if gains.get("named", 0.0) > 0:
+            facts.append((gains["named"] + 1, Fact("named", {})))
+        if "events" in gains and gains["events"] > 0:
+            facts.append((gains["events"], Fact("events", {})))
+        person = self._person
+        if hypothesis.kind == OTHER_END:
+            place = self._crowd.place_of[hypothesis.value]
+            person = self._records.people.get(self._crowd.sessions[place].browser_id, Record())
+        if person.known and gains.get("history", 0.0) > 0:
+            numbers: dict[str, float | str] = {
+                "share": round(person.share, 3),
+                "calls": person.calls,
+            }
+            facts.append((gains["history"], Fact("other calls", numbers)))
+        record = self._records.groups.get((hypothesis.kind, hypothesis.value))
+        if record is not None and gains.get("record", 0.0) > 0:
+            rest = self._records.all.less(record)
+            numbers = {"share": round(record.share, 3), "others_share": round(rest.share, 3)}
+            facts.append((gains["record"], Fact("record", numbers)))
+        facts = [fact for at, fact in enumerate(facts) if not at or fact[0] >= _LEAST_FACT]
+        facts.sort(key=lambda pair: -pair[0])
+        return tuple(fact for _, fact in facts[:_MOST_FACTS])
+
+
+def _verdict(causes: Sequence[Cause], ties: Sequence[int], missing: Sequence[str]) -> Verdict:
+    if causes[0].probability >= p.CLEAR:
+        return Verdict.TIE if ties else Verdict.LIKELY
+    if ties:
+        return Verdict.TIE
+    return Verdict.NOT_ENOUGH if "others" in missing else Verdict.UNCLEAR
+
+
+def _direction(signs: frozenset[str]) -> str:
+    up, down = bool(signs & {"up", "narrow"}), "down" in signs
+    return "up" if up and not down else "down" if down and not up else ""
+
+
+def _device_events(subject: Summary, spell: Spell) -> float:
+    """What the events of a participant say for a device as the cause, in nats."""
+    reported = any(
+        spell.start - _BEFORE <= event.at < spell.end and event.what in _DEVICE_EVENTS
+        for event in subject.events
+    )
+    cause, usual = p.DEVICE_EVENT
+    return log(cause / usual) if reported else log((1 - cause) / (1 - usual))
+
+
+def _log_named(endpoint: str, named: Collection[str]) -> float:
+    """What the receiver says of a sender: the logarithm of a ratio."""
+    if not named:
+        return 0.0
+    if endpoint not in named:
+        cause, usual = p.NOT_NAMED
+    else:
+        cause, usual = p.NAMED_ALONE if len(named) == 1 else p.NAMED_AMONG
+    return log(cause / usual)
+
+
+def _weighted(*terms: Sequence[float]) -> float:
+    """The logarithm of a sum over `STRENGTHS`, of which each term has a factor's logarithm."""
+    return _log_sum(map(sum, zip(*terms, strict=True)))
+
+
+@lru_cache(maxsize=1024)
+def _log_length(seconds: int, *, by_chance: bool) -> float:
+    """The logarithm of the density of a length."""
+    if by_chance:
+        return -seconds / p.CHANCE_SECONDS - log(p.CHANCE_SECONDS)
+    median, deviation = p.LASTING_SECONDS
+    place = (log(seconds) - log(median)) / deviation
+    return -place * place / 2 - log(seconds * deviation) - log(2 * pi) / 2
+
+
+def _base_weights(rate: float | None, bad: int, known: int, has_record: bool) -> tuple[float, ...]:
+    """The probability of each of `BASE_RATES`, by the record and by all who are there."""
+    weight = p.BASE_WEIGHT_KNOWN if has_record else p.BASE_WEIGHT
+    mean = min(max(p.BASE_RATE if rate is None else rate, 0.004), 0.5)
+    prior = [
+        (mean * weight - 1) * log(base) + ((1 - mean) * weight - 1) * log(1 - base) + log(base)
+        for base in p.BASE_RATES
+    ]
+    most = max(prior)
+    shares = [exp(nats - most) for nats in prior]
+    total = sum(shares)
+    scores = [
+        log((1 - p.TAIL) * share / total + p.TAIL / len(shares))
+        + bad * log(base)
+        + (known - bad) * log(1 - base)
+        for share, base in zip(shares, p.BASE_RATES, strict=True)
+    ]
+    most = max(scores)
+    weights = [exp(score - most) for score in scores]
+    total = sum(weights)
+    return tuple(weight / total for weight in weights)
+
+
+@lru_cache(maxsize=2048)
+def _ratios(
+    same: float, by_chance: float, at_once: float
+) -> tuple[tuple[tuple[float, ...], ...], ...]:
+    """The logarithm of P(how somebody is | member) / P(the same | not), by strength and base rate.
+
+    In the order of `_Counts`.
+    """
+    same = min(max(same, 0.02), 0.98)
+    shares = (
+        ((1 - p.SAME_SIGN) * (1 - at_once), (1 - same) * (1 - by_chance)),
+        ((1 - p.SAME_SIGN) * at_once, (1 - same) * by_chance),
+        (p.SAME_SIGN * (1 - at_once), same * (1 - by_chance)),
+        (p.SAME_SIGN * at_once, same * by_chance),
+    )
+    return tuple(
+        tuple(
+            (
+                log(1 - strength),
+                *(log(1 - strength + strength * cause / (base * usual)) for cause, usual in shares),
+            )
+            for base in p.BASE_RATES
+        )
+        for strength in p.STRENGTHS
+    )
+
+
+_RATIOS_APART = tuple(
+    tuple((log(1 - strength), log(1 - strength + strength / base)) for base in p.BASE_RATES)
+    for strength in p.STRENGTHS
+)
+"""The logarithm of P(somebody is good, has problems | member) / P(the same | not)."""
+
+
+def _by_coincidence(alike: int, unlike: int, chance: float, together: float) -> float:
+    """How much more probable so many are alike, if all are alike by one coincidence, in nats."""
+    independent = alike * log(chance) + unlike * log(1 - chance)
+    return (
+        _log_sum(
+            (
+                log(chance) + alike * log(together) + unlike * log(1 - together),
+                log(1 - chance) + independent,
+            )
+        )
+        - independent
+    )
+
+
+def _log_sum(terms: Iterable[float]) -> float:
+    listed = list(terms)
+    most = max(listed)
+    if most == -inf:
+        return most
+    return most + log(sum([exp(term - most) for term in listed if term > most - _NEGLIGIBLE]))

@@ -1,0 +1,143 @@
+"""Every number of the model of likely causes, in one place.
+
+Rates are shares of time: that a group *has an incident* at a moment, or that a group *is weak*, so
+that its members have more problems than others for days. They are prior probabilities by our
+judgement, the same for every server; what a server's own records say is added by `records`.
+`bench/verdicts.py` measures what comes of them.
+"""
+
+from collections.abc import Mapping
+
+from msgspec import Struct
+
+VERSION = 1
+"""Version of the model; answers that are stored name it."""
+
+
+class Own(Struct, frozen=True):
+    """A cause that one participant has alone.
+
+    `share` is its part of all independent problems. `weak`: the share of people who have it for
+    days. `signs`: the probability of each of `quality.signs.SIGNS`.
+    """
+
+    share: float
+    weak: float
+    signs: tuple[float, ...]
+
+
+class Shared(Struct, frozen=True):
+    """A cause that a group has in common.
+
+    `incident`: the share of time in which a group of this kind has one. `weak`: the share of such
+    groups that are weak for days. `signs` as in `Own`.
+    """
+
+    incident: float
+    weak: float
+    signs: tuple[float, ...]
+
+
+OWN: Mapping[str, Own] = {
+    #                          cut   up    down  delay narrow machine media
+    "line": Own(0.60, 0.030, (0.15, 0.45, 0.45, 0.25, 0.15, 0.03, 0.06)),
+    "machine": Own(0.20, 0.010, (0.03, 0.05, 0.08, 0.08, 0.03, 0.75, 0.35)),
+    "device": Own(0.02, 0.002, (0.02, 0.05, 0.03, 0.03, 0.03, 0.05, 0.10)),
+    "chance": Own(0.18, 0.000, (0.08, 0.30, 0.35, 0.25, 0.08, 0.06, 0.30)),
+}
+
+SHARED: Mapping[str, Shared] = {
+    #                               cut   up    down  delay narrow machine media
+    "meeting": Shared(6e-4, 0.000, (0.20, 0.15, 0.30, 0.20, 0.15, 0.15, 0.45)),
+    "network": Shared(20e-4, 0.022, (0.25, 0.45, 0.50, 0.35, 0.12, 0.02, 0.12)),
+    "provider": Shared(6e-4, 0.008, (0.20, 0.40, 0.45, 0.45, 0.10, 0.02, 0.12)),
+    "bridge": Shared(10e-4, 0.004, (0.35, 0.45, 0.55, 0.35, 0.12, 0.02, 0.25)),
+    "region": Shared(6e-4, 0.003, (0.45, 0.35, 0.45, 0.45, 0.10, 0.02, 0.20)),
+    "service": Shared(4e-4, 0.000, (0.60, 0.30, 0.40, 0.35, 0.10, 0.02, 0.20)),
+    "browser": Shared(1e-4, 0.020, (0.08, 0.08, 0.12, 0.08, 0.12, 0.50, 0.35)),
+    "os": Shared(0.5e-4, 0.006, (0.08, 0.08, 0.12, 0.08, 0.12, 0.50, 0.35)),
+    "transport": Shared(3e-4, 0.020, (0.20, 0.35, 0.45, 0.55, 0.30, 0.02, 0.25)),
+}
+"""The groups, narrower ones first: of two that explain as much, the narrower is named first."""
+FAMILY = 0.25
+"""How much rarer a browser is weak in all its versions than one of them is."""
+
+OTHER_END_BY_BRIDGE = (0.01, 0.01, 0.05, 0.03, 0.01, 0.02, 0.95)
+"""The signs of somebody who receives another participant's problem through a bridge."""
+OTHER_END_DIRECT = (0.04, 0.45, 0.45, 0.25, 0.10, 0.02, 0.15)
+"""The same from peer to peer, where both ends see one path."""
+PASSED_ON = 0.5
+"""The probability that others hear or see what one participant's way up or machine does."""
+PASSED_ON_BY_A_THIRD = 0.05
+"""That what the others hear or see at that time is a third participant's."""
+SENDER_SIGNS: Mapping[str, float] = {
+    **{"up": 0.7, "cut": 0.15, "narrow": 0.2, "machine": 0.25, "delay": 0.15, "down": 0.1},
+    "media": 0.03,
+}
+"""The probability of each sign at the participant whose problem others receive."""
+SENDER_GOOD = 0.05
+"""That this participant's own grade is good all the same."""
+SENDER_UNKNOWN = 0.35
+"""That nothing is known of this participant."""
+NAMED_ALONE = 0.75, 0.08
+"""That a receiver names one bad sender only, this one: when it is the cause, and when not."""
+NAMED_AMONG = 0.15, 0.6
+"""The same as one of several; all senders are bad when the receiver's way down is."""
+NOT_NAMED = 0.03, 0.5
+"""The same while only others are named."""
+DEVICE_EVENT = 0.7, 0.02
+"""That a browser reports something about a device: when that is the cause, and when it is not."""
+
+BACKGROUND = (0.10, 0.30, 0.36, 0.22, 0.10, 0.20, 0.20)
+"""The signs of independent problems, in the order of `SIGNS`."""
+SAME_SIGN = 0.88
+"""That two who have a cause in common have a sign in common."""
+AT_ONCE = 0.85
+"""That in an incident problems of two begin or end at the same moment."""
+AT_ONCE_WHEN_WEAK = 0.12
+"""The same in a group that is weak for days: each has them when it happens."""
+MOMENT = 13
+"""Seconds within which two moments are the same: statistics come every ten seconds."""
+USUAL_SECONDS = 150
+"""Length of an independent problem."""
+
+STRENGTHS = (0.15, 0.35, 0.55, 0.75, 0.9, 0.985)
+"""Shares of a group that have problems because of the cause."""
+OF_INCIDENTS = (0.04, 0.08, 0.13, 0.20, 0.25, 0.30)
+OF_WIDE_INCIDENTS = (0.02, 0.05, 0.08, 0.20, 0.30, 0.35)
+OF_WEAKNESS = (0.30, 0.25, 0.19, 0.14, 0.08, 0.04)
+OF_RECEIVERS = (0.14, 0.16, 0.17, 0.17, 0.18, 0.18)
+"""How probable each of them is: in an incident; of a region or the service; in a group that is
+weak; among those who may receive another participant's problem."""
+
+BASE_RATES = (0.003, 0.01, 0.025, 0.05, 0.1, 0.2, 0.35, 0.6)
+"""Shares of time with independent problems that are considered."""
+BASE_RATE = 0.04
+"""The one that is expected before anything is known of a server."""
+BASE_WEIGHT = 12.0
+"""In participants: how much those that are there must say before the record is left."""
+BASE_WEIGHT_KNOWN = 60.0
+"""The same with a record of the last days."""
+TAIL = 0.02
+"""Probability that the time is unlike the last days, as when another incident is under way."""
+
+SPREAD = 25.0
+"""Calls: how much the groups of a dimension differ from each other by nature."""
+SPREAD_OF_PEOPLE = 2.5
+"""The same of people: most have few problems, some have them in most calls."""
+MOST_RECORD = 7.0
+"""Nats that a record may say for or against a cause, at most."""
+MOST_CALLS = 200.0
+CALL_SECONDS = 1200
+"""Calls that a record counts at most, and the length of one."""
+
+CHANCE_SECONDS = 25.0
+LASTING_SECONDS = (200.0, 1.2)
+"""The mean length of a problem by chance; median and deviation (of the logarithm) of others."""
+
+CANDIDATE = 0.02
+"""Probability from which a cause is in an answer."""
+CLEAR = 0.5
+"""Probability from which a cause is named."""
+FEW = 3
+"""Others with known grades below which an answer says that it cannot compare."""

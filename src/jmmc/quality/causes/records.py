@@ -1,0 +1,125 @@
+"""Records of the last days: how often a server, a group and a person have problems.
+
+What is compared are calls: a record of few says little, however long they were.
+"""
+
+from collections.abc import Iterable, Mapping
+from functools import lru_cache
+from math import lgamma
+
+from msgspec import Struct
+
+from jmmc.quality.causes.parameters import (
+    BASE_RATE,
+    CALL_SECONDS,
+    MOST_CALLS,
+    MOST_RECORD,
+    SPREAD,
+    SPREAD_OF_PEOPLE,
+    STRENGTHS,
+)
+from jmmc.quality.causes.signs import signs_of
+from jmmc.quality.rollups import Sums
+from jmmc.quality.summary import Summary
+
+_OF_MACHINES = frozenset(("machine",))
+_FEWEST_SECONDS = 36_000  # Known time of a server whose base rate counts.
+
+
+class Record(Struct, frozen=True):
+    """The known seconds of some calls, those with problems, and the number of calls.
+
+    `machine`: those of the seconds with problems that a machine had.
+    """
+
+    known: int = 0
+    bad: int = 0
+    calls: int = 0
+    machine: int = 0
+
+    def less(self, other: "Record") -> "Record":
+        """Without the calls of another record that are part of it."""
+        known = max(0, self.known - other.known)
+        return Record(
+            known, min(known, max(0, self.bad - other.bad)), max(0, self.calls - other.calls)
+        )
+
+    @property
+    def share(self) -> float:
+        """Share of the known time with problems."""
+        return self.bad / self.known if self.known else 0.0
+
+
+class Records(Struct, frozen=True):
+    """What is known of the time before: of all, of groups (kind, value), and of people."""
+
+    all: Record = Record()
+    groups: Mapping[tuple[str, str], Record] = {}
+    people: Mapping[str, Record] = {}
+
+    @property
+    def base_rate(self) -> float | None:
+        """Share of time with problems; None while too little is known."""
+        return self.all.share if self.all.known >= _FEWEST_SECONDS else None
+
+
+def record_of_sums(sums: Sums) -> Record:
+    """The record of the sessions in sums of rollups."""
+    return Record(sums.known, sums.fair + sums.poor, sums.sessions)
+
+
+def record_of_calls(calls: Iterable[Summary], but: str = "") -> Record:
+    """The record of a person, without the session `but`."""
+    known = bad = number = machine = 0
+    for summary in calls:
+        if summary.session == but or not summary.known:
+            continue
+        number += 1
+        known += summary.known
+        bad += summary.fair + summary.poor
+        machine += sum(
+            spell.end - spell.start for spell in summary.spells if signs_of(spell) <= _OF_MACHINES
+        )
+    return Record(known, bad, number, min(machine, bad))
+
+
+def log_ratios(record: Record, usual: float, *, of_person: bool = False) -> tuple[float, ...]:
+    """By how much a record is more probable for each of `STRENGTHS` than for none, in nats.
+
+    `usual` is everybody else's share of time with problems.
+    """
+    if not record.known:
+        return _NOTHING
+    calls = min(record.known / CALL_SECONDS, record.calls, MOST_CALLS)
+    spread = SPREAD_OF_PEOPLE if of_person else SPREAD
+    rounded = round(calls, 1), round(record.share, 3), round(min(max(usual, 0.003), 0.6), 3)
+    return _log_ratios(*rounded, spread)
+
+
+@lru_cache(maxsize=4096)
+def _log_ratios(calls: float, share: float, usual: float, spread: float) -> tuple[float, ...]:
+    bad = share * calls
+    without = _log_beta_binomial(bad, calls, usual, spread)
+
+    def ratio(strength: float) -> float:
+        rate = min(usual + (1 - usual) * strength, 0.97)
+        nats = _log_beta_binomial(bad, calls, rate, spread) - without
+        return min(MOST_RECORD, max(-MOST_RECORD, nats))
+
+    return tuple(map(ratio, STRENGTHS))
+
+
+def _log_beta_binomial(bad: float, calls: float, rate: float, spread: float) -> float:
+    """Without the binomial coefficient, which is the same for every rate."""
+    a, b = rate * spread, (1 - rate) * spread
+    return (
+        lgamma(a + bad)
+        + lgamma(b + calls - bad)
+        - lgamma(spread + calls)
+        - (lgamma(a) + lgamma(b) - lgamma(spread))
+    )
+
+
+_NOTHING = (0.0,) * len(STRENGTHS)
+EXPECTED = BASE_RATE
+"""The base rate of a server without a record."""

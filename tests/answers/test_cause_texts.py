@@ -1,0 +1,108 @@
+"""Likely causes in words: complete in both languages, and in plain words."""
+
+import re
+
+import pytest
+from msgspec.structs import replace
+
+from jmmc.answers.cause_texts import (
+    advice_for,
+    fact_sentences,
+    headline,
+    name_of,
+    percent,
+    texts,
+)
+from jmmc.quality.causes import Answer, Cause, Fact
+from jmmc.quality.causes.answer import SIDES, Verdict
+from jmmc.quality.signs import SIGNS
+
+_LANGUAGES = ("en", "fr")
+_NUMBERS: dict[str, float | str] = {
+    **{"bad": 4, "known": 4, "others_bad": 0, "others_known": 16, "at_once": 3, "calls": 2},
+    **{"share": 0.42, "others_share": 0.031},
+}
+_FACTS = ("group", "at once", "nobody else", "others", "sender", "named", "events", "other calls")
+
+
+def _cause(kind: str, value: str = "", probability: float = 0.8) -> Cause:
+    return Cause(kind, value, probability, 4, 4, 0, 16, (Fact("group", _NUMBERS),))
+
+
+_REGION, _ROOM = _cause("region", "eu-west", 0.4), _cause("meeting", "room-9", 0.45)
+
+
+@pytest.mark.parametrize("language", _LANGUAGES)
+@pytest.mark.parametrize("kind", SIDES)
+def test_each_cause_has_a_name_and_what_to_do(kind: str, language: str) -> None:
+    for value in ("up", "down", ""):
+        cause = _cause(kind, value)
+        for sentence in (name_of(cause, language), advice_for(cause, language)):
+            assert sentence
+            assert "{" not in sentence
+
+
+@pytest.mark.parametrize("language", _LANGUAGES)
+def test_each_fact_has_a_sentence(language: str) -> None:
+    for name in (*_FACTS, "record", *(f"sign {sign}" for sign in SIGNS)):
+        (sentence,) = fact_sentences(
+            replace(_cause("line"), facts=(Fact(name, _NUMBERS),)), language
+        )
+        assert "{" not in sentence
+    assert (
+        "42.0%"
+        in fact_sentences(replace(_cause("line"), facts=(Fact("record", _NUMBERS),)), language)[0]
+    )
+
+
+def test_a_likely_cause_is_said_with_its_probability() -> None:
+    answer = Answer(Verdict.LIKELY, (_cause("bridge", "198.51.100.7", 0.93),))
+    assert headline(answer, "en") == "Likely cause: the bridge 198.51.100.7, 93%."
+    assert headline(answer, "fr").startswith("Cause probable : le pont vidéo 198.51.100.7, 93")
+
+
+def test_a_tie_names_all_that_explain_as_much() -> None:
+    answer = Answer(Verdict.TIE, (_ROOM, _REGION), ties=(1,))
+    assert headline(answer, "en") == (
+        "The meeting in room room-9 and the region eu-west explain this equally well: the same"
+        " people are in them."
+    )
+
+
+def test_an_unclear_cause_lists_the_candidates_with_their_probabilities() -> None:
+    answer = Answer(Verdict.UNCLEAR, (_ROOM, _REGION))
+    assert headline(answer, "en") == (
+        "Unclear: the meeting in room room-9 (45%) / the region eu-west (40%)."
+    )
+
+
+def test_what_is_missing_is_said() -> None:
+    answer = Answer(Verdict.NOT_ENOUGH, (_ROOM,), missing=("others", "record"))
+    assert headline(answer, "en").startswith(
+        "Not enough data: too few others were there to compare with, no record of the last days."
+    )
+
+
+def test_another_participant_is_called_by_name_where_that_is_known() -> None:
+    cause = _cause("other end", "5f3c0d5e9b1a4f0e8d7c6b5a")
+    assert "(Kim)" in name_of(cause, "en", {cause.value: "Kim"})
+    assert cause.value in name_of(cause, "en")
+
+
+def test_a_probability_is_never_certain() -> None:
+    assert [percent(share, "en") for share in (0.0, 0.004, 0.5, 0.996, 1.0)] == [
+        "1%",
+        "1%",
+        "50%",
+        "99%",
+        "99%",
+    ]
+
+
+def test_every_text_has_both_languages_and_people_are_never_called_bad() -> None:
+    for section in texts().values():
+        for sentences in section.values():
+            assert set(sentences) == set(_LANGUAGES)
+            for sentence in sentences.values():
+                words = re.sub(r"\{\w+\}", "", sentence)
+                assert not re.search(r"\b(fault|blame|guilty|bad|faute|coupable)\b", words)

@@ -1,0 +1,58 @@
+"""A short form of the measurement of likely causes: simulated servers with a planted cause."""
+
+import pytest
+
+from bench.verdicts import Judged, calibration, judge
+from bench.worlds import Plan, simulate
+
+
+def _judged(kind: str, people: int, *, base: float = 0.03, seeds: int = 2) -> list[Judged]:
+    return [
+        item for seed in range(seeds) for item in judge(simulate(Plan(people, base, kind), seed))
+    ]
+
+
+@pytest.fixture(scope="module")
+def judged() -> list[Judged]:
+    """Some hundreds of problems of servers with 40 people."""
+    kinds = ("region", "service", "browser")
+    return [item for kind in kinds for item in _judged(kind, 40, seeds=1)]
+
+
+def test_most_planted_causes_are_found(judged: list[Judged]) -> None:
+    planted = [item for item in judged if item.planted == item.world.planted]
+    assert len(planted) > 30
+    assert sum(item.right_or_tie for item in planted) / len(planted) > 0.85
+
+
+def test_few_innocent_people_and_groups_are_named(judged: list[Judged]) -> None:
+    assert sum(item.accuses for item in judged) / len(judged) < 0.08
+
+
+def test_a_probability_is_about_how_often_the_answer_is_right(judged: list[Judged]) -> None:
+    assert calibration(judged) < 0.13, "of few answers; 0.03 of many"
+
+
+def test_without_a_planted_cause_groups_are_hardly_ever_named() -> None:
+    """Where one in ten seconds has a problem, of one participant each."""
+    items = _judged("", 40, base=0.1, seeds=1)
+    named = [item.answer.likely for item in items if item.answer.likely is not None]
+    own = ("line", "machine", "device", "chance", "other end")
+    assert len(items) > 50
+    assert sum(cause.kind not in own for cause in named) / len(items) < 0.06
+
+
+def test_in_calls_of_two_through_a_bridge_the_end_is_right() -> None:
+    items = [
+        item
+        for item in judge(simulate(Plan(40, 0.1, "", (2, 2)), 0))
+        if item.problem.summary.transport != "p2p"
+    ]
+    assert len(items) > 20
+    assert sum(item.right for item in items) / len(items) > 0.85
+
+
+def test_worlds_are_the_same_for_the_same_seed_and_others_for_another() -> None:
+    plan = Plan(5, 0.1, "meeting")
+    assert simulate(plan, 1).summaries == simulate(plan, 1).summaries
+    assert simulate(plan, 1).summaries != simulate(plan, 2).summaries

@@ -1,0 +1,306 @@
+"""Likely causes: what is named, how surely, and when it is not."""
+
+from collections.abc import Sequence
+from itertools import pairwise
+
+import msgspec
+import pytest
+
+from jmmc.core.model import Dialect, Session
+from jmmc.quality.causes import Answer, Crowd, Records, likely_causes
+from jmmc.quality.causes.answer import Verdict
+from jmmc.quality.causes.incidents import Explained, Incident, incidents
+from jmmc.quality.causes.records import Record, record_of_calls
+from jmmc.quality.grading import Grade, Spell
+from jmmc.quality.summarize import summarize
+from jmmc.quality.summary import CallEvent, GradeSpan, Summary
+from jmmc.quality.thresholds import preset
+from tests.support.builders import RHYTHM
+
+_PLACES = {
+    **{
+        "network": "n{}",
+        "provider": "",
+        "region": "us",
+        "bridge": "b-us",
+        "browser": "Firefox 133",
+    },
+    **{"os": "Windows 11", "transport": "udp"},
+}
+_REASON = {"cut": "interrupted", "machine": "cpu", "media": "concealed", "delay": "rtt"}
+
+
+def _person(
+    number: int,
+    *bad: tuple[int, int],
+    signs: Sequence[str] = ("up", "down"),
+    senders: Sequence[int] = (),
+    **more: str,
+) -> Summary:
+    """Somebody who was there from 1000 to 2000, and had problems in some spans."""
+    session = Session(f"{number:024}", "", f"uid-{number}", Dialect.V2, 1000, ())
+    edges = [1000, *(moment for span in bad for moment in span), 2000]
+    lane = tuple(
+        GradeSpan(start, end, Grade.POOR if place % 2 else Grade.GOOD)
+        for place, (start, end) in enumerate(pairwise(edges))
+    )
+    spells = tuple(
+        Spell(
+            start,
+            end,
+            Grade.POOR,
+            {_REASON.get(signs[0], "loss"): end - start},
+            dict.fromkeys(signs, end - start),
+            dict.fromkeys((f"e{sender}" for sender in senders), end - start),
+        )
+        for start, end in bad
+    )
+    places = {name: value.format(number) for name, value in _PLACES.items()}
+    return msgspec.structs.replace(
+        summarize(session, preset=preset("experience"), rhythm=RHYTHM),
+        **{"began": 1000, "ended": 2000, "grade_spans": lane, "spells": spells},
+        **{"endpoint_id": f"e{number}", "good": 800, "poor": 200 if bad else 0},
+        **{"room": f"room-{number}", **places, **more},
+    )
+
+
+def _answer(everybody: Sequence[Summary], records: Records | None = None) -> Answer:
+    """The answer of the first one's first spell."""
+    return likely_causes(
+        everybody[0], everybody[0].spells[0], Crowd(everybody, 1000, 2000), records
+    )
+
+
+def _named(answer: Answer) -> tuple[str, str] | None:
+    return (answer.likely.kind, answer.likely.value) if answer.likely else None
+
+
+_BAD = (1400, 1600)
+
+
+def _elsewhere(count: int = 16) -> list[Summary]:
+    return [_person(500 + n, region="ap", bridge="b-ap") for n in range(count)]
+
+
+def test_three_behind_one_wifi_are_the_network_and_not_the_first_one_alone() -> None:
+    office = [_person(n, (1400 + 3 * n, 1600), network="office", room="r") for n in range(3)]
+    answer = _answer([*office, *(_person(10 + n, room="r") for n in range(4)), *_elsewhere(12)])
+    assert _named(answer) == ("network", "office")
+    assert answer.causes[0].probability > 0.9
+    assert (answer.causes[0].bad, answer.causes[0].known) == (2, 2)
+    assert (answer.causes[0].others_bad, answer.causes[0].others_known) == (0, 16)
+
+
+def test_a_whole_server_that_is_down_is_the_service() -> None:
+    everybody = [
+        _person(n, (1400 + n % 4, 1600), signs=("cut",), region=f"r{n % 3}", bridge=f"b{n % 6}")
+        for n in range(32)
+    ]
+    assert _named(_answer(everybody)) == ("service", "")
+
+
+@pytest.mark.parametrize(
+    ("kind", "more"),
+    [
+        ("region", {"region": "eu"}),
+        ("bridge", {"bridge": "b-eu", "region": "eu"}),
+        ("provider", {"provider": "AS64496 Cable"}),
+    ],
+)
+def test_a_group_in_which_all_have_problems_at_once_is_named(
+    kind: str, more: dict[str, str]
+) -> None:
+    places = [{"region": "us", "bridge": f"b-us-{n % 3}"} for n in range(8)]
+    if kind == "provider":
+        places = [{"region": f"r-{n % 3}", "bridge": f"b-{n % 3}"} for n in range(8)]
+    affected = [_person(n, (1400 + n, 1600), **{**places[n], **more}) for n in range(8)]
+    around = [_person(50 + n, region=f"r-{n % 3}", bridge=f"b-{n % 3}") for n in range(12)] + [
+        _person(70 + n, region="eu", bridge="b-eu-2") for n in range(6 * (kind == "bridge"))
+    ]
+    answer = _answer([*affected, *around, *_elsewhere(20)])
+    assert _named(answer) == (kind, more[kind])
+
+
+def test_one_participant_with_loss_among_many_has_it_on_the_own_line() -> None:
+    answer = _answer([_person(0, _BAD, signs=("up",)), *_elsewhere()])
+    assert _named(answer) == ("line", "up")
+    assert {fact.name for fact in answer.causes[0].facts} & {"sign up", "nobody else"}
+
+
+def test_a_slow_machine_is_not_the_line() -> None:
+    answer = _answer([_person(0, _BAD, signs=("machine",)), *_elsewhere()])
+    assert _named(answer) == ("machine", "")
+
+
+def test_a_browser_that_was_weak_for_days_is_named_by_its_record_and_its_users() -> None:
+    weak = {"browser": "Chrome 130", "signs": ("machine",)}
+    affected = [_person(n, (1100 + 40 * n, 1600 + 10 * n), **weak) for n in range(6)]  # type: ignore[arg-type]
+    fine = [_person(20 + n, browser="Chrome 130") for n in range(8)]
+    records = Records(
+        Record(4_000_000, 160_000, 3000),
+        {("browser", "Chrome 130"): Record(200_000, 80_000, 150)},
+    )
+    answer = _answer([*affected, *fine, *_elsewhere(51)], records)
+    assert _named(answer) == ("browser", "Chrome 130")
+
+
+def test_a_known_weak_browser_does_not_explain_lost_packets_of_its_users() -> None:
+    records = Records(
+        Record(4_000_000, 160_000, 3000),
+        {("browser", "Chrome 130"): Record(200_000, 20_000, 150)},
+    )
+    everybody = [_person(0, _BAD, browser="Chrome 130", signs=("up",)), *_elsewhere()]
+    assert _named(_answer(everybody, records)) == ("line", "up")
+
+
+def test_what_all_others_of_a_meeting_receive_from_one_is_that_ones() -> None:
+    receivers = [_person(n, _BAD, signs=("media",), senders=(9,), room="r") for n in range(4)]
+    sender = _person(9, _BAD, signs=("up",), room="r")
+    answer = _answer([*receivers, sender, *_elsewhere()])
+    assert _named(answer) == ("other end", sender.session)
+    own = _answer([sender, *receivers, *_elsewhere()])
+    assert _named(own) == ("line", "up")
+
+
+def test_in_a_call_of_two_through_a_bridge_loss_is_at_the_end_that_measured_it() -> None:
+    first = _person(0, _BAD, signs=("media",), senders=(1,), room="r")
+    second = _person(1, _BAD, signs=("up",), room="r")
+    assert _named(_answer([first, second])) == ("other end", second.session)
+    assert _named(_answer([second, first])) == ("line", "up")
+
+
+def test_a_call_from_peer_to_peer_is_unclear_until_another_call_tells() -> None:
+    pair = {"room": "r", "transport": "p2p"}
+    first = _person(0, _BAD, signs=("down",), **pair)
+    second = _person(1, _BAD, signs=("up",), **pair)
+    first_says = _answer([first, second])
+    sides = first_says.sides
+    assert abs(sides["participant"] - sides["other participant"]) < 0.35
+    before = Records(people={"uid-1": Record(1800, 1500, 1)})
+    assert _answer([first, second], before).causes[0].value == second.session
+    before = Records(people={"uid-0": Record(1800, 1500, 1)})
+    assert _answer([first, second], before).causes[0].kind == "line"
+
+
+def test_groups_with_the_same_people_are_a_tie() -> None:
+    affected = [
+        _person(n, (1400 + n, 1600), room="r", region="eu", bridge="b-eu") for n in range(5)
+    ]
+    answer = _answer([*affected, *_elsewhere()])
+    assert answer.verdict is Verdict.TIE
+    tied = {answer.causes[0].kind, *(answer.causes[at].kind for at in answer.ties)}
+    assert {"region", "bridge"} <= tied
+    assert answer.sides["server"] > 0.9
+
+
+def test_alone_on_a_server_there_is_not_enough_to_tell_and_the_answer_says_what_is_missing() -> (
+    None
+):
+    answer = _answer([_person(0, _BAD, signs=("media",))])
+    assert {"others", "other calls", "record"} <= set(answer.missing)
+    assert answer.likely is None or answer.likely.kind in ("line", "machine", "chance", "device")
+
+
+def test_independent_problems_of_a_few_are_no_group() -> None:
+    """One in ten of sixty, at different times and of different kinds."""
+    signs = (("up",), ("down",), ("machine",), ("delay",), ("up", "down"), ("cut",))
+    affected = [
+        _person(n, (1200 + 70 * n, 1500 + 60 * n), signs=signs[n], region="eu") for n in range(6)
+    ]
+    fine = [_person(100 + n, region="eu") for n in range(54)]
+    for place in range(6):
+        everybody = [affected[place], *affected[:place], *affected[place + 1 :], *fine]
+        named = _answer(everybody).likely
+        assert named is None or named.kind in ("line", "machine", "chance")
+
+
+def test_a_device_that_the_browser_reports_is_named() -> None:
+    headset = msgspec.structs.replace(
+        _person(0, _BAD, signs=("media",), room="r"), events=(CallEvent(1405, "no_audio_input"),)
+    )
+    answer = _answer([headset, *(_person(n, room="r") for n in (1, 2, 3)), *_elsewhere()])
+    assert answer.causes[0].kind == "device"
+
+
+def test_probabilities_are_ranked_and_at_most_one() -> None:
+    answer = _answer([_person(0, _BAD), _person(1, room="room-0"), *_elsewhere()])
+    shares = [cause.probability for cause in answer.causes]
+    assert shares == sorted(shares, reverse=True)
+    assert 0.9 < sum(shares) <= 1.001
+    assert sum(answer.sides.values()) == pytest.approx(1, abs=0.05)
+
+
+def test_the_same_question_has_the_same_answer_whatever_the_order_of_the_others() -> None:
+    everybody = [_person(n, (1400 + n, 1600), region="eu") for n in range(8)] + _elsewhere()
+    again = [everybody[0], *reversed(everybody[1:])]
+    assert _answer(everybody) == _answer(again)
+
+
+def test_another_tab_of_the_same_person_is_no_witness() -> None:
+    tab = msgspec.structs.replace(_person(1, _BAD, network="n0"), browser_id="uid-0")
+    assert _named(_answer([_person(0, _BAD), tab, *_elsewhere()])) == ("line", "")
+
+
+def test_spells_of_an_earlier_version_have_no_signs_and_still_an_answer() -> None:
+    old = _person(0, _BAD)
+    spell = Spell(1400, 1600, Grade.POOR, {"loss": 200})
+    old = msgspec.structs.replace(old, spells=(spell,))
+    assert _named(_answer([old, *_elsewhere()])) == ("line", "")
+
+
+def test_a_record_of_calls_leaves_out_the_session_itself() -> None:
+    calls = [_person(0, _BAD), _person(1, _BAD, signs=("machine",)), _person(2)]
+    record = record_of_calls(calls, but=calls[0].session)
+    assert record == Record(known=1800, bad=200, calls=2, machine=200)
+
+
+def _incidents(everybody: Sequence[Summary]) -> list[Incident]:
+    crowd = Crowd(everybody, 1000, 2000)
+    explained = [
+        Explained(summary, spell, likely_causes(summary, spell, crowd))
+        for summary in everybody
+        for spell in summary.spells
+    ]
+    return incidents(explained, {summary.session: summary.browser_id for summary in everybody})
+
+
+def test_the_outage_of_a_region_is_one_incident_of_many_meetings() -> None:
+    affected = [
+        _person(n, (1400 + n % 5, 1600), signs=("cut",), region="eu", room=f"r{n // 3}")
+        for n in range(30)
+    ]
+    (incident,) = _incidents([*affected, *_elsewhere(40)])
+    assert (incident.answer.causes[0].kind, incident.answer.causes[0].value) == ("region", "eu")
+    assert len(incident.rooms) == 10
+    assert (incident.people, len(incident.sessions)) == (30, 30)
+    assert incident.reasons == {"interrupted": incident.seconds}
+    assert (incident.start, incident.end) == (1400, 1600)
+
+
+def test_a_sender_and_those_who_receive_it_are_one_incident() -> None:
+    receivers = [_person(n, _BAD, signs=("media",), senders=(9,), room="r") for n in range(4)]
+    sender = _person(9, _BAD, signs=("up",), room="r")
+    (incident,) = _incidents([*receivers, sender, *_elsewhere()])
+    assert incident.answer.causes[0].value == sender.session
+    assert incident.people == 5
+
+
+def test_problems_of_two_people_with_causes_of_their_own_are_two_incidents() -> None:
+    found = _incidents(
+        [
+            _person(0, (1100, 1200), signs=("up",)),
+            _person(1, (1150, 1400), signs=("machine",)),
+            *_elsewhere(),
+        ]
+    )
+    assert [incident.people for incident in found] == [1, 1]
+
+
+def test_the_same_cause_at_another_time_is_another_incident() -> None:
+    office = [_person(n, (1100, 1200), (1700, 1800), network="office") for n in range(4)]
+    found = _incidents([*office, *_elsewhere()])
+    assert [(incident.start, incident.end) for incident in found] == [(1100, 1200), (1700, 1800)]
+
+
+def test_without_problems_there_is_no_incident() -> None:
+    assert _incidents(_elsewhere()) == []

@@ -1,0 +1,139 @@
+"""Who counts as there, as affected, and as a member, when a problem is compared with others."""
+
+import msgspec
+import pytest
+
+from jmmc.quality.causes.crowd import Crowd, Scene, places
+from jmmc.quality.grading import Grade, Spell
+from jmmc.quality.segments import Segment
+from jmmc.quality.summary import GradeSpan, Summary
+from tests.quality.test_causes import _person
+
+_ME = _person(0, (1400, 1600), room="mine", region="eu", bridge="b1")
+_GOOD, _FAIR, _POOR, _UNKNOWN = Grade.GOOD, Grade.FAIR, Grade.POOR, Grade.UNKNOWN
+
+
+def _scene(*others: Summary, me: Summary = _ME, start: int = 1400, end: int = 1600) -> Scene:
+    return Crowd([me, *others], 1000, 2000).scene(me, start, end)
+
+
+def _members(scene: Scene, kind: str) -> set[int]:
+    return {
+        place
+        for group in scene.groups
+        if group.kind == kind
+        for place in places(group.members & scene.known)
+    }
+
+
+def _lane(number: int, *parts: tuple[int, Grade]) -> Summary:
+    """Somebody who was there from 1400 on."""
+    lane, at = [], 1400
+    for seconds, grade in parts:
+        lane.append(GradeSpan(at, at + seconds, grade))
+        at += seconds
+    return msgspec.structs.replace(
+        _person(number), began=1400, ended=at, grade_spans=tuple(lane), spells=()
+    )
+
+
+@pytest.mark.parametrize(
+    ("parts", "affected", "known"),
+    [
+        ([(200, _GOOD)], False, True),
+        ([(200, _FAIR)], True, True),
+        ([(60, _GOOD), (140, _UNKNOWN)], False, False),
+        ([(130, _GOOD), (70, _UNKNOWN)], False, True),
+        ([(130, _POOR), (70, _GOOD)], True, True),
+        ([(50, _POOR), (150, _GOOD)], False, True),
+        ([(70, _UNKNOWN), (90, _POOR), (40, _GOOD)], True, True),
+        ([(200, _UNKNOWN)], False, False),
+    ],
+)
+def test_others_count_from_half_of_the_time_known_and_are_affected_from_half_of_that(
+    parts: list[tuple[int, Grade]], affected: bool, known: bool
+) -> None:
+    scene = _scene(_lane(1, *parts))
+    assert (bool(scene.known), bool(scene.affected)) == (known, affected)
+
+
+def test_who_was_there_at_another_time_does_not_count() -> None:
+    gone = msgspec.structs.replace(
+        _person(1), ended=1300, grade_spans=(GradeSpan(1000, 1300, Grade.POOR),)
+    )
+    assert _scene(gone).known == 0
+
+
+def test_groups_have_those_with_the_same_value_and_browsers_also_other_versions() -> None:
+    scene = _scene(
+        _person(1, room="mine", region="us"),
+        _person(2, region="eu", bridge="b2", browser="Firefox 132"),
+        _person(3, region="eu", bridge="b1", browser="Safari 18"),
+        _person(4, region="", bridge=""),
+    )
+    assert _members(scene, "meeting") == {1}
+    assert _members(scene, "region") == {2, 3}
+    assert _members(scene, "bridge") == {3}
+    assert _members(scene, "service") == {1, 2, 3, 4}
+    browsers = {
+        group.value: [*places(group.members)] for group in scene.groups if group.kind == "browser"
+    }
+    assert browsers["Firefox 133"] == [0, 1, 4]
+    assert browsers["Firefox"] == [0, 1, 2, 4]
+
+
+def test_an_unknown_value_is_no_group_and_udp_neither() -> None:
+    me = msgspec.structs.replace(_ME, region="", provider="")
+    kinds = {group.kind for group in _scene(_person(1, region=""), me=me).groups}
+    assert kinds == {"meeting", "network", "bridge", "browser", "os", "service"}
+
+
+def test_calls_from_peer_to_peer_use_no_bridge() -> None:
+    direct = _person(1, transport="p2p", region="eu", bridge="b1")
+    scene = _scene(direct, _person(2, region="eu", bridge="b1"))
+    assert _members(scene, "region") == _members(scene, "bridge") == {2}
+    kinds = {group.kind for group in _scene(_ME, me=direct).groups}
+    assert not kinds & {"region", "bridge", "service", "transport"}
+
+
+def test_somebody_who_moved_counts_where_they_were_at_that_time() -> None:
+    moved = msgspec.structs.replace(
+        _person(1, region="us"),
+        segments=(Segment(1000, 1500, {"region": "eu"}), Segment(1500, 2000, {"region": "us"})),
+    )
+    assert _members(_scene(moved, start=1400, end=1480), "region") == {1}
+    assert _members(_scene(moved, start=1520, end=1600), "region") == set()
+
+
+@pytest.mark.parametrize(
+    ("start", "end", "at_once"),
+    [(1413, 1700, True), (1414, 1700, False), (1350, 1587, True), (1350, 1640, False)],
+)
+def test_problems_that_begin_or_end_within_the_moment_are_at_once(
+    start: int, end: int, at_once: bool
+) -> None:
+    scene = _scene(_person(1, (start, end)))
+    assert scene.affected
+    assert bool(scene.at_once) is at_once
+
+
+def test_who_only_receives_what_another_one_sends_is_secondary() -> None:
+    sender = _person(1, (1400, 1600), signs=("up",), room="r")
+    receiver = _person(2, (1400, 1600), signs=("media",), senders=(1,), room="r")
+    old = _person(3, (1400, 1600), signs=("media",), room="r")
+    elsewhere = _person(4, (1400, 1600), signs=("media",), room="other")
+    scene = _scene(sender, receiver, old, elsewhere)
+    assert [*places(scene.affected)] == [1, 2, 3, 4]
+    assert [*places(scene.secondary)] == [2, 3]
+
+
+def test_signs_are_those_of_a_good_part_of_the_spell() -> None:
+    spell = Spell(1400, 1600, Grade.POOR, {"loss": 200}, {"up": 200, "down": 60, "media": 150})
+    person = msgspec.structs.replace(_person(1, (1400, 1600)), spells=(spell,))
+    scene = _scene(person)
+    assert {sign for sign, members in scene.with_sign.items() if members} == {"up", "media"}
+
+
+def test_another_session_of_the_same_person_does_not_count() -> None:
+    tab = msgspec.structs.replace(_person(1, (1400, 1600)), browser_id=_ME.browser_id)
+    assert _scene(tab).known == 0
