@@ -460,7 +460,7 @@ def _rating(ratings: Ratings) -> str:
     if ratings.mean is None:
         return ""
     low, high = ratings.interval or (0.0, 0.0)
-    interval = f" ({low:.1f} to {high:.1f})" if ratings.interval else " (too few people)"
+    interval = f" ({low:.1f} to {high:.1f})" if ratings.interval else " (too few)"
     return f"{ratings.mean:.1f} of 5 in {ratings.sessions:,}{interval}"
 
 
