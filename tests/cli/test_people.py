@@ -39,7 +39,7 @@ def test_commands_find_and_show_a_person_and_erase_a_room_of_a_tenant(
     shown = run("show", "io-ab9z")
     assert "Anna Berg (8b4139fa), code 10AB9Z, microphone Headset, rating 2 of 5" in shown
     assert shown.startswith(session)
-    assert "rating       2.0 of 5 in 1 (too few people)" in run("report")
+    assert "rating       2.0 of 5 in 1 (too few)" in run("report")
     assert (
         "1 sessions"
         in jmmc(

@@ -4,11 +4,23 @@ from pathlib import Path
 
 import msgspec
 
+from jmmc.core.model import Dialect, Sample, Session
+from jmmc.quality.summarize import summarize
+from jmmc.quality.summary import Summary
+from jmmc.quality.thresholds import preset
+from jmmc.quality.timeline import Rhythm
 from jmmc.settings import Settings
 from jmmc.stores.sqlite.store import SqliteStore
 from jmmc.web.site import create_app
-from tests.quality.test_summary import _person
 from tests.support.builders import call
+
+
+def _running(number: int) -> Summary:
+    """Somebody alone in a room, of whom a sample has just come."""
+    samples = (Sample(0, 1000, b'{"pid":"a"}'), Sample(1, 1010, b'{"cq":100}'))
+    session = Session(f"{number:024}", f"room-{number}", "b", Dialect.V2, 1000, samples)
+    summary = summarize(session, preset=preset("experience"), rhythm=Rhythm(10, 75))
+    return msgspec.structs.replace(summary, running=True, last=2**31)
 
 
 async def test_the_worst_120_meetings_are_shown_and_the_others_counted(
@@ -16,9 +28,7 @@ async def test_the_worst_120_meetings_are_shown_and_the_others_counted(
 ) -> None:
     store = SqliteStore(tmp_path / "calls.db")
     await store.open()
-    people = [_person(n, room=f"room-{n}") for n in range(130)]
-    people = [msgspec.structs.replace(person, running=True, last=2**31) for person in people]
-    await store.reports.put_summaries(people)
+    await store.reports.put_summaries([_running(number) for number in range(130)])
     app = create_app(Settings(store=f"sqlite:///{store.path}", secret="x"), store=store)
     for language, text in (("en", "10 more meetings"), ("fr", "10 autres réunions")):
         page = await call(
