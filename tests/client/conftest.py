@@ -26,6 +26,15 @@ _SEEDED = """
 })();
 """
 
+_REPORTS = """
+reports => {
+  const maps = reports.map(stats => new Map(stats.map(stat => [stat.id, stat])));
+  APP.conference._room.pc = {
+    peerconnection: { getStats: async () => maps.length > 1 ? maps.shift() : maps[0] },
+  };
+}
+"""
+
 Answer = tuple[int, dict[str, str], Any] | None
 """Status, headers, JSON. With None the request fails."""
 
@@ -52,6 +61,10 @@ class Stage:
         page.on("pageerror", lambda error: self.logged.append(str(error)))
         page.route(f"{_ORIGIN}/**", self._serve)
         page.goto(f"{_ORIGIN}/jitsi.html")
+
+    def report(self, reports: list[list[dict[str, Any]]]) -> None:
+        """Let the peer connection give these reports one after the other, then the last again."""
+        self.page.evaluate(_REPORTS, reports)
 
     @staticmethod
     def confirm(push: dict[str, Any]) -> Answer:

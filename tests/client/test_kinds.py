@@ -11,14 +11,6 @@ from tests.support.oracle import fold
 from tests.support.recordings import Record, lossy_call, stats_of
 
 _RECORD = stats_of("bridge + simulcast + e2eping", "A")[3]
-_REPORTS = """
-reports => {
-  const maps = reports.map(stats => new Map(stats.map(stat => [stat.id, stat])));
-  APP.conference._room.pc = {
-    peerconnection: { getStats: async () => maps.length > 1 ? maps.shift() : maps[0] },
-  };
-}
-"""
 # Whose the SSRCs are.
 _SENDERS = """
 senders => {
@@ -45,7 +37,7 @@ def _ticks(stage: Stage, reports: list[list[Stat]]) -> list[dict[str, Any]]:
 
     The quality counts the ticks.
     """
-    stage.page.evaluate(_REPORTS, reports)
+    stage.report(reports)
     count = (len(reports) + 1) // 2
     for number in range(count):
         stage.emit({**_RECORD, "payload": {**_RECORD["payload"], "connectionQuality": number}})
@@ -296,7 +288,7 @@ def test_limits_are_shares_of_the_time_and_not_counted_in_the_first_30_seconds(
 
 def test_long_tasks_are_a_share_of_the_time(stage: Stage) -> None:
     """The page's own observer says how long the tasks really were."""
-    stage.page.evaluate(_REPORTS, [[]])
+    stage.report([[]])
     stage.emit(_RECORD)
     stage.pass_time(10_000)
     stage.page.evaluate(

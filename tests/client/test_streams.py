@@ -12,14 +12,6 @@ from tests.support.recordings import stats_of
 
 _RECORD = stats_of("bridge + simulcast + e2eping", "A")[3]
 
-_REPORTS = """
-reports => {
-  const maps = reports.map(stats => new Map(stats.map(stat => [stat.id, stat])));
-  APP.conference._room.pc = {
-    peerconnection: { getStats: async () => maps.length > 1 ? maps.shift() : maps[0] },
-  };
-}
-"""
 _PARTICIPANTS = """
 tracks => {
   const made = tracks.map(({ ssrc, muted, kind }) => ({
@@ -91,7 +83,7 @@ def stage(make_stage: MakeStage) -> Stage:
 
 def _down(stage: Stage, streams: list[Stream], between: str = "") -> dict[str, Any]:
     """The readings that two ticks and the streams between them give, without Jitsi's own."""
-    stage.page.evaluate(_REPORTS, _reports(streams))
+    stage.report(_reports(streams))
     stage.emit(_RECORD)
     stage.pass_time(5000)
     if between:
