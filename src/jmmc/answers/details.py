@@ -13,6 +13,7 @@ from jmmc.answers.meetings import (
     Room,
     Stay,
     bad_share,
+    badness,
     empty_meeting,
     grades,
     meeting_of,
@@ -49,7 +50,6 @@ from jmmc.stores import Reports, Store
 _EVERYBODY = 5000  # Summaries that a likely cause takes into account: those nearest in time.
 _MOST_SPELLS = 60  # Of a meeting: the worst ones are explained, each in a millisecond or two.
 _MOST_INCIDENTS = 20
-_FAIR_WEIGHT = 0.3  # Of a fair second, where a poor one is 1.
 _TOGETHER = 200  # Summaries that are decoded without a pause.
 _FEW = 5  # Summaries between two looks at the clock: one may take a millisecond.
 _MOST_LANES = 1000  # Sessions of one meeting: those with the most known time.
@@ -149,7 +149,7 @@ async def meeting_detail(reports: Reports, id_: str) -> MeetingDetail:
     lanes = tuple(Lane(summary, summary.grade) for summary in summaries)
     affected = sorted(
         (summary for summary in summaries if summary.spells),
-        key=lambda summary: -summary.poor - _FAIR_WEIGHT * summary.fair,
+        key=lambda summary: -badness(summary.fair, summary.poor),
     )
     found: tuple[Incident, ...] = ()
     if affected:
@@ -196,10 +196,11 @@ def _incidents_of(
     return tuple(incident for incident in found if incident in worst)
 
 
-def _badness(spell_of: tuple[Summary, Spell]) -> tuple[float, str, int]:
+def _badness(spell_of: tuple[Summary, Spell]) -> tuple[int, str, int]:
     summary, spell = spell_of
-    weight = 1.0 if spell.grade is Grade.POOR else _FAIR_WEIGHT
-    return (spell.end - spell.start) * weight, summary.session, spell.start
+    length = spell.end - spell.start
+    bad = badness(0, length) if spell.grade is Grade.POOR else badness(length, 0)
+    return bad, summary.session, spell.start
 
 
 async def participant_detail(

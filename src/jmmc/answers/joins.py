@@ -15,6 +15,7 @@ from jmmc.quality.joins import (
     FAILED,
     KNOWN_AFTER_JOINING,
     JoinSums,
+    add_joins,
 )
 from jmmc.quality.rollups import ALL, HOUR, windows
 from jmmc.quality.sketch import Sketch, sketch_quantile
@@ -66,8 +67,7 @@ async def _of_sessions(
 
 
 def _add(found: dict[str, JoinSums], joins: Mapping[str, JoinSums]) -> None:
-    for value, sums in paused(joins.items()):
-        found.setdefault(value, JoinSums()).merge(sums)
+    add_joins(found, paused(joins.items()))
 
 
 def rates_of(sums: JoinSums, selection: SummaryFilter, by: str = ALL) -> JoinRates:

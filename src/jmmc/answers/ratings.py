@@ -16,7 +16,7 @@ _SESSION = ("browser_id", "rating", "good", "fair", "poor", "grade")
 async def ratings(reports: Reports, selection: SummaryFilter) -> Ratings:
     """The ratings of the selected sessions."""
     rows = await _rated(reports, ("browser_id", "rating"), selection)
-    return await in_background(lambda: ratings_of(paused(_pairs(rows))))
+    return await in_background(lambda: ratings_of(paused(rows)))
 
 
 async def ratings_by(reports: Reports, by: str, selection: SummaryFilter) -> dict[str, Ratings]:
@@ -40,7 +40,3 @@ async def _rated(
     reports: Reports, columns: Sequence[str], selection: SummaryFilter
 ) -> list[tuple[Any, ...]]:
     return await reports.facts(columns, msgspec.structs.replace(selection, rated=True))
-
-
-def _pairs(rows: Sequence[tuple[Any, ...]]) -> list[tuple[str, int]]:
-    return [(browser_id, rating) for browser_id, rating in rows]

@@ -205,6 +205,11 @@ def added_joins(several: Iterable[Mapping[str, JoinSums]]) -> dict[str, JoinSums
     """The sums of each value, over several mappings."""
     found: dict[str, JoinSums] = {}
     for joins in several:
-        for value, sums in joins.items():
-            found.setdefault(value, JoinSums()).merge(sums)
+        add_joins(found, joins.items())
     return found
+
+
+def add_joins(into: dict[str, JoinSums], more: Iterable[tuple[str, JoinSums]]) -> None:
+    """Add sums by value; those in `more` stay as they are."""
+    for value, sums in more:
+        into.setdefault(value, JoinSums()).merge(sums)

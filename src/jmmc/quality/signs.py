@@ -30,6 +30,8 @@ _LOST = {
     )
     for direction, prefix in ((UP, "u."), (DOWN, "d."))
 }
+BAD_SENDER = {"audio_lost": 5.0, "concealed": 3.0, "video_lost": 5.0, "frozen": 5.0}
+"""Percentages from which on a sender's media are bad: those of `experience` for fair."""
 _PART = 0.6  # Of the loss in the worse direction, from which the other one has a part in it.
 _SOME_LOSS = 2.0  # Percent that explain what another reason says: Jitsi's quality falls from there.
 _BUSY = {"lt": 40.0, "d.drp": 15.0}  # Percent at which a page, or its decoder, is too slow.
@@ -55,19 +57,25 @@ def signs_at(state: State, reasons: Collection[str]) -> Iterator[str]:
 
 def senders_at(state: State) -> Iterator[str]:
     """Yield the endpoints whose sound or pictures arrive badly, as this browser says."""
+    for endpoint, shares in named_senders(state):
+        if isinstance(endpoint, str) and any(
+            share is not None and share >= least
+            for share, least in zip(shares, BAD_SENDER.values(), strict=True)
+        ):
+            yield endpoint
+
+
+def named_senders(state: State) -> Iterator[tuple[object, list[float | None]]]:
+    """Yield the worst senders that a browser names: the endpoint, and the shares of `BAD_SENDER`.
+
+    A share is None where it is unknown. Imported files may have anything: what is no list of a
+    sender is left out.
+    """
     listed = state.get("d.by")
     for sender in listed if isinstance(listed, list) else ():
-        if isinstance(sender, list) and len(sender) == 1 + len(_BAD_SENDER):
+        if isinstance(sender, list) and len(sender) == 1 + len(BAD_SENDER):
             endpoint, *shares = sender
-            if isinstance(endpoint, str) and any(
-                type(share) in (int, float) and share >= least
-                for share, least in zip(shares, _BAD_SENDER, strict=True)
-            ):
-                yield endpoint
-
-
-_BAD_SENDER = (5, 3, 5, 5)
-"""Percent of audio lost and concealed, of video lost and frozen: the limits of fair."""
+            yield endpoint, [share if type(share) in (int, float) else None for share in shares]
 
 
 def _worst(state: State, paths: Collection[str]) -> float:

@@ -17,6 +17,7 @@ from jmmc.quality.grading import (
 )
 from jmmc.quality.joins import outcome_of
 from jmmc.quality.segments import LONGEST_TEXT, is_relayed, segments_of, text_of
+from jmmc.quality.signs import named_senders
 from jmmc.quality.size_limits import (
     MOST_EVENTS,
     append_span,
@@ -141,15 +142,13 @@ def _senders(spans: Sequence[Span]) -> tuple[Sender, ...]:
     seconds: dict[str, int] = {}
     sums: dict[str, list[list[float]]] = {}
     for span in spans:
-        named = (span.state or {}).get("d.by")
-        for listed in named if isinstance(named, list) else ():
-            if not isinstance(listed, list) or len(listed) != 1 + _SENDER_SHARES:
-                continue  # Imported files may have anything.
-            endpoint, length = text_of(listed[0]), span.end - span.start
+        length = span.end - span.start
+        for named, shares in named_senders(span.state or {}):
+            endpoint = text_of(named)
             seconds[endpoint] = seconds.get(endpoint, 0) + length
-            of_sender = sums.setdefault(endpoint, [[0.0, 0] for _ in range(_SENDER_SHARES)])
-            for pair, share in zip(of_sender, listed[1:], strict=True):
-                if type(share) in (int, float):
+            of_sender = sums.setdefault(endpoint, [[0.0, 0] for _ in shares])
+            for pair, share in zip(of_sender, shares, strict=True):
+                if share is not None:
                     pair[0] += share * length
                     pair[1] += length
     longest = sorted(seconds, key=lambda endpoint: (-seconds[endpoint], endpoint))
@@ -162,8 +161,6 @@ def _senders(spans: Sequence[Span]) -> tuple[Sender, ...]:
         for endpoint in longest[:_MOST_SENDERS]
     )
 
-
-_SENDER_SHARES = 4
 
 _NO_READING = {list, dict}  # Imported files may have anything.
 

@@ -11,9 +11,10 @@ from typing import Literal, NamedTuple
 
 from msgspec import Struct
 
+from jmmc.quality.signs import BAD_SENDER
 from jmmc.quality.summary import Sender, Summary
 
-FAIR = {"audio_lost": 5.0, "concealed": 3.0, "video_lost": 5.0, "frozen": 5.0, "lost": 5.0}
+FAIR = {**BAD_SENDER, "lost": 5.0}
 """Percentages beyond which a way is bad: those of `experience` for fair."""
 
 _LONG_ENOUGH = 30  # Seconds, of a way that is bad, and of a way of which anything is said.
@@ -212,7 +213,7 @@ def _others(sessions: Iterable[Summary], receiver: Summary) -> set[str]:
 def _is_bad(entry: Sender, shared: int) -> bool:
     long_enough = entry.seconds >= min(_LONG_ENOUGH, shared / _TENTH)
     values = (entry.audio_lost, entry.concealed, entry.video_lost, entry.frozen)
-    beyond = zip(values, FAIR.values(), strict=False)
+    beyond = zip(values, BAD_SENDER.values(), strict=True)
     return long_enough and any(value is not None and value > limit for value, limit in beyond)
 
 
