@@ -4,10 +4,10 @@
  * and the limits of readings.
  *
  * A script as served is one function made of these parts, in this order: core.js, queue.js,
- * sender.js, session.js, lifecycle.js, joins.js, then the entrances, which say where readings come
- * from: stats.js with page.js and app.js (`getClient`; with people.js, too, where a setting asks for it),
- * or stats.js with embedder.js (`getEmbedder`). report.js and question.js are scripts of their own,
- * which getClient loads.
+ * sender.js, session.js, lifecycle.js, joins.js, then an entrance, which says where readings come
+ * from: stats.js and page.js (`getClient`), with people.js between them where a setting asks for
+ * it; app.js (`getApp`); or stats.js and embedder.js (`getEmbedder`). report.js and question.js are
+ * scripts of their own, which getClient loads.
  * The protocol is in docs/protocol.md.
  *
  * The script must never harm the call. Every function that the page calls is wrapped in `guarded`;

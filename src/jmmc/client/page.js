@@ -154,7 +154,6 @@ function hook(room) {
     }
   });
 
-
   /** Read one report of the peer connection.
    * @returns {Promise<Look>} throws when the page gives no access */
   function look() {
