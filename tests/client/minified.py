@@ -19,7 +19,7 @@ PARTS: dict[Bundle, tuple[str, ...]] = {
     "getClientPeople": (*_SHARED, "stats.js", "people.js", "page.js"),
     "getApp": (*_SHARED, "app.js"),
     "getEmbedder": (*_SHARED, "stats.js", "embedder.js"),
-    "getReport": ("report.js",),
+    "getReport": ("devices.js", "report.js"),
     "getQuestion": ("question.js",),
 }
 

@@ -55,38 +55,6 @@ const showCode = () =>
     },
   });
 
-/** @type {string | undefined} */
-let speaker;
-/** @type {string | undefined} The device whose name is known. */
-let speakerId;
-const findSpeaker = () => {
-  const id = page.JitsiMeetJS.mediaDevices.getAudioOutputDevice() || "default";
-  if (id === speakerId) return;
-  speakerId = id;
-  device.mediaDevices.enumerateDevices().then(
-    (/** @type {any[]} */ found) => {
-      const own = found.find((entry) => entry.kind === "audiooutput" && entry.deviceId === id);
-      speaker = own && text(own.label, 64);
-    },
-    () => {},
-  );
-};
-
-/** The name of the device of a local track. @param {any} room @param {string} kind */
-const labelOf = (room, kind) =>
-  attempt(() =>
-    text(
-      room
-        .getLocalTracks()
-        .find(
-          (/** @type {any} */ track) =>
-            track.getType() === kind && track.getVideoType() !== "desktop",
-        )
-        .getTrack().label,
-      64,
-    ),
-  );
-
 extendSource = (source, room) => {
   joined = now();
   discard(RATING_KEY);
@@ -100,10 +68,8 @@ extendSource = (source, room) => {
       if (known) readings.name = attempt(() => text(known(room), 64));
       readings.code = code;
       if (settings.collect_devices) {
-        attempt(findSpeaker);
-        readings["dev.mic"] = labelOf(room, "audio");
-        readings["dev.cam"] = labelOf(room, "video");
-        readings["dev.spk"] = speaker;
+        const labels = attempt(() => findReader()[2](room)) || {};
+        for (const key of Object.keys(labels)) readings[key] = text(labels[key], 64);
       }
       return readings;
     },

@@ -256,4 +256,4 @@ function readReport(looks, before) {
   return [readings, address + ":" + remoteEnd.port];
 }
 
-/** @type {any} */ (globalThis).__jmmcReport = [readReport, areUnlike];
+/** @type {any} */ (globalThis).__jmmcReport = [readReport, areUnlike, readDevices];

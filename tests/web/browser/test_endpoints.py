@@ -78,6 +78,13 @@ def test_each_script_is_at_most_8_kib_gzipped(name: ScriptName) -> None:
     assert brotli.decompress(script.brotli.body) == script.plain.body
 
 
+def test_the_script_with_all_about_people_is_at_most_8_kib_as_browsers_get_it() -> None:
+    settings = Settings.of(
+        identify="jwt", support_code="notice", ask_rating=0.1, collect_devices=True
+    )
+    assert len(Script(settings).brotli.body) <= 8 * 1024
+
+
 @pytest.mark.parametrize(
     ("accepted", "encoding"),
     [
