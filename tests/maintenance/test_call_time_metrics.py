@@ -287,12 +287,32 @@ def test_a_join_counts_once_and_its_time_when_the_first_media_are_known() -> Non
     call = Call(call_time)
     call.say(0, _JOINED)
     call.count(10)
-    assert _joins(call_time) == {("eu", "joined", ""): 1}
+    assert _joins(call_time) == {}, "media may yet fail to come"
     assert call_time.setup["eu"].count == 0
     call.say(30, {**_WELL, "set": {"med": 700}})
     call.say(60, {})
     assert _joins(call_time) == {("eu", "joined", ""): 1}
     assert (call_time.setup["eu"].count, call_time.setup["eu"].sum) == (1, 2.2)
+
+
+def test_a_join_to_which_no_media_comes_is_one_that_failed_and_no_end() -> None:
+    call_time = _call_time()
+    call = Call(call_time)
+    call.say(0, _JOINED)
+    call.say(20, {"drop": "ice_failed"}, bye=True)
+    assert _joins(call_time) == {("eu", "failed", "ice_failed"): 1}
+    assert (call_time.ended["eu"], _drops(call_time)) == (0, {})
+
+
+def test_a_join_that_counted_before_its_media_failed_to_come_counts_once_and_as_a_drop() -> None:
+    call_time = _call_time()
+    call = Call(call_time)
+    call.say(0, _JOINED)
+    call.say(60, {"n": 1})
+    assert _joins(call_time) == {("eu", "joined", ""): 1}, "alone in the room for a minute"
+    call.say(90, {"drop": "ice_failed"}, bye=True)
+    assert _joins(call_time) == {("eu", "joined", ""): 1}
+    assert (call_time.ended["eu"], _drops(call_time)) == (1, {("eu", "ice_failed"): 1})
 
 
 def test_another_process_counts_only_what_the_stored_summary_does_not_have() -> None:

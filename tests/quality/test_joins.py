@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from jmmc.core.model import Dialect, Sample, Session
-from jmmc.core.readings import OTHER_FAILURES, TECHNICAL_FAILURES
+from jmmc.core.readings import MEDIA_FAILURES, OTHER_FAILURES, TECHNICAL_FAILURES
 from jmmc.quality.filters import DIMENSIONS
 from jmmc.quality.intervals import groups_of
 from jmmc.quality.joins import (
@@ -73,9 +73,28 @@ def test_a_join_that_somebody_refused_or_gave_up_is_no_failure_of_the_service(
 
 def test_a_stay_that_a_failure_ended_is_dropped_and_one_that_was_left_is_not() -> None:
     joined = (0, b'{"pid":"a","set":{"join":900}}', False)
-    assert _summary(joined, (20, b'{"drop":"ice_failed"}', True)).outcome == "dropped"
+    assert _summary(joined, (20, b'{"drop":"connection_lost"}', True)).outcome == "dropped"
     assert _summary(joined, (20, b'{"drop":"kicked"}', True)).outcome == "joined"
     assert _summary(joined, (20, b"{}", True)).outcome == "joined"
+
+
+@pytest.mark.parametrize(
+    ("samples", "outcome"),
+    [
+        ([(20, b'{"drop":"%s"}')], "no_media"),
+        ([(20, b'{"n":2,"vis":true}'), (30, b'{"drop":"%s"}')], "no_media"),
+        ([(10, b'{"set":{"ice":900}}'), (20, b'{"drop":"%s"}')], "dropped"),
+        ([(10, b'{"d":{"pl":0}}'), (20, b'{"drop":"%s"}')], "dropped"),
+    ],
+)
+@pytest.mark.parametrize("failure", MEDIA_FAILURES)
+def test_a_join_to_which_no_media_ever_came_failed(
+    failure: str, samples: list[tuple[int, bytes]], outcome: str
+) -> None:
+    said = [(at, m.replace(b"%s", failure.encode()), b"drop" in m) for at, m in samples]
+    summary = _summary((0, b'{"pid":"a","set":{"join":900}}', False), *said)
+    assert (summary.outcome, summary.failure) == (outcome, failure)
+    assert summary.ended - summary.began == samples[-1][0], "somebody was in the room"
 
 
 def test_a_script_that_does_not_tell_how_joins_went_says_nothing_of_them() -> None:
@@ -117,7 +136,10 @@ def test_a_join_counts_at_its_moment_and_a_stay_in_its_last_second() -> None:
         JoinEvent(199, Joins(ended=1, dropped=1)),
     ]
     assert list(join_events("joined", 100, 200, running=True)) == [JoinEvent(100, Joins(joined=1))]
-    assert list(join_events("failed", 100, 100, running=False)) == [JoinEvent(100, Joins(failed=1))]
+    for outcome, ended in (("failed", 100), ("no_media", 130)):
+        assert list(join_events(outcome, 100, ended, running=False)) == [
+            JoinEvent(100, Joins(failed=1))
+        ]
 
 
 def test_attempts_count_as_joins_only() -> None:
@@ -165,9 +187,9 @@ def test_made_up_values_of_attempts_take_no_real_ones_place() -> None:
 
 
 def test_outcomes_follow_from_what_the_browser_said() -> None:
-    assert outcome_of(failure="", drop="", tells=True) == "joined"
-    assert outcome_of(failure="", drop="room_closed", tells=False) == "joined"
-    assert outcome_of(failure="lobby", drop="", tells=True) == "refused"
+    assert outcome_of(failure="", drop="", tells=True, had_media=True) == "joined"
+    assert outcome_of(failure="", drop="room_closed", tells=False, had_media=True) == "joined"
+    assert outcome_of(failure="lobby", drop="", tells=True, had_media=False) == "refused"
 
 
 def _sums(outcomes: list[tuple[str, str]]) -> JoinSums:

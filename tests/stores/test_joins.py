@@ -9,6 +9,7 @@ import pytest
 
 from jmmc.answers.model import FailureShare, JoinRates, Overview
 from jmmc.answers.queries import Queries
+from jmmc.core.readings import MEDIA_FAILURES
 from jmmc.maintenance.erase import forget
 from jmmc.maintenance.summarizer import Summarizer
 from jmmc.privacy.receipts import Subject, SubjectKind
@@ -47,8 +48,15 @@ def _random_world(count: int) -> list[Made]:
     world: list[Made] = []
     for _ in range(count):
         began = rng.randrange(20 * HOUR, 27 * HOUR)
-        outcome = rng.choice(["joined"] * 6 + ["dropped", "failed", "failed", "refused", ""])
-        reasons = {"failed": _TECHNICAL, "dropped": _TECHNICAL, "refused": _REFUSED}
+        outcome = rng.choice(
+            ["joined"] * 6 + ["dropped", "no_media", "failed", "failed", "refused", ""]
+        )
+        reasons = {
+            "failed": _TECHNICAL,
+            "dropped": _TECHNICAL,
+            "refused": _REFUSED,
+            "no_media": MEDIA_FAILURES,
+        }
         world.append(
             stay(
                 began,
@@ -64,12 +72,15 @@ def _random_world(count: int) -> list[Made]:
     return world
 
 
+_COUNTS_AS = {"dropped": "joined", "no_media": "failed"}
+
+
 def _counted(world: list[Made], since: int, until: int) -> tuple[int, ...]:
     """Joined, failed, refused, ended and dropped, by looking at each session."""
     found: Counter[str] = Counter()
     for made in world:
         if made.outcome and since <= made.began < until:
-            found["joined" if made.outcome == "dropped" else made.outcome] += 1
+            found[_COUNTS_AS.get(made.outcome, made.outcome)] += 1
         if made.outcome in ("joined", "dropped") and since <= made.ended - 1 < until:
             found["ended"] += 1
             found["dropped"] += made.outcome == "dropped"
@@ -88,7 +99,9 @@ async def _check_reasons_and_times(queries: Queries, world: list[Made]) -> None:
         ("failed", overview.join_reasons.failed),
         ("refused", overview.join_reasons.refused),
     ):
-        right = Counter(made.failure for made in inside if made.outcome == outcome)
+        right = Counter(
+            made.failure for made in inside if _COUNTS_AS.get(made.outcome, made.outcome) == outcome
+        )
         assert reasons == right
         assert list(reasons.values()) == sorted(reasons.values(), reverse=True)
     joins = overview.joins
@@ -275,6 +288,7 @@ async def test_attempts_are_listed_by_outcome_and_never_among_sessions(store: St
         [
             stay(0, 300),
             stay(400, 300, outcome="dropped", failure="bridge_down", person=2),
+            stay(500, 30, outcome="no_media", failure="ice_failed", person=3),
             attempt(100),
             attempt(200, "password"),
         ],
@@ -286,12 +300,12 @@ async def test_attempts_are_listed_by_outcome_and_never_among_sessions(store: St
         page = await queries.sessions(selection, limit=10)
         return [summary.outcome for summary in page.items]
 
-    assert await listed(None) == ["dropped", "joined"]
-    for outcome in ("joined", "dropped", "failed", "refused"):
+    assert await listed(None) == ["no_media", "dropped", "joined"]
+    for outcome in ("joined", "dropped", "no_media", "failed", "refused"):
         assert await listed(outcome) == [outcome]
-    page = await queries.attempts(window, limit=1)
-    assert [summary.outcome for summary in page.items] == ["refused"]
-    second = await queries.attempts(window, limit=1, after=page.after)
+    page = await queries.attempts(window, limit=2)
+    assert [summary.outcome for summary in page.items] == ["no_media", "refused"]
+    second = await queries.attempts(window, limit=2, after=page.after)
     assert [summary.outcome for summary in second.items] == ["failed"]
 
 

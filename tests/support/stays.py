@@ -33,17 +33,18 @@ def push_of(number: int, made: Made) -> Push:
     join, ice, media = made.setup
     path = {"rip": f"198.51.{made.person}.7"} | ({"sr": made.region} if made.region else {})
     m: dict[str, Any] = {"br": "Chrome 131", "pid": f"p{number}", "t": path}
+    has_media = not made.is_attempt and made.outcome != "no_media"
     if made.outcome:
-        m["set"] = {"join": join} if made.is_attempt else {"join": join, "ice": ice, "med": media}
+        m["set"] = {"join": join, "ice": ice, "med": media} if has_media else {"join": join}
     if made.is_attempt:
         m["fail"] = made.failure
     first = sample(0, msgspec.json.encode(m).decode(), ts=made.began, bye=made.is_attempt)
     samples = [first]
     if not made.is_attempt:
-        last = {"drop": made.failure} if made.outcome == "dropped" else {}
+        last = {"drop": made.failure} if made.outcome in ("dropped", "no_media") else {}
         times = [*range(made.began + 30, made.ended, 30), made.ended]
         for seq, ts in enumerate(times, 1):
-            content = {"cq": 100} | (last if ts == made.ended else {})
+            content = ({"cq": 100} if has_media else {}) | (last if ts == made.ended else {})
             text = msgspec.json.encode(content).decode()
             samples.append(sample(seq, text, ts=ts, bye=ts == made.ended))
     browser_id = f"{made.person:08x}-0000-4000-8000-000000000000"

@@ -11,9 +11,10 @@ from jmmc.core.readings import TECHNICAL_FAILURES
 from jmmc.core.tasks import prefetch
 from jmmc.quality.filters import SummaryFilter
 from jmmc.quality.joins import (
-    ATTEMPTS,
     FAILED,
     KNOWN_AFTER_JOINING,
+    NO_MEDIA,
+    UNSUCCESSFUL,
     JoinSums,
     add_joins,
 )
@@ -121,10 +122,12 @@ def quantiles_of(sketch: Sketch) -> Quantiles:
 
 async def failed_times(reports: Reports, selection: SummaryFilter) -> list[int]:
     """When joins failed in the window, for technical reasons."""
-    if selection.outcome not in (None, FAILED):
-        return []
-    attempts = msgspec.structs.replace(selection, outcome=FAILED, attempts=True)
-    return [row[0] for row in await reports.facts(("began",), attempts)]
+    times: list[int] = []
+    for outcome in (FAILED, NO_MEDIA):
+        if selection.outcome in (None, outcome):
+            failed = msgspec.structs.replace(selection, outcome=outcome, attempts=True)
+            times += [began for (began,) in await reports.facts(("began",), failed)]
+    return [began for began in times if began >= (selection.since or 0)]
 
 
 async def recent_joins(reports: Reports, now: int) -> RecentJoins:
@@ -136,8 +139,8 @@ async def recent_joins(reports: Reports, now: int) -> RecentJoins:
 
 
 async def attempts_in(reports: Reports, selection: SummaryFilter, *, limit: int) -> list[Summary]:
-    """The latest attempts of a selection that failed or were refused."""
-    if selection.outcome not in (None, *ATTEMPTS):
+    """The latest joins of a selection that failed or were refused."""
+    if selection.outcome not in (None, *UNSUCCESSFUL):
         return []
     attempts = msgspec.structs.replace(selection, attempts=True)
     return await reports.summaries(attempts, limit=limit)

@@ -115,7 +115,7 @@ class Queries:
     async def sessions(
         self, selection: SummaryFilter, *, limit: int, after: str | None = None
     ) -> Page:
-        """A page of summaries, the newest first; with the outcome of one, of failed attempts."""
+        """A page of summaries, the newest first; with such an outcome, of attempts to join."""
         if selection.outcome in ATTEMPTS:
             selection = msgspec.structs.replace(selection, attempts=True)
         return await lists.sessions(self._reports, selection, limit=limit, after=after)

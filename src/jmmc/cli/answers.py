@@ -34,7 +34,7 @@ from jmmc.core.errors import JmmcError
 from jmmc.core.text import printable
 from jmmc.quality.filters import DIMENSIONS, FIELD_OF_FILTER, RATINGS, SummaryFilter
 from jmmc.quality.grading import Grade
-from jmmc.quality.joins import ATTEMPTS, DROPPED, OUTCOMES
+from jmmc.quality.joins import ATTEMPTS, DROPPED, NO_MEDIA, OUTCOMES
 from jmmc.quality.losses import Loss
 from jmmc.quality.ratings import Ratings
 from jmmc.quality.summary import Summary
@@ -214,8 +214,9 @@ def _render_session(detail: SessionDetail) -> Group:
     ]
     if summary.setup.text:
         parts.append(f"join         {_steps(summary)}")
-    if summary.outcome == DROPPED:
-        parts.append(Text(f"dropped      {_failure(summary)}", style="red"))
+    if summary.outcome in (DROPPED, NO_MEDIA):
+        heading = "dropped" if summary.outcome == DROPPED else "no media"
+        parts.append(Text(f"{heading:<13}{_failure(summary)}", style="red"))
     for name in ("quality", "rtt_ms", "down_loss_percent", "up_bandwidth_kbps"):
         if values := _by_time(detail, name):
             low, high = min(values), max(values)

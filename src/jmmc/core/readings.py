@@ -202,6 +202,9 @@ TECHNICAL_FAILURES = (
 )
 """Why a join failed, or a stay ended, that the service or the network answers for."""
 
+MEDIA_FAILURES = ("ice_failed", "accept_timeout", "offer_failed", "bridge_down")
+"""Those by which media does not come, or no longer comes, to somebody in the room."""
+
 OTHER_FAILURES = (
     *("password", "lobby", "sign_in", "not_allowed", "room_full", "kicked", "room_closed"),
     "gave_up",

@@ -16,7 +16,16 @@ from jmmc.core.label_values import OTHER, UNKNOWN, LabelValues, browser_family
 from jmmc.core.readings import OTHER_FAILURES, READINGS, TECHNICAL_FAILURES, Number
 from jmmc.maintenance.summary_due_times import PATIENCE
 from jmmc.quality.grading import Grade, moment_mos
-from jmmc.quality.joins import ATTEMPTS, DROPPED, FAILED, JOINED, REFUSED
+from jmmc.quality.joins import (
+    ATTEMPTS,
+    DROPPED,
+    FAILED,
+    JOINED,
+    NO_MEDIA,
+    REFUSED,
+    UNSUCCESSFUL,
+    media_came,
+)
 from jmmc.quality.meeting_ids import meetings_apart
 from jmmc.quality.summary import Summary
 from jmmc.quality.timeline import State, Timeline
@@ -28,6 +37,8 @@ _REGIONS, _BROWSERS, _TRANSPORTS = 20, 10, 6  # Values of a label; the rest is `
 _BRIDGES = 50
 _KNOWN_TRANSPORTS = ("udp", "tcp", "relay", "p2p")
 _CONTINUED = 1000  # Sessions that continued after their end; beyond them one may count twice.
+_DROPS = (DROPPED, NO_MEDIA)  # Without media: where the join was counted as joined before.
+_MEDIA_WITHIN = 60  # Seconds after the join: ICE takes at most 30 to fail.
 _COMBINATIONS = 200  # Of label values: 4,000 series, 25 ms of a scrape.
 
 
@@ -201,10 +212,11 @@ class CallTimeCounters:
         if not after.outcome:
             return
         was_known = before is not None and before.outcome != ""
-        if not was_known and self._is_recent(after.began, now):
+        had_joined = before is not None and _is_join_settled(before)
+        if not had_joined and _is_join_settled(after) and self._is_recent(after.began, now):
             self._count_join(after)
         self._count_setup(before, after, now)
-        if after.outcome in ATTEMPTS:
+        if after.outcome in ATTEMPTS or (after.outcome == NO_MEDIA and not had_joined):
             return
         had_ended = was_known and before is not None and not before.running
         if had_ended and after.running:
@@ -218,19 +230,18 @@ class CallTimeCounters:
             self.ended[region] += 1
         if not after.running:
             self._counted_ends.pop(after.session, None)
-        was_dropped = before is not None and before.outcome == DROPPED
-        if after.outcome == DROPPED and not was_dropped and self._is_recent(after.ended, now):
+        was_dropped = before is not None and before.outcome in _DROPS
+        if after.outcome in _DROPS and not was_dropped and self._is_recent(after.ended, now):
             key = (region, after.failure)
             self.drops[key] = self.drops.get(key, 0) + 1
 
     def _count_join(self, summary: Summary) -> None:
-        is_attempt = summary.outcome in ATTEMPTS
         region = self._region_of(summary, summary.began)
-        labels = JoinLabels(
-            region,
-            summary.outcome if is_attempt else JOINED,
-            summary.failure if is_attempt else "",
-        )
+        outcome, reason = JOINED, ""
+        if summary.outcome in UNSUCCESSFUL:
+            outcome = REFUSED if summary.outcome == REFUSED else FAILED
+            reason = summary.failure
+        labels = JoinLabels(region, outcome, reason)
         self.joins[labels] = self.joins.get(labels, 0) + 1
 
     def _count_setup(self, before: Summary | None, after: Summary, now: float) -> None:
@@ -343,6 +354,16 @@ def _steady_parts(summary: Summary, since: int) -> Iterator[tuple[int, int]]:
         start, end = max(segment.start, since), min(segment.end, summary.last)
         if start < end:
             yield start, end
+
+
+def _is_join_settled(summary: Summary) -> bool:
+    """Whether it is clear how a join went: in the room, media may yet fail to come."""
+    if summary.outcome != JOINED or not summary.running:
+        return summary.outcome != ""
+    graded = summary.good + summary.fair + summary.poor
+    return media_came(summary.setup, graded=graded) or (
+        summary.last - summary.began >= _MEDIA_WITHIN
+    )
 
 
 class _Piece(Protocol):

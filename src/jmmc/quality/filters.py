@@ -82,8 +82,9 @@ class SummaryFilter(Struct, frozen=True):
     """Selects the summaries that match every field that is given. Its fields are in `FILTERS`.
 
     `since` and `until` (Unix seconds) select the sessions that overlap that time. `attempts`:
-    whether the sessions are attempts to join that failed (`quality.joins.ATTEMPTS`); with None both
-    these and others are selected. `rated`: whether people rated the call.
+    True selects the joins that failed or were refused (`quality.joins.UNSUCCESSFUL`), False the
+    sessions in which somebody was in the room, and None both. `rated`: whether people rated the
+    call.
     """
 
     since: int | None = None

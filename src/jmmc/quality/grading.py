@@ -17,7 +17,7 @@ from jmmc.quality.signs import senders_at, signs_at
 from jmmc.quality.thresholds import READINGS_OF, Limit, Limitation, Preset
 from jmmc.quality.timeline import Span, State
 
-VERSION = 4
+VERSION = 5
 """Version of the formulas here, in `mos` and in `thresholds`; stored with their results."""
 
 _MARGIN = 1.1  # Hysteresis of limited video, as a factor.

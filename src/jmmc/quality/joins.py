@@ -11,7 +11,7 @@ from typing import NamedTuple, TypeVar
 
 from msgspec import Struct
 
-from jmmc.core.readings import TECHNICAL_FAILURES
+from jmmc.core.readings import MEDIA_FAILURES, TECHNICAL_FAILURES
 from jmmc.quality.intervals import Clusters, cluster_places, rate_interval
 from jmmc.quality.sketch import Sketch, bucket_of
 from jmmc.quality.summary import Setup
@@ -19,18 +19,23 @@ from jmmc.quality.summary import Setup
 _K = TypeVar("_K")
 
 JOINED, DROPPED, FAILED, REFUSED = "joined", "dropped", "failed", "refused"
+NO_MEDIA = "no_media"
 UNTOLD = ""
 """The outcome of a session whose script does not tell how joins went."""
 
-OUTCOMES = (JOINED, DROPPED, FAILED, REFUSED)
+OUTCOMES = (JOINED, DROPPED, NO_MEDIA, FAILED, REFUSED)
 """How a session went, where that is known.
 
-`dropped`: joined, and ended by a failure. `failed`: not joined, for a technical reason. `refused`:
-not joined by a decision, such as a wrong password, or because the person gave up.
+`dropped`: joined, and ended by a failure. `no_media`: in the room, until it was clear that no media
+would come; a join that failed. `failed`: not in the room, for a technical reason. `refused`: not in
+the room by a decision, such as a wrong password, or because the person gave up.
 """
 
 ATTEMPTS = (FAILED, REFUSED)
 """The outcomes of sessions in which nobody was in the room."""
+
+UNSUCCESSFUL = (NO_MEDIA, *ATTEMPTS)
+"""The outcomes of joins that failed or were refused."""
 
 
 class Joins(Struct, frozen=True, array_like=True, gc=False):
@@ -68,25 +73,33 @@ class JoinEvent(NamedTuple):
 
 
 _JOINED, _ENDED, _DROPPED = Joins(joined=1), Joins(ended=1), Joins(ended=1, dropped=1)
-_OF_ATTEMPT = {FAILED: Joins(failed=1), REFUSED: Joins(refused=1)}
+_OF_FAILED = {outcome: Joins(failed=1) for outcome in (NO_MEDIA, FAILED)}
+_OF_UNSUCCESSFUL = {**_OF_FAILED, REFUSED: Joins(refused=1)}
 
 
-def outcome_of(*, failure: str, drop: str, tells: bool) -> str:
+def outcome_of(*, failure: str, drop: str, tells: bool, had_media: bool) -> str:
     """The outcome of a session by its readings `fail` and `drop`.
 
-    `tells`: its script reports how joins went.
+    `tells`: its script reports how joins went. `had_media`: media connected at some time.
     """
     if failure:
         return FAILED if failure in TECHNICAL_FAILURES else REFUSED
+    if drop in MEDIA_FAILURES and not had_media:
+        return NO_MEDIA
     if drop in TECHNICAL_FAILURES:
         return DROPPED
     return JOINED if tells or drop else UNTOLD
 
 
+def media_came(setup: Setup, *, graded: int) -> bool:
+    """Whether media connected: a step says so, or some seconds have a grade."""
+    return setup.ice is not None or setup.media is not None or graded > 0
+
+
 def join_events(outcome: str, began: int, ended: int, *, running: bool) -> Iterator[JoinEvent]:
     """What a session counts for, and when; a stay ends in its last second."""
-    if outcome in _OF_ATTEMPT:
-        yield JoinEvent(began, _OF_ATTEMPT[outcome])
+    if outcome in _OF_UNSUCCESSFUL:
+        yield JoinEvent(began, _OF_UNSUCCESSFUL[outcome])
     elif outcome:
         yield JoinEvent(began, _JOINED)
         if not running:

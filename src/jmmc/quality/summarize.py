@@ -15,7 +15,7 @@ from jmmc.quality.grading import (
     quantiles,
     verdict,
 )
-from jmmc.quality.joins import outcome_of
+from jmmc.quality.joins import media_came, outcome_of
 from jmmc.quality.segments import LONGEST_TEXT, is_relayed, segments_of, text_of
 from jmmc.quality.signs import named_senders
 from jmmc.quality.size_limits import (
@@ -56,6 +56,7 @@ def sum_up(session: Session, timeline: Timeline, preset: Preset) -> Summary:
     said = _last_said(timeline)
     failure, drop = text_of(said.get("fail")), text_of(said.get("drop"))
     setup = _setup(said)
+    had_media = media_came(setup, graded=call.good + call.fair + call.poor)
     rating = number(said, "rate")
     return Summary(
         session=session.id,
@@ -87,7 +88,9 @@ def sum_up(session: Session, timeline: Timeline, preset: Preset) -> Summary:
         endpoint_id=text_of(_longest(held, "pid")),
         jitsi_meeting_id=text_of(_longest(held, "mid")),
         events=events(timeline)[:MOST_EVENTS],
-        outcome=outcome_of(failure=failure, drop=drop, tells=setup.join is not None),
+        outcome=outcome_of(
+            failure=failure, drop=drop, tells=setup.join is not None, had_media=had_media
+        ),
         failure=failure or drop,
         setup=setup,
         senders=_senders(timeline.spans),

@@ -8,7 +8,7 @@ from bson import ObjectId
 
 from jmmc.core.model import SessionFilter
 from jmmc.quality.filters import FILTERS, SummaryFilter
-from jmmc.quality.joins import ATTEMPTS
+from jmmc.quality.joins import ATTEMPTS, UNSUCCESSFUL
 from jmmc.stores.mongo.documents import Document
 from jmmc.stores.summary_columns import column
 
@@ -57,8 +57,8 @@ def summary_query(selection: SummaryFilter, longest: int) -> Document:
         else:
             query[name] = condition
     if selection.attempts is not None:
-        kind = {"outcome": {"$in" if selection.attempts else "$nin": ATTEMPTS}}
-        either.append(kind)
+        kind = {"$in": UNSUCCESSFUL} if selection.attempts else {"$nin": ATTEMPTS}
+        either.append({"outcome": kind})
     if selection.rated is not None:
         query.setdefault("rating", {"$gt": 0} if selection.rated else None)
     if selection.running is not None:

@@ -2,10 +2,11 @@
 
 from jmmc.core.model import SessionFilter
 from jmmc.quality.filters import FILTERS, SummaryFilter
-from jmmc.quality.joins import ATTEMPTS
+from jmmc.quality.joins import ATTEMPTS, UNSUCCESSFUL
 from jmmc.stores.summary_columns import column
 
-_IS_ATTEMPT = f"outcome IN ({', '.join(repr(outcome) for outcome in ATTEMPTS)})"
+_IS_ATTEMPT = f"outcome IN {ATTEMPTS}"
+_IS_UNSUCCESSFUL = f"outcome IN {UNSUCCESSFUL}"
 
 
 def session_conditions(selection: SessionFilter) -> tuple[str, list[object]]:
@@ -56,7 +57,7 @@ def summary_conditions(selection: SummaryFilter) -> tuple[list[str], list[object
         parts.append(condition)
         values += given
     if selection.attempts is not None:
-        parts.append(_IS_ATTEMPT if selection.attempts else f"NOT {_IS_ATTEMPT}")
+        parts.append(_IS_UNSUCCESSFUL if selection.attempts else f"NOT {_IS_ATTEMPT}")
     if selection.rated is not None:
         parts.append(f"rating IS {'NOT ' if selection.rated else ''}NULL")
     if selection.running is not None:
