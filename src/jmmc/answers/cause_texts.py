@@ -11,6 +11,7 @@ from jmmc.quality.causes.answer import Verdict
 
 _PERCENTAGES = frozenset(("share", "others_share"))
 _SHOWN = 3  # Candidates in a headline.
+_OF_TITLE = 2
 
 
 @cache
@@ -43,6 +44,19 @@ def headline(answer: Answer, language: str, names: Mapping[str, str] | None = No
         causes=_listed(listed, language, " / " if with_share else ""),
         missing=", ".join(_text("missing", name, language) for name in answer.missing),
     )
+    return sentence[:1].upper() + sentence[1:]
+
+
+def title(answer: Answer, language: str, names: Mapping[str, str] | None = None) -> str:
+    """The likely cause in a few words, with its probability; several where none is named."""
+    shown = [answer.causes[0], *(answer.causes[at] for at in answer.ties)]
+    if answer.verdict in (Verdict.UNCLEAR, Verdict.NOT_ENOUGH):
+        shown = [*answer.causes[:_OF_TITLE]]
+    listed = [
+        f"{name_of(cause, language, names)} ({percent(cause.probability, language)})"
+        for cause in shown
+    ]
+    sentence = " / ".join(listed)
     return sentence[:1].upper() + sentence[1:]
 
 

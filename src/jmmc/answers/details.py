@@ -28,11 +28,11 @@ from jmmc.answers.model import (
     Participant,
     SessionDetail,
 )
-from jmmc.answers.records import read_records
 from jmmc.answers.stays import read_stays
 from jmmc.answers.threads import in_background, parts_of, pause, paused
 from jmmc.core.errors import JmmcError
 from jmmc.core.model import Session
+from jmmc.maintenance.cause_records import read_records
 from jmmc.quality.causes import Crowd, Explained, Incident, Records, incidents, likely_causes
 from jmmc.quality.filters import SummaryFilter
 from jmmc.quality.grading import Grade, Spell

@@ -1,4 +1,4 @@
-"""Exports of a store: sessions in their stored form, timelines and summaries as rows."""
+"""Exports of a store: sessions in their stored form; timelines, summaries, incidents as rows."""
 
 from collections.abc import AsyncIterator, Callable, Mapping
 from operator import attrgetter
@@ -12,14 +12,15 @@ from jmmc.core.fields import Moment
 from jmmc.core.model import Dialect, Sample, Session, SessionFilter
 from jmmc.core.readings import METRICS
 from jmmc.core.text import printable_json
-from jmmc.quality.filters import DIMENSIONS, SummaryFilter
+from jmmc.quality.causes.recorded import RecordedIncident
+from jmmc.quality.filters import DIMENSIONS, IncidentFilter, SummaryFilter
 from jmmc.quality.joins import STEPS
 from jmmc.quality.summary import Summary
 from jmmc.quality.timeline import Rhythm
 from jmmc.quality.timeline_rows import TIMELINE_COLUMNS, sample_rows
 from jmmc.stores import Store
 
-What = Literal["sessions", "timeline", "summaries", "attempts"]
+What = Literal["sessions", "timeline", "summaries", "attempts", "incidents"]
 
 _PAGE = 500
 _READ = 20  # Sessions in memory at a time: one may have 20,000 samples.
@@ -64,6 +65,36 @@ async def summary_pages(store: Store, selection: SummaryFilter) -> AsyncIterator
         if len(page) < _PAGE:
             return
         after = (page[-1].began, page[-1].session)
+
+
+async def incident_pages(
+    store: Store, since: int | None, until: int | None
+) -> AsyncIterator[list[RecordedIncident]]:
+    """The incidents of a time, newest first, in batches."""
+    after = None
+    while True:
+        page = await store.reports.incidents(
+            IncidentFilter(since=since, until=until), limit=_PAGE, order="newest", after=after
+        )
+        yield page
+        if len(page) < _PAGE:
+            return
+        after = (page[-1].start, page[-1].id)
+
+
+async def incident_rows(
+    store: Store, selection: SessionFilter
+) -> AsyncIterator[list[dict[str, Any]]]:
+    """One row for each incident, newest first, in batches. Raises `ValueError` for a filter."""
+    refuse_filters(selection == SessionFilter(since=selection.since, until=selection.until))
+    async for page in incident_pages(store, selection.since, selection.until):
+        yield [incident_row(incident) for incident in page]
+
+
+def refuse_filters(only_window: bool) -> None:
+    """Raise `ValueError` unless nothing but a window is given: incidents are of many sessions."""
+    if not only_window:
+        raise ValueError("incidents can only be selected by time: leave out the other filters")
 
 
 async def chosen(store: Store, selection: SummaryFilter) -> AsyncIterator[Session]:
@@ -131,7 +162,11 @@ def _quantile(metric: str, place: int) -> _SummaryColumn:
 
 
 def _reasons(summary: Summary) -> str:
-    return " ".join(f"{reason}:{seconds}" for reason, seconds in summary.reasons.items())
+    return _listed(summary.reasons)
+
+
+def _listed(reasons: Mapping[str, int]) -> str:
+    return " ".join(f"{reason}:{seconds}" for reason, seconds in reasons.items())
 
 
 _SUMMARY_COLUMNS: tuple[_SummaryColumn, ...] = (
@@ -167,6 +202,34 @@ _SUMMARY_COLUMNS: tuple[_SummaryColumn, ...] = (
 )
 
 
+_IN_INCIDENT: Mapping[str, tuple[Any, Callable[[RecordedIncident], Any]]] = {
+    "id": (str, attrgetter("id")),
+    "began": (Moment, attrgetter("start")),
+    "ended": (Moment, attrgetter("end")),
+    "running": (bool, attrgetter("running")),
+    "grade": (str, lambda incident: incident.grade.name.lower()),
+    "cause": (str, attrgetter("cause.kind")),
+    "value": (str, attrgetter("cause.value")),
+    "probability": (float, attrgetter("cause.probability")),
+    "verdict": (str, attrgetter("answer.verdict.value")),
+    "people": (int, attrgetter("people")),
+    "meetings": (int, attrgetter("meetings")),
+    "sessions": (int, attrgetter("sessions")),
+    "affected_s": (int, attrgetter("seconds")),
+    "reasons": (str, lambda incident: _listed(incident.reasons)),
+}
+"""Name, type and value of each column of `incident_row`."""
+
+
+def incident_row(incident: RecordedIncident) -> dict[str, Any]:
+    """An incident as a row."""
+    return {name: value(incident) for name, (_, value) in _IN_INCIDENT.items()}
+
+
+INCIDENT_COLUMNS: Columns = columns_of({name: type_ for name, (type_, _) in _IN_INCIDENT.items()})
+"""The columns of `incident_row`."""
+
+
 def summary_row(summary: Summary) -> dict[str, Any]:
     """A session as a row: units are in the names of the columns."""
     return {column.name: column.value(summary) for column in _SUMMARY_COLUMNS}
@@ -182,5 +245,6 @@ COLUMNS_OF: Mapping[str, Columns] = {
     "timeline": SAMPLE_COLUMNS,
     "summaries": SUMMARY_COLUMNS,
     "attempts": SUMMARY_COLUMNS,
+    "incidents": INCIDENT_COLUMNS,
 }
 """The columns of what is exported as rows."""

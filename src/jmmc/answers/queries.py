@@ -6,12 +6,14 @@ from datetime import UTC, tzinfo
 import msgspec
 
 from jmmc.answers import alerts, lists
+from jmmc.answers import incidents as incident_answers
 from jmmc.answers.details import (
     NotFoundError,
     meeting_detail,
     participant_detail,
     session_detail,
 )
+from jmmc.answers.incidents import IncidentDetail
 from jmmc.answers.joins import recent_joins
 from jmmc.answers.lists import Page
 from jmmc.answers.live import LiveView
@@ -35,7 +37,7 @@ from jmmc.answers.ratings import agreement, ratings, ratings_by
 from jmmc.answers.usage import Period, usage
 from jmmc.core.tasks import prefetch
 from jmmc.privacy.pseudonyms import Pseudonyms
-from jmmc.quality.filters import SummaryFilter, support_code
+from jmmc.quality.filters import IncidentFilter, IncidentOrder, SummaryFilter, support_code
 from jmmc.quality.joins import ATTEMPTS
 from jmmc.quality.ratings import Agreement
 from jmmc.quality.summary import SearchHit
@@ -140,6 +142,23 @@ class Queries:
     ) -> Participant:
         """A browser's sessions in a window. Raises `NotFoundError`."""
         return await participant_detail(self._reports, browser_id, selection, limit=limit)
+
+    async def incidents(
+        self,
+        selection: IncidentFilter,
+        *,
+        limit: int = 50,
+        order: IncidentOrder = "affected",
+        after: str | None = None,
+    ) -> Page:
+        """Incidents (`RecordedIncident`) of a time, those with the most affected time first."""
+        return await incident_answers.incidents(
+            self._reports, selection, limit=limit, order=order, after=after
+        )
+
+    async def incident(self, id_: str) -> IncidentDetail:
+        """One incident with its most affected sessions. Raises `NotFoundError`."""
+        return await incident_answers.incident(self._reports, id_)
 
     async def usage(
         self, period: Period, selection: SummaryFilter, zone: tzinfo = UTC

@@ -10,7 +10,14 @@ from typing import Any, BinaryIO, get_args
 
 import click
 
-from jmmc.answers.export import COLUMNS_OF, What, session_lines, summary_rows, timeline_rows
+from jmmc.answers.export import (
+    COLUMNS_OF,
+    What,
+    incident_rows,
+    session_lines,
+    summary_rows,
+    timeline_rows,
+)
 from jmmc.answers.tables import FORMATS, Table, table
 from jmmc.cli.common import (
     collection_option,
@@ -41,7 +48,8 @@ _TWO_DAYS = 2 * 86_400
     default="sessions",
     show_default=True,
     help="sessions: as they are stored; timeline: one row per sample with every value filled in;"
-    " summaries: one row per session; attempts: one row per join that failed or was refused.",
+    " summaries: one row per session; attempts: one row per join that failed or was refused;"
+    " incidents: one row per incident.",
 )
 @click.option(
     "--format",
@@ -105,7 +113,7 @@ def export(
     except BrokenPipeError:
         # The reader closed the pipe: what Python still buffers for it must not be flushed.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    except (JmmcError, OSError) as error:
+    except (JmmcError, OSError, ValueError) as error:
         fail(error, 1)
 
 
@@ -145,6 +153,8 @@ async def _write(
 def _rows(store: Store, selection: SessionFilter, what: str) -> AsyncIterator[list[dict[str, Any]]]:
     if what == "timeline":
         return timeline_rows(store, selection, configured_rhythm())
+    if what == "incidents":
+        return incident_rows(store, selection)
     return summary_rows(store, selection, attempts=what == "attempts")
 
 

@@ -6,7 +6,8 @@ is deleted in a further pass, until a pass finds nothing. An interrupted erasure
 doing it again.
 
 What is stored with a time in the future, because a clock was or is wrong, is deleted once, at the
-beginning: later it might be a new start of the participant.
+beginning: later it might be a new start of the participant. Rollups and incidents of its time are
+made anew at the end.
 """
 
 import asyncio
@@ -70,7 +71,10 @@ async def forget(
         await asyncio.sleep(settle)
     # Once more: rollups of these hours may have been made while their summaries were deleted.
     await summarizer.note(hours)
+    await summarizer.incidents.note_erased(hours)
     receipt = replace(receipt, hours=receipt.hours + await summarizer.roll_up())
+    async for _ in summarizer.incidents.find_noted():
+        yield receipt
     await store.wipe_deleted()
     receipt = replace(receipt, finished=int(clock()))
     await put_erasure(reports, receipt)
@@ -103,6 +107,7 @@ async def _pass(
     while summaries := await reports.summaries(summary_filter, limit=_SUMMARIES):
         touched = {hour for summary in summaries for hour in hours_of(summary)}
         await summarizer.note(touched)
+        await summarizer.incidents.note_erased(touched)
         hours |= touched
         names = await reports.erase(summaries)
         receipt = replace(

@@ -23,6 +23,7 @@ _log = logger(__name__)
 _PERIOD = 3600.0  # Seconds between two runs of an hourly task.
 _ARCHIVE_AFTER = 25 * 3600  # Seconds. Browsers send again what is up to a day old.
 _ERASURES_PERIOD = 2.0  # Seconds between two readings of the erasure receipts.
+_INCIDENTS_PERIOD = 10.0  # Seconds between two looks for hours with changed problems.
 _SUMMARIES_PERIOD = 5.0  # Seconds between two looks for sessions with new samples.
 
 
@@ -58,6 +59,7 @@ class Maintenance:
         supervisor.start("retention", lambda: self._hourly("retention", self._apply_retention))
         supervisor.start("packing", lambda: self._hourly("packing", self._archive_quiet))
         supervisor.start("summaries", self._keep_summarizing)
+        supervisor.start("incidents", self._keep_finding_incidents)
         supervisor.start("erasures", self._keep_reading_erasures)
 
     @property
@@ -66,11 +68,25 @@ class Maintenance:
         return self._summarizer.upgraded
 
     async def release(self) -> None:
-        """Give up the lease for summaries, when the tasks have ended. Raises `StoreError`."""
+        """Give up the leases, when the tasks have ended. Raises `StoreError`."""
         await self._summarizer.release()
+        await self._summarizer.incidents.release()
 
     async def _keep_summarizing(self) -> None:
         await keep_summarizing(self._summarizer, self._counters, pause=_SUMMARIES_PERIOD)
+
+    async def _keep_finding_incidents(self) -> None:
+        """Find the incidents of what the process with the lease for summaries has changed."""
+        while True:
+            pause = _INCIDENTS_PERIOD
+            try:
+                if self._summarizer.leading:
+                    pause = await self._summarizer.incidents.keep_up()
+            except StoreError as error:
+                self._counters.fail("summaries")
+                _log.warning("incidents_failed", why=error)
+            raise_if_cancelled()
+            await asyncio.sleep(pause)
 
     async def _hourly(self, job: Job, work: Callable[[], Awaitable[None]]) -> None:
         """Do `work` once an hour; a failure of the store is logged and counted as `job`."""

@@ -25,6 +25,7 @@ from jmmc.core.timestamps import to_iso
 from jmmc.core.yielding import LoadAwareYielder, batch_size_for
 from jmmc.ingest.counters import Counters
 from jmmc.maintenance.call_time_metrics import CallTimeCounters
+from jmmc.maintenance.incidents import IncidentFinder
 from jmmc.maintenance.set_aside import SetAside
 from jmmc.maintenance.summary_due_times import DueTimes, in_fair_order
 from jmmc.quality.filters import DIMENSIONS, SummaryFilter
@@ -105,6 +106,8 @@ class Summarizer:
         self._monotonic = monotonic
         self._leased_at = 0.0  # By the monotonic clock.
         self._lease = Lease(_LEASE, holder, seconds=_LEASE_SECONDS)
+        self.incidents = IncidentFinder(store, clock=clock, holder=holder)
+        """Finds the incidents in the hours whose problems have changed."""
 
     async def step(self) -> int:
         """Summarize some sessions that have changed or ended, and are due; return how many.
@@ -175,6 +178,8 @@ class Summarizer:
             async for done in self.complete():
                 _log.info("rollups_made", hours=done)
                 yield
+            async for _ in self.incidents.upgrade():
+                yield
         finally:
             self._upgrading = False
             self.upgraded = None
@@ -203,6 +208,9 @@ class Summarizer:
         await self._rebuild(batch)
         yield done + len(batch)
         await self.roll_up()
+        async for _ in self.incidents.find_noted():
+            yield done + len(batch)
+        await self.incidents.mark_current()
         await reports.put_record("formula", "current", msgspec.json.encode(formula))
         await reports.delete_record("rebuild", formula)
 
@@ -333,12 +341,11 @@ class Summarizer:
         if gone:
             # Their samples were deleted by retention: the summary of before is the last one.
             last_known = await reports.get_summaries(list(gone))
-            await reports.put_summaries(
-                [
-                    msgspec.structs.replace(item, running=False, ended=item.last)
-                    for item in last_known
-                ]
-            )
+            ended = [
+                msgspec.structs.replace(item, running=False, ended=item.last) for item in last_known
+            ]
+            await self.incidents.note_changes({item.session: item for item in last_known}, ended)
+            await reports.put_summaries(ended)
         await self._summarize(sessions, now)
 
     async def _running(self) -> AsyncIterator[Summary]:
@@ -376,6 +383,7 @@ class Summarizer:
         for summary in summaries:
             hours |= _changed_hours(compared_with.get(summary.session), summary)
         await self.note(hours)
+        await self.incidents.note_changes(compared_with, summaries)
         await reports.put_summaries(summaries)
         # A name that no summary has would stay behind when the participant is erased.
         if renamed := [

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Callable, Mapping
-from typing import NamedTuple
+from typing import Literal, NamedTuple, get_args
 
 from msgspec import Struct
 
@@ -124,3 +124,25 @@ class SummaryFilter(Struct, frozen=True):
             if value != selected and not (row.prefix and value.startswith(f"{selected} ")):
                 return False
         return True
+
+
+IncidentOrder = Literal["affected", "people", "newest"]
+"""Which incidents come first: by affected person-seconds, by people, or the latest."""
+
+INCIDENT_ORDERS: tuple[IncidentOrder, ...] = get_args(IncidentOrder)
+
+
+class IncidentFilter(Struct, frozen=True):
+    """Selects the incidents that match every field that is given.
+
+    `since` and `until` (Unix seconds) select those that overlap that time. `cause` and `value` are
+    those of the most probable cause, of at least `min_probability` (0 to 1).
+    """
+
+    since: int | None = None
+    until: int | None = None
+    running: bool | None = None
+    cause: str | None = None
+    value: str | None = None
+    min_people: int = 1
+    min_probability: float = 0.0

@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
 from jmmc.core.model import Condition, Erased, Push, Receipt, Refusal, Session, SessionFilter
-from jmmc.quality.filters import SummaryFilter
+from jmmc.quality.causes.recorded import RecordedIncident, StoredIncident
+from jmmc.quality.filters import IncidentFilter, IncidentOrder, SummaryFilter
 from jmmc.quality.rollups import Rollup
 from jmmc.quality.summary import Decile, LiveSession, SearchHit, Summary
 
@@ -229,7 +230,8 @@ class Reports(Protocol):
         """Delete summaries of sessions that were over before `before`, then old names and rollups.
 
         `before` is the beginning of a day in UTC. Deletes a bounded number of summaries and returns
-        it. Call it until it returns 0; the last call deletes the names and the rollups.
+        it. Call it until it returns 0; the last call deletes the names, the rollups, and the
+        incidents that ended before.
         """
         ...
 
@@ -246,6 +248,41 @@ class Reports(Protocol):
 
         Those that begin with it come first; then those that were there latest.
         """
+        ...
+
+    async def replace_incidents(
+        self, gone: Sequence[str], changed: Sequence[StoredIncident]
+    ) -> None:
+        """Delete the incidents with the ids `gone`; store or replace others.
+
+        In SQLite both are seen at once.
+        """
+        ...
+
+    async def stored_incidents(self, since: int, until: int) -> list[StoredIncident]:
+        """The incidents that touch a time, with their parts."""
+        ...
+
+    async def running_incidents(self) -> list[StoredIncident]:
+        """The incidents that are stored as running, with their parts."""
+        ...
+
+    async def incidents(
+        self,
+        selection: IncidentFilter,
+        *,
+        limit: int,
+        order: IncidentOrder,
+        after: tuple[int, str] | None = None,
+    ) -> list[RecordedIncident]:
+        """At most `limit` of the selected incidents.
+
+        `after` is the (`start`, id) of the last one of the previous page, in the order `newest`.
+        """
+        ...
+
+    async def get_incidents(self, ids: Sequence[str]) -> list[RecordedIncident]:
+        """The incidents with these ids, in any order; unknown ids are left out."""
         ...
 
     async def put_record(self, kind: str, name: str, content: bytes) -> None:

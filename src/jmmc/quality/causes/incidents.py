@@ -1,6 +1,8 @@
 """Incidents: problems that have one cause in common, of any number of people and meetings."""
 
+from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from itertools import islice
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -12,10 +14,17 @@ from jmmc.quality.causes.signs import signs_of
 from jmmc.quality.grading import Grade, Spell, added_reasons
 from jmmc.quality.summary import Summary
 
-_APART = 60  # Seconds between two problems of one incident.
+APART = 60
+"""Seconds between two problems of one incident."""
+APART_OF_ONE = 300
+"""The same of problems that one participant causes: a weak line comes and goes."""
+
 _LEAST = 0.25  # Probability of a cause by which two problems are joined.
+_PERSON = "person"
 _OWN = frozenset(kind for kind, side in SIDES.items() if side == "participant")
+_OF_ONE = _OWN | {OTHER_END}
 _MOST_CAUSES = 6
+_MOST_LOOKS = 200  # Problems of the same moment that one is compared with.
 
 Key = tuple[str, str]
 """A cause: its kind and value; what one participant has is that person's, whoever receives it."""
@@ -46,6 +55,77 @@ class Explained(Struct, frozen=True):
     spell: Spell
     answer: Answer
 
+    @property
+    def seconds(self) -> int:
+        """The length of the spell, at least one second."""
+        return max(1, self.spell.end - self.spell.start)
+
+
+class Earlier(Struct, frozen=True):
+    """What was found of an incident before: its id, its end, and the mean weight of its causes."""
+
+    id: str
+    end: int
+    seconds: int
+    weights: Mapping[Key, float]
+
+
+class Group:
+    """Problems of one incident; `earlier` is what was found of it before, if anything was."""
+
+    def __init__(self, earlier: Earlier | None = None) -> None:
+        self.earlier = earlier
+        self.problems: list[Explained] = []
+        self.start = self.end = earlier.end if earlier else 0
+        self._weights: dict[Key, float] = {}
+        self._seconds = 0
+        if earlier:
+            self._seconds = earlier.seconds
+            self._weights = {
+                key: weight * earlier.seconds for key, weight in earlier.weights.items()
+            }
+
+    def add(self, problem: Explained, weights: Mapping[Key, float]) -> None:
+        """Add a problem; none that begins earlier may follow."""
+        if not self.problems:
+            self.start = problem.spell.start
+        self.problems.append(problem)
+        self._seconds += problem.seconds
+        self.end = max(self.end, problem.spell.end)
+        for key, weight in weights.items():
+            self._weights[key] = self._weights.get(key, 0.0) + weight * problem.seconds
+
+    def share(self, key: Key) -> float:
+        """The mean probability of a cause."""
+        return self._weights.get(key, 0.0) / self._seconds
+
+    @property
+    def shares(self) -> dict[Key, float]:
+        """The mean probability of each cause by which another problem may join."""
+        return {
+            key: round(weight / self._seconds, 3)
+            for key, weight in self._weights.items()
+            if weight >= _LEAST * self._seconds
+        }
+
+    def take(self, other: "Group") -> None:
+        """Take the problems of another group."""
+        self.earlier = self.earlier or other.earlier
+        self.problems = sorted(self.problems + other.problems, key=_by_time)
+        self.start, self.end = min(self.start, other.start), max(self.end, other.end)
+        self._seconds += other._seconds
+        for key, weight in other._weights.items():
+            self._weights[key] = self._weights.get(key, 0.0) + weight
+
+    def reaches(self, start: int, key: Key) -> bool:
+        """Whether it is still open for a problem of this cause that begins at `start`."""
+        return self.end + (APART_OF_ONE if key[0] == _PERSON else APART) >= start
+
+    @property
+    def answer(self) -> Answer:
+        """One answer of all problems."""
+        return _together(self.problems)
+
 
 def incidents(
     problems: Iterable[Explained],
@@ -53,66 +133,87 @@ def incidents(
     *,
     pause: Callable[[], None] = lambda: None,
 ) -> list[Incident]:
-    """Join problems by cause and time; the incidents are in order of time.
+    """Join problems by cause and time (see `joined`); the incidents are in order of time."""
+    found = [_incident_of(group) for group in joined(problems, person_of, pause=pause)]
+    return sorted(found, key=lambda incident: (incident.start, incident.sessions))
+
+
+def joined(
+    problems: Iterable[Explained],
+    person_of: Mapping[str, str],
+    earlier: Iterable[Earlier] = (),
+    *,
+    pause: Callable[[], None] = lambda: None,
+) -> list[Group]:
+    """Join problems by cause and time, also with incidents that were found before.
 
     `person_of` has the person (`browser_id`) of each session. Two problems are one incident where
-    they overlap and have a cause in common that each of them makes probable; or, while no cause is
-    clear, where they begin at the same moment in the same meeting with the same sign.
+    they overlap and have a cause in common that each of them makes probable. Those that begin at
+    the same moment with the same sign are also one where causes in common are probable only
+    together; or where no cause is clear and they are in the same meeting.
     """
-    found: list[_Open] = []
-    by_key: dict[Key, list[_Open]] = {}
-    for problem in sorted(problems, key=lambda item: (item.spell.start, item.summary.session)):
+    groups: list[Group] = []
+    open_by_key: dict[Key, list[Group]] = {}
+    at_once: deque[_AtOnce] = deque()
+    for former in earlier:
+        seed = Group(former)
+        for key in former.weights:
+            open_by_key.setdefault(key, []).append(seed)
+    for problem in sorted(problems, key=_by_time):
         pause()
         weights = _weights(problem, person_of)
-        same = _incident_of(problem, weights, by_key)
-        if same is None:
-            same = _Open()
-            found.append(same)
-        same.add(problem, weights)
-        for key in (*weights, ("moment", problem.summary.room)):
-            of_key = by_key.setdefault(key, [])
-            if same not in of_key:
-                of_key.append(same)
-    return sorted(
-        (item.closed() for item in found), key=lambda incident: (incident.start, incident.sessions)
-    )
-
-
-class _Open:
-    """An incident to which problems are added."""
-
-    def __init__(self) -> None:
-        self.problems: list[Explained] = []
-        self.weights: dict[Key, float] = {}
-        self.seconds = 0
-        self.end = 0
-
-    def add(self, problem: Explained, weights: Mapping[Key, float]) -> None:
-        length = max(1, problem.spell.end - problem.spell.start)
-        self.problems.append(problem)
-        self.seconds += length
-        self.end = max(self.end, problem.spell.end)
+        here = _AtOnce.of(problem, weights)
+        while at_once and at_once[0].start < here.start - MOMENT:
+            at_once.popleft()
+        group = _group_of(here.start, weights, open_by_key) or _group_at_once(here, at_once)
+        if group is None:
+            group = Group()
+        if not group.problems:
+            groups.append(group)
+        group.add(problem, weights)
+        here.group = group
+        at_once.append(here)
         for key, weight in weights.items():
-            self.weights[key] = self.weights.get(key, 0.0) + weight * length
+            if weight >= _LEAST:
+                of_key = open_by_key.setdefault(key, [])
+                if group not in of_key:
+                    of_key.append(group)
+    return _merged(groups, pause)
 
-    def share(self, key: Key) -> float:
-        """The mean probability of a cause."""
-        return self.weights.get(key, 0.0) / self.seconds
 
-    def closed(self) -> Incident:
-        spells = [problem.spell for problem in self.problems]
-        summaries = [problem.summary for problem in self.problems]
-        return Incident(
-            min(spell.start for spell in spells),
-            self.end,
-            max(spell.grade for spell in spells),
-            added_reasons(spell.reasons for spell in spells),
-            tuple(dict.fromkeys(summary.session for summary in summaries)),
-            tuple(dict.fromkeys(summary.room for summary in summaries)),
-            len({summary.browser_id for summary in summaries}),
-            self.seconds,
-            _together(self.problems),
-        )
+class _AtOnce:
+    """How one problem began, to be compared with others of the same moment."""
+
+    def __init__(self, problem: Explained, shared: Mapping[Key, float]) -> None:
+        self.start = problem.spell.start
+        self.room = problem.summary.room
+        self.signs = signs_of(problem.spell)
+        self.shared = shared
+        self.likely = problem.answer.likely if _is_likely(problem.answer) else None
+        self.group: Group | None = None
+
+    @classmethod
+    def of(cls, problem: Explained, weights: Mapping[Key, float]) -> "_AtOnce":
+        return cls(problem, {key: weight for key, weight in weights.items() if key[0] != _PERSON})
+
+    def is_one_with(self, other: "_AtOnce") -> bool:
+        """Whether two problems of the same moment are one incident without a clear cause."""
+        if not self.signs & other.signs:
+            return False
+        if self.room == other.room and not (self.likely or other.likely):
+            return True
+        if any(cause and cause.kind in _OF_ONE for cause in (self.likely, other.likely)):
+            return False
+        common = sum(min(weight, other.shared.get(key, 0.0)) for key, weight in self.shared.items())
+        return common >= _LEAST
+
+
+def _is_likely(answer: Answer) -> bool:
+    return answer.verdict is Verdict.LIKELY
+
+
+def _by_time(problem: Explained) -> tuple[int, str]:
+    return problem.spell.start, problem.summary.session
 
 
 def _weights(problem: Explained, person_of: Mapping[str, str]) -> dict[Key, float]:
@@ -125,61 +226,120 @@ def _weights(problem: Explained, person_of: Mapping[str, str]) -> dict[Key, floa
 
 def _key(cause: Cause, summary: Summary, person_of: Mapping[str, str]) -> Key:
     if cause.kind in _OWN:
-        return "person", summary.browser_id
+        return _PERSON, summary.browser_id
     if cause.kind == OTHER_END:
-        return "person", person_of.get(cause.value, cause.value)
+        return _PERSON, person_of.get(cause.value, cause.value)
     return cause.kind, cause.value
 
 
-def _incident_of(
-    problem: Explained, weights: Mapping[Key, float], by_key: Mapping[Key, Sequence[_Open]]
-) -> _Open | None:
+def _group_of(
+    start: int, weights: Mapping[Key, float], open_by_key: dict[Key, list[Group]]
+) -> Group | None:
     """The incident that a problem is part of, by the most probable cause in common."""
-    start = problem.spell.start
-    best: tuple[float, _Open] | None = None
+    best: tuple[float, Group] | None = None
     for key, weight in weights.items():
-        if weight < _LEAST:
+        if weight < _LEAST or key not in open_by_key:
             continue
-        for item in reversed(by_key.get(key, ())):
-            common = min(weight, item.share(key))
-            if item.end + _APART >= start and common >= _LEAST and (not best or common > best[0]):
-                best = common, item
-    if best is not None:
-        return best[1]
-    if problem.answer.verdict is Verdict.LIKELY:
-        return None
-    signs = signs_of(problem.spell)
-    for item in reversed(by_key.get(("moment", problem.summary.room), ())):
-        last = item.problems[-1]
-        if (
-            last.answer.verdict is not Verdict.LIKELY
-            and abs(last.spell.start - start) <= MOMENT
-            and signs & signs_of(last.spell)
-        ):
-            return item
+        still_open = [group for group in open_by_key[key] if group.reaches(start, key)]
+        open_by_key[key] = still_open
+        for group in reversed(still_open):
+            common = min(weight, group.share(key))
+            if common >= _LEAST and (not best or common > best[0]):
+                best = common, group
+    return best[1] if best else None
+
+
+def _group_at_once(here: _AtOnce, at_once: deque[_AtOnce]) -> Group | None:
+    for other in islice(reversed(at_once), _MOST_LOOKS):
+        if here.is_one_with(other):
+            return other.group
     return None
 
 
+def _merged(groups: Sequence[Group], pause: Callable[[], None]) -> list[Group]:
+    """Join incidents that have come to have a cause in common; not two that were found before."""
+    kept: list[Group] = []
+    open_by_key: dict[Key, list[Group]] = {}
+    for group in sorted(groups, key=lambda group: (group.start, _by_time(group.problems[0]))):
+        pause()
+        whole: Group | None = None
+        for key in group.shares:
+            still_open = [
+                other for other in open_by_key.get(key, ()) if other.reaches(group.start, key)
+            ]
+            open_by_key[key] = still_open
+            for other in still_open:
+                two_known = other.earlier is not None and group.earlier is not None
+                if not two_known and other.share(key) >= _LEAST:
+                    whole = other
+        if whole is None:
+            whole = group
+            kept.append(group)
+        else:
+            whole.take(group)
+        for key in whole.shares:
+            of_key = open_by_key.setdefault(key, [])
+            if whole not in of_key:
+                of_key.append(whole)
+    return kept
+
+
+def _incident_of(group: Group) -> Incident:
+    spells = [problem.spell for problem in group.problems]
+    summaries = [problem.summary for problem in group.problems]
+    return Incident(
+        min(spell.start for spell in spells),
+        max(spell.end for spell in spells),
+        max(spell.grade for spell in spells),
+        added_reasons(spell.reasons for spell in spells),
+        tuple(dict.fromkeys(summary.session for summary in summaries)),
+        tuple(dict.fromkeys(summary.room for summary in summaries)),
+        len({summary.browser_id for summary in summaries}),
+        sum(problem.seconds for problem in group.problems),
+        group.answer,
+    )
+
+
 def _together(problems: Sequence[Explained]) -> Answer:
-    """One answer of several: the mean of the probabilities, with the facts of the surest."""
+    """One answer of several problems: what one participant has and others receive is one cause."""
     if len(problems) == 1:
         return problems[0].answer
-    total = sum(max(1, problem.spell.end - problem.spell.start) for problem in problems)
-    means: dict[tuple[str, str], float] = {}
-    surest: dict[tuple[str, str], Cause] = {}
+    longest = max(problems, key=lambda problem: problem.seconds)
+    if len({problem.summary.browser_id for problem in problems}) == 1:
+        return mean_answer([(problem.answer, problem.seconds) for problem in problems])
+    answers = [(_seen_by_others(problem), problem.seconds) for problem in problems]
+    answer = mean_answer(answers)
+    first = answer.causes[0]
     own = {problem.summary.session for problem in problems}
+    if len(own) == 1 and first.kind == OTHER_END and first.value in own:
+        return longest.answer
+    return answer
+
+
+def _seen_by_others(problem: Explained) -> Answer:
+    """The answer in which what the participant has alone is a problem of that participant."""
+    session = problem.summary.session
+    causes = tuple(
+        replace(cause, kind=OTHER_END, value=session) if cause.kind in _OWN else cause
+        for cause in problem.answer.causes
+    )
+    return replace(problem.answer, causes=causes)
+
+
+def mean_answer(answers: Sequence[tuple[Answer, int]]) -> Answer:
+    """One answer of several, each with its seconds: the means, with the facts of the surest."""
+    if len(answers) == 1:
+        return answers[0][0]
+    total = sum(seconds for _, seconds in answers)
+    means: dict[Key, float] = {}
+    surest: dict[Key, Cause] = {}
     sides: dict[str, float] = {}
-    for problem in problems:
-        share = max(1, problem.spell.end - problem.spell.start) / total
-        for side, weight in problem.answer.sides.items():
-            sides[side] = sides.get(side, 0.0) + weight * share
-        for cause in problem.answer.causes:
+    for answer, seconds in answers:
+        for side, weight in answer.sides.items():
+            sides[side] = sides.get(side, 0.0) + weight * seconds / total
+        for cause in answer.causes:
             key = cause.kind, cause.value
-            # What a participant has and others receive is one cause: that it is their own.
-            if cause.kind in _OWN and len(problems) > 1:
-                key = OTHER_END, problem.summary.session
-                cause = replace(cause, kind=OTHER_END, value=problem.summary.session)
-            means[key] = means.get(key, 0.0) + cause.probability * share
+            means[key] = means.get(key, 0.0) + cause.probability * seconds / total
             if key not in surest or cause.probability > surest[key].probability:
                 surest[key] = cause
     ranked = sorted(means, key=lambda key: (-means[key], key))[:_MOST_CAUSES]
@@ -188,25 +348,23 @@ def _together(problems: Sequence[Explained]) -> Answer:
         for key in ranked
         if means[key] >= CANDIDATE or key == ranked[0]
     )
-    if len(own) == 1 and causes[0].kind == OTHER_END and causes[0].value in own:
-        return max(problems, key=lambda problem: problem.spell.end - problem.spell.start).answer
-    likely = causes[0].probability >= CLEAR
-    tied = [problem.answer for problem in problems if problem.answer.verdict is Verdict.TIE]
+    tied = [answer for answer, _ in answers if answer.verdict is Verdict.TIE]
     ties: tuple[int, ...] = ()
-    if len(tied) * 2 > len(problems):
+    if len(tied) * 2 > len(answers):
         names = {(tied[0].causes[at].kind, tied[0].causes[at].value) for at in tied[0].ties}
         ties = tuple(
             at for at, cause in enumerate(causes) if at and (cause.kind, cause.value) in names
         )
-    missing = set(problems[0].answer.missing)
-    for problem in problems:
-        missing &= set(problem.answer.missing)
+    missing = set(answers[0][0].missing)
+    for answer, _ in answers:
+        missing &= set(answer.missing)
+    likely = causes[0].probability >= CLEAR
     verdict = Verdict.TIE if ties else Verdict.LIKELY if likely else Verdict.UNCLEAR
     return Answer(
         verdict,
         causes,
         ties,
-        tuple(name for name in problems[0].answer.missing if name in missing),
+        tuple(name for name in answers[0][0].missing if name in missing),
         {side: round(weight, 3) for side, weight in sides.items()},
         VERSION,
     )

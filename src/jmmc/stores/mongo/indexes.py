@@ -62,6 +62,17 @@ _REPORT_INDEXES = {
             partialFilterExpression=RUNNING,
         ),
     ],
+    "incidents": [
+        IndexModel(
+            [
+                *(("ended", DESCENDING), ("began", DESCENDING), ("seconds", DESCENDING)),
+                *(("people", DESCENDING), ("probability", DESCENDING), ("cause", ASCENDING)),
+                *(("value", ASCENDING), ("running", ASCENDING), ("_id", DESCENDING)),
+            ],
+            name="jmmc_ended",
+        ),
+        IndexModel([("ended", DESCENDING)], name="jmmc_running", partialFilterExpression=RUNNING),
+    ],
     "records": [IndexModel([("kind", ASCENDING)], name="jmmc_kind")],
 }
 """By the name of the sibling collection."""

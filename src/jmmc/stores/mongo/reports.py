@@ -10,12 +10,13 @@ from bson import ObjectId
 from pymongo import ASCENDING, DESCENDING
 from pymongo.errors import DuplicateKeyError
 
-from jmmc.quality.filters import SummaryFilter
+from jmmc.quality.causes.recorded import RecordedIncident, StoredIncident
+from jmmc.quality.filters import IncidentFilter, IncidentOrder, SummaryFilter
 from jmmc.quality.joins import JoinSums
 from jmmc.quality.rollups import Rollup, Sums
 from jmmc.quality.summary import Decile, LiveSession, SearchHit, Summary
 from jmmc.stores.contract import CLOCK_SKEW
-from jmmc.stores.mongo import summary_writes
+from jmmc.stores.mongo import incidents, summary_writes
 from jmmc.stores.mongo.connection import Connection
 from jmmc.stores.mongo.documents import Document, all_of, session_id_of
 from jmmc.stores.mongo.indexes import NEWEST_FIRST, RUNNING
@@ -213,6 +214,38 @@ class MongoReports:
                     cursor = names.find(query).sort([("last", DESCENDING), ("name", ASCENDING)])
                     hits += await cursor.limit(limit - len(hits)).to_list()
         return [SearchHit(kind_of(hit["kind"]), hit["name"], hit["last"]) for hit in hits]
+
+    async def replace_incidents(
+        self, gone: Sequence[str], changed: Sequence[StoredIncident]
+    ) -> None:
+        """See `Reports.replace_incidents`."""
+        self._connection.refuse_writes()
+        await incidents.replace_incidents(self._connection, gone, changed)
+
+    async def stored_incidents(self, since: int, until: int) -> list[StoredIncident]:
+        """See `Reports.stored_incidents`."""
+        return await incidents.stored_incidents(self._connection, since, until)
+
+    async def running_incidents(self) -> list[StoredIncident]:
+        """See `Reports.running_incidents`."""
+        return await incidents.running_incidents(self._connection)
+
+    async def incidents(
+        self,
+        selection: IncidentFilter,
+        *,
+        limit: int,
+        order: IncidentOrder,
+        after: tuple[int, str] | None = None,
+    ) -> list[RecordedIncident]:
+        """See `Reports.incidents`."""
+        return await incidents.select_incidents(
+            self._connection, selection, limit=limit, order=order, after=after
+        )
+
+    async def get_incidents(self, ids: Sequence[str]) -> list[RecordedIncident]:
+        """See `Reports.get_incidents`."""
+        return await incidents.get_incidents(self._connection, ids)
 
     async def put_record(self, kind: str, name: str, content: bytes) -> None:
         """See `Reports.put_record`."""

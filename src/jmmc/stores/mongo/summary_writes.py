@@ -88,6 +88,7 @@ async def prune(connection: Connection, before: int) -> int:
             await stored.delete_many({"_id": {"$in": ids}})
             return len(ids)
         await connection.collection("names").delete_many({"last": {"$lt": before}})
+        await connection.collection("incidents").delete_many({"ended": {"$lt": before}})
         for dimension in (ALL, *DIMENSIONS):
             for length in (HOUR, DAY):
                 prefix = f"{dimension} {length} "

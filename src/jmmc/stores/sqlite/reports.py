@@ -5,13 +5,14 @@ from typing import Any
 
 import msgspec
 
-from jmmc.quality.filters import SummaryFilter
+from jmmc.quality.causes.recorded import RecordedIncident, StoredIncident
+from jmmc.quality.filters import IncidentFilter, IncidentOrder, SummaryFilter
 from jmmc.quality.joins import JoinSums
 from jmmc.quality.rollups import Rollup, Sums
 from jmmc.quality.summary import Decile, LiveSession, SearchHit, Summary
 from jmmc.stores.contract import CLOCK_SKEW
 from jmmc.stores.searchable_names import NAMED, kind_of, names_of, stored_kind
-from jmmc.stores.sqlite import summary_writes
+from jmmc.stores.sqlite import incidents, summary_writes
 from jmmc.stores.sqlite.connections import Connections
 from jmmc.stores.sqlite.selection import read_column, summary_conditions
 
@@ -236,6 +237,37 @@ class SqliteReports:
             [text.lower(), text.lower(), limit],
         )
         return [SearchHit(kind_of(kind), name, last) for kind, name, last in rows]
+
+    async def replace_incidents(
+        self, gone: Sequence[str], changed: Sequence[StoredIncident]
+    ) -> None:
+        """See `Reports.replace_incidents`."""
+        await incidents.replace_incidents(self._connections, gone, changed)
+
+    async def stored_incidents(self, since: int, until: int) -> list[StoredIncident]:
+        """See `Reports.stored_incidents`."""
+        return await incidents.stored_incidents(self._connections, since, until)
+
+    async def running_incidents(self) -> list[StoredIncident]:
+        """See `Reports.running_incidents`."""
+        return await incidents.running_incidents(self._connections)
+
+    async def incidents(
+        self,
+        selection: IncidentFilter,
+        *,
+        limit: int,
+        order: IncidentOrder,
+        after: tuple[int, str] | None = None,
+    ) -> list[RecordedIncident]:
+        """See `Reports.incidents`."""
+        return await incidents.select_incidents(
+            self._connections, selection, limit=limit, order=order, after=after
+        )
+
+    async def get_incidents(self, ids: Sequence[str]) -> list[RecordedIncident]:
+        """See `Reports.get_incidents`."""
+        return await incidents.get_incidents(self._connections, ids)
 
     async def put_record(self, kind: str, name: str, content: bytes) -> None:
         """See `Reports.put_record`."""

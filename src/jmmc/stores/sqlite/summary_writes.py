@@ -90,6 +90,7 @@ def prune(connection: sqlite3.Connection, before: int) -> int:
         if not deleted:
             connection.execute("DELETE FROM names WHERE last < ?", [before])
             connection.execute("DELETE FROM rollups WHERE start < ?", [before])
+            connection.execute("DELETE FROM incidents WHERE ended < ?", [before])
     return deleted
 
 

@@ -16,14 +16,19 @@ from starlette.responses import Response, StreamingResponse
 from jmmc.answers.column_types import Columns, struct_columns, struct_row
 from jmmc.answers.export import (
     COLUMNS_OF,
+    INCIDENT_COLUMNS,
     SAMPLE_COLUMNS,
     SUMMARY_COLUMNS,
     What,
     chosen,
+    incident_pages,
+    incident_row,
+    refuse_filters,
     stored_form,
     summary_pages,
     summary_row,
 )
+from jmmc.answers.incidents import IncidentDetail
 from jmmc.answers.model import (
     Live,
     LiveMeeting,
@@ -37,6 +42,7 @@ from jmmc.answers.queries import Page
 from jmmc.answers.tables import MEDIA_TYPES, Table, table
 from jmmc.answers.threads import in_background, pause, paused
 from jmmc.core.model import Session
+from jmmc.quality.causes.recorded import RecordedIncident
 from jmmc.quality.filters import SummaryFilter
 from jmmc.quality.ratings import Agreement, GradesOfRating
 from jmmc.quality.summary import Summary
@@ -62,6 +68,8 @@ def export_response(
             )
         content = _lines(store, selection)
     else:
+        if what == "incidents":
+            refuse_filters(selection.only_window)
         writer = table(file_format, COLUMNS_OF[what])
         content = _content(store, selection, rhythm, what, writer)
     return StreamingResponse(
@@ -86,6 +94,8 @@ def table_of(answer: Any, type_: Any) -> tuple[Columns, list[dict[str, Any]]]:
             return _table(answer.series, Point)
         case Live():
             return _table(answer.meetings, LiveMeeting)
+        case IncidentDetail():
+            return _table(answer.sessions, Summary)
         case MeetingDetail():
             return _table([lane.session for lane in answer.lanes], Summary)
         case Agreement():
@@ -106,6 +116,8 @@ def table_of(answer: Any, type_: Any) -> tuple[Columns, list[dict[str, Any]]]:
 
 
 def _table(items: Sequence[Any], type_: type[Struct]) -> tuple[Columns, list[dict[str, Any]]]:
+    if type_ is RecordedIncident:
+        return INCIDENT_COLUMNS, [incident_row(item) for item in items]
     if type_ is Summary:
         return SUMMARY_COLUMNS, [summary_row(item) for item in items]
     return struct_columns(type_), [struct_row(item) for item in items]
@@ -145,6 +157,9 @@ async def _rows(
     if what == "timeline":
         async for sessions in _batches(chosen(store, selection)):
             yield chain.from_iterable(sample_rows(session, rhythm) for session in sessions)
+    elif what == "incidents":
+        async for incidents in incident_pages(store, selection.since, selection.until):
+            yield map(incident_row, incidents)
     else:
         selection = msgspec.structs.replace(selection, attempts=what == "attempts")
         async for summaries in summary_pages(store, selection):

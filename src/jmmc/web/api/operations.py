@@ -10,6 +10,7 @@ from starlette.responses import Response
 from jmmc.accounts.tokens import Scope
 from jmmc.alerting.decision import State
 from jmmc.alerting.evaluator import firing
+from jmmc.answers.incidents import IncidentDetail
 from jmmc.answers.model import (
     Comparison,
     Live,
@@ -26,7 +27,8 @@ from jmmc.answers.tables import FORMATS
 from jmmc.maintenance.schedule import rhythm_of
 from jmmc.privacy.receipts import Erasure, Subject, SubjectKind
 from jmmc.protocol.identity import is_session_id
-from jmmc.quality.filters import DIMENSIONS
+from jmmc.quality.causes.recorded import RecordedIncident
+from jmmc.quality.filters import DIMENSIONS, INCIDENT_ORDERS, IncidentOrder
 from jmmc.quality.ratings import Agreement
 from jmmc.quality.summary import SearchHit, Summary
 from jmmc.settings import Settings
@@ -37,6 +39,7 @@ from jmmc.web.api.parameters import (
     BY,
     FILE_FORMAT,
     FORMAT,
+    INCIDENTS,
     PAGING,
     PERIOD,
     PERIODS,
@@ -104,6 +107,13 @@ async def _sessions(backend: Backend, query: QueryParameters) -> Page:
 
 async def _attempts(backend: Backend, query: QueryParameters) -> Page:
     return await backend.queries.attempts(query.selection, limit=query.limit, after=query.cursor)
+
+
+async def _incidents(backend: Backend, query: QueryParameters) -> Page:
+    order = cast(IncidentOrder, query.one_of("order", INCIDENT_ORDERS, "affected"))
+    return await backend.queries.incidents(
+        query.incidents, limit=query.limit, order=order, after=query.cursor
+    )
 
 
 async def _participant(backend: Backend, query: QueryParameters, participant: str) -> Participant:
@@ -186,6 +196,19 @@ _ANSWERS = (
         "A meeting with the timeline of every session, its incidents and failed joins.",
         MeetingDetail,
         lambda backend, query, session: backend.queries.meeting(_session_id(session)),
+    ),
+    Operation(
+        "/incidents",
+        "Incidents: problems that have one cause in common, over all meetings; the worst first.",
+        RecordedIncident,
+        _incidents,
+        (*INCIDENTS, *PAGING),
+    ),
+    Operation(
+        "/incidents/{id}",
+        "An incident with its likely causes and its most affected sessions.",
+        IncidentDetail,
+        lambda backend, query, id_: backend.queries.incident(id_),
     ),
     Operation(
         "/sessions",

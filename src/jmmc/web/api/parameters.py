@@ -8,7 +8,15 @@ from zoneinfo import ZoneInfo
 from jmmc.answers.tables import FORMATS
 from jmmc.core.timestamps import parse_moment, zone_of
 from jmmc.privacy.pseudonyms import Pseudonyms
-from jmmc.quality.filters import DIMENSIONS, FIELD_OF_FILTER, RATINGS, SummaryFilter
+from jmmc.quality.causes.answer import SIDES
+from jmmc.quality.filters import (
+    DIMENSIONS,
+    FIELD_OF_FILTER,
+    INCIDENT_ORDERS,
+    RATINGS,
+    IncidentFilter,
+    SummaryFilter,
+)
 from jmmc.quality.grading import Grade
 from jmmc.quality.joins import OUTCOMES
 from jmmc.quality.rollups import DAY
@@ -82,6 +90,30 @@ PAGING = (
     ),
     _text("cursor", "The `next` of the previous answer, for the items that follow."),
 )
+CAUSES = tuple(SIDES)
+_FLAG = {"type": "string", "enum": ["true", "false"]}
+INCIDENTS = (
+    *WINDOW[:2],
+    _choice("cause", "Only incidents with this kind of most probable cause.", CAUSES),
+    _text("value", "Only incidents whose most probable cause has this value, such as a region."),
+    Parameter("running", "Only incidents that go on, or only those that have ended.", _FLAG),
+    Parameter(
+        "min_people",
+        "Fewest affected people. Default: 1.",
+        {"type": "integer", "minimum": 1, "maximum": 1_000_000},
+    ),
+    Parameter(
+        "min_probability",
+        "Lowest probability of the most probable cause, 0 to 1. Default: 0.",
+        {"type": "number", "minimum": 0, "maximum": 1},
+    ),
+    _choice(
+        "order",
+        "By affected person-seconds or people, most first; or newest first, which alone has pages."
+        " Default: affected.",
+        INCIDENT_ORDERS,
+    ),
+)
 BY = _choice("by", "Dimension to compare by.", DIMENSIONS, required=True)
 PERIOD = _choice("period", "Length of a period. Default: day.", PERIODS)
 ZONE = _text(
@@ -144,6 +176,29 @@ class QueryParameters:
             if name in filters:
                 self.one_of(name, values, None)
         return self.pseudonyms.as_stored(SummaryFilter(since=since, until=until, **filters))
+
+    @property
+    def incidents(self) -> IncidentFilter:
+        """Window (default: the last day) and filters of incidents."""
+        until = self._moment("until", int(self._now))
+        running = self.one_of("running", ("true", "false", ""), "")
+        return IncidentFilter(
+            since=self._moment("since", until - DAY),
+            until=until,
+            running=running == "true" if running else None,
+            cause=self.one_of("cause", (*CAUSES, ""), "") or None,
+            value=self._given.get("value"),
+            min_people=int(self._number("min_people", r"[0-9]{1,7}", 1, 1_000_000, "1")),
+            min_probability=self._number("min_probability", r"[01](\.[0-9]{0,9})?", 0, 1, "0"),
+        )
+
+    def _number(self, name: str, pattern: str, least: float, most: float, default: str) -> float:
+        given = self._given.get(name, default)
+        if not re.fullmatch(pattern, given) or not least <= float(given) <= most:
+            raise Problem(
+                400, f"Invalid parameter {name}", f"expected {least}..{most}, got {given[:100]!r}"
+            )
+        return float(given)
 
     def zone(self, default: str) -> ZoneInfo:
         """The time zone `tz`, or the one named `default`."""

@@ -12,6 +12,7 @@ from starlette.responses import Response, StreamingResponse
 
 from jmmc.answers.cause_texts import advice_for, fact_sentences, headline, name_of
 from jmmc.answers.cause_texts import percent as percent_of
+from jmmc.answers.cause_texts import title as incident_title
 from jmmc.answers.model import Grades
 from jmmc.core.timestamps import to_iso
 from jmmc.core.version import __version__
@@ -80,6 +81,7 @@ class Layout:
             duration=duration,
             headline=headline,
             cause_name=name_of,
+            incident_title=incident_title,
             advice=advice_for,
             fact_sentences=fact_sentences,
             probability=percent_of,

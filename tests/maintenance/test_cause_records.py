@@ -6,8 +6,8 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from jmmc.answers.records import read_records
 from jmmc.core.model import Dialect, Session
+from jmmc.maintenance.cause_records import read_records
 from jmmc.quality.causes.records import Record
 from jmmc.quality.grading import Grade, Spell
 from jmmc.quality.rollups import ALL, DAY, Rollup, Sums

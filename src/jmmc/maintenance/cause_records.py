@@ -1,9 +1,8 @@
 """Reads the records of the days before a time, by which likely causes are told apart."""
 
+import asyncio
 from collections.abc import Collection, Iterable
-from functools import partial
 
-from jmmc.answers.threads import in_background
 from jmmc.quality.causes import Records
 from jmmc.quality.causes.records import Record, record_of_calls, record_of_sums
 from jmmc.quality.filters import SummaryFilter
@@ -19,7 +18,12 @@ _KINDS = ("network", "provider", "bridge", "region", "browser", "os", "transport
 
 
 async def read_records(
-    reports: Reports, subjects: Collection[Summary], people: Iterable[str], began: int
+    reports: Reports,
+    subjects: Collection[Summary],
+    people: Iterable[str],
+    began: int,
+    *,
+    most_people: int = _MOST_PEOPLE,
 ) -> Records:
     """The records before `began`: of all, of the groups of `subjects`, of the first few `people`.
 
@@ -35,10 +39,10 @@ async def read_records(
     for kind in _KINDS if of_all.known else ():
         values = {value for summary in subjects for value in summary.values_of(kind) if value}
         for rollup in await reports.rollups(kind, DAY, since, until):
-            await in_background(partial(_add, groups, kind, values, rollup))
+            await asyncio.to_thread(_add, groups, kind, values, rollup)
     found: dict[str, Record] = {}
     ids = {summary.session for summary in subjects}
-    for browser_id in [*dict.fromkeys(people)][:_MOST_PEOPLE]:
+    for browser_id in [*dict.fromkeys(people)][:most_people]:
         calls = await reports.summaries(
             SummaryFilter(browser_id=browser_id, since=began - _DAYS_OF_PEOPLE * DAY),
             limit=_MOST_CALLS,

@@ -1,0 +1,124 @@
+"""Incidents in the file of an SQLite store."""
+
+import sqlite3
+from collections.abc import Mapping, Sequence
+
+import msgspec
+
+from jmmc.quality.causes.recorded import Part, RecordedIncident, StoredIncident
+from jmmc.quality.filters import IncidentFilter, IncidentOrder
+from jmmc.stores.sqlite.connections import Connections
+from jmmc.stores.sqlite.transaction import transaction
+
+_INCIDENT = msgspec.json.Decoder(RecordedIncident)
+_PARTS = msgspec.json.Decoder(tuple[Part, ...])
+_ORDERS: Mapping[IncidentOrder, str] = {
+    "affected": "seconds DESC, began DESC, id DESC",
+    "people": "people DESC, seconds DESC, began DESC, id DESC",
+    "newest": "began DESC, id DESC",
+}
+
+
+async def select_incidents(
+    connections: Connections,
+    selection: IncidentFilter,
+    *,
+    limit: int,
+    order: IncidentOrder,
+    after: tuple[int, str] | None,
+) -> list[RecordedIncident]:
+    """See `Reports.incidents`."""
+    conditions, values = _conditions(selection)
+    if after is not None:
+        conditions.append("(began, id) < (?, ?)")
+        values += after
+    where, by = " AND ".join(conditions) or "1", _ORDERS[order]
+    return await connections.read_as(
+        lambda rows: [_INCIDENT.decode(row[0]) for row in rows],
+        "SELECT whole FROM incidents WHERE rowid IN (SELECT rowid FROM incidents"
+        f" INDEXED BY incidents_by_end WHERE {where} ORDER BY {by} LIMIT ?) ORDER BY {by}",
+        [*values, limit],
+    )
+
+
+async def get_incidents(connections: Connections, ids: Sequence[str]) -> list[RecordedIncident]:
+    """See `Reports.get_incidents`."""
+    rows = await connections.read(
+        "SELECT whole FROM incidents WHERE id IN (SELECT value FROM json_each(?))",
+        [msgspec.json.encode(list(ids)).decode()],
+    )
+    return [_INCIDENT.decode(row[0]) for row in rows]
+
+
+async def stored_incidents(
+    connections: Connections, since: int, until: int
+) -> list[StoredIncident]:
+    """See `Reports.stored_incidents`."""
+    return await _stored(connections, "ended >= ? AND began <= ?", [since, until])
+
+
+async def running_incidents(connections: Connections) -> list[StoredIncident]:
+    """See `Reports.running_incidents`."""
+    return await _stored(connections, "running", [])
+
+
+async def replace_incidents(
+    connections: Connections, gone: Sequence[str], changed: Sequence[StoredIncident]
+) -> None:
+    """See `Reports.replace_incidents`."""
+    rows = [
+        (
+            stored.incident.id,
+            stored.incident.start,
+            stored.incident.end,
+            stored.incident.running,
+            stored.incident.seconds,
+            stored.incident.people,
+            stored.incident.cause.kind,
+            stored.incident.cause.value,
+            stored.incident.cause.probability,
+            msgspec.json.encode(stored.incident).decode(),
+            msgspec.json.encode(stored.parts).decode(),
+        )
+        for stored in changed
+    ]
+
+    def write(connection: sqlite3.Connection) -> None:
+        with transaction(connection):
+            connection.executemany("DELETE FROM incidents WHERE id = ?", [(id_,) for id_ in gone])
+            connection.executemany(
+                "INSERT OR REPLACE INTO incidents (id, began, ended, running, seconds, people,"
+                " cause, value, probability, whole, parts)"
+                " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                rows,
+            )
+
+    await connections.write(write)
+
+
+async def _stored(
+    connections: Connections, where: str, values: Sequence[object]
+) -> list[StoredIncident]:
+    return await connections.read_as(
+        lambda rows: [
+            StoredIncident(_INCIDENT.decode(whole), _PARTS.decode(parts)) for whole, parts in rows
+        ],
+        f"SELECT whole, parts FROM incidents WHERE {where} ORDER BY began, id",
+        values,
+    )
+
+
+def _conditions(selection: IncidentFilter) -> tuple[list[str], list[object]]:
+    given = [
+        ("ended > ?", selection.since),
+        ("began < ?", selection.until),
+        ("cause = ?", selection.cause),
+        ("value = ?", selection.value),
+        ("people >= ?", selection.min_people),
+        ("probability >= ?", selection.min_probability),
+        ("running = ?", selection.running),
+    ]
+    return (
+        [condition for condition, value in given if value is not None],
+        [value for _, value in given if value is not None],
+    )
