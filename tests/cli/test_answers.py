@@ -82,6 +82,29 @@ def test_sessions_are_listed_and_shown(folder: Path) -> None:
     assert "○ poor" in text
 
 
+def test_what_hurt_most_is_listed_shown_and_exported(folder: Path) -> None:
+    listed = _json(folder, "incidents", *_WINDOW, "--limit", "500")["items"]
+    seconds = [incident["seconds"] for incident in listed]
+    assert seconds == sorted(seconds, reverse=True)
+    worst = listed[0]
+    assert worst["people"] > 1
+    text = jmmc("incidents", *_WINDOW, "--limit", "3", folder=folder).stdout
+    assert len(text.splitlines()) >= 4
+    assert worst["id"] in text
+    shown = jmmc("show", worst["id"].upper(), folder=folder).stdout
+    assert f"{worst['people']} people in {worst['meetings']} meetings affected" in shown
+    assert _json(folder, "show", worst["id"])["incident"] == worst
+    report = jmmc("report", *_WINDOW, folder=folder).stdout
+    assert worst["id"] in report.partition("What hurt most")[2]
+    empty = jmmc("incidents", "--since", "2020-01-01", "--until", "2020-01-02", folder=folder)
+    assert empty.stdout == "no incidents in this period\n"
+    rows = jmmc("export", "--what", "incidents", "--format", "csv", *_WINDOW, folder=folder).stdout
+    assert len(rows.splitlines()) == 1 + len(listed)
+    refused = jmmc("export", "--what", "incidents", "--room", "x", folder=folder)
+    assert refused.returncode == 1
+    assert "only be selected by time" in refused.stderr
+
+
 def test_providers_are_compared_and_filtered_by_number(folder: Path) -> None:
     compared = _json(folder, "report", *_WINDOW, "--by", "provider")["compare"]
     sessions = {

@@ -148,19 +148,19 @@ async def test_an_incident_over_several_hours_is_one_also_when_found_hour_by_hou
     first = (_H + 3000, _H + 3590)
     second = (_H + 3620, _H + 7190)
     third = (_H + 7210, _H + 7500)
-    (one,) = await _change(store, [*office(first), *others])
-    (two,) = await _change(store, office(first, second))
-    (three,) = await _change(store, office(first, second, third))
-    assert one.id == two.id == three.id
-    assert (three.start, three.end, three.people) == (_H + 3000, _H + 7500, 4)
-    assert three.seconds == 4 * (590 + 3570 + 290)
+    (found,) = await _change(store, [*office(first), *others])
+    (longer,) = await _change(store, office(first, second))
+    (longest,) = await _change(store, office(first, second, third))
+    assert found.id == longer.id == longest.id
+    assert (longest.start, longest.end, longest.people) == (_H + 3000, _H + 7500, 4)
+    assert longest.seconds == 4 * (590 + 3570 + 290)
     # The hour in the middle turns out to have been well: now these are two incidents.
     late, early = sorted(await _change(store, office(first, third)), key=lambda row: row.seconds)
-    assert {early.id, late.id} >= {one.id}
+    assert {early.id, late.id} >= {found.id}
     assert (early.start, early.end, late.start, late.end) == (*first, *third)
     # And one again.
     (again,) = await _change(store, office(first, second, third))
-    assert again.id == one.id
+    assert again.id == found.id
 
 
 async def test_finding_all_hours_again_changes_nothing(store: Store) -> None:

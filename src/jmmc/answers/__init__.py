@@ -10,6 +10,7 @@ __all__ = [
     "cause_texts",
     "column_types",
     "export",
+    "incidents",
     "model",
     "queries",
     "serialization",

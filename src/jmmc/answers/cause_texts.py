@@ -85,6 +85,8 @@ def _fact(fact: Fact, language: str) -> str:
     numbers = {
         name: f"{100 * value:.1f}%"
         if name in _PERCENTAGES and isinstance(value, float | int)
+        else int(value)  # Counts; stored as JSON they come back as 2.0.
+        if isinstance(value, float) and value.is_integer()
         else value
         for name, value in fact.numbers.items()
     }

@@ -1,10 +1,8 @@
 """`jmmc report`, `jmmc sessions` and `jmmc show`: answers in the terminal."""
 
-import asyncio
 import time
 from bisect import bisect_right
-from collections.abc import Awaitable, Callable, Mapping, Sequence
-from datetime import datetime
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import click
@@ -14,25 +12,24 @@ from rich.table import Table
 from rich.text import Text
 
 from jmmc.answers.cause_texts import advice_for, fact_sentences, headline
+from jmmc.answers.incidents import IncidentDetail, is_incident_id
 from jmmc.answers.model import FEW, Comparison, Grades, JoinRates, Overview, SessionDetail
 from jmmc.answers.queries import Page, Queries
 from jmmc.answers.serialization import encode
+from jmmc.cli.asking import ask, local_time
 from jmmc.cli.common import (
     Command,
     PlainConsole,
     collection_option,
     configured_pseudonyms,
-    configured_rhythm,
-    existing_store,
-    fail,
     json_option,
     parse_time,
     print_json,
     store_option,
 )
-from jmmc.core.errors import JmmcError
+from jmmc.cli.incidents import hurt_most, render_incident
 from jmmc.core.text import printable
-from jmmc.quality.filters import DIMENSIONS, FIELD_OF_FILTER, RATINGS, SummaryFilter
+from jmmc.quality.filters import DIMENSIONS, FIELD_OF_FILTER, RATINGS, IncidentFilter, SummaryFilter
 from jmmc.quality.grading import Grade
 from jmmc.quality.joins import ATTEMPTS, DROPPED, NO_MEDIA, OUTCOMES
 from jmmc.quality.losses import Loss
@@ -42,6 +39,7 @@ from jmmc.web.dashboard.i18n import upload_sentence, way_sentence, words
 
 _DAY = 86_400
 _MOST_WAYS = 6
+_WORST_INCIDENTS = 5  # Of a report.
 _COMPARED = 8  # Columns of a comparison without ratings.
 _POINTS = 60  # Of a curve in the terminal.
 _MOST_MOVES = 6  # Values of a dimension of one session.
@@ -80,17 +78,22 @@ def report(url: str, collection: str, by: str | None, as_json: bool, **filters: 
     """Report the sessions, minutes and quality of a period; with --by compare a dimension."""
     selection = configured_pseudonyms(url).as_stored(_selection(filters))
 
-    async def query(queries: Queries) -> tuple[Overview, list[Comparison]]:
+    async def query(queries: Queries) -> tuple[Overview, list[Comparison], Sequence[Any]]:
         compared = await queries.compare(by, selection) if by else []
-        return await queries.overview(selection), compared
+        worst: Sequence[Any] = ()
+        if selection.only_window:
+            window = IncidentFilter(since=selection.since, until=selection.until)
+            worst = (await queries.incidents(window, limit=_WORST_INCIDENTS)).items
+        return await queries.overview(selection), compared, worst
 
-    overview, compared = _answer(url, collection, query)
+    overview, compared, incidents = ask(url, collection, query)
     if as_json:
-        print_json(encode({"overview": overview, **({"compare": compared} if by else {})}))
+        answer = {"overview": overview, "incidents": list(incidents)}
+        print_json(encode({**answer, **({"compare": compared} if by else {})}))
         return
     grades = overview.grades
     lines = [
-        f"{_local(overview.since)} to {_local(overview.until)}",
+        f"{local_time(overview.since)} to {local_time(overview.until)}",
         f"{overview.sessions:,} sessions in {overview.rooms:,} rooms,"
         f" {overview.minutes:,} minutes, peak {overview.peak_people:,} people",
     ]
@@ -103,6 +106,8 @@ def report(url: str, collection: str, by: str | None, as_json: bool, **filters: 
     PlainConsole().print(
         Group(*lines, quality, concurrent, poor_time, *_joins(overview.joins, overview))
     )
+    if incidents:
+        PlainConsole().print(hurt_most(incidents))
     if by:
         PlainConsole().print(_render_comparison(by, compared))
         PlainConsole().print(_render_joins(by, compared))
@@ -134,7 +139,7 @@ def sessions(
         listed = queries.attempts if failed else queries.sessions
         return await listed(selection, limit=limit)
 
-    page = _answer(url, collection, query)
+    page = ask(url, collection, query)
     if as_json:
         print_json(encode({"items": list(page.items), "next": page.after}))
         return
@@ -158,7 +163,7 @@ def sessions(
         reasons = ", ".join(sorted(session.reasons, key=session.reasons.__getitem__, reverse=True))
         table.add_row(
             session.session,
-            _local(session.began)[5:16],
+            local_time(session.began)[5:16],
             f"{(session.ended - session.began) / 60:.0f}",
             _grade(session.grade),
             _percent(session.poor / session.known if session.known else None),
@@ -177,20 +182,23 @@ def sessions(
 @collection_option
 @json_option
 def show(id: str, url: str, collection: str, as_json: bool) -> None:  # noqa: A002 - what is shown
-    """Show one session: its timeline, its problems and their likely cause.
+    """Show one session or incident: its timeline, its problems and their likely cause.
 
-    ID is the id of a session or a support code.
+    ID is the id of a session or of an incident, or a support code.
     """
 
-    async def query(queries: Queries) -> SessionDetail:
+    async def query(queries: Queries) -> SessionDetail | IncidentDetail:
+        if is_incident_id(id.lower()):
+            return await queries.incident(id.lower())
         found = await queries.sessions_of_code(id)
         return await queries.session(found[0].session if found else id.lower())
 
-    detail = _answer(url, collection, query)
+    detail = ask(url, collection, query)
     if as_json:
         print_json(encode(detail))
         return
-    PlainConsole().print(_render_session(detail))
+    shown = render_incident if isinstance(detail, IncidentDetail) else _render_session
+    PlainConsole().print(shown(detail))
 
 
 def _render_session(detail: SessionDetail) -> Group:
@@ -198,13 +206,13 @@ def _render_session(detail: SessionDetail) -> Group:
     if summary.outcome in ATTEMPTS:
         return _render_attempt(detail)
     grades = Grades.of(summary.good, summary.fair, summary.poor, summary.unknown)
-    ended = "to now" if summary.running else f"to {_local(summary.ended)}"
+    ended = "to now" if summary.running else f"to {local_time(summary.ended)}"
     network = ", ".join(
         name for name in (_moved(summary, "network"), summary.provider, summary.country) if name
     )
     parts: list[Any] = [
         Text(printable(f"{summary.session}  {summary.room}"), style="bold"),
-        f"{_local(summary.began)} {ended}, {summary.samples} samples, {summary.gaps} gaps",
+        f"{local_time(summary.began)} {ended}, {summary.samples} samples, {summary.gaps} gaps",
         *(_about_person(summary)),
         f"{summary.browser or '?'} on {summary.os or '?'}; region {_moved(summary, 'region')},"
         f"{_bridges(summary)}"
@@ -229,7 +237,7 @@ def _render_session(detail: SessionDetail) -> Group:
         seconds = spell.spell.end - spell.spell.start
         parts.append(
             Text.assemble(
-                f"\n{_local(spell.spell.start)}  {seconds} s  ",
+                f"\n{local_time(spell.spell.start)}  {seconds} s  ",
                 _grade(spell.spell.grade.name.lower()),
                 f"  {reasons}",
             )
@@ -316,7 +324,7 @@ def _render_attempts(attempts: Sequence[Summary]) -> Table:
         after = attempt.setup.join
         table.add_row(
             attempt.session,
-            _local(attempt.began)[5:16],
+            local_time(attempt.began)[5:16],
             attempt.outcome,
             attempt.failure,
             "?" if after is None else f"{after / 1000:.1f} s",
@@ -333,7 +341,7 @@ def _render_attempt(detail: SessionDetail) -> Group:
     advice = words("en").get(f"advice {attempt.failure}", "")
     return Group(
         Text(printable(f"{attempt.session}  {attempt.room}"), style="bold"),
-        f"{_local(attempt.began)}, the join {attempt.outcome}; nobody was in the room",
+        f"{local_time(attempt.began)}, the join {attempt.outcome}; nobody was in the room",
         f"{attempt.browser or '?'} on {attempt.os or '?'}; region {attempt.region or '?'},"
         f" network {attempt.network or '?'}",
         Text(f"reason       {_failure(attempt)}", style="red"),
@@ -470,26 +478,6 @@ def _selection(filters: dict[str, str | None]) -> SummaryFilter:
     since = parse_time("--since", filters.pop("since"))
     given: dict[str, Any] = {name: value for name, value in filters.items() if value is not None}
     return SummaryFilter(since=until - _DAY if since is None else since, until=until, **given)
-
-
-def _answer(url: str, collection: str, query: Callable[[Queries], Awaitable[Any]]) -> Any:
-    async def run() -> Any:
-        store = existing_store(url, collection, read_only=True)
-        rhythm = configured_rhythm()
-        try:
-            await store.open()
-            return await query(Queries(store, rhythm=rhythm, clock=time.time))
-        finally:
-            await store.close()
-
-    try:
-        return asyncio.run(run())
-    except (JmmcError, ValueError) as error:
-        fail(error, 1)
-
-
-def _local(second: int) -> str:
-    return datetime.fromtimestamp(second).astimezone().strftime("%Y-%m-%d %H:%M:%S")
 
 
 def _percent(share: float | None) -> str:

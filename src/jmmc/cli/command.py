@@ -8,6 +8,7 @@ from jmmc.cli.backup import backup
 from jmmc.cli.copy import copy
 from jmmc.cli.export import export
 from jmmc.cli.forget import forget
+from jmmc.cli.incidents import incidents
 from jmmc.cli.jitsi import doctor, snippet
 from jmmc.cli.rebuild import rebuild
 from jmmc.cli.serve import check, serve
@@ -36,6 +37,7 @@ for _command in (
     rebuild,
     report,
     sessions,
+    incidents,
     settings,
     show,
     token,

@@ -1,7 +1,15 @@
-"""Background work on what is stored: summaries, rollups, retention, archiving, erasure.
+"""Background work on what is stored: summaries, rollups, incidents, retention, erasure.
 
 Samples from `stores` enter; summaries, rollups and receipts go back into them, and counters of
 call time go to `monitoring`. This wing knows nothing of HTTP or of how a push arrives.
 """
 
-__all__ = ["call_time_metrics", "clock_guard", "erase", "retention", "schedule"]
+__all__ = [
+    "call_time_metrics",
+    "cause_records",
+    "clock_guard",
+    "erase",
+    "incidents",
+    "retention",
+    "schedule",
+]

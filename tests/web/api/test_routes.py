@@ -308,6 +308,7 @@ def _fits(value: Any, schema: dict[str, Any], components: dict[str, Any], where:
         ("/rooms", _WINDOW),
         ("/meetings/{id}", ""),
         ("/sessions", _WINDOW),
+        ("/incidents", _WINDOW),
         ("/sessions/{id}", ""),
         ("/compare", f"{_WINDOW}&by=browser"),
         ("/usage", _WINDOW),

@@ -228,11 +228,11 @@ def test_markup_in_a_query_is_shown_as_text(hostile: HostileServer, browser: Bro
     filters = ("room", "participant", *_DIMENSIONS, "grade")
     together = (*filters, "lang", "to", "what", "format", "limit", _MARKUP)
     every = urlencode(dict.fromkeys(together, _MARKUP))
-    for path in ("/overview", "/compare", "/find", f"/participants/{_UIDS[0]}"):
+    for path in ("/overview", "/compare", "/find", "/incidents", f"/participants/{_UIDS[0]}"):
         reader.open(f"{path}?{every}")
         for name in ("since", "until"):
             reader.open(f"{path}?{urlencode({name: _MARKUP})}")
-    for path in ("/find?cursor=", "/compare?by="):
+    for path in ("/find?cursor=", "/compare?by=", "/incidents?order=newest&cursor=", "/incidents/"):
         reader.open(path + quote(_MARKUP))
     for path in (
         "/find?q=",

@@ -92,6 +92,7 @@ _PATHS = {
     "participant": f"/participants/{_PROBLEM_CALL.session.browser_id}?{_RANGE}",
     "compare": f"/compare?by=region&{_RANGE}",
     "agreement": f"/agreement?{_RANGE}",
+    "incidents": f"/incidents?{_RANGE}",
     "find": f"/find?q=room&{_RANGE}",
     "health": "/health",
     "login": "/login",
@@ -114,6 +115,22 @@ def _violations(page: Page, run: str) -> list[tuple[str, list[str]]]:
         for violation in page.evaluate(run)["violations"]
         if violation["impact"] in ("serious", "critical")
     ]
+
+
+def test_what_hurt_most_comes_first_and_says_why_and_whom(visit: Visit, serve: Serve) -> None:
+    worst = _api(serve, f"/incidents?{_RANGE}")["items"][0]
+    assert worst["people"] > 1
+    page = visit(f"/incidents?{_RANGE}", color_scheme="light")
+    first = page.locator(".incident-list tbody tr").first
+    expect(first).to_contain_text(str(worst["people"]))
+    _follow(page, first.get_by_role("link"))
+    expect(page).to_have_url(re.compile(f"/incidents/{worst['id']}$"))
+    expect(page.locator(".figures")).to_contain_text(f"{worst['people']} affected people")
+    expect(page.locator(".timelines .timeline-row").first).to_be_visible()
+    page.evaluate((installed("axe-core") / "axe.min.js").read_text())
+    assert _violations(page, "axe.run()") == []
+    _follow(page, page.locator("section.panel td a").first)
+    expect(page).to_have_url(re.compile("/meetings/"))
 
 
 def test_a_session_links_to_the_sessions_of_its_provider(visit: Visit, serve: Serve) -> None:

@@ -1,8 +1,8 @@
 """Likely causes: why a participant had problems, with probabilities.
 
 In: the summaries of all who were there, and records of the last days. Out: an `Answer` of ranked
-causes with the facts that decided; and incidents, which join problems of one cause. It knows no
-store, no clock and no text in any language.
+causes with the facts that decided; and incidents, which join problems of one cause (`recorded` has
+the form in which they are kept). It knows no store, no clock and no text in any language.
 
 `parameters` has every number of the model; `model` says how they are used.
 """
@@ -24,5 +24,6 @@ __all__ = [
     "answer",
     "incidents",
     "likely_causes",
+    "recorded",
     "records",
 ]

@@ -307,7 +307,10 @@ def _together(problems: Sequence[Explained]) -> Answer:
     longest = max(problems, key=lambda problem: problem.seconds)
     if len({problem.summary.browser_id for problem in problems}) == 1:
         return mean_answer([(problem.answer, problem.seconds) for problem in problems])
-    answers = [(_seen_by_others(problem), problem.seconds) for problem in problems]
+    answers = [
+        (as_seen_by_others(problem.answer, problem.summary.session), problem.seconds)
+        for problem in problems
+    ]
     answer = mean_answer(answers)
     first = answer.causes[0]
     own = {problem.summary.session for problem in problems}
@@ -316,14 +319,13 @@ def _together(problems: Sequence[Explained]) -> Answer:
     return answer
 
 
-def _seen_by_others(problem: Explained) -> Answer:
-    """The answer in which what the participant has alone is a problem of that participant."""
-    session = problem.summary.session
+def as_seen_by_others(answer: Answer, session: str) -> Answer:
+    """The answer in which what the participant of a session has alone is that one's problem."""
     causes = tuple(
         replace(cause, kind=OTHER_END, value=session) if cause.kind in _OWN else cause
-        for cause in problem.answer.causes
+        for cause in answer.causes
     )
-    return replace(problem.answer, causes=causes)
+    return replace(answer, causes=causes)
 
 
 def mean_answer(answers: Sequence[tuple[Answer, int]]) -> Answer:

@@ -21,6 +21,7 @@ from jmmc.quality.causes.incidents import (
     Explained,
     Group,
     Key,
+    as_seen_by_others,
     joined,
     mean_answer,
 )
@@ -167,7 +168,11 @@ class StoredIncident(Struct, frozen=True):
         """Join the parts of an incident."""
         parts = sorted(parts, key=lambda part: part.hour)
         longest = max(parts, key=lambda part: (part.seconds, part.hour))
-        answer = mean_answer([(part.answer, part.seconds) for part in parts])
+        people = _count(part.people for part in parts)
+        answers = [part.answer if people == 1 else _of_part(part) for part in parts]
+        answer = mean_answer(
+            [(of_part, part.seconds) for of_part, part in zip(answers, parts, strict=True)]
+        )
         sessions = _worst_sessions(session for part in parts for session in part.worst_sessions)
         named = {sessions[0].session, *(cause.value for cause in answer.causes)}
         incident = RecordedIncident(
@@ -176,7 +181,7 @@ class StoredIncident(Struct, frozen=True):
             max(part.end for part in parts),
             any(part.is_open for part in parts),
             max(part.grade for part in parts),
-            _count(part.people for part in parts),
+            people,
             _count(part.meetings for part in parts),
             _count(part.sessions for part in parts),
             sum(part.seconds for part in parts),
@@ -188,6 +193,11 @@ class StoredIncident(Struct, frozen=True):
             {id_: name for part in parts for id_, name in part.names.items() if id_ in named},
         )
         return cls(incident, tuple(parts))
+
+
+def _of_part(part: Part) -> Answer:
+    """The answer of a part of several people's incident: what one of them has, others receive."""
+    return as_seen_by_others(part.answer, part.worst_sessions[0].session)
 
 
 class HourAnswers:

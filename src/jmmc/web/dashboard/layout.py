@@ -13,12 +13,13 @@ from starlette.responses import Response, StreamingResponse
 from jmmc.answers.cause_texts import advice_for, fact_sentences, headline, name_of
 from jmmc.answers.cause_texts import percent as percent_of
 from jmmc.answers.cause_texts import title as incident_title
-from jmmc.answers.model import Grades
+from jmmc.answers.model import FEW, Grades
 from jmmc.core.timestamps import to_iso
 from jmmc.core.version import __version__
 from jmmc.privacy.pseudonyms import jitsi_room_name
 from jmmc.quality.addresses import network_of
 from jmmc.quality.filters import FIELD_OF_FILTER
+from jmmc.quality.intervals import wilson
 from jmmc.quality.ways import Way
 from jmmc.web.dashboard.assets import script_modules
 from jmmc.web.dashboard.durations import duration
@@ -54,6 +55,7 @@ HEADERS = {
 """Security headers of every response but static files: not cached, nothing from other origins."""
 
 _DAY = 86_400
+_NORMAL = 1.96  # Standard deviations on either side that 95 % are within.
 _MAIN = '<main id="main" tabindex="-1">'
 _HTML = "text/html; charset=utf-8"
 _TIME_RANGES = ("1h", "24h", "7d", "30d")
@@ -100,6 +102,7 @@ class Layout:
             interval_bar=interval_bar,
             count_bar=count_bar,
             count_columns=count_columns,
+            share_interval=_share_interval,
             version=__version__,
             script_modules=script_modules(),
         )
@@ -181,6 +184,8 @@ def _api_query(context: dict[str, Any], query: dict[str, str]) -> dict[str, str]
     operation = str(context.get("api") or "").partition("/")[0]
     if operation == "search":
         return {"q": query["q"]}
+    if operation == "incidents":
+        return {key: str(value) for key, value in context.get("api_selection", {}).items()}
     if operation not in _FILTERED:
         return {}
     names: Sequence[str] = ("since", "until", *FIELD_OF_FILTER)
@@ -199,6 +204,11 @@ def _remember_language(request: Request, response: Response) -> Response:
 @pass_context
 def _way_sentence(context: Context, way: Way, translate: Callable[[str], str]) -> str:
     return way_sentence(way, translate, lambda share: percent(context, share))
+
+
+def _share_interval(count: int, size: int) -> tuple[float, float] | None:
+    """The 95 % interval of a share; None for a sample that is too small to say anything."""
+    return wilson(count / size, size, _NORMAL) if size >= FEW else None
 
 
 def _days_around(last: int) -> str:

@@ -19,6 +19,7 @@ from jmmc.maintenance.schedule import rhythm_of
 from jmmc.web.dashboard.account import Account
 from jmmc.web.dashboard.assets import static_files
 from jmmc.web.dashboard.forget import ForgetPage
+from jmmc.web.dashboard.incidents import IncidentPages
 from jmmc.web.dashboard.layout import HEADERS, Layout
 from jmmc.web.dashboard.live import LivePages
 from jmmc.web.dashboard.pages import Pages
@@ -57,6 +58,7 @@ class Dashboard:
         self._clock = clock
         self._layout = Layout(signer)
         self._pages = Pages(queries, names, self._layout, clock=clock)
+        self._incidents = IncidentPages(queries, self._layout, clock=clock)
         self._live = LivePages(collector, access, queries, self._layout, clock=clock)
         self._account = Account(collector, access, signer, self._layout, clock=clock)
         self._erasure = ForgetPage(collector, signer, self._layout)
@@ -67,6 +69,8 @@ class Dashboard:
             "/": self._live.now,
             "/live": self._live.now_updates,
             "/overview": self._streamed("Overview", self._pages.overview),
+            "/incidents": self._incidents.incidents,
+            "/incidents/{id}": self._incidents.incident,
             "/meetings/{id}": self._pages.meeting,
             "/sessions/{id}": self._pages.session,
             "/participants/{participant}": self._pages.participant,
