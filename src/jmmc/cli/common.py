@@ -125,7 +125,9 @@ def existing_store(url: str, collection: str, *, read_only: bool) -> Store:
     store = open_store(url, collection=collection, read_only=read_only)
     path = getattr(store, "path", None)
     if path is not None and not path.exists():
-        raise UnusableStore(f"{path}: no such file")
+        raise UnusableStore(
+            f"{path}: no such file; --store or JMMC_STORE names the store of the collector"
+        )
     return store
 
 
@@ -162,11 +164,18 @@ def with_reports(
     work: Callable[[Reports], Awaitable[_Answer]],
     *,
     read_only: bool = False,
+    create: bool = False,
 ) -> _Answer:
-    """Run `work` on the reports of a store, and return its answer; an error ends the command."""
+    """Run `work` on the reports of a store, and return its answer; an error ends the command.
+
+    With `create` a store that does not exist is made.
+    """
 
     async def run() -> _Answer:
-        store = existing_store(url, collection, read_only=read_only)
+        if create:
+            store = open_store(url, collection=collection)
+        else:
+            store = existing_store(url, collection, read_only=read_only)
         try:
             await store.open()
             return await work(store.reports)

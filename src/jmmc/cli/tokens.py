@@ -31,10 +31,13 @@ def token() -> None:
     help="What the token allows. Can be given several times.",
 )
 def create(name: str, url: str, collection: str, scopes: tuple[Any, ...]) -> None:
-    """Create a token and print it. It cannot be shown again."""
+    """Create a token and print it. It cannot be shown again.
+
+    A store that does not exist yet is made.
+    """
     now = int(time.time())
     secret = with_reports(
-        url, collection, lambda reports: tokens.create(reports, name, scopes, now)
+        url, collection, lambda reports: tokens.create(reports, name, scopes, now), create=True
     )
     click.echo(secret)
 

@@ -122,13 +122,95 @@ async def test_a_new_password_ends_earlier_logins(app: Server, store: Store) -> 
     await users.add(store.reports, "ann", "correct horse", "admin")
     cookie = _cookie(await _sign_in(app))
     assert (await _get(app, "/api/v1/live", cookie=cookie)).status == 200
-    await users.add(store.reports, "ann", "battery staple", "admin")
+    await users.set_password(store.reports, "ann", "battery staple")
     assert (await _get(app, "/api/v1/live", cookie=cookie)).status == 401
     cookie = _cookie(await _sign_in(app, password="battery staple"))
     assert (await _get(app, "/api/v1/live", cookie=cookie)).status == 200
-    await users.remove(store.reports, "ann")
+    await users.remove(store.reports, "ann", force=True)
     await users.add(store.reports, "ann", "battery staple", "viewer")
     assert (await _get(app, "/api/v1/live", cookie=cookie)).status == 401
+
+
+async def test_only_a_signed_in_admin_manages_users(app: Server, store: Store) -> None:
+    """Neither a viewer, nor a token with every scope, nor a form of another site or user."""
+    await users.add(store.reports, "ann", "correct horse", "admin")
+    await users.add(store.reports, "bob", "correct horse", "viewer")
+    token = await tokens.create(store.reports, "ann", tokens.SCOPES, 0)
+    anns, bobs = _cookie(await _sign_in(app)), _cookie(await _sign_in(app, name="bob"))
+    change = {"action": "role", "name": "bob", "role": "admin"}
+
+    async def status(headers: dict[str, str], **fields: str) -> int:
+        return (await _post(app, "/users", headers, **change, **fields)).status
+
+    form = await _form(app, "/users?name=bob", anns)
+    assert await status({"cookie": bobs}, form=await _form(app, "/account", bobs)) == 403
+    assert await status({"authorization": f"Bearer {token}"}, form=form) == 403
+    assert await status({}, form=form) == 303  # To the sign-in page.
+    assert await status({"cookie": anns, "sec-fetch-site": "cross-site"}, form=form) == 403
+    assert await status({"cookie": anns}) == 400
+    assert await status({"cookie": anns}, form=await _form(app, "/login")) == 400
+    assert [user.role for user in await users.users(store.reports)] == ["admin", "viewer"]
+    assert await status({"cookie": anns}, form=form) == 303
+    assert [user.role for user in await users.users(store.reports)] == ["admin", "admin"]
+
+
+async def test_an_own_password_needs_the_current_one_and_keeps_only_this_browser_signed_in(
+    app: Server, store: Store
+) -> None:
+    await users.add(store.reports, "ann", "correct horse", "admin")
+    here, elsewhere = _cookie(await _sign_in(app)), _cookie(await _sign_in(app))
+    form = await _form(app, "/account", here)
+    new = {"password": "battery staple", "repeated": "battery staple", "form": form}
+
+    async def post(**fields: str) -> Answer:
+        return await _post(app, "/account", {"cookie": here}, **{**new, **fields})
+
+    assert (await post(current="wrong horse")).status == 401
+    assert (await post(current="correct horse", repeated="battery stable")).status == 400
+    assert (await post(current="correct horse", password="short", repeated="short")).status == 400
+    assert (await post(current="correct horse", form="forged")).status == 400
+    assert (await _get(app, "/api/v1/live", cookie=elsewhere)).status == 200
+    answer = await post(current="correct horse")
+    assert (answer.status, answer.headers["location"]) == (303, "/account?done=password")
+    for old in (here, elsewhere):
+        assert (await _get(app, "/api/v1/live", cookie=old)).status == 401
+    assert (await _get(app, "/users", cookie=_cookie(answer))).status == 200
+
+
+async def test_a_token_has_no_account(app: Server, store: Store) -> None:
+    await users.add(store.reports, "ann", "correct horse", "admin")
+    token = await tokens.create(store.reports, "ann", tokens.SCOPES, 0)
+    assert (await _get(app, "/account", authorization=f"Bearer {token}")).status == 403
+
+
+async def test_two_admins_who_demote_each_other_leave_an_admin(app: Server, store: Store) -> None:
+    cookies = {}
+    for name in ("ann", "bob"):
+        await users.add(store.reports, name, "correct horse", "admin")
+        cookies[name] = _cookie(await _sign_in(app, name=name))
+    forms = {name: await _form(app, "/users?name=ann", cookies[name]) for name in cookies}
+    answers = await asyncio.gather(
+        *(
+            _post(
+                app,
+                "/users",
+                {"cookie": cookies[name]},
+                **{"action": "role", "name": other, "role": "viewer", "form": forms[name]},
+            )
+            for name, other in (("ann", "bob"), ("bob", "ann"))
+        )
+    )
+    assert sorted(answer.status for answer in answers) == [303, 400]
+    assert sorted(user.role for user in await users.users(store.reports)) == ["admin", "viewer"]
+
+
+async def test_the_first_user_is_an_admin(app: Server, store: Store) -> None:
+    form = await _form(app, "/users")
+    fields = {"action": "add", "name": "ann", "password": "correct horse", "form": form}
+    assert (await _post(app, "/users", {}, **fields, role="viewer")).status == 400
+    assert await users.users(store.reports) == []
+    assert (await _post(app, "/users", {}, **fields, role="admin")).status == 303
+    assert (await _get(app, "/users")).headers["location"] == "/login?to=%2Fusers"
 
 
 async def test_forged_login_cookies_are_refused(app: Server, store: Store) -> None:

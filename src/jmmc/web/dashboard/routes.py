@@ -10,7 +10,6 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import BaseRoute, Route
 
-from jmmc.accounts.tokens import Scope
 from jmmc.answers.queries import NotFoundError, Queries
 from jmmc.collector import Collector
 from jmmc.core.errors import StoreError
@@ -23,10 +22,11 @@ from jmmc.web.dashboard.incidents import IncidentPages
 from jmmc.web.dashboard.layout import HEADERS, Layout
 from jmmc.web.dashboard.live import LivePages
 from jmmc.web.dashboard.pages import Pages
+from jmmc.web.dashboard.users import UsersPage
 from jmmc.web.disconnects import while_waiting
 from jmmc.web.http import accepted, cookie
 from jmmc.web.problems import Problem
-from jmmc.web.security.access import Access, Caller
+from jmmc.web.security.access import Access, Caller, Right
 from jmmc.web.security.sessions import COOKIE, LoginSigner
 
 _STREAM_AFTER = 0.2  # Seconds until the head of a slow page is sent without its content.
@@ -61,6 +61,7 @@ class Dashboard:
         self._incidents = IncidentPages(queries, self._layout, clock=clock)
         self._live = LivePages(collector, access, queries, self._layout, clock=clock)
         self._account = Account(collector, access, signer, self._layout, clock=clock)
+        self._users = UsersPage(collector, signer, self._layout)
         self._erasure = ForgetPage(collector, signer, self._layout)
 
     def routes(self) -> list[BaseRoute]:
@@ -85,6 +86,10 @@ class Dashboard:
             *(Route(path, self._guarded(page)) for path, page in readable.items()),
             Route("/login", self._with_error_pages(self._account.login), methods=form_methods),
             Route("/logout", self._with_error_pages(self._account.logout), methods=["POST"]),
+            Route(
+                "/account", self._guarded(self._account.account, "account"), methods=form_methods
+            ),
+            Route("/users", self._guarded(self._users.users, "users"), methods=form_methods),
             Route("/forget", self._guarded(self._erasure.forget, "erase"), methods=form_methods),
             Route("/static/{path:path}", static_files()),
         ]
@@ -98,12 +103,12 @@ class Dashboard:
         path = request.url.path
         return self._layout.problem(request, _NOBODY, 404, "Not found", f"{path}: no such page")
 
-    def _guarded(self, page: _Page, scope: Scope = "read") -> _Handler:
-        """Open a page only to callers with the scope; send others to the sign-in page."""
+    def _guarded(self, page: _Page, right: Right = "read") -> _Handler:
+        """Open a page only to callers with the right; send others to the sign-in page."""
 
         async def handler(request: Request) -> Response:
             try:
-                caller = await self._access.check(request, scope, self._clock())
+                caller = await self._access.check(request, right, self._clock())
             except Problem as problem:
                 if problem.status != 401 or not await self._access.has_users():
                     raise
@@ -176,6 +181,6 @@ class Dashboard:
         return self._layout.problem(request, caller, status, title, detail)
 
     def _signed_in_caller(self, request: Request) -> Caller:
-        """Return the user of the cookie, without any scope."""
+        """Return the user of the cookie, without any right."""
         signed_in = self._signer.read(cookie(request.scope, COOKIE))
         return Caller(signed_in.name if signed_in else "", ())

@@ -2,13 +2,13 @@
 
 import asyncio
 from ipaddress import ip_address
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 from starlette.requests import Request
 
 from jmmc.accounts import tokens, users
 from jmmc.accounts.tokens import SCOPES, Scope
-from jmmc.accounts.users import SCOPES_OF, User
+from jmmc.accounts.users import SCOPES_OF, Role, User
 from jmmc.protocol.addresses import Proxies, rate_limit_key
 from jmmc.protocol.rate_limit import RateLimiter
 from jmmc.settings import Settings
@@ -17,10 +17,19 @@ from jmmc.web.http import cookie, joined
 from jmmc.web.problems import Problem
 from jmmc.web.security.sessions import COOKIE, LoginSigner
 
-_NOT_ALLOWED: dict[Scope, str] = {
+Right = Scope | Literal["account", "users"]
+"""What a request may need: a scope, or what no token has, a user's own account or all users."""
+
+_RIGHTS_OF: dict[Role, tuple[Right, ...]] = {
+    "viewer": (*SCOPES_OF["viewer"], "account"),
+    "admin": (*SCOPES_OF["admin"], "account", "users"),
+}
+_NOT_ALLOWED: dict[Right, str] = {
     "read": "Not allowed to read",
     "export": "Not allowed to export",
     "erase": "Not allowed to erase",
+    "account": "Only signed-in users have an account",
+    "users": "Not allowed to manage users",
 }
 _MAX_ATTEMPTS = 10  # Sign-ins and unknown tokens, per minute and address.
 _MAX_VERIFICATIONS = 20  # Passwords that wait to be verified: each takes 50 ms and 64 MB.
@@ -28,10 +37,10 @@ _PROXY_HEADERS = ("x-forwarded-for", "forwarded", "x-real-ip", "x-forwarded-prot
 
 
 class Caller(NamedTuple):
-    """An authenticated caller and its scopes; `name` is empty for a local caller without login."""
+    """An authenticated caller and its rights; `name` is empty for a local caller without login."""
 
     name: str
-    scopes: tuple[Scope, ...]
+    rights: tuple[Right, ...]
 
 
 class Access:
@@ -53,12 +62,13 @@ class Access:
         self._proxies = Proxies(settings.trusted_proxies, settings.forwarded_header)
         self._requests = RateLimiter(settings.max_queries_per_minute)
 
-    async def check(self, request: Request, scope: Scope, now: float) -> Caller:
-        """Identify the caller of a request that needs `scope`; `now` is Unix seconds."""
+    async def check(self, request: Request, right: Right, now: float) -> Caller:
+        """Identify the caller of a request that needs `right`; `now` is Unix seconds."""
         self.limit(request, now)
         caller = await self._caller(request, now)
-        if scope not in caller.scopes:
-            raise Problem(403, _NOT_ALLOWED[scope], "Administrators are allowed to.")
+        if right not in caller.rights:
+            detail = "" if right == "account" else "Administrators are allowed to."
+            raise Problem(403, _NOT_ALLOWED[right], detail)
         return caller
 
     def limit(self, request: Request, now: float) -> None:
@@ -81,10 +91,10 @@ class Access:
             raise Problem(401, "Wrong name or password")
         return user
 
-    async def is_still_allowed(self, request: Request, scope: Scope, now: float) -> bool:
+    async def is_still_allowed(self, request: Request, right: Right, now: float) -> bool:
         """Whether a caller that had access still has it; not counted by the rate limit."""
         try:
-            return scope in (await self._caller(request, now)).scopes
+            return right in (await self._caller(request, now)).rights
         except Problem:
             return False
 
@@ -97,7 +107,7 @@ class Access:
         if login is not None:
             user = await users.find(self._reports, login.name)
             if user is not None and users.stamp(user) == login.stamp:
-                return Caller(user.name, SCOPES_OF[user.role])
+                return Caller(user.name, _RIGHTS_OF[user.role])
         kind, _, secret = (joined(request.scope["headers"], "authorization") or "").partition(" ")
         if kind.lower() == "bearer" and secret:
             token = await tokens.find(self._reports, secret.strip())
@@ -110,7 +120,7 @@ class Access:
         if not _is_local(request):
             hint = "run on the server: jmmc user add NAME, or jmmc token create NAME"
             raise Problem(403, "Access is closed: there is no user and no token yet", hint)
-        return Caller("", SCOPES)
+        return Caller("", (*SCOPES, "users"))
 
     def _limit_rate(
         self, rate_limiter: RateLimiter, request: Request, now: float, title: str
