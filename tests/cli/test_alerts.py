@@ -53,8 +53,8 @@ def test_list_shows_rules_active_alerts_and_pending_deliveries(folder: Path) -> 
     assert done.returncode == 0, done.stderr
     lines = [" ".join(line.split()) for line in done.stdout.splitlines()]
     assert lines[1:] == [
-        "eu poor_share eu-[west] firing 2026-09-22T12:00:00Z",
-        "all poor_share all firing, condition clear 2026-09-22T12:00:00Z",
+        "eu poor_share eu-[west] firing 2026-09-22 12:00:00 UTC",
+        "all poor_share all firing, condition clear 2026-09-22 12:00:00 UTC",
         "asia poor_share ap-south OK",
         "still no_pushes OK",
         "down store_down evaluated by each collector separately",

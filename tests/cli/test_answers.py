@@ -105,6 +105,27 @@ def test_what_hurt_most_is_listed_shown_and_exported(folder: Path) -> None:
     assert "only be selected by time" in refused.stderr
 
 
+def test_sessions_of_a_cause_are_those_of_its_incidents(folder: Path) -> None:
+    found = _json(folder, "sessions", *_WINDOW, "--cause", "line", "--limit", "500")
+    listed = {item["session"]["session"] for item in found["items"]}
+    affected = [
+        session["session"]
+        for incident in _json(folder, "incidents", *_WINDOW, "--limit", "500")["items"]
+        if incident["answer"]["causes"][0]["kind"] == "line"
+        and incident["answer"]["causes"][0]["probability"] >= 0.5
+        for session in incident["worst_sessions"]
+    ]
+    assert found["complete"]
+    assert len(listed) > 3
+    assert listed == set(affected)
+    text = jmmc("sessions", *_WINDOW, "--cause", "line", "--limit", "2", folder=folder).stdout
+    assert "own connection" in text
+    assert "there are more: raise --limit" in text
+    rooms = {item["session"]["room"] for item in found["items"]}
+    only = _json(folder, "sessions", *_WINDOW, "--cause", "line", "--room", min(rooms))["items"]
+    assert {item["session"]["room"] for item in only} == {min(rooms)}
+
+
 def test_providers_are_compared_and_filtered_by_number(folder: Path) -> None:
     compared = _json(folder, "report", *_WINDOW, "--by", "provider")["compare"]
     sessions = {

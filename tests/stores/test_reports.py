@@ -167,6 +167,18 @@ async def test_only_sessions_that_changed_are_summarized_again(filled: Store) ->
     assert summary.samples == len(life.session.samples) + 1
 
 
+async def test_sessions_are_found_by_the_beginning_of_their_id(store: Store) -> None:
+    ids = sorted(["abcd" + "f" * 20, "abce" + "0" * 20, "abcd" + "0" * 20, "b" * 24])
+    await store.append([push(0, session=session) for session in ids])
+    for session in [session async for session in store.sessions(SessionFilter())]:
+        summary = summarize(session, preset=preset("jitsi"), rhythm=RHYTHM)
+        await store.reports.put_summaries([summary])
+    assert await store.reports.sessions_beginning("abcd", 10) == ids[:2]
+    assert await store.reports.sessions_beginning("abc", 2) == ids[:2]
+    assert await store.reports.sessions_beginning("b" * 23, 2) == ids[3:]
+    assert await store.reports.sessions_beginning("abcf", 2) == []
+
+
 async def test_a_sample_that_comes_while_its_session_is_summarized_keeps_it_dirty(
     store: Store,
 ) -> None:

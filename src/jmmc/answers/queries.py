@@ -34,6 +34,8 @@ from jmmc.answers.model import (
 )
 from jmmc.answers.overviews import OverviewDetail, Overviews
 from jmmc.answers.ratings import agreement, ratings, ratings_by
+from jmmc.answers.sessions_by_cause import SessionsByCause, sessions_by_cause
+from jmmc.answers.short_ids import whole_browser_id, whole_session_id
 from jmmc.answers.usage import Period, usage
 from jmmc.core.tasks import prefetch
 from jmmc.privacy.pseudonyms import Pseudonyms
@@ -128,6 +130,20 @@ class Queries:
         """A page of joins that failed or were refused, the newest first."""
         attempts = msgspec.structs.replace(selection, attempts=True)
         return await lists.sessions(self._reports, attempts, limit=limit, after=after)
+
+    async def sessions_by_cause(
+        self, selection: SummaryFilter, kind: str, *, limit: int
+    ) -> SessionsByCause:
+        """The selected sessions with a likely cause of one kind, of the newest with problems."""
+        return await sessions_by_cause(self._reports, selection, kind, limit=limit)
+
+    async def session_id(self, text: str) -> str:
+        """The whole id of a session. Raises `NotFoundError` and `AmbiguousSession`."""
+        return await whole_session_id(self._reports, text)
+
+    async def browser_id(self, text: str) -> str:
+        """The whole id of a participant. Raises `NotFoundError` and `AmbiguousId`."""
+        return await whole_browser_id(self._reports, text)
 
     async def meeting(self, id_: str) -> MeetingDetail:
         """A meeting, by the id of any of its sessions. Raises `NotFoundError`."""

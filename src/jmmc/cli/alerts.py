@@ -18,9 +18,9 @@ from jmmc.alerting.notifications import Notification, make_notification
 from jmmc.alerting.posting import NotDelivered
 from jmmc.cli.common import fail
 from jmmc.cli.setting_options import load, setting_options
+from jmmc.cli.times import local_time, utc_option
 from jmmc.core.errors import JmmcError, SettingsError
 from jmmc.core.text import printable
-from jmmc.core.timestamps import to_iso
 from jmmc.settings import (
     LOCAL_KINDS,
     DiskFull,
@@ -61,6 +61,7 @@ def test(name: str | None, config: Path | None, **flags: object) -> None:
 
 
 @alerts.command("list")
+@utc_option
 @setting_options
 def list_(config: Path | None, **flags: object) -> None:
     """List the rules, and the active alerts of the store."""
@@ -84,7 +85,9 @@ def list_(config: Path | None, **flags: object) -> None:
             clear = state.well_since is not None
             shown = "[yellow]firing, condition clear[/]" if clear else "[red]firing[/]"
             scope = escape(printable(state.subject)) or _scope(rule)
-            table.add_row(rule.name, rule.kind, scope, shown, to_iso(state.fired or state.since))
+            table.add_row(
+                rule.name, rule.kind, scope, shown, local_time(state.fired or state.since)
+            )
     console = Console(highlight=False)
     if settings.alerts:
         console.print(table)

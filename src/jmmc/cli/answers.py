@@ -1,6 +1,5 @@
-"""`jmmc report`, `jmmc sessions` and `jmmc show`: answers in the terminal."""
+"""`jmmc report` and `jmmc show`: answers in the terminal."""
 
-import time
 from bisect import bisect_right
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -14,71 +13,51 @@ from rich.text import Text
 from jmmc.answers.cause_texts import advice_for, fact_sentences, headline
 from jmmc.answers.incidents import IncidentDetail, is_incident_id
 from jmmc.answers.model import FEW, Comparison, Grades, JoinRates, Overview, SessionDetail
-from jmmc.answers.queries import Page, Queries
+from jmmc.answers.queries import Queries
 from jmmc.answers.serialization import encode
-from jmmc.cli.asking import ask, local_time
+from jmmc.cli.asking import ask
 from jmmc.cli.common import (
-    Command,
     PlainConsole,
     collection_option,
     configured_pseudonyms,
     json_option,
-    parse_time,
     print_json,
     store_option,
 )
+from jmmc.cli.filters import filter_options, given_selection, stored_selection
 from jmmc.cli.incidents import hurt_most, render_incident
+from jmmc.cli.terminal import COLOURS, MARKS, grade_mark, moved, percent, room_text
+from jmmc.cli.times import local_time, utc_option
 from jmmc.core.text import printable
-from jmmc.quality.filters import DIMENSIONS, FIELD_OF_FILTER, RATINGS, IncidentFilter, SummaryFilter
+from jmmc.quality.filters import DIMENSIONS, IncidentFilter
 from jmmc.quality.grading import Grade
-from jmmc.quality.joins import ATTEMPTS, DROPPED, NO_MEDIA, OUTCOMES
+from jmmc.quality.joins import ATTEMPTS, DROPPED, NO_MEDIA
 from jmmc.quality.losses import Loss
 from jmmc.quality.ratings import Ratings
 from jmmc.quality.summary import Summary
 from jmmc.web.dashboard.i18n import upload_sentence, way_sentence, words
 
-_DAY = 86_400
 _MOST_WAYS = 6
 _WORST_INCIDENTS = 5  # Of a report.
 _COMPARED = 8  # Columns of a comparison without ratings.
 _POINTS = 60  # Of a curve in the terminal.
-_MOST_MOVES = 6  # Values of a dimension of one session.
 _BARS = " ▁▂▃▄▅▆▇█"
-_COLOURS = {"good": "green", "fair": "yellow", "poor": "red", "unknown": "bright_black"}
-_MARKS = {"good": "●", "fair": "◐", "poor": "○", "unknown": "·"}  # For readers without colours.
-
-
-_CHOICES = {"outcome": OUTCOMES, "rating": RATINGS}
-_HELP = {
-    "name": "Only sessions of participants whose name contains this.",
-    "code": "Only the session with this support code.",
-    "rating": "Only sessions that were rated so, from 1 to 5.",
-}
-
-
-def _filter_options(command: Command) -> Command:
-    for name, field in reversed(list(FIELD_OF_FILTER.items())):
-        help_ = _HELP.get(name, f"Only sessions with this {name}.")
-        type_ = click.Choice(_CHOICES[name]) if name in _CHOICES else str
-        command = click.option(f"--{name}", field, type=type_, help=help_)(command)
-    command = click.option("--until", help="End of the period, in the same form. Default: now.")(
-        command
-    )
-    since = "Start of the period: ISO 8601 (UTC), or 24h, 7d ago. Default: a day before --until."
-    return click.option("--since", help=since)(command)
 
 
 @click.command()
 @store_option
 @collection_option
-@_filter_options
+@filter_options
 @click.option("--by", type=click.Choice(DIMENSIONS), help="Compare by this dimension.")
 @json_option
+@utc_option
 def report(url: str, collection: str, by: str | None, as_json: bool, **filters: str | None) -> None:
     """Report the sessions, minutes and quality of a period; with --by compare a dimension."""
-    selection = configured_pseudonyms(url).as_stored(_selection(filters))
+    names = configured_pseudonyms(url)
+    given = given_selection(filters)
 
     async def query(queries: Queries) -> tuple[Overview, list[Comparison], Sequence[Any]]:
+        selection = await stored_selection(queries, names, given)
         compared = await queries.compare(by, selection) if by else []
         worst: Sequence[Any] = ()
         if selection.only_window:
@@ -114,84 +93,22 @@ def report(url: str, collection: str, by: str | None, as_json: bool, **filters: 
 
 
 @click.command()
-@store_option
-@collection_option
-@_filter_options
-@click.option(
-    "--limit",
-    type=click.IntRange(1, 500),
-    default=30,
-    show_default=True,
-    help="Maximum number of sessions.",
-)
-@click.option(
-    "--failed", is_flag=True, help="List joins that failed or were refused, in place of sessions."
-)
-@json_option
-def sessions(
-    url: str, collection: str, limit: int, failed: bool, as_json: bool, **filters: str | None
-) -> None:
-    """List sessions, newest first; with --failed list failed joins."""
-    selection = configured_pseudonyms(url).as_stored(_selection(filters))
-    failed = failed or selection.outcome in ATTEMPTS
-
-    async def query(queries: Queries) -> Page:
-        listed = queries.attempts if failed else queries.sessions
-        return await listed(selection, limit=limit)
-
-    page = ask(url, collection, query)
-    if as_json:
-        print_json(encode({"items": list(page.items), "next": page.after}))
-        return
-    console = PlainConsole()
-    wide = console.width >= 120
-    if failed:
-        console.print(_render_attempts(page.items))
-        if page.after:
-            click.echo(f"more than {limit} failed joins: raise --limit or add filters")
-        return
-    table = Table(box=None, header_style="bold")
-    for column, width in (("session", 24), ("began", 11), ("min", 3), ("grade", 6), ("poor", 6)):
-        table.add_column(column, min_width=width, no_wrap=True)
-    table.add_column("room", no_wrap=True, overflow="ellipsis")
-    named = any(session.name for session in page.items)
-    if named:
-        table.add_column("participant", no_wrap=True, overflow="ellipsis")
-    for column in ("browser", "region", "reasons") if wide else ():
-        table.add_column(column, no_wrap=True, overflow="ellipsis")
-    for session in page.items:
-        reasons = ", ".join(sorted(session.reasons, key=session.reasons.__getitem__, reverse=True))
-        table.add_row(
-            session.session,
-            local_time(session.began)[5:16],
-            f"{(session.ended - session.began) / 60:.0f}",
-            _grade(session.grade),
-            _percent(session.poor / session.known if session.known else None),
-            session.room,
-            *([session.who] if named else ()),
-            *((session.browser, _moved(session, "region"), reasons) if wide else ()),
-        )
-    console.print(table)
-    if page.after:
-        click.echo(f"more than {limit} sessions: raise --limit or add filters")
-
-
-@click.command()
 @click.argument("id")
 @store_option
 @collection_option
 @json_option
+@utc_option
 def show(id: str, url: str, collection: str, as_json: bool) -> None:  # noqa: A002 - what is shown
     """Show one session or incident: its timeline, its problems and their likely cause.
 
-    ID is the id of a session or of an incident, or a support code.
+    ID is the id of a session or its first characters, a support code, or the id of an incident.
     """
 
     async def query(queries: Queries) -> SessionDetail | IncidentDetail:
         if is_incident_id(id.lower()):
             return await queries.incident(id.lower())
         found = await queries.sessions_of_code(id)
-        return await queries.session(found[0].session if found else id.lower())
+        return await queries.session(found[0].session if found else await queries.session_id(id))
 
     detail = ask(url, collection, query)
     if as_json:
@@ -208,15 +125,15 @@ def _render_session(detail: SessionDetail) -> Group:
     grades = Grades.of(summary.good, summary.fair, summary.poor, summary.unknown)
     ended = "to now" if summary.running else f"to {local_time(summary.ended)}"
     network = ", ".join(
-        name for name in (_moved(summary, "network"), summary.provider, summary.country) if name
+        name for name in (moved(summary, "network"), summary.provider, summary.country) if name
     )
     parts: list[Any] = [
-        Text(printable(f"{summary.session}  {summary.room}"), style="bold"),
+        Text(printable(f"{summary.session}  {room_text(summary.room)}"), style="bold"),
         f"{local_time(summary.began)} {ended}, {summary.samples} samples, {summary.gaps} gaps",
         *(_about_person(summary)),
-        f"{summary.browser or '?'} on {summary.os or '?'}; region {_moved(summary, 'region')},"
+        f"{summary.browser or '?'} on {summary.os or '?'}; region {moved(summary, 'region')},"
         f"{_bridges(summary)}"
-        f" network {network}, {_moved(summary, 'transport')}, {_moved(summary, 'codec')}",
+        f" network {network}, {moved(summary, 'transport')}, {moved(summary, 'codec')}",
         Text.assemble("quality      ", *_shares(grades)),
         Text.assemble("timeline     ", *_timeline(summary)),
     ]
@@ -238,7 +155,7 @@ def _render_session(detail: SessionDetail) -> Group:
         parts.append(
             Text.assemble(
                 f"\n{local_time(spell.spell.start)}  {seconds} s  ",
-                _grade(spell.spell.grade.name.lower()),
+                grade_mark(spell.spell.grade.name.lower()),
                 f"  {reasons}",
             )
         )
@@ -252,7 +169,7 @@ def _render_session(detail: SessionDetail) -> Group:
     for upload in detail.ways.uploads:
         parts.append(upload_sentence(upload, translate))
     if detail.ways.ways:
-        said = [way_sentence(way, translate, _percent) for way in detail.ways.ways[:_MOST_WAYS]]
+        said = [way_sentence(way, translate, percent) for way in detail.ways.ways[:_MOST_WAYS]]
         parts.append(f"\nways: {'; '.join(said)}".replace("\u00a0", " "))
     return Group(*parts)
 
@@ -290,9 +207,7 @@ def _rate(
     if share is None:
         return f"{count:,} of {of:,} {what}"
     low, high = interval
-    return (
-        f"{count:,} of {of:,} {what}, {_percent(share)} (95 %: {_percent(low)} to {_percent(high)})"
-    )
+    return f"{count:,} of {of:,} {what}, {percent(share)} (95 %: {percent(low)} to {percent(high)})"
 
 
 def _reasons(reasons: Mapping[str, int]) -> str:
@@ -314,33 +229,12 @@ def _steps(summary: Summary) -> str:
     return ", ".join(f"{name} {length:,} ms" for name, length in lengths if length is not None)
 
 
-def _render_attempts(attempts: Sequence[Summary]) -> Table:
-    table = Table(box=None, header_style="bold")
-    for column, width in (("attempt", 24), ("at", 11), ("outcome", 7)):
-        table.add_column(column, min_width=width, no_wrap=True)
-    for column in ("reason", "after", "room", "network", "browser"):
-        table.add_column(column, no_wrap=True, overflow="ellipsis")
-    for attempt in attempts:
-        after = attempt.setup.join
-        table.add_row(
-            attempt.session,
-            local_time(attempt.began)[5:16],
-            attempt.outcome,
-            attempt.failure,
-            "?" if after is None else f"{after / 1000:.1f} s",
-            attempt.room,
-            attempt.network or "?",
-            attempt.browser or "?",
-        )
-    return table
-
-
 def _render_attempt(detail: SessionDetail) -> Group:
     """What failed, when, after how long, and what to do."""
     attempt = detail.summary
     advice = words("en").get(f"advice {attempt.failure}", "")
     return Group(
-        Text(printable(f"{attempt.session}  {attempt.room}"), style="bold"),
+        Text(printable(f"{attempt.session}  {room_text(attempt.room)}"), style="bold"),
         f"{local_time(attempt.began)}, the join {attempt.outcome}; nobody was in the room",
         f"{attempt.browser or '?'} on {attempt.os or '?'}; region {attempt.region or '?'},"
         f" network {attempt.network or '?'}",
@@ -360,7 +254,7 @@ def _losses(losses: Sequence[Loss]) -> str:
 
 
 def _bridges(summary: Summary) -> str:
-    return f" bridge {_moved(summary, 'bridge')}," if any(summary.values_of("bridge")) else ""
+    return f" bridge {moved(summary, 'bridge')}," if any(summary.values_of("bridge")) else ""
 
 
 def _about_person(summary: Summary) -> list[str]:
@@ -382,12 +276,6 @@ def _own_rating(summary: Summary) -> str:
         return ""
     reason = summary.rating_reason and f": {_english(f'why {summary.rating_reason}')}"
     return f"{summary.rating} of 5{reason}"
-
-
-def _moved(summary: Summary, dimension: str) -> str:
-    """The values of a dimension over time; `?` is unknown."""
-    values = [value or "?" for value in summary.values_of(dimension)]
-    return " → ".join(values if len(values) <= _MOST_MOVES else [*values[:_MOST_MOVES], "…"])
 
 
 def _by_time(detail: SessionDetail, curve: str) -> list[float]:
@@ -422,11 +310,11 @@ def _render_comparison(by: str, compared: Sequence[Comparison]) -> Table:
             comparison.value or "unknown",
             f"{comparison.sessions:,}",
             f"{comparison.minutes:,}",
-            _percent(comparison.grades.good_share),
-            _percent(comparison.grades.fair_share),
-            _percent(comparison.grades.poor_share),
-            "too few" if few else f"{_percent(low)} to {_percent(high)}",
-            "" if few else f"{_percent(low_bad)} to {_percent(high_bad)}",
+            percent(comparison.grades.good_share),
+            percent(comparison.grades.fair_share),
+            percent(comparison.grades.poor_share),
+            "too few" if few else f"{percent(low)} to {percent(high)}",
+            "" if few else f"{percent(low_bad)} to {percent(high_bad)}",
             *([_rating(comparison.ratings)] if len(table.columns) > _COMPARED else ()),
             style="dim" if few else None,
         )
@@ -457,12 +345,12 @@ def _render_joins(by: str, compared: Sequence[Comparison]) -> Table | str:
 def _rate_cells(
     count: int, share: float | None, interval: tuple[float, float]
 ) -> tuple[str, str, str]:
-    bounds = f"{_percent(interval[0])} to {_percent(interval[1])}"
+    bounds = f"{percent(interval[0])} to {percent(interval[1])}"
     if share is None:
         bounds = ""
     elif count < FEW:
         bounds = "too few"
-    return f"{count:,}", _percent(share), bounds
+    return f"{count:,}", percent(share), bounds
 
 
 def _rating(ratings: Ratings) -> str:
@@ -473,31 +361,14 @@ def _rating(ratings: Ratings) -> str:
     return f"{ratings.mean:.1f} of 5 in {ratings.sessions:,}{interval}"
 
 
-def _selection(filters: dict[str, str | None]) -> SummaryFilter:
-    until = parse_time("--until", filters.pop("until")) or int(time.time())
-    since = parse_time("--since", filters.pop("since"))
-    given: dict[str, Any] = {name: value for name, value in filters.items() if value is not None}
-    return SummaryFilter(since=until - _DAY if since is None else since, until=until, **given)
-
-
-def _percent(share: float | None) -> str:
-    return "?" if share is None else f"{share:.1%}"
-
-
-def _grade(grade: str) -> Text:
-    return Text(f"{_MARKS[grade]} {grade}", style=_COLOURS[grade])
-
-
 def _shares(grades: Grades) -> list[tuple[str, str]]:
     shares = zip(
         ("good", "fair", "poor"),
         (grades.good_share, grades.fair_share, grades.poor_share),
         strict=True,
     )
-    parts = [
-        (f"{_MARKS[name]} {_percent(share)} {name}   ", _COLOURS[name]) for name, share in shares
-    ]
-    return [*parts, (f"{grades.unknown_seconds // 60:,} minutes unknown", _COLOURS["unknown"])]
+    parts = [(f"{MARKS[name]} {percent(share)} {name}   ", COLOURS[name]) for name, share in shares]
+    return [*parts, (f"{grades.unknown_seconds // 60:,} minutes unknown", COLOURS["unknown"])]
 
 
 def _timeline(summary: Summary, width: int = 60) -> list[tuple[str, str]]:
@@ -510,7 +381,7 @@ def _timeline(summary: Summary, width: int = 60) -> list[tuple[str, str]]:
         for cell in range(first, min(last, width)):
             cells[cell] = max(cells[cell], grade_span.grade)
     names = [grade.name.lower() for grade in cells]
-    return [(_MARKS[name], _COLOURS[name]) for name in names]
+    return [(MARKS[name], COLOURS[name]) for name in names]
 
 
 def _spark(values: Sequence[float], *, most: float | None = None, width: int = 60) -> str:

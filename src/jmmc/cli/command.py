@@ -3,7 +3,7 @@
 import click
 
 from jmmc.cli.alerts import alerts
-from jmmc.cli.answers import report, sessions, show
+from jmmc.cli.answers import report, show
 from jmmc.cli.backup import backup
 from jmmc.cli.copy import copy
 from jmmc.cli.export import export
@@ -12,6 +12,7 @@ from jmmc.cli.incidents import incidents
 from jmmc.cli.jitsi import doctor, snippet
 from jmmc.cli.rebuild import rebuild
 from jmmc.cli.serve import check, serve
+from jmmc.cli.sessions import sessions
 from jmmc.cli.settings import settings
 from jmmc.cli.simulate import simulate
 from jmmc.cli.tokens import token

@@ -3,7 +3,6 @@
 import asyncio
 import os
 import sys
-import time
 from collections.abc import Awaitable, Callable
 from typing import Any, NoReturn, TypeVar
 
@@ -14,10 +13,10 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.text import Text
 
 from jmmc.accounts.secret import resolve_secret
+from jmmc.cli.times import typed_time
 from jmmc.core.check_findings import Finding
 from jmmc.core.errors import JmmcError, SettingsError, UnusableStore
 from jmmc.core.text import printable, printable_json
-from jmmc.core.timestamps import parse_moment
 from jmmc.maintenance.schedule import rhythm_of
 from jmmc.privacy.pseudonyms import Pseudonyms
 from jmmc.quality.timeline import Rhythm
@@ -33,6 +32,7 @@ from jmmc.stores import Reports, Store, open_store
 Command = Callable[..., Any]
 _Answer = TypeVar("_Answer")
 
+_UNBOUNDED = 1000  # Columns of what is no terminal: nothing is cut off or wrapped.
 _MARKS = {"ok": "[green]ok  [/]", "warn": "[yellow]warn[/]", "fail": "[red]FAIL[/]"}
 
 
@@ -67,7 +67,7 @@ collection_option = click.option(
 )
 since_option = click.option(
     "--since",
-    help="Only sessions that began at this time or later: ISO 8601 (UTC), or 24h, 7d ago.",
+    help="Only sessions that began at this time or later: ISO 8601, or 24h, 7d ago.",
 )
 until_option = click.option("--until", help="Only sessions that began before this time.")
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
@@ -82,6 +82,8 @@ class PlainConsole(Console):
 
     def __init__(self) -> None:
         super().__init__(highlight=False, markup=False, emoji=False)
+        if not self.is_terminal and "COLUMNS" not in os.environ:
+            self.width = _UNBOUNDED
 
     def render_str(self, text: str, **more: Any) -> Text:
         """See `Console`."""
@@ -111,7 +113,7 @@ def parse_time(option: str, text: str | None) -> int | None:
     if text is None:
         return None
     try:
-        return parse_moment(text, time.time())
+        return typed_time(text)
     except ValueError as error:
         fail(f"{option} = {error}", 2)
 

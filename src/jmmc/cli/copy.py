@@ -15,6 +15,7 @@ from jmmc.cli.common import (
     since_option,
     until_option,
 )
+from jmmc.cli.times import utc_option
 from jmmc.core.errors import JmmcError
 from jmmc.core.model import SessionFilter
 from jmmc.stores import Store, open_store
@@ -30,6 +31,7 @@ from jmmc.stores.ndjson import NdjsonFile
 @click.option("--source-collection", help="Collection of SRC, if it differs.")
 @since_option
 @until_option
+@utc_option
 def copy(
     source: str,
     target: str,

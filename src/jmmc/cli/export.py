@@ -31,9 +31,12 @@ from jmmc.cli.common import (
     store_option,
     until_option,
 )
+from jmmc.cli.filters import stored_browser_id
+from jmmc.cli.times import utc_option
 from jmmc.core.errors import JmmcError
 from jmmc.core.model import SessionFilter
 from jmmc.core.timestamps import to_iso
+from jmmc.privacy.pseudonyms import stored_room_name
 from jmmc.stores import Store
 
 _TWO_DAYS = 2 * 86_400
@@ -69,9 +72,14 @@ _TWO_DAYS = 2 * 86_400
     "--partition", type=click.Choice(["day"]), help="Write one file per day into the folder -o."
 )
 @click.option("--room", help="Only sessions in this room.")
-@click.option("--participant", "browser_id", help="Only sessions of this participant.")
+@click.option(
+    "--participant",
+    "browser_id",
+    help="Only sessions of this participant: an id or its first characters.",
+)
 @since_option
 @until_option
+@utc_option
 def export(
     url: str,
     collection: str,
@@ -95,8 +103,8 @@ def export(
     if form == "parquet" and to_stdout and sys.stdout.isatty():
         fail("--format parquet is not for a terminal: give -o FILE", 2)
     selection = SessionFilter(
-        room,
-        browser_id.lower() if browser_id else None,
+        stored_room_name(room) if room else None,
+        stored_browser_id(url, collection, browser_id) if browser_id else None,
         parse_time("--since", since),
         parse_time("--until", until),
     )

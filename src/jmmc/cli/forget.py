@@ -3,6 +3,7 @@
 import asyncio
 import sys
 import time
+from urllib.parse import unquote
 
 import click
 import msgspec
@@ -18,11 +19,14 @@ from jmmc.cli.common import (
     progress_bar,
     store_option,
 )
+from jmmc.cli.filters import stored_browser_id
+from jmmc.cli.times import local_time, utc_option
 from jmmc.core.errors import JmmcError
-from jmmc.core.timestamps import to_iso
+from jmmc.core.text import printable
 from jmmc.maintenance.erase import forget as erase
 from jmmc.maintenance.erase import selection
 from jmmc.maintenance.schedule import summarizer_of
+from jmmc.privacy.pseudonyms import stored_room_name
 from jmmc.privacy.receipts import Erasure, Subject, SubjectKind
 from jmmc.quality.filters import SummaryFilter
 from jmmc.settings import Settings
@@ -32,11 +36,16 @@ from jmmc.stores import Store
 @click.command()
 @store_option
 @collection_option
-@click.option("--participant", "browser_id", help="Erase everything about this participant.")
-@click.option("--room", help="Erase everything about this room, named as Jitsi names it.")
+@click.option(
+    "--participant",
+    "browser_id",
+    help="Erase everything about this participant: an id or its first characters.",
+)
+@click.option("--room", help="Erase everything about this room.")
 @click.option("--dry-run", is_flag=True, help="Only count what is stored.")
 @click.option("--yes", is_flag=True, help="Do not ask for confirmation.")
 @json_option
+@utc_option
 def forget(
     url: str,
     collection: str,
@@ -54,14 +63,19 @@ def forget(
         fail("give --participant or --room", 2)
     names = configured_pseudonyms(url)
     if browser_id is not None:
-        subject = Subject(SubjectKind.PARTICIPANT, names.stored_browser_id(browser_id))
+        subject = Subject(SubjectKind.PARTICIPANT, stored_browser_id(url, collection, browser_id))
     else:
-        subject = Subject(SubjectKind.ROOM, names.stored_room(str(room)))
+        subject = Subject(SubjectKind.ROOM, names.stored_room(stored_room_name(str(room))))
     try:
         sessions, summaries = asyncio.run(
             _count(existing_store(url, collection, read_only=True), subject)
         )
-        click.echo(f"{sessions:,} sessions and {summaries:,} summaries are stored", err=True)
+        kind = "participant" if browser_id is not None else "room"
+        named = printable(unquote(subject.name), keep="")
+        click.echo(
+            f"{kind} {named}: {sessions:,} sessions and {summaries:,} summaries are stored",
+            err=True,
+        )
         if dry_run:
             return
         if not yes and not click.confirm("Erase them for good?", err=True):
@@ -81,7 +95,7 @@ def forget(
         f" {receipt.summaries:,} summaries and {receipt.names:,} names;"
         f" recomputed the rollups of {receipt.hours:,} hours"
     )
-    click.echo(f"receipt {receipt.id}, {to_iso(receipt.finished or receipt.until)}")
+    click.echo(f"receipt {receipt.id}, {local_time(receipt.finished or receipt.until)}")
 
 
 async def _count(store: Store, subject: Subject) -> tuple[int, int]:

@@ -14,7 +14,7 @@ from jmmc.answers.cause_texts import advice_for, fact_sentences, headline, title
 from jmmc.answers.incidents import IncidentDetail
 from jmmc.answers.queries import Page, Queries
 from jmmc.answers.serialization import encode
-from jmmc.cli.asking import ask, local_time
+from jmmc.cli.asking import ask
 from jmmc.cli.common import (
     PlainConsole,
     collection_option,
@@ -23,8 +23,10 @@ from jmmc.cli.common import (
     print_json,
     store_option,
 )
+from jmmc.cli.filters import CAUSES, cause_of
+from jmmc.cli.terminal import room_text
+from jmmc.cli.times import local_time, time_column, utc_option
 from jmmc.core.text import printable
-from jmmc.quality.causes.answer import SIDES
 from jmmc.quality.causes.recorded import RecordedIncident
 from jmmc.quality.filters import INCIDENT_ORDERS, IncidentFilter, IncidentOrder
 
@@ -35,11 +37,9 @@ _MOST_MEETINGS = 10  # Of an incident in the terminal; --json has 50.
 @click.command()
 @store_option
 @collection_option
-@click.option(
-    "--since", help="Start of the period: ISO 8601 (UTC), or 24h, 7d ago. Default: a day ago."
-)
+@click.option("--since", help="Start of the period: ISO 8601, or 24h, 7d ago. Default: a day ago.")
 @click.option("--until", help="End of the period, in the same form. Default: now.")
-@click.option("--cause", type=click.Choice(list(SIDES)), help="Only with this most probable cause.")
+@click.option("--cause", type=click.Choice(CAUSES), help="Only with this most probable cause.")
 @click.option("--value", help="Only with this value of the most probable cause, such as a region.")
 @click.option("--running", is_flag=True, help="Only incidents that go on.")
 @click.option(
@@ -64,6 +64,7 @@ _MOST_MEETINGS = 10  # Of an incident in the terminal; --json has 50.
     help="Maximum number of incidents.",
 )
 @json_option
+@utc_option
 def incidents(
     url: str,
     collection: str,
@@ -84,7 +85,7 @@ def incidents(
         since=end - _DAY if start is None else start,
         until=end,
         running=running or None,
-        cause=cause,
+        cause=cause_of(cause),
         value=value,
         min_people=min_people,
     )
@@ -111,15 +112,16 @@ def incident_table(incidents: Sequence[RecordedIncident]) -> Table:
     """A line for each incident."""
     table = Table(box=None, header_style="bold")
     table.add_column("incident", min_width=17, no_wrap=True)
-    table.add_column("began", min_width=11, no_wrap=True)
+    began, times = time_column("began", [incident.start for incident in incidents])
+    table.add_column(began, min_width=11, no_wrap=True)
     for column in ("min", "people", "meetings", "person-min"):
         table.add_column(column, justify="right", no_wrap=True)
     table.add_column("likely cause", overflow="fold")
-    for incident in incidents:
+    for incident, at in zip(incidents, times, strict=True):
         running = " (running)" if incident.running else ""
         table.add_row(
             incident.id,
-            local_time(incident.start)[5:16],
+            at,
             f"{(incident.end - incident.start) / 60:.0f}",
             f"{incident.people:,}",
             f"{incident.meetings:,}",
@@ -163,7 +165,7 @@ def render_incident(detail: IncidentDetail) -> Group:
     for meeting in incident.worst_meetings[:_MOST_MEETINGS]:
         table.add_row(
             meeting.session,
-            printable(meeting.room),
+            room_text(meeting.room),
             f"{meeting.people:,}",
             f"{meeting.seconds / 60:,.1f}",
         )

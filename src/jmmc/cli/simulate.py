@@ -13,6 +13,7 @@ from jmmc.cli.common import (
     progress_bar,
     store_option,
 )
+from jmmc.cli.times import utc_option
 from jmmc.core.errors import JmmcError
 from jmmc.simulation.scenario import Scenario
 from jmmc.stores import open_store
@@ -51,6 +52,7 @@ from jmmc.stores import open_store
 @click.option(
     "--start", help="Start of the period. Default: it ends now; with --url: it starts now."
 )
+@utc_option
 @click.option(
     "--speed",
     type=click.FloatRange(0.1),

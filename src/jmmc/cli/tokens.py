@@ -9,7 +9,7 @@ from rich.table import Table
 from jmmc.accounts import tokens
 from jmmc.accounts.tokens import SCOPES
 from jmmc.cli.common import PlainConsole, collection_option, store_option, with_reports
-from jmmc.core.timestamps import to_iso
+from jmmc.cli.times import local_time, utc_option
 
 
 @click.group()
@@ -45,11 +45,12 @@ def create(name: str, url: str, collection: str, scopes: tuple[Any, ...]) -> Non
 @token.command("list")
 @store_option
 @collection_option
+@utc_option
 def list_(url: str, collection: str) -> None:
     """List the tokens by name, with their scopes. Their values are not stored."""
     table = Table("token", "scopes", "created", box=None, header_style="bold")
     for listed in with_reports(url, collection, tokens.tokens, read_only=True):
-        table.add_row(listed.name, ", ".join(listed.scopes), to_iso(listed.created))
+        table.add_row(listed.name, ", ".join(listed.scopes), local_time(listed.created))
     PlainConsole().print(table)
 
 

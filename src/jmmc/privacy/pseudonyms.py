@@ -23,6 +23,7 @@ _Filter = TypeVar("_Filter", SummaryFilter, SessionFilter)
 _ROOM_PSEUDONYM = re.compile(r"p-[a-z2-7]{16}")
 _BROWSER_PSEUDONYM = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-8[0-9a-f]{3}-8[0-9a-f]{3}-[0-9a-f]{12}")
 
+_UNRESERVED = "~()*!.'-_/"  # What Jitsi does not encode, and the slash after a tenant.
 _UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 
@@ -94,5 +95,10 @@ def jitsi_room_name(name: str) -> str:
 
     That of a tenant has its name and a slash before it.
     """
-    encoded = quote(name.strip().lower(), safe="~()*!.'-_%/")
+    encoded = quote(name.strip().lower(), safe=_UNRESERVED + "%")
     return re.sub("%[0-9A-F]{2}", lambda escape: escape[0].lower(), encoded)
+
+
+def stored_room_name(name: str) -> str:
+    """A room's name in the form in which browsers send it; one that is in that form stays."""
+    return name if quote(name, safe=_UNRESERVED + "%") == name else jitsi_room_name(name)

@@ -178,6 +178,10 @@ class Reports(Protocol):
         """The summaries of these sessions, in any order; unknown ids are left out."""
         ...
 
+    async def sessions_beginning(self, prefix: str, limit: int) -> list[str]:
+        """At most `limit` ids of sessions with a summary that begin with `prefix` (hex digits)."""
+        ...
+
     def live_sessions(self) -> AsyncIterator[Sequence[LiveSession]]:
         """The running sessions, by their summaries: some hundreds at a time, in no order.
 

@@ -94,6 +94,14 @@ class MongoReports:
             cursor = self._connection.collection("summaries").find(query, {"whole": True})
             return [_SUMMARY.decode(document["whole"]) async for document in cursor]
 
+    async def sessions_beginning(self, prefix: str, limit: int) -> list[str]:
+        """See `Reports.sessions_beginning`."""
+        with self._connection.operation():
+            query = {"_id": {"$gte": prefix, "$lt": f"{prefix}g"}}
+            cursor = self._connection.collection("summaries").find(query, {"_id": True})
+            cursor = cursor.sort("_id", ASCENDING).limit(limit)
+            return [document["_id"] async for document in cursor]
+
     async def live_sessions(self) -> AsyncIterator[Sequence[LiveSession]]:
         """See `Reports.live_sessions`."""
         async for part in self._parts(RUNNING, {"whole": True}, _LIVE_SESSIONS):

@@ -97,6 +97,15 @@ class SqliteReports:
         )
         return [_SUMMARY.decode(row[0]) for row in rows]
 
+    async def sessions_beginning(self, prefix: str, limit: int) -> list[str]:
+        """See `Reports.sessions_beginning`."""
+        rows = await self._connections.read(
+            "SELECT session FROM summaries WHERE session >= ? AND session < ?"
+            " ORDER BY session LIMIT ?",
+            [prefix, f"{prefix}g", limit],
+        )
+        return [session for (session,) in rows]
+
     async def live_sessions(self) -> AsyncIterator[Sequence[LiveSession]]:
         """See `Reports.live_sessions`."""
         after: tuple[int, str] = (-_MAXIMUM, "")

@@ -1,0 +1,37 @@
+"""How figures, grades and rooms look in the terminal."""
+
+from urllib.parse import unquote
+
+from rich.text import Text
+
+from jmmc.core.text import printable
+from jmmc.quality.summary import Summary
+
+COLOURS = {"good": "green", "fair": "yellow", "poor": "red", "unknown": "bright_black"}
+"""The colour of a grade."""
+
+MARKS = {"good": "●", "fair": "◐", "poor": "○", "unknown": "·"}
+"""The mark of a grade, for readers without colours."""
+
+_MOST_MOVES = 6  # Values of a dimension of one session.
+
+
+def percent(share: float | None) -> str:
+    """A share as a percentage; `?` is unknown."""
+    return "?" if share is None else f"{share:.1%}"
+
+
+def grade_mark(grade: str) -> Text:
+    """A grade with its mark and colour."""
+    return Text(f"{MARKS[grade]} {grade}", style=COLOURS[grade])
+
+
+def room_text(room: str) -> str:
+    """A room's name as people read it."""
+    return printable(unquote(room), keep="")
+
+
+def moved(summary: Summary, dimension: str) -> str:
+    """The values of a dimension over time; `?` is unknown."""
+    values = [value or "?" for value in summary.values_of(dimension)]
+    return " → ".join(values if len(values) <= _MOST_MOVES else [*values[:_MOST_MOVES], "…"])
