@@ -11,6 +11,7 @@ import msgspec
 from click.testing import CliRunner
 
 from jmmc.cli import main as command
+from jmmc.cli.setting_options import SettingOption
 from jmmc.core.readings import (
     BROWSER_READINGS,
     LARGEST,
@@ -27,7 +28,6 @@ from jmmc.core.readings import (
     Text,
     Values,
 )
-from jmmc.settings import FILE_SUFFIX, Settings, may_be_in_a_file
 from jmmc.web.api.openapi import answer_of, kind_of
 from jmmc.web.api.routes import api_description
 
@@ -82,24 +82,12 @@ def _body(name: str, subcommand: click.Command) -> list[str]:
         f"| `{_cell(record[0])}` | {_cell(record[1])} |"
         for option in subcommand.params
         if isinstance(option, click.Option)
-        and not _is_setting(option, subcommand)
+        and not isinstance(option, SettingOption)
         and (record := option.get_help_record(context))
     ]
     if rows:
         lines += ["| option | description |", "|---|---|", *rows, ""]
     return lines
-
-
-def _is_setting(option: click.Parameter, subcommand: click.Command) -> bool:
-    takes_all = any(other.name == "config" for other in subcommand.params)
-    name = str(option.name)
-    return takes_all and (name in Settings.model_fields or _names_a_file(name))
-
-
-def _names_a_file(name: str) -> bool:
-    """Whether an option names the file of a secret setting."""
-    field = Settings.model_fields.get(name.removesuffix(FILE_SUFFIX))
-    return name.endswith(FILE_SUFFIX) and field is not None and may_be_in_a_file(field)
 
 
 def _prose(subcommand: click.Command) -> str:

@@ -140,7 +140,7 @@ def test_the_environment_beats_the_file_and_a_flag_beats_both(tmp_path: Path) ->
 
 
 def test_settings_are_listed_with_their_origin(tmp_path: Path) -> None:
-    done = jmmc("settings", "--port", "9", folder=tmp_path, JMMC_HOST="::1")
+    done = jmmc("settings", "--all", "--port", "9", folder=tmp_path, JMMC_HOST="::1")
     lines = {line.split()[0]: line for line in done.stdout.splitlines() if line.strip()}
     assert "JMMC_HOST" in lines["host"]
     assert "default" in lines["store"]
@@ -295,3 +295,53 @@ def test_a_command_does_not_import_what_only_the_server_needs(tmp_path: Path) ->
         "structlog",
         "jmmc.web.site",
     }
+
+
+@pytest.mark.parametrize(
+    "command", [["check"], ["settings"], ["alerts", "list"], ["alerts", "test"]]
+)
+def test_the_help_of_a_command_that_does_not_serve_has_its_own_options_only(
+    tmp_path: Path, command: list[str]
+) -> None:
+    text = jmmc(*command, "--help", folder=tmp_path).stdout
+    assert len(text.splitlines()) < 25
+    assert "--config FILE" in text
+    assert "--retention-days" not in text
+    assert jmmc(*command, "--retention-days", "x", folder=tmp_path).stderr.startswith(
+        "jmmc: retention_days = 'x': expected"
+    )
+
+
+def test_the_help_of_serve_has_its_own_options_first(tmp_path: Path) -> None:
+    lines = [line.strip() for line in jmmc("serve", "--help", folder=tmp_path).stdout.splitlines()]
+    options = [line.split()[0] for line in lines if line.startswith("-")]
+    assert options[:3] == ["--config", "-h,", "--host"]
+    assert "--log-format" in options
+
+
+def test_settings_shows_what_differs_and_all_if_asked_in_80_columns(tmp_path: Path) -> None:
+    (tmp_path / "j.toml").write_text('port = 99\npush_interval = 30\nsecret = "0123456789abcdef"\n')
+    narrow = {"folder": tmp_path, "COLUMNS": "80", "JMMC_RETENTION_DAYS": "7"}
+    text = jmmc("settings", "--config", "j.toml", **narrow).stdout  # type: ignore[arg-type]
+    rows = [line.split() for line in text.splitlines()]
+    assert rows[1:4] == [
+        ["port", "99", "8080", "port", "in", "j.toml"],
+        ["secret", "(set)", "none", "secret", "in", "j.toml"],
+        ["retention_days", "7", "0", "JMMC_RETENTION_DAYS"],
+    ]
+    assert len(rows) == 5
+    everything = jmmc("settings", "--all", **narrow).stdout  # type: ignore[arg-type]
+    named = {line.split()[0] for line in everything.splitlines()}
+    assert set(Settings.model_fields) <= named
+    assert max(map(len, f"{text}\n{everything}".splitlines())) <= 80
+    assert "Every setting has its default" in jmmc("settings", folder=tmp_path).stdout
+
+
+def test_all_mistakes_of_a_configuration_are_shown_together(tmp_path: Path) -> None:
+    (tmp_path / "j.toml").write_text('port = 99999\nprt = 1\nsecret_file = "/none"\n')
+    done = jmmc(
+        "check", "--config", "j.toml", "--retention-days", "-4", folder=tmp_path, JMMC_X="1"
+    )
+    assert done.returncode == 2
+    problems = [line.removeprefix("jmmc: ").split()[0] for line in done.stderr.splitlines()]
+    assert sorted(problems) == ["JMMC_X:", "j.toml:", "port", "retention_days", "secret_file"]

@@ -23,4 +23,4 @@ def test_any_value_of_a_setting_is_accepted_or_refused(values: dict[str, Any], t
     try:
         Settings.of(**given_values)
     except SettingsError as error:
-        assert "\n" not in str(error)
+        assert not any("\n" in problem for problem in error.problems)

@@ -17,7 +17,7 @@ from jmmc.alerting.evaluator import Records, load_records
 from jmmc.alerting.notifications import Notification, make_notification
 from jmmc.alerting.posting import NotDelivered
 from jmmc.cli.common import fail
-from jmmc.cli.setting_options import load, setting_options
+from jmmc.cli.setting_options import CommandWithSettings, load, setting_options
 from jmmc.cli.times import local_time, utc_option
 from jmmc.core.errors import JmmcError, SettingsError
 from jmmc.core.text import printable
@@ -42,7 +42,7 @@ def alerts() -> None:
     """Show the alert rules and active alerts, and test the channels."""
 
 
-@alerts.command()
+@alerts.command(cls=CommandWithSettings)
 @click.argument("name", required=False)
 @setting_options
 def test(name: str | None, config: Path | None, **flags: object) -> None:
@@ -60,7 +60,7 @@ def test(name: str | None, config: Path | None, **flags: object) -> None:
         sys.exit(1)
 
 
-@alerts.command("list")
+@alerts.command("list", cls=CommandWithSettings)
 @utc_option
 @setting_options
 def list_(config: Path | None, **flags: object) -> None:

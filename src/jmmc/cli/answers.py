@@ -26,6 +26,7 @@ from jmmc.cli.common import (
 )
 from jmmc.cli.filters import filter_options, given_selection, stored_selection
 from jmmc.cli.incidents import hurt_most, render_incident
+from jmmc.cli.stored_values import complete_session
 from jmmc.cli.terminal import COLOURS, MARKS, grade_mark, moved, percent, room_text
 from jmmc.cli.times import local_time, utc_option
 from jmmc.core.text import printable
@@ -93,7 +94,7 @@ def report(url: str, collection: str, by: str | None, as_json: bool, **filters: 
 
 
 @click.command()
-@click.argument("id")
+@click.argument("id", shell_complete=complete_session)
 @store_option
 @collection_option
 @json_option
@@ -114,8 +115,10 @@ def show(id: str, url: str, collection: str, as_json: bool) -> None:  # noqa: A0
     if as_json:
         print_json(encode(detail))
         return
-    shown = render_incident if isinstance(detail, IncidentDetail) else _render_session
-    PlainConsole().print(shown(detail))
+    if isinstance(detail, IncidentDetail):
+        PlainConsole().print(render_incident(detail))
+    else:
+        PlainConsole().print(_render_session(detail))
 
 
 def _render_session(detail: SessionDetail) -> Group:

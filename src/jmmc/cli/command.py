@@ -5,6 +5,7 @@ import click
 from jmmc.cli.alerts import alerts
 from jmmc.cli.answers import report, show
 from jmmc.cli.backup import backup
+from jmmc.cli.completion import completion
 from jmmc.cli.copy import copy
 from jmmc.cli.export import export
 from jmmc.cli.forget import forget
@@ -45,5 +46,6 @@ for _command in (
     user,
     snippet,
     doctor,
+    completion,
 ):
     main.add_command(_command)

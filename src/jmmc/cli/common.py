@@ -96,8 +96,9 @@ def print_json(document: bytes) -> None:
 
 
 def fail(problem: object, code: int) -> NoReturn:
-    """Print a problem in one line to standard error, and exit with `code`."""
-    click.echo(f"jmmc: {printable(str(problem))}", err=True)
+    """Print a problem to standard error, each mistake in a line, and exit with `code`."""
+    for line in problem.problems if isinstance(problem, SettingsError) else [problem]:
+        click.echo(f"jmmc: {printable(str(line))}", err=True)
     sys.exit(code)
 
 

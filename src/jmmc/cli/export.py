@@ -32,6 +32,7 @@ from jmmc.cli.common import (
     until_option,
 )
 from jmmc.cli.filters import stored_browser_id
+from jmmc.cli.stored_values import complete_participant, complete_room
 from jmmc.cli.times import utc_option
 from jmmc.core.errors import JmmcError
 from jmmc.core.model import SessionFilter
@@ -71,10 +72,11 @@ _TWO_DAYS = 2 * 86_400
 @click.option(
     "--partition", type=click.Choice(["day"]), help="Write one file per day into the folder -o."
 )
-@click.option("--room", help="Only sessions in this room.")
+@click.option("--room", shell_complete=complete_room, help="Only sessions in this room.")
 @click.option(
     "--participant",
     "browser_id",
+    shell_complete=complete_participant,
     help="Only sessions of this participant: an id or its first characters.",
 )
 @since_option

@@ -13,6 +13,7 @@ from jmmc.cli.common import (
     configured_pseudonyms,
     parse_time,
 )
+from jmmc.cli.stored_values import complete_participant, complete_room
 from jmmc.privacy.pseudonyms import Pseudonyms, stored_room_name
 from jmmc.quality.causes.answer import SIDES
 from jmmc.quality.filters import FIELD_OF_FILTER, RATINGS, SummaryFilter
@@ -24,6 +25,7 @@ _CHOICES = {"grade": _GRADES, "outcome": OUTCOMES, "rating": RATINGS}
 CAUSES = tuple(kind.replace(" ", "-") for kind in SIDES)
 """The kinds of causes, as options take them."""
 
+_COMPLETE = {"room": complete_room, "participant": complete_participant}
 _HELP = {
     "room": "Only sessions in this room.",
     "participant": "Only sessions of this participant: an id or its first characters.",
@@ -38,7 +40,10 @@ def filter_options(command: Command) -> Command:
     for name, field in reversed(list(FIELD_OF_FILTER.items())):
         help_ = _HELP.get(name, f"Only sessions with this {name}.")
         type_ = click.Choice(_CHOICES[name]) if name in _CHOICES else str
-        command = click.option(f"--{name}", field, type=type_, help=help_)(command)
+        complete = _COMPLETE.get(name)
+        command = click.option(f"--{name}", field, type=type_, help=help_, shell_complete=complete)(
+            command
+        )
     command = click.option("--until", help="End of the period, in the same form. Default: now.")(
         command
     )

@@ -20,6 +20,7 @@ from jmmc.cli.common import (
     store_option,
 )
 from jmmc.cli.filters import stored_browser_id
+from jmmc.cli.stored_values import complete_participant, complete_room
 from jmmc.cli.times import local_time, utc_option
 from jmmc.core.errors import JmmcError
 from jmmc.core.text import printable
@@ -39,9 +40,10 @@ from jmmc.stores import Store
 @click.option(
     "--participant",
     "browser_id",
+    shell_complete=complete_participant,
     help="Erase everything about this participant: an id or its first characters.",
 )
-@click.option("--room", help="Erase everything about this room.")
+@click.option("--room", shell_complete=complete_room, help="Erase everything about this room.")
 @click.option("--dry-run", is_flag=True, help="Only count what is stored.")
 @click.option("--yes", is_flag=True, help="Do not ask for confirmation.")
 @json_option

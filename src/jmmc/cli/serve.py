@@ -8,12 +8,18 @@ import click
 from rich.console import Console
 
 from jmmc.cli.common import fail, print_finding
-from jmmc.cli.setting_options import load, read, setting_options
+from jmmc.cli.setting_options import (
+    CommandWithSettings,
+    ServingCommand,
+    load,
+    read,
+    setting_options,
+)
 from jmmc.core.errors import JmmcError, SettingsError
 from jmmc.server.preflight import inspect
 
 
-@click.command()
+@click.command(cls=ServingCommand)
 @setting_options
 def serve(config: Path | None, **flags: object) -> None:
     """Run the collector until SIGTERM or Ctrl-C. SIGHUP reloads the settings."""
@@ -27,7 +33,7 @@ def serve(config: Path | None, **flags: object) -> None:
         fail(error, 1)
 
 
-@click.command()
+@click.command(cls=CommandWithSettings)
 @setting_options
 @click.option("--url", help="URL of a running collector, with its prefix: check it too.")
 def check(config: Path | None, url: str | None, **flags: object) -> None:

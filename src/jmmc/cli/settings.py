@@ -6,9 +6,10 @@ from pathlib import Path
 
 import click
 from rich.table import Table
+from rich.text import Text
 
 from jmmc.cli.common import PlainConsole, print_json
-from jmmc.cli.setting_options import given_flags, load, setting_options
+from jmmc.cli.setting_options import CommandWithSettings, given_flags, load, setting_options
 from jmmc.settings import (
     GROUPS,
     Mark,
@@ -48,12 +49,15 @@ systemd.
 """
 
 
-@click.command()
+@click.command(cls=CommandWithSettings)
 @setting_options
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+@click.option("--all", "everything", is_flag=True, help="Show the settings with a default too.")
+@click.option("--json", "as_json", is_flag=True, help="Print all settings as one JSON object.")
 @click.option("--markdown", is_flag=True, help="Print the page docs/settings.md.")
-def settings(config: Path | None, as_json: bool, markdown: bool, **flags: object) -> None:
-    """List every setting, its value and where that was given."""
+def settings(
+    config: Path | None, everything: bool, as_json: bool, markdown: bool, **flags: object
+) -> None:
+    """Show the settings that differ from their default, and where they were given."""
     if markdown:
         click.echo(_page(), nl=False)
         return
@@ -63,11 +67,31 @@ def settings(config: Path | None, as_json: bool, markdown: bool, **flags: object
     if as_json:
         print_json(json.dumps(values, indent=2, ensure_ascii=False).encode())
         return
-    table = Table("setting", "value", "from", "description", box=None, header_style="bold")
-    for name, field in Settings.model_fields.items():
-        source = given[name].source if name in given else "default"
-        table.add_row(name, str(values[name]), source, field.description)
-    PlainConsole().print(table)
+    defaults = {name: field.default for name, field in Settings.model_fields.items()}
+    different = [name for name in defaults if getattr(loaded, name) != defaults[name]]
+    console = PlainConsole()
+    if not everything and not different:
+        console.print("Every setting has its default; jmmc settings --all lists them.")
+        return
+    table = Table(box=None, header_style="bold", pad_edge=False)
+    table.add_column("setting", no_wrap=True)
+    for column in ("value", "from") if everything else ("value", "default", "from"):
+        table.add_column(column, overflow="fold")
+    for group in GROUPS:
+        if everything:
+            table.add_section()
+            table.add_row(Text(group.title, style="bold"))
+        for name in group.model_fields:
+            source = given[name].source if name in given else "default"
+            if everything:
+                table.add_row(name, _cell(values[name]), source)
+            elif name in different:
+                default = default_text(Settings.model_fields[name]) or "none"
+                table.add_row(name, _cell(values[name]), default, source)
+    console.print(table)
+    if not everything:
+        unchanged = len(defaults) - len(different)
+        console.print(f"{unchanged} settings have their default; jmmc settings --all lists them.")
 
 
 def _page() -> str:
@@ -95,6 +119,21 @@ def _row(name: str) -> str:
     shown = f"`{default}`" if default else "none"
     cells = (f"`{name}`", f"`{environment_name(name)}`", shown, live, str(field.description))
     return f"| {' | '.join(cells)} |"
+
+
+def _cell(value: object) -> str:
+    """A value as one would write it in a flag."""
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, list):
+        return (
+            ",".join(
+                f"{part['name']} ({part['kind']})" if isinstance(part, dict) else str(part)
+                for part in value
+            )
+            or "none"
+        )
+    return str(value) or "none"
 
 
 def _shown(loaded: Settings, name: str) -> object:

@@ -19,6 +19,7 @@ from jmmc.cli.common import (
     store_option,
     with_reports,
 )
+from jmmc.cli.stored_values import complete_user
 from jmmc.core.errors import JmmcError
 from jmmc.core.text import printable
 from jmmc.settings import without_password
@@ -93,7 +94,7 @@ def list_(url: str, collection: str, as_json: bool) -> None:
 
 
 @user.command()
-@click.argument("name")
+@click.argument("name", shell_complete=complete_user)
 @store_option
 @collection_option
 @_password_option
@@ -107,7 +108,7 @@ def passwd(name: str, url: str, collection: str, password: str | None) -> None:
 
 
 @user.command()
-@click.argument("name")
+@click.argument("name", shell_complete=complete_user)
 @click.argument("role", type=click.Choice(ROLES))
 @store_option
 @collection_option
@@ -119,7 +120,7 @@ def role(name: str, role: Any, url: str, collection: str, force: bool) -> None:
 
 
 @user.command()
-@click.argument("name")
+@click.argument("name", shell_complete=complete_user)
 @store_option
 @collection_option
 @_force_option

@@ -25,7 +25,11 @@ class JmmcError(Exception):
 
 
 class SettingsError(JmmcError):
-    """A setting has an invalid value; the message has setting, value and allowed values."""
+    """Settings are invalid: each of `problems` has setting, value and allowed values in a line."""
+
+    def __init__(self, *problems: str) -> None:
+        super().__init__("\n".join(problems))
+        self.problems = problems
 
 
 class StoreError(JmmcError):

@@ -150,7 +150,7 @@ def _reload(collector: Collector, load: Callable[[], Settings]) -> None:
     try:
         change = collector.adopt(load())
     except SettingsError as error:
-        _log.error("settings_refused", why=error)
+        _log.error("settings_refused", why="; ".join(error.problems))
         return
     set_up(change.settings.log_level, change.settings.log_format)
     _log.warning("settings_reloaded", changed=change.applied, need_restart=change.waiting)

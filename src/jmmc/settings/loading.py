@@ -58,16 +58,20 @@ def load(
 ) -> _Model:
     """Load `model`. A flag beats the environment, which beats the file, which beats the default.
 
-    Raises `SettingsError` with one line that names the setting, where it was given, its value
-    and what is allowed.
+    Raises `SettingsError` with a line for each mistake, which names the setting, where it was
+    given, its value and what is allowed.
     """
-    given = gather(model.model_fields, flags=flags, environ=environ, file=file)
+    problems: list[str] = []
+    given = _gather(model.model_fields, flags, environ, file, problems)
     try:
-        return model.model_validate({name: origin.value for name, origin in given.items()})
+        loaded = model.model_validate({name: origin.value for name, origin in given.items()})
     except ValidationError as error:
-        problem = error.errors(include_url=False)[0]
-        name = str(problem["loc"][0])
-        raise SettingsError(_describe(problem, given[name])) from None
+        for problem in error.errors(include_url=False):
+            problems.append(_describe(problem, given[str(problem["loc"][0])]))
+        raise SettingsError(*dict.fromkeys(problems)) from None
+    if problems:
+        raise SettingsError(*problems)
+    return loaded
 
 
 def gather(
@@ -83,13 +87,39 @@ def gather(
     systemd. Raises `SettingsError` for a name that is not known, a value that is given twice, and a
     file that cannot be read.
     """
+    problems: list[str] = []
+    given = _gather(fields, flags, environ, file, problems)
+    if problems:
+        raise SettingsError(*problems)
+    return given
+
+
+def _gather(
+    fields: Mapping[str, FieldInfo],
+    flags: Mapping[str, object],
+    environ: Mapping[str, str],
+    file: Path | None,
+    problems: list[str],
+) -> dict[str, Origin]:
+    """What `gather` returns, without what is in `problems` then."""
     given: dict[str, _Given] = {}
     if file is not None:
-        keys = ((name, value, f"{name} in {file}") for name, value in _read_toml(file).items())
-        given |= _sort(keys, fields, str(file))
-    given |= _sort(_environment_entries(fields, environ), fields, None)
-    given |= _sort(((name, value, name) for name, value in flags.items()), fields, None)
-    return {name: _origin(entry, fields[name]) for name, entry in given.items()}
+        try:
+            content = _read_toml(file)
+        except SettingsError as error:
+            problems += error.problems
+            content = {}
+        keys = ((name, value, f"{name} in {file}") for name, value in content.items())
+        given |= _sort(keys, fields, str(file), problems)
+    given |= _sort(_environment_entries(fields, environ), fields, None, problems)
+    given |= _sort(((name, value, name) for name, value in flags.items()), fields, None, problems)
+    origins: dict[str, Origin] = {}
+    for name, entry in given.items():
+        try:
+            origins[name] = _origin(entry, fields[name])
+        except SettingsError as error:
+            problems += error.problems
+    return origins
 
 
 def given_in_environment(name: str, field: FieldInfo, environ: Mapping[str, str]) -> Origin | None:
@@ -110,17 +140,23 @@ def _environment_entries(
 
 
 def _sort(
-    entries: Iterable[tuple[str, object, str]], fields: Mapping[str, FieldInfo], place: str | None
+    entries: Iterable[tuple[str, object, str]],
+    fields: Mapping[str, FieldInfo],
+    place: str | None,
+    problems: list[str],
 ) -> dict[str, _Given]:
     """Sort what one place gives by setting; `place` is the file that an unknown name stands in."""
     secrets = {name + FILE_SUFFIX: name for name in fields if may_be_in_a_file(fields[name])}
     given: dict[str, _Given] = {}
     for key, content, source in entries:
         name = secrets.get(key, key) if key not in fields else key
-        _check_name(name, fields, place or source, secrets)
+        if name not in fields:
+            problems.append(_unknown_name(name, fields, place or source, secrets))
+            continue
         if name in given:
             both = f"{given[name].source} and {source}"
-            raise SettingsError(f"{both} are both given; leave out one of them")
+            problems.append(f"{both} are both given; leave out one of them")
+            continue
         given[name] = _Given(content, source, is_path=name != key)
     return given
 
@@ -191,11 +227,10 @@ def _read_toml(file: Path) -> dict[str, object]:
         raise SettingsError(f"{file}: not valid TOML: {error}") from error
 
 
-def _check_name(
+def _unknown_name(
     name: str, fields: Collection[str], source: str, secrets: Mapping[str, str]
-) -> None:
-    if name in fields:
-        return
+) -> str:
+    """What is wrong with a name that no setting has."""
     setting = name.removesuffix(FILE_SUFFIX)
     if setting in fields:
         hint = f"{setting} is no secret: give its value; files are for {', '.join(secrets)}"
@@ -203,4 +238,4 @@ def _check_name(
         hint = f"did you mean {near[0]}?"
     else:
         hint = "see `jmmc settings`"
-    raise SettingsError(f"{source}: unknown setting {name!r}; {hint}")
+    return f"{source}: unknown setting {name!r}; {hint}"
