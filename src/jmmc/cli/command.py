@@ -17,6 +17,7 @@ from jmmc.cli.sessions import sessions
 from jmmc.cli.settings import settings
 from jmmc.cli.simulate import simulate
 from jmmc.cli.tokens import token
+from jmmc.cli.top import top
 from jmmc.cli.users import user
 from jmmc.core.version import __version__
 
@@ -43,6 +44,7 @@ for _command in (
     settings,
     show,
     token,
+    top,
     user,
     snippet,
     doctor,
