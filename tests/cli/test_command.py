@@ -2,12 +2,14 @@
 
 import asyncio
 import json
+import os
 import signal
 import subprocess
 import sys
 import time
 import urllib.request
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -185,6 +187,16 @@ def test_export_leaves_a_complete_file_or_none(tmp_path: Path, filled: str) -> N
     assert done.returncode == 1
     assert "no/" in done.stderr
     assert not [path for path in tmp_path.iterdir() if path.name.endswith(".part")]
+
+
+def test_export_writes_to_a_pipe_and_leaves_it_a_pipe(tmp_path: Path, filled: str) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    with ThreadPoolExecutor(1) as thread:
+        reading = thread.submit((tmp_path / "pipe").read_bytes)
+        done = jmmc("export", "--store", filled, "-o", "pipe", folder=tmp_path)
+        assert done.returncode == 0, done.stderr
+        assert len(reading.result(30).splitlines()) == 3
+    assert (tmp_path / "pipe").is_fifo()
 
 
 @pytest.mark.parametrize(

@@ -128,7 +128,14 @@ def export(
 
 
 def _write_file(store: Store, selection: SessionFilter, what: str, form: str, output: Path) -> None:
-    """Write beside `output`, then rename: a failed export leaves no partial file."""
+    """Write beside `output`, then rename: a failed export leaves no partial file.
+
+    A device or a pipe is written to, not replaced.
+    """
+    if output.exists() and not output.is_file():
+        with output.open("wb") as file:
+            asyncio.run(_write(store, selection, what, form, file))
+        return
     partial = output.with_name(f".{output.name}.{os.getpid()}.part")
     try:
         with partial.open("xb") as file:

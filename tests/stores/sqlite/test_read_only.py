@@ -21,6 +21,9 @@ _ALL = SessionFilter()
 _READING = (
     ["report", "--by", "browser"],
     ["sessions"],
+    ["sessions", "--cause", "line"],
+    ["incidents"],
+    ["top", "--once"],
     ["export"],
     ["export", "--what", "timeline"],
     ["alerts", "list"],
