@@ -174,7 +174,7 @@ async def _fill_with_summaries(store: Store, sessions: int) -> None:
     ]
     summarizer = summarizer_of(store, Settings.of(), time.time)
     for copy in range(copies):
-        shifted = [_shifted(summary, copy, copy * 3 * _DAY) for summary in made]
+        shifted = [shifted_summary(summary, copy, copy * 3 * _DAY) for summary in made]
         for first in range(0, len(shifted), 500):
             await store.reports.put_summaries(shifted[first : first + 500])
         await summarizer.note({hour for summary in shifted for hour in hours_of(summary)})
@@ -183,7 +183,7 @@ async def _fill_with_summaries(store: Store, sessions: int) -> None:
             print(f"{(copy + 1) * 10_000:,} sessions stored", file=sys.stderr)
 
 
-def _shifted(summary: Summary, copy: int, seconds: int) -> Summary:
+def shifted_summary(summary: Summary, copy: int, seconds: int) -> Summary:
     def later(item: Any) -> Any:
         return msgspec.structs.replace(item, start=item.start + seconds, end=item.end + seconds)
 

@@ -24,14 +24,16 @@ from jmmc.maintenance.call_time_metrics import CallTimeCounters
 from jmmc.maintenance.clock_guard import ClockGuard
 from jmmc.maintenance.erase import forget
 from jmmc.maintenance.schedule import Maintenance, rhythm_of, summarizer_of
+from jmmc.maintenance.usage_days import UsageDays
 from jmmc.privacy.pseudonyms import Pseudonyms
 from jmmc.privacy.receipts import Erasure, Subject
 from jmmc.protocol.identity import is_session_id
+from jmmc.reporting.sending import ReportSender, Sending, latest_sending
 from jmmc.settings import Change, Settings, changed
 from jmmc.stores import Store
 from jmmc.stores.erasure_receipts import ErasureReader
 
-_RELEASE_PATIENCE = 2.0  # Seconds, for each of two leases; then they run out by themselves.
+_RELEASE_PATIENCE = 2.0  # Seconds, for each lease; then they run out by themselves.
 _LOAD_PERIOD = 0.1  # Seconds between two observations of the load.
 _EVALUATION_PAUSE = 5.0  # Seconds between two evaluations of the alert rules.
 
@@ -86,6 +88,16 @@ class Collector:
             settings,
             disk=self.disk,
             pushes=lambda: self.counters.accepted + self.counters.trimmed,
+            holder=os.urandom(8).hex(),
+            clock=clock,
+        )
+        self._usage_days = UsageDays(
+            store, lambda: self.settings, clock=clock, holder=os.urandom(8).hex()
+        )
+        self._reports = ReportSender(
+            store,
+            Queries(store, rhythm=rhythm_of(settings), clock=clock),
+            lambda: self.settings,
             holder=os.urandom(8).hex(),
             clock=clock,
         )
@@ -217,6 +229,13 @@ class Collector:
         """The alerts that are active."""
         return await self._alerts.firing()
 
+    async def report_sending(self) -> Sending | None:
+        """How the sending of the latest report by e-mail went. Raises nothing."""
+        try:
+            return await latest_sending(self.store.reports)
+        except StoreError:
+            return None
+
     async def check(self) -> Condition:
         """Return when the store can take a write now, else raise `StoreError`."""
         await self.open()
@@ -238,7 +257,13 @@ class Collector:
 
     async def _release_leases(self) -> None:
         """Let the next process compute summaries and evaluate alerts at once."""
-        for release in (self._alerts.release, self._maintenance.release):
+        releases = (
+            self._alerts.release,
+            self._maintenance.release,
+            self._usage_days.release,
+            self._reports.release,
+        )
+        for release in releases:
             with suppress(StoreError, TimeoutError):
                 async with asyncio.timeout(_RELEASE_PATIENCE):
                     await release()
@@ -255,6 +280,8 @@ class Collector:
             self._receiver.senders.of,
         )
         self._maintenance.start(supervisor)
+        supervisor.start("reports", self._reports.keep_sending)
+        supervisor.start("usage", self._usage_days.keep_counting)
         supervisor.start("load", self._keep_observing_load)
         supervisor.start("disk", self.disk.keep_looking)
         supervisor.start("alerts", lambda: keep_evaluating(self._alerts, pause=_EVALUATION_PAUSE))

@@ -6,15 +6,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from jmmc.answers.meetings import (
-    EMPTY_FOR,
     Stay,
     bad_share,
     badness,
     meeting_of,
     meetings_of,
     rooms_of,
-    split,
 )
+from jmmc.quality.meetings import EMPTY_FOR, split
 
 
 def _stay(browser_id: str, began: int, ended: int, room: str = "room", **more: int) -> Stay:

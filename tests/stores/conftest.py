@@ -79,6 +79,7 @@ def writes_to(store: Store) -> list[Coroutine[Any, Any, object]]:
         store.erase(SessionFilter()),
         reports.put_summaries([]),
         reports.put_rollups([]),
+        reports.put_usage([]),
         reports.erase([]),
         reports.drop_names([]),
         reports.prune(0),

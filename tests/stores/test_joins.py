@@ -7,6 +7,7 @@ from typing import Any
 import msgspec
 import pytest
 
+from jmmc.answers.joins import rates_of
 from jmmc.answers.model import FailureShare, JoinRates, Overview
 from jmmc.answers.queries import Queries
 from jmmc.core.readings import MEDIA_FAILURES
@@ -14,6 +15,7 @@ from jmmc.maintenance.erase import forget
 from jmmc.maintenance.summarizer import Summarizer
 from jmmc.privacy.receipts import Subject, SubjectKind
 from jmmc.quality.filters import SummaryFilter
+from jmmc.quality.joins import JoinSums
 from jmmc.quality.rollups import ALL, DAY, HOUR
 from jmmc.quality.summary import Setup
 from jmmc.quality.thresholds import preset
@@ -184,6 +186,9 @@ def _without_joins(overview: Overview) -> Any:
     return answer
 
 
+_NO_JOINS = rates_of(JoinSums(), SummaryFilter())
+
+
 async def _answers(store: Store, now: int) -> dict[str, Any]:
     """Everything that counts or lists sessions, people, rooms, meetings and minutes."""
     queries, reports = _queries(store, now), store.reports
@@ -212,7 +217,10 @@ async def _answers(store: Store, now: int) -> dict[str, Any]:
         "rooms": await queries.rooms(window, limit=50),
         "meetings": await queries.meetings(window),
         "sessions": await queries.sessions(window, limit=50),
-        "usage": await queries.usage("day", window),
+        "usage": [
+            msgspec.structs.replace(row, joins=_NO_JOINS)
+            for row in await queries.usage("day", window)
+        ],
         "live": (live.people, live.meetings, live.hotspots, live.connections),
         "running": [part async for part in reports.live_sessions()],
         "totals of a participant": (

@@ -615,7 +615,8 @@ async def test_a_room_has_one_meeting_for_each_time_that_people_met(store: Store
     week, next_week = await queries.usage("week", window)
     assert (week.start, week.meetings, week.participants) == (monday, 2, 4)
     assert (next_week.start, next_week.meetings, next_week.minutes) == (later, 1, 32)
-    assert len(await queries.usage("day", window)) == 2
+    days = await queries.usage("day", window)
+    assert [day.meetings for day in days if day.meetings] == [2, 1]
     assert len(await queries.usage("month", window)) == 1
 
 

@@ -72,50 +72,44 @@ class Webhook:
             raise
 
 
-class Email:
-    """Sends one plain-text e-mail to all addresses."""
+class MailServer:
+    """The mail server behind a URL of the settings. `sender` "" is jmmc@ and this machine."""
 
-    name = "email"
-
-    def __init__(self, url: str, sender: str, addresses: tuple[str, ...]) -> None:
+    def __init__(self, url: str, sender: str) -> None:
         parts = urlsplit(url)
         self._scheme = parts.scheme
-        self._host = parts.hostname or "localhost"
+        self.host = parts.hostname or "localhost"
         self._port = parts.port or {"smtp": 25, "smtp+starttls": 587, "smtps": 465}[parts.scheme]
         self._user = unquote(parts.username or "")
         self._password = unquote(parts.password or "")
         self._sender = sender or f"jmmc@{socket.getfqdn()}"
-        self._addresses = addresses
-        count = len(addresses)
-        self.label = f"e-mail to {count} {'address' if count == 1 else 'addresses'}"
 
-    def send(self, notification: Notification, now: float) -> str:
-        """See `Channel.send`."""
-        message = EmailMessage()
-        message["Subject"], text = email_text(notification)
+    def send(self, message: EmailMessage, addresses: tuple[str, ...], now: float) -> str:
+        """Address and deliver a message, and return the answer in words.
+
+        Raises `NotDelivered`.
+        """
         message["From"] = self._sender
-        message["To"] = ", ".join(self._addresses)
+        message["To"] = ", ".join(addresses)
         message["Date"] = format_datetime(datetime.fromtimestamp(now, UTC))
-        message["Message-ID"] = f"<{notification.id}@jmmc.invalid>"
         message["Auto-Submitted"] = "auto-generated"
-        message.set_content(text, cte="8bit")  # Links must not be wrapped.
         try:
             with self._connect() as server:
                 refused = server.send_message(message)
         except (OSError, smtplib.SMTPException) as error:
-            raise NotDelivered(f"{self._host}:{self._port}: {_without_addresses(error)}") from error
+            raise NotDelivered(f"{self.host}:{self._port}: {_without_addresses(error)}") from error
         if refused:
-            raise NotDelivered(f"{self._host}:{self._port}: refuses {len(refused)} addresses")
-        return f"accepted by {self._host}"
+            raise NotDelivered(f"{self.host}:{self._port}: refuses {len(refused)} addresses")
+        return f"accepted by {self.host}"
 
     def _connect(self) -> smtplib.SMTP:
         context = ssl.create_default_context()
         if self._scheme == "smtps":
             server: smtplib.SMTP = smtplib.SMTP_SSL(
-                self._host, self._port, timeout=_TIMEOUT, context=context
+                self.host, self._port, timeout=_TIMEOUT, context=context
             )
         else:
-            server = smtplib.SMTP(self._host, self._port, timeout=_TIMEOUT)
+            server = smtplib.SMTP(self.host, self._port, timeout=_TIMEOUT)
         try:
             if self._scheme == "smtp+starttls":
                 server.starttls(context=context)
@@ -125,6 +119,26 @@ class Email:
             server.close()
             raise
         return server
+
+
+class Email:
+    """Sends one plain-text e-mail to all addresses."""
+
+    name = "email"
+
+    def __init__(self, url: str, sender: str, addresses: tuple[str, ...]) -> None:
+        self._server = MailServer(url, sender)
+        self._addresses = addresses
+        count = len(addresses)
+        self.label = f"e-mail to {count} {'address' if count == 1 else 'addresses'}"
+
+    def send(self, notification: Notification, now: float) -> str:
+        """See `Channel.send`."""
+        message = EmailMessage()
+        message["Subject"], text = email_text(notification)
+        message["Message-ID"] = f"<{notification.id}@jmmc.invalid>"
+        message.set_content(text, cte="8bit")  # Links must not be wrapped.
+        return self._server.send(message, self._addresses, now)
 
 
 def refused_targets(settings: Settings) -> list[tuple[str, str]]:

@@ -12,8 +12,10 @@ __all__ = [
     "export",
     "incidents",
     "model",
+    "period_names",
     "queries",
     "serialization",
     "tables",
     "threads",
+    "usage",
 ]

@@ -9,7 +9,6 @@ import msgspec
 
 from jmmc.answers.joins import attempts_in, joins_by, rates_of
 from jmmc.answers.meetings import (
-    EMPTY_FOR,
     Room,
     Stay,
     bad_share,
@@ -18,7 +17,6 @@ from jmmc.answers.meetings import (
     grades,
     meeting_of,
     minutes,
-    split,
 )
 from jmmc.answers.model import (
     ExplainedSpell,
@@ -38,6 +36,7 @@ from jmmc.quality.filters import SummaryFilter
 from jmmc.quality.grading import Grade, Spell
 from jmmc.quality.joins import ATTEMPTS, JoinSums
 from jmmc.quality.losses import losses_in
+from jmmc.quality.meetings import EMPTY_FOR, split
 from jmmc.quality.rollups import ALL
 from jmmc.quality.size_limits import bounded
 from jmmc.quality.summarize import events

@@ -1,17 +1,12 @@
-"""Meetings out of stays: a room's stays are one meeting until it was empty for ten minutes.
+"""Meetings and rooms, with their figures, out of stays (`quality.meetings`)."""
 
-Stays in rooms of the same name of several tenants are several meetings (`quality.meeting_ids`)."""
-
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 from jmmc.answers.model import Grades, Meeting, RoomActivity
 from jmmc.answers.threads import paused
-from jmmc.quality.meeting_ids import meetings_apart
+from jmmc.quality.meetings import by_room, split
 from jmmc.quality.peaks import Presence, peak
-
-EMPTY_FOR = 600
-"""Seconds that a room must be empty before the next stay begins a new meeting."""
 
 _FAIR = 3  # Weight of a fair second; that of a poor one is 10.
 
@@ -44,41 +39,6 @@ class Stay(NamedTuple):
 
 Room = list[Stay]
 """Stays of one room, by `began`."""
-
-
-def by_room(stays: Iterable[Stay]) -> dict[str, Room]:
-    """The stays of each room, in the order in which they come."""
-    rooms: dict[str, Room] = {}
-    for stay in stays:
-        rooms.setdefault(stay.room, []).append(stay)
-    return rooms
-
-
-def split(room_stays: Iterable[Stay]) -> Iterator[Room]:
-    """Split a room's stays into those of its meetings (`quality.meeting_ids`)."""
-    for stays in _until_empty(room_stays):
-        meetings = meetings_apart(stays)
-        if len(meetings) == 1:
-            yield stays
-            continue
-        for meeting in meetings:
-            yield from _until_empty(meeting)
-
-
-def _until_empty(room_stays: Iterable[Stay]) -> Iterator[Room]:
-    """Split a room's stays where it was empty for ten minutes."""
-    meeting: Room = []
-    ended = 0
-    for room_stay in room_stays:
-        if meeting and room_stay.began - ended < EMPTY_FOR:
-            meeting.append(room_stay)
-            ended = max(ended, room_stay.ended)
-        else:
-            if meeting:
-                yield meeting
-            meeting, ended = [room_stay], room_stay.ended
-    if meeting:
-        yield meeting
 
 
 def meetings_of(stays: Iterable[Stay]) -> list[Meeting]:

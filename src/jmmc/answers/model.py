@@ -304,9 +304,14 @@ class Participant(Struct, frozen=True):
 
 
 class Usage(Struct, frozen=True):
-    """The usage of a day, week or month by meetings of five minutes and more.
+    """The usage of a day, week, month or year by meetings of five minutes and more.
 
-    `partial`: the window of the question has only a part of the period.
+    `partial`: the window of the question, or what is stored, has only a part of the period.
+    `participants` is exact, or an estimate; `participants_interval` is its 95 % interval.
+    `peak_people` and `peak_meetings` are the most at once. `meeting_lengths` counts the meetings
+    that began in the period, and `stay_lengths` the stays in them: below 5 minutes, from 5 to below
+    15, to below 30, 60, 120, 240 minutes, and longer. `grades`, their intervals and `joins` are
+    those of all sessions, also in shorter meetings.
     """
 
     start: Moment
@@ -315,6 +320,17 @@ class Usage(Struct, frozen=True):
     participants: int
     minutes: int
     partial: bool
+    participants_interval: tuple[int, int]
+    peak_people: int
+    peak_meetings: int
+    meeting_lengths: tuple[int, ...]
+    stay_lengths: tuple[int, ...]
+    meeting_minutes_p50: int | None
+    stay_minutes_p50: int | None
+    grades: Grades
+    poor_interval: tuple[float, float]
+    bad_interval: tuple[float, float]
+    joins: JoinRates
 
 
 class GradeDistribution(Struct, frozen=True):

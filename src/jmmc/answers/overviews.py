@@ -10,7 +10,7 @@ from typing import NamedTuple
 import msgspec
 
 from jmmc.answers.joins import failed_times, joins_by, rates_of, reasons_of, steps_of
-from jmmc.answers.meetings import Room, Stay, badness, by_room, meeting_of, split
+from jmmc.answers.meetings import Room, Stay, badness, meeting_of
 from jmmc.answers.model import (
     Cell,
     Comparison,
@@ -31,6 +31,7 @@ from jmmc.quality.filters import DIMENSIONS, SummaryFilter
 from jmmc.quality.grading import Grade
 from jmmc.quality.intervals import Replicates
 from jmmc.quality.joins import JoinSums
+from jmmc.quality.meetings import by_room, split
 from jmmc.quality.rollups import (
     ALL,
     BUCKET,

@@ -36,7 +36,8 @@ from jmmc.answers.overviews import OverviewDetail, Overviews
 from jmmc.answers.ratings import agreement, ratings, ratings_by
 from jmmc.answers.sessions_by_cause import SessionsByCause, sessions_by_cause
 from jmmc.answers.short_ids import whole_browser_id, whole_session_id
-from jmmc.answers.usage import Period, usage
+from jmmc.answers.usage import usage, usage_begins
+from jmmc.core.calendar import Period
 from jmmc.core.tasks import prefetch
 from jmmc.privacy.pseudonyms import Pseudonyms
 from jmmc.quality.filters import IncidentFilter, IncidentOrder, SummaryFilter, support_code
@@ -46,7 +47,7 @@ from jmmc.quality.summary import SearchHit
 from jmmc.quality.timeline import Rhythm
 from jmmc.stores import Reports, Store
 
-__all__ = ["NotFoundError", "Page", "Period", "Queries"]
+__all__ = ["NotFoundError", "Page", "Queries"]
 
 _MOST_OF_A_CODE = 5  # Sessions: of 1,000 million codes one is rarely drawn twice.
 
@@ -179,8 +180,16 @@ class Queries:
     async def usage(
         self, period: Period, selection: SummaryFilter, zone: tzinfo = UTC
     ) -> list[Usage]:
-        """Meetings of five minutes and more, by calendar periods of a time zone."""
-        return await usage(self._reports, period, selection, zone)
+        """Meetings of five minutes and more, by calendar periods of a time zone.
+
+        The selection needs `since` and `until`. Periods of which nothing is stored are left out.
+        """
+        now = int(self._clock())
+        return await usage(self._store, period, selection, zone, now)
+
+    async def usage_begins(self) -> int | None:
+        """When the earliest session began of which usage knows (Unix seconds)."""
+        return await usage_begins(self._store)
 
     async def first_session(self) -> int | None:
         """When the earliest stored session began (Unix seconds); None without sessions."""

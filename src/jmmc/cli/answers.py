@@ -2,6 +2,7 @@
 
 from bisect import bisect_right
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import click
@@ -29,6 +30,8 @@ from jmmc.cli.incidents import hurt_most, render_incident
 from jmmc.cli.stored_values import complete_session
 from jmmc.cli.terminal import COLOURS, MARKS, grade_mark, moved, percent, room_text
 from jmmc.cli.times import local_time, utc_option
+from jmmc.cli.report_email import email_options, email_report
+from jmmc.core.calendar import Period
 from jmmc.core.text import printable
 from jmmc.quality.filters import DIMENSIONS, IncidentFilter
 from jmmc.quality.grading import Grade
@@ -52,8 +55,25 @@ _BARS = " ▁▂▃▄▅▆▇█"
 @click.option("--by", type=click.Choice(DIMENSIONS), help="Compare by this dimension.")
 @json_option
 @utc_option
-def report(url: str, collection: str, by: str | None, as_json: bool, **filters: str | None) -> None:
-    """Report the sessions, minutes and quality of a period; with --by compare a dimension."""
+@email_options
+def report(
+    url: str,
+    collection: str,
+    by: str | None,
+    as_json: bool,
+    send: bool,
+    preview: Path | None,
+    period: Period | None,
+    config: Path | None,
+    **filters: str | None,
+) -> None:
+    """Report the sessions, minutes and quality of a period; with --by compare a dimension.
+
+    With --send or --preview: the weekly or monthly report by e-mail.
+    """
+    if send or preview is not None:
+        email_report(send=send, preview=preview, period=period, config=config)
+        return
     names = configured_pseudonyms(url)
     given = given_selection(filters)
 

@@ -18,6 +18,7 @@ from jmmc.cli.settings import settings
 from jmmc.cli.simulate import simulate
 from jmmc.cli.tokens import token
 from jmmc.cli.top import top
+from jmmc.cli.usage import usage
 from jmmc.cli.users import user
 from jmmc.core.version import __version__
 
@@ -45,6 +46,7 @@ for _command in (
     show,
     token,
     top,
+    usage,
     user,
     snippet,
     doctor,

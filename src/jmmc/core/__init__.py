@@ -5,6 +5,7 @@ It imports no other wing, and knows nothing of HTTP endpoints, of databases or o
 """
 
 __all__ = [
+    "calendar",
     "check_findings",
     "errors",
     "fields",

@@ -12,4 +12,5 @@ __all__ = [
     "incidents",
     "retention",
     "schedule",
+    "usage_days",
 ]

@@ -28,6 +28,7 @@ from jmmc.maintenance.call_time_metrics import CallTimeCounters
 from jmmc.maintenance.incidents import IncidentFinder
 from jmmc.maintenance.set_aside import SetAside
 from jmmc.maintenance.summary_due_times import DueTimes, in_fair_order
+from jmmc.maintenance.usage_days import note_usage
 from jmmc.quality.filters import DIMENSIONS, SummaryFilter
 from jmmc.quality.grading import Grade
 from jmmc.quality.joins import JoinEvent, join_events
@@ -251,11 +252,15 @@ class Summarizer:
         """Renew the lease in time: a step of long sessions may take longer than it lasts."""
         return self._monotonic() - self._leased_at < _LEASE_SECONDS / 2 or await self.leads()
 
-    async def note(self, hours: Set[int]) -> None:
-        """Note hours whose rollups are to be rebuilt, before their summaries change."""
+    async def note(self, hours: Set[int], now: float | None = None) -> None:
+        """Note hours whose rollups are to be rebuilt, before their summaries change.
+
+        `now` is Unix seconds; None asks the clock.
+        """
         reports = self._store.reports
         for hour in hours - {int(record) for record in await reports.records(_STALE_HOUR)}:
             await reports.put_record(_STALE_HOUR, str(hour), b"{}")
+        await note_usage(reports, hours, int(self._clock() if now is None else now))
 
     async def roll_up(self) -> int:
         """Make the rollups of all hours that were noted; return how many these were."""
@@ -382,7 +387,7 @@ class Summarizer:
         hours = {hour for summary in stored for hour in hours_of(summary)} if anew else set()
         for summary in summaries:
             hours |= _changed_hours(compared_with.get(summary.session), summary)
-        await self.note(hours)
+        await self.note(hours, now)
         await self.incidents.note_changes(compared_with, summaries)
         await reports.put_summaries(summaries)
         # A name that no summary has would stay behind when the participant is erased.

@@ -53,10 +53,30 @@ async def inspect(settings: Settings, *, url: str | None = None) -> AsyncIterato
         names = "alert_webhooks, alert_services or alert_emails"
         hint = f"set {names}, and test them with jmmc alerts test"
         yield Finding("warn", "alerts: rules are set, but no channel for notifications", hint)
+    for finding in _report(settings):
+        yield finding
     for place, why in refused_targets(settings):
         yield Finding("fail", f"alerts: {place} will be refused", why)
     if url is not None:
         yield _running(url.rstrip("/"))
+
+
+def _report(settings: Settings) -> Iterator[Finding]:
+    """The settings of the report by e-mail."""
+    every, count = settings.report_email_every, len(settings.report_emails)
+    if every == "off":
+        if count:
+            hint = "set report_email_every = weekly or monthly, or send it with jmmc report --send"
+            yield Finding("warn", "report: report_emails has addresses, but reports are off", hint)
+        return
+    if not count:
+        hint = "set report_emails"
+        yield Finding("fail", f"report: {every}, but there is nobody to send it to", hint)
+        return
+    to = f"{count} {'address' if count == 1 else 'addresses'}"
+    when = f"from {settings.report_email_hour}:00 in {settings.time_zone}"
+    hint = "" if settings.public_url else "set public_url to have links to the pages in it"
+    yield Finding("ok", f"report: {every} to {to}, {when}", hint)
 
 
 def _conf_pattern(settings: Settings) -> Finding:

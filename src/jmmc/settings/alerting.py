@@ -60,9 +60,7 @@ _Urls = Annotated[tuple[Annotated[str, AfterValidator(check_url)], ...], BeforeV
 _ServiceUrls = Annotated[
     tuple[Annotated[str, AfterValidator(_check_service_url)], ...], BeforeValidator(_split_urls)
 ]
-_Emails = Annotated[
-    tuple[Annotated[str, AfterValidator(_check_email)], ...], BeforeValidator(split)
-]
+Emails = Annotated[tuple[Annotated[str, AfterValidator(_check_email)], ...], BeforeValidator(split)]
 _Rules = Annotated[
     tuple[Rule, ...], BeforeValidator(parse_rules), AfterValidator(_check_names_are_unique)
 ]
@@ -105,7 +103,7 @@ class AlertingSettings(SettingsGroup):
     alert_secret: Annotated[str, Mark.LIVE, Mark.HIDDEN] = Field(
         "", description="Key that signs requests to alert_webhooks. Empty: they are not signed."
     )
-    alert_emails: Annotated[_Emails, Mark.LIVE] = Field(
+    alert_emails: Annotated[Emails, Mark.LIVE] = Field(
         (), description="E-mail addresses that alerts are sent to, comma-separated."
     )
     alert_sender: Annotated[str, Mark.LIVE] = Field(

@@ -13,6 +13,7 @@ from jmmc.settings.loading import load
 from jmmc.settings.logging import LoggingSettings
 from jmmc.settings.monitoring import MonitoringSettings
 from jmmc.settings.privacy import PrivacySettings
+from jmmc.settings.reporting import ReportingSettings
 from jmmc.settings.server import ServerSettings
 from jmmc.settings.store import StoreSettings
 from jmmc.settings.values import Mark, SettingsGroup
@@ -25,6 +26,7 @@ GROUPS: tuple[type[SettingsGroup], ...] = (
     LimitsSettings,
     MonitoringSettings,
     AlertingSettings,
+    ReportingSettings,
     LoggingSettings,
 )
 """In the order of the documentation."""
@@ -33,6 +35,7 @@ GROUPS: tuple[type[SettingsGroup], ...] = (
 class Settings(
     # Pydantic puts the fields of the last base first: this is `GROUPS` from its end.
     LoggingSettings,
+    ReportingSettings,
     AlertingSettings,
     MonitoringSettings,
     LimitsSettings,

@@ -15,6 +15,7 @@ from jmmc.quality.causes.recorded import RecordedIncident, StoredIncident
 from jmmc.quality.filters import IncidentFilter, IncidentOrder, SummaryFilter
 from jmmc.quality.rollups import Rollup
 from jmmc.quality.summary import Decile, LiveSession, SearchHit, Summary
+from jmmc.quality.usage import UsageSums
 
 CLOCK_SKEW = 30
 """Seconds by which the clocks of collectors that share a store may differ."""
@@ -245,6 +246,17 @@ class Reports(Protocol):
 
     async def rollups(self, dimension: str, length: int, since: int, until: int) -> list[Rollup]:
         """The rollups of `length` seconds that begin from `since` to before `until`, by `start`."""
+        ...
+
+    async def put_usage(self, days: Sequence[UsageSums]) -> None:
+        """Store or replace the use of days. `prune` keeps it."""
+        ...
+
+    async def usage(self, since: int, until: int, *, limit: int = 0) -> list[UsageSums]:
+        """The stored days that begin from `since` to before `until`, by `start` and then by `end`.
+
+        At most `limit`, 0 for all. Days of several time zones may be stored.
+        """
         ...
 
     async def search(self, text: str, limit: int) -> list[SearchHit]:

@@ -73,6 +73,7 @@ _REPORT_INDEXES = {
         ),
         IndexModel([("ended", DESCENDING)], name="jmmc_running", partialFilterExpression=RUNNING),
     ],
+    "usage": [IndexModel([("start", ASCENDING), ("end", ASCENDING)], name="jmmc_start")],
     "records": [IndexModel([("kind", ASCENDING)], name="jmmc_kind")],
 }
 """By the name of the sibling collection."""

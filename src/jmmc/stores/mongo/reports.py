@@ -15,6 +15,7 @@ from jmmc.quality.filters import IncidentFilter, IncidentOrder, SummaryFilter
 from jmmc.quality.joins import JoinSums
 from jmmc.quality.rollups import Rollup, Sums
 from jmmc.quality.summary import Decile, LiveSession, SearchHit, Summary
+from jmmc.quality.usage import UsageSums
 from jmmc.stores.contract import CLOCK_SKEW
 from jmmc.stores.mongo import incidents, summary_writes
 from jmmc.stores.mongo.connection import Connection
@@ -29,6 +30,7 @@ _LOWEST_ID = ObjectId("0" * 24)
 _VALUES = msgspec.json.Decoder(dict[str, tuple[Sums, ...]])
 _REPLICATES = msgspec.json.Decoder(dict[str, tuple[int, ...]])
 _JOINS = msgspec.json.Decoder(dict[str, JoinSums])
+_USAGE = msgspec.json.Decoder(UsageSums)
 _SUMMARY = msgspec.json.Decoder(Summary)
 _LIVE_SESSION = msgspec.json.Decoder(LiveSession)
 _LIVE_SESSIONS = 500  # Read together.
@@ -207,6 +209,20 @@ class MongoReports:
                 )
                 async for document in cursor
             ]
+
+    async def put_usage(self, days: Sequence[UsageSums]) -> None:
+        """See `Reports.put_usage`."""
+        self._connection.refuse_writes()
+        await summary_writes.put_usage(self._connection, days)
+
+    async def usage(self, since: int, until: int, *, limit: int = 0) -> list[UsageSums]:
+        """See `Reports.usage`."""
+        query = {"start": {"$gte": since, "$lt": until}}
+        order = [("start", ASCENDING), ("end", ASCENDING)]
+        with self._connection.operation():
+            cursor = self._connection.collection("usage").find(query, {"content": True})
+            cursor = cursor.sort(order).limit(limit).batch_size(1000)
+            return [_USAGE.decode(document["content"]) async for document in cursor]
 
     async def search(self, text: str, limit: int) -> list[SearchHit]:
         """See `Reports.search`."""

@@ -9,6 +9,7 @@ from pymongo import DESCENDING, ReplaceOne, UpdateOne
 from jmmc.quality.filters import DIMENSIONS
 from jmmc.quality.rollups import ALL, DAY, HOUR, Rollup
 from jmmc.quality.summary import Summary
+from jmmc.quality.usage import UsageSums
 from jmmc.stores.mongo.connection import Connection
 from jmmc.stores.mongo.documents import Document, all_of, session_id_of
 from jmmc.stores.mongo.summary_documents import summary_document
@@ -112,6 +113,21 @@ async def put_rollups(connection: Connection, rollups: Sequence[Rollup]) -> None
         operations.append(ReplaceOne({"_id": key}, document, upsert=True))
     with connection.operation():
         await connection.collection("rollups").bulk_write(operations, ordered=False)
+
+
+async def put_usage(connection: Connection, days: Sequence[UsageSums]) -> None:
+    """See `Reports.put_usage`."""
+    operations = [
+        ReplaceOne(
+            {"_id": f"{day.start} {day.end}"},
+            {"start": day.start, "end": day.end, "content": msgspec.json.encode(day)},
+            upsert=True,
+        )
+        for day in days
+    ]
+    if operations:
+        with connection.operation():
+            await connection.collection("usage").bulk_write(operations, ordered=False)
 
 
 async def _mark_clean(connection: Connection, covered: Mapping[str, int]) -> None:

@@ -14,7 +14,7 @@ from jmmc.stores.mongo.selection import session_query
 
 _ERASED = 25  # Sessions at a time.
 _PRUNED = 500  # Documents at a time.
-_SIBLINGS = ("", "summaries", "names", "rollups", "incidents", "records")
+_SIBLINGS = ("", "summaries", "names", "rollups", "incidents", "records", "usage")
 
 
 async def erase(connection: Connection, selection: SessionFilter) -> tuple[list[str], int]:

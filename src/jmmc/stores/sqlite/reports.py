@@ -10,6 +10,7 @@ from jmmc.quality.filters import IncidentFilter, IncidentOrder, SummaryFilter
 from jmmc.quality.joins import JoinSums
 from jmmc.quality.rollups import Rollup, Sums
 from jmmc.quality.summary import Decile, LiveSession, SearchHit, Summary
+from jmmc.quality.usage import UsageSums
 from jmmc.stores.contract import CLOCK_SKEW
 from jmmc.stores.searchable_names import NAMED, kind_of, names_of, stored_kind
 from jmmc.stores.sqlite import incidents, summary_writes
@@ -22,6 +23,7 @@ _PART = 2000  # Summaries read together: their rows take the event loop some 5 m
 _VALUES = msgspec.json.Decoder(dict[str, tuple[Sums, ...]])
 _REPLICATES = msgspec.json.Decoder(dict[str, tuple[int, ...]])
 _JOINS = msgspec.json.Decoder(dict[str, JoinSums])
+_USAGE = msgspec.json.Decoder(UsageSums)
 _SUMMARY = msgspec.json.Decoder(Summary)
 _LIVE_SESSION = msgspec.json.Decoder(LiveSession)
 _LIVE_SESSIONS = 500  # Read together: 2 ms.
@@ -237,6 +239,20 @@ class SqliteReports:
             )
             for start, values, replicates, joins in rows
         ]
+
+    async def put_usage(self, days: Sequence[UsageSums]) -> None:
+        """See `Reports.put_usage`."""
+        rows = [(day.start, day.end, msgspec.json.encode(day).decode()) for day in days]
+        await self._connections.write(lambda connection: summary_writes.put_usage(connection, rows))
+
+    async def usage(self, since: int, until: int, *, limit: int = 0) -> list[UsageSums]:
+        """See `Reports.usage`."""
+        rows = await self._connections.read(
+            "SELECT content FROM usage WHERE start >= ? AND start < ?"
+            " ORDER BY start, until LIMIT ?",
+            [since, until, limit or -1],
+        )
+        return [_USAGE.decode(row[0]) for row in rows]
 
     async def search(self, text: str, limit: int) -> list[SearchHit]:
         """See `Reports.search`."""

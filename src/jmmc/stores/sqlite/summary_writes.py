@@ -106,6 +106,14 @@ def put_rollups(
         )
 
 
+def put_usage(connection: sqlite3.Connection, rows: Sequence[tuple[int, int, str]]) -> None:
+    """Store rows of `usage`."""
+    with transaction(connection):
+        connection.executemany(
+            "INSERT OR REPLACE INTO usage (start, until, content) VALUES (?, ?, ?)", rows
+        )
+
+
 def summary_row(summary: Summary) -> tuple[object, ...]:
     """The row of a summary: its columns, and all of it as JSON."""
     return (

@@ -22,8 +22,9 @@ from jmmc.answers.model import (
     SessionDetail,
     Usage,
 )
-from jmmc.answers.queries import NotFoundError, Page, Period, Queries
+from jmmc.answers.queries import NotFoundError, Page, Queries
 from jmmc.answers.tables import FORMATS
+from jmmc.core.calendar import PERIODS, Period
 from jmmc.maintenance.schedule import rhythm_of
 from jmmc.privacy.receipts import Erasure, Subject, SubjectKind
 from jmmc.protocol.identity import is_session_id
@@ -42,7 +43,6 @@ from jmmc.web.api.parameters import (
     INCIDENTS,
     PAGING,
     PERIOD,
-    PERIODS,
     SEARCH_TEXT,
     WHAT,
     WINDOW,
@@ -255,7 +255,7 @@ _ANSWERS = (
     ),
     Operation(
         "/usage",
-        "Meetings, participants and person-minutes per day, week or month.",
+        "Meetings, participants, peaks, lengths, quality and joins per day, week, month or year.",
         list[Usage],
         _usage,
         (PERIOD, ZONE, *WINDOW),

@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
 from jmmc.answers.tables import FORMATS
+from jmmc.core.calendar import PERIODS
 from jmmc.core.timestamps import parse_moment, zone_of
 from jmmc.privacy.pseudonyms import Pseudonyms
 from jmmc.quality.causes.answer import SIDES
@@ -62,7 +63,6 @@ _LABELS = {
 }
 _GRADES = tuple(grade.name.lower() for grade in Grade)
 _CHOICES = {"grade": _GRADES, "outcome": OUTCOMES, "rating": RATINGS}
-PERIODS = ("day", "week", "month")
 
 WINDOW = (
     Parameter(

@@ -23,7 +23,7 @@ from jmmc.quality.intervals import wilson
 from jmmc.quality.ways import Way
 from jmmc.web.dashboard.assets import script_modules
 from jmmc.web.dashboard.durations import duration
-from jmmc.web.dashboard.formatting import number, percent
+from jmmc.web.dashboard.formatting import minutes, number, percent, translated_number
 from jmmc.web.dashboard.i18n import (
     LANGUAGES,
     choose_language,
@@ -80,6 +80,9 @@ class Layout:
             unquote=unquote,
             percent=percent,
             number=number,
+            minutes=minutes,
+            translated_number=translated_number,
+            zip=zip,
             duration=duration,
             headline=headline,
             cause_name=name_of,

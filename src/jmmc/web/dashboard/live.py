@@ -89,6 +89,7 @@ class LivePages:
             "firing": await self._collector.firing(),
             "problem": problem,
             "failing_tasks": [task for task in self._collector.background_tasks if task.error],
+            "report": await self._collector.report_sending(),
             "disk": self._collector.disk,
             "retention_pause": self._collector.retention_pause,
             "upgraded": self._collector.upgraded,

@@ -23,6 +23,7 @@ from jmmc.web.dashboard.layout import HEADERS, Layout
 from jmmc.web.dashboard.live import LivePages
 from jmmc.web.dashboard.pages import Pages
 from jmmc.web.dashboard.users import UsersPage
+from jmmc.web.dashboard.usage import UsagePage
 from jmmc.web.disconnects import while_waiting
 from jmmc.web.http import accepted, cookie
 from jmmc.web.problems import Problem
@@ -59,6 +60,7 @@ class Dashboard:
         self._layout = Layout(signer)
         self._pages = Pages(queries, names, self._layout, clock=clock)
         self._incidents = IncidentPages(queries, self._layout, clock=clock)
+        self._usage = UsagePage(queries, lambda: collector.settings, self._layout, clock=clock)
         self._live = LivePages(collector, access, queries, self._layout, clock=clock)
         self._account = Account(collector, access, signer, self._layout, clock=clock)
         self._users = UsersPage(collector, signer, self._layout)
@@ -76,6 +78,7 @@ class Dashboard:
             "/sessions/{id}": self._pages.session,
             "/participants/{participant}": self._pages.participant,
             "/compare": self._streamed("Compare", self._pages.compare),
+            "/usage": self._streamed("Usage", self._usage.usage),
             "/agreement": self._pages.agreement,
             "/find": self._pages.find,
             "/health": self._live.health,

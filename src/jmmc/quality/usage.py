@@ -1,0 +1,320 @@
+"""How much a server was used over times that add up: meetings, people, lengths, quality, failures.
+
+Use is what happened in meetings of five minutes and more: a shorter one is a test. Quality and
+joins are those of all sessions, as everywhere.
+"""
+
+from bisect import bisect_right
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import NamedTuple
+
+from msgspec import Struct, field
+
+from jmmc.quality.filters import SummaryFilter
+from jmmc.quality.intervals import Replicates, groups_of
+from jmmc.quality.joins import ATTEMPTS, JoinOutcome, JoinSums, join_events, outcome_at
+from jmmc.quality.meetings import by_room, split
+from jmmc.quality.peaks import Presence, peak
+from jmmc.quality.people import (
+    digest_of,
+    estimate,
+    pack_digests,
+    sketch_of,
+    unpack_digests,
+)
+from jmmc.quality.rollups import COLUMN_OF_GRADE
+from jmmc.quality.segments import Piece, Track, pieces, track_of
+from jmmc.quality.summary import Setup
+
+LEAST_SECONDS = 300
+"""Length of the shortest meeting that is use of the server."""
+
+LONGEST_MINUTES = 720
+"""Lengths are counted up to this one, which stands for all longer ones."""
+
+BEFORE, AFTER = 900, LONGEST_MINUTES * 60
+"""Seconds around a time, in which stays belong to meetings that reach into it."""
+
+ROW_COLUMNS = (
+    *("session", "room", "browser_id", "began", "ended", "running"),
+    *("good", "fair", "poor", "unknown", "jitsi_meeting_id", "outcome", "failure", "setup_steps"),
+)
+"""The columns of a `UsageRow`."""
+
+Spans = Sequence[tuple[int, int]]
+"""Disjoint times (start, end) in Unix seconds, by start."""
+
+_EVER = 2**62
+_NO_SETUP = Setup()
+
+
+class UsageRow(NamedTuple):
+    """A session as stores return it: see `Summary`."""
+
+    session: str
+    room: str
+    browser_id: str
+    began: int
+    ended: int
+    running: int
+    good: int
+    fair: int
+    poor: int
+    unknown: int
+    jitsi_meeting_id: str
+    outcome: str
+    failure: str
+    setup_steps: str
+
+
+class UsageSums(Struct, frozen=True):
+    """The use of a time from `start` to `end` (Unix seconds), in a form that adds up.
+
+    `first` is when somebody was first there, `start` if nobody was. A meeting counts where it
+    began; `continuing` ones had begun before. Lengths count meetings, and the stays in them, by
+    whole minutes where they began. `digests` has the ids of the people, `sketch` an estimate of
+    their number (`quality.people`); a `reduced` one has no digests any more. `replicates` is packed
+    (`quality.intervals`).
+    """
+
+    start: int
+    end: int
+    first: int
+    meetings: int = 0
+    continuing: int = 0
+    people: int = 0
+    seconds: int = 0
+    peak_people: int = 0
+    peak_meetings: int = 0
+    meeting_minutes: dict[int, int] = {}
+    stay_minutes: dict[int, int] = {}
+    good: int = 0
+    fair: int = 0
+    poor: int = 0
+    unknown: int = 0
+    replicates: tuple[int, ...] = ()
+    joins: JoinSums = field(default_factory=JoinSums)
+    digests: bytes = b""
+    sketch: bytes = b""
+    reduced: bool = False
+
+
+class People(NamedTuple):
+    """How many different people there were; `is_exact`, or an estimate."""
+
+    number: int
+    is_exact: bool
+
+
+def people_of(parts: Sequence[UsageSums]) -> People:
+    """The different people of some times: exact with all their digests, or of one time."""
+    used = [part for part in parts if part.people]
+    if len(used) <= 1:
+        return People(used[0].people if used else 0, True)
+    if any(part.reduced for part in used):
+        return People(estimate(part.sketch for part in used), False)
+    digests: set[int] = set()
+    for part in used:
+        digests.update(unpack_digests(part.digests))
+    return People(len(digests), True)
+
+
+def total_lengths(lengths: Iterable[Mapping[int, int]]) -> Counter[int]:
+    """How often there was each length in minutes."""
+    found: Counter[int] = Counter()
+    for counts in lengths:
+        found.update(counts)
+    return found
+
+
+def by_length(minutes: Mapping[int, int], bounds: Sequence[int]) -> tuple[int, ...]:
+    """Counts of lengths: below the first bound, from it to below the second, ..., and beyond."""
+    counts = [0] * (len(bounds) + 1)
+    for length, count in minutes.items():
+        counts[bisect_right(bounds, length)] += count
+    return tuple(counts)
+
+
+def median_of(minutes: Mapping[int, int]) -> int | None:
+    """The median length in minutes; None without any."""
+    left = (sum(minutes.values()) + 1) // 2
+    for length in sorted(minutes):
+        left -= minutes[length]
+        if left <= 0:
+            return length
+    return None
+
+
+class _Sums:
+    """What one span has so far."""
+
+    def __init__(self) -> None:
+        self.first = _EVER
+        self.meetings = self.continuing = self.seconds = 0
+        self.people: set[str] = set()
+        self.present: list[Presence] = []
+        self.meetings_present: list[Presence] = []
+        self.meeting_minutes: Counter[int] = Counter()
+        self.stay_minutes: Counter[int] = Counter()
+        self.grades = [0] * 5
+        self.replicates = Replicates()
+        self.outcomes: Counter[JoinOutcome] = Counter()
+        self.steps = JoinSums()
+
+    def result(self, start: int, end: int) -> UsageSums:
+        joins = JoinSums.of(self.outcomes)
+        joins.merge(self.steps)
+        digests = [digest_of(browser_id) for browser_id in self.people]
+        _, good, fair, poor, unknown = self.grades
+        return UsageSums(
+            start,
+            end,
+            start if self.first == _EVER else self.first,
+            self.meetings,
+            self.continuing,
+            len(self.people),
+            self.seconds,
+            peak(self.present)[0],
+            peak(self.meetings_present)[0],
+            dict(self.meeting_minutes),
+            dict(self.stay_minutes),
+            good,
+            fair,
+            poor,
+            unknown,
+            self.replicates.pack(),
+            joins,
+            pack_digests(digests),
+            sketch_of(digests) if digests else b"",
+        )
+
+
+def usage_of(
+    rows: Sequence[UsageRow],
+    spans: Spans,
+    lanes: Mapping[str, tuple[str, str]],
+    selection: SummaryFilter,
+) -> list[UsageSums]:
+    """The use of each of these spans, from all sessions up to `BEFORE` and `AFTER` them.
+
+    `rows` are by `began`. `lanes` has lane and segments, as stores return them, of sessions that
+    cross an end of a span, or have time that the selection leaves out.
+    """
+    tracks = {session: track_of(*lane) for session, lane in lanes.items()}
+    fitting = {session: _fitting(track, selection) for session, track in tracks.items()}
+    counts = _Spans(spans)
+    stays = []
+    for row in rows:
+        own = fitting.get(row.session)
+        groups = groups_of(row.browser_id, row.room, row.began)
+        counts.add_joins(row, own, groups)
+        if row.outcome in ATTEMPTS or (own is not None and not own and row.began < row.ended):
+            continue
+        counts.add_grades(row, own, groups)
+        stays.append(row)
+    for room_stays in by_room(stays).values():
+        for meeting in split(room_stays):
+            if max(stay.ended for stay in meeting) - meeting[0].began >= LEAST_SECONDS:
+                counts.add_meeting(meeting, fitting)
+    return counts.results()
+
+
+class _Spans:
+    """The sums of several spans, and where each moment counts."""
+
+    def __init__(self, spans: Spans) -> None:
+        self._spans = spans
+        self._starts = [start for start, _ in spans]
+        self._sums = [_Sums() for _ in spans]
+
+    def results(self) -> list[UsageSums]:
+        """The sums of each span."""
+        return [sums.result(*bounds) for bounds, sums in zip(self._spans, self._sums, strict=True)]
+
+    def add_joins(
+        self, row: UsageRow, own: Sequence[Piece] | None, groups: tuple[int, int]
+    ) -> None:
+        """Count what a session counts for, at its moments."""
+        for at, counts in join_events(row.outcome, row.began, row.ended, running=bool(row.running)):
+            sums = self._at(at)
+            if sums is None or (own and not any(p.start <= at < p.end for p in own)):
+                continue
+            setup = Setup.of_text(row.setup_steps) if counts.joined else _NO_SETUP
+            sums.outcomes[outcome_at(counts, groups, row.failure, setup)] += 1
+            if counts.joined:
+                sums.steps.add_steps(setup.steps)
+
+    def add_grades(
+        self, row: UsageRow, own: Sequence[Piece] | None, groups: tuple[int, int]
+    ) -> None:
+        """Count the seconds of each grade."""
+        if own is None:
+            if (sums := self._at(row.began)) is not None:
+                _add_cut(sums, groups, [0, row.good, row.fair, row.poor, row.unknown])
+                sums.first = min(sums.first, row.began)
+            return
+        cuts: dict[int, list[int]] = {}
+        for piece in own:
+            for place, start, end in self._cut(piece.start, piece.end):
+                cut = cuts.setdefault(place, [0] * 5)
+                cut[COLUMN_OF_GRADE[piece.grade]] += end - start
+                self._sums[place].first = min(self._sums[place].first, start)
+        for place, cut in cuts.items():
+            _add_cut(self._sums[place], groups, cut)
+
+    def add_meeting(
+        self, meeting: Sequence[UsageRow], fitting: Mapping[str, Sequence[Piece]]
+    ) -> None:
+        """Count a meeting and its stays."""
+        began, ended = _EVER, -_EVER
+        for stay in meeting:
+            own = fitting.get(stay.session)
+            present = [(piece.start, piece.end) for piece in own] if own else []
+            present = present or [(stay.began, stay.ended)]
+            began, ended = min(began, present[0][0]), max(ended, present[-1][1])
+            for start, end in present:
+                for place, cut_start, cut_end in self._cut(start, end):
+                    sums = self._sums[place]
+                    sums.people.add(stay.browser_id)
+                    sums.seconds += cut_end - cut_start
+                    sums.present.append(Presence(cut_start, cut_end, stay.browser_id))
+            if (at_start := self._at(present[0][0])) is not None:
+                at_start.stay_minutes[_minutes(present[-1][1] - present[0][0])] += 1
+        if (first := self._at(began)) is not None:
+            first.meetings += 1
+            first.meeting_minutes[_minutes(ended - began)] += 1
+        name = meeting[0].session
+        for place, start, end in self._cut(began, ended):
+            sums = self._sums[place]
+            sums.continuing += sums is not first
+            sums.meetings_present.append(Presence(start, end, name))
+
+    def _at(self, moment: int) -> _Sums | None:
+        place = bisect_right(self._starts, moment) - 1
+        return self._sums[place] if place >= 0 and moment < self._spans[place][1] else None
+
+    def _cut(self, start: int, end: int) -> Iterator[tuple[int, int, int]]:
+        """The parts of a time that are in spans: place, start and end."""
+        place = max(0, bisect_right(self._starts, start) - 1)
+        while place < len(self._spans) and self._spans[place][0] < end:
+            cut_start, cut_end = max(start, self._spans[place][0]), min(end, self._spans[place][1])
+            if cut_start < cut_end:
+                yield place, cut_start, cut_end
+            place += 1
+
+
+def _add_cut(sums: _Sums, groups: tuple[int, int], cut: Sequence[int]) -> None:
+    for column, seconds in enumerate(cut):
+        sums.grades[column] += seconds
+    _, good, fair, poor, _ = cut
+    if known := good + fair + poor:
+        sums.replicates.add(groups, known, fair, poor)
+
+
+def _fitting(track: Track, selection: SummaryFilter) -> list[Piece]:
+    return [piece for piece in pieces(track, -_EVER, _EVER) if selection.fits(piece.values)]
+
+
+def _minutes(seconds: int) -> int:
+    return min(seconds // 60, LONGEST_MINUTES)
