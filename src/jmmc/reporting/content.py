@@ -7,11 +7,13 @@ from typing import NamedTuple
 from jmmc.answers.model import FEW, Comparison, JoinReasons, Usage
 from jmmc.answers.queries import Queries
 from jmmc.core.calendar import Bounds, Calendar, Period
-from jmmc.quality.filters import SummaryFilter
+from jmmc.quality.causes.recorded import RecordedIncident
+from jmmc.quality.filters import IncidentFilter, SummaryFilter
 
 _BEFORE = 8  # Periods of the chart, with the one that is reported.
 _WORST = 3  # Values of each dimension.
 _DIMENSIONS = ("region", "network", "browser")
+_READ_INCIDENTS, _WORST_INCIDENTS = 50, 5
 _LEAST_KNOWN = 3600  # Person-seconds below which a verdict says nothing.
 GOOD, FAIR = 0.05, 0.15
 """Shares of poor time up to which the quality of a period is called good, and fair."""
@@ -27,7 +29,7 @@ class Worst(NamedTuple):
 class ReportContent(NamedTuple):
     """The figures of a report; `before` is None where the period before is not wholly covered.
 
-    `history` has the latest periods up to the reported one, those that are wholly covered.
+    `incidents` are those of several people that hurt most. `history` has the latest periods up to the reported one, those that are wholly covered.
     """
 
     period: Period
@@ -37,6 +39,7 @@ class ReportContent(NamedTuple):
     history: Sequence[Usage]
     worst: Sequence[Worst]
     reasons: JoinReasons
+    incidents: Sequence[RecordedIncident]
 
     @property
     def verdict(self) -> str:
@@ -79,6 +82,10 @@ async def read_content(
     worst: list[Worst] = []
     for dimension in _DIMENSIONS:
         worst += _worst(dimension, await queries.compare(dimension, window))
+    incidents = await queries.incidents(
+        IncidentFilter(since=bounds[0], until=bounds[1]), limit=_READ_INCIDENTS
+    )
+    of_several = [incident for incident in incidents.items if incident.people > 1]
     return ReportContent(
         period,
         bounds,
@@ -87,6 +94,7 @@ async def read_content(
         [row for row in rows if not row.partial or row is usage],
         worst,
         (await queries.overview(window)).join_reasons,
+        of_several[:_WORST_INCIDENTS],
     )
 
 

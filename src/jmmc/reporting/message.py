@@ -6,7 +6,7 @@ show neither SVG nor a style sheet, and nothing is loaded from elsewhere.
 
 import tomllib
 from collections.abc import Mapping, Sequence
-from datetime import tzinfo
+from datetime import datetime, tzinfo
 from email.message import EmailMessage
 from functools import cache
 from hashlib import sha256
@@ -16,8 +16,9 @@ from urllib.parse import urlencode
 
 import jinja2
 
+from jmmc.answers.cause_texts import title
 from jmmc.answers.model import Usage
-from jmmc.answers.period_names import period_name, short_name
+from jmmc.answers.period_names import date_name, period_name, short_name
 from jmmc.core.timestamps import to_iso
 from jmmc.core.version import __version__
 from jmmc.reporting.content import ReportContent
@@ -79,6 +80,7 @@ def write_report(
         by = {"by": content.period, "tz": zone_name}
         links = [
             (texts["open_usage"], f"{public_url}/usage?{urlencode(by)}"),
+            (texts["open_incidents"], f"{public_url}/incidents?{urlencode(window)}"),
             (texts["open_overview"], f"{public_url}/overview?{urlencode(window)}"),
         ]
     return Report(
@@ -160,7 +162,8 @@ class _Writer:
         if len(self._content.history) > 1:
             found.append(self._history())
         if self._content.usage is not None and self._content.verdict != "nothing":
-            found += [self._quality(), self._worst(), self._joins(self._content.usage)]
+            found += [self._quality(), self._incidents(), self._worst()]
+            found.append(self._joins(self._content.usage))
         return found
 
     def _usage(self) -> Section:
@@ -248,6 +251,28 @@ class _Writer:
         if usage.grades.poor_share is None:
             return ""
         return self._interval("interval", usage.poor_interval)
+
+    def _incidents(self) -> Section:
+        """The problems of several people that hurt most, without anybody's name."""
+        texts = self.texts
+        lines = [
+            Line(
+                title(incident.answer, self._language, {id_: id_[:8] for id_ in incident.names}),
+                self._said("person_minutes", minutes=max(1, incident.seconds // 60)),
+                texts["incident"].format(
+                    people=self._number(incident.people),
+                    meetings=self._number(incident.meetings),
+                    when=self._when(incident.start),
+                ),
+            )
+            for incident in self._content.incidents
+        ]
+        notes = [] if lines else [texts["no_incidents"]]
+        return Section(texts["incidents"], lines, notes=notes)
+
+    def _when(self, second: int) -> str:
+        local = datetime.fromtimestamp(second, self._zone)
+        return f"{date_name(local.date(), self._language)}, {local:%H:%M}"
 
     def _worst(self) -> Section:
         texts = self.texts
