@@ -29,7 +29,8 @@ class Worst(NamedTuple):
 class ReportContent(NamedTuple):
     """The figures of a report; `before` is None where the period before is not wholly covered.
 
-    `incidents` are those of several people that hurt most. `history` has the latest periods up to the reported one, those that are wholly covered.
+    `incidents` are those of several people that hurt most. `history` has the latest periods up to
+    the reported one, those that are wholly covered.
     """
 
     period: Period

@@ -91,6 +91,7 @@ _PATHS = {
     "session": f"/sessions/{_PROBLEM_CALL.session.id}",
     "participant": f"/participants/{_PROBLEM_CALL.session.browser_id}?{_RANGE}",
     "compare": f"/compare?by=region&{_RANGE}",
+    "usage": f"/usage?by=day&tz=UTC&{_RANGE}",
     "agreement": f"/agreement?{_RANGE}",
     "incidents": f"/incidents?{_RANGE}",
     "find": f"/find?q=room&{_RANGE}",
@@ -115,6 +116,28 @@ def _violations(page: Page, run: str) -> list[tuple[str, list[str]]]:
         for violation in page.evaluate(run)["violations"]
         if violation["impact"] in ("serious", "critical")
     ]
+
+
+def test_the_usage_page_has_the_figures_of_the_api_on_screen_and_on_paper(
+    visit: Visit, serve: Serve
+) -> None:
+    window = "since=2026-09-21T00:00Z&until=2026-09-23T00:00Z"
+    day, *_ = _api(serve, f"/usage?period=day&tz=UTC&{window}")
+    page = visit(_PATHS["usage"], color_scheme="light")
+    rows = page.locator(".usage-table tbody tr")
+    expect(rows.last).to_contain_text("Mon 21 September 2026")
+    for figure in (day["meetings"], day["participants"], f"{day['minutes']:,}"):
+        expect(rows.last.get_by_role("cell", name=str(figure), exact=True).first).to_be_visible()
+    download = page.get_by_role("link", name="Download these figures (CSV)")
+    with page.expect_download() as downloaded:
+        download.click()
+    lines = downloaded.value.path().read_text().splitlines()
+    assert lines[1].startswith(f"2026-09-21T00:00:00Z,2026-09-22T00:00:00Z,{day['meetings']},")
+    assert len(lines) == rows.count() + 1
+    page.emulate_media(media="print")
+    expect(page.locator("header.top")).to_be_hidden()
+    expect(page.locator(".usage-chart svg").first).to_be_visible()
+    assert page.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(255, 255, 255)"
 
 
 def test_what_hurt_most_comes_first_and_says_why_and_whom(visit: Visit, serve: Serve) -> None:

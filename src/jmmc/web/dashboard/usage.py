@@ -28,6 +28,7 @@ _MOST_PERIODS = 400  # Rows of the page; the API has no limit.
 _MOST_LABELS = 8  # Of a chart's axis.
 _PERIOD_TEXTS = {"day": "days", "week": "weeks", "month": "months", "year": "years"}
 _TALL = 100  # Units of a column of full height.
+_INTERVALS = 3  # Times the largest share: the chart ends there, whatever its intervals.
 _STEPS = (1, 2, 2.5, 5, 10)
 
 
@@ -173,8 +174,10 @@ def _share_chart(
 ) -> Chart:
     """The shares of poor time, with their intervals; nothing where no time is known."""
     known = [row for row in rows if row.grades.poor_share is not None]
-    highest = max((row.poor_interval[1] for row in known if not row.partial), default=0.0)
-    highest = max(highest, *(row.grades.poor_share or 0.0 for row in known), 0.01, 0.01)
+    largest = max([row.grades.poor_share or 0.0 for row in known], default=0.0)
+    highest = max([row.poor_interval[1] for row in known if not row.partial], default=0.0)
+    # Intervals of few calls reach far: they may end at the top of the chart.
+    highest = max(min(highest, _INTERVALS * largest), largest, 0.01)
     top = min(_rounded_up(highest * 100), 100)
     columns = []
     for row, label in zip(rows, labels, strict=True):
