@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from jmmc.answers.joins import rates_of
 from jmmc.answers.model import Grades, Usage
-from jmmc.answers.threads import in_background, paused
+from jmmc.answers.threads import in_background, pause, paused
 from jmmc.core.calendar import Bounds, Calendar, Period
 from jmmc.maintenance.usage_days import is_affected, read_usage, stale_usage
 from jmmc.quality.filters import SummaryFilter
@@ -68,7 +68,7 @@ async def usage(
     days = _Days([], {}, 0)
     if selection.only_window:
         days = await _stored_days(store.reports, since, until)
-    elif reduced := [part for part in await store.reports.usage(0, now) if part.reduced]:
+    elif reduced := [part for part in await store.reports.usage(since, until) if part.reduced]:
         days = _Days([], {}, max(part.end for part in reduced))
     parts = [part for bounds in periods for part in _parts(bounds, (since, until), days, day)]
     counted = await _counted(store.reports, parts, selection)
@@ -151,7 +151,7 @@ async def _counted(
 
     for _, places in groupby(range(len(unknown)), run_of):
         spans = [unknown[place] for place in places]
-        counted += await read_usage(reports, spans, selection, in_background)
+        counted += await read_usage(reports, spans, selection, in_background, pause)
     return sorted(counted, key=lambda sums: sums.start)
 
 

@@ -7,6 +7,7 @@ its people go, too: an estimate of their number stays.
 """
 
 import asyncio
+import time
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from typing import TypeVar
 
@@ -42,9 +43,15 @@ _SETTLED = AFTER + HOUR  # Seconds after a day until it is counted: its meetings
 _NOTED_AFTER = 2 * HOUR  # Seconds: younger hours change all the time, and no day has them yet.
 _WRITE_SECONDS = 300  # In which a change that was noted has been stored.
 _PERIOD = 3600.0  # Seconds between two looks.
+_REST = 0.001  # Seconds after every few milliseconds of counting.
 _DAY_BREAK = 0.05  # Seconds between two days, in which pushes are stored.
 _LEASE, _LEASE_SECONDS = "usage", 600
 _TOGETHER = 240  # Days of rollups read at a time.
+
+
+def _rest() -> None:
+    """Leave the interpreter to the event loop: pushes come first."""
+    time.sleep(_REST)
 
 
 async def note_usage(reports: Reports, hours: Iterable[int], now: int) -> None:
@@ -67,9 +74,16 @@ def is_affected(bounds: Bounds, stale_day: int) -> bool:
 
 
 async def read_usage(
-    reports: Reports, spans: Spans, selection: SummaryFilter, run: "_Run[list[UsageSums]]"
+    reports: Reports,
+    spans: Spans,
+    selection: SummaryFilter,
+    run: "_Run[list[UsageSums]]",
+    pause: Callable[[], None],
 ) -> list[UsageSums]:
-    """The use of neighbouring spans of time, from summaries; `run` runs a long computation."""
+    """The use of neighbouring spans of time, from summaries.
+
+    `run` runs a long computation in a thread, which leaves the interpreter to others in `pause`.
+    """
     around = msgspec.structs.replace(
         selection, since=spans[0][0] - BEFORE, until=spans[-1][1] + AFTER, attempts=None
     )
@@ -82,7 +96,8 @@ async def read_usage(
         part = msgspec.structs.replace(part, attempts=False)
         for session, lane, segments in await reports.facts(("session", "lane", "segments"), part):
             lanes[session] = lane, segments
-    return await run(lambda: usage_of([UsageRow(*row) for row in found], spans, lanes, selection))
+    rows = map(UsageRow._make, found)
+    return await run(lambda: usage_of([*rows], spans, lanes, selection, pause=pause))
 
 
 class UsageDays:
@@ -131,7 +146,7 @@ class UsageDays:
             if not await self._leads():
                 return 0
             await reports.put_usage(
-                await read_usage(reports, [bounds], SummaryFilter(), asyncio.to_thread)
+                await read_usage(reports, [bounds], SummaryFilter(), asyncio.to_thread, _rest)
             )
             raise_if_cancelled()
             await asyncio.sleep(_DAY_BREAK)

@@ -6,7 +6,7 @@ joins are those of all sessions, as everywhere.
 
 from bisect import bisect_right
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from msgspec import Struct, field
@@ -47,6 +47,7 @@ Spans = Sequence[tuple[int, int]]
 
 _EVER = 2**62
 _NO_SETUP = Setup()
+_ROWS = 100  # Between two pauses.
 
 
 class UsageRow(NamedTuple):
@@ -195,17 +196,22 @@ def usage_of(
     spans: Spans,
     lanes: Mapping[str, tuple[str, str]],
     selection: SummaryFilter,
+    *,
+    pause: Callable[[], None] = lambda: None,
 ) -> list[UsageSums]:
     """The use of each of these spans, from all sessions up to `BEFORE` and `AFTER` them.
 
     `rows` are by `began`. `lanes` has lane and segments, as stores return them, of sessions that
-    cross an end of a span, or have time that the selection leaves out.
+    cross an end of a span, or have time that the selection leaves out. `pause` is called
+    after every few milliseconds of work.
     """
     tracks = {session: track_of(*lane) for session, lane in lanes.items()}
     fitting = {session: _fitting(track, selection) for session, track in tracks.items()}
     counts = _Spans(spans)
     stays = []
-    for row in rows:
+    for number, row in enumerate(rows):
+        if not number % _ROWS:
+            pause()
         own = fitting.get(row.session)
         groups = groups_of(row.browser_id, row.room, row.began)
         counts.add_joins(row, own, groups)
@@ -214,6 +220,7 @@ def usage_of(
         counts.add_grades(row, own, groups)
         stays.append(row)
     for room_stays in by_room(stays).values():
+        pause()
         for meeting in split(room_stays):
             if max(stay.ended for stay in meeting) - meeting[0].began >= LEAST_SECONDS:
                 counts.add_meeting(meeting, fitting)
