@@ -27,10 +27,10 @@ from jmmc.cli.common import (
 )
 from jmmc.cli.filters import filter_options, given_selection, stored_selection
 from jmmc.cli.incidents import hurt_most, render_incident
+from jmmc.cli.report_email import email_options, email_report
 from jmmc.cli.stored_values import complete_session
 from jmmc.cli.terminal import COLOURS, MARKS, grade_mark, moved, percent, room_text
 from jmmc.cli.times import local_time, utc_option
-from jmmc.cli.report_email import email_options, email_report
 from jmmc.core.calendar import Period
 from jmmc.core.text import printable
 from jmmc.quality.filters import DIMENSIONS, IncidentFilter

@@ -22,8 +22,8 @@ from jmmc.web.dashboard.incidents import IncidentPages
 from jmmc.web.dashboard.layout import HEADERS, Layout
 from jmmc.web.dashboard.live import LivePages
 from jmmc.web.dashboard.pages import Pages
-from jmmc.web.dashboard.users import UsersPage
 from jmmc.web.dashboard.usage import UsagePage
+from jmmc.web.dashboard.users import UsersPage
 from jmmc.web.disconnects import while_waiting
 from jmmc.web.http import accepted, cookie
 from jmmc.web.problems import Problem
