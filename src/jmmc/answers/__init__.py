@@ -15,6 +15,8 @@ __all__ = [
     "period_names",
     "queries",
     "serialization",
+    "sessions_by_cause",
+    "short_ids",
     "tables",
     "threads",
     "usage",

@@ -24,6 +24,7 @@ __all__ = [
     "answer",
     "incidents",
     "likely_causes",
+    "parameters",
     "recorded",
     "records",
 ]
