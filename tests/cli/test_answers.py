@@ -61,6 +61,22 @@ def test_a_report_agrees_with_the_expected_results_that_were_printed(folder: Pat
             assert 1 - grades["good_share"] == pytest.approx(truth, abs=0.01)
 
 
+def test_usage_is_the_same_as_a_table_as_json_and_as_csv(folder: Path) -> None:
+    arguments = ["usage", "--by", "day", "--tz", "Europe/Paris", *_WINDOW]
+    (day,) = _json(folder, *arguments)
+    assert day["start"] == "2026-09-20T22:00:00Z"  # Midnight in Paris.
+    assert 0 < day["participants"] <= 80
+    assert sum(day["meeting_lengths"]) == day["meetings"]
+    table = jmmc(*arguments, folder=folder).stdout
+    assert f"{day['minutes']:,}" in table
+    assert "figures begin on 2026-09-21; days of Europe/Paris" in table
+    lines = jmmc(*arguments, "--csv", folder=folder).stdout.splitlines()
+    assert lines[1].startswith(f"{day['start']},{day['end']},{day['meetings']},")
+    wrong = jmmc("usage", "--tz", "Mars/Base", folder=folder)
+    assert wrong.returncode == 2
+    assert "expected a time zone" in wrong.stderr
+
+
 def test_sessions_are_listed_and_shown(folder: Path) -> None:
     listed = _json(folder, "sessions", *_WINDOW, "--grade", "poor")["items"]
     assert listed

@@ -137,8 +137,8 @@ def _print_table(rows: Sequence[Usage], period: Period, zone: ZoneInfo, begins: 
     wide = console.width >= 110
     table = Table(box=None, header_style="bold")
     table.add_column(period, no_wrap=True)
-    names = ["meetings", "people", "person-min", "peak people", "poor", "failed joins", "dropped"]
-    more = ["peak meetings", "median min", "poor, 95 %"] if wide else []
+    names = ["meetings", "people", "person-min", "poor", "failed joins", "dropped"]
+    more = ["peak people", "peak meetings", "median min", "poor, 95 %"] if wide else []
     for name in (*names, *more):
         table.add_column(name, justify="right", no_wrap=True)
     for row in rows:
@@ -149,12 +149,12 @@ def _print_table(rows: Sequence[Usage], period: Period, zone: ZoneInfo, begins: 
             f"{row.meetings:,}",
             f"{'~' if _is_estimate(row) else ''}{row.participants:,}",
             f"{row.minutes:,}",
-            f"{row.peak_people:,}",
             _percent(row.grades.poor_share),
             _percent(joins.failed_share),
             _percent(joins.dropped_share),
             *(
                 (
+                    f"{row.peak_people:,}",
                     f"{row.peak_meetings:,}",
                     "?" if row.meeting_minutes_p50 is None else f"{row.meeting_minutes_p50:,}",
                     f"{_percent(low_high[0])} to {_percent(low_high[1])}" if known else "?",
