@@ -317,6 +317,7 @@ def test_a_notification_has_a_summary_a_time_and_a_link() -> None:
             "figures": {"poor_share": 0.42, "participants": 17},
             "link": link,
             "collector": "c1",
+            "incidents": [],
         },
     }
     subject, text = email_text(notification)

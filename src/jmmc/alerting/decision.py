@@ -11,10 +11,12 @@ from msgspec.structs import replace
 
 from jmmc.answers.model import FailureShare, Share, Silence
 from jmmc.core.fields import Moment
+from jmmc.quality.causes.recorded import RecordedIncident
 from jmmc.settings.alert_rules import (
     DiskFull,
     Drops,
     FailedJoins,
+    IncidentBegun,
     NoPushes,
     PoorShare,
     Rule,
@@ -120,6 +122,22 @@ def observe_failures(rule: FailedJoins | Drops, share: FailureShare, now: int) -
         "participants": share.people,
     }
     return Observation(share.value, condition, now - rule.minutes * 60, figures)
+
+
+def observe_incident(
+    rule: IncidentBegun, subject: str, incident: RecordedIncident | None, now: int
+) -> Observation:
+    """Judge an incident: its condition is clear when it does not go on any more (None)."""
+    if incident is None:
+        return Observation(subject, "clear", now, {})
+    enough = incident.people >= rule.participants and incident.cause.probability >= rule.probability
+    figures: dict[str, float] = {
+        "participants": incident.people,
+        "meetings": incident.meetings,
+        "person_minutes": round(incident.seconds / 60, 1),
+        "probability": incident.cause.probability,
+    }
+    return Observation(subject, "met" if enough else "between", incident.start, figures)
 
 
 def observe_silence(rule: NoPushes, silence: Silence | None, now: int) -> Observation | None:

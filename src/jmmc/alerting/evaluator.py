@@ -22,11 +22,18 @@ from jmmc.alerting.decision import (
     decide,
     observe_disk,
     observe_failures,
+    observe_incident,
     observe_share,
     observe_silence,
     observe_store,
 )
-from jmmc.alerting.notifications import Notification, make_notification
+from jmmc.alerting.notifications import (
+    IncidentNote,
+    Notification,
+    explains,
+    make_notification,
+    note_of,
+)
 from jmmc.alerting.posting import NotDelivered
 from jmmc.answers.model import Failures, FailureShare, Share
 from jmmc.answers.queries import Queries
@@ -39,6 +46,7 @@ from jmmc.settings import (
     Drops,
     FailedJoins,
     GroupRule,
+    IncidentBegun,
     NoPushes,
     PoorShare,
     Rule,
@@ -57,6 +65,7 @@ _FIRST_PAUSE, _LONGEST_PAUSE = 30, 1800  # Seconds until a delivery is retried.
 _GIVE_UP = 6 * 3600  # Seconds after which a delivery is abandoned.
 _REST = 20  # Times as long as an evaluation took; with 10,000 participants it takes 0.15 s.
 _LONGEST_REST = 30  # Seconds: slow deliveries must not delay the next evaluation for long.
+_EXPLAINING = 3  # Incidents that a notification names.
 _SUBJECTS = 20  # Of a rule that may fire at once, of comparable support.
 
 
@@ -165,7 +174,7 @@ class AlertEvaluator:
             for observation in await self._observe(rule, records, now):
                 name = f"{rule.name} {observation.subject}"
                 before = records.get(name, _EMPTY)
-                after = self._next_record(rule, before, observation, now)
+                after = await self._next_record(rule, before, observation, now)
                 if after != before:
                     await save(name, after)
                     records[name] = after
@@ -179,7 +188,7 @@ class AlertEvaluator:
             if problem is not None:
                 raise problem
 
-    def _next_record(
+    async def _next_record(
         self, rule: Rule, record: Record, observation: Observation, now: int
     ) -> Record:
         """Decide, and add the notification of an event to the pending deliveries."""
@@ -195,6 +204,7 @@ class AlertEvaluator:
                 at=now,
                 public_url=self._settings.public_url,
                 collector=self._host,
+                incidents=await self._explaining(rule, state),
             )
             if decision.event == "firing":
                 _log.warning("alert_fired", rule=rule.name, notification=notification.id)
@@ -203,6 +213,51 @@ class AlertEvaluator:
             channels = tuple(channel.name for channel in self._channels)
             pending = (*pending, PendingDelivery(notification, channels, now, 0))
         return Record(decision.state, pending)
+
+    async def _explaining(self, rule: Rule, state: State) -> list[IncidentNote]:
+        """The incidents that explain an alert; an alert of one incident has that one first."""
+        if not isinstance(rule, GroupRule | IncidentBegun):
+            return []
+        own, by, value = "", "all", ""
+        if isinstance(rule, IncidentBegun):
+            own = state.subject
+        else:
+            by, value = rule.by, state.subject
+        try:
+            incidents = [row.incident for row in await self._queries.running_incidents()]
+            if own and own not in {incident.id for incident in incidents}:
+                incidents += await self._store.reports.get_incidents([own])
+        except StoreError as error:  # The alert is worth more than its explanation.
+            _log.warning("alert_evaluation_failed", why=error)
+            return []
+        explaining = [
+            incident
+            for incident in incidents
+            if incident.id == own
+            or (not own and incident.people > 1 and explains(incident, by, value))
+        ]
+        worst = nlargest(_EXPLAINING, explaining, key=lambda row: (row.seconds, row.id))
+        return [note_of(incident, self._settings.public_url) for incident in worst]
+
+    async def _observe_incidents(
+        self, rule: IncidentBegun, records: Records, now: int
+    ) -> list[Observation]:
+        running = {row.incident.id: row for row in await self._queries.running_incidents()}
+        states = [record.state for record in records.values() if record.state is not None]
+        firing = {state.subject for state in states if state.rule == rule.name}
+        meeting = {
+            id_: row.support
+            for id_, row in running.items()
+            if observe_incident(rule, id_, row.incident, now).condition == "met"
+        }
+        support = {id_: row.support for id_, row in running.items()}
+        subjects = firing | _supported(meeting, firing, support)
+        return [
+            observe_incident(
+                rule, subject, running[subject].incident if subject in running else None, now
+            )
+            for subject in sorted(subjects)
+        ]
 
     async def _deliver(self, name: str, record: Record, now: int, save: _Save) -> None:
         """Send what is due, after storing the next attempt: a crash does not repeat it at once."""
@@ -272,6 +327,8 @@ class AlertEvaluator:
         if isinstance(rule, NoPushes):
             observation = await self._observe_silence(rule, now)
             return [] if observation is None else [observation]
+        if isinstance(rule, IncidentBegun):
+            return await self._observe_incidents(rule, records, now)
         return await self._observe_shares(rule, records, now)
 
     def _observe_disk(self, rule: DiskFull, now: int) -> list[Observation]:
@@ -388,17 +445,25 @@ def _candidates(
     fire at once, but a group waits only for those with at least half of its support: made-up ones
     keep no place from a real one.
     """
-    meeting = [
-        share
+    meeting = {
+        share.value: share.support
         for share in shares.values()
-        if share.value not in firing and _observe_share(rule, share, now).condition == "met"
-    ]
-    support = [shares[subject].support for subject in firing if subject in shares]
+        if _observe_share(rule, share, now).condition == "met"
+    }
+    return _supported(meeting, firing, {value: share.support for value, share in shares.items()})
+
+
+def _supported(
+    meeting: Mapping[str, float], firing: Collection[str], support_of: Mapping[str, float]
+) -> set[str]:
+    """The subjects that may fire, of those that meet a rule (with their support)."""
+    support = [support_of[subject] for subject in firing if subject in support_of]
     chosen: set[str] = set()
-    for share in nlargest(_SUBJECTS, meeting, key=lambda share: (share.support, share.value)):
-        if sum(2 * other >= share.support for other in support) < _SUBJECTS:
-            support.append(share.support)
-            chosen.add(share.value)
+    waiting = [subject for subject in meeting if subject not in firing]
+    for subject in nlargest(_SUBJECTS, waiting, key=lambda subject: (meeting[subject], subject)):
+        if sum(2 * other >= meeting[subject] for other in support) < _SUBJECTS:
+            support.append(meeting[subject])
+            chosen.add(subject)
     return chosen
 
 

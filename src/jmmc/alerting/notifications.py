@@ -1,30 +1,61 @@
 """The text of a notification: as JSON, as an e-mail, and with a link to the dashboard."""
 
+from collections.abc import Sequence
 from hashlib import sha256
 from typing import Any, Literal
-from urllib.parse import urlencode
+from urllib.parse import unquote, urlencode
 
+import msgspec
 from msgspec import Struct
 
 from jmmc.alerting.decision import State
 from jmmc.core.timestamps import to_iso
+from jmmc.quality.causes.recorded import RecordedIncident
 from jmmc.settings import (
     LOCAL_KINDS,
     DiskFull,
     Drops,
     FailedJoins,
     GroupRule,
+    IncidentBegun,
     PoorShare,
     Rule,
     StoreDown,
 )
 
+_CAUSES = {"os": "operating system"}
+_UNNAMED = {
+    **dict.fromkeys(("line", "machine", "device", "chance", "other end"), "one participant"),
+    **{"meeting": "one meeting", "service": "the whole service"},
+}
+"""Causes that are said without their value: notifications never name a room or a person."""
 _BEFORE = 1800  # Seconds that the linked page shows from before the alert began.
 
 _LASTS = 7 * 86_400  # Seconds until Alertmanager drops an alert whose end never reaches it.
 _TEST_LASTS = 60
 
 NotificationEvent = Literal["firing", "resolved", "test"]
+
+
+class IncidentNote(Struct, frozen=True):
+    """An incident that explains an alert, without names of rooms and people.
+
+    `cause` is the most probable one in words, with its `probability`.
+    """
+
+    id: str
+    cause: str
+    probability: float
+    people: int
+    meetings: int
+    link: str
+
+    @property
+    def sentence(self) -> str:
+        """What happened, in a few words."""
+        people = f"{self.people:,} {'person' if self.people == 1 else 'people'}"
+        meetings = f"{self.meetings:,} meeting{'s' * (self.meetings != 1)}"
+        return f"{people} in {meetings} affected: {self.cause} ({round(100 * self.probability)} %)"
 
 
 class Notification(Struct, frozen=True, rename={"event": "told"}):
@@ -46,6 +77,32 @@ class Notification(Struct, frozen=True, rename={"event": "told"}):
     figures: dict[str, float]
     link: str
     collector: str
+    incidents: tuple[IncidentNote, ...] = ()
+
+
+def note_of(incident: RecordedIncident, public_url: str) -> IncidentNote:
+    """What a notification says of an incident."""
+    cause = incident.cause
+    name = f"{_CAUSES.get(cause.kind, cause.kind)} {_printable(unquote(cause.value))}"
+    if cause.kind in _UNNAMED:
+        name = _UNNAMED[cause.kind]
+    return IncidentNote(
+        incident.id,
+        name,
+        cause.probability,
+        incident.people,
+        incident.meetings,
+        f"{public_url}/incidents/{incident.id}" if public_url else "",
+    )
+
+
+def explains(incident: RecordedIncident, by: str, value: str) -> bool:
+    """Whether an incident may be why a group has problems: of everybody, with `by` "" or `all`."""
+    if by in ("", "all"):
+        return True
+    causes = {(cause.kind, cause.value) for cause in incident.answer.causes}
+    groups = {(share.kind, share.value) for share in incident.shares}
+    return (by, value) in causes | groups or incident.cause.kind == "service"
 
 
 def make_notification(
@@ -56,9 +113,15 @@ def make_notification(
     at: int,
     public_url: str,
     collector: str,
+    incidents: Sequence[IncidentNote] = (),
 ) -> Notification:
-    """Make the notification of an event at `at`. `collector` is the host name of the sender."""
-    by = rule.by if isinstance(rule, GroupRule) else ""
+    """Make the notification of an event at `at`. `collector` is the host name of the sender.
+
+    `incidents` are those that explain it.
+    """
+    by: str = rule.by if isinstance(rule, GroupRule) else ""
+    if isinstance(rule, IncidentBegun):
+        by = "incident"
     source: tuple[str, ...] = (event, rule.name, state.subject, str(state.since), str(state.fired))
     if rule.kind in LOCAL_KINDS:
         source = (*source, collector)  # Each collector evaluates this rule separately.
@@ -73,14 +136,17 @@ def make_notification(
         state.subject,
         state.since,
         at,
-        summarize(event, rule, state),
+        summarize(event, rule, state, incidents),
         state.figures,
         _link(rule, state, at, public_url) if public_url else "",
         collector,
+        tuple(incidents),
     )
 
 
-def summarize(event: NotificationEvent, rule: Rule, state: State) -> str:
+def summarize(
+    event: NotificationEvent, rule: Rule, state: State, incidents: Sequence[IncidentNote] = ()
+) -> str:
     """Summarize an event in one sentence, without a full stop."""
     if isinstance(rule, PoorShare):
         share = round(state.figures.get("poor_share", 0) * 100)
@@ -99,6 +165,11 @@ def summarize(event: NotificationEvent, rule: Rule, state: State) -> str:
             f"{_percent_of(state, 'dropped_share')} of {int(state.figures.get('stays', 0))}"
             f" stays{_where(rule, state)} were dropped{_recently(rule, state)}"
         )
+    elif isinstance(rule, IncidentBegun):
+        own = next((note for note in incidents if note.id == state.subject), None)
+        what = own.sentence if own else "an incident that was noticed has ended"
+        if own is None and event != "resolved":
+            what = f"an incident affects {int(state.figures.get('participants', 0))} people"
     elif isinstance(rule, StoreDown):
         resolved = event == "resolved"
         what = "the store can be written again" if resolved else "the store cannot be written"
@@ -150,6 +221,10 @@ def webhook_body(notification: Notification) -> dict[str, Any]:
         "figures": notification.figures,
         "link": notification.link or None,
         "collector": notification.collector,
+        "incidents": [
+            {**msgspec.structs.asdict(note), "link": note.link or None}
+            for note in notification.incidents
+        ],
     }
     return {
         "type": f"alert.{notification.event}",
@@ -168,6 +243,8 @@ def email_text(notification: Notification) -> tuple[str, str]:
         f"at         {to_iso(notification.at)}",
         f"collector  {notification.collector}",
     ]
+    for note in _others(notification):
+        lines += ["", f"incident   {note.sentence}", *([note.link] if note.link else [])]
     if notification.link:
         lines += ["", notification.link]
     subject = f"[jmmc {notification.event}] {notification.rule}: {notification.summary}"
@@ -181,6 +258,8 @@ def chat_text(notification: Notification, *, markdown: bool = False) -> tuple[st
     one is replaced.
     """
     summary = notification.summary
+    for note in notification.incidents:
+        summary = summary.replace(note.cause, _without_markup(note.cause))
     if notification.value:
         name = _printable(notification.value)
         summary = summary.replace(name, _without_markup(name))
@@ -188,6 +267,11 @@ def chat_text(notification: Notification, *, markdown: bool = False) -> tuple[st
         f"{summary}.",
         f"Since {to_iso(notification.since)}, reported by {notification.collector}",
     ]
+    for note in _others(notification):
+        said = f"Incident: {note.sentence.replace(note.cause, _without_markup(note.cause))}"
+        if note.link:
+            said = f"[{said}]({note.link})" if markdown else f"{said} {note.link}"
+        lines.append(said)
     if notification.link:
         link = notification.link
         lines.append(f"[Show in the dashboard]({link})" if markdown else link)
@@ -213,15 +297,25 @@ def alertmanager_body(notification: Notification) -> list[dict[str, Any]]:
         labels["collector"] = notification.collector
     # Prometheus repeats an alert every minute; we send it once, and its end when it comes.
     lasts = {"firing": _LASTS, "resolved": 0, "test": _TEST_LASTS}[notification.event]
+    said = "; ".join(f"{note.sentence} {note.link}".strip() for note in _others(notification))
     alert: dict[str, Any] = {
         "labels": labels | ({"test": "true"} if notification.event == "test" else {}),
-        "annotations": {"summary": notification.summary, "collector": notification.collector},
+        "annotations": {
+            "summary": notification.summary,
+            "collector": notification.collector,
+            **({"incidents": said} if said else {}),
+        },
         "startsAt": to_iso(notification.since),
         "endsAt": to_iso(notification.at + lasts),
     }
     if notification.link:
         alert["generatorURL"] = notification.link
     return [alert]
+
+
+def _others(notification: Notification) -> list[IncidentNote]:
+    """The incidents but the one that the alert itself is about."""
+    return [note for note in notification.incidents if note.id != notification.value]
 
 
 def _printable(name: str) -> str:
@@ -234,6 +328,8 @@ def _without_markup(name: str) -> str:
 
 
 def _link(rule: Rule, state: State, at: int, public_url: str) -> str:
+    if isinstance(rule, IncidentBegun):
+        return f"{public_url}/incidents/{state.subject}"
     if not isinstance(rule, GroupRule):
         return f"{public_url}/health"
     query = {"since": to_iso(state.since - _BEFORE), "until": to_iso(at)}

@@ -8,6 +8,7 @@ from jmmc.answers.details import NotFoundError
 from jmmc.answers.lists import Page
 from jmmc.quality.causes.recorded import RecordedIncident
 from jmmc.quality.filters import IncidentFilter, IncidentOrder
+from jmmc.quality.rollups import weights
 from jmmc.quality.size_limits import bounded
 from jmmc.quality.summary import Summary
 from jmmc.stores import Reports
@@ -21,6 +22,28 @@ class IncidentDetail(Struct, frozen=True):
 
     incident: RecordedIncident
     sessions: tuple[Summary, ...]
+
+
+class RunningIncident(Struct, frozen=True):
+    """An incident that goes on. `support` is how much stands behind it.
+
+    Each network has one vote, which the running incidents share by their affected time in it.
+    """
+
+    incident: RecordedIncident
+    support: float
+
+
+async def running_incidents(reports: Reports) -> list[RunningIncident]:
+    """The incidents that go on, for alert rules."""
+    stored = await reports.running_incidents()
+    support = weights(
+        (row.incident.id, network, seconds)
+        for row in stored
+        for part in row.parts
+        for network, seconds in part.networks
+    )
+    return [RunningIncident(row.incident, support.get(row.incident.id, 0.0)) for row in stored]
 
 
 def is_incident_id(text: str) -> bool:

@@ -13,7 +13,7 @@ from jmmc.answers.details import (
     participant_detail,
     session_detail,
 )
-from jmmc.answers.incidents import IncidentDetail
+from jmmc.answers.incidents import IncidentDetail, RunningIncident
 from jmmc.answers.joins import recent_joins
 from jmmc.answers.lists import Page
 from jmmc.answers.live import LiveView
@@ -176,6 +176,10 @@ class Queries:
     async def incident(self, id_: str) -> IncidentDetail:
         """One incident with its most affected sessions. Raises `NotFoundError`."""
         return await incident_answers.incident(self._reports, id_)
+
+    async def running_incidents(self) -> list[RunningIncident]:
+        """The incidents that go on, with their support, for alert rules."""
+        return await incident_answers.running_incidents(self._reports)
 
     async def usage(
         self, period: Period, selection: SummaryFilter, zone: tzinfo = UTC

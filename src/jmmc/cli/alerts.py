@@ -27,6 +27,7 @@ from jmmc.settings import (
     Drops,
     FailedJoins,
     GroupRule,
+    IncidentBegun,
     PoorShare,
     Rule,
     Settings,
@@ -137,6 +138,8 @@ def _test_notification(rule: Rule, settings: Settings) -> Notification:
             "stays": rule.least,
             "participants": rule.participants,
         }
+    elif isinstance(rule, IncidentBegun):
+        figures = {"participants": rule.participants}
     elif isinstance(rule, DiskFull):
         figures = {"free_bytes": 0, "seconds_until_full": rule.hours * 3600}
     state = State(rule.name, subject, now, now, None, figures)

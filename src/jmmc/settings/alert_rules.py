@@ -155,11 +155,29 @@ class NoPushes(_Rule):
     )
 
 
+class IncidentBegun(_Rule):
+    """Fires when an incident has begun that affects enough people; each incident on its own."""
+
+    kind: Literal["incident"]
+    participants: int = Field(
+        5, ge=1, description="Minimum of affected people, in all meetings together."
+    )
+    probability: float = Field(
+        0,
+        ge=0,
+        le=1,
+        description="Minimum probability of its most probable cause; 0: whatever the cause.",
+    )
+
+
 Rule = Annotated[
-    PoorShare | FailedJoins | Drops | StoreDown | DiskFull | NoPushes,
+    PoorShare | FailedJoins | Drops | StoreDown | DiskFull | NoPushes | IncidentBegun,
     Field(discriminator="kind"),
 ]
-KINDS: tuple[type[_Rule], ...] = (PoorShare, FailedJoins, Drops, StoreDown, DiskFull, NoPushes)
+KINDS: tuple[type[_Rule], ...] = (
+    *(PoorShare, FailedJoins, Drops),
+    *(StoreDown, DiskFull, NoPushes, IncidentBegun),
+)
 
 LOCAL_KINDS = ("store_down", "disk_full")
 """Kinds of rules about one collector and its own disk: each collector evaluates them itself."""

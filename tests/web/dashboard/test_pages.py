@@ -141,9 +141,9 @@ def test_the_usage_page_has_the_figures_of_the_api_on_screen_and_on_paper(
 
 
 def test_what_hurt_most_comes_first_and_says_why_and_whom(visit: Visit, serve: Serve) -> None:
-    worst = _api(serve, f"/incidents?{_RANGE}")["items"][0]
+    worst = _api(serve, f"/incidents?{_RANGE}&order=people")["items"][0]
     assert worst["people"] > 1
-    page = visit(f"/incidents?{_RANGE}", color_scheme="light")
+    page = visit(f"/incidents?{_RANGE}&order=people", color_scheme="light")
     first = page.locator(".incident-list tbody tr").first
     expect(first).to_contain_text(str(worst["people"]))
     _follow(page, first.get_by_role("link"))

@@ -5,6 +5,7 @@ anew by itself: the parts before it say which incidents its problems may continu
 """
 
 from bisect import bisect_right
+from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from hashlib import blake2b
 from heapq import nlargest
@@ -49,6 +50,7 @@ MOST_HOURS = 48
 MOST_LISTED = 50
 """Sessions and meetings that an incident lists."""
 _MOST_COUNTED = 1000  # People, meetings and sessions of a part that are told apart over hours.
+_MOST_NETWORKS = 100  # Of a part.
 _MOST_KEYS = 8  # Causes of a part by which problems of the next hour join.
 _SHOWN_SHARES = frozenset(
     ("region", "bridge", "network", "provider", "browser", "os", "meeting", "transport", "service")
@@ -155,6 +157,8 @@ class Part(Struct, frozen=True):
     worst_meetings: tuple[AffectedMeeting, ...]
     worst_sessions: tuple[AffectedSession, ...]
     names: dict[str, str] = {}
+    networks: tuple[tuple[str, int], ...] = ()
+    """The affected seconds of each network, of those with the most."""
 
 
 class StoredIncident(Struct, frozen=True):
@@ -349,6 +353,9 @@ def _part_of(group: Group, hour: int, crowd: Crowd) -> Part:
     for problem in problems:
         of_meeting.setdefault(problem.summary.room, []).append(problem)
         of_session.setdefault(problem.summary.session, []).append(problem)
+    of_network: Counter[str] = Counter()
+    for problem in problems:
+        of_network[problem.summary.network] += problem.seconds
     answer = group.answer
     sessions = _worst_sessions(_session(session, listed) for session, listed in of_session.items())
     named = {sessions[0].session}
@@ -378,6 +385,7 @@ def _part_of(group: Group, hour: int, crowd: Crowd) -> Part:
             for session in sorted(named)
             if session in crowd.place_of
         },
+        tuple(of_network.most_common(_MOST_NETWORKS)),
     )
 
 
