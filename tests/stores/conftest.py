@@ -80,6 +80,7 @@ def writes_to(store: Store) -> list[Coroutine[Any, Any, object]]:
         reports.put_summaries([]),
         reports.put_rollups([]),
         reports.put_usage([]),
+        reports.replace_incidents([], []),
         reports.erase([]),
         reports.drop_names([]),
         reports.prune(0),

@@ -1,11 +1,13 @@
 """Incidents of a time, the worst first, and one with the sessions that it affected."""
 
 import re
+from collections.abc import Collection
 
 from msgspec import Struct
 
 from jmmc.answers.details import NotFoundError
 from jmmc.answers.lists import Page
+from jmmc.answers.threads import in_background, paused
 from jmmc.quality.causes.recorded import RecordedIncident
 from jmmc.quality.filters import IncidentFilter, IncidentOrder
 from jmmc.quality.rollups import weights
@@ -13,6 +15,7 @@ from jmmc.quality.size_limits import bounded
 from jmmc.quality.summary import Summary
 from jmmc.stores import Reports
 
+_FEW = 20  # Incidents between two looks at the clock.
 _CURSOR = re.compile(r"(-?[0-9]{1,12}):(i[0-9a-f]{16})")
 _ID = re.compile("i[0-9a-f]{16}")
 
@@ -32,6 +35,21 @@ class RunningIncident(Struct, frozen=True):
 
     incident: RecordedIncident
     support: float
+
+
+async def incidents_with(
+    reports: Reports, sessions: Collection[str], since: int, until: int
+) -> list[RecordedIncident]:
+    """The incidents of several people that affected any of some sessions, the worst first."""
+    stored = await reports.stored_incidents(since, until)
+    affecting = await in_background(
+        lambda: [
+            row.incident
+            for row in paused(stored, _FEW)
+            if row.incident.people > 1 and row.affects(sessions)
+        ]
+    )
+    return sorted(affecting, key=lambda incident: (-incident.seconds, incident.id))
 
 
 async def running_incidents(reports: Reports) -> list[RunningIncident]:

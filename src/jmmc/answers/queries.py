@@ -1,6 +1,6 @@
 """Every question that the API, the command and the pages ask, in one class."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from datetime import UTC, tzinfo
 
 import msgspec
@@ -40,6 +40,7 @@ from jmmc.answers.usage import usage, usage_begins
 from jmmc.core.calendar import Period
 from jmmc.core.tasks import prefetch
 from jmmc.privacy.pseudonyms import Pseudonyms
+from jmmc.quality.causes.recorded import RecordedIncident
 from jmmc.quality.filters import IncidentFilter, IncidentOrder, SummaryFilter, support_code
 from jmmc.quality.joins import ATTEMPTS
 from jmmc.quality.ratings import Agreement
@@ -176,6 +177,12 @@ class Queries:
     async def incident(self, id_: str) -> IncidentDetail:
         """One incident with its most affected sessions. Raises `NotFoundError`."""
         return await incident_answers.incident(self._reports, id_)
+
+    async def incidents_with(
+        self, sessions: Collection[str], since: int, until: int
+    ) -> list[RecordedIncident]:
+        """The incidents of several people that affected any of these sessions, the worst first."""
+        return await incident_answers.incidents_with(self._reports, sessions, since, until)
 
     async def running_incidents(self) -> list[RunningIncident]:
         """The incidents that go on, with their support, for alert rules."""

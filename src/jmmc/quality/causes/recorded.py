@@ -167,6 +167,11 @@ class StoredIncident(Struct, frozen=True):
     incident: RecordedIncident
     parts: tuple[Part, ...]
 
+    def affects(self, sessions: Collection[str]) -> bool:
+        """Whether any of these sessions is in it, as far as it tells them apart."""
+        digests = {_digest(session) for session in sessions}
+        return any(not digests.isdisjoint(part.sessions.digests) for part in self.parts)
+
     @classmethod
     def of(cls, id_: str, parts: Sequence[Part]) -> "StoredIncident":
         """Join the parts of an incident."""

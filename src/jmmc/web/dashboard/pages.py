@@ -104,6 +104,11 @@ class Pages:
                 for lane in detail.lanes
             },
             plots=PLOTS,
+            part_of=await self._queries.incidents_with(
+                [lane.session.session for lane in detail.lanes if lane.session.spells],
+                detail.meeting.began,
+                detail.meeting.ended,
+            ),
             api=f"meetings/{detail.meeting.id}",
         )
 
@@ -120,6 +125,11 @@ class Pages:
             detail=detail,
             curves=await in_background(lambda: curves_of(detail)),
             plots=PLOTS,
+            part_of=await self._queries.incidents_with(
+                [detail.summary.session], detail.summary.began, detail.summary.ended
+            )
+            if detail.spells
+            else [],
             api=f"sessions/{detail.summary.session}",
         )
 
