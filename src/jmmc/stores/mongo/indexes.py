@@ -24,6 +24,21 @@ _RETENTION_INDEX = "jmmc_retention"
 NEWEST_FIRST = [("began", DESCENDING), ("_id", DESCENDING)]
 RUNNING = {"running": True}
 
+_INCIDENT_FIELDS = ("ended", "began", "seconds", "people", "probability", "cause", "value")
+_INCIDENT_INDEXES = {
+    name: (
+        *first,
+        *(field for field in (*_INCIDENT_FIELDS, "running", "_id") if field not in first),
+    )
+    for name, first in {
+        "jmmc_ended": ("ended",),
+        "jmmc_began": ("began", "_id"),
+        "jmmc_affected": ("seconds", "began", "_id"),
+        "jmmc_people": ("people", "seconds", "began", "_id"),
+    }.items()
+}
+"""Each has all that incidents are selected by: one for a short time, and one for each order."""
+
 _REPORT_INDEXES = {
     "summaries": [
         IndexModel(NEWEST_FIRST, name="jmmc_began"),
@@ -63,13 +78,9 @@ _REPORT_INDEXES = {
         ),
     ],
     "incidents": [
-        IndexModel(
-            [
-                *(("ended", DESCENDING), ("began", DESCENDING), ("seconds", DESCENDING)),
-                *(("people", DESCENDING), ("probability", DESCENDING), ("cause", ASCENDING)),
-                *(("value", ASCENDING), ("running", ASCENDING), ("_id", DESCENDING)),
-            ],
-            name="jmmc_ended",
+        *(
+            IndexModel([(field, DESCENDING) for field in fields], name=name)
+            for name, fields in _INCIDENT_INDEXES.items()
         ),
         IndexModel([("ended", DESCENDING)], name="jmmc_running", partialFilterExpression=RUNNING),
     ],

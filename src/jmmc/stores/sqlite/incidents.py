@@ -33,10 +33,13 @@ async def select_incidents(
         conditions.append("(began, id) < (?, ?)")
         values += after
     where, by = " AND ".join(conditions) or "1", _ORDERS[order]
+    index = "INDEXED BY incidents_by_end"
+    if order == "newest":  # `incidents_by_start` has this order: no more are read than shown.
+        index, where = "", where.replace("ended", "+ended")
     return await connections.read_as(
         lambda rows: [_INCIDENT.decode(row[0]) for row in rows],
         "SELECT whole FROM incidents WHERE rowid IN (SELECT rowid FROM incidents"
-        f" INDEXED BY incidents_by_end WHERE {where} ORDER BY {by} LIMIT ?) ORDER BY {by}",
+        f" {index} WHERE {where} ORDER BY {by} LIMIT ?) ORDER BY {by}",
         [*values, limit],
     )
 

@@ -15,4 +15,5 @@ CREATE TABLE incidents (
 -- Has all that incidents are selected and sorted by, so only those that are shown are read.
 CREATE INDEX incidents_by_end
   ON incidents (ended, began, seconds, people, probability, cause, value, running, id);
+CREATE INDEX incidents_by_start ON incidents (began, id);
 CREATE INDEX incidents_that_run ON incidents (ended) WHERE running;
