@@ -171,6 +171,20 @@ async def test_finding_all_hours_again_changes_nothing(store: Store) -> None:
     assert await _find(store, finder) == before
 
 
+async def test_incidents_of_another_version_are_found_anew_once(store: Store) -> None:
+    before = await _change(store, [*_region_outage(), *_good(range(100, 140))])
+    summarizer = Summarizer(
+        store, preset=preset("jitsi"), rhythm=RHYTHM, clock=Clock(), holder="other"
+    )
+    await summarizer.note({_H})
+    await summarizer.roll_up()
+    await store.reports.replace_incidents([incident.id for incident in before], [])
+    await store.reports.put_record("incidents", "current", b'["0.0",0]')
+    assert [hour async for hour in _finder(store).upgrade()]
+    assert await _find(store) == before
+    assert [hour async for hour in _finder(store).upgrade()] == []
+
+
 async def test_incidents_are_selected_by_time_cause_size_and_state(store: Store) -> None:
     office = [
         person(50 + n, (_H + 2850, _H + 3050), there=_THERE, network="office", room="standup")

@@ -6,7 +6,6 @@ from typing import Any
 
 import click
 from rich.console import Group
-from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
@@ -141,7 +140,7 @@ def render_incident(detail: IncidentDetail) -> Group:
         f"{incident.id}  {local_time(incident.start)} {ended}",
         f"{incident.people:,} people in {incident.meetings:,} meetings affected,"
         f" {_person_minutes(incident)} person-minutes",
-        Padding(Text(printable(headline(incident.answer, "en", incident.names)), style="bold"), 0),
+        Text(printable(headline(incident.answer, "en", incident.names)), style="bold"),
         *(f"  {printable(fact)}" for fact in fact_sentences(first, "en")),
     ]
     if incident.answer.likely:

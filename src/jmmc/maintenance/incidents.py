@@ -80,6 +80,7 @@ class IncidentFinder:
         self._answers: dict[int, HourAnswers] = {}
         self._records: dict[int, _KnownRecords] = {}
         self._failed_hours = SetAside[int]()
+        self._found: set[int] = set()  # Hours that this process has found, by this version.
         self._unsettled: dict[int, float] = {}  # When an hour is to be found once more.
         self._yielder = LoadAwareYielder()
 
@@ -131,16 +132,11 @@ class IncidentFinder:
         everything = await reports.rollups(ALL, HOUR, 0, reached)
         days = sorted({rollup.start - rollup.start % DAY for rollup in everything}, reverse=True)
         for day in days:
-            await self.note(
-                {rollup.start for rollup in everything if day <= rollup.start < day + DAY}
-            )
+            hours = {rollup.start for rollup in everything if day <= rollup.start < day + DAY}
+            await self.note(hours - self._found)
             async for _ in self.find_noted():
                 yield
             await self._put_state(day)
-        await self._put_state(0)
-
-    async def mark_current(self) -> None:
-        """Say that the incidents of all hours are of this version, as after a rebuild."""
         await self._put_state(0)
 
     async def _put_state(self, reached: int) -> None:
@@ -196,6 +192,7 @@ class IncidentFinder:
             _log.error("incidents_set_aside", hour=to_iso(hour), why=why, retry_seconds=wait)
             return False
         self._failed_hours.remove(hour)
+        self._found.add(hour)
         return True
 
     async def _take_lease(self) -> None:

@@ -211,7 +211,8 @@ class Summarizer:
         await self.roll_up()
         async for _ in self.incidents.find_noted():
             yield done + len(batch)
-        await self.incidents.mark_current()
+        async for _ in self.incidents.upgrade():  # Also of hours whose samples are gone.
+            yield done + len(batch)
         await reports.put_record("formula", "current", msgspec.json.encode(formula))
         await reports.delete_record("rebuild", formula)
 

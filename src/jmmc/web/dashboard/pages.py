@@ -90,6 +90,10 @@ class Pages:
         """Show a meeting: its problems, and a timeline for each participant."""
         detail = await self._queries.meeting(request.path_params["id"].lower())
         incidents = detail.incidents
+        affected = [lane.session.session for lane in detail.lanes if lane.session.spells]
+        part_of = await self._queries.incidents_with(
+            affected, detail.meeting.began, detail.meeting.ended
+        )
         worst = nlargest(_WORST_INCIDENTS, incidents, key=lambda i: sum(i.reasons.values()))
         return await self._page(
             request,
@@ -104,11 +108,7 @@ class Pages:
                 for lane in detail.lanes
             },
             plots=PLOTS,
-            part_of=await self._queries.incidents_with(
-                [lane.session.session for lane in detail.lanes if lane.session.spells],
-                detail.meeting.began,
-                detail.meeting.ended,
-            ),
+            part_of=[incident for incident in part_of if incident.meetings > 1],
             api=f"meetings/{detail.meeting.id}",
         )
 
