@@ -211,7 +211,7 @@ def test_check_names_a_collection_that_may_not_be_written(
             "resource": {"db": database, "collection": f"metrics-collector{name}"},
             "actions": ["insert", "update", "remove"],
         }
-        for name in ("", ".probe", ".summaries", ".names", ".records", ".usage")
+        for name in ("", ".probe", ".summaries", ".names", ".records", ".incidents", ".usage")
     ]
     root[database].command("createRole", "narrow", privileges=[anywhere, *writes], roles=[])
     root[database].command("createUser", "narrow", pwd="pw", roles=["narrow"])
