@@ -53,6 +53,15 @@ def command_page() -> str:
         "This page has the output of `jmmc --help`. A command with `--config` also accepts every",
         "setting as a flag; see [settings](settings.md).",
         "",
+        "* **Times** are shown in the time zone of the machine, with its name; those without an",
+        "  offset are read so, too. `--utc` does both in UTC. JSON and exports have UTC.",
+        "* **Ids**: the first characters of a session's or a participant's id are enough, four or",
+        "  more. If several ids begin so, they are listed.",
+        "* **Rooms** are given as people read them, or as they are stored.",
+        '* **Completion**: `eval "$(jmmc completion bash)"` for this shell,',
+        "  `jmmc completion bash --install` for each new one; also `zsh` and `fish`.",
+        "* **Exit codes**: 0, 1 for a failure, 2 for a wrong option or setting.",
+        "",
     ]
     for name, subcommand in sorted(command.commands.items()):
         lines += _command(f"jmmc {name}", subcommand)

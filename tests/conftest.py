@@ -1,7 +1,9 @@
 """Configuration of the test run, and fixtures for browsers and MongoDB."""
 
 import gc
+import os
 import shutil
+import time
 import warnings
 from collections import Counter
 from collections.abc import Iterator
@@ -18,6 +20,9 @@ from tests.support.mongod import Mongod, ReplicaSet, started
 
 pytest_plugins = ["tests.support.watchdog", "tests.support.collectors"]
 pytest.register_assert_rewrite("tests.e2e.truth", "tests.support.oracle")
+
+os.environ["TZ"] = "UTC"  # Commands read and show local times.
+time.tzset()
 
 # For `./run mutants`: the first failing example is enough, without shrinking it.
 settings.register_profile(

@@ -2,6 +2,7 @@
 
 import asyncio
 import fcntl
+import io
 import json
 import os
 import pty
@@ -12,11 +13,14 @@ import sys
 import termios
 import time
 from collections.abc import Iterator
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
+from rich.console import Console
 
+from jmmc.cli.top_view import Screen, draw
 from jmmc.settings import Settings
 from jmmc.stores.sqlite.store import SqliteStore
 from jmmc.web.site import create_app
@@ -70,6 +74,7 @@ def test_the_store_and_its_server_give_the_same_document(url: str) -> None:
         ]
         assert found == [("e1", "poor", 0.1), ("e3", "good", 0.5), ("e2", "good", 0.0)]
         assert document["alerts"] == []
+        assert document["last_sample"] == max(item["last"] for item in document["participants"])
         del live["at"]
     assert from_store == from_server
 
@@ -89,6 +94,23 @@ def test_the_present_state_is_printed_once(url: str, width: int) -> None:
     assert people[-3][:6] == ["Ann", "(e1)", "○", "poor", "10.0%", "10"]
     assert ("n1" in people[-3]) == (width == 120)
     assert any(row[:1] == ["join"] and "failed:" in row for row in rows)
+
+
+def test_what_may_be_over_is_marked(url: str) -> None:
+    document = json.loads(jmmc("top", "--json", "--store", url).stdout)
+
+    def lines(at: str) -> list[str]:
+        document["live"]["at"] = at
+        console = Console(width=100, file=io.StringIO(), record=True)
+        console.print(draw(document, "store", Screen(100, None)))
+        return console.export_text().splitlines()
+
+    last = datetime.fromisoformat(document["last_sample"])
+    assert "newest sample" not in lines((last + timedelta(seconds=119)).isoformat())[1]
+    old = lines((last + timedelta(seconds=185)).isoformat())
+    assert old[1] == "the newest sample is 3 minutes old: does the collector run?"
+    document["last_sample"] = None
+    assert "newest sample" not in lines((last + timedelta(days=1)).isoformat())[1]
 
 
 @pytest.mark.parametrize(

@@ -29,7 +29,8 @@ _GRADES = ("unknown", "good", "fair", "poor")
 Document = dict[str, Any]
 """`live`, `participants`, `incidents` and `alerts`, as the API returns them.
 
-`participants` are running sessions, those with most problems first.
+`participants` are running sessions, those with most problems first, and `last_sample` is the time
+of the newest sample of any; None without running sessions.
 """
 
 
@@ -91,7 +92,7 @@ class StoreSource:
             "alerts": await firing(self._store.reports),
         }
         document = msgspec.json.decode(encode(answers), type=dict[str, Any])
-        return {**document, "participants": worst_first(document["participants"])}
+        return _document(document)
 
 
 class ServerSource:
@@ -116,12 +117,13 @@ class ServerSource:
             sessions += [session for session in page["items"] if session["running"]]
             cursor = page["next"]
         incidents = self._get("/incidents", running="true", limit=_INCIDENTS)
-        return {
+        answers = {
             "live": self._get("/live"),
-            "participants": worst_first(sessions),
+            "participants": sessions,
             "incidents": incidents["items"],
             "alerts": self._get("/alerts"),
         }
+        return _document(answers)
 
     def close(self) -> None:
         """See `TopSource`."""
@@ -146,6 +148,12 @@ class ServerSource:
                 f"{self.name} answered {path} with status {response.status}: give the URL of the"
                 " dashboard"
             ) from None
+
+
+def _document(answers: Document) -> Document:
+    sessions = answers["participants"]
+    last = max((session["last"] for session in sessions), default=None)
+    return {**answers, "participants": worst_first(sessions), "last_sample": last}
 
 
 def worst_first(sessions: list[Any]) -> list[Any]:

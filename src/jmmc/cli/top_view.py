@@ -24,6 +24,7 @@ _GRADES = ("poor", "fair", "good", "unknown")
 _WIDE, _WIDER = 100, 130  # Columns from which networks and browsers, and regions, are shown.
 _ALL = 20  # Rows of a table when the height is not limited.
 _LONGEST = 28  # Characters of a cell, such as the name of a room.
+_STALE = 120  # Seconds without a sample; browsers push every half minute.
 _MOST = 4  # Incidents and failed joins that are shown.
 _KEYS = "q quit   s sort   p pause   r refresh"
 
@@ -47,6 +48,7 @@ def draw(document: Document, name: str, screen: Screen) -> RenderableType:
     live = document["live"]
     head = [
         _title(live, name, screen),
+        *_stale(document),
         _people(live, screen.width),
         _bar(live, screen.width),
         _joins(live),
@@ -86,13 +88,23 @@ def _rows(screen: Screen, meetings: int, people: int, used: int) -> tuple[int, i
 
 
 def _title(live: Any, name: str, screen: Screen) -> Text:
-    text = Text.assemble(
-        ("jmmc top", "bold"), f"  {local_time(_second(live['at']))}  {printable(name, keep='')}"
-    )
+    at = local_time(_second(live["at"])).partition(" ")[2]
+    text = Text.assemble(("jmmc top", "bold"), f"  {at}  {printable(name, keep='')}")
     text.append(f"  by {screen.sort}  {screen.state}".rstrip(), "bright_black")
     if screen.problem:
         text.append(f"  {printable(screen.problem, keep='')}", "bold red")
     return text
+
+
+def _stale(document: Document) -> list[Text]:
+    """A warning when nothing has arrived for a while: what is shown may be over."""
+    last = document["last_sample"]
+    age = 0 if last is None else _second(document["live"]["at"]) - _second(last)
+    if age < _STALE:
+        return []
+    return [
+        Text(f"the newest sample is {age // 60} minutes old: does the collector run?", "bold red")
+    ]
 
 
 def _people(live: Any, width: int) -> Text:
@@ -128,7 +140,8 @@ def _joins(live: Any) -> Text:
     if not (rates["joined"] or rates["failed"] or rates["refused"] or rates["ended"]):
         return Text(f"{text}none known", style="bright_black")
     attempts = rates["joined"] + rates["failed"]
-    failed = f"{rates['failed']:,} of {attempts:,} failed ({percent(rates['failed_share'])})"
+    share = percent(rates["failed_share"])
+    failed = f"{rates['failed']:,} of {attempts:,} failed ({share})" if attempts else "no joins"
     dropped = f"{rates['dropped']:,} of {rates['ended']:,} stays dropped"
     refused = f", {rates['refused']:,} refused" if rates["refused"] else ""
     return Text(
