@@ -147,7 +147,7 @@ def test_the_first_characters_of_an_id_are_enough_where_they_tell(folder: Path) 
         (["sessions", "--participant", "zzzz"], 1, "participant zzzz: not known"),
         (["sessions", "--grade", "bad"], 2, "'good', 'fair', 'poor', 'unknown'"),
         (["sessions", "--rating", "6"], 2, "'1', '2', '3', '4', '5'"),
-        (["sessions", "--outcome", "x"], 2, "'joined', 'dropped', 'failed', 'refused'"),
+        (["sessions", "--outcome", "x"], 2, "'joined', 'dropped', 'no_media', 'failed', 'refused'"),
         (["sessions", "--cause", "moon"], 2, "'line', 'machine', 'device'"),
         (["sessions", "--cause", "line", "--failed"], 2, "leave out one of them"),
         (["report", "--by", "moon"], 2, "'browser', 'os', 'region'"),
