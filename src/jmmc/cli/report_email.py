@@ -4,6 +4,7 @@ import asyncio
 import sys
 import time
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 from click.core import ParameterSource
@@ -19,10 +20,11 @@ from jmmc.core.errors import JmmcError
 from jmmc.core.text import printable
 from jmmc.core.timestamps import to_iso, zone_of
 from jmmc.maintenance.schedule import rhythm_of
-from jmmc.reporting.message import Report, as_html
 from jmmc.reporting.schedule import PERIOD_OF
-from jmmc.reporting.sending import deliver, make_report
 from jmmc.settings import Settings
+
+if TYPE_CHECKING:  # With the template engine, which no other command needs.
+    from jmmc.reporting.message import Report
 
 
 def email_options(command: Command) -> Command:
@@ -54,6 +56,8 @@ def email_report(
     *, send: bool, preview: Path | None, period: Period | None, config: Path | None
 ) -> None:
     """Send the report, or write it to a file; an error ends the command."""
+    from jmmc.reporting.message import as_html
+
     settings = load(config, _given("url", "store") | _given("collection", "collection"))
     if send and not settings.report_emails:
         fail("report_emails is empty: there is nobody to send the report to", 2)
@@ -84,7 +88,9 @@ def _given(parameter: str, setting: str) -> dict[str, object]:
     return {setting: context.params[parameter]}
 
 
-async def _make(settings: Settings, period: Period, bounds: Bounds) -> Report:
+async def _make(settings: Settings, period: Period, bounds: Bounds) -> "Report":
+    from jmmc.reporting.sending import make_report
+
     store = existing_store(settings.store, settings.collection, read_only=True)
     try:
         await store.open()
@@ -94,7 +100,9 @@ async def _make(settings: Settings, period: Period, bounds: Bounds) -> Report:
         await store.close()
 
 
-def _send(report: Report, settings: Settings, key: str, now: float) -> None:
+def _send(report: "Report", settings: Settings, key: str, now: float) -> None:
+    from jmmc.reporting.sending import deliver
+
     console = Console(highlight=False, soft_wrap=True)
     label = f"e-mail to {len(settings.report_emails)} addresses"
     try:
