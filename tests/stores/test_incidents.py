@@ -284,3 +284,16 @@ async def test_nothing_of_an_erased_participant_stays_in_an_incident(store: Stor
     assert sender.session not in text
     assert sender.browser_id not in text
     assert await store.reports.records("stale incidents") == {}
+
+
+async def test_a_round_of_the_background_task_finds_what_was_noted(store: Store) -> None:
+    finder = _finder(store)
+    outage = [*_region_outage(), *_good(range(100, 140))]
+    await finder.note_changes({}, outage)
+    await store.reports.put_summaries(outage)
+    pause = await finder.keep_up()
+    assert 10 <= pause <= 300
+    (incident,) = await store.reports.incidents(IncidentFilter(), limit=10, order="affected")
+    assert incident.people == 30
+    assert await store.reports.records("stale incidents") == {}
+    assert await store.reports.records("finding incidents") == {}
