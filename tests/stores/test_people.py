@@ -48,7 +48,7 @@ async def test_a_person_is_found_by_part_of_a_name_and_shown_by_it(make_site: Ma
     assert shown in await site.page(f"/meetings/{session}")
     assert "Anna Świątek" in await site.page(f"/participants/{person('anna')}")
     assert (await site.api(f"/participants/{person('anna')}"))["names"] == ["Anna Świątek"]
-    page = await site.page("/find?room=room")
+    page = await site.page("/sessions?room=room")
     assert shown in page
     assert "somebody" in page, "a participant without a name is shown by its id"
     export = (await site.get("/api/v1/export?what=summaries&format=csv&name=anna")).body.decode()
@@ -65,7 +65,7 @@ async def test_names_are_erased_with_their_person_also_former_ones(make_site: Ma
     await site.push("ben", {"cq": 100, "name": "Former B"}, join={"pid": "x", "name": "Ben"})
     await site.summarize()
     receipt = await site.forget(Subject(SubjectKind.PARTICIPANT, person("anna")))
-    assert (receipt.summaries, receipt.names) == (1, 2), "the id and the name"
+    assert (receipt.summaries, receipt.names) == (1, 3), "the id, the name and the code"
     assert await site.api("/search?q=0ab12z") == []
     assert [hit["name"] for hit in await site.api("/search?q=former")] == ["former b"]
     assert (await site.api("/sessions?name=former&limit=5"))["items"][0]["name"] == "Former B"
@@ -124,7 +124,7 @@ async def test_a_name_is_in_no_log_line_and_no_metric(
     await site.push("anna", join=_anna(code="10AB9Z"))
     await site.summarize()
     assert await site.api("/search?q=%C5%9Awi%C4%85tek")
-    assert "10AB9Z" in await site.page("/find?name=%C5%9Awi%C4%85tek&code=10AB9Z")
+    assert "10AB9Z" in await site.page("/sessions?name=%C5%9Awi%C4%85tek&code=10AB9Z")
     metrics = (await site.get("/metrics")).body.decode()
     out, err = capfd.readouterr()
     for text in (metrics, out, err):

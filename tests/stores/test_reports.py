@@ -562,9 +562,11 @@ async def test_pages_of_sessions_are_newest_first_without_gap_or_repetition(live
 async def test_filters_narrow_the_list_of_sessions(lives: Store) -> None:
     summaries = _expected()
     rated = next(summary for summary in summaries if summary.rating)
-    for name in (filter_.field for filter_ in FILTERS):
+    for filter_ in FILTERS:
+        name = "devices_key" if filter_.field == "device" else filter_.field
         value = getattr(rated, name)
-        found = await lives.reports.facts(("session",), SummaryFilter(**{name: str(value)}))
+        selection = SummaryFilter(**{filter_.field: str(value)})
+        found = await lives.reports.facts(("session",), selection)
         assert {session for (session,) in found} == {
             summary.session
             for life, summary in zip(_LIVES, summaries, strict=True)

@@ -131,7 +131,8 @@ async def test_every_link_of_every_page_stays_under_the_path_and_works(
         "/",
         "/overview",
         "/compare",
-        "/find",
+        "/meetings",
+        "/sessions",
         "/health",
         "/meetings/{id}",
         "/incidents",
@@ -218,7 +219,13 @@ async def test_a_prefix_counts_only_from_a_trusted_proxy(store: SqliteStore) -> 
 async def test_the_dashboard_can_be_mounted_under_any_prefix(tmp_path: Path) -> None:
     metrics = MetricsCollector(store=f"sqlite:///{tmp_path}/calls.db", secret="x")
     host = Starlette(routes=[Mount("/calls", dashboard(metrics))])
-    for path in ("/calls/", "/calls/overview", "/calls/compare", "/calls/find", "/calls/health"):
+    for path in (
+        "/calls/",
+        "/calls/overview",
+        "/calls/compare",
+        "/calls/meetings",
+        "/calls/health",
+    ):
         answer = await call(host, "GET", path, client="127.0.0.1")
         assert answer.status == 200, answer.body
         targets = re.findall(r'(?:href|src|action|data-source)="(/[^"]*)"', answer.body.decode())

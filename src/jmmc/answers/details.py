@@ -34,9 +34,10 @@ from jmmc.maintenance.cause_records import read_records
 from jmmc.quality.causes import Crowd, Explained, Incident, Records, incidents, likely_causes
 from jmmc.quality.filters import SummaryFilter
 from jmmc.quality.grading import Grade, Spell
-from jmmc.quality.joins import ATTEMPTS, JoinSums
+from jmmc.quality.joins import JoinSums
 from jmmc.quality.losses import losses_in
 from jmmc.quality.meetings import EMPTY_FOR, split
+from jmmc.quality.outcomes import ATTEMPTS
 from jmmc.quality.rollups import ALL
 from jmmc.quality.size_limits import bounded
 from jmmc.quality.summarize import events

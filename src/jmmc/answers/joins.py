@@ -10,14 +10,8 @@ from jmmc.answers.threads import in_background, paused
 from jmmc.core.readings import TECHNICAL_FAILURES
 from jmmc.core.tasks import prefetch
 from jmmc.quality.filters import SummaryFilter
-from jmmc.quality.joins import (
-    FAILED,
-    KNOWN_AFTER_JOINING,
-    NO_MEDIA,
-    UNSUCCESSFUL,
-    JoinSums,
-    add_joins,
-)
+from jmmc.quality.joins import KNOWN_AFTER_JOINING, JoinSums, add_joins
+from jmmc.quality.outcomes import FAILED, NO_MEDIA, UNSUCCESSFUL
 from jmmc.quality.rollups import ALL, HOUR, windows
 from jmmc.quality.sketch import Sketch, sketch_quantile
 from jmmc.quality.summary import Summary

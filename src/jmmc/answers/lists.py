@@ -1,7 +1,7 @@
 """Lists over a window of time: rooms, meetings and sessions, by pages where they are long."""
 
-import re
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from typing import Any, NamedTuple
 
 from jmmc.answers.meetings import meetings_of, rooms_of
@@ -9,6 +9,7 @@ from jmmc.answers.model import Meeting
 from jmmc.answers.stays import read_stays
 from jmmc.answers.threads import in_background, paused
 from jmmc.quality.filters import SummaryFilter
+from jmmc.quality.ordering import Order
 from jmmc.quality.size_limits import bounded
 from jmmc.quality.summary import Summary
 from jmmc.stores import Reports
@@ -16,9 +17,11 @@ from jmmc.stores import Reports
 MOST_MEETINGS = 20_000
 """Meetings of one list; a longer one is refused."""
 
+LONGEST_CURSOR = 1000
+"""Characters."""
+
 _PAGE_BYTES = 4 * 2**20  # Of the summaries of one page.
 _TOGETHER = 50  # Summaries that are decoded without a pause.
-_BEGAN = re.compile("-?[0-9]{1,12}")
 
 
 class Page(NamedTuple):
@@ -53,30 +56,33 @@ async def meetings(reports: Reports, selection: SummaryFilter) -> list[Meeting]:
 
 
 async def sessions(
-    reports: Reports, selection: SummaryFilter, *, limit: int, after: str | None
+    reports: Reports, selection: SummaryFilter, *, limit: int, order: Order, after: str | None
 ) -> Page:
-    """Summaries of sessions, the newest first; fewer than `limit` where they are large."""
-    cursor = None
-    if after is not None:
-        began, _, session = after.partition(":")
-        if not _BEGAN.fullmatch(began):
-            raise _invalid_cursor(after)
-        cursor = (int(began), session)
+    """Summaries of sessions by `order`; fewer than `limit` where they are large."""
+    cursor = None if after is None else _parsed_cursor(order, after)
     found: list[Summary] = []
     size = 0
     while len(found) <= limit and size < _PAGE_BYTES:
         more = min(_TOGETHER, limit + 1 - len(found))
-        part = await reports.summaries(selection, limit=more, after=cursor)
+        part = await reports.summaries(selection, limit=more, order=order, after=cursor)
         for summary in map(bounded, part):
             if size < _PAGE_BYTES:
                 found.append(summary)
                 size += _size_of(summary)
         if len(part) < more:
             break
-        cursor = (part[-1].began, part[-1].session)
+        cursor = (order.key_of(part[-1]), part[-1].session)
     is_short = size >= _PAGE_BYTES and len(found) <= limit
     last = found[limit - 1] if len(found) > limit else found[-1] if is_short else None
-    return Page(found[:limit], f"{last.began}:{last.session}" if last else None)
+    return Page(found[:limit], f"{order.key_of(last)}:{last.session}" if last else None)
+
+
+def _parsed_cursor(order: Order, cursor: str) -> tuple[Any, str]:
+    key, _, session = cursor.rpartition(":")
+    if len(cursor) <= LONGEST_CURSOR:
+        with suppress(ValueError):
+            return order.parse_key(key), session
+    raise invalid_cursor(cursor)
 
 
 def _size_of(summary: Summary) -> int:
@@ -91,12 +97,13 @@ def _page(
     if after is not None:
         cursors = [cursor(item) for item in items]
         if after not in cursors:
-            raise _invalid_cursor(after)
+            raise invalid_cursor(after)
         start = cursors.index(after) + 1
     page = items[start : start + limit]
     more = cursor(page[-1]) if start + limit < len(items) else None
     return Page(page, more)
 
 
-def _invalid_cursor(cursor: str) -> ValueError:
+def invalid_cursor(cursor: str) -> ValueError:
+    """The error for a cursor that no answer gave."""
     return ValueError(f"cursor = {cursor[:100]!r}: expected the cursor of an earlier answer")

@@ -303,6 +303,13 @@ class Participant(Struct, frozen=True):
     names: tuple[str, ...] = ()
 
 
+class StoredValue(Struct, frozen=True):
+    """A value that a filter may have, and how many sessions of the window have it."""
+
+    value: str
+    sessions: int
+
+
 class Usage(Struct, frozen=True):
     """The usage of a day, week, month or year by meetings of five minutes and more.
 

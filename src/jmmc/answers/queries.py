@@ -1,11 +1,11 @@
 """Every question that the API, the command and the pages ask, in one class."""
 
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Sequence
 from datetime import UTC, tzinfo
 
 import msgspec
 
-from jmmc.answers import alerts, lists
+from jmmc.answers import alerts, lists, values
 from jmmc.answers import incidents as incident_answers
 from jmmc.answers.details import (
     NotFoundError,
@@ -15,8 +15,10 @@ from jmmc.answers.details import (
 )
 from jmmc.answers.incidents import IncidentDetail, RunningIncident
 from jmmc.answers.joins import recent_joins
+from jmmc.answers.list_incidents import incidents_of_meetings, incidents_of_sessions
 from jmmc.answers.lists import Page
 from jmmc.answers.live import LiveView
+from jmmc.answers.meeting_lists import meeting_list
 from jmmc.answers.model import (
     Comparison,
     Failures,
@@ -30,6 +32,7 @@ from jmmc.answers.model import (
     SessionDetail,
     Share,
     Silence,
+    StoredValue,
     Usage,
 )
 from jmmc.answers.overviews import OverviewDetail, Overviews
@@ -42,15 +45,27 @@ from jmmc.core.tasks import prefetch
 from jmmc.privacy.pseudonyms import Pseudonyms
 from jmmc.quality.causes.recorded import RecordedIncident
 from jmmc.quality.filters import IncidentFilter, IncidentOrder, SummaryFilter, support_code
-from jmmc.quality.joins import ATTEMPTS
+from jmmc.quality.ordering import NEWEST_FIRST, Order
+from jmmc.quality.outcomes import ATTEMPTS
 from jmmc.quality.ratings import Agreement
-from jmmc.quality.summary import SearchHit
+from jmmc.quality.summary import SearchHit, Summary
 from jmmc.quality.timeline import Rhythm
 from jmmc.stores import Reports, Store
 
 __all__ = ["NotFoundError", "Page", "Queries"]
 
 _MOST_OF_A_CODE = 5  # Sessions: of 1,000 million codes one is rarely drawn twice.
+
+
+def with_attempts(selection: SummaryFilter) -> SummaryFilter:
+    """The selection as its outcome wants it: of attempts that failed, if that is theirs."""
+    if selection.outcome in ATTEMPTS:
+        return msgspec.structs.replace(selection, attempts=True)
+    return selection
+
+
+def _window_of(selection: SummaryFilter) -> SummaryFilter:
+    return SummaryFilter(since=selection.since, until=selection.until)
 
 
 class Queries:
@@ -119,19 +134,48 @@ class Queries:
         return await lists.meetings(self._reports, selection)
 
     async def sessions(
-        self, selection: SummaryFilter, *, limit: int, after: str | None = None
+        self,
+        selection: SummaryFilter,
+        *,
+        limit: int,
+        order: Order = NEWEST_FIRST,
+        after: str | None = None,
     ) -> Page:
-        """A page of summaries, the newest first; with such an outcome, of attempts to join."""
-        if selection.outcome in ATTEMPTS:
-            selection = msgspec.structs.replace(selection, attempts=True)
-        return await lists.sessions(self._reports, selection, limit=limit, after=after)
+        """A page of summaries; with such an outcome, of attempts to join."""
+        selection = with_attempts(selection)
+        return await lists.sessions(self._reports, selection, limit=limit, order=order, after=after)
 
     async def attempts(
         self, selection: SummaryFilter, *, limit: int, after: str | None = None
     ) -> Page:
         """A page of joins that failed or were refused, the newest first."""
         attempts = msgspec.structs.replace(selection, attempts=True)
-        return await lists.sessions(self._reports, attempts, limit=limit, after=after)
+        return await lists.sessions(
+            self._reports, attempts, limit=limit, order=NEWEST_FIRST, after=after
+        )
+
+    async def meeting_list(
+        self,
+        selection: SummaryFilter,
+        *,
+        limit: int | None,
+        order: Order = NEWEST_FIRST,
+        after: str | None = None,
+    ) -> Page:
+        """A page of meetings (`ListedMeeting`) in an order; without a `limit` all of them."""
+        return await meeting_list(self._reports, selection, limit=limit, order=order, after=after)
+
+    async def incidents_of_sessions(
+        self, sessions: Sequence[Summary]
+    ) -> dict[str, RecordedIncident]:
+        """The incident that hurt each session most, by the session's id, where one lists it."""
+        return await incidents_of_sessions(self._reports, sessions)
+
+    async def incidents_of_meetings(
+        self, meetings: Sequence[Meeting]
+    ) -> dict[str, RecordedIncident]:
+        """The incident that hurt each meeting most, by the meeting's id, where one lists it."""
+        return await incidents_of_meetings(self._reports, meetings)
 
     async def sessions_by_cause(
         self, selection: SummaryFilter, kind: str, *, limit: int
@@ -208,15 +252,34 @@ class Queries:
         return None if times is None else times[0]
 
     async def search(self, text: str, *, limit: int = 20) -> list[SearchHit]:
-        """Rooms, participants, addresses, providers and persons whose name contains `text`.
+        """Rooms, participants, addresses, providers, persons and codes that contain `text`.
 
-        A support code comes first, with its session.
+        Parts of names are enough, separated by spaces. A whole support code comes first; codes
+        have their sessions.
         """
         hits = await self.sessions_of_code(text)
         for stored_text in self._pseudonyms.search_texts(text):
-            if stored_text:
-                hits += await self._reports.search(stored_text, limit)
+            if not stored_text:
+                continue
+            for hit in await self._reports.search(stored_text, limit):
+                hits += await self.sessions_of_code(hit.name) if hit.kind == "code" else [hit]
         return list(dict.fromkeys(hits))[:limit]
+
+    async def stored_values(
+        self, name: str, text: str, selection: SummaryFilter, *, limit: int = 12
+    ) -> list[StoredValue]:
+        """Values of the filter of that name that contain every part of `text`.
+
+        The most frequent in the window first; filters other than the window are ignored.
+        """
+        window = _window_of(selection)
+        return await values.stored_values(self._reports, name, text, window, limit=limit)
+
+    async def resolved_value(self, name: str, text: str, selection: SummaryFilter) -> str:
+        """The value of a filter that somebody means with `text` (`values.resolved_value`)."""
+        return await values.resolved_value(
+            self._reports, name, text, _window_of(selection), self._pseudonyms
+        )
 
     async def sessions_of_code(self, text: str) -> list[SearchHit]:
         """The sessions with a support code, the newest first; none when the text is no code."""

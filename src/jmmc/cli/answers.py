@@ -35,8 +35,8 @@ from jmmc.core.calendar import Period
 from jmmc.core.text import printable
 from jmmc.quality.filters import DIMENSIONS, IncidentFilter
 from jmmc.quality.grading import Grade
-from jmmc.quality.joins import ATTEMPTS, DROPPED, NO_MEDIA
 from jmmc.quality.losses import Loss
+from jmmc.quality.outcomes import ATTEMPTS, DROPPED, NO_MEDIA
 from jmmc.quality.ratings import Ratings
 from jmmc.quality.summary import Summary
 from jmmc.web.dashboard.i18n import upload_sentence, way_sentence, words

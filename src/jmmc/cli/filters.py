@@ -11,17 +11,16 @@ from jmmc.cli.asking import ask
 from jmmc.cli.common import (
     Command,
     configured_pseudonyms,
+    fail,
     parse_time,
 )
 from jmmc.cli.stored_values import complete_participant, complete_room
+from jmmc.cli.times import local_time
 from jmmc.privacy.pseudonyms import Pseudonyms, stored_room_name
 from jmmc.quality.causes.answer import SIDES
-from jmmc.quality.filters import FIELD_OF_FILTER, RATINGS, SummaryFilter
-from jmmc.quality.joins import OUTCOMES
+from jmmc.quality.filters import FILTERS, SummaryFilter
 
 _DAY = 86_400
-_GRADES = ("good", "fair", "poor", "unknown")
-_CHOICES = {"grade": _GRADES, "outcome": OUTCOMES, "rating": RATINGS}
 CAUSES = tuple(kind.replace(" ", "-") for kind in SIDES)
 """The kinds of causes, as options take them."""
 
@@ -31,23 +30,31 @@ _HELP = {
     "participant": "Only sessions of this participant: an id or its first characters.",
     "name": "Only sessions of participants whose name contains this.",
     "code": "Only the session with this support code.",
+    "device": "Only sessions with a microphone, camera or speaker whose name contains this.",
     "rating": "Only sessions that were rated so, from 1 to 5.",
 }
 
 
 def filter_options(command: Command) -> Command:
     """Add --since, --until and an option for each filter of sessions."""
-    for name, field in reversed(list(FIELD_OF_FILTER.items())):
-        help_ = _HELP.get(name, f"Only sessions with this {name}.")
-        type_ = click.Choice(_CHOICES[name]) if name in _CHOICES else str
-        complete = _COMPLETE.get(name)
-        command = click.option(f"--{name}", field, type=type_, help=help_, shell_complete=complete)(
-            command
+    for row in reversed(FILTERS):
+        help_ = _HELP.get(row.name, f"Only sessions with this {row.meaning}.")
+        type_ = click.Choice(row.choices) if row.choices else str
+        option = click.option(
+            f"--{row.name}",
+            row.field,
+            type=type_,
+            help=help_,
+            shell_complete=_COMPLETE.get(row.name),
         )
+        command = option(command)
     command = click.option("--until", help="End of the period, in the same form. Default: now.")(
         command
     )
-    since = "Start of the period: ISO 8601, or 24h, 7d ago. Default: a day before --until."
+    since = (
+        "Start of the period: ISO 8601, 24h or 7d ago, or today, yesterday, this-week, last-week,"
+        " this-month or last-month. Default: a day before --until."
+    )
     return click.option("--since", help=since)(command)
 
 
@@ -56,7 +63,13 @@ def given_selection(filters: dict[str, str | None]) -> SummaryFilter:
     until = parse_time("--until", filters.pop("until")) or int(time.time())
     since = parse_time("--since", filters.pop("since"))
     given: dict[str, Any] = {name: value for name, value in filters.items() if value is not None}
-    return SummaryFilter(since=until - _DAY if since is None else since, until=until, **given)
+    start = until - _DAY if since is None else since
+    if start >= until:
+        fail(
+            f"--since must be earlier than --until (got {local_time(start)}, {local_time(until)})",
+            2,
+        )
+    return SummaryFilter(since=start, until=until, **given)
 
 
 async def stored_selection(

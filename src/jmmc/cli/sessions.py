@@ -25,7 +25,8 @@ from jmmc.cli.terminal import grade_mark, moved, percent, room_text
 from jmmc.cli.times import time_column, utc_option
 from jmmc.core.text import printable
 from jmmc.quality.causes import Cause
-from jmmc.quality.joins import ATTEMPTS
+from jmmc.quality.ordering import NEWEST_FIRST, SORT_KEYS, Order
+from jmmc.quality.outcomes import ATTEMPTS
 from jmmc.quality.summary import Summary
 
 _SHORT = 8  # Characters of an id: among a million, one in 4,000 is no longer enough.
@@ -45,6 +46,13 @@ _WIDEST = 150  # Columns from which region and reasons are listed too.
     help="Maximum number of sessions.",
 )
 @click.option(
+    "--sort",
+    metavar="KEY",
+    default=NEWEST_FIRST.text,
+    show_default=True,
+    help=f"Order: {', '.join(SORT_KEYS)}; with a - before it falling.",
+)
+@click.option(
     "--failed", is_flag=True, help="List joins that failed or were refused, in place of sessions."
 )
 @click.option(
@@ -58,12 +66,13 @@ def sessions(
     url: str,
     collection: str,
     limit: int,
+    sort: str,
     failed: bool,
     cause: str | None,
     as_json: bool,
     **filters: str | None,
 ) -> None:
-    """List sessions, newest first; with --failed list failed joins.
+    """List sessions, newest first or by --sort; with --failed list failed joins.
 
     The first characters of an id are enough for jmmc show and --participant.
     """
@@ -77,8 +86,9 @@ def sessions(
         selection = await stored_selection(queries, names, given)
         if cause:
             return await queries.sessions_by_cause(selection, str(cause_of(cause)), limit=limit)
-        listed = queries.attempts if failed else queries.sessions
-        return await listed(selection, limit=limit)
+        if failed:
+            return await queries.attempts(selection, limit=limit)
+        return await queries.sessions(selection, limit=limit, order=Order.parse(sort))
 
     found = ask(url, collection, query)
     if isinstance(found, SessionsByCause):

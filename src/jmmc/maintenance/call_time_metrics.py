@@ -16,7 +16,9 @@ from jmmc.core.label_values import OTHER, UNKNOWN, LabelValues, browser_family
 from jmmc.core.readings import OTHER_FAILURES, READINGS, TECHNICAL_FAILURES, Number
 from jmmc.maintenance.summary_due_times import PATIENCE
 from jmmc.quality.grading import Grade, moment_mos
-from jmmc.quality.joins import (
+from jmmc.quality.joins import media_came
+from jmmc.quality.meeting_ids import meetings_apart
+from jmmc.quality.outcomes import (
     ATTEMPTS,
     DROPPED,
     FAILED,
@@ -24,9 +26,7 @@ from jmmc.quality.joins import (
     NO_MEDIA,
     REFUSED,
     UNSUCCESSFUL,
-    media_came,
 )
-from jmmc.quality.meeting_ids import meetings_apart
 from jmmc.quality.summary import Summary
 from jmmc.quality.timeline import State, Timeline
 

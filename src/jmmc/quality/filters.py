@@ -6,6 +6,12 @@ from typing import Literal, NamedTuple, get_args
 
 from msgspec import Struct
 
+from jmmc.quality.grading import Grade
+from jmmc.quality.outcomes import OUTCOMES
+
+GRADES = tuple(grade.name.lower() for grade in Grade)
+"""The grades of a session, `unknown` first."""
+
 RATINGS = ("1", "2", "3", "4", "5")
 """The ratings that people give, from very bad to very good."""
 
@@ -34,11 +40,12 @@ def _rating_key(text: str) -> int:
 class Filter(NamedTuple):
     """How sessions may be selected by one field of `SummaryFilter`.
 
-    `name` is its name outside (flag, query parameter). `dimension`: sessions are also compared by
-    it. `prefix`: its first words are enough (a browser without its version, a provider by its
-    number). `part`: any part of it is enough. `stored` is the field of a summary that is looked at,
-    `field` where it is empty, and `key` the form in which that has the value. `sparse`: most
-    summaries have "".
+    `name` is its name outside (flag, query parameter), `label` what that means where the name does
+    not say it, and `choices` are the values that it may have, if they are few. `dimension`:
+    sessions are also compared by it. `prefix`: its first words are enough (a browser without its
+    version, a provider by its number). `part`: any part of it is enough, or several with spaces
+    between them. `stored` is the field of a summary that is looked at, `field` where it is empty,
+    and `key` the form in which that has the value. `sparse`: most summaries have "".
     """
 
     field: str
@@ -49,13 +56,31 @@ class Filter(NamedTuple):
     stored: str = ""
     key: Callable[[str], str | int] = str
     sparse: bool = False
+    choices: tuple[str, ...] = ()
+    label: str = ""
+
+    @property
+    def meaning(self) -> str:
+        """What it selects by, in words."""
+        return self.label or self.name
+
+    def alternatives(self, value: str) -> tuple[str, ...]:
+        """The values of which one is enough: of a dimension, those between `|`.
+
+        A value that has a `|` itself is one of them, too.
+        """
+        return (value, *value.split("|")) if self.dimension and "|" in value else (value,)
+
+    def parts(self, value: str) -> tuple[str, ...]:
+        """The texts that must all be in the stored value; none unless it is matched by parts."""
+        return tuple(str(self.key(value)).split()) if self.part else ()
 
 
 FILTERS: tuple[Filter, ...] = (
     Filter("room", "room"),
-    Filter("browser_id", "participant"),
+    Filter("browser_id", "participant", label="participant id"),
     Filter("browser", "browser", dimension=True, prefix=True),
-    Filter("os", "os", dimension=True, prefix=True),
+    Filter("os", "os", dimension=True, prefix=True, label="operating system"),
     Filter("region", "region", dimension=True),
     Filter("bridge", "bridge", dimension=True),
     Filter("network", "network", dimension=True),
@@ -63,16 +88,36 @@ FILTERS: tuple[Filter, ...] = (
     Filter("country", "country", dimension=True),
     Filter("transport", "transport", dimension=True),
     Filter("codec", "codec", dimension=True),
-    Filter("grade", "grade"),
-    Filter("outcome", "outcome"),
-    Filter("name", "name", part=True, stored="name_key", key=str.lower, sparse=True),
-    Filter("code", "code", key=_code_key, sparse=True),
-    Filter("rating", "rating", key=_rating_key),
+    Filter("grade", "grade", choices=GRADES),
+    Filter("outcome", "outcome", choices=OUTCOMES),
+    Filter(
+        "name",
+        "name",
+        part=True,
+        stored="name_key",
+        key=str.lower,
+        sparse=True,
+        label="name of the participant, or a part of it",
+    ),
+    Filter("code", "code", key=_code_key, sparse=True, label="support code"),
+    Filter(
+        "device",
+        "device",
+        part=True,
+        stored="devices_key",
+        key=str.lower,
+        sparse=True,
+        label="microphone, camera or speaker, or a part of its name",
+    ),
+    Filter("rating", "rating", key=_rating_key, choices=RATINGS),
 )
 """Every filter, defined once for stores, API, pages and command."""
 
 FIELD_OF_FILTER: Mapping[str, str] = {row.name: row.field for row in FILTERS}
 """The field of `SummaryFilter` by the filter's name outside."""
+
+CHOICES: Mapping[str, tuple[str, ...]] = {row.name: row.choices for row in FILTERS if row.choices}
+"""The values that a filter may have, by its name outside, of those that have few."""
 
 DIMENSIONS: tuple[str, ...] = tuple(row.field for row in FILTERS if row.dimension)
 """The fields by which calls are compared."""
@@ -82,7 +127,7 @@ class SummaryFilter(Struct, frozen=True):
     """Selects the summaries that match every field that is given. Its fields are in `FILTERS`.
 
     `since` and `until` (Unix seconds) select the sessions that overlap that time. `attempts`:
-    True selects the joins that failed or were refused (`quality.joins.UNSUCCESSFUL`), False the
+    True selects the joins that failed or were refused (`quality.outcomes.UNSUCCESSFUL`), False the
     sessions in which somebody was in the room, and None both. `rated`: whether people rated the
     call.
     """
@@ -104,6 +149,7 @@ class SummaryFilter(Struct, frozen=True):
     outcome: str | None = None
     name: str | None = None
     code: str | None = None
+    device: str | None = None
     rating: str | None = None
     rated: bool | None = None
     running: bool | None = None
@@ -121,7 +167,10 @@ class SummaryFilter(Struct, frozen=True):
             if selected is None or row.field not in values:
                 continue
             value = values[row.field]
-            if value != selected and not (row.prefix and value.startswith(f"{selected} ")):
+            if not any(
+                value == wanted or (row.prefix and value.startswith(f"{wanted} "))
+                for wanted in row.alternatives(selected)
+            ):
                 return False
         return True
 

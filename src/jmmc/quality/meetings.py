@@ -34,16 +34,16 @@ def by_room(stays: Iterable[_R]) -> dict[str, list[_R]]:
 
 def split(room_stays: Iterable[_P]) -> Iterator[list[_P]]:
     """Split a room's stays (by `began`) into those of its meetings."""
-    for stays in _until_empty(room_stays):
+    for stays in until_empty(room_stays):
         meetings = meetings_apart(stays)
         if len(meetings) == 1:
             yield stays
             continue
         for meeting in meetings:
-            yield from _until_empty(meeting)
+            yield from until_empty(meeting)
 
 
-def _until_empty(room_stays: Iterable[_P]) -> Iterator[list[_P]]:
+def until_empty(room_stays: Iterable[_P]) -> Iterator[list[_P]]:
     """Split a room's stays where it was empty for ten minutes."""
     meeting: list[_P] = []
     ended = 0

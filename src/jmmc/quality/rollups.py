@@ -11,14 +11,8 @@ from msgspec.structs import replace
 from jmmc.core.label_values import OTHER
 from jmmc.quality.filters import DIMENSIONS
 from jmmc.quality.intervals import Replicates, groups_of
-from jmmc.quality.joins import (
-    ATTEMPTS,
-    JoinOutcome,
-    JoinSums,
-    added_joins,
-    join_events,
-    outcome_at,
-)
+from jmmc.quality.joins import JoinOutcome, JoinSums, added_joins, join_events, outcome_at
+from jmmc.quality.outcomes import ATTEMPTS
 from jmmc.quality.peaks import Presence, peaks
 from jmmc.quality.segments import Segment, Track, entries, pieces, values_at
 from jmmc.quality.summary import Setup

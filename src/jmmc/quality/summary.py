@@ -117,8 +117,8 @@ class Summary(Struct, frozen=True, rename=_STORED_NAMES):
     `last` the time of the last one. The value of a dimension is the one that held longest, ""
     when it is unknown; `segments` has the values over time when one changed. `quantiles` has p5,
     p50 and p95 by name of the metric, and of `mos`; shares are of known time. `outcome` is one of
-    `quality.joins.OUTCOMES`, "" when the script does not tell; `failure` is why the join failed or
-    the stay ended. `senders` are those whose media arrived worst.
+    `quality.outcomes.OUTCOMES`, "" when the script does not tell; `failure` is why the join failed
+    or the stay ended. `senders` are those whose media arrived worst.
     """
 
     session: str
@@ -174,6 +174,12 @@ class Summary(Struct, frozen=True, rename=_STORED_NAMES):
     def name_key(self) -> str:
         """The name in lower case, by which it is found."""
         return self.name.lower()
+
+    @property
+    def devices_key(self) -> str:
+        """The names of its devices in lower case, one a line, by which it is found."""
+        devices = (self.microphone, self.camera, self.speaker)
+        return "\n".join(dict.fromkeys(device.lower() for device in devices if device))
 
     @property
     def who(self) -> str:

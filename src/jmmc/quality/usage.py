@@ -13,8 +13,9 @@ from msgspec import Struct, field
 
 from jmmc.quality.filters import SummaryFilter
 from jmmc.quality.intervals import Replicates, groups_of
-from jmmc.quality.joins import ATTEMPTS, JoinOutcome, JoinSums, join_events, outcome_at
+from jmmc.quality.joins import JoinOutcome, JoinSums, join_events, outcome_at
 from jmmc.quality.meetings import by_room, split
+from jmmc.quality.outcomes import ATTEMPTS
 from jmmc.quality.peaks import Presence, peak
 from jmmc.quality.people import (
     digest_of,

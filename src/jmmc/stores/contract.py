@@ -13,6 +13,7 @@ from typing import Any, Protocol, runtime_checkable
 from jmmc.core.model import Condition, Erased, Push, Receipt, Refusal, Session, SessionFilter
 from jmmc.quality.causes.recorded import RecordedIncident, StoredIncident
 from jmmc.quality.filters import IncidentFilter, IncidentOrder, SummaryFilter
+from jmmc.quality.ordering import NEWEST_FIRST, Order
 from jmmc.quality.rollups import Rollup
 from jmmc.quality.summary import Decile, LiveSession, SearchHit, Summary
 from jmmc.quality.usage import UsageSums
@@ -167,11 +168,18 @@ class Reports(Protocol):
         ...
 
     async def summaries(
-        self, selection: SummaryFilter, *, limit: int, after: tuple[int, str] | None = None
+        self,
+        selection: SummaryFilter,
+        *,
+        limit: int,
+        order: Order = NEWEST_FIRST,
+        after: tuple[Any, str] | None = None,
     ) -> list[Summary]:
-        """At most `limit` of the selected summaries, the latest first, by `began` and then by id.
+        """At most `limit` of the selected summaries, by `order`; by default the latest first.
 
-        `after` is the (`began`, id) of the last summary of the previous page.
+        Where keys are equal, they are ordered by id, in the same direction. `after` is the
+        (`Order.key_of`, id) of the last summary of the previous page. A page never has what an
+        earlier page had, also when summaries are stored meanwhile.
         """
         ...
 
@@ -205,6 +213,13 @@ class Reports(Protocol):
         """What `facts` answers, for very many summaries: part by part, by column, in no order.
 
         What is stored while this is read may be missing.
+        """
+        ...
+
+    async def count_values(self, field: str, selection: SummaryFilter) -> dict[str, int]:
+        """How many of the selected summaries have each value of a field in `SUMMARY_COLUMNS`.
+
+        The field is a text. Of a session that moved, the value that held longest counts.
         """
         ...
 
@@ -260,9 +275,10 @@ class Reports(Protocol):
         ...
 
     async def search(self, text: str, limit: int) -> list[SearchHit]:
-        """At most `limit` names that contain `text`, in upper or lower case.
+        """At most `limit` names that contain every part of `text`, in upper or lower case.
 
-        Those that begin with it come first; then those that were there latest.
+        Spaces separate parts. Names that begin with the whole text come first; then those that
+        were there latest.
         """
         ...
 

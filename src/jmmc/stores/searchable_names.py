@@ -1,4 +1,5 @@
-"""The names by which a session is found: of its room, participant, address, provider, person."""
+"""The names by which a session is found: of its room, participant, address, provider, person, and
+its support code."""
 
 from collections.abc import Iterator
 from urllib.parse import unquote
@@ -11,6 +12,7 @@ NAMED = {
     "address": "address",
     "provider": "provider",
     "name": "name_key",
+    "code": "code",
 }
 """The field of a summary, by kind of name."""
 
@@ -35,3 +37,5 @@ def names_of(summary: Summary) -> Iterator[tuple[str, str]]:
         yield "provider", summary.provider.lower()
     if summary.name:
         yield "name", summary.name_key
+    if summary.code:
+        yield "code", summary.code.lower()

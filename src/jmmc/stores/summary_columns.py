@@ -15,6 +15,7 @@ SUMMARY_COLUMNS = (
     *("good", "fair", "poor", "unknown"),
     *DIMENSIONS,
     *("outcome", "failure", "setup_ms", "setup_steps", "rating", "name_key", "code"),
+    "devices_key",
     "jitsi_meeting_id",
 )
 """Fields of a summary that can be read alone (`Reports.facts`) or filtered by."""

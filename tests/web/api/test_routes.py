@@ -139,7 +139,7 @@ async def test_cursors_lead_through_every_item_once(app: Server) -> None:
 @pytest.mark.parametrize(
     ("path", "status", "words"),
     [
-        ("/overview?since=yesterday", 400, "expected a date or time"),
+        ("/overview?since=someday", 400, "expected a date or time"),
         ("/overview?since=2026-09-23&until=2026-09-22", 400, "since must be earlier than until"),
         ("/overview?until=0001-01-01", 400, "from 1970-01-01"),
         ("/overview?since=9999-12-30&until=9999-12-31T23:59:59-23:59", 400, "to 9999-12-31"),
@@ -556,11 +556,11 @@ async def test_active_alerts_are_on_the_first_page(
 async def test_a_search_lists_names_and_not_every_session(app: Server) -> None:
     page = (await call(app, "GET", f"/find?q=room&{_WINDOW}", client="127.0.0.1")).body.decode()
     assert '<ul class="search-hits">' in page
-    assert 'class="sessions"' not in page
+    assert 'class="list"' not in page
     assert "/api/v1/search?q=room" in page
     assert (
-        'class="sessions"'
-        in (await call(app, "GET", f"/find?{_WINDOW}", client="127.0.0.1")).body.decode()
+        'class="list"'
+        in (await call(app, "GET", f"/sessions?{_WINDOW}", client="127.0.0.1")).body.decode()
     )
 
 

@@ -5,12 +5,14 @@ import re
 import pytest
 
 from jmmc.core.readings import OTHER_FAILURES, TECHNICAL_FAILURES
-from jmmc.quality.filters import DIMENSIONS
+from jmmc.quality.filters import DIMENSIONS, FIELD_OF_FILTER
 from jmmc.quality.grading import Grade
-from jmmc.quality.joins import OUTCOMES, STEPS
+from jmmc.quality.joins import STEPS
+from jmmc.quality.outcomes import OUTCOMES
 from jmmc.quality.thresholds import READINGS_OF
 from jmmc.web.dashboard.charts import PLOTS
 from jmmc.web.dashboard.i18n import LANGUAGES, choose_language, words
+from jmmc.web.dashboard.list_columns import COLUMNS
 from tests.support.paths import ROOT
 
 WEB = ROOT / "src" / "jmmc" / "web"
@@ -24,7 +26,11 @@ def _texts_of_templates() -> set[str]:
 
 _TEXTS = {
     *_texts_of_templates(),
-    *("Now", "Overview", "Compare", "Find", "Health"),
+    *("Now", "Overview", "Compare", "Meetings", "Sessions", "Health"),
+    *("15 minutes", "today", "yesterday", "this week", "previous week"),
+    *("this month", "previous month"),
+    *(column.head for columns in COLUMNS.values() for column in columns),
+    *FIELD_OF_FILTER,
     *(grade.name.lower() for grade in Grade),
     *(f"reason {reason}" for reason in (*READINGS_OF, "interrupted", "cpu", "bandwidth")),
     *("interrupted", "restored", "p2p", "jvb", "path", "muted_audio", "unmuted_audio"),

@@ -95,9 +95,14 @@ _PATHS = {
     "agreement": f"/agreement?{_RANGE}",
     "incidents": f"/incidents?{_RANGE}",
     "find": f"/find?q=room&{_RANGE}",
+    "meetings": f"/meetings?{_RANGE}",
+    "sessions": f"/sessions?{_RANGE}&browser=Chrome",
     "health": "/health",
     "login": "/login",
 }
+
+
+_LISTS = ("meetings", "sessions")
 
 
 @pytest.mark.parametrize("name", _PATHS)
@@ -173,14 +178,14 @@ def test_a_provider_is_found_by_part_of_its_name(visit: Visit) -> None:
     page = visit(f"/find?q=fibre&{_RANGE}")
     _follow(page, page.get_by_role("link", name="as64497 example fibre"))
     expect(page.locator(".active-filters")).to_contain_text("provider: AS64497")
-    assert page.locator("table.sessions tbody tr").count() > 0
+    assert page.locator("table.list tbody tr").count() > 0
 
 
 @pytest.mark.parametrize("name", _PATHS)
 def test_a_phone_shows_every_page_without_scrolling_sideways(visit: Visit, name: str) -> None:
     page = visit(_PATHS[name], viewport={"width": 360, "height": 740})
     assert page.evaluate("document.documentElement.scrollWidth") <= 360
-    for table in page.locator(".scroll:has(.sessions)").all():
+    for table in page.locator(".scroll:has(.sessions, .list)").all():
         assert table.evaluate(_OVERFLOW) == 0
 
 
@@ -190,7 +195,7 @@ def test_menus_fit_on_a_phone(visit: Visit, locale: str) -> None:
     assert page.locator(".top nav").evaluate(_OVERFLOW) == 0
     for menu in page.locator(".menu").all():
         menu.locator("summary").click()
-        box = menu.locator("form").bounding_box()
+        box = menu.locator(".menu-body").bounding_box()
         assert box is not None
         assert box["x"] >= 0
         assert box["x"] + box["width"] <= 360
@@ -281,7 +286,16 @@ def test_a_meeting_shows_each_problem_with_its_participants_and_likely_cause(
 
 
 def test_every_page_links_to_its_data_and_shows_its_api_request(visit: Visit, serve: Serve) -> None:
-    for name in ("overview", "meeting", "session", "participant", "compare", "find", "now"):
+    for name in (
+        "overview",
+        "meeting",
+        "session",
+        "participant",
+        "compare",
+        "find",
+        "now",
+        *_LISTS,
+    ):
         page = visit(_PATHS[name])
         for link in page.locator("footer a").all()[:3]:
             href = link.get_attribute("href")
@@ -309,10 +323,11 @@ def test_a_filter_is_set_in_a_form_and_the_rest_of_the_query_stays(visit: Visit)
 
 def test_older_sessions_are_on_the_next_page(visit: Visit, serve: Serve) -> None:
     page = visit(f"/find?{_RANGE}")
-    first = page.locator(".sessions a").evaluate_all("links => links.map(link => link.href)")
-    page.get_by_role("link", name="Older sessions").click()
+    links = page.locator(".list tbody .c-room a")
+    first = links.evaluate_all("links => links.map(link => link.href)")
+    page.get_by_role("link", name="Next page").click()
     page.wait_for_url("**cursor=**")
-    second = page.locator(".sessions a").evaluate_all("links => links.map(link => link.href)")
+    second = links.evaluate_all("links => links.map(link => link.href)")
     assert len(first) == 50
     assert not set(first) & set(second)
 
@@ -322,6 +337,7 @@ def test_a_room_lists_its_meetings(visit: Visit, serve: Serve) -> None:
     query = urllib.parse.urlencode({"room": room})
     page = visit(f"/find?{query}&{_RANGE}")
     answer = _api(serve, f"/rooms/{urllib.parse.quote(room, safe='')}?{_RANGE}")
+    assert page.url.startswith(f"http://127.0.0.1:{serve.port}/meetings?")
     assert page.locator("a[href*='/meetings/']").count() == len(answer) >= 1
 
 
@@ -336,7 +352,7 @@ def test_slash_focuses_the_search_field_and_escape_closes_menus(visit: Visit) ->
     page = visit(_PATHS["overview"])
     page.keyboard.press("/")
     expect(page.locator("#q")).to_be_focused()
-    page.locator("summary").first.focus()
+    page.locator("main summary").first.focus()
     page.keyboard.press("Enter")
     expect(page.get_by_label("from")).to_be_visible()
     page.keyboard.press("Escape")
@@ -374,7 +390,7 @@ def test_a_person_and_a_support_code_are_suggested_and_lead_to_their_sessions(
     expect(suggestion).to_have_text("nameanna <b>berg")
     _follow(page, suggestion)
     expect(page.locator(".active-filters")).to_contain_text("name: anna <b>berg")
-    expect(page.locator("table.sessions")).to_contain_text("Anna <b>Berg (8b4139fa)")
+    expect(page.locator("table.list")).to_contain_text("Anna <b>Berg (8b4139fa)")
     suggested("ioab9z")
     expect(suggestion).to_have_text("support code10AB9Z")
     _follow(page, suggestion)
@@ -403,7 +419,8 @@ def test_times_are_in_the_time_zone_of_the_reader(visit: Visit) -> None:
 
 def test_without_javascript_only_curves_are_missing(visit: Visit) -> None:
     page = visit(_PATHS["session"], java_script_enabled=False)
-    assert "UTC" in page.locator("time").first.inner_text()
+    assert page.locator("time").first.inner_text().startswith("2026-09-21 ")
+    assert page.locator(".zone").first.inner_text() == "UTC"
     assert page.locator("svg.timeline rect").count() >= 2
     assert "Curves need JavaScript" in page.inner_text("main")
 
@@ -414,8 +431,8 @@ def test_suggestions_appear_while_typing_and_are_chosen_by_keys(visit: Visit) ->
     expect(page.locator("#suggestions a").first).to_contain_text("réunion-")
     page.keyboard.press("ArrowDown")
     page.keyboard.press("Enter")
-    page.wait_for_url("**/find?**")
-    expect(page.locator(".search-hits a").first).to_contain_text("réunion-")
+    page.wait_for_url("**/meetings?**room=r**")
+    expect(page.locator("tbody .c-room a").first).to_contain_text("réunion-")
     page.fill("#q", _PROBLEM_CALL.session.browser_id[:13])
     page.locator("#suggestions a").first.click()
     page.wait_for_url(f"**/participants/{_PROBLEM_CALL.session.browser_id}**")
@@ -427,7 +444,7 @@ def test_a_filter_is_part_of_the_url_and_can_be_removed(visit: Visit, serve: Ser
     page.get_by_role("link", name="Chrome 130").first.click()
     page.wait_for_url("**browser=Chrome+130**")
     answer = _api(serve, f"/sessions?{_RANGE}&browser=Chrome%20130&limit=500")["items"]
-    assert page.locator(".sessions tbody tr").count() == min(50, len(answer))
+    assert page.locator(".list tbody tr").count() == min(50, len(answer))
     _follow(page, page.locator(".active-filters a"))
     assert "browser=" not in page.url
 
@@ -501,7 +518,11 @@ def test_errors_are_shown_on_a_page_with_their_status(browser: Browser, serve: S
     for path, status, text in (
         ("/sessions/" + "f" * 24, 404, "not known"),
         ("/participants/nobody", 404, "no session"),
-        ("/overview?since=yesterday", 400, "expected a date"),
+        ("/overview?since=someday", 400, "expected a date"),
+        ("/overview?since=today&until=yesterday", 400, "since must be earlier than until"),
+        ("/sessions?sort=weather", 400, "expected began"),
+        ("/meetings?grade=bad", 400, "expected unknown, good"),
+        ("/sessions?tz=Paris", 400, "expected a time zone"),
         ("/compare?by=weather", 400, "expected browser"),
         ("/nothing/at/all", 404, "no such page"),
     ):
@@ -613,14 +634,13 @@ def test_heat_maps_and_the_distribution_show_all_known_time(visit: Visit, serve:
 
 def test_a_time_range_is_entered_in_the_time_zone_of_the_reader(visit: Visit) -> None:
     page = visit(_PATHS["overview"], timezone_id="Asia/Tokyo")
-    page.locator("summary").first.click()
+    page.locator("main summary").first.click()
     assert page.get_by_label("from").input_value() == "2026-09-21T09:00", "the current time range"
     page.get_by_label("from").fill("2026-09-21T12:00")
     page.get_by_label("to").fill("2026-09-22T12:00")
     page.get_by_role("button", name="Apply").click()
     page.wait_for_url("**since=2026-09-21T03%3A00%3A00Z&until=2026-09-22T03%3A00%3A00Z**")
-    page.locator("summary").first.click()
-    assert page.locator("form[data-time-range] .zone").inner_text() == "Asia/Tokyo"
+    assert page.locator(".zone").inner_text() == "Asia/Tokyo"
 
 
 def test_events_are_marked_on_the_timeline(visit: Visit, serve: Serve) -> None:
@@ -686,16 +706,16 @@ def test_tab_visits_a_page_in_its_order_with_a_visible_focus(visit: Visit, name:
     assert page.evaluate(past_header), "the first link skips the header"
 
 
-@pytest.mark.parametrize("name", ["overview", "compare", "find", "participant"])
+@pytest.mark.parametrize("name", ["overview", "compare", "sessions", "participant"])
 def test_menus_open_and_close_by_keys_and_return_the_focus(visit: Visit, name: str) -> None:
-    page = visit(f"{_PATHS[name].replace('q=room&', '')}")
+    page = visit(_PATHS[name])
     for menu in page.locator(".menu").all():
         summary = menu.locator("summary")
         summary.focus()
         page.keyboard.press("Enter")
         expect(menu.locator("form")).to_be_visible()
         page.keyboard.press("Tab")
-        expect(menu.locator("input:not([type=hidden])").first).to_be_focused()
+        expect(menu.locator("input:not([type=hidden]), select").first).to_be_focused()
         page.keyboard.press("Escape")
         expect(menu.locator("form")).to_be_hidden()
         expect(summary).to_be_focused()
@@ -765,3 +785,76 @@ def test_the_loading_note_is_hidden_when_the_content_is_there(visit: Visit) -> N
     expect(page.locator(".waiting")).to_be_hidden()
     page.evaluate("html => { document.querySelector('main').innerHTML = html }", waiting)
     expect(page.locator(".waiting")).to_be_visible()
+
+
+def test_a_list_is_sorted_by_its_heads_and_shows_the_chosen_columns(
+    visit: Visit, serve: Serve
+) -> None:
+    page = visit(f"/sessions?{_RANGE}", java_script_enabled=False)
+    page.locator("th.c-length a").click()
+    assert "sort=-length" in page.url
+    expect(page.locator("th.c-length")).to_have_attribute("aria-sort", "descending")
+    longest = _api(serve, f"/sessions?{_RANGE}&sort=-length&limit=50")["items"]
+    links = page.locator("tbody .c-room a").evaluate_all(
+        "links => links.map(link => link.pathname)"
+    )
+    assert links == [f"/sessions/{item['session']}" for item in longest]
+    page.get_by_text("Columns").click()
+    page.get_by_role("checkbox", name="network").uncheck()
+    page.get_by_role("checkbox", name="codec").check()
+    page.locator(".column-chooser button").click()
+    assert page.locator("th.c-network").count() == 0
+    assert "sort=-length" in page.url
+    page.goto(f"http://127.0.0.1:{serve.port}/sessions?{_RANGE}")
+    expect(page.locator("th.c-codec")).to_be_visible()
+
+
+def test_a_filter_box_completes_from_stored_values_and_finds_parts_of_them(visit: Visit) -> None:
+    page = visit(f"/meetings?{_RANGE}")
+    page.get_by_text("Filter").click()
+    box = page.locator("input[name=browser]")
+    box.fill("130 chr")
+    offered = page.locator(".values button")
+    expect(offered).to_have_count(1)
+    page.keyboard.press("ArrowDown")
+    page.keyboard.press("Enter")
+    assert box.input_value() == "Chrome 130"
+    box.fill("131 c")
+    expect(offered.first).to_contain_text("Chrome 131")
+    page.keyboard.press("Escape")
+    expect(offered.first).to_be_hidden()
+    expect(page.locator("form[data-filter]")).to_be_visible()
+    box.fill("CHROME 130")
+    page.locator("form[data-filter] button.main").click()
+    page.wait_for_url("**browser=Chrome+130**")
+    assert page.locator("tbody tr").count() > 0
+
+
+def test_a_chosen_zone_holds_on_every_page_chart_and_axis(visit: Visit) -> None:
+    page = visit(_PATHS["session"])
+    utc = page.locator("time").first.inner_text()
+    page.locator(".zone-menu summary").click()
+    page.locator("input[name=tz_name]").fill("Asia/Tokyo")
+    _follow(page, page.locator(".zone-menu button"))
+    assert page.locator("time").first.inner_text() != utc
+    assert page.locator(".zone").inner_text() == "Asia/Tokyo"
+    assert "Asia/Tokyo" in page.locator(".u-legend").first.inner_text()
+    page.goto(page.url.partition("/sessions/")[0] + _PATHS["overview"])
+    assert "(Asia/Tokyo)" in page.locator(".heat caption").inner_text()
+    # The first call of the day began after eight o'clock, UTC.
+    first = page.locator(".heat tbody tr").last
+    hours = first.locator("td").evaluate_all("cells => cells.map(cell => cell.className)")
+    assert not any(hours[:17])
+    assert any(hours[17:])
+    page.locator("main summary").first.click()
+    assert page.get_by_label("from").input_value() == "2026-09-21T09:00"
+    page.locator("[type=datetime-local][name=since]").fill("2026-09-21T18:00")
+    page.locator("[type=datetime-local][name=until]").fill("2026-09-21T19:00")
+    page.locator("form[data-time-range] button").click()
+    page.wait_for_url("**since=2026-09-21T09%3A00%3A00Z&until=2026-09-21T10%3A00%3A00Z**")
+
+
+def test_the_first_page_of_a_browser_has_the_day_of_its_own_zone(visit: Visit) -> None:
+    page = visit("/overview?since=today", timezone_id="Pacific/Kiritimati")
+    page.locator("main summary").first.click()
+    expect(page.get_by_label("from")).to_have_value(re.compile("T00:00$"))

@@ -1,6 +1,5 @@
 """`Reports` in MongoDB."""
 
-import re
 from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from contextlib import aclosing
 from typing import Any
@@ -13,6 +12,7 @@ from pymongo.errors import DuplicateKeyError
 from jmmc.quality.causes.recorded import RecordedIncident, StoredIncident
 from jmmc.quality.filters import IncidentFilter, IncidentOrder, SummaryFilter
 from jmmc.quality.joins import JoinSums
+from jmmc.quality.ordering import NEWEST_FIRST, Order
 from jmmc.quality.rollups import Rollup, Sums
 from jmmc.quality.summary import Decile, LiveSession, SearchHit, Summary
 from jmmc.quality.usage import UsageSums
@@ -20,10 +20,11 @@ from jmmc.stores.contract import CLOCK_SKEW
 from jmmc.stores.mongo import incidents, summary_writes
 from jmmc.stores.mongo.connection import Connection
 from jmmc.stores.mongo.documents import Document, all_of, session_id_of
-from jmmc.stores.mongo.indexes import NEWEST_FIRST, RUNNING
-from jmmc.stores.mongo.selection import literal, summary_query
+from jmmc.stores.mongo.indexes import RUNNING
+from jmmc.stores.mongo.selection import literal, order_key, summary_query
 from jmmc.stores.mongo.summary_documents import summary_fields, summary_rows
 from jmmc.stores.searchable_names import kind_of
+from jmmc.stores.summary_columns import column
 
 _PART = 1000  # Summaries read together: their rows take the event loop some 5 ms.
 _LOWEST_ID = ObjectId("0" * 24)
@@ -76,18 +77,43 @@ class MongoReports:
         await summary_writes.put_summaries(self._connection, summaries)
 
     async def summaries(
-        self, selection: SummaryFilter, *, limit: int, after: tuple[int, str] | None = None
+        self,
+        selection: SummaryFilter,
+        *,
+        limit: int,
+        order: Order = NEWEST_FIRST,
+        after: tuple[Any, str] | None = None,
     ) -> list[Summary]:
         """See `Reports.summaries`."""
         query = await self._query(selection)
+        if order.key != "began":
+            return await self._sorted(query, limit, order, after)
+        step, direction = ("$lt", DESCENDING) if order.falling else ("$gt", ASCENDING)
         if after is not None:
             began, session = after
-            older = [{"began": {"$lt": began}}, {"began": began, "_id": {"$lt": session}}]
-            query.setdefault("$and", []).append({"$or": older})
+            later = [{"began": {step: began}}, {"began": began, "_id": {step: session}}]
+            query.setdefault("$and", []).append({"$or": later})
         with self._connection.operation():
             cursor = self._connection.collection("summaries").find(query, {"whole": True})
-            cursor = cursor.sort(NEWEST_FIRST).limit(limit)
+            cursor = cursor.sort([("began", direction), ("_id", direction)]).limit(limit)
             return [_SUMMARY.decode(document["whole"]) async for document in cursor]
+
+    async def _sorted(
+        self, query: Document, limit: int, order: Order, after: tuple[Any, str] | None
+    ) -> list[Summary]:
+        """Sort by a key without an index: only keys and ids, then read what is shown."""
+        step, direction = ("$lt", DESCENDING) if order.falling else ("$gt", ASCENDING)
+        steps: list[Document] = [{"$match": query}, {"$project": {"key": order_key(order)}}]
+        if after is not None:
+            key, session = after
+            later = [{"key": {step: key}}, {"key": key, "_id": {step: session}}]
+            steps.append({"$match": {"$or": later}})
+        steps += [{"$sort": {"key": direction, "_id": direction}}, {"$limit": limit}]
+        with self._connection.operation(bounded=False):
+            cursor = await self._connection.collection("summaries").aggregate(steps)
+            ids = [document["_id"] async for document in cursor]
+        found = {summary.session: summary for summary in await self.get_summaries(ids)}
+        return [found[id_] for id_ in ids if id_ in found]
 
     async def get_summaries(self, ids: Sequence[str]) -> list[Summary]:
         """See `Reports.get_summaries`."""
@@ -127,6 +153,16 @@ class MongoReports:
         query = await self._query(selection)
         async for part in self._parts(query, summary_fields(names), _PART):
             yield list(zip(*summary_rows(names, part), strict=True))
+
+    async def count_values(self, field: str, selection: SummaryFilter) -> dict[str, int]:
+        """See `Reports.count_values`."""
+        steps: list[Document] = [
+            {"$match": await self._query(selection)},
+            {"$group": {"_id": {"$ifNull": [f"${column(field)}", ""]}, "sessions": {"$sum": 1}}},
+        ]
+        with self._connection.operation(bounded=False):
+            cursor = await self._connection.collection("summaries").aggregate(steps)
+            return {row["_id"]: row["sessions"] async for row in cursor}
 
     async def deciles(self, selection: SummaryFilter) -> list[Decile]:
         """See `Reports.deciles`."""
@@ -228,9 +264,10 @@ class MongoReports:
         """See `Reports.search`."""
         text = text.lower()
         names = self._connection.collection("names")
-        prefix = f"^{literal(text)}"
-        at_start = {"name": {"$regex": prefix}}
-        inside = {"name": {"$regex": f"(?s).{literal(text)}", "$not": re.compile(prefix)}}
+        contains = [{"name": {"$regex": f"(?s){literal(part)}"}} for part in text.split()]
+        begins = {"name": {"$regex": f"^{literal(text)}"}}
+        at_start = {"$and": [*contains, begins]}
+        inside = {"$and": [*contains, {"$nor": [begins]}]}
         hits: list[Document] = []
         with self._connection.operation():
             for query in (at_start, inside):

@@ -8,7 +8,8 @@ from bson import ObjectId
 
 from jmmc.core.model import SessionFilter
 from jmmc.quality.filters import FILTERS, SummaryFilter
-from jmmc.quality.joins import ATTEMPTS, UNSUCCESSFUL
+from jmmc.quality.ordering import Order
+from jmmc.quality.outcomes import ATTEMPTS, UNSUCCESSFUL
 from jmmc.stores.mongo.documents import Document
 from jmmc.stores.summary_columns import column
 
@@ -46,10 +47,14 @@ def summary_query(selection: SummaryFilter, longest: int) -> Document:
         condition: Any = filter_.key(value)
         if condition == "":
             condition = {"$in": ["", None]}  # An earlier version had no such field.
-        elif filter_.prefix:
-            condition = {"$regex": f"^{literal(value)}( |$)"}
+        elif filter_.dimension:
+            wanted = filter_.alternatives(value)
+            condition = {"$in": [_pattern(text) if filter_.prefix else text for text in wanted]}
         elif filter_.part:
-            condition = {"$gt": "", "$regex": literal(condition)}
+            either += [
+                {name: {"$gt": "", "$regex": literal(part)}} for part in filter_.parts(value)
+            ]
+            continue
         if filter_.dimension and value:
             either.append({"$or": [{name: condition}, {f"moved.{name}": condition}]})
         elif filter_.dimension:
@@ -74,6 +79,31 @@ def summary_query(selection: SummaryFilter, longest: int) -> Document:
     if either:
         query["$and"] = either
     return query
+
+
+def order_key(order: Order) -> Any:
+    """The expression for `Order.key_of` in an aggregation."""
+    known = {"$add": ["$good", "$fair", "$poor"]}
+    match order.key:
+        case "length":
+            return {"$subtract": ["$ended", "$began"]}
+        case "person":
+            return _known_text("name_key", {"$concat": [order.last_text, "$uid"]})
+        case "poor" | "bad":
+            bad: Any = "$poor" if order.key == "poor" else {"$add": ["$fair", "$poor"]}
+            share = {"$divide": [bad, known]}
+            return {"$cond": [{"$gt": [known, 0]}, share, order.unknown_share]}
+    return _known_text(column(order.key), order.last_text)
+
+
+def _known_text(name: str, otherwise: Any) -> Document:
+    """A text of a document; another one where it is empty or missing."""
+    return {"$cond": [{"$gt": [f"${name}", ""]}, f"${name}", otherwise]}
+
+
+def _pattern(text: str) -> re.Pattern[str]:
+    """The pattern of values that begin with these whole words."""
+    return re.compile(f"^{literal(text)}( |$)")
 
 
 def literal(text: str) -> str:

@@ -8,6 +8,7 @@ import msgspec
 from jmmc.quality.causes.recorded import RecordedIncident, StoredIncident
 from jmmc.quality.filters import IncidentFilter, IncidentOrder, SummaryFilter
 from jmmc.quality.joins import JoinSums
+from jmmc.quality.ordering import NEWEST_FIRST, Order
 from jmmc.quality.rollups import Rollup, Sums
 from jmmc.quality.summary import Decile, LiveSession, SearchHit, Summary
 from jmmc.quality.usage import UsageSums
@@ -15,7 +16,7 @@ from jmmc.stores.contract import CLOCK_SKEW
 from jmmc.stores.searchable_names import NAMED, kind_of, names_of, stored_kind
 from jmmc.stores.sqlite import incidents, summary_writes
 from jmmc.stores.sqlite.connections import Connections
-from jmmc.stores.sqlite.selection import read_column, summary_conditions
+from jmmc.stores.sqlite.selection import order_key, read_column, summary_conditions
 
 _MAXIMUM = 2**63 - 1  # Of an integer in SQLite.
 _BEGAN = "began >= ? AND began < ?"
@@ -78,15 +79,26 @@ class SqliteReports:
         )
 
     async def summaries(
-        self, selection: SummaryFilter, *, limit: int, after: tuple[int, str] | None = None
+        self,
+        selection: SummaryFilter,
+        *,
+        limit: int,
+        order: Order = NEWEST_FIRST,
+        after: tuple[Any, str] | None = None,
     ) -> list[Summary]:
         """See `Reports.summaries`."""
         where, values = await self._where(selection)
+        key = order_key(order)
         if after is not None:
-            where += " AND (began, session) < (?, ?)"
+            where += f" AND ({key}, session) {'<' if order.falling else '>'} (?, ?)"
             values += after
+        by = "DESC" if order.falling else "ASC"
+        # The rows are sorted without `whole`, which is large.
         rows = await self._connections.read(
-            f"SELECT whole FROM summaries WHERE {where} ORDER BY began DESC, session DESC LIMIT ?",
+            "SELECT whole FROM summaries JOIN"
+            f" (SELECT rowid AS place, {key} AS key, session AS id FROM summaries WHERE {where}"
+            f" ORDER BY key {by}, id {by} LIMIT ?) ON summaries.rowid = place"
+            f" ORDER BY key {by}, id {by}",
             [*values, limit],
         )
         return [_SUMMARY.decode(row[0]) for row in rows]
@@ -160,6 +172,16 @@ class SqliteReports:
             )
             yield [msgspec.json.decode(text) for text in texts_of_part]
             start = part_end
+
+    async def count_values(self, field: str, selection: SummaryFilter) -> dict[str, int]:
+        """See `Reports.count_values`."""
+        where, values = await self._where(selection)
+        rows = await self._connections.read(
+            f"SELECT {read_column(field)} AS value, count(*) FROM summaries WHERE {where}"
+            " GROUP BY value",
+            values,
+        )
+        return dict(rows)
 
     async def deciles(self, selection: SummaryFilter) -> list[Decile]:
         """See `Reports.deciles`."""
@@ -256,10 +278,12 @@ class SqliteReports:
 
     async def search(self, text: str, limit: int) -> list[SearchHit]:
         """See `Reports.search`."""
+        parts = text.lower().split()
+        contains = " AND ".join("instr(name, ?)" for _ in parts) or "1"
         rows = await self._connections.read(
-            "SELECT kind, name, last FROM names WHERE instr(name, ?)"
-            " ORDER BY instr(name, ?) > 1, last DESC, name LIMIT ?",
-            [text.lower(), text.lower(), limit],
+            f"SELECT kind, name, last FROM names WHERE {contains}"
+            " ORDER BY instr(name, ?) <> 1, last DESC, name LIMIT ?",
+            [*parts, text.lower(), limit],
         )
         return [SearchHit(kind_of(kind), name, last) for kind, name, last in rows]
 

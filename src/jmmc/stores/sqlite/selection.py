@@ -1,8 +1,11 @@
 """The SQL conditions for a filter, with the values to bind."""
 
+from collections.abc import Sequence
+
 from jmmc.core.model import SessionFilter
 from jmmc.quality.filters import FILTERS, SummaryFilter
-from jmmc.quality.joins import ATTEMPTS, UNSUCCESSFUL
+from jmmc.quality.ordering import SORT_KEYS, Order
+from jmmc.quality.outcomes import ATTEMPTS, UNSUCCESSFUL
 from jmmc.stores.summary_columns import column
 
 _IS_ATTEMPT = f"outcome IN {ATTEMPTS}"
@@ -30,6 +33,22 @@ def read_column(field: str) -> str:
     return "iif(segments = '', '[]', segments)" if field == "segments" else column(field)
 
 
+def order_key(order: Order) -> str:
+    """The SQL expression for `Order.key_of`."""
+    last = f"char({ord(order.last_text)})"
+    known = "(good + fair + poor)"
+    match order.key:
+        case "length":
+            return "(ended - began)"
+        case "person":
+            return f"iif(name_key = '', {last} || uid, name_key)"
+        case "poor" | "bad":
+            bad = "poor" if order.key == "poor" else "(fair + poor)"
+            return f"iif({known} > 0, {bad} * 1.0 / {known}, {order.unknown_share})"
+    name = column(order.key)
+    return f"iif({name} = '', {last}, {name})" if SORT_KEYS[order.key].is_text else name
+
+
 def summary_conditions(selection: SummaryFilter) -> tuple[list[str], list[object]]:
     """Conditions for a `SummaryFilter` on the table `summaries`, except those on `began`."""
     parts: list[str] = []
@@ -41,21 +60,25 @@ def summary_conditions(selection: SummaryFilter) -> tuple[list[str], list[object
         if filter_.sparse and key:
             parts.append(f"{name} <> ''")  # Otherwise SQLite does not take the index over these.
         if filter_.part and key:
-            parts.append(f"instr({name}, ?)")
-            values.append(key)
+            for part in filter_.parts(value):
+                parts.append(f"instr({name}, ?)")
+                values.append(part)
             continue
-        condition, given = _equal(name, key, prefix=filter_.prefix)
         if filter_.dimension:
-            in_segment, more = _equal(
-                f"value ->> '$[2].{filter_.field}'", value, prefix=filter_.prefix
+            wanted = filter_.alternatives(value)
+            condition, given = _one_of(name, wanted, prefix=filter_.prefix)
+            in_segment, more = _one_of(
+                f"value ->> '$[2].{filter_.field}'", wanted, prefix=filter_.prefix
             )
-            condition = (
-                f"({condition} OR (length(segments) > 2 AND EXISTS"
+            # `moved` is in the index: most rows of the table need not be read.
+            parts.append(
+                f"({condition} OR (moved AND EXISTS"
                 f" (SELECT 1 FROM json_each(segments) WHERE {in_segment})))"
             )
-            given = [*given, *more]
-        parts.append(condition)
-        values += given
+            values += [*given, *more]
+            continue
+        parts.append(f"{name} = ?")
+        values.append(key)
     if selection.attempts is not None:
         parts.append(_IS_UNSUCCESSFUL if selection.attempts else f"NOT {_IS_ATTEMPT}")
     if selection.rated is not None:
@@ -68,10 +91,13 @@ def summary_conditions(selection: SummaryFilter) -> tuple[list[str], list[object
     return parts, values
 
 
-def _equal(expression: str, value: str | int, *, prefix: bool) -> tuple[str, list[object]]:
-    if not prefix or isinstance(value, int):
-        return f"{expression} = ?", [value]
-    return (
-        f"({expression} = ? OR substr({expression}, 1, ?) = ?)",
-        [value, len(value) + 1, f"{value} "],
-    )
+def _one_of(expression: str, wanted: Sequence[str], *, prefix: bool) -> tuple[str, list[object]]:
+    conditions: list[str] = []
+    values: list[object] = []
+    for value in wanted:
+        conditions.append(f"{expression} = ?")
+        values.append(value)
+        if prefix:
+            conditions.append(f"substr({expression}, 1, ?) = ?")
+            values += [len(value) + 1, f"{value} "]
+    return f"({' OR '.join(conditions)})", values

@@ -17,6 +17,7 @@ _HAVE_NAME = {
     "address": "FROM summaries WHERE whole ->> 'address' = ?",
     "provider": "FROM summaries WHERE provider = ? AND provider <> ''",
     "name": "FROM summaries WHERE name_key = ? AND name_key <> ''",
+    "code": "FROM summaries WHERE code = ? AND code <> ''",
 }
 
 

@@ -20,10 +20,12 @@ from jmmc.answers.model import (
     Participant,
     RoomActivity,
     SessionDetail,
+    StoredValue,
     Usage,
 )
 from jmmc.answers.queries import NotFoundError, Page, Queries
 from jmmc.answers.tables import FORMATS
+from jmmc.answers.values import SUGGESTED
 from jmmc.core.calendar import PERIODS, Period
 from jmmc.maintenance.schedule import rhythm_of
 from jmmc.privacy.receipts import Erasure, Subject, SubjectKind
@@ -44,9 +46,11 @@ from jmmc.web.api.parameters import (
     PAGING,
     PERIOD,
     SEARCH_TEXT,
+    SORT,
+    VALUE_TEXT,
+    VALUES_OF,
     WHAT,
     WINDOW,
-    ZONE,
     Parameter,
     QueryParameters,
     without,
@@ -102,7 +106,9 @@ async def _room_meetings(backend: Backend, query: QueryParameters, room: str) ->
 
 
 async def _sessions(backend: Backend, query: QueryParameters) -> Page:
-    return await backend.queries.sessions(query.selection, limit=query.limit, after=query.cursor)
+    return await backend.queries.sessions(
+        query.selection, limit=query.limit, order=query.order, after=query.cursor
+    )
 
 
 async def _attempts(backend: Backend, query: QueryParameters) -> Page:
@@ -123,8 +129,12 @@ async def _participant(backend: Backend, query: QueryParameters, participant: st
 
 async def _usage(backend: Backend, query: QueryParameters) -> list[Usage]:
     period = cast(Period, query.one_of("period", PERIODS, "day"))
-    zone = query.zone(backend.settings().time_zone)
-    return await backend.queries.usage(period, query.selection, zone)
+    return await backend.queries.usage(period, query.selection, query.zone)
+
+
+async def _values(backend: Backend, query: QueryParameters) -> list[StoredValue]:
+    name = query.one_of("of", tuple(SUGGESTED), None)
+    return await backend.queries.stored_values(name, query.text("q") or "", query.selection)
 
 
 async def _export(backend: Backend, query: QueryParameters) -> Response:
@@ -212,10 +222,11 @@ _ANSWERS = (
     ),
     Operation(
         "/sessions",
-        "Session summaries, newest first; attempts to join that failed only with their outcome.",
+        "Session summaries, newest first or by `sort`; attempts to join that failed only with their"
+        " outcome.",
         Summary,
         _sessions,
-        (*WINDOW, *PAGING),
+        (*WINDOW, SORT, *PAGING),
     ),
     Operation(
         "/attempts",
@@ -258,15 +269,23 @@ _ANSWERS = (
         "Meetings, participants, peaks, lengths, quality and joins per day, week, month or year.",
         list[Usage],
         _usage,
-        (PERIOD, ZONE, *WINDOW),
+        (PERIOD, *WINDOW),
     ),
     Operation(
         "/search",
-        "Rooms, participants, persons, addresses and providers whose name contains a text; and the"
-        " session of a support code.",
+        "Rooms, participants, persons, addresses and providers whose name contains every part of a"
+        " text; and the sessions of support codes.",
         list[SearchHit],
         lambda backend, query: backend.queries.search(query.text("q") or ""),
         (SEARCH_TEXT,),
+    ),
+    Operation(
+        "/values",
+        "Values of a filter in the window that contain every part of a text, the most frequent"
+        " first.",
+        list[StoredValue],
+        _values,
+        (VALUES_OF, VALUE_TEXT, *WINDOW[:3]),
     ),
 )
 

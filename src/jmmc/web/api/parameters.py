@@ -6,21 +6,21 @@ from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
 from jmmc.answers.tables import FORMATS
+from jmmc.answers.values import SUGGESTED
 from jmmc.core.calendar import PERIODS
-from jmmc.core.timestamps import parse_moment, zone_of
+from jmmc.core.timestamps import parse_window, zone_of
 from jmmc.privacy.pseudonyms import Pseudonyms
 from jmmc.quality.causes.answer import SIDES
 from jmmc.quality.filters import (
+    CHOICES,
     DIMENSIONS,
     FIELD_OF_FILTER,
+    FILTERS,
     INCIDENT_ORDERS,
-    RATINGS,
     IncidentFilter,
     SummaryFilter,
 )
-from jmmc.quality.grading import Grade
-from jmmc.quality.joins import OUTCOMES
-from jmmc.quality.rollups import DAY
+from jmmc.quality.ordering import NEWEST_FIRST, SORT_KEYS, Order
 from jmmc.web.api.exports import WHATS
 from jmmc.web.problems import Problem
 
@@ -51,35 +51,38 @@ _MOMENT = {
         {"format": "date"},
         {
             "type": "string",
-            "pattern": "^(now|[0-9]{1,5}[mhdw]|[0-9-]{10}T[0-9]{2}(:[0-9]{2}){1,2})$",
+            "pattern": (
+                "^(now|(to|yester)day|(this|last)-(week|month)|[0-9]{1,5}[mhdw]"
+                "|[0-9-]{10}T[0-9]{2}(:[0-9]{2}){1,2})$"
+            ),
         },
     ],
 }
-_LABELS = {
-    "os": "operating system",
-    "participant": "participant id",
-    "name": "name of the participant, or a part of it",
-    "code": "support code",
-}
-_GRADES = tuple(grade.name.lower() for grade in Grade)
-_CHOICES = {"grade": _GRADES, "outcome": OUTCOMES, "rating": RATINGS}
+
+ZONE = _text(
+    "tz",
+    "Time zone of calendar days, weeks and months, such as Europe/Paris: of periods, and of words"
+    " such as today. Default: the setting time_zone.",
+)
+_ANY = " Several values have a | between them: any of them is enough."
 
 WINDOW = (
     Parameter(
         "since",
-        "Start of the window: an ISO 8601 date or time (UTC by default), or an age such as 90m, 24h"
-        " or 7d. Default: one day before until.",
+        "Start of the window: an ISO 8601 date or time (UTC by default), an age such as 90m, 24h or"
+        " 7d, or the start of today, yesterday, this-week, last-week, this-month or last-month."
+        " Default: one day before until.",
         _MOMENT,
     ),
     Parameter("until", "End of the window, in the same forms. Default: now.", _MOMENT),
+    ZONE,
     *(
-        _text(name, f"Only sessions with this {_LABELS.get(name, name)}.")
-        for name in FIELD_OF_FILTER
-        if name not in _CHOICES
-    ),
-    *(
-        _choice(name, f"Only sessions with this {name}.", values)
-        for name, values in _CHOICES.items()
+        _choice(row.name, f"Only sessions with this {row.meaning}.", row.choices)
+        if row.choices
+        else _text(
+            row.name, f"Only sessions with this {row.meaning}.{_ANY if row.dimension else ''}"
+        )
+        for row in FILTERS
     ),
 )
 PAGING = (
@@ -93,7 +96,7 @@ PAGING = (
 CAUSES = tuple(SIDES)
 _FLAG = {"type": "string", "enum": ["true", "false"]}
 INCIDENTS = (
-    *WINDOW[:2],
+    *WINDOW[:3],
     _choice("cause", "Only incidents with this kind of most probable cause.", CAUSES),
     _text("value", "Only incidents whose most probable cause has this value, such as a region."),
     Parameter("running", "Only incidents that go on, or only those that have ended.", _FLAG),
@@ -114,16 +117,22 @@ INCIDENTS = (
         INCIDENT_ORDERS,
     ),
 )
+SORT = _choice(
+    "sort",
+    "Order of the items; falling with a - before the key. Unknown values come last. Default:"
+    " -began, the newest first.",
+    [sign + key for key in SORT_KEYS for sign in ("", "-")],
+)
 BY = _choice("by", "Dimension to compare by.", DIMENSIONS, required=True)
 PERIOD = _choice("period", "Length of a period. Default: day.", PERIODS)
-ZONE = _text(
-    "tz",
-    "Time zone of the periods, such as Europe/Paris. Default: the setting time_zone.",
-)
 SEARCH_TEXT = _text(
     "q",
     "Text to find in names of rooms and persons, participant ids, addresses and providers; or a"
     " support code.",
+)
+VALUES_OF = _choice("of", "The filter whose values are asked for.", SUGGESTED, required=True)
+VALUE_TEXT = _text(
+    "q", "Parts that a value must contain, separated by spaces, in upper or lower case."
 )
 FORMAT = _choice(
     "format",
@@ -142,7 +151,7 @@ def without(name: str, parameters: Sequence[Parameter]) -> tuple[Parameter, ...]
 class QueryParameters:
     """Reads the query string of one request. Raises `Problem` for unknown or invalid parameters.
 
-    `now` (Unix seconds) is what relative times refer to.
+    `now` (Unix seconds) is what relative times refer to, `time_zone` where no other is given.
     """
 
     def __init__(
@@ -151,8 +160,10 @@ class QueryParameters:
         parameters: Sequence[Parameter],
         now: float,
         pseudonyms: Pseudonyms,
+        time_zone: str = "UTC",
     ) -> None:
         self.pseudonyms = pseudonyms
+        self._time_zone = time_zone
         self._given = given
         self._now = now
         known = {parameter.name for parameter in parameters}
@@ -165,14 +176,13 @@ class QueryParameters:
     @property
     def selection(self) -> SummaryFilter:
         """Window (default: the last day) and filters, with room and browser id as stored."""
-        until = self._moment("until", int(self._now))
-        since = self._moment("since", until - DAY)
+        since, until = self._window()
         filters: dict[str, Any] = {
             field: value
             for name, field in FIELD_OF_FILTER.items()
             if (value := self._given.get(name)) is not None
         }
-        for name, values in _CHOICES.items():
+        for name, values in CHOICES.items():
             if name in filters:
                 self.one_of(name, values, None)
         return self.pseudonyms.as_stored(SummaryFilter(since=since, until=until, **filters))
@@ -180,10 +190,10 @@ class QueryParameters:
     @property
     def incidents(self) -> IncidentFilter:
         """Window (default: the last day) and filters of incidents."""
-        until = self._moment("until", int(self._now))
+        since, until = self._window()
         running = self.one_of("running", ("true", "false", ""), "")
         return IncidentFilter(
-            since=self._moment("since", until - DAY),
+            since=since,
             until=until,
             running=running == "true" if running else None,
             cause=self.one_of("cause", (*CAUSES, ""), "") or None,
@@ -200,12 +210,23 @@ class QueryParameters:
             )
         return float(given)
 
-    def zone(self, default: str) -> ZoneInfo:
-        """The time zone `tz`, or the one named `default`."""
+    @property
+    def zone(self) -> ZoneInfo:
+        """The time zone `tz`, or else that of the server's setting."""
         try:
-            return zone_of(self._given.get("tz", default)[:100])
+            return zone_of(self._given.get("tz", self._time_zone)[:100])
         except ValueError as error:
             raise Problem(400, "Invalid parameter tz", str(error)) from None
+
+    @property
+    def order(self) -> Order:
+        """The order of the items."""
+        if (given := self._given.get("sort")) is None:
+            return NEWEST_FIRST
+        try:
+            return Order.parse(given)
+        except ValueError as error:
+            raise Problem(400, "Invalid parameter sort", str(error)) from None
 
     @property
     def limit(self) -> int:
@@ -235,9 +256,10 @@ class QueryParameters:
             )
         return str(value)
 
-    def _moment(self, name: str, default: int) -> int:
-        given = self._given.get(name)
+    def _window(self) -> tuple[int, int]:
         try:
-            return default if given is None else parse_moment(given, self._now)
+            return parse_window(
+                self._given.get("since"), self._given.get("until"), self._now, self.zone
+            )
         except ValueError as error:
-            raise Problem(400, f"Invalid parameter {name}", str(error)) from None
+            raise Problem(400, "Invalid time range", str(error)) from None

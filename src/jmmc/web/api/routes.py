@@ -84,7 +84,11 @@ def _handler(
             await collector.open()
             await access.check(request, operation.scope, clock())
             query = QueryParameters(
-                request.query_params, operation.parameters, clock(), collector.pseudonyms
+                request.query_params,
+                operation.parameters,
+                clock(),
+                collector.pseudonyms,
+                collector.settings.time_zone,
             )
             answer = _run(operation, backend, query, request.path_params)
             if operation.method == "delete":

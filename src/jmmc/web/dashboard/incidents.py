@@ -9,7 +9,7 @@ from starlette.responses import Response
 
 from jmmc.answers.queries import Queries
 from jmmc.answers.threads import in_background
-from jmmc.core.timestamps import parse_moment
+from jmmc.core.timestamps import parse_window
 from jmmc.quality.filters import INCIDENT_ORDERS, IncidentFilter, IncidentOrder
 from jmmc.web.dashboard.layout import Layout
 from jmmc.web.security.access import Caller
@@ -36,8 +36,10 @@ class IncidentPages:
         """Show the incidents of a time, by default of the last week, the worst first."""
         params = request.query_params
         now = int(self._clock())
-        until = parse_moment(params["until"], now) if params.get("until") else now
-        since = parse_moment(params["since"], now) if params.get("since") else until - _WEEK
+        zone = self._layout.zone(request)
+        since, until = parse_window(
+            params.get("since") or None, params.get("until") or None, now, zone.zone, length=_WEEK
+        )
         show = params.get("show", "all")
         order: IncidentOrder = "affected"
         order = next((name for name in INCIDENT_ORDERS if name == params.get("order")), order)
@@ -66,6 +68,7 @@ class IncidentPages:
             api_selection={
                 "since": params.get("since") or "7d",
                 **({"until": params["until"]} if params.get("until") else {}),
+                "tz": zone.name,
                 **({"running": "true"} if selection.running else {}),
                 **({"min_people": _SEVERAL} if show == "several" else {}),
                 "order": order,

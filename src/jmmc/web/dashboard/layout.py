@@ -1,6 +1,6 @@
 """Renders the templates: what every page has around its content, and how it is sent."""
 
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable
 from typing import Any
 from urllib.parse import unquote, urlencode
 
@@ -14,11 +14,11 @@ from jmmc.answers.cause_texts import advice_for, fact_sentences, headline, name_
 from jmmc.answers.cause_texts import percent as percent_of
 from jmmc.answers.cause_texts import title as incident_title
 from jmmc.answers.model import FEW, Grades
-from jmmc.core.timestamps import to_iso
+from jmmc.core.timestamps import PERIOD_STARTS, to_iso
 from jmmc.core.version import __version__
 from jmmc.privacy.pseudonyms import jitsi_room_name
 from jmmc.quality.addresses import network_of
-from jmmc.quality.filters import FIELD_OF_FILTER
+from jmmc.quality.filters import CHOICES, FIELD_OF_FILTER
 from jmmc.quality.intervals import wilson
 from jmmc.quality.ways import Way
 from jmmc.web.dashboard.assets import script_modules
@@ -31,6 +31,7 @@ from jmmc.web.dashboard.i18n import (
     way_sentence,
     words,
 )
+from jmmc.web.dashboard.reader_zone import ReaderZone, reader_zone
 from jmmc.web.dashboard.svg import (
     count_bar,
     count_columns,
@@ -59,15 +60,24 @@ _NORMAL = 1.96  # Standard deviations on either side that 95 % are within.
 _MAIN = '<main id="main" tabindex="-1">'
 _HTML = "text/html; charset=utf-8"
 _TIME_RANGES = ("1h", "24h", "7d", "30d")
-_FILTERED = ("overview", "compare", "sessions", "attempts", "participants", "agreement")
+FORM_FIELDS = ("lang", "tz", "tz_name", "typed", "wall", "columns", "list")
+"""Fields of forms that no link has: choices that are remembered, and how a value is meant."""
+
+CARRIED = ("since", "until", *FIELD_OF_FILTER)
+"""What links take along from page to page."""
+
+_FILTERED = (
+    *("overview", "compare", "sessions", "meetings", "attempts", "participants", "agreement"),
+)
 """Operations of the API that take the time range and the filters of a page."""
 
 
 class Layout:
-    """Renders the pages of one server."""
+    """Renders the pages of one server, whose own time zone is `time_zone()`."""
 
-    def __init__(self, signer: LoginSigner) -> None:
+    def __init__(self, signer: LoginSigner, time_zone: Callable[[], str]) -> None:
         self._signer = signer
+        self._time_zone = time_zone
         self.templates = jinja2.Environment(
             loader=jinja2.PackageLoader("jmmc.web.dashboard"),
             autoescape=True,
@@ -77,6 +87,7 @@ class Layout:
         )
         self.templates.filters.update(
             iso=to_iso,
+            wall_time=_wall_time,
             unquote=unquote,
             percent=percent,
             number=number,
@@ -147,10 +158,15 @@ class Layout:
         preferred = request.query_params.get("lang") or cookie(request.scope, "lang")
         language = choose_language(preferred, accepted(request.scope, "accept-language"))
         texts = words(language)
+        zone = self.zone(request)
         query = {
-            key: value for key, value in request.query_params.items() if key != "lang" and value
+            key: value
+            for key, value in request.query_params.items()
+            if key not in FORM_FIELDS and value
         }
-        api_query = _api_query(context, query)
+        api_query = _api_query(context, query, zone)
+
+        carried = {key: value for key, value in query.items() if key in CARRIED}
 
         def with_query(**changes: str | None) -> str:
             changed = {**query, **changes}
@@ -168,32 +184,52 @@ class Layout:
             "here": request.url.path,
             "path": request.url.path.removeprefix(root),
             "query": query,
+            "carried": f"?{urlencode(carried)}" if carried else "",
+            "zone": zone,
             "filters": [name for name in FIELD_OF_FILTER if name in query],
             "filters_known": tuple(FIELD_OF_FILTER),
+            "filter_choices": CHOICES,
+            "window": None,
             "time_ranges": _TIME_RANGES,
             "with_query": with_query,
+            "export_query": lambda **more: (
+                "?" + urlencode({**_window_and_filters(query, zone), **more})
+            ),
             "api_query": lambda **more: "?" + urlencode({**api_query, **more}),
             "form_token": self._signer.csrf_token(caller.name),
             "api": None,
             **context,
         }
 
+    def zone(self, request: Request) -> ReaderZone:
+        """The time zone of the reader."""
+        return reader_zone(request, self._time_zone())
+
     def _render(self, request: Request, caller: Caller, name: str, **context: Any) -> str:
         return self.templates.get_template(name).render(self.context(request, caller, **context))
 
 
-def _api_query(context: dict[str, Any], query: dict[str, str]) -> dict[str, str]:
+def _api_query(context: dict[str, Any], query: dict[str, str], zone: ReaderZone) -> dict[str, str]:
     """Return the parameters of a page's query that the API operation behind it takes too."""
-    operation = str(context.get("api") or "").partition("/")[0]
+    operation, _, item = str(context.get("api") or "").partition("/")
     if operation == "search":
-        return {"q": query["q"]}
+        return {"q": query.get("q", "")}
     if operation == "incidents":
         return {key: str(value) for key, value in context.get("api_selection", {}).items()}
-    if operation not in _FILTERED:
+    if operation not in _FILTERED or (item and operation != "participants"):
         return {}
-    names: Sequence[str] = ("since", "until", *FIELD_OF_FILTER)
-    params = {key: value for key, value in query.items() if key in names}
+    params = _window_and_filters(query, zone)
+    if operation == "sessions" and "sort" in query:
+        params["sort"] = query["sort"]
     return {**params, "by": str(context["by"])} if operation == "compare" else params
+
+
+def _window_and_filters(query: dict[str, str], zone: ReaderZone) -> dict[str, str]:
+    """The time range and the filters of a page, as the API takes them."""
+    params = {key: value for key, value in query.items() if key in CARRIED}
+    if {params.get("since"), params.get("until")} & {*PERIOD_STARTS}:
+        params["tz"] = zone.name
+    return params
 
 
 def _remember_language(request: Request, response: Response) -> Response:
@@ -202,6 +238,12 @@ def _remember_language(request: Request, response: Response) -> Response:
         path = f"{request.scope.get('root_path', '')}/"
         response.set_cookie("lang", request.query_params["lang"], samesite="lax", path=path)
     return response
+
+
+@pass_context
+def _wall_time(context: Context, second: int) -> str:
+    """Format a moment in the reader's time zone."""
+    return str(context["zone"].wall_time(second)).replace("T", " ")
 
 
 @pass_context

@@ -117,7 +117,8 @@ class LivePages:
                     if not await self._access.is_still_allowed(request, "read", self._clock()):
                         return
                     # These templates use nothing else of the request.
-                    yield await view.rendered((context["language"], context["root"]), render)
+                    variant = (context["language"], context["root"], context["zone"].name)
+                    yield await view.rendered(variant, render)
                 except StoreError:
                     yield b"event: down\ndata:\n\n"
                 for _ in range(int(_UPDATE_INTERVAL / _SHUTDOWN_CHECK)):

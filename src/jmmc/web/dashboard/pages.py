@@ -12,21 +12,17 @@ from starlette.responses import RedirectResponse, Response
 from jmmc.answers.model import FEW, Comparison, Overview
 from jmmc.answers.queries import Queries
 from jmmc.answers.threads import in_background
-from jmmc.core.timestamps import parse_moment
 from jmmc.privacy.pseudonyms import Pseudonyms
 from jmmc.quality.filters import DIMENSIONS, FIELD_OF_FILTER, SummaryFilter
-from jmmc.quality.joins import ATTEMPTS
-from jmmc.quality.summary import Summary
+from jmmc.quality.outcomes import ATTEMPTS
 from jmmc.web.dashboard.charts import PLOTS, curves_of
-from jmmc.web.dashboard.layout import HEADERS, Layout
+from jmmc.web.dashboard.layout import CARRIED, HEADERS, Layout
+from jmmc.web.dashboard.selection import selection_of
 from jmmc.web.security.access import Caller
 
-_DAY = 86_400
 _WORST_NETWORKS = 10  # Rows on the overview.
 _WORST_INCIDENTS = 5  # Shown at once on a meeting; the others are folded.
 _LEAST_KNOWN = 3600  # Person-seconds of a period with which another is compared.
-_FEW_ATTEMPTS = 5  # Failed joins above a list of sessions.
-_PAGE_SIZE = 50  # Sessions and meetings of a list.
 
 
 class Pages:
@@ -166,49 +162,27 @@ class Pages:
         return await self._page(request, caller, "agreement.html", agreement=found, api="agreement")
 
     async def find(self, request: Request, caller: Caller) -> Response:
-        """Show the names that match a text, or the sessions that match the filters."""
+        """Show the names that match a text; with filters only, lead to the lists."""
         text = request.query_params.get("q", "")
+        root = request.scope.get("root_path", "")
+        if not text and request.query_params.keys() & {*CARRIED}:
+            given = request.query_params.keys() & {*FIELD_OF_FILTER}
+            listed = "meetings" if given == {"room"} else "sessions"
+            target = f"{root}/{listed}?{request.url.query}".rstrip("?")
+            return RedirectResponse(target, 303, headers=HEADERS)
         if len(sessions := await self._queries.sessions_of_code(text)) == 1:
-            root = request.scope.get("root_path", "")
             return RedirectResponse(f"{root}/sessions/{sessions[0].session}", 303, headers=HEADERS)
-        selection = self._selection(request)
-        cursor = request.query_params.get("cursor") or None
-        # With a text alone the answer is the names, without a list of all sessions below.
-        lists_calls = not text or any(request.query_params.get(name) for name in FIELD_OF_FILTER)
-        of_attempts = selection.outcome in ATTEMPTS
-        meetings = await self._queries.meetings(selection) if selection.room else []
-        failed: Sequence[Summary] = ()
-        if lists_calls and selection.outcome is None:
-            failed = (await self._queries.attempts(selection, limit=_FEW_ATTEMPTS)).items
-        return await self._page(
-            request,
-            caller,
-            "find.html",
-            text=text,
-            hits=await self._queries.search(text),
-            meetings=meetings[:_PAGE_SIZE],
-            failed=failed,
-            of_attempts=of_attempts,
-            page=await self._queries.sessions(selection, limit=_PAGE_SIZE, after=cursor)
-            if lists_calls
-            else None,
-            api="sessions" if lists_calls else "search",
-        )
+        hits = await self._queries.search(text)
+        api = "search" if text else None
+        return await self._page(request, caller, "find.html", text=text, hits=hits, api=api)
 
     async def _page(self, request: Request, caller: Caller, name: str, **context: Any) -> Response:
         """Render a page in the background: a long one takes a tenth of a second and more."""
         return await in_background(lambda: self._layout.page(request, caller, name, **context))
 
     def _selection(self, request: Request) -> SummaryFilter:
-        """Return the time range (by default, the last day) and the filters of a query."""
-        params = request.query_params
-        now = int(self._clock())
-        until = parse_moment(params["until"], now) if params.get("until") else now
-        since = parse_moment(params["since"], now) if params.get("since") else until - _DAY
-        filters: dict[str, Any] = {
-            field: params[name] for name, field in FIELD_OF_FILTER.items() if params.get(name)
-        }
-        return self._pseudonyms.as_stored(SummaryFilter(since=since, until=until, **filters))
+        zone = self._layout.zone(request)
+        return selection_of(request, self._clock(), zone, self._pseudonyms)
 
 
 def _worst(compared: Sequence[Comparison]) -> list[Comparison]:

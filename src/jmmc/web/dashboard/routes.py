@@ -18,8 +18,10 @@ from jmmc.maintenance.schedule import rhythm_of
 from jmmc.web.dashboard.account import Account
 from jmmc.web.dashboard.assets import static_files
 from jmmc.web.dashboard.forget import ForgetPage
+from jmmc.web.dashboard.form_answers import FormAnswers
 from jmmc.web.dashboard.incidents import IncidentPages
 from jmmc.web.dashboard.layout import HEADERS, Layout
+from jmmc.web.dashboard.lists import ListPages
 from jmmc.web.dashboard.live import LivePages
 from jmmc.web.dashboard.pages import Pages
 from jmmc.web.dashboard.usage import UsagePage
@@ -57,10 +59,12 @@ class Dashboard:
         self._access = access
         self._signer = signer
         self._clock = clock
-        self._layout = Layout(signer)
+        self._layout = Layout(signer, lambda: collector.settings.time_zone)
         self._pages = Pages(queries, names, self._layout, clock=clock)
         self._incidents = IncidentPages(queries, self._layout, clock=clock)
         self._usage = UsagePage(queries, lambda: collector.settings, self._layout, clock=clock)
+        self._lists = ListPages(queries, names, self._layout, clock=clock)
+        self._forms = FormAnswers(queries, names, self._layout, clock)
         self._live = LivePages(collector, access, queries, self._layout, clock=clock)
         self._account = Account(collector, access, signer, self._layout, clock=clock)
         self._users = UsersPage(collector, signer, self._layout)
@@ -74,6 +78,8 @@ class Dashboard:
             "/overview": self._streamed("Overview", self._pages.overview),
             "/incidents": self._incidents.incidents,
             "/incidents/{id}": self._incidents.incident,
+            "/meetings": self._lists.meetings,
+            "/sessions": self._lists.sessions,
             "/meetings/{id}": self._pages.meeting,
             "/sessions/{id}": self._pages.session,
             "/participants/{participant}": self._pages.participant,
@@ -121,6 +127,8 @@ class Dashboard:
                 return RedirectResponse(f"{root}/login?{query}", 303, headers=HEADERS)
             if request.method == "POST":
                 return await page(request, caller)
+            if redirect := await self._forms.redirect(request):
+                return redirect
             return await while_waiting(request, page(request, caller))
 
         return self._with_error_pages(handler)

@@ -17,7 +17,7 @@ from jmmc.answers.queries import Queries
 from jmmc.answers.threads import in_background
 from jmmc.answers.usage import LENGTHS, SHOWN
 from jmmc.core.calendar import PERIODS, Calendar, Period
-from jmmc.core.timestamps import parse_moment, to_iso, zone_of
+from jmmc.core.timestamps import parse_moment, to_iso
 from jmmc.quality.filters import SummaryFilter
 from jmmc.settings import Settings
 from jmmc.web.dashboard.layout import Layout
@@ -90,7 +90,7 @@ class UsagePage:
         period = next((name for name in PERIODS if name == params.get("by", "month")), None)
         if period is None:
             raise ValueError(f"by = {params['by'][:100]!r}: expected {', '.join(PERIODS)}")
-        zone = zone_of((params.get("tz") or self._settings().time_zone)[:100])
+        zone = self._layout.zone(request).zone
         now = int(self._clock())
         until = now
         if given := params.get("until"):
@@ -145,7 +145,7 @@ def _context(
         "lengths": _length_names(),
         "period": period,
         "periods": _PERIOD_TEXTS,
-        "zone": zone.key,
+        "zone_name": zone.key,
         "begins": date_name(local_date(begins, zone), language) if begins is not None else "",
         "first_day": local_date(asked.since, zone).isoformat(),
         "last_day": local_date(asked.until - 1, zone).isoformat(),

@@ -1,14 +1,14 @@
-// The menus with the time range, in the reader's own time zone, and the filters.
+// The menus with the time range, in the zone of the page, and the filters.
 
-/** Return a moment as an input of type datetime-local has it. */
-const inputValue = (moment) => new Date(moment - moment.getTimezoneOffset() * 60_000).toISOString().slice(0, 16);
+import { momentOf, wallTime } from "./times.js";
 
 for (const form of document.querySelectorAll("form[data-time-range]")) {
-  for (const name of ["since", "until"]) if (form.dataset[name]) form.elements[name].value = inputValue(new Date(form.dataset[name]));
+  for (const name of ["since", "until"]) if (form.dataset[name]) form.elements[name].value = wallTime(new Date(form.dataset[name])).slice(0, 16);
   form.addEventListener("submit", (event) => {
     event.preventDefault();
     const query = new URLSearchParams(new FormData(form));
-    for (const name of ["since", "until"]) query.set(name, new Date(query.get(name)).toISOString().slice(0, 19) + "Z");
+    query.delete("wall");
+    for (const name of ["since", "until"]) query.set(name, momentOf(query.get(name)).toISOString().slice(0, 19) + "Z");
     location.assign(`${form.getAttribute("action")}?${query}`);
   });
 }
@@ -30,6 +30,6 @@ export function closeOnLeave(element, close) {
 const menus = document.querySelectorAll(".menu");
 for (const menu of menus) closeOnLeave(menu, () => { menu.open = false; });
 addEventListener("keydown", (event) => {
-  if (event.key !== "Escape") return;
+  if (event.key !== "Escape" || event.defaultPrevented) return;
   for (const menu of menus) if (menu.open) { menu.open = false; menu.firstElementChild.focus(); }
 });

@@ -1,7 +1,7 @@
 // The plots of the overview: participants over time, and the heat map.
 
 import { colorOf, createPlot, fitToWidth, JUST_BEFORE, timeAxis, timeSeries, valueAxis } from "./plots.js";
-import { formats, numbers, zone } from "./times.js";
+import { formats, numbers, wallTime, zone } from "./times.js";
 
 const GRADES = ["poor", "fair", "good", "unknown"]; // From the bottom of the stack to its top.
 
@@ -68,7 +68,7 @@ export function drawHeat(target, data) {
     const moment = new Date(start * 1000);
     const day = formats.day.format(moment);
     if (!days.has(day)) days.set(day, Array(24).fill(null));
-    const hours = days.get(day), hour = moment.getHours();
+    const hours = days.get(day), hour = Number(wallTime(moment).slice(11, 13));
     hours[hour] = [(hours[hour]?.[0] || 0) + known, (hours[hour]?.[1] || 0) + bad];
   }
   const table = document.createElement("table");

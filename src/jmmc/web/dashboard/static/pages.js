@@ -7,6 +7,7 @@ import { drawHeat, drawParticipants } from "./overview.js";
 import "./suggestions.js";
 import "./tables.js";
 import { localiseTimes } from "./times.js";
+import "./values.js";
 import "./waiting.js";
 
 const drawings = { participants: drawParticipants, curves: drawCurves, heat: drawHeat };

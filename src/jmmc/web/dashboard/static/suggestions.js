@@ -26,7 +26,8 @@ function hitUrl({ kind, name, last, session }) {
   if (kind === "code") return `${root}/sessions/${session}`;
   const encoded = encodeURIComponent(name);
   if (kind === "participant") return `${root}/participants/${encoded}?${daysAround(last)}`;
-  return `${root}/find?${daysAround(last)}&${kind === "name" ? "name" : "q"}=${encoded}`;
+  if (kind === "room") return `${root}/meetings?${daysAround(last)}&typed=1&room=${encoded}`;
+  return `${root}/${kind === "name" ? "sessions" : "find"}?${daysAround(last)}&${kind === "name" ? "name" : "q"}=${encoded}`;
 }
 
 function hitLink(hit) {

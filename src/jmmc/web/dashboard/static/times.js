@@ -1,24 +1,49 @@
 // The reader's language, time zone and formats; times and time axes.
 
-const pageLanguage = document.documentElement.lang;
+const page = document.documentElement;
+const pageLanguage = page.lang;
 /** The reader's own variant of the page's language, such as en-GB. */
 export const locale = navigator.languages.find((tag) => tag.startsWith(pageLanguage)) || pageLanguage;
-export const zone = Intl.DateTimeFormat().resolvedOptions().timeZone;
+const zoneOfBrowser = Intl.DateTimeFormat().resolvedOptions().timeZone;
+/** The zone that the reader chose, or else that of the browser. */
+export const zone = page.dataset.zone || zoneOfBrowser;
+// The server needs it for "today", for times without scripts and in files.
+document.cookie = `browser_zone=${encodeURIComponent(zoneOfBrowser)}; path=${page.dataset.root}/; max-age=31536000; samesite=lax`;
+// The first page of a new browser is of the server's "today".
+const namesPeriods = /[?&](since|until)=(today|yesterday|this-|last-)/.test(location.search);
+if (namesPeriods && zone !== page.dataset.serverZone && document.cookie.includes("browser_zone=")) location.reload();
+
+const inZone = (options) => new Intl.DateTimeFormat(locale, { timeZone: zone, ...options });
 export const formats = {
-  clock: new Intl.DateTimeFormat(locale, { hour: "2-digit", minute: "2-digit" }),
-  second: new Intl.DateTimeFormat(locale, { hour: "2-digit", minute: "2-digit", second: "2-digit" }),
-  day: new Intl.DateTimeFormat(locale, { weekday: "short", day: "numeric", month: "short" }),
-  moment: new Intl.DateTimeFormat(locale, { weekday: "short", day: "numeric", month: "short", hour: "2-digit", minute: "2-digit" }),
-  dated: new Intl.DateTimeFormat(locale, { day: "numeric", month: "short", year: "numeric", hour: "2-digit", minute: "2-digit" }),
+  clock: inZone({ hour: "2-digit", minute: "2-digit" }),
+  second: inZone({ hour: "2-digit", minute: "2-digit", second: "2-digit" }),
+  day: inZone({ weekday: "short", day: "numeric", month: "short" }),
+  moment: inZone({ weekday: "short", day: "numeric", month: "short", hour: "2-digit", minute: "2-digit" }),
+  dated: inZone({ day: "numeric", month: "short", year: "numeric", hour: "2-digit", minute: "2-digit" }),
 };
 export const numbers = new Intl.NumberFormat(locale, { maximumFractionDigits: 2 });
 
-/** Write the times below `element`, which the server has written in UTC, in the reader's zone. */
+// Swedish is written like ISO 8601.
+const wall = new Intl.DateTimeFormat("sv-SE", { timeZone: zone, dateStyle: "short", timeStyle: "medium" });
+
+/** Return what a clock of the zone shows at a moment, as 2026-09-21T09:00:00. */
+export const wallTime = (moment) => wall.format(moment).replace(" ", "T");
+
+/** Return by how many milliseconds clocks of the zone are before UTC at a moment. */
+const offset = (moment) => Date.parse(`${wallTime(moment)}Z`) - Math.floor(moment / 1000) * 1000;
+
+/** Return the moment at which a clock of the zone shows `text`, as wallTime writes it. */
+export function momentOf(text) {
+  const utc = Date.parse(`${text}Z`);
+  return new Date(utc - offset(utc - offset(utc)));
+}
+
+/** Write the times below `element` in the reader's language, and in the zone of this page. */
 export function localiseTimes(element) {
-  const year = new Date().getFullYear();
+  const year = wallTime(Date.now()).slice(0, 4);
   for (const time of element.querySelectorAll("time[datetime]")) {
     const moment = new Date(time.dateTime);
-    const format = moment.getFullYear() === year ? formats.moment : formats.dated;
+    const format = wallTime(moment).startsWith(year) ? formats.moment : formats.dated;
     time.textContent = (time.classList.contains("clock") ? formats.clock : format).format(moment);
     time.title = moment.toISOString();
   }
@@ -28,19 +53,22 @@ export function localiseTimes(element) {
 
 const TICK_STEPS = [60, 120, 300, 600, 900, 1800, 3600, 7200, 10800, 21600, 43200, 86400, 2 * 86400, 7 * 86400]; // Seconds
 
-/** Return moments at whole steps of the reader's clock, at most `maxCount` of them. */
+/** Return moments at whole steps of the zone's clock, at most `maxCount` of them. */
 export function tickTimes(since, until, maxCount) {
   const step = TICK_STEPS.find((seconds) => (until - since) / seconds <= maxCount) || TICK_STEPS.at(-1);
-  const shift = -new Date(since * 1000).getTimezoneOffset() * 60;
+  const shift = offset(since * 1000) / 1000;
   const times = [];
-  for (let at = Math.ceil((since + shift) / step) * step - shift; at <= until; at += step) times.push(at);
+  for (let at = Math.ceil((since + shift) / step) * step - shift; at <= until; at += step) {
+    const changed = step > 3600 ? offset(at * 1000) / 1000 - shift : 0; // Summer time began or ended.
+    if (at - changed >= since && at - changed <= until) times.push(at - changed);
+  }
   return times;
 }
 
 /** Return the time of a tick, the day at midnight. */
 export function tickLabel(at) {
   const moment = new Date(at * 1000);
-  return moment.getHours() || moment.getMinutes() ? formats.clock.format(moment) : formats.day.format(moment);
+  return wallTime(moment).slice(11, 16) === "00:00" ? formats.day.format(moment) : formats.clock.format(moment);
 }
 
 function drawTicks(axis) {
@@ -56,3 +84,9 @@ function drawTicks(axis) {
     return tick;
   }));
 }
+
+// The names of all zones: they need no bytes of the page.
+const zones = document.getElementById("zones");
+zones?.closest("details").addEventListener("toggle", () => {
+  if (!zones.children.length) zones.append(...Intl.supportedValuesOf("timeZone").map((value) => Object.assign(document.createElement("option"), { value })));
+});

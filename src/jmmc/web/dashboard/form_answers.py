@@ -1,0 +1,79 @@
+"""Answers the forms that choose what pages show: each leads to an address without its fields."""
+
+import re
+from collections.abc import Callable
+from datetime import datetime
+from urllib.parse import urlencode
+
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
+
+from jmmc.answers.queries import Queries
+from jmmc.answers.values import SUGGESTED
+from jmmc.core.timestamps import to_iso, zone_of
+from jmmc.privacy.pseudonyms import Pseudonyms
+from jmmc.web.dashboard.layout import FORM_FIELDS, HEADERS, Layout
+from jmmc.web.dashboard.list_columns import remember_columns
+from jmmc.web.dashboard.reader_zone import remember_zone
+from jmmc.web.dashboard.selection import selection_of
+
+_WALL_TIME = re.compile(r"\d{4}-\d{2}-\d{2}T\d{2}:\d{2}(:\d{2})?")
+
+
+class FormAnswers:
+    """Redirects from the addresses of forms. `clock` gives Unix seconds."""
+
+    def __init__(
+        self,
+        queries: Queries,
+        pseudonyms: Pseudonyms,
+        layout: Layout,
+        clock: Callable[[], float],
+    ) -> None:
+        self._queries = queries
+        self._pseudonyms = pseudonyms
+        self._layout = layout
+        self._clock = clock
+
+    async def redirect(self, request: Request) -> Response | None:
+        """Remember what a form chooses, and lead to what it asks for; None without a form.
+
+        Times that are written in the zone `wall` become moments, and texts of filters the values
+        that they mean. Raises `ValueError` for what is none.
+        """
+        params = request.query_params
+        if not params.keys() & {*FORM_FIELDS} - {"lang"}:
+            return None
+        query = {key: value for key, value in params.items() if value and key not in FORM_FIELDS}
+        if params.get("wall"):
+            for name in ("since", "until"):
+                if _WALL_TIME.fullmatch(query.get(name, "")):
+                    query[name] = _moment_of(query[name], params["wall"][:100])
+        target = request.url.path
+        if "typed" in params:
+            meant = await self._meant(request, query)
+            if unclear := next((name for name, value in meant.items() if not value), None):
+                target, query = f"{request.scope.get('root_path', '')}/find", {"q": query[unclear]}
+            else:
+                query |= meant
+        address = f"{target}?{urlencode(query)}" if query else target
+        response = RedirectResponse(address, 303, headers=HEADERS)
+        remember_zone(request, response)
+        remember_columns(request, response)
+        return response
+
+    async def _meant(self, request: Request, query: dict[str, str]) -> dict[str, str]:
+        """The values that texts of filters stand for."""
+        zone = self._layout.zone(request)
+        selection = selection_of(request, self._clock(), zone, self._pseudonyms)
+        return {
+            name: await self._queries.resolved_value(name, query[name].strip(), selection)
+            for name in SUGGESTED
+            if name in query
+        }
+
+
+def _moment_of(wall_time: str, zone: str) -> str:
+    """The moment of a time on the clocks of a zone, as ISO 8601. Raises `ValueError`."""
+    local = datetime.fromisoformat(wall_time).replace(tzinfo=zone_of(zone))
+    return to_iso(local.timestamp())
