@@ -214,7 +214,10 @@ class Collector:
 
     async def read_erasures(self) -> None:
         """Read which samples may not be stored any more: browsers may still hold some."""
+        before = self._receiver.erased.erasures
         self._receiver.erased = await self._erasures.read(self.store.reports)
+        if self.is_open and before != self._receiver.erased.erasures:
+            self._maintenance.forget_sessions()
 
     async def forget(self, subject: Subject) -> Erasure:
         """Erase everything about a subject, and return the receipt. Raises `StoreError`."""

@@ -10,12 +10,12 @@ from jmmc.core.label_values import OTHER, UNKNOWN, LabelValues, browser_family
 from jmmc.core.model import Dialect, Sample, Session
 from jmmc.maintenance.call_time_metrics import MEASURES, CallTimeCounters, Labels
 from jmmc.maintenance.summarizer import Summarizer
+from jmmc.quality.accumulator import Formula, SessionAccumulator
 from jmmc.quality.filters import SummaryFilter
 from jmmc.quality.grading import Grade
 from jmmc.quality.summarize import sum_up
 from jmmc.quality.summary import Summary
 from jmmc.quality.thresholds import preset
-from jmmc.quality.timeline import build_timeline
 from jmmc.simulation.scenario import Scenario, simulate
 from jmmc.stores import Store
 from tests.support.builders import RHYTHM, UID
@@ -42,9 +42,9 @@ class Call:
 
     def count(self, now: int) -> None:
         session = Session("a" * 24, "room", UID, Dialect.V2, _BEGAN, tuple(self._samples))
-        timeline = build_timeline(session, rhythm=RHYTHM, now=_BEGAN + now)
-        after = sum_up(session, timeline, _JITSI)
-        self._call_time.count(self._before, after, timeline, _BEGAN + now)
+        accumulator = SessionAccumulator.of(session, Formula.of(_JITSI, RHYTHM))
+        after = sum_up(accumulator, _BEGAN + now)
+        self._call_time.count(self._before, after, accumulator.spans, _BEGAN + now)
         self._call_time.catch_up(_BEGAN + now)
         self._before = after
 

@@ -9,7 +9,7 @@ from msgspec.structs import replace
 
 from jmmc.answers.serialization import encode
 from jmmc.core.model import Dialect, Session
-from jmmc.quality.summarize import sum_up
+from jmmc.quality.summarize import summarize
 from jmmc.quality.thresholds import preset
 from jmmc.quality.timeline import build_timeline
 from tests.support.builders import RHYTHM
@@ -40,7 +40,7 @@ def test_a_timeline_of_any_session_is_in_order_and_without_gaps(
 def test_a_summary_of_any_session_has_values_within_bounds(
     session: Session, now: int | None
 ) -> None:
-    summary = sum_up(session, build_timeline(session, rhythm=RHYTHM, now=now), preset("jitsi"))
+    summary = summarize(session, preset=preset("jitsi"), rhythm=RHYTHM, now=now)
     seconds = (summary.good, summary.fair, summary.poor, summary.unknown)
     assert min(seconds) >= 0
     assert sum(seconds) == summary.ended - summary.began

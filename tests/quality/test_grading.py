@@ -13,12 +13,12 @@ from jmmc.quality.grading import (
     Judged,
     judge,
     moment_mos,
-    quantiles,
     spells,
     verdict,
     worst_minute,
 )
 from jmmc.quality.mos import mos, twilio_mos
+from jmmc.quality.quantiles import quantiles
 from jmmc.quality.thresholds import PRESETS, Limit, preset
 from jmmc.quality.timeline import Span, State
 from jmmc.settings import Settings

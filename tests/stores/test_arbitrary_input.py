@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from jmmc.core.errors import JmmcError
 from jmmc.core.model import SessionFilter
-from jmmc.quality.summarize import sum_up
+from jmmc.quality.summarize import summarize
 from jmmc.quality.summary import Summary
 from jmmc.quality.thresholds import preset
 from jmmc.quality.timeline import build_timeline
@@ -45,8 +45,8 @@ _DOCUMENTS = st.fixed_dictionaries(
 def test_any_document_is_read_as_a_session_or_skipped(document: dict[str, Any]) -> None:
     if is_session(document):
         session = session_of([document])
-        timeline = build_timeline(session, rhythm=RHYTHM)
-        assert isinstance(sum_up(session, timeline, preset("jitsi")), Summary)
+        summary = summarize(session, preset=preset("jitsi"), rhythm=RHYTHM)
+        assert isinstance(summary, Summary)
 
 
 @bounded

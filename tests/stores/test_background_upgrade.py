@@ -8,9 +8,9 @@ import pytest
 from jmmc.ingest.counters import Counters
 from jmmc.maintenance import summarizer
 from jmmc.maintenance.summarizer import Summarizer, keep_summarizing
+from jmmc.quality.accumulator import formula_of
 from jmmc.quality.filters import DIMENSIONS, SummaryFilter
 from jmmc.quality.rollups import ALL, DAY, HOUR, Rollup
-from jmmc.quality.summarize import formula_of
 from jmmc.quality.summary import Summary
 from jmmc.quality.thresholds import preset
 from jmmc.simulation.scenario import Scenario, simulate

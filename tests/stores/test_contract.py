@@ -9,7 +9,16 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from jmmc.core.model import Dialect, Erased, Receipt, Refusal, Sample, Session, SessionFilter
+from jmmc.core.model import (
+    Dialect,
+    Erased,
+    Progress,
+    Receipt,
+    Refusal,
+    Sample,
+    Session,
+    SessionFilter,
+)
 from jmmc.stores import Store
 from tests.stores.conftest import (
     STORES,
@@ -434,3 +443,35 @@ async def test_session_times_are_those_of_the_earliest_and_the_latest_session(
     for session, ts in ((_A, 1_700_000_300), (_B, 1_700_000_100), (_C, 1_700_000_900)):
         await store.append([push(session=session, samples=(sample(0, ts=ts),))])
     assert await store.session_times() == (1_700_000_100, 1_700_000_900)
+
+
+async def test_only_the_samples_after_those_that_are_known_are_read(store: Store) -> None:
+    await store.append(
+        [push(*range(130), session=_A), push(0, 1, session=_B), push(0, 4, session=_C)]
+    )
+    known = [
+        Progress(_A, 118, 117),
+        Progress(_B, 2, 1),
+        Progress(_C, 1, 0),
+        Progress("d" * 24, 1, 0),
+    ]
+    found = await store.samples_after(known)
+    assert {session: [sample.seq for sample in found[session]] for session in found} == {
+        _A: list(range(118, 130)),
+        _B: [],
+        _C: [4],
+    }
+    (whole,) = await store.get([_A])
+    assert found[_A] == whole.samples[118:]
+    assert await store.samples_after([]) == {}
+
+
+async def test_a_session_with_other_samples_than_those_that_are_known_is_left_out(
+    store: Store,
+) -> None:
+    await store.append([push(0, 1, 70, session=_A), push(0, 1, 2, session=_B)])
+    known = [Progress(_A, 3, 70), Progress(_B, 3, 2)]
+    assert await store.samples_after(known) == {_A: (), _B: ()}
+    await store.append([push(5, 71, session=_A), push(3, session=_B)])
+    found = await store.samples_after(known)
+    assert {session: [sample.seq for sample in found[session]] for session in found} == {_B: [3]}

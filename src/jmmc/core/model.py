@@ -81,6 +81,14 @@ class Session(Struct, frozen=True):
         return Push(self.id, self.room, self.browser_id, self.dialect, kept)
 
 
+class Progress(NamedTuple):
+    """How far a session is known: its first `samples`, of which the last has number `seq`."""
+
+    session: str
+    samples: int
+    seq: int
+
+
 class SessionFilter(Struct, frozen=True):
     """A selection of sessions: those that match every criterion that is given.
 

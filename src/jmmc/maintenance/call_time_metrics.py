@@ -28,7 +28,7 @@ from jmmc.quality.outcomes import (
     UNSUCCESSFUL,
 )
 from jmmc.quality.summary import Summary
-from jmmc.quality.timeline import State, Timeline
+from jmmc.quality.timeline import Span, State
 
 Direction = Literal["up", "down", ""]
 
@@ -188,8 +188,13 @@ class CallTimeCounters:
         """Note that all that was stored until `now` has been counted."""
         self._as_of = now
 
-    def count(self, before: Summary | None, after: Summary, timeline: Timeline, now: float) -> None:
-        """Count what a new summary `after`, made of `timeline`, adds to the one `before` it."""
+    def count(
+        self, before: Summary | None, after: Summary, spans: Sequence[Span], now: float
+    ) -> None:
+        """Count what a new summary `after` adds to the one `before` it.
+
+        `spans` are those of the session since then, by time; there may be earlier ones.
+        """
         self._count_joins(before, after, now)
         if after.outcome in ATTEMPTS:
             return  # Nobody was in the room.
@@ -203,7 +208,7 @@ class CallTimeCounters:
             for grade_span, passed in _backwards(after.grade_spans, start, end):
                 self.seconds[labels][grade_span.grade] += passed
                 bridge[grade_span.grade] += passed
-            for span, passed in _backwards(timeline.spans, start, end):
+            for span, passed in _backwards(spans, start, end):
                 if span.state is not None:
                     self._add_measures(labels, span.state, passed)
 

@@ -67,6 +67,10 @@ class Maintenance:
         """Sessions graded anew after an upgrade, and all of them; None without such work."""
         return self._summarizer.upgraded
 
+    def forget_sessions(self) -> None:
+        """Forget what is remembered of running sessions: something was erased."""
+        self._summarizer.forget_sessions()
+
     async def release(self) -> None:
         """Give up the leases, when the tasks have ended. Raises `StoreError`."""
         await self._summarizer.release()

@@ -9,35 +9,38 @@ from collections.abc import (
     Callable,
     Iterable,
     Iterator,
+    Mapping,
     Sequence,
     Set,
 )
 from contextlib import aclosing
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 import msgspec
 
 from jmmc.core.errors import StoreError
 from jmmc.core.logging import logger
-from jmmc.core.model import Session, SessionFilter
+from jmmc.core.model import Progress, Sample, Session, SessionFilter
 from jmmc.core.tasks import raise_if_cancelled
 from jmmc.core.timestamps import to_iso
 from jmmc.core.yielding import LoadAwareYielder, batch_size_for
 from jmmc.ingest.counters import Counters
 from jmmc.maintenance.call_time_metrics import CallTimeCounters
 from jmmc.maintenance.incidents import IncidentFinder
+from jmmc.maintenance.running_sessions import RememberedSession, RunningSessions
 from jmmc.maintenance.set_aside import SetAside
 from jmmc.maintenance.summary_due_times import DueTimes, in_fair_order
 from jmmc.maintenance.usage_days import note_usage
+from jmmc.quality.accumulator import Formula, SessionAccumulator
 from jmmc.quality.filters import DIMENSIONS, SummaryFilter
 from jmmc.quality.grading import Grade
 from jmmc.quality.joins import JoinEvent, join_events
 from jmmc.quality.rollups import ALL, DAY, HOUR, Fact, Rollup, day_of, hour_of
 from jmmc.quality.segments import track_of
-from jmmc.quality.summarize import formula_of, sum_up
+from jmmc.quality.summarize import sum_up
 from jmmc.quality.summary import Setup, Summary
 from jmmc.quality.thresholds import Preset
-from jmmc.quality.timeline import Rhythm, Timeline, build_timeline
+from jmmc.quality.timeline import Rhythm, Span
 from jmmc.stores import Lease, Store
 from jmmc.stores.searchable_names import names_of
 
@@ -50,6 +53,8 @@ _STEP_SECONDS = 10  # After these, those that are due are read again.
 _DIRTY_IDS = 10_000  # Changed sessions that are read, of which the due ones are taken.
 _OVERDUE_IDS = 2000  # In one step, of sessions that may have ended.
 _LONG_SESSION = 250  # Samples: 5 ms. A longer timeline in the event loop would delay pushes.
+_FIXED_WORK = 20  # Of a summary besides its samples, in samples.
+_SHORT_WORK = 100  # Samples: 2 ms.
 _GROUP_SESSIONS = 50  # In memory at a time. With 20 the way to the store took twice as long.
 _WORK_SECONDS = 0.05  # Without a rest: of long sessions fewer are taken at a time.
 _LEASE = "summaries"
@@ -75,6 +80,8 @@ class Summarizer:
     `holder` names this process for the lease: one process at a time does the work. `clock` gives
     Unix seconds. `call_time` counts the time that passes in calls. `monotonic` gives seconds of a
     clock that nobody sets, `sender_of` the sender of a session and its number of samples.
+
+    Running sessions are remembered as summed up so far, so that of those only new samples are read.
     """
 
     def __init__(
@@ -90,7 +97,8 @@ class Summarizer:
         sender_of: Callable[[str], tuple[int, int] | None] = lambda _: None,
     ) -> None:
         self._store = store
-        self._preset = preset
+        self._formula = Formula.of(preset, rhythm)
+        self._sessions = RunningSessions()
         self._rhythm = rhythm
         self._clock = clock
         self._call_time = call_time
@@ -98,6 +106,7 @@ class Summarizer:
         self._due_times = DueTimes()
         self._sender_of = sender_of
         self._group_size = 1  # Sessions in the next group.
+        self._in_a_row = 0  # Samples, since pushes were let through.
         self._failed_sessions = SetAside[str]()
         self._failed_hours = SetAside[int]()
         self._rolled_up = 0.0  # Unix seconds of the last rollups.
@@ -119,6 +128,7 @@ class Summarizer:
         reports = self._store.reports
         now = self._clock()
         if not await self.leads():
+            self.forget_sessions()
             if self._call_time is not None:
                 self._call_time.leave()
             return 0
@@ -151,6 +161,10 @@ class Summarizer:
             self._call_time.catch_up(now)
         return len(ids)
 
+    def forget_sessions(self) -> None:
+        """Forget what is remembered of running sessions; they are read from the store again."""
+        self._sessions.clear()
+
     @property
     def leading(self) -> bool:
         """Whether this process held the lease when it looked last."""
@@ -164,7 +178,7 @@ class Summarizer:
         """
         self._upgrading = True
         try:
-            if await self.formula() != formula_of(self._preset):
+            if await self.formula() != self._formula.name:
                 logged, total = 0, await self._store.count(SessionFilter())
                 self._yielder.begin()
                 async with aclosing(self.rebuild(together=_GROUP_SESSIONS)) as pieces:
@@ -192,7 +206,7 @@ class Summarizer:
         """
         together = together or _STEP_SESSIONS
         reports = self._store.reports
-        formula = formula_of(self._preset)
+        formula = self._formula.name
         records = await reports.records("rebuild")
         since = int(records[formula]) if formula in records else None
         done = await self._store.count(SessionFilter(until=since)) if since is not None else 0
@@ -298,7 +312,7 @@ class Summarizer:
 
     async def _rebuild(self, sessions: Sequence[Session]) -> None:
         async def summarize(part: Sequence[Session]) -> None:
-            await self._summarize(part, self._clock(), anew=True)
+            await self._summarize_anew(part)
 
         await self._isolate(sessions, summarize, lambda session: session.id)
 
@@ -341,18 +355,61 @@ class Summarizer:
         return True
 
     async def _summarize_ids(self, ids: Sequence[str], now: float) -> None:
+        """Summarize sessions, from their new samples where they are remembered."""
         reports = self._store.reports
-        sessions = await self._store.get(ids)
-        gone = set(ids) - {session.id for session in sessions}
+        before = {summary.session: summary for summary in await reports.get_summaries(ids)}
+        remembered = {
+            session: found
+            for session, summary in before.items()
+            if summary.formula == self._formula.name
+            and (found := self._sessions.get(session, summary.samples))
+        }
+        new = await self._store.samples_after([found.progress for found in remembered.values()])
+        sessions = await self._store.get([session for session in ids if session not in new])
+        gone = before.keys() - new.keys() - {session.id for session in sessions}
         if gone:
             # Their samples were deleted by retention: the summary of before is the last one.
-            last_known = await reports.get_summaries(list(gone))
+            last_known = {session: before[session] for session in gone}
             ended = [
-                msgspec.structs.replace(item, running=False, ended=item.last) for item in last_known
+                msgspec.structs.replace(summary, running=False, ended=summary.last)
+                for summary in last_known.values()
             ]
-            await self.incidents.note_changes({item.session: item for item in last_known}, ended)
+            await self.incidents.note_changes(last_known, ended)
             await reports.put_summaries(ended)
-        await self._summarize(sessions, now)
+        summed_up = [
+            *[await self._continue(remembered[session], new[session], now) for session in new],
+            *[await self._start(session, now) for session in sessions],
+        ]
+        await self._store_summaries(summed_up, before, before, now)
+
+    async def _continue(
+        self, remembered: RememberedSession, samples: Sequence[Sample], now: float
+    ) -> "_SummedUp":
+        """Sum up a session that is remembered, with its new samples."""
+
+        def sum_up_more() -> _SummedUp:
+            accumulator = SessionAccumulator.decode(remembered.accumulated, self._formula)
+            accumulator.advance(samples)
+            return _SummedUp.of(accumulator, now)
+
+        return await self._compute(sum_up_more, len(samples))
+
+    async def _start(self, session: Session, now: float) -> "_SummedUp":
+        """Sum up a session from all of its samples."""
+        return await self._compute(
+            lambda: _SummedUp.of(SessionAccumulator.of(session, self._formula), now),
+            len(session.samples),
+        )
+
+    async def _compute(self, work: Callable[[], _T], samples: int) -> _T:
+        """Do work of so many samples, where it delays pushes least."""
+        if samples > _LONG_SESSION:
+            return await asyncio.to_thread(work)
+        self._in_a_row += _FIXED_WORK + samples
+        if self._in_a_row > _SHORT_WORK:
+            self._in_a_row = 0
+            await asyncio.sleep(0)  # Let pushes through.
+        return work()
 
     async def _running(self) -> AsyncIterator[Summary]:
         reports = self._store.reports
@@ -362,30 +419,34 @@ class Summarizer:
             for summary in await reports.get_summaries(ids):
                 yield summary
 
-    async def _summarize(
-        self, sessions: Sequence[Session], now: float, *, anew: bool = False
+    async def _summarize_anew(self, sessions: Sequence[Session]) -> None:
+        """Store summaries from all samples, and note every hour that they touch."""
+        if not sessions:
+            return
+        now = self._clock()
+        summed_up = [await self._start(session, now) for session in sessions]
+        stored = await self._store.reports.get_summaries([session.id for session in sessions])
+        before = {summary.session: summary for summary in stored}
+        await self.note({hour for summary in stored for hour in hours_of(summary)})
+        await self._store_summaries(summed_up, before, {}, now)
+
+    async def _store_summaries(
+        self,
+        summed_up: Sequence["_SummedUp"],
+        before: Mapping[str, Summary],
+        compared_with: Mapping[str, Summary],
+        now: float,
     ) -> None:
         """Store summaries, after noting the hours that they change: a crash loses none.
 
-        With `anew`, every hour that they touch is noted.
+        `before` are the summaries that they replace. An hour changes where they differ from
+        `compared_with`.
         """
-        if not sessions:
+        if not summed_up:
             return
         reports = self._store.reports
-        timelines: list[Timeline] = []
-        summaries: list[Summary] = []
-        for session in sessions:
-            if len(session.samples) > _LONG_SESSION:
-                timeline, summary = await asyncio.to_thread(self._build_and_sum_up, session, now)
-            else:
-                timeline, summary = self._build_and_sum_up(session, now)
-                await asyncio.sleep(0)  # Let pushes through.
-            timelines.append(timeline)
-            summaries.append(summary)
-        stored = await reports.get_summaries([summary.session for summary in summaries])
-        before = {summary.session: summary for summary in stored}
-        compared_with = {} if anew else before
-        hours = {hour for summary in stored for hour in hours_of(summary)} if anew else set()
+        summaries = [item.summary for item in summed_up]
+        hours: set[int] = set()
         for summary in summaries:
             hours |= _changed_hours(compared_with.get(summary.session), summary)
         await self.note(hours, now)
@@ -398,20 +459,25 @@ class Summarizer:
             if summary.session in before and _is_renamed(before[summary.session], summary)
         ]:
             await reports.drop_names(renamed)
-        for summary in summaries:
-            self._due_times.summarized(
-                summary.session,
-                length=summary.ended - summary.began,
-                running=summary.running,
-                now=now,
-            )
+        for item in summed_up:
+            self._remember(item, now)
         if self._call_time is not None:  # Stored now, so no process counts it again.
-            for summary, timeline in zip(summaries, timelines, strict=True):
-                self._call_time.count(before.get(summary.session), summary, timeline, now)
+            for summary, spans, _ in summed_up:
+                self._call_time.count(before.get(summary.session), summary, spans, now)
 
-    def _build_and_sum_up(self, session: Session, now: float) -> tuple[Timeline, Summary]:
-        timeline = build_timeline(session, rhythm=self._rhythm, now=now)
-        return timeline, sum_up(session, timeline, self._preset)
+    def _remember(self, summed_up: "_SummedUp", now: float) -> None:
+        """Remember a running session, and when its next summary is due."""
+        summary, _, remembered = summed_up
+        if remembered is None:
+            self._sessions.forget(summary.session)
+        else:
+            self._sessions.put(remembered)
+        self._due_times.summarized(
+            summary.session,
+            length=0 if remembered else summary.ended - summary.began,
+            running=summary.running,
+            now=now,
+        )
 
     async def _roll_up(self, hours: Iterable[int]) -> None:
         reports = self._store.reports
@@ -466,6 +532,27 @@ class Summarizer:
         for hour in hours:
             pause = self._failed_hours.add(hour, self._clock())
             _log.error("hour_set_aside", hour=to_iso(hour), why=_why(error), retry_seconds=pause)
+
+
+class _SummedUp(NamedTuple):
+    """A session summed up: its summary, the spans of its new samples, and how it goes on.
+
+    `remembered` is None when it is over, or cannot be continued.
+    """
+
+    summary: Summary
+    spans: Sequence[Span]
+    remembered: RememberedSession | None
+
+    @staticmethod
+    def of(accumulator: SessionAccumulator, now: float) -> "_SummedUp":
+        """Sum up a session so far, to which nothing can be added afterwards."""
+        accumulated, encoded = accumulator.accumulated, accumulator.encode()
+        summary = sum_up(accumulator, now)
+        if encoded is None or accumulated.seq is None or not summary.running:
+            return _SummedUp(summary, accumulator.spans, None)
+        progress = Progress(summary.session, summary.samples, accumulated.seq)
+        return _SummedUp(summary, accumulator.spans, RememberedSession(progress, encoded))
 
 
 def _why(error: Exception) -> str:

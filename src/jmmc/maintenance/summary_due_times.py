@@ -1,7 +1,9 @@
 """When the summary of a running session is due again.
 
-A summary is made of all samples of its session. It is due when the session has grown by a
-twentieth, so that the cost of a long session does not grow with the square of its length.
+The summary of a session that is remembered as summed up so far costs the same at any length: it is
+due as soon as there are new samples. Any other summary is made of all samples of its session. It is
+due when the session has grown by a twentieth, so that the cost of a long session does not grow with
+the square of its length.
 """
 
 from collections import Counter
@@ -21,7 +23,10 @@ class DueTimes:
         self._due: dict[str, float] = {}
 
     def summarized(self, session: str, *, length: float, running: bool, now: float) -> None:
-        """Note that a session of `length` seconds was summarized at `now`."""
+        """Note that a session was summarized at `now`.
+
+        Its next summary is made of samples of `length` seconds, besides the new ones.
+        """
         if running:
             self._due[session] = now + min(PATIENCE, length / _GROWTH)
         else:

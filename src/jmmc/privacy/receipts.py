@@ -57,7 +57,9 @@ class ErasureFilter:
     def __init__(self, key: bytes = b"", erasures: Iterable[Erasure] = ()) -> None:
         self._key = key
         self._until: dict[str, int] = {}
-        for erasure in erasures:
+        self.erasures = tuple(erasures)
+        """The receipts."""
+        for erasure in self.erasures:
             self._until[erasure.subject] = max(
                 erasure.until, self._until.get(erasure.subject, erasure.until)
             )

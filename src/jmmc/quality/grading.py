@@ -1,40 +1,30 @@
 """Grades of moments, with their reasons, and of calls: by shares of time, never by a mean."""
 
-from bisect import bisect_right
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from enum import IntEnum
 from functools import lru_cache
 from heapq import nlargest
-from itertools import accumulate
 from math import inf
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
-from msgspec import Struct
+from msgspec import Struct, field
 
 from jmmc.core.fields import Moment
+from jmmc.quality.grades import Grade as Grade
+from jmmc.quality.grades import GradeSpan, append_span
 from jmmc.quality.mos import mos, twilio_mos
 from jmmc.quality.signs import senders_at, signs_at
 from jmmc.quality.thresholds import READINGS_OF, Limit, Limitation, Preset
 from jmmc.quality.timeline import Span, State
+from jmmc.quality.worst_minute import WorstMinuteSearch
 
 VERSION = 5
 """Version of the formulas here, in `mos` and in `thresholds`; stored with their results."""
 
 _MARGIN = 1.1  # Hysteresis of limited video, as a factor.
-_MINUTE = 60
 _NONE: tuple[str, ...] = ()
 _MOST_SENDERS = 8  # Of a spell.
 _NUMBERS = (int, float)  # And not bool, which is an int to `isinstance`.
-_FAIR_WEIGHT = 0.5  # Of a fair second, where a poor one is 1, in the worst minute.
-
-
-class Grade(IntEnum):
-    """From best to worst after UNKNOWN, which is a moment without readings that are graded."""
-
-    UNKNOWN = 0
-    GOOD = 1
-    FAIR = 2
-    POOR = 3
 
 
 class Judged(Struct, frozen=True, gc=False):
@@ -77,31 +67,93 @@ class Verdict(Struct, frozen=True):
     spells: tuple[Spell, ...]
 
 
-def judge(spans: Iterable[Span], preset: Preset) -> list[Judged]:
-    """Grade each moment. Neighbours with the same grade and reasons are merged.
+class GradingAccumulator(Struct, array_like=True):
+    """Grades the spans of a session one after the other.
 
-    A reading that has passed a limit counts as beyond it until it is better by the limit's margin,
-    so that a value at the limit does not flicker.
+    `levels` has the level of each reason at the last moment, `since` when the video that is sent
+    began, `way` whether the media went from peer to peer. `last` is the judgement of the last
+    moment, which may still get longer.
     """
-    checks = _checks(*preset.limits.items())
-    judged: list[Judged] = []
-    levels: Mapping[str, _Level] = {}
-    for start, end, state, settled in _settling(spans, preset.limitation):
-        grade, reasons, signs, senders = Grade.UNKNOWN, _NONE, _NONE, _NONE
+
+    levels: dict[str, int] = {}
+    since: int | None = None
+    way: Any = None
+    last: Judged | None = None
+
+    def advance(self, span: Span, rules: "Rules") -> list[Judged]:
+        """Grade a span; return the judgements that are complete now.
+
+        A reading that has passed a limit counts as beyond it until it is better by the limit's
+        margin, so that a value at the limit does not flicker.
+        """
+        complete: list[Judged] = []
+        state = span.state
         if state is None:
-            levels = {}
-        else:
-            levels, grade, reasons = _judge_moment(state, preset, checks, levels, settled)
+            self.levels = {}
+            self._add(Judged(span.start, span.end, Grade.UNKNOWN), complete)
+            return complete
+        limitation = rules.preset.limitation
+        for start, end, settled in self._settling(span.start, span.end, state, limitation):
+            self.levels, grade, reasons = _judge_moment(state, rules, self.levels, settled)
+            signs, senders = _NONE, _NONE
             if grade >= Grade.FAIR:
                 signs = tuple(dict.fromkeys(signs_at(state, reasons)))
                 senders = tuple(senders_at(state))
-        last = judged[-1] if judged else None
-        judgement = Judged(start, end, grade, reasons, signs, senders)
-        if last and last.end == start and _is_same(last, judgement):
-            judged[-1] = Judged(last.start, end, grade, reasons, signs, senders)
-        else:
-            judged.append(judgement)
-    return judged
+            self._add(Judged(start, end, grade, reasons, signs, senders), complete)
+        return complete
+
+    def finish(self) -> list[Judged]:
+        """The last judgement. Nothing can be added afterwards."""
+        return [] if self.last is None else [self.last]
+
+    def _add(self, judgement: Judged, complete: list[Judged]) -> None:
+        """Add a judgement, merged with the one before where they are the same."""
+        last = self.last
+        if last is not None and last.end == judgement.start and _is_same(last, judgement):
+            judgement = Judged(
+                last.start,
+                judgement.end,
+                last.grade,
+                last.reasons,
+                last.signs,
+                last.senders,
+            )
+        elif last is not None:
+            complete.append(last)
+        self.last = judgement
+
+    def _settling(
+        self, start: int, end: int, state: State, limitation: Limitation | None
+    ) -> Iterable[tuple[int, int, bool]]:
+        """Start and end of a span, and whether its video has settled.
+
+        A video starts with the session, after a time without video, after an interruption, and when
+        the media goes another way (peer to peer, over the bridge). A span of limited video that is
+        longer than the rest of the settling time is given in two parts.
+        """
+        if limitation is None:
+            return ((start, end, True),)
+        way = state.get("t.p2p", self.way)
+        moved = self.way is not None and way != self.way
+        self.way = way
+        if "u.lim" not in state or "interrupted" in state or state.get("u.vb") == 0:
+            self.since = None
+            return ((start, end, False),)
+        if self.since is None or moved:
+            self.since = start
+        settled = self.since + limitation.settling
+        if start < settled < end and state["u.lim"] in _LIMITED:
+            return ((start, settled, False), (settled, end, True))
+        return ((start, end, start >= settled),)
+
+
+def judge(spans: Iterable[Span], preset: Preset) -> list[Judged]:
+    """Grade each moment. Neighbours with the same grade, reasons, signs and senders are merged."""
+    accumulator, rules = GradingAccumulator(), rules_of(preset)
+    judged: list[Judged] = []
+    for span in spans:
+        judged += accumulator.advance(span, rules)
+    return judged + accumulator.finish()
 
 
 def _is_same(judgement: Judged, other: Judged) -> bool:
@@ -113,49 +165,68 @@ def _is_same(judgement: Judged, other: Judged) -> bool:
     )
 
 
-def verdict(judged: Sequence[Judged]) -> Verdict:
-    """Grade a whole call."""
-    seconds = dict.fromkeys(Grade, 0)
-    for judgement in judged:
-        seconds[judgement.grade] += judgement.end - judgement.start
-    return Verdict(
-        seconds[Grade.GOOD],
-        seconds[Grade.FAIR],
-        seconds[Grade.POOR],
-        seconds[Grade.UNKNOWN],
-        worst_minute(judged),
-        spells(judged),
-    )
+class CallAccumulator(Struct, array_like=True):
+    """A call by its judgements so far: seconds by grade, spells, spans of one grade."""
 
+    seconds: list[int] = field(default_factory=lambda: [0] * len(Grade))
+    spells: list[Spell] = []
+    grade_spans: list[GradeSpan] = []
+    minutes: WorstMinuteSearch = field(default_factory=WorstMinuteSearch)
 
-def spells(judged: Sequence[Judged]) -> tuple[Spell, ...]:
-    """The runs of moments that were not good."""
-    merged: list[Spell] = []
-    for judgement in judged:
-        if judgement.grade < Grade.FAIR:
-            continue
-        last = merged[-1] if merged and merged[-1].end == judgement.start else None
-        reasons: dict[str, int] = dict(last.reasons) if last else {}
-        signs: dict[str, int] = dict(last.signs) if last else {}
-        senders: dict[str, int] = dict(last.senders) if last else {}
-        for seconds, held in (
-            (reasons, judgement.reasons),
-            (signs, judgement.signs),
-            (senders, judgement.senders),
-        ):
-            for name in held:
-                seconds[name] = seconds.get(name, 0) + judgement.end - judgement.start
-        start, grade = (
-            (last.start, max(last.grade, judgement.grade))
-            if last
-            else (judgement.start, judgement.grade)
+    def add(self, judgement: Judged) -> None:
+        """Add a judgement that is complete; they come by time."""
+        start, end, grade = judgement.start, judgement.end, judgement.grade
+        self.seconds[grade] += end - start
+        if grade >= Grade.FAIR:
+            _add_to_spells(self.spells, judgement)
+        before = len(self.grade_spans)
+        append_span(self.grade_spans, GradeSpan(start, end, grade))
+        self.minutes.extend(self.grade_spans, changed=len(self.grade_spans) > before)
+
+    def finish(self) -> Verdict:
+        """The verdict of the whole call."""
+        return Verdict(
+            self.seconds[Grade.GOOD],
+            self.seconds[Grade.FAIR],
+            self.seconds[Grade.POOR],
+            self.seconds[Grade.UNKNOWN],
+            self.minutes.finish(self.grade_spans),
+            tuple(self.spells),
         )
-        if last:
-            merged.pop()
-        if len(senders) > _MOST_SENDERS:
-            senders = dict(nlargest(_MOST_SENDERS, senders.items(), key=lambda pair: pair[1]))
-        merged.append(Spell(start, judgement.end, grade, reasons, signs, senders))
-    return tuple(merged)
+
+
+def verdict(judged: Iterable[Judged]) -> Verdict:
+    """Grade a whole call."""
+    accumulator = CallAccumulator()
+    for judgement in judged:
+        accumulator.add(judgement)
+    return accumulator.finish()
+
+
+def spells(judged: Iterable[Judged]) -> tuple[Spell, ...]:
+    """The runs of moments that were not good."""
+    return verdict(judged).spells
+
+
+def _add_to_spells(merged: list[Spell], judgement: Judged) -> None:
+    """Add a moment that was not good: it continues the last spell, or begins one."""
+    last = merged.pop() if merged and merged[-1].end == judgement.start else None
+    length = judgement.end - judgement.start
+    reasons = _longer(last.reasons if last else {}, judgement.reasons, length)
+    signs = _longer(last.signs if last else {}, judgement.signs, length)
+    senders = _longer(last.senders if last else {}, judgement.senders, length)
+    if len(senders) > _MOST_SENDERS:
+        senders = dict(nlargest(_MOST_SENDERS, senders.items(), key=lambda pair: pair[1]))
+    start = last.start if last else judgement.start
+    grade = max(last.grade, judgement.grade) if last else judgement.grade
+    merged.append(Spell(start, judgement.end, grade, reasons, signs, senders))
+
+
+def _longer(seconds: Mapping[str, int], held: Iterable[str], length: int) -> dict[str, int]:
+    longer = dict(seconds)
+    for name in held:
+        longer[name] = longer.get(name, 0) + length
+    return longer
 
 
 def added_reasons(several: Iterable[Mapping[str, int]]) -> dict[str, int]:
@@ -167,47 +238,9 @@ def added_reasons(several: Iterable[Mapping[str, int]]) -> dict[str, int]:
     return added
 
 
-def worst_minute(judged: Sequence[Judged]) -> tuple[int, float] | None:
-    """Start and badness of the worst 60 seconds: 0 is all good, 1 is all poor.
-
-    None when every moment is unknown. A call shorter than a minute is taken whole.
-    """
-    if not any(judgement.grade for judgement in judged):
-        return None
-    weights = {Grade.POOR: 1.0, Grade.FAIR: _FAIR_WEIGHT}
-    edges = [judgement.start for judgement in judged] + [judged[-1].end]
-    sums = [
-        0.0,
-        *accumulate(
-            weights.get(judgement.grade, 0.0) * (judgement.end - judgement.start)
-            for judgement in judged
-        ),
-    ]
-
-    def until(moment: int) -> float:
-        place = min(bisect_right(edges, moment) - 1, len(judged) - 1)
-        part = min(moment, judged[place].end) - judged[place].start
-        return sums[place] + weights.get(judged[place].grade, 0.0) * part
-
-    first, last = edges[0], max(edges[0], edges[-1] - _MINUTE)
-    starts = {min(max(at, first), last) for edge in edges for at in (edge, edge - _MINUTE)}
-    length = min(_MINUTE, edges[-1] - edges[0]) or 1
-    badness, start = max((until(at + length) - until(at), -at) for at in starts)
-    return -start, round(badness / length, 4)
-
-
-def quantiles(weighted: Iterable[tuple[float, int]], shares: Sequence[float]) -> list[float | None]:
-    """The quantiles at the given shares (0..1) of values with their weights in seconds."""
-    lengths: dict[float, int] = {}
-    for value, weight in weighted:
-        if weight > 0:
-            lengths[value] = lengths.get(value, 0) + weight
-    if not lengths:
-        return [None] * len(shares)
-    ordered = sorted(lengths)
-    sums = list(accumulate([lengths[value] for value in ordered]))
-    last = len(ordered) - 1
-    return [ordered[min(bisect_right(sums, share * sums[-1]), last)] for share in shares]
+def worst_minute(judged: Iterable[Judged]) -> tuple[int, float] | None:
+    """Start and badness of the worst 60 seconds: see `WorstMinuteSearch.finish`."""
+    return verdict(judged).worst_minute
 
 
 def number(state: State, path: str) -> float | None:
@@ -268,6 +301,18 @@ class _Check(NamedTuple):
     needs_sign: bool
 
 
+class Rules(NamedTuple):
+    """A preset, and its checks."""
+
+    preset: Preset
+    checks: tuple[_Check, ...]
+
+
+def rules_of(preset: Preset) -> Rules:
+    """What `GradingAccumulator` grades by."""
+    return Rules(preset, _checks(*preset.limits.items()))
+
+
 @lru_cache(maxsize=16)
 def _checks(*limits: tuple[str, Limit]) -> tuple[_Check, ...]:
     return tuple(_check(reason, limit) for reason, limit in limits)
@@ -293,14 +338,14 @@ def _check(reason: str, limit: Limit) -> _Check:
 
 def _judge_moment(
     state: State,
-    preset: Preset,
-    checks: Iterable[_Check],
-    before: Mapping[str, _Level],
+    rules: Rules,
+    before: Mapping[str, int],
     settled: bool,
-) -> tuple[Mapping[str, _Level], Grade, tuple[str, ...]]:
+) -> tuple[dict[str, int], Grade, tuple[str, ...]]:
     if "interrupted" in state:
         return {}, Grade.POOR, ("interrupted",)
-    levels: dict[str, _Level] = {}
+    preset, checks = rules
+    levels: dict[str, int] = {}
     unsupported: list[str] = []
     supported = False
     for reason, readings, sign, bounds, needs_sign in checks:
@@ -339,7 +384,7 @@ def _judge_moment(
 _LIMITED = ("cpu", "bandwidth")
 
 
-def _limited(state: State, limitation: Limitation, before: Mapping[str, _Level]) -> str:
+def _limited(state: State, limitation: Limitation, before: Mapping[str, int]) -> str:
     """What limits the sent video, when others see that it is limited; else ""."""
     reason = state.get("u.lim")
     if reason not in _LIMITED:
@@ -350,34 +395,3 @@ def _limited(state: State, limitation: Limitation, before: Mapping[str, _Level])
     camera = height is None or height <= limitation.camera
     slow = rate is not None and rate < limitation.frame_rate * factor and camera
     return str(reason) if small or slow else ""
-
-
-def _settling(
-    spans: Iterable[Span], limitation: Limitation | None
-) -> Iterator[tuple[int, int, State | None, bool]]:
-    """Start, end and state of each span, and whether its video has settled.
-
-    A video starts with the session, after a time without video, after an interruption, and when the
-    media goes another way (peer to peer, over the bridge). A span of limited video that is longer
-    than the rest of the settling time is given in two parts.
-    """
-    since: int | None = None
-    way: object = None
-    for start, end, state in ((span.start, span.end, span.state) for span in spans):
-        if limitation is None or state is None:
-            yield start, end, state, True
-            continue
-        new_way = state.get("t.p2p", way)
-        moved = way is not None and new_way is not way
-        way = new_way
-        if "u.lim" not in state or "interrupted" in state or state.get("u.vb") == 0:
-            since = None
-            yield start, end, state, False
-            continue
-        if since is None or moved:
-            since = start
-        settled = since + limitation.settling
-        if start < settled < end and state["u.lim"] in _LIMITED:
-            yield start, settled, state, False
-            start = settled
-        yield start, end, state, start >= settled

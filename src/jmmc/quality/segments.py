@@ -15,7 +15,7 @@ from jmmc.quality.addresses import network_of, readable_address
 from jmmc.quality.filters import DIMENSIONS
 from jmmc.quality.grading import Grade
 from jmmc.quality.joining import at_most
-from jmmc.quality.timeline import Span, State, Timeline
+from jmmc.quality.timeline import State, Timeline
 
 MOST_SEGMENTS = 60
 """Of a session; the shortest ones are joined."""
@@ -96,15 +96,37 @@ def values_at(values: Mapping[str, str], segments: Sequence[Segment], at: int) -
     return {**values, **segments[-1].values} if segments else values
 
 
+class Run(NamedTuple):
+    """A time with the same values, in the order of `DIMENSIONS`; `known` of its seconds are."""
+
+    start: int
+    end: int
+    values: tuple[str, ...]
+    known: int
+
+
 def segments_of(timeline: Timeline) -> tuple[dict[str, str], tuple[Segment, ...]]:
     """The values that held longest in known time, and the segments; none when nothing changed."""
-    joined = tuple(_values(timeline.joined))
-    runs = at_most(MOST_SEGMENTS, _filled(_runs(timeline.spans), joined), _joined)
+    runs: list[Run] = []
+    for span in timeline.spans:
+        values = NOTHING if span.state is None else values_of(span.state)
+        add_run(runs, span.start, span.end, values, span.state is not None)
+    return segments_of_runs(runs, values_of(timeline.joined))
+
+
+def segments_of_runs(
+    runs: Sequence[Run], joined: Sequence[str]
+) -> tuple[dict[str, str], tuple[Segment, ...]]:
+    """What `segments_of` answers; `joined` are the values when the participant joined."""
+    runs = at_most(MOST_SEGMENTS, _filled(runs, joined), _joined)
     if not runs:
         return dict(zip(DIMENSIONS, joined, strict=True)), ()
     longest: dict[str, str] = {}
     changing: dict[str, int] = {}
     for place, dimension in enumerate(DIMENSIONS):
+        if len(runs) == 1:
+            longest[dimension] = runs[0].values[place]
+            continue
         seconds: dict[str, int] = {}
         for run in runs:
             value = run.values[place]
@@ -124,61 +146,42 @@ def segments_of(timeline: Timeline) -> tuple[dict[str, str], tuple[Segment, ...]
     )
 
 
-class _Run(NamedTuple):
-    """A time with the same values, in the order of `DIMENSIONS`; `known` of its seconds are."""
-
-    start: int
-    end: int
-    values: tuple[str, ...]
-    known: int
+def add_run(runs: list[Run], start: int, end: int, values: tuple[str, ...], known: bool) -> None:
+    """Add a span with these values; neighbours with the same values are one run."""
+    _append(runs, Run(start, end, values, end - start if known else 0))
 
 
-def _append(runs: list[_Run], run: _Run) -> None:
-    """Add a run; one with the values of the last continues it."""
+def _append(runs: list[Run], run: Run) -> None:
     if runs and runs[-1].values == run.values:
-        _extend_last(runs, run)
+        last = runs[-1]
+        runs[-1] = Run(last.start, run.end, last.values, last.known + run.known)
     else:
         runs.append(run)
 
 
-def _extend_last(runs: list[_Run], run: _Run) -> None:
-    last = runs[-1]
-    runs[-1] = _Run(last.start, run.end, last.values, last.known + run.known)
-
-
-def _runs(spans: Iterable[Span]) -> list[_Run]:
-    """Neighbouring spans with the same values as one; "" is unknown."""
-    runs: list[_Run] = []
-    for span in spans:
-        known = 0 if span.state is None else span.end - span.start
-        values = _NOTHING if span.state is None else tuple(_values(span.state))
-        _append(runs, _Run(span.start, span.end, values, known))
-    return runs
-
-
-def _filled(runs: Sequence[_Run], joined: Sequence[str]) -> list[_Run]:
+def _filled(runs: Sequence[Run], joined: Sequence[str]) -> list[Run]:
     """Fill what is unknown with the value before, or at the start with the first one."""
     held = [
         next((run.values[place] for run in runs if run.values[place]), joined[place])
         for place in _PLACES
     ]
-    filled: list[_Run] = []
+    filled: list[Run] = []
     for run in runs:
         held = [value or before for value, before in zip(run.values, held, strict=True)]
         _append(filled, run._replace(values=tuple(held)))
     return filled
 
 
-def _joined(runs: Sequence[_Run], resolution: int) -> tuple[_Run, ...]:
+def _joined(runs: Sequence[Run], resolution: int) -> tuple[Run, ...]:
     """Runs shorter than a resolution as one, with the values that held longest in that time."""
-    joined: list[_Run] = []
-    short: list[_Run] = []
+    joined: list[Run] = []
+    short: list[Run] = []
 
     def close() -> None:
         if short:
             longest = max(short, key=lambda run: run.end - run.start)
             known = sum(run.known for run in short)
-            _append(joined, _Run(short[0].start, short[-1].end, longest.values, known))
+            _append(joined, Run(short[0].start, short[-1].end, longest.values, known))
             short.clear()
 
     for run in runs:
@@ -194,13 +197,13 @@ def _joined(runs: Sequence[_Run], resolution: int) -> tuple[_Run, ...]:
 
 
 _PLACES = range(len(DIMENSIONS))
-_NOTHING = ("",) * len(DIMENSIONS)
+NOTHING = ("",) * len(DIMENSIONS)
+"""The values of a moment of which nothing is known."""
 
 
-def _values(state: State) -> Iterator[str]:
+def values_of(state: State) -> tuple[str, ...]:
     """The values of a moment, in the order of `DIMENSIONS`."""
-    for dimension in DIMENSIONS:
-        yield _VALUE_OF[dimension](state)
+    return tuple([value_of(state) for value_of in _VALUES_OF])
 
 
 def text_of(value: object) -> str:
@@ -263,3 +266,9 @@ _VALUE_OF: Mapping[str, Callable[[State], str]] = {
     "transport": _transport,
     "codec": _codec,
 }
+_VALUES_OF = tuple(_VALUE_OF[dimension] for dimension in DIMENSIONS)
+VALUE_PATHS = (
+    *("br", "os", "t.sr", "t.brg", "t.ip", "t.rip", "t.asn", "t.cc"),
+    *("t.tp", "t.lct", "t.rct", "t.p2p", "cdc.v", "cdc.a"),
+)
+"""The readings that the values depend on."""

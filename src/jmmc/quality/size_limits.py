@@ -9,13 +9,13 @@ from collections.abc import Sequence
 
 import msgspec
 
-from jmmc.quality.grading import Grade, Spell, added_reasons
+from jmmc.quality.grades import Grade, GradeSpan, append_span
+from jmmc.quality.grading import Spell, added_reasons
 from jmmc.quality.joining import at_most
-from jmmc.quality.summary import GradeSpan, Summary
+from jmmc.quality.summary import Summary
 
 MOST_SPANS = 500
 MOST_SPELLS = 200
-MOST_EVENTS = 100
 
 
 def bounded(summary: Summary) -> Summary:
@@ -67,13 +67,6 @@ def _joined_spans(spans: Sequence[GradeSpan], resolution: int) -> tuple[GradeSpa
             close(span.end)
     close(spans[-1].end)
     return tuple(joined)
-
-
-def append_span(joined: list[GradeSpan], span: GradeSpan) -> None:
-    """Add a span, joined with the one before where that has its grade and ends at its start."""
-    if joined and joined[-1].grade == span.grade and joined[-1].end == span.start:
-        span = GradeSpan(joined.pop().start, span.end, span.grade)
-    joined.append(span)
 
 
 def _joined_spells(spells: Sequence[Spell], resolution: int) -> tuple[Spell, ...]:

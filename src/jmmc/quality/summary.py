@@ -1,6 +1,6 @@
 """The summary of a session, and what stores return beside it."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from itertools import groupby
 from typing import NamedTuple
 
@@ -9,20 +9,11 @@ from msgspec import Struct
 
 from jmmc.core.fields import BrowserId, Moment
 from jmmc.quality.filters import DIMENSIONS
-from jmmc.quality.grading import (
-    Grade,
-    Spell,
-)
+from jmmc.quality.grades import Grade
+from jmmc.quality.grades import GradeSpan as GradeSpan
+from jmmc.quality.grades import grade_at as grade_at
+from jmmc.quality.grading import Spell
 from jmmc.quality.segments import Segment, values_at
-
-
-class GradeSpan(Struct, frozen=True, array_like=True, gc=False):
-    """A span of time with one grade."""
-
-    start: Moment
-    end: Moment
-    grade: Grade
-
 
 _STORED_NAMES = {
     "room": "conf",
@@ -285,8 +276,3 @@ class SearchHit(Struct, frozen=True):
     name: str
     last: Moment
     session: str = ""
-
-
-def grade_at(spans: Sequence[GradeSpan], last: int) -> Grade:
-    """The grade of the time before the last sample: what is after it is not known yet."""
-    return next((span.grade for span in reversed(spans) if span.start < last), Grade.UNKNOWN)

@@ -96,6 +96,122 @@ class Step(NamedTuple):
     gap: bool
 
 
+class Position(Struct, array_like=True):
+    """Where a session is after some of its samples: what the next one is a change to.
+
+    `at` is the moment of the last sample, `seq` its number, `left` whether it was the last word of
+    the participant. `begun`: there was a sample.
+    """
+
+    state: dict[str, Any] = {}
+    at: int = 0
+    seq: int | None = None
+    left: bool = False
+    begun: bool = False
+
+    def step(self, sample: Sample, rhythm: Rhythm) -> Step:
+        """Move on by one sample. The first one says who joined; it holds for no time."""
+        # A clock may be set back; time is not.
+        moment = max(sample.ts, self.at) if self.begun else sample.ts
+        before = since = self.at
+        gap = False
+        state: dict[str, Any] = self.state
+        if not self.begun:
+            before = since = moment
+        else:
+            gap = sample.seq is not None and sample.seq != (self.seq or 0) + 1
+            if gap or self.left or moment - before > rhythm.lifetime:
+                since = max(before, moment - int(rhythm.interval))
+            if gap:
+                state = {}
+        state, events = _applied(state, sample, moment, before)
+        self.state, self.at, self.seq = state, moment, sample.seq
+        self.left, self.begun = sample.bye, True
+        return Step(sample, before, since, moment, state, events, gap)
+
+
+class TimelineAccumulator(Struct, array_like=True):
+    """The timeline of a session so far, advanced by one sample after the other.
+
+    It keeps no spans but those that may still change. `began` is the time of the first sample.
+    `cut`: the connection is interrupted. `measured`: a reading of the connection is known since
+    some sample; until then spans are `held` back, for the first readings are means since the join.
+    `quiet`: a sample before had no readings.
+    """
+
+    position: Position
+    began: int
+    gaps: int = 0
+    cut: bool = False
+    measured: bool = False
+    quiet: bool = False
+    held: list[tuple[int, int, dict[str, Any] | None]] = []
+
+    def advance(self, sample: Sample, rhythm: Rhythm) -> tuple[list[Span], tuple[Event, ...]]:
+        """Add a sample; return the spans that are certain now, by time, and its events.
+
+        Neighbouring spans may have the same state.
+        """
+        began_now = not self.position.begun
+        step = self.position.step(sample, rhythm)
+        if began_now:
+            self.began = step.until
+        if step.gap:
+            self.gaps += 1
+            self.cut = False
+        spans: list[Span] = []
+        if step.before < step.since:
+            spans.append(Span(step.before, step.since, None))
+        if not self.measured:
+            spans = self._wait_for_first_readings(spans, step, rhythm)
+        self.cut = _extend_with_cuts(spans, step, self.cut)
+        if not self.quiet:
+            self.quiet = step.before < step.until and sample.readings == b"{}"
+        if not self.measured:
+            if self._may_be_filled(step.until, rhythm):
+                self.held = [(span.start, span.end, span.state) for span in spans]  # type: ignore[misc]
+                spans = []
+            else:
+                self.held = []
+        return spans, step.events
+
+    def _wait_for_first_readings(self, spans: list[Span], step: Step, rhythm: Rhythm) -> list[Span]:
+        """The spans since the join, when these are held, with the first readings if they came."""
+        spans = [*(Span(*held) for held in self.held), *spans]
+        if not _MEASURED.isdisjoint(step.state):
+            self.measured = True
+            self.held = []
+            if not self.cut and self._may_be_filled(step.until, rhythm):
+                return _with_first_readings(spans, step.state)
+        return spans
+
+    def _may_be_filled(self, at: int, rhythm: Rhythm) -> bool:
+        """Whether first readings that come after `at` can be means since the join."""
+        return not (self.gaps or self.quiet) and at - self.began <= rhythm.lifetime
+
+    @property
+    def last(self) -> int:
+        """The time of the last sample."""
+        return self.position.at if self.position.begun else self.began
+
+    def finish(self, rhythm: Rhythm, now: float | None) -> tuple[list[Span], int, bool]:
+        """The spans that were held back, and the unknown time since the last sample.
+
+        Also the end of the session, and whether it is running; `now` as in `build_timeline`.
+        Nothing can be added afterwards.
+        """
+        last = self.last
+        spans = [Span(*held) for held in self.held]
+        self.held = []
+        alive = self.position.begun and not self.position.left
+        if now is None or not alive or now - last > rhythm.lifetime:
+            return spans, last, False
+        ended = max(int(now), last)
+        if ended > last:
+            spans.append(Span(last, ended, None))
+        return spans, ended, True
+
+
 def build_timeline(session: Session, *, rhythm: Rhythm, now: float | None = None) -> Timeline:
     """The timeline of a session.
 
@@ -103,71 +219,44 @@ def build_timeline(session: Session, *, rhythm: Rhythm, now: float | None = None
     last sample until now; any other ended at its last sample. Samples may be in any order and
     repeated.
     """
+    accumulator = TimelineAccumulator(Position(), session.began)
+    position = accumulator.position
     spans: list[Span] = []
     events: list[Event] = []
-    gaps = 0
-    cut = measured = quiet = False
-    last = began = session.began
-    sample: Sample | None = None
     joined: State = {}
-    final: State = {}
-    for step in steps(session, rhythm):
-        if sample is None:
-            began = step.until
-            joined = step.state
-        sample = step.sample
-        gaps += step.gap
-        if step.gap:
-            cut = False
-        _extend(spans, step.before, step.since, None)
-        if not measured and not _MEASURED.isdisjoint(step.state):
-            measured = True
-            if not (gaps or cut or quiet) and step.until - began <= rhythm.lifetime:
-                spans[:] = _with_first_readings(spans, step.state)
-        cut = _extend_with_cuts(spans, step, cut)
-        quiet = quiet or (step.before < step.until and sample.readings == b"{}")
-        events += step.events
-        last = step.until
-        final = step.state
-    ended = last
-    left = sample is not None and sample.bye
-    running = now is not None and not left and sample is not None and now - last <= rhythm.lifetime
-    if running and now is not None:
-        ended = max(int(now), last)
-        _extend(spans, last, ended, None)
+    for sample in in_order(session):
+        is_first = not position.begun
+        for span in (added := accumulator.advance(sample, rhythm))[0]:
+            _extend(spans, span.start, span.end, span.state)
+        events += added[1]
+        if is_first:
+            joined = position.state
+    rest, ended, running = accumulator.finish(rhythm, now)
+    for span in rest:
+        _extend(spans, span.start, span.end, span.state)
     return Timeline(
-        began, ended, tuple(spans), tuple(events), left, running, gaps, last, joined, final
+        accumulator.began,
+        ended,
+        tuple(spans),
+        tuple(events),
+        position.left,
+        running,
+        accumulator.gaps,
+        accumulator.last,
+        joined,
+        position.state,
     )
 
 
 def steps(session: Session, rhythm: Rhythm) -> Iterator[Step]:
-    """Each sample with what is known from it, in order.
-
-    The first sample says who joined; it holds for no time.
-    """
-    state: dict[str, Value] = {}
-    before: Sample | None = None
-    at = 0
-    for sample in _in_order(session):
-        # A clock may be set back; time is not.
-        moment = sample.ts if before is None else max(sample.ts, at)
-        since = at
-        gap = False
-        if before is None:
-            at = since = moment
-        else:
-            gap = sample.seq is not None and sample.seq != (before.seq or 0) + 1
-            if gap or before.bye or moment - at > rhythm.lifetime:
-                since = max(at, moment - int(rhythm.interval))
-            if gap:
-                state = {}
-        state, events = _applied(state, sample, moment, at)
-        yield Step(sample, at, since, moment, state, events, gap)
-        at = moment
-        before = sample
+    """Each sample with what is known from it, in order."""
+    position = Position()
+    for sample in in_order(session):
+        yield position.step(sample, rhythm)
 
 
-def _in_order(session: Session) -> Sequence[Sample]:
+def in_order(session: Session) -> Sequence[Sample]:
+    """The samples of a session as its browser took them, each once."""
     if session.dialect is Dialect.V1:
         return session.samples
     return list({sample.seq or 0: sample for sample in sorted(session.samples, key=_seq)}.values())

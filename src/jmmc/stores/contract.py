@@ -10,7 +10,17 @@ from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
-from jmmc.core.model import Condition, Erased, Push, Receipt, Refusal, Session, SessionFilter
+from jmmc.core.model import (
+    Condition,
+    Erased,
+    Progress,
+    Push,
+    Receipt,
+    Refusal,
+    Sample,
+    Session,
+    SessionFilter,
+)
 from jmmc.quality.causes.recorded import RecordedIncident, StoredIncident
 from jmmc.quality.filters import IncidentFilter, IncidentOrder, SummaryFilter
 from jmmc.quality.ordering import NEWEST_FIRST, Order
@@ -63,6 +73,15 @@ class Store(Protocol):
 
     async def get(self, ids: Sequence[str]) -> list[Session]:
         """The sessions with these ids, whole, in the order of `ids`; unknown ids are left out."""
+        ...
+
+    async def samples_after(self, known: Sequence[Progress]) -> dict[str, tuple[Sample, ...]]:
+        """The samples of sessions after those that are known, in order of `seq`, by session.
+
+        A session is left out unless exactly as many samples as are known are stored up to the last
+        known one: it is gone, or it was archived, or samples came late. Sessions of dialect v1,
+        whose samples have no numbers, must not be asked for.
+        """
         ...
 
     def sessions(self, selection: SessionFilter) -> AsyncGenerator[Session]:

@@ -24,9 +24,11 @@ from jmmc.core.logging import logger
 from jmmc.core.model import (
     Condition,
     Erased,
+    Progress,
     Push,
     Receipt,
     Refusal,
+    Sample,
     Session,
     SessionFilter,
 )
@@ -162,6 +164,10 @@ class SpooledStore:
     async def get(self, ids: Sequence[str]) -> list[Session]:
         """See `Store.get`. What is in the spool is not included."""
         return await self.store.get(ids)
+
+    async def samples_after(self, known: Sequence[Progress]) -> dict[str, tuple[Sample, ...]]:
+        """See `Store.samples_after`. What is in the spool is not included."""
+        return await self.store.samples_after(known)
 
     def sessions(self, selection: SessionFilter) -> AsyncGenerator[Session]:
         """See `Store.sessions`. What is in the spool is not included."""

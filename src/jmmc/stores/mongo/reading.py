@@ -8,9 +8,16 @@ from bson import ObjectId
 from pymongo import ASCENDING, DESCENDING
 
 from jmmc.core.logging import logger
-from jmmc.core.model import Session, SessionFilter
+from jmmc.core.model import Progress, Sample, Session, SessionFilter, seq_of
 from jmmc.stores.mongo.connection import Connection
-from jmmc.stores.mongo.documents import Document, is_session, session_of
+from jmmc.stores.mongo.documents import (
+    Document,
+    all_of,
+    is_session,
+    sample_of,
+    session_id_of,
+    session_of,
+)
 from jmmc.stores.mongo.selection import session_query
 
 _log = logger(__name__)
@@ -35,6 +42,49 @@ async def get_sessions(connection: Connection, ids: Sequence[str]) -> list[Sessi
         firsts = await connection.collection().find({"_id": {"$in": keys}, "s": None}).to_list()
     sessions = {session.id: session for session in await _sessions_of(connection, firsts)}
     return [sessions[session] for session in ids if session in sessions]
+
+
+async def samples_after(
+    connection: Connection, known: Sequence[Progress]
+) -> dict[str, tuple[Sample, ...]]:
+    """See `Store.samples_after`. Of documents without new samples only the numbers are read."""
+    numbers: dict[str, list[int]] = {}
+    has_new: dict[ObjectId, str] = {}
+    last = {progress.session: progress.seq for progress in known}
+    with connection.operation():
+        cursor = connection.collection().find(
+            all_of([ObjectId(session) for session in last]), {"s": True, "m.seq": True}
+        )
+        async for document in cursor:
+            session = session_id_of(document)
+            found = _numbers(document)
+            numbers.setdefault(session, []).extend(found)
+            if any(number > last[session] for number in found):
+                has_new[document["_id"]] = session
+        samples: dict[str, list[Sample]] = {
+            progress.session: []
+            for progress in known
+            if sum(seq <= progress.seq for seq in numbers.get(progress.session, ()))
+            == progress.samples
+        }
+        for document in await connection.collection().find({"_id": {"$in": [*has_new]}}).to_list():
+            session = has_new[document["_id"]]
+            if session in samples:
+                elements = map(sample_of, filter(None, document["m"]))
+                samples[session] += [
+                    sample for sample in elements if (sample.seq or 0) > last[session]
+                ]
+    return {
+        session: tuple(sorted(found, key=lambda sample: sample.seq or 0))
+        for session, found in samples.items()
+    }
+
+
+def _numbers(document: Document) -> list[int]:
+    elements = document.get("m")
+    listed = elements if isinstance(elements, list) else []
+    numbers = (seq_of(element.get("seq")) for element in listed if isinstance(element, dict))
+    return [number for number in numbers if number is not None]
 
 
 async def read_sessions(

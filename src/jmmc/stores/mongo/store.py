@@ -4,7 +4,17 @@ from collections.abc import AsyncGenerator, Sequence
 
 from pymongo.asynchronous.collection import AsyncCollection
 
-from jmmc.core.model import Condition, Erased, Push, Receipt, Refusal, Session, SessionFilter
+from jmmc.core.model import (
+    Condition,
+    Erased,
+    Progress,
+    Push,
+    Receipt,
+    Refusal,
+    Sample,
+    Session,
+    SessionFilter,
+)
 from jmmc.stores.mongo import reading, upkeep
 from jmmc.stores.mongo.appending import Appender
 from jmmc.stores.mongo.connection import Connection
@@ -61,6 +71,10 @@ class MongoStore:
     async def get(self, ids: Sequence[str]) -> list[Session]:
         """See `Store.get`."""
         return await reading.get_sessions(self.connection, ids)
+
+    async def samples_after(self, known: Sequence[Progress]) -> dict[str, tuple[Sample, ...]]:
+        """See `Store.samples_after`."""
+        return await reading.samples_after(self.connection, known)
 
     def sessions(self, selection: SessionFilter) -> AsyncGenerator[Session]:
         """See `Store.sessions`. Other documents are skipped, and counted in the log.

@@ -6,14 +6,21 @@ from typing import Any
 
 import msgspec
 
-from jmmc.core.model import Session, SessionFilter
+from jmmc.core.model import Dialect, Progress, Sample, Session, SessionFilter
 from jmmc.stores.sqlite.connections import Connections
-from jmmc.stores.sqlite.rows import SESSION_ROWS, session_of
+from jmmc.stores.sqlite.rows import SESSION_ROWS, sample_of, session_of
 from jmmc.stores.sqlite.selection import session_conditions
 
 _SESSIONS = 25  # Read at a time,
 _SAMPLES = 20_000  # and of those as many as have so many samples: some 20 MB.
 _LONG_AGO = -(2**62)
+_AFTER = (
+    "WITH known AS MATERIALIZED (SELECT sessions.id AS key, sessions.session, value ->> 2 AS last"
+    " FROM json_each(?) JOIN sessions ON sessions.session = value ->> 0 WHERE value ->> 1 ="
+    " (SELECT count(*) FROM samples WHERE samples.session = sessions.id AND seq <= value ->> 2))"
+    " SELECT known.session, seq, ts, marks, readings FROM known"
+    " LEFT JOIN samples ON samples.session = key AND seq > last"
+)
 
 
 async def holds(connections: Connections, session: str) -> bool:
@@ -60,6 +67,28 @@ async def get_sessions(connections: Connections, ids: Sequence[str]) -> list[Ses
     )
     sessions = {session.id: session for session in await _with_samples(connections, rows)}
     return [sessions[session] for session in ids if session in sessions]
+
+
+async def samples_after(
+    connections: Connections, known: Sequence[Progress]
+) -> dict[str, tuple[Sample, ...]]:
+    """See `Store.samples_after`."""
+
+    def by_session(rows: list[Any]) -> dict[str, tuple[Sample, ...]]:
+        found: dict[str, list[Sample]] = {}
+        for session, *values in rows:
+            samples = found.setdefault(session, [])
+            if values[0] is not None:
+                samples.append(sample_of(Dialect.V2, *values))
+        return {session: tuple(sorted(found[session], key=_seq)) for session in found}
+
+    if not known:
+        return {}
+    return await connections.read_as(by_session, _AFTER, [msgspec.json.encode(known).decode()])
+
+
+def _seq(sample: Sample) -> int:
+    return sample.seq or 0
 
 
 async def _read_rows(

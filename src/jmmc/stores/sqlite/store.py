@@ -6,7 +6,17 @@ from collections.abc import AsyncGenerator, Callable, Sequence
 from pathlib import Path
 
 from jmmc.core.errors import StoreError
-from jmmc.core.model import Condition, Erased, Push, Receipt, Refusal, Session, SessionFilter
+from jmmc.core.model import (
+    Condition,
+    Erased,
+    Progress,
+    Push,
+    Receipt,
+    Refusal,
+    Sample,
+    Session,
+    SessionFilter,
+)
 from jmmc.stores.sqlite import archive, reading, upkeep
 from jmmc.stores.sqlite.appending import Appender
 from jmmc.stores.sqlite.connections import Connections
@@ -67,6 +77,10 @@ class SqliteStore:
     async def get(self, ids: Sequence[str]) -> list[Session]:
         """See `Store.get`."""
         return await reading.get_sessions(self.connections, ids)
+
+    async def samples_after(self, known: Sequence[Progress]) -> dict[str, tuple[Sample, ...]]:
+        """See `Store.samples_after`."""
+        return await reading.samples_after(self.connections, known)
 
     async def session_times(self) -> tuple[int, int] | None:
         """See `Store.session_times`."""

@@ -1,0 +1,57 @@
+"""Remembers running sessions as summed up so far, so that only their new samples are read."""
+
+from typing import NamedTuple
+
+from jmmc.core.model import Progress
+
+_MOST_BYTES = 192 * 2**20  # Of some 100,000 sessions, each 1.5 KB and what holds it.
+_OVERHEAD = 350  # Bytes: the entry, its key and the objects around the encoded session.
+
+
+class RememberedSession(NamedTuple):
+    """A session that was summed up: how far it was known, and `SessionAccumulator.encode`."""
+
+    progress: Progress
+    accumulated: bytes
+
+
+class RunningSessions:
+    """Sessions by id, in at most `most_bytes`: beyond that the one used least recently goes.
+
+    What is gone is summed up from the store again.
+    """
+
+    def __init__(self, most_bytes: int = _MOST_BYTES) -> None:
+        self._most_bytes = most_bytes
+        self._sessions: dict[str, RememberedSession] = {}
+        self._bytes = 0
+
+    def __len__(self) -> int:
+        return len(self._sessions)
+
+    def get(self, session: str, samples: int) -> RememberedSession | None:
+        """The session, if it was summed up from exactly so many samples as its stored summary."""
+        remembered = self._sessions.get(session)
+        if remembered is None or remembered.progress.samples != samples:
+            return None
+        return remembered
+
+    def put(self, remembered: RememberedSession) -> None:
+        """Remember a session in place of what was known of it."""
+        session = remembered.progress.session
+        self.forget(session)
+        self._sessions[session] = remembered
+        self._bytes += len(remembered.accumulated) + _OVERHEAD
+        while self._bytes > self._most_bytes:
+            self.forget(next(iter(self._sessions)))
+
+    def forget(self, session: str) -> None:
+        """Forget a session: it is over, or it was erased."""
+        remembered = self._sessions.pop(session, None)
+        if remembered is not None:
+            self._bytes -= len(remembered.accumulated) + _OVERHEAD
+
+    def clear(self) -> None:
+        """Forget every session."""
+        self._sessions.clear()
+        self._bytes = 0

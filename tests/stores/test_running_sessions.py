@@ -1,0 +1,181 @@
+"""Running sessions are remembered, and summarized from their new samples only."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+from msgspec.structs import replace
+
+from jmmc.collector import Collector
+from jmmc.core.model import Progress, Sample, Session, SessionFilter
+from jmmc.maintenance.running_sessions import RememberedSession, RunningSessions
+from jmmc.maintenance.summarizer import Summarizer
+from jmmc.privacy.receipts import Erasure, SubjectKind
+from jmmc.quality.filters import SummaryFilter
+from jmmc.quality.summarize import summarize
+from jmmc.quality.thresholds import preset
+from jmmc.settings import Settings
+from jmmc.stores import Store
+from jmmc.stores.erasure_receipts import put_erasure
+from jmmc.stores.sqlite.store import SqliteStore
+from tests.support.builders import RHYTHM, push, sample
+
+_BEGAN = 1_700_000_000
+_SESSION = "0" * 23 + "1"
+_JITSI = preset("jitsi")
+
+
+class _Stage:
+    """One session in a store, summarizers, and the sessions that were read as a whole."""
+
+    def __init__(self, store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.store = store
+        self.now = float(_BEGAN)
+        self.read: list[str] = []
+        get = store.get
+
+        async def counted(ids: Sequence[str]) -> list[Session]:
+            self.read += ids
+            return await get(ids)
+
+        monkeypatch.setattr(store, "get", counted)
+        self.leader = self.summarizer("leader")
+
+    def summarizer(self, holder: str, name: str = "jitsi") -> Summarizer:
+        return Summarizer(
+            self.store, preset=preset(name), rhythm=RHYTHM, clock=lambda: self.now, holder=holder
+        )
+
+    async def push(self, *seqs: int) -> None:
+        await self.store.append([push(samples=tuple(map(_sample, seqs)))])
+        self.now = max(self.now, _BEGAN + 30 * max(seqs) + 3)
+
+    async def step(self, summarizer: Summarizer | None = None) -> list[str]:
+        """Summarize; return which sessions were read as a whole. The summary must be right."""
+        self.read.clear()
+        await (summarizer or self.leader).step()
+        read = [*self.read]
+        assert await self.store.reports.backlog() == 0
+        (session,) = [session async for session in self.store.sessions(SessionFilter())]
+        stored = await self.store.reports.summaries(SummaryFilter(), limit=2)
+        assert stored == [summarize(session, preset=_JITSI, rhythm=RHYTHM, now=self.now)]
+        return read
+
+
+def _sample(seq: int) -> Sample:
+    readings = f'{{"cq":{100 - seq % 3 * 40},"rtt":{20 + seq}}}'
+    return sample(seq, readings, ts=_BEGAN + 30 * seq)
+
+
+@pytest.fixture
+def stage(store: Store, monkeypatch: pytest.MonkeyPatch) -> _Stage:
+    return _Stage(store, monkeypatch)
+
+
+async def test_only_the_first_summary_of_a_session_reads_all_of_its_samples(stage: _Stage) -> None:
+    await stage.push(0, 1, 2)
+    assert await stage.step() == [_SESSION]
+    for seqs in ((3,), (4, 5, 6), tuple(range(7, 70))):
+        await stage.push(*seqs)
+        assert await stage.step() == []
+    stage.now += 76
+    assert await stage.step() == [], "it is over"
+    await stage.push(70)
+    assert await stage.step() == [_SESSION]
+
+
+async def test_lost_samples_are_no_hindrance_and_one_that_comes_late_is_counted(
+    stage: _Stage,
+) -> None:
+    await stage.push(0, 1)
+    await stage.step()
+    await stage.push(5)
+    assert await stage.step() == []
+    await stage.push(3)
+    assert await stage.step() == [_SESSION]
+    await stage.push(4, 6)  # One is late, one is new.
+    assert await stage.step() == [_SESSION]
+    await stage.push(5, 6)  # Sent again.
+    assert await stage.step() == []
+
+
+async def test_what_another_process_summarized_meanwhile_is_read_as_a_whole(
+    stage: _Stage,
+) -> None:
+    other = stage.summarizer("other")
+    await stage.push(0, 1)
+    await stage.step()
+    await stage.leader.release()
+    await stage.push(2)
+    assert await stage.step(other) == [_SESSION]
+    await other.release()
+    await stage.push(3)
+    assert await stage.step() == [_SESSION]
+    await stage.push(4)
+    assert await stage.step() == []
+
+
+async def test_an_erased_session_that_goes_on_has_nothing_of_before(stage: _Stage) -> None:
+    await stage.push(0, 1, 2)
+    await stage.step()
+    while any(await stage.store.erase(SessionFilter())):
+        pass
+    await stage.store.reports.erase(await stage.store.reports.summaries(SummaryFilter(), limit=2))
+    await stage.push(3)
+    assert await stage.step() == [_SESSION]
+
+
+async def test_an_erasure_by_any_process_ends_what_is_remembered_of_sessions(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    forgotten: list[Summarizer] = []
+    monkeypatch.setattr(
+        Summarizer, "forget_sessions", lambda summarizer: forgotten.append(summarizer)
+    )
+    store = SqliteStore(tmp_path / "calls.db")
+    collector = Collector(Settings.of(secret="x"), store, secret="x")
+    await collector.open()
+    await collector.read_erasures()
+    assert not forgotten
+    receipt = Erasure("1", SubjectKind.ROOM, "0" * 64, _BEGAN)
+    for written in (receipt, replace(receipt, finished=_BEGAN + 5)):
+        await put_erasure(store.reports, written)
+        await collector.read_erasures()
+        await collector.read_erasures()
+    await collector.close()
+    assert len(forgotten) == 2, "once when it begins, and once when all is erased"
+
+
+async def test_another_formula_begins_anew(stage: _Stage) -> None:
+    await stage.push(0, 1)
+    await stage.step()
+    async for _ in stage.summarizer("leader", "pexip").rebuild():
+        pass
+    await stage.push(2)
+    assert await stage.step() == [_SESSION]
+
+
+async def test_a_session_that_was_rebuilt_is_still_remembered(stage: _Stage) -> None:
+    await stage.push(0, 1)
+    async for _ in stage.leader.rebuild():
+        pass
+    await stage.push(2)
+    assert await stage.step() == []
+
+
+def test_of_too_many_sessions_the_one_used_least_recently_is_forgotten() -> None:
+    one = RememberedSession(Progress("a", 1, 0), b"." * 650)
+    sessions = RunningSessions(most_bytes=3000)
+    for name in "abc":
+        sessions.put(_named(one, name))
+    sessions.put(_named(one, "a"))
+    sessions.put(_named(one, "d"))
+    assert [name for name in "abcd" if sessions.get(name, 1)] == ["a", "c", "d"]
+    assert sessions.get("a", 2) is None, "the stored summary has more samples"
+    sessions.forget("a")
+    sessions.put(_named(one, "e"))
+    assert len(sessions) == 3
+
+
+def _named(remembered: RememberedSession, session: str) -> RememberedSession:
+    return remembered._replace(progress=remembered.progress._replace(session=session))
