@@ -68,7 +68,7 @@ def _in_base_unit(path: str) -> Callable[[State], float | None]:
 
     def value(state: State) -> float | None:
         reading = state.get(path)
-        return None if not isinstance(reading, int | float) else reading * factor
+        return reading * factor if isinstance(reading, (int, float)) else None
 
     return value
 

@@ -4,7 +4,7 @@ Whatever the samples are split into, the summary is the same, for a whole sessio
 the same way: as one that is advanced by all of its samples.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 import msgspec
@@ -91,7 +91,9 @@ class SessionAccumulator:
     @staticmethod
     def decode(kept: bytes, formula: Formula) -> "SessionAccumulator":
         """The inverse of `encode`, with the same formula."""
-        return SessionAccumulator(_DECODER.decode(kept), formula)
+        accumulator = SessionAccumulator(_DECODER.decode(kept), formula)
+        accumulator._stay.resume(accumulator.accumulated.timeline.position.state)
+        return accumulator
 
     def encode(self) -> bytes | None:
         """The session so far in some kilobytes; None where it cannot be advanced.
@@ -100,6 +102,7 @@ class SessionAccumulator:
         """
         if self.accumulated.seq is None:
             return None
+        self._stay.pause(self.accumulated.timeline.position.state)
         try:
             return _ENCODER.encode(self.accumulated)
         except OverflowError:
@@ -109,16 +112,18 @@ class SessionAccumulator:
         """Add samples that follow those before, in the order in which the browser took them."""
         accumulated, rhythm = self.accumulated, self.formula.rhythm
         events = accumulated.stay.events
+        certain: list[Span] = []
         for sample in samples:
             is_first = not accumulated.timeline.position.begun
             spans, added = accumulated.timeline.advance(sample, rhythm)
             if is_first:
                 self._stay.join(accumulated.timeline.position.state)
-            self._add(spans)
+            certain += spans
             if added and len(events) < MOST_EVENTS:
                 events += added
             accumulated.samples += 1
             accumulated.seq = sample.seq
+        self._add(certain)
 
     def finish(self, now: float | None) -> tuple[int, bool]:
         """Add what is known at `now`, as in `build_timeline`; nothing can be added afterwards.
@@ -135,10 +140,28 @@ class SessionAccumulator:
 
     def _add(self, spans: Iterable[Span]) -> None:
         accumulated, rules = self.accumulated, self.formula.rules
-        for span in spans:
+        for span in _together(spans):
             for judgement in accumulated.grading.advance(span, rules):
                 accumulated.call.add(judgement)
             if span.state is not None:
                 accumulated.quantiles.add(span.state, span.end - span.start)
             self._stay.advance(span)
             self.spans.append(span)
+
+
+def _together(spans: Iterable[Span]) -> Iterator[Span]:
+    """Yield neighbours with the very same readings as one span: many samples change nothing.
+
+    Not those that name senders: the sums of their percentages would depend on what is together.
+    """
+    last: Span | None = None
+    for span in spans:
+        state = span.state
+        if last is not None:
+            if state is last.state and state is not None and "d.by" not in state:
+                last = Span(last.start, span.end, state)
+                continue
+            yield last
+        last = span
+    if last is not None:
+        yield last

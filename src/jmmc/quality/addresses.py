@@ -52,8 +52,13 @@ def network_of(address: str) -> str:
     return str(ip_network((parsed, 24 if parsed.version == 4 else 48), strict=False))
 
 
+@lru_cache(maxsize=16_384)
+def _ipv4(number: int) -> str:
+    return str(IPv4Address(number))
+
+
 def readable_address(stored: object) -> str:
     """A stored address as people write it; "" for anything else."""
     if isinstance(stored, int) and 0 <= stored < 2**32:
-        return str(IPv4Address(stored))
+        return _ipv4(stored)
     return stored if isinstance(stored, str) else ""

@@ -251,7 +251,12 @@ def number(state: State, path: str) -> float | None:
 
 def moment_mos(state: State) -> float | None:
     """The estimated MOS of one moment; None when round-trip time, loss or jitter is unknown."""
-    return mos(rtt=number(state, "rtt"), loss=_heard_loss(state), jitter=number(state, "d.jit"))
+    return _mos(number(state, "rtt"), _heard_loss(state), number(state, "d.jit"))
+
+
+@lru_cache(maxsize=1024)  # Grades, quantiles and metrics ask for the same moments.
+def _mos(rtt: float | None, loss: float | None, jitter: float | None) -> float | None:
+    return mos(rtt=rtt, loss=loss, jitter=jitter)
 
 
 def _moment_twilio_mos(state: State) -> float | None:

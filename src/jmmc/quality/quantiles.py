@@ -62,6 +62,7 @@ def quantiles_of(lengths: Mapping[float, int], shares: Sequence[float]) -> list[
     if len(lengths) == 1:
         return [*lengths] * len(shares)
     ordered = sorted(lengths)
-    sums = list(accumulate([lengths[value] for value in ordered]))
+    sums = list(accumulate(map(lengths.__getitem__, ordered)))
     last = len(ordered) - 1
-    return [ordered[min(bisect_right(sums, share * sums[-1]), last)] for share in shares]
+    total = sums[last]
+    return [ordered[bisect_right(sums, share * total, 0, last)] for share in shares]

@@ -121,12 +121,11 @@ def segments_of_runs(
     runs = at_most(MOST_SEGMENTS, _filled(runs, joined), _joined)
     if not runs:
         return dict(zip(DIMENSIONS, joined, strict=True)), ()
+    if len(runs) == 1:
+        return dict(zip(DIMENSIONS, runs[0].values, strict=True)), ()
     longest: dict[str, str] = {}
     changing: dict[str, int] = {}
     for place, dimension in enumerate(DIMENSIONS):
-        if len(runs) == 1:
-            longest[dimension] = runs[0].values[place]
-            continue
         seconds: dict[str, int] = {}
         for run in runs:
             value = run.values[place]
@@ -161,6 +160,10 @@ def _append(runs: list[Run], run: Run) -> None:
 
 def _filled(runs: Sequence[Run], joined: Sequence[str]) -> list[Run]:
     """Fill what is unknown with the value before, or at the start with the first one."""
+    if len(runs) == 1:
+        (run,) = runs
+        values = tuple([value or before for value, before in zip(run.values, joined, strict=True)])
+        return [run._replace(values=values)]
     held = [
         next((run.values[place] for run in runs if run.values[place]), joined[place])
         for place in _PLACES

@@ -9,7 +9,6 @@ from typing import Any
 
 from msgspec import Struct, field
 
-from jmmc.core.readings import READINGS
 from jmmc.quality.segments import (
     LONGEST_TEXT,
     NOTHING,
@@ -32,7 +31,7 @@ DEVICES = {"dev.mic": "microphone", "dev.cam": "camera", "dev.spk": "speaker"}
 
 _MOST_SENDERS = 10
 _PATH = ("t.tp", "t.ip", "t.lip", "t.lct", "t.rct")
-_HELD = tuple(row.path for row in READINGS if row.summary)
+_HELD = ("pid", "mid", "t.rip", "t.tp", "t.p2p", "t.lct", "t.rct")
 _SAID = (
     *("fail", "drop", "set.ask", "set.join", "set.ice", "set.med", "name", "code", "rate", "why"),
     *DEVICES,
@@ -71,7 +70,8 @@ class StayRecord(Struct, array_like=True):
     `known` is the seconds of which anything is known. `held` has the seconds for which the readings
     in `_HELD` held together, `said` the last values of those in `_SAID`. `runs` and `joined` are
     for segments. `senders` has by endpoint for how long its media arrived badly, and by kind the
-    sum of its percentages by second, and their seconds.
+    sum of its percentages by second, and their seconds. `continues`: the last run is of the last
+    sample's readings.
     """
 
     known: int = 0
@@ -82,6 +82,7 @@ class StayRecord(Struct, array_like=True):
     changes: PathChanges = field(default_factory=PathChanges)
     events: list[Event] = []
     senders: dict[str, tuple[int, list[tuple[float, int]]]] = {}
+    continues: bool = False
 
 
 class StayAccumulator:
@@ -90,6 +91,21 @@ class StayAccumulator:
     def __init__(self, record: StayRecord) -> None:
         self.record = record
         self._moment: _Moment | None = None
+
+    def pause(self, state: State) -> None:
+        """Make `record` ready to be stored, after a sample that has these readings."""
+        moment, runs = self._moment, self.record.runs
+        self.record.continues = (
+            moment is not None
+            and runs[-1].values == moment.values
+            and not any(map(is_not, map(state.get, _SLOW), moment.readings))
+        )
+
+    def resume(self, state: State) -> None:
+        """Go on after `pause`."""
+        if self.record.continues:
+            readings = tuple(map(state.get, _SLOW))
+            self._moment = _Moment(readings, _held_together(state), self.record.runs[-1].values)
 
     def join(self, state: State) -> None:
         """Note what the first sample said. It holds for no time."""
