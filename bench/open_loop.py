@@ -161,18 +161,28 @@ def print_results(monitor: LoadMonitor) -> None:
 
 
 def _print_summary_ages(path: Path) -> None:
-    """Print the age of the summaries of running sessions, and how many sessions have none."""
+    """Print the age of the summaries of running sessions, and how many sessions have none.
+
+    Also for how long the last push of a session has been stored and is in no summary.
+    """
     unsummarized = (
         "SELECT count(*) FROM sessions WHERE session NOT IN (SELECT session FROM summaries)"
     )
+    unseen = (
+        "SELECT max(ts) FROM dirty JOIN samples ON samples.session = dirty.session"
+        " GROUP BY dirty.session"
+    )
     with sqlite3.connect(path) as connection:
+        waiting = [time.time() - pushed for (pushed,) in connection.execute(unseen)]
         rows = connection.execute("SELECT ended FROM summaries WHERE running").fetchall()
         ((without,),) = connection.execute(unsummarized)
     ages = sorted(time.time() - made for (made,) in rows) or [0.0]
     median, p99 = ages[len(ages) // 2], ages[len(ages) * 99 // 100]
+    behind = sorted(waiting + [0.0] * max(1, len(rows) - len(waiting)))
     print(
         f"\nrunning sessions with a summary: {len(rows):,}; age of the summary: median"
-        f" {median:.0f} s, p99 {p99:.0f} s; sessions without a summary: {without:,}",
+        f" {median:.0f} s, p99 {p99:.0f} s; behind the last push: p99"
+        f" {behind[len(behind) * 99 // 100]:.1f} s; sessions without a summary: {without:,}",
         flush=True,
     )
 

@@ -198,12 +198,14 @@ class CallTimeCounters:
         self._count_joins(before, after, now)
         if after.outcome in ATTEMPTS:
             return  # Nobody was in the room.
-        self._note_live(after, self._labels_of(after, after.last))
+        labels = self._labels_of(after, after.last)
+        self._note_live(after, labels)
         since = after.began if before is None else before.last
         recent = max(since, min(int(now - max(_LATE, 2 * self._lifetime)), after.last))
         self.late += max(0, recent - since)
         for start, end in _steady_parts(after, recent):
-            labels = self._labels_of(after, start)
+            if after.segments:
+                labels = self._labels_of(after, start)
             bridge = self._seconds_of_bridge(after, start)
             for grade_span, passed in _backwards(after.grade_spans, start, end):
                 self.seconds[labels][grade_span.grade] += passed
@@ -281,7 +283,9 @@ class CallTimeCounters:
     def _seconds_of_bridge(self, summary: Summary, moment: int) -> dict[Grade, int]:
         values = summary.values_at(moment)
         label = self._bridges.of(values["bridge"], values["network"] or summary.browser_id)
-        return self.bridge_seconds.setdefault(label, dict.fromkeys(Grade, 0))
+        if label not in self.bridge_seconds:
+            self.bridge_seconds[label] = dict.fromkeys(Grade, 0)
+        return self.bridge_seconds[label]
 
     def _add_measures(self, labels: Labels, state: State, seconds: int) -> None:
         for measure, histogram in zip(MEASURES, self.histograms[labels.region], strict=True):

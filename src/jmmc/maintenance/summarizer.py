@@ -48,7 +48,8 @@ _T = TypeVar("_T")
 
 _log = logger(__name__)
 
-_STEP_SESSIONS = 500  # In one step: some 30,000 samples, half a second.
+_STEP_SESSIONS = 2000  # In one step: half a second, of which reading what is dirty takes 0.03.
+_REBUILT_SESSIONS = 500  # In memory at a time, with all of their samples.
 _STEP_SECONDS = 10  # After these, those that are due are read again.
 _DIRTY_IDS = 10_000  # Changed sessions that are read, of which the due ones are taken.
 _OVERDUE_IDS = 2000  # In one step, of sessions that may have ended.
@@ -192,7 +193,7 @@ class Summarizer:
                 async with aclosing(self.rebuild(together=_GROUP_SESSIONS)) as pieces:
                     async for done in pieces:
                         self.upgraded = (done, max(done, total))
-                        if done >= logged + _STEP_SESSIONS:
+                        if done >= logged + _REBUILT_SESSIONS:
                             _log.info("summaries_made", sessions=done)
                             logged = done
                         await self._yielder.pause()
@@ -212,7 +213,7 @@ class Summarizer:
 
         Works on `together` sessions at a time. Continues where an earlier call was interrupted.
         """
-        together = together or _STEP_SESSIONS
+        together = together or _REBUILT_SESSIONS
         reports = self._store.reports
         formula = self._formula.name
         records = await reports.records("rebuild")
@@ -422,8 +423,8 @@ class Summarizer:
     async def _running(self) -> AsyncIterator[Summary]:
         reports = self._store.reports
         rows = await reports.facts(("session",), SummaryFilter(running=True))
-        for start in range(0, len(rows), _STEP_SESSIONS):
-            ids = [row[0] for row in rows[start : start + _STEP_SESSIONS]]
+        for start in range(0, len(rows), _REBUILT_SESSIONS):
+            ids = [row[0] for row in rows[start : start + _REBUILT_SESSIONS]]
             for summary in await reports.get_summaries(ids):
                 yield summary
 

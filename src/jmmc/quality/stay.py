@@ -125,7 +125,9 @@ class StayAccumulator:
         """Add a span."""
         state, record = span.state, self.record
         if state is None:
-            add_run(record.runs, span.start, span.end, NOTHING, False)
+            # What is not known is as it was before.
+            values = record.runs[-1].values if record.runs else NOTHING
+            add_run(record.runs, span.start, span.end, values, False)
             return
         seconds = span.end - span.start
         readings = tuple(map(state.get, _SLOW))
