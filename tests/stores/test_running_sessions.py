@@ -164,16 +164,16 @@ async def test_a_session_that_was_rebuilt_is_still_remembered(stage: _Stage) -> 
 
 
 def test_of_too_many_sessions_the_one_used_least_recently_is_forgotten() -> None:
-    one = RememberedSession(Progress("a", 1, 0), b"." * 650)
+    remembered = RememberedSession(Progress("a", 1, 0), b"." * 650)
     sessions = RunningSessions(most_bytes=3000)
     for name in "abc":
-        sessions.put(_named(one, name))
-    sessions.put(_named(one, "a"))
-    sessions.put(_named(one, "d"))
+        sessions.put(_named(remembered, name))
+    sessions.put(_named(remembered, "a"))
+    sessions.put(_named(remembered, "d"))
     assert [name for name in "abcd" if sessions.get(name, 1)] == ["a", "c", "d"]
     assert sessions.get("a", 2) is None, "the stored summary has more samples"
     sessions.forget("a")
-    sessions.put(_named(one, "e"))
+    sessions.put(_named(remembered, "e"))
     assert len(sessions) == 3
 
 

@@ -11,6 +11,7 @@ __all__ = [
     "column_types",
     "export",
     "incidents",
+    "meeting_lists",
     "model",
     "period_names",
     "queries",
@@ -20,4 +21,5 @@ __all__ = [
     "tables",
     "threads",
     "usage",
+    "values",
 ]

@@ -14,11 +14,11 @@ from jmmc.answers.model import Meeting
 from jmmc.answers.stays import read_stays
 from jmmc.answers.threads import in_background, paused
 from jmmc.quality.filters import DIMENSIONS, SummaryFilter
+from jmmc.quality.grades import append_span
 from jmmc.quality.grading import Grade
 from jmmc.quality.meetings import EMPTY_FOR, by_room, split, until_empty
 from jmmc.quality.ordering import NEWEST_FIRST, Order
 from jmmc.quality.segments import Track, track_of
-from jmmc.quality.size_limits import append_span
 from jmmc.quality.summary import GradeSpan
 from jmmc.stores import Reports
 

@@ -6,15 +6,19 @@ decoding: the same samples give the same figures everywhere.
 """
 
 __all__ = [
+    "accumulator",
     "addresses",
     "causes",
     "filters",
+    "grades",
     "grading",
     "intervals",
     "joins",
     "losses",
     "meeting_ids",
     "meetings",
+    "ordering",
+    "outcomes",
     "peaks",
     "people",
     "ratings",

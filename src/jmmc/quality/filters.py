@@ -168,8 +168,8 @@ class SummaryFilter(Struct, frozen=True):
                 continue
             value = values[row.field]
             if not any(
-                value == wanted or (row.prefix and value.startswith(f"{wanted} "))
-                for wanted in row.alternatives(selected)
+                value == other or (row.prefix and value.startswith(f"{other} "))
+                for other in row.alternatives(selected)
             ):
                 return False
         return True

@@ -48,8 +48,10 @@ def summary_query(selection: SummaryFilter, longest: int) -> Document:
         if condition == "":
             condition = {"$in": ["", None]}  # An earlier version had no such field.
         elif filter_.dimension:
-            wanted = filter_.alternatives(value)
-            condition = {"$in": [_pattern(text) if filter_.prefix else text for text in wanted]}
+            alternatives = filter_.alternatives(value)
+            condition = {
+                "$in": [_pattern(text) if filter_.prefix else text for text in alternatives]
+            }
         elif filter_.part:
             either += [
                 {name: {"$gt": "", "$regex": literal(part)}} for part in filter_.parts(value)

@@ -65,10 +65,10 @@ def summary_conditions(selection: SummaryFilter) -> tuple[list[str], list[object
                 values.append(part)
             continue
         if filter_.dimension:
-            wanted = filter_.alternatives(value)
-            condition, given = _one_of(name, wanted, prefix=filter_.prefix)
+            alternatives = filter_.alternatives(value)
+            condition, given = _one_of(name, alternatives, prefix=filter_.prefix)
             in_segment, more = _one_of(
-                f"value ->> '$[2].{filter_.field}'", wanted, prefix=filter_.prefix
+                f"value ->> '$[2].{filter_.field}'", alternatives, prefix=filter_.prefix
             )
             # `moved` is in the index: most rows of the table need not be read.
             parts.append(
@@ -91,10 +91,12 @@ def summary_conditions(selection: SummaryFilter) -> tuple[list[str], list[object
     return parts, values
 
 
-def _one_of(expression: str, wanted: Sequence[str], *, prefix: bool) -> tuple[str, list[object]]:
+def _one_of(
+    expression: str, alternatives: Sequence[str], *, prefix: bool
+) -> tuple[str, list[object]]:
     conditions: list[str] = []
     values: list[object] = []
-    for value in wanted:
+    for value in alternatives:
         conditions.append(f"{expression} = ?")
         values.append(value)
         if prefix:
