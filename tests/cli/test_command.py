@@ -203,7 +203,7 @@ def test_export_writes_to_a_pipe_and_leaves_it_a_pipe(tmp_path: Path, filled: st
     ("options", "code", "words"),
     [
         (["--store", "sqlite:///none.db"], 1, "none.db: no such file"),
-        (["--store", "sqlite:///calls.db", "--since", "yesterday"], 2, "--since = 'yesterday'"),
+        (["--store", "sqlite:///calls.db", "--since", "someday"], 2, "--since = 'someday'"),
     ],
 )
 def test_export_reports_invalid_options_and_missing_files(

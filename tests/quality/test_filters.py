@@ -33,7 +33,7 @@ def test_a_value_fits_whole_words_of_any_selected_value(
 def test_every_filter_is_a_field_of_a_selection_and_tells_its_choices() -> None:
     assert {row.field for row in FILTERS} <= {*SummaryFilter.__struct_fields__}
     assert CHOICES == {
-        "grade": ("unknown", "good", "fair", "poor"),
+        "grade": ("good", "fair", "poor", "unknown"),
         "outcome": OUTCOMES,
         "rating": ("1", "2", "3", "4", "5"),
     }

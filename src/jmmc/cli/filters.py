@@ -65,10 +65,8 @@ def given_selection(filters: dict[str, str | None]) -> SummaryFilter:
     given: dict[str, Any] = {name: value for name, value in filters.items() if value is not None}
     start = until - _DAY if since is None else since
     if start >= until:
-        fail(
-            f"--since must be earlier than --until (got {local_time(start)}, {local_time(until)})",
-            2,
-        )
+        times = f"{local_time(start)}, {local_time(until)}"
+        fail(f"since must be earlier than until (got {times})", 1)
     return SummaryFilter(since=start, until=until, **given)
 
 

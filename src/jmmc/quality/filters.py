@@ -6,11 +6,10 @@ from typing import Literal, NamedTuple, get_args
 
 from msgspec import Struct
 
-from jmmc.quality.grading import Grade
 from jmmc.quality.outcomes import OUTCOMES
 
-GRADES = tuple(grade.name.lower() for grade in Grade)
-"""The grades of a session, `unknown` first."""
+GRADES = ("good", "fair", "poor", "unknown")
+"""The grades of a session."""
 
 RATINGS = ("1", "2", "3", "4", "5")
 """The ratings that people give, from very bad to very good."""
@@ -168,8 +167,8 @@ class SummaryFilter(Struct, frozen=True):
                 continue
             value = values[row.field]
             if not any(
-                value == other or (row.prefix and value.startswith(f"{other} "))
-                for other in row.alternatives(selected)
+                value == allowed or (row.prefix and value.startswith(f"{allowed} "))
+                for allowed in row.alternatives(selected)
             ):
                 return False
         return True

@@ -521,7 +521,7 @@ def test_errors_are_shown_on_a_page_with_their_status(browser: Browser, serve: S
         ("/overview?since=someday", 400, "expected a date"),
         ("/overview?since=today&until=yesterday", 400, "since must be earlier than until"),
         ("/sessions?sort=weather", 400, "expected began"),
-        ("/meetings?grade=bad", 400, "expected unknown, good"),
+        ("/meetings?grade=bad", 400, "expected good, fair"),
         ("/sessions?tz=Paris", 400, "expected a time zone"),
         ("/compare?by=weather", 400, "expected browser"),
         ("/nothing/at/all", 404, "no such page"),

@@ -22,7 +22,7 @@ _YEAR = 365 * 86_400
 class ReaderZone(NamedTuple):
     """The zone of a reader: the `choice`, and the `name` of the zone that follows from it.
 
-    Until a browser has said its zone, its `name` is that of the server, and `is_known` is False.
+    Until a browser has told its zone, its `name` is that of the server, and `is_known` is False.
     """
 
     choice: str
@@ -69,9 +69,9 @@ def _zone_of_choice(choice: str, request: Request, server_zone: str) -> ReaderZo
         return ReaderZone(choice, server_zone)
     if choice != BROWSER:
         return ReaderZone(choice, zone_of(choice).key)
-    named = _cookie(request, _OF_BROWSER)
+    name = _cookie(request, _OF_BROWSER)
     try:
-        return ReaderZone(choice, zone_of(named).key)
+        return ReaderZone(choice, zone_of(name).key)
     except ValueError:
         return ReaderZone(choice, server_zone, is_known=False)
 
