@@ -174,6 +174,7 @@ def _paths(url: str) -> dict[str, str]:
             f"overview, {window}": f"/overview?{query}",
             f"overview of a browser, {window}": f"/overview?{query}&browser=Chrome+131",
             f"compare networks, {window}": f"/compare?by=network&{query}",
+            f"compare everything, {window}": f"/compare?{query}",
             f"find: sessions, {window}": f"/find?{query}",
             f"participant, {window}": f"/participants/{newest['participant_id']}?{query}",
         }

@@ -7,6 +7,7 @@ import msgspec
 from jmmc.answers.joins import rates_of, reasons_of
 from jmmc.answers.live import LiveView
 from jmmc.answers.model import Live, RecentJoins
+from jmmc.quality.differences import Mark
 from jmmc.quality.filters import SummaryFilter
 from jmmc.quality.grading import Grade, Spell
 from jmmc.quality.joins import JoinSums
@@ -135,3 +136,26 @@ def test_who_has_moved_counts_where_they_are_now() -> None:
 def test_the_live_view_is_empty_without_sessions() -> None:
     live = _live([], 5)
     assert (live.at, live.people, live.meetings, live.hotspots) == (5, 0, (), ())
+
+
+def test_a_group_with_a_larger_part_of_affected_people_beyond_chance_is_marked() -> None:
+    """In region us nearly everybody of 20 meetings is affected, elsewhere nearly nobody of 60."""
+    sessions = [
+        _session(
+            number,
+            f"room {number // 3}",
+            _POOR if (number % 10 != 0) == (number < 60) else _GOOD,
+            "us" if number < 60 else "eu",
+        )
+        for number in range(240)
+    ]
+    marks = {hotspot.value: hotspot.mark for hotspot in _live(sessions, 2100).hotspots}
+    assert (marks["us"], marks["Chrome 131"]) == (Mark.WORSE, Mark.FEW)
+    assert _live(sessions, 2100).hotspots[0].value == "us", "before larger groups"
+
+
+def test_one_meeting_with_problems_marks_none_of_its_groups() -> None:
+    """All ten people of one meeting, who are alone in their region: it may be the meeting."""
+    sessions = [_session(n, "broken", _POOR, "us") for n in range(10)]
+    sessions += [_session(n, f"room {n // 3}", _GOOD, "eu") for n in range(10, 100)]
+    assert all(hot.mark is not Mark.WORSE for hot in _live(sessions, 2100).hotspots)

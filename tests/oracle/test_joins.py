@@ -57,6 +57,7 @@ def test_the_joins_of_a_window_are_those_of_its_seconds(asked: Asked) -> None:
         share = round(right.failed / attempts, 4) if attempts else None
         assert overview["joins"]["failed_share"] == share
         assert sum(point["failed_joins"] for point in overview["series"]) == right.failed
+        assert sum(point["dropped_stays"] for point in overview["series"]) == right.dropped
 
 
 def test_whole_days_and_both_ends_have_every_join_once(asked: Asked) -> None:

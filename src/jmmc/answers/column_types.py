@@ -50,6 +50,8 @@ def struct_row(struct: Struct) -> dict[str, Any]:
             row |= {f"{name}_low": value[0], f"{name}_high": value[1]}
         elif isinstance(type_, inspect.VarTupleType):
             row[name] = " ".join(map(str, value))
+        elif isinstance(type_, inspect.EnumType):
+            row[name] = value.name.lower()
         else:
             row[name] = value
     return row

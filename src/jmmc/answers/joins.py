@@ -11,8 +11,9 @@ from jmmc.core.readings import TECHNICAL_FAILURES
 from jmmc.core.tasks import prefetch
 from jmmc.quality.filters import SummaryFilter
 from jmmc.quality.joins import KNOWN_AFTER_JOINING, JoinSums, add_joins
-from jmmc.quality.outcomes import FAILED, NO_MEDIA, UNSUCCESSFUL
+from jmmc.quality.outcomes import DROPPED, FAILED, NO_MEDIA, UNSUCCESSFUL
 from jmmc.quality.rollups import ALL, HOUR, windows
+from jmmc.quality.segments import track_of, values_at
 from jmmc.quality.sketch import Sketch, sketch_quantile
 from jmmc.quality.summary import Summary
 from jmmc.quality.window_joins import JOIN_COLUMNS, WindowJoins
@@ -122,6 +123,28 @@ async def failed_times(reports: Reports, selection: SummaryFilter) -> list[int]:
             failed = msgspec.structs.replace(selection, outcome=outcome, attempts=True)
             times += [began for (began,) in await reports.facts(("began",), failed)]
     return [began for began in times if began >= (selection.since or 0)]
+
+
+async def dropped_times(reports: Reports, selection: SummaryFilter) -> list[int]:
+    """When stays ended by a failure in the window: the last second of each."""
+    if selection.outcome not in (None, DROPPED):
+        return []
+    since, until = selection.since, selection.until
+    assert since is not None
+    assert until is not None
+    dropped = msgspec.structs.replace(selection, outcome=DROPPED)
+    rows = await reports.facts(("began", "ended", "running", "segments"), dropped)
+    moments = [
+        (max(began, ended - 1), segments) for began, ended, running, segments in rows if not running
+    ]
+    return [
+        at
+        for at, segments in moments
+        if since <= at < until
+        and (
+            segments == "[]" or selection.fits(values_at({}, track_of("[]", segments).segments, at))
+        )
+    ]
 
 
 async def recent_joins(reports: Reports, now: int) -> RecentJoins:

@@ -3,8 +3,10 @@
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 
-from jmmc.answers.model import Hotspot, Live, LiveMeeting, RecentJoins
+from jmmc.answers.model import FEW, Hotspot, Live, LiveMeeting, RecentJoins
+from jmmc.quality.differences import Mark, from_the_rests
 from jmmc.quality.grading import Grade
+from jmmc.quality.intervals import Replicates, groups_of
 from jmmc.quality.meeting_ids import meetings_apart
 from jmmc.quality.segments import PEER_TO_PEER
 from jmmc.quality.summary import LiveSession
@@ -27,6 +29,7 @@ class LiveView:
         self._people: dict[str, Grade] = {}
         self._rooms: dict[str, dict[str, _LiveRoom]] = {}
         self._values: dict[tuple[str, str], dict[str, Grade]] = {}
+        self._groups: dict[str, tuple[int, int]] = {}
 
     def add(self, sessions: Iterable[LiveSession]) -> None:
         """Count these sessions too; the order does not matter."""
@@ -34,6 +37,9 @@ class LiveView:
             grade = session.at_present
             self._connections += 1
             _note(self._people, session.browser_id, grade)
+            self._groups[session.browser_id] = groups_of(
+                session.browser_id, session.room, session.began
+            )
             by_meeting = self._rooms.setdefault(session.room, {})
             if session.jitsi_meeting_id not in by_meeting:
                 by_meeting[session.jitsi_meeting_id] = _LiveRoom(session)
@@ -54,13 +60,21 @@ class LiveView:
         meetings.sort(
             key=lambda meeting: (-meeting.poor, -meeting.fair, -meeting.people, meeting.room)
         )
+        marks = self._marks()
         hotspots = [
-            Hotspot(dimension, value, len(people), affected)
+            Hotspot(
+                dimension,
+                value,
+                len(people),
+                affected,
+                marks.get((dimension, value), Mark.FEW),
+            )
             for (dimension, value), people in self._values.items()
             if value and (affected := sum(grade >= Grade.FAIR for grade in people.values()))
         ]
         hotspots.sort(
             key=lambda hotspot: (
+                hotspot.mark is not Mark.WORSE,
                 -hotspot.affected,
                 -hotspot.affected / hotspot.people,
                 hotspot.dimension,
@@ -75,6 +89,31 @@ class LiveView:
             connections=self._connections,
             joins=joins,
         )
+
+    def _marks(self) -> dict[tuple[str, str], Mark]:
+        """Where more people are affected than elsewhere, beyond chance.
+
+        A person is one observation; those of one meeting are no independent ones.
+        """
+        if not any(grade >= Grade.FAIR for grade in self._people.values()):
+            return {}
+        dimensions: dict[str, dict[str, Replicates]] = {}
+        for (dimension, value), people in self._values.items():
+            replicates = dimensions.setdefault(dimension, {}).setdefault(value, Replicates())
+            for browser_id, grade in people.items():
+                if grade is not Grade.UNKNOWN:
+                    bad = int(grade >= Grade.FAIR)
+                    replicates.add(self._groups[browser_id], 1, bad, 0)
+        found = from_the_rests(
+            dimensions,
+            Grade.FAIR,
+            lambda dimension, value: dimensions[dimension][value].totals(Grade.FAIR)[0] >= FEW,
+        )
+        return {
+            (dimension, value): difference.mark
+            for dimension, of_dimension in found.items()
+            for value, difference in of_dimension.items()
+        }
 
 
 def _note(people: dict[str, Grade], browser_id: str, grade: Grade) -> None:

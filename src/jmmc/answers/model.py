@@ -10,6 +10,7 @@ from msgspec import Struct
 
 from jmmc.core.fields import BrowserId, Moment
 from jmmc.quality.causes import Answer, Incident
+from jmmc.quality.differences import NO_DIFFERENCE, Difference, Mark
 from jmmc.quality.grading import Grade, Spell
 from jmmc.quality.intervals import Replicates, interval
 from jmmc.quality.losses import Loss
@@ -33,6 +34,13 @@ class Grades(Struct, frozen=True):
     good_share: float | None
     fair_share: float | None
     poor_share: float | None
+
+    @property
+    def bad_share(self) -> float | None:
+        """The share of time that was fair or poor."""
+        if self.fair_share is None or self.poor_share is None:
+            return None
+        return self.fair_share + self.poor_share
 
     @staticmethod
     def of(good: int, fair: int, poor: int, unknown: int) -> "Grades":
@@ -98,7 +106,8 @@ class Point(Struct, frozen=True):
     """One step of a time series: mean concurrent participants and their grades.
 
     `start` is where the step begins in the window, `seconds` how long it is in it. `partial`: that
-    is less than `Overview.step`. `failed_joins` counts those that failed for a technical reason.
+    is less than `Overview.step`. `failed_joins` counts those that failed for a technical reason,
+    `dropped_stays` those that a failure ended.
     """
 
     start: Moment
@@ -107,6 +116,22 @@ class Point(Struct, frozen=True):
     participants: float
     grades: Grades
     failed_joins: int = 0
+    dropped_stays: int = 0
+
+
+class QualityPoint(Struct, frozen=True):
+    """The share of bad (fair or poor) and of poor time in one step, with 95 % intervals.
+
+    `start` and `seconds` as in `Point`. Steps of which nothing is known are left out.
+    """
+
+    start: Moment
+    seconds: int
+    known_seconds: int
+    bad_share: float
+    bad_interval: tuple[float, float]
+    poor_share: float
+    poor_interval: tuple[float, float]
 
 
 class Cell(Struct, frozen=True, array_like=True):
@@ -141,6 +166,8 @@ class Overview(Struct, frozen=True):
     time in it. `peak_people` and `peak_connections` are the most at once; a person in two tabs has
     two connections. `step` is the length of a point of `series` in seconds; the first and the last
     point may be partly in the window. `setup` has the times of the steps of a join, in ms.
+    `quality` has the shares of bad time in steps of `quality_step` seconds, an hour or more where
+    the window is longer than six.
     """
 
     since: Moment
@@ -158,6 +185,8 @@ class Overview(Struct, frozen=True):
     step: int
     series: tuple[Point, ...]
     ratings: Ratings = Ratings()
+    quality_step: int = 0
+    quality: tuple[QualityPoint, ...] = ()
 
 
 class Comparison(Struct, frozen=True):
@@ -165,7 +194,9 @@ class Comparison(Struct, frozen=True):
 
     `poor_interval` and `bad_interval` are the 95 % confidence intervals of the share of poor time,
     and of fair or poor time (`quality.intervals`). `ratings` are those of sessions in which this
-    value held longest.
+    value held longest. `bad_difference` and `poor_difference` are from the rest: from all other
+    values but those that are marked as worse. When two dimensions are crossed, `crossed` is the
+    value of the second one.
     """
 
     value: str
@@ -176,6 +207,9 @@ class Comparison(Struct, frozen=True):
     bad_interval: tuple[float, float]
     joins: JoinRates
     ratings: Ratings = Ratings()
+    bad_difference: Difference = NO_DIFFERENCE
+    poor_difference: Difference = NO_DIFFERENCE
+    crossed: str = ""
 
     @staticmethod
     def of(value: str, sums: Sums, replicates: Replicates, joins: JoinRates) -> "Comparison":
@@ -188,6 +222,53 @@ class Comparison(Struct, frozen=True):
             interval(replicates, Grade.POOR) or (0.0, 1.0),
             interval(replicates, Grade.FAIR) or (0.0, 1.0),
             joins,
+        )
+
+
+class Outlier(Struct, frozen=True):
+    """A value of any dimension with more bad time than the rest; the fields are as in `Comparison`.
+
+    `people` counts the persons who had the value; None in windows with too many sessions to count.
+    """
+
+    dimension: str
+    value: str
+    sessions: int
+    people: int | None
+    minutes: int
+    grades: Grades
+    bad_difference: Difference
+    poor_difference: Difference
+
+
+class Change(Struct, frozen=True):
+    """A value of a dimension before and after a moment; of both "", all sessions together.
+
+    `sessions`, `minutes` and `grades` are those after it, `before_` those before it. A difference
+    is positive when the share became larger.
+    """
+
+    dimension: str
+    value: str
+    before_sessions: int
+    before_grades: Grades
+    sessions: int
+    minutes: int
+    grades: Grades
+    bad_difference: Difference
+    poor_difference: Difference
+
+    @staticmethod
+    def of(
+        dimension: str, value: str, before: Sums, after: Sums, bad: Difference, poor: Difference
+    ) -> "Change":
+        """From the sums of both periods."""
+        first, second = (
+            Grades.of(sums.good, sums.fair, sums.poor, sums.unknown) for sums in (before, after)
+        )
+        minutes = after.seconds // 60
+        return Change(
+            dimension, value, before.sessions, first, after.sessions, minutes, second, bad, poor
         )
 
 
@@ -369,12 +450,32 @@ class LiveMeeting(Struct, frozen=True):
 
 
 class Hotspot(Struct, frozen=True):
-    """A value of a dimension: how many participants are there now, how many have problems."""
+    """A value of a dimension: how many participants are there now, how many have problems.
+
+    `mark`: whether that is a larger part than of the rest, beyond chance; `few` with fewer than
+    five people of whom a grade is known.
+    """
 
     dimension: str
     value: str
     people: int
     affected: int
+    mark: Mark = Mark.FEW
+
+
+class Usual(Struct, frozen=True):
+    """What the hour that begins at `start` was like on the same weekday in `weeks` weeks before.
+
+    `people_low` and `people_high` are the fewest and the most people of its five minutes,
+    `bad_share` the share of fair and poor time of `known_seconds`; None where too little is known.
+    """
+
+    start: Moment
+    weeks: int
+    people_low: int
+    people_high: int
+    bad_share: float | None
+    known_seconds: int
 
 
 class Live(Struct, frozen=True):
@@ -383,7 +484,8 @@ class Live(Struct, frozen=True):
     A person in two tabs is one of the people, with two of the connections.
 
     `meetings` (at most 1,000) and `hotspots` are sorted by affected participants, most first.
-    `joins` are those of the last ten minutes.
+    `joins` are those of the last ten minutes, `last_hour` is a series by five minutes, `usual` what
+    this hour is like in other weeks; None when there is too little of them.
     """
 
     at: Moment
@@ -396,6 +498,13 @@ class Live(Struct, frozen=True):
     hotspots: tuple[Hotspot, ...]
     connections: int
     joins: RecentJoins
+    last_hour: tuple[Point, ...] = ()
+    usual: Usual | None = None
+
+    @property
+    def affected(self) -> int:
+        """People whose grade is fair or poor now."""
+        return self.fair + self.poor
 
 
 class Share(Struct, frozen=True):

@@ -9,32 +9,51 @@ from typing import NamedTuple
 
 import msgspec
 
-from jmmc.answers.joins import failed_times, joins_by, rates_of, reasons_of, steps_of
+from jmmc.answers.comparing import (
+    WindowTotals,
+    changed,
+    compared,
+    crossed_rows,
+    outliers,
+    shortened,
+    with_values,
+)
+from jmmc.answers.joins import (
+    dropped_times,
+    failed_times,
+    joins_by,
+    rates_of,
+    reasons_of,
+    steps_of,
+)
 from jmmc.answers.meetings import Room, Stay, badness, meeting_of
 from jmmc.answers.model import (
     Cell,
+    Change,
     Comparison,
     GradeDistribution,
     Grades,
     HeatRow,
     Meeting,
     Now,
+    Outlier,
     Overview,
     Point,
+    QualityPoint,
 )
 from jmmc.answers.stays import read_stays
 from jmmc.answers.threads import in_background, paused
-from jmmc.core.label_values import OTHER
 from jmmc.core.tasks import prefetch
 from jmmc.core.timestamps import to_iso
 from jmmc.quality.filters import DIMENSIONS, SummaryFilter
 from jmmc.quality.grading import Grade
-from jmmc.quality.intervals import Replicates
+from jmmc.quality.intervals import Replicates, estimate, interval
 from jmmc.quality.joins import JoinSums
 from jmmc.quality.meetings import by_room, split
+from jmmc.quality.pair_sums import PairSums
+from jmmc.quality.quality_steps import QualitySteps
 from jmmc.quality.rollups import (
     ALL,
-    BUCKET,
     DAY,
     HOUR,
     ReplicatesByValue,
@@ -42,7 +61,6 @@ from jmmc.quality.rollups import (
     Sums,
     add_replicates,
     by_value,
-    joined_replicates,
     total,
     windows,
 )
@@ -50,15 +68,18 @@ from jmmc.quality.summary import grade_at, lane_of
 from jmmc.quality.window_sums import ROW_COLUMNS, Cut, Row, WindowSums, cut_of
 from jmmc.stores import Reports, Store
 
-MOST_COMPARED = 2000
-"""Values of a comparison; the rest is `other`."""
-
 _MOST_ROWS = 200  # Of a heat map: the values with the most known time.
 _ROLLUPS_TOGETHER, _FEW_TOGETHER = 24, 240  # With many values, and with few.
 _EVER = -(2**62)  # Before all time.
 _FROM_GOOD = (Grade.GOOD, Grade.FAIR, Grade.POOR, Grade.UNKNOWN)
 _MAX_CELLS = 60  # In a row of a heat map.
+MOST_CROSSED = 200_000
+"""Sessions of which two dimensions are crossed: no rollup has pairs, so each of them is read."""
+
+_MAX_QUALITY_POINTS = 60  # The longer a step, the narrower its interval.
 _MAX_POINTS = 200  # In a series.
+_MAX_SHORT_STEPS = 24  # The same in a short window.
+_FROM_SESSIONS = 6 * HOUR  # Shorter windows come from sessions: rollups have intervals by hour.
 _SINGLY = 50  # Rooms that are read one by one; more are read faster in one query.
 _STEPS = (300, 900, 3600, 4 * 3600, DAY, 7 * DAY)
 
@@ -72,21 +93,7 @@ class OverviewDetail(NamedTuple):
     spread: GradeDistribution
 
 
-class _Sums(NamedTuple):
-    """The sums of a window by five minutes and by value.
-
-    `edges`: the sessions at its ends, when the rest came from rollups; else `deciles` and `rooms`.
-    """
-
-    parts: Sequence[Sums]
-    values: Mapping[str, Sums]
-    replicates: Mapping[str, Replicates]
-    deciles: Sequence[int] = ()
-    rooms: Mapping[str, Sequence[int]] = {}
-    edges: Mapping[str, Row] | None = None
-
-
-class _Compared:
+class _SumsByValue:
     """Sums and replicates by value, over any number of sides and rollups."""
 
     def __init__(self) -> None:
@@ -130,36 +137,86 @@ class Overviews:
         """Totals and a time series of the window, and what runs now."""
         since, until = _window(selection)
         length = DAY if _step(until - since, _MAX_POINTS) % DAY == 0 else HOUR
-        sums = await self._sums(selection, ALL, length)
+        sums = await self.totals(selection, ALL, length)
         rooms = len(sums.rooms) if sums.rooms else await self._reports.count_rooms(selection)
-        return await self._overview(selection, sums.parts, rooms)
+        return await self._overview(selection, sums, rooms)
+
+    async def series(self, selection: SummaryFilter) -> tuple[Point, ...]:
+        """The time series of the window, without failed joins and dropped stays."""
+        since, until = _window(selection)
+        step = _step(until - since, _MAX_POINTS)
+        totals = await self.totals(selection, ALL, HOUR)
+        return tuple(
+            _point(part, step, since, until, 0, 0) for part in _by_start(totals.parts, step)
+        )
 
     async def detail(self, selection: SummaryFilter, by: str, *, worst: int) -> OverviewDetail:
         """The overview with everything that its page shows.
 
         With a filter, sessions are read once for all parts.
         """
-        sums = await self._sums(selection, by, HOUR)
+        sums = await self.totals(selection, by, HOUR)
         deciles, rooms = sums.deciles, sums.rooms
         if sums.edges is not None:
             deciles, rooms = await self._deciles(selection, sums.edges)
         joins = await joins_by(self._reports, selection, by)
         return OverviewDetail(
-            await self._overview(selection, sums.parts, len(rooms)),
+            await self._overview(selection, sums, len(rooms)),
             [_cell(part) for part in _by_start(sums.parts, HOUR)],
-            _compared(sums, joins, selection, by),
+            await in_background(partial(compared, sums, joins, selection, by)),
             GradeDistribution(tuple(deciles), await self._worst(selection, rooms, worst)),
         )
 
     async def compare(self, by: str, selection: SummaryFilter) -> list[Comparison]:
-        """The values of a dimension, the most used first: `MOST_COMPARED` and the rest as one."""
-        if by not in DIMENSIONS:
-            raise ValueError(f"by = {by!r}: expected {', '.join(DIMENSIONS)}")
-        sums = await self._sums(selection, by, None)
+        """The values of a dimension, those worse than the rest first (`comparing`)."""
+        _check_dimension(by)
+        totals = await self.totals(selection, by, None)
         joins = await joins_by(self._reports, selection, by)
         return await in_background(
-            lambda: _compared(*_shortened(_with_values(sums, joins), joins), selection, by)
+            lambda: compared(*shortened(with_values(totals, joins), joins), selection, by)
         )
+
+    async def outliers(self, selection: SummaryFilter, *, limit: int) -> tuple[list[Outlier], int]:
+        """The values of all dimensions that are worse than the rest, and the number of sessions."""
+        dimensions = {name: await self.totals(selection, name, None) for name in DIMENSIONS}
+        # No session changes its browser: each counts for one value.
+        sessions = sum(sums.sessions for sums in dimensions["browser"].values.values())
+        return await in_background(lambda: outliers(dimensions, limit)), sessions
+
+    async def changes(self, by: str, at: int, selection: SummaryFilter) -> list[Change]:
+        """All sessions and the values of a dimension before and after the moment `at`."""
+        since, until = _window(selection)
+        _check_dimension(by)
+        if not since < at < until:
+            raise ValueError(
+                f"at must be between since and until (got {to_iso(at)}, not between"
+                f" {to_iso(since)} and {to_iso(until)})"
+            )
+        before, after = [
+            await self.totals(msgspec.structs.replace(selection, since=start, until=end), by, None)
+            for start, end in ((since, at), (at, until))
+        ]
+        return await in_background(lambda: changed(by, before, after))
+
+    async def crossed(self, by: str, crossed: str, selection: SummaryFilter) -> list[Comparison]:
+        """The pairs of values of two dimensions, those worse than the rest first."""
+        _window(selection)
+        _check_dimension(by)
+        _check_dimension(crossed)
+        if by == crossed:
+            raise ValueError(f"crossed = {crossed!r}: expected another dimension than by")
+        pairs = PairSums(selection, by, crossed)
+        names = (*ROW_COLUMNS, by, crossed)
+        read = 0
+        async for columns in prefetch(self._reports.columns(names, selection)):
+            read += len(columns[0])
+            if read > MOST_CROSSED:
+                raise ValueError(
+                    f"more than {MOST_CROSSED:,} sessions are too many to cross two dimensions:"
+                    " ask for a shorter time range, or set a filter"
+                )
+            await in_background(partial(pairs.add, paused(zip(*columns, strict=True))))
+        return await in_background(lambda: crossed_rows(pairs))
 
     async def heat_by(self, by: str, selection: SummaryFilter) -> list[HeatRow]:
         """The heat map of a dimension; filters other than the window are ignored."""
@@ -167,7 +224,8 @@ class Overviews:
         selection = SummaryFilter(since=since, until=until)
         step = max(_step(until - since, _MAX_CELLS), HOUR)
         first, last = _whole(since, until, HOUR)
-        sides, _ = await self._sides(selection, by, first, last)
+        steps = QualitySteps(selection, step)
+        sides, _ = await self._sides(selection, by, first, last, steps)
         values: dict[str, list[Sums]] = {}
         for side in sides:
             for value, sums in side.values().items():
@@ -179,42 +237,52 @@ class Overviews:
         values.pop("", None)
         return await in_background(lambda: _heat_rows(values, step))
 
-    async def _sums(self, selection: SummaryFilter, by: str, length: int | None) -> "_Sums":
+    async def totals(self, selection: SummaryFilter, by: str, length: int | None) -> WindowTotals:
         """The sums of a window: by value of `by`, and over time in parts of at most `length`.
 
-        Whole five minutes come from rollups, both ends from the sessions that were there: of
-        comparisons whole hours, because intervals need more than rollups have of five minutes. With
-        a filter, all of it comes from sessions. Without a `length` there are no parts.
+        Whole hours come from rollups, both ends from the sessions that were there, because
+        intervals need more than rollups have of five minutes. With a filter, and in a short window,
+        all of it comes from sessions. Without a `length` there are no parts.
         """
         since, until = _window(selection)
-        first, last = _whole(since, until, HOUR if by else BUCKET)
-        if not selection.only_window or first >= last:
+        first, last = _whole(since, until, HOUR)
+        steps = QualitySteps(selection, _quality_step(until - since))
+        if not selection.only_window or first >= last or until - since < _FROM_SESSIONS:
             whole = WindowSums(selection, by=by)
             async for rows in self._rows(selection, by):
-                await in_background(partial(_add, whole, rows))
-            return await in_background(lambda: _sums_of(whole))
-        sides, edges = await self._sides(selection, by, first, last)
+                await in_background(partial(_add, whole, steps, rows, since, until))
+            return await in_background(lambda: _totals_of(whole, steps))
+        sides, edges = await self._sides(selection, by, first, last, steps)
         parts: list[Sums] = []
+        drops: dict[int, int] = {}
         if length is not None:
             parts += [part for side in sides for part in side.parts()]
             for size, start, end in _lengths(first, last, length):
                 async for rollups in self._rollups(ALL, size, start, end):
                     parts += by_value(rollups, start, end).get(ALL, ())
-        compared = _Compared()
+                    steps.add_rollups(rollups)
+                    drops |= {
+                        rollup.start: of_all.counts.dropped
+                        for rollup in rollups
+                        if (of_all := rollup.joins.get(ALL))
+                    }
+        by_value_of = _SumsByValue()
         for side in sides if by else ():
-            compared.add_side(side)
+            by_value_of.add_side(side)
         for size, start, end in windows(first, last) if by else ():
             async for rollups in self._rollups(by, size, start, end):
-                await in_background(partial(compared.add_rollups, rollups, start, end))
-        return _Sums(
+                await in_background(partial(by_value_of.add_rollups, rollups, start, end))
+        return WindowTotals(
             sorted(parts, key=lambda part: part.start),
-            {value: Sums(since, *sums) for value, sums in compared.values.items()},
-            compared.replicates,
+            {value: Sums(since, *sums) for value, sums in by_value_of.values.items()},
+            by_value_of.replicates,
+            steps,
             edges=edges,
+            drops=drops,
         )
 
     async def _sides(
-        self, selection: SummaryFilter, by: str, first: int, last: int
+        self, selection: SummaryFilter, by: str, first: int, last: int, steps: QualitySteps
     ) -> tuple[list[WindowSums], dict[str, Row]]:
         """The sums before `first` and from `last` on, and the sessions that also were outside.
 
@@ -234,7 +302,7 @@ class Overviews:
             at_end = msgspec.structs.replace(selection, since=start, until=end)
             async for rows in self._rows(at_end, by):
                 kept = [*rows]
-                await in_background(partial(_add, sums, kept))
+                await in_background(partial(_add, sums, steps, kept, *part))
                 edges |= {
                     row.session: row for row in kept if row.began < since or row.ended > until
                 }
@@ -299,18 +367,23 @@ class Overviews:
         return counts, rooms
 
     async def _overview(
-        self, selection: SummaryFilter, parts: Sequence[Sums], rooms: int
+        self, selection: SummaryFilter, totals: WindowTotals, rooms: int
     ) -> Overview:
         since, until = _window(selection)
-        step = _step(until - since, _MAX_POINTS)
-        whole = total(parts, since)
+        step, quality_step = _step(until - since, _MAX_POINTS), _quality_step(until - since)
+        whole = total(totals.parts, since)
         joins = (await joins_by(self._reports, selection, ALL)).get(ALL, JoinSums())
         failed = Counter(at - at % step for at in await failed_times(self._reports, selection))
-        steps = {part.start: part for part in _by_start(parts, step)}
-        for start in failed.keys() - steps.keys():
+        dropped = await self._dropped(selection, totals, step)
+        steps = {part.start: part for part in _by_start(totals.parts, step)}
+        for start in (failed.keys() | (+dropped).keys()) - steps.keys():
             steps[start] = total((), start)
         points = tuple(
-            _point(steps[start], step, since, until, failed[start]) for start in sorted(steps)
+            _point(steps[start], step, since, until, failed[start], dropped[start])
+            for start in sorted(steps)
+        )
+        quality = await in_background(
+            partial(_quality_points, totals.steps, quality_step, (since, until))
         )
         return Overview(
             since,
@@ -327,7 +400,31 @@ class Overviews:
             steps_of(joins),
             step,
             points,
+            quality_step=quality_step,
+            quality=tuple(quality),
         )
+
+    async def _dropped(
+        self, selection: SummaryFilter, totals: WindowTotals, step: int
+    ) -> Counter[int]:
+        """How many stays were dropped by the step in which that was.
+
+        Where a step has whole hours, from their rollups: no index has dropped stays.
+        """
+        since, until = _window(selection)
+        windows_of_sessions = [(since, until)]
+        counts: Counter[int] = Counter()
+        if totals.edges is not None and step >= HOUR:
+            first, last = _whole(since, until, HOUR)
+            windows_of_sessions = [(since, first), (last, until)]
+            for start, dropped in totals.drops.items():
+                counts[start - start % step] += dropped
+        for start, end in windows_of_sessions:
+            if start < end:
+                part = msgspec.structs.replace(selection, since=start, until=end)
+                times = await dropped_times(self._reports, part)
+                counts.update(at - at % step for at in times)
+        return counts
 
     async def _worst(
         self, selection: SummaryFilter, bad_seconds: Mapping[str, Sequence[int]], worst: int
@@ -369,12 +466,54 @@ class Overviews:
         return await in_background(lambda: _with_badness(stays))
 
 
-def _add(sums: WindowSums, rows: Iterable[Row]) -> None:
-    sums.add(paused(rows))
+def _check_dimension(by: str) -> None:
+    if by not in DIMENSIONS:
+        raise ValueError(f"by = {by!r}: expected {', '.join(DIMENSIONS)}")
 
 
-def _sums_of(whole: WindowSums) -> _Sums:
-    return _Sums(whole.parts(), whole.values(), whole.replicates, whole.deciles, whole.rooms)
+def _add(
+    sums: WindowSums, steps: QualitySteps, rows: Iterable[Row], since: int, until: int
+) -> None:
+    kept = [*rows]
+    sums.add(paused(kept))
+    steps.add_rows(paused(kept), since, until)
+
+
+def _totals_of(whole: WindowSums, steps: QualitySteps) -> WindowTotals:
+    return WindowTotals(
+        whole.parts(), whole.values(), whole.replicates, steps, whole.deciles, whole.rooms
+    )
+
+
+def _quality_step(length: int) -> int:
+    """The length (seconds) of the steps of the share of bad time in a window of `length`."""
+    if length < _FROM_SESSIONS:
+        return _step(length, _MAX_SHORT_STEPS)
+    return max(HOUR, _step(length, _MAX_QUALITY_POINTS))
+
+
+def _quality_points(steps: QualitySteps, step: int, window: tuple[int, int]) -> list[QualityPoint]:
+    since, until = window
+    points = []
+    for first, replicates in paused(steps.steps()):
+        bad, poor = (estimate(replicates, grade) for grade in (Grade.FAIR, Grade.POOR))
+        bad_interval, poor_interval = (
+            interval(replicates, grade) for grade in (Grade.FAIR, Grade.POOR)
+        )
+        if bad and poor and bad_interval and poor_interval:
+            start, end = max(first, since), min(first + step, until)
+            points.append(
+                QualityPoint(
+                    start,
+                    end - start,
+                    replicates.totals(Grade.FAIR)[0],
+                    round(bad.share, 4),
+                    bad_interval,
+                    round(poor.share, 4),
+                    poor_interval,
+                )
+            )
+    return points
 
 
 def _with_badness(stays: Iterable[Stay]) -> list[tuple[int, Room]]:
@@ -387,7 +526,9 @@ def _with_badness(stays: Iterable[Stay]) -> list[tuple[int, Room]]:
     ]
 
 
-def _point(part: Sums, step: int, since: int, until: int, failed_joins: int) -> Point:
+def _point(
+    part: Sums, step: int, since: int, until: int, failed_joins: int, dropped_stays: int
+) -> Point:
     start, end = max(part.start, since), min(part.start + step, until)
     return Point(
         start,
@@ -396,6 +537,7 @@ def _point(part: Sums, step: int, since: int, until: int, failed_joins: int) -> 
         round(part.seconds / (end - start), 2),
         Grades.of(part.good, part.fair, part.poor, part.unknown),
         failed_joins,
+        dropped_stays,
     )
 
 
@@ -437,56 +579,8 @@ def _heat_rows(values: Mapping[str, Sequence[Sums]], step: int) -> list[HeatRow]
     return [row for row in rows if row.cells]
 
 
-def _with_values(sums: _Sums, joins: Mapping[str, JoinSums]) -> _Sums:
-    """With values of which only joins are known: there everybody failed, or left before."""
-    only_joins = {value: total((), 0) for value in joins if value not in sums.values}
-    return sums._replace(values={**sums.values, **only_joins}) if only_joins else sums
-
-
-def _shortened(sums: _Sums, joins: Mapping[str, JoinSums]) -> tuple[_Sums, Mapping[str, JoinSums]]:
-    """With the `MOST_COMPARED` most used values; the sums of the others are those of `OTHER`."""
-    values = sums.values
-    if len(values) <= MOST_COMPARED:
-        return sums, joins
-    used = sorted(values, key=lambda value: (-values[value].seconds, value))
-    shortened = {value: values[value] for value in used[:MOST_COMPARED]}
-    rest = [values[value] for value in used[MOST_COMPARED:]]
-    shortened[OTHER] = total([*rest, *filter(None, [shortened.get(OTHER)])], 0)
-    replicates = joined_replicates(sums.replicates, shortened)
-    kept = {value: of_value for value, of_value in joins.items() if value in shortened}
-    others = kept.setdefault(OTHER, JoinSums())
-    for value, of_value in joins.items():
-        if value not in kept:
-            others.merge(of_value)
-    return sums._replace(values=shortened, replicates=replicates), kept
-
-
 def _cell(part: Sums) -> Cell:
     return Cell(part.start, part.known, part.fair + part.poor)
-
-
-def _compared(
-    sums: _Sums, joins: Mapping[str, JoinSums], selection: SummaryFilter, by: str
-) -> list[Comparison]:
-    no_replicates, no_joins = Replicates(), JoinSums()
-    compared = [
-        Comparison.of(
-            value,
-            of_value,
-            sums.replicates.get(value, no_replicates),
-            rates_of(joins.get(value, no_joins), selection, by),
-        )
-        for value, of_value in paused(sums.values.items())
-    ]
-    compared = [
-        comparison
-        for comparison in compared
-        if comparison.sessions or comparison.minutes or comparison.joins.are_known
-    ]
-    return sorted(
-        compared,
-        key=lambda comparison: (-comparison.minutes, -comparison.sessions, comparison.value),
-    )
 
 
 def _by_start(parts: Iterable[Sums], step: int) -> list[Sums]:

@@ -20,6 +20,7 @@ from jmmc.answers.lists import Page
 from jmmc.answers.live import LiveView
 from jmmc.answers.meeting_lists import meeting_list
 from jmmc.answers.model import (
+    Change,
     Comparison,
     Failures,
     FailureShare,
@@ -27,6 +28,7 @@ from jmmc.answers.model import (
     Live,
     Meeting,
     MeetingDetail,
+    Outlier,
     Overview,
     Participant,
     SessionDetail,
@@ -36,9 +38,12 @@ from jmmc.answers.model import (
     Usage,
 )
 from jmmc.answers.overviews import OverviewDetail, Overviews
+from jmmc.answers.people import MOST_SESSIONS, with_people
 from jmmc.answers.ratings import agreement, ratings, ratings_by
+from jmmc.answers.recent import LastHour, usual
 from jmmc.answers.sessions_by_cause import SessionsByCause, sessions_by_cause
 from jmmc.answers.short_ids import whole_browser_id, whole_session_id
+from jmmc.answers.threads import in_background
 from jmmc.answers.usage import usage, usage_begins
 from jmmc.core.calendar import Period
 from jmmc.core.tasks import prefetch
@@ -88,6 +93,7 @@ class Queries:
         self._rhythm = rhythm
         self._clock = clock
         self._overviews = Overviews(store)
+        self._last_hour = LastHour(self._overviews, clock)
 
     async def live(self) -> Live:
         """The running meetings and the current grades of their participants."""
@@ -95,7 +101,13 @@ class Queries:
         async for live_sessions in prefetch(self._reports.live_sessions()):
             view.add(live_sessions)
         now = int(self._clock())
-        return view.live(now, await recent_joins(self._reports, now))
+        joins = await recent_joins(self._reports, now)
+        live = await in_background(lambda: view.live(now, joins))
+        return msgspec.structs.replace(
+            live,
+            last_hour=await self._last_hour.points(),
+            usual=await usual(self._reports, now),
+        )
 
     async def overview(self, selection: SummaryFilter) -> Overview:
         """Totals and a time series of a window, and what runs now."""
@@ -111,9 +123,24 @@ class Queries:
         return detail._replace(overview=overview, compared=compared)
 
     async def compare(self, by: str, selection: SummaryFilter) -> list[Comparison]:
-        """The values of a dimension, the most used first."""
+        """The values of a dimension, those worse than the rest first."""
         compared = await self._overviews.compare(by, selection)
         return await self._each_with_ratings(compared, by, selection)
+
+    async def crossed(self, by: str, crossed: str, selection: SummaryFilter) -> list[Comparison]:
+        """The pairs of values of two dimensions, those worse than the rest first."""
+        return await self._overviews.crossed(by, crossed, selection)
+
+    async def outliers(self, selection: SummaryFilter, *, limit: int) -> list[Outlier]:
+        """The values of all dimensions that are worse than the rest, by the difference."""
+        found, sessions = await self._overviews.outliers(selection, limit=limit)
+        if sessions > MOST_SESSIONS:
+            return found
+        return await with_people(self._reports, found, selection)
+
+    async def changes(self, by: str, at: int, selection: SummaryFilter) -> list[Change]:
+        """All sessions and the values of a dimension before and after a moment (Unix seconds)."""
+        return await self._overviews.changes(by, at, selection)
 
     async def agreement(self, selection: SummaryFilter) -> Agreement:
         """How well our grades agree with the ratings of a window."""

@@ -33,6 +33,7 @@ from jmmc.cli.terminal import COLOURS, MARKS, grade_mark, moved, percent, room_t
 from jmmc.cli.times import local_time, utc_option
 from jmmc.core.calendar import Period
 from jmmc.core.text import printable
+from jmmc.quality.differences import Difference, Mark
 from jmmc.quality.filters import DIMENSIONS, IncidentFilter
 from jmmc.quality.grading import Grade
 from jmmc.quality.losses import Loss
@@ -43,9 +44,14 @@ from jmmc.web.dashboard.i18n import upload_sentence, way_sentence, words
 
 _MOST_WAYS = 6
 _WORST_INCIDENTS = 5  # Of a report.
-_COMPARED = 8  # Columns of a comparison without ratings.
 _POINTS = 60  # Of a curve in the terminal.
 _BARS = " ▁▂▃▄▅▆▇█"
+_DIFFERENCES = {
+    Mark.WORSE: ("▲", "red"),
+    Mark.BETTER: ("▼", "green"),
+    Mark.UNCLEAR: ("", ""),
+    Mark.FEW: ("", ""),
+}
 
 
 @click.command()
@@ -110,6 +116,7 @@ def report(
         PlainConsole().print(hurt_most(incidents))
     if by:
         PlainConsole().print(_render_comparison(by, compared))
+        PlainConsole().print("▲ worse, ▼ better than the rest beyond chance; from it in points")
         PlainConsole().print(_render_joins(by, compared))
 
 
@@ -314,34 +321,51 @@ def _by_time(detail: SessionDetail, curve: str) -> list[float]:
 def _render_comparison(by: str, compared: Sequence[Comparison]) -> Table:
     table = Table(box=None, header_style="bold")
     table.add_column(by)
+    rated = any(row.ratings.sessions for row in compared)
     for column in (
-        "sessions",
-        "minutes",
-        "good",
-        "fair",
+        "fair or poor",
+        "from the rest",
+        "95 %",
         "poor",
         "95 % of poor",
-        "of fair or poor",
-        *(("rating",) if any(row.ratings.sessions for row in compared) else ()),
+        "sessions",
+        *(("rating",) if rated else ()),
     ):
         table.add_column(column, justify="right")
     for comparison in compared:
-        low, high = comparison.poor_interval
-        low_bad, high_bad = comparison.bad_interval
         few = comparison.sessions < FEW
         table.add_row(
             comparison.value or "unknown",
-            f"{comparison.sessions:,}",
-            f"{comparison.minutes:,}",
-            percent(comparison.grades.good_share),
-            percent(comparison.grades.fair_share),
+            percent(comparison.grades.bad_share),
+            _difference(comparison.bad_difference),
+            _points(comparison.bad_difference),
             percent(comparison.grades.poor_share),
-            "too few" if few else f"{percent(low)} to {percent(high)}",
-            "" if few else f"{percent(low_bad)} to {percent(high_bad)}",
-            *([_rating(comparison.ratings)] if len(table.columns) > _COMPARED else ()),
+            "too few" if few else _bounds(comparison.poor_interval),
+            f"{comparison.sessions:,}",
+            *([_rating(comparison.ratings)] if rated else ()),
             style="dim" if few else None,
         )
     return table
+
+
+def _bounds(interval: tuple[float, float]) -> str:
+    return f"{percent(interval[0])} to {percent(interval[1])}"
+
+
+def _points(difference: Difference) -> str:
+    """The interval of a difference, in percentage points."""
+    if difference.share is None:
+        return ""
+    low, high = difference.interval
+    return f"{low * 100:+.1f} to {high * 100:+.1f}"
+
+
+def _difference(difference: Difference) -> Text:
+    """The difference from the rest in percentage points, marked where it is beyond chance."""
+    if difference.share is None:
+        return Text("too few")
+    sign, style = _DIFFERENCES[difference.mark]
+    return Text(f"{sign} {difference.share * 100:+.1f}".lstrip(), style=style)
 
 
 def _render_joins(by: str, compared: Sequence[Comparison]) -> Table | str:
@@ -368,7 +392,7 @@ def _render_joins(by: str, compared: Sequence[Comparison]) -> Table | str:
 def _rate_cells(
     count: int, share: float | None, interval: tuple[float, float]
 ) -> tuple[str, str, str]:
-    bounds = f"{percent(interval[0])} to {percent(interval[1])}"
+    bounds = _bounds(interval)
     if share is None:
         bounds = ""
     elif count < FEW:

@@ -28,6 +28,7 @@ from collections.abc import Sequence
 from hashlib import blake2b
 from math import inf, sqrt
 from operator import add
+from typing import NamedTuple
 
 from msgspec import Struct, field
 
@@ -36,7 +37,9 @@ from jmmc.quality.grading import Grade
 GROUPS = 16
 """Groups of persons, and groups of meetings."""
 
-_T = 2.13145  # Student's t, 97.5 %, of 15 degrees of freedom.
+T = 2.13145
+"""Student's t, 97.5 %, of 15 degrees of freedom."""
+
 _RELIABLE = 4.0  # Clusters with bad time: with more, the variance counts more than the bound.
 _NORMAL = 3 / (GROUPS + 2)
 _FEWEST = 1e-5  # Least excess of q over 1/R, which chance can make 0.
@@ -63,6 +66,17 @@ def group_of(name: str) -> int:
     """The random group of a person or a meeting, below `GROUPS`."""
     # A CRC spreads names in sequence too evenly: that looks like countless clusters.
     return blake2b(name.encode("utf-8", "surrogatepass"), digest_size=1).digest()[0] % GROUPS
+
+
+class Estimate(NamedTuple):
+    """A share, and the size of the sample of independent observations that is as exact.
+
+    `affected` is in how many groups of persons, or of meetings if that is less, there is bad time.
+    """
+
+    share: float
+    size: float
+    affected: int = 0
 
 
 class Replicates(Struct):
@@ -96,6 +110,12 @@ class Replicates(Struct):
         """Add the sums of others; these stay as they are."""
         self.sums = list(map(add, self.sums, other.sums))
 
+    def totals(self, grade: Grade) -> tuple[int, int]:
+        """The known seconds, and those that have `grade` (`FAIR` or `POOR`) or a worse one."""
+        sums = self.sums
+        bad = sum(sums[(_FAIR if grade is Grade.FAIR else _POOR) : _MEETINGS])
+        return sum(sums[:_FAIR]), bad
+
     def pack(self) -> tuple[int, ...]:
         """The form in which sums are stored: all 96, or fewer numbers as pairs of place and sum."""
         pairs = [(place, seconds) for place, seconds in enumerate(self.sums) if seconds]
@@ -109,13 +129,19 @@ def interval(replicates: Replicates, grade: Grade) -> tuple[float, float] | None
 
     `grade` is `FAIR` or `POOR`. None when nothing is known.
     """
+    found = estimate(replicates, grade)
+    return None if found is None else _interval(found)
+
+
+def estimate(replicates: Replicates, grade: Grade) -> Estimate | None:
+    """The share whose interval `interval` returns, and its effective sample size."""
     sums = replicates.sums
     bads = sums[_POOR:_MEETINGS], sums[_MEETINGS + _POOR :]
     if grade is Grade.FAIR:
         fairs = sums[_FAIR:_POOR], sums[_MEETINGS + _FAIR : _MEETINGS + _POOR]
         bads = list(map(add, bads[0], fairs[0])), list(map(add, bads[1], fairs[1]))
     knowns = sums[:_FAIR], sums[_MEETINGS : _MEETINGS + _FAIR]
-    return _interval(knowns, bads) if any(knowns[0]) else None
+    return _estimate(knowns, bads) if any(knowns[0]) else None
 
 
 def cluster_places(row: int, groups: tuple[int, int]) -> tuple[int, int]:
@@ -132,7 +158,7 @@ def rate_interval(clusters: Clusters, row: int, row_of_bad: int) -> tuple[float,
     """
     knowns, bads = _row_of(clusters, row), _row_of(clusters, row_of_bad)
     events = sum(knowns[0])
-    return _interval(knowns, bads, most=events) if events else None
+    return _interval(_estimate(knowns, bads, most=events)) if events else None
 
 
 def _row_of(clusters: Clusters, row: int) -> tuple[list[int], list[int]]:
@@ -141,24 +167,29 @@ def _row_of(clusters: Clusters, row: int) -> tuple[list[int], list[int]]:
     return counts[:GROUPS], counts[GROUPS:]
 
 
-def _interval(
+def _interval(found: Estimate) -> tuple[float, float]:
+    low, high = wilson(found.share, found.size, T)
+    return round(low, 4), round(high, 4)
+
+
+def _estimate(
     knowns: tuple[Sequence[int], Sequence[int]],
     bads: tuple[Sequence[int], Sequence[int]],
     *,
     most: float = inf,
-) -> tuple[float, float]:
-    """The interval of the share of `bads`, each by group of persons and by group of meetings."""
+) -> Estimate:
+    """The share of `bads`, each by group of persons and by group of meetings."""
     known, bad = sum(knowns[0]), sum(bads[0])
     persons = _between(knowns[0], bads[0], known, bad)
     meetings = _between(knowns[1], bads[1], known, bad)
     variance = max(persons[0], meetings[0])
     size = min(persons[1], meetings[1])
+    share = bad / known
     if variance:
-        share = bad / known
         bound = size * (1 + (min(persons[2], meetings[2]) / _RELIABLE) ** 2)
         size = min(share * (1 - share) / variance, bound)
-    low, high = wilson(bad / known, min(size, most), _T)
-    return round(low, 4), round(high, 4)
+    affected = min(sum(map(bool, bads[0])), sum(map(bool, bads[1])))
+    return Estimate(share, min(size, most), affected)
 
 
 def _between(

@@ -12,10 +12,12 @@ from jmmc.alerting.decision import State
 from jmmc.alerting.evaluator import firing
 from jmmc.answers.incidents import IncidentDetail
 from jmmc.answers.model import (
+    Change,
     Comparison,
     Live,
     Meeting,
     MeetingDetail,
+    Outlier,
     Overview,
     Participant,
     RoomActivity,
@@ -39,10 +41,13 @@ from jmmc.stores import Store
 from jmmc.stores.erasure_receipts import erasures
 from jmmc.web.api.exports import WHATS, export_response
 from jmmc.web.api.parameters import (
+    AT,
     BY,
+    CROSSED,
     FILE_FORMAT,
     FORMAT,
     INCIDENTS,
+    LIMIT,
     PAGING,
     PERIOD,
     SEARCH_TEXT,
@@ -125,6 +130,14 @@ async def _incidents(backend: Backend, query: QueryParameters) -> Page:
 async def _participant(backend: Backend, query: QueryParameters, participant: str) -> Participant:
     stored = query.pseudonyms.stored_browser_id(participant)
     return await backend.queries.participant(stored, query.selection)
+
+
+async def _compare(backend: Backend, query: QueryParameters) -> list[Comparison]:
+    by = query.one_of("by", DIMENSIONS, None)
+    if query.text("crossed") is None:
+        return await backend.queries.compare(by, query.selection)
+    crossed = query.one_of("crossed", DIMENSIONS, None)
+    return await backend.queries.crossed(by, crossed, query.selection)
 
 
 async def _usage(backend: Backend, query: QueryParameters) -> list[Usage]:
@@ -250,12 +263,28 @@ _ANSWERS = (
     ),
     Operation(
         "/compare",
-        "Grades and joins by the values of a dimension, with confidence intervals.",
+        "Grades and joins by the values of a dimension, or of two, with confidence intervals; those"
+        " that are worse than the rest beyond chance first.",
         list[Comparison],
-        lambda backend, query: backend.queries.compare(
-            query.one_of("by", DIMENSIONS, None), query.selection
+        _compare,
+        (BY, CROSSED, *WINDOW),
+    ),
+    Operation(
+        "/outliers",
+        "The values of all dimensions that have more bad time than the rest, largest difference"
+        " first.",
+        list[Outlier],
+        lambda backend, query: backend.queries.outliers(query.selection, limit=query.limit),
+        (LIMIT, *WINDOW),
+    ),
+    Operation(
+        "/changes",
+        "Grades before and after a moment: of all sessions, then by the values of a dimension.",
+        list[Change],
+        lambda backend, query: backend.queries.changes(
+            query.one_of("by", DIMENSIONS, None), query.at, query.selection
         ),
-        (BY, *WINDOW),
+        (BY, AT, *WINDOW),
     ),
     Operation(
         "/agreement",

@@ -85,12 +85,13 @@ WINDOW = (
         for row in FILTERS
     ),
 )
+LIMIT = Parameter(
+    "limit",
+    "Maximum number of items in the answer. Default: 50.",
+    {"type": "integer", "minimum": 1, "maximum": 500},
+)
 PAGING = (
-    Parameter(
-        "limit",
-        "Maximum number of items in the answer. Default: 50.",
-        {"type": "integer", "minimum": 1, "maximum": 500},
-    ),
+    LIMIT,
     _text("cursor", "The `next` of the previous answer, for the items that follow."),
 )
 CAUSES = tuple(SIDES)
@@ -124,6 +125,10 @@ SORT = _choice(
     [sign + key for key in SORT_KEYS for sign in ("", "-")],
 )
 BY = _choice("by", "Dimension to compare by.", DIMENSIONS, required=True)
+CROSSED = _choice("crossed", "A second dimension: compare each pair of values of both.", DIMENSIONS)
+AT = Parameter(
+    "at", "The moment of the change, in the same forms as since.", _MOMENT, required=True
+)
 PERIOD = _choice("period", "Length of a period. Default: day.", PERIODS)
 SEARCH_TEXT = _text(
     "q",
@@ -209,6 +214,13 @@ class QueryParameters:
                 400, f"Invalid parameter {name}", f"expected {least}..{most}, got {given[:100]!r}"
             )
         return float(given)
+
+    @property
+    def at(self) -> int:
+        """The moment `at`, Unix seconds."""
+        if "at" not in self._given:
+            raise Problem(400, "Invalid parameter at", "expected a moment; got nothing")
+        return self._moment("at", 0)
 
     @property
     def zone(self) -> ZoneInfo:

@@ -1,0 +1,234 @@
+"""Comparisons of values, from the sums of a window: in order, with marks beyond chance."""
+
+from collections.abc import Hashable, Mapping, Sequence
+from heapq import nlargest
+from typing import NamedTuple, TypeVar
+
+import msgspec
+
+from jmmc.answers.joins import rates_of
+from jmmc.answers.model import FEW, Change, Comparison, Grades, Outlier
+from jmmc.answers.threads import paused
+from jmmc.core.label_values import OTHER
+from jmmc.quality.differences import (
+    NO_DIFFERENCE,
+    Difference,
+    Mark,
+    changes,
+    from_the_rest,
+    from_the_rests,
+)
+from jmmc.quality.filters import SummaryFilter
+from jmmc.quality.grading import Grade
+from jmmc.quality.intervals import Replicates
+from jmmc.quality.joins import JoinSums
+from jmmc.quality.pair_sums import PairSums
+from jmmc.quality.quality_steps import QualitySteps, merged
+from jmmc.quality.rollups import Sums, joined_replicates, total
+from jmmc.quality.window_sums import Row
+
+MOST_COMPARED = 2000
+"""Values of a comparison; the rest is `other`."""
+
+MOST_TESTED = 500
+"""Values of a dimension of which the most used are tested against the rest."""
+
+_K = TypeVar("_K", bound=Hashable)
+
+_NO_REPLICATES, _NO_JOINS = Replicates(), JoinSums()
+_PLACES = {Mark.WORSE: 0, Mark.UNCLEAR: 1, Mark.BETTER: 2, Mark.FEW: 3}
+
+
+class WindowTotals(NamedTuple):
+    """The sums of a window by five minutes and by value.
+
+    `steps` has the shares of bad time over time. `edges`: the sessions at its ends, when the rest
+    came from rollups, and `drops` the stays that were dropped in each of these; else `deciles` and
+    `rooms`.
+    """
+
+    parts: Sequence[Sums]
+    values: Mapping[str, Sums]
+    replicates: Mapping[str, Replicates]
+    steps: QualitySteps
+    deciles: Sequence[int] = ()
+    rooms: Mapping[str, Sequence[int]] = {}
+    edges: Mapping[str, Row] | None = None
+    drops: Mapping[int, int] = {}
+
+
+def compared(
+    totals: WindowTotals, joins: Mapping[str, JoinSums], selection: SummaryFilter, by: str
+) -> list[Comparison]:
+    """The values of a dimension: those worse than the rest first, by the size of the difference."""
+    rows = [
+        Comparison.of(
+            value,
+            sums,
+            totals.replicates.get(value, _NO_REPLICATES),
+            rates_of(joins.get(value, _NO_JOINS), selection, by),
+        )
+        for value, sums in paused(totals.values.items())
+    ]
+    known = {row.value: row for row in rows if row.sessions or row.minutes or row.joins.are_known}
+    return with_differences(known, totals.replicates)
+
+
+def with_differences(
+    rows: Mapping[_K, Comparison], replicates: Mapping[_K, Replicates]
+) -> list[Comparison]:
+    """The rows with their differences from the rest, in order.
+
+    First those that are worse, then those whose difference may be due to chance, both by the size
+    of the difference; then those that are better, and those with too few sessions by minutes.
+    """
+    tested = _tested({key: (row.sessions, row.minutes) for key, row in rows.items()})
+    bad, poor = (
+        from_the_rest(replicates, grade, tested.__contains__) for grade in (Grade.FAIR, Grade.POOR)
+    )
+    different = [
+        msgspec.structs.replace(
+            row,
+            bad_difference=bad.get(key, NO_DIFFERENCE),
+            poor_difference=poor.get(key, NO_DIFFERENCE),
+        )
+        for key, row in paused(rows.items())
+    ]
+    return sorted(different, key=_order)
+
+
+def crossed_rows(pairs: PairSums) -> list[Comparison]:
+    """The pairs of values, at most the `MOST_COMPARED` with the most time, in the same order.
+
+    Of joins nothing is known by pairs.
+    """
+    sums = pairs.values()
+    used = nlargest(MOST_COMPARED, sums, key=lambda pair: (sums[pair].seconds, pair))
+    nothing_known = rates_of(_NO_JOINS, SummaryFilter())
+    rows = {
+        pair: msgspec.structs.replace(
+            Comparison.of(
+                pair[0], sums[pair], pairs.replicates.get(pair, _NO_REPLICATES), nothing_known
+            ),
+            crossed=pair[1],
+        )
+        for pair in paused(used)
+    }
+    return with_differences(rows, pairs.replicates)
+
+
+def outliers(dimensions: Mapping[str, WindowTotals], most: int) -> list[Outlier]:
+    """The values of all dimensions that are worse than the rest, by the size of the difference.
+
+    When there are fewer than `most`, the largest differences that may be due to chance follow.
+    """
+    tested = {
+        name: _tested(
+            {value: (sums.sessions, sums.seconds) for value, sums in totals.values.items()}
+        )
+        for name, totals in dimensions.items()
+    }
+    replicates = {name: totals.replicates for name, totals in dimensions.items()}
+    bad, poor = (
+        from_the_rests(replicates, grade, lambda name, value: value in tested[name])
+        for grade in (Grade.FAIR, Grade.POOR)
+    )
+    found = [
+        _outlier(name, value, totals.values[value], bad[name][value], poor[name][value])
+        for name, totals in dimensions.items()
+        for value in tested[name] & bad[name].keys()
+        if value and value != OTHER and (bad[name][value].share or 0) > 0
+    ]
+    found = [row for row in found if row.bad_difference.mark in (Mark.WORSE, Mark.UNCLEAR)]
+    return sorted(found, key=_order)[:most]
+
+
+def _outlier(dimension: str, value: str, sums: Sums, bad: Difference, poor: Difference) -> Outlier:
+    grades = Grades.of(sums.good, sums.fair, sums.poor, sums.unknown)
+    return Outlier(dimension, value, sums.sessions, None, sums.seconds // 60, grades, bad, poor)
+
+
+def changed(dimension: str, before: WindowTotals, after: WindowTotals) -> list[Change]:
+    """All sessions before and after a moment, then the values of a dimension.
+
+    In the order of `with_differences`, by how much worse they became.
+    """
+    tested = _tested(
+        {
+            value: (min(sums.sessions, before.values[value].sessions), sums.seconds)
+            for value, sums in after.values.items()
+            if value in before.values
+        }
+    )
+    values = before.values.keys() | after.values.keys()
+    bad, poor = (
+        changes(before.replicates, after.replicates, grade, tested.__contains__)
+        for grade in (Grade.FAIR, Grade.POOR)
+    )
+    nothing = total((), 0)
+    rows = [
+        Change.of(
+            dimension,
+            value,
+            before.values.get(value, nothing),
+            after.values.get(value, nothing),
+            bad.get(value, NO_DIFFERENCE),
+            poor.get(value, NO_DIFFERENCE),
+        )
+        for value in paused(values)
+    ]
+    return [_whole_change(before, after), *sorted(rows, key=_order)[:MOST_COMPARED]]
+
+
+def _whole_change(before: WindowTotals, after: WindowTotals) -> Change:
+    first, second = (total(totals.values.values(), 0) for totals in (before, after))
+    enough = min(first.sessions, second.sessions) >= FEW
+    bad, poor = (
+        changes(
+            {"": merged(before.replicates)}, {"": merged(after.replicates)}, grade, lambda _: enough
+        ).get("", NO_DIFFERENCE)
+        for grade in (Grade.FAIR, Grade.POOR)
+    )
+    return Change.of("", "", first, second, bad, poor)
+
+
+def with_values(totals: WindowTotals, joins: Mapping[str, JoinSums]) -> WindowTotals:
+    """With values of which only joins are known: there everybody failed, or left before."""
+    only_joins = {value: total((), 0) for value in joins if value not in totals.values}
+    return totals._replace(values={**totals.values, **only_joins}) if only_joins else totals
+
+
+def shortened(
+    totals: WindowTotals, joins: Mapping[str, JoinSums]
+) -> tuple[WindowTotals, Mapping[str, JoinSums]]:
+    """With the `MOST_COMPARED` most used values; the sums of the others are those of `OTHER`."""
+    values = totals.values
+    if len(values) <= MOST_COMPARED:
+        return totals, joins
+    used = sorted(values, key=lambda value: (-values[value].seconds, value))
+    kept = {value: values[value] for value in used[:MOST_COMPARED]}
+    rest = [values[value] for value in used[MOST_COMPARED:]]
+    kept[OTHER] = total([*rest, *filter(None, [kept.get(OTHER)])], 0)
+    replicates = joined_replicates(totals.replicates, kept)
+    kept_joins = {value: of_value for value, of_value in joins.items() if value in kept}
+    others = kept_joins.setdefault(OTHER, JoinSums())
+    for value, of_value in joins.items():
+        if value not in kept_joins:
+            others.merge(of_value)
+    return totals._replace(values=kept, replicates=replicates), kept_joins
+
+
+def _tested(sizes: Mapping[_K, tuple[int, int]]) -> set[_K]:
+    """The keys with enough sessions, at most the `MOST_TESTED` with the most time."""
+    enough = [key for key, (sessions, _) in sizes.items() if sessions >= FEW]
+    return set(nlargest(MOST_TESTED, enough, key=lambda key: sizes[key][1]))
+
+
+def _order(row: Comparison | Outlier | Change) -> tuple[int, float, int, str]:
+    difference = row.bad_difference
+    return (
+        _PLACES[difference.mark],
+        -(difference.share or 0.0),
+        -row.minutes,
+        row.value,
+    )
