@@ -5,6 +5,7 @@ import re
 import pytest
 
 from jmmc.core.readings import OTHER_FAILURES, TECHNICAL_FAILURES
+from jmmc.quality.differences import Mark
 from jmmc.quality.filters import DIMENSIONS, FIELD_OF_FILTER
 from jmmc.quality.grading import Grade
 from jmmc.quality.joins import STEPS
@@ -41,6 +42,7 @@ _TEXTS = {
         for text in (plot.title, plot.unit, *(label for _, label in plot.series))
     ),
     *DIMENSIONS,
+    *(f"difference {mark.value}" for mark in Mark),
     *("failed joins", "refused joins", "dropped stays"),
     *(f"outcome {outcome}" for outcome in OUTCOMES),
     *(f"step {step}" for step in STEPS),

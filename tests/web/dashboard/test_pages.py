@@ -5,6 +5,7 @@ import time
 import urllib.error
 import urllib.parse
 import urllib.request
+from collections import Counter
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -91,6 +92,7 @@ _PATHS = {
     "session": f"/sessions/{_PROBLEM_CALL.session.id}",
     "participant": f"/participants/{_PROBLEM_CALL.session.browser_id}?{_RANGE}",
     "compare": f"/compare?by=region&{_RANGE}",
+    "outliers": f"/compare?{_RANGE}",
     "usage": f"/usage?by=day&tz=UTC&{_RANGE}",
     "agreement": f"/agreement?{_RANGE}",
     "incidents": f"/incidents?{_RANGE}",
@@ -170,8 +172,8 @@ def test_a_session_links_to_the_sessions_of_its_provider(visit: Visit, serve: Se
         _api(serve, f"/sessions?{_RANGE}&limit=500&provider={provider.split()[0]}")["items"]
     )
     page.goto(f"http://127.0.0.1:{serve.port}/compare?{_RANGE}&by=provider")
-    row = page.get_by_role("row", name=provider)
-    expect(row.locator("td").nth(1)).to_have_text(str(count))
+    row = page.locator("table.ranked").get_by_role("row", name=provider)
+    expect(row.locator("td").nth(4)).to_have_text(str(count))
 
 
 def test_a_provider_is_found_by_part_of_its_name(visit: Visit) -> None:
@@ -453,7 +455,7 @@ def test_a_comparison_can_be_sorted_and_marks_small_samples(visit: Visit) -> Non
     page = visit(f"/compare?by=network&{_RANGE}")
     page.get_by_role("button", name="sessions").click()
     table = page.locator("table.compare").first
-    counts = [int(text) for text in table.locator("tbody td:nth-child(2)").all_text_contents()]
+    counts = [int(text) for text in table.locator("tbody td:nth-child(5)").all_text_contents()]
     assert counts == sorted(counts, reverse=True)
     small_samples = table.locator("tr.small-sample")
     assert small_samples.count() == sum(count < 5 for count in counts)
@@ -632,6 +634,123 @@ def test_heat_maps_and_the_distribution_show_all_known_time(visit: Visit, serve:
     assert counts[0] == max(counts), "most sessions had good time only"
 
 
+def _window_of(url: str) -> tuple[float, float]:
+    query = urllib.parse.parse_qs(urllib.parse.urlsplit(url).query)
+    since, until = (datetime.fromisoformat(query[name][0]) for name in ("since", "until"))
+    return since.timestamp(), until.timestamp()
+
+
+def test_a_drag_over_a_chart_sets_the_window_and_a_click_lists_the_sessions(visit: Visit) -> None:
+    page = visit(f"{_PATHS['overview']}&browser=Chrome+130")
+    chart = page.locator("[data-plot=participants] .u-over")
+    box = chart.bounding_box()
+    assert box is not None
+    middle = box["y"] + box["height"] / 2
+    page.mouse.move(box["x"] + box["width"] * 0.25, middle)
+    page.mouse.down()
+    page.mouse.move(box["x"] + box["width"] * 0.45, middle, steps=4)
+    page.mouse.up()
+    page.wait_for_url("**/overview?**since=2026-09-21T0**")
+    since, until = _window_of(page.url)
+    day = _START - 8 * 3600
+    assert since == pytest.approx(day + 6 * 3600, abs=300)
+    assert until == pytest.approx(day + 10.8 * 3600, abs=300)
+    assert "browser=Chrome" in page.url, "the filter stays"
+    shares = page.locator("[data-plot=shares] .u-over")
+    box = shares.bounding_box()
+    assert box is not None
+    # In less than six hours, a step of this chart has 15 minutes: that of 10:24 begins at 10:15.
+    shares.click(
+        position={"x": box["width"] * (day + 10.4 * 3600 - since) / (until - since), "y": 9}
+    )
+    page.wait_for_url("**/sessions?**")
+    assert _window_of(page.url) == (day + 10.25 * 3600, day + 10.5 * 3600)
+    assert page.locator(".sessions tbody tr").count() > 0
+
+
+def test_cells_of_heat_maps_lead_to_their_sessions_also_by_keys(visit: Visit, serve: Serve) -> None:
+    page = visit(_PATHS["overview"])
+    first = page.locator(".heat td a").first
+    first.focus()
+    page.keyboard.press("ArrowRight")
+    cell = page.locator(".heat td a:focus")
+    assert cell.get_attribute("href") != first.get_attribute("href")
+    minutes = int(re.findall(r", (\d+) min", cell.get_attribute("title") or "")[0])
+    since, until = _window_of(cell.get_attribute("href") or "")
+    assert until - since == 3600
+    window = f"since={_iso(since)}&until={_iso(until)}"
+    grades = _api(serve, f"/overview?{window}")["grades"]
+    assert minutes == pytest.approx(grades["known_seconds"] / 60, abs=0.6)
+    region = page.locator('.heat-rows[data-by="region"] svg a').first
+    name = page.locator('.heat-rows[data-by="region"] > div > a').first.inner_text()
+    region.focus()
+    with page.expect_event("load"):
+        page.keyboard.press("Enter")
+    expect(page.locator(".active-filters")).to_contain_text(f"region: {name}")
+    assert page.locator(".sessions tbody tr").count() > 0
+    with page.expect_event("load"):
+        page.locator(".top nav").get_by_role("link", name="Compare").click()
+    expect(page.locator(".active-filters").first).to_contain_text(f"region: {name}")
+    assert _window_of(page.url)[1] > _window_of(page.url)[0], "the window goes along"
+
+
+def _iso(second: float) -> str:
+    return f"{datetime.fromtimestamp(second, UTC):%Y-%m-%dT%H:%M:%SZ}"
+
+
+def test_two_dimensions_are_crossed_and_two_periods_compared_from_menus(
+    visit: Visit, serve: Serve
+) -> None:
+    page = visit(f"/compare?by=browser&{_RANGE}")
+    page.get_by_text("More").click()
+    page.get_by_label("cross with").select_option("os")
+    page.locator("form[data-split] button").click()
+    page.wait_for_url("**crossed=os**")
+    pairs = _api(serve, f"/compare?by=browser&crossed=os&{_RANGE}")
+    shown = page.locator("table.ranked tbody td:first-child").all_inner_texts()
+    assert [text.partition("\n")[0].split(" \u00d7 ") for text in shown] == [
+        [row["value"] or "unknown", row["crossed"] or "unknown"] for row in pairs
+    ]
+    by_browser = Counter[str]()
+    for row in pairs:
+        by_browser[row["value"]] += row["sessions"]
+    assert by_browser == Counter(call.browser for call in _CALLS)
+    page.goto(f"http://127.0.0.1:{serve.port}/compare?by=browser&{_RANGE}")
+    page.get_by_text("More").click()
+    page.get_by_label("before and after").fill("2026-09-21T13:00")
+    page.locator("form[data-split] button").click()
+    page.wait_for_url("**at=2026-09-21T13%3A00%3A00Z**")
+    whole = _api(serve, f"/changes?by=browser&at=2026-09-21T13:00&{_RANGE}")[0]
+    row = page.locator("table.ranked tr.whole td")
+    expect(row.nth(2)).to_have_text(f"{100 - whole['grades']['good_share'] * 100:.1f} %")
+    expect(row.nth(6)).to_have_text(str(whole["sessions"]))
+
+
+def test_everything_is_compared_in_one_list_with_the_people_of_each_value(
+    visit: Visit, serve: Serve
+) -> None:
+    page = visit(_PATHS["outliers"])
+    rows = _api(serve, f"/outliers?{_RANGE}")
+    shown = page.locator("table.ranked tbody td:first-child a").all_inner_texts()
+    assert shown == [row["value"] for row in rows][: len(shown)]
+    assert len({row["dimension"] for row in rows}) > 2
+    chrome = next(row for row in rows if row["value"] == "Chrome 130")
+    people = {call.session.browser_id for call in _CALLS if call.browser == "Chrome 130"}
+    assert chrome["people"] == len(people)
+    order = [(row["bad_difference"]["mark"], -row["bad_difference"]["share"]) for row in rows]
+    assert order == sorted(order, key=lambda row: (row[0] != "worse", row[1]))
+
+
+def test_on_a_phone_the_answer_of_a_comparison_is_seen_without_scrolling(visit: Visit) -> None:
+    page = visit(_PATHS["compare"], viewport={"width": 390, "height": 844}, locale="fr-FR")
+    for cell in page.locator("table.ranked td.answer strong").all():
+        box = cell.bounding_box()
+        assert box is not None
+        assert 0 < box["x"] < box["x"] + box["width"] <= 390
+    for table in page.locator(".scroll:has(.ranked)").all():
+        assert table.evaluate(_OVERFLOW) == 0
+
+
 def test_a_time_range_is_entered_in_the_time_zone_of_the_reader(visit: Visit) -> None:
     page = visit(_PATHS["overview"], timezone_id="Asia/Tokyo")
     page.locator("main summary").first.click()
@@ -663,7 +782,8 @@ def test_events_are_marked_on_the_timeline(visit: Visit, serve: Serve) -> None:
 _REACHABLE = """
 () => {
   const reachable = document.querySelectorAll(
-    "a[href], button, input:not([type=hidden]), select, summary, [tabindex='0']"
+    "a[href]:not([tabindex='-1']), button, input:not([type=hidden]), select, summary,"
+      + " [tabindex='0']"
   );
   window.reachable = [...reachable].filter(
     (element) => element.checkVisibility() && element.getClientRects().length

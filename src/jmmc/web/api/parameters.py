@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 from jmmc.answers.tables import FORMATS
 from jmmc.answers.values import SUGGESTED
 from jmmc.core.calendar import PERIODS
-from jmmc.core.timestamps import parse_window, zone_of
+from jmmc.core.timestamps import parse_moment, parse_window, zone_of
 from jmmc.privacy.pseudonyms import Pseudonyms
 from jmmc.quality.causes.answer import SIDES
 from jmmc.quality.filters import (
@@ -220,7 +220,10 @@ class QueryParameters:
         """The moment `at`, Unix seconds."""
         if "at" not in self._given:
             raise Problem(400, "Invalid parameter at", "expected a moment; got nothing")
-        return self._moment("at", 0)
+        try:
+            return parse_moment(self._given["at"], self._now, self.zone)
+        except ValueError as error:
+            raise Problem(400, "Invalid parameter at", str(error)) from None
 
     @property
     def zone(self) -> ZoneInfo:

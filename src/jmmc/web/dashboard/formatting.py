@@ -1,11 +1,16 @@
 """Filters of the templates that format numbers and durations."""
 
 import re
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
 
 from jinja2 import pass_context
 from jinja2.runtime import Context
 
+from jmmc.answers.model import Point
 from jmmc.web.dashboard.durations import duration
+
+_WEEKDAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
 
 
 @pass_context
@@ -32,3 +37,35 @@ def translated_number(context: Context, text: str) -> str:
 def minutes(length: int) -> str:
     """Format a length in minutes."""
     return duration(length * 60)
+
+
+@pass_context
+def points(context: Context, difference: float) -> str:
+    """Format a difference of shares in percentage points, with its sign."""
+    sign = "+" if difference > 0 else "\u2212" if difference < 0 else "±"
+    return sign + number(context, abs(difference) * 100, 1)
+
+
+def weekday_hour(second: int, translate: Callable[[str], str]) -> str:
+    """Format a moment as the weekday and the time of day, in UTC."""
+    moment = datetime.fromtimestamp(second, UTC)
+    return f"{translate(_WEEKDAYS[moment.weekday()])} {moment:%H:%M}"
+
+
+def people_values(points: Sequence[Point]) -> list[tuple[int, int, float]]:
+    """Return start, end and mean people of each point."""
+    return [(point.start, point.start + point.seconds, point.participants) for point in points]
+
+
+def bad_values(points: Sequence[Point]) -> list[tuple[int, int, float]]:
+    """Return start, end and share of fair or poor time of each point, where it is known."""
+    return [
+        (point.start, point.start + point.seconds, share)
+        for point in points
+        if (share := point.grades.bad_share) is not None
+    ]
+
+
+def bad_seconds(points: Sequence[Point]) -> float:
+    """Return the person-seconds that were fair or poor in all points."""
+    return sum((point.grades.bad_share or 0.0) * point.grades.known_seconds for point in points)

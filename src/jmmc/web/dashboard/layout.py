@@ -23,7 +23,17 @@ from jmmc.quality.intervals import wilson
 from jmmc.quality.ways import Way
 from jmmc.web.dashboard.assets import script_modules
 from jmmc.web.dashboard.durations import duration
-from jmmc.web.dashboard.formatting import minutes, number, percent, translated_number
+from jmmc.web.dashboard.formatting import (
+    bad_seconds,
+    bad_values,
+    minutes,
+    number,
+    people_values,
+    percent,
+    points,
+    translated_number,
+    weekday_hour,
+)
 from jmmc.web.dashboard.i18n import (
     LANGUAGES,
     choose_language,
@@ -35,9 +45,10 @@ from jmmc.web.dashboard.reader_zone import ReaderZone, reader_zone
 from jmmc.web.dashboard.svg import (
     count_bar,
     count_columns,
+    difference_bar,
     grade_bar,
     heat_row,
-    interval_bar,
+    sparkline,
     timeline,
 )
 from jmmc.web.http import accepted, cookie
@@ -67,7 +78,8 @@ CARRIED = ("since", "until", *FIELD_OF_FILTER)
 """What links take along from page to page."""
 
 _FILTERED = (
-    *("overview", "compare", "sessions", "meetings", "attempts", "participants", "agreement"),
+    *("overview", "compare", "outliers", "changes", "sessions", "meetings", "attempts"),
+    *("participants", "agreement"),
 )
 """Operations of the API that take the time range and the filters of a page."""
 
@@ -94,6 +106,11 @@ class Layout:
             minutes=minutes,
             translated_number=translated_number,
             zip=zip,
+            points=points,
+            weekday_hour=weekday_hour,
+            people_values=people_values,
+            bad_values=bad_values,
+            bad_seconds=bad_seconds,
             duration=duration,
             headline=headline,
             cause_name=name_of,
@@ -113,12 +130,16 @@ class Layout:
             timeline=timeline,
             grade_bar=grade_bar,
             heat_row=heat_row,
-            interval_bar=interval_bar,
+            difference_bar=difference_bar,
+            sparkline=sparkline,
             count_bar=count_bar,
             count_columns=count_columns,
             share_interval=_share_interval,
             version=__version__,
             script_modules=script_modules(),
+            cell_label=lambda start, share, known: (
+                f"{to_iso(start)[:16].replace('T', ' ')} UTC: {share:.1%}, {known // 60:,} min"
+            ),
         )
 
     def page(
@@ -221,7 +242,9 @@ def _api_query(context: dict[str, Any], query: dict[str, str], zone: ReaderZone)
     params = _window_and_filters(query, zone)
     if operation == "sessions" and "sort" in query:
         params["sort"] = query["sort"]
-    return {**params, "by": str(context["by"])} if operation == "compare" else params
+    if operation in ("compare", "changes"):
+        params |= {name: query[name] for name in ("by", "crossed", "at") if context.get(name)}
+    return params
 
 
 def _window_and_filters(query: dict[str, str], zone: ReaderZone) -> dict[str, str]:

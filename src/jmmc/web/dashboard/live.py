@@ -12,6 +12,7 @@ from starlette.responses import Response, StreamingResponse
 from jmmc.answers.queries import Queries
 from jmmc.collector import Collector
 from jmmc.core.errors import StoreError
+from jmmc.quality.filters import IncidentFilter
 from jmmc.web.dashboard.layout import HEADERS, Layout
 from jmmc.web.dashboard.live_cache import LiveCache
 from jmmc.web.security.access import Access, Caller
@@ -19,6 +20,8 @@ from jmmc.web.security.access import Access, Caller
 _UPDATE_INTERVAL = 5.0  # Seconds between two events of a stream.
 _CACHE_SECONDS = 2.5  # For how long all streams share one result.
 _SHUTDOWN_CHECK = 0.25  # Seconds between two checks whether the server is shutting down.
+_DAY = 86_400
+_MAX_INCIDENTS = 5  # Running ones that are shown.
 _MAX_MEETINGS = 120  # Rendering 500 would block the event loop for 0.15 s.
 _LINE_END = re.compile("\\r\\n|\\r|\\n")  # As server-sent events define it.
 
@@ -64,7 +67,16 @@ class LivePages:
 
     async def _query_live(self) -> dict[str, Any]:
         live, firing = await self._queries.live(), await self._collector.firing()
-        return {"live": live, "firing": firing, "shown": _MAX_MEETINGS}
+        now = int(self._clock())
+        running = IncidentFilter(since=now - _DAY, until=now + 1, running=True)
+        incidents = (await self._queries.incidents(running, limit=_MAX_INCIDENTS)).items
+        return {
+            "live": live,
+            "firing": firing,
+            "incidents": incidents,
+            "most_incidents": _MAX_INCIDENTS,
+            "shown": _MAX_MEETINGS,
+        }
 
     async def _query_recent_health(self) -> dict[str, Any]:
         health = await self._query_health(*self._previous)

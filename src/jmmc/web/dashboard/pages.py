@@ -2,27 +2,35 @@
 
 import time
 from collections.abc import Callable, Sequence
+from functools import partial
 from heapq import nlargest
 from typing import Any
+from urllib.parse import urlencode
 
 import msgspec
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
-from jmmc.answers.model import FEW, Comparison, Overview
+from jmmc.answers.model import FEW, Change, Comparison, Grades, Outlier, Overview
 from jmmc.answers.queries import Queries
 from jmmc.answers.threads import in_background
+from jmmc.core.timestamps import parse_moment, to_iso
 from jmmc.privacy.pseudonyms import Pseudonyms
-from jmmc.quality.filters import DIMENSIONS, FIELD_OF_FILTER, SummaryFilter
+from jmmc.quality.filters import DIMENSIONS, FIELD_OF_FILTER, IncidentFilter, SummaryFilter
 from jmmc.quality.outcomes import ATTEMPTS
 from jmmc.web.dashboard.charts import PLOTS, curves_of
 from jmmc.web.dashboard.layout import CARRIED, HEADERS, Layout
 from jmmc.web.dashboard.selection import selection_of
+from jmmc.web.dashboard.svg import axis_end_of
 from jmmc.web.security.access import Caller
 
+_MOST_OUTLIERS = 30  # Rows of a comparison of everything.
 _WORST_NETWORKS = 10  # Rows on the overview.
+_WORST_OF_WINDOW = 5  # Incidents on the overview.
 _WORST_INCIDENTS = 5  # Shown at once on a meeting; the others are folded.
 _LEAST_KNOWN = 3600  # Person-seconds of a period with which another is compared.
+_LEAST_KNOWN_PART = 0.5  # Of the time of both periods.
+_MOST_AHEAD = 60  # Seconds that the end of a period may be after now.
 
 
 class Pages:
@@ -58,21 +66,36 @@ class Pages:
             "overview.html",
             overview=detail.overview,
             before=earlier,
-            no_comparison=await self._no_comparison(earlier),
+            no_comparison=await self._no_comparison(detail.overview, earlier),
             networks=_worst(detail.compared),
             heat=msgspec.json.encode(detail.heat).decode(),
             regions=await self._queries.heat_by("region", selection),
             bridges=await self._queries.heat_by("bridge", selection),
             distribution=detail.spread,
+            incidents=await self._incidents(selection),
             failed_series=[
                 (point.start, point.start + point.seconds, point.failed_joins)
                 for point in detail.overview.series
             ],
+            dropped_series=[
+                (point.start, point.start + point.seconds, point.dropped_stays)
+                for point in detail.overview.series
+            ],
+            sessions_of=partial(_sessions_of, request),
             api="overview",
         )
 
-    async def _no_comparison(self, before: Overview) -> str | None:
+    async def _incidents(self, selection: SummaryFilter) -> Sequence[Any]:
+        """Return the incidents of the window with the most affected time; none with a filter."""
+        if not selection.only_window:
+            return ()
+        window = IncidentFilter(since=selection.since, until=selection.until)
+        return (await self._queries.incidents(window, limit=_WORST_OF_WINDOW)).items
+
+    async def _no_comparison(self, overview: Overview, before: Overview) -> str | None:
         """Why nothing is compared with the period before; None when it can be."""
+        if overview.until > self._clock() + _MOST_AHEAD:
+            return "this period is not over"
         first = await self._queries.first_session()
         if first is None or first >= before.until:
             return "there were no calls in the previous period"
@@ -80,6 +103,10 @@ class Pages:
             return "the previous period is only partly covered"
         if before.sessions < FEW or before.grades.known_seconds < _LEAST_KNOWN:
             return "there is too little data in the previous period"
+        if overview.sessions < FEW or overview.grades.known_seconds < _LEAST_KNOWN:
+            return "there is too little data in this period"
+        if min(map(_known_part, (overview.grades, before.grades))) < _LEAST_KNOWN_PART:
+            return "the quality of most of the time is not known"
         return None
 
     async def meeting(self, request: Request, caller: Caller) -> Response:
@@ -142,18 +169,36 @@ class Pages:
         )
 
     async def compare(self, request: Request, caller: Caller) -> Response:
-        """Compare the values of a dimension."""
-        by = request.query_params.get("by", "network")
-        compared = await self._queries.compare(by, self._selection(request))
+        """Compare the values of a dimension, of two, or before and after a moment; or of all."""
+        selection = self._selection(request)
+        params = {name: request.query_params.get(name, "") for name in ("by", "crossed", "at")}
+        by, crossed = params["by"], params["crossed"]
+        at = parse_moment(params["at"], int(self._clock())) if by and params["at"] else None
+        rows: Sequence[Comparison | Outlier | Change]
+        compared: Sequence[Comparison] = ()
+        if not by:
+            rows = await self._queries.outliers(selection, limit=_MOST_OUTLIERS)
+        elif at is not None:
+            rows = await self._queries.changes(by, at, selection)
+        elif crossed:
+            rows = compared = await self._queries.crossed(by, crossed, selection)
+        else:
+            rows = compared = await self._queries.compare(by, selection)
         return await self._page(
             request,
             caller,
             "compare.html",
-            compared=compared,
+            rows=rows,
+            axis_end=axis_end_of(row.bad_difference for row in rows),
+            rated=any(row.ratings.sessions for row in compared),
             with_joins=[row for row in compared if row.joins.are_known],
             by=by,
+            crossed="" if at else crossed,
+            at=at,
+            since=selection.since,
+            until=selection.until,
             dimensions=DIMENSIONS,
-            api="compare",
+            api="changes" if at else "compare" if by else "outliers",
         )
 
     async def agreement(self, request: Request, caller: Caller) -> Response:
@@ -183,6 +228,27 @@ class Pages:
     def _selection(self, request: Request) -> SummaryFilter:
         zone = self._layout.zone(request)
         return selection_of(request, self._clock(), zone, self._pseudonyms)
+
+
+def _known_part(grades: Grades) -> float:
+    """The part of all time of which the grade is known."""
+    return grades.known_seconds / max(1, grades.known_seconds + grades.unknown_seconds)
+
+
+def _sessions_of(request: Request, name: str, value: str) -> Callable[[int, int], str]:
+    """Return the address of the list of sessions of a filter, in a part of the page's window."""
+    root = request.scope.get("root_path", "")
+    kept = {
+        key: given
+        for key, given in request.query_params.items()
+        if key in FIELD_OF_FILTER and given
+    }
+
+    def address(start: int, end: int) -> str:
+        window = {"since": to_iso(start), "until": to_iso(end)}
+        return f"{root}/sessions?{urlencode({**kept, name: value, **window})}"
+
+    return address
 
 
 def _worst(compared: Sequence[Comparison]) -> list[Comparison]:

@@ -1,13 +1,15 @@
 """SVG that the server draws: timelines of grades and bars of shares."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 from markupsafe import Markup, escape
 
 from jmmc.answers.model import Grades, HeatRow
+from jmmc.quality.differences import Difference
 from jmmc.quality.grading import Grade
 from jmmc.quality.summary import GradeSpan
 
+_LEAST_AXIS = 0.01  # Of a share.
 _WIDTH = 1000  # Units; the page stretches it.
 _HEIGHT = 24
 _HEIGHTS = {Grade.UNKNOWN: 3, Grade.GOOD: 8, Grade.FAIR: 16, Grade.POOR: 24}
@@ -70,40 +72,81 @@ def grade_bar(grades: Grades, title: str) -> Markup:
     return _svg(shapes, title, "bar")
 
 
-def heat_row(row: HeatRow, since: int, until: int, title: str) -> Markup:
-    """Draw a row of a heat map: the color of a cell is its share of time with problems."""
+def heat_row(
+    row: HeatRow,
+    since: int,
+    until: int,
+    title: str,
+    address: Callable[[int, int], str],
+    label: Callable[[int, float, int], str],
+) -> Markup:
+    """Draw a row of a heat map: the color of a cell is its share of time with problems.
+
+    A cell leads to the `address` of its start and end; its `label` is of its start, its share and
+    its known seconds. Tab stops at the first cell only: the script moves from there by arrow keys.
+    """
     length = max(1, until - since)
     shapes: list[Markup] = []
     for cell in row.cells:
-        if cell.known:
-            share = cell.bad / cell.known
-            x = max(0.0, (cell.start - since) * _WIDTH / length)
-            width = max(1.0, row.step * _WIDTH / length - 1)
-            shapes.append(
-                Markup(
-                    '<rect class="heat{}" x="{:.1f}" y="0" width="{:.1f}" height="{}">'
-                    "<title>{:.1%}</title></rect>"
-                ).format(_heat_level(share), x, width, _HEIGHT, share)
+        if not cell.known:
+            continue
+        share = cell.bad / cell.known
+        start, end = max(cell.start, since), min(cell.start + row.step, until)
+        text = label(start, share, cell.known)
+        shapes.append(
+            Markup(
+                '<a href="{}" tabindex="{}" aria-label="{}"><rect class="heat{}" x="{:.1f}" y="0"'
+                ' width="{:.1f}" height="{}"><title>{}</title></rect></a>'
+            ).format(
+                address(start, end),
+                -1 if shapes else 0,
+                text,
+                heat_level(share),
+                (start - since) * _WIDTH / length,
+                max(1.0, (end - start) * _WIDTH / length - 1),
+                _HEIGHT,
+                text,
             )
-    return _svg(shapes, title, "timeline")
+        )
+    return _svg(shapes, title, "timeline cells", role="group")
 
 
-def interval_bar(low: float, share: float, high: float, axis_end: float, title: str) -> Markup:
-    """Draw a share and its confidence interval, on an axis from 0 to `axis_end`."""
-    scale = _WIDTH / axis_end
-    left, right = min(low * scale, _WIDTH), min(high * scale, _WIDTH)
+def axis_end_of(differences: Iterable[Difference]) -> float:
+    """The end of an axis on which differences are seen, from a point on; intervals may be cut."""
+    largest = max((abs(row.share) for row in differences if row.share is not None), default=0.0)
+    return max(_LEAST_AXIS, 1.5 * largest)
+
+
+def difference_bar(difference: Difference, axis_end: float, title: str) -> Markup:
+    """Draw a difference and its interval, on an axis from -`axis_end` to `axis_end`."""
+
+    def place(share: float) -> float:
+        return min(max((share / axis_end + 1) * _WIDTH / 2, 0.0), _WIDTH)
+
+    low, high = map(place, difference.interval)
     whisker = Markup('<rect class="whisker" x="{:.1f}" y="9" width="{:.1f}" height="6"/>').format(
-        left, max(2.0, right - left)
+        low, max(2.0, high - low)
     )
-    x = min(share * scale, _WIDTH - 12)
+    zero = Markup('<rect class="edge" x="{:.1f}" y="0" width="2" height="24"/>').format(
+        _WIDTH / 2 - 1
+    )
+    x = min(max(place(difference.share or 0.0) - 6, 0.0), _WIDTH - 12)
     point = Markup('<rect class="point" x="{:.1f}" y="2" width="12" height="20"/>').format(x)
-    return _svg([whisker, point], title, "interval")
+    kind = f"interval {difference.mark.value}"
+    return _svg([whisker, zero, point], title, kind)
 
 
 def count_columns(
-    counts: Sequence[tuple[int, int, int]], since: int, until: int, title: str
+    counts: Sequence[tuple[int, int, int]],
+    since: int,
+    until: int,
+    title: str,
+    address: Callable[[int, int], str],
 ) -> Markup:
-    """Draw counts over time as columns; each has its start, its end and the count."""
+    """Draw counts over time as columns; each has its start, its end and the count.
+
+    A column leads to the `address` of its start and end.
+    """
     length = max(1, until - since)
     most = max((count for _, _, count in counts), default=1)
     shapes: list[Markup] = []
@@ -112,9 +155,12 @@ def count_columns(
             height = count * _HEIGHT / most
             shapes.append(
                 Markup(
-                    '<rect class="poor" x="{:.1f}" y="{:.1f}" width="{:.1f}" height="{:.1f}">'
-                    "<title>{}</title></rect>"
+                    '<a href="{}" tabindex="{}" aria-label="{}"><rect class="poor" x="{:.1f}"'
+                    ' y="{:.1f}" width="{:.1f}" height="{:.1f}"><title>{}</title></rect></a>'
                 ).format(
+                    address(start, end),
+                    -1 if shapes else 0,
+                    f"{title}: {count}",
                     (start - since) * _WIDTH / length,
                     _HEIGHT - height,
                     max(1.5, (end - start) * _WIDTH / length - 0.5),
@@ -122,7 +168,25 @@ def count_columns(
                     count,
                 )
             )
-    return _svg(shapes, title, "timeline columns")
+    return _svg(shapes, title, "timeline columns", role="group")
+
+
+def sparkline(
+    values: Sequence[tuple[int, int, float]], since: int, until: int, most: float, title: str
+) -> Markup:
+    """Draw values over time as an area; each has its start, its end and its value up to `most`."""
+    length = max(1, until - since)
+    shapes = [
+        Markup('<rect x="{:.1f}" y="{:.1f}" width="{:.1f}" height="{:.1f}"/>').format(
+            (start - since) * _WIDTH / length,
+            _HEIGHT - (height := min(value / (most or 1), 1.0) * _HEIGHT),
+            max(1.0, (end - start) * _WIDTH / length),
+            height,
+        )
+        for start, end, value in values
+        if value
+    ]
+    return _svg(shapes, title, "spark")
 
 
 def count_bar(share: float, title: str) -> Markup:
@@ -131,13 +195,18 @@ def count_bar(share: float, title: str) -> Markup:
     return _svg([bar.format(share * _WIDTH, _HEIGHT)], title, "count")
 
 
-def _heat_level(share: float) -> int:
+def heat_level(share: float) -> int:
     """0 for none, 1 up to 2 %, 2 up to 5 %, 3 up to 15 %, 4 above."""
     return sum(share > limit for limit in (0.0, 0.02, 0.05, 0.15))
 
 
-def _svg(shapes: Sequence[Markup], title: str, kind: str) -> Markup:
+def _svg(shapes: Sequence[Markup], title: str, kind: str, *, role: str = "img") -> Markup:
+    if not title:  # It repeats a figure beside it.
+        return Markup(
+            '<svg class="{}" viewBox="0 0 {} {}" preserveAspectRatio="none" aria-hidden="true">'
+            "{}</svg>"
+        ).format(kind, _WIDTH, _HEIGHT, Markup("").join(shapes))
     return Markup(
-        '<svg class="{}" viewBox="0 0 {} {}" preserveAspectRatio="none" role="img"'
+        '<svg class="{}" viewBox="0 0 {} {}" preserveAspectRatio="none" role="{}"'
         ' aria-label="{}"><title>{}</title>{}</svg>'
-    ).format(kind, _WIDTH, _HEIGHT, title, escape(title), Markup("").join(shapes))
+    ).format(kind, _WIDTH, _HEIGHT, role, title, escape(title), Markup("").join(shapes))

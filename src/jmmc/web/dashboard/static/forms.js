@@ -13,6 +13,16 @@ for (const form of document.querySelectorAll("form[data-time-range]")) {
   });
 }
 
+for (const form of document.querySelectorAll("form[data-split]")) {
+  if (form.dataset.at) form.elements.at.value = wallTime(new Date(form.dataset.at)).slice(0, 16);
+  form.addEventListener("submit", (event) => {
+    event.preventDefault();
+    const query = new URLSearchParams([...new FormData(form)].filter(([, value]) => value));
+    if (query.has("at")) query.set("at", momentOf(query.get("at")).toISOString().slice(0, 19) + "Z");
+    location.assign(`${form.getAttribute("action")}?${query}`);
+  });
+}
+
 for (const form of document.querySelectorAll("form[data-filter]")) {
   form.addEventListener("submit", (event) => {
     event.preventDefault();

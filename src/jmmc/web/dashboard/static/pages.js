@@ -3,14 +3,14 @@
 import { drawCurves } from "./curves.js";
 import "./forms.js";
 import "./live.js";
-import { drawHeat, drawParticipants } from "./overview.js";
+import { drawHeat, drawParticipants, drawShares } from "./overview.js";
 import "./suggestions.js";
 import "./tables.js";
 import { localiseTimes } from "./times.js";
 import "./values.js";
 import "./waiting.js";
 
-const drawings = { participants: drawParticipants, curves: drawCurves, heat: drawHeat };
+const drawings = { participants: drawParticipants, curves: drawCurves, heat: drawHeat, shares: drawShares };
 for (const target of document.querySelectorAll("[data-plot]")) {
   const data = JSON.parse(target.parentElement.querySelector("script.data").textContent);
   if ((data.steps || data.times).length) drawings[target.dataset.plot](target, data);

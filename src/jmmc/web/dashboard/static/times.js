@@ -15,6 +15,7 @@ if (namesPeriods && zone !== page.dataset.serverZone && document.cookie.includes
 
 const inZone = (options) => new Intl.DateTimeFormat(locale, { timeZone: zone, ...options });
 export const formats = {
+  weekdayHour: inZone({ weekday: "long", hour: "2-digit", minute: "2-digit" }),
   clock: inZone({ hour: "2-digit", minute: "2-digit" }),
   second: inZone({ hour: "2-digit", minute: "2-digit", second: "2-digit" }),
   day: inZone({ weekday: "short", day: "numeric", month: "short" }),
@@ -44,7 +45,7 @@ export function localiseTimes(element) {
   for (const time of element.querySelectorAll("time[datetime]")) {
     const moment = new Date(time.dateTime);
     const format = wallTime(moment).startsWith(year) ? formats.moment : formats.dated;
-    time.textContent = (time.classList.contains("clock") ? formats.clock : format).format(moment);
+    time.textContent = (time.classList.contains("clock") ? formats.clock : time.classList.contains("weekday-hour") ? formats.weekdayHour : format).format(moment);
     time.title = moment.toISOString();
   }
   for (const label of element.querySelectorAll(".zone")) label.textContent = zone.replaceAll("_", " ");
