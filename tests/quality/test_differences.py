@@ -95,10 +95,10 @@ def test_a_difference_is_that_computed_by_hand() -> None:
 
 def test_a_single_value_and_one_that_is_not_tested_have_no_difference() -> None:
     rng = random.Random(6)
-    one = {"a": _value(rng, "a", 60, 0.1)}
-    assert from_the_rest(one, Grade.FAIR, lambda _: True) == {"a": NO_DIFFERENCE}
-    two = {**one, "b": _value(rng, "b", 60, 0.1)}
-    assert from_the_rest(two, Grade.FAIR, lambda value: value == "a")["b"] == NO_DIFFERENCE
+    alone = {"a": _value(rng, "a", 60, 0.1)}
+    assert from_the_rest(alone, Grade.FAIR, lambda _: True) == {"a": NO_DIFFERENCE}
+    both = {**alone, "b": _value(rng, "b", 60, 0.1)}
+    assert from_the_rest(both, Grade.FAIR, lambda value: value == "a")["b"] == NO_DIFFERENCE
     assert from_the_rest({}, Grade.FAIR, lambda _: True) == {}
 
 
