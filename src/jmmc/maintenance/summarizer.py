@@ -436,7 +436,7 @@ class Summarizer:
         summed_up = [await self._start(session, now) for session in sessions]
         stored = await self._store.reports.get_summaries([session.id for session in sessions])
         before = {summary.session: summary for summary in stored}
-        await self.note({hour for summary in stored for hour in hours_of(summary)})
+        await self.note({hour for summary in stored for hour in hours_of(summary)}, now)
         await self._store_summaries(summed_up, before, {}, now)
 
     async def _store_summaries(
