@@ -15,13 +15,19 @@ from typing import NamedTuple
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
 
-from bench.worlds import GROUPS, KINDS, OWN, Plan, Problem, World, simulate
+from bench.worlds import GROUPS, KINDS, OWN, TICK, Plan, Problem, World, simulate
 from jmmc.quality.causes import Answer, Crowd, likely_causes
+from jmmc.quality.causes.answer import Verdict
 from jmmc.quality.causes.crowd import EVERYBODY
 
 BASES = (0.01, 0.03, 0.1, 0.25)
 PEOPLE = {5: 2.0, 12: 2.0, 40: 2.0, 150: 1.0, 600: 0.3}
 LARGE = 5000
+
+
+_SHARED_PATH = frozenset(("meeting", "bridge", "region", "service"))
+"""Groups whose trouble at another participant reaches this one through the same group."""
+_ONLY_OF_PATH = frozenset(("up", "down", "delay", "jitter"))
 
 
 class Judged(NamedTuple):
@@ -51,7 +57,46 @@ class Judged(NamedTuple):
         if kind in OWN:
             # What passes by itself was on the participant's own line or machine too.
             return kind in self.kinds or "chance" in self.kinds
-        return self.problem.truth.has(kind, value)
+        return self.problem.truth.has(kind, value) or self._reaches_through(kind, value)
+
+    def _reaches_through(self, kind: str, value: str) -> bool:
+        """Whether the other end's trouble is that of a bridge, or the like, on which both are.
+
+        A bridge that loses what some send is the cause of what the others do not receive of them.
+        """
+        world, summary, spell = self.world, self.problem.summary, self.problem.spell
+        if kind not in _SHARED_PATH or (kind, value) != (world.planted, world.value):
+            return False
+        senders = {value for cause, value in self.problem.truth.causes if cause == "other end"}
+        return any(
+            trouble.kind == kind and trouble.start < spell.end and trouble.end > spell.start
+            for stay in world.stays
+            if stay.session in senders and stay.room == summary.room
+            for trouble in stay.troubles
+        )
+
+    @property
+    def mirrored(self) -> bool:
+        """Whether both ends of a path would measure the same if it were the other end's trouble.
+
+        From peer to peer, what one end loses on the way up the other one loses on the way down: it
+        has no name there. Cut connections, slow machines and narrow uplinks have.
+        """
+        summary, spell = self.problem.summary, self.problem.spell
+        if summary.transport != "p2p":
+            return False
+        found = [
+            trouble.conditions
+            for stay in self.world.stays
+            if stay.room == summary.room
+            for trouble in stay.troubles
+            if trouble.start < spell.end + TICK and trouble.end > spell.start - TICK
+        ]
+        return bool(found) and all(
+            not value or name in _ONLY_OF_PATH
+            for conditions in found
+            for name, value in conditions._asdict().items()
+        )
 
     @property
     def right(self) -> bool:
@@ -203,15 +248,23 @@ def calibration(judged: Sequence[Judged]) -> float:
 
 
 def directions(judged: Sequence[Judged]) -> None:
-    pairs = [item for item in judged if _is_pair(item)]
-    for name, direct in (("through a bridge", False), ("peer to peer", True)):
-        items = [item for item in pairs if (item.problem.summary.transport == "p2p") is direct]
-        rows = [item for item in items if item.kinds & {"line", "other end", "machine", "device"}]
-        named = [item for item in rows if item.answer.likely]
+    """Print how often the right end of calls of two is first, named, and said to be a tie."""
+    rows = [
+        item
+        for item in judged
+        if _is_pair(item) and item.kinds & {"line", "other end", "machine", "device"}
+    ]
+    direct = [item for item in rows if item.problem.summary.transport == "p2p"]
+    for name, items in (
+        ("through a bridge", [item for item in rows if item.problem.summary.transport != "p2p"]),
+        ("peer to peer, at one end", [item for item in direct if not item.mirrored]),
+        ("peer to peer, the same at both ends", [item for item in direct if item.mirrored]),
+    ):
+        named = [item for item in items if item.answer.verdict is Verdict.LIKELY]
         print(
-            f"1:1 {name}: {len(rows)} problems, own or other end right"
-            f" {share(sum(map(_side_right, rows)), len(rows))}; of those named"
-            f" {share(sum(map(_side_right, named)), len(named))} ({len(named)})"
+            f"1:1 {name}: {len(items)} problems, own or other end right"
+            f" {share(sum(map(_side_right, items)), len(items))}; named {len(named)},"
+            f" of those right {share(sum(map(_side_right, named)), len(named))}"
         )
 
 

@@ -670,6 +670,7 @@ def _received(
 ) -> tuple[dict[str, float], dict[str, list[float]]]:
     """What a participant measures, and of each sender audio lost, concealed, video lost, frozen."""
     down, up, rtt = own.down, own.up, stay.person.rtt + own.delay
+    jitter = own.jitter
     by: dict[str, list[float]] = {}
     concealed = frozen = 0.0
     for other, theirs in heard:
@@ -678,6 +679,7 @@ def _received(
             down = 1 - (1 - own.down) * (1 - theirs.up)
             up = 1 - (1 - own.up) * (1 - theirs.down)
             rtt += theirs.delay
+            jitter = max(jitter, theirs.jitter)
         whole = 1 - (1 - own.down) * (1 - theirs.up)
         # Audio that is repaired or arrives late; video that a retransmission mends is not frozen.
         audio = min(1.0, 0.7 * whole + (0.04 if own.jitter + theirs.jitter > 60 else 0.0))
@@ -699,7 +701,7 @@ def _received(
     return (
         {
             "rtt": rtt,
-            "jitter": own.jitter,
+            "jitter": jitter,
             "down": down,
             "up": up,
             "concealed": concealed,

@@ -182,6 +182,64 @@ def test_a_call_from_peer_to_peer_is_unclear_until_another_call_tells() -> None:
     assert _answer([first, second], before).causes[0].kind == "line"
 
 
+def test_a_sender_that_the_others_name_is_told_from_one_with_problems_at_the_same_time() -> None:
+    receivers = [_person(n, _BAD, signs=("media",), senders=(9,), room="r") for n in range(5)]
+    named = _person(9, _BAD, signs=("up",), room="r")
+    rival = _person(8, _BAD, signs=("narrow", "up"), room="r")
+    everybody = [*receivers, rival, named, *_elsewhere()]
+    assert _named(_answer(everybody)) == ("other end", named.session)
+    assert _named(_answer([named, rival, *receivers, *_elsewhere()])) == ("line", "up")
+
+
+def test_what_a_meeting_receives_from_one_sender_is_no_incident_of_its_bridge() -> None:
+    """All 26 of a bridge have problems, 24 of them only by what they receive of one."""
+    sender = _person(99, _BAD, signs=("up",), room="r")
+    receivers = [_person(n, _BAD, signs=("media",), senders=(99,), room="r") for n in range(24)]
+    other = _person(98, _BAD, signs=("up",), room="r")
+    everybody = [sender, *receivers, other, *(_person(200 + n, bridge="b-2") for n in range(12))]
+    assert _named(_answer(everybody)) == ("line", "up")
+
+
+def test_who_names_all_senders_alike_points_at_none_of_them() -> None:
+    """Three of six see frozen pictures of all others, and the senders send well."""
+    affected = [
+        _person(n, _BAD, signs=("media",), senders=(20, 21, 22), room="r") for n in range(3)
+    ]
+    fine = [_person(20 + n, room="r") for n in range(3)]
+    answer = _answer([*affected, *fine, *_elsewhere()])
+    assert answer.likely is None or answer.likely.kind != "other end"
+
+
+def test_a_browser_is_not_weak_in_all_versions_because_another_version_is() -> None:
+    place = {"region": "ap", "bridge": "b-ap"}
+    weak = [
+        _person(
+            30 + n,
+            (1200 + 40 * n, 1700),
+            signs=("machine",),
+            **{**place, "browser": "Chrome 131", "os": f"system {n}"},
+        )
+        for n in range(12)
+    ]
+    fine = [_person(60 + n, browser="Chrome 130", **place) for n in range(8)]
+    mine = _person(0, _BAD, signs=("machine",), browser="Chrome 130", **place)
+    answer = _answer([mine, *weak, *fine, *_elsewhere(40)])
+    assert answer.causes[0].kind == "machine"
+    family = [cause for cause in answer.causes if cause.value == "Chrome"]
+    assert sum(cause.probability for cause in family) < 0.25
+
+
+def test_the_two_ends_of_a_path_are_a_tie_while_nothing_else_tells() -> None:
+    pair = {"room": "r", "transport": "p2p"}
+    first = _person(0, _BAD, signs=("down",), **pair)
+    second = _person(1, _BAD, signs=("up",), **pair)
+    answer = _answer([first, second, *_elsewhere()])
+    assert answer.verdict is Verdict.TIE
+    assert {answer.causes[at].kind for at in (0, *answer.ties)} >= {"line", "other end"}
+    narrow = _person(1, _BAD, signs=("narrow",), **pair)
+    assert _named(_answer([narrow, first, *_elsewhere()])) == ("line", "up")
+
+
 def test_groups_with_the_same_people_are_a_tie() -> None:
     affected = [
         _person(n, (1400 + n, 1600), room="r", region="eu", bridge="b-eu") for n in range(5)

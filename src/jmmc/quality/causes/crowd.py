@@ -29,6 +29,9 @@ _LOOKS = 5  # Moments of a window at which everybody is looked at.
 _ON_A_BRIDGE = frozenset(("bridge", "region", "service"))
 _DIRECT = "p2p"
 _USUAL = frozenset((_DIRECT, "udp"))  # Transports that nothing is expected of.
+_NAMED = 1 / 3  # Share of a spell in which a sender is named.
+_SPOILS_ALL = frozenset(("cut", "down", "delay", "machine"))
+"""Signs of a receiver for whom all senders arrive badly, so that naming them says nothing."""
 _RECEIVED = frozenset(("media",))
 _RECEIVED_DIRECTLY = frozenset(("media", "down"))
 PASSED_ON_SIGNS = frozenset(("up", "cut", "narrow", "machine"))
@@ -47,6 +50,19 @@ class Group(NamedTuple):
     kind: str
     value: str
     members: Set
+
+
+class Naming(NamedTuple):
+    """A time in which somebody received sound or pictures badly, and from whom.
+
+    `names` are the endpoints that were named for a third of it and more; none where the script does
+    not tell.
+    """
+
+    start: int
+    end: int
+    receiver: Set
+    names: frozenset[str]
 
 
 class Scene(NamedTuple):
@@ -92,6 +108,7 @@ class Crowd:
         changes = [[0] * (self._slots + 1) for _ in range(3 + len(SIGNS))]
         signs = [tuple(map(signs_of, summary.spells)) for summary in self.sessions]
         self._sources = _sources(self.sessions, signs)
+        self._namings, self._people = _namings(self.sessions, signs)
         starts: list[tuple[int, int]] = []
         ends: list[tuple[int, int]] = []
         for place, summary in enumerate(self.sessions):
@@ -127,26 +144,40 @@ class Crowd:
         for spell, signs in zip(summary.spells, signs_of_spells, strict=True):
             starts.append((spell.start, bit))
             ends.append((spell.end, bit))
-            if self._is_received(summary, spell, signs):
+            if self._is_received(summary, spell, signs, bit):
                 self._change(secondary, spell.start, spell.end, bit)
             for sign, of_slot in zip(SIGNS, of_sign, strict=True):
                 if sign in signs:
                     self._change(of_slot, spell.start, spell.end, bit)
 
-    def _is_received(self, summary: Summary, spell: Spell, signs: frozenset[str]) -> bool:
+    def _is_received(self, summary: Summary, spell: Spell, signs: frozenset[str], bit: Set) -> bool:
         """Whether a problem is another participant's, which reaches this one."""
-        received = _RECEIVED_DIRECTLY if summary.transport == _DIRECT else _RECEIVED
+        direct = summary.transport == _DIRECT
+        received = _RECEIVED_DIRECTLY if direct else _RECEIVED
         if not signs or not signs <= received:
             return False
-        if len(spell.senders) == 1 and summary.transport != _DIRECT:
+        names = names_in(spell)
+        if len(names) == 1 and not direct and self._people[summary.room] > 2:
             return True
-        length = spell.end - spell.start
-        return any(
-            endpoint != summary.endpoint_id
-            and 2 * (min(end, spell.end) - max(start, spell.start)) >= min(length, end - start)
-            and (not spell.senders or endpoint in spell.senders)
+        bad = {
+            endpoint
             for start, end, endpoint in self._sources.get(summary.room, ())
-        )
+            if endpoint != summary.endpoint_id and _overlap(spell, start, end)
+        }
+        if not names or direct:
+            return bool(bad & names if names else bad)
+        for naming in self._namings.get(summary.room, ()):
+            if len(naming.names) == 1 and naming.receiver != bit and _overlap(spell, *naming[:2]):
+                bad |= naming.names
+        most = max(spell.senders[name] for name in names)
+        return any(spell.senders[name] == most for name in names & bad)
+
+    def namings(self, room: str, start: int, end: int) -> Iterable[Naming]:
+        """Who received whom badly in a meeting, at a good part of a time."""
+        for naming in self._namings.get(room, ()):
+            shared = min(naming.end, end) - max(naming.start, start)
+            if shared > 0 and 2 * shared >= min(end - start, naming.end - naming.start):
+                yield naming
 
     def _change(self, of_slot: list[int], start: int, end: int, bit: Set) -> None:
         """Note the slots whose middle is in a span."""
@@ -165,7 +196,7 @@ class Crowd:
 
     def scene(self, subject: Summary, start: int, end: int) -> Scene:
         """What a window was like for all others than one session, and than the same person."""
-        me = self._of_person.get(subject.browser_id, 0)
+        me = self.of_person(subject.browser_id)
         looks = self._looks(start, end)
         good = _exactly([self._good[at] for at in looks])
         bad = _exactly([self._bad[at] for at in looks])
@@ -226,6 +257,17 @@ class Crowd:
                 members |= 1 << place
         return members
 
+    def versions(self, browser: str) -> Iterable[Set]:
+        """The sessions of each version of a browser."""
+        family = browser.rpartition(" ")[0]
+        for kind, value in self._places:
+            if kind == "browser" and value != family and value.rpartition(" ")[0] == family:
+                yield self._members(kind, value, self._since)
+
+    def of_person(self, browser_id: str) -> Set:
+        """The sessions of a person."""
+        return self._of_person.get(browser_id, 0)
+
     def _looks(self, start: int, end: int) -> Sequence[int]:
         """The slots at which a window is looked at, spread evenly."""
         first, last = self._slot_from(start), self._slot_from(end) - 1
@@ -248,6 +290,34 @@ def _sources(
                     (spell.start, spell.end, summary.endpoint_id)
                 )
     return found
+
+
+def names_in(spell: Spell) -> frozenset[str]:
+    """The senders that a spell names for a good part of it."""
+    least = _NAMED * (spell.end - spell.start)
+    return frozenset(endpoint for endpoint, held in spell.senders.items() if held >= least)
+
+
+def _namings(
+    sessions: Iterable[Summary], signs: Iterable[Sequence[frozenset[str]]]
+) -> tuple[dict[str, list[Naming]], dict[str, int]]:
+    """By room who received whom badly, and the number of people."""
+    found: dict[str, list[Naming]] = {}
+    people: dict[str, set[str]] = {}
+    for place, (summary, of_spells) in enumerate(zip(sessions, signs, strict=True)):
+        people.setdefault(summary.room, set()).add(summary.browser_id)
+        for spell, of_spell in zip(summary.spells, of_spells, strict=True):
+            if not of_spell & _SPOILS_ALL and (spell.senders or "media" in of_spell):
+                found.setdefault(summary.room, []).append(
+                    Naming(spell.start, spell.end, 1 << place, names_in(spell))
+                )
+    return found, {room: len(there) for room, there in people.items()}
+
+
+def _overlap(spell: Spell, start: int, end: int) -> bool:
+    """Whether two times have half of the shorter one in common."""
+    shared = min(end, spell.end) - max(start, spell.start)
+    return shared > 0 and 2 * shared >= min(end - start, spell.end - spell.start)
 
 
 def _set_of(listed: Sequence[int]) -> Set:

@@ -15,13 +15,19 @@ For a cause h of a problem of one participant, the answer's probability is propo
 * A group may have an incident, or be weak, and spare this participant, who has another problem: so
   a browser that is known to be weak does not explain every problem of its users (`_beside`).
 * Who only receives what another participant's way up, machine or device does has no problem of
-  their own: these are evidence of the other end, not of groups (`Scene.secondary`).
+  their own: these are evidence of the other end, and good otherwise (`Scene.secondary`).
+* the other end: a participant sends badly by its own state, and by who of the others names it,
+  alone or among several (`_witnesses`). That it is so explains what this participant receives; it
+  explains nothing of what is measured on the own way up.
+* Signs and moments that are common outside a group are no evidence of it (`_alike`), and a browser
+  in all its versions is not weak because one other version is (`_worst_version`).
 * records: how often the group's other members, and the participant in other calls, had problems in
   the last days, against everybody (beta-binomial). They speak of groups and people that are weak
   for days; an incident has no history.
 
 Groups that have the same people explain as much as each other; then the rates decide, and the
-answer says that it is a tie.
+answer says that it is a tie. So it does of the two ends of a call from peer to peer, which measure
+one path.
 """
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -32,7 +38,15 @@ from typing import NamedTuple
 
 from jmmc.quality.causes import parameters as p
 from jmmc.quality.causes.answer import OTHER_END, SIDES, Answer, Cause, Fact, Verdict
-from jmmc.quality.causes.crowd import PASSED_ON_SIGNS, Crowd, Group, Scene, Set, places
+from jmmc.quality.causes.crowd import (
+    PASSED_ON_SIGNS,
+    Crowd,
+    Group,
+    Scene,
+    Set,
+    names_in,
+    places,
+)
 from jmmc.quality.causes.records import Record, Records, log_ratios
 from jmmc.quality.causes.signs import log_probability, share_with, signs_of
 from jmmc.quality.grading import Spell
@@ -57,10 +71,13 @@ _LOG_OF_RECEIVERS = tuple(map(log, p.OF_RECEIVERS))
 _LOG_BASE_RATES = tuple(map(log, p.BASE_RATES))
 _LOG_STRENGTHS = tuple(map(log, p.STRENGTHS))
 _LOG_SPARED = tuple(log(1 - strength) for strength in p.STRENGTHS)
+_MANY_NAMED = 3  # Senders, from which on all that somebody hears may be bad.
 _MOST_CAUSES = 6
 _MOST_FACTS = 3
 _LEAST_FACT = 0.7  # Nats.
 _NEGLIGIBLE = 40.0  # Nats by which a term is smaller than the largest.
+_OF_PATH = frozenset(("line", "chance", OTHER_END))
+_TIE_OF_PATH = 4.0  # The same of the ends of a path.
 _TIE = 8.0  # Times as probable as another is no tie, whoever is in both.
 
 
@@ -76,6 +93,21 @@ class _Counts(NamedTuple):
     @property
     def bad(self) -> int:
         return sum(self) - self.good
+
+    @property
+    def at_once(self) -> int:
+        return self.same_at_once + self.other_at_once
+
+
+class _Witnesses(NamedTuple):
+    """Others of the meeting by what they say of a sender: nothing; bad media, of nobody in
+    particular; of this sender and several; of this one and another; of this sender alone."""
+
+    silent: int
+    unnamed: int
+    among: int
+    of_two: int
+    alone: int
 
 
 class _Hypothesis(NamedTuple):
@@ -111,8 +143,9 @@ class _Inference:
         self._by_chance = round(
             min(0.7, max(0.04, 4 * p.MOMENT / (self._length + p.USUAL_SECONDS))), 2
         )
+        self._same = share_with(self._signs)
         self._expected = self._signs or frozenset(SIGNS)
-        self._all = self._counts(~self._scene.secondary, self._expected)
+        self._all = self._own_problems(-1)
         self._base = _base_weights(
             records.base_rate, self._all.bad, sum(self._all), records.base_rate is not None
         )
@@ -133,7 +166,17 @@ class _Inference:
             Group("meeting", subject.room, 0),
         )
 
+        self._naming = self._who_names_whom()
         self._passed_on = self._received(of_me=bool(self._signs & PASSED_ON_SIGNS))
+
+    def _who_names_whom(self) -> Mapping[Set, frozenset[str]]:
+        """By receiver of the meeting the senders that arrive badly there, in the window."""
+        me = self._crowd.of_person(self._subject.browser_id)
+        found: dict[Set, frozenset[str]] = {}
+        for naming in self._crowd.namings(self._subject.room, self._spell.start, self._spell.end):
+            if not naming.receiver & me:
+                found[naming.receiver] = found.get(naming.receiver, frozenset()) | naming.names
+        return found
 
     def answer(self) -> Answer:
         shared = [*self._shared()]
@@ -202,42 +245,54 @@ class _Inference:
         return not self._person.bad or machine == (kind == "machine")
 
     def _received(self, *, of_me: bool) -> float:
-        """What those say who may only receive the problem of this participant, or of a third."""
+        """What those say who may receive the problem of this participant."""
         if self._scene.direct:
             return 0.0
-        signs = self._received_signs
-        inside = self._counts(self._meeting.members & self._receivers, signs)
-        same = share_with(signs)
-        apart, _ = self._others_apart(inside, same)
-        third = log(p.PASSED_ON_BY_A_THIRD) + _weighted(_LOG_OF_RECEIVERS, apart)
-        if not of_me:
-            return _log_sum((log(1 - p.PASSED_ON_BY_A_THIRD), third))
-        by_strength = self._others(inside, same, p.AT_ONCE)
-        mine = log(p.PASSED_ON) + _weighted(_LOG_OF_RECEIVERS, by_strength)
-        return _log_sum((log(1 - p.PASSED_ON - p.PASSED_ON_BY_A_THIRD), mine, third))
+        passed_on = p.PASSED_ON if of_me else p.PASSED_ON_ALSO
+        witnesses = self._witnesses(self._subject.endpoint_id, 0)
+        mine = log(passed_on) + _weighted(_LOG_OF_RECEIVERS, _log_witnessed(witnesses))
+        return _log_sum((log(1 - passed_on), mine))
+
+    def _witnesses(self, endpoint: str, but: Set) -> _Witnesses:
+        """How many others of the meeting name a sender, with and without others, or nobody."""
+        alone = of_two = among = unnamed = 0
+        for receiver, names in self._naming.items():
+            if receiver & but:
+                continue
+            if not names:
+                unnamed += 1
+            elif endpoint in names:
+                alone += len(names) == 1
+                of_two += len(names) == 2
+                among += len(names) > 2
+        receivers = self._meeting.members & self._receivers & self._scene.known & ~but
+        # Of a large meeting a few hear somebody: the others say nothing by their silence.
+        silent = receivers.bit_count() - alone - of_two - among - unnamed
+        silent = min(max(0, silent), 2 * p.HEARD)
+        return _Witnesses(silent, unnamed, among, of_two, alone)
 
     def _shared(self) -> Iterable[tuple[_Hypothesis, float, float]]:
         """Each cause in common, and what it adds to `_beside` and to `_beside_now`."""
         length = _log_length(self._length, by_chance=False)
-        same = share_with(self._signs)
-        direct = self._scene.direct
         for group in self._scene.groups:
             shared = p.SHARED[group.kind]
-            # What others only receive has another cause, unless it is the meeting's.
-            members = group.members & ~self._scene.secondary
-            inside = self._counts(members, self._expected)
+            members = group.members
+            if group.kind == "browser" and group.value != self._subject.browser:
+                members &= ~self._worst_version(members)
+            inside = self._own_problems(members)
             signs = log_probability(self._signs, shared.signs)
-            apart, apart_now = self._others_apart(inside, same)
+            same, by_chance = self._alike(inside)
+            apart, apart_now = self._others_apart(inside, same, by_chance)
             prior = log(shared.incident)
             of_strength = _LOG_OF_WIDE_INCIDENTS if group.kind in _WIDE else _LOG_OF_INCIDENTS
-            others = self._others(inside, same, p.AT_ONCE)
+            others = self._others(inside, same, by_chance, p.AT_ONCE)
             incident = prior + _weighted(of_strength, _LOG_STRENGTHS, others)
             spared = prior + _weighted(of_strength, _LOG_SPARED, apart)
             spared_now = prior + _weighted(of_strength, _LOG_SPARED, apart_now)
             weak = record = -inf
             if shared.weak:
                 prior = log(shared.weak)
-                others = self._others(inside, same, p.AT_ONCE_WHEN_WEAK)
+                others = self._others(inside, same, by_chance, p.AT_ONCE_WHEN_WEAK)
                 ratios = self._record_of(group)
                 terms: list[Sequence[float]]
                 terms = [_LOG_OF_WEAKNESS, _LOG_STRENGTHS, others, self._of_person]
@@ -247,13 +302,7 @@ class _Inference:
                 spared = _log_sum((spared, prior + _weighted(*terms, apart)))
                 spared_now = _log_sum((spared_now, prior + _weighted(*terms, apart_now)))
             score = _log_sum((incident, weak))
-            if group.kind == "meeting" and self._signs <= self._received_signs and not direct:
-                receivers = self._counts(group.members & self._receivers, self._received_signs)
-                others = self._others(receivers, share_with(self._received_signs), p.AT_ONCE)
-                incident = _weighted(of_strength, _LOG_STRENGTHS, others)
-                score = _log_sum((score, log(shared.incident) + incident))
-            else:
-                score += self._passed_on
+            score += self._passed_on
             if group.kind == "browser" and group.value != self._subject.browser:
                 family = log(p.FAMILY)
                 score, spared, spared_now = score + family, spared + family, spared_now + family
@@ -268,6 +317,16 @@ class _Inference:
             )
             yield hypothesis, spared, spared_now
 
+    def _worst_version(self, family: Set) -> Set:
+        """Of the other versions of a browser, the one with the most problems: it may be why."""
+        affected = self._scene.affected
+        own, *_ = (group.members for group in self._scene.groups if group.kind == "browser")
+        return max(
+            (version & ~own for version in self._crowd.versions(self._subject.browser)),
+            key=lambda version: (version & family & affected).bit_count(),
+            default=0,
+        )
+
     def _record_of(self, group: Group) -> Sequence[float]:
         """What the record of a group says, without this participant's own calls."""
         record = self._records.groups.get((group.kind, group.value))
@@ -277,51 +336,85 @@ class _Inference:
         return log_ratios(record.less(self._person), rest.share if rest.known else self._usual)
 
     def _other_ends(self) -> Iterable[_Hypothesis]:
-        """Another participant of the meeting, whose problem this one receives."""
+        """Another participant of the meeting, whose problem this one receives.
+
+        The rate is how probable it is that this participant sends badly now, by its own state and
+        by what the others receive.
+        """
         scene, crowd, spell = self._scene, self._crowd, self._spell
         table = p.OTHER_END_DIRECT if scene.direct else p.OTHER_END_BY_BRIDGE
         signs = log_probability(self._signs, table)
-        length = _log_length(self._length, by_chance=False)
-        same = share_with(self._received_signs)
-        share = p.OWN["line"].share
-        if not scene.direct:
-            share += p.OWN["machine"].share
-        named = {endpoint for endpoint, held in spell.senders.items() if held * 3 >= self._length}
+        lasting = p.OWN["line"].share + (0.0 if scene.direct else p.OWN["machine"].share)
+        share = lasting + p.OWN["chance"].share
+        length = _log_sum(
+            (
+                log(lasting / share) + _log_length(self._length, by_chance=False),
+                log(1 - lasting / share) + _log_length(self._length, by_chance=True),
+            )
+        )
+        named = names_in(spell) if "media" in self._signs else frozenset()
         there = [*self._there()]
-        rest: float | None = None
+        senders: list[tuple[int, float, float, float]] = []
         for place in there:
             bit = 1 << place
             other = crowd.sessions[place]
-            suspect = scene.affected & ~scene.secondary & bit
-            if suspect or other.endpoint_id in named or rest is None:
-                receivers = self._meeting.members & self._receivers & ~bit
-                inside = self._counts(receivers, self._received_signs)
-                others = _weighted(_LOG_OF_RECEIVERS, self._others(inside, same, p.AT_ONCE))
-                if not suspect:
-                    rest = others  # One who was good more or less among many makes no difference.
-            else:
-                others = rest
+            record = self._records.people.get(other.browser_id)
             ratios = _NOTHING
-            if (record := self._records.people.get(other.browser_id)) is not None:
+            if record is not None:
                 ratios = log_ratios(record, self._usual, of_person=True)
             weak = log(p.OWN["line"].weak) + _weighted(_LOG_OF_WEAKNESS, _LOG_STRENGTHS, ratios)
+            usual = log(share) + self._now
             device = log(p.OWN["device"].share / share) + _device_events(other, spell)
             sender = _log_sum((self._state_of(bit), device))
-            # A sender that has problems may have those of a group that spares this one.
-            also = min(0.0, sender)
-            now = log(share) + _log_sum((self._now + sender, self._beside_now + also))
-            rate = _log_sum((now, weak + _log_sum((sender, self._beside + also))))
+            others = 0.0
+            if not scene.direct:
+                witnesses = self._witnesses(other.endpoint_id, bit)
+                others = _weighted(_LOG_OF_RECEIVERS, _log_witnessed(witnesses))
+            history = _log_sum((usual, weak)) - usual if record is not None else 0.0
+            rate = _log_sum((usual, weak)) if record is not None else usual
+            rate += sender
+            senders.append((place, rate, others, history))
+        bad = {
+            crowd.sessions[place].endpoint_id
+            for place, rate, others, _ in senders
+            if rate + others > 0
+        }
+        for place, rate, others, history in senders:
+            other = crowd.sessions[place]
             parts = {
                 "signs": signs,
                 "length": length,
                 "others": others,
-                "named": _log_named(other.endpoint_id, named) if len(there) > 1 else 0.0,
+                "named": (
+                    _log_named(other.endpoint_id, named - (bad - {other.endpoint_id}), len(there))
+                    if len(there) > 1
+                    else 0.0
+                ),
+                "moment": self._moment(place),
             }
-            score = rate + (0.0 if scene.direct else log(p.PASSED_ON)) + sum(parts.values())
-            usual = log(share) + self._now
-            parts["history"] = _log_sum((usual, weak)) - usual if record is not None else 0.0
-            parts["sender"] = sender
+            score = _log_share(rate + others) + sum(parts.values()) - others
+            if not scene.direct:
+                score += log(p.PASSED_ON)
+            score += _log_sum((0.0, self._beside))
+            parts["history"] = history
+            parts["sender"] = rate
             yield _Hypothesis(OTHER_END, other.session, score, parts)
+
+    def _moment(self, place: int) -> float:
+        """What it says that the problem of a sender, as others have it, is at the same moment."""
+        scene, bit = self._scene, 1 << place
+        if scene.direct:
+            return 0.0
+        endpoint = self._crowd.sessions[place].endpoint_id
+        witnesses = 0
+        for receiver, names in self._naming.items():
+            if endpoint in names:
+                witnesses |= receiver
+        if scene.at_once & (bit | witnesses):
+            return log(p.AT_ONCE / self._by_chance)
+        if not (scene.affected & bit or witnesses):
+            return 0.0
+        return log((1 - p.AT_ONCE) / (1 - self._by_chance))
 
     def _there(self) -> Iterable[int]:
         """The places of the others in the meeting who were there in the window."""
@@ -348,10 +441,6 @@ class _Inference:
             if scene.with_sign[sign] & bit:
                 cause = max(cause, p.SENDER_SIGNS[sign])
                 usual = max(usual, share)
-        if scene.at_once & bit:
-            cause, usual = cause * p.AT_ONCE, usual * self._by_chance
-        else:
-            cause, usual = cause * (1 - p.AT_ONCE), usual * (1 - self._by_chance)
         return log(known * cause / (usual * self._rate))
 
     def _counts(self, members: Set, signs: Iterable[str]) -> _Counts:
@@ -368,14 +457,40 @@ class _Inference:
             (same & at_once).bit_count(),
         )
 
-    def _others(self, inside: _Counts, same: float, at_once: float) -> list[float]:
+    def _own_problems(self, members: Set) -> _Counts:
+        """The counts without the problems that others only receive: apart from these they are good.
+
+        Of the other end of a path nothing is known apart.
+        """
+        received = self._scene.secondary
+        if self._scene.direct:
+            return self._counts(members & ~received, self._expected)
+        counts = self._counts(members & ~received, self._expected)
+        return counts._replace(good=counts.good + (members & received).bit_count())
+
+    def _alike(self, inside: _Counts) -> tuple[float, float]:
+        """How probable independent problems have the same sign, and the same moment.
+
+        By those who are not in a group, as far as they are many.
+        """
+        same_outside = self._all.same + self._all.same_at_once - inside.same - inside.same_at_once
+        at_once_outside = self._all.at_once - inside.at_once
+        weight = p.ALIKE_WEIGHT
+        bad = weight + max(0, self._all.bad - inside.bad)
+        same = (weight * self._same + max(0, same_outside)) / bad
+        at_once = (weight * self._by_chance + max(0, at_once_outside)) / bad
+        return _rounded(same), _rounded(at_once)
+
+    def _others(
+        self, inside: _Counts, same: float, by_chance: float, at_once: float
+    ) -> list[float]:
         """For each of `STRENGTHS`, what the members of a group say for the cause, in nats.
 
         Averaged over the base rate.
         """
         if not inside.bad:
             return [inside.good * nats for nats in _LOG_SPARED]
-        table = _ratios(round(same, 2), self._by_chance, at_once)
+        table = _ratios(same, by_chance, at_once, p.SAME_SIGN)
         log_base = self._log_base
         found: list[float] = []
         for of_strength in table:
@@ -386,7 +501,9 @@ class _Inference:
             found.append(_log_sum(terms))
         return found
 
-    def _others_apart(self, inside: _Counts, same: float) -> tuple[list[float], list[float]]:
+    def _others_apart(
+        self, inside: _Counts, same: float, by_chance: float
+    ) -> tuple[list[float], list[float]]:
         """What members say for a cause that this problem has nothing to do with.
 
         They may resemble each other; this problem resembles them by chance, and then all of them.
@@ -395,34 +512,29 @@ class _Inference:
         if not inside.bad:
             good_only = [inside.good * nats for nats in _LOG_SPARED]
             return good_only, [self._now + nats for nats in good_only]
-        signs = _by_coincidence(
-            inside.same + inside.same_at_once,
-            inside.other + inside.other_at_once,
-            min(max(same, 0.02), 0.98),
-            p.SAME_SIGN,
+        like, unlike = p.SAME_SIGN, 1 - p.SAME_SIGN
+        tables = (
+            (log(same * by_chance), _ratios(same, by_chance, p.AT_ONCE, like)),
+            (log(same * (1 - by_chance)), _ratios(same, by_chance, by_chance, like)),
+            (log(1 - same), _ratios(same, by_chance, by_chance, unlike)),
         )
-        moments = _by_coincidence(
-            inside.same_at_once + inside.other_at_once,
-            inside.same + inside.other,
-            self._by_chance,
-            p.AT_ONCE,
-        )
-        bad, good = inside.bad, inside.good
-        nats = [
-            [bad * of_bad + good * of_good for of_good, of_bad in of_strength]
-            for of_strength in _RATIOS_APART
-        ]
-        alike = signs + moments
-        return (
-            [alike + _log_sum(map(add, self._log_base, of_base)) for of_base in nats],
-            [alike + _log_sum(map(add, self._log_base_now, of_base)) for of_base in nats],
-        )
+        apart, apart_now = [], []
+        for at in range(len(p.STRENGTHS)):
+            nats = [
+                _log_sum(
+                    weight + sum(map(mul, inside, table[at][base])) for weight, table in tables
+                )
+                for base in range(len(p.BASE_RATES))
+            ]
+            apart.append(_log_sum(map(add, self._log_base, nats)))
+            apart_now.append(_log_sum(map(add, self._log_base_now, nats)))
+        return apart, apart_now
 
     def _ties(self, shown: Sequence[tuple[float, _Hypothesis]]) -> tuple[int, ...]:
         """The causes whose groups have the same known people as that of the first."""
         probability, first = shown[0]
         if first.members is None:
-            return ()
+            return self._ties_of_path(shown)
         known = self._scene.known
         return tuple(
             at
@@ -430,6 +542,19 @@ class _Inference:
             if hypothesis.members is not None
             and hypothesis.members & known == first.members & known
             and other * _TIE >= probability
+        )
+
+    def _ties_of_path(self, shown: Sequence[tuple[float, _Hypothesis]]) -> tuple[int, ...]:
+        """The other end of a call from peer to peer, where both ends measure the same path."""
+        probability, first = shown[0]
+        if not self._scene.direct or first.kind not in _OF_PATH:
+            return ()
+        return tuple(
+            at
+            for at, (other, hypothesis) in enumerate(shown[1:], 1)
+            if hypothesis.kind in _OF_PATH
+            and OTHER_END in (first.kind, hypothesis.kind)
+            and other * _TIE_OF_PATH >= probability
         )
 
     def _missing(self) -> tuple[str, ...]:
@@ -489,7 +614,7 @@ class _Inference:
             "known": sum(inside),
             "others_bad": everybody.bad - inside.bad,
             "others_known": sum(everybody) - sum(inside),
-            "at_once": inside.same_at_once + inside.other_at_once,
+            "at_once": inside.at_once,
         }
         if hypothesis.members is not None:
             facts.append((gains["others"], Fact("group", counts)))
@@ -549,14 +674,31 @@ def _device_events(subject: Summary, spell: Spell) -> float:
     return log(cause / usual) if reported else log((1 - cause) / (1 - usual))
 
 
-def _log_named(endpoint: str, named: Collection[str]) -> float:
-    """What the receiver says of a sender: the logarithm of a ratio."""
+def _log_witnessed(witnesses: _Witnesses) -> list[float]:
+    """For each of `STRENGTHS`, what the others of a meeting say for a sender, in nats."""
+    return [
+        sum(map(mul, witnesses, ratios)) if any(witnesses) else 0.0 for ratios in _RATIOS_OF_NAMING
+    ]
+
+
+def _log_share(odds: float) -> float:
+    """The logarithm of a probability, of its logarithmic odds."""
+    return -log(1 + exp(-odds)) if odds > -_NEGLIGIBLE else odds
+
+
+def _log_named(endpoint: str, named: Collection[str], others: int) -> float:
+    """What the receiver says of one of the others as a sender: the logarithm of a ratio."""
     if not named:
         return 0.0
     if endpoint not in named:
         cause, usual = p.NOT_NAMED
+    elif len(named) >= min(others, _MANY_NAMED):
+        cause, usual = p.NAMED_AMONG
+    elif len(named) > 1:
+        cause, usual = p.NAMED_OF_TWO
     else:
-        cause, usual = p.NAMED_ALONE if len(named) == 1 else p.NAMED_AMONG
+        cause, usual = p.NAMED_ALONE
+        usual /= min(others, p.HEARD)
     return log(cause / usual)
 
 
@@ -600,18 +742,17 @@ def _base_weights(rate: float | None, bad: int, known: int, has_record: bool) ->
 
 @lru_cache(maxsize=2048)
 def _ratios(
-    same: float, by_chance: float, at_once: float
+    same: float, by_chance: float, at_once: float, like: float
 ) -> tuple[tuple[tuple[float, ...], ...], ...]:
     """The logarithm of P(how somebody is | member) / P(the same | not), by strength and base rate.
 
     In the order of `_Counts`.
     """
-    same = min(max(same, 0.02), 0.98)
     shares = (
-        ((1 - p.SAME_SIGN) * (1 - at_once), (1 - same) * (1 - by_chance)),
-        ((1 - p.SAME_SIGN) * at_once, (1 - same) * by_chance),
-        (p.SAME_SIGN * (1 - at_once), same * (1 - by_chance)),
-        (p.SAME_SIGN * at_once, same * by_chance),
+        ((1 - like) * (1 - at_once), (1 - same) * (1 - by_chance)),
+        ((1 - like) * at_once, (1 - same) * by_chance),
+        (like * (1 - at_once), same * (1 - by_chance)),
+        (like * at_once, same * by_chance),
     )
     return tuple(
         tuple(
@@ -625,25 +766,20 @@ def _ratios(
     )
 
 
-_RATIOS_APART = tuple(
-    tuple((log(1 - strength), log(1 - strength + strength / base)) for base in p.BASE_RATES)
+_NAMING = (p.NAMED_BY_NOBODY, p.NAMED_AMONG_OTHERS, p.NAMED_WITH_ANOTHER, p.NAMED_ONLY)
+_RATIOS_OF_NAMING = tuple(
+    (
+        log(1 - strength),
+        *(log(1 - strength + strength * cause / usual) for cause, usual in _NAMING),
+    )
     for strength in p.STRENGTHS
 )
-"""The logarithm of P(somebody is good, has problems | member) / P(the same | not)."""
+"""The logarithm of P(what a receiver says | a sender is bad) / P(the same | not)."""
 
 
-def _by_coincidence(alike: int, unlike: int, chance: float, together: float) -> float:
-    """How much more probable so many are alike, if all are alike by one coincidence, in nats."""
-    independent = alike * log(chance) + unlike * log(1 - chance)
-    return (
-        _log_sum(
-            (
-                log(chance) + alike * log(together) + unlike * log(1 - together),
-                log(1 - chance) + independent,
-            )
-        )
-        - independent
-    )
+def _rounded(share: float) -> float:
+    """A probability that is neither sure nor impossible; rounded, so that tables are reused."""
+    return round(min(max(share, 0.02), 0.98), 2)
 
 
 def _log_sum(terms: Iterable[float]) -> float:

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 
 from msgspec import Struct
 
-VERSION = 1
+VERSION = 2
 """Version of the model; answers that are stored name it."""
 
 
@@ -68,8 +68,16 @@ OTHER_END_DIRECT = (0.04, 0.45, 0.45, 0.25, 0.10, 0.02, 0.15)
 """The same from peer to peer, where both ends see one path."""
 PASSED_ON = 0.5
 """The probability that others hear or see what one participant's way up or machine does."""
-PASSED_ON_BY_A_THIRD = 0.05
-"""That what the others hear or see at that time is a third participant's."""
+PASSED_ON_ALSO = 0.03
+"""The same of somebody whose problem is another one."""
+NAMED_ONLY = 0.75, 0.01
+"""That somebody in the meeting names a sender alone: who hears a bad one, and by chance."""
+NAMED_WITH_ANOTHER = 0.20, 0.06
+"""That such a one names the sender and another one."""
+NAMED_AMONG_OTHERS = 0.05, 0.10
+"""That such a one names the sender and several, as when all arrive badly."""
+NAMED_BY_NOBODY = 0.10, 0.05
+"""That such a one hears or sees badly, and names nobody."""
 SENDER_SIGNS: Mapping[str, float] = {
     **{"up": 0.7, "cut": 0.15, "narrow": 0.2, "machine": 0.25, "delay": 0.15, "down": 0.1},
     "media": 0.03,
@@ -81,10 +89,14 @@ SENDER_UNKNOWN = 0.35
 """That nothing is known of this participant."""
 NAMED_ALONE = 0.75, 0.08
 """That a receiver names one bad sender only, this one: when it is the cause, and when not."""
-NAMED_AMONG = 0.15, 0.6
-"""The same as one of several; all senders are bad when the receiver's way down is."""
+NAMED_OF_TWO = 0.15, 0.12
+"""The same as one of two, of more who are there."""
+NAMED_AMONG = 0.05, 0.70
+"""The same as one of many, or of all: all senders are bad when the receiver's way down is."""
 NOT_NAMED = 0.03, 0.5
 """The same while only others are named."""
+HEARD = 4
+"""Senders that somebody hears and sees at a time: by chance any of them is the one named."""
 DEVICE_EVENT = 0.7, 0.02
 """That a browser reports something about a device: when that is the cause, and when it is not."""
 
@@ -92,6 +104,8 @@ BACKGROUND = (0.10, 0.30, 0.36, 0.22, 0.10, 0.20, 0.20)
 """The signs of independent problems, in the order of `SIGNS`."""
 SAME_SIGN = 0.88
 """That two who have a cause in common have a sign in common."""
+ALIKE_WEIGHT = 8.0
+"""Problems of people outside a group that count as much as `BACKGROUND` and the usual chance."""
 AT_ONCE = 0.85
 """That in an incident problems of two begin or end at the same moment."""
 AT_ONCE_WHEN_WEAK = 0.12
@@ -116,7 +130,7 @@ BASE_RATE = 0.04
 """The one that is expected before anything is known of a server."""
 BASE_WEIGHT = 12.0
 """In participants: how much those that are there must say before the record is left."""
-BASE_WEIGHT_KNOWN = 60.0
+BASE_WEIGHT_KNOWN = 25.0
 """The same with a record of the last days."""
 TAIL = 0.02
 """Probability that the time is unlike the last days, as when another incident is under way."""
