@@ -167,6 +167,7 @@ def _paths(url: str) -> dict[str, str]:
     """Every page; those with a time window, with each of `_WINDOWS` before the newest session."""
     newest = _get(url, "/sessions?since=3650d&limit=1")["items"][0]
     end = _seconds(newest["began"]) // _DAY * _DAY + _DAY
+    poor = _get(url, "/sessions?since=3650d&limit=1&grade=poor")["items"][0]
     paths = {"now": "/"}
     for window, days in _WINDOWS.items():
         query = urlencode({"since": to_iso(end - days * _DAY), "until": to_iso(end)})
@@ -182,6 +183,7 @@ def _paths(url: str) -> dict[str, str]:
         "find: a name": "/find?q=room-12",
         "meeting": f"/meetings/{newest['session']}",
         "session": f"/sessions/{newest['session']}",
+        "session with problems": f"/sessions/{poor['session']}",
         "health": "/health",
         "login": "/login",
     }
@@ -201,6 +203,13 @@ class Click(NamedTuple):
     event: str
     shown: str
     act: Callable[[Page], None]
+
+
+def _point_at_chart(page: Page) -> None:
+    """Open all charts without the mouse, and move it over one."""
+    page.evaluate("document.querySelector('[data-charts]').open = true")
+    page.locator(".curves.two .chart", has_text="Machine").wait_for()
+    page.locator(".u-over").first.hover(position={"x": 200, "y": 50})
 
 
 def _clicks(paths: dict[str, str]) -> list[Click]:
@@ -224,11 +233,25 @@ def _clicks(paths: dict[str, str]) -> list[Click]:
             lambda page: page.locator(".timeline-button").first.click(),
         ),
         Click(
+            "open all charts of a session",
+            paths["session with problems"],
+            "click",
+            "document.querySelector('.curves.two canvas')",
+            lambda page: page.locator("[data-charts] > summary").click(),
+        ),
+        Click(
             "move the cursor over charts",
-            paths["session"],
+            paths["session with problems"],
             "mousemove",
-            "/\\d/.test(document.querySelector('.u-legend .u-value').textContent)",
-            lambda page: page.locator(".u-over").first.hover(position={"x": 200, "y": 50}),
+            "!document.querySelectorAll('.u-legend .u-value')[1].textContent.includes('p50')",
+            _point_at_chart,
+        ),
+        Click(
+            "zoom all charts to a problem",
+            paths["session with problems"],
+            "click",
+            "!document.querySelector('.zoom-window').hidden",
+            lambda page: page.locator("[data-zoom]").first.click(),
         ),
         Click(
             "suggestions for a typed letter",

@@ -10,7 +10,7 @@ from jmmc.core.model import Dialect, Session
 from jmmc.quality.summarize import summarize
 from jmmc.quality.summary import Sender, Summary
 from jmmc.quality.thresholds import preset
-from jmmc.quality.ways import Ways, ways_of, ways_with
+from jmmc.quality.ways import Ways, matrix_of, ways_of, ways_with
 from tests.support.builders import RHYTHM, sample
 
 _TELLS = {"down_audio_loss_percent": [0.0, 0.0, 1.0]}
@@ -205,3 +205,53 @@ def test_the_order_of_sessions_does_not_matter() -> None:
     answers = [ways_of(listed) for listed in permutations(people)]
     assert all(answer.uploads[0].bad == 2 for answer in answers)
     assert len({answer.ways for answer in answers}) == 1
+
+
+def _cells(*people: Summary) -> list[list[str]]:
+    matrix = matrix_of(people)
+    return [["self" if way is None else way.state for way in row] for row in matrix.rows]
+
+
+def test_a_matrix_says_who_received_whom_badly_well_or_is_not_known() -> None:
+    people = [
+        _person("a", _bad("b", 300), _bad("c", 100)),
+        _person("b", _bad("c", 200)),
+        _person("c"),
+        _person("d", _bad("b", 100), quantiles={}),  # Tells of that sender only.
+    ]
+    matrix = matrix_of(people)
+    # Bad seconds as a sender: b 400, c 300; as a receiver: a 400, b 200, d 100.
+    assert [end.session[0] for end in matrix.senders] == ["b", "c"]
+    assert [end.session[0] for end in matrix.receivers] == ["a", "b", "d"]
+    assert _cells(*people) == [["bad", "bad"], ["self", "bad"], ["bad", "unknown"]]
+    first = matrix.rows[0][0]
+    assert first is not None
+    assert (first.seconds, first.worst[0]) == (300, ("audio_lost", 9.0))
+    assert matrix.left_out == 0
+
+
+def test_a_receiver_whose_list_of_senders_is_full_may_have_had_others_badly() -> None:
+    ten = [_bad(f"{number}", 300) for number in range(10)]
+    others = [_person(f"{number}") for number in range(10)]
+    full = [_person("r", *ten), _person("s", _bad("t")), _person("t"), *others]
+    by_receiver = dict(zip("rs", _cells(*full), strict=True))
+    senders = [end.session[0] for end in matrix_of(full).senders]
+    assert by_receiver["r"][senders.index("t")] == "unknown"
+    assert by_receiver["s"][senders.index("0")] == "fine"
+
+
+def test_a_matrix_has_the_twelve_worst_and_counts_the_others() -> None:
+    names = "abcdefghijklmnop"
+    people = [
+        _person(name, _bad(names[place - 1], 100 + place)) for place, name in enumerate(names)
+    ]
+    matrix = matrix_of(people)
+    assert (len(matrix.senders), len(matrix.receivers)) == (12, 12)
+    assert [end.session[0] for end in matrix.receivers] == list("ponmlkjihgfe")
+    shown = {end.session for end in (*matrix.senders, *matrix.receivers)}
+    assert matrix.left_out == len(names) - len(shown) > 0
+
+
+def test_between_two_there_is_no_matrix() -> None:
+    assert matrix_of([_person("a", _bad("b")), _person("b")]).rows == ()
+    assert matrix_of([_person("a"), _person("b"), _person("c")]).rows == ()

@@ -1,5 +1,6 @@
 """One session, one meeting or one participant, with everything that is known of it."""
 
+import statistics
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from heapq import nlargest
@@ -23,8 +24,11 @@ from jmmc.answers.model import (
     Lane,
     Meeting,
     MeetingDetail,
+    OthersFigure,
     Participant,
+    SessionCurves,
     SessionDetail,
+    SessionMark,
 )
 from jmmc.answers.stays import read_stays
 from jmmc.answers.threads import in_background, parts_of, pause, paused
@@ -44,7 +48,7 @@ from jmmc.quality.summarize import events
 from jmmc.quality.summary import Summary
 from jmmc.quality.timeline import Rhythm, Timeline, build_timeline
 from jmmc.quality.timeline_rows import curves
-from jmmc.quality.ways import ways_of, ways_with
+from jmmc.quality.ways import matrix_of, ways_of, ways_with
 from jmmc.stores import Reports, Store
 
 _EVERYBODY = 5000  # Summaries that a likely cause takes into account: those nearest in time.
@@ -56,6 +60,11 @@ _MOST_LANES = 1000  # Sessions of one meeting: those with the most known time.
 _MOST_EVENTS = 1000
 _MOST_ATTEMPTS = 200  # Of one meeting: the newest.
 _MOST_VALUES = 100  # Networks and browsers of one participant: the most frequent.
+_MOST_MARKS = 500  # Sessions of one participant on a time scale: the newest.
+_DAY = 86_400
+_RECENT = 30 * _DAY
+_TOGETHER_FOR = 30  # Seconds that two sessions of a meeting overlap at least, to be compared.
+_MEDIAN = 1  # Place in the quantiles of a summary.
 
 
 class NotFoundError(JmmcError):
@@ -74,18 +83,86 @@ async def session_detail(store: Store, id_: str, *, rhythm: Rhythm) -> SessionDe
         everybody = await _everybody(reports, summary.began, summary.ended, _EVERYBODY)
     stays = await _stays_of_meeting(reports, summary)
     meeting = stays[0].session if stays else summary.session
-    others = await reports.get_summaries(
-        [stay.session for stay in _longest(stays, _TOGETHER) if stay.session != id_]
-    )
+    others = await _summaries_of_others(reports, stays, id_)
     records = Records()
     if summary.spells:
         people = [summary.browser_id, *(stay.browser_id for stay in stays)]
         records = await read_records(reports, [summary], people, summary.began)
+    recent = await _recent(reports, summary)
     stored = await store.get([id_])
     session = stored[0] if stored else None
-    return await in_background(
+    detail = await in_background(
         lambda: _detail_of(summary, meeting, others, everybody, records, session, rhythm)
     )
+    return msgspec.structs.replace(detail, recent=recent)
+
+
+async def session_curves(store: Store, id_: str, *, rhythm: Rhythm) -> SessionCurves:
+    """The curves of a session; they are empty once its samples are deleted by retention.
+
+    `rhythm` as in `build_timeline`. Raises `NotFoundError`.
+    """
+    reports = store.reports
+    summary = await _summary(reports, id_)
+    stays = await _stays_of_meeting(reports, summary)
+    others = await _summaries_of_others(reports, stays, id_)
+    stored = await store.get([id_])
+    session = stored[0] if stored else None
+    return await in_background(lambda: _curves_of(summary, others, session, rhythm))
+
+
+def _curves_of(
+    summary: Summary, others: Sequence[Summary], session: Session | None, rhythm: Rhythm
+) -> SessionCurves:
+    timeline = build_timeline(session, rhythm=rhythm) if session else None
+    pause()
+    times, values = curves(timeline) if timeline else ((), {})
+    found = events(timeline)[:_MOST_EVENTS] if timeline else summary.events
+    return SessionCurves(summary, times, values, found, _others(summary, others))
+
+
+async def _summaries_of_others(reports: Reports, stays: Room, session: str) -> list[Summary]:
+    return await reports.get_summaries(
+        [stay.session for stay in _longest(stays, _TOGETHER) if stay.session != session]
+    )
+
+
+async def _recent(reports: Reports, summary: Summary) -> tuple[SessionMark, ...]:
+    selection = SummaryFilter(
+        browser_id=summary.browser_id,
+        since=summary.began - _RECENT,
+        until=summary.ended + _DAY,
+    )
+    return await _marks(reports, selection)
+
+
+async def _marks(reports: Reports, selection: SummaryFilter) -> tuple[SessionMark, ...]:
+    rows = await reports.facts(("session", "room", "began", "ended", "grade"), selection)
+    return tuple(SessionMark(*row) for row in rows[-_MOST_MARKS:])
+
+
+def _others(summary: Summary, others: Sequence[Summary]) -> dict[str, OthersFigure]:
+    """The metrics of those who were there at the same time; each session has one vote."""
+    found: dict[str, OthersFigure] = {}
+    together = [
+        other
+        for other in others
+        if other.browser_id != summary.browser_id
+        and min(other.ended, summary.ended) - max(other.began, summary.began) >= _TOGETHER_FOR
+    ]
+    for metric in dict.fromkeys(name for other in together for name in other.quantiles):
+        known = [
+            other.quantiles[metric][_MEDIAN] for other in together if metric in other.quantiles
+        ]
+        medians = [value for value in known if value is not None]
+        if not medians:
+            continue
+        # A quantile needs two values.
+        low, middle, high = statistics.quantiles(
+            medians if len(medians) > 1 else medians * 2, n=4, method="inclusive"
+        )
+        found[metric] = OthersFigure(len(medians), low, middle, high)
+    return found
 
 
 def _detail_of(
@@ -118,6 +195,7 @@ def _detail_of(
         values,
         events(timeline)[:_MOST_EVENTS] if timeline else summary.events,
         ways_with(ways_of([summary, *others]), summary.session),
+        _others(summary, others),
     )
 
 
@@ -158,8 +236,9 @@ async def meeting_detail(reports: Reports, id_: str) -> MeetingDetail:
         records = await read_records(reports, affected, people, meeting.began)
         found = await in_background(lambda: _incidents_of(summaries, everybody, records, meeting))
     ways = await in_background(lambda: ways_of(summaries))
+    matrix = await in_background(lambda: matrix_of(summaries))
     attempts = await _attempts_around(reports, meeting.room, meeting.began, meeting.ended)
-    return MeetingDetail(meeting, lanes, found, ways, attempts)
+    return MeetingDetail(meeting, lanes, found, ways, attempts, matrix)
 
 
 def _longest(stays: Sequence[Stay], most: int) -> list[Stay]:
@@ -233,6 +312,7 @@ async def participant_detail(
         worst=extremes.get(worst.session) if worst else None,
         joins=rates_of(joins, selection),
         attempts=tuple(attempts),
+        marks=await _marks(reports, selection),
     )
 
 

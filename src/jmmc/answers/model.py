@@ -17,7 +17,7 @@ from jmmc.quality.losses import Loss
 from jmmc.quality.ratings import Ratings
 from jmmc.quality.rollups import Sums
 from jmmc.quality.summary import CallEvent, GradeSpan, Summary
-from jmmc.quality.ways import Ways
+from jmmc.quality.ways import WayMatrix, Ways
 
 FEW = 5
 """Sessions below which a share says too little to be shown."""
@@ -328,6 +328,29 @@ class MeetingDetail(Struct, frozen=True):
     incidents: tuple[Incident, ...]
     ways: Ways
     attempts: tuple[Summary, ...] = ()
+    matrix: WayMatrix = WayMatrix()
+
+
+class SessionMark(Struct, frozen=True):
+    """One of a participant's sessions on a time scale; `grade` is that of the whole session."""
+
+    session: str
+    room: str
+    began: Moment
+    ended: Moment
+    grade: str
+
+
+class OthersFigure(Struct, frozen=True):
+    """A metric of the others in a meeting: the middle half of their medians, and its median.
+
+    `sessions` counts the others who were there at the same time and whose median is known.
+    """
+
+    sessions: int
+    low: float
+    median: float
+    high: float
 
 
 class ExplainedSpell(Struct, frozen=True):
@@ -346,7 +369,9 @@ class SessionDetail(Struct, frozen=True):
 
     `times` are when readings changed, and the end. Each curve has one value for each time, None
     where it is unknown; the value at `times[i]` holds until `times[i + 1]`. `meeting` is the
-    meeting's id. `ways` are those to and from this session, of the 200 longest of the meeting.
+    meeting's id. `ways` are those to and from this session, of the 200 longest of the meeting;
+    `others` has the metrics (`Summary.quantiles`) of these. `recent` are the sessions of the same
+    browser from 30 days before this one until a day after it, at most 500, the newest.
     """
 
     summary: Summary
@@ -358,6 +383,18 @@ class SessionDetail(Struct, frozen=True):
     curves: dict[str, tuple[float | str | bool | None, ...]]
     events: tuple[CallEvent, ...]
     ways: Ways
+    others: dict[str, OthersFigure] = {}
+    recent: tuple[SessionMark, ...] = ()
+
+
+class SessionCurves(Struct, frozen=True):
+    """The part of a `SessionDetail` that is drawn: quick to make, as no causes are looked for."""
+
+    summary: Summary
+    times: tuple[Moment, ...]
+    curves: dict[str, tuple[float | str | bool | None, ...]]
+    events: tuple[CallEvent, ...]
+    others: dict[str, OthersFigure]
 
 
 class Participant(Struct, frozen=True):
@@ -366,7 +403,7 @@ class Participant(Struct, frozen=True):
     `names` are those of these newest sessions, the newest first. `networks` and `browsers` count
     sessions. `best` and `worst` are the sessions with the smallest and the largest share of fair
     and poor time; None when no grade is known. `attempts` are the newest joins that failed or were
-    refused; they are no sessions.
+    refused; they are no sessions. `marks` are the newest sessions, at most 500, by time.
     """
 
     browser_id: BrowserId
@@ -382,6 +419,7 @@ class Participant(Struct, frozen=True):
     joins: JoinRates
     attempts: tuple[Summary, ...] = ()
     names: tuple[str, ...] = ()
+    marks: tuple[SessionMark, ...] = ()
 
 
 class StoredValue(Struct, frozen=True):

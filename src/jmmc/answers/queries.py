@@ -11,6 +11,7 @@ from jmmc.answers.details import (
     NotFoundError,
     meeting_detail,
     participant_detail,
+    session_curves,
     session_detail,
 )
 from jmmc.answers.incidents import IncidentDetail, RunningIncident
@@ -31,6 +32,7 @@ from jmmc.answers.model import (
     Outlier,
     Overview,
     Participant,
+    SessionCurves,
     SessionDetail,
     Share,
     Silence,
@@ -225,6 +227,10 @@ class Queries:
     async def session(self, id_: str) -> SessionDetail:
         """A session with its curves. Raises `NotFoundError`."""
         return await session_detail(self._store, id_, rhythm=self._rhythm)
+
+    async def curves(self, id_: str) -> SessionCurves:
+        """A session's curves, quicker than its detail. Raises `NotFoundError`."""
+        return await session_curves(self._store, id_, rhythm=self._rhythm)
 
     async def participant(
         self, browser_id: str, selection: SummaryFilter, *, limit: int = 50

@@ -752,7 +752,6 @@ READINGS: tuple[Reading, ...] = (
         "Transport protocol",
         since=_V1,
         v1=Choice(("udp", "tcp")),
-        chart=Series("Transport", "transport"),
         summary="transport",
     ),
     Reading(
@@ -846,7 +845,6 @@ READINGS: tuple[Reading, ...] = (
         "codec_audio",
         "Codec of the sent audio and of the sent video",
         since=_V1,
-        chart=Series("Codec", "audio", 1),
         summary="codec",
     ),
     Reading(
@@ -857,7 +855,6 @@ READINGS: tuple[Reading, ...] = (
         "codec_video",
         "Codec of the sent audio and of the sent video",
         since=_V1,
-        chart=Series("Codec", "video"),
         summary="codec",
     ),
     Reading(

@@ -14,7 +14,7 @@ from jmmc.core.model import Sample, Session
 from jmmc.quality.grading import VERSION, CallAccumulator, GradingAccumulator, Rules, rules_of
 from jmmc.quality.quantiles import QuantileAccumulator
 from jmmc.quality.stay import MOST_EVENTS, StayAccumulator, StayRecord
-from jmmc.quality.thresholds import Preset
+from jmmc.quality.thresholds import PRESETS, Preset
 from jmmc.quality.timeline import Position, Rhythm, Span, TimelineAccumulator, in_order
 
 
@@ -34,6 +34,11 @@ class Formula(NamedTuple):
 def formula_of(preset: Preset) -> str:
     """The value of `Summary.formula`: the version of the formulas and the preset."""
     return f"{VERSION}-{preset.name}"
+
+
+def preset_of(formula: str) -> Preset | None:
+    """The preset by which a summary was graded; None where an earlier version had another one."""
+    return PRESETS.get(formula.partition("-")[2])
 
 
 class Accumulated(Struct, array_like=True):

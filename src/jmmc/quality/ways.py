@@ -7,6 +7,7 @@ receive others well, has likely a bad upload.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
+from heapq import nlargest
 from typing import Literal, NamedTuple
 
 from msgspec import Struct
@@ -23,6 +24,7 @@ _UPLOAD = 0.6  # Share of the receivers, as of a group that may be the cause of 
 _MOST_NAMED = 10  # Senders in a summary: in a meeting of more than twice as many, less than half.
 _MOST_SENDERS = 20
 _MOST_WAYS = 50
+_MOST_IN_MATRIX = 12  # Senders, and receivers: those with most bad time.
 _BY_KIND = "down_audio_loss_percent"  # Has quantiles where a script tells of kinds and senders.
 _POOLED = "down_loss_percent"
 
@@ -87,6 +89,19 @@ class Ways(Struct, frozen=True):
     uploads: tuple[Upload, ...] = ()
 
 
+class WayMatrix(Struct, frozen=True):
+    """How the media of each of `senders` arrived at each of `receivers`: those with most bad time.
+
+    `rows` has a row for each receiver, with a way for each sender; None where both are the same
+    person. `left_out` counts the sessions with a bad way that are in no row and no column.
+    """
+
+    senders: tuple[End, ...] = ()
+    receivers: tuple[End, ...] = ()
+    rows: tuple[tuple[Way | None, ...], ...] = ()
+    left_out: int = 0
+
+
 class _Pair(NamedTuple):
     sender: Summary
     receiver: Summary
@@ -104,6 +119,46 @@ def ways_of(sessions: Sequence[Summary]) -> Ways:
         return Ways(True, tuple(each[:_MOST_WAYS]))
     longest = sorted(pairs, key=lambda pair: -pair.entry.seconds)[:_MOST_WAYS]
     return Ways(False, tuple(map(_bad_way, longest)), _uploads(sessions, pairs))
+
+
+def matrix_of(sessions: Sequence[Summary]) -> WayMatrix:
+    """Who received whom badly; empty between two people, where `ways_of` has every way."""
+    pairs = list(_bad_pairs(sessions))
+    if not pairs or len({session.browser_id for session in sessions}) <= 2:
+        return WayMatrix()
+    by_session = {session.session: session for session in sessions}
+    bad = {(pair.sender.session, pair.receiver.session): pair for pair in pairs}
+    senders = _most_bad((pair.sender.session, pair.entry.seconds) for pair in pairs)
+    receivers = _most_bad((pair.receiver.session, pair.entry.seconds) for pair in pairs)
+    rows = tuple(
+        tuple(_cell(by_session[sender], by_session[receiver], bad) for sender in senders)
+        for receiver in receivers
+    )
+    affected = {session for ends in bad for session in ends}
+    return WayMatrix(
+        tuple(_end(by_session[session]) for session in senders),
+        tuple(_end(by_session[session]) for session in receivers),
+        rows,
+        len(affected - {*senders, *receivers}),
+    )
+
+
+def _most_bad(bad: Iterable[tuple[str, int]]) -> list[str]:
+    """The sessions with most bad seconds, the worst first."""
+    added: dict[str, int] = {}
+    for session, seconds in bad:
+        added[session] = added.get(session, 0) + seconds
+    return nlargest(_MOST_IN_MATRIX, added, key=lambda session: (added[session], session))
+
+
+def _cell(sender: Summary, receiver: Summary, bad: Mapping[tuple[str, str], _Pair]) -> Way | None:
+    if sender.browser_id == receiver.browser_id:
+        return None
+    if pair := bad.get((sender.session, receiver.session)):
+        return _bad_way(pair)
+    telling = _BY_KIND in receiver.quantiles and len(receiver.senders) < _MOST_NAMED
+    together = _shared(sender, receiver) >= _LONG_ENOUGH
+    return Way(_end(sender), _end(receiver), "fine" if telling and together else "unknown")
 
 
 def ways_with(ways: Ways, session: str) -> Ways:

@@ -11,9 +11,11 @@ from jmmc.quality.grading import Grade
 from jmmc.quality.joins import STEPS
 from jmmc.quality.outcomes import OUTCOMES
 from jmmc.quality.thresholds import READINGS_OF
+from jmmc.quality.ways import FAIR
 from jmmc.web.dashboard.charts import PLOTS
 from jmmc.web.dashboard.i18n import LANGUAGES, choose_language, words
 from jmmc.web.dashboard.list_columns import COLUMNS
+from jmmc.web.dashboard.tracks import EVENTS, STATES
 from tests.support.paths import ROOT
 
 WEB = ROOT / "src" / "jmmc" / "web"
@@ -34,8 +36,10 @@ _TEXTS = {
     *FIELD_OF_FILTER,
     *(grade.name.lower() for grade in Grade),
     *(f"reason {reason}" for reason in (*READINGS_OF, "interrupted", "cpu", "bandwidth")),
-    *("interrupted", "restored", "p2p", "jvb", "path", "muted_audio", "unmuted_audio"),
-    *("muted_video", "unmuted_video", "room", "participant", "address"),
+    *(event for state in STATES for event in state),
+    *EVENTS,
+    *("page hidden", "network type", "audio codec", "room", "participant", "address"),
+    *(f"matrix {name}" for name in FAIR),
     *(
         text
         for plot in PLOTS

@@ -132,7 +132,7 @@ async def test_a_failed_join_has_a_page_that_says_what_failed_and_what_to_do(pat
 async def test_the_meeting_shows_the_failed_joins_of_its_room(path: Path) -> None:
     text = await _page(path, f"/meetings/{1:024x}")
     assert "Failed joins (3)" in text
-    assert "00:05 media path not connected (ICE)" in text
+    assert "2026-09-21 00:05 p19 failed media path not connected (ICE) 0.5 s" in text
     only = await _page(path, f"/meetings/{_FIRST_ATTEMPT + 3:024x}")
     assert "Nobody was in the room: every join failed." in only
     assert "session set-up timed out" in only

@@ -69,3 +69,12 @@ def bad_values(points: Sequence[Point]) -> list[tuple[int, int, float]]:
 def bad_seconds(points: Sequence[Point]) -> float:
     """Return the person-seconds that were fair or poor in all points."""
     return sum((point.grades.bad_share or 0.0) * point.grades.known_seconds for point in points)
+
+
+@pass_context
+def figure(context: Context, value: float) -> str:
+    """Format a measured value with about three digits that count."""
+    places = 0 if abs(value) >= 100 else 1 if abs(value) >= 10 else 2
+    text = f"{value:.{places}f}"
+    kept = len(text.rstrip("0").partition(".")[2])
+    return number(context, value, min(places, kept))

@@ -1,24 +1,25 @@
 """Renders the templates: what every page has around its content, and how it is sent."""
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from typing import Any
 from urllib.parse import unquote, urlencode
 
 import jinja2
 from jinja2 import pass_context
 from jinja2.runtime import Context
+from markupsafe import Markup
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 
 from jmmc.answers.cause_texts import advice_for, fact_sentences, headline, name_of
 from jmmc.answers.cause_texts import percent as percent_of
 from jmmc.answers.cause_texts import title as incident_title
-from jmmc.answers.model import FEW, Grades
+from jmmc.answers.model import FEW, Grades, SessionMark
 from jmmc.core.timestamps import PERIOD_STARTS, to_iso
 from jmmc.core.version import __version__
 from jmmc.privacy.pseudonyms import jitsi_room_name
 from jmmc.quality.addresses import network_of
-from jmmc.quality.filters import CHOICES, FIELD_OF_FILTER
+from jmmc.quality.filters import CHOICES, DIMENSIONS, FIELD_OF_FILTER
 from jmmc.quality.intervals import wilson
 from jmmc.quality.ways import Way
 from jmmc.web.dashboard.assets import script_modules
@@ -26,6 +27,7 @@ from jmmc.web.dashboard.durations import duration
 from jmmc.web.dashboard.formatting import (
     bad_seconds,
     bad_values,
+    figure,
     minutes,
     number,
     people_values,
@@ -49,7 +51,9 @@ from jmmc.web.dashboard.svg import (
     grade_bar,
     heat_row,
     sparkline,
+    strip,
     timeline,
+    track,
 )
 from jmmc.web.http import accepted, cookie
 from jmmc.web.security.access import Caller
@@ -111,6 +115,7 @@ class Layout:
             people_values=people_values,
             bad_values=bad_values,
             bad_seconds=bad_seconds,
+            figure=figure,
             duration=duration,
             headline=headline,
             cause_name=name_of,
@@ -128,6 +133,9 @@ class Layout:
         )
         self.templates.globals.update(
             timeline=timeline,
+            track_svg=track,
+            strip=_strip,
+            dimensions=DIMENSIONS,
             grade_bar=grade_bar,
             heat_row=heat_row,
             difference_bar=difference_bar,
@@ -277,6 +285,21 @@ def _way_sentence(context: Context, way: Way, translate: Callable[[str], str]) -
 def _share_interval(count: int, size: int) -> tuple[float, float] | None:
     """The 95 % interval of a share; None for a sample that is too small to say anything."""
     return wilson(count / size, size, _NORMAL) if size >= FEW else None
+
+
+@pass_context
+def _strip(
+    context: Context, marks: Sequence[SessionMark], since: int, until: int, current: str = ""
+) -> Markup:
+    """Draw a participant's sessions, in the language of the page."""
+    translate = context["_"]
+
+    def told(mark: SessionMark) -> str:
+        began = _wall_time(context, mark.began)
+        return f"{began}, {unquote(mark.room)}: {translate(mark.grade)}"
+
+    title = f"{translate('Sessions')}: {len(marks)}"
+    return strip(marks, since, until, title, told, context["root"], current)
 
 
 def _days_around(last: int) -> str:

@@ -11,17 +11,32 @@ import msgspec
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
-from jmmc.answers.model import FEW, Change, Comparison, Grades, Outlier, Overview
+from jmmc.answers.meetings import badness
+from jmmc.answers.model import (
+    FEW,
+    Change,
+    Comparison,
+    Grades,
+    Outlier,
+    Overview,
+    SessionCurves,
+    SessionDetail,
+)
 from jmmc.answers.queries import Queries
 from jmmc.answers.threads import in_background
 from jmmc.core.timestamps import parse_moment, to_iso
 from jmmc.privacy.pseudonyms import Pseudonyms
+from jmmc.quality.causes.recorded import RecordedIncident
 from jmmc.quality.filters import DIMENSIONS, FIELD_OF_FILTER, IncidentFilter, SummaryFilter
+from jmmc.quality.grading import Grade, Spell
 from jmmc.quality.outcomes import ATTEMPTS
-from jmmc.web.dashboard.charts import PLOTS, curves_of
+from jmmc.web.dashboard.charts import PLOTS, curves_of, figures_of, first_plot, has_curves
+from jmmc.web.dashboard.incident_links import incident_with
+from jmmc.web.dashboard.lanes import ORDERS, WORST, failures_of, lanes_of
 from jmmc.web.dashboard.layout import CARRIED, HEADERS, Layout
 from jmmc.web.dashboard.selection import selection_of
 from jmmc.web.dashboard.svg import axis_end_of
+from jmmc.web.dashboard.tracks import event_log, tracks_of
 from jmmc.web.security.access import Caller
 
 _MOST_OUTLIERS = 30  # Rows of a comparison of everything.
@@ -110,7 +125,7 @@ class Pages:
         return None
 
     async def meeting(self, request: Request, caller: Caller) -> Response:
-        """Show a meeting: its problems, and a timeline for each participant."""
+        """Show a meeting: its problems, who received whom badly, and a lane for each session."""
         detail = await self._queries.meeting(request.path_params["id"].lower())
         incidents = detail.incidents
         affected = [lane.session.session for lane in detail.lanes if lane.session.spells]
@@ -118,18 +133,36 @@ class Pages:
             affected, detail.meeting.began, detail.meeting.ended
         )
         worst = nlargest(_WORST_INCIDENTS, incidents, key=lambda i: sum(i.reasons.values()))
+        cards = [
+            (
+                incident,
+                incident_with(
+                    part_of, incident.sessions, incident.start, incident.end, incident.answer
+                ),
+            )
+            for incident in incidents
+        ]
+        order = request.query_params.get("order", "")
+        lanes = await in_background(lambda: lanes_of(detail, order))
+        times = [attempt.began for attempt in detail.attempts]
         return await self._page(
             request,
             caller,
             "meeting.html",
             detail=detail,
-            worst=[incident for incident in incidents if incident in worst],
-            less_severe=[incident for incident in incidents if incident not in worst],
+            worst=[card for card in cards if card[0] in worst],
+            less_severe=[card for card in cards if card[0] not in worst],
             sessions={lane.session.session: lane.session for lane in detail.lanes},
             names={
                 lane.session.session: lane.session.endpoint_id or lane.session.browser_id[:8]
                 for lane in detail.lanes
             },
+            lanes=lanes,
+            order=order if order in ORDERS else WORST,
+            with_marks=any(lane.events for lane in lanes),
+            failures=failures_of(detail.attempts),
+            since=min([detail.meeting.began, *times]),
+            until=max([detail.meeting.ended, *(at + 1 for at in times)]),
             plots=PLOTS,
             part_of=[incident for incident in part_of if incident.meetings > 1],
             api=f"meetings/{detail.meeting.id}",
@@ -141,30 +174,40 @@ class Pages:
         if detail.summary.outcome in ATTEMPTS:
             api = f"sessions/{detail.summary.session}"
             return await self._page(request, caller, "attempt.html", detail=detail, api=api)
+        part_of: Sequence[RecordedIncident] = ()
+        if detail.spells:
+            part_of = await self._queries.incidents_with(
+                [detail.summary.session], detail.summary.began, detail.summary.ended
+            )
         return await self._page(
             request,
             caller,
             "session.html",
             detail=detail,
-            curves=await in_background(lambda: curves_of(detail)),
             plots=PLOTS,
-            part_of=await self._queries.incidents_with(
-                [detail.summary.session], detail.summary.began, detail.summary.ended
-            )
-            if detail.spells
-            else [],
+            part_of=part_of,
             api=f"sessions/{detail.summary.session}",
+            **await in_background(lambda: _session_view(detail, part_of)),
         )
+
+    async def curves(self, request: Request, caller: Caller) -> Response:
+        """Answer with the data of a session's charts, for the script of the pages."""
+        drawn = await self._queries.curves(request.path_params["id"].lower())
+        content = await in_background(lambda: curves_of(drawn))
+        return Response(content, headers=HEADERS, media_type="application/json")
 
     async def participant(self, request: Request, caller: Caller) -> Response:
         """Show the sessions of one browser."""
         browser_id = self._pseudonyms.stored_browser_id(request.path_params["participant"])
-        participant = await self._queries.participant(browser_id, self._selection(request))
+        selection = self._selection(request)
+        participant = await self._queries.participant(browser_id, selection)
         return await self._page(
             request,
             caller,
             "participant.html",
             participant=participant,
+            since=selection.since,
+            until=selection.until,
             api=f"participants/{browser_id}",
         )
 
@@ -249,6 +292,34 @@ def _sessions_of(request: Request, name: str, value: str) -> Callable[[int, int]
         return f"{root}/sessions?{urlencode({**kept, name: value, **window})}"
 
     return address
+
+
+def _session_view(detail: SessionDetail, recorded: Sequence[RecordedIncident]) -> dict[str, Any]:
+    """What the page of a session shows first: its worst problem and the chart of it."""
+    session = detail.summary.session
+    drawn = SessionCurves(detail.summary, detail.times, detail.curves, detail.events, detail.others)
+    worst = max(detail.spells, key=lambda explained: _badness(explained.spell), default=None)
+    first = first_plot(worst.spell, drawn) if worst else None
+    return {
+        "worst": worst,
+        "record": incident_with(
+            recorded, {session}, worst.spell.start, worst.spell.end, worst.answer
+        )
+        if worst
+        else None,
+        "other_spells": [explained for explained in detail.spells if explained is not worst],
+        "first": first,
+        "has_charts": has_curves(drawn),
+        "first_curves": curves_of(drawn, (first,)) if first else "",
+        "figures": figures_of(detail.summary, detail.others),
+        "log": event_log(detail.summary, detail.events),
+        "tracks": tracks_of(detail.summary, detail.events, detail.times, detail.curves),
+    }
+
+
+def _badness(spell: Spell) -> tuple[int, int]:
+    length = spell.end - spell.start
+    return badness(0, length) if spell.grade is Grade.POOR else badness(length, 0), -spell.start
 
 
 def _worst(compared: Sequence[Comparison]) -> list[Comparison]:

@@ -82,6 +82,7 @@ class Dashboard:
             "/sessions": self._lists.sessions,
             "/meetings/{id}": self._pages.meeting,
             "/sessions/{id}": self._pages.session,
+            "/sessions/{id}/curves": self._pages.curves,
             "/participants/{participant}": self._pages.participant,
             "/compare": self._streamed("Compare", self._pages.compare),
             "/usage": self._streamed("Usage", self._usage.usage),

@@ -4,16 +4,21 @@ from collections.abc import Callable, Iterable, Sequence
 
 from markupsafe import Markup, escape
 
-from jmmc.answers.model import Grades, HeatRow
+from jmmc.answers.model import Grades, HeatRow, SessionMark
 from jmmc.quality.differences import Difference
 from jmmc.quality.grading import Grade
 from jmmc.quality.summary import GradeSpan
+from jmmc.web.dashboard.tracks import Track
 
 _LEAST_AXIS = 0.01  # Of a share.
 _WIDTH = 1000  # Units; the page stretches it.
 _HEIGHT = 24
 _HEIGHTS = {Grade.UNKNOWN: 3, Grade.GOOD: 8, Grade.FAIR: 16, Grade.POOR: 24}
 """The worse the grade, the taller: color is never the only sign."""
+
+_NARROW_TRACK = 200  # Pixels of a track on the narrowest phone.
+_CHARACTER = 7  # Pixels of a character, at most on average.
+_MARK = 4.0  # Units: the width of the shortest session on a strip of days.
 
 
 def timeline(
@@ -23,11 +28,12 @@ def timeline(
     title: str,
     events: Sequence[tuple[int, str]] = (),
     edges: Sequence[tuple[int, str]] = (),
+    attempts: Sequence[tuple[int, str]] = (),
 ) -> Markup:
     """Draw the grades from `since` to `until`.
 
-    Each of `events` is a mark at the top, each of `edges` (joined, left) a full-height line; the
-    text is their title.
+    Each of `events` is a mark at the top, each of `edges` (joined, left) a full-height line, each
+    of `attempts` (a join that failed) a cross; the text is their title.
     """
     length = max(1, until - since)
     shapes: list[Markup] = []
@@ -52,7 +58,90 @@ def timeline(
             x = (at - since) * _WIDTH / length
             mark = Markup('<path class="mark" d="M{:.1f} 0h6l-3 8z"><title>{}</title></path>')
             shapes.append(mark.format(x - 3, what))
+    for at, what in attempts:
+        x = min(max((at - since) * _WIDTH / length, 4.0), _WIDTH - 4.0)
+        cross = Markup(
+            '<path class="attempt" d="M{:.1f} 6l8 12m0-12l-8 12"><title>{}</title></path>'
+        )
+        shapes.append(cross.format(x - 4, what))
     return _svg(shapes, title, "timeline")
+
+
+def track(row: Track, since: int, until: int, title: str) -> Markup:
+    """Draw a track from `since` to `until`; a value is written where it surely fits."""
+    length = max(1, until - since)
+    shapes: list[Markup] = []
+    for span in row.spans:
+        start, end = max(span.start, since), min(span.end, until)
+        if end < start:
+            continue
+        share = (end - start) / length
+        fits = share * _NARROW_TRACK >= _CHARACTER * len(span.value) + 2 * _CHARACTER
+        text = Markup('<text x="6" y="13">{}</text>').format(span.value) if fits else ""
+        shapes.append(
+            Markup(
+                '<svg x="{:.3f}%" width="{:.3f}%"><rect class="{}" width="100%" height="100%"/>'
+                "{}</svg>"
+            ).format(
+                (start - since) * 100 / length,
+                max(0.25, share * 100),
+                f"in-{row.kind} {'known' if span.value or row.kind == 'state' else 'unknown'}",
+                text,
+            )
+        )
+    for at in row.moments:
+        x = min(max((at - since) * 100 / length, 0.0), 99.6)
+        shapes.append(
+            Markup('<rect class="at-event" x="{:.3f}%" width="3" height="100%"/>').format(x)
+        )
+    return Markup('<svg class="track" role="img" aria-label="{}">{}</svg>').format(
+        title, Markup("").join(shapes)
+    )
+
+
+def strip(
+    marks: Sequence[SessionMark],
+    since: int,
+    until: int,
+    title: str,
+    told: Callable[[SessionMark], str],
+    root: str,
+    current: str = "",
+) -> Markup:
+    """Draw one mark for each session, linked to it; `told` gives its text.
+
+    Tab passes the marks by: pages list the sessions beside it.
+    """
+    length = max(1, until - since)
+    shapes: list[Markup] = []
+    for mark in marks:
+        x = min(max(0.0, (mark.began - since) * _WIDTH / length), _WIDTH - _MARK)
+        width = max(_MARK, (mark.ended - mark.began) * _WIDTH / length)
+        height = _HEIGHTS[Grade[mark.grade.upper()]]
+        shapes.append(
+            Markup(
+                '<a href="{}/sessions/{}" tabindex="-1"{}><title>{}</title>'
+                '<rect class="hit" x="{:.1f}" y="0" width="{:.1f}" height="{}"/>'
+                '<rect class="{}" x="{:.1f}" y="{}" width="{:.1f}" height="{}"/></a>'
+            ).format(
+                root,
+                mark.session,
+                Markup(' class="current"') if mark.session == current else "",
+                told(mark),
+                x,
+                width,
+                _HEIGHT,
+                mark.grade,
+                x,
+                _HEIGHT - height,
+                width,
+                height,
+            )
+        )
+    return Markup(
+        '<svg class="timeline strip" viewBox="0 0 {} {}" preserveAspectRatio="none" role="group"'
+        ' aria-label="{}">{}</svg>'
+    ).format(_WIDTH, _HEIGHT, title, Markup("").join(shapes))
 
 
 def grade_bar(grades: Grades, title: str) -> Markup:

@@ -10,7 +10,12 @@ import { localiseTimes } from "./times.js";
 import "./values.js";
 import "./waiting.js";
 
-const drawings = { participants: drawParticipants, curves: drawCurves, heat: drawHeat, shares: drawShares };
+const drawings = {
+  participants: drawParticipants,
+  curves: (target, data) => drawCurves(target, data, { large: true }),
+  heat: drawHeat,
+  shares: drawShares,
+};
 for (const target of document.querySelectorAll("[data-plot]")) {
   const data = JSON.parse(target.parentElement.querySelector("script.data").textContent);
   if ((data.steps || data.times).length) drawings[target.dataset.plot](target, data);

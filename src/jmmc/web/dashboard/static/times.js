@@ -45,14 +45,16 @@ export function localiseTimes(element) {
   for (const time of element.querySelectorAll("time[datetime]")) {
     const moment = new Date(time.dateTime);
     const format = wallTime(moment).startsWith(year) ? formats.moment : formats.dated;
-    time.textContent = (time.classList.contains("clock") ? formats.clock : time.classList.contains("weekday-hour") ? formats.weekdayHour : format).format(moment);
+    const short = { clock: "clock", second: "second", "weekday-hour": "weekdayHour" };
+    const name = Object.keys(short).find((name) => time.classList.contains(name));
+    time.textContent = (name ? formats[short[name]] : format).format(moment);
     time.title = moment.toISOString();
   }
   for (const label of element.querySelectorAll(".zone")) label.textContent = zone.replaceAll("_", " ");
   for (const axis of element.querySelectorAll(".ticks")) drawTicks(axis);
 }
 
-const TICK_STEPS = [60, 120, 300, 600, 900, 1800, 3600, 7200, 10800, 21600, 43200, 86400, 2 * 86400, 7 * 86400]; // Seconds
+const TICK_STEPS = [1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 10800, 21600, 43200, 86400, 2 * 86400, 7 * 86400]; // Seconds
 
 /** Return moments at whole steps of the zone's clock, at most `maxCount` of them. */
 export function tickTimes(since, until, maxCount) {
@@ -66,9 +68,10 @@ export function tickTimes(since, until, maxCount) {
   return times;
 }
 
-/** Return the time of a tick, the day at midnight. */
+/** Return the time of a tick, the day at midnight, with seconds between minutes. */
 export function tickLabel(at) {
   const moment = new Date(at * 1000);
+  if (at % 60) return formats.second.format(moment);
   return wallTime(moment).slice(11, 16) === "00:00" ? formats.day.format(moment) : formats.clock.format(moment);
 }
 
