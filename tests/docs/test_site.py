@@ -141,7 +141,7 @@ def test_the_first_commands_of_the_readme_work_on_the_store_of_the_demo(tmp_path
     shell = _Shell(tmp_path)
     try:
         before, show, after = re.split(r"^(jmmc show ID\b.*\n)", rest, flags=re.MULTILINE)
-        sessions = re.findall(r"^ ([0-9a-f]{24}) ", shell.run(before, "sh"), re.MULTILINE)
+        sessions = re.findall(r"^([0-9a-f]{8,24}) ", shell.run(before, "sh"), re.MULTILINE)
         assert "poor" in shell.run(show.replace("ID", sessions[0], 1), "sh")
         shell.run(after, "sh")
     finally:

@@ -182,7 +182,9 @@ def test_a_call_from_peer_to_peer_is_unclear_until_another_call_tells() -> None:
     assert _answer([first, second], before).causes[0].kind == "line"
 
 
-def test_a_sender_that_the_others_name_is_told_from_one_with_problems_at_the_same_time() -> None:
+def test_a_sender_that_the_others_name_is_kept_apart_from_one_with_problems_at_the_same_time() -> (
+    None
+):
     receivers = [_person(n, _BAD, signs=("media",), senders=(9,), room="r") for n in range(5)]
     named = _person(9, _BAD, signs=("up",), room="r")
     rival = _person(8, _BAD, signs=("narrow", "up"), room="r")

@@ -12,6 +12,7 @@ __all__ = [
     "export",
     "incidents",
     "meeting_lists",
+    "meetings",
     "model",
     "period_names",
     "queries",

@@ -143,7 +143,7 @@ async def test_cursors_lead_through_every_item_once(app: Server) -> None:
         ("/overview?since=2026-09-23&until=2026-09-22", 400, "since must be earlier than until"),
         ("/overview?until=0001-01-01", 400, "from 1970-01-01"),
         ("/overview?since=9999-12-30&until=9999-12-31T23:59:59-23:59", 400, "to 9999-12-31"),
-        ("/overview?grade=bad", 400, "expected unknown, good, fair, poor"),
+        ("/overview?grade=bad", 400, "expected good, fair, poor, unknown"),
         ("/overview?weather=bad", 400, "Unknown parameter weather"),
         ("/sessions?room[$ne]=x", 400, "Unknown parameter room[$ne]"),
         ("/sessions?limit=0", 400, "1..500"),

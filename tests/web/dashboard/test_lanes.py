@@ -55,7 +55,9 @@ def test_lanes_are_in_the_order_that_is_asked_for_by_default_the_worst_first(
     assert [row.lane.session.name for row in lanes_of(meeting, order)] == names
 
 
-def test_all_events_are_marked_while_they_can_be_told_apart_else_those_of_the_connection() -> None:
+def test_all_events_are_marked_while_they_can_be_distinguished_else_those_of_the_connection() -> (
+    None
+):
     few = (*(CallEvent(at, "muted_audio") for at in range(7)), CallEvent(9, "interrupted"))
     many = (*few, CallEvent(10, "path"))
     quiet, busy = lanes_of(_meeting(_person("a", events=few), _person("b", events=many)), "name")

@@ -152,9 +152,9 @@ async def test_the_same_person_has_a_mark_for_each_session_of_thirty_days(path: 
     html = await _html(path, f"/sessions/{1:024x}")
     strip = html[html.index("timeline strip") : html.index("As a list")]
     marks = re.findall(r'<a href="/sessions/(\w+)".*?<rect class="(\w+)" x="([\d.]+)" y', strip)
-    told = [(int(session, 16), grade) for session, grade, _ in marks]
+    graded = [(int(session, 16), grade) for session, grade, _ in marks]
     hit = re.findall(r'rect class="hit" x="([\d.]+)"', strip)
-    assert [session for session, _ in told] == [11, 13, 1]
+    assert [session for session, _ in graded] == [11, 13, 1]
     # The axis has thirty days before this session, and its ten minutes.
     assert float(hit[0]) == pytest.approx(27 * _DAY * 1000 / (30 * _DAY + 600), abs=0.1)
     assert re.findall(r'<rect class="(good|fair|poor|unknown)"', strip) == [

@@ -83,6 +83,9 @@ def slow_query(store: SqliteStore, monkeypatch: pytest.MonkeyPatch) -> SlowQuery
         cancelled = asyncio.Event()
 
         async def slow_rollups(*arguments: Any) -> list[Rollup]:
+            asking = asyncio.current_task()
+            if asking is not None and asking.get_name().startswith("jmmc-"):
+                return await rollups(*arguments)  # A background task: nobody waits for it.
             if began is not None:
                 began.set()
             try:

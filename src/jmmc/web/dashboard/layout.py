@@ -294,12 +294,12 @@ def _strip(
     """Draw a participant's sessions, in the language of the page."""
     translate = context["_"]
 
-    def told(mark: SessionMark) -> str:
+    def described(mark: SessionMark) -> str:
         began = _wall_time(context, mark.began)
         return f"{began}, {unquote(mark.room)}: {translate(mark.grade)}"
 
     title = f"{translate('Sessions')}: {len(marks)}"
-    return strip(marks, since, until, title, told, context["root"], current)
+    return strip(marks, since, until, title, described, context["root"], current)
 
 
 def _days_around(last: int) -> str:

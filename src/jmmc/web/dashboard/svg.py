@@ -104,11 +104,11 @@ def strip(
     since: int,
     until: int,
     title: str,
-    told: Callable[[SessionMark], str],
+    described: Callable[[SessionMark], str],
     root: str,
     current: str = "",
 ) -> Markup:
-    """Draw one mark for each session, linked to it; `told` gives its text.
+    """Draw one mark for each session, linked to it; `described` gives its text.
 
     Tab passes the marks by: pages list the sessions beside it.
     """
@@ -127,7 +127,7 @@ def strip(
                 root,
                 mark.session,
                 Markup(' class="current"') if mark.session == current else "",
-                told(mark),
+                described(mark),
                 x,
                 width,
                 _HEIGHT,

@@ -111,11 +111,11 @@ def tracks_of(
         # Without a video codec, the codec of the call is that of the audio.
         if column != "codec_audio" or "codec_video" in curves
     ]
-    told = [track for track in (*states, *happened) if track.spans or track.moments]
+    shown = [track for track in (*states, *happened) if track.spans or track.moments]
     held = [track for track in values if any(span.value for span in track.spans)]
     return [
         track._replace(spans=track.spans[:_MOST_SPANS], moments=track.moments[:_MOST_SPANS])
-        for track in (*told[: max(0, _MOST_TRACKS - len(held))], *held)
+        for track in (*shown[: max(0, _MOST_TRACKS - len(held))], *held)
     ]
 
 
