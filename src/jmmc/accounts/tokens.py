@@ -11,7 +11,7 @@ from msgspec import Struct
 from jmmc.core.errors import JmmcError
 from jmmc.stores import Reports
 
-Scope = Literal["read", "export", "erase"]
+Scope = Literal["read", "export", "note", "erase"]
 SCOPES: tuple[Scope, ...] = get_args(Scope)
 
 _KIND = "token"

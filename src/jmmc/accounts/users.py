@@ -18,7 +18,7 @@ Role = Literal["viewer", "admin"]
 ROLES: tuple[Role, ...] = get_args(Role)
 SCOPES_OF: dict[Role, tuple[Scope, ...]] = {
     "viewer": ("read", "export"),
-    "admin": ("read", "export", "erase"),
+    "admin": ("read", "export", "note", "erase"),
 }
 SHORTEST = 10
 """Minimum length of a password in characters."""

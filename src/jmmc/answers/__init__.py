@@ -14,6 +14,7 @@ __all__ = [
     "meeting_lists",
     "meetings",
     "model",
+    "notes",
     "period_names",
     "queries",
     "serialization",

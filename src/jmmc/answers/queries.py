@@ -39,6 +39,7 @@ from jmmc.answers.model import (
     StoredValue,
     Usage,
 )
+from jmmc.answers.notes import Note, notes
 from jmmc.answers.overviews import OverviewDetail, Overviews
 from jmmc.answers.people import MOST_SESSIONS, with_people
 from jmmc.answers.ratings import agreement, ratings, ratings_by
@@ -205,6 +206,10 @@ class Queries:
     ) -> dict[str, RecordedIncident]:
         """The incident that hurt each meeting most, by the meeting's id, where one lists it."""
         return await incidents_of_meetings(self._reports, meetings)
+
+    async def notes(self, since: int | None = None, until: int | None = None) -> list[Note]:
+        """The notes that touch a window, the earliest first."""
+        return await notes(self._reports, since, until)
 
     async def sessions_by_cause(
         self, selection: SummaryFilter, kind: str, *, limit: int

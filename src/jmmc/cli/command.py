@@ -11,6 +11,7 @@ from jmmc.cli.export import export
 from jmmc.cli.forget import forget
 from jmmc.cli.incidents import incidents
 from jmmc.cli.jitsi import doctor, snippet
+from jmmc.cli.notes import note
 from jmmc.cli.rebuild import rebuild
 from jmmc.cli.serve import check, serve
 from jmmc.cli.sessions import sessions
@@ -42,6 +43,7 @@ for _command in (
     report,
     sessions,
     incidents,
+    note,
     settings,
     show,
     token,

@@ -1,4 +1,4 @@
-"""`jmmc copy`: copies sessions from a store or a file to a store."""
+"""`jmmc copy`: copies sessions, notes and views from a store or a file to a store."""
 
 import asyncio
 
@@ -19,7 +19,7 @@ from jmmc.cli.times import utc_option
 from jmmc.core.errors import JmmcError
 from jmmc.core.model import SessionFilter
 from jmmc.stores import Store, open_store
-from jmmc.stores.copy import Copied, Source
+from jmmc.stores.copy import Copied, copy_records
 from jmmc.stores.copy import copy as copy_sessions
 from jmmc.stores.ndjson import NdjsonFile
 
@@ -40,21 +40,25 @@ def copy(
     since: str | None,
     until: str | None,
 ) -> None:
-    """Copy sessions from SRC to the store DST.
+    """Copy sessions from SRC to the store DST, from a store also notes and saved views.
 
     SRC is the URL of a store, or a file with one session per line. The command can be interrupted
-    and run again: samples that DST has are not written twice. At the end both sides are counted
-    and compared.
+    and run again: what DST has is not written twice. At the end both sides are counted and
+    compared.
     """
     selection = SessionFilter(
         since=parse_time("--since", since), until=parse_time("--until", until)
     )
     try:
         if "://" in source:
-            origin: Source = existing_store(source, source_collection or collection, read_only=True)
+            origin: Store | NdjsonFile = existing_store(
+                source, source_collection or collection, read_only=True
+            )
         else:
             origin = NdjsonFile(source)
-        done = asyncio.run(_copy(origin, open_store(target, collection=collection), selection))
+        done, records = asyncio.run(
+            _copy(origin, open_store(target, collection=collection), selection)
+        )
     except JmmcError as error:
         fail(error, 1)
     except KeyboardInterrupt:
@@ -65,11 +69,16 @@ def copy(
     console = Console(highlight=False, soft_wrap=True)
     console.print(grid)
     console.print(f"{done.written:,} samples written; the others were already there")
+    if records:
+        console.print(f"{records:,} notes and saved views copied")
     if not done.complete:
         fail("the target has different samples with the same numbers; they were kept", 1)
 
 
-async def _copy(source: Source, target: Store, selection: SessionFilter) -> Copied:
+async def _copy(
+    source: Store | NdjsonFile, target: Store, selection: SessionFilter
+) -> tuple[Copied, int]:
+    """Copy sessions, then notes and views; how many of these there were."""
     done: Copied | None = None
     try:
         await source.open()
@@ -79,8 +88,11 @@ async def _copy(source: Source, target: Store, selection: SessionFilter) -> Copi
             task = progress.add_task("copy", total=total)
             async for done in copy_sessions(source, target, selection):
                 progress.update(task, completed=done.source.sessions)
+        records = 0
+        if not isinstance(source, NdjsonFile):
+            records = await copy_records(source.reports, target.reports)
     finally:
         await source.close()
         await target.close()
     assert done is not None
-    return done
+    return done, records

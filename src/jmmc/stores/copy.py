@@ -1,4 +1,7 @@
-"""Copies sessions from one store to another; can be interrupted and repeated at any time."""
+"""Copies sessions, notes and saved views from one store to another.
+
+Can be interrupted and repeated at any time.
+"""
 
 from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from hashlib import sha256
@@ -8,7 +11,13 @@ from msgspec import Struct
 
 from jmmc.core.errors import StoreError
 from jmmc.core.model import Dialect, Push, Sample, Session, SessionFilter
-from jmmc.stores import Store
+from jmmc.stores import Reports, Store
+
+NOTE_RECORDS = "note"
+"""The kind of the records that are notes (`answers.notes`)."""
+
+VIEW_RECORDS = "view"
+"""The kind of the records that are saved views of the pages."""
 
 _SAMPLES = 5000  # In one batch: 2 MB.
 _Key = tuple[int | None, int, bool, bool, bytes]
@@ -78,6 +87,18 @@ async def copy(source: Source, target: Store, selection: SessionFilter) -> Async
             yield Copied(read, stored, written)
     written += await _copy_batch(batch, target, read, stored)
     yield Copied(read, stored, written)
+
+
+async def copy_records(source: Reports, target: Reports) -> int:
+    """Copy notes and saved views that the target does not have; return how many those were."""
+    copied = 0
+    for kind in (NOTE_RECORDS, VIEW_RECORDS):
+        stored = await target.records(kind)
+        for name, content in (await source.records(kind)).items():
+            if name not in stored:
+                await target.put_record(kind, name, content)
+                copied += 1
+    return copied
 
 
 async def _copy_batch(

@@ -22,7 +22,7 @@ _DESCRIPTION = api_description()
 _API = schemathesis.openapi.from_dict(_DESCRIPTION)
 _OPERATIONS = [(method, path) for path, item in _DESCRIPTION["paths"].items() for method in item]
 _LIFE = next(life for life in LIVES if life.problems).session
-_KNOWN = {"id": _LIFE.id, "participant": _LIFE.browser_id, "room": _LIFE.room}
+_KNOWN = {"note": "0" * 8, "id": _LIFE.id, "participant": _LIFE.browser_id, "room": _LIFE.room}
 # Some requests that match the description are refused: a schema cannot say that since is earlier
 # than until, which days a month has, or what a cursor is.
 _BY_VALUE = CHECKS.get_by_names(["positive_data_acceptance"])
@@ -48,7 +48,9 @@ def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Servers]:
             await store.open()
             await fill(store)
             if url == urls["closed"]:
-                token = await tokens.create(store.reports, "all", ["read", "export", "erase"], 0)
+                token = await tokens.create(
+                    store.reports, "all", ["read", "export", "note", "erase"], 0
+                )
             await store.close()
         return token
 

@@ -24,15 +24,20 @@ _PROBLEMS = {
     401: "A token or a sign-in is required.",
     403: "The scope of the token or the role of the user does not allow this.",
     404: "Not found.",
+    408: "The body did not arrive in time.",
+    413: "The body is too large.",
+    415: "The body is not JSON.",
     429: "Too many requests; try again after `Retry-After` seconds.",
     501: "The library for this format is not installed.",
     503: "The store is down; try again after `Retry-After` seconds.",
 }
+_OF_BODY = {408, 413, 415}
 _IN_PATH: dict[str, tuple[str, dict[str, Any]]] = {
     "id": (
         "Session id: 24 hex digits. A meeting is found by the id of any of its sessions.",
         {"type": "string", "pattern": "^[0-9a-fA-F]{24}$"},
     ),
+    "note": ("Id of the note.", {"type": "string", "pattern": "^[0-9a-f]{8}$"}),
     "participant": ("Participant id: the id of one browser.", {"type": "string"}),
     "room": (
         "Room name as Jitsi has it: lower case, percent-encoded; with `tenant/` before it if any.",
@@ -98,7 +103,14 @@ def _operation(operation: Operation, schema: dict[str, Any]) -> dict[str, Any]:
     problems = {status for status in _PROBLEMS if status != 501 or files}
     if not operation.path_parameters:
         problems.discard(404)
+    body: dict[str, Any] = {}
+    if operation.body is None:
+        problems -= _OF_BODY
+    else:
+        content_of_body = {"application/json": {"schema": operation.body.schema}}
+        body = {"requestBody": {"required": True, "content": content_of_body}}
     return {
+        **body,
         "summary": operation.summary,
         "parameters": [
             *map(_in_path, operation.path_parameters),

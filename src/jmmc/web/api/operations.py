@@ -25,6 +25,7 @@ from jmmc.answers.model import (
     StoredValue,
     Usage,
 )
+from jmmc.answers.notes import Note, NoteError, add_note, remove_note
 from jmmc.answers.queries import NotFoundError, Page, Queries
 from jmmc.answers.tables import FORMATS
 from jmmc.answers.values import SUGGESTED
@@ -48,6 +49,8 @@ from jmmc.web.api.parameters import (
     FORMAT,
     INCIDENTS,
     LIMIT,
+    NEW_NOTE,
+    NOTE_WINDOW,
     PAGING,
     PERIOD,
     SEARCH_TEXT,
@@ -72,11 +75,19 @@ class Backend(NamedTuple):
     forget: Callable[[Subject], Awaitable[Erasure]]
 
 
+class Body(NamedTuple):
+    """A JSON body: what it is decoded to, and its JSON Schema."""
+
+    type: type[msgspec.Struct]
+    schema: dict[str, Any]
+
+
 class Operation(NamedTuple):
     """One method of one path.
 
     `answer` is the type of the answer: of an item where there is a cursor, None for a file. `run`
-    takes the backend, the query and the values of the path's parameters.
+    takes the backend, the query and the values of the path's parameters; with a JSON body then also
+    the body and the name of the caller.
     """
 
     path: str
@@ -85,7 +96,8 @@ class Operation(NamedTuple):
     run: Callable[..., Awaitable[Any]]
     parameters: tuple[Parameter, ...] = ()
     scope: Scope = "read"
-    method: Literal["get", "delete"] = "get"
+    method: Literal["get", "post", "delete"] = "get"
+    body: Body | None = None
 
     @property
     def name(self) -> str:
@@ -165,6 +177,29 @@ async def _erase_participant(backend: Backend, query: QueryParameters, participa
 
 async def _erase_room(backend: Backend, query: QueryParameters, room: str) -> Erasure:
     return await backend.forget(Subject(SubjectKind.ROOM, query.pseudonyms.stored_room(room)))
+
+
+class NewNote(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A note to add. `at` (default: now) and `until` take the forms of `since`."""
+
+    text: str
+    at: str = "now"
+    until: str | msgspec.UnsetType = msgspec.UNSET
+
+
+async def _add_note(backend: Backend, query: QueryParameters, note: NewNote, by: str) -> Note:
+    at, until = query.read_moment("at", note.at), None
+    if note.until is not msgspec.UNSET:
+        until = query.read_moment("until", note.until)
+    try:
+        return await add_note(backend.store.reports, note.text, at, until, by=by)
+    except NoteError as error:
+        raise Problem(400, "Invalid note", str(error)) from None
+
+
+async def _remove_note(backend: Backend, query: QueryParameters, id_: str) -> list[Note]:
+    await remove_note(backend.store.reports, id_)
+    return await backend.queries.notes()
 
 
 def _session_id(text: str) -> str:
@@ -301,6 +336,13 @@ _ANSWERS = (
         (PERIOD, *WINDOW),
     ),
     Operation(
+        "/notes",
+        "Notes that touch the window, the earliest first. Default: all.",
+        list[Note],
+        lambda backend, query: backend.queries.notes(*query.open_window),
+        NOTE_WINDOW,
+    ),
+    Operation(
         "/search",
         "Rooms, participants, persons, addresses and providers whose name contains every part of a"
         " text; and the sessions of support codes.",
@@ -327,6 +369,23 @@ OPERATIONS: tuple[Operation, ...] = (
         _export,
         (WHAT, FILE_FORMAT, *WINDOW),
         scope="export",
+    ),
+    Operation(
+        "/notes",
+        "Add a note to a moment, or to a span of time. Needs the scope `note`.",
+        Note,
+        _add_note,
+        scope="note",
+        method="post",
+        body=Body(NewNote, NEW_NOTE),
+    ),
+    Operation(
+        "/notes/{note}",
+        "Remove a note, and return the others. Needs the scope `note`.",
+        list[Note],
+        _remove_note,
+        scope="note",
+        method="delete",
     ),
     Operation(
         "/participants/{participant}",

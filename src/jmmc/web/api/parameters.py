@@ -5,6 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
+from jmmc.answers.notes import LONGEST_TEXT
 from jmmc.answers.tables import FORMATS
 from jmmc.answers.values import SUGGESTED
 from jmmc.core.calendar import PERIODS
@@ -90,6 +91,20 @@ LIMIT = Parameter(
     "Maximum number of items in the answer. Default: 50.",
     {"type": "integer", "minimum": 1, "maximum": 500},
 )
+NOTE_WINDOW = (
+    Parameter("since", "Start of the window, in the forms of other windows.", _MOMENT),
+    Parameter("until", "End of the window.", _MOMENT),
+)
+NEW_NOTE: dict[str, Any] = {
+    "type": "object",
+    "properties": {
+        "text": {"type": "string", "minLength": 1, "maxLength": LONGEST_TEXT},
+        "at": {**_MOMENT, "description": "Default: now."},
+        "until": {**_MOMENT, "description": "The end of a span."},
+    },
+    "required": ["text"],
+    "additionalProperties": False,
+}
 PAGING = (
     LIMIT,
     _text("cursor", "The `next` of the previous answer, for the items that follow."),
@@ -193,6 +208,15 @@ class QueryParameters:
         return self.pseudonyms.as_stored(SummaryFilter(since=since, until=until, **filters))
 
     @property
+    def open_window(self) -> tuple[int | None, int | None]:
+        """Start and end of the window; None where the request gives none."""
+        since, until = (
+            self.read_moment(name, self._given[name]) if name in self._given else None
+            for name in ("since", "until")
+        )
+        return since, until
+
+    @property
     def incidents(self) -> IncidentFilter:
         """Window (default: the last day) and filters of incidents."""
         since, until = self._window()
@@ -270,6 +294,13 @@ class QueryParameters:
                 400, f"Invalid parameter {name}", f"expected {', '.join(allowed)}; got {got}"
             )
         return str(value)
+
+    def read_moment(self, name: str, text: str) -> int:
+        """Parse a time that a request gives (Unix seconds)."""
+        try:
+            return parse_moment(text, self._now)
+        except ValueError as error:
+            raise Problem(400, f"Invalid parameter {name}", str(error)) from None
 
     def _window(self) -> tuple[int, int]:
         try:

@@ -1,7 +1,7 @@
 """`/api/v1/`: routes and handlers that run the operations, the OpenAPI document, its page."""
 
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
 import msgspec
@@ -25,6 +25,7 @@ from jmmc.web.api.parameters import QueryParameters
 from jmmc.web.api.reference_page import reference_page
 from jmmc.web.disconnects import while_waiting
 from jmmc.web.problems import Problem
+from jmmc.web.request_body import read_body
 from jmmc.web.security.access import Access
 
 ROOT = "/api/v1"
@@ -82,7 +83,7 @@ def _handler(
     async def handle(request: Request) -> Response:
         try:
             await collector.open()
-            await access.check(request, operation.scope, clock())
+            caller = await access.check(request, operation.scope, clock())
             query = QueryParameters(
                 request.query_params,
                 operation.parameters,
@@ -90,8 +91,12 @@ def _handler(
                 collector.pseudonyms,
                 collector.settings.time_zone,
             )
-            answer = _run(operation, backend, query, request.path_params)
-            if operation.method == "delete":
+            values: list[Any] = [request.path_params[name] for name in operation.path_parameters]
+            if operation.body is not None:
+                timeout = collector.settings.body_timeout
+                values += [await _json_body(request, operation.body.type, timeout), caller.name]
+            answer = _run(operation, backend, query, values)
+            if operation.method != "get":
                 return await answer
             return await while_waiting(request, answer)
         except (Problem, NotFoundError, MissingLibrary, StoreError, ValueError) as error:
@@ -101,10 +106,12 @@ def _handler(
 
 
 async def _run(
-    operation: Operation, backend: Backend, query: QueryParameters, path_values: dict[str, str]
+    operation: Operation, backend: Backend, query: QueryParameters, values: Sequence[Any]
 ) -> Response:
-    """The response of an operation: its answer as JSON, or a file. Raises `Problem`."""
-    values = [path_values[name] for name in operation.path_parameters]
+    """The response of an operation: its answer as JSON, or a file. Raises `Problem`.
+
+    `values` are those of the path's parameters, and what comes with a body.
+    """
     if operation.answer is None:
         response: Response = await operation.run(backend, query, *values)
         return response
@@ -124,6 +131,14 @@ async def _run(
             " ask for a shorter time range, a smaller limit, or set a filter",
         )
     return response
+
+
+async def _json_body(request: Request, type_: type[msgspec.Struct], timeout: float) -> Any:
+    body = await read_body(request, "application/json", timeout)
+    try:
+        return msgspec.json.decode(body, type=type_)
+    except (msgspec.MsgspecError, UnicodeError) as error:
+        raise Problem(400, "Invalid body", str(error)) from None
 
 
 def _json(answer: Any) -> Response:

@@ -17,17 +17,22 @@ from jmmc.web.http import cookie, joined
 from jmmc.web.problems import Problem
 from jmmc.web.security.sessions import COOKIE, LoginSigner
 
-Right = Scope | Literal["account", "users"]
-"""What a request may need: a scope, or what no token has, a user's own account or all users."""
+Right = Scope | Literal["views", "account", "users"]
+"""What a request may need: a scope, or what no token has.
+
+That is to save views of the pages, a user's own account, or all users.
+"""
 
 _RIGHTS_OF: dict[Role, tuple[Right, ...]] = {
-    "viewer": (*SCOPES_OF["viewer"], "account"),
-    "admin": (*SCOPES_OF["admin"], "account", "users"),
+    "viewer": (*SCOPES_OF["viewer"], "views", "account"),
+    "admin": (*SCOPES_OF["admin"], "views", "account", "users"),
 }
 _NOT_ALLOWED: dict[Right, str] = {
     "read": "Not allowed to read",
     "export": "Not allowed to export",
+    "note": "Not allowed to write notes",
     "erase": "Not allowed to erase",
+    "views": "Only signed-in users save views",
     "account": "Only signed-in users have an account",
     "users": "Not allowed to manage users",
 }
@@ -67,7 +72,7 @@ class Access:
         self.limit(request, now)
         caller = await self._caller(request, now)
         if right not in caller.rights:
-            detail = "" if right == "account" else "Administrators are allowed to."
+            detail = "" if right in ("views", "account") else "Administrators are allowed to."
             raise Problem(403, _NOT_ALLOWED[right], detail)
         return caller
 
@@ -120,7 +125,7 @@ class Access:
         if not _is_local(request):
             hint = "run on the server: jmmc user add NAME, or jmmc token create NAME"
             raise Problem(403, "Access is closed: there is no user and no token yet", hint)
-        return Caller("", (*SCOPES, "users"))
+        return Caller("", (*SCOPES, "views", "users"))
 
     def _limit_rate(
         self, rate_limiter: RateLimiter, request: Request, now: float, title: str
