@@ -27,13 +27,15 @@ class Counters:
 
     `commits` is a histogram of commit times (seconds), `batches` one of pushes per commit;
     `store_errors` counts failures of the store by job; `scripts` the first pushes of sessions by
-    the version of the script that sent them. No counter ever falls.
+    the version of the script that sent them; `script_loads` requests of pages for the script. No
+    counter ever falls.
     """
 
     def __init__(self) -> None:
         self.accepted = 0
         self.trimmed = 0
         self.clamped_ages = 0
+        self.script_loads = 0
         self.commits = Histogram(_COMMIT_SECONDS)
         self.batches = Histogram(_BATCH_PUSHES)
         self.store_errors: dict[Job, int] = dict.fromkeys(get_args(Job), 0)

@@ -12,6 +12,7 @@ from jmmc.core.check_findings import Finding
 from jmmc.core.outgoing import pool_for
 from jmmc.core.version import __version__
 from jmmc.jitsi import csp
+from jmmc.jitsi.first_steps import push_step
 from jmmc.jitsi.page import Config, Html, is_ours, read_config, read_html
 
 _LIMIT = 4 * 2**20  # Bytes of one response; a page of Jitsi Meet has about 100 KB.
@@ -287,10 +288,7 @@ def _pushing(web: Web, collector: str, token: str | None) -> Finding:
         hint = "give the collector's URL without the prefix"
         what = f"collector: {collector} returned {response.status}, but no list of sessions"
         return Finding("fail", what, hint)
-    if last is None:
-        hint = "join a room with a second participant for a minute, then run this again"
-        return Finding("warn", "pushing: no session in the last 24 hours", hint)
-    return Finding("ok", f"pushing: the last sample is from {last}")
+    return push_step(last).finding
 
 
 def _reason(error: Exception) -> str:

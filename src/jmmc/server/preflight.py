@@ -10,12 +10,14 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Literal
 
+from jmmc.accounts import users
 from jmmc.accounts.secret import resolve_secret
 from jmmc.alerting.channels import refused_targets
 from jmmc.core.check_findings import Finding
 from jmmc.core.errors import JmmcError, UnusableStore
 from jmmc.ingest.disk_guard import DiskGuard
 from jmmc.ingest.geo import NetworkNames
+from jmmc.jitsi.first_steps import alerts_step, https_step, retention_step, user_step
 from jmmc.maintenance.clock_guard import days_ahead_of_store
 from jmmc.maintenance.retention import old_data
 from jmmc.protocol.admission import is_allowed
@@ -47,12 +49,8 @@ async def inspect(settings: Settings, *, url: str | None = None) -> AsyncIterato
     if "*" in settings.allowed_origins:
         hint = "list your Jitsi Meet origin in allowed_origins if only it should push"
         yield Finding("ok", "origins: any page may push, without credentials", hint)
-    if settings.alerts and not (
-        settings.alert_webhooks or settings.alert_services or settings.alert_emails
-    ):
-        names = "alert_webhooks, alert_services or alert_emails"
-        hint = f"set {names}, and test them with jmmc alerts test"
-        yield Finding("warn", "alerts: rules are set, but no channel for notifications", hint)
+    yield https_step(settings).finding
+    yield alerts_step(settings).finding
     for finding in _report(settings):
         yield finding
     for place, why in refused_targets(settings):
@@ -145,6 +143,7 @@ async def _store(settings: Settings) -> AsyncIterator[Finding]:
             else:
                 size = Path(store.path).stat().st_size / 2**20
                 yield Finding("ok", f"store: the file is intact ({size:.1f} MiB)")
+        yield user_step([user.role for user in await users.users(store.reports)]).finding
         async for finding in _disk(settings):
             yield finding
         async for finding in _retention(store, settings, time.time()):
@@ -187,7 +186,7 @@ async def _rights(store: Store) -> AsyncIterator[Finding]:
 async def _retention(store: Store, settings: Settings, now: float) -> AsyncIterator[Finding]:
     """What retention would delete if the collector started now. Deletes nothing."""
     if not (settings.retention_days or settings.summary_retention_days):
-        yield Finding("ok", "retention: nothing is deleted by age")
+        yield retention_step(settings).finding
         return
     days_ahead = await days_ahead_of_store(store, now)
     if days_ahead is not None:

@@ -1,10 +1,12 @@
 """The texts of the pages: complete in every language, and in plain words."""
 
 import re
+from typing import get_args
 
 import pytest
 
 from jmmc.core.readings import OTHER_FAILURES, TECHNICAL_FAILURES
+from jmmc.jitsi.first_steps import StepName
 from jmmc.quality.differences import Mark
 from jmmc.quality.filters import DIMENSIONS, FIELD_OF_FILTER
 from jmmc.quality.grading import Grade
@@ -13,6 +15,7 @@ from jmmc.quality.outcomes import OUTCOMES
 from jmmc.quality.thresholds import READINGS_OF
 from jmmc.quality.ways import FAIR
 from jmmc.web.dashboard.charts import PLOTS
+from jmmc.web.dashboard.help import SECTIONS
 from jmmc.web.dashboard.i18n import LANGUAGES, choose_language, words
 from jmmc.web.dashboard.list_columns import COLUMNS
 from jmmc.web.dashboard.tracks import EVENTS, STATES
@@ -56,6 +59,8 @@ _TEXTS = {
         for reason in (*TECHNICAL_FAILURES, *OTHER_FAILURES)
     ),
     *("name", "code", "rating", "microphone", "camera", "speaker"),
+    *(f"help {section}" for section in SECTIONS),
+    *(f"first step {what}{name}" for what in ("", "why ") for name in get_args(StepName)),
 }
 _SENTENCES = ("way ", "media ", "upload ", "why ")
 

@@ -89,6 +89,8 @@ class BrowserEndpoints:
             vary += b", user-agent"
             if "Mozilla/" not in (request.text(b"user-agent") or ""):
                 name = "getApp"
+        if request.headers.get(b"referer") or request.text(b"sec-fetch-dest") == "script":
+            self._collector.counters.script_loads += 1  # A page, not somebody who tries the URL.
         script = self._scripts[name]
         variant = script.for_accept_encoding(accepted(request.scope, "accept-encoding"))
         headers: list[Header] = [

@@ -64,6 +64,8 @@ class IncidentPages:
             show=show,
             shows=_SHOWS,
             most=_SHOWN,
+            notes=await self._queries.notes(since, until),
+            window=(since, until),
             api="incidents",
             api_selection={
                 "since": params.get("since") or "7d",
@@ -89,6 +91,7 @@ class IncidentPages:
             rows=_MOST_ROWS,
             since=incident.start - around,
             until=incident.end + around,
+            notes=await self._queries.notes(incident.start - around, incident.end + around),
             api=f"incidents/{incident.id}",
         )
 

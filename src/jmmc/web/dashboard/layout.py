@@ -15,6 +15,7 @@ from jmmc.answers.cause_texts import advice_for, fact_sentences, headline, name_
 from jmmc.answers.cause_texts import percent as percent_of
 from jmmc.answers.cause_texts import title as incident_title
 from jmmc.answers.model import FEW, Grades, SessionMark
+from jmmc.answers.notes import Note
 from jmmc.core.timestamps import PERIOD_STARTS, to_iso
 from jmmc.core.version import __version__
 from jmmc.privacy.pseudonyms import jitsi_room_name
@@ -45,11 +46,14 @@ from jmmc.web.dashboard.i18n import (
 )
 from jmmc.web.dashboard.reader_zone import ReaderZone, reader_zone
 from jmmc.web.dashboard.svg import (
+    MOST_NOTES,
     count_bar,
     count_columns,
     difference_bar,
     grade_bar,
     heat_row,
+    note_marks,
+    plot_notes,
     sparkline,
     strip,
     timeline,
@@ -129,6 +133,8 @@ class Layout:
             days_around=_days_around,
             translated=lambda events, _: [(at, _(what)) for at, what in events],
             network_of=network_of,
+            around=lambda note: _window(note, _DAY),
+            before_and_after=_before_and_after,
             grades_of=lambda counts: Grades.of(counts["good"], counts["fair"], counts["poor"], 0),
         )
         self.templates.globals.update(
@@ -140,6 +146,9 @@ class Layout:
             heat_row=heat_row,
             difference_bar=difference_bar,
             sparkline=sparkline,
+            note_marks=note_marks,
+            plot_notes=plot_notes,
+            most_notes=MOST_NOTES,
             count_bar=count_bar,
             count_columns=count_columns,
             share_interval=_share_interval,
@@ -219,6 +228,12 @@ class Layout:
             "filters_known": tuple(FIELD_OF_FILTER),
             "filter_choices": CHOICES,
             "window": None,
+            "notes": (),
+            "views": getattr(request.state, "views", ()),
+            "view_pages": getattr(request.state, "view_pages", ()),
+            "view_query": urlencode(
+                {key: value for key, value in query.items() if key not in ("cursor", "done")}
+            ),
             "time_ranges": _TIME_RANGES,
             "with_query": with_query,
             "export_query": lambda **more: (
@@ -300,6 +315,16 @@ def _strip(
 
     title = f"{translate('Sessions')}: {len(marks)}"
     return strip(marks, since, until, title, described, context["root"], current)
+
+
+def _window(note: Note, around: int) -> str:
+    """Return a query of the time of a note, and of some seconds before and after."""
+    return urlencode({"since": to_iso(note.at - around), "until": to_iso(note.end + around)})
+
+
+def _before_and_after(note: Note) -> str:
+    """Return a query of the comparison of the week before a note with the week after."""
+    return f"{_window(note, 7 * _DAY)}&{urlencode({'by': 'region', 'at': to_iso(note.at)})}"
 
 
 def _days_around(last: int) -> str:

@@ -13,6 +13,7 @@ from jmmc.answers.queries import Queries
 from jmmc.collector import Collector
 from jmmc.core.errors import StoreError
 from jmmc.quality.filters import IncidentFilter
+from jmmc.web.dashboard.first_steps import FirstSteps
 from jmmc.web.dashboard.layout import HEADERS, Layout
 from jmmc.web.dashboard.live_cache import LiveCache
 from jmmc.web.security.access import Access, Caller
@@ -35,6 +36,7 @@ class LivePages:
         access: Access,
         queries: Queries,
         layout: Layout,
+        first_steps: FirstSteps,
         *,
         clock: Callable[[], float] = time.time,
     ) -> None:
@@ -42,6 +44,7 @@ class LivePages:
         self._access = access
         self._queries = queries
         self._layout = layout
+        self._first_steps = first_steps
         self._clock = clock
         self._live_view = LiveCache(self._query_live, seconds=_CACHE_SECONDS)
         self._health_view = LiveCache(self._query_recent_health, seconds=_CACHE_SECONDS)
@@ -49,7 +52,10 @@ class LivePages:
 
     async def now(self, request: Request, caller: Caller) -> Response:
         """Show the current calls."""
-        context = await self._query_live()
+        context = {
+            **await self._query_live(),
+            **await self._first_steps.shown(request, caller),
+        }
         return self._layout.page(request, caller, "now.html", **context, api="live")
 
     async def now_updates(self, request: Request, caller: Caller) -> Response:

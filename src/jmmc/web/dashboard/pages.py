@@ -97,6 +97,8 @@ class Pages:
                 for point in detail.overview.series
             ],
             sessions_of=partial(_sessions_of, request),
+            notes=await self._queries.notes(selection.since, selection.until),
+            window=(selection.since, selection.until),
             api="overview",
         )
 
@@ -241,13 +243,22 @@ class Pages:
             since=selection.since,
             until=selection.until,
             dimensions=DIMENSIONS,
+            notes=await self._queries.notes(selection.since, selection.until),
+            window=(selection.since, selection.until),
             api="changes" if at else "compare" if by else "outliers",
         )
 
     async def agreement(self, request: Request, caller: Caller) -> Response:
         """Show how well our grades agree with the ratings of participants."""
-        found = await self._queries.agreement(self._selection(request))
-        return await self._page(request, caller, "agreement.html", agreement=found, api="agreement")
+        selection = self._selection(request)
+        return await self._page(
+            request,
+            caller,
+            "agreement.html",
+            agreement=await self._queries.agreement(selection),
+            window=(selection.since, selection.until),
+            api="agreement",
+        )
 
     async def find(self, request: Request, caller: Caller) -> Response:
         """Show the names that match a text; with filters only, lead to the lists."""

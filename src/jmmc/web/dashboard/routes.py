@@ -17,13 +17,17 @@ from jmmc.core.tasks import stop
 from jmmc.maintenance.schedule import rhythm_of
 from jmmc.web.dashboard.account import Account
 from jmmc.web.dashboard.assets import static_files
+from jmmc.web.dashboard.first_steps import FirstSteps
 from jmmc.web.dashboard.forget import ForgetPage
 from jmmc.web.dashboard.form_answers import FormAnswers
+from jmmc.web.dashboard.help import HelpPage
 from jmmc.web.dashboard.incidents import IncidentPages
 from jmmc.web.dashboard.layout import HEADERS, Layout
 from jmmc.web.dashboard.lists import ListPages
 from jmmc.web.dashboard.live import LivePages
+from jmmc.web.dashboard.notes import NotesPage
 from jmmc.web.dashboard.pages import Pages
+from jmmc.web.dashboard.saved_views import PAGES, ViewsPage, saved_views
 from jmmc.web.dashboard.usage import UsagePage
 from jmmc.web.dashboard.users import UsersPage
 from jmmc.web.disconnects import while_waiting
@@ -65,9 +69,15 @@ class Dashboard:
         self._usage = UsagePage(queries, lambda: collector.settings, self._layout, clock=clock)
         self._lists = ListPages(queries, names, self._layout, clock=clock)
         self._forms = FormAnswers(queries, names, self._layout, clock)
-        self._live = LivePages(collector, access, queries, self._layout, clock=clock)
+        self._first_steps = FirstSteps(collector, signer, self._layout)
+        self._live = LivePages(
+            collector, access, queries, self._layout, self._first_steps, clock=clock
+        )
         self._account = Account(collector, access, signer, self._layout, clock=clock)
         self._users = UsersPage(collector, signer, self._layout)
+        self._notes = NotesPage(queries, collector, signer, self._layout, clock=clock)
+        self._views = ViewsPage(collector, signer, self._layout)
+        self._help = HelpPage(lambda: collector.settings, self._layout)
         self._erasure = ForgetPage(collector, signer, self._layout)
 
     def routes(self) -> list[BaseRoute]:
@@ -88,6 +98,7 @@ class Dashboard:
             "/usage": self._streamed("Usage", self._usage.usage),
             "/agreement": self._pages.agreement,
             "/find": self._pages.find,
+            "/help": self._help.help,
             "/health": self._live.health,
             "/health/live": self._live.health_updates,
         }
@@ -99,6 +110,13 @@ class Dashboard:
             Route(
                 "/account", self._guarded(self._account.account, "account"), methods=form_methods
             ),
+            Route(
+                "/first-steps",
+                self._guarded(self._first_steps.page, "users"),
+                methods=form_methods,
+            ),
+            Route("/notes", self._guarded(self._notes.notes), methods=form_methods),
+            Route("/views", self._guarded(self._views.views, "views"), methods=form_methods),
             Route("/users", self._guarded(self._users.users, "users"), methods=form_methods),
             Route("/forget", self._guarded(self._erasure.forget, "erase"), methods=form_methods),
             Route("/static/{path:path}", static_files()),
@@ -126,6 +144,9 @@ class Dashboard:
                 root = request.scope.get("root_path", "")
                 query = urlencode({"to": target})
                 return RedirectResponse(f"{root}/login?{query}", 303, headers=HEADERS)
+            if "views" in caller.rights:
+                request.state.view_pages = PAGES
+                request.state.views = await saved_views(self._collector.store.reports)
             if request.method == "POST":
                 return await page(request, caller)
             if redirect := await self._forms.redirect(request):

@@ -5,10 +5,14 @@ from collections.abc import Callable, Iterable, Sequence
 from markupsafe import Markup, escape
 
 from jmmc.answers.model import Grades, HeatRow, SessionMark
+from jmmc.answers.notes import Note
 from jmmc.quality.differences import Difference
 from jmmc.quality.grading import Grade
 from jmmc.quality.summary import GradeSpan
 from jmmc.web.dashboard.tracks import Track
+
+MOST_NOTES = 30
+"""Notes that a chart shows."""
 
 _LEAST_AXIS = 0.01  # Of a share.
 _WIDTH = 1000  # Units; the page stretches it.
@@ -287,6 +291,33 @@ def count_bar(share: float, title: str) -> Markup:
 def heat_level(share: float) -> int:
     """0 for none, 1 up to 2 %, 2 up to 5 %, 3 up to 15 %, 4 above."""
     return sum(share > limit for limit in (0.0, 0.02, 0.05, 0.15))
+
+
+def note_marks(notes: Sequence[Note], since: int, until: int, title: str) -> Markup:
+    """Draw numbered marks of notes over a chart of that time; it is not stretched."""
+    length = max(1, until - since)
+    shapes: list[Markup] = []
+    for number, note in enumerate(notes[:MOST_NOTES], 1):
+        if note.end < since or note.at > until:
+            continue
+        start = max(0.0, (note.at - since) * 100 / length)
+        width = min(100.0, (note.end - since) * 100 / length) - start
+        span = Markup('<rect class="span" x="{0:.2f}%" y="0" width="{1:.2f}%" height="100%"/>')
+        mark = Markup(
+            '<g><title>{1}</title><line class="stem" x1="{0:.2f}%" x2="{0:.2f}%" y1="8" y2="100%"/>'
+            '<circle cx="{0:.2f}%" cy="8" r="8"/><text x="{0:.2f}%" y="12">{2}</text></g>'
+        )
+        if width > 0:
+            shapes.append(span.format(start, width))
+        shapes.append(mark.format(start, note.text, number))
+    return Markup('<svg class="notes" role="img" aria-label="{}">{}</svg>').format(
+        title, Markup("").join(shapes)
+    )
+
+
+def plot_notes(notes: Sequence[Note]) -> list[tuple[int, int, int]]:
+    """The number, the start and the end of each note, for the plots of a page."""
+    return [(number, note.at, note.end) for number, note in enumerate(notes[:MOST_NOTES], 1)]
 
 
 def _svg(shapes: Sequence[Markup], title: str, kind: str, *, role: str = "img") -> Markup:

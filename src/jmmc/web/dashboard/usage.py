@@ -80,9 +80,13 @@ class UsagePage:
         rows = await self._queries.usage(asked.period, selection, asked.zone)
         begins = await self._queries.usage_begins()
         language = str(self._layout.context(request, caller)["language"])
+        window = (asked.since, asked.until)
+        notes = await self._queries.notes(*window)
         context = _context(asked, rows, language, begins)
         return await in_background(
-            lambda: self._layout.page(request, caller, "usage.html", **context)
+            lambda: self._layout.page(
+                request, caller, "usage.html", notes=notes, window=window, **context
+            )
         )
 
     def _asked(self, request: Request) -> _Asked:

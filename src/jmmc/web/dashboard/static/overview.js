@@ -150,8 +150,8 @@ export function drawHeat(target, data) {
   const table = document.createElement("table");
   table.createCaption().textContent = `${data.hour} (${zone})`;
   const head = table.createTHead().insertRow();
-  head.append(document.createElement("th"));
-  for (let hour = 0; hour < 24; hour++) head.append(Object.assign(document.createElement("th"), { textContent: hour % 3 ? "" : hour }));
+  head.append(document.createElement("td"));
+  for (let hour = 0; hour < 24; hour++) head.append(Object.assign(document.createElement(hour % 3 ? "td" : "th"), { textContent: hour % 3 ? "" : hour }));
   const body = table.createTBody();
   for (const [day, hours] of [...days].reverse()) {
     const row = body.insertRow();

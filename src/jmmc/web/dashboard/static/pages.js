@@ -4,6 +4,7 @@ import { drawCurves } from "./curves.js";
 import "./forms.js";
 import "./live.js";
 import { drawHeat, drawParticipants, drawShares } from "./overview.js";
+import "./share.js";
 import "./suggestions.js";
 import "./tables.js";
 import { localiseTimes } from "./times.js";

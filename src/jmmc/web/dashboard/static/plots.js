@@ -1,5 +1,6 @@
 // What all plots share: colors, size, axes.
 
+import { noteHooks } from "./notes.js";
 import { formats, numbers, tickLabel, tickTimes, zone } from "./times.js";
 
 // The style sheet defines colors for light and dark: a canvas needs the computed ones.
@@ -28,7 +29,7 @@ matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => {
 
 /** Create a plot that is redrawn when the color scheme changes. */
 export function createPlot(options, data, target, size) {
-  const plot = new uPlot({ ...options, ...size() }, data, target);
+  const plot = new uPlot({ plugins: [{ hooks: noteHooks(color) }], ...options, ...size() }, data, target);
   plots.add(plot);
   return plot;
 }

@@ -79,7 +79,7 @@ function drawTicks(axis) {
   const [since, until] = [Number(axis.dataset.since), Number(axis.dataset.until)];
   if (until <= since) return;
   const maxCount = Math.max(2, Math.floor(axis.clientWidth / 95));
-  const margin = (until - since) * 0.02;
+  const margin = (until - since) * Math.max(0.02, 34 / axis.clientWidth); // Half of a label.
   const times = tickTimes(since, until, maxCount).filter((at) => at - since > margin && until - at > margin);
   axis.classList.add("drawn");
   axis.replaceChildren(...times.map((at) => {

@@ -1,0 +1,101 @@
+"""The page of notes: everybody reads them, admins add and remove them."""
+
+from collections.abc import Callable
+from urllib.parse import urlencode
+
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
+
+from jmmc.answers.notes import LONGEST_TEXT, MOST, NoteError, add_note, remove_note
+from jmmc.answers.queries import Queries
+from jmmc.collector import Collector
+from jmmc.core.logging import logger
+from jmmc.core.timestamps import parse_moment
+from jmmc.web.dashboard.forms import read_form
+from jmmc.web.dashboard.layout import HEADERS, Layout
+from jmmc.web.problems import Problem
+from jmmc.web.security.access import Caller
+from jmmc.web.security.sessions import LoginSigner
+
+_log = logger(__name__)
+
+DONE = {"added": "The note was added.", "removed": "The note was removed."}
+"""What the page says after a change, by the word in its URL."""
+
+
+class NotesPage:
+    """The list of notes, and for admins its forms. `clock` gives Unix seconds."""
+
+    def __init__(
+        self,
+        queries: Queries,
+        collector: Collector,
+        signer: LoginSigner,
+        layout: Layout,
+        *,
+        clock: Callable[[], float],
+    ) -> None:
+        self._queries = queries
+        self._collector = collector
+        self._signer = signer
+        self._layout = layout
+        self._clock = clock
+
+    async def notes(self, request: Request, caller: Caller) -> Response:
+        """On GET show notes; on POST do what the form says, and redirect to the list."""
+        if request.method != "POST":
+            return await self._page(request, caller)
+        if "note" not in caller.rights:
+            raise Problem(403, "Not allowed to write notes", "Administrators are allowed to.")
+        form = await read_form(request, self._collector.settings.body_timeout)
+        if not self._signer.is_csrf_token_of(caller.name, form.get("form")):
+            raise ValueError("This form has expired or belongs to another page")
+        try:
+            done = await self._change(request, form, caller)
+        except (NoteError, ValueError) as error:
+            return await self._page(request, caller, form, status=400, problem=str(error))
+        root = request.scope.get("root_path", "")
+        return RedirectResponse(f"{root}/notes?{urlencode({'done': done})}", 303, headers=HEADERS)
+
+    async def _change(self, request: Request, form: dict[str, str], caller: Caller) -> str:
+        """Do what a form says, and return the word for it. Times are in the reader's zone."""
+        reports, zone = self._collector.store.reports, self._layout.zone(request).zone
+        match form.get("action"):
+            case "add":
+                at, until = (
+                    parse_moment(form[name], self._clock(), zone) if form.get(name) else None
+                    for name in ("at", "until")
+                )
+                at = int(self._clock()) if at is None else at
+                note = await add_note(reports, form.get("text", ""), at, until, by=caller.name)
+                _log.info("note_added", note=note.id, by=caller.name)
+                return "added"
+            case "remove":
+                await remove_note(reports, form.get("note", ""))
+                _log.info("note_removed", note=form.get("note", ""), by=caller.name)
+                return "removed"
+        raise ValueError("expected a form of this page")
+
+    async def _page(
+        self,
+        request: Request,
+        caller: Caller,
+        form: dict[str, str] | None = None,
+        *,
+        status: int = 200,
+        problem: str = "",
+    ) -> Response:
+        return self._layout.page(
+            request,
+            caller,
+            "notes.html",
+            status=status,
+            problem=problem,
+            done=DONE.get(request.query_params.get("done", "")) if status == 200 else None,
+            listed=(await self._queries.notes())[::-1],
+            form=form or {},
+            now=int(self._clock()),
+            longest=LONGEST_TEXT,
+            most=MOST,
+            api="notes",
+        )
