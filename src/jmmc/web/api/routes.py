@@ -1,4 +1,4 @@
-"""`/api/v1/`: routes and handlers that run the operations, the OpenAPI document, its page."""
+"""`/api/v1/`: routes and handlers that run the operations, and the OpenAPI document."""
 
 import time
 from collections.abc import Awaitable, Callable, Sequence
@@ -22,7 +22,6 @@ from jmmc.web.api.exports import answer_file
 from jmmc.web.api.openapi import describe
 from jmmc.web.api.operations import OPERATIONS, Backend, Operation
 from jmmc.web.api.parameters import QueryParameters
-from jmmc.web.api.reference_page import reference_page
 from jmmc.web.disconnects import while_waiting
 from jmmc.web.problems import Problem
 from jmmc.web.request_body import read_body
@@ -35,13 +34,6 @@ MOST_BYTES = 16 * 2**20
 
 _Handler = Callable[[Request], Awaitable[Response]]
 
-_REFERENCE_HEADERS = {
-    "content-security-policy": (
-        "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none';"
-        " frame-ancestors 'none'"
-    )
-}
-
 
 def api_description() -> dict[str, Any]:
     """The OpenAPI document of the API."""
@@ -51,7 +43,7 @@ def api_description() -> dict[str, Any]:
 def api_routes(
     collector: Collector, access: Access, *, clock: Callable[[], float] = time.time
 ) -> list[BaseRoute]:
-    """The paths under `/api/v1/`, with their description as OpenAPI and as a page."""
+    """The paths under `/api/v1/`, with their description as OpenAPI; the dashboard has its page."""
     rhythm = rhythm_of(collector.settings)
     queries = Queries(collector.store, rhythm=rhythm, clock=clock, pseudonyms=collector.pseudonyms)
     backend = Backend(queries, collector.store, lambda: collector.settings, collector.forget)
@@ -187,9 +179,9 @@ def _by_method(handlers: dict[str, _Handler]) -> _Handler:
 
 
 def _description_routes() -> list[BaseRoute]:
-    """The OpenAPI document, the reference page, and a 404 for every other path."""
+    """The OpenAPI document, the way to the reference page, and a 404 for every other path."""
     description = api_description()
-    document, page = msgspec.json.encode(description), reference_page(description)
+    document = msgspec.json.encode(description)
 
     async def openapi(request: Request) -> Response:
         root = request.scope.get("root_path", "")
@@ -197,9 +189,6 @@ def _description_routes() -> list[BaseRoute]:
             return Response(document, media_type="application/json")
         described = {**description, "servers": [{"url": root}]}
         return Response(msgspec.json.encode(described), media_type="application/json")
-
-    async def reference(request: Request) -> Response:
-        return Response(page, media_type="text/html; charset=utf-8", headers=_REFERENCE_HEADERS)
 
     async def to_reference(request: Request) -> Response:
         return RedirectResponse(f"{request.scope.get('root_path', '')}{ROOT}/")
@@ -209,7 +198,6 @@ def _description_routes() -> list[BaseRoute]:
 
     return [
         Route(f"{ROOT}/openapi.json", openapi),
-        Route(f"{ROOT}/", reference),
         Route(ROOT, to_reference),
         Route(f"{ROOT}/{{rest:path}}", unknown),
     ]

@@ -6,11 +6,13 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from typing import Any
 from urllib.parse import urlencode
 
+from markupsafe import Markup
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import BaseRoute, Route
 
 from jmmc.answers.queries import NotFoundError, Queries
+from jmmc.answers.threads import in_background
 from jmmc.collector import Collector
 from jmmc.core.errors import StoreError
 from jmmc.core.tasks import stop
@@ -46,7 +48,7 @@ _Handler = Callable[[Request], Awaitable[Response]]
 
 
 class Dashboard:
-    """All pages of one server. `clock` gives Unix seconds."""
+    """All pages of one server. `reference` describes its API; `clock` gives Unix seconds."""
 
     def __init__(
         self,
@@ -54,6 +56,7 @@ class Dashboard:
         access: Access,
         signer: LoginSigner,
         *,
+        reference: Markup,
         clock: Callable[[], float] = time.time,
     ) -> None:
         names = collector.pseudonyms
@@ -63,6 +66,7 @@ class Dashboard:
         self._access = access
         self._signer = signer
         self._clock = clock
+        self._reference = reference
         self._layout = Layout(signer, lambda: collector.settings.time_zone)
         self._pages = Pages(queries, names, self._layout, clock=clock)
         self._incidents = IncidentPages(queries, self._layout, clock=clock)
@@ -115,12 +119,21 @@ class Dashboard:
                 self._guarded(self._first_steps.page, "users"),
                 methods=form_methods,
             ),
+            Route("/api/v1/", self._open(self._api_reference)),
             Route("/notes", self._guarded(self._notes.notes), methods=form_methods),
             Route("/views", self._guarded(self._views.views, "views"), methods=form_methods),
             Route("/users", self._guarded(self._users.users, "users"), methods=form_methods),
             Route("/forget", self._guarded(self._erasure.forget, "erase"), methods=form_methods),
             Route("/static/{path:path}", static_files()),
         ]
+
+    async def _api_reference(self, request: Request, caller: Caller) -> Response:
+        """Show what the API answers."""
+        return await in_background(
+            lambda: self._layout.page(
+                request, caller, "api_reference.html", reference=self._reference
+            )
+        )
 
     async def not_found(self, request: Request) -> Response:
         """Answer a request for an unknown path."""
@@ -144,9 +157,7 @@ class Dashboard:
                 root = request.scope.get("root_path", "")
                 query = urlencode({"to": target})
                 return RedirectResponse(f"{root}/login?{query}", 303, headers=HEADERS)
-            if "views" in caller.rights:
-                request.state.view_pages = PAGES
-                request.state.views = await saved_views(self._collector.store.reports)
+            await self._with_views(request, caller)
             if request.method == "POST":
                 return await page(request, caller)
             if redirect := await self._forms.redirect(request):
@@ -154,6 +165,27 @@ class Dashboard:
             return await while_waiting(request, page(request, caller))
 
         return self._with_error_pages(handler)
+
+    def _open(self, page: _Page) -> _Handler:
+        """Open a page to everybody; its menu is that of the caller."""
+
+        async def handler(request: Request) -> Response:
+            try:
+                caller = await self._access.check(request, "read", self._clock())
+            except Problem as problem:
+                if problem.status not in (401, 403):
+                    return problem.response()
+                caller = _NOBODY
+            return await page(request, await self._with_views(request, caller))
+
+        return self._with_error_pages(handler)
+
+    async def _with_views(self, request: Request, caller: Caller) -> Caller:
+        """Load the saved views for the menu, if the caller may see it."""
+        if "views" in caller.rights:
+            request.state.view_pages = PAGES
+            request.state.views = await saved_views(self._collector.store.reports)
+        return caller
 
     def _with_error_pages(self, handler: _Handler) -> _Handler:
         async def with_error_pages(request: Request) -> Response:
