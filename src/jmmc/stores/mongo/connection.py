@@ -14,11 +14,14 @@ from jmmc.stores.mongo.errors import RETRYABLE_WRITES_REFUSED, bounded_operation
 from jmmc.stores.mongo.features import OptionalFeatures
 from jmmc.stores.mongo.indexes import RETENTION, make_indexes
 from jmmc.stores.mongo.opening import (
+    SCHEMA,
     close_client,
     connect,
     create,
     database_of,
     inspect,
+    note_version,
+    refuse_newer,
     sibling,
     try_writes,
 )
@@ -68,6 +71,7 @@ class Connection:
             try:
                 with self.operation():
                     await inspect(collection, self.features)
+                    version = await refuse_newer(collection, self.features)
                 if not self.read_only:
                     if not await self._takes_writes(collection) and client is not None:
                         await close_client(client)
@@ -75,6 +79,9 @@ class Connection:
                         collection = database_of(client)[self.name]
                         with self.operation():
                             await try_writes(collection)
+                    if version < SCHEMA:
+                        with self.operation():
+                            await note_version(collection)
                     self.indexing = await self._prepare(collection)
             except BaseException:
                 if client is not None:

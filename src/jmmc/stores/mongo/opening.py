@@ -17,11 +17,15 @@ from jmmc.stores.mongo.features import OptionalFeatures
 
 _log = logger(__name__)
 
+SCHEMA = 1
+"""The version of the stored form: raised where an earlier version of jmmc would misread it."""
+
 _OLDEST = (4, 2)  # The first release that has every command that is sent.
 _CLOSING = 1.0  # Seconds for telling the server that its sessions end.
 _COMPRESSED = {"wiredTiger": {"configString": "block_compressor=zstd"}}
 _QUICK = WriteConcern(1)  # Where only the rights are tried, no other member has to confirm.
 _NOBODY = {"_id": "nobody"}  # Selects no document.
+_VERSION = {"_id": "schema"}
 
 
 def sibling(collection: AsyncCollection[Document], name: str) -> AsyncCollection[Document]:
@@ -38,6 +42,32 @@ async def inspect(collection: AsyncCollection[Document], features: OptionalFeatu
     document = await collection.find_one()
     if document is not None and not is_session(document):
         _log.warning("documents_unrecognized", collection=collection.full_name)
+
+
+async def refuse_newer(collection: AsyncCollection[Document], features: OptionalFeatures) -> int:
+    """Return the version of what is stored, 0 where none is noted.
+
+    Raises `UnusableStore` when a newer version of jmmc wrote it.
+    """
+    noted: Document = {}
+
+    async def look() -> None:
+        noted.update(await sibling(collection, "probe").find_one(_VERSION) or {})
+
+    await features.attempt("reading the version of what is stored", look())
+    version = int(noted.get("version", 0))
+    if version > SCHEMA:
+        raise UnusableStore(
+            f"{collection.full_name}: written by a newer version (schema {version}; this one knows"
+            f" {SCHEMA}): install that version again, or restore the dump from before the upgrade"
+        )
+    return version
+
+
+async def note_version(collection: AsyncCollection[Document]) -> None:
+    """Note the version of what is written from now on; never a lower one."""
+    probe = sibling(collection, "probe").with_options(write_concern=_QUICK)
+    await probe.update_one(_VERSION, {"$max": {"version": SCHEMA}}, upsert=True)
 
 
 async def create(collection: AsyncCollection[Document], features: OptionalFeatures) -> None:
@@ -66,7 +96,7 @@ async def change_nothing(collection: AsyncCollection[Document]) -> None:
 
 
 async def write_probe(probe: AsyncCollection[Document]) -> None:
-    """Store the one document of the collection `probe`."""
+    """Store the document of the collection `probe` that is there to be written."""
     await probe.update_one({"_id": "probe"}, {"$currentDate": {"at": True}}, upsert=True)
 
 

@@ -46,7 +46,8 @@ def refuse_foreign(path: Path) -> None:
     newest = len(migrations())
     if version > newest:
         raise UnusableStore(
-            f"{path}: written by a newer version (schema {version}; this one knows {newest})"
+            f"{path}: written by a newer version (schema {version}; this one knows {newest}):"
+            " install that version again, or restore the backup from before the upgrade"
         )
 
 
