@@ -10,6 +10,7 @@ from jmmc.cli.copy import copy
 from jmmc.cli.export import export
 from jmmc.cli.forget import forget
 from jmmc.cli.incidents import incidents
+from jmmc.cli.init import init
 from jmmc.cli.jitsi import doctor, snippet
 from jmmc.cli.notes import note
 from jmmc.cli.rebuild import rebuild
@@ -31,6 +32,7 @@ def main() -> None:
 
 
 for _command in (
+    init,
     serve,
     check,
     alerts,

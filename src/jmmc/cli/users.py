@@ -65,7 +65,7 @@ def add(name: str, url: str, collection: str, role: Any, password: str | None) -
             " jmmc user role the role",
             1,
         )
-    chosen = _chosen_password(password)
+    chosen = chosen_password(password)
     with_reports(
         url, collection, lambda reports: users.add(reports, name, chosen, role), create=True
     )
@@ -102,7 +102,7 @@ def passwd(name: str, url: str, collection: str, password: str | None) -> None:
     """Set the password of a user, who keeps the role and is signed out everywhere."""
     if name not in _roles(url, collection):
         fail(f"there is no user {name!r}: jmmc user list shows them", 1)
-    chosen = _chosen_password(password)
+    chosen = chosen_password(password)
     with_reports(url, collection, lambda reports: users.set_password(reports, name, chosen))
     click.echo(printable(f"set the password of {name}, who is signed out everywhere"))
 
@@ -142,7 +142,7 @@ def _missing_file(url: str) -> Path | None:
     return None if path is None or path.exists() else path
 
 
-def _chosen_password(given: str | None) -> str:
+def chosen_password(given: str | None) -> str:
     """The password given, typed or sent over standard input; a bad one ends the command."""
     if given is None and sys.stdin.isatty():
         given = click.prompt("Password", hide_input=True, confirmation_prompt=True, err=True)

@@ -21,6 +21,7 @@ from jmmc.settings.alert_rules import (
 from jmmc.settings.changes import Change, changed
 from jmmc.settings.loading import environment_name, gather, given_in_environment
 from jmmc.settings.model import GROUPS, Settings, default_text, load_settings, marked
+from jmmc.settings.new_file import NewFile, new_secret
 from jmmc.settings.secret_files import FILE_SUFFIX, may_be_in_a_file
 from jmmc.settings.store import STORE_URLS
 from jmmc.settings.values import Mark, without_password
@@ -38,6 +39,7 @@ __all__ = [
     "GroupRule",
     "IncidentBegun",
     "Mark",
+    "NewFile",
     "NoPushes",
     "PoorShare",
     "Rule",
@@ -52,5 +54,6 @@ __all__ = [
     "load_settings",
     "marked",
     "may_be_in_a_file",
+    "new_secret",
     "without_password",
 ]
