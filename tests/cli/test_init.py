@@ -57,6 +57,7 @@ def test_init_replaces_a_file_only_by_force_and_keeps_the_old_one(tmp_path: Path
     file = tmp_path / "jmmc.toml"
     file.write_text(NewFile().text())  # As a package installs it: nobody has changed it.
     assert jmmc("init", folder=tmp_path).returncode == 0
+    assert not (tmp_path / "jmmc.toml.bak").exists()
     file.write_text("port = 1\n")
     refused = jmmc("init", "--admin", "ann", folder=tmp_path, answer="long enough it is\n")
     assert (refused.returncode, file.read_text()) == (1, "port = 1\n")
@@ -120,7 +121,8 @@ def test_in_a_terminal_init_asks_for_what_no_option_says(tmp_path: Path) -> None
         shown = ""
         for question, answer in answers.items():
             while question not in shown.rpartition("\n")[2]:
-                assert (more := _read(terminal)), shown
+                more = _read(terminal)
+                assert more, shown
                 shown += more
             os.write(terminal, f"{answer}\n".encode())
         while more := _read(terminal):

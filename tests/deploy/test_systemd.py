@@ -119,5 +119,6 @@ def test_sysusers_and_tmpfiles_create_the_user_and_backup_folder_of_the_units(
     users = [line.split(":")[0] for line in (tmp_path / "etc/passwd").read_text().splitlines()]
     assert users == [_value("jmmc.service", "User")]
     made = re.findall(r"^d (\S+) (\d+) (\S+)", (UNITS / "jmmc.tmpfiles").read_text(), re.MULTILINE)
-    assert made == [("/var/backups/jmmc", "0700", users[0])]
-    assert made[0][0] in _value("jmmc-backup.service", "ReadWritePaths").split()
+    folders = ["/var/lib/jmmc", "/var/backups/jmmc"]
+    assert made == [(folder, "0700", users[0]) for folder in folders]
+    assert folders[1] in _value("jmmc-backup.service", "ReadWritePaths").split()

@@ -12,6 +12,7 @@ from zipfile import ZipFile
 
 import pytest
 
+from jmmc.core.version import __version__
 from tests.support.paths import ROOT
 
 # Permissive licences, and weak copyleft without conditions for the program that uses it: a work
@@ -79,6 +80,39 @@ def test_the_wheel_has_every_file_of_the_package_and_nothing_else(wheel: Path) -
     assert packed == kept
     for needed in ("py.typed", "client/getClient.min.js", "web/dashboard/templates/base.html"):
         assert f"jmmc/{needed}" in packed
+
+
+def test_uv_installs_the_command_from_the_sdist_and_then_from_the_wheel(
+    wheel: Path, tmp_path: Path
+) -> None:
+    """As `pipx` and `uv tool install` do: into an environment of its own, with a new HOME."""
+    sdist = [sys.executable, "-m", "hatchling", "build", "--target", "sdist", "-d", str(tmp_path)]
+    subprocess.run(sdist, cwd=ROOT, check=True, capture_output=True, timeout=60)
+    (archive,) = tmp_path.glob("*.tar.gz")
+    uv = Path(sys.executable).with_name("uv")
+    cache = subprocess.run([uv, "cache", "dir"], capture_output=True, text=True, check=True)
+    environ = {name: text for name, text in os.environ.items() if name != "PYTHONPATH"} | {
+        "HOME": str(tmp_path),
+        "UV_CACHE_DIR": cache.stdout.strip(),
+        "UV_TOOL_DIR": str(tmp_path / "tools"),
+        "UV_TOOL_BIN_DIR": str(tmp_path / "bin"),
+    }
+
+    def run(*command: object) -> str:
+        done = subprocess.run(
+            [*map(str, command)], env=environ, capture_output=True, text=True, timeout=60
+        )
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    for package in (archive, wheel):
+        install = [uv, "tool", "install", "--quiet", "--force", "--python", sys.executable]
+        install += ["--constraints", ROOT / "requirements" / "serve.txt", package]
+        try:
+            run(*install, "--offline")  # What the set-up has fetched is enough.
+        except AssertionError:
+            run(*install)
+        assert run(tmp_path / "bin" / "jmmc", "--version") == f"jmmc, version {__version__}\n"
 
 
 def test_the_licence_of_every_dependency_is_allowed() -> None:

@@ -147,7 +147,9 @@ def _write(path: Path, text: str, state: Path | None) -> None:
     """Write the file. Its group is that of the service's folder, which has to read it."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        if path.exists():
+        if path.exists() and path.read_text("utf-8") == NewFile().text():
+            path.unlink()  # As a package installs it: there is nothing to keep.
+        elif path.exists():
             path.replace(path.with_name(f"{_NAME}.bak"))
         with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o640), "w") as file:
             if state is not None and state.is_dir() and os.geteuid() == 0:

@@ -1,0 +1,151 @@
+"""The Debian package: built by debhelper, and installed, upgraded, removed and purged by dpkg.
+
+This happens in a copy of this machine's file system that lives in memory (an overlay, in a mount
+namespace of its own), so that the real dpkg, its database and the maintainer scripts are used.
+systemd does not run there: units are enabled, and the service is started by hand. The package of
+the test is without the extras, to be quicker; that of `./run deb` has them.
+"""
+
+import os
+import re
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+import pytest
+
+from tests.support.paths import ROOT
+from tests.support.servers import free_port
+
+_AS_ROOT = [] if os.geteuid() == 0 else ["sudo", "-n"]
+
+# Mounts end with the namespace.
+_COPY_OF_THIS_MACHINE = """
+set -e
+mount -t tmpfs tmpfs "$1"
+mkdir "$1/upper" "$1/work" "$1/root"
+mount -t overlay overlay -o "lowerdir=/,upperdir=$1/upper,workdir=$1/work" "$1/root"
+mount -t proc proc "$1/root/proc"
+mount --rbind /dev "$1/root/dev"
+mount -t tmpfs tmpfs "$1/root/run"
+cp "$2" "$1/root/jmmc.deb"
+cd "$1/root"
+exec chroot . sh -euc "$3"
+"""
+
+# Prints one line for each thing that the test compares.
+_LIFE = """
+export DEBIAN_FRONTEND=noninteractive PATH=/usr/sbin:/usr/bin:/sbin:/bin
+unset PYTHONPATH
+rm -rf /etc/jmmc /var/lib/jmmc /var/backups/jmmc
+quietly() { "$@" >/log 2>&1 || { cat /log >&2; exit 1; }; }
+owner() { stat -c "$1: %U:%G %a" "$1"; }
+there() { for path; do [ ! -e "$path" ] || echo "$state: $path"; done; }
+everything='/opt/jmmc /usr/bin/jmmc /etc/jmmc /var/lib/jmmc/jmmc.db'
+install() { quietly dpkg --force-unsafe-io --force-confold -i /jmmc.deb; }
+
+install
+owner /var/lib/jmmc
+owner /etc/jmmc/jmmc.toml
+for unit in multi-user.target.wants/jmmc.service timers.target.wants/jmmc-backup.timer; do
+    readlink -e "/etc/systemd/system/$unit" | sed 's|^/usr||'
+done
+JMMC_PASSWORD='long enough it is' quietly jmmc init --admin ann --retention-days 7
+owner /etc/jmmc/jmmc.toml
+owner /var/lib/jmmc/jmmc.db
+
+cd /var/lib/jmmc
+setpriv --reuid=jmmc --regid=jmmc --clear-groups \
+    jmmc serve --config /etc/jmmc/jmmc.toml --port "$PORT" >/log 2>&1 &
+server=$!
+tries=0
+until /opt/jmmc/bin/python -c "import urllib.request as u
+print('ready:', u.urlopen('http://127.0.0.1:$PORT/readyz', timeout=5).status)" 2>/dev/null; do
+    tries=$((tries + 1))
+    [ $tries -lt 300 ] && kill -0 $server || { cat /log >&2; exit 1; }
+    sleep 0.1
+done
+kill $server
+wait $server && echo stopped
+cd /
+
+install
+grep ^retention_days /etc/jmmc/jmmc.toml
+state=removed; quietly dpkg -r jmmc; there $everything
+state=purged; quietly dpkg -P jmmc; there $everything
+install
+echo 'jmmc jmmc/remove-data boolean true' | debconf-set-selections
+state='purged with data'; quietly dpkg -P jmmc; there $everything /var/lib/jmmc /var/backups/jmmc
+"""
+
+
+def _without_extras() -> str:
+    """The lock of the server without what only extras need."""
+    locked = (ROOT / "requirements" / "serve.txt").read_text()
+    blocks = dict(re.findall(r"^([a-z0-9-]+)(==(?:.+\n)(?:[ #].*\n)*)", locked, re.MULTILINE))
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    kept = {re.split(r"[>=; ]", text)[0] for text in project["dependencies"]}
+    while (
+        more := {
+            name
+            for name, block in blocks.items()
+            if kept & set(re.findall(r"#(?: via)? +([a-z0-9-]+)", block))
+        }
+        - kept
+    ):
+        kept |= more
+    return "".join(name + block for name, block in blocks.items() if name in kept)
+
+
+@pytest.fixture(scope="module")
+def package(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("package")
+    wheel = [sys.executable, "-m", "hatchling", "build", "--target", "wheel", "-d", str(folder)]
+    subprocess.run(wheel, cwd=ROOT, check=True, capture_output=True, timeout=60)
+    (folder / "lock.txt").write_text(_without_extras())
+    uv = Path(sys.executable).with_name("uv")
+    environ = {**os.environ, "LOCK": str(folder / "lock.txt"), "UV": str(uv)}
+    build = ["sh", str(ROOT / "deploy/debian/build"), *map(str, folder.glob("*.whl")), str(folder)]
+    done = subprocess.run(build, env=environ, capture_output=True, text=True, timeout=110)
+    assert done.returncode == 0, done.stderr
+    (built,) = folder.glob("*.deb")
+    return built
+
+
+def test_the_package_needs_the_python_that_it_was_built_with(package: Path) -> None:
+    """What is compiled for one minor version cannot be loaded by another."""
+    shown = subprocess.run(["dpkg-deb", "-f", package, "Depends"], capture_output=True, text=True)
+    printed = "import sys; print(*sys.version_info[:2])"
+    version = subprocess.run(["/usr/bin/python3", "-c", printed], capture_output=True, text=True)
+    major, minor = map(int, version.stdout.split())
+    assert f"python3 (>= {major}.{minor}), python3 (<< {major}.{minor + 1}~)" in shown.stdout
+    conffiles = subprocess.run(["dpkg-deb", "-I", package, "conffiles"], capture_output=True)
+    assert conffiles.stdout == b"/etc/jmmc/jmmc.toml\n"
+
+
+def test_the_package_is_installed_configured_upgraded_removed_and_purged(
+    package: Path, tmp_path: Path
+) -> None:
+    script = ["sh", "-c", _COPY_OF_THIS_MACHINE, "sh", str(tmp_path), str(package), _LIFE]
+    command = ["unshare", "--mount", "--propagation", "private", *script]
+    environ = {**os.environ, "PORT": str(free_port())}
+    preserve = ["--preserve-env=PORT"] if _AS_ROOT else []
+    done = subprocess.run(
+        [*_AS_ROOT, *preserve, *command], env=environ, capture_output=True, text=True, timeout=110
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.splitlines() == [
+        "/var/lib/jmmc: jmmc:jmmc 700",
+        "/etc/jmmc/jmmc.toml: root:root 644",
+        "/lib/systemd/system/jmmc.service",
+        "/lib/systemd/system/jmmc-backup.timer",
+        "/etc/jmmc/jmmc.toml: root:jmmc 640",
+        "/var/lib/jmmc/jmmc.db: jmmc:jmmc 600",
+        "ready: 200",
+        "stopped",
+        "retention_days = 7",
+        "removed: /etc/jmmc",
+        "removed: /var/lib/jmmc/jmmc.db",
+        "purged: /var/lib/jmmc/jmmc.db",
+    ]
