@@ -2,10 +2,14 @@
 
 from typing import Any
 
+import pytest
+
 from jmmc.quality.causes.answer import Answer, Cause, Verdict
 from jmmc.quality.causes.recorded import AffectedSession, RecordedIncident
 from jmmc.quality.grading import Grade
 from jmmc.web.dashboard.incident_links import incident_with
+from jmmc.web.dashboard.layout import Layout
+from jmmc.web.security.sessions import LoginSigner
 
 
 def _answer(kind: str, value: str = "", probability: float = 0.9) -> Answer:
@@ -51,3 +55,20 @@ def test_a_session_that_is_not_listed_links_to_the_largest_incident_of_its_cause
     assert incident_with(recorded, {"a"}, 100, 200, unclear) is None
     own = [_incident("of x", 100, 200, ("x", 100, 200), answer=_answer("line", "up"))]
     assert incident_with(own, {"a"}, 100, 200, _answer("line", "up")) is None, "a line of its own"
+
+
+@pytest.mark.parametrize(
+    ("subject", "shown"),
+    [
+        (
+            "i0123456789abcdef",
+            '<a href="/x/incidents/i0123456789abcdef">incident i0123456</a>',
+        ),
+        ("region eu-west", "region eu-west"),
+        ("<i>", "&lt;i&gt;"),
+    ],
+)
+def test_an_alert_of_an_incident_leads_to_it(subject: str, shown: str) -> None:
+    layout = Layout(LoginSigner("secret"), lambda: "UTC")
+    parts: Any = layout.templates.get_template("parts.html").module
+    assert parts.alert_subject(subject, "/x", lambda text: text) == shown

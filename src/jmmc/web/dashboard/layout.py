@@ -14,6 +14,7 @@ from starlette.responses import Response, StreamingResponse
 from jmmc.answers.cause_texts import advice_for, fact_sentences, headline, name_of
 from jmmc.answers.cause_texts import percent as percent_of
 from jmmc.answers.cause_texts import title as incident_title
+from jmmc.answers.incidents import is_incident_id
 from jmmc.answers.model import FEW, Grades, SessionMark
 from jmmc.answers.notes import Note
 from jmmc.core.timestamps import PERIOD_STARTS, to_iso
@@ -114,6 +115,7 @@ class Layout:
             minutes=minutes,
             translated_number=translated_number,
             zip=zip,
+            is_incident_id=is_incident_id,
             points=points,
             weekday_hour=weekday_hour,
             people_values=people_values,
