@@ -118,12 +118,13 @@ def test_marks_stand_where_their_notes_are_and_number_them_alike() -> None:
 
 async def test_every_chart_over_time_shows_the_notes_of_its_time(store: Store) -> None:
     site = Site(store)
-    await site.push("Ann", {"cq": 100}, {"cq": 5}, seconds=600, ago=900)
+    session = await site.push("Ann", {"cq": 100}, {"cq": 5}, seconds=600, ago=900)
     await site.summarize()
     now = int(time.time())
     for at, text in ((now - 600, "inside <b>"), (now - 9 * 86_400, "long ago")):
         await add_note(store.reports, text, at)
-    pages = ["/overview", "/usage?by=day&since=2d", "/compare?by=region"]
+    own = [f"/sessions/{session}", f"/meetings/{session}"]
+    pages = [*own, "/overview", "/usage?by=day&since=2d", "/compare?by=region"]
     for path in pages:
         page = await site.page(path)
         assert "inside &lt;b&gt;" in page, path

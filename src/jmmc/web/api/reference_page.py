@@ -30,7 +30,7 @@ def reference_content(description: dict[str, Any]) -> Markup:
         parts.append(
             f'<section class="panel"><h2><code>{method} {escape(path)}</code></h2>'
             f"<p>{escape(operation['summary'])} Answer: {_linked(answer_of(operation))}.</p>"
-            + (f'<div class="scroll"><table>{rows}</table></div>' if rows else "")
+            + (_folded(f"{len(fields)} parameters", rows) if rows else "")
             + "</section>"
         )
     for name, schema in sorted(description["components"]["schemas"].items()):
@@ -41,9 +41,18 @@ def reference_content(description: dict[str, Any]) -> Markup:
         parts.append(
             f'<section class="panel" id="{escape(name)}"><h2>{escape(name)}</h2>'
             f"<p>{escape(schema.get('description', ''))}</p>"
-            f'<div class="scroll"><table>{rows}</table></div></section>'
+            + _folded(f"{len(schema.get('properties', {}))} fields", rows)
+            + "</section>"
         )
     return Markup("".join(parts))  # noqa: S704 - Every text in it is escaped above.
+
+
+def _folded(name: str, rows: str) -> str:
+    """A table that opens on a click: all of them together are very long."""
+    return (
+        f"<details><summary>{name}</summary>"
+        f'<div class="scroll"><table>{rows}</table></div></details>'
+    )
 
 
 def _body_fields(schema: dict[str, Any]) -> list[dict[str, Any]]:

@@ -147,6 +147,8 @@ class Pages:
         order = request.query_params.get("order", "")
         lanes = await in_background(lambda: lanes_of(detail, order))
         times = [attempt.began for attempt in detail.attempts]
+        since = min([detail.meeting.began, *times])
+        until = max([detail.meeting.ended, *(at + 1 for at in times)])
         return await self._page(
             request,
             caller,
@@ -163,8 +165,9 @@ class Pages:
             order=order if order in ORDERS else WORST,
             with_marks=any(lane.events for lane in lanes),
             failures=failures_of(detail.attempts),
-            since=min([detail.meeting.began, *times]),
-            until=max([detail.meeting.ended, *(at + 1 for at in times)]),
+            since=since,
+            until=until,
+            notes=await self._queries.notes(since, until),
             plots=PLOTS,
             part_of=[incident for incident in part_of if incident.meetings > 1],
             api=f"meetings/{detail.meeting.id}",
@@ -188,6 +191,7 @@ class Pages:
             detail=detail,
             plots=PLOTS,
             part_of=part_of,
+            notes=await self._queries.notes(detail.summary.began, detail.summary.ended),
             api=f"sessions/{detail.summary.session}",
             **await in_background(lambda: _session_view(detail, part_of)),
         )
@@ -210,6 +214,7 @@ class Pages:
             participant=participant,
             since=selection.since,
             until=selection.until,
+            window=(selection.since, selection.until),
             api=f"participants/{browser_id}",
         )
 
