@@ -17,7 +17,7 @@ from jmmc.web.api.reference_page import reference_content
 from jmmc.web.api.routes import api_description, api_routes
 from jmmc.web.browser.app import MetricsCollector
 from jmmc.web.dashboard.routes import Dashboard
-from jmmc.web.demo.page import demo_routes
+from jmmc.web.demo.page import demo_routes, demo_variables
 from jmmc.web.http import Receive, Scope, Send
 from jmmc.web.request_log import RequestLog
 from jmmc.web.root_path import RootPath, UnderRootPath
@@ -74,7 +74,8 @@ def _dashboard(
     collector.follow_settings(access.apply)
     monitoring = MetricsEndpoint(collector, access)
     reference = reference_content(api_description())
-    pages = Dashboard(collector, access, signer, reference=reference)
+    demo = demo_variables(collector.settings) if further_routes else None
+    pages = Dashboard(collector, access, signer, reference=reference, demo=demo)
 
     async def unknown(request: Request, _: Exception) -> Response:
         return await pages.not_found(request)

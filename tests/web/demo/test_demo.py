@@ -172,11 +172,19 @@ def test_a_rejected_push_is_shown_with_its_reason(tmp_path: Path, browser: Brows
         expect(page.locator("#state-text")).to_contain_text("bad_conf")
 
 
-def test_the_page_fits_on_a_phone_without_scrolling_sideways(server: str, page: Page) -> None:
+def test_the_page_has_the_menu_and_fits_on_a_phone_in_both_languages(
+    server: str, page: Page
+) -> None:
     page.set_viewport_size({"width": 390, "height": 844})
-    page.goto(f"{server}/demo")
-    expect(page.locator("#samples .amount").first).to_be_visible()
-    assert page.evaluate("document.documentElement.scrollWidth") == 390
+    for language, now, state in (
+        ("en", "Now", "Nothing lost so far."),
+        ("fr", "En direct", re.compile("Rien de perdu")),
+    ):
+        page.goto(f"{server}/demo?lang={language}")
+        expect(page.get_by_role("link", name=now)).to_be_visible()
+        expect(page.locator("#samples .amount").first).to_be_visible()
+        expect(page.locator("#state-text")).to_have_text(state)
+        assert page.evaluate("document.documentElement.scrollWidth") == 390
 
 
 def test_the_lines_for_jitsi_meet_are_those_of_jmmc_snippet(server: str, page: Page) -> None:

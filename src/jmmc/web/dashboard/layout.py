@@ -94,11 +94,17 @@ _FILTERED = (
 
 
 class Layout:
-    """Renders the pages of one server, whose own time zone is `time_zone()`."""
+    """Renders the pages of one server, whose own time zone is `time_zone()`.
 
-    def __init__(self, signer: LoginSigner, time_zone: Callable[[], str]) -> None:
+    With `has_demo` the menu leads to the demo page.
+    """
+
+    def __init__(
+        self, signer: LoginSigner, time_zone: Callable[[], str], *, has_demo: bool = False
+    ) -> None:
         self._signer = signer
         self._time_zone = time_zone
+        self._has_demo = has_demo
         self.templates = jinja2.Environment(
             loader=jinja2.PackageLoader("jmmc.web.dashboard"),
             autoescape=True,
@@ -230,6 +236,7 @@ class Layout:
             "filters_known": tuple(FIELD_OF_FILTER),
             "filter_choices": CHOICES,
             "window": None,
+            "has_demo": self._has_demo,
             "notes": (),
             "views": getattr(request.state, "views", ()),
             "view_pages": getattr(request.state, "view_pages", ()),

@@ -48,7 +48,10 @@ _Handler = Callable[[Request], Awaitable[Response]]
 
 
 class Dashboard:
-    """All pages of one server. `reference` describes its API; `clock` gives Unix seconds."""
+    """All pages of one server. `reference` describes its API; `clock` gives Unix seconds.
+
+    `demo` has the variables of the demo page, None where there is none.
+    """
 
     def __init__(
         self,
@@ -57,6 +60,7 @@ class Dashboard:
         signer: LoginSigner,
         *,
         reference: Markup,
+        demo: dict[str, str] | None = None,
         clock: Callable[[], float] = time.time,
     ) -> None:
         names = collector.pseudonyms
@@ -67,7 +71,10 @@ class Dashboard:
         self._signer = signer
         self._clock = clock
         self._reference = reference
-        self._layout = Layout(signer, lambda: collector.settings.time_zone)
+        self._demo = demo
+        self._layout = Layout(
+            signer, lambda: collector.settings.time_zone, has_demo=demo is not None
+        )
         self._pages = Pages(queries, names, self._layout, clock=clock)
         self._incidents = IncidentPages(queries, self._layout, clock=clock)
         self._usage = UsagePage(queries, lambda: collector.settings, self._layout, clock=clock)
@@ -119,6 +126,7 @@ class Dashboard:
                 self._guarded(self._first_steps.page, "users"),
                 methods=form_methods,
             ),
+            *([Route("/demo", self._open(self._demo_page))] if self._demo else []),
             Route("/api/v1/", self._open(self._api_reference)),
             Route("/notes", self._guarded(self._notes.notes), methods=form_methods),
             Route("/views", self._guarded(self._views.views, "views"), methods=form_methods),
@@ -126,6 +134,10 @@ class Dashboard:
             Route("/forget", self._guarded(self._erasure.forget, "erase"), methods=form_methods),
             Route("/static/{path:path}", static_files()),
         ]
+
+    async def _demo_page(self, request: Request, caller: Caller) -> Response:
+        """Play a recorded meeting."""
+        return self._layout.page(request, caller, "demo.html", demo=self._demo)
 
     async def _api_reference(self, request: Request, caller: Caller) -> Response:
         """Show what the API answers."""

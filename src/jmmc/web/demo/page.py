@@ -1,6 +1,8 @@
-"""Routes of the demo page: its files, the script, and the stored samples of a demo room."""
+"""The demo page: what it shows, its files, the script, and the stored samples of a demo room.
 
-import html
+The dashboard frames the page itself.
+"""
+
 import json
 import re
 import shlex
@@ -27,6 +29,7 @@ _MEDIA_TYPES = {
     "jitsi.js": "text/javascript; charset=utf-8",
     "ledger.js": "text/javascript; charset=utf-8",
     "pushes.js": "text/javascript; charset=utf-8",
+    "texts.js": "text/javascript; charset=utf-8",
     "view.js": "text/javascript; charset=utf-8",
     "recording.json": "application/json",
 }
@@ -43,7 +46,7 @@ _HEADERS = {
 
 
 def demo_routes(settings: Settings, collector: Collector) -> list[BaseRoute]:
-    """Return the routes of `/demo`, whose script pushes every 2 s."""
+    """Return the routes below `/demo/`, whose script pushes every 2 s."""
     demo_settings = settings.model_copy(
         update={
             "push_url": f"..{settings.prefix}/push",
@@ -56,7 +59,6 @@ def demo_routes(settings: Settings, collector: Collector) -> list[BaseRoute]:
         }
     )
     responses = {
-        "/demo": _response(_page(settings), "text/html; charset=utf-8"),
         "/demo/getClient": _response(render(demo_settings), "text/javascript; charset=utf-8"),
     }
     for name, media_type in _MEDIA_TYPES.items():
@@ -96,14 +98,12 @@ def _stored_form(session: Session) -> dict[str, Any]:
     return {"_id": session.id, "conf": session.room, "uid": session.browser_id, "m": samples}
 
 
-def _page(settings: Settings) -> str:
+def demo_variables(settings: Settings) -> dict[str, str]:
+    """What the page shows of the settings: the prefix, and the command that exports a meeting."""
     # A URL with a password is not shown: the command then takes the store of the settings.
     store = "" if "@" in settings.store else f" --store {shlex.quote(settings.store)}"
     export = f"jmmc export{store} --what sessions --format ndjson"
-    text = _asset("index.html")
-    for placeholder, value in {"{{prefix}}": settings.prefix, "{{export}}": export}.items():
-        text = text.replace(placeholder, html.escape(value))
-    return text
+    return {"prefix": settings.prefix, "export": export}
 
 
 def _asset(name: str) -> str:

@@ -3,6 +3,7 @@
 import { Conference, enter, leave, play } from "./jitsi.js";
 import { Ledger } from "./ledger.js";
 import { watchPushes } from "./pushes.js";
+import { t } from "./texts.js";
 import * as view from "./view.js";
 
 const SPEED = 2;
@@ -11,7 +12,7 @@ const READ_INTERVAL = 1000; // Milliseconds
 const DETECTION_TIMEOUT = 8000; // Milliseconds
 const STATS = "cq.local_stats_updated";
 
-const collectorUrl = new URL(`.${document.body.dataset.prefix}/`, document.baseURI);
+const collectorUrl = new URL(`.${document.querySelector(".demo").dataset.prefix}/`, document.baseURI);
 const pushUrl = new URL("push", collectorUrl).href;
 const plainFetch = window.fetch.bind(window); // Pushes go through a wrapped one.
 const exportCommand = document.getElementById("export-line").textContent;
@@ -42,25 +43,26 @@ const connection = watchPushes(
 function currentState() {
   const { raised, sent, confirmed, queued, stored } = ledger;
   if (failure) return ["wrong", failure];
-  if (ledger.rejection) return ["wrong", `The collector rejected a push: ${ledger.rejection}`];
+  if (ledger.rejection) return ["wrong", t("The collector rejected a push: {reason}", { reason: ledger.rejection })];
   if (!ledger.isExact) {
-    const differences = `${ledger.lost} lost, ${ledger.doubled} stored twice, ${ledger.altered} altered`;
-    return ["wrong", `The store differs from what was sent: ${differences}.`];
+    const { lost, doubled, altered } = ledger;
+    const text = "The store differs from what was sent: {lost} lost, {doubled} stored twice, {altered} altered.";
+    return ["wrong", t(text, { lost, doubled, altered })];
   }
-  if (connection.down) return ["down", "The collector is down. The browser keeps all samples."];
+  if (connection.down) return ["down", t("The collector is down. The browser keeps all samples.")];
   if (!ledger.isReadable) {
-    return ["down", "The collector does not answer. The browser keeps all samples."];
+    return ["down", t("The collector does not answer. The browser keeps all samples.")];
   }
-  if (!stored?.length) return ["waiting", "Waiting for the first sample."];
+  if (!stored?.length) return ["waiting", t("Waiting for the first sample.")];
   if (ledger.isOver && ledger.isSettled) {
-    const counts = `${raised} events, ${sent} samples sent, ${confirmed} confirmed, ${stored.length} stored.`;
-    return ["done", `${counts} Every reading is as it was sent. Nothing lost, nothing duplicated.`];
+    const text = "{raised} events, {sent} samples sent, {confirmed} confirmed, {stored} stored. Every reading is as it was sent. Nothing lost, nothing duplicated.";
+    return ["done", t(text, { raised, sent, confirmed, stored: stored.length })];
   }
   if (pushes.at(-1)?.state === "unanswered" && queued > 0) {
-    return ["waiting", "The collector is back. The browser will retry shortly."];
+    return ["waiting", t("The collector is back. The browser will retry shortly.")];
   }
-  if (maxQueued > 0) return ["ok", `${maxQueued} queued samples were delivered. Nothing lost.`];
-  return ["ok", "Nothing lost so far."];
+  if (maxQueued > 0) return ["ok", t("{count} queued samples were delivered. Nothing lost.", { count: maxQueued })];
+  return ["ok", t("Nothing lost so far.")];
 }
 
 function draw() {
@@ -98,18 +100,18 @@ function showMoment(moment, args) {
   const time = Date.now();
   const addEvent = (text, kind) => events.push({ text, kind, time });
   if (moment.event === "conference.trackMuteChanged") {
-    addEvent(args[0].isMuted() ? "Camera switched off" : "Camera switched on", "neutral");
+    addEvent(args[0].isMuted() ? t("Camera switched off") : t("Camera switched on"), "neutral");
   }
-  if (moment.event === "conference.userJoined") addEvent("Another participant joined", "neutral");
-  if (moment.event === "conference.connectionInterrupted") addEvent("Connection lost", "poor");
+  if (moment.event === "conference.userJoined") addEvent(t("Another participant joined"), "neutral");
+  if (moment.event === "conference.connectionInterrupted") addEvent(t("Connection lost"), "poor");
   // Jitsi raises it at the first connection, too.
   if (moment.event === "conference.connectionRestored") {
-    addEvent(stats.length > 3 ? "Connection restored" : "Connection established", "good");
+    addEvent(stats.length > 3 ? t("Connection restored") : t("Connection established"), "good");
   }
   if (moment.event === STATS) {
     const loss = args[0].packetLoss.download;
     const before = stats.at(-1)?.payload.packetLoss.download ?? 0;
-    if (loss > 2 && before <= 2) addEvent(`${loss} % packet loss on the download`, "fair");
+    if (loss > 2 && before <= 2) addEvent(t("{loss} % packet loss on the download", { loss }), "fair");
     ledger.raised += 1;
     stats.push({ at: moment.at, payload: { ...args[0] } });
     view.drawReadings(recording, stats);
@@ -122,7 +124,7 @@ function showMoment(moment, args) {
 async function waitForScript(conference) {
   const until = performance.now() + DETECTION_TIMEOUT;
   while (!conference.hasListener(STATS)) {
-    if (performance.now() > until) throw new Error("The script did not find the conference.");
+    if (performance.now() > until) throw new Error(t("The script did not find the conference."));
     await new Promise((resolve) => setTimeout(resolve, 50));
   }
 }
@@ -141,9 +143,9 @@ async function playOnce() {
   await waitForScript(conference);
   await play(recording, conference, SPEED, showMoment);
   leave();
-  events.push({ text: "The participant left", kind: "neutral", time: Date.now() });
+  events.push({ text: t("The participant left"), kind: "neutral", time: Date.now() });
   view.drawEvents(events);
-  view.setText("scene", "The recording has ended");
+  view.setText("scene", t("The recording has ended"));
   ledger.isOver = true;
 }
 
@@ -166,7 +168,7 @@ function loadScript() {
     script.src = "demo/getClient";
     script.onload = resolve;
     script.onerror = () =>
-      reject(new Error("The script could not be loaded. Is the collector still running?"));
+      reject(new Error(t("The script could not be loaded. Is the collector still running?")));
     document.head.append(script);
   });
 }
@@ -175,13 +177,13 @@ async function copy(button) {
   const source = document.getElementById(button.dataset.copy);
   try {
     await navigator.clipboard.writeText(source.textContent);
-    button.textContent = "Copied";
+    button.textContent = t("Copied");
   } catch {
     // Without https there is no clipboard: the text is selected, ready for Ctrl+C.
     getSelection().selectAllChildren(source);
-    button.textContent = "Selected";
+    button.textContent = t("Selected");
   }
-  setTimeout(() => (button.textContent = "Copy"), 2000);
+  setTimeout(() => (button.textContent = t("Copy")), 2000);
 }
 
 for (const button of document.querySelectorAll("[data-copy]")) {

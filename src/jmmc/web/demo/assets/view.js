@@ -1,5 +1,7 @@
 // Writes the state of the demo into the page.
 
+import { t } from "./texts.js";
+
 const MAX_PUSHES = 12;
 const MAX_SAMPLES = 13;
 const MAX_EVENTS = 7;
@@ -12,7 +14,7 @@ export const setText = (id, text) => {
 };
 
 const clock = (ms) =>
-  new Date(ms).toLocaleTimeString("en-GB", {
+  new Date(ms).toLocaleTimeString(document.documentElement.lang === "fr" ? "fr" : "en-GB", {
     hour: "2-digit",
     minute: "2-digit",
     second: "2-digit",
@@ -21,7 +23,6 @@ const clock = (ms) =>
 const isNumber = (value) => typeof value === "number" && Number.isFinite(value);
 const withUnit = (value, unit, digits = 0) =>
   isNumber(value) ? `${value.toFixed(digits)} ${unit}` : "–";
-const plural = (count, noun) => `${count} ${noun}${count === 1 ? "" : "s"}`;
 
 /** Draw the bar of scenes; the width of each is its duration. */
 export function drawScenes(recording) {
@@ -48,7 +49,8 @@ export function drawProgress(recording, at) {
   });
   const scene = recording.scenes.findLast((each) => each.at <= at) ?? recording.scenes[0];
   const seconds = Math.round(at / 1000);
-  setText("scene", `${scene.name}, ${seconds} of ${Math.round(recording.length / 1000)} s`);
+  const length = Math.round(recording.length / 1000);
+  setText("scene", t("{scene}, {seconds} of {length} s", { scene: scene.name, seconds, length }));
 }
 
 /** Draw the newest readings, and the curves of all so far. `stats` has at (ms) and payload. */
@@ -60,7 +62,7 @@ export function drawReadings(recording, stats) {
   setText("downlink", withUnit(payload.bitrate.download, "kbit/s"));
   setText("rtt", withUnit(payload.transport[0]?.rtt, "ms"));
   const sizes = Object.values(payload.resolution[recording.me] ?? {});
-  setText("video", sizes.length > 0 ? `${Math.max(...sizes.map((size) => size.height))} p` : "none");
+  setText("video", sizes.length > 0 ? `${Math.max(...sizes.map((size) => size.height))} p` : t("none"));
   spark("quality-spark", recording.length, stats, (payload) => payload.connectionQuality);
   spark("loss-spark", recording.length, stats, (payload) => payload.packetLoss.download);
 }
@@ -91,7 +93,7 @@ function shape(name, attributes) {
 /** Draw the events of the call, newest first; each has text, kind and time. */
 export function drawEvents(events) {
   if (events.length === 0) {
-    byId("events").replaceChildren(element("li", "No events yet.", "empty"));
+    byId("events").replaceChildren(element("li", t("No events yet."), "empty"));
     return;
   }
   byId("events").replaceChildren(
@@ -114,14 +116,14 @@ export function drawPushes(pushes, ledger, down) {
   setText(
     "queue-text",
     queued === 0
-      ? "No samples queued in the browser"
-      : `${plural(queued, "sample")} queued in the browser`,
+      ? t("No samples queued in the browser")
+      : t(queued === 1 ? "1 sample queued in the browser" : "{count} samples queued in the browser", { count: queued }),
   );
   byId("beads").replaceChildren(
     ...Array.from({ length: Math.min(queued, 40) }, () => document.createElement("i")),
   );
   if (pushes.length === 0) {
-    drawEmptyRow("pushes", 4, "The first push is sent when the script has detected the meeting.");
+    drawEmptyRow("pushes", 4, t("The first push is sent when the script has detected the meeting."));
     return;
   }
   byId("pushes").replaceChildren(
@@ -145,12 +147,12 @@ function range(samples) {
   if (samples.length === 0) return "–";
   const [first, last] = [samples[0].seq, samples.at(-1).seq];
   const mark = samples.some((sample) => sample.bye) ? ", bye" : "";
-  return (first === last ? `${first}` : `${first} to ${last}`) + mark;
+  return (first === last ? `${first}` : t("{first} to {last}", { first, last })) + mark;
 }
 
 function responseText(push) {
-  if (push.state === "sending") return "sending";
-  if (push.state === "unanswered") return "no answer";
+  if (push.state === "sending") return t("sending");
+  if (push.state === "unanswered") return t("no answer");
   if (push.state === "rejected") return `${push.status} ${push.answer.error ?? ""}`;
   const dropped =
     push.answer.dropped?.length > 0 ? `, without ${push.answer.dropped.join(", ")}` : "";
@@ -160,7 +162,7 @@ function responseText(push) {
 /** Draw the latest stored samples; a reading that did not change is repeated in gray. */
 export function drawStored(samples) {
   if (samples.length === 0) {
-    drawEmptyRow("samples", 7, "No samples stored yet.");
+    drawEmptyRow("samples", 7, t("No samples stored yet."));
     setText("raw", "–");
     return;
   }
