@@ -182,6 +182,11 @@ class Collector:
         return self._maintenance.upgraded if self.is_open else None
 
     @property
+    def compressed(self) -> tuple[int, int] | None:
+        """Rows of an earlier version that are compressed, and all; None without such work."""
+        return self._maintenance.compressed if self.is_open else None
+
+    @property
     def retention_pause(self) -> float | None:
         """By how many days the clock is ahead, while retention is paused for it; else None."""
         settings = self.settings

@@ -11,11 +11,12 @@ from starlette.applications import Starlette
 from starlette.routing import Mount
 
 from jmmc import MetricsCollector, dashboard
+from jmmc.core.model import SessionFilter
 from jmmc.ingest.disk_guard import DiskGuard, free_bytes
 from jmmc.server.preflight import inspect
 from jmmc.settings import Settings
 from jmmc.stores.sqlite.store import SqliteStore
-from tests.support.builders import Answer, body, call, v1_body, wire_sample
+from tests.support.builders import Answer, body, call, push, v1_body, wire_sample
 from tests.support.collectors import MakeCollector, stored
 
 _MIB = 2**20
@@ -215,3 +216,22 @@ def test_the_free_space_is_that_of_the_folders_file_system(tmp_path: Path) -> No
     assert 0 < measure(tmp_path) < 2**60
     with pytest.raises(OSError, match="No such file"):
         free_bytes(tmp_path / "missing")
+
+
+async def test_the_health_page_says_what_is_free_in_the_file_and_when_the_disk_is_full(
+    make_collector: MakeCollector,
+) -> None:
+    metrics = make_collector()
+    app = Starlette(routes=[Mount("/jmmc", metrics), Mount("/calls", dashboard(metrics))])
+    collector, disk = metrics.collector, metrics.collector.disk
+    await call(app, "GET", "/jmmc/readyz")
+    disk._readings, disk._monotonic = (), iter(range(0, 9 * 3600, 600)).__next__
+    for number in range(19):
+        await _look(metrics, 10_240 - number * 5)  # 30 MiB an hour: 10,150 MiB last 14 days.
+    await collector.store.append([push(*range(6000), opens=True)])
+    await collector.store.erase(SessionFilter())
+    collector._maintenance._older_data.progress = (1200, 3400)
+    page = (await call(app, "GET", "/calls/health", client="127.0.0.1")).body.decode()
+    assert "full in days: 14" in page
+    assert re.search(r"of these free for new data: 0\.[1-9] MiB", page)
+    assert "1,200 of 3,400" in page

@@ -5,6 +5,7 @@ import click
 from jmmc.cli.alerts import alerts
 from jmmc.cli.answers import report, show
 from jmmc.cli.backup import backup
+from jmmc.cli.compact import compact
 from jmmc.cli.completion import completion
 from jmmc.cli.copy import copy
 from jmmc.cli.export import export
@@ -37,6 +38,7 @@ for _command in (
     check,
     alerts,
     backup,
+    compact,
     export,
     copy,
     forget,

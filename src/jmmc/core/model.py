@@ -122,12 +122,14 @@ class Condition(Struct, frozen=True):
 
     `spooled` is the number of bytes in the local spool while the database is unreachable; None
     when writes go to the database. `size` is the size of the store on disk, in bytes. `put_aside`
-    is the number of samples that the database refused, kept in a file beside the spool.
+    is the number of samples that the database refused, kept in a file beside the spool. `reusable`
+    is the part of `size` that deleted data left for new data; None where that is not known.
     """
 
     spooled: int | None = None
     size: int | None = None
     put_aside: int = 0
+    reusable: int | None = None
 
 
 _LAST_SECOND = 253_402_300_799  # 9999-12-31T23:59:59Z: the limit of ISO 8601 and Python.

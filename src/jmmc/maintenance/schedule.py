@@ -11,6 +11,7 @@ from jmmc.core.tasks import raise_if_cancelled
 from jmmc.ingest.counters import Counters, Job
 from jmmc.maintenance.call_time_metrics import CallTimeCounters
 from jmmc.maintenance.clock_guard import ClockGuard
+from jmmc.maintenance.compression import OlderData
 from jmmc.maintenance.retention import delete_old, repeat_in_pieces
 from jmmc.maintenance.summarizer import Summarizer, keep_summarizing
 from jmmc.quality.thresholds import preset
@@ -53,12 +54,14 @@ class Maintenance:
         self._settings = settings
         self._clock = clock
         self._summarizer = summarizer_of(store, settings, clock, call_time, sender_of)
+        self._older_data = OlderData(store, lambda: self._summarizer.leading)
 
     def start(self, supervisor: Supervisor) -> None:
         """Start all tasks. Stopping them is safe at any time: interrupted work is done again."""
         supervisor.start("retention", lambda: self._hourly("retention", self._apply_retention))
         supervisor.start("packing", lambda: self._hourly("packing", self._archive_quiet))
         supervisor.start("summaries", self._keep_summarizing)
+        supervisor.start("compression", self._older_data.compress)
         supervisor.start("incidents", self._keep_finding_incidents)
         supervisor.start("erasures", self._keep_reading_erasures)
 
@@ -70,6 +73,11 @@ class Maintenance:
     def forget_sessions(self) -> None:
         """Forget what is remembered of running sessions: something was erased."""
         self._summarizer.forget_sessions()
+
+    @property
+    def compressed(self) -> tuple[int, int] | None:
+        """Rows of an earlier version that are compressed, and all; None without such work."""
+        return self._older_data.progress
 
     async def release(self) -> None:
         """Give up the leases, when the tasks have ended. Raises `StoreError`."""
@@ -105,6 +113,8 @@ class Maintenance:
 
     async def _apply_retention(self) -> None:
         await delete_old(self._store, self._settings, self._clock, self._clock_guard)
+        if count := await repeat_in_pieces(lambda _: self._store.release_space(), 0):
+            _log.info("space_released", bytes=count)
 
     async def _archive_quiet(self) -> None:
         """Pack sessions to which hardly any sample comes any more."""

@@ -216,8 +216,8 @@ LABELS: dict[str, str] = {
     " joins and drops: the values of [`fail` and `drop`](protocol.md#readings), empty for a join"
     " that succeeded",
     "script": f"at most 10 versions, `ancestor`, `{UNKNOWN}`, `{OTHER}`",
-    "task": "`alerts`, `disk`, `erasures`, `otlp`, `packing`, `retention`, `spool`, `summaries`,"
-    " `writer`",
+    "task": "`alerts`, `compression`, `disk`, `erasures`, `otlp`, `packing`, `retention`, `spool`,"
+    " `summaries`, `writer`",
     "during": "`commit`, `summaries`, `retention`, `packing`",
     "region": f"at most 20, and those of `authorized_regions`; `{UNKNOWN}`, `{OTHER}`",
     "bridge": f"at most 50 addresses of bridges, `p2p` from peer to peer; `{UNKNOWN}`, `{OTHER}`",

@@ -132,6 +132,13 @@ class Store(Protocol):
         """
         ...
 
+    async def release_space(self) -> int:
+        """Give the disk some of the room that deleted data left, beyond what new data will use.
+
+        Gives a bounded number of bytes and returns it. Call it until it returns 0.
+        """
+        ...
+
     async def check(self) -> Condition:
         """Write a probe: return how the store is, or raise `StoreError` if it takes no writes."""
         ...
@@ -280,6 +287,15 @@ class Reports(Protocol):
 
     async def rollups(self, dimension: str, length: int, since: int, until: int) -> list[Rollup]:
         """The rollups of `length` seconds that begin from `since` to before `until`, by `start`."""
+        ...
+
+    async def compress_older(self) -> tuple[int, int] | None:
+        """Compress a bounded number of summaries and rollups that an earlier version stored.
+
+        Returns how many are done and how many there were at the start; None when none is left.
+        Remembers how far it came. Until then they are read as they are. MongoDB compresses what it
+        writes by itself: there is nothing to do.
+        """
         ...
 
     async def put_usage(self, days: Sequence[UsageSums]) -> None:

@@ -205,6 +205,10 @@ class SpooledStore:
             await self._put_aside.wipe_deleted()
         await self.store.wipe_deleted()
 
+    async def release_space(self) -> int:
+        """See `Store.release_space`. The spool's file is emptied when it is drained."""
+        return await self.store.release_space()
+
     async def check(self) -> Condition:
         """See `Store.check`."""
         put_aside = await self._put_aside.samples() if self._put_aside.is_open else 0

@@ -246,6 +246,10 @@ class MongoReports:
                 async for document in cursor
             ]
 
+    async def compress_older(self) -> tuple[int, int] | None:
+        """See `Reports.compress_older`. MongoDB compresses what it writes: there is no work."""
+        return None
+
     async def put_usage(self, days: Sequence[UsageSums]) -> None:
         """See `Reports.put_usage`."""
         self._connection.refuse_writes()

@@ -110,6 +110,10 @@ class MongoStore:
     async def wipe_deleted(self) -> None:
         """See `Store.wipe_deleted`. Does nothing: MongoDB reuses the space of what was deleted."""
 
+    async def release_space(self) -> int:
+        """See `Store.release_space`. Does nothing: MongoDB manages its own files."""
+        return 0
+
     async def check(self) -> Condition:
         """See `Store.check`."""
         self.connection.refuse_writes()

@@ -5,4 +5,4 @@ the file, `recovery.py` reads a damaged one, `schema/` has the numbered migratio
 This package knows nothing of MongoDB, of HTTP, or of the settings.
 """
 
-__all__ = ["backup", "store"]
+__all__ = ["backup", "compacting", "store"]

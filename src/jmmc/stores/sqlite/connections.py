@@ -161,6 +161,7 @@ class Connections:
     def _open_writer(self) -> sqlite3.Connection:
         if self._writer.connection is None:
             schema.refuse_foreign(self.path)
+            before = self._identity()
             try:
                 connection = sqlite3.connect(
                     self.path,
@@ -172,6 +173,9 @@ class Connections:
             except sqlite3.Error as error:
                 raise UnusableStore(f"{self.path}: {error}") from error
             try:
+                if not connection.execute("PRAGMA page_count").fetchone()[0]:
+                    # Only a new file takes it: pages that become free can be given back.
+                    connection.execute("PRAGMA auto_vacuum = INCREMENTAL")
                 # Before WAL, so that the header of the file itself has our id from the start.
                 schema.migrate(connection)
                 for pragma in _WRITER_PRAGMAS:
@@ -182,6 +186,9 @@ class Connections:
             except BaseException:
                 connection.close()
                 raise
+            if before not in (None, self._identity()):
+                connection.close()
+                raise StoreError(f"{self.path}: replaced while it was opened; try again")
             weakref.finalize(self, connection.close)  # Also at exit: empties the WAL into the file.
             self._writer.connection = connection
             self._identities = {suffix: self._identity(suffix) for suffix in ("", "-wal", "-shm")}

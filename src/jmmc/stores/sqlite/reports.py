@@ -14,16 +14,18 @@ from jmmc.quality.summary import Decile, LiveSession, SearchHit, Summary
 from jmmc.quality.usage import UsageSums
 from jmmc.stores.contract import CLOCK_SKEW
 from jmmc.stores.searchable_names import NAMED, kind_of, names_of, stored_kind
-from jmmc.stores.sqlite import incidents, summary_writes
+from jmmc.stores.sqlite import incidents, older_rows, summary_writes
+from jmmc.stores.sqlite.compression import compress
 from jmmc.stores.sqlite.connections import Connections
+from jmmc.stores.sqlite.older_rows import SUMMARY_JSON, rollup_json, summary_json
 from jmmc.stores.sqlite.selection import order_key, read_column, summary_conditions
 
 _MAXIMUM = 2**63 - 1  # Of an integer in SQLite.
 _BEGAN = "began >= ? AND began < ?"
 _PART = 2000  # Summaries read together: their rows take the event loop some 5 ms.
-_VALUES = msgspec.json.Decoder(dict[str, tuple[Sums, ...]])
-_REPLICATES = msgspec.json.Decoder(dict[str, tuple[int, ...]])
-_JOINS = msgspec.json.Decoder(dict[str, JoinSums])
+_ROLLUP = msgspec.json.Decoder(
+    tuple[dict[str, tuple[Sums, ...]], dict[str, tuple[int, ...]], dict[str, JoinSums]]
+)
 _USAGE = msgspec.json.Decoder(UsageSums)
 _SUMMARY = msgspec.json.Decoder(Summary)
 _LIVE_SESSION = msgspec.json.Decoder(LiveSession)
@@ -93,23 +95,24 @@ class SqliteReports:
             where += f" AND ({key}, session) {'<' if order.falling else '>'} (?, ?)"
             values += after
         by = "DESC" if order.falling else "ASC"
-        # The rows are sorted without `whole`, which is large.
+        # The rows are sorted without their JSON, which is large.
         rows = await self._connections.read(
-            "SELECT whole FROM summaries JOIN"
+            f"SELECT {SUMMARY_JSON} FROM summaries JOIN"
             f" (SELECT rowid AS place, {key} AS key, session AS id FROM summaries WHERE {where}"
             f" ORDER BY key {by}, id {by} LIMIT ?) ON summaries.rowid = place"
             f" ORDER BY key {by}, id {by}",
             [*values, limit],
         )
-        return [_SUMMARY.decode(row[0]) for row in rows]
+        return [_SUMMARY.decode(summary_json(*row)) for row in rows]
 
     async def get_summaries(self, ids: Sequence[str]) -> list[Summary]:
         """See `Reports.get_summaries`."""
         rows = await self._connections.read(
-            "SELECT whole FROM summaries WHERE session IN (SELECT value FROM json_each(?))",
+            f"SELECT {SUMMARY_JSON} FROM summaries"
+            " WHERE session IN (SELECT value FROM json_each(?))",
             [msgspec.json.encode(list(ids)).decode()],
         )
-        return [_SUMMARY.decode(row[0]) for row in rows]
+        return [_SUMMARY.decode(summary_json(*row)) for row in rows]
 
     async def sessions_beginning(self, prefix: str, limit: int) -> list[str]:
         """See `Reports.sessions_beginning`."""
@@ -125,13 +128,13 @@ class SqliteReports:
         after: tuple[int, str] = (-_MAXIMUM, "")
         while True:
             rows = await self._connections.read(
-                "SELECT whole FROM summaries INDEXED BY summaries_that_run"
+                f"SELECT {SUMMARY_JSON} FROM summaries INDEXED BY summaries_that_run"
                 " WHERE running AND (began, session) > (?, ?) ORDER BY began, session LIMIT ?",
                 [*after, _LIVE_SESSIONS],
             )
             if not rows:
                 return
-            sessions = [_LIVE_SESSION.decode(row[0]) for row in rows]
+            sessions = [_LIVE_SESSION.decode(summary_json(*row)) for row in rows]
             after = (sessions[-1].began, sessions[-1].session)
             yield sessions
 
@@ -233,9 +236,7 @@ class SqliteReports:
                 rollup.dimension,
                 rollup.length,
                 rollup.start,
-                msgspec.json.encode(rollup.values).decode(),
-                msgspec.json.encode(rollup.replicates).decode(),
-                msgspec.json.encode(rollup.joins).decode(),
+                compress(msgspec.json.encode((rollup.values, rollup.replicates, rollup.joins))),
             )
             for rollup in rollups
         ]
@@ -246,21 +247,18 @@ class SqliteReports:
     async def rollups(self, dimension: str, length: int, since: int, until: int) -> list[Rollup]:
         """See `Reports.rollups`."""
         rows = await self._connections.read(
-            "SELECT start, parts, replicates, joins FROM rollups WHERE dimension = ? AND length = ?"
-            " AND start >= ? AND start < ? ORDER BY start",
+            "SELECT start, content, parts, replicates, joins FROM rollups WHERE dimension = ?"
+            " AND length = ? AND start >= ? AND start < ? ORDER BY start",
             [dimension, length, since, until],
         )
         return [
-            Rollup(
-                length,
-                start,
-                dimension,
-                _VALUES.decode(values),
-                _REPLICATES.decode(replicates),
-                _JOINS.decode(joins),
-            )
-            for start, values, replicates, joins in rows
+            Rollup(length, start, dimension, *_ROLLUP.decode(rollup_json(*stored)))
+            for start, *stored in rows
         ]
+
+    async def compress_older(self) -> tuple[int, int] | None:
+        """See `Reports.compress_older`."""
+        return await self._connections.write(older_rows.compress_older)
 
     async def put_usage(self, days: Sequence[UsageSums]) -> None:
         """See `Reports.put_usage`."""

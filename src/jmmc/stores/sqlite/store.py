@@ -112,19 +112,30 @@ class SqliteStore:
             await asyncio.sleep(0.2)
         raise StoreError(f"{self.path}: a reader keeps the log in use; try again when it is done")
 
+    async def release_space(self) -> int:
+        """See `Store.release_space`. Needs a file that was made, or compacted, by this version."""
+        return await self.connections.write(upkeep.release_space)
+
     async def check(self) -> Condition:
         """See `Store.check`."""
         await self.connections.write(upkeep.probe)
-        pages = "pragma_page_count(), pragma_page_size()"
-        ((count, size),) = await self.connections.read(f"SELECT * FROM {pages}", [])
-        return Condition(size=count * size)
+        pages = "pragma_page_count(), pragma_freelist_count(), pragma_page_size()"
+        ((count, free, size),) = await self.connections.read(f"SELECT * FROM {pages}", [])
+        return Condition(size=count * size, reusable=free * size)
 
     async def verify(self) -> list[str]:
         """The problems that SQLite's own check of the file finds, none when it is sound.
 
         Reads the whole file, at about 10 s per gigabyte.
         """
-        rows = await self.connections.read("PRAGMA quick_check(10)", [])
+        try:
+            rows = await self.connections.read("PRAGMA quick_check(10)", [])
+        except StoreError as error:
+            if isinstance(error.__cause__, sqlite3.DatabaseError) and (
+                error.__cause__.sqlite_errorcode == sqlite3.SQLITE_CORRUPT
+            ):
+                return [str(error)]  # Not even the list of tables can be read.
+            raise
         lines = [line for row in rows for line in row[0].splitlines()]
         return [line for line in lines if line != "ok" and not line.startswith("***")]
 

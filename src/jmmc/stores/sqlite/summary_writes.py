@@ -7,6 +7,7 @@ import msgspec
 
 from jmmc.quality.summary import Summary
 from jmmc.stores.searchable_names import stored_kind
+from jmmc.stores.sqlite.compression import compress
 from jmmc.stores.sqlite.transaction import transaction
 from jmmc.stores.summary_columns import JSON_COLUMNS, SUMMARY_COLUMNS, column, json_columns
 
@@ -32,7 +33,7 @@ def put_summaries(
     `covered` has each session with the number of samples that its summary covers: a session with
     exactly so many is not dirty any more.
     """
-    columns = ", ".join((*map(column, SUMMARY_COLUMNS), *JSON_COLUMNS, "whole"))
+    columns = ", ".join((*map(column, SUMMARY_COLUMNS), *JSON_COLUMNS, "whole", "content"))
     marks = ", ".join("?" * (columns.count(",") + 1))
     with transaction(connection):
         connection.executemany(
@@ -96,13 +97,14 @@ def prune(connection: sqlite3.Connection, before: int) -> int:
 
 
 def put_rollups(
-    connection: sqlite3.Connection, rows: Sequence[tuple[str, int, int, str, str, str]]
+    connection: sqlite3.Connection, rows: Sequence[tuple[str, int, int, bytes]]
 ) -> None:
     """Store rows of `rollups`."""
     with transaction(connection):
         connection.executemany(
-            "INSERT OR REPLACE INTO rollups (dimension, length, start, parts, replicates, joins)"
-            " VALUES (?, ?, ?, ?, ?, ?)",
+            "INSERT OR REPLACE INTO rollups"
+            " (dimension, length, start, content, parts, replicates, joins)"
+            " VALUES (?, ?, ?, ?, '', '', '')",
             rows,
         )
 
@@ -116,9 +118,10 @@ def put_usage(connection: sqlite3.Connection, rows: Sequence[tuple[int, int, str
 
 
 def summary_row(summary: Summary) -> tuple[object, ...]:
-    """The row of a summary: its columns, and all of it as JSON."""
+    """The row of a summary: its columns, and all of it, compressed."""
     return (
         *(getattr(summary, field) for field in SUMMARY_COLUMNS),
         *json_columns(summary),
-        msgspec.json.encode(summary).decode(),
+        msgspec.json.encode({"address": summary.address}).decode(),
+        compress(msgspec.json.encode(summary)),
     )

@@ -10,6 +10,11 @@ from jmmc.stores.sqlite.connections import BUSY_SECONDS
 from jmmc.stores.sqlite.selection import session_conditions
 from jmmc.stores.sqlite.transaction import transaction
 
+INCREMENTAL = 2
+"""The mode of `PRAGMA auto_vacuum` in which free pages can be given back in steps."""
+
+_RELEASED = 250  # Pages per transaction, for which pushes wait some 10 ms.
+_SPARE_PAGES = 4096  # 16 MB that are kept for new data, and a tenth of the file.
 _DELETED = 50  # Sessions per transaction: some 5,000 samples, for which pushes wait 20 ms.
 
 
@@ -47,6 +52,20 @@ def erase(connection: sqlite3.Connection, selection: SessionFilter) -> Changed:
             f"SELECT id, session FROM sessions WHERE {where} LIMIT {_DELETED}", values
         ).fetchall()
         return _delete(connection, rows)
+
+
+def release_space(connection: sqlite3.Connection) -> int:
+    """See `Store.release_space`. The file itself shrinks when its log is moved into it."""
+    (mode,) = connection.execute("PRAGMA auto_vacuum").fetchone()
+    (pages,) = connection.execute("PRAGMA page_count").fetchone()
+    (free,) = connection.execute("PRAGMA freelist_count").fetchone()
+    (size,) = connection.execute("PRAGMA page_size").fetchone()
+    released = min(_RELEASED, free - max(_SPARE_PAGES, pages // 10))
+    if mode != INCREMENTAL or released <= 0:
+        return 0
+    # A row for each page, without columns: `execute` would stop after the first one.
+    connection.executescript(f"PRAGMA incremental_vacuum({released})")
+    return int(released * size)
 
 
 def probe(connection: sqlite3.Connection) -> None:

@@ -111,6 +111,7 @@ class LivePages:
             "disk": self._collector.disk,
             "retention_pause": self._collector.retention_pause,
             "upgraded": self._collector.upgraded,
+            "compressed": self._collector.compressed,
             "began": int(self._collector.began),
         }
 

@@ -1,0 +1,157 @@
+"""Summaries and rollups of earlier versions are read as they are, and compressed in steps."""
+
+from collections.abc import AsyncIterator, Sequence
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from jmmc.core.model import Dialect, Sample, Session
+from jmmc.quality.filters import SummaryFilter
+from jmmc.quality.rollups import HOUR, Rollup, Sums
+from jmmc.quality.summarize import summarize
+from jmmc.quality.summary import Summary
+from jmmc.quality.thresholds import preset
+from jmmc.stores.sqlite import older_rows
+from jmmc.stores.sqlite.compression import compress, decompress
+from jmmc.stores.sqlite.store import SqliteStore
+from tests.support.builders import RHYTHM
+
+_SESSION = Session("a" * 24, "room", "u", Dialect.V2, 900, (Sample(0, 900, b'{"cq":100}'),))
+_SUMMARY = summarize(_SESSION, preset=preset("jitsi"), rhythm=RHYTHM)
+_SUMMARIES = [
+    msgspec.structs.replace(
+        _SUMMARY, session=f"{number:024x}", began=900 + number, address=f"203.0.113.{number}"
+    )
+    for number in range(7)
+]
+_ROLLUPS = [
+    Rollup(HOUR, number * HOUR, "browser", {"Firefox": (Sums(number * HOUR, 1, 2, 3, 4, 5),)})
+    for number in range(5)
+]
+_COMPRESSED_BY_THE_FIRST_VERSION = bytes.fromhex("78bbcafe1ca523a384ad050091dd0f0e")
+
+
+@pytest.fixture
+async def store(tmp_path: Path) -> AsyncIterator[SqliteStore]:
+    store = SqliteStore(tmp_path / "calls.db")
+    await store.open()
+    yield store
+    await store.close()
+
+
+async def _store_as_before(
+    store: SqliteStore, summaries: Sequence[Summary], rollups: Sequence[Rollup]
+) -> None:
+    """Store rows as an earlier version did."""
+    await store.reports.put_summaries(summaries)
+    await store.reports.put_rollups(rollups)
+    for summary in summaries:
+        await _execute(
+            store,
+            "UPDATE summaries SET content = NULL, whole = ?, lane = '[[900,1]]', segments = '',"
+            " meeting = NULL WHERE session = ?",
+            [msgspec.json.encode(summary).decode(), summary.session],
+        )
+    for rollup in rollups:
+        parts = (rollup.values, rollup.replicates, rollup.joins)
+        await _execute(
+            store,
+            "UPDATE rollups SET content = NULL, parts = ?, replicates = ?, joins = ?"
+            " WHERE start = ?",
+            [*(msgspec.json.encode(part).decode() for part in parts), rollup.start],
+        )
+
+
+async def _execute(store: SqliteStore, statement: str, values: Sequence[object]) -> None:
+    await store.connections.write(lambda connection: connection.execute(statement, values))
+
+
+async def _stored(store: SqliteStore) -> tuple[object, ...]:
+    columns = ("session", "lane", "segments", "jitsi_meeting_id")
+    return (
+        await store.reports.summaries(SummaryFilter(), limit=100),
+        await store.reports.rollups("browser", HOUR, 0, 100 * HOUR),
+        await store.reports.facts(columns, SummaryFilter()),
+        [session async for part in store.reports.live_sessions() for session in part],
+    )
+
+
+async def _raw(store: SqliteStore) -> list[tuple[bytes | None, str]]:
+    """What is stored of summaries and rollups, compressed and not."""
+    rows = await store.connections.read("SELECT content, whole FROM summaries", [])
+    return rows + await store.connections.read("SELECT content, parts FROM rollups", [])
+
+
+async def test_what_an_earlier_version_stored_is_compressed_step_by_step(
+    store: SqliteStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(older_rows, "_TOGETHER", 3)
+    await store.reports.put_summaries(_SUMMARIES)
+    await store.reports.put_rollups(_ROLLUPS)
+    expected = await _stored(store)
+    await _store_as_before(store, _SUMMARIES[:5], _ROLLUPS)
+    assert await _stored(store) == expected, "as an earlier version stored it"
+
+    progress = [await store.reports.compress_older()]
+    assert await _stored(store) == expected, "half of it compressed"
+    await store.close()  # A restart.
+    await store.open()
+    while (step := await store.reports.compress_older()) is not None:
+        progress.append(step)
+    assert await _stored(store) == expected
+    assert progress == [(done, 12) for done in (3, 6, 7, 7, 10, 12, 12)]
+    for content, text in await _raw(store):
+        assert content
+        assert len(text) < 30, "not stored twice"
+    assert await store.reports.compress_older() is None, "once is enough"
+
+
+async def test_a_summary_that_changes_meanwhile_keeps_its_change(store: SqliteStore) -> None:
+    await _store_as_before(store, _SUMMARIES, [])
+    newer = msgspec.structs.replace(_SUMMARIES[3], good=77)
+    await store.reports.put_summaries([newer])
+    while await store.reports.compress_older() is not None:
+        pass
+    assert await store.reports.get_summaries([newer.session]) == [newer]
+
+
+async def test_a_damaged_summary_does_not_stop_the_others(store: SqliteStore) -> None:
+    await _store_as_before(store, _SUMMARIES, [])
+    damaged = _SUMMARIES[2].session
+    await _execute(store, "DROP INDEX summaries_by_address", [])
+    await _execute(store, "UPDATE summaries SET whole = '{' WHERE session = ?", [damaged])
+    while await store.reports.compress_older() is not None:
+        pass
+    compressed = [content for content, _ in await _raw(store) if content]
+    assert len(compressed) == len(_SUMMARIES) - 1
+
+
+async def test_an_address_that_no_summary_has_any_more_is_forgotten(store: SqliteStore) -> None:
+    await _store_as_before(store, _SUMMARIES[:1], [])
+    await store.reports.put_summaries(_SUMMARIES[1:])
+    while await store.reports.compress_older() is not None:
+        pass
+    await store.reports.erase(_SUMMARIES[:2])
+    found = await store.reports.search("203.0.113.", 10)
+    assert {hit.name for hit in found} == {summary.address for summary in _SUMMARIES[2:]}
+
+
+def test_what_was_compressed_once_can_be_read_for_ever() -> None:
+    content = b'{"session":"0123456789abcdef01234567","conf":"room"}'
+    assert decompress(_COMPRESSED_BY_THE_FIRST_VERSION) == content
+    assert decompress(compress(content)) == content
+
+
+def test_a_summary_becomes_a_fifth_of_its_json() -> None:
+    whole = msgspec.json.encode(_SUMMARY)
+    assert len(compress(whole)) * 5 < len(whole)
+
+
+@pytest.mark.parametrize("cut", [0, 1, 9, 20])
+def test_damaged_content_is_refused(cut: int) -> None:
+    content = compress(msgspec.json.encode(_SUMMARY))
+    with pytest.raises(ValueError, match="damaged"):
+        decompress(content[:cut] + b"\0\0\0\0\0\0" + content[cut + 6 :])
+    with pytest.raises(ValueError, match="damaged"):
+        decompress(content[:cut])
