@@ -112,6 +112,8 @@ FILTERS: tuple[Filter, ...] = (
 )
 """Every filter, defined once for stores, API, pages and command."""
 
+_BY_FIELD: Mapping[str, Filter] = {row.field: row for row in FILTERS}
+
 FIELD_OF_FILTER: Mapping[str, str] = {row.name: row.field for row in FILTERS}
 """The field of `SummaryFilter` by the filter's name outside."""
 
@@ -161,11 +163,11 @@ class SummaryFilter(Struct, frozen=True):
 
     def fits(self, values: Mapping[str, str]) -> bool:
         """Whether the dimensions in `values` have what this selects of them."""
-        for row in FILTERS:
-            selected = getattr(self, row.field)
-            if selected is None or row.field not in values:
+        for field, value in values.items():
+            selected = getattr(self, field)
+            if selected is None:
                 continue
-            value = values[row.field]
+            row = _BY_FIELD[field]
             if not any(
                 value == allowed or (row.prefix and value.startswith(f"{allowed} "))
                 for allowed in row.alternatives(selected)
