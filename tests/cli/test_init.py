@@ -91,7 +91,7 @@ def test_init_keeps_a_user_who_is_there(tmp_path: Path) -> None:
         (("--admin", "ann"), "no password: give it on standard input, or in JMMC_PASSWORD"),
     ],
 )
-def test_a_mistake_is_told_in_one_line_before_anything_is_written(
+def test_a_mistake_is_named_in_one_line_before_anything_is_written(
     tmp_path: Path, options: tuple[str, ...], said: str
 ) -> None:
     done = jmmc("init", *options, folder=tmp_path)

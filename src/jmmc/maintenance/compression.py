@@ -44,7 +44,7 @@ class OlderData:
                 await asyncio.sleep(_TURN)
                 continue
             if progress is None:
-                if self.progress is not None:
+                if self.progress is not None and self.progress[0]:
                     _log.info("older_data_compressed", count=self.progress[0])
                 self.progress = None
                 return
