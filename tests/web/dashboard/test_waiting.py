@@ -1,6 +1,7 @@
 """A slow page: its head is sent before its content."""
 
 import asyncio
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -103,6 +104,11 @@ def slow_query(store: SqliteStore, monkeypatch: pytest.MonkeyPatch) -> SlowQuery
     return slow
 
 
+def _without_token(head: str) -> str:
+    """The head of a page without the token of its forms, which tells the second."""
+    return re.sub(r'name="form" value="[^"]+"', "", head)
+
+
 async def test_the_head_of_a_slow_page_is_sent_first_and_the_content_is_unchanged(
     app: Server, slow_query: SlowQuery
 ) -> None:
@@ -112,7 +118,7 @@ async def test_the_head_of_a_slow_page_is_sent_first_and_the_content_is_unchange
     slow_query(released := asyncio.Event())
     reader = Reader(app, query=f"{_QUERY}&lang=en")
     first = await reader.first_chunk()
-    assert first.partition(_MAIN)[0] == head
+    assert _without_token(first.partition(_MAIN)[0]) == _without_token(head)
     assert first.endswith(f"{_LOADING}\n")
     released.set()
     await reader.response
