@@ -4,6 +4,7 @@ import csv
 import io
 import re
 from collections.abc import Iterable, Sequence
+from functools import lru_cache, partial
 from typing import Any, Protocol
 
 import msgspec
@@ -23,6 +24,7 @@ MEDIA_TYPES = {
 _GROUP = 20_000  # Rows in memory before Parquet writes them: 50 MB.
 # Where a spreadsheet begins a cell: at the start, and after what it may take for a separator.
 _FORMULA = re.compile(r"(^|[;\t\r\n])(?=[\s\"]*[=+\-@\t\r\n\uff1d\uff0b\uff0d\uff20])")
+_WRITTEN_AS_THEY_ARE = frozenset((int, float, type(None)))  # The most, in time series.
 
 
 class Table(Protocol):
@@ -71,6 +73,11 @@ class NdjsonTable:
         return b""
 
 
+def _harmless(text: str, *, for_terminal: bool) -> str:
+    text = _FORMULA.sub(r"\1'", text)
+    return printable(text, keep="") if for_terminal else without_controls(text)
+
+
 class CsvTable:
     """Comma-separated, with a header. A ' precedes text that a spreadsheet would execute.
 
@@ -80,7 +87,8 @@ class CsvTable:
 
     def __init__(self, columns: Columns, *, for_terminal: bool = False) -> None:
         self._columns = columns
-        self._for_terminal = for_terminal
+        # Of rows in sequence most texts are the same.
+        self._harmless = lru_cache(4096)(partial(_harmless, for_terminal=for_terminal))
         self._moments = _moments(columns)
         self._text = io.StringIO(newline="")
         self._writer = csv.writer(self._text)
@@ -90,8 +98,13 @@ class CsvTable:
         """See `Table`."""
         if rows:
             self._begin(rows[0])
+        cell = self._cell
         self._writer.writerows(
-            map(self._cell, _readable(row, self._moments).values()) for row in rows
+            [
+                value if value.__class__ in _WRITTEN_AS_THEY_ARE else cell(value)
+                for value in _readable(row, self._moments).values()
+            ]
+            for row in rows
         )
         return self._take()
 
@@ -114,8 +127,7 @@ class CsvTable:
 
     def _cell(self, value: Any) -> Any:
         if isinstance(value, str):
-            text = _FORMULA.sub(r"\1'", value)
-            return printable(text, keep="") if self._for_terminal else without_controls(text)
+            return self._harmless(value)
         if isinstance(value, bool):
             return str(value).lower()
         return value

@@ -42,12 +42,19 @@ TIMELINE_COLUMNS: Mapping[str, Any] = {
 """The columns of `sample_rows` and their types; a reading may be None."""
 
 
+_CELLS = tuple(
+    (column, row.path, type(row.values) is Address, row) for column, row in COLUMNS.items()
+)
+"""Of each column, the path of its reading and whether values are converted that are no lists."""
+
+
 def sample_rows(session: Session, rhythm: Rhythm) -> Iterator[dict[str, Any]]:
     """One row for each sample, with all readings that hold; None where unknown.
 
     They hold for the `seconds` before the sample, which is 0 for the first one.
     """
     for step in steps(session, rhythm):
+        reading = step.state.get
         yield {
             "session": session.id,
             "room": session.room,
@@ -56,7 +63,12 @@ def sample_rows(session: Session, rhythm: Rhythm) -> Iterator[dict[str, Any]]:
             "seq": step.sample.seq,
             "seconds": step.until - step.since,
             "left": step.sample.bye,
-            **{column: _cell(row, step.state.get(row.path)) for column, row in COLUMNS.items()},
+            **{
+                column: _cell(row, value)
+                if (value := reading(path)).__class__ is list or is_converted
+                else value
+                for column, path, is_converted, row in _CELLS
+            },
         }
 
 
