@@ -83,9 +83,9 @@ class SpoolFile(SqliteStore):
         rows = await self.connections.read(
             "SELECT sessions.id, sessions.session, conf, uid, dialect, seq, ts, marks, readings"
             " FROM samples JOIN sessions ON sessions.id = samples.session"
-            " WHERE samples.session NOT IN (SELECT value FROM json_each(?1))"
-            " AND (?2 IS NULL OR samples.session = ?2)"
-            " ORDER BY samples.session, seq LIMIT ?3",
+            " WHERE samples.session NOT IN (SELECT value FROM json_each(?))"
+            " AND samples.session = coalesce(?, samples.session)"
+            " ORDER BY samples.session, seq LIMIT ?",
             [keys, only, samples],
         )
         return [_spooled_session(list(group)) for _, group in groupby(rows, key=lambda row: row[0])]

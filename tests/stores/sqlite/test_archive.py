@@ -81,7 +81,7 @@ async def test_a_bounded_number_is_packed_at_a_time(store: SqliteStore) -> None:
 
 
 async def test_finding_sessions_to_pack_does_not_read_all_sessions(store: SqliteStore) -> None:
-    plan = await store.connections.read(f"EXPLAIN QUERY PLAN {QUIET}", [_NOW, 20])
+    plan = await store.connections.read(f"EXPLAIN QUERY PLAN {QUIET}", [_NOW, _NOW, 20])
     steps = [row[3] for row in plan]
     assert "CO-ROUTINE loose" in steps, steps
     assert not [step for step in steps if step.startswith("SCAN") and step != "SCAN loose"]

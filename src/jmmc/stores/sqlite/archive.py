@@ -19,11 +19,13 @@ QUIET = """
         SELECT (SELECT min(session) FROM samples WHERE session > id) FROM loose WHERE id IS NOT NULL
     )
     SELECT sessions.id, sessions.session FROM loose CROSS JOIN sessions ON sessions.id = loose.id
-    WHERE began < ?1 AND loose.id NOT IN (SELECT session FROM dirty)
-    AND NOT EXISTS (SELECT 1 FROM samples WHERE samples.session = loose.id AND ts >= ?1)
-    LIMIT ?2
+    WHERE began < ? AND loose.id NOT IN (SELECT session FROM dirty)
+    AND NOT EXISTS (SELECT 1 FROM samples WHERE samples.session = loose.id AND ts >= ?)
+    LIMIT ?
 """
-"""Key and id of at most ?2 sessions that are neither packed nor dirty, without samples since ?1.
+"""Key and id of some sessions that are neither packed nor dirty, without samples since a time.
+
+Its values: that time twice, and how many sessions at most.
 
 Each step to the next session is one search in the index; packed sessions cost nothing. `CROSS JOIN`
 keeps the order of the tables: otherwise SQLite reads all sessions before it returns the first.
@@ -43,9 +45,9 @@ def pack(connection: sqlite3.Connection, keys: Iterable[int]) -> list[int]:
     for key in keys:
         seen.append(key)
         rows = connection.execute(
-            "SELECT seq, ts, marks, readings FROM samples WHERE session = ?1"
-            " AND NOT EXISTS (SELECT 1 FROM dirty WHERE session = ?1) ORDER BY seq",
-            [key],
+            "SELECT seq, ts, marks, readings FROM samples WHERE session = ?"
+            " AND NOT EXISTS (SELECT 1 FROM dirty WHERE session = ?) ORDER BY seq",
+            [key, key],
         ).fetchall()
         if not rows:
             continue

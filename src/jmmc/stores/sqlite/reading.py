@@ -137,14 +137,14 @@ async def _with_samples(connections: Connections, rows: Sequence[Any]) -> list[S
         samples = {key: list(group) for key, group in groupby(sample_rows, key=lambda row: row[0])}
         return [session_of(row, samples.get(row[0], ())) for row in rows]
 
-    chosen = "session IN (SELECT value FROM json_each(?1))"
+    chosen = "session IN (SELECT value FROM json_each(?))"
     # One statement: between two, a session may be packed and be missing from both.
     return await connections.read_as(
         sessions_of,
         f"SELECT session, seq, ts, marks, readings FROM samples WHERE {chosen} UNION ALL"
         f" SELECT session, NULL, NULL, NULL, samples FROM packed WHERE {chosen}"
         " ORDER BY session, seq",
-        [_keys(rows)],
+        [_keys(rows)] * 2,
     )
 
 

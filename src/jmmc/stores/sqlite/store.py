@@ -93,7 +93,7 @@ class SqliteStore:
 
     async def pack(self, before: int) -> int:
         """See `Store.pack`."""
-        quiet = dict(await self.connections.read(archive.QUIET, [before, _PACKED]))
+        quiet = dict(await self.connections.read(archive.QUIET, [before, before, _PACKED]))
         if not quiet:
             return 0
         changed = await self._change(lambda connection: upkeep.pack(connection, quiet))

@@ -47,8 +47,8 @@ def put_summaries(
         )
         # A sample may have come since the session was read: then the session stays dirty.
         connection.executemany(
-            "DELETE FROM dirty WHERE session = (SELECT id FROM sessions WHERE session = ?1)"
-            " AND (SELECT count(*) FROM samples WHERE session = dirty.session) = ?2",
+            "DELETE FROM dirty WHERE session = (SELECT id FROM sessions WHERE session = ?)"
+            " AND (SELECT count(*) FROM samples WHERE session = dirty.session) = ?",
             covered,
         )
 
@@ -86,8 +86,8 @@ def prune(connection: sqlite3.Connection, before: int) -> int:
     with transaction(connection):
         deleted = connection.execute(
             "DELETE FROM summaries WHERE session IN (SELECT session FROM summaries"
-            " WHERE began < ?1 AND last < ?1 AND ended < ?1 ORDER BY began LIMIT ?2)",
-            [before, _PRUNED],
+            " WHERE began < ? AND last < ? AND ended < ? ORDER BY began LIMIT ?)",
+            [before, before, before, _PRUNED],
         ).rowcount
         if not deleted:
             connection.execute("DELETE FROM names WHERE last < ?", [before])

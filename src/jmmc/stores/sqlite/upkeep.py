@@ -29,11 +29,11 @@ def prune(connection: sqlite3.Connection, before: int) -> Changed:
     """See `Store.prune`."""
     with transaction(connection):
         quiet = connection.execute(
-            "SELECT id, session FROM sessions WHERE began < ?1 AND NOT EXISTS"
-            " (SELECT 1 FROM samples WHERE session = sessions.id AND ts >= ?1) AND NOT EXISTS"
-            " (SELECT 1 FROM packed WHERE session = sessions.id AND last >= ?1)"
+            "SELECT id, session FROM sessions WHERE began < ? AND NOT EXISTS"
+            " (SELECT 1 FROM samples WHERE session = sessions.id AND ts >= ?) AND NOT EXISTS"
+            " (SELECT 1 FROM packed WHERE session = sessions.id AND last >= ?)"
             f" ORDER BY began LIMIT {_DELETED}",
-            [before],
+            [before] * 3,
         ).fetchall()
         return _delete(connection, quiet)
 
