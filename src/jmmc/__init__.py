@@ -1,6 +1,7 @@
 """Collects the call quality that browsers measure in Jitsi Meet, and reports on it.
 
-What an app that mounts a collector needs is exported here; the wings are the packages beside it.
+What an app that mounts a collector, or a script that reads a store, needs is exported here; the
+wings are the packages beside it.
 """
 
 from importlib import import_module
@@ -9,7 +10,10 @@ from typing import TYPE_CHECKING
 from jmmc.core.version import __version__
 
 if TYPE_CHECKING:
+    from jmmc.answers.queries import Queries
+    from jmmc.answers.reader import Reader
     from jmmc.core.errors import JmmcError, SettingsError, StoreError, UnusableStore
+    from jmmc.quality.filters import SummaryFilter
     from jmmc.settings import Settings
     from jmmc.stores import Store, open_store
     from jmmc.stores.mongo.store import MongoStore
@@ -22,10 +26,13 @@ __all__ = [
     "MetricsCollector",
     "MongoStore",
     "PerProcess",
+    "Queries",
+    "Reader",
     "Settings",
     "SettingsError",
     "Store",
     "StoreError",
+    "SummaryFilter",
     "UnusableStore",
     "__version__",
     "dashboard",
@@ -39,7 +46,10 @@ _LAZY = {
     "StoreError": "jmmc.core.errors",
     "UnusableStore": "jmmc.core.errors",
     "Settings": "jmmc.settings",
+    "Queries": "jmmc.answers.queries",
+    "Reader": "jmmc.answers.reader",
     "Store": "jmmc.stores",
+    "SummaryFilter": "jmmc.quality.filters",
     "open_store": "jmmc.stores",
     "MetricsCollector": "jmmc.web.browser.app",
     "MongoStore": "jmmc.stores.mongo.store",

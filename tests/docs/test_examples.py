@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -29,7 +30,7 @@ _WSGI = (
 
 
 def _command(name: str, port: int) -> list[str]:
-    if name.startswith(("fastapi", "starlette")):
+    if name.startswith(("fastapi", "starlette", "django_asgi")):
         options = ["--app-dir", str(EXAMPLES), "--port", str(port)]
         return [sys.executable, "-m", "uvicorn", f"{name}:app", *options]
     code = _WSGI.format(folder=str(EXAMPLES), name=name, port=port)
@@ -51,7 +52,10 @@ def _running(name: str, folder: Path) -> Iterator[str]:
         server.wait(20)
 
 
-@pytest.mark.parametrize("name", sorted(path.stem for path in EXAMPLES.glob("*.py")))
+_HOSTS = sorted({path.stem for path in EXAMPLES.glob("*.py")} - {"read_calls"})
+
+
+@pytest.mark.parametrize("name", _HOSTS)
 def test_the_example_collects(tmp_path: Path, name: str) -> None:
     with _running(name, tmp_path) as url:
         with urllib.request.urlopen(f"{url}/getClient", timeout=10) as answer:
@@ -152,6 +156,26 @@ def test_in_uwsgi_without_threads_the_example_refuses_to_start(
         PerProcess(lambda: lambda environ, start_response: [])
     uwsgi.opt["enable-threads"] = True
     PerProcess(lambda: lambda environ, start_response: [])
+
+
+def test_the_cells_that_read_a_store_print_what_was_counted_by_hand(tmp_path: Path) -> None:
+    """`tests/data/README.md` says what is in the store."""
+    shutil.copy(ROOT / "tests" / "data" / "first-schema.db", tmp_path / "calls.db")
+    assert jmmc("rebuild", "--store", "sqlite:///calls.db", folder=tmp_path).returncode == 0
+    arguments = ("sqlite:///calls.db", "2026-11-24", "2026-11-25")
+    done = subprocess.run(
+        [sys.executable, EXAMPLES / "read_calls.py", *arguments],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert done.returncode == 0, done.stderr
+    lines = done.stdout.splitlines()
+    assert lines[:2] == ["4 sessions, 31 minutes, peak 3 people", "6.5% of the known time was poor"]
+    assert lines[2].split()[:3] == ["eu-west", "31", "min"]
+    assert lines[-2].partition(" ")[2].startswith("120 s poor {")
+    assert lines[-1].startswith("170 samples, ")
 
 
 def test_the_list_of_examples_is_complete() -> None:

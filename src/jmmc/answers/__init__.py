@@ -17,6 +17,7 @@ __all__ = [
     "notes",
     "period_names",
     "queries",
+    "reader",
     "serialization",
     "sessions_by_cause",
     "short_ids",

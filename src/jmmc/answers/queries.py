@@ -1,5 +1,6 @@
 """Every question that the API, the command and the pages ask, in one class."""
 
+import time
 from collections.abc import Callable, Collection, Iterable, Sequence
 from datetime import UTC, tzinfo
 
@@ -50,6 +51,7 @@ from jmmc.answers.threads import in_background
 from jmmc.answers.usage import usage, usage_begins
 from jmmc.core.calendar import Period
 from jmmc.core.tasks import prefetch
+from jmmc.maintenance.schedule import usual_rhythm
 from jmmc.privacy.pseudonyms import Pseudonyms
 from jmmc.quality.causes.recorded import RecordedIncident
 from jmmc.quality.filters import IncidentFilter, IncidentOrder, SummaryFilter, support_code
@@ -79,6 +81,8 @@ def _window_of(selection: SummaryFilter) -> SummaryFilter:
 class Queries:
     """Answers from one store. `rhythm` as in `build_timeline`; `clock` gives Unix seconds.
 
+    The store is open. Without `rhythm` browsers send as often as settings say by default.
+
     Selections have room and browser id as they are stored; a search takes real names too. A
     selection's `since` and `until` are Unix seconds.
     """
@@ -87,13 +91,13 @@ class Queries:
         self,
         store: Store,
         *,
-        rhythm: Rhythm,
-        clock: Callable[[], float],
+        rhythm: Rhythm | None = None,
+        clock: Callable[[], float] = time.time,
         pseudonyms: Pseudonyms | None = None,
     ) -> None:
         self._pseudonyms = pseudonyms or Pseudonyms()
         self._store = store
-        self._rhythm = rhythm
+        self._rhythm = rhythm or usual_rhythm()
         self._clock = clock
         self._overviews = Overviews(store)
         self._last_hour = LastHour(self._overviews, clock)

@@ -133,19 +133,41 @@ class CsvTable:
         return value
 
 
+def arrow_table(columns: Columns, rows: Sequence[Row]) -> Any:
+    """Rows as a `pyarrow.Table` with these columns. Raises `MissingLibrary`."""
+    arrow = _arrow()
+    types = {
+        ColumnKind.MOMENT: arrow.timestamp("s", tz="UTC"),
+        ColumnKind.FLAG: arrow.bool_(),
+        ColumnKind.INTEGER: arrow.int64(),
+        ColumnKind.NUMBER: arrow.float64(),
+        ColumnKind.TEXT: arrow.string(),
+    }
+    schema = arrow.schema([(name, types[kind]) for name, kind in columns.items()])
+    arrays = [
+        arrow.array([_stored_value(kind, row[name]) for row in rows], types[kind])
+        for name, kind in columns.items()
+    ]
+    return arrow.table(arrays, schema=schema)
+
+
+def _arrow() -> Any:
+    try:
+        import pyarrow
+        import pyarrow.parquet
+    except ImportError as error:
+        raise MissingLibrary(f"Parquet needs PyArrow; {install_hint('parquet')}") from error
+    return pyarrow
+
+
 class ParquetTable:
     """Columns with types, compressed with zstd."""
 
     def __init__(self, columns: Columns) -> None:
-        try:
-            import pyarrow
-            import pyarrow.parquet
-        except ImportError as error:
-            raise MissingLibrary(f"Parquet needs PyArrow; {install_hint('parquet')}") from error
-        self._arrow: Any = pyarrow
+        self._arrow: Any = _arrow()
         self._columns = columns
         self._sink = io.BytesIO()
-        self._file: Any = pyarrow.PythonFile(_Forward(self._sink), mode="w")
+        self._file: Any = self._arrow.PythonFile(_Forward(self._sink), mode="w")
         self._writer: Any = None
         self._rows: list[Row] = []
 
@@ -166,15 +188,10 @@ class ParquetTable:
     def _write(self) -> None:
         arrow = self._arrow
         names = list(self._rows[0] if self._rows else self._columns)
-        schema = arrow.schema([(name, self._type(name)) for name in names])
-        arrays = []
-        for name in names:
-            kind = self._columns[name]
-            values = [_stored_value(kind, row[name]) for row in self._rows]
-            arrays.append(arrow.array(values, schema.field(name).type))
+        rows = arrow_table({name: self._columns[name] for name in names}, self._rows)
         if self._writer is None:
-            self._writer = arrow.parquet.ParquetWriter(self._file, schema, compression="zstd")
-        self._writer.write_table(arrow.table(arrays, schema=schema))
+            self._writer = arrow.parquet.ParquetWriter(self._file, rows.schema, compression="zstd")
+        self._writer.write_table(rows)
         self._rows = []
 
     def _take(self) -> bytes:
@@ -182,20 +199,6 @@ class ParquetTable:
         self._sink.seek(0)
         self._sink.truncate()
         return content
-
-    def _type(self, name: str) -> Any:
-        arrow = self._arrow
-        match self._columns[name]:
-            case ColumnKind.MOMENT:
-                return arrow.timestamp("s", tz="UTC")
-            case ColumnKind.FLAG:
-                return arrow.bool_()
-            case ColumnKind.INTEGER:
-                return arrow.int64()
-            case ColumnKind.NUMBER:
-                return arrow.float64()
-            case ColumnKind.TEXT:
-                return arrow.string()
 
 
 class _Forward(io.RawIOBase):

@@ -16,7 +16,7 @@ from jmmc.maintenance.retention import delete_old, repeat_in_pieces
 from jmmc.maintenance.summarizer import Summarizer, keep_summarizing
 from jmmc.quality.thresholds import preset
 from jmmc.quality.timeline import SIGNS_OF_LIFE, Rhythm
-from jmmc.settings import Settings
+from jmmc.settings import Settings, load_settings
 from jmmc.stores import Store
 
 _log = logger(__name__)
@@ -135,6 +135,11 @@ class Maintenance:
 def rhythm_of(settings: Settings) -> Rhythm:
     """How often browsers send, by the settings."""
     return Rhythm(settings.sample_interval, SIGNS_OF_LIFE * settings.push_interval)
+
+
+def usual_rhythm() -> Rhythm:
+    """How often browsers send where no setting says otherwise."""
+    return rhythm_of(load_settings(flags={}, environ={}, file=None))
 
 
 def summarizer_of(
