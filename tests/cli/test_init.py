@@ -24,11 +24,13 @@ def test_init_writes_a_configuration_adds_an_admin_and_prints_what_to_paste(
     tmp_path: Path,
 ) -> None:
     options = ("--public-url", f"{_PUBLIC}/", "--retention-days", "30", "--time-zone", "Asia/Tokyo")
-    done = jmmc("init", *options, "--admin", "ann", folder=tmp_path, answer="long enough it is\n")
+    folder = tmp_path / "new"
+    options += ("--admin", "ann", str(folder))
+    done = jmmc("init", *options, folder=tmp_path, answer="long enough it is\n")
     assert done.returncode == 0, done.stderr
-    file = tmp_path / "jmmc.toml"
+    file = folder / "jmmc.toml"
     settings = load_settings(flags={}, environ={}, file=file)
-    assert settings.store == f"sqlite:///{tmp_path}/jmmc.db"
+    assert settings.store == f"sqlite:///{folder}/jmmc.db"
     assert (settings.public_url, settings.retention_days) == (_PUBLIC, 30)
     assert (settings.time_zone, settings.push_url) == ("Asia/Tokyo", f"{_PUBLIC}{PREFIX}/push")
     assert settings.allowed_origins == ("*",)
@@ -150,7 +152,9 @@ def _read(terminal: int) -> str:
     [
         NewFile(),
         NewFile(public_url="https://m.example.org/quality", jitsi_url="https://meet.example.org/x"),
-        NewFile(store="mongodb://u:p%22@db/jmmc", folder='/srv/"a" b', secret="s" * 43),
+        NewFile(
+            store="mongodb://u:p%22@db/jmmc", collection="c", folder='/srv/"a" b', secret="s" * 43
+        ),
     ],
 )
 def test_the_file_has_the_settings_that_follow_from_the_answers(

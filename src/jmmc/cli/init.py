@@ -10,6 +10,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import click
+import msgspec
 from rich.console import Console
 
 from jmmc.accounts import users
@@ -73,54 +74,69 @@ def init(
         fail(f"{path}: exists; --force replaces it, and keeps the old one as {_NAME}.bak", 1)
     system = folder == _SYSTEM
     state = Path(NewFile().folder) if system else folder
-    asked = sys.stdin.isatty()
-
-    def answer(given: str | None, question: str, default: str) -> str:
-        if given is None and asked:
-            given = click.prompt(question, default=default, show_default=bool(default), err=True)
-        return default if given is None else given
-
-    public = answer(public_url, "Public URL of the collector (empty: not yet known)", "")
-    jitsi = answer(jitsi_url, "URL of your Jitsi Meet (empty: any page may push)", "")
-    place = answer(store, "Store", f"sqlite:///{state / 'jmmc.db'}")
-    days = retention_days if retention_days is not None else NewFile().retention_days
-    if retention_days is None and asked:
-        question = "Keep samples for how many days (0: for ever)"
-        days = click.prompt(question, default=days, type=click.IntRange(min=0), err=True)
-    zone = answer(time_zone, "Time zone", _zone_of_machine())
-    name = answer(admin, "Name of the first user (empty: none)", "")
-    _check_public_url(public)
-    if jitsi and not re.match(r"https?://[^/\s]", jitsi):
-        fail(f"--jitsi-url = {jitsi!r}: expected an http or https URL", 2)
     new = NewFile(
-        public_url=public.rstrip("/"),
-        jitsi_url=jitsi,
-        store=place,
+        public_url=_answer(public_url, "Public URL of the collector (empty: not yet known)", ""),
+        jitsi_url=_answer(jitsi_url, "URL of your Jitsi Meet (empty: any page may push)", ""),
+        store=_answer(store, "Store", f"sqlite:///{state / 'jmmc.db'}"),
+        collection=collection,
         folder=str(state),
-        retention_days=days,
-        time_zone=zone,
-        secret="" if place.startswith("sqlite") else new_secret(),
+        retention_days=_days(retention_days),
+        time_zone=_answer(time_zone, "Time zone", _zone_of_machine()),
     )
-    try:
-        values = {**new.settings(), "collection": collection}
-        settings = load_settings(flags=values, environ={}, file=None)
-        if name:
-            users.check_name(name)
-    except (SettingsError, UserError) as error:
-        fail(error, 2)
+    name = _answer(admin, "Name of the first user (empty: none)", "")
+    new, settings = _checked(new, name)
     word = chosen_password(password) if name else ""
-    with _as_owner(state if system else None):
+    owner = state if system else None
+    _make_folder(folder)
+    with _as_owner(owner):
         if name:
             _add_user(settings, name, word)
-    _write(path, new.text(), state if system else None)
-    with _as_owner(state if system else None):
+    _write(path, new.text(), owner)
+    with _as_owner(owner):
         passed = _print_checks(settings)
-    _print_snippet(settings, jitsi)
-    if jitsi:
-        _print_page(f"{jitsi.rstrip('/')}/jmmc-test")
-    _print_next(path, settings, jitsi, system=system)
+    _print_snippet(settings, new.jitsi_url)
+    if new.jitsi_url:
+        _print_page(f"{new.jitsi_url}/jmmc-test")
+    _print_next(path, settings, new.jitsi_url, system=system)
     if not passed:
         sys.exit(1)
+
+
+def _answer(given: str | None, question: str, default: str) -> str:
+    """What an option gave, or what is typed in a terminal; else the default."""
+    if given is None and sys.stdin.isatty():
+        given = click.prompt(question, default=default, show_default=bool(default), err=True)
+    return default if given is None else given
+
+
+def _days(given: int | None) -> int:
+    if given is not None or not sys.stdin.isatty():
+        return NewFile().retention_days if given is None else given
+    question, number = "Keep samples for how many days (0: for ever)", click.IntRange(min=0)
+    days: int = click.prompt(question, default=NewFile().retention_days, type=number, err=True)
+    return days
+
+
+def _checked(new: NewFile, admin: str) -> tuple[NewFile, Settings]:
+    """The decisions without slashes at the ends of URLs, and their settings.
+
+    A mistake ends the command, before anything is written.
+    """
+    _check_public_url(new.public_url)
+    if new.jitsi_url and not re.match(r"https?://[^/\s]", new.jitsi_url):
+        fail(f"--jitsi-url = {new.jitsi_url!r}: expected an http or https URL", 2)
+    new = msgspec.structs.replace(
+        new,
+        public_url=new.public_url.rstrip("/"),
+        jitsi_url=new.jitsi_url.rstrip("/"),
+        secret="" if new.store.startswith("sqlite") else new_secret(),
+    )
+    try:
+        if admin:
+            users.check_name(admin)
+        return new, load_settings(flags=new.settings(), environ={}, file=None)
+    except (SettingsError, UserError) as error:
+        fail(error, 2)
 
 
 def _check_public_url(text: str) -> None:
@@ -143,10 +159,16 @@ def _zone_of_machine() -> str:
     return name
 
 
+def _make_folder(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        fail(f"{folder}: {error.strerror}", 1)
+
+
 def _write(path: Path, text: str, state: Path | None) -> None:
     """Write the file. Its group is that of the service's folder, which has to read it."""
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
         if path.exists() and path.read_text("utf-8") == NewFile().text():
             path.unlink()  # As a package installs it: there is nothing to keep.
         elif path.exists():
@@ -242,6 +264,6 @@ def _print_next(path: Path, settings: Settings, jitsi: str, *, system: bool) -> 
     ]
     if jitsi:
         collector = f" --collector {settings.public_url}" if settings.public_url else ""
-        lines.append(f"jmmc doctor {jitsi.rstrip('/')}/jmmc-test{collector}")
+        lines.append(f"jmmc doctor {jitsi}/jmmc-test{collector}")
     for line in lines:
         click.echo(f"  {line}")

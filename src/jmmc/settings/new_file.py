@@ -23,6 +23,7 @@ class NewFile(Struct, frozen=True):
     public_url: str = ""
     jitsi_url: str = ""
     store: str = f"sqlite:///{STATE_FOLDER}/jmmc.db"
+    collection: str = Settings.model_fields["collection"].default
     folder: str = STATE_FOLDER
     retention_days: int = 90
     time_zone: str = "UTC"
@@ -45,6 +46,8 @@ class NewFile(Struct, frozen=True):
             values["allowed_origins"] = [_origin(self.jitsi_url)]
         if not self.store.startswith("sqlite"):
             values["spool_dir"] = f"{self.folder}/spool"
+        if self.collection != NewFile().collection:
+            values["collection"] = self.collection
         if self.secret:
             values["secret"] = self.secret
         return values
@@ -58,7 +61,8 @@ class NewFile(Struct, frozen=True):
             value = values.get(name, example)
             return f"{mark}{name} = {json.dumps(value, ensure_ascii=False)}\n"
 
-        spool = "" if self.store.startswith("sqlite") else _SPOOL + line("spool_dir")
+        collection = line("collection") if "collection" in values else ""
+        spool = _SPOOL + line("spool_dir") if "spool_dir" in values else ""
         secret = _SIGNING + line("secret") if self.secret else ""
         prefix = Settings.model_fields["prefix"].default
         example = "https://metrics.example.org"
@@ -67,7 +71,7 @@ class NewFile(Struct, frozen=True):
             f"\n{_PUBLIC}{line('public_url', example)}"
             f"{_PUSH}{line('push_url', f'{example}{prefix}/push')}"
             f"\n{_ORIGINS}{line('allowed_origins', ['https://meet.example.org'])}"
-            f"\n{_STORE}{line('store')}{spool}"
+            f"\n{_STORE}{line('store')}{collection}{spool}"
             f"\n{_RETENTION}{line('retention_days')}{line('summary_retention_days', 730)}"
             f"\n{_ZONE}{line('time_zone')}"
             f"{secret}"
