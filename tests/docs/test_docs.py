@@ -6,7 +6,6 @@ from pathlib import Path
 
 import pytest
 
-from jmmc.cli import main
 from jmmc.core.errors import REASONS
 from jmmc.core.readings import BROWSER_READINGS, SERVER_READINGS
 from jmmc.core.version import __version__
@@ -66,11 +65,6 @@ def test_the_page_of_settings_is_what_the_command_prints() -> None:
 def test_every_setting_is_described(name: str) -> None:
     assert f"| `{name}` | `JMMC_{name.upper()}` |" in _read("docs/settings.md")
     assert Settings.model_fields[name].description
-
-
-@pytest.mark.parametrize("name", main.commands)
-def test_every_command_is_in_the_readme(name: str) -> None:
-    assert f"jmmc {name}" in _read("README.md")
 
 
 @pytest.mark.parametrize("reason", REASONS)

@@ -78,7 +78,7 @@ async def test_no_real_name_is_stored_and_queries_by_real_names_work(tmp_path: P
     for name in (_ROOM, conf):
         assert len((await ask(f"/api/v1/sessions?room={quote(name)}&{_WINDOW}")).json["items"]) == 2
         assert (await ask(f"/api/v1/rooms/{name}?{_WINDOW}")).json
-        assert conf.encode() in (await ask(f"/find?room={quote(name)}&{_WINDOW}")).body
+        assert conf.encode() in (await ask(f"/meetings?room={quote(name)}&{_WINDOW}")).body
     for text in ("R\u00e9union secrete", UID):
         assert (await ask(f"/api/v1/search?q={quote(text)}")).json[0]["name"] in (uid, conf)
     await app.metrics.close()

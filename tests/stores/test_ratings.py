@@ -44,7 +44,7 @@ async def test_a_rating_comes_after_the_call_and_is_shown_filtered_and_compared(
     assert (by_region["us"]["people"], by_region["us"]["mean"]) == (6, 4.5)
     assert by_region["us"]["interval"][0] < 4.5 < by_region["us"]["interval"][1]
     assert "too few people" in await site.page("/compare?by=region")
-    assert '<b>2</b> rating, of 5 <small class="muted">audio' in await site.page(f"/sessions/{low}")
+    assert "rating, of 5: <b>2</b> (audio)" in await site.page(f"/sessions/{low}")
     assert "rating 2 (audio)" in await site.page(f"/meetings/{low}")
     assert "mean rating, of 5" in await site.page("/overview")
     assert "mean rating" not in await site.page("/overview?room=other")

@@ -38,7 +38,7 @@ async def test_a_room_of_a_tenant_works_wherever_a_room_does(site: Site) -> None
     page = await site.page(f"/meetings/{alpha}")
     assert "alpha/stand\u00e9" in page
     assert "room=alpha/stand%25c3%25a9&amp;since=30d" in page
-    listed = await site.page("/find?room=alpha/stand%25c3%25a9")
+    listed = await site.page("/meetings?room=alpha/stand%25c3%25a9")
     assert f"/meetings/{alpha}" in listed
     assert f"/sessions/{beta}" not in listed
     export = await site.get("/api/v1/export?what=summaries&format=csv&room=beta/stand%25c3%25a9")

@@ -111,6 +111,7 @@ class Layout:
             trim_blocks=True,
             lstrip_blocks=True,
             undefined=jinja2.StrictUndefined,
+            auto_reload=False,  # An upgrade replaces files under a running server.
         )
         self.templates.filters.update(
             iso=to_iso,
