@@ -86,7 +86,7 @@ def test_what_is_missing_is_said() -> None:
 def test_another_participant_is_called_by_name_where_that_is_known() -> None:
     cause = _cause("other end", "5f3c0d5e9b1a4f0e8d7c6b5a")
     assert "(Kim)" in name_of(cause, "en", {cause.value: "Kim"})
-    assert cause.value in name_of(cause, "en")
+    assert "(5f3c0d5e)" in name_of(cause, "en"), "else by the short id of the session"
 
 
 def test_a_probability_is_never_certain() -> None:
@@ -106,3 +106,10 @@ def test_every_text_has_both_languages_and_people_are_never_called_bad() -> None
             for sentence in sentences.values():
                 words = re.sub(r"\{\w+\}", "", sentence)
                 assert not re.search(r"\b(fault|blame|guilty|bad|faute|coupable)\b", words)
+
+
+@pytest.mark.parametrize("name", ["nobody else", "others"])
+def test_a_single_other_participant_is_not_counted(name: str) -> None:
+    fact = Fact(name, {"bad": 1, "known": 1})
+    (sentence,) = fact_sentences(replace(_cause("line"), facts=(fact,)), "en")
+    assert sentence.startswith("The only other participant of the meeting had ")

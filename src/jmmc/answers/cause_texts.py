@@ -7,11 +7,12 @@ from importlib.resources import files
 from urllib.parse import unquote
 
 from jmmc.quality.causes import Answer, Cause, Fact
-from jmmc.quality.causes.answer import Verdict
+from jmmc.quality.causes.answer import OTHER_END, Verdict
 
 _PERCENTAGES = frozenset(("share", "others_share"))
 _SHOWN = 3  # Candidates in a headline.
 _OF_TITLE = 2
+_SHORT = 8  # Digits of the id of a session without a name.
 
 
 @cache
@@ -90,7 +91,9 @@ def _fact(fact: Fact, language: str) -> str:
         else value
         for name, value in fact.numbers.items()
     }
-    return _text("fact", fact.name, language).format(**numbers)
+    only = f"{fact.name}, one"  # Of one other participant.
+    key = only if numbers.get("known") == 1 and only in texts()["fact"] else fact.name
+    return _text("fact", key, language).format(**numbers)
 
 
 def _key(cause: Cause, section: str) -> str:
@@ -99,7 +102,9 @@ def _key(cause: Cause, section: str) -> str:
 
 
 def _value(cause: Cause, names: Mapping[str, str] | None) -> str:
-    return (names or {}).get(cause.value) or unquote(cause.value)
+    if named := (names or {}).get(cause.value):
+        return named
+    return cause.value[:_SHORT] if cause.kind == OTHER_END else unquote(cause.value)
 
 
 def _text(section: str, key: str, language: str) -> str:

@@ -72,7 +72,7 @@ def session() -> Iterator[requests.Session]:
 
 
 @_API.parametrize()
-@settings(max_examples=25, **_SEEDED)
+@settings(max_examples=12, **_SEEDED)
 def test_any_request_gets_an_answer_as_described(
     case: schemathesis.Case, servers: Servers, session: requests.Session
 ) -> None:
@@ -80,7 +80,7 @@ def test_any_request_gets_an_answer_as_described(
 
 
 @_API.include(method="GET").parametrize()
-@settings(max_examples=10, **_SEEDED)
+@settings(max_examples=5, **_SEEDED)
 def test_requests_for_stored_data_get_answers_as_described(
     case: schemathesis.Case, servers: Servers, session: requests.Session
 ) -> None:

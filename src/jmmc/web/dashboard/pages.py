@@ -21,6 +21,7 @@ from jmmc.answers.model import (
     Overview,
     SessionCurves,
     SessionDetail,
+    StoredValue,
 )
 from jmmc.answers.queries import Queries
 from jmmc.answers.threads import in_background
@@ -40,6 +41,8 @@ from jmmc.web.dashboard.tracks import event_log, tracks_of
 from jmmc.web.security.access import Caller
 
 _MOST_OUTLIERS = 30  # Rows of a comparison of everything.
+_VALUES_FOUND = 5  # Of each dimension, of a search.
+_FOUND_WITHIN = 30 * 86_400  # Seconds before now.
 _WORST_NETWORKS = 10  # Rows on the overview.
 _WORST_OF_WINDOW = 5  # Incidents on the overview.
 _WORST_INCIDENTS = 5  # Shown at once on a meeting; the others are folded.
@@ -278,7 +281,26 @@ class Pages:
             return RedirectResponse(f"{root}/sessions/{sessions[0].session}", 303, headers=HEADERS)
         hits = await self._queries.search(text)
         api = "search" if text else None
-        return await self._page(request, caller, "find.html", text=text, hits=hits, api=api)
+        return await self._page(
+            request,
+            caller,
+            "find.html",
+            text=text,
+            hits=hits,
+            values=await self._dimension_values(text) if text else [],
+            api=api,
+        )
+
+    async def _dimension_values(self, text: str) -> list[tuple[str, list[StoredValue]]]:
+        """Return the values of the last 30 days that contain a text, by dimension."""
+        now = int(self._clock())
+        window = SummaryFilter(since=now - _FOUND_WITHIN, until=now + 1)
+        found = [
+            (name, await self._queries.stored_values(name, text, window, limit=_VALUES_FOUND))
+            for name in DIMENSIONS
+            if name != "provider"  # A search finds these by itself.
+        ]
+        return [(name, values) for name, values in found if values]
 
     async def _page(self, request: Request, caller: Caller, name: str, **context: Any) -> Response:
         """Render a page in the background: a long one takes a tenth of a second and more."""

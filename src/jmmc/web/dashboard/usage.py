@@ -179,7 +179,7 @@ def _share_chart(
     """The shares of poor time, with their intervals; nothing where no time is known."""
     known = [row for row in rows if row.grades.poor_share is not None]
     largest = max([row.grades.poor_share or 0.0 for row in known], default=0.0)
-    highest = max([row.poor_interval[1] for row in known if not row.partial], default=0.0)
+    highest = max([row.poor_interval[1] for row in known], default=0.0)
     # Intervals of few calls reach far: they may end at the top of the chart.
     highest = max(min(highest, _INTERVALS * largest), largest, 0.01)
     top = min(_rounded_up(highest * 100), 100)
