@@ -33,6 +33,7 @@ from jmmc.stores.spool import SpooledStore
 from jmmc.stores.sqlite.store import SqliteStore
 from tests.alerting.test_decision import make_test_notification
 from tests.support.builders import body, call, push, sample, wire_sample
+from tests.support.clock import Clock
 from tests.support.commands import jmmc
 from tests.support.mongod import Mongod
 from tests.support.receivers import SECRET, Mailbox, Receiver
@@ -66,16 +67,6 @@ def mailbox() -> Iterator[Mailbox]:
     mailbox = Mailbox()
     yield mailbox
     mailbox.close()
-
-
-class Clock:
-    """A clock that tests set."""
-
-    def __init__(self, now: float) -> None:
-        self.now = now
-
-    def __call__(self) -> float:
-        return self.now
 
 
 def _evaluator(

@@ -25,6 +25,7 @@ from jmmc.quality.causes.recorded import StoredIncident
 from jmmc.quality.filters import IncidentFilter
 from jmmc.quality.summary import Summary
 from jmmc.stores.sqlite.store import SqliteStore
+from tests.support.clock import Clock
 from tests.support.receivers import SECRET, Receiver
 from tests.support.troubles import person
 
@@ -33,18 +34,11 @@ _THERE = (_H + 60, _H + 900)
 _BAD = (_H + 600, _H + 900)
 
 
-class Clock:
-    now = float(_H + 930)
-
-    def __call__(self) -> float:
-        return self.now
-
-
 class Server:
     """A store, what is stored in it, and the alerts that follow."""
 
     def __init__(self, store: SqliteStore, receiver: Receiver, *rules: dict[str, Any]) -> None:
-        self.store, self.clock = store, Clock()
+        self.store, self.clock = store, Clock(_H + 930)
         settings = Settings.of(
             alerts=list(rules),
             alert_secret=SECRET,

@@ -18,6 +18,7 @@ from jmmc.reporting.sending import ReportSender, latest_sending
 from jmmc.server.preflight import inspect
 from jmmc.stores import Store, open_store
 from tests.support.builders import RHYTHM
+from tests.support.clock import Clock
 from tests.support.commands import jmmc
 from tests.support.receivers import Mailbox
 from tests.support.servers import free_port
@@ -50,18 +51,9 @@ _CALLS = (
 _MONDAY = _at("2026-03-30T07:30")
 
 
-class Clock:
-    """A clock that tests set."""
-
-    now = float(_MONDAY)
-
-    def __call__(self) -> float:
-        return self.now
-
-
 @pytest.fixture
 def clock() -> Clock:
-    return Clock()
+    return Clock(_MONDAY)
 
 
 @pytest.fixture

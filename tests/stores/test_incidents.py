@@ -17,21 +17,15 @@ from jmmc.quality.summary import Summary
 from jmmc.quality.thresholds import preset
 from jmmc.stores import Store
 from tests.support.builders import RHYTHM
+from tests.support.clock import Clock
 from tests.support.troubles import person
 
 _H = 1_789_948_800  # A Monday, 00:00 UTC
 _THERE = (_H + 60, _H + 3500)
 
 
-class Clock:
-    now = float(_H + 10 * DAY)
-
-    def __call__(self) -> float:
-        return self.now
-
-
 def _finder(store: Store) -> IncidentFinder:
-    return IncidentFinder(store, clock=Clock(), holder="me")
+    return IncidentFinder(store, clock=Clock(_H + 10 * DAY), holder="me")
 
 
 async def _change(store: Store, summaries: Sequence[Summary]) -> list[RecordedIncident]:
@@ -174,7 +168,7 @@ async def test_finding_all_hours_again_changes_nothing(store: Store) -> None:
 async def test_incidents_of_another_version_are_found_anew_once(store: Store) -> None:
     before = await _change(store, [*_region_outage(), *_good(range(100, 140))])
     summarizer = Summarizer(
-        store, preset=preset("jitsi"), rhythm=RHYTHM, clock=Clock(), holder="other"
+        store, preset=preset("jitsi"), rhythm=RHYTHM, clock=Clock(_H + 10 * DAY), holder="other"
     )
     await summarizer.note({_H})
     await summarizer.roll_up()
@@ -272,10 +266,10 @@ async def test_nothing_of_an_erased_participant_stays_in_an_incident(store: Stor
     (incident,) = await _change(store, [*receivers, sender, *_good(range(100, 120))])
     assert (incident.people, incident.cause.value) == (5, sender.session)
     summarizer = Summarizer(
-        store, preset=preset("jitsi"), rhythm=RHYTHM, clock=Clock(), holder="other"
+        store, preset=preset("jitsi"), rhythm=RHYTHM, clock=Clock(_H + 10 * DAY), holder="other"
     )
     subject = Subject(SubjectKind.PARTICIPANT, sender.browser_id)
-    async for _ in forget(store, subject, summarizer, clock=Clock(), settle=0):
+    async for _ in forget(store, subject, summarizer, clock=Clock(_H + 10 * DAY), settle=0):
         pass
     left = await store.reports.stored_incidents(0, 2**40)
     assert left

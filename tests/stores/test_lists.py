@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 import msgspec
 import pytest
 
-from jmmc.answers.meeting_lists import parse_order
+from jmmc.answers.meeting_lists import MEETING_KEYS
 from jmmc.answers.queries import Queries
 from jmmc.core.model import Session
 from jmmc.quality.filters import SummaryFilter
@@ -293,7 +293,7 @@ async def test_meetings_are_sorted_on_every_page_as_counted_by_hand(
     meetings: Queries, order: str, expected: list[tuple[str, int]]
 ) -> None:
     for size in (1, 3, None):
-        assert await _rooms(meetings, parse_order(order), size) == expected
+        assert await _rooms(meetings, Order.parse(order, MEETING_KEYS), size) == expected
 
 
 async def test_a_listed_meeting_says_when_it_was_poor_and_where_its_people_were(

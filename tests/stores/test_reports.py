@@ -26,6 +26,7 @@ from jmmc.stores import Store
 from jmmc.stores.contract import CLOCK_SKEW
 from tests.stores.conftest import STORES, MakeStore, new_store_maker
 from tests.support.builders import RHYTHM, push, sample, v1_push
+from tests.support.clock import Clock
 
 _START = 1_789_948_800  # A Monday, 00:00 UTC
 _SCENARIO = Scenario(participants=150, rooms=12, minutes=2880, seed=2, start=_START)
@@ -57,14 +58,6 @@ def _had(life: SimulatedSession, dimension: str) -> set[str]:
         return had - {""}
     summary = summarize(life.session, preset=preset("jitsi"), rhythm=RHYTHM, now=_END)
     return {getattr(summary, dimension)}
-
-
-class Clock:
-    def __init__(self, now: float) -> None:
-        self.now = now
-
-    def __call__(self) -> float:
-        return self.now
 
 
 def _summarizer(store: Store, now: float = _END, holder: str = "me") -> Summarizer:

@@ -19,6 +19,7 @@ from jmmc.settings import Settings
 from jmmc.stores import Store
 from tests.stores.conftest import MakeStore
 from tests.support.builders import RHYTHM
+from tests.support.clock import Clock
 from tests.support.stays import Made, push_of
 
 _PARIS = ZoneInfo("Europe/Paris")
@@ -60,18 +61,9 @@ _WINDOW = SummaryFilter(since=_at("2026-03-01T00:00"), until=_at("2026-05-01T00:
 _NOW = _at("2026-04-03T15:00")
 
 
-class Clock:
-    """A clock that tests set."""
-
-    now = float(_NOW)
-
-    def __call__(self) -> float:
-        return self.now
-
-
 @pytest.fixture
 def clock() -> Clock:
-    return Clock()
+    return Clock(_NOW)
 
 
 @pytest.fixture

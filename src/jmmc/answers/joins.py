@@ -117,12 +117,12 @@ def quantiles_of(sketch: Sketch) -> Quantiles:
 
 async def failed_times(reports: Reports, selection: SummaryFilter) -> list[int]:
     """When joins failed in the window, for technical reasons."""
-    times: list[int] = []
-    for outcome in (FAILED, NO_MEDIA):
-        if selection.outcome in (None, outcome):
-            failed = msgspec.structs.replace(selection, outcome=outcome, attempts=True)
-            times += [began for (began,) in await reports.facts(("began",), failed)]
-    return [began for began in times if began >= (selection.since or 0)]
+    attempts = msgspec.structs.replace(selection, attempts=True)
+    return [
+        began
+        for began, outcome in await reports.facts(("began", "outcome"), attempts)
+        if outcome in (FAILED, NO_MEDIA) and began >= (selection.since or 0)
+    ]
 
 
 async def dropped_times(reports: Reports, selection: SummaryFilter) -> list[int]:

@@ -59,7 +59,7 @@ async def sessions(
     reports: Reports, selection: SummaryFilter, *, limit: int, order: Order, after: str | None
 ) -> Page:
     """Summaries of sessions by `order`; fewer than `limit` where they are large."""
-    cursor = None if after is None else _parsed_cursor(order, after)
+    cursor = None if after is None else parsed_cursor(after, order.parse_key)
     found: list[Summary] = []
     size = 0
     while len(found) <= limit and size < _PAGE_BYTES:
@@ -77,11 +77,12 @@ async def sessions(
     return Page(found[:limit], f"{order.key_of(last)}:{last.session}" if last else None)
 
 
-def _parsed_cursor(order: Order, cursor: str) -> tuple[Any, str]:
-    key, _, session = cursor.rpartition(":")
+def parsed_cursor(cursor: str, parse_key: Callable[[str], Any]) -> tuple[Any, str]:
+    """The key and the id that a cursor `KEY:ID` has. Raises `ValueError`."""
+    key, _, id_ = cursor.rpartition(":")
     if len(cursor) <= LONGEST_CURSOR:
         with suppress(ValueError):
-            return order.parse_key(key), session
+            return parse_key(key), id_
     raise invalid_cursor(cursor)
 
 

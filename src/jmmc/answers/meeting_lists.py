@@ -1,14 +1,13 @@
 """Lists of meetings in any order, with where their people were and how they went over time."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import suppress
 from functools import partial
 from typing import Any, NamedTuple
 
 import msgspec
 from msgspec import Struct
 
-from jmmc.answers.lists import LONGEST_CURSOR, Page, invalid_cursor
+from jmmc.answers.lists import Page, parsed_cursor
 from jmmc.answers.meetings import Room, Stay, meeting_of
 from jmmc.answers.model import Meeting
 from jmmc.answers.stays import read_stays
@@ -98,20 +97,6 @@ class _Group(NamedTuple):
     sessions: tuple[str, ...]
 
 
-def parse_order(text: str) -> Order:
-    """Read a name of `MEETING_KEYS`, with a `-` before it for a falling order.
-
-    Raises `ValueError`.
-    """
-    name = text.removeprefix("-")
-    if name not in MEETING_KEYS:
-        allowed = ", ".join(MEETING_KEYS)
-        raise ValueError(
-            f"sort = {text[:100]!r}: expected {allowed}, with a - before it for falling order"
-        )
-    return Order(name, text.startswith("-"))
-
-
 async def meeting_list(
     reports: Reports,
     selection: SummaryFilter,
@@ -125,7 +110,7 @@ async def meeting_list(
     The selection needs `since` and `until`. Raises `ValueError` for more than `MOST_LISTED`.
     """
     key = MEETING_KEYS[order.key]
-    cursor = None if after is None else _parsed_cursor(key, after)
+    cursor = None if after is None else parsed_cursor(after, key.type)
     groups = await _groups(reports, selection, limit, order, cursor)
     listed = await in_background(lambda: _sorted_after(groups, order, cursor))
     shown = listed if limit is None else listed[:limit]
@@ -211,14 +196,6 @@ def _sorted_after(
         for group in found
         if (place(group) < cursor if order.falling else place(group) > cursor)
     ]
-
-
-def _parsed_cursor(key: MeetingKey, cursor: str) -> tuple[Any, str]:
-    value, _, id_ = cursor.rpartition(":")
-    if len(cursor) <= LONGEST_CURSOR:
-        with suppress(ValueError):
-            return key.type(value), id_
-    raise invalid_cursor(cursor)
 
 
 async def _details(

@@ -55,8 +55,8 @@ class JoinEvent(NamedTuple):
 
 
 _JOINED, _ENDED, _DROPPED = Joins(joined=1), Joins(ended=1), Joins(ended=1, dropped=1)
-_OF_FAILED = {outcome: Joins(failed=1) for outcome in (NO_MEDIA, FAILED)}
-_OF_UNSUCCESSFUL = {**_OF_FAILED, REFUSED: Joins(refused=1)}
+_FAILED, _REFUSED = Joins(failed=1), Joins(refused=1)
+_OF_UNSUCCESSFUL = {NO_MEDIA: _FAILED, FAILED: _FAILED, REFUSED: _REFUSED}
 
 
 def outcome_of(*, failure: str, drop: str, tells: bool, had_media: bool) -> str:

@@ -1,7 +1,7 @@
 """The orders in which sessions are listed: by a key of their summary, unknown values last."""
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import Any, NamedTuple
 
 from jmmc.quality.summary import Summary
@@ -69,14 +69,14 @@ class Order(NamedTuple):
     falling: bool = True
 
     @staticmethod
-    def parse(text: str) -> "Order":
-        """Read a name of `SORT_KEYS`, with a `-` before it for a falling order.
+    def parse(text: str, keys: Collection[str] = SORT_KEYS) -> "Order":
+        """Read a name of `keys`, with a `-` before it for a falling order.
 
         Raises `ValueError`.
         """
         name = text.removeprefix("-")
-        if name not in SORT_KEYS:
-            allowed = ", ".join(SORT_KEYS)
+        if name not in keys:
+            allowed = ", ".join(keys)
             raise ValueError(
                 f"sort = {text[:100]!r}: expected {allowed}, with a - before it for falling order"
             )

@@ -85,8 +85,6 @@ SENDER_SIGNS: Mapping[str, float] = {
 """The probability of each sign at the participant whose problem others receive."""
 SENDER_GOOD = 0.05
 """That this participant's own grade is good all the same."""
-SENDER_UNKNOWN = 0.35
-"""That nothing is known of this participant."""
 NAMED_ALONE = 0.75, 0.08
 """That a receiver names one bad sender only, this one: when it is the cause, and when not."""
 NAMED_OF_TWO = 0.15, 0.12

@@ -10,7 +10,6 @@ from math import lgamma
 from msgspec import Struct
 
 from jmmc.quality.causes.parameters import (
-    BASE_RATE,
     CALL_SECONDS,
     MOST_CALLS,
     MOST_RECORD,
@@ -121,5 +120,3 @@ def _log_beta_binomial(bad: float, calls: float, rate: float, spread: float) -> 
 
 
 _NOTHING = (0.0,) * len(STRENGTHS)
-EXPECTED = BASE_RATE
-"""The base rate of a server without a record."""

@@ -47,10 +47,10 @@ def back_up(
     try:
         os.close(os.open(partial, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
         copied = _copy(source, partial, progress)
-        _sync(partial)
+        sync(partial)
         _refuse_overwriting(target, replace)
         partial.replace(target)
-        _sync(target.parent)
+        sync(target.parent)
     except sqlite3.Error as error:
         raise StoreError(f"{source}: {error}") from error
     finally:
@@ -115,7 +115,8 @@ def _count(connection: sqlite3.Connection, statement: str) -> int:
     return int(connection.execute(statement).fetchone()[0])
 
 
-def _sync(path: Path) -> None:
+def sync(path: Path) -> None:
+    """Bring a file or a folder to the disk."""
     descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)

@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 from jmmc.core.errors import JmmcError, StoreError, UnusableStore
 from jmmc.stores.sqlite import schema
+from jmmc.stores.sqlite.backup import sync
 from jmmc.stores.sqlite.older_rows import compress_older
 
 Progress = Callable[[str, int, int], object]
@@ -57,7 +58,7 @@ def compact(path: Path, *, progress: Progress) -> Compacted:
                 lambda size: progress("MiB written", size // 2**20, needed // 2**20),
             )
             partial.replace(path)
-            _sync(path.parent)
+            sync(path.parent)
         except sqlite3.Error as error:
             if error.sqlite_errorcode == sqlite3.SQLITE_INTERRUPT:  # By the progress handler.
                 raise KeyboardInterrupt from error
@@ -129,12 +130,4 @@ def _copy(
     if os.geteuid() == 0:
         os.chown(partial, status.st_uid, status.st_gid)
     partial.chmod(status.st_mode & 0o7777)
-    _sync(partial)
-
-
-def _sync(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+    sync(partial)

@@ -10,7 +10,7 @@ from jmmc.accounts import users
 from jmmc.accounts.users import User, UserError
 from jmmc.collector import Collector
 from jmmc.core.logging import logger
-from jmmc.web.dashboard.forms import read_form
+from jmmc.web.dashboard.forms import check_origin, read_form
 from jmmc.web.dashboard.layout import HEADERS, Layout
 from jmmc.web.dashboard.user_texts import PROBLEMS
 from jmmc.web.http import cookie, is_https
@@ -73,8 +73,7 @@ class Account:
         if request.method != "POST":
             return self._account_page(request, caller)
         form = await read_form(request, self._settings.body_timeout)
-        if not self._signer.is_csrf_token_of(caller.name, form.get("form")):
-            raise ValueError("This form has expired or belongs to another page")
+        check_origin(self._signer, caller.name, form)
         password = form.get("password", "")
         try:
             await self._access.sign_in(request, caller.name, form.get("current", ""), self._clock())

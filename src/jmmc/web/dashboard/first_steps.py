@@ -17,7 +17,7 @@ from jmmc.jitsi.first_steps import (
     script_step,
     user_step,
 )
-from jmmc.web.dashboard.forms import read_form
+from jmmc.web.dashboard.forms import check_origin, read_form
 from jmmc.web.dashboard.layout import HEADERS, Layout
 from jmmc.web.http import is_https
 from jmmc.web.security.access import Caller
@@ -39,8 +39,7 @@ class FirstSteps:
         reports = self._collector.store.reports
         if request.method == "POST":
             form = await read_form(request, self._collector.settings.body_timeout)
-            if not self._signer.is_csrf_token_of(caller.name, form.get("form")):
-                raise ValueError("This form has expired or belongs to another page")
+            check_origin(self._signer, caller.name, form)
             if form.get("action") == "dismiss":
                 await reports.put_record(_KIND, _NAME, b"{}")
             else:

@@ -5,7 +5,7 @@ from starlette.responses import Response
 
 from jmmc.collector import Collector
 from jmmc.privacy.receipts import Subject, SubjectKind
-from jmmc.web.dashboard.forms import read_form
+from jmmc.web.dashboard.forms import check_origin, read_form
 from jmmc.web.dashboard.layout import Layout
 from jmmc.web.security.access import Caller
 from jmmc.web.security.sessions import LoginSigner
@@ -32,8 +32,7 @@ class ForgetPage:
         room = room and names.stored_room(room)
         receipt = None
         if request.method == "POST":
-            if not self._signer.is_csrf_token_of(caller.name, params.get("form")):
-                raise ValueError("This form has expired or belongs to another page")
+            check_origin(self._signer, caller.name, params)
             receipt = await self._collector.forget(
                 Subject(SubjectKind.PARTICIPANT, browser_id)
                 if browser_id

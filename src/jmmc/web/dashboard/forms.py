@@ -1,11 +1,13 @@
 """Reads the forms of the pages."""
 
+from collections.abc import Mapping
 from urllib.parse import parse_qsl
 
 from starlette.requests import Request
 
 from jmmc.web.problems import Problem
 from jmmc.web.request_body import read_body
+from jmmc.web.security.sessions import LoginSigner
 
 _MAX_FIELDS = 20
 _TYPE = "application/x-www-form-urlencoded"
@@ -22,3 +24,9 @@ async def read_form(request: Request, timeout: float) -> dict[str, str]:
     except ValueError:
         raise Problem(400, "Not a form", f"expected at most {_MAX_FIELDS} fields, UTF-8") from None
     return dict(fields)
+
+
+def check_origin(signer: LoginSigner, name: str, form: Mapping[str, str]) -> None:
+    """Raise `ValueError` unless a page of ours gave this form to the user of that name."""
+    if not signer.is_csrf_token_of(name, form.get("form")):
+        raise ValueError("This form has expired or belongs to another page")

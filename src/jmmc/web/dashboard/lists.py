@@ -8,7 +8,7 @@ from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 
 from jmmc.answers.column_types import ColumnKind
-from jmmc.answers.meeting_lists import MEETING_KEYS, parse_order
+from jmmc.answers.meeting_lists import MEETING_KEYS
 from jmmc.answers.queries import Page, Queries
 from jmmc.answers.tables import MEDIA_TYPES, table
 from jmmc.answers.threads import in_background, paused
@@ -64,7 +64,7 @@ class ListPages:
         """List meetings."""
         selection = self._selection(request)
         sort = _given(request, "sort")
-        order = parse_order(sort) if sort else NEWEST_FIRST
+        order = Order.parse(sort, MEETING_KEYS) if sort else NEWEST_FIRST
         if _given(request, "format") == "csv":
             return self._csv(request, "meetings", self._all_meetings(selection, order))
         page = await self._queries.meeting_list(

@@ -11,7 +11,7 @@ from jmmc.answers.queries import Queries
 from jmmc.collector import Collector
 from jmmc.core.logging import logger
 from jmmc.core.timestamps import parse_moment
-from jmmc.web.dashboard.forms import read_form
+from jmmc.web.dashboard.forms import check_origin, read_form
 from jmmc.web.dashboard.layout import HEADERS, Layout
 from jmmc.web.problems import Problem
 from jmmc.web.security.access import Caller
@@ -48,8 +48,7 @@ class NotesPage:
         if "note" not in caller.rights:
             raise Problem(403, "Not allowed to write notes", "Administrators are allowed to.")
         form = await read_form(request, self._collector.settings.body_timeout)
-        if not self._signer.is_csrf_token_of(caller.name, form.get("form")):
-            raise ValueError("This form has expired or belongs to another page")
+        check_origin(self._signer, caller.name, form)
         try:
             done = await self._change(request, form, caller)
         except (NoteError, ValueError) as error:

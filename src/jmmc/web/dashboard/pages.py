@@ -77,14 +77,14 @@ class Pages:
             selection, since=selection.since - length, until=selection.since
         )
         detail = await self._queries.overview_detail(selection, "network", worst=_WORST_NETWORKS)
-        earlier = await self._queries.overview(before)
+        earlier, no_comparison = await self._compared_with(before, detail.overview)
         return await self._page(
             request,
             caller,
             "overview.html",
             overview=detail.overview,
             before=earlier,
-            no_comparison=await self._no_comparison(detail.overview, earlier),
+            no_comparison=no_comparison,
             networks=_worst(detail.compared),
             heat=msgspec.json.encode(detail.heat).decode(),
             regions=await self._queries.heat_by("region", selection),
@@ -112,22 +112,27 @@ class Pages:
         window = IncidentFilter(since=selection.since, until=selection.until)
         return (await self._queries.incidents(window, limit=_WORST_OF_WINDOW)).items
 
-    async def _no_comparison(self, overview: Overview, before: Overview) -> str | None:
-        """Why nothing is compared with the period before; None when it can be."""
+    async def _compared_with(
+        self, window: SummaryFilter, overview: Overview
+    ) -> tuple[Overview | None, str | None]:
+        """The period before, or why nothing is compared with it. It is read only if it may be."""
+        assert window.since is not None
+        assert window.until is not None
         if overview.until > self._clock() + _MOST_AHEAD:
-            return "this period is not over"
+            return None, "this period is not over"
         first = await self._queries.first_session()
-        if first is None or first >= before.until:
-            return "there were no calls in the previous period"
-        if first > before.since:
-            return "the previous period is only partly covered"
+        if first is None or first >= window.until:
+            return None, "there were no calls in the previous period"
+        if first > window.since:
+            return None, "the previous period is only partly covered"
+        before = await self._queries.overview(window)
         if before.sessions < FEW or before.grades.known_seconds < _LEAST_KNOWN:
-            return "there is too little data in the previous period"
+            return None, "there is too little data in the previous period"
         if overview.sessions < FEW or overview.grades.known_seconds < _LEAST_KNOWN:
-            return "there is too little data in this period"
+            return None, "there is too little data in this period"
         if min(map(_known_part, (overview.grades, before.grades))) < _LEAST_KNOWN_PART:
-            return "the quality of most of the time is not known"
-        return None
+            return None, "the quality of most of the time is not known"
+        return before, None
 
     async def meeting(self, request: Request, caller: Caller) -> Response:
         """Show a meeting: its problems, who received whom badly, and a lane for each session."""

@@ -14,7 +14,7 @@ from jmmc.core.errors import JmmcError
 from jmmc.core.logging import logger
 from jmmc.stores import Reports
 from jmmc.stores.copy import VIEW_RECORDS
-from jmmc.web.dashboard.forms import read_form
+from jmmc.web.dashboard.forms import check_origin, read_form
 from jmmc.web.dashboard.layout import FORM_FIELDS, HEADERS, Layout
 from jmmc.web.security.access import Caller
 from jmmc.web.security.sessions import LoginSigner
@@ -124,8 +124,7 @@ class ViewsPage:
         if request.method != "POST":
             return await self._page(request, caller)
         form = await read_form(request, self._body_timeout())
-        if not self._signer.is_csrf_token_of(caller.name, form.get("form")):
-            raise ValueError("This form has expired or belongs to another page")
+        check_origin(self._signer, caller.name, form)
         try:
             target = await self._change(form, caller)
         except ViewError as error:

@@ -10,7 +10,7 @@ from jmmc.accounts import users
 from jmmc.accounts.users import ROLES, Role, UserError
 from jmmc.collector import Collector
 from jmmc.core.logging import logger
-from jmmc.web.dashboard.forms import read_form
+from jmmc.web.dashboard.forms import check_origin, read_form
 from jmmc.web.dashboard.layout import HEADERS, Layout
 from jmmc.web.dashboard.user_texts import DONE, FIRST_IS_ADMIN, PROBLEMS
 from jmmc.web.security.access import Caller
@@ -35,8 +35,7 @@ class UsersPage:
             name = request.query_params.get("name", "")
             return await self._page(request, caller, name)
         form = await read_form(request, self._settings.body_timeout)
-        if not self._signer.is_csrf_token_of(caller.name, form.get("form")):
-            raise ValueError("This form has expired or belongs to another page")
+        check_origin(self._signer, caller.name, form)
         try:
             async with self._changing:
                 done = await self._change(form, caller)
