@@ -31,5 +31,5 @@ def setup(app: Sphinx) -> None:
 
 
 def _without_outside_links(_app: Sphinx, _page: str, source: list[str]) -> None:
-    text = source[0].replace("](../CHANGELOG.md", "](changelog.md")
-    source[0] = re.sub(r"\[([^]]+)\]\(\.\./([^)]+)\)", r"\1 (`\2` in the repository)", text)
+    text = source[0].replace("](../../CHANGELOG.md", "](../reference/changelog.md")
+    source[0] = re.sub(r"\[([^]]+)\]\(\.\./\.\./([^)]+)\)", r"\1 (`\2` in the repository)", text)

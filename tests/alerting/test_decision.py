@@ -344,7 +344,7 @@ def test_the_id_of_a_notification_is_the_same_on_every_collector_and_differs_bet
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_every_key_of_a_rule_is_in_the_docs(kind: Any) -> None:
-    page = (ROOT / "docs/alerts.md").read_text("utf-8")
+    page = (ROOT / "docs/how-to/alerts.md").read_text("utf-8")
     for name, field in kind.model_fields.items():
         assert f"| `{name}` |" in page, name
         assert field.description is None or field.description in page, name

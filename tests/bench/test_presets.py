@@ -18,7 +18,7 @@ from tests.support.paths import ROOT
 
 
 def test_the_page_has_the_comparison() -> None:
-    page = (ROOT / "docs" / "answers.md").read_text("utf-8")
+    page = (ROOT / "docs/explanation/answers.md").read_text("utf-8")
     assert table() in page, "paste what python bench/presets.py prints"
 
 

@@ -158,7 +158,7 @@ def _request(url: str, headers: dict[str, str], content: bytes | None = None) ->
 
 
 def test_every_event_is_documented() -> None:
-    page = (ROOT / "docs/logs.md").read_text("utf-8")
+    page = (ROOT / "docs/reference/logs.md").read_text("utf-8")
     calls = re.compile(r"_log\.(?:debug|info|warning|error|exception|log)\(\s*(?:_\w+\(\w+\),\s*)?")
     count = 0
     for file in (ROOT / "src").rglob("*.py"):

@@ -1,4 +1,4 @@
-"""Names follow the glossary in docs/design.md, which says what is not used."""
+"""Names follow the glossary in docs/explanation/design.md, which says what is not used."""
 
 import ast
 import re
@@ -19,7 +19,7 @@ _PARTS = re.compile(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])")
 
 def _unused(kind: str) -> set[str]:
     """The words that the glossary lists after `Not used <kind>:`."""
-    page = (ROOT / "docs" / "design.md").read_text("utf-8")
+    page = (ROOT / "docs/explanation/design.md").read_text("utf-8")
     listed = re.search(rf"Not used {kind}: ([^.]+)\.", page)
     assert listed
     return set(re.findall(r"`(\w+)`", listed[1]))

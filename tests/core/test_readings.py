@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from docs.reference import FOLDER, protocol_page
+from docs.generate import FOLDER, protocol_page
 from jmmc.core.readings import (
     BROWSER_READINGS,
     COLUMNS,

@@ -19,7 +19,7 @@ from tests.support.paths import ROOT
 _GENERATED = ("api.md", "command.md", "settings.md")
 _PAGES = sorted(
     page
-    for page in (*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md"))
+    for page in (*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md"))
     if page.name not in _GENERATED
 )
 _COLUMNS = 100
@@ -58,32 +58,34 @@ def _read(name: str) -> str:
 
 
 def test_the_page_of_settings_is_what_the_command_prints() -> None:
-    assert _read("docs/settings.md") == jmmc("settings", "--markdown").stdout
+    assert _read("docs/reference/settings.md") == jmmc("settings", "--markdown").stdout
 
 
 @pytest.mark.parametrize("name", Settings.model_fields)
 def test_every_setting_is_described(name: str) -> None:
-    assert f"| `{name}` | `JMMC_{name.upper()}` |" in _read("docs/settings.md")
+    assert f"| `{name}` | `JMMC_{name.upper()}` |" in _read("docs/reference/settings.md")
     assert Settings.model_fields[name].description
 
 
 @pytest.mark.parametrize("reason", REASONS)
 def test_every_reason_is_in_the_protocol_with_its_status(reason: str) -> None:
     row = rf"^\| `{reason}` \| {STATUS[reason]} \|"  # type: ignore[index]
-    assert re.search(row, _read("docs/protocol.md"), re.MULTILINE)
+    assert re.search(row, _read("docs/reference/protocol.md"), re.MULTILINE)
 
 
 @pytest.mark.parametrize("path", [row.path for row in (*BROWSER_READINGS, *SERVER_READINGS)])
 def test_every_reading_is_in_the_protocols_table(path: str) -> None:
-    assert re.search(rf"^\| .*`{re.escape(path)}`", _read("docs/protocol.md"), re.MULTILINE)
+    assert re.search(
+        rf"^\| .*`{re.escape(path)}`", _read("docs/reference/protocol.md"), re.MULTILINE
+    )
 
 
 def test_the_page_of_monitoring_has_every_metric() -> None:
-    assert tables() + "<!-- end -->" in _read("docs/monitoring.md")
+    assert tables() + "<!-- end -->" in _read("docs/how-to/monitoring.md")
 
 
 def test_every_guarantee_names_tests_that_exist() -> None:
-    named = set(re.findall(r"`(test_\w+)`", _read("docs/guarantees.md")))
+    named = set(re.findall(r"`(test_\w+)`", _read("docs/explanation/guarantees.md")))
     there = {
         name
         for file in (ROOT / "tests").rglob("test_*.py")
@@ -94,14 +96,14 @@ def test_every_guarantee_names_tests_that_exist() -> None:
 
 
 def test_links_between_pages_lead_somewhere() -> None:
-    for page in [*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md"), *ROOT.glob("examples/*.md")]:
+    for page in [*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md"), *ROOT.glob("examples/*.md")]:
         for target in re.findall(r"\]\(([^)#]+)\)", page.read_text("utf-8")):
             if "://" not in target:
                 assert (page.parent / target).exists(), f"{page.name} links to {target}"
 
 
 def test_files_that_the_pages_name_are_shipped() -> None:
-    for page in [ROOT / "README.md", *(ROOT / "docs").glob("*.md")]:
+    for page in [ROOT / "README.md", *(ROOT / "docs").rglob("*.md")]:
         for name in re.findall(r"(?<![\w/])deploy/[\w./-]*\w", page.read_text("utf-8")):
             assert (ROOT / name).exists(), f"{page.name} names {name}"
 
@@ -124,7 +126,7 @@ def test_ci_runs_the_test_command_of_the_readme() -> None:
 def test_the_design_lists_every_dependency() -> None:
     project = tomllib.loads(_read("pyproject.toml"))["project"]
     names = {re.split(r"[>=;]", dependency)[0] for dependency in project["dependencies"]}
-    design = _read("docs/design.md").lower()
+    design = _read("docs/explanation/design.md").lower()
     assert {name for name in names if name not in design} == set()
 
 
@@ -142,7 +144,7 @@ def test_prose_is_wrapped_at_100_columns(page: Path) -> None:
 
 @pytest.mark.parametrize(
     "page",
-    [*_PAGES, ROOT / "docs/command.md", ROOT / "docs/settings.md"],
+    [*_PAGES, ROOT / "docs/reference/command.md", ROOT / "docs/reference/settings.md"],
     ids=lambda page: page.name,
 )
 def test_pages_use_terms_of_the_field(page: Path) -> None:
@@ -154,13 +156,21 @@ def test_pages_use_terms_of_the_field(page: Path) -> None:
 
 
 def test_security_names_tests_that_exist() -> None:
-    named = re.findall(r"`(tests/[\w/]+\.py)`", _read("SECURITY.md") + _read("CONTRIBUTING.md"))
+    named = re.findall(
+        r"`(tests/[\w/]+\.py)`",
+        _read("docs/explanation/threat-model.md") + _read("CONTRIBUTING.md"),
+    )
     assert len(named) > 20
     assert [name for name in named if not (ROOT / name).exists()] == []
 
 
 def test_modules_that_the_pages_name_exist() -> None:
-    for page in ("README.md", "CONTRIBUTING.md", "docs/design.md", "docs/performance.md"):
+    for page in (
+        "README.md",
+        "CONTRIBUTING.md",
+        "docs/explanation/design.md",
+        "docs/explanation/performance.md",
+    ):
         for name in re.findall(r"`((?:src/jmmc/)?[a-z_]+/[a-z_/]+\.py)`", _read(page)):
             folders = (ROOT, ROOT / "src" / "jmmc")
             assert any((folder / name).exists() for folder in folders), f"{page} names {name}"

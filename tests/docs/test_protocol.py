@@ -1,4 +1,4 @@
-"""Each paragraph and row of `docs/protocol.md` has a test, named here."""
+"""Each paragraph and row of `docs/reference/protocol.md` has a test, named here."""
 
 import re
 
@@ -6,7 +6,9 @@ import pytest
 
 from tests.support.paths import ROOT
 
-PAGE = re.sub(r"[ \t]*\n(?![\n|#]|```)", " ", (ROOT / "docs" / "protocol.md").read_text("utf-8"))
+PAGE = re.sub(
+    r"[ \t]*\n(?![\n|#]|```)", " ", (ROOT / "docs/reference/protocol.md").read_text("utf-8")
+)
 
 _WIRE = "tests/protocol/test_decoding.py::"
 _RULES = "tests/protocol/test_rules.py::"

@@ -14,20 +14,26 @@ from urllib.parse import unquote, urlsplit
 import click
 import pytest
 
-from docs.reference import FOLDER, pages
+from docs.generate import FOLDER, pages
 from jmmc.cli import main as command
 from jmmc.settings import Settings
 from jmmc.simulation.demo import STORE, simulate_past_day
+from tests.support.paths import ROOT
 from tests.support.servers import free_port
 from tests.support.waiting import wait_until_listening
 
 _COMMANDS = re.compile(r"^```(sh|python)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 _OUTPUT = re.compile(r"^```text\n(.*?)^```$", re.MULTILINE | re.DOTALL)
-_EXECUTED = ("tutorial.md", "why-bad.md", "export.md")  # Others install, or need a Jitsi Meet.
+_EXECUTED = (
+    "tutorial/first-bad-call.md",
+    "how-to/why-bad.md",
+    "how-to/export.md",
+)  # Others install, or need a Jitsi Meet.
 _PORT = "8081"  # Of the tutorial's server, beside that of `./run serve`.
 _FENCED = re.compile(r"^```(?:sh|console)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 _CALL = re.compile(r"(?:^|[ /])jmmc ((?!jmmc )(?:[a-z]+(?: |$))+)(.*)")
-_PAGES = sorted([*FOLDER.glob("*.md"), FOLDER.parent / "README.md"])
+_DOCS = ROOT / "docs"
+_PAGES = sorted([*_DOCS.rglob("*.md"), ROOT / "README.md"])
 
 
 class _Page(HTMLParser):
@@ -52,14 +58,14 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> dict[Path, _Page]:
     folder = tmp_path_factory.mktemp("site")
     command = [sys.executable, "-m", "sphinx", "-q", "-W", "--keep-going", "-b", "html"]
     done = subprocess.run(
-        [*command, str(FOLDER), str(folder)], capture_output=True, text=True, timeout=100
+        [*command, str(_DOCS), str(folder)], capture_output=True, text=True, timeout=100
     )
     assert done.returncode == 0, done.stderr
     return {path: _Page(path.read_text("utf-8")) for path in folder.rglob("*.html")}
 
 
 def test_every_page_is_on_the_site(site: dict[Path, _Page]) -> None:
-    assert {path.stem for path in FOLDER.glob("*.md")} <= {path.stem for path in site}
+    assert {path.stem for path in _DOCS.rglob("*.md")} <= {path.stem for path in site}
 
 
 def test_every_link_on_the_site_has_a_target(
@@ -122,7 +128,7 @@ def shell(tmp_path: Path, store: Path) -> Iterator["_Shell"]:
 @pytest.mark.parametrize("name", _EXECUTED)
 def test_the_commands_of_a_page_work_and_print_what_it_shows(name: str, shell: "_Shell") -> None:
     """The commands print every line of the output blocks, except those replaced by `…`."""
-    text = (FOLDER / name).read_text("utf-8")
+    text = (_DOCS / name).read_text("utf-8")
     printed = "".join(shell.run(block, kind) for kind, block in _COMMANDS.findall(text))
     said = {" ".join(line.split()) for line in printed.splitlines()}
     for line in "".join(_OUTPUT.findall(text)).splitlines():
@@ -134,7 +140,7 @@ def test_the_first_commands_of_the_readme_work_on_the_store_of_the_demo(tmp_path
     """`./run serve` makes that store, in the folder in which the commands are called."""
     name = STORE.removeprefix("sqlite:///")
     asyncio.run(simulate_past_day(Settings.of(store=f"sqlite:///{tmp_path}/{name}"), time.time()))
-    blocks = _COMMANDS.findall((FOLDER.parent / "README.md").read_text("utf-8"))
+    blocks = _COMMANDS.findall((ROOT / "README.md").read_text("utf-8"))
     (commands,) = (block for _, block in blocks if name in block)
     activate, rest = commands.split("\n", 1)
     assert activate.startswith(". .venv/bin/activate")  # `_Shell` has jmmc on its PATH.

@@ -92,8 +92,10 @@ def test_summaries_of_a_window_are_those_of_the_sessions_present(asked: Asked) -
 def test_the_recipe_of_the_documentation_gives_the_true_mean(
     asked: Asked, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Run the Python block of docs/export.md that uses the column, on the exported file."""
-    blocks = re.findall(r"```python\n(.*?)```", (ROOT / "docs/export.md").read_text(), re.DOTALL)
+    """Run the Python block of docs/how-to/export.md that uses the column, on the exported file."""
+    blocks = re.findall(
+        r"```python\n(.*?)```", (ROOT / "docs/how-to/export.md").read_text(), re.DOTALL
+    )
     recipes = [block for block in blocks if f'"{KNOWN_SECONDS}"' in block or ".seconds" in block]
     assert recipes, "no Python recipe with the known seconds of a row"
     table = pyarrow.csv.read_csv(

@@ -44,8 +44,8 @@ the environment nor in a command line: `secret_file = "/run/secrets/jmmc"` in TO
 A file `jmmc.secret` in the folder that `$CREDENTIALS_DIRECTORY` names, where systemd puts
 credentials, counts as `JMMC_SECRET_FILE`. The newline at the end of a file is no part of the
 secret. A file that cannot be read or is empty, and a secret that one place gives twice, are
-errors. SIGHUP reads the files again. [deploy.md](deploy.md) shows it for Docker, Kubernetes and
-systemd.
+errors. SIGHUP reads the files again. [Deployment](../how-to/deploy.md#secrets) shows it for
+Docker, Kubernetes and systemd.
 """
 
 
@@ -53,7 +53,7 @@ systemd.
 @setting_options
 @click.option("--all", "everything", is_flag=True, help="Show the settings with a default too.")
 @click.option("--json", "as_json", is_flag=True, help="Print all settings as one JSON object.")
-@click.option("--markdown", is_flag=True, help="Print the page docs/settings.md.")
+@click.option("--markdown", is_flag=True, help="Print the page docs/reference/settings.md.")
 def settings(
     config: Path | None, everything: bool, as_json: bool, markdown: bool, **flags: object
 ) -> None:

@@ -8,7 +8,7 @@
  * from: stats.js and page.js (`getClient`), with people.js between them where a setting asks for
  * it; app.js (`getApp`); or stats.js and embedder.js (`getEmbedder`). report.js and question.js are
  * scripts of their own, which getClient loads.
- * The protocol is in docs/protocol.md.
+ * The protocol is in docs/reference/protocol.md.
  *
  * The script must never harm the call. Every function that the page calls is wrapped in `guarded`;
  * nothing is written to the console; memory, storage and requests are bounded.

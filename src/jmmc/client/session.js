@@ -18,7 +18,7 @@ const NOT_AVERAGED = /^(t|res|mer)/;
 // Which means have decimals: some percentages, numbers of streams, the work for a frame.
 const WITH_DECIMALS = /^d.(cn|fr)|pl$|enc|dec/;
 
-/** A mean with the digits that it is sent with; docs/protocol.md says why.
+/** A mean with the digits that it is sent with; docs/reference/protocol.md says why.
  * @param {string} key @param {number} mean */
 const rounded = (key, mean) =>
   WITH_DECIMALS.test(key)

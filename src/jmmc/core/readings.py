@@ -4,7 +4,7 @@ A reading is one value of a sample: a browser sends it, the server adds it, or t
 it. `READINGS` is the protocol's table. From its rows come the decoders (`protocol.decoding`), the
 columns of timelines, the metrics and properties of summaries and the reasons of grades
 (`quality`), the measures for monitoring (`maintenance`), the charts (`web.dashboard`) and the
-table in `docs/protocol.md`. Tests hold the browser script to the rest.
+table in `docs/reference/protocol.md`. Tests hold the browser script to the rest.
 
 It is in `core` because all those wings read it, and the lowest of them may import `core` only. It
 holds data: what msgspec decodes is worked out in `protocol`, what is drawn in `web`.

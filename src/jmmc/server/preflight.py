@@ -113,7 +113,7 @@ def _network_names(settings: Settings, now: datetime) -> Iterator[Finding]:
             asn_database=settings.asn_database, country_database=settings.country_database
         )
     except JmmcError as error:
-        yield Finding("fail", str(error), "see docs/privacy.md, network names")
+        yield Finding("fail", str(error), "see docs/how-to/privacy.md, network names")
         return
     for edition in names.editions:
         what = f"{edition.setting}: {edition.kind} of {edition.built:%Y-%m-%d}"
@@ -149,9 +149,9 @@ async def _store(settings: Settings) -> AsyncIterator[Finding]:
         async for finding in _retention(store, settings, time.time()):
             yield finding
     except JmmcError as error:
-        hint = "see docs/settings.md, store"
+        hint = "see docs/reference/settings.md, store"
         if settings.store.startswith("mongodb") and isinstance(error, UnusableStore):
-            hint = "see docs/deploy.md, MongoDB users and roles"
+            hint = "see docs/how-to/deploy.md, MongoDB users and roles"
         yield Finding("fail", f"store: {error}", hint)
     finally:
         if store is not None:
@@ -163,7 +163,9 @@ async def _disk(settings: Settings) -> AsyncIterator[Finding]:
     disk = DiskGuard(configured_store(settings, spool=True), settings)
     await disk.look()
     if disk.problem:
-        yield Finding("fail", f"store: {disk.problem}", "free some space, or see docs/deploy.md")
+        yield Finding(
+            "fail", f"store: {disk.problem}", "free some space, or see docs/how-to/deploy.md"
+        )
     elif disk.free is not None:
         free, floor = f"{disk.free / 2**30:.1f} GiB", f"{settings.min_free_disk} MiB"
         yield Finding("ok", f"store: the disk has {free} free, min_free_disk is {floor}")
@@ -176,7 +178,9 @@ async def _rights(store: Store) -> AsyncIterator[Finding]:
     assert isinstance(store, MongoStore)
     missing = await store.missing_rights()
     for problem in missing:
-        yield Finding("fail", f"store: {problem}", "see docs/deploy.md, MongoDB users and roles")
+        yield Finding(
+            "fail", f"store: {problem}", "see docs/how-to/deploy.md, MongoDB users and roles"
+        )
     if not missing:
         yield Finding("ok", "store: the user may read and write all collections of jmmc")
     for feature, reason in store.refused_features.items():

@@ -1,8 +1,8 @@
 """Every setting, defined once: default, bounds, and the description that operators read.
 
 A field of a group gives a flag, an environment variable, a key in TOML and a row in
-docs/settings.md. Flags, environment and file enter; a frozen `Settings` leaves, or one line that
-says what is wrong. This wing knows nothing of what the settings are used for.
+docs/reference/settings.md. Flags, environment and file enter; a frozen `Settings` leaves, or one
+line that says what is wrong. This wing knows nothing of what the settings are used for.
 """
 
 from jmmc.settings.alert_rules import (

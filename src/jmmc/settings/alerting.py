@@ -74,7 +74,8 @@ class AlertingSettings(SettingsGroup):
     alerts: Annotated[_Rules, Mark.LIVE] = Field(
         (),
         description=(
-            "Alert rules: [[alerts]] tables in TOML, a JSON array elsewhere; see docs/alerts.md."
+            "Alert rules: [[alerts]] tables in TOML, a JSON array elsewhere; see"
+            " docs/how-to/alerts.md."
         ),
     )
     alert_webhooks: Annotated[_Urls, Mark.LIVE, Mark.HIDDEN] = Field(

@@ -364,7 +364,7 @@ def _wave(seq: int, chance: float) -> int:
 
 
 def _rounded(path: str, mean: float) -> float:
-    """A mean with the digits that it is sent with: docs/protocol.md says why."""
+    """A mean with the digits that it is sent with: docs/reference/protocol.md says why."""
     if path in _WITH_DECIMALS:
         rounded = round(mean, 2)
         return int(rounded) if rounded == int(rounded) else rounded

@@ -16,7 +16,7 @@ from tests.support.collectors import MakeCollector
 from tests.support.paths import ROOT
 from tests.support.recordings import v1_bodies
 
-DOCS = ROOT / "docs" / "migrating.md"
+DOCS = ROOT / "docs/how-to/migrating.md"
 
 
 @pytest.fixture

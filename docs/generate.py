@@ -1,4 +1,4 @@
-"""Writes what comes from the code: settings.md, command.md, api.md, the readings in protocol.md.
+"""Writes what comes from the code: settings, command, API, and the readings of the protocol.
 
 `./run docs` calls this; a test holds the pages to what it writes.
 """
@@ -31,7 +31,7 @@ from jmmc.core.readings import (
 from jmmc.web.api.openapi import answer_of, kind_of
 from jmmc.web.api.routes import api_description
 
-FOLDER = Path(__file__).parent
+FOLDER = Path(__file__).parent / "reference"
 
 
 def pages() -> dict[str, str]:
@@ -213,7 +213,7 @@ def _in_words(values: Values) -> str:
 
 
 def write() -> None:
-    """Write the pages beside this file."""
+    """Write the pages into `docs/reference/`."""
     for name, text in pages().items():
         (FOLDER / name).write_text(text.rstrip("\n") + "\n", "utf-8")
 
