@@ -50,6 +50,8 @@ def command_page() -> str:
     lines = [
         "# The command",
         "",
+        "*For operators, support and developers who work in a terminal.*",
+        "",
         "This page has the output of `jmmc --help`. A command with `--config` also accepts every",
         "setting as a flag; see [settings](settings.md).",
         "",
@@ -112,6 +114,8 @@ def api_page() -> str:
     document = msgspec.json.decode(msgspec.json.encode(api_description()))
     lines = [
         "# The API",
+        "",
+        "*For developers who read answers with their own programs.*",
         "",
         "Responses are JSON, with UTC times in ISO 8601 and durations in seconds unless their name",
         "says otherwise. Errors are `application/problem+json`. Send a token (`jmmc token create`)",

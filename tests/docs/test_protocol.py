@@ -29,6 +29,8 @@ _RETRY = _SCRIPT + "test_which_responses_are_retried"
 
 # A part of each paragraph or row, and the test that fails when it is no longer true.
 CLAIMS: dict[str, str] = {
+    "For developers who write a client": "tests/docs/test_site.py::"
+    "test_every_page_opens_with_who_it_is_for",
     "This page specifies the messages": "tests/docs/test_docs.py::"
     "test_every_reading_is_in_the_protocols_table",
     "There are two dialects at one endpoint": _V1

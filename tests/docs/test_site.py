@@ -1,6 +1,7 @@
 """The documentation site builds, its links lead somewhere, and its commands work."""
 
 import asyncio
+import json
 import os
 import re
 import subprocess
@@ -34,6 +35,13 @@ _FENCED = re.compile(r"^```(?:sh|console)\n(.*?)^```$", re.MULTILINE | re.DOTALL
 _CALL = re.compile(r"(?:^|[ /])jmmc ((?!jmmc )(?:[a-z]+(?: |$))+)(.*)")
 _DOCS = ROOT / "docs"
 _PAGES = sorted([*_DOCS.rglob("*.md"), ROOT / "README.md"])
+_OPENED = sorted({*_DOCS.rglob("*.md"), ROOT / "CHANGELOG.md"} - {FOLDER / "changelog.md"})
+_READERS = {
+    "Support": r"\bsupport\b",
+    "Operators": r"\b[Oo]perators\b|\bexploitants\b",
+    "Developers": r"\bdevelopers\b",
+    "Data-protection officers": r"\bdata-protection\b|protection des données",
+}
 
 
 class _Page(HTMLParser):
@@ -62,6 +70,35 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> dict[Path, _Page]:
     )
     assert done.returncode == 0, done.stderr
     return {path: _Page(path.read_text("utf-8")) for path in folder.rglob("*.html")}
+
+
+@pytest.mark.parametrize("page", _OPENED, ids=lambda page: page.name)
+def test_every_page_opens_with_who_it_is_for(page: Path) -> None:
+    title, opening = page.read_text("utf-8").split("\n\n", 2)[:2]
+    assert re.fullmatch(r"# [^\n]+", title)
+    assert re.fullmatch(r"\*(For|Pour les) [^\n*]+\.\*", opening)
+    readers = {reader for reader, words in _READERS.items() if re.search(words, opening)}
+    assert readers, opening
+    index = (_DOCS / "index.md").read_text("utf-8")
+    for reader in readers if page.parent not in (_DOCS, ROOT) else ():
+        section = index.partition(f"**{reader}**")[2].partition("\n**")[0]
+        link = page.relative_to(_DOCS).as_posix()
+        assert f"({link})" in section.partition("\n## ")[0], f"{reader} misses {link}"
+
+
+def test_the_search_of_the_site_finds_pages_by_their_words(site: dict[Path, _Page]) -> None:
+    (script,) = {path.parent for path in site if path.name == "search.html"}
+    text = (script / "searchindex.js").read_text("utf-8")
+    index = json.loads(text.removeprefix("Search.setIndex(").removesuffix(")"))
+
+    def found(word: str) -> set[str]:
+        places = [index[kind].get(word, []) for kind in ("terms", "titleterms")]
+        numbers = [n for place in places for n in (place if isinstance(place, list) else [place])]
+        return {index["docnames"][number] for number in numbers}
+
+    assert "how-to/privacy" in found("pseudonym")
+    assert "how-to/tell-your-users.fr" in found("navigateur")
+    assert {"reference/settings", "how-to/tell-your-users"} <= found("retention_day")
 
 
 def test_every_page_is_on_the_site(site: dict[Path, _Page]) -> None:

@@ -25,6 +25,8 @@ from jmmc.settings import (
 _INTRODUCTION = """\
 # Settings
 
+*For operators who configure the collector.*
+
 A setting is a flag of `jmmc serve`, an environment variable, or a key of the TOML file that
 `--config` names. A flag beats the environment, which beats the file. Lists are
 comma-separated; in TOML they are arrays. `jmmc settings` shows the settings in force and
