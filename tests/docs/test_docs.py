@@ -114,8 +114,19 @@ def test_the_example_in_the_readme_is_python() -> None:
     assert "MetricsCollector(" in code
 
 
-def test_the_changelog_has_the_version() -> None:
-    assert "## Unreleased" in _read("CHANGELOG.md") or f"## {__version__}" in _read("CHANGELOG.md")
+def test_the_changelog_has_the_version_below_what_is_unreleased() -> None:
+    headings = re.findall(r"^## (.+)$", _read("CHANGELOG.md"), re.MULTILINE)
+    assert headings[0] == "[Unreleased]"
+    assert re.fullmatch(rf"{re.escape(__version__)} \u2013 \d{{4}}-\d\d-\d\d", headings[1])
+
+
+def test_the_manifests_start_the_image_of_this_version() -> None:
+    images = [
+        image
+        for file in (ROOT / "deploy/kubernetes").glob("*.yaml")
+        for image in re.findall(r"image: \S+/jmmc:(\S+)", file.read_text("utf-8"))
+    ]
+    assert images == [__version__, __version__]
 
 
 def test_ci_runs_the_test_command_of_the_readme() -> None:
