@@ -101,6 +101,18 @@ def test_the_search_of_the_site_finds_pages_by_their_words(site: dict[Path, _Pag
     assert {"reference/settings", "how-to/tell-your-users"} <= found("retention_day")
 
 
+def test_every_picture_is_small_and_shown_and_taken_by_the_script() -> None:
+    script = (_DOCS / "screenshots.py").read_text("utf-8")
+    shown = {
+        name
+        for page in _PAGES
+        for name in re.findall(r"images/([\w-]+)\.png\)", page.read_text("utf-8"))
+    }
+    pictures = {path.stem: path.stat().st_size for path in (_DOCS / "images").iterdir()}
+    assert shown == set(pictures) == set(re.findall(r'Shot\("([\w-]+)"', script))
+    assert max(pictures.values()) < 150_000
+
+
 def test_every_page_is_on_the_site(site: dict[Path, _Page]) -> None:
     assert {path.stem for path in _DOCS.rglob("*.md")} <= {path.stem for path in site}
 
