@@ -52,11 +52,14 @@ def test_serve_prints_its_url_and_the_line_for_jitsi_meet(tmp_path: Path) -> Non
     assert (tmp_path / "calls.db.secret").stat().st_mode & 0o777 == 0o600
 
 
-def test_the_front_page_shows_live_calls(tmp_path: Path) -> None:
-    serve = Serve(tmp_path)
+def test_the_front_page_shows_live_calls_and_the_line_for_jitsi_meet_has_the_public_url(
+    tmp_path: Path,
+) -> None:
+    serve = Serve(tmp_path, "--public-url", "https://metrics.example.org/")
     try:
         with urllib.request.urlopen(f"http://127.0.0.1:{serve.port}/", timeout=5) as page:
             assert b"Nobody is in a call" in page.read()
+        assert f"concat('https://metrics.example.org{PREFIX}/getClient')" in serve.log.read_text()
     finally:
         serve.close()
 

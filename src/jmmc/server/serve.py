@@ -218,14 +218,15 @@ def _greet(settings: Settings, port: int) -> None:
         console.print(f"Demo page, which shows each push: {base}/demo")
     if settings.metrics_port:
         console.print(f"Prometheus: http://{settings.metrics_host}:{settings.metrics_port}/metrics")
+    public = settings.public_url.rstrip("/")
+    script = f"{public or base}{settings.prefix}/getClient"
+    with_url = "" if public else ", with this server's public URL"
     console.print(
-        "\nAdd to the end of your Jitsi Meet's config.js, with this server's public URL"
-        " (other ways: jmmc snippet):"
+        f"\nAdd to the end of your Jitsi Meet's config.js{with_url} (other ways: jmmc snippet):"
     )
     for line in (
         "config.analytics = config.analytics || {};",
-        "config.analytics.scriptURLs ="
-        f" (config.analytics.scriptURLs || []).concat('{url}/getClient');",
+        f"config.analytics.scriptURLs = (config.analytics.scriptURLs || []).concat('{script}');",
     ):
         console.print(f"  {line}", style="cyan")
     console.file.flush()
