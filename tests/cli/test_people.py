@@ -13,7 +13,8 @@ from tests.support.site import Site
 @pytest.fixture
 async def session(store: SqliteStore) -> str:
     """A session of Anna in a room of a tenant, and one of Ben."""
-    site = Site(store, identify="display_name", support_code="code", collect_devices=True)
+    chosen = {"support_code": "code", "collect_devices": True, "ask_rating": 0.5}
+    site = Site(store, identify="display_name", **chosen)
     person = {"name": "Anna Berg", "code": "10AB9Z", "dev": {"mic": "Headset"}}
     session = await site.push(
         "anna", room="standup", ten="alpha", join={"pid": "8b4139fa", **person}, after={"rate": 2}

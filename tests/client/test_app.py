@@ -251,7 +251,7 @@ _ENTER = """
 var handlers = [];
 enterRoom("standup");
 handlers = JitsiMeetJS.app.analyticsHandlers.map(function (Handler) { return new Handler({}); });
-handlers[0].setUserProperties({ conference_name: "standup", tenant: TENANT });
+handlers[0].setUserProperties({ conference_name: "standup", tenant: TENANT, region: "eu-west" });
 function send(action, attributes, source) {
   handlers[0].sendEvent({ action: action, actionSubject: action, source: source || action,
     attributes: attributes || {} });
@@ -271,6 +271,7 @@ def test_an_app_that_cannot_connect_reports_one_failed_join(play: Any) -> None:
     assert (sent["push"]["conf"], sent["push"]["ten"]) == ("standup", "alpha")
     assert (sample["seq"], sample["bye"]) == (0, True)
     assert sample["m"]["fail"] == "server_unreachable"
+    assert sample["m"]["t"] == {"sr": "eu-west"}
 
 
 def test_an_app_says_how_long_its_join_took_and_what_happened(play: Any) -> None:

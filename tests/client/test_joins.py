@@ -391,11 +391,18 @@ def test_a_failed_join_is_kept_while_the_collector_is_down(make_stage: MakeStage
     assert len({push["sid"] for push in stage.pushes}) == 1
 
 
-def test_a_failed_join_says_who_where_and_in_which_region(make_stage: MakeStage) -> None:
+@pytest.mark.parametrize(
+    "deployment",
+    [{"region": "eu-west"}, {"userRegion": "eu-west"}, {"region": "eu-west", "userRegion": "us"}],
+)
+def test_a_failed_join_says_who_where_and_in_which_region(
+    make_stage: MakeStage, deployment: dict[str, str]
+) -> None:
     stage = make_stage(clock=True)
     stage.page.evaluate(
-        "() => { window.config = {deploymentInfo: {region: 'eu-west'}};"
-        " history.pushState(null, '', '/Alpha/standup'); }"
+        "deploymentInfo => { window.config = {deploymentInfo};"
+        " history.pushState(null, '', '/Alpha/standup'); }",
+        deployment,
     )
     stage.load()
     _ask(stage, "standup")

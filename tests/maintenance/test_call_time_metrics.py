@@ -43,7 +43,7 @@ class Call:
     def count(self, now: int) -> None:
         session = Session("a" * 24, "room", UID, Dialect.V2, _BEGAN, tuple(self._samples))
         accumulator = SessionAccumulator.of(session, Formula.of(_JITSI, RHYTHM))
-        after = sum_up(accumulator, _BEGAN + now)
+        after = sum_up(accumulator, _BEGAN + now).after(self._before)
         self._call_time.count(self._before, after, accumulator.spans, _BEGAN + now)
         self._call_time.catch_up(_BEGAN + now)
         self._before = after

@@ -21,7 +21,9 @@ from jmmc.quality.summary import Setup
 from jmmc.quality.thresholds import preset
 from jmmc.stores import Store
 from tests.support.builders import RHYTHM
+from tests.support.site import Site
 from tests.support.stays import START, Made, attempt, push_of, stay
+from tests.support.waiting import wait_until_async
 
 # Nothing here depends on how many servers MongoDB has.
 pytestmark = pytest.mark.parametrize("new_stores", ["sqlite", "mongod"], indirect=True)
@@ -382,3 +384,28 @@ async def test_retention_deletes_attempts_like_sessions(store: Store) -> None:
     assert await store.reports.prune(START + DAY) == 0
     left = await store.reports.summaries(SummaryFilter(attempts=None), limit=10)
     assert [summary.began for summary in left] == [START + DAY + 100]
+
+
+async def test_a_stay_that_goes_on_after_its_end_ends_once_whatever_process_counts(
+    store: Store,
+) -> None:
+    site = Site(store)
+
+    async def count(name: str) -> float:
+        lines = (await site.get("/metrics")).body.decode().splitlines()
+        return sum(float(line.split()[-1]) for line in lines if line.startswith(name + "{"))
+
+    async def reach(name: str, expected: float) -> bool:
+        return await count(name) == expected
+
+    join = {"pid": "anna", "set": {"join": 300}}
+    await site.push("anna", {"cq": 90}, join=join, ago=300, seconds=100, bye=False)
+    await wait_until_async(lambda: reach("jmmc_stays_ended_total", 1))
+    await site.continue_last("anna", {"cq": 80})
+    await wait_until_async(lambda: reach("jmmc_participants", 1))
+    await site.restart()
+    await wait_until_async(lambda: reach("jmmc_participants", 1))
+    await site.continue_last("anna", {"cq": 70}, bye=True)
+    await wait_until_async(lambda: reach("jmmc_participants", 0))
+    assert await count("jmmc_stays_ended_total") == 0, "the process before has counted it"
+    await site.close()

@@ -12,7 +12,7 @@ pytestmark = pytest.mark.parametrize("new_stores", ["sqlite", "mongod"], indirec
 
 @pytest.fixture
 async def site(make_store: MakeStore) -> AsyncIterator[Site]:
-    site = Site(make_store())
+    site = Site(make_store(), ask_rating=0.5)
     yield site
     await site.close()
 
@@ -74,3 +74,16 @@ async def test_the_page_about_agreement_says_when_there_are_too_few(site: Site) 
     page = await site.page("/agreement?lang=fr")
     assert f"{answer['correlation']:.2f}".replace(".", ",") in page
     assert "Too few" not in page
+
+
+async def test_a_rating_that_nobody_was_asked_for_is_dropped_and_the_rest_of_its_push_stored(
+    make_store: MakeStore,
+) -> None:
+    site = Site(make_store())
+    session = await site.push("anna", {"cq": 90}, after={"rate": 2, "why": "audio", "n": 3})
+    assert sorted(site.dropped) == ["m.rate", "m.why"]
+    await site.summarize()
+    detail = await site.api(f"/sessions/{session}")
+    assert (detail["summary"]["rating"], detail["summary"]["rating_reason"]) == (None, "")
+    assert detail["summary"]["samples"] == 14, "one of the join, twelve of the call, one after it"
+    await site.close()

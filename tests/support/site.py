@@ -86,14 +86,21 @@ class Site:
     async def page(self, path: str) -> str:
         return (await self.get(path)).body.decode()
 
-    async def continue_last(self, who: str, m: dict[str, Any], room: str = "room") -> None:
+    async def continue_last(
+        self, who: str, m: dict[str, Any], room: str = "room", **more: Any
+    ) -> None:
         """Push another sample of the last stay, just now."""
         self._seq += 1
-        content = body(
-            {"seq": self._seq, "age": 0, "m": m}, uid=person(who), conf=room, sid=self._sid
-        )
+        sample = {"seq": self._seq, "age": 0, "m": m, **more}
+        content = body(sample, uid=person(who), conf=room, sid=self._sid)
         answer = await call(self.app, "POST", f"{self.settings.prefix}/push", content)
         assert answer.status == 200, answer
+
+    async def restart(self) -> None:
+        """Go on as a new process does, which remembers nothing."""
+        await self.app.metrics.close()
+        await self.store.open()
+        self.app = create_app(self.settings, store=self.store)
 
     async def forget(self, subject: Subject) -> Erasure:
         """Erase a participant or a room, and return the receipt."""

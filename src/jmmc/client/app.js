@@ -39,7 +39,9 @@ function Handler() {
   let conf;
   /** @type {string | undefined} */
   let ten;
-  findRoom = () => ({ conf, ten });
+  /** @type {any} */
+  let deployment;
+  findRoom = () => ({ conf, ten, deployment });
   let hasFailed = false;
   /** @type {Object<string, number>} When the steps of the join were reached. */
   const stages = {};
@@ -88,7 +90,7 @@ function Handler() {
       readings = { "t.p2p": attributes.p2p };
     }
     if (hasMeans) {
-      for (const key of Object.keys(ATTRIBUTES)) {
+      for (const key of keysOf(ATTRIBUTES)) {
         readings[key] = number(attributes[ATTRIBUTES[key]], /cq|pl/.test(key) ? 100 : undefined);
       }
     }
@@ -104,6 +106,7 @@ function Handler() {
     if (properties.conference_name) conf = safeName(properties.conference_name);
     // Jitsi says "/" where there is none.
     ten = tenantOf("/" + String(properties.tenant || "").replace(/^\/$/, "") + "/");
+    deployment = properties;
   });
   this.dispose = onLeft;
   this.sendEvent = guarded((/** @type {any} */ event) => {

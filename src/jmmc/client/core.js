@@ -45,6 +45,7 @@
 const settings = JMMC_SETTINGS;
 /** @type {any} */
 const page = globalThis;
+const { keys: keysOf } = Object;
 const { document: dom = {}, navigator: device = {} } = page;
 /** Mobile apps have no document, or an imitation of one. */
 const inApp = !page.document || device.product === "ReactNative";

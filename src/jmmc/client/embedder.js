@@ -93,7 +93,7 @@ function watch(api) {
     audioMuteStatusChanged: onMute("audio"),
     videoMuteStatusChanged: onMute("video"),
   };
-  for (const name of Object.keys(listeners)) api.addListener(name, guarded(listeners[name]));
+  for (const name of keysOf(listeners)) api.addListener(name, guarded(listeners[name]));
 }
 
 page.jmmcWatch = guarded((api) => settings.enabled && watch(api));

@@ -45,7 +45,8 @@ const REASONS = {
 /** The join under way: when it was asked for, in ms of `clock` as Jitsi's own times, and why it
  * failed if the page goes now. @type {{asked: number, reason?: string} | undefined} */
 let join;
-/** The room that the page is in or wants to join. @returns {{conf?: string, ten?: string}} */
+/** The room that the page is in or wants to join, and what the deployment says of itself.
+ * @returns {{conf?: string, ten?: string, deployment?: any}} */
 let findRoom = () => ({});
 /** Who wants to join, where a part of the script knows. @returns {string | undefined} */
 let findName = () => undefined;
@@ -67,7 +68,7 @@ const joinTimes = (asked, until = clock.now()) => ({
 /** The join under way failed. @param {string} fail why
  * @returns {Queue | undefined} what is to be sent of it */
 function reportFailure(fail) {
-  const { conf, ten } = findRoom();
+  const { conf, ten, deployment = {} } = findRoom();
   const times = joinTimes(join?.asked);
   join = undefined;
   if (!conf || !allowed() || !isSampled(conf)) return;
@@ -77,9 +78,10 @@ function reportFailure(fail) {
   const when = moment();
   const m = { ev: takeEvents(early, when) };
   early = [];
-  const region = attempt(() => page.config.deploymentInfo.region);
+  // Of the server, or else the region that the server takes the participant to be in.
+  const region = text(deployment.region || deployment.userRegion, 64);
   const name = attempt(findName);
-  const readings = { ...identity, name, "t.sr": text(region, 64), ...times, fail };
+  const readings = { ...identity, name, "t.sr": region, ...times, fail };
   for (const [key, value] of Object.entries(readings)) nest(m, key, value);
   const queue = makeQueue(randomHex(), browserId(), conf, ten, []);
   queue.add({ seq: 0, ...when, m, bye: true });
@@ -91,12 +93,12 @@ function reportFailure(fail) {
 
 /** Jitsi reported an error: of a join, or of a stay. @param {any} code */
 const onFailure = guarded((code) => {
-  const found = REASONS[Object.keys(REASONS).find((pattern) => RegExp(pattern).test(code)) || ""];
+  const found = REASONS[keysOf(REASONS).find((pattern) => RegExp(pattern).test(code)) || ""];
   const reason = found.replace("?", "");
   const ends = reason === found;
   if (session) {
     if (!ends) return;
-    session.drop = { reason, at: now() };
+    session.lastFailure = { reason, at: now() };
     checkPlace();
   } else if (join) {
     if (ends) reportFailure(reason);

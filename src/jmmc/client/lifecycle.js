@@ -57,11 +57,11 @@ function allowed() {
   if (!settings.require_consent || page.jmmc_consent === true) return true;
   if (!begun && page.jmmc_consent !== false) return false;
   begun = false;
-  for (const queue of sender.queues) queue.samples = [];
+  for (const queue of sender.queues) queue.unsent = [];
   session?.abandon();
   session = undefined;
   attempt(() =>
-    Object.keys(page.localStorage)
+    keysOf(page.localStorage)
       .filter((key) => key.startsWith("jmmc_"))
       .forEach(discard),
   );

@@ -6,26 +6,12 @@
 // ms after a tick: half of one. Where its halves are unlike, each becomes a sample.
 const HALF_MS = 5000;
 
-/** Ms of all long tasks so far, in which the page could do nothing else; NaN where the browser does
- * not tell. */
-let busy = NaN;
-const countLongTasks = () => {
-  if (!PerformanceObserver.supportedEntryTypes.includes("longtask")) return;
-  busy = 0;
-  const observer = new PerformanceObserver(
-    guarded((/** @type {any} */ list) => {
-      for (const task of list.getEntries()) busy += task.duration;
-    }),
-  );
-  observer.observe({ type: "longtask" });
-};
-
-/** Load another script of the collector. @param {string} name @param {() => void} [onerror] */
-const loadScript = (name, onerror) =>
+/** Load another script of the collector. @param {string} name @param {() => void} [onDone] */
+const loadScript = (name, onDone) =>
   attempt(() => {
     const script = dom.createElement("script");
     script.src = new URL(name, pushUrl).href;
-    script.onerror = onerror;
+    script.onload = script.onerror = onDone;
     dom.head.appendChild(script);
   });
 
@@ -35,17 +21,17 @@ function findReader() {
   const reader = page.__jmmcReport;
   if (!reader && !isLoading) {
     isLoading = true;
-    loadScript("getReport", () => (isLoading = false));
+    loadScript("getReport", () => {
+      isLoading = false;
+      onReader();
+    });
   }
   return reader;
 }
 
-/** Events of a room that are reported as they are. @type {Object<string, string>} */
+/** Names of a room's events that we call otherwise. @type {Object<string, string>} */
 const EVENTS = {
   dataChannelClosed: "channel_closed",
-  talk_while_muted: "talk_while_muted",
-  no_audio_input: "no_audio_input",
-  noisy_mic: "noisy_mic",
   lastNEndpointsChanged: "last_n",
   forwardedSourcesChanged: "last_n",
 };
@@ -84,7 +70,7 @@ function hook(room) {
   let selected;
   /** SSRCs that had no frames of a camera to show, at some time since the probe before.
    * @type {Set<any>} */
-  let notFilmed = new Set();
+  const notFilmed = new Set();
   let probed = -Infinity; // the moment of the report before
   /** @type {(Look & {restored?: boolean}) | undefined} The report since the last tick. */
   let half;
@@ -101,23 +87,6 @@ function hook(room) {
     if (connection) session?.onSwitch(undefined, when);
     connection = current;
     report = selected = half = undefined;
-  }
-
-  /** Whose each SSRC is, and which are shared screens or cameras that are switched off.
-   * @returns {[Map<any, any>, Set<any>]} */
-  function findOwners() {
-    const owners = new Map();
-    const off = new Set();
-    attempt(() => {
-      for (const participant of room.getParticipants()) {
-        for (const track of participant.getTracks()) {
-          const ssrc = track.getSsrc();
-          owners.set(ssrc, participant.getId());
-          if (track.isMuted() || isDesktop(track)) off.add(ssrc);
-        }
-      }
-    });
-    return [owners, off];
   }
 
   watchRoom = guarded(() => {
@@ -147,7 +116,7 @@ function hook(room) {
       audio_only: stateOf("audio-only").enabled ? "_on" : "_off",
       share: attempt(() => room.getLocalTracks().some(isDesktop)) ? "_began" : "_ended",
     };
-    for (const key of Object.keys(watched)) {
+    for (const key of keysOf(watched)) {
       const current = watched[key];
       if (!before[key] || !current || before[key] === current) continue;
       onEvent((key + (current[0] === "_" ? current : "_changed")).replace(/_on$/, ""));
@@ -157,15 +126,9 @@ function hook(room) {
   /** Read one report of the peer connection.
    * @returns {Promise<Look>} throws when the page gives no access */
   function look() {
-    const [owners, off] = findOwners();
-    const excluded = [...notFilmed, ...off];
-    notFilmed = off;
     const wasHidden = isHidden() || visibilityChanged > probed;
     probed = now();
-    const known = { ...moment(), busy, owners, excluded, wasHidden };
-    return connection
-      .getStats()
-      .then((/** @type {Map<string, any>} */ latest) => ({ ...known, latest }));
+    return findReader()[2](room, connection, notFilmed, { ...moment(), wasHidden });
   }
 
   /** Look again between two ticks. @param {boolean} [restored] the connection, at this moment */
@@ -249,41 +212,40 @@ function hook(room) {
 
   /** @type {Object<string, (...args: any[]) => void>} */
   const handlers = {
-    "cq.local_stats_updated": onStats,
-    "conference.connectionInterrupted": onInterrupted,
-    "conference.connectionRestored": () => {
+    connectionInterrupted: onInterrupted,
+    connectionRestored: () => {
       if (!session?.cut) return;
       session.onCut(false);
       lookBetween(true);
     },
-    "conference.p2pStatus": (_, direct) => {
+    p2pStatus: (_, direct) => {
       session?.onSwitch(direct ? "p2p" : "jvb");
       follow();
     },
-    "conference.media_session.active_changed": () => follow(),
-    "conference.trackMuteChanged": onMute,
-    "conference.media_session.started": (started) => {
+    "media_session.active_changed": () => follow(),
+    trackMuteChanged: onMute,
+    "media_session.started": (started) => {
       if (started.isP2P) return;
       if (hasMedia) onEvent("media_restart");
       hasMedia = true;
     },
-    "conference.server_region_changed": (name) => (region = name),
-    "conference.inbound_video_stats_received": (_, stuck) => stuck.size && onEvent("no_picture"),
-    "conference.dominantSpeaker": (id) => id === me && onEvent("speaking"),
-    "conference.left": checkPlace,
-    "conference.kicked": () => onFailure("kicked"),
-    "conference.suspendDetected": () => {
+    server_region_changed: (name) => (region = name),
+    inbound_video_stats_received: (_, stuck) => stuck.size && onEvent("no_picture"),
+    dominantSpeaker: (id) => id === me && onEvent("speaking"),
+    left: checkPlace,
+    kicked: () => onFailure("kicked"),
+    suspendDetected: () => {
       onEvent("suspended");
       onFailure("suspended");
     },
   };
-  Object.keys(EVENTS).forEach((name) => {
-    handlers["conference." + name] = () => onEvent(EVENTS[name]);
+  [...keysOf(EVENTS), "talk_while_muted", "no_audio_input", "noisy_mic"].forEach((name) => {
+    handlers[name] = () => onEvent(EVENTS[name] || name);
   });
-  for (const name of Object.keys(handlers)) {
-    handlers[name] = guarded(handlers[name]);
-    room.on(name, handlers[name]);
-  }
+  /** @type {[string, (...args: any[]) => void][]} */
+  const listeners = [["cq.local_stats_updated", guarded(onStats)]];
+  for (const name of keysOf(handlers)) listeners.push(["conference." + name, guarded(handlers[name])]);
+  for (const [name, handler] of listeners) room.on(name, handler);
   findReader();
   watchRoom();
   return {
@@ -302,7 +264,7 @@ function hook(room) {
     release() {
       watchRoom = () => {};
       clearTimeout(halfTimer);
-      for (const name of Object.keys(handlers)) attempt(() => room.off(name, handlers[name]));
+      listeners.forEach(([name, handler]) => attempt(() => room.off(name, handler)));
     },
   };
 }
@@ -359,10 +321,10 @@ if (settings.enabled) {
       return { sendEvent, setUserProperties() {} };
     };
     attempt(identify);
-    attempt(countLongTasks);
     findRoom = () => ({
       conf: text(page.APP?.conference?.roomName, 999),
       ten: tenantOf(page.location.pathname),
+      deployment: page.config?.deploymentInfo,
     });
     findPlace = () => {
       const room = page.APP?.conference?._room;

@@ -20,63 +20,53 @@ let hadCall = false;
 
 // --- names, support codes and devices ---
 
-/** @param {string} feature of Jitsi's store */
-const jitsiState = (feature) => page.APP.store.getState()["features/base/" + feature];
-
 /** @type {Object<string, (room: any) => any>} Who the participant is, by the setting. */
 const NAMES = {
   stats_id: (room) => room._statsCurrentId,
-  display_name: () => jitsiState("participants").local.name,
-  jwt: () => jitsiState("jwt").user.name || jitsiState("jwt").user.id,
+  display_name: () => stateOf("participants").local.name,
+  jwt: () => {
+    const { name, id } = stateOf("jwt").user;
+    return name || id;
+  },
 };
 
-// Crockford's base 32: no letter that may be read as another one or as a digit.
-const DIGITS = "0123456789ABCDEFGHJKMNPQRSTVWXYZ";
-/** A number of 30 random bits. */
-function makeCode() {
-  const bits = parseInt(randomHex().slice(0, 8), 16);
-  return [25, 20, 15, 10, 5, 0].map((place) => DIGITS[(bits >>> place) & 31]).join("");
-}
+findName = () => text(NAMES[settings.identify](lastRoom), 64);
+
+/** 30 random bits in base 32, in the digits of Crockford's: no letter that may be read as another one
+ * or as a digit. */
+const makeCode = () =>
+  (parseInt(randomHex().slice(0, 8), 16) >>> 2)
+    .toString(32)
+    .padStart(6, "0")
+    .replace(/i/g, "w")
+    .replace(/l/g, "x")
+    .replace(/o/g, "y")
+    .replace(/u/g, "z")
+    .toUpperCase();
 
 const api = attempt(() => (page.jmmc = Object(page.jmmc))) || {};
 /** @type {string | undefined} Of the current session, or else of the last one. */
 let code;
 if (settings.support_code !== "off") attempt(() => (api.code = () => code));
 
-/** Show the support code by Jitsi's own notifications. */
-const showCode = () =>
-  page.APP.store.dispatch({
-    type: "SHOW_NOTIFICATION",
-    uid: "jmmc-code",
-    timeout: 10000,
-    props: {
-      appearance: "normal",
-      title: (/^fr/.test(dom.documentElement.lang) ? "Code d’assistance : " : "Support code: ") + code,
-    },
-  });
+onReader = () => {
+  if (settings.support_code === "notice") attempt(() => page.__jmmcReport[4](code));
+};
 
 extendSource = (source, room) => {
   joined = now();
   discard(RATING_KEY);
   if (settings.support_code !== "off") code = makeCode();
-  if (settings.support_code === "notice") attempt(showCode);
+  onReader();
   return {
     ...source,
     describe() {
       const readings = source.describe();
-      const known = NAMES[settings.identify];
-      if (known) readings.name = attempt(() => text(known(room), 64));
-      readings.code = code;
-      if (settings.collect_devices) {
-        const labels = attempt(() => findReader()[2](room)) || {};
-        for (const key of Object.keys(labels)) readings[key] = text(labels[key], 64);
-      }
-      return readings;
+      const devices = settings.collect_devices && attempt(() => findReader()[3](room));
+      return { ...readings, name: attempt(findName), code, ...devices };
     },
   };
 };
-
-findName = () => text(NAMES[settings.identify](lastRoom), 64);
 
 // --- how the call was ---
 
@@ -84,7 +74,7 @@ findName = () => text(NAMES[settings.identify](lastRoom), 64);
  * asked by the next page. */
 onLeft = (left) => {
   hadCall = true;
-  const { seq, wall } = left.queue.samples[left.queue.samples.length - 1];
+  const { seq, wall } = left.queue.unsent[left.queue.unsent.length - 1];
   if (
     now() - joined < SHORTEST_CALL_MS ||
     !left.connected ||
@@ -100,15 +90,14 @@ onLeft = (left) => {
 /** Ask how the last call was, unless another one has begun or is about to. */
 const ask = guarded(() => {
   if (session || !allowed() || (!hadCall && attempt(() => page.APP.conference.roomName))) return;
-  const { sid, uid, conf, ten, seq, wall } = JSON.parse(load(RATING_KEY));
+  let { seq, wall, ...id } = JSON.parse(load(RATING_KEY));
   discard(RATING_KEY);
   if (Date.now() - wall > ASK_WITHIN_MS) return;
   store(ASKED_KEY, String(Date.now()));
-  let next = seq;
   api.rate = guarded((/** @type {number} */ rate, /** @type {string | undefined} */ why) => {
-    let queue = sender.queues.find(({ key }) => key === STORAGE_KEY + sid);
-    if (!queue) sender.queues.push((queue = makeQueue(sid, uid, conf, ten, [])));
-    queue.add({ seq: next++, wall, m: { rate, why }, bye: true });
+    let queue = sender.queues.find(({ key }) => key === STORAGE_KEY + id.sid);
+    if (!queue) sender.queues.push((queue = makeQueue(id.sid, id.uid, id.conf, id.ten, [])));
+    queue.add({ seq: seq++, wall, m: { rate, why }, bye: true });
     queue.due = true;
     sender.pump();
   });

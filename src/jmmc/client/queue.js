@@ -21,9 +21,9 @@ function makeQueue(sid, uid, conf, ten, samples, adopted) {
   function save() {
     if (adopted) {
       // The page that wrote the record may still be open and have added to it: then keep it.
-      if (!queue.samples.length && load(key) === adopted) discard(key);
-    } else if (queue.samples.length) {
-      const kept = queue.samples.map(({ at, size, ...rest }) => rest);
+      if (!queue.unsent.length && load(key) === adopted) discard(key);
+    } else if (queue.unsent.length) {
+      const kept = queue.unsent.map(({ at, size, ...rest }) => rest);
       store(key, JSON.stringify({ uid, conf, ten, samples: kept }));
     } else {
       discard(key);
@@ -32,7 +32,7 @@ function makeQueue(sid, uid, conf, ten, samples, adopted) {
 
   const queue = {
     key,
-    samples,
+    unsent: samples,
     adopted,
     due: false,
     batchLimit: 1e4, // samples in one push; halved when the server refuses a push as too large
@@ -41,18 +41,18 @@ function makeQueue(sid, uid, conf, ten, samples, adopted) {
 
     /** @param {Sample} sample */
     add(sample) {
-      queue.samples.push(sample);
-      let bytes = queue.samples.reduce((sum, queued) => sum + sizeOf(queued), 0);
-      while (bytes > QUEUE_BYTES && queue.samples[1]) {
-        bytes -= queue.samples.shift()?.size || 0;
+      queue.unsent.push(sample);
+      let bytes = queue.unsent.reduce((sum, queued) => sum + sizeOf(queued), 0);
+      while (bytes > QUEUE_BYTES && queue.unsent[1]) {
+        bytes -= queue.unsent.shift()?.size || 0;
         queue.onHole();
       }
       save();
     },
 
     /** @param {(sample: Sample) => boolean} isDone */
-    drop(isDone) {
-      queue.samples = queue.samples.filter((sample) => !isDone(sample));
+    dropSent(isDone) {
+      queue.unsent = queue.unsent.filter((sample) => !isDone(sample));
       save();
     },
 
@@ -60,12 +60,12 @@ function makeQueue(sid, uid, conf, ten, samples, adopted) {
     next() {
       let bytes = 450 + conf.length;
       let count = 0;
-      for (const sample of queue.samples) {
+      for (const sample of queue.unsent) {
         bytes += sizeOf(sample);
         if (count && (bytes > BODY_BYTES || count >= queue.batchLimit)) break;
         count++;
       }
-      const batch = queue.samples.slice(0, count);
+      const batch = queue.unsent.slice(0, count);
       const sent = batch.map(({ seq, at, wall, m, full, bye }) => {
         const age = at === undefined ? Date.now() - wall : now() - at;
         return { seq, age: Math.round(age / 100) / 10, m, full, bye };
@@ -82,7 +82,7 @@ function makeQueue(sid, uid, conf, ten, samples, adopted) {
  * too old, unreadable or beyond `STORED_BYTES` are deleted.
  * @returns {Queue[]} */
 function adoptQueues() {
-  const keys = Object.keys(page.localStorage).filter((key) => key.startsWith(STORAGE_KEY));
+  const keys = keysOf(page.localStorage).filter((key) => key.startsWith(STORAGE_KEY));
   const read = guarded((/** @type {string} */ key) => {
     const record = load(key);
     const { uid, conf, ten, samples } = JSON.parse(record);
@@ -97,7 +97,7 @@ function adoptQueues() {
   const adopted = keys
     .map(read)
     .filter((queue) => queue && queue.due)
-    .sort((a, b) => b.samples[0].wall - a.samples[0].wall)
+    .sort((a, b) => b.unsent[0].wall - a.unsent[0].wall)
     .filter((queue) => (bytes += queue.adopted.length) <= STORED_BYTES);
   keys.filter((key) => !adopted.some((queue) => key === queue.key)).forEach(discard);
   return adopted;

@@ -46,6 +46,54 @@ const LIMITS = ["cpu", "bandwidth", "other", "none"];
  *   when the sent video began.
  */
 
+/** Ms of all long tasks so far, in which the page could do nothing else; NaN where the browser does
+ * not tell. */
+let busy = NaN;
+function countLongTasks() {
+  if (!PerformanceObserver.supportedEntryTypes.includes("longtask")) return;
+  busy = 0;
+  const observer = new PerformanceObserver((/** @type {any} */ list) => {
+    for (const task of list.getEntries()) busy += task.duration;
+  });
+  observer.observe({ type: "longtask" });
+}
+
+/** Whose each SSRC is, and which are shared screens or cameras that are switched off.
+ * @param {any} room @returns {[Map<any, any>, any[]]} */
+function findOwners(room) {
+  const owners = new Map();
+  const off = [];
+  try {
+    for (const participant of room.getParticipants()) {
+      for (const track of participant.getTracks()) {
+        const ssrc = track.getSsrc();
+        owners.set(ssrc, participant.getId());
+        if (track.isMuted() || track.getVideoType() === "desktop") off.push(ssrc);
+      }
+    }
+  } catch {
+    // What was found until then is known.
+  }
+  return [owners, off];
+}
+
+/** Read one report of a peer connection.
+ * @param {any} room @param {any} connection
+ * @param {Set<any>} notFilmed SSRCs that had no frames of a camera to show, at some time since the
+ *   report before; afterwards, those that have none now
+ * @param {Moment & {wasHidden: boolean}} known
+ * @returns {Promise<Look>} throws when the page gives no access */
+function look(room, connection, notFilmed, known) {
+  const [owners, off] = findOwners(room);
+  const excluded = [...notFilmed, ...off];
+  notFilmed.clear();
+  for (const ssrc of off) notFilmed.add(ssrc);
+  const seen = { ...known, busy, owners, excluded };
+  return connection
+    .getStats()
+    .then((/** @type {Map<string, any>} */ latest) => ({ ...seen, latest }));
+}
+
 /** Whether one half of a tick was good, and the other was not.
  * @param {Readings} first @param {Readings} second */
 const areUnlike = (first, second) =>
@@ -256,4 +304,9 @@ function readReport(looks, before) {
   return [readings, address + ":" + remoteEnd.port];
 }
 
-/** @type {any} */ (globalThis).__jmmcReport = [readReport, areUnlike, readDevices];
+try {
+  countLongTasks();
+} catch {
+  // Its reading stays unknown.
+}
+/** @type {any} */ (globalThis).__jmmcReport = [readReport, areUnlike, look];

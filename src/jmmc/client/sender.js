@@ -9,7 +9,7 @@ const MAX_WAIT_MS = 5 * 60 * 1000;
 const sender = {
   /** @type {Queue[]} The current session's first. */
   queues: [],
-  busy: false,
+  isSending: false,
   failures: 0,
   notBefore: 0,
   /** Server's clock minus ours, in ms, as of the quickest exchange. @type {number | null} */
@@ -24,23 +24,23 @@ const sender = {
   /** Send the next push, unless one is under way or the sender has to wait. */
   pump() {
     wake();
-    if (!allowed() || sender.busy || now() < sender.notBefore) return;
+    if (!allowed() || sender.isSending || now() < sender.notBefore) return;
     sender.queues = sender.queues.filter(
-      (queue) => queue.samples.length || queue === session?.queue,
+      (queue) => queue.unsent.length || queue === session?.queue,
     );
-    const queue = sender.queues.find((candidate) => candidate.due && candidate.samples.length);
+    const queue = sender.queues.find((candidate) => candidate.due && candidate.unsent.length);
     if (!queue) return;
     const [body, batch] = queue.next();
-    sender.busy = true;
+    sender.isSending = true;
     sender.post(queue, body, batch, false).then(
       guarded((/** @type {number} */ wait) => {
-        sender.busy = false;
+        sender.isSending = false;
         if (wait) {
           sender.notBefore = now() + wait;
           setTimeout(guarded(sender.pump), wait + 1);
         } else {
           sender.failures = 0;
-          queue.due = queue.samples.length > 0;
+          queue.due = queue.unsent.length > 0;
           sender.pump();
         }
       }),
@@ -81,7 +81,7 @@ const sender = {
           return response.json().then((answer) => {
             if (!(answer.ack >= first)) return sender.backOff();
             sender.learnClock(answer.now, started);
-            queue.drop((sample) => sample.seq <= answer.ack);
+            queue.dropSent((sample) => sample.seq <= answer.ack);
             if (answer.resync) {
               queue.onHole();
               session?.close();
@@ -102,7 +102,7 @@ const sender = {
                 return 0;
               }
               // Of a session that is full, no later sample is stored either.
-              queue.drop((sample) => sample.seq >= first && (full || sample.seq <= last));
+              queue.dropSent((sample) => sample.seq >= first && (full || sample.seq <= last));
               queue.onHole();
               if (full && first && session?.queue === queue) renewSession();
               return 0;
@@ -133,7 +133,7 @@ const sender = {
   /** Send the unconfirmed samples of a queue while the page is being hidden or closed, as many as
    * fit in one push. @param {Queue} queue */
   sendLast(queue) {
-    if (!allowed() || !queue.samples.length) return;
+    if (!allowed() || !queue.unsent.length) return;
     const [body, batch] = queue.next();
     sender.post(queue, body, batch, true).then((wait) => {
       if (wait) attempt(() => device.sendBeacon(pushUrl, body));

@@ -93,18 +93,18 @@ function openSession({ room, conf, ten, hook }) {
 
   /** Everything known at this moment. @returns {Readings} */
   function current() {
-    for (const key of Object.keys(sums)) {
+    for (const key of keysOf(sums)) {
       state[key] = rounded(key, sums[key][0] / sums[key][1]);
     }
     return { ...identity, ...state, ...source.describe() };
   }
 
-  const hasSums = () => Object.keys(sums).length > 0;
+  const hasSums = () => keysOf(sums).length > 0;
 
   /** The connection in use ended: what is known of it does not hold any more. */
   function forget() {
     isKnown = false;
-    for (const key of Object.keys(state)) {
+    for (const key of keysOf(state)) {
       if (!WITHOUT_CONNECTION.test(key)) state[key] = undefined;
     }
   }
@@ -145,7 +145,7 @@ function openSession({ room, conf, ten, hook }) {
     room,
     queue,
     /** The last error after which Jitsi gives up a stay. */
-    drop: { reason: "", at: -Infinity },
+    lastFailure: { reason: "", at: -Infinity },
     connected: false,
     cut: false,
     /** The moment of the last sample: the readings of the next hold from here on. */
@@ -163,7 +163,7 @@ function openSession({ room, conf, ten, hook }) {
 
     /** Take in the readings of one tick. @param {Readings} readings @param {Moment} tick */
     take(readings, tick) {
-      for (const key of Object.keys({ ...state, ...readings })) {
+      for (const key of keysOf({ ...state, ...readings })) {
         const value = thisSession.cut && !WITHOUT_CONNECTION.test(key) ? undefined : readings[key];
         if (typeof value !== "number" || NOT_AVERAGED.test(key)) {
           state[key] = value;
@@ -190,7 +190,7 @@ function openSession({ room, conf, ten, hook }) {
     takePart(readings, when) {
       if (!hasReadings || thisSession.cut) return;
       if (hasSums()) thisSession.close(lastTick);
-      for (const key of Object.keys(readings)) {
+      for (const key of keysOf(readings)) {
         const value = readings[key];
         if (typeof value === "number") sums[key] = [value, 1];
       }
@@ -236,7 +236,7 @@ function openSession({ room, conf, ten, hook }) {
         state = {};
       }
       const readings = current();
-      const { reason, at } = thisSession.drop;
+      const { reason, at } = thisSession.lastFailure;
       // Media that came after the time-out made up for it.
       if (bye && when.at - at < DROP_MS && !(thisSession.connected && /time/.test(reason))) {
         // A server that cannot be reached now could be before.
@@ -245,7 +245,7 @@ function openSession({ room, conf, ten, hook }) {
       const full = needsFull || now() - lastFull >= FULL_MS;
       /** @type {any} */
       const m = {};
-      for (const key of Object.keys({ ...queuedReadings, ...readings })) {
+      for (const key of keysOf({ ...queuedReadings, ...readings })) {
         const value = readings[key] === undefined ? null : readings[key];
         const before = queuedReadings[key] === undefined ? null : queuedReadings[key];
         // As text, because lists are equal when their elements are.
@@ -257,7 +257,7 @@ function openSession({ room, conf, ten, hook }) {
       events = events.filter(({ at }) => at > when.at);
       if (hasSums()) lastSample = when.at;
       sums = {};
-      if (bye || full || Object.keys(m).length) enqueue(m, when, full, bye);
+      if (bye || full || keysOf(m).length) enqueue(m, when, full, bye);
       else unchanged = when;
       thisSession.lastClosed = when;
     },

@@ -10,6 +10,8 @@
 /** What a part of the script adds to a source of readings.
  * @type {(source: Source, room: any) => Source} */
 let extendSource = (source) => source;
+/** What a part of the script does when the functions of report.js are there. */
+let onReader = () => {};
 
 /** Ask for the browser's and the operating system's names, where the browser gives them. */
 function identify() {
@@ -91,7 +93,7 @@ function readStats(stats, me, selected) {
   readings["res.h"] = height;
   readings["res.w"] = number((sent.find((size) => size.height === height) || {}).width);
   readings["u.fr"] = highest(values(frames[me]).map((rate) => number(rate)));
-  const others = Object.keys(frames).filter((id) => id !== me);
+  const others = keysOf(frames).filter((id) => id !== me);
   const received = others.flatMap((id) => values(frames[id]));
   readings["d.fr"] = highest(received.map((rate) => number(rate)));
   for (const codec of values((stats.codec || {})[me])) {
@@ -140,7 +142,7 @@ function takeStats(stats, tick, me, probed = {}, selected) {
     // Without bitrates, the connection was lost at the tick before.
     session.onCut(cut, cut ? session.lastClosed : tick);
   }
-  for (const key of Object.keys(probed)) {
+  for (const key of keysOf(probed)) {
     if (probed[key] !== undefined) readings[key] = probed[key];
   }
   session.take(readings, tick);

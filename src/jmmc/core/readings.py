@@ -923,7 +923,7 @@ READINGS: tuple[Reading, ...] = (
         _STAY,
         Number("", least=1, most=5, whole=True),
         "rating",
-        "How the call was, from 1 to 5, as the participant said",
+        "How the call was, from 1 to 5, as the participant said; with `ask_rating` only",
     ),
     Reading(
         "why",
@@ -931,7 +931,7 @@ READINGS: tuple[Reading, ...] = (
         _STAY,
         Choice(("audio", "video", "delay", "dropped", "share", "other")),
         "rating_reason",
-        "What was wrong, as the participant said",
+        "What was wrong, as the participant said; with `ask_rating` only",
     ),
     Reading(
         "interrupted",

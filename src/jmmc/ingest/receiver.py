@@ -309,6 +309,8 @@ def _not_asked_for(settings: Settings) -> set[str]:
         refused.add("code")
     if not settings.collect_devices:
         refused.update(row.path for row in READINGS if row.subject is Subject.DEVICE)
+    if not settings.ask_rating:
+        refused.update(row.path for row in READINGS if row.subject is Subject.RATING)
     return refused
 
 

@@ -36,7 +36,6 @@ _LATE = 600.0  # Seconds: older time would falsify a rate of today.
 _REGIONS, _BROWSERS, _TRANSPORTS = 20, 10, 6  # Values of a label; the rest is `other`.
 _BRIDGES = 50
 _KNOWN_TRANSPORTS = ("udp", "tcp", "relay", "p2p")
-_CONTINUED = 1000  # Sessions that continued after their end; beyond them one may count twice.
 _DROPS = (DROPPED, NO_MEDIA)  # Without media: where the join was counted as joined before.
 _MEDIA_WITHIN = 60  # Seconds after the join: ICE takes at most 30 to fail.
 _COMBINATIONS = 200  # Of label values: 4,000 series, 25 ms of a scrape.
@@ -160,7 +159,6 @@ class CallTimeCounters:
         self.drops: dict[tuple[str, str], int] = {}
         self.setup: dict[str, Histogram] = {}
         self.late_joins = 0
-        self._counted_ends: dict[str, None] = {}  # Of sessions that continue after their end.
         self.bridge_seconds = {UNKNOWN: dict.fromkeys(Grade, 0)}
         self._as_of = 0.0
         self._lifetime = lifetime
@@ -226,17 +224,10 @@ class CallTimeCounters:
         if after.outcome in ATTEMPTS or (after.outcome == NO_MEDIA and not had_joined):
             return
         had_ended = was_known and before is not None and not before.running
-        if had_ended and after.running:
-            self._counted_ends[after.session] = None
-            if len(self._counted_ends) > _CONTINUED:
-                del self._counted_ends[next(iter(self._counted_ends))]
         region = self._region_of(after, after.last)
-        if not (
-            had_ended or after.running or after.session in self._counted_ends
-        ) and self._is_recent(after.ended, now):
+        is_first_end = not (had_ended or after.running or after.resumed)
+        if is_first_end and self._is_recent(after.ended, now):
             self.ended[region] += 1
-        if not after.running:
-            self._counted_ends.pop(after.session, None)
         was_dropped = before is not None and before.outcome in _DROPS
         if after.outcome in _DROPS and not was_dropped and self._is_recent(after.ended, now):
             key = (region, after.failure)

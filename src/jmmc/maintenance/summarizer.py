@@ -454,7 +454,7 @@ class Summarizer:
         if not summed_up:
             return
         reports = self._store.reports
-        summaries = [item.summary for item in summed_up]
+        summaries = [item.summary.after(before.get(item.summary.session)) for item in summed_up]
         hours: set[int] = set()
         for summary in summaries:
             hours |= _changed_hours(compared_with.get(summary.session), summary)
@@ -471,7 +471,7 @@ class Summarizer:
         for item in summed_up:
             self._remember(item, now)
         if self._call_time is not None:  # Stored now, so no process counts it again.
-            for summary, spans, _ in summed_up:
+            for summary, (_, spans, _) in zip(summaries, summed_up, strict=True):
                 self._call_time.count(before.get(summary.session), summary, spans, now)
 
     def _remember(self, summed_up: "_SummedUp", now: float) -> None:

@@ -49,6 +49,7 @@ def sum_up(accumulator: SessionAccumulator, now: float | None) -> Summary:
         ended=ended,
         last=timeline.last,
         running=running,
+        resumed=False,
         left=timeline.position.left,
         samples=accumulated.samples,
         gaps=timeline.gaps,

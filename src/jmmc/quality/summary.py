@@ -2,12 +2,12 @@
 
 from collections.abc import Mapping
 from itertools import groupby
-from typing import NamedTuple
+from typing import Annotated, NamedTuple
 
 import msgspec
 from msgspec import Struct
 
-from jmmc.core.fields import BrowserId, Moment
+from jmmc.core.fields import BrowserId, Hidden, Moment
 from jmmc.quality.filters import DIMENSIONS
 from jmmc.quality.grades import Grade
 from jmmc.quality.grades import GradeSpan as GradeSpan
@@ -109,7 +109,8 @@ class Summary(Struct, frozen=True, rename=_STORED_NAMES):
     when it is unknown; `segments` has the values over time when one changed. `quantiles` has p5,
     p50 and p95 by name of the metric, and of `mos`; shares are of known time. `outcome` is one of
     `quality.outcomes.OUTCOMES`, "" when the script does not tell; `failure` is why the join failed
-    or the stay ended. `senders` are those whose media arrived worst.
+    or the stay ended. `senders` are those whose media arrived worst. `resumed`: a summary before
+    this one said that the session had ended.
     """
 
     session: str
@@ -160,6 +161,7 @@ class Summary(Struct, frozen=True, rename=_STORED_NAMES):
     speaker: str = ""
     rating: int | None = None
     rating_reason: str = ""
+    resumed: Annotated[bool, Hidden] = False
 
     @property
     def name_key(self) -> str:
@@ -197,6 +199,12 @@ class Summary(Struct, frozen=True, rename=_STORED_NAMES):
     def at_present(self) -> Grade:
         """The grade at the last sample."""
         return grade_at(self.grade_spans, self.last)
+
+    def after(self, before: "Summary | None") -> "Summary":
+        """This summary as the one that follows `before` of the same session."""
+        if before is None or not (before.resumed or (self.running and not before.running)):
+            return self
+        return msgspec.structs.replace(self, resumed=True)
 
     def values_of(self, dimension: str) -> list[str]:
         """The values of a dimension over time: one, or more when it changed."""

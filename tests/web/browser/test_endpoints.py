@@ -46,7 +46,7 @@ async def test_the_script_has_its_settings_filled_in(make_collector: MakeCollect
 
 @pytest.mark.parametrize(
     ("name", "most", "part"),
-    [("getReport", 2048, "qualityLimitationDurations"), ("getQuestion", 1536, "How was the call?")],
+    [("getReport", 2304, "qualityLimitationDurations"), ("getQuestion", 1536, "How was the call?")],
 )
 async def test_what_only_some_pages_need_are_small_scripts_of_their_own(
     app: MetricsCollector, name: str, most: int, part: str
@@ -78,11 +78,22 @@ def test_each_script_is_at_most_8_kib_gzipped(name: ScriptName) -> None:
     assert brotli.decompress(script.brotli.body) == script.plain.body
 
 
-def test_the_script_with_all_about_people_is_at_most_8_kib_as_browsers_get_it() -> None:
+def test_the_script_with_all_about_people_is_at_most_8_kib_gzipped() -> None:
     settings = Settings.of(
-        identify="jwt", support_code="notice", ask_rating=0.1, collect_devices=True
+        identify="display_name", support_code="notice", ask_rating=0.25, collect_devices=True
     )
-    assert len(Script(settings).brotli.body) <= 8 * 1024
+    assert len(Script(settings).gzip.body) <= 8 * 1024
+    assert len(Script(settings, "getReport").gzip.body) <= 3 * 1024
+
+
+def test_the_part_for_calls_has_what_is_about_people_only_when_it_is_asked_for() -> None:
+    plain, devices, notice = (
+        Script(Settings.of(**chosen), "getReport").plain.body
+        for chosen in ({}, {"collect_devices": True}, {"support_code": "notice"})
+    )
+    assert b"enumerateDevices" not in plain
+    assert b"enumerateDevices" in devices
+    assert b"SHOW_NOTIFICATION" in notice
 
 
 @pytest.mark.parametrize(

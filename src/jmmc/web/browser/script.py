@@ -25,11 +25,9 @@ SCRIPT_NAMES: tuple[ScriptName, ...] = get_args(ScriptName)
 first loads the others: what reads the peer connection of a call, and the question how the call was.
 """
 
-Bundle = Literal[
-    "getClient", "getClientPeople", "getApp", "getEmbedder", "getReport", "getQuestion"
-]
-BUNDLES: tuple[Bundle, ...] = get_args(Bundle)
-"""The scripts as built: the first of them is built without and with the part about people."""
+Bundle = ScriptName | Literal["getClientPeople", "getReportPeople"]
+BUNDLES: tuple[Bundle, ...] = (*SCRIPT_NAMES, "getClientPeople", "getReportPeople")
+"""The scripts as built: two of them are built without and with the part about people."""
 
 # JSON allows these, but inside a script element they can end the script or a string.
 _ESCAPED = {
@@ -107,6 +105,8 @@ def render(settings: Settings, name: ScriptName = "getClient") -> str:
             "support_code": settings.support_code,
             "ask_rating": settings.ask_rating,
         }
+    if name == "getReport" and (settings.collect_devices or settings.support_code == "notice"):
+        bundle = "getReportPeople"
     if settings.collect_recorders:
         values["collect_recorders"] = True
     literal = json.dumps(values)

@@ -1,8 +1,12 @@
 // @ts-check
 /*
- * The names of the devices of a call. It is part of the script that getClient loads when a call
- * begins; only a setting makes getClient ask for them.
+ * What the operator may choose to know of people, as far as only calls need it: the names of their
+ * devices, and showing the support code. It is a part of the script that getClient loads when a call
+ * begins, when a setting asks for some of it.
  */
+
+// Characters of a name.
+const MOST = 64;
 
 /** @type {string | undefined} */
 let speaker;
@@ -18,7 +22,7 @@ function findSpeaker() {
   device.mediaDevices?.enumerateDevices().then(
     (/** @type {any[]} */ found) => {
       const own = found.find((entry) => entry.kind === "audiooutput" && entry.deviceId === id);
-      speaker = own && own.label;
+      speaker = (own && own.label.slice(0, MOST)) || undefined;
     },
     () => {},
   );
@@ -32,7 +36,25 @@ function readDevices(room) {
   const labelOf = (kind) =>
     tracks
       .find((track) => track.getType() === kind && track.getVideoType() !== "desktop")
-      ?.getTrack().label;
+      ?.getTrack()
+      .label.slice(0, MOST) || undefined;
   findSpeaker();
   return { "dev.mic": labelOf("audio"), "dev.cam": labelOf("video"), "dev.spk": speaker };
 }
+
+/** Show a support code by Jitsi's own notifications. @param {string} code */
+function showCode(code) {
+  const { APP, document: dom } = /** @type {any} */ (globalThis);
+  const isFrench = /^fr/.test(dom.documentElement.lang);
+  APP.store.dispatch({
+    type: "SHOW_NOTIFICATION",
+    uid: "jmmc-code",
+    timeout: 10000,
+    props: {
+      appearance: "normal",
+      title: (isFrench ? "Code d’assistance : " : "Support code: ") + code,
+    },
+  });
+}
+
+/** @type {any} */ (globalThis).__jmmcReport.push(readDevices, showCode);
