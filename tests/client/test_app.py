@@ -1,6 +1,7 @@
 """The script in the engines of mobile apps: no page, no real timers, an older language."""
 
 import json
+import re
 import subprocess
 from pathlib import Path
 from typing import Any
@@ -272,6 +273,24 @@ def test_an_app_that_cannot_connect_reports_one_failed_join(play: Any) -> None:
     assert (sample["seq"], sample["bye"]) == (0, True)
     assert sample["m"]["fail"] == "server_unreachable"
     assert sample["m"]["t"] == {"sr": "eu-west"}
+
+
+def test_an_app_says_who_and_has_a_code_only_when_the_operator_chose_it(play: Any) -> None:
+    steps = """
+    handlers = JitsiMeetJS.app.analyticsHandlers.map(function (Handler) {
+      return new Handler({ user: "anna@example.org" }); });
+    handlers[0].setUserProperties({ conference_name: "standup" });
+    send("joined", { meetingId: "5f0f6c1c" }, "conference");
+    run(1);
+    out.code = String(global.jmmc && jmmc.code());
+    """
+    plain = play(_enter("/") + steps)
+    assert not {"name", "code"} & _samples(plain)[0]["m"].keys()
+    chosen = play(_enter("/") + steps, identify="jwt", support_code="code")
+    first = _samples(chosen)[0]["m"]
+    assert first["name"] == "anna@example.org"
+    assert (plain["code"], chosen["code"]) == ("undefined", first["code"])
+    assert re.fullmatch("[0-9A-HJKMNP-TV-Z]{6}", first["code"])
 
 
 def test_an_app_says_how_long_its_join_took_and_what_happened(play: Any) -> None:

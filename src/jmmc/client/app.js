@@ -28,8 +28,9 @@ const ATTRIBUTES = {
 /** Events by the actions that only apps are told of in this way. @type {Object<string, string>} */
 const APP_EVENTS = { restart: "media_restart", "bridge-channel.error": "channel_closed" };
 
-/** An analytics handler, as Jitsi's apps expect one: they make one for each room. @this {any} */
-function Handler() {
+/** An analytics handler, as Jitsi's apps expect one: they make one for each room.
+ * @this {any} @param {any} [options] among them the user of the JSON Web Token */
+function Handler(options = {}) {
   const onLeft = guarded(() => {
     place = undefined;
     checkPlace();
@@ -49,6 +50,7 @@ function Handler() {
   let readings = {};
   /** @type {Readings} */
   const meeting = {};
+  if (settings.identify === "jwt") findName = () => text(options.user, 64);
   /** @type {any} */
   let silenceTimer;
   /** @type {Moment | undefined} Of the first event whose readings are not in a sample yet. */
@@ -70,6 +72,11 @@ function Handler() {
   /** @returns {Source} */
   const hook = () => {
     awaitEvent();
+    meeting.name = attempt(findName);
+    if (settings.support_code) {
+      const code = (meeting.code = makeCode());
+      attempt(() => ((page.jmmc = Object(page.jmmc)).code = () => code));
+    }
     return {
       staleAfter: SILENCE_MS,
       settle,

@@ -32,18 +32,6 @@ const NAMES = {
 
 findName = () => text(NAMES[settings.identify](lastRoom), 64);
 
-/** 30 random bits in base 32, in the digits of Crockford's: no letter that may be read as another one
- * or as a digit. */
-const makeCode = () =>
-  (parseInt(randomHex().slice(0, 8), 16) >>> 2)
-    .toString(32)
-    .padStart(6, "0")
-    .replace(/i/g, "w")
-    .replace(/l/g, "x")
-    .replace(/o/g, "y")
-    .replace(/u/g, "z")
-    .toUpperCase();
-
 const api = attempt(() => (page.jmmc = Object(page.jmmc))) || {};
 /** @type {string | undefined} Of the current session, or else of the last one. */
 let code;

@@ -35,6 +35,18 @@ const randomHex = () => {
   ).join("");
 };
 
+/** 30 random bits in base 32, in the digits of Crockford's: no letter that may be read as another one
+ * or as a digit. */
+const makeCode = () =>
+  (parseInt(randomHex().slice(0, 8), 16) >>> 2)
+    .toString(32)
+    .padStart(6, "0")
+    .replace(/i/g, "w")
+    .replace(/l/g, "x")
+    .replace(/o/g, "y")
+    .replace(/u/g, "z")
+    .toUpperCase();
+
 /** @returns {string} the browser's id, a UUID, kept in storage without an end */
 function browserId() {
   const kept = load("jmmc_staticUserId");

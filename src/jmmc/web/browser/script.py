@@ -105,6 +105,11 @@ def render(settings: Settings, name: ScriptName = "getClient") -> str:
             "support_code": settings.support_code,
             "ask_rating": settings.ask_rating,
         }
+    if name == "getApp":
+        if settings.identify == "jwt":
+            values["identify"] = "jwt"
+        if settings.support_code != "off":
+            values["support_code"] = settings.support_code
     if name == "getReport" and (settings.collect_devices or settings.support_code == "notice"):
         bundle = "getReportPeople"
     if settings.collect_recorders:
