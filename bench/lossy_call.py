@@ -65,9 +65,12 @@ _STEP = 5  # Seconds between two reports.
 
 
 class Relay(threading.Thread):
-    """Forwards packets between a caller and a callee; each talks to a socket of its own."""
+    """Forwards packets between a caller and a callee; each talks to a socket of its own.
 
-    def __init__(self) -> None:
+    `host` is its address, one of this machine.
+    """
+
+    def __init__(self, host: str = "127.0.0.1") -> None:
         super().__init__(daemon=True)
         self.loss: dict[str, float] = {}
         self.kinds: dict[int, str] = {}
@@ -80,7 +83,7 @@ class Relay(threading.Thread):
             end.setsockopt(
                 socket.SOL_SOCKET, socket.SO_RCVBUF, 4_000_000
             )  # Else it loses some, too.
-            end.bind(("127.0.0.1", 0))
+            end.bind((host, 0))
         self.start()
 
     def run(self) -> None:
@@ -118,10 +121,11 @@ class Relay(threading.Thread):
         for line in sdp.split("\r\n"):
             words = line.split(" ")
             if line.startswith("a=candidate:"):
-                if words[2] != "udp" or ":" in words[4]:
+                # Firefox has candidates for RTCP apart, and unneeded.
+                if words[1] != "1" or words[2].lower() != "udp" or ":" in words[4]:
                     continue
                 self.addresses[sender] = self.addresses[sender] or (words[4], int(words[5]))
-                words[4:6] = "127.0.0.1", str(self._sockets[1 - sender].getsockname()[1])
+                words[4:6] = map(str, self._sockets[1 - sender].getsockname())
             lines.append(" ".join(words))
         return "\r\n".join(lines)
 
