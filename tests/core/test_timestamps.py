@@ -5,7 +5,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from jmmc.core.timestamps import DEFAULT_WINDOW, parse_window, to_iso, to_local_iso
+from jmmc.core.timestamps import DEFAULT_WINDOW, parse_window, to_iso, to_local_iso, zone_of
 
 _PARIS = ZoneInfo("Europe/Paris")
 # A Monday; in Paris clocks were put forward on the day before.
@@ -35,6 +35,17 @@ def test_without_a_zone_days_are_those_of_utc_and_a_window_is_a_day() -> None:
     assert to_iso(parse_window("today", None, _NOW)[0]) == "2026-03-30T00:00:00Z"
     start, end = parse_window(None, None, _NOW)
     assert end - start == DEFAULT_WINDOW == 86_400
+
+
+@pytest.mark.parametrize("typed", ["Europe/Paris", "europe/paris", " EUROPE/PARIS", "Europe/paris"])
+def test_a_time_zone_is_known_in_any_case(typed: str) -> None:
+    assert zone_of(typed).key == "Europe/Paris"
+
+
+def test_a_zone_with_a_space_is_known_and_a_city_alone_is_none() -> None:
+    assert zone_of("america/new york").key == "America/New_York"
+    with pytest.raises(ValueError, match=r"expected a time zone .*'Paris'"):
+        zone_of("Paris")
 
 
 @pytest.mark.parametrize(

@@ -2,12 +2,12 @@
 
 from collections.abc import Hashable, Mapping, Sequence
 from heapq import nlargest
-from typing import NamedTuple, TypeVar
+from typing import Generic, NamedTuple, TypeVar
 
 import msgspec
 
 from jmmc.answers.joins import rates_of
-from jmmc.answers.model import FEW, Change, Comparison, Grades, Outlier
+from jmmc.answers.model import FEW, Change, Comparison, Grades, JoinRates, Outlier
 from jmmc.answers.threads import paused
 from jmmc.core.label_values import OTHER
 from jmmc.quality.differences import (
@@ -22,7 +22,7 @@ from jmmc.quality.filters import SummaryFilter
 from jmmc.quality.grading import Grade
 from jmmc.quality.intervals import Replicates
 from jmmc.quality.joins import JoinSums
-from jmmc.quality.pair_sums import PairSums
+from jmmc.quality.pair_sums import Pair, PairSums
 from jmmc.quality.quality_steps import QualitySteps, merged
 from jmmc.quality.rollups import Sums, joined_replicates, total
 from jmmc.quality.window_sums import Row
@@ -97,18 +97,30 @@ def with_differences(
     return sorted(different, key=_order)
 
 
-def crossed_rows(pairs: PairSums) -> list[Comparison]:
-    """The pairs of values, at most the `MOST_COMPARED` with the most time, in the same order.
+def crossed_rows(
+    pairs: PairSums, joins: Mapping[Pair, JoinSums], selection: SummaryFilter, *by: str
+) -> list[Comparison]:
+    """The pairs of values of the dimensions `by`, in the same order.
 
-    Of joins nothing is known by pairs.
+    At most the `MOST_COMPARED` with the most time, then with the most joins.
     """
-    sums = pairs.values()
-    used = nlargest(MOST_COMPARED, sums, key=lambda pair: (sums[pair].seconds, pair))
-    nothing_known = rates_of(_NO_JOINS, SummaryFilter())
+    sums = with_joined(pairs.values(), joins)
+    used = nlargest(
+        MOST_COMPARED,
+        sums,
+        key=lambda pair: (
+            sums[pair].seconds,
+            joins.get(pair, _NO_JOINS).counts.attempts,
+            pair,
+        ),
+    )
     rows = {
         pair: msgspec.structs.replace(
             Comparison.of(
-                pair[0], sums[pair], pairs.replicates.get(pair, _NO_REPLICATES), nothing_known
+                pair[0],
+                sums[pair],
+                pairs.replicates.get(pair, _NO_REPLICATES),
+                rates_of(joins.get(pair, _NO_JOINS), selection, *by),
             ),
             crossed=pair[1],
         )
@@ -148,54 +160,100 @@ def _outlier(dimension: str, value: str, sums: Sums, bad: Difference, poor: Diff
     return Outlier(dimension, value, sums.sessions, None, sums.seconds // 60, grades, bad, poor)
 
 
-def changed(dimension: str, before: WindowTotals, after: WindowTotals) -> list[Change]:
-    """All sessions before and after a moment, then the values of a dimension.
+class Side(NamedTuple, Generic[_K]):
+    """One of two periods that are compared: sums by key, which is a value or a pair of values."""
+
+    values: Mapping[_K, Sums]
+    replicates: Mapping[_K, Replicates]
+    joins: Mapping[_K, JoinSums]
+    all_joins: JoinSums
+
+
+def changed(
+    by: Sequence[str], before: Side[_K], after: Side[_K], selection: SummaryFilter
+) -> list[Change]:
+    """All sessions before and after a moment, then the values or pairs of the dimensions `by`.
 
     In the order of `with_differences`, by how much worse they became.
     """
     tested = _tested(
         {
-            value: (min(sums.sessions, before.values[value].sessions), sums.seconds)
-            for value, sums in after.values.items()
-            if value in before.values
+            key: (min(sums.sessions, before.values[key].sessions), sums.seconds)
+            for key, sums in after.values.items()
+            if key in before.values
         }
     )
-    values = before.values.keys() | after.values.keys()
     bad, poor = (
         changes(before.replicates, after.replicates, grade, tested.__contains__)
         for grade in (Grade.FAIR, Grade.POOR)
     )
     nothing = total((), 0)
-    rows = [
-        Change.of(
-            dimension,
-            value,
-            before.values.get(value, nothing),
-            after.values.get(value, nothing),
-            bad.get(value, NO_DIFFERENCE),
-            poor.get(value, NO_DIFFERENCE),
+    rows = []
+    for key in paused(
+        before.values.keys() | after.values.keys() | before.joins.keys() | after.joins.keys()
+    ):
+        value, crossed = key if isinstance(key, tuple) else (key, "")
+        rows.append(
+            _change(
+                (by[0], str(value), str(crossed)),
+                [side.values.get(key, nothing) for side in (before, after)],
+                [
+                    rates_of(side.joins.get(key, _NO_JOINS), selection, *by)
+                    for side in (before, after)
+                ],
+                (bad.get(key, NO_DIFFERENCE), poor.get(key, NO_DIFFERENCE)),
+            )
         )
-        for value in paused(values)
-    ]
-    return [_whole_change(before, after), *sorted(rows, key=_order)[:MOST_COMPARED]]
+    whole = _whole_change(before, after, selection)
+    return [whole, *sorted(rows, key=_order)[:MOST_COMPARED]]
 
 
-def _whole_change(before: WindowTotals, after: WindowTotals) -> Change:
-    first, second = (total(totals.values.values(), 0) for totals in (before, after))
-    enough = min(first.sessions, second.sessions) >= FEW
+def _whole_change(before: Side[_K], after: Side[_K], selection: SummaryFilter) -> Change:
+    sums = [total(side.values.values(), 0) for side in (before, after)]
+    enough = min(of_side.sessions for of_side in sums) >= FEW
     bad, poor = (
         changes(
             {"": merged(before.replicates)}, {"": merged(after.replicates)}, grade, lambda _: enough
         ).get("", NO_DIFFERENCE)
         for grade in (Grade.FAIR, Grade.POOR)
     )
-    return Change.of("", "", first, second, bad, poor)
+    joins = [rates_of(side.all_joins, selection) for side in (before, after)]
+    return _change(("", "", ""), sums, joins, (bad, poor))
+
+
+def _change(
+    names: tuple[str, str, str],
+    sums: Sequence[Sums],
+    joins: Sequence[JoinRates],
+    differences: tuple[Difference, Difference],
+) -> Change:
+    """The change of a value, with the sums and the joins of both periods."""
+    (before, after), (before_joins, after_joins) = sums, joins
+    dimension, value, crossed = names
+    first, second = (Grades.of(of.good, of.fair, of.poor, of.unknown) for of in sums)
+    return Change(
+        dimension,
+        value,
+        before.sessions,
+        first,
+        after.sessions,
+        after.seconds // 60,
+        second,
+        *differences,
+        before_joins,
+        after_joins,
+        crossed,
+    )
 
 
 def with_values(totals: WindowTotals, joins: Mapping[str, JoinSums]) -> WindowTotals:
     """With values of which only joins are known: there everybody failed, or left before."""
-    only_joins = {value: total((), 0) for value in joins if value not in totals.values}
-    return totals._replace(values={**totals.values, **only_joins}) if only_joins else totals
+    return totals._replace(values=with_joined(totals.values, joins))
+
+
+def with_joined(values: Mapping[_K, Sums], joins: Mapping[_K, JoinSums]) -> Mapping[_K, Sums]:
+    """With empty sums of the keys of which only joins are known."""
+    return {**{key: total((), 0) for key in joins}, **values}
 
 
 def shortened(

@@ -32,7 +32,7 @@ from jmmc.answers.model import (
 )
 from jmmc.answers.stays import read_stays
 from jmmc.answers.threads import in_background, parts_of, pause, paused
-from jmmc.core.errors import JmmcError
+from jmmc.core.errors import JmmcError, Worded
 from jmmc.core.model import Session
 from jmmc.maintenance.cause_records import read_records
 from jmmc.quality.causes import Crowd, Explained, Incident, Records, incidents, likely_causes
@@ -67,7 +67,7 @@ _TOGETHER_FOR = 30  # Seconds that two sessions of a meeting overlap at least, t
 _MEDIAN = 1  # Place in the quantiles of a summary.
 
 
-class NotFoundError(JmmcError):
+class NotFoundError(Worded, JmmcError):
     """There is no such session, meeting or participant."""
 
 
@@ -212,7 +212,7 @@ async def meeting_detail(reports: Reports, id_: str) -> MeetingDetail:
 
     Of a very large meeting it has the sessions with the most known time.
     """
-    summary = await _summary(reports, id_)
+    summary = await _summary(reports, id_, "meeting {id}: not known")
     stays = await _stays_of_meeting(reports, summary)
     if not stays:
         around = await _attempts_around(reports, summary.room, summary.began, summary.began + 1)
@@ -293,7 +293,7 @@ async def participant_detail(
     stays = [*await read_stays(reports, selection)]
     attempts = await attempts_in(reports, selection, limit=limit)
     if not (stays or attempts):
-        raise NotFoundError(f"participant {browser_id}: no session in this window")
+        raise NotFoundError("participant {id}: no session in this window", id=browser_id[:100])
     joins = (await joins_by(reports, selection, ALL)).get(ALL, JoinSums())
     rows = await reports.facts(("session", "network", "browser"), selection)
     latest = await reports.summaries(selection, limit=limit)
@@ -344,10 +344,12 @@ def _participant_of(
     return participant, best, worst
 
 
-async def _summary(reports: Reports, session: str) -> Summary:
+async def _summary(
+    reports: Reports, session: str, not_found: str = "session {id}: not known"
+) -> Summary:
     found = await reports.get_summaries([session])
     if not found:
-        raise NotFoundError(f"session {session}: not known")
+        raise NotFoundError(not_found, id=session[:100])
     return await in_background(lambda: bounded(found[0]))
 
 

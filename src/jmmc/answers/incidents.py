@@ -8,6 +8,7 @@ from msgspec import Struct
 from jmmc.answers.details import NotFoundError
 from jmmc.answers.lists import Page
 from jmmc.answers.threads import in_background, paused
+from jmmc.core.errors import InvalidInput
 from jmmc.quality.causes.recorded import RecordedIncident
 from jmmc.quality.filters import IncidentFilter, IncidentOrder
 from jmmc.quality.rollups import weights
@@ -40,14 +41,10 @@ class RunningIncident(Struct, frozen=True):
 async def incidents_with(
     reports: Reports, sessions: Collection[str], since: int, until: int
 ) -> list[RecordedIncident]:
-    """The incidents of several people that affected any of some sessions, the worst first."""
+    """The incidents that affected any of some sessions, the worst first."""
     stored = await reports.stored_incidents(since, until)
     affecting = await in_background(
-        lambda: [
-            row.incident
-            for row in paused(stored, _FEW)
-            if row.incident.people > 1 and row.affects(sessions)
-        ]
+        lambda: [row.incident for row in paused(stored, _FEW) if row.affects(sessions)]
     )
     return sorted(affecting, key=lambda incident: (-incident.seconds, incident.id))
 
@@ -85,7 +82,11 @@ async def incidents(
     if after is not None:
         found = _CURSOR.fullmatch(after)
         if found is None or order != "newest":
-            raise ValueError("cursor: expected the `next` of a page of incidents, newest first")
+            raise InvalidInput(
+                "expected the cursor of an earlier answer, newest first",
+                field="cursor",
+                given=after,
+            )
         cursor = int(found[1]), found[2]
     page = await reports.incidents(selection, limit=limit, order=order, after=cursor)
     more = order == "newest" and len(page) == limit
@@ -96,7 +97,9 @@ async def incident(reports: Reports, id_: str) -> IncidentDetail:
     """One incident. Raises `NotFoundError`."""
     found = await reports.get_incidents([id_]) if is_incident_id(id_) else []
     if not found:
-        raise NotFoundError(f"incident {id_}: not known; an older one may be part of another now")
+        raise NotFoundError(
+            "incident {id}: not known; an older one may be part of another now", id=id_[:100]
+        )
     ids = [session.session for session in found[0].worst_sessions]
     by_id = {summary.session: bounded(summary) for summary in await reports.get_summaries(ids)}
     return IncidentDetail(found[0], tuple(by_id[id_] for id_ in ids if id_ in by_id))

@@ -12,6 +12,7 @@ from jmmc.core.tasks import prefetch
 from jmmc.quality.filters import SummaryFilter
 from jmmc.quality.joins import KNOWN_AFTER_JOINING, JoinSums, add_joins
 from jmmc.quality.outcomes import DROPPED, FAILED, NO_MEDIA, UNSUCCESSFUL
+from jmmc.quality.pair_sums import Pair
 from jmmc.quality.rollups import ALL, HOUR, windows
 from jmmc.quality.segments import track_of, values_at
 from jmmc.quality.sketch import Sketch, sketch_quantile
@@ -66,8 +67,23 @@ def _add(found: dict[str, JoinSums], joins: Mapping[str, JoinSums]) -> None:
     add_joins(found, paused(joins.items()))
 
 
-def rates_of(sums: JoinSums, selection: SummaryFilter, by: str = ALL) -> JoinRates:
-    """The figures of these sums, as far as they can be known.
+async def joins_by_pair(
+    reports: Reports, selection: SummaryFilter, by: str, crossed: str
+) -> dict[Pair, JoinSums]:
+    """The joins of a window by the pairs of values of two dimensions, from its sessions."""
+    assert selection.since is not None
+    assert selection.until is not None
+    window = WindowJoins(selection, selection.since, selection.until, by=by, crossed=crossed)
+    names = (*JOIN_COLUMNS, by, crossed)
+    async for columns in prefetch(
+        reports.columns(names, msgspec.structs.replace(selection, attempts=None))
+    ):
+        await in_background(partial(window.add, paused(zip(*columns, strict=True))))
+    return await in_background(window.pairs)
+
+
+def rates_of(sums: JoinSums, selection: SummaryFilter, *by: str) -> JoinRates:
+    """The figures of these sums by some dimensions, as far as they can be known.
 
     What becomes known after joining says nothing of failed attempts, and where sessions are
     selected by their grade, rating or outcome, neither does their share.
@@ -75,7 +91,7 @@ def rates_of(sums: JoinSums, selection: SummaryFilter, by: str = ALL) -> JoinRat
     counts = sums.counts
     after = [name for name in KNOWN_AFTER_JOINING if getattr(selection, name) is not None]
     chosen = selection.grade or selection.outcome or selection.rating or selection.rated is not None
-    tells_failed = not (after or chosen or by in KNOWN_AFTER_JOINING)
+    tells_failed = not (after or chosen or {*by} & {*KNOWN_AFTER_JOINING})
     failed = sums.failed_interval if tells_failed else None
     dropped = None if selection.outcome else sums.dropped_interval
     setup = quantiles_of(sums.setup)

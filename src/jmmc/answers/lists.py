@@ -8,6 +8,7 @@ from jmmc.answers.meetings import meetings_of, rooms_of
 from jmmc.answers.model import Meeting
 from jmmc.answers.stays import read_stays
 from jmmc.answers.threads import in_background, paused
+from jmmc.core.errors import InvalidInput
 from jmmc.quality.filters import SummaryFilter
 from jmmc.quality.ordering import Order
 from jmmc.quality.size_limits import bounded
@@ -48,9 +49,11 @@ async def meetings(reports: Reports, selection: SummaryFilter) -> list[Meeting]:
     stays = await read_stays(reports, selection)
     found = await in_background(lambda: meetings_of(paused(stays)))
     if len(found) > MOST_MEETINGS:
-        raise ValueError(
-            f"{len(found):,} meetings in this time range, at most {MOST_MEETINGS:,} are listed:"
-            " ask for a shorter time range, or set a filter"
+        raise InvalidInput(
+            "{found:,} meetings in this time range, at most {most:,} are listed: ask for a shorter"
+            " time range, or set a filter",
+            found=len(found),
+            most=MOST_MEETINGS,
         )
     return found
 
@@ -105,6 +108,6 @@ def _page(
     return Page(page, more)
 
 
-def invalid_cursor(cursor: str) -> ValueError:
+def invalid_cursor(cursor: str) -> InvalidInput:
     """The error for a cursor that no answer gave."""
-    return ValueError(f"cursor = {cursor[:100]!r}: expected the cursor of an earlier answer")
+    return InvalidInput("expected the cursor of an earlier answer", field="cursor", given=cursor)

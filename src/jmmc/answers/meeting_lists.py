@@ -12,6 +12,7 @@ from jmmc.answers.meetings import Room, Stay, meeting_of
 from jmmc.answers.model import Meeting
 from jmmc.answers.stays import read_stays
 from jmmc.answers.threads import in_background, paused
+from jmmc.core.errors import InvalidInput
 from jmmc.quality.filters import DIMENSIONS, SummaryFilter
 from jmmc.quality.grades import append_span
 from jmmc.quality.grading import Grade
@@ -141,9 +142,11 @@ async def _groups(
     stays = await read_stays(reports, selection)
     groups = await in_background(lambda: _all_groups(stays))
     if len(groups) > MOST_LISTED:
-        raise ValueError(
-            f"{len(groups):,} meetings in this time range, at most {MOST_LISTED:,} are listed:"
-            " ask for a shorter time range, or set a filter"
+        raise InvalidInput(
+            "{found:,} meetings in this time range, at most {most:,} are listed: ask for a shorter"
+            " time range, or set a filter",
+            found=len(groups),
+            most=MOST_LISTED,
         )
     return groups
 

@@ -244,8 +244,8 @@ class Outlier(Struct, frozen=True):
 class Change(Struct, frozen=True):
     """A value of a dimension before and after a moment; of both "", all sessions together.
 
-    `sessions`, `minutes` and `grades` are those after it, `before_` those before it. A difference
-    is positive when the share became larger.
+    `sessions`, `minutes`, `grades` and `joins` are those after it, `before_` those before it. A
+    difference is positive when the share became larger. `crossed` as in `Comparison`.
     """
 
     dimension: str
@@ -257,19 +257,9 @@ class Change(Struct, frozen=True):
     grades: Grades
     bad_difference: Difference
     poor_difference: Difference
-
-    @staticmethod
-    def of(
-        dimension: str, value: str, before: Sums, after: Sums, bad: Difference, poor: Difference
-    ) -> "Change":
-        """From the sums of both periods."""
-        first, second = (
-            Grades.of(sums.good, sums.fair, sums.poor, sums.unknown) for sums in (before, after)
-        )
-        minutes = after.seconds // 60
-        return Change(
-            dimension, value, before.sessions, first, after.sessions, minutes, second, bad, poor
-        )
+    before_joins: JoinRates
+    joins: JoinRates
+    crossed: str = ""
 
 
 class RoomActivity(Struct, frozen=True):

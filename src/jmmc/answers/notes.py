@@ -10,7 +10,7 @@ import msgspec
 from msgspec import Struct
 
 from jmmc.answers.details import NotFoundError
-from jmmc.core.errors import JmmcError
+from jmmc.core.errors import JmmcError, Worded
 from jmmc.core.fields import Moment
 from jmmc.stores import Reports
 from jmmc.stores.copy import NOTE_RECORDS
@@ -39,8 +39,12 @@ class Note(Struct, frozen=True):
         return self.at if self.until is None else self.until
 
 
-class NoteError(JmmcError):
-    """A note cannot be added."""
+class NoteError(Worded, JmmcError):
+    """A note cannot be added; `field` is the part of it that is not allowed, "" for none."""
+
+    def __init__(self, sentence: str, field: str = "", **values: object) -> None:
+        super().__init__(sentence, **values)
+        self.field = field
 
 
 async def add_note(
@@ -53,13 +57,17 @@ async def add_note(
     text = text.strip()
     if not (0 < len(text) <= LONGEST_TEXT and text.isprintable()):
         raise NoteError(
-            f"the text of a note has 1 to {LONGEST_TEXT} printable characters, in one line"
-            f" (got {text[: LONGEST_TEXT + 1]!r})"
+            "the text of a note has 1 to {longest} printable characters, in one line (got {text})",
+            "text",
+            longest=LONGEST_TEXT,
+            text=repr(text[: LONGEST_TEXT + 1]),
         )
     if until is not None and until <= at:
-        raise NoteError("the end of a note must be later than its beginning")
+        raise NoteError("the end of a note must be later than its beginning", "until")
     if len(await reports.records(NOTE_RECORDS)) >= MOST:
-        raise NoteError(f"there are {MOST:,} notes, the most that are kept: remove some first")
+        raise NoteError(
+            "there are {most:,} notes, the most that are kept: remove some first", most=MOST
+        )
     note = Note(secrets.token_hex(_ID_BYTES), at, until, text, by)
     await reports.put_record(NOTE_RECORDS, note.id, msgspec.json.encode(note))
     return note
@@ -75,7 +83,7 @@ async def notes(reports: Reports, since: int | None = None, until: int | None = 
 async def remove_note(reports: Reports, id_: str) -> None:
     """Delete a note. Raises `NotFoundError`."""
     if not await reports.delete_record(NOTE_RECORDS, id_):
-        raise NotFoundError(f"there is no note {id_!r}")
+        raise NotFoundError("there is no note {id}", id=repr(id_[:100]))
 
 
 def _within(stored: Iterable[Note], since: int | None, until: int | None) -> Iterable[Note]:

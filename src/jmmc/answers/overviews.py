@@ -10,6 +10,7 @@ from typing import NamedTuple
 import msgspec
 
 from jmmc.answers.comparing import (
+    Side,
     WindowTotals,
     changed,
     compared,
@@ -22,6 +23,7 @@ from jmmc.answers.joins import (
     dropped_times,
     failed_times,
     joins_by,
+    joins_by_pair,
     rates_of,
     reasons_of,
     steps_of,
@@ -43,6 +45,7 @@ from jmmc.answers.model import (
 )
 from jmmc.answers.stays import read_stays
 from jmmc.answers.threads import in_background, paused
+from jmmc.core.errors import InvalidInput
 from jmmc.core.tasks import prefetch
 from jmmc.core.timestamps import to_iso
 from jmmc.quality.filters import DIMENSIONS, SummaryFilter
@@ -50,7 +53,7 @@ from jmmc.quality.grading import Grade
 from jmmc.quality.intervals import Replicates, estimate, interval
 from jmmc.quality.joins import JoinSums
 from jmmc.quality.meetings import by_room, split
-from jmmc.quality.pair_sums import PairSums
+from jmmc.quality.pair_sums import Pair, PairSums
 from jmmc.quality.quality_steps import QualitySteps
 from jmmc.quality.rollups import (
     ALL,
@@ -183,40 +186,73 @@ class Overviews:
         sessions = sum(sums.sessions for sums in dimensions["browser"].values.values())
         return await in_background(lambda: outliers(dimensions, limit)), sessions
 
-    async def changes(self, by: str, at: int, selection: SummaryFilter) -> list[Change]:
-        """All sessions and the values of a dimension before and after the moment `at`."""
+    async def changes(
+        self, by: str, at: int, selection: SummaryFilter, crossed: str = ""
+    ) -> list[Change]:
+        """All sessions and the values of a dimension before and after the moment `at`.
+
+        With `crossed`, the pairs of values of both dimensions.
+        """
         since, until = _window(selection)
         _check_dimension(by)
         if not since < at < until:
-            raise ValueError(
-                f"at must be between since and until (got {to_iso(at)}, not between"
-                f" {to_iso(since)} and {to_iso(until)})"
+            raise InvalidInput(
+                "at must be between since and until (got {at}, not between {since} and {until})",
+                field="at",
+                at=to_iso(at),
+                since=to_iso(since),
+                until=to_iso(until),
             )
-        before, after = [
-            await self.totals(msgspec.structs.replace(selection, since=start, until=end), by, None)
+        parts = [
+            msgspec.structs.replace(selection, since=start, until=end)
             for start, end in ((since, at), (at, until))
         ]
-        return await in_background(lambda: changed(by, before, after))
+        if crossed:
+            first, second = [await self._pair_side(by, crossed, part) for part in parts]
+            return await in_background(lambda: changed((by, crossed), first, second, selection))
+        before, after = [await self._side(by, part) for part in parts]
+        return await in_background(lambda: changed((by,), before, after, selection))
+
+    async def _side(self, by: str, part: SummaryFilter) -> Side[str]:
+        totals = await self.totals(part, by, None)
+        joins = await joins_by(self._reports, part, by)
+        return Side(totals.values, totals.replicates, joins, await self._all_joins(part))
+
+    async def _pair_side(self, by: str, crossed: str, part: SummaryFilter) -> Side[Pair]:
+        pairs, joins = await self._pairs(by, crossed, part)
+        values = await in_background(pairs.values)
+        return Side(values, pairs.replicates, joins, await self._all_joins(part))
+
+    async def _all_joins(self, selection: SummaryFilter) -> JoinSums:
+        return (await joins_by(self._reports, selection, ALL)).get(ALL, JoinSums())
 
     async def crossed(self, by: str, crossed: str, selection: SummaryFilter) -> list[Comparison]:
         """The pairs of values of two dimensions, those worse than the rest first."""
+        pairs, joins = await self._pairs(by, crossed, selection)
+        return await in_background(lambda: crossed_rows(pairs, joins, selection, by, crossed))
+
+    async def _pairs(
+        self, by: str, crossed: str, selection: SummaryFilter
+    ) -> tuple[PairSums, dict[Pair, JoinSums]]:
         _window(selection)
         _check_dimension(by)
-        _check_dimension(crossed)
+        _check_dimension(crossed, "crossed")
         if by == crossed:
-            raise ValueError(f"crossed = {crossed!r}: expected another dimension than by")
+            raise InvalidInput("expected another dimension than by", field="crossed", given=crossed)
         pairs = PairSums(selection, by, crossed)
         names = (*ROW_COLUMNS, by, crossed)
         read = 0
         async for columns in prefetch(self._reports.columns(names, selection)):
             read += len(columns[0])
             if read > MOST_CROSSED:
-                raise ValueError(
-                    f"more than {MOST_CROSSED:,} sessions are too many to cross two dimensions:"
-                    " ask for a shorter time range, or set a filter"
+                raise InvalidInput(
+                    "more than {most:,} sessions are too many to cross two dimensions: ask for a"
+                    " shorter time range, or set a filter",
+                    field="crossed",
+                    most=MOST_CROSSED,
                 )
             await in_background(partial(pairs.add, paused(zip(*columns, strict=True))))
-        return await in_background(lambda: crossed_rows(pairs))
+        return pairs, await joins_by_pair(self._reports, selection, by, crossed)
 
     async def heat_by(self, by: str, selection: SummaryFilter) -> list[HeatRow]:
         """The heat map of a dimension; filters other than the window are ignored."""
@@ -372,7 +408,7 @@ class Overviews:
         since, until = _window(selection)
         step, quality_step = _step(until - since, _MAX_POINTS), _quality_step(until - since)
         whole = total(totals.parts, since)
-        joins = (await joins_by(self._reports, selection, ALL)).get(ALL, JoinSums())
+        joins = await self._all_joins(selection)
         failed = Counter(at - at % step for at in await failed_times(self._reports, selection))
         dropped = await self._dropped(selection, totals, step)
         steps = {part.start: part for part in _by_start(totals.parts, step)}
@@ -466,9 +502,11 @@ class Overviews:
         return await in_background(lambda: _with_badness(stays))
 
 
-def _check_dimension(by: str) -> None:
+def _check_dimension(by: str, field: str = "by") -> None:
     if by not in DIMENSIONS:
-        raise ValueError(f"by = {by!r}: expected {', '.join(DIMENSIONS)}")
+        raise InvalidInput(
+            "expected {allowed}", field=field, given=by, allowed=", ".join(DIMENSIONS)
+        )
 
 
 def _add(
@@ -565,7 +603,12 @@ def _window(selection: SummaryFilter) -> tuple[int, int]:
     if since is None or until is None:
         raise ValueError("since and until are required")
     if since >= until:
-        raise ValueError(f"since must be earlier than until (got {to_iso(since)}, {to_iso(until)})")
+        raise InvalidInput(
+            "since must be earlier than until (got {since}, {until})",
+            field="since",
+            since=to_iso(since),
+            until=to_iso(until),
+        )
     return since, until
 
 

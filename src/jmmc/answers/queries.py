@@ -20,6 +20,7 @@ from jmmc.answers.joins import recent_joins
 from jmmc.answers.list_incidents import incidents_of_meetings, incidents_of_sessions
 from jmmc.answers.lists import Page
 from jmmc.answers.live import LiveView
+from jmmc.answers.live_beginnings import LiveBeginnings
 from jmmc.answers.meeting_lists import meeting_list
 from jmmc.answers.model import (
     Change,
@@ -100,6 +101,7 @@ class Queries:
         self._rhythm = rhythm or usual_rhythm()
         self._clock = clock
         self._overviews = Overviews(store)
+        self._beginnings = LiveBeginnings()
         self._last_hour = LastHour(self._overviews, clock)
 
     async def live(self) -> Live:
@@ -112,6 +114,7 @@ class Queries:
         live = await in_background(lambda: view.live(now, joins))
         return msgspec.structs.replace(
             live,
+            meetings=await self._beginnings.with_beginnings(self._reports, live.meetings),
             last_hour=await self._last_hour.points(),
             usual=await usual(self._reports, now),
         )
@@ -145,9 +148,14 @@ class Queries:
             return found
         return await with_people(self._reports, found, selection)
 
-    async def changes(self, by: str, at: int, selection: SummaryFilter) -> list[Change]:
-        """All sessions and the values of a dimension before and after a moment (Unix seconds)."""
-        return await self._overviews.changes(by, at, selection)
+    async def changes(
+        self, by: str, at: int, selection: SummaryFilter, crossed: str = ""
+    ) -> list[Change]:
+        """All sessions and the values of a dimension before and after a moment (Unix seconds).
+
+        With `crossed`, the pairs of values of both dimensions.
+        """
+        return await self._overviews.changes(by, at, selection, crossed)
 
     async def agreement(self, selection: SummaryFilter) -> Agreement:
         """How well our grades agree with the ratings of a window."""
@@ -267,7 +275,7 @@ class Queries:
     async def incidents_with(
         self, sessions: Collection[str], since: int, until: int
     ) -> list[RecordedIncident]:
-        """The incidents of several people that affected any of these sessions, the worst first."""
+        """The incidents that affected any of these sessions, the worst first."""
         return await incident_answers.incidents_with(self._reports, sessions, since, until)
 
     async def running_incidents(self) -> list[RunningIncident]:

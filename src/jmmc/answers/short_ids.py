@@ -42,12 +42,14 @@ async def whole_session_id(reports: Reports, text: str) -> str:
         return text
     if not re.fullmatch(f"[0-9a-f]{{{SHORTEST},23}}", text):
         raise NotFoundError(
-            f"session {text}: not known; an id has 24 hex digits, its first {SHORTEST} or more"
-            " are enough"
+            "session {id}: not known; an id has 24 hex digits, its first {shortest} or more are"
+            " enough",
+            id=text,
+            shortest=SHORTEST,
         )
     found = await reports.sessions_beginning(text, _CANDIDATES)
     if not found:
-        raise NotFoundError(f"session {text}: not known")
+        raise NotFoundError("session {id}: not known", id=text)
     if len(found) > 1:
         raise AmbiguousSession(text, await reports.get_summaries(found))
     return found[0]
@@ -62,11 +64,13 @@ async def whole_browser_id(reports: Reports, text: str) -> str:
     if _BROWSER.fullmatch(text):
         return text
     if len(text) < SHORTEST:
-        raise NotFoundError(f"participant {text}: {SHORTEST} characters or more are needed")
+        raise NotFoundError(
+            "participant {id}: {shortest} characters or more are needed", id=text, shortest=SHORTEST
+        )
     hits = await reports.search(text, 10 * _CANDIDATES)
     found = [hit.name for hit in hits if hit.kind == "participant" and hit.name.startswith(text)]
     if not found:
-        raise NotFoundError(f"participant {text}: not known")
+        raise NotFoundError("participant {id}: not known", id=text)
     if len(found) > 1:
         raise AmbiguousId(text, found[:_CANDIDATES])
     return found[0]

@@ -5,6 +5,7 @@ from heapq import nsmallest
 from urllib.parse import unquote
 
 from jmmc.answers.model import StoredValue
+from jmmc.core.errors import InvalidInput
 from jmmc.privacy.pseudonyms import Pseudonyms, jitsi_room_name
 from jmmc.quality.filters import FILTERS, Filter, SummaryFilter
 from jmmc.stores import Reports
@@ -54,9 +55,12 @@ async def resolved_value(
     if row.prefix and (words := _common_words(text, found, counts)):
         return words
     if len(found) > MOST_RESOLVED:
-        raise ValueError(
-            f"{name} = {text[:100]!r}: {len(found):,} values contain this, at most"
-            f" {MOST_RESOLVED} may be selected: type more of it"
+        raise InvalidInput(
+            "{found:,} values contain this, at most {most} may be selected: type more of it",
+            field=name,
+            given=text,
+            found=len(found),
+            most=MOST_RESOLVED,
         )
     return "|".join(sorted(found))
 

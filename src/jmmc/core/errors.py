@@ -24,6 +24,46 @@ class JmmcError(Exception):
     """The root of every error that this package raises on purpose."""
 
 
+class Worded(Exception):
+    """An error with a sentence that pages translate.
+
+    `sentence` is the English one, with the names of `values` in braces.
+    """
+
+    def __init__(self, sentence: str, **values: object) -> None:
+        self.sentence = sentence
+        self.values = values
+        super().__init__(self._text())
+
+    def _text(self) -> str:
+        return self.sentence.format(**self.values) if self.values else self.sentence
+
+
+class InvalidInput(Worded, ValueError):
+    """A value that somebody gave is not allowed; the sentence says what is.
+
+    `field` is the name of the parameter, "" for none, and `given` its value as it was typed, cut to
+    100 characters, where the sentence is about it.
+    """
+
+    def __init__(
+        self, sentence: str, *, field: str = "", given: str | None = None, **values: object
+    ) -> None:
+        self.field = field
+        self.given = None if given is None else given[:100]
+        super().__init__(sentence, **values)
+
+    def of(self, field: str) -> "InvalidInput":
+        """The same error, of the parameter of that name."""
+        return InvalidInput(self.sentence, field=field, given=self.given, **self.values)
+
+    def _text(self) -> str:
+        if self.given is None:
+            return super()._text()
+        name = f"{self.field} = " if self.field else ""
+        return f"{name}{self.given!r}: {super()._text()}"
+
+
 class SettingsError(JmmcError):
     """Settings are invalid: each of `problems` has setting, value and allowed values in a line."""
 

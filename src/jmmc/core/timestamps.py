@@ -2,9 +2,11 @@
 
 import re
 from datetime import UTC, datetime, tzinfo
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+from functools import cache
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
 
 from jmmc.core.calendar import Calendar, Period
+from jmmc.core.errors import InvalidInput
 
 DEFAULT_WINDOW = 86_400
 """Seconds of a window of which only the end is given."""
@@ -42,10 +44,13 @@ def parse_moment(text: str, now: float, zone: tzinfo | None = UTC) -> int:
         parsed = datetime.fromisoformat(text)
         second = int((parsed if parsed.tzinfo else parsed.replace(tzinfo=zone)).timestamp())
     except (ValueError, OverflowError):
-        allowed = "a date or time such as 2026-11-24T10:00, 24h or 7d ago, or a word such as today"
-        raise ValueError(f"{text!r}: expected {allowed}") from None
+        raise InvalidInput(
+            "expected a date or time such as 2026-11-24T10:00, 24h or 7d ago, or a word such as"
+            " today",
+            given=text,
+        ) from None
     if not 0 <= second <= _LAST:
-        raise ValueError(f"{text!r}: expected a time from 1970-01-01 to 9999-12-31")
+        raise InvalidInput("expected a time from 1970-01-01 to 9999-12-31", given=text)
     return second
 
 
@@ -65,9 +70,13 @@ def parse_window(
     end = _parse_end("until", until, now, zone) if until is not None else int(now)
     start = _parse_end("since", since, now, zone) if since is not None else end - length
     if since is not None and start >= end:
-        raise ValueError(
-            f"since must be earlier than until (got {since}, {'now' if until is None else until}:"
-            f" {to_iso(start)}, {to_iso(end)})"
+        raise InvalidInput(
+            "since must be earlier than until (got {since}, {until}: {start}, {end})",
+            field="since",
+            since=since,
+            until="now" if until is None else until,
+            start=to_iso(start),
+            end=to_iso(end),
         )
     return start, end
 
@@ -75,8 +84,8 @@ def parse_window(
 def _parse_end(name: str, text: str, now: float, zone: tzinfo | None) -> int:
     try:
         return parse_moment(text, now, zone if text in PERIOD_STARTS else UTC)
-    except ValueError as error:
-        raise ValueError(f"{name} = {error}") from None
+    except InvalidInput as error:
+        raise error.of(name) from None
 
 
 def _start_of(word: str, now: float, zone: tzinfo | None) -> int:
@@ -96,10 +105,23 @@ def to_local_iso(second: float, zone: tzinfo) -> str:
 
 
 def zone_of(name: str) -> ZoneInfo:
-    """The time zone of this name, such as `Europe/Paris`. Raises `ValueError`."""
+    """The time zone of this name, such as `Europe/Paris`, in any case. Raises `InvalidInput`."""
     try:
         return ZoneInfo(name)
     except (ZoneInfoNotFoundError, ValueError, OSError):
-        raise ValueError(
-            f"expected a time zone such as UTC or Europe/Paris, got {name!r}"
-        ) from None
+        known = _zones_by_key().get(_zone_key(name))
+    if known is None:
+        raise InvalidInput(
+            "expected a time zone such as UTC or Europe/Paris, got {name}", name=repr(name)
+        )
+    return ZoneInfo(known)
+
+
+def _zone_key(name: str) -> str:
+    return name.strip().replace(" ", "_").casefold()
+
+
+@cache
+def _zones_by_key() -> dict[str, str]:
+    """The names of all zones by how they are compared: people type them in any case."""
+    return {_zone_key(name): name for name in available_timezones()}

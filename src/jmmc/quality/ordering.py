@@ -4,6 +4,7 @@ import re
 from collections.abc import Callable, Collection, Mapping
 from typing import Any, NamedTuple
 
+from jmmc.core.errors import InvalidInput
 from jmmc.quality.summary import Summary
 
 _INTEGER = re.compile("-?[0-9]{1,12}")
@@ -77,8 +78,11 @@ class Order(NamedTuple):
         name = text.removeprefix("-")
         if name not in keys:
             allowed = ", ".join(keys)
-            raise ValueError(
-                f"sort = {text[:100]!r}: expected {allowed}, with a - before it for falling order"
+            raise InvalidInput(
+                "expected {allowed}, with a - before it for falling order",
+                field="sort",
+                given=text,
+                allowed=allowed,
             )
         return Order(name, text.startswith("-"))
 

@@ -1,6 +1,7 @@
 """Known, fair and poor time by steps of a window, in the form from which intervals are made."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
 from jmmc.quality.filters import SummaryFilter
 from jmmc.quality.grading import Grade
@@ -60,7 +61,7 @@ class QualitySteps:
         return self._replicates[step]
 
 
-def merged(by_value: Mapping[str, Replicates]) -> Replicates:
+def merged(by_value: Mapping[Any, Replicates]) -> Replicates:
     """The replicates of all values together."""
     found = Replicates()
     for replicates in by_value.values():

@@ -101,6 +101,10 @@ class Sender(Struct, frozen=True, array_like=True, gc=False):
     frozen: float | None = None
 
 
+GRADE_PERCENT = 10
+"""A session is poor when so much of its known time was, and fair when so much was fair or poor."""
+
+
 class Summary(Struct, frozen=True, rename=_STORED_NAMES):
     """One session. Times are Unix seconds, lengths seconds.
 
@@ -220,12 +224,12 @@ class Summary(Struct, frozen=True, rename=_STORED_NAMES):
 
     @property
     def grade(self) -> str:
-        """Poor or fair when a tenth of the known time was, else good; or unknown."""
+        """Poor or fair when `GRADE_PERCENT` of the known time was, else good; or unknown."""
         if not self.known:
             return "unknown"
-        if self.poor * 10 >= self.known:
+        if self.poor * 100 >= self.known * GRADE_PERCENT:
             return "poor"
-        return "fair" if (self.fair + self.poor) * 10 >= self.known else "good"
+        return "fair" if (self.fair + self.poor) * 100 >= self.known * GRADE_PERCENT else "good"
 
 
 class LiveSession(Struct, frozen=True, rename=_STORED_NAMES):

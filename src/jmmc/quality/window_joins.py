@@ -7,6 +7,7 @@ from typing import Any
 from jmmc.quality.filters import SummaryFilter
 from jmmc.quality.intervals import groups_of
 from jmmc.quality.joins import JoinOutcome, JoinSums, join_events, outcome_at
+from jmmc.quality.pair_sums import Pair
 from jmmc.quality.rollups import ALL
 from jmmc.quality.segments import track_of, values_at
 from jmmc.quality.summary import Setup
@@ -15,23 +16,32 @@ JOIN_COLUMNS = (
     *("began", "ended", "running", "outcome", "failure", "setup_steps"),
     *("browser_id", "room", "segments"),
 )
-"""The columns of a row, but for the value of the dimension by which joins are counted."""
+"""The columns of a row, but for the values of the dimensions by which joins are counted."""
 
 
 _NO_SETUP = Setup()
 
 
 class WindowJoins:
-    """Joins and ends of stays from `since` to before `until`, by the values of `by`.
+    """Joins and ends of stays from `since` to before `until`, by the values of dimensions.
 
-    `selection` has the filters: of a session that moved, what happened counts that fits.
+    These are `by` and `crossed`; without, all are counted together. `selection` has the filters: of
+    a session that moved, what happened counts that fits.
     """
 
-    def __init__(self, selection: SummaryFilter, since: int, until: int, *, by: str = ALL) -> None:
+    def __init__(
+        self,
+        selection: SummaryFilter,
+        since: int,
+        until: int,
+        *,
+        by: str = ALL,
+        crossed: str = "",
+    ) -> None:
         self._selection = selection
         self._since, self._until = since, until
-        self._by = by
-        self._outcomes: dict[str, Counter[JoinOutcome]] = {}
+        self._names = tuple(filter(None, (by, crossed)))
+        self._outcomes: dict[tuple[str, ...], Counter[JoinOutcome]] = {}
         self._steps = JoinSums()
 
     def add(self, rows: Iterable[Sequence[Any]]) -> None:
@@ -42,22 +52,34 @@ class WindowJoins:
             for at, counts in join_events(outcome, began, ended, running=bool(running)):
                 if not self._since <= at < self._until:
                     continue
-                segments, value = more if self._by else (more[0], ALL)
+                segments, *values = more
                 if segments != "[]":
                     own = values_at({}, track_of("[]", segments).segments, at)
                     if not self._selection.fits(own):
                         continue
-                    value = own.get(self._by, value)
+                    values = [
+                        own.get(name, value)
+                        for name, value in zip(self._names, values, strict=True)
+                    ]
                 setup = Setup.of_text(steps) if counts.joined else _NO_SETUP
                 groups = groups_of(browser_id, room, began)
                 counted = outcome_at(counts, groups, failure, setup)
-                self._outcomes.setdefault(value, Counter())[counted] += 1
-                if counts.joined and not self._by:
+                self._outcomes.setdefault((*values,), Counter())[counted] += 1
+                if counts.joined and not self._names:
                     self._steps.add_steps(setup.steps)
 
     def values(self) -> dict[str, JoinSums]:
-        """The sums by value."""
-        values = {value: JoinSums.of(counted) for value, counted in self._outcomes.items()}
-        if ALL in values and not self._by:
+        """The sums by value of `by`."""
+        values = {
+            key[0] if key else ALL: JoinSums.of(counted) for key, counted in self._outcomes.items()
+        }
+        if ALL in values and not self._names:
             values[ALL].merge(self._steps)
         return values
+
+    def pairs(self) -> dict[Pair, JoinSums]:
+        """The sums by pair of values of `by` and `crossed`."""
+        return {
+            (value, crossed): JoinSums.of(counted)
+            for (value, crossed), counted in self._outcomes.items()
+        }

@@ -10,16 +10,25 @@ from jmmc.web.http import encode
 class Problem(Exception):
     """An error that a client gets. `title` is a short phrase, `detail` has the specifics.
 
+    `sentence` is the detail with the names of `values` in braces, which pages translate.
     `retry_after` is in seconds.
     """
 
     def __init__(
-        self, status: int, title: str, detail: str = "", *, retry_after: int | None = None
+        self,
+        status: int,
+        title: str,
+        sentence: str = "",
+        *,
+        retry_after: int | None = None,
+        **values: object,
     ) -> None:
         super().__init__(title)
         self.status = status
         self.title = title
-        self.detail = detail
+        self.sentence = sentence
+        self.values = values
+        self.detail = sentence.format(**values) if values else sentence
         self.retry_after = retry_after
 
     def response(self) -> Response:

@@ -20,14 +20,18 @@ async def read_body(request: Request, media_type: str, timeout: float) -> bytes:
         raise Problem(403, "This was sent from another site")
     content_type = request.headers.get("content-type", "")
     if content_type.partition(";")[0].strip().lower() != media_type:
-        raise Problem(415, "Wrong content type", f"expected {media_type}")
+        raise Problem(415, "Wrong content type", "expected {allowed}", allowed=media_type)
     body = bytearray()
     try:
         async with asyncio.timeout(timeout):
             async for chunk in request.stream():
                 body += chunk
                 if len(body) > _MAX_BYTES:
-                    raise Problem(413, "Too large", f"at most {_MAX_BYTES} bytes are allowed")
+                    raise Problem(
+                        413, "Too large", "at most {most:,} bytes are allowed", most=_MAX_BYTES
+                    )
     except TimeoutError:
-        raise Problem(408, "Too slow", f"the body did not arrive within {timeout:g} s") from None
+        raise Problem(
+            408, "Too slow", "the body did not arrive within {timeout:g} s", timeout=timeout
+        ) from None
     return bytes(body)

@@ -7,7 +7,7 @@ import pytest
 from jmmc.quality.causes.answer import Answer, Cause, Verdict
 from jmmc.quality.causes.recorded import AffectedSession, RecordedIncident
 from jmmc.quality.grading import Grade
-from jmmc.web.dashboard.incident_links import incident_with
+from jmmc.web.dashboard.incident_links import incident_with, shown_answer
 from jmmc.web.dashboard.layout import Layout
 from jmmc.web.security.sessions import LoginSigner
 
@@ -55,6 +55,29 @@ def test_a_session_that_is_not_listed_links_to_the_largest_incident_of_its_cause
     assert incident_with(recorded, {"a"}, 100, 200, unclear) is None
     own = [_incident("of x", 100, 200, ("x", 100, 200), answer=_answer("line", "up"))]
     assert incident_with(own, {"a"}, 100, 200, _answer("line", "up")) is None, "a line of its own"
+
+
+def test_a_problem_shows_the_cause_and_the_probability_of_its_incident() -> None:
+    own = _answer("region", "eu", probability=0.81)
+    record = _incident("i", 0, 9, ("a", 0, 9), answer=_answer("region", "eu", probability=0.84))
+    assert shown_answer(own, record, "a") == record.answer
+    assert shown_answer(own, None, "a") == own, "no incident lists it"
+    # What others receive badly from a participant is that one's own problem on its page.
+    mine = _answer("line", "up", probability=0.7)
+    seen = _incident("i", 0, 9, ("a", 0, 9), answer=_answer("other end", "a", probability=0.9))
+    shown = shown_answer(mine, seen, "a").causes[0]
+    assert (shown.kind, shown.value, shown.probability) == ("line", "up", 0.9)
+    assert shown_answer(mine, seen, "b") == seen.answer
+
+
+def test_of_several_incidents_the_one_of_the_same_cause_goes_first() -> None:
+    recorded = [
+        _incident("longer", 0, 100, ("a", 0, 100), answer=_answer("network", "n")),
+        _incident("same cause", 0, 100, ("a", 50, 90), answer=_answer("line", "up")),
+    ]
+    found = incident_with(recorded, {"a"}, 0, 100, _answer("line", "up"))
+    assert found is not None
+    assert found.id == "same cause"
 
 
 @pytest.mark.parametrize(

@@ -6,12 +6,14 @@ import io
 import re
 import shutil
 from collections.abc import AsyncIterator
+from html import unescape
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, quote, urlencode, urlsplit
 
 import pytest
 
+from jmmc.answers import values
 from jmmc.settings import Settings
 from jmmc.stores.sqlite.store import SqliteStore
 from jmmc.web.dashboard.list_columns import SESSION_COLUMNS
@@ -121,7 +123,7 @@ async def test_times_are_in_the_zone_that_the_reader_chose(app: Server) -> None:
         ({"tz": "no/zone"}, "America/New_York", "-04:00"),
     ):
         text = await _text(app, path, **cookies)
-        assert f'<span class="zone">{zone.replace("_", " ")}</span>' in text
+        assert f'title="{zone}">{zone.partition("/")[2].replace("_", " ") or zone}</span>' in text
         assert "UTC" not in re.sub(r"<option.*?</option>", "", text) or zone == "UTC"
         row = (await _rows(app, f"{path}&format=csv", **cookies))[0]
         began = row[f"began ({zone})"]
@@ -202,9 +204,9 @@ async def test_heads_sort_by_the_useful_direction_first_and_then_the_other(app: 
 @pytest.mark.parametrize(
     ("path", "words"),
     [
-        ("/sessions?sort=weather", "sort = &#39;weather&#39;: expected began, length"),
+        ("/sessions?sort=weather", "Order “weather”: </b>expected began, length"),
         ("/meetings?sort=network", "expected began, length, room, people"),
-        ("/sessions?rating=9", "rating = &#39;9&#39;: expected 1, 2, 3, 4, 5"),
+        ("/sessions?rating=9", "Rating “9”: </b>expected 1, 2, 3, 4, 5"),
         ("/meetings?since=today&until=yesterday", "since must be earlier than until"),
         ("/meetings?cursor=1", "expected the cursor of an earlier answer"),
         ("/sessions?cursor=1&sort=poor", "expected the cursor of an earlier answer"),
@@ -214,6 +216,75 @@ async def test_an_invalid_request_says_what_is_allowed(app: Server, path: str, w
     answer = await _get(app, path)
     assert answer.status == 400
     assert words in answer.body.decode()
+
+
+@pytest.mark.parametrize(
+    ("path", "field", "sentence", "typed"),
+    [
+        (
+            "/sessions?since=someday",
+            "since",
+            "indiquez une date",
+            'name="since" required value="someday"',
+        ),
+        (
+            "/overview?since=2026-09-22T10:00&until=2026-09-21T10:00",
+            "since",
+            "le début doit précéder la fin",
+            'value="2026-09-21T10:00"',
+        ),
+        (
+            "/meetings?grade=bad",
+            "grade",
+            "valeurs admises : bon, moyen",
+            '<option value="bad" selected>',
+        ),
+        (
+            "/compare?by=region&at=2020-01-01T00:00",
+            "at",
+            "dans la période",
+            'value="2020-01-01T00:00"',
+        ),
+        (
+            "/compare?by=weather&crossed=os",
+            "by",
+            "valeurs admises : navigateur",
+            'value="os" selected',
+        ),
+        ("/usage?by=day&tz=Paris", "tz", "fuseau horaire comme UTC", 'name="tz" value="Paris"'),
+        ("/incidents?until=soon", "until", "indiquez une date", 'value="soon"'),
+        ("/sessions?tz_name=Paris", "zone", "fuseau horaire comme UTC", 'value="Paris"'),
+        (f"/agreement?browser=1&typed=1&{_WINDOW}", "browser", "précisez", 'value="1"'),
+    ],
+)
+async def test_a_form_keeps_what_was_typed_and_says_at_the_field_what_is_wrong(
+    app: Server, path: str, field: str, sentence: str, typed: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(values, "MOST_RESOLVED", 1)
+    answer = await _get(app, path, lang="fr")
+    text = unescape(answer.body.decode())
+    assert answer.status == 400
+    assert typed in text
+    assert f'aria-describedby="error-{field}"' in text
+    said = re.search(rf'id="error-{field}"[^>]*>([^<]*)<', text)
+    assert said is not None
+    assert sentence in said[1]
+
+
+async def test_what_is_unknown_is_called_by_its_kind_in_the_language_of_the_page(
+    app: Server,
+) -> None:
+    for path, english, french in (
+        (f"/sessions/{'f' * 24}", "session ffff", "session ffff"),
+        (f"/meetings/{'f' * 24}", "meeting ffff", "réunion ffff"),
+        ("/incidents/iffffffffffffffff", "incident ifff", "incident ifff"),
+        (f"/participants/{'f' * 8}?{_WINDOW}", "no session in this window", "aucune session dans"),
+        ("/nothing", "no such page", "cette page n\u2019existe pas"),
+    ):
+        for language, sentence in (("en", english), ("fr", french)):
+            answer = await _get(app, path, lang=language)
+            assert answer.status == 404
+            assert sentence in unescape(answer.body.decode())
 
 
 async def test_values_are_suggested_by_the_api(app: Server) -> None:

@@ -43,3 +43,40 @@ async def test_the_worst_120_meetings_are_shown_and_the_others_counted(
     )
     assert len(answer.json["meetings"]) == 130, "the API answers with all"
     await app.metrics.collector.close()
+
+
+async def test_a_running_meeting_began_when_its_first_participant_came_who_may_have_left(
+    tmp_path: Path,
+) -> None:
+    store = SqliteStore(tmp_path / "calls.db")
+    await store.open()
+
+    def there(number: int, began: int, ended: int, *, running: bool) -> Summary:
+        return msgspec.structs.replace(
+            _running(number), room="standup", began=began, ended=ended, running=running
+        )
+
+    # The first left after the second had come; who came an hour before was another meeting.
+    await store.reports.put_summaries(
+        [
+            there(1, 100_000, 100_100, running=False),
+            there(2, 104_000, 104_900, running=False),
+            there(3, 104_500, 106_000, running=True),
+        ]
+    )
+    app = create_app(Settings(store=f"sqlite:///{store.path}", secret="x"), store=store)
+    host = {"host": "127.0.0.1"}
+    live = (await call(app, "GET", "/api/v1/live", client="127.0.0.1", headers=host)).json
+    listed = (
+        await call(
+            app,
+            "GET",
+            "/api/v1/meetings?since=1970-01-01&until=1970-01-03",
+            client="127.0.0.1",
+            headers=host,
+        )
+    ).json
+    assert [meeting["began"] for meeting in live["meetings"]] == ["1970-01-02T04:53:20Z"]
+    assert live["meetings"][0]["began"] == listed[0]["began"]
+    assert live["meetings"][0]["id"] == listed[0]["id"]
+    await app.metrics.collector.close()

@@ -114,6 +114,31 @@ async def test_a_comparison_has_joins_beside_quality_also_as_a_file(path: Path) 
     assert "A join that fails never learns this value" in by_codec
 
 
+async def test_pairs_and_both_sides_of_a_moment_have_their_joins(path: Path) -> None:
+    # Nine stays begin before 00:10, and two joins fail that have not learned their region.
+    chosen = f"by=region&crossed=browser&{_WINDOW}"
+    pairs = {
+        (row["value"], row["crossed"]): row["joins"]
+        for row in await _api(path, f"compare?{chosen}")
+    }
+    counted = ("joined", "failed", "refused", "dropped", "ended")
+    assert [pairs["eu", "Chrome 131"][name] for name in counted] == [18, 1, 1, 1, 18]
+    assert [pairs["", "Chrome 131"][name] for name in counted] == [0, 2, 0, 0, 0]
+    changes = await _api(path, f"changes?at=2026-09-21T00:10&{chosen}")
+    sides = {
+        (row["value"], row["crossed"]): [
+            [joins[name] for name in counted] for joins in (row["before_joins"], row["joins"])
+        ]
+        for row in changes
+    }
+    assert sides["eu", "Chrome 131"] == [[9, 0, 1, 0, 0], [9, 1, 0, 1, 18]]
+    assert sides["", "Chrome 131"] == [[0, 2, 0, 0, 0], [0, 0, 0, 0, 0]]
+    assert sides["", ""] == [[9, 2, 1, 0, 0], [9, 1, 0, 1, 18]], "all sessions"
+    text = await _page(path, f"/compare?at=2026-09-21T00:10&{chosen}")
+    assert "eu \u00d7 Chrome 131 10.0 % 1 of 10" in text
+    assert "unknown \u00d7 Chrome 131 ? 100.0 % 2 of 2" in text
+
+
 async def test_a_failed_join_has_a_page_that_says_what_failed_and_what_to_do(path: Path) -> None:
     text = await _page(path, f"/sessions/{_FIRST_ATTEMPT:024x}")
     assert f"p{_FIRST_ATTEMPT} could not join standup failed 2026-09-21 00:05" in text

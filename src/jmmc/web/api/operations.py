@@ -118,7 +118,7 @@ async def _room_meetings(backend: Backend, query: QueryParameters, room: str) ->
     stored = query.pseudonyms.stored_room(room)
     meetings = await backend.queries.meetings(msgspec.structs.replace(query.selection, room=stored))
     if not meetings:
-        raise NotFoundError(f"room {room}: no session in this window")
+        raise NotFoundError("room {room}: no session in this window", room=room)
     return meetings
 
 
@@ -314,12 +314,16 @@ _ANSWERS = (
     ),
     Operation(
         "/changes",
-        "Grades before and after a moment: of all sessions, then by the values of a dimension.",
+        "Grades and joins before and after a moment: of all sessions, then by the values of a"
+        " dimension, or of two.",
         list[Change],
         lambda backend, query: backend.queries.changes(
-            query.one_of("by", DIMENSIONS, None), query.at, query.selection
+            query.one_of("by", DIMENSIONS, None),
+            query.at,
+            query.selection,
+            query.one_of("crossed", ("", *DIMENSIONS), ""),
         ),
-        (BY, AT, *WINDOW),
+        (BY, CROSSED, AT, *WINDOW),
     ),
     Operation(
         "/agreement",

@@ -1,5 +1,7 @@
 """The API reference: the OpenAPI document as the content of a page."""
 
+import re
+from collections.abc import Sequence
 from html import escape
 from typing import Any
 
@@ -11,6 +13,7 @@ from jmmc.web.api.openapi import answer_of, kind_of
 def reference_content(description: dict[str, Any]) -> Markup:
     """The operations and the types of an OpenAPI document, as HTML without scripts."""
     parts: list[str] = []
+    paths: list[tuple[str, str]] = []
     operations = (
         (path, method.upper(), operation)
         for path, methods in description["paths"].items()
@@ -27,8 +30,10 @@ def reference_content(description: dict[str, Any]) -> Markup:
             f"<td>{escape(field['description'])}</td></tr>"
             for field in fields
         )
+        id_ = _anchor(method, path)
+        paths.append((id_, f"{method} {path}"))
         parts.append(
-            f'<section class="panel"><h2><code>{method} {escape(path)}</code></h2>'
+            f'<section class="panel" id="{id_}"><h2><code>{method} {escape(path)}</code></h2>'
             f"<p>{escape(operation['summary'])} Answer: {_linked(answer_of(operation))}.</p>"
             + (_folded(f"{len(fields)} parameters", rows) if rows else "")
             + "</section>"
@@ -44,7 +49,25 @@ def reference_content(description: dict[str, Any]) -> Markup:
             + _folded(f"{len(schema.get('properties', {}))} fields", rows)
             + "</section>"
         )
-    return Markup("".join(parts))  # noqa: S704 - Every text in it is escaped above.
+    types = [(name, name) for name in sorted(description["components"]["schemas"])]
+    contents = f"{_links('Paths', paths)}{_links('Types', types)}"
+    return Markup(  # noqa: S704 - Every text in it is escaped above.
+        f'<details class="contents" open><summary>Contents</summary>{contents}</details>'
+        f"<div>{''.join(parts)}</div>"
+    )
+
+
+def _anchor(method: str, path: str) -> str:
+    """The id of an operation in the page."""
+    return "-".join(re.findall(r"\w+", f"{method} {path}")).lower()
+
+
+def _links(title: str, targets: Sequence[tuple[str, str]]) -> str:
+    """A part of the contents: ids and the names that they have there."""
+    items = "".join(
+        f'<li><a href="#{escape(id_)}">{escape(name)}</a></li>' for id_, name in targets
+    )
+    return f"<h2>{title}</h2><ul>{items}</ul>"
 
 
 def _folded(name: str, rows: str) -> str:

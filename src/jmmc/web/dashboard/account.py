@@ -9,8 +9,9 @@ from starlette.responses import RedirectResponse, Response
 from jmmc.accounts import users
 from jmmc.accounts.users import User, UserError
 from jmmc.collector import Collector
+from jmmc.core.errors import InvalidInput
 from jmmc.core.logging import logger
-from jmmc.web.dashboard.forms import check_origin, read_form
+from jmmc.web.dashboard.forms import EXPIRED, check_origin, read_form
 from jmmc.web.dashboard.layout import HEADERS, Layout
 from jmmc.web.dashboard.user_texts import PROBLEMS
 from jmmc.web.http import cookie, is_https
@@ -48,13 +49,15 @@ class Account:
         form = await read_form(request, self._settings.body_timeout)
         target = form.get("to", "")
         if not self._signer.is_csrf_token_of(ANONYMOUS, form.get("form")):
-            return self._login_page(request, 400, "This form has expired: try again.", target)
+            problem = "This form has expired: try again."
+            return self._login_page(request, 400, problem, target, form.get("name", ""))
         try:
             user = await self._access.sign_in(
                 request, form.get("name", ""), form.get("password", ""), self._clock()
             )
         except Problem as problem:
-            return self._login_page(request, problem.status, problem.title, target)
+            name = form.get("name", "")
+            return self._login_page(request, problem.status, problem.title, target, name)
         return self._signed_in(request, user, _local(request, target))
 
     async def logout(self, request: Request) -> Response:
@@ -62,7 +65,7 @@ class Account:
         signed_in = self._signer.read(cookie(request.scope, COOKIE))
         form = await read_form(request, self._settings.body_timeout)
         if signed_in is None or not self._signer.is_csrf_token_of(signed_in.name, form.get("form")):
-            raise ValueError("This form has expired or belongs to another page")
+            raise InvalidInput(EXPIRED)
         root = request.scope.get("root_path", "")
         response = RedirectResponse(f"{root}/login", 303, headers=HEADERS)
         response.delete_cookie(COOKIE, path=_home(request))
@@ -117,7 +120,9 @@ class Account:
             shortest=users.SHORTEST,
         )
 
-    def _login_page(self, request: Request, status: int, problem: str, target: str) -> Response:
+    def _login_page(
+        self, request: Request, status: int, problem: str, target: str, name: str = ""
+    ) -> Response:
         return self._layout.page(
             request,
             Caller("", ()),
@@ -125,6 +130,7 @@ class Account:
             status=status,
             problem=problem,
             to=_local(request, target),
+            typed_name=name,
             token=self._signer.csrf_token(ANONYMOUS),
         )
 

@@ -4,6 +4,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from jmmc.collector import Collector
+from jmmc.core.errors import InvalidInput
 from jmmc.privacy.receipts import Subject, SubjectKind
 from jmmc.web.dashboard.forms import check_origin, read_form
 from jmmc.web.dashboard.layout import Layout
@@ -26,7 +27,7 @@ class ForgetPage:
             params = await read_form(request, self._collector.settings.body_timeout)
         browser_id, room = params.get("participant", "").lower(), params.get("room", "")
         if bool(browser_id) == bool(room):
-            raise ValueError("expected a participant or a room")
+            raise InvalidInput("expected a participant or a room")
         names = self._collector.pseudonyms
         browser_id = browser_id and names.stored_browser_id(browser_id)
         room = room and names.stored_room(room)

@@ -1,8 +1,6 @@
 """Answers the forms that choose what pages show: each leads to an address without its fields."""
 
-import re
 from collections.abc import Callable
-from datetime import datetime
 from urllib.parse import urlencode
 
 from starlette.requests import Request
@@ -10,14 +8,13 @@ from starlette.responses import RedirectResponse, Response
 
 from jmmc.answers.queries import Queries
 from jmmc.answers.values import SUGGESTED
-from jmmc.core.timestamps import to_iso, zone_of
+from jmmc.core.errors import InvalidInput
+from jmmc.core.timestamps import parse_moment, to_iso, zone_of
 from jmmc.privacy.pseudonyms import Pseudonyms
 from jmmc.web.dashboard.layout import FORM_FIELDS, HEADERS, Layout
 from jmmc.web.dashboard.list_columns import remember_columns
-from jmmc.web.dashboard.reader_zone import remember_zone
+from jmmc.web.dashboard.reader_zone import WALL_TIME, remember_zone
 from jmmc.web.dashboard.selection import selection_of
-
-_WALL_TIME = re.compile(r"\d{4}-\d{2}-\d{2}T\d{2}:\d{2}(:\d{2})?")
 
 
 class FormAnswers:
@@ -46,9 +43,9 @@ class FormAnswers:
             return None
         query = {key: value for key, value in params.items() if value and key not in FORM_FIELDS}
         if params.get("wall"):
-            for name in ("since", "until"):
-                if _WALL_TIME.fullmatch(query.get(name, "")):
-                    query[name] = _moment_of(query[name], params["wall"][:100])
+            for name in ("since", "until", "at"):
+                if WALL_TIME.fullmatch(query.get(name, "")):
+                    query[name] = _moment_of(name, query[name], params["wall"][:100])
         target = request.url.path
         if "typed" in params:
             meant = await self._meant(request, query)
@@ -73,7 +70,9 @@ class FormAnswers:
         }
 
 
-def _moment_of(wall_time: str, zone: str) -> str:
-    """The moment of a time on the clocks of a zone, as ISO 8601. Raises `ValueError`."""
-    local = datetime.fromisoformat(wall_time).replace(tzinfo=zone_of(zone))
-    return to_iso(local.timestamp())
+def _moment_of(name: str, wall_time: str, zone: str) -> str:
+    """The moment of a time on the clocks of a zone, as ISO 8601. Raises `InvalidInput`."""
+    try:
+        return to_iso(parse_moment(wall_time, 0, zone_of(zone)))
+    except InvalidInput as error:
+        raise error.of(name) from None

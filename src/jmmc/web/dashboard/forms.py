@@ -5,11 +5,13 @@ from urllib.parse import parse_qsl
 
 from starlette.requests import Request
 
+from jmmc.core.errors import InvalidInput
 from jmmc.web.problems import Problem
 from jmmc.web.request_body import read_body
 from jmmc.web.security.sessions import LoginSigner
 
 _MAX_FIELDS = 20
+EXPIRED = "This form has expired or belongs to another page"
 _TYPE = "application/x-www-form-urlencoded"
 
 
@@ -22,11 +24,13 @@ async def read_form(request: Request, timeout: float) -> dict[str, str]:
     try:
         fields = parse_qsl(body.decode(), keep_blank_values=True, max_num_fields=_MAX_FIELDS)
     except ValueError:
-        raise Problem(400, "Not a form", f"expected at most {_MAX_FIELDS} fields, UTF-8") from None
+        raise Problem(
+            400, "Not a form", "expected at most {most} fields, UTF-8", most=_MAX_FIELDS
+        ) from None
     return dict(fields)
 
 
 def check_origin(signer: LoginSigner, name: str, form: Mapping[str, str]) -> None:
     """Raise `ValueError` unless a page of ours gave this form to the user of that name."""
     if not signer.is_csrf_token_of(name, form.get("form")):
-        raise ValueError("This form has expired or belongs to another page")
+        raise InvalidInput(EXPIRED)

@@ -14,7 +14,6 @@ from jmmc.quality.filters import INCIDENT_ORDERS, IncidentFilter, IncidentOrder
 from jmmc.web.dashboard.layout import Layout
 from jmmc.web.security.access import Caller
 
-_WEEK = 7 * 86_400
 _SHOWN = 50
 _SEVERAL = 2  # People: with fewer it is the trouble of one participant.
 _SHOWS = ("all", "several", "running")
@@ -33,12 +32,12 @@ class IncidentPages:
         self._clock = clock
 
     async def incidents(self, request: Request, caller: Caller) -> Response:
-        """Show the incidents of a time, by default of the last week, the worst first."""
+        """Show the incidents of a time, by default of the last day, the worst first."""
         params = request.query_params
         now = int(self._clock())
         zone = self._layout.zone(request)
         since, until = parse_window(
-            params.get("since") or None, params.get("until") or None, now, zone.zone, length=_WEEK
+            params.get("since") or None, params.get("until") or None, now, zone.zone
         )
         show = params.get("show", "all")
         order: IncidentOrder = "affected"
@@ -68,7 +67,7 @@ class IncidentPages:
             window=(since, until),
             api="incidents",
             api_selection={
-                "since": params.get("since") or "7d",
+                "since": params.get("since") or "24h",
                 **({"until": params["until"]} if params.get("until") else {}),
                 "tz": zone.name,
                 **({"running": "true"} if selection.running else {}),

@@ -17,15 +17,18 @@ from jmmc.answers.cause_texts import title as incident_title
 from jmmc.answers.incidents import is_incident_id
 from jmmc.answers.model import FEW, Grades, SessionMark
 from jmmc.answers.notes import Note
-from jmmc.core.timestamps import PERIOD_STARTS, to_iso
+from jmmc.core.errors import InvalidInput, Worded
+from jmmc.core.timestamps import PERIOD_STARTS, parse_moment, to_iso
 from jmmc.core.version import __version__
 from jmmc.privacy.pseudonyms import jitsi_room_name
 from jmmc.quality.addresses import network_of
 from jmmc.quality.filters import CHOICES, DIMENSIONS, FIELD_OF_FILTER
 from jmmc.quality.intervals import wilson
+from jmmc.quality.summary import GRADE_PERCENT
 from jmmc.quality.ways import Way
 from jmmc.web.dashboard.assets import script_modules
 from jmmc.web.dashboard.durations import duration
+from jmmc.web.dashboard.error_texts import field_name, sentence
 from jmmc.web.dashboard.formatting import (
     bad_seconds,
     bad_values,
@@ -45,7 +48,7 @@ from jmmc.web.dashboard.i18n import (
     way_sentence,
     words,
 )
-from jmmc.web.dashboard.reader_zone import ReaderZone, reader_zone
+from jmmc.web.dashboard.reader_zone import WALL_TIME, ReaderZone, reader_zone
 from jmmc.web.dashboard.svg import (
     MOST_NOTES,
     count_bar,
@@ -61,6 +64,7 @@ from jmmc.web.dashboard.svg import (
     track,
 )
 from jmmc.web.http import accepted, cookie
+from jmmc.web.problems import Problem
 from jmmc.web.security.access import Caller
 from jmmc.web.security.sessions import LoginSigner
 
@@ -91,6 +95,19 @@ _FILTERED = (
     *("participants", "agreement"),
 )
 """Operations of the API that take the time range and the filters of a page."""
+
+
+_TITLES_OF_FORMS = {
+    "overview": "Overview",
+    "incidents": "Incidents",
+    "compare": "Compare",
+    "meetings": "Meetings",
+    "sessions": "Sessions",
+    "participants": "Participant",
+    "agreement": "Ratings and grades",
+    "usage": "Usage",
+}
+"""The pages whose form is shown again with what is wrong in it, by the first part of the path."""
 
 
 class Layout:
@@ -130,6 +147,10 @@ class Layout:
             bad_seconds=bad_seconds,
             figure=figure,
             duration=duration,
+            sentence=sentence,
+            is_wall_time=lambda text: bool(WALL_TIME.fullmatch(text)),
+            as_wall_time=_as_wall_time,
+            field_name=field_name,
             headline=headline,
             cause_name=name_of,
             incident_title=incident_title,
@@ -158,6 +179,7 @@ class Layout:
             note_marks=note_marks,
             plot_notes=plot_notes,
             most_notes=MOST_NOTES,
+            grade_percent=GRADE_PERCENT,
             count_bar=count_bar,
             count_columns=count_columns,
             share_interval=_share_interval,
@@ -193,12 +215,48 @@ class Layout:
         return _remember_language(request, StreamingResponse(chunks(), 200, headers, _HTML))
 
     def problem(
-        self, request: Request, caller: Caller, status: int, title: str, detail: str
+        self,
+        request: Request,
+        caller: Caller,
+        status: int,
+        title: str,
+        detail: str = "",
+        *,
+        error: Worded | Problem | None = None,
     ) -> Response:
-        """Render an error page."""
+        """Render an error page: with the sentence of `error`, or else an English `detail`."""
         return self.page(
-            request, caller, "problem.html", status=status, code=status, title=title, detail=detail
+            request,
+            caller,
+            "problem.html",
+            status=status,
+            code=status,
+            title=title,
+            detail=detail,
+            error=error,
         )
+
+    def invalid(self, request: Request, caller: Caller, error: InvalidInput) -> Response:
+        """Render the form of a page with what was typed, and what is wrong with it."""
+        path = request.url.path.removeprefix(request.scope.get("root_path", ""))
+        name = path.partition("/")[2].partition("/")[0]
+        return self.page(
+            request,
+            caller,
+            "invalid.html",
+            status=400,
+            page=name,
+            title=_TITLES_OF_FORMS[name],
+            error=error,
+            errors={error.field: error},
+        )
+
+    @staticmethod
+    def has_form(request: Request) -> bool:
+        """Whether a page has a form with the time range and the filters."""
+        path = request.url.path.removeprefix(request.scope.get("root_path", ""))
+        name, _, rest = path.partition("/")[2].partition("/")
+        return name in _TITLES_OF_FORMS and bool(rest) == (name == "participants")
 
     def context(self, request: Request, caller: Caller, **context: Any) -> dict[str, Any]:
         """Return the variables that every template has, and those of `context`."""
@@ -239,6 +297,7 @@ class Layout:
             "window": None,
             "has_demo": self._has_demo,
             "notes": (),
+            "errors": getattr(request.state, "errors", {}),
             "views": getattr(request.state, "views", ()),
             "view_pages": getattr(request.state, "view_pages", ()),
             "view_query": urlencode(
@@ -294,6 +353,17 @@ def _remember_language(request: Request, response: Response) -> Response:
         path = f"{request.scope.get('root_path', '')}/"
         response.set_cookie("lang", request.query_params["lang"], samesite="lax", path=path)
     return response
+
+
+@pass_context
+def _as_wall_time(context: Context, text: str) -> str:
+    """What was typed as a time: as an input of type datetime-local has it, where it is a time."""
+    if WALL_TIME.fullmatch(text):
+        return text
+    try:
+        return str(context["zone"].wall_time(parse_moment(text, 0)))
+    except ValueError:
+        return text
 
 
 @pass_context

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from urllib.parse import urlencode
+from zoneinfo import ZoneInfo
 
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
@@ -9,6 +10,7 @@ from starlette.responses import RedirectResponse, Response
 from jmmc.answers.notes import LONGEST_TEXT, MOST, NoteError, add_note, remove_note
 from jmmc.answers.queries import Queries
 from jmmc.collector import Collector
+from jmmc.core.errors import InvalidInput
 from jmmc.core.logging import logger
 from jmmc.core.timestamps import parse_moment
 from jmmc.web.dashboard.forms import check_origin, read_form
@@ -48,11 +50,11 @@ class NotesPage:
         if "note" not in caller.rights:
             raise Problem(403, "Not allowed to write notes", "Administrators are allowed to.")
         form = await read_form(request, self._collector.settings.body_timeout)
-        check_origin(self._signer, caller.name, form)
         try:
+            check_origin(self._signer, caller.name, form)
             done = await self._change(request, form, caller)
-        except (NoteError, ValueError) as error:
-            return await self._page(request, caller, form, status=400, problem=str(error))
+        except (NoteError, InvalidInput) as error:
+            return await self._page(request, caller, form, status=400, problem=error)
         root = request.scope.get("root_path", "")
         return RedirectResponse(f"{root}/notes?{urlencode({'done': done})}", 303, headers=HEADERS)
 
@@ -61,10 +63,7 @@ class NotesPage:
         reports, zone = self._collector.store.reports, self._layout.zone(request).zone
         match form.get("action"):
             case "add":
-                at, until = (
-                    parse_moment(form[name], self._clock(), zone) if form.get(name) else None
-                    for name in ("at", "until")
-                )
+                at, until = (self._moment(form, name, zone) for name in ("at", "until"))
                 at = int(self._clock()) if at is None else at
                 note = await add_note(reports, form.get("text", ""), at, until, by=caller.name)
                 _log.info("note_added", note=note.id, by=caller.name)
@@ -73,7 +72,16 @@ class NotesPage:
                 await remove_note(reports, form.get("note", ""))
                 _log.info("note_removed", note=form.get("note", ""), by=caller.name)
                 return "removed"
-        raise ValueError("expected a form of this page")
+        raise InvalidInput("expected a form of this page")
+
+    def _moment(self, form: dict[str, str], name: str, zone: ZoneInfo) -> int | None:
+        """What a field of the form says, None when it is empty. Raises `InvalidInput`."""
+        if not (given := form.get(name)):
+            return None
+        try:
+            return parse_moment(given, self._clock(), zone)
+        except InvalidInput as error:
+            raise error.of(name) from None
 
     async def _page(
         self,
@@ -82,7 +90,7 @@ class NotesPage:
         form: dict[str, str] | None = None,
         *,
         status: int = 200,
-        problem: str = "",
+        problem: NoteError | InvalidInput | None = None,
     ) -> Response:
         return self._layout.page(
             request,
@@ -90,6 +98,7 @@ class NotesPage:
             "notes.html",
             status=status,
             problem=problem,
+            errors={problem.field: problem} if problem and problem.field else {},
             done=DONE.get(request.query_params.get("done", "")) if status == 200 else None,
             listed=(await self._queries.notes())[::-1],
             form=form or {},

@@ -16,7 +16,9 @@ from jmmc.answers.model import (
     FEW,
     Change,
     Comparison,
+    ExplainedSpell,
     Grades,
+    JoinRates,
     Outlier,
     Overview,
     SessionCurves,
@@ -25,14 +27,16 @@ from jmmc.answers.model import (
 )
 from jmmc.answers.queries import Queries
 from jmmc.answers.threads import in_background
+from jmmc.core.errors import InvalidInput
 from jmmc.core.timestamps import parse_moment, to_iso
 from jmmc.privacy.pseudonyms import Pseudonyms
+from jmmc.quality.causes.incidents import Incident
 from jmmc.quality.causes.recorded import RecordedIncident
 from jmmc.quality.filters import DIMENSIONS, FIELD_OF_FILTER, IncidentFilter, SummaryFilter
 from jmmc.quality.grading import Grade, Spell
 from jmmc.quality.outcomes import ATTEMPTS
 from jmmc.web.dashboard.charts import PLOTS, curves_of, figures_of, first_plot, has_curves
-from jmmc.web.dashboard.incident_links import incident_with
+from jmmc.web.dashboard.incident_links import incident_with, shown_answer
 from jmmc.web.dashboard.lanes import ORDERS, WORST, failures_of, lanes_of
 from jmmc.web.dashboard.layout import CARRIED, HEADERS, Layout
 from jmmc.web.dashboard.selection import selection_of
@@ -143,15 +147,7 @@ class Pages:
             affected, detail.meeting.began, detail.meeting.ended
         )
         worst = nlargest(_WORST_INCIDENTS, incidents, key=lambda i: sum(i.reasons.values()))
-        cards = [
-            (
-                incident,
-                incident_with(
-                    part_of, incident.sessions, incident.start, incident.end, incident.answer
-                ),
-            )
-            for incident in incidents
-        ]
+        cards = [_card(incident, part_of) for incident in incidents]
         order = request.query_params.get("order", "")
         lanes = await in_background(lambda: lanes_of(detail, order))
         times = [attempt.began for attempt in detail.attempts]
@@ -162,8 +158,14 @@ class Pages:
             caller,
             "meeting.html",
             detail=detail,
-            worst=[card for card in cards if card[0] in worst],
-            less_severe=[card for card in cards if card[0] not in worst],
+            worst=[
+                card for incident, card in zip(incidents, cards, strict=True) if incident in worst
+            ],
+            less_severe=[
+                card
+                for incident, card in zip(incidents, cards, strict=True)
+                if incident not in worst
+            ],
             sessions={lane.session.session: lane.session for lane in detail.lanes},
             names={
                 lane.session.session: lane.session.endpoint_id or lane.session.browser_id[:8]
@@ -198,7 +200,7 @@ class Pages:
             "session.html",
             detail=detail,
             plots=PLOTS,
-            part_of=part_of,
+            part_of=[incident for incident in part_of if incident.people > 1],
             notes=await self._queries.notes(detail.summary.began, detail.summary.ended),
             api=f"sessions/{detail.summary.session}",
             **await in_background(lambda: _session_view(detail, part_of)),
@@ -231,13 +233,13 @@ class Pages:
         selection = self._selection(request)
         params = {name: request.query_params.get(name, "") for name in ("by", "crossed", "at")}
         by, crossed = params["by"], params["crossed"]
-        at = parse_moment(params["at"], int(self._clock())) if by and params["at"] else None
+        at = _moment("at", params["at"], int(self._clock())) if by and params["at"] else None
         rows: Sequence[Comparison | Outlier | Change]
         compared: Sequence[Comparison] = ()
         if not by:
             rows = await self._queries.outliers(selection, limit=_MOST_OUTLIERS)
         elif at is not None:
-            rows = await self._queries.changes(by, at, selection)
+            rows = await self._queries.changes(by, at, selection, crossed)
         elif crossed:
             rows = compared = await self._queries.crossed(by, crossed, selection)
         else:
@@ -249,9 +251,18 @@ class Pages:
             rows=rows,
             axis_end=axis_end_of(row.bad_difference for row in rows),
             rated=any(row.ratings.sessions for row in compared),
-            with_joins=[row for row in compared if row.joins.are_known],
+            with_joins=[
+                row
+                for row in rows
+                if not isinstance(row, Outlier) and any(joins.are_known for joins in _joins_of(row))
+            ],
+            filters_of=lambda row: {
+                name: value
+                for name, value in ((by, row.value), (crossed, row.crossed))
+                if name and value
+            },
             by=by,
-            crossed="" if at else crossed,
+            crossed=crossed if by else "",
             at=at,
             since=selection.since,
             until=selection.until,
@@ -316,6 +327,18 @@ class Pages:
         return selection_of(request, self._clock(), zone, self._pseudonyms)
 
 
+def _moment(name: str, given: str, now: int) -> int:
+    """A moment that a parameter gives (Unix seconds). Raises `InvalidInput`."""
+    try:
+        return parse_moment(given, now)
+    except InvalidInput as error:
+        raise error.of(name) from None
+
+
+def _joins_of(row: Comparison | Change) -> tuple[JoinRates, ...]:
+    return (row.joins, row.before_joins) if isinstance(row, Change) else (row.joins,)
+
+
 def _known_part(grades: Grades) -> float:
     """The part of all time of which the grade is known."""
     return grades.known_seconds / max(1, grades.known_seconds + grades.unknown_seconds)
@@ -341,16 +364,14 @@ def _session_view(detail: SessionDetail, recorded: Sequence[RecordedIncident]) -
     """What the page of a session shows first: its worst problem and the chart of it."""
     session = detail.summary.session
     drawn = SessionCurves(detail.summary, detail.times, detail.curves, detail.events, detail.others)
-    worst = max(detail.spells, key=lambda explained: _badness(explained.spell), default=None)
+    explained = [_explained(spell, recorded, session) for spell in detail.spells]
+    worst, record = max(explained, key=lambda found: _badness(found[0].spell), default=(None, None))
     first = first_plot(worst.spell, drawn) if worst else None
     return {
         "worst": worst,
-        "record": incident_with(
-            recorded, {session}, worst.spell.start, worst.spell.end, worst.answer
-        )
-        if worst
-        else None,
-        "other_spells": [explained for explained in detail.spells if explained is not worst],
+        "record": record,
+        "other_spells": [found for found in explained if found[0] is not worst],
+        "names": {id_: name for incident in recorded for id_, name in incident.names.items()},
         "first": first,
         "has_charts": has_curves(drawn),
         "first_curves": curves_of(drawn, (first,)) if first else "",
@@ -358,6 +379,27 @@ def _session_view(detail: SessionDetail, recorded: Sequence[RecordedIncident]) -
         "log": event_log(detail.summary, detail.events),
         "tracks": tracks_of(detail.summary, detail.events, detail.times, detail.curves),
     }
+
+
+def _explained(
+    explained: ExplainedSpell, recorded: Sequence[RecordedIncident], session: str
+) -> tuple[ExplainedSpell, RecordedIncident | None]:
+    """A problem of a session with the answer that every page shows, and its incident."""
+    spell = explained.spell
+    record = incident_with(recorded, {session}, spell.start, spell.end, explained.answer)
+    answer = shown_answer(explained.answer, record, session)
+    return msgspec.structs.replace(explained, answer=answer), record
+
+
+def _card(
+    incident: Incident, recorded: Sequence[RecordedIncident]
+) -> tuple[Incident, RecordedIncident | None]:
+    """A problem of a meeting with the answer that every page shows, and its incident."""
+    record = incident_with(
+        recorded, incident.sessions, incident.start, incident.end, incident.answer
+    )
+    answer = shown_answer(incident.answer, record)
+    return msgspec.structs.replace(incident, answer=answer), record
 
 
 def _badness(spell: Spell) -> tuple[int, int]:

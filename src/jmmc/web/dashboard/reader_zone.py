@@ -1,5 +1,6 @@
 """The time zone in which a reader sees times: chosen once, and used by every page."""
 
+import re
 from datetime import datetime
 from typing import NamedTuple
 from urllib.parse import quote, unquote
@@ -8,8 +9,12 @@ from zoneinfo import ZoneInfo
 from starlette.requests import Request
 from starlette.responses import Response
 
+from jmmc.core.errors import InvalidInput
 from jmmc.core.timestamps import zone_of
 from jmmc.web.http import cookie
+
+WALL_TIME = re.compile(r"\d{4}-\d{2}-\d{2}T\d{2}:\d{2}(:\d{2})?")
+"""How an input of type datetime-local gives a time."""
 
 BROWSER, SERVER = "browser", "server"
 """Choices that name no zone: that of the reader's browser, and the setting `time_zone`."""
@@ -53,11 +58,15 @@ def reader_zone(request: Request, server_zone: str) -> ReaderZone:
 
 
 def remember_zone(request: Request, response: Response) -> None:
-    """Set a cookie if the query has a choice. Raises `ValueError` for one that is no zone."""
+    """Set a cookie if the query has a choice. Raises `InvalidInput` for one that is no zone."""
     params = request.query_params
     # A name that is typed counts more than the one in the list.
-    if chosen := (params.get("tz_name") or params.get("tz") or "").strip()[:100]:
-        choice = _zone_of_choice(chosen, request, "UTC").choice
+    name = "tz_name" if params.get("tz_name") else "tz"
+    if chosen := params.get(name, "").strip()[:100]:
+        try:
+            choice = _zone_of_choice(chosen, request, "UTC").choice
+        except InvalidInput as error:
+            raise error.of(name) from None
         path = f"{request.scope.get('root_path', '')}/"
         response.set_cookie(
             _CHOSEN, quote(choice, safe=""), max_age=_YEAR, samesite="lax", path=path
@@ -68,7 +77,8 @@ def _zone_of_choice(choice: str, request: Request, server_zone: str) -> ReaderZo
     if choice == SERVER:
         return ReaderZone(choice, server_zone)
     if choice != BROWSER:
-        return ReaderZone(choice, zone_of(choice).key)
+        known = zone_of(choice).key
+        return ReaderZone(known, known)
     name = _cookie(request, _OF_BROWSER)
     try:
         return ReaderZone(choice, zone_of(name).key)

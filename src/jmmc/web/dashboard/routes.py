@@ -14,7 +14,7 @@ from starlette.routing import BaseRoute, Route
 from jmmc.answers.queries import NotFoundError, Queries
 from jmmc.answers.threads import in_background
 from jmmc.collector import Collector
-from jmmc.core.errors import StoreError
+from jmmc.core.errors import InvalidInput, StoreError
 from jmmc.core.tasks import stop
 from jmmc.maintenance.schedule import rhythm_of
 from jmmc.web.dashboard.account import Account
@@ -40,6 +40,7 @@ from jmmc.web.security.sessions import COOKIE, LoginSigner
 
 _STREAM_AFTER = 0.2  # Seconds until the head of a slow page is sent without its content.
 _FAILURES = (Problem, NotFoundError, StoreError, ValueError)
+_ZONE_FIELDS = ("tz", "tz_name")
 
 _NOBODY = Caller("", ())
 
@@ -152,9 +153,9 @@ class Dashboard:
         try:
             self._access.limit(request, self._clock())
         except Problem as problem:
-            return problem.response()
-        path = request.url.path
-        return self._layout.problem(request, _NOBODY, 404, "Not found", f"{path}: no such page")
+            return self._error_page(request, problem)
+        error = NotFoundError("{path}: no such page", path=request.url.path)
+        return self._layout.problem(request, _NOBODY, 404, "Not found", error=error)
 
     def _guarded(self, page: _Page, right: Right = "read") -> _Handler:
         """Open a page only to callers with the right; send others to the sign-in page."""
@@ -172,9 +173,9 @@ class Dashboard:
             await self._with_views(request, caller)
             if request.method == "POST":
                 return await page(request, caller)
-            if redirect := await self._forms.redirect(request):
+            if redirect := await self._redirect(request):
                 return redirect
-            return await while_waiting(request, page(request, caller))
+            return await while_waiting(request, self._page(request, caller, page))
 
         return self._with_error_pages(handler)
 
@@ -186,18 +187,40 @@ class Dashboard:
                 caller = await self._access.check(request, "read", self._clock())
             except Problem as problem:
                 if problem.status not in (401, 403):
-                    return problem.response()
+                    raise
                 caller = _NOBODY
-            return await page(request, await self._with_views(request, caller))
+            await self._with_views(request, caller)
+            if redirect := await self._redirect(request):
+                return redirect
+            return await self._page(request, caller, page)
 
         return self._with_error_pages(handler)
 
-    async def _with_views(self, request: Request, caller: Caller) -> Caller:
-        """Load the saved views for the menu, if the caller may see it."""
+    async def _redirect(self, request: Request) -> Response | None:
+        """Where the form of a request leads; None without one, and where its zone is none.
+
+        The page is shown then, with what is wrong in the menu of the time zone.
+        """
+        try:
+            return await self._forms.redirect(request)
+        except InvalidInput as error:
+            if error.field not in _ZONE_FIELDS:
+                raise
+            request.state.errors = {error.field: error}
+            return None
+
+    async def _page(self, request: Request, caller: Caller, page: _Page) -> Response:
+        response = await page(request, caller)
+        if hasattr(request.state, "errors"):
+            response.status_code = 400
+        return response
+
+    async def _with_views(self, request: Request, caller: Caller) -> None:
+        """Note the caller, and load the saved views for the menu if the caller may see it."""
+        request.state.caller = caller
         if "views" in caller.rights:
             request.state.view_pages = PAGES
             request.state.views = await saved_views(self._collector.store.reports)
-        return caller
 
     def _with_error_pages(self, handler: _Handler) -> _Handler:
         async def with_error_pages(request: Request) -> Response:
@@ -237,25 +260,33 @@ class Dashboard:
         except _FAILURES as error:
             yield self._error_page(request, error)
         except Exception:
-            yield self._layout.problem(request, _NOBODY, 500, "Something went wrong here", "")
+            yield self._layout.problem(request, _NOBODY, 500, "Something went wrong here")
             raise
         finally:
             await stop(rendering)
 
     def _error_page(self, request: Request, error: Exception) -> Response:
-        caller = _NOBODY
+        caller: Caller = getattr(request.state, "caller", _NOBODY)
         match error:
             case Problem():
-                status, title, detail = error.status, error.title, error.detail
-                if status == 403:  # The page offers to sign out.
+                if error.status == 403 and caller is _NOBODY:  # The page offers to sign out.
                     caller = self._signed_in_caller(request)
+                response = self._layout.problem(
+                    request, caller, error.status, error.title, error=error
+                )
+                if error.retry_after is not None:
+                    response.headers["retry-after"] = str(error.retry_after)
+                return response
             case NotFoundError():
-                status, title, detail = 404, "Not found", str(error)
+                return self._layout.problem(request, caller, 404, "Not found", error=error)
             case StoreError():
-                status, title, detail = 503, "The store is down", str(error)
+                return self._layout.problem(request, caller, 503, "The store is down", str(error))
+            case InvalidInput() if request.method == "GET" and self._layout.has_form(request):
+                return self._layout.invalid(request, caller, error)
+            case InvalidInput():
+                return self._layout.problem(request, caller, 400, "Invalid request", error=error)
             case _:
-                status, title, detail = 400, "Invalid request", str(error)
-        return self._layout.problem(request, caller, status, title, detail)
+                return self._layout.problem(request, caller, 400, "Invalid request", str(error))
 
     def _signed_in_caller(self, request: Request) -> Caller:
         """Return the user of the cookie, without any right."""

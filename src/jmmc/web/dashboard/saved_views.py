@@ -1,7 +1,7 @@
 """Saved views: a page with its filters and time range, under a name that all readers see."""
 
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from urllib.parse import parse_qsl, urlencode
 
 import msgspec
@@ -10,7 +10,7 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
 from jmmc.collector import Collector
-from jmmc.core.errors import JmmcError
+from jmmc.core.errors import InvalidInput, JmmcError
 from jmmc.core.logging import logger
 from jmmc.stores import Reports
 from jmmc.stores.copy import VIEW_RECORDS
@@ -124,11 +124,11 @@ class ViewsPage:
         if request.method != "POST":
             return await self._page(request, caller)
         form = await read_form(request, self._body_timeout())
-        check_origin(self._signer, caller.name, form)
         try:
+            check_origin(self._signer, caller.name, form)
             target = await self._change(form, caller)
-        except ViewError as error:
-            return await self._page(request, caller, status=400, problem=str(error))
+        except (ViewError, InvalidInput) as error:
+            return await self._page(request, caller, form, status=400, problem=str(error))
         root = request.scope.get("root_path", "")
         return RedirectResponse(f"{root}{target}", 303, headers=HEADERS)
 
@@ -144,10 +144,16 @@ class ViewsPage:
                 await remove_view(self._reports, form.get("view", ""), caller)
                 _log.info("view_removed", view=form.get("view", ""), by=caller.name)
                 return "/views?done=removed"
-        raise ValueError("expected a form of these pages")
+        raise InvalidInput("expected a form of these pages")
 
     async def _page(
-        self, request: Request, caller: Caller, *, status: int = 200, problem: str = ""
+        self,
+        request: Request,
+        caller: Caller,
+        form: Mapping[str, str] | None = None,
+        *,
+        status: int = 200,
+        problem: str = "",
     ) -> Response:
         listed = await saved_views(self._reports)
         return self._layout.page(
@@ -156,6 +162,8 @@ class ViewsPage:
             "views.html",
             status=status,
             problem=problem,
+            # What could not be saved can be corrected and sent again.
+            form=form if form and form.get("action") == "save" else None,
             done=DONE.get(request.query_params.get("done", "")) if status == 200 else None,
             listed=[(view, may_remove(view, caller)) for view in listed],
         )

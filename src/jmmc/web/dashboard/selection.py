@@ -4,6 +4,7 @@ from typing import Any
 
 from starlette.requests import Request
 
+from jmmc.core.errors import InvalidInput
 from jmmc.core.timestamps import parse_window
 from jmmc.privacy.pseudonyms import Pseudonyms
 from jmmc.quality.filters import CHOICES, FIELD_OF_FILTER, SummaryFilter
@@ -26,5 +27,7 @@ def selection_of(
     }
     for name, allowed in CHOICES.items():
         if (value := params.get(name)) and value not in allowed:
-            raise ValueError(f"{name} = {value[:100]!r}: expected {', '.join(allowed)}")
+            raise InvalidInput(
+                "expected {allowed}", field=name, given=value, allowed=", ".join(allowed)
+            )
     return pseudonyms.as_stored(SummaryFilter(since=since, until=until, **filters))

@@ -17,6 +17,7 @@ from jmmc.answers.queries import Queries
 from jmmc.answers.threads import in_background
 from jmmc.answers.usage import LENGTHS, SHOWN
 from jmmc.core.calendar import PERIODS, Calendar, Period
+from jmmc.core.errors import InvalidInput
 from jmmc.core.timestamps import parse_moment, to_iso
 from jmmc.quality.filters import SummaryFilter
 from jmmc.settings import Settings
@@ -93,23 +94,41 @@ class UsagePage:
         params = request.query_params
         period = next((name for name in PERIODS if name == params.get("by", "month")), None)
         if period is None:
-            raise ValueError(f"by = {params['by'][:100]!r}: expected {', '.join(PERIODS)}")
+            raise InvalidInput(
+                "expected {allowed}", field="by", given=params["by"], allowed=", ".join(PERIODS)
+            )
         zone = self._layout.zone(request).zone
         now = int(self._clock())
         until = now
         if given := params.get("until"):
-            until = parse_moment(given, now, zone)
+            until = _moment("until", given, now, zone)
             if _DATE.fullmatch(given):
                 until = Calendar("day", zone).at(until)[1]  # The day that is named is included.
         calendar = Calendar(period, zone)
         since = calendar.latest(SHOWN[period], until)
         if given := params.get("since"):
-            since = parse_moment(given, now, zone)
+            since = _moment("since", given, now, zone)
         if since >= until:
-            raise ValueError(f"since must be earlier than until (got {to_iso(since)}, {given})")
+            raise InvalidInput(
+                "since must be earlier than until (got {since}, {until})",
+                field="since",
+                since=to_iso(since),
+                until=to_iso(until),
+            )
         if since < calendar.latest(_MOST_PERIODS, until):
-            raise ValueError(f"this page has at most {_MOST_PERIODS} periods: ask for longer ones")
+            raise InvalidInput(
+                "this page has at most {most} periods: ask for longer ones",
+                field="since",
+                most=_MOST_PERIODS,
+            )
         return _Asked(period, zone, since, until)
+
+
+def _moment(name: str, given: str, now: int, zone: ZoneInfo) -> int:
+    try:
+        return parse_moment(given, now, zone)
+    except InvalidInput as error:
+        raise error.of(name) from None
 
 
 def _context(

@@ -12,6 +12,14 @@ PROBLEMS: dict[Reason, str] = {
 }
 """Why a change was refused, by the reason of a `UserError`."""
 
+FIELDS: dict[Reason, str] = {
+    "name": "name",
+    "taken": "name",
+    "short": "password",
+    "long": "password",
+}
+"""The field of a form that the reason of a `UserError` is about, where it is one."""
+
 FIRST_IS_ADMIN = "The first user must be an admin, who can add the others."
 
 DONE = {

@@ -1,6 +1,7 @@
 """Handler of the page on which admins add, change and remove users."""
 
 import asyncio
+from collections.abc import Mapping
 from urllib.parse import urlencode
 
 from starlette.requests import Request
@@ -9,10 +10,11 @@ from starlette.responses import RedirectResponse, Response
 from jmmc.accounts import users
 from jmmc.accounts.users import ROLES, Role, UserError
 from jmmc.collector import Collector
+from jmmc.core.errors import InvalidInput
 from jmmc.core.logging import logger
 from jmmc.web.dashboard.forms import check_origin, read_form
 from jmmc.web.dashboard.layout import HEADERS, Layout
-from jmmc.web.dashboard.user_texts import DONE, FIRST_IS_ADMIN, PROBLEMS
+from jmmc.web.dashboard.user_texts import DONE, FIELDS, FIRST_IS_ADMIN, PROBLEMS
 from jmmc.web.security.access import Caller
 from jmmc.web.security.sessions import LoginSigner
 
@@ -35,14 +37,15 @@ class UsersPage:
             name = request.query_params.get("name", "")
             return await self._page(request, caller, name)
         form = await read_form(request, self._settings.body_timeout)
-        check_origin(self._signer, caller.name, form)
         try:
+            check_origin(self._signer, caller.name, form)
             async with self._changing:
                 done = await self._change(form, caller)
-        except UserError as error:
+        except (UserError, InvalidInput) as error:
             name = "" if form.get("action") == "add" else form.get("name", "")
-            problem = PROBLEMS[error.reason]
-            return await self._page(request, caller, name, status=400, problem=problem)
+            if isinstance(error, UserError):
+                error = InvalidInput(PROBLEMS[error.reason], field=FIELDS.get(error.reason, ""))
+            return await self._page(request, caller, name, form, status=400, problem=error)
         root = request.scope.get("root_path", "")
         return RedirectResponse(f"{root}/users?{urlencode({'done': done})}", 303, headers=HEADERS)
 
@@ -53,7 +56,7 @@ class UsersPage:
             case "add":
                 role = _role(form.get("role"))
                 if not await users.users(self._reports) and role != "admin":
-                    raise ValueError(FIRST_IS_ADMIN)
+                    raise InvalidInput(FIRST_IS_ADMIN, field="role")
                 await users.add(self._reports, name, password, role)
                 _log.info("user_added", user=name, role=role, by=caller.name)
                 return "added"
@@ -70,21 +73,30 @@ class UsersPage:
                 await users.remove(self._reports, name)
                 _log.info("user_removed", user=name, by=caller.name)
                 return "removed"
-        raise ValueError("expected a form of this page")
+        raise InvalidInput("expected a form of this page")
 
     async def _page(
-        self, request: Request, caller: Caller, name: str, *, status: int = 200, problem: str = ""
+        self,
+        request: Request,
+        caller: Caller,
+        name: str,
+        form: Mapping[str, str] | None = None,
+        *,
+        status: int = 200,
+        problem: InvalidInput | None = None,
     ) -> Response:
         listed = await users.users(self._reports)
         chosen = next((user for user in listed if user.name == name), None)
         if name and chosen is None and not problem:
-            status, problem = 404, PROBLEMS["unknown"]
+            status, problem = 404, InvalidInput(PROBLEMS["unknown"])
         return self._layout.page(
             request,
             caller,
             "user.html" if chosen else "users.html",
             status=status,
             problem=problem,
+            errors={problem.field: problem} if problem and problem.field else {},
+            form=form or {},
             done=DONE.get(request.query_params.get("done", "")) if status == 200 else None,
             users=listed,
             user=chosen,
@@ -99,4 +111,6 @@ def _role(text: str | None) -> Role:
     for role in ROLES:
         if role == text:
             return role
-    raise ValueError(f"role = {text!r}: expected {' or '.join(ROLES)}")
+    raise InvalidInput(
+        "expected {allowed}", field="role", given=text or "", allowed=", ".join(ROLES)
+    )

@@ -2,7 +2,7 @@
 
 import { color, colorOf, createPlot, fitToWidth, JUST_BEFORE, timeAxis, timeSeries, valueAxis } from "./plots.js";
 import { numbers } from "./times.js";
-import { follow, pointAt, zoomedTo, zoomTo } from "./zoom.js";
+import { follow, pointAt, setInAddress, zoomedTo, zoomTo } from "./zoom.js";
 
 const root = document.documentElement.dataset.root; // Where the pages are mounted.
 const config = JSON.parse(document.getElementById("plots")?.textContent || "{}"); // See plots.html.
@@ -189,10 +189,14 @@ for (const details of document.querySelectorAll("details[data-charts]")) {
   });
 }
 
-for (const button of document.querySelectorAll("[data-curves]")) {
+const lanes = document.querySelectorAll("[data-curves]");
+const opened = (new URLSearchParams(location.search).get("curves") || "").split("-");
+for (const button of lanes) {
   button.addEventListener("click", () => {
     const isOpen = button.getAttribute("aria-expanded") === "true";
     button.setAttribute("aria-expanded", String(!isOpen));
+    const open = [...lanes].filter((lane) => lane.getAttribute("aria-expanded") === "true");
+    setInAddress("curves", open.map((lane) => lane.dataset.curves).join("-") || null);
     const row = button.closest(".timeline-row");
     if (isOpen) { row.querySelector(".curves").remove(); return; }
     const panel = row.appendChild(Object.assign(document.createElement("div"), { className: "curves" }));
@@ -200,3 +204,4 @@ for (const button of document.querySelectorAll("[data-curves]")) {
     showCurves(panel, curves, [Number(since), Number(until)]);
   });
 }
+for (const button of lanes) if (opened.includes(button.dataset.curves)) button.click();

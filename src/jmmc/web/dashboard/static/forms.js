@@ -1,24 +1,18 @@
-// The menus with the time range, in the zone of the page, and the filters.
+// The menus with the time range and the moment of a change, in the zone of the page, and the filters.
 
 import { momentOf, wallTime } from "./times.js";
 
-for (const form of document.querySelectorAll("form[data-time-range]")) {
-  for (const name of ["since", "until"]) if (form.dataset[name]) form.elements[name].value = wallTime(new Date(form.dataset[name])).slice(0, 16);
-  form.addEventListener("submit", (event) => {
-    event.preventDefault();
-    const query = new URLSearchParams(new FormData(form));
-    query.delete("wall");
-    for (const name of ["since", "until"]) query.set(name, momentOf(query.get(name)).toISOString().slice(0, 19) + "Z");
-    location.assign(`${form.getAttribute("action")}?${query}`);
-  });
-}
+const WALL_TIME = /^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}/;
+const MOMENTS = ["since", "until", "at"];
 
-for (const form of document.querySelectorAll("form[data-split]")) {
-  if (form.dataset.at) form.elements.at.value = wallTime(new Date(form.dataset.at)).slice(0, 16);
+for (const form of document.querySelectorAll("form[data-time-range], form[data-split]")) {
+  for (const name of MOMENTS) if (form.dataset[name]) form.elements[name].value = wallTime(new Date(form.dataset[name])).slice(0, 16);
   form.addEventListener("submit", (event) => {
     event.preventDefault();
     const query = new URLSearchParams([...new FormData(form)].filter(([, value]) => value));
-    if (query.has("at")) query.set("at", momentOf(query.get("at")).toISOString().slice(0, 19) + "Z");
+    query.delete("wall");
+    // What is no time, the server answers with what is allowed.
+    for (const name of MOMENTS) if (WALL_TIME.test(query.get(name))) query.set(name, momentOf(query.get(name)).toISOString().slice(0, 19) + "Z");
     location.assign(`${form.getAttribute("action")}?${query}`);
   });
 }

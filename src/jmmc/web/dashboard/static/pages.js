@@ -4,6 +4,8 @@ import { drawCurves } from "./curves.js";
 import "./forms.js";
 import "./live.js";
 import { drawHeat, drawParticipants, drawShares } from "./overview.js";
+import "./reference.js";
+import "./scroll.js";
 import "./share.js";
 import "./suggestions.js";
 import "./tables.js";

@@ -50,7 +50,10 @@ export function localiseTimes(element) {
     time.textContent = (name ? formats[short[name]] : format).format(moment);
     time.title = moment.toISOString();
   }
-  for (const label of element.querySelectorAll(".zone")) label.textContent = zone.replaceAll("_", " ");
+  for (const label of element.querySelectorAll(".zone")) {
+    label.textContent = (label.classList.contains("city") ? zone.slice(zone.lastIndexOf("/") + 1) : zone).replaceAll("_", " ");
+    if (label.title) label.title = zone;
+  }
   for (const axis of element.querySelectorAll(".ticks")) drawTicks(axis);
 }
 

@@ -1,17 +1,40 @@
-// One time range for all charts of a page: what is selected in one is shown in all, and on the tracks.
+// One time range for all charts of a page: what is selected in one is shown in all, on the tracks, and
+// in the address, so that it can be shared and the back button leads to the range before.
 
 import { formats } from "./times.js";
 
 const plots = new Map(); // Each plot with its whole range.
 const back = document.querySelector("[data-zoom-back]");
 const tracks = document.querySelector("[data-tracks]");
-let zoomed = null;
+let zoomed = rangeOfAddress();
 
 /** Return the range that is shown, null for all of it. */
 export const zoomedTo = () => zoomed;
 
 /** Show a range [since, until] in all charts; null shows all of it. */
 export function zoomTo(range) {
+  const whole = range && [Math.floor(range[0]), Math.ceil(range[1])];
+  setInAddress("zoom", whole && whole.join("-"), "pushState");
+  show(range);
+}
+
+/** The range that the address has, null for none. */
+function rangeOfAddress() {
+  const found = /^(\d{1,11})-(\d{1,11})$/.exec(new URLSearchParams(location.search).get("zoom") || "");
+  const range = found && [Number(found[1]), Number(found[2])];
+  return range && range[0] < range[1] ? range : null;
+}
+
+/** Put a parameter into the address of the page, null for none; `change` is a method of history. */
+export function setInAddress(name, value, change = "replaceState") {
+  const address = new URL(location.href);
+  if (address.searchParams.get(name) === value) return;
+  if (value) address.searchParams.set(name, value);
+  else address.searchParams.delete(name);
+  history[change](null, "", address);
+}
+
+function show(range) {
   zoomed = range;
   for (const [plot, whole] of plots) {
     if (!plot.root.isConnected) { plots.delete(plot); continue; }
@@ -46,7 +69,17 @@ function place(name, range) {
   Object.assign(mark.style, { left: `${left}%`, width: `${right - left}%` });
 }
 
+/** Show the range of the address. The charts of a session are opened for it. */
+function showAddress() {
+  const range = rangeOfAddress();
+  const details = document.querySelector("details[data-charts]");
+  if (range && details) details.open = true;
+  show(range);
+}
+
 if (back) {
+  addEventListener("popstate", showAddress);
+  if (zoomed) showAddress();
   back.addEventListener("click", () => zoomTo(null));
   document.addEventListener("keydown", ({ key }) => { if (key === "Escape" && zoomed) zoomTo(null); });
 }
