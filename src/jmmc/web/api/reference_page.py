@@ -35,7 +35,7 @@ def reference_content(description: dict[str, Any]) -> Markup:
         parts.append(
             f'<section class="panel" id="{id_}"><h2><code>{method} {escape(path)}</code></h2>'
             f"<p>{escape(operation['summary'])} Answer: {_linked(answer_of(operation))}.</p>"
-            + (_folded(f"{len(fields)} parameters", rows) if rows else "")
+            + (_folded(_counted(len(fields), "parameter"), rows) if rows else "")
             + "</section>"
         )
     for name, schema in sorted(description["components"]["schemas"].items()):
@@ -46,7 +46,7 @@ def reference_content(description: dict[str, Any]) -> Markup:
         parts.append(
             f'<section class="panel" id="{escape(name)}"><h2>{escape(name)}</h2>'
             f"<p>{escape(schema.get('description', ''))}</p>"
-            + _folded(f"{len(schema.get('properties', {}))} fields", rows)
+            + _folded(_counted(len(schema.get("properties", {})), "field"), rows)
             + "</section>"
         )
     types = [(name, name) for name in sorted(description["components"]["schemas"])]
@@ -68,6 +68,10 @@ def _links(title: str, targets: Sequence[tuple[str, str]]) -> str:
         f'<li><a href="#{escape(id_)}">{escape(name)}</a></li>' for id_, name in targets
     )
     return f"<h2>{title}</h2><ul>{items}</ul>"
+
+
+def _counted(count: int, name: str) -> str:
+    return f"{count} {name}{'' if count == 1 else 's'}"
 
 
 def _folded(name: str, rows: str) -> str:
