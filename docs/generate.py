@@ -65,8 +65,8 @@ def command_page() -> str:
         "* **Exit codes**: 0, 1 for a failure, 2 for a wrong option or setting.",
         "",
     ]
-    for name, subcommand in sorted(command.commands.items()):
-        lines += _command(f"jmmc {name}", subcommand)
+    for name in sorted(command.commands):
+        lines += _command(f"jmmc {name}", command.load(name))
     return "\n".join(lines)
 
 

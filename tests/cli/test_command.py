@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 
+from jmmc.cli import main
 from jmmc.core.model import SessionFilter
 from jmmc.jitsi.snippets import snippet
 from jmmc.maintenance.schedule import summarizer_of
@@ -296,20 +297,42 @@ def test_the_password_of_a_database_is_never_shown(tmp_path: Path, command: list
     assert "--json" not in command or "mongodb://me:***@127.0.0.1:1/calls" in done.stdout
 
 
-def test_a_command_does_not_import_what_only_the_server_needs(tmp_path: Path) -> None:
-    code = "import sys, jmmc.cli.command; print(*sys.modules)"
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
+# Each of these takes as long to import as most commands take to run.
+_OF_THE_SERVER = {"starlette", "uvicorn", "jinja2", "pymongo", "pyarrow", "structlog", "urllib3"}
+_OF_THE_SERVER |= {"jmmc.alerting.evaluator", "jmmc.ingest.receiver", "jmmc.web.site"}
+_OF_SETTINGS = {"pydantic", "rich", "asyncio", "jmmc.settings", "jmmc.cli.common"}
+
+
+@pytest.mark.parametrize(
+    ("call", "not_needed"),
+    [
+        ("--version", _OF_SETTINGS | _OF_THE_SERVER),
+        ("--help", _OF_SETTINGS | _OF_THE_SERVER),
+        ("sessions --json", _OF_THE_SERVER),
+        ("report", _OF_THE_SERVER),
+    ],
+)
+def test_a_command_imports_only_what_it_needs(
+    tmp_path: Path, call: str, not_needed: set[str]
+) -> None:
+    code = "import sys\ntry: from jmmc.cli import main; main()\nfinally: print(*sys.modules)"
+    done = subprocess.run(
+        [sys.executable, "-c", code, *call.split()],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
     loaded = set(done.stdout.split())
     assert "jmmc.cli.command" in loaded
-    assert not loaded & {
-        "starlette",
-        "uvicorn",
-        "jinja2",
-        "pymongo",
-        "pyarrow",
-        "structlog",
-        "jmmc.web.site",
-    }
+    assert not loaded & not_needed
+
+
+def test_the_list_of_commands_has_the_first_sentences_of_their_help() -> None:
+    for name, listed in main.commands.items():
+        command = main.load(name)
+        assert command.name == name
+        assert command.get_short_help_str(300) == listed.get_short_help_str(300)
 
 
 @pytest.mark.parametrize(

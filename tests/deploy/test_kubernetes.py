@@ -57,7 +57,7 @@ def test_only_named_ports_are_reachable_and_metrics_only_from_monitoring() -> No
 def test_the_container_gets_a_valid_command_and_settings(workload: str) -> None:
     container = _container(workload)
     command, *options = container["args"]
-    main.commands[command].make_context(command, options)
+    main.load(command).make_context(command, options)
     environ = {item["name"]: item["value"] for item in container["env"]}
     mounts = {item["name"]: item["mountPath"] for item in container["volumeMounts"]}
     assert environ.pop("CREDENTIALS_DIRECTORY") == mounts["secrets"]

@@ -71,7 +71,7 @@ def test_the_command_lines_of_the_units_are_valid(unit: str) -> None:
     line = re.sub(r"\$\(.*?\)", "2", line)
     words = shlex.split(line.removesuffix("'").partition("exec ")[2] or line)
     assert words[0] == "/opt/jmmc/bin/jmmc"
-    command = main.commands[words[1]]
+    command = main.load(words[1])
     command.make_context(words[1], words[2:])
 
 

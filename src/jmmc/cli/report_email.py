@@ -11,7 +11,6 @@ from click.core import ParameterSource
 from rich.console import Console
 from rich.markup import escape
 
-from jmmc.alerting.posting import NotDelivered
 from jmmc.answers.queries import Queries
 from jmmc.cli.common import Command, existing_store, fail
 from jmmc.cli.setting_options import load
@@ -23,7 +22,9 @@ from jmmc.maintenance.schedule import rhythm_of
 from jmmc.reporting.schedule import PERIOD_OF
 from jmmc.settings import Settings
 
-if TYPE_CHECKING:  # With the template engine, which no other command needs.
+# The template engine and the HTTP client are imported where they are used: most calls of
+# `jmmc report` need neither.
+if TYPE_CHECKING:
     from jmmc.reporting.message import Report
 
 
@@ -101,6 +102,7 @@ async def _make(settings: Settings, period: Period, bounds: Bounds) -> "Report":
 
 
 def _send(report: "Report", settings: Settings, key: str, now: float) -> None:
+    from jmmc.alerting.posting import NotDelivered
     from jmmc.reporting.sending import deliver
 
     console = Console(highlight=False, soft_wrap=True)
