@@ -433,7 +433,7 @@ def _run(model: type[_Model], examples: int, steps: int) -> None:
 
 @pytest.mark.timeout(0 if _EXAMPLES else 120)
 def test_sqlite_holds_everything_that_it_confirmed() -> None:
-    _run(_Model, 40, 25)
+    _run(_Model, 28, 25)
 
 
 @pytest.mark.timeout(0 if _EXAMPLES else 120)

@@ -57,7 +57,7 @@ def test_a_hanging_run_ends_with_stack_traces_and_an_exit_code_of_its_own(
     options = [item for plugin in plugins for item in ("-p", plugin)]
     options += ["-n", "1", "--dist", "loadfile", "--max-worker-restart", "0"]
     options += ["-c", str(ROOT / "pyproject.toml"), "--rootdir", str(tmp_path)]
-    options += ["-p", "no:cacheprovider"]
+    options += ["-p", "no:cacheprovider", "-o", "addopts="]  # The other plugins load for seconds.
     options += ["-o", "timeout=1", "-o", "faulthandler_timeout=2", "-o", "teardown_timeout=2"]
     done = subprocess.run(
         [sys.executable, "-m", "pytest", *options, str(tmp_path)],

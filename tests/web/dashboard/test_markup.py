@@ -203,8 +203,9 @@ def test_markup_is_shown_as_text_on_every_page(
     reader.open(f"/sessions/{live}", room, *texts)
     reader.open("/sessions/" + "e" * 24, room, _PROVIDER, _COUNTRY)
     reader.open(f"/participants/{_UIDS[1]}?since=24h", room, _READINGS["br"])
-    # The language changes no name of a dimension's value: one of them is enough for the second.
-    for by in _DIMENSIONS if language == "en-GB" else ("provider",):
+    # What the browser says, what its reports say, what the collector looks up. The language changes
+    # no name of a dimension's value: one of them is enough for the second.
+    for by in ("browser", "codec", "provider", "country") if language == "en-GB" else ("provider",):
         path = {"browser": "br", "os": "os", "region": "t.sr", "codec": "cdc.v"}.get(by)
         shown = {"provider": _PROVIDER, "country": _COUNTRY}.get(by, _READINGS.get(path or "", ""))
         reader.open(f"/compare?since=24h&by={by}", shown)

@@ -918,7 +918,7 @@ _FOCUSED = """
 """
 
 
-_MOST_TABS = 50  # Beyond these are more rows of a list.
+_MOST_TABS = 35  # Beyond these are more rows of a list.
 
 
 @pytest.mark.parametrize("name", [*_PATHS, "erase"])
