@@ -56,3 +56,13 @@ def test_worlds_are_the_same_for_the_same_seed_and_others_for_another() -> None:
     plan = Plan(5, 0.1, "meeting")
     assert simulate(plan, 1).summaries == simulate(plan, 1).summaries
     assert simulate(plan, 1).summaries != simulate(plan, 2).summaries
+
+
+def test_a_problem_is_alone_when_nobody_else_of_the_planted_network_has_its_trouble_then() -> None:
+    world = simulate(Plan(40, 0.03, "network"), 0)
+    shared = [item for item in judge(world) if item.planted == "network" and not item.alone]
+    assert shared
+    for stay in world.stays:
+        if stay.person.uid != shared[0].problem.summary.browser_id:
+            stay.troubles.clear()
+    assert shared[0].alone
