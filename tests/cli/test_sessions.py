@@ -149,7 +149,8 @@ def test_the_first_characters_of_an_id_are_enough_where_they_tell(folder: Path) 
         (["sessions", "--rating", "6"], 2, "'1', '2', '3', '4', '5'"),
         (["sessions", "--outcome", "x"], 2, "'joined', 'dropped', 'no_media', 'failed', 'refused'"),
         (["sessions", "--cause", "moon"], 2, "'line', 'machine', 'device'"),
-        (["sessions", "--cause", "line", "--failed"], 2, "leave out one of them"),
+        (["sessions", "--cause", "line", "--failed"], 2, "leave out --failed, or these"),
+        (["sessions", "--min-minutes", "long"], 1, "expected a number of minutes"),
         (["report", "--by", "moon"], 2, "'browser', 'os', 'region'"),
     ],
 )

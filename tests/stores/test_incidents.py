@@ -5,13 +5,15 @@ from collections.abc import Iterable, Sequence
 import msgspec
 import pytest
 
+from jmmc.answers.list_filters import ListFilter
+from jmmc.answers.queries import Queries
 from jmmc.maintenance.erase import forget
 from jmmc.maintenance.incidents import IncidentFinder
 from jmmc.maintenance.summarizer import Summarizer
 from jmmc.privacy.receipts import Subject, SubjectKind
 from jmmc.quality.causes import recorded
 from jmmc.quality.causes.recorded import RecordedIncident
-from jmmc.quality.filters import IncidentFilter
+from jmmc.quality.filters import IncidentFilter, SummaryFilter
 from jmmc.quality.rollups import DAY, HOUR
 from jmmc.quality.summary import Summary
 from jmmc.quality.thresholds import preset
@@ -68,10 +70,21 @@ async def test_the_outage_of_a_region_is_one_incident_of_all_its_meetings(store:
     assert incident.reasons == {"interrupted": incident.seconds}
     assert not incident.running
     assert {meeting.room for meeting in incident.worst_meetings} == {f"r{n}" for n in range(10)}
-    (of_region,) = (share for share in incident.shares if share.kind == "region")
+    (share,) = (share for share in incident.shares if share.kind == "region")
+    queries = Queries(store, rhythm=RHYTHM, clock=Clock(_H + 10 * DAY))
+    hour, of_region = SummaryFilter(since=_H, until=_H + HOUR), ListFilter(cause="region")
+    listed = await queries.sessions(hour, limit=100, also=of_region)
+    assert {session.region for session in listed.items} == {"eu"}
+    assert len(listed.items) == 30
+    for found in (
+        await queries.meetings(hour, also=of_region),
+        [row.meeting for row in (await queries.meeting_list(hour, limit=99, also=of_region)).items],
+    ):
+        assert sorted(meeting.room for meeting in found) == sorted(f"r{n}" for n in range(10))
+    assert await queries.meetings(hour, also=ListFilter(cause="bridge")) == []
     # All but the one whose view it is.
-    assert (of_region.value, of_region.affected, of_region.known) == ("eu", 29, 29)
-    assert (of_region.others_affected, of_region.others_known) == (0, 40)
+    assert (share.value, share.affected, share.known) == ("eu", 29, 29)
+    assert (share.others_affected, share.others_known) == (0, 40)
 
 
 async def test_two_independent_troubles_at_the_same_time_are_two_incidents(store: Store) -> None:

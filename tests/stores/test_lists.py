@@ -5,6 +5,7 @@ from typing import Any, NamedTuple
 import msgspec
 import pytest
 
+from jmmc.answers.list_filters import ListFilter
 from jmmc.answers.meeting_lists import MEETING_KEYS
 from jmmc.answers.queries import Queries
 from jmmc.core.model import Session
@@ -166,6 +167,20 @@ async def test_one_of_several_values_is_enough_also_where_it_held_for_a_part(sto
     assert await found(network="10.0.0.0/24", region="eu") == "ad"
 
 
+async def test_sessions_are_selected_by_their_length_and_by_ids(listed: Store) -> None:
+    async def found(**filters: Any) -> str:
+        rows = await listed.reports.facts(("session",), SummaryFilter(**filters))
+        return "".join(sorted(session[0] for (session,) in rows))
+
+    # 600, 100, 900, 1000 and 60 seconds.
+    assert await found(min_seconds=100, max_seconds=900) == "abc"
+    assert await found(max_seconds=99) == "e"
+    assert await found(min_seconds=901, since=_START) == "d"
+    assert await found(sessions=(_id("b"), _id("d"), _id("f"))) == "bd"
+    assert await found(sessions=(_id("b"), _id("d")), min_seconds=500) == "d"
+    assert await found(sessions=()) == ""
+
+
 async def test_a_value_that_has_the_mark_between_values_is_found_as_it_is(store: Store) -> None:
     await store.reports.put_summaries([_made(_ROWS[0]._replace(browser="Chrome|ium 1"))])
     found = await store.reports.summaries(SummaryFilter(browser="Chrome|ium"), limit=9)
@@ -294,6 +309,18 @@ async def test_meetings_are_sorted_on_every_page_as_counted_by_hand(
 ) -> None:
     for size in (1, 3, None):
         assert await _rooms(meetings, Order.parse(order, MEETING_KEYS), size) == expected
+
+
+async def test_meetings_are_selected_by_their_own_length(meetings: Queries) -> None:
+    async def rooms(least: int | None, most: int | None) -> list[str]:
+        page = await meetings.meeting_list(
+            _ALL_MEETINGS, limit=9, also=ListFilter(min_seconds=least, max_seconds=most)
+        )
+        return [row.meeting.room for row in page.items]
+
+    # No stay in a room `a` takes 40 minutes, but the first meeting there does.
+    assert await rooms(2400, 7200) == ["b", "a"]
+    assert await rooms(None, 1800) == ["d", "a"]
 
 
 async def test_a_listed_meeting_says_when_it_was_poor_and_where_its_people_were(

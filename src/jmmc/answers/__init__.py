@@ -11,6 +11,7 @@ __all__ = [
     "column_types",
     "export",
     "incidents",
+    "list_filters",
     "meeting_lists",
     "meetings",
     "model",

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 import msgspec
 from msgspec import Struct
 
+from jmmc.answers.list_filters import EVERY_ITEM, ListFilter
 from jmmc.answers.lists import Page, parsed_cursor
 from jmmc.answers.meetings import Room, Stay, meeting_of
 from jmmc.answers.model import Meeting
@@ -53,6 +54,14 @@ class MeetingKey(NamedTuple):
     name: str
     of: Callable[[Meeting, bool], Any]
     type: Callable[[str], Any] = int
+
+    def sorted(self, meetings: Iterable[Meeting], *, falling: bool) -> list[Meeting]:
+        """The meetings in this order; where keys are equal, the id decides."""
+        return sorted(
+            meetings,
+            key=lambda meeting: (self.of(meeting, falling), meeting.id),
+            reverse=falling,
+        )
 
     @property
     def falling(self) -> bool:
@@ -105,6 +114,7 @@ async def meeting_list(
     limit: int | None,
     order: Order,
     after: str | None = None,
+    also: ListFilter = EVERY_ITEM,
 ) -> Page:
     """Meetings (`ListedMeeting`) in an order; without a `limit`, all that follow.
 
@@ -112,7 +122,8 @@ async def meeting_list(
     """
     key = MEETING_KEYS[order.key]
     cursor = None if after is None else parsed_cursor(after, key.type)
-    groups = await _groups(reports, selection, limit, order, cursor)
+    fits = await also.of_meetings(reports, selection)
+    groups = await _groups(reports, selection, limit, order, cursor, fits)
     listed = await in_background(lambda: _sorted_after(groups, order, cursor))
     shown = listed if limit is None else listed[:limit]
     details = await _details(reports, selection, shown)
@@ -126,8 +137,9 @@ async def _groups(
     limit: int | None,
     order: Order,
     cursor: tuple[Any, str] | None,
+    fits: Callable[[Meeting], bool],
 ) -> list[_Group]:
-    """The meetings of a selection; of the newest ones first, no more than a page may need."""
+    """The meetings that fit; of the newest ones first, no more than a page may need."""
     since, until = selection.since, selection.until
     assert since is not None and until is not None
     # With a filter by a dimension, a session may have time before a part that counts for it.
@@ -135,7 +147,8 @@ async def _groups(
         length = _FIRST_PART
         while (start := until - length) > since:
             stays = await read_stays(reports, msgspec.structs.replace(selection, since=start))
-            groups = await in_background(partial(_certain, stays, start))
+            certain = await in_background(partial(_certain, stays, start))
+            groups = [group for group in certain if fits(group.meeting)]
             if len(_sorted_after(groups, order, cursor)) > limit:
                 return groups
             length *= 4
@@ -148,7 +161,7 @@ async def _groups(
             found=len(groups),
             most=MOST_LISTED,
         )
-    return groups
+    return [group for group in groups if fits(group.meeting)]
 
 
 def _has_dimension(selection: SummaryFilter) -> bool:

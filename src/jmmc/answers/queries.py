@@ -17,11 +17,12 @@ from jmmc.answers.details import (
 )
 from jmmc.answers.incidents import IncidentDetail, RunningIncident
 from jmmc.answers.joins import recent_joins
+from jmmc.answers.list_filters import EVERY_ITEM, ListFilter
 from jmmc.answers.list_incidents import incidents_of_meetings, incidents_of_sessions
 from jmmc.answers.lists import Page
 from jmmc.answers.live import LiveView
 from jmmc.answers.live_beginnings import LiveBeginnings
-from jmmc.answers.meeting_lists import meeting_list
+from jmmc.answers.meeting_lists import MEETING_KEYS, meeting_list
 from jmmc.answers.model import (
     Change,
     Comparison,
@@ -171,9 +172,19 @@ class Queries:
         """A page of rooms (`RoomActivity`), the most recently used first."""
         return await lists.rooms(self._reports, selection, limit=limit, after=after)
 
-    async def meetings(self, selection: SummaryFilter) -> list[Meeting]:
-        """The meetings of a window, the newest first."""
-        return await lists.meetings(self._reports, selection)
+    async def meetings(
+        self,
+        selection: SummaryFilter,
+        *,
+        order: Order = NEWEST_FIRST,
+        also: ListFilter = EVERY_ITEM,
+    ) -> list[Meeting]:
+        """The meetings of a window, by default the newest first."""
+        found = await lists.meetings(self._reports, selection)
+        fits = await also.of_meetings(self._reports, selection)
+        if order != NEWEST_FIRST:
+            found = MEETING_KEYS[order.key].sorted(found, falling=order.falling)
+        return [meeting for meeting in found if fits(meeting)]
 
     async def sessions(
         self,
@@ -182,9 +193,10 @@ class Queries:
         limit: int,
         order: Order = NEWEST_FIRST,
         after: str | None = None,
+        also: ListFilter = EVERY_ITEM,
     ) -> Page:
         """A page of summaries; with such an outcome, of attempts to join."""
-        selection = with_attempts(selection)
+        selection = await also.of_sessions(self._reports, with_attempts(selection))
         return await lists.sessions(self._reports, selection, limit=limit, order=order, after=after)
 
     async def attempts(
@@ -203,9 +215,12 @@ class Queries:
         limit: int | None,
         order: Order = NEWEST_FIRST,
         after: str | None = None,
+        also: ListFilter = EVERY_ITEM,
     ) -> Page:
         """A page of meetings (`ListedMeeting`) in an order; without a `limit` all of them."""
-        return await meeting_list(self._reports, selection, limit=limit, order=order, after=after)
+        return await meeting_list(
+            self._reports, selection, limit=limit, order=order, after=after, also=also
+        )
 
     async def incidents_of_sessions(
         self, sessions: Sequence[Summary]
@@ -224,10 +239,17 @@ class Queries:
         return await notes(self._reports, since, until)
 
     async def sessions_by_cause(
-        self, selection: SummaryFilter, kind: str, *, limit: int
+        self,
+        selection: SummaryFilter,
+        kind: str,
+        *,
+        limit: int,
+        order: Order = NEWEST_FIRST,
+        also: ListFilter = EVERY_ITEM,
     ) -> SessionsByCause:
-        """The selected sessions with a likely cause of one kind, of the newest with problems."""
-        return await sessions_by_cause(self._reports, selection, kind, limit=limit)
+        """The selected sessions with a likely cause of one kind, and these causes."""
+        selection = await also.of_sessions(self._reports, selection)
+        return await sessions_by_cause(self._reports, selection, kind, limit=limit, order=order)
 
     async def session_id(self, text: str) -> str:
         """The whole id of a session. Raises `NotFoundError` and `AmbiguousSession`."""
@@ -330,6 +352,10 @@ class Queries:
         return await values.resolved_value(
             self._reports, name, text, _window_of(selection), self._pseudonyms
         )
+
+    async def stored_room(self, text: str) -> str:
+        """The stored form of a room that somebody names (`values.stored_room`)."""
+        return await values.stored_room(self._reports, text, self._pseudonyms)
 
     async def sessions_of_code(self, text: str) -> list[SearchHit]:
         """The sessions with a support code, the newest first; none when the text is no code."""

@@ -6,7 +6,7 @@ from urllib.parse import unquote
 
 from jmmc.answers.model import StoredValue
 from jmmc.core.errors import InvalidInput
-from jmmc.privacy.pseudonyms import Pseudonyms, jitsi_room_name
+from jmmc.privacy.pseudonyms import Pseudonyms, jitsi_room_name, stored_room_name
 from jmmc.quality.filters import FILTERS, Filter, SummaryFilter
 from jmmc.stores import Reports
 
@@ -63,6 +63,18 @@ async def resolved_value(
             most=MOST_RESOLVED,
         )
     return "|".join(sorted(found))
+
+
+async def stored_room(reports: Reports, text: str, pseudonyms: Pseudonyms) -> str:
+    """The stored form of a room by its name as stored, as people type it, or by its pseudonym.
+
+    That as people type it, in Jitsi's form, is taken where no session has the text itself.
+    """
+    forms = dict.fromkeys((text, jitsi_room_name(text), jitsi_room_name(unquote(text))))
+    for stored in map(pseudonyms.stored_room, forms):
+        if await reports.summaries(SummaryFilter(room=stored, attempts=None), limit=1):
+            return stored
+    return pseudonyms.stored_room(stored_room_name(text))
 
 
 def _common_words(text: str, found: list[str], counts: Mapping[str, int]) -> str:

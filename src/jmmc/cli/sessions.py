@@ -7,6 +7,7 @@ from rich.table import Table
 from rich.text import Text
 
 from jmmc.answers.cause_texts import name_of
+from jmmc.answers.list_filters import ListFilter
 from jmmc.answers.queries import Page, Queries
 from jmmc.answers.serialization import encode
 from jmmc.answers.sessions_by_cause import SessionsByCause
@@ -55,6 +56,8 @@ _WIDEST = 150  # Columns from which region and reasons are listed too.
 @click.option(
     "--failed", is_flag=True, help="List joins that failed or were refused, in place of sessions."
 )
+@click.option("--min-minutes", metavar="N", help="Only sessions of at least so many minutes.")
+@click.option("--max-minutes", metavar="N", help="Only sessions of at most so many minutes.")
 @click.option(
     "--cause",
     type=click.Choice(CAUSES),
@@ -69,6 +72,8 @@ def sessions(
     sort: str,
     failed: bool,
     cause: str | None,
+    min_minutes: str | None,
+    max_minutes: str | None,
     as_json: bool,
     **filters: str | None,
 ) -> None:
@@ -79,16 +84,25 @@ def sessions(
     names = configured_pseudonyms(url)
     given = given_selection(filters)
     failed = failed or given.outcome in ATTEMPTS
-    if cause and failed:
-        fail("--cause is for sessions and failed joins have none: leave out one of them", 2)
+    options = {"min_minutes": min_minutes, "max_minutes": max_minutes}
+    lengths = {name: value for name, value in options.items() if value is not None}
+    if failed and (cause or lengths):
+        fail(
+            "--cause, --min-minutes and --max-minutes are for sessions; failed joins have none:"
+            " leave out --failed, or these",
+            2,
+        )
 
     async def query(queries: Queries) -> Page | SessionsByCause:
         selection = await stored_selection(queries, names, given)
-        if cause:
-            return await queries.sessions_by_cause(selection, str(cause_of(cause)), limit=limit)
         if failed:
             return await queries.attempts(selection, limit=limit)
-        return await queries.sessions(selection, limit=limit, order=Order.parse(sort))
+        order, also = Order.parse(sort), ListFilter.parse(lengths)
+        if kind := cause_of(cause):
+            return await queries.sessions_by_cause(
+                selection, kind, limit=limit, order=order, also=also
+            )
+        return await queries.sessions(selection, limit=limit, order=order, also=also)
 
     found = ask(url, collection, query)
     if isinstance(found, SessionsByCause):

@@ -130,7 +130,7 @@ class SummaryFilter(Struct, frozen=True):
     `since` and `until` (Unix seconds) select the sessions that overlap that time. `attempts`:
     True selects the joins that failed or were refused (`quality.outcomes.UNSUCCESSFUL`), False the
     sessions in which somebody was in the room, and None both. `rated`: whether people rated the
-    call.
+    call. `min_seconds` and `max_seconds` are lengths, both included; `sessions` are ids.
     """
 
     since: int | None = None
@@ -155,6 +155,9 @@ class SummaryFilter(Struct, frozen=True):
     rated: bool | None = None
     running: bool | None = None
     attempts: bool | None = False
+    min_seconds: int | None = None
+    max_seconds: int | None = None
+    sessions: tuple[str, ...] | None = None
 
     @property
     def only_window(self) -> bool:

@@ -11,7 +11,7 @@ from datetime import datetime
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlencode
+from urllib.parse import quote, unquote, urlencode
 
 import msgspec
 import pyarrow.parquet
@@ -124,6 +124,34 @@ async def test_answers_agree_with_the_simulated_calls(app: Server) -> None:
     assert session["spells"]
 
 
+async def test_a_room_may_be_named_as_people_read_it(app: Server) -> None:
+    stored = next(life.session.room for life in LIVES if "%" in life.session.room)
+    readable = quote(unquote(stored).upper(), "")
+    assert readable not in (stored, quote(stored, ""))
+    answers = [
+        (await _get(app, f"/{path}{_WINDOW}{room}")).json
+        for path in ("sessions?", "meetings?")
+        for room in (f"&room={quote(stored, '')}", f"&room={readable}")
+    ]
+    assert answers[0]["items"]
+    assert answers[0] == answers[1]
+    assert answers[2] == answers[3] == (await _get(app, f"/rooms/{readable}?{_WINDOW}")).json
+
+
+async def test_meetings_are_sorted_and_filtered_as_on_their_page(app: Server) -> None:
+    newest = (await _get(app, f"/meetings?{_WINDOW}")).json
+    chosen = (await _get(app, f"/meetings?{_WINDOW}&sort=-minutes&min_minutes=20")).json
+    lengths = {row["id"]: _seconds(row["ended"]) - _seconds(row["began"]) for row in newest}
+    assert {row["id"] for row in chosen} == {id_ for id_ in lengths if lengths[id_] >= 1200}
+    assert 0 < len(chosen) < len(newest)
+    minutes = [row["minutes"] for row in chosen]
+    assert minutes == sorted(minutes, reverse=True)
+
+
+def _seconds(moment: str) -> float:
+    return datetime.fromisoformat(moment).timestamp()
+
+
 async def test_cursors_lead_through_every_item_once(app: Server) -> None:
     seen: list[str] = []
     cursor = ""
@@ -148,6 +176,8 @@ async def test_cursors_lead_through_every_item_once(app: Server) -> None:
         ("/sessions?room[$ne]=x", 400, "Unknown parameter room[$ne]"),
         ("/sessions?limit=0", 400, "1..500"),
         ("/sessions?cursor=x", 400, "cursor"),
+        ("/sessions?max_minutes=-1", 400, "expected a number of minutes"),
+        ("/meetings?sort=network", 400, "expected began, length, room"),
         ("/sessions?cursor=99999999999999999999:x", 400, "cursor"),
         ("/compare?by=weather", 400, "expected browser"),
         ("/usage?period=hour", 400, "expected day"),

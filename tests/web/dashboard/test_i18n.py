@@ -7,6 +7,7 @@ from typing import get_args
 
 import pytest
 
+from jmmc.answers.list_filters import CAUSES, LIST_FILTERS
 from jmmc.core.readings import OTHER_FAILURES, TECHNICAL_FAILURES
 from jmmc.jitsi.first_steps import StepName
 from jmmc.quality.differences import Mark
@@ -39,6 +40,8 @@ _TEXTS = {
     *("this month", "previous month"),
     *(column.head for columns in COLUMNS.values() for column in columns),
     *FIELD_OF_FILTER,
+    *LIST_FILTERS,
+    *(f"cause {kind}" for kind in CAUSES),
     *(grade.name.lower() for grade in Grade),
     *(f"reason {reason}" for reason in (*READINGS_OF, "interrupted", "cpu", "bandwidth")),
     *(event for state in STATES for event in state),

@@ -104,6 +104,21 @@ async def test_the_file_of_the_meetings_has_every_meeting_of_the_api(app: Server
     )
 
 
+async def test_lists_and_their_files_are_filtered_by_length(app: Server) -> None:
+    for name in ("sessions", "meetings"):
+        every = [
+            int(row["length (s)"]) for row in await _rows(app, f"/{name}?{_WINDOW}&format=csv")
+        ]
+        chosen = f"{_WINDOW}&min_minutes=10&max_minutes=30.5"
+        rows = await _rows(app, f"/{name}?{chosen}&format=csv")
+        expected = sorted(length for length in every if 600 <= length <= 1830)
+        assert 0 < len(expected) < len(every)
+        assert sorted(int(row["length (s)"]) for row in rows) == expected
+        shown = await _text(app, f"/{name}?{chosen}")
+        assert "minutes, at most: <b>30.5</b>" in shown
+        assert f"/api/v1/{name}?{_WINDOW}".replace("&", "&amp;") in shown
+
+
 async def test_the_file_of_an_empty_list_has_its_heads(tmp_path: Path) -> None:
     app = create_app(Settings.of(store=f"sqlite:///{tmp_path}/x.db", secret="x"))
     rows = await _rows(app, "/sessions?format=csv")
@@ -208,6 +223,8 @@ async def test_heads_sort_by_the_useful_direction_first_and_then_the_other(app: 
         ("/meetings?sort=network", "expected began, length, room, people"),
         ("/sessions?rating=9", "Rating “9”: </b>expected 1, 2, 3, 4, 5"),
         ("/meetings?since=today&until=yesterday", "since must be earlier than until"),
+        ("/sessions?min_minutes=5&max_minutes=1", "min_minutes must not be more than max_minutes"),
+        ("/meetings?cause=moon", "cause = &#39;moon&#39;: expected line, machine"),
         ("/meetings?cursor=1", "expected the cursor of an earlier answer"),
         ("/sessions?cursor=1&sort=poor", "expected the cursor of an earlier answer"),
     ],

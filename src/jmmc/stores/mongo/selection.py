@@ -63,6 +63,13 @@ def summary_query(selection: SummaryFilter, longest: int) -> Document:
             either.append({"$or": [{name: condition}, {f"moved.{name}": ""}]})
         else:
             query[name] = condition
+    length = {"$subtract": ["$ended", "$began"]}
+    if selection.min_seconds is not None:
+        either.append({"$expr": {"$gte": [length, selection.min_seconds]}})
+    if selection.max_seconds is not None:
+        either.append({"$expr": {"$lte": [length, selection.max_seconds]}})
+    if selection.sessions is not None:
+        either.append({"_id": {"$in": list(selection.sessions)}})
     if selection.attempts is not None:
         kind = {"$in": UNSUCCESSFUL} if selection.attempts else {"$nin": ATTEMPTS}
         either.append({"outcome": kind})

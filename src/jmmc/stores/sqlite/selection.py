@@ -2,6 +2,8 @@
 
 from collections.abc import Sequence
 
+import msgspec
+
 from jmmc.core.model import SessionFilter
 from jmmc.quality.filters import FILTERS, SummaryFilter
 from jmmc.quality.ordering import SORT_KEYS, Order
@@ -79,6 +81,16 @@ def summary_conditions(selection: SummaryFilter) -> tuple[list[str], list[object
             continue
         parts.append(f"{name} = ?")
         values.append(key)
+    # Written so that the index on lengths, which has nothing else, is not taken.
+    if selection.min_seconds is not None:
+        parts.append("ended >= began + ?")
+        values.append(selection.min_seconds)
+    if selection.max_seconds is not None:
+        parts.append("ended <= began + ?")
+        values.append(selection.max_seconds)
+    if selection.sessions is not None:
+        parts.append("session IN (SELECT value FROM json_each(?))")
+        values.append(msgspec.json.encode(selection.sessions).decode())
     if selection.attempts is not None:
         parts.append(_IS_UNSUCCESSFUL if selection.attempts else f"NOT {_IS_ATTEMPT}")
     if selection.rated is not None:

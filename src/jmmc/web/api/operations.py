@@ -49,6 +49,8 @@ from jmmc.web.api.parameters import (
     FORMAT,
     INCIDENTS,
     LIMIT,
+    LIST,
+    MEETING_SORT,
     NEW_NOTE,
     NOTE_WINDOW,
     PAGING,
@@ -115,8 +117,12 @@ async def _rooms(backend: Backend, query: QueryParameters) -> Page:
 
 
 async def _room_meetings(backend: Backend, query: QueryParameters, room: str) -> list[Meeting]:
-    stored = query.pseudonyms.stored_room(room)
-    meetings = await backend.queries.meetings(msgspec.structs.replace(query.selection, room=stored))
+    stored = await backend.queries.stored_room(room)
+    meetings = await backend.queries.meetings(
+        msgspec.structs.replace(query.selection, room=stored),
+        order=query.order_of_meetings,
+        also=query.list_filter,
+    )
     if not meetings:
         raise NotFoundError("room {room}: no session in this window", room=room)
     return meetings
@@ -124,7 +130,17 @@ async def _room_meetings(backend: Backend, query: QueryParameters, room: str) ->
 
 async def _sessions(backend: Backend, query: QueryParameters) -> Page:
     return await backend.queries.sessions(
-        query.selection, limit=query.limit, order=query.order, after=query.cursor
+        query.selection,
+        limit=query.limit,
+        order=query.order,
+        after=query.cursor,
+        also=query.list_filter,
+    )
+
+
+async def _meetings(backend: Backend, query: QueryParameters) -> list[Meeting]:
+    return await backend.queries.meetings(
+        query.selection, order=query.order_of_meetings, also=query.list_filter
     )
 
 
@@ -176,7 +192,7 @@ async def _erase_participant(backend: Backend, query: QueryParameters, participa
 
 
 async def _erase_room(backend: Backend, query: QueryParameters, room: str) -> Erasure:
-    return await backend.forget(Subject(SubjectKind.ROOM, query.pseudonyms.stored_room(room)))
+    return await backend.forget(Subject(SubjectKind.ROOM, await backend.queries.stored_room(room)))
 
 
 class NewNote(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -237,17 +253,17 @@ _ANSWERS = (
     ),
     Operation(
         "/rooms/{room}",
-        "Meetings in a room, newest first; 404 if there are none in the window.",
+        "Meetings in a room, newest first or by `sort`; 404 if there are none in the window.",
         list[Meeting],
         _room_meetings,
-        without("room", WINDOW),
+        (*without("room", WINDOW), *LIST, MEETING_SORT),
     ),
     Operation(
         "/meetings",
-        "Meetings, newest first; 400 if there are more than 20,000 in the window.",
+        "Meetings, newest first or by `sort`; 400 if there are more than 20,000 in the window.",
         list[Meeting],
-        lambda backend, query: backend.queries.meetings(query.selection),
-        WINDOW,
+        _meetings,
+        (*WINDOW, *LIST, MEETING_SORT),
     ),
     Operation(
         "/meetings/{id}",
@@ -274,7 +290,7 @@ _ANSWERS = (
         " outcome.",
         Summary,
         _sessions,
-        (*WINDOW, SORT, *PAGING),
+        (*WINDOW, *LIST, SORT, *PAGING),
     ),
     Operation(
         "/attempts",

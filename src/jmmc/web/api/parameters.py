@@ -1,17 +1,18 @@
 """The parameters of the API: how each is described, and how the values of a request are read."""
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
+from jmmc.answers.list_filters import CAUSES, LIST_FILTERS, ListFilter
+from jmmc.answers.meeting_lists import MEETING_KEYS
 from jmmc.answers.notes import LONGEST_TEXT
 from jmmc.answers.tables import FORMATS
 from jmmc.answers.values import SUGGESTED
 from jmmc.core.calendar import PERIODS
 from jmmc.core.timestamps import parse_moment, parse_window, zone_of
 from jmmc.privacy.pseudonyms import Pseudonyms
-from jmmc.quality.causes.answer import SIDES
 from jmmc.quality.filters import (
     CHOICES,
     DIMENSIONS,
@@ -109,7 +110,6 @@ PAGING = (
     LIMIT,
     _text("cursor", "The `next` of the previous answer, for the items that follow."),
 )
-CAUSES = tuple(SIDES)
 _FLAG = {"type": "string", "enum": ["true", "false"]}
 INCIDENTS = (
     *WINDOW[:3],
@@ -138,6 +138,18 @@ SORT = _choice(
     "Order of the items; falling with a - before the key. Unknown values come last. Default:"
     " -began, the newest first.",
     [sign + key for key in SORT_KEYS for sign in ("", "-")],
+)
+MEETING_SORT = _choice(
+    "sort",
+    "Order of the meetings; falling with a - before the key. Unknown values come last. Default:"
+    " -began, the newest first.",
+    [sign + key for key in MEETING_KEYS for sign in ("", "-")],
+)
+_MINUTES = {"type": "string", "pattern": r"^[0-9]{1,6}(\.[0-9]{1,3})?$"}
+LIST = (
+    Parameter("min_minutes", "Only items that lasted at least so many minutes.", _MINUTES),
+    Parameter("max_minutes", "Only items that lasted at most so many minutes.", _MINUTES),
+    _choice("cause", "Only items of incidents with this kind of likely cause.", CAUSES),
 )
 BY = _choice("by", "Dimension to compare by.", DIMENSIONS, required=True)
 CROSSED = _choice("crossed", "A second dimension: compare each pair of values of both.", DIMENSIONS)
@@ -260,12 +272,35 @@ class QueryParameters:
     @property
     def order(self) -> Order:
         """The order of the items."""
+        return self._order(SORT_KEYS)
+
+    @property
+    def order_of_meetings(self) -> Order:
+        """The order of meetings."""
+        return self._order(MEETING_KEYS)
+
+    def _order(self, keys: Collection[str]) -> Order:
         if (given := self._given.get("sort")) is None:
             return NEWEST_FIRST
         try:
-            return Order.parse(given)
+            return Order.parse(given, keys)
         except ValueError as error:
             raise Problem(400, "Invalid parameter sort", str(error)) from None
+
+    @property
+    def list_filter(self) -> ListFilter:
+        """The filters that only lists have."""
+        try:
+            return ListFilter.parse(
+                {name: self._given[name] for name in LIST_FILTERS if name in self._given}
+            )
+        except ValueError as error:
+            raise Problem(400, "Invalid filter", str(error)) from None
+
+    async def find_room(self, find: Callable[[str], Awaitable[str]]) -> None:
+        """Replace the filter by a room, as it was typed, by the stored form that `find` returns."""
+        if room := self._given.get("room"):
+            self._given = {**self._given, "room": await find(room)}
 
     @property
     def limit(self) -> int:

@@ -104,6 +104,7 @@ async def _run(
 
     `values` are those of the path's parameters, and what comes with a body.
     """
+    await query.find_room(backend.queries.stored_room)
     if operation.answer is None:
         response: Response = await operation.run(backend, query, *values)
         return response

@@ -15,6 +15,7 @@ from jmmc.answers.cause_texts import advice_for, fact_sentences, headline, name_
 from jmmc.answers.cause_texts import percent as percent_of
 from jmmc.answers.cause_texts import title as incident_title
 from jmmc.answers.incidents import is_incident_id
+from jmmc.answers.list_filters import LIST_FILTERS
 from jmmc.answers.model import FEW, Grades, SessionMark
 from jmmc.answers.notes import Note
 from jmmc.core.errors import InvalidInput, Worded
@@ -332,8 +333,8 @@ def _api_query(context: dict[str, Any], query: dict[str, str], zone: ReaderZone)
     if operation not in _FILTERED or (item and operation != "participants"):
         return {}
     params = _window_and_filters(query, zone)
-    if operation == "sessions" and "sort" in query:
-        params["sort"] = query["sort"]
+    if operation in ("sessions", "meetings"):
+        params |= {name: query[name] for name in ("sort", *LIST_FILTERS) if query.get(name)}
     if operation in ("compare", "changes"):
         params |= {name: query[name] for name in ("by", "crossed", "at") if context.get(name)}
     return params

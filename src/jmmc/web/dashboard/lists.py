@@ -8,13 +8,14 @@ from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 
 from jmmc.answers.column_types import ColumnKind
+from jmmc.answers.list_filters import CAUSES, LIST_FILTERS, ListFilter
 from jmmc.answers.meeting_lists import MEETING_KEYS
 from jmmc.answers.queries import Page, Queries
 from jmmc.answers.tables import MEDIA_TYPES, table
 from jmmc.answers.threads import in_background, paused
 from jmmc.privacy.pseudonyms import Pseudonyms
 from jmmc.quality.causes.recorded import RecordedIncident
-from jmmc.quality.filters import SummaryFilter
+from jmmc.quality.filters import CHOICES, FIELD_OF_FILTER, SummaryFilter
 from jmmc.quality.ordering import NEWEST_FIRST, SORT_KEYS, Order
 from jmmc.quality.outcomes import ATTEMPTS
 from jmmc.web.dashboard.layout import Layout
@@ -47,7 +48,7 @@ class ListPages:
     async def sessions(self, request: Request, caller: Caller) -> Response:
         """List sessions; with the outcome of failed joins, those."""
         selection = self._selection(request)
-        sort, cursor = _given(request, "sort"), _given(request, "cursor")
+        sort, cursor, also = _given(request, "sort"), _given(request, "cursor"), _also(request)
         order = Order.parse(sort) if sort else NEWEST_FIRST
         if selection.outcome in ATTEMPTS:
             page = await self._queries.attempts(selection, limit=_PAGE_SIZE, after=cursor)
@@ -55,20 +56,22 @@ class ListPages:
                 request, caller, "sessions", selection, order, page, attempts=True
             )
         if _given(request, "format") == "csv":
-            pages = self._all_sessions(selection, order)
+            pages = self._all_sessions(selection, order, also)
             return self._csv(request, "sessions", pages)
-        page = await self._queries.sessions(selection, limit=_PAGE_SIZE, order=order, after=cursor)
+        page = await self._queries.sessions(
+            selection, limit=_PAGE_SIZE, order=order, after=cursor, also=also
+        )
         return await self._page(request, caller, "sessions", selection, order, page, attempts=False)
 
     async def meetings(self, request: Request, caller: Caller) -> Response:
         """List meetings."""
         selection = self._selection(request)
-        sort = _given(request, "sort")
+        sort, also = _given(request, "sort"), _also(request)
         order = Order.parse(sort, MEETING_KEYS) if sort else NEWEST_FIRST
         if _given(request, "format") == "csv":
-            return self._csv(request, "meetings", self._all_meetings(selection, order))
+            return self._csv(request, "meetings", self._all_meetings(selection, order, also))
         page = await self._queries.meeting_list(
-            selection, limit=_PAGE_SIZE, order=order, after=_given(request, "cursor")
+            selection, limit=_PAGE_SIZE, order=order, after=_given(request, "cursor"), also=also
         )
         return await self._page(request, caller, "meetings", selection, order, page)
 
@@ -86,6 +89,8 @@ class ListPages:
         if selection.outcome is None and not _given(request, "cursor"):
             failed = (await self._queries.attempts(selection, limit=_FEW_ATTEMPTS)).items
         keys: Any = SORT_KEYS if name == "sessions" else MEETING_KEYS
+        attempts = context.get("attempts", False)
+        known = (*FIELD_OF_FILTER, *(() if attempts else LIST_FILTERS))
         columns = chosen_columns(request, name)
         incidents = await self._incidents(name, columns, page.items)
         return await in_background(
@@ -106,6 +111,9 @@ class ListPages:
                 failed=failed,
                 incidents=incidents,
                 window=(selection.since, selection.until),
+                filters_known=known,
+                filters=[key for key in known if _given(request, key)],
+                filter_choices=CHOICES if attempts else {**CHOICES, "cause": CAUSES},
                 api="attempts" if context.get("attempts") else name,
                 **context,
             )
@@ -157,21 +165,22 @@ class ListPages:
         return await self._queries.incidents_of_meetings([row.meeting for row in items])
 
     async def _all_sessions(
-        self, selection: SummaryFilter, order: Order
+        self, selection: SummaryFilter, order: Order, also: ListFilter
     ) -> AsyncIterator[Sequence[Any]]:
         cursor = None
         while True:
             page = await self._queries.sessions(
-                selection, limit=_TOGETHER, order=order, after=cursor
+                selection, limit=_TOGETHER, order=order, after=cursor, also=also
             )
             yield page.items
             if (cursor := page.after) is None:
                 return
 
     async def _all_meetings(
-        self, selection: SummaryFilter, order: Order
+        self, selection: SummaryFilter, order: Order, also: ListFilter
     ) -> AsyncIterator[Sequence[Any]]:
-        yield (await self._queries.meeting_list(selection, limit=None, order=order)).items
+        page = await self._queries.meeting_list(selection, limit=None, order=order, also=also)
+        yield page.items
 
     def _selection(self, request: Request) -> SummaryFilter:
         zone = self._layout.zone(request)
@@ -180,6 +189,10 @@ class ListPages:
 
 def _given(request: Request, name: str) -> str | None:
     return request.query_params.get(name) or None
+
+
+def _also(request: Request) -> ListFilter:
+    return ListFilter.parse({key: value for key, value in request.query_params.items() if value})
 
 
 def _next_sort(column: Column, order: Order, *, falling: bool) -> str:
