@@ -181,6 +181,33 @@ async def test_sessions_are_selected_by_their_length_and_by_ids(listed: Store) -
     assert await found(sessions=()) == ""
 
 
+async def test_columns_in_parts_have_each_session_once_also_where_many_begin_together(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    began = [0, 0, 0, 0, 0, 1, 1, 2, 3, 3, 3, 3, 3, 3, 3, 3]  # More than a part in one second.
+    rows = [_made(_ROWS[0]._replace(began=second)) for second in began]
+    await store.reports.put_summaries(
+        [
+            msgspec.structs.replace(row, session=f"{place:024x}", room=f"r{place % 5}")
+            for place, row in enumerate(rows)
+        ]
+    )
+    monkeypatch.setattr("jmmc.stores.sqlite.reports._PART", 3)
+    for since, until in ((_START, _START + 9), (_START + 1, _START + 3), (_START + 900, None)):
+        window = SummaryFilter(since=since, until=until)
+        facts = await store.reports.facts(("session", "room"), window)
+        found: list[tuple[str, str]] = []
+        async for part in store.reports.columns(("session", "room"), window):
+            found += zip(*part, strict=True)
+        assert sorted(found) == sorted(facts)
+        # With few rooms each is looked up, with many the sessions are counted.
+        rooms = {await store.reports.count_rooms(window)}
+        with monkeypatch.context() as many:
+            many.setattr("jmmc.stores.sqlite.reports._FEW_ROOMS", 0)
+            rooms.add(await store.reports.count_rooms(window))
+        assert rooms == {len({room for _, room in facts})}
+
+
 async def test_a_value_that_has_the_mark_between_values_is_found_as_it_is(store: Store) -> None:
     await store.reports.put_summaries([_made(_ROWS[0]._replace(browser="Chrome|ium 1"))])
     found = await store.reports.summaries(SummaryFilter(browser="Chrome|ium"), limit=9)

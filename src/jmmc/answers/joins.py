@@ -27,10 +27,17 @@ _LATEST = 10  # Failed joins that it names.
 _TOGETHER = 24  # Rollups that are read at a time: one with many values takes milliseconds.
 
 
-async def joins_by(reports: Reports, selection: SummaryFilter, by: str) -> dict[str, JoinSums]:
+async def joins_by(
+    reports: Reports,
+    selection: SummaryFilter,
+    by: str,
+    *,
+    of_whole_hours: dict[str, JoinSums] | None = None,
+) -> dict[str, JoinSums]:
     """The joins of a window by the values of a dimension, or of all together (`ALL`).
 
     Whole hours and days come from rollups, both ends from sessions; with a filter, all of it does.
+    `of_whole_hours` is what was read from the rollups already; what is at the ends is added to it.
     """
     since, until = selection.since, selection.until
     assert since is not None
@@ -38,11 +45,11 @@ async def joins_by(reports: Reports, selection: SummaryFilter, by: str) -> dict[
     first, last = since + -since % HOUR, until - until % HOUR
     if not selection.only_window or first >= last:
         return await _of_sessions(reports, selection, since, until, by)
-    found: dict[str, JoinSums] = {}
+    found = {} if of_whole_hours is None else of_whole_hours
     for start, end in ((since, first), (last, until)):
         if start < end:
             _add(found, await _of_sessions(reports, selection, start, end, by))
-    for length, start, end in windows(first, last):
+    for length, start, end in windows(first, last) if of_whole_hours is None else ():
         step = length * _TOGETHER
         for part in range(start, end, step):
             rollups = await reports.rollups(by, length, part, min(part + step, end))

@@ -51,7 +51,7 @@ from jmmc.core.timestamps import to_iso
 from jmmc.quality.filters import DIMENSIONS, SummaryFilter
 from jmmc.quality.grading import Grade
 from jmmc.quality.intervals import Replicates, estimate, interval
-from jmmc.quality.joins import JoinSums
+from jmmc.quality.joins import JoinSums, add_joins
 from jmmc.quality.meetings import by_room, split
 from jmmc.quality.pair_sums import Pair, PairSums
 from jmmc.quality.quality_steps import QualitySteps
@@ -158,11 +158,10 @@ class Overviews:
 
         With a filter, sessions are read once for all parts.
         """
-        sums = await self.totals(selection, by, HOUR)
+        sums, joins = await self._with_joins(selection, by, HOUR)
         deciles, rooms = sums.deciles, sums.rooms
         if sums.edges is not None:
             deciles, rooms = await self._deciles(selection, sums.edges)
-        joins = await joins_by(self._reports, selection, by)
         return OverviewDetail(
             await self._overview(selection, sums, len(rooms)),
             [_cell(part) for part in _by_start(sums.parts, HOUR)],
@@ -173,8 +172,7 @@ class Overviews:
     async def compare(self, by: str, selection: SummaryFilter) -> list[Comparison]:
         """The values of a dimension, those worse than the rest first (`comparing`)."""
         _check_dimension(by)
-        totals = await self.totals(selection, by, None)
-        joins = await joins_by(self._reports, selection, by)
+        totals, joins = await self._with_joins(selection, by, None)
         return await in_background(
             lambda: compared(*shortened(with_values(totals, joins), joins), selection, by)
         )
@@ -273,12 +271,29 @@ class Overviews:
         values.pop("", None)
         return await in_background(lambda: _heat_rows(values, step))
 
-    async def totals(self, selection: SummaryFilter, by: str, length: int | None) -> WindowTotals:
+    async def _with_joins(
+        self, selection: SummaryFilter, by: str, length: int | None
+    ) -> tuple[WindowTotals, dict[str, JoinSums]]:
+        """The sums and the joins of a window by value; each rollup is read once for both."""
+        joins: dict[str, JoinSums] = {}
+        totals = await self.totals(selection, by, length, joins=joins)
+        read = joins if by and totals.edges is not None else None
+        return totals, await joins_by(self._reports, selection, by, of_whole_hours=read)
+
+    async def totals(
+        self,
+        selection: SummaryFilter,
+        by: str,
+        length: int | None,
+        *,
+        joins: dict[str, JoinSums] | None = None,
+    ) -> WindowTotals:
         """The sums of a window: by value of `by`, and over time in parts of at most `length`.
 
         Whole hours come from rollups, both ends from the sessions that were there, because
         intervals need more than rollups have of five minutes. With a filter, and in a short window,
-        all of it comes from sessions. Without a `length` there are no parts.
+        all of it comes from sessions. Without a `length` there are no parts. The joins of the
+        rollups that are read by value are added to `joins`.
         """
         since, until = _window(selection)
         first, last = _whole(since, until, HOUR)
@@ -308,6 +323,9 @@ class Overviews:
         for size, start, end in windows(first, last) if by else ():
             async for rollups in self._rollups(by, size, start, end):
                 await in_background(partial(by_value_of.add_rollups, rollups, start, end))
+                if joins is not None:
+                    for rollup in rollups:
+                        await in_background(partial(add_joins, joins, paused(rollup.joins.items())))
         return WindowTotals(
             sorted(parts, key=lambda part: part.start),
             {value: Sums(since, *sums) for value, sums in by_value_of.values.items()},

@@ -73,7 +73,8 @@ class NdjsonTable:
         return b""
 
 
-def _harmless(text: str, *, for_terminal: bool) -> str:
+def harmless(text: str, *, for_terminal: bool = False) -> str:
+    """A text that no spreadsheet executes, without control characters."""
     text = _FORMULA.sub(r"\1'", text)
     return printable(text, keep="") if for_terminal else without_controls(text)
 
@@ -88,7 +89,7 @@ class CsvTable:
     def __init__(self, columns: Columns, *, for_terminal: bool = False) -> None:
         self._columns = columns
         # Of rows in sequence most texts are the same.
-        self._harmless = lru_cache(4096)(partial(_harmless, for_terminal=for_terminal))
+        self._harmless = lru_cache(4096)(partial(harmless, for_terminal=for_terminal))
         self._moments = _moments(columns)
         self._text = io.StringIO(newline="")
         self._writer = csv.writer(self._text)

@@ -19,6 +19,7 @@ from jmmc.answers.export import (
     timeline_rows,
 )
 from jmmc.answers.tables import FORMATS, Table, table
+from jmmc.answers.timeline_text import TEXT_FORMATS, TimelineText
 from jmmc.cli.common import (
     collection_option,
     configured_pseudonyms,
@@ -157,6 +158,14 @@ async def _write(
                 async for line in session_lines(store, selection):
                     file.write(line)
                     progress.advance(task)
+                return
+            if what == "timeline" and form in TEXT_FORMATS:
+                text = TimelineText(form, for_terminal=file.isatty())
+                rhythm = configured_rhythm()
+                async for session in store.sessions(selection):
+                    file.write(text.content(text.lines(session, rhythm)))
+                    progress.advance(task)
+                file.write(text.end())
                 return
             writer = table(form, COLUMNS_OF[what], for_terminal=file.isatty())
             async for rows in _rows(store, selection, what):

@@ -5,7 +5,6 @@ and no grade; it counts here, at its moment, for the values of the dimensions th
 """
 
 from collections.abc import Iterable, Iterator, Mapping
-from itertools import starmap
 from operator import add
 from typing import NamedTuple, TypeVar
 
@@ -34,7 +33,7 @@ class Joins(Struct, frozen=True, array_like=True, gc=False):
     dropped: int = 0
 
     def __add__(self, other: "Joins") -> "Joins":
-        return Joins(*starmap(add, zip(self.counts, other.counts, strict=True)))
+        return Joins(*map(add, self.counts, other.counts))
 
     @property
     def counts(self) -> tuple[int, int, int, int, int]:
@@ -160,8 +159,10 @@ class JoinSums(Struct, array_like=True, gc=False):
         """Add the sums of others; these stay as they are."""
         self.counts += other.counts
         _merge(self.clusters, other.clusters)
-        _merge(self.failures, other.failures)
-        _merge(self.drops, other.drops)
+        if other.failures:  # Of most values nothing failed.
+            _merge(self.failures, other.failures)
+        if other.drops:
+            _merge(self.drops, other.drops)
         _merge(self.setup, other.setup)
         for name, sketch in other.steps.items():
             _merge(self.steps.setdefault(name, {}), sketch)
@@ -192,8 +193,9 @@ def _add_clusters(clusters: Clusters, counts: Joins, groups: tuple[int, int], nu
 
 
 def _merge(into: dict[_K, int], more: Mapping[_K, int]) -> None:
+    counted = into.get
     for key, count in more.items():
-        into[key] = into.get(key, 0) + count
+        into[key] = counted(key, 0) + count
 
 
 def added_joins(several: Iterable[Mapping[str, JoinSums]]) -> dict[str, JoinSums]:

@@ -42,10 +42,10 @@ TIMELINE_COLUMNS: Mapping[str, Any] = {
 """The columns of `sample_rows` and their types; a reading may be None."""
 
 
-_CELLS = tuple(
+CELLS = tuple(
     (column, row.path, type(row.values) is Address, row) for column, row in COLUMNS.items()
 )
-"""Of each column, the path of its reading and whether values are converted that are no lists."""
+"""Of each column: path of its reading, whether values that are no lists are converted, and how."""
 
 
 def sample_rows(session: Session, rhythm: Rhythm) -> Iterator[dict[str, Any]]:
@@ -64,10 +64,10 @@ def sample_rows(session: Session, rhythm: Rhythm) -> Iterator[dict[str, Any]]:
             "seconds": step.until - step.since,
             "left": step.sample.bye,
             **{
-                column: _cell(row, value)
+                column: cell(row, value)
                 if (value := reading(path)).__class__ is list or is_converted
                 else value
-                for column, path, is_converted, row in _CELLS
+                for column, path, is_converted, row in CELLS
             },
         }
 
@@ -87,7 +87,7 @@ def curves(
         if types <= {type(None)}:
             continue
         if type(row.values) is Address or list in types:
-            cells = tuple(_cell(row, value) for value in values)
+            cells = tuple(cell(row, value) for value in values)
         else:
             cells = tuple(values)  # type: ignore[arg-type]
         if any(cell is not None for cell in cells):
@@ -96,7 +96,8 @@ def curves(
     return ((*times, timeline.ended) if times else ()), found
 
 
-def _cell(row: Reading, value: Value | None) -> float | str | bool | None:
+def cell(row: Reading, value: Value | None) -> float | str | bool | None:
+    """The value of a reading as a row has it: addresses as texts, lists as JSON."""
     if type(row.values) is Address:
         return readable_address(value) or None
     if isinstance(value, list):

@@ -41,6 +41,7 @@ from jmmc.answers.model import (
 from jmmc.answers.queries import Page
 from jmmc.answers.tables import MEDIA_TYPES, Table, table
 from jmmc.answers.threads import in_background, pause, paused
+from jmmc.answers.timeline_text import TEXT_FORMATS, TimelineText
 from jmmc.core.model import Session
 from jmmc.quality.causes.recorded import RecordedIncident
 from jmmc.quality.filters import SummaryFilter
@@ -70,8 +71,12 @@ def export_response(
     else:
         if what == "incidents":
             refuse_filters(selection.only_window)
-        writer = table(file_format, COLUMNS_OF[what])
-        content = _content(store, selection, rhythm, what, writer)
+        if what == "timeline" and file_format in TEXT_FORMATS:
+            text = TimelineText(file_format)
+            content = _timeline(store, selection, rhythm, text)
+        else:
+            writer = table(file_format, COLUMNS_OF[what])
+            content = _content(store, selection, rhythm, what, writer)
     return StreamingResponse(
         content, headers=_headers(what, file_format), media_type=MEDIA_TYPES[file_format]
     )
@@ -138,6 +143,23 @@ async def _lines(store: Store, selection: SummaryFilter) -> AsyncIterator[bytes]
 
 def _stored_forms(sessions: Sequence[Session]) -> bytes:
     return b"".join(stored_form(session) + b"\n" for session in paused(sessions, 1))
+
+
+async def _timeline(
+    store: Store, selection: SummaryFilter, rhythm: Rhythm, text: TimelineText
+) -> AsyncIterator[bytes]:
+    async for sessions in _batches(chosen(store, selection)):
+        lines = chain.from_iterable(text.lines(session, rhythm) for session in sessions)
+        while content := await in_background(partial(_some_lines, text, lines)):
+            yield content
+    yield text.end()
+
+
+def _some_lines(text: TimelineText, lines: Iterator[str]) -> bytes:
+    """The bytes of the next lines; none when there are no more."""
+    part = list(islice(paused(lines, _FEW), _ROWS))
+    pause()
+    return text.content(part) if part else b""
 
 
 async def _content(
