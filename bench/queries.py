@@ -29,8 +29,8 @@ import msgspec
 
 from jmmc.answers.queries import Queries
 from jmmc.maintenance.schedule import summarizer_of
-from jmmc.maintenance.summarizer import hours_of
 from jmmc.quality.filters import SummaryFilter
+from jmmc.quality.rollup_hours import hours_of
 from jmmc.quality.summarize import summarize
 from jmmc.quality.summary import Summary
 from jmmc.quality.thresholds import preset
@@ -185,9 +185,9 @@ async def _fill_with_summaries(store: Store, sessions: int) -> None:
         shifted = [shifted_summary(summary, copy, copy * 3 * _DAY) for summary in made]
         for first in range(0, len(shifted), 500):
             await store.reports.put_summaries(shifted[first : first + 500])
-        await summarizer.note({hour for summary in shifted for hour in hours_of(summary)})
+        await summarizer.rollups.note({hour for summary in shifted for hour in hours_of(summary)})
         if copy % 10 == 9 or copy == copies - 1:
-            await summarizer.roll_up()
+            await summarizer.rollups.roll_up()
             print(f"{(copy + 1) * 10_000:,} sessions stored", file=sys.stderr)
 
 

@@ -23,9 +23,9 @@ from jmmc.answers.queries import Queries
 from jmmc.core.calendar import PERIODS
 from jmmc.core.timestamps import parse_moment
 from jmmc.maintenance.schedule import summarizer_of
-from jmmc.maintenance.summarizer import hours_of
 from jmmc.maintenance.usage_days import UsageDays
 from jmmc.quality.filters import SummaryFilter
+from jmmc.quality.rollup_hours import hours_of
 from jmmc.quality.summarize import summarize
 from jmmc.quality.thresholds import preset
 from jmmc.settings import Settings
@@ -62,8 +62,10 @@ async def _fill(store: Store, sessions: int) -> None:
         ]
         await store.reports.put_summaries(shifted)
         if not copy:  # Days are counted from the first rollup on.
-            await summarizer.note({hour for summary in shifted for hour in hours_of(summary)})
-            await summarizer.roll_up()
+            await summarizer.rollups.note(
+                {hour for summary in shifted for hour in hours_of(summary)}
+            )
+            await summarizer.rollups.roll_up()
 
 
 async def _median(query: Callable[[], Awaitable[Any]]) -> float:

@@ -59,8 +59,8 @@ class Server:
 
     async def put(self, summaries: Sequence[Summary]) -> None:
         former = await self.store.reports.get_summaries([row.session for row in summaries])
-        await self._finder.note_changes({row.session: row for row in former}, summaries)
-        await self.store.reports.put_summaries(summaries)
+        async with self._finder.changing({row.session: row for row in former}, summaries):
+            await self.store.reports.put_summaries(summaries)
         async for _ in self._finder.find_noted():
             pass
 

@@ -7,10 +7,10 @@ import pytest
 
 from jmmc.core.model import Dialect, Session
 from jmmc.core.timestamps import parse_moment, to_iso
-from jmmc.maintenance.summarizer import hours_of
 from jmmc.quality.addresses import network_of, readable_address
 from jmmc.quality.filters import DIMENSIONS, SummaryFilter
 from jmmc.quality.grading import Grade
+from jmmc.quality.rollup_hours import hours_of
 from jmmc.quality.rollups import DAY, HOUR, Sums, total, windows
 from jmmc.quality.summarize import summarize
 from jmmc.quality.summary import GradeSpan, Summary

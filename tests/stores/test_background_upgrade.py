@@ -74,7 +74,7 @@ async def test_a_store_of_an_earlier_version_is_graded_anew_also_when_that_is_in
     monkeypatch.setattr(summarizer, "_GROUP_SESSIONS", 7)
     await _run_until(store, formula, 7)
     await _run_until(store, formula, len(_LIVES))
-    await _summarizer(store).roll_up()
+    await _summarizer(store).rollups.roll_up()
     assert await _stored(store) == (summaries, rollups)
     async for _ in _summarizer(store).upgrade():
         pass  # Rollups of all dimensions are looked at once.

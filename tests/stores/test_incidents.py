@@ -34,8 +34,8 @@ async def _change(store: Store, summaries: Sequence[Summary]) -> list[RecordedIn
     """Store summaries, find the incidents, and return all of them, the worst first."""
     finder = _finder(store)
     former = await store.reports.get_summaries([summary.session for summary in summaries])
-    await finder.note_changes({summary.session: summary for summary in former}, summaries)
-    await store.reports.put_summaries(summaries)
+    async with finder.changing({summary.session: summary for summary in former}, summaries):
+        await store.reports.put_summaries(summaries)
     return await _find(store, finder)
 
 
@@ -183,8 +183,8 @@ async def test_incidents_of_another_version_are_found_anew_once(store: Store) ->
     summarizer = Summarizer(
         store, preset=preset("jitsi"), rhythm=RHYTHM, clock=Clock(_H + 10 * DAY), holder="other"
     )
-    await summarizer.note({_H})
-    await summarizer.roll_up()
+    await summarizer.rollups.note({_H})
+    await summarizer.rollups.roll_up()
     await store.reports.replace_incidents([incident.id for incident in before], [])
     await store.reports.put_record("incidents", "current", b'["0.0",0]')
     assert [hour async for hour in _finder(store).upgrade()]
@@ -296,8 +296,8 @@ async def test_nothing_of_an_erased_participant_stays_in_an_incident(store: Stor
 async def test_a_round_of_the_background_task_finds_what_was_noted(store: Store) -> None:
     finder = _finder(store)
     outage = [*_region_outage(), *_good(range(100, 140))]
-    await finder.note_changes({}, outage)
-    await store.reports.put_summaries(outage)
+    async with finder.changing({}, outage):
+        await store.reports.put_summaries(outage)
     pause = await finder.keep_up()
     assert 10 <= pause <= 300
     (incident,) = await store.reports.incidents(IncidentFilter(), limit=10, order="affected")

@@ -17,6 +17,7 @@ from jmmc.maintenance import summarizer
 from jmmc.maintenance.summarizer import Summarizer
 from jmmc.quality.differences import NO_DIFFERENCE
 from jmmc.quality.filters import DIMENSIONS, FILTERS, SummaryFilter
+from jmmc.quality.rollup_hours import hours_of
 from jmmc.quality.rollups import ALL, DAY, HOUR, Rollup
 from jmmc.quality.summarize import summarize
 from jmmc.quality.summary import LiveSession
@@ -302,6 +303,59 @@ async def test_a_long_session_that_continues_is_summarized_at_once_and_ends_in_t
     assert not summary.running
 
 
+async def _sessions_in_rollups(store: Store) -> int:
+    days = await store.reports.rollups(ALL, DAY, 0, _END + DAY)
+    return sum(part.sessions for day in days for part in day.values.get(ALL, ()))
+
+
+async def test_what_is_stored_while_its_hour_is_rolled_up_is_rolled_up_afterwards(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Another process stores a summary when the hour has been read, and before it is written."""
+    maker = _summarizer(store).rollups
+    (life, late) = _LIVES[:2]
+    summaries = [
+        summarize(item.session, preset=preset("jitsi"), rhythm=RHYTHM, now=_END)
+        for item in (life, late)
+    ]
+    hours = {hour for summary in summaries for hour in hours_of(summary)}
+    facts = store.reports.facts
+
+    async def read_before_the_change(*args: Any) -> list[tuple[Any, ...]]:
+        rows = await facts(*args)
+        if not await store.reports.get_summaries([late.session.id]):
+            async with _summarizer(store).rollups.changing(hours, _END):
+                await store.reports.put_summaries(summaries[1:])
+        return rows
+
+    async with maker.changing(hours, _END):
+        await store.reports.put_summaries(summaries[:1])
+    monkeypatch.setattr(store.reports, "facts", read_before_the_change)
+    await maker.roll_up()
+    assert await maker.roll_up() >= 1, "the hours were noted once more"
+    assert await _sessions_in_rollups(store) == 2
+    assert await maker.roll_up() == 0
+
+
+async def test_rollups_that_a_killed_process_had_begun_are_made_by_the_next(store: Store) -> None:
+    class Killed(BaseException):
+        pass
+
+    async def die(*_: Any) -> None:
+        raise Killed
+
+    life = _LIVES[0]
+    summary = summarize(life.session, preset=preset("jitsi"), rhythm=RHYTHM, now=_END)
+    killed = _summarizer(store).rollups
+    async with killed.changing(hours_of(summary), _END):
+        await store.reports.put_summaries([summary])
+    with pytest.MonkeyPatch.context() as patched, pytest.raises(Killed):
+        patched.setattr(store.reports, "facts", die)
+        await killed.roll_up()
+    assert await _summarizer(store).rollups.roll_up() == len(hours_of(summary))
+    assert await _sessions_in_rollups(store) == 1
+
+
 async def test_one_process_at_a_time_summarizes(store: Store, other: Store) -> None:
     await store.append([push(0, 1)])
     assert await _summarizer(store, now=1000, holder="a").step() == 1
@@ -423,13 +477,13 @@ async def test_rollups_that_lack_a_dimension_are_rebuilt_once(
         pass
     assert await _rollups(filled) != expected
 
-    interrupted = _summarizer(filled).complete()
+    interrupted = _summarizer(filled).rollups.complete()
     assert await anext(interrupted) == 24
     await interrupted.aclose()
-    progress = [done async for done in _summarizer(filled).complete()]
+    progress = [done async for done in _summarizer(filled).rollups.complete()]
     assert progress[-1] == len(await filled.reports.rollups("", HOUR, _START, _END))
     assert await _rollups(filled) == expected
-    assert [done async for done in _summarizer(filled).complete()] == []
+    assert [done async for done in _summarizer(filled).rollups.complete()] == []
 
 
 async def test_an_interrupted_rebuild_continues_where_it_was(filled: Store) -> None:

@@ -39,6 +39,7 @@ from jmmc.answers.model import Failures, FailureShare, Share
 from jmmc.answers.queries import Queries
 from jmmc.core.errors import StoreError
 from jmmc.core.logging import logger
+from jmmc.core.repeating import repeat
 from jmmc.ingest.disk_guard import DiskGuard
 from jmmc.settings import (
     LOCAL_KINDS,
@@ -391,17 +392,23 @@ async def firing(reports: Reports) -> list[State]:
 async def keep_evaluating(evaluator: AlertEvaluator, *, pause: float) -> None:
     """Evaluate every `pause` seconds, less often where an evaluation takes long. Never returns."""
     clock = asyncio.get_running_loop().time
-    while True:
+
+    async def step() -> float:
         began = clock()
         try:
             await evaluator.step()
-        except StoreError as error:
-            _log.warning("alert_evaluation_failed", why=error)
+        except StoreError:
+            raise
         except Exception:
             # Whatever it is: nobody would notice that alerting had stopped.
             _log.exception("alert_evaluation_crashed")
-        took = clock() - began
-        await asyncio.sleep(max(pause, min(_REST * took, _LONGEST_REST)))
+        return max(pause, min(_REST * (clock() - began), _LONGEST_REST))
+
+    await repeat(
+        step,
+        failed=lambda error: _log.warning("alert_evaluation_failed", why=error),
+        pause_after_failure=pause,
+    )
 
 
 def _firing(records: Records) -> list[State]:

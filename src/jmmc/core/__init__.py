@@ -16,6 +16,7 @@ __all__ = [
     "model",
     "outgoing",
     "readings",
+    "repeating",
     "supervision",
     "tasks",
     "text",

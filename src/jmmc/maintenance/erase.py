@@ -17,9 +17,10 @@ from collections.abc import AsyncIterator, Callable
 from msgspec.structs import replace
 
 from jmmc.core.model import SessionFilter
-from jmmc.maintenance.summarizer import Summarizer, hours_of
+from jmmc.maintenance.summarizer import Summarizer
 from jmmc.privacy.receipts import Erasure, Subject, SubjectKind, digest_of
 from jmmc.quality.filters import SummaryFilter
+from jmmc.quality.rollup_hours import hours_of
 from jmmc.stores import CLOCK_SKEW, Store
 from jmmc.stores.erasure_receipts import erasure_key, erasures, put_erasure
 
@@ -70,9 +71,9 @@ async def forget(
             break
         await asyncio.sleep(settle)
     # Once more: rollups of these hours may have been made while their summaries were deleted.
-    await summarizer.note(hours)
+    await summarizer.rollups.note(hours)
     await summarizer.incidents.note_erased(hours)
-    receipt = replace(receipt, hours=receipt.hours + await summarizer.roll_up())
+    receipt = replace(receipt, hours=receipt.hours + await summarizer.rollups.roll_up())
     async for _ in summarizer.incidents.find_noted():
         yield receipt
     await store.wipe_deleted()
@@ -106,7 +107,7 @@ async def _pass(
     )
     while summaries := await reports.summaries(summary_filter, limit=_SUMMARIES):
         touched = {hour for summary in summaries for hour in hours_of(summary)}
-        await summarizer.note(touched)
+        await summarizer.rollups.note(touched)
         await summarizer.incidents.note_erased(touched)
         hours |= touched
         names = await reports.erase(summaries)

@@ -16,6 +16,7 @@ from collections.abc import (
     Sequence,
     Set,
 )
+from contextlib import asynccontextmanager
 from typing import NamedTuple, TypeVar
 
 import msgspec
@@ -91,11 +92,19 @@ class IncidentFinder:
             for hour in hours - {int(name) for name in await reports.records(_NOTED)}:
                 await reports.put_record(_NOTED, str(hour), b"{}")
 
-    async def note_changes(self, before: Mapping[str, Summary], after: Iterable[Summary]) -> None:
-        """Note the hours in which problems begin that changed; before the summaries are stored."""
+    @asynccontextmanager
+    async def changing(
+        self, before: Mapping[str, Summary], after: Iterable[Summary]
+    ) -> AsyncIterator[None]:
+        """Note the hours in which problems begin that change, around the change of summaries.
+
+        Also afterwards: an hour may be found just now from what was stored before.
+        """
         hours: set[int] = set()
         for summary in after:
             hours |= _changed_hours(before.get(summary.session), summary)
+        await self.note(hours)
+        yield
         await self.note(hours)
 
     async def note_erased(self, hours: Set[int]) -> None:

@@ -1,13 +1,12 @@
 """The background tasks of a collector: summaries, retention, archiving, erasure receipts."""
 
-import asyncio
 import secrets
 from collections.abc import Awaitable, Callable
 
 from jmmc.core.errors import StoreError
 from jmmc.core.logging import logger
+from jmmc.core.repeating import repeat, repeat_every
 from jmmc.core.supervision import Supervisor
-from jmmc.core.tasks import raise_if_cancelled
 from jmmc.ingest.counters import Counters, Job
 from jmmc.maintenance.call_time_metrics import CallTimeCounters
 from jmmc.maintenance.clock_guard import ClockGuard
@@ -89,27 +88,26 @@ class Maintenance:
 
     async def _keep_finding_incidents(self) -> None:
         """Find the incidents of what the process with the lease for summaries has changed."""
-        while True:
-            pause = _INCIDENTS_PERIOD
-            try:
-                if self._summarizer.leading:
-                    pause = await self._summarizer.incidents.keep_up()
-            except StoreError as error:
-                self._counters.fail("summaries")
-                _log.warning("incidents_failed", why=error)
-            raise_if_cancelled()
-            await asyncio.sleep(pause)
+
+        async def step() -> float:
+            if not self._summarizer.leading:
+                return _INCIDENTS_PERIOD
+            return await self._summarizer.incidents.keep_up()
+
+        def failed(error: StoreError) -> None:
+            self._counters.fail("summaries")
+            _log.warning("incidents_failed", why=error)
+
+        await repeat(step, failed=failed, pause_after_failure=_INCIDENTS_PERIOD)
 
     async def _hourly(self, job: Job, work: Callable[[], Awaitable[None]]) -> None:
         """Do `work` once an hour; a failure of the store is logged and counted as `job`."""
-        while True:
-            try:
-                await work()
-            except StoreError as error:
-                self._counters.fail(job)
-                _log.warning("maintenance_failed", job=job, why=error)
-            raise_if_cancelled()
-            await asyncio.sleep(_PERIOD)
+
+        def failed(error: StoreError) -> None:
+            self._counters.fail(job)
+            _log.warning("maintenance_failed", job=job, why=error)
+
+        await repeat_every(_PERIOD, work, failed=failed)
 
     async def _apply_retention(self) -> None:
         await delete_old(self._store, self._settings, self._clock, self._clock_guard)
@@ -123,13 +121,11 @@ class Maintenance:
             _log.info("sessions_archived", count=count, before=before)
 
     async def _keep_reading_erasures(self) -> None:
-        while True:
-            try:
-                await self._read_erasures()
-            except StoreError as error:
-                _log.debug("erasures_unreadable", why=error)
-            raise_if_cancelled()
-            await asyncio.sleep(_ERASURES_PERIOD)
+        await repeat_every(
+            _ERASURES_PERIOD,
+            self._read_erasures,
+            failed=lambda error: _log.debug("erasures_unreadable", why=error),
+        )
 
 
 def rhythm_of(settings: Settings) -> Rhythm:

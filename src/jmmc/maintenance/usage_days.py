@@ -14,8 +14,8 @@ from typing import TypeVar
 import msgspec
 
 from jmmc.core.calendar import Bounds, Calendar
-from jmmc.core.errors import StoreError
 from jmmc.core.logging import logger
+from jmmc.core.repeating import repeat_every
 from jmmc.core.tasks import raise_if_cancelled
 from jmmc.core.timestamps import zone_of
 from jmmc.maintenance.retention import retention_limit
@@ -120,13 +120,9 @@ class UsageDays:
 
     async def keep_counting(self) -> None:
         """Look once an hour. Never returns."""
-        while True:
-            try:
-                await self.step()
-            except StoreError as error:
-                _log.warning("usage_failed", why=error)
-            raise_if_cancelled()
-            await asyncio.sleep(_PERIOD)
+        await repeat_every(
+            _PERIOD, self.step, failed=lambda error: _log.warning("usage_failed", why=error)
+        )
 
     async def release(self) -> None:
         """Let another process count the days now. Raises `StoreError`."""

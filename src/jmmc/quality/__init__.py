@@ -27,6 +27,7 @@ __all__ = [
     "quality_steps",
     "quantiles",
     "ratings",
+    "rollup_hours",
     "rollups",
     "segments",
     "signs",

@@ -16,10 +16,9 @@ from jmmc.alerting.channels import MailServer
 from jmmc.alerting.posting import NotDelivered
 from jmmc.answers.queries import Queries
 from jmmc.core.calendar import Bounds, Period
-from jmmc.core.errors import StoreError
 from jmmc.core.fields import Moment
 from jmmc.core.logging import logger
-from jmmc.core.tasks import raise_if_cancelled
+from jmmc.core.repeating import repeat_every
 from jmmc.core.timestamps import to_iso, zone_of
 from jmmc.reporting.content import read_content
 from jmmc.reporting.message import Report, as_email, write_report
@@ -83,13 +82,9 @@ class ReportSender:
 
     async def keep_sending(self) -> None:
         """Look every half minute whether a report is due. Never returns."""
-        while True:
-            try:
-                await self.step()
-            except StoreError as error:
-                _log.warning("report_failed", why=error)
-            raise_if_cancelled()
-            await asyncio.sleep(_PERIOD)
+        await repeat_every(
+            _PERIOD, self.step, failed=lambda error: _log.warning("report_failed", why=error)
+        )
 
     async def release(self) -> None:
         """Let another collector send now. Raises `StoreError`."""

@@ -1,0 +1,227 @@
+"""Makes the rollups of hours and days whose summaries have changed.
+
+Whoever changes summaries notes their hours before the change is stored, and once more afterwards:
+one process makes the rollups, others may store summaries meanwhile. A noted hour becomes one that
+is rolled up before it is read. So a crash at any point repeats work and loses none.
+"""
+
+import asyncio
+import time
+from collections.abc import (
+    AsyncIterator,
+    Awaitable,
+    Callable,
+    Iterable,
+    Iterator,
+    Sequence,
+    Set,
+)
+from contextlib import asynccontextmanager
+from typing import Any, TypeVar
+
+import msgspec
+
+from jmmc.core.logging import logger
+from jmmc.core.tasks import raise_if_cancelled
+from jmmc.core.timestamps import to_iso
+from jmmc.core.yielding import LoadAwareYielder
+from jmmc.maintenance.set_aside import SetAside, reason_of
+from jmmc.maintenance.usage_days import note_usage
+from jmmc.quality.filters import DIMENSIONS, SummaryFilter
+from jmmc.quality.rollups import ALL, DAY, HOUR, Fact, Rollup, day_of, hour_of
+from jmmc.quality.segments import track_of
+from jmmc.quality.summary import Setup
+from jmmc.stores import Reports
+
+_T = TypeVar("_T")
+
+_log = logger(__name__)
+
+_NOTED = "stale hour"  # Kinds of records.
+_ROLLING_UP = "rolling up hour"
+_PERIOD = 60  # Seconds between rollups while more is due: of 100,000 sessions one takes 2 s.
+_ROWS_A_SECOND = 500  # Of all time between rollups: they take 2 to 4 % of a core.
+_HOURS_PER_LEASE = 24  # Rebuilt before the lease is renewed.
+_THREAD_ROWS = 100  # Of an hour: 1 ms in a thread, which then sleeps,
+_THREAD_BREAK = 0.002  # in seconds. Without it 1 % of the pushes waited 0.7 s for the interpreter.
+_COLUMNS = (
+    *("began", "ended", "running", "outcome", "failure", "setup_steps"),
+    *("browser_id", "room", "lane", "segments"),
+    *DIMENSIONS,
+)
+
+
+class RollupMaker:
+    """Keeps rollups up to date. `clock` gives Unix seconds.
+
+    `works` says whether the store takes a write: then what failed is at fault, and not the store.
+    """
+
+    def __init__(
+        self,
+        reports: Reports,
+        *,
+        clock: Callable[[], float],
+        works: Callable[[], Awaitable[bool]],
+    ) -> None:
+        self._reports = reports
+        self._clock = clock
+        self._works = works
+        self._yielder = LoadAwareYielder()
+        self._failed_hours = SetAside[int]()
+        self._made_at = 0.0  # Unix seconds of the last rollups.
+        self._rows = 0  # Sessions of the hours that were rolled up then,
+        self._pause = 0  # and for how many seconds that is enough.
+
+    async def note(self, hours: Set[int], now: float | None = None) -> None:
+        """Note hours whose rollups are to be rebuilt, before their summaries change.
+
+        `now` is Unix seconds; None asks the clock.
+        """
+        for hour in hours - {int(record) for record in await self._reports.records(_NOTED)}:
+            await self._reports.put_record(_NOTED, str(hour), b"{}")
+        await note_usage(self._reports, hours, int(self._clock() if now is None else now))
+
+    @asynccontextmanager
+    async def changing(self, hours: Set[int], now: float | None = None) -> AsyncIterator[None]:
+        """Note hours around a change of their summaries, which others may be reading just now."""
+        await self.note(hours, now)
+        yield
+        await self.note(hours, now)
+
+    def is_overdue(self, now: float) -> bool:
+        """Whether rollups must not wait any longer for summaries."""
+        return not 0 <= now - self._made_at < _PERIOD
+
+    async def keep_up(self, now: float) -> None:
+        """Roll up what was noted, if enough time has passed since the last time."""
+        if 0 <= now - self._made_at < self._pause:
+            return
+        self._rows = 0
+        await self.roll_up()
+        self._made_at = now
+        self._pause = min(self._rows // _ROWS_A_SECOND, _PERIOD)
+
+    async def roll_up(self) -> int:
+        """Make the rollups of all hours that were noted; return how many these were."""
+        now, reports = self._clock(), self._reports
+        noted = {*await reports.records(_NOTED), *await reports.records(_ROLLING_UP)}
+        hours = [hour for hour in map(int, noted) if self._failed_hours.is_due(hour, now)]
+        await self._roll_up(hours)
+        return len(hours)
+
+    async def complete(self) -> AsyncIterator[int]:
+        """Rebuild rollups that were made without one of today's dimensions; yield hours done.
+
+        Reads the summaries, so also those whose samples are gone. Free when none is missing.
+        """
+        reports = self._reports
+        names = msgspec.json.encode(DIMENSIONS)
+        if (await reports.records("dimensions")).get("current") == names:
+            return
+        everything = await reports.rollups(ALL, HOUR, 0, int(self._clock()) + DAY)
+        hours = [span.start for span in everything]
+        for done in range(0, len(hours), _HOURS_PER_LEASE):
+            await self._roll_up(hours[done : done + _HOURS_PER_LEASE])
+            yield min(done + _HOURS_PER_LEASE, len(hours))
+        await reports.put_record("dimensions", "current", names)
+
+    async def _roll_up(self, hours: Iterable[int]) -> None:
+        reports = self._reports
+        stale = sorted(hours)
+        failed: set[int] = set()
+        for hour in stale:
+            try:
+                await reports.put_record(_ROLLING_UP, str(hour), b"{}")
+                await reports.delete_record(_NOTED, str(hour))  # What is noted now counts anew.
+                await self._roll_up_hour(hour)
+            except Exception as error:
+                failed.add(hour)
+                await self._set_hours_aside([hour], error)
+        for day in sorted({hour - hour % DAY for hour in stale}):
+            try:
+                await self._roll_up_day(day)
+            except Exception as error:
+                of_day = [hour for hour in stale if day <= hour < day + DAY]
+                failed.update(of_day)
+                await self._set_hours_aside(of_day, error)
+        for hour in stale:
+            if hour not in failed:
+                self._failed_hours.remove(hour)
+                await reports.delete_record(_ROLLING_UP, str(hour))
+
+    async def _roll_up_hour(self, hour: int) -> None:
+        self._yielder.begin()
+        selection = SummaryFilter(since=hour, until=hour + HOUR, attempts=None)
+        rows = await self._reports.facts(_COLUMNS, selection)
+        self._rows += len(rows)
+        await self._yielder.pause()
+        # In a thread: 100,000 sessions of an hour take seconds.
+        rollups = await asyncio.to_thread(_hour_of, rows, hour)
+        self._yielder.begin()
+        await self._reports.put_rollups(rollups)
+        await self._yielder.pause()
+
+    async def _roll_up_day(self, day: int) -> None:
+        days: list[Rollup] = []
+        for dimension in (ALL, *DIMENSIONS):
+            self._yielder.begin()
+            parts = await self._reports.rollups(dimension, HOUR, day, day + DAY)
+            await self._yielder.pause()
+            days.append(await asyncio.to_thread(day_of, parts, day, dimension))
+        await self._reports.put_rollups(days)
+
+    async def _set_hours_aside(self, hours: Sequence[int], error: Exception) -> None:
+        """Keep these hours noted, for a later attempt. Raises the error if the store is down."""
+        raise_if_cancelled()
+        if not await self._works():
+            raise error
+        await self.note(set(hours))
+        for hour in hours:
+            pause = self._failed_hours.add(hour, self._clock())
+            _log.error(
+                "hour_set_aside", hour=to_iso(hour), why=reason_of(error), retry_seconds=pause
+            )
+
+
+def _hour_of(rows: Sequence[Sequence[Any]], hour: int) -> list[Rollup]:
+    return hour_of(_Facts(rows), hour)
+
+
+class _Facts(Sequence[Fact]):
+    """Rows as facts, which may be read more than once."""
+
+    def __init__(self, rows: Sequence[Sequence[Any]]) -> None:
+        self._rows = rows
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    def __getitem__(self, place: Any) -> Any:
+        return _fact(self._rows[place])
+
+    def __iter__(self) -> Iterator[Fact]:
+        return map(_fact, _yielding_rows(self._rows))
+
+
+def _fact(row: Sequence[Any]) -> Fact:
+    began, ended, running, outcome, failure, steps, browser_id, room, lane, segments, *values = row
+    return Fact(
+        began,
+        ended,
+        bool(running),
+        outcome,
+        browser_id,
+        room,
+        tuple(values),
+        track_of(lane, segments),
+        failure,
+        Setup.of_text(steps),
+    )
+
+
+def _yielding_rows(rows: Sequence[_T]) -> Iterator[_T]:
+    """Yield rows in a thread, sleeping now and then: the event loop needs the interpreter more."""
+    for start in range(0, len(rows), _THREAD_ROWS):
+        yield from rows[start : start + _THREAD_ROWS]
+        time.sleep(_THREAD_BREAK)
