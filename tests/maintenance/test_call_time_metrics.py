@@ -8,6 +8,7 @@ import pytest
 
 from jmmc.core.label_values import OTHER, UNKNOWN, LabelValues, browser_family
 from jmmc.core.model import Dialect, Sample, Session
+from jmmc.core.partitions import partition_of
 from jmmc.maintenance.call_time_metrics import MEASURES, CallTimeCounters, Labels
 from jmmc.maintenance.summarizer import Summarizer
 from jmmc.quality.accumulator import Formula, SessionAccumulator
@@ -51,7 +52,7 @@ class Call:
 
 def _call_time(*regions: str) -> CallTimeCounters:
     call_time = CallTimeCounters(regions, lifetime=75)
-    call_time.lead([])
+    call_time.take([])
     return call_time
 
 
@@ -176,10 +177,10 @@ def test_a_label_value_is_kept_once_it_was_used() -> None:
     assert browser_family("Chrome") == "Chrome"
 
 
-def test_only_the_leader_knows_the_live_participants() -> None:
+def test_without_a_share_of_the_rooms_live_participants_are_unknown() -> None:
     call_time = CallTimeCounters(lifetime=75)
     assert call_time.live_counts(_BEGAN) is None
-    call_time.lead([])
+    call_time.take([])
     call = Call(call_time)
     call.say(0, _JOIN)
     call.say(30, _WELL)
@@ -187,7 +188,11 @@ def test_only_the_leader_knows_the_live_participants() -> None:
     assert live_counts is not None
     assert live_counts.participants[Labels("eu", "Chrome", "udp"), Grade.GOOD] == 1
     assert (sum(live_counts.participants.values()), live_counts.meetings) == (1, 1)
-    call_time.leave()
+    call_time.leave({partition_of("room")})
+    live_counts = call_time.live_counts(_BEGAN + 40)
+    assert live_counts is not None
+    assert live_counts.connections == 0, "its rooms are others"
+    call_time.counts = False
     assert call_time.live_counts(_BEGAN + 10) is None
 
 
@@ -237,7 +242,7 @@ async def test_each_second_counts_once_over_a_change_of_leaders(store: Store) ->
             counted = sum(_by_grade(all_totals[n]).values())
             assert counted >= seconds[n], "a counter never gets less"
             seconds[n] = counted
-        leading = [totals for totals in all_totals[alive:] if totals.leads]
+        leading = [totals for totals in all_totals[alive:] if totals.counts]
         assert len(leading) <= 1
         if leading and (live_counts := leading[0].live_counts(now)):
             rows = await store.reports.facts(("browser_id",), SummaryFilter(running=True))

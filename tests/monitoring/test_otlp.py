@@ -31,6 +31,7 @@ _LATER = {
     "jmmc_summaries_backlog",
     "jmmc_participants",
     "jmmc_meetings",
+    "jmmc_connections",
     "jmmc_disk_full_seconds",
 }
 """Metrics that exist once a collector is the leader, or has known its disk for an hour."""

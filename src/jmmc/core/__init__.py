@@ -15,6 +15,7 @@ __all__ = [
     "logging",
     "model",
     "outgoing",
+    "partitions",
     "readings",
     "repeating",
     "supervision",

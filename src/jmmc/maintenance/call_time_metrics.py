@@ -8,11 +8,12 @@ way: those that the summary before did not have.
 """
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence, Set
 from typing import Literal, NamedTuple, Protocol, TypeVar
 
 from jmmc.core.histogram import Histogram
 from jmmc.core.label_values import OTHER, UNKNOWN, LabelValues, browser_family
+from jmmc.core.partitions import partition_of
 from jmmc.core.readings import OTHER_FAILURES, READINGS, TECHNICAL_FAILURES, Number
 from jmmc.maintenance.summary_due_times import PATIENCE
 from jmmc.quality.grading import Grade, moment_mos
@@ -139,10 +140,11 @@ class CallTimeCounters:
     """Counters of the calls whose summaries this process makes.
 
     `regions` always keep their own label value. `lifetime` (seconds) is how long a session lives
-    on after a sample. `leads`: this process makes the summaries; other processes do not know who
-    is in a call. `seconds` has person-seconds by labels and grade, `histograms` person-seconds by
-    region in the order of `MEASURES`, `bridge_seconds` person-seconds by bridge and grade. `late`
-    counts person-seconds that became known too late.
+    on after a sample. `counts`: this process makes summaries, of its share of the rooms; without a
+    share it does not know who is in a call. `leads`: it has the lease, too. `seconds` has
+    person-seconds by labels and grade, `histograms` person-seconds by region in the order of
+    `MEASURES`, `bridge_seconds` person-seconds by bridge and grade. `late` counts person-seconds
+    that became known too late.
 
     `joins` counts joins, `ended` the ends of stays by region, `drops` those of them that a failure
     ended by region and reason, `setup` has the seconds until the first media by region.
@@ -150,6 +152,7 @@ class CallTimeCounters:
     """
 
     def __init__(self, regions: Sequence[str] = (), *, lifetime: float) -> None:
+        self.counts = False
         self.leads = False
         self.late = 0
         self.seconds: dict[Labels, dict[Grade, int]] = {}
@@ -170,17 +173,19 @@ class CallTimeCounters:
         self._start_at_zero(Labels(UNKNOWN, UNKNOWN, UNKNOWN))
         self._start_joins_at_zero(UNKNOWN)
 
-    def lead(self, running: Iterable[Summary]) -> None:
-        """Note that this process makes the summaries now; `running` are the live sessions."""
-        self.leads = True
-        self._live.clear()
+    def take(self, running: Iterable[Summary]) -> None:
+        """Note that this process makes the summaries of more rooms now, with live sessions."""
+        self.counts = True
         for summary in running:
             self._note_live(summary, self._labels_of(summary, summary.last))
 
-    def leave(self) -> None:
-        """Note that another process makes the summaries now."""
-        self.leads = False
-        self._live.clear()
+    def leave(self, partitions: Set[int]) -> None:
+        """Note that another process makes the summaries of these partitions now."""
+        self._live = {
+            session: live
+            for session, live in self._live.items()
+            if partition_of(live.room) not in partitions
+        }
 
     def catch_up(self, now: float) -> None:
         """Note that all that was stored until `now` has been counted."""
@@ -286,7 +291,7 @@ class CallTimeCounters:
 
     def live_counts(self, now: float) -> LiveCounts | None:
         """Who is in a call; None when this process does not know, or not recently enough."""
-        if not self.leads or now - self._as_of > self._lifetime:
+        if not self.counts or now - self._as_of > self._lifetime:
             return None
         alive = self._lifetime + PATIENCE
         ended = [key for key, session in self._live.items() if now - session.last > alive]

@@ -1,5 +1,6 @@
 """Keeps summaries and rollups up to date. All of them can be rebuilt at any time."""
 
+import asyncio
 import time
 from collections.abc import (
     AsyncGenerator,
@@ -8,6 +9,7 @@ from collections.abc import (
     Callable,
     Mapping,
     Sequence,
+    Set,
 )
 from contextlib import aclosing
 from typing import TypeVar
@@ -17,6 +19,7 @@ import msgspec
 from jmmc.core.errors import StoreError
 from jmmc.core.logging import logger
 from jmmc.core.model import Session, SessionFilter
+from jmmc.core.partitions import partition_of
 from jmmc.core.repeating import repeat
 from jmmc.core.yielding import LoadAwareYielder, batch_size_for
 from jmmc.ingest.counters import Counters
@@ -27,6 +30,7 @@ from jmmc.maintenance.running_sessions import RunningSessions
 from jmmc.maintenance.set_aside import SetAside, isolate, reason_of
 from jmmc.maintenance.summary_due_times import DueTimes, in_fair_order
 from jmmc.maintenance.summing_up import SessionSums, SummedUp
+from jmmc.maintenance.work_shares import WorkShare
 from jmmc.quality.accumulator import Formula
 from jmmc.quality.filters import SummaryFilter
 from jmmc.quality.rollup_hours import changed_hours, hours_of
@@ -49,6 +53,7 @@ _GROUP_SESSIONS = 50  # In memory at a time. With 20 the way to the store took t
 _WORK_SECONDS = 0.05  # Without a rest: of long sessions fewer are taken at a time.
 _LEASE = "summaries"
 _LEASE_SECONDS = 120
+_HAND_OVER_PAUSE = 0.5  # Seconds between two looks whether others have given up their shares.
 _BUSY_PAUSE = 2.0  # Seconds between two steps while sessions go on.
 _ENDED = object()
 
@@ -56,9 +61,10 @@ _ENDED = object()
 class Summarizer:
     """Makes the summaries of sessions with new samples, and the rollups that these change.
 
-    `holder` names this process for the lease: one process at a time does the work. `clock` gives
-    Unix seconds. `call_time` counts the time that passes in calls. `monotonic` gives seconds of a
-    clock that nobody sets, `sender_of` the sender of a session and its number of samples.
+    `holder` names this process. Processes on one store share the work by room (`work_shares`); the
+    one with the lease makes the rollups, and upgrades alone. `clock` gives Unix seconds.
+    `call_time` counts the time that passes in calls. `monotonic` gives seconds of a clock that
+    nobody sets, `sender_of` the sender of a session and its number of samples.
 
     Running sessions are remembered as summed up so far, so that of those only new samples are read.
     """
@@ -87,7 +93,10 @@ class Summarizer:
         self._sender_of = sender_of
         self._group_size = 1  # Sessions in the next group.
         self._failed_sessions = SetAside[str]()
+        self._share = WorkShare(holder, monotonic=monotonic)
+        self._counted: frozenset[int] = frozenset()  # Partitions whose call time is counted here.
         self._upgrading = False
+        self._is_current = False  # What is stored is as this version makes it.
         self.upgraded: tuple[int, int] | None = None
         """Sessions that `upgrade` has graded anew, and all of them; None when it has no work."""
         self._monotonic = monotonic
@@ -102,27 +111,28 @@ class Summarizer:
         """Summarize some sessions that have changed or ended, and are due; return how many.
 
         While more is due than fits into a step, ended sessions and rollups wait for up to a
-        minute. Does nothing while another process holds the lease.
+        minute. Does only what is in the share of this process.
         """
         reports = self._store.reports
         now = self._clock()
-        if not await self.leads():
+        leads = await self.leads()
+        await self._take_turn()
+        partitions = self._share.partitions
+        await self._count_share(partitions, leads=leads)
+        if not partitions:
             self.forget_sessions()
-            if self._call_time is not None:
-                self._call_time.leave()
             return 0
-        if self._call_time is not None and not self._call_time.leads:
-            self._call_time.lead([summary async for summary in self._running()])
-        dirty = self._due(await reports.dirty(_DIRTY_IDS), now)
+        dirty = self._due(await reports.dirty(_DIRTY_IDS, partitions), now)
         due = self._due_times.due(dirty, now)
         ids = in_fair_order(due, self._sender_of)[:_STEP_SESSIONS]
         has_time = len(ids) < _STEP_SESSIONS and not self._upgrading
         has_time = has_time or self.rollups.is_overdue(now)
         if has_time:
-            overdue = await reports.overdue(int(now - self._rhythm.lifetime), _OVERDUE_IDS)
+            silent_since = int(now - self._rhythm.lifetime)
+            overdue = await reports.overdue(silent_since, _OVERDUE_IDS, partitions)
             ids += self._due(overdue, now)
         await self._summarize_in_groups(ids, now)
-        if has_time:
+        if has_time and leads:
             await self.rollups.keep_up(now)
         if self._call_time is not None:
             self._call_time.catch_up(now)
@@ -132,7 +142,7 @@ class Summarizer:
         """Summarize as many of these sessions as there is time for, and yield to pushes."""
         self._yielder.begin()
         done, began = 0, self._monotonic()
-        while done < len(ids) and await self._still_leads():
+        while done < len(ids) and await self._still_may_work():
             group = self._next_group(ids[done : done + _GROUP_SESSIONS])
             await self._try_to_summarize(group, now)
             worked = await self._yielder.pause()
@@ -161,6 +171,9 @@ class Summarizer:
         self._upgrading = True
         try:
             if await self.formula() != self._formula.name:
+                while self.leading and not self._share.is_whole:
+                    yield  # Others give up their shares now.
+                    await asyncio.sleep(_HAND_OVER_PAUSE)
                 logged, total = 0, await self._store.count(SessionFilter())
                 self._yielder.begin()
                 async with aclosing(self.rebuild(together=_GROUP_SESSIONS)) as pieces:
@@ -177,6 +190,7 @@ class Summarizer:
                 yield
             async for _ in self.incidents.upgrade():
                 yield
+            self._is_current = True
         finally:
             self._upgrading = False
             self.upgraded = None
@@ -226,12 +240,39 @@ class Summarizer:
         return True
 
     async def release(self) -> None:
-        """Give up the lease, if this process may hold it. Raises `StoreError`."""
+        """Let others do the work of this process now. Raises `StoreError`."""
+        await self._share.release(self._store.reports)
         await self._lease.release(self._store.reports)
 
-    async def _still_leads(self) -> bool:
-        """Renew the lease in time: a step of long sessions may take longer than it lasts."""
-        return self._monotonic() - self._leased_at < _LEASE_SECONDS / 2 or await self.leads()
+    async def _take_turn(self) -> None:
+        await self._share.take_turn(
+            self._store.reports,
+            int(self._clock()),
+            leads=self._lease.may_hold,
+            may_share=self._is_current and not self._upgrading,
+        )
+
+    async def _still_may_work(self) -> bool:
+        """Renew lease and share in time: a step of long sessions may take longer than they last."""
+        if self.leading and self._monotonic() - self._leased_at >= _LEASE_SECONDS / 2:
+            await self.leads()
+        partitions = self._share.partitions
+        if not self._share.is_fresh:
+            await self._take_turn()
+        return partitions <= self._share.partitions
+
+    async def _count_share(self, partitions: frozenset[int], *, leads: bool) -> None:
+        """Count the call time of the share of this process, also of what is running in it."""
+        if self._call_time is None:
+            return
+        lost, gained = self._counted - partitions, partitions - self._counted
+        self._call_time.leads = leads
+        if lost:
+            self._call_time.leave({*lost})
+        if gained:
+            self._call_time.take([summary async for summary in self._running(gained)])
+        self._call_time.counts = bool(partitions)
+        self._counted = partitions
 
     def _next_group(self, ids: Sequence[str]) -> Sequence[str]:
         """Take sessions from the front: all that are known to be short, or as many as take 50 ms.
@@ -318,11 +359,12 @@ class Summarizer:
         ]
         await self._store_summaries(summed_up, before, before, now)
 
-    async def _running(self) -> AsyncIterator[Summary]:
+    async def _running(self, partitions: Set[int]) -> AsyncIterator[Summary]:
         reports = self._store.reports
-        rows = await reports.facts(("session",), SummaryFilter(running=True))
-        for start in range(0, len(rows), _REBUILT_SESSIONS):
-            ids = [row[0] for row in rows[start : start + _REBUILT_SESSIONS]]
+        rows = await reports.facts(("session", "room"), SummaryFilter(running=True))
+        running = [session for session, room in rows if partition_of(room) in partitions]
+        for start in range(0, len(running), _REBUILT_SESSIONS):
+            ids = running[start : start + _REBUILT_SESSIONS]
             for summary in await reports.get_summaries(ids):
                 yield summary
 

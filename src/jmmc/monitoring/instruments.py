@@ -112,8 +112,8 @@ INSTRUMENTS: tuple[Instrument, ...] = (
     Instrument(
         "jmmc_summaries_leader",
         "gauge",
-        "Whether this collector maintains the summaries: of the collectors that share a database,"
-        " one does, and only it reports participants and meetings.",
+        "Whether this collector leads: of the collectors that share a database, one makes rollups"
+        " and finds incidents; summaries, participants and meetings are shared by room.",
     ),
     Instrument(
         "jmmc_summaries_backlog",

@@ -6,7 +6,7 @@ the file or the server is changed. Times are Unix seconds, in whole seconds. The
 id of a session is 24 hex digits.
 """
 
-from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence, Set
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
@@ -21,12 +21,15 @@ from jmmc.core.model import (
     Session,
     SessionFilter,
 )
+from jmmc.core.partitions import PARTITIONS
 from jmmc.quality.causes.recorded import RecordedIncident, StoredIncident
 from jmmc.quality.filters import IncidentFilter, IncidentOrder, SummaryFilter
 from jmmc.quality.ordering import NEWEST_FIRST, Order
 from jmmc.quality.rollups import Rollup
 from jmmc.quality.summary import Decile, LiveSession, SearchHit, Summary
 from jmmc.quality.usage import UsageSums
+
+EVERY_PARTITION = frozenset(range(PARTITIONS))
 
 CLOCK_SKEW = 30
 """Seconds by which the clocks of collectors that share a store may differ."""
@@ -167,8 +170,8 @@ class Reports(Protocol):
     A session is *dirty* while it has samples that its stored summary does not cover.
     """
 
-    async def dirty(self, limit: int) -> list[str]:
-        """Ids of at most `limit` dirty sessions.
+    async def dirty(self, limit: int, partitions: Set[int] = EVERY_PARTITION) -> list[str]:
+        """Ids of at most `limit` dirty sessions, of rooms in `partitions` (`core.partitions`).
 
         Where more are dirty, the next call continues after those that this one returned. So every
         dirty session has its turn, however many there are.
@@ -179,8 +182,12 @@ class Reports(Protocol):
         """How many sessions are dirty; on MongoDB, how many documents of sessions."""
         ...
 
-    async def overdue(self, before: int, limit: int) -> list[str]:
+    async def overdue(
+        self, before: int, limit: int, partitions: Set[int] = EVERY_PARTITION
+    ) -> list[str]:
         """Ids of running sessions whose last sample, by their summary, is older than `before`.
+
+        Of rooms in `partitions`.
 
         Dirty sessions are left out: they may have newer samples.
         """
@@ -354,6 +361,15 @@ class Reports(Protocol):
 
     async def put_record(self, kind: str, name: str, content: bytes) -> None:
         """Store or replace a record: a small JSON value."""
+        ...
+
+    async def replace_record(
+        self, kind: str, name: str, before: bytes | None, after: bytes
+    ) -> bool:
+        """Store a record if it is still `before`, None for none; return whether it was.
+
+        Of several processes that replace the same content, one succeeds.
+        """
         ...
 
     async def records(self, kind: str) -> dict[str, bytes]:

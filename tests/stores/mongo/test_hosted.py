@@ -259,7 +259,7 @@ async def test_a_refused_partial_index_is_built_over_all_documents(
         await store.close()
     built = root[database].calls.index_information()
     assert "partialFilterExpression" not in built["jmmc_following"]
-    assert built["jmmc_dirty_in_turn"]["partialFilterExpression"] == {"d": True}
+    assert built["jmmc_dirty_by_partition"]["partialFilterExpression"] == {"d": True}
     assert "jmmc_at" not in built
     await store.open()
     await store.close()

@@ -4,8 +4,8 @@ The first document is the session's own, in the form of the Express.js middlewar
 has up to `SAMPLES` more elements in `m`, the same `conf` and `uid`, the session in `s` and its own
 number in `c`. A document's `_id` is computed from session and number, so any collector finds it.
 `d` marks documents with samples that no summary covers yet, `o` those whose elements are out of
-order. In all other documents of dialect v2, element `i` of document `n` is sample
-`n * SAMPLES + i`.
+order; in all others of dialect v2, element `i` of document `n` is sample `n * SAMPLES + i`. `p` is
+the partition of the room (`core.partitions`).
 """
 
 from collections.abc import Mapping, Sequence
@@ -17,6 +17,7 @@ import msgspec
 from bson import ObjectId
 
 from jmmc.core.model import Dialect, Push, Sample, Session, second_of, seq_of
+from jmmc.core.partitions import partition_of
 
 SAMPLES = 60
 """Elements per document: half an hour, 10 KB. MongoDB rewrites a document at each push."""
@@ -53,6 +54,7 @@ def new_document(push: Push, number: int, began: int) -> Document:
     }
     if push.dialect is Dialect.V2:
         fields["v"] = 2
+    fields["p"] = partition_of(push.room)
     if number:
         fields["s"] = ObjectId(push.session)
         fields["c"] = number

@@ -21,6 +21,7 @@ _INDEX_PATIENCE = (
 _FOREVER = 2**31 - 1  # Seconds: the longest lifetime of a TTL index, 68 years.
 RETENTION = "retention by MongoDB itself"
 _RETENTION_INDEX = "jmmc_retention"
+_FORMER_INDEXES = {"jmmc_dirty", "jmmc_dirty_in_turn"}  # Of earlier versions.
 NEWEST_FIRST = [("began", DESCENDING), ("_id", DESCENDING)]
 RUNNING = {"running": True}
 
@@ -124,8 +125,8 @@ async def _index(
             partialFilterExpression=following,
         ),
         IndexModel(
-            [("d", ASCENDING), ("_id", ASCENDING)],
-            name="jmmc_dirty_in_turn",
+            [("p", ASCENDING), ("_id", ASCENDING)],
+            name="jmmc_dirty_by_partition",
             partialFilterExpression=dirty,
         ),
     ]
@@ -136,8 +137,8 @@ async def _index(
         present.update(await collection.index_information())
 
     listed = await features.attempt(f"listing the indexes of {collection.name}", look())
-    if "jmmc_dirty" in present:  # An earlier version made it.
-        await features.attempt("dropping the index jmmc_dirty", collection.drop_index("jmmc_dirty"))
+    for former in _FORMER_INDEXES & present.keys():
+        await features.attempt(f"dropping the index {former}", collection.drop_index(former))
     if retention_days is not None:
         lifetime = retention_days * 86400 or _FOREVER
         current = present.get(_RETENTION_INDEX, {}).get("expireAfterSeconds")

@@ -1,6 +1,6 @@
 """`Reports` in MongoDB."""
 
-from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence, Set
 from contextlib import aclosing
 from typing import Any
 
@@ -9,6 +9,7 @@ from bson import ObjectId
 from pymongo import ASCENDING, DESCENDING
 from pymongo.errors import DuplicateKeyError
 
+from jmmc.core.partitions import partition_of
 from jmmc.quality.causes.recorded import RecordedIncident, StoredIncident
 from jmmc.quality.filters import IncidentFilter, IncidentOrder, SummaryFilter
 from jmmc.quality.joins import JoinSums
@@ -16,7 +17,7 @@ from jmmc.quality.ordering import NEWEST_FIRST, Order
 from jmmc.quality.rollups import Rollup, Sums
 from jmmc.quality.summary import Decile, LiveSession, SearchHit, Summary
 from jmmc.quality.usage import UsageSums
-from jmmc.stores.contract import CLOCK_SKEW
+from jmmc.stores.contract import CLOCK_SKEW, EVERY_PARTITION
 from jmmc.stores.mongo import incidents, summary_writes
 from jmmc.stores.mongo.connection import Connection
 from jmmc.stores.mongo.documents import Document, all_of, session_id_of
@@ -44,28 +45,36 @@ class MongoReports:
         self._connection = connection
         self._last_dirty = _LOWEST_ID
 
-    async def dirty(self, limit: int) -> list[str]:
+    async def dirty(self, limit: int, partitions: Set[int] = EVERY_PARTITION) -> list[str]:
         """See `Reports.dirty`."""
         with self._connection.operation():
-            documents = await self._dirty({"$gt": self._last_dirty}, limit)
+            documents = await self._dirty({"$gt": self._last_dirty}, limit, partitions)
             if len(documents) < limit:
                 missing = limit - len(documents)
-                documents += await self._dirty({"$lte": self._last_dirty}, missing)
+                documents += await self._dirty({"$lte": self._last_dirty}, missing, partitions)
         self._last_dirty = documents[-1]["_id"] if documents else _LOWEST_ID
-        return list({session_id_of(document): None for document in documents})
+        return list(
+            {
+                session_id_of(document): None
+                for document in documents
+                if partition_of(document["conf"]) in partitions
+            }
+        )
 
     async def backlog(self) -> int:
         """See `Reports.backlog`."""
         with self._connection.operation():
             return await self._connection.collection().count_documents({"d": True})
 
-    async def overdue(self, before: int, limit: int) -> list[str]:
+    async def overdue(
+        self, before: int, limit: int, partitions: Set[int] = EVERY_PARTITION
+    ) -> list[str]:
         """See `Reports.overdue`."""
         query = {"running": True, "last": {"$lt": before}}
         overdue: list[str] = []
-        async with aclosing(self._parts(query, {"_id": True}, _PART)) as parts:
+        async with aclosing(self._parts(query, {"conf": True}, _PART)) as parts:
             async for part in parts:
-                ids = [document["_id"] for document in part]
+                ids = [row["_id"] for row in part if partition_of(row["conf"]) in partitions]
                 overdue += set(ids).difference(await self._dirty_among(ids))
                 if len(overdue) >= limit:
                     break
@@ -321,6 +330,23 @@ class MongoReports:
                 {"_id": f"{kind} {name}"}, record, upsert=True
             )
 
+    async def replace_record(
+        self, kind: str, name: str, before: bytes | None, after: bytes
+    ) -> bool:
+        """See `Reports.replace_record`."""
+        self._connection.refuse_writes()
+        records, key = self._connection.collection("records"), {"_id": f"{kind} {name}"}
+        with self._connection.operation():
+            if before is not None:
+                change = {"$set": {"content": after}}
+                result = await records.update_one({**key, "content": before}, change)
+                return result.matched_count > 0
+            try:
+                await records.insert_one({**key, "kind": kind, "name": name, "content": after})
+            except DuplicateKeyError:
+                return False
+        return True
+
     async def records(self, kind: str) -> dict[str, bytes]:
         """See `Reports.records`."""
         with self._connection.operation():
@@ -359,9 +385,11 @@ class MongoReports:
                 {"_id": f"lease {name}", "holder": holder}
             )
 
-    async def _dirty(self, keys: Document, limit: int) -> list[Document]:
-        query = {"d": True, "_id": keys}
-        cursor = self._connection.collection().find(query, {"s": True}, limit=limit)
+    async def _dirty(self, keys: Document, limit: int, partitions: Set[int]) -> list[Document]:
+        # Documents of an earlier version have no partition, like those of the middleware.
+        query = {"d": True, "p": {"$in": [None, *sorted(partitions)]}, "_id": keys}
+        fields = {"s": True, "conf": True}
+        cursor = self._connection.collection().find(query, fields, limit=limit)
         return await cursor.sort("_id", ASCENDING).to_list()
 
     async def _dirty_among(self, sessions: Sequence[str]) -> list[str]:

@@ -1,11 +1,12 @@
 """`Reports` in the file of an SQLite store."""
 
 from bisect import bisect_left
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Sequence, Set
 from typing import Any
 
 import msgspec
 
+from jmmc.core.partitions import partition_of
 from jmmc.quality.causes.recorded import RecordedIncident, StoredIncident
 from jmmc.quality.filters import IncidentFilter, IncidentOrder, SummaryFilter
 from jmmc.quality.joins import JoinSums
@@ -13,7 +14,7 @@ from jmmc.quality.ordering import NEWEST_FIRST, Order
 from jmmc.quality.rollups import Rollup, Sums
 from jmmc.quality.summary import Decile, LiveSession, SearchHit, Summary
 from jmmc.quality.usage import UsageSums
-from jmmc.stores.contract import CLOCK_SKEW
+from jmmc.stores.contract import CLOCK_SKEW, EVERY_PARTITION
 from jmmc.stores.searchable_names import NAMED, kind_of, names_of, stored_kind
 from jmmc.stores.sqlite import incidents, older_rows, summary_writes
 from jmmc.stores.sqlite.compression import compress
@@ -41,10 +42,10 @@ class SqliteReports:
         self._connections = connections
         self._last_dirty = 0
 
-    async def dirty(self, limit: int) -> list[str]:
+    async def dirty(self, limit: int, partitions: Set[int] = EVERY_PARTITION) -> list[str]:
         """See `Reports.dirty`."""
         statement = (
-            "SELECT id, sessions.session FROM dirty JOIN sessions ON id = dirty.session"
+            "SELECT id, sessions.session, conf FROM dirty JOIN sessions ON id = dirty.session"
             " WHERE dirty.session > ? AND dirty.session <= ? ORDER BY dirty.session LIMIT ?"
         )
         rows = await self._connections.read(statement, [self._last_dirty, _MAXIMUM, limit])
@@ -53,21 +54,23 @@ class SqliteReports:
                 statement, [0, self._last_dirty, limit - len(rows)]
             )
         self._last_dirty = rows[-1][0] if rows else 0
-        return [row[1] for row in rows]
+        return [session for _, session, room in rows if partition_of(room) in partitions]
 
     async def backlog(self) -> int:
         """See `Reports.backlog`."""
         return int((await self._connections.read("SELECT count(*) FROM dirty", []))[0][0])
 
-    async def overdue(self, before: int, limit: int) -> list[str]:
+    async def overdue(
+        self, before: int, limit: int, partitions: Set[int] = EVERY_PARTITION
+    ) -> list[str]:
         """See `Reports.overdue`."""
         rows = await self._connections.read(
-            "SELECT session FROM summaries WHERE running AND last < ? AND NOT EXISTS"
+            "SELECT session, conf FROM summaries WHERE running AND last < ? AND NOT EXISTS"
             " (SELECT 1 FROM sessions JOIN dirty ON dirty.session = sessions.id"
-            " WHERE sessions.session = summaries.session) LIMIT ?",
-            [before, limit],
+            " WHERE sessions.session = summaries.session)",
+            [before],
         )
-        return [row[0] for row in rows]
+        return [session for session, room in rows if partition_of(room) in partitions][:limit]
 
     async def put_summaries(self, summaries: Sequence[Summary]) -> None:
         """See `Reports.put_summaries`."""
@@ -340,6 +343,18 @@ class SqliteReports:
             " ON CONFLICT DO UPDATE SET content = excluded.content",
             [kind, name, content.decode()],
         )
+
+    async def replace_record(
+        self, kind: str, name: str, before: bytes | None, after: bytes
+    ) -> bool:
+        """See `Reports.replace_record`."""
+        if before is None:
+            statement = (
+                "INSERT INTO records (kind, name, content) VALUES (?, ?, ?) ON CONFLICT DO NOTHING"
+            )
+            return await self._write(statement, [kind, name, after.decode()]) > 0
+        statement = "UPDATE records SET content = ? WHERE kind = ? AND name = ? AND content = ?"
+        return await self._write(statement, [after.decode(), kind, name, before.decode()]) > 0
 
     async def records(self, kind: str) -> dict[str, bytes]:
         """See `Reports.records`."""

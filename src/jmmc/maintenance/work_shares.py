@@ -1,0 +1,133 @@
+"""Shares the work of summaries among the collectors on one store: each owns some partitions.
+
+One small record says who is there and who owns what. A collector reads it before each round of
+work, and replaces it only if nobody else did meanwhile: so a partition has one owner at a time. It
+takes what is free, up to an equal share, and gives up what it has beyond that. What a collector
+owned that was killed is free when its time is over.
+"""
+
+from collections.abc import Callable
+from typing import Self
+
+import msgspec
+from msgspec import Struct
+from msgspec.structs import replace
+
+from jmmc.core.partitions import PARTITIONS
+from jmmc.stores import CLOCK_SKEW, Reports
+
+SECONDS = 60
+"""How long a collector counts as there after it was seen: a killed one is replaced after that."""
+
+_RENEWED_AFTER = 20  # Seconds: so a share costs three writes a minute.
+_KIND, _NAME = "shares", "summaries"
+_TRIES = 5  # Of a change that others are quicker with.
+_NOBODY = ""
+
+
+class ShareTable(Struct, frozen=True):
+    """Who is there, each until a moment (Unix seconds), and the owner of each partition.
+
+    `shared`: work may be shared. Otherwise whoever leads owns everything.
+    """
+
+    members: dict[str, int] = {}
+    owners: tuple[str, ...] = (_NOBODY,) * PARTITIONS
+    shared: bool = False
+
+    def owned_by(self, member: str) -> frozenset[int]:
+        """The partitions of a member."""
+        return frozenset(n for n, owner in enumerate(self.owners) if owner == member)
+
+    def turn(self, member: str, now: int, *, leads: bool, may_share: bool) -> "ShareTable":
+        """The table after a turn of `member`, who is there at `now`.
+
+        `may_share` is whether the member would share the work if it leads.
+        """
+        members = {
+            name: until
+            for name, until in self.members.items()
+            if now < until <= now + SECONDS + CLOCK_SKEW  # Later: by a wrong clock.
+        }
+        if members.get(member, 0) < now + SECONDS - _RENEWED_AFTER:
+            members[member] = now + SECONDS
+        shared = may_share if leads else self.shared
+        quota = -(-PARTITIONS // len(members)) if shared else PARTITIONS if leads else 0
+        owners: list[str] = []
+        for owner in self.owners:
+            owned = owners.count(member)
+            if owner == member and owned >= quota:
+                owner = _NOBODY
+            owners.append(owner if owner in members else _NOBODY)
+        for number, owner in enumerate(owners):
+            if owner == _NOBODY and owners.count(member) < quota:
+                owners[number] = member
+        return ShareTable(members, tuple(owners), shared)
+
+    def without(self, member: str) -> "ShareTable":
+        """The table after `member` has left."""
+        members = {name: until for name, until in self.members.items() if name != member}
+        owners = tuple(_NOBODY if owner == member else owner for owner in self.owners)
+        return replace(self, members=members, owners=owners)
+
+
+_TABLE = msgspec.json.Decoder(ShareTable)
+
+
+class WorkShare:
+    """The share of the process named `holder`. `monotonic` is a clock that nobody sets."""
+
+    def __init__(self, holder: str, *, monotonic: Callable[[], float]) -> None:
+        self._holder = holder
+        self._monotonic = monotonic
+        self._seen_at = 0.0
+        self.partitions: frozenset[int] = frozenset()
+        """The partitions that this process owns."""
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether this process owns everything."""
+        return len(self.partitions) == PARTITIONS
+
+    @property
+    def is_fresh(self) -> bool:
+        """Whether no other process can have taken the share since the last turn."""
+        return self._monotonic() - self._seen_at < SECONDS - _RENEWED_AFTER - CLOCK_SKEW
+
+    async def take_turn(self, reports: Reports, now: int, *, leads: bool, may_share: bool) -> Self:
+        """Take or give up partitions at `now` (Unix seconds). Raises `StoreError`."""
+        for _ in range(_TRIES):
+            asked_at = self._monotonic()
+            content = (await reports.records(_KIND)).get(_NAME)
+            before = _decoded(content)
+            after = before.turn(self._holder, now, leads=leads, may_share=may_share)
+            if after == before or await reports.replace_record(
+                _KIND, _NAME, content, msgspec.json.encode(after)
+            ):
+                self._seen_at = asked_at
+                self.partitions = after.owned_by(self._holder)
+                return self
+        self.partitions = frozenset()  # Others keep changing it: the next round comes soon.
+        return self
+
+    async def release(self, reports: Reports) -> None:
+        """Let others have the share now. Raises `StoreError`."""
+        if not self._seen_at:
+            return
+        self.partitions = frozenset()
+        for _ in range(_TRIES):
+            content = (await reports.records(_KIND)).get(_NAME)
+            before = _decoded(content)
+            after = before.without(self._holder)
+            if after == before or await reports.replace_record(
+                _KIND, _NAME, content, msgspec.json.encode(after)
+            ):
+                return
+
+
+def _decoded(content: bytes | None) -> ShareTable:
+    """The stored table; an empty one where there is none, or one with other partitions."""
+    if content is None:
+        return ShareTable()
+    table = _TABLE.decode(content)
+    return table if len(table.owners) == PARTITIONS else ShareTable()
