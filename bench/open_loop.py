@@ -148,6 +148,10 @@ def print_results(monitor: LoadMonitor) -> None:
         for browser in monitor.crowd.browsers
     )
     first, last = monitor.states[min(6, len(monitor.states) - 1)], monitor.states[-1]
+    start = monitor.states[0]
+    doubled = max(0, sum(stored.values()) - total.sampled)
+    cores = (last.cpu - start.cpu) / (last.at - start.at)
+    print(f"\ncores in all: {cores:.2f}; samples stored twice: {doubled}", flush=True)
     print(
         f"\nconfirmed {total.confirmed:,} of {total.sampled:,} samples; "
         f"delay p50 {total.percentile(50):.1f}, p99 {total.percentile(99):.1f}, "
@@ -181,7 +185,7 @@ def _print_summary_ages(path: Path) -> None:
     behind = sorted(waiting + [0.0] * max(1, len(rows) - len(waiting)))
     print(
         f"\nrunning sessions with a summary: {len(rows):,}; age of the summary: median"
-        f" {median:.0f} s, p99 {p99:.0f} s; behind the last push: p99"
+        f" {median:.0f} s, p99 {p99:.0f} s; *Now* behind the last push: p99"
         f" {behind[len(behind) * 99 // 100]:.1f} s; sessions without a summary: {without:,}",
         flush=True,
     )

@@ -258,12 +258,12 @@ async def test_new_collections_are_compressed_and_existing_ones_left_as_they_are
     for _ in range(2):  # The second time both exist.
         await store.open()
         await store.close()
-    made, before = (
-        raw.database.command("collStats", item)["wiredTiger"]["creationString"]
-        for item in (name, f"{name}.summaries")
-    )
-    assert "block_compressor=zstd" in made
-    assert "block_compressor=zstd" not in before
+    compressed = {
+        item: "block_compressor=zstd"
+        in raw.database.command("collStats", f"{name}{item}")["wiredTiger"]["creationString"]
+        for item in ("", ".summaries", ".rollups", ".incidents")
+    }
+    assert compressed == {"": True, ".summaries": False, ".rollups": True, ".incidents": True}
 
 
 async def test_every_query_uses_an_index(store: MongoStore, raw: Collection) -> None:

@@ -26,6 +26,8 @@ from jmmc.stores.mongo.opening import (
     try_writes,
 )
 
+_COMPRESSED_SIBLINGS = ("summaries", "rollups", "incidents")  # The others are small.
+
 
 class Connection:
     """The collection of the sessions, its sibling collections, and the client that they belong to.
@@ -140,7 +142,7 @@ class Connection:
 
     async def _prepare(self, collection: AsyncCollection[Document]) -> asyncio.Task[None]:
         """Create what is missing; the task that builds the indexes."""
-        for new in (collection, sibling(collection, "summaries")):
+        for new in (collection, *(sibling(collection, name) for name in _COMPRESSED_SIBLINGS)):
             with self.operation():
                 await create(new, self.features)
         return await make_indexes(collection, self._retention_days, self.features)

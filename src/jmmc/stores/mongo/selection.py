@@ -77,8 +77,10 @@ def summary_query(selection: SummaryFilter, longest: int) -> Document:
         query.setdefault("rating", {"$gt": 0} if selection.rated else None)
     if selection.running is not None:
         query["running"] = selection.running
+        if selection.running:
+            query["began"] = {"$gte": 0}  # The first field of the index of those that run.
     if selection.until is not None:
-        query["began"] = {"$lt": selection.until}
+        query["began"] = {**query.get("began", {}), "$lt": selection.until}
     if selection.since is not None:
         # So that an index on `began` is enough.
         earliest = selection.since - longest
