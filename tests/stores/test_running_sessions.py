@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from pathlib import Path
 
+import msgspec
 import pytest
 from msgspec.structs import replace
 
@@ -50,7 +51,9 @@ class _Stage:
         await self.store.append([push(samples=tuple(map(_sample, seqs)))])
         self.now = max(self.now, _BEGAN + 30 * max(seqs) + 3)
 
-    async def step(self, summarizer: Summarizer | None = None) -> list[str]:
+    async def step(
+        self, summarizer: Summarizer | None = None, *, resumed: bool = False
+    ) -> list[str]:
         """Summarize; return which sessions were read as a whole. The summary must be right."""
         self.read.clear()
         await (summarizer or self.leader).step()
@@ -58,7 +61,8 @@ class _Stage:
         assert await self.store.reports.backlog() == 0
         (session,) = [session async for session in self.store.sessions(SessionFilter())]
         stored = await self.store.reports.summaries(SummaryFilter(), limit=2)
-        assert stored == [summarize(session, preset=_JITSI, rhythm=RHYTHM, now=self.now)]
+        right = summarize(session, preset=_JITSI, rhythm=RHYTHM, now=self.now)
+        assert stored == [msgspec.structs.replace(right, resumed=resumed)]
         return read
 
 
@@ -81,7 +85,7 @@ async def test_only_the_first_summary_of_a_session_reads_all_of_its_samples(stag
     stage.now += 76
     assert await stage.step() == [], "it is over"
     await stage.push(70)
-    assert await stage.step() == [_SESSION]
+    assert await stage.step(resumed=True) == [_SESSION]
 
 
 async def test_lost_samples_are_no_hindrance_and_one_that_comes_late_is_counted(
