@@ -188,6 +188,7 @@ async def _fill_with_summaries(store: Store, sessions: int) -> None:
         await summarizer.rollups.note({hour for summary in shifted for hour in hours_of(summary)})
         if copy % 10 == 9 or copy == copies - 1:
             await summarizer.rollups.roll_up()
+            await summarizer.rollups.join_spans(most=copies)
             print(f"{(copy + 1) * 10_000:,} sessions stored", file=sys.stderr)
 
 

@@ -18,7 +18,7 @@ from jmmc.maintenance.summarizer import Summarizer
 from jmmc.quality.differences import NO_DIFFERENCE
 from jmmc.quality.filters import DIMENSIONS, FILTERS, SummaryFilter
 from jmmc.quality.rollup_hours import hours_of
-from jmmc.quality.rollups import ALL, DAY, HOUR, Rollup
+from jmmc.quality.rollups import ALL, DAY, HOUR, SPAN, Rollup
 from jmmc.quality.summarize import summarize
 from jmmc.quality.summary import LiveSession
 from jmmc.quality.thresholds import preset
@@ -554,6 +554,66 @@ async def test_a_comparison_is_the_same_from_rollups_and_from_sessions(
         <= (comparison.grades.poor_share or 0)
         <= comparison.poor_interval[1]
         for comparison in compared
+    )
+
+
+async def test_a_long_comparison_is_the_same_from_spans_from_days_and_from_sessions(
+    store: Store,
+) -> None:
+    now = _START + 60 * DAY
+    window = SummaryFilter(since=_START + 4321, until=_START + 58 * DAY - 17)
+    # A filter that every session passes: then no rollup is read.
+    every_session = msgspec.structs.replace(window, min_seconds=0)
+    summaries = [
+        _later(summary, place * 4 * DAY + 7 * HOUR)
+        for place, summary in enumerate([*_expected()[:9], *_expected()[-5:]])
+    ]
+    maker = _summarizer(store, now).rollups
+
+    async def stored(added: Sequence[Any]) -> None:
+        async with maker.changing({hour for summary in added for hour in hours_of(summary)}, now):
+            await store.reports.put_summaries(added)
+        while await maker.roll_up():
+            pass
+
+    async def compared(selection: SummaryFilter) -> list[list[Any]]:
+        return [await _queries(store, now).compare(by, selection) for by in ("network", "region")]
+
+    await stored(summaries[:-3])
+    from_days = await compared(window)
+    assert from_days == await compared(every_session)
+    assert await maker.join_spans(most=1) == 1
+    assert await compared(window) == from_days
+    assert await maker.join_spans(most=9) >= 2
+    assert await maker.join_spans(most=9) == 0
+    assert await compared(window) == from_days
+    days = await store.reports.rollups("network", DAY, _START + 20 * DAY, _START + 40 * DAY)
+    await store.reports.put_rollups([Rollup(DAY, day.start, "network", {}) for day in days])
+    assert await compared(window) == from_days, "spans were read in place of days"
+    await store.reports.put_rollups(days)
+    await stored([_later(summary, -20 * DAY) for summary in summaries[-3:]])
+    changed = await compared(window)
+    assert changed != from_days
+    assert changed == await compared(every_session)
+    assert await maker.join_spans(most=9) > 0
+    assert await compared(window) == changed
+    while await store.reports.prune(_START + 50 * DAY):
+        pass
+    assert await store.reports.rollups("network", SPAN, 0, _START + 50 * DAY) == []
+
+
+def _later(summary: Any, seconds: int) -> Any:
+    def later(part: Any) -> Any:
+        return msgspec.structs.replace(part, start=part.start + seconds, end=part.end + seconds)
+
+    return msgspec.structs.replace(
+        summary,
+        began=summary.began + seconds,
+        ended=summary.ended + seconds,
+        last=summary.last + seconds,
+        spells=tuple(map(later, summary.spells)),
+        grade_spans=tuple(map(later, summary.grade_spans)),
+        segments=tuple(map(later, summary.segments)),
     )
 
 

@@ -6,6 +6,7 @@ from functools import partial
 import msgspec
 
 from jmmc.answers.model import JoinRates, JoinReasons, Quantiles, RecentJoins
+from jmmc.answers.rollup_reading import rollups_by_value
 from jmmc.answers.threads import in_background, paused
 from jmmc.core.readings import TECHNICAL_FAILURES
 from jmmc.core.tasks import prefetch
@@ -13,7 +14,7 @@ from jmmc.quality.filters import SummaryFilter
 from jmmc.quality.joins import KNOWN_AFTER_JOINING, JoinSums, add_joins
 from jmmc.quality.outcomes import DROPPED, FAILED, NO_MEDIA, UNSUCCESSFUL
 from jmmc.quality.pair_sums import Pair
-from jmmc.quality.rollups import ALL, HOUR, windows
+from jmmc.quality.rollups import ALL, HOUR
 from jmmc.quality.segments import track_of, values_at
 from jmmc.quality.sketch import Sketch, sketch_quantile
 from jmmc.quality.summary import Summary
@@ -24,7 +25,6 @@ RECENT = 600
 """Seconds of the joins that the live view shows."""
 
 _LATEST = 10  # Failed joins that it names.
-_TOGETHER = 24  # Rollups that are read at a time: one with many values takes milliseconds.
 
 
 async def joins_by(
@@ -49,10 +49,8 @@ async def joins_by(
     for start, end in ((since, first), (last, until)):
         if start < end:
             _add(found, await _of_sessions(reports, selection, start, end, by))
-    for length, start, end in windows(first, last) if of_whole_hours is None else ():
-        step = length * _TOGETHER
-        for part in range(start, end, step):
-            rollups = await reports.rollups(by, length, part, min(part + step, end))
+    if of_whole_hours is None:
+        async for rollups in rollups_by_value(reports, by, first, last):
             for rollup in rollups:
                 await in_background(partial(_add, found, rollup.joins))
     return found

@@ -43,6 +43,7 @@ from jmmc.answers.model import (
     Point,
     QualityPoint,
 )
+from jmmc.answers.rollup_reading import rollups_by_value
 from jmmc.answers.stays import read_stays
 from jmmc.answers.threads import in_background, paused
 from jmmc.core.errors import InvalidInput
@@ -320,9 +321,9 @@ class Overviews:
         by_value_of = _SumsByValue()
         for side in sides if by else ():
             by_value_of.add_side(side)
-        for size, start, end in windows(first, last) if by else ():
-            async for rollups in self._rollups(by, size, start, end):
-                await in_background(partial(by_value_of.add_rollups, rollups, start, end))
+        if by:
+            async for rollups in rollups_by_value(self._reports, by, first, last):
+                await in_background(partial(by_value_of.add_rollups, rollups, first, last))
                 if joins is not None:
                     for rollup in rollups:
                         await in_background(partial(add_joins, joins, paused(rollup.joins.items())))

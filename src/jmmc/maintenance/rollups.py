@@ -1,8 +1,11 @@
-"""Makes the rollups of hours and days whose summaries have changed.
+"""Makes the rollups of hours, days and spans whose summaries have changed.
 
 Whoever changes summaries notes their hours before the change is stored, and once more afterwards:
 one process makes the rollups, others may store summaries meanwhile. A noted hour becomes one that
 is rolled up before it is read. So a crash at any point repeats work and loses none.
+
+A span is joined once it is over: then a query reads it in place of its days. Before one of these
+changes, the span loses its values and is noted. It is joined again in the background.
 """
 
 import asyncio
@@ -28,7 +31,7 @@ from jmmc.core.yielding import LoadAwareYielder
 from jmmc.maintenance.set_aside import SetAside, reason_of
 from jmmc.maintenance.usage_days import note_usage
 from jmmc.quality.filters import DIMENSIONS, SummaryFilter
-from jmmc.quality.rollups import ALL, DAY, HOUR, Fact, Rollup, day_of, hour_of
+from jmmc.quality.rollups import ALL, DAY, HOUR, SPAN, Fact, Rollup, day_of, hour_of, span_of
 from jmmc.quality.segments import track_of
 from jmmc.quality.summary import Setup
 from jmmc.stores import Reports
@@ -39,6 +42,8 @@ _log = logger(__name__)
 
 _NOTED = "stale hour"  # Kinds of records.
 _ROLLING_UP = "rolling up hour"
+_STALE_SPAN = "stale span"
+_SPANS = "spans"  # That those of an earlier version's days were noted.
 _PERIOD = 60  # Seconds between rollups while more is due: of 100,000 sessions one takes 2 s.
 _ROWS_A_SECOND = 500  # Of all time between rollups: they take 2 to 4 % of a core.
 _HOURS_PER_LEASE = 24  # Rebuilt before the lease is renewed.
@@ -72,6 +77,7 @@ class RollupMaker:
         self._made_at = 0.0  # Unix seconds of the last rollups.
         self._rows = 0  # Sessions of the hours that were rolled up then,
         self._pause = 0  # and for how many seconds that is enough.
+        self._knows_spans = False  # All days are in a span that is joined or noted.
 
     async def note(self, hours: Set[int], now: float | None = None) -> None:
         """Note hours whose rollups are to be rebuilt, before their summaries change.
@@ -99,6 +105,7 @@ class RollupMaker:
             return
         self._rows = 0
         await self.roll_up()
+        await self.join_spans(most=1, now=now)
         self._made_at = now
         self._pause = min(self._rows // _ROWS_A_SECOND, _PERIOD)
 
@@ -109,6 +116,46 @@ class RollupMaker:
         hours = [hour for hour in map(int, noted) if self._failed_hours.is_due(hour, now)]
         await self._roll_up(hours)
         return len(hours)
+
+    async def join_spans(self, most: int, now: float | None = None) -> int:
+        """Join the days of at most `most` noted spans that are over; return how many these were.
+
+        `now` is Unix seconds; None asks the clock.
+        """
+        now = self._clock() if now is None else now
+        await self._note_older_spans(int(now))
+        noted = sorted(map(int, await self._reports.records(_STALE_SPAN)))
+        over = [span for span in noted if span + SPAN + DAY <= now][:most]
+        for span in over:
+            # If this fails, the span has no values: its days are read.
+            await self._reports.delete_record(_STALE_SPAN, str(span))
+            for dimension in (ALL, *DIMENSIONS):
+                self._yielder.begin()
+                days = await self._reports.rollups(dimension, DAY, span, span + SPAN)
+                await self._yielder.pause()
+                joined = await asyncio.to_thread(span_of, days, span, dimension)
+                self._yielder.begin()
+                await self._reports.put_rollups([joined])
+                await self._yielder.pause()
+        return len(over)
+
+    async def _note_older_spans(self, now: int) -> None:
+        """Note all spans with days, if an earlier version made these."""
+        if self._knows_spans:
+            return
+        if not await self._reports.records(_SPANS):
+            days = await self._reports.rollups(ALL, DAY, 0, now + DAY)
+            for span in {day.start - day.start % SPAN for day in days}:
+                await self._reports.put_record(_STALE_SPAN, str(span), b"{}")
+            await self._reports.put_record(_SPANS, "noted", b"{}")
+        self._knows_spans = True
+
+    async def _empty_span(self, span: int) -> None:
+        """Let a span have no values, and note it, before one of its days changes."""
+        if str(span) not in await self._reports.records(_STALE_SPAN):
+            empty = [Rollup(SPAN, span, dimension, {}) for dimension in (ALL, *DIMENSIONS)]
+            await self._reports.put_rollups(empty)
+            await self._reports.put_record(_STALE_SPAN, str(span), b"{}")
 
     async def complete(self) -> AsyncIterator[int]:
         """Rebuild rollups that were made without one of today's dimensions; yield hours done.
@@ -163,6 +210,7 @@ class RollupMaker:
         await self._yielder.pause()
 
     async def _roll_up_day(self, day: int) -> None:
+        await self._empty_span(day - day % SPAN)
         days: list[Rollup] = []
         for dimension in (ALL, *DIMENSIONS):
             self._yielder.begin()

@@ -1,4 +1,4 @@
-"""Rollups: sums over sessions by five minutes, hour and day, and by value of a dimension."""
+"""Rollups: sums of sessions by five minutes, hour, day and span, by value of a dimension."""
 
 import struct
 from collections import Counter, defaultdict
@@ -19,6 +19,9 @@ from jmmc.quality.summary import Setup
 
 BUCKET, HOUR, DAY = 300, 3600, 86_400
 """Seconds of the parts of an hour, of an hour and of a day."""
+
+SPAN = 16 * DAY
+"""Seconds of the longest rollup. Spans begin at multiples of it."""
 
 _MOST_VALUES = 500  # Of a dimension in an hour.
 _MOST_NETWORKS = 5000  # And of those whose values browsers cannot make up.
@@ -60,9 +63,10 @@ class Sums(Struct, frozen=True, array_like=True, gc=False):
 
 
 class Rollup(Struct, frozen=True):
-    """The sums of a dimension's values: of an hour by five minutes, or of a day as one.
+    """The sums of a dimension's values: of an hour by five minutes, of a day or a span as one.
 
-    `length` is `HOUR` or `DAY`. `replicates` has the packed `Replicates` of each value over the
+    `length` is `HOUR`, `DAY` or `SPAN`. A span without values was not joined yet, or its days have
+    changed since: then these count. `replicates` has the packed `Replicates` of each value over the
     whole length, `joins` its joins.
     """
 
@@ -367,6 +371,17 @@ def day_of(hours: Iterable[Rollup], start: int, dimension: str) -> Rollup:
     return Rollup(DAY, start, dimension, totals, packed, joins)
 
 
+def span_of(days: Sequence[Rollup], start: int, dimension: str) -> Rollup:
+    """The rollup of the span that begins at `start`, from its days.
+
+    Without values where a day has more than can be joined exactly.
+    """
+    values = {value for day in days for value in (*day.values, *day.joins)}
+    if len(values) > _MOST_OF_A_DAY:
+        return Rollup(SPAN, start, dimension, {})
+    return replace(day_of(days, start, dimension), length=SPAN)
+
+
 def add_replicates(into: ReplicatesByValue, rollups: Iterable[Rollup]) -> None:
     """Add the replicates in rollups of one dimension."""
     for rollup in rollups:
@@ -406,6 +421,12 @@ def total(parts: Iterable[Sums], start: int) -> Sums:
         people = max(people, part.people)
         connections = max(connections, part.connections)
     return Sums(start, sessions, good, fair, poor, unknown, people, connections)
+
+
+def whole_spans(since: int, until: int) -> tuple[int, int]:
+    """The start of the first and the end of the last span in a window; equal when it has none."""
+    first, last = -(-since // SPAN) * SPAN, until // SPAN * SPAN
+    return (first, last) if first < last else (since, since)
 
 
 def windows(since: int, until: int) -> Iterator[tuple[int, int, int]]:

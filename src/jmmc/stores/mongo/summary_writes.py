@@ -7,7 +7,7 @@ from bson import ObjectId
 from pymongo import DESCENDING, ReplaceOne, UpdateOne
 
 from jmmc.quality.filters import DIMENSIONS
-from jmmc.quality.rollups import ALL, DAY, HOUR, Rollup
+from jmmc.quality.rollups import ALL, DAY, HOUR, SPAN, Rollup
 from jmmc.quality.summary import Summary
 from jmmc.quality.usage import UsageSums
 from jmmc.stores.mongo.connection import Connection
@@ -91,7 +91,7 @@ async def prune(connection: Connection, before: int) -> int:
         await connection.collection("names").delete_many({"last": {"$lt": before}})
         await connection.collection("incidents").delete_many({"ended": {"$lt": before}})
         for dimension in (ALL, *DIMENSIONS):
-            for length in (HOUR, DAY):
+            for length in (HOUR, DAY, SPAN):
                 prefix = f"{dimension} {length} "
                 query = {"_id": {"$gte": prefix, "$lt": f"{prefix}{before:012}"}}
                 await connection.collection("rollups").delete_many(query)
