@@ -24,6 +24,9 @@ from jmmc.stores.sqlite.selection import order_key, read_column, summary_conditi
 
 _MAXIMUM = 2**63 - 1  # Of an integer in SQLite.
 _BEGAN = "began >= ? AND began < ?"
+_LONGEST = "(SELECT coalesce(max(ended - began), 0) FROM summaries)"
+"""The longest session: what runs at a moment began no longer before, so an index is enough."""
+
 _PART = 2000  # Summaries read together: their rows take the event loop some 5 ms.
 _FEW_ROOMS = 10_000  # Each takes some 10 µs to look up; a session takes 0.3 µs to count.
 _ROLLUP = msgspec.json.Decoder(
@@ -94,7 +97,7 @@ class SqliteReports:
         after: tuple[Any, str] | None = None,
     ) -> list[Summary]:
         """See `Reports.summaries`."""
-        where, values = await self._where(selection)
+        where, values = _where(selection)
         key = order_key(order)
         if after is not None:
             where += f" AND ({key}, session) {'<' if order.falling else '>'} (?, ?)"
@@ -147,7 +150,7 @@ class SqliteReports:
         self, columns: Sequence[str], selection: SummaryFilter
     ) -> list[tuple[Any, ...]]:
         """See `Reports.facts`."""
-        where, values = await self._where(selection)
+        where, values = _where(selection)
         fields = ", ".join(map(read_column, columns))
         return await self._connections.read(
             f"SELECT {fields} FROM summaries WHERE {where} ORDER BY began, session", values
@@ -187,7 +190,7 @@ class SqliteReports:
 
     async def count_values(self, field: str, selection: SummaryFilter) -> dict[str, int]:
         """See `Reports.count_values`."""
-        where, values = await self._where(selection)
+        where, values = _where(selection)
         rows = await self._connections.read(
             f"SELECT {read_column(field)} AS value, count(*) FROM summaries WHERE {where}"
             " GROUP BY value",
@@ -197,7 +200,7 @@ class SqliteReports:
 
     async def deciles(self, selection: SummaryFilter) -> list[Decile]:
         """See `Reports.deciles`."""
-        where, values = await self._where(selection)
+        where, values = _where(selection)
         rows = await self._connections.read(
             "SELECT conf, CASE WHEN good + fair + poor > 0"
             " THEN min(9, good * 10 / (good + fair + poor)) END AS tenth,"
@@ -208,7 +211,7 @@ class SqliteReports:
 
     async def count_rooms(self, selection: SummaryFilter) -> int:
         """See `Reports.count_rooms`."""
-        where, values = await self._where(selection)
+        where, values = _where(selection)
         if selection.only_window and await self._has_few_rooms():
             # The first session of each room is found in an index, and the next room after it.
             rows = await self._connections.read(
@@ -393,22 +396,22 @@ class SqliteReports:
         )
         return int(rows[0][0]) < _FEW_ROOMS
 
-    async def _where(self, selection: SummaryFilter) -> tuple[str, list[object]]:
-        conditions, values = summary_conditions(selection)
-        if selection.until is not None:
-            conditions.append("began < ?")
-            values.append(selection.until)
-        if selection.since is not None:
-            conditions.append("began >= ?")
-            values.append(await self._earliest(selection.since))
-        return " AND ".join(conditions) or "1", values
-
     async def _earliest(self, since: int) -> int:
-        """The earliest `began` of sessions that run at `since`: so an index on it is enough."""
-        ((longest,),) = await self._connections.read("SELECT max(ended - began) FROM summaries", [])
-        return since - int(longest or 0)
+        ((earliest,),) = await self._connections.read(f"SELECT ? - {_LONGEST}", [since])
+        return int(earliest)
 
     async def _write(self, statement: str, values: Sequence[object]) -> int:
         return await self._connections.write(
             lambda connection: connection.execute(statement, values).rowcount
         )
+
+
+def _where(selection: SummaryFilter) -> tuple[str, list[object]]:
+    conditions, values = summary_conditions(selection)
+    if selection.until is not None:
+        conditions.append("began < ?")
+        values.append(selection.until)
+    if selection.since is not None:
+        conditions.append(f"began >= ? - {_LONGEST}")
+        values.append(selection.since)
+    return " AND ".join(conditions) or "1", values
