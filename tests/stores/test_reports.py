@@ -10,6 +10,7 @@ from typing import Any
 import msgspec
 import pytest
 
+from jmmc.answers import overviews
 from jmmc.answers.model import Grades
 from jmmc.answers.queries import NotFoundError, Queries
 from jmmc.core.model import Push, SessionFilter
@@ -600,6 +601,24 @@ async def test_a_long_comparison_is_the_same_from_spans_from_days_and_from_sessi
     while await store.reports.prune(_START + 50 * DAY):
         pass
     assert await store.reports.rollups("network", SPAN, 0, _START + 50 * DAY) == []
+
+
+@pytest.mark.parametrize("filters", [{}, {"transport": "udp"}])
+async def test_the_worst_meetings_are_the_same_however_rooms_are_read(
+    lives: Store, monkeypatch: pytest.MonkeyPatch, filters: dict[str, str]
+) -> None:
+    window = SummaryFilter(since=_START + 40_000, until=_START + DAY + 30_000, **filters)
+
+    async def worst() -> Sequence[Any]:
+        detail = await _queries(lives).overview_detail(window, "browser", worst=4)
+        return detail.spread.worst
+
+    room_by_room = await worst()
+    assert len(room_by_room) == 4
+    monkeypatch.setattr(overviews, "_SINGLY", 0)
+    assert await worst() == room_by_room, "by the times in which rooms were occupied"
+    monkeypatch.setattr(overviews, "_MOST_OCCUPIED", 0)
+    assert await worst() == room_by_room, "all stays at once"
 
 
 def _later(summary: Any, seconds: int) -> Any:

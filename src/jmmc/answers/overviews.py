@@ -1,7 +1,7 @@
 """Windows of time: totals, time series, comparisons, heat maps and the worst meetings."""
 
 from collections import Counter
-from collections.abc import AsyncIterator, Collection, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Collection, Iterable, Mapping, Sequence, Set
 from functools import partial
 from heapq import nlargest
 from itertools import repeat
@@ -53,7 +53,7 @@ from jmmc.quality.filters import DIMENSIONS, SummaryFilter
 from jmmc.quality.grading import Grade
 from jmmc.quality.intervals import Replicates, estimate, interval
 from jmmc.quality.joins import JoinSums, add_joins
-from jmmc.quality.meetings import by_room, split
+from jmmc.quality.meetings import by_room, split, until_empty
 from jmmc.quality.pair_sums import Pair, PairSums
 from jmmc.quality.quality_steps import QualitySteps
 from jmmc.quality.rollups import (
@@ -84,6 +84,7 @@ _MAX_QUALITY_POINTS = 60  # The longer a step, the narrower its interval.
 _MAX_POINTS = 200  # In a series.
 _MAX_SHORT_STEPS = 24  # The same in a short window.
 _FROM_SESSIONS = 6 * HOUR  # Shorter windows come from sessions: rollups have intervals by hour.
+_MOST_OCCUPIED = 100  # Times of which the meetings are read one by one.
 _SINGLY = 50  # Rooms that are read one by one; more are read faster in one query.
 _STEPS = (300, 900, 3600, 4 * 3600, DAY, 7 * DAY)
 
@@ -95,6 +96,26 @@ class OverviewDetail(NamedTuple):
     heat: Sequence[Cell]
     compared: Sequence[Comparison]
     spread: GradeDistribution
+
+
+class _BadStay(NamedTuple):
+    """What decides when a room was occupied, and how bad that was."""
+
+    room: str
+    began: int
+    ended: int
+    jitsi_meeting_id: str
+    fair: int
+    poor: int
+
+
+class _Occupied(NamedTuple):
+    """A time in which a room was never empty for ten minutes: no meeting in it is worse."""
+
+    bad: int
+    room: str
+    began: int
+    ended: int
 
 
 class _SumsByValue:
@@ -497,17 +518,47 @@ class Overviews:
             if found and rooms[worst_rooms[looked]] < max(least, 1):
                 break
             size = worst if looked < _SINGLY else len(worst_rooms)
-            found += await self._bad_meetings(selection, worst_rooms[looked : looked + size])
+            rooms_of_part = worst_rooms[looked : looked + size]
+            found += await self._bad_meetings(selection, rooms_of_part, worst, least)
             found.sort(key=lambda meeting: _order(*meeting), reverse=True)
             looked += size
         return tuple(meeting_of(stays) for _, stays in found[:worst])
 
-    async def _bad_meetings(
-        self, selection: SummaryFilter, worst_rooms: Collection[str]
+    async def _occupied(self, selection: SummaryFilter, rooms: Set[str]) -> list[_Occupied]:
+        rows = await self._reports.facts(_BadStay._fields, selection)
+        return await in_background(partial(_occupied_of, rows, rooms))
+
+    async def _meetings_between(
+        self, selection: SummaryFilter, room: str, began: int, ended: int
     ) -> list[tuple[int, Room]]:
-        """The meetings of these rooms that had problems: badness and stays."""
+        since, until = _window(selection)
+        occupied = msgspec.structs.replace(
+            selection, room=room, since=max(since, began), until=min(until, ended + 1)
+        )
+        stays = await read_stays(self._reports, occupied)
+        return await in_background(lambda: _with_badness(stays))
+
+    async def _bad_meetings(
+        self, selection: SummaryFilter, worst_rooms: Collection[str], worst: int, least: int
+    ) -> list[tuple[int, Room]]:
+        """The meetings of these rooms that had problems: badness and stays.
+
+        Of many rooms some that are not among the `worst` ones, or less bad than `least`, are left
+        out.
+        """
         if len(worst_rooms) > _SINGLY:
             looked_for = set(worst_rooms)
+            occupied = await self._occupied(selection, looked_for)
+            found: list[tuple[int, Room]] = []
+            for bad, room, began, ended in occupied[:_MOST_OCCUPIED]:
+                if bad < least:
+                    return found
+                found += await self._meetings_between(selection, room, began, ended)
+                if len(found) >= worst:
+                    found.sort(key=lambda meeting: meeting[0], reverse=True)
+                    least = max(least, found[worst - 1][0])
+            if len(occupied) <= _MOST_OCCUPIED or occupied[_MOST_OCCUPIED].bad < least:
+                return found
             every_stay = await read_stays(self._reports, selection)
             stays = await in_background(
                 lambda: [stay for stay in paused(every_stay) if stay.room in looked_for]
@@ -519,6 +570,20 @@ class Overviews:
                     self._reports, msgspec.structs.replace(selection, room=worst_room)
                 )
         return await in_background(lambda: _with_badness(stays))
+
+
+def _occupied_of(
+    rows: Iterable[tuple[str, int, int, str, int, int]], rooms: Set[str]
+) -> list[_Occupied]:
+    """The times with problems, the worst first."""
+    stays = (_BadStay(*row) for row in paused(rows) if row[0] in rooms)
+    occupied = [
+        _Occupied(bad, room, together[0].began, max(stay.ended for stay in together))
+        for room, room_stays in by_room(stays).items()
+        for together in until_empty(room_stays)
+        if (bad := sum(badness(stay.fair, stay.poor) for stay in together))
+    ]
+    return sorted(occupied, reverse=True)
 
 
 def _check_dimension(by: str, field: str = "by") -> None:
