@@ -1,5 +1,7 @@
 """Likely causes: what is named, how surely, and when it is not."""
 
+import sys
+from collections import Counter
 from collections.abc import Sequence
 from itertools import pairwise
 
@@ -364,3 +366,30 @@ def test_the_same_cause_at_another_time_is_another_incident() -> None:
 
 def test_without_problems_there_is_no_incident() -> None:
     assert _incidents(_elsewhere()) == []
+
+
+def test_a_problem_in_a_meeting_of_fifty_takes_thousands_of_steps_however_many_are_elsewhere() -> (
+    None
+):
+    """Calls of functions, which are the same on any machine; 10,000 take some 2 ms."""
+    receivers = [
+        _person(n, (1400 + n, 1600), signs=("media",), senders=(n + 1, n + 2), room="r")
+        for n in range(50)
+    ]
+    networks = [
+        _person(100 + n, *[_BAD] * (n % 20 == 0), browser=f"Firefox {n}") for n in range(600)
+    ]
+    crowd = Crowd([*receivers, *networks], 1000, 2000)
+    steps: Counter[str] = Counter()
+
+    def count(_frame: object, event: str, _argument: object) -> None:
+        steps[event] += 1
+
+    before = sys.getprofile()
+    sys.setprofile(count)
+    try:
+        for receiver in receivers[:3]:
+            likely_causes(receiver, receiver.spells[0], crowd)
+    finally:
+        sys.setprofile(before)
+    assert steps["call"] + steps["c_call"] < 3 * 16_000

@@ -103,6 +103,7 @@ class Crowd:
         self._slots = max(1, -(-(until - since) // self._slot))
         self._places: dict[tuple[str, str], list[int]] = {}
         self._by_value: dict[tuple[str, str], Set] = {}
+        self._versions: dict[str, dict[str, None]] = {}
         self._of_person: dict[str, Set] = {}
         self._movers: Set = 0
         changes = [[0] * (self._slots + 1) for _ in range(3 + len(SIGNS))]
@@ -137,6 +138,7 @@ class Crowd:
                 self._places.setdefault((kind, value), []).append(place)
                 if kind == "browser" and len(names := _names(kind, value)) > 1:
                     self._places.setdefault((kind, names[1]), []).append(place)
+                    self._versions.setdefault(names[1], {})[value] = None
         good, bad, secondary, *of_sign = changes
         for span in summary.grade_spans:
             if span.grade >= Grade.GOOD:
@@ -259,10 +261,8 @@ class Crowd:
 
     def versions(self, browser: str) -> Iterable[Set]:
         """The sessions of each version of a browser."""
-        family = browser.rpartition(" ")[0]
-        for kind, value in self._places:
-            if kind == "browser" and value != family and value.rpartition(" ")[0] == family:
-                yield self._members(kind, value, self._since)
+        for value in self._versions.get(browser.rpartition(" ")[0], ()):
+            yield self._members("browser", value, self._since)
 
     def of_person(self, browser_id: str) -> Set:
         """The sessions of a person."""

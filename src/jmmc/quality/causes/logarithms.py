@@ -1,6 +1,7 @@
 """Sums of probabilities that are kept as logarithms, in nats."""
 
 from collections.abc import Iterable, Sequence
+from functools import lru_cache
 from math import exp, inf, log
 
 from jmmc.quality.causes import parameters as p
@@ -31,3 +32,9 @@ def weighted(*terms: Sequence[float]) -> float:
 def log_share(odds: float) -> float:
     """The logarithm of a probability, of its logarithmic odds."""
     return -log(1 + exp(-odds)) if odds > -NEGLIGIBLE else odds
+
+
+@lru_cache(maxsize=4096)
+def log_weak(ratios: tuple[float, ...]) -> float:
+    """What a record says for somebody who is weak for days, of its ratios (`log_ratios`)."""
+    return weighted(LOG_OF_WEAKNESS, LOG_STRENGTHS, ratios)

@@ -7,14 +7,7 @@ from jmmc.quality.causes import parameters as p
 from jmmc.quality.causes.answer import OTHER_END
 from jmmc.quality.causes.crowd import Set, names_in
 from jmmc.quality.causes.hypothesis import Hypothesis
-from jmmc.quality.causes.logarithms import (
-    LOG_OF_WEAKNESS,
-    LOG_STRENGTHS,
-    NOTHING,
-    log_share,
-    log_sum,
-    weighted,
-)
+from jmmc.quality.causes.logarithms import NOTHING, log_share, log_sum, log_weak
 from jmmc.quality.causes.own_causes import log_device_events
 from jmmc.quality.causes.problem import Problem, log_length
 from jmmc.quality.causes.receivers import Receivers
@@ -53,7 +46,7 @@ def other_ends(problem: Problem, receivers: Receivers, beside: float) -> Iterabl
         ratios = NOTHING
         if record is not None:
             ratios = log_ratios(record, problem.usual, of_person=True)
-        weak = log(p.OWN["line"].weak) + weighted(LOG_OF_WEAKNESS, LOG_STRENGTHS, ratios)
+        weak = log(p.OWN["line"].weak) + log_weak(ratios)
         usual = log(share) + problem.now
         device = log(p.OWN["device"].share / share) + log_device_events(other, spell)
         sender = log_sum((_state_of(problem, bit), device))

@@ -1,12 +1,18 @@
 """What the others say for a cause in common: who of its group had problems, and who else."""
 
+from collections.abc import Sequence
 from functools import lru_cache
-from math import log
+from math import exp, log
 from operator import add, mul
 
 from jmmc.quality.causes import parameters as p
 from jmmc.quality.causes.logarithms import LOG_SPARED, log_sum
 from jmmc.quality.causes.problem import Counts, Problem
+
+_BASES_OF_STRENGTH = tuple(
+    slice(at * len(p.BASE_RATES), (at + 1) * len(p.BASE_RATES)) for at in range(len(p.STRENGTHS))
+)
+"""Where the base rates of each strength are, in a list by strength and base rate."""
 
 
 def alike(problem: Problem, inside: Counts) -> tuple[float, float]:
@@ -30,18 +36,14 @@ def log_others(
 
     Averaged over the base rate.
     """
+    spared = [inside.good * nats for nats in LOG_SPARED]
     if not inside.bad:
-        return [inside.good * nats for nats in LOG_SPARED]
-    table = _ratios(same, by_chance, at_once, p.SAME_SIGN)
-    log_base = problem.log_base
-    found: list[float] = []
-    for of_strength in table:
-        terms = [
-            base + sum(map(mul, inside, ratios))
-            for base, ratios in zip(log_base, of_strength, strict=True)
-        ]
-        found.append(log_sum(terms))
-    return found
+        return spared
+    of_affected = _log_of_affected(inside, same, by_chance, at_once, p.SAME_SIGN)
+    return [
+        nats + log_sum(map(add, problem.log_base, of_affected[bases]))
+        for nats, bases in zip(spared, _BASES_OF_STRENGTH, strict=True)
+    ]
 
 
 def log_others_apart(
@@ -52,33 +54,37 @@ def log_others_apart(
     They may resemble each other; this problem resembles them by chance, and then all of them.
     The second list is averaged over the base rate times the base rate.
     """
+    spared = [inside.good * nats for nats in LOG_SPARED]
     if not inside.bad:
-        good_only = [inside.good * nats for nats in LOG_SPARED]
-        return good_only, [problem.now + nats for nats in good_only]
+        return spared, [problem.now + nats for nats in spared]
     like, unlike = p.SAME_SIGN, 1 - p.SAME_SIGN
-    tables = (
-        (log(same * by_chance), _ratios(same, by_chance, p.AT_ONCE, like)),
-        (log(same * (1 - by_chance)), _ratios(same, by_chance, by_chance, like)),
-        (log(1 - same), _ratios(same, by_chance, by_chance, unlike)),
-    )
+    of_affected: list[Sequence[float]] = []
+    priors: list[float] = []
+    for prior, at_once, alike_share in (
+        (same * by_chance, p.AT_ONCE, like),
+        (same * (1 - by_chance), by_chance, like),
+        (1 - same, by_chance, unlike),
+    ):
+        of_affected.append(_log_of_affected(inside, same, by_chance, at_once, alike_share))
+        priors += [log(prior) + base for base in problem.log_base]
+    rates = p.BASE_RATES * len(of_affected)
     apart, apart_now = [], []
-    for at in range(len(p.STRENGTHS)):
-        nats = [
-            log_sum(weight + sum(map(mul, inside, table[at][base])) for weight, table in tables)
-            for base in range(len(p.BASE_RATES))
-        ]
-        apart.append(log_sum(map(add, problem.log_base, nats)))
-        apart_now.append(log_sum(map(add, problem.log_base_now, nats)))
+    for nats, bases in zip(spared, _BASES_OF_STRENGTH, strict=True):
+        terms = [*map(add, priors, [term for listed in of_affected for term in listed[bases]])]
+        most = max(terms)
+        shares = [exp(term - most) for term in terms]
+        apart.append(nats + most + log(sum(shares)))
+        apart_now.append(nats + most + log(sum(map(mul, shares, rates))))
     return apart, apart_now
 
 
-@lru_cache(maxsize=2048)
-def _ratios(
-    same: float, by_chance: float, at_once: float, like: float
-) -> tuple[tuple[tuple[float, ...], ...], ...]:
-    """The logarithm of P(how somebody is | member) / P(the same | not), by strength and base rate.
+@lru_cache(maxsize=1024)
+def _log_of_affected(
+    inside: Counts, same: float, by_chance: float, at_once: float, like: float
+) -> Sequence[float]:
+    """The logarithm of P(the affected | members) / P(the same | not), by strength and base rate.
 
-    In the order of `Counts`.
+    `like`: how probable a member has the same sign by the cause, `at_once` the same moment.
     """
     shares = (
         ((1 - like) * (1 - at_once), (1 - same) * (1 - by_chance)),
@@ -86,15 +92,21 @@ def _ratios(
         (like * (1 - at_once), same * (1 - by_chance)),
         (like * at_once, same * by_chance),
     )
+    found: Sequence[float] = (0.0,) * (len(p.STRENGTHS) * len(p.BASE_RATES))
+    for count, (cause, usual) in zip(inside[1:], shares, strict=True):
+        if count:
+            ratios = _log_ratios(cause, usual)
+            found = tuple([nats + count * ratio for nats, ratio in zip(found, ratios, strict=True)])
+    return found
+
+
+@lru_cache(maxsize=4096)
+def _log_ratios(cause: float, usual: float) -> tuple[float, ...]:
+    """The same of one who is affected in one way, which has a probability by either."""
     return tuple(
-        tuple(
-            (
-                log(1 - strength),
-                *(log(1 - strength + strength * cause / (base * usual)) for cause, usual in shares),
-            )
-            for base in p.BASE_RATES
-        )
+        log(1 - strength + strength * cause / (base * usual))
         for strength in p.STRENGTHS
+        for base in p.BASE_RATES
     )
 
 

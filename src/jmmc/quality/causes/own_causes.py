@@ -5,13 +5,7 @@ from math import log
 
 from jmmc.quality.causes import parameters as p
 from jmmc.quality.causes.hypothesis import Hypothesis
-from jmmc.quality.causes.logarithms import (
-    LOG_OF_WEAKNESS,
-    LOG_STRENGTHS,
-    NOTHING,
-    log_sum,
-    weighted,
-)
+from jmmc.quality.causes.logarithms import NOTHING, log_sum, log_weak
 from jmmc.quality.causes.problem import Problem, log_length
 from jmmc.quality.causes.receivers import Receivers
 from jmmc.quality.causes.signs import log_probability
@@ -48,7 +42,7 @@ def own_causes(
         weak = parts["history"] = 0.0
         if own.weak:
             history = problem.of_person if _has_recurred(problem, kind) else NOTHING
-            weak = log(own.weak) + weighted(LOG_OF_WEAKNESS, LOG_STRENGTHS, history)
+            weak = log(own.weak) + log_weak(history)
             now = log_sum((now, weak + log_sum((0.0, beside))))
         if problem.person.known and own.weak:
             usual = log(own.share) + problem.now

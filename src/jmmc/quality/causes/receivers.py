@@ -1,6 +1,7 @@
 """What the others of a meeting say of a sender: who receives whom badly."""
 
 from collections.abc import Mapping
+from functools import lru_cache
 from math import log
 from operator import mul
 from typing import NamedTuple
@@ -43,7 +44,13 @@ class Receivers:
         self._problem = problem
         scene = problem.scene
         self._receivers = ~(scene.affected & ~scene.secondary)
-        self._naming = self._who_names_whom()
+        self._unnamed: list[Set] = []
+        self._named_by: dict[str, list[tuple[Set, int]]] = {}
+        for receiver, names in self._who_names_whom().items():
+            if not names:
+                self._unnamed.append(receiver)
+            for name in names:
+                self._named_by.setdefault(name, []).append((receiver, len(names)))
         self.passed_on = self.received(of_me=bool(problem.signs & PASSED_ON_SIGNS))
 
     def _who_names_whom(self) -> Mapping[Set, frozenset[str]]:
@@ -66,16 +73,13 @@ class Receivers:
 
     def _witnesses(self, endpoint: str, but: Set) -> _Witnesses:
         """How many others of the meeting name a sender, with and without others, or nobody."""
-        alone = of_two = among = unnamed = 0
-        for receiver, names in self._naming.items():
-            if receiver & but:
-                continue
-            if not names:
-                unnamed += 1
-            elif endpoint in names:
-                alone += len(names) == 1
-                of_two += len(names) == 2
-                among += len(names) > 2
+        alone = of_two = among = 0
+        for receiver, named in self._named_by.get(endpoint, ()):
+            if not receiver & but:
+                alone += named == 1
+                of_two += named == 2
+                among += named > 2
+        unnamed = sum(not receiver & but for receiver in self._unnamed)
         receivers = (
             self._problem.meeting.members & self._receivers & self._problem.scene.known & ~but
         )
@@ -86,7 +90,7 @@ class Receivers:
 
     def log_said_of(self, endpoint: str, but: Set) -> float:
         """What the others say of a sender, in nats; without the receivers `but`."""
-        return weighted(_LOG_OF_RECEIVERS, _log_witnessed(self._witnesses(endpoint, but)))
+        return _log_witnessed(self._witnesses(endpoint, but))
 
     def log_moment(self, place: int) -> float:
         """What it says that the problem of a sender, as others have it, is at the same moment."""
@@ -95,9 +99,8 @@ class Receivers:
             return 0.0
         endpoint = self._problem.crowd.sessions[place].endpoint_id
         witnesses = 0
-        for receiver, names in self._naming.items():
-            if endpoint in names:
-                witnesses |= receiver
+        for receiver, _ in self._named_by.get(endpoint, ()):
+            witnesses |= receiver
         if scene.at_once & (bit | witnesses):
             return log(p.AT_ONCE / self._problem.by_chance)
         if not (scene.affected & bit or witnesses):
@@ -105,8 +108,8 @@ class Receivers:
         return log((1 - p.AT_ONCE) / (1 - self._problem.by_chance))
 
 
-def _log_witnessed(witnesses: _Witnesses) -> list[float]:
-    """For each of `STRENGTHS`, what the others of a meeting say for a sender, in nats."""
-    return [
-        sum(map(mul, witnesses, ratios)) if any(witnesses) else 0.0 for ratios in _RATIOS_OF_NAMING
-    ]
+@lru_cache(maxsize=4096)
+def _log_witnessed(witnesses: _Witnesses) -> float:
+    """What the others of a meeting say for a sender, in nats."""
+    said = [sum(map(mul, witnesses, ratios)) for ratios in _RATIOS_OF_NAMING]
+    return weighted(_LOG_OF_RECEIVERS, said)
