@@ -63,9 +63,11 @@ def test_list_shows_rules_active_alerts_and_pending_deliveries(folder: Path) -> 
     ]
 
 
-def test_list_without_rules_names_the_docs(folder: Path) -> None:
+def test_list_without_rules_says_where_they_are_written(folder: Path) -> None:
     done = jmmc("alerts", "list", "--store", "sqlite:///calls.db", folder=folder)
-    assert done.stdout.splitlines()[0] == "No rules: see docs/how-to/alerts.md"
+    assert (
+        done.stdout.splitlines()[0] == "No rules: add an [[alerts]] table to the configuration file"
+    )
 
 
 def test_list_reports_an_unusable_store_in_one_line(tmp_path: Path) -> None:

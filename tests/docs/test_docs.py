@@ -1,5 +1,6 @@
 """The documentation is correct and complete, and is written by the rules of CONTRIBUTING.md."""
 
+import ast
 import re
 import tomllib
 from pathlib import Path
@@ -191,3 +192,26 @@ def test_the_line_for_jitsi_meet_in_the_readme_is_that_of_the_snippet() -> None:
     (lines,) = re.findall(r"```js\n(.*?)```", _read("README.md"), re.DOTALL)
     url = "https://metrics.example.org/jitsi-meet-metrics-collector"
     assert lines in snippet("config.js", url=url, upstream=url)
+
+
+def test_no_message_of_the_program_points_into_a_checkout() -> None:
+    """A package has no `docs/`."""
+    pointers = []
+    for path in sorted((ROOT / "src/jmmc").rglob("*.py")):
+        tree = ast.parse(path.read_text("utf-8"))
+        docstrings = {
+            id(node.body[0].value)
+            for node in ast.walk(tree)
+            if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef)
+            and node.body
+            and isinstance(node.body[0], ast.Expr)
+        }
+        pointers += [
+            f"{path.name}: {node.value}"
+            for node in ast.walk(tree)
+            if isinstance(node, ast.Constant)
+            and isinstance(node.value, str)
+            and id(node) not in docstrings
+            and re.search(r"\bdocs/", node.value)
+        ]
+    assert pointers == []

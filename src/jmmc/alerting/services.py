@@ -121,7 +121,7 @@ class Service:
             why = self._masked(next(iter(guard.messages), "unknown form"))
             raise SettingsError(
                 f"alert_services: a URL that begins with {scheme}:// is not one of a service"
-                f" ({why}); see docs/how-to/alerts.md for the forms"
+                f" ({why}); https://appriseit.com/services/ has the forms"
             )
         return service
 

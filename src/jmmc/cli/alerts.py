@@ -93,7 +93,7 @@ def list_(config: Path | None, **flags: object) -> None:
     if settings.alerts:
         console.print(table)
     else:
-        console.print("No rules: see docs/how-to/alerts.md")
+        console.print("No rules: add an [[alerts]] table to the configuration file", markup=False)
     pending = sum(
         len(delivery.channels) for record in records.values() for delivery in record.pending
     )

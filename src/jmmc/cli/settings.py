@@ -55,7 +55,7 @@ Docker, Kubernetes and systemd.
 @setting_options
 @click.option("--all", "everything", is_flag=True, help="Show the settings with a default too.")
 @click.option("--json", "as_json", is_flag=True, help="Print all settings as one JSON object.")
-@click.option("--markdown", is_flag=True, help="Print the page docs/reference/settings.md.")
+@click.option("--markdown", is_flag=True, help="Print the settings as a page of the documentation.")
 def settings(
     config: Path | None, everything: bool, as_json: bool, markdown: bool, **flags: object
 ) -> None:

@@ -196,7 +196,11 @@ def _script(
     if settings.get("enabled") is False:
         yield Finding("warn", "script: collection is off", "set enabled = true in the collector")
     if settings.get("require_consent") is True:
-        yield Finding("ok", "script: collects only after consent", "see docs/how-to/privacy.md")
+        yield Finding(
+            "ok",
+            "script: collects only after consent",
+            "the page allows it by window.jmmc_consent = true",
+        )
     push_url = str(settings.get("push_url", "push"))
     if by_config and not push_url.startswith("http"):
         hint = "set push_url to an absolute URL: an app does not know where the script came from"

@@ -124,15 +124,15 @@ INSTRUMENTS: tuple[Instrument, ...] = (
     Instrument(
         "jmmc_participants",
         "gauge",
-        "Participants now, by their current grade. Reported by the leader.",
+        "Participants now, by their current grade. Each collector reports its rooms.",
         (*_CALL, "grade"),
     ),
     Instrument(
         "jmmc_connections",
         "gauge",
-        "Connections now: a participant in two tabs has two. Reported by the leader.",
+        "Connections now: a participant in two tabs has two. Each collector reports its rooms.",
     ),
-    Instrument("jmmc_meetings", "gauge", "Meetings now. Reported by the leader."),
+    Instrument("jmmc_meetings", "gauge", "Meetings now. Each collector reports its rooms."),
     Instrument(
         "jmmc_call_seconds",
         "counter",

@@ -32,6 +32,10 @@ _TYPICAL_NAMES = (
     "%f0%9f%9a%80" * 30,
 )
 _STALE = timedelta(days=366)
+_GRANT = (
+    "in mongosh, as its admin, on the database of the store:"
+    ' db.grantRolesToUser("USER", [{role: "readWrite", db: db.getName()}])'
+)
 _SCRIPT_LIMIT = 8 * 1024  # Bytes gzipped: the documented limit.
 
 
@@ -113,7 +117,8 @@ def _network_names(settings: Settings, now: datetime) -> Iterator[Finding]:
             asn_database=settings.asn_database, country_database=settings.country_database
         )
     except JmmcError as error:
-        yield Finding("fail", str(error), "see docs/how-to/privacy.md, network names")
+        hint = "name a file in the MaxMind DB format, or leave the setting empty"
+        yield Finding("fail", str(error), hint)
         return
     for edition in names.editions:
         what = f"{edition.setting}: {edition.kind} of {edition.built:%Y-%m-%d}"
@@ -149,9 +154,9 @@ async def _store(settings: Settings) -> AsyncIterator[Finding]:
         async for finding in _retention(store, settings, time.time()):
             yield finding
     except JmmcError as error:
-        hint = "see docs/reference/settings.md, store"
+        hint = "set store to sqlite:///PATH or a mongodb:// URL that this machine can reach"
         if settings.store.startswith("mongodb") and isinstance(error, UnusableStore):
-            hint = "see docs/how-to/deploy.md, MongoDB users and roles"
+            hint = _GRANT
         yield Finding("fail", f"store: {error}", hint)
     finally:
         if store is not None:
@@ -164,7 +169,9 @@ async def _disk(settings: Settings) -> AsyncIterator[Finding]:
     await disk.look()
     if disk.problem:
         yield Finding(
-            "fail", f"store: {disk.problem}", "free some space, or see docs/how-to/deploy.md"
+            "fail",
+            f"store: {disk.problem}",
+            "free some space, enlarge the disk, or delete old data",
         )
     elif disk.free is not None:
         free, floor = f"{disk.free / 2**30:.1f} GiB", f"{settings.min_free_disk} MiB"
@@ -178,9 +185,7 @@ async def _rights(store: Store) -> AsyncIterator[Finding]:
     assert isinstance(store, MongoStore)
     missing = await store.missing_rights()
     for problem in missing:
-        yield Finding(
-            "fail", f"store: {problem}", "see docs/how-to/deploy.md, MongoDB users and roles"
-        )
+        yield Finding("fail", f"store: {problem}", _GRANT)
     if not missing:
         yield Finding("ok", "store: the user may read and write all collections of jmmc")
     for feature, reason in store.refused_features.items():

@@ -74,8 +74,8 @@ class AlertingSettings(SettingsGroup):
     alerts: Annotated[_Rules, Mark.LIVE] = Field(
         (),
         description=(
-            "Alert rules: [[alerts]] tables in TOML, a JSON array elsewhere; see"
-            " docs/how-to/alerts.md."
+            "Alert rules: [[alerts]] tables in TOML, a JSON array elsewhere. Each has a name, a"
+            " kind such as 'poor_share', and the keys of that kind."
         ),
     )
     alert_webhooks: Annotated[_Urls, Mark.LIVE, Mark.HIDDEN] = Field(

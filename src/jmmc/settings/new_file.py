@@ -90,7 +90,7 @@ def _origin(url: str) -> str:
 
 
 _HEAD = """\
-# Settings of one collector behind a reverse proxy. All settings: docs/reference/settings.md, or
+# Settings of one collector behind a reverse proxy. All settings:
 #   jmmc settings --all
 # After a change: systemctl reload jmmc, or send SIGHUP; the log says what needs a restart.
 # `jmmc init` writes this file.
