@@ -96,18 +96,14 @@ class WorkShare:
 
     async def take_turn(self, reports: Reports, now: int, *, leads: bool, may_share: bool) -> Self:
         """Take or give up partitions at `now` (Unix seconds). Raises `StoreError`."""
-        for _ in range(_TRIES):
-            asked_at = self._monotonic()
-            content = (await reports.records(_KIND)).get(_NAME)
-            before = _decoded(content)
-            after = before.turn(self._holder, now, leads=leads, may_share=may_share)
-            if after == before or await reports.replace_record(
-                _KIND, _NAME, content, msgspec.json.encode(after)
-            ):
-                self._seen_at = asked_at
-                self.partitions = after.owned_by(self._holder)
-                return self
-        self.partitions = frozenset()  # Others keep changing it: the next round comes soon.
+        changed = await self._change(
+            reports, lambda before: before.turn(self._holder, now, leads=leads, may_share=may_share)
+        )
+        if changed is None:
+            self.partitions = frozenset()  # Others keep changing it: the next round comes soon.
+        else:
+            table, self._seen_at = changed
+            self.partitions = table.owned_by(self._holder)
         return self
 
     async def release(self, reports: Reports) -> None:
@@ -115,14 +111,25 @@ class WorkShare:
         if not self._seen_at:
             return
         self.partitions = frozenset()
+        await self._change(reports, lambda before: before.without(self._holder))
+
+    async def _change(
+        self, reports: Reports, change: Callable[[ShareTable], ShareTable]
+    ) -> tuple[ShareTable, float] | None:
+        """Replace the stored table; return the new one, and when the old one was asked for.
+
+        None if others were always quicker.
+        """
         for _ in range(_TRIES):
+            asked_at = self._monotonic()
             content = (await reports.records(_KIND)).get(_NAME)
             before = _decoded(content)
-            after = before.without(self._holder)
+            after = change(before)
             if after == before or await reports.replace_record(
                 _KIND, _NAME, content, msgspec.json.encode(after)
             ):
-                return
+                return after, asked_at
+        return None
 
 
 def _decoded(content: bytes | None) -> ShareTable:
