@@ -37,7 +37,7 @@ from jmmc.quality.thresholds import preset
 from jmmc.settings import Settings
 from jmmc.simulation.scenario import Scenario, simulate
 from jmmc.stores import Store, open_store
-from tests.support.builders import RHYTHM
+from tests.support.builders import RHYTHM, shifted_in_time
 from tests.support.mongod import Mongod
 
 _DAY = 86_400
@@ -193,19 +193,8 @@ async def _fill_with_summaries(store: Store, sessions: int) -> None:
 
 
 def shifted_summary(summary: Summary, copy: int, seconds: int) -> Summary:
-    def later(item: Any) -> Any:
-        return msgspec.structs.replace(item, start=item.start + seconds, end=item.end + seconds)
-
-    return msgspec.structs.replace(
-        summary,
-        session=f"{copy:04x}{summary.session[4:]}",
-        began=summary.began + seconds,
-        ended=summary.ended + seconds,
-        last=summary.last + seconds,
-        spells=tuple(map(later, summary.spells)),
-        grade_spans=tuple(map(later, summary.grade_spans)),
-        segments=tuple(map(later, summary.segments)),
-    )
+    id_ = f"{copy:04x}{summary.session[4:]}"
+    return msgspec.structs.replace(shifted_in_time(summary, seconds), session=id_)
 
 
 def _compare_with_naive(url: str) -> None:

@@ -27,7 +27,7 @@ from jmmc.simulation.scenario import STEP, Scenario, SimulatedSession, simulate
 from jmmc.stores import Store
 from jmmc.stores.contract import CLOCK_SKEW
 from tests.stores.conftest import STORES, MakeStore, new_store_maker
-from tests.support.builders import RHYTHM, push, sample, v1_push
+from tests.support.builders import RHYTHM, push, sample, shifted_in_time, v1_push
 from tests.support.clock import Clock
 
 _START = 1_789_948_800  # A Monday, 00:00 UTC
@@ -566,7 +566,7 @@ async def test_a_long_comparison_is_the_same_from_spans_from_days_and_from_sessi
     # A filter that every session passes: then no rollup is read.
     every_session = msgspec.structs.replace(window, min_seconds=0)
     summaries = [
-        _later(summary, place * 4 * DAY + 7 * HOUR)
+        shifted_in_time(summary, place * 4 * DAY + 7 * HOUR)
         for place, summary in enumerate([*_expected()[:9], *_expected()[-5:]])
     ]
     maker = _summarizer(store, now).rollups
@@ -592,7 +592,7 @@ async def test_a_long_comparison_is_the_same_from_spans_from_days_and_from_sessi
     await store.reports.put_rollups([Rollup(DAY, day.start, "network", {}) for day in days])
     assert await compared(window) == from_days, "spans were read in place of days"
     await store.reports.put_rollups(days)
-    await stored([_later(summary, -20 * DAY) for summary in summaries[-3:]])
+    await stored([shifted_in_time(summary, -20 * DAY) for summary in summaries[-3:]])
     changed = await compared(window)
     assert changed != from_days
     assert changed == await compared(every_session)
@@ -619,21 +619,6 @@ async def test_the_worst_meetings_are_the_same_however_rooms_are_read(
     assert await worst() == room_by_room, "by the times in which rooms were occupied"
     monkeypatch.setattr(overviews, "_MOST_OCCUPIED", 0)
     assert await worst() == room_by_room, "all stays at once"
-
-
-def _later(summary: Any, seconds: int) -> Any:
-    def later(part: Any) -> Any:
-        return msgspec.structs.replace(part, start=part.start + seconds, end=part.end + seconds)
-
-    return msgspec.structs.replace(
-        summary,
-        began=summary.began + seconds,
-        ended=summary.ended + seconds,
-        last=summary.last + seconds,
-        spells=tuple(map(later, summary.spells)),
-        grade_spans=tuple(map(later, summary.grade_spans)),
-        segments=tuple(map(later, summary.segments)),
-    )
 
 
 def _in_outage(life: SimulatedSession) -> bool:

@@ -6,7 +6,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from itertools import pairwise
 from typing import Any, NamedTuple
 
+import msgspec
+
 from jmmc.core.model import Dialect, Push, Sample
+from jmmc.quality.summary import Summary
 from jmmc.quality.timeline import Rhythm
 from jmmc.web.http import Message, Scope
 
@@ -123,3 +126,20 @@ async def call(
         return Answer(0, {}, b"")
     answered = {name.decode(): value.decode() for name, value in messages[0]["headers"]}
     return Answer(messages[0]["status"], answered, messages[1].get("body", b""))
+
+
+def shifted_in_time(summary: Summary, seconds: int) -> Summary:
+    """The summary of the same session `seconds` later."""
+
+    def later(part: Any) -> Any:
+        return msgspec.structs.replace(part, start=part.start + seconds, end=part.end + seconds)
+
+    return msgspec.structs.replace(
+        summary,
+        began=summary.began + seconds,
+        ended=summary.ended + seconds,
+        last=summary.last + seconds,
+        spells=tuple(map(later, summary.spells)),
+        grade_spans=tuple(map(later, summary.grade_spans)),
+        segments=tuple(map(later, summary.segments)),
+    )

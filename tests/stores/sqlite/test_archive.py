@@ -1,7 +1,6 @@
 """Sessions that have been quiet for long take less room in an SQLite file, and lose nothing."""
 
 import sqlite3
-from collections.abc import AsyncIterator
 from pathlib import Path
 
 import msgspec
@@ -19,14 +18,6 @@ from tests.support.builders import push, sample
 
 _NOW = 1_800_000_000
 _ALL = SessionFilter()
-
-
-@pytest.fixture
-async def store(tmp_path: Path) -> AsyncIterator[SqliteStore]:
-    store = SqliteStore(tmp_path / "calls.db")
-    await store.open()
-    yield store
-    await store.close()
 
 
 async def _add(store: SqliteStore, session: int, *ages: int) -> None:

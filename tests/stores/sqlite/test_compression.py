@@ -1,7 +1,6 @@
 """Summaries and rollups of earlier versions are read as they are, and compressed in steps."""
 
-from collections.abc import AsyncIterator, Sequence
-from pathlib import Path
+from collections.abc import Sequence
 
 import msgspec
 import pytest
@@ -30,14 +29,6 @@ _ROLLUPS = [
     for number in range(5)
 ]
 _COMPRESSED_BY_THE_FIRST_VERSION = bytes.fromhex("78bbcafe1ca523a384ad050091dd0f0e")
-
-
-@pytest.fixture
-async def store(tmp_path: Path) -> AsyncIterator[SqliteStore]:
-    store = SqliteStore(tmp_path / "calls.db")
-    await store.open()
-    yield store
-    await store.close()
 
 
 async def _store_as_before(
