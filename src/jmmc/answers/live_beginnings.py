@@ -12,7 +12,7 @@ from jmmc.quality.meetings import split
 from jmmc.stores import Reports
 
 _LONGEST = 86_400  # Seconds that are looked back from the first who is still there.
-_AT_A_TIME = 200  # Meetings that are looked up for one answer; the others follow with the next.
+_AT_A_TIME = 200  # Meetings looked up for an answer; the rest follow with the next answer.
 
 
 class LiveBeginnings:

@@ -77,7 +77,7 @@ class Filters(TypedDict, total=False):
 
 
 class Reader:
-    """The answers of a store. Each method waits for its answer and returns it.
+    """The answers of a store. Each method blocks until its answer is there.
 
     Nothing is written: a read-only file, and the role `read` on MongoDB, are enough. It has an
     event loop in a thread of its own, so it works in a notebook. `settings` are those of the

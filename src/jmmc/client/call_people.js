@@ -1,8 +1,8 @@
 // @ts-check
 /*
  * What the operator may choose to know of people, as far as only calls need it: the names of their
- * devices, and showing the support code. It is a part of the script that getClient loads when a call
- * begins, when a setting asks for some of it.
+ * devices, and showing the support code. getClient loads this part when a call begins, if a setting
+ * needs it.
  */
 
 // Characters of a name.

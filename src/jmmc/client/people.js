@@ -1,7 +1,7 @@
 // @ts-check
 /*
  * What the operator may choose to know of people: a name, a support code, devices, and how they say
- * the call was. The script has this part only when a setting asks for some of it.
+ * the call was. The script has this part only if a setting needs it.
  */
 
 // Where it is kept whom to ask, and when the browser was asked last.

@@ -1,4 +1,4 @@
-"""A cause that is considered, and what speaks for it."""
+"""A possible cause, its score and the parts of the score."""
 
 from collections.abc import Mapping
 from typing import NamedTuple

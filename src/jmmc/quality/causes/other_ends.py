@@ -16,7 +16,7 @@ from jmmc.quality.causes.signs import log_probability
 from jmmc.quality.signs import SIGNS
 
 _OF_ONE_END = ("cut", "narrow", "machine")
-_MANY_NAMED = 3  # Senders, from which on all that somebody hears may be bad.
+_MANY_NAMED = 3  # Senders: with as many, the cause may be at the receiver.
 
 
 def other_ends(problem: Problem, receivers: Receivers, beside: float) -> Iterable[Hypothesis]:

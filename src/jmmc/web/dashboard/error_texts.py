@@ -36,7 +36,7 @@ def sentence(context: Context, error: Worded | Problem) -> str:
 
 @pass_context
 def field_name(context: Context, field: str) -> str:
-    """What the page calls a parameter; "" for one that it does not show."""
+    """The label of a parameter on the page; "" without a parameter."""
     translated: str = context["_"](FIELD_NAMES.get(field, field))
     return translated
 

@@ -58,7 +58,7 @@ def reader_zone(request: Request, server_zone: str) -> ReaderZone:
 
 
 def remember_zone(request: Request, response: Response) -> None:
-    """Set a cookie if the query has a choice. Raises `InvalidInput` for one that is no zone."""
+    """Set a cookie if the query has a choice. Raises `InvalidInput` for an unknown time zone."""
     params = request.query_params
     # A name that is typed counts more than the one in the list.
     name = "tz_name" if params.get("tz_name") else "tz"

@@ -69,7 +69,7 @@ function place(name, range) {
   Object.assign(mark.style, { left: `${left}%`, width: `${right - left}%` });
 }
 
-/** Show the range of the address. The charts of a session are opened for it. */
+/** Zoom to the range in the URL, and open the charts of a session. */
 function showAddress() {
   const range = rangeOfAddress();
   const details = document.querySelector("details[data-charts]");
