@@ -105,4 +105,5 @@ def test_completion_is_printed_and_installed(
     places = dict.fromkeys(("XDG_DATA_HOME", "ZDOTDIR", "XDG_CONFIG_HOME"), str(tmp_path))
     done = jmmc("completion", shell, "--install", folder=tmp_path, **places)
     assert f"{tmp_path / file}: written" in done.stdout
+    assert (f"fpath+={tmp_path / '.zfunc'};" in done.stdout) == (shell == "zsh")
     assert (tmp_path / file).read_text() == printed

@@ -40,7 +40,10 @@ def test_init_writes_a_configuration_adds_an_admin_and_prints_what_to_paste(
     assert "FAIL" not in done.stdout
     assert f"store: {settings.store} accepts writes" in done.stdout
     upstream = f"http://127.0.0.1:8080{PREFIX}"
-    assert snippet("config.js", url=f"{_PUBLIC}{PREFIX}", upstream=upstream) in done.stdout
+    pasted = snippet("config.js", url=f"{_PUBLIC}{PREFIX}", upstream=upstream, settings=settings)
+    assert pasted in done.stdout
+    assert f"which the collector's settings have:\n//   {_PUBLIC}{PREFIX}/push\n" in pasted
+    assert "CORS: nothing to do" in pasted
     assert f"jmmc serve --config {file}" in done.stdout
 
 

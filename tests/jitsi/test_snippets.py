@@ -16,6 +16,7 @@ from playwright.sync_api import Browser
 
 from jmmc.cli import main
 from jmmc.jitsi.snippets import CHOICES, TARGETS, public_url, snippet
+from jmmc.settings import Settings
 from tests.support.paths import TESTS
 from tests.support.servers import PREFIX, Serve, free_port
 from tests.support.waiting import wait_until, wait_until_answered
@@ -53,6 +54,22 @@ def test_without_a_url_the_snippet_uses_the_settings(tmp_path: Path) -> None:
     done = _snippet_command("--target", "config.js", "--config", str(file))
     assert "https://calls.example.org/c/getClient" in done.stdout
     assert not done.stderr
+
+
+def test_the_comments_say_what_the_settings_cover_already() -> None:
+    def said(**settings: object) -> str:
+        known = Settings.of(**settings) if settings else None
+        return snippet("config.js", url=URL, upstream=UPSTREAM, settings=known)
+
+    needed = f'the collector\'s settings need:\n//   push_url = "{URL}/push"\n'
+    assert needed in said()
+    assert needed in said(push_url="push")  # An app cannot use a relative one.
+    assert "CORS: if allowed_origins is set, add your Jitsi Meet's origin to it." in said()
+    covered = said(push_url=f"{URL}/push", allowed_origins=["https://meet.example.org"])
+    assert f"which the collector's settings have:\n//   {URL}/push\n" in covered
+    has = "must have your Jitsi Meet's origin; it has https://meet.example.org."
+    assert f"CORS: allowed_origins {has}" in covered
+    assert "CORS: nothing to do" in said(push_url="push")
 
 
 @pytest.mark.parametrize(

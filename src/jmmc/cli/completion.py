@@ -25,7 +25,7 @@ _SHELLS = {
         "ZDOTDIR",
         "~",
         ".zfunc/_jmmc",
-        "have these lines in .zshrc: fpath+=~/.zfunc; autoload -Uz compinit; compinit",
+        "have this in .zshrc: fpath+={folder}; autoload -Uz compinit; compinit",
     ),
     "fish": _Shell("XDG_CONFIG_HOME", "~/.config", "fish/completions/jmmc.fish"),
 }
@@ -55,4 +55,4 @@ def completion(ctx: click.Context, shell: str, install: bool) -> None:
         file.write_text(source + "\n", "utf-8")
     except OSError as error:
         fail(f"{file}: {error.strerror}", 1)
-    click.echo(f"{file}: written; {place.hint}")
+    click.echo(f"{file}: written; {place.hint.format(folder=file.parent)}")

@@ -243,7 +243,7 @@ def _print_snippet(settings: Settings, jitsi: str) -> None:
         console.print("Replace the URL by your collector's: no public URL was given.")
     url = check_url(f"{host}{settings.prefix}")
     upstream = f"http://{settings.host}:{settings.port}{settings.prefix}"
-    click.echo(snippet(target, url=url, upstream=upstream), nl=False)
+    click.echo(snippet(target, url=url, upstream=upstream, settings=settings), nl=False)
 
 
 def _print_page(room: str) -> None:
@@ -267,3 +267,5 @@ def _print_next(path: Path, settings: Settings, jitsi: str, *, system: bool) -> 
         lines.append(f"jmmc doctor {jitsi}/jmmc-test{collector}")
     for line in lines:
         click.echo(f"  {line}")
+    pages = settings.public_url or f"http://{settings.host}:{settings.port}"
+    console.print(f"Then open the pages: {pages}/")

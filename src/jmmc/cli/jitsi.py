@@ -43,7 +43,9 @@ def snippet(target: Target | None, url: str | None, config: Path | None) -> None
             "jmmc: neither --url nor public_url is set: replace the URL by your collector's",
             err=True,
         )
-    click.echo(text_of(target, url=reached, upstream=_upstream(settings)), nl=False)
+    known = settings if config or settings.public_url else None
+    text = text_of(target, url=reached, upstream=_upstream(settings), settings=known)
+    click.echo(text, nl=False)
 
 
 @click.command()

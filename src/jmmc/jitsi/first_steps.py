@@ -32,7 +32,7 @@ def script_step(settings: Settings, base: str, *, is_loaded: bool) -> Step:
         url = public_url(f"{base}{settings.prefix}")
     except ValueError:
         url = f"{_EXAMPLE}{settings.prefix}"
-    paste = snippet("config.js", url=url, upstream=url)
+    paste = snippet("config.js", url=url, upstream=url, settings=settings)
     if is_loaded:
         return Step("script", True, Finding("ok", "script: a page has loaded it"), paste)
     hint = "paste what jmmc snippet prints, then reload the web server"

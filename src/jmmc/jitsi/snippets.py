@@ -4,6 +4,8 @@ import re
 from typing import Literal, NamedTuple, get_args
 from urllib.parse import urlsplit
 
+from jmmc.settings import Settings
+
 Target = Literal["config.js", "docker-jitsi-meet", "nginx", "plugin.head.html", "iframe"]
 TARGETS: tuple[Target, ...] = get_args(Target)
 
@@ -64,48 +66,84 @@ def public_url(text: str) -> str:
     return url
 
 
-def snippet(target: Target, *, url: str, upstream: str) -> str:
+def snippet(target: Target, *, url: str, upstream: str, settings: Settings | None = None) -> str:
     """The text to paste for a target, with comments that say where.
 
     `url` is the collector's URL for browsers (`public_url`), `upstream` the one for a web server on
-    the same machine; both with the prefix.
+    the same machine; both with the prefix. With the collector's `settings`, the comments say what
+    they cover already.
     """
     parts = urlsplit(url)
     origin, path = f"{parts.scheme}://{parts.netloc}", parts.path
+    values = _Values(
+        url=url,
+        origin=origin,
+        location=f"{path or urlsplit(upstream).path}/",
+        upstream=upstream,
+        push_url=settings.push_url if settings else "",
+        origins=settings.allowed_origins if settings else None,
+    )
     return {
         "config.js": _config,
         "docker-jitsi-meet": _docker,
         "nginx": _nginx,
         "plugin.head.html": _plugin,
         "iframe": _iframe,
-    }[target](url, origin, path, upstream)
+    }[target](values)
 
 
-def _config(url: str, origin: str, _path: str, _upstream: str) -> str:
+class _Values(NamedTuple):
+    """What stands in a snippet; `origins` is `allowed_origins`, None if it is not known."""
+
+    url: str
+    origin: str
+    location: str
+    upstream: str
+    push_url: str
+    origins: tuple[str, ...] | None
+
+    def push_lines(self, comment: str) -> str:
+        """Comments about `push_url`, which mobile apps need."""
+        if urlsplit(self.push_url).scheme:
+            lines = ("Apps push to push_url, which the collector's settings have:", self.push_url)
+        else:
+            what = "An app does not know where the script came from; the collector's settings need:"
+            lines = (what, f'push_url = "{self.url}/push"')
+        return f"{comment} {lines[0]}\n{comment}   {lines[1]}"
+
+    def cors(self, page: str) -> str:
+        """What `allowed_origins` means for the page that loads the script, named `page`."""
+        if self.origins is None:
+            return f"CORS: if allowed_origins is set, add {page} to it."
+        if "*" in self.origins:
+            return "CORS: nothing to do, since any page may push (allowed_origins)."
+        return f"CORS: allowed_origins must have {page}; it has {' '.join(self.origins)}."
+
+
+def _config(values: _Values) -> str:
     return f"""\
 // Debian: add this to the end of /etc/jitsi/meet/YOUR-DOMAIN-config.js.
 // docker-jitsi-meet: to CONFIG/web/custom-config.js, or use --target docker-jitsi-meet.
 config.analytics = config.analytics || {{}};
-config.analytics.scriptURLs = (config.analytics.scriptURLs || []).concat('{url}/getClient');
+config.analytics.scriptURLs = (config.analytics.scriptURLs || []).concat('{values.url}/getClient');
 
 // Jitsi Meet loads no script when one of these is true:
 //   config.disableThirdPartyRequests, config.analytics.disabled
 
 // Mobile apps read this too. They report the means of avgRtpStatsN ticks of 10 s (default 15):
 // config.avgRtpStatsN = 3;
-// An app does not know where the script came from, so the collector needs an absolute push_url:
-//   jmmc serve --push-url {url}/push
+{values.push_lines("//")}
 
-// CSP, if your server sends one: add {origin} to script-src and connect-src.
-// CORS: if allowed_origins is set, add your Jitsi Meet's origin to it.
+// CSP, if your server sends one: add {values.origin} to script-src and connect-src.
+// {values.cors("your Jitsi Meet's origin")}
 """
 
 
-def _docker(url: str, origin: str, _path: str, _upstream: str) -> str:
+def _docker(values: _Values) -> str:
     return f"""\
 # Add to .env of docker-jitsi-meet, then: docker compose up -d
 # If the variable is there already, append the URL after a comma.
-ANALYTICS_SCRIPT_URLS={url}/getClient
+ANALYTICS_SCRIPT_URLS={values.url}/getClient
 
 # Jitsi Meet loads no script when disableThirdPartyRequests or analytics.disabled is true in
 # custom-config.js. Then paste the output of
@@ -113,14 +151,14 @@ ANALYTICS_SCRIPT_URLS={url}/getClient
 # into CONFIG/web/nginx-custom/jmmc.conf, set proxy_pass to an address that the web container can
 # reach, and restart the container: it reads that folder when it starts.
 
-# Mobile apps read this too: start the collector with --push-url {url}/push
-# CSP, if CSP_HEADER is set: add {origin} to script-src and connect-src.
-# CORS: if allowed_origins is set, add your PUBLIC_URL to it.
+# Mobile apps read this too.
+{values.push_lines("#")}
+# CSP, if CSP_HEADER is set: add {values.origin} to script-src and connect-src.
+# {values.cors("your PUBLIC_URL")}
 """
 
 
-def _nginx(_url: str, _origin: str, path: str, upstream: str) -> str:
-    location = f"{path or urlsplit(upstream).path}/"
+def _nginx(values: _Values) -> str:
     return f"""\
 # Add to Jitsi Meet's server block in /etc/nginx/sites-available/YOUR-DOMAIN.conf; with
 # docker-jitsi-meet, to CONFIG/web/nginx-custom/jmmc.conf.
@@ -128,8 +166,8 @@ def _nginx(_url: str, _origin: str, path: str, upstream: str) -> str:
 
 # The collector under Jitsi Meet's own host: needs no CORS and is no third party. Without ^~,
 # Jitsi Meet's last location would treat the path as a room.
-location ^~ {location} {{
-    proxy_pass {upstream}/;
+location ^~ {values.location} {{
+    proxy_pass {values.upstream}/;
     proxy_set_header Host $host;
     proxy_set_header X-Forwarded-For $remote_addr;
     proxy_set_header X-Forwarded-Proto $scheme;
@@ -137,7 +175,7 @@ location ^~ {location} {{
 }}
 
 # Adds the script to each page. Leave this out if config.js names the script.
-sub_filter '</head>' '<script async src="{location}getClient"></script></head>';
+sub_filter '</head>' '<script async src="{values.location}getClient"></script></head>';
 sub_filter_once on;
 
 # The collector must trust this server, otherwise all browsers appear with nginx's address:
@@ -149,30 +187,30 @@ sub_filter_once on;
 """
 
 
-def _plugin(url: str, origin: str, _path: str, _upstream: str) -> str:
+def _plugin(values: _Values) -> str:
     return f"""\
 <!-- Add to /usr/share/jitsi-meet/plugin.head.html. An upgrade of the package overwrites it.
      docker-jitsi-meet: the container's files are read-only; mount your file over it in
      docker-compose.override.yml:
        services: {{web: {{volumes: [
          "./plugin.head.html:/usr/share/jitsi-meet/plugin.head.html:ro"]}}}} -->
-<script async src="{url}/getClient"></script>
+<script async src="{values.url}/getClient"></script>
 <!-- Mobile apps do not read this page: to collect them, use the target config.js.
-     CSP, if your server sends one: add {origin} to script-src and connect-src.
-     CORS: if allowed_origins is set, add your Jitsi Meet's origin to it. -->
+     CSP, if your server sends one: add {values.origin} to script-src and connect-src.
+     {values.cors("your Jitsi Meet's origin")} -->
 """
 
 
-def _iframe(url: str, origin: str, _path: str, _upstream: str) -> str:
+def _iframe(values: _Values) -> str:
     return f"""\
 <!-- Add to your page, after external_api.js of the Jitsi Meet that you embed. Do not use this if
      that Jitsi Meet loads getClient itself: everybody would be counted twice. -->
-<script src="{url}/getEmbedder"></script>
+<script src="{values.url}/getEmbedder"></script>
 <script>
   // `api` is the JitsiMeetExternalAPI that your page already creates.
   jmmcWatch(api);
 </script>
 <!-- Before July 2026 Jitsi Meet has no getConnectionStats: then only presence is collected.
-     CSP, if your page has one: add {origin} to script-src and connect-src.
-     CORS: if allowed_origins is set, add your page's origin to it. -->
+     CSP, if your page has one: add {values.origin} to script-src and connect-src.
+     {values.cors("your page's origin")} -->
 """
