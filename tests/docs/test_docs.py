@@ -81,8 +81,8 @@ def test_every_reading_is_in_the_protocols_table(path: str) -> None:
     )
 
 
-def test_the_page_of_monitoring_has_every_metric() -> None:
-    assert tables() + "<!-- end -->" in _read("docs/how-to/monitoring.md")
+def test_the_page_of_metrics_has_every_metric() -> None:
+    assert tables() + "<!-- end -->" in _read("docs/reference/metrics.md")
 
 
 def test_every_guarantee_names_tests_that_exist() -> None:

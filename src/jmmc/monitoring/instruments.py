@@ -212,9 +212,9 @@ INSTRUMENTS: tuple[Instrument, ...] = (
 LABELS: dict[str, str] = {
     "outcome": "of pushes: `accepted`, `trimmed`, `rejected`; of joins: `joined`, `failed`,"
     " `refused`",
-    "reason": "of pushes: the reasons of the [protocol](../reference/protocol.md), empty unless"
+    "reason": "of pushes: the reasons of the [protocol](protocol.md), empty unless"
     " rejected; of joins and drops: the values of"
-    " [`fail` and `drop`](../reference/protocol.md#readings), empty for a join that succeeded",
+    " [`fail` and `drop`](protocol.md#readings), empty for a join that succeeded",
     "script": f"at most 10 versions, `ancestor`, `{UNKNOWN}`, `{OTHER}`",
     "task": "`alerts`, `compression`, `disk`, `erasures`, `otlp`, `packing`, `retention`, `spool`,"
     " `summaries`, `writer`",
@@ -238,7 +238,7 @@ def series_of(instrument: Instrument) -> tuple[str, ...]:
 
 
 def tables() -> str:
-    """Return the tables of metrics and labels for docs/how-to/monitoring.md, in Markdown."""
+    """Return the tables of metrics and labels for docs/reference/metrics.md, in Markdown."""
     lines = ["| metric | type | labels | description |", "|---|---|---|---|"]
     for instrument in INSTRUMENTS:
         name = instrument.name + ("_total" if instrument.kind == "counter" else "")
