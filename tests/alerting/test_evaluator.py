@@ -560,7 +560,7 @@ def test_a_test_notification_goes_over_every_channel_and_prints_each_result(
     done = jmmc("alerts", "test", "eu", *options)
     assert done.stdout.splitlines() == [
         f"ok   {receiver.url.partition('/hook')[0]}: answers 204",
-        "FAIL http://127.0.0.1:1: NewConnectionError",
+        "FAIL http://127.0.0.1:1: no connection",
         "ok   e-mail to 2 addresses: accepted by 127.0.0.1",
     ]
     assert done.returncode == 1

@@ -70,6 +70,10 @@ def test_usage_is_the_same_as_a_table_as_json_and_as_csv(folder: Path) -> None:
     table = jmmc(*arguments, folder=folder).stdout
     assert f"{day['minutes']:,}" in table
     assert "figures begin on 2026-09-21; days of Europe/Paris" in table
+    for columns, is_wide in {"80": False, "200": True}.items():
+        table = jmmc(*arguments, folder=folder, COLUMNS=columns).stdout
+        assert "…" not in table
+        assert ("peak people" in table) == is_wide
     lines = jmmc(*arguments, "--csv", folder=folder).stdout.splitlines()
     assert lines[1].startswith(f"{day['start']},{day['end']},{day['meetings']},")
     wrong = jmmc("usage", "--tz", "Mars/Base", folder=folder)

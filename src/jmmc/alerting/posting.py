@@ -22,6 +22,12 @@ _RETRIES = Retry(
     raise_on_redirect=False,
     respect_retry_after_header=False,  # The evaluator retries later.
 )
+_FAILURES: dict[type[Exception], str] = {  # A kind before those that it is one of.
+    urllib3.exceptions.NameResolutionError: "the host name is not known",
+    urllib3.exceptions.NewConnectionError: "no connection",
+    urllib3.exceptions.TimeoutError: "no answer in time",
+    urllib3.exceptions.SSLError: "the certificate or the TLS version is not accepted",
+}
 
 
 class NotDelivered(JmmcError):
@@ -54,10 +60,18 @@ def post(url: str, body: bytes, headers: Mapping[str, str], destinations: Destin
                 raise NotDelivered(guard.refusals[0]) from error
             reason = getattr(error, "reason", None) or error
             through = " through the proxy" if proxy is not None else ""
-            raise NotDelivered(f"{type(reason).__name__}{through}") from error
+            raise NotDelivered(f"{_in_words(reason)}{through}") from error
     if not 200 <= response.status < 300:
         raise NotDelivered(f"answers {response.status}")
     return f"answers {response.status}"
+
+
+def _in_words(error: object) -> str:
+    """What failed, without the URL, which may contain a secret."""
+    for kind, words in _FAILURES.items():
+        if isinstance(error, kind):
+            return words
+    return type(error).__name__
 
 
 def place_of(url: str) -> str:

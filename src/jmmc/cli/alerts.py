@@ -16,7 +16,7 @@ from jmmc.alerting.decision import State
 from jmmc.alerting.evaluator import Records, load_records
 from jmmc.alerting.notifications import Notification, make_notification
 from jmmc.alerting.posting import NotDelivered
-from jmmc.cli.common import fail
+from jmmc.cli.common import existing_store, fail
 from jmmc.cli.setting_options import CommandWithSettings, load, setting_options
 from jmmc.cli.times import local_time, utc_option
 from jmmc.core.errors import JmmcError, SettingsError
@@ -33,7 +33,6 @@ from jmmc.settings import (
     Settings,
     StoreDown,
 )
-from jmmc.stores import configured_store
 
 _EXAMPLE = StoreDown.model_validate({"name": "example", "kind": "store_down"})
 
@@ -102,7 +101,7 @@ def list_(config: Path | None, **flags: object) -> None:
 
 
 async def _load_records(settings: Settings) -> Records:
-    store = configured_store(settings, spool=False, read_only=True)
+    store = existing_store(settings.store, settings.collection, read_only=True)
     try:
         await store.open()
         return await load_records(store.reports)

@@ -134,7 +134,22 @@ def _read(
 
 def _print_table(rows: Sequence[Usage], period: Period, zone: ZoneInfo, begins: int | None) -> None:
     console = PlainConsole()
-    wide = console.width >= 110
+    table = _table(rows, period, zone, wide=True)
+    unbounded = console.options.update(max_width=1_000)
+    if console.measure(table, options=unbounded).maximum > console.width:
+        table = _table(rows, period, zone, wide=False)
+    console.print(table)
+    notes = []
+    if any(row.partial for row in rows):
+        notes.append("* only partly covered")
+    if any(map(_is_estimate, rows)):
+        notes.append("~ an estimate, 95 % within 3.2 %")
+    if begins is not None:
+        notes.append(f"figures begin on {local_date(begins, zone)}; days of {zone.key}")
+    console.print(Text("; ".join(notes), style="dim"))
+
+
+def _table(rows: Sequence[Usage], period: Period, zone: ZoneInfo, *, wide: bool) -> Table:
     table = Table(box=None, header_style="bold")
     table.add_column(period, no_wrap=True)
     names = ["meetings", "people", "person-min", "poor", "failed joins", "dropped"]
@@ -163,15 +178,7 @@ def _print_table(rows: Sequence[Usage], period: Period, zone: ZoneInfo, begins: 
                 else ()
             ),
         )
-    console.print(table)
-    notes = []
-    if any(row.partial for row in rows):
-        notes.append("* only partly covered")
-    if any(map(_is_estimate, rows)):
-        notes.append("~ an estimate, 95 % within 3.2 %")
-    if begins is not None:
-        notes.append(f"figures begin on {local_date(begins, zone)}; days of {zone.key}")
-    console.print(Text("; ".join(notes), style="dim"))
+    return table
 
 
 def _is_estimate(row: Usage) -> bool:
