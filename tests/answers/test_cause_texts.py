@@ -58,7 +58,7 @@ def test_each_fact_has_a_sentence(language: str) -> None:
 def test_a_likely_cause_is_said_with_its_probability() -> None:
     answer = Answer(Verdict.LIKELY, (_cause("bridge", "198.51.100.7", 0.93),))
     assert headline(answer, "en") == "Likely cause: the bridge 198.51.100.7, 93%."
-    assert headline(answer, "fr").startswith("Cause probable : le pont vidéo 198.51.100.7, 93")
+    assert headline(answer, "fr").startswith("Cause probable\u00a0: le pont 198.51.100.7, 93")
 
 
 def test_a_tie_names_all_that_explain_as_much() -> None:

@@ -242,7 +242,7 @@ async def test_a_report_may_be_french(store: Store, clock: Clock, mailbox: Mailb
     (mail,) = mailbox.mails
     text = mail.get_payload()[0].get_payload(decode=True).decode()
     assert "rapport de la semaine du 23 mars 2026" in text
-    assert "La qualité était bonne : 0,0\u00a0% du temps" in text
+    assert "La qualité était bonne\u00a0: 0,0\u00a0% du temps" in text
     assert "http" not in text
     page = mail.get_payload()[1].get_payload(decode=True).decode()
     assert '<html lang="fr">' in page

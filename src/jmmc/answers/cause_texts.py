@@ -6,6 +6,7 @@ from functools import cache
 from importlib.resources import files
 from urllib.parse import unquote
 
+from jmmc.core.text import with_french_spaces
 from jmmc.quality.causes import Answer, Cause, Fact
 from jmmc.quality.causes.answer import OTHER_END, Verdict
 
@@ -108,7 +109,8 @@ def _value(cause: Cause, names: Mapping[str, str] | None) -> str:
 
 
 def _text(section: str, key: str, language: str) -> str:
-    return texts()[section][key][language]
+    text = texts()[section][key][language]
+    return with_french_spaces(text) if language == "fr" else text
 
 
 def _listed(items: list[str], language: str, separator: str) -> str:

@@ -1,4 +1,7 @@
-"""Text that others chose, made safe to print: browsers choose names, and terminals obey escapes."""
+"""Text for people: what others chose is made safe to print, and French has its spaces.
+
+Browsers choose names, and terminals obey escapes.
+"""
 
 import json
 import re
@@ -9,6 +12,17 @@ _CONTROLS = re.compile(
     "[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u00ad\u061c\u180e\u200b\u200e\u200f"
     "\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb\U000e0000-\U000e007f]"
 )
+
+
+_FRENCH_SPACES = re.compile(r" (?=[:;?!%»])|(?<=«) |(?<=\d) (?=\d{3}\b)")
+
+
+def with_french_spaces(text: str) -> str:
+    """Replace the spaces of French typography that must not end a line by no-break spaces.
+
+    They stand before `: ; ? ! % »`, after `«` and between thousands.
+    """
+    return _FRENCH_SPACES.sub("\u00a0", text)
 
 
 def printable(text: str, *, keep: str = "\n") -> str:

@@ -19,6 +19,7 @@ import jinja2
 from jmmc.answers.cause_texts import title
 from jmmc.answers.model import Usage
 from jmmc.answers.period_names import date_name, period_name, short_name
+from jmmc.core.text import with_french_spaces
 from jmmc.core.timestamps import to_iso
 from jmmc.core.version import __version__
 from jmmc.reporting.content import ReportContent
@@ -345,7 +346,8 @@ class _Writer:
 @cache
 def _texts(language: str) -> dict[str, Any]:
     place = files("jmmc.reporting").joinpath("locale", f"{language}.toml")
-    return tomllib.loads(place.read_text("utf-8"))
+    text = place.read_text("utf-8")
+    return tomllib.loads(with_french_spaces(text) if language == "fr" else text)  # Keys have none.
 
 
 @cache

@@ -101,6 +101,15 @@ def test_a_text_has_a_french_translation(text: str) -> None:
     assert text in words("fr")
 
 
+def test_french_has_its_spaces_and_apostrophes() -> None:
+    assert words("fr")["95 % within"] == "95\u00a0% en moins de"
+    assert "Prochaine tentative\u00a0:" in words("fr").values()
+    assert "«\u00a0Tout\u00a0» examine" in "".join(words("fr").values())
+    assert "1\u00a0024 caractères" in "".join(words("fr").values())
+    for text in words("fr").values():
+        assert not re.search(r" [:;?!%»]|« |'", text), text
+
+
 def test_every_translation_is_used() -> None:
     wings = [ROOT / "src" / "jmmc" / wing for wing in ("web", "answers", "core", "quality")]
     code = "".join(path.read_text("utf-8") for wing in wings for path in wing.rglob("*.py"))
@@ -139,6 +148,10 @@ _FORBIDDEN = {
     "too old": "expired",
     "faute": "cause probable",
     "allaient mal": "avaient des problèmes",
+    "avec problèmes": "avec des problèmes",
+    "minutes-personnes": "personnes-minutes",
+    "pont vidéo": "pont",
+    "séjour": "session",
     "vont mal": "touchés",
 }
 

@@ -253,7 +253,7 @@ async def test_an_invalid_request_says_what_is_allowed(app: Server, path: str, w
         (
             "/meetings?grade=bad",
             "grade",
-            "valeurs admises : bon, moyen",
+            "valeurs admises\u00a0: bon, moyen",
             '<option value="bad" selected>',
         ),
         (
@@ -265,7 +265,7 @@ async def test_an_invalid_request_says_what_is_allowed(app: Server, path: str, w
         (
             "/compare?by=weather&crossed=os",
             "by",
-            "valeurs admises : navigateur",
+            "valeurs admises\u00a0: navigateur",
             'value="os" selected',
         ),
         ("/usage?by=day&tz=Paris", "tz", "fuseau horaire comme UTC", 'name="tz" value="Paris"'),

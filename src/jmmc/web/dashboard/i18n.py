@@ -5,6 +5,7 @@ from collections.abc import Callable
 from functools import cache
 from importlib.resources import files
 
+from jmmc.core.text import with_french_spaces
 from jmmc.quality.ways import Upload, Way
 from jmmc.web.dashboard.durations import duration
 
@@ -15,7 +16,10 @@ LANGUAGES = ("en", "fr")
 def words(language: str) -> dict[str, str]:
     """Return the texts of a language by key. In English, a key without an entry is the text."""
     text = files("jmmc.web.dashboard").joinpath("locale", f"{language}.toml").read_text("utf-8")
-    return dict(tomllib.loads(text))
+    texts = tomllib.loads(text)
+    if language == "fr":
+        return {key: with_french_spaces(value) for key, value in texts.items()}
+    return texts
 
 
 def way_sentence(way: Way, translate: Callable[[str], str], percent: Callable[[float], str]) -> str:
