@@ -9,7 +9,6 @@ each has an equal part, and all of them together use what one alone does.
 
 import argparse
 import asyncio
-import os
 import sys
 import tempfile
 import time
@@ -22,15 +21,8 @@ from bench.crowd import Crowd
 from tests.support.mongod import Mongod
 from tests.support.servers import Serve
 
-_TICKS = os.sysconf("SC_CLK_TCK")
 _WARM_UP = 40  # Seconds: every session is known by then, and the shares are equal.
 _LONGEST_TAKE_OVER = 150
-
-
-def _cpu(serve: Serve) -> float:
-    assert serve.process is not None
-    fields = Path(f"/proc/{serve.process.pid}/stat").read_text().rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / _TICKS
 
 
 async def measure(options: argparse.Namespace, count: int, mongod: Mongod, folder: Path) -> None:
@@ -46,9 +38,9 @@ async def measure(options: argparse.Namespace, count: int, mongod: Mongod, folde
         await asyncio.sleep(_WARM_UP)
         for crowd in crowds:
             crowd.figures.take()
-        before, database = [_cpu(serve) for serve in collectors], mongod.cpu()
+        before, database = [serve.cpu() for serve in collectors], mongod.cpu()
         await asyncio.sleep(options.seconds)
-        used = [_cpu(serve) - start for serve, start in zip(collectors, before, strict=True)]
+        used = [serve.cpu() - start for serve, start in zip(collectors, before, strict=True)]
         database = mongod.cpu() - database
         figures = [crowd.figures.take() for crowd in crowds]
         pushes = sum(taken.outcomes["confirmed"] for taken in figures)
