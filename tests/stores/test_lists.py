@@ -5,8 +5,8 @@ from typing import Any, NamedTuple
 import msgspec
 import pytest
 
-from jmmc.answers.list_filters import ListFilter
-from jmmc.answers.meeting_lists import MEETING_KEYS
+from jmmc.answers.list_filters import EVERY_ITEM, ListFilter
+from jmmc.answers.meeting_lists import MEETING_KEYS, ListedMeeting
 from jmmc.answers.queries import Queries
 from jmmc.core.model import Session
 from jmmc.quality.filters import SummaryFilter
@@ -308,15 +308,20 @@ _ALL_MEETINGS = SummaryFilter(since=_START - 1, until=_START + 20 * 86_400)
 
 
 async def _rooms(queries: Queries, order: Order, size: int | None) -> list[tuple[str, int]]:
-    """Room and people of every meeting, page by page."""
-    found: list[tuple[str, int]] = []
-    after = None
-    while True:
-        page = await queries.meeting_list(_ALL_MEETINGS, limit=size, order=order, after=after)
-        assert size is None or len(page.items) <= size
-        found += [(row.meeting.room, row.meeting.participants) for row in page.items]
-        if (after := page.after) is None:
-            return found
+    """Room and people of every meeting, page by page, or without a `size` all of them."""
+    rows: list[ListedMeeting] = []
+    if size is None:
+        async for part in queries.all_meetings(_ALL_MEETINGS, order=order, also=EVERY_ITEM):
+            rows += part
+    after = ""
+    while size is not None and after is not None:
+        page = await queries.meeting_list(
+            _ALL_MEETINGS, limit=size, order=order, after=after or None
+        )
+        assert len(page.items) <= size
+        rows += page.items
+        after = page.after
+    return [(row.meeting.room, row.meeting.participants) for row in rows]
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import msgspec
 
-from jmmc.answers.model import Meeting
+from jmmc.answers.meetings import MeetingFigures
 from jmmc.answers.sessions_by_cause import incidents_with_cause, sessions_with_cause
 from jmmc.quality.causes.answer import SIDES
 from jmmc.quality.filters import SummaryFilter
@@ -58,7 +58,7 @@ class ListFilter(NamedTuple):
 
     async def of_meetings(
         self, reports: Reports, selection: SummaryFilter
-    ) -> Callable[[Meeting], bool]:
+    ) -> Callable[[MeetingFigures], bool]:
         """Whether a meeting of the selection matches this."""
         if self.cause is None:
             return lambda meeting: self.has_length(meeting.ended - meeting.began)

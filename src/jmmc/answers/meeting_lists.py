@@ -1,7 +1,8 @@
 """Lists of meetings in any order, with where their people were and how they went over time."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
+from heapq import nlargest, nsmallest
 from typing import Any, NamedTuple
 
 import msgspec
@@ -9,32 +10,34 @@ from msgspec import Struct
 
 from jmmc.answers.list_filters import EVERY_ITEM, ListFilter
 from jmmc.answers.lists import Page, parsed_cursor
-from jmmc.answers.meetings import Room, Stay, meeting_of
+from jmmc.answers.meetings import MeetingFigures, MeetingOfStays, Stay, meeting_of
 from jmmc.answers.model import Meeting
-from jmmc.answers.stays import read_stays
-from jmmc.answers.threads import in_background, paused
-from jmmc.core.errors import InvalidInput
-from jmmc.quality.filters import DIMENSIONS, SummaryFilter
+from jmmc.answers.stays import (
+    STAY_COLUMNS,
+    has_dimension,
+    read_stays,
+    read_stays_by_parts,
+    stay_of,
+)
+from jmmc.answers.threads import in_background, parts_of, paused
+from jmmc.core.tasks import prefetch
+from jmmc.quality.filters import SummaryFilter
 from jmmc.quality.grades import append_span
 from jmmc.quality.grading import Grade
-from jmmc.quality.meetings import EMPTY_FOR, by_room, split, until_empty
+from jmmc.quality.meetings import EMPTY_FOR, MeetingSplitter, by_room, split, until_empty
 from jmmc.quality.ordering import NEWEST_FIRST, Order
 from jmmc.quality.segments import Track, track_of
 from jmmc.quality.summary import GradeSpan
 from jmmc.stores import Reports
 
-MOST_LISTED = 20_000
-"""Meetings of one list."""
-
 LANE_PARTS = 60
 """Into how many parts the time of a meeting is divided, each with one grade."""
 
-_SINGLY = 60  # Meetings whose sessions are read one meeting at a time; more in one query.
+_TOGETHER = 200  # Meetings of a list of all whose sessions are read in one query.
 _MOST_TRACKS = 300  # Sessions of a meeting of which the time is drawn.
 _MOST_VALUES = 5  # Of a dimension, the most frequent.
 _FIRST_PART = 6 * 3600  # Seconds before the end of a window that are read first.
 _SHOWN = ("region", "network", "browser")
-_COLUMNS = ("session", "lane", "segments", *_SHOWN)
 
 
 def _share(part: float | None, falling: bool) -> float:
@@ -42,7 +45,7 @@ def _share(part: float | None, falling: bool) -> float:
     return (-1.0 if falling else 2.0) if part is None else part
 
 
-def _bad(meeting: Meeting) -> float | None:
+def _bad(meeting: MeetingFigures) -> float | None:
     grades = meeting.grades
     poor, fair = grades.poor_share, grades.fair_share
     return None if poor is None or fair is None else poor + fair
@@ -52,7 +55,7 @@ class MeetingKey(NamedTuple):
     """What meetings may be sorted by; `of` takes a meeting and whether the order is falling."""
 
     name: str
-    of: Callable[[Meeting, bool], Any]
+    of: Callable[[MeetingFigures, bool], Any]
     type: Callable[[str], Any] = int
 
     def sorted(self, meetings: Iterable[Meeting], *, falling: bool) -> list[Meeting]:
@@ -100,153 +103,174 @@ class ListedMeeting(Struct, frozen=True):
     browsers: tuple[str, ...]
 
 
-class _Group(NamedTuple):
-    """A meeting, and the sessions in it."""
+class _Place(NamedTuple):
+    """Where a meeting is in a list, and its sessions."""
 
-    meeting: Meeting
+    key: Any
+    id: str
     sessions: tuple[str, ...]
+
+
+class _Places:
+    """The first `limit` places of a list after a cursor, or all of them."""
+
+    def __init__(
+        self,
+        order: Order,
+        cursor: tuple[Any, str] | None,
+        limit: int | None,
+        fits: Callable[[MeetingFigures], bool],
+    ) -> None:
+        self._key = MEETING_KEYS[order.key]
+        self._falling = order.falling
+        self._cursor = cursor
+        self._limit = limit
+        self._fits = fits
+        self.found: list[_Place] = []
+
+    def add(self, meetings: Iterable[Sequence[Stay]]) -> None:
+        """Take these meetings into account."""
+        places = map(self._place, filter(self._fits, map(MeetingOfStays, meetings)))
+        self.found += filter(self._follows, paused(places))
+        if self._limit is not None:
+            first = nlargest if self._falling else nsmallest
+            self.found = first(self._limit, self.found)
+
+    def sort(self) -> None:
+        """Put the places in their order."""
+        self.found.sort(reverse=self._falling)
+
+    def _place(self, meeting: MeetingOfStays) -> _Place:
+        sessions = tuple(stay.session for stay in meeting.stays)
+        return _Place(self._key.of(meeting, self._falling), meeting.id, sessions)
+
+    def _follows(self, place: _Place) -> bool:
+        if self._cursor is None:
+            return True
+        return place[:2] < self._cursor if self._falling else place[:2] > self._cursor
 
 
 async def meeting_list(
     reports: Reports,
     selection: SummaryFilter,
     *,
-    limit: int | None,
+    limit: int,
     order: Order,
     after: str | None = None,
     also: ListFilter = EVERY_ITEM,
 ) -> Page:
-    """Meetings (`ListedMeeting`) in an order; without a `limit`, all that follow.
-
-    The selection needs `since` and `until`. Raises `ValueError` for more than `MOST_LISTED`.
-    """
-    key = MEETING_KEYS[order.key]
-    cursor = None if after is None else parsed_cursor(after, key.type)
+    """Some meetings (`ListedMeeting`) in an order. The selection needs `since` and `until`."""
+    cursor = None if after is None else parsed_cursor(after, MEETING_KEYS[order.key].type)
     fits = await also.of_meetings(reports, selection)
-    groups = await _groups(reports, selection, limit, order, cursor, fits)
-    listed = await in_background(lambda: _sorted_after(groups, order, cursor))
-    shown = listed if limit is None else listed[:limit]
-    details = await _details(reports, selection, shown)
-    last = shown[-1].meeting if len(listed) > len(shown) else None
-    return Page(details, f"{key.of(last, order.falling)}:{last.id}" if last else None)
+    places = None
+    # With a filter by a dimension, a session may have time before a part that counts for it.
+    if order == NEWEST_FIRST and not has_dimension(selection):
+        places = await _newest_places(reports, selection, cursor, limit + 1, fits)
+    if places is None:
+        places = await _places(reports, selection, _Places(order, cursor, limit + 1, fits))
+    shown = places[:limit]
+    last = shown[-1] if len(places) > limit else None
+    listed = await _listed_meetings(reports, selection, shown)
+    return Page(listed, f"{last.key}:{last.id}" if last else None)
 
 
-async def _groups(
+async def all_meetings(
+    reports: Reports, selection: SummaryFilter, *, order: Order, also: ListFilter = EVERY_ITEM
+) -> AsyncIterator[Sequence["ListedMeeting"]]:
+    """All meetings in an order, some at a time. The selection needs `since` and `until`."""
+    fits = await also.of_meetings(reports, selection)
+    places = await _places(reports, selection, _Places(order, None, None, fits))
+    for part in parts_of(places, _TOGETHER):
+        yield await _listed_meetings(reports, selection, part)
+
+
+async def _places(reports: Reports, selection: SummaryFilter, places: _Places) -> Sequence[_Place]:
+    """The places of all meetings of a window."""
+    splitter: MeetingSplitter[Stay] = MeetingSplitter()
+    async for stays, until in prefetch(read_stays_by_parts(reports, selection)):
+        await in_background(partial(places.add, splitter.add(paused(stays), until)))
+    await in_background(lambda: places.add(splitter.rest()))
+    await in_background(places.sort)
+    return places.found
+
+
+async def _newest_places(
     reports: Reports,
     selection: SummaryFilter,
-    limit: int | None,
-    order: Order,
     cursor: tuple[Any, str] | None,
-    fits: Callable[[Meeting], bool],
-) -> list[_Group]:
-    """The meetings that fit; of the newest ones first, no more than a page may need."""
+    limit: int,
+    fits: Callable[[MeetingFigures], bool],
+) -> Sequence[_Place] | None:
+    """The places of the newest meetings, from the end of the window; None if all must be read."""
     since, until = selection.since, selection.until
     assert since is not None and until is not None
-    # With a filter by a dimension, a session may have time before a part that counts for it.
-    if order == NEWEST_FIRST and limit is not None and not _has_dimension(selection):
-        length = _FIRST_PART
-        while (start := until - length) > since:
-            stays = await read_stays(reports, msgspec.structs.replace(selection, since=start))
-            certain = await in_background(partial(_certain, stays, start))
-            groups = [group for group in certain if fits(group.meeting)]
-            if len(_sorted_after(groups, order, cursor)) > limit:
-                return groups
-            length *= 4
-    stays = await read_stays(reports, selection)
-    groups = await in_background(lambda: _all_groups(stays))
-    if len(groups) > MOST_LISTED:
-        raise InvalidInput(
-            "{found:,} meetings in this time range, at most {most:,} are listed: ask for a shorter"
-            " time range, or set a filter",
-            found=len(groups),
-            most=MOST_LISTED,
-        )
-    return [group for group in groups if fits(group.meeting)]
+    length = _FIRST_PART
+    while (start := until - length) > since:
+        stays = await read_stays(reports, msgspec.structs.replace(selection, since=start))
+        places = _Places(NEWEST_FIRST, cursor, limit, fits)
+        await in_background(partial(_add_certain, places, stays, start))
+        if len(places.found) == limit:
+            return places.found
+        length *= 4
+    return None
 
 
-def _has_dimension(selection: SummaryFilter) -> bool:
-    return any(getattr(selection, dimension) is not None for dimension in DIMENSIONS)
-
-
-def _all_groups(stays: Iterable[Stay]) -> list[_Group]:
-    return [
-        _group(meeting)
-        for room_stays in by_room(paused(stays)).values()
-        for meeting in split(room_stays)
-    ]
-
-
-def _certain(stays: Iterable[Stay], start: int) -> list[_Group]:
-    """Meetings of which it is certain that nobody was in their room shortly before `start`.
+def _add_certain(places: _Places, stays: Iterable[Stay], start: int) -> None:
+    """Add meetings of which it is certain that nobody was in their room shortly before `start`.
 
     Of the others some may have begun later than some of these: those are left out.
     """
-    certain: list[_Group] = []
+    certain: list[list[Stay]] = []
     uncertain = start
     for room_stays in by_room(paused(stays)).values():
         for together in until_empty(room_stays):
             if together[0].began >= start + EMPTY_FOR:
-                certain += map(_group, split(together))
+                certain += split(together)
             else:
                 uncertain = max(uncertain, *(meeting[0].began for meeting in split(together)))
-    return [group for group in certain if group.meeting.began > uncertain]
+    places.add(meeting for meeting in certain if meeting[0].began > uncertain)
+    places.sort()
 
 
-def _group(stays: Room) -> _Group:
-    return _Group(meeting_of(stays), tuple(stay.session for stay in stays))
-
-
-def _sorted_after(
-    groups: Iterable[_Group], order: Order, cursor: tuple[Any, str] | None
-) -> list[_Group]:
-    key = MEETING_KEYS[order.key]
-
-    def place(group: _Group) -> tuple[Any, str]:
-        return key.of(group.meeting, order.falling), group.meeting.id
-
-    found = sorted(groups, key=place, reverse=order.falling)
-    if cursor is None:
-        return found
-    return [
-        group
-        for group in found
-        if (place(group) < cursor if order.falling else place(group) > cursor)
-    ]
-
-
-async def _details(
-    reports: Reports, selection: SummaryFilter, groups: Sequence[_Group]
+async def _listed_meetings(
+    reports: Reports, selection: SummaryFilter, places: Sequence[_Place]
 ) -> list[ListedMeeting]:
-    """What a list shows of these meetings beside their figures."""
-    listed: list[ListedMeeting] = []
-    rows: dict[str, Sequence[Any]] = {}
-    if len(groups) > _SINGLY:
-        rows = {row[0]: row for row in await reports.facts(_COLUMNS, selection)}
-    for group in groups:
-        if len(groups) <= _SINGLY:
-            meeting = group.meeting
-            in_room = SummaryFilter(room=meeting.room, since=meeting.began, until=meeting.ended + 1)
-            rows = {row[0]: row for row in await reports.facts(_COLUMNS, in_room)}
-        listed.append(_listed(group, rows))
-    return listed
+    """The meetings at these places, with what a list shows of them beside their figures."""
+    sessions = tuple(session for place in places for session in place.sessions)
+    columns = (*STAY_COLUMNS, *_SHOWN)
+    rows = await reports.facts(columns, SummaryFilter(sessions=sessions)) if sessions else []
+    by_session = {row[0]: row for row in rows}
+    return await in_background(
+        lambda: [
+            listed
+            for place in paused(places, every=10)
+            if (listed := _listed(place, by_session, selection)) is not None
+        ]
+    )
 
 
-def _listed(group: _Group, rows: Mapping[str, Sequence[Any]]) -> ListedMeeting:
+def _listed(
+    place: _Place, by_session: Mapping[str, Sequence[Any]], selection: SummaryFilter
+) -> ListedMeeting | None:
+    """A meeting out of rows of its sessions; None when they were deleted meanwhile."""
+    rows = [by_session[session] for session in place.sessions if session in by_session]
+    size = len(STAY_COLUMNS)
+    stays = [stay for row in rows if (stay := stay_of(row[:size], selection)) is not None]
+    if not stays:
+        return None
     counts: tuple[dict[str, int], ...] = tuple({} for _ in _SHOWN)
     tracks: list[Track] = []
-    for session in group.sessions[:_MOST_TRACKS]:
-        if (row := rows.get(session)) is None:
-            continue
-        track = track_of(row[1], row[2])
+    for row in rows[:_MOST_TRACKS]:
+        track = track_of(row[size - 2], row[size - 1])
         tracks.append(track)
-        for dimension, value, count in zip(_SHOWN, row[3:], counts, strict=True):
+        for dimension, value, count in zip(_SHOWN, row[size:], counts, strict=True):
             for had in _values(track, dimension, value):
                 count[had] = count.get(had, 0) + 1
     frequent = [
         tuple(sorted((value for value in count if value), key=lambda value: (-count[value], value)))
         for count in counts
     ]
-    meeting = group.meeting
+    meeting = meeting_of(stays)
     return ListedMeeting(
         meeting,
         lane_of_meeting(tracks, meeting.began, meeting.ended),

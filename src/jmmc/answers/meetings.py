@@ -1,6 +1,6 @@
 """Meetings and rooms, with their figures, out of stays (`quality.meetings`)."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 from jmmc.answers.model import Grades, Meeting, RoomActivity
@@ -41,6 +41,59 @@ Room = list[Stay]
 """Stays of one room, by `began`."""
 
 
+class MeetingOfStays:
+    """The figures of a meeting as in `Meeting`, each computed when it is read."""
+
+    __slots__ = ("stays",)
+
+    def __init__(self, stays: Sequence[Stay]) -> None:
+        self.stays = stays
+
+    @property
+    def id(self) -> str:
+        """The id of its first session."""
+        return self.stays[0].session
+
+    @property
+    def room(self) -> str:
+        """The name of its room."""
+        return self.stays[0].room
+
+    @property
+    def began(self) -> int:
+        """When the first session began."""
+        return self.stays[0].began
+
+    @property
+    def ended(self) -> int:
+        """When the last session ended."""
+        return max(stay.ended for stay in self.stays)
+
+    @property
+    def participants(self) -> int:
+        """How many people were in it."""
+        return _participants(self.stays)
+
+    @property
+    def peak_people(self) -> int:
+        """The most people at once."""
+        return peak(_presences(self.stays))[0]
+
+    @property
+    def minutes(self) -> int:
+        """Person-minutes in the window."""
+        return minutes(self.stays)
+
+    @property
+    def grades(self) -> Grades:
+        """The grades of its sessions together."""
+        return grades(self.stays)
+
+
+MeetingFigures = Meeting | MeetingOfStays
+"""What meetings are sorted and selected by."""
+
+
 def meetings_of(stays: Iterable[Stay]) -> list[Meeting]:
     """The meetings of any number of rooms, the newest first."""
     meetings = [
@@ -62,7 +115,7 @@ def meeting_of(stays: Sequence[Stay]) -> Meeting:
         any(stay.running for stay in stays),
         len(stays),
         _participants(stays),
-        *peak(Presence(start, end, stay.browser_id) for stay in stays for start, end in stay.spans),
+        *peak(_presences(stays)),
         minutes(stays),
         grades(stays),
     )
@@ -117,6 +170,10 @@ def _room_activity(room: str, stays: Room) -> RoomActivity:
         max(stay.ended for stay in stays),
         grades(stays),
     )
+
+
+def _presences(stays: Iterable[Stay]) -> Iterator[Presence]:
+    return (Presence(start, end, stay.browser_id) for stay in stays for start, end in stay.spans)
 
 
 def _participants(stays: Iterable[Stay]) -> int:

@@ -1,7 +1,7 @@
 """Every question that the API, the command and the pages ask, in one class."""
 
 import time
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Iterable, Sequence
 from datetime import UTC, tzinfo
 
 import msgspec
@@ -22,7 +22,12 @@ from jmmc.answers.list_incidents import incidents_of_meetings, incidents_of_sess
 from jmmc.answers.lists import Page
 from jmmc.answers.live import LiveView
 from jmmc.answers.live_beginnings import LiveBeginnings
-from jmmc.answers.meeting_lists import MEETING_KEYS, meeting_list
+from jmmc.answers.meeting_lists import (
+    MEETING_KEYS,
+    ListedMeeting,
+    all_meetings,
+    meeting_list,
+)
 from jmmc.answers.model import (
     Change,
     Comparison,
@@ -212,15 +217,21 @@ class Queries:
         self,
         selection: SummaryFilter,
         *,
-        limit: int | None,
+        limit: int,
         order: Order = NEWEST_FIRST,
         after: str | None = None,
         also: ListFilter = EVERY_ITEM,
     ) -> Page:
-        """A page of meetings (`ListedMeeting`) in an order; without a `limit` all of them."""
+        """A page of meetings (`ListedMeeting`) in an order."""
         return await meeting_list(
             self._reports, selection, limit=limit, order=order, after=after, also=also
         )
+
+    def all_meetings(
+        self, selection: SummaryFilter, *, order: Order, also: ListFilter
+    ) -> AsyncIterator[Sequence[ListedMeeting]]:
+        """All meetings in an order, some at a time."""
+        return all_meetings(self._reports, selection, order=order, also=also)
 
     async def incidents_of_sessions(
         self, sessions: Sequence[Summary]

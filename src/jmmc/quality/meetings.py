@@ -4,7 +4,7 @@ Stays in rooms of the same name of several tenants are several meetings (`qualit
 """
 
 from collections.abc import Iterable, Iterator
-from typing import Protocol, TypeVar
+from typing import Generic, Protocol, TypeVar
 
 from jmmc.quality.meeting_ids import Present, meetings_apart
 
@@ -35,12 +35,17 @@ def by_room(stays: Iterable[_R]) -> dict[str, list[_R]]:
 def split(room_stays: Iterable[_P]) -> Iterator[list[_P]]:
     """Split a room's stays (by `began`) into those of its meetings."""
     for stays in until_empty(room_stays):
-        meetings = meetings_apart(stays)
-        if len(meetings) == 1:
-            yield stays
-            continue
-        for meeting in meetings:
-            yield from until_empty(meeting)
+        yield from _apart(stays)
+
+
+def _apart(stays: list[_P]) -> Iterator[list[_P]]:
+    """Split stays between which a room was never empty for ten minutes."""
+    meetings = meetings_apart(stays)
+    if len(meetings) == 1:
+        yield stays
+        return
+    for meeting in meetings:
+        yield from until_empty(meeting)
 
 
 def until_empty(room_stays: Iterable[_P]) -> Iterator[list[_P]]:
@@ -57,3 +62,32 @@ def until_empty(room_stays: Iterable[_P]) -> Iterator[list[_P]]:
             meeting, ended = [room_stay], room_stay.ended
     if meeting:
         yield meeting
+
+
+class MeetingSplitter(Generic[_R]):
+    """Splits stays of any rooms, which come by `began`, and keeps only those of open meetings."""
+
+    def __init__(self) -> None:
+        self._open: dict[str, list[_R]] = {}
+        self._ended: dict[str, int] = {}
+
+    def add(self, stays: Iterable[_R], until: int) -> Iterator[list[_R]]:
+        """Take the stays that began before `until`, and yield those of meetings that are over."""
+        for stay in stays:
+            room = stay.room
+            meeting = self._open.get(room)
+            if meeting is not None and stay.began - self._ended[room] < EMPTY_FOR:
+                meeting.append(stay)
+                self._ended[room] = max(self._ended[room], stay.ended)
+                continue
+            if meeting is not None:
+                yield from _apart(meeting)
+            self._open[room], self._ended[room] = [stay], stay.ended
+        for room in [room for room, ended in self._ended.items() if until - ended >= EMPTY_FOR]:
+            del self._ended[room]
+            yield from _apart(self._open.pop(room))
+
+    def rest(self) -> Iterator[list[_R]]:
+        """Yield the stays of all other meetings: no stay follows."""
+        for meeting in self._open.values():
+            yield from _apart(meeting)

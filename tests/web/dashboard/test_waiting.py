@@ -22,7 +22,14 @@ _LOADING = '<p class="waiting" role="status"><b>Overview</b> Loading …</p>'
 class Reader:
     """A client that reads a page chunk by chunk; `response` is done at its end."""
 
-    def __init__(self, app: Server, *, accept: str = "text/html,*/*", query: str = _QUERY) -> None:
+    def __init__(
+        self,
+        app: Server,
+        *,
+        path: str = "/overview",
+        accept: str = "text/html,*/*",
+        query: str = _QUERY,
+    ) -> None:
         self.status = 0
         self.headers: dict[str, str] = {}
         self.text = ""
@@ -31,7 +38,7 @@ class Reader:
         scope = {
             "type": "http",
             "method": "GET",
-            "path": "/overview",
+            "path": path,
             "query_string": query.encode(),
             "headers": [(b"accept", accept.encode())],
             "client": ("127.0.0.1", 1),
@@ -126,6 +133,19 @@ async def test_the_head_of_a_slow_page_is_sent_first_and_the_content_is_unchange
     assert reader.headers["content-security-policy"] == complete.headers["content-security-policy"]
     assert reader.headers["set-cookie"].startswith("lang=en")
     assert (complete.status, reader.status) == (200, 200)
+
+
+@pytest.mark.parametrize("name", ["Meetings", "Sessions"])
+async def test_a_slow_list_has_its_head_first_and_its_file_is_whole(app: Server, name: str) -> None:
+    path = f"/{name.lower()}"
+    page = Reader(app, path=path, query=f"{_QUERY}&sort=room")
+    await page.response
+    assert f"<b>{name}</b> Loading …</p>" in page.text
+    assert page.text.count("<h1>") == 1
+    file = Reader(app, path=path, query=f"{_QUERY}&sort=room&format=csv")
+    await file.response
+    assert file.headers["content-type"].startswith("text/csv")
+    assert file.text.startswith("room,")
 
 
 @pytest.mark.parametrize(

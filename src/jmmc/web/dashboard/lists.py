@@ -69,7 +69,8 @@ class ListPages:
         sort, also = _given(request, "sort"), _also(request)
         order = Order.parse(sort, MEETING_KEYS) if sort else NEWEST_FIRST
         if _given(request, "format") == "csv":
-            return self._csv(request, "meetings", self._all_meetings(selection, order, also))
+            rows = self._queries.all_meetings(selection, order=order, also=also)
+            return self._csv(request, "meetings", rows)
         page = await self._queries.meeting_list(
             selection, limit=_PAGE_SIZE, order=order, after=_given(request, "cursor"), also=also
         )
@@ -175,12 +176,6 @@ class ListPages:
             yield page.items
             if (cursor := page.after) is None:
                 return
-
-    async def _all_meetings(
-        self, selection: SummaryFilter, order: Order, also: ListFilter
-    ) -> AsyncIterator[Sequence[Any]]:
-        page = await self._queries.meeting_list(selection, limit=None, order=order, also=also)
-        yield page.items
 
     def _selection(self, request: Request) -> SummaryFilter:
         zone = self._layout.zone(request)

@@ -100,15 +100,15 @@ class Dashboard:
             "/overview": self._streamed("Overview", self._pages.overview),
             "/incidents": self._incidents.incidents,
             "/incidents/{id}": self._incidents.incident,
-            "/meetings": self._lists.meetings,
-            "/sessions": self._lists.sessions,
+            "/meetings": self._streamed("Meetings", self._lists.meetings),
+            "/sessions": self._streamed("Sessions", self._lists.sessions),
             "/meetings/{id}": self._pages.meeting,
             "/sessions/{id}": self._pages.session,
             "/sessions/{id}/curves": self._pages.curves,
             "/participants/{participant}": self._pages.participant,
             "/compare": self._streamed("Compare", self._pages.compare),
             "/usage": self._streamed("Usage", self._usage.usage),
-            "/agreement": self._pages.agreement,
+            "/agreement": self._streamed("Ratings and grades", self._pages.agreement),
             "/find": self._pages.find,
             "/help": self._help.help,
             "/health": self._live.health,
@@ -235,10 +235,13 @@ class Dashboard:
     def _streamed(self, title: str, page: _Page) -> _Page:
         """Send the head of a page whose content takes longer than `_STREAM_AFTER`.
 
-        Clients that do not accept HTML get the page as a whole, with its status.
+        Clients that do not accept HTML get the page as a whole, with its status; so do those that
+        ask for it as a file.
         """
 
         async def streamed(request: Request, caller: Caller) -> Response:
+            if request.query_params.get("format"):
+                return await page(request, caller)
             rendering: asyncio.Task[Response] = asyncio.ensure_future(page(request, caller))
             try:
                 await asyncio.wait({rendering}, timeout=_STREAM_AFTER)
