@@ -1,5 +1,6 @@
 """The pages that show stored calls: each handler asks a query and renders its template."""
 
+import asyncio
 import time
 from collections.abc import Callable, Sequence
 from functools import partial
@@ -311,12 +312,14 @@ class Pages:
         """Return the values of the last 30 days that contain a text, by dimension."""
         now = int(self._clock())
         window = SummaryFilter(since=now - _FOUND_WITHIN, until=now + 1)
-        found = [
-            (name, await self._queries.stored_values(name, text, window, limit=_VALUES_FOUND))
-            for name in DIMENSIONS
-            if name != "provider"  # A search finds these by itself.
-        ]
-        return [(name, values) for name, values in found if values]
+        names = [name for name in DIMENSIONS if name != "provider"]  # A search finds those itself.
+        found = await asyncio.gather(
+            *(
+                self._queries.stored_values(name, text, window, limit=_VALUES_FOUND)
+                for name in names
+            )
+        )
+        return [(name, values) for name, values in zip(names, found, strict=True) if values]
 
     async def _page(self, request: Request, caller: Caller, name: str, **context: Any) -> Response:
         """Render a page in the background: a long one takes a tenth of a second and more."""
