@@ -8,6 +8,7 @@ import msgspec
 
 from jmmc.answers.meetings import MeetingFigures
 from jmmc.answers.sessions_by_cause import incidents_with_cause, sessions_with_cause
+from jmmc.core.errors import InvalidInput
 from jmmc.quality.causes.answer import SIDES
 from jmmc.quality.filters import SummaryFilter
 from jmmc.stores import Reports
@@ -41,13 +42,17 @@ class ListFilter(NamedTuple):
         """
         least, most = (_seconds(given, name) for name in LIST_FILTERS[:2])
         if least is not None and most is not None and least > most:
-            raise ValueError(
-                "min_minutes must not be more than max_minutes (got"
-                f" {given['min_minutes']}, {given['max_minutes']})"
+            raise InvalidInput(
+                "min_minutes must not be more than max_minutes (got {least}, {most})",
+                field="min_minutes",
+                least=given["min_minutes"],
+                most=given["max_minutes"],
             )
         cause = given.get("cause")
         if cause is not None and cause not in CAUSES:
-            raise ValueError(f"cause = {cause[:100]!r}: expected {', '.join(CAUSES)}")
+            raise InvalidInput(
+                "expected {allowed}", field="cause", given=cause, allowed=", ".join(CAUSES)
+            )
         return ListFilter(least, most, cause)
 
     def has_length(self, seconds: int) -> bool:
@@ -93,5 +98,5 @@ def _seconds(given: Mapping[str, str], name: str) -> int | None:
     if (text := given.get(name)) is None:
         return None
     if not _MINUTES.fullmatch(text):
-        raise ValueError(f"{name} = {text[:100]!r}: expected a number of minutes, such as 5 or 0.5")
+        raise InvalidInput("expected a number of minutes, such as 5 or 0.5", field=name, given=text)
     return round(float(text) * 60)

@@ -10,7 +10,7 @@ import msgspec
 from msgspec import Struct
 
 from jmmc.answers.details import NotFoundError
-from jmmc.core.errors import JmmcError, Worded
+from jmmc.core.errors import JmmcError, Typed, Worded
 from jmmc.core.fields import Moment
 from jmmc.stores import Reports
 from jmmc.stores.copy import NOTE_RECORDS
@@ -83,7 +83,7 @@ async def notes(reports: Reports, since: int | None = None, until: int | None = 
 async def remove_note(reports: Reports, id_: str) -> None:
     """Delete a note. Raises `NotFoundError`."""
     if not await reports.delete_record(NOTE_RECORDS, id_):
-        raise NotFoundError("there is no note {id}", id=repr(id_[:100]))
+        raise NotFoundError("there is no note {id}", id=Typed(id_))
 
 
 def _within(stored: Iterable[Note], since: int | None, until: int | None) -> Iterable[Note]:

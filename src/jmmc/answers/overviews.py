@@ -48,7 +48,7 @@ from jmmc.answers.stays import read_stays
 from jmmc.answers.threads import in_background, paused
 from jmmc.core.errors import InvalidInput
 from jmmc.core.tasks import prefetch
-from jmmc.core.timestamps import to_iso
+from jmmc.core.timestamps import WordedMoment
 from jmmc.quality.filters import DIMENSIONS, SummaryFilter
 from jmmc.quality.grading import Grade
 from jmmc.quality.intervals import Replicates, estimate, interval
@@ -219,9 +219,9 @@ class Overviews:
             raise InvalidInput(
                 "at must be between since and until (got {at}, not between {since} and {until})",
                 field="at",
-                at=to_iso(at),
-                since=to_iso(since),
-                until=to_iso(until),
+                at=WordedMoment(at),
+                since=WordedMoment(since),
+                until=WordedMoment(until),
             )
         parts = [
             msgspec.structs.replace(selection, since=start, until=end)
@@ -690,8 +690,8 @@ def _window(selection: SummaryFilter) -> tuple[int, int]:
         raise InvalidInput(
             "since must be earlier than until (got {since}, {until})",
             field="since",
-            since=to_iso(since),
-            until=to_iso(until),
+            since=WordedMoment(since),
+            until=WordedMoment(until),
         )
     return since, until
 

@@ -24,6 +24,16 @@ class JmmcError(Exception):
     """The root of every error that this package raises on purpose."""
 
 
+class Typed(str):
+    """A value of a sentence as somebody typed it: quoted there, cut to 100 characters."""
+
+    def __new__(cls, text: str) -> "Typed":  # noqa: D102
+        return super().__new__(cls, text[:100])
+
+    def __format__(self, spec: str) -> str:
+        return repr(str(self))
+
+
 class Worded(Exception):
     """An error with a sentence that pages translate.
 

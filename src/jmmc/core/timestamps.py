@@ -6,7 +6,7 @@ from functools import cache
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
 
 from jmmc.core.calendar import Calendar, Period
-from jmmc.core.errors import InvalidInput
+from jmmc.core.errors import InvalidInput, Typed
 
 DEFAULT_WINDOW = 86_400
 """Seconds of a window of which only the end is given."""
@@ -75,8 +75,8 @@ def parse_window(
             field="since",
             since=since,
             until="now" if until is None else until,
-            start=to_iso(start),
-            end=to_iso(end),
+            start=WordedMoment(start),
+            end=WordedMoment(end),
         )
     return start, end
 
@@ -99,6 +99,13 @@ def to_iso(second: float) -> str:
     return datetime.fromtimestamp(second, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
+class WordedMoment(int):
+    """Unix seconds as a value of a sentence: in UTC there, on pages in the reader's time zone."""
+
+    def __format__(self, spec: str) -> str:
+        return to_iso(self)
+
+
 def to_local_iso(second: float, zone: tzinfo) -> str:
     """Format Unix seconds as ISO 8601 in a time zone, with its offset, without fractions."""
     return datetime.fromtimestamp(int(second), zone).isoformat()
@@ -112,7 +119,7 @@ def zone_of(name: str) -> ZoneInfo:
         known = _zones_by_key().get(_zone_key(name))
     if known is None:
         raise InvalidInput(
-            "expected a time zone such as UTC or Europe/Paris, got {name}", name=repr(name)
+            "expected a time zone such as UTC or Europe/Paris, got {name}", name=Typed(name)
         )
     return ZoneInfo(known)
 

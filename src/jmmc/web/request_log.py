@@ -4,7 +4,9 @@ import logging
 import re
 import secrets
 import time
+from collections.abc import Awaitable, Callable
 
+from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from structlog.contextvars import bound_contextvars
 
@@ -28,11 +30,15 @@ def request_id(given: bytes | None) -> str:
 class RequestLog:
     """Middleware that logs each request to the pages and the API, by its route.
 
-    Paths and query strings are not logged: they may contain room names and participant ids.
+    Paths and query strings are not logged: they may contain room names and participant ids. An
+    unexpected error is answered with what `answer` makes of it.
     """
 
-    def __init__(self, app: ASGIApp) -> None:
+    def __init__(
+        self, app: ASGIApp, *, answer: Callable[[Scope, Problem], Awaitable[Response]]
+    ) -> None:
         self._app = app
+        self._answer = answer
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request."""
@@ -57,8 +63,8 @@ class RequestLog:
                 _log.exception("request_failed", method=scope["method"], route=_route(scope))
                 if status:
                     raise  # The response has started: only the server can abort it.
-                problem = Problem(500, "Internal server error", f"request {id_} in the log")
-                await problem.response()(scope, receive, send_with_id)
+                problem = Problem(500, "Internal server error", "request {id} in the log", id=id_)
+                await (await self._answer(scope, problem))(scope, receive, send_with_id)
             _log.log(
                 _level(status),
                 "request",

@@ -19,6 +19,7 @@ from jmmc.web.browser.app import MetricsCollector
 from jmmc.web.dashboard.routes import Dashboard
 from jmmc.web.demo.page import demo_routes, demo_variables
 from jmmc.web.http import Receive, Scope, Send
+from jmmc.web.problems import Problem
 from jmmc.web.request_log import RequestLog
 from jmmc.web.root_path import RootPath, UnderRootPath
 from jmmc.web.security.access import Access
@@ -52,12 +53,12 @@ def _root_path(metrics: MetricsCollector) -> RootPath:
     return root_path
 
 
-def _middleware(metrics: MetricsCollector) -> list[Middleware]:
+def _middleware(metrics: MetricsCollector, pages: Dashboard) -> list[Middleware]:
     traced = getattr(metrics.collector, "trace_requests", None)  # Only with otlp_endpoint.
     return [
         Middleware(SecurityHeaders),
-        Middleware(RequestLog),
-        Middleware(RequestLimits),
+        Middleware(RequestLog, answer=pages.error_answer),
+        Middleware(RequestLimits, answer=pages.error_answer),
         *([Middleware(traced)] if traced else []),
     ]
 
@@ -80,10 +81,16 @@ def _dashboard(
     async def unknown(request: Request, _: Exception) -> Response:
         return await pages.not_found(request)
 
+    async def wrong_method(request: Request, error: Exception) -> Response:
+        problem = Problem(405, "Method not allowed", "this address is that of a form")
+        response = await pages.error_answer(request.scope, problem)
+        response.headers.update(getattr(error, "headers", None) or {})
+        return response
+
     app = Starlette(
         routes=[*pages.routes(), *api_routes(collector, access), monitoring.route, *further_routes],
-        middleware=[*outer_middleware, *_middleware(metrics)],
-        exception_handlers={404: unknown},
+        middleware=[*outer_middleware, *_middleware(metrics, pages)],
+        exception_handlers={404: unknown, 405: wrong_method},
     )
     app.router.redirect_slashes = False  # A redirect would go to the host that the request names.
     return app, monitoring

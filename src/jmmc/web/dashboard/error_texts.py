@@ -5,7 +5,8 @@ from collections.abc import Callable, Mapping
 from jinja2 import pass_context
 from jinja2.runtime import Context
 
-from jmmc.core.errors import Worded
+from jmmc.core.errors import Typed, Worded
+from jmmc.core.timestamps import WordedMoment
 from jmmc.web.dashboard.formatting import translated_number
 from jmmc.web.problems import Problem
 
@@ -26,10 +27,7 @@ FIELD_NAMES: Mapping[str, str] = {
 def sentence(context: Context, error: Worded | Problem) -> str:
     """The sentence of an error, without the name and the value of its field."""
     translate: Callable[[str], str] = context["_"]
-    values = {
-        name: _value(context, name, value) if context["language"] != "en" else value
-        for name, value in error.values.items()
-    }
+    values = {name: _value(context, name, value) for name, value in error.values.items()}
     text = translate(error.sentence)
     return text.format(**values) if values else text
 
@@ -41,8 +39,25 @@ def field_name(context: Context, field: str) -> str:
     return translated
 
 
-def _value(context: Context, name: str, value: object) -> str:
-    """A value as a translated sentence has it: with its own digits, and choices by their names."""
+@pass_context
+def quoted(context: Context, text: str) -> str:
+    """What somebody typed, in the quotes of the page's language."""
+    quotes: str = context["_"]("“{text}”")
+    return quotes.format(text=str(text))
+
+
+def _value(context: Context, name: str, value: object) -> object:
+    """A value as sentences of pages have it.
+
+    Times are in the reader's zone, and what was typed has the quotes of the language; a translated
+    sentence has its own digits, and choices by their names.
+    """
+    if isinstance(value, WordedMoment):
+        return str(context["zone"].wall_time(value)).replace("T", " ")
+    if isinstance(value, Typed):
+        return quoted(context, value)
+    if context["language"] == "en":
+        return value
     if isinstance(value, int):
         return translated_number(context, f"{value:,}")
     if name == "allowed":

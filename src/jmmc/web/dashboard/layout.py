@@ -29,7 +29,7 @@ from jmmc.quality.summary import GRADE_PERCENT
 from jmmc.quality.ways import Way
 from jmmc.web.dashboard.assets import script_modules
 from jmmc.web.dashboard.durations import duration
-from jmmc.web.dashboard.error_texts import field_name, sentence
+from jmmc.web.dashboard.error_texts import field_name, quoted, sentence
 from jmmc.web.dashboard.formatting import (
     bad_seconds,
     bad_values,
@@ -149,6 +149,7 @@ class Layout:
             figure=figure,
             duration=duration,
             sentence=sentence,
+            quoted=quoted,
             is_wall_time=lambda text: bool(WALL_TIME.fullmatch(text)),
             as_wall_time=_as_wall_time,
             field_name=field_name,
@@ -235,6 +236,7 @@ class Layout:
             title=title,
             detail=detail,
             error=error,
+            path="",  # No page of the menu.
         )
 
     def invalid(self, request: Request, caller: Caller, error: InvalidInput) -> Response:

@@ -10,6 +10,8 @@ from markupsafe import Markup
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import BaseRoute, Route
+from starlette.types import Scope
+from structlog.contextvars import get_contextvars
 
 from jmmc.answers.queries import NotFoundError, Queries
 from jmmc.answers.threads import in_background
@@ -157,6 +159,17 @@ class Dashboard:
         error = NotFoundError("{path}: no such page", path=request.url.path)
         return self._layout.problem(request, _NOBODY, 404, "Not found", error=error)
 
+    async def error_answer(self, scope: Scope, problem: Problem) -> Response:
+        """Answer a request that failed outside of the pages: browsers with a page, others JSON."""
+        request = Request(scope)
+        if scope["type"] != "http" or "text/html" not in accepted(scope, "accept"):
+            return problem.response()
+        try:
+            self._access.limit(request, self._clock())
+        except Problem as too_many:
+            return too_many.response()
+        return self._error_page(request, problem)
+
     def _guarded(self, page: _Page, right: Right = "read") -> _Handler:
         """Open a page only to callers with the right; send others to the sign-in page."""
 
@@ -263,7 +276,9 @@ class Dashboard:
         except _FAILURES as error:
             yield self._error_page(request, error)
         except Exception:
-            yield self._layout.problem(request, _NOBODY, 500, "Something went wrong here")
+            id_ = get_contextvars().get("request", "")
+            problem = Problem(500, "Internal server error", "request {id} in the log", id=id_)
+            yield self._error_page(request, problem)
             raise
         finally:
             await stop(rendering)

@@ -18,7 +18,7 @@ from jmmc.answers.threads import in_background
 from jmmc.answers.usage import LENGTHS, SHOWN
 from jmmc.core.calendar import PERIODS, Calendar, Period
 from jmmc.core.errors import InvalidInput
-from jmmc.core.timestamps import parse_moment, to_iso
+from jmmc.core.timestamps import WordedMoment, parse_moment, to_iso
 from jmmc.quality.filters import SummaryFilter
 from jmmc.settings import Settings
 from jmmc.web.dashboard.layout import Layout
@@ -112,8 +112,8 @@ class UsagePage:
             raise InvalidInput(
                 "since must be earlier than until (got {since}, {until})",
                 field="since",
-                since=to_iso(since),
-                until=to_iso(until),
+                since=WordedMoment(since),
+                until=WordedMoment(until),
             )
         if since < calendar.latest(_MOST_PERIODS, until):
             raise InvalidInput(
