@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -14,14 +15,20 @@ import pytest
 from jmmc.server.connections import HEAD
 from tests.support.raw_http import request, send, valid_push
 from tests.support.servers import Serve
+from tests.support.waiting import wait_until
 
 _BODY_TIMEOUT = 1.0
+_MOST_CONNECTIONS = 40  # Of one address; 127.0.0.1 is a trusted proxy.
 
 
 @pytest.fixture(scope="module")
 def serve(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Serve]:
     folder = tmp_path_factory.mktemp("slow")
-    serve = Serve(folder, "--body-timeout", f"{_BODY_TIMEOUT:g}", "--max-queries-per-minute", "0")
+    serve = Serve(
+        folder,
+        *("--body-timeout", f"{_BODY_TIMEOUT:g}", "--max-queries-per-minute", "0"),
+        *("--max-connections-per-address", str(_MOST_CONNECTIONS)),
+    )
     yield serve
     code = serve.stop()
     log = serve.log.read_text()
@@ -30,8 +37,8 @@ def serve(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Serve]:
     assert code == 0
 
 
-def _connect(serve: Serve) -> socket.socket:
-    return socket.create_connection(("127.0.0.1", serve.port), 10)
+def _connect(serve: Serve, address: str = "") -> socket.socket:
+    return socket.create_connection(("127.0.0.1", serve.port), 10, (address, 0))
 
 
 def _wait_until_closed(connections: list[socket.socket], drip: bytes = b"") -> None:
@@ -179,6 +186,41 @@ def test_the_server_recovers_from_running_out_of_file_descriptors(tmp_path: Path
         assert "Traceback" not in serve.log.read_text()
     finally:
         serve.close()
+
+
+def test_an_address_has_a_bounded_number_of_connections_and_others_are_answered(
+    serve: Serve,
+) -> None:
+    with ExitStack() as stack:
+
+        def connect(address: str) -> socket.socket:
+            return stack.enter_context(_connect(serve, address))
+
+        held = [connect("127.0.0.2") for _ in range(_MOST_CONNECTIONS)]
+        assert _answers(held[-1])
+        assert not any(_answers(connect("127.0.0.2")) for _ in range(5))
+        assert _answers(connect("127.0.0.3"))
+        assert _answers(connect("127.0.0.1"))
+        assert _answers(held[-1])
+    wait_until(lambda: "event=connections_refused" in serve.log.read_text(), serve.log.read_text)
+    assert f"count=5 most={_MOST_CONNECTIONS}" in serve.log.read_text()
+
+
+def test_an_address_that_opens_connections_quickly_has_to_wait(serve: Serve) -> None:
+    answered, began = 0, time.monotonic()
+    for _ in range(2 * _MOST_CONNECTIONS):
+        with _connect(serve, "127.0.0.4") as connection:
+            answered += _answers(connection)
+    refilled = 6 * _MOST_CONNECTIONS / 60 * (time.monotonic() - began)
+    assert _MOST_CONNECTIONS <= answered <= _MOST_CONNECTIONS + refilled
+
+
+def _answers(connection: socket.socket) -> bool:
+    try:
+        connection.sendall(_ANSWERED)
+        return connection.recv(65_536).startswith(b"HTTP/1.1 200")
+    except ConnectionError:
+        return False
 
 
 def test_the_file_limit_is_raised_to_the_hard_limit() -> None:

@@ -27,8 +27,8 @@ class Counters:
 
     `commits` is a histogram of commit times (seconds), `batches` one of pushes per commit;
     `store_errors` counts failures of the store by job; `scripts` the first pushes of sessions by
-    the version of the script that sent them; `script_loads` requests of pages for the script. No
-    counter ever falls.
+    the version of the script that sent them; `script_loads` requests of pages for the script;
+    `refused_connections` those beyond the limits of their address. No counter ever falls.
     """
 
     def __init__(self) -> None:
@@ -36,6 +36,7 @@ class Counters:
         self.trimmed = 0
         self.clamped_ages = 0
         self.script_loads = 0
+        self.refused_connections = 0
         self.commits = Histogram(_COMMIT_SECONDS)
         self.batches = Histogram(_BATCH_PUSHES)
         self.store_errors: dict[Job, int] = dict.fromkeys(get_args(Job), 0)

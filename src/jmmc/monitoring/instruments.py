@@ -45,6 +45,11 @@ INSTRUMENTS: tuple[Instrument, ...] = (
         "Samples whose age was below 0 or above one day and was clamped.",
     ),
     Instrument(
+        "jmmc_refused_connections",
+        "counter",
+        "Connections closed at once because their address has or opens too many.",
+    ),
+    Instrument(
         "jmmc_commit_seconds",
         "histogram",
         "Duration of a commit: from the start of a batch until it is on stable storage.",

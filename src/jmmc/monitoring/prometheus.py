@@ -92,6 +92,7 @@ class Exposition(Exposed):
             ],
             "jmmc_first_pushes": [((script,), n) for script, n in counters.scripts.items()],
             "jmmc_clamped_ages": [((), counters.clamped_ages)],
+            "jmmc_refused_connections": [((), counters.refused_connections)],
             "jmmc_queue_pushes": [((), collector.waiting)],
             "jmmc_queue_limit_pushes": [((), settings.queue_limit)],
             "jmmc_store_up": [((), condition is not None)],

@@ -1,4 +1,4 @@
-"""Limits for slow clients: time and size of a request's head, time to read a response.
+"""Limits for slow and greedy clients: time and size of a head, time to read, connections.
 
 uvicorn alone waits without a limit, and buffers without a limit, for a client that does not finish
 the head of a request or does not read its response. The same timeout closes idle connections.
@@ -8,8 +8,9 @@ import logging
 import resource
 from collections.abc import Iterable
 from http import HTTPStatus
-from typing import Any
+from typing import Any, ClassVar
 
+from jmmc.server.connection_limits import ConnectionLimits
 from jmmc.server.single_write import SingleWriteProtocol
 
 HEAD = 65_536
@@ -26,7 +27,10 @@ class Connection(SingleWriteProtocol):
     """One connection, with deadlines for the next request's head and for reading responses.
 
     The client owes a head from the connection's start, and again from the end of each response.
+    A connection that exceeds the `limits` of its address is closed at once.
     """
+
+    limits: ClassVar[ConnectionLimits]
 
     def __init__(self, *args: Any, **more: Any) -> None:
         super().__init__(*args, **more)
@@ -35,12 +39,29 @@ class Connection(SingleWriteProtocol):
         self._stalled_since: float | None = None
         self._head = 0  # Bytes received of an unfinished head.
         self._arrived = 0
+        self._key: int | None = None  # Of its address, where that has a limit.
+        self._is_refused = False
 
     def connection_made(self, transport: Any) -> None:
         """See `asyncio.Protocol`."""
+        peer = transport.get_extra_info("peername")  # Of a Unix socket it is a string.
+        key = self.limits.key(peer[0]) if isinstance(peer, tuple) else None
+        if key is not None and not self.limits.take(key, self.loop.time()):
+            self._is_refused = True
+            transport.abort()
+            return
+        self._key = key
         super().connection_made(transport)
         self._abort = transport.abort
         self._owes_since = self.loop.time()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """See `asyncio.Protocol`."""
+        if self._is_refused:
+            return
+        if self._key is not None:
+            self.limits.release(self._key)
+        super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
         """See `asyncio.Protocol`."""
@@ -119,6 +140,16 @@ class Connection(SingleWriteProtocol):
         return len(self.url) + sum(len(name) + len(value) + 4 for name, value in self.headers)
 
 
+def connections_within(limits: ConnectionLimits) -> type[Connection]:
+    """The connections of one server, which has these limits for each address."""
+
+    class LimitedConnection(Connection):
+        pass
+
+    LimitedConnection.limits = limits
+    return LimitedConnection
+
+
 def close_stalled(connections: Iterable[object], patience: float) -> None:
     """Close those connections of a server whose client is too slow."""
     for connection in list(connections):
@@ -126,12 +157,14 @@ def close_stalled(connections: Iterable[object], patience: float) -> None:
             connection.close_stalled(patience)
 
 
-def raise_file_limit() -> None:
-    """Raise the limit of open files to the hard limit, at most to 65,536."""
+def raise_file_limit() -> int:
+    """Raise the limit of open files to the hard limit, at most to 65,536; the new limit."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     limit = _FILES if hard == resource.RLIM_INFINITY else min(hard, _FILES)
     if soft != resource.RLIM_INFINITY and soft < limit:
         resource.setrlimit(resource.RLIMIT_NOFILE, (limit, hard))
+        soft = limit
+    return _FILES if soft == resource.RLIM_INFINITY else soft
 
 
 class ClientNoiseFilter(logging.Filter):

@@ -20,7 +20,13 @@ from jmmc.core.errors import JmmcError, SettingsError, UnusableStore
 from jmmc.core.logging import logger, set_up
 from jmmc.core.tasks import stop
 from jmmc.core.version import __version__
-from jmmc.server.connections import ClientNoiseFilter, Connection, close_stalled, raise_file_limit
+from jmmc.server.connection_limits import ConnectionLimits
+from jmmc.server.connections import (
+    ClientNoiseFilter,
+    close_stalled,
+    connections_within,
+    raise_file_limit,
+)
 from jmmc.server.reload_signal import RELOAD_SIGNAL
 from jmmc.server.sd_notify import notify
 from jmmc.settings import Settings, without_password
@@ -59,7 +65,7 @@ def _run(load: Callable[[], Settings]) -> None:
     simulated = settings.demo and settings.store == STORE
     set_up(settings.log_level, settings.log_format)
     logging.getLogger("uvicorn.error").addFilter(ClientNoiseFilter())
-    raise_file_limit()
+    files = raise_file_limit()
     if settings.metrics_port and settings.metrics_port == settings.port:
         raise CannotListen(f"metrics_port must differ from port (both are {settings.port})")
     store = configured_store(settings, spool=True)
@@ -72,12 +78,16 @@ def _run(load: Callable[[], Settings]) -> None:
         asyncio.run(_check_store(store))  # Fails before the server starts.
         app = create_app(settings, store=store)
         serving: ASGIApp = TwoPorts(app, settings.metrics_port) if settings.metrics_port else app
+        collector = app.metrics.collector
+        limits = ConnectionLimits(settings, collector.counters, files)
+        collector.follow_settings(limits.apply)
         server = _Server(
-            app.metrics.collector,
+            collector,
+            limits,
             uvicorn.Config(
                 serving,
                 loop="uvloop",
-                http=Connection,
+                http=connections_within(limits),
                 ws="none",
                 lifespan="on",
                 interface="asgi3",
@@ -98,7 +108,7 @@ def _run(load: Callable[[], Settings]) -> None:
         _freeze_startup_objects()
         url = f"http://127.0.0.1:{port}{settings.prefix}"
         with asyncio.Runner(loop_factory=server.config.get_loop_factory()) as runner:
-            reload = partial(_reload, app.metrics.collector, partial(_load_with_demo_store, load))
+            reload = partial(_reload, collector, partial(_load_with_demo_store, load))
             loop = runner.get_loop()
             RELOAD_SIGNAL.deliver_to(partial(loop.call_soon_threadsafe, reload))
             collecting = server.serve(sockets=listeners)
@@ -115,9 +125,12 @@ def _run(load: Callable[[], Settings]) -> None:
 class _Server(uvicorn.Server):
     """A uvicorn server that notifies systemd and the collector of its start and end."""
 
-    def __init__(self, collector: Collector, config: uvicorn.Config) -> None:
+    def __init__(
+        self, collector: Collector, limits: ConnectionLimits, config: uvicorn.Config
+    ) -> None:
         super().__init__(config)
         self._collector = collector
+        self._limits = limits
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
@@ -127,6 +140,7 @@ class _Server(uvicorn.Server):
     async def on_tick(self, counter: int) -> bool:
         if counter % _TICKS == 0:
             close_stalled(self.server_state.connections, self._collector.settings.body_timeout)
+            self._limits.report(time.monotonic())
         return await super().on_tick(counter)
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:

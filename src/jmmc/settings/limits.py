@@ -48,6 +48,15 @@ class LimitsSettings(SettingsGroup):
             "Maximum requests to the dashboard and the API per minute and address; 0 sets no limit."
         ),
     )
+    max_connections_per_address: LiveNumber = Field(
+        1000,
+        ge=0,
+        description=(
+            "Maximum open connections per address, and a tenth of the files that the process may"
+            " open at the most; new ones are limited to six times as many a minute. Connections of"
+            " trusted_proxies have no limit; 0 sets no limit."
+        ),
+    )
     queue_limit: int = Field(
         10_000,
         ge=1,
