@@ -18,7 +18,7 @@ from jmmc.core.model import Condition
 from jmmc.core.supervision import Supervisor, TaskState
 from jmmc.ingest.counters import Counters
 from jmmc.ingest.disk_guard import DiskGuard
-from jmmc.ingest.receiver import Accepted, Receiver, Sender, new_session_id
+from jmmc.ingest.receiver import Accepted, Receiver, Sender, SmallRequest, new_session_id
 from jmmc.ingest.writer import Writer
 from jmmc.maintenance.call_time_metrics import CallTimeCounters
 from jmmc.maintenance.clock_guard import ClockGuard
@@ -201,6 +201,18 @@ class Collector:
     def admit(self, sender: Sender) -> None:
         """Let a sender push, before its body is read. Raises `Rejected`, and counts it."""
         self._receiver.admit(sender)
+
+    def admit_small(self, sender: Sender, kind: SmallRequest) -> None:
+        """Let a sender make a request that is no push. Raises `Rejected`."""
+        self._receiver.admit_small(sender, kind)
+
+    def is_proxy(self, peer: str | None) -> bool:
+        """Whether a connection is that of a trusted proxy, or of a Unix socket."""
+        return self._receiver.is_proxy(peer)
+
+    def sender_key(self, sender: Sender) -> int | None:
+        """The key of a sender for rate limits; None for one without an address."""
+        return self._receiver.key(sender)
 
     async def receive(self, body: bytes, sender: Sender) -> Accepted:
         """Store one push that was admitted. Raises `Rejected`: then it was not stored."""

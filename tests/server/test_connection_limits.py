@@ -14,31 +14,26 @@ def _limits(*, files: int = 1000, trusted: str = "", most: int = _MOST) -> Conne
     return ConnectionLimits(settings, Counters(), files)
 
 
-def _take(limits: ConnectionLimits, peer: str, now: float = 0) -> bool:
+def _take(limits: ConnectionLimits, peer: str) -> bool:
     key = limits.key(peer)
     assert key is not None
-    return limits.take(key, now)
+    return limits.take(key)
 
 
 def test_an_address_holds_as_many_connections_as_are_allowed() -> None:
     limits = _limits()
     assert [_take(limits, "192.0.2.1") for _ in range(5)] == [True] * _MOST + [False] * 2
     assert _take(limits, "192.0.2.2")
-    now = 60.0  # Enough to open new ones; those that are open count.
-    assert not _take(limits, "192.0.2.1", now)
     limits.release(int(ip_address("192.0.2.1")))
-    assert _take(limits, "192.0.2.1", now)
-    assert not _take(limits, "192.0.2.1", now)
+    assert _take(limits, "192.0.2.1")
+    assert not _take(limits, "192.0.2.1")
 
 
 def test_an_address_opens_new_connections_at_a_bounded_rate() -> None:
     limits = _limits()
-    opened = 0
-    for tenth in range(600):  # A minute, each connection closed at once.
-        if _take(limits, "192.0.2.1", tenth / 10):
-            limits.release(int(ip_address("192.0.2.1")))
-            opened += 1
-    assert opened == _MOST + 6 * _MOST - 1, "three at once, then eighteen a minute"
+    begun = sum(limits.may_begin(1, tenth / 10) for tenth in range(600))
+    assert begun == _MOST + 6 * _MOST - 1, "three at once, then eighteen a minute"
+    assert limits.may_begin(2, 60.0)
 
 
 def test_ipv6_addresses_of_one_64_are_one_and_proxies_have_no_limit() -> None:

@@ -9,7 +9,7 @@ it raises `Rejected`. Each push is counted exactly once, here.
 
 import os
 from collections.abc import Awaitable, Callable
-from typing import NamedTuple, Protocol
+from typing import Literal, NamedTuple, Protocol, get_args
 
 from msgspec.structs import replace
 
@@ -55,6 +55,15 @@ _log = logger(__name__)
 _RETRY_AFTER = 5  # Seconds until a browser tries again when the store cannot be opened.
 _LONGEST_WAIT = 60  # Seconds until a browser whose address sends too much tries again.
 _RETRY_WITHOUT_SPACE = 60  # Seconds until it does when the disk is nearly full.
+
+SmallRequest = Literal["browser", "health"]
+"""What a request that is no push is about: its own allowance keeps it apart from the other kind.
+
+So no flood of one kind hides a script from a page, or makes a load balancer take the collector out.
+"""
+
+_SMALL = 1 / 4  # Requests of each kind, for a push that is allowed: a page loads one script.
+_LEAST_SMALL = 60.0  # A minute, however few pushes are allowed.
 
 
 class Sender(Protocol):
@@ -144,6 +153,13 @@ class Receiver:
         self._proxies = Proxies(settings.trusted_proxies, settings.forwarded_header)
         self._rate_limiter = RateLimiter(settings.max_pushes_per_minute)
         self._rate_limiter.reduce(self._share.share)
+        pushes = settings.max_pushes_per_minute
+        small = max(_LEAST_SMALL, pushes * _SMALL) if pushes else 0
+        self._small_requests = {kind: RateLimiter(small) for kind in get_args(SmallRequest)}
+
+    def is_proxy(self, peer: str | None) -> bool:
+        """Whether a connection is that of a trusted proxy, or of a Unix socket."""
+        return peer is None or self._proxies.is_trusted(peer)
 
     def observe(self, delay: float, seconds: float) -> None:
         """Adapt what each sender may send: pushes were delayed by `delay` in the last `seconds`."""
@@ -154,15 +170,27 @@ class Receiver:
 
         What the body costs more is taken by `receive`.
         """
+        try:
+            self._take(self._rate_limiter, sender)
+        except Rejected as rejected:
+            self.reject(rejected)
+            raise
+
+    def admit_small(self, sender: Sender, kind: SmallRequest) -> None:
+        """Take the token of a request that is no push. Raises `Rejected`, and counts nothing."""
+        self._take(self._small_requests[kind], sender)
+
+    def key(self, sender: Sender) -> int | None:
+        """The key of a sender for rate limits; None for one without an address."""
         address = self._address(sender)
-        key = None if address is None else rate_limit_key(address)
-        if key is not None and (wait := self._rate_limiter.wait(key, self._clock())):
-            detail = "this address sends too much"
+        return None if address is None else rate_limit_key(address)
+
+    def _take(self, rate_limiter: RateLimiter, sender: Sender) -> None:
+        key = self.key(sender)
+        if key is not None and (wait := rate_limiter.wait(key, self._clock())):
             # A longer wait may be due to an overload, which may end before.
             retry_after = min(int(wait) + 1, _LONGEST_WAIT)
-            rejected = Rejected("throttled", detail, retry_after=retry_after)
-            self.reject(rejected)
-            raise rejected
+            raise Rejected("throttled", "this address sends too much", retry_after=retry_after)
 
     async def receive(self, body: bytes, sender: Sender) -> Accepted:
         """Store one push that was admitted. Raises `Rejected`: then it was not stored."""

@@ -47,7 +47,7 @@ INSTRUMENTS: tuple[Instrument, ...] = (
     Instrument(
         "jmmc_refused_connections",
         "counter",
-        "Connections closed at once because their address has or opens too many.",
+        "Connections closed at once because their address has too many.",
     ),
     Instrument(
         "jmmc_commit_seconds",

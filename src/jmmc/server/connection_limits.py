@@ -46,13 +46,17 @@ class ConnectionLimits:
         """The key of an address; None for one without a limit."""
         return None if peer is None or not self._most else self._cached_key(peer)
 
-    def take(self, key: int, now: float) -> bool:
-        """Count a new connection, and return whether it is allowed; `now` is seconds."""
-        if self._open[key] < self._most and not self._rate_limiter.wait(key, now):
+    def take(self, key: int) -> bool:
+        """Count a new connection, and return whether it is allowed."""
+        if self._open[key] < self._most:
             self._open[key] += 1
             return True
         self._counters.refused_connections += 1
         return False
+
+    def may_begin(self, key: int, now: float) -> bool:
+        """Whether a new connection may be read; `now` is seconds. If not, ask again later."""
+        return not self._rate_limiter.wait(key, now)
 
     def release(self, key: int) -> None:
         """Count the end of a connection that was allowed."""

@@ -16,6 +16,9 @@ from jmmc.server.single_write import SingleWriteProtocol
 HEAD = 65_536
 """Maximum size in bytes of a request's first line and headers."""
 
+MOST_HEADERS = 100
+"""Most header lines of a request, as in Apache."""
+
 STALLED = 60.0
 """Seconds after which a client that does not read its response is disconnected."""
 
@@ -27,7 +30,8 @@ class Connection(SingleWriteProtocol):
     """One connection, with deadlines for the next request's head and for reading responses.
 
     The client owes a head from the connection's start, and again from the end of each response.
-    A connection that exceeds the `limits` of its address is closed at once.
+    A connection beyond those that the `limits` give its address is closed at once. One that was
+    opened too quickly is answered some seconds later: a client that is disconnected comes back.
     """
 
     limits: ClassVar[ConnectionLimits]
@@ -41,12 +45,14 @@ class Connection(SingleWriteProtocol):
         self._arrived = 0
         self._key: int | None = None  # Of its address, where that has a limit.
         self._is_refused = False
+        self._is_early = False
+        self._early_data = b""
 
     def connection_made(self, transport: Any) -> None:
         """See `asyncio.Protocol`."""
         peer = transport.get_extra_info("peername")  # Of a Unix socket it is a string.
         key = self.limits.key(peer[0]) if isinstance(peer, tuple) else None
-        if key is not None and not self.limits.take(key, self.loop.time()):
+        if key is not None and not self.limits.take(key):
             self._is_refused = True
             transport.abort()
             return
@@ -54,6 +60,8 @@ class Connection(SingleWriteProtocol):
         super().connection_made(transport)
         self._abort = transport.abort
         self._owes_since = self.loop.time()
+        if key is not None and not self.limits.may_begin(key, self.loop.time()):
+            self._is_early = True
 
     def connection_lost(self, exc: Exception | None) -> None:
         """See `asyncio.Protocol`."""
@@ -65,6 +73,10 @@ class Connection(SingleWriteProtocol):
 
     def data_received(self, data: bytes) -> None:
         """See `asyncio.Protocol`."""
+        if self._is_early:  # uvloop cannot pause before the first data.
+            self._early_data = data
+            self.transport.pause_reading()
+            return
         self._arrived = len(data)
         super().data_received(data)
         if "method" not in self.scope and not self.transport.is_closing():
@@ -73,6 +85,13 @@ class Connection(SingleWriteProtocol):
             self._head += len(data)
             if self._head > HEAD:
                 self.send_400_response(_BAD)
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """See `HttpToolsProtocol`. Raises `ValueError` if there are too many (status 431)."""
+        if len(self.headers) >= MOST_HEADERS:
+            self._head = HEAD + 1
+            raise ValueError("too many headers")
+        super().on_header(name, value)
 
     def on_headers_complete(self) -> None:
         """See `HttpToolsProtocol`. Raises `ValueError` if the head is too large (status 431)."""
@@ -121,8 +140,17 @@ class Connection(SingleWriteProtocol):
         self.transport.close()
 
     def close_stalled(self, patience: float) -> None:
-        """Close the connection if a head is overdue by `patience` seconds or nothing is read."""
+        """Close the connection if a head is overdue by `patience` seconds or nothing is read.
+
+        Begin to serve it if it was opened too early.
+        """
         now = self.loop.time()
+        if self._is_early and self._key is not None and self.limits.may_begin(self._key, now):
+            self._is_early = False
+            data, self._early_data = self._early_data, b""
+            if data and not self.transport.is_closing():
+                self.transport.resume_reading()
+                self.data_received(data)
         owes, stalled = self._owes_since, self._stalled_since
         if stalled is not None and now - stalled > STALLED:
             self._abort()

@@ -29,7 +29,8 @@ class LimitsSettings(SettingsGroup):
         description=(
             "Maximum pushes per minute and address; 0 sets no limit. A push counts once more for"
             " each 2 KiB, each 10 samples and each further document that it writes to. Less while"
-            " the collector is overloaded."
+            " the collector is overloaded. Of scripts and of checks of health it gets a quarter of"
+            " that number each, and at least 60."
         ),
     )
     max_session_days: LiveNumber = Field(
@@ -45,7 +46,8 @@ class LimitsSettings(SettingsGroup):
         600,
         ge=0,
         description=(
-            "Maximum requests to the dashboard and the API per minute and address; 0 sets no limit."
+            "Maximum requests to the dashboard and the API per minute and address; five times as"
+            " many with static files and refused requests; 0 sets no limit."
         ),
     )
     max_connections_per_address: LiveNumber = Field(
@@ -53,7 +55,7 @@ class LimitsSettings(SettingsGroup):
         ge=0,
         description=(
             "Maximum open connections per address, and a tenth of the files that the process may"
-            " open at the most; new ones are limited to six times as many a minute. Connections of"
+            " open at the most; new ones wait beyond six times as many a minute. Connections of"
             " trusted_proxies have no limit; 0 sets no limit."
         ),
     )

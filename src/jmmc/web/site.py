@@ -24,6 +24,7 @@ from jmmc.web.request_log import RequestLog
 from jmmc.web.root_path import RootPath, UnderRootPath
 from jmmc.web.security.access import Access
 from jmmc.web.security.headers import SecurityHeaders
+from jmmc.web.security.request_rate import RequestRate
 from jmmc.web.security.request_size import RequestLimits
 from jmmc.web.security.sessions import LoginSigner
 
@@ -53,10 +54,11 @@ def _root_path(metrics: MetricsCollector) -> RootPath:
     return root_path
 
 
-def _middleware(metrics: MetricsCollector, pages: Dashboard) -> list[Middleware]:
+def _middleware(metrics: MetricsCollector, pages: Dashboard, access: Access) -> list[Middleware]:
     traced = getattr(metrics.collector, "trace_requests", None)  # Only with otlp_endpoint.
     return [
         Middleware(SecurityHeaders),
+        Middleware(RequestRate, access),
         Middleware(RequestLog, answer=pages.error_answer),
         Middleware(RequestLimits, answer=pages.error_answer),
         *([Middleware(traced)] if traced else []),
@@ -89,7 +91,7 @@ def _dashboard(
 
     app = Starlette(
         routes=[*pages.routes(), *api_routes(collector, access), monitoring.route, *further_routes],
-        middleware=[*outer_middleware, *_middleware(metrics, pages)],
+        middleware=[*outer_middleware, *_middleware(metrics, pages, access)],
         exception_handlers={404: unknown, 405: wrong_method},
     )
     app.router.redirect_slashes = False  # A redirect would go to the host that the request names.

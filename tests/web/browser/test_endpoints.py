@@ -533,6 +533,52 @@ async def test_the_body_of_a_refused_push_is_not_read(make_collector: MakeCollec
     assert (await call(app, "POST", "/push", b"x" * 70_000)).status == 429
 
 
+@pytest.mark.parametrize(
+    "request_", [("GET", "/getClient"), ("GET", "/objectId"), ("OPTIONS", "/push"), ("GET", "/no")]
+)
+async def test_an_address_gets_a_bounded_number_of_scripts_and_other_small_answers(
+    make_collector: MakeCollector, request_: tuple[str, str]
+) -> None:
+    app = make_collector(max_pushes_per_minute=400)
+    statuses = [(await call(app, *request_)).status for _ in range(110)]
+    assert 429 not in statuses[:100]
+    assert 429 in statuses[100:], "a quarter of the pushes"
+    refused = await call(app, *request_)
+    assert refused.json["error"] == "throttled"
+    assert int(refused.headers["retry-after"]) == 1
+    assert (await call(app, *request_, client="198.51.100.9")).status != 429
+    assert (await call(app, "POST", "/push", body())).status == 200, "pushes are counted apart"
+    assert (await call(app, "GET", "/healthz")).status == 200, "and so are checks of health"
+
+
+@pytest.mark.parametrize("path", ["/healthz", "/readyz"])
+async def test_an_address_asks_for_the_health_a_bounded_number_of_times(
+    make_collector: MakeCollector, path: str
+) -> None:
+    app = make_collector(max_pushes_per_minute=1)
+    statuses = [(await call(app, "GET", path)).status for _ in range(65)]
+    assert statuses[:60] == [200] * 60, "however few pushes are allowed"
+    assert 429 in statuses[60:]
+    assert (await call(app, "GET", path, client="198.51.100.9")).status == 200
+    assert (await call(app, "GET", "/getClient")).status == 200
+
+
+async def test_a_refusal_closes_the_connection_of_a_browser_and_not_of_a_proxy(
+    make_collector: MakeCollector,
+) -> None:
+    app = make_collector(max_pushes_per_minute=1, trusted_proxies="10.0.0.1")
+    for client, headers, closed in (
+        ("203.0.113.7", {}, "close"),
+        ("10.0.0.1", {"x-forwarded-for": "203.0.113.8"}, None),
+    ):
+        answers = [
+            await call(app, "POST", "/push", body(), client=client, headers=headers)
+            for _ in range(2)
+        ]
+        assert [answer.status for answer in answers] == [200, 429]
+        assert [answer.headers.get("connection") for answer in answers] == [None, closed]
+
+
 async def test_a_session_that_sends_more_than_its_budget_has_to_wait(
     make_collector: MakeCollector,
 ) -> None:

@@ -109,6 +109,30 @@ async def test_the_first_cookie_of_a_name_counts(warm: Server) -> None:
     assert b'lang="en"' in (await call(warm, "GET", "/login", headers={"cookie": "xlang=fr"})).body
 
 
+async def test_static_files_and_refused_requests_are_limited_and_close_the_connection(
+    store: SqliteStore,
+) -> None:
+    app = create_app(
+        Settings.of(secret="x", max_queries_per_minute=6, trusted_proxies="10.0.0.1"), store=store
+    )
+    for path in ("/static/pages.css", "/login"):
+        client = f"203.0.113.{len(path)}"
+        answers = [await call(app, "GET", path, client=client) for _ in range(35)]
+        ended = [answer.headers.get("connection") for answer in answers]
+        is_limited = [answer.status == 429 for answer in answers]
+        assert ended == ["close" if limited else None for limited in is_limited]
+        assert is_limited[-1]
+        assert b"<html" not in answers[-1].body, "a flood gets no page"
+        first = is_limited.index(True)
+        assert first == (30 if path.startswith("/static") else 6)
+    proxied = {"x-forwarded-for": "203.0.113.9"}
+    for _ in range(9):
+        answer = await call(app, "GET", "/login", client="10.0.0.1", headers=proxied)
+    assert answer.status == 429
+    assert "connection" not in answer.headers
+    await app.metrics.close()
+
+
 @pytest.mark.parametrize("path", ["/login", "/nothing"])
 async def test_pages_without_access_check_are_limited_too(store: SqliteStore, path: str) -> None:
     app = create_app(Settings.of(secret="x", max_queries_per_minute=5), store=store)

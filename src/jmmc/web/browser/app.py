@@ -7,7 +7,7 @@ from typing import Any
 
 from jmmc.accounts.secret import resolve_secret
 from jmmc.collector import Collector
-from jmmc.core.errors import SettingsError
+from jmmc.core.errors import Rejected, SettingsError
 from jmmc.core.install_hints import install_hint
 from jmmc.settings import Settings
 from jmmc.stores import Store, configured_store
@@ -27,8 +27,8 @@ from jmmc.web.http import (
 )
 from jmmc.web.root_path import local_path
 
-# A push has limits of its own, and costs too little to be measured twice.
-_PARSED = frozenset((*(f"/{name}" for name in SCRIPT_NAMES), "/objectId"))
+_PUSH = "/push"
+_HEALTH = ("/healthz", "/readyz")
 
 
 class MetricsCollector:
@@ -53,9 +53,10 @@ class MetricsCollector:
             store = configured_store(settings, spool="spool_dir" in settings.model_fields_set)
         self.secret = resolve_secret(settings)
         self.collector = _collector(settings, store, self.secret)
-        browser, health = BrowserEndpoints(self.collector), HealthEndpoints(self.collector)
+        self._browser, health = BrowserEndpoints(self.collector), HealthEndpoints(self.collector)
+        browser = self._browser
         self._handlers: dict[str, dict[str, Handler]] = {
-            "/push": {"POST": browser.push, "OPTIONS": browser.preflight},
+            _PUSH: {"POST": browser.push, "OPTIONS": browser.preflight},
             **{f"/{name}": _script_methods(browser, name) for name in SCRIPT_NAMES},
             "/objectId": {"GET": browser.object_id},
             "/healthz": {"GET": health.healthz, "HEAD": health.healthz},
@@ -65,20 +66,12 @@ class MetricsCollector:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request, or the server's lifespan when this is the whole app."""
         if scope["type"] == "http":
-            method = scope["method"]
             path = local_path(scope)
-            methods = self._handlers.get(path)
-            if methods is None:
-                content = {"error": "not_found", "detail": path[:200]}
-                await answer_json(send, 404, encode(content))
-            elif (handler := methods.get(method)) is None:
-                allow = [(b"allow", ", ".join(methods).encode())]
-                await answer_json(send, 405, encode({"error": "method_not_allowed"}), allow)
-            elif path in _PARSED and (status := oversized(scope)) is not None:
-                await answer_json(send, status, encode({"error": "too_large"}))
+            request = Request(scope, receive)
+            if path == _PUSH and scope["method"] == "POST":  # It has limits of its own.
+                await self._browser.push(request, send)
             else:
-                send = _without_body(send) if method == "HEAD" else send
-                await handler(Request(scope, receive), send)
+                await self._serve_small(path, request, send)
         elif scope["type"] == "lifespan":
             await self._serve_lifespan(receive, send)
         else:
@@ -96,6 +89,27 @@ class MetricsCollector:
     async def close(self) -> None:
         """Commit and answer waiting pushes, then close the store."""
         await self.collector.close()
+
+    async def _serve_small(self, path: str, request: Request, send: Send) -> None:
+        """Serve a request that is no push, if the limits of its address allow it."""
+        scope = request.scope
+        try:
+            self.collector.admit_small(request, "health" if path in _HEALTH else "browser")
+        except Rejected as rejected:
+            await self._browser.refuse(request, send, rejected, [])
+            return
+        methods = self._handlers.get(path)
+        if methods is None:
+            content = {"error": "not_found", "detail": path[:200]}
+            await answer_json(send, 404, encode(content))
+        elif (handler := methods.get(scope["method"])) is None:
+            allow = [(b"allow", ", ".join(methods).encode())]
+            await answer_json(send, 405, encode({"error": "method_not_allowed"}), allow)
+        elif (status := oversized(scope)) is not None:
+            await answer_json(send, status, encode({"error": "too_large"}))
+        else:
+            send = _without_body(send) if scope["method"] == "HEAD" else send
+            await handler(request, send)
 
     async def _serve_lifespan(self, receive: Receive, send: Send) -> None:
         await receive()

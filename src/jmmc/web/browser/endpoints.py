@@ -1,5 +1,6 @@
 """The endpoints of browsers: fetch a script, push samples, ask for a session."""
 
+import time
 from urllib.parse import parse_qs
 
 from jmmc.collector import Collector
@@ -11,6 +12,7 @@ from jmmc.settings import Settings
 from jmmc.web.browser.cors import Cors
 from jmmc.web.browser.script import SCRIPT_NAMES, Script, ScriptName
 from jmmc.web.http import (
+    CLOSE,
     JSON,
     Disconnected,
     Header,
@@ -20,8 +22,10 @@ from jmmc.web.http import (
     answer,
     answer_json,
     encode,
+    is_http_1,
 )
 from jmmc.web.request_log import REQUEST_ID, request_id
+from jmmc.web.slow_refusals import SlowRefusals
 
 _log = logger(__name__)
 
@@ -40,6 +44,9 @@ STATUS: dict[Reason, int] = {
 }
 
 
+# Of an address that sends too much. Its next connection counts for the limits of connections.
+_CLOSING: tuple[Reason, ...] = ("throttled", "too_large")
+
 # Browsers that had a script within a day use it at once, also when the collector is down, and fetch
 # the new one beside. So a changed setting reaches such a browser with its second page.
 _CACHE_CONTROL = b"public, max-age=0, stale-while-revalidate=86400, stale-if-error=86400"
@@ -50,6 +57,7 @@ class BrowserEndpoints:
 
     def __init__(self, collector: Collector) -> None:
         self._collector = collector
+        self._slow_refusals = SlowRefusals(time.monotonic)
         collector.follow_settings(self._apply)
 
     def _apply(self, settings: Settings) -> None:
@@ -71,7 +79,7 @@ class BrowserEndpoints:
         except Disconnected:
             return
         except Rejected as rejected:
-            await answer_json(send, *_refusal(rejected, request, cors))
+            await self.refuse(request, send, rejected, cors)
         else:
             cookie = _cookie(accepted.cookie, request.scope.get("root_path", ""))
             await answer(send, 200, encode_answer(accepted.answer), [*JSON, *cors, *cookie])
@@ -120,9 +128,33 @@ class BrowserEndpoints:
             await answer_json(send, 400, encode(content), cors)
         except StoreError:
             rejected = Rejected("store_down", "cannot read now", retry_after=5)
-            await answer_json(send, *_refusal(rejected, request, cors))
+            await self.refuse(request, send, rejected, cors)
         else:
             await answer_json(send, 200, encode(is_stored), cors)
+
+    async def refuse(
+        self, request: Request, send: Send, rejected: Rejected, headers: list[Header]
+    ) -> None:
+        """Answer with the reason of a refusal; the log has it under the same request id.
+
+        Who goes on nevertheless waits for it. The connection of an address that sends too much is
+        closed, unless it is that of a proxy: a new one would cost the collector more than the next
+        request on this one.
+        """
+        id_ = request_id(request.headers.get(REQUEST_ID))
+        _log.debug("request_refused", request=id_, reason=rejected.reason, detail=rejected.detail)
+        headers = [*headers, (REQUEST_ID, id_.encode())]
+        if rejected.retry_after is not None:
+            headers.append((b"retry-after", b"%d" % rejected.retry_after))
+        closes = rejected.reason in _CLOSING and not self._collector.is_proxy(request.peer)
+        if closes and is_http_1(request.scope):
+            headers.append(CLOSE)
+        if rejected.reason == "throttled":
+            key = self._collector.sender_key(request)
+            if key is not None:
+                await self._slow_refusals.wait(key)
+        content = {"error": rejected.reason, "detail": rejected.detail}
+        await answer_json(send, STATUS[rejected.reason], encode(content), headers)
 
 
 def _cookie(signed: str | None, path: str) -> list[Header]:
@@ -130,16 +162,3 @@ def _cookie(signed: str | None, path: str) -> list[Header]:
         return []
     value = f"{COOKIE}={signed}; Path={path or '/'}; Secure; HttpOnly; SameSite=None"
     return [(b"set-cookie", value.encode())]
-
-
-def _refusal(
-    rejected: Rejected, request: Request, headers: list[Header]
-) -> tuple[int, bytes, list[Header]]:
-    """Status, body and headers of a refusal; the log has its reason under the same request id."""
-    id_ = request_id(request.headers.get(REQUEST_ID))
-    _log.debug("request_refused", request=id_, reason=rejected.reason, detail=rejected.detail)
-    headers = [*headers, (REQUEST_ID, id_.encode())]
-    if rejected.retry_after is not None:
-        headers = [*headers, (b"retry-after", b"%d" % rejected.retry_after)]
-    content = {"error": rejected.reason, "detail": rejected.detail}
-    return STATUS[rejected.reason], encode(content), headers

@@ -36,6 +36,7 @@ _NOT_ALLOWED: dict[Right, str] = {
     "account": "Only signed-in users have an account",
     "users": "Not allowed to manage users",
 }
+_ANY_REQUESTS = 5  # Of any kind, refused ones and static files too, for a query that is allowed.
 _MAX_ATTEMPTS = 10  # Sign-ins and unknown tokens, per minute and address.
 _MAX_VERIFICATIONS = 20  # Passwords that wait to be verified: each takes 50 ms and 64 MB.
 _PROXY_HEADERS = ("x-forwarded-for", "forwarded", "x-real-ip", "x-forwarded-proto", "via")
@@ -66,6 +67,7 @@ class Access:
         """Use these settings from the next request on."""
         self._proxies = Proxies(settings.trusted_proxies, settings.forwarded_header)
         self._requests = RateLimiter(settings.max_queries_per_minute)
+        self._any_requests = RateLimiter(_ANY_REQUESTS * settings.max_queries_per_minute)
 
     async def check(self, request: Request, right: Right, now: float) -> Caller:
         """Identify the caller of a request that needs `right`; `now` is Unix seconds."""
@@ -79,6 +81,21 @@ class Access:
     def limit(self, request: Request, now: float) -> None:
         """Count a request, also one that needs no scope. Raises `Problem` for too many."""
         self._limit_rate(self._requests, request, now, "Too many requests")
+
+    def limit_any(self, request: Request, now: float) -> None:
+        """Count a request of any kind, before anything is done. Raises `Problem` for a flood."""
+        self._limit_rate(self._any_requests, request, now, "Too many requests")
+
+    def key(self, request: Request) -> int:
+        """The key of a sender for rate limits; 0 for one without an address."""
+        peer = request.client.host if request.client else None
+        forwarded = joined(request.scope["headers"], self._proxies.header)
+        address = self._proxies.client(peer, forwarded)
+        return rate_limit_key(address) if address is not None else 0
+
+    def is_proxy(self, peer: str | None) -> bool:
+        """Whether a connection is that of a trusted proxy, or of a Unix socket."""
+        return peer is None or self._proxies.is_trusted(peer)
 
     async def sign_in(self, request: Request, name: str, password: str, now: float) -> User:
         """Verify a name and a password, and return the user."""
@@ -130,11 +147,7 @@ class Access:
     def _limit_rate(
         self, rate_limiter: RateLimiter, request: Request, now: float, title: str
     ) -> None:
-        peer = request.client.host if request.client else None
-        forwarded = joined(request.scope["headers"], self._proxies.header)
-        address = self._proxies.client(peer, forwarded)
-        key = rate_limit_key(address) if address is not None else 0
-        if wait := rate_limiter.wait(key, now):
+        if wait := rate_limiter.wait(self.key(request), now):
             raise Problem(429, title, retry_after=int(wait) + 1)
 
 
