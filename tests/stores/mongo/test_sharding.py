@@ -61,7 +61,7 @@ async def test_a_push_names_the_id_of_each_document_that_it_touches(
     await later.open()
     _begin(profiled)
     await store.append([_push(0), v1_push(opens=True)])
-    await store.append([_push(1), _push(0, number=2)])
+    await store.append([_push(1), _push(0, number=2), v1_push('{"cq":1}')])
     await later.append([_push(2)])  # Has to read the session first.
     await later.append([_push(5)])  # After a gap.
     await store.append([_push(60)])  # Another document.
@@ -70,7 +70,7 @@ async def test_a_push_names_the_id_of_each_document_that_it_touches(
     await later.close()
     writes = [plan for kind, plan in plans if kind == "update"]
     reads = [plan for kind, plan in plans if kind == "query"]
-    assert (len(writes), len(reads) > 0) == (7, True)
+    assert (len(writes), len(reads) > 0) == (8, True)
     assert [plan for plan in (*writes, *reads) if not _names_its_id(plan)] == []
 
 

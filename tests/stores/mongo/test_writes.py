@@ -124,3 +124,19 @@ async def test_a_v1_session_deleted_by_another_collector_is_not_created_without_
 
     assert await store.append([v1_push('{"cq":1}')]) == [Refusal.UNKNOWN_SESSION]
     assert raw.count_documents({}) == 0
+
+
+async def test_two_collectors_that_share_a_v1_session_end_its_document_together(
+    store: MongoStore, other: MongoStore, raw: Collection
+) -> None:
+    times = [1_700_000_000 + 30 * number for number in range(150)]
+    for number, ts in enumerate(times):
+        sample_ = replace(sample(0, f'{{"cq":{number % 100}}}', ts=ts), seq=None)
+        extending = replace(v1_push(opens=number == 0), samples=(sample_,))
+        collector = other if number % 2 else store
+        assert await collector.append([extending]) == [Receipt(None)]
+
+    first, second = raw.find().sort("c")
+    assert [element["ts"] for element in (*first["m"], *second["m"])] == times
+    assert (first["f"], "f" in second) == (True, False)
+    assert len(first["m"]) < 120  # Each adds to it until it has counted sixty itself.

@@ -4,8 +4,9 @@ The first document is the session's own, in the form of the Express.js middlewar
 has up to `SAMPLES` more elements in `m`, the same `conf` and `uid`, the session in `s` and its own
 number in `c`. A document's `_id` is computed from session and number, so any collector finds it.
 `d` marks documents with samples that no summary covers yet, `o` those whose elements are out of
-order; in all others of dialect v2, element `i` of document `n` is sample `n * SAMPLES + i`. `p` is
-the partition of the room (`core.partitions`).
+order; in all others of dialect v2, element `i` of document `n` is sample `n * SAMPLES + i`. `f`
+marks documents of dialect v1 to which nothing is added any more. `p` is the partition of the room
+(`core.partitions`).
 """
 
 from collections.abc import Mapping, Sequence

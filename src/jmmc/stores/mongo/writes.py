@@ -11,7 +11,10 @@ write (the subclasses of `Write`) changes nothing when it is repeated:
   document with `o`: elements are not at their positions any more. The `$pull` of `SetInOrder` fails
   on that mark, because it is no array, so a collector that has not read it cannot overwrite.
 * `AppendV1` and `ExtendV1` are for dialect v1, which numbers nothing: `$addToSet` stores what is
-  equal in time and readings once.
+  equal in time and readings once. `ExtendV1` finds its document by `_id` alone, which halves what a
+  push costs MongoDB. So it may make a document longer than `SAMPLES`, by what other collectors add
+  to it. `CloseV1` marks the document with `f` when a session goes on in the next one: from then on
+  the `$pull` of `ExtendV1` fails.
 * `Touch` changes nothing: it confirms that samples that were found stored are durable.
 
 When a write fails or matches nothing, an assumption was wrong: the session is read, and its pushes
@@ -54,7 +57,8 @@ class RememberedSession(Struct):
     lost. `in_order` says that the last document has all samples of its block up to `next_seq`, each
     at its position. `exists` says that the session is stored, or will be by the planned writes.
 
-    In dialect v1 `next_seq` counts samples, a full document as `SAMPLES`. Only in the round that
+    In dialect v1 `next_seq` counts samples, a full document as `SAMPLES`; `is_closed` says that the
+    last document needs no mark when the next one begins. Only in the round that
     has read the session, `stored_seqs` has the numbers found near those of the pushes (v2), and
     `last_elements` the elements of a last document that is full (v1).
     """
@@ -67,6 +71,7 @@ class RememberedSession(Struct):
     first_block: int | None = None
     stored_seqs: set[int] | None = None
     last_elements: Sequence[Document] = ()
+    is_closed: bool = False
 
     def belongs_to(self, push: Push) -> bool:
         """Whether the push is of the room and the browser that began the session."""
@@ -159,6 +164,14 @@ class AddOutOfOrder(Write):
         return self.expected
 
 
+class CloseV1(Touch):
+    """Marks a v1 document that is full: no collector adds to it any more."""
+
+    def operation(self) -> UpdateOne:
+        """See `Write.operation`."""
+        return UpdateOne({"_id": self.document}, {"$set": {"conf": self.room, "f": True}})
+
+
 class AppendV1(Write):
     """Adds v1 samples to a document that is not full, or makes it; `expected` where it exists.
 
@@ -171,16 +184,10 @@ class AppendV1(Write):
 
     def operation(self) -> UpdateOne:
         """See `Write.operation`."""
-        return self._operation(upsert=True)
-
-    def shows_deletion(self) -> bool:
-        """See `Write.shows_deletion`."""
-        return self.expected
-
-    def _operation(self, *, upsert: bool) -> UpdateOne:
         filter_ = {
             "_id": self.document,
             f"m.{SAMPLES - 1}": {"$exists": False},
+            "f": {"$exists": False},
             "conf": self.fields["conf"],
             "uid": self.fields["uid"],
         }
@@ -189,18 +196,29 @@ class AppendV1(Write):
             "$addToSet": {"m": {"$each": self.elements}},
             "$set": {"d": True},
         }
-        return UpdateOne(filter_, update, upsert=upsert)
+        return UpdateOne(filter_, update, upsert=True)
+
+    def shows_deletion(self) -> bool:
+        """See `Write.shows_deletion`."""
+        return self.expected
 
 
-class ExtendV1(AppendV1):
-    """Adds v1 samples of a push that may not open a session: the document must exist."""
+class ExtendV1(Write):
+    """Adds v1 samples to a document that exists and is not marked as full."""
+
+    elements: Sequence[Document]
 
     conflict_code: ClassVar[int] = _BAD_VALUE
     must_match: ClassVar[bool] = True
 
     def operation(self) -> UpdateOne:
         """See `Write.operation`."""
-        return self._operation(upsert=False)
+        update = {
+            "$addToSet": {"m": {"$each": self.elements}},
+            "$set": {"d": True},
+            "$pull": {"f": 0},
+        }
+        return UpdateOne({"_id": self.document}, update, upsert=False)
 
 
 class _Addition(Struct):
@@ -231,6 +249,7 @@ class WritePlan:
         self._remembered = remembered
         self._assume_new = assume_new
         self._additions: dict[tuple[str, int], _Addition] = {}
+        self._closed: list[Write] = []
         self._assigned: list[RememberedSession] = []
         self._absent: set[str] = set()
 
@@ -286,7 +305,7 @@ class WritePlan:
             session.stored_seqs = None
             session.last_elements = ()
             session.exists = True
-        return [_write(addition) for addition in self._additions.values()]
+        return [*(_write(addition) for addition in self._additions.values()), *self._closed]
 
     def _assign_v1(self, index: int, push: Push, session: RememberedSession) -> Receipt:
         for sample in push.samples:
@@ -294,6 +313,11 @@ class WritePlan:
             if session.last_elements and element(sample) in session.last_elements:
                 self._addition(index, push, session, number - 1)
                 continue
+            if session.next_seq and not session.next_seq % SAMPLES:
+                if not session.is_closed:
+                    last = document_id(push.session, number - 1)
+                    self._closed.append(CloseV1(push.session, {index}, last, push.room))
+                session.is_closed = False
             self._addition(index, push, session, number).samples.append(sample)
             session.next_seq += 1
         return Receipt(None)
@@ -388,10 +412,15 @@ def _remembered_v1(documents: Sequence[Document]) -> RememberedSession:
     last = max(documents, key=lambda document: document.get("c", 0))
     number = last.get("c", 0)
     elements = last["m"]
-    full = len(elements) >= SAMPLES
+    full = len(elements) >= SAMPLES or "f" in last
     next_seq = (number + 1) * SAMPLES if full else number * SAMPLES + len(elements)
     return RememberedSession(
-        last["conf"], last["uid"], next_seq, last_elements=elements if full else ()
+        last["conf"],
+        last["uid"],
+        next_seq,
+        last_elements=elements if full else (),
+        # The Express.js middleware's own documents, which have no `at`, are not rewritten.
+        is_closed="f" in last or "at" not in last,
     )
 
 
@@ -422,10 +451,11 @@ def _write(addition: _Addition) -> Write:
     elements = [element(sample) for sample in addition.samples]
     if push.dialect is Dialect.V2 and addition.in_order and addition.expected:
         return SetInOrder(*target, elements)
+    if push.dialect is Dialect.V1 and addition.expected and not push.opens:
+        return ExtendV1(*target, elements)
     fields = new_document(push, number, addition.samples[0].ts)
     if push.dialect is Dialect.V1:
-        kind = ExtendV1 if addition.expected and not push.opens else AppendV1
-        return kind(*target, fields, elements, addition.expected)
+        return AppendV1(*target, fields, elements, addition.expected)
     if addition.in_order or addition.assumed_new:
         return CreateDocument(*target, fields, elements, addition.in_order)
     return AddOutOfOrder(*target, fields, elements, addition.expected)
