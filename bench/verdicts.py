@@ -4,26 +4,30 @@ python bench/verdicts.py              all worlds; some minutes
 python bench/verdicts.py --worlds 3   fewer worlds of each kind
 python bench/verdicts.py --only region,network --base 0.03
 python bench/verdicts.py --seed 700 --largest 150
+python bench/verdicts.py --speed      how long a session and a meeting of 50 take, of 5,000 people
 """
 
 import argparse
 import sys
 import time
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
 
 from bench.worlds import GROUPS, KINDS, OWN, TICK, Plan, Problem, World, simulate
-from jmmc.quality.causes import Answer, Crowd, likely_causes
+from jmmc.quality.causes import Answer, Crowd, Records, likely_causes
 from jmmc.quality.causes.answer import Verdict
 from jmmc.quality.causes.crowd import EVERYBODY
 
 BASES = (0.01, 0.03, 0.1, 0.25)
 PEOPLE = {5: 2.0, 12: 2.0, 40: 2.0, 150: 1.0, 600: 0.3}
 LARGE = 5000
+ROUNDS = 5
+_WITH_RECORDS = 8  # People of a meeting whose other calls its page reads.
 _MOST_OF_LARGE = 500  # Problems of a world with 5,000 people that are judged, spread evenly.
 
 
@@ -302,6 +306,58 @@ def _side_right(item: Judged) -> bool:
     return item.right or (cause.kind in OWN and item.own)
 
 
+def speed(seed: int) -> None:
+    """Print the CPU time of the session and the meeting of 50 with most problems, of 5,000 people.
+
+    A bridge has an incident. Of the meeting's people, as on its page, a few have records: those
+    with the most time of problems.
+    """
+    world = simulate(Plan(LARGE, 0.03, "bridge", (50, 50)), seed)
+    meetings: dict[str, list[Problem]] = defaultdict(list)
+    sessions: dict[str, list[Problem]] = defaultdict(list)
+    for problem in world.problems:
+        meetings[problem.summary.room].append(problem)
+        sessions[problem.summary.session].append(problem)
+    since = min(summary.began for summary in world.summaries)
+    until = max(summary.ended for summary in world.summaries)
+    rows: list[Sequence[object]] = [["what", "problems", "ms of CPU"]]
+    rows.append(
+        ["prepare 5,000 sessions", "", _fastest(lambda: Crowd(world.summaries, since, until))]
+    )
+    crowd = Crowd(world.summaries, since, until)
+    for name, problems in (
+        ("a session", max(sessions.values(), key=len)),
+        ("a meeting of 50", max(meetings.values(), key=len)),
+    ):
+        seconds: Counter[str] = Counter()
+        for problem in problems:
+            seconds[problem.summary.browser_id] += problem.spell.end - problem.spell.start
+        people = world.records.people
+        worst = [person for person, _ in seconds.most_common(_WITH_RECORDS) if person in people]
+        records = Records(
+            world.records.all,
+            world.records.groups,
+            {person: people[person] for person in worst},
+        )
+        rows.append([name, len(problems), _fastest(partial(_explain, problems, crowd, records))])
+    table(rows)
+
+
+def _explain(problems: Iterable[Problem], crowd: Crowd, records: Records) -> None:
+    for problem in problems:
+        likely_causes(problem.summary, problem.spell, crowd, records)
+
+
+def _fastest(work: Callable[[], object]) -> str:
+    """The milliseconds of CPU that it takes, the least of a few rounds."""
+    took = []
+    for _ in range(ROUNDS):
+        began = time.process_time()
+        work()
+        took.append(time.process_time() - began)
+    return f"{1000 * min(took):.0f}"
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--worlds", type=int, default=3)
@@ -310,7 +366,11 @@ def main() -> None:
     parser.add_argument("--large", type=int, default=0, help="worlds of 5,000 people for each kind")
     parser.add_argument("--largest", type=int, default=600, help="people of the largest servers")
     parser.add_argument("--seed", type=int, default=0, help="the first seed")
+    parser.add_argument("--speed", action="store_true", help="measure how long answers take")
     options = parser.parse_args()
+    if options.speed:
+        speed(options.seed)
+        return
     kinds = options.only.split(",") if options.only else [*GROUPS, ""]
     for base in (options.base,) if options.base else BASES:
         began = time.perf_counter()

@@ -392,4 +392,4 @@ def test_a_problem_in_a_meeting_of_fifty_takes_thousands_of_steps_however_many_a
             likely_causes(receiver, receiver.spells[0], crowd)
     finally:
         sys.setprofile(before)
-    assert steps["call"] + steps["c_call"] < 3 * 16_000
+    assert steps["call"] + steps["c_call"] < 3 * 11_000

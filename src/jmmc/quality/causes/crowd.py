@@ -259,6 +259,10 @@ class Crowd:
                 members |= 1 << place
         return members
 
+    def in_room(self, room: str) -> Sequence[int]:
+        """The places of the sessions of a room, in order."""
+        return self._places.get(("meeting", room), ())
+
     def versions(self, browser: str) -> Iterable[Set]:
         """The sessions of each version of a browser."""
         for value in self._versions.get(browser.rpartition(" ")[0], ()):
@@ -308,8 +312,9 @@ def _namings(
         people.setdefault(summary.room, set()).add(summary.browser_id)
         for spell, of_spell in zip(summary.spells, of_spells, strict=True):
             if not of_spell & _SPOILS_ALL and (spell.senders or "media" in of_spell):
+                names = names_in(spell) - {summary.endpoint_id}
                 found.setdefault(summary.room, []).append(
-                    Naming(spell.start, spell.end, 1 << place, names_in(spell))
+                    Naming(spell.start, spell.end, 1 << place, names)
                 )
     return found, {room: len(there) for room, there in people.items()}
 

@@ -8,11 +8,15 @@ from jmmc.quality.causes import parameters as p
 
 NEGLIGIBLE = 40.0
 """Nats by which a term is smaller than the largest."""
+NEGLIGIBLE_WITH_RECORDS = 60.0
+"""The same whatever records say: of two cases, each at most `MOST_RECORD` for or against."""
 NOTHING = (0.0,) * len(p.STRENGTHS)
 """What a record says that is not there."""
-LOG_STRENGTHS = tuple(map(log, p.STRENGTHS))
 LOG_SPARED = tuple(log(1 - strength) for strength in p.STRENGTHS)
-LOG_OF_WEAKNESS = tuple(map(log, p.OF_WEAKNESS))
+HIT_WHEN_WEAK = tuple(
+    share * strength for share, strength in zip(p.OF_WEAKNESS, p.STRENGTHS, strict=True)
+)
+"""The probability of each strength, and that it hits one, in a group that is weak for days."""
 
 
 def log_sum(terms: Iterable[float]) -> float:
@@ -24,9 +28,17 @@ def log_sum(terms: Iterable[float]) -> float:
     return most + log(sum([exp(term - most) for term in listed if term > most - NEGLIGIBLE]))
 
 
-def weighted(*terms: Sequence[float]) -> float:
-    """The logarithm of a sum over `STRENGTHS`, of which each term has a factor's logarithm."""
-    return log_sum(map(sum, zip(*terms, strict=True)))
+def log_mean(weights: Sequence[float], terms: Sequence[float]) -> float:
+    """The logarithm of a mean over `STRENGTHS`, of weights and of the terms' logarithms.
+
+    Terms may be without the last strengths where these are negligible.
+    """
+    most = max(terms)
+    if len(terms) == 1:
+        return most + log(weights[0])
+    return most + log(
+        sum([weight * exp(term - most) for weight, term in zip(weights, terms, strict=False)])
+    )
 
 
 def log_share(odds: float) -> float:
@@ -37,4 +49,4 @@ def log_share(odds: float) -> float:
 @lru_cache(maxsize=4096)
 def log_weak(ratios: tuple[float, ...]) -> float:
     """What a record says for somebody who is weak for days, of its ratios (`log_ratios`)."""
-    return weighted(LOG_OF_WEAKNESS, LOG_STRENGTHS, ratios)
+    return log_mean(HIT_WHEN_WEAK, ratios)

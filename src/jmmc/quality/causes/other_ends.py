@@ -1,22 +1,48 @@
 """Another participant of the meeting, whose problem this one receives."""
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from math import log
+from typing import NamedTuple
 
 from jmmc.quality.causes import parameters as p
 from jmmc.quality.causes.answer import OTHER_END
-from jmmc.quality.causes.crowd import Set, names_in
+from jmmc.quality.causes.crowd import names_in, places
 from jmmc.quality.causes.hypothesis import Hypothesis
-from jmmc.quality.causes.logarithms import NOTHING, log_share, log_sum, log_weak
-from jmmc.quality.causes.own_causes import log_device_events
+from jmmc.quality.causes.logarithms import log_share, log_sum, log_weak
+from jmmc.quality.causes.own_causes import is_device_reported, log_device
 from jmmc.quality.causes.problem import Problem, log_length
-from jmmc.quality.causes.receivers import Receivers
-from jmmc.quality.causes.records import log_ratios
+from jmmc.quality.causes.receivers import Receivers, Witnesses, log_witnessed
+from jmmc.quality.causes.records import Record, log_ratios
 from jmmc.quality.causes.signs import log_probability
 from jmmc.quality.signs import SIGNS
 
 _OF_ONE_END = ("cut", "narrow", "machine")
 _MANY_NAMED = 3  # Senders: with as many, the cause may be at the receiver.
+
+
+class _Known(NamedTuple):
+    """What is known of one of the others as a sender; the same of most, in a large meeting.
+
+    `signs` are those of its own problem, by a bit each; `moment`: whether that, or what the others
+    receive of it, is at the same moment; None without either.
+    """
+
+    known: bool
+    affected: bool
+    signs: int
+    moment: bool | None
+    witnesses: Witnesses
+    device: bool
+    record: Record | None
+
+
+class _Sender(NamedTuple):
+    """What speaks for one of the others as the sender: logarithms of ratios, and of the rate."""
+
+    rate: float
+    others: float
+    history: float
+    moment: float
 
 
 def other_ends(problem: Problem, receivers: Receivers, beside: float) -> Iterable[Hypothesis]:
@@ -38,71 +64,109 @@ def other_ends(problem: Problem, receivers: Receivers, beside: float) -> Iterabl
     )
     named = names_in(spell) if "media" in problem.signs else frozenset()
     there = [*problem.there()]
-    senders: list[tuple[int, float, float, float]] = []
-    for place in there:
-        bit = 1 << place
-        other = crowd.sessions[place]
-        record = problem.records.people.get(other.browser_id)
-        ratios = NOTHING
-        if record is not None:
-            ratios = log_ratios(record, problem.usual, of_person=True)
-        weak = log(p.OWN["line"].weak) + log_weak(ratios)
-        usual = log(share) + problem.now
-        device = log(p.OWN["device"].share / share) + log_device_events(other, spell)
-        sender = log_sum((_state_of(problem, bit), device))
-        others = 0.0
-        if not scene.direct:
-            others = receivers.log_said_of(other.endpoint_id, bit)
-        history = log_sum((usual, weak)) - usual if record is not None else 0.0
-        rate = log_sum((usual, weak)) if record is not None else usual
-        rate += sender
-        senders.append((place, rate, others, history))
+    known_of = _known_of(problem, receivers, there)
+    sender_of = {known: _sender(problem, known, share) for known in {*known_of}}
     bad = {
-        crowd.sessions[place].endpoint_id for place, rate, others, _ in senders if rate + others > 0
+        crowd.sessions[place].endpoint_id
+        for place, known in zip(there, known_of, strict=True)
+        if sender_of[known].rate + sender_of[known].others > 0
     }
-    for place, rate, others, history in senders:
+    constant = signs + length + log_sum((0.0, beside))
+    if not scene.direct:
+        constant += log(p.PASSED_ON)
+    found: dict[tuple[_Known, float], tuple[float, Mapping[str, float]]] = {}
+    not_named = _log_named("", named - bad, len(there))
+    for place, known in zip(there, known_of, strict=True):
         other = crowd.sessions[place]
-        parts = {
-            "signs": signs,
-            "length": length,
-            "others": others,
-            "named": (
-                _log_named(other.endpoint_id, named - (bad - {other.endpoint_id}), len(there))
-                if len(there) > 1
-                else 0.0
-            ),
-            "moment": receivers.log_moment(place),
-        }
-        score = log_share(rate + others) + sum(parts.values()) - others
-        if not scene.direct:
-            score += log(p.PASSED_ON)
-        score += log_sum((0.0, beside))
-        parts["history"] = history
-        parts["sender"] = rate
-        yield Hypothesis(OTHER_END, other.session, score, parts)
+        of_name = not_named
+        if other.endpoint_id in named:
+            of_name = _log_named(other.endpoint_id, named - (bad - {other.endpoint_id}), len(there))
+        key = known, of_name
+        if key not in found:
+            sender = sender_of[known]
+            score = constant + log_share(sender.rate + sender.others) + of_name + sender.moment
+            found[key] = (
+                score,
+                {
+                    "signs": signs,
+                    "length": length,
+                    "others": sender.others,
+                    "named": of_name,
+                    "moment": sender.moment,
+                    "history": sender.history,
+                    "sender": sender.rate,
+                },
+            )
+        yield Hypothesis(OTHER_END, other.session, *found[key])
 
 
-def _state_of(problem: Problem, bit: Set) -> float:
+def _known_of(problem: Problem, receivers: Receivers, there: Iterable[int]) -> Sequence[_Known]:
+    """What is known of each of the others, in order."""
+    scene, crowd = problem.scene, problem.crowd
+    meeting = problem.meeting.members
+    known = {*places(scene.known & meeting)}
+    affected = {*places(scene.affected & meeting)}
+    signs = dict.fromkeys(affected, 0)
+    for at, sign in enumerate(SIGNS):
+        for place in places(scene.with_sign[sign] & meeting):
+            signs[place] |= 1 << at
+    people = problem.records.people
+    found = []
+    for place in there:
+        other, bit = crowd.sessions[place], 1 << place
+        moment = None
+        receiving = receivers.witnesses_of(other.endpoint_id)
+        if (place in affected or receiving) and not scene.direct:
+            moment = bool(scene.at_once & (bit | receiving))
+        found.append(
+            _Known(
+                place in known,
+                place in affected,
+                signs.get(place, 0),
+                moment,
+                receivers.witnesses(other.endpoint_id, bit),
+                bool(other.events) and is_device_reported(other, problem.spell),
+                people.get(other.browser_id),
+            )
+        )
+    return found
+
+
+def _sender(problem: Problem, known: _Known, share: float) -> _Sender:
+    """What speaks for a sender; `share`: of independent problems, those that others receive."""
+    direct = problem.scene.direct
+    rate = usual = log(share) + problem.now
+    if known.record is not None:
+        weak = log_weak(log_ratios(known.record, problem.usual, of_person=True))
+        rate = log_sum((usual, log(p.OWN["line"].weak) + weak))
+    device = log(p.OWN["device"].share / share) + log_device(reported=known.device)
+    state = log_sum((_state_of(problem, known), device))
+    moment = 0.0
+    if known.moment is not None:
+        by_chance = problem.by_chance
+        moment = log(p.AT_ONCE / by_chance if known.moment else (1 - p.AT_ONCE) / (1 - by_chance))
+    others = 0.0 if direct else log_witnessed(known.witnesses)
+    return _Sender(rate + state, others, rate - usual, moment)
+
+
+def _state_of(problem: Problem, known: _Known) -> float:
     """How much more probable the state of a participant is, if others receive its problem."""
-    scene = problem.scene
-    if not scene.known & bit:
+    direct = problem.scene.direct
+    if not known.known:
         return 0.0
-    if not scene.affected & bit:
-        return log(p.SENDER_GOOD / (1 - problem.rate)) if not scene.direct else 0.0
-    if scene.direct and not any(scene.with_sign[sign] & bit for sign in _OF_ONE_END):
+    if not known.affected:
+        return log(p.SENDER_GOOD / (1 - problem.rate)) if not direct else 0.0
+    signs = [sign for at, sign in enumerate(SIGNS) if known.signs >> at & 1]
+    if direct and not any(sign in _OF_ONE_END for sign in signs):
         return 0.0  # The path between them, of which nobody knows at which end it is bad.
-    known = 1 - p.SENDER_GOOD
-    cause = usual = 0.01
-    for sign, share in zip(SIGNS, p.BACKGROUND, strict=True):
-        if scene.with_sign[sign] & bit:
-            cause = max(cause, p.SENDER_SIGNS[sign])
-            usual = max(usual, share)
-    return log(known * cause / (usual * problem.rate))
+    cause = max([0.01, *(p.SENDER_SIGNS[sign] for sign in signs)])
+    usual = max([0.01, *(p.BACKGROUND[SIGNS.index(sign)] for sign in signs)])
+    return log((1 - p.SENDER_GOOD) * cause / (usual * problem.rate))
 
 
 def _log_named(endpoint: str, named: Collection[str], others: int) -> float:
     """What the receiver says of one of the others as a sender: the logarithm of a ratio."""
-    if not named:
+    if not named or others < 2:
         return 0.0
     if endpoint not in named:
         cause, usual = p.NOT_NAMED

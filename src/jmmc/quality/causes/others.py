@@ -6,13 +6,11 @@ from math import exp, log
 from operator import add, mul
 
 from jmmc.quality.causes import parameters as p
-from jmmc.quality.causes.logarithms import LOG_SPARED, log_sum
+from jmmc.quality.causes.logarithms import LOG_SPARED, NEGLIGIBLE_WITH_RECORDS, log_sum
 from jmmc.quality.causes.problem import Counts, Problem
 
-_BASES_OF_STRENGTH = tuple(
-    slice(at * len(p.BASE_RATES), (at + 1) * len(p.BASE_RATES)) for at in range(len(p.STRENGTHS))
-)
-"""Where the base rates of each strength are, in a list by strength and base rate."""
+_LOG_OF_LEAST = tuple(log(strength / p.STRENGTHS[0]) for strength in p.STRENGTHS)
+_SPARED_OF_LEAST = tuple(nats - LOG_SPARED[0] for nats in LOG_SPARED)
 
 
 def alike(problem: Problem, inside: Counts) -> tuple[float, float]:
@@ -34,15 +32,20 @@ def log_others(
 ) -> list[float]:
     """For each of `STRENGTHS`, what the members of a group say for the cause, in nats.
 
-    Averaged over the base rate.
+    Averaged over the base rate. Without the last strengths where they are negligible.
     """
-    spared = [inside.good * nats for nats in LOG_SPARED]
+    strengths = _considered(inside.good, inside.bad)
+    spared = [inside.good * nats for nats in LOG_SPARED[:strengths]]
     if not inside.bad:
         return spared
-    of_affected = _log_of_affected(inside, same, by_chance, at_once, p.SAME_SIGN)
+    first, after = problem.base_rates_for(inside.bad)
+    of_base = problem.log_base[first:after]
+    of_affected = _log_of_affected(
+        inside, same, by_chance, at_once, p.SAME_SIGN, (strengths, first, after)
+    )
     return [
-        nats + log_sum(map(add, problem.log_base, of_affected[bases]))
-        for nats, bases in zip(spared, _BASES_OF_STRENGTH, strict=True)
+        nats + log_sum(map(add, of_base, of_strength))
+        for nats, of_strength in zip(spared, of_affected, strict=True)
     ]
 
 
@@ -54,23 +57,32 @@ def log_others_apart(
     They may resemble each other; this problem resembles them by chance, and then all of them.
     The second list is averaged over the base rate times the base rate.
     """
-    spared = [inside.good * nats for nats in LOG_SPARED]
+    strengths = _considered(inside.good, inside.bad)
+    spared = [inside.good * nats for nats in LOG_SPARED[:strengths]]
     if not inside.bad:
         return spared, [problem.now + nats for nats in spared]
+    first, after = problem.base_rates_for(inside.bad)
+    of_base = problem.log_base[first:after]
     like, unlike = p.SAME_SIGN, 1 - p.SAME_SIGN
-    of_affected: list[Sequence[float]] = []
+    of_affected: list[Sequence[Sequence[float]]] = []
     priors: list[float] = []
     for prior, at_once, alike_share in (
         (same * by_chance, p.AT_ONCE, like),
         (same * (1 - by_chance), by_chance, like),
         (1 - same, by_chance, unlike),
     ):
-        of_affected.append(_log_of_affected(inside, same, by_chance, at_once, alike_share))
-        priors += [log(prior) + base for base in problem.log_base]
-    rates = p.BASE_RATES * len(of_affected)
+        of_affected.append(
+            _log_of_affected(
+                inside, same, by_chance, at_once, alike_share, (strengths, first, after)
+            )
+        )
+        nats = log(prior)
+        priors += [nats + base for base in of_base]
+    rates = p.BASE_RATES[first:after] * len(of_affected)
     apart, apart_now = [], []
-    for nats, bases in zip(spared, _BASES_OF_STRENGTH, strict=True):
-        terms = [*map(add, priors, [term for listed in of_affected for term in listed[bases]])]
+    for nats, *of_strength in zip(spared, *of_affected, strict=True):
+        affected = [term for of_variant in of_strength for term in of_variant]
+        terms = [*map(add, priors, affected)]
         most = max(terms)
         shares = [exp(term - most) for term in terms]
         apart.append(nats + most + log(sum(shares)))
@@ -78,13 +90,31 @@ def log_others_apart(
     return apart, apart_now
 
 
+@lru_cache(maxsize=4096)
+def _considered(good: int, bad: int) -> int:
+    """How many of `STRENGTHS` are not negligible beside the least, for so many members.
+
+    By a strength s an affected member is at most s / s' times as probable as by s' < s.
+    """
+    for at, (nats, spared) in enumerate(zip(_LOG_OF_LEAST, _SPARED_OF_LEAST, strict=True)):
+        if bad * nats + good * spared < -NEGLIGIBLE_WITH_RECORDS:
+            return at
+    return len(p.STRENGTHS)
+
+
 @lru_cache(maxsize=1024)
 def _log_of_affected(
-    inside: Counts, same: float, by_chance: float, at_once: float, like: float
-) -> Sequence[float]:
+    inside: Counts,
+    same: float,
+    by_chance: float,
+    at_once: float,
+    like: float,
+    cases: tuple[int, int, int],
+) -> Sequence[Sequence[float]]:
     """The logarithm of P(the affected | members) / P(the same | not), by strength and base rate.
 
     `like`: how probable a member has the same sign by the cause, `at_once` the same moment.
+    `cases`: the number of strengths, the first base rate and the end of them.
     """
     shares = (
         ((1 - like) * (1 - at_once), (1 - same) * (1 - by_chance)),
@@ -92,22 +122,22 @@ def _log_of_affected(
         (like * (1 - at_once), same * (1 - by_chance)),
         (like * at_once, same * by_chance),
     )
-    found: Sequence[float] = (0.0,) * (len(p.STRENGTHS) * len(p.BASE_RATES))
+    strengths, first, after = cases
+    found: list[Sequence[float]] = [(0.0,) * (after - first)] * strengths
     for count, (cause, usual) in zip(inside[1:], shares, strict=True):
         if count:
-            ratios = _log_ratios(cause, usual)
-            found = tuple([nats + count * ratio for nats, ratio in zip(found, ratios, strict=True)])
+            for at, strength in enumerate(p.STRENGTHS[:strengths]):
+                ratios = _log_ratios(cause, usual, strength)[first:after]
+                found[at] = [
+                    nats + count * ratio for nats, ratio in zip(found[at], ratios, strict=True)
+                ]
     return found
 
 
-@lru_cache(maxsize=4096)
-def _log_ratios(cause: float, usual: float) -> tuple[float, ...]:
+@lru_cache(maxsize=16384)
+def _log_ratios(cause: float, usual: float, strength: float) -> tuple[float, ...]:
     """The same of one who is affected in one way, which has a probability by either."""
-    return tuple(
-        log(1 - strength + strength * cause / (base * usual))
-        for strength in p.STRENGTHS
-        for base in p.BASE_RATES
-    )
+    return tuple([log(1 - strength + strength * cause / (base * usual)) for base in p.BASE_RATES])
 
 
 def _rounded(share: float) -> float:

@@ -25,7 +25,7 @@ def own_causes(
     problem: Problem, receivers: Receivers, beside: float, beside_now: float
 ) -> Iterable[Hypothesis]:
     """Each of `OWN`; `beside`, `beside_now`: of all causes in common (`shared_causes.Shared`)."""
-    device = log_device_events(problem.subject, problem.spell)
+    device = log_device(reported=is_device_reported(problem.subject, problem.spell))
     for kind, own in p.OWN.items():
         passed_on = receivers.passed_on
         if kind == "device":
@@ -62,11 +62,15 @@ def _direction(signs: frozenset[str]) -> str:
     return "up" if up and not down else "down" if down and not up else ""
 
 
-def log_device_events(subject: Summary, spell: Spell) -> float:
-    """What the events of a participant say for a device as the cause, in nats."""
-    reported = any(
+def is_device_reported(subject: Summary, spell: Spell) -> bool:
+    """Whether a browser reported something about a device in a spell, or just before it."""
+    return any(
         spell.start - _BEFORE <= event.at < spell.end and event.what in _DEVICE_EVENTS
         for event in subject.events
     )
+
+
+def log_device(*, reported: bool) -> float:
+    """What it says for a device as the cause that one was reported, or none, in nats."""
     cause, usual = p.DEVICE_EVENT
     return log(cause / usual) if reported else log((1 - cause) / (1 - usual))

@@ -8,7 +8,8 @@ from typing import NamedTuple
 
 from jmmc.quality.causes import parameters as p
 from jmmc.quality.causes.base_rates import LOG_BASE_RATES, base_weights
-from jmmc.quality.causes.crowd import Crowd, Group, Scene, Set, places
+from jmmc.quality.causes.crowd import Crowd, Group, Scene, Set
+from jmmc.quality.causes.logarithms import NEGLIGIBLE
 from jmmc.quality.causes.records import Record, Records, log_ratios
 from jmmc.quality.causes.signs import share_with, signs_of
 from jmmc.quality.grading import Spell
@@ -56,6 +57,7 @@ class Problem:
         )
         self.same = share_with(self.signs)
         self.expected = self.signs or frozenset(SIGNS)
+        self._with_expected = self.scene.with_signs(self.expected)
         self.all = self.own_problems(-1)
         base = base_weights(
             records.base_rate, self.all.bad, sum(self.all), records.base_rate is not None
@@ -63,6 +65,7 @@ class Problem:
         self.log_base = [log(weight) if weight else -inf for weight in base]
         self.log_base_now = list(map(add, self.log_base, LOG_BASE_RATES))
         self.rate = sum(rate * weight for rate, weight in zip(p.BASE_RATES, base, strict=True))
+        self._rates_for: dict[int, tuple[int, int]] = {}
         self.person = records.people.get(subject.browser_id, Record())
         self.usual = records.base_rate if records.base_rate is not None else p.BASE_RATE
         self.of_person = log_ratios(self.person, self.usual, of_person=True)
@@ -72,11 +75,31 @@ class Problem:
             Group("meeting", subject.room, 0),
         )
 
+    def base_rates_for(self, bad: int) -> tuple[int, int]:
+        """The first and the end of `BASE_RATES` that are not negligible, for so many affected.
+
+        By a base rate b each of them is at most b' / b times as probable as by b' > b.
+        """
+        found = self._rates_for.get(bad)
+        if found is None:
+            at_most = [
+                nats - bad * rate for nats, rate in zip(self.log_base, LOG_BASE_RATES, strict=True)
+            ]
+            first, after = 0, len(at_most)
+            while first < after - 1 and max(at_most[first + 1 :]) - at_most[first] > NEGLIGIBLE:
+                first += 1
+            while (
+                after - 1 > first
+                and max(self.log_base[: after - 1]) - self.log_base[after - 1] > NEGLIGIBLE
+            ):
+                after -= 1
+            found = self._rates_for[bad] = first, after
+        return found
+
     def there(self) -> Iterable[int]:
         """The places of the others in the meeting who were there in the window."""
-        members = self.meeting.members
         me = self.subject.browser_id
-        for place in places(members):
+        for place in self.crowd.in_room(self.subject.room):
             other = self.crowd.sessions[place]
             overlap = min(other.ended, self.spell.end) - max(other.began, self.spell.start)
             if other.browser_id != me and 2 * overlap >= self.length:
@@ -84,17 +107,24 @@ class Problem:
 
     def counts(self, members: Set, signs: Iterable[str]) -> Counts:
         """How the members of a set were, by whether they had one of the signs."""
+        return self._counts(members, self.scene.with_signs(signs), 0)
+
+    def _counts(self, members: Set, with_signs: Set, good: int) -> Counts:
         scene = self.scene
-        known, affected = scene.known & members, scene.affected & members
-        same = scene.with_signs(signs) & affected
-        other = affected & ~same
-        at_once = scene.at_once
+        affected = scene.affected & members
+        bad, known = affected.bit_count(), (scene.known & members).bit_count()
+        if not bad:
+            return Counts(good + known, 0, 0, 0, 0)
+        at_once = scene.at_once & affected
+        same = (with_signs & affected).bit_count()
+        same_at_once = (with_signs & at_once).bit_count()
+        other_at_once = at_once.bit_count() - same_at_once
         return Counts(
-            (known & ~affected).bit_count(),
-            (other & ~at_once).bit_count(),
-            (other & at_once).bit_count(),
-            (same & ~at_once).bit_count(),
-            (same & at_once).bit_count(),
+            good + known - bad,
+            bad - same - other_at_once,
+            other_at_once,
+            same - same_at_once,
+            same_at_once,
         )
 
     def own_problems(self, members: Set) -> Counts:
@@ -103,10 +133,8 @@ class Problem:
         Of the other end of a path nothing is known apart.
         """
         received = self.scene.secondary
-        if self.scene.direct:
-            return self.counts(members & ~received, self.expected)
-        counts = self.counts(members & ~received, self.expected)
-        return counts._replace(good=counts.good + (members & received).bit_count())
+        good = 0 if self.scene.direct else (members & received).bit_count()
+        return self._counts(members & ~received, self._with_expected, good)
 
 
 @lru_cache(maxsize=1024)

@@ -8,10 +8,9 @@ from typing import NamedTuple
 
 from jmmc.quality.causes import parameters as p
 from jmmc.quality.causes.crowd import PASSED_ON_SIGNS, Set
-from jmmc.quality.causes.logarithms import log_sum, weighted
+from jmmc.quality.causes.logarithms import log_mean, log_sum
 from jmmc.quality.causes.problem import Problem
 
-_LOG_OF_RECEIVERS = tuple(map(log, p.OF_RECEIVERS))
 _NAMING = (p.NAMED_BY_NOBODY, p.NAMED_AMONG_OTHERS, p.NAMED_WITH_ANOTHER, p.NAMED_ONLY)
 _RATIOS_OF_NAMING = tuple(
     (
@@ -21,9 +20,10 @@ _RATIOS_OF_NAMING = tuple(
     for strength in p.STRENGTHS
 )
 """The logarithm of P(what a receiver says | a sender is bad) / P(the same | not)."""
+_NOBODY = (0, 0, 0)
 
 
-class _Witnesses(NamedTuple):
+class Witnesses(NamedTuple):
     """Others of the meeting by what they say of a sender: nothing; bad media, of nobody in
     particular; of this sender and several; of this one and another; of this sender alone."""
 
@@ -43,14 +43,22 @@ class Receivers:
     def __init__(self, problem: Problem) -> None:
         self._problem = problem
         scene = problem.scene
-        self._receivers = ~(scene.affected & ~scene.secondary)
-        self._unnamed: list[Set] = []
-        self._named_by: dict[str, list[tuple[Set, int]]] = {}
+        self._receivers = (
+            problem.meeting.members & scene.known & ~(scene.affected & ~scene.secondary)
+        )
+        self._known_receivers = self._receivers.bit_count()
+        self._unnamed: Set = 0
+        self._named_by: dict[str, Set] = {}
+        self._numbers: dict[str, list[int]] = {}
+        unnamed = 0
         for receiver, names in self._who_names_whom().items():
             if not names:
-                self._unnamed.append(receiver)
+                self._unnamed |= receiver
+                unnamed += 1
             for name in names:
-                self._named_by.setdefault(name, []).append((receiver, len(names)))
+                self._named_by[name] = self._named_by.get(name, 0) | receiver
+                self._numbers.setdefault(name, [0, 0, 0])[min(len(names), 3) - 1] += 1
+        self._number_unnamed = unnamed
         self.passed_on = self.received(of_me=bool(problem.signs & PASSED_ON_SIGNS))
 
     def _who_names_whom(self) -> Mapping[Set, frozenset[str]]:
@@ -68,48 +76,28 @@ class Receivers:
         if self._problem.scene.direct:
             return 0.0
         passed_on = p.PASSED_ON if of_me else p.PASSED_ON_ALSO
-        mine = log(passed_on) + self.log_said_of(self._problem.subject.endpoint_id, 0)
+        mine = log(passed_on) + log_witnessed(self.witnesses(self._problem.subject.endpoint_id, 0))
         return log_sum((log(1 - passed_on), mine))
 
-    def _witnesses(self, endpoint: str, but: Set) -> _Witnesses:
-        """How many others of the meeting name a sender, with and without others, or nobody."""
-        alone = of_two = among = 0
-        for receiver, named in self._named_by.get(endpoint, ()):
-            if not receiver & but:
-                alone += named == 1
-                of_two += named == 2
-                among += named > 2
-        unnamed = sum(not receiver & but for receiver in self._unnamed)
-        receivers = (
-            self._problem.meeting.members & self._receivers & self._problem.scene.known & ~but
-        )
+    def witnesses(self, endpoint: str, but: Set) -> Witnesses:
+        """How many others of the meeting name a sender, with and without others, or nobody.
+
+        `but`: the sender, who is no witness.
+        """
+        alone, of_two, among = self._numbers.get(endpoint, _NOBODY)
+        unnamed = self._number_unnamed - bool(self._unnamed & but)
         # Of a large meeting a few hear somebody: the others say nothing by their silence.
-        silent = receivers.bit_count() - alone - of_two - among - unnamed
-        silent = min(max(0, silent), 2 * p.HEARD)
-        return _Witnesses(silent, unnamed, among, of_two, alone)
+        silent = self._known_receivers - bool(self._receivers & but)
+        silent = min(max(0, silent - alone - of_two - among - unnamed), 2 * p.HEARD)
+        return Witnesses(silent, unnamed, among, of_two, alone)
 
-    def log_said_of(self, endpoint: str, but: Set) -> float:
-        """What the others say of a sender, in nats; without the receivers `but`."""
-        return _log_witnessed(self._witnesses(endpoint, but))
-
-    def log_moment(self, place: int) -> float:
-        """What it says that the problem of a sender, as others have it, is at the same moment."""
-        scene, bit = self._problem.scene, 1 << place
-        if scene.direct:
-            return 0.0
-        endpoint = self._problem.crowd.sessions[place].endpoint_id
-        witnesses = 0
-        for receiver, _ in self._named_by.get(endpoint, ()):
-            witnesses |= receiver
-        if scene.at_once & (bit | witnesses):
-            return log(p.AT_ONCE / self._problem.by_chance)
-        if not (scene.affected & bit or witnesses):
-            return 0.0
-        return log((1 - p.AT_ONCE) / (1 - self._problem.by_chance))
+    def witnesses_of(self, endpoint: str) -> Set:
+        """The others who name a sender."""
+        return self._named_by.get(endpoint, 0)
 
 
 @lru_cache(maxsize=4096)
-def _log_witnessed(witnesses: _Witnesses) -> float:
+def log_witnessed(witnesses: Witnesses) -> float:
     """What the others of a meeting say for a sender, in nats."""
     said = [sum(map(mul, witnesses, ratios)) for ratios in _RATIOS_OF_NAMING]
-    return weighted(_LOG_OF_RECEIVERS, said)
+    return log_mean(p.OF_RECEIVERS, said)

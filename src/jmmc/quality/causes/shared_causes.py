@@ -2,26 +2,38 @@
 
 from collections.abc import Iterable, Sequence
 from math import inf, log
+from operator import add
 from typing import NamedTuple
 
 from jmmc.quality.causes import parameters as p
 from jmmc.quality.causes.crowd import Group, Set
 from jmmc.quality.causes.hypothesis import Hypothesis
 from jmmc.quality.causes.logarithms import (
-    LOG_OF_WEAKNESS,
-    LOG_SPARED,
-    LOG_STRENGTHS,
+    HIT_WHEN_WEAK,
     NOTHING,
+    log_mean,
     log_sum,
-    weighted,
 )
 from jmmc.quality.causes.others import alike, log_others, log_others_apart
 from jmmc.quality.causes.problem import Problem, log_length
 from jmmc.quality.causes.records import log_ratios
 from jmmc.quality.causes.signs import log_probability
 
-_LOG_OF_INCIDENTS = tuple(map(log, p.OF_INCIDENTS))
-_LOG_OF_WIDE_INCIDENTS = tuple(map(log, p.OF_WIDE_INCIDENTS))
+
+def _by_strength(shares: Sequence[float], *, hit: bool) -> tuple[float, ...]:
+    """The probability of each strength, and that it hits somebody, or spares them."""
+    return tuple(
+        share * (strength if hit else 1 - strength)
+        for share, strength in zip(shares, p.STRENGTHS, strict=True)
+    )
+
+
+_INCIDENT = _by_strength(p.OF_INCIDENTS, hit=True), _by_strength(p.OF_INCIDENTS, hit=False)
+_WIDE_INCIDENT = (
+    _by_strength(p.OF_WIDE_INCIDENTS, hit=True),
+    _by_strength(p.OF_WIDE_INCIDENTS, hit=False),
+)
+_SPARED_WHEN_WEAK = _by_strength(p.OF_WEAKNESS, hit=False)
 _WIDE = frozenset(("region", "service"))
 
 
@@ -48,23 +60,23 @@ def shared_causes(problem: Problem, passed_on: float) -> Iterable[Shared]:
         same, by_chance = alike(problem, inside)
         apart, apart_now = log_others_apart(problem, inside, same, by_chance)
         prior = log(shared.incident)
-        of_strength = _LOG_OF_WIDE_INCIDENTS if group.kind in _WIDE else _LOG_OF_INCIDENTS
+        hits, spares = _WIDE_INCIDENT if group.kind in _WIDE else _INCIDENT
         others = log_others(problem, inside, same, by_chance, p.AT_ONCE)
-        incident = prior + weighted(of_strength, LOG_STRENGTHS, others)
-        spared = prior + weighted(of_strength, LOG_SPARED, apart)
-        spared_now = prior + weighted(of_strength, LOG_SPARED, apart_now)
+        incident = prior + log_mean(hits, others)
+        spared = prior + log_mean(spares, apart)
+        spared_now = prior + log_mean(spares, apart_now)
         weak = record = -inf
         if shared.weak:
             prior = log(shared.weak)
             others = log_others(problem, inside, same, by_chance, p.AT_ONCE_WHEN_WEAK)
+            others = [*map(add, others, problem.of_person)]
             ratios = _record_of(problem, group)
-            terms: list[Sequence[float]]
-            terms = [LOG_OF_WEAKNESS, LOG_STRENGTHS, others, problem.of_person]
-            weak = prior + weighted(*terms, ratios)
-            record = weak - prior - weighted(*terms)
-            terms = [LOG_OF_WEAKNESS, LOG_SPARED, ratios]
-            spared = log_sum((spared, prior + weighted(*terms, apart)))
-            spared_now = log_sum((spared_now, prior + weighted(*terms, apart_now)))
+            weak = prior + log_mean(HIT_WHEN_WEAK, [*map(add, others, ratios)])
+            record = weak - prior - log_mean(HIT_WHEN_WEAK, others)
+            weak_apart = log_mean(_SPARED_WHEN_WEAK, [*map(add, apart, ratios)])
+            weak_now = log_mean(_SPARED_WHEN_WEAK, [*map(add, apart_now, ratios)])
+            spared = log_sum((spared, prior + weak_apart))
+            spared_now = log_sum((spared_now, prior + weak_now))
         score = log_sum((incident, weak))
         score += passed_on
         if group.kind == "browser" and group.value != problem.subject.browser:

@@ -1,6 +1,7 @@
 """The signs of a whole spell, and how probable they are."""
 
 from collections.abc import Mapping
+from functools import lru_cache
 from math import log
 
 from jmmc.quality.causes.parameters import BACKGROUND
@@ -44,6 +45,7 @@ def _by_reasons(reasons: Mapping[str, int]) -> dict[str, int]:
     return seconds
 
 
+@lru_cache(maxsize=4096)
 def log_probability(signs: frozenset[str], of_each: tuple[float, ...]) -> float:
     """The logarithm of the probability of exactly these signs."""
     if not signs:
