@@ -169,6 +169,7 @@ async def _store_calls(
     people: int,
     region: str = "eu",
     network: int | None = None,
+    summarize: bool = True,
 ) -> None:
     """Store ten minutes of one quality, until now, of `people` participants of one region."""
     start = int(clock()) - 600
@@ -181,6 +182,11 @@ async def _store_calls(
         uid = f"a40bcaa8-8b36-11ec-a8a3-{number:012}"
         pushes.append(push(session=f"{number:024x}", browser_id=uid, samples=samples))
     await store.append(pushes)
+    if summarize:
+        await _summarize(store, clock)
+
+
+async def _summarize(store: Store, clock: Clock) -> None:
     async for _ in summarizer_of(store, Settings.of(), clock).rebuild():
         pass
 
@@ -201,8 +207,7 @@ async def _store_attempts(store: Store, clock: Clock, *, region: str, people: in
             session = f"{hash((region, number, is_stay)) % 2**90:024x}"
             pushes.append(push(session=session, browser_id=uid, samples=samples))
     await store.append(pushes)
-    async for _ in summarizer_of(store, Settings.of(), clock).rebuild():
-        pass
+    await _summarize(store, clock)
 
 
 async def test_failed_joins_of_a_region_fire_once_and_resolve_once(
@@ -239,9 +244,11 @@ async def test_a_browser_that_invents_regions_fires_at_most_20_alerts(
 ) -> None:
     clock = Clock(_START)
     for number in range(30):
+        region = f"x\r\nTo: {number}"
         await _store_calls(
-            store, clock, grade=3, first=number, people=1, region=f"x\r\nTo: {number}"
+            store, clock, grade=3, first=number, people=1, region=region, summarize=False
         )
+    await _summarize(store, clock)
     evaluator = _evaluator(
         store,
         clock,
@@ -271,7 +278,9 @@ async def test_regions_that_one_address_invents_keep_no_place_from_a_real_one(
             people=5,
             region=f"invented {region}",
             network=198 if addresses else None,
+            summarize=False,
         )
+    await _summarize(store, clock)
     evaluator = _evaluator(store, clock, [_BY_REGION], alert_webhooks=receiver.url)
     for _ in range(2):
         await evaluator.step()

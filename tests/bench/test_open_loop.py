@@ -7,7 +7,7 @@ from pathlib import Path
 
 from tests.support.paths import ROOT
 
-_SMALL = ["--participants", "600", "--seconds", "8", "--history", "100"]
+_SMALL = ["--participants", "300", "--seconds", "5", "--history", "50"]
 
 
 def _run(script: str, *options: str, folder: Path) -> str:

@@ -41,7 +41,7 @@ PLANS: dict[str, Plan] = {
     "cuts the answer": _each("cut_answer", "cut_answer", "cut_answer"),
     "cuts the request": _each("cut_request", "cut_request", "cut_request"),
     "is down from the start": lambda n: "refuse" if n < 3 else "pass",
-    **{f"anything, seed {seed}": _seeded(seed) for seed in range(6)},
+    **{f"anything, seed {seed}": _seeded(seed) for seed in range(2)},
 }
 
 
@@ -99,7 +99,7 @@ _QUEUES_ARE_EMPTY = "!Object.keys(localStorage).some(key => key.startsWith('jmmc
 @pytest.mark.parametrize("name", PLANS)
 def test_the_export_equals_what_the_page_emitted(played: dict[str, Played], name: str) -> None:
     result = played[name]
-    # Sixteen pages in one browser on two cores: their timers may be a second late.
+    # Twelve pages in one browser on two cores: their timers may be a second late.
     assert_sample_for_sample(result.session, result.emitted, tolerance=2)
 
 

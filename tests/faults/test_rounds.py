@@ -1,4 +1,4 @@
-"""One round of each fault; `./run faults` plays hundreds."""
+"""One round of each kind of fault; `./run faults` plays hundreds, and all at once."""
 
 from pathlib import Path
 
@@ -11,8 +11,6 @@ from tests.faults.rounds import Count, count, play
 from tests.faults.site import Site
 from tests.support.senders import Deletion, Sender
 
-# The seed of a round depends on the rounds before it: without one of them, the others choose anew,
-# and "all at once" may then take two minutes.
 _FAULTS_BY_SITE = {
     "sqlite, two": (
         "kill collector",
@@ -21,7 +19,6 @@ _FAULTS_BY_SITE = {
         "disk fails to sync",
         "clock jumps",
         "clock wrong at start",
-        "all at once",
     ),
     "mongod, two": (
         "kill both",
@@ -46,7 +43,7 @@ async def test_no_confirmed_sample_is_missing_or_duplicated_after_a_fault(
         await site.open()
         for fault in FAULTS:
             if fault.name in _FAULTS_BY_SITE[kind]:
-                fault = fault._replace(afterwards=None)  # Alerts are waited for in "all at once".
+                fault = fault._replace(afterwards=None)
                 counts, senders = await play(site, fault, f"ci-{len(everybody)}")
                 everybody += senders
                 assert counts.is_right, f"{fault.name}: {counts}"

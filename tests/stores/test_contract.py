@@ -387,7 +387,7 @@ async def test_readers_do_not_wait_for_the_writer_and_see_whole_pushes(store: St
 
 
 @settings(
-    max_examples=8, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=5, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 @given(
     st.lists(

@@ -89,7 +89,7 @@ def session() -> Iterator[requests.Session]:
 
 
 @_API.parametrize()
-@settings(max_examples=12, **_SEEDED)
+@settings(max_examples=6, **_SEEDED)
 def test_any_request_gets_an_answer_as_described(
     case: schemathesis.Case, servers: Servers, session: requests.Session
 ) -> None:
@@ -97,7 +97,7 @@ def test_any_request_gets_an_answer_as_described(
 
 
 @_VALID_API.include(method="GET").parametrize()
-@settings(max_examples=5, **_SEEDED)
+@settings(max_examples=3, **_SEEDED)
 def test_requests_for_stored_data_get_answers_as_described(
     case: schemathesis.Case, servers: Servers, session: requests.Session
 ) -> None:

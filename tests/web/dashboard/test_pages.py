@@ -919,6 +919,7 @@ _FOCUSED = """
 
 
 _MOST_TABS = 35  # Beyond these are more rows of a list.
+_BACK = 4  # An order that differs backwards does so at the first steps.
 
 
 @pytest.mark.parametrize("name", [*_PATHS, "erase"])
@@ -927,11 +928,13 @@ def test_tab_visits_a_page_in_its_order_with_a_visible_focus(visit: Visit, name:
     page = visit({**_PATHS, **more}[name], viewport={"width": 1280, "height": 600})
     page.wait_for_load_state("load")
     count = min(page.evaluate(_REACHABLE), _MOST_TABS)
-    for key, positions in (("Tab", range(count)), ("Shift+Tab", range(count - 2, -1, -1))):
+    back = range(count - 2, max(count - 2 - _BACK, -1), -1)
+    for key, positions in (("Tab", range(count)), ("Shift+Tab", back)):
         for position in positions:
             page.keyboard.press(key)
             actual, *reasons, element = page.evaluate(_FOCUSED)
             assert (actual, *reasons) == (position, "", ""), f"{key}: {element}"
+    page.evaluate("window.reachable[0].focus()")
     page.keyboard.press("Enter")
     page.keyboard.press("Tab")
     past_header = "!document.querySelector('header').contains(document.activeElement)"
