@@ -2,6 +2,7 @@
 
 import sqlite3
 from collections.abc import AsyncIterator, Callable
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -133,7 +134,7 @@ async def test_sessions_are_not_set_aside_while_the_store_is_away(
     await store.open()
     await _append(store, "room", 1)
     work = _summarizer(store, _Clock())
-    with sqlite3.connect(tmp_path / "calls.db") as connection:
+    with closing(sqlite3.connect(tmp_path / "calls.db")) as connection:
         connection.execute("ALTER TABLE summaries RENAME TO away")
         connection.execute("ALTER TABLE records RENAME TO away_too")
     with pytest.raises(StoreError):
