@@ -14,6 +14,7 @@ from jmmc import MetricsCollector, dashboard
 from jmmc.core.model import SessionFilter
 from jmmc.ingest.disk_guard import DiskGuard, free_bytes
 from jmmc.maintenance.compression import OlderData
+from jmmc.server import preflight
 from jmmc.server.preflight import inspect
 from jmmc.settings import Settings
 from jmmc.stores.sqlite.store import SqliteStore
@@ -109,6 +110,14 @@ async def test_a_live_change_of_the_floor_applies_at_once(make_collector: MakeCo
     settings = app.collector.settings.model_copy(update={"min_free_disk": 400})
     assert app.collector.adopt(settings).applied == ["min_free_disk"]
     assert (await _push(app, 0)).status == 503
+
+
+async def test_check_says_that_the_folder_of_the_spool_is_made_at_the_first_start(
+    tmp_path: Path,
+) -> None:
+    settings = Settings.of(store="mongodb://db/jmmc", spool_dir=f"{tmp_path}/spool")
+    (finding,) = [finding async for finding in preflight._disk(settings)]
+    assert finding.what == f"spool: the folder {tmp_path}/spool is made at the first start"
 
 
 async def test_the_disk_shows_on_readyz_the_health_page_and_metrics(

@@ -70,6 +70,8 @@ async def test_a_copy_from_sqlite_to_mongodb_and_back_is_the_same(
     await _fill(file, _PUSHES)
     back = f"sqlite:///{tmp_path}/two.db"
 
+    done = jmmc("copy", file, mongod.url, *collection)
+    assert f"at once: jmmc rebuild --store {mongod.url}" in done.stdout
     assert _copied(file, mongod.url, *collection).startswith("3 282 ")
     assert _copied(mongod.url, back, *collection).startswith("3 282 ")
     assert _export(back) == _export(file) == _export(mongod.url, *collection)

@@ -18,6 +18,7 @@ from jmmc.cli.common import (
 from jmmc.cli.times import utc_option
 from jmmc.core.errors import JmmcError
 from jmmc.core.model import SessionFilter
+from jmmc.settings import without_password
 from jmmc.stores import Store, open_store
 from jmmc.stores.copy import Copied, copy_records
 from jmmc.stores.copy import copy as copy_sessions
@@ -69,6 +70,12 @@ def copy(
     console = Console(highlight=False, soft_wrap=True)
     console.print(grid)
     console.print(f"{done.written:,} samples written; the others were already there")
+    if done.written:
+        console.print(
+            "Pages and reports show them when a collector on that store has summarized them;"
+            f" at once: jmmc rebuild --store {without_password(target)}",
+            markup=False,
+        )
     if records:
         console.print(f"{records:,} notes and saved views copied")
     if not done.complete:

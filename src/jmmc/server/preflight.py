@@ -165,6 +165,10 @@ async def _store(settings: Settings) -> AsyncIterator[Finding]:
 
 async def _disk(settings: Settings) -> AsyncIterator[Finding]:
     """How much is free of the disk of the SQLite file, or of the spool if it is there."""
+    spool = Path(settings.spool_dir)
+    if settings.store.startswith("mongodb") and settings.spool_dir and not spool.exists():
+        yield Finding("ok", f"spool: the folder {spool} is made at the first start")
+        return
     disk = DiskGuard(configured_store(settings, spool=True), settings)
     await disk.look()
     if disk.problem:
