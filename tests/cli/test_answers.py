@@ -67,12 +67,11 @@ def test_usage_is_the_same_as_a_table_as_json_and_as_csv(folder: Path) -> None:
     assert day["start"] == "2026-09-20T22:00:00Z"  # Midnight in Paris.
     assert 0 < day["participants"] <= 80
     assert sum(day["meeting_lengths"]) == day["meetings"]
-    table = jmmc(*arguments, folder=folder).stdout
-    assert f"{day['minutes']:,}" in table
-    assert "figures begin on 2026-09-21; days of Europe/Paris" in table
-    for columns, is_wide in {"80": False, "200": True}.items():
+    for columns, is_wide in {"120": False, "200": True}.items():
         table = jmmc(*arguments, folder=folder, COLUMNS=columns).stdout
-        assert "…" not in table
+        assert f"{day['minutes']:,}" in table
+        assert "figures begin on 2026-09-21; days of Europe/Paris" in table
+        assert "…" not in table, "a figure is cut off"
         assert ("peak people" in table) == is_wide
     lines = jmmc(*arguments, "--csv", folder=folder).stdout.splitlines()
     assert lines[1].startswith(f"{day['start']},{day['end']},{day['meetings']},")
