@@ -1,6 +1,7 @@
 """Sessions from any store to any store, as an operator copies them."""
 
 import json
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -8,8 +9,10 @@ from typing import Any
 import pytest
 from bson import Int64, ObjectId, json_util
 
+from jmmc.core.errors import UnusableStore
 from jmmc.core.model import Push
 from jmmc.stores import open_store
+from jmmc.stores.ndjson import NdjsonFile
 from tests.support.builders import UID, push, sample, v1_push
 from tests.support.commands import jmmc
 from tests.support.mongod import Mongod
@@ -200,3 +203,10 @@ def test_a_missing_source_is_named(tmp_path: Path, file: str) -> None:
     assert (done.returncode, "no such file" in done.stderr) == (1, True)
     done = jmmc("copy", str(tmp_path / "none.json"), file)
     assert (done.returncode, "no such file" in done.stderr) == (1, True)
+
+
+async def test_a_store_given_as_a_file_is_named_with_its_url(tmp_path: Path, file: str) -> None:
+    await _fill(file, _PUSHES[:1])
+    path = file.removeprefix("sqlite:///")
+    with pytest.raises(UnusableStore, match=re.escape(f"give its URL, {file}")):
+        await NdjsonFile(path).open()

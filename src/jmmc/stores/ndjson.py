@@ -13,6 +13,7 @@ from jmmc.core.model import Dialect, Sample, Session, SessionFilter, second_of, 
 from jmmc.protocol.identity import is_session_id
 
 _LINES = 200  # Read at a time, in a thread.
+_SQLITE = b"SQLite format 3\0"  # What such a file begins with.
 _NUMBERS = {"$numberInt": int, "$numberLong": int, "$numberDouble": float}
 
 
@@ -26,9 +27,13 @@ class NdjsonFile:
         self.path = Path(path)
 
     async def open(self) -> None:
-        """Raise `UnusableStore` when there is no such file."""
+        """Raise `UnusableStore` when there is no such file, or it is an SQLite store."""
         if not self.path.is_file():
             raise UnusableStore(f"{self.path}: no such file")
+        with self.path.open("rb") as file:
+            if file.read(len(_SQLITE)) == _SQLITE:
+                url = f"sqlite:///{self.path}"
+                raise UnusableStore(f"{self.path}: an SQLite store: give its URL, {url}")
 
     async def count(self, selection: SessionFilter) -> int:
         """How many lines are selected: a session of several documents counts several times."""
