@@ -27,10 +27,11 @@ _JITSI = """
   window.knownTo = (room) => {
     room._statsCurrentId = "Anna-x1y";
     const track = (kind, label, videoType) => ({
-      getType: () => kind, getVideoType: () => videoType, getTrack: () => ({ label }) });
+      getType: () => kind, getVideoType: () => videoType,
+      getTrack: () => ({ label, getSettings: () => ({ deviceId: "default" }) }) });
     room.getLocalTracks = () => [
       track("video", "Screen 1", "desktop"), track("video", "Webcam", "camera"),
-      track("audio", "Headset")];
+      track("audio", "Standard - Headset - Mono (0b0e:0300)")];
   };
   window.JitsiMeetJS = { mediaDevices: { getAudioOutputDevice: () => "speaker-2" } };
   Object.defineProperty(navigator, "mediaDevices", { value: { enumerateDevices: async () => [
@@ -114,8 +115,9 @@ def test_a_guest_has_no_name(make_stage: MakeStage) -> None:
 
 
 def test_devices_are_named_without_the_shared_screen(make_stage: MakeStage) -> None:
+    """The default microphone has a label of a German Chrome, with the ids of its vendor."""
     assert _texts(make_stage(clock=True, collect_devices=True)) == {
-        "dev.mic": "Headset",
+        "dev.mic": "Headset - Mono",
         "dev.cam": "Webcam",
         "dev.spk": "Loudspeaker",
     }

@@ -173,6 +173,34 @@ REBRIDGED = [
     ),
 ]
 
+# Poor with one headset, then with the one of the laptop, which others had all the time.
+REPLUGGED = [
+    *people(
+        6,
+        "replugged",
+        _call(
+            "h-replugged",
+            "2025-06-10T09:00:00",
+            2400,
+            (900, {"microphone": "MacBook Pro Microphone (Built-in)", "quality": "good"}),
+            quality="poor",
+            microphone="Jabra EVOLVE 20 MS",
+        ),
+        a_room=2,
+    ),
+    *people(
+        5,
+        "plugged",
+        _call(
+            "h-plugged",
+            "2025-06-10T09:00:00",
+            1800,
+            every=30,
+            microphone="MacBook Pro Microphone (Built-in)",
+        ),
+    ),
+]
+
 # Rooms of one name: of two tenants, and of scripts that did not tell the tenant.
 
 TENANTS = [
@@ -306,6 +334,7 @@ HALFWAY = moment("2025-06-12T09:30:00")
 
 _REGIONS = ("r-1", "r-2", "r-3", "r-4", "r-5")
 _BROWSERS = ("Chrome 131", "Firefox 133", "Safari 18")
+_MICROPHONES = ("Headset (Jabra EVOLVE 20)", "Internes Mikrofon", "AirPods")
 
 
 def _random_call(random: Random, number: int) -> Call:
@@ -319,6 +348,7 @@ def _random_call(random: Random, number: int) -> Call:
         random.choice(("VP9", "AV1", "VP8")),
         f"198.19.{person % 12}.7",
         f"192.0.2.{1 + person % 4}",
+        _MICROPHONES[person % 3],
     )
     holes = ()
     if length > 600 and number % 5 == 0:
@@ -340,6 +370,8 @@ def _random_call(random: Random, number: int) -> Call:
         change(random.randrange(length), codec="H264")
     if number % 9 == 0:
         change(length // 2, bridge="192.0.2.8")
+    if number % 8 == 0:
+        change(length * 2 // 3, microphone=_MICROPHONES[(person + 1) % 3])
     if number % 11 == 0:
         change(random.randrange(length), address=f"198.19.{100 + person % 3}.7")
     if number % 4 == 0:
@@ -464,6 +496,7 @@ PAST = [
     *ROAMED,
     *RECODED,
     *REBRIDGED,
+    *REPLUGGED,
     *TENANTS,
     *OLD_TENANTS,
     *ALONE,

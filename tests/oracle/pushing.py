@@ -197,6 +197,8 @@ def _words(held: Held) -> dict[str, Any]:
         "cdc.v": held.codec,
         "cdc.a": "opus",
         "t.brg": None if peer else held.bridge or None,
+        # The label that Chrome gives to the default microphone.
+        "dev.mic": f"Default - {held.microphone} (0b0e:0300)" if held.microphone else None,
     }
 
 

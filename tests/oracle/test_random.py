@@ -116,7 +116,7 @@ def test_series(asked: Asked, differences: Differences) -> None:
 
 
 @pytest.mark.parametrize(
-    "dimension", ["region", "transport", "network", "codec", "browser", "bridge"]
+    "dimension", ["region", "transport", "network", "codec", "browser", "bridge", "microphone"]
 )
 def test_comparisons(asked: Asked, differences: Differences, dimension: str) -> None:
     for window in _WINDOWS:

@@ -1,4 +1,4 @@
-"""Item 5: each second counts for the region, network, transport, codec and bridge it was on."""
+"""Item 5: each second counts for the region, network, transport, codec, ... that it had."""
 
 import re
 from collections.abc import Sequence
@@ -16,6 +16,7 @@ _CASES = [
     pytest.param(cases.ROAMED, "network", id="network: good, then poor on another one"),
     pytest.param(cases.RECODED, "codec", id="codec: poor with AV1, then good with VP8"),
     pytest.param(cases.REBRIDGED, "bridge", id="bridge: poor on one, then good on another"),
+    pytest.param(cases.REPLUGGED, "microphone", id="microphone: poor with a headset, then not"),
 ]
 
 

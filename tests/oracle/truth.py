@@ -52,6 +52,7 @@ class Held(NamedTuple):
     codec: str = "VP9"
     address: str = "198.18.0.1"
     bridge: str = ""
+    microphone: str = ""
 
     @property
     def network(self) -> str:
@@ -59,7 +60,7 @@ class Held(NamedTuple):
         return self.address.rpartition(".")[0] + ".0/24"
 
 
-WORDS = ("region", "transport", "codec", "address", "bridge")
+WORDS = ("region", "transport", "codec", "address", "bridge", "microphone")
 
 
 class Second(NamedTuple):

@@ -76,6 +76,28 @@ def test_an_hour_counts_sessions_where_they_began_and_seconds_where_they_were() 
     assert list(found["browser"]) == [""], "what is not known is a value too"
 
 
+def test_a_dimension_has_the_unknown_time_before_its_first_value_too() -> None:
+    """20 s without a name, 30 s with one; the session that changes has both."""
+    silent = _fact((0, 20, _GOOD), who="a")
+    named = _fact((100, 130, _BAD), who="b", microphone="Headset")
+    moves = (
+        Segment(200, 240, {"camera": "Webcam"}),
+        Segment(240, 250, {"camera": "Phone"}),
+    )
+    changed = _fact((200, 250, _FAIR), who="c", moves=moves, camera="Webcam")
+    found = _hour(silent, named, changed)
+    assert found["microphone"] == {
+        "": (Sums(_HOUR, 2, 20, 50, 0, 0),),
+        "Headset": (Sums(_HOUR, 1, 0, 0, 30, 0),),
+    }
+    assert found["camera"] == {
+        "": (Sums(_HOUR, 2, 20, 0, 30, 0),),
+        "Phone": (Sums(_HOUR, 1, 0, 10, 0, 0),),
+        "Webcam": (Sums(_HOUR, 1, 0, 40, 0, 0),),
+    }
+    assert found["speaker"] == {"": (Sums(_HOUR, 3, 20, 50, 30, 0),)}
+
+
 def test_an_hour_has_only_the_time_in_it() -> None:
     before = _fact((-100, 20, _GOOD), who="a")
     behind = _fact((HOUR - 1, HOUR + 300, _FAIR), who="b")

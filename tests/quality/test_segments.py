@@ -4,8 +4,10 @@ from itertools import pairwise
 from typing import Any
 
 import msgspec
+import pytest
 
 from jmmc.core.model import Dialect, Sample, Session
+from jmmc.quality.devices import device_name
 from jmmc.quality.filters import SummaryFilter
 from jmmc.quality.segments import MOST_SEGMENTS, segments_of, values_at
 from jmmc.quality.summarize import summarize
@@ -23,6 +25,7 @@ def _segments(*parts: tuple[int, dict[str, Any]]) -> list[tuple[int, int, dict[s
     return [(part.start, part.end, part.values) for part in segments_of(timeline)[1]]
 
 
+_JABRA = "Headset Microphone (Jabra EVOLVE 20 MS)"
 _EU = {"cq": 90, "br": "Chrome 131", "t": {"sr": "eu", "tp": "udp", "p2p": False}}
 
 
@@ -46,6 +49,42 @@ def test_the_bridge_of_an_old_session_is_the_remote_end_while_it_is_no_peer() ->
         (90, 120, {"bridge": "192.0.2.1"}),
     ]
     assert _segments((0, {"cq": 90, "t": {"ip": bridge}}), (30, {}), (60, {})) == []
+
+
+def test_another_device_is_a_segment_and_another_port_is_none() -> None:
+    """The labels are those of Chrome on Windows; the device at 40 is the one at the start."""
+    parts = (
+        (0, {"cq": 90, "dev": {"mic": "Default - Headset (Jabra 20) (0b0e:0300)"}}),
+        (20, {"dev": {"mic": None}}),
+        (40, {"dev": {"mic": "Headset (2- Jabra 20) (0b0e:0300)"}}),
+        (60, {"dev": {"mic": "Microphone (Webcam)", "spk": "Communications - Speakers"}}),
+        (90, {}),
+    )
+    assert _segments(*parts) == [
+        (0, 60, {"microphone": "Headset (Jabra 20)"}),
+        (60, 90, {"microphone": "Microphone (Webcam)"}),
+    ]
+    summary = summarize(_session(*parts), preset=preset("jitsi"), rhythm=RHYTHM)
+    assert (summary.microphone, summary.speaker) == ("Headset (Jabra 20)", "Speakers")
+    assert summary.devices_key == "headset (jabra 20)\nmicrophone (webcam)\nspeakers"
+
+
+@pytest.mark.parametrize(
+    ("label", "name"),
+    [
+        ("", ""),
+        ("Jabra EVOLVE 20 MS (0b0e:0300)", "Jabra EVOLVE 20 MS"),
+        ("Communications - Headset Microphone (Jabra EVOLVE 20 MS) (0b0e:0", _JABRA),
+        ("Default - Headset Microphone (Jabra EVOLVE 20 MS)", _JABRA),
+        ("Headset Microphone (13- Jabra EVOLVE 20 MS)", _JABRA),
+        ("MacBook Pro Microphone (Built-in)", "MacBook Pro Microphone (Built-in)"),
+        ("Default - ", "Default -"),
+        ("Anna's AirPods", "Anna's AirPods"),
+    ],
+)
+def test_a_device_has_the_name_of_its_model(label: str, name: str) -> None:
+    assert device_name(label) == name
+    assert device_name(name) == name
 
 
 def test_a_session_that_moves_has_a_segment_for_each_region() -> None:

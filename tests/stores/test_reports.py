@@ -461,7 +461,7 @@ async def test_a_rebuild_gives_the_same_as_incremental_summaries(filled: Store) 
         await filled.reports.summaries(SummaryFilter(), limit=1000),
         await _rollups(filled),
     ) == before
-    assert await _summarizer(filled).formula() == "5-jitsi"
+    assert await _summarizer(filled).formula() == "6-jitsi"
 
 
 async def test_rollups_that_lack_a_dimension_are_rebuilt_once(

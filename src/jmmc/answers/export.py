@@ -13,7 +13,7 @@ from jmmc.core.model import Dialect, Sample, Session, SessionFilter
 from jmmc.core.readings import METRICS
 from jmmc.core.text import printable_json
 from jmmc.quality.causes.recorded import RecordedIncident
-from jmmc.quality.filters import DIMENSIONS, IncidentFilter, SummaryFilter
+from jmmc.quality.filters import DIMENSIONS, SELDOM_KNOWN, IncidentFilter, SummaryFilter
 from jmmc.quality.joins import STEPS
 from jmmc.quality.summary import Summary
 from jmmc.quality.timeline import Rhythm
@@ -192,7 +192,7 @@ _SUMMARY_COLUMNS: tuple[_SummaryColumn, ...] = (
         _SummaryColumn(f"setup_{step}_ms", int | None, attrgetter(f"setup.{step}"))
         for step in STEPS
     ),
-    *map(_field, DIMENSIONS),
+    *(_field(name) for name in DIMENSIONS if name not in SELDOM_KNOWN),
     *map(_field, ("relay_share", "tcp_share", "p2p_share")),
     *map(_field, ("address", "endpoint_id", "jitsi_meeting_id", "name")),
     _field("code", "support_code"),

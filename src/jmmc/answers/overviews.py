@@ -49,7 +49,7 @@ from jmmc.answers.threads import in_background, paused
 from jmmc.core.errors import InvalidInput
 from jmmc.core.tasks import prefetch
 from jmmc.core.timestamps import WordedMoment
-from jmmc.quality.filters import DIMENSIONS, SummaryFilter
+from jmmc.quality.filters import DIMENSIONS, SELDOM_KNOWN, SummaryFilter
 from jmmc.quality.grading import Grade
 from jmmc.quality.intervals import Replicates, estimate, interval
 from jmmc.quality.joins import JoinSums, add_joins
@@ -201,10 +201,19 @@ class Overviews:
 
     async def outliers(self, selection: SummaryFilter, *, limit: int) -> tuple[list[Outlier], int]:
         """The values of all dimensions that are worse than the rest, and the number of sessions."""
-        dimensions = {name: await self.totals(selection, name, None) for name in DIMENSIONS}
+        known = await self._known_dimensions(selection)
+        dimensions = {name: await self.totals(selection, name, None) for name in known}
         # No session changes its browser: each counts for one value.
         sessions = sum(sums.sessions for sums in dimensions["browser"].values.values())
         return await in_background(lambda: outliers(dimensions, limit)), sessions
+
+    async def _known_dimensions(self, selection: SummaryFilter) -> list[str]:
+        """The dimensions, but for those of which no session of the selection knows anything."""
+        return [
+            name
+            for name in DIMENSIONS
+            if name not in SELDOM_KNOWN or any(await self._reports.count_values(name, selection))
+        ]
 
     async def changes(
         self, by: str, at: int, selection: SummaryFilter, crossed: str = ""

@@ -68,6 +68,9 @@ class Filters(TypedDict, total=False):
     country: str
     transport: str
     codec: str
+    microphone: str
+    camera: str
+    speaker: str
     grade: str
     outcome: str
     name: str

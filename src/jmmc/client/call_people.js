@@ -13,6 +13,17 @@ let speaker;
 /** @type {string | undefined} The device whose name is known. */
 let speakerId;
 
+/**
+ * The name of a device. What the system has chosen is called "Default - Headset" by Chrome, in any
+ * language; "Headset (0b0e:0300)" has the ids of its vendor and product.
+ * @param {string | undefined} label
+ * @param {string | undefined} id
+ */
+const nameOf = (label = "", id = "") =>
+  (/^(default|communications)$/.test(id) ? label.replace(/^.*? - /, "") : label)
+    .replace(/ \([\da-f]{4}:[\da-f]{4}\)$/, "")
+    .slice(0, MOST) || undefined;
+
 /** Find the name of the loudspeaker, for the next time that the devices are asked for. */
 function findSpeaker() {
   const { JitsiMeetJS, navigator: device } = /** @type {any} */ (globalThis);
@@ -22,7 +33,7 @@ function findSpeaker() {
   device.mediaDevices?.enumerateDevices().then(
     (/** @type {any[]} */ found) => {
       const own = found.find((entry) => entry.kind === "audiooutput" && entry.deviceId === id);
-      speaker = (own && own.label.slice(0, MOST)) || undefined;
+      speaker = nameOf(own?.label, id);
     },
     () => {},
   );
@@ -33,11 +44,12 @@ function readDevices(room) {
   /** @type {any[]} */
   const tracks = room.getLocalTracks();
   /** @param {string} kind */
-  const labelOf = (kind) =>
-    tracks
+  const labelOf = (kind) => {
+    const track = tracks
       .find((track) => track.getType() === kind && track.getVideoType() !== "desktop")
-      ?.getTrack()
-      .label.slice(0, MOST) || undefined;
+      ?.getTrack();
+    return nameOf(track?.label, track?.getSettings?.().deviceId);
+  };
   findSpeaker();
   return { "dev.mic": labelOf("audio"), "dev.cam": labelOf("video"), "dev.spk": speaker };
 }

@@ -44,7 +44,8 @@ class Filter(NamedTuple):
     sessions are also compared by it. `prefix`: its first words are enough (a browser without its
     version, a provider by its number). `part`: any part of it is enough, or several with spaces
     between them. `stored` is the field of a summary that is looked at, `field` where it is empty,
-    and `key` the form in which that has the value. `sparse`: most summaries have "".
+    and `key` the form in which that has the value. `sparse`: most summaries have "". `within` is a
+    field that is "" in all summaries without any value: stores have an index of the others.
     """
 
     field: str
@@ -55,6 +56,7 @@ class Filter(NamedTuple):
     stored: str = ""
     key: Callable[[str], str | int] = str
     sparse: bool = False
+    within: str = ""
     choices: tuple[str, ...] = ()
     label: str = ""
 
@@ -87,6 +89,9 @@ FILTERS: tuple[Filter, ...] = (
     Filter("country", "country", dimension=True),
     Filter("transport", "transport", dimension=True),
     Filter("codec", "codec", dimension=True),
+    Filter("microphone", "microphone", dimension=True, within="devices_key"),
+    Filter("camera", "camera", dimension=True, within="devices_key"),
+    Filter("speaker", "speaker", dimension=True, within="devices_key"),
     Filter("grade", "grade", choices=GRADES),
     Filter("outcome", "outcome", choices=OUTCOMES),
     Filter(
@@ -123,6 +128,9 @@ CHOICES: Mapping[str, tuple[str, ...]] = {row.name: row.choices for row in FILTE
 DIMENSIONS: tuple[str, ...] = tuple(row.field for row in FILTERS if row.dimension)
 """The fields by which calls are compared."""
 
+SELDOM_KNOWN: Mapping[str, str] = {row.field: row.within for row in FILTERS if row.within}
+"""The dimensions that are "" unless the operator has chosen to collect them, with `within`."""
+
 
 class SummaryFilter(Struct, frozen=True):
     """Selects the summaries that match every field that is given. Its fields are in `FILTERS`.
@@ -146,6 +154,9 @@ class SummaryFilter(Struct, frozen=True):
     country: str | None = None
     transport: str | None = None
     codec: str | None = None
+    microphone: str | None = None
+    camera: str | None = None
+    speaker: str | None = None
     grade: str | None = None
     outcome: str | None = None
     name: str | None = None

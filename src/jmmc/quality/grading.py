@@ -18,7 +18,7 @@ from jmmc.quality.thresholds import READINGS_OF, Limit, Limitation, Preset
 from jmmc.quality.timeline import Span, State
 from jmmc.quality.worst_minute import WorstMinuteSearch
 
-VERSION = 5
+VERSION = 6
 """Version of the formulas here, in `mos` and in `thresholds`; stored with their results."""
 
 _MARGIN = 1.1  # Hysteresis of limited video, as a factor.

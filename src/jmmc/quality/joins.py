@@ -90,7 +90,7 @@ def join_events(outcome: str, began: int, ended: int, *, running: bool) -> Itera
 STEPS = Setup.__struct_fields__
 """The steps of a join."""
 
-KNOWN_AFTER_JOINING = ("bridge", "transport", "codec")
+KNOWN_AFTER_JOINING = ("bridge", "transport", "codec", "microphone", "camera", "speaker")
 """Dimensions of which an attempt that failed knows nothing: by them no failure rate exists."""
 
 

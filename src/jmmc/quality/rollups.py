@@ -105,7 +105,7 @@ def hour_of(facts: Sequence[Fact], start: int) -> list[Rollup]:
     """The rollups of the hour that begins at `start`, of all sessions that touch it.
 
     A dimension with more values than `most_values` has those with the largest `weights`, and
-    `OTHER` for the rest.
+    `OTHER` for the rest. One of which nothing is known costs nothing: it has the sums of `ALL`.
     """
     dimensions = (ALL, *DIMENSIONS)
     sums: list[dict[str, int]] = [{} for _ in dimensions]
@@ -113,8 +113,16 @@ def hour_of(facts: Sequence[Fact], start: int) -> list[Rollup]:
     present: list[Presence] = []
     outcomes: list[dict[str, Counter[JoinOutcome]]] = [{} for _ in dimensions]
     steps = JoinSums()
+    known_places, unknown_places = [0], [*range(1, len(dimensions))]
     for fact in facts:
-        _add_joins(outcomes, steps, fact, start)
+        for place in [place for place in unknown_places if _tells(fact, place)]:
+            unknown_places.remove(place)
+            known_places.append(place)
+            sums[place] = dict(sums[0])
+            for value, of_value in replicates[0].items():
+                replicates[place][value].merge(of_value)
+            outcomes[place] = {value: Counter(of_value) for value, of_value in outcomes[0].items()}
+        _add_joins([outcomes[place] for place in known_places], known_places, steps, fact, start)
         if fact.outcome in ATTEMPTS:
             continue
         if fact.began < start + HOUR and fact.ended > start:
@@ -123,9 +131,9 @@ def hour_of(facts: Sequence[Fact], start: int) -> list[Rollup]:
         packed = sum(parts.values()) + _entered(fact.began, start)
         groups = groups_of(fact.browser_id, fact.room, fact.began)
         known = _known(packed)
-        for values, groups_by_value, dimension, value in zip(
-            sums, replicates, dimensions, (ALL, *fact.values), strict=True
-        ):
+        for place in known_places:
+            values, groups_by_value, dimension = sums[place], replicates[place], dimensions[place]
+            value = fact.values[place - 1] if place else ALL
             moved = entries(fact.track.segments, dimension) if fact.track.segments else {}
             if moved:
                 for moved_value, part in _moved(
@@ -136,6 +144,8 @@ def hour_of(facts: Sequence[Fact], start: int) -> list[Rollup]:
             elif packed:
                 values[value] = values.get(value, 0) + packed
                 _replicate(groups_by_value, value, groups, known)
+    for place in unknown_places:
+        sums[place], replicates[place], outcomes[place] = sums[0], replicates[0], outcomes[0]
     joins = [
         {value: JoinSums.of(counted) for value, counted in by_value_of.items()}
         for by_value_of in outcomes
@@ -165,10 +175,25 @@ def hour_of(facts: Sequence[Fact], start: int) -> list[Rollup]:
     return rollups
 
 
+def _tells(fact: Fact, place: int) -> bool:
+    """Whether anything is known of the dimension before this place, at any time."""
+    segments = fact.track.segments
+    return bool(fact.values[place - 1]) or (
+        bool(segments) and DIMENSIONS[place - 1] in segments[0].values
+    )
+
+
 def _add_joins(
-    outcomes: Sequence[dict[str, Counter[JoinOutcome]]], steps: JoinSums, fact: Fact, start: int
+    outcomes: Sequence[dict[str, Counter[JoinOutcome]]],
+    places: Sequence[int],
+    steps: JoinSums,
+    fact: Fact,
+    start: int,
 ) -> None:
-    """Add what a session counts for in an hour, by the values that it had at that moment."""
+    """Add what a session counts for in an hour, by the values that it had at that moment.
+
+    `outcomes` are of `ALL`, with the place 0, and of dimensions, with theirs from 1 on.
+    """
     for at, counts in join_events(fact.outcome, fact.began, fact.ended, running=fact.running):
         if not start <= at < start + HOUR:
             continue
@@ -179,7 +204,8 @@ def _add_joins(
             values = (ALL, *(own[dimension] for dimension in DIMENSIONS))
         groups = groups_of(fact.browser_id, fact.room, fact.began)
         outcome = outcome_at(counts, groups, fact.failure, fact.setup)
-        for by_value_of, value in zip(outcomes, values, strict=True):
+        for by_value_of, place in zip(outcomes, places, strict=True):
+            value = values[place]
             if value not in by_value_of:
                 by_value_of[value] = Counter()
             by_value_of[value][outcome] += 1

@@ -12,6 +12,7 @@ from msgspec import Struct
 
 from jmmc.core.fields import Moment
 from jmmc.quality.addresses import network_of, readable_address
+from jmmc.quality.devices import DEVICES, device_name
 from jmmc.quality.filters import DIMENSIONS
 from jmmc.quality.grading import Grade
 from jmmc.quality.joining import at_most
@@ -219,6 +220,10 @@ def _reading(path: str) -> Callable[[State], str]:
     return lambda state: text_of(state.get(path))
 
 
+def _device(path: str) -> Callable[[State], str]:
+    return lambda state: device_name(text_of(state.get(path)))
+
+
 def _network(state: State) -> str:
     return network_of(readable_address(state.get("t.rip")))
 
@@ -269,10 +274,12 @@ _VALUE_OF: Mapping[str, Callable[[State], str]] = {
     "country": _reading("t.cc"),
     "transport": _transport,
     "codec": _codec,
+    **{dimension: _device(path) for path, dimension in DEVICES.items()},
 }
 _VALUES_OF = tuple(_VALUE_OF[dimension] for dimension in DIMENSIONS)
 VALUE_PATHS = (
     *("br", "os", "t.sr", "t.brg", "t.ip", "t.rip", "t.asn", "t.cc"),
     *("t.tp", "t.lct", "t.rct", "t.p2p", "cdc.v", "cdc.a"),
+    *DEVICES,
 )
 """The readings that the values depend on."""

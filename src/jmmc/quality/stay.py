@@ -26,15 +26,11 @@ from jmmc.quality.timeline import Event, Span, State
 MOST_EVENTS = 100
 """Of a session in its summary."""
 
-DEVICES = {"dev.mic": "microphone", "dev.cam": "camera", "dev.spk": "speaker"}
-"""The fields of a summary for the names of devices, by path."""
-
 _MOST_SENDERS = 10
 _PATH = ("t.tp", "t.ip", "t.lip", "t.lct", "t.rct")
 _HELD = ("pid", "mid", "t.rip", "t.tp", "t.p2p", "t.lct", "t.rct")
 _SAID = (
     *("fail", "drop", "set.ask", "set.join", "set.ice", "set.med", "name", "code", "rate", "why"),
-    *DEVICES,
 )
 _SLOW = tuple(dict.fromkeys((*VALUE_PATHS, *_PATH, *_HELD, *_SAID)))
 _NO_READING = {list, dict}  # Imported files may have anything.

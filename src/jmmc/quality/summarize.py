@@ -8,7 +8,6 @@ from jmmc.quality.joins import media_came, outcome_of
 from jmmc.quality.segments import segments_of_runs, text_of
 from jmmc.quality.size_limits import bounded_spans, bounded_spells
 from jmmc.quality.stay import (
-    DEVICES,
     MOST_EVENTS,
     PathChanges,
     call_events,
@@ -80,7 +79,6 @@ def sum_up(accumulator: SessionAccumulator, now: float | None) -> Summary:
         senders=worst_senders(stay),
         name=text_of(said.get("name")),
         code=text_of(said.get("code")),
-        **{field: text_of(said.get(path)) for path, field in DEVICES.items()},
         rating=None if rating is None else int(rating),
         rating_reason=text_of(said.get("why")),
     )

@@ -8,6 +8,7 @@ import msgspec
 from msgspec import Struct
 
 from jmmc.core.fields import BrowserId, Hidden, Moment
+from jmmc.quality.devices import DEVICES
 from jmmc.quality.filters import DIMENSIONS
 from jmmc.quality.grades import Grade
 from jmmc.quality.grades import GradeSpan as GradeSpan
@@ -175,8 +176,8 @@ class Summary(Struct, frozen=True, rename=_STORED_NAMES):
     @property
     def devices_key(self) -> str:
         """The names of its devices in lower case, one a line, by which it is found."""
-        devices = (self.microphone, self.camera, self.speaker)
-        return "\n".join(dict.fromkeys(device.lower() for device in devices if device))
+        devices = (name for device in DEVICES.values() for name in self.values_of(device))
+        return "\n".join(dict.fromkeys(name.lower() for name in devices if name))
 
     @property
     def who(self) -> str:

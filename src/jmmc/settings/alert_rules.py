@@ -7,7 +7,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-Group = Literal["all", "region", "bridge", "network", "browser"]
+Group = Literal["all", "region", "bridge", "network", "browser", "microphone"]
 
 
 class _Rule(BaseModel):
@@ -31,12 +31,11 @@ class GroupRule(_Rule):
     by: Group = Field(
         "all",
         description=(
-            "Evaluates everybody together, or each region, bridge, network or browser separately."
+            "Evaluates everybody together, or each region, bridge, network, browser or microphone"
+            " separately."
         ),
     )
-    value: str = Field(
-        "", description="Evaluates this region, bridge, network or browser only. Empty: each one."
-    )
+    value: str = Field("", description="Evaluates only the one of that name. Empty: each one.")
     minutes: int = Field(
         10,
         ge=5,

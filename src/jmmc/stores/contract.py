@@ -252,7 +252,8 @@ class Reports(Protocol):
     async def count_values(self, field: str, selection: SummaryFilter) -> dict[str, int]:
         """How many of the selected summaries have each value of a field in `SUMMARY_COLUMNS`.
 
-        The field is a text. Of a session that moved, the value that held longest counts.
+        The field is a text. Of a session that moved, the value that held longest counts. Of fields
+        in `SELDOM_KNOWN` only sessions are counted of which one of these is known.
         """
         ...
 

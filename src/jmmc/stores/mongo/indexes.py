@@ -68,6 +68,11 @@ _REPORT_INDEXES = {
             partialFilterExpression={"code": {"$gt": ""}},
         ),
         IndexModel(
+            [*NEWEST_FIRST, ("devices_key", ASCENDING)],
+            name="jmmc_device",
+            partialFilterExpression={"devices_key": {"$gt": ""}},
+        ),
+        IndexModel(
             [("rating", ASCENDING), *NEWEST_FIRST],
             name="jmmc_rated",
             partialFilterExpression={"rating": {"$gt": 0}},

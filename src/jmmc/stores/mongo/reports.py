@@ -11,7 +11,7 @@ from pymongo.errors import DuplicateKeyError
 
 from jmmc.core.partitions import partition_of
 from jmmc.quality.causes.recorded import RecordedIncident, StoredIncident
-from jmmc.quality.filters import IncidentFilter, IncidentOrder, SummaryFilter
+from jmmc.quality.filters import SELDOM_KNOWN, IncidentFilter, IncidentOrder, SummaryFilter
 from jmmc.quality.joins import JoinSums
 from jmmc.quality.ordering import NEWEST_FIRST, Order
 from jmmc.quality.rollups import Rollup, Sums
@@ -168,8 +168,11 @@ class MongoReports:
 
     async def count_values(self, field: str, selection: SummaryFilter) -> dict[str, int]:
         """See `Reports.count_values`."""
+        query = await self._query(selection)
+        if within := SELDOM_KNOWN.get(field):
+            query = {"$and": [query, {within: {"$gt": ""}}]}
         steps: list[Document] = [
-            {"$match": await self._query(selection)},
+            {"$match": query},
             {"$group": {"_id": {"$ifNull": [f"${column(field)}", ""]}, "sessions": {"$sum": 1}}},
         ]
         with self._connection.operation(bounded=False):

@@ -57,6 +57,8 @@ def summary_query(selection: SummaryFilter, longest: int) -> Document:
                 {name: {"$gt": "", "$regex": literal(part)}} for part in filter_.parts(value)
             ]
             continue
+        if filter_.within and value:
+            either.append({filter_.within: {"$gt": ""}})  # For its index.
         if filter_.dimension and value:
             either.append({"$or": [{name: condition}, {f"moved.{name}": condition}]})
         elif filter_.dimension:

@@ -8,7 +8,7 @@ import msgspec
 
 from jmmc.core.partitions import partition_of
 from jmmc.quality.causes.recorded import RecordedIncident, StoredIncident
-from jmmc.quality.filters import IncidentFilter, IncidentOrder, SummaryFilter
+from jmmc.quality.filters import SELDOM_KNOWN, IncidentFilter, IncidentOrder, SummaryFilter
 from jmmc.quality.joins import JoinSums
 from jmmc.quality.ordering import NEWEST_FIRST, Order
 from jmmc.quality.rollups import Rollup, Sums
@@ -191,6 +191,8 @@ class SqliteReports:
     async def count_values(self, field: str, selection: SummaryFilter) -> dict[str, int]:
         """See `Reports.count_values`."""
         where, values = _where(selection)
+        if within := SELDOM_KNOWN.get(field):
+            where += f" AND {within} <> ''"
         rows = await self._connections.read(
             f"SELECT {read_column(field)} AS value, count(*) FROM summaries WHERE {where}"
             " GROUP BY value",

@@ -66,6 +66,8 @@ def summary_conditions(selection: SummaryFilter) -> tuple[list[str], list[object
                 parts.append(f"instr({name}, ?)")
                 values.append(part)
             continue
+        if filter_.within and key:
+            parts.append(f"{filter_.within} <> ''")  # For its index.
         if filter_.dimension:
             alternatives = filter_.alternatives(value)
             condition, given = _one_of(name, alternatives, prefix=filter_.prefix)

@@ -67,11 +67,6 @@ def _seconds(session: Summary) -> str:
     return ", ".join(spans)
 
 
-def _devices(session: Summary) -> str:
-    devices = (session.microphone, session.camera, session.speaker)
-    return ", ".join(dict.fromkeys(filter(None, devices)))
-
-
 def _share(bad: int, session: Summary) -> float | None:
     return round(bad / session.known, 4) if session.known else None
 
@@ -120,10 +115,10 @@ SESSION_COLUMNS: tuple[Column, ...] = (
         shown=False,
     ),
     *map(_field, ("os", "provider", "country", "bridge", "transport", "codec")),
+    *map(_field, ("microphone", "camera", "speaker")),
     Column("outcome", "outcome", lambda session, _: session.outcome, shown=False),
     Column("rating", "rating", lambda session, _: session.rating, number=True, shown=False),
     Column("code", "code", lambda session, _: session.code, shown=False),
-    Column("device", "device", lambda session, _: _devices(session), shown=False),
 )
 
 MEETING_COLUMNS: tuple[Column, ...] = (

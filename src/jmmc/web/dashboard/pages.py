@@ -35,6 +35,7 @@ from jmmc.quality.causes.incidents import Incident
 from jmmc.quality.causes.recorded import RecordedIncident
 from jmmc.quality.filters import DIMENSIONS, FIELD_OF_FILTER, IncidentFilter, SummaryFilter
 from jmmc.quality.grading import Grade, Spell
+from jmmc.quality.joins import KNOWN_AFTER_JOINING
 from jmmc.quality.outcomes import ATTEMPTS
 from jmmc.web.dashboard.charts import PLOTS, curves_of, figures_of, first_plot, has_curves
 from jmmc.web.dashboard.incident_links import incident_with, shown_answer
@@ -268,6 +269,7 @@ class Pages:
             since=selection.since,
             until=selection.until,
             dimensions=DIMENSIONS,
+            known_after_joining=KNOWN_AFTER_JOINING,
             notes=await self._queries.notes(selection.since, selection.until),
             window=(selection.since, selection.until),
             api="changes" if at else "compare" if by else "outliers",

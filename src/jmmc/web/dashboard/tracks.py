@@ -65,7 +65,7 @@ TELLING = frozenset(
 """The events of a connection: they are marked even where there is no room for all."""
 
 _ALWAYS = ("region", "bridge", "transport", "codec")
-_CHANGING = ("network", "provider", "country")
+_CHANGING = ("network", "provider", "country", "microphone", "camera", "speaker")
 _CURVES = (("network_type", "network type"), ("codec_audio", "audio codec"))
 _MOST_TRACKS = 16
 _MOST_SPANS = 200  # Of one track.
