@@ -10,6 +10,16 @@ class JitsiMeetExternalAPI {
     this.participants = 2;
     this.stats = { iceConnected: false };
     this.asked = 0;
+    this.commands = [];
+    this.devices = {};
+    this.askedDevices = 0;
+    this.url = "https://meet.example.org/weekly";
+  }
+  getIFrame() { return { src: this.url + "#x=1" }; }
+  executeCommand(...command) { this.commands.push(command); }
+  async getCurrentDevices() {
+    this.askedDevices++;
+    return JSON.parse(JSON.stringify(this.devices));
   }
   addListener(name, listener) {
     (this.listeners[name] = this.listeners[name] || []).push(listener);

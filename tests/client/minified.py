@@ -15,12 +15,20 @@ from tests.support.npm import installed
 
 _SHARED = ("core.js", "queue.js", "sender.js", "session.js", "lifecycle.js", "joins.js")
 PARTS: dict[Bundle, tuple[str, ...]] = {
-    "getClient": (*_SHARED, "stats.js", "page.js"),
-    "getClientPeople": (*_SHARED, "stats.js", "people.js", "page.js"),
+    "getClient": (*_SHARED, "stats.js", "loading.js", "page.js"),
+    "getClientPeople": (
+        *_SHARED,
+        *("stats.js", "loading.js", "page_people.js", "people.js", "page.js"),
+    ),
     "getApp": (*_SHARED, "app.js"),
     "getEmbedder": (*_SHARED, "stats.js", "embedder.js"),
+    "getEmbedderPeople": (
+        *_SHARED,
+        *("stats.js", "loading.js", "devices.js", "embedder_people.js", "people.js"),
+        "embedder.js",
+    ),
     "getReport": ("report.js",),
-    "getReportPeople": ("report.js", "call_people.js"),
+    "getReportPeople": ("report.js", "devices.js", "call_people.js"),
     "getQuestion": ("question.js",),
 }
 

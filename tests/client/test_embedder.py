@@ -1,7 +1,13 @@
 """The script for pages that embed Jitsi Meet, with a stand-in of the IFrame API."""
 
+import base64
+import json
+import re
 from pathlib import Path
 from typing import Any
+
+import pytest
+from playwright.sync_api import expect
 
 from tests.client.conftest import MakeStage, Stage
 from tests.support.recordings import stats_of
@@ -135,7 +141,7 @@ def _watch(make: MakeStage, path: str = "/Alpha/Weekly") -> Stage:
     stage = make(clock=True)
     stage.page.add_script_tag(content=_API + "; var api = new JitsiMeetExternalAPI();")
     stage.page.evaluate(
-        "path => { api.getIFrame = () => ({ src: 'https://meet.example.org' + path + '#x=1' }); }",
+        "path => { api.url = 'https://meet.example.org' + path; }",
         path,
     )
     stage.load("getEmbedder")
@@ -192,3 +198,103 @@ def test_an_embedding_page_knows_nothing_of_a_join_that_the_prejoin_page_waits_f
     _raise(stage, "videoConferenceJoined", {"roomName": "weekly", "id": _ME})
     stage.wait_for(1)
     assert "set" not in stage.samples[0]["m"]
+
+
+# --- about people ---
+
+_DEVICES = {
+    "audioInput": {"deviceId": "default", "label": "Padrão - Headset (0b0e:0300)"},
+    "videoInput": {"deviceId": "c1", "label": "Webcam"},
+    "audioOutput": {"deviceId": "s1", "label": ""},
+}
+
+
+def test_by_default_nothing_is_asked_of_people_in_an_embedded_call(make_stage: MakeStage) -> None:
+    stage = _embed(make_stage)
+    stage.page.evaluate("devices => { api.devices = devices; }", _DEVICES)
+    stage.pass_time(40_000)
+    assert _last_readings(stage).keys().isdisjoint({"name", "code", "dev"})
+    assert stage.page.evaluate("[api.askedDevices, api.commands, typeof jmmc]") == [
+        *(0, []),
+        "undefined",
+    ]
+
+
+def test_an_embedded_call_has_names_devices_and_codes_where_they_are_chosen(
+    make_stage: MakeStage,
+) -> None:
+    """The headset is unplugged, and the participant takes another name."""
+    stage = _embed(make_stage, identify="display_name", collect_devices=True, support_code="notice")
+    stage.page.evaluate("devices => { api.devices = devices; }", _DEVICES)
+    stage.page.evaluate("record => api.say(record)", _RECORDS[5])
+    stage.pass_time(70_000)
+    stage.wait_for(2)
+    readings = _last_readings(stage)
+    assert (readings["name"], readings["dev"]) == ("Secret", {"mic": "Headset", "cam": "Webcam"})
+    code = stage.page.evaluate("jmmc.code()")
+    assert re.fullmatch("[0-9A-HJKMNP-TV-Z]{6}", code)
+    assert readings["code"] == code
+    ((name, notice),) = stage.page.evaluate("api.commands")
+    assert (name, notice["title"]) == ("showNotification", f"Support code: {code}")
+    stage.page.evaluate("api.devices.audioInput = { deviceId: 'm2', label: 'Built-in - Mono' }")
+    _raise(stage, "displayNameChange", {"id": "other", "displayname": "Other"})
+    _raise(stage, "displayNameChange", {"id": _ME, "displayname": "Anna"})
+    stage.pass_time(70_000)
+    stage.wait_for(4)
+    readings = _last_readings(stage)
+    assert (readings["name"], readings["dev"]["mic"]) == ("Anna", "Built-in - Mono")
+    ((event, _),) = [event for sample in stage.samples for event in sample["m"].get("ev", [])]
+    assert event == "mic_changed"
+    assert stage.logged == []
+
+
+def test_the_name_in_an_embedded_call_may_be_that_of_the_token(make_stage: MakeStage) -> None:
+    user = {"context": {"user": {"name": "Zoë >Ω<", "id": "u-17"}}}
+    payload = base64.urlsafe_b64encode(json.dumps(user, ensure_ascii=False).encode()).decode()
+    stage = make_stage(clock=True, identify="jwt")
+    stage.page.add_script_tag(content=_API + "; var api = new JitsiMeetExternalAPI();")
+    stage.page.evaluate("token => { api.url += '?jwt=' + token; }", f"e30.{payload.strip('=')}.x")
+    stage.load("getEmbedder")
+    stage.page.evaluate("jmmcWatch(api)")
+    stage.pass_time(2000)
+    _raise(stage, "errorOccurred", {"error": {"name": "conference.max_users"}})
+    stage.answered()
+    assert stage.samples[0]["m"]["name"] == "Zoë >Ω<", "of the join that failed"
+    _raise(stage, "videoConferenceJoined", {"roomName": "weekly", "id": _ME, "displayName": "x"})
+    stage.wait_for(2)
+    assert stage.samples[1]["m"]["name"] == "Zoë >Ω<"
+
+
+def test_after_an_embedded_call_the_embedding_page_asks_how_it_was(make_stage: MakeStage) -> None:
+    stage = _embed(make_stage, ask_rating=1)
+    for _ in range(2):
+        stage.page.evaluate("record => api.say(record)", _RECORDS[5])
+        stage.pass_time(120_000)
+    _raise(stage, "videoConferenceLeft", {"roomName": "weekly"})
+    stage.pass_time(5000)
+    expect(stage.page.locator("#jmmc-question")).to_be_visible()
+    stage.page.get_by_role("button", name="4 of 5: good").click()
+    stage.wait_until(lambda: any("rate" in sample["m"] for sample in stage.samples))
+    assert len({push["sid"] for push in stage.pushes}) == 1
+    assert stage.logged == []
+
+
+@pytest.mark.parametrize("missing", ["getCurrentDevices", "executeCommand", "getIFrame"])
+def test_an_api_without_these_functions_only_tells_less(
+    make_stage: MakeStage, missing: str
+) -> None:
+    stage = make_stage(
+        clock=True, identify="jwt", collect_devices=True, support_code="notice", ask_rating=1
+    )
+    stage.page.add_script_tag(
+        content=f"{_API}; delete JitsiMeetExternalAPI.prototype.{missing};"
+        " var api = new JitsiMeetExternalAPI();"
+    )
+    stage.load("getEmbedder")
+    stage.page.evaluate("jmmcWatch(api)")
+    _raise(stage, "videoConferenceJoined", {"roomName": "weekly", "id": _ME})
+    stage.page.evaluate("record => api.say(record)", _RECORDS[5])
+    stage.pass_time(40_000)
+    stage.wait_for(2)
+    assert _last_readings(stage)["cq"]
+    assert stage.logged == []

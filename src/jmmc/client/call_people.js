@@ -5,24 +5,10 @@
  * needs it.
  */
 
-// Characters of a name.
-const MOST = 64;
-
 /** @type {string | undefined} */
 let speaker;
 /** @type {string | undefined} The device whose name is known. */
 let speakerId;
-
-/**
- * The name of a device. What the system has chosen is called "Default - Headset" by Chrome, in any
- * language; "Headset (0b0e:0300)" has the ids of its vendor and product.
- * @param {string | undefined} label
- * @param {string | undefined} id
- */
-const nameOf = (label = "", id = "") =>
-  (/^(default|communications)$/.test(id) ? label.replace(/^.*? - /, "") : label)
-    .replace(/ \([\da-f]{4}:[\da-f]{4}\)$/, "")
-    .slice(0, MOST) || undefined;
 
 /** Find the name of the loudspeaker, for the next time that the devices are asked for. */
 function findSpeaker() {
@@ -33,7 +19,7 @@ function findSpeaker() {
   device.mediaDevices?.enumerateDevices().then(
     (/** @type {any[]} */ found) => {
       const own = found.find((entry) => entry.kind === "audiooutput" && entry.deviceId === id);
-      speaker = nameOf(own?.label, id);
+      speaker = deviceName(own?.label, id);
     },
     () => {},
   );
@@ -48,7 +34,7 @@ function readDevices(room) {
     const track = tracks
       .find((track) => track.getType() === kind && track.getVideoType() !== "desktop")
       ?.getTrack();
-    return nameOf(track?.label, track?.getSettings?.().deviceId);
+    return deviceName(track?.label, track?.getSettings?.().deviceId);
   };
   findSpeaker();
   return { "dev.mic": labelOf("audio"), "dev.cam": labelOf("video"), "dev.spk": speaker };

@@ -5,9 +5,10 @@
  *
  * A script as served is one function made of these parts, in this order: core.js, queue.js,
  * sender.js, session.js, lifecycle.js, joins.js, then an entrance, which says where readings come
- * from: stats.js and page.js (`getClient`), with people.js between them where a setting asks for
- * it; app.js (`getApp`); or stats.js and embedder.js (`getEmbedder`). report.js and question.js are
- * scripts of their own, which getClient loads.
+ * from: stats.js and page.js (`getClient`), app.js (`getApp`), or stats.js and embedder.js
+ * (`getEmbedder`). Where a setting asks for it, people.js is before page.js, with page_people.js, and
+ * before embedder.js, with embedder_people.js. report.js and question.js are scripts of their own,
+ * which these load.
  * The protocol is in docs/reference/protocol.md.
  *
  * The script must never harm the call. Every function that the page calls is wrapped in `guarded`;

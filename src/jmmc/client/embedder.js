@@ -12,6 +12,7 @@ const onRefused = (device) => (/** @type {any} */ { type }) =>
 
 /** Collect the calls of one `JitsiMeetExternalAPI`. @param {any} api */
 function watch(api) {
+  onWatch(api);
   /** @param {any} id of the participant @param {Readings} steps of the join @returns {Source} */
   function hook(id, steps) {
     const me = String(id);
@@ -69,7 +70,7 @@ function watch(api) {
       const steps = join ? joinTimes(join.asked) : {};
       join = undefined;
       place = roomName
-        ? { ...findRoom(), room: {}, conf: safeName(roomName), hook: () => hook(id, steps) }
+        ? { ...findRoom(), room: {}, conf: safeName(roomName), hook: () => extendSource(hook(id, steps), api) }
         : undefined;
       checkPlace();
     },

@@ -6,15 +6,6 @@
 // ms after a tick: half of one. Where its halves are unlike, each becomes a sample.
 const HALF_MS = 5000;
 
-/** Load another script of the collector. @param {string} name @param {() => void} [onDone] */
-const loadScript = (name, onDone) =>
-  attempt(() => {
-    const script = dom.createElement("script");
-    script.src = new URL(name, pushUrl).href;
-    script.onload = script.onerror = onDone;
-    dom.head.appendChild(script);
-  });
-
 let isLoading = false;
 /** The functions of report.js, once they are loaded. @returns {any} */
 function findReader() {

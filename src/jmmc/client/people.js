@@ -1,7 +1,8 @@
 // @ts-check
 /*
  * What the operator may choose to know of people: a name, a support code, devices, and how they say
- * the call was. The script has this part only if a setting needs it.
+ * the call was. The script has this part only if a setting needs it. The part before this one says
+ * how the page knows: page_people.js of a Jitsi Meet page, embedder_people.js of one that embeds it.
  */
 
 // Where it is kept whom to ask, and when the browser was asked last.
@@ -20,26 +21,10 @@ let hadCall = false;
 
 // --- names, support codes and devices ---
 
-/** @type {Object<string, (room: any) => any>} Who the participant is, by the setting. */
-const NAMES = {
-  stats_id: (room) => room._statsCurrentId,
-  display_name: () => stateOf("participants").local.name,
-  jwt: () => {
-    const { name, id } = stateOf("jwt").user;
-    return name || id;
-  },
-};
-
-findName = () => text(NAMES[settings.identify](lastRoom), 64);
-
 const api = attempt(() => (page.jmmc = Object(page.jmmc))) || {};
 /** @type {string | undefined} Of the current session, or else of the last one. */
 let code;
 if (settings.support_code !== "off") attempt(() => (api.code = () => code));
-
-onReader = () => {
-  if (settings.support_code === "notice") attempt(() => page.__jmmcReport[4](code));
-};
 
 extendSource = (source, room) => {
   joined = now();
@@ -50,8 +35,7 @@ extendSource = (source, room) => {
     ...source,
     describe() {
       const readings = source.describe();
-      const devices = settings.collect_devices && attempt(() => findReader()[3](room));
-      return { ...readings, name: attempt(findName), code, ...devices };
+      return { ...readings, name: attempt(findName), code, ...findDevices(room) };
     },
   };
 };

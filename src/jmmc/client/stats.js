@@ -12,6 +12,11 @@
 let extendSource = (source) => source;
 /** What a part of the script does when the functions of report.js are there. */
 let onReader = () => {};
+/** The names of the devices in use, where a part of the script knows them.
+ * @type {(room: any) => Readings} */
+let findDevices = () => ({});
+/** What a part of the script does first with an API that is watched. @type {(api: any) => void} */
+let onWatch = () => {};
 
 /** Ask for the browser's and the operating system's names, where the browser gives them. */
 function identify() {

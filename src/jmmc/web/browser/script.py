@@ -25,9 +25,12 @@ SCRIPT_NAMES: tuple[ScriptName, ...] = get_args(ScriptName)
 first loads the others: what reads the peer connection of a call, and the question how the call was.
 """
 
-Bundle = ScriptName | Literal["getClientPeople", "getReportPeople"]
-BUNDLES: tuple[Bundle, ...] = (*SCRIPT_NAMES, "getClientPeople", "getReportPeople")
-"""The scripts as built: two of them are built without and with the part about people."""
+Bundle = ScriptName | Literal["getClientPeople", "getReportPeople", "getEmbedderPeople"]
+BUNDLES: tuple[Bundle, ...] = (
+    *SCRIPT_NAMES,
+    *("getClientPeople", "getReportPeople", "getEmbedderPeople"),
+)
+"""The scripts as built: three of them are built without and with the part about people."""
 
 # JSON allows these, but inside a script element they can end the script or a string.
 _ESCAPED = {
@@ -97,8 +100,8 @@ def render(settings: Settings, name: ScriptName = "getClient") -> str:
         "version": __version__,
     }
     bundle: Bundle = name
-    if name == "getClient" and _asks_about_people(settings):
-        bundle = "getClientPeople"
+    if name in ("getClient", "getEmbedder") and _asks_about_people(settings):
+        bundle = "getClientPeople" if name == "getClient" else "getEmbedderPeople"
         values |= {
             "identify": settings.identify,
             "collect_devices": settings.collect_devices,
