@@ -7,7 +7,7 @@ import sqlite3
 import ssl
 import subprocess
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -24,6 +24,7 @@ from jmmc.alerting.destinations import Destinations
 from jmmc.alerting.evaluator import AlertEvaluator, PendingDelivery, Record, load_records
 from jmmc.alerting.posting import NotDelivered
 from jmmc.answers.queries import Queries
+from jmmc.core.model import Disk
 from jmmc.ingest.disk_guard import DiskGuard
 from jmmc.maintenance.schedule import rhythm_of, summarizer_of
 from jmmc.simulation.scenario import Scenario, SimulatedSession, simulate
@@ -433,14 +434,19 @@ async def test_store_down_fires_without_the_store(tmp_path: Path, receiver: Rece
     server.stop()
 
 
+def _measuring(free: list[int]) -> Callable[[], Awaitable[list[Disk]]]:
+    async def measure() -> list[Disk]:
+        return [Disk("/calls", free[0])]
+
+    return measure
+
+
 async def test_disk_full_fires_a_day_ahead_and_resolves_when_the_growth_has_ended(
     store: SqliteStore, receiver: Receiver
 ) -> None:
     clock = Clock(_START)
     free = [100 * 2**30]
-    disk = DiskGuard(
-        store, Settings.of(), monotonic=lambda: clock.now, measure=lambda folder: free[0]
-    )
+    disk = DiskGuard(store, Settings.of(), monotonic=lambda: clock.now, measure=_measuring(free))
     rules = [{"name": "disk", "kind": "disk_full", "quiet_minutes": 5}]
     evaluator = _evaluator(store, clock, rules, disk=disk, alert_webhooks=receiver.url)
 
@@ -468,7 +474,7 @@ async def test_disk_full_fires_below_the_floor_without_a_forecast(
 ) -> None:
     clock = Clock(_START)
     free = [200 * 2**20]
-    disk = DiskGuard(store, Settings.of(), measure=lambda folder: free[0])
+    disk = DiskGuard(store, Settings.of(), measure=_measuring(free))
     await disk.look()
     rules = [
         {"name": "disk", "kind": "disk_full", "quiet_minutes": 0},

@@ -2,7 +2,7 @@
 
 import logging
 import re
-from collections.abc import Callable
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -11,15 +11,19 @@ from starlette.applications import Starlette
 from starlette.routing import Mount
 
 from jmmc import MetricsCollector, dashboard
-from jmmc.core.model import SessionFilter
-from jmmc.ingest.disk_guard import DiskGuard, free_bytes
+from jmmc.core.errors import StoreError
+from jmmc.core.model import Disk, SessionFilter
+from jmmc.ingest.disk_guard import DiskGuard
 from jmmc.maintenance.compression import OlderData
 from jmmc.server import preflight
 from jmmc.server.preflight import inspect
 from jmmc.settings import Settings
+from jmmc.stores import OnDisk
+from jmmc.stores.mongo.store import MongoStore
 from jmmc.stores.sqlite.store import SqliteStore
 from tests.support.builders import Answer, body, call, push, v1_body, wire_sample
 from tests.support.collectors import MakeCollector, stored
+from tests.support.mongod import Mongod
 
 _MIB = 2**20
 _NEW = "0" * 31 + "1"
@@ -27,7 +31,13 @@ _NEW = "0" * 31 + "1"
 
 def _set_free(collector: MetricsCollector, mebibytes: float) -> None:
     """Let the disk have this much free space from the next measurement on."""
-    collector.collector.disk._measure = lambda folder: int(mebibytes * _MIB)
+
+    async def measure() -> list[Disk]:
+        store = collector.collector.store
+        assert isinstance(store, OnDisk)
+        return [disk._replace(free=int(mebibytes * _MIB)) for disk in await store.disks()]
+
+    collector.collector.disk._measure = measure
 
 
 async def _look(collector: MetricsCollector, mebibytes: float) -> None:
@@ -167,7 +177,8 @@ async def test_the_time_until_the_disk_is_full_is_a_metric_and_on_the_health_pag
     app = Starlette(routes=[Mount("/jmmc", metrics), Mount("/calls", dashboard(metrics))])
     disk = metrics.collector.disk
     await call(app, "GET", "/jmmc/readyz")
-    disk._readings, disk._monotonic = (), iter(range(0, 9 * 3600, 600)).__next__
+    disk._watched.clear()
+    disk._monotonic = iter(range(0, 9 * 3600, 600)).__next__
     for number in range(19):
         await _look(metrics, 1024 * (20 - number / 6))
     assert disk.until_full == pytest.approx(17 * 3600)
@@ -177,6 +188,22 @@ async def test_the_time_until_the_disk_is_full_is_a_metric_and_on_the_health_pag
     lines = exposed.body.decode().splitlines()
     (line,) = (line for line in lines if line.startswith("jmmc_disk_full_seconds "))
     assert float(line.split()[1]) == pytest.approx(17 * 3600)
+
+
+async def test_the_floor_holds_on_the_disk_of_mongodb(mongod: Mongod) -> None:
+    """Nobody has 2**30 MiB free."""
+    store = MongoStore(url=mongod.url, name="floor")
+    app = MetricsCollector(store=store, secret="x", min_free_disk=2**30)
+    try:
+        refused = await _push(app, 0)
+        assert (refused.status, refused.json["detail"]) == (503, "the disk is nearly full")
+        ready = await call(app, "GET", "/readyz")
+        assert ready.json["detail"].startswith("the disk of MongoDB has ")
+        settings = app.collector.settings.model_copy(update={"min_free_disk": 1})
+        app.collector.adopt(settings)
+        assert (await _push(app, 0)).status == 200
+    finally:
+        await app.close()
 
 
 async def test_each_crossing_is_logged_once(
@@ -197,10 +224,7 @@ async def test_each_crossing_is_logged_once(
 async def test_a_disk_that_cannot_be_measured_refuses_nothing_and_is_logged_once(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    def measure(folder: Path) -> int:
-        raise OSError("away")
-
-    disk = DiskGuard(SqliteStore(tmp_path / "calls.db"), Settings.of(), measure=measure)
+    disk = DiskGuard(SqliteStore(tmp_path / "missing" / "calls.db"), Settings.of())
     await disk.look()
     await disk.look()
     assert (disk.free, disk.refused, disk.problem) == (None, "enough", "")
@@ -221,11 +245,57 @@ async def test_check_says_how_much_is_free(
     assert disk.what.endswith(words)
 
 
-def test_the_free_space_is_that_of_the_folders_file_system(tmp_path: Path) -> None:
-    measure: Callable[[Path], int] = free_bytes
-    assert 0 < measure(tmp_path) < 2**60
-    with pytest.raises(OSError, match="No such file"):
-        free_bytes(tmp_path / "missing")
+async def test_the_free_space_is_that_of_the_folders_file_system(tmp_path: Path) -> None:
+    (disk,) = await SqliteStore(tmp_path / "calls.db").disks()
+    assert disk.name == str(tmp_path.resolve())
+    usage = shutil.disk_usage(tmp_path)
+    assert disk.free == pytest.approx(usage.free, abs=usage.total / 100)
+    with pytest.raises(StoreError, match="No such file"):
+        await SqliteStore(tmp_path / "missing" / "calls.db").disks()
+
+
+async def test_of_two_disks_the_worst_counts_and_only_that_of_the_pushes_refuses(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    disks = [Disk("the spool", 100 * _MIB, takes_pushes=False), Disk("MongoDB", 300 * _MIB)]
+
+    async def measure() -> list[Disk]:
+        return disks
+
+    guard = DiskGuard(SqliteStore(tmp_path / "calls.db"), Settings.of(), measure=measure)
+    await guard.look()
+    assert (guard.free, guard.level, guard.refused) == (100 * _MIB, "low", "enough")
+    assert guard.problem == "the disk of the spool has 100 MiB free, min_free_disk is 256 MiB"
+    disks[1] = Disk("MongoDB", 20 * _MIB)
+    await guard.look()
+    assert (guard.free, guard.level, guard.refused) == (20 * _MIB, "exhausted", "exhausted")
+    assert guard.problem.startswith("the disk of MongoDB has 20 MiB free")
+    assert guard.problem.endswith(": all pushes are refused")
+    assert "disk_space_exhausted disk=MongoDB" in caplog.text
+    disks[:] = [Disk("the spool", 200 * _MIB)]
+    await guard.look()
+    assert guard.refused == "low", "the database is away, so pushes go to the spool"
+
+
+async def test_the_disk_that_is_full_first_gives_the_forecast(tmp_path: Path) -> None:
+    hours, free = [0.0], [1000 * 2**30, 500 * 2**30]
+
+    async def measure() -> list[Disk]:
+        return [Disk("the spool", free[0]), Disk("MongoDB", free[1])]
+
+    guard = DiskGuard(
+        SqliteStore(tmp_path / "calls.db"),
+        Settings.of(),
+        monotonic=lambda: hours[0] * 3600,
+        measure=measure,
+    )
+    for _ in range(13):
+        await guard.look()
+        hours[0] += 0.25
+        free[0] -= 2**30
+        free[1] -= 10 * 2**30
+    # MongoDB has 380 GiB left, and takes 40 an hour.
+    assert guard.until_full == pytest.approx((500 - 12 * 10) / 40 * 3600)
 
 
 async def test_the_health_page_says_what_is_free_in_the_file_and_when_the_disk_is_full(
@@ -235,7 +305,8 @@ async def test_the_health_page_says_what_is_free_in_the_file_and_when_the_disk_i
     app = Starlette(routes=[Mount("/jmmc", metrics), Mount("/calls", dashboard(metrics))])
     collector, disk = metrics.collector, metrics.collector.disk
     await call(app, "GET", "/jmmc/readyz")
-    disk._readings, disk._monotonic = (), iter(range(0, 9 * 3600, 600)).__next__
+    disk._watched.clear()
+    disk._monotonic = iter(range(0, 9 * 3600, 600)).__next__
     for number in range(19):
         await _look(metrics, 10_240 - number * 5)  # 30 MiB an hour: 10,150 MiB last 14 days.
     await collector.store.append([push(*range(6000), opens=True)])

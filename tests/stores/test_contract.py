@@ -1,6 +1,7 @@
 """The promises of `jmmc.stores.contract.Store`, tested on every store."""
 
 import asyncio
+import shutil
 import time
 from functools import partial
 from pathlib import Path
@@ -19,7 +20,7 @@ from jmmc.core.model import (
     Session,
     SessionFilter,
 )
-from jmmc.stores import Store
+from jmmc.stores import OnDisk, Store
 from tests.stores.conftest import (
     STORES,
     MakeStore,
@@ -45,6 +46,17 @@ async def _sessions(store: Store, selection: SessionFilter = _ALL) -> list[Sessi
 async def _seqs(store: Store) -> list[int | None]:
     (session,) = await _sessions(store)
     return [sample.seq for sample in session.samples]
+
+
+async def test_the_free_space_of_its_disk_is_that_of_the_machine(
+    store: Store, tmp_path: Path
+) -> None:
+    assert isinstance(store, OnDisk)
+    usage = shutil.disk_usage(tmp_path)  # The databases of tests are on the same disk.
+    disks = await store.disks()
+    assert disks
+    for disk in disks:
+        assert disk.free == pytest.approx(usage.free, abs=usage.total / 100)
 
 
 async def test_appended_samples_are_stored_after_reopening(

@@ -10,7 +10,7 @@ import pytest
 
 from jmmc import MetricsCollector
 from jmmc.core.errors import StoreError, UnusableStore
-from jmmc.core.model import Receipt, SessionFilter
+from jmmc.core.model import Disk, Receipt, SessionFilter
 from jmmc.ingest.counters import Counters
 from jmmc.ingest.writer import Writer
 from jmmc.privacy.receipts import Erasure, Subject, SubjectKind, digest_of
@@ -524,12 +524,17 @@ async def test_the_disk_of_a_spool_refuses_new_sessions_only_while_pushes_are_sp
     tmp_path: Path,
 ) -> None:
     mongo = MongoStore(url=Mongod(tmp_path / "mongod").url, name="calls", timeout=_QUICK)
-    app = MetricsCollector(store=SpooledStore(mongo, tmp_path, limit=2**30), secret="x")
+    spooled = SpooledStore(mongo, tmp_path, limit=2**30)
+    app = MetricsCollector(store=spooled, secret="x")
     disk = app.collector.disk
     old, new = "0" * 31 + "1", "0" * 31 + "2"
 
     async def set_free(mebibytes: int) -> None:
-        disk._measure = lambda folder: mebibytes * 2**20
+        async def measure() -> list[Disk]:
+            disks = await spooled.disks()
+            return [disk._replace(free=mebibytes * 2**20) for disk in disks]
+
+        disk._measure = measure
         await disk.look()
 
     async def status(sid: str, seq: int) -> int:

@@ -117,6 +117,17 @@ class Erased(NamedTuple):
     samples: int = 0
 
 
+class Disk(NamedTuple):
+    """A disk that a store writes to: its name in sentences, its free bytes.
+
+    `takes_pushes`: whether pushes go to it now.
+    """
+
+    name: str
+    free: int
+    takes_pushes: bool = True
+
+
 class Condition(Struct, frozen=True):
     """The state of a store that accepts writes.
 

@@ -7,10 +7,13 @@ that is written and deleted changes it, as a mean would be changed.
 
 from collections.abc import Sequence
 from statistics import median
-from typing import Literal, NamedTuple
+from typing import Literal, NamedTuple, get_args
 
 Level = Literal["enough", "low", "exhausted"]
 """Free space: of `low`, new sessions are refused; of `exhausted`, every push."""
+
+LEVELS: tuple[Level, ...] = get_args(Level)
+"""The levels, the worst last."""
 
 READING_INTERVAL = 300.0
 """Seconds between two readings that are kept for the forecast."""

@@ -77,7 +77,8 @@ INSTRUMENTS: tuple[Instrument, ...] = (
     Instrument(
         "jmmc_disk_free_bytes",
         "gauge",
-        "Free space of the disk of the SQLite file or the spool; absent while it is not known.",
+        "Free space of the disk of the SQLite file, of MongoDB or of the spool, whichever has"
+        " least; absent while it is not known.",
     ),
     Instrument(
         "jmmc_disk_min_free_bytes",
@@ -87,7 +88,7 @@ INSTRUMENTS: tuple[Instrument, ...] = (
     Instrument(
         "jmmc_disk_full_seconds",
         "gauge",
-        "Seconds until that disk is full, by its growth in the last six hours; absent while it"
+        "Seconds until such a disk is full, by its growth in the last six hours; absent while it"
         " does not fill, and in the first hour after a start.",
     ),
     Instrument(

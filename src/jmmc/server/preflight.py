@@ -149,7 +149,7 @@ async def _store(settings: Settings) -> AsyncIterator[Finding]:
                 size = Path(store.path).stat().st_size / 2**20
                 yield Finding("ok", f"store: the file is intact ({size:.1f} MiB)")
         yield user_step([user.role for user in await users.users(store.reports)]).finding
-        async for finding in _disk(settings):
+        async for finding in _disks(store, settings):
             yield finding
         async for finding in _retention(store, settings, time.time()):
             yield finding
@@ -163,23 +163,27 @@ async def _store(settings: Settings) -> AsyncIterator[Finding]:
             await store.close()
 
 
-async def _disk(settings: Settings) -> AsyncIterator[Finding]:
-    """How much is free of the disk of the SQLite file, or of the spool if it is there."""
+async def _disks(store: Store, settings: Settings) -> AsyncIterator[Finding]:
+    """How much is free of the disk of the store, and of that of the spool if it is there."""
+    spooled = configured_store(settings, spool=True)
+    has_spool = type(spooled) is not type(store)
     spool = Path(settings.spool_dir)
-    if settings.store.startswith("mongodb") and settings.spool_dir and not spool.exists():
+    if has_spool and not spool.exists():
         yield Finding("ok", f"spool: the folder {spool} is made at the first start")
-        return
-    disk = DiskGuard(configured_store(settings, spool=True), settings)
-    await disk.look()
-    if disk.problem:
-        yield Finding(
-            "fail",
-            f"store: {disk.problem}",
-            "free some space, enlarge the disk, or delete old data",
-        )
-    elif disk.free is not None:
-        free, floor = f"{disk.free / 2**30:.1f} GiB", f"{settings.min_free_disk} MiB"
-        yield Finding("ok", f"store: the disk has {free} free, min_free_disk is {floor}")
+        has_spool = False
+    for measured in [store, spooled] if has_spool else [store]:
+        disk = DiskGuard(measured, settings)
+        await disk.look()
+        if disk.problem:
+            yield Finding(
+                "fail",
+                f"store: {disk.problem}",
+                "free some space, enlarge the disk, or delete old data",
+            )
+        elif disk.free is not None:
+            place = "the disk of the spool" if measured is spooled else "the disk"
+            free, floor = f"{disk.free / 2**30:.1f} GiB", f"{settings.min_free_disk} MiB"
+            yield Finding("ok", f"store: {place} has {free} free, min_free_disk is {floor}")
 
 
 async def _rights(store: Store) -> AsyncIterator[Finding]:

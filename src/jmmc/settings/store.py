@@ -73,7 +73,7 @@ class StoreSettings(SettingsGroup):
         ge=0,
         le=2**30,
         description=(
-            "Free space in MiB, of the disk of the SQLite file or of a spool in use, below which"
-            " new sessions get 503; below a quarter of it every push does. 0: no limit."
+            "Free space in MiB, of the disk of the SQLite file, of MongoDB or of a spool in use,"
+            " below which new sessions get 503; below a quarter of it every push does. 0: no limit."
         ),
     )

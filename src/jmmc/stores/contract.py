@@ -7,11 +7,11 @@ id of a session is 24 hex digits.
 """
 
 from collections.abc import AsyncGenerator, AsyncIterator, Sequence, Set
-from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
 from jmmc.core.model import (
     Condition,
+    Disk,
     Erased,
     Progress,
     Push,
@@ -153,15 +153,14 @@ class Store(Protocol):
 
 @runtime_checkable
 class OnDisk(Protocol):
-    """What a store says besides if it writes to a disk of this machine."""
+    """What a store says besides if it can measure the disks that it writes to."""
 
-    @property
-    def folder(self) -> Path:
-        """The folder on that disk."""
+    async def disks(self) -> list[Disk]:
+        """The disks as they are now; none where the database does not tell.
 
-    @property
-    def fills_disk(self) -> bool:
-        """Whether pushes go to that disk now."""
+        Raises `StoreError` when one of this machine cannot be measured, or a database is away.
+        """
+        ...
 
 
 class Reports(Protocol):

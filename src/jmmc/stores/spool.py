@@ -13,6 +13,7 @@ like any other, for `jmmc show` and `jmmc copy`.
 import asyncio
 import fcntl
 from collections.abc import AsyncGenerator, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import TextIO
 
@@ -23,6 +24,7 @@ from jmmc.core.errors import StoreError, UnusableStore
 from jmmc.core.logging import logger
 from jmmc.core.model import (
     Condition,
+    Disk,
     Erased,
     Progress,
     Push,
@@ -34,8 +36,9 @@ from jmmc.core.model import (
 )
 from jmmc.core.supervision import TaskState, keep_running
 from jmmc.core.tasks import raise_if_cancelled, stop
-from jmmc.stores.contract import Reports, Store
+from jmmc.stores.contract import OnDisk, Reports, Store
 from jmmc.stores.erasure_receipts import ErasureReader
+from jmmc.stores.local_disk import disk_of
 from jmmc.stores.spool_file import SpooledSession, SpoolFile
 
 _log = logger(__name__)
@@ -92,10 +95,13 @@ class SpooledStore:
         """See `Store.reports`. What is in the spool is not included."""
         return self.store.reports
 
-    @property
-    def fills_disk(self) -> bool:
-        """See `OnDisk.fills_disk`: while pushes are spooled."""
-        return self._spooling
+    async def disks(self) -> list[Disk]:
+        """See `OnDisk.disks`: that of the spool, and that of the database while it is there."""
+        disks = [await disk_of(self.folder, takes_pushes=self._spooling)]
+        if not self._spooling and isinstance(self.store, OnDisk):
+            with suppress(StoreError):
+                disks += await self.store.disks()
+        return disks
 
     @property
     def background_tasks(self) -> tuple[TaskState, ...]:

@@ -234,6 +234,7 @@ async def test_options_and_commands_that_are_refused_are_done_without(
         await store.open()
         await _append(store)
         assert (await store.check()).size is None
+        assert await store.disks() == [], "unknown, not zero"
         await store.check()
         assert await store.count(_ALL) == 1
         await store.close()

@@ -27,6 +27,7 @@ from jmmc.stores import open_store
 from jmmc.stores.mongo import indexes, opening
 from jmmc.stores.mongo.selection import session_query, summary_query
 from jmmc.stores.mongo.store import MongoStore
+from jmmc.stores.mongo.upkeep import free_in
 from tests.stores.mongo.conftest import Collection
 from tests.support.builders import RHYTHM, UID, body, call, push, sample, v1_push
 from tests.support.mongod import Mongod, started
@@ -509,3 +510,13 @@ async def test_a_failure_to_build_indexes_is_logged(
     raw.create_index("conf", name="jmmc_conf")
     message = await _refusal(MongoStore(url=mongod.url, name=raw.name))
     assert "jmmc_conf" in message
+
+
+def test_the_free_space_is_that_of_the_fullest_shard_or_unknown() -> None:
+    small = {"fsTotalSize": 100.0, "fsUsedSize": 70.0}
+    large = {"fsTotalSize": 1000.0, "fsUsedSize": 10.0}
+    assert free_in(small) == 30
+    assert free_in({"raw": {"a:1": large, "b:1": small}, **large}) == 30
+    assert free_in({"raw": {"a:1": large, "b:1": {}}}) == 990
+    for stats in ({}, {"storageSize": 7}, {"fsTotalSize": 0.0, "fsUsedSize": 0.0}, {"raw": {}}):
+        assert free_in(stats) is None

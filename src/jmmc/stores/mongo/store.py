@@ -6,6 +6,7 @@ from pymongo.asynchronous.collection import AsyncCollection
 
 from jmmc.core.model import (
     Condition,
+    Disk,
     Erased,
     Progress,
     Push,
@@ -113,6 +114,11 @@ class MongoStore:
     async def release_space(self) -> int:
         """See `Store.release_space`. Does nothing: MongoDB manages its own files."""
         return 0
+
+    async def disks(self) -> list[Disk]:
+        """See `OnDisk.disks`: that of the primary; of a sharded cluster, that with least space."""
+        free = await upkeep.free_bytes(self.connection)
+        return [] if free is None else [Disk("MongoDB", free)]
 
     async def check(self) -> Condition:
         """See `Store.check`."""

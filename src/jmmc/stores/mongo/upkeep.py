@@ -1,6 +1,8 @@
 """Upkeep of the collection. MongoDB itself does retention and compression."""
 
+from collections.abc import Mapping
 from datetime import UTC, datetime
+from typing import Any
 
 from pymongo.errors import OperationFailure
 
@@ -49,17 +51,43 @@ async def prune(connection: Connection, before: int) -> int:
 
 async def check(connection: Connection) -> Condition:
     """See `Store.check`."""
-    size: int | None = None
-
-    async def measure() -> None:
-        nonlocal size
-        stats = await connection.collection().database.command("dbStats")
-        size = int(stats.get("storageSize", 0) + stats.get("indexSize", 0))
-
     with connection.operation():
         await write_probe(connection.collection("probe"))
-        await connection.features.attempt("the size of the database", measure())
-    return Condition(size=size)
+        stats = await _stats(connection)
+    if stats is None:
+        return Condition()
+    return Condition(size=int(stats.get("storageSize", 0) + stats.get("indexSize", 0)))
+
+
+async def free_bytes(connection: Connection) -> int | None:
+    """The free space of the database's disk; None where the server does not tell."""
+    with connection.operation():
+        stats = await _stats(connection)
+    return None if stats is None else free_in(stats)
+
+
+def free_in(stats: Mapping[str, Any]) -> int | None:
+    """The free bytes that an answer to dbStats tells; the least of the shards of a cluster."""
+    shards = stats.get("raw")
+    servers = list(shards.values()) if isinstance(shards, Mapping) else [stats]
+    known = [
+        int(server["fsTotalSize"] - server["fsUsedSize"])
+        for server in servers
+        if server.get("fsTotalSize") and "fsUsedSize" in server
+    ]
+    return min(known, default=None)
+
+
+async def _stats(connection: Connection) -> Mapping[str, Any] | None:
+    """The answer to dbStats; None where the server refuses it."""
+    stats: Mapping[str, Any] | None = None
+
+    async def measure() -> None:
+        nonlocal stats
+        stats = await connection.collection().database.command("dbStats")
+
+    await connection.features.attempt("the size of the database", measure())
+    return stats
 
 
 async def missing_rights(connection: Connection) -> list[str]:

@@ -8,6 +8,7 @@ from pathlib import Path
 from jmmc.core.errors import StoreError
 from jmmc.core.model import (
     Condition,
+    Disk,
     Erased,
     Progress,
     Push,
@@ -17,6 +18,7 @@ from jmmc.core.model import (
     Session,
     SessionFilter,
 )
+from jmmc.stores.local_disk import disk_of
 from jmmc.stores.sqlite import archive, reading, upkeep
 from jmmc.stores.sqlite.appending import Appender
 from jmmc.stores.sqlite.connections import Connections
@@ -44,15 +46,9 @@ class SqliteStore:
         """Whether the file is open."""
         return self.connections.are_open
 
-    @property
-    def folder(self) -> Path:
-        """See `OnDisk.folder`."""
-        return self.path.resolve().parent
-
-    @property
-    def fills_disk(self) -> bool:
-        """See `OnDisk.fills_disk`."""
-        return True
+    async def disks(self) -> list[Disk]:
+        """See `OnDisk.disks`."""
+        return [await disk_of(self.path.resolve().parent)]
 
     async def open(self) -> None:
         """See `Store.open`."""
