@@ -24,6 +24,9 @@ pytest.register_assert_rewrite("tests.e2e.truth", "tests.support.oracle")
 os.environ["TZ"] = "UTC"  # Commands read and show local times.
 time.tzset()
 
+# A busy machine takes longer than any deadline for an example.
+settings.register_profile("tests", deadline=None)
+settings.load_profile("tests")
 # For `./run mutants`: the first failing example is enough, without shrinking it.
 settings.register_profile(
     "mutants",
