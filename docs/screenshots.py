@@ -24,7 +24,7 @@ LARGEST = 150_000
 
 _BEGIN, _END = "2026-11-24T08:00:00Z", "2026-11-24T13:00:00Z"
 _CALLS = ["--participants", "400", "--rooms", "30", "--minutes", "240", "--seed", "7"]
-_SCROLL_TO = "heading => scrollBy(0, heading.getBoundingClientRect().top - 70)"  # Below the menu.
+_SCROLL_TO = "heading => heading.scrollIntoView()"  # The page's own padding is for the menu.
 _MORNING = urlencode({"since": _BEGIN, "until": _END})
 
 
