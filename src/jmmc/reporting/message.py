@@ -118,7 +118,8 @@ def as_text(report: Report) -> str:
         parts += section.notes
     if report.links:
         parts.append("")
-        parts += [f"{text}: {url}" for text, url in report.links]
+        named = _texts(report.language)["named"]
+        parts += [named.format(name=text, value=url) for text, url in report.links]
     return "\n".join([*parts, "", report.footer, ""])
 
 
@@ -315,9 +316,11 @@ class _Writer:
         return Section(texts["joins"], lines, notes=[] if lines else [texts["joins_unknown"]])
 
     def _reasons(self, counts: Mapping[str, int]) -> str:
-        names = self.texts["reason"]
+        names, named = self.texts["reason"], self.texts["named"]
         return ", ".join(
-            f"{names.get(reason, reason.replace('_', ' '))}: {self._number(count)}"
+            named.format(
+                name=names.get(reason, reason.replace("_", " ")), value=self._number(count)
+            )
             for reason, count in [*counts.items()][:_MOST_REASONS]
         )
 
