@@ -413,3 +413,30 @@ def test_a_failed_join_says_who_where_and_in_which_region(
     m = push["samples"][0]["m"]
     assert m["t"] == {"sr": "eu-west"}
     assert m["br"].startswith("HeadlessChrome")
+
+
+def test_a_join_is_noticed_when_the_apps_store_has_it(make_stage: MakeStage) -> None:
+    """Jitsi connects, fails, and forgets the connection within less than the second of a check."""
+    stage = make_stage(clock=True)
+    stage.load()
+    stage.pass_time(1500)
+    stage.page.evaluate(
+        "() => { APP.conference.roomName = 'room'; jitsi.connect();"
+        " jitsi.change('connection', { connecting: {} }); }"
+    )
+    stage.pass_time(200)
+    stage.page.evaluate(
+        "() => { jitsi.change('connection', { error: { name: 'connection.otherError' } });"
+        " delete APP.connection; }"
+    )
+    assert _outcomes(stage) == [("room", "server_unreachable")]
+    assert _last(stage)["m"]["set"]["join"] == pytest.approx(200, abs=2)
+    stage.page.evaluate(
+        "() => { jitsi.change('connection', {}); jitsi.join('other', 'me');"
+        " jitsi.change('conference', {}); }"
+    )
+    stage.answered()
+    assert stage.pushes[-1]["conf"] == "other"
+    stage.pass_time(5000)
+    assert stage.page.evaluate("jitsi.listeners.length") == 1
+    assert stage.logged == []

@@ -37,7 +37,15 @@ class Room {
 const jitsi = {
   /** The state of the app, without "features/base/". */
   state: {},
+  /** Those of the app's store. */
+  listeners: [],
   handlers: [],
+
+  /** Change a part of the state, as the app's store does. */
+  change(part, content) {
+    this.state[part] = content;
+    this.listeners.forEach((listener) => listener());
+  },
 
   /** Somebody asked to join: Jitsi connects to its server. */
   connect() {
@@ -138,6 +146,7 @@ window.APP = {
     getState: () => Object.fromEntries(
       Object.entries(jitsi.state).map(([name, part]) => ["features/base/" + name, part])
     ),
+    subscribe: (listener) => jitsi.listeners.push(listener),
   },
 };
 window.JitsiMeetJS = { app: { analyticsHandlers: [] } };

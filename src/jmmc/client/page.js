@@ -27,13 +27,11 @@ const EVENTS = {
   forwardedSourcesChanged: "last_n",
 };
 
-/** @param {any} track */
-const isDesktop = (track) => track.getVideoType() === "desktop";
-
 /** Part of the state of Jitsi's app. @param {string} feature */
 const stateOf = (feature) => page.APP.store?.getState()["features/base/" + feature] || {};
 
-/** Note the steps of a join as they become known, and what changes without an event. */
+/** Note the steps of a join as they become known, and what changes without an event: that only once
+ * report.js is there. */
 let watchRoom = () => {};
 
 /** Listen to a room, and read its peer connection at each tick and half-way between two.
@@ -96,22 +94,7 @@ function hook(room) {
     };
     add("set.ice", times["ice.state.connected"]);
     add("set.med", Math.min(times["audio.render"] || Infinity, times["video.render"] || Infinity));
-    const before = watched;
-    const devices = stateOf("settings");
-    watched = {
-      mic: devices.micDeviceId,
-      cam: devices.cameraDeviceId,
-      speaker: devices.audioOutputDeviceId,
-      region: region || before.region,
-      bridge: bridge || before.bridge,
-      audio_only: stateOf("audio-only").enabled ? "_on" : "_off",
-      share: attempt(() => room.getLocalTracks().some(isDesktop)) ? "_began" : "_ended",
-    };
-    for (const key of keysOf(watched)) {
-      const current = watched[key];
-      if (!before[key] || !current || before[key] === current) continue;
-      onEvent((key + (current[0] === "_" ? current : "_changed")).replace(/_on$/, ""));
-    }
+    watched = page.__jmmcReport.watch(room, watched, region, bridge, onEvent);
   });
 
   /** Read one report of the peer connection.
@@ -301,6 +284,26 @@ const watchJoin = guarded((room, isJoined) => {
   if (!isJoined) onFailure(error.name);
 });
 
+/** The app's store, once it was noticed. @type {any} */
+let lastStore;
+
+/** Look at once when the app's store has news of the connection or the conference. */
+function watchStore() {
+  const { store } = page.APP;
+  if (store === lastStore) return;
+  lastStore = store;
+  /** @type {any[]} */
+  let before = [];
+  store.subscribe(
+    guarded(() => {
+      const after = ["connection", "conference"].map(stateOf);
+      const isNews = after.some((part, place) => part !== before[place]);
+      before = after;
+      if (isNews) checkPlace();
+    }),
+  );
+}
+
 if (settings.enabled) {
   if (!page.__jmmc) {
     const sendEvent = guarded((/** @type {any} */ event) => {
@@ -327,6 +330,7 @@ if (settings.enabled) {
     start();
     // No event says that a page's conference object was replaced; a check costs a microsecond.
     setInterval(() => {
+      attempt(watchStore);
       checkPlace();
       watchRoom();
     }, 1000);

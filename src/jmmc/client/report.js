@@ -304,9 +304,44 @@ function readReport(looks, before) {
   return [readings, address + ":" + remoteEnd.port];
 }
 
+/**
+ * Report what has changed without an event of the room.
+ * @param {any} room
+ * @param {any} before as returned by the last call
+ * @param {string | undefined} region
+ * @param {string | undefined} bridge its address
+ * @param {(name: string) => void} onEvent
+ * @returns {any}
+ */
+function watch(room, before, region, bridge, onEvent) {
+  const state = /** @type {any} */ (globalThis).APP.store?.getState() || {};
+  const devices = state["features/base/settings"] || {};
+  const audioOnly = (state["features/base/audio-only"] || {}).enabled;
+  const tracks = (room.getLocalTracks && room.getLocalTracks()) || [];
+  const shares = tracks.some((/** @type {any} */ track) => track.getVideoType() === "desktop");
+  /** @type {any} */
+  const after = {
+    mic: devices.micDeviceId,
+    cam: devices.cameraDeviceId,
+    speaker: devices.audioOutputDeviceId,
+    region: region || before.region,
+    bridge: bridge || before.bridge,
+    audio_only: audioOnly ? "_on" : "_off",
+    share: shares ? "_began" : "_ended",
+  };
+  for (const key in after) {
+    const current = after[key];
+    if (!before[key] || !current || before[key] === current) continue;
+    onEvent((key + (current[0] === "_" ? current : "_changed")).replace(/_on$/, ""));
+  }
+  return after;
+}
+
 try {
   countLongTasks();
 } catch {
   // Its reading stays unknown.
 }
-/** @type {any} */ (globalThis).__jmmcReport = [readReport, areUnlike, look];
+/** @type {any} */ (globalThis).__jmmcReport = Object.assign([readReport, areUnlike, look], {
+  watch,
+});
