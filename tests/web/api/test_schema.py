@@ -13,6 +13,7 @@ from schemathesis.checks import CHECKS, load_all_checks
 from jmmc.accounts import tokens
 from jmmc.settings import Settings
 from jmmc.stores import open_store
+from jmmc.web.api.reference_page import reference_content
 from jmmc.web.api.routes import api_description
 from jmmc.web.site import create_app
 from tests.support.servers import serving
@@ -121,3 +122,9 @@ def test_without_a_token_every_operation_is_refused_as_described(
     assert status() == status(Authorization="Bearer jmmc_wrong") == 401
     assert "401" in _DESCRIPTION["paths"][path][method]["responses"]
     assert status(Authorization=f"Bearer {servers.token}") not in (401, 403)
+
+
+def test_the_reference_shows_what_is_in_backticks_as_code() -> None:
+    content = reference_content(_DESCRIPTION)
+    assert "`" not in content
+    assert "by <code>sort</code>" in content

@@ -20,8 +20,10 @@ from jmmc.quality.ways import FAIR
 from jmmc.web.dashboard.charts import PLOTS
 from jmmc.web.dashboard.help import SECTIONS
 from jmmc.web.dashboard.i18n import LANGUAGES, choose_language, words
+from jmmc.web.dashboard.layout import Layout
 from jmmc.web.dashboard.list_columns import COLUMNS
 from jmmc.web.dashboard.tracks import EVENTS, STATES
+from jmmc.web.security.sessions import LoginSigner
 from tests.support.paths import ROOT
 
 WEB = ROOT / "src" / "jmmc" / "web"
@@ -182,3 +184,12 @@ def test_a_reader_gets_the_preferred_language(
     preferred: str | None, accept_language: str, language: str
 ) -> None:
     assert choose_language(preferred, accept_language) == language
+
+
+@pytest.mark.parametrize(
+    ("language", "nouns"), [("en", ["many", "one", "many"]), ("fr", ["one", "one", "many"])]
+)
+def test_a_noun_follows_its_number(language: str, nouns: list[str]) -> None:
+    templates = Layout(LoginSigner("x"), lambda: "UTC").templates
+    noun = templates.get_template("parts.html").make_module({"language": language}).noun
+    assert [noun(count, "one", "many") for count in (0, 1, 2)] == nouns

@@ -27,14 +27,14 @@ def reference_content(description: dict[str, Any]) -> Markup:
         rows = "".join(
             f"<tr><td><code>{escape(field['name'])}</code></td>"
             f"<td>{escape(kind_of(field['schema']))}</td>"
-            f"<td>{escape(field['description'])}</td></tr>"
+            f"<td>{_prose(field['description'])}</td></tr>"
             for field in fields
         )
         id_ = _anchor(method, path)
         paths.append((id_, f"{method} {path}"))
         parts.append(
             f'<section class="panel" id="{id_}"><h2><code>{method} {escape(path)}</code></h2>'
-            f"<p>{escape(operation['summary'])} Answer: {_linked(answer_of(operation))}.</p>"
+            f"<p>{_prose(operation['summary'])} Answer: {_linked(answer_of(operation))}.</p>"
             + (_folded(_counted(len(fields), "parameter"), rows) if rows else "")
             + "</section>"
         )
@@ -45,7 +45,7 @@ def reference_content(description: dict[str, Any]) -> Markup:
         )
         parts.append(
             f'<section class="panel" id="{escape(name)}"><h2>{escape(name)}</h2>'
-            f"<p>{escape(schema.get('description', ''))}</p>"
+            f"<p>{_prose(schema.get('description', ''))}</p>"
             + _folded(_counted(len(schema.get("properties", {})), "field"), rows)
             + "</section>"
         )
@@ -94,6 +94,11 @@ def _body_fields(schema: dict[str, Any]) -> list[dict[str, Any]]:
         }
         for name, field in schema["properties"].items()
     ]
+
+
+def _prose(text: str) -> str:
+    """A description as HTML, with what is in backticks as code."""
+    return re.sub("`([^`]*)`", r"<code>\1</code>", escape(text))
 
 
 def _linked(schema: dict[str, Any]) -> str:
