@@ -54,7 +54,7 @@ async def test_a_bug_is_a_page_with_the_request_that_the_log_names(
     ("language", "words"),
     [
         ("en", "the start must be earlier than the end (got 2026-09-22 12:00, 2026-09-21 12:00)"),
-        ("fr", "le début doit précéder la fin (reçu : 2026-09-22 12:00, 2026-09-21 12:00)"),
+        ("fr", "le début doit précéder la fin (reçu\u00a0: 2026-09-22 12:00, 2026-09-21 12:00)"),
     ],
 )
 async def test_times_in_errors_are_in_the_zone_of_the_reader(

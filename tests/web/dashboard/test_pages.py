@@ -239,11 +239,40 @@ def test_no_text_of_a_call_is_cut_off_at_any_width_in_french(visit: Visit, name:
         assert page.evaluate(_CUT_OFF) == [0], width
 
 
-def test_the_first_lane_is_three_keys_away(visit: Visit) -> None:
-    page = visit(_PATHS["meeting"])
-    for key in ("Tab", "Tab", "Enter", "Tab"):
-        page.keyboard.press(key)
-    expect(page.locator(".timeline-row a").first).to_be_focused()
+def test_without_a_mouse_every_question_is_answered_in_few_keys(visit: Visit) -> None:
+    page = visit("/")
+
+    def press(*keys: str) -> None:
+        for key in keys:
+            page.keyboard.press(key)
+
+    def press_enter() -> None:
+        with page.expect_event("load"):
+            press("Enter")
+
+    # Is anything bad right now? The first page says it.
+    expect(page.locator(".now-verdict")).not_to_be_empty()
+    # Why was a call bad: server, network or laptop? By room and meeting to the session.
+    press("/")
+    page.keyboard.type(_PROBLEM_CALL.session.room)
+    page.locator("#suggestions a").first.wait_for()
+    press("ArrowDown")
+    press_enter()
+    press("Tab", "Tab", "Enter", "Tab")
+    press_enter()
+    expect(page.locator("h1")).to_have_text(_PROBLEM_CALL.session.room)
+    press("Tab", "Tab", "Enter", "Tab")
+    press_enter()
+    expect(page.locator("h1")).to_contain_text(_PROBLEM_CALL.session.room)
+    # Which region is worst? How many meetings? By the menu: after two links to the content.
+    page.goto(page.url.partition("/sessions")[0])
+    press(*["Tab"] * 6)
+    press_enter()
+    expect(page.locator("h1")).to_contain_text("Compare")
+    page.goto(page.url.partition("/compare")[0])
+    press(*["Tab"] * 9)
+    press_enter()
+    expect(page.locator("h1")).to_contain_text("Usage")
 
 
 def test_the_order_of_lanes_is_kept_in_the_url(visit: Visit, serve: Serve) -> None:
