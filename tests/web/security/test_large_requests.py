@@ -124,6 +124,8 @@ async def test_static_files_and_refused_requests_are_limited_and_close_the_conne
         assert is_limited[-1]
         assert b"<html" not in answers[-1].body, "a flood gets no page"
         first = is_limited.index(True)
+        shown = sum(b"<html" in answer.body for answer in answers[first:])
+        assert shown == (0 if path.startswith("/static") else 3), "a page costs more than a file"
         assert first == (30 if path.startswith("/static") else 6)
     proxied = {"x-forwarded-for": "203.0.113.9"}
     for _ in range(9):
