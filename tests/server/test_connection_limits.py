@@ -32,7 +32,7 @@ def test_an_address_holds_as_many_connections_as_are_allowed() -> None:
 def test_an_address_opens_new_connections_at_a_bounded_rate() -> None:
     limits = _limits()
     begun = sum(limits.may_begin(1, tenth / 10) for tenth in range(600))
-    assert begun == _MOST + 6 * _MOST - 1, "three at once, then eighteen a minute"
+    assert begun == _MOST + 12 * _MOST - 1, "three at once, then 36 a minute"
     assert limits.may_begin(2, 60.0)
 
 

@@ -207,11 +207,11 @@ def test_an_address_has_a_bounded_number_of_connections_and_others_are_answered(
 
 
 def test_an_address_that_opens_connections_quickly_has_to_wait(serve: Serve) -> None:
-    began, more = time.monotonic(), 6
+    began, more = time.monotonic(), 9
     for _ in range(_MOST_CONNECTIONS + more):
         with _connect(serve, "127.0.0.4") as connection:
             assert _answers(connection), "it is answered nevertheless"
-    per_second = 6 * _MOST_CONNECTIONS / 60
+    per_second = 12 * _MOST_CONNECTIONS / 60
     assert time.monotonic() - began > (more - 1) / per_second
 
 

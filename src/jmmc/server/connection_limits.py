@@ -15,7 +15,9 @@ from jmmc.settings import Settings
 
 _log = logger(__name__)
 
-_TURNOVER = 6  # Times a minute that an address may renew all its connections.
+# Times a minute that an address may renew all its connections: for a proxy that is not listed and
+# opens one for each request, as many as other limits allow requests.
+_TURNOVER = 12
 _PART = 10  # One address gets at most this part of the files that the process may open.
 _LOG_PERIOD = 60.0  # Seconds between two log events: any client could fill the log.
 

@@ -55,7 +55,7 @@ class LimitsSettings(SettingsGroup):
         ge=0,
         description=(
             "Maximum open connections per address, and a tenth of the files that the process may"
-            " open at the most; new ones wait beyond six times as many a minute. Connections of"
+            " open at the most; new ones wait beyond twelve times as many a minute. Connections of"
             " trusted_proxies have no limit; 0 sets no limit."
         ),
     )

@@ -37,7 +37,7 @@ _NOT_ALLOWED: dict[Right, str] = {
     "users": "Not allowed to manage users",
 }
 _ANY_REQUESTS = 5  # Of any kind, refused ones and static files too, for a query that is allowed.
-_REFUSED_PAGE = 10  # Of them for a query that is refused: its page takes as long as five files.
+_REFUSED_PAGE = 10  # Of them for a refused query or sign-in: its page takes as long as five files.
 _MAX_ATTEMPTS = 10  # Sign-ins and unknown tokens, per minute and address.
 _MAX_VERIFICATIONS = 20  # Passwords that wait to be verified: each takes 50 ms and 64 MB.
 _PROXY_HEADERS = ("x-forwarded-for", "forwarded", "x-real-ip", "x-forwarded-proto", "via")
@@ -81,11 +81,7 @@ class Access:
 
     def limit(self, request: Request, now: float) -> None:
         """Count a request, also one that needs no scope. Raises `Problem` for too many."""
-        try:
-            self._limit_rate(self._requests, request, now, "Too many requests")
-        except Problem:
-            self._any_requests.charge(self.key(request), now, _REFUSED_PAGE - 1)
-            raise
+        self._limit_rate(self._requests, request, now, "Too many requests")
 
     def limit_any(self, request: Request, now: float) -> None:
         """Count a request of any kind, before anything is done. Raises `Problem` for a flood."""
@@ -152,7 +148,10 @@ class Access:
     def _limit_rate(
         self, rate_limiter: RateLimiter, request: Request, now: float, title: str
     ) -> None:
-        if wait := rate_limiter.wait(self.key(request), now):
+        key = self.key(request)
+        if wait := rate_limiter.wait(key, now):
+            if rate_limiter is not self._any_requests:  # A flood gets no page.
+                self._any_requests.charge(key, now, _REFUSED_PAGE - 1)
             raise Problem(429, title, retry_after=int(wait) + 1)
 
 
