@@ -18,7 +18,14 @@ from jmmc.core.model import Condition
 from jmmc.core.supervision import Supervisor, TaskState
 from jmmc.ingest.counters import Counters
 from jmmc.ingest.disk_guard import DiskGuard
-from jmmc.ingest.receiver import Accepted, Receiver, Sender, SmallRequest, new_session_id
+from jmmc.ingest.receiver import (
+    Accepted,
+    Receiver,
+    Sender,
+    SmallRequest,
+    Waiting,
+    new_session_id,
+)
 from jmmc.ingest.writer import Writer
 from jmmc.maintenance.call_time_metrics import CallTimeCounters
 from jmmc.maintenance.clock_guard import ClockGuard
@@ -217,6 +224,26 @@ class Collector:
     async def receive(self, body: bytes, sender: Sender) -> Accepted:
         """Store one push that was admitted. Raises `Rejected`: then it was not stored."""
         return await self._receiver.receive(body, sender)
+
+    @property
+    def is_ready(self) -> bool:
+        """Whether `begin` may be called: the store is open, and its disk has enough space."""
+        writer = self._writer
+        return (
+            writer is not None
+            and writer.alive
+            and self._process == os.getpid()
+            and self.disk.refused == "enough"
+        )
+
+    def begin(self, body: bytes, sender: Sender) -> Waiting:
+        """Begin what `receive` does, without waiting for the commit: see `Receiver.begin`."""
+        assert self._writer is not None
+        return self._receiver.begin(body, sender, self._writer)
+
+    def end(self, waiting: Waiting) -> Accepted:
+        """See `Receiver.end`."""
+        return self._receiver.end(waiting)
 
     def reject(self, rejected: Rejected) -> None:
         """Count a refusal; for handlers that refuse a body before it is complete."""

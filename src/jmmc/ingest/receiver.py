@@ -7,6 +7,7 @@ with those that arrived meanwhile; only then is there an `Accepted`. Wherever th
 it raises `Rejected`. Each push is counted exactly once, here.
 """
 
+import asyncio
 import os
 from collections.abc import Awaitable, Callable
 from typing import Literal, NamedTuple, Protocol, get_args
@@ -93,6 +94,18 @@ class Accepted(NamedTuple):
 
     answer: Answer
     cookie: str | None = None
+
+
+class Waiting(NamedTuple):
+    """A push that waits for its commit: `receipt` is done when it is stored, or was not.
+
+    `crowded`: many pushes wait, so browsers are asked to push half as often.
+    """
+
+    push: Push
+    dropped: list[str]
+    crowded: bool
+    receipt: "asyncio.Future[Receipt | Refusal]"
 
 
 def new_session_id(now: float) -> str:
@@ -197,16 +210,32 @@ class Receiver:
         try:
             dropped, push = self._admit(body, sender)
             writer = await self._writer()
-            crowded = writer.waiting > self._settings.queue_limit // 2
-            accepted = self._accept(push, await self._commit(writer, push), dropped, crowded)
+            crowded = self._is_crowded(writer)
+            return self._accept(push, await self._commit(writer, push), dropped, crowded)
         except Rejected as rejected:
             self.reject(rejected)
             raise
-        if dropped:
-            self._counters.trimmed += 1
-        else:
-            self._counters.accepted += 1
-        return accepted
+
+    def begin(self, body: bytes, sender: Sender, writer: Writer) -> Waiting:
+        """Begin to store one push that was admitted, on a disk with enough space; see `end`.
+
+        Raises `Rejected`: then it is not stored.
+        """
+        try:
+            dropped, push = self._admit(body, sender)
+            return Waiting(push, dropped, self._is_crowded(writer), writer.commit(push))
+        except Rejected as rejected:
+            self.reject(rejected)
+            raise
+
+    def end(self, waiting: Waiting) -> Accepted:
+        """The outcome of a push that `begin` has begun, whose receipt is done. As `receive`."""
+        try:
+            receipt = waiting.receipt.result()
+            return self._accept(waiting.push, receipt, waiting.dropped, waiting.crowded)
+        except Rejected as rejected:
+            self.reject(rejected)
+            raise
 
     def trim(self, push: Push) -> Push | None:
         """Return `push` without its erased samples; None when none is left."""
@@ -300,13 +329,17 @@ class Receiver:
     def _accept(
         self, push: Push, receipt: Receipt | Refusal, dropped: list[str], crowded: bool
     ) -> Accepted:
-        """Return the answer to a push that is stored; raise `Rejected` when the store refused it.
+        """Count a push that is stored, and return its answer.
 
-        `crowded`: many pushes wait, so browsers are asked to push half as often.
+        Raises `Rejected` when the store refused it. `crowded` as in `Waiting`.
         """
         v1 = push.dialect is Dialect.V1
         if isinstance(receipt, Refusal):
             raise Rejected("no_session" if v1 else "bad_sid", receipt.value)
+        if dropped:
+            self._counters.trimmed += 1
+        else:
+            self._counters.accepted += 1
         if not v1:
             interval = 2 * self._settings.push_interval if crowded else None
             now = round(self._clock(), 3)
@@ -315,6 +348,9 @@ class Receiver:
             answer = Answer(dropped=dropped, jmmc_objectId=push.session)
             return Accepted(answer, self._signer.sign(push.session))
         return Accepted(Answer(dropped=dropped))
+
+    def _is_crowded(self, writer: Writer) -> bool:
+        return writer.waiting > self._settings.queue_limit // 2
 
     async def _writer(self) -> Writer:
         try:

@@ -79,6 +79,11 @@ class TracedCollector(Collector):
         await super().close()
         await asyncio.to_thread(self._provider.force_flush)
 
+    @property
+    def is_ready(self) -> bool:
+        """False: a span is made by `receive`."""
+        return False
+
     async def receive(self, body: bytes, sender: Sender) -> Accepted:
         """See `Collector.receive`. Makes a span for a sample of the pushes (`trace_ratio`)."""
         if random() >= self.settings.trace_ratio:  # noqa: S311 - a sample, not a secret

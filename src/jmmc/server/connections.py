@@ -2,16 +2,22 @@
 
 uvicorn alone waits without a limit, and buffers without a limit, for a client that does not finish
 the head of a request or does not read its response. The same timeout closes idle connections.
+
+A push that has arrived whole is handed to the app without an ASGI task (`push_at_once`).
 """
 
 import logging
 import resource
 from collections.abc import Iterable
+from functools import partial
 from http import HTTPStatus
 from typing import Any, ClassVar
 
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE
+
 from jmmc.server.connection_limits import ConnectionLimits
 from jmmc.server.single_write import SingleWriteProtocol
+from jmmc.web.http import CLOSE, Header, length_of
 
 HEAD = 65_536
 """Maximum size in bytes of a request's first line and headers."""
@@ -47,6 +53,9 @@ class Connection(SingleWriteProtocol):
         self._is_refused = False
         self._is_early = False
         self._early_data = b""
+        self._push_at_once: Any = getattr(self.app, "push_at_once", None)
+        self._push_url: bytes = getattr(self.app, "push_url", b"")
+        self._push_body: bytes | None = None  # Of a push whose body is arriving.
 
     def connection_made(self, transport: Any) -> None:
         """See `asyncio.Protocol`."""
@@ -79,6 +88,8 @@ class Connection(SingleWriteProtocol):
             return
         self._arrived = len(data)
         super().data_received(data)
+        if self._push_body is not None and not self.transport.is_closing():
+            self._start_asgi()  # More of the body comes later.
         if "method" not in self.scope and not self.transport.is_closing():
             if not self._head:  # The deadline starts with the head's first byte.
                 self._owes_since = self.loop.time()
@@ -101,7 +112,80 @@ class Connection(SingleWriteProtocol):
             raise ValueError("request head too large")
         self._head = 0
         self._owes_since = None
+        if self._is_push():
+            self.scope["method"] = "POST"
+            self.scope["path"] = self._push_url.decode()
+            self.scope["query_string"] = b""
+            self._push_body = b""
+        else:
+            super().on_headers_complete()
+
+    def on_body(self, body: bytes) -> None:
+        """See `HttpToolsProtocol`."""
+        if self._push_body is None:
+            super().on_body(body)
+        else:
+            self._push_body += body
+
+    def on_message_complete(self) -> None:
+        """See `HttpToolsProtocol`."""
+        body = self._push_body
+        if body is not None:
+            self.cycle = push = _Push()  # type: ignore[assignment]
+            respond = partial(self._respond, push)
+            try:
+                taken = self._push_at_once(self.scope, body, respond)
+            except Exception as error:
+                self.logger.error("Exception in ASGI application\n", exc_info=error)
+                taken = True
+                respond(HTTPStatus.INTERNAL_SERVER_ERROR, b"", (length_of(b""),))
+            if taken:
+                self._push_body = None
+                return
+            push.response_complete = True
+            self._start_asgi()
+        super().on_message_complete()
+
+    def _is_push(self) -> bool:
+        """Whether a request may be handed to the app at once, without an ASGI task."""
+        return (
+            self.url == self._push_url
+            and self._push_at_once is not None
+            and self.parser.get_method() == b"POST"
+            and self.parser.get_http_version() == "1.1"
+            and self.parser.should_keep_alive()
+            and not self.parser.should_upgrade()
+            and not self.expect_100_continue
+            and not self.flow.write_paused
+            and (self.cycle is None or self.cycle.response_complete)
+        )
+
+    def _start_asgi(self) -> None:
+        """Start the ASGI task of a push after all, with what has arrived of its body."""
+        body, self._push_body = self._push_body, None
+        self.scope["root_path"] = self.root_path
         super().on_headers_complete()
+        if body:
+            super().on_body(body)
+
+    def _respond(self, push: "_Push", status: int, body: bytes, headers: Iterable[Header]) -> None:
+        """Send the response to a push that was handed to the app."""
+        push.response_complete = True
+        if push.disconnected:
+            return
+        parts = [STATUS_LINE[status]]
+        for header in (*self.server_state.default_headers, *headers):
+            if header == CLOSE:
+                push.keep_alive = False
+            else:
+                parts += (header[0], b": ", header[1], b"\r\n")
+        if not push.keep_alive:
+            parts.append(b"connection: close\r\n")
+        parts += (b"\r\n", body)
+        self.transport.write_whole(b"".join(parts))  # type: ignore[attr-defined]
+        if not push.keep_alive:
+            self.transport.close()
+        self.on_response_complete()
 
     def on_response_complete(self) -> None:
         """Start the deadline for the next request, or start a pipelined one.
@@ -176,6 +260,28 @@ def connections_within(limits: ConnectionLimits) -> type[Connection]:
 
     LimitedConnection.limits = limits
     return LimitedConnection
+
+
+class _Push:
+    """Takes the place of uvicorn's cycle for a push that was handed to the app."""
+
+    __slots__ = ("disconnected", "keep_alive", "message_event", "response_complete")
+
+    def __init__(self) -> None:
+        self.disconnected = False
+        self.keep_alive = True  # False: the server is being stopped.
+        self.message_event = _NO_READER
+        self.response_complete = False
+
+
+class _NoReader:
+    """Takes the place of the event that wakes up an ASGI app: there is none."""
+
+    def set(self) -> None:
+        """Do nothing."""
+
+
+_NO_READER = _NoReader()
 
 
 def close_stalled(connections: Iterable[object], patience: float) -> None:

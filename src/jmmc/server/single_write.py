@@ -52,6 +52,12 @@ class _JoiningTransport(asyncio.Transport):
         else:
             self._transport.write(data)
 
+    def write_whole(self, response: bytes) -> None:
+        """Write a whole response."""
+        self._flush()
+        if not self.is_closing():
+            self._transport.write(response)
+
     def close(self) -> None:
         self._flush()
         self._transport.close()

@@ -7,4 +7,4 @@ Imports point one way: `site` > `dashboard`, `api`, `demo` > `browser` > `securi
 `problems`, `request_log`, `waiting`.
 """
 
-__all__ = ["browser", "dashboard", "site", "wsgi_per_process"]
+__all__ = ["browser", "dashboard", "http", "site", "wsgi_per_process"]

@@ -18,6 +18,9 @@ Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 Header = tuple[bytes, bytes]
+Respond = Callable[[int, bytes, Iterable[Header]], None]
+"""Sends a whole response: its status, its body, and its headers with the length of the body."""
+
 Handler = Callable[["Request", Send], Awaitable[None]]
 ASGIApp = Callable[[Scope, Receive, Send], Awaitable[None]]
 
@@ -169,6 +172,16 @@ class Request:
             raise _too_large(limit)
         return _gunzip(body, limit) if compressed else body
 
+    def checked(self, body: bytes, *, limit: int) -> bytes:
+        """The whole body of this request, decompressed. Raises `Rejected` as `body` does."""
+        if len(body) > limit:
+            raise _too_large(limit)
+        headers = self.headers
+        compressed = _is_compressed(
+            headers.get(b"content-type", b""), headers.get(b"content-encoding", b"identity")
+        )
+        return _gunzip(body, limit) if compressed else body
+
     async def _rest(self, message: Message, limit: int, timeout: float) -> bytes:
         chunks: list[bytes] = []
         size = 0
@@ -220,9 +233,28 @@ async def answer_json(
 
 async def answer(send: Send, status: int, body: bytes, headers: Iterable[Header]) -> None:
     """Send a whole response."""
-    length = (b"content-length", b"%d" % len(body))
-    await send({"type": "http.response.start", "status": status, "headers": [*headers, length]})
+    headers = [*headers, length_of(body)]
+    await send({"type": "http.response.start", "status": status, "headers": headers})
     await send({"type": "http.response.body", "body": body})
+
+
+def length_of(body: bytes) -> Header:
+    """The header with the length of a response's body."""
+    return b"content-length", b"%d" % len(body)
+
+
+def joined_send(respond: Respond) -> Send:
+    """A `send` for one response that `answer` sends: it goes to `respond`, in one piece."""
+    start: Message = {}
+
+    async def send(message: Message) -> None:
+        nonlocal start
+        if message["type"] == "http.response.start":
+            start = message
+        else:
+            respond(start["status"], message["body"], start["headers"])
+
+    return send
 
 
 def _joined_headers(lines: Iterable[Header]) -> dict[bytes, bytes]:

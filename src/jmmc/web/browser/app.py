@@ -19,6 +19,7 @@ from jmmc.web.http import (
     Message,
     Receive,
     Request,
+    Respond,
     Scope,
     Send,
     answer_json,
@@ -76,6 +77,10 @@ class MetricsCollector:
             await self._serve_lifespan(receive, send)
         else:
             await send({"type": "websocket.close", "code": 1000})
+
+    def push_at_once(self, scope: Scope, body: bytes, respond: Respond) -> bool:
+        """Serve `POST /push` whose body has arrived; see `BrowserEndpoints.push_at_once`."""
+        return self._browser.push_at_once(Request(scope, _receive_nothing), body, respond)
 
     @asynccontextmanager
     async def lifespan(self, _app: object = None) -> AsyncIterator[None]:
@@ -139,6 +144,10 @@ def _collector(settings: Settings, store: Store, secret: str) -> Collector:
 def _script_methods(browser: BrowserEndpoints, name: ScriptName) -> dict[str, Handler]:
     send_script = partial(browser.script, name)
     return {"GET": send_script, "HEAD": send_script, "OPTIONS": browser.preflight}
+
+
+async def _receive_nothing() -> Message:
+    return {"type": "http.disconnect"}
 
 
 def _without_body(send: Send) -> Send:
