@@ -140,3 +140,20 @@ async def test_two_collectors_that_share_a_v1_session_end_its_document_together(
     assert [element["ts"] for element in (*first["m"], *second["m"])] == times
     assert (first["f"], "f" in second) == (True, False)
     assert len(first["m"]) < 120  # Each adds to it until it has counted sixty itself.
+
+
+async def test_a_batch_that_is_too_large_for_one_command_is_stored_by_several(
+    store: MongoStore, raw: Collection
+) -> None:
+    """A command has at most 16 MB."""
+    readings = f'{{"ev":"{"x" * 450_000}"}}'
+    sessions = [f"{number:024x}" for number in range(1, 41)]
+    pushes = [push(samples=(sample(0, readings),), session=session) for session in sessions]
+    await store.append([pushes[7]])
+    pushes[7] = push(1, session=sessions[7])
+    pushes[35] = replace(pushes[35], opens=False)
+
+    expected: list[Receipt | Refusal] = [Receipt(0)] * 40
+    expected[7], expected[35] = Receipt(1), Refusal.UNKNOWN_SESSION
+    assert await store.append(pushes) == expected
+    assert raw.count_documents({}) == 39

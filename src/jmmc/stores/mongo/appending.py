@@ -2,17 +2,16 @@
 
 from collections import OrderedDict
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
 
 from bson import ObjectId
 from pymongo.asynchronous.collection import AsyncCollection
-from pymongo.errors import BulkWriteError
 
 from jmmc.core.errors import StoreError
 from jmmc.core.model import Dialect, Push, Receipt, Refusal
 from jmmc.stores.mongo.connection import Connection
 from jmmc.stores.mongo.documents import Document, all_of
 from jmmc.stores.mongo.errors import refusal
+from jmmc.stores.mongo.update_command import send_updates
 from jmmc.stores.mongo.writes import (
     V1_PROJECTION,
     V2_PROJECTION,
@@ -80,16 +79,14 @@ class Appender:
             writes = plan.writes()
             if not writes:
                 return []
-            outcome: Mapping[str, Any]
-            try:
-                result = await collection.bulk_write(
-                    [write.operation() for write in writes], ordered=False
-                )
-                outcome = result.bulk_api_result
-            except BulkWriteError as error:
-                outcome = error.details
-        conflicts = _conflicts(outcome, writes)
-        for write in (writes[upserted["index"]] for upserted in outcome["upserted"]):
+            replies = await send_updates(collection, [write.statement() for write in writes])
+        conflicts: set[int] = set()
+        upserted: list[Write] = []
+        for first, number, reply in replies:
+            sent = writes[first : first + number]
+            conflicts.update(first + conflict for conflict in _conflicts(reply, sent))
+            upserted += (sent[document["index"]] for document in reply.get("upserted", ()))
+        for write in upserted:
             if write.shows_deletion():
                 # The new document begins with a gap, and which documents the session has is not
                 # known any more.
@@ -117,16 +114,16 @@ async def _read(
     return documents
 
 
-def _conflicts(outcome: Mapping[str, Any], writes: Sequence[Write]) -> set[int]:
+def _conflicts(reply: Document, writes: Sequence[Write]) -> set[int]:
     """The writes that another collector was quicker than. Raises for any other failure."""
-    failures = outcome["writeErrors"]
-    for concern in outcome["writeConcernErrors"]:
+    failures = reply.get("writeErrors", ())
+    if concern := reply.get("writeConcernError"):
         raise StoreError(f"MongoDB did not confirm: {concern.get('errmsg')}")
     for failure in failures:
         if failure["code"] != writes[failure["index"]].conflict_code:
             raise refusal(failure["code"], failure["errmsg"])
     conflicts = {failure["index"] for failure in failures}
-    if outcome["nMatched"] + len(outcome["upserted"]) + len(failures) < len(writes):
+    if reply["n"] + len(failures) < len(writes):
         # Documents are missing, and the server does not say which ones.
         conflicts.update(number for number, write in enumerate(writes) if write.must_match)
     return conflicts

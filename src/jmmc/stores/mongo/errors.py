@@ -64,6 +64,9 @@ _TEMPORARY = frozenset(
     }
 )
 _COMMAND = re.compile(r"not authorized on (\S+) to execute command \{ (\w+): (?:\"([^\"]*)\")?")
+PRIMARY_CHANGES = frozenset({91, 189, 10107, 11600, 11602, 13435, 13436})
+"""Errors of a server that is the primary no more: another one takes the same command."""
+
 _CONTENT = 200  # Characters of a message: further on it quotes the command, with what it stores.
 
 

@@ -1,7 +1,7 @@
 """Plans which documents a batch of pushes is written to, and what each push is answered. No I/O.
 
-The driver may send any write twice, and another collector may send the same one. So each kind of
-write (the subclasses of `Write`) changes nothing when it is repeated:
+A write may be sent twice, and another collector may send the same one. So each kind of write (the
+subclasses of `Write`) changes nothing when it is repeated:
 
 * `CreateDocument` is an upsert whose filter demands that the document does not exist.
 * `SetInOrder` extends a document whose samples came in order. Element `i` of document `n` is sample
@@ -28,7 +28,6 @@ from typing import Any, ClassVar
 
 from bson import ObjectId
 from msgspec import Struct, field
-from pymongo import UpdateOne
 
 from jmmc.core.model import Dialect, Push, Receipt, Refusal, Sample
 from jmmc.stores.mongo.documents import (
@@ -97,8 +96,8 @@ class Write(Struct):
     must_match: ClassVar[bool] = False
     """Whether nothing is stored when no document matches."""
 
-    def operation(self) -> UpdateOne:
-        """The operation to send."""
+    def statement(self) -> Document:
+        """The statement of the command `update` to send."""
         raise NotImplementedError
 
     def shows_deletion(self) -> bool:
@@ -111,9 +110,9 @@ class Touch(Write):
 
     room: str
 
-    def operation(self) -> UpdateOne:
-        """See `Write.operation`."""
-        return UpdateOne({"_id": self.document}, {"$set": {"conf": self.room}}, upsert=False)
+    def statement(self) -> Document:
+        """See `Write.statement`."""
+        return {"q": {"_id": self.document}, "u": {"$set": {"conf": self.room}}}
 
 
 class SetInOrder(Write):
@@ -124,11 +123,11 @@ class SetInOrder(Write):
     conflict_code: ClassVar[int] = _BAD_VALUE
     must_match: ClassVar[bool] = True
 
-    def operation(self) -> UpdateOne:
-        """See `Write.operation`."""
+    def statement(self) -> Document:
+        """See `Write.statement`."""
         positions = {f"m.{element['seq'] % SAMPLES}": element for element in self.elements}
         update = {"$set": {**positions, "d": True}, "$pull": {"o": 0}}
-        return UpdateOne({"_id": self.document}, update, upsert=False)
+        return {"q": {"_id": self.document}, "u": update}
 
 
 class CreateDocument(Write):
@@ -138,11 +137,11 @@ class CreateDocument(Write):
     elements: Sequence[Document]
     in_order: bool
 
-    def operation(self) -> UpdateOne:
-        """See `Write.operation`."""
+    def statement(self) -> Document:
+        """See `Write.statement`."""
         marks = {"d": True} if self.in_order else {"d": True, "o": True}
         absent = {"_id": self.document, "m": {"$exists": False}}
-        return UpdateOne(absent, _push(self.fields, self.elements, marks), upsert=True)
+        return {"q": absent, "u": _push(self.fields, self.elements, marks), "upsert": True}
 
 
 class AddOutOfOrder(Write):
@@ -152,12 +151,12 @@ class AddOutOfOrder(Write):
     elements: Sequence[Document]
     expected: bool
 
-    def operation(self) -> UpdateOne:
-        """See `Write.operation`."""
+    def statement(self) -> Document:
+        """See `Write.statement`."""
         seqs = [element["seq"] for element in self.elements]
         without = {"_id": self.document, "m.seq": {"$nin": seqs}}
         marks = {"d": True, "o": True}
-        return UpdateOne(without, _push(self.fields, self.elements, marks), upsert=True)
+        return {"q": without, "u": _push(self.fields, self.elements, marks), "upsert": True}
 
     def shows_deletion(self) -> bool:
         """See `Write.shows_deletion`."""
@@ -167,9 +166,9 @@ class AddOutOfOrder(Write):
 class CloseV1(Touch):
     """Marks a v1 document that is full: no collector adds to it any more."""
 
-    def operation(self) -> UpdateOne:
-        """See `Write.operation`."""
-        return UpdateOne({"_id": self.document}, {"$set": {"conf": self.room, "f": True}})
+    def statement(self) -> Document:
+        """See `Write.statement`."""
+        return {"q": {"_id": self.document}, "u": {"$set": {"conf": self.room, "f": True}}}
 
 
 class AppendV1(Write):
@@ -182,8 +181,8 @@ class AppendV1(Write):
     elements: Sequence[Document]
     expected: bool
 
-    def operation(self) -> UpdateOne:
-        """See `Write.operation`."""
+    def statement(self) -> Document:
+        """See `Write.statement`."""
         filter_ = {
             "_id": self.document,
             f"m.{SAMPLES - 1}": {"$exists": False},
@@ -196,7 +195,7 @@ class AppendV1(Write):
             "$addToSet": {"m": {"$each": self.elements}},
             "$set": {"d": True},
         }
-        return UpdateOne(filter_, update, upsert=True)
+        return {"q": filter_, "u": update, "upsert": True}
 
     def shows_deletion(self) -> bool:
         """See `Write.shows_deletion`."""
@@ -211,14 +210,14 @@ class ExtendV1(Write):
     conflict_code: ClassVar[int] = _BAD_VALUE
     must_match: ClassVar[bool] = True
 
-    def operation(self) -> UpdateOne:
-        """See `Write.operation`."""
+    def statement(self) -> Document:
+        """See `Write.statement`."""
         update = {
             "$addToSet": {"m": {"$each": self.elements}},
             "$set": {"d": True},
             "$pull": {"f": 0},
         }
-        return UpdateOne({"_id": self.document}, update, upsert=False)
+        return {"q": {"_id": self.document}, "u": update}
 
 
 class _Addition(Struct):
