@@ -450,7 +450,7 @@ def test_a_body_costs_its_size(size: int, cost: int) -> None:
 def test_a_push_costs_its_samples_and_the_documents_that_it_writes_to(
     seqs: list[int], cost: int
 ) -> None:
-    assert samples_cost(DecodedSample(seq, 0.0, b"{}") for seq in seqs) == cost
+    assert samples_cost([DecodedSample(seq, 0.0, b"{}") for seq in seqs]) == cost
 
 
 def test_the_memory_for_senders_is_bounded() -> None:

@@ -28,8 +28,8 @@ from jmmc.privacy.receipts import ErasureFilter
 from jmmc.protocol.addresses import (
     Address,
     ForwardedHeader,
+    Origin,
     Proxies,
-    rate_limit_key,
     stored_form,
     truncated,
 )
@@ -195,8 +195,7 @@ class Receiver:
 
     def key(self, sender: Sender) -> int | None:
         """The key of a sender for rate limits; None for one without an address."""
-        address = self._address(sender)
-        return None if address is None else rate_limit_key(address)
+        return self._origin(sender).key
 
     def _take(self, rate_limiter: RateLimiter, sender: Sender) -> None:
         key = self.key(sender)
@@ -265,8 +264,7 @@ class Receiver:
         """Return the readings that were dropped, and the push as it will be stored."""
         now = self._clock()
         factor = OVERLOADED if self._share.is_reduced else 1
-        address = self._address(sender)
-        key = None if address is None else rate_limit_key(address)
+        address, key = self._origin(sender)
         if key is not None:
             self._rate_limiter.charge(key, now, factor * body_cost(body))
         envelope = self._codec.decode(body)
@@ -292,8 +290,8 @@ class Receiver:
                 self._counters.begin(envelope.script)
         return envelope.dropped, push
 
-    def _address(self, sender: Sender) -> Address | None:
-        return self._proxies.client(sender.peer, sender.forwarded(self._proxies.header))
+    def _origin(self, sender: Sender) -> Origin:
+        return self._proxies.origin(sender.peer, sender.forwarded(self._proxies.header))
 
     def _v1_session(self, push: Push, sender: Sender, now: float) -> str:
         if push.opens:

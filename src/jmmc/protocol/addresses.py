@@ -11,7 +11,7 @@ from ipaddress import (
     ip_address,
     ip_network,
 )
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from jmmc.quality.addresses import embedded_ipv4
 
@@ -30,6 +30,13 @@ _LONGEST_CHAIN = 512  # Characters, for a dozen proxies: bounds the memory of th
 _PARAMETER = re.compile(r"\s*([\w-]+)\s*=\s*(\"(?:[^\"\\]|\\.)*\"|[^\s\";,]*)\s*(?:;|$)")
 
 
+class Origin(NamedTuple):
+    """Who sent a request: the address of the browser, and its `rate_limit_key`; None if unknown."""
+
+    address: Address | None
+    key: int | None
+
+
 class Proxies:
     """The proxies that are trusted, and the header that they add the address of a request to."""
 
@@ -41,10 +48,14 @@ class Proxies:
         )
         self._trusted: list[IPv4Network | IPv6Network] = [ip_network(item) for item in trusted]
         # Parsing costs 3 µs an address; a browser comes back from the same one every 30 s.
-        self._cached = lru_cache(maxsize=65_536)(self._client)
+        self._cached = lru_cache(maxsize=65_536)(self._origin)
 
     def client(self, peer: str | None, forwarded: str | None) -> Address | None:
-        """The address of the browser, None when it is unknown.
+        """The address of the browser, None when it is unknown; see `origin`."""
+        return self.origin(peer, forwarded).address
+
+    def origin(self, peer: str | None, forwarded: str | None) -> Origin:
+        """Who sent a request.
 
         `peer` is the other end of the connection, `forwarded` the value of `header`, all its
         lines as one list. It is read from the right, as long as the hop that added an entry is
@@ -59,6 +70,10 @@ class Proxies:
         """Whether the other end of a connection is one of these proxies."""
         address = _parse(peer)
         return address is not None and self._trusts(address)
+
+    def _origin(self, peer: str | None, forwarded: str | None) -> Origin:
+        address = self._client(peer, forwarded)
+        return Origin(address, None if address is None else rate_limit_key(address))
 
     def _client(self, peer: str | None, forwarded: str | None) -> Address | None:
         address = _parse(peer)

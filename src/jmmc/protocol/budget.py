@@ -1,6 +1,6 @@
 """What a push costs its sender, and how much one session may hold. The time is passed in."""
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 
 from jmmc.core.errors import Rejected
 from jmmc.core.model import Dialect, Push
@@ -40,8 +40,10 @@ def body_cost(body: bytes) -> int:
     return len(body) // _BODY_BYTES
 
 
-def samples_cost(samples: Iterable[DecodedSample]) -> int:
+def samples_cost(samples: Sequence[DecodedSample]) -> int:
     """The further tokens of a body's samples: 0 for an ordinary push."""
+    if len(samples) == 1:
+        return 0
     seqs = [sample.seq or 0 for sample in samples]
     documents = len({seq // _DOCUMENT for seq in seqs})
     return len(seqs) // _SAMPLES + max(0, documents - 1)

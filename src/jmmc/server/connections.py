@@ -131,7 +131,8 @@ class Connection(SingleWriteProtocol):
         """See `HttpToolsProtocol`."""
         body = self._push_body
         if body is not None:
-            self.cycle = push = _Push()  # type: ignore[assignment]
+            push = _Push(keep_alive=self.parser.should_keep_alive())
+            self.cycle = push  # type: ignore[assignment]
             respond = partial(self._respond, push)
             try:
                 taken = self._push_at_once(self.scope, body, respond)
@@ -153,7 +154,6 @@ class Connection(SingleWriteProtocol):
             and self._push_at_once is not None
             and self.parser.get_method() == b"POST"
             and self.parser.get_http_version() == "1.1"
-            and self.parser.should_keep_alive()
             and not self.parser.should_upgrade()
             and not self.expect_100_continue
             and not self.flow.write_paused
@@ -267,9 +267,9 @@ class _Push:
 
     __slots__ = ("disconnected", "keep_alive", "message_event", "response_complete")
 
-    def __init__(self) -> None:
+    def __init__(self, *, keep_alive: bool) -> None:
         self.disconnected = False
-        self.keep_alive = True  # False: the server is being stopped.
+        self.keep_alive = keep_alive  # False also when the server is being stopped.
         self.message_event = _NO_READER
         self.response_complete = False
 
