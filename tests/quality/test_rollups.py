@@ -2,6 +2,7 @@
 
 import random
 from collections import Counter
+from collections.abc import Sequence
 
 import msgspec
 import pytest
@@ -70,8 +71,11 @@ def test_an_hour_counts_sessions_where_they_began_and_seconds_where_they_were() 
         )
     }
     assert found["region"] == {
-        "eu": (Sums(_HOUR, 1, 190, 0, 100, 0), Sums(_HOUR + 300, 1, 0, 20, 50, 0)),
-        "us": (Sums(_HOUR + 300, 1, 99, 0, 0, 0),),
+        "eu": (
+            Sums(_HOUR, 1, 190, 0, 100, 0, people=1, connections=1),
+            Sums(_HOUR + 300, 1, 0, 20, 50, 0, people=2, connections=2),
+        ),
+        "us": (Sums(_HOUR + 300, 1, 99, 0, 0, 0, people=1, connections=1),),
     }
     assert list(found["browser"]) == [""], "what is not known is a value too"
 
@@ -122,9 +126,10 @@ def test_each_second_counts_for_the_region_in_which_it_was() -> None:
     spans = ((0, 600, _GOOD), (600, 900, _BAD), (900, 1500, _GOOD))
     found = _hour(_fact(*spans, moves=moves, region="eu", browser="Chrome 131"))
     eu, us = (total(found["region"][value], 0) for value in ("eu", "us"))
-    assert eu == Sums(0, 1, 600, 0, 300, 0)
-    assert us == Sums(0, 1, 600, 0, 0, 0)
-    assert total(found["browser"]["Chrome 131"], 0) == Sums(0, 1, 1200, 0, 300, 0)
+    assert eu == Sums(0, 1, 600, 0, 300, 0, 1, 1)
+    assert us == Sums(0, 1, 600, 0, 0, 0, 1, 1)
+    assert total(found["browser"]["Chrome 131"], 0) == Sums(0, 1, 1200, 0, 300, 0, 1, 1)
+    assert total(found["network"][""], 0).people == 0, "networks are many: not known"
 
 
 def test_who_comes_back_to_a_region_counts_in_it_once() -> None:
@@ -148,7 +153,7 @@ def test_a_day_is_the_sum_of_its_hours_by_value_and_of_peaks_the_highest() -> No
     found = day_of([*hours, *later], day, "region")
     assert (found.length, found.start, found.dimension) == (DAY, day, "region")
     assert found.values == {
-        "eu": (Sums(day, 2, 190, 20, 150, 0),),
+        "eu": (Sums(day, 2, 190, 20, 150, 0, 2, 2),),
         "us": (Sums(day, 11, 119, 30, 40, 50, 7, 9),),
         "ap": (Sums(day, 10, 20, 30, 40, 50, 7, 9),),
     }
@@ -258,6 +263,27 @@ def test_the_sums_of_a_window_are_those_of_its_seconds(
     assert {start for start, _ in by_part} <= set(parts)
 
 
+def _ends(selection: SummaryFilter, rows: Sequence[Row], first: int, last: int) -> list[WindowSums]:
+    """The sums of a window before `first` and from `last` on, in seconds from the hour on."""
+    assert selection.since is not None
+    assert selection.until is not None
+    ever, ends = 2**40, []
+    for part, entered in (
+        ((selection.since, _HOUR + first), (-ever, _HOUR + first)),
+        ((_HOUR + last, selection.until), (_HOUR + last, ever)),
+    ):
+        side = WindowSums(
+            selection, by="" if selection.region else "region", part=part, entered=entered
+        )
+        side.add(row for row in rows if selection.region in (None, *_regions(row)))
+        ends.append(side)
+    return ends
+
+
+def _regions(row: Row) -> set[str]:
+    return {row.value, *(part["region"] for _, _, part in msgspec.json.decode(row.segments))}
+
+
 @given(_LIVES, st.integers(0, 600), st.integers(600, 1200))
 def test_the_sums_of_neighbouring_parts_and_a_rollup_are_those_of_the_window(
     chance: random.Random, since: int, until: int
@@ -268,17 +294,7 @@ def test_the_sums_of_neighbouring_parts_and_a_rollup_are_those_of_the_window(
     first, last = since + -since % BUCKET, until - until % BUCKET
     whole = WindowSums(selection, by="region")
     whole.add(rows)
-    ever = 2**40
-    parts = []
-    for start, end, entered in (
-        (since, first, (-ever, _HOUR + first)),
-        (last, until, (_HOUR + last, ever)),
-    ):
-        side = WindowSums(
-            selection, by="region", part=(_HOUR + start, _HOUR + end), entered=entered
-        )
-        side.add(rows)
-        parts.append(side)
+    parts = _ends(selection, rows, first, last)
     facts = [
         Fact(
             row.began,
@@ -299,9 +315,15 @@ def test_the_sums_of_neighbouring_parts_and_a_rollup_are_those_of_the_window(
     inner = by_value([middle[1 + _REGION]], _HOUR + first, _HOUR + last)
     for value in {*whole.values(), *inner}:
         pieces_of_value = [*inner.get(value, []), *(of[value] for of in values if value in of)]
-        assert total(pieces_of_value, 0) == msgspec.structs.replace(
+        joined = total(pieces_of_value, 0)
+        assert msgspec.structs.replace(joined, people=0, connections=0) == msgspec.structs.replace(
             whole.values().get(value, Sums(0, 0, 0, 0, 0, 0)), start=0
         )
+        of_value = msgspec.structs.replace(selection, region=value)
+        filtered = WindowSums(of_value)
+        filtered.add(row for row in rows if value in _regions(row))
+        ends = [part for side in _ends(of_value, rows, first, last) for part in side.parts()]
+        assert total([*inner.get(value, []), *ends], 0) == total(filtered.parts(), 0)
     replicates = [side.replicates for side in parts]
     if (first, last) == (0, HOUR):
         replicates.append(replicates_of([middle[1 + _REGION]]))

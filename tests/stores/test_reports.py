@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from jmmc.answers import overviews
+from jmmc.answers import worst_meetings
 from jmmc.answers.model import Grades
 from jmmc.answers.queries import NotFoundError, Queries
 from jmmc.core.model import Push, SessionFilter
@@ -19,7 +19,7 @@ from jmmc.maintenance.summarizer import Summarizer
 from jmmc.quality.differences import NO_DIFFERENCE
 from jmmc.quality.filters import DIMENSIONS, FILTERS, SummaryFilter
 from jmmc.quality.rollup_hours import hours_of
-from jmmc.quality.rollups import ALL, DAY, HOUR, SPAN, Rollup
+from jmmc.quality.rollups import ALL, DAY, FORM, HOUR, SPAN, Rollup
 from jmmc.quality.summarize import summarize
 from jmmc.quality.summary import LiveSession
 from jmmc.quality.thresholds import preset
@@ -93,6 +93,7 @@ def filled_stores(
     async def fill() -> None:
         store = make_store()
         await store.open()
+        assert [hours async for hours in _summarizer(store).rollups.complete()] == []
         await _fill(store, _LIVES)
         await store.close()
 
@@ -532,6 +533,22 @@ async def test_an_overview_with_a_filter_covers_the_selected_sessions(lives: Sto
     assert known == everything.grades.known_seconds
 
 
+@pytest.mark.parametrize("field", ["browser", "region", "bridge"])
+async def test_an_overview_with_a_filter_is_the_same_from_rollups_and_from_sessions(
+    lives: Store, field: str
+) -> None:
+    """Sessions answer it while rollups of an earlier version are being made again."""
+    window = SummaryFilter(since=_START + 5 * HOUR + 1234, until=_START + 2 * DAY - 4321)
+    value = max(await lives.reports.count_values(field, window))
+    selection = msgspec.structs.replace(window, **{field: value})
+    from_rollups = await _queries(lives).overview(selection)
+    await lives.reports.delete_record("dimensions", "current")
+    from_sessions = await _queries(lives).overview(selection)
+    await lives.reports.put_record("dimensions", "current", FORM)
+    assert from_rollups == from_sessions
+    assert from_rollups.sessions > 0
+
+
 @pytest.mark.parametrize("by", DIMENSIONS)
 async def test_a_comparison_is_the_same_from_rollups_and_from_sessions(
     lives: Store, by: str
@@ -615,9 +632,9 @@ async def test_the_worst_meetings_are_the_same_however_rooms_are_read(
 
     room_by_room = await worst()
     assert len(room_by_room) == 4
-    monkeypatch.setattr(overviews, "_SINGLY", 0)
+    monkeypatch.setattr(worst_meetings, "_SINGLY", 0)
     assert await worst() == room_by_room, "by the times in which rooms were occupied"
-    monkeypatch.setattr(overviews, "_MOST_OCCUPIED", 0)
+    monkeypatch.setattr(worst_meetings, "_MOST_OCCUPIED", 0)
     assert await worst() == room_by_room, "all stays at once"
 
 
@@ -738,7 +755,7 @@ async def test_a_room_has_one_meeting_for_each_time_that_people_met(store: Store
 async def test_the_worst_meetings_are_those_with_the_most_affected_time(
     lives: Store, monkeypatch: pytest.MonkeyPatch, singly: int
 ) -> None:
-    monkeypatch.setattr("jmmc.answers.overviews._SINGLY", singly)
+    monkeypatch.setattr("jmmc.answers.worst_meetings._SINGLY", singly)
     queries = _queries(lives)
     meetings = await queries.meetings(_ALL)
 

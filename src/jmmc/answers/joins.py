@@ -6,7 +6,7 @@ from functools import partial
 import msgspec
 
 from jmmc.answers.model import JoinRates, JoinReasons, Quantiles, RecentJoins
-from jmmc.answers.rollup_reading import rollups_by_value
+from jmmc.answers.rollup_reading import rollups_by_value, stored_value
 from jmmc.answers.threads import in_background, paused
 from jmmc.core.readings import TECHNICAL_FAILURES
 from jmmc.core.tasks import prefetch
@@ -54,6 +54,31 @@ async def joins_by(
             for rollup in rollups:
                 await in_background(partial(_add, found, rollup.joins))
     return found
+
+
+async def all_joins(reports: Reports, selection: SummaryFilter) -> JoinSums:
+    """All joins of a window together.
+
+    Whole hours come from the rollups of the value that answers the selection, if there is one.
+    """
+    since, until = selection.since, selection.until
+    assert since is not None
+    assert until is not None
+    first, last = since + -since % HOUR, until - until % HOUR
+    stored = await stored_value(reports, selection) if first < last else None
+    if stored is None:
+        first = last = until
+    sums = JoinSums()
+    for start, end in ((since, first), (last, until)):
+        if start < end:
+            of_end = await _of_sessions(reports, selection, start, end, ALL)
+            sums.merge(of_end.get(ALL, JoinSums()))
+    if stored is not None:
+        async for rollups in rollups_by_value(reports, stored.dimension, first, last):
+            for rollup in rollups:
+                if of_value := rollup.joins.get(stored.value):
+                    sums.merge(of_value)
+    return sums
 
 
 async def _of_sessions(
@@ -171,7 +196,7 @@ async def dropped_times(reports: Reports, selection: SummaryFilter) -> list[int]
 async def recent_joins(reports: Reports, now: int) -> RecentJoins:
     """The joins of the last minutes, and the latest that failed."""
     window = SummaryFilter(since=now - RECENT, until=now + 1)
-    sums = (await joins_by(reports, window, ALL)).get(ALL, JoinSums())
+    sums = await all_joins(reports, window)
     latest = await attempts_in(reports, window, limit=_LATEST)
     return RecentJoins(RECENT, rates_of(sums, window), reasons_of(sums), tuple(latest))
 

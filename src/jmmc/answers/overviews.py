@@ -1,10 +1,9 @@
 """Windows of time: totals, time series, comparisons, heat maps and the worst meetings."""
 
 from collections import Counter
-from collections.abc import AsyncIterator, Collection, Iterable, Mapping, Sequence, Set
+from collections.abc import Iterable, Mapping, Sequence, Set
 from functools import partial
 from heapq import nlargest
-from itertools import repeat
 from typing import NamedTuple
 
 import msgspec
@@ -20,6 +19,7 @@ from jmmc.answers.comparing import (
     with_values,
 )
 from jmmc.answers.joins import (
+    all_joins,
     dropped_times,
     failed_times,
     joins_by,
@@ -28,7 +28,6 @@ from jmmc.answers.joins import (
     reasons_of,
     steps_of,
 )
-from jmmc.answers.meetings import Room, Stay, badness, meeting_of
 from jmmc.answers.model import (
     Cell,
     Change,
@@ -36,57 +35,51 @@ from jmmc.answers.model import (
     GradeDistribution,
     Grades,
     HeatRow,
-    Meeting,
     Now,
     Outlier,
     Overview,
     Point,
     QualityPoint,
 )
-from jmmc.answers.rollup_reading import rollups_by_value
-from jmmc.answers.stays import read_stays
 from jmmc.answers.threads import in_background, paused
+from jmmc.answers.window_totals import (
+    WindowReader,
+    lengths_of,
+    quality_step_of,
+    step_of,
+    whole_units,
+    window_of,
+)
+from jmmc.answers.worst_meetings import WorstMeetings
 from jmmc.core.errors import InvalidInput
 from jmmc.core.tasks import prefetch
 from jmmc.core.timestamps import WordedMoment
 from jmmc.quality.filters import DIMENSIONS, SELDOM_KNOWN, SummaryFilter
 from jmmc.quality.grading import Grade
-from jmmc.quality.intervals import Replicates, estimate, interval
-from jmmc.quality.joins import JoinSums, add_joins
-from jmmc.quality.meetings import by_room, split, until_empty
+from jmmc.quality.intervals import estimate, interval
+from jmmc.quality.joins import JoinSums
 from jmmc.quality.pair_sums import Pair, PairSums
 from jmmc.quality.quality_steps import QualitySteps
 from jmmc.quality.rollups import (
     ALL,
     DAY,
     HOUR,
-    ReplicatesByValue,
-    Rollup,
     Sums,
-    add_replicates,
     by_value,
     total,
-    windows,
 )
+from jmmc.quality.segments import track_of
 from jmmc.quality.summary import grade_at, lane_of
-from jmmc.quality.window_sums import ROW_COLUMNS, Cut, Row, WindowSums, cut_of
+from jmmc.quality.window_sums import ROW_COLUMNS, Cut, Row, cut_of, fitting_pieces
 from jmmc.stores import Reports, Store
 
 _MOST_ROWS = 200  # Of a heat map: the values with the most known time.
-_ROLLUPS_TOGETHER, _FEW_TOGETHER = 24, 240  # With many values, and with few.
-_EVER = -(2**62)  # Before all time.
 _FROM_GOOD = (Grade.GOOD, Grade.FAIR, Grade.POOR, Grade.UNKNOWN)
 _MAX_CELLS = 60  # In a row of a heat map.
 MOST_CROSSED = 200_000
 """Sessions of which two dimensions are crossed: no rollup has pairs, so each of them is read."""
 
-_MAX_QUALITY_POINTS = 60  # The longer a step, the narrower its interval.
 _MAX_POINTS = 200  # In a series.
-_MAX_SHORT_STEPS = 24  # The same in a short window.
-_FROM_SESSIONS = 6 * HOUR  # Shorter windows come from sessions: rollups have intervals by hour.
-_MOST_OCCUPIED = 100  # Times of which the meetings are read one by one.
-_SINGLY = 50  # Rooms that are read one by one; more are read faster in one query.
-_STEPS = (300, 900, 3600, 4 * 3600, DAY, 7 * DAY)
 
 
 class OverviewDetail(NamedTuple):
@@ -98,79 +91,29 @@ class OverviewDetail(NamedTuple):
     spread: GradeDistribution
 
 
-class _BadStay(NamedTuple):
-    """What decides when a room was occupied, and how bad that was."""
-
-    room: str
-    began: int
-    ended: int
-    jitsi_meeting_id: str
-    fair: int
-    poor: int
-
-
-class _Occupied(NamedTuple):
-    """A time in which a room was never empty for ten minutes: no meeting in it is worse."""
-
-    bad: int
-    room: str
-    began: int
-    ended: int
-
-
-class _SumsByValue:
-    """Sums and replicates by value, over any number of sides and rollups."""
-
-    def __init__(self) -> None:
-        self.values: dict[str, list[int]] = {}
-        self.replicates = ReplicatesByValue(Replicates)
-
-    def add_side(self, side: WindowSums) -> None:
-        """Add the sums of one end of a window."""
-        for value, sums in side.values().items():
-            self._add(value, sums)
-        for value, replicates in side.replicates.items():
-            self.replicates[value].merge(replicates)
-
-    def add_rollups(self, rollups: Iterable[Rollup], since: int, until: int) -> None:
-        """Add the parts that begin in a window, and the replicates of all of it."""
-        for rollup in paused(rollups, every=1):
-            for value, parts in rollup.values.items():
-                for part in parts:
-                    if since <= part.start < until:
-                        self._add(value, part)
-            add_replicates(self.replicates, [rollup])
-
-    def _add(self, value: str, sums: Sums) -> None:
-        if value not in self.values:
-            self.values[value] = [0, 0, 0, 0, 0]
-        mine = self.values[value]
-        mine[0] += sums.sessions
-        mine[1] += sums.good
-        mine[2] += sums.fair
-        mine[3] += sums.poor
-        mine[4] += sums.unknown
-
-
 class Overviews:
     """Answers about windows of time from one store. A selection needs `since` and `until`."""
 
     def __init__(self, store: Store) -> None:
         self._store = store
+        self._reader = WindowReader(store.reports)
 
     async def overview(self, selection: SummaryFilter) -> Overview:
         """Totals and a time series of the window, and what runs now."""
-        since, until = _window(selection)
-        length = DAY if _step(until - since, _MAX_POINTS) % DAY == 0 else HOUR
-        sums = await self.totals(selection, ALL, length)
-        rooms = len(sums.rooms) if sums.rooms else await self._reports.count_rooms(selection)
-        return await self._overview(selection, sums, rooms)
+        since, until = window_of(selection)
+        length = DAY if step_of(until - since, _MAX_POINTS) % DAY == 0 else HOUR
+        sums = await self._reader.totals(selection, ALL, length)
+        if sums.edges is None:
+            return await self._overview(selection, sums, len(sums.rooms))
+        rooms = await self._reports.count_rooms(selection)
+        elsewhere = await self._rooms_of_others(selection, sums.edges)
+        return await self._overview(selection, sums, rooms - len(elsewhere))
 
     async def series(self, selection: SummaryFilter) -> tuple[Point, ...]:
         """The time series of the window, without failed joins and dropped stays."""
-        since, until = _window(selection)
-        step = _step(until - since, _MAX_POINTS)
-        totals = await self.totals(selection, ALL, HOUR)
+        since, until = window_of(selection)
+        step = step_of(until - since, _MAX_POINTS)
+        totals = await self._reader.totals(selection, ALL, HOUR)
         return tuple(
             _point(part, step, since, until, 0, 0) for part in _by_start(totals.parts, step)
         )
@@ -188,7 +131,9 @@ class Overviews:
             await self._overview(selection, sums, len(rooms)),
             [_cell(part) for part in _by_start(sums.parts, HOUR)],
             await in_background(partial(compared, sums, joins, selection, by)),
-            GradeDistribution(tuple(deciles), await self._worst(selection, rooms, worst)),
+            GradeDistribution(
+                tuple(deciles), await WorstMeetings(self._reports).find(selection, rooms, worst)
+            ),
         )
 
     async def compare(self, by: str, selection: SummaryFilter) -> list[Comparison]:
@@ -202,7 +147,7 @@ class Overviews:
     async def outliers(self, selection: SummaryFilter, *, limit: int) -> tuple[list[Outlier], int]:
         """The values of all dimensions that are worse than the rest, and the number of sessions."""
         known = await self._known_dimensions(selection)
-        dimensions = {name: await self.totals(selection, name, None) for name in known}
+        dimensions = {name: await self._reader.totals(selection, name, None) for name in known}
         # No session changes its browser: each counts for one value.
         sessions = sum(sums.sessions for sums in dimensions["browser"].values.values())
         return await in_background(lambda: outliers(dimensions, limit)), sessions
@@ -222,7 +167,7 @@ class Overviews:
 
         With `crossed`, the pairs of values of both dimensions.
         """
-        since, until = _window(selection)
+        since, until = window_of(selection)
         _check_dimension(by)
         if not since < at < until:
             raise InvalidInput(
@@ -243,17 +188,14 @@ class Overviews:
         return await in_background(lambda: changed((by,), before, after, selection))
 
     async def _side(self, by: str, part: SummaryFilter) -> Side[str]:
-        totals = await self.totals(part, by, None)
+        totals = await self._reader.totals(part, by, None)
         joins = await joins_by(self._reports, part, by)
-        return Side(totals.values, totals.replicates, joins, await self._all_joins(part))
+        return Side(totals.values, totals.replicates, joins, await all_joins(self._reports, part))
 
     async def _pair_side(self, by: str, crossed: str, part: SummaryFilter) -> Side[Pair]:
         pairs, joins = await self._pairs(by, crossed, part)
         values = await in_background(pairs.values)
-        return Side(values, pairs.replicates, joins, await self._all_joins(part))
-
-    async def _all_joins(self, selection: SummaryFilter) -> JoinSums:
-        return (await joins_by(self._reports, selection, ALL)).get(ALL, JoinSums())
+        return Side(values, pairs.replicates, joins, await all_joins(self._reports, part))
 
     async def crossed(self, by: str, crossed: str, selection: SummaryFilter) -> list[Comparison]:
         """The pairs of values of two dimensions, those worse than the rest first."""
@@ -263,7 +205,7 @@ class Overviews:
     async def _pairs(
         self, by: str, crossed: str, selection: SummaryFilter
     ) -> tuple[PairSums, dict[Pair, JoinSums]]:
-        _window(selection)
+        window_of(selection)
         _check_dimension(by)
         _check_dimension(crossed, "crossed")
         if by == crossed:
@@ -285,18 +227,18 @@ class Overviews:
 
     async def heat_by(self, by: str, selection: SummaryFilter) -> list[HeatRow]:
         """The heat map of a dimension; filters other than the window are ignored."""
-        since, until = _window(selection)
+        since, until = window_of(selection)
         selection = SummaryFilter(since=since, until=until)
-        step = max(_step(until - since, _MAX_CELLS), HOUR)
-        first, last = _whole(since, until, HOUR)
+        step = max(step_of(until - since, _MAX_CELLS), HOUR)
+        first, last = whole_units(since, until, HOUR)
         steps = QualitySteps(selection, step)
-        sides, _ = await self._sides(selection, by, first, last, steps)
+        sides, _ = await self._reader.sides(selection, by, first, last, steps)
         values: dict[str, list[Sums]] = {}
         for side in sides:
             for value, sums in side.values().items():
                 values.setdefault(value, []).append(sums)
-        for length, start, end in _lengths(first, last, DAY if step % DAY == 0 else HOUR):
-            async for rollups in self._rollups(by, length, start, end):
+        for length, start, end in lengths_of(first, last, DAY if step % DAY == 0 else HOUR):
+            async for rollups in self._reader.rollups(by, length, start, end):
                 for value, parts in by_value(rollups, start, end).items():
                     values.setdefault(value, []).extend(_by_start(parts, HOUR))
         values.pop("", None)
@@ -307,98 +249,9 @@ class Overviews:
     ) -> tuple[WindowTotals, dict[str, JoinSums]]:
         """The sums and the joins of a window by value; each rollup is read once for both."""
         joins: dict[str, JoinSums] = {}
-        totals = await self.totals(selection, by, length, joins=joins)
+        totals = await self._reader.totals(selection, by, length, joins=joins)
         read = joins if by and totals.edges is not None else None
         return totals, await joins_by(self._reports, selection, by, of_whole_hours=read)
-
-    async def totals(
-        self,
-        selection: SummaryFilter,
-        by: str,
-        length: int | None,
-        *,
-        joins: dict[str, JoinSums] | None = None,
-    ) -> WindowTotals:
-        """The sums of a window: by value of `by`, and over time in parts of at most `length`.
-
-        Whole hours come from rollups, both ends from the sessions that were there, because
-        intervals need more than rollups have of five minutes. With a filter, and in a short window,
-        all of it comes from sessions. Without a `length` there are no parts. The joins of the
-        rollups that are read by value are added to `joins`.
-        """
-        since, until = _window(selection)
-        first, last = _whole(since, until, HOUR)
-        steps = QualitySteps(selection, _quality_step(until - since))
-        if not selection.only_window or first >= last or until - since < _FROM_SESSIONS:
-            whole = WindowSums(selection, by=by)
-            async for rows in self._rows(selection, by):
-                await in_background(partial(_add, whole, steps, rows, since, until))
-            return await in_background(lambda: _totals_of(whole, steps))
-        sides, edges = await self._sides(selection, by, first, last, steps)
-        parts: list[Sums] = []
-        drops: dict[int, int] = {}
-        if length is not None:
-            parts += [part for side in sides for part in side.parts()]
-            for size, start, end in _lengths(first, last, length):
-                async for rollups in self._rollups(ALL, size, start, end):
-                    parts += by_value(rollups, start, end).get(ALL, ())
-                    steps.add_rollups(rollups)
-                    drops |= {
-                        rollup.start: of_all.counts.dropped
-                        for rollup in rollups
-                        if (of_all := rollup.joins.get(ALL))
-                    }
-        by_value_of = _SumsByValue()
-        for side in sides if by else ():
-            by_value_of.add_side(side)
-        if by:
-            async for rollups in rollups_by_value(self._reports, by, first, last):
-                await in_background(partial(by_value_of.add_rollups, rollups, first, last))
-                if joins is not None:
-                    for rollup in rollups:
-                        await in_background(partial(add_joins, joins, paused(rollup.joins.items())))
-        return WindowTotals(
-            sorted(parts, key=lambda part: part.start),
-            {value: Sums(since, *sums) for value, sums in by_value_of.values.items()},
-            by_value_of.replicates,
-            steps,
-            edges=edges,
-            drops=drops,
-        )
-
-    async def _sides(
-        self, selection: SummaryFilter, by: str, first: int, last: int, steps: QualitySteps
-    ) -> tuple[list[WindowSums], dict[str, Row]]:
-        """The sums before `first` and from `last` on, and the sessions that also were outside.
-
-        When the window has no whole unit between them, the first side has all of it.
-        """
-        since, until = _window(selection)
-        if first >= last:
-            first = last = until
-        edges: dict[str, Row] = {}
-        sides: list[WindowSums] = []
-        for part, entered, start, end in (
-            # Also sessions that are there at the very moment count, when an end has no part.
-            ((since, first), (_EVER, first), since, max(first, since + 1)),
-            ((last, until), (last, -_EVER), min(last, until - 1), until),
-        ):
-            sums = WindowSums(selection, by=by, part=part, entered=entered)
-            at_end = msgspec.structs.replace(selection, since=start, until=end)
-            async for rows in self._rows(at_end, by):
-                kept = [*rows]
-                await in_background(partial(_add, sums, steps, kept, *part))
-                edges |= {
-                    row.session: row for row in kept if row.began < since or row.ended > until
-                }
-            sides.append(sums)
-        return sides, edges
-
-    async def _rows(self, selection: SummaryFilter, by: str) -> AsyncIterator[Iterable[Row]]:
-        """Yield the sessions of a selection, some thousands at a time."""
-        names = (*ROW_COLUMNS, by) if by else ROW_COLUMNS
-        async for columns in prefetch(self._reports.columns(names, selection)):
-            yield map(Row._make, zip(*columns, *([] if by else [repeat(ALL)]), strict=False))
 
     @property
     def _reports(self) -> Reports:
@@ -417,14 +270,6 @@ class Overviews:
             Grades.of(*(grades[grade] for grade in _FROM_GOOD)),
         )
 
-    async def _rollups(
-        self, by: str, length: int, since: int, until: int
-    ) -> AsyncIterator[Sequence[Rollup]]:
-        """Yield rollups in small parts: one with many values takes milliseconds to decode."""
-        step = length * (_FEW_TOGETHER if by == ALL else _ROLLUPS_TOGETHER)
-        for start in range(since - since % length, until, step):
-            yield await self._reports.rollups(by, length, start, min(start + step, until))
-
     async def _deciles(
         self, selection: SummaryFilter, edges: Mapping[str, Row]
     ) -> tuple[list[int], dict[str, list[int]]]:
@@ -432,7 +277,7 @@ class Overviews:
 
         The store counts whole sessions; those at the ends of the window are corrected.
         """
-        since, until = _window(selection)
+        since, until = window_of(selection)
         counts = [0] * 10
         rooms: dict[str, list[int]] = {}
 
@@ -451,13 +296,32 @@ class Overviews:
             add(row.room, cut.tenth, 1, cut.fair, cut.poor)
         return counts, rooms
 
+    async def _rooms_of_others(
+        self, selection: SummaryFilter, edges: Mapping[str, Row]
+    ) -> Set[str]:
+        """Rooms that only have sessions which were as selected, but not in the window."""
+        since, until = window_of(selection)
+        others = {
+            row.session: row.room
+            for row in paused(edges.values())
+            if row.segments != "[]"
+            and not fitting_pieces(track_of(row.lane, row.segments), since, until, selection)
+        }
+        rooms = set(others.values())
+        for room in tuple(rooms):
+            of_room = msgspec.structs.replace(selection, room=room)
+            sessions = await self._reports.facts(("session",), of_room)
+            if any(session not in others for (session,) in sessions):
+                rooms.discard(room)
+        return rooms
+
     async def _overview(
         self, selection: SummaryFilter, totals: WindowTotals, rooms: int
     ) -> Overview:
-        since, until = _window(selection)
-        step, quality_step = _step(until - since, _MAX_POINTS), _quality_step(until - since)
+        since, until = window_of(selection)
+        step, quality_step = step_of(until - since, _MAX_POINTS), quality_step_of(until - since)
         whole = total(totals.parts, since)
-        joins = await self._all_joins(selection)
+        joins = await all_joins(self._reports, selection)
         failed = Counter(at - at % step for at in await failed_times(self._reports, selection))
         dropped = await self._dropped(selection, totals, step)
         steps = {part.start: part for part in _by_start(totals.parts, step)}
@@ -496,11 +360,11 @@ class Overviews:
 
         Where a step has whole hours, from their rollups: no index has dropped stays.
         """
-        since, until = _window(selection)
+        since, until = window_of(selection)
         windows_of_sessions = [(since, until)]
         counts: Counter[int] = Counter()
         if totals.edges is not None and step >= HOUR:
-            first, last = _whole(since, until, HOUR)
+            first, last = whole_units(since, until, HOUR)
             windows_of_sessions = [(since, first), (last, until)]
             for start, dropped in totals.drops.items():
                 counts[start - start % step] += dropped
@@ -511,116 +375,12 @@ class Overviews:
                 counts.update(at - at % step for at in times)
         return counts
 
-    async def _worst(
-        self, selection: SummaryFilter, bad_seconds: Mapping[str, Sequence[int]], worst: int
-    ) -> tuple[Meeting, ...]:
-        """The worst meetings of the window; `bad_seconds` has the fair and poor ones of each room.
-
-        No meeting is worse than its room in total, so only the worst rooms are read.
-        """
-        rooms = {room: badness(*seconds) for room, seconds in bad_seconds.items()}
-        worst_rooms = sorted(rooms, key=lambda room: (rooms[room], room), reverse=True)
-        found: list[tuple[int, Room]] = []
-        looked = 0
-        while looked < len(worst_rooms):
-            least = found[worst - 1][0] if len(found) >= worst else 0
-            if found and rooms[worst_rooms[looked]] < max(least, 1):
-                break
-            size = worst if looked < _SINGLY else len(worst_rooms)
-            rooms_of_part = worst_rooms[looked : looked + size]
-            found += await self._bad_meetings(selection, rooms_of_part, worst, least)
-            found.sort(key=lambda meeting: _order(*meeting), reverse=True)
-            looked += size
-        return tuple(meeting_of(stays) for _, stays in found[:worst])
-
-    async def _occupied(self, selection: SummaryFilter, rooms: Set[str]) -> list[_Occupied]:
-        rows = await self._reports.facts(_BadStay._fields, selection)
-        return await in_background(partial(_occupied_of, rows, rooms))
-
-    async def _meetings_between(
-        self, selection: SummaryFilter, room: str, began: int, ended: int
-    ) -> list[tuple[int, Room]]:
-        since, until = _window(selection)
-        occupied = msgspec.structs.replace(
-            selection, room=room, since=max(since, began), until=min(until, ended + 1)
-        )
-        stays = await read_stays(self._reports, occupied)
-        return await in_background(lambda: _with_badness(stays))
-
-    async def _bad_meetings(
-        self, selection: SummaryFilter, worst_rooms: Collection[str], worst: int, least: int
-    ) -> list[tuple[int, Room]]:
-        """The meetings of these rooms that had problems: badness and stays.
-
-        Of many rooms some that are not among the `worst` ones, or less bad than `least`, are left
-        out.
-        """
-        if len(worst_rooms) > _SINGLY:
-            looked_for = set(worst_rooms)
-            occupied = await self._occupied(selection, looked_for)
-            found: list[tuple[int, Room]] = []
-            for bad, room, began, ended in occupied[:_MOST_OCCUPIED]:
-                if bad < least:
-                    return found
-                found += await self._meetings_between(selection, room, began, ended)
-                if len(found) >= worst:
-                    found.sort(key=lambda meeting: meeting[0], reverse=True)
-                    least = max(least, found[worst - 1][0])
-            if len(occupied) <= _MOST_OCCUPIED or occupied[_MOST_OCCUPIED].bad < least:
-                return found
-            every_stay = await read_stays(self._reports, selection)
-            stays = await in_background(
-                lambda: [stay for stay in paused(every_stay) if stay.room in looked_for]
-            )
-        else:
-            stays = []
-            for worst_room in worst_rooms:
-                stays += await read_stays(
-                    self._reports, msgspec.structs.replace(selection, room=worst_room)
-                )
-        return await in_background(lambda: _with_badness(stays))
-
-
-def _occupied_of(
-    rows: Iterable[tuple[str, int, int, str, int, int]], rooms: Set[str]
-) -> list[_Occupied]:
-    """The times with problems, the worst first."""
-    stays = (_BadStay(*row) for row in paused(rows) if row[0] in rooms)
-    occupied = [
-        _Occupied(bad, room, together[0].began, max(stay.ended for stay in together))
-        for room, room_stays in by_room(stays).items()
-        for together in until_empty(room_stays)
-        if (bad := sum(badness(stay.fair, stay.poor) for stay in together))
-    ]
-    return sorted(occupied, reverse=True)
-
 
 def _check_dimension(by: str, field: str = "by") -> None:
     if by not in DIMENSIONS:
         raise InvalidInput(
             "expected {allowed}", field=field, given=by, allowed=", ".join(DIMENSIONS)
         )
-
-
-def _add(
-    sums: WindowSums, steps: QualitySteps, rows: Iterable[Row], since: int, until: int
-) -> None:
-    kept = [*rows]
-    sums.add(paused(kept))
-    steps.add_rows(paused(kept), since, until)
-
-
-def _totals_of(whole: WindowSums, steps: QualitySteps) -> WindowTotals:
-    return WindowTotals(
-        whole.parts(), whole.values(), whole.replicates, steps, whole.deciles, whole.rooms
-    )
-
-
-def _quality_step(length: int) -> int:
-    """The length (seconds) of the steps of the share of bad time in a window of `length`."""
-    if length < _FROM_SESSIONS:
-        return _step(length, _MAX_SHORT_STEPS)
-    return max(HOUR, _step(length, _MAX_QUALITY_POINTS))
 
 
 def _quality_points(steps: QualitySteps, step: int, window: tuple[int, int]) -> list[QualityPoint]:
@@ -647,16 +407,6 @@ def _quality_points(steps: QualitySteps, step: int, window: tuple[int, int]) -> 
     return points
 
 
-def _with_badness(stays: Iterable[Stay]) -> list[tuple[int, Room]]:
-    """The meetings of these stays that had problems: badness and stays."""
-    return [
-        (bad, meeting_stays)
-        for room_stays in by_room(paused(stays)).values()
-        for meeting_stays in split(room_stays)
-        if (bad := sum(badness(stay.fair, stay.poor) for stay in meeting_stays))
-    ]
-
-
 def _point(
     part: Sums, step: int, since: int, until: int, failed_joins: int, dropped_stays: int
 ) -> Point:
@@ -670,39 +420,6 @@ def _point(
         failed_joins,
         dropped_stays,
     )
-
-
-def _whole(since: int, until: int, unit: int) -> tuple[int, int]:
-    """The first and the last whole unit (seconds) in a window; not in order when there is none."""
-    return since + -since % unit, until - until % unit
-
-
-def _lengths(since: int, until: int, longest: int) -> Iterable[tuple[int, int, int]]:
-    """The window in (length of rollups, since, until), of rollups of at most `longest`."""
-    return windows(since, until) if longest == DAY else [(HOUR, since, until)]
-
-
-def _step(length: int, most: int) -> int:
-    """The shortest step (seconds) that divides a window of `length` into at most `most` parts."""
-    return next((step for step in _STEPS if length / step <= most), _STEPS[-1])
-
-
-def _order(bad: int, stays: Room) -> tuple[int, str, int]:
-    return bad, stays[0].room, stays[0].began
-
-
-def _window(selection: SummaryFilter) -> tuple[int, int]:
-    since, until = selection.since, selection.until
-    if since is None or until is None:
-        raise ValueError("since and until are required")
-    if since >= until:
-        raise InvalidInput(
-            "since must be earlier than until (got {since}, {until})",
-            field="since",
-            since=WordedMoment(since),
-            until=WordedMoment(until),
-        )
-    return since, until
 
 
 def _heat_rows(values: Mapping[str, Sequence[Sums]], step: int) -> list[HeatRow]:

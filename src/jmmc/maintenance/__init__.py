@@ -11,6 +11,7 @@ __all__ = [
     "erase",
     "incidents",
     "retention",
+    "rollups",
     "schedule",
     "usage_days",
 ]

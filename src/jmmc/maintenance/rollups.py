@@ -22,8 +22,6 @@ from collections.abc import (
 from contextlib import asynccontextmanager
 from typing import Any, TypeVar
 
-import msgspec
-
 from jmmc.core.logging import logger
 from jmmc.core.tasks import raise_if_cancelled
 from jmmc.core.timestamps import to_iso
@@ -31,7 +29,18 @@ from jmmc.core.yielding import LoadAwareYielder
 from jmmc.maintenance.set_aside import SetAside, reason_of
 from jmmc.maintenance.usage_days import note_usage
 from jmmc.quality.filters import DIMENSIONS, SummaryFilter
-from jmmc.quality.rollups import ALL, DAY, HOUR, SPAN, Fact, Rollup, day_of, hour_of, span_of
+from jmmc.quality.rollups import (
+    ALL,
+    DAY,
+    FORM,
+    HOUR,
+    SPAN,
+    Fact,
+    Rollup,
+    day_of,
+    hour_of,
+    span_of,
+)
 from jmmc.quality.segments import track_of
 from jmmc.quality.summary import Setup
 from jmmc.stores import Reports
@@ -44,6 +53,7 @@ _NOTED = "stale hour"  # Kinds of records.
 _ROLLING_UP = "rolling up hour"
 _STALE_SPAN = "stale span"
 _SPANS = "spans"  # That those of an earlier version's days were noted.
+_FORM = ("dimensions", "current")  # Kind and name of a record: what all rollups have.
 _PERIOD = 60  # Seconds between rollups while more is due: of 100,000 sessions one takes 2 s.
 _ROWS_A_SECOND = 500  # Of all time between rollups: they take 2 to 4 % of a core.
 _HOURS_PER_LEASE = 24  # Rebuilt before the lease is renewed.
@@ -158,20 +168,19 @@ class RollupMaker:
             await self._reports.put_record(_STALE_SPAN, str(span), b"{}")
 
     async def complete(self) -> AsyncIterator[int]:
-        """Rebuild rollups that were made without one of today's dimensions; yield hours done.
+        """Rebuild rollups that an earlier version made without what today's have; yield hours done.
 
         Reads the summaries, so also those whose samples are gone. Free when none is missing.
         """
         reports = self._reports
-        names = msgspec.json.encode(DIMENSIONS)
-        if (await reports.records("dimensions")).get("current") == names:
+        if await are_current(reports):
             return
         everything = await reports.rollups(ALL, HOUR, 0, int(self._clock()) + DAY)
         hours = [span.start for span in everything]
         for done in range(0, len(hours), _HOURS_PER_LEASE):
             await self._roll_up(hours[done : done + _HOURS_PER_LEASE])
             yield min(done + _HOURS_PER_LEASE, len(hours))
-        await reports.put_record("dimensions", "current", names)
+        await reports.put_record(*_FORM, FORM)
 
     async def _roll_up(self, hours: Iterable[int]) -> None:
         reports = self._reports
@@ -230,6 +239,12 @@ class RollupMaker:
             _log.error(
                 "hour_set_aside", hour=to_iso(hour), why=reason_of(error), retry_seconds=pause
             )
+
+
+async def are_current(reports: Reports) -> bool:
+    """Whether all rollups have what today's have (`quality.rollups.FORM`)."""
+    kind, name = _FORM
+    return (await reports.records(kind)).get(name) == FORM
 
 
 def _hour_of(rows: Sequence[Sequence[Any]], hour: int) -> list[Rollup]:

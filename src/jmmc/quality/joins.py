@@ -114,12 +114,21 @@ def outcome_at(counts: Joins, groups: tuple[int, int], failure: str, setup: Setu
     return JoinOutcome(counts, groups, reason, None if whole is None else bucket_of(whole))
 
 
+def step_buckets(setup: Setup) -> list[tuple[str, int]]:
+    """The steps of a join whose length is known, each with the bucket of that."""
+    return [
+        (name, bucket_of(length))
+        for name, length in zip(STEPS, setup.steps, strict=True)
+        if length is not None
+    ]
+
+
 class JoinSums(Struct, array_like=True, gc=False):
     """The joins and the ends of stays of some time, in a form that adds up.
 
     `clusters` has them by group of persons and of meetings; `failures` and `drops` count reasons.
-    `setup` has the times from asking to join until the first media, `steps` those of `STEPS`; in a
-    rollup, only over all sessions.
+    `setup` has the times from asking to join until the first media, `steps` those of `STEPS`; a
+    rollup has steps of all sessions, and of dimensions with few values.
     """
 
     counts: Joins = Joins()
@@ -147,13 +156,11 @@ class JoinSums(Struct, array_like=True, gc=False):
         sums.counts = Joins(*totals)
         return sums
 
-    def add_steps(self, steps: Iterable[int | None]) -> None:
-        """Count how long each step of a join took, in ms."""
-        for name, length in zip(STEPS, steps, strict=True):
-            if length is not None:
-                sketch = self.steps.setdefault(name, {})
-                bucket = bucket_of(length)
-                sketch[bucket] = sketch.get(bucket, 0) + 1
+    def add_steps(self, buckets: Iterable[tuple[str, int]]) -> None:
+        """Count how long each step of a join took (`step_buckets`)."""
+        for name, bucket in buckets:
+            sketch = self.steps.setdefault(name, {})
+            sketch[bucket] = sketch.get(bucket, 0) + 1
 
     def merge(self, other: "JoinSums") -> None:
         """Add the sums of others; these stay as they are."""

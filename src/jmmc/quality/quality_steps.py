@@ -34,10 +34,10 @@ class QualitySteps:
             for start, (known, fair, poor) in sums.items():
                 self._of(start).add(groups, known, fair, poor)
 
-    def add_rollups(self, rollups: Iterable[Rollup]) -> None:
-        """Add rollups of all sessions that are not longer than a step."""
+    def add_rollups(self, rollups: Iterable[Rollup], value: str = ALL) -> None:
+        """Add one value of rollups that are not longer than a step."""
         for rollup in rollups:
-            if packed := rollup.replicates.get(ALL):
+            if packed := rollup.replicates.get(value):
                 self._of(rollup.start).add_packed(packed)
 
     def steps(self) -> Sequence[tuple[int, Replicates]]:

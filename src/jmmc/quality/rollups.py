@@ -1,17 +1,19 @@
 """Rollups: sums of sessions by five minutes, hour, day and span, by value of a dimension."""
 
 import struct
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from heapq import nlargest
 
+import msgspec
 from msgspec import Struct
 from msgspec.structs import replace
 
 from jmmc.core.label_values import OTHER
-from jmmc.quality.filters import DIMENSIONS
+from jmmc.quality.filters import DIMENSIONS, SELDOM_KNOWN
+from jmmc.quality.hour_joins import HourJoins
 from jmmc.quality.intervals import Replicates, groups_of
-from jmmc.quality.joins import JoinOutcome, JoinSums, added_joins, join_events, outcome_at
+from jmmc.quality.joins import JoinSums, added_joins, join_events, outcome_at
 from jmmc.quality.outcomes import ATTEMPTS
 from jmmc.quality.peaks import Presence, peaks
 from jmmc.quality.segments import Segment, Track, entries, pieces, values_at
@@ -27,6 +29,9 @@ _MOST_VALUES = 500  # Of a dimension in an hour.
 _MOST_NETWORKS = 5000  # And of those whose values browsers cannot make up.
 _MOST_OF_A_DAY = 20_000  # 2 MB.
 _NETWORK = DIMENSIONS.index("network")
+_NO_SETUP = Setup()
+_MOST_OF_NETWORKS = ("network", "provider")
+_MANY_VALUED = (*_MOST_OF_NETWORKS, *SELDOM_KNOWN)
 ALL = ""
 """The dimension with a single value, for all sessions."""
 
@@ -38,8 +43,8 @@ class Sums(Struct, frozen=True, array_like=True, gc=False):
     """Sums from `start` on: person-seconds of each grade, and sessions.
 
     In a rollup, `sessions` counts those that began; of a value of a dimension, those that had the
-    value for the first time. `people` and `connections` are the most at once, of all sessions
-    together: a person in two tabs is one of the people, with two connections.
+    value for the first time. `people` and `connections` are the most at once: a person in two tabs
+    is one of the people, with two connections. They are 0 where they are not known (`HAS_DETAILS`).
     """
 
     start: int
@@ -60,6 +65,19 @@ class Sums(Struct, frozen=True, array_like=True, gc=False):
     def seconds(self) -> int:
         """Person-seconds in all."""
         return self.good + self.fair + self.poor + self.unknown
+
+
+HAS_DETAILS = frozenset(dimension for dimension in DIMENSIONS if dimension not in _MANY_VALUED)
+"""Dimensions of whose values rollups also have the most at once, and the steps of joins.
+
+Others have so many values that this would double their rollups.
+"""
+
+FORM = msgspec.json.encode((*DIMENSIONS, *sorted(HAS_DETAILS)))
+"""What today's rollups have; those made without are made again in the background."""
+
+
+_DETAILED = tuple(dimension not in _MANY_VALUED for dimension in (ALL, *DIMENSIONS))
 
 
 class Rollup(Struct, frozen=True):
@@ -110,9 +128,9 @@ def hour_of(facts: Sequence[Fact], start: int) -> list[Rollup]:
     dimensions = (ALL, *DIMENSIONS)
     sums: list[dict[str, int]] = [{} for _ in dimensions]
     replicates = [ReplicatesByValue(Replicates) for _ in dimensions]
-    present: list[Presence] = []
-    outcomes: list[dict[str, Counter[JoinOutcome]]] = [{} for _ in dimensions]
-    steps = JoinSums()
+    everybody: dict[str, list[Presence]] = {}
+    present = [everybody if has_details else {} for has_details in _DETAILED]
+    hour_joins = HourJoins(_DETAILED)
     known_places, unknown_places = [0], [*range(1, len(dimensions))]
     for fact in facts:
         for place in [place for place in unknown_places if _tells(fact, place)]:
@@ -121,15 +139,17 @@ def hour_of(facts: Sequence[Fact], start: int) -> list[Rollup]:
             sums[place] = dict(sums[0])
             for value, of_value in replicates[0].items():
                 replicates[place][value].merge(of_value)
-            outcomes[place] = {value: Counter(of_value) for value, of_value in outcomes[0].items()}
-        _add_joins([outcomes[place] for place in known_places], known_places, steps, fact, start)
+            if _DETAILED[place]:
+                present[place] = {value: [*there] for value, there in everybody.items()}
+            hour_joins.separate(place)
+        groups = groups_of(fact.browser_id, fact.room, fact.began)
+        _add_joins(hour_joins, known_places, fact, groups, start)
         if fact.outcome in ATTEMPTS:
             continue
         if fact.began < start + HOUR and fact.ended > start:
-            present.append(Presence(fact.began, fact.ended, fact.browser_id))
+            _add_presence(present, known_places, fact)
         parts = _packed_parts(fact.track, start)
         packed = sum(parts.values()) + _entered(fact.began, start)
-        groups = groups_of(fact.browser_id, fact.room, fact.began)
         known = _known(packed)
         for place in known_places:
             values, groups_by_value, dimension = sums[place], replicates[place], dimensions[place]
@@ -145,34 +165,30 @@ def hour_of(facts: Sequence[Fact], start: int) -> list[Rollup]:
                 values[value] = values.get(value, 0) + packed
                 _replicate(groups_by_value, value, groups, known)
     for place in unknown_places:
-        sums[place], replicates[place], outcomes[place] = sums[0], replicates[0], outcomes[0]
-    joins = [
-        {value: JoinSums.of(counted) for value, counted in by_value_of.items()}
-        for by_value_of in outcomes
-    ]
-    if ALL in joins[0]:
-        joins[0][ALL].merge(steps)
+        sums[place], replicates[place] = sums[0], replicates[0]
+    joins = hour_joins.sums()
     for place, dimension in enumerate(DIMENSIONS, 1):
         if len(sums[place]) > most_values(dimension):
             sums[place] = _bounded(sums[place], facts, place - 1, start)
             replicates[place] = joined_replicates(replicates[place], sums[place])
         if len(joins[place]) > most_values(dimension):
             joins[place] = _bounded_joins(joins[place], sums[place], most_values(dimension))
-    rollups = [
+    return [
         Rollup(
             HOUR,
             start,
             dimension,
-            {value: _unpacked(packed, start) for value, packed in sorted(values.items())},
+            {
+                value: _unpacked(packed, start, _peaks(present_by_value, value, start))
+                for value, packed in sorted(values.items())
+            },
             {value: of_value.pack() for value, of_value in sorted(groups_by_value.items())},
             dict(sorted(joins_by_value.items())),
         )
-        for dimension, values, groups_by_value, joins_by_value in zip(
-            dimensions, sums, replicates, joins, strict=True
+        for dimension, values, groups_by_value, joins_by_value, present_by_value in zip(
+            dimensions, sums, replicates, joins, present, strict=True
         )
     ]
-    rollups[0] = _with_peaks(rollups[0], peaks(present, start, start + HOUR, BUCKET))
-    return rollups
 
 
 def _tells(fact: Fact, place: int) -> bool:
@@ -184,15 +200,15 @@ def _tells(fact: Fact, place: int) -> bool:
 
 
 def _add_joins(
-    outcomes: Sequence[dict[str, Counter[JoinOutcome]]],
+    hour_joins: HourJoins,
     places: Sequence[int],
-    steps: JoinSums,
     fact: Fact,
+    groups: tuple[int, int],
     start: int,
 ) -> None:
     """Add what a session counts for in an hour, by the values that it had at that moment.
 
-    `outcomes` are of `ALL`, with the place 0, and of dimensions, with theirs from 1 on.
+    `places` are those of `ALL`, 0, and of dimensions, from 1 on.
     """
     for at, counts in join_events(fact.outcome, fact.began, fact.ended, running=fact.running):
         if not start <= at < start + HOUR:
@@ -202,15 +218,34 @@ def _add_joins(
             whole = dict(zip(DIMENSIONS, fact.values, strict=True))
             own = values_at(whole, fact.track.segments, at)
             values = (ALL, *(own[dimension] for dimension in DIMENSIONS))
-        groups = groups_of(fact.browser_id, fact.room, fact.began)
-        outcome = outcome_at(counts, groups, fact.failure, fact.setup)
-        for by_value_of, place in zip(outcomes, places, strict=True):
-            value = values[place]
-            if value not in by_value_of:
-                by_value_of[value] = Counter()
-            by_value_of[value][outcome] += 1
-        if counts.joined:
-            steps.add_steps(fact.setup.steps)
+        outcome = outcome_at(counts, groups, fact.failure, _NO_SETUP)
+        hour_joins.add(outcome, places, values, fact.setup)
+
+
+def _add_presence(
+    present: Sequence[dict[str, list[Presence]]], places: Iterable[int], fact: Fact
+) -> None:
+    """Add when a session was there, by the values that it had; `places` as for `_add_joins`."""
+    whole = Presence(fact.began, fact.ended, fact.browser_id)
+    segments = fact.track.segments
+    for place in places:
+        if not _DETAILED[place]:
+            continue
+        dimension = DIMENSIONS[place - 1] if place else ALL
+        if segments and dimension in segments[0].values:
+            for segment in segments:
+                present[place].setdefault(segment.values[dimension], []).append(
+                    Presence(segment.start, segment.end, fact.browser_id)
+                )
+        else:
+            value = fact.values[place - 1] if place else ALL
+            present[place].setdefault(value, []).append(whole)
+
+
+def _peaks(
+    present: Mapping[str, Sequence[Presence]], value: str, start: int
+) -> Mapping[int, tuple[int, int]]:
+    return peaks(present.get(value, ()), start, start + HOUR, BUCKET)
 
 
 def _bounded_joins(
@@ -230,7 +265,7 @@ def _bounded_joins(
 
 def most_values(dimension: str) -> int:
     """How many values of a dimension an hour has, at most, beside `OTHER`."""
-    return _MOST_NETWORKS if dimension in ("network", "provider") else _MOST_VALUES
+    return _MOST_NETWORKS if dimension in _MOST_OF_NETWORKS else _MOST_VALUES
 
 
 def weights(seconds: Iterable[tuple[str, str, int]]) -> dict[str, float]:
@@ -362,19 +397,15 @@ def _packed(spans: Iterable[tuple[int, int, int]], start: int) -> int:
     return int.from_bytes(_WHOLE.pack(*sums), "little")
 
 
-def _with_peaks(rollup: Rollup, most: Mapping[int, tuple[int, int]]) -> Rollup:
-    def with_peak(part: Sums) -> Sums:
-        people, connections = most.get(part.start, (0, 0))
-        return replace(part, people=people, connections=connections)
-
-    return replace(
-        rollup, values={value: tuple(map(with_peak, of)) for value, of in rollup.values.items()}
+def _unpacked(packed: int, start: int, most: Mapping[int, tuple[int, int]]) -> tuple[Sums, ...]:
+    """The sums of the five minutes that have any; `most` has who was there at once."""
+    starts = range(start, start + HOUR, BUCKET)
+    parts = zip(starts, _PART.iter_unpack(packed.to_bytes(_WHOLE.size, "little")), strict=True)
+    return tuple(
+        Sums(at, *sums, *most.get(at, (0, 0)))  # type: ignore[call-arg]
+        for at, sums in parts
+        if any(sums)
     )
-
-
-def _unpacked(packed: int, start: int) -> tuple[Sums, ...]:
-    parts = enumerate(_PART.iter_unpack(packed.to_bytes(_WHOLE.size, "little")))
-    return tuple(Sums(start + place * BUCKET, *sums) for place, sums in parts if any(sums))
 
 
 def day_of(hours: Iterable[Rollup], start: int, dimension: str) -> Rollup:

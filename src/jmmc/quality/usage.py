@@ -13,7 +13,7 @@ from msgspec import Struct, field
 
 from jmmc.quality.filters import SummaryFilter
 from jmmc.quality.intervals import Replicates, groups_of
-from jmmc.quality.joins import JoinOutcome, JoinSums, join_events, outcome_at
+from jmmc.quality.joins import JoinOutcome, JoinSums, join_events, outcome_at, step_buckets
 from jmmc.quality.meetings import by_room, split
 from jmmc.quality.outcomes import ATTEMPTS
 from jmmc.quality.peaks import Presence, peak
@@ -251,7 +251,7 @@ class _Spans:
             setup = Setup.of_text(row.setup_steps) if counts.joined else _NO_SETUP
             sums.outcomes[outcome_at(counts, groups, row.failure, setup)] += 1
             if counts.joined:
-                sums.steps.add_steps(setup.steps)
+                sums.steps.add_steps(step_buckets(setup))
 
     def add_grades(
         self, row: UsageRow, own: Sequence[Piece] | None, groups: tuple[int, int]

@@ -6,7 +6,7 @@ from typing import Any
 
 from jmmc.quality.filters import SummaryFilter
 from jmmc.quality.intervals import groups_of
-from jmmc.quality.joins import JoinOutcome, JoinSums, join_events, outcome_at
+from jmmc.quality.joins import JoinOutcome, JoinSums, join_events, outcome_at, step_buckets
 from jmmc.quality.pair_sums import Pair
 from jmmc.quality.rollups import ALL
 from jmmc.quality.segments import track_of, values_at
@@ -66,7 +66,7 @@ class WindowJoins:
                 counted = outcome_at(counts, groups, failure, setup)
                 self._outcomes.setdefault((*values,), Counter())[counted] += 1
                 if counts.joined and not self._names:
-                    self._steps.add_steps(setup.steps)
+                    self._steps.add_steps(step_buckets(setup))
 
     def values(self) -> dict[str, JoinSums]:
         """The sums by value of `by`."""

@@ -134,8 +134,11 @@ class WindowSums:
         for value in {piece.values.get(self._by, row.value) for piece in fitting}:
             if self._entered[0] <= entered.get(value, row.began) < self._entered[1]:
                 self._value(value)[0] += 1
-        if self._entered[0] <= row.began < self._entered[1]:
-            self._count(row.began)
+        first_fit = next(
+            (part.start for part in track.segments if self._selection.fits(part.values)), row.began
+        )
+        if self._entered[0] <= first_fit < self._entered[1]:
+            self._count(first_fit)
         in_part: dict[str, list[int]] = {}
         for piece in fitting:
             value = piece.values.get(self._by, row.value)

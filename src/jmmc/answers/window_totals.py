@@ -1,0 +1,235 @@
+"""Reads the sums of a window of time: whole hours from rollups, the rest from sessions.
+
+Rollups have the values of one dimension at a time. So they answer a selection that has nothing but
+a window, or besides one value of one dimension; other selections are answered from their sessions.
+"""
+
+from collections.abc import AsyncIterator, Iterable, Sequence
+from functools import partial
+from itertools import repeat
+
+import msgspec
+
+from jmmc.answers.comparing import WindowTotals
+from jmmc.answers.rollup_reading import rollups_by_value, stored_value
+from jmmc.answers.threads import in_background, paused
+from jmmc.core.errors import InvalidInput
+from jmmc.core.tasks import prefetch
+from jmmc.core.timestamps import WordedMoment
+from jmmc.quality.filters import SummaryFilter
+from jmmc.quality.intervals import Replicates
+from jmmc.quality.joins import JoinSums, add_joins
+from jmmc.quality.quality_steps import QualitySteps
+from jmmc.quality.rollups import (
+    ALL,
+    DAY,
+    HOUR,
+    ReplicatesByValue,
+    Rollup,
+    Sums,
+    add_replicates,
+    by_value,
+    windows,
+)
+from jmmc.quality.window_sums import ROW_COLUMNS, Row, WindowSums
+from jmmc.stores import Reports
+
+_ROLLUPS_TOGETHER, _FEW_TOGETHER = 24, 240  # With many values, and with few.
+_EVER = -(2**62)  # Before all time.
+_MAX_QUALITY_POINTS = 60  # The longer a step, the narrower its interval.
+_MAX_SHORT_STEPS = 24  # The same in a short window.
+_FROM_SESSIONS = 6 * HOUR  # Shorter windows come from sessions: rollups have intervals by hour.
+_STEPS = (300, 900, 3600, 4 * 3600, DAY, 7 * DAY)
+
+
+class _SumsByValue:
+    """Sums and replicates by value, over any number of sides and rollups."""
+
+    def __init__(self) -> None:
+        self.values: dict[str, list[int]] = {}
+        self.replicates = ReplicatesByValue(Replicates)
+
+    def add_side(self, side: WindowSums) -> None:
+        """Add the sums of one end of a window."""
+        for value, sums in side.values().items():
+            self._add(value, sums)
+        for value, replicates in side.replicates.items():
+            self.replicates[value].merge(replicates)
+
+    def add_rollups(self, rollups: Iterable[Rollup], since: int, until: int) -> None:
+        """Add the parts that begin in a window, and the replicates of all of it."""
+        for rollup in paused(rollups, every=1):
+            for value, parts in rollup.values.items():
+                for part in parts:
+                    if since <= part.start < until:
+                        self._add(value, part)
+            add_replicates(self.replicates, [rollup])
+
+    def _add(self, value: str, sums: Sums) -> None:
+        if value not in self.values:
+            self.values[value] = [0, 0, 0, 0, 0]
+        mine = self.values[value]
+        mine[0] += sums.sessions
+        mine[1] += sums.good
+        mine[2] += sums.fair
+        mine[3] += sums.poor
+        mine[4] += sums.unknown
+
+
+class WindowReader:
+    """Reads the sums of windows of time from one store. A selection needs `since` and `until`."""
+
+    def __init__(self, reports: Reports) -> None:
+        self._reports = reports
+
+    async def totals(
+        self,
+        selection: SummaryFilter,
+        by: str,
+        length: int | None,
+        *,
+        joins: dict[str, JoinSums] | None = None,
+    ) -> WindowTotals:
+        """The sums of a window: by value of `by`, and over time in parts of at most `length`.
+
+        Where rollups answer the selection (`stored_value`), whole hours come from them, and both
+        ends from the sessions that were there, because intervals need more than rollups have of
+        five minutes. Otherwise, and in a short window, all of it comes from sessions. Without a
+        `length` there are no parts. The joins of the rollups that are read by value are added to
+        `joins`.
+        """
+        since, until = window_of(selection)
+        first, last = whole_units(since, until, HOUR)
+        steps = QualitySteps(selection, quality_step_of(until - since))
+        stored = None
+        if first < last and until - since >= _FROM_SESSIONS and (not by or selection.only_window):
+            stored = await stored_value(self._reports, selection)
+        if stored is None:
+            whole = WindowSums(selection, by=by)
+            async for rows in self._rows(selection, by):
+                await in_background(partial(_add, whole, steps, rows, since, until))
+            return await in_background(lambda: _totals_of(whole, steps))
+        sides, edges = await self.sides(selection, by, first, last, steps)
+        parts: list[Sums] = []
+        drops: dict[int, int] = {}
+        if length is not None:
+            parts += [part for side in sides for part in side.parts()]
+            for size, start, end in lengths_of(first, last, length):
+                async for rollups in self.rollups(stored.dimension, size, start, end):
+                    parts += by_value(rollups, start, end).get(stored.value, ())
+                    steps.add_rollups(rollups, stored.value)
+                    drops |= {
+                        rollup.start: of_value.counts.dropped
+                        for rollup in rollups
+                        if (of_value := rollup.joins.get(stored.value))
+                    }
+        by_value_of = _SumsByValue()
+        for side in sides if by else ():
+            by_value_of.add_side(side)
+        if by:
+            async for rollups in rollups_by_value(self._reports, by, first, last):
+                await in_background(partial(by_value_of.add_rollups, rollups, first, last))
+                if joins is not None:
+                    for rollup in rollups:
+                        await in_background(partial(add_joins, joins, paused(rollup.joins.items())))
+        return WindowTotals(
+            sorted(parts, key=lambda part: part.start),
+            {value: Sums(since, *sums) for value, sums in by_value_of.values.items()},
+            by_value_of.replicates,
+            steps,
+            edges=edges,
+            drops=drops,
+        )
+
+    async def sides(
+        self, selection: SummaryFilter, by: str, first: int, last: int, steps: QualitySteps
+    ) -> tuple[list[WindowSums], dict[str, Row]]:
+        """The sums before `first` and from `last` on, and the sessions that also were outside.
+
+        When the window has no whole unit between them, the first side has all of it.
+        """
+        since, until = window_of(selection)
+        if first >= last:
+            first = last = until
+        edges: dict[str, Row] = {}
+        sides: list[WindowSums] = []
+        for part, entered, start, end in (
+            # Also sessions that are there at the very moment count, when an end has no part.
+            ((since, first), (_EVER, first), since, max(first, since + 1)),
+            ((last, until), (last, -_EVER), min(last, until - 1), until),
+        ):
+            sums = WindowSums(selection, by=by, part=part, entered=entered)
+            at_end = msgspec.structs.replace(selection, since=start, until=end)
+            async for rows in self._rows(at_end, by):
+                kept = [*rows]
+                await in_background(partial(_add, sums, steps, kept, *part))
+                edges |= {
+                    row.session: row for row in kept if row.began < since or row.ended > until
+                }
+            sides.append(sums)
+        return sides, edges
+
+    async def _rows(self, selection: SummaryFilter, by: str) -> AsyncIterator[Iterable[Row]]:
+        """Yield the sessions of a selection, some thousands at a time."""
+        names = (*ROW_COLUMNS, by) if by else ROW_COLUMNS
+        async for columns in prefetch(self._reports.columns(names, selection)):
+            yield map(Row._make, zip(*columns, *([] if by else [repeat(ALL)]), strict=False))
+
+    async def rollups(
+        self, by: str, length: int, since: int, until: int
+    ) -> AsyncIterator[Sequence[Rollup]]:
+        """Yield rollups in small parts: one with many values takes milliseconds to decode."""
+        step = length * (_FEW_TOGETHER if by == ALL else _ROLLUPS_TOGETHER)
+        for start in range(since - since % length, until, step):
+            yield await self._reports.rollups(by, length, start, min(start + step, until))
+
+
+def _add(
+    sums: WindowSums, steps: QualitySteps, rows: Iterable[Row], since: int, until: int
+) -> None:
+    kept = [*rows]
+    sums.add(paused(kept))
+    steps.add_rows(paused(kept), since, until)
+
+
+def _totals_of(whole: WindowSums, steps: QualitySteps) -> WindowTotals:
+    return WindowTotals(
+        whole.parts(), whole.values(), whole.replicates, steps, whole.deciles, whole.rooms
+    )
+
+
+def quality_step_of(length: int) -> int:
+    """The length (seconds) of the steps of the share of bad time in a window of `length`."""
+    if length < _FROM_SESSIONS:
+        return step_of(length, _MAX_SHORT_STEPS)
+    return max(HOUR, step_of(length, _MAX_QUALITY_POINTS))
+
+
+def whole_units(since: int, until: int, unit: int) -> tuple[int, int]:
+    """The first and the last whole unit (seconds) in a window; not in order when there is none."""
+    return since + -since % unit, until - until % unit
+
+
+def lengths_of(since: int, until: int, longest: int) -> Iterable[tuple[int, int, int]]:
+    """The window in (length of rollups, since, until), of rollups of at most `longest`."""
+    return windows(since, until) if longest == DAY else [(HOUR, since, until)]
+
+
+def step_of(length: int, most: int) -> int:
+    """The shortest step (seconds) that divides a window of `length` into at most `most` parts."""
+    return next((step for step in _STEPS if length / step <= most), _STEPS[-1])
+
+
+def window_of(selection: SummaryFilter) -> tuple[int, int]:
+    """The window of a selection, which needs one."""
+    since, until = selection.since, selection.until
+    if since is None or until is None:
+        raise ValueError("since and until are required")
+    if since >= until:
+        raise InvalidInput(
+            "since must be earlier than until (got {since}, {until})",
+            field="since",
+            since=WordedMoment(since),
+            until=WordedMoment(until),
+        )
+    return since, until

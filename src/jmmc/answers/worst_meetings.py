@@ -1,0 +1,143 @@
+"""The worst meetings of a window of time."""
+
+from collections.abc import Collection, Iterable, Mapping, Sequence, Set
+from functools import partial
+from typing import NamedTuple
+
+import msgspec
+
+from jmmc.answers.meetings import Room, Stay, badness, meeting_of
+from jmmc.answers.model import Meeting
+from jmmc.answers.stays import read_stays
+from jmmc.answers.threads import in_background, paused
+from jmmc.answers.window_totals import window_of
+from jmmc.quality.filters import SummaryFilter
+from jmmc.quality.meetings import by_room, split, until_empty
+from jmmc.stores import Reports
+
+_MOST_OCCUPIED = 100  # Times of which the meetings are read one by one.
+_SINGLY = 50  # Rooms that are read one by one; more are read faster in one query.
+
+
+class _BadStay(NamedTuple):
+    """What decides when a room was occupied, and how bad that was."""
+
+    room: str
+    began: int
+    ended: int
+    jitsi_meeting_id: str
+    fair: int
+    poor: int
+
+
+class _Occupied(NamedTuple):
+    """A time in which a room was never empty for ten minutes: no meeting in it is worse."""
+
+    bad: int
+    room: str
+    began: int
+    ended: int
+
+
+class WorstMeetings:
+    """Finds the meetings with the most problems."""
+
+    def __init__(self, reports: Reports) -> None:
+        self._reports = reports
+
+    async def find(
+        self, selection: SummaryFilter, bad_seconds: Mapping[str, Sequence[int]], worst: int
+    ) -> tuple[Meeting, ...]:
+        """The worst meetings of the window; `bad_seconds` has the fair and poor ones of each room.
+
+        No meeting is worse than its room in total, so only the worst rooms are read.
+        """
+        rooms = {room: badness(*seconds) for room, seconds in bad_seconds.items()}
+        worst_rooms = sorted(rooms, key=lambda room: (rooms[room], room), reverse=True)
+        found: list[tuple[int, Room]] = []
+        looked = 0
+        while looked < len(worst_rooms):
+            least = found[worst - 1][0] if len(found) >= worst else 0
+            if found and rooms[worst_rooms[looked]] < max(least, 1):
+                break
+            size = worst if looked < _SINGLY else len(worst_rooms)
+            rooms_of_part = worst_rooms[looked : looked + size]
+            found += await self._bad_meetings(selection, rooms_of_part, worst, least)
+            found.sort(key=lambda meeting: _order(*meeting), reverse=True)
+            looked += size
+        return tuple(meeting_of(stays) for _, stays in found[:worst])
+
+    async def _occupied(self, selection: SummaryFilter, rooms: Set[str]) -> list[_Occupied]:
+        rows = await self._reports.facts(_BadStay._fields, selection)
+        return await in_background(partial(_occupied_of, rows, rooms))
+
+    async def _meetings_between(
+        self, selection: SummaryFilter, room: str, began: int, ended: int
+    ) -> list[tuple[int, Room]]:
+        since, until = window_of(selection)
+        occupied = msgspec.structs.replace(
+            selection, room=room, since=max(since, began), until=min(until, ended + 1)
+        )
+        stays = await read_stays(self._reports, occupied)
+        return await in_background(lambda: _with_badness(stays))
+
+    async def _bad_meetings(
+        self, selection: SummaryFilter, worst_rooms: Collection[str], worst: int, least: int
+    ) -> list[tuple[int, Room]]:
+        """The meetings of these rooms that had problems: badness and stays.
+
+        Of many rooms some that are not among the `worst` ones, or less bad than `least`, are left
+        out.
+        """
+        if len(worst_rooms) > _SINGLY:
+            looked_for = set(worst_rooms)
+            occupied = await self._occupied(selection, looked_for)
+            found: list[tuple[int, Room]] = []
+            for bad, room, began, ended in occupied[:_MOST_OCCUPIED]:
+                if bad < least:
+                    return found
+                found += await self._meetings_between(selection, room, began, ended)
+                if len(found) >= worst:
+                    found.sort(key=lambda meeting: meeting[0], reverse=True)
+                    least = max(least, found[worst - 1][0])
+            if len(occupied) <= _MOST_OCCUPIED or occupied[_MOST_OCCUPIED].bad < least:
+                return found
+            every_stay = await read_stays(self._reports, selection)
+            stays = await in_background(
+                lambda: [stay for stay in paused(every_stay) if stay.room in looked_for]
+            )
+        else:
+            stays = []
+            for worst_room in worst_rooms:
+                stays += await read_stays(
+                    self._reports, msgspec.structs.replace(selection, room=worst_room)
+                )
+        return await in_background(lambda: _with_badness(stays))
+
+
+def _occupied_of(
+    rows: Iterable[tuple[str, int, int, str, int, int]], rooms: Set[str]
+) -> list[_Occupied]:
+    """The times with problems, the worst first."""
+    stays = (_BadStay(*row) for row in paused(rows) if row[0] in rooms)
+    occupied = [
+        _Occupied(bad, room, together[0].began, max(stay.ended for stay in together))
+        for room, room_stays in by_room(stays).items()
+        for together in until_empty(room_stays)
+        if (bad := sum(badness(stay.fair, stay.poor) for stay in together))
+    ]
+    return sorted(occupied, reverse=True)
+
+
+def _with_badness(stays: Iterable[Stay]) -> list[tuple[int, Room]]:
+    """The meetings of these stays that had problems: badness and stays."""
+    return [
+        (bad, meeting_stays)
+        for room_stays in by_room(paused(stays)).values()
+        for meeting_stays in split(room_stays)
+        if (bad := sum(badness(stay.fair, stay.poor) for stay in meeting_stays))
+    ]
+
+
+def _order(bad: int, stays: Room) -> tuple[int, str, int]:
+    return bad, stays[0].room, stays[0].began
