@@ -229,6 +229,23 @@ def test_an_interval_never_rests_on_more_events_than_there_were() -> None:
     assert JoinSums().failed_interval is None
 
 
+def test_without_any_failure_an_interval_allows_for_people_who_would_try_again() -> None:
+    """A twentieth of joins fails; one who fails tries up to ten times; in a sixth, nobody did."""
+    rng, hits = Random(7), 0
+    for _ in range(200):
+        world = []
+        for number in range(190):
+            fails = rng.random() < 0.05 / (5.5 * 0.95 + 0.05)
+            tries = rng.randint(1, 10) if fails else 1
+            world += [(f"p{number}", "failed" if fails else "joined")] * tries
+        low, high = _sums(world).failed_interval or (0, 0)
+        hits += low <= 0.05 <= high
+    assert 0.9 <= hits / 200 <= 0.99
+    nobody = _sums([(f"p{number}", "joined") for number in range(40)]).failed_interval or (0, 0)
+    assert nobody[0] == 0
+    assert 0.15 < nobody[1] < 0.3
+
+
 def test_a_rate_of_independent_people_is_in_its_interval_as_often_as_it_says() -> None:
     rng, hits = Random(5), 0
     for _ in range(400):

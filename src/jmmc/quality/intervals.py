@@ -42,6 +42,7 @@ T = 2.13145
 
 _RELIABLE = 4.0  # Clusters with bad time: with more, the variance counts more than the bound.
 _NORMAL = 3 / (GROUPS + 2)
+_REPEATS = 2.5  # Who fails to join tries again. With 2.2, samples without any still cover 80 %.
 _FEWEST = 1e-5  # Least excess of q over 1/R, which chance can make 0.
 _DAY = 86_400
 _FAIR, _POOR = GROUPS, 2 * GROUPS
@@ -154,11 +155,13 @@ def rate_interval(clusters: Clusters, row: int, row_of_bad: int) -> tuple[float,
     """The 95 % confidence interval of a share of counted events; None without any.
 
     `row` of the clusters has all of them, `row_of_bad` those whose share it is. The sample size is
-    never more than the number of events.
+    never more than the number of events. Where none is bad, how often a person has bad ones is not
+    known: an event then counts as if a person had `_REPEATS`.
     """
     knowns, bads = _row_of(clusters, row), _row_of(clusters, row_of_bad)
     events = sum(knowns[0])
-    return _interval(_estimate(knowns, bads, most=events)) if events else None
+    most = events if any(bads[0]) else events / _REPEATS
+    return _interval(_estimate(knowns, bads, most=most)) if events else None
 
 
 def _row_of(clusters: Clusters, row: int) -> tuple[list[int], list[int]]:
