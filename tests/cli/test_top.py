@@ -76,6 +76,7 @@ def test_the_store_and_its_server_give_the_same_document(url: str) -> None:
         assert document["alerts"] == []
         assert document["last_sample"] == max(item["last"] for item in document["participants"])
         del live["at"]
+        del live["last_hour"][-1]  # It grows between the two.
     assert from_store == from_server
 
 
