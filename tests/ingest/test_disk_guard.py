@@ -18,8 +18,7 @@ from jmmc.maintenance.compression import OlderData
 from jmmc.server import preflight
 from jmmc.server.preflight import inspect
 from jmmc.settings import Settings
-from jmmc.stores import open_store
-from jmmc.stores import OnDisk
+from jmmc.stores import OnDisk, open_store
 from jmmc.stores.mongo.store import MongoStore
 from jmmc.stores.sqlite.store import SqliteStore
 from tests.support.builders import Answer, body, call, push, v1_body, wire_sample
