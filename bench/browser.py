@@ -37,6 +37,10 @@ _PLAY = """
   const room = jitsi.join("room", records[0].me);
   let reads = 0;
   room.pc = { peerconnection: { getStats: async () => maps[reads++ % maps.length] } };
+  const track = (ssrc) => ({
+    getSsrc: () => ssrc, isMuted: () => false, getVideoType: () => "camera" });
+  const other = { getId: () => "b1", getTracks: () => [track(11), track(12)] };
+  room.getParticipants = () => [other];
   let played = 0;
   window.tick = () => { jitsi.emitted = []; jitsi.emitStats(records[played++ % records.length]); };
   if (script) jitsi.load("/jmmc/getClient");

@@ -325,6 +325,8 @@ if (settings.enabled) {
       if (isExcluded()) return undefined;
       const isJoined = attempt(() => room.isJoined() && room.myUserId());
       watchJoin(room, isJoined);
+      // Each second: of the conference of the session nothing more is asked.
+      if (isJoined && room === session?.room) return /** @type {any} */ (session);
       return isJoined && { room, ...findRoom(), hook: () => extendSource(hook(room), room) };
     };
     start();

@@ -316,9 +316,8 @@ function readReport(looks, before) {
 function watch(room, before, region, bridge, onEvent) {
   const state = /** @type {any} */ (globalThis).APP.store?.getState() || {};
   const devices = state["features/base/settings"] || {};
-  const audioOnly = (state["features/base/audio-only"] || {}).enabled;
-  const tracks = (room.getLocalTracks && room.getLocalTracks()) || [];
-  const shares = tracks.some((/** @type {any} */ track) => track.getVideoType() === "desktop");
+  /** @type {any[]} */
+  const tracks = room.getLocalTracks?.() || [];
   /** @type {any} */
   const after = {
     mic: devices.micDeviceId,
@@ -326,13 +325,13 @@ function watch(room, before, region, bridge, onEvent) {
     speaker: devices.audioOutputDeviceId,
     region: region || before.region,
     bridge: bridge || before.bridge,
-    audio_only: audioOnly ? "_on" : "_off",
-    share: shares ? "_began" : "_ended",
+    audio_only: state["features/base/audio-only"]?.enabled ? "_on" : "_off",
+    share: tracks.some((track) => track.getVideoType() === "desktop") ? "_began" : "_ended",
   };
   for (const key in after) {
     const current = after[key];
-    if (!before[key] || !current || before[key] === current) continue;
-    onEvent((key + (current[0] === "_" ? current : "_changed")).replace(/_on$/, ""));
+    if (before[key] && current && before[key] !== current)
+      onEvent((key + (current[0] === "_" ? current : "_changed")).replace(/_on$/, ""));
   }
   return after;
 }
@@ -342,6 +341,7 @@ try {
 } catch {
   // Its reading stays unknown.
 }
-/** @type {any} */ (globalThis).__jmmcReport = Object.assign([readReport, areUnlike, look], {
-  watch,
-});
+/** @type {any} */
+const reader = [readReport, areUnlike, look];
+reader.watch = watch;
+/** @type {any} */ (globalThis).__jmmcReport = reader;

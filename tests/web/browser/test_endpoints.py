@@ -46,7 +46,7 @@ async def test_the_script_has_its_settings_filled_in(make_collector: MakeCollect
 
 @pytest.mark.parametrize(
     ("name", "most", "part"),
-    [("getReport", 2304, "qualityLimitationDurations"), ("getQuestion", 1536, "How was the call?")],
+    [("getReport", 2400, "qualityLimitationDurations"), ("getQuestion", 1536, "How was the call?")],
 )
 async def test_what_only_some_pages_need_are_small_scripts_of_their_own(
     app: MetricsCollector, name: str, most: int, part: str
