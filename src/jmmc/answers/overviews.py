@@ -121,16 +121,19 @@ class Overviews:
     async def detail(self, selection: SummaryFilter, by: str, *, worst: int) -> OverviewDetail:
         """The overview with everything that its page shows.
 
-        With a filter, sessions are read once for all parts.
+        With a filter, the comparison and the distribution are read from sessions, and where rollups
+        do not answer the filter, all of it is.
         """
-        sums, joins = await self._with_joins(selection, by, HOUR)
-        deciles, rooms = sums.deciles, sums.rooms
-        if sums.edges is not None:
-            deciles, rooms = await self._deciles(selection, sums.edges)
+        from_both = not selection.only_window and await self._reader.stored(selection) is not None
+        compared_sums, joins = await self._with_joins(selection, by, None if from_both else HOUR)
+        sums = await self._reader.totals(selection, ALL, HOUR) if from_both else compared_sums
+        deciles, rooms = compared_sums.deciles, compared_sums.rooms
+        if compared_sums.edges is not None:
+            deciles, rooms = await self._deciles(selection, compared_sums.edges)
         return OverviewDetail(
             await self._overview(selection, sums, len(rooms)),
             [_cell(part) for part in _by_start(sums.parts, HOUR)],
-            await in_background(partial(compared, sums, joins, selection, by)),
+            await in_background(partial(compared, compared_sums, joins, selection, by)),
             GradeDistribution(
                 tuple(deciles), await WorstMeetings(self._reports).find(selection, rooms, worst)
             ),

@@ -11,7 +11,7 @@ from itertools import repeat
 import msgspec
 
 from jmmc.answers.comparing import WindowTotals
-from jmmc.answers.rollup_reading import rollups_by_value, stored_value
+from jmmc.answers.rollup_reading import StoredValue, rollups_by_value, stored_value
 from jmmc.answers.threads import in_background, paused
 from jmmc.core.errors import InvalidInput
 from jmmc.core.tasks import prefetch
@@ -82,6 +82,14 @@ class WindowReader:
     def __init__(self, reports: Reports) -> None:
         self._reports = reports
 
+    async def stored(self, selection: SummaryFilter) -> StoredValue | None:
+        """The value whose rollups answer a window; None where it is short, or has no whole hour."""
+        since, until = window_of(selection)
+        first, last = whole_units(since, until, HOUR)
+        if first >= last or until - since < _FROM_SESSIONS:
+            return None
+        return await stored_value(self._reports, selection)
+
     async def totals(
         self,
         selection: SummaryFilter,
@@ -95,19 +103,21 @@ class WindowReader:
         Where rollups answer the selection (`stored_value`), whole hours come from them, and both
         ends from the sessions that were there, because intervals need more than rollups have of
         five minutes. Otherwise, and in a short window, all of it comes from sessions. Without a
-        `length` there are no parts. The joins of the rollups that are read by value are added to
-        `joins`.
+        `length` there is nothing over time. The joins of the rollups that are read by value are
+        added to `joins`.
         """
         since, until = window_of(selection)
         first, last = whole_units(since, until, HOUR)
         steps = QualitySteps(selection, quality_step_of(until - since))
-        stored = None
-        if first < last and until - since >= _FROM_SESSIONS and (not by or selection.only_window):
-            stored = await stored_value(self._reports, selection)
+        stored = await self.stored(selection) if not by or selection.only_window else None
         if stored is None:
-            whole = WindowSums(selection, by=by)
+            over_time = length is not None
+            whole = WindowSums(selection, by=by, over_time=over_time)
             async for rows in self._rows(selection, by):
-                await in_background(partial(_add, whole, steps, rows, since, until))
+                if over_time:
+                    await in_background(partial(_add, whole, steps, rows, since, until))
+                else:
+                    await in_background(lambda rows=rows: whole.add(paused(rows)))  # type: ignore[misc]
             return await in_background(lambda: _totals_of(whole, steps))
         sides, edges = await self.sides(selection, by, first, last, steps)
         parts: list[Sums] = []

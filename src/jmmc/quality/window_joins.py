@@ -49,6 +49,7 @@ class WindowJoins:
         for began, ended, running, outcome, failure, steps, browser_id, room, *more in rows:
             if not outcome:
                 continue
+            groups = groups_of(browser_id, room, began)
             for at, counts in join_events(outcome, began, ended, running=bool(running)):
                 if not self._since <= at < self._until:
                     continue
@@ -62,7 +63,6 @@ class WindowJoins:
                         for name, value in zip(self._names, values, strict=True)
                     ]
                 setup = Setup.of_text(steps) if counts.joined else _NO_SETUP
-                groups = groups_of(browser_id, room, began)
                 counted = outcome_at(counts, groups, failure, setup)
                 self._outcomes.setdefault((*values,), Counter())[counted] += 1
                 if counts.joined and not self._names:

@@ -73,7 +73,8 @@ class WindowSums:
     `selection` has the whole window and its filters; of a session that moved, only the time counts
     that fits. With `by`, sums are by the values of that dimension. A session counts for a value
     that it has in the window when it first had it from `entered_since` to before `entered_until`:
-    so that of neighbouring parts each session counts in one.
+    so that of neighbouring parts each session counts in one. Without `over_time` there are no
+    `parts`.
     """
 
     def __init__(
@@ -83,6 +84,7 @@ class WindowSums:
         by: str = ALL,
         part: tuple[int, int] | None = None,
         entered: tuple[int, int] = (-_FOREVER, _FOREVER),
+        over_time: bool = True,
     ) -> None:
         assert selection.since is not None and selection.until is not None
         self._window = (selection.since, selection.until)
@@ -90,6 +92,7 @@ class WindowSums:
         self._by = by
         self._part = self._window if part is None else part
         self._entered = entered
+        self._over_time = over_time
         self._values: dict[str, list[int]] = {}
         self._begun: dict[int, int] = defaultdict(int)
         self._seconds: tuple[dict[int, int], ...] = tuple(defaultdict(int) for _ in range(5))
@@ -121,7 +124,8 @@ class WindowSums:
                     self._add_span(start, end, grade, row.value)
                     cut[COLUMN_OF_GRADE[grade]] += end - start
             self._replicate(row, row.value, cut)
-            self._present.append(Presence(row.began, row.ended, row.browser_id))
+            if self._over_time:
+                self._present.append(Presence(row.began, row.ended, row.browser_id))
             self._add_whole(row.room, cut_of(row, since, until, track))
 
     def _add_moved(self, row: Row, track: Track) -> None:
@@ -146,7 +150,8 @@ class WindowSums:
             if start < end:
                 self._add_span(start, end, piece.grade, value)
                 in_part.setdefault(value, [0] * 5)[COLUMN_OF_GRADE[piece.grade]] += end - start
-            self._present.append(Presence(piece.start, piece.end, row.browser_id))
+            if self._over_time:
+                self._present.append(Presence(piece.start, piece.end, row.browser_id))
         for value, cut in in_part.items():
             self._replicate(row, value, cut)
         self._add_whole(row.room, Cut.of(fitting))
@@ -157,6 +162,8 @@ class WindowSums:
         return self._values[value]
 
     def _count(self, began: int) -> None:
+        if not self._over_time:
+            return
         at = max(began, self._part[0])
         self._begun[at - at % BUCKET] += 1
 
@@ -170,6 +177,8 @@ class WindowSums:
     def _add_span(self, start: int, end: int, grade: int, value: str) -> None:
         column = COLUMN_OF_GRADE[grade]
         self._value(value)[column] += end - start
+        if not self._over_time:
+            return
         # Of the many five minutes that a span may cover, only both ends are touched.
         seconds, steady = self._seconds[column], self._steady[column]
         first, last = start - start % BUCKET, end - end % BUCKET
