@@ -212,7 +212,7 @@ class _Paths:
     def all(self) -> dict[str, str]:
         """Every page by its name, those with a time range for each range."""
         ranges = {
-            f"{name}, {days} {'day' if days == 1 else 'days'}": self.over(path, days, **query)
+            f"{name}, {_range(days)}": self.over(path, days, **query)
             for days in self.days
             for name, path, query in (
                 ("overview", "/overview", {}),
@@ -243,6 +243,10 @@ class _Paths:
             "API reference": "/api/v1/",
             "sign in": "/login",
         }
+
+
+def _range(days: int) -> str:
+    return "1 day" if days == 1 else f"{days} days"
 
 
 def _show_paints(browser: Browser, serve: Serve, paths: _Paths, rounds: int) -> None:
@@ -296,7 +300,7 @@ def _point_at_chart(page: Page) -> None:
 def _clicks(paths: _Paths) -> list[Click]:
     sorts = [
         Click(
-            f"sort networks, {days} days",
+            f"sort networks, {_range(days)}",
             paths.over("/compare", days, by="network"),
             "click",
             "document.querySelector('th[aria-sort]')",
@@ -316,7 +320,7 @@ def _clicks(paths: _Paths) -> list[Click]:
             lambda page: page.locator("#q").press("r"),
         ),
         Click(
-            f"switch to dark mode, overview of {longest} days",
+            f"switch to dark mode, overview of {_range(longest)}",
             paths.over("/overview", longest),
             "change",
             "true",
@@ -381,21 +385,23 @@ def _navigations(paths: _Paths) -> list[Navigation]:
         for days in paths.days
         for navigation in (
             Navigation(
-                f"sessions by length, {days} days",
+                f"sessions by length, {_range(days)}",
                 paths.over("/sessions", days),
                 lambda page: page.locator("th.c-length a").click(),
             ),
             Navigation(
-                f"meetings by people, {days} days",
+                f"meetings by people, {_range(days)}",
                 paths.over("/meetings", days),
                 lambda page: page.locator("th.c-people a").click(),
             ),
             Navigation(
-                f"sessions of a browser, {days} days",
+                f"sessions of a browser, {_range(days)}",
                 paths.over("/sessions", days),
                 _filter_by_browser,
             ),
-            Navigation(f"brush the overview, {days} days", paths.over("/overview", days), _brush),
+            Navigation(
+                f"brush the overview, {_range(days)}", paths.over("/overview", days), _brush
+            ),
         )
     ]
     return [
