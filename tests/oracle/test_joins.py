@@ -132,7 +132,7 @@ def test_pages_and_command_say_the_same(asked: Asked) -> None:
     attempts = right.joined + right.failed
     page = re.sub(r"<[^>]+>", " ", asked.text("/overview", lang="en", since=since, until=until))
     text = " ".join(page.split())
-    assert f"of joins failed {right.failed} of {attempts} " in text
+    assert f"of joins failed ? {right.failed} of {attempts} " in text
     assert f"of stays dropped {right.dropped} of {right.ended} " in text
     report = " ".join(asked.cli("report", "--since", since, "--until", until).split())
     assert f"joins {right.failed} of {attempts} failed, " in report

@@ -82,18 +82,18 @@ async def test_the_overview_says_how_many_joins_failed_of_how_many_and_why(path:
     }
     assert overview["setup"]["setup"] == {"count": 18, "p50": 1495, "p95": 1495}
     text = await _page(path, f"/overview?{_WINDOW}")
-    assert "14.3 % of joins failed 3 of 21" in text
+    assert "14.3 % of joins failed ? 3 of 21" in text
     assert "1 refused" in text
     assert "5.6 % of stays dropped 1 of 18" in text
     assert "1.5 s time to join (median)" in text
     assert "media path not connected (ICE) 2, session set-up timed out 1" in text
     french = await _page(path, f"/overview?{_WINDOW}", "fr")
-    assert "14,3 % des connexions ont échoué 3 sur 21" in french
+    assert "14,3 % des connexions ont échoué ? 3 sur 21" in french
 
 
 async def test_an_overview_without_a_script_that_tells_says_so(path: Path) -> None:
     text = await _page(path, f"/overview?{_WINDOW}&region=old")
-    assert "? of joins failed unknown: no script tells how joins went here" in text
+    assert "? of joins failed ? unknown: no script tells how joins went here" in text
     overview = await _api(path, f"overview?{_WINDOW}&region=old")
     assert overview["sessions"] == 1
     assert overview["joins"]["failed_share"] is None
@@ -172,7 +172,7 @@ async def test_a_room_and_a_person_with_failed_joins_only_are_found(path: Path) 
     assert "session set-up timed out" in text
     person = await _page(path, f"/participants/{42:08x}-0000-4000-8000-000000000000?{_WINDOW}")
     assert "0 sessions" in person
-    assert "100.0 % of joins failed 1 of 1" in person
+    assert "100.0 % of joins failed ? 1 of 1" in person
 
 
 async def test_the_live_page_names_the_failed_joins_of_the_last_ten_minutes(

@@ -1,6 +1,5 @@
 """Answers the forms that choose what pages show: each leads to an address without its fields."""
 
-from collections.abc import Callable
 from urllib.parse import urlencode
 
 from starlette.requests import Request
@@ -10,27 +9,18 @@ from jmmc.answers.queries import Queries
 from jmmc.answers.values import SUGGESTED
 from jmmc.core.errors import InvalidInput
 from jmmc.core.timestamps import parse_moment, to_iso, zone_of
-from jmmc.privacy.pseudonyms import Pseudonyms
-from jmmc.web.dashboard.layout import FORM_FIELDS, HEADERS, Layout
+from jmmc.web.dashboard.layout import FORM_FIELDS, HEADERS
 from jmmc.web.dashboard.list_columns import remember_columns
 from jmmc.web.dashboard.reader_zone import WALL_TIME, remember_zone
-from jmmc.web.dashboard.selection import selection_of
+from jmmc.web.dashboard.selection import Selections
 
 
 class FormAnswers:
-    """Redirects from the addresses of forms. `clock` gives Unix seconds."""
+    """Redirects from the addresses of forms."""
 
-    def __init__(
-        self,
-        queries: Queries,
-        pseudonyms: Pseudonyms,
-        layout: Layout,
-        clock: Callable[[], float],
-    ) -> None:
+    def __init__(self, queries: Queries, selections: Selections) -> None:
         self._queries = queries
-        self._pseudonyms = pseudonyms
-        self._layout = layout
-        self._clock = clock
+        self._selections = selections
 
     async def redirect(self, request: Request) -> Response | None:
         """Remember what a form chooses, and lead to what it asks for; None without a form.
@@ -61,8 +51,7 @@ class FormAnswers:
 
     async def _meant(self, request: Request, query: dict[str, str]) -> dict[str, str]:
         """The values that texts of filters stand for."""
-        zone = self._layout.zone(request)
-        selection = selection_of(request, self._clock(), zone, self._pseudonyms)
+        selection = self._selections.of(request)
         return {
             name: await self._queries.resolved_value(name, query[name].strip(), selection)
             for name in SUGGESTED

@@ -1,6 +1,6 @@
 """The lists of sessions and of meetings: in any order, page by page, and as CSV."""
 
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from functools import partial
 from typing import Any
 
@@ -13,7 +13,6 @@ from jmmc.answers.meeting_lists import MEETING_KEYS
 from jmmc.answers.queries import Page, Queries
 from jmmc.answers.tables import MEDIA_TYPES, table
 from jmmc.answers.threads import in_background, paused
-from jmmc.privacy.pseudonyms import Pseudonyms
 from jmmc.quality.causes.recorded import RecordedIncident
 from jmmc.quality.filters import CHOICES, FIELD_OF_FILTER, SummaryFilter
 from jmmc.quality.ordering import NEWEST_FIRST, SORT_KEYS, Order
@@ -21,7 +20,7 @@ from jmmc.quality.outcomes import ATTEMPTS
 from jmmc.web.dashboard.layout import Layout
 from jmmc.web.dashboard.list_columns import COLUMNS, Column, Reading, chosen_columns
 from jmmc.web.dashboard.reader_zone import ReaderZone
-from jmmc.web.dashboard.selection import selection_of
+from jmmc.web.dashboard.selection import Selections
 from jmmc.web.security.access import Caller
 
 _PAGE_SIZE = 50
@@ -30,24 +29,16 @@ _TOGETHER = 500  # Sessions of a CSV that are read in one query.
 
 
 class ListPages:
-    """Handlers of the lists. `clock` gives Unix seconds."""
+    """Handlers of the lists."""
 
-    def __init__(
-        self,
-        queries: Queries,
-        pseudonyms: Pseudonyms,
-        layout: Layout,
-        *,
-        clock: Callable[[], float],
-    ) -> None:
+    def __init__(self, queries: Queries, selections: Selections, layout: Layout) -> None:
         self._queries = queries
-        self._pseudonyms = pseudonyms
+        self._selections = selections
         self._layout = layout
-        self._clock = clock
 
     async def sessions(self, request: Request, caller: Caller) -> Response:
         """List sessions; with the outcome of failed joins, those."""
-        selection = self._selection(request)
+        selection = self._selections.of(request)
         sort, cursor, also = _given(request, "sort"), _given(request, "cursor"), _also(request)
         order = Order.parse(sort) if sort else NEWEST_FIRST
         if selection.outcome in ATTEMPTS:
@@ -65,7 +56,7 @@ class ListPages:
 
     async def meetings(self, request: Request, caller: Caller) -> Response:
         """List meetings."""
-        selection = self._selection(request)
+        selection = self._selections.of(request)
         sort, also = _given(request, "sort"), _also(request)
         order = Order.parse(sort, MEETING_KEYS) if sort else NEWEST_FIRST
         if _given(request, "format") == "csv":
@@ -176,10 +167,6 @@ class ListPages:
             yield page.items
             if (cursor := page.after) is None:
                 return
-
-    def _selection(self, request: Request) -> SummaryFilter:
-        zone = self._layout.zone(request)
-        return selection_of(request, self._clock(), zone, self._pseudonyms)
 
 
 def _given(request: Request, name: str) -> str | None:

@@ -41,7 +41,7 @@ from jmmc.web.dashboard.charts import PLOTS, curves_of, figures_of, first_plot, 
 from jmmc.web.dashboard.incident_links import incident_with, shown_answer
 from jmmc.web.dashboard.lanes import ORDERS, WORST, failures_of, lanes_of
 from jmmc.web.dashboard.layout import CARRIED, HEADERS, Layout
-from jmmc.web.dashboard.selection import selection_of
+from jmmc.web.dashboard.selection import Selections
 from jmmc.web.dashboard.svg import axis_end_of
 from jmmc.web.dashboard.tracks import event_log, tracks_of
 from jmmc.web.security.access import Caller
@@ -64,18 +64,20 @@ class Pages:
         self,
         queries: Queries,
         pseudonyms: Pseudonyms,
+        selections: Selections,
         layout: Layout,
         *,
         clock: Callable[[], float] = time.time,
     ) -> None:
         self._queries = queries
         self._pseudonyms = pseudonyms
+        self._selections = selections
         self._layout = layout
         self._clock = clock
 
     async def overview(self, request: Request, caller: Caller) -> Response:
         """Show all calls of a time range, compared with the range of the same length before."""
-        selection = self._selection(request)
+        selection = self._selections.of(request)
         assert selection.since is not None
         assert selection.until is not None
         length = selection.until - selection.since
@@ -217,7 +219,7 @@ class Pages:
     async def participant(self, request: Request, caller: Caller) -> Response:
         """Show the sessions of one browser."""
         browser_id = self._pseudonyms.stored_browser_id(request.path_params["participant"])
-        selection = self._selection(request)
+        selection = self._selections.of(request)
         participant = await self._queries.participant(browser_id, selection)
         return await self._page(
             request,
@@ -232,7 +234,7 @@ class Pages:
 
     async def compare(self, request: Request, caller: Caller) -> Response:
         """Compare the values of a dimension, of two, or before and after a moment; or of all."""
-        selection = self._selection(request)
+        selection = self._selections.of(request)
         params = {name: request.query_params.get(name, "") for name in ("by", "crossed", "at")}
         by, crossed = params["by"], params["crossed"]
         at = _moment("at", params["at"], int(self._clock())) if by and params["at"] else None
@@ -277,7 +279,7 @@ class Pages:
 
     async def agreement(self, request: Request, caller: Caller) -> Response:
         """Show how well our grades agree with the ratings of participants."""
-        selection = self._selection(request)
+        selection = self._selections.of(request)
         return await self._page(
             request,
             caller,
@@ -326,10 +328,6 @@ class Pages:
     async def _page(self, request: Request, caller: Caller, name: str, **context: Any) -> Response:
         """Render a page in the background: a long one takes a tenth of a second and more."""
         return await in_background(lambda: self._layout.page(request, caller, name, **context))
-
-    def _selection(self, request: Request) -> SummaryFilter:
-        zone = self._layout.zone(request)
-        return selection_of(request, self._clock(), zone, self._pseudonyms)
 
 
 def _moment(name: str, given: str, now: int) -> int:

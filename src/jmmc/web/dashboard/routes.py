@@ -32,6 +32,7 @@ from jmmc.web.dashboard.live import LivePages
 from jmmc.web.dashboard.notes import NotesPage
 from jmmc.web.dashboard.pages import Pages
 from jmmc.web.dashboard.saved_views import PAGES, ViewsPage, saved_views
+from jmmc.web.dashboard.selection import Selections
 from jmmc.web.dashboard.usage import UsagePage
 from jmmc.web.dashboard.users import UsersPage
 from jmmc.web.disconnects import while_waiting
@@ -78,11 +79,12 @@ class Dashboard:
         self._layout = Layout(
             signer, lambda: collector.settings.time_zone, has_demo=demo is not None
         )
-        self._pages = Pages(queries, names, self._layout, clock=clock)
+        selections = Selections(names, self._layout.zone, clock)
+        self._pages = Pages(queries, names, selections, self._layout, clock=clock)
         self._incidents = IncidentPages(queries, self._layout, clock=clock)
         self._usage = UsagePage(queries, lambda: collector.settings, self._layout, clock=clock)
-        self._lists = ListPages(queries, names, self._layout, clock=clock)
-        self._forms = FormAnswers(queries, names, self._layout, clock)
+        self._lists = ListPages(queries, selections, self._layout)
+        self._forms = FormAnswers(queries, selections)
         self._first_steps = FirstSteps(collector, signer, self._layout)
         self._live = LivePages(
             collector, access, queries, self._layout, self._first_steps, clock=clock

@@ -1,5 +1,6 @@
 """The time range and the filters of a page's query."""
 
+from collections.abc import Callable
 from typing import Any
 
 from starlette.requests import Request
@@ -11,23 +12,34 @@ from jmmc.quality.filters import CHOICES, FIELD_OF_FILTER, SummaryFilter
 from jmmc.web.dashboard.reader_zone import ReaderZone
 
 
-def selection_of(
-    request: Request, now: float, zone: ReaderZone, pseudonyms: Pseudonyms
-) -> SummaryFilter:
-    """The time range (by default, the last day) and the filters, with names as they are stored.
+class Selections:
+    """Reads selections. `zone_of` gives the reader's zone, `clock` Unix seconds."""
 
-    `now` is Unix seconds. Raises `ValueError` with what is allowed.
-    """
-    params = request.query_params
-    since, until = parse_window(
-        params.get("since") or None, params.get("until") or None, now, zone.zone
-    )
-    filters: dict[str, Any] = {
-        field: params[name] for name, field in FIELD_OF_FILTER.items() if params.get(name)
-    }
-    for name, allowed in CHOICES.items():
-        if (value := params.get(name)) and value not in allowed:
-            raise InvalidInput(
-                "expected {allowed}", field=name, given=value, allowed=", ".join(allowed)
-            )
-    return pseudonyms.as_stored(SummaryFilter(since=since, until=until, **filters))
+    def __init__(
+        self,
+        pseudonyms: Pseudonyms,
+        zone_of: Callable[[Request], ReaderZone],
+        clock: Callable[[], float],
+    ) -> None:
+        self._pseudonyms = pseudonyms
+        self._zone_of = zone_of
+        self._clock = clock
+
+    def of(self, request: Request) -> SummaryFilter:
+        """The time range (by default, the last day) and the filters, with names as stored.
+
+        Raises `ValueError` with what is allowed.
+        """
+        params, zone = request.query_params, self._zone_of(request)
+        since, until = parse_window(
+            params.get("since") or None, params.get("until") or None, self._clock(), zone.zone
+        )
+        filters: dict[str, Any] = {
+            field: params[name] for name, field in FIELD_OF_FILTER.items() if params.get(name)
+        }
+        for name, allowed in CHOICES.items():
+            if (value := params.get(name)) and value not in allowed:
+                raise InvalidInput(
+                    "expected {allowed}", field=name, given=value, allowed=", ".join(allowed)
+                )
+        return self._pseudonyms.as_stored(SummaryFilter(since=since, until=until, **filters))
