@@ -6,11 +6,13 @@ counted by one `and`, however many thousands there are.
 
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Mapping, Sequence
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from itertools import accumulate
+from math import sqrt
 from operator import attrgetter, xor
 from typing import NamedTuple
 
+from jmmc.quality.causes.habits import Habit, habit_of
 from jmmc.quality.causes.parameters import MOMENT
 from jmmc.quality.causes.signs import signs_of
 from jmmc.quality.grading import Grade, Spell
@@ -29,6 +31,7 @@ _LOOKS = 5  # Moments of a window at which everybody is looked at.
 _ON_A_BRIDGE = frozenset(("bridge", "region", "service"))
 _DIRECT = "p2p"
 _USUAL = frozenset((_DIRECT, "udp"))  # Transports that nothing is expected of.
+_UNUSUAL = 3  # Standard deviations above the number of problems that begin by chance.
 _NAMED = 1 / 3  # Share of a spell in which a sender is named.
 _SPOILS_ALL = frozenset(("cut", "down", "delay", "machine"))
 """Signs of a receiver for whom all senders arrive badly, so that naming them says nothing."""
@@ -98,7 +101,7 @@ class Crowd:
         """`present` are the sessions that were there from `since` to `until`, of all meetings."""
         self.sessions = list(present)
         self.place_of = {summary.session: at for at, summary in enumerate(self.sessions)}
-        self._since = since
+        self._since, self._until = since, until
         self._slot = max(_SHORTEST_SLOT, -(-(until - since) // _MOST_SLOTS))
         self._slots = max(1, -(-(until - since) // self._slot))
         self._places: dict[tuple[str, str], list[int]] = {}
@@ -106,6 +109,8 @@ class Crowd:
         self._versions: dict[str, dict[str, None]] = {}
         self._of_person: dict[str, Set] = {}
         self._movers: Set = 0
+        self._own_problems: list[tuple[int, Spell, frozenset[str]]] = []
+        self._habits: dict[frozenset[str], Mapping[Habit, Set]] = {}
         changes = [[0] * (self._slots + 1) for _ in range(3 + len(SIGNS))]
         signs = [tuple(map(signs_of, summary.spells)) for summary in self.sessions]
         self._sources = _sources(self.sessions, signs)
@@ -148,6 +153,8 @@ class Crowd:
             ends.append((spell.end, bit))
             if self._is_received(summary, spell, signs, bit):
                 self._change(secondary, spell.start, spell.end, bit)
+            else:
+                self._own_problems.append((place, spell, signs))
             for sign, of_slot in zip(SIGNS, of_sign, strict=True):
                 if sign in signs:
                     self._change(of_slot, spell.start, spell.end, bit)
@@ -258,6 +265,61 @@ class Crowd:
             if value in _names(kind, held):
                 members |= 1 << place
         return members
+
+    def habits(self, signs: frozenset[str]) -> Mapping[Habit, Set]:
+        """Everybody by how much of the whole time they had own problems with one of these signs.
+
+        A person is there once, as the first one of their sessions.
+        """
+        found = self._habits.get(signs)
+        if found is None:
+            found = self._habits[signs] = self._habits_of(signs)
+        return found
+
+    def _habits_of(self, signs: frozenset[str]) -> Mapping[Habit, Set]:
+        bad: dict[str, int] = {}
+        for place, held, of_spell in self._apart:
+            if signs & of_spell or not signs:
+                person = self.sessions[place].browser_id
+                bad[person] = bad.get(person, 0) + held
+        with_habit: dict[Habit, list[int]] = {}
+        for person, (place, known) in self._people_known.items():
+            habit = habit_of(known, min(known, bad.get(person, 0)))
+            with_habit.setdefault(habit, []).append(place)
+        return {habit: _set_of(found) for habit, found in with_habit.items()}
+
+    @cached_property
+    def _apart(self) -> Sequence[tuple[int, int, frozenset[str]]]:
+        """Own problems at moments of their own, with the seconds of each; not those of incidents,
+        which many have at once.
+        """
+        found = []
+        for place, spell, signs in self._own_problems:
+            if not (
+                self._is_common(self._starts, spell.start) or self._is_common(self._ends, spell.end)
+            ):
+                held = min(spell.end, self._until) - max(spell.start, self._since)
+                found.append((place, max(0, held), signs))
+        return found
+
+    def _is_common(self, moments: Sequence[tuple[int, int]], at: int) -> bool:
+        """Whether more problems begin, or end, at a moment than by chance."""
+        first = bisect_left(moments, (at - MOMENT, 0))
+        found = bisect_right(moments, (at + MOMENT + 1, 0)) - first - 1
+        expected = len(moments) * 2 * MOMENT / max(1, self._until - self._since)
+        return found > expected + _UNUSUAL * max(1.0, sqrt(expected))
+
+    @cached_property
+    def _people_known(self) -> Mapping[str, tuple[int, int]]:
+        """The first session of each person with known time, and the seconds of that."""
+        found: dict[str, tuple[int, int]] = {}
+        for place, summary in enumerate(self.sessions):
+            there = min(summary.ended, self._until) - max(summary.began, self._since)
+            known = min(summary.known, there)
+            if known > 0:
+                first, before = found.get(summary.browser_id, (place, 0))
+                found[summary.browser_id] = first, before + known
+        return found
 
     def in_room(self, room: str) -> Sequence[int]:
         """The places of the sessions of a room, in order."""

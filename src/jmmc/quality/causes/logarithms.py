@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from functools import lru_cache
-from math import exp, inf, log
+from math import exp, inf, lgamma, log
 
 from jmmc.quality.causes import parameters as p
 
@@ -50,3 +50,17 @@ def log_share(odds: float) -> float:
 def log_weak(ratios: tuple[float, ...]) -> float:
     """What a record says for somebody who is weak for days, of its ratios (`log_ratios`)."""
     return log_mean(HIT_WHEN_WEAK, ratios)
+
+
+def log_beta_binomial(bad: float, calls: float, rate: float, spread: float) -> float:
+    """The logarithm of the probability of so many bad calls; the rate differs by `spread`.
+
+    Without the binomial coefficient, which is the same for every rate.
+    """
+    a, b = rate * spread, (1 - rate) * spread
+    return (
+        lgamma(a + bad)
+        + lgamma(b + calls - bad)
+        - lgamma(spread + calls)
+        - (lgamma(a) + lgamma(b) - lgamma(spread))
+    )

@@ -11,7 +11,10 @@ For a cause h of a problem of one participant, the answer's probability is propo
   group has them by h with probability t besides (noisy-or). Neither is known: b is averaged over
   `BASE_RATES` by what all others say, t over `STRENGTHS`. A problem counts by whether it has a sign
   in common with the participant's, and by whether it began or ended at the same moment, which
-  independent ones rarely do.
+  independent ones rarely do. In some incidents most do, in others few.
+* A group that is weak for days hits some of its people, each at their own times. So its members
+  count by all of the time that is known, once each, without what many have at one moment
+  (`habits`).
 * A group may have an incident, or be weak, and spare this participant, who has another problem: so
   a browser that is known to be weak does not explain every problem of its users (`Shared.beside`).
 * Who only receives what another participant's way up, machine or device does has no problem of
@@ -19,8 +22,12 @@ For a cause h of a problem of one participant, the answer's probability is propo
 * the other end: a participant sends badly by its own state, and by who of the others names it,
   alone or among several (`receivers`). That it is so explains what this participant receives; it
   explains nothing of what is measured on the own way up.
-* Signs and moments that are common outside a group are no evidence of it (`others.alike`), and a
-  browser in all its versions is not weak because one other version is (`shared_causes`).
+* Signs and moments that are common outside a group are no evidence of it (`others.alike`). Those
+  outside may be alike for a reason that no cause has: how many are is not known beforehand, so a
+  few of them do not make an incident wider (`Problem.log_alike_of`).
+* A browser is weak in all its versions where each part of it is: the participant's version, and the
+  others without the worst one. So are the records of a region and its bridge, a provider and a
+  network.
 * records: how often the group's other members, and the participant in other calls, had problems in
   the last days, against everybody (beta-binomial). They speak of groups and people that are weak
   for days; an incident has no history.

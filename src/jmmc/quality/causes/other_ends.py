@@ -71,7 +71,7 @@ def other_ends(problem: Problem, receivers: Receivers, beside: float) -> Iterabl
         for place, known in zip(there, known_of, strict=True)
         if sender_of[known].rate + sender_of[known].others > 0
     }
-    constant = signs + length + log_sum((0.0, beside))
+    constant = signs + length + log_sum((problem.log_alike, beside))
     if not scene.direct:
         constant += log(p.PASSED_ON)
     found: dict[tuple[_Known, float], tuple[float, Mapping[str, float]]] = {}
@@ -90,7 +90,7 @@ def other_ends(problem: Problem, receivers: Receivers, beside: float) -> Iterabl
                 {
                     "signs": signs,
                     "length": length,
-                    "others": sender.others,
+                    "others": sender.others + problem.log_alike,
                     "named": of_name,
                     "moment": sender.moment,
                     "history": sender.history,
@@ -110,14 +110,16 @@ def _known_of(problem: Problem, receivers: Receivers, there: Iterable[int]) -> S
     for at, sign in enumerate(SIGNS):
         for place in places(scene.with_sign[sign] & meeting):
             signs[place] |= 1 << at
+    only_receiving = 1 << SIGNS.index("media")
     people = problem.records.people
     found = []
     for place in there:
         other, bit = crowd.sessions[place], 1 << place
         moment = None
         receiving = receivers.witnesses_of(other.endpoint_id)
-        if (place in affected or receiving) and not scene.direct:
-            moment = bool(scene.at_once & (bit | receiving))
+        sending = place in affected and signs[place] != only_receiving
+        if (sending or receiving) and not scene.direct:
+            moment = bool(scene.at_once & ((bit if sending else 0) | receiving))
         found.append(
             _Known(
                 place in known,
@@ -159,7 +161,10 @@ def _state_of(problem: Problem, known: _Known) -> float:
     signs = [sign for at, sign in enumerate(SIGNS) if known.signs >> at & 1]
     if direct and not any(sign in _OF_ONE_END for sign in signs):
         return 0.0  # The path between them, of which nobody knows at which end it is bad.
-    cause = max([0.01, *(p.SENDER_SIGNS[sign] for sign in signs)])
+    if signs == ["media"]:
+        cause = p.SENDER_RECEIVES
+    else:
+        cause = max([0.01, *(p.SENDER_SIGNS[sign] for sign in signs)])
     usual = max([0.01, *(p.BACKGROUND[SIGNS.index(sign)] for sign in signs)])
     return log((1 - p.SENDER_GOOD) * cause / (usual * problem.rate))
 

@@ -4,32 +4,49 @@ from collections.abc import Sequence
 from functools import lru_cache
 from math import exp, log
 from operator import add, mul
+from typing import NamedTuple
 
 from jmmc.quality.causes import parameters as p
-from jmmc.quality.causes.logarithms import LOG_SPARED, NEGLIGIBLE_WITH_RECORDS, log_sum
+from jmmc.quality.causes.logarithms import (
+    LOG_SPARED,
+    NEGLIGIBLE_WITH_RECORDS,
+    log_sum,
+)
 from jmmc.quality.causes.problem import Counts, Problem
 
 _LOG_OF_LEAST = tuple(log(strength / p.STRENGTHS[0]) for strength in p.STRENGTHS)
 _SPARED_OF_LEAST = tuple(nats - LOG_SPARED[0] for nats in LOG_SPARED)
 
 
-def alike(problem: Problem, inside: Counts) -> tuple[float, float]:
-    """How probable independent problems have the same sign, and the same moment.
+class Alike(NamedTuple):
+    """How probable independent problems have the same sign, and the same moment."""
 
-    By those who are not in a group, as far as they are many.
+    same: float
+    by_chance: float
+
+
+def alike(problem: Problem, inside: Counts) -> Alike:
+    """How probable that is of members of a group, by those who are not in it.
+
+    As far as they are many: else by what is usual.
     """
-    same_outside = problem.all.same + problem.all.same_at_once - inside.same - inside.same_at_once
-    at_once_outside = problem.all.at_once - inside.at_once
+    outside = outside_of(problem, inside)
     weight = p.ALIKE_WEIGHT
-    bad = weight + max(0, problem.all.bad - inside.bad)
-    same = (weight * problem.same + max(0, same_outside)) / bad
-    at_once = (weight * problem.by_chance + max(0, at_once_outside)) / bad
-    return _rounded(same), _rounded(at_once)
+    bad = weight + outside.bad
+    return Alike(
+        _rounded((weight * problem.same + outside.same + outside.same_at_once) / bad),
+        _rounded((weight * problem.by_chance + outside.at_once) / bad),
+    )
 
 
-def log_others(
-    problem: Problem, inside: Counts, same: float, by_chance: float, at_once: float
-) -> list[float]:
+def outside_of(problem: Problem, inside: Counts) -> Counts:
+    """The others who are not in a group."""
+    return Counts(
+        *(max(0, of_all - of_group) for of_all, of_group in zip(problem.all, inside, strict=True))
+    )
+
+
+def log_others(problem: Problem, inside: Counts, outside: Alike, at_once: float) -> list[float]:
     """For each of `STRENGTHS`, what the members of a group say for the cause, in nats.
 
     Averaged over the base rate. Without the last strengths where they are negligible.
@@ -41,7 +58,7 @@ def log_others(
     first, after = problem.base_rates_for(inside.bad)
     of_base = problem.log_base[first:after]
     of_affected = _log_of_affected(
-        inside, same, by_chance, at_once, p.SAME_SIGN, (strengths, first, after)
+        inside, _usual(problem), outside, at_once, p.SAME_SIGN, (strengths, first, after)
     )
     return [
         nats + log_sum(map(add, of_base, of_strength))
@@ -50,7 +67,7 @@ def log_others(
 
 
 def log_others_apart(
-    problem: Problem, inside: Counts, same: float, by_chance: float
+    problem: Problem, inside: Counts, outside: Alike
 ) -> tuple[list[float], list[float]]:
     """What members say for a cause that this problem has nothing to do with.
 
@@ -63,6 +80,7 @@ def log_others_apart(
         return spared, [problem.now + nats for nats in spared]
     first, after = problem.base_rates_for(inside.bad)
     of_base = problem.log_base[first:after]
+    same, by_chance = outside
     like, unlike = p.SAME_SIGN, 1 - p.SAME_SIGN
     of_affected: list[Sequence[Sequence[float]]] = []
     priors: list[float] = []
@@ -73,7 +91,12 @@ def log_others_apart(
     ):
         of_affected.append(
             _log_of_affected(
-                inside, same, by_chance, at_once, alike_share, (strengths, first, after)
+                inside,
+                _usual(problem),
+                outside,
+                at_once,
+                alike_share,
+                (strengths, first, after),
             )
         )
         nats = log(prior)
@@ -102,32 +125,35 @@ def _considered(good: int, bad: int) -> int:
     return len(p.STRENGTHS)
 
 
+def _usual(problem: Problem) -> Alike:
+    return Alike(_rounded(problem.same), _rounded(problem.by_chance))
+
+
 @lru_cache(maxsize=1024)
 def _log_of_affected(
     inside: Counts,
-    same: float,
-    by_chance: float,
+    usual: Alike,
+    outside: Alike,
     at_once: float,
     like: float,
     cases: tuple[int, int, int],
 ) -> Sequence[Sequence[float]]:
     """The logarithm of P(the affected | members) / P(the same | not), by strength and base rate.
 
-    `like`: how probable a member has the same sign by the cause, `at_once` the same moment.
+    `like`: how probable a member has the same sign by the cause, `at_once` the same moment; those
+    who have independent problems are alike as people `outside`, against what is `usual`.
     `cases`: the number of strengths, the first base rate and the end of them.
     """
-    shares = (
-        ((1 - like) * (1 - at_once), (1 - same) * (1 - by_chance)),
-        ((1 - like) * at_once, (1 - same) * by_chance),
-        (like * (1 - at_once), same * (1 - by_chance)),
-        (like * at_once, same * by_chance),
+    by_cause, independent, known = (
+        ((1 - same) * (1 - moment), (1 - same) * moment, same * (1 - moment), same * moment)
+        for same, moment in ((like, at_once), outside, usual)
     )
     strengths, first, after = cases
     found: list[Sequence[float]] = [(0.0,) * (after - first)] * strengths
-    for count, (cause, usual) in zip(inside[1:], shares, strict=True):
+    for count, cause, apart, of_usual in zip(inside[1:], by_cause, independent, known, strict=True):
         if count:
             for at, strength in enumerate(p.STRENGTHS[:strengths]):
-                ratios = _log_ratios(cause, usual, strength)[first:after]
+                ratios = _log_ratios(cause / of_usual, apart / of_usual, strength)[first:after]
                 found[at] = [
                     nats + count * ratio for nats, ratio in zip(found[at], ratios, strict=True)
                 ]
@@ -135,9 +161,10 @@ def _log_of_affected(
 
 
 @lru_cache(maxsize=16384)
-def _log_ratios(cause: float, usual: float, strength: float) -> tuple[float, ...]:
-    """The same of one who is affected in one way, which has a probability by either."""
-    return tuple([log(1 - strength + strength * cause / (base * usual)) for base in p.BASE_RATES])
+def _log_ratios(cause: float, apart: float, strength: float) -> tuple[float, ...]:
+    """The same of one who is affected in one way: how much more probable that is by the cause, and
+    by independent problems, than usual."""
+    return tuple([log((1 - strength) * apart + strength * cause / base) for base in p.BASE_RATES])
 
 
 def _rounded(share: float) -> float:

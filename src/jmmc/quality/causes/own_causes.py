@@ -38,12 +38,13 @@ def own_causes(
         if kind == "device":
             parts["events"] = device
         score = sum(parts.values())
-        now = log(own.share) + log_sum((problem.now, beside_now))
+        parts["others"] += problem.log_alike
+        now = log(own.share) + log_sum((problem.now + problem.log_alike, beside_now))
         weak = parts["history"] = 0.0
         if own.weak:
             history = problem.of_person if _has_recurred(problem, kind) else NOTHING
             weak = log(own.weak) + log_weak(history)
-            now = log_sum((now, weak + log_sum((0.0, beside))))
+            now = log_sum((now, weak + log_sum((problem.log_alike, beside))))
         if problem.person.known and own.weak:
             usual = log(own.share) + problem.now
             parts["history"] = log_sum((usual, weak)) - usual

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 
 from msgspec import Struct
 
-VERSION = 2
+VERSION = 3
 """Version of the model; answers that are stored name it."""
 
 
@@ -82,7 +82,9 @@ SENDER_SIGNS: Mapping[str, float] = {
     **{"up": 0.7, "cut": 0.15, "narrow": 0.2, "machine": 0.25, "delay": 0.15, "down": 0.1},
     "media": 0.03,
 }
-"""The probability of each sign at the participant whose problem others receive."""
+SENDER_RECEIVES = 0.005
+"""The probability of each sign at the participant whose problem others receive; and that this one
+only receives others badly."""
 SENDER_GOOD = 0.05
 """That this participant's own grade is good all the same."""
 NAMED_ALONE = 0.75, 0.08
@@ -106,8 +108,8 @@ ALIKE_WEIGHT = 8.0
 """Problems of people outside a group that count as much as `BACKGROUND` and the usual chance."""
 AT_ONCE = 0.85
 """That in an incident problems of two begin or end at the same moment."""
-AT_ONCE_WHEN_WEAK = 0.12
-"""The same in a group that is weak for days: each has them when it happens."""
+AT_ONCE_OF_INCIDENTS = (0.75, 0.92), (0.25, 0.4)
+"""Incidents by how many do: how probable each kind of them is, and that share."""
 MOMENT = 13
 """Seconds within which two moments are the same: statistics come every ten seconds."""
 USUAL_SECONDS = 150
@@ -118,9 +120,11 @@ STRENGTHS = (0.15, 0.35, 0.55, 0.75, 0.9, 0.985)
 OF_INCIDENTS = (0.04, 0.08, 0.13, 0.20, 0.25, 0.30)
 OF_WIDE_INCIDENTS = (0.02, 0.05, 0.08, 0.20, 0.30, 0.35)
 OF_WEAKNESS = (0.30, 0.25, 0.19, 0.14, 0.08, 0.04)
+OF_WEAK_GROUPS = (0.15, 0.20, 0.20, 0.20, 0.15, 0.10)
 OF_RECEIVERS = (0.14, 0.16, 0.17, 0.17, 0.18, 0.18)
-"""How probable each of them is: in an incident; of a region or the service; in a group that is
-weak; among those who may receive another participant's problem."""
+"""How probable each of them is: in an incident; of a region or the service; of somebody who is
+weak, as a share of time; in a group that is weak; among those who may receive another participant's
+problem."""
 
 BASE_RATES = (0.003, 0.01, 0.025, 0.05, 0.1, 0.2, 0.35, 0.6)
 """Shares of time with independent problems that are considered."""
@@ -137,6 +141,12 @@ SPREAD = 25.0
 """Calls: how much the groups of a dimension differ from each other by nature."""
 SPREAD_OF_PEOPLE = 2.5
 """The same of people: most have few problems, some have them in most calls."""
+TIME_WHEN_WEAK = 0.5
+SPREAD_WHEN_WEAK = 2.5
+"""The share of time with problems of somebody whom the weakness of a group hits, and how much it
+differs."""
+LOOK_SECONDS = 240
+"""Known time of somebody that counts like one more independent look."""
 MOST_RECORD = 7.0
 """Nats that a record may say for or against a cause, at most."""
 MOST_CALLS = 200.0

@@ -1,6 +1,6 @@
 """One problem of one participant, and how all others were at that time."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from functools import lru_cache
 from math import inf, log, pi
 from operator import add
@@ -9,7 +9,8 @@ from typing import NamedTuple
 from jmmc.quality.causes import parameters as p
 from jmmc.quality.causes.base_rates import LOG_BASE_RATES, base_weights
 from jmmc.quality.causes.crowd import Crowd, Group, Scene, Set
-from jmmc.quality.causes.logarithms import NEGLIGIBLE
+from jmmc.quality.causes.habits import Habit, log_hit
+from jmmc.quality.causes.logarithms import NEGLIGIBLE, log_beta_binomial
 from jmmc.quality.causes.records import Record, Records, log_ratios
 from jmmc.quality.causes.signs import share_with, signs_of
 from jmmc.quality.grading import Spell
@@ -69,10 +70,34 @@ class Problem:
         self.person = records.people.get(subject.browser_id, Record())
         self.usual = records.base_rate if records.base_rate is not None else p.BASE_RATE
         self.of_person = log_ratios(self.person, self.usual, of_person=True)
-        self.now = log(self.rate)
         self.meeting = next(
             (group for group in self.scene.groups if group.kind == "meeting"),
             Group("meeting", subject.room, 0),
+        )
+        self.now = log(self.rate)
+        self.log_alike = self.log_alike_of(self.all)
+        self.log_hit = 0.0
+        if self.person.known:
+            calls = min(self.person.known / p.CALL_SECONDS, self.person.calls)
+            nats = log_hit(calls, self.person.share, min(max(self.usual, 0.003), 0.6))
+            self.log_hit = min(p.MOST_RECORD, max(-p.MOST_RECORD, nats))
+        self._habits = crowd.habits(self.signs)
+        self._not_me = ~crowd.of_person(subject.browser_id)
+        if self.scene.direct:
+            self._not_me &= ~self.meeting.members
+        self._all_habits = self._habits_in(-1)
+
+    def log_alike_of(self, others: Counts) -> float:
+        """What it says that some are alike for a reason that is not known, in nats.
+
+        The logarithm of P(how alike the affected are | they are so by an unknown share) / P(the
+        same | they are so by the usual one).
+        """
+        if not others.bad:
+            return 0.0
+        same = others.same + others.same_at_once
+        return _log_alike(others.bad, same, self.same) + _log_alike(
+            others.bad, others.at_once, self.by_chance
         )
 
     def base_rates_for(self, bad: int) -> tuple[int, int]:
@@ -95,6 +120,24 @@ class Problem:
                 after -= 1
             found = self._rates_for[bad] = first, after
         return found
+
+    def habits(self, members: Set) -> tuple[Mapping[Habit, int], float]:
+        """How many members had each habit; and the usual share of time, by all others.
+
+        As far as those are many; else by the base rate.
+        """
+        inside = self._habits_in(members)
+        weight, bad = p.ALIKE_WEIGHT, p.ALIKE_WEIGHT * self.rate * self.same
+        for habit, count in self._all_habits.items():
+            outside = count - inside.get(habit, 0)
+            weight += outside
+            bad += outside * habit.share
+        return inside, bad / weight
+
+    def _habits_in(self, members: Set) -> Mapping[Habit, int]:
+        members &= self._not_me
+        counts = {habit: (of_all & members).bit_count() for habit, of_all in self._habits.items()}
+        return {habit: count for habit, count in counts.items() if count}
 
     def there(self) -> Iterable[int]:
         """The places of the others in the meeting who were there in the window."""
@@ -135,6 +178,13 @@ class Problem:
         received = self.scene.secondary
         good = 0 if self.scene.direct else (members & received).bit_count()
         return self._counts(members & ~received, self._with_expected, good)
+
+
+@lru_cache(maxsize=4096)
+def _log_alike(bad: int, alike: int, usual: float) -> float:
+    usual = min(max(usual, 0.02), 0.98)
+    known = alike * log(usual) + (bad - alike) * log(1 - usual)
+    return log_beta_binomial(alike, bad, usual, p.ALIKE_WEIGHT) - known
 
 
 @lru_cache(maxsize=1024)

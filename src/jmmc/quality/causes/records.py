@@ -5,10 +5,10 @@ What is compared are calls: a record of few says little, however long they were.
 
 from collections.abc import Iterable, Mapping
 from functools import lru_cache
-from math import lgamma
 
 from msgspec import Struct
 
+from jmmc.quality.causes.logarithms import log_beta_binomial
 from jmmc.quality.causes.parameters import (
     CALL_SECONDS,
     MOST_CALLS,
@@ -16,6 +16,7 @@ from jmmc.quality.causes.parameters import (
     SPREAD,
     SPREAD_OF_PEOPLE,
     STRENGTHS,
+    TIME_WHEN_WEAK,
 )
 from jmmc.quality.causes.signs import signs_of
 from jmmc.quality.rollups import Sums
@@ -85,38 +86,31 @@ def record_of_calls(calls: Iterable[Summary], but: str = "") -> Record:
 def log_ratios(record: Record, usual: float, *, of_person: bool = False) -> tuple[float, ...]:
     """By how much a record is more probable for each of `STRENGTHS` than for none, in nats.
 
+    Of a person a strength is a share of time; of a group that of its people whom a weakness hits.
     `usual` is everybody else's share of time with problems.
     """
     if not record.known:
         return _NOTHING
     calls = min(record.known / CALL_SECONDS, record.calls, MOST_CALLS)
     spread = SPREAD_OF_PEOPLE if of_person else SPREAD
+    time = 1.0 if of_person else TIME_WHEN_WEAK
     rounded = round(calls, 1), round(record.share, 3), round(min(max(usual, 0.003), 0.6), 3)
-    return _log_ratios(*rounded, spread)
+    return _log_ratios(*rounded, spread, time)
 
 
 @lru_cache(maxsize=4096)
-def _log_ratios(calls: float, share: float, usual: float, spread: float) -> tuple[float, ...]:
+def _log_ratios(
+    calls: float, share: float, usual: float, spread: float, time: float
+) -> tuple[float, ...]:
     bad = share * calls
-    without = _log_beta_binomial(bad, calls, usual, spread)
+    without = log_beta_binomial(bad, calls, usual, spread)
 
     def ratio(strength: float) -> float:
-        rate = min(usual + (1 - usual) * strength, 0.97)
-        nats = _log_beta_binomial(bad, calls, rate, spread) - without
+        rate = min(usual + (1 - usual) * strength * time, 0.97)
+        nats = log_beta_binomial(bad, calls, rate, spread) - without
         return min(MOST_RECORD, max(-MOST_RECORD, nats))
 
     return tuple(map(ratio, STRENGTHS))
-
-
-def _log_beta_binomial(bad: float, calls: float, rate: float, spread: float) -> float:
-    """Without the binomial coefficient, which is the same for every rate."""
-    a, b = rate * spread, (1 - rate) * spread
-    return (
-        lgamma(a + bad)
-        + lgamma(b + calls - bad)
-        - lgamma(spread + calls)
-        - (lgamma(a) + lgamma(b) - lgamma(spread))
-    )
 
 
 _NOTHING = (0.0,) * len(STRENGTHS)

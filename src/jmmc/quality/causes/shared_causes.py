@@ -1,26 +1,32 @@
 """What a group has in common: an incident, or that it is weak for days."""
 
 from collections.abc import Iterable, Sequence
-from math import inf, log
+from math import exp, inf, log
 from operator import add
 from typing import NamedTuple
 
 from jmmc.quality.causes import parameters as p
 from jmmc.quality.causes.crowd import Group, Set
+from jmmc.quality.causes.habits import log_weak_group
 from jmmc.quality.causes.hypothesis import Hypothesis
 from jmmc.quality.causes.logarithms import (
-    HIT_WHEN_WEAK,
     NOTHING,
     log_mean,
     log_sum,
 )
-from jmmc.quality.causes.others import alike, log_others, log_others_apart
-from jmmc.quality.causes.problem import Problem, log_length
-from jmmc.quality.causes.records import log_ratios
+from jmmc.quality.causes.others import (
+    Alike,
+    alike,
+    log_others,
+    log_others_apart,
+    outside_of,
+)
+from jmmc.quality.causes.problem import Counts, Problem, log_length
+from jmmc.quality.causes.records import Record, log_ratios
 from jmmc.quality.causes.signs import log_probability
 
 
-def _by_strength(shares: Sequence[float], *, hit: bool) -> tuple[float, ...]:
+def _by_strength(shares: Sequence[float], *, hit: bool) -> Sequence[float]:
     """The probability of each strength, and that it hits somebody, or spares them."""
     return tuple(
         share * (strength if hit else 1 - strength)
@@ -33,7 +39,9 @@ _WIDE_INCIDENT = (
     _by_strength(p.OF_WIDE_INCIDENTS, hit=True),
     _by_strength(p.OF_WIDE_INCIDENTS, hit=False),
 )
-_SPARED_WHEN_WEAK = _by_strength(p.OF_WEAKNESS, hit=False)
+_HIT_WHEN_WEAK = _by_strength(p.OF_WEAK_GROUPS, hit=True)
+_NARROWER = {"browser": "browser", "region": "bridge", "provider": "network"}
+"""By a kind of group that of the narrower ones in it; of a browser these are its versions."""
 _WIDE = frozenset(("region", "service"))
 
 
@@ -57,26 +65,29 @@ def shared_causes(problem: Problem, passed_on: float) -> Iterable[Shared]:
             members &= ~_worst_version(problem, members)
         inside = problem.own_problems(members)
         signs = log_probability(problem.signs, shared.signs)
-        same, by_chance = alike(problem, inside)
-        apart, apart_now = log_others_apart(problem, inside, same, by_chance)
+        chances = alike(problem, inside)
+        elsewhere = problem.log_alike_of(outside_of(problem, inside))
+        apart, apart_now = log_others_apart(problem, inside, chances)
         prior = log(shared.incident)
         hits, spares = _WIDE_INCIDENT if group.kind in _WIDE else _INCIDENT
-        others = log_others(problem, inside, same, by_chance, p.AT_ONCE)
-        incident = prior + log_mean(hits, others)
-        spared = prior + log_mean(spares, apart)
-        spared_now = prior + log_mean(spares, apart_now)
+        others = _log_incident(problem, inside, chances)
+        incident = prior + elsewhere + log_mean(hits, others)
+        spared = prior + elsewhere + log_mean(spares, apart)
+        spared_now = prior + elsewhere + log_mean(spares, apart_now)
         weak = record = -inf
         if shared.weak:
-            prior = log(shared.weak)
-            others = log_others(problem, inside, same, by_chance, p.AT_ONCE_WHEN_WEAK)
-            others = [*map(add, others, problem.of_person)]
+            prior = log(shared.weak) + problem.log_alike
+            others = _log_habits(problem, group)
             ratios = _record_of(problem, group)
-            weak = prior + log_mean(HIT_WHEN_WEAK, [*map(add, others, ratios)])
-            record = weak - prior - log_mean(HIT_WHEN_WEAK, others)
-            weak_apart = log_mean(_SPARED_WHEN_WEAK, [*map(add, apart, ratios)])
-            weak_now = log_mean(_SPARED_WHEN_WEAK, [*map(add, apart_now, ratios)])
-            spared = log_sum((spared, prior + weak_apart))
-            spared_now = log_sum((spared_now, prior + weak_now))
+            hit = log(p.TIME_WHEN_WEAK) + problem.log_hit
+            weak = prior + hit + log_mean(_HIT_WHEN_WEAK, [*map(add, others, ratios)])
+            record = weak - prior - hit - log_mean(_HIT_WHEN_WEAK, others)
+            unlike = log(1 - problem.same) if problem.same < 1 else -inf
+            spares = _spared_when_weak(problem.log_hit)
+            apart = [log_sum((log(problem.same) + nats, unlike)) for nats in others]
+            weak_apart = prior + log_mean(spares, [*map(add, apart, ratios)])
+            spared = log_sum((spared, weak_apart))
+            spared_now = log_sum((spared_now, weak_apart + problem.now))
         score = log_sum((incident, weak))
         score += passed_on
         if group.kind == "browser" and group.value != problem.subject.browser:
@@ -94,6 +105,46 @@ def shared_causes(problem: Problem, passed_on: float) -> Iterable[Shared]:
         yield Shared(hypothesis, spared, spared_now)
 
 
+def _log_incident(problem: Problem, inside: Counts, chances: Alike) -> Sequence[float]:
+    """What members say for an incident: of some, most notice it at once; of others, few do."""
+    if not inside.bad:
+        return log_others(problem, inside, chances, p.AT_ONCE)
+    weights, shares = zip(*p.AT_ONCE_OF_INCIDENTS, strict=True)
+    by_share = [log_others(problem, inside, chances, at_once) for at_once in shares]
+    return [log_mean(weights, terms) for terms in zip(*by_share, strict=True)]
+
+
+def _spared_when_weak(log_hit: float) -> Sequence[float]:
+    """By strength, that a weakness does not hit somebody, or not now; in nats what their record
+    says for that it hits them."""
+    not_now = (1 - p.TIME_WHEN_WEAK) * exp(log_hit)
+    return [
+        share * (1 - strength + strength * not_now)
+        for share, strength in zip(p.OF_WEAK_GROUPS, p.STRENGTHS, strict=True)
+    ]
+
+
+def _log_habits(problem: Problem, group: Group) -> Sequence[float]:
+    """For each strength, what members say for that the group is weak, by all of the time.
+
+    Of a browser in all versions, the participant's version and the others each have to be weak,
+    also without the one with the most problems.
+    """
+    inside, usual = problem.habits(group.members)
+    if group.kind != "browser" or group.value == problem.subject.browser:
+        return log_weak_group(inside, usual)
+    own, *_ = (other.members for other in problem.scene.groups if other.kind == "browser")
+    of_own, of_others, of_all_but_worst = (
+        log_weak_group(problem.habits(members)[0], usual)
+        for members in (
+            group.members & own,
+            group.members & ~own,
+            group.members & ~own & ~_worst_version(problem, group.members),
+        )
+    )
+    return [*map(add, of_own, map(min, of_others, of_all_but_worst))]
+
+
 def _worst_version(problem: Problem, family: Set) -> Set:
     """Of the other versions of a browser, the one with the most problems: it may be why."""
     affected = problem.scene.affected
@@ -106,9 +157,32 @@ def _worst_version(problem: Problem, family: Set) -> Set:
 
 
 def _record_of(problem: Problem, group: Group) -> Sequence[float]:
-    """What the record of a group says, without this participant's own calls."""
+    """What the record of a group says, without this participant's own calls.
+
+    A narrower group in it, as one version of a browser, and the rest of it each count by
+    themselves: what is weak as a whole is weak in its parts.
+    """
     record = problem.records.groups.get((group.kind, group.value))
     if record is None:
         return NOTHING
     rest = problem.records.all.less(record)
-    return log_ratios(record.less(problem.person), rest.share if rest.known else problem.usual)
+    usual = rest.share if rest.known else problem.usual
+    part = _narrower(problem, group)
+    if part is None:
+        return log_ratios(record.less(problem.person), usual)
+    of_part = log_ratios(part.less(problem.person), usual)
+    rest_of_it = log_ratios(record.less(part), usual)
+    if group.kind == "browser":  # Another version may be why the rest of them have more.
+        rest_of_it = tuple(min(nats, 0.0) for nats in rest_of_it)
+    return [*map(add, of_part, rest_of_it)]
+
+
+def _narrower(problem: Problem, group: Group) -> Record | None:
+    """The record of the participant's narrower group in this one."""
+    kind = _NARROWER.get(group.kind)
+    if kind is None or group.value == problem.subject.browser:
+        return None
+    for other in problem.scene.groups:
+        if other.kind == kind and other.value != group.value:
+            return problem.records.groups.get((other.kind, other.value))
+    return None
