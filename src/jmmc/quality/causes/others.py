@@ -129,7 +129,7 @@ def _usual(problem: Problem) -> Alike:
     return Alike(_rounded(problem.same), _rounded(problem.by_chance))
 
 
-@lru_cache(maxsize=1024)
+@lru_cache(maxsize=8192)
 def _log_of_affected(
     inside: Counts,
     usual: Alike,
