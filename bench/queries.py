@@ -157,8 +157,15 @@ async def _show_long(path: Path, sessions: int) -> None:
     print("|---|---|---|")
     for days, limit in ((300, 300), (30, 150), (1, 150)):
         window = SummaryFilter(since=until - days * _DAY + 4321, until=until)
+        of_browser, of_region, of_network = [
+            msgspec.structs.replace(window, **{field: await _most_frequent(store, field, until)})
+            for field in ("browser", "region", "network")
+        ]
         for name, query in (
             ("overview", partial(queries.overview, window)),
+            ("overview of one browser", partial(queries.overview, of_browser)),
+            ("overview of one region", partial(queries.overview, of_region)),
+            ("overview of one network", partial(queries.overview, of_network)),
             ("compare by browser", partial(queries.compare, "browser", window)),
             ("compare by network", partial(queries.compare, "network", window)),
         ):
@@ -170,6 +177,12 @@ async def _show_long(path: Path, sessions: int) -> None:
             print(f"| {name}, {days} days | < {limit} ms | {statistics.median(times):.0f} ms |")
     await store.close()
     print(f"\n{sessions:,} sessions, file {path.stat().st_size / 1e9:.2f} GB, {_memory():.0f} MB")
+
+
+async def _most_frequent(store: Store, field: str, until: int) -> str:
+    """The known value of a dimension that most sessions of the last day have."""
+    counts = await store.reports.count_values(field, SummaryFilter(since=until - _DAY, until=until))
+    return max((value for value in counts if value), key=lambda value: counts[value])
 
 
 async def _fill_with_summaries(store: Store, sessions: int) -> None:
