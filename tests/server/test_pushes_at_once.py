@@ -169,3 +169,17 @@ async def test_a_push_to_a_collector_that_is_not_open_opens_it(app: Server) -> N
     client.send(_request(_push()))
     assert client.tasks
     assert (await client.responses())[0][0] == "HTTP/1.1 200 OK"
+
+
+async def test_a_client_that_waits_for_permission_to_send_its_body_gets_it(app: Server) -> None:
+    client = Client(app)
+    request = _request(_push(), "Expect: 100-Continue")
+    end = request.index(b"\r\n\r\n") + 4
+    client.send(request[:end])
+    async with asyncio.timeout(10):
+        await client.transport.written.wait()
+    assert client.transport.writes == [b"HTTP/1.1 100 Continue\r\n\r\n"]
+
+    client.transport.writes.clear()
+    client.send(request[end:])
+    assert (await client.responses())[0][0] == "HTTP/1.1 200 OK"

@@ -98,11 +98,18 @@ class Connection(SingleWriteProtocol):
                 self.send_400_response(_BAD)
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        """See `HttpToolsProtocol`. Raises `ValueError` if there are too many (status 431)."""
+        """See `HttpToolsProtocol`. Raises `ValueError` if there are too many (status 431).
+
+        Replaces uvicorn's method: a browser behind a proxy sends a dozen, and a call for each costs
+        2 µs of a push.
+        """
         if len(self.headers) >= MOST_HEADERS:
             self._head = HEAD + 1
             raise ValueError("too many headers")
-        super().on_header(name, value)
+        name = name.lower()
+        if name == b"expect" and value.lower() == b"100-continue":
+            self.expect_100_continue = True
+        self.headers.append((name, value))
 
     def on_headers_complete(self) -> None:
         """See `HttpToolsProtocol`. Raises `ValueError` if the head is too large (status 431)."""
