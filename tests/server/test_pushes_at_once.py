@@ -183,3 +183,20 @@ async def test_a_client_that_waits_for_permission_to_send_its_body_gets_it(app: 
     client.transport.writes.clear()
     client.send(request[end:])
     assert (await client.responses())[0][0] == "HTTP/1.1 200 OK"
+
+
+async def test_a_push_that_an_unexpected_error_ends_is_answered(
+    app: Server, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def fail(_: object) -> None:
+        raise KeyError("a bug")
+
+    monkeypatch.setattr(app.metrics.collector, "end", fail)
+    client = Client(app)
+    client.send(_request(_push()))
+    async with asyncio.timeout(10):
+        await client.transport.written.wait()
+    (answer,) = client.transport.writes
+    assert isinstance(answer, bytes)
+    assert answer.startswith(b"HTTP/1.1 500 ")
+    assert "KeyError: 'a bug'" in caplog.text

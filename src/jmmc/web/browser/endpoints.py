@@ -122,6 +122,9 @@ class BrowserEndpoints:
             accepted = self._collector.end(waiting)
         except Rejected as rejected:
             self._refuse_at_once(rejected, request, cors, respond)
+        except Exception:
+            respond(500, b"", [length_of(b"")])
+            raise  # The event loop logs it.
         else:
             body = encode_answer(accepted.answer)
             headers = [*JSON, *cors, *_cookie(accepted, request), length_of(body)]
