@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from jmmc.ingest.disk_guard import free_bytes
+from jmmc.stores.local_disk import free_bytes
 from tests.support.builders import body
 from tests.support.senders import Load, Sender, assert_stored_once
 from tests.support.servers import Serve, get_json, post_push
