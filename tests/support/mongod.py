@@ -94,26 +94,26 @@ def started(folder: Path, *options: str) -> Iterator[Mongod]:
 
 
 class ReplicaSet:
-    """Three servers that elect a primary within a second or two.
+    """Servers, usually three, that elect a primary within a second or two.
 
     They and their clients reach each other at `ports`: their own, unless these are set before.
     """
 
-    def __init__(self, folder: Path, *options: str) -> None:
+    def __init__(self, folder: Path, *options: str, size: int = 3) -> None:
         options = ("--replSet", "jmmc", "--oplogSize", "64", *options)
-        self.nodes = [Mongod(folder / f"node{n}", *options) for n in range(3)]
+        self.nodes = [Mongod(folder / f"node{n}", *options) for n in range(size)]
         self.ports = [node.port for node in self.nodes]
 
     def start(self) -> None:
         """Start all servers as one replica set, and wait for its primary."""
-        with ThreadPoolExecutor(3) as executor:
+        with ThreadPoolExecutor(len(self.nodes)) as executor:
             list(executor.map(Mongod.start, self.nodes))
         members = [{"_id": n, "host": f"127.0.0.1:{port}"} for n, port in enumerate(self.ports)]
         settings = {"electionTimeoutMillis": 1000, "heartbeatIntervalMillis": 250}
         config = {"_id": "jmmc", "members": members, "settings": settings}
         with self.nodes[0].client() as client:
             client.admin.command("replSetInitiate", config)
-            _wait_until_complete(client)
+            _wait_until_complete(client, len(self.nodes))
         self.primary()
 
     @property
@@ -140,12 +140,12 @@ class ReplicaSet:
             node.stop()
 
 
-def _wait_until_complete(client: "pymongo.MongoClient[dict[str, Any]]") -> None:
+def _wait_until_complete(client: "pymongo.MongoClient[dict[str, Any]]", size: int) -> None:
     """Wait until all nodes have copied the data: before that, no majority confirms a write."""
 
     def states() -> list[str]:
         members = client.admin.command("replSetGetStatus")["members"]
         return sorted(member["stateStr"] for member in members)
 
-    whole = ["PRIMARY", "SECONDARY", "SECONDARY"]
+    whole = ["PRIMARY", *["SECONDARY"] * (size - 1)]
     wait_until(lambda: states() == whole, lambda: f"no replica set: {states()}", pause=0.1)
