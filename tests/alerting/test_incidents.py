@@ -1,8 +1,7 @@
 """Alerts of incidents: once each, with their cause, in every channel; made-up ones mute none."""
 
 import json
-from collections.abc import AsyncIterator, Iterator, Sequence
-from pathlib import Path
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import msgspec
@@ -74,14 +73,6 @@ def receiver() -> Iterator[Receiver]:
     receiver = Receiver()
     yield receiver
     receiver.close()
-
-
-@pytest.fixture
-async def store(tmp_path: Path) -> AsyncIterator[SqliteStore]:
-    store = SqliteStore(tmp_path / "calls.db")
-    await store.open()
-    yield store
-    await store.close()
 
 
 def _outage(end: int = _BAD[1], people: int = 12, *, running: bool = True) -> list[Summary]:

@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 
-from jmmc.answers.joins import attempts_in, joins_by, rates_of
+from jmmc.answers.joins import all_joins, attempts_in, rates_of
 from jmmc.answers.meetings import (
     Room,
     Stay,
@@ -42,7 +42,6 @@ from jmmc.quality.joins import JoinSums
 from jmmc.quality.losses import losses_in
 from jmmc.quality.meetings import EMPTY_FOR, split
 from jmmc.quality.outcomes import ATTEMPTS
-from jmmc.quality.rollups import ALL
 from jmmc.quality.size_limits import bounded
 from jmmc.quality.summarize import events
 from jmmc.quality.summary import Summary
@@ -294,7 +293,7 @@ async def participant_detail(
     attempts = await attempts_in(reports, selection, limit=limit)
     if not (stays or attempts):
         raise NotFoundError("participant {id}: no session in this window", id=browser_id[:100])
-    joins = (await joins_by(reports, selection, ALL)).get(ALL, JoinSums())
+    joins = await all_joins(reports, selection)
     rows = await reports.facts(("session", "network", "browser"), selection)
     latest = await reports.summaries(selection, limit=limit)
     participant, best, worst = await in_background(

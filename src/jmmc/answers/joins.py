@@ -1,6 +1,6 @@
 """Joins that succeeded and failed, and stays that a failure ended, in a window of time."""
 
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
 from functools import partial
 
 import msgspec
@@ -14,7 +14,7 @@ from jmmc.quality.filters import SummaryFilter
 from jmmc.quality.joins import KNOWN_AFTER_JOINING, JoinSums, add_joins
 from jmmc.quality.outcomes import DROPPED, FAILED, NO_MEDIA, UNSUCCESSFUL
 from jmmc.quality.pair_sums import Pair
-from jmmc.quality.rollups import ALL, HOUR
+from jmmc.quality.rollups import ALL, HOUR, whole_units
 from jmmc.quality.segments import track_of, values_at
 from jmmc.quality.sketch import Sketch, sketch_quantile
 from jmmc.quality.summary import Summary
@@ -42,13 +42,12 @@ async def joins_by(
     since, until = selection.since, selection.until
     assert since is not None
     assert until is not None
-    first, last = since + -since % HOUR, until - until % HOUR
+    first, last = whole_units(since, until, HOUR)
     if not selection.only_window or first >= last:
         return await _of_sessions(reports, selection, since, until, by)
     found = {} if of_whole_hours is None else of_whole_hours
-    for start, end in ((since, first), (last, until)):
-        if start < end:
-            _add(found, await _of_sessions(reports, selection, start, end, by))
+    async for joins in _of_ends(reports, selection, first, last, by):
+        _add(found, joins)
     if of_whole_hours is None:
         async for rollups in rollups_by_value(reports, by, first, last):
             for rollup in rollups:
@@ -64,21 +63,30 @@ async def all_joins(reports: Reports, selection: SummaryFilter) -> JoinSums:
     since, until = selection.since, selection.until
     assert since is not None
     assert until is not None
-    first, last = since + -since % HOUR, until - until % HOUR
+    first, last = whole_units(since, until, HOUR)
     stored = await stored_value(reports, selection) if first < last else None
     if stored is None:
         first = last = until
     sums = JoinSums()
-    for start, end in ((since, first), (last, until)):
-        if start < end:
-            of_end = await _of_sessions(reports, selection, start, end, ALL)
-            sums.merge(of_end.get(ALL, JoinSums()))
+    async for joins in _of_ends(reports, selection, first, last, ALL):
+        sums.merge(joins.get(ALL, JoinSums()))
     if stored is not None:
         async for rollups in rollups_by_value(reports, stored.dimension, first, last):
             for rollup in rollups:
                 if of_value := rollup.joins.get(stored.value):
                     sums.merge(of_value)
     return sums
+
+
+async def _of_ends(
+    reports: Reports, selection: SummaryFilter, first: int, last: int, by: str
+) -> AsyncIterator[dict[str, JoinSums]]:
+    """Yield the joins of a window before `first`, and those from `last` on, out of sessions."""
+    assert selection.since is not None
+    assert selection.until is not None
+    for start, end in ((selection.since, first), (last, selection.until)):
+        if start < end:
+            yield await _of_sessions(reports, selection, start, end, by)
 
 
 async def _of_sessions(

@@ -47,7 +47,6 @@ from jmmc.answers.window_totals import (
     lengths_of,
     quality_step_of,
     step_of,
-    whole_units,
     window_of,
 )
 from jmmc.answers.worst_meetings import WorstMeetings
@@ -67,6 +66,7 @@ from jmmc.quality.rollups import (
     Sums,
     by_value,
     total,
+    whole_units,
 )
 from jmmc.quality.segments import track_of
 from jmmc.quality.summary import grade_at, lane_of

@@ -13,9 +13,8 @@ import msgspec
 from jmmc.answers.comparing import WindowTotals
 from jmmc.answers.rollup_reading import StoredValue, rollups_by_value, stored_value
 from jmmc.answers.threads import in_background, paused
-from jmmc.core.errors import InvalidInput
 from jmmc.core.tasks import prefetch
-from jmmc.core.timestamps import WordedMoment
+from jmmc.core.timestamps import check_order
 from jmmc.quality.filters import SummaryFilter
 from jmmc.quality.intervals import Replicates
 from jmmc.quality.joins import JoinSums, add_joins
@@ -29,6 +28,7 @@ from jmmc.quality.rollups import (
     Sums,
     add_replicates,
     by_value,
+    whole_units,
     windows,
 )
 from jmmc.quality.window_sums import ROW_COLUMNS, Row, WindowSums
@@ -215,11 +215,6 @@ def quality_step_of(length: int) -> int:
     return max(HOUR, step_of(length, _MAX_QUALITY_POINTS))
 
 
-def whole_units(since: int, until: int, unit: int) -> tuple[int, int]:
-    """The first and the last whole unit (seconds) in a window; not in order when there is none."""
-    return since + -since % unit, until - until % unit
-
-
 def lengths_of(since: int, until: int, longest: int) -> Iterable[tuple[int, int, int]]:
     """The window in (length of rollups, since, until), of rollups of at most `longest`."""
     return windows(since, until) if longest == DAY else [(HOUR, since, until)]
@@ -235,11 +230,5 @@ def window_of(selection: SummaryFilter) -> tuple[int, int]:
     since, until = selection.since, selection.until
     if since is None or until is None:
         raise ValueError("since and until are required")
-    if since >= until:
-        raise InvalidInput(
-            "since must be earlier than until (got {since}, {until})",
-            field="since",
-            since=WordedMoment(since),
-            until=WordedMoment(until),
-        )
+    check_order(since, until)
     return since, until

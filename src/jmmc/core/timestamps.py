@@ -81,6 +81,17 @@ def parse_window(
     return start, end
 
 
+def check_order(since: int, until: int) -> None:
+    """Raise `InvalidInput` unless a window, in Unix seconds, begins before it ends."""
+    if since >= until:
+        raise InvalidInput(
+            "since must be earlier than until (got {since}, {until})",
+            field="since",
+            since=WordedMoment(since),
+            until=WordedMoment(until),
+        )
+
+
 def _parse_end(name: str, text: str, now: float, zone: tzinfo | None) -> int:
     try:
         return parse_moment(text, now, zone if text in PERIOD_STARTS else UTC)

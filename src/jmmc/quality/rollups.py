@@ -486,6 +486,11 @@ def whole_spans(since: int, until: int) -> tuple[int, int]:
     return (first, last) if first < last else (since, since)
 
 
+def whole_units(since: int, until: int, unit: int) -> tuple[int, int]:
+    """The first and the last whole unit (seconds) in a window; not in order when there is none."""
+    return since + -since % unit, until - until % unit
+
+
 def windows(since: int, until: int) -> Iterator[tuple[int, int, int]]:
     """Cut a window into (length of rollups, since, until): whole days, and hours around them."""
     first_day = -(-since // DAY) * DAY

@@ -161,9 +161,7 @@ class Request:
             if int(declared[:20]) <= limit + _DISCARD_BYTES and b"expect" not in headers:
                 await self._discard(limit, timeout)
             raise _too_large(limit)
-        compressed = _is_compressed(
-            headers.get(b"content-type", b""), headers.get(b"content-encoding", b"identity")
-        )
+        compressed = self._has_gzip_body()
         message = await self._receive()
         body: bytes = message.get("body", b"")
         if message.get("more_body") or message["type"] == "http.disconnect":
@@ -172,14 +170,17 @@ class Request:
             raise _too_large(limit)
         return _gunzip(body, limit) if compressed else body
 
+    def _has_gzip_body(self) -> bool:
+        headers = self.headers
+        return _is_compressed(
+            headers.get(b"content-type", b""), headers.get(b"content-encoding", b"identity")
+        )
+
     def checked(self, body: bytes, *, limit: int) -> bytes:
         """The whole body of this request, decompressed. Raises `Rejected` as `body` does."""
         if len(body) > limit:
             raise _too_large(limit)
-        headers = self.headers
-        compressed = _is_compressed(
-            headers.get(b"content-type", b""), headers.get(b"content-encoding", b"identity")
-        )
+        compressed = self._has_gzip_body()
         return _gunzip(body, limit) if compressed else body
 
     async def _rest(self, message: Message, limit: int, timeout: float) -> bytes:

@@ -18,7 +18,7 @@ from jmmc.answers.threads import in_background
 from jmmc.answers.usage import LENGTHS, SHOWN
 from jmmc.core.calendar import PERIODS, Calendar, Period
 from jmmc.core.errors import InvalidInput
-from jmmc.core.timestamps import WordedMoment, parse_moment, to_iso
+from jmmc.core.timestamps import check_order, parse_moment, to_iso
 from jmmc.quality.filters import SummaryFilter
 from jmmc.settings import Settings
 from jmmc.web.dashboard.layout import Layout
@@ -108,13 +108,7 @@ class UsagePage:
         since = calendar.latest(SHOWN[period], until)
         if given := params.get("since"):
             since = _moment("since", given, now, zone)
-        if since >= until:
-            raise InvalidInput(
-                "since must be earlier than until (got {since}, {until})",
-                field="since",
-                since=WordedMoment(since),
-                until=WordedMoment(until),
-            )
+        check_order(since, until)
         if since < calendar.latest(_MOST_PERIODS, until):
             raise InvalidInput(
                 "this page has at most {most} periods: ask for longer ones",
