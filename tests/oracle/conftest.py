@@ -133,7 +133,9 @@ class World:
         seen: list[object] = []
 
         def is_done() -> bool:
-            if self.asked.sum_of("jmmc_summaries_backlog"):
+            metrics = self.asked.metrics()
+            backlogs = [metrics.get(f"jmmc_{what}_backlog") for what in ("summaries", "rollups")]
+            if backlogs != [[({}, 0)], [({}, 0)]]:
                 seen.clear()
                 return False
             days = {"since": cases.RANDOM_SINCE - 5 * 86_400, "until": cases.NOW}

@@ -14,17 +14,17 @@ from jmmc.answers import worst_meetings
 from jmmc.answers.model import Grades
 from jmmc.answers.queries import NotFoundError, Queries
 from jmmc.core.model import Push, SessionFilter
-from jmmc.maintenance import summarizer
+from jmmc.maintenance import rollups, summarizer
 from jmmc.maintenance.summarizer import Summarizer
 from jmmc.quality.differences import NO_DIFFERENCE
 from jmmc.quality.filters import DIMENSIONS, FILTERS, SummaryFilter
 from jmmc.quality.rollup_hours import hours_of
 from jmmc.quality.rollups import ALL, DAY, FORM, HOUR, SPAN, Rollup
 from jmmc.quality.summarize import summarize
-from jmmc.quality.summary import LiveSession
+from jmmc.quality.summary import LiveSession, Summary
 from jmmc.quality.thresholds import preset
 from jmmc.simulation.scenario import STEP, Scenario, SimulatedSession, simulate
-from jmmc.stores import Store
+from jmmc.stores import Reports, Store
 from jmmc.stores.contract import CLOCK_SKEW
 from tests.stores.conftest import STORES, MakeStore, new_store_maker
 from tests.support.builders import RHYTHM, push, sample, shifted_in_time, v1_push
@@ -265,7 +265,14 @@ async def test_during_a_backlog_session_ends_and_rollups_wait_for_a_minute(
 ) -> None:
     monkeypatch.setattr(summarizer, "_STEP_SESSIONS", 1)
     clock = Clock(1_700_000_010.0)
-    once = Summarizer(store, preset=preset("jitsi"), rhythm=RHYTHM, clock=clock, holder="me")
+    once = Summarizer(
+        store,
+        preset=preset("jitsi"),
+        rhythm=RHYTHM,
+        clock=clock,
+        holder="me",
+        monotonic=lambda: clock.now,
+    )
 
     async def counted() -> int:
         (hour,) = await store.reports.rollups(ALL, HOUR, 1_699_999_200, 1_700_002_800)
@@ -277,6 +284,30 @@ async def test_during_a_backlog_session_ends_and_rollups_wait_for_a_minute(
         clock.now += seconds
         assert (await once.step(), await counted()) == (made, known)
     assert await store.reports.overdue(int(clock.now), 5) == []
+
+
+async def test_rollups_go_on_while_the_clock_stands_or_is_set_back(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(rollups, "_ROWS_A_SECOND", 1)  # A pause of as many seconds as sessions.
+    clock, monotonic = Clock(1_700_000_010.0), Clock(50.0)
+    once = Summarizer(
+        store,
+        preset=preset("jitsi"),
+        rhythm=RHYTHM,
+        clock=clock,
+        holder="me",
+        monotonic=lambda: monotonic.now,
+    )
+    await store.append([push(0, session=f"{n:024x}") for n in range(4)])
+    await once.step()
+    assert await rollups.stale_hours(store.reports) == 0
+    await store.append([push(0, session=f"{9:024x}")])
+    clock.now -= 3
+    for pause, stale in ((3, 1), (1, 0)):
+        monotonic.now += pause
+        await once.step()
+        assert await rollups.stale_hours(store.reports) == stale
 
 
 async def test_a_long_session_that_continues_is_summarized_at_once_and_ends_in_time(
@@ -366,21 +397,32 @@ async def test_one_process_at_a_time_summarizes(store: Store, other: Store) -> N
     assert await _summarizer(other, now=1500, holder="b").step() == 1, "a has not come back"
 
 
+def _each_takes(seconds: float, reports: Reports, monkeypatch: pytest.MonkeyPatch) -> list[Clock]:
+    """Let each summary take some seconds to be stored, by all of the clocks that are returned."""
+    monkeypatch.setattr(summarizer, "_GROUP_SESSIONS", 1)
+    put = reports.put_summaries
+    clocks: list[Clock] = []
+
+    async def slowly(summaries: Sequence[Summary]) -> None:
+        for clock in clocks:
+            clock.now += seconds
+        await put(summaries)
+
+    monkeypatch.setattr(reports, "put_summaries", slowly)
+    return clocks
+
+
 async def test_a_step_that_takes_longer_than_the_lease_keeps_it(
     store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    class Slow(Clock):
-        def __call__(self) -> float:
-            self.now += 15
-            return self.now
-
-    monkeypatch.setattr(summarizer, "_GROUP_SESSIONS", 1)
-    clock = Slow(1_700_000_200)
+    clock = Clock(1_700_000_200)
+    _each_takes(30, store.reports, monkeypatch).append(clock)
     slow = Summarizer(
         store, preset=preset("jitsi"), rhythm=RHYTHM, clock=clock, holder="a", monotonic=clock
     )
     await store.append([push(0, session=f"{n:024x}") for n in range(8)])
-    assert await slow.step() == 8
+    while await slow.step():
+        pass
     assert clock.now > 1_700_000_200 + 120
     assert not await _summarizer(store, now=clock.now, holder="b").leads()
 
@@ -388,30 +430,25 @@ async def test_a_step_that_takes_longer_than_the_lease_keeps_it(
 async def test_a_lease_is_renewed_in_time_also_when_the_clock_is_set(
     store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Each session takes 30 s of true time, while the clock is set back again and again."""
-    monkeypatch.setattr(summarizer, "_GROUP_SESSIONS", 1)
-    clock, elapsed = Clock(1_700_000_200), 0.0
+    """Each session takes 30 s of true time, while the clock stands."""
+    clock, elapsed = Clock(1_700_000_200), Clock(0.0)
+    _each_takes(30, store.reports, monkeypatch).append(elapsed)
     leases: list[float] = []
     lease = store.reports.lease
 
     async def noted(*args: Any, **more: Any) -> bool:
-        leases.append(elapsed)
+        leases.append(elapsed.now)
         return await lease(*args, **more)
-
-    def monotonic() -> float:
-        nonlocal elapsed
-        elapsed += 30
-        return elapsed
 
     monkeypatch.setattr(store.reports, "lease", noted)
     slow = Summarizer(
-        store, preset=preset("jitsi"), rhythm=RHYTHM, clock=clock, holder="a", monotonic=monotonic
+        store, preset=preset("jitsi"), rhythm=RHYTHM, clock=clock, holder="a", monotonic=elapsed
     )
     await store.append([push(0, session=f"{n:024x}") for n in range(8)])
     while await slow.step():  # A step ends after some seconds.
         pass
-    assert elapsed > 240
-    assert max(b - a for a, b in pairwise([*leases, elapsed])) <= 120
+    assert elapsed.now == 240
+    assert max(b - a for a, b in pairwise([*leases, elapsed.now])) <= 120
 
 
 async def test_only_one_of_two_concurrent_processes_gets_the_lease(

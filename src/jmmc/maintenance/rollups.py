@@ -9,6 +9,7 @@ changes, the span loses its values and is noted. It is joined again in the backg
 """
 
 import asyncio
+import math
 import time
 from collections.abc import (
     AsyncIterator,
@@ -69,7 +70,9 @@ _COLUMNS = (
 class RollupMaker:
     """Keeps rollups up to date. `clock` gives Unix seconds.
 
-    `works` says whether the store takes a write: then what failed is at fault, and not the store.
+    `monotonic` gives seconds of a clock that nobody sets: rounds follow it, so that no rollup waits
+    for a clock that was set back. `works` says whether the store takes a write: then what failed
+    is at fault, and not the store.
     """
 
     def __init__(
@@ -77,14 +80,16 @@ class RollupMaker:
         reports: Reports,
         *,
         clock: Callable[[], float],
+        monotonic: Callable[[], float],
         works: Callable[[], Awaitable[bool]],
     ) -> None:
         self._reports = reports
         self._clock = clock
+        self._monotonic = monotonic
         self._works = works
         self._yielder = LoadAwareYielder()
         self._failed_hours = SetAside[int]()
-        self._made_at = 0.0  # Unix seconds of the last rollups.
+        self._made_at = -math.inf  # By the monotonic clock.
         self._rows = 0  # Sessions of the hours that were rolled up then,
         self._pause = 0  # and for how many seconds that is enough.
         self._knows_spans = False  # All days are in a span that is joined or noted.
@@ -105,18 +110,22 @@ class RollupMaker:
         yield
         await self.note(hours, now)
 
-    def is_overdue(self, now: float) -> bool:
+    @property
+    def is_overdue(self) -> bool:
         """Whether rollups must not wait any longer for summaries."""
-        return not 0 <= now - self._made_at < _PERIOD
+        return self._monotonic() - self._made_at >= _PERIOD
 
     async def keep_up(self, now: float) -> None:
-        """Roll up what was noted, if enough time has passed since the last time."""
-        if 0 <= now - self._made_at < self._pause:
+        """Roll up what was noted, if enough time has passed since the last time.
+
+        `now` is Unix seconds.
+        """
+        if self._monotonic() - self._made_at < self._pause:
             return
         self._rows = 0
         await self.roll_up()
         await self.join_spans(most=1, now=now)
-        self._made_at = now
+        self._made_at = self._monotonic()
         self._pause = min(self._rows // _ROWS_A_SECOND, _PERIOD)
 
     async def roll_up(self) -> int:
@@ -239,6 +248,11 @@ class RollupMaker:
             _log.error(
                 "hour_set_aside", hour=to_iso(hour), why=reason_of(error), retry_seconds=pause
             )
+
+
+async def stale_hours(reports: Reports) -> int:
+    """How many hours have rollups that do not have all summaries yet."""
+    return len({*await reports.records(_NOTED), *await reports.records(_ROLLING_UP)})
 
 
 async def are_current(reports: Reports) -> bool:

@@ -102,7 +102,9 @@ class Summarizer:
         self._monotonic = monotonic
         self._leased_at = 0.0  # By the monotonic clock.
         self._lease = Lease(_LEASE, holder, seconds=_LEASE_SECONDS)
-        self.rollups = RollupMaker(store.reports, clock=clock, works=self._store_works)
+        self.rollups = RollupMaker(
+            store.reports, clock=clock, monotonic=monotonic, works=self._store_works
+        )
         """Makes the rollups of the hours whose summaries have changed."""
         self.incidents = IncidentFinder(store, clock=clock, holder=holder)
         """Finds the incidents in the hours whose problems have changed."""
@@ -126,7 +128,7 @@ class Summarizer:
         due = self._due_times.due(dirty, now)
         ids = in_fair_order(due, self._sender_of)[:_STEP_SESSIONS]
         has_time = len(ids) < _STEP_SESSIONS and not self._upgrading
-        has_time = has_time or self.rollups.is_overdue(now)
+        has_time = has_time or self.rollups.is_overdue
         if has_time:
             silent_since = int(now - self._rhythm.lifetime)
             overdue = await reports.overdue(silent_since, _OVERDUE_IDS, partitions)

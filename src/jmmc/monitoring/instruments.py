@@ -128,6 +128,12 @@ INSTRUMENTS: tuple[Instrument, ...] = (
         " the leader.",
     ),
     Instrument(
+        "jmmc_rollups_backlog",
+        "gauge",
+        "Hours whose sums do not have all summaries yet, so that overviews and comparisons lag"
+        " behind lists. Reported by the leader.",
+    ),
+    Instrument(
         "jmmc_participants",
         "gauge",
         "Participants now, by their current grade. Each collector reports its rooms.",

@@ -19,6 +19,7 @@ from jmmc.core.histogram import Histogram
 from jmmc.core.model import Condition
 from jmmc.core.version import __version__
 from jmmc.maintenance.call_time_metrics import MEASURES
+from jmmc.maintenance.rollups import stale_hours
 from jmmc.monitoring.instruments import INSTRUMENTS, Instrument
 
 _TIMEOUT = 6.0  # Seconds: a database has 5 by default, then the spool reports its outage.
@@ -44,7 +45,7 @@ class Exposition(Exposed):
         self._collector = collector
         self._clock = clock
         self._condition: Condition | None = None
-        self._backlog: int | None = None
+        self._backlog: tuple[int, int] | None = None  # Of sessions and of hours.
         self.registry = CollectorRegistry()
         self.registry.register(self)
         for process_metrics in (ProcessCollector, PlatformCollector, GCCollector):
@@ -57,7 +58,8 @@ class Exposition(Exposed):
             async with asyncio.timeout(_TIMEOUT):
                 self._condition = await self._collector.check()
                 if self._collector.call_time.leads and self._condition.spooled is None:
-                    self._backlog = await self._collector.store.reports.backlog()
+                    reports = self._collector.store.reports
+                    self._backlog = await reports.backlog(), await stale_hours(reports)
         except (StoreError, TimeoutError):
             pass  # `jmmc_store_up` is 0 then.
 
@@ -133,7 +135,9 @@ class Exposition(Exposed):
             if condition.size is not None:
                 values["jmmc_store_bytes"] = [((), condition.size)]
         if self._backlog is not None:
-            values["jmmc_summaries_backlog"] = [((), self._backlog)]
+            sessions, hours = self._backlog
+            values["jmmc_summaries_backlog"] = [((), sessions)]
+            values["jmmc_rollups_backlog"] = [((), hours)]
         if live_counts is not None:
             values["jmmc_meetings"] = [((), live_counts.meetings)]
             values["jmmc_connections"] = [((), live_counts.connections)]
