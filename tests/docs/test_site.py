@@ -1,13 +1,11 @@
 """The documentation site builds, its links lead somewhere, and its commands work."""
 
-import asyncio
 import json
 import os
 import re
 import sqlite3
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from contextlib import closing
 from html.parser import HTMLParser
@@ -19,11 +17,12 @@ import pytest
 
 from docs.generate import FOLDER, pages
 from jmmc.cli import main as command
-from jmmc.settings import Settings
-from jmmc.simulation.demo import STORE, simulate_past_day
+from jmmc.simulation.demo import STORE
+from tests.support.commands import jmmc
 from tests.support.paths import ROOT
 from tests.support.servers import free_port
 from tests.support.waiting import wait_until_listening
+from tests.support.warm import Warm
 
 _COMMANDS = re.compile(r"^```(sh|python)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 _SETTINGS = re.compile(r"^```toml\n(.*?)^```$", re.MULTILINE | re.DOTALL)
@@ -188,15 +187,22 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A store with simulated calls, for the commands of a page."""
     folder = tmp_path_factory.mktemp("store")
     options = ["--participants", "30", "--rooms", "3", "--minutes", "60"]
-    command = [sys.executable, "-m", "jmmc", "simulate", *options]
-    subprocess.run(command, cwd=folder, check=True, capture_output=True, timeout=60)
+    assert jmmc("simulate", *options, folder=folder).returncode == 0
     return folder / "jmmc.db"
 
 
+@pytest.fixture(scope="module")
+def programs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """A folder with `jmmc` and `python`."""
+    with Warm(tmp_path_factory.mktemp("programs")) as warm:
+        yield warm.folder
+
+
 @pytest.fixture
-def shell(tmp_path: Path, store: Path) -> Iterator["_Shell"]:
-    (tmp_path / "jmmc.db").write_bytes(store.read_bytes())
-    shell = _Shell(tmp_path)
+def shell(tmp_path: Path, store: Path, programs: Path) -> Iterator["_Shell"]:
+    for name in ("jmmc.db", STORE.removeprefix("sqlite:///")):
+        (tmp_path / name).write_bytes(store.read_bytes())
+    shell = _Shell(tmp_path, programs)
     yield shell
     shell.close()
 
@@ -222,32 +228,28 @@ def test_the_commands_of_a_page_work_and_print_what_it_shows(
         assert words in said or words == "…", line
 
 
-def test_the_first_commands_of_the_readme_work_on_the_store_of_the_demo(tmp_path: Path) -> None:
+def test_the_first_commands_of_the_readme_work_on_a_store_named_as_that_of_the_demo(
+    shell: "_Shell", tmp_path: Path
+) -> None:
     """`./run serve` makes that store, in the folder in which the commands are called."""
-    name = STORE.removeprefix("sqlite:///")
-    asyncio.run(simulate_past_day(Settings.of(store=f"sqlite:///{tmp_path}/{name}"), time.time()))
     blocks = _COMMANDS.findall((ROOT / "README.md").read_text("utf-8"))
-    (commands,) = (block for _, block in blocks if name in block)
+    (commands,) = (block for _, block in blocks if STORE in block)
     activate, rest = commands.split("\n", 1)
     assert activate.startswith(". .venv/bin/activate")  # `_Shell` has jmmc on its PATH.
-    shell = _Shell(tmp_path)
-    try:
-        before, show, after = re.split(r"^(jmmc show ID\b.*\n)", rest, flags=re.MULTILINE)
-        sessions = re.findall(r"^([0-9a-f]{8,24}) ", shell.run(before, "sh"), re.MULTILINE)
-        assert "poor" in shell.run(show.replace("ID", sessions[0], 1), "sh")
-        shell.run(after, "sh")
-    finally:
-        shell.close()
-    assert (tmp_path / "calls.csv").stat().st_size > 100_000
+    before, show, after = re.split(r"^(jmmc show ID\b.*\n)", rest, flags=re.MULTILINE)
+    sessions = re.findall(r"^([0-9a-f]{8,24}) ", shell.run(before, "sh"), re.MULTILINE)
+    assert "poor" in shell.run(show.replace("ID", sessions[0], 1), "sh")
+    shell.run(after, "sh")
+    assert (tmp_path / "calls.csv").read_text("utf-8").count("\n") > 100
 
 
 class _Shell:
     """A bash that runs the commands of a page; the tutorial's port is replaced by a free one."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, programs: Path) -> None:
         self._port = free_port()
         environ = {**os.environ, "COLUMNS": "120"}
-        environ["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{environ['PATH']}"
+        environ["PATH"] = f"{programs}{os.pathsep}{environ['PATH']}"
         self._bash = subprocess.Popen(
             ["bash", "-eu"],
             cwd=folder,
