@@ -78,6 +78,11 @@ class Browser:
         self.not_before = 0.0
         self.due = 0.0  # When the latest push was.
 
+    @property
+    def is_in_call(self) -> bool:
+        """Whether a session has begun and not ended."""
+        return 0 < self.seq < self.end
+
     def sample(self, moments: Sequence[float]) -> int:
         """Take a sample for each moment, the last at the end of the session; returns how many.
 

@@ -23,6 +23,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).parent.parent))
 
 from bench.crowd import Crowd, Figures
+from jmmc.protocol.identity import session_of
 from tests.support.servers import Serve
 from tests.support.slow_disk import SlowDisk
 
@@ -128,7 +129,7 @@ async def run_load(options: argparse.Namespace, size: int) -> None:
                 await asyncio.sleep(options.seconds * 2 / 3)
             else:
                 await asyncio.sleep(options.seconds)
-            await asyncio.to_thread(_print_summary_ages, folder / "calls.db")
+            await asyncio.to_thread(_print_summary_ages, folder / "calls.db", crowd)
             await crowd.drain(120)
             until.set()
             monitored.set()
@@ -164,29 +165,27 @@ def print_results(monitor: LoadMonitor) -> None:
     )
 
 
-def _print_summary_ages(path: Path) -> None:
-    """Print the age of the summaries of running sessions, and how many sessions have none.
+def _print_summary_ages(path: Path, crowd: Crowd) -> None:
+    """Print how old the summaries are of those who are in a call, and how many have none.
 
     Also for how long the last push of a session has been stored and is in no summary.
     """
-    unsummarized = (
-        "SELECT count(*) FROM sessions WHERE session NOT IN (SELECT session FROM summaries)"
-    )
+    calls = {session_of(browser.sid.decode()) for browser in crowd.browsers if browser.is_in_call}
     unseen = (
         "SELECT max(ts) FROM dirty JOIN samples ON samples.session = dirty.session"
         " GROUP BY dirty.session"
     )
     with sqlite3.connect(path) as connection:
-        waiting = [time.time() - pushed for (pushed,) in connection.execute(unseen)]
-        rows = connection.execute("SELECT ended FROM summaries WHERE running").fetchall()
-        ((without,),) = connection.execute(unsummarized)
-    ages = sorted(time.time() - made for (made,) in rows) or [0.0]
-    median, p99 = ages[len(ages) // 2], ages[len(ages) * 99 // 100]
-    behind = sorted(waiting + [0.0] * max(1, len(rows) - len(waiting)))
+        now = time.time()
+        waiting = [now - pushed for (pushed,) in connection.execute(unseen)]
+        rows = connection.execute("SELECT session, last FROM summaries WHERE running").fetchall()
+    ages = sorted(now - last for session, last in rows if session in calls) or [0.0]
+    behind = sorted(waiting + [0.0] * max(1, len(ages) - len(waiting)))
     print(
-        f"\nrunning sessions with a summary: {len(rows):,}; age of the summary: median"
-        f" {median:.0f} s, p99 {p99:.0f} s; *Now* behind the last push: p99"
-        f" {behind[len(behind) * 99 // 100]:.1f} s; sessions without a summary: {without:,}",
+        f"\nin a call, with a summary: {len(ages):,}; since the last sample in it: median"
+        f" {ages[len(ages) // 2]:.0f} s, p99 {ages[len(ages) * 99 // 100]:.0f} s; since the last"
+        f" push that is in no summary: p99 {behind[len(behind) * 99 // 100]:.1f} s; without a"
+        f" summary: {len(calls) - len(ages):,}",
         flush=True,
     )
 

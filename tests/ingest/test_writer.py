@@ -89,6 +89,22 @@ async def test_enough_waiting_pushes_are_committed_at_once(
         assert set(await asyncio.gather(*waiting)) == {Receipt(0)}
 
 
+async def test_a_push_waits_longer_where_others_come_too_and_not_where_it_is_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("jmmc.ingest.writer._LONG_LINGER", 3600)
+    async with _writing(tmp_path) as (writer, counters), asyncio.timeout(30):
+        for number in range(2):
+            assert await writer.commit(_push(number)) == Receipt(0)
+        await asyncio.gather(*(writer.commit(_push(number)) for number in range(2, 4)))
+        waiting = [writer.commit(_push(4))]
+        await asyncio.sleep(0.05)
+        assert not waiting[0].done()
+        waiting += [writer.commit(_push(number)) for number in range(5, 44)]
+        await asyncio.gather(*waiting)
+        assert counters.batches.count == 4
+
+
 async def test_a_commit_is_bounded_in_samples(tmp_path: Path) -> None:
     async with _writing(tmp_path) as (writer, counters):
         pushes = [push(*range(10), session=f"{number:024x}") for number in range(990)]

@@ -8,7 +8,7 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property, lru_cache
 from itertools import accumulate
-from math import sqrt
+from math import inf, sqrt
 from operator import attrgetter, xor
 from typing import NamedTuple
 
@@ -16,6 +16,7 @@ from jmmc.quality.causes.habits import Habit, habit_of
 from jmmc.quality.causes.parameters import MOMENT
 from jmmc.quality.causes.signs import signs_of
 from jmmc.quality.grading import Grade, Spell
+from jmmc.quality.segments import Segment
 from jmmc.quality.signs import SIGNS
 from jmmc.quality.summary import Summary
 
@@ -108,7 +109,8 @@ class Crowd:
         self._by_value: dict[tuple[str, str], Set] = {}
         self._versions: dict[str, dict[str, None]] = {}
         self._of_person: dict[str, Set] = {}
-        self._movers: Set = 0
+        self._movers: dict[str, Set] = {}  # By kind: the sessions whose value changes.
+        self._moves: dict[tuple[str, str], list[tuple[float, float, Set]]] = {}
         self._own_problems: list[tuple[int, Spell, frozenset[str]]] = []
         self._habits: dict[frozenset[str], Mapping[Habit, Set]] = {}
         changes = [[0] * (self._slots + 1) for _ in range(3 + len(SIGNS))]
@@ -137,7 +139,7 @@ class Crowd:
         bit = 1 << place
         self._of_person[summary.browser_id] = self._of_person.get(summary.browser_id, 0) | bit
         if summary.segments:
-            self._movers |= bit
+            self._add_moves(summary.segments, bit)
         for kind, value in zip(_FIELDS, _VALUES(summary), strict=True):
             if value:
                 self._places.setdefault((kind, value), []).append(place)
@@ -158,6 +160,19 @@ class Crowd:
             for sign, of_slot in zip(SIGNS, of_sign, strict=True):
                 if sign in signs:
                     self._change(of_slot, spell.start, spell.end, bit)
+
+    def _add_moves(self, segments: Sequence[Segment], bit: Set) -> None:
+        """Note from when until when a session had each value of what changed."""
+        for kind, field in _FIELDS.items():
+            if field not in segments[0].values:
+                continue
+            self._movers[kind] = self._movers.get(kind, 0) | bit
+            since = -inf
+            for number, segment in enumerate(segments, 1):
+                until = inf if number == len(segments) else segment.end
+                for value in _names(kind, segment.values[field]):
+                    self._moves.setdefault((kind, value), []).append((since, until, bit))
+                since = until
 
     def _is_received(self, summary: Summary, spell: Spell, signs: frozenset[str], bit: Set) -> bool:
         """Whether a problem is another participant's, which reaches this one."""
@@ -257,13 +272,12 @@ class Crowd:
         members = self._by_value.get((kind, value), -1)
         if members < 0:
             members = self._by_value[kind, value] = _set_of(self._places.get((kind, value), ()))
-        if not self._movers or kind == "meeting":
+        if kind not in self._movers:
             return members
-        members &= ~self._movers
-        for place in places(self._movers):
-            held = self.sessions[place].values_at(at).get(_FIELDS[kind], "")
-            if value in _names(kind, held):
-                members |= 1 << place
+        members &= ~self._movers[kind]
+        for since, until, bit in self._moves.get((kind, value), ()):
+            if since <= at < until:
+                members |= bit
         return members
 
     def habits(self, signs: frozenset[str]) -> Mapping[Habit, Set]:
