@@ -13,8 +13,7 @@ from starlette.types import ASGIApp
 from jmmc.settings import Settings
 from jmmc.stores import Store, configured_store
 from jmmc.web.api.metrics import MetricsEndpoint
-from jmmc.web.api.reference_page import reference_content
-from jmmc.web.api.routes import api_description, api_routes
+from jmmc.web.api.routes import api_reference, api_routes
 from jmmc.web.browser.app import MetricsCollector
 from jmmc.web.dashboard.routes import Dashboard
 from jmmc.web.demo.page import demo_routes, demo_variables
@@ -76,9 +75,8 @@ def _dashboard(
     access = Access(collector.settings, collector.store.reports, signer)
     collector.follow_settings(access.apply)
     monitoring = MetricsEndpoint(collector, access)
-    reference = reference_content(api_description())
     demo = demo_variables(collector.settings) if further_routes else None
-    pages = Dashboard(collector, access, signer, reference=reference, demo=demo)
+    pages = Dashboard(collector, access, signer, reference=api_reference, demo=demo)
 
     async def unknown(request: Request, _: Exception) -> Response:
         return await pages.not_found(request)

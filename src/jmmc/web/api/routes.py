@@ -2,9 +2,11 @@
 
 import time
 from collections.abc import Awaitable, Callable, Sequence
+from functools import cache
 from typing import Any
 
 import msgspec
+from markupsafe import Markup
 from starlette.convertors import Convertor, register_url_convertor
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
@@ -22,6 +24,7 @@ from jmmc.web.api.exports import answer_file
 from jmmc.web.api.openapi import describe
 from jmmc.web.api.operations import OPERATIONS, Backend, Operation
 from jmmc.web.api.parameters import QueryParameters
+from jmmc.web.api.reference_page import reference_content
 from jmmc.web.disconnects import while_waiting
 from jmmc.web.problems import Problem
 from jmmc.web.request_body import read_body
@@ -35,9 +38,16 @@ MOST_BYTES = 16 * 2**20
 _Handler = Callable[[Request], Awaitable[Response]]
 
 
+@cache
 def api_description() -> dict[str, Any]:
-    """The OpenAPI document of the API."""
+    """The OpenAPI document of the API. It is made once: change a copy."""
     return describe(ROOT, __version__, OPERATIONS)
+
+
+@cache
+def api_reference() -> Markup:
+    """The content of the page that describes the API."""
+    return reference_content(api_description())
 
 
 def api_routes(
@@ -181,15 +191,12 @@ def _by_method(handlers: dict[str, _Handler]) -> _Handler:
 
 def _description_routes() -> list[BaseRoute]:
     """The OpenAPI document, the way to the reference page, and a 404 for every other path."""
-    description = api_description()
-    document = msgspec.json.encode(description)
 
     async def openapi(request: Request) -> Response:
         root = request.scope.get("root_path", "")
-        if not root:
-            return Response(document, media_type="application/json")
-        described = {**description, "servers": [{"url": root}]}
-        return Response(msgspec.json.encode(described), media_type="application/json")
+        servers = {"servers": [{"url": root}]} if root else {}
+        document = msgspec.json.encode({**api_description(), **servers})
+        return Response(document, media_type="application/json")
 
     async def to_reference(request: Request) -> Response:
         return RedirectResponse(f"{request.scope.get('root_path', '')}{ROOT}/")

@@ -1,11 +1,11 @@
-"""The browser scripts as served: with the settings filled in, compressed once.
+"""The browser scripts as served: with the settings filled in, compressed when one is asked for.
 
 Their source is in `client/`; `./run minify` bundles and minifies it.
 """
 
 import hashlib
 import json
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Literal, get_args
 
@@ -55,25 +55,25 @@ class Script:
 
     def __init__(self, settings: Settings, name: ScriptName = "getClient") -> None:
         plain = render(settings, name).encode()
-        digest = hashlib.sha256(plain).hexdigest()[:16]
-        self.plain = Variant("identity", plain, f'"{digest}"')
-        gzipped, brotlied = _compressed(plain)
-        self.gzip = Variant("gzip", gzipped, f'"{digest}-gz"')
-        self.brotli = Variant("br", brotlied, f'"{digest}-br"')
+        self._digest = hashlib.sha256(plain).hexdigest()[:16]
+        self.plain = Variant("identity", plain, f'"{self._digest}"')
+
+    @cached_property
+    def gzip(self) -> Variant:
+        """With gzip: takes 20 ms at the first look."""
+        return Variant("gzip", zopfli.gzip.compress(self.plain.body), f'"{self._digest}-gz"')
+
+    @cached_property
+    def brotli(self) -> Variant:
+        """With Brotli: takes 10 ms at the first look."""
+        return Variant("br", brotli.compress(self.plain.body), f'"{self._digest}-br"')
 
     def for_accept_encoding(self, header: str) -> Variant:
         """The smallest variant that this Accept-Encoding header accepts."""
         encodings = _accepted_encodings(header)
-        for variant in (self.brotli, self.gzip):
-            if variant.encoding in encodings:
-                return variant
-        return self.plain
-
-
-@lru_cache(maxsize=8)  # Most scripts are the same after a change of settings.
-def _compressed(plain: bytes) -> tuple[bytes, bytes]:
-    """A script compressed with gzip and with brotli."""
-    return zopfli.gzip.compress(plain), brotli.compress(plain)
+        if "br" in encodings:
+            return self.brotli
+        return self.gzip if "gzip" in encodings else self.plain
 
 
 @lru_cache(maxsize=256)  # Browsers send few different ones.

@@ -52,7 +52,7 @@ _Handler = Callable[[Request], Awaitable[Response]]
 
 
 class Dashboard:
-    """All pages of one server. `reference` describes its API; `clock` gives Unix seconds.
+    """All pages of one server. `reference` gives the description of its API, `clock` Unix seconds.
 
     `demo` has the variables of the demo page, None where there is none.
     """
@@ -63,7 +63,7 @@ class Dashboard:
         access: Access,
         signer: LoginSigner,
         *,
-        reference: Markup,
+        reference: Callable[[], Markup],
         demo: dict[str, str] | None = None,
         clock: Callable[[], float] = time.time,
     ) -> None:
@@ -148,7 +148,7 @@ class Dashboard:
         """Show what the API answers."""
         return await in_background(
             lambda: self._layout.page(
-                request, caller, "api_reference.html", reference=self._reference
+                request, caller, "api_reference.html", reference=self._reference()
             )
         )
 
