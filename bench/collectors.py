@@ -29,7 +29,9 @@ async def measure(options: argparse.Namespace, count: int, mongod: Mongod, folde
     """Run `count` collectors on a new database under load, and print a row."""
     store = mongod.url.replace("/jmmc", f"/bench{count}")
     flags = ("--max-pushes-per-minute", "0", "--secret", "x", "--spool-dir", "")
-    collectors = [Serve(folder / f"{count}-{n}", *flags, store=store) for n in range(count)]
+    collectors = [
+        Serve(folder / f"{count}-{n}", *flags, store=store, fresh=True) for n in range(count)
+    ]
     until = asyncio.Event()
     size = options.participants // count
     crowds = [Crowd(size, port=serve.port, seed=n) for n, serve in enumerate(collectors)]

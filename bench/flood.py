@@ -61,7 +61,7 @@ def main() -> None:
     print("|---|---|---|--:|--:|--:|---|")
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        serve = Serve(folder, "--max-pushes-per-minute", "6000")
+        serve = Serve(folder, "--max-pushes-per-minute", "6000", fresh=True)
         try:
             jmmc("token", "create", "someone", "--store", serve.store)
             for number, kind in enumerate(options.kind or KINDS):

@@ -686,6 +686,7 @@ def main() -> None:
             folder,
             *("--max-pushes-per-minute", "6000", *spool, *options.serve),
             store=mongod.url if mongod else "",
+            fresh=True,
         )
         stack.callback(serve.close)
         is_right = asyncio.run(Soak(options, folder, serve, mongod).run())

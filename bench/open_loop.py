@@ -114,7 +114,9 @@ async def run_load(options: argparse.Namespace, size: int) -> None:
     with tempfile.TemporaryDirectory(dir=options.folder) as name:
         folder = Path(name)
         disk = SlowDisk(folder)
-        serve = Serve(folder, *options.serve, environ=disk.environ if options.overload else None)
+        serve = Serve(
+            folder, *options.serve, environ=disk.environ if options.overload else None, fresh=True
+        )
         try:
             crowd = Crowd(size, port=serve.port, interval=options.interval, fresh=options.fresh)
             until, monitored = asyncio.Event(), asyncio.Event()

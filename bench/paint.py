@@ -169,7 +169,7 @@ def _created(path: Path, sessions: int, rooms: int, minutes: int) -> str:
 
 @contextmanager
 def _serving(folder: Path, store: str) -> Iterator[Serve]:
-    serve = Serve(folder / "serving", "--max-queries-per-minute", "0", store=store)
+    serve = Serve(folder / "serving", "--max-queries-per-minute", "0", store=store, fresh=True)
     try:
         _wait_for_rollups(_url(serve))
         yield serve

@@ -529,7 +529,7 @@ def test_a_killed_collector_neither_repeats_nor_loses_a_notification(
         'alert_private_targets = ["127.0.0.1"]\n'
         '[[alerts]]\nname = "bad"\nkind = "poor_share"\nquiet_minutes = 0\n'
     )
-    serve = Serve(tmp_path, "--config", str(file), program=("-c", FASTER))
+    serve = Serve(tmp_path, "--config", str(file), code=FASTER)
     try:
         _push_calls(serve, quality=3, people=range(6))
         wait_until(lambda: receiver.taken, serve.log.read_text)

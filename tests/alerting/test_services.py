@@ -329,7 +329,7 @@ def test_a_running_collector_sends_to_services_and_its_log_shows_no_secret(
         'alert_private_targets = ["127.0.0.0/8"]\nlog_level = "debug"\n'
         '[[alerts]]\nname = "store"\nkind = "store_down"\nminutes = 0\n'
     )
-    serve = Serve(tmp_path, "--config", str(toml), program=("-c", FASTER))
+    serve = Serve(tmp_path, "--config", str(toml), code=FASTER)
     try:
         # Somebody else holds the write lock: the store cannot be written.
         lock = sqlite3.connect(tmp_path / "calls.db", isolation_level=None, timeout=20)

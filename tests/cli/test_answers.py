@@ -232,7 +232,7 @@ def test_simulated_browsers_push_through_a_collector(tmp_path: Path) -> None:
 
 
 def test_a_collector_keeps_its_summaries_up_to_date(tmp_path: Path) -> None:
-    serve = Serve(tmp_path, program=("-c", FASTER))
+    serve = Serve(tmp_path, code=FASTER)
     options = ["--participants", "6", "--rooms", "1", "--minutes", "10", "--seed", "1"]
     jmmc("simulate", "--url", serve.url, "--speed", "300", *options, folder=tmp_path)
 

@@ -22,7 +22,7 @@ from tests.support.commands import jmmc
 from tests.support.paths import ROOT
 from tests.support.servers import free_port
 from tests.support.waiting import wait_until_listening
-from tests.support.warm import Warm
+from tests.support.warm import warm
 
 _COMMANDS = re.compile(r"^```(sh|python)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 _SETTINGS = re.compile(r"^```toml\n(.*?)^```$", re.MULTILINE | re.DOTALL)
@@ -192,10 +192,9 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def programs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+def programs() -> Path:
     """A folder with `jmmc` and `python`."""
-    with Warm(tmp_path_factory.mktemp("programs")) as warm:
-        yield warm.folder
+    return warm().programs()
 
 
 @pytest.fixture

@@ -41,7 +41,7 @@ def _summaries(serve: Serve) -> int:
 def test_a_lease_left_by_a_clock_three_days_ahead_stops_no_summaries(tmp_path: Path) -> None:
     host = FaultyHost(tmp_path / "host", tmp_path / "disk")
     host.jump(3 * _DAY)
-    serve = Serve(tmp_path / "disk", environ=host.environ, program=("-c", FASTER))
+    serve = Serve(tmp_path / "disk", environ=host.environ, code=FASTER)
     try:
         _wait_until(lambda: "summaries" in _leases(serve), serve)
         serve.stop(signal.SIGKILL)
@@ -86,7 +86,7 @@ def _wait_for_checkpoint(serve: Serve, since: int) -> None:
 def test_a_clock_40_days_ahead_deletes_nothing_and_retention_pauses_visibly(tmp_path: Path) -> None:
     """Also at the second boot with that clock, when the first one has stored sessions by it."""
     host = FaultyHost(tmp_path / "host", tmp_path / "disk")
-    serve = Serve(tmp_path / "disk", *_RETENTION, environ=host.environ, program=("-c", FASTER))
+    serve = Serve(tmp_path / "disk", *_RETENTION, environ=host.environ, code=FASTER)
     try:
         for number in range(1, 4):
             _push(serve, number)
@@ -120,7 +120,7 @@ def test_a_clock_that_jumps_while_running_pauses_retention_until_it_is_right(
     tmp_path: Path,
 ) -> None:
     host = FaultyHost(tmp_path / "host", tmp_path / "disk")
-    serve = Serve(tmp_path / "disk", *_RETENTION, environ=host.environ, program=("-c", FASTER))
+    serve = Serve(tmp_path / "disk", *_RETENTION, environ=host.environ, code=FASTER)
     try:
         assert "detail" not in serve.readiness(timeout=10)
         host.jump(40 * _DAY)
@@ -134,7 +134,7 @@ def test_a_clock_that_jumps_while_running_pauses_retention_until_it_is_right(
 def test_a_clean_stop_releases_the_lease_and_the_next_process_summarizes_at_once(
     tmp_path: Path,
 ) -> None:
-    serve = Serve(tmp_path / "site", program=("-c", FASTER))
+    serve = Serve(tmp_path / "site", code=FASTER)
     try:
         _wait_until(lambda: "summaries" in _leases(serve), serve)
         assert serve.stop() == 0

@@ -318,7 +318,7 @@ def test_a_url_without_a_scheme_is_refused() -> None:
 def test_the_time_of_the_last_sample_is_reported(sites: tuple[Site, Site], tmp_path: Path) -> None:
     site = sites[0]
     site.responses.clear()
-    serve = Serve(tmp_path, program=("-c", FASTER))
+    serve = Serve(tmp_path, code=FASTER)
     try:
         url = f"{serve.url}/getClient"
         site.put("/room", _page(f'<script src="{url}"></script>'), Content_Type="text/html")

@@ -21,7 +21,7 @@ from tests.support.waiting import wait_until
 _LATE = 60  # Seconds after a call at which its samples are pushed.
 
 # The process's time.time() is what a file says. All other clocks are as ever.
-_PROGRAM = """
+_CLOCK = """
 import mmap, os, struct, time
 with open(os.environ["ORACLE_CLOCK"], "r+b") as file:
     clock = mmap.mmap(file.fileno(), 8)
@@ -76,7 +76,7 @@ class World:
             f"--config={configuration}",
             store=store,
             environ={"ORACLE_CLOCK": str(folder / "clock")},
-            program=("-c", _PROGRAM + FASTER),
+            code=_CLOCK + FASTER,
         )
         self.asked = Asked(self.serve.url, store, collection, folder)
         self._collector = Collector(self.serve.url)

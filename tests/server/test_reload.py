@@ -24,7 +24,7 @@ from jmmc.settings import Mark, Settings, changed, marked
 from tests.support.builders import body
 from tests.support.senders import Load, Sender, assert_stored_once
 from tests.support.servers import Serve, post_push
-from tests.support.waiting import wait_until
+from tests.support.waiting import Process, wait_until
 
 
 def test_changed_settings_are_applied_live_or_need_a_restart() -> None:
@@ -103,7 +103,7 @@ def test_sighup_is_held_before_anything_slow_is_imported_and_applied_when_the_se
     file = tmp_path / "jmmc.toml"
     file.write_text("sample_ratio = 1.0\n")
     for number in range(3):
-        serve = Serve(tmp_path, "--config", str(file), wait=False)
+        serve = Serve(tmp_path, "--config", str(file), fresh=True, wait=False)
         assert serve.process is not None
         _wait_until_sighup_is_caught(serve.process)
         loaded = Path(f"/proc/{serve.process.pid}/maps").read_text()
@@ -124,7 +124,7 @@ async def test_sighup_at_any_moment_of_a_server_ends_nothing_and_loses_no_push(
     file = tmp_path / "jmmc.toml"
     file.write_text("sample_ratio = 1.0\n")
     with _as_nohup_does():
-        serve = Serve(tmp_path, "--config", str(file), wait=False)
+        serve = Serve(tmp_path, "--config", str(file), fresh=True, wait=False)
     process = serve.process
     assert process is not None
     sent = itertools.count()
@@ -186,7 +186,7 @@ def _as_nohup_does() -> Iterator[None]:
         signal.signal(signal.SIGHUP, before)
 
 
-def _wait_until_sighup_is_caught(process: "subprocess.Popen[bytes]") -> None:
+def _wait_until_sighup_is_caught(process: Process) -> None:
     deadline = time.monotonic() + 20
     while True:
         status = Path(f"/proc/{process.pid}/status").read_text()

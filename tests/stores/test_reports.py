@@ -3,7 +3,7 @@
 import asyncio
 from collections import Counter
 from collections.abc import AsyncIterator, Sequence
-from functools import partial
+from functools import cache, partial
 from itertools import pairwise
 from typing import Any
 
@@ -58,8 +58,7 @@ def _had(life: SimulatedSession, dimension: str) -> set[str]:
             codecs = ({} if part.full else codecs) | readings.get("cdc", {})
             had.add(codecs.get("v") or codecs.get("a") or "")
         return had - {""}
-    summary = summarize(life.session, preset=preset("jitsi"), rhythm=RHYTHM, now=_END)
-    return {getattr(summary, dimension)}
+    return {getattr(_expected()[life.session.id], dimension)}
 
 
 def _summarizer(store: Store, now: float = _END, holder: str = "me") -> Summarizer:
@@ -114,10 +113,13 @@ def _queries(store: Store, now: float = _END) -> Queries:
     return Queries(store, rhythm=RHYTHM, clock=Clock(now))
 
 
-def _expected() -> list[Any]:
-    return [
-        summarize(life.session, preset=preset("jitsi"), rhythm=RHYTHM, now=_END) for life in _LIVES
-    ]
+@cache
+def _expected() -> dict[str, Summary]:
+    """The summary of each simulated session, by its id."""
+    return {
+        life.session.id: summarize(life.session, preset=preset("jitsi"), rhythm=RHYTHM, now=_END)
+        for life in _LIVES
+    }
 
 
 async def test_every_session_is_summarized_once_and_then_none_is_dirty(
@@ -125,7 +127,7 @@ async def test_every_session_is_summarized_once_and_then_none_is_dirty(
 ) -> None:
     found = await lives.reports.summaries(SummaryFilter(), limit=1000)
     assert sorted(found, key=lambda row: row.session) == sorted(
-        _expected(), key=lambda summary: summary.session
+        _expected().values(), key=lambda summary: summary.session
     )
     assert await lives.reports.dirty(10) == []
     assert await lives.reports.backlog() == 0
@@ -347,10 +349,7 @@ async def test_what_is_stored_while_its_hour_is_rolled_up_is_rolled_up_afterward
     """Another process stores a summary when the hour has been read, and before it is written."""
     maker = _summarizer(store).rollups
     (life, late) = _LIVES[:2]
-    summaries = [
-        summarize(item.session, preset=preset("jitsi"), rhythm=RHYTHM, now=_END)
-        for item in (life, late)
-    ]
+    summaries = [_expected()[item.session.id] for item in (life, late)]
     hours = {hour for summary in summaries for hour in hours_of(summary)}
     facts = store.reports.facts
 
@@ -378,7 +377,7 @@ async def test_rollups_that_a_killed_process_had_begun_are_made_by_the_next(stor
         raise Killed
 
     life = _LIVES[0]
-    summary = summarize(life.session, preset=preset("jitsi"), rhythm=RHYTHM, now=_END)
+    summary = _expected()[life.session.id]
     killed = _summarizer(store).rollups
     async with killed.changing(hours_of(summary), _END):
         await store.reports.put_summaries([summary])
@@ -541,7 +540,7 @@ async def test_an_interrupted_rebuild_continues_where_it_was(filled: Store) -> N
 
 
 async def test_rollups_are_the_sums_of_the_summaries(lives: Store) -> None:
-    summaries = _expected()
+    summaries = [*_expected().values()]
     overview = await _queries(lives).overview(_ALL)
     assert overview.sessions == len(_LIVES)
     assert overview.minutes == sum(summary.ended - summary.began for summary in summaries) // 60
@@ -619,9 +618,10 @@ async def test_a_long_comparison_is_the_same_from_spans_from_days_and_from_sessi
     window = SummaryFilter(since=_START + 4321, until=_START + 58 * DAY - 17)
     # A filter that every session passes: then no rollup is read.
     every_session = msgspec.structs.replace(window, min_seconds=0)
+    expected = [*_expected().values()]
     summaries = [
         shifted_in_time(summary, place * 4 * DAY + 7 * HOUR)
-        for place, summary in enumerate([*_expected()[:9], *_expected()[-5:]])
+        for place, summary in enumerate([*expected[:9], *expected[-5:]])
     ]
     maker = _summarizer(store, now).rollups
 
@@ -726,7 +726,7 @@ async def test_pages_of_sessions_are_newest_first_without_gap_or_repetition(live
 
 
 async def test_filters_narrow_the_list_of_sessions(lives: Store) -> None:
-    summaries = _expected()
+    summaries = [*_expected().values()]
     rated = next(summary for summary in summaries if summary.rating)
     for filter_ in FILTERS:
         name = "devices_key" if filter_.field == "device" else filter_.field
@@ -804,7 +804,7 @@ async def test_the_worst_meetings_are_those_with_the_most_affected_time(
     assert [affected(meeting) for meeting in spread.worst] == sorted(
         map(affected, meetings), reverse=True
     )[:5]
-    known = [summary for summary in _expected() if summary.known]
+    known = [summary for summary in _expected().values() if summary.known]
     assert sum(spread.sessions) == len(known)
     assert spread.sessions[-1] == sum(s.good * 10 // s.known >= 9 for s in known)
 

@@ -10,7 +10,7 @@ import sys
 import threading
 import urllib.error
 import urllib.request
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
@@ -20,8 +20,11 @@ from typing import Any
 import uvicorn
 
 from tests.support.commands import jmmc
-from tests.support.waiting import wait_until, wait_until_answered
+from tests.support.waiting import Process, wait_until, wait_until_answered
+from tests.support.warm import JMMC, warm
 
+_OF_A_START = ("LD_", "PYTHON")  # Variables that only a process's start reads.
+_COVERED = "COVERAGE_PROCESS_CONFIG"
 PREFIX = "/jitsi-meet-metrics-collector"
 
 
@@ -73,10 +76,8 @@ FASTER = """
 import asyncio
 sleep = asyncio.sleep
 asyncio.sleep = lambda delay, result=None: sleep(delay / 10 if 1 < delay < 60 else delay, result)
-from jmmc.cli import main
-main()
 """
-"""A `program` of `Serve` (after `-c`) that does ten times as often what it does every few seconds.
+"""A `code` of `Serve` that does ten times as often what it does every few seconds.
 
 Its clocks are as ever.
 """
@@ -85,8 +86,9 @@ Its clocks are as ever.
 class Serve:
     """A process with `jmmc serve`; tests may kill it and start it again.
 
-    Its store is a SQLite file in `folder` unless `store` is given. `program` are the arguments of
-    Python before `serve`. Without `wait` it is started only.
+    Its store is a SQLite file in `folder` unless `store` is given. `code` runs before the command.
+    Without `wait` it is started only. With `fresh` it begins as a user's does, without it as a fork
+    of a process that has the package imported. `environ` may ask for what begins with a process.
     """
 
     def __init__(
@@ -95,17 +97,20 @@ class Serve:
         *options: str,
         store: str = "",
         environ: Mapping[str, str] | None = None,
-        program: Sequence[str] = ("-m", "jmmc"),
+        code: str = "",
+        fresh: bool = False,
         wait: bool = True,
     ) -> None:
         folder.mkdir(exist_ok=True)
         self.store = store or f"sqlite:///{folder}/calls.db"
         self.port = free_port()
         self.options = options
-        self.program = program
+        self.code = f"{code}\n{JMMC}"
         self.environ = {**os.environ, **(environ or {})}
+        of_a_start = any(name.startswith(_OF_A_START) for name in environ or {})
+        self.fresh = fresh or of_a_start or _COVERED in os.environ
         self.log = folder / "serve.log"
-        self.process: subprocess.Popen[bytes] | None = None
+        self.process: Process | None = None
         self.start(wait=wait)
 
     @property
@@ -138,10 +143,14 @@ class Serve:
         return len(list(Path(f"/proc/{self.process.pid}/fd").iterdir()))
 
     def start(self, *, wait: bool = True) -> None:
-        command = [sys.executable, *self.program, "serve", "--store", self.store]
-        command += ["--port", str(self.port), "--max-pushes-per-minute", "0", *self.options]
+        arguments = ["serve", "--store", self.store, "--port", str(self.port)]
+        arguments += ["--max-pushes-per-minute", "0", *self.options]
         with self.log.open("ab") as log:
-            self.process = subprocess.Popen(command, stdout=log, stderr=log, env=self.environ)
+            if self.fresh:
+                command = [sys.executable, "-c", self.code, *arguments]
+                self.process = subprocess.Popen(command, stdout=log, stderr=log, env=self.environ)
+            else:
+                self.process = warm().start(self.code, arguments, environ=self.environ, output=log)
         if wait:
             self.wait_until_ready()
 
@@ -179,7 +188,7 @@ class Serve:
         """Kill the process; under coverage, stop it first, so that it writes its data."""
         if self.process is None:
             return
-        if "COVERAGE_PROCESS_CONFIG" in os.environ:
+        if _COVERED in os.environ:
             self.process.send_signal(signal.SIGTERM)
             with suppress(subprocess.TimeoutExpired):
                 self.process.wait(20)

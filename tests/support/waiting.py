@@ -3,14 +3,33 @@
 import asyncio
 import inspect
 import socket
-import subprocess
 import time
 import urllib.request
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from jmmc.stores.spool import SpooledStore
+
+
+class Process(Protocol):
+    """A process that tests have started; as `subprocess.Popen`."""
+
+    @property
+    def pid(self) -> int:
+        """Its process id."""
+
+    def poll(self) -> int | None:
+        """Its exit code; None while it runs."""
+
+    def wait(self, timeout: float | None = None) -> int:
+        """Wait for its end; its exit code."""
+
+    def send_signal(self, number: int, /) -> None:
+        """Send a signal, unless it has ended."""
+
+    def kill(self) -> None:
+        """Send SIGKILL."""
 
 
 def wait_until(
@@ -61,7 +80,7 @@ async def wait_until_moved(store: SpooledStore) -> None:
 
 def wait_until_answered(
     url: str,
-    process: "subprocess.Popen[Any] | None" = None,
+    process: Process | None = None,
     *,
     log: Path | None = None,
     within: float = 60,
@@ -83,7 +102,7 @@ def wait_until_answered(
 
 def wait_until_listening(
     port: int,
-    process: "subprocess.Popen[Any] | None" = None,
+    process: Process | None = None,
     *,
     log: Path | None = None,
     within: float = 60,
@@ -100,7 +119,7 @@ def wait_until_listening(
 def _wait_for_process(
     condition: Callable[[], bool],
     complaint: str,
-    process: "subprocess.Popen[Any] | None",
+    process: Process | None,
     log: Path | None,
     within: float,
 ) -> None:

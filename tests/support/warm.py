@@ -1,26 +1,35 @@
-"""Runs commands of a shell without the half second that each takes to import the package.
+"""Starts commands without the half second that each process takes to import the package.
 
-A `Warm` process imports it once. In the place of `jmmc` and `python` on a shell's PATH stands a
-small program that hands over its arguments, environment, umask, folder and descriptors, and waits:
-the process forks for each, and the fork runs the command as the user who called it. It is thus a
-process of its own, apart from its start; `jmmc serve`, which answers to signals, is a real one.
+A `Warm` process imports it once, and forks for each command. So a command is a process of its own
+all the same: with the environment, folder, umask and descriptors of its caller, and a process id
+for signals. What a process only does at its start, it does not do: see `Serve` for those that do.
 """
 
 import ast
+import atexit
+import functools
+import gc
 import os
+import select
 import signal
 import socket
 import subprocess
 import sys
+import tempfile
+import threading
+import time
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
-from struct import unpack
-from types import TracebackType
-from typing import Self
+from typing import IO
 
 from tests.support.paths import ROOT
 from tests.support.waiting import wait_until
 
+JMMC = "from jmmc.__main__ import main; main()"
+"""The code of `python -m jmmc`."""
+
+_PYTHON = "import sys; exec(compile(sys.stdin.read(), '<stdin>', 'exec'))"
 _FRONT = """#!{python} -IS
 import os, socket, sys
 if sys.argv[1:2] == ["serve"]:
@@ -29,112 +38,179 @@ with socket.socket(socket.AF_UNIX) as warm:
     warm.connect({address!r})
     mask = os.umask(0)
     socket.send_fds(warm, [b"+"], [0, 1, 2, os.open(".", os.O_RDONLY)])
-    warm.sendall(repr((mask, sys.argv, dict(os.environ))).encode())
+    warm.sendall(repr((mask, {code!r}, sys.argv, dict(os.environ))).encode())
     warm.shutdown(socket.SHUT_WR)
-    code = warm.recv(4)
-sys.exit(int(code) if code else "the command was killed")
+    with warm.makefile() as answer:
+        pid, code = answer.read().split()
+sys.exit(int(code) % 256)
 """
 
 
-class Warm:
-    """Makes `folder/jmmc` and `folder/python`, which work until it is closed."""
+class Forked:
+    """A process that was forked; as a `subprocess.Popen` as far as tests need it."""
 
-    def __init__(self, folder: Path, *, python: str = sys.executable) -> None:
-        self.folder = folder
-        address = folder / "warm"
-        for name in ("jmmc", "python"):
-            (folder / name).write_text(_FRONT.format(python=python, address=str(address)))
-            (folder / name).chmod(0o755)
+    def __init__(self, answers: socket.socket) -> None:
+        self._answers = answers
+        self._lock = threading.Lock()
+        self.pid = int(self._read_line())
+        self.returncode: int | None = None
+
+    def poll(self) -> int | None:
+        """The exit code, or minus the number of the signal that ended it; None while it runs."""
+        try:
+            return self.wait(0)
+        except subprocess.TimeoutExpired:
+            return None
+
+    def wait(self, timeout: float | None = None) -> int:
+        """Wait for the end; the exit code. Raises `subprocess.TimeoutExpired`."""
+        with self._lock:
+            if self.returncode is None:
+                self._answers.settimeout(timeout)
+                try:
+                    self.returncode = int(self._read_line())
+                except (TimeoutError, BlockingIOError):
+                    raise subprocess.TimeoutExpired(str(self.pid), timeout or 0) from None
+                self._answers.close()
+            return self.returncode
+
+    def send_signal(self, number: int) -> None:
+        """Send a signal, unless the process has ended."""
+        if self.poll() is None:
+            os.kill(self.pid, number)
+
+    def kill(self) -> None:
+        """Send SIGKILL."""
+        self.send_signal(signal.SIGKILL)
+
+    def _read_line(self) -> bytes:
+        """Read a line that the process that waits for this one sends in one piece."""
+        line = self._answers.recv(64)
+        assert line, "the process that waits for this one was killed"
+        return line
+
+
+class Warm:
+    """A process that forks; it ends with this one."""
+
+    def __init__(self, *, python: str = sys.executable) -> None:
+        self._python = python
+        self._folder = tempfile.TemporaryDirectory(prefix="jmmc-warm-")
+        self._address = Path(self._folder.name, "socket")
         path = os.pathsep.join([str(ROOT), *sys.path])
         self._process = subprocess.Popen(
-            [python, "-m", __name__, str(address)], env={**os.environ, "PYTHONPATH": path}
+            [python, "-m", __name__, str(self._address)],
+            stdin=subprocess.PIPE,
+            env={**os.environ, "PYTHONPATH": path},
         )
-        wait_until(address.is_socket)
+        wait_until(self._address.is_socket, pause=0.01)
 
-    def __enter__(self) -> Self:
-        return self
+    def close(self) -> None:
+        """End the process; those that it has forked go on."""
+        self._process.communicate(timeout=20)
+        self._folder.cleanup()
 
-    def __exit__(
-        self, _kind: type[BaseException] | None, _error: object, _traceback: TracebackType | None
-    ) -> None:
-        self._process.terminate()
-        self._process.wait(20)
+    def programs(self) -> Path:
+        """Return a folder with `jmmc` and `python`, for the PATH of a shell.
+
+        Each hands over what it was called with, and waits. `jmmc serve` is a real one.
+        """
+        folder = Path(self._folder.name, "programs")
+        folder.mkdir()
+        for name, code in (("jmmc", JMMC), ("python", _PYTHON)):
+            front = _FRONT.format(python=self._python, address=str(self._address), code=code)
+            (folder / name).write_text(front)
+            (folder / name).chmod(0o755)
+        return folder
+
+    def start(
+        self, code: str, arguments: Sequence[str], *, environ: Mapping[str, str], output: IO[bytes]
+    ) -> Forked:
+        """Run Python code in a fork, with arguments after the name of its program."""
+        answers = socket.socket(socket.AF_UNIX)
+        answers.connect(str(self._address))
+        mask = os.umask(0)
+        os.umask(mask)
+        with Path(os.devnull).open("rb") as nothing:
+            here = os.open(".", os.O_RDONLY)
+            files = [nothing.fileno(), output.fileno(), output.fileno(), here]
+            socket.send_fds(answers, [b"+"], files)
+            os.close(here)
+        answers.sendall(repr((mask, code, ["jmmc", *arguments], dict(environ))).encode())
+        answers.shutdown(socket.SHUT_WR)
+        return Forked(answers)
 
 
-def _serve(address: str) -> None:
-    import pyarrow.parquet
+@functools.cache
+def warm() -> Warm:
+    """The one of this process."""
+    process = Warm()
+    atexit.register(process.close)
+    return process
 
-    from jmmc.cli import main
 
-    assert pyarrow.parquet
-    for name in main.commands:
-        main.load(name)  # type: ignore[attr-defined]
-    signal.signal(signal.SIGCHLD, _collect)
+def _next_command(address: str) -> str:
+    """Fork for each command until standard input is closed; return the code of one in its fork."""
+    _import_all()
+    gc.freeze()  # A collection in a fork would copy all of it.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
     unready = Path(f"{address}.new")
-    with socket.socket(socket.AF_UNIX) as warm:
-        warm.bind(str(unready))
+    with socket.socket(socket.AF_UNIX) as listening:
+        listening.bind(str(unready))
         unready.chmod(0o666)
-        warm.listen()
+        listening.listen()
         unready.rename(address)
-        while True:
-            caller, _ = warm.accept()
+        waiting: set[int] = set()
+        while sys.stdin not in select.select([sys.stdin, listening], [], [])[0]:
+            waiting = {pid for pid in waiting if os.waitpid(pid, os.WNOHANG) == (0, 0)}
+            caller, _ = listening.accept()
             with caller:
-                if not os.fork():
-                    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-                    warm.close()
-                    _answer(caller)
+                if child := os.fork():
+                    waiting.add(child)
+                    continue
+                listening.close()
+                return _command_of(caller)
+    sys.exit()
 
 
-def _collect(_signal: int, _frame: object) -> None:
-    """Wait for children that ended, so that their CPU time counts as this process's."""
-    with suppress(ChildProcessError):
-        while os.waitpid(-1, os.WNOHANG)[0]:
-            pass
-
-
-def _answer(caller: socket.socket) -> None:
-    """Run one command as its caller, and end this process."""
+def _command_of(caller: socket.socket) -> str:
+    """Fork once more: one process waits and tells the caller; in the other, return its code."""
     _, descriptors, _, _ = socket.recv_fds(caller, 1, 4)
     with caller.makefile("rb") as rest:
-        mask, arguments, environ = ast.literal_eval(rest.read().decode())
+        mask, code, arguments, environ = ast.literal_eval(rest.read().decode())
+    if pid := os.fork():
+        for descriptor in descriptors:
+            os.close(descriptor)
+        caller.sendall(b"%d\n" % pid)
+        ended = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+        with suppress(OSError):  # The caller has gone.
+            caller.sendall(b"%d\n" % ended)
+        os._exit(0)
+    caller.close()
     for target, descriptor in enumerate(descriptors[:3]):
         os.dup2(descriptor, target)
     os.fchdir(descriptors[3])
     for descriptor in descriptors:
         os.close(descriptor)
-    _, user, group = unpack("3i", caller.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12))
-    if os.geteuid() == 0:
-        os.setgroups([])
-        os.setresgid(group, group, group)
-        os.setresuid(user, user, user)
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     os.umask(mask)
     os.environ.clear()
     os.environ.update(environ)
+    time.tzset()
     sys.argv = arguments
-    caller.sendall(str(_exit_code(Path(arguments[0]).name)).encode())
-    os._exit(0)
+    return str(code)
 
 
-def _exit_code(program: str) -> int:
-    from jmmc.__main__ import main
+def _import_all() -> None:
+    """Import what commands and `jmmc serve` import, also in their functions."""
+    import jmmc.__main__
+    import jmmc.server.serve
+    from jmmc.cli import main
 
-    code: object = 0
-    try:
-        if program == "jmmc":
-            main()
-        else:
-            exec(compile(sys.stdin.read(), "<stdin>", "exec"), {"__name__": "__main__"})
-    except SystemExit as end:
-        code = end.code
-    except BaseException:
-        sys.excepthook(*sys.exc_info())
-        code = 1
-    if isinstance(code, str):
-        print(code, file=sys.stderr)
-    sys.stdout.flush()
-    sys.stderr.flush()
-    return code if isinstance(code, int) else int(code is not None)
+    assert jmmc.server.serve
+    for name in main.commands:
+        main.load(name)  # type: ignore[attr-defined]
 
 
 if __name__ == "__main__":
-    _serve(sys.argv[1])
+    exec(_next_command(sys.argv[1]), {"__name__": "__main__"})

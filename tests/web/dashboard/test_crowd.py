@@ -24,8 +24,6 @@ from jmmc.server import connections
 from jmmc.web.dashboard import live
 live._UPDATE_INTERVAL, live._CACHE_SECONDS = 0.5, 0.25
 connections.STALLED = float(os.environ["STALLED"])
-from jmmc.cli import main
-main()
 """
 _REQUEST = b"GET /live HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n"
 
@@ -35,9 +33,7 @@ async def _serving(folder: Path, *, stalled: float) -> AsyncIterator[Serve]:
     """A server with so many meetings that an event is larger than the send buffer of a client."""
     options = ("--max-queries-per-minute", "0")
     environ = {"STALLED": str(stalled)}
-    serve = await asyncio.to_thread(
-        Serve, folder, *options, environ=environ, program=("-c", _FAST_SERVER)
-    )
+    serve = await asyncio.to_thread(Serve, folder, *options, environ=environ, code=_FAST_SERVER)
     try:
         reader, writer = await asyncio.open_connection("127.0.0.1", serve.port)
         for number in range(_ROOMS):

@@ -109,7 +109,7 @@ def hostile(tmp_path_factory: pytest.TempPathFactory) -> Iterator[HostileServer]
     folder = tmp_path_factory.mktemp("markup")
     token = asyncio.run(_fill(f"sqlite:///{folder}/calls.db"))
     options = ["--conf-pattern", "(?s).{1,300}", "--max-queries-per-minute", "0"]
-    serve = Serve(folder, *options, program=("-c", FASTER))
+    serve = Serve(folder, *options, code=FASTER)
     try:
         hostile = HostileServer(serve, token)
         hostile.call()

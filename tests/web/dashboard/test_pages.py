@@ -43,7 +43,7 @@ def serve(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Serve]:
     options = ["--participants", "120", "--rooms", "10", "--minutes", "600", "--seed", "2"]
     _jmmc(folder, "simulate", *options, "--start", "2026-09-21T08:00")
     options = ["--conf-pattern", ".{1,100}", "--max-queries-per-minute", "0", *_ABOUT_PEOPLE]
-    serve = Serve(folder, *options, program=("-c", FASTER))
+    serve = Serve(folder, *options, code=FASTER)
     yield serve
     serve.close()
 
