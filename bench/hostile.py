@@ -650,7 +650,8 @@ def _disk_of_mongod(mongod: Mongod) -> Disk:
     return Disk(size, bytes_of[True], bytes_of[False])
 
 
-def _options() -> argparse.Namespace:
+def options() -> argparse.Namespace:
+    """Parse the command line."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -674,22 +675,22 @@ def _options() -> argparse.Namespace:
 
 
 def main() -> None:
-    options = _options()
+    chosen = options()
     _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
-    with tempfile.TemporaryDirectory(dir=options.folder) as name, ExitStack() as stack:
+    with tempfile.TemporaryDirectory(dir=chosen.folder) as name, ExitStack() as stack:
         folder = Path(name)
-        mongod = stack.enter_context(started(folder / "mongod")) if options.mongod else None
+        mongod = stack.enter_context(started(folder / "mongod")) if chosen.mongod else None
         spool = ["--spool-dir", str(folder / "spool")]
         # A test's server has no limit of pushes: set it to the default again.
         serve = Serve(
             folder,
-            *("--max-pushes-per-minute", "6000", *spool, *options.serve),
+            *("--max-pushes-per-minute", "6000", *spool, *chosen.serve),
             store=mongod.url if mongod else "",
             fresh=True,
         )
         stack.callback(serve.close)
-        is_right = asyncio.run(Soak(options, folder, serve, mongod).run())
+        is_right = asyncio.run(Soak(chosen, folder, serve, mongod).run())
     sys.exit(0 if is_right else 1)
 
 

@@ -1,9 +1,8 @@
 """The Debian package: built by debhelper, and installed, upgraded, removed and purged by dpkg.
 
-This happens in a copy of this machine's file system that lives in memory (an overlay, in a mount
-namespace of its own), so that the real dpkg, its database and the maintainer scripts are used.
-systemd does not run there: units are enabled, and the service is started by hand. The package of
-the test is without the extras, to be quicker; that of `./run deb` has them.
+This happens in a copy of this machine, so that the real dpkg, its database and the maintainer
+scripts are used. systemd does not run there: units are enabled, and the service is started by hand.
+The package of the test is without the extras, to be quicker; that of `./run deb` has them.
 """
 
 import os
@@ -15,28 +14,12 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.machine import run_in_a_copy
 from tests.support.paths import ROOT
 from tests.support.servers import free_port
 
-_AS_ROOT = [] if os.geteuid() == 0 else ["sudo", "-n"]
-
-# Mounts end with the namespace.
-_COPY_OF_THIS_MACHINE = """
-set -e
-mount -t tmpfs tmpfs "$1"
-mkdir "$1/upper" "$1/work" "$1/root"
-mount -t overlay overlay -o "lowerdir=/,upperdir=$1/upper,workdir=$1/work" "$1/root"
-mount -t proc proc "$1/root/proc"
-mount --rbind /dev "$1/root/dev"
-mount -t tmpfs tmpfs "$1/root/run"
-cp "$2" "$1/root/jmmc.deb"
-cd "$1/root"
-exec chroot . sh -euc "$3"
-"""
-
 # Prints one line for each thing that the test compares.
 _LIFE = """
-export DEBIAN_FRONTEND=noninteractive PATH=/usr/sbin:/usr/bin:/sbin:/bin
 unset PYTHONPATH
 rm -rf /etc/jmmc /var/lib/jmmc /var/backups/jmmc
 quietly() { "$@" >/log 2>&1 || { cat /log >&2; exit 1; }; }
@@ -127,15 +110,8 @@ def test_the_package_needs_the_python_that_it_was_built_with(package: Path) -> N
 def test_the_package_is_installed_configured_upgraded_removed_and_purged(
     package: Path, tmp_path: Path
 ) -> None:
-    script = ["sh", "-c", _COPY_OF_THIS_MACHINE, "sh", str(tmp_path), str(package), _LIFE]
-    command = ["unshare", "--mount", "--propagation", "private", *script]
-    environ = {**os.environ, "PORT": str(free_port())}
-    preserve = ["--preserve-env=PORT"] if _AS_ROOT else []
-    done = subprocess.run(
-        [*_AS_ROOT, *preserve, *command], env=environ, capture_output=True, text=True, timeout=110
-    )
-    assert done.returncode == 0, done.stderr
-    assert done.stdout.splitlines() == [
+    printed = run_in_a_copy(_LIFE, tmp_path, {package: "/jmmc.deb"}, PORT=str(free_port()))
+    assert printed.splitlines() == [
         "/var/lib/jmmc: jmmc:jmmc 700",
         "/etc/jmmc/jmmc.toml: root:root 644",
         "/lib/systemd/system/jmmc.service",

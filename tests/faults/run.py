@@ -103,8 +103,8 @@ def _row(fault: str, kind: str, counts: list[Count]) -> str:
     return f"| {fault} | {kind} | {figures} |"
 
 
-def main() -> None:
-    """Parse the options and run; exits with 1 if the store is not as it must be."""
+def options() -> argparse.Namespace:
+    """Parse the command line."""
     parser = argparse.ArgumentParser(
         prog="faults",
         description="Inject faults, round after round, and count confirmed samples in the store.",
@@ -114,9 +114,15 @@ def main() -> None:
     parser.add_argument("--store", action="append", choices=SITES, help="only this one; repeatable")
     names = [fault.name for fault in FAULTS]
     parser.add_argument("--fault", action="append", choices=names, help="only this one; repeatable")
-    options = parser.parse_args()
-    kinds, faults = options.store or list(SITES), options.fault or names
-    run = _run(options.rounds, options.seed, kinds, faults)
+    return parser.parse_args()
+
+
+def main() -> None:
+    """Run; exits with 1 if the store is not as it must be."""
+    chosen = options()
+    kinds = chosen.store or list(SITES)
+    names = chosen.fault or [fault.name for fault in FAULTS]
+    run = _run(chosen.rounds, chosen.seed, kinds, names)
     sys.exit(0 if asyncio.run(run) else 1)
 
 

@@ -62,6 +62,12 @@ def test_the_error_for_an_invalid_file_names_the_file_and_the_nearest_setting(
         load_settings(flags={}, environ={}, file=file)
 
 
+def test_the_password_that_commands_take_from_the_environment_may_be_exported_to_all() -> None:
+    load_settings(flags={}, environ={"JMMC_PASSWORD": "x"}, file=None)
+    with pytest.raises(SettingsError, match="JMMC_PASWORD: unknown setting"):
+        load_settings(flags={}, environ={"JMMC_PASWORD": "x"}, file=None)
+
+
 @pytest.mark.parametrize("pseudonyms", ["uid", "conf", "both"])
 def test_no_name_is_stored_beside_a_pseudonym(pseudonyms: str) -> None:
     with pytest.raises(SettingsError, match=f"identify.*none while pseudonyms = {pseudonyms}"):

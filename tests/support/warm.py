@@ -1,8 +1,12 @@
 """Starts commands without the half second that each process takes to import the package.
 
 A `Warm` process imports it once, and forks for each command. So a command is a process of its own
-all the same: with the environment, folder, umask and descriptors of its caller, and a process id
-for signals. What a process only does at its start, it does not do: see `Serve` for those that do.
+all the same: with the environment, folder, umask, user and descriptors of its caller, and a process
+id for signals. What a process only does at its start, it does not do: `Serve` has an option for it.
+
+For a shell, `python -m tests.support.warm FOLDER` is such a process: it makes `FOLDER/jmmc` and
+`FOLDER/python`, small programs that hand over what they were called with, and wait. `jmmc serve`,
+which answers to signals, is a real one there.
 """
 
 import ast
@@ -21,6 +25,7 @@ import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
+from struct import unpack
 from typing import IO
 
 from tests.support.paths import ROOT
@@ -30,6 +35,8 @@ JMMC = "from jmmc.__main__ import main; main()"
 """The code of `python -m jmmc`."""
 
 _PYTHON = "import sys; exec(compile(sys.stdin.read(), '<stdin>', 'exec'))"
+_LOOK = 1.0  # Seconds between two looks whether the parent lives.
+_SOCKET = "warm"
 _FRONT = """#!{python} -IS
 import os, socket, sys
 if sys.argv[1:2] == ["serve"]:
@@ -91,44 +98,31 @@ class Forked:
 
 
 class Warm:
-    """A process that forks; it ends with this one."""
+    """A process that forks; it ends with this one. `folder` has the programs for a shell's PATH."""
 
-    def __init__(self, *, python: str = sys.executable) -> None:
-        self._python = python
+    def __init__(self) -> None:
         self._folder = tempfile.TemporaryDirectory(prefix="jmmc-warm-")
-        self._address = Path(self._folder.name, "socket")
+        self.folder = Path(self._folder.name)
+        self._address = str(self.folder / _SOCKET)
         path = os.pathsep.join([str(ROOT), *sys.path])
         self._process = subprocess.Popen(
-            [python, "-m", __name__, str(self._address)],
-            stdin=subprocess.PIPE,
+            [sys.executable, "-m", __name__, str(self.folder)],
             env={**os.environ, "PYTHONPATH": path},
         )
-        wait_until(self._address.is_socket, pause=0.01)
+        wait_until(Path(self._address).is_socket, pause=0.01)
 
     def close(self) -> None:
         """End the process; those that it has forked go on."""
-        self._process.communicate(timeout=20)
+        self._process.terminate()
+        self._process.wait(20)
         self._folder.cleanup()
-
-    def programs(self) -> Path:
-        """Return a folder with `jmmc` and `python`, for the PATH of a shell.
-
-        Each hands over what it was called with, and waits. `jmmc serve` is a real one.
-        """
-        folder = Path(self._folder.name, "programs")
-        folder.mkdir()
-        for name, code in (("jmmc", JMMC), ("python", _PYTHON)):
-            front = _FRONT.format(python=self._python, address=str(self._address), code=code)
-            (folder / name).write_text(front)
-            (folder / name).chmod(0o755)
-        return folder
 
     def start(
         self, code: str, arguments: Sequence[str], *, environ: Mapping[str, str], output: IO[bytes]
     ) -> Forked:
         """Run Python code in a fork, with arguments after the name of its program."""
         answers = socket.socket(socket.AF_UNIX)
-        answers.connect(str(self._address))
+        answers.connect(self._address)
         mask = os.umask(0)
         os.umask(mask)
         with Path(os.devnull).open("rb") as nothing:
@@ -149,20 +143,29 @@ def warm() -> Warm:
     return process
 
 
-def _next_command(address: str) -> str:
-    """Fork for each command until standard input is closed; return the code of one in its fork."""
+def _next_command(folder: Path) -> str:
+    """Fork for each command as long as the parent lives; return the code of one in its fork."""
     _import_all()
     gc.freeze()  # A collection in a fork would copy all of it.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    unready = Path(f"{address}.new")
+    address = folder / _SOCKET
+    for name, code in (("jmmc", JMMC), ("python", _PYTHON)):
+        front = _FRONT.format(python=sys.executable, address=str(address), code=code)
+        (folder / name).write_text(front)
+        (folder / name).chmod(0o755)
+    unready = folder / f"{_SOCKET}.new"
     with socket.socket(socket.AF_UNIX) as listening:
         listening.bind(str(unready))
         unready.chmod(0o666)
         listening.listen()
         unready.rename(address)
+        parent = os.getppid()
         waiting: set[int] = set()
-        while sys.stdin not in select.select([sys.stdin, listening], [], [])[0]:
+        while os.getppid() == parent:
+            is_called = select.select([listening], [], [], _LOOK)[0]
             waiting = {pid for pid in waiting if os.waitpid(pid, os.WNOHANG) == (0, 0)}
+            if not is_called:
+                continue
             caller, _ = listening.accept()
             with caller:
                 if child := os.fork():
@@ -186,12 +189,17 @@ def _command_of(caller: socket.socket) -> str:
         with suppress(OSError):  # The caller has gone.
             caller.sendall(b"%d\n" % ended)
         os._exit(0)
+    _, user, group = unpack("3i", caller.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12))
     caller.close()
     for target, descriptor in enumerate(descriptors[:3]):
         os.dup2(descriptor, target)
     os.fchdir(descriptors[3])
     for descriptor in descriptors:
         os.close(descriptor)
+    if user != os.geteuid():
+        os.setgroups([])
+        os.setresgid(group, group, group)
+        os.setresuid(user, user, user)
     signal.signal(signal.SIGINT, signal.default_int_handler)
     os.umask(mask)
     os.environ.clear()
@@ -213,4 +221,4 @@ def _import_all() -> None:
 
 
 if __name__ == "__main__":
-    exec(_next_command(sys.argv[1]), {"__name__": "__main__"})
+    exec(_next_command(Path(sys.argv[1])), {"__name__": "__main__"})

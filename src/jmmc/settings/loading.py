@@ -129,11 +129,15 @@ def given_in_environment(name: str, field: FieldInfo, environ: Mapping[str, str]
     return gather({name: field}, flags={}, environ=own, file=None).get(name)
 
 
+_OF_COMMANDS = {f"{ENVIRONMENT_PREFIX}PASSWORD"}
+"""Variables that are options of commands and no settings: a shell may export them to all."""
+
+
 def _environment_entries(
     fields: Mapping[str, FieldInfo], environ: Mapping[str, str]
 ) -> Iterable[tuple[str, object, str]]:
     for variable, text in environ.items():
-        if variable.startswith(ENVIRONMENT_PREFIX):
+        if variable.startswith(ENVIRONMENT_PREFIX) and variable not in _OF_COMMANDS:
             yield variable.removeprefix(ENVIRONMENT_PREFIX).lower(), text, variable
     for name, path in credentials(fields, environ):
         yield name + FILE_SUFFIX, path, f"credential {CREDENTIAL_PREFIX}{name}"
