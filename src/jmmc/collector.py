@@ -7,7 +7,7 @@ beside it in `maintenance.schedule` and `alerting.evaluator`.
 import asyncio
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 
 from jmmc.alerting.decision import State
@@ -35,6 +35,7 @@ from jmmc.maintenance.usage_days import UsageDays
 from jmmc.privacy.pseudonyms import Pseudonyms
 from jmmc.privacy.receipts import Erasure, Subject
 from jmmc.protocol.identity import is_session_id
+from jmmc.quality.summary import LiveSession
 from jmmc.reporting.sending import ReportSender, Sending, latest_sending
 from jmmc.settings import Change, Settings, changed
 from jmmc.stores import Store
@@ -271,6 +272,10 @@ class Collector:
             if not receipt.finished:
                 await self.read_erasures()
         return receipt
+
+    def live_sessions(self) -> Sequence[LiveSession] | None:
+        """The running sessions of the store, where this process knows them; else None."""
+        return self._maintenance.live_sessions() if self.is_open else None
 
     async def firing(self) -> list[State]:
         """The alerts that are active."""

@@ -54,7 +54,7 @@ from jmmc.answers.ratings import agreement, ratings, ratings_by
 from jmmc.answers.recent import LastHour, usual
 from jmmc.answers.sessions_by_cause import SessionsByCause, sessions_by_cause
 from jmmc.answers.short_ids import whole_browser_id, whole_session_id
-from jmmc.answers.threads import in_background
+from jmmc.answers.threads import in_background, paused
 from jmmc.answers.usage import usage, usage_begins
 from jmmc.core.calendar import Period
 from jmmc.core.tasks import prefetch
@@ -65,7 +65,7 @@ from jmmc.quality.filters import IncidentFilter, IncidentOrder, SummaryFilter, s
 from jmmc.quality.ordering import NEWEST_FIRST, Order
 from jmmc.quality.outcomes import ATTEMPTS
 from jmmc.quality.ratings import Agreement
-from jmmc.quality.summary import SearchHit, Summary
+from jmmc.quality.summary import LiveSession, SearchHit, Summary
 from jmmc.quality.timeline import Rhythm
 from jmmc.stores import Reports, Store
 
@@ -89,6 +89,8 @@ class Queries:
     """Answers from one store. `rhythm` as in `build_timeline`; `clock` gives Unix seconds.
 
     The store is open. Without `rhythm` browsers send as often as settings say by default.
+    `known_live` gives the running sessions where this process knows them all; otherwise they are
+    read from the store.
 
     Selections have room and browser id as they are stored; a search takes real names too. A
     selection's `since` and `until` are Unix seconds.
@@ -101,7 +103,9 @@ class Queries:
         rhythm: Rhythm | None = None,
         clock: Callable[[], float] = time.time,
         pseudonyms: Pseudonyms | None = None,
+        known_live: Callable[[], Sequence[LiveSession] | None] = lambda: None,
     ) -> None:
+        self._known_live = known_live
         self._pseudonyms = pseudonyms or Pseudonyms()
         self._store = store
         self._rhythm = rhythm or usual_rhythm()
@@ -113,8 +117,12 @@ class Queries:
     async def live(self) -> Live:
         """The running meetings and the current grades of their participants."""
         view = LiveView()
-        async for live_sessions in prefetch(self._reports.live_sessions()):
-            view.add(live_sessions)
+        known = self._known_live()
+        if known is None:
+            async for live_sessions in prefetch(self._reports.live_sessions()):
+                view.add(live_sessions)
+        else:
+            await in_background(lambda: view.add(paused(known)))
         now = int(self._clock())
         joins = await recent_joins(self._reports, now)
         live = await in_background(lambda: view.live(now, joins))

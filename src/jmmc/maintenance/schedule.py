@@ -1,7 +1,7 @@
 """The background tasks of a collector: summaries, retention, archiving, erasure receipts."""
 
 import secrets
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 
 from jmmc.core.errors import StoreError
 from jmmc.core.logging import logger
@@ -13,6 +13,7 @@ from jmmc.maintenance.clock_guard import ClockGuard
 from jmmc.maintenance.compression import OlderData
 from jmmc.maintenance.retention import delete_old, repeat_in_pieces
 from jmmc.maintenance.summarizer import Summarizer, keep_summarizing
+from jmmc.quality.summary import LiveSession
 from jmmc.quality.thresholds import preset
 from jmmc.quality.timeline import SIGNS_OF_LIFE, Rhythm
 from jmmc.settings import Settings, load_settings
@@ -72,6 +73,10 @@ class Maintenance:
     def forget_sessions(self) -> None:
         """Forget what is remembered of running sessions: something was erased."""
         self._summarizer.forget_sessions()
+
+    def live_sessions(self) -> Sequence[LiveSession] | None:
+        """The running sessions of the store, where this process knows them; else None."""
+        return self._summarizer.live_sessions()
 
     @property
     def compressed(self) -> tuple[int, int] | None:

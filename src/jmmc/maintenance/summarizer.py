@@ -7,6 +7,7 @@ from collections.abc import (
     AsyncIterator,
     Awaitable,
     Callable,
+    Iterable,
     Mapping,
     Sequence,
     Set,
@@ -25,6 +26,7 @@ from jmmc.core.yielding import LoadAwareYielder, batch_size_for
 from jmmc.ingest.counters import Counters
 from jmmc.maintenance.call_time_metrics import CallTimeCounters
 from jmmc.maintenance.incidents import IncidentFinder
+from jmmc.maintenance.live_sessions import LiveSessions
 from jmmc.maintenance.rollups import RollupMaker
 from jmmc.maintenance.running_sessions import RunningSessions
 from jmmc.maintenance.set_aside import SetAside, isolate, reason_of
@@ -34,7 +36,7 @@ from jmmc.maintenance.work_shares import WorkShare
 from jmmc.quality.accumulator import Formula
 from jmmc.quality.filters import SummaryFilter
 from jmmc.quality.rollup_hours import changed_hours, hours_of
-from jmmc.quality.summary import Summary
+from jmmc.quality.summary import LiveSession, Summary
 from jmmc.quality.thresholds import Preset
 from jmmc.quality.timeline import Rhythm
 from jmmc.stores import Lease, Store
@@ -54,7 +56,7 @@ _WORK_SECONDS = 0.05  # Without a rest: of long sessions fewer are taken at a ti
 _LEASE = "summaries"
 _LEASE_SECONDS = 120
 _HAND_OVER_PAUSE = 0.5  # Seconds between two looks whether others have given up their shares.
-_BUSY_PAUSE = 2.0  # Seconds between two steps while sessions go on.
+_BUSY_PAUSE = 1.5  # Seconds between two steps while sessions go on.
 _ENDED = object()
 
 
@@ -85,6 +87,7 @@ class Summarizer:
         self._formula = Formula.of(preset, rhythm)
         self._sums = SessionSums(self._formula)
         self._sessions = RunningSessions()
+        self._live = LiveSessions()
         self._rhythm = rhythm
         self._clock = clock
         self._call_time = call_time
@@ -120,7 +123,7 @@ class Summarizer:
         leads = await self.leads()
         await self._take_turn()
         partitions = self._share.partitions
-        await self._count_share(partitions, leads=leads)
+        await self._take_over(partitions, leads=leads)
         if not partitions:
             self.forget_sessions()
             return 0
@@ -158,6 +161,11 @@ class Summarizer:
     def forget_sessions(self) -> None:
         """Forget what is remembered of running sessions; they are read from the store again."""
         self._sessions.clear()
+        self._live.leave(self._live.partitions)
+
+    def live_sessions(self) -> Sequence[LiveSession] | None:
+        """The running sessions of the store, where this process makes all summaries; else None."""
+        return self._live.everybody() if self._share.is_fresh else None
 
     @property
     def leading(self) -> bool:
@@ -263,16 +271,22 @@ class Summarizer:
             await self._take_turn()
         return partitions <= self._share.partitions
 
-    async def _count_share(self, partitions: frozenset[int], *, leads: bool) -> None:
-        """Count the call time of the share of this process, also of what is running in it."""
+    async def _take_over(self, partitions: frozenset[int], *, leads: bool) -> None:
+        """Know who is in a call in the rooms of this process, and count the time there."""
+        self._live.leave(self._live.partitions - partitions)
+        unknown = partitions - self._live.partitions
+        lost, gained = self._counted - partitions, partitions - self._counted
+        if self._call_time is None:
+            gained = frozenset()
+        running = [summary async for summary in self._running(unknown | gained)]
+        self._live.take(unknown, _in_partitions(running, unknown))
         if self._call_time is None:
             return
-        lost, gained = self._counted - partitions, partitions - self._counted
         self._call_time.leads = leads
         if lost:
             self._call_time.leave({*lost})
         if gained:
-            self._call_time.take([summary async for summary in self._running(gained)])
+            self._call_time.take(_in_partitions(running, gained))
         self._call_time.counts = bool(partitions)
         self._counted = partitions
 
@@ -355,6 +369,8 @@ class Summarizer:
             ]
             async with self.incidents.changing(last_known, ended):
                 await reports.put_summaries(ended)
+            for summary in ended:
+                self._live.note(summary)
         summed_up = [
             *[await self._sums.go_on(remembered[session], new[session], now) for session in new],
             *[await self._sums.start(session, now) for session in sessions],
@@ -362,6 +378,8 @@ class Summarizer:
         await self._store_summaries(summed_up, before, before, now)
 
     async def _running(self, partitions: Set[int]) -> AsyncIterator[Summary]:
+        if not partitions:
+            return
         reports = self._store.reports
         rows = await reports.facts(("session", "room"), SummaryFilter(running=True))
         running = [session for session, room in rows if partition_of(room) in partitions]
@@ -413,8 +431,9 @@ class Summarizer:
             if summary.session in before and _is_renamed(before[summary.session], summary)
         ]:
             await reports.drop_names(renamed)
-        for item in summed_up:
+        for item, summary in zip(summed_up, summaries, strict=True):
             self._remember(item, now)
+            self._live.note(summary)
         if self._call_time is not None:  # Stored now, so no process counts it again.
             for summary, (_, spans, _) in zip(summaries, summed_up, strict=True):
                 self._call_time.count(before.get(summary.session), summary, spans, now)
@@ -432,6 +451,10 @@ class Summarizer:
             running=summary.running,
             now=now,
         )
+
+
+def _in_partitions(summaries: Iterable[Summary], partitions: Set[int]) -> list[Summary]:
+    return [summary for summary in summaries if partition_of(summary.room) in partitions]
 
 
 def _is_renamed(before: Summary, after: Summary) -> bool:

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from itertools import groupby
+from sys import intern
 from typing import Annotated, NamedTuple
 
 import msgspec
@@ -253,6 +254,28 @@ class LiveSession(Struct, frozen=True, rename=_STORED_NAMES):
     segments: tuple[Segment, ...] = ()
     bridge: str = ""
     jitsi_meeting_id: str = ""
+
+    @staticmethod
+    def of(summary: Summary) -> "LiveSession":
+        """What is now, by a summary: of grades, problems and values over time only the last."""
+        values = summary.segments[-1].values if summary.segments else {}
+        last = summary.last
+        span = next((span for span in reversed(summary.grade_spans) if span.start < last), None)
+        return LiveSession(
+            session=summary.session,
+            room=intern(summary.room),
+            browser_id=summary.browser_id,
+            began=summary.began,
+            last=last,
+            grade_spans=() if span is None else (span,),
+            spells=tuple(spell for spell in summary.spells[-1:] if spell.end >= last),
+            browser=intern(values.get("browser") or summary.browser),
+            region=intern(values.get("region") or summary.region),
+            network=intern(values.get("network") or summary.network),
+            provider=intern(values.get("provider") or summary.provider),
+            bridge=intern(values.get("bridge") or summary.bridge),
+            jitsi_meeting_id=intern(summary.jitsi_meeting_id),
+        )
 
     @property
     def at_present(self) -> Grade:

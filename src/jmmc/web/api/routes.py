@@ -55,7 +55,13 @@ def api_routes(
 ) -> list[BaseRoute]:
     """The paths under `/api/v1/`, with their description as OpenAPI; the dashboard has its page."""
     rhythm = rhythm_of(collector.settings)
-    queries = Queries(collector.store, rhythm=rhythm, clock=clock, pseudonyms=collector.pseudonyms)
+    queries = Queries(
+        collector.store,
+        rhythm=rhythm,
+        clock=clock,
+        pseudonyms=collector.pseudonyms,
+        known_live=collector.live_sessions,
+    )
     backend = Backend(queries, collector.store, lambda: collector.settings, collector.forget)
     handlers: dict[str, dict[str, _Handler]] = {}
     for operation in OPERATIONS:

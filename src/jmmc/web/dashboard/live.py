@@ -18,8 +18,8 @@ from jmmc.web.dashboard.layout import HEADERS, Layout
 from jmmc.web.dashboard.live_cache import LiveCache
 from jmmc.web.security.access import Access, Caller
 
-_UPDATE_INTERVAL = 5.0  # Seconds between two events of a stream.
-_CACHE_SECONDS = 2.5  # For how long all streams share one result.
+_UPDATE_INTERVAL = 3.0  # Seconds between two events of a stream, of all streams at one time.
+_CACHE_SECONDS = 1.0  # For how long all streams share one result.
 _SHUTDOWN_CHECK = 0.25  # Seconds between two checks whether the server is shutting down.
 _DAY = 86_400
 _MAX_INCIDENTS = 5  # Running ones that are shown.
@@ -131,6 +131,7 @@ class LivePages:
             return ("".join(f"data: {line}\n" for line in lines) + "\n").encode()
 
         async def events() -> AsyncIterator[bytes]:
+            loop = asyncio.get_running_loop()
             while not await request.is_disconnected():
                 try:
                     if not await self._access.is_still_allowed(request, "read", self._clock()):
@@ -140,9 +141,10 @@ class LivePages:
                     yield await view.rendered(variant, render)
                 except StoreError:
                     yield b"event: down\ndata:\n\n"
-                for _ in range(int(_UPDATE_INTERVAL / _SHUTDOWN_CHECK)):
+                due = (loop.time() // _UPDATE_INTERVAL + 1) * _UPDATE_INTERVAL
+                while (left := due - loop.time()) > 0:
                     if self._collector.leaving:
                         return
-                    await asyncio.sleep(_SHUTDOWN_CHECK)
+                    await asyncio.sleep(min(left, _SHUTDOWN_CHECK))
 
         return StreamingResponse(events(), headers=HEADERS, media_type="text/event-stream")

@@ -6,9 +6,11 @@ from typing import Any
 
 from jmmc.core.errors import StoreError
 
+_REST = 4  # Times as long as a query took, it is not asked again: at most a fifth of a core.
+
 
 class LiveCache:
-    """The result or the failure of `query`, kept for `seconds`."""
+    """The result or the failure of `query`, kept for `seconds`, or longer if the query is slow."""
 
     def __init__(self, query: Callable[[], Awaitable[dict[str, Any]]], *, seconds: float) -> None:
         self._query = query
@@ -23,14 +25,16 @@ class LiveCache:
 
         Raises `StoreError` if the query failed.
         """
+        clock = asyncio.get_running_loop().time
         async with self._lock:
-            if asyncio.get_running_loop().time() >= self._expires:
+            if (began := clock()) >= self._expires:
                 self._rendered.clear()
                 try:
                     self._result = await self._query()
                 except StoreError as error:
                     self._result = error
-                self._expires = asyncio.get_running_loop().time() + self._seconds
+                now = clock()
+                self._expires = now + max(self._seconds, _REST * (now - began))
         if isinstance(self._result, StoreError):
             raise self._result
         if variant not in self._rendered:

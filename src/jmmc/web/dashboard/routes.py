@@ -69,7 +69,13 @@ class Dashboard:
     ) -> None:
         names = collector.pseudonyms
         rhythm = rhythm_of(collector.settings)
-        queries = Queries(collector.store, rhythm=rhythm, clock=clock, pseudonyms=names)
+        queries = Queries(
+            collector.store,
+            rhythm=rhythm,
+            clock=clock,
+            pseudonyms=names,
+            known_live=collector.live_sessions,
+        )
         self._collector = collector
         self._access = access
         self._signer = signer
