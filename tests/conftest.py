@@ -1,5 +1,6 @@
 """Configuration of the test run, and fixtures for browsers and MongoDB."""
 
+import asyncio
 import gc
 import os
 import shutil
@@ -165,16 +166,32 @@ def driver_garbage(request: pytest.FixtureRequest) -> Iterator[None]:
             gc.collect()
 
 
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    """A Chromium; without one the test fails."""
+@pytest.fixture(scope="session")
+def chromium() -> Iterator[tuple[Browser, asyncio.AbstractEventLoop]]:
+    """A Chromium for all tests of this process, and the event loop of the driver."""
     assert CHROMIUM, "install Debian's chromium-headless-shell, or call ./run test"
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(
             executable_path=CHROMIUM, args=CHROMIUM_OPTIONS, headless=True
         )
-        yield browser
+        loop = asyncio.get_running_loop()
+        asyncio._set_running_loop(None)
+        yield browser, loop
+        asyncio._set_running_loop(loop)
         browser.close()
+
+
+@pytest.fixture(scope="module")
+def browser(chromium: tuple[Browser, asyncio.AbstractEventLoop]) -> Iterator[Browser]:
+    """A Chromium; without one the test fails.
+
+    The driver's loop looks as if it ran while these tests do. For the other files it must not:
+    their tests run loops of their own.
+    """
+    browser, loop = chromium
+    asyncio._set_running_loop(loop)
+    yield browser
+    asyncio._set_running_loop(None)
 
 
 @pytest.fixture(scope="session")
