@@ -142,7 +142,8 @@ def test_events_that_come_together_are_in_one_sample(make_stage: MakeStage) -> N
         """() => {
           const room = APP.conference._room;
           for (const kind of ["audio", "video"]) {
-            const track = { isLocal: () => true, isMuted: () => true, getType: () => kind };
+            const track = { isLocal: () => true, isMuted: () => true, getType: () => kind,
+              getVideoType: () => undefined };
             room.emit("conference.trackMuteChanged", track);
           }
           room.emit("conference.p2pStatus", null, true);
@@ -418,7 +419,8 @@ def test_a_full_queue_drops_its_oldest_samples_and_then_sends_a_full_one(
           setInterval(() => {
             const room = APP.conference._room;
             for (let event = 0; event < 15; event++) {
-              const track = { isLocal: () => true, isMuted: () => true, getType: () => name };
+              const track = { isLocal: () => true, isMuted: () => true, getType: () => name,
+                getVideoType: () => undefined };
               room.emit("conference.trackMuteChanged", track);
             }
             room.participants = 2 + (number++ % 7);
@@ -592,7 +594,8 @@ def test_an_event_between_two_ticks_does_not_merge_them(make_stage: MakeStage) -
         stage.pass_time(9000)
         stage.page.evaluate(
             """() => APP.conference._room.emit("conference.trackMuteChanged",
-              { isLocal: () => true, isMuted: () => true, getType: () => "audio" })"""
+              { isLocal: () => true, isMuted: () => true, getType: () => "audio",
+                getVideoType: () => undefined })"""
         )
         stage.pass_time(1000)
     stage.wait_until(lambda: sum("cq" in m for m in _readings(stage)) >= 6)

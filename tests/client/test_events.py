@@ -26,7 +26,7 @@ STEPS = {
     "ice_restart": "jitsi.sendAnalytics('ice-restart.requested', {}, 'jingle')",
     "no_track_data": "jitsi.sendAnalytics('track.no.data.from.source', {value: true})",
     "mic_missing": "jitsi.sendAnalytics('error', {audio_requested: true, video_requested: false,"
-    " reason: 'gum.not_found'}, 'get.user.media')",
+    " reason: 'device not found', devices: 'audio'}, 'get.user.media')",
     "reconnected": "APP.connection.emit('connection.connectionEstablished', 'x')",
     "offline": "window.dispatchEvent(new Event('offline'))",
     "online": "window.dispatchEvent(new Event('online'))",
@@ -36,12 +36,16 @@ STEPS = {
     " {...jitsi.state.settings, audioOutputDeviceId: 'other'}",
     "audio_only": "jitsi.state['audio-only'] = {enabled: true}",
     "audio_only_off": "jitsi.state['audio-only'] = {enabled: false}",
-    "share_began": "room.tracks = [{getVideoType: () => 'desktop'}]",
-    "share_ended": "room.tracks = [{getVideoType: () => 'camera'}]",
+    "share_began": "room.tracks = [{getVideoType: () => 'desktop', isMuted: () => false}]",
+    "share_ended": "room.tracks = [{getVideoType: () => 'desktop', isMuted: () => true}]",
 }
 # What happens too, and is no event of this participant.
 NOTHING = (
     "room.emit('conference.inbound_video_stats_received', {}, new Map())",
+    "room.emit('conference.trackMuteChanged', {isLocal: () => false, getSsrc: () => 7});"
+    " room.emit('conference.inbound_video_stats_received', {}, new Map([[7, {fps: 0}]]))",
+    "room.emit('conference.trackMuteChanged', {isLocal: () => true, isMuted: () => true,"
+    " getType: () => 'video', getVideoType: () => 'desktop'})",
     "room.emit('conference.dominantSpeaker', 'other', [], false)",
     "room.emit('conference.media_session.started', {isP2P: true})",
     "room.emit('conference.server_region_changed', 'eu-west')",

@@ -302,10 +302,16 @@ def test_a_stay_that_an_error_ends_says_which(make_stage: MakeStage) -> None:
                 "jitsi.sendAnalytics('page.reload.scheduled', {reason: 'error.config.x'})"
             )
         else:
-            # As the library does: it leaves, and then says why.
-            stage.page.evaluate("APP.conference._room.joined = null")
+            # As the library does: it leaves, which its analytics notice, and then says why.
             event = {"kicked": "conference.kicked", "suspended": "conference.suspendDetected"}
-            stage.raise_event(event[code])
+            stage.page.evaluate(
+                """event => {
+                  APP.conference._room.joined = null;
+                  jitsi.sendAnalytics("stream.switch.delay");
+                  APP.conference._room.emit(event);
+                }""",
+                event[code],
+            )
         if code not in ("kicked", "suspended"):
             stage.page.evaluate("jitsi.leave()")
         last = _last(stage)

@@ -123,6 +123,30 @@ def test_devices_are_named_without_the_shared_screen(make_stage: MakeStage) -> N
     }
 
 
+def test_devices_are_named_whatever_jitsi_does_to_their_tracks(make_stage: MakeStage) -> None:
+    """With the sound of a shared screen, or with a virtual background, Jitsi sends other tracks."""
+    stage = make_stage(clock=True, collect_devices=True)
+    stage.page.evaluate(_JITSI, "en")
+    stage.page.evaluate(
+        """me => {
+      const room = jitsi.join("room", me);
+      const made = (kind, label, source) => ({
+        getType: () => kind, getVideoType: () => undefined,
+        getTrack: () => ({ label, getSettings: () => ({}) }),
+        _originalStream: { getTracks: () => [{ label: source, getSettings: () => ({}) }] } });
+      room.getLocalTracks = () => [
+        made("audio", "MediaStreamAudioDestinationNode", "Headset"),
+        made("video", "0d3bd3f6-2f2e-4d3c-8a3e-2f4b8ed7a7a1", "Webcam")];
+    }""",
+        _ME,
+    )
+    stage.load()
+    stage.emit(_RECORD)
+    stage.pass_time(31_000)
+    state = fold([sample["m"] for sample in stage.samples])[-1]
+    assert (state["dev.mic"], state["dev.cam"]) == ("Headset", "Webcam")
+
+
 def test_the_page_can_ask_for_the_code_that_is_sent(make_stage: MakeStage) -> None:
     stage = make_stage(clock=True, support_code="code")
     stage.load()

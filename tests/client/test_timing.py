@@ -95,7 +95,8 @@ class Call:
         self.until(at)
         self.stage.page.evaluate(
             """kind => APP.conference._room.emit("conference.trackMuteChanged",
-              { isLocal: () => true, isMuted: () => true, getType: () => kind })""",
+              { isLocal: () => true, isMuted: () => true, getType: () => kind,
+              getVideoType: () => undefined })""",
             kind,
         )
 
@@ -271,7 +272,7 @@ def test_an_interruption_ends_and_begins_samples(make_stage: MakeStage) -> None:
 
 
 def test_jitsis_repeated_statistics_at_an_interruption_are_no_tick(make_stage: MakeStage) -> None:
-    """It raises them with a quality of 0, just before the event itself."""
+    """It raises them with a quality of 0, before the event itself. In between, the app may draw."""
     call = Call(make_stage)
     call.stage.page.evaluate(
         "APP.conference._room.pc = {peerconnection: {getStats: () => new Promise(() => {})}}"
@@ -282,7 +283,10 @@ def test_jitsis_repeated_statistics_at_an_interruption_are_no_tick(make_stage: M
     call.until(21)
     call.stage.page.evaluate(
         """record => { jitsi.emitStats(record);
+          const { now } = performance;
+          performance.now = () => now.call(performance) + 400;
           APP.conference._room.emit("conference.connectionInterrupted");
+          performance.now = now;
           jitsi.emitStats(record); }""",
         {**_RECORD, "payload": payload},
     )

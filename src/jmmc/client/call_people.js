@@ -31,9 +31,12 @@ function readDevices(room) {
   const tracks = room.getLocalTracks();
   /** @param {string} kind */
   const labelOf = (kind) => {
-    const track = tracks
-      .find((track) => track.getType() === kind && track.getVideoType() !== "desktop")
-      ?.getTrack();
+    const own = tracks.find(
+      (track) => track.getType() === kind && track.getVideoType() !== "desktop",
+    );
+    // With an effect (a virtual background, less noise, the sound of a shared screen) the track is one
+    // of the page's own making, and not called as the device.
+    const track = own?._originalStream?.getTracks()[0] || own?.getTrack();
     return deviceName(track?.label, track?.getSettings?.().deviceId);
   };
   findSpeaker();

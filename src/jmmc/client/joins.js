@@ -113,7 +113,11 @@ const registerHandler = () =>
   attempt(() => page.JitsiMeetJS.app.analyticsHandlers.push(page.__jmmc));
 
 /** @type {Object<string, string>} */
-const REFUSALS = { "gum.permission_denied": "_denied", "gum.not_found": "_missing" };
+const REFUSALS = {
+  "gum.permission_denied": "_denied",
+  "device not found": "_missing", // as the analytics say it
+  "gum.not_found": "_missing", // as the IFrame API does
+};
 /** How microphone and camera together were refused. @type {string | undefined} */
 let refused;
 

@@ -172,16 +172,18 @@ function hook(room) {
   }
 
   function onInterrupted() {
-    // Just before this event Jitsi raises one that repeats the statistics, with a quality of 0.
-    const repeated = pending && !pending.stats.connectionQuality && now() - pending.at < 100;
-    if (repeated) pending = undefined;
+    // Just before this event Jitsi raises one that repeats the statistics, with a quality of 0. It may
+    // be a while: in between, the app draws.
+    if (pending && !pending.stats.connectionQuality) pending = undefined;
     session?.onCut(true);
   }
 
   /** @param {any} track */
   function onMute(track) {
     if (!track.isLocal()) notFilmed.add(track.getSsrc());
-    else onEvent((track.isMuted() ? "muted_" : "unmuted_") + track.getType());
+    // A shared screen that ends is muted; no camera was.
+    else if (track.getVideoType() !== "desktop")
+      onEvent((track.isMuted() ? "muted_" : "unmuted_") + track.getType());
   }
 
   /** @type {Object<string, (...args: any[]) => void>} */
@@ -204,7 +206,9 @@ function hook(room) {
       hasMedia = true;
     },
     server_region_changed: (name) => (region = name),
-    inbound_video_stats_received: (_, stuck) => stuck.size && onEvent("no_picture"),
+    // Of a camera that was switched off, or of a screen, packets may still come.
+    inbound_video_stats_received: (_, stuck) =>
+      [...stuck.keys()].some((ssrc) => !notFilmed.has(ssrc)) && onEvent("no_picture"),
     dominantSpeaker: (id) => id === me && onEvent("speaking"),
     left: checkPlace,
     kicked: () => onFailure("kicked"),
@@ -284,6 +288,10 @@ const watchJoin = guarded((room, isJoined) => {
   if (!isJoined) onFailure(error.name);
 });
 
+/** Look where the page is: in a call only after what goes on now. Jitsi leaves a room before it says
+ * that somebody was thrown out of it. */
+const checkSoon = () => (session ? setTimeout(checkPlace) : checkPlace());
+
 /** The app's store, once it was noticed. @type {any} */
 let lastStore;
 
@@ -299,7 +307,7 @@ function watchStore() {
       const after = ["connection", "conference"].map(stateOf);
       const isNews = after.some((part, place) => part !== before[place]);
       before = after;
-      if (isNews) checkPlace();
+      if (isNews) checkSoon();
     }),
   );
 }
@@ -307,7 +315,7 @@ function watchStore() {
 if (settings.enabled) {
   if (!page.__jmmc) {
     const sendEvent = guarded((/** @type {any} */ event) => {
-      checkPlace();
+      checkSoon();
       onAnalytics(event);
     });
     // A handler of Jitsi's analytics, which it makes with `new`.

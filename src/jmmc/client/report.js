@@ -326,7 +326,10 @@ function watch(room, before, region, bridge, onEvent) {
     region: region || before.region,
     bridge: bridge || before.bridge,
     audio_only: state["features/base/audio-only"]?.enabled ? "_on" : "_off",
-    share: tracks.some((track) => track.getVideoType() === "desktop") ? "_began" : "_ended",
+    // The track of a shared screen that ended may stay, muted.
+    share: tracks.some((track) => track.getVideoType() === "desktop" && !track.isMuted())
+      ? "_began"
+      : "_ended",
   };
   for (const key in after) {
     const current = after[key];
