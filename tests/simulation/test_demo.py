@@ -31,6 +31,8 @@ def test_the_demo_starts_with_one_day_of_calls_and_adds_live_ones(tmp_path: Path
         overview = wait_until(find_live, lambda: "no live calls", pause=0.5)
         assert overview["sessions"] > 400
         assert 0 < overview["grades"]["poor_share"] < 0.3
+        cameras = {row["value"] for row in _get(port, "/compare?by=camera&since=25h")}
+        assert cameras >= {"VGA Camera", "HD Webcam"}
         assert (tmp_path / "jmmc-demo.db").exists()
         assert not (tmp_path / "jmmc.db").exists()
         said = (tmp_path / "log").read_text()

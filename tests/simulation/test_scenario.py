@@ -20,7 +20,7 @@ from jmmc.simulation.expected import ExpectedResults
 from jmmc.simulation.scenario import STEP, Held, Scenario, SimulatedSession, simulate
 from tests.support.builders import SID, UID
 
-_DAY = Scenario(participants=400, rooms=20, minutes=1440, seed=7, start=1_789_948_800)
+_DAY = Scenario(participants=400, rooms=20, minutes=1440, seed=7, start=1_789_948_800, devices=True)
 _SIMULATED = list(simulate(_DAY))
 _RHYTHM = Rhythm(STEP, 75)
 
@@ -53,7 +53,11 @@ def _grades(simulated: SimulatedSession, name: str) -> dict[int, Grade]:
 
 def test_the_same_seed_gives_the_same_sessions_and_another_seed_others() -> None:
     assert list(simulate(_DAY)) == _SIMULATED
-    assert list(simulate(msgspec.structs.replace(_DAY, seed=8))) != _SIMULATED
+    others = list(simulate(msgspec.structs.replace(_DAY, seed=8, devices=False)))
+    assert others != _SIMULATED
+    assert not any(
+        b'"dev"' in sample.readings for call in others for sample in call.session.samples
+    )
 
 
 def test_each_participant_is_one_session_and_sessions_come_in_order_of_time() -> None:
@@ -305,9 +309,23 @@ def test_sessions_in_the_outage_are_attributed_to_the_region() -> None:
     assert set(causes.values()) == {"region"}
 
 
+def test_devices_are_named_and_old_cameras_are_those_of_slow_machines() -> None:
+    on_slow = Counter[str]()
+    for simulated in _SIMULATED:
+        summary = summarize(
+            simulated.session, preset=preset("jitsi"), rhythm=_RHYTHM, now=simulated.ended
+        )
+        assert summary.microphone
+        assert bool(summary.speaker) == (not simulated.browser.startswith("Safari"))
+        assert (summary.camera or "") == simulated.camera
+        on_slow[simulated.camera] += "cpu" in _causes(simulated).values()
+    assert {camera for camera, slow in on_slow.items() if slow} == {"VGA Camera"}
+
+
 def test_expected_results_count_each_second_once() -> None:
     expected = ExpectedResults()
     regions, paths, causes = Counter[str](), Counter[str](), Counter[str]()
+    cameras = Counter[str]()
     connections = Counter[int]()
     people: dict[int, set[str]] = defaultdict(set)
     for simulated in _SIMULATED:
@@ -316,12 +334,16 @@ def test_expected_results_count_each_second_once() -> None:
         causes.update(problems.values())
         regions.update(_held_at(simulated.regions, moment) for moment in problems)
         paths.update(_held_at(simulated.paths, moment) for moment in problems)
+        cameras[simulated.camera] += len(problems)
         connections.update(range(simulated.began, simulated.ended))
         for moment in range(simulated.began, simulated.ended):
             people[moment].add(simulated.session.browser_id)
     assert expected.by_cause == causes
     assert {name: bad for name, (_, bad) in expected.by_region.items() if bad} == regions
     assert {name: bad for name, (_, bad) in expected.by_path.items() if bad} == paths
+    without_camera = cameras.pop("")
+    assert without_camera
+    assert {name: bad for name, (_, bad) in expected.by_camera.items()} == cameras
     for seconds in (expected.by_region, expected.by_path):
         assert sum(known for known, _ in seconds.values()) == expected.seconds
     assert expected.seconds == connections.total()

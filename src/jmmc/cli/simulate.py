@@ -50,6 +50,9 @@ from jmmc.stores import open_store
     help="The same seed generates the same calls.",
 )
 @click.option(
+    "--devices", is_flag=True, help="Whether the names of microphones, cameras, speakers are known."
+)
+@click.option(
     "--start", help="Start of the period. Default: it ends now; with --url: it starts now."
 )
 @utc_option
@@ -68,6 +71,7 @@ def simulate(
     rooms: int,
     minutes: int,
     seed: int,
+    devices: bool,
     start: str | None,
     speed: float,
 ) -> None:
@@ -82,7 +86,7 @@ def simulate(
     began = parse_time("--start", start)
     if began is None:
         began = int(time.time()) - (0 if server else minutes * 60)
-    scenario = Scenario(participants, rooms, minutes, seed, began)
+    scenario = Scenario(participants, rooms, minutes, seed, began, devices=devices)
     expected = ExpectedResults()
     try:
         with progress_bar("sessions") as progress:

@@ -182,8 +182,8 @@ function hook(room) {
   function onMute(track) {
     if (!track.isLocal()) notFilmed.add(track.getSsrc());
     // A shared screen that ends is muted; no camera was.
-    else if (track.getVideoType() !== "desktop")
-      onEvent((track.isMuted() ? "muted_" : "unmuted_") + track.getType());
+    else if (track.getVideoType() === "desktop") watchRoom();
+    else onEvent((track.isMuted() ? "muted_" : "unmuted_") + track.getType());
   }
 
   /** @type {Object<string, (...args: any[]) => void>} */

@@ -151,11 +151,16 @@ class _Server(uvicorn.Server):
 
 
 def _load_with_demo_store(load: Callable[[], Settings]) -> Settings:
-    """Load and check the settings; the demo uses a store of its own unless one is configured."""
+    """Load and check the settings; the demo uses a store of its own unless one is configured.
+
+    There it also has the devices of the simulated people, unless the settings say otherwise.
+    """
     settings = load()
     channels_of(settings)  # A service that cannot be used is a mistake in the settings.
     if settings.demo and "store" not in settings.model_fields_set:
-        return settings.model_copy(update={"store": STORE})
+        defaults = {"store": STORE, "collect_devices": True}
+        unset = defaults.keys() - settings.model_fields_set
+        return settings.model_copy(update={name: defaults[name] for name in unset})
     return settings
 
 

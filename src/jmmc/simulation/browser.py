@@ -74,6 +74,7 @@ def draw_samples(
     *,
     joining: Joining,
     bye: bool,
+    devices: bool,
     chance: Random,
 ) -> tuple[Sample, ...]:
     """The samples of a visit whose first tick is `phase` seconds after its begin.
@@ -81,7 +82,8 @@ def draw_samples(
     In a browser of a phone timers run late: it closes no samples, and its events come with the next
     tick, and say how old they are.
     """
-    browser = _Browser(person, joining, began, chance, closes=person.os != "iOS 18")
+    known = identity(person) | (_devices(person) if devices else {})
+    browser = _Browser(person, known, joining, began, chance, closes=person.os != "iOS 18")
     browser.run(legs, began + phase)
     return browser.end(legs[-1].end, bye=bye)
 
@@ -90,13 +92,20 @@ class _Browser:
     """The state of the script: what it sent last, what it has not sent yet."""
 
     def __init__(
-        self, person: Person, joining: Joining, began: int, chance: Random, *, closes: bool
+        self,
+        person: Person,
+        known: _Readings,
+        joining: Joining,
+        began: int,
+        chance: Random,
+        *,
+        closes: bool,
     ) -> None:
         self._person = person
         self._joining = joining
         self._chance = chance
         self._closes = closes
-        self._identity = identity(person) | {"set.ask": joining.ask, "set.join": joining.join}
+        self._identity = known | {"set.ask": joining.ask, "set.join": joining.join}
         self._seen = seen_by_server(person)
         self._sent: _Readings = {}
         self._samples: list[Sample] = []
@@ -237,6 +246,16 @@ def draw_attempt(at: int, person: Person, joining: Joining, region: str) -> tupl
 def identity(person: Person) -> _Readings:
     """Who it is."""
     return {"br": person.browser, "os": person.os, "pid": person.endpoint}
+
+
+def _devices(person: Person) -> _Readings:
+    """The devices in use, where their names are known."""
+    names = {
+        "dev.mic": person.microphone,
+        "dev.cam": person.camera_name,
+        "dev.spk": person.speaker,
+    }
+    return {path: name for path, name in names.items() if name}
 
 
 def seen_by_server(person: Person) -> _Readings:

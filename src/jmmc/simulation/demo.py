@@ -36,7 +36,9 @@ async def simulate_past_day(settings: Settings, now: float) -> None:
             return
         start = int(now) - _DAY_MINUTES * 60
         pushes: list[Push] = []
-        for simulated in simulate(Scenario(600, 24, _DAY_MINUTES, int(now), start)):
+        devices = settings.collect_devices
+        scenario = Scenario(600, 24, _DAY_MINUTES, int(now), start, devices=devices)
+        for simulated in simulate(scenario):
             for session in simulated.sessions:
                 samples = tuple(sample for sample in session.samples if sample.ts < now)
                 if len(samples) < len(session.samples) and samples:
@@ -58,7 +60,9 @@ async def simulate_live_calls(url: str, clock: Callable[[], float] = time.time) 
         while True:
             start = int(clock())
             past = start - _WAVE_MINUTES * 30  # Half of the wave is over: some calls are under way.
-            scenario = Scenario(_WAVE_PARTICIPANTS, 5, _WAVE_MINUTES, start, past, outage=False)
+            scenario = Scenario(
+                _WAVE_PARTICIPANTS, 5, _WAVE_MINUTES, start, past, outage=False, devices=True
+            )
             wave = asyncio.create_task(_push_wave(scenario, url))
             waves.add(wave)
             wave.add_done_callback(waves.discard)

@@ -17,9 +17,9 @@ _EMPTY_SECONDS = 600
 class ExpectedResults:
     """The truth about sessions that are added by their start.
 
-    `by_region`, `by_path` and `by_bridge` have seconds in all, and with a problem: each second
-    counts for the region, the path and the bridge that it was on. `failures` counts the joins that
-    failed, by reason.
+    `by_region`, `by_path`, `by_bridge` and `by_camera` have seconds in all, and with a problem:
+    each second counts for the region, the path and the bridge that it was on, and for the camera
+    of the participant. `failures` counts the joins that failed, by reason.
     """
 
     def __init__(self) -> None:
@@ -30,6 +30,7 @@ class ExpectedResults:
         self.by_region: dict[str, list[int]] = defaultdict(lambda: [0, 0])
         self.by_path: dict[str, list[int]] = defaultdict(lambda: [0, 0])
         self.by_bridge: dict[str, list[int]] = defaultdict(lambda: [0, 0])
+        self.by_camera: dict[str, list[int]] = defaultdict(lambda: [0, 0])
         self.failures: dict[str, int] = defaultdict(int)
         self.dropped = 0  # Sessions that a failure ended.
         self.ratings: list[int] = []
@@ -55,6 +56,9 @@ class ExpectedResults:
         _count(self.by_region, simulated.regions, simulated.problems)
         _count(self.by_path, simulated.paths, simulated.problems)
         _count(self.by_bridge, simulated.bridges, simulated.problems)
+        if simulated.camera:
+            held = (Held(began, ended, simulated.camera),)
+            _count(self.by_camera, held, simulated.problems)
         self._add_joining(simulated)
         failing, working = scenario.outage_window
         self.in_outage += scenario.outage and any(
@@ -102,7 +106,7 @@ class ExpectedResults:
             f"  {self.meetings:,} meetings; peak concurrent: {self.peak_people:,} participants,"
             f" {self.peak_connections:,} connections",
         ]
-        for seconds in (self.by_region, self.by_path, self.by_bridge):
+        for seconds in (self.by_region, self.by_path, self.by_bridge, self.by_camera):
             for value, (known, affected) in sorted(seconds.items()):
                 lines.append(
                     f"  {value:14} {affected / max(known, 1):7.2%} of"

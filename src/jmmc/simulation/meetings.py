@@ -24,6 +24,10 @@ _BROWSERS = (
     ("Safari 18", "iOS 18", 6),
     ("Edge 131", "Windows 11", 9),
 )
+_MICROPHONES = ("Built-in Microphone", "Built-in Microphone", "USB Headset", "Speakerphone")
+_SPEAKERS = {"Built-in Microphone": "Built-in Speakers"}  # Others have a microphone's name.
+_CAMERAS = ("Built-in Camera", "HD Webcam", "Conference Camera")
+_OLD_CAMERA = "VGA Camera"
 _NETWORKS = 120
 _LARGEST_DIRECT = 4
 """People of a meeting in which two may be alone for so long that it goes from peer to peer."""
@@ -39,7 +43,8 @@ _TRIES = 20  # To find somebody who has time.
 class Scenario(Struct, frozen=True):
     """What to simulate: `participants` sessions, spread over `minutes` and over `rooms` rooms.
 
-    `start` is in Unix seconds. With `outage`, one region fails in the middle.
+    `start` is in Unix seconds. With `outage`, one region fails in the middle. With `devices`, the
+    names of microphones, cameras and speakers are known.
     """
 
     participants: int
@@ -48,6 +53,7 @@ class Scenario(Struct, frozen=True):
     seed: int
     start: int
     outage: bool = True
+    devices: bool = False
 
     @property
     def outage_window(self) -> tuple[int, int]:
@@ -82,6 +88,27 @@ class Person(Struct, frozen=True):
     def endpoint(self) -> str:
         """The id in a room."""
         return self.browser_id[:8]
+
+    @property
+    def microphone(self) -> str:
+        """Its name, as a browser tells it."""
+        return _MICROPHONES[int(self.browser_id[-1], 16) % len(_MICROPHONES)]
+
+    @property
+    def speaker(self) -> str:
+        """Its name; "" where the browser does not tell it."""
+        if self.browser.startswith("Safari"):
+            return ""
+        return _SPEAKERS.get(self.microphone, self.microphone)
+
+    @property
+    def camera_name(self) -> str:
+        """Its name; "" without one. Old machines have old cameras."""
+        if not self.camera:
+            return ""
+        if self.browser == SLOW_BROWSER:
+            return _OLD_CAMERA
+        return _CAMERAS[int(self.browser_id[-2], 16) % len(_CAMERAS)]
 
 
 class Meeting(Struct, frozen=True):

@@ -30,7 +30,8 @@ class SimulatedSession(Struct, frozen=True):
 
     It lasts from `began` to `ended`, in Unix seconds. `regions`, `paths` (`udp`, `tcp`, `relay`,
     `p2p`) and `bridges` (an address, or `p2p`) cover that time. `screens`: when a shared screen was
-    sent or seen. `attempts` are the joins that failed before it: each is a session of its own.
+    sent or seen. `camera` is its name, "" when unknown. `attempts` are the joins that failed before
+    it: each is a session of its own.
     """
 
     session: Session
@@ -41,6 +42,7 @@ class SimulatedSession(Struct, frozen=True):
     screens: tuple[Window, ...]
     network: int
     browser: str
+    camera: str
     address: int
     bridges: tuple[Held, ...]
     joining: Joining
@@ -83,7 +85,14 @@ def _session(scenario: Scenario, visit: Visit) -> SimulatedSession:
     of_joins = Random(scenario.seed * 2_000_003 + visit.number)  # noqa: S311 - a simulation
     joining = draw_joining(visit, course.problems, of_joins)
     samples = draw_samples(
-        visit.began, course.legs, person, phase, joining=joining, bye=bye, chance=chance
+        visit.began,
+        course.legs,
+        person,
+        phase,
+        joining=joining,
+        bye=bye,
+        devices=scenario.devices,
+        chance=chance,
     )
     sid = f"{chance.getrandbits(128):032x}"
     name = f"room-{room}" if room % 7 else f"r%c3%a9union-{room}"
@@ -96,6 +105,7 @@ def _session(scenario: Scenario, visit: Visit) -> SimulatedSession:
         tuple(Window(part.start, part.end) for part in course.legs if part.conditions.screen),
         person.network,
         person.browser,
+        person.camera_name if scenario.devices else "",
         person.address,
         tuple(_bridges(course.legs)),
         joining,
