@@ -1,6 +1,7 @@
 """Sphinx configuration of the documentation site (`./run docs`)."""
 
 import re
+from pathlib import Path
 
 from sphinx.application import Sphinx
 
@@ -17,6 +18,7 @@ html_theme = "furo"
 html_title = "jmmc"
 html_copy_source = False
 html_show_sphinx = False
+html_search_scorer = str(Path(__file__).with_name("scorer.js"))
 html_theme_options = {
     "light_css_variables": {"color-brand-primary": "#0b5fa5", "color-brand-content": "#0b5fa5"},
     "dark_css_variables": {"color-brand-primary": "#7cc0ff", "color-brand-content": "#7cc0ff"},

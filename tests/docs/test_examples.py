@@ -1,7 +1,11 @@
 """Each example runs as a server, and its export contains what was pushed."""
 
+import ast
+import asyncio
+import inspect
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -9,8 +13,10 @@ import sys
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
+from importlib.util import find_spec
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 import pytest
 
@@ -176,6 +182,46 @@ def test_the_cells_that_read_a_store_print_what_was_counted_by_hand(tmp_path: Pa
     assert lines[2].split()[:3] == ["eu-west", "31", "min"]
     assert lines[-2].partition(" ")[2].startswith("120 s poor {")
     assert lines[-1].startswith("170 samples, ")
+
+
+def test_the_python_of_the_page_on_embedding_reads_the_store(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Each block, with the store and a session of the test. Without pandas and polars, the block
+    for them makes its table only.
+    """
+    shutil.copy(ROOT / "tests" / "data" / "first-schema.db", tmp_path / "jmmc.db")
+    assert jmmc("rebuild", folder=tmp_path).returncode == 0
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("time.time", lambda: 1795600000.0)  # Its `7d` are those of the store.
+    text = (ROOT / "docs/how-to/embedding.md").read_text("utf-8")
+    mounted, read, table, awaited = re.findall(r"^```python\n(.*?)^```$", text, re.M | re.S)
+    assert _run(mounted)["app"].routes[-1].path == "/jitsi-meet-metrics-collector"
+
+    found = _run(read.replace('region="eu-west"', 'room="standup"').replace("cf154090", "bbbbbbbb"))
+    assert (found["overview"].sessions, found["session"].room) == (3, "standup")
+    assert [spell.spell.end - spell.spell.start for spell in found["detail"].spells] == [120]
+    assert capsys.readouterr().out.startswith("3 ")
+
+    has_frames = find_spec("pandas") is not None and find_spec("polars") is not None
+    makes_table = table.partition("calls = ")[0].replace("import polars\n", "")
+    found = _run(table if has_frames else makes_table)
+    assert found["table"].num_rows == 170
+    assert not has_frames or len(found["calls"]) == 170
+
+    found = _run(awaited.replace("mongodb://db/jmmc", "sqlite:///jmmc.db"))
+    assert found["overview"].sessions == 4
+
+
+def _run(block: str) -> dict[str, Any]:
+    """Run a block as a notebook does, with `await` outside of functions; the names that it sets."""
+    names: dict[str, Any] = {}
+    code = compile(block, "page", "exec", flags=ast.PyCF_ALLOW_TOP_LEVEL_AWAIT)
+    if code.co_flags & inspect.CO_COROUTINE:
+        asyncio.run(eval(code, names))
+    else:
+        exec(code, names)
+    return names
 
 
 def test_the_list_of_examples_is_complete() -> None:
