@@ -1,9 +1,8 @@
-"""Completion, as a real bash computes it."""
+"""Completion, as real shells compute it."""
 
 import asyncio
 import os
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -12,15 +11,34 @@ from jmmc.accounts import users
 from jmmc.stores.sqlite.store import SqliteStore
 from tests.support.commands import jmmc
 from tests.support.site import Site
+from tests.support.warm import warm
 
-_SCRIPT = """
+# Each defines `offered WORD...`, which prints what the shell has for the last word. zsh shows it
+# only in a terminal: what its script hands over to be shown is printed.
+_SCRIPTS = {
+    "bash": """
 eval "$(jmmc completion bash)"
-complete() {
+offered() {
     COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1)); COMPREPLY=()
     _jmmc_completion jmmc
     echo "${COMPREPLY[*]}"
 }
-"""
+""",
+    "zsh": """
+compdef() { :; }
+eval "$(jmmc completion zsh)"
+_describe() { print -r -- ${completions_with_descriptions%%:*}; }
+compadd() { print -r -- $completions; }
+offered() { words=("$@") CURRENT=$#; _jmmc_completion; }
+""",
+    "fish": """
+jmmc completion fish | source
+function offered
+    complete -C "$argv" | string replace -r '\\t.*' '' | string join ' '
+end
+""",
+}
+_QUIETLY = {"bash": "--norc", "zsh": "-f", "fish": "--no-config"}
 _LINES = {
     "jmmc se": "serve sessions settings",
     "jmmc sessions --gr": "--grade",
@@ -46,14 +64,16 @@ def session(tmp_path: Path) -> str:
     return asyncio.run(fill())
 
 
-def test_bash_completes_commands_options_and_stored_values(session: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize("shell", _SCRIPTS)
+def test_a_shell_completes_commands_options_and_stored_values(
+    shell: str, session: str, tmp_path: Path
+) -> None:
     expected = {**_LINES, f"jmmc show {session[:6]}": session}
-    lines = [f"complete {line}" for line in expected]
-    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    lines = [f"offered {line}" for line in expected]
     done = subprocess.run(
-        ["bash", "--norc", "-c", _SCRIPT + "\n".join(lines)],
+        [shell, _QUIETLY[shell], "-c", _SCRIPTS[shell] + "\n".join(lines)],
         cwd=tmp_path,
-        env={**os.environ, "PATH": path, "PYTHONPATH": os.pathsep.join(sys.path)},
+        env={**os.environ, "PATH": f"{warm().folder}{os.pathsep}{os.environ['PATH']}"},
         capture_output=True,
         text=True,
         timeout=60,
