@@ -26,7 +26,7 @@ quietly() { "$@" >/log 2>&1 || { cat /log >&2; exit 1; }; }
 owner() { stat -c "$1: %U:%G %a" "$1"; }
 there() { for path; do [ ! -e "$path" ] || echo "$state: $path"; done; }
 everything='/opt/jmmc /usr/bin/jmmc /etc/jmmc /var/lib/jmmc/jmmc.db'
-install() { quietly dpkg --force-unsafe-io --force-confold -i /jmmc.deb; }
+install() { quietly dpkg --force-unsafe-io -i /jmmc.deb </dev/null; }
 
 install
 owner /var/lib/jmmc
@@ -103,8 +103,13 @@ def test_the_package_needs_the_python_that_it_was_built_with(package: Path) -> N
     version = subprocess.run(["/usr/bin/python3", "-c", printed], capture_output=True, text=True)
     major, minor = map(int, version.stdout.split())
     assert f"python3 (>= {major}.{minor}), python3 (<< {major}.{minor + 1}~)" in shown.stdout
-    conffiles = subprocess.run(["dpkg-deb", "-I", package, "conffiles"], capture_output=True)
-    assert conffiles.stdout == b"/etc/jmmc/jmmc.toml\n"
+
+
+def test_an_upgrade_never_asks_about_the_configuration(package: Path) -> None:
+    """dpkg asks about changed conffiles, and without a terminal fails; `jmmc init` changes it."""
+    listed = subprocess.run(["dpkg-deb", "-I", package], capture_output=True, text=True)
+    assert "postinst" in listed.stdout
+    assert "conffiles" not in listed.stdout
 
 
 def test_the_package_is_installed_configured_upgraded_removed_and_purged(

@@ -3,6 +3,7 @@
 import http.client
 import json
 import os
+import re
 import shutil
 import signal
 import ssl
@@ -125,6 +126,8 @@ class Proxied:
                 "maxconn 20000": "maxconn 200",
             },
         )
+        if os.geteuid() != 0:  # Only root may become another user.
+            text = re.sub(r"^ +(user|group|chroot) .*\n", "", text, flags=re.MULTILINE)
         (folder / "haproxy.cfg").write_text(text)
         return [_command("haproxy"), "-db", "-f", str(folder / "haproxy.cfg")]
 

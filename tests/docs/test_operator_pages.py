@@ -46,7 +46,7 @@ _ELSEWHERE = {
     "jmmc serve --config jmmc.toml": "the tutorial, the proxies' tests and others run the server",
     "python3 -m venv /opt/jmmc": _LOCKED,
     "/opt/jmmc/bin/pip install": _LOCKED,
-    "systemctl stop nginx && certbot": "needs a host name on the internet",
+    "certbot ": "needs a host name on the internet",
     "docker ": _DOCKER,
     "cd ../docker-jitsi-meet && docker compose up": _DOCKER,
     "kubectl ": _KUBERNETES,
