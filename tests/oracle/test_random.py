@@ -139,8 +139,13 @@ def test_filters(asked: Asked, differences: Differences, region: str) -> None:
         compared = asked.api("compare", by="transport", **selected)
         differences.compare(window, _of_values(compared), _right(right))
         overview = asked.api("overview", **selected)
-        known = near(totals(cases.RANDOM, *window, where=where))[:2]
-        differences.compare(window, counted(overview["grades"])[:2], known)
+        total = totals(cases.RANDOM, *window, where=where)
+        differences.compare(window, counted(overview["grades"])[:2], near(total)[:2])
+        listed = len(asked.items("sessions", **selected))
+        differences.compare(window, listed, overview["sessions"])
+        differences.compare(
+            window, listed, _between(len(total.known_sessions), len(total.sessions))
+        )
     differences.check()
 
 

@@ -91,6 +91,39 @@ def test_the_value_of_a_dimension_is_the_one_that_held_longest() -> None:
 
 
 @pytest.mark.parametrize(
+    ("selected", "fits"),
+    [
+        ({"region": "eu"}, True),
+        ({"region": "eu", "until": 60}, True),
+        ({"region": "eu", "since": 60}, False),
+        ({"region": "us", "until": 60}, False),
+        ({"region": "us", "since": 149, "until": 150}, True),
+        ({"region": "us", "transport": "udp"}, True),
+        ({"region": "eu|us", "transport": "tcp"}, True),
+        ({"region": "eu", "transport": "tcp"}, False),
+        ({"region": "us", "transport": "udp", "since": 120}, False),
+        ({"browser": "Chrome"}, True),
+    ],
+)
+def test_a_session_fits_what_held_at_once_in_the_window(
+    selected: dict[str, Any], fits: bool
+) -> None:
+    """In `eu` until second 60, then in `us`; over udp until second 120, then over tcp."""
+    summary = _summary(
+        (0, {"br": "Chrome 131", "cq": 90, "t": {"sr": "eu", "tp": "udp"}}),
+        (30, {}),
+        (60, {"t": {"sr": "us"}}),
+        (90, {}),
+        (120, {"t": {"tp": "tcp"}}),
+        (150, {}),
+    )
+    window = {
+        name: summary.began + selected[name] for name in ("since", "until") if name in selected
+    }
+    assert summary.fits_at_once(SummaryFilter(**selected | window)) is fits
+
+
+@pytest.mark.parametrize(
     ("address", "network"),
     [
         ("198.18.3.77", "198.18.3.0/24"),

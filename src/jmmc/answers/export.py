@@ -61,7 +61,7 @@ async def summary_pages(store: Store, selection: SummaryFilter) -> AsyncIterator
     after = None
     while True:
         page = await store.reports.summaries(selection, limit=_PAGE, after=after)
-        yield list(page)
+        yield [summary for summary in page if summary.fits_at_once(selection)]
         if len(page) < _PAGE:
             return
         after = (page[-1].began, page[-1].session)

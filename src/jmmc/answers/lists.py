@@ -69,7 +69,7 @@ async def sessions(
         more = min(_TOGETHER, limit + 1 - len(found))
         part = await reports.summaries(selection, limit=more, order=order, after=cursor)
         for summary in map(bounded, part):
-            if size < _PAGE_BYTES:
+            if size < _PAGE_BYTES and summary.fits_at_once(selection):
                 found.append(summary)
                 size += _size_of(summary)
         if len(part) < more:

@@ -10,7 +10,7 @@ from msgspec import Struct
 
 from jmmc.core.fields import BrowserId, Hidden, Moment
 from jmmc.quality.devices import DEVICES
-from jmmc.quality.filters import DIMENSIONS
+from jmmc.quality.filters import DIMENSIONS, SummaryFilter
 from jmmc.quality.grades import Grade
 from jmmc.quality.grades import GradeSpan as GradeSpan
 from jmmc.quality.grades import grade_at as grade_at
@@ -223,6 +223,20 @@ class Summary(Struct, frozen=True, rename=_STORED_NAMES):
         """The dimensions at a moment."""
         values = {dimension: getattr(self, dimension) for dimension in DIMENSIONS}
         return values_at(values, self.segments, moment)
+
+    def fits_at_once(self, selection: SummaryFilter) -> bool:
+        """Whether all that is selected by dimensions held at a moment of the selection's window.
+
+        Stores select by values that a session had at any time, each on its own.
+        """
+        since, until = selection.since, selection.until
+        last = len(self.segments) - 1
+        return not self.segments or any(
+            selection.fits(segment.values)
+            for place, segment in enumerate(self.segments)
+            if (since is None or since < segment.end or place == last)
+            and (until is None or segment.start < until or place == 0)
+        )
 
     @property
     def grade(self) -> str:
