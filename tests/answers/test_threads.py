@@ -3,6 +3,7 @@
 import asyncio
 import threading
 import time
+from functools import partial
 
 import pytest
 
@@ -36,7 +37,7 @@ async def test_a_computation_ends_when_its_caller_is_cancelled() -> None:
 
 async def test_a_computation_whose_caller_was_cancelled_before_its_turn_never_begins() -> None:
     release, begun = threading.Event(), threading.Event()
-    running = [asyncio.create_task(in_background(release.wait)) for _ in range(2)]
+    running = [asyncio.create_task(in_background(release.wait)) for _ in range(2)]  # One works.
     await asyncio.sleep(0.05)
     waiting = asyncio.create_task(in_background(begun.set))
     await asyncio.sleep(0.05)
@@ -48,7 +49,7 @@ async def test_a_computation_whose_caller_was_cancelled_before_its_turn_never_be
     assert not begun.is_set()
 
 
-async def test_two_computations_at_most_run_at_a_time() -> None:
+async def test_one_computation_works_at_a_time() -> None:
     running: list[int] = []
     most = 0
 
@@ -56,11 +57,41 @@ async def test_two_computations_at_most_run_at_a_time() -> None:
         nonlocal most
         running.append(1)
         most = max(most, len(running))
-        time.sleep(0.02)
+        time.sleep(0.005)
         running.pop()
 
     await asyncio.gather(*(in_background(compute) for _ in range(10)))
-    assert most == 2
+    assert most == 1
+
+
+async def test_a_short_computation_does_not_wait_for_the_end_of_a_long_one() -> None:
+    has_begun, is_done = threading.Event(), threading.Event()
+
+    def compute_long() -> bool:
+        has_begun.set()
+        deadline = time.monotonic() + 10
+        while not is_done.is_set() and time.monotonic() < deadline:
+            pause()
+        return is_done.is_set()
+
+    computing = asyncio.create_task(in_background(compute_long))
+    await asyncio.to_thread(has_begun.wait, 10)
+    await in_background(is_done.set)
+    assert await computing
+
+
+async def test_long_computations_take_turns() -> None:
+    turns: list[int] = []
+
+    def compute(number: int) -> None:
+        deadline = time.monotonic() + 10
+        while time.monotonic() < deadline and not all(turns.count(n) >= 3 for n in range(3)):
+            if turns[-1:] != [number]:
+                turns.append(number)
+            pause()
+
+    await asyncio.gather(*(in_background(partial(compute, number)) for number in range(3)))
+    assert all(turns.count(number) >= 3 for number in range(3)), turns
 
 
 def test_a_pause_outside_of_a_computation_does_nothing() -> None:

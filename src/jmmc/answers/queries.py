@@ -3,6 +3,7 @@
 import time
 from collections.abc import AsyncIterator, Callable, Collection, Iterable, Sequence
 from datetime import UTC, tzinfo
+from functools import partial
 
 import msgspec
 
@@ -120,7 +121,7 @@ class Queries:
         known = self._known_live()
         if known is None:
             async for live_sessions in prefetch(self._reports.live_sessions()):
-                view.add(live_sessions)
+                await in_background(partial(view.add, paused(live_sessions)))
         else:
             await in_background(lambda: view.add(paused(known)))
         now = int(self._clock())

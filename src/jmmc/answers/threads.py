@@ -1,25 +1,59 @@
 """Long computations of answers: in threads that leave the interpreter to the event loop.
 
-Two threads at most compute for all readers together, however many ask. A computation calls `pause`
-every few milliseconds; it ends there when its reader has gone.
+Some threads compute for all readers together, however many ask, and only one of them at a time:
+each further one would make a push wait once more for the interpreter. They take turns of a few
+milliseconds, so that a short computation does not wait for the end of a long one. A computation
+calls `pause` more often than that; it ends there when its reader has gone.
 """
 
 import asyncio
 import threading
 import time
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
 _T = TypeVar("_T")
 
-_THREADS = 2
-_WORK_SECONDS = 0.004  # Without a pause: a push waits that long for the interpreter.
-_PAUSE_SECONDS = 0.001
+_THREADS = 4  # Each has the memory of one computation.
+_WORK_SECONDS = 0.004  # Of a turn.
+_REST_SECONDS = 0.001  # Between two turns.
 _ROWS = 200  # Between two looks at the clock: less than a millisecond.
 
 _threads = ThreadPoolExecutor(_THREADS, "jmmc-answers")
 _current = threading.local()
+
+
+class _Turns:
+    """A lock that is passed on in the order in which threads ask for it."""
+
+    def __init__(self) -> None:
+        self._state = threading.Lock()
+        self._is_taken = False
+        self._waiting: deque[threading.Lock] = deque()
+
+    def take(self) -> None:
+        """Wait for a turn."""
+        with self._state:
+            if not self._is_taken:
+                self._is_taken = True
+                return
+            called = threading.Lock()
+            called.acquire()
+            self._waiting.append(called)
+        called.acquire()  # Until `end` has passed the turn on.
+
+    def end(self) -> None:
+        """End a turn, which begins that of the thread that has waited longest."""
+        with self._state:
+            if self._waiting:
+                self._waiting.popleft().release()
+            else:
+                self._is_taken = False
+
+
+_turns = _Turns()
 
 
 class ReaderGone(Exception):
@@ -31,16 +65,33 @@ class _Computation:
 
     def __init__(self, function: Callable[[], object]) -> None:
         self.abandoned = False
-        self.rested = 0.0
+        self._began = 0.0  # The present turn.
         self._function = function
 
     def __call__(self) -> object:
+        self._take_turn()
         _current.computation = self
-        self.rested = time.perf_counter()
         try:
+            self.end_if_abandoned()
             return self._function()
         finally:
             _current.computation = None
+            _turns.end()
+
+    def end_if_abandoned(self) -> None:
+        if self.abandoned:
+            raise ReaderGone
+
+    def let_others_work(self) -> None:
+        """Rest, and let another computation have its turn, if this one has lasted long enough."""
+        if time.perf_counter() - self._began >= _WORK_SECONDS:
+            time.sleep(_REST_SECONDS)
+            _turns.end()
+            self._take_turn()
+
+    def _take_turn(self) -> None:
+        _turns.take()
+        self._began = time.perf_counter()
 
 
 async def in_background(function: Callable[[], _T]) -> _T:
@@ -63,13 +114,9 @@ def pause() -> None:
     Does nothing outside of `in_background`. Raises `ReaderGone` to end the computation.
     """
     computation: _Computation | None = getattr(_current, "computation", None)
-    if computation is None:
-        return
-    if computation.abandoned:
-        raise ReaderGone
-    if time.perf_counter() - computation.rested >= _WORK_SECONDS:
-        time.sleep(_PAUSE_SECONDS)
-        computation.rested = time.perf_counter()
+    if computation is not None:
+        computation.end_if_abandoned()
+        computation.let_others_work()
 
 
 def paused(items: Iterable[_T], every: int = _ROWS) -> Iterator[_T]:

@@ -171,11 +171,8 @@ class WindowReader:
             sums = WindowSums(selection, by=by, part=part, entered=entered)
             at_end = msgspec.structs.replace(selection, since=start, until=end)
             async for rows in self._rows(at_end, by):
-                kept = [*rows]
-                await in_background(partial(_add, sums, steps, kept, *part))
-                edges |= {
-                    row.session: row for row in kept if row.began < since or row.ended > until
-                }
+                kept = await in_background(partial(_add, sums, steps, rows, *part))
+                edges |= await in_background(partial(_outside, kept, since, until))
             sides.append(sums)
         return sides, edges
 
@@ -196,10 +193,17 @@ class WindowReader:
 
 def _add(
     sums: WindowSums, steps: QualitySteps, rows: Iterable[Row], since: int, until: int
-) -> None:
+) -> Sequence[Row]:
+    """Add the sessions, and return them."""
     kept = [*rows]
     sums.add(paused(kept))
     steps.add_rows(paused(kept), since, until)
+    return kept
+
+
+def _outside(rows: Iterable[Row], since: int, until: int) -> dict[str, Row]:
+    """The sessions that also were there before `since` or after `until`."""
+    return {row.session: row for row in rows if row.began < since or row.ended > until}
 
 
 def _totals_of(whole: WindowSums, steps: QualitySteps) -> WindowTotals:

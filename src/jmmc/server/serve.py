@@ -5,6 +5,7 @@ import gc
 import logging
 import signal
 import socket
+import sys
 import time
 from collections.abc import Callable, Coroutine
 from functools import partial
@@ -40,6 +41,7 @@ _log = logger(__name__)
 GRACE = 10  # Seconds that open requests get to finish when the server stops.
 _UNSENT = 65_536  # Bytes buffered for a client that does not read; the default is megabytes.
 _TICKS = 10  # uvicorn's ticks, ten a second, between two checks of the connections.
+_SWITCH_SECONDS = 0.001  # As long as a push waits for the interpreter, a dozen times; usually 5 ms.
 _VERIFY_LIMIT = 100 * 2**20  # Bytes: about a second. `jmmc check` verifies any size.
 
 
@@ -106,6 +108,7 @@ def _run(load: Callable[[], Settings]) -> None:
         _greet(settings, port)
         _log.info("started", version=__version__, store=settings.store.partition(":")[0])
         _freeze_startup_objects()
+        sys.setswitchinterval(_SWITCH_SECONDS)
         url = f"http://127.0.0.1:{port}{settings.prefix}"
         with asyncio.Runner(loop_factory=server.config.get_loop_factory()) as runner:
             reload = partial(_reload, collector, partial(_load_with_demo_store, load))

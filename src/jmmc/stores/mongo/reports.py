@@ -1,5 +1,6 @@
 """`Reports` in MongoDB."""
 
+import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Sequence, Set
 from contextlib import aclosing
 from typing import Any
@@ -145,7 +146,7 @@ class MongoReports:
         """See `Reports.live_sessions`."""
         query = {**RUNNING, "began": {"$gte": 0}}  # See `overdue`.
         async for part in self._parts(query, {"whole": True}, _LIVE_SESSIONS):
-            yield [_LIVE_SESSION.decode(document["whole"]) for document in part]
+            yield await asyncio.to_thread(_live_sessions, part)
 
     async def facts(
         self, columns: Sequence[str], selection: SummaryFilter
@@ -424,3 +425,7 @@ class MongoReports:
                     {}, {"length": True}, sort=[("length", DESCENDING)]
                 )
         return summary_query(selection, longest["length"] if longest else 0)
+
+
+def _live_sessions(documents: Sequence[Document]) -> list[LiveSession]:
+    return [_LIVE_SESSION.decode(document["whole"]) for document in documents]

@@ -135,14 +135,14 @@ class SqliteReports:
         """See `Reports.live_sessions`."""
         after: tuple[int, str] = (-_MAXIMUM, "")
         while True:
-            rows = await self._connections.read(
+            sessions = await self._connections.read_as(
+                _live_sessions,
                 f"SELECT {SUMMARY_JSON} FROM summaries INDEXED BY summaries_that_run"
                 " WHERE running AND (began, session) > (?, ?) ORDER BY began, session LIMIT ?",
                 [*after, _LIVE_SESSIONS],
             )
-            if not rows:
+            if not sessions:
                 return
-            sessions = [_LIVE_SESSION.decode(summary_json(*row)) for row in rows]
             after = (sessions[-1].began, sessions[-1].session)
             yield sessions
 
@@ -173,12 +173,12 @@ class SqliteReports:
         end = _MAXIMUM if selection.until is None else selection.until
         most = _PART
         while True:
-            (texts_of_part,) = await self._connections.read(
+            *columns, began = await self._connections.read_as(
+                _columns,
                 f"SELECT {texts} FROM (SELECT {fields} FROM summaries"
                 f" WHERE {' AND '.join([*conditions, _BEGAN])} ORDER BY began LIMIT ?)",
                 [*values, start, end, most],
             )
-            *columns, began = [msgspec.json.decode(text) for text in texts_of_part]
             if len(began) < most:
                 yield columns
                 return
@@ -406,6 +406,15 @@ class SqliteReports:
         return await self._connections.write(
             lambda connection: connection.execute(statement, values).rowcount
         )
+
+
+def _live_sessions(rows: Sequence[tuple[Any, ...]]) -> list[LiveSession]:
+    return [_LIVE_SESSION.decode(summary_json(*row)) for row in rows]
+
+
+def _columns(rows: Sequence[tuple[str, ...]]) -> list[list[Any]]:
+    (texts,) = rows
+    return [msgspec.json.decode(text) for text in texts]
 
 
 def _where(selection: SummaryFilter) -> tuple[str, list[object]]:
