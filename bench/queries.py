@@ -3,9 +3,10 @@
 Creates the stores with `jmmc simulate` unless they are in --folder (some minutes). For comparison,
 also averages the stored deltas without weights by time: how long it takes, and what it returns.
 
-With --long, measures a store of 1,000,000 sessions in 300 days. It has summaries and rollups, as
-after the retention of samples: those of three simulated days, again and again. Windows begin and
-end at odd seconds.
+With --long, measures a store of 1,000,000 sessions in 300 days, or ten times --sessions in as many
+days as make it as dense. It has summaries, rollups and columns of days, as after the retention of
+samples: those of three simulated days, again and again. Windows begin and end at odd seconds. With
+--mongod the same on a new mongod.
 """
 
 import argparse
@@ -28,6 +29,7 @@ sys.path.insert(0, str(Path(__file__).parent.parent))
 import msgspec
 
 from jmmc.answers.queries import Queries
+from jmmc.maintenance.column_days import ColumnDays
 from jmmc.maintenance.schedule import summarizer_of
 from jmmc.quality.filters import SummaryFilter
 from jmmc.quality.rollup_hours import hours_of
@@ -57,7 +59,7 @@ def main() -> None:
     options = parser.parse_args()
     options.folder.mkdir(exist_ok=True)
     if options.long:
-        asyncio.run(_show_long(options.folder / "long.db", 10 * options.sessions))
+        _measure_long(options.folder, 10 * options.sessions, on_mongod=options.mongod)
         return
     # The small store has the newest tenth of the time, as dense as the large one.
     small = _created(options.folder, options.sessions // 10, 3)
@@ -100,6 +102,10 @@ _LIMITS = {
     "outliers of all dimensions, 30 days": 150,
     "changes by browser, 30 days": 150,
     "pairs of browser and os, 1 day": 150,
+    "pairs of browser and os, 30 days": 150,
+    "overview of all versions of a browser, 30 days": 150,
+    "overview's page of one browser, 30 days": 500,
+    "usage by day, 30 days": 150,
     "live": 150,
     "meeting": 100,
     "session": 100,
@@ -110,11 +116,16 @@ _LIMITS = {
 
 async def _measure(store: Store) -> dict[str, float]:
     await store.open()
+    async for _ in summarizer_of(store, Settings.of(), time.time).rollups.complete():
+        pass
+    await ColumnDays(store, lambda: True, clock=time.time).step()
     queries = Queries(store, rhythm=RHYTHM, clock=time.time)
     (newest,) = await store.reports.summaries(SummaryFilter(), limit=1)
     until = newest.began + _DAY - newest.began % _DAY
     month, day = (SummaryFilter(since=until - number * _DAY, until=until) for number in (30, 1))
     one_browser = SummaryFilter(since=until - _DAY, until=until, browser="Chrome 131")
+    all_versions = msgspec.structs.replace(month, browser="Chrome")
+    browser_of_month = msgspec.structs.replace(month, browser="Chrome 131")
     largest = max(await queries.meetings(day), key=lambda meeting: meeting.sessions)
     calls: list[Callable[[], Awaitable[Any]]] = [
         lambda: queries.overview(month),
@@ -126,6 +137,10 @@ async def _measure(store: Store) -> dict[str, float]:
         lambda: queries.outliers(month, limit=30),
         lambda: queries.changes("browser", until - 10 * _DAY, month),
         lambda: queries.crossed("browser", "os", day),
+        lambda: queries.crossed("browser", "os", month),
+        lambda: queries.overview(all_versions),
+        lambda: queries.overview_detail(browser_of_month, "network", worst=10),
+        lambda: queries.usage("day", month),
         lambda: queries.live(),
         lambda: queries.meeting(largest.id),
         lambda: queries.session(largest.id),
@@ -144,39 +159,72 @@ async def _measure(store: Store) -> dict[str, float]:
     return figures
 
 
-async def _show_long(path: Path, sessions: int) -> None:
-    exists = path.exists()
-    store = open_store(f"sqlite:///{path}")
+def _measure_long(folder: Path, sessions: int, *, on_mongod: bool) -> None:
+    path = folder / "long.db"
+    asyncio.run(_show_long(f"sqlite:///{path}", sessions))
+    print(f"\n{sessions:,} sessions, file {path.stat().st_size / 1e9:.2f} GB, {_memory():.0f} MB")
+    if on_mongod:
+        mongod = Mongod(folder / "mongod")
+        mongod.start()
+        try:
+            print("\nOn mongod:\n")
+            asyncio.run(_show_long(mongod.url, sessions))
+        finally:
+            mongod.stop()
+
+
+async def _show_long(url: str, sessions: int) -> None:
+    store = open_store(url, timeout=60)
     await store.open()
-    if not exists:
+    summarizer = summarizer_of(store, Settings.of(), time.time)
+    async for _ in summarizer.rollups.complete():  # At once where there are none.
+        pass
+    if not await store.reports.summaries(SummaryFilter(), limit=1):
         await _fill_with_summaries(store, sessions)
+    await ColumnDays(store, lambda: True, clock=time.time).step()
     queries = Queries(store, rhythm=RHYTHM, clock=time.time)
     (newest,) = await store.reports.summaries(SummaryFilter(), limit=1)
     until = newest.began + 17
-    print("| query | limit | median |")
-    print("|---|---|---|")
-    for days, limit in ((300, 300), (30, 150), (1, 150)):
+    print("| query | limit | median | CPU |")
+    print("|---|---|---|---|")
+    for days, limit in ((sessions * 3 // 10_000, 300), (30, 150), (1, 20)):
         window = SummaryFilter(since=until - days * _DAY + 4321, until=until)
-        of_browser, of_region, of_network = [
-            msgspec.structs.replace(window, **{field: await _most_frequent(store, field, until)})
-            for field in ("browser", "region", "network")
-        ]
-        for name, query in (
-            ("overview", partial(queries.overview, window)),
-            ("overview of one browser", partial(queries.overview, of_browser)),
-            ("overview of one region", partial(queries.overview, of_region)),
-            ("overview of one network", partial(queries.overview, of_network)),
-            ("compare by browser", partial(queries.compare, "browser", window)),
-            ("compare by network", partial(queries.compare, "network", window)),
-        ):
-            times = []
+        for name, query in (await _long_queries(queries, store, window)).items():
+            times, began_cpu = [], time.process_time()
             for _ in range(_ROUNDS):
                 began = time.perf_counter()
                 await query()
                 times.append((time.perf_counter() - began) * 1000)
-            print(f"| {name}, {days} days | < {limit} ms | {statistics.median(times):.0f} ms |")
+            cpu = (time.process_time() - began_cpu) * 1000 / _ROUNDS
+            median = statistics.median(times)
+            print(f"| {name}, {days} days | < {limit} ms | {median:.0f} ms | {cpu:.0f} ms |")
     await store.close()
-    print(f"\n{sessions:,} sessions, file {path.stat().st_size / 1e9:.2f} GB, {_memory():.0f} MB")
+
+
+async def _long_queries(
+    queries: Queries, store: Store, window: SummaryFilter
+) -> dict[str, Callable[[], Awaitable[Any]]]:
+    assert window.until is not None
+    of_browser, of_region, of_network = [
+        msgspec.structs.replace(window, **{field: await _most_frequent(store, field, window.until)})
+        for field in ("browser", "region", "network")
+    ]
+    of_all_versions = msgspec.structs.replace(window, browser="Chrome")
+    return {
+        "overview": partial(queries.overview, window),
+        "overview of one browser": partial(queries.overview, of_browser),
+        "overview of one region": partial(queries.overview, of_region),
+        "overview of one network": partial(queries.overview, of_network),
+        "overview of all versions of a browser": partial(queries.overview, of_all_versions),
+        "compare by browser": partial(queries.compare, "browser", window),
+        "compare by network": partial(queries.compare, "network", window),
+        "browser crossed with os": partial(queries.crossed, "browser", "os", window),
+        "page of the overview": partial(queries.overview_detail, window, "network", worst=10),
+        "page of one browser": partial(queries.overview_detail, of_browser, "network", worst=10),
+        "50 rooms": partial(queries.rooms, window, limit=50),
+        "50 sessions": partial(queries.sessions, window, limit=50),
+        "search": partial(queries.search, "room-12"),
+    }
 
 
 async def _most_frequent(store: Store, field: str, until: int) -> str:

@@ -6,6 +6,7 @@ from typing import Generic, NamedTuple, TypeVar
 
 import msgspec
 
+from jmmc.answers.column_reading import PairTotals
 from jmmc.answers.joins import rates_of
 from jmmc.answers.model import FEW, Change, Comparison, Grades, JoinRates, Outlier
 from jmmc.answers.threads import paused
@@ -22,7 +23,6 @@ from jmmc.quality.filters import SummaryFilter
 from jmmc.quality.grading import Grade
 from jmmc.quality.intervals import Replicates
 from jmmc.quality.joins import JoinSums
-from jmmc.quality.pair_sums import Pair, PairSums
 from jmmc.quality.quality_steps import QualitySteps, merged
 from jmmc.quality.rollups import Sums, joined_replicates, total
 from jmmc.quality.window_sums import Row
@@ -44,7 +44,7 @@ class WindowTotals(NamedTuple):
 
     `steps` has the shares of bad time over time. `edges`: the sessions at its ends, when the rest
     came from rollups, and `drops` the stays that were dropped in each of these; else `deciles` and
-    `rooms`.
+    `rooms`. `joins` by value, where the same sessions told of them.
     """
 
     parts: Sequence[Sums]
@@ -55,6 +55,7 @@ class WindowTotals(NamedTuple):
     rooms: Mapping[str, Sequence[int]] = {}
     edges: Mapping[str, Row] | None = None
     drops: Mapping[int, int] = {}
+    joins: Mapping[str, JoinSums] | None = None
 
 
 def compared(
@@ -97,14 +98,13 @@ def with_differences(
     return sorted(different, key=_order)
 
 
-def crossed_rows(
-    pairs: PairSums, joins: Mapping[Pair, JoinSums], selection: SummaryFilter, *by: str
-) -> list[Comparison]:
+def crossed_rows(pairs: PairTotals, selection: SummaryFilter, *by: str) -> list[Comparison]:
     """The pairs of values of the dimensions `by`, in the same order.
 
     At most the `MOST_COMPARED` with the most time, then with the most joins.
     """
-    sums = with_joined(pairs.values(), joins)
+    joins = pairs.joins
+    sums = with_joined(pairs.values, joins)
     used = nlargest(
         MOST_COMPARED,
         sums,

@@ -5,6 +5,7 @@ from functools import partial
 
 import msgspec
 
+from jmmc.answers.column_reading import read_joins
 from jmmc.answers.model import JoinRates, JoinReasons, Quantiles, RecentJoins
 from jmmc.answers.rollup_reading import rollups_by_value, stored_value
 from jmmc.answers.threads import in_background, paused
@@ -36,13 +37,19 @@ async def joins_by(
 ) -> dict[str, JoinSums]:
     """The joins of a window by the values of a dimension, or of all together (`ALL`).
 
-    Whole hours and days come from rollups, both ends from sessions; with a filter, all of it does.
+    Whole hours and days come from rollups, both ends from sessions; with a filter, from columns,
+    or all of it from sessions.
     `of_whole_hours` is what was read from the rollups already; what is at the ends is added to it.
     """
     since, until = selection.since, selection.until
     assert since is not None
     assert until is not None
     first, last = whole_units(since, until, HOUR)
+    if (
+        not selection.only_window
+        and (joins := await read_joins(reports, selection, by)) is not None
+    ):
+        return joins
     if not selection.only_window or first >= last:
         return await _of_sessions(reports, selection, since, until, by)
     found = {} if of_whole_hours is None else of_whole_hours
@@ -66,6 +73,8 @@ async def all_joins(reports: Reports, selection: SummaryFilter) -> JoinSums:
     first, last = whole_units(since, until, HOUR)
     stored = await stored_value(reports, selection) if first < last else None
     if stored is None:
+        if (of_columns := await read_joins(reports, selection, ALL)) is not None:
+            return of_columns.get(ALL, JoinSums())
         first = last = until
     sums = JoinSums()
     async for joins in _of_ends(reports, selection, first, last, ALL):

@@ -4,10 +4,19 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence, Set
 from functools import partial
 from heapq import nlargest
+from operator import add
 from typing import NamedTuple
 
 import msgspec
 
+from jmmc.answers.column_reading import (
+    PairTotals,
+    add_days,
+    days_of,
+    read_pairs,
+    rest_of,
+    rooms_of,
+)
 from jmmc.answers.comparing import (
     Side,
     WindowTotals,
@@ -43,6 +52,7 @@ from jmmc.answers.model import (
 )
 from jmmc.answers.threads import in_background, paused
 from jmmc.answers.window_totals import (
+    MAX_POINTS,
     WindowReader,
     lengths_of,
     quality_step_of,
@@ -53,6 +63,7 @@ from jmmc.answers.worst_meetings import WorstMeetings
 from jmmc.core.errors import InvalidInput
 from jmmc.core.tasks import prefetch
 from jmmc.core.timestamps import WordedMoment
+from jmmc.quality.column_sums import ColumnSums
 from jmmc.quality.filters import DIMENSIONS, SELDOM_KNOWN, SummaryFilter
 from jmmc.quality.grading import Grade
 from jmmc.quality.intervals import estimate, interval
@@ -70,16 +81,14 @@ from jmmc.quality.rollups import (
 )
 from jmmc.quality.segments import track_of
 from jmmc.quality.summary import grade_at, lane_of
-from jmmc.quality.window_sums import ROW_COLUMNS, Cut, Row, cut_of, fitting_pieces
+from jmmc.quality.window_sums import ROW_COLUMNS, Cut, Row, WindowSums, cut_of, fitting_pieces
 from jmmc.stores import Reports, Store
 
 _MOST_ROWS = 200  # Of a heat map: the values with the most known time.
 _FROM_GOOD = (Grade.GOOD, Grade.FAIR, Grade.POOR, Grade.UNKNOWN)
 _MAX_CELLS = 60  # In a row of a heat map.
 MOST_CROSSED = 200_000
-"""Sessions of which two dimensions are crossed: no rollup has pairs, so each of them is read."""
-
-_MAX_POINTS = 200  # In a series.
+"""Sessions of which two dimensions are crossed, where columns do not answer: each is read."""
 
 
 class OverviewDetail(NamedTuple):
@@ -101,18 +110,45 @@ class Overviews:
     async def overview(self, selection: SummaryFilter) -> Overview:
         """Totals and a time series of the window, and what runs now."""
         since, until = window_of(selection)
-        length = DAY if step_of(until - since, _MAX_POINTS) % DAY == 0 else HOUR
+        length = DAY if step_of(until - since, MAX_POINTS) % DAY == 0 else HOUR
         sums = await self._reader.totals(selection, ALL, length)
         if sums.edges is None:
-            return await self._overview(selection, sums, len(sums.rooms))
+            joins = None if sums.joins is None else sums.joins.get(ALL, JoinSums())
+            return await self._overview(selection, sums, len(sums.rooms), joins)
+        if not selection.only_window and (days := await days_of(self._reports, selection)):
+            return await self._overview(selection, sums, await self._rooms(selection, days))
         rooms = await self._reports.count_rooms(selection)
         elsewhere = await self._rooms_of_others(selection, sums.edges)
         return await self._overview(selection, sums, rooms - len(elsewhere))
 
+    async def _rooms(self, selection: SummaryFilter, days: Sequence[int]) -> int:
+        """How many rooms the sessions of a selection were in, by the columns of days."""
+        columns = ColumnSums(selection, sums=False, rooms=True)
+        others = await self._beside(selection, days, columns)
+        return len(columns.rooms.keys() | others.rooms.keys())
+
+    async def _spread(
+        self, selection: SummaryFilter, days: Sequence[int]
+    ) -> tuple[list[int], dict[str, list[int]]]:
+        """What `_deciles` answers, by the columns of days."""
+        columns = ColumnSums(selection, sums=False, spread=True)
+        others = await self._beside(selection, days, columns)
+        return list(map(add, columns.deciles, others.deciles)), rooms_of(columns, others)
+
+    async def _beside(
+        self, selection: SummaryFilter, days: Sequence[int], columns: ColumnSums
+    ) -> WindowSums:
+        """Add the days to `columns`; return the sums of the sessions that are in none of them."""
+        rest = await add_days(self._reports, days, [columns], selection)
+        others = WindowSums(selection, over_time=False)
+        async for rows in rest_of(self._reports, rest, ROW_COLUMNS):
+            await in_background(partial(others.add, paused(Row(*row) for row in rows)))
+        return others
+
     async def series(self, selection: SummaryFilter) -> tuple[Point, ...]:
         """The time series of the window, without failed joins and dropped stays."""
         since, until = window_of(selection)
-        step = step_of(until - since, _MAX_POINTS)
+        step = step_of(until - since, MAX_POINTS)
         totals = await self._reader.totals(selection, ALL, HOUR)
         return tuple(
             _point(part, step, since, until, 0, 0) for part in _by_start(totals.parts, step)
@@ -129,7 +165,10 @@ class Overviews:
         sums = await self._reader.totals(selection, ALL, HOUR) if from_both else compared_sums
         deciles, rooms = compared_sums.deciles, compared_sums.rooms
         if compared_sums.edges is not None:
-            deciles, rooms = await self._deciles(selection, compared_sums.edges)
+            if days := await days_of(self._reports, selection):
+                deciles, rooms = await self._spread(selection, days)
+            else:
+                deciles, rooms = await self._deciles(selection, compared_sums.edges)
         return OverviewDetail(
             await self._overview(selection, sums, len(rooms)),
             [_cell(part) for part in _by_start(sums.parts, HOUR)],
@@ -196,23 +235,22 @@ class Overviews:
         return Side(totals.values, totals.replicates, joins, await all_joins(self._reports, part))
 
     async def _pair_side(self, by: str, crossed: str, part: SummaryFilter) -> Side[Pair]:
-        pairs, joins = await self._pairs(by, crossed, part)
-        values = await in_background(pairs.values)
-        return Side(values, pairs.replicates, joins, await all_joins(self._reports, part))
+        pairs = await self._pairs(by, crossed, part)
+        return Side(*pairs, await all_joins(self._reports, part))
 
     async def crossed(self, by: str, crossed: str, selection: SummaryFilter) -> list[Comparison]:
         """The pairs of values of two dimensions, those worse than the rest first."""
-        pairs, joins = await self._pairs(by, crossed, selection)
-        return await in_background(lambda: crossed_rows(pairs, joins, selection, by, crossed))
+        pairs = await self._pairs(by, crossed, selection)
+        return await in_background(lambda: crossed_rows(pairs, selection, by, crossed))
 
-    async def _pairs(
-        self, by: str, crossed: str, selection: SummaryFilter
-    ) -> tuple[PairSums, dict[Pair, JoinSums]]:
+    async def _pairs(self, by: str, crossed: str, selection: SummaryFilter) -> PairTotals:
         window_of(selection)
         _check_dimension(by)
         _check_dimension(crossed, "crossed")
         if by == crossed:
             raise InvalidInput("expected another dimension than by", field="crossed", given=crossed)
+        if of_columns := await read_pairs(self._reports, selection, by, crossed):
+            return of_columns
         pairs = PairSums(selection, by, crossed)
         names = (*ROW_COLUMNS, by, crossed)
         read = 0
@@ -226,7 +264,9 @@ class Overviews:
                     most=MOST_CROSSED,
                 )
             await in_background(partial(pairs.add, paused(zip(*columns, strict=True))))
-        return pairs, await joins_by_pair(self._reports, selection, by, crossed)
+        values = await in_background(pairs.values)
+        joins = await joins_by_pair(self._reports, selection, by, crossed)
+        return PairTotals(values, pairs.replicates, joins)
 
     async def heat_by(self, by: str, selection: SummaryFilter) -> list[HeatRow]:
         """The heat map of a dimension; filters other than the window are ignored."""
@@ -253,6 +293,8 @@ class Overviews:
         """The sums and the joins of a window by value; each rollup is read once for both."""
         joins: dict[str, JoinSums] = {}
         totals = await self._reader.totals(selection, by, length, joins=joins)
+        if totals.joins is not None:
+            return totals, dict(totals.joins)
         read = joins if by and totals.edges is not None else None
         return totals, await joins_by(self._reports, selection, by, of_whole_hours=read)
 
@@ -284,7 +326,7 @@ class Overviews:
         counts = [0] * 10
         rooms: dict[str, list[int]] = {}
 
-        def add(room: str, tenth: int | None, sessions: int, fair: int, poor: int) -> None:
+        def count(room: str, tenth: int | None, sessions: int, fair: int, poor: int) -> None:
             if tenth is not None:
                 counts[tenth] += sessions
             bad = rooms.setdefault(room, [0, 0])
@@ -292,11 +334,11 @@ class Overviews:
             bad[1] += poor
 
         for decile in await self._reports.deciles(selection):
-            add(decile.room, decile.tenth, decile.sessions, decile.fair, decile.poor)
+            count(decile.room, decile.tenth, decile.sessions, decile.fair, decile.poor)
         for row in paused(edges.values()):
             whole, cut = Cut(row.good, row.fair, row.poor, row.unknown), cut_of(row, since, until)
-            add(row.room, whole.tenth, -1, -whole.fair, -whole.poor)
-            add(row.room, cut.tenth, 1, cut.fair, cut.poor)
+            count(row.room, whole.tenth, -1, -whole.fair, -whole.poor)
+            count(row.room, cut.tenth, 1, cut.fair, cut.poor)
         return counts, rooms
 
     async def _rooms_of_others(
@@ -319,12 +361,17 @@ class Overviews:
         return rooms
 
     async def _overview(
-        self, selection: SummaryFilter, totals: WindowTotals, rooms: int
+        self,
+        selection: SummaryFilter,
+        totals: WindowTotals,
+        rooms: int,
+        joins: JoinSums | None = None,
     ) -> Overview:
         since, until = window_of(selection)
-        step, quality_step = step_of(until - since, _MAX_POINTS), quality_step_of(until - since)
+        step, quality_step = step_of(until - since, MAX_POINTS), quality_step_of(until - since)
         whole = total(totals.parts, since)
-        joins = await all_joins(self._reports, selection)
+        if joins is None:
+            joins = await all_joins(self._reports, selection)
         failed = Counter(at - at % step for at in await failed_times(self._reports, selection))
         dropped = await self._dropped(selection, totals, step)
         steps = {part.start: part for part in _by_start(totals.parts, step)}

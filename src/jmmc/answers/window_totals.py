@@ -1,7 +1,8 @@
 """Reads the sums of a window of time: whole hours from rollups, the rest from sessions.
 
 Rollups have the values of one dimension at a time. So they answer a selection that has nothing but
-a window, or besides one value of one dimension; other selections are answered from their sessions.
+a window, or besides one value of one dimension. Other selections of dimensions are answered from
+the columns of days, and all others from their sessions.
 """
 
 from collections.abc import AsyncIterator, Iterable, Sequence
@@ -10,6 +11,7 @@ from itertools import repeat
 
 import msgspec
 
+from jmmc.answers.column_reading import WindowColumns, read_window
 from jmmc.answers.comparing import WindowTotals
 from jmmc.answers.rollup_reading import StoredValue, rollups_by_value, stored_value
 from jmmc.answers.threads import in_background, paused
@@ -33,6 +35,9 @@ from jmmc.quality.rollups import (
 )
 from jmmc.quality.window_sums import ROW_COLUMNS, Row, WindowSums
 from jmmc.stores import Reports
+
+MAX_POINTS = 200
+"""In a series."""
 
 _ROLLUPS_TOGETHER, _FEW_TOGETHER = 24, 240  # With many values, and with few.
 _EVER = -(2**62)  # Before all time.
@@ -110,8 +115,12 @@ class WindowReader:
         first, last = whole_units(since, until, HOUR)
         steps = QualitySteps(selection, quality_step_of(until - since))
         stored = await self.stored(selection) if not by or selection.only_window else None
+        over_time = length is not None
+        if stored is None and not (over_time and step_of(until - since, MAX_POINTS) % HOUR):
+            window = await read_window(self._reports, selection, by, steps if over_time else None)
+            if window is not None:
+                return await in_background(lambda: _totals_of_columns(window, steps))
         if stored is None:
-            over_time = length is not None
             whole = WindowSums(selection, by=by, over_time=over_time)
             async for rows in self._rows(selection, by):
                 if over_time:
@@ -209,6 +218,18 @@ def _outside(rows: Iterable[Row], since: int, until: int) -> dict[str, Row]:
 def _totals_of(whole: WindowSums, steps: QualitySteps) -> WindowTotals:
     return WindowTotals(
         whole.parts(), whole.values(), whole.replicates, steps, whole.deciles, whole.rooms
+    )
+
+
+def _totals_of_columns(window: WindowColumns, steps: QualitySteps) -> WindowTotals:
+    return WindowTotals(
+        window.parts(),
+        window.values(),
+        window.replicates(),
+        steps,
+        window.deciles(),
+        window.rooms(),
+        joins=window.joins_by_value(),
     )
 
 

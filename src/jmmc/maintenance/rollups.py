@@ -60,11 +60,12 @@ _ROWS_A_SECOND = 500  # Of all time between rollups: they take 2 to 4 % of a cor
 _HOURS_PER_LEASE = 24  # Rebuilt before the lease is renewed.
 _THREAD_ROWS = 100  # Of an hour: 1 ms in a thread, which then sleeps,
 _THREAD_BREAK = 0.002  # in seconds. Without it 1 % of the pushes waited 0.7 s for the interpreter.
-_COLUMNS = (
+FACT_COLUMNS = (
     *("began", "ended", "running", "outcome", "failure", "setup_steps"),
     *("browser_id", "room", "lane", "segments"),
     *DIMENSIONS,
 )
+"""The fields of a summary of which `fact_of` makes a fact."""
 
 
 class RollupMaker:
@@ -218,7 +219,7 @@ class RollupMaker:
     async def _roll_up_hour(self, hour: int) -> None:
         self._yielder.begin()
         selection = SummaryFilter(since=hour, until=hour + HOUR, attempts=None)
-        rows = await self._reports.facts(_COLUMNS, selection)
+        rows = await self._reports.facts(FACT_COLUMNS, selection)
         self._rows += len(rows)
         await self._yielder.pause()
         # In a thread: 100,000 sessions of an hour take seconds.
@@ -275,13 +276,14 @@ class _Facts(Sequence[Fact]):
         return len(self._rows)
 
     def __getitem__(self, place: Any) -> Any:
-        return _fact(self._rows[place])
+        return fact_of(self._rows[place])
 
     def __iter__(self) -> Iterator[Fact]:
-        return map(_fact, _yielding_rows(self._rows))
+        return map(fact_of, _yielding_rows(self._rows))
 
 
-def _fact(row: Sequence[Any]) -> Fact:
+def fact_of(row: Sequence[Any]) -> Fact:
+    """The fact of a row of `FACT_COLUMNS`."""
     began, ended, running, outcome, failure, steps, browser_id, room, lane, segments, *values = row
     return Fact(
         began,

@@ -10,6 +10,7 @@ from jmmc.core.supervision import Supervisor
 from jmmc.ingest.counters import Counters, Job
 from jmmc.maintenance.call_time_metrics import CallTimeCounters
 from jmmc.maintenance.clock_guard import ClockGuard
+from jmmc.maintenance.column_days import ColumnDays
 from jmmc.maintenance.compression import OlderData
 from jmmc.maintenance.retention import delete_old, repeat_in_pieces
 from jmmc.maintenance.summarizer import Summarizer, keep_summarizing
@@ -55,6 +56,7 @@ class Maintenance:
         self._clock = clock
         self._summarizer = summarizer_of(store, settings, clock, call_time, sender_of)
         self._older_data = OlderData(store, lambda: self._summarizer.leading)
+        self._column_days = ColumnDays(store, lambda: self._summarizer.leading, clock=clock)
 
     def start(self, supervisor: Supervisor) -> None:
         """Start all tasks. Stopping them is safe at any time: interrupted work is done again."""
@@ -62,6 +64,7 @@ class Maintenance:
         supervisor.start("packing", lambda: self._hourly("packing", self._archive_quiet))
         supervisor.start("summaries", self._keep_summarizing)
         supervisor.start("compression", self._older_data.compress)
+        supervisor.start("columns", self._column_days.keep_making)
         supervisor.start("incidents", self._keep_finding_incidents)
         supervisor.start("erasures", self._keep_reading_erasures)
 

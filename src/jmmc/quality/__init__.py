@@ -9,6 +9,8 @@ __all__ = [
     "accumulator",
     "addresses",
     "causes",
+    "column_sums",
+    "day_columns",
     "differences",
     "filters",
     "grades",

@@ -156,6 +156,17 @@ class JoinSums(Struct, array_like=True, gc=False):
         sums.counts = Joins(*totals)
         return sums
 
+    def add(self, counts: Joins, failure: str, groups: Mapping[tuple[int, int], int]) -> None:
+        """Add sessions that count for `counts` each: how many by `groups_of` them."""
+        number = sum(groups.values())
+        self.counts += Joins(*(count * number for count in counts.counts))
+        for of_group, count in groups.items():
+            _add_clusters(self.clusters, counts, of_group, count)
+        if counts.failed or counts.refused:
+            self.failures[failure] = self.failures.get(failure, 0) + number
+        if counts.dropped:
+            self.drops[failure] = self.drops.get(failure, 0) + number
+
     def add_steps(self, buckets: Iterable[tuple[str, int]]) -> None:
         """Count how long each step of a join took (`step_buckets`)."""
         for name, bucket in buckets:
@@ -196,7 +207,8 @@ def _add_clusters(clusters: Clusters, counts: Joins, groups: tuple[int, int], nu
         (_DROPPED_AT, counts.dropped),
     ):
         if count:
-            _merge(clusters, dict.fromkeys(cluster_places(row, groups), count * number))
+            for place in cluster_places(row, groups):
+                clusters[place] = clusters.get(place, 0) + count * number
 
 
 def _merge(into: dict[_K, int], more: Mapping[_K, int]) -> None:

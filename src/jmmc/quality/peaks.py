@@ -27,6 +27,46 @@ def peak(present: Iterable[Presence]) -> tuple[int, int]:
     return people, connections
 
 
+Span = tuple[int, int, int]
+"""When a session was there, as in a `Presence`, and the digest of its person."""
+
+
+def most_at_once(present: list[Span]) -> tuple[int, int]:
+    """What `peak` answers, of very many sessions; quickest where these come by time."""
+    present.sort()
+    began: list[int] = []
+    there_until: dict[int, int] = {}  # By person; the ends of earlier times are in `ended`.
+    ended: list[int] = []
+    starts = [start for start, end, _ in present if start < end]
+    for start, end, person in present:
+        if start >= end:
+            continue
+        until = there_until.get(person)
+        if until is None or start > until:
+            if until is not None:
+                ended.append(until)
+            began.append(start)
+            there_until[person] = end
+        elif end > until:
+            there_until[person] = end
+    connections = _most(starts, [end for start, end, _ in present if start < end])
+    if len(began) == len(starts):
+        return connections, connections
+    return _most(began, [*ended, *there_until.values()]), connections
+
+
+def _most(began: Sequence[int], ended: list[int]) -> int:
+    """How many spans there are at once, at the most; `began` is in order."""
+    ended.sort()
+    over = most = 0
+    for begun, moment in enumerate(began, 1):
+        while ended[over] <= moment:
+            over += 1
+        if begun - over > most:
+            most = begun - over
+    return most
+
+
 def peaks(
     present: Iterable[Presence], since: int, until: int, step: int
 ) -> dict[int, tuple[int, int]]:

@@ -16,7 +16,7 @@ class QualitySteps:
 
     def __init__(self, selection: SummaryFilter, seconds: int) -> None:
         self._selection = selection
-        self._seconds = seconds
+        self.seconds = seconds
         self._replicates: dict[int, Replicates] = {}
 
     def add_rows(self, rows: Iterable[Row], since: int, until: int) -> None:
@@ -40,14 +40,22 @@ class QualitySteps:
             if packed := rollup.replicates.get(value):
                 self._of(rollup.start).add_packed(packed)
 
+    def add(self, start: int, groups: tuple[int, int], seconds: tuple[int, int, int]) -> None:
+        """Add known, fair and poor seconds to the step that begins at `start`."""
+        self._of(start).add(groups, *seconds)
+
+    def start_of(self, at: int) -> int:
+        """When the step of a moment begins."""
+        return at - at % self.seconds
+
     def steps(self) -> Sequence[tuple[int, Replicates]]:
         """The steps in which anything is known, by time."""
         return sorted(self._replicates.items())
 
     def _cut(self, sums: dict[int, list[int]], start: int, end: int, grade: Grade) -> None:
         while start < end:
-            step = start - start % self._seconds
-            cut = min(end, step + self._seconds)
+            step = self.start_of(start)
+            cut = min(end, step + self.seconds)
             of_step = sums.setdefault(step, [0, 0, 0])
             of_step[0] += cut - start
             if grade is not Grade.GOOD:
@@ -55,7 +63,7 @@ class QualitySteps:
             start = cut
 
     def _of(self, start: int) -> Replicates:
-        step = start - start % self._seconds
+        step = self.start_of(start)
         if step not in self._replicates:
             self._replicates[step] = Replicates()
         return self._replicates[step]

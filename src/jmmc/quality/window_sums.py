@@ -97,7 +97,8 @@ class WindowSums:
         self._begun: dict[int, int] = defaultdict(int)
         self._seconds: tuple[dict[int, int], ...] = tuple(defaultdict(int) for _ in range(5))
         self._steady: tuple[dict[int, int], ...] = tuple(defaultdict(int) for _ in range(5))
-        self._present: list[Presence] = []
+        self.present: list[Presence] = []
+        """When sessions were there, with `over_time`."""
         self.replicates = ReplicatesByValue(Replicates)
         self.deciles = [0] * 10
         self.rooms: dict[str, list[int]] = {}
@@ -125,7 +126,7 @@ class WindowSums:
                     cut[COLUMN_OF_GRADE[grade]] += end - start
             self._replicate(row, row.value, cut)
             if self._over_time:
-                self._present.append(Presence(row.began, row.ended, row.browser_id))
+                self.present.append(Presence(row.began, row.ended, row.browser_id))
             self._add_whole(row.room, cut_of(row, since, until, track))
 
     def _add_moved(self, row: Row, track: Track) -> None:
@@ -151,7 +152,7 @@ class WindowSums:
                 self._add_span(start, end, piece.grade, value)
                 in_part.setdefault(value, [0] * 5)[COLUMN_OF_GRADE[piece.grade]] += end - start
             if self._over_time:
-                self._present.append(Presence(piece.start, piece.end, row.browser_id))
+                self.present.append(Presence(piece.start, piece.end, row.browser_id))
         for value, cut in in_part.items():
             self._replicate(row, value, cut)
         self._add_whole(row.room, Cut.of(fitting))
@@ -199,7 +200,7 @@ class WindowSums:
         columns: list[dict[int, int]] = [self._begun]
         for seconds, steady in zip(self._seconds[1:], self._steady[1:], strict=True):
             columns.append(_summed(seconds, steady))
-        most = peaks(self._present, *self._part, BUCKET)
+        most = peaks(self.present, *self._part, BUCKET)
         starts = sorted({start for column in columns for start in column} | most.keys())
         return [
             Sums(start, *[column.get(start, 0) for column in columns], *most.get(start, (0, 0)))  # type: ignore[call-arg]

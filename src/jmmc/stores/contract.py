@@ -23,6 +23,7 @@ from jmmc.core.model import (
 )
 from jmmc.core.partitions import PARTITIONS
 from jmmc.quality.causes.recorded import RecordedIncident, StoredIncident
+from jmmc.quality.day_columns import DayColumns
 from jmmc.quality.filters import IncidentFilter, IncidentOrder, SummaryFilter
 from jmmc.quality.ordering import NEWEST_FIRST, Order
 from jmmc.quality.rollups import Rollup
@@ -303,6 +304,29 @@ class Reports(Protocol):
         Remembers how far it came. Until then they are read as they are. MongoDB compresses what it
         writes by itself: there is nothing to do.
         """
+        ...
+
+    async def claim_columns(self, start: int, token: str) -> None:
+        """Take on making the columns of a day (UTC), whose summaries are read after this."""
+        ...
+
+    async def put_columns(self, start: int, token: str, columns: DayColumns | None) -> bool:
+        """Store the columns of a day, None where its sessions have to answer.
+
+        Stores nothing, and returns False, if a summary of a session that began on that day was
+        stored or deleted since `claim_columns` with this token: that deletes columns.
+        """
+        ...
+
+    async def days_with_columns(self, since: int, until: int) -> list[int]:
+        """The starts of the days, from `since` to before `until`, for which `put_columns` stored.
+
+        Without those that an earlier version stored.
+        """
+        ...
+
+    async def day_columns(self, starts: Sequence[int]) -> list[DayColumns]:
+        """The columns of those of these days that have any, by `start`."""
         ...
 
     async def put_usage(self, days: Sequence[UsageSums]) -> None:

@@ -17,7 +17,7 @@ from jmmc.stores.mongo.features import OptionalFeatures
 
 _log = logger(__name__)
 
-SCHEMA = 1
+SCHEMA = 2
 """The version of the stored form: raised where an earlier version of jmmc would misread it."""
 
 _OLDEST = (4, 2)  # The first release that has every command that is sent.

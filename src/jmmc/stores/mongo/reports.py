@@ -12,6 +12,7 @@ from pymongo.errors import DuplicateKeyError
 
 from jmmc.core.partitions import partition_of
 from jmmc.quality.causes.recorded import RecordedIncident, StoredIncident
+from jmmc.quality.day_columns import FORM, DayColumns, unpack
 from jmmc.quality.filters import SELDOM_KNOWN, IncidentFilter, IncidentOrder, SummaryFilter
 from jmmc.quality.joins import JoinSums
 from jmmc.quality.ordering import NEWEST_FIRST, Order
@@ -265,6 +266,36 @@ class MongoReports:
     async def compress_older(self) -> tuple[int, int] | None:
         """See `Reports.compress_older`. MongoDB compresses what it writes: there is no work."""
         return None
+
+    async def claim_columns(self, start: int, token: str) -> None:
+        """See `Reports.claim_columns`."""
+        self._connection.refuse_writes()
+        await summary_writes.claim_columns(self._connection, start, token)
+
+    async def put_columns(self, start: int, token: str, columns: DayColumns | None) -> bool:
+        """See `Reports.put_columns`."""
+        self._connection.refuse_writes()
+        return await summary_writes.put_columns(self._connection, start, token, columns)
+
+    async def days_with_columns(self, since: int, until: int) -> list[int]:
+        """See `Reports.days_with_columns`."""
+        first, end = map(summary_writes.columns_key, (max(since, 0), max(until, 0)))
+        query = {"_id": {"$gte": first, "$lt": end}, "form": FORM}
+        with self._connection.operation():
+            cursor = self._connection.collection("rollups").find(query, {"_id": True})
+            keys = [document["_id"] async for document in cursor.sort("_id", ASCENDING)]
+        return [int(key.split()[1]) for key in keys]
+
+    async def day_columns(self, starts: Sequence[int]) -> list[DayColumns]:
+        """See `Reports.day_columns`."""
+        keys = list(map(summary_writes.columns_key, starts))
+        query = {"_id": {"$in": keys}, "form": FORM}
+        with self._connection.operation():
+            cursor = self._connection.collection("rollups").find(query, {"content": True})
+            packed = [document["content"] async for document in cursor.sort("_id", ASCENDING)]
+        return await asyncio.to_thread(
+            lambda: [columns for content in packed if (columns := unpack(content))]
+        )
 
     async def put_usage(self, days: Sequence[UsageSums]) -> None:
         """See `Reports.put_usage`."""

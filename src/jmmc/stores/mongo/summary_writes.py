@@ -1,11 +1,13 @@
 """Writes summaries, their names, and rollups, and deletes them."""
 
-from collections.abc import Mapping, Sequence
+import asyncio
+from collections.abc import Collection, Mapping, Sequence
 
 import msgspec
 from bson import ObjectId
 from pymongo import DESCENDING, ReplaceOne, UpdateOne
 
+from jmmc.quality.day_columns import FORM, DayColumns, pack
 from jmmc.quality.filters import DIMENSIONS
 from jmmc.quality.rollups import ALL, DAY, HOUR, SPAN, Rollup
 from jmmc.quality.summary import Summary
@@ -17,6 +19,7 @@ from jmmc.stores.searchable_names import NAMED, names_of, stored_kind
 from jmmc.stores.summary_columns import column
 
 _PRUNED = 500  # Summaries at a time.
+_LARGEST_COLUMNS = 15 << 20  # Bytes: a document has at most 16 MiB.
 
 
 async def put_summaries(connection: Connection, summaries: Sequence[Summary]) -> None:
@@ -28,7 +31,11 @@ async def put_summaries(connection: Connection, summaries: Sequence[Summary]) ->
         for kind, text in names_of(summary):
             name = (stored_kind(kind), text)
             latest[name] = max(summary.last, latest.get(name, 0))
+    ids = [summary.session for summary in summaries]
     with connection.operation():
+        days = {summary.began - summary.began % DAY for summary in summaries}
+        days |= await _days_of(connection, ids)
+        await _drop_columns(connection, days)
         await connection.collection("summaries").bulk_write(
             [
                 ReplaceOne({"_id": summary.session}, summary_document(summary), upsert=True)
@@ -47,6 +54,7 @@ async def put_summaries(connection: Connection, summaries: Sequence[Summary]) ->
             ],
             ordered=False,
         )
+        await _drop_columns(connection, days)  # Those that were claimed meanwhile.
         await _mark_clean(connection, {summary.session: summary.samples for summary in summaries})
 
 
@@ -54,7 +62,10 @@ async def erase(connection: Connection, summaries: Sequence[Summary]) -> int:
     """See `Reports.erase`."""
     ids = [summary.session for summary in summaries]
     with connection.operation():
+        days = await _days_of(connection, ids)
+        await _drop_columns(connection, days)
         await connection.collection("summaries").delete_many({"_id": {"$in": ids}})
+        await _drop_columns(connection, days)  # Those that were claimed meanwhile.
     return await drop_names(connection, summaries)
 
 
@@ -82,6 +93,8 @@ async def drop_names(connection: Connection, summaries: Sequence[Summary]) -> in
 async def prune(connection: Connection, before: int) -> int:
     """See `Reports.prune`."""
     with connection.operation(bounded=False):
+        old_columns = {"_id": {"$gte": columns_key(0), "$lt": columns_key(before)}}
+        await connection.collection("rollups").delete_many(old_columns)
         stored = connection.collection("summaries")
         old = {name: {"$lt": before} for name in ("began", "last", "ended")}
         ids = [row["_id"] async for row in stored.find(old, {"_id": True}, limit=_PRUNED)]
@@ -113,6 +126,45 @@ async def put_rollups(connection: Connection, rollups: Sequence[Rollup]) -> None
         operations.append(ReplaceOne({"_id": key}, document, upsert=True))
     with connection.operation():
         await connection.collection("rollups").bulk_write(operations, ordered=False)
+
+
+def columns_key(start: int) -> str:
+    """The `_id` of a day's columns. They are among the rollups, to which every user has rights."""
+    return f"columns {start:012}"
+
+
+async def claim_columns(connection: Connection, start: int, token: str) -> None:
+    """See `Reports.claim_columns`."""
+    claim = {"form": token, "content": b""}
+    with connection.operation():
+        await connection.collection("rollups").replace_one(
+            {"_id": columns_key(start)}, claim, upsert=True
+        )
+
+
+async def put_columns(
+    connection: Connection, start: int, token: str, columns: DayColumns | None
+) -> bool:
+    """See `Reports.put_columns`."""
+    packed = await asyncio.to_thread(pack, columns)
+    if len(packed) > _LARGEST_COLUMNS:
+        packed = pack(None)
+    with connection.operation():
+        stored = await connection.collection("rollups").replace_one(
+            {"_id": columns_key(start), "form": token}, {"form": FORM, "content": packed}
+        )
+    return stored.matched_count > 0
+
+
+async def _days_of(connection: Connection, ids: Sequence[str]) -> set[int]:
+    """The days in which these sessions began, by their summaries so far."""
+    found = connection.collection("summaries").find({"_id": {"$in": ids}}, {"began": True})
+    return {document["began"] - document["began"] % DAY async for document in found}
+
+
+async def _drop_columns(connection: Connection, days: Collection[int]) -> None:
+    keys = [columns_key(day) for day in sorted(days)]
+    await connection.collection("rollups").delete_many({"_id": {"$in": keys}})
 
 
 async def put_usage(connection: Connection, days: Sequence[UsageSums]) -> None:

@@ -1,5 +1,6 @@
 """`Reports` in the file of an SQLite store."""
 
+import asyncio
 from bisect import bisect_left
 from collections.abc import AsyncIterator, Sequence, Set
 from typing import Any
@@ -8,6 +9,7 @@ import msgspec
 
 from jmmc.core.partitions import partition_of
 from jmmc.quality.causes.recorded import RecordedIncident, StoredIncident
+from jmmc.quality.day_columns import FORM, DayColumns, pack, unpack
 from jmmc.quality.filters import SELDOM_KNOWN, IncidentFilter, IncidentOrder, SummaryFilter
 from jmmc.quality.joins import JoinSums
 from jmmc.quality.ordering import NEWEST_FIRST, Order
@@ -284,6 +286,37 @@ class SqliteReports:
     async def compress_older(self) -> tuple[int, int] | None:
         """See `Reports.compress_older`."""
         return await self._connections.write(older_rows.compress_older)
+
+    async def claim_columns(self, start: int, token: str) -> None:
+        """See `Reports.claim_columns`."""
+        await self._connections.write(
+            lambda connection: summary_writes.claim_columns(connection, start, token)
+        )
+
+    async def put_columns(self, start: int, token: str, columns: DayColumns | None) -> bool:
+        """See `Reports.put_columns`."""
+        packed = await asyncio.to_thread(pack, columns)
+        return await self._connections.write(
+            lambda connection: summary_writes.put_columns(connection, start, token, packed)
+        )
+
+    async def days_with_columns(self, since: int, until: int) -> list[int]:
+        """See `Reports.days_with_columns`."""
+        rows = await self._connections.read(
+            "SELECT start FROM day_columns WHERE start >= ? AND start < ? AND form = ?"
+            " ORDER BY start",
+            [since, until, FORM],
+        )
+        return [start for (start,) in rows]
+
+    async def day_columns(self, starts: Sequence[int]) -> list[DayColumns]:
+        """See `Reports.day_columns`."""
+        return await self._connections.read_as(
+            lambda rows: [columns for (packed,) in rows if (columns := unpack(packed))],
+            "SELECT content FROM day_columns WHERE form = ?"
+            " AND start IN (SELECT value FROM json_each(?)) ORDER BY start",
+            [FORM, msgspec.json.encode(starts).decode()],
+        )
 
     async def put_usage(self, days: Sequence[UsageSums]) -> None:
         """See `Reports.put_usage`."""

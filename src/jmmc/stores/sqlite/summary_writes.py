@@ -1,10 +1,13 @@
 """Writes summaries, their names, and rollups, on the writer's connection."""
 
 import sqlite3
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from typing import cast
 
 import msgspec
 
+from jmmc.quality.day_columns import FORM
+from jmmc.quality.rollups import DAY
 from jmmc.quality.summary import Summary
 from jmmc.stores.searchable_names import stored_kind
 from jmmc.stores.sqlite.compression import compress
@@ -33,9 +36,15 @@ def put_summaries(
     `covered` has each session with the number of samples that its summary covers: a session with
     exactly so many is not dirty any more.
     """
+    began, session = map(SUMMARY_COLUMNS.index, ("began", "session"))
     columns = ", ".join((*map(column, SUMMARY_COLUMNS), *JSON_COLUMNS, "whole", "content"))
     marks = ", ".join("?" * (columns.count(",") + 1))
     with transaction(connection):
+        _drop_columns(
+            connection,
+            [cast(int, row[began]) for row in rows],
+            [cast(str, row[session]) for row in rows],
+        )
         connection.executemany(
             f"INSERT OR REPLACE INTO summaries ({columns}) VALUES ({marks})",
             rows,
@@ -65,6 +74,7 @@ def erase(
     """
     deleted = 0
     with transaction(connection):
+        _drop_columns(connection, (), [session for (session,) in ids])
         connection.executemany("DELETE FROM summaries WHERE session = ?", ids)
         for (kind, name), (stored, last) in names.items():
             others, key = _HAVE_NAME[kind], (stored_kind(kind), name)
@@ -84,6 +94,7 @@ def erase(
 def prune(connection: sqlite3.Connection, before: int) -> int:
     """See `Reports.prune`."""
     with transaction(connection):
+        connection.execute("DELETE FROM day_columns WHERE start < ?", [before])
         deleted = connection.execute(
             "DELETE FROM summaries WHERE session IN (SELECT session FROM summaries"
             " WHERE began < ? AND last < ? AND ended < ? ORDER BY began LIMIT ?)",
@@ -107,6 +118,33 @@ def put_rollups(
             " VALUES (?, ?, ?, ?, '', '', '')",
             rows,
         )
+
+
+def claim_columns(connection: sqlite3.Connection, start: int, token: str) -> None:
+    """See `Reports.claim_columns`."""
+    connection.execute(
+        "INSERT OR REPLACE INTO day_columns (start, form, content) VALUES (?, ?, x'')",
+        [start, token],
+    )
+
+
+def put_columns(connection: sqlite3.Connection, start: int, token: str, packed: bytes) -> bool:
+    """See `Reports.put_columns`."""
+    statement = "UPDATE day_columns SET form = ?, content = ? WHERE start = ? AND form = ?"
+    return connection.execute(statement, [FORM, packed, start, token]).rowcount > 0
+
+
+def _drop_columns(
+    connection: sqlite3.Connection, moments: Iterable[int], sessions: Sequence[str]
+) -> None:
+    """Delete the columns of the days in which sessions begin at these moments, or began so far."""
+    days = {(moment - moment % DAY,) for moment in moments}
+    connection.executemany("DELETE FROM day_columns WHERE start = ?", sorted(days))
+    connection.execute(
+        "DELETE FROM day_columns WHERE start IN (SELECT began - began % ? FROM json_each(?)"
+        " JOIN summaries ON summaries.session = value)",
+        [DAY, msgspec.json.encode(sessions).decode()],
+    )
 
 
 def put_usage(connection: sqlite3.Connection, rows: Sequence[tuple[int, int, str]]) -> None:

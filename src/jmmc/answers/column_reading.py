@@ -1,0 +1,311 @@
+"""Reads the columns of days, and the sessions that are not in them one by one.
+
+Not in them are sessions that were there at an end of the window, those of days without columns
+(today has none), and those that are `apart`.
+"""
+
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from functools import partial
+from operator import add
+from typing import Any, NamedTuple
+
+import msgspec
+
+from jmmc.answers.threads import in_background, paused
+from jmmc.core.tasks import prefetch
+from jmmc.quality.column_sums import ColumnSums, Key, has_columns
+from jmmc.quality.day_columns import DayColumns
+from jmmc.quality.filters import SummaryFilter
+from jmmc.quality.intervals import Replicates
+from jmmc.quality.joins import JoinSums, added_joins
+from jmmc.quality.outcomes import ATTEMPTS
+from jmmc.quality.pair_sums import Pair, PairSums
+from jmmc.quality.peaks import most_at_once
+from jmmc.quality.people import digest_of
+from jmmc.quality.quality_steps import QualitySteps
+from jmmc.quality.rollups import ALL, DAY, ReplicatesByValue, Sums, total
+from jmmc.quality.window_joins import JOIN_COLUMNS, WindowJoins
+from jmmc.quality.window_sums import ROW_COLUMNS, Row, WindowSums
+from jmmc.stores import Reports
+
+_LEAST = 2 * DAY  # Seconds: sessions of shorter windows are read as quickly one by one.
+_DAYS_TOGETHER = 8  # That are read at a time.
+_APART_TOGETHER = 500
+
+
+_NAMES = (*ROW_COLUMNS, *(name for name in JOIN_COLUMNS if name not in ROW_COLUMNS))
+_OUTCOME = _NAMES.index("outcome")
+_OF_JOINS = tuple(map(_NAMES.index, JOIN_COLUMNS))
+
+
+class Rest(NamedTuple):
+    """The sessions of a window that are not in columns.
+
+    `days` are the parts of the window of days without columns; `apart` are ids.
+    """
+
+    selection: SummaryFilter
+    days: Sequence[tuple[int, int]]
+    apart: Sequence[str]
+
+
+async def days_of(reports: Reports, selection: SummaryFilter) -> Sequence[int]:
+    """The days whose columns answer a selection with a window; none where they do not."""
+    since, until = selection.since, selection.until
+    assert since is not None and until is not None
+    if until - since < _LEAST or not has_columns(selection):
+        return ()
+    return await reports.days_with_columns(since - since % DAY, until)
+
+
+async def add_days(
+    reports: Reports, days: Sequence[int], sums: Sequence[ColumnSums], selection: SummaryFilter
+) -> Rest:
+    """Add the columns of days to all of these sums; return what is left to be read."""
+    since, until = selection.since, selection.until
+    assert since is not None and until is not None
+    present: set[int] = set()
+    apart: list[str] = []
+
+    async def parts() -> AsyncIterator[Sequence[DayColumns]]:
+        for first in range(0, len(days), _DAYS_TOGETHER):
+            yield await reports.day_columns(days[first : first + _DAYS_TOGETHER])
+
+    async for columns in prefetch(parts()):
+        for of_sums in sums:
+            await in_background(partial(_add, of_sums, columns))
+        present.update(day.start for day in columns)
+        apart += [session for day in columns for session in day.apart]
+    missing: list[tuple[int, int]] = []
+    for start in range(since - since % DAY, until, DAY):
+        if start in present:
+            continue
+        if missing and missing[-1][1] == start:
+            missing[-1] = missing[-1][0], min(start + DAY, until)
+        else:
+            missing.append((max(start, since), min(start + DAY, until)))
+    return Rest(selection, missing, apart)
+
+
+def _add(sums: ColumnSums, columns: Iterable[DayColumns]) -> None:
+    for day in paused(columns, every=1):
+        sums.add(day)
+
+
+async def rest_of(
+    reports: Reports, rest: Rest, names: Sequence[str], *, attempts: bool | None = False
+) -> AsyncIterator[Sequence[Sequence[Any]]]:
+    """Yield the rows of these sessions, each once; `names` begin with session, began and ended.
+
+    `attempts` as in `SummaryFilter`.
+    """
+    assert names[:3] == ("session", "began", "ended")
+    selection = msgspec.structs.replace(rest.selection, attempts=attempts)
+    since, until = selection.since, selection.until
+    assert since is not None and until is not None
+    at_ends: dict[str, Sequence[Any]] = {}
+    for start, end in ((since, since + 1), (until - 1, until)):
+        part = msgspec.structs.replace(selection, since=start, until=end)
+        async for columns in prefetch(reports.columns(names, part)):
+            for row in zip(*columns, strict=True):
+                if row[1] < since or row[2] > until:
+                    at_ends[row[0]] = row
+    yield list(at_ends.values())
+    for start, end in rest.days:
+        part = msgspec.structs.replace(selection, since=start, until=end)
+        async for columns in prefetch(reports.columns(names, part)):
+            yield [
+                row
+                for row in zip(*columns, strict=True)
+                if start <= row[1] < end and row[2] <= until
+            ]
+    for first in range(0, len(rest.apart), _APART_TOGETHER):
+        ids = tuple(rest.apart[first : first + _APART_TOGETHER])
+        part = msgspec.structs.replace(selection, sessions=ids)
+        async for columns in prefetch(reports.columns(names, part)):
+            yield [
+                row
+                for row in zip(*columns, strict=True)
+                if since <= row[1] < until and row[2] <= until
+            ]
+
+
+class WindowColumns(NamedTuple):
+    """All sums of a window: from columns, and of the rest from its sessions."""
+
+    columns: ColumnSums
+    sessions: WindowSums
+    joins: WindowJoins
+
+    def values(self) -> dict[str, Sums]:
+        """The sums by value; "" is that of all, where there is no dimension."""
+        found = {value_of(key): sums for key, sums in self.columns.values().items()}
+        for value, sums in self.sessions.values().items():
+            found[value] = total([sums, found[value]], sums.start) if value in found else sums
+        return found
+
+    def replicates(self) -> dict[str, Replicates]:
+        """The replicates by value."""
+        found = ReplicatesByValue(Replicates)
+        for key, replicates in self.columns.replicates().items():
+            found[value_of(key)].merge(replicates)
+        for value, replicates in self.sessions.replicates.items():
+            found[value].merge(replicates)
+        return found
+
+    def joins_by_value(self) -> dict[str, JoinSums]:
+        """The joins by value."""
+        columns = {value_of(key): sums for key, sums in self.columns.joins().items()}
+        return added_joins([columns, self.joins.values()])
+
+    def parts(self) -> list[Sums]:
+        """The sums over time, by hour or less. The first one has the most at once of all."""
+        parts = [*self.columns.parts(), *self.sessions.parts()]
+        present = [
+            *self.columns.present,
+            *((at, end, digest_of(browser_id)) for at, end, browser_id in self.sessions.present),
+        ]
+        people, connections = most_at_once(present)
+        if parts:
+            first = msgspec.structs.replace(parts[0], people=people, connections=connections)
+            parts[0] = first
+        return parts
+
+    def deciles(self) -> list[int]:
+        """Sessions by tenth of good time."""
+        return list(map(add, self.columns.deciles, self.sessions.deciles))
+
+    def rooms(self) -> dict[str, list[int]]:
+        """Fair and poor seconds by room."""
+        return rooms_of(self.columns, self.sessions)
+
+
+def rooms_of(columns: ColumnSums, sessions: WindowSums) -> dict[str, list[int]]:
+    """Fair and poor seconds by room, of all sessions."""
+    rooms = {room: [*bad] for room, bad in columns.rooms.items()}
+    for room, bad in sessions.rooms.items():
+        rooms[room] = list(map(add, bad, rooms.get(room, (0, 0))))
+    return rooms
+
+
+def value_of(key: Key) -> str:
+    """The value of a key of one dimension; "" of that without any."""
+    return key[0] if key else ALL
+
+
+async def read_window(
+    reports: Reports, selection: SummaryFilter, by: str, steps: QualitySteps | None
+) -> WindowColumns | None:
+    """All sums of a window by value of a dimension, or of all; None where columns do not answer.
+
+    `steps` takes what is over time, if that is wanted: then by hours.
+    """
+    days = await days_of(reports, selection)
+    if not days:
+        return None
+    since, until = selection.since, selection.until
+    assert since is not None and until is not None
+    window = WindowColumns(
+        ColumnSums(selection, (by,) if by else (), steps=steps, spread=True, joins=True),
+        WindowSums(selection, by=by, over_time=steps is not None),
+        WindowJoins(selection, since, until, by=by),
+    )
+    rest = await add_days(reports, days, [window.columns], selection)
+    names = (*_NAMES, by) if by else _NAMES
+    async for rows in rest_of(reports, rest, names, attempts=None):
+        await in_background(partial(_add_rows, window, steps, rows, (since, until)))
+    return window
+
+
+class PairTotals(NamedTuple):
+    """The sums of a window by the pairs of values of two dimensions."""
+
+    values: Mapping[Pair, Sums]
+    replicates: Mapping[Pair, Replicates]
+    joins: Mapping[Pair, JoinSums]
+
+
+async def read_pairs(
+    reports: Reports, selection: SummaryFilter, by: str, crossed: str
+) -> PairTotals | None:
+    """All sums of a window by pairs of values; None where columns do not answer."""
+    days = await days_of(reports, selection)
+    if not days:
+        return None
+    since, until = selection.since, selection.until
+    assert since is not None and until is not None
+    columns = ColumnSums(selection, (by, crossed), joins=True)
+    pairs = PairSums(selection, by, crossed)
+    joins = WindowJoins(selection, since, until, by=by, crossed=crossed)
+    rest = await add_days(reports, days, [columns], selection)
+    async for rows in rest_of(reports, rest, (*_NAMES, by, crossed), attempts=None):
+        await in_background(partial(_add_pairs, pairs, joins, rows))
+    return await in_background(lambda: _pair_totals(columns, pairs, joins))
+
+
+def _add_pairs(pairs: PairSums, joins: WindowJoins, rows: Sequence[Sequence[Any]]) -> None:
+    size = len(ROW_COLUMNS)
+    pairs.add(
+        (*row[:size], *row[len(_NAMES) :]) for row in paused(rows) if row[_OUTCOME] not in ATTEMPTS
+    )
+    joins.add(_join_row(row) for row in paused(rows))
+
+
+def _pair_totals(columns: ColumnSums, pairs: PairSums, joins: WindowJoins) -> PairTotals:
+    values: dict[Pair, Sums] = {}
+    replicates: dict[Pair, Replicates] = {}
+    for of_pairs in (columns.values(), pairs.values()):
+        for (value, crossed), sums in of_pairs.items():
+            pair = value, crossed
+            values[pair] = total([sums, values[pair]], sums.start) if pair in values else sums
+    for of_side in (columns.replicates(), pairs.replicates):
+        for (value, crossed), more in of_side.items():
+            replicates.setdefault((value, crossed), Replicates()).merge(more)
+    found = {(value, crossed): sums for (value, crossed), sums in columns.joins().items()}
+    for pair, of_pair in joins.pairs().items():
+        found.setdefault(pair, JoinSums()).merge(of_pair)
+    return PairTotals(values, replicates, found)
+
+
+async def read_joins(
+    reports: Reports, selection: SummaryFilter, by: str
+) -> dict[str, JoinSums] | None:
+    """The joins of a window by value, or of all; None where columns do not answer."""
+    days = await days_of(reports, selection)
+    if not days:
+        return None
+    since, until = selection.since, selection.until
+    assert since is not None and until is not None
+    columns = ColumnSums(selection, (by,) if by else (), sums=False, joins=True)
+    joins = WindowJoins(selection, since, until, by=by)
+    rest = await add_days(reports, days, [columns], selection)
+    names = (*_NAMES, by) if by else _NAMES
+    async for rows in rest_of(reports, rest, names, attempts=None):
+        await in_background(partial(joins.add, map(_join_row, paused(rows))))
+    return await in_background(
+        lambda: added_joins(
+            [{value_of(key): sums for key, sums in columns.joins().items()}, joins.values()]
+        )
+    )
+
+
+def _join_row(row: Sequence[Any]) -> Sequence[Any]:
+    return [*(row[place] for place in _OF_JOINS), *row[len(_NAMES) :]]
+
+
+def _add_rows(
+    window: WindowColumns,
+    steps: QualitySteps | None,
+    rows: Sequence[Sequence[Any]],
+    bounds: tuple[int, int],
+) -> None:
+    size = len(ROW_COLUMNS)
+    stays = [
+        Row(*row[:size], *row[len(_NAMES) :])
+        for row in paused(rows)
+        if row[_OUTCOME] not in ATTEMPTS
+    ]
+    window.sessions.add(paused(stays))
+    if steps is not None:
+        steps.add_rows(paused(stays), *bounds)
+    window.joins.add(map(_join_row, paused(rows)))
