@@ -49,15 +49,14 @@ def test_each_fact_has_a_sentence(language: str) -> None:
             replace(_cause("line"), facts=(Fact(name, _NUMBERS),)), language
         )
         assert "{" not in sentence
-    assert (
-        "42.0%"
-        in fact_sentences(replace(_cause("line"), facts=(Fact("record", _NUMBERS),)), language)[0]
-    )
+    assert {"en": "42.0\u00a0%", "fr": "42,0\u00a0%"}[language] in fact_sentences(
+        replace(_cause("line"), facts=(Fact("record", _NUMBERS),)), language
+    )[0]
 
 
 def test_a_likely_cause_is_said_with_its_probability() -> None:
     answer = Answer(Verdict.LIKELY, (_cause("bridge", "198.51.100.7", 0.93),))
-    assert headline(answer, "en") == "Likely cause: the bridge 198.51.100.7, 93%."
+    assert headline(answer, "en") == "Likely cause: the bridge 198.51.100.7, 93\u00a0%."
     assert headline(answer, "fr").startswith("Cause probable\u00a0: le pont 198.51.100.7, 93")
 
 
@@ -72,7 +71,7 @@ def test_a_tie_names_all_that_explain_as_much() -> None:
 def test_an_unclear_cause_lists_the_candidates_with_their_probabilities() -> None:
     answer = Answer(Verdict.UNCLEAR, (_ROOM, _REGION))
     assert headline(answer, "en") == (
-        "Unclear: the meeting in room room-9 (45%) / the region eu-west (40%)."
+        "Unclear: the meeting in room room-9 (45\u00a0%) / the region eu-west (40\u00a0%)."
     )
 
 
@@ -90,12 +89,12 @@ def test_another_participant_is_called_by_name_where_that_is_known() -> None:
 
 
 def test_a_probability_is_never_certain() -> None:
-    assert [percent(share, "en") for share in (0.0, 0.004, 0.5, 0.996, 1.0)] == [
-        "1%",
-        "1%",
-        "50%",
-        "99%",
-        "99%",
+    assert [percent(share) for share in (0.0, 0.004, 0.5, 0.996, 1.0)] == [
+        "1\u00a0%",
+        "1\u00a0%",
+        "50\u00a0%",
+        "99\u00a0%",
+        "99\u00a0%",
     ]
 
 

@@ -333,6 +333,7 @@ def test_the_list_of_commands_has_the_first_sentences_of_their_help() -> None:
         command = main.load(name)
         assert command.name == name
         assert command.get_short_help_str(300) == listed.get_short_help_str(300)
+        assert not listed.get_short_help_str(62).endswith("..."), "whole in 80 columns"
 
 
 @pytest.mark.parametrize(

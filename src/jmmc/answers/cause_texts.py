@@ -35,14 +35,14 @@ def headline(answer: Answer, language: str, names: Mapping[str, str] | None = No
         shown = [*causes[:_SHOWN]]
     with_share = answer.verdict is not Verdict.TIE
     listed = [
-        f"{name_of(cause, language, names)} ({percent(cause.probability, language)})"
+        f"{name_of(cause, language, names)} ({percent(cause.probability)})"
         if with_share
         else name_of(cause, language, names)
         for cause in shown
     ]
     sentence = _text("headline", answer.verdict.value, language).format(
         first=name_of(causes[0], language, names),
-        percent=percent(causes[0].probability, language),
+        percent=percent(causes[0].probability),
         causes=_listed(listed, language, " / " if with_share else ""),
         missing=", ".join(_text("missing", name, language) for name in answer.missing),
     )
@@ -55,8 +55,7 @@ def title(answer: Answer, language: str, names: Mapping[str, str] | None = None)
     if answer.verdict in (Verdict.UNCLEAR, Verdict.NOT_ENOUGH):
         shown = [*answer.causes[:_OF_TITLE]]
     listed = [
-        f"{name_of(cause, language, names)} ({percent(cause.probability, language)})"
-        for cause in shown
+        f"{name_of(cause, language, names)} ({percent(cause.probability)})" for cause in shown
     ]
     sentence = " / ".join(listed)
     return sentence[:1].upper() + sentence[1:]
@@ -77,15 +76,15 @@ def fact_sentences(cause: Cause, language: str) -> list[str]:
     return [_fact(fact, language) for fact in cause.facts]
 
 
-def percent(share: float, language: str) -> str:
+def percent(share: float) -> str:
     """A probability; never 100 %."""
     rounded = max(1, min(99, round(100 * share)))
-    return f"{rounded}\N{NO-BREAK SPACE}%" if language == "fr" else f"{rounded}%"
+    return f"{rounded}\N{NO-BREAK SPACE}%"
 
 
 def _fact(fact: Fact, language: str) -> str:
     numbers = {
-        name: f"{100 * value:.1f}%"
+        name: _decimal(f"{100 * value:.1f}\N{NO-BREAK SPACE}%", language)
         if name in _PERCENTAGES and isinstance(value, float | int)
         else int(value)  # Counts; stored as JSON they come back as 2.0.
         if isinstance(value, float) and value.is_integer()
@@ -95,6 +94,10 @@ def _fact(fact: Fact, language: str) -> str:
     only = f"{fact.name}, one"  # Of one other participant.
     key = only if numbers.get("known") == 1 and only in texts()["fact"] else fact.name
     return _text("fact", key, language).format(**numbers)
+
+
+def _decimal(text: str, language: str) -> str:
+    return text.replace(".", ",") if language == "fr" else text
 
 
 def _key(cause: Cause, section: str) -> str:

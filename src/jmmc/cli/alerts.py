@@ -46,7 +46,10 @@ def alerts() -> None:
 @click.argument("name", required=False)
 @setting_options
 def test(name: str | None, config: Path | None, **flags: object) -> None:
-    """Send a test notification over every channel, for the rule NAME if given."""
+    """Send a test notification over every channel.
+
+    With NAME it is one of that rule.
+    """
     settings = load(config, flags)
     try:
         channels = channels_of(settings)

@@ -73,7 +73,7 @@ def report(
     config: Path | None,
     **filters: str | None,
 ) -> None:
-    """Report the sessions, minutes and quality of a period; with --by compare a dimension.
+    """Report sessions, minutes and quality; --by compares values.
 
     With --send or --preview: the weekly or monthly report by e-mail.
     """
@@ -127,7 +127,7 @@ def report(
 @json_option
 @utc_option
 def show(id: str, url: str, collection: str, as_json: bool) -> None:  # noqa: A002 - what is shown
-    """Show one session or incident: its timeline, its problems and their likely cause.
+    """Show one session or incident: its problems and likely causes.
 
     ID is the id of a session or its first characters, a support code, or the id of an incident.
     """

@@ -16,7 +16,7 @@ from jmmc.stores.sqlite.store import SqliteStore
 @click.argument("target", metavar="DEST", type=click.Path(path_type=Path))
 @click.option("--force", is_flag=True, help="Replace DEST if it exists.")
 def backup(url: str, target: Path, force: bool) -> None:
-    """Copy the SQLite store to the new file DEST while collectors keep writing.
+    """Copy the SQLite store to DEST while collectors keep writing.
 
     The copy is checked before it gets its name, and can be opened as a store.
     """

@@ -13,63 +13,63 @@ _COMMANDS = {
     "serve": ("serve", "Run the collector until SIGTERM or Ctrl-C."),
     "check": (
         "serve",
-        "Check the settings, the store and the browser script before going live.",
+        "Check settings, store and browser script before going live.",
     ),
     "alerts": ("alerts", "Show the alert rules and active alerts, and test the channels."),
     "backup": (
         "backup",
-        "Copy the SQLite store to the new file DEST while collectors keep writing.",
+        "Copy the SQLite store to DEST while collectors keep writing.",
     ),
-    "compact": ("compact", "Rewrite the SQLite store without the room that deleted data left."),
-    "export": ("export", "Export stored sessions, oldest first (summaries: newest first)."),
+    "compact": ("compact", "Rewrite the SQLite store without the space of deleted data."),
+    "export": ("export", "Export stored sessions, oldest first; summaries newest first."),
     "copy": (
         "copy",
-        "Copy sessions from SRC to the store DST, from a store also notes and saved views.",
+        "Copy sessions from SRC to the store DST.",
     ),
     "forget": ("forget", "Erase a participant or a room for good, and print a receipt."),
     "simulate": (
         "simulate",
-        "Generate simulated calls from a seed and print the expected results.",
+        "Generate simulated calls, and print the expected results.",
     ),
     "rebuild": ("rebuild", "Recompute all summaries and rollups from the samples."),
     "report": (
         "answers",
-        "Report the sessions, minutes and quality of a period; with --by compare a dimension.",
+        "Report sessions, minutes and quality; --by compares values.",
     ),
     "sessions": (
         "sessions",
-        "List sessions, newest first or by --sort; with --failed list failed joins.",
+        "List sessions, newest first; with --failed list failed joins.",
     ),
     "incidents": ("incidents", "List incidents: problems with one cause, over all meetings."),
     "note": (
         "notes",
-        'Write notes, such as "upgraded bridge 2", which all charts over time show.',
+        'Write notes, such as "upgraded bridge 2", into all charts.',
     ),
     "settings": (
         "settings",
-        "Show the settings that differ from their default, and where they were given.",
+        "Show the settings that differ from their default.",
     ),
     "show": (
         "answers",
-        "Show one session or incident: its timeline, its problems and their likely cause.",
+        "Show one session or incident: its problems and likely causes.",
     ),
     "token": ("tokens", "Manage the bearer tokens of the API."),
     "top": (
         "top",
-        "Show running meetings, the participants with most problems, and incidents, live.",
+        "Show running meetings, problems and incidents, live.",
     ),
     "usage": (
         "usage",
-        "Show how much the server is used: meetings of five minutes and more, by calendar periods.",
+        "Show how much the server is used, by calendar periods.",
     ),
     "user": ("users", "Manage the people who may sign in to the dashboard."),
     "snippet": (
         "jitsi",
-        "Print what to paste into Jitsi Meet so that it loads the browser script.",
+        "Print what to paste into Jitsi Meet to load the script.",
     ),
     "doctor": (
         "jitsi",
-        "Check whether the page of a room at URL loads the script and may push.",
+        "Check whether the room at URL loads the script and may push.",
     ),
     "completion": ("completion", "Print the completion for a shell."),
 }

@@ -13,7 +13,7 @@ from jmmc.stores.sqlite.store import SqliteStore
 @click.command()
 @store_option
 def compact(url: str) -> None:
-    """Rewrite the SQLite store without the room that deleted data left.
+    """Rewrite the SQLite store without the space of deleted data.
 
     Stop the collector first: the command refuses while the file is in use. It needs room beside the
     file for all that the file has, and says how much. What an earlier version stored is compressed.

@@ -41,7 +41,9 @@ def copy(
     since: str | None,
     until: str | None,
 ) -> None:
-    """Copy sessions from SRC to the store DST, from a store also notes and saved views.
+    """Copy sessions from SRC to the store DST.
+
+    From a store, notes and saved views are copied too.
 
     SRC is the URL of a store, or a file with one session per line. The command can be interrupted
     and run again: what DST has is not written twice. At the end both sides are counted and

@@ -95,7 +95,7 @@ def export(
     since: str | None,
     until: str | None,
 ) -> None:
-    """Export stored sessions, oldest first (summaries: newest first)."""
+    """Export stored sessions, oldest first; summaries newest first."""
     if what == "sessions" and form != "ndjson":
         fail(
             "--what sessions is nested and has no rows: use --format ndjson, or --what timeline", 2

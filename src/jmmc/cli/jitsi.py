@@ -28,7 +28,7 @@ from jmmc.settings import Settings
     "--config", type=click.Path(path_type=Path, dir_okay=False), help="TOML file with settings."
 )
 def snippet(target: Target | None, url: str | None, config: Path | None) -> None:
-    """Print what to paste into Jitsi Meet so that it loads the browser script."""
+    """Print what to paste into Jitsi Meet to load the script."""
     settings = load(config, {})
     if target is None:
         _print_targets()
@@ -55,7 +55,7 @@ def snippet(target: Target | None, url: str | None, config: Path | None) -> None
 )
 @click.option("--token", help="API token of the collector, with the scope read.")
 def doctor(url: str, collector: str | None, token: str | None) -> None:
-    """Check whether the page of a room at URL loads the script and may push."""
+    """Check whether the room at URL loads the script and may push."""
     for option, value in (("URL", url), ("--collector", collector)):
         if value is not None and not re.match(r"https?://[^/\s]", value):
             fail(f"{option} = {value!r}: expected an http or https URL", 2)

@@ -22,7 +22,7 @@ from jmmc.cli.times import local_time, utc_option
 
 @click.group()
 def note() -> None:
-    """Write notes, such as "upgraded bridge 2", which all charts over time show."""
+    """Write notes, such as "upgraded bridge 2", into all charts."""
 
 
 @note.command()

@@ -37,7 +37,7 @@ def serve(config: Path | None, **flags: object) -> None:
 @setting_options
 @click.option("--url", help="URL of a running collector, with its prefix: check it too.")
 def check(config: Path | None, url: str | None, **flags: object) -> None:
-    """Check the settings, the store and the browser script before going live."""
+    """Check settings, store and browser script before going live."""
     settings = load(config, flags)
     console = Console(highlight=False, soft_wrap=True)
 

@@ -77,7 +77,7 @@ def sessions(
     as_json: bool,
     **filters: str | None,
 ) -> None:
-    """List sessions, newest first or by --sort; with --failed list failed joins.
+    """List sessions, newest first; with --failed list failed joins.
 
     The first characters of an id are enough for jmmc show and --participant.
     """

@@ -59,7 +59,10 @@ Docker, Kubernetes and systemd.
 def settings(
     config: Path | None, everything: bool, as_json: bool, markdown: bool, **flags: object
 ) -> None:
-    """Show the settings that differ from their default, and where they were given."""
+    """Show the settings that differ from their default.
+
+    Each with where it was given; --all shows the rest.
+    """
     if markdown:
         click.echo(_page(), nl=False)
         return

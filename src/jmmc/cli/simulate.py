@@ -75,7 +75,7 @@ def simulate(
     start: str | None,
     speed: float,
 ) -> None:
-    """Generate simulated calls from a seed and print the expected results.
+    """Generate simulated calls, and print the expected results.
 
     The calls are written into a store as history, or pushed to a running collector in real time or
     faster.

@@ -58,7 +58,7 @@ def top(
     once: bool,
     as_json: bool,
 ) -> None:
-    """Show running meetings, the participants with most problems, and incidents, live.
+    """Show running meetings, problems and incidents, live.
 
     Keys: q quits, s changes the order, p pauses, r refreshes. Without a terminal it prints once.
     """

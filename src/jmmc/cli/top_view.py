@@ -108,16 +108,25 @@ def _stale(document: Document) -> list[Text]:
 
 
 def _people(live: Any, width: int) -> Text:
-    meetings, connections = len(live["meetings"]), live["connections"]
-    more = f", {connections:,} connections" if connections != live["people"] else ""
-    text = Text(f"{live['people']:,} people in {meetings:,} meetings{more}   ")
+    connections = f", {live['connections']:,} connections"
+    if live["connections"] == live["people"]:
+        connections = ""
+    whole = _people_and(live, width, connections)
+    return whole if whole.cell_len <= width else _people_and(live, width, "")
+
+
+def _people_and(live: Any, width: int, connections: str) -> Text:
+    text = Text(f"{live['people']:,} people in {len(live['meetings']):,} meetings{connections}   ")
     known = sum(live[grade] for grade in _GRADES if grade != "unknown")
     affected = live["poor"] + live["fair"]
     text.append(f"{percent(affected / known if known else None)} affected", "bold")
     text.append(f" of {known:,}   ")
-    for grade in _GRADES:
-        mark = f"{MARKS[grade]} {live[grade]:,}" + (f" {grade}" if width >= _WIDE else "")
-        text.append(f"{mark}  ", COLOURS[grade])
+    marks = [
+        (f"{MARKS[grade]} {live[grade]:,}{f' {grade}' if width >= _WIDE else ''}", COLOURS[grade])
+        for grade in _GRADES
+    ]
+    for number, (mark, colour) in enumerate(marks):
+        text.append(("  " if number else "") + mark, colour)
     return text
 
 

@@ -70,7 +70,10 @@ def usage(
     as_json: bool,
     as_csv: bool,
 ) -> None:
-    """Show how much the server is used: meetings of five minutes and more, by calendar periods."""
+    """Show how much the server is used, by calendar periods.
+
+    Usage counts meetings of five minutes and more.
+    """
     if as_json and as_csv:
         fail("give --json or --csv, not both", 2)
     try:

@@ -99,7 +99,7 @@ def list_(url: str, collection: str, as_json: bool) -> None:
 @collection_option
 @_password_option
 def passwd(name: str, url: str, collection: str, password: str | None) -> None:
-    """Set the password of a user, who keeps the role and is signed out everywhere."""
+    """Set the password of a user, who is signed out everywhere."""
     if name not in _roles(url, collection):
         fail(f"there is no user {name!r}: jmmc user list shows them", 1)
     chosen = chosen_password(password)
@@ -114,7 +114,7 @@ def passwd(name: str, url: str, collection: str, password: str | None) -> None:
 @collection_option
 @_force_option
 def role(name: str, role: Any, url: str, collection: str, force: bool) -> None:
-    """Set the role of a user, who keeps the password and stays signed in."""
+    """Set the role of a user, who stays signed in."""
     with_reports(url, collection, lambda reports: users.set_role(reports, name, role, force=force))
     click.echo(printable(f"{name} is {role}"))
 

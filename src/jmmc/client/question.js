@@ -84,7 +84,7 @@ function askHowTheCallWas({ document: dom, jmmc }) {
     jmmc.rate(grade);
     if (grade > LOW) return thank();
     closeAfter(UNANSWERED_MS);
-    title.textContent = say("Thank you. What was wrong?", "Merci. Qu’est-ce qui n’allait pas ?");
+    title.textContent = say("Thank you. What was wrong?", "Merci. Qu’est-ce qui n’allait pas\u00a0?");
     choices.textContent = scale.textContent = "";
     for (const [reason, name] of Object.entries(REASONS)) {
       addButton(choices, name, name, onReason.bind(undefined, grade, reason));
@@ -123,7 +123,7 @@ function askHowTheCallWas({ document: dom, jmmc }) {
   box.tabIndex = -1; // It gets the focus: a grade that has it would be given by the space bar.
   box.setAttribute("role", "dialog");
   box.setAttribute("aria-labelledby", ID + "-title");
-  const title = add(box, "div", say("How was the call?", "Comment s’est passé l’appel ?"), {
+  const title = add(box, "div", say("How was the call?", "Comment s’est passé l’appel\u00a0?"), {
     margin: "0 48px 12px 0",
     fontWeight: "bold",
   });
@@ -132,7 +132,7 @@ function askHowTheCallWas({ document: dom, jmmc }) {
   const choices = add(box, "div", "", { display: "flex", flexWrap: "wrap" });
   GRADES.forEach((name, index) => {
     const grade = index + 1;
-    const label = grade + say(" of 5: ", " sur 5 : ") + name;
+    const label = grade + say(" of 5: ", " sur 5\u00a0: ") + name;
     addButton(choices, String(grade), label, () => onGrade(grade));
   });
   const scale = add(box, "div", "1 = " + GRADES[0] + ", 5 = " + GRADES[4], { fontSize: "14px" });

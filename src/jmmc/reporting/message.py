@@ -37,11 +37,12 @@ class Line(NamedTuple):
 
 
 class Bar(NamedTuple):
-    """One bar of a chart; `share` is 0 to 1 of the longest one."""
+    """One bar of a chart; `share` is 0 to 1 of the longest one. It may have a grade's colour."""
 
     label: str
     share: float
     value: str
+    grade: str = "good"
 
     @property
     def percent(self) -> int:
@@ -243,7 +244,7 @@ class _Writer:
             lines.append(Line(label, share, self._interval_of(before)))
         shares = (grades.good_share, grades.fair_share, grades.poor_share)
         bars = [
-            Bar(texts[name], share, self._percent(share))
+            Bar(texts[name], share, self._percent(share), name)
             for name, share in zip(("good", "fair", "poor"), shares, strict=True)
             if share is not None
         ]

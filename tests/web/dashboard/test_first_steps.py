@@ -33,6 +33,8 @@ async def test_each_step_turns_to_done_by_itself(tmp_path: Path) -> None:
     store = open_store(f"sqlite:///{tmp_path}/a.db")
     site = Site(store)
     assert await _states(site) == dict.fromkeys(_ALL, False)
+    assert '<details class="panel first-steps" open>' in await site.page("/")
+    assert "0 étape sur 6 faite ·" in await site.page("/?lang=fr")
     script = f"{site.settings.prefix}/getClient"
     await call(site.app, "GET", script)
     assert (await _states(site) or {})["script"] is False, "a request that is of no page"
@@ -40,6 +42,10 @@ async def test_each_step_turns_to_done_by_itself(tmp_path: Path) -> None:
     assert [name for name, done in (await _states(site) or {}).items() if done] == ["script"]
     await site.push("Ann")
     assert (await _states(site) or {})["push"]
+    folded = re.search(
+        r'<details class="panel first-steps">.*?</summary>', await site.page("/"), re.S
+    )
+    assert folded and "2 of 6 done · next: Add an admin" in folded[0], "calls come first then"
     adopted = site.settings.model_copy(
         update={
             "public_url": "https://metrics.example.org",

@@ -34,6 +34,7 @@ async def test_the_page_explains_everything_in_both_languages(
     assert word in page
     assert "<code>pexip</code>" in page
     assert "&gt; 40 ms" in page
+    assert ("perceived call quality" in page) == (language == "en")
     assert "{value}" not in page
     await site.close()
 

@@ -15,10 +15,10 @@ from jmmc.quality.filters import DIMENSIONS, FIELD_OF_FILTER
 from jmmc.quality.grading import Grade
 from jmmc.quality.joins import STEPS
 from jmmc.quality.outcomes import OUTCOMES
-from jmmc.quality.thresholds import READINGS_OF
+from jmmc.quality.thresholds import PRESETS, READINGS_OF
 from jmmc.quality.ways import FAIR
 from jmmc.web.dashboard.charts import PLOTS
-from jmmc.web.dashboard.help import SECTIONS
+from jmmc.web.dashboard.help import SECTIONS, limit_rows
 from jmmc.web.dashboard.i18n import LANGUAGES, choose_language, words
 from jmmc.web.dashboard.layout import Layout
 from jmmc.web.dashboard.list_columns import COLUMNS
@@ -67,6 +67,8 @@ _TEXTS = {
     ),
     *("name", "code", "rating", "microphone", "camera", "speaker"),
     *(f"help {section}" for section in SECTIONS),
+    *(row.source for chosen in PRESETS.values() for row in limit_rows(chosen)),
+    *(chosen.limitation.source for chosen in PRESETS.values() if chosen.limitation),
     *(f"first step {what}{name}" for what in ("", "why ") for name in get_args(StepName)),
 }
 _SENTENCES = ("way ", "media ", "upload ", "why ")

@@ -27,6 +27,9 @@ _RANGE = "since=2026-09-21&until=2026-09-22"
 _ABOUT_PEOPLE = ("--identify", "display_name", "--support-code", "code")
 _MARKUP = "<img src=x onerror=document.title='owned'>"
 _PROBLEM_CALL = next(call for call in _CALLS if call.problems and call.problems[0].cause == "loss")
+_ZOOMED_TO = """
+  import(document.querySelector('link[href$="/zoom.js"]').href).then((zoom) => zoom.zoomedTo())
+"""
 
 pytestmark = pytest.mark.timeout(110)
 Visit = Callable[..., Page]
@@ -547,14 +550,14 @@ def test_a_selection_in_one_chart_zooms_all_and_the_whole_is_one_step_away(visit
         "(mark) => [parseFloat(mark.style.left), parseFloat(mark.style.width)]"
     )
     assert window == pytest.approx([25, 25], abs=1)
-    ranges = page.evaluate("import('/static/zoom.js').then((zoom) => zoom.zoomedTo())")
+    ranges = page.evaluate(_ZOOMED_TO)
     length = ended - began
     assert ranges == pytest.approx([began + length / 4, began + length / 2], abs=length * 0.01)
     page.keyboard.press("Escape")
     expect(back).to_be_hidden()
     page.get_by_role("button", name="Zoom the charts to this").first.click()
     spell = _PROBLEM_CALL.problems[0]
-    shown = page.evaluate("import('/static/zoom.js').then((zoom) => zoom.zoomedTo())")
+    shown = page.evaluate(_ZOOMED_TO)
     assert shown == pytest.approx([spell.start, spell.end], abs=30)
     assert f"zoom={shown[0]}-{shown[1]}" in page.url, "it can be shared"
     page.go_back()
@@ -562,7 +565,7 @@ def test_a_selection_in_one_chart_zooms_all_and_the_whole_is_one_step_away(visit
     page.go_forward()
     page.reload()
     expect(back).to_be_visible()
-    assert page.evaluate("import('/static/zoom.js').then((zoom) => zoom.zoomedTo())") == shown
+    assert page.evaluate(_ZOOMED_TO) == shown
     back.click()
     expect(page.locator(".zoom-window")).to_be_hidden()
 
@@ -800,7 +803,7 @@ def test_cells_of_heat_maps_lead_to_their_sessions_also_by_keys(visit: Visit, se
     page.keyboard.press("ArrowRight")
     cell = page.locator(".heat td a:focus")
     assert cell.get_attribute("href") != first.get_attribute("href")
-    minutes = int(re.findall(r", (\d+) min", cell.get_attribute("title") or "")[0])
+    minutes = int(re.findall(r", (\d+)\smin", cell.get_attribute("title") or "")[0])
     since, until = _window_of(cell.get_attribute("href") or "")
     assert until - since == 3600
     window = f"since={_iso(since)}&until={_iso(until)}"
@@ -1018,7 +1021,8 @@ def test_a_live_update_keeps_the_focus(visit: Visit) -> None:
     page = visit("/")
     focused = page.evaluate(
         """async () => {
-          const { replaceChanged } = await import("/static/live.js");
+          const script = document.querySelector('link[href$="/live.js"]').href;
+          const { replaceChanged } = await import(script);
           const live = document.getElementById("live");
           live.innerHTML = '<p data-key="firing"><a href="/health">Active alert:</a> one</p>';
           live.querySelector("a").focus();

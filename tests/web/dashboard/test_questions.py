@@ -3,6 +3,7 @@
 import re
 import time
 from collections.abc import AsyncIterator
+from datetime import UTC, datetime
 from html import unescape
 from pathlib import Path
 
@@ -60,7 +61,10 @@ class _Reader:
 
     async def search(self, text: str) -> None:
         """Type into the search of the header; the list of hits is what it suggests."""
-        self.html = await self._load(f"/find?q={text}")
+        await self.load(f"/find?q={text}")
+
+    async def load(self, path: str) -> None:
+        self.html = await self._load(path)
 
     @property
     def text(self) -> str:
@@ -89,3 +93,9 @@ async def test_five_questions_are_answered_in_at_most_three_clicks(app: Server) 
             await reader.click(step)
         assert re.search(answer, reader.text)
         assert reader.clicks == clicks
+    hour = datetime.fromtimestamp(_START + 2 * 3600, UTC).hour  # Midnight in the middle of them.
+    zone = f"Etc/GMT+{hour}" if hour <= 12 else f"Etc/GMT-{24 - hour}"
+    await reader.load(f"/usage?by=day&tz={zone}")
+    ((earlier, name),) = re.findall(r'<td [^>]*><a href="(/usage[^"]+)">([^<]+)</a>', reader.html)
+    await reader.load(unescape(earlier))
+    assert re.findall(r'<h2 class="usage-latest">([^<]+?) *<', reader.html) == [name]

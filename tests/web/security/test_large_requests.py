@@ -123,6 +123,13 @@ async def test_static_files_and_refused_requests_are_limited_and_close_the_conne
         assert ended == ["close" if limited else None for limited in is_limited]
         assert is_limited[-1]
         assert b"<html" not in answers[-1].body, "a flood gets no page"
+        reader = {"accept": "text/html,*/*;q=0.8", "accept-language": "fr"}
+        shown_to_reader = await call(app, "GET", path, client=client, headers=reader)
+        wait = shown_to_reader.headers["retry-after"]
+        assert shown_to_reader.status == 429
+        assert '<html lang="fr"' in shown_to_reader.body.decode()
+        assert f"Réessayez dans {wait}\u00a0s." in shown_to_reader.body.decode()
+        assert b"<nav" not in shown_to_reader.body, "a menu would be rendered for each"
         first = is_limited.index(True)
         shown = sum(b"<html" in answer.body for answer in answers[first:])
         assert shown == (0 if path.startswith("/static") else 3), "a page costs more than a file"

@@ -55,11 +55,12 @@ class FirstSteps:
         )
 
     async def shown(self, request: Request, caller: Caller) -> dict[str, Any]:
-        """The steps as a variable of a template: none if all are done or dismissed."""
+        """Variables of a template: no steps if all are done or dismissed; whether calls arrive."""
         if "users" not in caller.rights or await self._dismissed():
             return {"steps": ()}
         steps = await self._steps(request)
-        return {"steps": () if all(step.done for step in steps) else steps}
+        arrive = any(step.done for step in steps if step.name == "push")
+        return {"steps": () if all(step.done for step in steps) else steps, "calls_arrive": arrive}
 
     async def _dismissed(self) -> bool:
         return _NAME in await self._collector.store.reports.records(_KIND)

@@ -40,6 +40,21 @@ def minutes(length: int) -> str:
 
 
 @pass_context
+def cell_labels(context: Context) -> Callable[[int, float, int], str]:
+    """Return what names a cell of a heat map: by its start, its share and its known seconds.
+
+    Scripts write the start in the reader's zone.
+    """
+
+    def label(start: int, share: float, known: int) -> str:
+        moment = datetime.fromtimestamp(start, UTC)
+        known_minutes = f"{number(context, known // 60)}\u00a0min"
+        return f"{moment:%Y-%m-%d %H:%M} UTC: {percent(context, share)}, {known_minutes}"
+
+    return label
+
+
+@pass_context
 def points(context: Context, difference: float) -> str:
     """Format a difference of shares in percentage points, with its sign."""
     sign = "+" if difference > 0 else "\u2212" if difference < 0 else "±"

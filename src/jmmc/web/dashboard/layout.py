@@ -1,6 +1,7 @@
 """Renders the templates: what every page has around its content, and how it is sent."""
 
 from collections.abc import AsyncIterator, Callable, Sequence
+from functools import lru_cache
 from typing import Any
 from urllib.parse import unquote, urlencode
 
@@ -27,12 +28,13 @@ from jmmc.quality.filters import CHOICES, DIMENSIONS, FIELD_OF_FILTER
 from jmmc.quality.intervals import wilson
 from jmmc.quality.summary import GRADE_PERCENT
 from jmmc.quality.ways import Way
-from jmmc.web.dashboard.assets import script_modules
+from jmmc.web.dashboard.assets import assets_version, script_modules
 from jmmc.web.dashboard.durations import duration
 from jmmc.web.dashboard.error_texts import field_name, quoted, sentence
 from jmmc.web.dashboard.formatting import (
     bad_seconds,
     bad_values,
+    cell_labels,
     figure,
     minutes,
     number,
@@ -64,7 +66,7 @@ from jmmc.web.dashboard.svg import (
     timeline,
     track,
 )
-from jmmc.web.http import accepted, cookie
+from jmmc.web.http import Scope, accepted, cookie
 from jmmc.web.problems import Problem
 from jmmc.web.security.access import Caller
 from jmmc.web.security.sessions import LoginSigner
@@ -187,9 +189,7 @@ class Layout:
             share_interval=_share_interval,
             version=__version__,
             script_modules=script_modules(),
-            cell_label=lambda start, share, known: (
-                f"{to_iso(start)[:16].replace('T', ' ')} UTC: {share:.1%}, {known // 60:,} min"
-            ),
+            cell_labels=cell_labels,
         )
 
     def page(
@@ -238,6 +238,17 @@ class Layout:
             error=error,
             path="",  # No page of the menu.
         )
+
+    def refusal(self, scope: Scope, problem: Problem) -> Response:
+        """A page without a menu, which takes no rendering: a flood gets it again and again."""
+        language = choose_language(cookie(scope, "lang"), accepted(scope, "accept-language"))
+        template = self.templates.get_template("refused.html")
+        wait = problem.retry_after
+        text = _refusal(
+            template, language, scope.get("root_path", ""), problem.status, problem.title, wait
+        )
+        headers = HEADERS if wait is None else {**HEADERS, "retry-after": str(wait)}
+        return Response(text, problem.status, headers, _HTML)
 
     def invalid(self, request: Request, caller: Caller, error: InvalidInput) -> Response:
         """Render the form of a page with what was typed, and what is wrong with it."""
@@ -289,6 +300,7 @@ class Layout:
             "languages": LANGUAGES,
             "caller": caller,
             "root": root,
+            "static": _static(root),
             "here": request.url.path,
             "path": request.url.path.removeprefix(root),
             "query": query,
@@ -323,6 +335,27 @@ class Layout:
 
     def _render(self, request: Request, caller: Caller, name: str, **context: Any) -> str:
         return self.templates.get_template(name).render(self.context(request, caller, **context))
+
+
+def _static(root: str) -> str:
+    """The address of the static files of this version."""
+    return f"{root}/static/{assets_version()}"
+
+
+@lru_cache(maxsize=256)  # Waits are up to a minute.
+def _refusal(
+    template: jinja2.Template, language: str, root: str, status: int, title: str, wait: int | None
+) -> str:
+    texts = words(language)
+    return template.render(
+        _=lambda text: texts.get(text, text),
+        language=language,
+        root=root,
+        static=_static(root),
+        status=status,
+        title=title,
+        wait=wait,
+    )
 
 
 def _api_query(context: dict[str, Any], query: dict[str, str], zone: ReaderZone) -> dict[str, str]:

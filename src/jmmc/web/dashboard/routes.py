@@ -170,13 +170,19 @@ class Dashboard:
     async def error_answer(self, scope: Scope, problem: Problem) -> Response:
         """Answer a request that failed outside of the pages: browsers with a page, others JSON."""
         request = Request(scope)
-        if scope["type"] != "http" or "text/html" not in accepted(scope, "accept"):
+        if not _is_for_browser(scope):
             return problem.response()
         try:
             self._access.limit(request, self._clock())
         except Problem as too_many:
-            return too_many.response()
+            return self.flood_answer(scope, too_many)
         return self._error_page(request, problem)
+
+    def flood_answer(self, scope: Scope, problem: Problem) -> Response:
+        """Answer a request of too many, at next to no cost: browsers with a page, others JSON."""
+        if _is_for_browser(scope):
+            return self._layout.refusal(scope, problem)
+        return problem.response()
 
     def _guarded(self, page: _Page, right: Right = "read") -> _Handler:
         """Open a page only to callers with the right; send others to the sign-in page."""
@@ -318,3 +324,7 @@ class Dashboard:
         """Return the user of the cookie, without any right."""
         signed_in = self._signer.read(cookie(request.scope, COOKIE))
         return Caller(signed_in.name if signed_in else "", ())
+
+
+def _is_for_browser(scope: Scope) -> bool:
+    return scope["type"] == "http" and "text/html" in accepted(scope, "accept")

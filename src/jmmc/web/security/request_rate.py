@@ -1,8 +1,10 @@
 """Refuses floods of requests to the pages and the API, before anything else is done for them."""
 
 import time
+from collections.abc import Callable
 
 from starlette.requests import Request
+from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from jmmc.web.http import CLOSE, is_http_1
@@ -19,12 +21,15 @@ class RequestRate:
     Who goes on although it is refused waits for each refusal.
 
     It also closes the connection after a refusal of what is too much or too large, unless it is
-    that of a proxy.
+    that of a proxy. A refusal is what `answer` makes of it.
     """
 
-    def __init__(self, app: ASGIApp, access: Access) -> None:
+    def __init__(
+        self, app: ASGIApp, access: Access, *, answer: Callable[[Scope, Problem], Response]
+    ) -> None:
         self._app = app
         self._access = access
+        self._answer = answer
         self._slow_refusals = SlowRefusals(time.monotonic)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -39,7 +44,7 @@ class RequestRate:
             self._access.limit_any(request, time.time())
         except Problem as problem:
             await self._slow_refusals.wait(self._access.key(request))
-            await problem.response()(scope, receive, send)
+            await self._answer(scope, problem)(scope, receive, send)
         else:
             await self._app(scope, receive, send)
 

@@ -61,6 +61,7 @@ export function drawShares(target, data) {
   });
 }
 
+const colon = document.documentElement.lang === "fr" ? "\u00a0:" : ":";
 const percent = (value) => `${numbers.format(Math.round(value * 10) / 10)}\u00a0%`;
 
 /** Draw a plot over the window: a drag opens the chosen time range, a click lists its sessions. */
@@ -162,7 +163,7 @@ export function drawHeat(target, data) {
       if (!known) return;
       const share = bad / known;
       cell.className = `heat${[0, 0.02, 0.05, 0.15].filter((limit) => share > limit).length}`;
-      const title = `${day}, ${hour} – ${hour + 1} h: ${numbers.format(Math.round(share * 1000) / 10)} %, ${numbers.format(Math.round(known / 60))} min`;
+      const title = `${day}, ${hour} – ${hour + 1} h${colon} ${percent(share * 100)}, ${numbers.format(Math.round(known / 60))}\u00a0min`;
       const href = addressOf("/sessions", Math.max(start, data.since), Math.min(end, data.until));
       const link = Object.assign(document.createElement("a"), { href, title, tabIndex: body.querySelector("a") ? -1 : 0 });
       link.setAttribute("aria-label", title);
@@ -200,7 +201,7 @@ for (const cells of document.querySelectorAll("svg.cells, svg.columns")) {
   moveByArrows(cells);
   for (const link of cells.querySelectorAll("a")) {
     // The server writes "2026-09-21 08:00 UTC: …".
-    const text = link.getAttribute("aria-label").replace(/^(\S+) (\S+) UTC/, (_, day, time) => formats.moment.format(new Date(`${day}T${time}Z`)));
+    const text = link.getAttribute("aria-label").replace(/^(\S+) (\S+) UTC:/, (_, day, time) => formats.moment.format(new Date(`${day}T${time}Z`)) + colon);
     link.setAttribute("aria-label", text);
     link.querySelector("title").textContent = text;
   }
