@@ -1,8 +1,8 @@
 """Measure the size of a sample on disk, for a simulated day of calls pushed in order of time.
 
 Compares SQLite, MongoDB, and the schema of the Express.js middleware (one growing document per
-session). Prints a Markdown table with the sizes of files and pages after a checkpoint; the column
-`summaries` is derived data.
+session). Prints a Markdown table with the sizes of files and pages after a checkpoint;
+`summaries` are derived data, and the last column is everything, for a minute of a participant.
 """
 
 import argparse
@@ -46,29 +46,32 @@ def main() -> None:
     scenario = Scenario(options.sessions, max(1, options.sessions // 20), 1440, 7, _START)
     lives = list(simulate(scenario))
     samples = sum(len(life.session.samples) for life in lives)
+    minutes = sum(life.ended - life.began for life in lives) / 60
     readings = sum(len(sample.readings) for life in lives for sample in life.session.samples)
     print(f"{len(lives):,} sessions, {samples:,} samples, {readings / samples:.0f} bytes of JSON")
     print("each. Bytes per sample:\n")
-    print("| store | data | indexes and sessions | total | summaries |")
-    print("|---|---|---|---|---|", flush=True)
+    print("| store | data | indexes and sessions | total | summaries | all, a minute |")
+    print("|---|---|---|---|---|---|", flush=True)
     cases = options.only or _CASES
     with tempfile.TemporaryDirectory(dir=options.folder) as folder:
         if "sqlite" in cases:
             for name, sizes in asyncio.run(_on_sqlite(lives, Path(folder))).items():
-                _show(name, samples, *sizes)
+                _show(name, samples, minutes, *sizes)
         mongod = Mongod(Path(folder) / "mongod")
         mongod.start()
         try:
             if "mongod" in cases:
-                _show("MongoDB", samples, *asyncio.run(_on_mongod(lives, mongod)))
+                _show("MongoDB", samples, minutes, *asyncio.run(_on_mongod(lives, mongod)))
             if "middleware" in cases:
-                _show("MongoDB, Express.js middleware", samples, *_as_middleware(lives, mongod))
+                sizes = _as_middleware(lives, mongod)
+                _show("MongoDB, Express.js middleware", samples, minutes, *sizes)
         finally:
             mongod.stop()
 
 
-def _show(name: str, samples: int, data: int, rest: int, summaries: int) -> None:
+def _show(name: str, samples: int, minutes: float, data: int, rest: int, summaries: int) -> None:
     each = [f"{size / samples:.1f}" for size in (data, rest, data + rest, summaries)]
+    each.append(f"{(data + rest + summaries) / minutes:.0f}")
     print(f"| {name} | {' | '.join(each)} |", flush=True)
 
 

@@ -14,6 +14,7 @@ from jmmc.alerting.decision import State
 from jmmc.alerting.evaluator import AlertEvaluator, keep_evaluating
 from jmmc.answers.queries import Queries
 from jmmc.core.errors import Rejected, StoreError
+from jmmc.core.forks import forks
 from jmmc.core.model import Condition
 from jmmc.core.supervision import Supervisor, TaskState
 from jmmc.ingest.counters import Counters
@@ -78,7 +79,7 @@ class Collector:
         self._clock_guard = ClockGuard(store, clock=clock)
         self._erasures: ErasureReader = getattr(store, "erasures", None) or ErasureReader(clock)
         self._writer: Writer | None = None
-        self._process: int | None = None
+        self._forks: int | None = None  # When it was opened.
         self._supervisor = Supervisor()
         self._receiver = Receiver(
             settings,
@@ -135,7 +136,7 @@ class Collector:
     async def open(self) -> Writer:
         """Open the store and start the writer and the background tasks. Free when done already."""
         writer = self._writer
-        if self._process not in (None, os.getpid()):
+        if self._forks not in (None, forks()):
             # Connections to a database and locks on its files do not survive a fork.
             raise StoreError(
                 "the collector was opened before this process was forked; create it in each process"
@@ -143,7 +144,7 @@ class Collector:
             )
         if writer is not None and writer.alive:
             return writer
-        self._process = os.getpid()
+        self._forks = forks()
         await self.store.open()
         await self.disk.look()
         with suppress(StoreError):  # Away: what the spool takes meanwhile is filtered later.
@@ -172,7 +173,7 @@ class Collector:
             await self._supervisor.close()
             await self._release_leases()
         await self.store.close()
-        self._process = None
+        self._forks = None
 
     @property
     def is_open(self) -> bool:
@@ -233,7 +234,7 @@ class Collector:
         return (
             writer is not None
             and writer.alive
-            and self._process == os.getpid()
+            and self._forks == forks()
             and self.disk.refused == "enough"
         )
 

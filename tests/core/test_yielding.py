@@ -10,14 +10,24 @@ class Loop:
 
     def __init__(self, load: float) -> None:
         self.load = load
-        self.now = self.busy = 0.0
+        self.now = self.busy = self.used = 0.0
 
     async def sleep(self, seconds: float) -> None:
         self.now += seconds
         self.busy += seconds * self.load
+        self.used += seconds * self.load
+
+    def work(self, seconds: float) -> None:
+        self.now += seconds
+        self.used += seconds
 
     def make_yielder(self) -> LoadAwareYielder:
-        return LoadAwareYielder(clock=lambda: self.now, busy=lambda: self.busy, sleep=self.sleep)
+        return LoadAwareYielder(
+            clock=lambda: self.now,
+            busy=lambda: self.busy,
+            used=lambda: self.used,
+            sleep=self.sleep,
+        )
 
 
 @pytest.mark.parametrize(
@@ -29,14 +39,26 @@ async def test_background_work_gets_a_smaller_share_of_a_busier_loop(
     loop = Loop(load)
     yielder = loop.make_yielder()
     for _ in range(20):
-        loop.now += 0.01
+        loop.work(0.01)
         await yielder.pause()
     began, worked = loop.now, 0.0
     for _ in range(20):
-        loop.now += 0.01
+        loop.work(0.01)
         worked += 0.01
         await yielder.pause()
     assert least < worked / (loop.now - began) < most
+
+
+@pytest.mark.parametrize(("load", "pause"), [(0, 0.025), (0.4, 0.15)])
+async def test_what_work_waits_for_the_store_is_not_its_own(load: float, pause: float) -> None:
+    loop = Loop(load)
+    yielder = loop.make_yielder()
+    for _ in range(20):
+        loop.work(0.1)
+        await loop.sleep(0.3)
+        began = loop.now
+        await yielder.pause()
+    assert loop.now - began == pytest.approx(pause)
 
 
 async def test_time_before_the_work_is_not_counted() -> None:
@@ -51,7 +73,7 @@ async def test_time_before_the_work_is_not_counted() -> None:
 async def test_pause_returns_the_duration_of_the_work() -> None:
     loop = Loop(0)
     yielder = loop.make_yielder()
-    loop.now += 0.25
+    loop.work(0.25)
     assert await yielder.pause() == 0.25
 
 
@@ -59,11 +81,11 @@ async def test_a_pause_ends_soon_after_the_loop_has_become_idle() -> None:
     loop = Loop(1)
     yielder = loop.make_yielder()
     for _ in range(20):
-        loop.now += 0.01
+        loop.work(0.01)
         await yielder.pause()
     loop.load = 0
     began = loop.now
-    loop.now += 0.1
+    loop.work(0.1)
     await yielder.pause()
     assert loop.now - began < 1, "it paused for as long as a busy loop needs"
 
@@ -72,9 +94,9 @@ async def test_work_that_took_minutes_pauses_for_seconds() -> None:
     loop = Loop(1)
     yielder = loop.make_yielder()
     for _ in range(20):
-        loop.now += 0.01
+        loop.work(0.01)
         await yielder.pause()
-    loop.now += 120
+    loop.work(120)
     began = loop.now
     await yielder.pause()
     assert loop.now - began < 11

@@ -51,6 +51,8 @@ class DiskGuard:
         self._readable = True
         self._watched: dict[str, _WatchedDisk] = {}  # By name.
         self._present: list[_WatchedDisk] = []  # As of the last measurement.
+        self.refused: Level = "enough"
+        """The level by which pushes are refused: that of the disks that they go to."""
         self.apply(settings)
 
     def apply(self, settings: Settings) -> None:
@@ -58,6 +60,7 @@ class DiskGuard:
         self.floor = settings.min_free_disk * _MEBIBYTE
         for watched in self._present:
             watched.judge(self.floor)
+        self._find_refused()
 
     @property
     def free(self) -> int | None:
@@ -68,11 +71,6 @@ class DiskGuard:
     def level(self) -> Level:
         """The level of the disk that is worst off."""
         return _worst(watched.level for watched in self._present)
-
-    @property
-    def refused(self) -> Level:
-        """The level by which pushes are refused: that of the disks that they go to."""
-        return _worst(watched.refused for watched in self._present)
 
     @property
     def until_full(self) -> float | None:
@@ -103,6 +101,7 @@ class DiskGuard:
             return
         self._readable = True
         self._present = [self._noted(disk) for disk in disks]
+        self._find_refused()
 
     async def keep_looking(self) -> None:
         """Measure every few seconds. Never returns."""
@@ -110,6 +109,9 @@ class DiskGuard:
             await asyncio.sleep(_PERIOD)
             raise_if_cancelled()
             await self.look()
+
+    def _find_refused(self) -> None:
+        self.refused = _worst(watched.refused for watched in self._present)
 
     def _noted(self, disk: Disk) -> "_WatchedDisk":
         watched = self._watched.setdefault(disk.name, _WatchedDisk(disk))

@@ -248,7 +248,7 @@ class Summary(Struct, frozen=True, rename=_STORED_NAMES):
         return "fair" if (self.fair + self.poor) * 100 >= self.known * GRADE_PERCENT else "good"
 
 
-class LiveSession(Struct, frozen=True, rename=_STORED_NAMES):
+class LiveSession(Struct, frozen=True, rename=_STORED_NAMES, gc=False):
     """The part of a running session's summary that the live view needs.
 
     It is decoded from the same JSON, which takes a quarter of the time of a whole summary.

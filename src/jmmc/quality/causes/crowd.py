@@ -5,7 +5,7 @@ counted by one `and`, however many thousands there are.
 """
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cached_property, lru_cache
 from itertools import accumulate
 from math import inf, sqrt
@@ -28,6 +28,7 @@ _FIELDS: Mapping[str, str] = {
 _VALUES = attrgetter(*_FIELDS.values())
 _MOST_SLOTS = 1200
 _SHORTEST_SLOT = 5  # Seconds.
+_AT_A_TIME = 200  # Sessions, 4 ms.
 _LOOKS = 5  # Moments of a window at which everybody is looked at.
 _ON_A_BRIDGE = frozenset(("bridge", "region", "service"))
 _DIRECT = "p2p"
@@ -98,8 +99,18 @@ class Scene(NamedTuple):
 class Crowd:
     """The sessions of a time, prepared to be compared with many spells of problems."""
 
-    def __init__(self, present: Iterable[Summary], since: int, until: int) -> None:
-        """`present` are the sessions that were there from `since` to `until`, of all meetings."""
+    def __init__(
+        self,
+        present: Iterable[Summary],
+        since: int,
+        until: int,
+        *,
+        pause: Callable[[], None] = lambda: None,
+    ) -> None:
+        """`present` are the sessions that were there from `since` to `until`, of all meetings.
+
+        `pause` is called after each few sessions.
+        """
         self.sessions = list(present)
         self.place_of = {summary.session: at for at, summary in enumerate(self.sessions)}
         self._since, self._until = since, until
@@ -115,11 +126,15 @@ class Crowd:
         self._habits: dict[frozenset[str], Mapping[Habit, Set]] = {}
         changes = [[0] * (self._slots + 1) for _ in range(3 + len(SIGNS))]
         signs = [tuple(map(signs_of, summary.spells)) for summary in self.sessions]
+        pause()
         self._sources = _sources(self.sessions, signs)
+        pause()
         self._namings, self._people = _namings(self.sessions, signs)
         starts: list[tuple[int, int]] = []
         ends: list[tuple[int, int]] = []
         for place, summary in enumerate(self.sessions):
+            if place % _AT_A_TIME == 0:
+                pause()
             self._add(summary, place, signs[place], changes, starts, ends)
         self._good, self._bad, self._secondary, *with_sign = (
             list(accumulate(of_slot[: self._slots], xor)) for of_slot in changes

@@ -229,8 +229,8 @@ class HourAnswers:
 class _Seen:
     """Everybody of an hour, and how many of them there were at a moment, to notice changes."""
 
-    def __init__(self, present: Sequence[Summary], hour: int) -> None:
-        self.crowd = Crowd(present, hour - BEFORE, hour + HOUR + AFTER)
+    def __init__(self, present: Sequence[Summary], hour: int, pause: Callable[[], None]) -> None:
+        self.crowd = Crowd(present, hour - BEFORE, hour + HOUR + AFTER, pause=pause)
         self._marks = [
             sorted(moments)
             for moments in (
@@ -272,7 +272,7 @@ def parts_of_hour(
     earlier = list(earlier)
     if not problems:
         return []
-    seen = _Seen(present, hour)
+    seen = _Seen(present, hour, pause)
     pause()
     in_turn = _in_turn(problems)
     explained: list[Explained] = []
