@@ -24,6 +24,9 @@ def _embed(make: MakeStage, **settings: Any) -> Stage:
     stage.load("getEmbedder")
     stage.wait_until(lambda: bool(stage.page.evaluate("!!window.jmmcWatch")))
     stage.page.evaluate("jmmcWatch(api)")
+    # As the real API says how the call begins. Nobody has muted anything.
+    _raise(stage, "audioMuteStatusChanged", {"muted": False})
+    _raise(stage, "videoMuteStatusChanged", {"muted": True})
     _raise(
         stage, "videoConferenceJoined", {"roomName": "weekly", "id": _ME, "displayName": "Secret"}
     )

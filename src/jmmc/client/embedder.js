@@ -47,9 +47,9 @@ function watch(api) {
     };
   }
 
-  /** @param {string} kind */
+  /** Before the join, the API says how it begins. @param {string} kind */
   const onMute = (kind) => (/** @type {any} */ event) =>
-    onEvent((event.muted ? "muted_" : "unmuted_") + kind);
+    session && onEvent((event.muted ? "muted_" : "unmuted_") + kind);
   const onLeft = () => {
     place = undefined;
     checkPlace();
