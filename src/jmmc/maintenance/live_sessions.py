@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence, Set
 
 from jmmc.core.partitions import partition_of
 from jmmc.quality.summary import LiveSession, Summary
-from jmmc.stores.contract import EVERY_PARTITION
+from jmmc.stores import EVERY_PARTITION
 
 
 class LiveSessions:
