@@ -370,6 +370,8 @@ def _random_call(random: Random, number: int) -> Call:
         change(random.randrange(length), codec="H264")
     if number % 9 == 0:
         change(length // 2, bridge="192.0.2.8")
+    if number % 2 == 0:
+        change(-joined % 3600, region=_REGIONS[number % 5])  # As the hour begins.
     if number % 8 == 0:
         change(length * 2 // 3, microphone=_MICROPHONES[(person + 1) % 3])
     if number % 11 == 0:
@@ -421,6 +423,8 @@ def _with_joins(calls: list[Call]) -> list[Call]:
 
 
 RANDOM = _with_joins(_random_calls())
+LATE = RANDOM[4::9]
+"""Of these nothing is pushed before the hours in which they were have been summed up."""
 
 # Joins that failed: nobody was in the room, so no other case may count them.
 

@@ -15,7 +15,7 @@ import pytest
 from tests.oracle import cases
 from tests.oracle.asking import PEAK_CONNECTIONS, PEAK_PEOPLE, Asked, counted, figure, near, unix
 from tests.oracle.expected import Totals, by_value, peaks, totals
-from tests.oracle.truth import Call, Held
+from tests.oracle.truth import Call, Held, moment
 
 _random = Random(20)
 
@@ -26,7 +26,14 @@ def _window() -> tuple[int, int]:
     return since, since + length
 
 
-_WINDOWS = [(cases.RANDOM_SINCE, cases.RANDOM_UNTIL), *(_window() for _ in range(11))]
+_HOUR = moment("2025-06-12T09:00:00")
+_WINDOWS = [
+    (cases.RANDOM_SINCE, cases.RANDOM_UNTIL),
+    (_HOUR, _HOUR + 3600),
+    (_HOUR - 1, _HOUR),
+    (_HOUR + 1, _HOUR + 7199),
+    *(_window() for _ in range(8)),
+]
 
 _totals = cache(partial(totals, cases.RANDOM))
 _peaks = cache(partial(peaks, cases.RANDOM))
