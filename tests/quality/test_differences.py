@@ -78,8 +78,9 @@ def test_the_interval_of_a_difference_covers_the_true_one() -> None:
 def test_a_difference_is_that_computed_by_hand() -> None:
     """Both sides are four persons in meetings of their own; a: 50 bad seconds of 400, b: none.
 
-    The intervals are those of test_intervals: 0.0151 to 0.5708, and 0 to 0.4761. So the difference
-    is 0.125 - √((0.125 - 0.0151)² + 0.4761²) to 0.125 + √((0.5708 - 0.125)² + 0²).
+    With n = 5.6 and n = 5 as in test_intervals, but t = 2.13145, Wilson's intervals are 0.0151 to
+    0.5708, and 0 to 0.4761. So the difference is 0.125 - √((0.125 - 0.0151)² + 0.4761²) to
+    0.125 + √((0.5708 - 0.125)² + 0²).
     """
     a, b = Replicates(), Replicates()
     for group in range(4):

@@ -5,7 +5,8 @@ it: how large is the difference, and could it be due to chance?
 
 * Interval: the square-and-add method of the two shares' own intervals (`quality.intervals`), with
   l and u their limits: p - r - √((p - l)² + (u' - r)²) to p - r + √((u - p)² + (r - l')²). Persons
-  and meetings that both sides have in common make it wider than needed, never narrower.
+  and meetings that both sides have in common make it wider than needed, never narrower. Student's t
+  counts on both sides: its tails keep rare marks from being too many.
 * p-value: the level at which that interval just reaches 0, by the same distribution.
 * Many values: of 40 equal regions two would be marked at 5 %. The procedure of Benjamini and
   Hochberg marks so few that at most 5 % of the marks are expected to be wrong. Holm's would bound

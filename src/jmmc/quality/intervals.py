@@ -12,16 +12,20 @@ Of `bad` seconds of `known` ones in each of R groups, with p = Σ bad / Σ known
   of as many equally long clusters. The smaller one counts.
 * Effective number of clusters with bad time: m = 1 / (Σ e⁴ / (Σ e²)² - 3/(R + 2)), where
   e = bad - p known, at most R: 3/(R + 2) is expected when the groups are normally distributed.
-* Effective sample size: n = p(1 - p)/V, but at most c (1 + (m/4)²). Where few clusters have bad
-  time V is unreliable, and it is 0 where none has: then a cluster counts as one observation.
-* Interval: that of Wilson (1927) with n, and Student's t of R - 1 degrees of freedom for z.
+* Effective sample size: n = p(1 - p)/V, but at most c + m² (3/2 + c/50). Where few clusters have
+  bad time V is unreliable, and it is 0 where none has: then a cluster counts as one observation.
+* Interval: that of Wilson (1927) with n. Where the bound counts, no variance is estimated, and z is
+  that of the normal distribution. Student's t of R - 1 degrees of freedom suits a V of normally
+  distributed groups. Where few clusters have bad time these are far from that, and V/p hardly
+  varies. So instead of z there is z + (t - z)(m - 1)/8, at most t.
 
 Sources: Wolter, Introduction to Variance Estimation (2007), chapters 2 and 4, of random groups and
 the jackknife; Kott, Journal of Official Statistics 17 (2001), of the delete-a-group jackknife; Korn
 and Graubard, Survey Methodology 24 (1998), of intervals of small shares by an effective sample size
 with t; Cameron, Gelbach and Miller, JBES 29 (2011), of clusters of two kinds. Their sum of both
 variances less that of the intersection needs sums by session; the larger of both is nearly as good
-(`bench/coverage.py`). That script also chose the 16 groups and the bound of n.
+(`bench/coverage.py`). Samples as those of that script, with other seeds, also chose the 16 groups,
+the bound of n and the 8.
 """
 
 from collections.abc import Sequence
@@ -40,9 +44,12 @@ GROUPS = 16
 T = 2.13145
 """Student's t, 97.5 %, of 15 degrees of freedom."""
 
-_RELIABLE = 4.0  # Clusters with bad time: with more, the variance counts more than the bound.
+_Z = 1.95996  # Of the normal distribution, 97.5 %.
+_WITH_BAD_TIME, _PER_CLUSTER = 1.5, 0.02  # Of the bound of n.
+_NORMAL_GROUPS = 8  # More clusters with bad time than one, until t counts.
 _NORMAL = 3 / (GROUPS + 2)
-_REPEATS = 2.5  # Who fails to join tries again. With 2.2, samples without any still cover 80 %.
+_REPEATS = 5.5  # Who fails to join tries again. With 4, 1,000 joins of which 2 % fail cover 89 %.
+_REPEATS_OF_NONE = 3.0  # With 2.5, samples without any failed one cover 81 %.
 _FEWEST = 1e-5  # Least excess of q over 1/R, which chance can make 0.
 _DAY = 86_400
 _FAIR, _POOR = GROUPS, 2 * GROUPS
@@ -73,11 +80,13 @@ class Estimate(NamedTuple):
     """A share, and the size of the sample of independent observations that is as exact.
 
     `affected` is in how many groups of persons, or of meetings if that is less, there is bad time.
+    `quantile` is that of its 95 % interval, between the normal distribution's and Student's.
     """
 
     share: float
     size: float
     affected: int = 0
+    quantile: float = T
 
 
 class Replicates(Struct):
@@ -155,13 +164,15 @@ def rate_interval(clusters: Clusters, row: int, row_of_bad: int) -> tuple[float,
     """The 95 % confidence interval of a share of counted events; None without any.
 
     `row` of the clusters has all of them, `row_of_bad` those whose share it is. The sample size is
-    never more than the number of events. Where none is bad, how often a person has bad ones is not
-    known: an event then counts as if a person had `_REPEATS`.
+    never more than the number of events. How often a person has bad ones is not known where few
+    are bad: events then count as if a person had `_REPEATS`, or `_REPEATS_OF_NONE` without any.
     """
     knowns, bads = _row_of(clusters, row), _row_of(clusters, row_of_bad)
     events = sum(knowns[0])
-    most = events if any(bads[0]) else events / _REPEATS
-    return _interval(_estimate(knowns, bads, most=most)) if events else None
+    if not events:
+        return None
+    repeats = _REPEATS if any(bads[0]) else _REPEATS_OF_NONE
+    return _interval(_estimate(knowns, bads, most_clusters=events / repeats, most=events))
 
 
 def _row_of(clusters: Clusters, row: int) -> tuple[list[int], list[int]]:
@@ -171,7 +182,7 @@ def _row_of(clusters: Clusters, row: int) -> tuple[list[int], list[int]]:
 
 
 def _interval(found: Estimate) -> tuple[float, float]:
-    low, high = wilson(found.share, found.size, T)
+    low, high = wilson(found.share, found.size, found.quantile)
     return round(low, 4), round(high, 4)
 
 
@@ -179,6 +190,7 @@ def _estimate(
     knowns: tuple[Sequence[int], Sequence[int]],
     bads: tuple[Sequence[int], Sequence[int]],
     *,
+    most_clusters: float = inf,
     most: float = inf,
 ) -> Estimate:
     """The share of `bads`, each by group of persons and by group of meetings."""
@@ -186,13 +198,18 @@ def _estimate(
     persons = _between(knowns[0], bads[0], known, bad)
     meetings = _between(knowns[1], bads[1], known, bad)
     variance = max(persons[0], meetings[0])
-    size = min(persons[1], meetings[1])
+    clusters = min(persons[1], meetings[1], most_clusters)
     share = bad / known
-    if variance:
-        bound = size * (1 + (min(persons[2], meetings[2]) / _RELIABLE) ** 2)
-        size = min(share * (1 - share) / variance, bound)
     affected = min(sum(map(bool, bads[0])), sum(map(bool, bads[1])))
-    return Estimate(share, min(size, most), affected)
+    if not variance:
+        return Estimate(share, min(clusters, most), affected, _Z)
+    with_bad_time = min(persons[2], meetings[2])
+    bound = min(clusters + with_bad_time**2 * (_WITH_BAD_TIME + clusters * _PER_CLUSTER), most)
+    size = share * (1 - share) / variance
+    if size > bound:
+        return Estimate(share, bound, affected, _Z)
+    normal = min(1.0, (with_bad_time - 1) / _NORMAL_GROUPS)
+    return Estimate(share, size, affected, _Z + (T - _Z) * normal)
 
 
 def _between(
