@@ -177,15 +177,10 @@ class WindowColumns(NamedTuple):
 
     def rooms(self) -> dict[str, list[int]]:
         """Fair and poor seconds by room."""
-        return rooms_of(self.columns, self.sessions)
-
-
-def rooms_of(columns: ColumnSums, sessions: WindowSums) -> dict[str, list[int]]:
-    """Fair and poor seconds by room, of all sessions."""
-    rooms = {room: [*bad] for room, bad in columns.rooms.items()}
-    for room, bad in sessions.rooms.items():
-        rooms[room] = list(map(add, bad, rooms.get(room, (0, 0))))
-    return rooms
+        rooms = {room: [*bad] for room, bad in self.columns.rooms.items()}
+        for room, bad in self.sessions.rooms.items():
+            rooms[room] = list(map(add, bad, rooms.get(room, (0, 0))))
+        return rooms
 
 
 def value_of(key: Key) -> str:

@@ -4,7 +4,6 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence, Set
 from functools import partial
 from heapq import nlargest
-from operator import add
 from typing import NamedTuple
 
 import msgspec
@@ -15,7 +14,6 @@ from jmmc.answers.column_reading import (
     days_of,
     read_pairs,
     rest_of,
-    rooms_of,
 )
 from jmmc.answers.comparing import (
     Side,
@@ -124,26 +122,11 @@ class Overviews:
     async def _rooms(self, selection: SummaryFilter, days: Sequence[int]) -> int:
         """How many rooms the sessions of a selection were in, by the columns of days."""
         columns = ColumnSums(selection, sums=False, rooms=True)
-        others = await self._beside(selection, days, columns)
-        return len(columns.rooms.keys() | others.rooms.keys())
-
-    async def _spread(
-        self, selection: SummaryFilter, days: Sequence[int]
-    ) -> tuple[list[int], dict[str, list[int]]]:
-        """What `_deciles` answers, by the columns of days."""
-        columns = ColumnSums(selection, sums=False, spread=True)
-        others = await self._beside(selection, days, columns)
-        return list(map(add, columns.deciles, others.deciles)), rooms_of(columns, others)
-
-    async def _beside(
-        self, selection: SummaryFilter, days: Sequence[int], columns: ColumnSums
-    ) -> WindowSums:
-        """Add the days to `columns`; return the sums of the sessions that are in none of them."""
         rest = await add_days(self._reports, days, [columns], selection)
         others = WindowSums(selection, over_time=False)
         async for rows in rest_of(self._reports, rest, ROW_COLUMNS):
             await in_background(partial(others.add, paused(Row(*row) for row in rows)))
-        return others
+        return len(columns.rooms.keys() | others.rooms.keys())
 
     async def series(self, selection: SummaryFilter) -> tuple[Point, ...]:
         """The time series of the window, without failed joins and dropped stays."""
@@ -165,10 +148,7 @@ class Overviews:
         sums = await self._reader.totals(selection, ALL, HOUR) if from_both else compared_sums
         deciles, rooms = compared_sums.deciles, compared_sums.rooms
         if compared_sums.edges is not None:
-            if days := await days_of(self._reports, selection):
-                deciles, rooms = await self._spread(selection, days)
-            else:
-                deciles, rooms = await self._deciles(selection, compared_sums.edges)
+            deciles, rooms = await self._deciles(selection, compared_sums.edges)
         return OverviewDetail(
             await self._overview(selection, sums, len(rooms)),
             [_cell(part) for part in _by_start(sums.parts, HOUR)],

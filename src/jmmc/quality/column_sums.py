@@ -94,7 +94,7 @@ class ColumnSums:
         table = _Table(
             day,
             day.sessions[:rows],
-            list(map(day.groups.__getitem__, day.sessions[:rows])),
+            self._groups(day, rows),
             day.known[:rows],
             None if fitting is None else fitting[:rows],
         )
@@ -149,6 +149,12 @@ class ColumnSums:
     def joins(self) -> dict[Key, JoinSums]:
         """The joins by key."""
         return self._joins.result(list(self._keys))
+
+    def _groups(self, day: DayColumns, rows: int) -> Sequence[int]:
+        """The groups of the first rows, if they are needed."""
+        if not self._with_sums and self._steps is None:
+            return ()
+        return list(map(day.groups.__getitem__, day.sessions[:rows]))
 
     def _inside(self, day: DayColumns) -> bytes | None:
         """By session, whether it began and ended in the window; None where all did."""
