@@ -373,7 +373,7 @@ def test_a_meeting_has_a_timeline_for_each_participant_that_links_to_the_session
     shown = page.locator(".cause").all_inner_texts()
     for spell in spells:
         first = spell["answer"]["causes"][0]
-        percent = f"{max(1, min(99, round(100 * first['probability'])))}%"
+        percent = f"{max(1, min(99, round(100 * first['probability'])))}\u00a0%"
         assert spell["answer"]["verdict"] == "tie" or any(percent in text for text in shown)
 
 

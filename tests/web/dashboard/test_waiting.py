@@ -141,6 +141,7 @@ async def test_a_slow_list_has_its_head_first_and_its_file_is_whole(app: Server,
     page = Reader(app, path=path, query=f"{_QUERY}&sort=room")
     await page.response
     assert f"<b>{name}</b> Loading …</p>" in page.text
+    assert page.text.index('class="skip" href="#rows"') < page.text.index(' id="rows"'), "by keys"
     assert page.text.count("<h1>") == 1
     file = Reader(app, path=path, query=f"{_QUERY}&sort=room&format=csv")
     await file.response
