@@ -41,6 +41,7 @@ class _Reader:
         self._app = app
         self.clicks = 0
         self.html = ""
+        self.zone = "UTC"
 
     async def start(self) -> None:
         self.html = await self._load("/")
@@ -54,7 +55,7 @@ class _Reader:
         self.html = await self._load(found[0])
 
     async def _load(self, path: str) -> str:
-        headers = {"host": "127.0.0.1", "accept": "application/json"}
+        headers = {"host": "127.0.0.1", "accept": "application/json", "cookie": f"tz={self.zone}"}
         answer = await call(self._app, "GET", path, client="127.0.0.1", headers=headers)
         assert answer.status == 200, path
         return answer.body.decode()
@@ -94,8 +95,8 @@ async def test_five_questions_are_answered_in_at_most_three_clicks(app: Server) 
         assert re.search(answer, reader.text)
         assert reader.clicks == clicks
     hour = datetime.fromtimestamp(_START + 2 * 3600, UTC).hour  # Midnight in the middle of them.
-    zone = f"Etc/GMT+{hour}" if hour <= 12 else f"Etc/GMT-{24 - hour}"
-    await reader.load(f"/usage?by=day&tz={zone}")
+    reader.zone = f"Etc/GMT+{hour}" if hour <= 12 else f"Etc/GMT-{24 - hour}"
+    await reader.load("/usage?by=day")
     ((earlier, name),) = re.findall(r'<td [^>]*><a href="(/usage[^"]+)">([^<]+)</a>', reader.html)
     await reader.load(unescape(earlier))
     assert re.findall(r'<h2 class="usage-latest">([^<]+?) *<', reader.html) == [name]
