@@ -9,6 +9,7 @@ __all__ = [
     "check_findings",
     "errors",
     "fields",
+    "forks",
     "histogram",
     "install_hints",
     "label_values",
