@@ -61,6 +61,7 @@ _QUESTION_SECONDS = 5.0
 _BATCH = 500  # Sessions that are read at a time.
 _ASKED_SESSIONS = 40
 _GROWING_MINUTES = 10  # In shorter runs caches fill, so growth of memory is not judged.
+_SHOWN_OF_LOG = 6000  # Characters.
 _P99_MS = 250.0
 
 
@@ -520,7 +521,11 @@ class Soak:
                 f"RSS grows by {growth:.1f} MB a minute, allowed up to {options.growth:.1f}"
             )
         if "Traceback" in (log := self.serve.log.read_text(errors="replace")):
-            results.problems.append(f"the collector logged {log.count('Traceback')} stack traces")
+            where = log.index("Traceback")
+            results.problems.append(
+                f"the collector logged {log.count('Traceback')} stack traces, the first one:"
+                f"\n{log[where : where + _SHOWN_OF_LOG]}"
+            )
 
     def _print(self, settled: str, ages: list[float], without: int, stored: Counter[str]) -> None:
         options, results, figures = self.options, self.results, self.results.figures

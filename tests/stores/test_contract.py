@@ -3,6 +3,7 @@
 import asyncio
 import shutil
 import time
+from collections.abc import AsyncGenerator
 from functools import partial
 from pathlib import Path
 
@@ -74,6 +75,20 @@ async def test_appended_samples_are_stored_after_reopening(
     (session,) = await _sessions(again)
     assert session == Session(_A, "room", UID, Dialect.V2, whole.samples[0].ts, whole.samples)
     await again.close()
+
+
+async def test_reading_sessions_can_end_early_and_in_another_task(store: Store) -> None:
+    """As an export does whose reader has gone."""
+    await store.append([push(0, session=_A), push(0, session=_B)])
+    reading = store.sessions(SessionFilter())
+    assert isinstance(reading, AsyncGenerator)
+    await asyncio.create_task(_first(reading))
+    await asyncio.create_task(reading.aclose())
+    assert len([session async for session in store.sessions(SessionFilter())]) == 2
+
+
+async def _first(reading: AsyncGenerator[Session]) -> Session:
+    return await anext(reading)
 
 
 async def test_a_closed_store_can_be_opened_again(store: Store) -> None:
