@@ -156,6 +156,7 @@ def test_an_embedded_join_that_fails_is_reported_with_its_tenant(make_stage: Mak
     stage = _watch(make_stage)
     stage.pass_time(2000)
     _raise(stage, "micError", {"type": "gum.permission_denied", "message": "no"})
+    _raise(stage, "cameraError", {"type": "gum.general", "message": "in use"})
     _raise(stage, "errorOccurred", {"error": {"name": "conference.passwordRequired"}})
     for _ in range(2):
         _raise(stage, "errorOccurred", {"error": {"name": "conference.max_users"}})
@@ -163,7 +164,7 @@ def test_an_embedded_join_that_fails_is_reported_with_its_tenant(make_stage: Mak
     (push,) = stage.pushes
     assert (push["conf"], push["ten"]) == ("weekly", "alpha")
     (sample,) = push["samples"]
-    assert (sample["m"]["fail"], sample["m"]["ev"]) == ("room_full", ["mic_denied"])
+    assert (sample["m"]["fail"], sample["m"]["ev"]) == ("room_full", ["mic_denied", "cam_failed"])
     assert sample["m"]["set"]["join"] >= 2000
     assert stage.logged == []
 

@@ -27,6 +27,8 @@ STEPS = {
     "no_track_data": "jitsi.sendAnalytics('track.no.data.from.source', {value: true})",
     "mic_missing": "jitsi.sendAnalytics('error', {audio_requested: true, video_requested: false,"
     " reason: 'device not found', devices: 'audio'}, 'get.user.media')",
+    "cam_failed": "jitsi.sendAnalytics('error', {audio_requested: false, video_requested: true,"
+    " reason: 'gum.general'}, 'get.user.media')",
     "reconnected": "APP.connection.emit('connection.connectionEstablished', 'x')",
     "offline": "window.dispatchEvent(new Event('offline'))",
     "online": "window.dispatchEvent(new Event('online'))",
@@ -50,6 +52,8 @@ NOTHING = (
     "room.emit('conference.media_session.started', {isP2P: true})",
     "room.emit('conference.server_region_changed', 'eu-west')",
     "jitsi.sendAnalytics('track.no.data.from.source', {value: false})",
+    "jitsi.sendAnalytics('success', {audio_requested: true, video_requested: false},"
+    " 'get.user.media')",
     "jitsi.sendAnalytics('error', {screen_sharing_requested: true,"
     " reason: 'gum.permission_denied'}, 'get.user.media')",
 )

@@ -157,6 +157,8 @@ CLAIMS: dict[str, str] = {
     + "test_an_event_waits_for_the_next_tick_with_its_age",
     "| `bridge_changed`, `region_changed` |": _EVENTS
     + "test_a_connection_to_another_bridge_is_an_event",
+    "| `mic_failed`, `cam_failed` |": _EVENTS
+    + "test_what_happens_in_a_call_is_an_event_at_its_moment",
     "| `mic_denied`, `cam_denied`, `mic_missing`, `cam_missing` |": _JOINS
     + "test_recorded_refused_devices_are_events_of_the_join",
     "| `slept` |": _EVENTS + "test_the_time_of_a_sleep_has_no_readings",

@@ -8,7 +8,7 @@ const POLL_MS = 10 * 1000;
 
 /** @param {string} device */
 const onRefused = (device) => (/** @type {any} */ { type }) =>
-  REFUSALS[type] && onEvent(device + REFUSALS[type]);
+  onEvent(device + refusal(type));
 
 /** Collect the calls of one `JitsiMeetExternalAPI`. @param {any} api */
 function watch(api) {

@@ -112,12 +112,17 @@ const onFailure = guarded((code) => {
 const registerHandler = () =>
   attempt(() => page.JitsiMeetJS.app.analyticsHandlers.push(page.__jmmc));
 
-/** @type {Object<string, string>} */
+/**
+ * What the names of such events end with; all other reasons, as that another program has the
+ * device, are failures. @type {Object<string, string>}
+ */
 const REFUSALS = {
   "gum.permission_denied": "_denied",
   "device not found": "_missing", // as the analytics say it
   "gum.not_found": "_missing", // as the IFrame API does
 };
+/** @param {any} reason */
+const refusal = (reason) => REFUSALS[reason] || "_failed";
 /** How microphone and camera together were refused. @type {string | undefined} */
 let refused;
 
@@ -125,7 +130,7 @@ let refused;
 function onAnalytics({ action, source, attributes = {} }) {
   const { audio_requested: audio, video_requested: video, reason } = attributes;
   if (source === "get.user.media") {
-    const how = REFUSALS[reason];
+    const how = action === "error" ? refusal(reason) : undefined;
     if (audio && video) {
       refused = how;
     } else if (audio || video) {

@@ -16,6 +16,7 @@ _DEVICE_EVENTS = frozenset(
     (
         *("no_audio_input", "no_track_data", "noisy_mic", "no_picture", "mic_changed"),
         *("cam_changed", "mic_denied", "cam_denied", "mic_missing", "cam_missing"),
+        *("mic_failed", "cam_failed"),
     )
 )
 _BEFORE = 30  # Seconds before a spell in which an event belongs to it.

@@ -51,7 +51,15 @@ EVENTS: tuple[str, ...] = (
     *("reconnected", "ice_restart", "media_restart", "channel_closed", "slept", "suspended"),
     *("bridge_changed", "region_changed", "p2p", "jvb", "path"),
     *("mic_changed", "cam_changed", "speaker_changed", "mic_denied", "cam_denied"),
-    *("mic_missing", "cam_missing", "no_audio_input", "no_track_data", "no_picture"),
+    *(
+        "mic_missing",
+        "cam_missing",
+        "mic_failed",
+        "cam_failed",
+        "no_audio_input",
+        "no_track_data",
+        "no_picture",
+    ),
     *("noisy_mic", "talk_while_muted", "last_n", "speaking"),
 )
 """The events that have a track of their own, the most telling first."""
