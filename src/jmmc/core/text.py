@@ -26,9 +26,13 @@ def with_french_spaces(text: str) -> str:
 
 
 def printable(text: str, *, keep: str = "\n") -> str:
-    """Replace characters that are not printable by their codes, such as `\\x1b`, except `keep`."""
+    """Replace characters that are not printable by their codes, such as `\\x1b`, except `keep`.
+
+    A no-break space, which is none to Python, becomes a space.
+    """
     if text.isprintable():
         return text
+    text = text.replace("\u00a0", " ")
     return "".join(
         char if char.isprintable() or char in keep else char.encode("unicode_escape").decode()
         for char in text
