@@ -50,8 +50,9 @@ from jmmc.quality.timeline_rows import curves
 from jmmc.quality.ways import matrix_of, ways_of, ways_with
 from jmmc.stores import Reports, Store
 
+MOST_SPELLS = 60
+"""Problems of a meeting that are explained, each in about a millisecond: the worst ones."""
 _EVERYBODY = 5000  # Summaries that a likely cause takes into account: those nearest in time.
-_MOST_SPELLS = 60  # Of a meeting: the worst ones are explained, each in a millisecond or two.
 _MOST_INCIDENTS = 20
 _TOGETHER = 200  # Summaries that are decoded without a pause.
 _FEW = 5  # Summaries between two looks at the clock: one may take a millisecond.
@@ -259,7 +260,7 @@ def _incidents_of(
     """The worst incidents of a meeting, in order of time."""
     crowd = Crowd(paused(everybody, _FEW), meeting.began, meeting.ended)
     spells = nlargest(
-        _MOST_SPELLS,
+        MOST_SPELLS,
         ((summary, spell) for summary in summaries for spell in summary.spells),
         key=_badness,
     )

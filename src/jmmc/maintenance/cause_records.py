@@ -12,7 +12,8 @@ from jmmc.stores import Reports
 
 _DAYS = 3  # Whole days, in UTC: rollups of a day may have thousands of networks.
 _DAYS_OF_PEOPLE = 7
-_MOST_PEOPLE = 8
+MOST_PEOPLE = 8
+"""People whose own calls are read; more of them tell nothing (`bench/verdicts.py`)."""
 _MOST_CALLS = 12
 _KINDS = ("network", "provider", "bridge", "region", "browser", "os", "transport")
 
@@ -23,7 +24,7 @@ async def read_records(
     people: Iterable[str],
     began: int,
     *,
-    most_people: int = _MOST_PEOPLE,
+    most_people: int = MOST_PEOPLE,
 ) -> Records:
     """The records before `began`: of all, of the groups of `subjects`, of the first few `people`.
 

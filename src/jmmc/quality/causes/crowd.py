@@ -25,6 +25,7 @@ _FIELDS: Mapping[str, str] = {
     **{kind: kind for kind in ("network", "provider", "bridge", "region", "browser", "os")},
     "transport": "transport",
 }
+_start = attrgetter("start")
 _VALUES = attrgetter(*_FIELDS.values())
 _MOST_SLOTS = 1200
 _SHORTEST_SLOT = 5  # Seconds.
@@ -213,7 +214,8 @@ class Crowd:
 
     def namings(self, room: str, start: int, end: int) -> Iterable[Naming]:
         """Who received whom badly in a meeting, at a good part of a time."""
-        for naming in self._namings.get(room, ()):
+        of_room = self._namings.get(room, ())
+        for naming in of_room[: bisect_left(of_room, end, key=_start)]:
             shared = min(naming.end, end) - max(naming.start, start)
             if shared > 0 and 2 * shared >= min(end - start, naming.end - naming.start):
                 yield naming
@@ -407,6 +409,8 @@ def _namings(
                 found.setdefault(summary.room, []).append(
                     Naming(spell.start, spell.end, 1 << place, names)
                 )
+    for of_room in found.values():
+        of_room.sort(key=_start)
     return found, {room: len(there) for room, there in people.items()}
 
 

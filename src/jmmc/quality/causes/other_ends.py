@@ -1,22 +1,23 @@
 """Another participant of the meeting, whose problem this one receives."""
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
-from math import log
+from collections.abc import Collection, Iterable, Sequence
+from math import exp, log, log1p
 from typing import NamedTuple
 
 from jmmc.quality.causes import parameters as p
 from jmmc.quality.causes.answer import OTHER_END
 from jmmc.quality.causes.crowd import names_in, places
 from jmmc.quality.causes.hypothesis import Hypothesis
-from jmmc.quality.causes.logarithms import log_share, log_sum, log_weak
+from jmmc.quality.causes.logarithms import log_share, log_sum
 from jmmc.quality.causes.own_causes import is_device_reported, log_device
 from jmmc.quality.causes.problem import Problem, log_length
 from jmmc.quality.causes.receivers import Receivers, Witnesses, log_witnessed
-from jmmc.quality.causes.records import Record, log_ratios
+from jmmc.quality.causes.records import log_weak_person
 from jmmc.quality.causes.signs import log_probability
 from jmmc.quality.signs import SIGNS
 
 _OF_ONE_END = ("cut", "narrow", "machine")
+_ONLY_RECEIVING = 1 << SIGNS.index("media")
 _MANY_NAMED = 3  # Senders: with as many, the cause may be at the receiver.
 
 
@@ -33,15 +34,13 @@ class _Known(NamedTuple):
     moment: bool | None
     witnesses: Witnesses
     device: bool
-    record: Record | None
 
 
 class _Sender(NamedTuple):
-    """What speaks for one of the others as the sender: logarithms of ratios, and of the rate."""
+    """What speaks for one of the others as the sender: logarithms of ratios."""
 
-    rate: float
+    state: float
     others: float
-    history: float
     moment: float
 
 
@@ -66,81 +65,106 @@ def other_ends(problem: Problem, receivers: Receivers, beside: float) -> Iterabl
     there = [*problem.there()]
     known_of = _known_of(problem, receivers, there)
     sender_of = {known: _sender(problem, known, share) for known in {*known_of}}
+    usual = log(share) + problem.now
+    rate_of = [usual + history for history in _histories(problem, there, usual)]
     bad = {
         crowd.sessions[place].endpoint_id
-        for place, known in zip(there, known_of, strict=True)
-        if sender_of[known].rate + sender_of[known].others > 0
+        for place, known, rate in zip(there, known_of, rate_of, strict=True)
+        if rate + sender_of[known].state + sender_of[known].others > 0
     }
     constant = signs + length + log_sum((problem.log_alike, beside))
     if not scene.direct:
         constant += log(p.PASSED_ON)
-    found: dict[tuple[_Known, float], tuple[float, Mapping[str, float]]] = {}
     not_named = _log_named("", named - bad, len(there))
-    for place, known in zip(there, known_of, strict=True):
-        other = crowd.sessions[place]
+    for place, known, rate in zip(there, known_of, rate_of, strict=True):
+        other, sender = crowd.sessions[place], sender_of[known]
         of_name = not_named
         if other.endpoint_id in named:
             of_name = _log_named(other.endpoint_id, named - (bad - {other.endpoint_id}), len(there))
-        key = known, of_name
-        if key not in found:
-            sender = sender_of[known]
-            score = constant + log_share(sender.rate + sender.others) + of_name + sender.moment
-            found[key] = (
-                score,
-                {
-                    "signs": signs,
-                    "length": length,
-                    "others": sender.others + problem.log_alike,
-                    "named": of_name,
-                    "moment": sender.moment,
-                    "history": sender.history,
-                    "sender": sender.rate,
-                },
-            )
-        yield Hypothesis(OTHER_END, other.session, *found[key])
+        sends = rate + sender.state
+        score = constant + log_share(sends + sender.others) + of_name + sender.moment
+        parts = {
+            "signs": signs,
+            "length": length,
+            "others": sender.others + problem.log_alike,
+            "named": of_name,
+            "moment": sender.moment,
+            "history": rate - usual,
+            "sender": sends,
+        }
+        yield Hypothesis(OTHER_END, other.session, score, parts)
+
+
+def _histories(problem: Problem, there: Iterable[int], usual: float) -> Iterable[float]:
+    """What the record of each of the others says for that it sends badly, in nats.
+
+    `usual`: the logarithm of the rate of somebody without a record.
+    """
+    people, sessions = problem.records.people, problem.crowd.sessions
+    if not people:
+        return (0.0 for _ in there)
+    weak = log(p.OWN["line"].weak) - usual
+    records = (people.get(sessions[place].browser_id) for place in there)
+    return (
+        log1p(exp(weak + log_weak_person(record, problem.usual))) if record else 0.0
+        for record in records
+    )
 
 
 def _known_of(problem: Problem, receivers: Receivers, there: Iterable[int]) -> Sequence[_Known]:
-    """What is known of each of the others, in order."""
+    """What is known of each of the others, in order.
+
+    Of most of a large meeting it is nothing but whether they are good, so they are looked at once.
+    """
     scene, crowd = problem.scene, problem.crowd
     meeting = problem.meeting.members
     known = {*places(scene.known & meeting)}
     affected = {*places(scene.affected & meeting)}
-    signs = dict.fromkeys(affected, 0)
-    for at, sign in enumerate(SIGNS):
-        for place in places(scene.with_sign[sign] & meeting):
-            signs[place] |= 1 << at
-    only_receiving = 1 << SIGNS.index("media")
-    people = problem.records.people
+    silent = {*places(receivers.silent)}
+    unnamed = {*places(receivers.unnamed)}
+    plain: dict[tuple[bool, bool, bool], _Known] = {}
     found = []
     for place in there:
-        other, bit = crowd.sessions[place], 1 << place
-        moment = None
-        receiving = receivers.witnesses_of(other.endpoint_id)
-        sending = place in affected and signs[place] != only_receiving
-        if (sending or receiving) and not scene.direct:
-            moment = bool(scene.at_once & ((bit if sending else 0) | receiving))
-        found.append(
-            _Known(
-                place in known,
-                place in affected,
-                signs.get(place, 0),
-                moment,
-                receivers.witnesses(other.endpoint_id, bit),
-                bool(other.events) and is_device_reported(other, problem.spell),
-                people.get(other.browser_id),
-            )
-        )
+        other = crowd.sessions[place]
+        if (
+            place in affected
+            or (other.events and is_device_reported(other, problem.spell))
+            or receivers.witnesses_of(other.endpoint_id)
+        ):
+            found.append(_one_known(problem, receivers, place, is_known=place in known))
+            continue
+        kind = place in known, place in silent, place in unnamed
+        if kind not in plain:
+            plain[kind] = _one_known(problem, receivers, place, is_known=kind[0])
+        found.append(plain[kind])
     return found
+
+
+def _one_known(problem: Problem, receivers: Receivers, place: int, *, is_known: bool) -> _Known:
+    scene, other, bit = problem.scene, problem.crowd.sessions[place], 1 << place
+    affected = bool(scene.affected & bit)
+    signs = 0
+    if affected:
+        for at, sign in enumerate(SIGNS):
+            signs |= bool(scene.with_sign[sign] & bit) << at
+    moment = None
+    receiving = receivers.witnesses_of(other.endpoint_id)
+    sending = affected and signs != _ONLY_RECEIVING
+    if (sending or receiving) and not scene.direct:
+        moment = bool(scene.at_once & ((bit if sending else 0) | receiving))
+    return _Known(
+        is_known,
+        affected,
+        signs,
+        moment,
+        receivers.witnesses(other.endpoint_id, bit),
+        bool(other.events) and is_device_reported(other, problem.spell),
+    )
 
 
 def _sender(problem: Problem, known: _Known, share: float) -> _Sender:
     """What speaks for a sender; `share`: of independent problems, those that others receive."""
     direct = problem.scene.direct
-    rate = usual = log(share) + problem.now
-    if known.record is not None:
-        weak = log_weak(log_ratios(known.record, problem.usual, of_person=True))
-        rate = log_sum((usual, log(p.OWN["line"].weak) + weak))
     device = log(p.OWN["device"].share / share) + log_device(reported=known.device)
     state = log_sum((_state_of(problem, known), device))
     moment = 0.0
@@ -148,7 +172,7 @@ def _sender(problem: Problem, known: _Known, share: float) -> _Sender:
         by_chance = problem.by_chance
         moment = log(p.AT_ONCE / by_chance if known.moment else (1 - p.AT_ONCE) / (1 - by_chance))
     others = 0.0 if direct else log_witnessed(known.witnesses)
-    return _Sender(rate + state, others, rate - usual, moment)
+    return _Sender(state, others, moment)
 
 
 def _state_of(problem: Problem, known: _Known) -> float:

@@ -3,47 +3,39 @@
 from collections.abc import Sequence
 from functools import lru_cache
 from math import exp, log
-from operator import add, mul
-from typing import NamedTuple
+from operator import add, mul, sub
 
 from jmmc.quality.causes import parameters as p
 from jmmc.quality.causes.logarithms import (
     LOG_SPARED,
+    NEGLIGIBLE,
     NEGLIGIBLE_WITH_RECORDS,
     log_sum,
 )
-from jmmc.quality.causes.problem import Counts, Problem
+from jmmc.quality.causes.problem import Alike, Counts, Problem, rounded
 
 _LOG_OF_LEAST = tuple(log(strength / p.STRENGTHS[0]) for strength in p.STRENGTHS)
 _SPARED_OF_LEAST = tuple(nats - LOG_SPARED[0] for nats in LOG_SPARED)
+_SHARES_AT_ONCE = tuple(share for _, share in p.AT_ONCE_OF_INCIDENTS)
+_LARGE = 50  # Members who are good: of smaller groups the full sum is as quick.
 
 
-class Alike(NamedTuple):
-    """How probable independent problems have the same sign, and the same moment."""
-
-    same: float
-    by_chance: float
-
-
-def alike(problem: Problem, inside: Counts) -> Alike:
+def alike(problem: Problem, outside: Counts) -> Alike:
     """How probable that is of members of a group, by those who are not in it.
 
     As far as they are many: else by what is usual.
     """
-    outside = outside_of(problem, inside)
     weight = p.ALIKE_WEIGHT
     bad = weight + outside.bad
     return Alike(
-        _rounded((weight * problem.same + outside.same + outside.same_at_once) / bad),
-        _rounded((weight * problem.by_chance + outside.at_once) / bad),
+        rounded((weight * problem.same + outside.same + outside.same_at_once) / bad),
+        rounded((weight * problem.by_chance + outside.at_once) / bad),
     )
 
 
 def outside_of(problem: Problem, inside: Counts) -> Counts:
     """The others who are not in a group."""
-    return Counts(
-        *(max(0, of_all - of_group) for of_all, of_group in zip(problem.all, inside, strict=True))
-    )
+    return Counts(*map(sub, problem.all, inside))
 
 
 def log_others(problem: Problem, inside: Counts, outside: Alike, at_once: float) -> list[float]:
@@ -58,7 +50,7 @@ def log_others(problem: Problem, inside: Counts, outside: Alike, at_once: float)
     first, after = problem.base_rates_for(inside.bad)
     of_base = problem.log_base[first:after]
     of_affected = _log_of_affected(
-        inside, _usual(problem), outside, at_once, p.SAME_SIGN, (strengths, first, after)
+        inside, problem.usual_alike, outside, at_once, p.SAME_SIGN, (strengths, first, after)
     )
     return [
         nats + log_sum(map(add, of_base, of_strength))
@@ -92,7 +84,7 @@ def log_others_apart(
         of_affected.append(
             _log_of_affected(
                 inside,
-                _usual(problem),
+                problem.usual_alike,
                 outside,
                 at_once,
                 alike_share,
@@ -113,6 +105,54 @@ def log_others_apart(
     return apart, apart_now
 
 
+def is_negligible(problem: Problem, inside: Counts, outside: Alike, elsewhere: float) -> bool:
+    """Whether an incident of a group is out of the question, however alike its problems are.
+
+    So it is of large groups of which few had problems: beside that the group has no incident.
+    `elsewhere`: what it says how alike those are who are not in the group, in nats.
+    """
+    if inside.good < _LARGE or _considered(inside.good, inside.bad) > 1:
+        return False
+    first, after = problem.base_rates_for(inside.bad)
+    said = problem.log_base[first:after]
+    for count, ratios in zip(inside[1:], _log_at_most(problem.usual_alike, outside), strict=True):
+        if count:
+            said = [nats + count * ratio for nats, ratio in zip(said, ratios[first:], strict=False)]
+    most = inside.good * LOG_SPARED[0] + max(said)
+    return most + elsewhere < problem.log_alike + problem.now - NEGLIGIBLE
+
+
+@lru_cache(maxsize=4096)
+def _log_at_most(usual: Alike, outside: Alike) -> Sequence[Sequence[float]]:
+    """The most that members who are affected in each way say for an incident that hits the fewest.
+
+    By base rate, in nats: whatever part of those whom the incident hits notices it at once.
+    """
+    by_cause = [
+        max(shares)
+        for shares in zip(
+            *(
+                _by_way(like, at_once)
+                for like in (p.SAME_SIGN, 1 - p.SAME_SIGN)
+                for at_once in (outside.by_chance, p.AT_ONCE, *_SHARES_AT_ONCE)
+            ),
+            strict=True,
+        )
+    ]
+    return [
+        _log_ratios(cause / of_usual, apart / of_usual, p.STRENGTHS[0])
+        for cause, apart, of_usual in zip(by_cause, _by_way(*outside), _by_way(*usual), strict=True)
+    ]
+
+
+def _by_way(same: float, moment: float) -> tuple[float, float, float, float]:
+    """The share of those affected in each way, in the order of `Counts`."""
+    return (
+        *((1 - same) * (1 - moment), (1 - same) * moment),
+        *(same * (1 - moment), same * moment),
+    )
+
+
 @lru_cache(maxsize=4096)
 def _considered(good: int, bad: int) -> int:
     """How many of `STRENGTHS` are not negligible beside the least, for so many members.
@@ -123,10 +163,6 @@ def _considered(good: int, bad: int) -> int:
         if bad * nats + good * spared < -NEGLIGIBLE_WITH_RECORDS:
             return at
     return len(p.STRENGTHS)
-
-
-def _usual(problem: Problem) -> Alike:
-    return Alike(_rounded(problem.same), _rounded(problem.by_chance))
 
 
 @lru_cache(maxsize=8192)
@@ -144,10 +180,7 @@ def _log_of_affected(
     who have independent problems are alike as people `outside`, against what is `usual`.
     `cases`: the number of strengths, the first base rate and the end of them.
     """
-    by_cause, independent, known = (
-        ((1 - same) * (1 - moment), (1 - same) * moment, same * (1 - moment), same * moment)
-        for same, moment in ((like, at_once), outside, usual)
-    )
+    by_cause, independent, known = _by_way(like, at_once), _by_way(*outside), _by_way(*usual)
     strengths, first, after = cases
     found: list[Sequence[float]] = [(0.0,) * (after - first)] * strengths
     for count, cause, apart, of_usual in zip(inside[1:], by_cause, independent, known, strict=True):
@@ -165,8 +198,3 @@ def _log_ratios(cause: float, apart: float, strength: float) -> tuple[float, ...
     """The same of one who is affected in one way: how much more probable that is by the cause, and
     by independent problems, than usual."""
     return tuple([log((1 - strength) * apart + strength * cause / base) for base in p.BASE_RATES])
-
-
-def _rounded(share: float) -> float:
-    """A probability that is neither sure nor impossible; rounded, so that tables are reused."""
-    return round(min(max(share, 0.02), 0.98), 2)

@@ -38,14 +38,26 @@ class Counts(NamedTuple):
         return self.same_at_once + self.other_at_once
 
 
+class Alike(NamedTuple):
+    """How probable independent problems have the same sign, and the same moment."""
+
+    same: float
+    by_chance: float
+
+
+def rounded(share: float) -> float:
+    """A probability that is neither sure nor impossible; rounded, so that tables are reused."""
+    return round(min(max(share, 0.02), 0.98), 2)
+
+
 class Problem:
     """What is known of a problem before any cause is considered.
 
     `same` and `by_chance`: how probable an independent problem has a sign in common with it, and
-    the same moment. `all`: the others who were there. `log_base`: the logarithm of the probability
-    of each of `BASE_RATES`, `log_base_now` of that times the rate, `rate` their mean, `now` its
-    logarithm. `usual`: the share of time with problems of everybody in the last days, `of_person`:
-    what this person's record says for each of `STRENGTHS`.
+    the same moment; `usual_alike` has both, rounded. `all`: the others who were there. `log_base`:
+    the logarithm of the probability of each of `BASE_RATES`, `log_base_now` of that times the rate,
+    `rate` their mean, `now` its logarithm. `usual`: the share of time with problems of everybody in
+    the last days, `of_person`: what this person's record says for each of `STRENGTHS`.
     """
 
     def __init__(self, subject: Summary, spell: Spell, crowd: Crowd, records: Records) -> None:
@@ -57,6 +69,7 @@ class Problem:
             min(0.7, max(0.04, 4 * p.MOMENT / (self.length + p.USUAL_SECONDS))), 2
         )
         self.same = share_with(self.signs)
+        self.usual_alike = Alike(rounded(self.same), rounded(self.by_chance))
         self.expected = self.signs or frozenset(SIGNS)
         self._with_expected = self.scene.with_signs(self.expected)
         self.all = self.own_problems(-1)

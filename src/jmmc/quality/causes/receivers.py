@@ -38,22 +38,21 @@ class Receivers:
     """The others of the meeting, and whom each of them receives badly during a problem.
 
     `passed_on`: what they say, in nats, for a cause by which others may receive the problem.
+    `silent` are those who would say so and may not, `unnamed` those who name nobody.
     """
 
     def __init__(self, problem: Problem) -> None:
         self._problem = problem
         scene = problem.scene
-        self._receivers = (
-            problem.meeting.members & scene.known & ~(scene.affected & ~scene.secondary)
-        )
-        self._known_receivers = self._receivers.bit_count()
-        self._unnamed: Set = 0
+        self.silent = problem.meeting.members & scene.known & ~(scene.affected & ~scene.secondary)
+        self._known_receivers = self.silent.bit_count()
+        self.unnamed: Set = 0
         self._named_by: dict[str, Set] = {}
         self._numbers: dict[str, list[int]] = {}
         unnamed = 0
         for receiver, names in self._who_names_whom().items():
             if not names:
-                self._unnamed |= receiver
+                self.unnamed |= receiver
                 unnamed += 1
             for name in names:
                 self._named_by[name] = self._named_by.get(name, 0) | receiver
@@ -85,9 +84,9 @@ class Receivers:
         `but`: the sender, who is no witness.
         """
         alone, of_two, among = self._numbers.get(endpoint, _NOBODY)
-        unnamed = self._number_unnamed - bool(self._unnamed & but)
+        unnamed = self._number_unnamed - bool(self.unnamed & but)
         # Of a large meeting a few hear somebody: the others say nothing by their silence.
-        silent = self._known_receivers - bool(self._receivers & but)
+        silent = self._known_receivers - bool(self.silent & but)
         silent = min(max(0, silent - alone - of_two - among - unnamed), 2 * p.HEARD)
         return Witnesses(silent, unnamed, among, of_two, alone)
 

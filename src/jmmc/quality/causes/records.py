@@ -8,7 +8,7 @@ from functools import lru_cache
 
 from msgspec import Struct
 
-from jmmc.quality.causes.logarithms import log_beta_binomial
+from jmmc.quality.causes.logarithms import log_beta_binomial, log_weak
 from jmmc.quality.causes.parameters import (
     CALL_SECONDS,
     MOST_CALLS,
@@ -96,6 +96,12 @@ def log_ratios(record: Record, usual: float, *, of_person: bool = False) -> tupl
     time = 1.0 if of_person else TIME_WHEN_WEAK
     rounded = round(calls, 1), round(record.share, 3), round(min(max(usual, 0.003), 0.6), 3)
     return _log_ratios(*rounded, spread, time)
+
+
+@lru_cache(maxsize=8192)
+def log_weak_person(record: Record, usual: float) -> float:
+    """What the record of a person says for that they are weak for days, in nats."""
+    return log_weak(log_ratios(record, usual, of_person=True))
 
 
 @lru_cache(maxsize=4096)

@@ -15,13 +15,13 @@ from jmmc.quality.causes.logarithms import (
     log_sum,
 )
 from jmmc.quality.causes.others import (
-    Alike,
     alike,
+    is_negligible,
     log_others,
     log_others_apart,
     outside_of,
 )
-from jmmc.quality.causes.problem import Counts, Problem, log_length
+from jmmc.quality.causes.problem import Alike, Counts, Problem, log_length
 from jmmc.quality.causes.records import Record, log_ratios
 from jmmc.quality.causes.signs import log_probability
 
@@ -65,16 +65,17 @@ def shared_causes(problem: Problem, passed_on: float) -> Iterable[Shared]:
             members &= ~_worst_version(problem, members)
         inside = problem.own_problems(members)
         signs = log_probability(problem.signs, shared.signs)
-        chances = alike(problem, inside)
-        elsewhere = problem.log_alike_of(outside_of(problem, inside))
-        apart, apart_now = log_others_apart(problem, inside, chances)
-        prior = log(shared.incident)
-        hits, spares = _WIDE_INCIDENT if group.kind in _WIDE else _INCIDENT
-        others = _log_incident(problem, inside, chances)
-        incident = prior + elsewhere + log_mean(hits, others)
-        spared = prior + elsewhere + log_mean(spares, apart)
-        spared_now = prior + elsewhere + log_mean(spares, apart_now)
-        weak = record = -inf
+        outside = outside_of(problem, inside)
+        chances = alike(problem, outside)
+        elsewhere = problem.log_alike_of(outside)
+        incident = spared = spared_now = weak = record = -inf
+        if not is_negligible(problem, inside, chances, elsewhere):
+            prior = log(shared.incident) + elsewhere
+            hits, spares = _WIDE_INCIDENT if group.kind in _WIDE else _INCIDENT
+            apart, apart_now = log_others_apart(problem, inside, chances)
+            incident = prior + log_mean(hits, _log_incident(problem, inside, chances))
+            spared = prior + log_mean(spares, apart)
+            spared_now = prior + log_mean(spares, apart_now)
         if shared.weak:
             prior = log(shared.weak) + problem.log_alike
             others = _log_habits(problem, group)
