@@ -61,13 +61,61 @@ class Explained(Struct, frozen=True):
         return max(1, self.spell.end - self.spell.start)
 
 
+class Beginning(Struct, frozen=True, array_like=True):
+    """How one problem began, to be compared with others of the same moment.
+
+    `likely` is the kind of the cause that is named, or empty; `shared` are the causes in common.
+    """
+
+    start: int
+    room: str
+    signs: tuple[str, ...]
+    likely: str
+    shared: tuple[tuple[str, str, float], ...]
+
+    @classmethod
+    def of(cls, problem: Explained) -> "Beginning":
+        """That of a problem."""
+        answer = problem.answer
+        named = answer.likely if answer.verdict is Verdict.LIKELY else None
+        return cls(
+            problem.spell.start,
+            problem.summary.room,
+            tuple(sorted(signs_of(problem.spell))),
+            named.kind if named else "",
+            tuple(
+                (cause.kind, cause.value, cause.probability)
+                for cause in answer.causes
+                if cause.kind not in _OF_ONE
+            ),
+        )
+
+    def is_one_with(self, other: "Beginning") -> bool:
+        """Whether two problems of the same moment are one incident without a clear cause."""
+        if not set(self.signs) & set(other.signs):
+            return False
+        if self.room == other.room and not (self.likely or other.likely):
+            return True
+        if self.likely in _OF_ONE or other.likely in _OF_ONE:
+            return False
+        of_other = {(kind, value): weight for kind, value, weight in other.shared}
+        common = sum(
+            min(weight, of_other.get((kind, value), 0.0)) for kind, value, weight in self.shared
+        )
+        return common >= _LEAST
+
+
 class Earlier(Struct, frozen=True):
-    """What was found of an incident before: its id, its end, and the mean weight of its causes."""
+    """What was found of an incident before: its id, its end, and the mean weight of its causes.
+
+    `beginnings` are those of its problems that began last, of which others may be the same moment.
+    """
 
     id: str
     end: int
     seconds: int
     weights: Mapping[Key, float]
+    beginnings: tuple[Beginning, ...] = ()
 
 
 class Group:
@@ -154,16 +202,18 @@ def joined(
     """
     groups: list[Group] = []
     open_by_key: dict[Key, list[Group]] = {}
-    at_once: deque[_AtOnce] = deque()
+    before: list[tuple[Beginning, Group]] = []
     for former in earlier:
         seed = Group(former)
         for key in former.weights:
             open_by_key.setdefault(key, []).append(seed)
+        before += [(beginning, seed) for beginning in former.beginnings]
+    at_once = deque(sorted(before, key=lambda pair: pair[0].start))
     for problem in sorted(problems, key=_by_time):
         pause()
         weights = _weights(problem, person_of)
-        here = _AtOnce.of(problem, weights)
-        while at_once and at_once[0].start < here.start - MOMENT:
+        here = Beginning.of(problem)
+        while at_once and at_once[0][0].start < here.start - MOMENT:
             at_once.popleft()
         group = _group_of(here.start, weights, open_by_key) or _group_at_once(here, at_once)
         if group is None:
@@ -171,45 +221,13 @@ def joined(
         if not group.problems:
             groups.append(group)
         group.add(problem, weights)
-        here.group = group
-        at_once.append(here)
+        at_once.append((here, group))
         for key, weight in weights.items():
             if weight >= _LEAST:
                 of_key = open_by_key.setdefault(key, [])
                 if group not in of_key:
                     of_key.append(group)
     return _merged(groups, pause)
-
-
-class _AtOnce:
-    """How one problem began, to be compared with others of the same moment."""
-
-    def __init__(self, problem: Explained, shared: Mapping[Key, float]) -> None:
-        self.start = problem.spell.start
-        self.room = problem.summary.room
-        self.signs = signs_of(problem.spell)
-        self.shared = shared
-        self.likely = problem.answer.likely if _is_likely(problem.answer) else None
-        self.group: Group | None = None
-
-    @classmethod
-    def of(cls, problem: Explained, weights: Mapping[Key, float]) -> "_AtOnce":
-        return cls(problem, {key: weight for key, weight in weights.items() if key[0] != _PERSON})
-
-    def is_one_with(self, other: "_AtOnce") -> bool:
-        """Whether two problems of the same moment are one incident without a clear cause."""
-        if not self.signs & other.signs:
-            return False
-        if self.room == other.room and not (self.likely or other.likely):
-            return True
-        if any(cause and cause.kind in _OF_ONE for cause in (self.likely, other.likely)):
-            return False
-        common = sum(min(weight, other.shared.get(key, 0.0)) for key, weight in self.shared.items())
-        return common >= _LEAST
-
-
-def _is_likely(answer: Answer) -> bool:
-    return answer.verdict is Verdict.LIKELY
 
 
 def _by_time(problem: Explained) -> tuple[int, str]:
@@ -249,10 +267,10 @@ def _group_of(
     return best[1] if best else None
 
 
-def _group_at_once(here: _AtOnce, at_once: deque[_AtOnce]) -> Group | None:
-    for other in islice(reversed(at_once), _MOST_LOOKS):
+def _group_at_once(here: Beginning, at_once: deque[tuple[Beginning, Group]]) -> Group | None:
+    for other, group in islice(reversed(at_once), _MOST_LOOKS):
         if here.is_one_with(other):
-            return other.group
+            return group
     return None
 
 

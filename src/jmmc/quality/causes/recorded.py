@@ -18,6 +18,7 @@ from jmmc.quality.causes.crowd import Crowd
 from jmmc.quality.causes.incidents import (
     APART,
     APART_OF_ONE,
+    Beginning,
     Earlier,
     Explained,
     Group,
@@ -35,7 +36,7 @@ from jmmc.quality.grading import Grade, Spell, added_reasons
 from jmmc.quality.rollups import HOUR
 from jmmc.quality.summary import Summary
 
-VERSION = f"{CAUSES_VERSION}.1"
+VERSION = f"{CAUSES_VERSION}.2"
 """Version of the incidents that are kept: of likely causes, and of how they are joined."""
 
 BEFORE, AFTER = 300, 900
@@ -51,6 +52,7 @@ MOST_LISTED = 50
 """Sessions and meetings that an incident lists."""
 _MOST_COUNTED = 1000  # People, meetings and sessions of a part that are told apart over hours.
 _MOST_NETWORKS = 100  # Of a part.
+_MOST_BEGINNINGS = 20  # Problems of the last moments of an hour that a part has.
 _MOST_KEYS = 8  # Causes of a part by which problems of the next hour join.
 _SHOWN_SHARES = frozenset(
     ("region", "bridge", "network", "provider", "browser", "os", "meeting", "transport", "service")
@@ -159,6 +161,8 @@ class Part(Struct, frozen=True):
     names: dict[str, str] = {}
     networks: tuple[tuple[str, int], ...] = ()
     """The affected seconds of each network, of those with the most."""
+    beginnings: tuple[Beginning, ...] = ()
+    """How the problems of the hour's last moments began; the next hour may have others of them."""
 
 
 class StoredIncident(Struct, frozen=True):
@@ -391,6 +395,11 @@ def _part_of(group: Group, hour: int, crowd: Crowd) -> Part:
             if session in crowd.place_of
         },
         tuple(of_network.most_common(_MOST_NETWORKS)),
+        tuple(
+            Beginning.of(problem)
+            for problem in problems
+            if problem.spell.start >= hour + HOUR - MOMENT
+        )[-_MOST_BEGINNINGS:],
     )
 
 
@@ -474,7 +483,9 @@ def earlier_of(stored: StoredIncident, hour: int) -> Earlier | None:
     for part in before:
         for kind, value, weight in part.weights:
             weights[kind, value] = weights.get((kind, value), 0.0) + weight * part.seconds / total
-    return Earlier(stored.incident.id, end, total, weights)
+    last = before[-1]
+    beginnings = last.beginnings if last.hour == hour - HOUR else ()
+    return Earlier(stored.incident.id, end, total, weights, beginnings)
 
 
 class Change(Struct, frozen=True):
@@ -536,7 +547,8 @@ def _at_edge(stored: Iterable[StoredIncident], edge: int) -> set[tuple[object, .
     for incident in stored:
         earlier = earlier_of(incident, edge)
         if earlier is not None:
-            found.add((earlier.id, earlier.end, tuple(sorted(earlier.weights.items()))))
+            weights = tuple(sorted(earlier.weights.items()))
+            found.add((earlier.id, earlier.end, weights, earlier.beginnings))
     return found
 
 

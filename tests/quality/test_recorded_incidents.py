@@ -1,0 +1,49 @@
+"""Incidents found hour by hour, from what the hour before left of each."""
+
+import pytest
+
+from jmmc.quality.causes import Records
+from jmmc.quality.causes.recorded import (
+    HourAnswers,
+    RecordedIncident,
+    StoredIncident,
+    change_of_hour,
+    earlier_of,
+    parts_of_hour,
+)
+from jmmc.quality.rollups import HOUR
+from jmmc.quality.summary import Summary
+from tests.support.troubles import person
+
+_H = 1_789_948_800  # A Monday, 00:00 UTC
+
+
+def _found(present: list[Summary]) -> list[RecordedIncident]:
+    """The incidents of two hours, the second found after the first."""
+    stored: dict[str, StoredIncident] = {}
+    for hour in (_H, _H + HOUR):
+        known = [*stored.values()]
+        earlier = [before for incident in known if (before := earlier_of(incident, hour))]
+        parts = parts_of_hour(hour, present, Records(), earlier, HourAnswers())
+        change = change_of_hour(hour, parts, known)
+        assert not change.gone
+        stored |= {incident.incident.id: incident for incident in change.changed}
+    return [incident.incident for incident in stored.values()]
+
+
+def _pair(first: int, second: int) -> list[Summary]:
+    """Two of a meeting whose machines are slow for five minutes; nobody else is there."""
+    return [
+        person(n, (start, start + 300), there=(_H, _H + 7200), signs=("machine",), room="r")
+        for n, start in enumerate((first, second))
+    ]
+
+
+@pytest.mark.parametrize("edge", [_H + 1800, _H + HOUR])
+def test_problems_of_one_moment_without_a_clear_cause_are_one_incident_also_at_a_full_hour(
+    edge: int,
+) -> None:
+    (joined,) = _found(_pair(edge - 5, edge + 5))
+    assert joined.answer.likely is None
+    assert (joined.people, joined.start, joined.end) == (2, edge - 5, edge + 305)
+    assert [incident.people for incident in _found(_pair(edge - 15, edge + 5))] == [1, 1]
