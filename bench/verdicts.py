@@ -24,6 +24,7 @@ from jmmc.maintenance.cause_records import MOST_PEOPLE
 from jmmc.quality.causes import Answer, Crowd, Records, likely_causes
 from jmmc.quality.causes.answer import Verdict
 from jmmc.quality.causes.crowd import EVERYBODY
+from jmmc.quality.causes.parameters import CLEAR
 
 BASES = (0.01, 0.03, 0.1, 0.25)
 PEOPLE = {5: 2.0, 12: 2.0, 40: 2.0, 150: 1.0, 600: 0.3}
@@ -137,8 +138,13 @@ class Judged(NamedTuple):
     @property
     def accuses(self) -> bool:
         """Whether a group or a person is named that is innocent."""
-        cause = self.answer.likely
-        if cause is None or self.right_or_tie:
+        return self.answer.likely is not None and self.suspects
+
+    @property
+    def suspects(self) -> bool:
+        """Whether an innocent one has 50 % and more, named or not."""
+        cause = self.answer.causes[0]
+        if cause.probability < CLEAR or self.right_or_tie:
             return False
         return not (cause.kind in OWN and self.own)
 
@@ -260,6 +266,12 @@ def accuracy(judged: Sequence[Judged]) -> None:
         ]
     )
     table(rows)
+    named = [item for item in judged if item.answer.likely is not None]
+    print(
+        f"\nNamed: {share(len(named), len(judged))}, of these right or in a tie with what is right"
+        f" {share(sum(item.right_or_tie for item in named), len(named))}. 50 % and more has an"
+        f" innocent one in {share(sum(item.suspects for item in judged), len(judged))}"
+    )
 
 
 def calibration(judged: Sequence[Judged]) -> float:

@@ -75,7 +75,7 @@ async def incidents_with_cause(
     after = None
     for _ in range(_MOST_INCIDENTS // _TOGETHER):
         page = await incidents(reports, window, limit=_TOGETHER, order="newest", after=after)
-        found += page.items
+        found += [incident for incident in page.items if incident.answer.likely]
         after = page.after
         if after is None:
             return found, True

@@ -8,8 +8,8 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from jmmc.core.fields import Moment
-from jmmc.quality.causes.answer import OTHER_END, SIDES, Answer, Cause, Verdict
-from jmmc.quality.causes.parameters import CANDIDATE, CLEAR, MOMENT, VERSION
+from jmmc.quality.causes.answer import OTHER_END, SIDES, Answer, Cause, Verdict, is_clear
+from jmmc.quality.causes.parameters import CANDIDATE, MOMENT, VERSION
 from jmmc.quality.causes.signs import signs_of
 from jmmc.quality.grading import Grade, Spell, added_reasons
 from jmmc.quality.summary import Summary
@@ -378,13 +378,14 @@ def mean_answer(answers: Sequence[tuple[Answer, int]]) -> Answer:
     missing = set(answers[0][0].missing)
     for answer, _ in answers:
         missing &= set(answer.missing)
-    likely = causes[0].probability >= CLEAR
-    verdict = Verdict.TIE if ties else Verdict.LIKELY if likely else Verdict.UNCLEAR
+    sides = {side: round(weight, 3) for side, weight in sides.items()}
+    is_named = is_clear(causes, ties, sides)
+    verdict = Verdict.TIE if ties else Verdict.LIKELY if is_named else Verdict.UNCLEAR
     return Answer(
         verdict,
         causes,
         ties,
         tuple(name for name in answers[0][0].missing if name in missing),
-        {side: round(weight, 3) for side, weight in sides.items()},
+        sides,
         VERSION,
     )

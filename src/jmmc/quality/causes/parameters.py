@@ -10,7 +10,7 @@ from collections.abc import Mapping
 
 from msgspec import Struct
 
-VERSION = 3
+VERSION = 4
 """Version of the model; answers that are stored name it."""
 
 
@@ -160,6 +160,9 @@ LASTING_SECONDS = (200.0, 1.2)
 CANDIDATE = 0.02
 """Probability from which a cause is in an answer."""
 CLEAR = 0.5
-"""Probability from which a cause is named."""
+"""Probability from which a cause may be named."""
+SURE = 0.7
+"""Probability, besides, that it is no innocent one that is named: of what a participant has alone
+all of it counts, of groups with the same people all of these."""
 FEW = 3
 """Others with known grades below which an answer says that it cannot compare."""

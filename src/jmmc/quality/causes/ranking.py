@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from math import exp
 
 from jmmc.quality.causes import parameters as p
-from jmmc.quality.causes.answer import OTHER_END, SIDES, Answer, Cause, Fact, Verdict
+from jmmc.quality.causes.answer import OTHER_END, SIDES, Answer, Cause, Fact, Verdict, is_clear
 from jmmc.quality.causes.hypothesis import Hypothesis
 from jmmc.quality.causes.problem import Counts, Problem
 from jmmc.quality.causes.records import Record
@@ -39,13 +39,9 @@ def ranked_answer(problem: Problem, hypotheses: Sequence[Hypothesis]) -> Answer:
         _cause(problem, probability, hypothesis, ranked) for probability, hypothesis in shown
     )
     missing = _missing(problem)
-    return Answer(
-        _verdict(causes, ties, missing),
-        causes,
-        ties,
-        missing,
-        {side: round(share, 3) for side, share in sides.items() if share >= p.CANDIDATE},
-    )
+    shares = {side: round(share, 3) for side, share in sides.items() if share >= p.CANDIDATE}
+    verdict = _verdict(missing, is_tie=bool(ties), is_clear=is_clear(causes, ties, shares))
+    return Answer(verdict, causes, ties, missing, shares)
 
 
 def _ties(problem: Problem, shown: Sequence[tuple[float, Hypothesis]]) -> tuple[int, ...]:
@@ -173,9 +169,9 @@ def _facts(
     return tuple(fact for _, fact in facts[:_MOST_FACTS])
 
 
-def _verdict(causes: Sequence[Cause], ties: Sequence[int], missing: Sequence[str]) -> Verdict:
-    if causes[0].probability >= p.CLEAR:
-        return Verdict.TIE if ties else Verdict.LIKELY
-    if ties:
+def _verdict(missing: Sequence[str], *, is_tie: bool, is_clear: bool) -> Verdict:
+    if is_tie:
         return Verdict.TIE
+    if is_clear:
+        return Verdict.LIKELY
     return Verdict.NOT_ENOUGH if "others" in missing else Verdict.UNCLEAR
