@@ -181,8 +181,11 @@ def _print_summary_ages(path: Path, crowd: Crowd) -> None:
         now = time.time()
         waiting = [now - pushed for (pushed,) in connection.execute(unseen)]
         rows = connection.execute("SELECT session, last FROM summaries WHERE running").fetchall()
-    ages = sorted(now - last for session, last in rows if session in calls) or [0.0]
-    behind = sorted(waiting + [0.0] * max(1, len(ages) - len(waiting)))
+    ages = sorted(now - last for session, last in rows if session in calls)
+    if not ages:
+        print(f"\nin a call, without a summary: {len(calls):,}", flush=True)
+        return
+    behind = sorted(waiting + [0.0] * (len(ages) - len(waiting)))
     print(
         f"\nin a call, with a summary: {len(ages):,}; since the last sample in it: median"
         f" {ages[len(ages) // 2]:.0f} s, p99 {ages[len(ages) * 99 // 100]:.0f} s; since the last"

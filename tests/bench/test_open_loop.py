@@ -31,7 +31,7 @@ def test_pushes_rejected_under_overload_are_stored_when_the_disk_is_fast_again(
     assert refused is not None, "it was not overloaded"
     sampled, confirmed = re.findall(r"confirmed ([\d,]+) of ([\d,]+) samples", output)[0]
     assert sampled == confirmed
-    assert re.search(r"age of the summary: median \d+ s, p99 \d+ s", output)
+    assert re.search(r"since the last sample in it: median \d+ s, p99 \d+ s", output)
 
 
 def test_a_short_soak_test_runs_all_its_phases(tmp_path: Path) -> None:

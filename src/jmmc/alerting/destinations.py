@@ -8,7 +8,7 @@ it. It acts only inside `Destinations.guard`, in the thread and the tasks that e
 import logging
 import socket
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Container, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from functools import cache
@@ -116,8 +116,9 @@ _active: ContextVar[tuple[Destinations, frozenset[tuple[str, int]], Guard] | Non
 )
 
 
-def _hook(event: str, arguments: tuple[Any, ...]) -> None:
-    if event not in _EVENTS or arguments[-1] is None:  # None: to where it is connected.
+def _hook(event: str, arguments: tuple[Any, ...], checked: Container[str] = _EVENTS) -> None:
+    # By a default: at the end of the process a hook outlives the names of its module.
+    if event not in checked or arguments[-1] is None:  # None: to where it is connected.
         return
     active = _active.get()
     if active is None:

@@ -586,10 +586,10 @@ async def test_active_alerts_are_on_the_first_page(
 async def test_a_search_lists_names_and_not_every_session(app: Server) -> None:
     page = (await call(app, "GET", f"/find?q=room&{_WINDOW}", client="127.0.0.1")).body.decode()
     assert '<ul class="search-hits">' in page
-    assert 'class="list"' not in page
+    assert '<table class="list' not in page
     assert "/api/v1/search?q=room" in page
     assert (
-        'class="list"'
+        '<table class="list'
         in (await call(app, "GET", f"/sessions?{_WINDOW}", client="127.0.0.1")).body.decode()
     )
 
