@@ -351,18 +351,18 @@ async def test_what_is_stored_while_its_hour_is_rolled_up_is_rolled_up_afterward
     (life, late) = _LIVES[:2]
     summaries = [_expected()[item.session.id] for item in (life, late)]
     hours = {hour for summary in summaries for hour in hours_of(summary)}
-    facts = store.reports.facts
+    columns = store.reports.columns
 
-    async def read_before_the_change(*args: Any) -> list[tuple[Any, ...]]:
-        rows = await facts(*args)
+    async def read_before_the_change(*args: Any) -> AsyncIterator[Sequence[Sequence[Any]]]:
+        async for part in columns(*args):
+            yield part
         if not await store.reports.get_summaries([late.session.id]):
             async with _summarizer(store).rollups.changing(hours, _END):
                 await store.reports.put_summaries(summaries[1:])
-        return rows
 
     async with maker.changing(hours, _END):
         await store.reports.put_summaries(summaries[:1])
-    monkeypatch.setattr(store.reports, "facts", read_before_the_change)
+    monkeypatch.setattr(store.reports, "columns", read_before_the_change)
     await maker.roll_up()
     assert await maker.roll_up() >= 1, "the hours were noted once more"
     assert await _sessions_in_rollups(store) == 2
@@ -382,7 +382,7 @@ async def test_rollups_that_a_killed_process_had_begun_are_made_by_the_next(stor
     async with killed.changing(hours_of(summary), _END):
         await store.reports.put_summaries([summary])
     with pytest.MonkeyPatch.context() as patched, pytest.raises(Killed):
-        patched.setattr(store.reports, "facts", die)
+        patched.setattr(store.reports, "put_rollups", die)
         await killed.roll_up()
     assert await _summarizer(store).rollups.roll_up() == len(hours_of(summary))
     assert await _sessions_in_rollups(store) == 1
