@@ -13,6 +13,8 @@ from jmmc.core.version import __version__
 from jmmc.jitsi.snippets import snippet
 from jmmc.monitoring.instruments import tables
 from jmmc.settings import Settings
+from jmmc.stores.mongo.opening import SCHEMA
+from jmmc.stores.sqlite.schema import migrations
 from jmmc.web.browser.endpoints import STATUS
 from tests.support.commands import jmmc
 from tests.support.paths import ROOT
@@ -119,6 +121,14 @@ def test_the_changelog_has_the_version_below_what_is_unreleased() -> None:
     headings = re.findall(r"^## (.+)$", _read("CHANGELOG.md"), re.MULTILINE)
     assert headings[0] == "[Unreleased]"
     assert re.fullmatch(rf"{re.escape(__version__)} \u2013 \d{{4}}-\d\d-\d\d", headings[1])
+
+
+def test_the_page_on_upgrades_has_the_schemas_of_today() -> None:
+    versions = re.findall(
+        r"^\| ([^|]+) \| (\d+) \| (\d+) \|$", _read("docs/how-to/upgrade.md"), re.M
+    )
+    assert versions[0] == ("1.0.0", "16", "1")
+    assert versions[-1][1:] == (str(len(migrations())), str(SCHEMA))
 
 
 def test_the_manifests_start_the_image_of_this_version() -> None:
