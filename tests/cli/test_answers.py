@@ -7,6 +7,7 @@ from typing import Any
 import pyarrow.parquet
 import pytest
 
+from jmmc import Reader
 from jmmc.simulation.scenario import Scenario, simulate
 from tests.support.commands import jmmc
 from tests.support.servers import FASTER, Serve
@@ -122,6 +123,37 @@ def test_what_hurt_most_is_listed_shown_and_exported(folder: Path) -> None:
     refused = jmmc("export", "--what", "incidents", "--room", "x", folder=folder)
     assert refused.returncode == 1
     assert "only be selected by time" in refused.stderr
+
+
+def test_an_incident_its_sessions_and_its_meetings_name_the_same_cause(folder: Path) -> None:
+    with Reader(f"sqlite:///{folder}/jmmc.db") as reader:
+        found = [*reader.incidents("2026-09-21", "2026-09-22")]
+        assert len(found) > 20
+        named_as_own = 0
+        for incident in found:
+            worst = incident.worst_sessions[0]
+            detail = reader.session(worst.session)
+            problems = [problem for problem in detail.spells if problem.incident == incident.id]
+            lengths = [problem.spell.end - problem.spell.start for problem in problems]
+            assert sum(lengths) == worst.seconds, "exactly the problems that are counted in it"
+            for problem in problems:
+                first = problem.answer.causes[0]
+                assert first.probability == incident.cause.probability
+                assert bool(problem.answer.likely) == bool(incident.answer.likely)
+                if incident.cause.value == worst.session:  # What others receive from this one.
+                    assert first.kind in ("line", "machine", "device", "chance")
+                    named_as_own += 1
+                else:
+                    assert first == incident.cause
+            (shown,) = [
+                shown
+                for shown in reader.meeting(worst.session).incidents
+                if shown.id == incident.id
+            ]
+            assert shown.answer == incident.answer
+        assert named_as_own
+        text = jmmc("show", found[0].worst_sessions[0].session, folder=folder).stdout
+        assert f"part of incident {found[0].id}" in text
 
 
 def test_sessions_of_a_cause_are_those_of_its_incidents(folder: Path) -> None:

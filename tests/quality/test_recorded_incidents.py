@@ -2,7 +2,8 @@
 
 import pytest
 
-from jmmc.quality.causes import Records
+from jmmc.quality.causes import Answer, Cause, Explained, Records, incidents
+from jmmc.quality.causes.answer import Verdict
 from jmmc.quality.causes.recorded import (
     HourAnswers,
     RecordedIncident,
@@ -47,3 +48,21 @@ def test_problems_of_one_moment_without_a_clear_cause_are_one_incident_also_at_a
     assert joined.answer.likely is None
     assert (joined.people, joined.start, joined.end) == (2, edge - 5, edge + 305)
     assert [incident.people for incident in _found(_pair(edge - 15, edge + 5))] == [1, 1]
+
+
+@pytest.mark.parametrize(
+    ("own", "of_region", "found"), [(0.3, 0.6, [2]), (0.7, 0.28, [1, 1]), (0.4, 0.35, [2])]
+)
+def test_what_is_clearly_the_problem_of_one_participant_joins_no_incident_of_a_group(
+    own: float, of_region: float, found: list[int]
+) -> None:
+    def problem(number: int, start: int, **causes: float) -> Explained:
+        summary = person(number, (start, start + 300), there=(_H, _H + 3600))
+        ranked = [Cause(kind, "", share, 0, 0, 0, 0) for kind, share in causes.items()]
+        ranked.sort(key=lambda cause: -cause.probability)
+        return Explained(summary, summary.spells[0], Answer(Verdict.UNCLEAR, tuple(ranked)))
+
+    outage = problem(1, _H + 900, region=0.9)
+    during = problem(2, _H + 1000, line=own, region=of_region)
+    people = {f"{number:024}": f"uid-{number}" for number in (1, 2)}
+    assert [incident.people for incident in incidents([outage, during], people)] == found

@@ -2,7 +2,7 @@
 
 import statistics
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from heapq import nlargest
 from typing import Any
 
@@ -30,12 +30,28 @@ from jmmc.answers.model import (
     SessionDetail,
     SessionMark,
 )
+from jmmc.answers.problem_incidents import (
+    ProblemIncidents,
+    answer_for,
+    incidents_of_problems,
+    needs_own_answer,
+)
 from jmmc.answers.stays import read_stays
 from jmmc.answers.threads import in_background, parts_of, pause, paused
 from jmmc.core.errors import JmmcError, Worded
 from jmmc.core.model import Session
 from jmmc.maintenance.cause_records import read_records
-from jmmc.quality.causes import Crowd, Explained, Incident, Records, incidents, likely_causes
+from jmmc.quality.causes import (
+    Answer,
+    Crowd,
+    Explained,
+    Incident,
+    Records,
+    incidents,
+    likely_causes,
+)
+from jmmc.quality.causes.incidents import incident_of
+from jmmc.quality.causes.recorded import RecordedIncident
 from jmmc.quality.filters import SummaryFilter
 from jmmc.quality.grading import Grade, Spell
 from jmmc.quality.joins import JoinSums
@@ -51,7 +67,8 @@ from jmmc.quality.ways import matrix_of, ways_of, ways_with
 from jmmc.stores import Reports, Store
 
 MOST_SPELLS = 60
-"""Problems of a meeting that are explained, each in about a millisecond: the worst ones."""
+"""Problems of a meeting that are explained, each in about a millisecond: the worst ones, of those
+that are part of no stored incident."""
 _EVERYBODY = 5000  # Summaries that a likely cause takes into account: those nearest in time.
 _MOST_INCIDENTS = 20
 _TOGETHER = 200  # Summaries that are decoded without a pause.
@@ -78,21 +95,30 @@ async def session_detail(store: Store, id_: str, *, rhythm: Rhythm) -> SessionDe
     """
     reports = store.reports
     summary = await _summary(reports, id_)
+    recent = await _recent(reports, summary)
+    own_sessions = {summary.session, *(mark.session for mark in recent)}
+    recorded = await incidents_of_problems(reports, ((summary, spell) for spell in summary.spells))
+    to_explain = [
+        spell
+        for spell in summary.spells
+        if needs_own_answer(recorded.incident_of(summary.session, spell), own_sessions)
+    ]
     everybody: list[Summary] = []
-    if summary.spells:
+    if to_explain:
         everybody = await _everybody(reports, summary.began, summary.ended, _EVERYBODY)
     stays = await _stays_of_meeting(reports, summary)
     meeting = stays[0].session if stays else summary.session
     others = await _summaries_of_others(reports, stays, id_)
     records = Records()
-    if summary.spells:
+    if to_explain:
         people = [summary.browser_id, *(stay.browser_id for stay in stays)]
         records = await read_records(reports, [summary], people, summary.began)
-    recent = await _recent(reports, summary)
     stored = await store.get([id_])
     session = stored[0] if stored else None
+    own = await in_background(lambda: _own_answers(summary, to_explain, everybody, records))
+    spells = [_explained(summary, spell, recorded, own, own_sessions) for spell in summary.spells]
     detail = await in_background(
-        lambda: _detail_of(summary, meeting, others, everybody, records, session, rhythm)
+        lambda: _detail_of(summary, meeting, others, spells, session, rhythm)
     )
     return msgspec.structs.replace(detail, recent=recent)
 
@@ -169,17 +195,10 @@ def _detail_of(
     summary: Summary,
     meeting: str,
     others: Sequence[Summary],
-    everybody: Sequence[Summary],
-    records: Records,
+    spells: Sequence[ExplainedSpell],
     session: Session | None,
     rhythm: Rhythm,
 ) -> SessionDetail:
-    spells: list[ExplainedSpell] = []
-    if summary.spells:
-        crowd = Crowd(paused(everybody, _FEW), summary.began, summary.ended)
-        for spell in summary.spells:
-            spells.append(ExplainedSpell(spell, likely_causes(summary, spell, crowd, records)))
-            pause()
     timeline = build_timeline(session, rhythm=rhythm) if session else None
     pause()
     if timeline:
@@ -197,6 +216,37 @@ def _detail_of(
         ways_with(ways_of([summary, *others]), summary.session),
         _others(summary, others),
     )
+
+
+def _own_answers(
+    summary: Summary, spells: Sequence[Spell], everybody: Sequence[Summary], records: Records
+) -> dict[int, Answer]:
+    """The likely causes of problems of a session, each by itself, by when the problem began."""
+    if not spells:
+        return {}
+    crowd = Crowd(paused(everybody, _FEW), summary.began, summary.ended)
+    answers: dict[int, Answer] = {}
+    for spell in spells:
+        answers[spell.start] = likely_causes(summary, spell, crowd, records)
+        pause()
+    return answers
+
+
+def _explained(
+    summary: Summary,
+    spell: Spell,
+    recorded: ProblemIncidents,
+    own: Mapping[int, Answer],
+    own_sessions: Collection[str],
+) -> ExplainedSpell:
+    """A problem with the answer of its incident, or its own where there is none."""
+    incident = recorded.incident_of(summary.session, spell)
+    if incident is None:
+        incident = recorded.large_incident_of(spell, own[spell.start])
+    if incident is None:
+        return ExplainedSpell(spell, own[spell.start])
+    answer = answer_for(incident, own_sessions, lambda: own[spell.start])
+    return ExplainedSpell(spell, answer, incident=incident.id)
 
 
 def _with_losses(explained: ExplainedSpell, timeline: Timeline) -> ExplainedSpell:
@@ -225,16 +275,7 @@ async def meeting_detail(reports: Reports, id_: str) -> MeetingDetail:
     summaries.sort(key=lambda summary: (summary.began, summary.session))
     meeting = await in_background(lambda: meeting_of(stays))
     lanes = tuple(Lane(summary, summary.grade) for summary in summaries)
-    affected = sorted(
-        (summary for summary in summaries if summary.spells),
-        key=lambda summary: -badness(summary.fair, summary.poor),
-    )
-    found: tuple[Incident, ...] = ()
-    if affected:
-        everybody = await _everybody(reports, meeting.began, meeting.ended, _EVERYBODY)
-        people = [summary.browser_id for summary in affected]
-        records = await read_records(reports, affected, people, meeting.began)
-        found = await in_background(lambda: _incidents_of(summaries, everybody, records, meeting))
+    found = await _incidents_of(reports, summaries, meeting)
     ways = await in_background(lambda: ways_of(summaries))
     matrix = await in_background(lambda: matrix_of(summaries))
     attempts = await _attempts_around(reports, meeting.room, meeting.began, meeting.ended)
@@ -254,25 +295,74 @@ async def _attempts_around(
     return tuple(reversed(await attempts_in(reports, around, limit=_MOST_ATTEMPTS)))
 
 
-def _incidents_of(
-    summaries: Sequence[Summary], everybody: Sequence[Summary], records: Records, meeting: Meeting
+async def _incidents_of(
+    reports: Reports, summaries: Sequence[Summary], meeting: Meeting
 ) -> tuple[Incident, ...]:
-    """The worst incidents of a meeting, in order of time."""
-    crowd = Crowd(paused(everybody, _FEW), meeting.began, meeting.ended)
-    spells = nlargest(
-        MOST_SPELLS,
-        ((summary, spell) for summary in summaries for spell in summary.spells),
-        key=_badness,
-    )
+    """The worst incidents of a meeting, in order of time.
+
+    Problems that are part of a stored incident are one incident of the meeting, with its answer.
+    """
+    problems = [(summary, spell) for summary in summaries for spell in summary.spells]
+    recorded = await incidents_of_problems(reports, problems)
+    alone = [pair for pair in problems if not recorded.incident_of(pair[0].session, pair[1])]
+    alone = nlargest(MOST_SPELLS, alone, key=_badness)
     explained: list[Explained] = []
-    for summary, spell in spells:
+    if alone:
+        everybody = await _everybody(reports, meeting.began, meeting.ended, _EVERYBODY)
+        affected = {summary.session: summary for summary, _ in alone}
+        by_badness = sorted(
+            affected.values(), key=lambda summary: -badness(summary.fair, summary.poor)
+        )
+        people = [summary.browser_id for summary in by_badness]
+        records = await read_records(reports, by_badness, people, meeting.began)
+        explained = await in_background(lambda: _explain(alone, everybody, records, meeting))
+    return await in_background(lambda: _joined(summaries, problems, recorded, explained))
+
+
+def _explain(
+    problems: Iterable[tuple[Summary, Spell]],
+    everybody: Sequence[Summary],
+    records: Records,
+    meeting: Meeting,
+) -> list[Explained]:
+    crowd = Crowd(paused(everybody, _FEW), meeting.began, meeting.ended)
+    explained: list[Explained] = []
+    for summary, spell in problems:
         answer = likely_causes(summary, spell, crowd, records)
         explained.append(Explained(summary, spell, answer))
         pause()
+    return explained
+
+
+def _joined(
+    summaries: Sequence[Summary],
+    problems: Iterable[tuple[Summary, Spell]],
+    recorded: ProblemIncidents,
+    explained: Iterable[Explained],
+) -> tuple[Incident, ...]:
+    """The worst incidents of a meeting; `explained` are problems that no stored one names."""
+    of_incident: dict[str, tuple[RecordedIncident, list[Explained]]] = {}
+
+    def add(incident: RecordedIncident, summary: Summary, spell: Spell) -> None:
+        _, listed = of_incident.setdefault(incident.id, (incident, []))
+        listed.append(Explained(summary, spell, incident.answer))
+
+    alone: list[Explained] = []
+    for summary, spell in paused(problems):
+        if incident := recorded.incident_of(summary.session, spell):
+            add(incident, summary, spell)
+    for problem in explained:
+        if incident := recorded.large_incident_of(problem.spell, problem.answer):
+            add(incident, problem.summary, problem.spell)
+        else:
+            alone.append(problem)
     people = {summary.session: summary.browser_id for summary in summaries}
-    found = incidents(explained, people, pause=pause)
+    found = incidents(alone, people, pause=pause)
+    for incident, listed in of_incident.values():
+        listed.sort(key=lambda problem: (problem.spell.start, problem.summary.session))
+        found.append(incident_of(listed, incident.answer, incident.id))
     worst = nlargest(_MOST_INCIDENTS, found, key=lambda incident: sum(incident.reasons.values()))
-    return tuple(incident for incident in found if incident in worst)
+    return tuple(sorted(worst, key=lambda incident: (incident.start, incident.sessions)))
 
 
 def _badness(spell_of: tuple[Summary, Spell]) -> tuple[int, str, int]:

@@ -346,12 +346,15 @@ class OthersFigure(Struct, frozen=True):
 class ExplainedSpell(Struct, frozen=True):
     """A spell of problems with its likely causes and the facts that decided.
 
-    `losses` say which packets were lost, when `loss` is one of its reasons and samples are there.
+    `incident` is the id of the incident that it is part of: then `answer` is that of the incident.
+    Without one (None) the causes are those of the spell by itself. `losses` say which packets were
+    lost, when `loss` is one of its reasons and samples are there.
     """
 
     spell: Spell
     answer: Answer
     losses: tuple[Loss, ...] = ()
+    incident: str | None = None
 
 
 class SessionDetail(Struct, frozen=True):

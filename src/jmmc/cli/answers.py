@@ -195,6 +195,8 @@ def _render_session(detail: SessionDetail) -> Group:
         parts += [f"    {printable(fact)}" for fact in fact_sentences(answer.causes[0], "en")]
         if answer.likely:
             parts.append(f"    {printable(advice_for(answer.likely, 'en'))}")
+        if spell.incident:
+            parts.append(f"    part of incident {spell.incident}")
     translate = _english
     for upload in detail.ways.uploads:
         parts.append(upload_sentence(upload, translate))

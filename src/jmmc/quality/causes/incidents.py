@@ -1,7 +1,7 @@
 """Incidents: problems that have one cause in common, of any number of people and meetings."""
 
 from collections import deque
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from itertools import islice
 
 from msgspec import Struct
@@ -9,7 +9,7 @@ from msgspec.structs import replace
 
 from jmmc.core.fields import Moment
 from jmmc.quality.causes.answer import OTHER_END, SIDES, Answer, Cause, Verdict, is_clear
-from jmmc.quality.causes.parameters import CANDIDATE, MOMENT, VERSION
+from jmmc.quality.causes.parameters import CANDIDATE, CLEAR, MOMENT, VERSION
 from jmmc.quality.causes.signs import signs_of
 from jmmc.quality.grading import Grade, Spell, added_reasons
 from jmmc.quality.summary import Summary
@@ -23,6 +23,7 @@ _LEAST = 0.25  # Probability of a cause by which two problems are joined.
 _PERSON = "person"
 _OWN = frozenset(kind for kind, side in SIDES.items() if side == "participant")
 _OF_ONE = _OWN | {OTHER_END}
+_OWN_LINE = Cause("line", "", 0.0, 0, 0, 0, 0)
 _MOST_CAUSES = 6
 _MOST_LOOKS = 200  # Problems of the same moment that one is compared with.
 
@@ -34,7 +35,8 @@ class Incident(Struct, frozen=True):
     """A time with problems of one cause: the affected sessions and rooms, and the cause.
 
     `reasons` are person-seconds, `people` counts each person once. `answer` is that of all its
-    problems together: the probability of a cause is the mean, by seconds.
+    problems together: the probability of a cause is the mean, by seconds. `id` is that of the
+    incident over all meetings that these problems are part of; None where none is stored.
     """
 
     start: Moment
@@ -46,6 +48,7 @@ class Incident(Struct, frozen=True):
     people: int
     seconds: int
     answer: Answer
+    id: str | None = None
 
 
 class Explained(Struct, frozen=True):
@@ -182,7 +185,8 @@ def incidents(
     pause: Callable[[], None] = lambda: None,
 ) -> list[Incident]:
     """Join problems by cause and time (see `joined`); the incidents are in order of time."""
-    found = [_incident_of(group) for group in joined(problems, person_of, pause=pause)]
+    groups = joined(problems, person_of, pause=pause)
+    found = [incident_of(group.problems, group.answer) for group in groups]
     return sorted(found, key=lambda incident: (incident.start, incident.sessions))
 
 
@@ -205,7 +209,7 @@ def joined(
     before: list[tuple[Beginning, Group]] = []
     for former in earlier:
         seed = Group(former)
-        for key in former.weights:
+        for key in _joining(former.weights):
             open_by_key.setdefault(key, []).append(seed)
         before += [(beginning, seed) for beginning in former.beginnings]
     at_once = deque(sorted(before, key=lambda pair: pair[0].start))
@@ -215,18 +219,18 @@ def joined(
         here = Beginning.of(problem)
         while at_once and at_once[0][0].start < here.start - MOMENT:
             at_once.popleft()
-        group = _group_of(here.start, weights, open_by_key) or _group_at_once(here, at_once)
+        joining = _joining(weights)
+        group = _group_of(here.start, joining, open_by_key) or _group_at_once(here, at_once)
         if group is None:
             group = Group()
         if not group.problems:
             groups.append(group)
         group.add(problem, weights)
         at_once.append((here, group))
-        for key, weight in weights.items():
-            if weight >= _LEAST:
-                of_key = open_by_key.setdefault(key, [])
-                if group not in of_key:
-                    of_key.append(group)
+        for key in joining:
+            of_key = open_by_key.setdefault(key, [])
+            if group not in of_key:
+                of_key.append(group)
     return _merged(groups, pause)
 
 
@@ -240,6 +244,20 @@ def _weights(problem: Explained, person_of: Mapping[str, str]) -> dict[Key, floa
         key = _key(cause, problem.summary, person_of)
         weights[key] = weights.get(key, 0.0) + cause.probability
     return weights
+
+
+def _joining(weights: Mapping[Key, float]) -> dict[Key, float]:
+    """The probable causes by which a problem, or an incident, joins others.
+
+    What is clearly one participant's is of no group and of nobody else, and the other way round.
+    """
+    probable = {key: weight for key, weight in weights.items() if weight >= _LEAST}
+    first = max(probable, key=lambda key: probable[key], default=None)
+    if first is None or probable[first] < CLEAR:
+        return probable
+    if first[0] == _PERSON:
+        return {first: probable[first]}
+    return {key: weight for key, weight in probable.items() if key[0] != _PERSON}
 
 
 def _key(cause: Cause, summary: Summary, person_of: Mapping[str, str]) -> Key:
@@ -256,7 +274,7 @@ def _group_of(
     """The incident that a problem is part of, by the most probable cause in common."""
     best: tuple[float, Group] | None = None
     for key, weight in weights.items():
-        if weight < _LEAST or key not in open_by_key:
+        if key not in open_by_key:
             continue
         still_open = [group for group in open_by_key[key] if group.reaches(start, key)]
         open_by_key[key] = still_open
@@ -281,7 +299,7 @@ def _merged(groups: Sequence[Group], pause: Callable[[], None]) -> list[Group]:
     for group in sorted(groups, key=lambda group: (group.start, _by_time(group.problems[0]))):
         pause()
         whole: Group | None = None
-        for key in group.shares:
+        for key in _joining(group.shares):
             still_open = [
                 other for other in open_by_key.get(key, ()) if other.reaches(group.start, key)
             ]
@@ -295,16 +313,17 @@ def _merged(groups: Sequence[Group], pause: Callable[[], None]) -> list[Group]:
             kept.append(group)
         else:
             whole.take(group)
-        for key in whole.shares:
+        for key in _joining(whole.shares):
             of_key = open_by_key.setdefault(key, [])
             if whole not in of_key:
                 of_key.append(whole)
     return kept
 
 
-def _incident_of(group: Group) -> Incident:
-    spells = [problem.spell for problem in group.problems]
-    summaries = [problem.summary for problem in group.problems]
+def incident_of(problems: Sequence[Explained], answer: Answer, id_: str | None = None) -> Incident:
+    """The incident of some problems, in order of time, with the answer of all of them."""
+    spells = [problem.spell for problem in problems]
+    summaries = [problem.summary for problem in problems]
     return Incident(
         min(spell.start for spell in spells),
         max(spell.end for spell in spells),
@@ -313,8 +332,9 @@ def _incident_of(group: Group) -> Incident:
         tuple(dict.fromkeys(summary.session for summary in summaries)),
         tuple(dict.fromkeys(summary.room for summary in summaries)),
         len({summary.browser_id for summary in summaries}),
-        sum(problem.seconds for problem in group.problems),
-        group.answer,
+        sum(problem.seconds for problem in problems),
+        answer,
+        id_,
     )
 
 
@@ -344,6 +364,31 @@ def as_seen_by_others(answer: Answer, session: str) -> Answer:
         for cause in answer.causes
     )
     return replace(answer, causes=causes)
+
+
+def has_end_of(answer: Answer, sessions: Collection[str]) -> bool:
+    """Whether one of the causes is what the participant of these sessions has."""
+    return any(cause.kind == OTHER_END and cause.value in sessions for cause in answer.causes)
+
+
+def as_seen_by_itself(answer: Answer, sessions: Collection[str], own: Answer) -> Answer:
+    """The answer in which what the participant of some sessions has is called its own.
+
+    Which of its own causes that is, and the facts, are those of `own`; probabilities stay.
+    """
+    mine = next((cause for cause in own.causes if cause.kind in _OWN), _OWN_LINE)
+    causes = tuple(
+        replace(mine, probability=cause.probability)
+        if cause.kind == OTHER_END and cause.value in sessions
+        else cause
+        for cause in answer.causes
+    )
+    probable = [cause.probability for cause in causes if cause.kind in _OWN]
+    sides = dict(answer.sides)
+    of_people = sides.pop("participant", 0.0) + sides.pop("other participant", 0.0)
+    sides["participant"] = max(probable, default=0.0)
+    sides["other participant"] = round(max(0.0, of_people - sides["participant"]), 3)
+    return replace(answer, causes=causes, sides=sides)
 
 
 def mean_answer(answers: Sequence[tuple[Answer, int]]) -> Answer:

@@ -36,7 +36,7 @@ from jmmc.quality.grading import Grade, Spell, added_reasons
 from jmmc.quality.rollups import HOUR
 from jmmc.quality.summary import Summary
 
-VERSION = f"{CAUSES_VERSION}.2"
+VERSION = f"{CAUSES_VERSION}.3"
 """Version of the incidents that are kept: of likely causes, and of how they are joined."""
 
 BEFORE, AFTER = 300, 900
@@ -163,6 +163,8 @@ class Part(Struct, frozen=True):
     """The affected seconds of each network, of those with the most."""
     beginnings: tuple[Beginning, ...] = ()
     """How the problems of the hour's last moments began; the next hour may have others of them."""
+    problems: Counted = Counted(())
+    """Its problems, each a session and when it began there."""
 
 
 class StoredIncident(Struct, frozen=True):
@@ -175,6 +177,12 @@ class StoredIncident(Struct, frozen=True):
         """Whether any of these sessions is in it, as far as it tells them apart."""
         digests = {_digest(session) for session in sessions}
         return any(not digests.isdisjoint(part.sessions.digests) for part in self.parts)
+
+    def problems_among(self, digests: Collection[str]) -> list[str]:
+        """Which of these problems are in it, as far as it tells them apart (`problem_digest`)."""
+        return [
+            digest for part in self.parts for digest in part.problems.digests if digest in digests
+        ]
 
     @classmethod
     def of(cls, id_: str, parts: Sequence[Part]) -> "StoredIncident":
@@ -400,6 +408,9 @@ def _part_of(group: Group, hour: int, crowd: Crowd) -> Part:
             for problem in problems
             if problem.spell.start >= hour + HOUR - MOMENT
         )[-_MOST_BEGINNINGS:],
+        Counted.of(
+            {_problem_name(problem.summary.session, problem.spell.start) for problem in problems}
+        ),
     )
 
 
@@ -601,6 +612,15 @@ def _overlap(part: Part, other: Part) -> bool:
 def _new_id(part: Part, number: int) -> str:
     text = f"{part.start} {part.worst_sessions[0].session} {number}"
     return f"i{blake2b(text.encode(), digest_size=8).hexdigest()}"
+
+
+def problem_digest(session: str, start: int) -> str:
+    """By what incidents know the problem of a session that began at `start` (Unix seconds)."""
+    return _digest(_problem_name(session, start))
+
+
+def _problem_name(session: str, start: int) -> str:
+    return f"{session} {start}"
 
 
 def _digest(name: str) -> str:

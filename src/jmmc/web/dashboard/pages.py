@@ -17,7 +17,6 @@ from jmmc.answers.model import (
     FEW,
     Change,
     Comparison,
-    ExplainedSpell,
     Grades,
     JoinRates,
     Outlier,
@@ -31,14 +30,12 @@ from jmmc.answers.threads import in_background
 from jmmc.core.errors import InvalidInput
 from jmmc.core.timestamps import parse_moment, to_iso
 from jmmc.privacy.pseudonyms import Pseudonyms
-from jmmc.quality.causes.incidents import Incident
 from jmmc.quality.causes.recorded import RecordedIncident
 from jmmc.quality.filters import DIMENSIONS, FIELD_OF_FILTER, IncidentFilter, SummaryFilter
 from jmmc.quality.grading import Grade, Spell
 from jmmc.quality.joins import KNOWN_AFTER_JOINING
 from jmmc.quality.outcomes import ATTEMPTS
 from jmmc.web.dashboard.charts import PLOTS, curves_of, figures_of, first_plot, has_curves
-from jmmc.web.dashboard.incident_links import incident_with, shown_answer
 from jmmc.web.dashboard.lanes import ORDERS, WORST, failures_of, lanes_of
 from jmmc.web.dashboard.layout import CARRIED, HEADERS, Layout
 from jmmc.web.dashboard.selection import Selections
@@ -151,7 +148,8 @@ class Pages:
             affected, detail.meeting.began, detail.meeting.ended
         )
         worst = nlargest(_WORST_INCIDENTS, incidents, key=lambda i: sum(i.reasons.values()))
-        cards = [_card(incident, part_of) for incident in incidents]
+        stored = {incident.id: incident for incident in part_of}
+        cards = [(incident, stored.get(incident.id or "")) for incident in incidents]
         order = request.query_params.get("order", "")
         lanes = await in_background(lambda: lanes_of(detail, order))
         times = [attempt.began for attempt in detail.attempts]
@@ -365,9 +363,9 @@ def _sessions_of(request: Request, name: str, value: str) -> Callable[[int, int]
 
 def _session_view(detail: SessionDetail, recorded: Sequence[RecordedIncident]) -> dict[str, Any]:
     """What the page of a session shows first: its worst problem and the chart of it."""
-    session = detail.summary.session
+    stored = {incident.id: incident for incident in recorded}
     drawn = SessionCurves(detail.summary, detail.times, detail.curves, detail.events, detail.others)
-    explained = [_explained(spell, recorded, session) for spell in detail.spells]
+    explained = [(spell, stored.get(spell.incident or "")) for spell in detail.spells]
     worst, record = max(explained, key=lambda found: _badness(found[0].spell), default=(None, None))
     first = first_plot(worst.spell, drawn) if worst else None
     return {
@@ -382,27 +380,6 @@ def _session_view(detail: SessionDetail, recorded: Sequence[RecordedIncident]) -
         "log": event_log(detail.summary, detail.events),
         "tracks": tracks_of(detail.summary, detail.events, detail.times, detail.curves),
     }
-
-
-def _explained(
-    explained: ExplainedSpell, recorded: Sequence[RecordedIncident], session: str
-) -> tuple[ExplainedSpell, RecordedIncident | None]:
-    """A problem of a session with the answer that every page shows, and its incident."""
-    spell = explained.spell
-    record = incident_with(recorded, {session}, spell.start, spell.end, explained.answer)
-    answer = shown_answer(explained.answer, record, session)
-    return msgspec.structs.replace(explained, answer=answer), record
-
-
-def _card(
-    incident: Incident, recorded: Sequence[RecordedIncident]
-) -> tuple[Incident, RecordedIncident | None]:
-    """A problem of a meeting with the answer that every page shows, and its incident."""
-    record = incident_with(
-        recorded, incident.sessions, incident.start, incident.end, incident.answer
-    )
-    answer = shown_answer(incident.answer, record)
-    return msgspec.structs.replace(incident, answer=answer), record
 
 
 def _badness(spell: Spell) -> tuple[int, int]:
