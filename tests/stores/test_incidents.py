@@ -170,6 +170,17 @@ async def test_an_incident_over_several_hours_is_one_also_when_found_hour_by_hou
     assert again.id == found.id
 
 
+async def test_whoever_is_summarized_late_counts_in_an_incident_that_was_found(
+    store: Store,
+) -> None:
+    finder = _finder(store)
+    for summaries, known in ((_region_outage() + _good(range(100, 120)), 20), (_good([120]), 21)):
+        async with finder.changing({}, summaries):
+            await store.reports.put_summaries(summaries)
+        (incident,) = await _find(store, finder)
+        assert incident.cause.others_known == known
+
+
 async def test_finding_all_hours_again_changes_nothing(store: Store) -> None:
     alone = person(60, (_H + 900, _H + 930), there=_THERE, signs=("machine",))
     before = await _change(store, [*_region_outage(), alone, *_good(range(100, 140))])

@@ -102,10 +102,24 @@ class IncidentFinder:
         """
         hours: set[int] = set()
         for summary in after:
-            hours |= _changed_hours(before.get(summary.session), summary)
+            known = before.get(summary.session)
+            hours |= _changed_hours(known, summary)
+            hours |= self._hours_of_late(known.ended if known else summary.began, summary.ended)
         await self.note(hours)
         yield
         await self.note(hours)
+
+    def _hours_of_late(self, since: int, until: int) -> set[int]:
+        """The hours found before with which the new time of a session is compared.
+
+        What is less than `_SETTLED` seconds late is there when an hour is found once more.
+        """
+        until = min(until, int(self._clock()) - _SETTLED)
+        return {
+            hour
+            for hour in self._answers
+            if max(since, hour - BEFORE) < min(until, hour + HOUR + AFTER)
+        }
 
     async def note_erased(self, hours: Set[int]) -> None:
         """Note these hours, and all of incidents that touch them: nothing of them may stay."""
