@@ -15,7 +15,7 @@ from jmmc.quality.day_columns import DayColumns, columns_of, pack, unpack
 from jmmc.quality.filters import DIMENSIONS, SummaryFilter
 from jmmc.quality.grading import Grade
 from jmmc.quality.intervals import Replicates, groups_of
-from jmmc.quality.peaks import most_at_once
+from jmmc.quality.peaks import peak
 from jmmc.quality.quality_steps import QualitySteps
 from jmmc.quality.rollups import DAY, HOUR, Fact
 from jmmc.quality.segments import Segment, Track
@@ -212,7 +212,7 @@ def test_the_sums_of_columns_are_those_of_the_seconds(
     } == truth.by_hour
     assert dict(steps.steps()) == truth.steps
     assert (over_time.deciles, over_time.rooms) == (truth.deciles, truth.rooms)
-    assert most_at_once(over_time.present) == truth.most
+    assert peak(over_time.present) == truth.most
     assert {
         (value, name): getattr(joins.counts, name)
         for (value,), joins in by_region.joins().items()

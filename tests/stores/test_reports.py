@@ -65,6 +65,17 @@ def _summarizer(store: Store, now: float = _END, holder: str = "me") -> Summariz
     return Summarizer(store, preset=preset("jitsi"), rhythm=RHYTHM, clock=Clock(now), holder=holder)
 
 
+def _with_clocks(store: Store, clock: Clock, monotonic: Clock, *, holder: str = "me") -> Summarizer:
+    return Summarizer(
+        store,
+        preset=preset("jitsi"),
+        rhythm=RHYTHM,
+        clock=clock,
+        holder=holder,
+        monotonic=monotonic,
+    )
+
+
 async def _all_of(store: Store, now: float = _END) -> None:
     while await _summarizer(store, now).step():
         pass
@@ -267,14 +278,7 @@ async def test_during_a_backlog_session_ends_and_rollups_wait_for_a_minute(
 ) -> None:
     monkeypatch.setattr(summarizer, "_STEP_SESSIONS", 1)
     clock = Clock(1_700_000_010.0)
-    once = Summarizer(
-        store,
-        preset=preset("jitsi"),
-        rhythm=RHYTHM,
-        clock=clock,
-        holder="me",
-        monotonic=lambda: clock.now,
-    )
+    once = _with_clocks(store, clock, clock)
 
     async def counted() -> int:
         (hour,) = await store.reports.rollups(ALL, HOUR, 1_699_999_200, 1_700_002_800)
@@ -293,14 +297,7 @@ async def test_rollups_go_on_while_the_clock_stands_or_is_set_back(
 ) -> None:
     monkeypatch.setattr(rollups, "_ROWS_A_SECOND", 1)  # A pause of as many seconds as sessions.
     clock, monotonic = Clock(1_700_000_010.0), Clock(50.0)
-    once = Summarizer(
-        store,
-        preset=preset("jitsi"),
-        rhythm=RHYTHM,
-        clock=clock,
-        holder="me",
-        monotonic=lambda: monotonic.now,
-    )
+    once = _with_clocks(store, clock, monotonic)
     await store.append([push(0, session=f"{n:024x}") for n in range(4)])
     await once.step()
     assert await rollups.stale_hours(store.reports) == 0
@@ -416,9 +413,7 @@ async def test_a_step_that_takes_longer_than_the_lease_keeps_it(
 ) -> None:
     clock = Clock(1_700_000_200)
     _each_takes(30, store.reports, monkeypatch).append(clock)
-    slow = Summarizer(
-        store, preset=preset("jitsi"), rhythm=RHYTHM, clock=clock, holder="a", monotonic=clock
-    )
+    slow = _with_clocks(store, clock, clock, holder="a")
     await store.append([push(0, session=f"{n:024x}") for n in range(8)])
     while await slow.step():
         pass
@@ -440,9 +435,7 @@ async def test_a_lease_is_renewed_in_time_also_when_the_clock_is_set(
         return await lease(*args, **more)
 
     monkeypatch.setattr(store.reports, "lease", noted)
-    slow = Summarizer(
-        store, preset=preset("jitsi"), rhythm=RHYTHM, clock=clock, holder="a", monotonic=elapsed
-    )
+    slow = _with_clocks(store, clock, elapsed, holder="a")
     await store.append([push(0, session=f"{n:024x}") for n in range(8)])
     while await slow.step():  # A step ends after some seconds.
         pass

@@ -20,7 +20,7 @@ from jmmc.quality.intervals import Replicates
 from jmmc.quality.joins import JoinSums, added_joins
 from jmmc.quality.outcomes import ATTEMPTS
 from jmmc.quality.pair_sums import Pair, PairSums
-from jmmc.quality.peaks import most_at_once
+from jmmc.quality.peaks import peak
 from jmmc.quality.people import digest_of
 from jmmc.quality.quality_steps import QualitySteps
 from jmmc.quality.rollups import ALL, DAY, ReplicatesByValue, Sums, total
@@ -165,7 +165,7 @@ class WindowColumns(NamedTuple):
             *self.columns.present,
             *((at, end, digest_of(browser_id)) for at, end, browser_id in self.sessions.present),
         ]
-        people, connections = most_at_once(present)
+        people, connections = peak(present)
         if parts:
             first = msgspec.structs.replace(parts[0], people=people, connections=connections)
             parts[0] = first

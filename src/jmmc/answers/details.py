@@ -115,7 +115,9 @@ async def session_detail(store: Store, id_: str, *, rhythm: Rhythm) -> SessionDe
         records = await read_records(reports, [summary], people, summary.began)
     stored = await store.get([id_])
     session = stored[0] if stored else None
-    own = await in_background(lambda: _own_answers(summary, to_explain, everybody, records))
+    problems = [(summary, spell) for spell in to_explain]
+    explained = await in_background(lambda: _explain(problems, everybody, records, summary))
+    own = {problem.spell.start: problem.answer for problem in explained}
     spells = [_explained(summary, spell, recorded, own, own_sessions) for spell in summary.spells]
     detail = await in_background(
         lambda: _detail_of(summary, meeting, others, spells, session, rhythm)
@@ -218,20 +220,6 @@ def _detail_of(
     )
 
 
-def _own_answers(
-    summary: Summary, spells: Sequence[Spell], everybody: Sequence[Summary], records: Records
-) -> dict[int, Answer]:
-    """The likely causes of problems of a session, each by itself, by when the problem began."""
-    if not spells:
-        return {}
-    crowd = Crowd(paused(everybody, _FEW), summary.began, summary.ended)
-    answers: dict[int, Answer] = {}
-    for spell in spells:
-        answers[spell.start] = likely_causes(summary, spell, crowd, records)
-        pause()
-    return answers
-
-
 def _explained(
     summary: Summary,
     spell: Spell,
@@ -320,12 +308,15 @@ async def _incidents_of(
 
 
 def _explain(
-    problems: Iterable[tuple[Summary, Spell]],
+    problems: Sequence[tuple[Summary, Spell]],
     everybody: Sequence[Summary],
     records: Records,
-    meeting: Meeting,
+    time: Summary | Meeting,
 ) -> list[Explained]:
-    crowd = Crowd(paused(everybody, _FEW), meeting.began, meeting.ended)
+    """The likely causes of problems, each by itself; `everybody` was there at that time."""
+    if not problems:
+        return []
+    crowd = Crowd(paused(everybody, _FEW), time.began, time.ended)
     explained: list[Explained] = []
     for summary, spell in problems:
         answer = likely_causes(summary, spell, crowd, records)

@@ -14,7 +14,6 @@ from jmmc.quality.day_columns import Column, DayColumns, Outcome
 from jmmc.quality.filters import DIMENSIONS, SummaryFilter
 from jmmc.quality.intervals import GROUPS, Replicates
 from jmmc.quality.joins import STEPS, Joins, JoinSums, join_events
-from jmmc.quality.peaks import Span
 from jmmc.quality.quality_steps import QualitySteps
 from jmmc.quality.rollups import HOUR, Sums, total
 
@@ -22,6 +21,9 @@ _T = TypeVar("_T")
 
 Key = tuple[str, ...]
 """A value of each dimension by which sums are made; () without any."""
+
+Span = tuple[int, int, int]
+"""When a session was there, as in a `Presence`, and the digest of its person."""
 
 _ALL_GROUPS = GROUPS * GROUPS
 _BITS = 24  # Of what follows the number of a key: a session, an outcome and a group, a bucket.

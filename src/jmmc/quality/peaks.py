@@ -1,11 +1,9 @@
 """The most people and connections at once, to the second."""
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from operator import itemgetter
 from typing import NamedTuple
-
-_FOREVER = 2**62  # Seconds of a step that has all time from 1970 on.
 
 
 class Presence(NamedTuple):
@@ -19,28 +17,16 @@ class Presence(NamedTuple):
 _Span = tuple[int, int, str]  # As a `Presence`, which takes three times as long to make.
 
 
-def peak(present: Iterable[Presence]) -> tuple[int, int]:
-    """The most people, and the most connections, at once."""
-    there = [presence for presence in present if presence.began < presence.ended]
-    of_steps = _peaks(there, _FOREVER).values()
-    people, connections = (max(most, default=0) for most in zip(*of_steps, (0, 0), strict=True))
-    return people, connections
+def peak(present: Iterable[tuple[int, int, Hashable]]) -> tuple[int, int]:
+    """The most people, and the most connections, at once.
 
-
-Span = tuple[int, int, int]
-"""When a session was there, as in a `Presence`, and the digest of its person."""
-
-
-def most_at_once(present: list[Span]) -> tuple[int, int]:
-    """What `peak` answers, of very many sessions; quickest where these come by time."""
-    present.sort()
+    Of `Presence`s, or of as many tuples with anything that tells people apart; quickest by time.
+    """
+    there = sorted((span for span in present if span[0] < span[1]), key=itemgetter(0))
     began: list[int] = []
-    there_until: dict[int, int] = {}  # By person; the ends of earlier times are in `ended`.
+    there_until: dict[Hashable, int] = {}  # By person; the ends of earlier times are in `ended`.
     ended: list[int] = []
-    starts = [start for start, end, _ in present if start < end]
-    for start, end, person in present:
-        if start >= end:
-            continue
+    for start, end, person in there:
         until = there_until.get(person)
         if until is None or start > until:
             if until is not None:
@@ -49,7 +35,8 @@ def most_at_once(present: list[Span]) -> tuple[int, int]:
             there_until[person] = end
         elif end > until:
             there_until[person] = end
-    connections = _most(starts, [end for start, end, _ in present if start < end])
+    starts = [start for start, _, _ in there]
+    connections = _most(starts, [end for _, end, _ in there])
     if len(began) == len(starts):
         return connections, connections
     return _most(began, [*ended, *there_until.values()]), connections
