@@ -37,3 +37,10 @@ def test_every_filter_is_a_field_of_a_selection_and_tells_its_choices() -> None:
         "outcome": OUTCOMES,
         "rating": ("1", "2", "3", "4", "5"),
     }
+
+
+def test_a_window_is_whole_or_refused() -> None:
+    assert SummaryFilter(since=0, until=9).window == (0, 9)
+    for selection in (SummaryFilter(since=1), SummaryFilter(until=1), SummaryFilter()):
+        with pytest.raises(ValueError, match="give since and until"):
+            _ = selection.window

@@ -51,8 +51,7 @@ class Rest(NamedTuple):
 
 async def days_of(reports: Reports, selection: SummaryFilter) -> Sequence[int]:
     """The days whose columns answer a selection with a window; none where they do not."""
-    since, until = selection.since, selection.until
-    assert since is not None and until is not None
+    since, until = selection.window
     if until - since < _LEAST or not has_columns(selection):
         return ()
     return await reports.days_with_columns(since - since % DAY, until)
@@ -62,8 +61,7 @@ async def add_days(
     reports: Reports, days: Sequence[int], sums: Sequence[ColumnSums], selection: SummaryFilter
 ) -> Rest:
     """Add the columns of days to all of these sums; return what is left to be read."""
-    since, until = selection.since, selection.until
-    assert since is not None and until is not None
+    since, until = selection.window
     present: set[int] = set()
     apart: list[str] = []
 
@@ -101,8 +99,7 @@ async def rest_of(
     """
     assert names[:3] == ("session", "began", "ended")
     selection = msgspec.structs.replace(rest.selection, attempts=attempts)
-    since, until = selection.since, selection.until
-    assert since is not None and until is not None
+    since, until = selection.window
     at_ends: dict[str, Sequence[Any]] = {}
     for start, end in ((since, since + 1), (until - 1, until)):
         part = msgspec.structs.replace(selection, since=start, until=end)
@@ -198,8 +195,7 @@ async def read_window(
     days = await days_of(reports, selection)
     if not days:
         return None
-    since, until = selection.since, selection.until
-    assert since is not None and until is not None
+    since, until = selection.window
     window = WindowColumns(
         ColumnSums(selection, (by,) if by else (), steps=steps, spread=True, joins=True),
         WindowSums(selection, by=by, over_time=steps is not None),
@@ -227,8 +223,7 @@ async def read_pairs(
     days = await days_of(reports, selection)
     if not days:
         return None
-    since, until = selection.since, selection.until
-    assert since is not None and until is not None
+    since, until = selection.window
     columns = ColumnSums(selection, (by, crossed), joins=True)
     pairs = PairSums(selection, by, crossed)
     joins = WindowJoins(selection, since, until, by=by, crossed=crossed)
@@ -269,8 +264,7 @@ async def read_joins(
     days = await days_of(reports, selection)
     if not days:
         return None
-    since, until = selection.since, selection.until
-    assert since is not None and until is not None
+    since, until = selection.window
     columns = ColumnSums(selection, (by,) if by else (), sums=False, joins=True)
     joins = WindowJoins(selection, since, until, by=by)
     rest = await add_days(reports, days, [columns], selection)

@@ -41,9 +41,7 @@ async def joins_by(
     or all of it from sessions.
     `of_whole_hours` is what was read from the rollups already; what is at the ends is added to it.
     """
-    since, until = selection.since, selection.until
-    assert since is not None
-    assert until is not None
+    since, until = selection.window
     first, last = whole_units(since, until, HOUR)
     if (
         not selection.only_window
@@ -67,9 +65,7 @@ async def all_joins(reports: Reports, selection: SummaryFilter) -> JoinSums:
 
     Whole hours come from the rollups of the value that answers the selection, if there is one.
     """
-    since, until = selection.since, selection.until
-    assert since is not None
-    assert until is not None
+    since, until = selection.window
     first, last = whole_units(since, until, HOUR)
     stored = await stored_value(reports, selection) if first < last else None
     if stored is None:
@@ -91,9 +87,8 @@ async def _of_ends(
     reports: Reports, selection: SummaryFilter, first: int, last: int, by: str
 ) -> AsyncIterator[dict[str, JoinSums]]:
     """Yield the joins of a window before `first`, and those from `last` on, out of sessions."""
-    assert selection.since is not None
-    assert selection.until is not None
-    for start, end in ((selection.since, first), (last, selection.until)):
+    since, until = selection.window
+    for start, end in ((since, first), (last, until)):
         if start < end:
             yield await _of_sessions(reports, selection, start, end, by)
 
@@ -118,9 +113,7 @@ async def joins_by_pair(
     reports: Reports, selection: SummaryFilter, by: str, crossed: str
 ) -> dict[Pair, JoinSums]:
     """The joins of a window by the pairs of values of two dimensions, from its sessions."""
-    assert selection.since is not None
-    assert selection.until is not None
-    window = WindowJoins(selection, selection.since, selection.until, by=by, crossed=crossed)
+    window = WindowJoins(selection, *selection.window, by=by, crossed=crossed)
     names = (*JOIN_COLUMNS, by, crossed)
     async for columns in prefetch(
         reports.columns(names, msgspec.structs.replace(selection, attempts=None))
@@ -192,9 +185,7 @@ async def dropped_times(reports: Reports, selection: SummaryFilter) -> list[int]
     """When stays ended by a failure in the window: the last second of each."""
     if selection.outcome not in (None, DROPPED):
         return []
-    since, until = selection.since, selection.until
-    assert since is not None
-    assert until is not None
+    since, until = selection.window
     dropped = msgspec.structs.replace(selection, outcome=DROPPED)
     rows = await reports.facts(("began", "ended", "running", "segments"), dropped)
     moments = [

@@ -202,8 +202,7 @@ async def _newest_places(
     fits: Callable[[MeetingFigures], bool],
 ) -> Sequence[_Place] | None:
     """The places of the newest meetings, from the end of the window; None if all must be read."""
-    since, until = selection.since, selection.until
-    assert since is not None and until is not None
+    since, until = selection.window
     length = _FIRST_PART
     while (start := until - length) > since:
         stays = await read_stays(reports, msgspec.structs.replace(selection, since=start))

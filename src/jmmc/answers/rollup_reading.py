@@ -39,9 +39,7 @@ async def stored_value(reports: Reports, selection: SummaryFilter) -> StoredValu
     """
     if selection.only_window:
         return StoredValue(ALL, ALL)
-    since, until = selection.since, selection.until
-    assert since is not None
-    assert until is not None
+    since, until = selection.window
     dimension = _only_dimension(selection)
     if dimension is None or not await are_current(reports):
         return None

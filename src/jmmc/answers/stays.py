@@ -39,8 +39,7 @@ async def read_stays_by_parts(
 
     The selection needs `since` and `until`.
     """
-    since, until = selection.since, selection.until
-    assert since is not None and until is not None
+    since, until = selection.window
     tracks = {} if has_dimension(selection) else await _tracks(reports, selection)
     columns = STAY_COLUMNS if has_dimension(selection) else _COLUMNS
     start, length = since, _FIRST_PART

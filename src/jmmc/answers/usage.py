@@ -53,15 +53,15 @@ async def usage(
     is stored, are `partial`. Whole days come from what is stored of them, if nothing else is
     selected; the rest is counted from sessions.
     """
-    assert selection.since is not None and selection.until is not None
+    first, last = selection.window
     begins = await usage_begins(store)
     if begins is None:
         return []
     day = Calendar("day", zone)
-    since = max(selection.since, day.at(begins)[0])
+    since = max(first, day.at(begins)[0])
     # Sessions of a browser or a collector whose clock was ahead have use, too.
     latest = await store.session_times() or (0, 0)
-    until = min(selection.until, max(now, begins, latest[1] + DAY) + 1)
+    until = min(last, max(now, begins, latest[1] + DAY) + 1)
     periods = list(Calendar(period, zone).periods(since, until))
     if not periods:
         return []
@@ -72,7 +72,7 @@ async def usage(
         days = _Days([], {}, max(part.end for part in reduced))
     parts = [part for bounds in periods for part in _parts(bounds, (since, until), days, day)]
     counted = await _counted(store.reports, parts, selection)
-    asked = (selection.since, min(selection.until, now))
+    asked = (first, min(last, now))
     return await in_background(
         lambda: [
             _usage(bounds, of_period, asked, begins, selection, first=bounds == periods[0])

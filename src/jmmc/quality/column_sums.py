@@ -60,9 +60,8 @@ class ColumnSums:
         spread: bool = False,
         joins: bool = False,
     ) -> None:
-        assert selection.since is not None and selection.until is not None
         self._selection = selection
-        self._since, self._until = selection.since, selection.until
+        self._since, self._until = selection.window
         self._by = tuple(DIMENSIONS.index(name) for name in by)
         self._filtered = tuple(
             place for place, name in enumerate(DIMENSIONS) if getattr(selection, name) is not None

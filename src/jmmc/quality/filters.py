@@ -171,6 +171,13 @@ class SummaryFilter(Struct, frozen=True):
     sessions: tuple[str, ...] | None = None
 
     @property
+    def window(self) -> tuple[int, int]:
+        """`since` and `until`. Raises ValueError if one of them is not given."""
+        if self.since is None or self.until is None:
+            raise ValueError("this question is asked of a window: give since and until")
+        return self.since, self.until
+
+    @property
     def only_window(self) -> bool:
         """Whether nothing but a window is given."""
         return self == SummaryFilter(since=self.since, until=self.until)

@@ -23,10 +23,8 @@ class PairSums:
     """
 
     def __init__(self, selection: SummaryFilter, by: str, crossed: str) -> None:
-        assert selection.since is not None
-        assert selection.until is not None
         self._selection = selection
-        self._window = (selection.since, selection.until)
+        self._window = selection.window
         self._names = (by, crossed)
         self._sums: dict[Pair, list[int]] = {}
         self.replicates: defaultdict[Pair, Replicates] = defaultdict(Replicates)

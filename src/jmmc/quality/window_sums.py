@@ -86,8 +86,7 @@ class WindowSums:
         entered: tuple[int, int] = (-_FOREVER, _FOREVER),
         over_time: bool = True,
     ) -> None:
-        assert selection.since is not None and selection.until is not None
-        self._window = (selection.since, selection.until)
+        self._window = selection.window
         self._selection = selection
         self._by = by
         self._part = self._window if part is None else part

@@ -75,12 +75,8 @@ class Pages:
     async def overview(self, request: Request, caller: Caller) -> Response:
         """Show all calls of a time range, compared with the range of the same length before."""
         selection = self._selections.of(request)
-        assert selection.since is not None
-        assert selection.until is not None
-        length = selection.until - selection.since
-        before = msgspec.structs.replace(
-            selection, since=selection.since - length, until=selection.since
-        )
+        since, until = selection.window
+        before = msgspec.structs.replace(selection, since=since - (until - since), until=since)
         detail = await self._queries.overview_detail(selection, "network", worst=_WORST_NETWORKS)
         earlier, no_comparison = await self._compared_with(before, detail.overview)
         return await self._page(
@@ -105,8 +101,8 @@ class Pages:
                 for point in detail.overview.series
             ],
             sessions_of=partial(_sessions_of, request),
-            notes=await self._queries.notes(selection.since, selection.until),
-            window=(selection.since, selection.until),
+            notes=await self._queries.notes(since, until),
+            window=selection.window,
             api="overview",
         )
 
@@ -118,19 +114,18 @@ class Pages:
         return (await self._queries.incidents(window, limit=_WORST_OF_WINDOW)).items
 
     async def _compared_with(
-        self, window: SummaryFilter, overview: Overview
+        self, period: SummaryFilter, overview: Overview
     ) -> tuple[Overview | None, str | None]:
         """The period before, or why nothing is compared with it. It is read only if it may be."""
-        assert window.since is not None
-        assert window.until is not None
+        since, until = period.window
         if overview.until > self._clock() + _MOST_AHEAD:
             return None, "this period is not over"
         first = await self._queries.first_session()
-        if first is None or first >= window.until:
+        if first is None or first >= until:
             return None, "there were no calls in the previous period"
-        if first > window.since:
+        if first > since:
             return None, "the previous period is only partly covered"
-        before = await self._queries.overview(window)
+        before = await self._queries.overview(period)
         if before.sessions < FEW or before.grades.known_seconds < _LEAST_KNOWN:
             return None, "there is too little data in the previous period"
         if overview.sessions < FEW or overview.grades.known_seconds < _LEAST_KNOWN:
