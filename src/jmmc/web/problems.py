@@ -4,6 +4,9 @@ from http import HTTPStatus
 
 from starlette.responses import Response
 
+from jmmc.answers.queries import NotFoundError
+from jmmc.answers.tables import MissingLibrary
+from jmmc.core.errors import StoreError
 from jmmc.web.http import encode
 
 
@@ -40,3 +43,22 @@ class Problem(Exception):
         if self.status == HTTPStatus.UNAUTHORIZED:
             headers["www-authenticate"] = "Bearer"
         return Response(encode(content), self.status, headers, "application/problem+json")
+
+
+ANSWERED = (Problem, NotFoundError, MissingLibrary, StoreError, ValueError)
+"""The exceptions of a handler that have a response of their own; any other one is a bug."""
+
+
+def problem_of(error: Exception) -> Problem:
+    """What a client is told of one of `ANSWERED`."""
+    match error:
+        case Problem():
+            return error
+        case NotFoundError():
+            return Problem(404, "Not found", str(error))
+        case MissingLibrary():
+            return Problem(501, "Format not available", str(error))
+        case StoreError():
+            return Problem(503, "The store is down", str(error), retry_after=5)
+        case _:
+            return Problem(400, "Invalid request", str(error))

@@ -167,6 +167,7 @@ async def test_an_error_after_the_head_is_shown_in_the_page(
     assert all(text in content for text in texts)
     assert content.rstrip().endswith("</html>")
     assert str(client.status) == texts[0], "a client that is no browser gets the status"
+    assert client.headers.get("retry-after") == ("5" if client.status == 503 else None)
     assert _LOADING not in client.text
 
 

@@ -12,12 +12,11 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import BaseRoute, Route
 
-from jmmc.answers.queries import NotFoundError, Page, Queries
+from jmmc.answers.queries import Page, Queries
 from jmmc.answers.serialization import encode
-from jmmc.answers.tables import FORMATS, MissingLibrary
+from jmmc.answers.tables import FORMATS
 from jmmc.answers.threads import in_background
 from jmmc.collector import Collector
-from jmmc.core.errors import StoreError
 from jmmc.core.version import __version__
 from jmmc.maintenance.schedule import rhythm_of
 from jmmc.web.api.exports import answer_file
@@ -26,7 +25,7 @@ from jmmc.web.api.operations import OPERATIONS, Backend, Operation
 from jmmc.web.api.parameters import QueryParameters
 from jmmc.web.api.reference_page import reference_content
 from jmmc.web.disconnects import while_waiting
-from jmmc.web.problems import Problem
+from jmmc.web.problems import ANSWERED, Problem, problem_of
 from jmmc.web.request_body import read_body
 from jmmc.web.security.access import Access
 
@@ -107,8 +106,8 @@ def _handler(
             if operation.method != "get":
                 return await answer
             return await while_waiting(request, answer)
-        except (Problem, NotFoundError, MissingLibrary, StoreError, ValueError) as error:
-            return _problem_of(error).response()
+        except ANSWERED as error:
+            return problem_of(error).response()
 
     return handle
 
@@ -155,20 +154,6 @@ def _json(answer: Any) -> Response:
         answer = {"items": list(answer.items), "next": answer.after}
     headers = {"cache-control": "no-store", "x-content-type-options": "nosniff"}
     return Response(encode(answer), headers=headers, media_type="application/json")
-
-
-def _problem_of(error: Exception) -> Problem:
-    match error:
-        case Problem():
-            return error
-        case NotFoundError():
-            return Problem(404, "Not found", str(error))
-        case MissingLibrary():
-            return Problem(501, "Format not available", str(error))
-        case StoreError():
-            return Problem(503, "The store is down", str(error), retry_after=5)
-        case _:
-            return Problem(400, "Invalid request", str(error))
 
 
 class _RoomConvertor(Convertor[str]):

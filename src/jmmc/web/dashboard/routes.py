@@ -16,7 +16,7 @@ from structlog.contextvars import get_contextvars
 from jmmc.answers.queries import NotFoundError, Queries
 from jmmc.answers.threads import in_background
 from jmmc.collector import Collector
-from jmmc.core.errors import InvalidInput, StoreError
+from jmmc.core.errors import InvalidInput, Worded
 from jmmc.core.tasks import stop
 from jmmc.maintenance.schedule import rhythm_of
 from jmmc.web.dashboard.account import Account
@@ -37,12 +37,11 @@ from jmmc.web.dashboard.usage import UsagePage
 from jmmc.web.dashboard.users import UsersPage
 from jmmc.web.disconnects import while_waiting
 from jmmc.web.http import accepted, cookie
-from jmmc.web.problems import Problem
+from jmmc.web.problems import ANSWERED, Problem, problem_of
 from jmmc.web.security.access import Access, Caller, Right
 from jmmc.web.security.sessions import COOKIE, LoginSigner
 
 _STREAM_AFTER = 0.2  # Seconds until the head of a slow page is sent without its content.
-_FAILURES = (Problem, NotFoundError, StoreError, ValueError)
 _ZONE_FIELDS = ("tz", "tz_name")
 
 _NOBODY = Caller("", ())
@@ -254,7 +253,7 @@ class Dashboard:
             try:
                 await self._collector.open()
                 return await handler(request)
-            except _FAILURES as error:
+            except ANSWERED as error:
                 return self._error_page(request, error)
 
         return with_error_pages
@@ -287,7 +286,7 @@ class Dashboard:
         """Yield the page or its error page."""
         try:
             yield await rendering
-        except _FAILURES as error:
+        except ANSWERED as error:
             yield self._error_page(request, error)
         except Exception:
             id_ = get_contextvars().get("request", "")
@@ -299,26 +298,26 @@ class Dashboard:
 
     def _error_page(self, request: Request, error: Exception) -> Response:
         caller: Caller = getattr(request.state, "caller", _NOBODY)
-        match error:
-            case Problem():
-                if error.status == 403 and caller is _NOBODY:  # The page offers to sign out.
-                    caller = self._signed_in_caller(request)
-                response = self._layout.problem(
-                    request, caller, error.status, error.title, error=error
-                )
-                if error.retry_after is not None:
-                    response.headers["retry-after"] = str(error.retry_after)
-                return response
-            case NotFoundError():
-                return self._layout.problem(request, caller, 404, "Not found", error=error)
-            case StoreError():
-                return self._layout.problem(request, caller, 503, "The store is down", str(error))
-            case InvalidInput() if request.method == "GET" and self._layout.has_form(request):
-                return self._layout.invalid(request, caller, error)
-            case InvalidInput():
-                return self._layout.problem(request, caller, 400, "Invalid request", error=error)
-            case _:
-                return self._layout.problem(request, caller, 400, "Invalid request", str(error))
+        if isinstance(error, InvalidInput) and self._is_form(request):
+            return self._layout.invalid(request, caller, error)
+        problem = problem_of(error)
+        if problem.status == 403 and caller is _NOBODY:  # The page offers to sign out.
+            caller = self._signed_in_caller(request)
+        worded = error if isinstance(error, Worded | Problem) else None
+        response = self._layout.problem(
+            request,
+            caller,
+            problem.status,
+            problem.title,
+            "" if worded else problem.detail,
+            error=worded,
+        )
+        if problem.retry_after is not None:
+            response.headers["retry-after"] = str(problem.retry_after)
+        return response
+
+    def _is_form(self, request: Request) -> bool:
+        return request.method == "GET" and self._layout.has_form(request)
 
     def _signed_in_caller(self, request: Request) -> Caller:
         """Return the user of the cookie, without any right."""
