@@ -146,11 +146,7 @@ class JoinSums(Struct, array_like=True, gc=False):
         for (counts, groups, failure, setup), number in outcomes.items():
             for place, count in enumerate(counts.counts):
                 totals[place] += count * number
-            _add_clusters(sums.clusters, counts, groups, number)
-            if counts.failed or counts.refused:
-                sums.failures[failure] = sums.failures.get(failure, 0) + number
-            if counts.dropped:
-                sums.drops[failure] = sums.drops.get(failure, 0) + number
+            sums._count(counts, failure, groups, number)
             if setup is not None:
                 sums.setup[setup] = sums.setup.get(setup, 0) + number
         sums.counts = Joins(*totals)
@@ -161,7 +157,10 @@ class JoinSums(Struct, array_like=True, gc=False):
         number = sum(groups.values())
         self.counts += Joins(*(count * number for count in counts.counts))
         for of_group, count in groups.items():
-            _add_clusters(self.clusters, counts, of_group, count)
+            self._count(counts, failure, of_group, count)
+
+    def _count(self, counts: Joins, failure: str, groups: tuple[int, int], number: int) -> None:
+        _add_clusters(self.clusters, counts, groups, number)
         if counts.failed or counts.refused:
             self.failures[failure] = self.failures.get(failure, 0) + number
         if counts.dropped:
