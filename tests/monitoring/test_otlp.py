@@ -30,6 +30,7 @@ _REQUESTS: dict[str, Any] = {
 _LATER = {
     "jmmc_summaries_backlog",
     "jmmc_rollups_backlog",
+    "jmmc_incidents_backlog",
     "jmmc_participants",
     "jmmc_meetings",
     "jmmc_connections",

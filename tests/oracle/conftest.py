@@ -132,13 +132,16 @@ class World:
             cookie = cookie or {"Cookie": self._collector.cookie}
 
     def _wait(self) -> None:
-        """Wait until the summaries have everything, and the sums over them do not change."""
+        """Wait until summaries, sums and incidents have everything, and sums do not change."""
         seen: list[object] = []
 
         def is_done() -> bool:
             metrics = self.asked.metrics()
-            backlogs = [metrics.get(f"jmmc_{what}_backlog") for what in ("summaries", "rollups")]
-            if backlogs != [[({}, 0)], [({}, 0)]]:
+            backlogs = [
+                metrics.get(f"jmmc_{what}_backlog")
+                for what in ("summaries", "rollups", "incidents")
+            ]
+            if backlogs != [[({}, 0)]] * 3:
                 seen.clear()
                 return False
             days = {"since": cases.RANDOM_SINCE - 5 * 86_400, "until": cases.NOW}

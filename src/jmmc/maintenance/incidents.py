@@ -44,7 +44,7 @@ from jmmc.quality.causes.recorded import (
 from jmmc.quality.filters import SummaryFilter
 from jmmc.quality.rollups import ALL, DAY, HOUR
 from jmmc.quality.summary import Summary
-from jmmc.stores import Lease, Store
+from jmmc.stores import Lease, Reports, Store
 
 _T = TypeVar("_T")
 
@@ -191,9 +191,7 @@ class IncidentFinder:
         await self._lease.release(self._store.reports)
 
     async def _due(self) -> list[int]:
-        reports = self._store.reports
-        noted = {*await reports.records(_NOTED), *await reports.records(_FINDING)}
-        now = self._clock()
+        noted, now = await _noted(self._store.reports), self._clock()
         hours = [hour for hour in map(int, noted) if self._failed_hours.is_due(hour, now)]
         return sorted(hours, key=lambda hour: (-(hour // DAY), hour))
 
@@ -291,6 +289,15 @@ class IncidentFinder:
         if hour not in self._answers:
             _keep(self._answers, hour, HourAnswers())
         return self._answers[hour]
+
+
+async def hours_to_find(reports: Reports) -> int:
+    """How many hours have problems that incidents do not have yet, as they are now."""
+    return len(await _noted(reports))
+
+
+async def _noted(reports: Reports) -> set[str]:
+    return {*await reports.records(_NOTED), *await reports.records(_FINDING)}
 
 
 class _KnownRecords(NamedTuple):

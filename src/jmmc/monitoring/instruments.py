@@ -134,6 +134,12 @@ INSTRUMENTS: tuple[Instrument, ...] = (
         " behind lists. Reported by the leader.",
     ),
     Instrument(
+        "jmmc_incidents_backlog",
+        "gauge",
+        "Hours in which problems have changed since their incidents were found. Reported by the"
+        " leader.",
+    ),
+    Instrument(
         "jmmc_participants",
         "gauge",
         "Participants now, by their current grade. Each collector reports its rooms.",

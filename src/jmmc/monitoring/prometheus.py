@@ -19,6 +19,7 @@ from jmmc.core.histogram import Histogram
 from jmmc.core.model import Condition
 from jmmc.core.version import __version__
 from jmmc.maintenance.call_time_metrics import MEASURES
+from jmmc.maintenance.incidents import hours_to_find
 from jmmc.maintenance.rollups import stale_hours
 from jmmc.monitoring.instruments import INSTRUMENTS, Instrument
 
@@ -45,7 +46,7 @@ class Exposition(Exposed):
         self._collector = collector
         self._clock = clock
         self._condition: Condition | None = None
-        self._backlog: tuple[int, int] | None = None  # Of sessions and of hours.
+        self._backlogs: Mapping[str, int] = {}
         self.registry = CollectorRegistry()
         self.registry.register(self)
         for process_metrics in (ProcessCollector, PlatformCollector, GCCollector):
@@ -53,13 +54,17 @@ class Exposition(Exposed):
 
     async def refresh(self) -> None:
         """Read the state of the store. Never raises, and takes at most six seconds."""
-        self._condition = self._backlog = None
+        self._condition, self._backlogs = None, {}
         try:
             async with asyncio.timeout(_TIMEOUT):
                 self._condition = await self._collector.check()
                 if self._collector.call_time.leads and self._condition.spooled is None:
                     reports = self._collector.store.reports
-                    self._backlog = await reports.backlog(), await stale_hours(reports)
+                    self._backlogs = {
+                        "jmmc_summaries_backlog": await reports.backlog(),
+                        "jmmc_rollups_backlog": await stale_hours(reports),
+                        "jmmc_incidents_backlog": await hours_to_find(reports),
+                    }
         except (StoreError, TimeoutError):
             pass  # `jmmc_store_up` is 0 then.
 
@@ -134,10 +139,7 @@ class Exposition(Exposed):
             values["jmmc_spool_bytes"] = [((), condition.spooled or 0)]
             if condition.size is not None:
                 values["jmmc_store_bytes"] = [((), condition.size)]
-        if self._backlog is not None:
-            sessions, hours = self._backlog
-            values["jmmc_summaries_backlog"] = [((), sessions)]
-            values["jmmc_rollups_backlog"] = [((), hours)]
+        values |= {name: [((), count)] for name, count in self._backlogs.items()}
         if live_counts is not None:
             values["jmmc_meetings"] = [((), live_counts.meetings)]
             values["jmmc_connections"] = [((), live_counts.connections)]
