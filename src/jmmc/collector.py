@@ -274,9 +274,9 @@ class Collector:
                 await self.read_erasures()
         return receipt
 
-    def live_sessions(self) -> Sequence[LiveSession] | None:
+    async def live_sessions(self) -> Sequence[LiveSession] | None:
         """The running sessions of the store, where this process knows them; else None."""
-        return self._maintenance.live_sessions() if self.is_open else None
+        return await self._maintenance.live_sessions() if self.is_open else None
 
     async def firing(self) -> list[State]:
         """The alerts that are active."""

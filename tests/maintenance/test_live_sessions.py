@@ -39,6 +39,12 @@ class _Calls:
         )
 
     async def go_on(self, seconds: int) -> None:
+        await self.arrive(seconds)
+        await self.summarizer.step()
+        while await self.store.reports.backlog():
+            await self.summarizer.step()
+
+    async def arrive(self, seconds: int) -> None:
         since, self.now = self.now, self.now + seconds
         arrived = [
             replace(session, samples=samples).as_push()
@@ -46,12 +52,9 @@ class _Calls:
             if (samples := tuple(item for item in session.samples if since < item.ts <= self.now))
         ]
         await self.store.append(arrived)
-        await self.summarizer.step()
-        while await self.store.reports.backlog():
-            await self.summarizer.step()
 
     async def live(self, *, kept: bool) -> Live:
-        known = self.summarizer.live_sessions if kept else lambda: None
+        known = self.summarizer.live_sessions if kept else None
         return await Queries(self.store, clock=lambda: self.now, known_live=known).live()
 
 
@@ -67,7 +70,7 @@ async def test_the_live_view_is_the_same_from_memory_and_from_the_store(calls: _
     people = []
     for seconds in (600, 30, 30, 200, 40, 3000):  # At last all have left.
         await calls.go_on(seconds)
-        assert calls.summarizer.live_sessions() is not None
+        assert await calls.summarizer.live_sessions() is not None
         live = await calls.live(kept=True)
         assert live == await calls.live(kept=False)
         people.append(live.people)
@@ -84,7 +87,7 @@ async def test_what_was_erased_is_not_kept_and_a_collector_with_a_share_reads_th
         pass
     await reports.erase(await reports.summaries(SummaryFilter(room=gone.room), limit=100))
     calls.summarizer.forget_sessions()
-    assert calls.summarizer.live_sessions() is None
+    assert await calls.summarizer.live_sessions() is None
     await calls.summarizer.step()
     live = await calls.live(kept=True)
     assert live.people and gone.room not in {meeting.room for meeting in live.meetings}
@@ -92,4 +95,19 @@ async def test_what_was_erased_is_not_kept_and_a_collector_with_a_share_reads_th
     await calls.summarizer.release()
     assert await calls.another("second").leads()
     await calls.summarizer.step()
-    assert calls.summarizer.live_sessions() is None
+    assert await calls.summarizer.live_sessions() is None
+
+
+async def test_what_another_process_sums_up_is_in_the_live_view_at_once(calls: _Calls) -> None:
+    """As `jmmc rebuild` does beside a server: those who came are there, and those who left gone."""
+    await calls.go_on(600)
+    before = await calls.live(kept=True)
+    await calls.arrive(300)
+    async for _ in calls.another("rebuild").rebuild():
+        pass
+    for _ in range(2):  # At once from the store; after a step from memory.
+        live = await calls.live(kept=True)
+        assert live.meetings != before.meetings
+        assert live == await calls.live(kept=False)
+        await calls.summarizer.step()
+        assert await calls.summarizer.live_sessions() is not None

@@ -1,7 +1,7 @@
 """Every question that the API, the command and the pages ask, in one class."""
 
 import time
-from collections.abc import AsyncIterator, Callable, Collection, Iterable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterable, Sequence
 from datetime import UTC, tzinfo
 from functools import partial
 
@@ -104,7 +104,7 @@ class Queries:
         rhythm: Rhythm | None = None,
         clock: Callable[[], float] = time.time,
         pseudonyms: Pseudonyms | None = None,
-        known_live: Callable[[], Sequence[LiveSession] | None] = lambda: None,
+        known_live: Callable[[], Awaitable[Sequence[LiveSession] | None]] | None = None,
     ) -> None:
         self._known_live = known_live
         self._pseudonyms = pseudonyms or Pseudonyms()
@@ -118,7 +118,7 @@ class Queries:
     async def live(self) -> Live:
         """The running meetings and the current grades of their participants."""
         view = LiveView()
-        known = self._known_live()
+        known = await self._known_live() if self._known_live else None
         if known is None:
             async for live_sessions in prefetch(self._reports.live_sessions()):
                 await in_background(partial(view.add, paused(live_sessions)))

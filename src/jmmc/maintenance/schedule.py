@@ -77,9 +77,9 @@ class Maintenance:
         """Forget what is remembered of running sessions: something was erased."""
         self._summarizer.forget_sessions()
 
-    def live_sessions(self) -> Sequence[LiveSession] | None:
+    async def live_sessions(self) -> Sequence[LiveSession] | None:
         """The running sessions of the store, where this process knows them; else None."""
-        return self._summarizer.live_sessions()
+        return await self._summarizer.live_sessions()
 
     @property
     def compressed(self) -> tuple[int, int] | None:

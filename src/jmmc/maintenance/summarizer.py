@@ -12,7 +12,7 @@ from collections.abc import (
     Sequence,
     Set,
 )
-from contextlib import aclosing
+from contextlib import aclosing, asynccontextmanager
 from typing import TypeVar
 
 import msgspec
@@ -88,6 +88,7 @@ class Summarizer:
         self._sums = SessionSums(self._formula)
         self._sessions = RunningSessions()
         self._live = LiveSessions()
+        self._live_mark: bytes | None = None  # Of the share, when these were read.
         self._rhythm = rhythm
         self._clock = clock
         self._call_time = call_time
@@ -163,9 +164,16 @@ class Summarizer:
         self._sessions.clear()
         self._live.leave(self._live.partitions)
 
-    def live_sessions(self) -> Sequence[LiveSession] | None:
-        """The running sessions of the store, where this process makes all summaries; else None."""
-        return self._live.everybody() if self._share.is_fresh else None
+    async def live_sessions(self) -> Sequence[LiveSession] | None:
+        """The running sessions of the store, where this process makes all summaries; else None.
+
+        None also where another process has changed some since the last step. Raises `StoreError`.
+        """
+        if not self._share.is_fresh:
+            return None
+        if await self._share.newest_mark(self._store.reports) != self._live_mark:
+            return None
+        return self._live.everybody()
 
     @property
     def leading(self) -> bool:
@@ -273,6 +281,12 @@ class Summarizer:
 
     async def _take_over(self, partitions: frozenset[int], *, leads: bool) -> None:
         """Know who is in a call in the rooms of this process, and count the time there."""
+        if self._share.mark != self._live_mark:
+            self._live_mark = self._share.mark
+            self._live.leave(self._live.partitions)
+            if self._call_time is not None:
+                self._call_time.leave(self._counted)
+            self._counted = frozenset()
         self._live.leave(self._live.partitions - partitions)
         unknown = partitions - self._live.partitions
         lost, gained = self._counted - partitions, partitions - self._counted
@@ -422,6 +436,7 @@ class Summarizer:
         async with (
             self.rollups.changing(hours, now),
             self.incidents.changing(compared_with, summaries),
+            self._telling_owners(before, summaries),
         ):
             await reports.put_summaries(summaries)
         # A name that no summary has would stay behind when the participant is erased.
@@ -437,6 +452,27 @@ class Summarizer:
         if self._call_time is not None:  # Stored now, so no process counts it again.
             for summary, (_, spans, _) in zip(summaries, summed_up, strict=True):
                 self._call_time.count(before.get(summary.session), summary, spans, now)
+
+    @asynccontextmanager
+    async def _telling_owners(
+        self, before: Mapping[str, Summary], after: Iterable[Summary]
+    ) -> AsyncIterator[None]:
+        """Tell the owners of rooms around a change of running sessions that are not in the share.
+
+        Also afterwards: an owner may be reading just now what was stored before.
+        """
+        is_of_others = any(
+            partition_of(summary.room) not in self._share.partitions
+            for summary in after
+            if summary.running or (summary.session in before and before[summary.session].running)
+        )
+        if is_of_others:
+            await self._share.leave_mark(self._store.reports)
+        try:
+            yield
+        finally:
+            if is_of_others:
+                await self._share.leave_mark(self._store.reports)
 
     def _remember(self, summed_up: SummedUp, now: float) -> None:
         """Remember a running session, and when its next summary is due."""

@@ -4,8 +4,12 @@ One small record says who is there and who owns what. A collector reads it befor
 work, and replaces it only if nobody else did meanwhile: so a partition has one owner at a time. It
 takes what is free, up to an equal share, and gives up what it has beyond that. What a collector
 owned that was killed is free when its time is over.
+
+A process that changes summaries without owning their rooms, such as `jmmc rebuild`, leaves a mark:
+owners then read again what they remember of running sessions.
 """
 
+import secrets
 from collections.abc import Callable
 from typing import Self
 
@@ -21,6 +25,7 @@ SECONDS = 60
 
 _RENEWED_AFTER = 20  # Seconds: so a share costs three writes a minute.
 _KIND, _NAME = "shares", "summaries"
+_MARK = "changed by others"  # Name of a record of the same kind.
 _TRIES = 5  # Of a change that others are quicker with.
 _NOBODY = ""
 
@@ -83,6 +88,8 @@ class WorkShare:
         self._seen_at = 0.0
         self.partitions: frozenset[int] = frozenset()
         """The partitions that this process owns."""
+        self.mark: bytes | None = None
+        """What those without a share left that had changed summaries before the last turn."""
 
     @property
     def is_whole(self) -> bool:
@@ -106,6 +113,14 @@ class WorkShare:
             self.partitions = table.owned_by(self._holder)
         return self
 
+    async def leave_mark(self, reports: Reports) -> None:
+        """Say that this process changes summaries of others. Raises `StoreError`."""
+        await reports.put_record(_KIND, _MARK, msgspec.json.encode(secrets.token_hex(8)))
+
+    async def newest_mark(self, reports: Reports) -> bytes | None:
+        """The mark as it is now. Raises `StoreError`."""
+        return (await reports.records(_KIND)).get(_MARK)
+
     async def release(self, reports: Reports) -> None:
         """Let others have the share now. Raises `StoreError`."""
         if not self._seen_at:
@@ -122,7 +137,8 @@ class WorkShare:
         """
         for _ in range(_TRIES):
             asked_at = self._monotonic()
-            content = (await reports.records(_KIND)).get(_NAME)
+            records = await reports.records(_KIND)
+            content, self.mark = records.get(_NAME), records.get(_MARK)
             before = _decoded(content)
             after = change(before)
             if after == before or await reports.replace_record(
