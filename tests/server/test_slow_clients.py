@@ -164,10 +164,10 @@ def test_clients_that_do_not_read_responses_use_little_memory(serve: Serve) -> N
         try:
             for _ in range(2000):
                 connection.sendall(pipelined)
-        except TimeoutError:
+        except (TimeoutError, ConnectionError):
             pass
     assert send(serve, request(valid_push()))[0] == 200
-    assert serve.memory() - before < 100
+    assert serve.memory() - before < 20, "1,000 requests that wait on each would take 3 MB"
     for connection in connections:
         connection.close()
 

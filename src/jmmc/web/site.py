@@ -12,11 +12,13 @@ from starlette.types import ASGIApp
 
 from jmmc.settings import Settings
 from jmmc.stores import Store, configured_store
+from jmmc.web.answer_queue import AnswerQueue
 from jmmc.web.api.metrics import MetricsEndpoint
 from jmmc.web.api.routes import api_reference, api_routes
 from jmmc.web.browser.app import MetricsCollector
 from jmmc.web.dashboard.routes import Dashboard
 from jmmc.web.demo.page import demo_routes, demo_variables
+from jmmc.web.downloads import Downloads
 from jmmc.web.http import Receive, Respond, Scope, Send
 from jmmc.web.problems import Problem
 from jmmc.web.request_log import RequestLog
@@ -76,7 +78,10 @@ def _dashboard(
     collector.follow_settings(access.apply)
     monitoring = MetricsEndpoint(collector, access)
     demo = demo_variables(collector.settings) if further_routes else None
-    pages = Dashboard(collector, access, signer, reference=api_reference, demo=demo)
+    queue, downloads = AnswerQueue(access.key), Downloads(access.key)
+    pages = Dashboard(
+        collector, access, signer, queue, downloads, reference=api_reference, demo=demo
+    )
 
     async def unknown(request: Request, _: Exception) -> Response:
         return await pages.not_found(request)
@@ -88,7 +93,12 @@ def _dashboard(
         return response
 
     app = Starlette(
-        routes=[*pages.routes(), *api_routes(collector, access), monitoring.route, *further_routes],
+        routes=[
+            *pages.routes(),
+            *api_routes(collector, access, queue, downloads),
+            monitoring.route,
+            *further_routes,
+        ],
         middleware=[*outer_middleware, *_middleware(metrics, pages, access)],
         exception_handlers={404: unknown, 405: wrong_method},
     )

@@ -29,7 +29,7 @@ _PROBLEMS = {
     415: "The body is not JSON.",
     429: "Too many requests; try again after `Retry-After` seconds.",
     501: "The library for this format is not installed.",
-    503: "The store is down; try again after `Retry-After` seconds.",
+    503: "The store is down, or too many ask; try again after `Retry-After` seconds.",
 }
 _OF_BODY = {408, 413, 415}
 _IN_PATH: dict[str, tuple[str, dict[str, Any]]] = {

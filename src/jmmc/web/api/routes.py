@@ -9,7 +9,7 @@ import msgspec
 from markupsafe import Markup
 from starlette.convertors import Convertor, register_url_convertor
 from starlette.requests import Request
-from starlette.responses import RedirectResponse, Response
+from starlette.responses import RedirectResponse, Response, StreamingResponse
 from starlette.routing import BaseRoute, Route
 
 from jmmc.answers.queries import Page, Queries
@@ -19,12 +19,14 @@ from jmmc.answers.threads import in_background
 from jmmc.collector import Collector
 from jmmc.core.version import __version__
 from jmmc.maintenance.schedule import rhythm_of
+from jmmc.web.answer_queue import AnswerQueue
 from jmmc.web.api.exports import answer_file
 from jmmc.web.api.openapi import describe
 from jmmc.web.api.operations import OPERATIONS, Backend, Operation
 from jmmc.web.api.parameters import QueryParameters
 from jmmc.web.api.reference_page import reference_content
 from jmmc.web.disconnects import while_waiting
+from jmmc.web.downloads import Downloads
 from jmmc.web.problems import ANSWERED, Problem, problem_of
 from jmmc.web.request_body import read_body
 from jmmc.web.security.access import Access
@@ -50,7 +52,12 @@ def api_reference() -> Markup:
 
 
 def api_routes(
-    collector: Collector, access: Access, *, clock: Callable[[], float] = time.time
+    collector: Collector,
+    access: Access,
+    queue: AnswerQueue,
+    downloads: Downloads,
+    *,
+    clock: Callable[[], float] = time.time,
 ) -> list[BaseRoute]:
     """The paths under `/api/v1/`, with their description as OpenAPI; the dashboard has its page."""
     rhythm = rhythm_of(collector.settings)
@@ -64,7 +71,7 @@ def api_routes(
     backend = Backend(queries, collector.store, lambda: collector.settings, collector.forget)
     handlers: dict[str, dict[str, _Handler]] = {}
     for operation in OPERATIONS:
-        handler = _handler(operation, backend, collector, access, clock)
+        handler = _handler(operation, backend, collector, access, queue, downloads, clock)
         handlers.setdefault(operation.path, {})[operation.method.upper()] = handler
     return [
         # One route a path: the Allow of a 405 names all of its methods.
@@ -85,8 +92,19 @@ def _handler(
     backend: Backend,
     collector: Collector,
     access: Access,
+    queue: AnswerQueue,
+    downloads: Downloads,
     clock: Callable[[], float],
 ) -> _Handler:
+    async def answered(request: Request, query: QueryParameters, values: Sequence[Any]) -> Response:
+        if operation.method != "get":
+            return await _run(operation, backend, query, values)
+        async with queue.place(request):
+            response = await _run(operation, backend, query, values)
+        if isinstance(response, StreamingResponse):
+            return downloads.bounded(request, response)
+        return response
+
     async def handle(request: Request) -> Response:
         try:
             await collector.open()
@@ -102,7 +120,7 @@ def _handler(
             if operation.body is not None:
                 timeout = collector.settings.body_timeout
                 values += [await _json_body(request, operation.body.type, timeout), caller.name]
-            answer = _run(operation, backend, query, values)
+            answer = answered(request, query, values)
             if operation.method != "get":
                 return await answer
             return await while_waiting(request, answer)

@@ -21,6 +21,7 @@ from jmmc.web.dashboard.layout import Layout
 from jmmc.web.dashboard.list_columns import COLUMNS, Column, Reading, chosen_columns
 from jmmc.web.dashboard.reader_zone import ReaderZone
 from jmmc.web.dashboard.selection import Selections
+from jmmc.web.downloads import Downloads
 from jmmc.web.security.access import Caller
 
 _PAGE_SIZE = 50
@@ -31,10 +32,13 @@ _TOGETHER = 500  # Sessions of a CSV that are read in one query.
 class ListPages:
     """Handlers of the lists."""
 
-    def __init__(self, queries: Queries, selections: Selections, layout: Layout) -> None:
+    def __init__(
+        self, queries: Queries, selections: Selections, layout: Layout, downloads: Downloads
+    ) -> None:
         self._queries = queries
         self._selections = selections
         self._layout = layout
+        self._downloads = downloads
 
     async def sessions(self, request: Request, caller: Caller) -> Response:
         """List sessions; with the outcome of failed joins, those."""
@@ -120,7 +124,8 @@ class ListPages:
             "x-content-type-options": "nosniff",
         }
         content = self._csv_content(name, pages, columns, zone)
-        return StreamingResponse(content, headers=headers, media_type=MEDIA_TYPES["csv"])
+        file = StreamingResponse(content, headers=headers, media_type=MEDIA_TYPES["csv"])
+        return self._downloads.bounded(request, file)
 
     async def _csv_content(
         self,

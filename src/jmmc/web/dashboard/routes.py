@@ -19,6 +19,7 @@ from jmmc.collector import Collector
 from jmmc.core.errors import InvalidInput, Worded
 from jmmc.core.tasks import stop
 from jmmc.maintenance.schedule import rhythm_of
+from jmmc.web.answer_queue import AnswerQueue
 from jmmc.web.dashboard.account import Account
 from jmmc.web.dashboard.assets import static_files
 from jmmc.web.dashboard.first_steps import FirstSteps
@@ -36,6 +37,7 @@ from jmmc.web.dashboard.selection import Selections
 from jmmc.web.dashboard.usage import UsagePage
 from jmmc.web.dashboard.users import UsersPage
 from jmmc.web.disconnects import while_waiting
+from jmmc.web.downloads import Downloads
 from jmmc.web.http import accepted, cookie
 from jmmc.web.problems import ANSWERED, Problem, problem_of
 from jmmc.web.security.access import Access, Caller, Right
@@ -53,6 +55,7 @@ _Handler = Callable[[Request], Awaitable[Response]]
 class Dashboard:
     """All pages of one server. `reference` gives the description of its API, `clock` Unix seconds.
 
+    `queue` and `downloads` bound the answers and files of all readers.
     `demo` has the variables of the demo page, None where there is none.
     """
 
@@ -61,6 +64,8 @@ class Dashboard:
         collector: Collector,
         access: Access,
         signer: LoginSigner,
+        queue: AnswerQueue,
+        downloads: Downloads,
         *,
         reference: Callable[[], Markup],
         demo: dict[str, str] | None = None,
@@ -78,6 +83,7 @@ class Dashboard:
         self._collector = collector
         self._access = access
         self._signer = signer
+        self._queue = queue
         self._clock = clock
         self._reference = reference
         self._demo = demo
@@ -88,7 +94,7 @@ class Dashboard:
         self._pages = Pages(queries, names, selections, self._layout, clock=clock)
         self._incidents = IncidentPages(queries, self._layout, clock=clock)
         self._usage = UsagePage(queries, lambda: collector.settings, self._layout, clock=clock)
-        self._lists = ListPages(queries, selections, self._layout)
+        self._lists = ListPages(queries, selections, self._layout, downloads)
         self._forms = FormAnswers(queries, selections)
         self._first_steps = FirstSteps(collector, signer, self._layout)
         self._live = LivePages(
@@ -103,25 +109,37 @@ class Dashboard:
 
     def routes(self) -> list[BaseRoute]:
         """Return the routes of all pages and static files."""
-        readable: dict[str, _Page] = {
-            "/": self._live.now,
+        live: dict[str, _Page] = {
             "/live": self._live.now_updates,
-            "/overview": self._streamed("Overview", self._pages.overview),
+            "/help": self._help.help,
+            "/health": self._live.health,
+            "/health/live": self._live.health_updates,
+        }
+        answers: dict[str, _Page] = {
+            "/": self._live.now,
             "/incidents": self._incidents.incidents,
             "/incidents/{id}": self._incidents.incident,
-            "/meetings": self._streamed("Meetings", self._lists.meetings),
-            "/sessions": self._streamed("Sessions", self._lists.sessions),
             "/meetings/{id}": self._pages.meeting,
             "/sessions/{id}": self._pages.session,
             "/sessions/{id}/curves": self._pages.curves,
             "/participants/{participant}": self._pages.participant,
-            "/compare": self._streamed("Compare", self._pages.compare),
-            "/usage": self._streamed("Usage", self._usage.usage),
-            "/agreement": self._streamed("Ratings and grades", self._pages.agreement),
             "/find": self._pages.find,
-            "/help": self._help.help,
-            "/health": self._live.health,
-            "/health/live": self._live.health_updates,
+        }
+        slow_answers: dict[str, tuple[str, _Page]] = {
+            "/overview": ("Overview", self._pages.overview),
+            "/meetings": ("Meetings", self._lists.meetings),
+            "/sessions": ("Sessions", self._lists.sessions),
+            "/compare": ("Compare", self._pages.compare),
+            "/usage": ("Usage", self._usage.usage),
+            "/agreement": ("Ratings and grades", self._pages.agreement),
+        }
+        readable = {
+            **live,
+            **{path: self._queued(page) for path, page in answers.items()},
+            **{
+                path: self._streamed(title, self._queued(page))
+                for path, (title, page) in slow_answers.items()
+            },
         }
         form_methods = ["GET", "POST"]
         return [
@@ -257,6 +275,15 @@ class Dashboard:
                 return self._error_page(request, error)
 
         return with_error_pages
+
+    def _queued(self, page: _Page) -> _Page:
+        """Make a page when there is a place for its answer."""
+
+        async def queued(request: Request, caller: Caller) -> Response:
+            async with self._queue.place(request):
+                return await page(request, caller)
+
+        return queued
 
     def _streamed(self, title: str, page: _Page) -> _Page:
         """Send the head of a page whose content takes longer than `_STREAM_AFTER`.
