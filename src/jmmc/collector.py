@@ -30,7 +30,7 @@ from jmmc.ingest.receiver import (
 from jmmc.ingest.writer import Writer
 from jmmc.maintenance.call_time_metrics import CallTimeCounters
 from jmmc.maintenance.clock_guard import ClockGuard
-from jmmc.maintenance.erase import forget
+from jmmc.maintenance.erase import count_stored, forget
 from jmmc.maintenance.schedule import Maintenance, rhythm_of, summarizer_of
 from jmmc.maintenance.usage_days import UsageDays
 from jmmc.privacy.pseudonyms import Pseudonyms
@@ -264,6 +264,11 @@ class Collector:
         self._receiver.erased = await self._erasures.read(self.store.reports)
         if self.is_open and before != self._receiver.erased.erasures:
             self._maintenance.forget_sessions()
+
+    async def count_stored(self, subject: Subject) -> tuple[int, int]:
+        """How many sessions and how many summaries of a subject are stored."""
+        await self.open()
+        return await count_stored(self.store, subject)
 
     async def forget(self, subject: Subject) -> Erasure:
         """Erase everything about a subject, and return the receipt. Raises `StoreError`."""

@@ -89,13 +89,13 @@ def test_the_present_state_is_printed_once(url: str, width: int) -> None:
     joins = "joins of the last 10 min: 1 of 1 failed (100.0%), 0 of 0 stays dropped"
     assert lines[3] == (joins if width > len(joins) else f"{joins[: width - 1]}…")
     rows = [line.split() for line in lines]
-    assert ["réunion", "10", "2", "1", "of", "2", "○○○○○●●●●●", "loss"] in rows
+    assert ["réunion", "10", "2", "1", "of", "2", "○○○○○●●●●●", "packet", "loss"] in rows
     assert ["stand-up", "10", "2", "0", "of", "2", "●●●●●●●●●●"] not in rows, "a person counts once"
     people = [row for row in rows if "good" in row or "poor" in row]
     assert [row[0] for row in people][-3:] == ["Ann", "e3", "e2"]
     assert people[-3][:6] == ["Ann", "(e1)", "○", "poor", "10.0%", "10"]
     assert ("n1" in people[-3]) == (width == 120)
-    assert any(row[:1] == ["join"] and "failed:" in row for row in rows)
+    assert any(row[:1] == ["join"] and row[3:5] == ["failed:", "media"] for row in rows)
 
 
 def test_what_may_be_over_is_marked(url: str) -> None:

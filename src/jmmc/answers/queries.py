@@ -222,6 +222,11 @@ class Queries:
             self._reports, attempts, limit=limit, order=NEWEST_FIRST, after=after
         )
 
+    async def count_attempts(self, selection: SummaryFilter) -> int:
+        """How many joins failed or were refused."""
+        attempts = msgspec.structs.replace(selection, attempts=True)
+        return sum((await self._reports.count_values("outcome", attempts)).values())
+
     async def meeting_list(
         self,
         selection: SummaryFilter,

@@ -29,7 +29,16 @@ from jmmc.cli.filters import filter_options, given_selection, stored_selection
 from jmmc.cli.incidents import hurt_most, render_incident
 from jmmc.cli.report_email import email_options, email_report
 from jmmc.cli.stored_values import complete_session
-from jmmc.cli.terminal import COLOURS, MARKS, grade_mark, moved, percent, room_text
+from jmmc.cli.terminal import (
+    COLOURS,
+    MARKS,
+    failure_text,
+    grade_mark,
+    moved,
+    percent,
+    reasons_text,
+    room_text,
+)
 from jmmc.cli.times import local_time, utc_option
 from jmmc.core.calendar import Period
 from jmmc.core.text import printable
@@ -55,13 +64,13 @@ _DIFFERENCES = {
 
 
 @click.command()
-@store_option
-@collection_option
 @filter_options
 @click.option("--by", type=click.Choice(DIMENSIONS), help="Compare by this dimension.")
 @json_option
 @utc_option
 @email_options
+@store_option
+@collection_option
 def report(
     url: str,
     collection: str,
@@ -122,10 +131,10 @@ def report(
 
 @click.command()
 @click.argument("id", shell_complete=complete_session)
-@store_option
-@collection_option
 @json_option
 @utc_option
+@store_option
+@collection_option
 def show(id: str, url: str, collection: str, as_json: bool) -> None:  # noqa: A002 - what is shown
     """Show one session or incident: its problems and likely causes.
 
@@ -171,14 +180,14 @@ def _render_session(detail: SessionDetail) -> Group:
         parts.append(f"join         {_steps(summary)}")
     if summary.outcome in (DROPPED, NO_MEDIA):
         heading = "dropped" if summary.outcome == DROPPED else "no media"
-        parts.append(Text(f"{heading:<13}{_failure(summary)}", style="red"))
+        parts.append(Text(f"{heading:<13}{failure_text(summary.failure)}", style="red"))
     for name in ("quality", "rtt_ms", "down_loss_percent", "up_bandwidth_kbps"):
         if values := _by_time(detail, name):
             low, high = min(values), max(values)
             parts.append(f"{name:<18} {_spark(values)}  {low:g} to {high:g}")
     for spell in detail.spells:
         reasons = ", ".join(
-            reason + (_losses(spell.losses) if reason == "loss" else "")
+            reasons_text([reason]) + (_losses(spell.losses) if reason == "loss" else "")
             for reason in spell.spell.reasons
         )
         seconds = spell.spell.end - spell.spell.start
@@ -209,6 +218,8 @@ def _render_session(detail: SessionDetail) -> Group:
 def _joins(joins: JoinRates, overview: Overview) -> list[Text]:
     """The lines on joins and drops of a report."""
     if not (joins.joined or joins.failed or joins.refused):
+        if not overview.sessions:
+            return [Text("joins        nobody joined in this period")]
         return [Text("joins        unknown: no script tells how joins went in this period")]
     failed = _rate(
         "failed",
@@ -243,13 +254,8 @@ def _rate(
 
 
 def _reasons(reasons: Mapping[str, int]) -> str:
-    texts = words("en")
-    named = [f"{texts[f'failure {reason}']} {count:,}" for reason, count in reasons.items()]
+    named = [f"{failure_text(reason)} {count:,}" for reason, count in reasons.items()]
     return f": {', '.join(named)}" if named else ""
-
-
-def _failure(summary: Summary) -> str:
-    return words("en").get(f"failure {summary.failure}", summary.failure)
 
 
 def _steps(summary: Summary) -> str:
@@ -270,7 +276,7 @@ def _render_attempt(detail: SessionDetail) -> Group:
         f"{local_time(attempt.began)}, the join {attempt.outcome}; nobody was in the room",
         f"{attempt.browser or '?'} on {attempt.os or '?'}; region {attempt.region or '?'},"
         f" network {attempt.network or '?'}",
-        Text(f"reason       {_failure(attempt)}", style="red"),
+        Text(f"reason       {failure_text(attempt.failure)}", style="red"),
         f"steps        {_steps(attempt) or 'unknown'}",
         Padding(Text(advice, style="bold"), (0, 0, 0, 2), expand=False),
     )

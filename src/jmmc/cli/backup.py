@@ -12,9 +12,9 @@ from jmmc.stores.sqlite.store import SqliteStore
 
 
 @click.command()
-@store_option
 @click.argument("target", metavar="DEST", type=click.Path(path_type=Path))
 @click.option("--force", is_flag=True, help="Replace DEST if it exists.")
+@store_option
 def backup(url: str, target: Path, force: bool) -> None:
     """Copy the SQLite store to DEST while collectors keep writing.
 

@@ -28,11 +28,11 @@ from jmmc.stores.ndjson import NdjsonFile
 @click.command()
 @click.argument("source", metavar="SRC")
 @click.argument("target", metavar="DST")
-@collection_option
 @click.option("--source-collection", help="Collection of SRC, if it differs.")
 @since_option
 @until_option
 @utc_option
+@collection_option
 def copy(
     source: str,
     target: str,

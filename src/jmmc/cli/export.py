@@ -45,8 +45,6 @@ _TWO_DAYS = 2 * 86_400
 
 
 @click.command()
-@store_option
-@collection_option
 @click.option(
     "--what",
     type=click.Choice(get_args(What)),
@@ -83,6 +81,8 @@ _TWO_DAYS = 2 * 86_400
 @since_option
 @until_option
 @utc_option
+@store_option
+@collection_option
 def export(
     url: str,
     collection: str,

@@ -24,19 +24,16 @@ from jmmc.cli.stored_values import complete_participant, complete_room
 from jmmc.cli.times import local_time, utc_option
 from jmmc.core.errors import JmmcError
 from jmmc.core.text import printable
+from jmmc.maintenance.erase import count_stored
 from jmmc.maintenance.erase import forget as erase
-from jmmc.maintenance.erase import selection
 from jmmc.maintenance.schedule import summarizer_of
 from jmmc.privacy.pseudonyms import stored_room_name
 from jmmc.privacy.receipts import Erasure, Subject, SubjectKind
-from jmmc.quality.filters import SummaryFilter
 from jmmc.settings import Settings
 from jmmc.stores import Store
 
 
 @click.command()
-@store_option
-@collection_option
 @click.option(
     "--participant",
     "browser_id",
@@ -48,6 +45,8 @@ from jmmc.stores import Store
 @click.option("--yes", is_flag=True, help="Do not ask for confirmation.")
 @json_option
 @utc_option
+@store_option
+@collection_option
 def forget(
     url: str,
     collection: str,
@@ -101,14 +100,9 @@ def forget(
 
 
 async def _count(store: Store, subject: Subject) -> tuple[int, int]:
-    sessions = selection(subject)
     try:
         await store.open()
-        summaries = await store.reports.facts(
-            ("session",),
-            SummaryFilter(room=sessions.room, browser_id=sessions.browser_id, attempts=None),
-        )
-        return await store.count(sessions), len(summaries)
+        return await count_stored(store, subject)
     finally:
         await store.close()
 

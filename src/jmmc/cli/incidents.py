@@ -34,8 +34,6 @@ _MOST_MEETINGS = 10  # Of an incident in the terminal; --json has 50.
 
 
 @click.command()
-@store_option
-@collection_option
 @click.option("--since", help="Start of the period: ISO 8601, or 24h, 7d ago. Default: a day ago.")
 @click.option("--until", help="End of the period, in the same form. Default: now.")
 @click.option("--cause", type=click.Choice(CAUSES), help="Only with this most probable cause.")
@@ -64,6 +62,8 @@ _MOST_MEETINGS = 10  # Of an incident in the terminal; --json has 50.
 )
 @json_option
 @utc_option
+@store_option
+@collection_option
 def incidents(
     url: str,
     collection: str,

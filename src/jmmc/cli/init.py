@@ -34,7 +34,6 @@ _NAME = "jmmc.toml"
 @click.option("--public-url", help="URL at which people and browsers will reach the collector.")
 @click.option("--jitsi-url", help="URL of your Jitsi Meet, such as https://meet.example.org.")
 @click.option("--store", help="URL of the store. Default: an SQLite file.")
-@collection_option
 @click.option(
     "--retention-days",
     type=click.IntRange(min=0),
@@ -50,6 +49,7 @@ _NAME = "jmmc.toml"
     " input. Other users of this machine can see what is on a command line.",
 )
 @click.option("--force", is_flag=True, help="Replace a file; the old one is kept as .bak.")
+@collection_option
 def init(
     folder: Path | None,
     public_url: str | None,

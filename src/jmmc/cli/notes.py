@@ -27,11 +27,11 @@ def note() -> None:
 
 @note.command()
 @click.argument("text")
-@store_option
-@collection_option
 @click.option("--at", help="The moment, or the start of a span: ISO 8601, or 2h ago. Default: now.")
 @click.option("--until", help="The end of a span.")
 @utc_option
+@store_option
+@collection_option
 def add(text: str, url: str, collection: str, at: str | None, until: str | None) -> None:
     """Add a note and print its id."""
     start, end = parse_time("--at", at), parse_time("--until", until)
@@ -41,12 +41,12 @@ def add(text: str, url: str, collection: str, at: str | None, until: str | None)
 
 
 @note.command("list")
-@store_option
-@collection_option
 @click.option("--since", help="Only notes that touch the time from here on.")
 @click.option("--until", help="Only notes that touch the time up to here.")
 @json_option
 @utc_option
+@store_option
+@collection_option
 def list_(url: str, collection: str, since: str | None, until: str | None, as_json: bool) -> None:
     """List the notes, the earliest first."""
     start, end = parse_time("--since", since), parse_time("--until", until)

@@ -20,8 +20,6 @@ from jmmc.settings import Settings
 
 
 @click.command()
-@store_option
-@collection_option
 @click.option(
     "--quality-preset",
     type=click.Choice(list(PRESETS)),
@@ -38,6 +36,8 @@ from jmmc.settings import Settings
     envvar="JMMC_PUSH_INTERVAL",
     help="Seconds between two pushes of a browser.",
 )
+@store_option
+@collection_option
 def rebuild(url: str, collection: str, quality_preset: str, push_interval: int) -> None:
     """Recompute all summaries and rollups from the samples. Can be interrupted and run again."""
     settings = Settings.of(quality_preset=quality_preset, push_interval=push_interval)

@@ -22,7 +22,14 @@ from jmmc.cli.common import (
     store_option,
 )
 from jmmc.cli.filters import CAUSES, cause_of, filter_options, given_selection, stored_selection
-from jmmc.cli.terminal import grade_mark, moved, percent, room_text
+from jmmc.cli.terminal import (
+    failure_text,
+    grade_mark,
+    moved,
+    percent,
+    reasons_text,
+    room_text,
+)
 from jmmc.cli.times import time_column, utc_option
 from jmmc.core.text import printable
 from jmmc.quality.causes import Cause
@@ -33,11 +40,10 @@ from jmmc.quality.summary import Summary
 _SHORT = 8  # Characters of an id: among a million, one in 4,000 is no longer enough.
 _WIDE = 110  # Columns from which each value has a column of its own.
 _WIDEST = 150  # Columns from which region and reasons are listed too.
+_SENTENCES = ("likely cause", "reasons", "reason")  # Columns that wrap before others are cut.
 
 
 @click.command()
-@store_option
-@collection_option
 @filter_options
 @click.option(
     "--limit",
@@ -65,6 +71,8 @@ _WIDEST = 150  # Columns from which region and reasons are listed too.
 )
 @json_option
 @utc_option
+@store_option
+@collection_option
 def sessions(
     url: str,
     collection: str,
@@ -151,7 +159,7 @@ def _sessions_table(
     title, times = time_column("began", [session.began for session in listed])
     table = _table(("session", _SHORT), (title, 11), ("min", 3), ("grade", 6), ("poor", 5))
     more = ["person", "browser", "network", *(["likely cause"] if causes else [])]
-    more += ["region", "reasons"] if width >= _WIDEST else []
+    more += ["region", "reasons"] if width >= _WIDEST and not causes else []
     _add_columns(table, more, width)
     for session, began in zip(listed, times, strict=True):
         reasons = sorted(session.reasons, key=session.reasons.__getitem__, reverse=True)
@@ -163,7 +171,7 @@ def _sessions_table(
                 name_of(cause, "en") for cause in causes.get(session.session, ())
             ),
             "region": moved(session, "region"),
-            "reasons": ", ".join(reasons),
+            "reasons": reasons_text(reasons),
         }
         table.add_row(
             session.session[:_SHORT],
@@ -178,17 +186,21 @@ def _sessions_table(
 
 def _attempts_table(attempts: Sequence[Summary], width: int) -> Table:
     title, times = time_column("at", [attempt.began for attempt in attempts])
-    table = _table(("attempt", _SHORT), (title, 11), ("outcome", 7), ("reason", 8), ("after", 5))
-    more = ["person", "browser", "network"]
+    table = _table(("attempt", _SHORT), (title, 11), ("outcome", 7), ("after", 5))
+    more = ["reason", "person", "browser", "network"]
     _add_columns(table, more, width)
     for attempt, at in zip(attempts, times, strict=True):
         after = attempt.setup.join
-        values = [attempt.who, attempt.browser or "?", attempt.network or "?"]
+        values = [
+            failure_text(attempt.failure),
+            attempt.who,
+            attempt.browser or "?",
+            attempt.network or "?",
+        ]
         table.add_row(
             attempt.session[:_SHORT],
             at,
             attempt.outcome,
-            attempt.failure,
             "?" if after is None else f"{after / 1000:.1f} s",
             *_cells(attempt, values, width),
         )
@@ -209,7 +221,7 @@ def _add_columns(table: Table, more: Sequence[str], width: int) -> None:
         table.add_column("room", overflow="fold")
         return
     for column in ("room", *more):
-        table.add_column(column, no_wrap=True, overflow="ellipsis")
+        table.add_column(column, no_wrap=column not in _SENTENCES, overflow="ellipsis")
 
 
 def _cells(session: Summary, values: Sequence[str], width: int) -> list[str | Text]:

@@ -20,8 +20,6 @@ from jmmc.stores import open_store
 
 
 @click.command()
-@store_option
-@collection_option
 @click.option(
     "--url", "server", help="URL of a collector, with its prefix: push to it instead of the store."
 )
@@ -63,6 +61,8 @@ from jmmc.stores import open_store
     show_default=True,
     help="With --url: times faster than real time.",
 )
+@store_option
+@collection_option
 def simulate(
     url: str,
     collection: str,

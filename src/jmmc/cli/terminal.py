@@ -1,11 +1,13 @@
 """How figures, grades and rooms look in the terminal."""
 
+from collections.abc import Iterable
 from urllib.parse import unquote
 
 from rich.text import Text
 
 from jmmc.core.text import printable
 from jmmc.quality.summary import Summary
+from jmmc.web.dashboard.i18n import words
 
 COLOURS = {"good": "green", "fair": "yellow", "poor": "red", "unknown": "bright_black"}
 """The colour of a grade."""
@@ -29,6 +31,16 @@ def grade_mark(grade: str) -> Text:
 def room_text(room: str) -> str:
     """A room's name as people read it."""
     return printable(unquote(room), keep="")
+
+
+def reasons_text(reasons: Iterable[str]) -> str:
+    """The reasons of problems in words."""
+    return ", ".join(words("en")[f"reason {reason}"] for reason in reasons)
+
+
+def failure_text(failure: str) -> str:
+    """In words, why a join failed or a stay was dropped; `?` is unknown."""
+    return words("en").get(f"failure {failure}", failure) or "?"
 
 
 def moved(summary: Summary, dimension: str) -> str:

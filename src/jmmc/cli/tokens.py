@@ -19,8 +19,6 @@ def token() -> None:
 
 @token.command()
 @click.argument("name")
-@store_option
-@collection_option
 @click.option(
     "--scope",
     "scopes",
@@ -30,6 +28,8 @@ def token() -> None:
     show_default=True,
     help="What the token allows. Can be given several times.",
 )
+@store_option
+@collection_option
 def create(name: str, url: str, collection: str, scopes: tuple[Any, ...]) -> None:
     """Create a token and print it. It cannot be shown again.
 
@@ -43,9 +43,9 @@ def create(name: str, url: str, collection: str, scopes: tuple[Any, ...]) -> Non
 
 
 @token.command("list")
+@utc_option
 @store_option
 @collection_option
-@utc_option
 def list_(url: str, collection: str) -> None:
     """List the tokens by name, with their scopes. Their values are not stored."""
     table = Table("token", "scopes", "created", box=None, header_style="bold")

@@ -33,8 +33,6 @@ _ESCAPE = "\x1b"
 
 
 @click.command()
-@store_option
-@collection_option
 @click.option(
     "--url", "server", help="URL of the dashboard of a running server: read it, not the store."
 )
@@ -49,6 +47,8 @@ _ESCAPE = "\x1b"
 @click.option("--once", is_flag=True, help="Print the present state and exit.")
 @json_option
 @utc_option
+@store_option
+@collection_option
 def top(
     url: str,
     collection: str,

@@ -10,7 +10,15 @@ from rich.table import Table
 from rich.text import Text
 
 from jmmc.answers.cause_texts import title
-from jmmc.cli.terminal import COLOURS, MARKS, grade_mark, percent, room_text
+from jmmc.cli.terminal import (
+    COLOURS,
+    MARKS,
+    failure_text,
+    grade_mark,
+    percent,
+    reasons_text,
+    room_text,
+)
 from jmmc.cli.times import local_clock, local_time
 from jmmc.cli.top_sources import Document
 from jmmc.core.text import printable
@@ -208,7 +216,7 @@ def _meetings(live: Any, most: int, screen: Screen) -> Table:
             f"{meeting['people']:,}",
             f"{affected} of {known}" if known else "?",
             _blocks(meeting),
-            ", ".join(meeting["reasons"]),
+            reasons_text(meeting["reasons"]),
         )
     return table
 
@@ -252,7 +260,7 @@ def _participants(document: Document, most: int, screen: Screen) -> Table:
             _minutes(now, session["began"]),
             room_text(session["room"]),
             *(session[column] or "?" for column in more[1:]),
-            ", ".join(reasons),
+            reasons_text(reasons),
         )
     return table
 
@@ -265,7 +273,7 @@ def _failed(attempts: Sequence[Any]) -> list[Text]:
             Text.assemble(
                 ("join ", "bold"),
                 f"{local_clock(_second(attempt['began']))}  {_who(attempt)}  ",
-                (f"{attempt['outcome']}: {attempt['failure'] or '?'}", "red"),
+                (f"{attempt['outcome']}: {failure_text(attempt['failure'])}", "red"),
                 f"  {printable(where, keep='')}",
             )
         )

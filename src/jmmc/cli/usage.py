@@ -35,8 +35,6 @@ from jmmc.settings import Settings, environment_name
 
 
 @click.command()
-@store_option
-@collection_option
 @click.option(
     "--by",
     "period",
@@ -60,6 +58,8 @@ from jmmc.settings import Settings, environment_name
 @click.option("--until", help="End, in the same form. Default: now.")
 @json_option
 @click.option("--csv", "as_csv", is_flag=True, help="Print CSV.")
+@store_option
+@collection_option
 def usage(
     url: str,
     collection: str,

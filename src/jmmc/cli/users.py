@@ -42,8 +42,6 @@ def user() -> None:
 
 @user.command()
 @click.argument("name")
-@store_option
-@collection_option
 @click.option(
     "--role",
     type=click.Choice(ROLES),
@@ -52,6 +50,8 @@ def user() -> None:
     help="Viewers read and export; admins also erase and manage users.",
 )
 @_password_option
+@store_option
+@collection_option
 def add(name: str, url: str, collection: str, role: Any, password: str | None) -> None:
     """Add a user. A store that does not exist yet is made."""
     try:
@@ -77,9 +77,9 @@ def add(name: str, url: str, collection: str, role: Any, password: str | None) -
 
 
 @user.command("list")
+@json_option
 @store_option
 @collection_option
-@json_option
 def list_(url: str, collection: str, as_json: bool) -> None:
     """List the users and their roles."""
     roles = _roles(url, collection)
@@ -95,9 +95,9 @@ def list_(url: str, collection: str, as_json: bool) -> None:
 
 @user.command()
 @click.argument("name", shell_complete=complete_user)
+@_password_option
 @store_option
 @collection_option
-@_password_option
 def passwd(name: str, url: str, collection: str, password: str | None) -> None:
     """Set the password of a user, who is signed out everywhere."""
     if name not in _roles(url, collection):
@@ -110,9 +110,9 @@ def passwd(name: str, url: str, collection: str, password: str | None) -> None:
 @user.command()
 @click.argument("name", shell_complete=complete_user)
 @click.argument("role", type=click.Choice(ROLES))
+@_force_option
 @store_option
 @collection_option
-@_force_option
 def role(name: str, role: Any, url: str, collection: str, force: bool) -> None:
     """Set the role of a user, who stays signed in."""
     with_reports(url, collection, lambda reports: users.set_role(reports, name, role, force=force))
@@ -121,9 +121,9 @@ def role(name: str, role: Any, url: str, collection: str, force: bool) -> None:
 
 @user.command()
 @click.argument("name", shell_complete=complete_user)
+@_force_option
 @store_option
 @collection_option
-@_force_option
 def remove(name: str, url: str, collection: str, force: bool) -> None:
     """Remove a user, who is signed out everywhere."""
     with_reports(url, collection, lambda reports: users.remove(reports, name, force=force))

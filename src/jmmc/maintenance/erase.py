@@ -82,6 +82,13 @@ async def forget(
     yield receipt
 
 
+async def count_stored(store: Store, subject: Subject) -> tuple[int, int]:
+    """How many sessions and how many summaries of a subject are stored. Raises `StoreError`."""
+    sessions = selection(subject)
+    summaries = await store.reports.facts(("session",), _summaries_of(sessions))
+    return await store.count(sessions), len(summaries)
+
+
 async def _pass(
     store: Store,
     sessions: SessionFilter,
@@ -98,14 +105,7 @@ async def _pass(
         )
         await put_erasure(reports, receipt)
         yield receipt
-    summary_filter = SummaryFilter(
-        since=sessions.since,
-        until=sessions.until,
-        room=sessions.room,
-        browser_id=sessions.browser_id,
-        attempts=None,
-    )
-    while summaries := await reports.summaries(summary_filter, limit=_SUMMARIES):
+    while summaries := await reports.summaries(_summaries_of(sessions), limit=_SUMMARIES):
         touched = {hour for summary in summaries for hour in hours_of(summary)}
         await summarizer.rollups.note(touched)
         await summarizer.incidents.note_erased(touched)
@@ -116,6 +116,16 @@ async def _pass(
         )
         await put_erasure(reports, receipt)
         yield receipt
+
+
+def _summaries_of(sessions: SessionFilter) -> SummaryFilter:
+    return SummaryFilter(
+        since=sessions.since,
+        until=sessions.until,
+        room=sessions.room,
+        browser_id=sessions.browser_id,
+        attempts=None,
+    )
 
 
 def selection(

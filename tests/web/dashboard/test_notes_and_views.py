@@ -235,5 +235,12 @@ def test_an_admin_writes_notes_and_everybody_saves_views(browser: Browser, root:
     ann.goto(f"{root}/notes")
     ann.get_by_role("button", name="Remove: upgraded <bridge> 2").click()
     expect(ann.get_by_role("status")).to_have_text("The note was removed.")
+    ann.context.clear_cookies(name="browser_zone")  # As on the first page that a browser opens.
+    ann.goto(f"{root}/notes")
+    ann.get_by_label("text").fill("just now")
+    ann.get_by_role("button", name="Add").click()
+    expect(ann.get_by_role("status")).to_have_text("The note was added.")
+    stored = ann.evaluate("fetch('/api/v1/notes').then((answer) => answer.json())")
+    assert abs(parse_moment(stored[0]["at"], 0) - time.time()) < 180
     for page in (ann, bob):
         page.context.close()

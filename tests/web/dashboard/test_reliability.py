@@ -175,6 +175,31 @@ async def test_a_room_and_a_person_with_failed_joins_only_are_found(path: Path) 
     assert "100.0 % of joins failed ? 1 of 1" in person
 
 
+async def test_lists_say_how_many_joins_failed(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    text = await _page(path, f"/sessions?{_WINDOW}")
+    assert "Failed joins (4)" in text
+    assert "Show all failed joins" not in text
+    monkeypatch.setattr("jmmc.web.dashboard.lists._FEW_ATTEMPTS", 2)
+    text = await _page(path, f"/meetings?{_WINDOW}")
+    assert "Failed joins (4)" in text
+    assert "Show all failed joins" in text
+
+
+async def test_where_nobody_joined_pages_say_so(path: Path) -> None:
+    refused = await _page(path, f"/participants/{41:08x}-0000-4000-8000-000000000000?{_WINDOW}")
+    assert "? of joins failed ? nobody joined · 1 refused" in refused
+    assert "no script tells" not in refused
+    empty = await _page(path, "/overview?since=2026-08-01&until=2026-08-02")
+    assert "No calls in this period." in empty
+    assert "of joins failed" not in empty
+
+
+async def test_before_an_erasure_the_page_says_how_much_is_stored(path: Path) -> None:
+    assert "Stored: 1 session All samples" in await _page(path, "/forget?room=closed")
+    person = f"{40:08x}-0000-4000-8000-000000000000"
+    assert "Stored: 2 sessions All samples" in await _page(path, f"/forget?participant={person}")
+
+
 async def test_the_live_page_names_the_failed_joins_of_the_last_ten_minutes(
     tmp_path: Path,
 ) -> None:
@@ -245,7 +270,7 @@ def test_the_command_reports_lists_and_shows_them(path: Path, tmp_path: Path) ->
     assert "time to join 1,495 ms (median)" in report
     assert "95 % of failed" in report
     failed = run("sessions", "--failed", *window)
-    assert failed.count("ice_failed") == 2
+    assert failed.count("media path not connected (ICE)") == 2
     assert failed.count("password") == 1
     assert run("sessions", "--outcome", "refused", *window).count("refused") == 1
     shown = run("show", f"{_FIRST_ATTEMPT:024x}")

@@ -1,5 +1,7 @@
 """Handler that erases all data of a participant or a room."""
 
+from typing import Any
+
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -31,14 +33,15 @@ class ForgetPage:
         names = self._collector.pseudonyms
         browser_id = browser_id and names.stored_browser_id(browser_id)
         room = room and names.stored_room(room)
-        receipt = None
+        subject = (
+            Subject(SubjectKind.PARTICIPANT, browser_id)
+            if browser_id
+            else Subject(SubjectKind.ROOM, room)
+        )
+        context: dict[str, Any] = {"browser_id": browser_id, "room": room, "receipt": None}
         if request.method == "POST":
             check_origin(self._signer, caller.name, params)
-            receipt = await self._collector.forget(
-                Subject(SubjectKind.PARTICIPANT, browser_id)
-                if browser_id
-                else Subject(SubjectKind.ROOM, room)
-            )
-        return self._layout.page(
-            request, caller, "forget.html", browser_id=browser_id, room=room, receipt=receipt
-        )
+            context["receipt"] = await self._collector.forget(subject)
+        else:
+            context["stored"] = await self._collector.count_stored(subject)
+        return self._layout.page(request, caller, "forget.html", **context)

@@ -1,6 +1,6 @@
 """Renders the templates: what every page has around its content, and how it is sent."""
 
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from functools import lru_cache
 from typing import Any
 from urllib.parse import unquote, urlencode
@@ -24,6 +24,7 @@ from jmmc.core.timestamps import PERIOD_STARTS, parse_moment, to_iso
 from jmmc.core.version import __version__
 from jmmc.privacy.pseudonyms import jitsi_room_name
 from jmmc.quality.addresses import network_of
+from jmmc.quality.causes import Answer
 from jmmc.quality.filters import CHOICES, DIMENSIONS, FIELD_OF_FILTER
 from jmmc.quality.intervals import wilson
 from jmmc.quality.summary import GRADE_PERCENT
@@ -158,6 +159,7 @@ class Layout:
             headline=headline,
             cause_name=name_of,
             incident_title=incident_title,
+            first_cause=_first_cause,
             advice=advice_for,
             fact_sentences=fact_sentences,
             probability=percent_of,
@@ -406,6 +408,13 @@ def _as_wall_time(context: Context, text: str) -> str:
 def _wall_time(context: Context, second: int) -> str:
     """Format a moment in the reader's time zone."""
     return str(context["zone"].wall_time(second)).replace("T", " ")
+
+
+def _first_cause(answer: Answer, language: str, names: Mapping[str, str]) -> str:
+    """The most probable cause; others follow unless it is likely."""
+    first = answer.causes[0]
+    text = f"{name_of(first, language, names)} ({percent_of(first.probability)})"
+    return text[:1].upper() + text[1:] + ("" if answer.likely else " / …")
 
 
 @pass_context

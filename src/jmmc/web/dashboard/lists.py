@@ -81,9 +81,7 @@ class ListPages:
         page: Page,
         **context: Any,
     ) -> Response:
-        failed: Sequence[Any] = ()
-        if selection.outcome is None and not _given(request, "cursor"):
-            failed = (await self._queries.attempts(selection, limit=_FEW_ATTEMPTS)).items
+        failed, failed_count = await self._failed(request, selection)
         keys: Any = SORT_KEYS if name == "sessions" else MEETING_KEYS
         attempts = context.get("attempts", False)
         known = (*FIELD_OF_FILTER, *(() if attempts else LIST_FILTERS))
@@ -105,6 +103,7 @@ class ListPages:
                 columns=columns,
                 all_columns=COLUMNS[name],
                 failed=failed,
+                failed_count=failed_count,
                 incidents=incidents,
                 window=(selection.since, selection.until),
                 filters_known=known,
@@ -114,6 +113,17 @@ class ListPages:
                 **context,
             )
         )
+
+    async def _failed(
+        self, request: Request, selection: SummaryFilter
+    ) -> tuple[Sequence[Any], int]:
+        """The newest joins that failed or were refused, and how many there are."""
+        if selection.outcome is not None or _given(request, "cursor"):
+            return (), 0
+        page = await self._queries.attempts(selection, limit=_FEW_ATTEMPTS)
+        if page.after is None:
+            return page.items, len(page.items)
+        return page.items, await self._queries.count_attempts(selection)
 
     def _csv(self, request: Request, name: str, pages: AsyncIterator[Sequence[Any]]) -> Response:
         """What the list shows, as a file: its columns in its order, all pages of it."""

@@ -12,7 +12,7 @@ from jmmc.answers.queries import Queries
 from jmmc.collector import Collector
 from jmmc.core.errors import InvalidInput
 from jmmc.core.logging import logger
-from jmmc.core.timestamps import parse_moment
+from jmmc.core.timestamps import parse_moment, zone_of
 from jmmc.web.dashboard.forms import check_origin, read_form
 from jmmc.web.dashboard.layout import HEADERS, Layout
 from jmmc.web.problems import Problem
@@ -59,10 +59,12 @@ class NotesPage:
         return RedirectResponse(f"{root}/notes?{urlencode({'done': done})}", 303, headers=HEADERS)
 
     async def _change(self, request: Request, form: dict[str, str], caller: Caller) -> str:
-        """Do what a form says, and return the word for it. Times are in the reader's zone."""
-        reports, zone = self._collector.store.reports, self._layout.zone(request).zone
+        """Do what a form says, and return the word for it. Times are in the zone of the form."""
+        reports = self._collector.store.reports
         match form.get("action"):
             case "add":
+                # On the first page that a browser opens it is not that of the browser yet.
+                zone = zone_of(form.get("wall") or self._layout.zone(request).name)
                 at, until = (self._moment(form, name, zone) for name in ("at", "until"))
                 at = int(self._clock()) if at is None else at
                 note = await add_note(reports, form.get("text", ""), at, until, by=caller.name)
