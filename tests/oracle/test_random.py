@@ -13,7 +13,16 @@ from typing import Any
 import pytest
 
 from tests.oracle import cases
-from tests.oracle.asking import PEAK_CONNECTIONS, PEAK_PEOPLE, Asked, counted, figure, near, unix
+from tests.oracle.asking import (
+    PEAK_CONNECTIONS,
+    PEAK_PEOPLE,
+    Asked,
+    counted,
+    figure,
+    iso,
+    near,
+    unix,
+)
 from tests.oracle.expected import Totals, by_value, peaks, totals
 from tests.oracle.truth import Call, Held, moment
 
@@ -130,6 +139,27 @@ def test_comparisons(asked: Asked, differences: Differences, dimension: str) -> 
         compared = asked.api("compare", by=dimension, **_named(window))
         right = _right(_by_value(dimension, *window))
         differences.compare(window, _of_values(compared), right)
+    differences.check()
+
+
+def test_changes(asked: Asked, differences: Differences) -> None:
+    """Each value before and after a moment; all of them have each session once."""
+    for since, until in (_WINDOWS[0], _WINDOWS[3]):
+        at = (since + 2 * until) // 3
+        changed = asked.api("changes", by="region", at=iso(at), **_named((since, until)))
+        for side, window in (("before_", (since, at)), ("", (at, until))):
+            whole, *values = (
+                {
+                    "value": row["value"],
+                    "sessions": row[f"{side}sessions"],
+                    "grades": row[f"{side}grades"],
+                }
+                for row in changed
+            )
+            right = _totals(*window)
+            found = (whole["sessions"], counted(whole["grades"]))
+            differences.compare(window, found, (len(right.sessions), near(right)))
+            differences.compare(window, _of_values(values), _right(_by_value("region", *window)))
     differences.check()
 
 

@@ -161,8 +161,12 @@ def _outlier(dimension: str, value: str, sums: Sums, bad: Difference, poor: Diff
 
 
 class Side(NamedTuple, Generic[_K]):
-    """One of two periods that are compared: sums by key, which is a value or a pair of values."""
+    """One of two periods that are compared: sums by key, which is a value or a pair of values.
 
+    `whole` has each session once, however many values it had.
+    """
+
+    whole: Sums
     values: Mapping[_K, Sums]
     replicates: Mapping[_K, Replicates]
     joins: Mapping[_K, JoinSums]
@@ -209,7 +213,7 @@ def changed(
 
 
 def _whole_change(before: Side[_K], after: Side[_K], selection: SummaryFilter) -> Change:
-    sums = [total(side.values.values(), 0) for side in (before, after)]
+    sums = [side.whole for side in (before, after)]
     enough = min(of_side.sessions for of_side in sums) >= FEW
     bad, poor = (
         changes(

@@ -212,11 +212,22 @@ class Overviews:
     async def _side(self, by: str, part: SummaryFilter) -> Side[str]:
         totals = await self._reader.totals(part, by, None)
         joins = await joins_by(self._reports, part, by)
-        return Side(totals.values, totals.replicates, joins, await all_joins(self._reports, part))
+        return Side(
+            await self._whole(part),
+            totals.values,
+            totals.replicates,
+            joins,
+            await all_joins(self._reports, part),
+        )
 
     async def _pair_side(self, by: str, crossed: str, part: SummaryFilter) -> Side[Pair]:
         pairs = await self._pairs(by, crossed, part)
-        return Side(*pairs, await all_joins(self._reports, part))
+        return Side(await self._whole(part), *pairs, await all_joins(self._reports, part))
+
+    async def _whole(self, part: SummaryFilter) -> Sums:
+        """The sums of all sessions of a selection."""
+        totals = await self._reader.totals(part, ALL, DAY)
+        return await in_background(lambda: total(totals.parts, 0))
 
     async def crossed(self, by: str, crossed: str, selection: SummaryFilter) -> list[Comparison]:
         """The pairs of values of two dimensions, those worse than the rest first."""
