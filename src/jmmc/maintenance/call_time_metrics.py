@@ -59,6 +59,7 @@ class Measure(NamedTuple):
     value: Callable[[State], float | None]
 
 
+_NUMBERS = (int, float)
 _BASE_UNITS = {"ms": 0.001, "%": 0.01, "kbit/s": 1000.0}  # Seconds, shares of 1, bits a second.
 _UNITS = {row.path: row.values.unit for row in READINGS if isinstance(row.values, Number)}
 
@@ -68,18 +69,20 @@ def _in_base_unit(path: str) -> Callable[[State], float | None]:
 
     def value(state: State) -> float | None:
         reading = state.get(path)
-        return reading * factor if isinstance(reading, (int, float)) else None
+        return reading * factor if isinstance(reading, _NUMBERS) else None
 
     return value
 
 
 def _bitrate(link: str) -> Callable[[State], float | None]:
     """Audio and video together; a browser that sends no video reports no video bitrate."""
-    audio, video = _in_base_unit(f"{link}.ab"), _in_base_unit(f"{link}.vb")
+    audio_of, video_of = _in_base_unit(f"{link}.ab"), _in_base_unit(f"{link}.vb")
 
     def value(state: State) -> float | None:
-        known = [item for item in (audio(state), video(state)) if item is not None]
-        return sum(known) if known else None
+        audio, video = audio_of(state), video_of(state)
+        if audio is None or video is None:
+            return video if audio is None else audio
+        return audio + video
 
     return value
 
@@ -284,9 +287,9 @@ class CallTimeCounters:
         return self.bridge_seconds[label]
 
     def _add_measures(self, labels: Labels, state: State, seconds: int) -> None:
-        for measure, histogram in zip(MEASURES, self.histograms[labels.region], strict=True):
-            value = measure.value(state)
-            if value is not None:
+        histograms = self.histograms[labels.region]
+        for (_, _, _, value_of), histogram in zip(MEASURES, histograms, strict=True):
+            if (value := value_of(state)) is not None:
                 histogram.add(value, seconds)
 
     def live_counts(self, now: float) -> LiveCounts | None:

@@ -356,8 +356,8 @@ def _judge_moment(
     for reason, readings, sign, bounds, needs_sign in checks:
         worst: float | None = None
         for path, estimate in readings:
-            value = estimate(state) if estimate else number(state, path)
-            if value is not None and (worst is None or sign * value > worst):
+            value: Any = state.get(path) if estimate is None else estimate(state)
+            if type(value) in _NUMBERS and (worst is None or sign * value > worst):
                 worst = sign * value
         if worst is None:
             continue

@@ -13,6 +13,7 @@ from jmmc.quality.timeline import State
 SHARES = (0.05, 0.5, 0.95)
 """The quantiles in a summary, as shares of time (not of samples)."""
 
+_PATHS = tuple(METRICS.values())
 _NUMBERS = (int, float)  # And not bool, which is an int to `isinstance`.
 
 
@@ -24,12 +25,13 @@ class QuantileAccumulator(Struct, array_like=True):
 
     def add(self, state: State, seconds: int) -> None:
         """Add a time in which these readings held."""
-        for path in METRICS.values():
+        readings = self.readings
+        for path in _PATHS:
             value = state.get(path)
             if type(value) in _NUMBERS:
-                lengths = self.readings.get(path)
+                lengths = readings.get(path)
                 if lengths is None:
-                    self.readings[path] = {value: seconds}  # type: ignore[dict-item]
+                    readings[path] = {value: seconds}  # type: ignore[dict-item]
                 else:
                     lengths[value] = lengths.get(value, 0) + seconds  # type: ignore[index,arg-type]
         score = moment_mos(state)

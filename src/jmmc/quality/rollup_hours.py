@@ -1,6 +1,7 @@
 """Which hours a summary is part of, and which ones a new summary changes."""
 
 from collections.abc import Iterator
+from operator import attrgetter
 
 from jmmc.quality.filters import DIMENSIONS
 from jmmc.quality.grading import Grade
@@ -35,9 +36,11 @@ def changed_hours(before: Summary | None, after: Summary) -> set[int]:
         return hours_of(after)
     if _rollup_key(before) != _rollup_key(after):
         return hours_of(before) | hours_of(after)
+    end = max(before.ended, after.ended)
+    if before.ended != after.ended and (hour := end - end % HOUR) <= after.began:
+        return {hour}  # All of the session is in one hour.
     joins = set(_joins_of(before)) ^ set(_joins_of(after))
     of_joins = {event.at - event.at % HOUR for event, *_ in joins}
-    end = max(before.ended, after.ended)
     changed = end if before.ended == after.ended else min(before.ended, after.ended)
     for old, new in zip(_marks(before), _marks(after), strict=False):
         if old != new:
@@ -64,6 +67,5 @@ def _marks(summary: Summary) -> list[tuple[int, int, object]]:
     return sorted([*spans, *moves], key=lambda mark: mark[0])
 
 
-def _rollup_key(summary: Summary) -> tuple[object, ...]:
-    """What decides in which rows of a rollup a session counts."""
-    return (summary.began, *(getattr(summary, dimension) for dimension in DIMENSIONS))
+_rollup_key = attrgetter("began", *DIMENSIONS)
+"""What decides in which rows of a rollup a session counts."""

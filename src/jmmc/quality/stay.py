@@ -3,9 +3,9 @@
 Most of it hardly ever changes: a moment that has the same as the one before only adds its seconds.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from operator import is_not
-from typing import Any
+from typing import Any, NamedTuple
 
 from msgspec import Struct, field
 
@@ -152,22 +152,40 @@ class StayAccumulator:
             )
 
 
-def held_values(record: StayRecord) -> dict[str, dict[object, int]]:
-    """Seconds for which each value of the readings in `_HELD` held, by path; also of `relay`."""
-    held: dict[str, dict[object, int]] = {}
+class PathSeconds(NamedTuple):
+    """For how many seconds the media went through a relay, over TCP, and from peer to peer."""
+
+    relay: int
+    tcp: int
+    p2p: int
+
+    @staticmethod
+    def of(record: StayRecord) -> "PathSeconds":
+        """Those of a stay."""
+        relay = tcp = p2p = 0
+        for values, seconds in record.held.items():
+            _, _, _, protocol, direct, local, remote = values
+            if protocol is None and direct is None and local is None and remote is None:
+                continue
+            if is_relayed({"t.tp": protocol, "t.lct": local, "t.rct": remote}):
+                relay += seconds
+            if "tcp" in str(protocol):
+                tcp += seconds
+            if direct == 1:
+                p2p += seconds
+        return PathSeconds(relay, tcp, p2p)
+
+
+def longest_held(record: StayRecord, path: str) -> object:
+    """The value of a reading in `_HELD` that held longest; None without one."""
+    place = _HELD.index(path)
+    lengths: dict[object, int] = {}
     for values, seconds in record.held.items():
-        relayed = is_relayed(dict(zip(_HELD, values, strict=True)))
-        for path, value in (*zip(_HELD, values, strict=True), ("relay", relayed or None)):
-            if value is not None:
-                lengths = held.setdefault(path, {})
-                lengths[value] = lengths.get(value, 0) + seconds
-    return held
-
-
-def longest(held: Mapping[str, Mapping[object, int]], path: str) -> object:
-    """The value that held longest; None without one."""
-    values = held.get(path)
-    return max(values.items(), key=lambda value: (value[1], str(value[0])))[0] if values else None
+        if (value := values[place]) is not None:
+            lengths[value] = lengths.get(value, 0) + seconds
+    if len(lengths) <= 1:
+        return next(iter(lengths), None)
+    return max(lengths.items(), key=lambda value: (value[1], str(value[0])))[0]
 
 
 def call_events(reported: Iterable[Event], changes: PathChanges) -> tuple[CallEvent, ...]:

@@ -10,14 +10,16 @@ from jmmc.quality.size_limits import bounded_spans, bounded_spells
 from jmmc.quality.stay import (
     MOST_EVENTS,
     PathChanges,
+    PathSeconds,
     call_events,
-    held_values,
-    longest,
+    longest_held,
     worst_senders,
 )
 from jmmc.quality.summary import CallEvent, Setup, Summary, WorstMinute
 from jmmc.quality.thresholds import Preset
 from jmmc.quality.timeline import Rhythm, State, Timeline
+
+_STEPS = ("set.ask", "set.join", "set.ice", "set.med")
 
 
 def summarize(
@@ -33,9 +35,9 @@ def sum_up(accumulator: SessionAccumulator, now: float | None) -> Summary:
     accumulated = accumulator.accumulated
     timeline, stay = accumulated.timeline, accumulated.stay
     call = accumulated.call.finish()
-    held, said, known = held_values(stay), stay.said, stay.known or 1
+    said, known = stay.said, stay.known or 1
     values, segments = segments_of_runs(stay.runs, stay.joined)
-    relay, tcp, p2p = (held.get(name, {}) for name in ("relay", "t.tp", "t.p2p"))
+    path = PathSeconds.of(stay)
     failure, drop = text_of(said.get("fail")), text_of(said.get("drop"))
     setup = _setup(said)
     had_media = media_came(setup, graded=call.good + call.fair + call.poor)
@@ -64,12 +66,12 @@ def sum_up(accumulator: SessionAccumulator, now: float | None) -> Summary:
         grade_spans=bounded_spans(accumulated.call.grade_spans),
         segments=segments,
         **values,
-        relay_share=round(relay.get(True, 0) / known, 4),
-        tcp_share=round(sum(s for value, s in tcp.items() if "tcp" in str(value)) / known, 4),
-        p2p_share=round(p2p.get(True, 0) / known, 4),
-        address=readable_address(longest(held, "t.rip")),
-        endpoint_id=text_of(longest(held, "pid")),
-        jitsi_meeting_id=text_of(longest(held, "mid")),
+        relay_share=round(path.relay / known, 4),
+        tcp_share=round(path.tcp / known, 4),
+        p2p_share=round(path.p2p / known, 4),
+        address=readable_address(longest_held(stay, "t.rip")),
+        endpoint_id=text_of(longest_held(stay, "pid")),
+        jitsi_meeting_id=text_of(longest_held(stay, "mid")),
         events=call_events(stay.events, stay.changes)[:MOST_EVENTS],
         outcome=outcome_of(
             failure=failure, drop=drop, tells=setup.join is not None, had_media=had_media
@@ -94,5 +96,5 @@ def events(timeline: Timeline) -> tuple[CallEvent, ...]:
 
 
 def _setup(said: State) -> Setup:
-    steps = [number(said, f"set.{step}") for step in ("ask", "join", "ice", "med")]
-    return Setup(*(None if step is None else round(step) for step in steps))
+    steps = [number(said, path) for path in _STEPS]
+    return Setup(*[None if step is None else round(step) for step in steps])

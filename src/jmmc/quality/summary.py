@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from itertools import groupby
+from operator import attrgetter
 from sys import intern
 from typing import Annotated, NamedTuple
 
@@ -29,6 +30,7 @@ _STORED_NAMES = {
 """Names in stores, of the fields that have another name here."""
 
 
+_values_of = attrgetter(*DIMENSIONS)
 _LANE = msgspec.json.Decoder(tuple[GradeSpan, ...])
 
 
@@ -177,6 +179,8 @@ class Summary(Struct, frozen=True, rename=_STORED_NAMES):
     @property
     def devices_key(self) -> str:
         """The names of its devices in lower case, one a line, by which it is found."""
+        if not (self.microphone or self.camera or self.speaker or self.segments):
+            return ""
         devices = (name for device in DEVICES.values() for name in self.values_of(device))
         return "\n".join(dict.fromkeys(name.lower() for name in devices if name))
 
@@ -221,8 +225,9 @@ class Summary(Struct, frozen=True, rename=_STORED_NAMES):
 
     def values_at(self, moment: int) -> Mapping[str, str]:
         """The dimensions at a moment."""
-        values = {dimension: getattr(self, dimension) for dimension in DIMENSIONS}
-        return values_at(values, self.segments, moment)
+        return values_at(
+            dict(zip(DIMENSIONS, _values_of(self), strict=True)), self.segments, moment
+        )
 
     def fits_at_once(self, selection: SummaryFilter) -> bool:
         """Whether all that is selected by dimensions held at a moment of the selection's window.

@@ -8,6 +8,7 @@ from jmmc.quality.summary import Summary
 JSON_COLUMNS = ("lane", "segments")
 """Fields of a summary that can be read alone as JSON: its `grade_spans` and its `segments`."""
 
+_ENCODE = msgspec.json.Encoder().encode
 _STORED = {field.name: field.encode_name for field in msgspec.structs.fields(Summary)}
 
 SUMMARY_COLUMNS = (
@@ -28,7 +29,7 @@ OPTIONAL_COLUMNS = ("setup_ms", "rating")
 def json_columns(summary: Summary) -> tuple[str, str]:
     """The values of `JSON_COLUMNS`."""
     spans, segments = summary.grade_spans, summary.segments
-    return msgspec.json.encode(spans).decode(), msgspec.json.encode(segments).decode()
+    return _ENCODE(spans).decode(), _ENCODE(segments).decode() if segments else "[]"
 
 
 def column(field: str) -> str:

@@ -325,3 +325,30 @@ async def test_people_are_found_by_an_index(
     )
     assert index in str(plan)
     await store.close()
+
+
+async def test_a_summary_that_goes_on_keeps_its_row_and_is_found_by_what_changed(
+    path: Path,
+) -> None:
+    """Otherwise every index of the table would have its entry made anew."""
+    store = SqliteStore(path)
+
+    async def sent(seq: int, readings: str) -> tuple[int, int, str]:
+        await store.append([push(samples=(sample(seq, readings, ts=1_000_000 + 30 * seq),))])
+        await summarize_all(store)
+        with sqlite3.connect(path) as connection:
+            ((rowid, seconds, region),) = connection.execute(
+                "SELECT rowid, good, region FROM summaries INDEXED BY summaries_by_began"
+                " WHERE began = 1000000"
+            )
+            assert connection.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
+        connection.close()
+        return rowid, seconds, region
+
+    first, _, _ = await sent(0, '{"cq":100,"t":{"sr":"eu-west"}}')
+    assert await sent(1, "{}") == (first, 30, "eu-west")
+    assert await sent(2, "{}") == (first, 60, "eu-west")
+    for seq in (3, 4, 5):  # More seconds than before: the region that held longest is another one.
+        _, seconds, region = await sent(seq, '{"t":{"sr":"us-east"}}')
+    assert (seconds, region) == (150, "us-east")
+    await store.close()
