@@ -13,6 +13,7 @@ import pytest
 from jmmc import Settings, SettingsError
 from jmmc.answers.queries import Queries
 from jmmc.maintenance.schedule import summarizer_of
+from jmmc.reporting.message import Line, Report, Section, as_text
 from jmmc.reporting.schedule import latest_due
 from jmmc.reporting.sending import ReportSender, latest_sending
 from jmmc.server.preflight import inspect
@@ -180,6 +181,18 @@ async def test_the_mail_has_the_figures_of_the_week_in_both_parts(
     assert len(parsed.links) == 3
     assert all(link.startswith("https://metrics.example.org/") for link in parsed.links)
     assert all(link in text for link in parsed.links)
+
+
+def test_in_plain_text_the_figures_of_a_long_label_are_below_it() -> None:
+    long = "Another participant's connection, machine or device (4384ad68) (47 %)"
+    lines = [Line("Meetings", "89", "12 more"), Line(long, "22 minutes"), Line("People", "1,383")]
+    text = as_text(Report("en", "Report", "Good.", [Section("Usage", lines)], [], "The end."))
+    assert text.splitlines()[7:11] == [
+        "Meetings  89  (12 more)",
+        long,
+        "    22 minutes",
+        "People    1,383",
+    ]
 
 
 async def test_each_report_is_sent_once_by_two_collectors_and_over_restarts(

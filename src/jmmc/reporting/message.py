@@ -25,6 +25,7 @@ from jmmc.core.version import __version__
 from jmmc.reporting.content import ReportContent
 
 _TEXT_BAR = 30  # Characters of the longest bar in the plain text.
+_TEXT_LABEL = 40  # Characters of a label beside its figures.
 _MOST_REASONS = 3
 
 
@@ -107,10 +108,14 @@ def as_text(report: Report) -> str:
     parts = [report.subject, "=" * len(report.subject), "", report.verdict]
     for section in report.sections:
         parts += ["", section.title, "-" * len(section.title)]
-        width = max((len(line.label) for line in section.lines), default=0)
+        labels = [len(line.label) for line in section.lines]
+        width = max((length for length in labels if length <= _TEXT_LABEL), default=0)
         for line in section.lines:
             note = f"  ({line.note})" if line.note else ""
-            parts.append(f"{line.label:<{width}}  {line.value}{note}")
+            if len(line.label) > width:  # Its figures are below it.
+                parts += [line.label, f"    {line.value}{note}"]
+            else:
+                parts.append(f"{line.label:<{width}}  {line.value}{note}")
         width = max((len(bar.label) for bar in section.bars), default=0)
         parts += [
             f"{bar.label:<{width}}  {'#' * round(bar.share * _TEXT_BAR):<{_TEXT_BAR}}  {bar.value}"
@@ -262,7 +267,7 @@ class _Writer:
             Line(
                 title(incident.answer, self._language, {id_: id_[:8] for id_ in incident.names}),
                 self._said("person_minutes", minutes=max(1, incident.seconds // 60)),
-                texts["incident"].format(
+                texts["incident" if incident.meetings > 1 else "incident_of_one"].format(
                     people=self._number(incident.people),
                     meetings=self._number(incident.meetings),
                     when=self._when(incident.start),
