@@ -14,7 +14,7 @@ from jmmc.core.model import Dialect, Push, Sample
 from jmmc.privacy.pseudonyms import Pseudonyms
 from jmmc.protocol.addresses import Proxies, rate_limit_key, stored_form, truncated
 from jmmc.protocol.admission import OLDEST_AGE, Admitted, Policy, admit
-from jmmc.protocol.budget import body_cost, samples_cost
+from jmmc.protocol.budget import body_cost, new_sessions, samples_cost
 from jmmc.protocol.decoding import DecodedSample, Envelope
 from jmmc.protocol.fair_share import DELAYED, FairShare
 from jmmc.protocol.identity import CookieSigner, is_session_id, session_of
@@ -387,6 +387,25 @@ def test_a_reduced_allowance_concerns_only_those_who_send_more() -> None:
     assert rate_limiter.wait("heavy", 0.1) == 0.0, "ten tokens a second again"
     rate_limiter.wait("new", 0.0, 599)
     assert rate_limiter.wait("new", 0.0) == 0.0
+
+
+def test_a_small_allowance_is_never_reduced_to_nothing() -> None:
+    rate_limiter = RateLimiter(10)
+    rate_limiter.reduce(0.02)
+    assert rate_limiter.wait("a", 0.0) == 0.0
+    assert rate_limiter.wait("a", 0.0) == pytest.approx(300.0)
+
+
+@pytest.mark.parametrize(
+    ("pushes", "at_once", "seconds"), [(6000, 1500, 0.4), (400, 100, 6.0), (1, 10, 6.0)]
+)
+def test_a_new_session_is_allowed_for_every_fourth_push(
+    pushes: int, at_once: int, seconds: float
+) -> None:
+    rate_limiter = new_sessions(pushes)
+    assert all(rate_limiter.wait("a", 0.0) == 0.0 for _ in range(at_once))
+    assert rate_limiter.wait("a", 0.0) == pytest.approx(seconds)
+    assert new_sessions(0).wait("a", 0.0, 1e9) == 0.0
 
 
 def test_while_pushes_are_prompt_everyone_keeps_the_whole_allowance() -> None:

@@ -36,11 +36,11 @@ from jmmc.protocol.addresses import (
 from jmmc.protocol.admission import Policy, admit
 from jmmc.protocol.answer import Answer
 from jmmc.protocol.budget import (
-    NEW_SESSION,
     OVERLOADED,
     SessionBudgets,
     body_cost,
     most_samples,
+    new_sessions,
     samples_cost,
 )
 from jmmc.protocol.decoding import Codec
@@ -167,6 +167,8 @@ class Receiver:
         self._rate_limiter = RateLimiter(settings.max_pushes_per_minute)
         self._rate_limiter.reduce(self._share.share)
         pushes = settings.max_pushes_per_minute
+        self._new_sessions = new_sessions(pushes)
+        self._new_sessions.reduce(self._share.share)
         small = max(_LEAST_SMALL, pushes * _SMALL) if pushes else 0
         self._small_requests = {kind: RateLimiter(small) for kind in get_args(SmallRequest)}
 
@@ -176,7 +178,9 @@ class Receiver:
 
     def observe(self, delay: float, seconds: float) -> None:
         """Adapt what each sender may send: pushes were delayed by `delay` in the last `seconds`."""
-        self._rate_limiter.reduce(self._share.observe(delay, seconds, self._rate_limiter.senders))
+        share = self._share.observe(delay, seconds, self._rate_limiter.senders)
+        self._rate_limiter.reduce(share)
+        self._new_sessions.reduce(share)
 
     def admit(self, sender: Sender) -> None:
         """Take the token of a push, before its body is read. Raises `Rejected`, and counts it.
@@ -184,25 +188,26 @@ class Receiver:
         What the body costs more is taken by `receive`.
         """
         try:
-            self._take(self._rate_limiter, sender)
+            self._take(self._rate_limiter, self.key(sender))
         except Rejected as rejected:
             self.reject(rejected)
             raise
 
     def admit_small(self, sender: Sender, kind: SmallRequest) -> None:
         """Take the token of a request that is no push. Raises `Rejected`, and counts nothing."""
-        self._take(self._small_requests[kind], sender)
+        self._take(self._small_requests[kind], self.key(sender))
 
     def key(self, sender: Sender) -> int | None:
         """The key of a sender for rate limits; None for one without an address."""
         return self._origin(sender).key
 
-    def _take(self, rate_limiter: RateLimiter, sender: Sender) -> None:
-        key = self.key(sender)
+    def _take(
+        self, rate_limiter: RateLimiter, key: int | None, why: str = "this address sends too much"
+    ) -> None:
         if key is not None and (wait := rate_limiter.wait(key, self._clock())):
             # A longer wait may be due to an overload, which may end before.
             retry_after = min(int(wait) + 1, _LONGEST_WAIT)
-            raise Rejected("throttled", "this address sends too much", retry_after=retry_after)
+            raise Rejected("throttled", why, retry_after=retry_after)
 
     async def receive(self, body: bytes, sender: Sender) -> Accepted:
         """Store one push that was admitted. Raises `Rejected`: then it was not stored."""
@@ -275,9 +280,9 @@ class Receiver:
         if push.dialect is Dialect.V1:
             push = replace(push, session=self._v1_session(push, sender, now))
         if key is not None:
-            is_new = self.senders.count(push.session, key, len(push.samples))
-            if is_new and self._share.is_reduced:
-                self._rate_limiter.charge(key, now, factor * NEW_SESSION)
+            if not self.senders.of(push.session):
+                self._take(self._new_sessions, key, "this address opens too many sessions")
+            self.senders.count(push.session, key, len(push.samples))
         self._budgets.charge(push, now)
         first = push.samples[0]
         if not first.seq or any(sample.full for sample in push.samples):

@@ -11,17 +11,13 @@ class SessionSenders:
     def __init__(self) -> None:
         self._sessions: OrderedDict[str, tuple[int, int]] = OrderedDict()
 
-    def count(self, session: str, sender: int, samples: int) -> bool:
-        """Count the samples of a push; return whether its session is new here.
-
-        `sender` is the key of its rate limit.
-        """
+    def count(self, session: str, sender: int, samples: int) -> None:
+        """Count the samples of a push. `sender` is the key of its rate limit."""
         known = self._sessions.get(session)
         self._sessions[session] = (sender, samples + (0 if known is None else known[1]))
         self._sessions.move_to_end(session)
         if len(self._sessions) > _MOST_SESSIONS:
             self._sessions.popitem(last=False)
-        return known is None
 
     def of(self, session: str) -> tuple[int, int] | None:
         """The sender of a session and its number of samples; None when they are not known."""

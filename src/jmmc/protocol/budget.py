@@ -27,9 +27,9 @@ _SAMPLES = 10
 _DOCUMENT = 60
 """Samples of one document in MongoDB. Each further document that a push writes to is a token."""
 
-
-NEW_SESSION = 1
-"""Further tokens of a new session while the collector is overloaded: its rows and its summary."""
+_NEW_AT_ONCE = 1 / 4  # Of the pushes that are allowed: a school of 1,500 joins at nine,
+_NEW_PER_MINUTE = 1 / 40  # and changes rooms every ten minutes.
+_LEAST_NEW = 10  # At once, and a minute, however few pushes are allowed.
 
 OVERLOADED = 5
 """How many times the further tokens of a push count while the collector is overloaded."""
@@ -47,6 +47,19 @@ def samples_cost(samples: Sequence[DecodedSample]) -> int:
     seqs = [sample.seq or 0 for sample in samples]
     documents = len({seq // _DOCUMENT for seq in seqs})
     return len(seqs) // _SAMPLES + max(0, documents - 1)
+
+
+def new_sessions(pushes_per_minute: int) -> RateLimiter:
+    """How many sessions an address may open, which is allowed so many pushes; 0: no limit.
+
+    A session costs some ten pushes: rows, a summary (0.5 ms), a place in every list and sum.
+    """
+    if not pushes_per_minute:
+        return RateLimiter(0)
+    return RateLimiter(
+        max(_LEAST_NEW, pushes_per_minute * _NEW_PER_MINUTE),
+        burst=max(_LEAST_NEW, pushes_per_minute * _NEW_AT_ONCE),
+    )
 
 
 def most_samples(max_session_days: float, sample_interval: float) -> int:

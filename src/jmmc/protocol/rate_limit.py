@@ -26,9 +26,10 @@ class RateLimiter:
     def reduce(self, share: float) -> None:
         """From now on, allow every sender this share (at most 1) of what it is usually allowed.
 
-        A sender that sends less than this notices nothing; one that has saved up more loses it.
+        A sender that sends less than this notices nothing; one that has saved up more loses it, but
+        for one request.
         """
-        self._burst = self._full_burst * share
+        self._burst = max(self._full_burst * share, min(1.0, self._full_burst))
         self._per_second = self._full_per_second * share
 
     def wait(self, sender: Hashable, now: float, cost: float = 1.0) -> float:

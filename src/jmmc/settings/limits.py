@@ -30,7 +30,9 @@ class LimitsSettings(SettingsGroup):
             "Maximum pushes per minute and address; 0 sets no limit. A push counts once more for"
             " each 2 KiB, each 10 samples and each further document that it writes to. Less while"
             " the collector is overloaded. Of scripts and of checks of health it gets a quarter of"
-            " that number each, and at least 60."
+            " that number each, and at least 60. Of new sessions it may open a quarter of that"
+            " number at once, and then a fortieth a minute: behind an address with more than 1,500"
+            " participants, allow more."
         ),
     )
     max_session_days: LiveNumber = Field(

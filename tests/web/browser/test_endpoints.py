@@ -465,12 +465,34 @@ async def test_a_large_push_uses_up_what_many_small_ones_do(make_collector: Make
 async def test_pushes_of_a_full_school_behind_one_address_are_stored(
     make_collector: MakeCollector,
 ) -> None:
+    """1,500 people who join at once and send four pushes in a minute, scaled down by 10."""
     app = make_collector(max_pushes_per_minute=600)
     readings = {"cq": 100, "u": {"bw": 347.33, "pl": 0.1}, "d": {"bw": 812.5, "pl": 0}, "rtt": 23}
-    for number in range(599):
-        samples = [wire_sample(seq, readings) for seq in range(3)]
-        answer = await call(app, "POST", "/push", body(*samples, sid=f"{number:032x}"))
+    for first in range(0, 12, 3):
+        samples = [wire_sample(first + place, readings) for place in range(3)]
+        for number in range(149):
+            answer = await call(app, "POST", "/push", body(*samples, sid=f"{number:032x}"))
+            assert answer.status == 200
+
+
+async def test_an_address_opens_a_bounded_number_of_sessions_and_those_go_on(
+    make_collector: MakeCollector,
+) -> None:
+    app = make_collector(max_pushes_per_minute=400)
+    sids = [f"{number:032x}" for number in range(110)]
+    opened = [(await call(app, "POST", "/push", body(sid=sid))).status for sid in sids]
+    assert 429 not in opened[:100]
+    assert 429 in opened[100:], "a quarter of the pushes"
+    refused = await call(app, "POST", "/push", body(sid="f" * 32))
+    assert "too many sessions" in refused.json["detail"]
+    assert 1 <= int(refused.headers["retry-after"]) <= 6, "ten a minute are allowed from then on"
+    assert (await call(app, "POST", "/push", v1_body({"br": "br"}))).status == 429, (
+        "of each dialect"
+    )
+    for sid in sids[:100]:
+        answer = await call(app, "POST", "/push", body(wire_sample(1, {}), sid=sid))
         assert answer.status == 200
+    assert (await call(app, "POST", "/push", body(), client="198.51.100.9")).status == 200
 
 
 async def _overload() -> None:
@@ -493,11 +515,11 @@ async def test_beside_many_attacking_addresses_a_light_address_is_answered(
     for number, client in enumerate(attackers):
         answers = [
             await call(app, "POST", "/push", body(sid=f"{100 * number + n:032x}"), client=client)
-            for n in range(8)
+            for n in range(14)
         ]
         statuses = [answer.status for answer in answers]
         assert statuses == sorted(statuses)
-        assert 1 <= statuses.count(200) <= 7, "a new session counts six times, of 20 to 50"
+        assert 1 <= statuses.count(200) <= 13, "of new sessions few are allowed"
         assert 1 <= int(answers[-1].headers["retry-after"]) <= 60
         light = await call(
             app,
