@@ -476,7 +476,16 @@ def test_the_memory_for_senders_is_bounded() -> None:
     rate_limiter = RateLimiter(60)
     for sender in range(100_500):
         rate_limiter.wait(sender, 0.0)
-    assert len(rate_limiter._buckets) == 100_000
+    assert rate_limiter.senders == 100_000
+
+
+def test_of_many_senders_those_that_have_refilled_are_forgotten() -> None:
+    rate_limiter = RateLimiter(60)
+    assert rate_limiter.wait("much", 0.0, 600) == 0.0
+    for second in range(20_000):
+        rate_limiter.wait(second, second / 100)
+    assert rate_limiter.senders <= 5000
+    assert rate_limiter.wait("much", 200.0) == pytest.approx(341), "its debt is not forgotten"
 
 
 @pytest.mark.parametrize(

@@ -66,7 +66,8 @@ FACT_COLUMNS = (
     *DIMENSIONS,
 )
 """The fields of a summary of which `fact_of` makes a fact."""
-_NUMBERS = 3  # Of these fields at the front; the others are texts.
+_DIFFERENT = {"began", "ended", "running", "browser_id", "room", "lane"}
+_ALIKE = {place for place, name in enumerate(FACT_COLUMNS) if name not in _DIFFERENT}
 
 
 class RollupMaker:
@@ -275,8 +276,11 @@ def _rows_with_shared_texts(
     columns: Sequence[Sequence[Any]], known: dict[str, str]
 ) -> list[tuple[Any, ...]]:
     """The rows of columns, with one object for equal texts: a row has 30, most of them alike."""
-    texts = ([known.setdefault(text, text) for text in column] for column in columns[_NUMBERS:])
-    return list(zip(*columns[:_NUMBERS], *texts, strict=True))
+    shared = (
+        [known.setdefault(text, text) for text in column] if place in _ALIKE else column
+        for place, column in enumerate(columns)
+    )
+    return list(zip(*shared, strict=True))
 
 
 def _hour_of(rows: Sequence[Sequence[Any]], hour: int) -> list[Rollup]:

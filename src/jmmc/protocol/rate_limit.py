@@ -6,6 +6,8 @@ from collections.abc import Hashable
 # About 200 bytes each: at most 20 MB, from however many addresses requests come.
 _MOST_SENDERS = 100_000
 
+_FEW_SENDERS = 5000  # Beyond these, senders whose tokens have refilled are forgotten: 2 ms.
+
 
 class RateLimiter:
     """One token bucket per sender: `per_minute` tokens on average, and `burst` at once.
@@ -17,10 +19,11 @@ class RateLimiter:
         self._full_burst = self._burst = float(per_minute if burst is None else burst)
         self._full_per_second = self._per_second = per_minute / 60
         self._buckets: OrderedDict[Hashable, tuple[float, float]] = OrderedDict()
+        self._many = _FEW_SENDERS
 
     @property
     def senders(self) -> int:
-        """How many senders there were, apart from those that were forgotten."""
+        """How many senders there were of late: of many, those are forgotten that have refilled."""
         return len(self._buckets)
 
     def reduce(self, share: float) -> None:
@@ -60,3 +63,13 @@ class RateLimiter:
         self._buckets.move_to_end(sender)
         if len(self._buckets) > _MOST_SENDERS:
             self._buckets.popitem(last=False)
+        elif len(self._buckets) > self._many:
+            self._forget_refilled(now)
+
+    def _forget_refilled(self, now: float) -> None:
+        """Forget senders that may send as much as one that is not known."""
+        refilled = [sender for sender in self._buckets if self._tokens(sender, now) >= self._burst]
+        for sender in refilled:
+            del self._buckets[sender]
+        # Looking at all of them is seldom, however many have not refilled.
+        self._many = max(_FEW_SENDERS, 2 * len(self._buckets))

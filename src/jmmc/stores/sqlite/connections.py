@@ -24,7 +24,7 @@ _WRITER_PRAGMAS = (
     "synchronous = FULL",  # A commit is an fsync.
     "foreign_keys = ON",
     "secure_delete = ON",  # What is deleted is overwritten, and cannot be read from the file.
-    "cache_size = -65536",  # KiB: for the last page of each of 16,000 sessions.
+    "cache_size = -32768",  # KiB: for the last page of each of 8,000 sessions.
 )
 _LOOK_INTERVAL = 0.5  # Seconds between two looks at the path: each costs the event loop some µs.
 BUSY_SECONDS = 10.0  # Another process may be committing, which takes milliseconds.
