@@ -163,7 +163,7 @@ def test_the_commands_for_operators_work_in_a_copy_of_this_machine(tmp_path: Pat
         "/etc/systemd/system/jmmc.service",
         "/etc/systemd/system/jmmc-backup.timer",
         "2",
-        "21",
+        "23",
         "docker-compose.override.yml",
         "jmmc.conf",
     ]
