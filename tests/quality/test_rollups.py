@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from jmmc.quality import rollups
 from jmmc.quality.filters import DIMENSIONS, SummaryFilter
 from jmmc.quality.grading import Grade
 from jmmc.quality.intervals import Replicates
@@ -428,6 +429,19 @@ def test_invented_values_of_one_network_take_the_place_of_no_real_one() -> None:
     sums = total([part for parts in browsers.values() for part in parts], 0)
     everybody = total(found[ALL][ALL], 0)
     assert (sums.sessions, sums.good) == (everybody.sessions, everybody.good)
+
+
+def test_values_that_are_joined_early_have_the_sums_of_those_joined_at_the_end(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    real = [
+        _fact((0, 10, _GOOD), (10, 30, _BAD), browser=f"Real {number % 7}", network=f"{number}")
+        for number in range(700)
+    ]
+    facts = [*_invented(1500, "198.18.0.0/24", 300), *real, *_invented(1600, "198.18.0.0/24", 20)]
+    early = _hour(*facts)
+    monkeypatch.setattr(rollups, "_FACTS_BETWEEN_LOOKS", 10_000)
+    assert early == _hour(*facts)
 
 
 def test_up_to_its_bound_a_dimension_has_all_of_its_values() -> None:

@@ -1,8 +1,8 @@
 """Rollups: sums of sessions by five minutes, hour, day and span, by value of a dimension."""
 
 import struct
-from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence, Set
 from heapq import nlargest
 
 import msgspec
@@ -28,6 +28,7 @@ SPAN = 16 * DAY
 _MOST_VALUES = 500  # Of a dimension in an hour.
 _MOST_NETWORKS = 5000  # And of those whose values browsers cannot make up.
 _MOST_OF_A_DAY = 20_000  # 2 MB.
+_FACTS_BETWEEN_LOOKS = 500
 _NETWORK = DIMENSIONS.index("network")
 _NO_SETUP = Setup()
 _MOST_OF_NETWORKS = ("network", "provider")
@@ -132,7 +133,22 @@ def hour_of(facts: Sequence[Fact], start: int) -> list[Rollup]:
     present = [everybody if has_details else {} for has_details in _DETAILED]
     hour_joins = HourJoins(_DETAILED)
     known_places, unknown_places = [0], [*range(1, len(dimensions))]
-    for fact in facts:
+    kept: dict[int, Set[str]] = {}  # The values that are kept where there are too many.
+
+    def keep_few(place: int) -> None:
+        kept[place] = _kept(facts, place - 1, start)
+        sums[place] = _joined(sums[place], kept[place])
+        replicates[place] = joined_replicates(replicates[place], kept[place])
+        present[place] = {
+            value: there for value, there in present[place].items() if value in kept[place]
+        }
+
+    for number, fact in enumerate(facts, 1):
+        if number % _FACTS_BETWEEN_LOOKS == 0:
+            # A value takes 2 KB here: thousands that were made up are joined before the end.
+            for place in known_places[1:]:
+                if place not in kept and len(sums[place]) > 2 * most_values(dimensions[place]):
+                    keep_few(place)
         for place in [place for place in unknown_places if _tells(fact, place)]:
             unknown_places.remove(place)
             known_places.append(place)
@@ -143,11 +159,11 @@ def hour_of(facts: Sequence[Fact], start: int) -> list[Rollup]:
                 present[place] = {value: [*there] for value, there in everybody.items()}
             hour_joins.separate(place)
         groups = groups_of(fact.browser_id, fact.room, fact.began)
-        _add_joins(hour_joins, known_places, fact, groups, start)
+        _add_joins(hour_joins, known_places, kept, fact, groups, start)
         if fact.outcome in ATTEMPTS:
             continue
         if fact.began < start + HOUR and fact.ended > start:
-            _add_presence(present, known_places, fact)
+            _add_presence(present, known_places, kept, fact)
         parts = _packed_parts(fact.track, start)
         packed = sum(parts.values()) + _entered(fact.began, start)
         known = _known(packed)
@@ -159,18 +175,19 @@ def hour_of(facts: Sequence[Fact], start: int) -> list[Rollup]:
                 for moved_value, part in _moved(
                     fact.track.segments, dimension, moved, parts, start
                 ):
+                    moved_value = _kept_value(moved_value, kept.get(place))
                     values[moved_value] = values.get(moved_value, 0) + part
                     _replicate(groups_by_value, moved_value, groups, _known(part))
             elif packed:
+                value = _kept_value(value, kept.get(place))
                 values[value] = values.get(value, 0) + packed
                 _replicate(groups_by_value, value, groups, known)
     for place in unknown_places:
         sums[place], replicates[place] = sums[0], replicates[0]
     joins = hour_joins.sums()
     for place, dimension in enumerate(DIMENSIONS, 1):
-        if len(sums[place]) > most_values(dimension):
-            sums[place] = _bounded(sums[place], facts, place - 1, start)
-            replicates[place] = joined_replicates(replicates[place], sums[place])
+        if place not in kept and len(sums[place]) > most_values(dimension):
+            keep_few(place)
         if len(joins[place]) > most_values(dimension):
             joins[place] = _bounded_joins(joins[place], sums[place], most_values(dimension))
     return [
@@ -199,9 +216,14 @@ def _tells(fact: Fact, place: int) -> bool:
     )
 
 
+def _kept_value(value: str, kept: Set[str] | None) -> str:
+    return value if kept is None or value in kept else OTHER
+
+
 def _add_joins(
     hour_joins: HourJoins,
     places: Sequence[int],
+    kept: Mapping[int, Set[str]],
     fact: Fact,
     groups: tuple[int, int],
     start: int,
@@ -218,12 +240,19 @@ def _add_joins(
             whole = dict(zip(DIMENSIONS, fact.values, strict=True))
             own = values_at(whole, fact.track.segments, at)
             values = (ALL, *(own[dimension] for dimension in DIMENSIONS))
+        if kept:
+            values = tuple(
+                _kept_value(value, kept.get(place)) for place, value in enumerate(values)
+            )
         outcome = outcome_at(counts, groups, fact.failure, _NO_SETUP)
         hour_joins.add(outcome, places, values, fact.setup)
 
 
 def _add_presence(
-    present: Sequence[dict[str, list[Presence]]], places: Iterable[int], fact: Fact
+    present: Sequence[dict[str, list[Presence]]],
+    places: Iterable[int],
+    kept: Mapping[int, Set[str]],
+    fact: Fact,
 ) -> None:
     """Add when a session was there, by the values that it had; `places` as for `_add_joins`."""
     whole = Presence(fact.began, fact.ended, fact.browser_id)
@@ -231,15 +260,20 @@ def _add_presence(
     for place in places:
         if not _DETAILED[place]:
             continue
-        dimension = DIMENSIONS[place - 1] if place else ALL
+        dimension, values = DIMENSIONS[place - 1] if place else ALL, kept.get(place)
         if segments and dimension in segments[0].values:
-            for segment in segments:
-                present[place].setdefault(segment.values[dimension], []).append(
-                    Presence(segment.start, segment.end, fact.browser_id)
+            there = [
+                (
+                    segment.values[dimension],
+                    Presence(segment.start, segment.end, fact.browser_id),
                 )
+                for segment in segments
+            ]
         else:
-            value = fact.values[place - 1] if place else ALL
-            present[place].setdefault(value, []).append(whole)
+            there = [(fact.values[place - 1] if place else ALL, whole)]
+        for value, presence in there:
+            if values is None or value in values:
+                present[place].setdefault(value, []).append(presence)
 
 
 def _peaks(
@@ -286,16 +320,28 @@ def weights(seconds: Iterable[tuple[str, str, int]]) -> dict[str, float]:
     return found
 
 
-def _bounded(sums: dict[str, int], facts: Iterable[Fact], place: int, start: int) -> dict[str, int]:
-    """The packed sums of the values with the largest weights, and of the others as `OTHER`."""
-    weight = weights(
-        (fact.values[place], fact.network, _known_seconds(fact.track, start)) for fact in facts
-    )
+def _kept(facts: Iterable[Fact], place: int, start: int) -> Set[str]:
+    """The values with the largest weights; of those without any, those of most failed joins."""
+    failed = Counter[str]()
+
+    def seconds() -> Iterator[tuple[str, str, int]]:
+        for fact in facts:
+            if fact.outcome in ATTEMPTS:
+                failed[fact.values[place]] += 1
+            yield fact.values[place], fact.network, _known_seconds(fact.track, start)
+
+    weight = weights(seconds())
     most = most_values(DIMENSIONS[place])
-    kept = nlargest(most, sums, key=lambda value: (weight.get(value, 0.0), value))
-    bounded = {value: sums.pop(value) for value in kept}
-    bounded[OTHER] = bounded.get(OTHER, 0) + sum(sums.values())
-    return bounded
+    return {*nlargest(most, weight, key=lambda value: (weight[value], failed[value], value))}
+
+
+def _joined(sums: Mapping[str, int], kept: Set[str]) -> dict[str, int]:
+    """The packed sums of the values that are kept, and of the others as `OTHER`."""
+    joined: dict[str, int] = {}
+    for value, packed in sums.items():
+        value = _kept_value(value, kept)
+        joined[value] = joined.get(value, 0) + packed
+    return joined
 
 
 def _known_seconds(track: Track, start: int) -> int:
@@ -345,7 +391,7 @@ def _known(packed: int) -> tuple[int, int, int]:
 
 
 def joined_replicates(
-    by_value: Mapping[str, Replicates], kept: Mapping[str, object]
+    by_value: Mapping[str, Replicates], kept: Container[str]
 ) -> ReplicatesByValue:
     """Those of the values that are kept, and of the others as `OTHER`."""
     joined = ReplicatesByValue(Replicates)
