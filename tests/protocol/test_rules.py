@@ -397,7 +397,7 @@ def test_a_small_allowance_is_never_reduced_to_nothing() -> None:
 
 
 @pytest.mark.parametrize(
-    ("pushes", "at_once", "seconds"), [(6000, 1500, 0.4), (400, 100, 6.0), (1, 10, 6.0)]
+    ("pushes", "at_once", "seconds"), [(6000, 1500, 1.0), (400, 100, 6.0), (1, 10, 6.0)]
 )
 def test_a_new_session_is_allowed_for_every_fourth_push(
     pushes: int, at_once: int, seconds: float

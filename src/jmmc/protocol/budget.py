@@ -28,7 +28,7 @@ _DOCUMENT = 60
 """Samples of one document in MongoDB. Each further document that a push writes to is a token."""
 
 _NEW_AT_ONCE = 1 / 4  # Of the pushes that are allowed: a school of 1,500 joins at nine,
-_NEW_PER_MINUTE = 1 / 40  # and changes rooms every ten minutes.
+_NEW_PER_MINUTE = 1 / 100  # and changes rooms twice an hour.
 _LEAST_NEW = 10  # At once, and a minute, however few pushes are allowed.
 
 OVERLOADED = 5

@@ -31,7 +31,7 @@ class LimitsSettings(SettingsGroup):
             " each 2 KiB, each 10 samples and each further document that it writes to. Less while"
             " the collector is overloaded. Of scripts and of checks of health it gets a quarter of"
             " that number each, and at least 60. Of new sessions it may open a quarter of that"
-            " number at once, and then a fortieth a minute: behind an address with more than 1,500"
+            " number at once, and then a hundredth a minute: behind an address with more than 1,500"
             " participants, allow more."
         ),
     )
