@@ -1040,9 +1040,9 @@ def test_the_loading_note_is_hidden_when_the_content_is_there(visit: Visit) -> N
     page.evaluate(
         "html => document.querySelector('main').insertAdjacentHTML('afterbegin', html)", waiting
     )
-    expect(page.locator(".waiting")).to_be_hidden()
+    expect(page.locator(".waiting").first).to_be_hidden()
     page.evaluate("html => { document.querySelector('main').innerHTML = html }", waiting)
-    expect(page.locator(".waiting")).to_be_visible()
+    expect(page.locator(".waiting").first).to_be_visible()
 
 
 def test_a_list_is_sorted_by_its_heads_and_shows_the_chosen_columns(

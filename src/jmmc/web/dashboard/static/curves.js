@@ -56,6 +56,7 @@ const drawOver = (data, bands, limits) => (plot) => {
   }
   ctx.font = `${11 * devicePixelRatio}px system-ui, sans-serif`;
   ctx.textAlign = "right";
+  ctx.textBaseline = "alphabetic";
   const written = [];
   for (const { value, grade, text } of limits) {
     const y = Math.round(plot.valToPos(value, "y", true));
