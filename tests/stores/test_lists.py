@@ -7,7 +7,9 @@ import pytest
 
 from jmmc.answers.list_filters import EVERY_ITEM, ListFilter
 from jmmc.answers.meeting_lists import MEETING_KEYS, ListedMeeting
+from jmmc.answers.model import RoomActivity
 from jmmc.answers.queries import Queries
+from jmmc.core.errors import InvalidInput
 from jmmc.core.model import Session
 from jmmc.quality.filters import SummaryFilter
 from jmmc.quality.grading import Grade
@@ -353,6 +355,32 @@ async def test_meetings_are_selected_by_their_own_length(meetings: Queries) -> N
     # No stay in a room `a` takes 40 minutes, but the first meeting there does.
     assert await rooms(2400, 7200) == ["b", "a"]
     assert await rooms(None, 1800) == ["d", "a"]
+
+
+async def test_rooms_are_listed_page_by_page_by_when_they_were_used_last(meetings: Queries) -> None:
+    # By hand: room, minutes since the start when the last one left, sessions, person-minutes.
+    rooms = [
+        ("c", 8 * _DAY + 1435, 9, 9 * 1435),
+        ("d", 8 * _DAY + 90, 2, 35),
+        ("b", 140, 1, 120),
+        ("a", 60, 3, 70),
+    ]
+    for size in (1, 3, 4):
+        rows: list[RoomActivity] = []
+        after: str | None = ""
+        while after is not None:
+            page = await meetings.rooms(_ALL_MEETINGS, limit=size, after=after or None)
+            rows, after = [*rows, *page.items], page.after
+        assert rooms == [
+            (row.room, (row.last - _START) // 60, row.sessions, row.minutes) for row in rows
+        ]
+    # Only one session of room `a` fits, which nobody had in the last 8 days.
+    (room,) = (
+        await meetings.rooms(msgspec.structs.replace(_ALL_MEETINGS, region="us"), limit=1)
+    ).items
+    assert (room.room, room.last, room.sessions) == ("a", _START + 40 * 60, 1)
+    with pytest.raises(InvalidInput, match="cursor"):
+        await meetings.rooms(_ALL_MEETINGS, limit=2, after=f"{_START}:nowhere")
 
 
 async def test_a_listed_meeting_says_when_it_was_poor_and_where_its_people_were(

@@ -1,10 +1,10 @@
-"""Lists over a window of time: rooms, meetings and sessions, by pages where they are long."""
+"""Lists over a window of time: meetings and sessions, by pages where they are long."""
 
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import Any, NamedTuple
 
-from jmmc.answers.meetings import meetings_of, rooms_of
+from jmmc.answers.meetings import meetings_of
 from jmmc.answers.model import Meeting
 from jmmc.answers.stays import read_stays
 from jmmc.answers.threads import in_background, paused
@@ -30,18 +30,6 @@ class Page(NamedTuple):
 
     items: Sequence[Any]
     after: str | None
-
-
-async def rooms(
-    reports: Reports, selection: SummaryFilter, *, limit: int, after: str | None
-) -> Page:
-    """Rooms (`RoomActivity`), the most recently used first."""
-    stays = await read_stays(reports, selection)
-    return await in_background(
-        lambda: _page(
-            rooms_of(paused(stays)), limit, after, lambda room: f"{room.last}:{room.room}"
-        )
-    )
 
 
 async def meetings(reports: Reports, selection: SummaryFilter) -> list[Meeting]:
@@ -92,20 +80,6 @@ def parsed_cursor(cursor: str, parse_key: Callable[[str], Any]) -> tuple[Any, st
 def _size_of(summary: Summary) -> int:
     """Roughly the bytes that a summary takes in an answer."""
     return 1500 + 80 * len(summary.grade_spans) + 200 * len(summary.spells)
-
-
-def _page(
-    items: Sequence[Any], limit: int, after: str | None, cursor: Callable[[Any], str]
-) -> Page:
-    start = 0
-    if after is not None:
-        cursors = [cursor(item) for item in items]
-        if after not in cursors:
-            raise invalid_cursor(after)
-        start = cursors.index(after) + 1
-    page = items[start : start + limit]
-    more = cursor(page[-1]) if start + limit < len(items) else None
-    return Page(page, more)
 
 
 def invalid_cursor(cursor: str) -> InvalidInput:

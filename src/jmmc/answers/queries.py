@@ -7,7 +7,7 @@ from functools import partial
 
 import msgspec
 
-from jmmc.answers import alerts, lists, values
+from jmmc.answers import alerts, lists, room_lists, values
 from jmmc.answers import incidents as incident_answers
 from jmmc.answers.details import (
     NotFoundError,
@@ -184,7 +184,7 @@ class Queries:
         self, selection: SummaryFilter, *, limit: int, after: str | None = None
     ) -> Page:
         """A page of rooms (`RoomActivity`), the most recently used first."""
-        return await lists.rooms(self._reports, selection, limit=limit, after=after)
+        return await room_lists.rooms(self._reports, selection, limit=limit, after=after)
 
     async def meetings(
         self,

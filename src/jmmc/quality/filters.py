@@ -138,7 +138,8 @@ class SummaryFilter(Struct, frozen=True):
     `since` and `until` (Unix seconds) select the sessions that overlap that time. `attempts`:
     True selects the joins that failed or were refused (`quality.outcomes.UNSUCCESSFUL`), False the
     sessions in which somebody was in the room, and None both. `rated`: whether people rated the
-    call. `min_seconds` and `max_seconds` are lengths, both included; `sessions` are ids.
+    call. `min_seconds` and `max_seconds` are lengths, both included; `sessions` are ids, `rooms`
+    names of rooms of which one is enough.
     """
 
     since: int | None = None
@@ -169,6 +170,7 @@ class SummaryFilter(Struct, frozen=True):
     min_seconds: int | None = None
     max_seconds: int | None = None
     sessions: tuple[str, ...] | None = None
+    rooms: tuple[str, ...] | None = None
 
     @property
     def window(self) -> tuple[int, int]:

@@ -72,6 +72,8 @@ def summary_query(selection: SummaryFilter, longest: int) -> Document:
         either.append({"$expr": {"$lte": [length, selection.max_seconds]}})
     if selection.sessions is not None:
         either.append({"_id": {"$in": list(selection.sessions)}})
+    if selection.rooms is not None:
+        either.append({"conf": {"$in": list(selection.rooms)}})
     if selection.attempts is not None:
         kind = {"$in": UNSUCCESSFUL} if selection.attempts else {"$nin": ATTEMPTS}
         either.append({"outcome": kind})

@@ -93,6 +93,9 @@ def summary_conditions(selection: SummaryFilter) -> tuple[list[str], list[object
     if selection.sessions is not None:
         parts.append("session IN (SELECT value FROM json_each(?))")
         values.append(msgspec.json.encode(selection.sessions).decode())
+    if selection.rooms is not None:
+        parts.append("conf IN (SELECT value FROM json_each(?))")
+        values.append(msgspec.json.encode(selection.rooms).decode())
     if selection.attempts is not None:
         parts.append(_IS_UNSUCCESSFUL if selection.attempts else f"NOT {_IS_ATTEMPT}")
     if selection.rated is not None:

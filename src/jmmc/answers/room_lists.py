@@ -1,0 +1,90 @@
+"""Pages of rooms, the most recently used first.
+
+Only the rooms of a page are read whole. Which these are follows from the sessions before the end of
+the window, from the latest ones on: a session that is not among those after a moment has ended by
+then.
+"""
+
+from collections.abc import AsyncIterator, Iterable, Sequence
+from functools import partial
+from typing import Any
+
+import msgspec
+
+from jmmc.answers.lists import Page, invalid_cursor, parsed_cursor
+from jmmc.answers.meetings import rooms_of
+from jmmc.answers.stays import STAY_COLUMNS, read_stays, stay_of
+from jmmc.answers.threads import in_background, paused
+from jmmc.core.tasks import prefetch
+from jmmc.quality.filters import SummaryFilter
+from jmmc.stores import Reports
+
+_FIRST_PART = 6 * 3600  # Seconds before the end of a window that are read first.
+_LONGER = 4  # Times: the next part, where these have too few rooms.
+
+_Used = tuple[int, str]
+"""When a room was used last (Unix seconds, negative), and the room: in order of the list."""
+
+
+async def rooms(
+    reports: Reports, selection: SummaryFilter, *, limit: int, after: str | None
+) -> Page:
+    """Rooms (`RoomActivity`), the most recently used first. `after` is the cursor of a page."""
+    cursor = None if after is None else _used(*parsed_cursor(after, int))
+    used = await _latest(reports, selection, limit, cursor)
+    if used is None:
+        used = await _all(reports, selection)
+    if cursor is not None and cursor not in used:
+        assert after is not None
+        raise invalid_cursor(after)
+    following = [room for room in used if cursor is None or room > cursor]
+    names = tuple(room for _, room in following[:limit])
+    stays = await read_stays(reports, msgspec.structs.replace(selection, rooms=names))
+    found = await in_background(lambda: rooms_of(paused(stays))) if names else []
+    last = following[limit - 1] if len(following) > limit else None
+    return Page(found, None if last is None else f"{-last[0]}:{last[1]}")
+
+
+def _used(last: int, room: str) -> _Used:
+    return -last, room
+
+
+async def _latest(
+    reports: Reports, selection: SummaryFilter, limit: int, cursor: _Used | None
+) -> Sequence[_Used] | None:
+    """All rooms used after a moment, more than a page of them; None where all must be read."""
+    since, until = selection.since, selection.until
+    if since is None or until is None:
+        return None
+    length = _FIRST_PART
+    while (start := until - length) > since:
+        part = msgspec.structs.replace(selection, since=start)
+        found: dict[str, int] = {}
+        async for rows in _rows(reports, part):
+            await in_background(partial(_add, found, rows, selection))
+        used = sorted(_used(last, room) for room, last in found.items() if last > start)
+        if sum(cursor is None or room > cursor for room in used) > limit:
+            return used
+        length *= _LONGER
+    return None
+
+
+async def _all(reports: Reports, selection: SummaryFilter) -> Sequence[_Used]:
+    found: dict[str, int] = {}
+    async for rows in _rows(reports, selection):
+        await in_background(partial(_add, found, rows, selection))
+    return sorted(_used(last, room) for room, last in found.items())
+
+
+async def _rows(
+    reports: Reports, selection: SummaryFilter
+) -> AsyncIterator[Iterable[Sequence[Any]]]:
+    async for columns in prefetch(reports.columns(STAY_COLUMNS, selection)):
+        yield zip(*columns, strict=True)
+
+
+def _add(found: dict[str, int], rows: Iterable[Sequence[Any]], selection: SummaryFilter) -> None:
+    """Add when the rooms of these rows were used last, by sessions that fit the selection."""
+    for row in paused(rows):
+        if (stay := stay_of(row, selection)) is not None:
+            found[stay.room] = max(stay.ended, found.get(stay.room, stay.ended))
