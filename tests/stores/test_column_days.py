@@ -11,9 +11,11 @@ from jmmc.maintenance.column_days import ColumnDays
 from jmmc.maintenance.erase import forget
 from jmmc.maintenance.schedule import summarizer_of
 from jmmc.privacy.receipts import Subject, SubjectKind
+from jmmc.quality.day_columns import columns_of, pack
 from jmmc.quality.filters import SummaryFilter
 from jmmc.settings import Settings
 from jmmc.stores import Store
+from jmmc.stores.kept_columns import KeptColumns
 from tests.stores.conftest import MakeStore
 from tests.support.builders import RHYTHM
 from tests.support.clock import Clock
@@ -81,6 +83,19 @@ async def test_columns_give_the_answers_of_the_sessions(filled: Store) -> None:
     assert {row.value: row.sessions for row in compared} == {"eu": 5, "us": 2}
     assert (overview.sessions, overview.rooms, overview.joins.dropped) == (7, 3, 1)
     assert await _columns(filled).step() == 0
+
+
+def test_columns_are_kept_until_their_stored_form_changes_or_there_is_no_room() -> None:
+    packed = [pack(columns_of([], start)) for start in _DAYS]
+    kept = KeptColumns(most_bytes=sum(map(len, packed[:3])))
+    first, second = kept.unpacked([*zip(_DAYS[:2], packed[:2], strict=True)])
+    assert kept.unpacked([(_DAYS[0], packed[0])])[0] is first
+    assert kept.unpacked([(_DAYS[0], pack(None))]) == []  # As after a change.
+    (again,) = kept.unpacked([(_DAYS[0], packed[0])])
+    assert again == first and again is not first
+    kept.unpacked([*zip(_DAYS[2:], packed[2:], strict=True)])
+    assert kept.unpacked([(_DAYS[0], packed[0])])[0] is again
+    assert kept.unpacked([(_DAYS[1], packed[1])])[0] is not second  # It was used least recently.
 
 
 async def test_a_changed_summary_deletes_the_columns_of_its_day(filled: Store) -> None:

@@ -483,6 +483,24 @@ async def _rollups(store: Store) -> list[Any]:
     return [rollup for rollup in rollups if rollup.values]
 
 
+async def test_a_rollup_of_one_value_has_what_the_whole_one_has_of_it(filled: Store) -> None:
+    for length in (HOUR, DAY):
+        rollups = await filled.reports.rollups("browser", length, _START, _END)
+        for value in {*rollups[0].values, "nobody's"}:
+            of_value = await filled.reports.rollups("browser", length, _START, _END, value=value)
+            assert of_value == [
+                msgspec.structs.replace(
+                    rollup,
+                    values={key: sums for key, sums in rollup.values.items() if key == value},
+                    replicates={
+                        key: packed for key, packed in rollup.replicates.items() if key == value
+                    },
+                    joins={key: sums for key, sums in rollup.joins.items() if key == value},
+                )
+                for rollup in rollups
+            ]
+
+
 async def test_a_rebuild_gives_the_same_as_incremental_summaries(filled: Store) -> None:
     before = await filled.reports.summaries(SummaryFilter(), limit=1000), await _rollups(filled)
     progress = [done async for done in _summarizer(filled).rebuild()]

@@ -134,7 +134,8 @@ class WindowReader:
         if length is not None:
             parts += [part for side in sides for part in side.parts()]
             for size, start, end in lengths_of(first, last, length):
-                async for rollups in self.rollups(stored.dimension, size, start, end):
+                with_value = self.rollups(stored.dimension, size, start, end, value=stored.value)
+                async for rollups in with_value:
                     parts += by_value(rollups, start, end).get(stored.value, ())
                     steps.add_rollups(rollups, stored.value)
                     drops |= {
@@ -192,12 +193,16 @@ class WindowReader:
             yield map(Row._make, zip(*columns, *([] if by else [repeat(ALL)]), strict=False))
 
     async def rollups(
-        self, by: str, length: int, since: int, until: int
+        self, by: str, length: int, since: int, until: int, *, value: str | None = None
     ) -> AsyncIterator[Sequence[Rollup]]:
-        """Yield rollups in small parts: one with many values takes milliseconds to decode."""
-        step = length * (_FEW_TOGETHER if by == ALL else _ROLLUPS_TOGETHER)
+        """Yield rollups in small parts: one with many values takes milliseconds to decode.
+
+        With `value`, they have only that one.
+        """
+        step = length * (_FEW_TOGETHER if by == ALL or value else _ROLLUPS_TOGETHER)
         for start in range(since - since % length, until, step):
-            yield await self._reports.rollups(by, length, start, min(start + step, until))
+            end = min(start + step, until)
+            yield await self._reports.rollups(by, length, start, end, value=value)
 
 
 def _add(

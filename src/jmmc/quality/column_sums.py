@@ -6,11 +6,11 @@ rows are those of the interpreter itself (`zip`, `compress`, `Counter`): some 30
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Sequence
-from itertools import compress
+from itertools import compress, groupby, islice
 from operator import add
 from typing import NamedTuple, TypeVar
 
-from jmmc.quality.day_columns import Column, DayColumns, Outcome
+from jmmc.quality.day_columns import PAIRS, Column, DayColumns, Outcome, tenth_of_good
 from jmmc.quality.filters import DIMENSIONS, SummaryFilter
 from jmmc.quality.intervals import GROUPS, Replicates
 from jmmc.quality.joins import STEPS, Joins, JoinSums, join_events
@@ -25,7 +25,6 @@ Key = tuple[str, ...]
 Span = tuple[int, int, int]
 """When a session was there, as in a `Presence`, and the digest of its person."""
 
-_ALL_GROUPS = GROUPS * GROUPS
 _BITS = 24  # Of what follows the number of a key: a session, an outcome and a group, a bucket.
 _ONES = (1 << _BITS) - 1
 
@@ -91,14 +90,7 @@ class ColumnSums:
         numbers = self._numbers(day) if self._with_sums or self._with_joins else ()
         if self._with_joins:
             self._joins.add(day, inside, fitting, numbers)
-        rows = day.rows[len(day.rows) - day.attempts] if day.attempts else len(day.sessions)
-        table = _Table(
-            day,
-            day.sessions[:rows],
-            self._groups(day, rows),
-            day.known[:rows],
-            None if fitting is None else fitting[:rows],
-        )
+        table = _table_of(day, fitting)
         if self._with_rooms:
             self._add_rooms(table)
         if self._with_spread:
@@ -107,7 +99,7 @@ class ColumnSums:
             self._add_over_time(table, self._steps)
             self._add_present(table)
         if self._with_sums:
-            self._add_values(table, numbers[:rows])
+            self._add_values(table, numbers)
 
     def values(self) -> dict[Key, Sums]:
         """The sums by key."""
@@ -150,12 +142,6 @@ class ColumnSums:
     def joins(self) -> dict[Key, JoinSums]:
         """The joins by key."""
         return self._joins.result(list(self._keys))
-
-    def _groups(self, day: DayColumns, rows: int) -> Sequence[int]:
-        """The groups of the first rows, if they are needed."""
-        if not self._with_sums and self._steps is None:
-            return ()
-        return list(map(day.groups.__getitem__, day.sessions[:rows]))
 
     def _inside(self, day: DayColumns) -> bytes | None:
         """By session, whether it began and ended in the window; None where all did."""
@@ -200,125 +186,143 @@ class ColumnSums:
         return list(map(pairs.__getitem__, places))
 
     def _add_values(self, table: "_Table", numbers: Sequence[int]) -> None:
-        own = set(table.chosen(map(add, numbers, table.sessions)))
+        day = table.day
+        own = set(table.chosen(map(add, numbers, day.sessions[: day.stay_rows])))
         self._sessions.update([place >> _BITS for place in own])
         known, get = self._known, self._known.get
-        for place, seconds in table.chosen(
-            zip(map(add, numbers, table.groups), table.known, strict=True)
-        ):
+        places = list(map(add, numbers, day.row_groups))
+        for place, seconds in table.chosen(zip(places, day.known, strict=False)):
             known[place] = get(place, 0) + seconds
         for row, fair, poor in table.bad_rows():
-            place = numbers[row] + table.groups[row]
+            place = places[row]
             self._fair[place] = self._fair.get(place, 0) + fair
             self._poor[place] = self._poor.get(place, 0) + poor
         for row, seconds in table.unknown_rows():
             self._unknown[numbers[row] >> _BITS] += seconds
 
     def _add_over_time(self, table: "_Table", steps: QualitySteps) -> None:
-        day, groups = table.day, table.groups
-        hours = day.hours[: len(table.sessions)]
-        of_hours = [[0] * 5 for _ in range(max(hours, default=0) + 1)]
-        first_hours = dict(
-            zip(table.chosen_backwards(table.sessions), table.chosen_backwards(hours), strict=True)
-        )
-        for hour, count in Counter(first_hours.values()).items():
-            of_hours[hour][0] += count
-        starts = [steps.start_of(day.start + hour * HOUR) for hour in range(len(of_hours))]
-        first = starts[0]
-        offsets = [(start - first) // steps.seconds * _ALL_GROUPS for start in starts]
-        known, fairs, poors = ([0] * (offsets[-1] + _ALL_GROUPS) for _ in range(3))
-        known_of_hours = [0] * len(of_hours)
-        for hour, group, seconds in table.chosen(zip(hours, groups, table.known, strict=True)):
-            known_of_hours[hour] += seconds
-            known[offsets[hour] + group] += seconds
-        for hour, seconds in enumerate(known_of_hours):
-            of_hours[hour][1] = seconds
+        day, cells = table.day, table.day.cells
+        hours = max(day.hours, default=0) + 1
+        known, fairs, poors = ([0] * (hours * PAIRS) for _ in range(3))
+        of_hours = [[0] * 5 for _ in range(hours)]
+        for hour, count in Counter(table.first_hours()).items():
+            of_hours[hour][0] = count
+        for cell, seconds in table.chosen(zip(cells, day.known, strict=False)):
+            known[cell] += seconds
         for row, fair, poor in table.bad_rows():
-            hour = hours[row]
-            fairs[offsets[hour] + groups[row]] += fair
-            poors[offsets[hour] + groups[row]] += poor
-            sums = of_hours[hour]
+            cell = cells[row]
+            fairs[cell] += fair
+            poors[cell] += poor
+            sums = of_hours[cell // PAIRS]
             sums[1] -= fair + poor
             sums[2] += fair
             sums[3] += poor
         for row, seconds in table.unknown_rows():
-            of_hours[hours[row]][4] += seconds
+            of_hours[cells[row] // PAIRS][4] += seconds
+        starts = [steps.start_of(day.start + hour * HOUR) for hour in range(hours)]
+        for start, together in groupby(range(hours), starts.__getitem__):
+            parts = [range(hour * PAIRS, (hour + 1) * PAIRS) for hour in together]
+            for part in parts:
+                of_hours[part.start // PAIRS][1] += sum(known[part.start : part.stop])
+            by_pair = [
+                _by_pair(seconds, parts[0].start, parts[-1].stop)
+                for seconds in (known, fairs, poors)
+            ]
+            if any(by_pair[0]):
+                steps.add_pairs(start, *by_pair)
         for hour, more in enumerate(of_hours):
             if any(more):
                 mine = self._hours[day.start + hour * HOUR]
                 mine[:] = map(add, mine, more)
-        for place, seconds in enumerate(known):
-            if seconds:
-                step, group = divmod(place, _ALL_GROUPS)
-                start = first + step * steps.seconds
-                steps.add(start, divmod(group, GROUPS), (seconds, fairs[place], poors[place]))
 
     def _add_present(self, table: "_Table") -> None:
         """Add when sessions were there: from end to end, or in the rows that are selected."""
-        day, sessions, selected = table.day, table.sessions, table.selected
-        start, people = day.start, day.people
+        day, start = table.day, table.day.start
         present: list[Span] = []
-        whole: Iterable[int] = range(len(day.began) - day.attempts)
-        if selected is not None:
-            there = set(compress(sessions, selected))
-            elsewhere = set(compress(sessions, _inverse(selected)))
-            whole = there - elsewhere
-            partly = there & elsewhere
-            lengths = dict(zip(day.unknown_rows, day.unknown, strict=True)) if partly else {}
-            for session in partly:
-                for row in table.rows_of(session):
-                    if selected[row]:
-                        at = start + day.starts[row]
-                        length = day.known[row] + lengths.get(row, 0)
-                        present.append((at, at + length, people[session]))
-        began, ended = day.began, day.ended
+        if table.partly:
+            lengths = dict(zip(day.unknown_rows, day.unknown, strict=True))
+            for session in table.partly:
+                for row in table.selected_rows_of(session):
+                    at = start + day.starts[row]
+                    length = day.known[row] + lengths.get(row, 0)
+                    present.append((at, at + length, day.people[session]))
         present += [
-            (start + began[session], start + ended[session], people[session]) for session in whole
+            (start + began, start + ended, person)
+            for began, ended, person in table.whole_ones(
+                zip(day.began, day.ended, day.people, strict=True)
+            )
         ]
         present.sort()
         self.present += present
 
     def _add_rooms(self, table: "_Table") -> None:
-        names = table.day.room_names
-        for room in set(map(table.day.rooms.__getitem__, set(table.chosen(table.sessions)))):
-            self.rooms.setdefault(names[room], [0, 0])
+        day = table.day
+        rooms = {*table.whole_ones(day.rooms), *(day.rooms[session] for session in table.partly)}
+        for room in rooms:
+            self.rooms.setdefault(day.room_names[room], [0, 0])
 
     def _add_spread(self, table: "_Table") -> None:
-        day, selected = table.day, table.selected
-        known_rows = bytes(map(bool, table.known))
-        mask = _all_of([known_rows] if selected is None else [known_rows, selected]) or b""
-        known = len(set(compress(table.sessions, mask)))
-        bad: dict[int, list[int]] = {}
-        for row, fair, poor in table.bad_rows():
-            of_session = bad.setdefault(table.sessions[row], [0, 0])
-            of_session[0] += fair
-            of_session[1] += poor
-        self.deciles[9] += known - len(bad)
-        for session, (fair, poor) in bad.items():
-            of_room = self.rooms[day.room_names[day.rooms[session]]]
+        day, bad = table.day, table.day.bad_sessions
+        selected = None
+        known = day.is_known.count(1)
+        if table.whole is not None:
+            known = (_all_of([day.is_known, table.whole]) or b"").count(1)
+            selected = bytes(map(table.whole.__getitem__, bad.sessions))
+        tenths = Counter(_chosen(bad.tenths, selected))
+        for tenth, count in tenths.items():
+            self.deciles[tenth] += count
+        self.deciles[9] += known - tenths.total()
+        of_rooms: dict[int, list[int]] = {}
+        for room, fair, poor in _chosen(zip(bad.rooms, bad.fair, bad.poor, strict=True), selected):
+            of_room = of_rooms.setdefault(room, [0, 0])
             of_room[0] += fair
             of_room[1] += poor
-            rows = table.rows_of(session)
-            whole = sum(day.known[row] for row in rows if selected is None or selected[row])
-            self.deciles[min(9, (whole - fair - poor) * 10 // whole)] += 1
+        if table.partly:
+            rows = {row: seconds for row, *seconds in table.bad_rows()}
+            for session in table.partly:
+                of_session = table.selected_rows_of(session)
+                if known := sum(day.known[row] for row in of_session):
+                    bad_seconds = [rows[row] for row in of_session if row in rows]
+                    fair, poor = (sum(column) for column in zip([0, 0], *bad_seconds, strict=True))
+                    of_room = of_rooms.setdefault(day.rooms[session], [0, 0])
+                    of_room[0] += fair
+                    of_room[1] += poor
+                    self.deciles[tenth_of_good(known, fair, poor)] += 1
+        for room, seconds in of_rooms.items():
+            mine = self.rooms[day.room_names[room]]
+            mine[:] = map(add, mine, seconds)
 
 
 class _Table(NamedTuple):
-    """The rows of a day without its attempts; `selected` is None where all of them are."""
+    """The sessions of a day without its attempts, and what is selected of them; None for all.
+
+    `selected` is by row, `whole` by session: whether all of its rows are. Of the sessions `partly`,
+    some rows are selected and others not.
+    """
 
     day: DayColumns
-    sessions: Column
-    groups: Sequence[int]
-    known: Column
     selected: bytes | None
+    whole: bytes | None
+    partly: Sequence[int]
 
     def chosen(self, items: Iterable[_T]) -> Iterable[_T]:
         """The items of the selected rows."""
         return _chosen(items, self.selected)
 
-    def chosen_backwards(self, column: Column) -> Iterable[int]:
-        """The same, the last row first."""
-        return _chosen(reversed(column), None if self.selected is None else self.selected[::-1])
+    def whole_ones(self, items: Iterable[_T]) -> Iterable[_T]:
+        """The items of the sessions that are selected as a whole."""
+        return islice(items, self.day.stays) if self.whole is None else compress(items, self.whole)
+
+    def selected_rows_of(self, session: int) -> Sequence[int]:
+        """The selected rows of a session."""
+        assert self.selected is not None
+        return [row for row in self.day.rows_of(session) if self.selected[row]]
+
+    def first_hours(self) -> Iterator[int]:
+        """The hours of the first selected rows of all sessions."""
+        yield from self.whole_ones(self.day.first_hours)
+        for session in self.partly:
+            yield self.day.hours[self.selected_rows_of(session)[0]]
 
     def bad_rows(self) -> Iterator[tuple[int, int, int]]:
         """The selected rows with bad time: place, fair and poor seconds."""
@@ -334,11 +338,29 @@ class _Table(NamedTuple):
             return iter(rows)
         return compress(rows, map(self.selected.__getitem__, self.day.unknown_rows))
 
-    def rows_of(self, session: int) -> range:
-        """The places of the rows of a session."""
-        firsts = self.day.rows
-        end = firsts[session + 1] if session + 1 < len(firsts) else len(self.day.sessions)
-        return range(firsts[session], end)
+
+def _table_of(day: DayColumns, fitting: bytes | None) -> _Table:
+    """What is selected of a day: `fitting` is by row, with the attempts."""
+    if fitting is None:
+        return _Table(day, None, None, ())
+    selected = fitting[: day.stay_rows]
+    rows = int.from_bytes(selected, "little")
+    partly: Sequence[int] = ()
+    if changes := (rows ^ (rows >> 8)) & day.is_continued:
+        changed = compress(day.sessions, changes.to_bytes(len(selected), "little"))
+        partly = list(dict.fromkeys(changed))
+    whole = bytearray(map(selected.__getitem__, day.rows[: day.stays]))
+    for session in partly:
+        whole[session] = 0
+    return _Table(day, selected, bytes(whole), partly)
+
+
+def _by_pair(cells: Sequence[int], first: int, end: int) -> Sequence[int]:
+    """The sums by pair of groups of the cells of some hours."""
+    if end - first == PAIRS:
+        return cells[first:end]
+    hours = (cells[hour : hour + PAIRS] for hour in range(first, end, PAIRS))
+    return list(map(sum, zip(*hours, strict=True)))
 
 
 class _Joins:
@@ -363,15 +385,12 @@ class _Joins:
         A session joined as it was in its first row, and left as it was in its last one.
         """
         outcomes = [
-            self._outcomes.setdefault(outcome, len(self._outcomes)) * _ALL_GROUPS
+            self._outcomes.setdefault(outcome, len(self._outcomes)) * PAIRS
             for outcome in day.outcome_names
         ]
         events = [_events_of(outcome) for outcome in day.outcome_names]
-        own = list(map(add, map(outcomes.__getitem__, day.outcomes), day.groups))
-        first_rows = day.rows
-        last_rows = [row - 1 for row in (*first_rows[1:], len(day.sessions))] if own else ()
         for place, (rows, counted) in enumerate(
-            ((first_rows, self._begun), (last_rows, self._ended))
+            ((day.rows, self._begun), (day.last_rows, self._ended))
         ):
             happens = bytes(len(of_outcome) > place for of_outcome in events)
             masks = [_looked_up(happens, day.outcomes)]
@@ -379,8 +398,14 @@ class _Joins:
                 masks.append(inside)
             if fitting is not None:
                 masks.append(bytes(map(fitting.__getitem__, rows)))
-            of_rows = list(map(numbers.__getitem__, rows))
-            counted.update(_chosen(map(add, of_rows, own), _all_of(masks)))
+            of_rows: Sequence[int] = ()
+            if self._by:
+                of_rows = list(map(numbers.__getitem__, rows))
+                own = map(add, map(outcomes.__getitem__, day.outcomes), day.groups)
+                counted.update(_chosen(map(add, of_rows, own), _all_of(masks)))
+            else:
+                for at, count in Counter(_chosen(day.joining, _all_of(masks))).items():
+                    counted[outcomes[at // PAIRS] + at % PAIRS] += count
             if place == 0:
                 joined = bytes(bool(of_outcome) and of_outcome[0].joined for of_outcome in events)
                 masks.append(_looked_up(joined, day.outcomes))
@@ -388,7 +413,8 @@ class _Joins:
 
     def _add_setups(self, day: DayColumns, numbers: Sequence[int], joined: bytes | None) -> None:
         setups, *steps = day.setups
-        self._setups.update(_chosen(map(add, numbers, setups), joined))
+        of_setups = map(add, numbers, setups) if self._by else setups
+        self._setups.update(_chosen(of_setups, joined))
         if not self._by:
             for counted, column in zip(self._steps, steps, strict=True):
                 counted.update(_chosen(column, joined))
@@ -400,10 +426,10 @@ class _Joins:
         for place, counted in enumerate((self._begun, self._ended)):
             by_group: dict[int, dict[tuple[int, int], int]] = {}
             for at, count in counted.items():
-                of_outcome = by_group.setdefault(at // _ALL_GROUPS, {})
-                of_outcome[divmod(at % _ALL_GROUPS, GROUPS)] = count
+                of_outcome = by_group.setdefault(at // PAIRS, {})
+                of_outcome[divmod(at % PAIRS, GROUPS)] = count
             for at, groups in by_group.items():
-                number, outcome = divmod(at, (1 << _BITS) // _ALL_GROUPS)
+                number, outcome = divmod(at, (1 << _BITS) // PAIRS)
                 name = outcomes[outcome]
                 sums = found.setdefault(number, JoinSums())
                 sums.add(_events_of(name)[place], name[1], groups)

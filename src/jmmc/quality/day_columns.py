@@ -11,7 +11,10 @@ all sessions, with one row each.
 import zlib
 from array import array
 from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING
+from functools import cached_property
+from itertools import accumulate, islice
+from operator import add, eq, lt
+from typing import TYPE_CHECKING, NamedTuple
 
 import msgspec
 from msgspec import Struct
@@ -38,6 +41,9 @@ Outcome = tuple[str, str, bool]
 FORM = f"1 {' '.join(DIMENSIONS)}"
 """What the columns of this version have."""
 
+PAIRS = GROUPS * GROUPS
+"""Pairs of a group of persons and a group of meetings."""
+
 _LONGEST = 2 * DAY  # Seconds of a session. A longer one would have thousands of rows.
 _MOST_APART = 1000  # Sessions of a day; with more, all are read one by one.
 _EVER = 2**62
@@ -45,7 +51,20 @@ _LEVEL = 6  # Of zlib.
 _TYPES = tuple((code, 2 ** (8 * array(code).itemsize)) for code in "BHIQ")
 
 
-class DayColumns(Struct, frozen=True):
+class BadSessions(NamedTuple):
+    """The sessions of a day with bad time, by column: places of sessions and of rooms, seconds.
+
+    `tenths` are the tenths of their known time that were good.
+    """
+
+    sessions: Sequence[int]
+    rooms: Sequence[int]
+    fair: Sequence[int]
+    poor: Sequence[int]
+    tenths: Sequence[int]
+
+
+class DayColumns(Struct, frozen=True, dict=True):
     """The columns of the day that begins at `start` (Unix seconds). Moments are seconds after it.
 
     By session: `began`, `ended`, `groups` (`groups_of`, as one number), `people` (digests of their
@@ -57,6 +76,8 @@ class DayColumns(Struct, frozen=True):
     By row: `sessions` (places), `hours` and `starts`, `known` seconds, and `values` of each
     dimension (places in its names). Of the rows with any, `bad_rows` has the places, and `fair` and
     `poor` the seconds; `unknown_rows` and `unknown` likewise.
+
+    What every sum needs of them is computed once for each object, as long as that is kept.
     """
 
     start: int
@@ -88,6 +109,88 @@ class DayColumns(Struct, frozen=True):
     def latest(self) -> int:
         """When the last one of its sessions ended (Unix seconds)."""
         return self.start + max(self.ended, default=0)
+
+    @cached_property
+    def stays(self) -> int:
+        """How many sessions there are without the attempts."""
+        return len(self.began) - self.attempts
+
+    @cached_property
+    def stay_rows(self) -> int:
+        """How many rows these have."""
+        return self.rows[self.stays] if self.attempts else len(self.sessions)
+
+    @cached_property
+    def row_groups(self) -> bytes:
+        """The groups of the session of each row, without the attempts."""
+        return bytes(map(self.groups.__getitem__, self.sessions[: self.stay_rows]))
+
+    @cached_property
+    def cells(self) -> Column:
+        """By row, its hour and the groups of its session as one number."""
+        first_of_hour = range(0, (max(self.hours, default=0) + 1) * PAIRS, PAIRS)
+        return _column([*map(add, map(first_of_hour.__getitem__, self.hours), self.row_groups)])
+
+    @cached_property
+    def first_hours(self) -> Column:
+        """The hours in which the sessions began, without the attempts."""
+        return _column([self.hours[row] for row in self.rows[: self.stays]])
+
+    @cached_property
+    def last_rows(self) -> Column:
+        """By session, the place of its last row."""
+        ends = (*self.rows[1:], len(self.sessions)) if self.rows else ()
+        return _column([end - 1 for end in ends])
+
+    @cached_property
+    def is_continued(self) -> int:
+        """By row, one byte: whether the next row is of the same session."""
+        same = bytes(map(eq, self.sessions, islice(self.sessions, 1, self.stay_rows)))
+        return int.from_bytes(same, "little")
+
+    @cached_property
+    def known_before(self) -> Column:
+        """By row, and after the last one, the known seconds of all rows before it."""
+        return _column([0, *accumulate(self.known)])
+
+    @cached_property
+    def is_known(self) -> bytes:
+        """By session, without the attempts: whether anything of its quality is known."""
+        rows = (*self.rows[: self.stays], self.stay_rows)
+        before = list(map(self.known_before.__getitem__, rows))
+        return bytes(map(lt, before, before[1:]))
+
+    @cached_property
+    def joining(self) -> Column:
+        """By session, its outcome and its groups as one number."""
+        first_of_outcome = range(0, len(self.outcome_names) * PAIRS, PAIRS)
+        return _column([*map(add, map(first_of_outcome.__getitem__, self.outcomes), self.groups)])
+
+    @cached_property
+    def bad_sessions(self) -> BadSessions:
+        """The sessions with bad time."""
+        seconds: dict[int, list[int]] = {}
+        for row, fair, poor in zip(self.bad_rows, self.fair, self.poor, strict=True):
+            of_session = seconds.setdefault(self.sessions[row], [0, 0])
+            of_session[0] += fair
+            of_session[1] += poor
+        known = [
+            self.known_before[rows.stop] - self.known_before[rows.start]
+            for rows in map(self.rows_of, seconds)
+        ]
+        fairs, poors = zip(*seconds.values(), strict=True) if seconds else ((), ())
+        return BadSessions(
+            _column([*seconds]),
+            _column([self.rooms[session] for session in seconds]),
+            _column(fairs),
+            _column(poors),
+            bytes(map(tenth_of_good, known, fairs, poors)),
+        )
+
+    def rows_of(self, session: int) -> range:
+        """The places of the rows of a session."""
+        is_last = session + 1 == len(self.rows)
+        return range(self.rows[session], len(self.sessions) if is_last else self.rows[session + 1])
 
 
 _Row = tuple[int, Sequence[int], tuple[str, ...]]
@@ -161,6 +264,11 @@ def columns_of(sessions: Iterable[tuple[str, Fact]], start: int) -> DayColumns |
         names=tuple(tuple(names.places) for names in values),  # type: ignore[arg-type]
         **{name: _column(column) for name, column in numbers.items()},
     )
+
+
+def tenth_of_good(known: int, fair: int, poor: int) -> int:
+    """The tenth, 0 to 9, of the share of known time that was good; of all of it, too, 9."""
+    return min(9, (known - fair - poor) * 10 // known)
 
 
 def pack(columns: DayColumns | None) -> bytes:

@@ -107,6 +107,14 @@ class Replicates(Struct):
             sums[person + _POOR] += poor
             sums[meeting + _POOR] += poor
 
+    def add_pairs(self, known: Sequence[int], fair: Sequence[int], poor: Sequence[int]) -> None:
+        """Add seconds by pair of groups: those of the first group of persons, of the second, …"""
+        sums = self.sums
+        for first, seconds in ((0, known), (_FAIR, fair), (_POOR, poor)):
+            for group in range(GROUPS):
+                sums[first + group] += sum(seconds[group * GROUPS : (group + 1) * GROUPS])
+                sums[first + group + _MEETINGS] += sum(seconds[group::GROUPS])
+
     def add_packed(self, packed: Sequence[int]) -> None:
         """Add what `pack` returned."""
         if len(packed) == _LENGTH:

@@ -40,9 +40,11 @@ class QualitySteps:
             if packed := rollup.replicates.get(value):
                 self._of(rollup.start).add_packed(packed)
 
-    def add(self, start: int, groups: tuple[int, int], seconds: tuple[int, int, int]) -> None:
-        """Add known, fair and poor seconds to the step that begins at `start`."""
-        self._of(start).add(groups, *seconds)
+    def add_pairs(
+        self, start: int, known: Sequence[int], fair: Sequence[int], poor: Sequence[int]
+    ) -> None:
+        """Add seconds by pair of groups to the step of the moment `start`."""
+        self._of(start).add_pairs(known, fair, poor)
 
     def start_of(self, at: int) -> int:
         """When the step of a moment begins."""

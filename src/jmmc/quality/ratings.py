@@ -10,6 +10,7 @@ Calls of one person are not independent, so the person is the unit of a sample s
   that of the delete-a-group jackknife over 16 random groups of persons, on Fisher's z.
 """
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from math import atanh, sqrt, tanh
 from typing import NamedTuple
@@ -26,6 +27,7 @@ FEWEST_PEOPLE_TO_CORRELATE = 20
 """Fewest people with these."""
 
 _LOWEST, _SPAN = 1, 4  # Of a rating.
+_TOTAL = 1 << 32  # More than the sessions of a person.
 _MOST_OF_A_PERSON = 4.0
 _Z = 1.959964
 _T = 2.13145  # Student's t, 97.5 %, of 15 degrees of freedom.
@@ -89,18 +91,18 @@ class Agreement(Struct, frozen=True):
 
 def ratings_of(rated: Iterable[tuple[str, int]]) -> Ratings:
     """Of pairs of a browser id and a rating."""
-    sums: dict[str, list[int]] = {}
+    # A person's total and count as one number, of which most people have the same few.
+    sums: dict[str, int] = {}
     for browser_id, rating in rated:
-        pair = sums.setdefault(browser_id, [0, 0])
-        pair[0] += rating - _LOWEST
-        pair[1] += 1
-    sessions = sum(count for _, count in sums.values())
+        sums[browser_id] = sums.get(browser_id, 0) + (rating - _LOWEST) * _TOTAL + 1
+    alike = [(*divmod(both, _TOTAL), number) for both, number in Counter(sums.values()).items()]
+    sessions = sum(count * number for _, count, number in alike)
     if not sessions:
         return Ratings()
-    mean = sum(total for total, _ in sums.values()) / sessions
+    mean = sum(total * number for total, _, number in alike) / sessions
     bounds = None
     if (people := len(sums)) >= FEWEST_PEOPLE:
-        square = sum((total - mean * count) ** 2 for total, count in sums.values())
+        square = sum((total - mean * count) ** 2 * number for total, count, number in alike)
         variance = square * people / (people - 1) / (sessions * _SPAN) ** 2
         share = mean / _SPAN
         most = _MOST_OF_A_PERSON * people

@@ -293,8 +293,13 @@ class Reports(Protocol):
         """Store or replace rollups."""
         ...
 
-    async def rollups(self, dimension: str, length: int, since: int, until: int) -> list[Rollup]:
-        """The rollups of `length` seconds that begin from `since` to before `until`, by `start`."""
+    async def rollups(
+        self, dimension: str, length: int, since: int, until: int, *, value: str | None = None
+    ) -> list[Rollup]:
+        """The rollups of `length` seconds that begin from `since` to before `until`, by `start`.
+
+        With `value` they have only that one: quicker where there are many.
+        """
         ...
 
     async def compress_older(self) -> tuple[int, int] | None:

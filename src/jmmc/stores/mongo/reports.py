@@ -7,33 +7,32 @@ from typing import Any
 
 import msgspec
 from bson import ObjectId
+from msgspec import Raw
 from pymongo import ASCENDING, DESCENDING
 from pymongo.errors import DuplicateKeyError
 
 from jmmc.core.partitions import partition_of
 from jmmc.quality.causes.recorded import RecordedIncident, StoredIncident
-from jmmc.quality.day_columns import FORM, DayColumns, unpack
+from jmmc.quality.day_columns import FORM, DayColumns
 from jmmc.quality.filters import SELDOM_KNOWN, IncidentFilter, IncidentOrder, SummaryFilter
-from jmmc.quality.joins import JoinSums
 from jmmc.quality.ordering import NEWEST_FIRST, Order
-from jmmc.quality.rollups import Rollup, Sums
+from jmmc.quality.rollups import Rollup
 from jmmc.quality.summary import Decile, LiveSession, SearchHit, Summary
 from jmmc.quality.usage import UsageSums
 from jmmc.stores.contract import CLOCK_SKEW, EVERY_PARTITION
+from jmmc.stores.kept_columns import KeptColumns
 from jmmc.stores.mongo import incidents, summary_writes
 from jmmc.stores.mongo.connection import Connection
 from jmmc.stores.mongo.documents import Document, all_of, session_id_of
 from jmmc.stores.mongo.indexes import RUNNING
 from jmmc.stores.mongo.selection import literal, order_key, summary_query
 from jmmc.stores.mongo.summary_documents import summary_fields, summary_rows
+from jmmc.stores.rollup_values import rollup_of
 from jmmc.stores.searchable_names import kind_of
 from jmmc.stores.summary_columns import column
 
 _PART = 1000  # Summaries read together: their rows take the event loop some 5 ms.
 _LOWEST_ID = ObjectId("0" * 24)
-_VALUES = msgspec.json.Decoder(dict[str, tuple[Sums, ...]])
-_REPLICATES = msgspec.json.Decoder(dict[str, tuple[int, ...]])
-_JOINS = msgspec.json.Decoder(dict[str, JoinSums])
 _USAGE = msgspec.json.Decoder(UsageSums)
 _SUMMARY = msgspec.json.Decoder(Summary)
 _LIVE_SESSION = msgspec.json.Decoder(LiveSession)
@@ -45,6 +44,7 @@ class MongoReports:
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
+        self._columns = KeptColumns()
         self._last_dirty = _LOWEST_ID
 
     async def dirty(self, limit: int, partitions: Set[int] = EVERY_PARTITION) -> list[str]:
@@ -245,20 +245,25 @@ class MongoReports:
         self._connection.refuse_writes()
         await summary_writes.put_rollups(self._connection, rollups)
 
-    async def rollups(self, dimension: str, length: int, since: int, until: int) -> list[Rollup]:
+    async def rollups(
+        self, dimension: str, length: int, since: int, until: int, *, value: str | None = None
+    ) -> list[Rollup]:
         """See `Reports.rollups`."""
         first, last = (f"{dimension} {length} {max(ts, 0):012}" for ts in (since, until))
         query = {"_id": {"$gte": first, "$lt": last}}
         with self._connection.operation():
             cursor = self._connection.collection("rollups").find(query).sort("_id", ASCENDING)
             return [
-                Rollup(
+                rollup_of(
                     length,
                     int(document["_id"].rpartition(" ")[2]),
                     dimension,
-                    _VALUES.decode(document["parts"]),
-                    _REPLICATES.decode(document.get("replicates", b"{}")),
-                    _JOINS.decode(document.get("joins", b"{}")),
+                    (
+                        Raw(document["parts"]),
+                        Raw(document.get("replicates", b"{}")),
+                        Raw(document.get("joins", b"{}")),
+                    ),
+                    value,
                 )
                 async for document in cursor
             ]
@@ -292,10 +297,11 @@ class MongoReports:
         query = {"_id": {"$in": keys}, "form": FORM}
         with self._connection.operation():
             cursor = self._connection.collection("rollups").find(query, {"content": True})
-            packed = [document["content"] async for document in cursor.sort("_id", ASCENDING)]
-        return await asyncio.to_thread(
-            lambda: [columns for content in packed if (columns := unpack(content))]
-        )
+            stored = [
+                (int(document["_id"].split()[1]), document["content"])
+                async for document in cursor.sort("_id", ASCENDING)
+            ]
+        return await asyncio.to_thread(self._columns.unpacked, stored)
 
     async def put_usage(self, days: Sequence[UsageSums]) -> None:
         """See `Reports.put_usage`."""

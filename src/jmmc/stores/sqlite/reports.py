@@ -9,14 +9,15 @@ import msgspec
 
 from jmmc.core.partitions import partition_of
 from jmmc.quality.causes.recorded import RecordedIncident, StoredIncident
-from jmmc.quality.day_columns import FORM, DayColumns, pack, unpack
+from jmmc.quality.day_columns import FORM, DayColumns, pack
 from jmmc.quality.filters import SELDOM_KNOWN, IncidentFilter, IncidentOrder, SummaryFilter
-from jmmc.quality.joins import JoinSums
 from jmmc.quality.ordering import NEWEST_FIRST, Order
-from jmmc.quality.rollups import Rollup, Sums
+from jmmc.quality.rollups import Rollup
 from jmmc.quality.summary import Decile, LiveSession, SearchHit, Summary
 from jmmc.quality.usage import UsageSums
 from jmmc.stores.contract import CLOCK_SKEW, EVERY_PARTITION
+from jmmc.stores.kept_columns import KeptColumns
+from jmmc.stores.rollup_values import Values, rollup_of
 from jmmc.stores.searchable_names import NAMED, kind_of, names_of, stored_kind
 from jmmc.stores.sqlite import incidents, older_rows, summary_writes
 from jmmc.stores.sqlite.compression import compress
@@ -31,9 +32,7 @@ _LONGEST = "(SELECT coalesce(max(ended - began), 0) FROM summaries)"
 
 _PART = 2000  # Summaries read together: their rows take the event loop some 5 ms.
 _FEW_ROOMS = 10_000  # Each takes some 10 µs to look up; a session takes 0.3 µs to count.
-_ROLLUP = msgspec.json.Decoder(
-    tuple[dict[str, tuple[Sums, ...]], dict[str, tuple[int, ...]], dict[str, JoinSums]]
-)
+_VALUES = msgspec.json.Decoder(Values)
 _USAGE = msgspec.json.Decoder(UsageSums)
 _SUMMARY = msgspec.json.Decoder(Summary)
 _LIVE_SESSION = msgspec.json.Decoder(LiveSession)
@@ -45,6 +44,7 @@ class SqliteReports:
 
     def __init__(self, connections: Connections) -> None:
         self._connections = connections
+        self._columns = KeptColumns()
         self._last_dirty = 0
 
     async def dirty(self, limit: int, partitions: Set[int] = EVERY_PARTITION) -> list[str]:
@@ -264,11 +264,13 @@ class SqliteReports:
             lambda connection: summary_writes.put_rollups(connection, rows)
         )
 
-    async def rollups(self, dimension: str, length: int, since: int, until: int) -> list[Rollup]:
+    async def rollups(
+        self, dimension: str, length: int, since: int, until: int, *, value: str | None = None
+    ) -> list[Rollup]:
         """See `Reports.rollups`."""
         return await self._connections.read_as(
             lambda rows: [
-                Rollup(length, start, dimension, *_ROLLUP.decode(rollup_json(*stored)))
+                rollup_of(length, start, dimension, _VALUES.decode(rollup_json(*stored)), value)
                 for start, *stored in rows
             ],
             "SELECT start, content, parts, replicates, joins FROM rollups WHERE dimension = ?"
@@ -305,8 +307,8 @@ class SqliteReports:
     async def day_columns(self, starts: Sequence[int]) -> list[DayColumns]:
         """See `Reports.day_columns`."""
         return await self._connections.read_as(
-            lambda rows: [columns for (packed,) in rows if (columns := unpack(packed))],
-            "SELECT content FROM day_columns WHERE form = ?"
+            self._columns.unpacked,
+            "SELECT start, content FROM day_columns WHERE form = ?"
             " AND start IN (SELECT value FROM json_each(?)) ORDER BY start",
             [FORM, msgspec.json.encode(starts).decode()],
         )
