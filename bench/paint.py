@@ -7,7 +7,7 @@ What exceeds its budget is marked `over`.
 Uses Chromium with software rendering on the CPU that also runs the server, with a store of 100,000
 sessions in 30 days and one of a single meeting of 500 people. Creates the stores with
 `jmmc simulate` unless they are in --folder (some minutes). With --store, measures pages and clicks
-on that store, such as one of `bench/queries.py --long` with 1,000,000 sessions in 300 days
+on that store, such as one of `bench/large.py` with 1,000,000 sessions in 300 days
 (--days 1 30 300). Each page is loaded with an empty cache. The first line says how busy the machine
 is with other work.
 """

@@ -3,10 +3,9 @@
 Creates the stores with `jmmc simulate` unless they are in --folder (some minutes). For comparison,
 also averages the stored deltas without weights by time: how long it takes, and what it returns.
 
-With --long, measures a store of 1,000,000 sessions in 300 days, or ten times --sessions in as many
-days as make it as dense. It has summaries, rollups and columns of days, as after the retention of
-samples: those of three simulated days, again and again. Windows begin and end at odd seconds. With
---mongod the same on a new mongod.
+With --long, measures the store of 1,000,000 sessions in 300 days that `bench/large.py` makes, or
+any store with --store: the least CPU and the median time of seven rounds. Windows begin and end at
+odd seconds. With --mongod, one that was made in the folder of a mongod.
 """
 
 import argparse
@@ -28,19 +27,17 @@ sys.path.insert(0, str(Path(__file__).parent.parent))
 
 import msgspec
 
+from jmmc.answers.meeting_lists import MEETING_KEYS
 from jmmc.answers.queries import Queries
 from jmmc.maintenance.column_days import ColumnDays
 from jmmc.maintenance.schedule import summarizer_of
 from jmmc.quality.filters import SummaryFilter
-from jmmc.quality.rollup_hours import hours_of
-from jmmc.quality.summarize import summarize
+from jmmc.quality.ordering import Order
 from jmmc.quality.summary import Summary
-from jmmc.quality.thresholds import preset
 from jmmc.settings import Settings
-from jmmc.simulation.scenario import Scenario, simulate
 from jmmc.stores import Store, open_store
 from tests.support.builders import RHYTHM, shifted_in_time
-from tests.support.mongod import Mongod
+from tests.support.mongod import Mongod, started
 
 _DAY = 86_400
 _ROUNDS = 7
@@ -54,12 +51,18 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--folder", type=Path, default=Path("/tmp/jmmc-bench"))
     parser.add_argument("--sessions", type=int, default=100_000)
-    parser.add_argument("--mongod", action="store_true", help="also on MongoDB")
-    parser.add_argument("--long", action="store_true", help="1,000,000 sessions in 300 days")
+    parser.add_argument("--mongod", action="store_true", help="also on MongoDB; with --long, there")
+    parser.add_argument("--long", action="store_true", help="the store of bench/large.py")
+    parser.add_argument("--store", help="the URL of another one")
     options = parser.parse_args()
     options.folder.mkdir(exist_ok=True)
-    if options.long:
-        _measure_long(options.folder, 10 * options.sessions, on_mongod=options.mongod)
+    if options.long and options.mongod:
+        with started(options.folder / "mongod") as mongod:
+            asyncio.run(_show_long(mongod.url))
+        return
+    if options.long or options.store:
+        path = options.folder / f"{10 * options.sessions}.db"
+        asyncio.run(_show_long(options.store or f"sqlite:///{path}"))
         return
     # The small store has the newest tenth of the time, as dense as the large one.
     small = _created(options.folder, options.sessions // 10, 3)
@@ -159,46 +162,39 @@ async def _measure(store: Store) -> dict[str, float]:
     return figures
 
 
-def _measure_long(folder: Path, sessions: int, *, on_mongod: bool) -> None:
-    path = folder / "long.db"
-    asyncio.run(_show_long(f"sqlite:///{path}", sessions))
-    print(f"\n{sessions:,} sessions, file {path.stat().st_size / 1e9:.2f} GB, {_memory():.0f} MB")
-    if on_mongod:
-        mongod = Mongod(folder / "mongod")
-        mongod.start()
-        try:
-            print("\nOn mongod:\n")
-            asyncio.run(_show_long(mongod.url, sessions))
-        finally:
-            mongod.stop()
-
-
-async def _show_long(url: str, sessions: int) -> None:
+async def _show_long(url: str) -> None:
     store = open_store(url, timeout=60)
     await store.open()
-    summarizer = summarizer_of(store, Settings.of(), time.time)
-    async for _ in summarizer.rollups.complete():  # At once where there are none.
-        pass
-    if not await store.reports.summaries(SummaryFilter(), limit=1):
-        await _fill_with_summaries(store, sessions)
-    await ColumnDays(store, lambda: True, clock=time.time).step()
     queries = Queries(store, rhythm=RHYTHM, clock=time.time)
+    times = await store.reports.rollups("", _DAY, 0, int(time.time()) + _DAY)
     (newest,) = await store.reports.summaries(SummaryFilter(), limit=1)
     until = newest.began + 17
-    print("| query | limit | median | CPU |")
-    print("|---|---|---|---|")
-    for days, limit in ((sessions * 3 // 10_000, 300), (30, 150), (1, 20)):
+    print("| query | limit | CPU ms | median ms |")
+    print("|---|---|---|---|", flush=True)
+    lengths = {(newest.began - times[0].start) // _DAY, 30, 1}
+    for days in sorted(lengths, reverse=True):
         window = SummaryFilter(since=until - days * _DAY + 4321, until=until)
         for name, query in (await _long_queries(queries, store, window)).items():
-            times, began_cpu = [], time.process_time()
-            for _ in range(_ROUNDS):
-                began = time.perf_counter()
-                await query()
-                times.append((time.perf_counter() - began) * 1000)
-            cpu = (time.process_time() - began_cpu) * 1000 / _ROUNDS
-            median = statistics.median(times)
-            print(f"| {name}, {days} days | < {limit} ms | {median:.0f} ms | {cpu:.0f} ms |")
+            cpu, median = await _cpu_and_median(query)
+            limit = _LIMITS_OF_LONG.get(name, 20 if days == 1 else 150)
+            print(f"| {name}, {days} days | {limit} | {cpu:.0f} | {median:.0f} |", flush=True)
     await store.close()
+    print(f"\n{_memory():.0f} MB")
+
+
+async def _cpu_and_median(query: Callable[[], Awaitable[Any]]) -> tuple[float, float]:
+    """The least CPU of this process, and the median time, in ms."""
+    took, cpu = [], []
+    while len(took) < _ROUNDS and sum(took) < _LONGEST:
+        began, began_cpu = time.perf_counter(), time.process_time()
+        await query()
+        took.append((time.perf_counter() - began) * 1000)
+        cpu.append((time.process_time() - began_cpu) * 1000)
+    return min(cpu), statistics.median(took)
+
+
+_LONGEST = 5000.0  # ms of one query, in all rounds.
+_LIMITS_OF_LONG = {"search": 50, "meeting": 100, "session": 100, "50 sessions": 100}
 
 
 async def _long_queries(
@@ -210,20 +206,34 @@ async def _long_queries(
         for field in ("browser", "region", "network")
     ]
     of_all_versions = msgspec.structs.replace(window, browser="Chrome")
+    of_both = msgspec.structs.replace(of_browser, region=of_region.region)
+    (meeting,) = (
+        await queries.meeting_list(
+            msgspec.structs.replace(window, since=window.until - 2 * _DAY),
+            limit=1,
+            order=Order.parse("-people", MEETING_KEYS),
+        )
+    ).items
     return {
         "overview": partial(queries.overview, window),
         "overview of one browser": partial(queries.overview, of_browser),
         "overview of one region": partial(queries.overview, of_region),
         "overview of one network": partial(queries.overview, of_network),
         "overview of all versions of a browser": partial(queries.overview, of_all_versions),
+        "overview of one browser in one region": partial(queries.overview, of_both),
         "compare by browser": partial(queries.compare, "browser", window),
         "compare by network": partial(queries.compare, "network", window),
+        "networks compared, of one browser": partial(queries.compare, "network", of_browser),
         "browser crossed with os": partial(queries.crossed, "browser", "os", window),
         "page of the overview": partial(queries.overview_detail, window, "network", worst=10),
         "page of one browser": partial(queries.overview_detail, of_browser, "network", worst=10),
+        "usage by month": partial(queries.usage, "month", window),
+        "usage by day": partial(queries.usage, "day", window),
         "50 rooms": partial(queries.rooms, window, limit=50),
         "50 sessions": partial(queries.sessions, window, limit=50),
         "search": partial(queries.search, "room-12"),
+        "meeting": partial(queries.meeting, meeting.meeting.id),
+        "session": partial(queries.session, meeting.meeting.id),
     }
 
 
@@ -231,26 +241,6 @@ async def _most_frequent(store: Store, field: str, until: int) -> str:
     """The known value of a dimension that most sessions of the last day have."""
     counts = await store.reports.count_values(field, SummaryFilter(since=until - _DAY, until=until))
     return max((value for value in counts if value), key=lambda value: counts[value])
-
-
-async def _fill_with_summaries(store: Store, sessions: int) -> None:
-    """Store summaries of three days, shifted by three days again and again, and their rollups."""
-    copies, start = sessions // 10_000, 1_700_006_400
-    scenario = Scenario(10_000, 500, 3 * 1440, seed=1, start=start)
-    made = [
-        summarize(life.session, preset=preset("experience"), rhythm=RHYTHM)
-        for life in simulate(scenario)
-    ]
-    summarizer = summarizer_of(store, Settings.of(), time.time)
-    for copy in range(copies):
-        shifted = [shifted_summary(summary, copy, copy * 3 * _DAY) for summary in made]
-        for first in range(0, len(shifted), 500):
-            await store.reports.put_summaries(shifted[first : first + 500])
-        await summarizer.rollups.note({hour for summary in shifted for hour in hours_of(summary)})
-        if copy % 10 == 9 or copy == copies - 1:
-            await summarizer.rollups.roll_up()
-            await summarizer.rollups.join_spans(most=copies)
-            print(f"{(copy + 1) * 10_000:,} sessions stored", file=sys.stderr)
 
 
 def shifted_summary(summary: Summary, copy: int, seconds: int) -> Summary:

@@ -142,4 +142,7 @@ def shifted_in_time(summary: Summary, seconds: int) -> Summary:
         spells=tuple(map(later, summary.spells)),
         grade_spans=tuple(map(later, summary.grade_spans)),
         segments=tuple(map(later, summary.segments)),
+        events=tuple(event._replace(at=event.at + seconds) for event in summary.events),
+        worst_minute=summary.worst_minute
+        and summary.worst_minute._replace(start=summary.worst_minute.start + seconds),
     )
