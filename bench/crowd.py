@@ -12,6 +12,7 @@ import time
 from collections import Counter, deque
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import NamedTuple, cast
 
 import msgspec
 
@@ -21,6 +22,7 @@ from tests.support.servers import PREFIX
 
 _LIVES = 200  # Different simulated sessions; browsers share them.
 _TICK = 0.005  # Seconds
+_MOST_CONNECTIONS = 4000  # At a time: a proxy has fewer, and a process has some 20,000 files.
 _TIMEOUT = 15.0  # Seconds that a browser waits for a response.
 _MAX_WAIT = 60.0  # Seconds
 _MAX_SAMPLES = 100  # Per push
@@ -124,8 +126,8 @@ class Crowd:
     A push has what was sampled since the one before: a sample each ten seconds.
 
     With `fresh`, each push opens a connection, as browsers do without a proxy; otherwise
-    connections are reused, as behind a proxy. `browsers` are used instead of those of simulated
-    calls.
+    connections are reused, as behind a proxy, and a push waits where there are too many.
+    `browsers` are used instead of those of simulated calls.
     """
 
     def __init__(
@@ -146,8 +148,11 @@ class Crowd:
         self._port = port
         self._interval = interval
         self._fresh = fresh
-        self._idle: list[tuple[asyncio.StreamReader, asyncio.StreamWriter]] = []
-        self._pushes: set[asyncio.Task[None]] = set()
+        self._idle: list[_Connection] = []
+        self._opened = 0  # Connections, also those that are being opened.
+        self._opening: set[asyncio.Task[None]] = set()
+        self._waiting: deque[Browser] = deque()  # For a connection.
+        self._in_flight: deque[tuple[float, _Connection, int]] = deque()  # Deadline, number.
 
     async def run(self, until: asyncio.Event) -> None:
         """Sample and push until the event is set."""
@@ -168,10 +173,14 @@ class Crowd:
                         browser.due = at
                 turn += 1
                 self._begin(browser, now)
+            self._give_up(now)
             await asyncio.sleep(_TICK)
-        await asyncio.gather(*self._pushes)
-        for _, writer in self._idle:
-            writer.close()
+        self._waiting.clear()
+        while self._in_flight:
+            self._give_up(time.monotonic())
+            await asyncio.sleep(_TICK)
+        for connection in self._idle:
+            connection.close()
 
     async def drain(self, seconds: float) -> None:
         """Push the remaining samples, without new ones, until all are confirmed."""
@@ -193,68 +202,166 @@ class Crowd:
         if browser.busy or not browser.queue or now < browser.not_before:
             return
         browser.busy = True
-        task = asyncio.create_task(self._push(browser))
-        self._pushes.add(task)
-        task.add_done_callback(self._pushes.discard)
+        self._send(browser, now)
 
-    async def _push(self, browser: Browser) -> None:
-        due = browser.due
+    def _send(self, browser: Browser, now: float) -> None:
+        """Send the push of a browser; it waits where all connections are in use."""
+        while self._idle and not self._fresh:
+            connection = self._idle.pop()
+            if not connection.is_closed:
+                connection.take(browser)
+                self._in_flight.append((now + _TIMEOUT, connection, connection.pushes))
+                connection.send(self._request(browser, now))
+                return
+        if self._opened >= _MOST_CONNECTIONS:
+            self._waiting.append(browser)
+            return
+        self._opened += 1
+        task = asyncio.create_task(self._open(browser))
+        self._opening.add(task)
+        task.add_done_callback(self._opening.discard)
+
+    async def _open(self, browser: Browser) -> None:
+        connection = _Connection(self)
+        connection.take(browser)
+        self._in_flight.append((time.monotonic() + _TIMEOUT, connection, connection.pushes))
         try:
-            status, content, wait = await asyncio.wait_for(self._exchange(browser), _TIMEOUT)
-        except (OSError, TimeoutError, asyncio.IncompleteReadError):
+            loop = asyncio.get_running_loop()
+            await loop.create_connection(lambda: connection, "127.0.0.1", self._port)
+        except OSError:
+            self.lost(connection)
+            self.closed()
+        else:
+            if connection.browser is not None:  # It has not given up meanwhile.
+                connection.send(self._request(browser, time.monotonic()))
+
+    def _request(self, browser: Browser, now: float) -> bytes:
+        body = browser.body(now)
+        return b"POST %b/push HTTP/1.1\r\nHost: x\r\nContent-Type: text/plain\r\n%b%b" % (
+            PREFIX.encode(),
+            browser.headers,
+            b"Connection: close\r\n" if self._fresh else b"",
+        ) + b"Content-Length: %d\r\n\r\n%b" % (len(body), body)
+
+    def _give_up(self, now: float) -> None:
+        """Close the connections of pushes that have waited for `_TIMEOUT`."""
+        while self._in_flight:
+            deadline, connection, push = self._in_flight[0]
+            waits = connection.browser is not None and connection.pushes == push
+            if waits and now < deadline:
+                return
+            self._in_flight.popleft()
+            if waits:
+                connection.close()
+                self.lost(connection)
+
+    def answered(self, connection: "_Connection", browser: Browser, answer: "_Answer") -> None:
+        """Count the answer to a push, and use its connection again."""
+        if self._fresh or answer.closes:
+            connection.close()
+        else:
+            self._idle.append(connection)
+        if answer.status == 200:
+            content = json.loads(answer.content)
+            self.figures.confirmed += browser.confirm(content["ack"])
+            self.figures.delays.append(time.monotonic() - browser.due)
+            self.figures.outcomes["resync" if content.get("resync") else "confirmed"] += 1
+        else:
+            self.figures.outcomes[f"{answer.status} {json.loads(answer.content)['error']}"] += 1
+            self._back_off(browser, max(answer.wait, 2.0**browser.failures))
+        browser.busy = False
+        if self._waiting:
+            self._send(self._waiting.popleft(), time.monotonic())
+
+    def lost(self, connection: "_Connection") -> None:
+        """Count a push without an answer."""
+        browser, connection.browser = connection.browser, None
+        if browser is not None:
             self.figures.outcomes["no response"] += 1
             self._back_off(browser, 2.0**browser.failures)
-        else:
-            if status == 200:
-                self.figures.confirmed += browser.confirm(content["ack"])
-                self.figures.delays.append(time.monotonic() - due)
-                self.figures.outcomes["resync" if content.get("resync") else "confirmed"] += 1
-            else:
-                self.figures.outcomes[f"{status} {content['error']}"] += 1
-                self._back_off(browser, max(wait, 2.0**browser.failures))
-        finally:
             browser.busy = False
+
+    def closed(self) -> None:
+        """Let another push open a connection in place of one that is closed."""
+        self._opened -= 1
+        if self._waiting:
+            self._send(self._waiting.popleft(), time.monotonic())
 
     def _back_off(self, browser: Browser, seconds: float) -> None:
         browser.failures = min(browser.failures + 1, 6)
         jitter = self._chance.uniform(0.5, 1.5)
         browser.not_before = time.monotonic() + min(seconds, _MAX_WAIT) * jitter
 
-    async def _exchange(self, browser: Browser) -> tuple[int, dict[str, int], float]:
-        body = browser.body(time.monotonic())
-        reader, writer = await self._connection()
-        try:
-            writer.write(
-                b"POST %b/push HTTP/1.1\r\nHost: x\r\nContent-Type: text/plain\r\n%b%b"
-                b"Content-Length: %d\r\n\r\n%b"
-                % (
-                    PREFIX.encode(),
-                    browser.headers,
-                    b"Connection: close\r\n" if self._fresh else b"",
-                    len(body),
-                    body,
-                )
-            )
-            head = (await reader.readuntil(b"\r\n\r\n")).lower()
-            length = int(head.partition(b"content-length: ")[2].split(b"\r\n")[0])
-            content = json.loads(await reader.readexactly(length))
-        except BaseException:
-            writer.close()
-            raise
-        if self._fresh or b"connection: close" in head:
-            writer.close()
-        else:
-            self._idle.append((reader, writer))
-        wait = head.partition(b"retry-after: ")[2].split(b"\r\n")[0]
-        return int(head[9:12]), content, float(wait or 0)
 
-    async def _connection(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
-        while self._idle:
-            reader, writer = self._idle.pop()
-            if not reader.at_eof() and not writer.is_closing():
-                return reader, writer
-            writer.close()
-        return await asyncio.open_connection("127.0.0.1", self._port)
+class _Answer(NamedTuple):
+    """`wait`: the seconds of Retry-After, 0 without it. `closes`: the server closes afterwards."""
+
+    status: int
+    content: bytes
+    wait: float
+    closes: bool
+
+
+class _Connection(asyncio.Protocol):
+    """A connection of a crowd, with the push of at most one browser in flight.
+
+    Streams, a task and a timer for each push would take more CPU than the server does.
+    """
+
+    def __init__(self, crowd: Crowd) -> None:
+        self.browser: Browser | None = None
+        self.pushes = 0
+        self._crowd = crowd
+        self._transport: asyncio.Transport | None = None
+        self._received = b""
+
+    @property
+    def is_closed(self) -> bool:
+        """Whether it cannot be used again."""
+        return self._transport is None or self._transport.is_closing()
+
+    def take(self, browser: Browser) -> None:
+        """Be the connection of a browser until its push is answered."""
+        self.browser = browser
+        self.pushes += 1
+        self._received = b""
+
+    def send(self, request: bytes) -> None:
+        """Send the push."""
+        assert self._transport is not None
+        self._transport.write(request)
+
+    def close(self) -> None:
+        """Close it, if it is open."""
+        if self._transport is not None:
+            self._transport.close()
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = cast(asyncio.Transport, transport)  # uvloop's is none by its class.
+        if self.browser is None:  # The browser has given up meanwhile.
+            transport.close()
+
+    def data_received(self, data: bytes) -> None:
+        self._received += data
+        if self.browser is not None and (answer := _answer(self._received)) is not None:
+            browser, self.browser = self.browser, None
+            self._crowd.answered(self, browser, answer)
+
+    def connection_lost(self, error: Exception | None) -> None:
+        self._crowd.lost(self)
+        self._crowd.closed()
+
+
+def _answer(received: bytes) -> _Answer | None:
+    """The answer in these bytes; None while it is not complete."""
+    head, end, content = received.partition(b"\r\n\r\n")
+    if not end:
+        return None
+    head = head.lower()
+    if len(content) < int(head.partition(b"content-length: ")[2].partition(b"\r\n")[0]):
+        return None
+    wait = head.partition(b"retry-after: ")[2].partition(b"\r\n")[0]
+    return _Answer(int(head[9:12]), content, float(wait or 0), b"connection: close" in head)
 
 
 def _browsers(size: int, chance: random.Random, lives: list[list[bytes]]) -> list[Browser]:

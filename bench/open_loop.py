@@ -20,6 +20,8 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import uvloop
+
 sys.path.insert(0, str(Path(__file__).parent.parent))
 
 from bench.crowd import Crowd, Figures
@@ -32,7 +34,10 @@ _TICKS = os.sysconf("SC_CLK_TCK")
 
 @dataclass
 class ProcessState:
-    """The server at one time. `cpu` is seconds since its start; `rss`, `wal`, `spool` are in MB."""
+    """The server at one time. `cpu` is seconds since its start; `rss`, `wal`, `spool` are in MB.
+
+    `own` is the CPU of this process, which makes the load.
+    """
 
     at: float
     cpu: float
@@ -40,6 +45,7 @@ class ProcessState:
     files: int
     wal: float
     spool: float
+    own: float
 
     @staticmethod
     def read(pid: int, folder: Path) -> "ProcessState":
@@ -53,6 +59,7 @@ class ProcessState:
             len(list(Path(f"/proc/{pid}/fd").iterdir())),
             _megabytes(folder.glob("*-wal")),
             _megabytes(folder.glob("spool/*")),
+            time.process_time(),
         )
 
 
@@ -154,7 +161,12 @@ def print_results(monitor: LoadMonitor) -> None:
     start = monitor.states[0]
     doubled = max(0, sum(stored.values()) - total.sampled)
     cores = (last.cpu - start.cpu) / (last.at - start.at)
-    print(f"\ncores in all: {cores:.2f}; samples stored twice: {doubled}", flush=True)
+    load = (last.own - start.own) / (last.at - start.at)
+    print(
+        f"\ncores in all: {cores:.2f} (those of the load: {load:.2f});"
+        f" samples stored twice: {doubled}",
+        flush=True,
+    )
     print(
         f"\nconfirmed {total.confirmed:,} of {total.sampled:,} samples; "
         f"delay p50 {total.percentile(50):.1f}, p99 {total.percentile(99):.1f}, "
@@ -230,4 +242,4 @@ async def main() -> None:
 
 
 if __name__ == "__main__":
-    asyncio.run(main())
+    uvloop.run(main())

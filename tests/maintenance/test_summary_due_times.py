@@ -2,7 +2,12 @@
 
 import pytest
 
-from jmmc.maintenance.summary_due_times import PATIENCE, DueTimes, in_fair_order
+from jmmc.maintenance.summary_due_times import (
+    PATIENCE,
+    DueTimes,
+    in_fair_order,
+    pushes_of_summary,
+)
 
 
 @pytest.mark.parametrize(
@@ -57,3 +62,32 @@ def test_every_sender_gets_the_same_share_of_the_work() -> None:
 
 def test_sessions_of_unknown_senders_keep_their_order() -> None:
     assert in_fair_order(["c", "a", "b"], {}.get) == ["c", "a", "b"]
+
+
+def test_of_very_many_sessions_a_summary_has_two_or_three_pushes() -> None:
+    """At most 1,700 summaries a second: 51,000 sessions push once in 30 seconds."""
+    sizes = (0, 1, 10_000, 51_000, 51_001, 102_000, 102_001)
+    assert [pushes_of_summary(size, 30) for size in sizes] == [1, 1, 1, 1, 2, 2, 3]
+
+
+def test_a_summary_waits_for_further_pushes_but_never_for_long() -> None:
+    due_times = DueTimes()
+    due_times.summarized("a", length=0, running=True, now=1000, earliest=1055)
+    assert due_times.due(["a"], 1054.9) == []
+    assert due_times.due(["a"], 1055) == ["a"]
+    due_times.summarized("a", length=0, running=True, now=1000, earliest=5000)
+    assert due_times.due(["a"], 1000 + PATIENCE) == ["a"]
+
+
+def test_sessions_that_had_to_wait_become_due_once_each_the_earliest_first() -> None:
+    due_times = DueTimes()
+    for session, earliest in (("a", 1030), ("b", 1020), ("c", 0), ("d", 1040), ("e", 1025)):
+        due_times.summarized(session, length=0, running=True, now=1000, earliest=earliest)
+    due_times.summarized("b", length=0, running=True, now=1010, earliest=1035)
+    due_times.summarized("e", length=0, running=False, now=1010)
+    assert due_times.become_due(1034, most=9) == ["a"], "c never had to wait, and e is over"
+    assert due_times.become_due(1050, most=1) == ["b"]
+    assert due_times.become_due(1050, most=9) == ["d"]
+    due_times.summarized("a", length=0, running=True, now=1050, earliest=1060)
+    due_times.wait_no_more()
+    assert due_times.become_due(1100, most=9) == []

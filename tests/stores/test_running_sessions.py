@@ -8,7 +8,7 @@ import pytest
 from msgspec.structs import replace
 
 from jmmc.collector import Collector
-from jmmc.core.model import Progress, Sample, Session, SessionFilter
+from jmmc.core.model import Dialect, Progress, Sample, Session, SessionFilter
 from jmmc.maintenance.running_sessions import RememberedSession, RunningSessions
 from jmmc.maintenance.summarizer import Summarizer
 from jmmc.privacy.receipts import Erasure, SubjectKind
@@ -119,6 +119,27 @@ async def test_what_another_process_summarized_meanwhile_is_read_as_a_whole(
     assert await stage.step() == []
 
 
+async def test_very_many_sessions_are_summarized_after_every_second_push(
+    stage: _Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each summary has the two pushes since the one before, and a silent session ends in time."""
+    monkeypatch.setattr("jmmc.maintenance.summary_due_times._SUMMARIES_A_SECOND", 1 / 40)
+
+    async def last(now: int) -> int:
+        stage.now = float(_BEGAN + now)
+        await stage.leader.step()
+        ((at, running),) = await stage.store.reports.facts(("last", "running"), SummaryFilter())
+        return int(at - _BEGAN) if running else -int(at - _BEGAN)
+
+    await stage.push(0)
+    assert await last(1) == 0
+    for seq, now, known in ((1, 31, 0), (2, 61, 60), (3, 91, 60), (4, 121, 120)):
+        await stage.push(seq)
+        assert await last(now) == known
+    assert await last(181) == 120, "the next push may come yet"
+    assert await last(197) == -120
+
+
 async def test_an_erased_session_that_goes_on_has_nothing_of_before(stage: _Stage) -> None:
     await stage.push(0, 1, 2)
     await stage.step()
@@ -179,6 +200,31 @@ def test_of_too_many_sessions_the_one_used_least_recently_is_forgotten() -> None
     sessions.forget("a")
     sessions.put(_named(remembered, "e"))
     assert len(sessions) == 3
+
+
+def test_summaries_are_at_hand_unless_sessions_are_too_many_or_others_may_have_changed_them(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("jmmc.maintenance.running_sessions._MOST_SUMMARIES", 2)
+    session = Session(_SESSION, "room", "0", Dialect.V2, _BEGAN, (_sample(0), _sample(1)))
+    summary = summarize(session, preset=_JITSI, rhythm=RHYTHM)
+    sessions = RunningSessions()
+    remembered = RememberedSession(Progress("a", 2, 1), b".")
+
+    def at_hand() -> list[str]:
+        return [name for name in "abc" if sessions.summary(name) is summary]
+
+    for name in "ab":
+        sessions.put(_named(remembered, name), summary)
+    assert at_hand() == ["a", "b"]
+    sessions.put(_named(remembered, "c"), summary)
+    assert at_hand() == []
+    sessions.forget("a")
+    sessions.put(_named(remembered, "c"), summary)
+    assert at_hand() == ["c"]
+    sessions.forget_summaries()
+    assert at_hand() == []
+    assert sessions.get("b", 2)
 
 
 def _named(remembered: RememberedSession, session: str) -> RememberedSession:

@@ -22,6 +22,9 @@ class LiveSessions:
         """The partitions that are known."""
         self._sessions: dict[str, LiveSession] = {}
 
+    def __len__(self) -> int:
+        return len(self._sessions)
+
     def everybody(self) -> Sequence[LiveSession] | None:
         """All running sessions of the store; None while only those of some rooms are known."""
         return [*self._sessions.values()] if self.partitions == EVERY_PARTITION else None

@@ -1,6 +1,7 @@
 """Keeps summaries and rollups up to date. All of them can be rebuilt at any time."""
 
 import asyncio
+import math
 import time
 from collections.abc import (
     AsyncGenerator,
@@ -30,7 +31,7 @@ from jmmc.maintenance.live_sessions import LiveSessions
 from jmmc.maintenance.rollups import RollupMaker
 from jmmc.maintenance.running_sessions import RunningSessions
 from jmmc.maintenance.set_aside import SetAside, isolate, reason_of
-from jmmc.maintenance.summary_due_times import DueTimes, in_fair_order
+from jmmc.maintenance.summary_due_times import DueTimes, in_fair_order, pushes_of_summary
 from jmmc.maintenance.summing_up import SessionSums, SummedUp
 from jmmc.maintenance.work_shares import WorkShare
 from jmmc.quality.accumulator import Formula
@@ -38,7 +39,7 @@ from jmmc.quality.filters import SummaryFilter
 from jmmc.quality.rollup_hours import changed_hours, hours_of
 from jmmc.quality.summary import LiveSession, Summary
 from jmmc.quality.thresholds import Preset
-from jmmc.quality.timeline import Rhythm
+from jmmc.quality.timeline import SIGNS_OF_LIFE, Rhythm
 from jmmc.stores import Lease, Store
 from jmmc.stores.searchable_names import names_of
 
@@ -50,13 +51,17 @@ _STEP_SESSIONS = 2000  # In one step: half a second, of which reading what is di
 _REBUILT_SESSIONS = 500  # In memory at a time, with all of their samples.
 _STEP_SECONDS = 10  # After these, those that are due are read again.
 _DIRTY_IDS = 10_000  # Changed sessions that are read, of which the due ones are taken.
+_OVERDUE_PERIOD = 3  # Seconds: to look through 10,000 running sessions takes 2 ms.
 _OVERDUE_IDS = 2000  # In one step, of sessions that may have ended.
-_GROUP_SESSIONS = 50  # In memory at a time. With 20 the way to the store took twice as long.
+_GROUP_SESSIONS = 120  # In memory at a time. 20 wait for the store for longer than they take.
 _WORK_SECONDS = 0.05  # Without a rest: of long sessions fewer are taken at a time.
 _LEASE = "summaries"
 _LEASE_SECONDS = 120
+_LEASE_RENEWED_AFTER = 5  # Seconds: a renewal is a commit.
 _HAND_OVER_PAUSE = 0.5  # Seconds between two looks whether others have given up their shares.
-_BUSY_PAUSE = 1.5  # Seconds between two steps while sessions go on.
+_BUSY_PAUSE = 0.7  # Seconds between two steps while sessions go on.
+_LATE_PUSH = 2.0  # Seconds until a push is looked for again that did not come in time.
+_TRANSIT = 0.5  # Seconds that a push may take.
 _ENDED = object()
 
 
@@ -88,6 +93,9 @@ class Summarizer:
         self._sums = SessionSums(self._formula)
         self._sessions = RunningSessions()
         self._live = LiveSessions()
+        self._none_overdue_at = -math.inf  # Unix seconds.
+        self._pushing = 0  # Sessions that have changed, where these are very many.
+        self._expected: set[str] = set()  # Those that may have pushed again.
         self._live_mark: bytes | None = None  # Of the share, when these were read.
         self._rhythm = rhythm
         self._clock = clock
@@ -104,7 +112,8 @@ class Summarizer:
         self.upgraded: tuple[int, int] | None = None
         """Sessions that `upgrade` has graded anew, and all of them; None when it has no work."""
         self._monotonic = monotonic
-        self._leased_at = 0.0  # By the monotonic clock.
+        self._leased_at = 0.0  # By the monotonic clock,
+        self._leased_from = 0  # and in Unix seconds.
         self._lease = Lease(_LEASE, holder, seconds=_LEASE_SECONDS)
         self.rollups = RollupMaker(
             store.reports, clock=clock, monotonic=monotonic, works=self._store_works
@@ -121,28 +130,39 @@ class Summarizer:
         """
         reports = self._store.reports
         now = self._clock()
-        leads = await self.leads()
+        leads = self._leads_surely(now) or await self.leads()
         await self._take_turn()
         partitions = self._share.partitions
         await self._take_over(partitions, leads=leads)
         if not partitions:
             self.forget_sessions()
             return 0
-        dirty = self._due(await reports.dirty(_DIRTY_IDS, partitions), now)
-        due = self._due_times.due(dirty, now)
+        dirty = await reports.dirty(_DIRTY_IDS, partitions)
+        self._pushing = 0 if len(dirty) < _DIRTY_IDS else await reports.backlog()
+        became_due = self._due_times.become_due(now, _STEP_SESSIONS)
+        self._expected = {id_ for id_ in became_due if id_ in self._sessions} - {*dirty}
+        due = self._due_times.due(self._due([*self._expected, *dirty], now), now)
         ids = in_fair_order(due, self._sender_of)[:_STEP_SESSIONS]
         has_time = len(ids) < _STEP_SESSIONS and not self._upgrading
         has_time = has_time or self.rollups.is_overdue
         if has_time:
-            silent_since = int(now - self._rhythm.lifetime)
-            overdue = await reports.overdue(silent_since, _OVERDUE_IDS, partitions)
-            ids += self._due(overdue, now)
+            ids += self._due(await self._overdue(partitions, now), now)
         await self._summarize_in_groups(ids, now)
         if has_time and leads:
             await self.rollups.keep_up(now)
         if self._call_time is not None:
             self._call_time.catch_up(now)
         return len(ids)
+
+    async def _overdue(self, partitions: frozenset[int], now: float) -> list[str]:
+        """Sessions that have ended; there were none for some seconds where there were just none."""
+        if 0 <= now - self._none_overdue_at < _OVERDUE_PERIOD:
+            return []
+        silent_since = int(now - self._rhythm.lifetime)
+        found = await self._store.reports.overdue(silent_since, _OVERDUE_IDS, partitions)
+        if not found:
+            self._none_overdue_at = now
+        return found
 
     async def _summarize_in_groups(self, ids: Sequence[str], now: float) -> None:
         """Summarize as many of these sessions as there is time for, and yield to pushes."""
@@ -254,8 +274,13 @@ class Summarizer:
         now, asked_at = int(self._clock()), self._monotonic()
         if not await self._lease.take(self._store.reports, now):
             return False
-        self._leased_at = asked_at
+        self._leased_at, self._leased_from = asked_at, now
         return True
+
+    def _leads_surely(self, now: float) -> bool:
+        """Whether the lease was taken so recently, by both clocks, that nobody has to be asked."""
+        passed = max(self._monotonic() - self._leased_at, abs(now - self._leased_from))
+        return self.leading and passed < _LEASE_RENEWED_AFTER
 
     async def release(self) -> None:
         """Let others do the work of this process now. Raises `StoreError`."""
@@ -263,12 +288,17 @@ class Summarizer:
         await self._lease.release(self._store.reports)
 
     async def _take_turn(self) -> None:
-        await self._share.take_turn(
+        share = self._share
+        before = (share.partitions, share.mark) if share.is_fresh else None
+        await share.take_turn(
             self._store.reports,
             int(self._clock()),
             leads=self._lease.may_hold,
             may_share=self._is_current and not self._upgrading,
         )
+        if (share.partitions, share.mark) != before:
+            self._sessions.forget_summaries()
+            self._due_times.wait_no_more()
 
     async def _still_may_work(self) -> bool:
         """Renew lease and share in time: a step of long sessions may take longer than they last."""
@@ -363,8 +393,8 @@ class Summarizer:
 
     async def _summarize_ids(self, ids: Sequence[str], now: float) -> None:
         """Summarize sessions, from their new samples where they are remembered."""
-        reports = self._store.reports
-        before = {summary.session: summary for summary in await reports.get_summaries(ids)}
+        before = {id_: summary for id_ in ids if (summary := self._sessions.summary(id_))}
+        before |= await self._stored_summaries([id_ for id_ in ids if id_ not in before])
         remembered = {
             session: found
             for session, summary in before.items()
@@ -373,23 +403,36 @@ class Summarizer:
         }
         new = await self._store.samples_after([found.progress for found in remembered.values()])
         sessions = await self._store.get([session for session in ids if session not in new])
-        gone = before.keys() - new.keys() - {session.id for session in sessions}
-        if gone:
-            # Their samples were deleted by retention: the summary of before is the last one.
-            last_known = {session: before[session] for session in gone}
-            ended = [
-                msgspec.structs.replace(summary, running=False, ended=summary.last)
-                for summary in last_known.values()
-            ]
-            async with self.incidents.changing(last_known, ended):
-                await reports.put_summaries(ended)
-            for summary in ended:
-                self._live.note(summary)
+        if gone := before.keys() - new.keys() - {session.id for session in sessions}:
+            await self._end_summaries(await self._stored_summaries([*gone]))
         summed_up = [
-            *[await self._sums.go_on(remembered[session], new[session], now) for session in new],
+            *[
+                await self._sums.go_on(remembered[session], samples, now)
+                for session, samples in new.items()
+                if samples or not self._is_expected(before[session], now)
+            ],
             *[await self._sums.start(session, now) for session in sessions],
         ]
         await self._store_summaries(summed_up, before, before, now)
+
+    async def _stored_summaries(self, ids: Sequence[str]) -> dict[str, Summary]:
+        stored = await self._store.reports.get_summaries(ids) if ids else ()
+        return {summary.session: summary for summary in stored}
+
+    async def _end_summaries(self, last_known: Mapping[str, Summary]) -> None:
+        """End sessions whose samples were deleted: the summary of before is the last one.
+
+        An erasure deletes the summary, too.
+        """
+        ended = [
+            msgspec.structs.replace(summary, running=False, ended=summary.last)
+            for summary in last_known.values()
+        ]
+        async with self.incidents.changing(last_known, ended):
+            await self._store.reports.put_summaries(ended)
+        for summary in ended:
+            self._sessions.forget(summary.session)
+            self._live.note(summary)
 
     async def _running(self, partitions: Set[int]) -> AsyncIterator[Summary]:
         if not partitions:
@@ -447,8 +490,8 @@ class Summarizer:
         ]:
             await reports.drop_names(renamed)
         for item, summary in zip(summed_up, summaries, strict=True):
-            self._remember(item, now)
             self._live.note(summary)
+            self._remember(item, summary, now)
         if self._call_time is not None:  # Stored now, so no process counts it again.
             for summary, (_, spans, _) in zip(summaries, summed_up, strict=True):
                 self._call_time.count(before.get(summary.session), summary, spans, now)
@@ -474,19 +517,35 @@ class Summarizer:
             if is_of_others:
                 await self._share.leave_mark(self._store.reports)
 
-    def _remember(self, summed_up: SummedUp, now: float) -> None:
-        """Remember a running session, and when its next summary is due."""
-        summary, _, remembered = summed_up
+    def _remember(self, summed_up: SummedUp, summary: Summary, now: float) -> None:
+        """Remember a running session with its stored summary, and when its next one is due."""
+        remembered = summed_up.remembered
         if remembered is None:
             self._sessions.forget(summary.session)
         else:
-            self._sessions.put(remembered)
+            self._sessions.put(remembered, summary)
         self._due_times.summarized(
             summary.session,
             length=0 if remembered else summary.ended - summary.began,
             running=summary.running,
             now=now,
+            earliest=self._after_pushes(summary.last),
         )
+
+    def _is_expected(self, summary: Summary, now: float) -> bool:
+        """Whether a session without new samples may push soon; then it waits once more."""
+        if summary.session not in self._expected or now - summary.last > self._rhythm.lifetime:
+            return False
+        self._due_times.summarized(
+            summary.session, length=0, running=True, now=now, earliest=now + _LATE_PUSH
+        )
+        return True
+
+    def _after_pushes(self, last: int) -> float:
+        """When a session is due whose last sample was at `last`: after one push, or after more."""
+        interval = self._rhythm.lifetime / SIGNS_OF_LIFE
+        pushes = pushes_of_summary(max(self._pushing, len(self._live)), interval)
+        return last + pushes * interval + _TRANSIT if pushes > 1 else 0.0
 
 
 def _in_partitions(summaries: Iterable[Summary], partitions: Set[int]) -> list[Summary]:

@@ -1,19 +1,28 @@
 """When the summary of a running session is due again.
 
 The summary of a session that is remembered as summed up so far costs the same at any length: it is
-due as soon as there are new samples. Any other summary is made of all samples of its session. It is
+due as soon as there are new samples, or, of very many sessions, after every second or third push.
+Any other summary is made of all samples of its session. It is
 due when the session has grown by a twentieth, so that the cost of a long session does not grow with
 the square of its length.
 """
 
+import math
 from collections import Counter
 from collections.abc import Callable, Hashable, Iterable, Sequence
+from heapq import heappop, heappush
 
 PATIENCE = 90.0
 """Seconds after which it is due in any case: the live view is at most two minutes old then."""
 
+_SUMMARIES_A_SECOND = 1700  # Of running sessions: three fifths of a core.
 _SESSION_WORK = 20  # The work for a session without its samples, in samples.
 _GROWTH = 20  # A session is due when it has grown by its length divided by this.
+
+
+def pushes_of_summary(sessions: int, push_interval: float) -> int:
+    """How many pushes of each running session one summary is made of, so that there is time."""
+    return max(1, math.ceil(sessions / (push_interval * _SUMMARIES_A_SECOND)))
 
 
 class DueTimes:
@@ -21,16 +30,36 @@ class DueTimes:
 
     def __init__(self) -> None:
         self._due: dict[str, float] = {}
+        self._waiting: list[tuple[float, str]] = []  # A heap: sessions that are due later.
 
-    def summarized(self, session: str, *, length: float, running: bool, now: float) -> None:
+    def summarized(
+        self, session: str, *, length: float, running: bool, now: float, earliest: float = 0.0
+    ) -> None:
         """Note that a session was summarized at `now`.
 
-        Its next summary is made of samples of `length` seconds, besides the new ones.
+        Its next summary is made of samples of `length` seconds, besides the new ones, and not
+        before `earliest`.
         """
         if running:
-            self._due[session] = now + min(PATIENCE, length / _GROWTH)
+            wait = max(length / _GROWTH, earliest - now)
+            self._due[session] = due = now + min(PATIENCE, wait)
+            if due > now:
+                heappush(self._waiting, (due, session))
         else:
             self._due.pop(session, None)
+
+    def become_due(self, now: float, most: int) -> list[str]:
+        """At most `most` sessions that had to wait until now, each once."""
+        sessions: list[str] = []
+        while self._waiting and self._waiting[0][0] <= now and len(sessions) < most:
+            due, session = heappop(self._waiting)
+            if self._due.get(session) == due:
+                sessions.append(session)
+        return sessions
+
+    def wait_no_more(self) -> None:
+        """Forget which sessions have to wait: those that have changed are due by `due` alone."""
+        self._waiting.clear()
 
     def due(self, sessions: Iterable[str], now: float) -> list[str]:
         """Return the sessions that are due, the longest overdue first."""

@@ -59,6 +59,8 @@ class SqliteReports:
                 statement, [0, self._last_dirty, limit - len(rows)]
             )
         self._last_dirty = rows[-1][0] if rows else 0
+        if partitions == EVERY_PARTITION:
+            return [session for _, session, _ in rows]
         return [session for _, session, room in rows if partition_of(room) in partitions]
 
     async def backlog(self) -> int:
