@@ -18,13 +18,21 @@ from typing import NamedTuple
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
 
-from bench.worlds import GROUPS, KINDS, OWN, TICK, Plan, Problem, World, simulate
+from bench.worlds import GROUPS, KINDS, OWN, START, TICK, Plan, Problem, World, simulate
 from jmmc.answers.details import MOST_SPELLS
+from jmmc.answers.problem_incidents import answer_for
 from jmmc.maintenance.cause_records import MOST_PEOPLE
 from jmmc.quality.causes import Answer, Crowd, Records, likely_causes
 from jmmc.quality.causes.answer import Verdict
 from jmmc.quality.causes.crowd import EVERYBODY
 from jmmc.quality.causes.parameters import CLEAR
+from jmmc.quality.causes.recorded import (
+    HourAnswers,
+    RecordedIncident,
+    change_of_hour,
+    parts_of_hour,
+    problem_digest,
+)
 
 BASES = (0.01, 0.03, 0.1, 0.25)
 PEOPLE = {5: 2.0, 12: 2.0, 40: 2.0, 150: 1.0, 600: 0.3}
@@ -35,7 +43,9 @@ _MOST_OF_LARGE = 500  # Problems of a world with 5,000 people that are judged, s
 
 _SHARED_PATH = frozenset(("meeting", "bridge", "region", "service"))
 """Groups whose trouble at another participant reaches this one through the same group."""
-_TOGETHER, _ALONE = "network: others of it too", "network: nobody else then"
+_SMALL_GROUPS = ("meeting", "network", "provider")
+_TOGETHER, _ALONE = "{}: others of it too", "{}: nobody else then"
+_MEETINGS = {2: "2", 5: "3 to 5", 15: "6 to 15", 50: "16 to 50"}
 _ONLY_OF_PATH = frozenset(("up", "down", "delay", "jitter"))
 
 
@@ -137,16 +147,17 @@ class Judged(NamedTuple):
 
     @property
     def accuses(self) -> bool:
-        """Whether a group or a person is named that is innocent."""
-        return self.answer.likely is not None and self.suspects
-
-    @property
-    def suspects(self) -> bool:
-        """Whether an innocent one has 50 % and more, named or not."""
+        """Whether a group or a person that is innocent has 50 % and more, and so is named."""
         cause = self.answer.causes[0]
         if cause.probability < CLEAR or self.right_or_tie:
             return False
         return not (cause.kind in OWN and self.own)
+
+    @property
+    def together(self) -> int:
+        """How many were in the meeting."""
+        room = self.problem.summary.room
+        return sum(stay.room == room for stay in self.world.stays)
 
 
 def judge(world: World, every: int = 1) -> Iterator[Judged]:
@@ -165,6 +176,29 @@ def judge(world: World, every: int = 1) -> Iterator[Judged]:
         answer = likely_causes(problem.summary, problem.spell, crowd, records)
         took = time.process_time() - began
         yield Judged(world, problem, answer, _alike(world, problem, crowd), took)
+
+
+def as_shown(judged: Sequence[Judged]) -> Iterator[Judged]:
+    """The same problems of one world with the answers of their incidents, which pages show."""
+    if not judged:
+        return
+    world = judged[0].world
+    found = parts_of_hour(START, world.summaries, world.records, (), HourAnswers())
+    incident_of: dict[str, RecordedIncident] = {}
+    for stored in change_of_hour(START, found, ()).changed:
+        for part in stored.parts:
+            incident_of |= dict.fromkeys(part.problems.digests, stored.incident)
+    for item in judged:
+        problem, own = item.problem, item.answer
+        session = problem.summary.session
+        incident = incident_of.get(problem_digest(session, problem.spell.start))
+        if incident is not None:
+            answer = answer_for(incident, (session,), partial(_same, own))
+            yield item._replace(answer=answer)
+
+
+def _same(answer: Answer) -> Answer:
+    return answer
 
 
 def _as_read(records: Records, people: Iterable[str]) -> Records:
@@ -228,8 +262,9 @@ def accuracy(judged: Sequence[Judged]) -> None:
     by_kind: dict[str, list[Judged]] = defaultdict(list)
     for item in judged:
         by_kind[item.planted].append(item)
-    for item in by_kind["network"]:
-        by_kind[_ALONE if item.alone else _TOGETHER].append(item)
+    for kind in _SMALL_GROUPS:
+        for item in by_kind[kind]:
+            by_kind[(_ALONE if item.alone else _TOGETHER).format(kind)].append(item)
     rows: list[Sequence[object]] = [
         [
             "planted",
@@ -240,7 +275,8 @@ def accuracy(judged: Sequence[Judged]) -> None:
             "wrongly accused",
         ]
     ]
-    for kind in (*KINDS, "nothing", _TOGETHER, _ALONE):
+    parts = [name.format(kind) for kind in _SMALL_GROUPS for name in (_TOGETHER, _ALONE)]
+    for kind in (*KINDS, "nothing", *parts):
         items = by_kind[kind]
         if not items:
             continue
@@ -269,9 +305,32 @@ def accuracy(judged: Sequence[Judged]) -> None:
     named = [item for item in judged if item.answer.likely is not None]
     print(
         f"\nNamed: {share(len(named), len(judged))}, of these right or in a tie with what is right"
-        f" {share(sum(item.right_or_tie for item in named), len(named))}. 50 % and more has an"
-        f" innocent one in {share(sum(item.suspects for item in judged), len(judged))}"
+        f" {share(sum(item.right_or_tie for item in named), len(named))}"
     )
+
+
+def sizes(judged: Sequence[Judged]) -> None:
+    """Print how often answers are right by how many are on the server, and in the meeting."""
+    rows: list[Sequence[object]] = [
+        ["people", "problems", "top-1", "with ties", "wrongly accused", "named"]
+    ]
+    of_size: dict[str, list[Judged]] = defaultdict(list)
+    for item in judged:
+        of_size[f"server of {item.world.size:5,}"].append(item)
+        limit = next(limit for limit in _MEETINGS if item.together <= limit)
+        of_size[f"meeting of {_MEETINGS[limit]}"].append(item)
+    for name, items in sorted(of_size.items()):
+        rows.append(
+            [
+                name,
+                len(items),
+                share(sum(item.right for item in items), len(items)),
+                share(sum(item.right_or_tie for item in items), len(items)),
+                share(sum(item.accuses for item in items), len(items)),
+                share(sum(item.answer.likely is not None for item in items), len(items)),
+            ]
+        )
+    table(rows)
 
 
 def calibration(judged: Sequence[Judged]) -> float:
@@ -396,14 +455,21 @@ def main() -> None:
     for base in (options.base,) if options.base else BASES:
         began = time.perf_counter()
         judged: list[Judged] = []
+        shown: list[Judged] = []
         drawn = plans(base, kinds, options.worlds, first=options.seed, largest=options.largest)
         for plan, seed in drawn:
-            judged += judge(simulate(plan, seed))
+            found = [*judge(simulate(plan, seed))]
+            judged += found
+            shown += as_shown(found)
         for seed in range(options.seed, options.seed + options.large):
             for kind in kinds:
                 world = simulate(Plan(LARGE, base, kind), seed)
                 judged += judge(world, max(1, len(world.problems) // _MOST_OF_LARGE))
         report(base, judged)
+        print("\nAs pages show it, each problem with the answer of its incident:\n")
+        accuracy(shown)
+        print()
+        calibration(shown)
         print(f"\n{time.perf_counter() - began:.0f} s", flush=True)
 
 
@@ -417,6 +483,8 @@ def report(base: float, judged: Sequence[Judged]) -> None:
     calibration(judged)
     print()
     directions(judged)
+    print()
+    sizes(judged)
     took = sorted(item.seconds for item in judged)
     print(
         f"\nA cause takes, in CPU time, {1000 * took[len(took) // 2]:.2f} ms"

@@ -367,8 +367,9 @@ class _Server:
             people[stay.person.uid] = record_of_calls(earlier)
             calls += earlier
             for summary in earlier:
-                values = stay.values()
-                for sums in (whole, *(groups[kind, values[kind]] for kind in values)):
+                values = [*stay.values().items()]
+                values.append(("browser", stay.person.browser.rpartition(" ")[0]))
+                for sums in (whole, *(groups[key] for key in values)):
                     sums[0] += summary.known
                     sums[1] += summary.fair + summary.poor
                     sums[2] += 1

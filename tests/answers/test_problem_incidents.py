@@ -84,7 +84,7 @@ def test_everybody_else_in_an_incident_reads_its_answer() -> None:
 
 
 def test_an_own_cause_that_is_not_known_is_the_connection() -> None:
-    unclear = _answer("other end", "a", probability=0.6)
+    unclear = _answer("other end", "a", probability=0.4)
     shown = answer_for(_incident("i", 0, 9, unclear), {"a"}, lambda: _answer("region", "eu"))
     assert (shown.causes[0].kind, shown.causes[0].value) == ("line", "")
-    assert shown.likely is None, "below 70 %, as on the page of the incident"
+    assert shown.likely is None, "below 50 %, as on the page of the incident"

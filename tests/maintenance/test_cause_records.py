@@ -48,7 +48,7 @@ async def test_groups_count_the_last_whole_days_and_people_their_other_calls(sto
         return Rollup(DAY, start, dimension, sums)
 
     reports = store.reports
-    chrome = {"Chrome 130": (5000, 1000), "Firefox 133": (9000, 90)}
+    chrome = {"Chrome 130": (5000, 1000), "Chrome 131": (2000, 20), "Firefox 133": (9000, 90)}
     await reports.put_rollups(
         [
             *(day(before, ALL, **{ALL: (20_000, 1500)}) for before in (0, 1, 2, 3, 4)),
@@ -61,7 +61,10 @@ async def test_groups_count_the_last_whole_days_and_people_their_other_calls(sto
     )
     records = await read_records(reports, [now], ["me", "other", "me"], now.began)
     assert records.all == Record(known=60_000, bad=4500, calls=30)
-    assert records.groups == {("browser", "Chrome 130"): Record(10_000, 2000, 20)}
+    assert records.groups == {
+        ("browser", "Chrome 130"): Record(10_000, 2000, 20),
+        ("browser", "Chrome"): Record(14_000, 2040, 40),
+    }
     assert records.people == {"me": Record(known=900, bad=450, calls=1, machine=450)}
     assert records.base_rate == pytest.approx(0.075)
 

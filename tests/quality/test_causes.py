@@ -9,7 +9,7 @@ import msgspec
 import pytest
 
 from jmmc.core.model import Dialect, Session
-from jmmc.quality.causes import Answer, Crowd, Records, likely_causes
+from jmmc.quality.causes import Answer, Cause, Crowd, Records, likely_causes
 from jmmc.quality.causes.answer import Verdict
 from jmmc.quality.causes.incidents import Explained, Incident, incidents
 from jmmc.quality.causes.records import Record, record_of_calls
@@ -233,6 +233,28 @@ def test_a_browser_is_not_weak_in_all_versions_because_another_version_is() -> N
     assert sum(cause.probability for cause in family) < 0.25
 
 
+def test_a_browser_of_which_one_version_is_there_is_not_also_named_in_all_versions() -> None:
+    edge = [_person(n, _BAD, signs=("media",), browser="Edge 131", room=f"r{n}") for n in range(9)]
+    causes = _answer([*edge, *_elsewhere(30)]).causes
+    assert [cause.value for cause in causes if cause.kind == "browser"] == ["Edge 131"]
+
+
+def test_a_network_is_weak_also_where_problems_last_until_the_calls_end_and_others_hear_them() -> (
+    None
+):
+    """All calls end at one moment: that is none at which problems of the network end."""
+    office = [
+        _person(n, (1250 + 70 * n, 2000), network="office", room=f"r{n}", region=f"g{n}")
+        for n in range(6)
+    ]
+    others = [
+        _person(20 + n, (1250 + 70 * n, 2000), signs=("media",), senders=(n,), room=f"r{n}")
+        for n in range(6)
+    ]
+    before = _person(90, (1100, 1200), network="office")
+    assert _named(_answer([before, *office, *others, *_elsewhere(30)])) == ("network", "office")
+
+
 def test_a_system_is_named_by_who_has_it_and_had_such_problems_at_other_times() -> None:
     """Five of eight with it have slow machines, one after the other; nobody else has."""
     slow = [
@@ -319,12 +341,20 @@ def test_a_device_that_the_browser_reports_is_named() -> None:
     assert answer.causes[0].kind == "device"
 
 
-def test_probabilities_are_ranked_and_at_most_one() -> None:
-    answer = _answer([_person(0, _BAD), _person(1, room="room-0"), *_elsewhere()])
-    shares = [cause.probability for cause in answer.causes]
-    assert shares == sorted(shares, reverse=True)
-    assert 0.9 < sum(shares) <= 1.001
-    assert sum(answer.sides.values()) == pytest.approx(1, abs=0.05)
+def test_probabilities_are_ranked_and_leave_a_part_open_where_an_innocent_one_may_be_first() -> (
+    None
+):
+    outage = _answer(
+        [*(_person(n, _BAD, region="eu", room=f"r{n}") for n in range(9)), *_elsewhere()]
+    )
+    beside = [_person(1, _BAD, network="n0"), _person(2, network="n0")]
+    few = _answer([_person(0, _BAD), *beside, *_elsewhere(6)])
+    for answer, least, most in ((outage, 0.95, 1.001), (few, 0.45, 0.7)):
+        shares = [cause.probability for cause in answer.causes]
+        assert shares == sorted(shares, reverse=True)
+        assert least < sum(shares) <= most
+        assert (answer.likely is None) is (max(shares) < 0.5)
+    assert few.likely is None
 
 
 def test_the_same_question_has_the_same_answer_whatever_the_order_of_the_others() -> None:
@@ -380,6 +410,22 @@ def test_a_sender_and_those_who_receive_it_are_one_incident() -> None:
     (incident,) = _incidents([*receivers, sender, *_elsewhere()])
     assert incident.answer.causes[0].value == sender.session
     assert incident.people == 5
+
+
+def test_a_sender_who_came_back_is_one_cause_and_not_one_for_each_session() -> None:
+    receivers = [_person(n, _BAD, signs=("media",), room="r") for n in range(2)]
+    sessions = [f"{number:024}" for number in (8, 9)]
+    explained = [
+        Explained(
+            receiver,
+            receiver.spells[0],
+            Answer(Verdict.LIKELY, (Cause("other end", session, share, 0, 0, 0, 0),)),
+        )
+        for receiver, session, share in zip(receivers, sessions, (0.8, 0.9), strict=True)
+    ]
+    (incident,) = incidents(explained, dict.fromkeys(sessions, "uid-8"))
+    (cause,) = incident.answer.causes
+    assert (cause.value, cause.probability) == (sessions[1], pytest.approx(0.85))
 
 
 def test_problems_of_two_people_with_causes_of_their_own_are_two_incidents() -> None:

@@ -117,6 +117,12 @@ def test_problems_that_begin_or_end_within_the_moment_are_at_once(
     assert bool(scene.at_once) is at_once
 
 
+def test_problems_that_last_until_calls_end_do_not_end_at_once() -> None:
+    me = _person(0, (1400, 2000))
+    assert not _scene(_person(1, (1300, 2000)), me=me, end=2000).at_once
+    assert _scene(_person(1, (1405, 2000)), me=me, end=2000).at_once
+
+
 def test_who_only_receives_what_another_one_sends_is_secondary() -> None:
     sender = _person(1, (1400, 1600), signs=("up",), room="r")
     receiver = _person(2, (1400, 1600), signs=("media",), senders=(1,), room="r")

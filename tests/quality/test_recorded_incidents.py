@@ -1,5 +1,6 @@
 """Incidents found hour by hour, from what the hour before left of each."""
 
+import msgspec
 import pytest
 
 from jmmc.quality.causes import Answer, Cause, Explained, Records, incidents
@@ -50,10 +51,35 @@ def test_problems_of_one_moment_without_a_clear_cause_are_one_incident_also_at_a
     assert [incident.people for incident in _found(_pair(edge - 15, edge + 5))] == [1, 1]
 
 
+def test_a_sender_who_came_back_in_the_next_hour_is_still_one_cause() -> None:
+    edge = _H + HOUR
+    there = (_H, edge + 1800)
+    spans = (edge - 300, edge - 60), (edge + 10, edge + 250)
+    receivers = [
+        msgspec.structs.replace(
+            person(n, *spans, there=there, signs=("media",), room="r"),
+            spells=tuple(
+                person(n, span, there=there, signs=("media",), senders=(sender,)).spells[0]
+                for span, sender in zip(spans, (8, 9), strict=True)
+            ),
+        )
+        for n in range(4)
+    ]
+    before = person(8, spans[0], there=(_H, edge - 50), signs=("up",), room="r")
+    after = person(9, spans[1], there=(edge - 40, edge + 1800), signs=("up",), room="r")
+    after = msgspec.structs.replace(after, browser_id=before.browser_id)
+    others = [person(20 + n, there=there) for n in range(12)]
+    (incident,) = _found([*receivers, before, after, *others])
+    assert incident.people == 5
+    named = [cause.value for cause in incident.answer.causes if cause.kind == "other end"]
+    assert len({before.session, after.session} & {*named}) == 1
+    assert incident.answer.likely is not None
+
+
 @pytest.mark.parametrize(
-    ("own", "of_region", "found"), [(0.3, 0.6, [2]), (0.7, 0.28, [1, 1]), (0.4, 0.35, [2])]
+    ("own", "of_region", "found"), [(0.3, 0.6, [2]), (0.7, 0.28, [1, 1]), (0.35, 0.4, [1, 1])]
 )
-def test_what_is_clearly_the_problem_of_one_participant_joins_no_incident_of_a_group(
+def test_a_problem_joins_the_incident_of_a_group_that_is_named_for_it_and_no_other(
     own: float, of_region: float, found: list[int]
 ) -> None:
     def problem(number: int, start: int, **causes: float) -> Explained:

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Collection, Iterable
 
 from jmmc.quality.causes import Records
-from jmmc.quality.causes.records import Record, record_of_calls, record_of_sums
+from jmmc.quality.causes.records import Record, family_of, record_of_calls, record_of_sums
 from jmmc.quality.filters import SummaryFilter
 from jmmc.quality.rollups import ALL, DAY, Rollup, by_value, total
 from jmmc.quality.summary import Summary
@@ -39,6 +39,8 @@ async def read_records(
     groups: dict[tuple[str, str], Record] = {}
     for kind in _KINDS if of_all.known else ():
         values = {value for summary in subjects for value in summary.values_of(kind) if value}
+        if kind == "browser":
+            values |= {family for value in values if (family := family_of(value))}
         for rollup in await reports.rollups(kind, DAY, since, until):
             await asyncio.to_thread(_add, groups, kind, values, rollup)
     found: dict[str, Record] = {}
@@ -60,11 +62,13 @@ def _add(
     values: Collection[str],
     rollup: Rollup,
 ) -> None:
-    """Add what a day says of the values."""
-    for value in values:
-        if value in rollup.values:
-            day = record_of_sums(total(rollup.values[value], rollup.start))
-            before = groups.get((kind, value), Record())
-            groups[kind, value] = Record(
-                before.known + day.known, before.bad + day.bad, before.calls + day.calls
-            )
+    """Add what a day says of the values; of a browser without its version, all versions."""
+    for value, sums in rollup.values.items():
+        names = (value, family_of(value)) if kind == "browser" else (value,)
+        for name in names:
+            if name in values:
+                day = record_of_sums(total(sums, rollup.start))
+                before = groups.get((kind, name), Record())
+                groups[kind, name] = Record(
+                    before.known + day.known, before.bad + day.bad, before.calls + day.calls
+                )

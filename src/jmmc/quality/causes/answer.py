@@ -1,11 +1,10 @@
 """What the model answers: ranked causes, the facts that decided, and what is missing."""
 
-from collections.abc import Mapping, Sequence
 from enum import Enum
 
 from msgspec import Struct
 
-from jmmc.quality.causes.parameters import CLEAR, SURE, VERSION
+from jmmc.quality.causes.parameters import CLEAR, VERSION
 
 OTHER_END = "other end"
 """The kind of a cause at another participant; its value is that participant's session."""
@@ -57,9 +56,11 @@ class Verdict(Enum):
 class Answer(Struct, frozen=True):
     """The likely causes of one problem, the most probable first.
 
-    `verdict` says whether the first one is named: see `is_clear`. `ties`: the places in `causes`
-    that explain as much as the first one, because the same people are in these groups. `missing`
-    names what would have told more. `sides` has the probability of each of `SIDES`.
+    The first one is named where it has half of the probability and more. All of them have less than
+    1 together where it is less sure that the first one is right (`parameters.SURE`). `ties`: the
+    places in `causes` that explain as much as the first one, because the same people are in these
+    groups. `missing` names what would have told more. `sides` has the probability of each of
+    `SIDES`.
     """
 
     verdict: Verdict
@@ -72,19 +73,5 @@ class Answer(Struct, frozen=True):
     @property
     def likely(self) -> Cause | None:
         """The cause that is named, if one is."""
-        return self.causes[0] if is_clear(self.causes, self.ties, self.sides) else None
-
-
-def is_clear(causes: Sequence[Cause], ties: Sequence[int], sides: Mapping[str, float]) -> bool:
-    """Whether the first cause is named: it is probable, and hardly anybody else is the cause.
-
-    Which of a participant's own causes it is may be less sure than that it is one of these, and
-    which of the groups with the same people less than that it is one of them.
-    """
-    if not causes or causes[0].probability < CLEAR:
-        return False
-    first = causes[0]
-    sure = first.probability + sum(causes[place].probability for place in ties)
-    if SIDES[first.kind] == "participant":
-        sure = max(sure, sides.get("participant", 0.0))
-    return sure >= SURE
+        first = self.causes[0] if self.causes else None
+        return first if first and first.probability >= CLEAR else None

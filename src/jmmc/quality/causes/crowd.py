@@ -14,6 +14,7 @@ from typing import NamedTuple
 
 from jmmc.quality.causes.habits import Habit, habit_of
 from jmmc.quality.causes.parameters import MOMENT
+from jmmc.quality.causes.records import family_of
 from jmmc.quality.causes.signs import signs_of
 from jmmc.quality.grading import Grade, Spell
 from jmmc.quality.segments import Segment
@@ -133,10 +134,14 @@ class Crowd:
         self._namings, self._people = _namings(self.sessions, signs)
         starts: list[tuple[int, int]] = []
         ends: list[tuple[int, int]] = []
+        self._own_starts: list[int] = []
+        self._own_ends: list[int] = []
         for place, summary in enumerate(self.sessions):
             if place % _AT_A_TIME == 0:
                 pause()
             self._add(summary, place, signs[place], changes, starts, ends)
+        self._own_starts.sort()
+        self._own_ends.sort()
         self._good, self._bad, self._secondary, *with_sign = (
             list(accumulate(of_slot[: self._slots], xor)) for of_slot in changes
         )
@@ -167,12 +172,17 @@ class Crowd:
             if span.grade >= Grade.GOOD:
                 self._change(good if span.grade is Grade.GOOD else bad, span.start, span.end, bit)
         for spell, signs in zip(summary.spells, signs_of_spells, strict=True):
+            recovered = spell.end < summary.ended  # Else the problem lasted, and the call ended.
             starts.append((spell.start, bit))
-            ends.append((spell.end, bit))
+            if recovered:
+                ends.append((spell.end, bit))
             if self._is_received(summary, spell, signs, bit):
                 self._change(secondary, spell.start, spell.end, bit)
             else:
                 self._own_problems.append((place, spell, signs))
+                self._own_starts.append(spell.start)
+                if recovered:
+                    self._own_ends.append(spell.end)
             for sign, of_slot in zip(SIGNS, of_sign, strict=True):
                 if sign in signs:
                     self._change(of_slot, spell.start, spell.end, bit)
@@ -253,7 +263,10 @@ class Crowd:
         secondary = 0
         for at in looks:
             secondary |= self._secondary[at]
-        at_once = affected & (_around(self._starts, start) | _around(self._ends, end))
+        at_once = _around(self._starts, start)
+        if end < subject.ended:
+            at_once |= _around(self._ends, end)
+        at_once &= affected
         values = subject.values_at(start) if subject.segments else {}
         groups = [
             Group(kind, value, self._members(kind, value, start))
@@ -326,17 +339,17 @@ class Crowd:
         """
         found = []
         for place, spell, signs in self._own_problems:
-            if not (
-                self._is_common(self._starts, spell.start) or self._is_common(self._ends, spell.end)
-            ):
+            is_common = self._is_common(self._own_starts, spell.start)
+            if spell.end < self.sessions[place].ended:
+                is_common |= self._is_common(self._own_ends, spell.end)
+            if not is_common:
                 held = min(spell.end, self._until) - max(spell.start, self._since)
                 found.append((place, max(0, held), signs))
         return found
 
-    def _is_common(self, moments: Sequence[tuple[int, int]], at: int) -> bool:
+    def _is_common(self, moments: Sequence[int], at: int) -> bool:
         """Whether more problems begin, or end, at a moment than by chance."""
-        first = bisect_left(moments, (at - MOMENT, 0))
-        found = bisect_right(moments, (at + MOMENT + 1, 0)) - first - 1
+        found = bisect_right(moments, at + MOMENT) - bisect_left(moments, at - MOMENT) - 1
         expected = len(moments) * 2 * MOMENT / max(1, self._until - self._since)
         return found > expected + _UNUSUAL * max(1.0, sqrt(expected))
 
@@ -358,7 +371,7 @@ class Crowd:
 
     def versions(self, browser: str) -> Iterable[Set]:
         """The sessions of each version of a browser."""
-        for value in self._versions.get(browser.rpartition(" ")[0], ()):
+        for value in self._versions.get(family_of(browser), ()):
             yield self._members("browser", value, self._since)
 
     def of_person(self, browser_id: str) -> Set:
@@ -442,10 +455,8 @@ def _names(kind: str, value: str) -> tuple[str, ...]:
     """The values under which a session is found: a browser also without its version."""
     if not value:
         return ()
-    family, space, version = value.rpartition(" ")
-    if kind == "browser" and space and version[:1].isdigit():
-        return value, family
-    return (value,)
+    family = family_of(value) if kind == "browser" else ""
+    return (value, family) if family else (value,)
 
 
 def _around(moments: Sequence[tuple[int, int]], at: int) -> Set:

@@ -8,7 +8,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from jmmc.core.fields import Moment
-from jmmc.quality.causes.answer import OTHER_END, SIDES, Answer, Cause, Verdict, is_clear
+from jmmc.quality.causes.answer import OTHER_END, SIDES, Answer, Cause, Verdict
 from jmmc.quality.causes.parameters import CANDIDATE, CLEAR, MOMENT, VERSION
 from jmmc.quality.causes.signs import signs_of
 from jmmc.quality.grading import Grade, Spell, added_reasons
@@ -19,7 +19,7 @@ APART = 60
 APART_OF_ONE = 300
 """The same of problems that one participant causes: a weak line comes and goes."""
 
-_LEAST = 0.25  # Probability of a cause by which two problems are joined.
+_LEAST = 0.25  # Probability of causes in common by which problems of one moment are joined.
 _PERSON = "person"
 _OWN = frozenset(kind for kind, side in SIDES.items() if side == "participant")
 _OF_ONE = _OWN | {OTHER_END}
@@ -122,9 +122,13 @@ class Earlier(Struct, frozen=True):
 
 
 class Group:
-    """Problems of one incident; `earlier` is what was found of it before, if anything was."""
+    """Problems of one incident; `earlier` is what was found of it before, if anything was.
 
-    def __init__(self, earlier: Earlier | None = None) -> None:
+    `person_of` has the person of each session.
+    """
+
+    def __init__(self, person_of: Mapping[str, str], earlier: Earlier | None = None) -> None:
+        self._person_of = person_of
         self.earlier = earlier
         self.problems: list[Explained] = []
         self.start = self.end = earlier.end if earlier else 0
@@ -156,7 +160,7 @@ class Group:
         return {
             key: round(weight / self._seconds, 3)
             for key, weight in self._weights.items()
-            if weight >= _LEAST * self._seconds
+            if weight >= CLEAR * self._seconds
         }
 
     def take(self, other: "Group") -> None:
@@ -175,7 +179,7 @@ class Group:
     @property
     def answer(self) -> Answer:
         """One answer of all problems."""
-        return _together(self.problems)
+        return _together(self.problems, self._person_of)
 
 
 def incidents(
@@ -200,15 +204,15 @@ def joined(
     """Join problems by cause and time, also with incidents that were found before.
 
     `person_of` has the person (`browser_id`) of each session. Two problems are one incident where
-    they overlap and have a cause in common that each of them makes probable. Those that begin at
-    the same moment with the same sign are also one where causes in common are probable only
-    together; or where no cause is clear and they are in the same meeting.
+    they overlap and the same cause is named for each of them. Those that begin at the same moment
+    with the same sign are also one where causes in common are probable only together; or where no
+    cause is clear and they are in the same meeting.
     """
     groups: list[Group] = []
     open_by_key: dict[Key, list[Group]] = {}
     before: list[tuple[Beginning, Group]] = []
     for former in earlier:
-        seed = Group(former)
+        seed = Group(person_of, former)
         for key in _joining(former.weights):
             open_by_key.setdefault(key, []).append(seed)
         before += [(beginning, seed) for beginning in former.beginnings]
@@ -222,7 +226,7 @@ def joined(
         joining = _joining(weights)
         group = _group_of(here.start, joining, open_by_key) or _group_at_once(here, at_once)
         if group is None:
-            group = Group()
+            group = Group(person_of)
         if not group.problems:
             groups.append(group)
         group.add(problem, weights)
@@ -247,17 +251,8 @@ def _weights(problem: Explained, person_of: Mapping[str, str]) -> dict[Key, floa
 
 
 def _joining(weights: Mapping[Key, float]) -> dict[Key, float]:
-    """The probable causes by which a problem, or an incident, joins others.
-
-    What is clearly one participant's is of no group and of nobody else, and the other way round.
-    """
-    probable = {key: weight for key, weight in weights.items() if weight >= _LEAST}
-    first = max(probable, key=lambda key: probable[key], default=None)
-    if first is None or probable[first] < CLEAR:
-        return probable
-    if first[0] == _PERSON:
-        return {first: probable[first]}
-    return {key: weight for key, weight in probable.items() if key[0] != _PERSON}
+    """The cause by which a problem, or an incident, joins others: the one that is named, if any."""
+    return {key: weight for key, weight in weights.items() if weight >= CLEAR}
 
 
 def _key(cause: Cause, summary: Summary, person_of: Mapping[str, str]) -> Key:
@@ -280,7 +275,7 @@ def _group_of(
         open_by_key[key] = still_open
         for group in reversed(still_open):
             common = min(weight, group.share(key))
-            if common >= _LEAST and (not best or common > best[0]):
+            if common >= CLEAR and (not best or common > best[0]):
                 best = common, group
     return best[1] if best else None
 
@@ -306,7 +301,7 @@ def _merged(groups: Sequence[Group], pause: Callable[[], None]) -> list[Group]:
             open_by_key[key] = still_open
             for other in still_open:
                 two_known = other.earlier is not None and group.earlier is not None
-                if not two_known and other.share(key) >= _LEAST:
+                if not two_known and other.share(key) >= CLEAR:
                     whole = other
         if whole is None:
             whole = group
@@ -338,23 +333,50 @@ def incident_of(problems: Sequence[Explained], answer: Answer, id_: str | None =
     )
 
 
-def _together(problems: Sequence[Explained]) -> Answer:
+def _together(problems: Sequence[Explained], person_of: Mapping[str, str]) -> Answer:
     """One answer of several problems: what one participant has and others receive is one cause."""
     if len(problems) == 1:
         return problems[0].answer
-    longest = max(problems, key=lambda problem: problem.seconds)
-    if len({problem.summary.browser_id for problem in problems}) == 1:
-        return mean_answer([(problem.answer, problem.seconds) for problem in problems])
+    of_one = len({problem.summary.browser_id for problem in problems}) == 1
     answers = [
-        (as_seen_by_others(problem.answer, problem.summary.session), problem.seconds)
+        (
+            problem.answer
+            if of_one
+            else as_seen_by_others(problem.answer, problem.summary.session),
+            problem.seconds,
+        )
         for problem in problems
     ]
-    answer = mean_answer(answers)
-    first = answer.causes[0]
-    own = {problem.summary.session for problem in problems}
-    if len(own) == 1 and first.kind == OTHER_END and first.value in own:
-        return longest.answer
-    return answer
+    return mean_answer(with_one_end_each(answers, person_of))
+
+
+def with_one_end_each(
+    answers: Sequence[tuple[Answer, int]], person_of: Mapping[str, str]
+) -> list[tuple[Answer, int]]:
+    """The answers, each with its seconds, in which a participant of several sessions is one cause.
+
+    Its session is the one that explains most.
+    """
+    weights: dict[str, float] = {}
+    for answer, seconds in answers:
+        for cause in answer.causes:
+            if cause.kind == OTHER_END:
+                weights[cause.value] = weights.get(cause.value, 0.0) + cause.probability * seconds
+    session_of: dict[str, str] = {}
+    for session in sorted(weights, key=lambda session: (-weights[session], session)):
+        session_of.setdefault(person_of.get(session, session), session)
+    if len(session_of) == len(weights):
+        return list(answers)
+
+    def renamed(cause: Cause) -> Cause:
+        if cause.kind != OTHER_END:
+            return cause
+        return replace(cause, value=session_of[person_of.get(cause.value, cause.value)])
+
+    return [
+        (replace(answer, causes=tuple(map(renamed, answer.causes))), seconds)
+        for answer, seconds in answers
+    ]
 
 
 def as_seen_by_others(answer: Answer, session: str) -> Answer:
@@ -424,7 +446,7 @@ def mean_answer(answers: Sequence[tuple[Answer, int]]) -> Answer:
     for answer, _ in answers:
         missing &= set(answer.missing)
     sides = {side: round(weight, 3) for side, weight in sides.items()}
-    is_named = is_clear(causes, ties, sides)
+    is_named = causes[0].probability >= CLEAR
     verdict = Verdict.TIE if ties else Verdict.LIKELY if is_named else Verdict.UNCLEAR
     return Answer(
         verdict,

@@ -32,6 +32,10 @@ For a cause h of a problem of one participant, the answer's probability is propo
   the last days, against everybody (beta-binomial). They speak of groups and people that are weak
   for days; an incident has no history.
 
+What is said differs from that in two ways, which are measured (`ranking`): differences between
+causes count by a power of `SHARPNESS`; and where an innocent one may be first, all probabilities
+are lowered, so that no cause is named.
+
 Groups that have the same people explain as much as each other; then the rates decide, and the
 answer says that it is a tie. So it does of the two ends of a call from peer to peer, which measure
 one path.

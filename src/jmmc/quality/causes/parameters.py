@@ -10,7 +10,7 @@ from collections.abc import Mapping
 
 from msgspec import Struct
 
-VERSION = 4
+VERSION = 5
 """Version of the model; answers that are stored name it."""
 
 
@@ -160,9 +160,14 @@ LASTING_SECONDS = (200.0, 1.2)
 CANDIDATE = 0.02
 """Probability from which a cause is in an answer."""
 CLEAR = 0.5
-"""Probability from which a cause may be named."""
-SURE = 0.7
-"""Probability, besides, that it is no innocent one that is named: of what a participant has alone
-all of it counts, of groups with the same people all of these."""
+"""Probability from which a cause is named."""
+SHARPNESS = 1.5
+"""The power by which the differences of causes count: without it, what is said with 75 % is right
+in 88 % of simulated problems."""
+SURE = 0.87
+CERTAIN = 0.95
+"""How sure it is that no innocent one is first: of what a participant has alone all of it counts,
+of groups with the same people all of these. Below `SURE` probabilities are lowered, so that no
+cause is named; from `CERTAIN` on they are not."""
 FEW = 3
 """Others with known grades below which an answer says that it cannot compare."""

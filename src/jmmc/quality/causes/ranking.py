@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from math import exp
 
 from jmmc.quality.causes import parameters as p
-from jmmc.quality.causes.answer import OTHER_END, SIDES, Answer, Cause, Fact, Verdict, is_clear
+from jmmc.quality.causes.answer import OTHER_END, SIDES, Answer, Cause, Fact, Verdict
 from jmmc.quality.causes.hypothesis import Hypothesis
 from jmmc.quality.causes.problem import Counts, Problem
 from jmmc.quality.causes.records import Record
@@ -15,7 +15,7 @@ _MOST_FACTS = 3
 _LEAST_FACT = 0.7  # Nats.
 _OF_PATH = frozenset(("line", "chance", OTHER_END))
 _TIE_OF_PATH = 4.0  # Times as probable as another is no tie, of the ends of a path.
-_TIE = 8.0  # The same of groups, whoever is in both.
+_TIE = 40.0  # The same of groups, whoever is in both.
 
 
 def ranked_answer(problem: Problem, hypotheses: Sequence[Hypothesis]) -> Answer:
@@ -27,21 +27,41 @@ def ranked_answer(problem: Problem, hypotheses: Sequence[Hypothesis]) -> Answer:
         zip((weight / total for weight in weights), hypotheses, strict=True),
         key=lambda pair: (-pair[0], pair[1].kind, pair[1].value),
     )
-    sides: dict[str, float] = {}
-    for probability, hypothesis in ranked:
-        side = SIDES[hypothesis.kind]
-        sides[side] = sides.get(side, 0.0) + probability
     shown = [
         pair for at, pair in enumerate(ranked[:_MOST_CAUSES]) if not at or pair[0] >= p.CANDIDATE
     ]
     ties = _ties(problem, shown)
+    probabilities = _said([share for share, _ in ranked], [other.kind for _, other in ranked], ties)
+    sides: dict[str, float] = {}
+    for probability, (_, hypothesis) in zip(probabilities, ranked, strict=True):
+        side = SIDES[hypothesis.kind]
+        sides[side] = sides.get(side, 0.0) + probability
+    everybody = problem.counts(-1, problem.expected)
     causes = tuple(
-        _cause(problem, probability, hypothesis, ranked) for probability, hypothesis in shown
+        _cause(problem, probability, hypothesis, ranked, everybody)
+        for probability, (_, hypothesis) in zip(probabilities, shown, strict=False)
     )
     missing = _missing(problem)
     shares = {side: round(share, 3) for side, share in sides.items() if share >= p.CANDIDATE}
-    verdict = _verdict(missing, is_tie=bool(ties), is_clear=is_clear(causes, ties, shares))
+    verdict = _verdict(missing, is_tie=bool(ties), is_clear=causes[0].probability >= p.CLEAR)
     return Answer(verdict, causes, ties, missing, shares)
+
+
+def _said(shares: Sequence[float], kinds: Sequence[str], ties: Sequence[int]) -> list[float]:
+    """The probabilities that are said, of those by the model, the largest first.
+
+    Corrected by how often such answers were right, and less where an innocent one may be first.
+    """
+    sharp = [share**p.SHARPNESS for share in shares]
+    total = sum(sharp)
+    sharp = [share / total for share in sharp]
+    sure = sharp[0] + sum(sharp[at] for at in ties)
+    if SIDES[kinds[0]] == "participant":
+        own = zip(kinds, sharp, strict=True)
+        sure = max(sure, sum(share for kind, share in own if SIDES[kind] == "participant"))
+    least = p.CLEAR / p.SURE
+    above = min(1.0, max(0.0, (sure - p.SURE) / (p.CERTAIN - p.SURE)))
+    return [(least + (1 - least) * above) * share for share in sharp]
 
 
 def _ties(problem: Problem, shown: Sequence[tuple[float, Hypothesis]]) -> tuple[int, ...]:
@@ -91,12 +111,12 @@ def _cause(
     probability: float,
     hypothesis: Hypothesis,
     ranked: Sequence[tuple[float, Hypothesis]],
+    everybody: Counts,
 ) -> Cause:
     members = hypothesis.members
     if members is None:
         members = problem.meeting.members
     inside = problem.counts(members, problem.expected)
-    everybody = problem.counts(-1, problem.expected)
     bad, known = inside.bad, sum(inside)
     return Cause(
         hypothesis.kind,

@@ -26,6 +26,7 @@ from jmmc.quality.causes.incidents import (
     as_seen_by_others,
     joined,
     mean_answer,
+    with_one_end_each,
 )
 from jmmc.quality.causes.model import likely_causes
 from jmmc.quality.causes.parameters import MOMENT
@@ -36,7 +37,7 @@ from jmmc.quality.grading import Grade, Spell, added_reasons
 from jmmc.quality.rollups import HOUR
 from jmmc.quality.summary import Summary
 
-VERSION = f"{CAUSES_VERSION}.3"
+VERSION = f"{CAUSES_VERSION}.1"
 """Version of the incidents that are kept: of likely causes, and of how they are joined."""
 
 BEFORE, AFTER = 300, 900
@@ -165,6 +166,8 @@ class Part(Struct, frozen=True):
     """How the problems of the hour's last moments began; the next hour may have others of them."""
     problems: Counted = Counted(())
     """Its problems, each a session and when it began there."""
+    person_of: dict[str, str] = {}
+    """By session of `names` a digest of its person, who may have had several."""
 
 
 class StoredIncident(Struct, frozen=True):
@@ -191,9 +194,11 @@ class StoredIncident(Struct, frozen=True):
         longest = max(parts, key=lambda part: (part.seconds, part.hour))
         people = _count(part.people for part in parts)
         answers = [part.answer if people == 1 else _of_part(part) for part in parts]
-        answer = mean_answer(
-            [(of_part, part.seconds) for of_part, part in zip(answers, parts, strict=True)]
-        )
+        person_of = {
+            session: person for part in parts for session, person in part.person_of.items()
+        }
+        weighed = [(of_part, part.seconds) for of_part, part in zip(answers, parts, strict=True)]
+        answer = mean_answer(with_one_end_each(weighed, person_of))
         sessions = _worst_sessions(session for part in parts for session in part.worst_sessions)
         named = {sessions[0].session, *(cause.value for cause in answer.causes)}
         incident = RecordedIncident(
@@ -377,6 +382,11 @@ def _part_of(group: Group, hour: int, crowd: Crowd) -> Part:
     sessions = _worst_sessions(_session(session, listed) for session, listed in of_session.items())
     named = {sessions[0].session}
     named |= {cause.value for cause in answer.causes if cause.kind == OTHER_END}
+    of_named = {
+        session: crowd.sessions[crowd.place_of[session]]
+        for session in sorted(named)
+        if session in crowd.place_of
+    }
     weights = nlargest(_MOST_KEYS, group.shares.items(), key=lambda item: (item[1], item[0]))
     return Part(
         hour,
@@ -397,11 +407,7 @@ def _part_of(group: Group, hour: int, crowd: Crowd) -> Part:
         _shares(longest, crowd),
         _worst_meetings(_meeting(room, listed) for room, listed in of_meeting.items()),
         sessions,
-        {
-            session: _short_name(crowd.sessions[crowd.place_of[session]])
-            for session in sorted(named)
-            if session in crowd.place_of
-        },
+        {session: _short_name(summary) for session, summary in of_named.items()},
         tuple(of_network.most_common(_MOST_NETWORKS)),
         tuple(
             Beginning.of(problem)
@@ -411,6 +417,7 @@ def _part_of(group: Group, hour: int, crowd: Crowd) -> Part:
         Counted.of(
             {_problem_name(problem.summary.session, problem.spell.start) for problem in problems}
         ),
+        {session: _digest(summary.browser_id) for session, summary in of_named.items()},
     )
 
 

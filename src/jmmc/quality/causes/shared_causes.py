@@ -62,6 +62,8 @@ def shared_causes(problem: Problem, passed_on: float) -> Iterable[Shared]:
         shared = p.SHARED[group.kind]
         members = group.members
         if group.kind == "browser" and group.value != problem.subject.browser:
+            if not members & ~_own_version(problem):
+                continue  # All of it is the participant's version, which is considered.
             members &= ~_worst_version(problem, members)
         inside = problem.own_problems(members)
         signs = log_probability(problem.signs, shared.signs)
@@ -134,7 +136,7 @@ def _log_habits(problem: Problem, group: Group) -> Sequence[float]:
     inside, usual = problem.habits(group.members)
     if group.kind != "browser" or group.value == problem.subject.browser:
         return log_weak_group(inside, usual)
-    own, *_ = (other.members for other in problem.scene.groups if other.kind == "browser")
+    own = _own_version(problem)
     of_own, of_others, of_all_but_worst = (
         log_weak_group(problem.habits(members)[0], usual)
         for members in (
@@ -146,10 +148,15 @@ def _log_habits(problem: Problem, group: Group) -> Sequence[float]:
     return [*map(add, of_own, map(min, of_others, of_all_but_worst))]
 
 
+def _own_version(problem: Problem) -> Set:
+    own, *_ = (group.members for group in problem.scene.groups if group.kind == "browser")
+    return own
+
+
 def _worst_version(problem: Problem, family: Set) -> Set:
     """Of the other versions of a browser, the one with the most problems: it may be why."""
     affected = problem.scene.affected
-    own, *_ = (group.members for group in problem.scene.groups if group.kind == "browser")
+    own = _own_version(problem)
     return max(
         (version & ~own for version in problem.crowd.versions(problem.subject.browser)),
         key=lambda version: (version & family & affected).bit_count(),
