@@ -17,6 +17,8 @@ import os
 import random
 import sys
 import time
+import urllib.parse
+import urllib.request
 from collections import Counter, defaultdict, deque
 from collections.abc import Awaitable, Callable, Generator, Iterable, Sequence
 from contextlib import suppress
@@ -55,6 +57,8 @@ class Target:
     port: int
     token: str
     counts: defaultdict[str, Counter[str]] = field(default_factory=lambda: defaultdict(Counter))
+    form: str = ""
+    """The hidden field of the sign-in form, which anybody may ask for."""
     flapping: deque[str] = field(default_factory=lambda: deque(maxlen=40))
     """Ids of sessions whose grade alternates: the dearest to show."""
 
@@ -96,6 +100,15 @@ class Attacker:
     def get(self, path: str, *headers: str) -> bytes:
         lines = [f"GET {path} HTTP/1.1", *self._common(), *headers]
         return "\r\n".join(lines).encode() + b"\r\n\r\n"
+
+    def sign_in(self) -> bytes:
+        """A sign-in with a wrong password, as the form of the sign-in page sends it."""
+        fields = {"form": self.target.form, "to": "", "name": "admin", "password": self.word(16)}
+        body = urllib.parse.urlencode(fields)
+        lines = ["POST /login HTTP/1.1", *self._common()]
+        lines += ["Content-Type: application/x-www-form-urlencoded"]
+        lines += [f"Content-Length: {len(body)}\r\n\r\n{body}"]
+        return "\r\n".join(lines).encode()
 
     def _common(self) -> list[str]:
         return ["Host: x", f"X-Forwarded-For: {self.address}"]
@@ -230,6 +243,12 @@ def garbage(attacker: Attacker) -> Requests:
     while True:
         yield attacker.chance.choice(fixed)
         yield attacker.post(attacker.chance.randbytes(30_000))
+
+
+def wrong_passwords(attacker: Attacker) -> Requests:
+    """Sign-ins with a wrong password: verifying one takes 50 ms."""
+    while True:
+        yield attacker.sign_in()
 
 
 _QUESTIONS = (
@@ -370,6 +389,7 @@ KINDS = (
     Kind("held connections", 20, 20, work=hold_connection),
     Kind("dear questions", 10, 2, questions),
     Kind("garbage", 20, 2, garbage),
+    Kind("wrong passwords", 10, 2, wrong_passwords),
 )
 
 
@@ -392,6 +412,12 @@ async def _run(attacker: Attacker, kind: Kind, rate: float) -> None:
     await kind.work(attacker, kind, rate)
 
 
+def sign_in_form(port: int) -> str:
+    """The hidden field of the sign-in form of a collector. Raises `OSError`."""
+    with urllib.request.urlopen(f"http://127.0.0.1:{port}/login", timeout=_TIMEOUT) as page:
+        return str(page.read().decode().partition('name="form" value="')[2].partition('"')[0])
+
+
 def _print_counts(target: Target) -> None:
     print(json.dumps({kind.name: target.counts[kind.name] for kind in KINDS}), flush=True)
 
@@ -407,7 +433,7 @@ async def main() -> None:
     parser.add_argument("--kind", action="append", choices=names, help="only this; repeatable")
     options = parser.parse_args()
     os.nice(_NICE)  # It shares the machine with the collector and those who measure it.
-    target = Target(options.port, options.token)
+    target = Target(options.port, options.token, form=sign_in_form(options.port))
     given = {"rate": options.rate, "seed": options.seed, "kinds": options.kind or ()}
     attacking = asyncio.create_task(attack(target, options.each, **given))
     _print_counts(target)  # Says that it has started.

@@ -24,7 +24,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
 
-from bench.attackers import Attacker, Target
+from bench.attackers import Attacker, Target, sign_in_form
 from bench.open_loop import ProcessState
 from tests.support.commands import jmmc
 from tests.support.servers import PREFIX, Serve
@@ -47,6 +47,7 @@ KINDS: dict[str, Callable[[Attacker], bytes]] = {
     "unknown page": lambda attacker: attacker.get("/nothing"),
     "login": lambda attacker: attacker.get("/login"),
     "wrong token": lambda attacker: attacker.get("/api/v1/sessions", "Authorization: Bearer x"),
+    "wrong password": lambda attacker: attacker.sign_in(),
     "static file": lambda attacker: attacker.get("/static/pages.css"),
 }
 
@@ -56,6 +57,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seconds", type=float, default=4, help="of each measurement")
     parser.add_argument("--kind", action="append", choices=KINDS, help="only this kind; repeatable")
+    parser.add_argument("--accept", default="", help="as browsers do: text/html")
     options = parser.parse_args()
     print("| kind | way | | requests/s | % of a core | µs each | statuses |")
     print("|---|---|---|--:|--:|--:|---|")
@@ -64,21 +66,32 @@ def main() -> None:
         serve = Serve(folder, "--max-pushes-per-minute", "6000", fresh=True)
         try:
             jmmc("token", "create", "someone", "--store", serve.store)
+            target = Target(serve.port, "", form=sign_in_form(serve.port))
             for number, kind in enumerate(options.kind or KINDS):
                 for is_direct in (False, True):
                     index = 2 * number + is_direct
                     for phase in ("at first", "then"):
-                        print(_measured(serve, kind, index, is_direct, phase, options.seconds))
+                        attacker = _Flooder(index, kind, target, accept=options.accept)
+                        print(_measured(serve, attacker, is_direct, phase, options.seconds))
         finally:
             serve.close()
 
 
-def _measured(
-    serve: Serve, kind: str, index: int, is_direct: bool, phase: str, seconds: float
-) -> str:
+class _Flooder(Attacker):
+    """An attacker whose requests say what they accept."""
+
+    def __init__(self, index: int, kind: str, target: Target, *, accept: str) -> None:
+        super().__init__(index, kind, target, seed=1)
+        self.index = index
+        self._accept = [f"Accept: {accept}"] if accept else []
+
+    def _common(self) -> list[str]:
+        return [*super()._common(), *self._accept]
+
+
+def _measured(serve: Serve, attacker: _Flooder, is_direct: bool, phase: str, seconds: float) -> str:
     assert serve.process is not None
-    attacker = Attacker(index, kind, Target(serve.port, ""), seed=1)
-    source = f"127.0.1.{index + 1}" if is_direct else "127.0.0.1"
+    source = f"127.0.1.{attacker.index + 1}" if is_direct else "127.0.0.1"
     statuses: Counter[int] = Counter()
     before = ProcessState.read(serve.process.pid, serve.log.parent)
     until = before.at + seconds
@@ -93,8 +106,9 @@ def _measured(
     after = ProcessState.read(serve.process.pid, serve.log.parent)
     took, cpu, requests = after.at - before.at, after.cpu - before.cpu, statuses.total()
     counts = ", ".join(f"{status}: {count:,}" for status, count in statuses.most_common())
+    way = "direct" if is_direct else "proxy"
     return (
-        f"| {kind} | {'direct' if is_direct else 'proxy'} | {phase} | {requests / took:,.0f}"
+        f"| {attacker.kind} | {way} | {phase} | {requests / took:,.0f}"
         f" | {100 * cpu / took:.1f} | {1e6 * cpu / max(1, requests):,.0f} | {counts} |"
     )
 

@@ -31,7 +31,7 @@ from jmmc.stores.rollup_values import rollup_of
 from jmmc.stores.searchable_names import kind_of
 from jmmc.stores.summary_columns import column
 
-_PART = 1000  # Summaries read together: their rows take the event loop some 5 ms.
+_PART = 500  # Rows that arrive together: the event loop decodes them in some 3 ms.
 _LOWEST_ID = ObjectId("0" * 24)
 _USAGE = msgspec.json.Decoder(UsageSums)
 _SUMMARY = msgspec.json.Decoder(Summary)
@@ -153,12 +153,13 @@ class MongoReports:
         self, columns: Sequence[str], selection: SummaryFilter
     ) -> list[tuple[Any, ...]]:
         """See `Reports.facts`."""
-        with self._connection.operation(bounded=False):
-            cursor = self._connection.collection("summaries").find(
-                await self._query(selection), summary_fields(columns)
-            )
-            cursor = cursor.sort([("began", ASCENDING), ("_id", ASCENDING)])
-            return summary_rows(columns, await cursor.batch_size(10_000).to_list())
+        query, fields = await self._query(selection), summary_fields(columns)
+        order = [("began", ASCENDING), ("_id", ASCENDING)]
+        rows: list[tuple[Any, ...]] = []
+        async with aclosing(self._parts(query, fields, _PART, order)) as parts:
+            async for part in parts:
+                rows += summary_rows(columns, part)
+        return rows
 
     async def columns(
         self, names: Sequence[str], selection: SummaryFilter
@@ -178,7 +179,9 @@ class MongoReports:
             {"$group": {"_id": {"$ifNull": [f"${column(field)}", ""]}, "sessions": {"$sum": 1}}},
         ]
         with self._connection.operation(bounded=False):
-            cursor = await self._connection.collection("summaries").aggregate(steps)
+            cursor = await self._connection.collection("summaries").aggregate(
+                steps, batchSize=_PART
+            )
             return {row["_id"]: row["sessions"] async for row in cursor}
 
     async def deciles(self, selection: SummaryFilter) -> list[Decile]:
@@ -200,18 +203,19 @@ class MongoReports:
             },
         ]
         with self._connection.operation(bounded=False):
-            cursor = await self._connection.collection("summaries").aggregate(steps)
-            rows = await cursor.to_list()
-        return [
-            Decile(
-                row["_id"]["conf"],
-                None if row["_id"]["tenth"] is None else int(row["_id"]["tenth"]),
-                row["sessions"],
-                row["fair"],
-                row["poor"],
+            cursor = await self._connection.collection("summaries").aggregate(
+                steps, batchSize=_PART
             )
-            for row in rows
-        ]
+            return [
+                Decile(
+                    row["_id"]["conf"],
+                    None if row["_id"]["tenth"] is None else int(row["_id"]["tenth"]),
+                    row["sessions"],
+                    row["fair"],
+                    row["poor"],
+                )
+                async for row in cursor
+            ]
 
     async def count_rooms(self, selection: SummaryFilter) -> int:
         """See `Reports.count_rooms`."""
@@ -443,10 +447,15 @@ class MongoReports:
         return [session_id_of(document) for document in documents]
 
     async def _parts(
-        self, query: Document, fields: dict[str, bool], size: int
+        self,
+        query: Document,
+        fields: dict[str, bool],
+        size: int,
+        order: Sequence[tuple[str, int]] = (),
     ) -> AsyncGenerator[list[Document], None]:
         """Documents of summaries, `size` at a time."""
-        cursor = self._connection.collection("summaries").find(query, fields, batch_size=size)
+        summaries = self._connection.collection("summaries")
+        cursor = summaries.find(query, fields, sort=order or None, batch_size=size)
         while True:
             with self._connection.operation(bounded=False):
                 part = await cursor.to_list(size)
