@@ -2,6 +2,8 @@
 
 import sqlite3
 from collections.abc import Iterable, Mapping, Sequence
+from functools import lru_cache
+from itertools import chain
 from operator import attrgetter
 from typing import cast
 
@@ -16,32 +18,32 @@ from jmmc.stores.sqlite.transaction import transaction
 from jmmc.stores.summary_columns import JSON_COLUMNS, SUMMARY_COLUMNS, column, json_columns
 
 _PRUNED = 500  # Summaries per transaction: some 5 MB.
+_TOGETHER = 50  # Rows of a statement.
 _ENCODE = msgspec.json.Encoder().encode
 _columns_of = attrgetter(*SUMMARY_COLUMNS)
 
 _COLUMNS = (*map(column, SUMMARY_COLUMNS), *JSON_COLUMNS, "whole", "content")
-_REPLACE = (
-    f"INSERT OR REPLACE INTO summaries ({', '.join(_COLUMNS)})"
-    f" VALUES ({', '.join('?' * len(_COLUMNS))})"
-)
+_INTO = f"INTO summaries ({', '.join(_COLUMNS)}) VALUES"
+_ROW = f"({', '.join('?' * len(_COLUMNS))})"
 _GOING_ON = (
     *("ended", "last", "running", "grade", "good", "fair", "poor", "unknown"),
     *("lane", "segments", "content"),
 )
 """What changes while a session goes on: a third of the indexes have one of these columns."""
 
-
-def _assignments(names: Iterable[str], operator: str) -> list[str]:
-    return [f"{name} {operator} ?{_COLUMNS.index(name) + 1}" for name in names]
-
-
-_SAME = [name for name in _COLUMNS if name not in _GOING_ON]
-_GO_ON = (
-    f"UPDATE summaries SET {', '.join(_assignments(_GOING_ON, '='))}"
-    f" WHERE {' AND '.join(_assignments(_SAME, 'IS'))}"
+_GOES_ON = (
+    " ON CONFLICT (session) DO UPDATE SET "
+    + ", ".join(f"{name} = excluded.{name}" for name in _GOING_ON)
+    + " WHERE "
+    + " AND ".join(f"{name} IS excluded.{name}" for name in _COLUMNS if name not in _GOING_ON)
 )
 """Only where all else is the same: half of the work of replacing the row and all its entries."""
 
+_COVERED = (
+    "DELETE FROM dirty WHERE session IN (SELECT sessions.id FROM json_each(?)"
+    " JOIN sessions ON sessions.session = value ->> 0 WHERE value ->> 1 ="
+    " (SELECT count(*) FROM samples WHERE samples.session = sessions.id))"
+)
 _HAVE_NAME = {
     "room": "FROM summaries WHERE conf = ?",
     "participant": "FROM summaries WHERE uid = ?",
@@ -70,19 +72,34 @@ def put_summaries(
             [cast(int, row[began]) for row in rows],
             [cast(str, row[session]) for row in rows],
         )
-        others = [row for row in rows if not connection.execute(_GO_ON, row).rowcount]
-        connection.executemany(_REPLACE, others)
-        connection.executemany(
-            "INSERT INTO names (kind, name, last) VALUES (?, ?, ?)"
-            " ON CONFLICT DO UPDATE SET last = max(last, excluded.last)",
-            names,
-        )
+        for start in range(0, len(rows), _TOGETHER):
+            _put_rows(connection, rows[start : start + _TOGETHER])
+        for start in range(0, len(names), _TOGETHER):
+            part = names[start : start + _TOGETHER]
+            connection.execute(_names_statement(len(part)), list(chain.from_iterable(part)))
         # A sample may have come since the session was read: then the session stays dirty.
-        connection.executemany(
-            "DELETE FROM dirty WHERE session = (SELECT id FROM sessions WHERE session = ?)"
-            " AND (SELECT count(*) FROM samples WHERE session = dirty.session) = ?",
-            covered,
-        )
+        connection.execute(_COVERED, [_ENCODE(covered).decode()])
+
+
+def _put_rows(connection: sqlite3.Connection, rows: Sequence[tuple[object, ...]]) -> None:
+    """Store rows in one statement: between two, the event loop takes the interpreter lock."""
+    values = list(chain.from_iterable(rows))
+    stored = connection.execute(_rows_statement(len(rows)), values).rowcount
+    if stored < len(rows):  # Of some, more has changed.
+        connection.execute(f"INSERT OR REPLACE {_INTO} {', '.join([_ROW] * len(rows))}", values)
+
+
+@lru_cache(maxsize=_TOGETHER)
+def _rows_statement(rows: int) -> str:
+    return f"INSERT {_INTO} {', '.join([_ROW] * rows)}{_GOES_ON}"
+
+
+@lru_cache(maxsize=_TOGETHER)
+def _names_statement(rows: int) -> str:
+    return (
+        f"INSERT INTO names (kind, name, last) VALUES {', '.join(['(?, ?, ?)'] * rows)}"
+        " ON CONFLICT DO UPDATE SET last = max(last, excluded.last)"
+    )
 
 
 def erase(
