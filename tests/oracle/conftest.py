@@ -29,6 +29,10 @@ time.time = lambda: struct.unpack("d", clock[:8])[0]
 """
 
 
+# Incidents may wait for minutes where finding them took long: on a busy machine.
+_FASTER = FASTER.replace("delay < 60", "delay <= 300")
+
+
 class Clock:
     """The clock of a collector's process, in a file that both have mapped."""
 
@@ -76,7 +80,7 @@ class World:
             f"--config={configuration}",
             store=store,
             environ={"ORACLE_CLOCK": str(folder / "clock")},
-            code=_CLOCK + FASTER,
+            code=_CLOCK + _FASTER,
             fresh=True,  # The clock is a default argument of much that is imported.
         )
         self.asked = Asked(self.serve.url, store, collection, folder)
@@ -97,14 +101,14 @@ class World:
         for call, samples in random:
             if call not in cases.LATE:
                 self._push(call, [sample for sample in samples if sample.at <= cases.HALFWAY])
-        self._wait()
+        self._wait("summaries", "rollups")
         self.clock.set(cases.NOW)
         for call, samples in random:
             is_late = call in cases.LATE
             self._push(call, [s for s in samples if is_late or s.at > cases.HALFWAY])
         for call in [*cases.RUNNING, *cases.ALARM_ATTEMPTS]:
             self._push(call, samples_of(call))
-        self._wait()
+        self._wait("summaries", "rollups", "incidents")
         return self
 
     def close(self) -> None:
@@ -131,24 +135,21 @@ class World:
             self._collector.push(body, address, {"User-Agent": CHROME, **cookie})
             cookie = cookie or {"Cookie": self._collector.cookie}
 
-    def _wait(self) -> None:
-        """Wait until summaries, sums and incidents have everything, and sums do not change."""
+    def _wait(self, *parts: str) -> None:
+        """Wait until these have everything, and the sums over summaries do not change."""
         seen: list[object] = []
 
         def is_done() -> bool:
             metrics = self.asked.metrics()
-            backlogs = [
-                metrics.get(f"jmmc_{what}_backlog")
-                for what in ("summaries", "rollups", "incidents")
-            ]
-            if backlogs != [[({}, 0)]] * 3:
+            backlogs = [metrics.get(f"jmmc_{part}_backlog") for part in parts]
+            if backlogs != [[({}, 0)]] * len(parts):
                 seen.clear()
                 return False
             days = {"since": cases.RANDOM_SINCE - 5 * 86_400, "until": cases.NOW}
             seen.append(self.asked.api("overview", **days))
             return len(seen) > 3 and all(answer == seen[-1] for answer in seen[-4:])
 
-        wait_until(is_done, self.serve.log.read_text, pause=0.3)
+        wait_until(is_done, self.serve.log.read_text, within=90, pause=0.3)
 
 
 @pytest.fixture(scope="session")

@@ -58,6 +58,19 @@ def test_a_filter_selects_the_seconds_with_its_value(
             assert overview["sessions"] == len(right.sessions)
 
 
+@pytest.mark.parametrize(("calls", "dimension"), _CASES)
+def test_a_filter_suggests_each_value_with_the_sessions_that_had_it(
+    asked: Asked, calls: Sequence[Call], dimension: str
+) -> None:
+    """Also values that held for a short part of each session: the filter finds these sessions."""
+    window = _window(calls)
+    suggested = asked.api("values", of=dimension, **window)
+    right = by_value(calls, dimension, **window)
+    assert {item["value"]: item["sessions"] for item in suggested} == {
+        value: len(total.sessions) for value, total in right.items()
+    }
+
+
 def test_two_dimensions_count_the_seconds_that_have_both(asked: Asked) -> None:
     calls = [*cases.MOVED, *cases.STAYED]
     window = _window(calls)
@@ -131,5 +144,6 @@ def test_prometheus_counts_the_seconds_of_each_bridge(asked: Asked) -> None:
 
 
 def test_who_moved_is_now_in_the_new_region(asked: Asked) -> None:
-    assert asked.sum_of("jmmc_participants", region="alarm-us") == 6
-    assert asked.sum_of("jmmc_participants", region="alarm-eu") == 0
+    for region, people in (("alarm-us", 6), ("alarm-eu", 0)):
+        assert asked.sum_of("jmmc_participants", region=region) == people
+        assert asked.api("overview", region=region)["now"]["people"] == people

@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence, Set
 from functools import partial
 from heapq import nlargest
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import msgspec
 
@@ -295,7 +295,11 @@ class Overviews:
 
     async def _now(self, selection: SummaryFilter) -> Now:
         running = msgspec.structs.replace(selection, since=None, until=None, running=True)
-        rows = await self._reports.facts(("room", "browser_id", "last", "lane"), running)
+        names = ("room", "browser_id", "last", "lane", "segments")
+        had = await self._reports.facts(names, running)
+        rows = await in_background(
+            lambda: [row for row in paused(had) if _fits_now(row, selection)]
+        )
         grades = await in_background(
             lambda: Counter(grade_at(lane_of(row[3]), row[2]) for row in paused(rows))
         )
@@ -422,6 +426,12 @@ def _check_dimension(by: str, field: str = "by") -> None:
         raise InvalidInput(
             "expected {allowed}", field=field, given=by, allowed=", ".join(DIMENSIONS)
         )
+
+
+def _fits_now(row: Sequence[Any], selection: SummaryFilter) -> bool:
+    """Whether a running session has the selected values now; its row ends with lane, segments."""
+    *_, lane, segments = row
+    return segments == "[]" or selection.fits(track_of(lane, segments).segments[-1].values)
 
 
 def _quality_points(steps: QualitySteps, step: int, window: tuple[int, int]) -> list[QualityPoint]:

@@ -5,7 +5,9 @@ from heapq import nsmallest
 from urllib.parse import unquote
 
 from jmmc.answers.model import StoredValue
+from jmmc.answers.window_totals import WindowReader
 from jmmc.core.errors import InvalidInput
+from jmmc.core.label_values import OTHER
 from jmmc.privacy.pseudonyms import Pseudonyms, jitsi_room_name, stored_room_name
 from jmmc.quality.filters import FILTERS, Filter, SummaryFilter
 from jmmc.stores import Reports
@@ -87,6 +89,8 @@ def _common_words(text: str, found: list[str], counts: Mapping[str, int]) -> str
 
 
 async def _counts(reports: Reports, row: Filter, selection: SummaryFilter) -> dict[str, int]:
+    if row.dimension:
+        return await _counts_of_dimension(reports, row.field, selection)
     stored = await reports.count_values(row.stored or row.field, selection)
     if row.field != "device":
         return stored
@@ -94,6 +98,21 @@ async def _counts(reports: Reports, row: Filter, selection: SummaryFilter) -> di
     for devices, sessions in stored.items():
         for device in devices.split("\n"):
             counts[device] = counts.get(device, 0) + sessions
+    return counts
+
+
+async def _counts_of_dimension(
+    reports: Reports, dimension: str, selection: SummaryFilter
+) -> dict[str, int]:
+    """How many sessions had each value in the window, for however short a time.
+
+    Of values that are beyond the bound of a dimension, sessions in which they held longest count.
+    """
+    totals = await WindowReader(reports).totals(selection, dimension, None)
+    counts = {value: sums.sessions for value, sums in totals.values.items() if sums.sessions}
+    if OTHER in counts:
+        counts = await reports.count_values(dimension, selection) | counts
+        del counts[OTHER]
     return counts
 
 
