@@ -173,12 +173,30 @@ async def test_an_incident_over_several_hours_is_one_also_when_found_hour_by_hou
 async def test_whoever_is_summarized_late_counts_in_an_incident_that_was_found(
     store: Store,
 ) -> None:
-    finder = _finder(store)
-    for summaries, known in ((_region_outage() + _good(range(100, 120)), 20), (_good([120]), 21)):
+    clock = Clock(_H)
+    running = IncidentFinder(store, clock=clock, holder="me")
+    clock.now = _H + 10 * DAY
+    for finder, summaries, known in (
+        (running, _region_outage() + _good(range(100, 120)), 20),
+        (running, _good([120]), 21),
+        (_finder(store), _good([121]), 22),  # After a restart.
+    ):
         async with finder.changing({}, summaries):
             await store.reports.put_summaries(summaries)
         (incident,) = await _find(store, finder)
         assert incident.cause.others_known == known
+        await finder.note({_H + hours * HOUR for hours in range(10, 15)})
+        await _find(store, finder)  # Others, so that this one is not at hand any more.
+
+
+async def test_of_a_late_session_of_years_two_days_count_in_what_was_found(store: Store) -> None:
+    finder = _finder(store)
+    (session,) = _good([1])
+    years = msgspec.structs.replace(session, began=_H - 3000 * DAY, ended=_H)
+    async with finder.changing({}, [years]):
+        await store.reports.put_summaries([years])
+    noted = [done async for done in finder.find_noted()]
+    assert len(noted) == 50, "48 hours, and those beside them"
 
 
 async def test_finding_all_hours_again_changes_nothing(store: Store) -> None:

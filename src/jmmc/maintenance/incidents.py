@@ -58,6 +58,7 @@ _MOST_PRESENT = 20_000  # Sessions of an hour that are taken into account, the l
 _TOGETHER = 200  # Summaries read together: their decoding takes the event loop some 10 ms.
 _MOST_PEOPLE = 200  # Whose calls of the last days are read, of an hour: those affected longest.
 _SETTLED = 150  # Seconds after which everybody's summary of a moment is there.
+_LATE = 2 * DAY  # Seconds of a late session, from its end on, that count in what was found.
 _KEPT_HOURS = 3  # Of which answers are kept in memory.
 _KEPT_RECORDS = 300.0  # Seconds for which the records of an hour are kept.
 _WORK_SECONDS = 0.004  # Of the thread, before it leaves the interpreter to pushes,
@@ -82,6 +83,7 @@ class IncidentFinder:
         self._records: dict[int, _KnownRecords] = {}
         self._failed_hours = SetAside[int]()
         self._found: set[int] = set()  # Hours that this process has found, by this version.
+        self._started = clock()  # Earlier hours were found by others.
         self._unsettled: dict[int, float] = {}  # When an hour is to be found once more.
         self._yielder = LoadAwareYielder()
 
@@ -115,10 +117,14 @@ class IncidentFinder:
         What is less than `_SETTLED` seconds late is there when an hour is found once more.
         """
         until = min(until, int(self._clock()) - _SETTLED)
+        since = max(since, until - _LATE)
+        if since >= until:
+            return set()
+        first = ((since - AFTER) // HOUR) * HOUR
         return {
             hour
-            for hour in self._answers
-            if max(since, hour - BEFORE) < min(until, hour + HOUR + AFTER)
+            for hour in range(first, until + BEFORE, HOUR)
+            if hour in self._found or hour + HOUR <= self._started
         }
 
     async def note_erased(self, hours: Set[int]) -> None:

@@ -90,10 +90,10 @@ def slow_query(store: SqliteStore, monkeypatch: pytest.MonkeyPatch) -> SlowQuery
     ) -> asyncio.Event:
         cancelled = asyncio.Event()
 
-        async def slow_rollups(*arguments: Any) -> list[Rollup]:
+        async def slow_rollups(*arguments: Any, **named: Any) -> list[Rollup]:
             asking = asyncio.current_task()
             if asking is not None and asking.get_name().startswith("jmmc-"):
-                return await rollups(*arguments)  # A background task: nobody waits for it.
+                return await rollups(*arguments, **named)  # A background task: nobody waits for it.
             if began is not None:
                 began.set()
             try:
@@ -103,7 +103,7 @@ def slow_query(store: SqliteStore, monkeypatch: pytest.MonkeyPatch) -> SlowQuery
                 raise
             if error:
                 raise error
-            return await rollups(*arguments)
+            return await rollups(*arguments, **named)
 
         monkeypatch.setattr(store.reports, "rollups", slow_rollups)
         return cancelled
