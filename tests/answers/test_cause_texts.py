@@ -112,3 +112,9 @@ def test_a_single_other_participant_is_not_counted(name: str) -> None:
     fact = Fact(name, {"bad": 1, "known": 1})
     (sentence,) = fact_sentences(replace(_cause("line"), facts=(fact,)), "en")
     assert sentence.startswith("The only other participant of the meeting had ")
+
+
+def test_a_single_other_member_of_a_group_is_one_other() -> None:
+    fact = Fact("group", {"bad": 0, "known": 1, "others_bad": 1, "others_known": 41})
+    sentences = fact_sentences(replace(_cause("network"), facts=(fact,)), "en")
+    assert sentences == ["0 of 1 other there had problems at that time, 1 of 41 elsewhere."]
