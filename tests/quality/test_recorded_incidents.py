@@ -41,6 +41,19 @@ def _pair(first: int, second: int) -> list[Summary]:
     ]
 
 
+def test_an_hour_keeps_no_more_answers_than_problems_that_are_explained(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("jmmc.quality.causes.recorded.MOST_PROBLEMS", 2)
+    answers = HourAnswers()
+    present: list[Summary] = []
+    for n in range(1, 6):  # Each has a longer problem than those before.
+        span = (_H + 600, _H + 700 + n)
+        present.append(person(n, span, there=(_H, _H + 3600), signs=("machine",), room=f"r{n}"))
+        parts_of_hour(_H, present, Records(), [], answers)
+        assert len(answers) == min(n, 2)
+
+
 @pytest.mark.parametrize("edge", [_H + 1800, _H + HOUR])
 def test_problems_of_one_moment_without_a_clear_cause_are_one_incident_also_at_a_full_hour(
     edge: int,

@@ -231,16 +231,26 @@ class HourAnswers:
 
     def __init__(self) -> None:
         self._answers: dict[tuple[str, int], tuple[Spell, tuple[int, ...], Answer]] = {}
+        self._used: dict[tuple[str, int], tuple[Spell, tuple[int, ...], Answer]] = {}
+
+    def __len__(self) -> int:
+        return len(self._answers)
 
     def answer(self, summary: Summary, spell: Spell, seen: "_Seen", records: Records) -> Answer:
         """The likely causes of a problem; those of before when the same was seen around it."""
         key, around = (summary.session, spell.start), seen.around(spell)
         known = self._answers.get(key)
-        if known is not None and known[:2] == (spell, around):
-            return known[2]
-        answer = likely_causes(summary, spell, seen.crowd, records)
-        self._answers[key] = spell, around, answer
-        return answer
+        if known is None or known[:2] != (spell, around):
+            known = spell, around, likely_causes(summary, spell, seen.crowd, records)
+        self._used[key] = known
+        return known[2]
+
+    def forget_unused(self) -> None:
+        """Keep only the answers that were asked for since the last time: others have taken turns.
+
+        So an hour has at most `MOST_PROBLEMS` of them, however many problems browsers make up.
+        """
+        self._answers, self._used = self._used, {}
 
 
 class _Seen:
@@ -297,6 +307,7 @@ def parts_of_hour(
         pause()
         answer = answers.answer(summary, spell, seen, records)
         explained.append(Explained(summary, spell, answer))
+    answers.forget_unused()
     person_of = {summary.session: summary.browser_id for summary in present}
     groups = joined(explained, person_of, earlier, pause=pause)
     _add_rest(groups, in_turn[MOST_PROBLEMS:], pause)
