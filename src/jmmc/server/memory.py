@@ -8,9 +8,12 @@ import ctypes
 from collections.abc import Callable
 from typing import Any
 
-_ARENA_MAX, _MMAP_THRESHOLD = -8, -3  # Parameters of mallopt.
+_ARENA_MAX, _MMAP_THRESHOLD, _TRIM_THRESHOLD = -8, -3, -1  # Parameters of mallopt.
 _HEAPS = 2  # Under the interpreter lock threads seldom allocate at the same time.
-_LARGE = 262_144  # Bytes from which a block is mapped alone, and given back when it is freed.
+_KEPT = 4 << 20  # Bytes at the end of a heap that are given back only by `give_back`.
+_LARGE = (
+    1 << 20
+)  # Bytes from which a block is mapped alone. Below: asyncio reads into 256 KiB each time.
 
 
 def limit_heaps() -> None:
@@ -18,6 +21,7 @@ def limit_heaps() -> None:
     if mallopt := _function("mallopt"):
         mallopt(_ARENA_MAX, _HEAPS)
         mallopt(_MMAP_THRESHOLD, _LARGE)
+        mallopt(_TRIM_THRESHOLD, _KEPT)
 
 
 def give_back() -> None:
