@@ -11,9 +11,7 @@ from typing import Any
 _ARENA_MAX, _MMAP_THRESHOLD, _TRIM_THRESHOLD = -8, -3, -1  # Parameters of mallopt.
 _HEAPS = 2  # Under the interpreter lock threads seldom allocate at the same time.
 _KEPT = 4 << 20  # Bytes at the end of a heap that are given back only by `give_back`.
-_LARGE = (
-    1 << 20
-)  # Bytes from which a block is mapped alone. Below: asyncio reads into 256 KiB each time.
+_LARGE = 1 << 20  # Bytes from which a block is mapped alone: asyncio reads into 256 KiB each time.
 
 
 def limit_heaps() -> None:
