@@ -5,12 +5,12 @@ import sys
 
 _FREE_BETWEEN_KEPT = """
 from pathlib import Path
-from jmmc.server.memory import give_back, limit_heaps
+from jmmc.server.memory import give_back, set_up_heaps
 
 def resident():
     return int(Path("/proc/self/statm").read_text().split()[1]) * 4096 / 2**20
 
-limit_heaps()
+set_up_heaps()
 blocks = [b"x" * 8192 for _ in range(10_000)]
 kept = blocks[::10]
 del blocks

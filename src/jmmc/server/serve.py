@@ -28,7 +28,7 @@ from jmmc.server.connections import (
     connections_within,
     raise_file_limit,
 )
-from jmmc.server.memory import give_back, limit_heaps
+from jmmc.server.memory import give_back, set_up_heaps
 from jmmc.server.reload_signal import RELOAD_SIGNAL
 from jmmc.server.sd_notify import notify
 from jmmc.settings import Settings, without_password
@@ -70,7 +70,7 @@ def _run(load: Callable[[], Settings]) -> None:
     set_up(settings.log_level, settings.log_format)
     logging.getLogger("uvicorn.error").addFilter(ClientNoiseFilter())
     files = raise_file_limit()
-    limit_heaps()
+    set_up_heaps()
     if settings.metrics_port and settings.metrics_port == settings.port:
         raise CannotListen(f"metrics_port must differ from port (both are {settings.port})")
     store = configured_store(settings, spool=True)
