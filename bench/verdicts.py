@@ -240,6 +240,12 @@ def share(count: int, of: int) -> str:
     return f"{100 * count / of:.1f} %" if of else "-"
 
 
+def share_of(are: Iterable[bool]) -> str:
+    """The share of those that are so."""
+    found = list(are)
+    return share(sum(found), len(found))
+
+
 def confusion(judged: Sequence[Judged]) -> None:
     said = [*KINDS, "unclear"]
     rows: dict[str, Counter[str]] = defaultdict(Counter)
@@ -285,27 +291,27 @@ def accuracy(judged: Sequence[Judged]) -> None:
             [
                 kind,
                 len(items),
-                share(sum(item.right for item in items), len(items)),
-                share(sum(item.right_or_tie for item in items), len(items)),
-                share(sum(item.right for item in apart), len(apart)),
-                share(sum(item.accuses for item in items), len(items)),
+                share_of(item.right for item in items),
+                share_of(item.right_or_tie for item in items),
+                share_of(item.right for item in apart),
+                share_of(item.accuses for item in items),
             ]
         )
     rows.append(
         [
             "all",
             len(judged),
-            share(sum(item.right for item in judged), len(judged)),
-            share(sum(item.right_or_tie for item in judged), len(judged)),
+            share_of(item.right for item in judged),
+            share_of(item.right_or_tie for item in judged),
             "",
-            share(sum(item.accuses for item in judged), len(judged)),
+            share_of(item.accuses for item in judged),
         ]
     )
     table(rows)
     named = [item for item in judged if item.answer.likely is not None]
     print(
         f"\nNamed: {share(len(named), len(judged))}, of these right or in a tie with what is right"
-        f" {share(sum(item.right_or_tie for item in named), len(named))}"
+        f" {share_of(item.right_or_tie for item in named)}"
     )
 
 
@@ -324,10 +330,10 @@ def sizes(judged: Sequence[Judged]) -> None:
             [
                 name,
                 len(items),
-                share(sum(item.right for item in items), len(items)),
-                share(sum(item.right_or_tie for item in items), len(items)),
-                share(sum(item.accuses for item in items), len(items)),
-                share(sum(item.answer.likely is not None for item in items), len(items)),
+                share_of(item.right for item in items),
+                share_of(item.right_or_tie for item in items),
+                share_of(item.accuses for item in items),
+                share_of(item.answer.likely is not None for item in items),
             ]
         )
     table(rows)

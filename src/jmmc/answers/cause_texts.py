@@ -35,9 +35,7 @@ def headline(answer: Answer, language: str, names: Mapping[str, str] | None = No
         shown = [*causes[:_SHOWN]]
     with_share = answer.verdict is not Verdict.TIE
     listed = [
-        f"{name_of(cause, language, names)} ({percent(cause.probability)})"
-        if with_share
-        else name_of(cause, language, names)
+        _with_probability(cause, language, names) if with_share else name_of(cause, language, names)
         for cause in shown
     ]
     sentence = _text("headline", answer.verdict.value, language).format(
@@ -46,7 +44,7 @@ def headline(answer: Answer, language: str, names: Mapping[str, str] | None = No
         causes=_listed(listed, language, " / " if with_share else ""),
         missing=", ".join(_text("missing", name, language) for name in answer.missing),
     )
-    return sentence[:1].upper() + sentence[1:]
+    return _capitalized(sentence)
 
 
 def title(answer: Answer, language: str, names: Mapping[str, str] | None = None) -> str:
@@ -54,11 +52,13 @@ def title(answer: Answer, language: str, names: Mapping[str, str] | None = None)
     shown = [answer.causes[0], *(answer.causes[at] for at in answer.ties)]
     if answer.verdict in (Verdict.UNCLEAR, Verdict.NOT_ENOUGH):
         shown = [*answer.causes[:_OF_TITLE]]
-    listed = [
-        f"{name_of(cause, language, names)} ({percent(cause.probability)})" for cause in shown
-    ]
-    sentence = " / ".join(listed)
-    return sentence[:1].upper() + sentence[1:]
+    return _capitalized(" / ".join(_with_probability(cause, language, names) for cause in shown))
+
+
+def first_of_title(answer: Answer, language: str, names: Mapping[str, str] | None = None) -> str:
+    """The most probable cause of a title; others follow unless it is likely."""
+    first = _capitalized(_with_probability(answer.causes[0], language, names))
+    return first if answer.likely else f"{first} / …"
 
 
 def name_of(cause: Cause, language: str, names: Mapping[str, str] | None = None) -> str:
@@ -80,6 +80,14 @@ def percent(share: float) -> str:
     """A probability; never 100 %."""
     rounded = max(1, min(99, round(100 * share)))
     return f"{rounded}\N{NO-BREAK SPACE}%"
+
+
+def _with_probability(cause: Cause, language: str, names: Mapping[str, str] | None) -> str:
+    return f"{name_of(cause, language, names)} ({percent(cause.probability)})"
+
+
+def _capitalized(sentence: str) -> str:
+    return sentence[:1].upper() + sentence[1:]
 
 
 def _fact(fact: Fact, language: str) -> str:

@@ -5,7 +5,7 @@ the window, from the latest ones on: a session that is not among those after a m
 then.
 """
 
-from collections.abc import AsyncIterator, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from functools import partial
 from typing import Any
 
@@ -33,14 +33,16 @@ async def rooms(
     cursor = None if after is None else _used(*parsed_cursor(after, int))
     used = await _latest(reports, selection, limit, cursor)
     if used is None:
-        used = await _all(reports, selection)
+        used = await _used_in(reports, selection, selection)
     if cursor is not None and cursor not in used:
         assert after is not None
         raise invalid_cursor(after)
     following = [room for room in used if cursor is None or room > cursor]
+    if not following:
+        return Page([], None)
     names = tuple(room for _, room in following[:limit])
     stays = await read_stays(reports, msgspec.structs.replace(selection, rooms=names))
-    found = await in_background(lambda: rooms_of(paused(stays))) if names else []
+    found = await in_background(lambda: rooms_of(paused(stays)))
     last = following[limit - 1] if len(following) > limit else None
     return Page(found, None if last is None else f"{-last[0]}:{last[1]}")
 
@@ -59,28 +61,21 @@ async def _latest(
     length = _FIRST_PART
     while (start := until - length) > since:
         part = msgspec.structs.replace(selection, since=start)
-        found: dict[str, int] = {}
-        async for rows in _rows(reports, part):
-            await in_background(partial(_add, found, rows, selection))
-        used = sorted(_used(last, room) for room, last in found.items() if last > start)
+        used = [room for room in await _used_in(reports, part, selection) if -room[0] > start]
         if sum(cursor is None or room > cursor for room in used) > limit:
             return used
         length *= _LONGER
     return None
 
 
-async def _all(reports: Reports, selection: SummaryFilter) -> Sequence[_Used]:
+async def _used_in(
+    reports: Reports, part: SummaryFilter, selection: SummaryFilter
+) -> Sequence[_Used]:
+    """All rooms of a part of the selection, in order of the list."""
     found: dict[str, int] = {}
-    async for rows in _rows(reports, selection):
-        await in_background(partial(_add, found, rows, selection))
+    async for columns in prefetch(reports.columns(STAY_COLUMNS, part)):
+        await in_background(partial(_add, found, zip(*columns, strict=True), selection))
     return sorted(_used(last, room) for room, last in found.items())
-
-
-async def _rows(
-    reports: Reports, selection: SummaryFilter
-) -> AsyncIterator[Iterable[Sequence[Any]]]:
-    async for columns in prefetch(reports.columns(STAY_COLUMNS, selection)):
-        yield zip(*columns, strict=True)
 
 
 def _add(found: dict[str, int], rows: Iterable[Sequence[Any]], selection: SummaryFilter) -> None:

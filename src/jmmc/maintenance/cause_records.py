@@ -3,8 +3,9 @@
 import asyncio
 from collections.abc import Collection, Iterable
 
+from jmmc.core.label_values import browser_family
 from jmmc.quality.causes import Records
-from jmmc.quality.causes.records import Record, family_of, record_of_calls, record_of_sums
+from jmmc.quality.causes.records import Record, record_of_calls, record_of_sums
 from jmmc.quality.filters import SummaryFilter
 from jmmc.quality.rollups import ALL, DAY, Rollup, by_value, total
 from jmmc.quality.summary import Summary
@@ -40,7 +41,7 @@ async def read_records(
     for kind in _KINDS if of_all.known else ():
         values = {value for summary in subjects for value in summary.values_of(kind) if value}
         if kind == "browser":
-            values |= {family for value in values if (family := family_of(value))}
+            values |= set(map(browser_family, values))
         for rollup in await reports.rollups(kind, DAY, since, until):
             await asyncio.to_thread(_add, groups, kind, values, rollup)
     found: dict[str, Record] = {}
@@ -64,7 +65,7 @@ def _add(
 ) -> None:
     """Add what a day says of the values; of a browser without its version, all versions."""
     for value, sums in rollup.values.items():
-        names = (value, family_of(value)) if kind == "browser" else (value,)
+        names = {value, browser_family(value)} if kind == "browser" else {value}
         for name in names:
             if name in values:
                 day = record_of_sums(total(sums, rollup.start))

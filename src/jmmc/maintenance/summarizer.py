@@ -155,7 +155,7 @@ class Summarizer:
         return len(ids)
 
     async def _overdue(self, partitions: frozenset[int], now: float) -> list[str]:
-        """Sessions that have ended; there were none for some seconds where there were just none."""
+        """Sessions that have ended. After a search without any, the next one is seconds later."""
         if 0 <= now - self._none_overdue_at < _OVERDUE_PERIOD:
             return []
         silent_since = int(now - self._rhythm.lifetime)

@@ -29,8 +29,8 @@ class RateLimiter:
     def reduce(self, share: float) -> None:
         """From now on, allow every sender this share (at most 1) of what it is usually allowed.
 
-        A sender that sends less than this notices nothing; one that has saved up more loses it, but
-        for one request.
+        A sender that sends less than this notices nothing; one that has saved up more loses it. One
+        request stays allowed.
         """
         self._burst = max(self._full_burst * share, min(1.0, self._full_burst))
         self._per_second = self._full_per_second * share

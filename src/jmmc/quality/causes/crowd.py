@@ -12,9 +12,9 @@ from math import inf, sqrt
 from operator import attrgetter, xor
 from typing import NamedTuple
 
+from jmmc.core.label_values import browser_family
 from jmmc.quality.causes.habits import Habit, habit_of
 from jmmc.quality.causes.parameters import MOMENT
-from jmmc.quality.causes.records import family_of
 from jmmc.quality.causes.signs import signs_of
 from jmmc.quality.grading import Grade, Spell
 from jmmc.quality.segments import Segment
@@ -371,7 +371,7 @@ class Crowd:
 
     def versions(self, browser: str) -> Iterable[Set]:
         """The sessions of each version of a browser."""
-        for value in self._versions.get(family_of(browser), ()):
+        for value in self._versions.get(browser_family(browser), ()):
             yield self._members("browser", value, self._since)
 
     def of_person(self, browser_id: str) -> Set:
@@ -455,8 +455,8 @@ def _names(kind: str, value: str) -> tuple[str, ...]:
     """The values under which a session is found: a browser also without its version."""
     if not value:
         return ()
-    family = family_of(value) if kind == "browser" else ""
-    return (value, family) if family else (value,)
+    family = browser_family(value) if kind == "browser" else value
+    return (value,) if family == value else (value, family)
 
 
 def _around(moments: Sequence[tuple[int, int]], at: int) -> Set:

@@ -226,12 +226,16 @@ def _of_part(part: Part) -> Answer:
     return as_seen_by_others(part.answer, part.worst_sessions[0].session)
 
 
+_KeptAnswer = tuple[Spell, tuple[int, ...], Answer]
+"""A problem, what was around it (`_Seen.around`), and its answer."""
+
+
 class HourAnswers:
     """The answers for problems of one hour, kept while nothing around them changes."""
 
     def __init__(self) -> None:
-        self._answers: dict[tuple[str, int], tuple[Spell, tuple[int, ...], Answer]] = {}
-        self._used: dict[tuple[str, int], tuple[Spell, tuple[int, ...], Answer]] = {}
+        self._answers: dict[tuple[str, int], _KeptAnswer] = {}
+        self._used: dict[tuple[str, int], _KeptAnswer] = {}
 
     def __len__(self) -> int:
         return len(self._answers)

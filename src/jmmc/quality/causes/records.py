@@ -63,12 +63,6 @@ class Records(Struct, frozen=True):
         return self.all.share if self.all.known >= _FEWEST_SECONDS else None
 
 
-def family_of(browser: str) -> str:
-    """A browser without its version; empty where it has none."""
-    family, _, version = browser.rpartition(" ")
-    return family if version[:1].isdigit() else ""
-
-
 def record_of_sums(sums: Sums) -> Record:
     """The record of the sessions in sums of rollups."""
     return Record(sums.known, sums.fair + sums.poor, sums.sessions)

@@ -97,8 +97,6 @@ def _handler(
     clock: Callable[[], float],
 ) -> _Handler:
     async def answered(request: Request, query: QueryParameters, values: Sequence[Any]) -> Response:
-        if operation.method != "get":
-            return await _run(operation, backend, query, values)
         async with queue.place(request):
             response = await _run(operation, backend, query, values)
         if isinstance(response, StreamingResponse):
@@ -120,10 +118,9 @@ def _handler(
             if operation.body is not None:
                 timeout = collector.settings.body_timeout
                 values += [await _json_body(request, operation.body.type, timeout), caller.name]
-            answer = answered(request, query, values)
             if operation.method != "get":
-                return await answer
-            return await while_waiting(request, answer)
+                return await _run(operation, backend, query, values)
+            return await while_waiting(request, answered(request, query, values))
         except ANSWERED as error:
             return problem_of(error).response()
 

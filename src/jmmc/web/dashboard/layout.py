@@ -1,6 +1,6 @@
 """Renders the templates: what every page has around its content, and how it is sent."""
 
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from functools import lru_cache
 from typing import Any
 from urllib.parse import unquote, urlencode
@@ -12,7 +12,13 @@ from markupsafe import Markup
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 
-from jmmc.answers.cause_texts import advice_for, fact_sentences, headline, name_of
+from jmmc.answers.cause_texts import (
+    advice_for,
+    fact_sentences,
+    first_of_title,
+    headline,
+    name_of,
+)
 from jmmc.answers.cause_texts import percent as percent_of
 from jmmc.answers.cause_texts import title as incident_title
 from jmmc.answers.incidents import is_incident_id
@@ -24,7 +30,6 @@ from jmmc.core.timestamps import PERIOD_STARTS, parse_moment, to_iso
 from jmmc.core.version import __version__
 from jmmc.privacy.pseudonyms import jitsi_room_name
 from jmmc.quality.addresses import network_of
-from jmmc.quality.causes import Answer
 from jmmc.quality.filters import CHOICES, DIMENSIONS, FIELD_OF_FILTER
 from jmmc.quality.intervals import wilson
 from jmmc.quality.summary import GRADE_PERCENT
@@ -159,7 +164,7 @@ class Layout:
             headline=headline,
             cause_name=name_of,
             incident_title=incident_title,
-            first_cause=_first_cause,
+            first_cause=first_of_title,
             advice=advice_for,
             fact_sentences=fact_sentences,
             probability=percent_of,
@@ -408,13 +413,6 @@ def _as_wall_time(context: Context, text: str) -> str:
 def _wall_time(context: Context, second: int) -> str:
     """Format a moment in the reader's time zone."""
     return str(context["zone"].wall_time(second)).replace("T", " ")
-
-
-def _first_cause(answer: Answer, language: str, names: Mapping[str, str]) -> str:
-    """The most probable cause; others follow unless it is likely."""
-    first = answer.causes[0]
-    text = f"{name_of(first, language, names)} ({percent_of(first.probability)})"
-    return text[:1].upper() + text[1:] + ("" if answer.likely else " / …")
 
 
 @pass_context

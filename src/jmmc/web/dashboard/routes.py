@@ -277,7 +277,7 @@ class Dashboard:
         return with_error_pages
 
     def _queued(self, page: _Page) -> _Page:
-        """Make a page when there is a place for its answer."""
+        """Compute a page when the queue has a place for its answer."""
 
         async def queued(request: Request, caller: Caller) -> Response:
             async with self._queue.place(request):
