@@ -53,6 +53,33 @@ async def test_honest_sessions_are_summarized_before_the_many_of_an_attacker(
     await store.close()
 
 
+async def test_honest_sessions_come_first_however_many_others_wait(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """So few are read at a time that most reads have none but an attacker's sessions."""
+    monkeypatch.setattr("jmmc.maintenance.summarizer._STEP_SESSIONS", 10)
+    monkeypatch.setattr("jmmc.maintenance.summarizer._DIRTY_IDS", 20)
+    store = open_store(f"sqlite:///{tmp_path}/calls.db")
+    await store.open()
+    honest = range(30, 60)
+    for number in range(300):
+        joined = push(session=f"{number:024x}", samples=(sample(0, ts=_START),))
+        await store.append([joined])
+    summarizer = _summarizer(
+        store, lambda session: (number if (number := int(session, 16)) in honest else -1, 1)
+    )
+    for _ in range(5):
+        await summarizer.step()
+    rows = await store.reports.facts(("session",), SummaryFilter())
+    summarized = {int(row[0], 16) for row in rows}
+    assert len(summarized) == 50
+    assert summarized >= {*honest}
+    for _ in range(25):
+        await summarizer.step()
+    assert await store.reports.backlog() == 0
+    await store.close()
+
+
 async def test_a_step_ends_after_some_seconds_and_the_rest_is_done_by_the_next(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

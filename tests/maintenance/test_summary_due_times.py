@@ -2,12 +2,7 @@
 
 import pytest
 
-from jmmc.maintenance.summary_due_times import (
-    PATIENCE,
-    DueTimes,
-    in_fair_order,
-    pushes_of_summary,
-)
+from jmmc.maintenance.summary_due_times import PATIENCE, DueTimes, pushes_of_summary
 
 
 @pytest.mark.parametrize(
@@ -38,30 +33,6 @@ def test_a_clock_that_was_set_back_delays_no_session() -> None:
     due_times = DueTimes()
     due_times.summarized("a", length=3600, running=True, now=5000)
     assert due_times.due(["a"], 1000) == ["a"]
-
-
-def test_every_sender_gets_the_same_share_of_the_work() -> None:
-    """One short session of each sender first, and long ones after what is as much work."""
-    senders = {
-        "a1": ("a", 1),
-        "a2": ("a", 1),
-        "a3": ("a", 1),
-        "b1": ("b", 1700),
-        "c1": ("c", 5),
-        "c2": ("c", 5),
-        **{f"d{number:03}": ("d", 1) for number in range(100)},
-    }
-    ordered = in_fair_order([*senders, "unknown"], senders.get)
-    assert ordered[:4] == ["unknown", "a1", "d000", "c1"]
-    assert ordered[4:8] == ["a2", "d001", "c2", "a3"]
-    assert 80 < ordered.index("b1") < 100, "it is as much work as 80 short ones"
-    assert [session for session in ordered if session[0] == "d"] == sorted(
-        session for session in senders if session[0] == "d"
-    )
-
-
-def test_sessions_of_unknown_senders_keep_their_order() -> None:
-    assert in_fair_order(["c", "a", "b"], {}.get) == ["c", "a", "b"]
 
 
 def test_of_very_many_sessions_a_summary_has_two_or_three_pushes() -> None:

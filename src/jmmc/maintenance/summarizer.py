@@ -8,6 +8,7 @@ from collections.abc import (
     AsyncIterator,
     Awaitable,
     Callable,
+    Hashable,
     Iterable,
     Mapping,
     Sequence,
@@ -31,8 +32,9 @@ from jmmc.maintenance.live_sessions import LiveSessions
 from jmmc.maintenance.rollups import RollupMaker
 from jmmc.maintenance.running_sessions import RunningSessions
 from jmmc.maintenance.set_aside import SetAside, isolate, reason_of
-from jmmc.maintenance.summary_due_times import DueTimes, in_fair_order, pushes_of_summary
+from jmmc.maintenance.summary_due_times import DueTimes, pushes_of_summary
 from jmmc.maintenance.summing_up import SessionSums, SummedUp
+from jmmc.maintenance.waiting_sessions import SESSION_WORK, WaitingSessions
 from jmmc.maintenance.work_shares import WorkShare
 from jmmc.quality.accumulator import Formula
 from jmmc.quality.filters import SummaryFilter
@@ -50,7 +52,8 @@ _log = logger(__name__)
 _STEP_SESSIONS = 2000  # In one step: half a second, of which reading what is dirty takes 0.03.
 _REBUILT_SESSIONS = 500  # In memory at a time, with all of their samples.
 _STEP_SECONDS = 10  # After these, those that are due are read again.
-_DIRTY_IDS = 10_000  # Changed sessions that are read, of which the due ones are taken.
+_DIRTY_IDS = 10_000  # Changed sessions that are read together: 30 ms, mostly in a thread.
+_DIRTY_READS = 2  # In one step: of 60,000 that wait each is found by the third step.
 _OVERDUE_PERIOD = 3  # Seconds: to look through 10,000 running sessions takes 2 ms.
 _OVERDUE_IDS = 2000  # In one step, of sessions that may have ended.
 _GROUP_SESSIONS = 50  # In memory at a time. With 20 the way to the store took twice as long.
@@ -102,6 +105,7 @@ class Summarizer:
         self._call_time = call_time
         self._yielder = LoadAwareYielder()
         self._due_times = DueTimes()
+        self._waiting = WaitingSessions(self._work_of)
         self._sender_of = sender_of
         self._group_size = 1  # Sessions in the next group.
         self._failed_sessions = SetAside[str]()
@@ -137,12 +141,14 @@ class Summarizer:
         if not partitions:
             self.forget_sessions()
             return 0
-        dirty = await reports.dirty(_DIRTY_IDS, partitions)
+        dirty = await self._dirty(partitions)
         self._pushing = 0 if len(dirty) < _DIRTY_IDS else await reports.backlog()
         became_due = self._due_times.become_due(now, _STEP_SESSIONS)
-        self._expected = {id_ for id_ in became_due if id_ in self._sessions} - {*dirty}
+        self._expected |= {id_ for id_ in became_due if id_ in self._sessions}
+        self._expected -= dirty.keys()
         due = self._due_times.due(self._due([*self._expected, *dirty], now), now)
-        ids = in_fair_order(due, self._sender_of)[:_STEP_SESSIONS]
+        self._waiting.add(due)
+        ids = [*self._waiting.first(_STEP_SESSIONS)]
         has_time = len(ids) < _STEP_SESSIONS and not self._upgrading
         has_time = has_time or self.rollups.is_overdue
         if has_time:
@@ -153,6 +159,15 @@ class Summarizer:
         if self._call_time is not None:
             self._call_time.catch_up(now)
         return len(ids)
+
+    async def _dirty(self, partitions: frozenset[int]) -> dict[str, None]:
+        """Sessions that have changed, of very many the next ones in turn."""
+        found: dict[str, None] = {}
+        for number in range(1, _DIRTY_READS + 1):
+            found |= dict.fromkeys(await self._store.reports.dirty(_DIRTY_IDS, partitions))
+            if len(found) < number * _DIRTY_IDS:
+                break
+        return found
 
     async def _overdue(self, partitions: frozenset[int], now: float) -> list[str]:
         """Sessions that have ended. After a search without any, the next one is seconds later."""
@@ -171,13 +186,15 @@ class Summarizer:
         while done < len(ids) and await self._still_may_work():
             group = self._next_group(ids[done : done + _GROUP_SESSIONS])
             await self._try_to_summarize(group, now)
+            self._waiting.remove(group)
+            self._expected.difference_update(group)
             worked = await self._yielder.pause()
             self._group_size = batch_size_for(
                 len(group), worked, seconds=_WORK_SECONDS, most=_GROUP_SESSIONS
             )
             done += len(group)
             if self._monotonic() - began > _STEP_SECONDS:
-                break  # Others may be due by now that come before the rest.
+                break  # Others may be due by now.
 
     def forget_sessions(self) -> None:
         """Forget what is remembered of running sessions; they are read from the store again."""
@@ -299,6 +316,8 @@ class Summarizer:
         if (share.partitions, share.mark) != before:
             self._sessions.forget_summaries()
             self._due_times.wait_no_more()
+            self._waiting.clear()
+            self._expected.clear()
 
     async def _still_may_work(self) -> bool:
         """Renew lease and share in time: a step of long sessions may take longer than they last."""
@@ -333,6 +352,14 @@ class Summarizer:
             self._call_time.take(_in_partitions(running, gained))
         self._call_time.counts = bool(partitions)
         self._counted = partitions
+
+    def _work_of(self, session: str) -> tuple[Hashable, int] | None:
+        """The sender of a session, and the work for its summary; None where it is not known."""
+        known = self._sender_of(session)
+        if known is None:
+            return None
+        sender, samples = known
+        return sender, SESSION_WORK + (0 if session in self._sessions else samples)
 
     def _next_group(self, ids: Sequence[str]) -> Sequence[str]:
         """Take sessions from the front: all that are known to be short, or as many as take 50 ms.

@@ -8,15 +8,13 @@ the square of its length.
 """
 
 import math
-from collections import Counter
-from collections.abc import Callable, Hashable, Iterable, Sequence
+from collections.abc import Iterable
 from heapq import heappop, heappush
 
 PATIENCE = 90.0
 """Seconds after which it is due in any case: the live view is at most two minutes old then."""
 
 _SUMMARIES_A_SECOND = 1700  # Of running sessions: three fifths of a core.
-_SESSION_WORK = 20  # The work for a session without its samples, in samples.
 _GROWTH = 20  # A session is due when it has grown by its length divided by this.
 
 
@@ -68,26 +66,3 @@ class DueTimes:
             session for session in sessions if not 0 < self._due.get(session, 0.0) - now <= PATIENCE
         ]
         return sorted(due, key=lambda session: self._due.get(session, 0.0))
-
-
-def in_fair_order(
-    sessions: Sequence[str], sender_of: Callable[[str], tuple[Hashable, int] | None]
-) -> list[str]:
-    """Order sessions so that every sender gets the same share of the work (fair queueing).
-
-    `sender_of` gives the sender of a session and its number of samples. A session comes after
-    those that finish earlier: after all work for its sender, itself included, at an equal rate for
-    all senders. A session of which nothing is known is short, and a sender of its own. Sessions of
-    one sender keep their order.
-    """
-    work: Counter[Hashable] = Counter()
-    finished: dict[str, int] = {}
-    for session in sessions:
-        known = sender_of(session)
-        if known is None:
-            finished[session] = _SESSION_WORK
-        else:
-            sender, samples = known
-            work[sender] += _SESSION_WORK + samples
-            finished[session] = work[sender]
-    return sorted(sessions, key=finished.__getitem__)
