@@ -21,8 +21,9 @@ class Loop:
         self.now += seconds
         self.used += seconds
 
-    def make_yielder(self) -> LoadAwareYielder:
+    def make_yielder(self, least: float = 0.02) -> LoadAwareYielder:
         return LoadAwareYielder(
+            least=least,
             clock=lambda: self.now,
             busy=lambda: self.busy,
             used=lambda: self.used,
@@ -31,13 +32,14 @@ class Loop:
 
 
 @pytest.mark.parametrize(
-    ("load", "least", "most"), [(0, 0.75, 0.85), (0.5, 0.25, 0.35), (1, 0.01, 0.03)]
+    ("load", "promised", "least", "most"),
+    [(0, 0.1, 0.75, 0.85), (0.5, 0.1, 0.25, 0.35), (1, 0.02, 0.01, 0.03), (1, 0.1, 0.08, 0.12)],
 )
 async def test_background_work_gets_a_smaller_share_of_a_busier_loop(
-    load: float, least: float, most: float
+    load: float, promised: float, least: float, most: float
 ) -> None:
     loop = Loop(load)
-    yielder = loop.make_yielder()
+    yielder = loop.make_yielder(promised)
     for _ in range(20):
         loop.work(0.01)
         await yielder.pause()

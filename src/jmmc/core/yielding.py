@@ -5,7 +5,6 @@ import time
 from collections.abc import Awaitable, Callable
 
 _MAX_SHARE = 0.8  # Of all time, other work included, so that pushes find the loop idle.
-_MIN_SHARE = 0.02  # Of all time, however busy the loop is, so that the work ends.
 _LOOK_SECONDS = 0.25  # Of a pause, between two looks at how busy the loop is.
 _LEAST_OWN = 0.25  # Of the time that a piece of work took: what it waits for is work elsewhere.
 _MOST_OTHERS = 0.9  # Of the time, that other work of the process is believed to use.
@@ -23,18 +22,21 @@ def batch_size_for(count: int, worked: float, *, seconds: float, most: int) -> i
 class LoadAwareYielder:
     """Pauses after each piece of work, the longer the busier the loop was in recent pauses.
 
-    What the work waited for the store counts little. `clock`, `busy` and `used` return seconds: of
+    However busy it is, the work gets the share `least` of all time, so that it ends. What the work
+    waited for the store counts little. `clock`, `busy` and `used` return seconds: of
     time, of CPU used by the loop's thread, and by the whole process.
     """
 
     def __init__(
         self,
         *,
+        least: float = 0.02,
         clock: Callable[[], float] = time.perf_counter,
         busy: Callable[[], float] = time.thread_time,
         used: Callable[[], float] = time.process_time,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
+        self._least = least
         self._clock = clock
         self._busy = busy
         self._used = used
@@ -81,5 +83,5 @@ class LoadAwareYielder:
         return min(worked, max(own, _LEAST_OWN * worked))
 
     def _rest_after(self, worked: float) -> float:
-        share = max(_MIN_SHARE, _MAX_SHARE - self._load)
+        share = max(self._least, _MAX_SHARE - self._load)
         return min(worked * (1 - share) / share, _LONGEST_PAUSE)

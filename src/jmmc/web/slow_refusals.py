@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from jmmc.protocol.rate_limit import RateLimiter
 
-_PROMPT = 60.0  # Refusals of an address that are answered at once: at first, and again each minute.
+_PROMPT = 60.0
 _HELD_SECONDS = 5.0  # Less than a browser waits for.
 _MOST_HELD = 100  # Of one address: each is a connection, here and in a proxy.
 _MOST_HELD_IN_ALL = 1000
@@ -15,12 +15,13 @@ _MOST_HELD_IN_ALL = 1000
 class SlowRefusals:
     """Delays refusals, so that who waits for each before sending again costs next to nothing.
 
-    A refused request costs a tenth of a millisecond; thousands a second would take half a core.
+    A refused request costs a tenth of a millisecond; thousands a second would take half a core. Of
+    an address `prompt` refusals are answered at once, and again as many each minute.
     """
 
-    def __init__(self, clock: Callable[[], float]) -> None:
+    def __init__(self, clock: Callable[[], float], *, prompt: float = _PROMPT) -> None:
         self._clock = clock
-        self._prompt = RateLimiter(_PROMPT)
+        self._prompt = RateLimiter(prompt)
         self._held: Counter[int] = Counter()
         self._held_in_all = 0
 

@@ -3,6 +3,7 @@
 import asyncio
 import re
 import threading
+import time
 from collections import Counter
 from urllib.parse import urlencode
 
@@ -14,6 +15,7 @@ from jmmc.core.model import SessionFilter
 from jmmc.protocol.addresses import Proxies
 from jmmc.settings import Settings
 from jmmc.stores import Store
+from jmmc.web import slow_refusals
 from jmmc.web.site import Server
 from tests.support.builders import Answer, body, call, v1_body, wire_sample
 from tests.support.waiting import wait_until_async
@@ -339,6 +341,26 @@ async def test_guessing_tokens_gets_429(app: Server, store: Store) -> None:
     ]
     assert seen[0] == 401
     assert seen[-1] == 429
+
+
+async def test_who_goes_on_guessing_waits_for_each_refusal(
+    app: Server, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(slow_refusals, "_HELD_SECONDS", 0.2)
+    await tokens.create(store.reports, "r", ["read"], 0)
+
+    async def guess() -> tuple[int, float]:
+        began = time.monotonic()
+        answer = await _get(app, "/api/v1/live", authorization="Bearer x")
+        return answer.status, time.monotonic() - began
+
+    guesses = [await guess() for _ in range(21)]
+    assert [status for status, _ in guesses] == [401] * 10 + [429] * 11
+    assert max(seconds for _, seconds in guesses[:20]) < 0.2
+    assert guesses[20][1] >= 0.2
+    began = time.monotonic()
+    assert (await _sign_in(app, to="/")).status == 429
+    assert time.monotonic() - began >= 0.2
 
 
 @pytest.mark.parametrize("path", ["/", "/live", "/metrics", "/api/v1/live", "/api/v1/", "/nothing"])

@@ -1,6 +1,7 @@
 """Access to the pages, the API and `/metrics`: logins, tokens, scopes and rate limits."""
 
 import asyncio
+import time
 from ipaddress import ip_address
 from typing import Literal, NamedTuple
 
@@ -16,6 +17,7 @@ from jmmc.stores import Reports
 from jmmc.web.http import cookie, joined
 from jmmc.web.problems import Problem
 from jmmc.web.security.sessions import COOKIE, LoginSigner
+from jmmc.web.slow_refusals import SlowRefusals
 
 Right = Scope | Literal["views", "account", "users"]
 """What a request may need: a scope, or what no token has.
@@ -60,6 +62,7 @@ class Access:
         self._reports = reports
         self._signer = signer
         self._attempts = RateLimiter(_MAX_ATTEMPTS)
+        self._slow_refusals = SlowRefusals(time.monotonic, prompt=_MAX_ATTEMPTS)
         self._verifying = asyncio.Lock()
         self._waiting = 0
         self.apply(settings)
@@ -100,7 +103,7 @@ class Access:
 
     async def sign_in(self, request: Request, name: str, password: str, now: float) -> User:
         """Verify a name and a password, and return the user."""
-        self._limit_rate(self._attempts, request, now, "Too many attempts")
+        await self._limit_attempts(request, now)
         user = await users.find(self._reports, name)
         if self._waiting >= _MAX_VERIFICATIONS:
             raise Problem(503, "Too many sign-ins at the same time", retry_after=5)
@@ -139,7 +142,7 @@ class Access:
         if kind.lower() == "bearer" and secret:
             token = await tokens.find(self._reports, secret.strip())
             if token is None:
-                self._limit_rate(self._attempts, request, now, "Too many attempts")
+                await self._limit_attempts(request, now)
                 raise Problem(401, "Unknown token")
             return Caller(token.name, token.scopes)
         if await tokens.tokens(self._reports) or await self.has_users():
@@ -148,6 +151,17 @@ class Access:
             hint = "run on the server: jmmc user add NAME, or jmmc token create NAME"
             raise Problem(403, "Access is closed: there is no user and no token yet", hint)
         return Caller("", (*SCOPES, "views", "users"))
+
+    async def _limit_attempts(self, request: Request, now: float) -> None:
+        """Count a wrong token, or a sign-in. Raises `Problem` for too many.
+
+        Who goes on waits for each: the page of a refusal takes a millisecond.
+        """
+        try:
+            self._limit_rate(self._attempts, request, now, "Too many attempts")
+        except Problem:
+            await self._slow_refusals.wait(self.key(request))
+            raise
 
     def _limit_rate(
         self, rate_limiter: RateLimiter, request: Request, now: float, title: str
