@@ -1,5 +1,7 @@
 """Background work takes a share of the loop's idle time, and always ends."""
 
+import asyncio
+
 import pytest
 
 from jmmc.core.yielding import LoadAwareYielder, batch_size_for
@@ -17,8 +19,13 @@ class Loop:
         self.busy += seconds * self.load
         self.used += seconds * self.load
 
+    async def wait(self, seconds: float) -> None:
+        """What other tasks do while one waits."""
+        await asyncio.create_task(self.sleep(seconds))
+
     def work(self, seconds: float) -> None:
         self.now += seconds
+        self.busy += seconds
         self.used += seconds
 
     def make_yielder(self, least: float = 0.02) -> LoadAwareYielder:
@@ -61,6 +68,89 @@ async def test_what_work_waits_for_the_store_is_not_its_own(load: float, pause: 
         began = loop.now
         await yielder.pause()
     assert loop.now - began == pytest.approx(pause)
+
+
+@pytest.mark.parametrize(
+    ("load", "waits", "share"), [(0, 0, 0.8), (0.5, 0, 0.3), (1, 0, 0.1), (1, 0.05, 0.1)]
+)
+async def test_measured_work_gets_its_share_of_a_busy_loop_whatever_it_waits_for(
+    load: float, waits: float, share: float
+) -> None:
+    loop = Loop(load)
+    yielder = loop.make_yielder(least=0.1)
+
+    async def work() -> str:
+        loop.work(0.006)
+        await loop.wait(waits)
+        loop.work(0.004)
+        return "done"
+
+    for _ in range(20):
+        await yielder.run(work())
+    began = loop.now
+    for _ in range(20):
+        assert await yielder.run(work()) == "done"
+        assert yielder.worked == pytest.approx(0.01)
+    assert 20 * 0.01 / (loop.now - began) == pytest.approx(share, rel=0.15)
+
+
+async def test_work_that_mostly_waits_does_not_pause_besides() -> None:
+    loop = Loop(1)
+    yielder = loop.make_yielder(least=0.1)
+
+    async def work() -> None:
+        loop.work(0.01)
+        await loop.wait(0.3)
+
+    for _ in range(20):
+        await yielder.run(work())
+    assert loop.now == pytest.approx(20 * 0.31)
+
+
+async def test_measured_work_may_fail_be_cancelled_and_catch_what_it_awaits() -> None:
+    yielder = LoadAwareYielder()
+    caught: list[str] = []
+
+    async def fails() -> None:
+        await asyncio.sleep(0)
+        raise ValueError("mine")
+
+    async def catches() -> str:
+        try:
+            await fails()
+        except ValueError as error:
+            caught.append(str(error))
+        return "went on"
+
+    async def waits() -> None:
+        try:
+            await asyncio.sleep(60)
+        except asyncio.CancelledError:
+            caught.append("cancelled")
+            raise
+
+    assert await yielder.run(catches()) == "went on"
+    with pytest.raises(ValueError, match="mine"):
+        await yielder.run(fails())
+    task = asyncio.create_task(yielder.run(waits()))
+    await asyncio.sleep(0.01)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert caught == ["mine", "cancelled"]
+
+
+async def test_what_a_thread_does_for_a_piece_of_work_counts() -> None:
+    yielder = LoadAwareYielder()
+
+    def calculate() -> int:
+        return sum(number * number for number in range(300_000))
+
+    async def work() -> int:
+        return await yielder.in_thread(calculate)
+
+    assert await yielder.run(work()) == 8_999_955_000_050_000
+    assert yielder.worked > 0.005
 
 
 async def test_time_before_the_work_is_not_counted() -> None:

@@ -2,12 +2,17 @@
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine, Generator
+from types import coroutine
+from typing import Any, TypeVar
+
+_T = TypeVar("_T")
 
 _MAX_SHARE = 0.8  # Of all time, other work included, so that pushes find the loop idle.
 _LOOK_SECONDS = 0.25  # Of a pause, between two looks at how busy the loop is.
 _LEAST_OWN = 0.25  # Of the time that a piece of work took: what it waits for is work elsewhere.
 _MOST_OTHERS = 0.9  # Of the time, that other work of the process is believed to use.
+_SHORTEST_PAUSE = 0.001  # Seconds.
 _LONGEST_PAUSE = 10.0  # Seconds: work that took long because it waited must not wait for minutes.
 
 
@@ -20,11 +25,14 @@ def batch_size_for(count: int, worked: float, *, seconds: float, most: int) -> i
 
 
 class LoadAwareYielder:
-    """Pauses after each piece of work, the longer the busier the loop was in recent pauses.
+    """Pauses after each piece of work, the longer the busier the loop was of late.
+
+    A piece that works in the loop is given to `run`, which measures what it takes. Around one that
+    works in threads, too, `begin` and `pause` are called, which estimate that.
 
     However busy it is, the work gets the share `least` of all time, so that it ends. What the work
     waited for the store counts little. `clock`, `busy` and `used` return seconds: of
-    time, of CPU used by the loop's thread, and by the whole process.
+    time, of CPU used by the thread that asks, and by the whole process.
     """
 
     def __init__(
@@ -43,7 +51,60 @@ class LoadAwareYielder:
         self._sleep = sleep
         self._began, self._used_before = clock(), used()
         self._load = 0.0
+        self.worked = 0.0
+        """Seconds of CPU that the last piece of `run` took,"""
+        self._in_threads = 0.0  # and those of them that it took in threads.
         self._others = 0.0  # Of the time, CPU that the rest of the process uses.
+
+    async def run(self, work: Coroutine[Any, Any, _T]) -> _T:
+        """Do a piece of work, and pause until it took no more than its share of all that time.
+
+        While the work waits, the loop is as free as in a pause.
+        """
+        began, busy = self._clock(), self._busy()
+        self.worked = self._in_threads = 0.0
+        result = await self._measured(work)
+        while True:
+            passed = self._clock() - began
+            own = self.worked - self._in_threads
+            if (rest := passed - own) >= _SHORTEST_PAUSE:
+                load = min(1.0, max(0.0, self._busy() - busy - own) / rest)
+                self._load += (load - self._load) / 2
+            share = self._share()
+            left = min(self.worked / share - passed, _LONGEST_PAUSE)
+            if left < _SHORTEST_PAUSE:
+                return result
+            await self._sleep(min(left, _LOOK_SECONDS))
+
+    async def in_thread(self, work: Callable[[], _T]) -> _T:
+        """Do a part of the piece of `run` in a thread; its seconds of CPU are counted."""
+
+        def measured() -> tuple[_T, float]:
+            began = self._busy()
+            return work(), self._busy() - began
+
+        result, seconds = await asyncio.to_thread(measured)
+        self.worked += seconds
+        self._in_threads += seconds
+        return result
+
+    @coroutine
+    def _measured(self, work: Coroutine[Any, Any, _T]) -> Generator[Any, Any, _T]:
+        """Await `work`, and add up in `worked` what each of its steps takes."""
+        step, value = work.send, None
+        while True:
+            began = self._busy()
+            try:
+                waits_for = step(value)
+            except StopIteration as end:
+                result: _T = end.value
+                return result
+            finally:
+                self.worked += self._busy() - began
+            try:
+                step, value = work.send, (yield waits_for)
+            except BaseException as error:  # Cancelled, or what was awaited has failed.
+                step, value = work.throw, error
 
     def begin(self) -> None:
         """Start the clock for a piece of work."""
@@ -83,5 +144,8 @@ class LoadAwareYielder:
         return min(worked, max(own, _LEAST_OWN * worked))
 
     def _rest_after(self, worked: float) -> float:
-        share = max(self._least, _MAX_SHARE - self._load)
+        share = self._share()
         return min(worked * (1 - share) / share, _LONGEST_PAUSE)
+
+    def _share(self) -> float:
+        return max(self._least, _MAX_SHARE - self._load)
