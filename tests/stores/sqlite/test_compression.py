@@ -139,6 +139,19 @@ def test_a_summary_becomes_a_fifth_of_its_json() -> None:
     assert len(compress(whole)) * 5 < len(whole)
 
 
+async def test_a_summary_is_compressed_quickly_while_its_session_goes_on(
+    store: SqliteStore,
+) -> None:
+    text = '{"session":"0123","conf":"room"}' * 40
+    assert decompress(compress(text.encode(), quick=True)) == text.encode()
+    running = msgspec.structs.replace(_SUMMARY, running=True)
+    for summary in (running, _SUMMARY):
+        await store.reports.put_summaries([summary])
+        assert await store.reports.get_summaries([summary.session]) == [summary]
+        ((content, _),) = await _raw(store)
+        assert content == compress(msgspec.json.encode(summary), quick=summary.running)
+
+
 @pytest.mark.parametrize("cut", [0, 1, 9, 20])
 def test_damaged_content_is_refused(cut: int) -> None:
     content = compress(msgspec.json.encode(_SUMMARY))

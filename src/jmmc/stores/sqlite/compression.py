@@ -8,6 +8,7 @@ better one is added, and the last one is used for new data.
 import zlib
 
 _LEVEL = 6  # Level 9 takes twice as long for 1 % less.
+_QUICK_LEVEL = 1  # Half of the time, for a quarter more.
 
 _DICTIONARIES = (
     b'"senders":[["0a1b2c3d",120,12.5,8.1,null,null]],"error":"disconnected","abandoned","refused",'
@@ -47,9 +48,9 @@ _DICTIONARIES = (
 _BY_CHECKSUM = {zlib.adler32(dictionary): dictionary for dictionary in _DICTIONARIES}
 
 
-def compress(content: bytes) -> bytes:
-    """Compress JSON of summaries or rollups."""
-    compressor = zlib.compressobj(_LEVEL, zdict=_DICTIONARIES[-1])
+def compress(content: bytes, *, quick: bool = False) -> bytes:
+    """Compress JSON of summaries or rollups; `quick` what is soon replaced."""
+    compressor = zlib.compressobj(_QUICK_LEVEL if quick else _LEVEL, zdict=_DICTIONARIES[-1])
     return compressor.compress(content) + compressor.flush()
 
 

@@ -201,5 +201,5 @@ def summary_row(summary: Summary) -> tuple[object, ...]:
         *_columns_of(summary),
         *json_columns(summary),
         _ENCODE({"address": summary.address}).decode(),
-        compress(_ENCODE(summary)),
+        compress(_ENCODE(summary), quick=summary.running),
     )
