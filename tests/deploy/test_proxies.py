@@ -8,7 +8,6 @@ import shutil
 import signal
 import ssl
 import subprocess
-import sys
 import time
 from collections import Counter
 from collections.abc import Iterator
@@ -20,8 +19,9 @@ from urllib.parse import urlencode
 import pytest
 
 from tests.support.builders import body, wire_sample
+from tests.support.commands import jmmc
 from tests.support.paths import ROOT
-from tests.support.servers import PREFIX, Serve, free_port
+from tests.support.servers import PREFIX, QUICK_PASSWORDS, Serve, free_port
 from tests.support.waiting import wait_until
 
 DEPLOY = ROOT / "deploy"
@@ -71,7 +71,7 @@ class Proxied:
         self.kind = kind
         options = ("--max-pushes-per-minute", str(_LIMIT), "--ip", "full")
         trusted = ("--trusted-proxies", f"127.0.0.1/32,{_OUTER_PROXY}/32")
-        self.serve = Serve(folder, *options, *trusted)
+        self.serve = Serve(folder, *options, *trusted, code=QUICK_PASSWORDS)
         self.port, self.plain = free_port(), free_port()
         self._tls = ssl.create_default_context(cafile=str(certificate.chain))
         self.log = folder / "proxy.log"
@@ -277,8 +277,9 @@ def test_plain_http_redirects_to_https(proxied: Proxied) -> None:
 
 def _signed_in(proxied: Proxied) -> str:
     """Sign in through the proxy; the cookie of the session."""
-    command = [sys.executable, "-m", "jmmc", "user", "add", "ann", "--store", proxied.serve.store]
-    subprocess.run([*command, "--password", "correct horse"], check=True, capture_output=True)
+    command = ("user", "add", "ann", "--store", proxied.serve.store)
+    added = jmmc(*command, "--password", "correct horse")
+    assert added.returncode == 0, added.stderr
     _, _, page = proxied.request("GET", "/login")
     token = page.decode().split('name="form" value="')[1].split('"')[0]
     form = urlencode({"form": token, "name": "ann", "password": "correct horse", "to": "/"})

@@ -82,6 +82,17 @@ asyncio.sleep = lambda delay, result=None: sleep(delay / 10 if 1 < delay < 60 el
 Its clocks are as ever.
 """
 
+QUICK_PASSWORDS = """
+from argon2 import PasswordHasher
+from jmmc.accounts import users
+users._HASHER = PasswordHasher(time_cost=1, memory_cost=64)
+users._NOBODY = users._HASHER.hash("of nobody")
+"""
+"""A `code` of `Serve` that verifies the passwords of unknown users with a thousandth of the work.
+
+tests/accounts tests the real parameters.
+"""
+
 
 class Serve:
     """A process with `jmmc serve`; tests may kill it and start it again.

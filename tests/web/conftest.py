@@ -1,5 +1,6 @@
 """What all tests of the web wing share."""
 
+from collections.abc import Iterator
 from functools import partial
 
 import pytest
@@ -9,10 +10,14 @@ from jmmc.accounts import users
 from jmmc.maintenance.erase import forget
 
 
-@pytest.fixture(autouse=True)
-def quick_passwords(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.fixture(autouse=True, scope="module")
+def quick_passwords() -> Iterator[None]:
     """Hash passwords with a thousandth of the work; tests/accounts tests the real parameters."""
-    monkeypatch.setattr(users, "_HASHER", PasswordHasher(time_cost=1, memory_cost=64))
+    hasher = PasswordHasher(time_cost=1, memory_cost=64)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(users, "_HASHER", hasher)
+        patch.setattr(users, "_NOBODY", hasher.hash("of nobody"))
+        yield
 
 
 @pytest.fixture(autouse=True)

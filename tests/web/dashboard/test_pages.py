@@ -18,7 +18,7 @@ from jmmc.simulation.scenario import Scenario, simulate
 from jmmc.web.dashboard.i18n import words
 from tests.support.commands import jmmc
 from tests.support.npm import installed
-from tests.support.servers import FASTER, Serve, get_json, post_push
+from tests.support.servers import FASTER, QUICK_PASSWORDS, Serve, get_json, post_push
 
 _START = int(datetime(2026, 9, 21, 8, tzinfo=UTC).timestamp())
 _SCENARIO = Scenario(participants=120, rooms=10, minutes=600, seed=2, start=_START)
@@ -676,7 +676,7 @@ def test_markup_in_a_name_is_shown_as_text(visit: Visit, serve: Serve) -> None:
 @pytest.fixture
 def guarded(tmp_path: Path) -> Iterator[Serve]:
     """A server with a user."""
-    serve = Serve(tmp_path)
+    serve = Serve(tmp_path, code=QUICK_PASSWORDS)
     _jmmc(tmp_path, "user", "add", "Zoë", "--password", "correct horse")
     yield serve
     serve.close()
