@@ -2,7 +2,8 @@
 
 Compares SQLite, MongoDB, and the schema of the Express.js middleware (one growing document per
 session). Prints a Markdown table with the sizes of files and pages after a checkpoint;
-`summaries` are derived data, and the last column is everything, for a minute of a participant.
+`summaries` are derived data, without the incidents, and the last column is everything, for a minute
+of a participant. After it come the bytes of an incident with its indexes.
 """
 
 import argparse
@@ -12,7 +13,7 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
 
@@ -50,34 +51,46 @@ def main() -> None:
     readings = sum(len(sample.readings) for life in lives for sample in life.session.samples)
     print(f"{len(lives):,} sessions, {samples:,} samples, {readings / samples:.0f} bytes of JSON")
     print("each. Bytes per sample:\n")
-    print("| store | data | indexes and sessions | total | summaries | all, a minute |")
-    print("|---|---|---|---|---|---|", flush=True)
+    print("| store | data | indexes and sessions | total | summaries | incidents | all, a minute |")
+    print("|---|---|---|---|---|---|---|", flush=True)
     cases = options.only or _CASES
     with tempfile.TemporaryDirectory(dir=options.folder) as folder:
         if "sqlite" in cases:
             for name, sizes in asyncio.run(_on_sqlite(lives, Path(folder))).items():
-                _show(name, samples, minutes, *sizes)
+                _show(name, samples, minutes, sizes)
         mongod = Mongod(Path(folder) / "mongod")
         mongod.start()
         try:
             if "mongod" in cases:
-                _show("MongoDB", samples, minutes, *asyncio.run(_on_mongod(lives, mongod)))
+                _show("MongoDB", samples, minutes, asyncio.run(_on_mongod(lives, mongod)))
             if "middleware" in cases:
                 sizes = _as_middleware(lives, mongod)
-                _show("MongoDB, Express.js middleware", samples, minutes, *sizes)
+                _show("MongoDB, Express.js middleware", samples, minutes, sizes)
         finally:
             mongod.stop()
 
 
-def _show(name: str, samples: int, minutes: float, data: int, rest: int, summaries: int) -> None:
-    each = [f"{size / samples:.1f}" for size in (data, rest, data + rest, summaries)]
-    each.append(f"{(data + rest + summaries) / minutes:.0f}")
+class _Sizes(NamedTuple):
+    """Bytes of samples, of sessions with their indexes, and of derived data."""
+
+    data: int
+    rest: int
+    summaries: int
+    incidents: int = 0
+    found: int = 0  # Incidents.
+
+
+def _show(name: str, samples: int, minutes: float, sizes: _Sizes) -> None:
+    data, rest, summaries, incidents, found = sizes
+    parts = (data, rest, data + rest, summaries, incidents)
+    each = [f"{size / samples:.1f}" for size in parts]
+    each.append(f"{(data + rest + summaries + incidents) / minutes:.0f}")
     print(f"| {name} | {' | '.join(each)} |", flush=True)
+    if found:
+        print(f"{name}: {found:,} incidents of {incidents / found:.0f} bytes", file=sys.stderr)
 
 
-async def _on_sqlite(
-    lives: list[SimulatedSession], folder: Path
-) -> dict[str, tuple[int, int, int]]:
+async def _on_sqlite(lives: list[SimulatedSession], folder: Path) -> dict[str, _Sizes]:
     path = folder / "calls.db"
     store = SqliteStore(path)
     await store.open()
@@ -92,24 +105,26 @@ async def _on_sqlite(
     return {"SQLite, last 25 hours": recent, "SQLite, archived": archived}
 
 
-async def _parts(store: SqliteStore) -> tuple[int, int, int]:
-    """Bytes of samples, of sessions with their indexes, and of derived data."""
+async def _parts(store: SqliteStore) -> _Sizes:
     await store.wipe_deleted()
     with sqlite3.connect(store.path) as connection:
         sizes = connection.execute("SELECT name, sum(pgsize) FROM dbstat GROUP BY name").fetchall()
+        (found,) = connection.execute("SELECT count(*) FROM incidents").fetchone()
     connection.close()
-    parts = [0, 0, 0]
+    parts = [0, 0, 0, 0]
     for name, size in sizes:
         if name in ("samples", "packed"):
             parts[0] += size
         elif name.removeprefix("sqlite_autoindex_").startswith("sessions"):
             parts[1] += size
+        elif name.removeprefix("sqlite_autoindex_").startswith("incidents"):
+            parts[3] += size
         else:
             parts[2] += size
-    return parts[0], parts[1], parts[2]
+    return _Sizes(*parts, found)
 
 
-async def _on_mongod(lives: list[SimulatedSession], mongod: Mongod) -> tuple[int, int, int]:
+async def _on_mongod(lives: list[SimulatedSession], mongod: Mongod) -> _Sizes:
     store = MongoStore(url=mongod.url, timeout=60)
     await store.open()
     with mongod.client() as client:
@@ -120,22 +135,25 @@ async def _on_mongod(lives: list[SimulatedSession], mongod: Mongod) -> tuple[int
         data, indexes = _sizes(client, "metrics-collector")
         await _summarize(store)
         _checkpoint(client)
-        derived = sum(
-            sum(_sizes(client, name))
+        of_incidents = "metrics-collector.incidents"
+        derived = {
+            name: sum(_sizes(client, name))
             for name in client.jmmc.list_collection_names()
             if name.startswith("metrics-collector.")
-        )
+        }
+        incidents = derived.pop(of_incidents)
+        found = client.jmmc[of_incidents].count_documents({})
     await store.close()
-    return data, indexes, derived
+    return _Sizes(data, indexes, sum(derived.values()), incidents, found)
 
 
-def _as_middleware(lives: list[SimulatedSession], mongod: Mongod) -> tuple[int, int, int]:
+def _as_middleware(lives: list[SimulatedSession], mongod: Mongod) -> _Sizes:
     with mongod.client() as client:
         for number, pushes in enumerate(_batches(lives)):
             client.jmmc.middleware.bulk_write(list(map(_middleware_update, pushes)), ordered=False)
             _checkpoint(client, number)
         _checkpoint(client)
-        return (*_sizes(client, "middleware"), 0)
+        return _Sizes(*_sizes(client, "middleware"), 0)
 
 
 def _middleware_update(push: Push) -> UpdateOne:
@@ -169,6 +187,8 @@ async def _summarize(store: Store) -> None:
         store, preset=preset("jitsi"), rhythm=RHYTHM, clock=lambda: now, holder="bench"
     )
     while await summarizer.step():
+        pass
+    async for _ in summarizer.incidents.find_noted():
         pass
 
 

@@ -16,7 +16,7 @@ _TURN = 10.0  # Seconds until it is looked whether this process has the lease no
 
 
 class OlderData:
-    """Compresses the summaries and rollups that an earlier version stored.
+    """Compresses the summaries, rollups and incidents that an earlier version stored.
 
     `leading` says whether this process has the lease for summaries.
     """
@@ -26,7 +26,7 @@ class OlderData:
         self._leading = leading
         self._yielder = LoadAwareYielder()
         self.progress: tuple[int, int] | None = None
-        """Summaries and rollups that are done, and all of them; None without such work."""
+        """Rows that are done, and all of them; None without such work."""
 
     async def compress(self) -> None:
         """Compress until nothing is left. Raises nothing of the store: it tries again."""

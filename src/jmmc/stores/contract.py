@@ -303,7 +303,7 @@ class Reports(Protocol):
         ...
 
     async def compress_older(self) -> tuple[int, int] | None:
-        """Compress a bounded number of summaries and rollups that an earlier version stored.
+        """Compress a bounded number of rows that an earlier version stored.
 
         Returns how many are done and how many there were at the start; None when none is left.
         Remembers how far it came. Until then they are read as they are. MongoDB compresses what it

@@ -1,4 +1,4 @@
-"""Summaries and rollups of earlier versions are read as they are, and compressed in steps."""
+"""What earlier versions stored is read as it is, and compressed in steps."""
 
 from collections.abc import Sequence
 
@@ -6,15 +6,19 @@ import msgspec
 import pytest
 
 from jmmc.core.model import Dialect, Sample, Session
-from jmmc.quality.filters import SummaryFilter
+from jmmc.maintenance.incidents import IncidentFinder
+from jmmc.quality.causes.recorded import StoredIncident
+from jmmc.quality.filters import IncidentFilter, SummaryFilter
 from jmmc.quality.rollups import HOUR, Rollup, Sums
 from jmmc.quality.summarize import summarize
 from jmmc.quality.summary import Summary
 from jmmc.quality.thresholds import preset
 from jmmc.stores.sqlite import older_rows
-from jmmc.stores.sqlite.compression import compress, decompress
+from jmmc.stores.sqlite.compression import INCIDENTS, compress, decompress
 from jmmc.stores.sqlite.store import SqliteStore
 from tests.support.builders import RHYTHM
+from tests.support.clock import Clock
+from tests.support.troubles import person
 
 _SESSION = Session("a" * 24, "room", "u", Dialect.V2, 900, (Sample(0, 900, b'{"cq":100}'),))
 _SUMMARY = summarize(_SESSION, preset=preset("jitsi"), rhythm=RHYTHM)
@@ -29,6 +33,7 @@ _ROLLUPS = [
     for number in range(5)
 ]
 _COMPRESSED_BY_THE_FIRST_VERSION = bytes.fromhex("78bbcafe1ca523a384ad050091dd0f0e")
+_INCIDENT_OF_THE_FIRST_VERSION = bytes.fromhex("78bbab0da9a0a3a8e55b0b0008520ff4")
 
 
 async def _store_as_before(
@@ -51,6 +56,34 @@ async def _store_as_before(
             "UPDATE rollups SET content = NULL, parts = ?, replicates = ?, joins = ?"
             " WHERE start = ?",
             [*(msgspec.json.encode(part).decode() for part in parts), rollup.start],
+        )
+
+
+async def _find_incidents(store: SqliteStore) -> list[StoredIncident]:
+    """Store the summaries of five people with a problem of their own, and find the incidents."""
+    summaries = [
+        person(n, (36_000 + 600 * n, 36_030 + 600 * n), there=(36_000, 39_600), signs=("machine",))
+        for n in range(5)
+    ]
+    await store.reports.put_summaries(summaries)
+    finder = IncidentFinder(store, clock=Clock(10 * HOUR), holder="me")
+    await finder.note({36_000})
+    async for _ in finder.find_noted():
+        pass
+    found = await store.reports.stored_incidents(0, 100_000)
+    assert len(found) == 5
+    return found
+
+
+async def _store_incidents_as_before(
+    store: SqliteStore, incidents: Sequence[StoredIncident]
+) -> None:
+    for stored in incidents:
+        texts = (msgspec.json.encode(part).decode() for part in (stored.incident, stored.parts))
+        await _execute(
+            store,
+            "UPDATE incidents SET content = NULL, whole = ?, parts = ? WHERE id = ?",
+            [*texts, stored.incident.id],
         )
 
 
@@ -91,11 +124,61 @@ async def test_what_an_earlier_version_stored_is_compressed_step_by_step(
     while (step := await store.reports.compress_older()) is not None:
         progress.append(step)
     assert await _stored(store) == expected
-    assert progress == [(done, 12) for done in (3, 6, 7, 7, 10, 12, 12)]
+    assert progress == [(done, 12) for done in (3, 6, 7, 7, 10, 12, 12, 12)]
     for content, text in await _raw(store):
         assert content
         assert len(text) < 30, "not stored twice"
     assert await store.reports.compress_older() is None, "once is enough"
+
+
+async def test_incidents_of_an_earlier_version_are_read_and_compressed(store: SqliteStore) -> None:
+    found = await _find_incidents(store)
+    await _store_incidents_as_before(store, found)
+
+    async def read() -> object:
+        ids = [stored.incident.id for stored in found]
+        return (
+            await store.reports.stored_incidents(0, 100_000),
+            sorted(await store.reports.get_incidents(ids), key=lambda incident: incident.start),
+            await store.reports.incidents(IncidentFilter(), limit=10, order="newest"),
+        )
+
+    newest_first = [stored.incident for stored in reversed(found)]
+    expected = (found, newest_first[::-1], newest_first)
+    assert await read() == expected
+    while await store.reports.compress_older() is not None:
+        pass
+    assert await read() == expected
+    rows = await store.connections.read("SELECT length(content), whole, parts FROM incidents", [])
+    for (length, whole, parts), stored in zip(rows, found, strict=True):
+        assert length * 5 < len(msgspec.json.encode((stored.incident, stored.parts)))
+        assert (whole, parts) == ("", "")
+
+
+async def test_incidents_are_compressed_also_where_summaries_and_rollups_are_already(
+    store: SqliteStore,
+) -> None:
+    found = await _find_incidents(store)
+    await _store_incidents_as_before(store, found)
+    done = b'{"tables":[],"after":[],"done":12,"total":12}'  # As the version before stored it.
+    await store.reports.put_record("compression", "progress", done)
+    assert await store.reports.compress_older() == (17, 17)
+    assert await store.reports.compress_older() == (17, 17), "there are no more"
+    assert await store.reports.compress_older() is None
+    assert await store.connections.read(
+        "SELECT count(*) FROM incidents WHERE content IS NULL", []
+    ) == [(0,)]
+    assert await store.reports.stored_incidents(0, 100_000) == found
+
+
+async def test_an_incident_that_changes_meanwhile_keeps_its_change(store: SqliteStore) -> None:
+    found = await _find_incidents(store)
+    await _store_incidents_as_before(store, found)
+    gone, changed = found[0], msgspec.structs.replace(found[1], parts=found[1].parts * 2)
+    await store.reports.replace_incidents([gone.incident.id], [changed])
+    while await store.reports.compress_older() is not None:
+        pass
+    assert await store.reports.stored_incidents(0, 100_000) == [changed, *found[2:]]
 
 
 async def test_a_summary_that_changes_meanwhile_keeps_its_change(store: SqliteStore) -> None:
@@ -132,6 +215,9 @@ def test_what_was_compressed_once_can_be_read_for_ever() -> None:
     content = b'{"session":"0123456789abcdef01234567","conf":"room"}'
     assert decompress(_COMPRESSED_BY_THE_FIRST_VERSION) == content
     assert decompress(compress(content)) == content
+    incident = b'{"id":"i0123456789abcdef","start":1790000000,"end":1790000060}'
+    assert decompress(_INCIDENT_OF_THE_FIRST_VERSION) == incident
+    assert decompress(compress(incident, INCIDENTS)) == incident
 
 
 def test_a_summary_becomes_a_fifth_of_its_json() -> None:

@@ -17,7 +17,7 @@ Progress = Callable[[str, int, int], object]
 """Called with the step, how much of it is done and how much it is in all."""
 
 _INSTRUCTIONS = 200_000  # Of SQLite's machine between two reports of progress: some 20 ms.
-_TABLES = ("sessions", "summaries", "rollups")
+_TABLES = ("sessions", "summaries", "rollups", "incidents")
 
 
 class CompactingRefused(JmmcError):

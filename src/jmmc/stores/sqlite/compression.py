@@ -1,8 +1,8 @@
-"""Compresses the JSON of summaries and rollups; MongoDB compresses what it writes itself.
+"""Compresses JSON of summaries, rollups and incidents. MongoDB compresses what it writes itself.
 
-The dictionary has what nearly every summary contains, so that even a short one becomes a sixth. A
-stream names the dictionary that it needs, so the dictionary of stored data must never change: a
-better one is added, and the last one is used for new data.
+A dictionary has what nearly every one of them contains, so that even a short one becomes a sixth. A
+stream names the dictionary that it needs, so a dictionary of stored data must never change: a
+better one is added, and used for new data.
 """
 
 import zlib
@@ -10,7 +10,7 @@ import zlib
 _LEVEL = 6  # Level 9 takes twice as long for 1 % less.
 _QUICK_LEVEL = 1  # Half of the time, for a quarter more.
 
-_DICTIONARIES = (
+SUMMARIES = (
     b'"senders":[["0a1b2c3d",120,12.5,8.1,null,null]],"error":"disconnected","abandoned","refused",'
     b'"failed","no_media","dropped","rejoined","connection_lost","ice_failed","password_required",'
     b'"Safari 18","Edge 131","Firefox 13","iOS 18","Android 14","Ubuntu","Linux","macOS 15",'
@@ -43,14 +43,63 @@ _DICTIONARIES = (
     b'"meeting":"","happenings":[],"provider":"","country":"","segments":[],"bridge":"198.51.100.1"'
     b',"outcome":"joined","failure":"","setup":{"ask":1000,"join":500,"ice":300,"media":300},'
     b'"senders":[],"name":"","code":"","microphone":"","camera":"","speaker":"","rating":null,'
-    b'"rating_reason":""}',
+    b'"rating_reason":""}'
 )
-_BY_CHECKSUM = {zlib.adler32(dictionary): dictionary for dictionary in _DICTIONARIES}
+"""The dictionary of summaries and rollups."""
+
+INCIDENTS = (
+    b'"transport","value":"relay","transport","value":"tcp","transport","value":"p2p","kind":'
+    b'"device","verdict":"not enough data","verdict":"unclear","verdict":"tie","ties":[0,1],'
+    b'"missing":["other end","record"],"name":"sign machine","name":"sign narrow","name":'
+    b'"other calls","numbers":{"share":0.1,"calls":0}},{"name":"sign up","numbers":{}},{"name":'
+    b'"at once","numbers":{"bad":0,"known":0,"others_bad":0,"others_known":0,"at_once":0}},{"name":'
+    b'"sign cut","numbers":{}},{"name":"record","numbers":{"share":0.0,"others_share":0.0}},'
+    b'{"name":"sign delay","numbers":{}},{"name":"sender","numbers":{}},{"name":"sign down",'
+    b'"numbers":{}},{"name":"events","numbers":{}}],"value":"Safari 18","value":"Edge 131","value":'
+    b'"Firefox","value":"iOS 18","value":"Android 14","value":"Linux","value":"macOS 15","value":'
+    b'"us-east","value":"eu-central","value":"ap-south","reasons":{"cpu":10,"interrupted":10,'
+    b'"quality":10,"bandwidth":10,"concealed":10,"frozen":10,"rtt":10,"loss":10,"mos":10,'
+    b'"quality":10},{"id":"i0123456789abcdef","start":1790000000,"end":1790000060,"running":true,'
+    b'"running":false,"grade":2,"grade":3,"people":1,"meetings":1,"sessions":1,"seconds":10,'
+    b'"reasons":{"frozen":10},"answer":{"verdict":"likely","causes":[{"kind":"machine","value":"",'
+    b'"probability":0.5,"bad":0,"known":0,"others_bad":1,"others_known":10,"facts":[{"name":'
+    b'"sign media","numbers":{}}]},{"kind":"other end","value":"","probability":0.1,"bad":0,'
+    b'"known":0,"others_bad":1,"others_known":10,"facts":[{"name":"named","numbers":{}}]},{"kind":'
+    b'"line","value":"down","probability":0.9,"bad":0,"known":10,"others_bad":1,"others_known":10,'
+    b'"facts":[{"name":"others","numbers":{"bad":0,"known":10,"others_bad":1,"others_known":10,'
+    b'"at_once":1}}]},{"kind":"chance","value":"","probability":0.1,"bad":0,"known":0,"others_bad":'
+    b'0,"others_known":10,"facts":[{"name":"nobody else","numbers":{"bad":0,"known":0,"others_bad":'
+    b'0,"others_known":10,"at_once":0}}]},{"kind":"network","value":"203.0.113.0/24","probability":'
+    b'0.01,"bad":0,"known":0,"others_bad":1,"others_known":10,"facts":[{"name":"group","numbers":{'
+    b'"bad":0,"known":0,"others_bad":1,"others_known":10,"at_once":0}}]}],"ties":[],"missing":[],'
+    b'"sides":{"participant":0.99,"network":0.01,"server":0.01,"other participant":0.01,"software":'
+    b'0.01},"version":5},"shares":[{"kind":"meeting","value":"room","affected":0,"known":0,'
+    b'"others_affected":1,"others_known":10},{"kind":"network","value":"198.51.100.0/24",'
+    b'"affected":0,"known":0,"others_affected":1,"others_known":10},{"kind":"provider","value":"AS6'
+    b'4500","affected":0,"known":10,"others_affected":1,"others_known":10},{"kind":"bridge",'
+    b'"value":"jvb-1.example.org","affected":1,"known":10,"others_affected":1,"others_known":10},'
+    b'{"kind":"region","value":"eu-west","affected":1,"known":10,"others_affected":1,'
+    b'"others_known":10},{"kind":"browser","value":"Chrome 131","affected":0,"known":10,'
+    b'"others_affected":1,"others_known":10},{"kind":"browser","value":"Chrome","affected":0,'
+    b'"known":10,"others_affected":1,"others_known":10},{"kind":"os","value":"Windows 11",'
+    b'"affected":0,"known":10,"others_affected":1,"others_known":10},{"kind":"service","value":"",'
+    b'"affected":1,"known":10,"others_affected":0,"others_known":1}],"worst_meetings":[["room",'
+    b'"0123456789abcdef01234567",1,10]],"worst_sessions":[["0123456789abcdef01234567",1790000000,'
+    b'1790000060,3,10]],"names":{"0123456789abcdef01234567":"01234567"}},[{"hour":1790000000,'
+    b'"start":1790000000,"end":1790000060,"is_open":true,"is_open":false,"grade":3,"seconds":10,'
+    b'"reasons":{"frozen":10},"people":[["0123456789ab"],0],"meetings":[["0123456789ab"],0],'
+    b'"sessions":[["0123456789ab"],0],"weights":[["person","01234567-89ab-4cde-8f01-23456789abcd",'
+    b'0.99]],"answer":,"networks":[["203.0.113.0/24",10]],"beginnings":[],"problems":[['
+    b'"0123456789ab"],0],"person_of":{"0123456789abcdef01234567":"0123456789ab"}}]]'
+)
+"""The dictionary of incidents."""
+
+_BY_CHECKSUM = {zlib.adler32(dictionary): dictionary for dictionary in (SUMMARIES, INCIDENTS)}
 
 
-def compress(content: bytes, *, quick: bool = False) -> bytes:
-    """Compress JSON of summaries or rollups; `quick` what is soon replaced."""
-    compressor = zlib.compressobj(_QUICK_LEVEL if quick else _LEVEL, zdict=_DICTIONARIES[-1])
+def compress(content: bytes, dictionary: bytes = SUMMARIES, *, quick: bool = False) -> bytes:
+    """Compress JSON, with the dictionary of its kind; `quick` what is soon replaced."""
+    compressor = zlib.compressobj(_QUICK_LEVEL if quick else _LEVEL, zdict=dictionary)
     return compressor.compress(content) + compressor.flush()
 
 

@@ -1,17 +1,23 @@
 """Incidents in the file of an SQLite store."""
 
 import sqlite3
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import msgspec
 
 from jmmc.quality.causes.recorded import Part, RecordedIncident, StoredIncident
 from jmmc.quality.filters import IncidentFilter, IncidentOrder
+from jmmc.stores.sqlite.compression import INCIDENTS, compress
 from jmmc.stores.sqlite.connections import Connections
+from jmmc.stores.sqlite.older_rows import incident_json
 from jmmc.stores.sqlite.transaction import transaction
 
-_INCIDENT = msgspec.json.Decoder(RecordedIncident)
-_PARTS = msgspec.json.Decoder(tuple[Part, ...])
+_JSON = "content, whole, parts"
+"""The columns of which `incident_json` makes the JSON array of an incident and its parts."""
+
+_INCIDENT = msgspec.json.Decoder(tuple[RecordedIncident, msgspec.Raw])
+_STORED = msgspec.json.Decoder(tuple[RecordedIncident, tuple[Part, ...]])
+_Row = tuple[bytes | None, str, str]
 _ORDERS: Mapping[IncidentOrder, str] = {
     "affected": "seconds DESC, began DESC, id DESC",
     "people": "people DESC, seconds DESC, began DESC, id DESC",
@@ -37,8 +43,8 @@ async def select_incidents(
     if order == "newest":  # `incidents_by_start` has this order: no more are read than shown.
         index, where = "", where.replace("ended", "+ended")
     return await connections.read_as(
-        lambda rows: [_INCIDENT.decode(row[0]) for row in rows],
-        "SELECT whole FROM incidents WHERE rowid IN (SELECT rowid FROM incidents"
+        _incidents_of,
+        f"SELECT {_JSON} FROM incidents WHERE rowid IN (SELECT rowid FROM incidents"
         f" {index} WHERE {where} ORDER BY {by} LIMIT ?) ORDER BY {by}",
         [*values, limit],
     )
@@ -46,11 +52,11 @@ async def select_incidents(
 
 async def get_incidents(connections: Connections, ids: Sequence[str]) -> list[RecordedIncident]:
     """See `Reports.get_incidents`."""
-    rows = await connections.read(
-        "SELECT whole FROM incidents WHERE id IN (SELECT value FROM json_each(?))",
+    return await connections.read_as(
+        _incidents_of,
+        f"SELECT {_JSON} FROM incidents WHERE id IN (SELECT value FROM json_each(?))",
         [msgspec.json.encode(list(ids)).decode()],
     )
-    return [_INCIDENT.decode(row[0]) for row in rows]
 
 
 async def stored_incidents(
@@ -80,8 +86,7 @@ async def replace_incidents(
             stored.incident.cause.kind,
             stored.incident.cause.value,
             stored.incident.cause.probability,
-            msgspec.json.encode(stored.incident).decode(),
-            msgspec.json.encode(stored.parts).decode(),
+            compress(msgspec.json.encode((stored.incident, stored.parts)), INCIDENTS),
         )
         for stored in changed
     ]
@@ -91,8 +96,8 @@ async def replace_incidents(
             connection.executemany("DELETE FROM incidents WHERE id = ?", [(id_,) for id_ in gone])
             connection.executemany(
                 "INSERT OR REPLACE INTO incidents (id, began, ended, running, seconds, people,"
-                " cause, value, probability, whole, parts)"
-                " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                " cause, value, probability, content, whole, parts)"
+                " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, '', '')",
                 rows,
             )
 
@@ -103,12 +108,14 @@ async def _stored(
     connections: Connections, where: str, values: Sequence[object]
 ) -> list[StoredIncident]:
     return await connections.read_as(
-        lambda rows: [
-            StoredIncident(_INCIDENT.decode(whole), _PARTS.decode(parts)) for whole, parts in rows
-        ],
-        f"SELECT whole, parts FROM incidents WHERE {where} ORDER BY began, id",
+        lambda rows: [StoredIncident(*_STORED.decode(incident_json(*row))) for row in rows],
+        f"SELECT {_JSON} FROM incidents WHERE {where} ORDER BY began, id",
         values,
     )
+
+
+def _incidents_of(rows: Iterable[_Row]) -> list[RecordedIncident]:
+    return [_INCIDENT.decode(incident_json(*row))[0] for row in rows]
 
 
 def _conditions(selection: IncidentFilter) -> tuple[list[str], list[object]]:
