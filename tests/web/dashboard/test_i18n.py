@@ -102,9 +102,9 @@ def test_errors_of_pages_are_translated_with_the_same_values() -> None:
         assert values[0] == values[1], sentence
 
 
-@pytest.mark.parametrize("text", sorted(_TEXTS - {""}))
-def test_a_text_has_a_french_translation(text: str) -> None:
-    assert text in words("fr")
+def test_every_text_has_a_french_translation() -> None:
+    assert len(_TEXTS) > 500
+    assert sorted(_TEXTS - {""} - words("fr").keys()) == []
 
 
 def test_french_has_its_spaces_and_apostrophes() -> None:
