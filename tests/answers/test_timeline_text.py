@@ -17,7 +17,7 @@ from jmmc.simulation.scenario import Scenario, simulate
 from tests.support.builders import RHYTHM
 from tests.support.strategies import SESSIONS, bounded
 
-_TEXTS = st.sampled_from(
+TEXTS = st.sampled_from(
     ["", "=1+1", 'a "b", c', "x;\n=2", "\x1b[2J\u202e", "réunion", "\x7f", "a\r\nb", "1", "true"]
 )
 _VALUES = st.one_of(
@@ -25,13 +25,13 @@ _VALUES = st.one_of(
     st.booleans(),
     st.integers(-(2**40), 2**40),
     st.floats(allow_nan=False, allow_infinity=False),
-    _TEXTS,
+    TEXTS,
     st.just([["ab12", 0, 4, 0, 30.5]]),
 )
-_READINGS = st.dictionaries(st.sampled_from([row.path for row in COLUMNS.values()]), _VALUES)
+READINGS = st.dictionaries(st.sampled_from([row.path for row in COLUMNS.values()]), _VALUES)
 
 
-def _sessions(parts: Sequence[dict[str, Any]], room: str) -> list[Session]:
+def sessions_of(parts: Sequence[dict[str, Any]], room: str) -> list[Session]:
     """Two sessions; in the second one every other sample has all that is known."""
     encoded = [msgspec.json.encode(part) for part in parts]
     return [
@@ -67,11 +67,11 @@ def _check(sessions: Sequence[Session]) -> None:
 
 
 @settings(bounded, max_examples=12)
-@given(st.lists(_READINGS, max_size=5), _TEXTS)
+@given(st.lists(READINGS, max_size=5), TEXTS)
 def test_any_readings_are_written_as_tables_write_them(
     parts: list[dict[str, Any]], room: str
 ) -> None:
-    _check(_sessions(parts, room))
+    _check(sessions_of(parts, room))
 
 
 @settings(bounded, max_examples=12)

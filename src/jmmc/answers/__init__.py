@@ -24,6 +24,7 @@ __all__ = [
     "short_ids",
     "tables",
     "threads",
+    "timeline_parquet",
     "timeline_text",
     "usage",
     "values",

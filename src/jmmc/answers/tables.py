@@ -3,9 +3,9 @@
 import csv
 import io
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache, partial
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import msgspec
 
@@ -134,8 +134,40 @@ class CsvTable:
         return value
 
 
+class Runs(NamedTuple):
+    """Values that are repeated, each up to before the row of its end."""
+
+    ends: Sequence[int]
+    values: Sequence[Any]
+
+
 def arrow_table(columns: Columns, rows: Sequence[Row]) -> Any:
     """Rows as a `pyarrow.Table` with these columns. Raises `MissingLibrary`."""
+    schema = _arrow_schema(columns)
+    arrays = [
+        _arrow().array([stored_value(kind, row[name]) for row in rows], schema.field(name).type)
+        for name, kind in columns.items()
+    ]
+    return _arrow().table(arrays, schema=schema)
+
+
+def arrow_table_of_runs(columns: Columns, runs: Mapping[str, Runs | Sequence[Any]]) -> Any:
+    """The `pyarrow.Table` of columns that are given by their runs, or by all of their values."""
+    arrow, schema = _arrow(), _arrow_schema(columns)
+    arrays = []
+    for name in columns:
+        of_column, type_ = runs[name], schema.field(name).type
+        if isinstance(of_column, Runs):
+            ends = arrow.array(of_column.ends, arrow.int32())
+            values = arrow.array(of_column.values, type_)
+            encoded = arrow.RunEndEncodedArray.from_arrays(ends, values)
+            arrays.append(arrow.compute.run_end_decode(encoded))
+        else:
+            arrays.append(arrow.array(of_column, type_))
+    return arrow.table(arrays, schema=schema)
+
+
+def _arrow_schema(columns: Columns) -> Any:
     arrow = _arrow()
     types = {
         ColumnKind.MOMENT: arrow.timestamp("s", tz="UTC"),
@@ -144,17 +176,13 @@ def arrow_table(columns: Columns, rows: Sequence[Row]) -> Any:
         ColumnKind.NUMBER: arrow.float64(),
         ColumnKind.TEXT: arrow.string(),
     }
-    schema = arrow.schema([(name, types[kind]) for name, kind in columns.items()])
-    arrays = [
-        arrow.array([_stored_value(kind, row[name]) for row in rows], types[kind])
-        for name, kind in columns.items()
-    ]
-    return arrow.table(arrays, schema=schema)
+    return arrow.schema([(name, types[kind]) for name, kind in columns.items()])
 
 
 def _arrow() -> Any:
     try:
         import pyarrow
+        import pyarrow.compute
         import pyarrow.parquet
     except ImportError as error:
         raise MissingLibrary(f"Parquet needs PyArrow; {install_hint('parquet')}") from error
@@ -165,11 +193,8 @@ class ParquetTable:
     """Columns with types, compressed with zstd."""
 
     def __init__(self, columns: Columns) -> None:
-        self._arrow: Any = _arrow()
         self._columns = columns
-        self._sink = io.BytesIO()
-        self._file: Any = self._arrow.PythonFile(_Forward(self._sink), mode="w")
-        self._writer: Any = None
+        self._file = ParquetFile()
         self._rows: list[Row] = []
 
     def add(self, rows: Sequence[Row]) -> bytes:
@@ -177,29 +202,52 @@ class ParquetTable:
         self._rows += rows
         if len(self._rows) >= _GROUP:
             self._write()
-        return self._take()
+        return self._file.take()
 
     def end(self) -> bytes:
         """See `Table`."""
-        if self._rows or self._writer is None:
+        if self._rows or not self._file.is_begun:
             self._write()
-        self._writer.close()
-        return self._take()
+        return self._file.end()
 
     def _write(self) -> None:
-        arrow = self._arrow
         names = list(self._rows[0] if self._rows else self._columns)
-        rows = arrow_table({name: self._columns[name] for name in names}, self._rows)
-        if self._writer is None:
-            self._writer = arrow.parquet.ParquetWriter(self._file, rows.schema, compression="zstd")
-        self._writer.write_table(rows)
+        self._file.write(arrow_table({name: self._columns[name] for name in names}, self._rows))
         self._rows = []
 
-    def _take(self) -> bytes:
+
+class ParquetFile:
+    """A Parquet file whose bytes are taken away while it is written. Raises `MissingLibrary`."""
+
+    def __init__(self) -> None:
+        self._arrow: Any = _arrow()
+        self._sink = io.BytesIO()
+        self._file: Any = self._arrow.PythonFile(_Forward(self._sink), mode="w")
+        self._writer: Any = None
+
+    @property
+    def is_begun(self) -> bool:
+        """Whether something was written."""
+        return self._writer is not None
+
+    def write(self, rows: Any) -> None:
+        """Write a `pyarrow.Table`. All have the columns of the first one."""
+        if self._writer is None:
+            writer = self._arrow.parquet.ParquetWriter
+            self._writer = writer(self._file, rows.schema, compression="zstd")
+        self._writer.write_table(rows)
+
+    def take(self) -> bytes:
+        """The bytes that were written since the last time."""
         content = self._sink.getvalue()
         self._sink.seek(0)
         self._sink.truncate()
         return content
+
+    def end(self) -> bytes:
+        """The rest of the file, of which something was written."""
+        self._writer.close()
+        return self.take()
 
 
 class _Forward(io.RawIOBase):
@@ -236,7 +284,7 @@ def _readable(row: Row, moments: frozenset[str]) -> dict[str, Any]:
     }
 
 
-def _stored_value(kind: ColumnKind, value: Any) -> Any:
+def stored_value(kind: ColumnKind, value: Any) -> Any:
     """A value as its column's type; a value that does not fit is a text or None, never an error."""
     if value is None:
         return None

@@ -16,14 +16,13 @@ from jmmc.core.model import Session
 from jmmc.core.readings import Reading
 from jmmc.core.text import printable_json
 from jmmc.core.timestamps import to_iso
-from jmmc.quality.timeline import Rhythm, steps
-from jmmc.quality.timeline_rows import CELLS, TIMELINE_COLUMNS, cell
+from jmmc.quality.timeline import Rhythm, State, steps
+from jmmc.quality.timeline_rows import CELLS, TIMELINE_COLUMNS, cell, changed_cells
 
 TextFormat = Literal["csv", "ndjson"]
 TEXT_FORMATS: tuple[TextFormat, ...] = get_args(TextFormat)
 """The formats that this writes."""
 
-_DAY = 86_400
 _IN_QUOTES = re.compile('[",\r\n]')
 _KEPT = 4096  # Texts of a column: of most readings there are fewer.
 
@@ -37,7 +36,6 @@ class TimelineText:
         self._is_csv = form == "csv"
         self._for_terminal = for_terminal
         self._head = ",".join(TIMELINE_COLUMNS) + "\r\n" if self._is_csv else ""
-        self._paths = tuple(path for _, path, _, _ in CELLS)
         self._cells = tuple(
             self._cell(name, row, is_converted) for name, _, is_converted, row in CELLS
         )
@@ -59,19 +57,15 @@ class TimelineText:
         quote = "" if self._is_csv else '"'
         unknown, no, yes = (self._text(value) for value in (None, False, True))
         _, _, _, time, seq, seconds, left, *_ = names
-        values: list[Any] = [None] * len(self._paths)
-        texts = [text(None) for text in self._cells]
-        state = None
+        cells = self._cells
+        texts = [text(None) for text in cells]
+        state: State = {}
+        readings = ",".join(texts)
         for step in steps(session, rhythm):
             if step.state is not state:
+                for place, value in changed_cells(state, step.state):
+                    texts[place] = cells[place](value)
                 state = step.state
-                former, values = values, list(map(state.get, self._paths))
-                texts = [
-                    kept if value is before else text(value)
-                    for kept, value, before, text in zip(
-                        texts, values, former, self._cells, strict=True
-                    )
-                ]
                 readings = ",".join(texts)
             sample = step.sample
             yield (
@@ -129,13 +123,11 @@ class TimelineText:
 
 
 def _iso(second: int) -> str:
-    """`to_iso`, with the date of each day made once."""
-    day, rest = divmod(second, _DAY)
-    minutes, seconds = divmod(rest, 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{_date(day)}T{hours:02}:{minutes:02}:{seconds:02}Z"
+    """`to_iso`, with what is the same for a minute made once."""
+    minute = second // 60
+    return f"{_minute(minute)}{second - 60 * minute:02}Z"
 
 
-@lru_cache(64)
-def _date(day: int) -> str:
-    return to_iso(day * _DAY)[:10]
+@lru_cache(_KEPT)
+def _minute(minute: int) -> str:
+    return to_iso(60 * minute)[:17]

@@ -4,7 +4,7 @@ import asyncio
 import os
 import sys
 from collections import defaultdict
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Any, BinaryIO, get_args
 
@@ -19,6 +19,7 @@ from jmmc.answers.export import (
     timeline_rows,
 )
 from jmmc.answers.tables import FORMATS, Table, table
+from jmmc.answers.timeline_parquet import TimelineParquet
 from jmmc.answers.timeline_text import TEXT_FORMATS, TimelineText
 from jmmc.cli.common import (
     collection_option,
@@ -167,13 +168,28 @@ async def _write(
                     progress.advance(task)
                 file.write(text.end())
                 return
+            if what == "timeline":
+                await _write_parquet(store, selection, file, lambda: progress.advance(task))
+                return
             writer = table(form, COLUMNS_OF[what], for_terminal=file.isatty())
             async for rows in _rows(store, selection, what):
                 file.write(writer.add(rows))
-                progress.advance(task, 1 if what == "timeline" else len(rows))
+                progress.advance(task, len(rows))
             file.write(writer.end())
     finally:
         await store.close()
+
+
+async def _write_parquet(
+    store: Store, selection: SessionFilter, file: BinaryIO, advance: Callable[[], None]
+) -> None:
+    writer, rhythm = TimelineParquet(), configured_rhythm()
+    async for session in store.sessions(selection):
+        for _ in writer.add(session, rhythm):
+            pass
+        file.write(writer.content())
+        advance()
+    file.write(writer.end())
 
 
 def _rows(store: Store, selection: SessionFilter, what: str) -> AsyncIterator[list[dict[str, Any]]]:

@@ -47,6 +47,26 @@ CELLS = tuple(
 )
 """Of each column: path of its reading, whether values that are no lists are converted, and how."""
 
+_PLACES = {path: place for place, (_, path, _, _) in enumerate(CELLS)}
+_UNKNOWN = object()
+
+
+def changed_cells(before: State, after: State) -> list[tuple[int, Value | None]]:
+    """The places in `CELLS` of readings that changed, and what they are now; None when unknown.
+
+    A reading that was sent again may be among them.
+    """
+    known = before.get
+    changed: list[tuple[int, Value | None]] = [
+        (_PLACES[path], value)
+        for path, value in after.items()
+        if value is not known(path, _UNKNOWN) and path in _PLACES
+    ]
+    if not before.keys() <= after.keys():
+        gone = before.keys() - after.keys()
+        changed += [(_PLACES[path], None) for path in gone if path in _PLACES]
+    return changed
+
 
 def sample_rows(session: Session, rhythm: Rhythm) -> Iterator[dict[str, Any]]:
     """One row for each sample, with all readings that hold; None where unknown.

@@ -406,7 +406,7 @@ async def test_a_timeline_export_is_the_same_in_every_format(app: Server) -> Non
     [
         ("timeline", "ndjson", "_some_lines"),
         ("timeline", "csv", "_some_lines"),
-        ("timeline", "parquet", "sample_rows"),
+        ("timeline", "parquet", "_take_some"),
         ("sessions", "ndjson", "stored_form"),
         ("summaries", "csv", "summary_row"),
     ],

@@ -41,6 +41,7 @@ from jmmc.answers.model import (
 from jmmc.answers.queries import Page
 from jmmc.answers.tables import MEDIA_TYPES, Table, table
 from jmmc.answers.threads import in_background, pause, paused
+from jmmc.answers.timeline_parquet import TimelineParquet
 from jmmc.answers.timeline_text import TEXT_FORMATS, TimelineText
 from jmmc.core.model import Session
 from jmmc.quality.causes.recorded import RecordedIncident
@@ -48,7 +49,6 @@ from jmmc.quality.filters import SummaryFilter
 from jmmc.quality.ratings import Agreement, GradesOfRating
 from jmmc.quality.summary import Summary
 from jmmc.quality.timeline import Rhythm
-from jmmc.quality.timeline_rows import sample_rows
 from jmmc.stores import Store
 from jmmc.web.problems import Problem
 
@@ -74,9 +74,11 @@ def export_response(
         if what == "timeline" and file_format in TEXT_FORMATS:
             text = TimelineText(file_format)
             content = _timeline(store, selection, rhythm, text)
+        elif what == "timeline":
+            content = _parquet_timeline(store, selection, rhythm, TimelineParquet())
         else:
             writer = table(file_format, COLUMNS_OF[what])
-            content = _content(store, selection, rhythm, what, writer)
+            content = _content(store, selection, what, writer)
     return StreamingResponse(
         content, headers=_headers(what, file_format), media_type=MEDIA_TYPES[file_format]
     )
@@ -162,10 +164,29 @@ def _some_lines(text: TimelineText, lines: Iterator[str]) -> bytes:
     return text.content(part) if part else b""
 
 
-async def _content(
-    store: Store, selection: SummaryFilter, rhythm: Rhythm, what: str, writer: Table
+async def _parquet_timeline(
+    store: Store, selection: SummaryFilter, rhythm: Rhythm, file: TimelineParquet
 ) -> AsyncIterator[bytes]:
-    async for rows in _rows(store, selection, rhythm, what):
+    async for sessions in _batches(chosen(store, selection)):
+        rows = chain.from_iterable(file.add(session, rhythm) for session in sessions)
+        while await in_background(partial(_take_some, rows)):
+            pass
+        if content := await in_background(file.content):
+            yield content
+    yield await in_background(file.end)
+
+
+def _take_some(rows: Iterator[None]) -> int:
+    """Have the next rows made; how many these were."""
+    made = sum(1 for _ in islice(paused(rows, _FEW), _ROWS))
+    pause()
+    return made
+
+
+async def _content(
+    store: Store, selection: SummaryFilter, what: str, writer: Table
+) -> AsyncIterator[bytes]:
+    async for rows in _rows(store, selection, what):
         while (content := await in_background(partial(_add_some, writer, rows))) is not None:
             if content:
                 yield content
@@ -173,13 +194,10 @@ async def _content(
 
 
 async def _rows(
-    store: Store, selection: SummaryFilter, rhythm: Rhythm, what: str
+    store: Store, selection: SummaryFilter, what: str
 ) -> AsyncIterator[Iterator[dict[str, Any]]]:
-    """The rows of some sessions at a time. They are made as they are taken: in a thread."""
-    if what == "timeline":
-        async for sessions in _batches(chosen(store, selection)):
-            yield chain.from_iterable(sample_rows(session, rhythm) for session in sessions)
-    elif what == "incidents":
+    """The rows of some incidents or sessions. They are made as they are taken: in a thread."""
+    if what == "incidents":
         async for incidents in incident_pages(store, selection.since, selection.until):
             yield map(incident_row, incidents)
     else:
