@@ -62,9 +62,8 @@ async def test_honest_sessions_come_first_however_many_others_wait(
     store = open_store(f"sqlite:///{tmp_path}/calls.db")
     await store.open()
     honest = range(30, 60)
-    for number in range(300):
-        joined = push(session=f"{number:024x}", samples=(sample(0, ts=_START),))
-        await store.append([joined])
+    first = (sample(0, ts=_START),)
+    await store.append([push(session=f"{number:024x}", samples=first) for number in range(300)])
     summarizer = _summarizer(
         store, lambda session: (number if (number := int(session, 16)) in honest else -1, 1)
     )
