@@ -2,7 +2,12 @@
 
 import pytest
 
-from jmmc.maintenance.summary_due_times import PATIENCE, DueTimes, pushes_of_summary
+from jmmc.maintenance.summary_due_times import (
+    PATIENCE,
+    DueTimes,
+    pause_of_quick_session,
+    pushes_of_summary,
+)
 
 
 @pytest.mark.parametrize(
@@ -62,3 +67,29 @@ def test_sessions_that_had_to_wait_become_due_once_each_the_earliest_first() -> 
     due_times.summarized("a", length=0, running=True, now=1050, earliest=1060)
     due_times.wait_no_more()
     assert due_times.become_due(1100, most=9) == []
+
+
+@pytest.mark.parametrize(
+    ("samples", "seconds", "pause"),
+    [
+        (3, 30, 0),  # A browser: a sample every ten seconds.
+        (40, 600, 0),  # It comes back after an outage.
+        (4, 1, 2),  # The events of a join.
+        (1, 0, 0),
+        (90, 10, 20),
+        (900, 100, 30),
+    ],
+)
+def test_a_session_waits_that_sends_more_than_a_sample_a_second(
+    samples: int, seconds: int, pause: float
+) -> None:
+    assert pause_of_quick_session(samples, seconds) == pause
+
+
+def test_a_session_that_pushes_all_the_time_is_summarized_twice_a_minute() -> None:
+    """Of nine samples a second. Each pause is twice as long as the one before, until it is 30 s."""
+    made = [0, 1]
+    while made[-1] < 120:
+        seconds = made[-1] - made[-2]
+        made.append(made[-1] + round(pause_of_quick_session(9 * seconds, seconds)))
+    assert made == [0, 1, 3, 7, 15, 31, 61, 91, 121]

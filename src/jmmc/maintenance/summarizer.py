@@ -32,7 +32,11 @@ from jmmc.maintenance.live_sessions import LiveSessions
 from jmmc.maintenance.rollups import RollupMaker
 from jmmc.maintenance.running_sessions import RunningSessions
 from jmmc.maintenance.set_aside import SetAside, isolate, reason_of
-from jmmc.maintenance.summary_due_times import DueTimes, pushes_of_summary
+from jmmc.maintenance.summary_due_times import (
+    DueTimes,
+    pause_of_quick_session,
+    pushes_of_summary,
+)
 from jmmc.maintenance.summing_up import SessionSums, SummedUp
 from jmmc.maintenance.waiting_sessions import SESSION_WORK, WaitingSessions
 from jmmc.maintenance.work_shares import WorkShare
@@ -514,7 +518,7 @@ class Summarizer:
             await reports.drop_names(renamed)
         for item, summary in zip(summed_up, summaries, strict=True):
             self._live.note(summary)
-            self._remember(item, summary, now)
+            self._remember(item, summary, before.get(summary.session), now)
         if self._call_time is not None:  # Stored now, so no process counts it again.
             for summary, (_, spans, _) in zip(summaries, summed_up, strict=True):
                 self._call_time.count(before.get(summary.session), summary, spans, now)
@@ -540,9 +544,17 @@ class Summarizer:
             if is_of_others:
                 await self._share.leave_mark(self._store.reports)
 
-    def _remember(self, summed_up: SummedUp, summary: Summary, now: float) -> None:
+    def _remember(
+        self, summed_up: SummedUp, summary: Summary, before: Summary | None, now: float
+    ) -> None:
         """Remember a running session with its stored summary, and when its next one is due."""
         remembered = summed_up.remembered
+        # The summary of a running session ends when it was made.
+        pause = (
+            pause_of_quick_session(summary.samples - before.samples, int(now) - before.ended)
+            if before
+            else 0.0
+        )
         if remembered is None:
             self._sessions.forget(summary.session)
         else:
@@ -552,7 +564,7 @@ class Summarizer:
             length=0 if remembered else summary.ended - summary.began,
             running=summary.running,
             now=now,
-            earliest=self._after_pushes(summary.last),
+            earliest=max(now + pause, self._after_pushes(summary.last)),
         )
 
     def _is_expected(self, summary: Summary, now: float) -> bool:

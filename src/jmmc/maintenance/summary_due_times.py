@@ -1,7 +1,8 @@
 """When the summary of a running session is due again.
 
 The summary of a session that is remembered as summed up so far costs the same at any length: it is
-due as soon as there are new samples, or, of very many sessions, after every second or third push.
+due as soon as there are new samples, or, of very many sessions, after every second or third push,
+or, of a session that sends far more than browsers do, after up to half a minute.
 Any other summary is made of all samples of its session. It is
 due when the session has grown by a twentieth, so that the cost of a long session does not grow with
 the square of its length.
@@ -15,12 +16,23 @@ PATIENCE = 90.0
 """Seconds after which it is due in any case: the live view is at most two minutes old then."""
 
 _SUMMARIES_A_SECOND = 1700  # Of running sessions: three fifths of a core.
+_QUICK = 1  # Samples a second: a browser sends six a minute, and some more at events.
+_LONGEST_PAUSE = 30.0  # Seconds after the summary of a session that goes on sending more.
 _GROWTH = 20  # A session is due when it has grown by its length divided by this.
 
 
 def pushes_of_summary(sessions: int, push_interval: float) -> int:
     """How many pushes of each running session one summary is made of, so that there is time."""
     return max(1, math.ceil(sessions / (push_interval * _SUMMARIES_A_SECOND)))
+
+
+def pause_of_quick_session(samples: int, seconds: int) -> float:
+    """Seconds until a session is due again that sent `samples` in the `seconds` before its summary.
+
+    0 unless it sent far more than browsers do. Then the pause grows from summary to summary: what
+    comes in a burst is shown at once, or seconds later.
+    """
+    return min(_LONGEST_PAUSE, 2.0 * seconds) if samples > max(1, seconds) * _QUICK else 0.0
 
 
 class DueTimes:
