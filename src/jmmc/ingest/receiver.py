@@ -10,6 +10,7 @@ it raises `Rejected`. Each push is counted exactly once, here.
 import asyncio
 import os
 from collections.abc import Awaitable, Callable
+from operator import attrgetter
 from typing import Literal, NamedTuple, Protocol, get_args
 
 from msgspec.structs import replace
@@ -65,6 +66,8 @@ So no flood of one kind hides a script from a page, or makes a load balancer tak
 
 _SMALL = 1 / 4  # Requests of each kind, for a push that is allowed: a page loads one script.
 _LEAST_SMALL = 60.0  # A minute, however few pushes are allowed.
+
+_IS_FULL = attrgetter("full")
 
 
 class Sender(Protocol):
@@ -270,11 +273,11 @@ class Receiver:
         now = self._clock()
         factor = OVERLOADED if self._share.is_reduced else 1
         address, key = self._origin(sender)
-        if key is not None:
-            self._rate_limiter.charge(key, now, factor * body_cost(body))
+        if key is not None and (cost := body_cost(body)):
+            self._rate_limiter.charge(key, now, factor * cost)
         envelope = self._codec.decode(body)
-        if key is not None:
-            self._rate_limiter.charge(key, now, factor * samples_cost(envelope.samples))
+        if key is not None and (cost := samples_cost(envelope.samples)):
+            self._rate_limiter.charge(key, now, factor * cost)
         push, clamped = admit(envelope, self._policy, now)
         self._counters.clamped_ages += clamped
         if push.dialect is Dialect.V1:
@@ -285,7 +288,7 @@ class Receiver:
             self.senders.count(push.session, key, len(push.samples))
         self._budgets.charge(push, now)
         first = push.samples[0]
-        if not first.seq or any(sample.full for sample in push.samples):
+        if not first.seq or any(map(_IS_FULL, push.samples)):
             completed = (self._completed(sample, push, sender, address) for sample in push.samples)
             push = replace(push, samples=tuple(completed))
             if push.dialect is Dialect.V1:

@@ -83,8 +83,10 @@ class SessionBudgets:
         """Take what a push costs from its session's budget. Raises `Rejected`."""
         if push.dialect is Dialect.V1 and now - int(push.session[:8], 16) > self._longest:
             raise Rejected("session_full", "the session is older than max_session_days")
-        size = sum(len(sample.readings) for sample in push.samples)
-        cost = max(len(push.samples), size / _SAMPLE_BYTES)
+        cost = 0.0
+        for sample in push.samples:  # A generator takes half a microsecond.
+            cost += len(sample.readings) / _SAMPLE_BYTES
+        cost = max(len(push.samples), cost)
         if wait := self._rate_limiter.wait(push.session, now, cost):
             detail = "this session sends too much"
             raise Rejected("throttled", detail, retry_after=int(wait) + 1)

@@ -55,8 +55,14 @@ class RateLimiter:
             self._keep(sender, self._tokens(sender, now) - cost, now)
 
     def _tokens(self, sender: Hashable, now: float) -> float:
-        tokens, since = self._buckets.get(sender, (self._burst, now))
-        return min(self._burst, tokens + max(0.0, now - since) * self._per_second)
+        burst = self._burst
+        bucket = self._buckets.get(sender)
+        if bucket is None:
+            return burst
+        tokens, since = bucket
+        if now > since:
+            tokens += (now - since) * self._per_second
+        return burst if tokens > burst else tokens
 
     def _keep(self, sender: Hashable, tokens: float, now: float) -> None:
         self._buckets[sender] = (tokens, now)

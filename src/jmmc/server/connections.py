@@ -12,7 +12,7 @@ A push that has arrived whole is handed to the app without an ASGI task (`push_a
 import logging
 import resource
 from collections.abc import Iterable
-from functools import partial
+from functools import lru_cache, partial
 from http import HTTPStatus
 from typing import Any, ClassVar
 
@@ -214,16 +214,10 @@ class Connection(SingleWriteProtocol):
         push.response_complete = True
         if push.disconnected:
             return
-        parts = [STATUS_LINE[status]]
-        for header in (*self.server_state.default_headers, *headers):
-            if header == CLOSE:
-                push.keep_alive = False
-            else:
-                parts += (header[0], b": ", header[1], b"\r\n")
-        if not push.keep_alive:
-            parts.append(b"connection: close\r\n")
-        parts += (b"\r\n", body)
-        self.transport.write_whole(b"".join(parts))  # type: ignore[attr-defined]
+        lines = (*self.server_state.default_headers, *headers)
+        head, closes = _head(status, not push.keep_alive, lines)
+        push.keep_alive = not closes
+        self.transport.write_whole(head + body)  # type: ignore[attr-defined]
         if not push.keep_alive:
             self.transport.close()
         self.on_response_complete()
@@ -294,6 +288,18 @@ class Connection(SingleWriteProtocol):
 
     def _size(self) -> int:
         return len(self.url) + sum(len(name) + len(value) + 4 for name, value in self.headers)
+
+
+@lru_cache(maxsize=256)  # Of a second, responses to pushes differ only in the length of the body.
+def _head(status: int, closes: bool, headers: tuple[Header, ...]) -> tuple[bytes, bool]:
+    """The head of a response, and whether it closes the connection, as `CLOSE` may say, too."""
+    closes = closes or CLOSE in headers
+    parts = [STATUS_LINE[status]]
+    for header in headers:
+        if header != CLOSE:
+            parts += (header[0], b": ", header[1], b"\r\n")
+    parts.append(b"connection: close\r\n\r\n" if closes else b"\r\n")
+    return b"".join(parts), closes
 
 
 def _end_of_heads(data: bytes, heads: int) -> int:

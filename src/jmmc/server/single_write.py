@@ -54,7 +54,8 @@ class _JoiningTransport(asyncio.Transport):
 
     def write_whole(self, response: bytes) -> None:
         """Write a whole response."""
-        self._flush()
+        if self._held:
+            self._flush()
         if not self.is_closing():
             self._transport.write(response)
 
