@@ -12,6 +12,7 @@ from jmmc.answers.meetings import (
     meeting_of,
     meetings_of,
     rooms_of,
+    stays_by_meeting,
 )
 from jmmc.quality.meetings import EMPTY_FOR, split
 
@@ -100,7 +101,8 @@ def test_rooms_have_totals_of_their_meetings_most_recently_used_first() -> None:
     assert (other.room, other.last, other.participants) == ("other", 6000, 1)
     assert (room.sessions, room.participants, room.minutes) == (2, 1, 20)
     assert (room.began, room.last, room.grades.poor_share) == (0, 5600, round(60 / 1200, 4))
-    assert [(meeting.room, meeting.began) for meeting in meetings_of(stays)] == [
+    meetings = meetings_of(stays_by_meeting(stays), {})
+    assert [(meeting.room, meeting.began) for meeting in meetings] == [
         ("room", 5000),
         ("other", 0),
         ("room", 0),

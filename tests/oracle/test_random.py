@@ -211,6 +211,25 @@ def test_lists(asked: Asked, differences: Differences) -> None:
     differences.check()
 
 
+def test_a_meeting_has_one_id_in_all_windows_and_on_its_page(
+    asked: Asked, differences: Differences
+) -> None:
+    ids: dict[str, str] = {}  # Of a session: that of its meeting.
+    wholes = asked.api("meetings", since=cases.RANDOM_SINCE, until=cases.RANDOM_UNTIL)
+    for whole in wholes:
+        detail = asked.api(f"meetings/{whole['id']}")
+        differences.compare(whole["room"], detail["meeting"]["id"], whole["id"])
+        ids |= dict.fromkeys((lane["session"]["session"] for lane in detail["lanes"]), whole["id"])
+    for window in _WINDOWS:
+        listed = asked.api("meetings", **_named(window))
+        page = asked.text("/meetings", **_named(window))
+        for meeting in listed:
+            where = (window, meeting["room"])
+            differences.compare(where, meeting["id"], ids.get(meeting["id"]))
+            differences.compare(where, f'"/meetings/{meeting["id"]}?' in page, True)
+    differences.check()
+
+
 def test_sessions(asked: Asked, differences: Differences) -> None:
     """Of each call: its seconds by grade, and each spell."""
     selected = {"since": cases.RANDOM_SINCE, "until": cases.RANDOM_UNTIL}

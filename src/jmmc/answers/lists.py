@@ -2,9 +2,11 @@
 
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from functools import partial
 from typing import Any, NamedTuple
 
-from jmmc.answers.meetings import meetings_of
+from jmmc.answers.meeting_beginnings import first_sessions, may_have_begun_before
+from jmmc.answers.meetings import meetings_of, stays_by_meeting
 from jmmc.answers.model import Meeting
 from jmmc.answers.stays import read_stays
 from jmmc.answers.threads import in_background, paused
@@ -35,7 +37,7 @@ class Page(NamedTuple):
 async def meetings(reports: Reports, selection: SummaryFilter) -> list[Meeting]:
     """Meetings, the newest first. Raises `ValueError` when there are more than `MOST_MEETINGS`."""
     stays = await read_stays(reports, selection)
-    found = await in_background(lambda: meetings_of(paused(stays)))
+    found = await in_background(lambda: stays_by_meeting(paused(stays)))
     if len(found) > MOST_MEETINGS:
         raise InvalidInput(
             "{found:,} meetings in this time range, at most {most:,} are listed: ask for a shorter"
@@ -43,7 +45,9 @@ async def meetings(reports: Reports, selection: SummaryFilter) -> list[Meeting]:
             found=len(found),
             most=MOST_MEETINGS,
         )
-    return found
+    early = [meeting for meeting in found if may_have_begun_before(meeting, selection)]
+    firsts = await first_sessions(reports, selection, early)
+    return await in_background(partial(meetings_of, found, firsts))
 
 
 async def sessions(

@@ -10,6 +10,7 @@ from msgspec import Struct
 
 from jmmc.answers.list_filters import EVERY_ITEM, ListFilter
 from jmmc.answers.lists import Page, parsed_cursor
+from jmmc.answers.meeting_beginnings import first_sessions, may_have_begun_before
 from jmmc.answers.meetings import MeetingFigures, MeetingOfStays, Stay, meeting_of
 from jmmc.answers.model import Meeting
 from jmmc.answers.stays import (
@@ -130,7 +131,14 @@ class _Places:
 
     def add(self, meetings: Iterable[Sequence[Stay]]) -> None:
         """Take these meetings into account."""
-        places = map(self._place, filter(self._fits, map(MeetingOfStays, meetings)))
+        self._add(map(MeetingOfStays, meetings))
+
+    def add_early(self, meetings: Iterable[Sequence[Stay]], firsts: Mapping[str, str]) -> None:
+        """Take meetings into account whose first session is in `firsts` (`first_sessions`)."""
+        self._add(MeetingOfStays(stays, firsts.get(stays[0].session, "")) for stays in meetings)
+
+    def _add(self, meetings: Iterable[MeetingOfStays]) -> None:
+        places = map(self._place, filter(self._fits, meetings))
         self.found += filter(self._follows, paused(places))
         if self._limit is not None:
             first = nlargest if self._falling else nsmallest
@@ -187,9 +195,20 @@ async def all_meetings(
 async def _places(reports: Reports, selection: SummaryFilter, places: _Places) -> Sequence[_Place]:
     """The places of all meetings of a window."""
     splitter: MeetingSplitter[Stay] = MeetingSplitter()
+    early: list[Sequence[Stay]] = []
+
+    def add(meetings: Iterable[Sequence[Stay]]) -> None:
+        later: list[Sequence[Stay]] = []
+        for meeting in meetings:
+            group = early if may_have_begun_before(meeting, selection) else later
+            group.append(meeting)
+        places.add(later)
+
     async for stays, until in prefetch(read_stays_by_parts(reports, selection)):
-        await in_background(partial(places.add, splitter.add(paused(stays), until)))
-    await in_background(lambda: places.add(splitter.rest()))
+        await in_background(partial(add, splitter.add(paused(stays), until)))
+    await in_background(lambda: add(splitter.rest()))
+    firsts = await first_sessions(reports, selection, early)
+    await in_background(lambda: places.add_early(early, firsts))
     await in_background(places.sort)
     return places.found
 
@@ -269,7 +288,7 @@ def _listed(
         tuple(sorted((value for value in count if value), key=lambda value: (-count[value], value)))
         for count in counts
     ]
-    meeting = meeting_of(stays)
+    meeting = meeting_of(stays, place.id)
     return ListedMeeting(
         meeting,
         lane_of_meeting(tracks, meeting.began, meeting.ended),

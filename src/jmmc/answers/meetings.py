@@ -1,6 +1,6 @@
 """Meetings and rooms, with their figures, out of stays (`quality.meetings`)."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from jmmc.answers.model import Grades, Meeting, RoomActivity
@@ -44,15 +44,12 @@ Room = list[Stay]
 class MeetingOfStays:
     """The figures of a meeting as in `Meeting`, each computed when it is read."""
 
-    __slots__ = ("stays",)
+    __slots__ = ("id", "stays")
 
-    def __init__(self, stays: Sequence[Stay]) -> None:
+    def __init__(self, stays: Sequence[Stay], id_: str = "") -> None:
         self.stays = stays
-
-    @property
-    def id(self) -> str:
-        """The id of its first session."""
-        return self.stays[0].session
+        self.id = id_ or stays[0].session
+        """The id of its first session, which may have been before these stays."""
 
     @property
     def room(self) -> str:
@@ -94,21 +91,31 @@ MeetingFigures = Meeting | MeetingOfStays
 """What meetings are sorted and selected by."""
 
 
-def meetings_of(stays: Iterable[Stay]) -> list[Meeting]:
-    """The meetings of any number of rooms, the newest first."""
-    meetings = [
-        meeting_of(meeting_stays)
+def stays_by_meeting(stays: Iterable[Stay]) -> list[Room]:
+    """The stays of each meeting, of any number of rooms."""
+    return [
+        meeting_stays
         for room_stays in paused(by_room(stays).values())
         for meeting_stays in split(room_stays)
     ]
-    return sorted(meetings, key=lambda meeting: (-meeting.began, meeting.id))
 
 
-def meeting_of(stays: Sequence[Stay]) -> Meeting:
-    """The meeting that consists of these stays."""
+def meetings_of(meetings: Iterable[Room], firsts: Mapping[str, str]) -> list[Meeting]:
+    """The meetings that consist of these stays, the newest first.
+
+    `firsts` has the first session of some, by the first of these stays.
+    """
+    return sorted(
+        (meeting_of(stays, firsts.get(stays[0].session, "")) for stays in paused(meetings)),
+        key=lambda meeting: (-meeting.began, meeting.id),
+    )
+
+
+def meeting_of(stays: Sequence[Stay], id_: str = "") -> Meeting:
+    """The meeting that consists of these stays; `id_` where its first session is another one."""
     first = stays[0]
     return Meeting(
-        first.session,
+        id_ or first.session,
         first.room,
         first.began,
         max(stay.ended for stay in stays),

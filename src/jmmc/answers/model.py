@@ -280,9 +280,10 @@ class RoomActivity(Struct, frozen=True):
 class Meeting(Struct, frozen=True):
     """A meeting: the sessions in a room until it was empty for ten minutes.
 
-    `id` is that of its first session, with which it begins; in a list, of those that were there in
-    the window. `peak_people` and `peak_connections` are the most at once; a person in two tabs has
-    two connections. `minutes` and `grades` are of the time in the window.
+    `id` is that of its first session; in a list too, where that may have been before the window.
+    There it begins with the first that was in the window. `peak_people` and `peak_connections` are
+    the most at once; a person in two tabs has two connections. `minutes` and `grades` are of the
+    time in the window.
     """
 
     id: str

@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 import msgspec
 
+from jmmc.answers.meeting_beginnings import first_sessions, may_have_begun_before
 from jmmc.answers.meetings import Room, Stay, badness, meeting_of
 from jmmc.answers.model import Meeting
 from jmmc.answers.stays import read_stays
@@ -57,7 +58,10 @@ class WorstMeetings:
             found += await self._bad_meetings(selection, rooms_of_part, worst, least)
             found.sort(key=lambda meeting: _order(*meeting), reverse=True)
             looked += size
-        return tuple(meeting_of(stays) for _, stays in found[:worst])
+        meetings = [stays for _, stays in found[:worst]]
+        early = [stays for stays in meetings if may_have_begun_before(stays, selection)]
+        firsts = await first_sessions(self._reports, selection, early)
+        return tuple(meeting_of(stays, firsts.get(stays[0].session, "")) for stays in meetings)
 
     async def _occupied(self, selection: SummaryFilter, rooms: Set[str]) -> list[_Occupied]:
         rows = await self._reports.facts(_OF_STAY, selection)
