@@ -58,12 +58,14 @@ from jmmc.quality.joins import JoinSums
 from jmmc.quality.losses import losses_in
 from jmmc.quality.meetings import EMPTY_FOR, split
 from jmmc.quality.outcomes import ATTEMPTS
+from jmmc.quality.segments import track_of
 from jmmc.quality.size_limits import bounded
 from jmmc.quality.summarize import events
 from jmmc.quality.summary import Summary
 from jmmc.quality.timeline import Rhythm, Timeline, build_timeline
 from jmmc.quality.timeline_rows import curves
 from jmmc.quality.ways import matrix_of, ways_of, ways_with
+from jmmc.quality.window_sums import fitting_pieces
 from jmmc.stores import Reports, Store
 
 MOST_SPELLS = 60
@@ -376,10 +378,18 @@ async def participant_detail(
     if not (stays or attempts):
         raise NotFoundError("participant {id}: no session in this window", id=browser_id[:100])
     joins = await all_joins(reports, selection)
-    rows = await reports.facts(("session", "network", "browser"), selection)
+    there = {stay.session for stay in stays}
+    columns = ("session", "browser", "network", "lane", "segments")
+    rows = [row for row in await reports.facts(columns, selection) if row[0] in there]
     latest = await reports.summaries(selection, limit=limit)
     participant, best, worst = await in_background(
-        lambda: _participant_of(browser_id, stays, rows, [bounded(summary) for summary in latest])
+        lambda: _participant_of(
+            browser_id,
+            stays,
+            _sessions_by_network(rows, selection),
+            Counter(browser for _, browser, *_ in rows),
+            [bounded(summary) for summary in latest],
+        )
     )
     extremes = {
         summary.session: bounded(summary)
@@ -400,7 +410,8 @@ async def participant_detail(
 def _participant_of(
     browser_id: str,
     stays: Sequence[Stay],
-    rows: Sequence[Sequence[Any]],
+    networks: Counter[str],
+    browsers: Counter[str],
     latest: Sequence[Summary],
 ) -> tuple[Participant, Stay | None, Stay | None]:
     """A participant without the best and the worst session, and these two."""
@@ -414,8 +425,8 @@ def _participant_of(
         len({stay.room for stay in stays}),
         minutes(stays),
         grades(stays),
-        dict(Counter(row[1] for row in rows).most_common(_MOST_VALUES)),
-        dict(Counter(row[2] for row in rows).most_common(_MOST_VALUES)),
+        dict(networks.most_common(_MOST_VALUES)),
+        dict(browsers.most_common(_MOST_VALUES)),
         tuple(latest),
         None,
         None,
@@ -423,6 +434,17 @@ def _participant_of(
         names=tuple(dict.fromkeys(summary.name for summary in latest if summary.name)),
     )
     return participant, best, worst
+
+
+def _sessions_by_network(rows: Iterable[Sequence[Any]], selection: SummaryFilter) -> Counter[str]:
+    """How many sessions had each network in the window; one that moved had several."""
+    since, until = selection.window
+    networks: Counter[str] = Counter()
+    for _, _, network, lane, segments in rows:
+        track = track_of(lane, segments)
+        fitting = fitting_pieces(track, since, until, selection) if track.segments else ()
+        networks.update({piece.values.get("network", network) for piece in fitting} or {network})
+    return networks
 
 
 async def _summary(

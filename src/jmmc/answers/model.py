@@ -396,9 +396,10 @@ class Participant(Struct, frozen=True):
     """One browser over a window: totals of its sessions, and the newest of them.
 
     `names` are those of these newest sessions, the newest first. `networks` and `browsers` count
-    sessions. `best` and `worst` are the sessions with the smallest and the largest share of fair
-    and poor time; None when no grade is known. `attempts` are the newest joins that failed or were
-    refused; they are no sessions. `marks` are the newest sessions, at most 500, by time.
+    sessions; one that moved counts for each network that it had in the window. `best` and `worst`
+    are the sessions with the smallest and the largest share of fair and poor time; None when no
+    grade is known. `attempts` are the newest joins that failed or were refused; they are no
+    sessions. `marks` are the newest sessions, at most 500, by time.
     """
 
     browser_id: BrowserId
