@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from tests.oracle.truth import TECHNICAL, Call, Held, all_seconds
+from tests.oracle.truth import TECHNICAL, Call, Held, all_seconds, end_of
 
 Where = Callable[[Call, Held], bool]
 
@@ -87,6 +87,19 @@ def peaks(calls: Sequence[Call], since: int, until: int) -> tuple[int, int]:
         most_people = max(most_people, sum(count > 0 for count in connections.values()))
         most_connections = max(most_connections, connections.total())
     return most_people, most_connections
+
+
+def meetings(calls: Iterable[Call]) -> list[list[Call]]:
+    """The calls of each meeting, by when they began: until its room was empty for ten minutes."""
+    found: list[list[Call]] = []
+    newest: dict[str, list[Call]] = {}
+    for call in sorted(calls, key=lambda call: call.joined):
+        meeting = newest.get(call.room)
+        if meeting is None or call.joined - end_of(meeting) >= 600:
+            meeting = newest[call.room] = []
+            found.append(meeting)
+        meeting.append(call)
+    return found
 
 
 class Joined(NamedTuple):

@@ -1,13 +1,14 @@
 """Item 6: usage by periods of a time zone, each cut at its edges, and marked where partial."""
 
+from collections.abc import Iterable
 from typing import Any
 
 import pytest
 
 from tests.oracle import cases
 from tests.oracle.asking import PARTIAL, TIME_ZONE, Asked, figure, unix
-from tests.oracle.expected import totals
-from tests.oracle.truth import moment
+from tests.oracle.expected import meetings, totals
+from tests.oracle.truth import end_of, moment
 
 
 def _usage(asked: Asked, period: str, since: str, until: str, **more: str) -> list[dict[str, Any]]:
@@ -105,3 +106,30 @@ def test_a_month_of_a_time_zone_is_whole_when_it_is_asked_for_from_its_midnight(
     assert unix(row["start"]) == moment(window[0])
     assert row["minutes"] == right.minutes
     assert not figure(row, PARTIAL)
+
+
+@pytest.mark.parametrize("shift", [0, 1200, 2400, 4000])
+def test_lengths_are_of_the_meetings_and_of_the_stays_that_began_in_the_period(
+    asked: Asked, shift: int
+) -> None:
+    """A stay counts where it began itself, be its meeting older or not."""
+    window = (cases.RANDOM_SINCE + shift, cases.RANDOM_SINCE + 2 * shift + 3000)
+    since, until = window
+    (row,) = asked.api("usage", period="year", since=since, until=until)
+    used = [
+        meeting for meeting in meetings(cases.RANDOM) if end_of(meeting) - meeting[0].joined >= 300
+    ]
+    began = [meeting for meeting in used if since <= meeting[0].joined < until]
+    stays = [call for meeting in used for call in meeting if since <= call.joined < until]
+    assert row["meeting_lengths"] == _by_length(
+        end_of(meeting) - meeting[0].joined for meeting in began
+    )
+    assert row["stay_lengths"] == _by_length(call.length for call in stays)
+
+
+def _by_length(lengths: Iterable[int]) -> list[int]:
+    """How many of these seconds are below 5, 15, 30, 60, 120, 240 minutes, and longer."""
+    counts = [0] * 7
+    for length in lengths:
+        counts[sum(length >= 60 * minutes for minutes in (5, 15, 30, 60, 120, 240))] += 1
+    return counts

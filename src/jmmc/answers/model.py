@@ -431,9 +431,9 @@ class Usage(Struct, frozen=True):
     `partial`: the window of the question, or what is stored, has only a part of the period.
     `participants` is exact, or an estimate; `participants_interval` is its 95 % interval.
     `peak_people` and `peak_meetings` are the most at once. `meeting_lengths` counts the meetings
-    that began in the period, and `stay_lengths` the stays in them: below 5 minutes, from 5 to below
-    15, to below 30, 60, 120, 240 minutes, and longer. `grades`, their intervals and `joins` are
-    those of all sessions, also in shorter meetings.
+    that began in the period, and `stay_lengths` the stays that began in it: below 5 minutes, from 5
+    to below 15, to below 30, 60, 120, 240 minutes, and longer. `grades`, their intervals and
+    `joins` are those of all sessions, also in shorter meetings.
     """
 
     start: Moment

@@ -75,9 +75,9 @@ class UsageSums(Struct, frozen=True):
 
     `first` is when somebody was first there, `start` if nobody was. A meeting counts where it
     began; `continuing` ones had begun before. Lengths count meetings, and the stays in them, by
-    whole minutes where they began. `digests` has the ids of the people, `sketch` an estimate of
-    their number (`quality.people`); a `reduced` one has no digests any more. `replicates` is packed
-    (`quality.intervals`).
+    whole minutes, each where it began itself. `digests` has the ids of the people, `sketch` an
+    estimate of their number (`quality.people`); a `reduced` one has no digests any more.
+    `replicates` is packed (`quality.intervals`).
     """
 
     start: int
