@@ -93,6 +93,28 @@ def test_three_behind_one_wifi_are_the_network_and_not_the_first_one_alone() -> 
     assert (answer.causes[0].others_bad, answer.causes[0].others_known) == (0, 16)
 
 
+def test_of_a_meeting_of_thousands_the_sessions_of_each_network_are_compared_in_turn(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("jmmc.quality.causes.crowd._MOST_OF_MEETING", 3)
+    made_up = [_person(n, room="r", network="one") for n in range(9)]
+    honest = [_person(9, room="r"), _person(10, room="r")]
+    assert Crowd([*made_up, *honest], 1000, 2000).in_room("r") == [0, 9, 10]
+
+
+def test_of_thousands_of_problems_in_a_meeting_those_of_each_network_are_compared_in_turn(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("jmmc.quality.causes.crowd._MOST_PROBLEMS_OF_MEETING", 3)
+    made_up = [
+        _person(n, (1400, 1600), room="r", network="one", signs=("media",), senders=(50,))
+        for n in range(9)
+    ]
+    honest = _person(9, (1400, 1600), room="r", signs=("media",), senders=(1,))
+    namings = [*Crowd([*made_up, honest], 1000, 2000).namings("r", 1400, 1600)]
+    assert [naming.receiver for naming in namings] == [1 << 0, 1 << 1, 1 << 9]
+
+
 def test_a_whole_server_that_is_down_is_the_service() -> None:
     everybody = [
         _person(n, (1400 + n % 4, 1600), signs=("cut",), region=f"r{n % 3}", bridge=f"b{n % 6}")

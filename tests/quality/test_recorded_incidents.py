@@ -54,6 +54,21 @@ def test_an_hour_keeps_no_more_answers_than_problems_that_are_explained(
         assert len(answers) == min(n, 2)
 
 
+@pytest.mark.parametrize(("rooms", "explained"), [(101, 20), (1, 10)])
+def test_of_large_meetings_fewer_problems_are_explained(
+    monkeypatch: pytest.MonkeyPatch, rooms: int, explained: int
+) -> None:
+    """101 problems; one in a meeting with 100 others takes the time of two without others."""
+    monkeypatch.setattr("jmmc.quality.causes.recorded.MOST_PROBLEMS", 20)
+    answers = HourAnswers()
+    present = [
+        person(n, (_H + 600, _H + 700), there=(_H, _H + 3600), room=f"r{n % rooms}")
+        for n in range(101)
+    ]
+    parts_of_hour(_H, present, Records(), [], answers)
+    assert len(answers) == explained
+
+
 @pytest.mark.parametrize("edge", [_H + 1800, _H + HOUR])
 def test_problems_of_one_moment_without_a_clear_cause_are_one_incident_also_at_a_full_hour(
     edge: int,

@@ -10,7 +10,7 @@ from functools import cached_property, lru_cache
 from itertools import accumulate
 from math import inf, sqrt
 from operator import attrgetter, xor
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 from jmmc.core.label_values import browser_family
 from jmmc.quality.causes.habits import Habit, habit_of
@@ -32,6 +32,12 @@ _MOST_SLOTS = 1200
 _SHORTEST_SLOT = 5  # Seconds.
 _AT_A_TIME = 200  # Sessions, 4 ms.
 _LOOKS = 5  # Moments of a window at which everybody is looked at.
+_MOST_OF_MEETING = 500
+"""Sessions of a meeting that are looked at one by one for each problem of another: more than Jitsi
+Meet connects. Without a bound, work would grow with the square of what browsers make up in a room.
+"""
+_MOST_PROBLEMS_OF_MEETING = 1000
+"""Problems of a meeting, of senders and of receivers, that are looked at one by one."""
 _ON_A_BRIDGE = frozenset(("bridge", "region", "service"))
 _DIRECT = "p2p"
 _USUAL = frozenset((_DIRECT, "udp"))  # Transports that nothing is expected of.
@@ -49,6 +55,8 @@ EVERYBODY = "service"
 
 Set = int
 """Sessions, by a bit each."""
+
+_T = TypeVar("_T")
 
 
 class Group(NamedTuple):
@@ -119,6 +127,7 @@ class Crowd:
         self._slot = max(_SHORTEST_SLOT, -(-(until - since) // _MOST_SLOTS))
         self._slots = max(1, -(-(until - since) // self._slot))
         self._places: dict[tuple[str, str], list[int]] = {}
+        self._in_room: dict[str, Sequence[int]] = {}
         self._by_value: dict[tuple[str, str], Set] = {}
         self._versions: dict[str, dict[str, None]] = {}
         self._of_person: dict[str, Set] = {}
@@ -366,8 +375,15 @@ class Crowd:
         return found
 
     def in_room(self, room: str) -> Sequence[int]:
-        """The places of the sessions of a room, in order."""
-        return self._places.get(("meeting", room), ())
+        """The places of the sessions of a room, in order; of very many, those of each network in
+        turn.
+        """
+        found = self._in_room.get(room)
+        if found is None:
+            listed = self._places.get(("meeting", room), ())
+            pairs = [(self.sessions[place].network, place) for place in listed]
+            found = self._in_room[room] = _in_turn(pairs, _MOST_OF_MEETING)
+        return found
 
     def versions(self, browser: str) -> Iterable[Set]:
         """The sessions of each version of a browser."""
@@ -392,14 +408,28 @@ def _sources(
     sessions: Iterable[Summary], signs: Iterable[Sequence[frozenset[str]]]
 ) -> dict[str, list[tuple[int, int, str]]]:
     """By room the problems that others may receive: start, end, endpoint."""
-    found: dict[str, list[tuple[int, int, str]]] = {}
+    found: dict[str, list[tuple[str, tuple[int, int, str]]]] = {}
     for summary, of_spells in zip(sessions, signs, strict=True):
         for spell, of_spell in zip(summary.spells, of_spells, strict=True):
             if of_spell & PASSED_ON_SIGNS:
-                found.setdefault(summary.room, []).append(
-                    (spell.start, spell.end, summary.endpoint_id)
-                )
-    return found
+                source = spell.start, spell.end, summary.endpoint_id
+                found.setdefault(summary.room, []).append((summary.network, source))
+    return {room: _in_turn(pairs, _MOST_PROBLEMS_OF_MEETING) for room, pairs in found.items()}
+
+
+def _in_turn(pairs: Sequence[tuple[str, _T]], most: int) -> list[_T]:
+    """The second of each pair, in order; of more than `most`, those of each network in turn.
+
+    So what one network makes up takes the place of nobody else's.
+    """
+    if len(pairs) > most:
+        of_network: dict[str, int] = {}
+        turns = []
+        for at, (network, _) in enumerate(pairs):
+            turn = of_network[network] = of_network.get(network, 0) + 1
+            turns.append((turn, at))
+        pairs = [pairs[at] for at in sorted(at for _, at in sorted(turns)[:most])]
+    return [value for _, value in pairs]
 
 
 def names_in(spell: Spell) -> frozenset[str]:
@@ -412,19 +442,19 @@ def _namings(
     sessions: Iterable[Summary], signs: Iterable[Sequence[frozenset[str]]]
 ) -> tuple[dict[str, list[Naming]], dict[str, int]]:
     """By room who received whom badly, and the number of people."""
-    found: dict[str, list[Naming]] = {}
+    found: dict[str, list[tuple[str, Naming]]] = {}
     people: dict[str, set[str]] = {}
     for place, (summary, of_spells) in enumerate(zip(sessions, signs, strict=True)):
         people.setdefault(summary.room, set()).add(summary.browser_id)
         for spell, of_spell in zip(summary.spells, of_spells, strict=True):
             if not of_spell & _SPOILS_ALL and (spell.senders or "media" in of_spell):
                 names = names_in(spell) - {summary.endpoint_id}
-                found.setdefault(summary.room, []).append(
-                    Naming(spell.start, spell.end, 1 << place, names)
-                )
-    for of_room in found.values():
+                naming = Naming(spell.start, spell.end, 1 << place, names)
+                found.setdefault(summary.room, []).append((summary.network, naming))
+    namings = {room: _in_turn(pairs, _MOST_PROBLEMS_OF_MEETING) for room, pairs in found.items()}
+    for of_room in namings.values():
         of_room.sort(key=_start)
-    return found, {room: len(there) for room, there in people.items()}
+    return namings, {room: len(there) for room, there in people.items()}
 
 
 def _overlap(spell: Spell, start: int, end: int) -> bool:

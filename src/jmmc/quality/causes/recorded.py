@@ -45,6 +45,7 @@ BEFORE, AFTER = 300, 900
 MOST_PROBLEMS = 3000
 """Of an hour: those are explained, each in a millisecond; of the others, those that clearly belong
 to an incident count in it."""
+_MEETING = 100  # Others in a meeting that take as long as a problem of a meeting without others.
 MOST_INCIDENTS = 500
 """Of an hour that are kept: 12,000 a day, whatever browsers say."""
 MOST_HOURS = 48
@@ -307,14 +308,15 @@ def parts_of_hour(
     pause()
     in_turn = _in_turn(problems)
     explained: list[Explained] = []
-    for summary, spell in in_turn[:MOST_PROBLEMS]:
+    most = _affordable(in_turn, seen.crowd)
+    for summary, spell in in_turn[:most]:
         pause()
         answer = answers.answer(summary, spell, seen, records)
         explained.append(Explained(summary, spell, answer))
     answers.forget_unused()
     person_of = {summary.session: summary.browser_id for summary in present}
     groups = joined(explained, person_of, earlier, pause=pause)
-    _add_rest(groups, in_turn[MOST_PROBLEMS:], pause)
+    _add_rest(groups, in_turn[most:], pause)
     kept = _most_important(groups)
     parts = []
     for group in kept:
@@ -334,6 +336,18 @@ def _in_turn(problems: Iterable[tuple[Summary, Spell]]) -> list[tuple[Summary, S
         ranked.append((place, -length, summary.session, spell.start, (summary, spell)))
     ranked.sort(key=lambda row: row[:4])
     return [row[4] for row in ranked]
+
+
+def _affordable(problems: Iterable[tuple[Summary, Spell]], crowd: Crowd) -> int:
+    """How many of the first problems are explained: fewer of large meetings, which take longer."""
+    left = float(MOST_PROBLEMS)
+    count = 0
+    for summary, _ in problems:
+        left -= 1 + (len(crowd.in_room(summary.room)) - 1) / _MEETING
+        if left < 0:
+            break
+        count += 1
+    return count
 
 
 def _add_rest(
