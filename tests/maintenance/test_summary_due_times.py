@@ -73,23 +73,22 @@ def test_sessions_that_had_to_wait_become_due_once_each_the_earliest_first() -> 
     ("samples", "seconds", "pause"),
     [
         (3, 30, 0),  # A browser: a sample every ten seconds.
-        (40, 600, 0),  # It comes back after an outage.
-        (4, 1, 2),  # The events of a join.
-        (1, 0, 0),
-        (90, 10, 20),
-        (900, 100, 30),
+        (12, 30, 0),  # It reports nine events besides.
+        (240, 600, 0),
+        (4, 0, 0),  # The events of a join.
+        (9, 1, 11.5),
+        (90, 10, 30),
+        (90, 3600, 0),
     ],
 )
-def test_a_session_waits_that_sends_more_than_a_sample_a_second(
+def test_a_session_waits_that_sends_more_than_four_times_as_much_as_a_browser(
     samples: int, seconds: int, pause: float
 ) -> None:
     assert pause_of_quick_session(samples, seconds) == pause
 
 
 def test_a_session_that_pushes_all_the_time_is_summarized_twice_a_minute() -> None:
-    """Of nine samples a second. Each pause is twice as long as the one before, until it is 30 s."""
-    made = [0, 1]
-    while made[-1] < 120:
-        seconds = made[-1] - made[-2]
-        made.append(made[-1] + round(pause_of_quick_session(9 * seconds, seconds)))
-    assert made == [0, 1, 3, 7, 15, 31, 61, 91, 121]
+    made = [0]
+    while made[-1] < 100:  # Two samples a second: after three seconds it is 2 s ahead.
+        made.append(made[-1] + max(1, int(pause_of_quick_session(2 * made[-1], made[-1]))))
+    assert made == [0, 1, 2, 3, 5, 15, 45, 75, 105]

@@ -518,7 +518,7 @@ class Summarizer:
             await reports.drop_names(renamed)
         for item, summary in zip(summed_up, summaries, strict=True):
             self._live.note(summary)
-            self._remember(item, summary, before.get(summary.session), now)
+            self._remember(item, summary, now)
         if self._call_time is not None:  # Stored now, so no process counts it again.
             for summary, (_, spans, _) in zip(summaries, summed_up, strict=True):
                 self._call_time.count(before.get(summary.session), summary, spans, now)
@@ -544,17 +544,10 @@ class Summarizer:
             if is_of_others:
                 await self._share.leave_mark(self._store.reports)
 
-    def _remember(
-        self, summed_up: SummedUp, summary: Summary, before: Summary | None, now: float
-    ) -> None:
+    def _remember(self, summed_up: SummedUp, summary: Summary, now: float) -> None:
         """Remember a running session with its stored summary, and when its next one is due."""
         remembered = summed_up.remembered
-        # The summary of a running session ends when it was made.
-        pause = (
-            pause_of_quick_session(summary.samples - before.samples, int(now) - before.ended)
-            if before
-            else 0.0
-        )
+        pause = pause_of_quick_session(summary.samples, int(now) - summary.began)
         if remembered is None:
             self._sessions.forget(summary.session)
         else:
