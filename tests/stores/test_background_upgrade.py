@@ -79,3 +79,19 @@ async def test_a_store_of_an_earlier_version_is_graded_anew_also_when_that_is_in
     async for _ in _summarizer(store).upgrade():
         pass  # Rollups of all dimensions are looked at once.
     assert [piece async for piece in _summarizer(store).upgrade()] == [], "once is enough"
+
+
+async def test_only_a_store_that_had_sessions_at_the_start_is_graded_anew(store: Store) -> None:
+    running = _summarizer(store)
+    await running.step()
+    await store.append([life.session.as_push() for life in _LIVES[:3]])
+    async for _ in running.upgrade():
+        assert running.upgraded is None
+    assert await running.formula() == formula_of(_JITSI)
+
+    await store.reports.delete_record("formula", "current")  # Another program wrote the sessions.
+    running = _summarizer(store)
+    await running.step()
+    assert await running.formula() is None
+    graded = [running.upgraded async for _ in running.upgrade()]
+    assert (3, 3) in graded

@@ -207,6 +207,28 @@ async def test_finding_all_hours_again_changes_nothing(store: Store) -> None:
     assert await _find(store, finder) == before
 
 
+async def test_summaries_in_memory_are_not_read_and_find_the_same(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    summaries = [*_region_outage(), *_good(range(100, 140))]
+    before = await _change(store, summaries)
+    at_hand = {summary.session: summary for summary in summaries[::2]}
+    read: list[str] = []
+    get_summaries = store.reports.get_summaries
+
+    async def noting_get_summaries(ids: Sequence[str]) -> list[Summary]:
+        read.extend(ids)
+        return await get_summaries(ids)
+
+    finder = IncidentFinder(
+        store, clock=Clock(_H + 10 * DAY), holder="me", summary_at_hand=at_hand.get
+    )
+    await finder.note({_H})
+    monkeypatch.setattr(store.reports, "get_summaries", noting_get_summaries)
+    assert await _find(store, finder) == before
+    assert sorted(read) == sorted(summary.session for summary in summaries[1::2])
+
+
 async def test_incidents_of_another_version_are_found_anew_once(store: Store) -> None:
     before = await _change(store, [*_region_outage(), *_good(range(100, 140))])
     summarizer = Summarizer(

@@ -117,6 +117,7 @@ class Summarizer:
         self._share = WorkShare(holder, monotonic=monotonic)
         self._counted: frozenset[int] = frozenset()  # Partitions whose call time is counted here.
         self._upgrading = False
+        self._has_begun = False
         self._is_current = False  # What is stored is as this version makes it.
         self.upgraded: tuple[int, int] | None = None
         """Sessions that `upgrade` has graded anew, and all of them; None when it has no work."""
@@ -128,7 +129,9 @@ class Summarizer:
             store.reports, clock=clock, monotonic=monotonic, works=self._store_works
         )
         """Makes the rollups of the hours whose summaries have changed."""
-        self.incidents = IncidentFinder(store, clock=clock, holder=holder)
+        self.incidents = IncidentFinder(
+            store, clock=clock, holder=holder, summary_at_hand=self._sessions.summary
+        )
         """Finds the incidents in the hours whose problems have changed."""
 
     async def step(self) -> int:
@@ -139,6 +142,8 @@ class Summarizer:
         """
         reports = self._store.reports
         now = self._clock()
+        if not self._has_begun:
+            await self._begin()
         leads = self._leads_surely(now) or await self.leads()
         await self._take_turn()
         partitions = self._share.partitions
@@ -164,6 +169,12 @@ class Summarizer:
         if self._call_time is not None:
             self._call_time.catch_up(now)
         return len(ids)
+
+    async def _begin(self) -> None:
+        """Note that a store without sessions has nothing of an earlier version to rebuild."""
+        if await self.formula() is None and not await self._store.count(SessionFilter()):
+            await self._put_formula()
+        self._has_begun = True
 
     async def _dirty(self, partitions: frozenset[int]) -> dict[str, None]:
         """Sessions that have changed, of very many the next ones in turn."""
@@ -281,8 +292,12 @@ class Summarizer:
             yield done + len(batch)
         async for _ in self.incidents.upgrade():  # Also of hours whose samples are gone.
             yield done + len(batch)
-        await reports.put_record("formula", "current", msgspec.json.encode(formula))
+        await self._put_formula()
         await reports.delete_record("rebuild", formula)
+
+    async def _put_formula(self) -> None:
+        formula = msgspec.json.encode(self._formula.name)
+        await self._store.reports.put_record("formula", "current", formula)
 
     async def formula(self) -> str | None:
         """Return the formula of the stored summaries; None when there are none."""
