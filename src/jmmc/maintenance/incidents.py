@@ -64,7 +64,7 @@ _KEPT_HOURS = 3  # Of which answers are kept in memory.
 _KEPT_RECORDS = 300.0  # Seconds for which the records of an hour are kept.
 _WORK_SECONDS = 0.004  # Of the thread, before it leaves the interpreter to pushes,
 _BREAK_SECONDS = 0.001  # for so long.
-_SHARE = 20  # Finding takes at most one part in so many of the time.
+_SHARE = 40  # Finding takes at most one part in so many of the time.
 _HOURS_OF_ROUND = 24
 _PERIOD = 10.0, 300.0  # Seconds between two rounds without a backlog: shortest and longest.
 
