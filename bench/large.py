@@ -27,7 +27,7 @@ from itertools import count
 from multiprocessing import get_context
 from multiprocessing.pool import Pool
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
 
@@ -39,6 +39,7 @@ from jmmc.maintenance.schedule import summarizer_of, usual_rhythm
 from jmmc.maintenance.usage_days import UsageDays
 from jmmc.quality.accumulator import Formula
 from jmmc.quality.day_columns import DayColumns, columns_of
+from jmmc.quality.day_totals import RATED_COLUMNS, TOTAL_COLUMNS, DayTotals, totals_of
 from jmmc.quality.filters import DIMENSIONS, SummaryFilter
 from jmmc.quality.rollup_hours import hours_of
 from jmmc.quality.rollups import ALL, DAY, FORM, HOUR, Fact, Rollup, day_of, hour_of
@@ -299,12 +300,12 @@ async def _complete(store: Store, url: str, days: Sequence[int], pool: Pool) -> 
     reports, settings = store.reports, Settings.of()
     summarizer = summarizer_of(store, settings, time.time)
     with _timed(f"rollups and columns of {len(days)} days"):
-        for done, (day, rollups, columns) in enumerate(
+        for done, (day, rollups, columns, totals) in enumerate(
             pool.imap(partial(_sums_of_day, url), days), 1
         ):
             await reports.put_rollups(rollups)
             await reports.claim_columns(day, "large")
-            await reports.put_columns(day, "large", columns)
+            await reports.put_columns(day, "large", columns, totals)
             if done % 10 == 0:
                 _show(f"rollups and columns of {done} of {len(days)} days")
         await reports.put_record("formula", "current", msgspec.json.encode(_FORMULA.name))
@@ -324,9 +325,11 @@ async def _complete(store: Store, url: str, days: Sequence[int], pool: Pool) -> 
     await summarizer.release()
 
 
-def _sums_of_day(url: str, day: int) -> tuple[int, list[Rollup], DayColumns | None]:
-    """The rollups of a day and of its hours, and its columns."""
-    sessions = asyncio.run(_facts_of(url, day))
+def _sums_of_day(
+    url: str, day: int
+) -> tuple[int, list[Rollup], DayColumns | None, DayTotals | None]:
+    """The rollups of a day and of its hours, its columns and its totals."""
+    sessions, rows, rated = asyncio.run(_facts_of(url, day))
     hours = [
         rollup
         for hour in range(day, day + DAY, HOUR)
@@ -340,18 +343,28 @@ def _sums_of_day(url: str, day: int) -> tuple[int, list[Rollup], DayColumns | No
         for rollup in hour_of(facts, hour)
     ]
     days = [day_of(hours, day, dimension) for dimension in (ALL, *DIMENSIONS)]
-    return day, [*hours, *days], columns_of(sessions, day)
+    return day, [*hours, *days], columns_of(sessions, day), totals_of(rows, rated, day)
 
 
-async def _facts_of(url: str, day: int) -> list[tuple[str, Fact]]:
+async def _facts_of(
+    url: str, day: int
+) -> tuple[list[tuple[str, Fact]], list[tuple[Any, ...]], list[tuple[Any, ...]]]:
+    """The facts of the sessions that touch a day, and what totals are made of."""
     store = open_store(url, timeout=60)
     await store.open()
     try:
         part = SummaryFilter(since=day, until=day + DAY, attempts=None)
         rows = await store.reports.facts(("session", *FACT_COLUMNS), part)
+        totals = await store.reports.facts(TOTAL_COLUMNS, part)
+        with_rating = msgspec.structs.replace(part, attempts=False, rated=True)
+        rated = await store.reports.facts(("began", *RATED_COLUMNS), with_rating)
     finally:
         await store.close()
-    return [(row[0], fact_of(row[1:])) for row in rows]
+    return (
+        [(row[0], fact_of(row[1:])) for row in rows],
+        [row for row in totals if row[0] >= day],
+        [row[1:] for row in rated if row[0] >= day],
+    )
 
 
 @contextmanager

@@ -8,13 +8,12 @@ from hypothesis import strategies as st
 from jmmc.answers.meetings import (
     Stay,
     bad_share,
-    badness,
     meeting_of,
     meetings_of,
     rooms_of,
     stays_by_meeting,
 )
-from jmmc.quality.meetings import EMPTY_FOR, split
+from jmmc.quality.meetings import EMPTY_FOR, badness, split
 
 
 def _stay(browser_id: str, began: int, ended: int, room: str = "room", **more: int) -> Stay:

@@ -11,11 +11,11 @@ from jmmc.maintenance.column_days import ColumnDays
 from jmmc.maintenance.erase import forget
 from jmmc.maintenance.schedule import summarizer_of
 from jmmc.privacy.receipts import Subject, SubjectKind
-from jmmc.quality.day_columns import columns_of, pack
+from jmmc.quality.day_columns import columns_of, pack, unpack
 from jmmc.quality.filters import SummaryFilter
 from jmmc.settings import Settings
 from jmmc.stores import Store
-from jmmc.stores.kept_columns import KeptColumns
+from jmmc.stores.kept_days import KeptDays
 from tests.stores.conftest import MakeStore
 from tests.support.builders import RHYTHM
 from tests.support.clock import Clock
@@ -69,6 +69,7 @@ async def _answers(store: Store) -> list[Any]:
         await queries.overview(SummaryFilter(**_WINDOW, region="eu", browser="Chrome 131")),
         await queries.overview_detail(_CHROME, "region", worst=5),
         await queries.overview_detail(SummaryFilter(**_WINDOW), "region", worst=5),
+        await queries.overview(SummaryFilter(**_WINDOW)),
         await queries.outliers(_CHROME, limit=5),
     ]
 
@@ -78,7 +79,7 @@ async def test_columns_give_the_answers_of_the_sessions(filled: Store) -> None:
     assert await _columns(filled).step() == 4
     assert await filled.reports.days_with_columns(0, _NOW) == _DAYS
     assert await _answers(filled) == from_sessions
-    compared, *_, overview, _, _, _, _ = from_sessions
+    compared, *_, overview, _, _, _, _, _ = from_sessions
     assert {row.value: row.minutes for row in compared} == _MINUTES
     assert {row.value: row.sessions for row in compared} == {"eu": 5, "us": 2}
     assert (overview.sessions, overview.rooms, overview.joins.dropped) == (7, 3, 1)
@@ -87,7 +88,7 @@ async def test_columns_give_the_answers_of_the_sessions(filled: Store) -> None:
 
 def test_columns_are_kept_until_their_stored_form_changes_or_there_is_no_room() -> None:
     packed = [pack(columns_of([], start)) for start in _DAYS]
-    kept = KeptColumns(most_bytes=sum(map(len, packed[:3])))
+    kept = KeptDays(unpack, most_bytes=sum(map(len, packed[:3])))
     first, second = kept.unpacked([*zip(_DAYS[:2], packed[:2], strict=True)])
     assert kept.unpacked([(_DAYS[0], packed[0])])[0] is first
     assert kept.unpacked([(_DAYS[0], pack(None))]) == []  # As after a change.
@@ -129,11 +130,12 @@ async def test_columns_of_summaries_that_changed_while_they_were_read_are_not_st
     await reports.claim_columns(_DAYS[0], "first")
     (summary,) = await reports.get_summaries([f"{1:024x}"])
     await reports.put_summaries([summary])
-    assert not await reports.put_columns(_DAYS[0], "first", None)
+    assert not await reports.put_columns(_DAYS[0], "first", None, None)
     await reports.claim_columns(_DAYS[0], "second")
     assert await reports.days_with_columns(0, _NOW) == []
-    assert await reports.put_columns(_DAYS[0], "second", None)
+    assert await reports.put_columns(_DAYS[0], "second", None, None)
     assert await reports.day_columns(_DAYS) == []  # None: the sessions answer.
+    assert await reports.day_totals(_DAYS) == []
 
 
 async def test_retention_deletes_columns_with_their_summaries(filled: Store) -> None:

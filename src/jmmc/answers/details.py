@@ -13,7 +13,6 @@ from jmmc.answers.meetings import (
     Room,
     Stay,
     bad_share,
-    badness,
     empty_meeting,
     grades,
     meeting_of,
@@ -56,7 +55,7 @@ from jmmc.quality.filters import SummaryFilter
 from jmmc.quality.grading import Grade, Spell
 from jmmc.quality.joins import JoinSums
 from jmmc.quality.losses import losses_in
-from jmmc.quality.meetings import EMPTY_FOR, split
+from jmmc.quality.meetings import EMPTY_FOR, badness, split
 from jmmc.quality.outcomes import ATTEMPTS
 from jmmc.quality.segments import track_of
 from jmmc.quality.size_limits import bounded

@@ -1,6 +1,6 @@
 """Joins that succeeded and failed, and stays that a failure ended, in a window of time."""
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from functools import partial
 
 import msgspec
@@ -11,6 +11,7 @@ from jmmc.answers.rollup_reading import rollups_by_value, stored_value
 from jmmc.answers.threads import in_background, paused
 from jmmc.core.readings import TECHNICAL_FAILURES
 from jmmc.core.tasks import prefetch
+from jmmc.quality.day_totals import DayTotals, failed_times_of
 from jmmc.quality.filters import SummaryFilter
 from jmmc.quality.joins import KNOWN_AFTER_JOINING, JoinSums, add_joins
 from jmmc.quality.outcomes import DROPPED, FAILED, NO_MEDIA, UNSUCCESSFUL
@@ -76,7 +77,8 @@ async def all_joins(reports: Reports, selection: SummaryFilter) -> JoinSums:
     async for joins in _of_ends(reports, selection, first, last, ALL):
         sums.merge(joins.get(ALL, JoinSums()))
     if stored is not None:
-        async for rollups in rollups_by_value(reports, stored.dimension, first, last):
+        of_rollups = rollups_by_value(reports, stored.dimension, first, last, value=stored.value)
+        async for rollups in of_rollups:
             for rollup in rollups:
                 if of_value := rollup.joins.get(stored.value):
                     sums.merge(of_value)
@@ -171,8 +173,12 @@ def quantiles_of(sketch: Sketch) -> Quantiles:
     )
 
 
-async def failed_times(reports: Reports, selection: SummaryFilter) -> list[int]:
-    """When joins failed in the window, for technical reasons."""
+async def failed_times(
+    reports: Reports, selection: SummaryFilter, days: Sequence[DayTotals] | None = None
+) -> list[int]:
+    """When joins failed in the window, for technical reasons; `days` have all of its attempts."""
+    if days is not None:
+        return [at for at in failed_times_of(days) if at >= (selection.since or 0)]
     attempts = msgspec.structs.replace(selection, attempts=True)
     return [
         began

@@ -5,10 +5,8 @@ from typing import NamedTuple
 
 from jmmc.answers.model import Grades, Meeting, RoomActivity
 from jmmc.answers.threads import paused
-from jmmc.quality.meetings import by_room, split
+from jmmc.quality.meetings import badness, by_room, split
 from jmmc.quality.peaks import Presence, peak
-
-_FAIR = 3  # Weight of a fair second; that of a poor one is 10.
 
 
 class Stay(NamedTuple):
@@ -155,11 +153,6 @@ def grades(stays: Sequence[Stay]) -> Grades:
         sum(stay.poor for stay in stays),
         sum(stay.unknown for stay in stays),
     )
-
-
-def badness(fair: int, poor: int) -> int:
-    """Weighted seconds of problems, in tenths: whole numbers add up the same in any order."""
-    return 10 * poor + _FAIR * fair
 
 
 def bad_share(stay: Stay) -> float:

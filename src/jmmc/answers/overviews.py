@@ -49,6 +49,7 @@ from jmmc.answers.model import (
     QualityPoint,
 )
 from jmmc.answers.threads import in_background, paused
+from jmmc.answers.total_reading import read_totals
 from jmmc.answers.window_totals import (
     MAX_POINTS,
     WindowReader,
@@ -62,6 +63,7 @@ from jmmc.core.errors import InvalidInput
 from jmmc.core.tasks import prefetch
 from jmmc.core.timestamps import WordedMoment
 from jmmc.quality.column_sums import ColumnSums
+from jmmc.quality.day_totals import DayTotals, rooms_of, tenths_of, worst_times
 from jmmc.quality.filters import DIMENSIONS, SELDOM_KNOWN, SummaryFilter
 from jmmc.quality.grading import Grade
 from jmmc.quality.intervals import estimate, interval
@@ -113,11 +115,15 @@ class Overviews:
         if sums.edges is None:
             joins = None if sums.joins is None else sums.joins.get(ALL, JoinSums())
             return await self._overview(selection, sums, len(sums.rooms), joins)
-        if not selection.only_window and (days := await days_of(self._reports, selection)):
-            return await self._overview(selection, sums, await self._rooms(selection, days))
-        rooms = await self._reports.count_rooms(selection)
-        elsewhere = await self._rooms_of_others(selection, sums.edges)
-        return await self._overview(selection, sums, rooms - len(elsewhere))
+        if not selection.only_window and (starts := await days_of(self._reports, selection)):
+            return await self._overview(selection, sums, await self._rooms(selection, starts))
+        days = await read_totals(self._reports, selection)
+        if days is None:
+            rooms = await self._reports.count_rooms(selection)
+        else:
+            rooms = len(rooms_of(days))
+        rooms -= len(await self._rooms_of_others(selection, sums.edges))
+        return await self._overview(selection, sums, rooms, days=days)
 
     async def _rooms(self, selection: SummaryFilter, days: Sequence[int]) -> int:
         """How many rooms the sessions of a selection were in, by the columns of days."""
@@ -147,15 +153,26 @@ class Overviews:
         compared_sums, joins = await self._with_joins(selection, by, None if from_both else HOUR)
         sums = await self._reader.totals(selection, ALL, HOUR) if from_both else compared_sums
         deciles, rooms = compared_sums.deciles, compared_sums.rooms
-        if compared_sums.edges is not None:
-            deciles, rooms = await self._deciles(selection, compared_sums.edges)
+        days = None
+        if (edges := compared_sums.edges) is not None:
+            days = await read_totals(self._reports, selection)
+            if days is None:
+                deciles, rooms = await self._deciles(selection, edges)
+            else:
+                deciles = _corrected(tenths_of(days), selection, edges.values())
+        meetings = WorstMeetings(self._reports)
+        if days is None:
+            number = len(rooms)
+            found = await meetings.find(selection, rooms, worst)
+        else:
+            number = len(rooms_of(days))
+            times = await in_background(partial(worst_times, days))
+            found = await meetings.find_in(selection, times, worst)
         return OverviewDetail(
-            await self._overview(selection, sums, len(rooms)),
+            await self._overview(selection, sums, number, days=days),
             [_cell(part) for part in _by_start(sums.parts, HOUR)],
             await in_background(partial(compared, compared_sums, joins, selection, by)),
-            GradeDistribution(
-                tuple(deciles), await WorstMeetings(self._reports).find(selection, rooms, worst)
-            ),
+            GradeDistribution(tuple(deciles), found),
         )
 
     async def compare(self, by: str, selection: SummaryFilter) -> list[Comparison]:
@@ -272,7 +289,7 @@ class Overviews:
             for value, sums in side.values().items():
                 values.setdefault(value, []).append(sums)
         for length, start, end in lengths_of(first, last, DAY if step % DAY == 0 else HOUR):
-            async for rollups in self._reader.rollups(by, length, start, end):
+            async for rollups in self._reader.rollups(by, None, length, start, end, details=False):
                 for value, parts in by_value(rollups, start, end).items():
                     values.setdefault(value, []).extend(_by_start(parts, HOUR))
         values.pop("", None)
@@ -361,13 +378,16 @@ class Overviews:
         totals: WindowTotals,
         rooms: int,
         joins: JoinSums | None = None,
+        *,
+        days: Sequence[DayTotals] | None = None,
     ) -> Overview:
         since, until = window_of(selection)
         step, quality_step = step_of(until - since, MAX_POINTS), quality_step_of(until - since)
         whole = total(totals.parts, since)
         if joins is None:
             joins = await all_joins(self._reports, selection)
-        failed = Counter(at - at % step for at in await failed_times(self._reports, selection))
+        times = await failed_times(self._reports, selection, days)
+        failed = Counter(at - at % step for at in times)
         dropped = await self._dropped(selection, totals, step)
         steps = {part.start: part for part in _by_start(totals.parts, step)}
         for start in (failed.keys() | (+dropped).keys()) - steps.keys():
@@ -419,6 +439,21 @@ class Overviews:
                 times = await dropped_times(self._reports, part)
                 counts.update(at - at % step for at in times)
         return counts
+
+
+def _corrected(tenths: Sequence[int], selection: SummaryFilter, edges: Iterable[Row]) -> list[int]:
+    """Sessions by tenth of their good time in the window, of those by tenth of all of their time.
+
+    `edges` are those that also were outside of it.
+    """
+    since, until = window_of(selection)
+    corrected = [*tenths]
+    for row in edges:
+        whole = Cut(row.good, row.fair, row.poor, row.unknown).tenth
+        for tenth, change in ((whole, -1), (cut_of(row, since, until).tenth, 1)):
+            if tenth is not None:
+                corrected[tenth] += change
+    return corrected
 
 
 def _check_dimension(by: str, field: str = "by") -> None:

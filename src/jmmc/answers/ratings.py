@@ -1,33 +1,52 @@
 """Ratings of a window: their means by the values of a dimension, and how our grades agree."""
 
 from collections.abc import Sequence
+from itertools import chain
 from typing import Any
 
 import msgspec
 
 from jmmc.answers.threads import in_background, paused
+from jmmc.answers.total_reading import Part, stored_totals
+from jmmc.quality.day_totals import rated_by
 from jmmc.quality.filters import SummaryFilter
+from jmmc.quality.people import digest_of
 from jmmc.quality.ratings import Agreement, RatedSession, Ratings, agreement_of, ratings_of
+from jmmc.quality.rollups import ALL
 from jmmc.stores import Reports
 
+_EVER = 2**62
 _SESSION = ("browser_id", "rating", "good", "fair", "poor", "grade")
 
 
 async def ratings(reports: Reports, selection: SummaryFilter) -> Ratings:
     """The ratings of the selected sessions."""
-    rows = await _rated(reports, ("browser_id", "rating"), selection)
-    return await in_background(lambda: ratings_of(paused(rows)))
+    return (await ratings_by(reports, ALL, selection)).get(ALL, Ratings())
 
 
 async def ratings_by(reports: Reports, by: str, selection: SummaryFilter) -> dict[str, Ratings]:
-    """The same by the value of a dimension that held longest in a session."""
-    rows = await _rated(reports, ("browser_id", "rating", by), selection)
-    values: dict[str, list[tuple[str, int]]] = {}
-    for browser_id, rating, value in rows:
-        values.setdefault(value, []).append((browser_id, rating))
-    return await in_background(
-        lambda: {value: ratings_of(paused(rated)) for value, rated in values.items()}
-    )
+    """The same by the value of a dimension that held longest in a session, or of all (`ALL`).
+
+    Of days that are over, they come from the totals of the day.
+    """
+    stored = await stored_totals(reports, selection)
+    days = () if stored is None else stored.days
+    values: dict[str, list[tuple[object, int]]] = {}
+    names = ("began", "browser_id", "rating", *([by] if by else ()))
+    for part in [Part(selection, -_EVER, _EVER)] if stored is None else stored.rest:
+        for began, browser_id, rating, *more in await _rated(reports, names, part.selection):
+            if part.has(began):
+                person = digest_of(browser_id) if days else browser_id
+                values.setdefault(more[0] if by else ALL, []).append((person, rating))
+
+    def by_value() -> dict[str, Ratings]:
+        of_days = rated_by(paused(days, every=1), by)
+        return {
+            value: ratings_of(chain(values.get(value, ()), of_days.get(value, ())))
+            for value in values.keys() | of_days.keys()
+        }
+
+    return await in_background(by_value)
 
 
 async def agreement(reports: Reports, selection: SummaryFilter) -> Agreement:

@@ -1,6 +1,7 @@
 """Reads the rollups of a window: the longest that it has, and shorter ones around them."""
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from functools import partial
 from typing import NamedTuple
 
 import msgspec
@@ -45,7 +46,7 @@ async def stored_value(reports: Reports, selection: SummaryFilter) -> StoredValu
         return None
     found: set[str] = set()
     first, last = since - since % DAY, until + -until % DAY
-    async for rollups in rollups_by_value(reports, dimension, first, last):
+    async for rollups in rollups_by_value(reports, dimension, first, last, details=False):
         for rollup in rollups:
             for value in (*rollup.values, *rollup.joins):
                 if value == OTHER:
@@ -71,35 +72,44 @@ def _only_dimension(selection: SummaryFilter) -> str | None:
 
 
 async def rollups_by_value(
-    reports: Reports, by: str, since: int, until: int
+    reports: Reports,
+    by: str,
+    since: int,
+    until: int,
+    *,
+    value: str | None = None,
+    details: bool = True,
 ) -> AsyncIterator[Sequence[Rollup]]:
     """Yield the rollups of a dimension that make up a window of whole hours, a few at a time.
 
-    Spans that have no values are made up of their days.
+    Spans that have no values are made up of their days. `value` and `details` as for
+    `Reports.rollups`.
     """
+    read = partial(reports.rollups, by, value=value, details=details)
     for length, start, end in windows(since, until):
         first, last = whole_spans(start, end) if length == DAY else (start, start)
-        async for rollups in _of_length(reports, by, length, start, first):
+        async for rollups in _of_length(read, length, start, first):
             yield rollups
         for part in range(first, last, SPAN * _SPANS_TOGETHER):
             part_end = min(part + SPAN * _SPANS_TOGETHER, last)
-            spans = await reports.rollups(by, SPAN, part, part_end)
+            spans = await read(SPAN, part, part_end)
             joined = [span for span in spans if span.values or span.joins]
             yield joined
             starts = {span.start for span in joined}
             for span_start in range(part, part_end, SPAN):
                 if span_start not in starts:
-                    async for rollups in _of_length(
-                        reports, by, length, span_start, span_start + SPAN
-                    ):
+                    async for rollups in _of_length(read, length, span_start, span_start + SPAN):
                         yield rollups
-        async for rollups in _of_length(reports, by, length, max(first, last), end):
+        async for rollups in _of_length(read, length, max(first, last), end):
             yield rollups
 
 
 async def _of_length(
-    reports: Reports, by: str, length: int, since: int, until: int
+    read: Callable[[int, int, int], Awaitable[list[Rollup]]],
+    length: int,
+    since: int,
+    until: int,
 ) -> AsyncIterator[Sequence[Rollup]]:
     step = length * _TOGETHER
     for part in range(since, until, step):
-        yield await reports.rollups(by, length, part, min(part + step, until))
+        yield await read(length, part, min(part + step, until))

@@ -133,11 +133,20 @@ class WindowReader:
         drops: dict[int, int] = {}
         if length is not None:
             parts += [part for side in sides for part in side.parts()]
-            for size, start, end in lengths_of(first, last, length):
-                with_value = self.rollups(stored.dimension, size, start, end, value=stored.value)
-                async for rollups in with_value:
+            step = step_of(until - since, MAX_POINTS)
+            is_coarse = step % HOUR == 0 and steps.seconds % DAY == 0
+            for size, start, end in lengths_of(first, last, DAY if is_coarse else length):
+                # By hours without details, where nothing shorter than a day needs these.
+                by_hours = is_coarse and size == DAY and length == HOUR
+                if by_hours:
+                    async for rollups in self.rollups(*stored, size, start, end):
+                        steps.add_rollups(rollups, stored.value)
+                async for rollups in self.rollups(
+                    *stored, HOUR if by_hours else size, start, end, details=not by_hours
+                ):
                     parts += by_value(rollups, start, end).get(stored.value, ())
-                    steps.add_rollups(rollups, stored.value)
+                    if not by_hours:
+                        steps.add_rollups(rollups, stored.value)
                     drops |= {
                         rollup.start: of_value.counts.dropped
                         for rollup in rollups
@@ -193,16 +202,23 @@ class WindowReader:
             yield map(Row._make, zip(*columns, *([] if by else [repeat(ALL)]), strict=False))
 
     async def rollups(
-        self, by: str, length: int, since: int, until: int, *, value: str | None = None
+        self,
+        by: str,
+        value: str | None,
+        length: int,
+        since: int,
+        until: int,
+        *,
+        details: bool = True,
     ) -> AsyncIterator[Sequence[Rollup]]:
         """Yield rollups in small parts: one with many values takes milliseconds to decode.
 
-        With `value`, they have only that one.
+        `value` and `details` as for `Reports.rollups`.
         """
         step = length * (_FEW_TOGETHER if by == ALL or value else _ROLLUPS_TOGETHER)
         for start in range(since - since % length, until, step):
             end = min(start + step, until)
-            yield await self._reports.rollups(by, length, start, end, value=value)
+            yield await self._reports.rollups(by, length, start, end, value=value, details=details)
 
 
 def _add(

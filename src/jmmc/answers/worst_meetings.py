@@ -7,13 +7,14 @@ from typing import NamedTuple
 import msgspec
 
 from jmmc.answers.meeting_beginnings import first_sessions, may_have_begun_before
-from jmmc.answers.meetings import Room, Stay, badness, meeting_of
+from jmmc.answers.meetings import Room, Stay, meeting_of
 from jmmc.answers.model import Meeting
 from jmmc.answers.stays import read_stays
 from jmmc.answers.threads import in_background, paused
 from jmmc.answers.window_totals import window_of
+from jmmc.quality.day_totals import UsedRoom
 from jmmc.quality.filters import SummaryFilter
-from jmmc.quality.meetings import EMPTY_FOR, by_room, split
+from jmmc.quality.meetings import EMPTY_FOR, badness, by_room, split
 from jmmc.stores import Reports
 
 _MOST_OCCUPIED = 100  # Times of which the meetings are read one by one.
@@ -58,7 +59,26 @@ class WorstMeetings:
             found += await self._bad_meetings(selection, rooms_of_part, worst, least)
             found.sort(key=lambda meeting: _order(*meeting), reverse=True)
             looked += size
-        meetings = [stays for _, stays in found[:worst]]
+        return await self._listed(selection, [stays for _, stays in found[:worst]])
+
+    async def find_in(
+        self, selection: SummaryFilter, times: Iterable[UsedRoom], worst: int
+    ) -> tuple[Meeting, ...]:
+        """The same; `times` are those in which rooms had problems in the window, the worst first.
+
+        No meeting is worse than such a time, so only the worst ones are read.
+        """
+        found: list[tuple[int, Room]] = []
+        for bad, room, began, ended in times:
+            if len(found) >= worst and (bad, room, ended) < _order(*found[worst - 1]):
+                break
+            found += await self._meetings_between(selection, room, began, ended)
+            found.sort(key=lambda meeting: _order(*meeting), reverse=True)
+        return await self._listed(selection, [stays for _, stays in found[:worst]])
+
+    async def _listed(
+        self, selection: SummaryFilter, meetings: Sequence[Room]
+    ) -> tuple[Meeting, ...]:
         early = [stays for stays in meetings if may_have_begun_before(stays, selection)]
         firsts = await first_sessions(self._reports, selection, early)
         return tuple(meeting_of(stays, firsts.get(stays[0].session, "")) for stays in meetings)

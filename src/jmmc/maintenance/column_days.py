@@ -1,4 +1,4 @@
-"""Makes the columns of days that are over (`quality.day_columns`).
+"""Makes the columns and the totals of days that are over (`quality.day_columns`, `day_totals`).
 
 A store deletes the columns of a day when one of its summaries changes; they are made again within
 half an hour. Until then, and for today, the sessions themselves answer.
@@ -6,7 +6,7 @@ half an hour. Until then, and for today, the sessions themselves answer.
 
 import asyncio
 import secrets
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 
 from jmmc.core.logging import logger
 from jmmc.core.repeating import repeat_every
@@ -14,7 +14,9 @@ from jmmc.core.tasks import raise_if_cancelled
 from jmmc.core.yielding import LoadAwareYielder
 from jmmc.maintenance.rollups import FACT_COLUMNS, fact_of
 from jmmc.quality.day_columns import columns_of
+from jmmc.quality.day_totals import RATED_COLUMNS, TOTAL_COLUMNS, totals_of
 from jmmc.quality.filters import SummaryFilter
+from jmmc.quality.outcomes import ATTEMPTS
 from jmmc.quality.rollups import ALL, DAY, HOUR, Fact
 from jmmc.stores import Reports, Store
 
@@ -25,6 +27,14 @@ _RENEWED = 4 * DAY  # Seconds before a start: browsers resend samples for a day.
 _PERIOD = 1800.0  # Seconds between two looks.
 _MOST_SESSIONS = 50_000  # Of a day: 150 MB while its columns are made.
 _MOST_DAYS = 500  # Whose rollups are read at a time, to see which days have sessions.
+_OF_FACT = len(FACT_COLUMNS)
+_COLUMNS = (
+    *("session", *FACT_COLUMNS),
+    *(name for name in (*TOTAL_COLUMNS, "rating") if name not in FACT_COLUMNS),
+)
+_BEGAN, _OUTCOME, _RATING = map(_COLUMNS.index, ("began", "outcome", "rating"))
+_OF_RATED = tuple(map(_COLUMNS.index, RATED_COLUMNS))
+_OF_TOTALS = tuple(map(_COLUMNS.index, TOTAL_COLUMNS))
 _DAY_BREAK = 0.05  # Seconds between two days, in which pushes are stored.
 
 
@@ -106,17 +116,20 @@ class ColumnDays:
         token = secrets.token_hex(8)
         await reports.claim_columns(start, token)
         sessions: list[tuple[str, Fact]] = []
+        rows: list[Sequence[object]] = []
+        rated: list[Sequence[object]] = []
         for hour in range(start, start + DAY, HOUR):
             self._yielder.begin()
             part = SummaryFilter(since=hour, until=hour + HOUR, attempts=None)
-            rows = await reports.facts(("session", *FACT_COLUMNS), part)
-            sessions += [
-                (session, fact)
-                for session, fact in ((row[0], fact_of(row[1:])) for row in rows)
-                if hour <= fact.began < hour + HOUR
-            ]
+            for row in await reports.facts(_COLUMNS, part):
+                if hour <= row[_BEGAN] < hour + HOUR:
+                    sessions.append((row[0], fact_of(row[1 : _OF_FACT + 1])))
+                    rows.append([row[place] for place in _OF_TOTALS])
+                    if row[_RATING] is not None and row[_OUTCOME] not in ATTEMPTS:
+                        rated.append([row[place] for place in _OF_RATED])
             await self._yielder.pause()
             if len(sessions) > _MOST_SESSIONS:
-                return await reports.put_columns(start, token, None)
+                return await reports.put_columns(start, token, None, None)
         columns = await asyncio.to_thread(columns_of, sessions, start)
-        return await reports.put_columns(start, token, columns)
+        totals = await asyncio.to_thread(totals_of, rows, rated, start)
+        return await reports.put_columns(start, token, columns, totals)

@@ -11,6 +11,7 @@ __all__ = [
     "causes",
     "column_sums",
     "day_columns",
+    "day_totals",
     "differences",
     "filters",
     "grades",

@@ -38,8 +38,8 @@ else:
 Outcome = tuple[str, str, bool]
 """The outcome of a session, why it failed or ended, and whether it is running."""
 
-FORM = f"1 {' '.join(DIMENSIONS)}"
-"""What the columns of this version have."""
+FORM = f"2 {' '.join(DIMENSIONS)}"
+"""What the columns and the totals (`quality.day_totals`) of a day in this version have."""
 
 PAIRS = GROUPS * GROUPS
 """Pairs of a group of persons and a group of meetings."""
@@ -129,18 +129,18 @@ class DayColumns(Struct, frozen=True, dict=True):
     def cells(self) -> Column:
         """By row, its hour and the groups of its session as one number."""
         first_of_hour = range(0, (max(self.hours, default=0) + 1) * PAIRS, PAIRS)
-        return _column([*map(add, map(first_of_hour.__getitem__, self.hours), self.row_groups)])
+        return column_of([*map(add, map(first_of_hour.__getitem__, self.hours), self.row_groups)])
 
     @cached_property
     def first_hours(self) -> Column:
         """The hours in which the sessions began, without the attempts."""
-        return _column([self.hours[row] for row in self.rows[: self.stays]])
+        return column_of([self.hours[row] for row in self.rows[: self.stays]])
 
     @cached_property
     def last_rows(self) -> Column:
         """By session, the place of its last row."""
         ends = (*self.rows[1:], len(self.sessions)) if self.rows else ()
-        return _column([end - 1 for end in ends])
+        return column_of([end - 1 for end in ends])
 
     @cached_property
     def is_continued(self) -> int:
@@ -151,7 +151,7 @@ class DayColumns(Struct, frozen=True, dict=True):
     @cached_property
     def known_before(self) -> Column:
         """By row, and after the last one, the known seconds of all rows before it."""
-        return _column([0, *accumulate(self.known)])
+        return column_of([0, *accumulate(self.known)])
 
     @cached_property
     def is_known(self) -> bytes:
@@ -164,7 +164,7 @@ class DayColumns(Struct, frozen=True, dict=True):
     def joining(self) -> Column:
         """By session, its outcome and its groups as one number."""
         first_of_outcome = range(0, len(self.outcome_names) * PAIRS, PAIRS)
-        return _column([*map(add, map(first_of_outcome.__getitem__, self.outcomes), self.groups)])
+        return column_of([*map(add, map(first_of_outcome.__getitem__, self.outcomes), self.groups)])
 
     @cached_property
     def bad_sessions(self) -> BadSessions:
@@ -180,10 +180,10 @@ class DayColumns(Struct, frozen=True, dict=True):
         ]
         fairs, poors = zip(*seconds.values(), strict=True) if seconds else ((), ())
         return BadSessions(
-            _column([*seconds]),
-            _column([self.rooms[session] for session in seconds]),
-            _column(fairs),
-            _column(poors),
+            column_of([*seconds]),
+            column_of([self.rooms[session] for session in seconds]),
+            column_of(fairs),
+            column_of(poors),
             bytes(map(tenth_of_good, known, fairs, poors)),
         )
 
@@ -255,14 +255,14 @@ def columns_of(sessions: Iterable[tuple[str, Fact]], start: int) -> DayColumns |
         start=start,
         apart=tuple(apart),
         attempts=sum(fact.outcome in ATTEMPTS for fact, _ in of_day),
-        rooms=_column(rooms.column),
+        rooms=column_of(rooms.column),
         room_names=tuple(rooms.places),  # type: ignore[arg-type]
-        outcomes=_column(outcomes.column),
+        outcomes=column_of(outcomes.column),
         outcome_names=tuple(outcomes.places),  # type: ignore[arg-type]
-        setups=tuple(map(_column, setups)),
-        values=tuple(_column(names.column) for names in values),
+        setups=tuple(map(column_of, setups)),
+        values=tuple(column_of(names.column) for names in values),
         names=tuple(tuple(names.places) for names in values),  # type: ignore[arg-type]
-        **{name: _column(column) for name, column in numbers.items()},
+        **{name: column_of(column) for name, column in numbers.items()},
     )
 
 
@@ -337,20 +337,22 @@ def _add_row(numbers: dict[str, list[int]], session: int, at: int, seconds: Sequ
         numbers["unknown"].append(unknown)
 
 
-def _column(numbers: Sequence[int]) -> Column:
+def column_of(numbers: Sequence[int]) -> Column:
     """The numbers in as few bytes as the largest one needs."""
     most = max(numbers, default=0)
     return array(next(code for code, end in _TYPES if most < end), numbers)
 
 
-def _to_stored(column: object) -> object:
+def to_stored(column: object) -> object:
+    """A column in the form in which it is stored, for an encoder of MessagePack."""
     assert isinstance(column, array)
     return msgspec.msgpack.Ext(ord(column.typecode), column.tobytes())
 
 
-def _from_stored(code: int, content: memoryview) -> Column:
+def from_stored(code: int, content: memoryview) -> Column:
+    """The inverse of `to_stored`, for a decoder."""
     return array(chr(code), bytes(content))
 
 
-_ENCODER = msgspec.msgpack.Encoder(enc_hook=_to_stored)
-_DECODER = msgspec.msgpack.Decoder(DayColumns | None, ext_hook=_from_stored)
+_ENCODER = msgspec.msgpack.Encoder(enc_hook=to_stored)
+_DECODER = msgspec.msgpack.Decoder(DayColumns | None, ext_hook=from_stored)

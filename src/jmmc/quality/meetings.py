@@ -11,6 +11,13 @@ from jmmc.quality.meeting_ids import Present, meetings_apart
 EMPTY_FOR = 600
 """Seconds that a room must be empty before the next stay begins a new meeting."""
 
+_FAIR = 3  # Weight of a fair second; that of a poor one is 10.
+
+
+def badness(fair: int, poor: int) -> int:
+    """Weighted seconds of problems, in tenths: whole numbers add up the same in any order."""
+    return 10 * poor + _FAIR * fair
+
 
 class InRoom(Present, Protocol):
     """Somebody in a room of this name."""

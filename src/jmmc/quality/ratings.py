@@ -11,7 +11,7 @@ Calls of one person are not independent, so the person is the unit of a sample s
 """
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from math import atanh, sqrt, tanh
 from typing import NamedTuple
 
@@ -89,12 +89,12 @@ class Agreement(Struct, frozen=True):
     table: tuple[GradesOfRating, ...]
 
 
-def ratings_of(rated: Iterable[tuple[str, int]]) -> Ratings:
-    """Of pairs of a browser id and a rating."""
+def ratings_of(rated: Iterable[tuple[Hashable, int]]) -> Ratings:
+    """Of pairs of a person and a rating."""
     # A person's total and count as one number, of which most people have the same few.
-    sums: dict[str, int] = {}
-    for browser_id, rating in rated:
-        sums[browser_id] = sums.get(browser_id, 0) + (rating - _LOWEST) * _TOTAL + 1
+    sums: dict[Hashable, int] = {}
+    for person, rating in rated:
+        sums[person] = sums.get(person, 0) + (rating - _LOWEST) * _TOTAL + 1
     alike = [(*divmod(both, _TOTAL), number) for both, number in Counter(sums.values()).items()]
     sessions = sum(count * number for _, count, number in alike)
     if not sessions:

@@ -24,6 +24,7 @@ from jmmc.core.model import (
 from jmmc.core.partitions import PARTITIONS
 from jmmc.quality.causes.recorded import RecordedIncident, StoredIncident
 from jmmc.quality.day_columns import DayColumns
+from jmmc.quality.day_totals import DayTotals
 from jmmc.quality.filters import IncidentFilter, IncidentOrder, SummaryFilter
 from jmmc.quality.ordering import NEWEST_FIRST, Order
 from jmmc.quality.rollups import Rollup
@@ -294,11 +295,20 @@ class Reports(Protocol):
         ...
 
     async def rollups(
-        self, dimension: str, length: int, since: int, until: int, *, value: str | None = None
+        self,
+        dimension: str,
+        length: int,
+        since: int,
+        until: int,
+        *,
+        value: str | None = None,
+        details: bool = True,
     ) -> list[Rollup]:
         """The rollups of `length` seconds that begin from `since` to before `until`, by `start`.
 
-        With `value` they have only that one: quicker where there are many.
+        With `value` they have only that one: quicker where there are many. Without `details` each
+        value has one sum of the whole length, its joins only have `counts`, and there are no
+        replicates: a third of the time.
         """
         ...
 
@@ -315,8 +325,10 @@ class Reports(Protocol):
         """Take on making the columns of a day (UTC), whose summaries are read after this."""
         ...
 
-    async def put_columns(self, start: int, token: str, columns: DayColumns | None) -> bool:
-        """Store the columns of a day, None where its sessions have to answer.
+    async def put_columns(
+        self, start: int, token: str, columns: DayColumns | None, totals: DayTotals | None
+    ) -> bool:
+        """Store the columns and the totals of a day, None where its sessions have to answer.
 
         Stores nothing, and returns False, if a summary of a session that began on that day was
         stored or deleted since `claim_columns` with this token: that deletes columns.
@@ -332,6 +344,10 @@ class Reports(Protocol):
 
     async def day_columns(self, starts: Sequence[int]) -> list[DayColumns]:
         """The columns of those of these days that have any, by `start`."""
+        ...
+
+    async def day_totals(self, starts: Sequence[int]) -> list[DayTotals]:
+        """The totals of those of these days that have any, by `start`."""
         ...
 
     async def put_usage(self, days: Sequence[UsageSums]) -> None:

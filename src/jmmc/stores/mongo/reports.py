@@ -13,21 +13,22 @@ from pymongo.errors import DuplicateKeyError
 
 from jmmc.core.partitions import partition_of
 from jmmc.quality.causes.recorded import RecordedIncident, StoredIncident
-from jmmc.quality.day_columns import FORM, DayColumns
+from jmmc.quality.day_columns import FORM, DayColumns, unpack
+from jmmc.quality.day_totals import DayTotals, unpack_totals
 from jmmc.quality.filters import SELDOM_KNOWN, IncidentFilter, IncidentOrder, SummaryFilter
 from jmmc.quality.ordering import NEWEST_FIRST, Order
 from jmmc.quality.rollups import Rollup
 from jmmc.quality.summary import Decile, LiveSession, SearchHit, Summary
 from jmmc.quality.usage import UsageSums
 from jmmc.stores.contract import CLOCK_SKEW, EVERY_PARTITION
-from jmmc.stores.kept_columns import KeptColumns
+from jmmc.stores.kept_days import KeptDays
 from jmmc.stores.mongo import incidents, summary_writes
 from jmmc.stores.mongo.connection import Connection
 from jmmc.stores.mongo.documents import Document, all_of, session_id_of
 from jmmc.stores.mongo.indexes import RUNNING
 from jmmc.stores.mongo.selection import literal, order_key, summary_query
 from jmmc.stores.mongo.summary_documents import summary_fields, summary_rows
-from jmmc.stores.rollup_values import rollup_of
+from jmmc.stores.rollup_values import rollup_of, rollup_without_details
 from jmmc.stores.searchable_names import kind_of
 from jmmc.stores.summary_columns import column
 
@@ -44,7 +45,8 @@ class MongoReports:
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
-        self._columns = KeptColumns()
+        self._columns = KeptDays(unpack)
+        self._totals = KeptDays(unpack_totals)
         self._last_dirty = _LOWEST_ID
 
     async def dirty(self, limit: int, partitions: Set[int] = EVERY_PARTITION) -> list[str]:
@@ -250,15 +252,23 @@ class MongoReports:
         await summary_writes.put_rollups(self._connection, rollups)
 
     async def rollups(
-        self, dimension: str, length: int, since: int, until: int, *, value: str | None = None
+        self,
+        dimension: str,
+        length: int,
+        since: int,
+        until: int,
+        *,
+        value: str | None = None,
+        details: bool = True,
     ) -> list[Rollup]:
         """See `Reports.rollups`."""
         first, last = (f"{dimension} {length} {max(ts, 0):012}" for ts in (since, until))
         query = {"_id": {"$gte": first, "$lt": last}}
+        of_stored = rollup_of if details else rollup_without_details
         with self._connection.operation():
             cursor = self._connection.collection("rollups").find(query).sort("_id", ASCENDING)
             return [
-                rollup_of(
+                of_stored(
                     length,
                     int(document["_id"].rpartition(" ")[2]),
                     dimension,
@@ -281,10 +291,12 @@ class MongoReports:
         self._connection.refuse_writes()
         await summary_writes.claim_columns(self._connection, start, token)
 
-    async def put_columns(self, start: int, token: str, columns: DayColumns | None) -> bool:
+    async def put_columns(
+        self, start: int, token: str, columns: DayColumns | None, totals: DayTotals | None
+    ) -> bool:
         """See `Reports.put_columns`."""
         self._connection.refuse_writes()
-        return await summary_writes.put_columns(self._connection, start, token, columns)
+        return await summary_writes.put_columns(self._connection, start, token, columns, totals)
 
     async def days_with_columns(self, since: int, until: int) -> list[int]:
         """See `Reports.days_with_columns`."""
@@ -297,15 +309,24 @@ class MongoReports:
 
     async def day_columns(self, starts: Sequence[int]) -> list[DayColumns]:
         """See `Reports.day_columns`."""
+        stored = await self._of_days(starts, "content")
+        return await asyncio.to_thread(self._columns.unpacked, stored)
+
+    async def day_totals(self, starts: Sequence[int]) -> list[DayTotals]:
+        """See `Reports.day_totals`."""
+        stored = await self._of_days(starts, "totals")
+        return await asyncio.to_thread(self._totals.unpacked, stored)
+
+    async def _of_days(self, starts: Sequence[int], field: str) -> list[tuple[int, bytes]]:
+        """A field of the documents of days, by the start of the day."""
         keys = list(map(summary_writes.columns_key, starts))
         query = {"_id": {"$in": keys}, "form": FORM}
         with self._connection.operation():
-            cursor = self._connection.collection("rollups").find(query, {"content": True})
-            stored = [
-                (int(document["_id"].split()[1]), document["content"])
+            cursor = self._connection.collection("rollups").find(query, {field: True})
+            return [
+                (int(document["_id"].split()[1]), document[field])
                 async for document in cursor.sort("_id", ASCENDING)
             ]
-        return await asyncio.to_thread(self._columns.unpacked, stored)
 
     async def put_usage(self, days: Sequence[UsageSums]) -> None:
         """See `Reports.put_usage`."""

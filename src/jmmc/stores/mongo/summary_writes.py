@@ -8,6 +8,7 @@ from bson import ObjectId
 from pymongo import DESCENDING, ReplaceOne, UpdateOne
 
 from jmmc.quality.day_columns import FORM, DayColumns, pack
+from jmmc.quality.day_totals import DayTotals, pack_totals
 from jmmc.quality.filters import DIMENSIONS
 from jmmc.quality.rollups import ALL, DAY, HOUR, SPAN, Rollup
 from jmmc.quality.summary import Summary
@@ -143,15 +144,20 @@ async def claim_columns(connection: Connection, start: int, token: str) -> None:
 
 
 async def put_columns(
-    connection: Connection, start: int, token: str, columns: DayColumns | None
+    connection: Connection,
+    start: int,
+    token: str,
+    columns: DayColumns | None,
+    totals: DayTotals | None,
 ) -> bool:
     """See `Reports.put_columns`."""
-    packed = await asyncio.to_thread(pack, columns)
-    if len(packed) > _LARGEST_COLUMNS:
-        packed = pack(None)
+    packed, of_totals = await asyncio.to_thread(lambda: (pack(columns), pack_totals(totals)))
+    if len(packed) + len(of_totals) > _LARGEST_COLUMNS:
+        packed, of_totals = pack(None), pack_totals(None)
     with connection.operation():
         stored = await connection.collection("rollups").replace_one(
-            {"_id": columns_key(start), "form": token}, {"form": FORM, "content": packed}
+            {"_id": columns_key(start), "form": token},
+            {"form": FORM, "totals": of_totals, "content": packed},
         )
     return stored.matched_count > 0
 

@@ -9,15 +9,16 @@ import msgspec
 
 from jmmc.core.partitions import partition_of
 from jmmc.quality.causes.recorded import RecordedIncident, StoredIncident
-from jmmc.quality.day_columns import FORM, DayColumns, pack
+from jmmc.quality.day_columns import FORM, DayColumns, pack, unpack
+from jmmc.quality.day_totals import DayTotals, pack_totals, unpack_totals
 from jmmc.quality.filters import SELDOM_KNOWN, IncidentFilter, IncidentOrder, SummaryFilter
 from jmmc.quality.ordering import NEWEST_FIRST, Order
 from jmmc.quality.rollups import Rollup
 from jmmc.quality.summary import Decile, LiveSession, SearchHit, Summary
 from jmmc.quality.usage import UsageSums
 from jmmc.stores.contract import CLOCK_SKEW, EVERY_PARTITION
-from jmmc.stores.kept_columns import KeptColumns
-from jmmc.stores.rollup_values import Values, rollup_of
+from jmmc.stores.kept_days import KeptDays
+from jmmc.stores.rollup_values import Values, rollup_of, rollup_without_details
 from jmmc.stores.searchable_names import NAMED, kind_of, names_of, stored_kind
 from jmmc.stores.sqlite import incidents, older_rows, summary_writes
 from jmmc.stores.sqlite.compression import compress
@@ -44,7 +45,8 @@ class SqliteReports:
 
     def __init__(self, connections: Connections) -> None:
         self._connections = connections
-        self._columns = KeptColumns()
+        self._columns = KeptDays(unpack)
+        self._totals = KeptDays(unpack_totals)
         self._last_dirty = 0
 
     async def dirty(self, limit: int, partitions: Set[int] = EVERY_PARTITION) -> list[str]:
@@ -267,12 +269,20 @@ class SqliteReports:
         )
 
     async def rollups(
-        self, dimension: str, length: int, since: int, until: int, *, value: str | None = None
+        self,
+        dimension: str,
+        length: int,
+        since: int,
+        until: int,
+        *,
+        value: str | None = None,
+        details: bool = True,
     ) -> list[Rollup]:
         """See `Reports.rollups`."""
+        of_stored = rollup_of if details else rollup_without_details
         return await self._connections.read_as(
             lambda rows: [
-                rollup_of(length, start, dimension, _VALUES.decode(rollup_json(*stored)), value)
+                of_stored(length, start, dimension, _VALUES.decode(rollup_json(*stored)), value)
                 for start, *stored in rows
             ],
             "SELECT start, content, parts, replicates, joins FROM rollups WHERE dimension = ?"
@@ -290,11 +300,13 @@ class SqliteReports:
             lambda connection: summary_writes.claim_columns(connection, start, token)
         )
 
-    async def put_columns(self, start: int, token: str, columns: DayColumns | None) -> bool:
+    async def put_columns(
+        self, start: int, token: str, columns: DayColumns | None, totals: DayTotals | None
+    ) -> bool:
         """See `Reports.put_columns`."""
-        packed = await asyncio.to_thread(pack, columns)
+        packed = await asyncio.to_thread(lambda: (pack_totals(totals), pack(columns)))
         return await self._connections.write(
-            lambda connection: summary_writes.put_columns(connection, start, token, packed)
+            lambda connection: summary_writes.put_columns(connection, start, token, *packed)
         )
 
     async def days_with_columns(self, since: int, until: int) -> list[int]:
@@ -311,6 +323,15 @@ class SqliteReports:
         return await self._connections.read_as(
             self._columns.unpacked,
             "SELECT start, content FROM day_columns WHERE form = ?"
+            " AND start IN (SELECT value FROM json_each(?)) ORDER BY start",
+            [FORM, msgspec.json.encode(starts).decode()],
+        )
+
+    async def day_totals(self, starts: Sequence[int]) -> list[DayTotals]:
+        """See `Reports.day_totals`."""
+        return await self._connections.read_as(
+            self._totals.unpacked,
+            "SELECT start, totals FROM day_columns WHERE form = ?"
             " AND start IN (SELECT value FROM json_each(?)) ORDER BY start",
             [FORM, msgspec.json.encode(starts).decode()],
         )

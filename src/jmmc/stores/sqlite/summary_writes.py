@@ -163,15 +163,19 @@ def put_rollups(
 def claim_columns(connection: sqlite3.Connection, start: int, token: str) -> None:
     """See `Reports.claim_columns`."""
     connection.execute(
-        "INSERT OR REPLACE INTO day_columns (start, form, content) VALUES (?, ?, x'')",
+        "INSERT OR REPLACE INTO day_columns (start, form, totals, content) VALUES (?, ?, x'', x'')",
         [start, token],
     )
 
 
-def put_columns(connection: sqlite3.Connection, start: int, token: str, packed: bytes) -> bool:
-    """See `Reports.put_columns`."""
-    statement = "UPDATE day_columns SET form = ?, content = ? WHERE start = ? AND form = ?"
-    return connection.execute(statement, [FORM, packed, start, token]).rowcount > 0
+def put_columns(
+    connection: sqlite3.Connection, start: int, token: str, totals: bytes, columns: bytes
+) -> bool:
+    """See `Reports.put_columns`; both are packed."""
+    statement = (
+        "UPDATE day_columns SET form = ?, totals = ?, content = ? WHERE start = ? AND form = ?"
+    )
+    return connection.execute(statement, [FORM, totals, columns, start, token]).rowcount > 0
 
 
 def _drop_columns(

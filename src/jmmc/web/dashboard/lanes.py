@@ -3,8 +3,8 @@
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from jmmc.answers.meetings import badness
 from jmmc.answers.model import Lane, MeetingDetail
+from jmmc.quality.meetings import badness
 from jmmc.quality.summary import CallEvent, Summary
 from jmmc.web.dashboard.tracks import TELLING
 

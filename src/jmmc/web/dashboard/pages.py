@@ -12,7 +12,6 @@ import msgspec
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
-from jmmc.answers.meetings import badness
 from jmmc.answers.model import (
     FEW,
     Change,
@@ -34,6 +33,7 @@ from jmmc.quality.causes.recorded import RecordedIncident
 from jmmc.quality.filters import DIMENSIONS, FIELD_OF_FILTER, IncidentFilter, SummaryFilter
 from jmmc.quality.grading import Grade, Spell
 from jmmc.quality.joins import KNOWN_AFTER_JOINING
+from jmmc.quality.meetings import badness
 from jmmc.quality.outcomes import ATTEMPTS
 from jmmc.web.dashboard.charts import PLOTS, curves_of, figures_of, first_plot, has_curves
 from jmmc.web.dashboard.lanes import ORDERS, WORST, failures_of, lanes_of
