@@ -29,6 +29,7 @@ from jmmc.stores.contract import CLOCK_SKEW
 from tests.stores.conftest import STORES, MakeStore, new_store_maker
 from tests.support.builders import RHYTHM, push, sample, shifted_in_time, v1_push
 from tests.support.clock import Clock
+from tests.support.troubles import person
 
 _START = 1_789_948_800  # A Monday, 00:00 UTC
 _SCENARIO = Scenario(participants=150, rooms=12, minutes=2880, seed=2, start=_START)
@@ -856,6 +857,37 @@ async def test_a_heat_map_has_the_time_of_every_hour(lives: Store) -> None:
     for row in rows:
         (region,) = [region for region in regions if region.value == row.value]
         assert sum(cell.known for cell in row.cells) == region.grades.known_seconds
+
+
+async def test_rooms_of_a_window_are_counted_once_each_and_by_the_second(store: Store) -> None:
+    stays = {  # By room: from when to when sessions were there, and their outcome.
+        "before": [(100, 200, "joined")],
+        "until the window": [(100, 1000, "joined")],
+        "into the window": [(100, 1001, "joined")],
+        "into and in it": [(100, 1500, "joined"), (1200, 1300, "joined")],
+        "over all of it": [(100, 5000, "joined")],
+        "twice in it": [(1000, 1100, "joined"), (1100, 1200, "")],
+        "failed only": [(1100, 1110, "failed"), (1200, 1210, "refused")],
+        "failed at first": [(1100, 1110, "failed"), (1200, 1300, "dropped")],
+        "at its end": [(2000, 2100, "joined")],
+    }
+    summaries = [
+        msgspec.structs.replace(person(room * 10 + number, there=there, room=name), outcome=outcome)
+        for room, (name, listed) in enumerate(stays.items())
+        for number, (*there, outcome) in enumerate(listed)
+    ]
+    await store.reports.put_summaries(summaries)
+
+    async def count(since: int | None, until: int | None, **more: str) -> int:
+        return await store.reports.count_rooms(SummaryFilter(since=since, until=until, **more))
+
+    assert await count(1000, 2000) == 5
+    assert await count(1000, 1001) == 4
+    assert await count(1000, None) == 6
+    assert await count(None, 1000) == 5
+    assert await count(None, None) == 8
+    assert await count(1000, 2000, room="over all of it") == 1
+    assert await count(1000, 2000, room="failed only") == 0
 
 
 async def test_several_answers_read_together_equal_the_answers_read_one_by_one(

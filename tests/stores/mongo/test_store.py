@@ -377,6 +377,19 @@ async def test_indexes_of_earlier_versions_are_dropped(mongod: Mongod, raw: Coll
     assert not former & raw.index_information().keys()
 
 
+async def test_an_index_of_an_earlier_versions_summaries_is_dropped_when_its_heir_is_there(
+    mongod: Mongod, raw: Collection
+) -> None:
+    summaries = raw.database[f"{raw.name}.summaries"]
+    summaries.create_index([("conf", 1), ("began", -1), ("_id", -1)], name="jmmc_conf")
+    store = MongoStore(url=mongod.url, name=raw.name)
+    await store.open()
+    await store.close()
+    names = summaries.index_information().keys()
+    assert "jmmc_conf" not in names
+    assert "jmmc_room" in names
+
+
 async def test_a_write_concern_in_the_url_is_respected(mongod: Mongod) -> None:
     store = MongoStore(url=mongod.url + "&w=1", name="own-concern")
     await store.open()

@@ -1,6 +1,7 @@
 """The indexes of every collection, built while sessions are read and written."""
 
 import asyncio
+from collections.abc import Set
 from typing import Any
 
 from pymongo import ASCENDING, DESCENDING, IndexModel
@@ -22,7 +23,10 @@ _FOREVER = 2**31 - 1  # Seconds: the longest lifetime of a TTL index, 68 years.
 RETENTION = "retention by MongoDB itself"
 _RETENTION_INDEX = "jmmc_retention"
 _FORMER_INDEXES = {"jmmc_dirty", "jmmc_dirty_in_turn"}  # Of earlier versions.
+_FORMER_REPORT_INDEXES = {"summaries": {"jmmc_conf"}}
 NEWEST_FIRST = [("began", DESCENDING), ("_id", DESCENDING)]
+ROOMS = [("conf", ASCENDING), *NEWEST_FIRST, ("outcome", ASCENDING)]
+"""The index that has the sessions of a room, and of each room whether it has any of a time."""
 RUNNING = {"running": True}
 
 _INCIDENT_FIELDS = ("ended", "began", "seconds", "people", "probability", "cause", "value")
@@ -43,7 +47,7 @@ _INCIDENT_INDEXES = {
 _REPORT_INDEXES = {
     "summaries": [
         IndexModel(NEWEST_FIRST, name="jmmc_began"),
-        IndexModel([("conf", ASCENDING), *NEWEST_FIRST], name="jmmc_conf"),
+        IndexModel(ROOMS, name="jmmc_room"),
         IndexModel([("uid", ASCENDING), *NEWEST_FIRST], name="jmmc_uid"),
         IndexModel(
             [("outcome", ASCENDING), *NEWEST_FIRST],
@@ -136,14 +140,9 @@ async def _index(
         ),
     ]
     await _create(collection, indexes, features)
-    present: dict[str, Any] = {}
-
-    async def look() -> None:
-        present.update(await collection.index_information())
-
-    listed = await features.attempt(f"listing the indexes of {collection.name}", look())
-    for former in _FORMER_INDEXES & present.keys():
-        await features.attempt(f"dropping the index {former}", collection.drop_index(former))
+    present = await _drop_former(collection, _FORMER_INDEXES, features)
+    listed = present is not None
+    present = present or {}
     if retention_days is not None:
         lifetime = retention_days * 86400 or _FOREVER
         current = present.get(_RETENTION_INDEX, {}).get("expireAfterSeconds")
@@ -152,6 +151,24 @@ async def _index(
             await _expire(collection, lifetime, features, exists=exists)
     for name, models in _REPORT_INDEXES.items():
         await _create(sibling(collection, name), models, features)
+    for name, former in _FORMER_REPORT_INDEXES.items():
+        await _drop_former(sibling(collection, name), former, features)
+
+
+async def _drop_former(
+    collection: AsyncCollection[Document], former: Set[str], features: OptionalFeatures
+) -> dict[str, Any] | None:
+    """Drop indexes of earlier versions; the indexes that there were, None if they are not told."""
+    present: dict[str, Any] = {}
+
+    async def look() -> None:
+        present.update(await collection.index_information())
+
+    if not await features.attempt(f"listing the indexes of {collection.name}", look()):
+        return None
+    for name in former & present.keys():
+        await features.attempt(f"dropping the index {name}", collection.drop_index(name))
+    return present
 
 
 async def _create(

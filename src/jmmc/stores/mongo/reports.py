@@ -32,7 +32,8 @@ from jmmc.stores.rollup_values import rollup_of, rollup_without_details
 from jmmc.stores.searchable_names import kind_of
 from jmmc.stores.summary_columns import column
 
-_PART = 500  # Rows that arrive together: the event loop decodes them in some 3 ms.
+_PART = 500  # Rows that arrive together: the event loop decodes them in some 3 ms,
+_PART_VALUES = 5000  # or more of them, of few columns.
 _LOWEST_ID = ObjectId("0" * 24)
 _USAGE = msgspec.json.Decoder(UsageSums)
 _SUMMARY = msgspec.json.Decoder(Summary)
@@ -158,7 +159,7 @@ class MongoReports:
         query, fields = await self._query(selection), summary_fields(columns)
         order = [("began", ASCENDING), ("_id", ASCENDING)]
         rows: list[tuple[Any, ...]] = []
-        async with aclosing(self._parts(query, fields, _PART, order)) as parts:
+        async with aclosing(self._parts(query, fields, _rows_of(columns), order)) as parts:
             async for part in parts:
                 rows += summary_rows(columns, part)
         return rows
@@ -168,7 +169,7 @@ class MongoReports:
     ) -> AsyncIterator[Sequence[Sequence[Any]]]:
         """See `Reports.columns`."""
         query = await self._query(selection)
-        async for part in self._parts(query, summary_fields(names), _PART):
+        async for part in self._parts(query, summary_fields(names), _rows_of(names)):
             yield list(zip(*summary_rows(names, part), strict=True))
 
     async def count_values(self, field: str, selection: SummaryFilter) -> dict[str, int]:
@@ -221,15 +222,26 @@ class MongoReports:
 
     async def count_rooms(self, selection: SummaryFilter) -> int:
         """See `Reports.count_rooms`."""
-        steps: list[Document] = [
-            {"$match": await self._query(selection)},
-            {"$group": {"_id": "$conf"}},
-            {"$count": "rooms"},
-        ]
+        if not selection.only_window:
+            query = await self._query(selection)
+            return await self._count([{"$match": query}, {"$group": {"_id": "$conf"}}])
+        beginning = summary_query(msgspec.structs.replace(selection, since=None), 0)
+        if selection.since is None:
+            return await self._count(_each_room(beginning))
+        beginning["began"] = {**beginning.get("began", {}), "$gte": selection.since}
+        before = await self._query(msgspec.structs.replace(selection, until=selection.since))
+        with self._connection.operation():
+            rooms = await self._connection.collection("summaries").distinct("conf", before)
+        also_begin = await self._count(_each_room({**beginning, "conf": {"$in": rooms}}))
+        return await self._count(_each_room(beginning)) + len(rooms) - also_begin
+
+    async def _count(self, steps: list[Document]) -> int:
+        """How many documents an aggregation of summaries comes to."""
         with self._connection.operation(bounded=False):
-            cursor = await self._connection.collection("summaries").aggregate(steps)
+            summaries = self._connection.collection("summaries")
+            cursor = await summaries.aggregate([*steps, {"$count": "found"}])
             counts = await cursor.to_list()
-        return int(counts[0]["rooms"]) if counts else 0
+        return int(counts[0]["found"]) if counts else 0
 
     async def erase(self, summaries: Sequence[Summary]) -> int:
         """See `Reports.erase`."""
@@ -492,6 +504,20 @@ class MongoReports:
                     {}, {"length": True}, sort=[("length", DESCENDING)]
                 )
         return summary_query(selection, longest["length"] if longest else 0)
+
+
+def _rows_of(columns: Sequence[str]) -> int:
+    """How many rows of these columns arrive together."""
+    return max(_PART, _PART_VALUES // len(columns))
+
+
+def _each_room(query: Document) -> list[Document]:
+    """Find each room with such a session once, by one key of the index `ROOMS`."""
+    return [
+        {"$match": {"conf": {"$gte": ""}, **query}},
+        {"$sort": {"conf": ASCENDING, "began": DESCENDING}},
+        {"$group": {"_id": "$conf", "began": {"$first": "$began"}}},
+    ]
 
 
 def _live_sessions(documents: Sequence[Document]) -> list[LiveSession]:
