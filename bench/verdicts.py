@@ -4,6 +4,8 @@ python bench/verdicts.py              all worlds; some minutes
 python bench/verdicts.py --worlds 3   fewer worlds of each kind
 python bench/verdicts.py --only region,network --base 0.03
 python bench/verdicts.py --seed 700 --largest 150
+python bench/verdicts.py --only meeting --base 0.03 --worlds 100 --planted
+                                      many worlds of one cause, and only the problems that it made
 python bench/verdicts.py --speed      how long a session and a meeting of 50 take, of 5,000 people
 """
 
@@ -24,7 +26,6 @@ from jmmc.answers.problem_incidents import answer_for
 from jmmc.maintenance.cause_records import MOST_PEOPLE
 from jmmc.quality.causes import Answer, Crowd, Records, likely_causes
 from jmmc.quality.causes.answer import Verdict
-from jmmc.quality.causes.crowd import EVERYBODY
 from jmmc.quality.causes.parameters import CLEAR
 from jmmc.quality.causes.recorded import (
     HourAnswers,
@@ -33,6 +34,7 @@ from jmmc.quality.causes.recorded import (
     parts_of_hour,
     problem_digest,
 )
+from jmmc.quality.intervals import wilson
 
 BASES = (0.01, 0.03, 0.1, 0.25)
 PEOPLE = {5: 2.0, 12: 2.0, 40: 2.0, 150: 1.0, 600: 0.3}
@@ -43,9 +45,15 @@ _MOST_OF_LARGE = 500  # Problems of a world with 5,000 people that are judged, s
 
 _SHARED_PATH = frozenset(("meeting", "bridge", "region", "service"))
 """Groups whose trouble at another participant reaches this one through the same group."""
+_AT_A_BRIDGE = frozenset(("bridge", "region", "service"))
+"""Groups that those are in whose media go through a bridge."""
 _SMALL_GROUPS = ("meeting", "network", "provider")
 _TOGETHER, _ALONE = "{}: others of it too", "{}: nobody else then"
 _MEETINGS = {2: "2", 5: "3 to 5", 15: "6 to 15", 50: "16 to 50"}
+_FEWEST_WORLDS = 5
+"""Of which an interval is computed."""
+_NORMAL = 1.96
+"""Standard deviations to each side of the mean, of 95 % of a normal distribution."""
 _ONLY_OF_PATH = frozenset(("up", "down", "delay", "jitter"))
 
 
@@ -55,7 +63,7 @@ class Judged(NamedTuple):
     world: World
     problem: Problem
     answer: Answer
-    alike: bool
+    decidable: bool
     seconds: float
 
     @property
@@ -160,8 +168,11 @@ class Judged(NamedTuple):
         return sum(stay.room == room for stay in self.world.stays)
 
 
-def judge(world: World, every: int = 1) -> Iterator[Judged]:
-    """Explain each problem of a world, or one of so many; `seconds` are of CPU."""
+def judge(world: World, every: int = 1, *, only_planted: bool = False) -> Iterator[Judged]:
+    """Explain each problem of a world, or one of so many; `seconds` are of CPU.
+
+    `only_planted`: only those that the planted cause made.
+    """
     summaries = world.summaries
     since = min(summary.began for summary in summaries)
     until = max(summary.ended for summary in summaries)
@@ -169,13 +180,21 @@ def judge(world: World, every: int = 1) -> Iterator[Judged]:
     people_of: dict[str, list[str]] = defaultdict(list)
     for summary in summaries:
         people_of[summary.room].append(summary.browser_id)
-    for problem in world.problems[::every]:
+    problems = world.problems
+    if only_planted:
+        problems = [problem for problem in problems if is_planted(world, problem)]
+    for problem in problems[::every]:
         people = [problem.summary.browser_id, *people_of[problem.summary.room]]
         records = _as_read(world.records, people)
         began = time.process_time()
         answer = likely_causes(problem.summary, problem.spell, crowd, records)
         took = time.process_time() - began
-        yield Judged(world, problem, answer, _alike(world, problem, crowd), took)
+        yield Judged(world, problem, answer, is_decidable(world, problem), took)
+
+
+def is_planted(world: World, problem: Problem) -> bool:
+    """Whether the planted cause is one of a problem."""
+    return any(kind == world.planted for kind, _ in problem.truth.causes)
 
 
 def as_shown(judged: Sequence[Judged]) -> Iterator[Judged]:
@@ -208,13 +227,30 @@ def _as_read(records: Records, people: Iterable[str]) -> Records:
     return Records(records.all, records.groups, known)
 
 
-def _alike(world: World, problem: Problem, crowd: Crowd) -> bool:
-    """Whether another group has the same people as the planted one, so that nobody could tell."""
-    scene = crowd.scene(problem.summary, problem.spell.start, problem.spell.end)
-    members = {(group.kind, group.value): group.members & scene.known for group in scene.groups}
-    value = "" if world.planted == EVERYBODY else world.value
-    planted = members.get((world.planted, value))
-    return planted is not None and sum(found == planted for found in members.values()) > 1
+def is_decidable(world: World, problem: Problem) -> bool:
+    """Whether what is known of a planted cause differs from what another one would look like.
+
+    By the truth alone: nobody else had the planted trouble at any time; or the people who were
+    there, and had the planted group in common with the participant, had another one in common, too.
+    """
+    if not is_planted(world, problem):
+        return True
+    me, spell = problem.summary.browser_id, problem.spell
+    others = [stay for stay in world.stays if stay.person.uid != me]
+    if not any(trouble.kind == world.planted for stay in others for trouble in stay.troubles):
+        return False
+    half = (spell.end - spell.start) / 2
+    there = [
+        stay for stay in others if min(stay.ended, spell.end) - max(stay.began, spell.start) >= half
+    ]
+    mine = next(stay for stay in world.stays if stay.session == problem.summary.session).values()
+    members = {kind: set[str]() for kind in mine}
+    for stay in there:
+        for kind, value in stay.values().items():
+            if value == mine[kind] and not (stay.direct and kind in _AT_A_BRIDGE):
+                members[kind].add(stay.session)
+    planted = members.pop(world.planted)
+    return planted not in members.values()
 
 
 def plans(
@@ -244,6 +280,26 @@ def share_of(are: Iterable[bool]) -> str:
     """The share of those that are so."""
     found = list(are)
     return share(sum(found), len(found))
+
+
+def interval_of(judged: Sequence[Judged]) -> str:
+    """Between what shares the share of right answers is, of all such worlds, by these.
+
+    The problems of one world are not independent: they count as less, by how much worlds differ.
+    """
+    of_world: dict[int, list[bool]] = defaultdict(list)
+    for item in judged:
+        of_world[id(item.world)].append(item.right)
+    count, worlds = len(judged), len(of_world)
+    if worlds < _FEWEST_WORLDS:
+        return "-"
+    right = sum(map(sum, of_world.values()))
+    share = right / count
+    by_chance = count * share * (1 - share)
+    found = sum((sum(are) - share * len(are)) ** 2 for are in of_world.values())
+    independent = count / max(1.0, found / by_chance) if by_chance else float(worlds)
+    low, high = wilson(share, independent, _NORMAL)
+    return f"{100 * low:.0f} to {100 * high:.0f} %"
 
 
 def confusion(judged: Sequence[Judged]) -> None:
@@ -277,7 +333,9 @@ def accuracy(judged: Sequence[Judged]) -> None:
             "problems",
             "top-1",
             "with ties",
-            "top-1 where groups differ",
+            "decidable",
+            "top-1 of these",
+            "interval of 95 %",
             "wrongly accused",
         ]
     ]
@@ -286,14 +344,16 @@ def accuracy(judged: Sequence[Judged]) -> None:
         items = by_kind[kind]
         if not items:
             continue
-        apart = [item for item in items if not item.alike]
+        apart = [item for item in items if item.decidable]
         rows.append(
             [
                 kind,
                 len(items),
                 share_of(item.right for item in items),
                 share_of(item.right_or_tie for item in items),
+                len(apart),
                 share_of(item.right for item in apart),
+                interval_of(apart),
                 share_of(item.accuses for item in items),
             ]
         )
@@ -303,7 +363,7 @@ def accuracy(judged: Sequence[Judged]) -> None:
             len(judged),
             share_of(item.right for item in judged),
             share_of(item.right_or_tie for item in judged),
-            "",
+            *("", "", ""),
             share_of(item.accuses for item in judged),
         ]
     )
@@ -318,7 +378,7 @@ def accuracy(judged: Sequence[Judged]) -> None:
 def sizes(judged: Sequence[Judged]) -> None:
     """Print how often answers are right by how many are on the server, and in the meeting."""
     rows: list[Sequence[object]] = [
-        ["people", "problems", "top-1", "with ties", "wrongly accused", "named"]
+        ["people", "problems", "top-1", "with ties", "wrongly accused", "named", "ms each (95 %)"]
     ]
     of_size: dict[str, list[Judged]] = defaultdict(list)
     for item in judged:
@@ -334,9 +394,16 @@ def sizes(judged: Sequence[Judged]) -> None:
                 share_of(item.right_or_tie for item in items),
                 share_of(item.accuses for item in items),
                 share_of(item.answer.likely is not None for item in items),
+                _milliseconds(items),
             ]
         )
     table(rows)
+
+
+def _milliseconds(judged: Sequence[Judged]) -> str:
+    """The CPU time of an answer, the median and that of 95 %."""
+    took = sorted(1000 * item.seconds for item in judged)
+    return f"{took[len(took) // 2]:.2f} ({took[len(took) * 95 // 100]:.2f})"
 
 
 def calibration(judged: Sequence[Judged]) -> float:
@@ -452,6 +519,9 @@ def main() -> None:
     parser.add_argument("--large", type=int, default=0, help="worlds of 5,000 people for each kind")
     parser.add_argument("--largest", type=int, default=600, help="people of the largest servers")
     parser.add_argument("--seed", type=int, default=0, help="the first seed")
+    parser.add_argument(
+        "--planted", action="store_true", help="only the problems that the planted cause made"
+    )
     parser.add_argument("--speed", action="store_true", help="measure how long answers take")
     options = parser.parse_args()
     if options.speed:
@@ -464,13 +534,18 @@ def main() -> None:
         shown: list[Judged] = []
         drawn = plans(base, kinds, options.worlds, first=options.seed, largest=options.largest)
         for plan, seed in drawn:
-            found = [*judge(simulate(plan, seed))]
+            found = [*judge(simulate(plan, seed), only_planted=options.planted)]
             judged += found
-            shown += as_shown(found)
+            shown += [] if options.planted else as_shown(found)
         for seed in range(options.seed, options.seed + options.large):
             for kind in kinds:
                 world = simulate(Plan(LARGE, base, kind), seed)
                 judged += judge(world, max(1, len(world.problems) // _MOST_OF_LARGE))
+        if options.planted:
+            print(f"\n## Base rate {base:.0%}: {len(judged)} problems of the planted cause\n")
+            accuracy(judged)
+            print(f"\n{time.perf_counter() - began:.0f} s", flush=True)
+            continue
         report(base, judged)
         print("\nAs pages show it, each problem with the answer of its incident:\n")
         accuracy(shown)
@@ -491,11 +566,6 @@ def report(base: float, judged: Sequence[Judged]) -> None:
     directions(judged)
     print()
     sizes(judged)
-    took = sorted(item.seconds for item in judged)
-    print(
-        f"\nA cause takes, in CPU time, {1000 * took[len(took) // 2]:.2f} ms"
-        f" (95 %: {1000 * took[len(took) * 95 // 100]:.2f} ms)"
-    )
 
 
 if __name__ == "__main__":

@@ -51,6 +51,7 @@ _BROWSERS = (
     ("Chrome 128", 4),
 )
 _SYSTEMS = (("Windows 11", 45), ("Windows 10", 15), ("macOS 15", 22), ("iOS 18", 8), ("Ubuntu", 10))
+_AT_THE_SERVER = frozenset(("meeting", "bridge", "region", "service"))
 _LOOKS_AT = 3  # Participants whose sound and pictures one receives at a time.
 
 
@@ -289,9 +290,8 @@ class _Server:
         by_value: dict[str, list[Stay]] = defaultdict(list)
         for stay in stays:
             value = stay.values()[kind]
-            if (value or kind == "service") and not (
-                stay.direct and kind in ("bridge", "region", "service")
-            ):
+            # What is at the server is not between two peers.
+            if (value or kind == "service") and not (stay.direct and kind in _AT_THE_SERVER):
                 by_value[value].append(stay)
         by_value.pop("p2p", None)
         if kind == "transport":

@@ -2,7 +2,7 @@
 
 import pytest
 
-from bench.verdicts import Judged, calibration, judge
+from bench.verdicts import Judged, calibration, is_decidable, judge
 from bench.worlds import Plan, simulate
 
 
@@ -66,3 +66,23 @@ def test_a_problem_is_alone_when_nobody_else_of_the_planted_network_has_its_trou
         if stay.person.uid != shared[0].problem.summary.browser_id:
             stay.troubles.clear()
     assert shared[0].alone
+
+
+def test_a_planted_meeting_is_not_decidable_when_its_people_have_another_group_in_common() -> None:
+    world = simulate(Plan(40, 0.03, "meeting"), 3)
+    problem = next(item.problem for item in judge(world, only_planted=True) if item.decidable)
+    stays = world.stays
+    (mine,) = (stay for stay in stays if stay.session == problem.summary.session)
+    for stay in stays:
+        stay.person.network = 7 if stay.room == mine.room else 8
+    assert not is_decidable(world, problem)
+    for stay in stays:
+        stay.person.network = 7
+    assert is_decidable(world, problem)
+
+
+def test_only_the_problems_of_a_planted_cause_are_judged_when_asked() -> None:
+    world = simulate(Plan(40, 0.1, "service"), 0)
+    everything, planted = [*judge(world)], [*judge(world, only_planted=True)]
+    assert 0 < len(planted) < len(everything)
+    assert {item.planted for item in planted} == {"service"}

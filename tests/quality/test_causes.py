@@ -211,7 +211,7 @@ def test_a_sender_that_the_others_name_is_kept_apart_from_one_with_problems_at_t
 ):
     receivers = [_person(n, _BAD, signs=("media",), senders=(9,), room="r") for n in range(5)]
     named = _person(9, _BAD, signs=("up",), room="r")
-    rival = _person(8, _BAD, signs=("narrow", "up"), room="r")
+    rival = _person(8, (1350, 1660), signs=("narrow", "up"), room="r")
     everybody = [*receivers, rival, named, *_elsewhere()]
     assert _named(_answer(everybody)) == ("other end", named.session)
     assert _named(_answer([named, rival, *receivers, *_elsewhere()])) == ("line", "up")
@@ -306,6 +306,33 @@ def test_two_who_receive_each_other_badly_at_once_are_a_meeting_and_no_sender() 
     assert _named(answer) == ("meeting", "r")
 
 
+def test_what_began_and_ended_at_the_same_moments_tells_more_than_what_did_one_of_it() -> None:
+    """One other of the meeting has the same; at a busy time, with others who have problems."""
+
+    def probability(start: int, end: int) -> float:
+        pair = [_person(0, _BAD, room="r"), _person(1, (start, end), room="r")]
+        others = [_person(50 + n, *[(1300, 1700)] * (n < 2), signs=("delay",)) for n in range(9)]
+        causes = _answer([*pair, *others, *_elsewhere()]).causes
+        return sum(cause.probability for cause in causes if cause.kind == "meeting")
+
+    both, one, neither = probability(1404, 1595), probability(1404, 1660), probability(1340, 1660)
+    assert both > 0.5 > one > neither
+
+
+def test_who_joins_during_an_incident_is_part_of_it() -> None:
+    """Nobody else's problem began with this call; all of them ended when it did."""
+    late = msgspec.structs.replace(_person(0, (1480, 1600), room="r"), began=1480)
+    others = [_person(n, *[_BAD] * (n < 6), room="r" if n < 6 else "s") for n in range(1, 12)]
+    assert _named(_answer([late, *others, *_elsewhere()])) == ("meeting", "r")
+
+
+def test_who_arrives_badly_while_their_own_way_down_is_bad_is_a_line_and_no_meeting() -> None:
+    me = _person(0, _BAD, signs=("down", "media"), senders=(1,), room="r")
+    other = _person(1, (1404, 1598), signs=("media",), senders=(0,), room="r")
+    answer = _answer([me, other, *_elsewhere()])
+    assert _named(answer) == ("line", "down")
+
+
 def test_a_few_alike_elsewhere_do_not_make_a_failed_bridge_the_whole_service() -> None:
     failed = [_person(n, (1400 + n % 4, 1600), bridge="b-1", room=f"r{n}") for n in range(21)]
     others = [_person(50 + n, *[(1402, 1580)] * (n < 5), bridge="b-2") for n in range(16)]
@@ -369,7 +396,7 @@ def test_probabilities_are_ranked_and_leave_a_part_open_where_an_innocent_one_ma
     outage = _answer(
         [*(_person(n, _BAD, region="eu", room=f"r{n}") for n in range(9)), *_elsewhere()]
     )
-    beside = [_person(1, _BAD, network="n0"), _person(2, network="n0")]
+    beside = [_person(1, (1350, 1590), network="n0"), _person(2, network="n0")]
     few = _answer([_person(0, _BAD), *beside, *_elsewhere(6)])
     for answer, least, most in ((outage, 0.95, 1.001), (few, 0.45, 0.7)):
         shares = [cause.probability for cause in answer.causes]

@@ -117,6 +117,24 @@ def test_problems_that_begin_or_end_within_the_moment_are_at_once(
     assert bool(scene.at_once) is at_once
 
 
+@pytest.mark.parametrize(
+    ("start", "end", "at_both"),
+    [(1413, 1587, True), (1414, 1600, False), (1400, 1614, False)],
+)
+def test_problems_that_begin_and_end_within_the_moment_are_at_both(
+    start: int, end: int, at_both: bool
+) -> None:
+    scene = _scene(_person(1, (start, end)))
+    assert bool(scene.at_both) is at_both
+    assert scene.at_once
+
+
+def test_a_problem_that_came_with_a_call_began_at_no_moment_of_others() -> None:
+    me = msgspec.structs.replace(_person(0, (1400, 1600)), began=1390)
+    assert not _scene(_person(1, (1400, 1650)), me=me).at_once
+    assert _scene(_person(1, (1400, 1600)), me=me).at_once
+
+
 def test_problems_that_last_until_calls_end_do_not_end_at_once() -> None:
     me = _person(0, (1400, 2000))
     assert not _scene(_person(1, (1300, 2000)), me=me, end=2000).at_once

@@ -85,8 +85,9 @@ class Scene(NamedTuple):
 
     `known` had a known grade for half of it. Of these `affected` had problems for half of that
     time; `with_sign` are those of them that had each sign, `at_once` those whose problem began or
-    ended at the same moment as the window, `secondary` those who only received what another
-    participant of their meeting had. `direct`: the session's media go from peer to peer.
+    ended at the same moment as the window, `at_both` those whose problem did both, `secondary`
+    those who only received what another participant of their meeting had. `direct`: the session's
+    media go from peer to peer.
     """
 
     me: int
@@ -94,9 +95,17 @@ class Scene(NamedTuple):
     affected: Set
     with_sign: Mapping[str, Set]
     at_once: Set
+    at_both: Set
     secondary: Set
     groups: tuple[Group, ...]
     direct: bool
+
+    @property
+    def only_receiving(self) -> Set:
+        """The affected ones that hear or see badly, without another sign."""
+        return self.with_sign["media"] & ~self.with_signs(
+            sign for sign in self.with_sign if sign not in _RECEIVED
+        )
 
     def with_signs(self, signs: Iterable[str]) -> Set:
         """The affected ones that have one of the signs."""
@@ -272,10 +281,8 @@ class Crowd:
         secondary = 0
         for at in looks:
             secondary |= self._secondary[at]
-        at_once = _around(self._starts, start)
-        if end < subject.ended:
-            at_once |= _around(self._ends, end)
-        at_once &= affected
+        begun = _around(self._starts, start) & affected if has_begun(subject, start) else 0
+        ended = _around(self._ends, end) & affected if end < subject.ended else 0
         values = subject.values_at(start) if subject.segments else {}
         groups = [
             Group(kind, value, self._members(kind, value, start))
@@ -295,7 +302,8 @@ class Crowd:
             known,
             affected,
             with_sign,
-            at_once,
+            begun | ended,
+            begun & ended,
             secondary & affected,
             tuple(
                 group._replace(members=group.members & not_direct)
@@ -455,6 +463,11 @@ def _namings(
     for of_room in namings.values():
         of_room.sort(key=_start)
     return namings, {room: len(there) for room, there in people.items()}
+
+
+def has_begun(summary: Summary, start: int) -> bool:
+    """Whether a problem began in a call, not with it: then others may have had it before."""
+    return start > summary.began + MOMENT
 
 
 def _overlap(spell: Spell, start: int, end: int) -> bool:

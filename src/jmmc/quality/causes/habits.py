@@ -4,7 +4,7 @@ Who is in a group that is weak for days has problems for a good part of the time
 the same moments as another one. So each person counts once, by all of the time that is known.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
 from math import exp, log
 from typing import NamedTuple
@@ -40,10 +40,14 @@ def log_weak_group(inside: Mapping[Habit, int], usual: float) -> Sequence[float]
 
     `usual`: the share of time with such problems of others.
     """
+    return _log_weak_group(tuple(inside.items()), round(min(max(usual, 0.003), 0.6), 3))
+
+
+@lru_cache(maxsize=4096)
+def _log_weak_group(inside: Iterable[tuple[Habit, int]], usual: float) -> Sequence[float]:
     found = [0.0] * len(p.STRENGTHS)
-    rounded = round(min(max(usual, 0.003), 0.6), 3)
-    for habit, count in inside.items():
-        for at, nats in enumerate(_log_ratios(habit, rounded)):
+    for habit, count in inside:
+        for at, nats in enumerate(_log_ratios(habit, usual)):
             found[at] += count * nats
     return found
 

@@ -10,8 +10,9 @@ For a cause h of a problem of one participant, the answer's probability is propo
 * the others: each has independent problems at the base rate b. If h is in force, a member of its
   group has them by h with probability t besides (noisy-or). Neither is known: b is averaged over
   `BASE_RATES` by what all others say, t over `STRENGTHS`. A problem counts by whether it has a sign
-  in common with the participant's, and by whether it began or ended at the same moment, which
-  independent ones rarely do. In some incidents most do, in others few.
+  in common with the participant's, and by whether it began or ended at the same moment, or both,
+  which independent ones rarely do. In some incidents most do, in others few. What came with the
+  participant's call, or left with it, is compared by the other moment alone.
 * A group that is weak for days hits some of its people, each at their own times. So its members
   count by all of the time that is known, once each, without what many have at one moment
   (`habits`).
@@ -19,6 +20,8 @@ For a cause h of a problem of one participant, the answer's probability is propo
   a browser that is known to be weak does not explain every problem of its users (`Shared.beside`).
 * Who only receives what another participant's way up, machine or device does has no problem of
   their own: these are evidence of the other end, and good otherwise (`crowd.Scene.secondary`).
+  Where both receive each other badly, one line or device explains both, and when it was
+  (`receivers.Receivers.of_own`).
 * the other end: a participant sends badly by its own state, and by who of the others names it,
   alone or among several (`receivers`). That it is so explains what this participant receives; it
   explains nothing of what is measured on the own way up.

@@ -24,14 +24,14 @@ _MANY_NAMED = 3  # Senders: with as many, the cause may be at the receiver.
 class _Known(NamedTuple):
     """What is known of one of the others as a sender; the same of most, in a large meeting.
 
-    `signs` are those of its own problem, by a bit each; `moment`: whether that, or what the others
-    receive of it, is at the same moment; None without either.
+    `signs` are those of its own problem, by a bit each; `moment`: what it says that this, or what
+    the others receive of it, began and ended when this problem did.
     """
 
     known: bool
     affected: bool
     signs: int
-    moment: bool | None
+    moment: float
     witnesses: Witnesses
     device: bool
 
@@ -75,7 +75,10 @@ def other_ends(problem: Problem, receivers: Receivers, beside: float) -> Iterabl
     constant = signs + length + log_sum((problem.log_alike, beside))
     if not scene.direct:
         constant += log(p.PASSED_ON)
-    not_named = _log_named("", named - bad, len(there))
+    # Of many somebody hears a few: who is not named may be none of these.
+    not_named = _log_named("", named - bad, len(there)) + log(
+        min(1.0, p.HEARD / max(1, len(there)))
+    )
     for place, known, rate in zip(there, known_of, rate_of, strict=True):
         other, sender = crowd.sessions[place], sender_of[known]
         of_name = not_named
@@ -147,11 +150,11 @@ def _one_known(problem: Problem, receivers: Receivers, place: int, *, is_known: 
     if affected:
         for at, sign in enumerate(SIGNS):
             signs |= bool(scene.with_sign[sign] & bit) << at
-    moment = None
+    moment = 0.0
     receiving = receivers.witnesses_of(other.endpoint_id)
-    sending = affected and signs != _ONLY_RECEIVING
+    sending = affected and (signs != _ONLY_RECEIVING or bool(receiving))
     if (sending or receiving) and not scene.direct:
-        moment = bool(scene.at_once & ((bit if sending else 0) | receiving))
+        moment = problem.log_moments((bit if sending else 0) | receiving)
     return _Known(
         is_known,
         affected,
@@ -166,13 +169,21 @@ def _sender(problem: Problem, known: _Known, share: float) -> _Sender:
     """What speaks for a sender; `share`: of independent problems, those that others receive."""
     direct = problem.scene.direct
     device = log(p.OWN["device"].share / share) + log_device(reported=known.device)
+    device += _state_with_device(problem, known)
     state = log_sum((_state_of(problem, known), device))
-    moment = 0.0
-    if known.moment is not None:
-        by_chance = problem.by_chance
-        moment = log(p.AT_ONCE / by_chance if known.moment else (1 - p.AT_ONCE) / (1 - by_chance))
     others = 0.0 if direct else log_witnessed(known.witnesses)
-    return _Sender(state, others, moment)
+    return _Sender(state, others, known.moment)
+
+
+def _state_with_device(problem: Problem, known: _Known) -> float:
+    """How much more probable the state of a participant is, if a device of it is the problem."""
+    if not known.known or problem.scene.direct:
+        return 0.0
+    if not known.affected:
+        return log((1 - p.DEVICE_HEARD) / (1 - problem.rate))
+    if known.signs != _ONLY_RECEIVING:
+        return 0.0
+    return log(p.DEVICE_HEARD / (p.BACKGROUND[SIGNS.index("media")] * problem.rate))
 
 
 def _state_of(problem: Problem, known: _Known) -> float:

@@ -12,11 +12,11 @@ from jmmc.quality.causes.logarithms import (
     NEGLIGIBLE_WITH_RECORDS,
     log_sum,
 )
-from jmmc.quality.causes.problem import Alike, Counts, Problem, rounded
+from jmmc.quality.causes.problem import Alike, Basis, Counts, Problem, rounded
 
 _LOG_OF_LEAST = tuple(log(strength / p.STRENGTHS[0]) for strength in p.STRENGTHS)
 _SPARED_OF_LEAST = tuple(nats - LOG_SPARED[0] for nats in LOG_SPARED)
-_SHARES_AT_ONCE = tuple(share for _, share in p.AT_ONCE_OF_INCIDENTS)
+_OF_INCIDENTS = tuple((once, both) for _, once, both in p.AT_ONCE_OF_INCIDENTS)
 _LARGE = 50  # Members who are good: of smaller groups the full sum is as quick.
 
 
@@ -28,8 +28,9 @@ def alike(problem: Problem, outside: Counts) -> Alike:
     weight = p.ALIKE_WEIGHT
     bad = weight + outside.bad
     return Alike(
-        rounded((weight * problem.same + outside.same + outside.same_at_once) / bad),
+        rounded((weight * problem.same + outside.with_sign) / bad),
         rounded((weight * problem.by_chance + outside.at_once) / bad),
+        rounded((weight * problem.both_by_chance + outside.at_both) / (weight + outside.at_once)),
     )
 
 
@@ -38,19 +39,27 @@ def outside_of(problem: Problem, inside: Counts) -> Counts:
     return Counts(*map(sub, problem.all, inside))
 
 
-def log_others(problem: Problem, inside: Counts, outside: Alike, at_once: float) -> list[float]:
+@lru_cache(maxsize=4096)
+def log_others(
+    basis: Basis, inside: Counts, outside: Alike, at_once: float, at_both: float
+) -> Sequence[float]:
     """For each of `STRENGTHS`, what the members of a group say for the cause, in nats.
 
-    Averaged over the base rate. Without the last strengths where they are negligible.
+    `at_once`, `at_both`: how probable those whom the cause hits have one moment in common, and then
+    both. Averaged over the base rate. Without the last strengths where they are negligible.
     """
     strengths = _considered(inside.good, inside.bad)
     spared = [inside.good * nats for nats in LOG_SPARED[:strengths]]
     if not inside.bad:
         return spared
-    first, after = problem.base_rates_for(inside.bad)
-    of_base = problem.log_base[first:after]
+    first, after = basis.rates_for(inside.bad)
+    of_base = basis.log_base[first:after]
     of_affected = _log_of_affected(
-        inside, problem.usual_alike, outside, at_once, p.SAME_SIGN, (strengths, first, after)
+        inside,
+        basis.usual,
+        outside,
+        Alike(p.SAME_SIGN, at_once, at_both).with_moments(basis.moments, outside),
+        (strengths, first, after),
     )
     return [
         nats + log_sum(map(add, of_base, of_strength))
@@ -58,9 +67,10 @@ def log_others(problem: Problem, inside: Counts, outside: Alike, at_once: float)
     ]
 
 
+@lru_cache(maxsize=4096)
 def log_others_apart(
-    problem: Problem, inside: Counts, outside: Alike
-) -> tuple[list[float], list[float]]:
+    basis: Basis, inside: Counts, outside: Alike
+) -> tuple[Sequence[float], Sequence[float]]:
     """What members say for a cause that this problem has nothing to do with.
 
     They may resemble each other; this problem resembles them by chance, and then all of them.
@@ -69,10 +79,10 @@ def log_others_apart(
     strengths = _considered(inside.good, inside.bad)
     spared = [inside.good * nats for nats in LOG_SPARED[:strengths]]
     if not inside.bad:
-        return spared, [problem.now + nats for nats in spared]
-    first, after = problem.base_rates_for(inside.bad)
-    of_base = problem.log_base[first:after]
-    same, by_chance = outside
+        return spared, [basis.now + nats for nats in spared]
+    first, after = basis.rates_for(inside.bad)
+    of_base = basis.log_base[first:after]
+    same, by_chance, both = outside
     like, unlike = p.SAME_SIGN, 1 - p.SAME_SIGN
     of_affected: list[Sequence[Sequence[float]]] = []
     priors: list[float] = []
@@ -84,10 +94,9 @@ def log_others_apart(
         of_affected.append(
             _log_of_affected(
                 inside,
-                problem.usual_alike,
+                basis.usual,
                 outside,
-                at_once,
-                alike_share,
+                Alike(alike_share, at_once, both).with_moments(basis.moments, outside),
                 (strengths, first, after),
             )
         )
@@ -113,9 +122,9 @@ def is_negligible(problem: Problem, inside: Counts, outside: Alike, elsewhere: f
     """
     if inside.good < _LARGE or _considered(inside.good, inside.bad) > 1:
         return False
-    first, after = problem.base_rates_for(inside.bad)
-    said = problem.log_base[first:after]
-    for count, ratios in zip(inside[1:], _log_at_most(problem.usual_alike, outside), strict=True):
+    first, after = problem.basis.rates_for(inside.bad)
+    said = [*problem.basis.log_base[first:after]]
+    for count, ratios in zip(inside[1:], _log_at_most(problem.basis.usual, outside), strict=True):
         if count:
             said = [nats + count * ratio for nats, ratio in zip(said, ratios[first:], strict=False)]
     most = inside.good * LOG_SPARED[0] + max(said)
@@ -132,9 +141,13 @@ def _log_at_most(usual: Alike, outside: Alike) -> Sequence[Sequence[float]]:
         max(shares)
         for shares in zip(
             *(
-                _by_way(like, at_once)
+                _by_way(like, at_once, both)
                 for like in (p.SAME_SIGN, 1 - p.SAME_SIGN)
-                for at_once in (outside.by_chance, p.AT_ONCE, *_SHARES_AT_ONCE)
+                for at_once, both in (
+                    (outside.at_once, outside.at_both),
+                    (p.AT_ONCE, outside.at_both),
+                    *((once, both) for once, both in _OF_INCIDENTS),
+                )
             ),
             strict=True,
         )
@@ -145,11 +158,12 @@ def _log_at_most(usual: Alike, outside: Alike) -> Sequence[Sequence[float]]:
     ]
 
 
-def _by_way(same: float, moment: float) -> tuple[float, float, float, float]:
+def _by_way(same: float, once: float, both: float) -> tuple[float, ...]:
     """The share of those affected in each way, in the order of `Counts`."""
+    at_moments = 1 - once, once * (1 - both), once * both
     return (
-        *((1 - same) * (1 - moment), (1 - same) * moment),
-        *(same * (1 - moment), same * moment),
+        *((1 - same) * share for share in at_moments),
+        *(same * share for share in at_moments),
     )
 
 
@@ -170,17 +184,16 @@ def _log_of_affected(
     inside: Counts,
     usual: Alike,
     outside: Alike,
-    at_once: float,
-    like: float,
+    by: Alike,
     cases: tuple[int, int, int],
 ) -> Sequence[Sequence[float]]:
     """The logarithm of P(the affected | members) / P(the same | not), by strength and base rate.
 
-    `like`: how probable a member has the same sign by the cause, `at_once` the same moment; those
-    who have independent problems are alike as people `outside`, against what is `usual`.
+    `by`: how those are alike who have it by the cause; those who have independent problems are as
+    people `outside`, against what is `usual`.
     `cases`: the number of strengths, the first base rate and the end of them.
     """
-    by_cause, independent, known = _by_way(like, at_once), _by_way(*outside), _by_way(*usual)
+    by_cause, independent, known = _by_way(*by), _by_way(*outside), _by_way(*usual)
     strengths, first, after = cases
     found: list[Sequence[float]] = [(0.0,) * (after - first)] * strengths
     for count, cause, apart, of_usual in zip(inside[1:], by_cause, independent, known, strict=True):

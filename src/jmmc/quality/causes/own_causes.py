@@ -28,13 +28,10 @@ def own_causes(
     """Each of `OWN`; `beside`, `beside_now`: of all causes in common (`shared_causes.Shared`)."""
     device = log_device(reported=is_device_reported(problem.subject, problem.spell))
     for kind, own in p.OWN.items():
-        passed_on = receivers.passed_on
-        if kind == "device":
-            passed_on = receivers.received(of_me="media" in problem.signs)
         parts = {
             "signs": log_probability(problem.signs, own.signs),
             "length": log_length(problem.length, by_chance=kind == "chance"),
-            "others": passed_on,
+            "others": receivers.of_own(kind),
         }
         if kind == "device":
             parts["events"] = device

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 
 from msgspec import Struct
 
-VERSION = 5
+VERSION = 6
 """Version of the model; answers that are stored name it."""
 
 
@@ -48,7 +48,7 @@ OWN: Mapping[str, Own] = {
 
 SHARED: Mapping[str, Shared] = {
     #                               cut   up    down  delay narrow machine media
-    "meeting": Shared(6e-4, 0.000, (0.20, 0.15, 0.30, 0.20, 0.15, 0.15, 0.45)),
+    "meeting": Shared(6e-4, 0.000, (0.25, 0.30, 0.45, 0.25, 0.12, 0.05, 0.35)),
     "network": Shared(20e-4, 0.022, (0.25, 0.45, 0.50, 0.35, 0.12, 0.02, 0.12)),
     "provider": Shared(6e-4, 0.008, (0.20, 0.40, 0.45, 0.45, 0.10, 0.02, 0.12)),
     "bridge": Shared(10e-4, 0.004, (0.35, 0.45, 0.55, 0.35, 0.12, 0.02, 0.25)),
@@ -68,6 +68,8 @@ OTHER_END_DIRECT = (0.04, 0.45, 0.45, 0.25, 0.10, 0.02, 0.15)
 """The same from peer to peer, where both ends see one path."""
 PASSED_ON = 0.5
 """The probability that others hear or see what one participant's way up or machine does."""
+PASSED_ON_WHILE_DOWN = 0.1
+"""The same of a line with loss on the way down, whose way up is somewhat bad, too."""
 PASSED_ON_ALSO = 0.03
 """The same of somebody whose problem is another one."""
 NAMED_ONLY = 0.75, 0.01
@@ -97,6 +99,8 @@ NOT_NAMED = 0.03, 0.5
 """The same while only others are named."""
 HEARD = 4
 """Senders that somebody hears and sees at a time: by chance any of them is the one named."""
+DEVICE_HEARD = 0.3
+"""That who has a bad device hears or sees badly, too, as of one for both sound and microphone."""
 DEVICE_EVENT = 0.7, 0.02
 """That a browser reports something about a device: when that is the cause, and when it is not."""
 
@@ -108,8 +112,14 @@ ALIKE_WEIGHT = 8.0
 """Problems of people outside a group that count as much as `BACKGROUND` and the usual chance."""
 AT_ONCE = 0.85
 """That in an incident problems of two begin or end at the same moment."""
-AT_ONCE_OF_INCIDENTS = (0.75, 0.92), (0.25, 0.4)
-"""Incidents by how many do: how probable each kind of them is, and that share."""
+AT_BOTH = 0.6
+"""That they then do both. Somebody who waits, or comes back in another way, is later."""
+AT_BOTH_BY_CHANCE = 0.05
+"""The same of two independent problems, of which one edge is at the same moment by chance: the
+other edge is anywhere in some minutes."""
+AT_ONCE_OF_INCIDENTS = (0.75, 0.92, AT_BOTH), (0.25, 0.4, 0.3)
+"""Incidents by how many notice them at once: how probable each kind of them is, that share, and the
+share of these for whom both edges are at the same moment."""
 MOMENT = 13
 """Seconds within which two moments are the same: statistics come every ten seconds."""
 USUAL_SECONDS = 150

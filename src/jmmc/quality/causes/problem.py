@@ -3,12 +3,12 @@
 from collections.abc import Iterable, Mapping
 from functools import lru_cache
 from math import inf, log, pi
-from operator import add
+from operator import sub
 from typing import NamedTuple
 
 from jmmc.quality.causes import parameters as p
 from jmmc.quality.causes.base_rates import LOG_BASE_RATES, base_weights
-from jmmc.quality.causes.crowd import Crowd, Group, Scene, Set
+from jmmc.quality.causes.crowd import Crowd, Group, Scene, Set, has_begun
 from jmmc.quality.causes.habits import Habit, log_hit
 from jmmc.quality.causes.logarithms import NEGLIGIBLE, log_beta_binomial
 from jmmc.quality.causes.records import Record, Records, log_ratios
@@ -19,13 +19,19 @@ from jmmc.quality.summary import Summary
 
 
 class Counts(NamedTuple):
-    """Others by how they were: good; with another sign, later and at once; with the same sign."""
+    """Others by how they were: good; with another sign; with the same sign.
+
+    Problems began and ended at other moments than the participant's, did one of it at the same
+    moment, or both.
+    """
 
     good: int
     other: int
-    other_at_once: int
+    other_at_one: int
+    other_at_both: int
     same: int
-    same_at_once: int
+    same_at_one: int
+    same_at_both: int
 
     @property
     def bad(self) -> int:
@@ -33,16 +39,65 @@ class Counts(NamedTuple):
         return sum(self) - self.good
 
     @property
+    def with_sign(self) -> int:
+        """Those with the same sign."""
+        return self.same + self.same_at_one + self.same_at_both
+
+    @property
+    def at_both(self) -> int:
+        """Those whose problem began and ended at the same moments."""
+        return self.same_at_both + self.other_at_both
+
+    @property
     def at_once(self) -> int:
         """Those whose problem began or ended at the same moment."""
-        return self.same_at_once + self.other_at_once
+        return self.at_both + self.same_at_one + self.other_at_one
 
 
 class Alike(NamedTuple):
-    """How probable independent problems have the same sign, and the same moment."""
+    """How probable problems have the same sign, one moment in common, and then both of them."""
 
     same: float
-    by_chance: float
+    at_once: float
+    at_both: float
+
+    def with_moments(self, moments: int, usual: "Alike") -> "Alike":
+        """The same where only so many moments can be in common: else as usual."""
+        return self._replace(
+            at_once=self.at_once if moments else usual.at_once,
+            at_both=self.at_both if moments == 2 else usual.at_both,
+        )
+
+
+class Basis(NamedTuple):
+    """What the members of all groups are compared with, for one problem.
+
+    How independent problems are alike; the number of moments that others can have in common with
+    the problem; the logarithm of the probability of each of `BASE_RATES`, and of their mean.
+    """
+
+    usual: Alike
+    moments: int
+    log_base: tuple[float, ...]
+    now: float
+
+    def rates_for(self, bad: int) -> tuple[int, int]:
+        """The first and the end of `BASE_RATES` that are not negligible, for so many affected.
+
+        By a base rate b each of them is at most b' / b times as probable as by b' > b.
+        """
+        at_most = [
+            nats - bad * rate for nats, rate in zip(self.log_base, LOG_BASE_RATES, strict=True)
+        ]
+        first, after = 0, len(at_most)
+        while first < after - 1 and max(at_most[first + 1 :]) - at_most[first] > NEGLIGIBLE:
+            first += 1
+        while (
+            after - 1 > first
+            and max(self.log_base[: after - 1]) - self.log_base[after - 1] > NEGLIGIBLE
+        ):
+            after -= 1
+        return first, after
 
 
 def rounded(share: float) -> float:
@@ -53,11 +108,11 @@ def rounded(share: float) -> float:
 class Problem:
     """What is known of a problem before any cause is considered.
 
-    `same` and `by_chance`: how probable an independent problem has a sign in common with it, and
-    the same moment; `usual_alike` has both, rounded. `all`: the others who were there. `log_base`:
-    the logarithm of the probability of each of `BASE_RATES`, `log_base_now` of that times the rate,
-    `rate` their mean, `now` its logarithm. `usual`: the share of time with problems of everybody in
-    the last days, `of_person`: what this person's record says for each of `STRENGTHS`.
+    `same`, `by_chance` and `both_by_chance`: how probable an independent problem has a sign in
+    common with it, one moment, and then both; `moments` is how many others can have in common.
+    `all`: the others who were there. `rate`: the mean base rate, `now` its logarithm; `basis`: what
+    the members of groups are compared with. `usual`: the share of time with problems of everybody
+    in the last days, `of_person`: what this person's record says for each of `STRENGTHS`.
     """
 
     def __init__(self, subject: Summary, spell: Spell, crowd: Crowd, records: Records) -> None:
@@ -65,21 +120,19 @@ class Problem:
         self.signs = signs_of(spell)
         self.scene: Scene = crowd.scene(subject, spell.start, spell.end)
         self.length = max(1, spell.end - spell.start)
-        self.by_chance = round(
-            min(0.7, max(0.04, 4 * p.MOMENT / (self.length + p.USUAL_SECONDS))), 2
-        )
+        # A problem that came with the call, or left with it, has no such moment in common.
+        self.moments = has_begun(subject, spell.start) + (spell.end < subject.ended)
+        near = 2 * p.MOMENT * max(1, self.moments)
+        self.by_chance = round(min(0.7, max(0.04, near / (self.length + p.USUAL_SECONDS))), 2)
+        self.both_by_chance = p.AT_BOTH_BY_CHANCE if self.moments == 2 else 0.0
         self.same = share_with(self.signs)
-        self.usual_alike = Alike(rounded(self.same), rounded(self.by_chance))
         self.expected = self.signs or frozenset(SIGNS)
         self._with_expected = self.scene.with_signs(self.expected)
         self.all = self.own_problems(-1)
         base = base_weights(
             records.base_rate, self.all.bad, sum(self.all), records.base_rate is not None
         )
-        self.log_base = [log(weight) if weight else -inf for weight in base]
-        self.log_base_now = list(map(add, self.log_base, LOG_BASE_RATES))
         self.rate = sum(rate * weight for rate, weight in zip(p.BASE_RATES, base, strict=True))
-        self._rates_for: dict[int, tuple[int, int]] = {}
         self.person = records.people.get(subject.browser_id, Record())
         self.usual = records.base_rate if records.base_rate is not None else p.BASE_RATE
         self.of_person = log_ratios(self.person, self.usual, of_person=True)
@@ -88,6 +141,9 @@ class Problem:
             Group("meeting", subject.room, 0),
         )
         self.now = log(self.rate)
+        log_base = tuple(log(weight) if weight else -inf for weight in base)
+        usual = Alike(*map(rounded, (self.same, self.by_chance, self.both_by_chance)))
+        self.basis = Basis(usual, self.moments, log_base, self.now)
         self.log_alike = self.log_alike_of(self.all)
         self.log_hit = 0.0
         if self.person.known:
@@ -108,31 +164,27 @@ class Problem:
         """
         if not others.bad:
             return 0.0
-        same = others.same + others.same_at_once
-        return _log_alike(others.bad, same, self.same) + _log_alike(
-            others.bad, others.at_once, self.by_chance
+        return (
+            _log_alike(others.bad, others.with_sign, self.same)
+            + _log_alike(others.bad if self.moments else 0, others.at_once, self.by_chance)
+            + _log_alike(others.at_once, others.at_both, self.both_by_chance)
         )
 
-    def base_rates_for(self, bad: int) -> tuple[int, int]:
-        """The first and the end of `BASE_RATES` that are not negligible, for so many affected.
-
-        By a base rate b each of them is at most b' / b times as probable as by b' > b.
+    def log_moments(self, others: Set) -> float:
+        """What it says for one cause of this problem and of others' that they began or ended at the
+        same moments, in nats.
         """
-        found = self._rates_for.get(bad)
-        if found is None:
-            at_most = [
-                nats - bad * rate for nats, rate in zip(self.log_base, LOG_BASE_RATES, strict=True)
-            ]
-            first, after = 0, len(at_most)
-            while first < after - 1 and max(at_most[first + 1 :]) - at_most[first] > NEGLIGIBLE:
-                first += 1
-            while (
-                after - 1 > first
-                and max(self.log_base[: after - 1]) - self.log_base[after - 1] > NEGLIGIBLE
-            ):
-                after -= 1
-            found = self._rates_for[bad] = first, after
-        return found
+        at_once, at_both = self.scene.at_once & others, self.scene.at_both & others
+        if not self.moments:
+            return 0.0
+        if not at_once:
+            return log((1 - p.AT_ONCE) / (1 - self.by_chance))
+        once = log(p.AT_ONCE / self.by_chance)
+        if self.moments == 1:
+            return once
+        if not at_both:
+            return once + log((1 - p.AT_BOTH) / (1 - self.both_by_chance))
+        return once + log(p.AT_BOTH / self.both_by_chance)
 
     def habits(self, members: Set) -> tuple[Mapping[Habit, int], float]:
         """How many members had each habit; and the usual share of time, by all others.
@@ -170,18 +222,13 @@ class Problem:
         affected = scene.affected & members
         bad, known = affected.bit_count(), (scene.known & members).bit_count()
         if not bad:
-            return Counts(good + known, 0, 0, 0, 0)
-        at_once = scene.at_once & affected
-        same = (with_signs & affected).bit_count()
-        same_at_once = (with_signs & at_once).bit_count()
-        other_at_once = at_once.bit_count() - same_at_once
-        return Counts(
-            good + known - bad,
-            bad - same - other_at_once,
-            other_at_once,
-            same - same_at_once,
-            same_at_once,
-        )
+            return Counts(good + known, 0, 0, 0, 0, 0, 0)
+        at_once, at_both = scene.at_once & affected, scene.at_both & affected
+        with_sign = with_signs & affected
+        of_same = _at_moments(with_sign, at_once & with_sign, at_both & with_sign)
+        of_all = _at_moments(affected, at_once, at_both)
+        later, one, both = map(sub, of_all, of_same)
+        return Counts(good + known - bad, later, one, both, *of_same)
 
     def own_problems(self, members: Set) -> Counts:
         """The counts without the problems that others only receive: apart from these they are good.
@@ -193,8 +240,16 @@ class Problem:
         return self._counts(members & ~received, self._with_expected, good)
 
 
+def _at_moments(members: Set, at_once: Set, at_both: Set) -> tuple[int, int, int]:
+    """How many of a set are at no moment, at one, and at both."""
+    once, both = at_once.bit_count(), at_both.bit_count()
+    return members.bit_count() - once, once - both, both
+
+
 @lru_cache(maxsize=4096)
 def _log_alike(bad: int, alike: int, usual: float) -> float:
+    if not bad:
+        return 0.0
     usual = min(max(usual, 0.02), 0.98)
     known = alike * log(usual) + (bad - alike) * log(1 - usual)
     return log_beta_binomial(alike, bad, usual, p.ALIKE_WEIGHT) - known

@@ -58,7 +58,7 @@ class Receivers:
                 self._named_by[name] = self._named_by.get(name, 0) | receiver
                 self._numbers.setdefault(name, [0, 0, 0])[min(len(names), 3) - 1] += 1
         self._number_unnamed = unnamed
-        self.passed_on = self.received(of_me=bool(problem.signs & PASSED_ON_SIGNS))
+        self.passed_on = self._received(self._passed_on(""), 0)
 
     def _who_names_whom(self) -> Mapping[Set, frozenset[str]]:
         """By receiver of the meeting the senders that arrive badly there, in the window."""
@@ -70,12 +70,32 @@ class Receivers:
                 found[naming.receiver] = found.get(naming.receiver, frozenset()) | naming.names
         return found
 
-    def received(self, *, of_me: bool) -> float:
-        """What those say who may receive the problem of this participant."""
+    def of_own(self, kind: str) -> float:
+        """What those say who may receive what this participant has alone.
+
+        Of those that only receive, and are not known to receive this, it explains the moments, too.
+        """
+        passed_on = self._passed_on(kind)
+        if passed_on == p.PASSED_ON_ALSO:
+            return self._received(passed_on, 0)
+        scene = self._problem.scene
+        names_me = self.witnesses_of(self._problem.subject.endpoint_id)
+        return self._received(passed_on, names_me & scene.only_receiving & ~scene.secondary)
+
+    def _passed_on(self, kind: str) -> float:
+        """The probability that others receive a problem of a kind with these signs."""
+        signs = self._problem.signs
+        if signs & PASSED_ON_SIGNS or (kind == "device" and "media" in signs):
+            return p.PASSED_ON
+        return p.PASSED_ON_WHILE_DOWN if kind == "line" and "down" in signs else p.PASSED_ON_ALSO
+
+    def _received(self, passed_on: float, at_once: Set) -> float:
         if self._problem.scene.direct:
             return 0.0
-        passed_on = p.PASSED_ON if of_me else p.PASSED_ON_ALSO
-        mine = log(passed_on) + log_witnessed(self.witnesses(self._problem.subject.endpoint_id, 0))
+        endpoint = self._problem.subject.endpoint_id
+        mine = log(passed_on) + log_witnessed(self.witnesses(endpoint, 0))
+        if at_once:
+            mine += self._problem.log_moments(at_once)
         return log_sum((log(1 - passed_on), mine))
 
     def witnesses(self, endpoint: str, but: Set) -> Witnesses:

@@ -74,7 +74,7 @@ def shared_causes(problem: Problem, passed_on: float) -> Iterable[Shared]:
         if not is_negligible(problem, inside, chances, elsewhere):
             prior = log(shared.incident) + elsewhere
             hits, spares = _WIDE_INCIDENT if group.kind in _WIDE else _INCIDENT
-            apart, apart_now = log_others_apart(problem, inside, chances)
+            apart, apart_now = log_others_apart(problem.basis, inside, chances)
             incident = prior + log_mean(hits, _log_incident(problem, inside, chances))
             spared = prior + log_mean(spares, apart)
             spared_now = prior + log_mean(spares, apart_now)
@@ -111,10 +111,13 @@ def shared_causes(problem: Problem, passed_on: float) -> Iterable[Shared]:
 def _log_incident(problem: Problem, inside: Counts, chances: Alike) -> Sequence[float]:
     """What members say for an incident: of some, most notice it at once; of others, few do."""
     if not inside.bad:
-        return log_others(problem, inside, chances, p.AT_ONCE)
-    weights, shares = zip(*p.AT_ONCE_OF_INCIDENTS, strict=True)
-    by_share = [log_others(problem, inside, chances, at_once) for at_once in shares]
-    return [log_mean(weights, terms) for terms in zip(*by_share, strict=True)]
+        return log_others(problem.basis, inside, chances, p.AT_ONCE, p.AT_BOTH)
+    weights = [weight for weight, _, _ in p.AT_ONCE_OF_INCIDENTS]
+    by_kind = [
+        log_others(problem.basis, inside, chances, once, both)
+        for _, once, both in p.AT_ONCE_OF_INCIDENTS
+    ]
+    return [log_mean(weights, terms) for terms in zip(*by_kind, strict=True)]
 
 
 def _spared_when_weak(log_hit: float) -> Sequence[float]:
