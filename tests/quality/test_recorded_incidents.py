@@ -120,3 +120,27 @@ def test_a_problem_joins_the_incident_of_a_group_that_is_named_for_it_and_no_oth
     during = problem(2, _H + 1000, line=own, region=of_region)
     people = {f"{number:024}": f"uid-{number}" for number in (1, 2)}
     assert [incident.people for incident in incidents([outage, during], people)] == found
+
+
+def test_the_facts_and_the_table_of_an_incident_count_the_same_others() -> None:
+    """Who had the longest problem still has it when some of the others have left."""
+    there = (_H, _H + 3600)
+    failed = [
+        person(n, (_H + 600, _H + end), there=there, bridge="b-1", room=f"r{n}")
+        for n, end in enumerate((940, 800, 801, 802, 803, 804))
+    ]
+    well = [
+        person(20 + n, there=(_H, _H + (3600 if n < 5 else 760)), bridge="b-2", room=f"r{20 + n}")
+        for n in range(8)
+    ]
+    (incident,) = _found([*failed, *well])
+    cause = incident.cause
+    assert (cause.kind, cause.value) == ("bridge", "b-1")
+    (row,) = (share for share in incident.shares if share.kind == "bridge")
+    (fact,) = (fact for fact in cause.facts if fact.name == "group")
+    in_table = (row.affected, row.known, row.others_affected, row.others_known)
+    assert (cause.bad, cause.known, cause.others_bad, cause.others_known) == in_table
+    assert tuple(fact.numbers[key] for key in ("bad", "known", "others_bad", "others_known")) == (
+        in_table
+    )
+    assert in_table == (5, 5, 0, 8)

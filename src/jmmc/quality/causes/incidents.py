@@ -181,6 +181,11 @@ class Group:
         """One answer of all problems."""
         return _together(self.problems, self._person_of)
 
+    def shown_problem(self, answer: Answer) -> Explained:
+        """The problem that the facts of the most probable cause are of."""
+        weighed = _weighed(self.problems, self._person_of)
+        return self.problems[place_of_facts(weighed, answer.causes[0])]
+
 
 def incidents(
     problems: Iterable[Explained],
@@ -335,8 +340,15 @@ def incident_of(problems: Sequence[Explained], answer: Answer, id_: str | None =
 
 def _together(problems: Sequence[Explained], person_of: Mapping[str, str]) -> Answer:
     """One answer of several problems: what one participant has and others receive is one cause."""
+    return mean_answer(_weighed(problems, person_of))
+
+
+def _weighed(
+    problems: Sequence[Explained], person_of: Mapping[str, str]
+) -> list[tuple[Answer, int]]:
+    """The answer of each problem, as all who are affected are told, with its seconds."""
     if len(problems) == 1:
-        return problems[0].answer
+        return [(problems[0].answer, problems[0].seconds)]
     of_one = len({problem.summary.browser_id for problem in problems}) == 1
     answers = [
         (
@@ -347,7 +359,21 @@ def _together(problems: Sequence[Explained], person_of: Mapping[str, str]) -> An
         )
         for problem in problems
     ]
-    return mean_answer(with_one_end_each(answers, person_of))
+    return with_one_end_each(answers, person_of)
+
+
+def place_of_facts(answers: Sequence[tuple[Answer, int]], cause: Cause) -> int:
+    """Which of some answers the facts of a cause in their mean are of (`mean_answer`)."""
+
+    def probability(place: int) -> float:
+        found = (
+            other.probability
+            for other in answers[place][0].causes
+            if (other.kind, other.value) == (cause.kind, cause.value)
+        )
+        return max(found, default=-1.0)
+
+    return max(range(len(answers)), key=probability)
 
 
 def with_one_end_each(

@@ -26,6 +26,7 @@ from jmmc.quality.causes.incidents import (
     as_seen_by_others,
     joined,
     mean_answer,
+    place_of_facts,
     with_one_end_each,
 )
 from jmmc.quality.causes.model import likely_causes
@@ -83,7 +84,8 @@ class AffectedSession(Struct, frozen=True, array_like=True):
 class GroupShare(Struct, frozen=True):
     """How many of those with one value of a dimension had problems then, and of everybody else.
 
-    They are sessions whose grade was known during the longest problem, without the one that had it.
+    They are sessions whose grade was known during one problem, without the one that had it: the
+    problem that the facts of the likely cause are of.
     """
 
     kind: str
@@ -192,14 +194,15 @@ class StoredIncident(Struct, frozen=True):
     def of(cls, id_: str, parts: Sequence[Part]) -> "StoredIncident":
         """Join the parts of an incident."""
         parts = sorted(parts, key=lambda part: part.hour)
-        longest = max(parts, key=lambda part: (part.seconds, part.hour))
         people = _count(part.people for part in parts)
         answers = [part.answer if people == 1 else _of_part(part) for part in parts]
         person_of = {
             session: person for part in parts for session, person in part.person_of.items()
         }
         weighed = [(of_part, part.seconds) for of_part, part in zip(answers, parts, strict=True)]
-        answer = mean_answer(with_one_end_each(weighed, person_of))
+        weighed = with_one_end_each(weighed, person_of)
+        answer = mean_answer(weighed)
+        shown = parts[place_of_facts(weighed, answer.causes[0])]
         sessions = _worst_sessions(session for part in parts for session in part.worst_sessions)
         named = {sessions[0].session, *(cause.value for cause in answer.causes)}
         incident = RecordedIncident(
@@ -214,7 +217,7 @@ class StoredIncident(Struct, frozen=True):
             sum(part.seconds for part in parts),
             added_reasons(part.reasons for part in parts),
             answer,
-            longest.shares,
+            shown.shares,
             _worst_meetings(meeting for part in parts for meeting in part.worst_meetings),
             sessions,
             {id_: name for part in parts for id_, name in part.names.items() if id_ in named},
@@ -398,7 +401,6 @@ def _most_important(groups: Sequence[Group]) -> list[Group]:
 
 def _part_of(group: Group, hour: int, crowd: Crowd) -> Part:
     problems = group.problems
-    longest = max(problems, key=lambda problem: (problem.seconds, problem.summary.session))
     of_meeting: dict[str, list[Explained]] = {}
     of_session: dict[str, list[Explained]] = {}
     for problem in problems:
@@ -433,7 +435,7 @@ def _part_of(group: Group, hour: int, crowd: Crowd) -> Part:
         Counted.of({*of_session}),
         tuple((kind, value, weight) for (kind, value), weight in weights),
         answer,
-        _shares(longest, crowd),
+        _shares(group.shown_problem(answer), crowd),
         _worst_meetings(_meeting(room, listed) for room, listed in of_meeting.items()),
         sessions,
         {session: _short_name(summary) for session, summary in of_named.items()},
@@ -473,9 +475,9 @@ def _session(session: str, problems: Sequence[Explained]) -> AffectedSession:
     )
 
 
-def _shares(longest: Explained, crowd: Crowd) -> tuple[GroupShare, ...]:
-    """How others were during the longest problem, by what they have in common with its session."""
-    scene = crowd.scene(longest.summary, longest.spell.start, longest.spell.end)
+def _shares(problem: Explained, crowd: Crowd) -> tuple[GroupShare, ...]:
+    """How others were during a problem, by what they have in common with its session."""
+    scene = crowd.scene(problem.summary, problem.spell.start, problem.spell.end)
     known, affected = scene.known.bit_count(), scene.affected.bit_count()
     shares = []
     for group in scene.groups:
