@@ -5,7 +5,7 @@ also averages the stored deltas without weights by time: how long it takes, and 
 
 With --long, measures the store of 1,000,000 sessions in 300 days that `bench/large.py` makes, or
 any store with --store: the least CPU and the median time of seven rounds. Windows begin and end at
-odd seconds. With --mongod, one that was made in the folder of a mongod.
+odd seconds. With --mongod, one that was made in the folder of a mongod: also with its CPU.
 """
 
 import argparse
@@ -58,7 +58,7 @@ def main() -> None:
     options.folder.mkdir(exist_ok=True)
     if options.long and options.mongod:
         with started(options.folder / "mongod") as mongod:
-            asyncio.run(_show_long(mongod.url))
+            asyncio.run(_show_long(mongod.url, mongod))
         return
     if options.long or options.store:
         path = options.folder / f"{10 * options.sessions}.db"
@@ -162,35 +162,40 @@ async def _measure(store: Store) -> dict[str, float]:
     return figures
 
 
-async def _show_long(url: str) -> None:
+async def _show_long(url: str, mongod: Mongod | None = None) -> None:
     store = open_store(url, timeout=60)
     await store.open()
     queries = Queries(store, rhythm=RHYTHM, clock=time.time)
     times = await store.reports.rollups("", _DAY, 0, int(time.time()) + _DAY)
     (newest,) = await store.reports.summaries(SummaryFilter(), limit=1)
     until = newest.began + 17
-    print("| query | limit | CPU ms | median ms |")
-    print("|---|---|---|---|", flush=True)
+    print("| query | limit | CPU ms | median ms | mean CPU of mongod, ms |")
+    print("|---|---|---|---|---|", flush=True)
     lengths = {(newest.began - times[0].start) // _DAY, 30, 1}
     for days in sorted(lengths, reverse=True):
         window = SummaryFilter(since=until - days * _DAY + 4321, until=until)
         for name, query in (await _long_queries(queries, store, window)).items():
-            cpu, median = await _cpu_and_median(query)
+            cpu, median, other = await _cpu_and_median(query, mongod)
             limit = _LIMITS_OF_LONG.get(name, 20 if days == 1 else 150)
-            print(f"| {name}, {days} days | {limit} | {cpu:.0f} | {median:.0f} |", flush=True)
+            figures = f"{limit} | {cpu:.0f} | {median:.0f} | {other:.0f}"
+            print(f"| {name}, {days} days | {figures} |", flush=True)
     await store.close()
     print(f"\n{_memory():.0f} MB")
 
 
-async def _cpu_and_median(query: Callable[[], Awaitable[Any]]) -> tuple[float, float]:
-    """The least CPU of this process, and the median time, in ms."""
+async def _cpu_and_median(
+    query: Callable[[], Awaitable[Any]], mongod: Mongod | None
+) -> tuple[float, float, float]:
+    """The least CPU of this process, the median time, and the mean CPU of mongod, in ms."""
     took, cpu = [], []
+    before = mongod.cpu() if mongod else 0.0
     while len(took) < _ROUNDS and sum(took) < _LONGEST:
         began, began_cpu = time.perf_counter(), time.process_time()
         await query()
         took.append((time.perf_counter() - began) * 1000)
         cpu.append((time.process_time() - began_cpu) * 1000)
-    return min(cpu), statistics.median(took)
+    other = 1000 * (mongod.cpu() - before) / len(took) if mongod else 0.0
+    return min(cpu), statistics.median(took), other
 
 
 _LONGEST = 5000.0  # ms of one query, in all rounds.
