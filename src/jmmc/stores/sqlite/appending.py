@@ -13,7 +13,7 @@ from jmmc.stores.sqlite.connections import Connections
 from jmmc.stores.sqlite.rows import SampleRow, sample_row
 from jmmc.stores.sqlite.transaction import transaction
 
-_REMEMBERED = 200_000  # Sessions, each about 440 bytes: if more go on, each push costs a SELECT.
+_REMEMBERED = 150_000  # Sessions, each about 440 bytes: if more go on, each push costs a SELECT.
 _ROWS = 1000  # In one statement; SQLite binds 32,766 values at the most.
 
 
