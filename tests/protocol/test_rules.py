@@ -2,6 +2,7 @@
 
 import re
 from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
+from itertools import pairwise
 from typing import Any
 from urllib.parse import quote
 
@@ -592,6 +593,18 @@ def test_a_wait_is_the_time_until_the_next_push_may_come() -> None:
     assert rate_limiter.wait(1, 0.5) == pytest.approx(1.5)
     assert rate_limiter.wait(1, 3.5) == 0.0, "one and three quarters have come"
     assert rate_limiter.wait(1, 3.5) == pytest.approx(0.5)
+
+
+def test_senders_that_have_refilled_are_forgotten_a_few_at_a_time() -> None:
+    """Of many that come in turn no request waits until all have been looked at."""
+    rate_limiter = RateLimiter(60)
+    known = []
+    for number in range(40_000):
+        assert rate_limiter.wait(number % 20_000, number / 1000, cost=8) == 0
+        known.append(rate_limiter.senders)
+    assert max(before - after for before, after in pairwise(known)) <= 1
+    # Each has refilled after 8 seconds, in which 8,000 others come.
+    assert known[-1] == pytest.approx(8000, abs=10)
 
 
 def test_of_too_many_senders_the_least_recent_is_dropped() -> None:

@@ -69,8 +69,18 @@ class RateLimiter:
         self._buckets.move_to_end(sender)
         if len(self._buckets) > _MOST_SENDERS:
             self._buckets.popitem(last=False)
-        elif len(self._buckets) > self._many:
-            self._forget_refilled(now)
+        elif len(self._buckets) > _FEW_SENDERS:
+            self._forget_oldest(now)
+
+    def _forget_oldest(self, now: float) -> None:
+        """Forget the two that were there longest ago, if they have refilled: most have by then."""
+        for _ in range(2):
+            sender = next(iter(self._buckets))
+            if self._tokens(sender, now) < self._burst:
+                if len(self._buckets) > self._many:
+                    self._forget_refilled(now)
+                return
+            del self._buckets[sender]
 
     def _forget_refilled(self, now: float) -> None:
         """Forget senders that may send as much as one that is not known."""
