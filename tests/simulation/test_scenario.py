@@ -23,19 +23,23 @@ from jmmc.simulation.scenario import STEP, Held, Scenario, SimulatedSession, sim
 from tests.support.builders import SID, UID
 
 _DAY = Scenario(participants=400, rooms=20, minutes=1440, seed=7, start=1_789_948_800, devices=True)
-_SIMULATED = list(simulate(_DAY))
-_SESSIONS = {simulated.session.id: simulated.session for simulated in _SIMULATED}
 _RHYTHM = Rhythm(STEP, 75)
+
+
+@cache  # Otherwise each worker would simulate the day when it collects tests.
+def _day() -> dict[str, SimulatedSession]:
+    """The simulated sessions of the day, by their id."""
+    return {simulated.session.id: simulated for simulated in simulate(_DAY)}
 
 
 @cache
 def _timeline(session: str) -> Timeline:
-    return build_timeline(_SESSIONS[session], rhythm=_RHYTHM)
+    return build_timeline(_day()[session].session, rhythm=_RHYTHM)
 
 
 @cache
 def _summary(session: str) -> Summary:
-    return summarize(_SESSIONS[session], preset=preset("experience"), rhythm=_RHYTHM)
+    return summarize(_day()[session].session, preset=preset("experience"), rhythm=_RHYTHM)
 
 
 def _held_at(helds: tuple[Held, ...], moment: int) -> str:
@@ -65,25 +69,25 @@ def _grades(simulated: SimulatedSession, name: str) -> dict[int, Grade]:
 
 
 def test_the_same_seed_gives_the_same_sessions_and_another_seed_others() -> None:
-    assert list(simulate(_DAY)) == _SIMULATED
+    assert list(simulate(_DAY)) == [*_day().values()]
     others = list(simulate(msgspec.structs.replace(_DAY, seed=8, devices=False)))
-    assert others != _SIMULATED
+    assert others != [*_day().values()]
     assert not any(
         b'"dev"' in sample.readings for call in others for sample in call.session.samples
     )
 
 
 def test_each_participant_is_one_session_and_sessions_come_in_order_of_time() -> None:
-    assert len(_SIMULATED) == 400
-    assert len({simulated.session.id for simulated in _SIMULATED}) == 400
-    starts = [simulated.began for simulated in _SIMULATED]
+    assert len(_day()) == 400
+    assert len({simulated.session.id for simulated in _day().values()}) == 400
+    starts = [simulated.began for simulated in _day().values()]
     assert starts == sorted(starts)
     assert min(starts) >= _DAY.start
 
 
 def test_every_simulated_sample_passes_the_decoder_undropped() -> None:
     codec = Codec()
-    for simulated in _SIMULATED[:60]:
+    for simulated in islice(_day().values(), 60):
         samples = [
             {"seq": sample.seq, "age": 0, "m": msgspec.Raw(sample.readings)}
             for sample in simulated.session.samples
@@ -96,7 +100,7 @@ def test_every_simulated_sample_passes_the_decoder_undropped() -> None:
 
 def test_samples_come_every_ten_seconds_and_half_of_them_change_nothing() -> None:
     steady = Counter[bool]()
-    for simulated in _SIMULATED:
+    for simulated in _day().values():
         samples = simulated.session.samples
         assert [sample.seq for sample in samples] == list(range(len(samples)))
         times = [sample.ts for sample in samples]
@@ -108,19 +112,19 @@ def test_samples_come_every_ten_seconds_and_half_of_them_change_nothing() -> Non
         full = [sample.ts for sample in samples if sample.full]
         assert all(600 <= b - a <= 600 + STEP for a, b in pairwise([times[0], *full]))
     assert 0.4 < steady[True] / steady.total() < 0.7
-    left = sum(simulated.session.samples[-1].bye for simulated in _SIMULATED)
-    assert 0.8 < left / len(_SIMULATED) < 0.97
+    left = sum(simulated.session.samples[-1].bye for simulated in _day().values())
+    assert 0.8 < left / len(_day()) < 0.97
 
 
 def test_problems_begin_and_end_at_any_second() -> None:
     edges = [
         edge - simulated.began
-        for simulated in _SIMULATED
+        for simulated in _day().values()
         for problem in simulated.problems
         for edge in (problem.start, problem.end)
     ]
     assert {edge % STEP for edge in edges} == set(range(STEP))
-    assert {problem.cause for simulated in _SIMULATED for problem in simulated.problems} == {
+    assert {problem.cause for simulated in _day().values() for problem in simulated.problems} == {
         *("loss", "rtt", "jitter", "bandwidth", "cpu", "frozen", "interrupted")
     }
 
@@ -131,7 +135,7 @@ def test_grades_are_fair_or_poor_where_a_problem_was_planted_and_good_elsewhere(
 ) -> None:
     """To the second, but for one sample at each edge of a problem, of which the mean decides."""
     wrong = bad = 0
-    for simulated in _SIMULATED:
+    for simulated in _day().values():
         causes = _causes(simulated)
         edges = {edge for problem in simulated.problems for edge in (problem.start, problem.end)}
         near = {edge + offset for edge in edges for offset in range(-STEP, STEP)}
@@ -149,7 +153,7 @@ def test_grades_are_fair_or_poor_where_a_problem_was_planted_and_good_elsewhere(
 
 def test_a_cut_off_second_is_poor_and_no_reading_is_known_then() -> None:
     cut = 0
-    for simulated in _SIMULATED:
+    for simulated in _day().values():
         causes = _causes(simulated)
         grades = _grades(simulated, "experience")
         for moment, cause in causes.items():
@@ -168,7 +172,7 @@ def test_a_cut_off_second_is_poor_and_no_reading_is_known_then() -> None:
 def test_each_second_is_in_its_region_and_on_its_path() -> None:
     """As samples say, to one sample where the script does not know the moment of a change."""
     moved = switched = 0
-    for simulated in _SIMULATED:
+    for simulated in _day().values():
         longest, segments = segments_of(_timeline(simulated.session.id))
         moved += len(simulated.regions) > 1
         switched += len(simulated.paths) > 1
@@ -184,7 +188,7 @@ def test_each_second_is_in_its_region_and_on_its_path() -> None:
 
 
 def test_a_move_to_another_region_is_a_short_interruption() -> None:
-    for simulated in _SIMULATED:
+    for simulated in _day().values():
         for before, after in pairwise(simulated.regions):
             assert before.end == after.start
             (cut,) = [problem for problem in simulated.problems if problem.end == before.end]
@@ -194,7 +198,7 @@ def test_a_move_to_another_region_is_a_short_interruption() -> None:
 
 def test_two_people_talk_from_peer_to_peer_until_a_third_one_comes() -> None:
     rooms: dict[str, list[SimulatedSession]] = defaultdict(list)
-    for simulated in _SIMULATED:
+    for simulated in _day().values():
         rooms[simulated.session.room].append(simulated)
     for people in rooms.values():
         for simulated in people:
@@ -217,7 +221,7 @@ def _unseen(simulated: SimulatedSession) -> int:
 
 def test_a_shared_screen_has_few_frames_and_is_good() -> None:
     rates: list[float] = []
-    for simulated in _SIMULATED:
+    for simulated in _day().values():
         timeline = _timeline(simulated.session.id)
         grades = _grades(simulated, "experience")
         causes = _causes(simulated)
@@ -239,7 +243,7 @@ def test_a_shared_screen_has_few_frames_and_is_good() -> None:
 
 def test_some_people_are_in_a_meeting_with_two_tabs() -> None:
     present = defaultdict(list)
-    for simulated in _SIMULATED:
+    for simulated in _day().values():
         present[simulated.session.room, simulated.session.browser_id].append(simulated)
     overlapping = sum(
         second.began < first.ended
@@ -252,28 +256,28 @@ def test_some_people_are_in_a_meeting_with_two_tabs() -> None:
 def test_the_readings_are_those_of_the_worst_stream() -> None:
     frozen = [
         problem.start
-        for simulated in _SIMULATED
+        for simulated in _day().values()
         for problem in simulated.problems
         if problem.cause == "frozen"
     ]
     assert frozen
     readings = [
         json.loads(sample.readings).get("d", {}).get("frz")
-        for simulated in _SIMULATED
+        for simulated in _day().values()
         for sample in simulated.session.samples
     ]
     assert max(reading or 0 for reading in readings) == 30
 
 
 def test_an_event_has_its_age_where_no_sample_was_closed_at_its_moment() -> None:
-    for simulated in _SIMULATED:
+    for simulated in _day().values():
         timeline = _timeline(simulated.session.id)
         reported = [event.at for event in timeline.events if event.what == "interrupted"]
         cuts = [problem for problem in simulated.problems if problem.cause == "interrupted"]
         assert reported == [problem.start for problem in cuts]
     ages = [
         event[1]
-        for simulated in _SIMULATED
+        for simulated in _day().values()
         for sample in simulated.session.samples
         for event in json.loads(sample.readings).get("ev", [])
         if isinstance(event, list)
@@ -286,7 +290,7 @@ def test_an_outage_affects_its_region_and_no_other() -> None:
     start, end = _DAY.outage_window
     affected = [
         (problem, simulated)
-        for simulated in _SIMULATED
+        for simulated in _day().values()
         for problem in simulated.problems
         if problem.cause == "interrupted" and problem.start < end and problem.end > start
     ]
@@ -324,7 +328,7 @@ def test_sessions_in_the_outage_are_attributed_to_the_region() -> None:
 
 def test_devices_are_named_and_old_cameras_are_those_of_slow_machines() -> None:
     on_slow = Counter[str]()
-    for simulated in _SIMULATED:
+    for simulated in _day().values():
         summary = summarize(
             simulated.session, preset=preset("jitsi"), rhythm=_RHYTHM, now=simulated.ended
         )
@@ -341,7 +345,7 @@ def test_expected_results_count_each_second_once() -> None:
     cameras = Counter[str]()
     connections = Counter[int]()
     people: dict[int, set[str]] = defaultdict(set)
-    for simulated in _SIMULATED:
+    for simulated in _day().values():
         expected.add(simulated, _DAY)
         problems = _causes(simulated)
         causes.update(problems.values())
@@ -369,7 +373,7 @@ def test_joins_that_failed_are_sessions_of_their_own_in_which_nobody_was() -> No
     failing, working = _DAY.outage_window
     attempts = [
         (summarize(attempt, preset=preset("experience"), rhythm=_RHYTHM), simulated)
-        for simulated in _SIMULATED
+        for simulated in _day().values()
         for attempt in simulated.attempts
     ]
     assert {summary.outcome for summary, _ in attempts} == {"failed", "refused"}
@@ -379,14 +383,14 @@ def test_joins_that_failed_are_sessions_of_their_own_in_which_nobody_was() -> No
         if summary.failure == "bridge_down":
             assert failing <= summary.began < working
             assert summary.region == "eu-west"
-    of_relays = [simulated.attempts for simulated in _SIMULATED if simulated.network % 17 == 5]
+    of_relays = [simulated.attempts for simulated in _day().values() if simulated.network % 17 == 5]
     assert sum(map(len, of_relays)) / len(of_relays) > 0.05
 
 
 def test_summaries_say_how_stays_went_as_they_were_planted() -> None:
     expected = ExpectedResults()
     dropped, never_connected, ratings = 0, 0, []
-    for simulated in _SIMULATED:
+    for simulated in _day().values():
         expected.add(simulated, _DAY)
         summary = _summary(simulated.session.id)
         joining = simulated.joining
@@ -400,12 +404,14 @@ def test_summaries_say_how_stays_went_as_they_were_planted() -> None:
     assert never_connected < 5  # Cut off before the first readings.
     assert len(ratings) > 20
     assert sorted(ratings) == sorted(expected.ratings)
-    assert sum(expected.failures.values()) == sum(len(item.attempts) for item in _SIMULATED) > 10
+    assert (
+        sum(expected.failures.values()) == sum(len(item.attempts) for item in _day().values()) > 10
+    )
 
 
 def test_each_second_is_on_its_bridge() -> None:
     bridges = Counter[str]()
-    for simulated in _SIMULATED:
+    for simulated in _day().values():
         longest, segments = segments_of(_timeline(simulated.session.id))
         tolerance = STEP if longest["os"] == "iOS 18" else 0
         changes = [held.start for held in simulated.bridges[1:]]
@@ -419,7 +425,7 @@ def test_each_second_is_on_its_bridge() -> None:
 
 def test_what_arrives_badly_of_somebody_names_whose_it_is() -> None:
     named = 0
-    for simulated in _SIMULATED:
+    for simulated in _day().values():
         summary = _summary(simulated.session.id)
         of_others = {p.cause for p in simulated.problems} & {"jitter", "frozen"}
         assert bool(summary.senders) <= bool(of_others)

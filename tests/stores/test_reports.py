@@ -33,10 +33,17 @@ from tests.support.troubles import person
 
 _START = 1_789_948_800  # A Monday, 00:00 UTC
 _SCENARIO = Scenario(participants=150, rooms=12, minutes=2880, seed=2, start=_START)
-_LIVES = list(simulate(_SCENARIO))
-_FEW = _LIVES[::5]
 _END = _START + 4 * DAY
 _ALL = SummaryFilter(since=_START, until=_END)
+
+
+@cache  # Otherwise each worker would simulate them when it collects tests.
+def _simulated() -> list[SimulatedSession]:
+    return list(simulate(_SCENARIO))
+
+
+def _few() -> list[SimulatedSession]:
+    return _simulated()[::5]
 
 
 def _pushed(lives: list[SimulatedSession]) -> list[Push]:
@@ -91,7 +98,7 @@ async def _fill(store: Store, lives: list[SimulatedSession]) -> None:
 @pytest.fixture
 async def filled(store: Store) -> Store:
     """A store with a few simulated sessions, for a test that changes it."""
-    await _fill(store, _FEW)
+    await _fill(store, _few())
     return store
 
 
@@ -105,7 +112,7 @@ def filled_stores(
         store = make_store()
         await store.open()
         assert [hours async for hours in _summarizer(store).rollups.complete()] == []
-        await _fill(store, _LIVES)
+        await _fill(store, _simulated())
         await store.close()
 
     asyncio.run(fill())
@@ -130,7 +137,7 @@ def _expected() -> dict[str, Summary]:
     """The summary of each simulated session, by its id."""
     return {
         life.session.id: summarize(life.session, preset=preset("jitsi"), rhythm=RHYTHM, now=_END)
-        for life in _LIVES
+        for life in _simulated()
     }
 
 
@@ -167,7 +174,7 @@ async def test_live_sessions_are_those_whose_summary_runs_once_each(
 
 
 async def test_only_sessions_that_changed_are_summarized_again(filled: Store) -> None:
-    life = _FEW[5]
+    life = _few()[5]
     last = life.session.samples[-1]
     more = sample((last.seq or 0) + 1, ts=last.ts + 30, bye=True)
     await filled.append([life.session.as_push((more,))])
@@ -214,7 +221,7 @@ async def test_every_dirty_session_has_its_turn_however_many_there_are(store: St
 async def test_a_session_that_continues_rebuilds_only_the_hours_that_it_changes(
     filled: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    life = max(_FEW, key=lambda summary: len(summary.session.samples))
+    life = max(_few(), key=lambda summary: len(summary.session.samples))
     last = life.session.samples[-1]
     assert last.ts - life.session.began > 3600, "it touches more than one hour"
     more = sample((last.seq or 0) + 1, ts=last.ts + 30, bye=True)
@@ -346,7 +353,7 @@ async def test_what_is_stored_while_its_hour_is_rolled_up_is_rolled_up_afterward
 ) -> None:
     """Another process stores a summary when the hour has been read, and before it is written."""
     maker = _summarizer(store).rollups
-    (life, late) = _LIVES[:2]
+    (life, late) = _simulated()[:2]
     summaries = [_expected()[item.session.id] for item in (life, late)]
     hours = {hour for summary in summaries for hour in hours_of(summary)}
     columns = store.reports.columns
@@ -374,7 +381,7 @@ async def test_rollups_that_a_killed_process_had_begun_are_made_by_the_next(stor
     async def die(*_: Any) -> None:
         raise Killed
 
-    life = _LIVES[0]
+    life = _simulated()[0]
     summary = _expected()[life.session.id]
     killed = _summarizer(store).rollups
     async with killed.changing(hours_of(summary), _END):
@@ -505,7 +512,7 @@ async def test_a_rollup_of_one_value_has_what_the_whole_one_has_of_it(lives: Sto
 async def test_a_rebuild_gives_the_same_as_incremental_summaries(filled: Store) -> None:
     before = await filled.reports.summaries(SummaryFilter(), limit=1000), await _rollups(filled)
     progress = [done async for done in _summarizer(filled).rebuild()]
-    assert progress[-1] == len(_FEW)
+    assert progress[-1] == len(_few())
     assert (
         await filled.reports.summaries(SummaryFilter(), limit=1000),
         await _rollups(filled),
@@ -544,7 +551,7 @@ async def test_an_interrupted_rebuild_continues_where_it_was(filled: Store) -> N
 
     progress = [done async for done in _summarizer(filled).rebuild()]
     assert progress[0] > 20, "what was done is not done again"
-    assert progress[-1] == len(_FEW)
+    assert progress[-1] == len(_few())
     assert (
         await filled.reports.summaries(SummaryFilter(), limit=1000),
         await _rollups(filled),
@@ -554,7 +561,7 @@ async def test_an_interrupted_rebuild_continues_where_it_was(filled: Store) -> N
 async def test_rollups_are_the_sums_of_the_summaries(lives: Store) -> None:
     summaries = [*_expected().values()]
     overview = await _queries(lives).overview(_ALL)
-    assert overview.sessions == len(_LIVES)
+    assert overview.sessions == len(_simulated())
     assert overview.minutes == sum(summary.ended - summary.began for summary in summaries) // 60
     grades = ("good", "fair", "poor", "unknown")
     expected = Grades.of(
@@ -572,8 +579,8 @@ async def test_an_overview_with_a_filter_covers_the_selected_sessions(lives: Sto
     for path in ("udp", "tcp", "relay", "p2p", ""):
         selection = SummaryFilter(since=_START, until=_END, transport=path)
         part = await _queries(lives).overview(selection)
-        stays = [held for life in _LIVES for held in life.paths if held.value == path]
-        assert part.sessions == sum(path in _had(life, "transport") for life in _LIVES)
+        stays = [held for life in _simulated() for held in life.paths if held.value == path]
+        assert part.sessions == sum(path in _had(life, "transport") for life in _simulated())
         # Phones tell a change of path by their next sample.
         seconds = part.grades.known_seconds + part.grades.unknown_seconds
         assert seconds == pytest.approx(sum(end - start for start, end, _ in stays), abs=200)
@@ -604,7 +611,7 @@ async def test_a_comparison_is_the_same_from_rollups_and_from_sessions(
     queries = _queries(lives)
     compared = await queries.compare(by, _ALL)
     assert {comparison.value: comparison.sessions for comparison in compared} == Counter(
-        value for life in _LIVES for value in _had(life, by)
+        value for life in _simulated() for value in _had(life, by)
     )
     for comparison in compared[:3]:
         filtered = await queries.compare(
@@ -701,7 +708,7 @@ async def test_the_simulated_outage_is_found_where_it_was(lives: Store) -> None:
         region.value: region
         for region in await _queries(lives).compare("region", SummaryFilter(since=start, until=end))
     }
-    struck = [life for life in _LIVES if _in_outage(life)]
+    struck = [life for life in _simulated() if _in_outage(life)]
     assert struck
     assert (regions.pop("eu-west").grades.poor_share or 0) > 0.5
     assert all((region.grades.poor_share or 0) < 0.5 for region in regions.values())
@@ -731,7 +738,9 @@ async def test_pages_of_sessions_are_newest_first_without_gap_or_repetition(live
         after = page.after
         if after is None:
             break
-    expected = sorted(((life.session.began, life.session.id) for life in _LIVES), reverse=True)
+    expected = sorted(
+        ((life.session.began, life.session.id) for life in _simulated()), reverse=True
+    )
     assert seen == [session for _, session in expected]
     with pytest.raises(ValueError, match="cursor"):
         await queries.sessions(SummaryFilter(), limit=17, after="nonsense")
@@ -747,7 +756,7 @@ async def test_filters_narrow_the_list_of_sessions(lives: Store) -> None:
         found = await lives.reports.facts(("session",), selection)
         assert {session for (session,) in found} == {
             summary.session
-            for life, summary in zip(_LIVES, summaries, strict=True)
+            for life, summary in zip(_simulated(), summaries, strict=True)
             if value in (_had(life, name) if name in DIMENSIONS else {getattr(summary, name)})
         }
     chrome = await lives.reports.summaries(SummaryFilter(browser="Chrome"), limit=1000)
@@ -840,7 +849,7 @@ async def test_pairs_and_changes_have_the_sessions_and_the_time_of_the_compariso
     after = await queries.overview(msgspec.structs.replace(_ALL, since=cut))
     assert (whole.before_grades, whole.grades) == (before.grades, after.grades)
     assert (whole.before_sessions, whole.sessions) == (before.sessions, after.sessions)
-    assert {row.value for row in rows} == {life.browser for life in _LIVES}
+    assert {row.value for row in rows} == {life.browser for life in _simulated()}
     with pytest.raises(ValueError, match="between since and until"):
         await queries.changes("browser", _END + 1, _ALL)
     with pytest.raises(ValueError, match="another dimension"):
@@ -918,7 +927,7 @@ async def test_columns_returns_each_summary_once_over_all_parts(
     selections: list[SummaryFilter] = [
         SummaryFilter(),
         msgspec.structs.replace(_ALL, browser="Chrome", grade="good"),
-        SummaryFilter(room=_LIVES[0].session.room, until=_LIVES[40].session.began),
+        SummaryFilter(room=_simulated()[0].session.room, until=_simulated()[40].session.began),
         SummaryFilter(since=_START + DAY, until=_START + DAY + HOUR),
         SummaryFilter(browser_id="nobody"),
     ]
@@ -933,7 +942,7 @@ async def test_columns_returns_each_summary_once_over_all_parts(
 
 async def test_a_session_has_its_curves_and_its_grade_spans(lives: Store) -> None:
     """A spell is where its problem was, to one sample at each edge, of which the mean decides."""
-    life = next(life for life in _LIVES if life.problems and life.problems[0].cause == "rtt")
+    life = next(life for life in _simulated() if life.problems and life.problems[0].cause == "rtt")
     detail = await _queries(lives).session(life.session.id)
     assert (detail.times[0], detail.times[-1]) == (life.began, life.ended)
     assert set(detail.times) <= {sample.ts for sample in life.session.samples}
@@ -950,15 +959,15 @@ async def test_a_session_has_its_curves_and_its_grade_spans(lives: Store) -> Non
 
 
 async def test_a_participant_has_all_of_its_sessions(lives: Store) -> None:
-    uid = _LIVES[0].session.browser_id
-    sessions = {life.session.id for life in _LIVES if life.session.browser_id == uid}
+    uid = _simulated()[0].session.browser_id
+    sessions = {life.session.id for life in _simulated() if life.session.browser_id == uid}
     participant = await _queries(lives).participant(uid, _ALL)
     assert participant.sessions == len(sessions)
     assert {summary.session for summary in participant.latest} == sessions
 
 
 async def test_a_participant_has_its_best_and_its_worst_session(lives: Store) -> None:
-    by_uid = Counter(life.session.browser_id for life in _LIVES)
+    by_uid = Counter(life.session.browser_id for life in _simulated())
     uid = by_uid.most_common(1)[0][0]
     participant = await _queries(lives).participant(uid, _ALL)
     affected = {
@@ -975,7 +984,7 @@ async def test_a_participant_has_its_best_and_its_worst_session(lives: Store) ->
 
 async def test_a_meeting_shows_what_went_wrong_and_for_whom(lives: Store) -> None:
     start, _ = _SCENARIO.outage_window
-    affected = next(life.session.id for life in _LIVES if _in_outage(life))
+    affected = next(life.session.id for life in _simulated() if _in_outage(life))
     meeting = await _queries(lives).meeting(affected)
     incident = next(incident for incident in meeting.incidents if affected in incident.sessions)
     assert incident.start >= start
@@ -1009,7 +1018,7 @@ async def test_names_are_found_by_what_people_type(lives: Store) -> None:
     assert (provider.kind, provider.name) == ("provider", "as64496 example cable")
     address = (await queries.search("198.18."))[0]
     assert (address.kind, address.name.startswith("198.18.")) == ("address", True)
-    uid = _LIVES[0].session.browser_id
+    uid = _simulated()[0].session.browser_id
     assert [hit.name for hit in await queries.search(uid[3:20].upper())] == [uid]
     assert await queries.search("  ") == []
     assert await queries.search("%") == []
