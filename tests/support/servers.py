@@ -72,6 +72,11 @@ def get_json(url: str, headers: Mapping[str, str] | None = None) -> Any:
         return json.load(response)
 
 
+def process_delay(pid: int | str) -> float:
+    """Seconds that the main thread of a process waited for a processor, ready to run."""
+    return int(Path(f"/proc/{pid}/schedstat").read_text().split()[1]) / 1e9
+
+
 FASTER = """
 import asyncio
 sleep = asyncio.sleep
@@ -147,6 +152,11 @@ class Serve:
         assert self.process is not None
         fields = Path(f"/proc/{self.process.pid}/stat").read_text().rpartition(")")[2].split()
         return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+    def delay(self) -> float:
+        """Seconds that the event loop has waited for a processor, ready to run."""
+        assert self.process is not None
+        return process_delay(self.process.pid)
 
     def files(self) -> int:
         """The number of open files and connections."""

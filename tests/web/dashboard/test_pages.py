@@ -8,31 +8,45 @@ import urllib.request
 from collections import Counter
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import pytest
 from playwright.sync_api import Browser, Locator, Page, Route, expect
 
-from jmmc.simulation.scenario import Scenario, simulate
+from jmmc.simulation.scenario import Scenario, SimulatedSession, simulate
 from jmmc.web.dashboard.i18n import words
 from tests.support.commands import jmmc
 from tests.support.npm import installed
-from tests.support.servers import FASTER, QUICK_PASSWORDS, Serve, get_json, post_push
+from tests.support.servers import (
+    FASTER,
+    QUICK_PASSWORDS,
+    Serve,
+    get_json,
+    post_push,
+    process_delay,
+)
 
 _START = int(datetime(2026, 9, 21, 8, tzinfo=UTC).timestamp())
 _SCENARIO = Scenario(participants=120, rooms=10, minutes=600, seed=2, start=_START)
-_CALLS = list(simulate(_SCENARIO))
 _RANGE = "since=2026-09-21&until=2026-09-22"
 _ABOUT_PEOPLE = ("--identify", "display_name", "--support-code", "code")
 _MARKUP = "<img src=x onerror=document.title='owned'>"
-_PROBLEM_CALL = next(call for call in _CALLS if call.problems and call.problems[0].cause == "loss")
+_PROBLEM_CALL = next(
+    call for call in simulate(_SCENARIO) if call.problems and call.problems[0].cause == "loss"
+)
 _ZOOMED_TO = """
   import(document.querySelector('link[href$="/zoom.js"]').href).then((zoom) => zoom.zoomedTo())
 """
 
 pytestmark = pytest.mark.timeout(110)
 Visit = Callable[..., Page]
+
+
+@cache  # Otherwise each worker would simulate them when it collects tests.
+def _calls() -> list[SimulatedSession]:
+    return list(simulate(_SCENARIO))
 
 
 def _jmmc(folder: Path, *arguments: str) -> None:
@@ -326,12 +340,13 @@ def test_plots_follow_the_color_scheme(visit: Visit) -> None:
 
 @pytest.mark.parametrize("name", _PATHS)
 def test_a_page_is_served_within_a_second(serve: Serve, name: str) -> None:
-    began = time.monotonic()
+    """Not counted is how long server and test wait for a processor that other programs use."""
+    began = time.monotonic() - serve.delay() - process_delay("self")
     with urllib.request.urlopen(
-        f"http://127.0.0.1:{serve.port}{_PATHS[name]}", timeout=10
+        f"http://127.0.0.1:{serve.port}{_PATHS[name]}", timeout=60
     ) as response:
         assert response.read().endswith(b"</html>")
-    assert time.monotonic() - began < 1
+    assert time.monotonic() - serve.delay() - process_delay("self") - began < 1
 
 
 _OVERFLOW = "element => element.scrollWidth - element.clientWidth"
@@ -347,8 +362,8 @@ def test_the_overview_shows_the_numbers_of_the_api_and_of_the_simulation(
     page = visit(_PATHS["overview"])
     answer = _api(serve, f"/overview?{_RANGE}")
     figures = [_number(text) for text in page.locator(".figures:not(.joins) b").all_text_contents()]
-    assert figures[0] == answer["sessions"] == len(_CALLS)
-    assert figures[1] == answer["rooms"] == len({call.session.room for call in _CALLS})
+    assert figures[0] == answer["sessions"] == len(_calls())
+    assert figures[1] == answer["rooms"] == len({call.session.room for call in _calls()})
     assert figures[2] == answer["minutes"]
     shares = answer["grades"]
     expected = [shares["good_share"], shares["fair_share"], shares["poor_share"]]
@@ -753,12 +768,12 @@ def test_heat_maps_and_the_distribution_show_all_known_time(visit: Visit, serve:
     page = visit(_PATHS["overview"])
     hours = page.locator(".heat tbody td[class]").count()
     assert hours >= 10, "ten hours of calls"
-    regions = {call.region for call in _CALLS}
+    regions = {call.region for call in _calls()}
     assert page.locator('.heat-rows[data-by="region"] svg').count() == len(regions)
-    bridges = {held.value for call in _CALLS for held in call.bridges}
+    bridges = {held.value for call in _calls() for held in call.bridges}
     assert page.locator('.heat-rows[data-by="bridge"] svg').count() == len(bridges)
     counts = [int(text) for text in page.locator(".distribution td.number").all_text_contents()]
-    assert sum(counts) <= len(_CALLS)
+    assert sum(counts) <= len(_calls())
     assert counts[0] == max(counts), "most sessions had good time only"
 
 
@@ -842,7 +857,7 @@ def test_two_dimensions_are_crossed_and_two_periods_compared_from_menus(
     by_browser = Counter[str]()
     for row in pairs:
         by_browser[row["value"]] += row["sessions"]
-    assert by_browser == Counter(call.browser for call in _CALLS)
+    assert by_browser == Counter(call.browser for call in _calls())
     page.get_by_text("More").click()
     page.get_by_label("before and after").fill("2026-09-21T13:00")
     page.locator("form[data-split] button").click()
@@ -866,7 +881,7 @@ def test_everything_is_compared_in_one_list_with_the_people_of_each_value(
     assert shown == [row["value"] for row in rows][: len(shown)]
     assert len({row["dimension"] for row in rows}) > 2
     chrome = next(row for row in rows if row["value"] == "Chrome 130")
-    people = {call.session.browser_id for call in _CALLS if call.browser == "Chrome 130"}
+    people = {call.session.browser_id for call in _calls() if call.browser == "Chrome 130"}
     assert chrome["people"] == len(people)
     order = [(row["bad_difference"]["mark"], -row["bad_difference"]["share"]) for row in rows]
     assert order == sorted(order, key=lambda row: (row[0] != "worse", row[1]))
