@@ -8,6 +8,7 @@ import time
 import warnings
 from collections import Counter
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -62,50 +63,81 @@ expect.set_options(timeout=15_000)  # ms, for a busy machine
 # The slowest files (and one folder) run first, so that no worker has one left at the end.
 _SLOW = (
     "web/dashboard/test_pages.py",
+    "stores/test_reports.py",
+    "client/test_timing.py",
+    "alerting/test_evaluator.py",
+    "oracle",
+    "client/test_behaviour.py",
     "stores/test_spool.py",
     "web/demo/test_demo.py",
-    "faults/test_mongo.py",
-    "oracle",
     "stores/test_contract.py",
-    "e2e/test_page_lifecycle.py",
-    "web/dashboard/test_markup.py",
-    "faults/test_rounds.py",
-    "alerting/test_evaluator.py",
-    "stores/test_reports.py",
-    "deploy/test_proxies.py",
-    "docs/test_site.py",
-    "server/test_slow_clients.py",
-    "web/api/test_schema.py",
-    "cli/test_command.py",
-    "web/test_root_path.py",
-    "client/test_behaviour.py",
     "stores/mongo/test_hosted.py",
+    "e2e/test_page_lifecycle.py",
+    "faults/test_mongo.py",
+    "client/test_readings.py",
+    "faults/test_rounds.py",
+    "cli/test_command.py",
+    "server/test_slow_clients.py",
+    "docs/test_site.py",
+    "web/dashboard/test_markup.py",
+    "client/test_events.py",
+    "client/test_people.py",
     "bench/test_open_loop.py",
     "web/browser/test_endpoints.py",
+    "client/test_kinds.py",
+    "client/test_joins.py",
+    "web/dashboard/test_notes_and_views.py",
+    "web/test_root_path.py",
+    "web/api/test_schema.py",
+    "deploy/test_debian_package.py",
+    "stores/mongo/test_store.py",
     "web/dashboard/test_crowd.py",
     "web/api/test_routes.py",
-    "e2e/test_faults.py",
-    "stores/mongo/test_store.py",
-    "client/test_timing.py",
-    "stores/sqlite/test_read_only.py",
-    "simulation/test_demo.py",
-    "deploy/test_dockerfile.py",
-    "e2e/test_wrong_clock.py",
-    "e2e/test_forget.py",
+    "deploy/test_proxies.py",
+    "cli/test_answers.py",
     "web/security/test_large_requests.py",
+    "e2e/test_faults.py",
+    "client/test_embedder.py",
+    "alerting/test_services.py",
+    "bench/test_bench.py",
+    "simulation/test_scenario.py",
+    "web/security/test_forgery.py",
+    "cli/test_terminal.py",
+    "client/test_streams.py",
     "stores/test_erasing.py",
+    "e2e/test_forget.py",
+    "simulation/test_demo.py",
+    "server/test_readers.py",
+    "e2e/test_wrong_clock.py",
+    "deploy/test_dockerfile.py",
+    "client/test_cost.py",
     "docs/test_examples.py",
     "bench/test_hostile.py",
-    "simulation/test_scenario.py",
-    "cli/test_answers.py",
-    "deploy/test_monitoring_files.py",
-    "web/security/test_forgery.py",
-    "bench/test_bench.py",
-    "e2e/test_lost_file.py",
+    "web/dashboard/test_users.py",
+    "web/browser/test_v1.py",
     "server/test_reload.py",
+    "deploy/test_monitoring_files.py",
+    "client/test_types.py",
+    "web/dashboard/test_waiting.py",
+    "alerting/test_destinations.py",
+    "stores/sqlite/test_read_only.py",
     "e2e/test_two_collectors.py",
-    "client/test_readings.py",
-    "cli/test_terminal.py",
+    "web/dashboard/test_lists.py",
+    "web/dashboard/test_reliability.py",
+    "cli/test_completion.py",
+    "web/security/test_proxied.py",
+    "monitoring/test_otlp.py",
+    "docs/test_operator_pages.py",
+    "e2e/test_lost_file.py",
+    "server/test_hostile_input.py",
+    "maintenance/test_call_time_metrics.py",
+    "protocol/test_decoding.py",
+    "reporting/test_report.py",
+    "ingest/test_disk_guard.py",
+    "ingest/test_geo.py",
+    "docs/test_packaging.py",
+    "support/test_watchdog.py",
+    "ingest/test_writer.py",
 )
 _UNCLOSED = "unclosed (<socket|transport)"
 
@@ -116,9 +148,10 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     order = {folder / name: place for place, name in enumerate(_SLOW)}
     last = len(order)
     items.sort(key=lambda item: order.get(item.path, order.get(item.path.parent, last)))
+    unclosed = pytest.mark.filterwarnings(f"ignore:{_UNCLOSED}:ResourceWarning")
     for item in items:
         if _uses_mongodb(item.path):
-            item.add_marker(pytest.mark.filterwarnings(f"ignore:{_UNCLOSED}:ResourceWarning"))
+            item.add_marker(unclosed)
 
 
 def pytest_collection_finish() -> None:
@@ -149,6 +182,7 @@ def pytest_xdist_node_collection_finished(ids: list[str]) -> None:
             raise pytest.UsageError(f"{times} tests have the name {name}")
 
 
+@cache
 def _uses_mongodb(path: Path) -> bool:
     return bool({"stores", "faults", "oracle"} & {*path.parts}) or path.stem == "test_evaluator"
 
