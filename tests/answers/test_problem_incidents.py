@@ -2,6 +2,8 @@
 
 from typing import Any
 
+import msgspec
+
 from jmmc.answers.problem_incidents import ProblemIncidents, answer_for, needs_own_answer
 from jmmc.quality.causes.answer import Answer, Cause, Verdict
 from jmmc.quality.causes.recorded import RecordedIncident, problem_digest
@@ -88,3 +90,13 @@ def test_an_own_cause_that_is_not_known_is_the_connection() -> None:
     shown = answer_for(_incident("i", 0, 9, unclear), {"a"}, lambda: _answer("region", "eu"))
     assert (shown.causes[0].kind, shown.causes[0].value) == ("line", "")
     assert shown.likely is None, "below 50 %, as on the page of the incident"
+
+
+def test_the_incidents_that_affected_sessions_are_in_order_of_their_affected_time() -> None:
+    answer = _answer("region", "eu")
+    short, long = (
+        msgspec.structs.replace(_incident(id_, 0, 900, answer), seconds=seconds)
+        for id_, seconds in (("short", 60), ("long", 600))
+    )
+    assert ProblemIncidents(affecting=(short, long)).affecting == (long, short)
+    assert ProblemIncidents().affecting == ()

@@ -123,7 +123,7 @@ async def session_detail(store: Store, id_: str, *, rhythm: Rhythm) -> SessionDe
     detail = await in_background(
         lambda: _detail_of(summary, meeting, others, spells, session, rhythm)
     )
-    return msgspec.structs.replace(detail, recent=recent)
+    return msgspec.structs.replace(detail, recent=recent, part_of=recorded.affecting)
 
 
 async def session_curves(store: Store, id_: str, *, rhythm: Rhythm) -> SessionCurves:
@@ -264,11 +264,13 @@ async def meeting_detail(reports: Reports, id_: str) -> MeetingDetail:
     summaries.sort(key=lambda summary: (summary.began, summary.session))
     meeting = await in_background(lambda: meeting_of(stays))
     lanes = tuple(Lane(summary, summary.grade) for summary in summaries)
-    found = await _incidents_of(reports, summaries, meeting)
+    problems = [(summary, spell) for summary in summaries for spell in summary.spells]
+    recorded = await incidents_of_problems(reports, problems)
+    found = await _incidents_of(reports, summaries, meeting, problems, recorded)
     ways = await in_background(lambda: ways_of(summaries))
     matrix = await in_background(lambda: matrix_of(summaries))
     attempts = await _attempts_around(reports, meeting.room, meeting.began, meeting.ended)
-    return MeetingDetail(meeting, lanes, found, ways, attempts, matrix)
+    return MeetingDetail(meeting, lanes, found, ways, attempts, matrix, recorded.affecting)
 
 
 def _longest(stays: Sequence[Stay], most: int) -> list[Stay]:
@@ -285,14 +287,16 @@ async def _attempts_around(
 
 
 async def _incidents_of(
-    reports: Reports, summaries: Sequence[Summary], meeting: Meeting
+    reports: Reports,
+    summaries: Sequence[Summary],
+    meeting: Meeting,
+    problems: Sequence[tuple[Summary, Spell]],
+    recorded: ProblemIncidents,
 ) -> tuple[Incident, ...]:
     """The worst incidents of a meeting, in order of time.
 
     Problems that are part of a stored incident are one incident of the meeting, with its answer.
     """
-    problems = [(summary, spell) for summary in summaries for spell in summary.spells]
-    recorded = await incidents_of_problems(reports, problems)
     alone = [pair for pair in problems if not recorded.incident_of(pair[0].session, pair[1])]
     alone = nlargest(MOST_SPELLS, alone, key=_badness)
     explained: list[Explained] = []

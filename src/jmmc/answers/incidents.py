@@ -1,13 +1,11 @@
 """Incidents of a time, the worst first, and one with the sessions that it affected."""
 
 import re
-from collections.abc import Collection
 
 from msgspec import Struct
 
 from jmmc.answers.details import NotFoundError
 from jmmc.answers.lists import Page
-from jmmc.answers.threads import in_background, paused
 from jmmc.core.errors import InvalidInput
 from jmmc.quality.causes.recorded import RecordedIncident
 from jmmc.quality.filters import IncidentFilter, IncidentOrder
@@ -36,17 +34,6 @@ class RunningIncident(Struct, frozen=True):
 
     incident: RecordedIncident
     support: float
-
-
-async def incidents_with(
-    reports: Reports, sessions: Collection[str], since: int, until: int
-) -> list[RecordedIncident]:
-    """The incidents that affected any of some sessions, the worst first."""
-    stored = await reports.stored_incidents(since, until)
-    affecting = await in_background(
-        lambda: [row.incident for row in paused(stored, _FEW) if row.affects(sessions)]
-    )
-    return sorted(affecting, key=lambda incident: (-incident.seconds, incident.id))
 
 
 async def running_incidents(reports: Reports) -> list[RunningIncident]:

@@ -4,12 +4,13 @@ Times (`Moment`) are Unix seconds, and ISO 8601 in UTC outside; durations are se
 person-minutes, shares are 0 to 1 of the time whose grade is known.
 """
 
-from typing import Literal
+from typing import Annotated, Literal
 
 from msgspec import Struct
 
-from jmmc.core.fields import BrowserId, Moment
+from jmmc.core.fields import BrowserId, Hidden, Moment
 from jmmc.quality.causes import Answer, Incident
+from jmmc.quality.causes.recorded import RecordedIncident
 from jmmc.quality.differences import NO_DIFFERENCE, Difference, Mark
 from jmmc.quality.grading import Grade, Spell
 from jmmc.quality.intervals import Replicates, interval
@@ -312,7 +313,8 @@ class MeetingDetail(Struct, frozen=True):
 
     `attempts` are joins of its room that failed or were refused, during the meeting and up to ten
     minutes before and after it, at most 200. A room in which nobody was has a meeting without
-    sessions around each of them.
+    sessions around each of them. `part_of` are the incidents that affected any of the sessions, the
+    worst first.
     """
 
     meeting: Meeting
@@ -321,6 +323,7 @@ class MeetingDetail(Struct, frozen=True):
     ways: Ways
     attempts: tuple[Summary, ...] = ()
     matrix: WayMatrix = WayMatrix()
+    part_of: Annotated[tuple[RecordedIncident, ...], Hidden] = ()
 
 
 class SessionMark(Struct, frozen=True):
@@ -366,7 +369,8 @@ class SessionDetail(Struct, frozen=True):
     where it is unknown; the value at `times[i]` holds until `times[i + 1]`. `meeting` is the
     meeting's id. `ways` are those to and from this session, of the 200 longest of the meeting;
     `others` has the metrics (`Summary.quantiles`) of these. `recent` are the sessions of the same
-    browser from 30 days before this one until a day after it, at most 500, the newest.
+    browser from 30 days before this one until a day after it, at most 500, the newest. `part_of`
+    are the incidents that affected the session, the worst first.
     """
 
     summary: Summary
@@ -380,6 +384,7 @@ class SessionDetail(Struct, frozen=True):
     ways: Ways
     others: dict[str, OthersFigure] = {}
     recent: tuple[SessionMark, ...] = ()
+    part_of: Annotated[tuple[RecordedIncident, ...], Hidden] = ()
 
 
 class SessionCurves(Struct, frozen=True):

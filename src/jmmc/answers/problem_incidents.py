@@ -6,7 +6,12 @@ from jmmc.answers.threads import in_background, paused
 from jmmc.quality.causes import Answer
 from jmmc.quality.causes.answer import OTHER_END, SIDES
 from jmmc.quality.causes.incidents import as_seen_by_itself, has_end_of
-from jmmc.quality.causes.recorded import RecordedIncident, StoredIncident, problem_digest
+from jmmc.quality.causes.recorded import (
+    RecordedIncident,
+    StoredIncident,
+    problem_digest,
+    session_digests,
+)
 from jmmc.quality.grading import Spell
 from jmmc.quality.summary import Summary
 from jmmc.stores import Reports
@@ -21,10 +26,21 @@ class ProblemIncidents:
         self,
         of_digest: Mapping[str, RecordedIncident] = {},
         large: Sequence[RecordedIncident] = (),
+        affecting: Sequence[RecordedIncident] = (),
     ) -> None:
-        """`large` are those of so many problems that they do not tell all of them apart."""
+        """`large` are those of so many problems that they do not tell all of them apart.
+
+        `affecting` are those that affected any of the sessions with these problems.
+        """
         self._of_digest = of_digest
         self._large = large
+        self._affecting = affecting
+
+    @property
+    def affecting(self) -> tuple[RecordedIncident, ...]:
+        """The incidents that affected any of the sessions, the worst first."""
+        worst_first = sorted(self._affecting, key=lambda incident: (-incident.seconds, incident.id))
+        return tuple(worst_first)
 
     def incident_of(self, session: str, spell: Spell) -> RecordedIncident | None:
         """The incident that a problem is part of."""
@@ -48,23 +64,30 @@ async def incidents_of_problems(
     reports: Reports, problems: Iterable[tuple[Summary, Spell]]
 ) -> ProblemIncidents:
     """The stored incidents of problems. Raises `StoreError`."""
+    problems = list(problems)
     by_digest = {problem_digest(summary.session, spell.start): spell for summary, spell in problems}
+    sessions = session_digests(summary.session for summary, _ in problems)
     if not by_digest:
         return ProblemIncidents()
     since = min(spell.start for spell in by_digest.values())
     until = max(spell.start for spell in by_digest.values())
     stored = await reports.stored_incidents(since, until)
-    return await in_background(lambda: _incidents_of(stored, by_digest))
+    return await in_background(lambda: _incidents_of(stored, by_digest, sessions))
 
 
-def _incidents_of(stored: Iterable[StoredIncident], digests: Collection[str]) -> ProblemIncidents:
+def _incidents_of(
+    stored: Iterable[StoredIncident], digests: Collection[str], sessions: Collection[str]
+) -> ProblemIncidents:
     of_digest: dict[str, RecordedIncident] = {}
     large: list[RecordedIncident] = []
+    affecting: list[RecordedIncident] = []
     for row in paused(stored, _FEW):
         of_digest |= dict.fromkeys(row.problems_among(digests), row.incident)
         if any(part.problems.more for part in row.parts):
             large.append(row.incident)
-    return ProblemIncidents(of_digest, large)
+        if row.affects(sessions):
+            affecting.append(row.incident)
+    return ProblemIncidents(of_digest, large, affecting)
 
 
 def needs_own_answer(incident: RecordedIncident | None, sessions: Collection[str]) -> bool:

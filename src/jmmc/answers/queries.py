@@ -1,7 +1,7 @@
 """Every question that the API, the command and the pages ask, in one class."""
 
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
 from datetime import UTC, tzinfo
 from functools import partial
 
@@ -318,12 +318,6 @@ class Queries:
     async def incident(self, id_: str) -> IncidentDetail:
         """One incident with its most affected sessions. Raises `NotFoundError`."""
         return await incident_answers.incident(self._reports, id_)
-
-    async def incidents_with(
-        self, sessions: Collection[str], since: int, until: int
-    ) -> list[RecordedIncident]:
-        """The incidents that affected any of these sessions, the worst first."""
-        return await incident_answers.incidents_with(self._reports, sessions, since, until)
 
     async def running_incidents(self) -> list[RunningIncident]:
         """The incidents that go on, with their support, for alert rules."""

@@ -49,7 +49,7 @@ def _log_weak_group(inside: Iterable[tuple[Habit, int]], usual: float) -> Sequen
     for habit, count in inside:
         for at, nats in enumerate(_log_ratios(habit, usual)):
             found[at] += count * nats
-    return found
+    return tuple(found)
 
 
 def log_hit(looks: float, share: float, usual: float) -> float:

@@ -39,7 +39,6 @@ def outside_of(problem: Problem, inside: Counts) -> Counts:
     return Counts(*map(sub, problem.all, inside))
 
 
-@lru_cache(maxsize=4096)
 def log_others(
     basis: Basis, inside: Counts, outside: Alike, at_once: float, at_both: float
 ) -> Sequence[float]:
@@ -67,7 +66,6 @@ def log_others(
     ]
 
 
-@lru_cache(maxsize=4096)
 def log_others_apart(
     basis: Basis, inside: Counts, outside: Alike
 ) -> tuple[Sequence[float], Sequence[float]]:

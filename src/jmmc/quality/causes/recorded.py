@@ -180,9 +180,8 @@ class StoredIncident(Struct, frozen=True):
     parts: tuple[Part, ...]
 
     def affects(self, sessions: Collection[str]) -> bool:
-        """Whether any of these sessions is in it, as far as it tells them apart."""
-        digests = {_digest(session) for session in sessions}
-        return any(not digests.isdisjoint(part.sessions.digests) for part in self.parts)
+        """Whether any of these sessions (`session_digests`) is in it, of those it tells apart."""
+        return any(digest in sessions for part in self.parts for digest in part.sessions.digests)
 
     def problems_among(self, digests: Collection[str]) -> list[str]:
         """Which of these problems are in it, as far as it tells them apart (`problem_digest`)."""
@@ -650,6 +649,11 @@ def _overlap(part: Part, other: Part) -> bool:
 def _new_id(part: Part, number: int) -> str:
     text = f"{part.start} {part.worst_sessions[0].session} {number}"
     return f"i{blake2b(text.encode(), digest_size=8).hexdigest()}"
+
+
+def session_digests(sessions: Iterable[str]) -> frozenset[str]:
+    """By what incidents know sessions."""
+    return frozenset(map(_digest, sessions))
 
 
 def problem_digest(session: str, start: int) -> str:

@@ -1,6 +1,7 @@
 """What a group has in common: an incident, or that it is weak for days."""
 
 from collections.abc import Iterable, Sequence
+from functools import lru_cache
 from math import exp, inf, log
 from operator import add
 from typing import NamedTuple
@@ -21,7 +22,7 @@ from jmmc.quality.causes.others import (
     log_others_apart,
     outside_of,
 )
-from jmmc.quality.causes.problem import Alike, Counts, Problem, log_length
+from jmmc.quality.causes.problem import Alike, Basis, Counts, Problem, log_length
 from jmmc.quality.causes.records import Record, log_ratios
 from jmmc.quality.causes.signs import log_probability
 
@@ -73,24 +74,17 @@ def shared_causes(problem: Problem, passed_on: float) -> Iterable[Shared]:
         incident = spared = spared_now = weak = record = -inf
         if not is_negligible(problem, inside, chances, elsewhere):
             prior = log(shared.incident) + elsewhere
-            hits, spares = _WIDE_INCIDENT if group.kind in _WIDE else _INCIDENT
-            apart, apart_now = log_others_apart(problem.basis, inside, chances)
-            incident = prior + log_mean(hits, _log_incident(problem, inside, chances))
-            spared = prior + log_mean(spares, apart)
-            spared_now = prior + log_mean(spares, apart_now)
+            found = _log_incident(problem.basis, inside, chances, is_wide=group.kind in _WIDE)
+            incident, spared, spared_now = (prior + nats for nats in found)
         if shared.weak:
             prior = log(shared.weak) + problem.log_alike
             others = _log_habits(problem, group)
             ratios = _record_of(problem, group)
             hit = log(p.TIME_WHEN_WEAK) + problem.log_hit
-            weak = prior + hit + log_mean(_HIT_WHEN_WEAK, [*map(add, others, ratios)])
-            record = weak - prior - hit - log_mean(_HIT_WHEN_WEAK, others)
-            unlike = log(1 - problem.same) if problem.same < 1 else -inf
-            spares = _spared_when_weak(problem.log_hit)
-            apart = [log_sum((log(problem.same) + nats, unlike)) for nats in others]
-            weak_apart = prior + log_mean(spares, [*map(add, apart, ratios)])
-            spared = log_sum((spared, weak_apart))
-            spared_now = log_sum((spared_now, weak_apart + problem.now))
+            weakness = _log_weakness(others, ratios, problem.log_hit, problem.same)
+            weak, record = prior + hit + weakness.hits, weakness.record
+            spared = log_sum((spared, prior + weakness.spares))
+            spared_now = log_sum((spared_now, prior + weakness.spares + problem.now))
         score = log_sum((incident, weak))
         score += passed_on
         if group.kind == "browser" and group.value != problem.subject.browser:
@@ -108,16 +102,57 @@ def shared_causes(problem: Problem, passed_on: float) -> Iterable[Shared]:
         yield Shared(hypothesis, spared, spared_now)
 
 
-def _log_incident(problem: Problem, inside: Counts, chances: Alike) -> Sequence[float]:
+@lru_cache(maxsize=4096)
+def _log_incident(
+    basis: Basis, inside: Counts, chances: Alike, *, is_wide: bool
+) -> tuple[float, float, float]:
+    """What members say for an incident that hits the participant, in nats; and for one that spares
+    them, alone and times the base rate.
+    """
+    hits, spares = _WIDE_INCIDENT if is_wide else _INCIDENT
+    apart, apart_now = log_others_apart(basis, inside, chances)
+    return (
+        log_mean(hits, _log_hit_at_once(basis, inside, chances)),
+        log_mean(spares, apart),
+        log_mean(spares, apart_now),
+    )
+
+
+def _log_hit_at_once(basis: Basis, inside: Counts, chances: Alike) -> Sequence[float]:
     """What members say for an incident: of some, most notice it at once; of others, few do."""
     if not inside.bad:
-        return log_others(problem.basis, inside, chances, p.AT_ONCE, p.AT_BOTH)
+        return log_others(basis, inside, chances, p.AT_ONCE, p.AT_BOTH)
     weights = [weight for weight, _, _ in p.AT_ONCE_OF_INCIDENTS]
     by_kind = [
-        log_others(problem.basis, inside, chances, once, both)
-        for _, once, both in p.AT_ONCE_OF_INCIDENTS
+        log_others(basis, inside, chances, once, both) for _, once, both in p.AT_ONCE_OF_INCIDENTS
     ]
     return [log_mean(weights, terms) for terms in zip(*by_kind, strict=True)]
+
+
+class _Weakness(NamedTuple):
+    """What speaks for that a group is weak, and hits the participant or spares them; in nats.
+
+    `record`: how much of `hits` the record of the group says.
+    """
+
+    hits: float
+    spares: float
+    record: float
+
+
+@lru_cache(maxsize=4096)
+def _log_weakness(
+    others: Sequence[float], ratios: Sequence[float], log_hit: float, same: float
+) -> _Weakness:
+    """Of what members and the record say for each strength, and the participant's own record.
+
+    `same`: how probable another problem has a sign in common with the participant's.
+    """
+    hits = log_mean(_HIT_WHEN_WEAK, [*map(add, others, ratios)])
+    unlike = log(1 - same) if same < 1 else -inf
+    apart = [log_sum((log(same) + nats, unlike)) for nats in others]
+    spares = log_mean(_spared_when_weak(log_hit), [*map(add, apart, ratios)])
+    return _Weakness(hits, spares, hits - log_mean(_HIT_WHEN_WEAK, others))
 
 
 def _spared_when_weak(log_hit: float) -> Sequence[float]:
@@ -148,7 +183,7 @@ def _log_habits(problem: Problem, group: Group) -> Sequence[float]:
             group.members & ~own & ~_worst_version(problem, group.members),
         )
     )
-    return [*map(add, of_own, map(min, of_others, of_all_but_worst))]
+    return tuple(map(add, of_own, map(min, of_others, of_all_but_worst)))
 
 
 def _own_version(problem: Problem) -> Set:
@@ -185,7 +220,7 @@ def _record_of(problem: Problem, group: Group) -> Sequence[float]:
     rest_of_it = log_ratios(record.less(part), usual)
     if group.kind == "browser":  # Another version may be why the rest of them have more.
         rest_of_it = tuple(min(nats, 0.0) for nats in rest_of_it)
-    return [*map(add, of_part, rest_of_it)]
+    return tuple(map(add, of_part, rest_of_it))
 
 
 def _narrower(problem: Problem, group: Group) -> Record | None:

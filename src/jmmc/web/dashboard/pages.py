@@ -138,12 +138,8 @@ class Pages:
         """Show a meeting: its problems, who received whom badly, and a lane for each session."""
         detail = await self._queries.meeting(request.path_params["id"].lower())
         incidents = detail.incidents
-        affected = [lane.session.session for lane in detail.lanes if lane.session.spells]
-        part_of = await self._queries.incidents_with(
-            affected, detail.meeting.began, detail.meeting.ended
-        )
         worst = nlargest(_WORST_INCIDENTS, incidents, key=lambda i: sum(i.reasons.values()))
-        stored = {incident.id: incident for incident in part_of}
+        stored = {incident.id: incident for incident in detail.part_of}
         cards = [(incident, stored.get(incident.id or "")) for incident in incidents]
         order = request.query_params.get("order", "")
         lanes = await in_background(lambda: lanes_of(detail, order))
@@ -176,7 +172,7 @@ class Pages:
             until=until,
             notes=await self._queries.notes(since, until),
             plots=PLOTS,
-            part_of=[incident for incident in part_of if incident.meetings > 1],
+            part_of=[incident for incident in detail.part_of if incident.meetings > 1],
             api=f"meetings/{detail.meeting.id}",
         )
 
@@ -186,21 +182,16 @@ class Pages:
         if detail.summary.outcome in ATTEMPTS:
             api = f"sessions/{detail.summary.session}"
             return await self._page(request, caller, "attempt.html", detail=detail, api=api)
-        part_of: Sequence[RecordedIncident] = ()
-        if detail.spells:
-            part_of = await self._queries.incidents_with(
-                [detail.summary.session], detail.summary.began, detail.summary.ended
-            )
         return await self._page(
             request,
             caller,
             "session.html",
             detail=detail,
             plots=PLOTS,
-            part_of=[incident for incident in part_of if incident.people > 1],
+            part_of=[incident for incident in detail.part_of if incident.people > 1],
             notes=await self._queries.notes(detail.summary.began, detail.summary.ended),
             api=f"sessions/{detail.summary.session}",
-            **await in_background(lambda: _session_view(detail, part_of)),
+            **await in_background(lambda: _session_view(detail, detail.part_of)),
         )
 
     async def curves(self, request: Request, caller: Caller) -> Response:
