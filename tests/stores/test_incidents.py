@@ -279,10 +279,29 @@ async def test_an_incident_runs_while_a_problem_of_it_goes_on(store: Store) -> N
         person(n, (_H + 600, _H + 900), there=there, network="office", running=True)
         for n in range(4)
     ]
+    # A summary is made some seconds after the last sample, and says that until then.
+    ongoing = [msgspec.structs.replace(summary, ended=summary.last + 7) for summary in ongoing]
     (running,) = await _change(store, [*ongoing, *_good(range(100, 120))])
     assert running.running
     left = [msgspec.structs.replace(summary, running=False) for summary in ongoing]
     (over,) = await _change(store, left)
+    assert (over.id, over.running) == (running.id, False)
+
+
+async def test_an_incident_is_over_when_those_who_had_it_are_well_again(store: Store) -> None:
+    """They go on calling: their samples have no problem any more."""
+    there = (_H + 60, _H + 900)
+    ongoing = [
+        person(n, (_H + 600, _H + 900), there=there, network="office", running=True)
+        for n in range(4)
+    ]
+    (running,) = await _change(store, [*ongoing, *_good(range(100, 120))])
+    assert running.running
+    well = [
+        msgspec.structs.replace(summary, last=summary.last + 10, ended=summary.last + 12)
+        for summary in ongoing
+    ]
+    (over,) = await _change(store, well)
     assert (over.id, over.running) == (running.id, False)
 
 

@@ -362,12 +362,13 @@ def _change(
 
 
 def _changed_hours(before: Summary | None, after: Summary) -> set[int]:
-    """The hours in which problems begin that one of two summaries has, or that end by now."""
+    """The hours in which problems begin that one of two summaries has, or that goes on in one."""
     old = {(spell.start, spell.end, spell.grade) for spell in before.spells} if before else set()
     new = {(spell.start, spell.end, spell.grade) for spell in after.spells}
     starts = {start for start, *_ in old ^ new}
-    if before and after.spells and before.running != after.running:
-        starts.add(after.spells[-1].start)
+    going_on = {before.bad_since if before else None, after.bad_since}
+    if len(going_on) > 1:
+        starts |= {start for start in going_on if start is not None}
     return {start - start % HOUR for start in starts}
 
 

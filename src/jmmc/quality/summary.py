@@ -210,6 +210,17 @@ class Summary(Struct, frozen=True, rename=_STORED_NAMES):
         """The grade at the last sample."""
         return grade_at(self.grade_spans, self.last)
 
+    @property
+    def bad_since(self) -> int | None:
+        """When the problem began that a running session has at its last sample; None without one.
+
+        What the session has since that sample is not known yet.
+        """
+        if not (self.running and self.spells):
+            return None
+        spell = self.spells[-1]
+        return spell.start if spell.end >= self.last else None
+
     def after(self, before: "Summary | None") -> "Summary":
         """This summary as the one that follows `before` of the same session."""
         if before is None or not (before.resumed or (self.running and not before.running)):

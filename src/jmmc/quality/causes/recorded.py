@@ -422,10 +422,7 @@ def _part_of(group: Group, hour: int, crowd: Crowd) -> Part:
         hour,
         min(problem.spell.start for problem in problems),
         max(problem.spell.end for problem in problems),
-        any(
-            problem.summary.running and problem.spell.end >= problem.summary.ended
-            for problem in problems
-        ),
+        any(problem.spell.start == problem.summary.bad_since for problem in problems),
         max(problem.spell.grade for problem in problems),
         sum(problem.seconds for problem in problems),
         added_reasons(problem.spell.reasons for problem in problems),
