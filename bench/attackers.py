@@ -45,6 +45,7 @@ _MAX_BODY = 65_536
 _TOP = 2**31 - 1  # The highest seq that a push may name.
 _LONGEST_SEQ = 34_559  # The highest seq that a session may have, with the default settings.
 _DAY_OF_SAMPLES = 8640
+_CROWDED = 90  # Samples of an hour.
 _BROKEN_OFF = 16_384  # Bytes of an export that are read.
 _NICE = 5
 _DROPS_PER_CONNECTION = 40
@@ -196,6 +197,17 @@ def flapping(attacker: Attacker) -> Requests:
             yield from _until_accepted(attacker.post_compressed(body))
             if not first:
                 attacker.target.flapping.append(session_of(sid))
+
+
+def crowded_room(attacker: Attacker) -> Requests:
+    """Participants of one room, each with a problem every 80 s that others send or receive."""
+    good = '{"cq":90,"u":{"pl":0},"d":{"cnc":0}}'
+    while True:
+        bad = attacker.chance.choice(('{"u":{"pl":30}}', '{"d":{"cnc":30}}'))
+        samples = [
+            _sample(seq, (good, bad)[seq % 2], (_CROWDED - seq) * 40) for seq in range(_CROWDED)
+        ]
+        yield attacker.post(attacker.body(samples, room=f"{ROOM}crowd"))
 
 
 def new_sessions(attacker: Attacker) -> Requests:
@@ -384,6 +396,7 @@ KINDS = (
     Kind("longest readings", 5, 2, longest_readings),
     Kind("invented values", 40, 2, invented_values),
     Kind("flapping grades", 5, 1, flapping),
+    Kind("crowded room", 10, 2, crowded_room),
     Kind("new sessions", 120, 4, new_sessions),
     Kind("huge headers", 20, 2, huge_headers),
     Kind("held connections", 20, 20, work=hold_connection),
