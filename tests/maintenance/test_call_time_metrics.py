@@ -154,6 +154,11 @@ def test_time_that_becomes_known_too_late_is_counted_apart() -> None:
     assert (call_time.late, sum(_by_grade(call_time).values())) == (4400, 550)
 
 
+def test_a_label_has_codes_in_place_of_control_characters() -> None:
+    assert LabelValues(3).of("eu\x1b[2J\u202e\n") == "eu\\x1b[2J\\u202e\\n"
+    assert len(LabelValues(3).of("\x1b" * 64)) == 64
+
+
 def test_label_values_are_bounded_whatever_browsers_send() -> None:
     call_time = _call_time("home")
     for n in range(300):

@@ -13,7 +13,7 @@ import pytest
 from jmmc import Settings, SettingsError
 from jmmc.answers.queries import Queries
 from jmmc.maintenance.schedule import summarizer_of
-from jmmc.reporting.message import Line, Report, Section, as_text
+from jmmc.reporting.message import Line, Report, Section, as_html, as_text
 from jmmc.reporting.schedule import latest_due
 from jmmc.reporting.sending import ReportSender, latest_sending
 from jmmc.server.preflight import inspect
@@ -181,6 +181,14 @@ async def test_the_mail_has_the_figures_of_the_week_in_both_parts(
     assert len(parsed.links) == 3
     assert all(link.startswith("https://metrics.example.org/") for link in parsed.links)
     assert all(link in text for link in parsed.links)
+
+
+def test_no_name_in_a_report_reverses_what_follows() -> None:
+    lines = [Line("room \u202egnp", "89"), Line("eu\x9b2J", "1")]
+    report = Report("en", "Report", "Good.", [Section("Usage", lines)], [], "The end.")
+    for part in (as_text(report), as_html(report)):
+        assert "room \\u202egnp" in part and "eu\\x9b2J" in part
+        assert not {"\u202e", "\x9b"} & {*part}
 
 
 def test_in_plain_text_the_figures_of_a_long_label_are_below_it() -> None:

@@ -2,6 +2,8 @@
 
 from collections.abc import Iterable
 
+from jmmc.core.text import printable
+
 UNKNOWN, OTHER = "unknown", "other"
 
 _MAX_LENGTH = 64
@@ -26,11 +28,12 @@ class LabelValues:
     def of(self, value: str, source: str | None = None) -> str:
         """Return the value, `other` beyond the limit, or `unknown` for an empty string.
 
-        `source` says who sent the value; without it every place is open to all.
+        Characters that are not printable are replaced by their codes. `source` says who sent the
+        value; without it every place is open to all.
         """
         if not value:
             return UNKNOWN
-        value = value[:_MAX_LENGTH]
+        value = printable(value[:_MAX_LENGTH], keep="")[:_MAX_LENGTH]
         if value not in self._taken:
             if len(self._taken) >= self._limit or not self._may_be_added(value, source):
                 return OTHER

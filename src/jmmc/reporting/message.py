@@ -19,7 +19,7 @@ import jinja2
 from jmmc.answers.cause_texts import title
 from jmmc.answers.model import Usage
 from jmmc.answers.period_names import date_name, period_name, short_name
-from jmmc.core.text import with_french_spaces
+from jmmc.core.text import with_french_spaces, without_controls
 from jmmc.core.timestamps import to_iso
 from jmmc.core.version import __version__
 from jmmc.reporting.content import ReportContent
@@ -100,7 +100,7 @@ def write_report(
 
 def as_html(report: Report) -> str:
     """The report as a page that needs nothing else."""
-    return _templates().get_template("report.html").render(report=report)
+    return without_controls(_templates().get_template("report.html").render(report=report))
 
 
 def as_text(report: Report) -> str:
@@ -126,7 +126,7 @@ def as_text(report: Report) -> str:
         parts.append("")
         named = _texts(report.language)["named"]
         parts += [named.format(name=text, value=url) for text, url in report.links]
-    return "\n".join([*parts, "", report.footer, ""])
+    return without_controls("\n".join([*parts, "", report.footer, ""]))
 
 
 def as_email(report: Report, key: str) -> EmailMessage:

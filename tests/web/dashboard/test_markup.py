@@ -199,6 +199,9 @@ def test_markup_is_shown_as_text_on_every_page(hostile: HostileServer, browser: 
     meeting = hostile.api("/live")["meetings"][0]["id"]
 
     page = reader.open("/", room, _USER, _READINGS["t.sr"])
+    expect(page.locator("main a").filter(has_text="onerror=alert(3)").first).to_have_css(
+        "unicode-bidi", "isolate"
+    )
     with page.expect_response("**/live"):
         page.reload()
     expect(page.locator("#live-state")).not_to_be_empty()  # An update came, and was put in.
