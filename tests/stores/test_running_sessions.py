@@ -13,6 +13,7 @@ from jmmc.maintenance.running_sessions import RememberedSession, RunningSessions
 from jmmc.maintenance.summarizer import Summarizer
 from jmmc.privacy.receipts import Erasure, SubjectKind
 from jmmc.quality.filters import SummaryFilter
+from jmmc.quality.grading import Grade, Spell
 from jmmc.quality.summarize import summarize
 from jmmc.quality.thresholds import preset
 from jmmc.settings import Settings
@@ -225,6 +226,19 @@ def test_summaries_are_at_hand_unless_sessions_are_too_many_or_others_may_have_c
     sessions.forget_summaries()
     assert at_hand() == []
     assert sessions.get("b", 2)
+
+
+def test_a_summary_with_many_problems_is_not_at_hand_and_takes_no_memory() -> None:
+    """One of 200 problems takes 126 KB; 12,000 of them would take 1.5 GB."""
+    session = Session(_SESSION, "room", "0", Dialect.V2, _BEGAN, (_sample(0), _sample(1)))
+    summary = summarize(session, preset=_JITSI, rhythm=RHYTHM)
+    problem = Spell(_BEGAN, _BEGAN + 10, Grade.POOR, {"loss": 10})
+    sessions = RunningSessions()
+    remembered = RememberedSession(Progress("a", 2, 1), b".")
+    for problems, is_at_hand in ((10, True), (11, False)):
+        sessions.put(remembered, replace(summary, spells=(problem,) * problems))
+        assert (sessions.summary("a") is not None) == is_at_hand
+        assert sessions.get("a", 2) == remembered
 
 
 def _named(remembered: RememberedSession, session: str) -> RememberedSession:

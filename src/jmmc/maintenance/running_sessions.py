@@ -7,6 +7,7 @@ from jmmc.quality.summary import Summary
 
 _MOST_BYTES = 192 * 2**20  # Of some 100,000 sessions, each 1.5 KB and what holds it.
 _MOST_SUMMARIES = 12_000  # Each some 3 KB. Reading one from the store takes 35 µs of CPU.
+_MOST_PROBLEMS = 10  # Of a summary at hand, each 0.6 KB: it may have 200.
 _OVERHEAD = 350  # Bytes: the entry, its key and the objects around the encoded session.
 
 
@@ -21,7 +22,8 @@ class RunningSessions:
     """Sessions by id, in at most `most_bytes`: beyond that the one used least recently goes.
 
     What is gone is summed up from the store again. It has their summaries, too, where there are not
-    very many sessions, and as long as no other process can have stored others.
+    very many sessions, but for those with many problems, and as long as no other process can have
+    stored others.
     """
 
     def __init__(self, most_bytes: int = _MOST_BYTES) -> None:
@@ -53,7 +55,7 @@ class RunningSessions:
         self.forget(session)
         if len(self._sessions) >= _MOST_SUMMARIES:
             self._summaries.clear()
-        elif summary is not None:
+        elif summary is not None and len(summary.spells) <= _MOST_PROBLEMS:
             self._summaries[session] = summary
         self._sessions[session] = remembered
         self._bytes += len(remembered.accumulated) + _OVERHEAD
