@@ -2,6 +2,7 @@
 
 import json
 import sqlite3
+from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from jmmc.core.model import Dialect, Erased, Sample, Session, SessionFilter
 from jmmc.quality.filters import SummaryFilter
 from jmmc.quality.summarize import summarize
 from jmmc.quality.thresholds import preset
+from jmmc.stores.sqlite import schema
 from jmmc.stores.sqlite.archive import packed
 from jmmc.stores.sqlite.schema import APPLICATION_ID, migrations
 from jmmc.stores.sqlite.store import SqliteStore
@@ -118,6 +120,11 @@ async def test_the_key_of_a_deleted_session_is_not_used_again_in_an_older_file(
     assert keys == [(1,), (8,)], "not 7, the key of the session that was deleted"
     assert await store.connections.read("PRAGMA foreign_key_check", []) == []
     await store.close()
+
+
+def test_each_migration_has_the_number_of_the_version_that_it_makes() -> None:
+    names = sorted(path.name for path in files(schema).iterdir() if path.name.endswith(".sql"))
+    assert [int(name[:4]) for name in names] == [*range(1, len(names) + 1)]
 
 
 async def test_a_migration_that_fails_leaves_the_file_at_the_version_before_it(
