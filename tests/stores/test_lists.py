@@ -202,7 +202,7 @@ async def test_columns_in_parts_have_each_session_once_also_where_many_begin_tog
         async for part in store.reports.columns(("session", "room"), window):
             found += zip(*part, strict=True)
         assert sorted(found) == sorted(facts)
-        # With few rooms each is looked up, with many the sessions are counted.
+        # In a long window with few rooms each is looked up, else the sessions are counted.
         rooms = {await store.reports.count_rooms(window)}
         with monkeypatch.context() as many:
             many.setattr("jmmc.stores.sqlite.reports._FEW_ROOMS", 0)

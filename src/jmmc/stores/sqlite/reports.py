@@ -13,7 +13,7 @@ from jmmc.quality.day_columns import FORM, DayColumns, pack, unpack
 from jmmc.quality.day_totals import DayTotals, pack_totals, unpack_totals
 from jmmc.quality.filters import SELDOM_KNOWN, IncidentFilter, IncidentOrder, SummaryFilter
 from jmmc.quality.ordering import NEWEST_FIRST, Order
-from jmmc.quality.rollups import Rollup
+from jmmc.quality.rollups import DAY, Rollup
 from jmmc.quality.summary import Decile, LiveSession, SearchHit, Summary
 from jmmc.quality.usage import UsageSums
 from jmmc.stores.contract import CLOCK_SKEW, EVERY_PARTITION
@@ -32,6 +32,7 @@ _LONGEST = "(SELECT coalesce(max(ended - began), 0) FROM summaries)"
 """The longest session: what runs at a moment began no longer before, so an index is enough."""
 
 _PART = 2000  # Summaries read together: their rows take the event loop some 5 ms.
+_LONG_WINDOW = 4 * DAY  # Seconds: in a shorter one, counting its sessions is quicker.
 _FEW_ROOMS = 10_000  # Each takes some 10 µs to look up; a session takes 0.3 µs to count.
 _VALUES = msgspec.json.Decoder(Values)
 _USAGE = msgspec.json.Decoder(UsageSums)
@@ -220,7 +221,11 @@ class SqliteReports:
     async def count_rooms(self, selection: SummaryFilter) -> int:
         """See `Reports.count_rooms`."""
         where, values = _where(selection)
-        if selection.only_window and await self._has_few_rooms():
+        is_long = (
+            selection.only_window
+            and (selection.until or _MAXIMUM) - (selection.since or 0) > _LONG_WINDOW
+        )
+        if is_long and await self._has_few_rooms():
             # The first session of each room is found in an index, and the next room after it.
             rows = await self._connections.read(
                 "WITH RECURSIVE rooms (room) AS (SELECT min(conf) FROM summaries UNION ALL"
