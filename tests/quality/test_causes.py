@@ -333,6 +333,14 @@ def test_who_arrives_badly_while_their_own_way_down_is_bad_is_a_line_and_no_meet
     assert _named(answer) == ("line", "down")
 
 
+def test_a_large_server_that_is_down_is_the_service_however_alike_its_problems_are() -> None:
+    everybody = [
+        _person(n, *[_BAD] * (n < 380), signs=("cut",), region=f"r{n % 3}", bridge=f"b{n % 6}")
+        for n in range(400)
+    ]
+    assert _named(_answer(everybody)) == ("service", "")
+
+
 def test_a_few_alike_elsewhere_do_not_make_a_failed_bridge_the_whole_service() -> None:
     failed = [_person(n, (1400 + n % 4, 1600), bridge="b-1", room=f"r{n}") for n in range(21)]
     others = [_person(50 + n, *[(1402, 1580)] * (n < 5), bridge="b-2") for n in range(16)]

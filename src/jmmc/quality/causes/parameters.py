@@ -117,6 +117,9 @@ AT_BOTH = 0.6
 AT_BOTH_BY_CHANCE = 0.05
 """The same of two independent problems, of which one edge is at the same moment by chance: the
 other edge is anywhere in some minutes."""
+MANY_AT_ONCE = 50
+"""Others with one moment in common above which it does not count who has both: so many say enough
+by one, and how long each of them takes to come back is no evidence against an incident."""
 AT_ONCE_OF_INCIDENTS = (0.75, 0.92, AT_BOTH), (0.25, 0.4, 0.3)
 """Incidents by how many notice them at once: how probable each kind of them is, that share, and the
 share of these for whom both edges are at the same moment."""

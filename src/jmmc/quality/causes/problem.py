@@ -129,6 +129,9 @@ class Problem:
         self.expected = self.signs or frozenset(SIGNS)
         self._with_expected = self.scene.with_signs(self.expected)
         self.all = self.own_problems(-1)
+        if self.all.at_once > p.MANY_AT_ONCE:
+            self.moments, self.both_by_chance = min(1, self.moments), 0.0
+            self.all = self.own_problems(-1)
         base = base_weights(
             records.base_rate, self.all.bad, sum(self.all), records.base_rate is not None
         )
@@ -223,7 +226,8 @@ class Problem:
         bad, known = affected.bit_count(), (scene.known & members).bit_count()
         if not bad:
             return Counts(good + known, 0, 0, 0, 0, 0, 0)
-        at_once, at_both = scene.at_once & affected, scene.at_both & affected
+        at_once = scene.at_once & affected
+        at_both = scene.at_both & affected if self.moments > 1 else 0
         with_sign = with_signs & affected
         of_same = _at_moments(with_sign, at_once & with_sign, at_both & with_sign)
         of_all = _at_moments(affected, at_once, at_both)
