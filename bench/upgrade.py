@@ -25,7 +25,7 @@ from jmmc.stores import open_store
 from tests.support.mongod import started
 from tests.support.servers import Serve
 
-_KEPT = ("--retention-days", "3650", "--summary-retention-days", "3650")
+_FLAGS = ("--retention-days", "3650", "--summary-retention-days", "3650", "--spool-dir", "")
 _PATHS = ("/", "/overview?since=30d", "/meetings?since=30d", "/health")
 _PROGRESS = re.compile(r'data-key="upgraded"[^>]*>[^<]*?Done: ([\d,]+) of ([\d,]+)')
 _PATIENCE = 60.0  # Seconds until the first answer.
@@ -56,7 +56,7 @@ async def _measure(url: str, options: argparse.Namespace) -> None:
         await store.reports.delete_record("rebuild", name)
     await store.close()
     with tempfile.TemporaryDirectory() as folder:
-        serve = Serve(Path(folder), *_KEPT, store=url, fresh=True, wait=False)
+        serve = Serve(Path(folder), *_FLAGS, store=url, fresh=True, wait=False)
         try:
             await _run(serve, options, "after the upgrade")
             await asyncio.to_thread(serve.stop, signal.SIGKILL)
