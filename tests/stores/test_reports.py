@@ -923,6 +923,7 @@ async def test_columns_returns_each_summary_once_over_all_parts(
 ) -> None:
     for module in ("sqlite", "mongo"):
         monkeypatch.setattr(f"jmmc.stores.{module}.reports._PART", size)
+    monkeypatch.setattr("jmmc.stores.mongo.reports._PART_VALUES", 0)
     names = ("session", "began", "room", "poor", "lane", "segments", "network")
     selections: list[SummaryFilter] = [
         SummaryFilter(),
