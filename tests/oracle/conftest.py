@@ -61,6 +61,7 @@ spool_dir = {str(folder / "spool")!r}
 push_interval = 30
 sample_interval = 10
 max_pushes_per_minute = 0
+max_queries_per_minute = 0
 collect_devices = true
 authorized_regions = {cases.REGIONS!r}
 {alerts}"""

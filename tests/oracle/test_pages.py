@@ -28,7 +28,9 @@ def _named(window: tuple[int, int]) -> dict[str, int]:
 
 
 @pytest.mark.parametrize("window", _WINDOWS)
-def test_the_tiles_of_the_overview(asked: Asked, window: tuple[int, int]) -> None:
+def test_the_overview_begins_with_the_totals_of_the_window(
+    asked: Asked, window: tuple[int, int]
+) -> None:
     page = _text(asked.text("/overview", **_named(window)))
     right = totals(cases.RANDOM, *window)
     most_people, most_connections = peaks(cases.RANDOM, *window)

@@ -315,8 +315,12 @@ def test_what_began_and_ended_at_the_same_moments_tells_more_than_what_did_one_o
         causes = _answer([*pair, *others, *_elsewhere()]).causes
         return sum(cause.probability for cause in causes if cause.kind == "meeting")
 
-    both, one, neither = probability(1404, 1595), probability(1404, 1660), probability(1340, 1660)
-    assert both > 0.5 > one > neither
+    both, either, neither = (
+        probability(1404, 1595),
+        probability(1404, 1660),
+        probability(1340, 1660),
+    )
+    assert both > 0.5 > either > neither
 
 
 def test_who_joins_during_an_incident_is_part_of_it() -> None:

@@ -29,6 +29,7 @@ from jmmc.core.yielding import LoadAwareYielder
 from jmmc.maintenance.cause_records import read_records
 from jmmc.maintenance.set_aside import SetAside
 from jmmc.quality.causes import Records
+from jmmc.quality.causes.clipping import Clipping
 from jmmc.quality.causes.incidents import APART_OF_ONE
 from jmmc.quality.causes.recorded import (
     AFTER,
@@ -263,6 +264,7 @@ class IncidentFinder:
         around = SummaryFilter(since=since, until=until)
         rows = await self._store.reports.facts(("session",), around)
         sessions = [session for (session,) in reversed(rows)][:_MOST_PRESENT]
+        clipped = Clipping(since, until)
         found: dict[str, Summary] = {}
         unknown: list[str] = []
         for start in range(0, len(sessions), _TOGETHER_AT_HAND):
@@ -271,12 +273,12 @@ class IncidentFinder:
                 if summary is None:
                     unknown.append(session)
                 else:
-                    found[session] = _clipped(summary, since, until)
+                    found[session] = clipped(summary)
             await asyncio.sleep(0)
         for start in range(0, len(unknown), _TOGETHER):
             self._yielder.begin()
             part = await self._store.reports.get_summaries(unknown[start : start + _TOGETHER])
-            found |= {summary.session: _clipped(summary, since, until) for summary in part}
+            found |= {summary.session: clipped(summary) for summary in part}
             await self._yielder.pause()
         return [found[session] for session in sessions if session in found]
 
@@ -370,21 +372,3 @@ def _changed_hours(before: Summary | None, after: Summary) -> set[int]:
     if len(going_on) > 1:
         starts |= {start for start in going_on if start is not None}
     return {start - start % HOUR for start in starts}
-
-
-def _clipped(summary: Summary, since: int, until: int) -> Summary:
-    """Only what likely causes need: a whole summary takes ten times the memory."""
-    return msgspec.structs.replace(
-        summary,
-        quantiles={},
-        reasons={},
-        senders=(),
-        worst_minute=None,
-        spells=tuple(
-            spell for spell in summary.spells if spell.start < until and spell.end > since
-        ),
-        grade_spans=tuple(
-            span for span in summary.grade_spans if span.start < until and span.end > since
-        ),
-        events=tuple(event for event in summary.events if since - 60 <= event.at < until),
-    )

@@ -24,6 +24,7 @@ __all__ = [
     "Incident",
     "Records",
     "answer",
+    "clipping",
     "incidents",
     "likely_causes",
     "parameters",

@@ -231,8 +231,8 @@ class Problem:
         with_sign = with_signs & affected
         of_same = _at_moments(with_sign, at_once & with_sign, at_both & with_sign)
         of_all = _at_moments(affected, at_once, at_both)
-        later, one, both = map(sub, of_all, of_same)
-        return Counts(good + known - bad, later, one, both, *of_same)
+        neither, either, both = map(sub, of_all, of_same)
+        return Counts(good + known - bad, neither, either, both, *of_same)
 
     def own_problems(self, members: Set) -> Counts:
         """The counts without the problems that others only receive: apart from these they are good.
