@@ -7,7 +7,7 @@ from functools import partial
 
 import pytest
 
-from jmmc.answers.threads import in_background, pause, paused
+from jmmc.answers.threads import in_background, pause, paused, rest_after
 
 
 async def test_a_computation_returns_its_result_or_raises_its_error() -> None:
@@ -92,6 +92,38 @@ async def test_long_computations_take_turns() -> None:
 
     await asyncio.gather(*(in_background(partial(compute, number)) for number in range(3)))
     assert all(turns.count(number) >= 3 for number in range(3)), turns
+
+
+@pytest.mark.parametrize(
+    ("others", "milliseconds"), [(0.0, 1), (0.3, 4), (0.5, 9.3), (0.65, 22.7), (1.0, 22.7)]
+)
+def test_the_rest_between_turns_is_longer_in_a_busier_process(
+    others: float, milliseconds: float
+) -> None:
+    assert rest_after(0.004, others) * 1000 == pytest.approx(milliseconds, abs=0.1)
+
+
+async def test_computations_leave_most_of_the_interpreter_to_other_work() -> None:
+    is_over = threading.Event()
+
+    def work() -> None:
+        while not is_over.is_set():
+            sum(range(1000))
+
+    def compute() -> float:
+        began, used = time.perf_counter(), time.thread_time()
+        while time.perf_counter() - began < 1:
+            sum(range(1000))
+            pause()
+        return time.thread_time() - used
+
+    worker = threading.Thread(target=work)
+    worker.start()
+    try:
+        assert await in_background(compute) < 0.4, "by turns of the interpreter it were half"
+    finally:
+        is_over.set()
+        worker.join()
 
 
 def test_a_pause_outside_of_a_computation_does_nothing() -> None:

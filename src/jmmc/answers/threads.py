@@ -2,8 +2,9 @@
 
 Some threads compute for all readers together, however many ask, and only one of them at a time:
 each further one would make a push wait once more for the interpreter. They take turns of a few
-milliseconds, so that a short computation does not wait for the end of a long one. A computation
-calls `pause` more often than that; it ends there when its reader has gone.
+milliseconds, so that a short computation does not wait for the end of a long one. Between two turns
+they rest, the longer the busier the process is with other work. A computation calls `pause` more
+often than that; it ends there when its reader has gone.
 """
 
 import asyncio
@@ -18,7 +19,9 @@ _T = TypeVar("_T")
 
 _THREADS = 4  # Each has the memory of one computation.
 _WORK_SECONDS = 0.004  # Of a turn.
-_REST_SECONDS = 0.001  # Between two turns.
+_MOST_SHARE = 0.8  # Of the time, all other work of the process included.
+_LEAST_SHARE = 0.15  # Of the time, however busy the process is.
+_LOOK_SECONDS = 0.05  # Between two looks at how busy it is.
 _ROWS = 200  # Between two looks at the clock: less than a millisecond.
 
 _threads = ThreadPoolExecutor(_THREADS, "jmmc-answers")
@@ -56,6 +59,39 @@ class _Turns:
 _turns = _Turns()
 
 
+def rest_after(worked: float, others: float) -> float:
+    """Seconds of rest after a turn of `worked` seconds of CPU.
+
+    `others` is the CPU that the rest of the process uses, as a share of the time: the busier it is
+    with pushes, the longer is the rest.
+    """
+    share = max(_LEAST_SHARE, _MOST_SHARE - others)
+    return worked * (1 - share) / share
+
+
+class _Others:
+    """The CPU that the rest of the process uses, as a share of the time. Whoever has the turn asks."""
+
+    def __init__(self) -> None:
+        self._looked_at, self._used = time.perf_counter(), time.process_time()
+        self._worked = 0.0  # By computations, since then.
+        self._share = 0.0
+
+    def share_after(self, worked: float) -> float:
+        """The share after a turn of `worked` seconds of CPU."""
+        self._worked += worked
+        passed = time.perf_counter() - self._looked_at
+        if passed >= _LOOK_SECONDS:
+            used = time.process_time()
+            share = min(1.0, max(0.0, used - self._used - self._worked) / passed)
+            self._share += (share - self._share) / 2
+            self._looked_at, self._used, self._worked = self._looked_at + passed, used, 0.0
+        return self._share
+
+
+_others = _Others()
+
+
 class ReaderGone(Exception):
     """Nobody waits for this computation any more."""
 
@@ -65,7 +101,7 @@ class _Computation:
 
     def __init__(self, function: Callable[[], object]) -> None:
         self.abandoned = False
-        self._began = 0.0  # The present turn.
+        self._began = self._used = 0.0  # The present turn: its begin, and the thread's CPU then.
         self._function = function
 
     def __call__(self) -> object:
@@ -85,13 +121,14 @@ class _Computation:
     def let_others_work(self) -> None:
         """Rest, and let another computation have its turn, if this one has lasted long enough."""
         if time.perf_counter() - self._began >= _WORK_SECONDS:
-            time.sleep(_REST_SECONDS)
+            worked = time.thread_time() - self._used
+            time.sleep(rest_after(worked, _others.share_after(worked)))
             _turns.end()
             self._take_turn()
 
     def _take_turn(self) -> None:
         _turns.take()
-        self._began = time.perf_counter()
+        self._began, self._used = time.perf_counter(), time.thread_time()
 
 
 async def in_background(function: Callable[[], _T]) -> _T:
