@@ -7,7 +7,7 @@ from functools import partial
 
 import pytest
 
-from jmmc.answers.threads import in_background, pause, paused, rest_after
+from jmmc.answers.threads import in_background, pause, paused
 
 
 async def test_a_computation_returns_its_result_or_raises_its_error() -> None:
@@ -92,15 +92,6 @@ async def test_long_computations_take_turns() -> None:
 
     await asyncio.gather(*(in_background(partial(compute, number)) for number in range(3)))
     assert all(turns.count(number) >= 3 for number in range(3)), turns
-
-
-@pytest.mark.parametrize(
-    ("others", "milliseconds"), [(0.0, 1), (0.3, 4), (0.5, 9.3), (0.65, 22.7), (1.0, 22.7)]
-)
-def test_the_rest_between_turns_is_longer_in_a_busier_process(
-    others: float, milliseconds: float
-) -> None:
-    assert rest_after(0.004, others) * 1000 == pytest.approx(milliseconds, abs=0.1)
 
 
 async def test_computations_leave_most_of_the_interpreter_to_other_work() -> None:

@@ -1,10 +1,12 @@
 """Background work takes a share of the loop's idle time, and always ends."""
 
 import asyncio
+import threading
+import time
 
 import pytest
 
-from jmmc.core.yielding import LoadAwareYielder, batch_size_for
+from jmmc.core.yielding import LoadAwareYielder, ThreadBreaks, batch_size_for, rest_after
 
 
 class Loop:
@@ -199,3 +201,31 @@ async def test_work_that_took_minutes_pauses_for_seconds() -> None:
 )
 def test_the_batch_size_fits_the_time(count: int, worked: float, fit: int) -> None:
     assert batch_size_for(count, worked, seconds=0.05, most=50) == fit
+
+
+@pytest.mark.parametrize(
+    ("others", "milliseconds"), [(0.0, 1), (0.3, 4), (0.5, 9.3), (0.65, 22.7), (1.0, 22.7)]
+)
+def test_a_thread_rests_longer_in_a_busier_process(others: float, milliseconds: float) -> None:
+    assert rest_after(0.004, others, 0.15) * 1000 == pytest.approx(milliseconds, abs=0.1)
+
+
+def test_a_thread_that_takes_breaks_leaves_most_of_the_interpreter_to_others() -> None:
+    is_over = threading.Event()
+
+    def work() -> None:
+        while not is_over.is_set():
+            sum(range(1000))
+
+    worker = threading.Thread(target=work)
+    worker.start()
+    try:
+        take_break = ThreadBreaks(least=0.05)
+        began, used = time.perf_counter(), time.thread_time()
+        while time.perf_counter() - began < 1:
+            sum(range(1000))
+            take_break()
+        assert time.thread_time() - used < 0.3, "by turns of the interpreter it were half"
+    finally:
+        is_over.set()
+        worker.join()

@@ -15,13 +15,12 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
+from jmmc.core.yielding import WORK_SECONDS, ThreadRests
+
 _T = TypeVar("_T")
 
 _THREADS = 4  # Each has the memory of one computation.
-_WORK_SECONDS = 0.004  # Of a turn.
-_MOST_SHARE = 0.8  # Of the time, all other work of the process included.
 _LEAST_SHARE = 0.15  # Of the time, however busy the process is.
-_LOOK_SECONDS = 0.05  # Between two looks at how busy it is.
 _ROWS = 200  # Between two looks at the clock: less than a millisecond.
 
 _threads = ThreadPoolExecutor(_THREADS, "jmmc-answers")
@@ -57,39 +56,7 @@ class _Turns:
 
 
 _turns = _Turns()
-
-
-def rest_after(worked: float, others: float) -> float:
-    """Seconds of rest after a turn of `worked` seconds of CPU.
-
-    `others` is the CPU that the rest of the process uses, as a share of the time: the busier it is
-    with pushes, the longer is the rest.
-    """
-    share = max(_LEAST_SHARE, _MOST_SHARE - others)
-    return worked * (1 - share) / share
-
-
-class _Others:
-    """The CPU that the rest of the process uses, as a share of the time. Whoever has the turn asks."""
-
-    def __init__(self) -> None:
-        self._looked_at, self._used = time.perf_counter(), time.process_time()
-        self._worked = 0.0  # By computations, since then.
-        self._share = 0.0
-
-    def share_after(self, worked: float) -> float:
-        """The share after a turn of `worked` seconds of CPU."""
-        self._worked += worked
-        passed = time.perf_counter() - self._looked_at
-        if passed >= _LOOK_SECONDS:
-            used = time.process_time()
-            share = min(1.0, max(0.0, used - self._used - self._worked) / passed)
-            self._share += (share - self._share) / 2
-            self._looked_at, self._used, self._worked = self._looked_at + passed, used, 0.0
-        return self._share
-
-
-_others = _Others()
+_rests = ThreadRests(_LEAST_SHARE)
 
 
 class ReaderGone(Exception):
@@ -120,9 +87,8 @@ class _Computation:
 
     def let_others_work(self) -> None:
         """Rest, and let another computation have its turn, if this one has lasted long enough."""
-        if time.perf_counter() - self._began >= _WORK_SECONDS:
-            worked = time.thread_time() - self._used
-            time.sleep(rest_after(worked, _others.share_after(worked)))
+        if time.perf_counter() - self._began >= WORK_SECONDS:
+            _rests.rest(time.thread_time() - self._used)
             _turns.end()
             self._take_turn()
 

@@ -1,4 +1,4 @@
-"""Background work that yields to the other tasks of its event loop."""
+"""Work that yields to what is more urgent: in the event loop, and in threads that compute."""
 
 import asyncio
 import time
@@ -9,9 +9,12 @@ from typing import Any, TypeVar
 _T = TypeVar("_T")
 
 _MAX_SHARE = 0.8  # Of all time, other work included, so that pushes find the loop idle.
+_THREAD_LOOK_SECONDS = 0.05  # Between two looks of a thread at how busy the process is.
 _LOOK_SECONDS = 0.25  # Of a pause, between two looks at how busy the loop is.
 _LEAST_OWN = 0.25  # Of the time that a piece of work took: what it waits for is work elsewhere.
 _MOST_OTHERS = 0.9  # Of the time, that other work of the process is believed to use.
+WORK_SECONDS = 0.004
+"""Of a thread that computes, between two rests."""
 _SHORTEST_PAUSE = 0.001  # Seconds.
 _LONGEST_PAUSE = 10.0  # Seconds: work that took long because it waited must not wait for minutes.
 
@@ -149,3 +152,50 @@ class LoadAwareYielder:
 
     def _share(self) -> float:
         return max(self._least, _MAX_SHARE - self._load)
+
+
+def rest_after(worked: float, others: float, least: float) -> float:
+    """Seconds of rest of a thread after `worked` seconds of CPU.
+
+    `others` is the CPU that the rest of the process uses, as a share of the time: the busier it is,
+    the longer is the rest. However busy it is, the thread gets the share `least` of all time.
+    """
+    share = max(least, _MAX_SHARE - others)
+    return worked * (1 - share) / share
+
+
+class ThreadRests:
+    """The rests of threads that compute, of which one at a time works: it leaves the interpreter to
+    pushes. However busy the process is, they work for the share `least` of all time.
+    """
+
+    def __init__(self, least: float) -> None:
+        self._least = least
+        self._looked_at, self._used = time.perf_counter(), time.process_time()
+        self._worked = 0.0  # Since then.
+        self._others = 0.0  # CPU that the rest of the process uses, as a share of the time.
+
+    def rest(self, worked: float) -> None:
+        """Sleep in the thread that asks, after `worked` seconds of its CPU."""
+        self._worked += worked
+        passed = time.perf_counter() - self._looked_at
+        if passed >= _THREAD_LOOK_SECONDS:
+            used = time.process_time()
+            others = min(1.0, max(0.0, used - self._used - self._worked) / passed)
+            self._others += (others - self._others) / 2
+            self._looked_at, self._used, self._worked = self._looked_at + passed, used, 0.0
+        time.sleep(rest_after(worked, self._others, self._least))
+
+
+class ThreadBreaks:
+    """Called often by one thread that computes: rests after each few milliseconds of work."""
+
+    def __init__(self, least: float) -> None:
+        self._rests = ThreadRests(least)
+        self._began, self._used = time.perf_counter(), time.thread_time()
+
+    def __call__(self) -> None:
+        """Rest, if the thread has worked for long enough since its last rest."""
+        if time.perf_counter() - self._began >= WORK_SECONDS:
+            self._rests.rest(time.thread_time() - self._used)
+            self._began, self._used = time.perf_counter(), time.thread_time()

@@ -25,7 +25,7 @@ from jmmc.core.errors import StoreError
 from jmmc.core.logging import logger
 from jmmc.core.tasks import raise_if_cancelled
 from jmmc.core.timestamps import to_iso
-from jmmc.core.yielding import LoadAwareYielder
+from jmmc.core.yielding import LoadAwareYielder, ThreadBreaks
 from jmmc.maintenance.cause_records import read_records
 from jmmc.maintenance.set_aside import SetAside
 from jmmc.quality.causes import Records
@@ -63,8 +63,7 @@ _SETTLED = 150  # Seconds after which everybody's summary of a moment is there.
 _LATE = 2 * DAY  # Seconds of a late session, from its end on, that count in what was found.
 _KEPT_HOURS = 3  # Of which answers are kept in memory.
 _KEPT_RECORDS = 300.0  # Seconds for which the records of an hour are kept.
-_WORK_SECONDS = 0.004  # Of the thread, before it leaves the interpreter to pushes,
-_BREAK_SECONDS = 0.001  # for so long.
+_LEAST_SHARE = 0.05  # Of the time, however busy the process is.
 _SHARE = 40  # Finding takes at most one part in so many of the time.
 _HOURS_OF_ROUND = 24
 _PERIOD = 10.0, 300.0  # Seconds between two rounds without a backlog: shortest and longest.
@@ -331,18 +330,6 @@ class _KnownRecords(NamedTuple):
     records: Records
 
 
-class _Break:
-    """Called in a thread: sleeps now and then, because the event loop needs the interpreter."""
-
-    def __init__(self) -> None:
-        self._rested = time.perf_counter()
-
-    def __call__(self) -> None:
-        if time.perf_counter() - self._rested >= _WORK_SECONDS:
-            time.sleep(_BREAK_SECONDS)
-            self._rested = time.perf_counter()
-
-
 def _keep(kept: dict[int, _T], hour: int, value: _T) -> None:
     """Keep a value of an hour, of the last few hours that were found."""
     kept.pop(hour, None)
@@ -359,7 +346,7 @@ def _change(
     answers: HourAnswers,
 ) -> Change:
     found = [earlier for incident in stored if (earlier := earlier_of(incident, hour))]
-    parts = parts_of_hour(hour, present, records, found, answers, pause=_Break())
+    parts = parts_of_hour(hour, present, records, found, answers, pause=ThreadBreaks(_LEAST_SHARE))
     return change_of_hour(hour, parts, stored)
 
 

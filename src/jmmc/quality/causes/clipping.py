@@ -5,7 +5,7 @@ import msgspec
 from jmmc.quality.size_limits import bounded_spans, bounded_spells
 from jmmc.quality.summary import Summary
 
-_MOST = 400_000  # Of an hour: 20 of each of 20,000 sessions, 150 MB.
+_MOST = 200_000  # Of an hour: 10 of each of 20,000 sessions, 75 MB.
 _FEW = 5  # Of each kind in a session beyond these.
 _BEFORE = 60  # Seconds before the window whose events may explain a problem at its beginning.
 
