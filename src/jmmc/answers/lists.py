@@ -5,7 +5,7 @@ from contextlib import suppress
 from functools import partial
 from typing import Any, NamedTuple
 
-from jmmc.answers.meeting_beginnings import first_sessions, may_have_begun_before
+from jmmc.answers.meeting_beginnings import first_sessions
 from jmmc.answers.meetings import meetings_of, stays_by_meeting
 from jmmc.answers.model import Meeting
 from jmmc.answers.stays import read_stays
@@ -45,8 +45,7 @@ async def meetings(reports: Reports, selection: SummaryFilter) -> list[Meeting]:
             found=len(found),
             most=MOST_MEETINGS,
         )
-    early = [meeting for meeting in found if may_have_begun_before(meeting, selection)]
-    firsts = await first_sessions(reports, selection, early)
+    firsts = await first_sessions(reports, selection, found)
     return await in_background(partial(meetings_of, found, firsts))
 
 

@@ -25,16 +25,15 @@ def may_have_begun_before(meeting: Sequence[Stay], selection: SummaryFilter) -> 
 async def first_sessions(
     reports: Reports, selection: SummaryFilter, meetings: Sequence[Sequence[Stay]]
 ) -> dict[str, str]:
-    """The first session of each meeting, by the first of its sessions in the window.
+    """The first session of each meeting that may have begun before the window.
 
-    The selection needs `since`. One query for all rooms, and further ones for meetings of more than
-    a day; of what was more than 64 days before the window nothing is known.
+    By the first of its sessions in the window. One query for all rooms, and further ones for
+    meetings of more than a day; of what was more than 64 days before the window nothing is known.
     """
     found: dict[str, str] = {}
-    assert selection.since is not None
     length = _FIRST_LOOK
-    open_ = list(meetings)
-    while open_:
+    open_ = [meeting for meeting in meetings if may_have_begun_before(meeting, selection)]
+    while open_ and selection.since is not None:
         start = selection.since - length
         rooms = tuple(sorted({meeting[0].room for meeting in open_}))
         before = await read_stays(

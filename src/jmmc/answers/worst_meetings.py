@@ -2,11 +2,10 @@
 
 from collections.abc import Collection, Iterable, Mapping, Sequence, Set
 from functools import partial
-from typing import NamedTuple
 
 import msgspec
 
-from jmmc.answers.meeting_beginnings import first_sessions, may_have_begun_before
+from jmmc.answers.meeting_beginnings import first_sessions
 from jmmc.answers.meetings import Room, Stay, meeting_of
 from jmmc.answers.model import Meeting
 from jmmc.answers.stays import read_stays
@@ -22,15 +21,6 @@ _OF_STAY = ("room", "began", "ended", "fair", "poor")
 """What decides when a room was occupied, and how bad that was."""
 
 _SINGLY = 50  # Rooms that are read one by one; more are read faster in one query.
-
-
-class _Occupied(NamedTuple):
-    """A time in which a room was never empty for ten minutes: no meeting in it is worse."""
-
-    bad: int
-    room: str
-    began: int
-    ended: int
 
 
 class WorstMeetings:
@@ -79,11 +69,10 @@ class WorstMeetings:
     async def _listed(
         self, selection: SummaryFilter, meetings: Sequence[Room]
     ) -> tuple[Meeting, ...]:
-        early = [stays for stays in meetings if may_have_begun_before(stays, selection)]
-        firsts = await first_sessions(self._reports, selection, early)
+        firsts = await first_sessions(self._reports, selection, meetings)
         return tuple(meeting_of(stays, firsts.get(stays[0].session, "")) for stays in meetings)
 
-    async def _occupied(self, selection: SummaryFilter, rooms: Set[str]) -> list[_Occupied]:
+    async def _occupied(self, selection: SummaryFilter, rooms: Set[str]) -> list[UsedRoom]:
         rows = await self._reports.facts(_OF_STAY, selection)
         return await in_background(partial(_occupied_of, rows, rooms))
 
@@ -131,9 +120,7 @@ class WorstMeetings:
         return await in_background(lambda: _with_badness(stays))
 
 
-def _occupied_of(
-    rows: Iterable[tuple[str, int, int, int, int]], rooms: Set[str]
-) -> list[_Occupied]:
+def _occupied_of(rows: Iterable[tuple[str, int, int, int, int]], rooms: Set[str]) -> list[UsedRoom]:
     """The times with problems, the worst first; `rows` come by `began`.
 
     In one pass without an object for each stay: of a million it takes two seconds less.
@@ -151,7 +138,7 @@ def _occupied_of(
             time[1] = ended
         time[2] += badness(fair, poor)
     return sorted(
-        (_Occupied(bad, room, began, ended) for room, (began, ended, bad) in occupied if bad),
+        (UsedRoom(bad, room, began, ended) for room, (began, ended, bad) in occupied if bad),
         reverse=True,
     )
 

@@ -73,7 +73,7 @@ class LoadAwareYielder:
             if (rest := passed - own) >= _SHORTEST_PAUSE:
                 load = min(1.0, max(0.0, self._busy() - busy - own) / rest)
                 self._load += (load - self._load) / 2
-            share = self._share()
+            share = _share(self._load, self._least)
             left = min(self.worked / share - passed, _LONGEST_PAUSE)
             if left < _SHORTEST_PAUSE:
                 return result
@@ -147,21 +147,21 @@ class LoadAwareYielder:
         return min(worked, max(own, _LEAST_OWN * worked))
 
     def _rest_after(self, worked: float) -> float:
-        share = self._share()
-        return min(worked * (1 - share) / share, _LONGEST_PAUSE)
-
-    def _share(self) -> float:
-        return max(self._least, _MAX_SHARE - self._load)
+        return min(rest_after(worked, self._load, self._least), _LONGEST_PAUSE)
 
 
 def rest_after(worked: float, others: float, least: float) -> float:
-    """Seconds of rest of a thread after `worked` seconds of CPU.
+    """Seconds of rest after `worked` seconds of work.
 
-    `others` is the CPU that the rest of the process uses, as a share of the time: the busier it is,
-    the longer is the rest. However busy it is, the thread gets the share `least` of all time.
+    `others` is what all other work uses, as a share of the time: the more it is, the longer is the
+    rest. However much it is, the work gets the share `least` of all time.
     """
-    share = max(least, _MAX_SHARE - others)
+    share = _share(others, least)
     return worked * (1 - share) / share
+
+
+def _share(others: float, least: float) -> float:
+    return max(least, _MAX_SHARE - others)
 
 
 class ThreadRests:
